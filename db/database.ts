@@ -1,0 +1,273 @@
+/**
+ * The connection pool, transactions, and the one place that retries them.
+ *
+ * @module
+ */
+
+import mysql from "mysql2/promise";
+import { messageOf, WorkflowError } from "../domain/errors.ts";
+
+/** A row as the driver gives it: DECIMAL as text, BIGINT as a number while that is exact, else text. */
+export type Row = Record<string, string | number | null | Uint8Array>;
+
+/** What a statement takes for its `?`. */
+export type Value = string | number | null | Uint8Array;
+
+/** Something that runs statements: the pool (each on a connection of its own) or a transaction. */
+export interface Queryable {
+  /** Rows of a statement that is sent as text: for statements of changing shape, such as `in (?)`. */
+  query(sql: string, values?: (Value | Value[])[]): Promise<Row[]>;
+  /** Rows of a prepared statement: for statements of one fixed shape. */
+  execute(sql: string, values?: Value[]): Promise<Row[]>;
+  /** Changed rows of a prepared statement: for an UPDATE the rows it matched. */
+  run(sql: string, values?: Value[]): Promise<{ affectedRows: number; insertId: number }>;
+  /** The same for a statement that is sent as text. */
+  runText(
+    sql: string,
+    values?: (Value | Value[])[],
+  ): Promise<{ affectedRows: number; insertId: number }>;
+  /** Which engine answers; statements that differ are chosen by it, here in db/ only. */
+  engine: EngineKind;
+}
+
+/** The two families of servers that are supported. */
+export type EngineKind = "mysql" | "mariadb";
+
+/** The pool. */
+export interface Database extends Queryable {
+  /** The server's own words, e.g. `10.11.19-MariaDB`. */
+  version: string;
+  /**
+   * Runs `work` in one transaction at READ COMMITTED and commits.
+   *
+   * Deadlocks, lock wait time-outs and lost connections roll back and run `work` again from the start,
+   * so it must keep nothing from an earlier try. A crash, or an error that `work` throws, leaves nothing
+   * behind.
+   *
+   * @throws what `work` throws, or the last error after {@linkcode transactionTries} tries
+   */
+  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Tries of a transaction before its error is passed on. */
+export const transactionTries = 10;
+
+/** Seconds that a statement waits for another's row lock before the transaction is tried again. */
+const lockWaitSeconds = 5;
+
+/** Prepared statements that a connection keeps; their shapes are fixed, so there are few. */
+const preparedStatements = 200;
+
+/**
+ * Opens a pool and finds out which engine it talks to.
+ *
+ * @param url `mysql://user:pass@host:3306/name`, with `?socket=/path` for a Unix socket
+ * @param options.connections most connections at once
+ * @throws {WorkflowError} `unavailable` when the server can't be reached or refuses the login
+ */
+export async function openDatabase(
+  url: string,
+  options: { connections?: number; name?: string } = {},
+): Promise<Database> {
+  const pool = mysql.createPool({
+    ...connectionOptions(url),
+    ...(options.name === undefined ? {} : { database: options.name }),
+    connectionLimit: options.connections ?? 10,
+    maxIdle: options.connections ?? 10,
+    enableKeepAlive: true,
+    maxPreparedStatements: preparedStatements,
+  });
+  const prepared = new WeakSet<object>();
+
+  const prepare = async (connection: mysql.PoolConnection): Promise<void> => {
+    if (prepared.has(connection.connection)) return;
+    for (const statement of sessionSettings) await connection.query(statement);
+    if (engine === "mariadb") await connection.query("set in_predicate_conversion_threshold = 0");
+    prepared.add(connection.connection);
+  };
+  const withConnection = async <T>(
+    work: (connection: mysql.PoolConnection) => Promise<T>,
+  ): Promise<T> => {
+    const connection = await pool.getConnection();
+    let broken = true;
+    try {
+      await prepare(connection);
+      const result = await work(connection);
+      broken = false;
+      return result;
+    } catch (error) {
+      broken = isFatal(error);
+      throw error;
+    } finally {
+      if (broken) connection.destroy();
+      else connection.release();
+    }
+  };
+
+  let engine: EngineKind = "mysql";
+  let version: string;
+  try {
+    const connection = await pool.getConnection();
+    try {
+      const [rows] = await connection.query("select version() as version");
+      version = String((rows as Row[])[0]?.version);
+      engine = /mariadb/i.test(version) ? "mariadb" : "mysql";
+    } finally {
+      connection.release();
+    }
+  } catch (error) {
+    await pool.end().catch(() => {});
+    throw new WorkflowError(
+      "unavailable",
+      `Cannot reach the database at ${withoutSecrets(url)}: ${messageOf(error)}`,
+    );
+  }
+
+  const database: Database = {
+    engine,
+    version,
+    query: (sql, values) => withConnection((c) => queryable(c, engine).query(sql, values)),
+    execute: (sql, values) => withConnection((c) => queryable(c, engine).execute(sql, values)),
+    run: (sql, values) => withConnection((c) => queryable(c, engine).run(sql, values)),
+    runText: (sql, values) => withConnection((c) => queryable(c, engine).runText(sql, values)),
+    transaction: async (work) => {
+      for (let attempt = 1;; attempt++) {
+        try {
+          return await withConnection(async (connection) => {
+            await connection.query("start transaction");
+            try {
+              const result = await work(queryable(connection, engine));
+              await connection.query("commit");
+              return result;
+            } catch (error) {
+              if (!isFatal(error)) await connection.query("rollback");
+              throw error;
+            }
+          });
+        } catch (error) {
+          if (!isRetryable(error) || attempt >= transactionTries) throw error;
+          await pause(Math.random() * 10 * attempt);
+        }
+      }
+    },
+    close: () => pool.end(),
+  };
+  return database;
+}
+
+/** What every connection is told first: nothing depends on the server's defaults. */
+const sessionSettings = [
+  "set time_zone = '+00:00', " +
+  "sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', " +
+  `innodb_lock_wait_timeout = ${lockWaitSeconds}`,
+  "set names utf8mb4 collate utf8mb4_unicode_ci",
+  "set session transaction isolation level read committed",
+];
+
+/**
+ * Options of the driver for a URL.
+ *
+ * @param url `mysql://user:pass@host:3306/name?socket=/path`
+ */
+export function connectionOptions(url: string): mysql.ConnectionOptions {
+  const parsed = new URL(url);
+  const socketPath = parsed.searchParams.get("socket");
+  return {
+    ...(socketPath === null
+      ? { host: parsed.hostname || "127.0.0.1", port: Number(parsed.port || 3306) }
+      : { socketPath }),
+    user: decodeURIComponent(parsed.username),
+    password: decodeURIComponent(parsed.password),
+    database: decodeURIComponent(parsed.pathname.slice(1)),
+    ...(parsed.searchParams.get("ssl") === null ? {} : { ssl: {} }),
+    charset: "utf8mb4_unicode_ci",
+    timezone: "Z",
+    dateStrings: true,
+    supportBigNumbers: true,
+    connectTimeout: 10_000,
+    trace: false,
+  } as mysql.ConnectionOptions;
+}
+
+/** A URL fit for logs: without password. */
+export function withoutSecrets(url: string): string {
+  const parsed = URL.parse(url);
+  if (parsed === null) return "(not a URL)";
+  if (parsed.password !== "") parsed.password = "***";
+  return parsed.href;
+}
+
+/**
+ * An integer column as a number.
+ *
+ * @throws {RangeError} when it is null, not an integer, or too large to be exact
+ */
+export function toInteger(value: Row[string] | undefined): number {
+  const number = typeof value === "number" ? value : Number(value ?? NaN);
+  if (!Number.isSafeInteger(number)) throw new RangeError(`${String(value)} is no exact integer`);
+  return number;
+}
+
+/** A database time (`YYYY-MM-DD HH:MM:SS.ffffff`, UTC) as ISO 8601, null staying null. */
+export function toIsoTime(value: Row[string] | undefined): string | null {
+  return value === null || value === undefined ? null : `${String(value).replace(" ", "T")}Z`;
+}
+
+/** ISO 8601 in any offset as a database time in UTC, to the millisecond. */
+export function fromIsoTime(iso: string): string {
+  return new Date(iso).toISOString().replace("T", " ").replace("Z", "");
+}
+
+function queryable(connection: mysql.PoolConnection, engine: EngineKind): Queryable {
+  const changed = (result: unknown) => {
+    const header = result as mysql.ResultSetHeader;
+    return { affectedRows: header.affectedRows, insertId: header.insertId };
+  };
+  return {
+    engine,
+    query: async (sql, values = []) => (await connection.query(sql, values))[0] as Row[],
+    execute: async (sql, values = []) => (await connection.execute(sql, values))[0] as Row[],
+    run: async (sql, values = []) => changed((await connection.execute(sql, values))[0]),
+    runText: async (sql, values = []) => changed((await connection.query(sql, values))[0]),
+  };
+}
+
+/**
+ * Error numbers after which the same transaction may succeed: lock wait time-out (it rolls back the
+ * statement only, so the whole is rolled back here), deadlock, and MariaDB's "record has changed".
+ */
+const retryableErrors: ReadonlySet<number> = new Set([1205, 1213, 1020]);
+
+/** Error numbers of a server that is going or gone; the driver does not mark all of them fatal. */
+const connectionErrors: ReadonlySet<number> = new Set([1053, 1077, 1079, 1927, 2006, 2013, 3032]);
+
+/** True where running the whole transaction again may succeed. */
+export function isRetryable(error: unknown): boolean {
+  return isFatal(error) || retryableErrors.has((error as { errno?: number })?.errno ?? 0);
+}
+
+/** True for a duplicate key, whichever key it was. */
+export function isDuplicateKey(error: unknown): boolean {
+  return (error as { errno?: number })?.errno === 1062;
+}
+
+/**
+ * True where the connection is of no further use. A connection that died may have no error code, so the
+ * absence of a number from the server counts as well.
+ */
+function isFatal(error: unknown): boolean {
+  const { errno, fatal, code, sqlState } = (error ?? {}) as {
+    errno?: number;
+    fatal?: boolean;
+    code?: string;
+    sqlState?: string;
+  };
+  if (fatal === true || connectionErrors.has(errno ?? 0)) return true;
+  return sqlState === undefined && typeof code === "string" &&
+    /^(ECONN|EPIPE|ETIMEDOUT|PROTOCOL_)/.test(code);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,249 @@
+/**
+ * Settings from the environment, validated all at once.
+ *
+ * @module
+ */
+
+import { type Fault, WorkflowError } from "./errors.ts";
+
+/** Every setting, parsed. Times in the unit that ends the name, money in integer cents. */
+export interface Config {
+  databaseUrl: string;
+  redisUrl: string;
+  /** Goes before every Redis key, e.g. `{orders}:` for a cluster. */
+  redisPrefix: string;
+  host: string;
+  port: number;
+  /** Without it, the API refuses to listen on anything but loopback. */
+  allowAnonymous: boolean;
+  apiTokens: string;
+  /** ISO 4217; the currency whose KPI keys carry no currency. */
+  baseCurrency: string;
+  /** IANA time zone in which a KPI day begins and ends. */
+  kpiTimezone: string;
+  /** Units a product starts with when an order names it for the first time. */
+  initialStock: number;
+  gateway: "simulated";
+  gatewayDelayMs: number;
+  /** Errors that a message may cause before it becomes a dead letter. */
+  maxDeliveries: number;
+  /** First wait after an error; doubles with every further one. */
+  retryBackoffMs: number;
+  reservationTtlSeconds: number;
+  shutdownTimeoutMs: number;
+  /** Most messages that a consumer takes at once. */
+  batchSize: number;
+  /** A batch whose consumer gave no sign for so long is taken over by another. */
+  takeoverMs: number;
+  databaseConnections: number;
+  /** Apply pending migrations when a process starts. */
+  autoMigrate: boolean;
+  logLevel: LogLevel;
+  logFormat: "text" | "json" | "auto";
+}
+
+/** From silent to chatty. */
+export type LogLevel = "error" | "warn" | "info" | "debug";
+
+/** One setting as the README's table shows it. */
+export interface Setting {
+  name: string;
+  /** As text, as it would be set; undefined where the setting is required. */
+  fallback: string | undefined;
+  meaning: string;
+}
+
+/** Every environment variable that the product reads, in the order of the README's table. */
+export const settings: readonly Setting[] = [
+  {
+    name: "DATABASE_URL",
+    fallback: undefined,
+    meaning: "`mysql://user:pass@host:3306/name`; `?socket=/path` for a Unix socket",
+  },
+  {
+    name: "REDIS_URL",
+    fallback: undefined,
+    meaning:
+      "`redis://`, `rediss://` or `unix:///path`; several comma-separated node URLs mean Redis Cluster",
+  },
+  {
+    name: "REDIS_PREFIX",
+    fallback: "",
+    meaning: "goes before every key; `{orders}:` for a cluster",
+  },
+  { name: "HOST", fallback: "127.0.0.1", meaning: "address to listen on" },
+  { name: "PORT", fallback: "8000", meaning: "port to listen on, 0…65535 (0: any free one)" },
+  { name: "API_TOKENS", fallback: "", meaning: "reserved for authentication; not read yet" },
+  {
+    name: "ALLOW_ANONYMOUS",
+    fallback: "0",
+    meaning: "`1` lets the API listen beyond loopback without authentication",
+  },
+  {
+    name: "BASE_CURRENCY",
+    fallback: "EUR",
+    meaning: "currency of the KPI keys without a currency",
+  },
+  { name: "KPI_TIMEZONE", fallback: "UTC", meaning: "IANA zone in which a KPI day begins" },
+  {
+    name: "INITIAL_STOCK",
+    fallback: "50",
+    meaning: "units of a product that an order names for the first time, 0…1000000000",
+  },
+  { name: "GATEWAY", fallback: "simulated", meaning: "payment provider; only `simulated` yet" },
+  {
+    name: "GATEWAY_DELAY_MS",
+    fallback: "2000",
+    meaning: "milliseconds until the simulated gateway answers, 0…3600000",
+  },
+  {
+    name: "MAX_DELIVERIES",
+    fallback: "5",
+    meaning: "errors after which a message becomes a dead letter, 1…100",
+  },
+  {
+    name: "RETRY_BACKOFF_MS",
+    fallback: "5000",
+    meaning: "wait after the first error, doubling with every further one, 0…3600000",
+  },
+  {
+    name: "RESERVATION_TTL_SECONDS",
+    fallback: "900",
+    meaning: "seconds that a reservation waits for its payment, 1…2592000",
+  },
+  {
+    name: "SHUTDOWN_TIMEOUT_MS",
+    fallback: "15000",
+    meaning: "milliseconds that a stop waits for work in hand, 0…600000",
+  },
+  {
+    name: "BATCH_SIZE",
+    fallback: "1000",
+    meaning: "most messages that a consumer takes at once, 1…5000",
+  },
+  {
+    name: "TAKEOVER_MS",
+    fallback: "10000",
+    meaning: "silence after which a consumer's batch is taken over, 1000…3600000",
+  },
+  {
+    name: "DATABASE_CONNECTIONS",
+    fallback: "10",
+    meaning: "connections that a process opens at most, 1…200",
+  },
+  {
+    name: "AUTO_MIGRATE",
+    fallback: "1",
+    meaning: "`0`: refuse to start on pending migrations instead of applying them",
+  },
+  { name: "LOG_LEVEL", fallback: "info", meaning: "`error`, `warn`, `info` or `debug`" },
+  {
+    name: "LOG_FORMAT",
+    fallback: "auto",
+    meaning: "`text` or `json`; by itself `text` on a terminal, `json` otherwise",
+  },
+];
+
+/**
+ * Reads and checks every setting.
+ *
+ * @param env the environment; an empty value counts as not set
+ * @throws {WorkflowError} `bad_settings` naming every fault; a secret's value is never part of it
+ */
+export function parseConfig(env: Record<string, string | undefined>): Config {
+  const faults: Fault[] = [];
+  const fault = (at: string, detail: string) => faults.push({ at, detail });
+  const fallbacks = new Map(settings.map((setting) => [setting.name, setting.fallback]));
+  const text = (name: string): string => env[name]?.trim() || (fallbacks.get(name) ?? "");
+
+  const integer = (name: string, least: number, most: number): number => {
+    const raw = text(name);
+    const value = /^\d{1,15}$/.test(raw) ? Number(raw) : NaN;
+    if (!(value >= least && value <= most)) {
+      fault(name, `must be an integer ${least}…${most}, not "${raw}"`);
+    }
+    return value;
+  };
+  const oneOf = <T extends string>(name: string, allowed: readonly T[]): T => {
+    const raw = text(name);
+    const found = allowed.find((value) => value === raw);
+    if (found === undefined) fault(name, `must be one of ${allowed.join(", ")}, not "${raw}"`);
+    return found ?? allowed[0]!;
+  };
+  const flag = (name: string): boolean => oneOf(name, ["0", "1"]) === "1";
+  const url = (name: string, raw: string, protocols: readonly string[]): void => {
+    const parsed = URL.parse(raw);
+    if (raw === "") fault(name, "is required");
+    else if (parsed === null || !protocols.includes(parsed.protocol)) {
+      fault(name, `must be a URL beginning with ${protocols.map((p) => `${p}//`).join(" or ")}`);
+    }
+  };
+
+  const databaseUrl = text("DATABASE_URL");
+  url("DATABASE_URL", databaseUrl, ["mysql:", "mariadb:"]);
+  const databaseName = URL.parse(databaseUrl)?.pathname.slice(1);
+  if (databaseName !== undefined && !/^[^/]+$/.test(databaseName)) {
+    fault("DATABASE_URL", "must name a database after the host, as in mysql://host/orders");
+  }
+  const redisUrl = text("REDIS_URL");
+  for (const node of redisUrl.split(",")) {
+    url("REDIS_URL", node.trim(), ["redis:", "rediss:", "unix:"]);
+  }
+  const redisPrefix = text("REDIS_PREFIX");
+  if (redisUrl.includes(",") && !/\{[^{}]+\}/.test(redisPrefix)) {
+    fault("REDIS_PREFIX", "must hold a hash tag such as {orders}: for a cluster");
+  }
+  const baseCurrency = text("BASE_CURRENCY").toUpperCase();
+  if (!/^[A-Z]{3}$/.test(baseCurrency)) {
+    fault("BASE_CURRENCY", `must be three letters, not "${baseCurrency}"`);
+  }
+  const kpiTimezone = text("KPI_TIMEZONE");
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: kpiTimezone });
+  } catch {
+    fault("KPI_TIMEZONE", `must be an IANA time zone such as Europe/Berlin, not "${kpiTimezone}"`);
+  }
+
+  const config: Config = {
+    databaseUrl,
+    redisUrl,
+    redisPrefix,
+    host: text("HOST"),
+    port: integer("PORT", 0, 65_535),
+    allowAnonymous: flag("ALLOW_ANONYMOUS"),
+    apiTokens: text("API_TOKENS"),
+    baseCurrency,
+    kpiTimezone,
+    initialStock: integer("INITIAL_STOCK", 0, 1_000_000_000),
+    gateway: oneOf("GATEWAY", ["simulated"]),
+    gatewayDelayMs: integer("GATEWAY_DELAY_MS", 0, 3_600_000),
+    maxDeliveries: integer("MAX_DELIVERIES", 1, 100),
+    retryBackoffMs: integer("RETRY_BACKOFF_MS", 0, 3_600_000),
+    reservationTtlSeconds: integer("RESERVATION_TTL_SECONDS", 1, 2_592_000),
+    shutdownTimeoutMs: integer("SHUTDOWN_TIMEOUT_MS", 0, 600_000),
+    batchSize: integer("BATCH_SIZE", 1, 5_000),
+    takeoverMs: integer("TAKEOVER_MS", 1_000, 3_600_000),
+    databaseConnections: integer("DATABASE_CONNECTIONS", 1, 200),
+    autoMigrate: flag("AUTO_MIGRATE"),
+    logLevel: oneOf("LOG_LEVEL", ["error", "warn", "info", "debug"]),
+    logFormat: oneOf("LOG_FORMAT", ["text", "json", "auto"]),
+  };
+  if (!config.allowAnonymous && !isLoopback(config.host)) {
+    fault(
+      "HOST",
+      `"${config.host}" is reachable from outside and there is no authentication yet; ` +
+        "set ALLOW_ANONYMOUS=1 to allow it",
+    );
+  }
+  if (faults.length > 0) {
+    const lines = faults.map(({ at, detail }) => `${at} ${detail}`);
+    throw new WorkflowError("bad_settings", `Bad settings: ${lines.join("; ")}`, faults);
+  }
+  return config;
+}
+
+/** True where only this machine can reach `host`. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host === "[::1]" ||
+    /^127(\.\d{1,3}){3}$/.test(host);
+}

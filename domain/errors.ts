@@ -1,0 +1,49 @@
+/**
+ * The one error type that callers are meant to see: a code for programs, a sentence for people.
+ *
+ * Everything else that is thrown is unexpected, and is answered with a 500 or a retry.
+ *
+ * @module
+ */
+
+/** What went wrong, as a closed list: routes map each code to an HTTP status and a problem type. */
+export type ErrorCode =
+  | "bad_settings"
+  | "bad_usage"
+  | "bad_request"
+  | "invalid"
+  | "not_found"
+  | "order_conflict"
+  | "order_not_cancellable"
+  | "order_not_refundable"
+  | "refund_exceeds_left"
+  | "idempotency_key_reused"
+  | "unavailable";
+
+/** One faulty field or row of an input. `at` is a field name, a JSON path or a line. */
+export interface Fault {
+  at: string;
+  detail: string;
+}
+
+/** An expected failure with a sentence fit for the person who caused it. */
+export class WorkflowError extends Error {
+  override name = "WorkflowError";
+
+  /**
+   * @param code for programs
+   * @param message for people: "Cannot refund order 42: …", without a full stop
+   * @param faults every faulty field, where there are several
+   */
+  constructor(readonly code: ErrorCode, message: string, readonly faults: Fault[] = []) {
+    super(message);
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === "") {
+    return error.errors.map(messageOf).join("; ");
+  }
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,51 @@
+/**
+ * Log lines: one event a line, for people on a terminal and as JSON for machines. Lines carry ids and
+ * counts, never names, addresses or secrets.
+ *
+ * @module
+ */
+
+import type { LogLevel } from "./config.ts";
+
+/** What can stand in a line besides its event. */
+export type LogFields = Record<string, string | number | boolean | null | undefined>;
+
+/** Writes lines; one function a level. */
+export type Log = Record<LogLevel, (event: string, fields?: LogFields) => void>;
+
+const levels: readonly LogLevel[] = ["error", "warn", "info", "debug"];
+
+/**
+ * Makes a log.
+ *
+ * @param options.level lines that are chattier are dropped
+ * @param options.format `text` or `json`
+ * @param options.now the time as ISO 8601
+ * @param write takes one line without its line break
+ */
+export function makeLog(
+  options: { level: LogLevel; format: "text" | "json"; now: () => string },
+  write: (line: string) => void,
+): Log {
+  const line = (level: LogLevel, event: string, fields: LogFields): string => {
+    if (options.format === "json") {
+      return JSON.stringify({ time: options.now(), level, event, ...fields });
+    }
+    const rest = Object.entries(fields)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => ` ${key}=${/\s/.test(String(value)) ? JSON.stringify(value) : value}`)
+      .join("");
+    return `${options.now().slice(11, 23)} ${level.padEnd(5)} ${event}${rest}`;
+  };
+  const most = levels.indexOf(options.level);
+  const at = (level: LogLevel) => (event: string, fields: LogFields = {}) => {
+    if (levels.indexOf(level) <= most) write(line(level, event, fields));
+  };
+  return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
+}
+
+/** A log that writes nothing. */
+export const silentLog: Log = makeLog(
+  { level: "error", format: "text", now: () => "" },
+  () => {},
+);

@@ -1,0 +1,64 @@
+/**
+ * The life of an order and of a refund, as one table each.
+ *
+ * @module
+ */
+
+/** Where an order stands. */
+export type OrderStatus = "PENDING" | "RESERVED" | "PAID" | "FAILED" | "CANCELLED";
+
+/** Why an order failed. */
+export type FailureReason = "insufficient_stock" | "payment_declined" | "payment_timeout";
+
+/** What can happen to an order. */
+export type OrderEvent = "reserve" | "run_short" | "pay" | "decline" | "time_out" | "cancel";
+
+/** Where a refund stands. */
+export type RefundStatus = "REQUESTED" | "PROCESSED" | "FAILED";
+
+/** What can happen to a refund. */
+export type RefundEvent = "process" | "refuse";
+
+/** Every transition there is; what is not here is refused. */
+export const orderTransitions: Readonly<
+  Record<OrderStatus, Partial<Record<OrderEvent, OrderStatus>>>
+> = {
+  PENDING: { reserve: "RESERVED", run_short: "FAILED", cancel: "CANCELLED" },
+  RESERVED: { pay: "PAID", decline: "FAILED", time_out: "FAILED", cancel: "CANCELLED" },
+  PAID: {},
+  FAILED: {},
+  CANCELLED: {},
+};
+
+/** Every transition of a refund; what is not here is refused. */
+export const refundTransitions: Readonly<
+  Record<RefundStatus, Partial<Record<RefundEvent, RefundStatus>>>
+> = {
+  REQUESTED: { process: "PROCESSED", refuse: "FAILED" },
+  PROCESSED: {},
+  FAILED: {},
+};
+
+/** True once nothing more happens to the order by itself. */
+export function isSettled(status: OrderStatus): boolean {
+  return Object.keys(orderTransitions[status]).length === 0;
+}
+
+/** An order as its row says, without its items. */
+export interface OrderFacts {
+  id: number;
+  customerId: number;
+  status: OrderStatus;
+  failureReason: FailureReason | null;
+  currency: string;
+  totalCents: number;
+  refundedCents: number;
+  /** UTC, `YYYY-MM-DD HH:MM:SS.ffffff`; null until settled. */
+  settledAt: string | null;
+}
+
+/** Units of one product that an order asks for, all of its items of that product taken together. */
+export interface ItemNeed {
+  productId: number;
+  qty: number;
+}
