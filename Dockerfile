@@ -1,0 +1,18 @@
+FROM denoland/deno:2.9.6
+
+WORKDIR /app
+RUN chown deno:deno /app
+USER deno
+
+# All dependencies, exactly as deno.lock names them, in a layer that code changes leave alone.
+COPY --chown=deno:deno deno.json deno.lock ./
+COPY --chown=deno:deno std ./std
+RUN deno install --frozen
+
+COPY --chown=deno:deno . .
+RUN deno cache --frozen main.ts
+
+EXPOSE 8000
+
+# The tasks name the permissions that each command has; `exec` lets signals reach the product.
+CMD ["sh", "-c", "deno task migrate && exec deno task start"]

@@ -1,0 +1,275 @@
+import mysql from "mysql2/promise";
+import { join, resolve } from "node:path";
+import { capture } from "./capture.ts";
+import { readOrCreatePassword } from "./password.ts";
+import { type EngineName, ensurePrograms, type Program, type Programs } from "./programs.ts";
+import { startOnPort } from "./start_on_port.ts";
+
+/** Longest path of a Unix socket that every supported system accepts, in bytes. */
+const MAX_SOCKET_PATH = 100;
+
+/** The database that exists from the start. */
+const DATABASE_NAME = "orders";
+
+/** The user of {@linkcode DatabaseEngine.url}. */
+const USER = "orders";
+
+/** What names the user may give to databases that it creates. */
+const DATABASE_NAME_PATTERN = /^(orders|test_)[a-z0-9_]{0,50}$/;
+
+/** How to run a private database. */
+export interface DatabaseOptions {
+  /** Which server to start. */
+  engine: EngineName;
+  /** Folder for data, log, socket and password; created if missing, reopened if not. */
+  dir: string;
+  /**
+   * True (default): survives a power cut. False, for tests: the doublewrite buffer is off. Either
+   * way every commit is flushed to disk, so speed measured here is honest.
+   */
+  durable?: boolean;
+  /** Default: a free port. */
+  port?: number;
+  /** Default 512. */
+  bufferPoolMb?: number;
+  /** True: the folder is removed if this process dies without stopping the engine. */
+  temporary?: boolean;
+  /** Gets a line before programs are installed; default: standard error. */
+  log?: (line: string) => void;
+}
+
+/** A running private database server, on 127.0.0.1 and on a Unix socket. */
+export interface DatabaseEngine {
+  /** Which server it is. */
+  readonly engine: EngineName;
+  /** `mysql://user:password@127.0.0.1:port/orders` */
+  readonly url: string;
+  /**
+   * The same for another database, which need not exist: the user may create and drop databases
+   * whose names start with `orders` or `test_`.
+   *
+   * @throws {Error} for any other name
+   */
+  adminUrl(name: string): string;
+  /** TCP port on 127.0.0.1; stays the same over a restart. */
+  readonly port: number;
+  /** Path of the Unix socket, or undefined where `dir` is too long for one. */
+  readonly socket: string | undefined;
+  /** Of the server process; another one after `restart`. */
+  readonly pid: number;
+  /** Absolute path of its folder. */
+  readonly dir: string;
+  /** As the server tells it, such as `10.11.19-MariaDB-0+deb12u1`. */
+  readonly version: string;
+  /** Ends the server in order and waits for its end. The data stays. */
+  stop(): Promise<void>;
+  /** Sends a signal to the server, SIGKILL and SIGSTOP included. */
+  kill(signal: Deno.Signal): void;
+  /** Starts the server again on the same port and data; ends it in order first if it runs. */
+  restart(): Promise<void>;
+}
+
+/**
+ * Starts a private MariaDB or MySQL server that listens on 127.0.0.1 only and ends with this
+ * process, however that ends. It reads no configuration of the machine, has no other user than one
+ * with a random password (kept in the folder, mode 0600) and without the FILE privilege, and has
+ * the database `orders`.
+ *
+ * A new data folder is prepared beside its final place and renamed, so a crash at any moment
+ * leaves either none or a complete one.
+ *
+ * @throws {Error} if programs are missing and cannot be installed, or the server does not accept
+ * connections in time; the message ends with the last lines of the server's log
+ */
+export async function startDatabase(options: DatabaseOptions): Promise<DatabaseEngine> {
+  const { engine, durable = true, bufferPoolMb = 512, temporary = false } = options;
+  const dir = resolve(options.dir);
+  const programs = await ensurePrograms({ engine, log: options.log ?? console.error });
+  await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
+  const password = await readOrCreatePassword(join(dir, "password"));
+  await createData(programs, dir, password);
+
+  const socketPath = join(dir, "server.sock");
+  const socket = new TextEncoder().encode(socketPath).length <= MAX_SOCKET_PATH
+    ? socketPath
+    : undefined;
+  let version = "";
+  const server = await startOnPort({
+    name: engine,
+    program: programs.database,
+    args: (port) => [
+      ...serverArgs(programs, dir),
+      `--port=${port}`,
+      "--bind-address=127.0.0.1",
+      `--socket=${socket ?? ""}`,
+      `--pid-file=${join(dir, "server.pid")}`,
+      `--innodb-buffer-pool-size=${bufferPoolMb}M`,
+      `--innodb-doublewrite=${durable ? "ON" : "OFF"}`,
+      "--innodb-flush-log-at-trx-commit=1",
+      "--max-connections=300",
+      "--max-allowed-packet=64M",
+      "--local-infile=1",
+      "--skip-name-resolve",
+    ],
+    dir,
+    port: options.port,
+    temporary,
+    portTaken: /Address already in use|Bind on TCP\/IP port/,
+    connect: async (port) => {
+      version = await readVersion(port, password);
+    },
+  });
+  const adminUrl = (name: string) => {
+    if (!DATABASE_NAME_PATTERN.test(name)) {
+      throw new Error(
+        `Cannot use database ${name}: on private engines names start with "orders" or "test_"`,
+      );
+    }
+    return `mysql://${USER}:${password}@127.0.0.1:${server.port}/${name}`;
+  };
+  return {
+    engine,
+    url: adminUrl(DATABASE_NAME),
+    adminUrl,
+    port: server.port,
+    socket,
+    get pid() {
+      return server.pid;
+    },
+    dir,
+    version,
+    stop: server.stop,
+    kill: server.kill,
+    restart: server.restart,
+  };
+}
+
+/** Settings that hold while data is created as well as later. */
+function serverArgs(programs: Programs, dir: string, dataDir = join(dir, "data")): string[] {
+  const common = [
+    `--datadir=${dataDir}`,
+    `--tmpdir=${dir}`,
+    "--character-set-server=utf8mb4",
+    "--collation-server=utf8mb4_unicode_ci",
+    "--performance-schema=OFF",
+    "--skip-log-bin",
+    ...(Deno.uid() === 0 ? ["--user=root"] : []),
+  ];
+  if (programs.engine === "mariadb") return [...common, "--innodb-log-file-size=512M"];
+  return [
+    ...common,
+    "--innodb-redo-log-capacity=512M",
+    "--secure-file-priv=NULL",
+    "--mysqlx=OFF",
+    "--auto-generate-certs=OFF",
+  ];
+}
+
+async function createData(programs: Programs, dir: string, password: string): Promise<void> {
+  const finalDir = join(dir, "data");
+  if (await Deno.stat(finalDir).catch(() => undefined)) return;
+  const newDir = join(dir, "data.new");
+  await Deno.remove(newDir, { recursive: true }).catch(() => {});
+  await Deno.mkdir(newDir, { mode: 0o700 });
+  const args = [
+    ...serverArgs(programs, dir, newDir),
+    // Nothing is lost by a crash before the rename, so nothing needs to be flushed.
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-doublewrite=OFF",
+  ];
+  const accounts = accountStatements(password);
+  if (programs.engine === "mariadb") await bootstrapMariadb(programs, args, accounts);
+  else await initialiseMysql(programs.database, args, accounts, dir);
+  await Deno.rename(newDir, finalDir);
+}
+
+function accountStatements(password: string): string[] {
+  return [
+    `create database ${DATABASE_NAME} character set utf8mb4 collate utf8mb4_unicode_ci`,
+    `create user '${USER}'@'%' identified by '${password}'`,
+    `grant process on *.* to '${USER}'@'%'`,
+    `grant all privileges on \`orders%\`.* to '${USER}'@'%'`,
+    `grant all privileges on \`test\\_%\`.* to '${USER}'@'%'`,
+  ];
+}
+
+/**
+ * Feeds MariaDB's own definition of the system tables to its bootstrap mode. The usual
+ * mariadb-install-db needs a helper from the client package, loads the help texts as well, which
+ * takes most of its time, and makes accounts without a password.
+ */
+async function bootstrapMariadb(
+  programs: Programs,
+  args: string[],
+  accounts: string[],
+): Promise<void> {
+  const systemTables = await Deno.readTextFile(programs.systemTablesFile!);
+  const child = new Deno.Command(programs.database.command, {
+    args: [...programs.database.args, ...args, "--bootstrap", "--log-warnings=0"],
+    stdin: "piped",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const script = [
+    "create database mysql;\nuse mysql;",
+    systemTables,
+    "flush privileges;",
+    ...accounts.map((statement) => `${statement};`),
+  ].join("\n");
+  const [output] = await Promise.all([child.output(), feed(child.stdin, script)]);
+  if (!output.success) failCreate("mariadb", new TextDecoder().decode(output.stderr));
+}
+
+/** A server that ends early breaks the pipe; its exit code and messages tell why. */
+async function feed(stdin: WritableStream<Uint8Array>, text: string): Promise<void> {
+  try {
+    await new Blob([text]).stream().pipeTo(stdin);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
+
+async function initialiseMysql(
+  mysqld: Program,
+  args: string[],
+  accounts: string[],
+  dir: string,
+): Promise<void> {
+  const initFile = join(dir, "accounts.sql");
+  const statements = [...accounts, "alter user 'root'@'localhost' account lock"];
+  await Deno.writeTextFile(initFile, statements.map((line) => `${line};\n`).join(""), {
+    mode: 0o600,
+  });
+  try {
+    const initialise = ["--initialize-insecure", `--init-file=${initFile}`];
+    const { success, stderr } = await capture(mysqld.command, [
+      ...mysqld.args,
+      ...args,
+      ...initialise,
+    ]);
+    if (!success) failCreate("mysql", stderr);
+  } finally {
+    await Deno.remove(initFile);
+  }
+}
+
+function failCreate(engine: EngineName, messages: string): never {
+  const tail = messages.trim().split("\n").slice(-10).join("\n");
+  throw new Error(`Cannot create a ${engine} data folder:\n${tail}`);
+}
+
+async function readVersion(port: number, password: string): Promise<string> {
+  const connection = await mysql.createConnection({
+    host: "127.0.0.1",
+    port,
+    user: USER,
+    password,
+    connectTimeout: 2000,
+  });
+  try {
+    const [rows] = await connection.query<mysql.RowDataPacket[]>("select version() as version");
+    return String(rows[0]!.version);
+  } finally {
+    await connection.end();
+  }
+}

@@ -1,0 +1,131 @@
+import { Redis } from "ioredis";
+import { join, resolve } from "node:path";
+import { readOrCreatePassword } from "./password.ts";
+import { ensureRedisProgram } from "./programs.ts";
+import { startOnPort } from "./start_on_port.ts";
+
+/** How to run a private Redis. */
+export interface RedisOptions {
+  /** Folder for data, log, configuration and password; created if missing, reopened if not. */
+  dir: string;
+  /** Default: a free port. */
+  port?: number;
+  /** `none` (default): memory only. `aof`: appended to a file that is flushed every second. */
+  persistence?: "none" | "aof";
+  /** Further lines of redis.conf, such as `maxmemory 64mb`; they win over the built-in ones. */
+  extra?: string[];
+  /** True: the folder is removed if this process dies without stopping the engine. */
+  temporary?: boolean;
+  /** Gets a line before programs are installed; default: standard error. */
+  log?: (line: string) => void;
+}
+
+/** A running private Redis server on 127.0.0.1. */
+export interface RedisEngine {
+  /** `redis://:password@127.0.0.1:port/0` */
+  readonly url: string;
+  /** TCP port on 127.0.0.1; stays the same over a restart. */
+  readonly port: number;
+  /** Of the server process; another one after `restart`. */
+  readonly pid: number;
+  /** Absolute path of its folder. */
+  readonly dir: string;
+  /** Such as `7.0.15`. */
+  readonly version: string;
+  /** Ends the server in order and waits for its end. */
+  stop(): Promise<void>;
+  /** Sends a signal to the server, SIGKILL and SIGSTOP included. */
+  kill(signal: Deno.Signal): void;
+  /** Starts the server again on the same port and data; ends it in order first if it runs. */
+  restart(): Promise<void>;
+}
+
+/**
+ * Starts a private Redis server that listens on 127.0.0.1 only, demands a random password (kept in
+ * the folder, mode 0600, never on a command line), evicts nothing, and ends with this process,
+ * however that ends.
+ *
+ * A crash leaves the folder as Redis left it: with `aof` at most about the last second is lost,
+ * without everything.
+ *
+ * @throws {Error} if Redis is missing and cannot be installed, or does not answer in time; the
+ * message ends with the last lines of its log
+ */
+export async function startRedis(options: RedisOptions): Promise<RedisEngine> {
+  const { persistence = "none", extra = [], temporary = false } = options;
+  const dir = resolve(options.dir);
+  const program = await ensureRedisProgram({ log: options.log ?? console.error });
+  await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
+  const password = await readOrCreatePassword(join(dir, "password"));
+  const configFile = join(dir, "redis.conf");
+  let version = "";
+  const server = await startOnPort({
+    name: "redis",
+    program,
+    args: () => [configFile],
+    dir,
+    port: options.port,
+    temporary,
+    portTaken: /Address already in use/,
+    prepare: async (port) => {
+      const config = [
+        "bind 127.0.0.1",
+        `port ${port}`,
+        `requirepass ${password}`,
+        `dir "${dir}"`,
+        "daemonize no",
+        'save ""',
+        `appendonly ${persistence === "aof" ? "yes" : "no"}`,
+        "appendfsync everysec",
+        "maxmemory-policy noeviction",
+        ...extra,
+      ];
+      // Written under another name first: the mode counts only when the file is created.
+      const fresh = `${configFile}.new`;
+      await Deno.remove(fresh).catch(() => {});
+      await Deno.writeTextFile(fresh, config.join("\n") + "\n", { mode: 0o600 });
+      await Deno.rename(fresh, configFile);
+    },
+    connect: async (port) => {
+      version = await readVersion(port, password);
+    },
+  });
+  return {
+    url: `redis://:${password}@127.0.0.1:${server.port}/0`,
+    port: server.port,
+    get pid() {
+      return server.pid;
+    },
+    dir,
+    version,
+    stop: server.stop,
+    kill: server.kill,
+    restart: server.restart,
+  };
+}
+
+/** Rejects while Redis is not there or still loads its data. */
+async function readVersion(port: number, password: string): Promise<string> {
+  const client = new Redis({
+    host: "127.0.0.1",
+    port,
+    password,
+    lazyConnect: true,
+    connectTimeout: 2000,
+    commandTimeout: 2000,
+    maxRetriesPerRequest: 0,
+    enableReadyCheck: false,
+    retryStrategy: () => null,
+  });
+  // Each attempt's failure reaches the caller through its promise.
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    // A read of data, because INFO and PING answer during loading as well.
+    await client.exists("ready");
+    const info = await client.info("server");
+    return /redis_version:(\S+)/.exec(info)?.[1] ?? "unknown";
+  } finally {
+    client.disconnect();
+  }
+}

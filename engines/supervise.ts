@@ -1,0 +1,168 @@
+import type { Program } from "./programs.ts";
+
+/** Seconds that an engine gets for an orderly end before it is killed. */
+const GRACE_SECONDS = 20;
+
+/** Milliseconds that a start waits for a previous engine of the same folder to end. */
+const PREVIOUS_ENGINE_MS = (GRACE_SECONDS + 5) * 1000;
+
+/** An engine process that cannot outlive the process that started it. */
+export interface Supervised {
+  /** Process id of the engine itself, not of its supervisor. */
+  readonly pid: number;
+  /** Settles when the engine has ended, for whatever reason; never rejects. */
+  readonly exited: Promise<void>;
+  /** Whether {@linkcode Supervised.exited} has settled. */
+  hasExited(): boolean;
+  /** Sends a signal to the engine; does nothing once it has ended. */
+  kill(signal: Deno.Signal): void;
+  /** Asks the engine to end in order, kills it after a grace time, and waits for its end. */
+  stop(): Promise<void>;
+}
+
+// $1 pid file, $2 log file, $3 folder to remove when the parent died (or ""), $4 grace in seconds,
+// then the engine's command line. Standard input is a pipe that only the parent holds: a line on it
+// means "end in order", end of file without a line means that the parent is gone. The watcher reads
+// it; the main shell waits for the engine. SIGCONT follows SIGTERM because a stopped engine would
+// not see it.
+const SUPERVISOR = `
+pid_file=$1 log=$2 orphan_folder=$3 tenths=$(($4 * 10))
+shift 4
+exec 3<&0
+"$@" </dev/null >>"$log" 2>&1 3<&- &
+engine=$!
+echo "$engine" >"$pid_file"
+echo "$engine"
+exec >/dev/null
+(
+  if read -r order <&3; then orphan_folder=; else trap '' TERM; fi
+  kill -TERM "$engine"
+  kill -CONT "$engine"
+  while [ "$tenths" -gt 0 ] && kill -0 "$engine"; do
+    sleep 0.1
+    tenths=$((tenths - 1))
+  done
+  kill -KILL "$engine"
+  if [ -n "$orphan_folder" ]; then
+    rm -rf -- "$orphan_folder"
+    rmdir -- "$(dirname -- "$orphan_folder")"
+  fi
+) 2>/dev/null &
+watcher=$!
+exec 3<&-
+wait "$engine"
+rm -f -- "$pid_file"
+kill -TERM "$watcher" 2>/dev/null
+exit 0
+`;
+
+/**
+ * Starts an engine under a tiny shell supervisor in a session of its own.
+ *
+ * A Ctrl-C on the terminal does not reach the engine, so its owner can end it in order. When this
+ * process dies in any way, `kill -9` included, the kernel closes the supervisor's standard input
+ * and the supervisor ends the engine; with `temporaryDir` it then removes that folder too, and its
+ * parent folder when that is empty. The engine sees an environment of `PATH`, `LC_ALL` and `TZ`.
+ *
+ * @param program the engine's executable with its fixed arguments
+ * @param options.args further arguments
+ * @param options.pidFile holds the engine's process id while it runs; an engine of an earlier
+ * owner that is still ending is waited for
+ * @param options.logFile the engine's standard output and error are appended to it
+ * @param options.temporaryDir removed when this process dies without stopping the engine
+ * @throws {Error} if an earlier engine of the same pid file does not end in time
+ */
+export async function supervise(
+  program: Program,
+  options: { args: string[]; pidFile: string; logFile: string; temporaryDir?: string },
+): Promise<Supervised> {
+  await waitForPreviousEngine(options.pidFile);
+  const child = new Deno.Command("/bin/sh", {
+    args: [
+      "-c",
+      SUPERVISOR,
+      "supervise",
+      options.pidFile,
+      options.logFile,
+      options.temporaryDir ?? "",
+      String(GRACE_SECONDS),
+      program.command,
+      ...program.args,
+      ...options.args,
+    ],
+    clearEnv: true,
+    env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" },
+    detached: true,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  let ended = false;
+  const exited = child.status.then(() => {
+    ended = true;
+  });
+  const orders = child.stdin.getWriter();
+  const pid = Number(await readFirstLine(child.stdout));
+  return {
+    pid,
+    exited,
+    hasExited: () => ended,
+    kill(signal) {
+      if (ended) return;
+      try {
+        Deno.kill(pid, signal);
+      } catch (error) {
+        // The engine has ended and its supervisor is about to say so.
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    },
+    async stop() {
+      if (!ended) {
+        try {
+          await orders.write(new TextEncoder().encode("end\n"));
+        } catch (error) {
+          if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+        }
+      }
+      await exited;
+      await orders.close().catch(() => {});
+    },
+  };
+}
+
+async function readFirstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
+  let text = "";
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  while (!text.includes("\n")) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    text += value;
+  }
+  await reader.cancel();
+  return text.trim();
+}
+
+async function waitForPreviousEngine(pidFile: string): Promise<void> {
+  const deadline = Date.now() + PREVIOUS_ENGINE_MS;
+  while (true) {
+    const pid = Number(await Deno.readTextFile(pidFile).catch(() => ""));
+    if (!pid || !isAlive(pid)) return;
+    if (Date.now() > deadline) {
+      throw new Error(
+        `Cannot start an engine: process ${pid} of ${pidFile} is still running; ` +
+          `end it, or remove the file if that process is something else`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    Deno.kill(pid, 0);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    return true;
+  }
+}

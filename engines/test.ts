@@ -1,0 +1,177 @@
+import type { EngineName } from "./programs.ts";
+import { type PrivateEngines, startPrivateEngines } from "./private_engines.ts";
+
+const HELP = `Runs the test suite on private engines that it starts and stops itself.
+
+Usage: deno task test [--engine=mariadb|mysql] [ARGS]
+
+  --engine=NAME  the database server to test on (default mariadb)
+  --help         this text
+
+All other arguments go to "deno test": a file or folder instead of tests/, --filter=TEXT,
+--fail-fast, --coverage … Exits 0 only if tests ran and all of them passed.
+Servers that DATABASE_URL and REDIS_URL point to are never touched.`;
+
+/** Test files that run at the same time. */
+const JOBS = 2;
+
+/** What test files may do; engines need processes, ports, folders and the user id. */
+const PERMISSIONS = [
+  "--no-prompt",
+  "--allow-net",
+  "--allow-read",
+  "--allow-write",
+  "--allow-env",
+  "--allow-run",
+  "--allow-sys",
+];
+
+const SIGNALS: Partial<Record<Deno.Signal, number>> = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 };
+
+/** The arguments of `deno task test`, or what is wrong with them. */
+export type TestArgs =
+  | { kind: "run"; engine: EngineName; denoArgs: string[] }
+  | { kind: "help" }
+  | { kind: "wrong"; reason: string };
+
+/** Takes the arguments apart into those of this program and those of `deno test`. */
+export function parseTestArgs(args: string[]): TestArgs {
+  let engine = "mariadb";
+  const denoArgs = [];
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at]!;
+    if (arg === "--help" || arg === "-h") return { kind: "help" };
+    if (arg === "--engine") engine = args[++at] ?? "";
+    else if (arg.startsWith("--engine=")) engine = arg.slice("--engine=".length);
+    else denoArgs.push(arg);
+  }
+  if (engine !== "mariadb" && engine !== "mysql") {
+    return { kind: "wrong", reason: `--engine must be mariadb or mysql, not "${engine}"` };
+  }
+  return { kind: "run", engine, denoArgs };
+}
+
+/** The counts of a finished `deno test`. */
+export interface TestCounts {
+  /** Tests that passed. */
+  passed: number;
+  /** Tests that failed. */
+  failed: number;
+  /** Tests that are marked as ignored. */
+  skipped: number;
+}
+
+/**
+ * Reads the counts from the summary line of `deno test`, such as
+ * `ok | 3 passed (2 steps) | 0 failed | 1 ignored (5ms)`, colours or not.
+ *
+ * @returns undefined for any other line
+ */
+export function parseSummary(line: string): TestCounts | undefined {
+  // deno-lint-ignore no-control-regex
+  const plain = line.replace(/\x1b\[[0-9;]*m/g, "");
+  const counts = /^(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed/.exec(plain);
+  if (!counts) return undefined;
+  const skipped = /\| (\d+) ignored/.exec(plain);
+  return {
+    passed: Number(counts[1]),
+    failed: Number(counts[2]),
+    skipped: Number(skipped?.[1] ?? 0),
+  };
+}
+
+/** The last line of `deno task test`: `tests: 123 passed, 0 failed`, with skipped ones if any. */
+export function formatCounts(counts: TestCounts): string {
+  const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : "";
+  return `tests: ${counts.passed} passed, ${counts.failed} failed${skipped}`;
+}
+
+async function run(engine: EngineName, denoArgs: string[]): Promise<number> {
+  let child: Deno.ChildProcess | undefined;
+  let signalled = 0;
+  for (const [signal, number] of Object.entries(SIGNALS)) {
+    Deno.addSignalListener(signal as Deno.Signal, () => {
+      signalled = number;
+      try {
+        child?.kill("SIGTERM");
+      } catch {
+        // It has ended already.
+      }
+    });
+  }
+
+  console.error(`Starting a private ${engine} and a private redis for the tests …`);
+  const engines = await startPrivateEngines({ engine });
+  try {
+    if (signalled) return 128 + signalled;
+    child = await spawnDenoTest(engines, engine, denoArgs);
+    const [counts, status] = await Promise.all([passThrough(child.stdout), child.status]);
+    if (signalled) console.error("Interrupted");
+    else if (counts.passed + counts.failed === 0) console.error("No test ran");
+    console.log(formatCounts(counts));
+    if (signalled) return 128 + signalled;
+    if (!status.success) return status.code;
+    return counts.passed > 0 && counts.failed === 0 ? 0 : 1;
+  } finally {
+    await engines.stop();
+  }
+}
+
+async function spawnDenoTest(
+  engines: PrivateEngines,
+  engine: EngineName,
+  denoArgs: string[],
+): Promise<Deno.ChildProcess> {
+  const namesFiles = await Promise.all(
+    denoArgs.map((arg) => Deno.stat(arg).then(() => true, () => false)),
+  );
+  const files = namesFiles.includes(true) ? [] : ["tests/"];
+  const wantsColour = Deno.stdout.isTerminal() && !Deno.noColor;
+  return new Deno.Command(Deno.execPath(), {
+    args: ["test", "--parallel", ...PERMISSIONS, ...denoArgs, ...files],
+    env: {
+      DENO_JOBS: String(JOBS),
+      TEST_DATABASE_URL: engines.env.DATABASE_URL,
+      TEST_REDIS_URL: engines.env.REDIS_URL,
+      TEST_ENGINE: engine,
+      ...(wantsColour ? { FORCE_COLOR: "1" } : {}),
+    },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+}
+
+/** Copies the output as it comes and keeps the counts of its last summary line. */
+async function passThrough(output: ReadableStream<Uint8Array>): Promise<TestCounts> {
+  let counts: TestCounts = { passed: 0, failed: 0, skipped: 0 };
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of output) {
+    for (let written = 0; written < chunk.length;) {
+      written += await Deno.stdout.write(chunk.subarray(written));
+    }
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) counts = parseSummary(line) ?? counts;
+  }
+  return parseSummary(rest) ?? counts;
+}
+
+if (import.meta.main) {
+  const parsed = parseTestArgs(Deno.args);
+  if (parsed.kind === "help") {
+    console.log(HELP);
+  } else if (parsed.kind === "wrong") {
+    console.error(`${parsed.reason} (see --help)`);
+    Deno.exit(2);
+  } else {
+    try {
+      Deno.exit(await run(parsed.engine, parsed.denoArgs));
+    } catch (error) {
+      if (Deno.env.get("LOG_LEVEL") === "debug") throw error;
+      console.error(error instanceof Error ? error.message : String(error));
+      Deno.exit(1);
+    }
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Holds private engines until its standard input ends: `hold_engines.ts ENGINE [DIR]`. Prints one
+ * line of JSON, `{env, pids, dir}`, when they run. A test kills it to see what it leaves behind.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import { startPrivateEngines } from "../engines/private_engines.ts";
+
+if (import.meta.main) {
+  const [engine, dir] = Deno.args;
+  const engines = await startPrivateEngines({
+    engine: engine === "mysql" ? "mysql" : "mariadb",
+    dir,
+  });
+  console.log(JSON.stringify({
+    env: engines.env,
+    pids: [engines.database.pid, engines.redis.pid],
+    dir: dirname(engines.database.dir),
+  }));
+  await Deno.stdin.readable.pipeTo(new WritableStream());
+  await engines.stop();
+}
