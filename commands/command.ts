@@ -1,0 +1,109 @@
+/**
+ * What a command is, and how its arguments are read.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { WorkflowError } from "../domain/errors.ts";
+
+/** One task of the command line. */
+export interface Command {
+  /** One line for the list of commands. */
+  summary: string;
+  /** All that `--help` prints after the summary: usage, then options. */
+  help: string;
+  /**
+   * @param args what was typed after the command's name
+   * @param env the environment
+   * @returns the exit code: 0 for success, 1 for failure
+   * @throws {WorkflowError} `bad_usage` and `bad_settings` end with exit code 2, others with 1
+   */
+  run(args: string[], env: Record<string, string | undefined>): Promise<number>;
+}
+
+/** The options that a command knows. */
+export interface OptionNames {
+  /** `--flag` */
+  boolean?: readonly string[];
+  /** `--name=VALUE`, given once */
+  string?: readonly string[];
+  /** `--name=VALUE`, given any number of times */
+  collect?: readonly string[];
+  /** Least and most arguments that are not options. */
+  positionals?: readonly [number, number];
+}
+
+/** What was typed. */
+export interface Options {
+  flag(name: string): boolean;
+  text(name: string): string | undefined;
+  /** @throws {WorkflowError} `bad_usage` unless it is an integer from `least` to `most` */
+  integer(name: string, least: number, most: number): number | undefined;
+  list(name: string): string[];
+  positionals: string[];
+}
+
+/**
+ * Reads a command's arguments.
+ *
+ * @throws {WorkflowError} `bad_usage` for an unknown or repeated option, a missing value, or too few or
+ * too many arguments
+ */
+export function readOptions(args: string[], names: OptionNames): Options {
+  const booleans = names.boolean ?? [];
+  const strings = [...(names.string ?? []), ...(names.collect ?? [])];
+  const unknown: string[] = [];
+  const parsed = parseArgs(args, {
+    boolean: [...booleans],
+    string: [...strings, "_"],
+    collect: [...strings],
+    unknown: (arg: string) => {
+      if (/^-./.test(arg)) unknown.push(arg);
+      return true;
+    },
+  }) as Record<string, unknown>;
+  if (unknown.length > 0) throw usage(`Unknown option ${unknown[0]}`);
+  const values = new Map<string, string[]>();
+  for (const name of strings) {
+    const given = parsed[name];
+    const list = (Array.isArray(given) ? given : given === undefined ? [] : [given]).map(String);
+    if (list.some((value) => value === "")) throw usage(`--${name} needs a value`);
+    if (list.length > 1 && !names.collect?.includes(name)) {
+      throw usage(`--${name} can be given only once`);
+    }
+    values.set(name, list);
+  }
+  const positionals = (parsed._ as unknown[]).map(String);
+  const [least, most] = names.positionals ?? [0, 0];
+  if (positionals.length < least) throw usage("An argument is missing");
+  if (positionals.length > most) throw usage(`Unexpected argument "${positionals[most]}"`);
+  return {
+    flag: (name) => parsed[name] === true,
+    text: (name) => values.get(name)?.[0],
+    integer: (name, low, high) => {
+      const raw = values.get(name)?.[0];
+      return raw === undefined ? undefined : integerArgument(`--${name}`, raw, low, high);
+    },
+    list: (name) => values.get(name) ?? [],
+    positionals,
+  };
+}
+
+/**
+ * An argument that must be an integer.
+ *
+ * @throws {WorkflowError} `bad_usage` unless it is one from `least` to `most`
+ */
+export function integerArgument(what: string, raw: string, least: number, most: number): number {
+  const value = /^-?\d{1,16}$/.test(raw) ? Number(raw) : NaN;
+  if (!(value >= least && value <= most)) {
+    throw usage(`${what} must be an integer ${least}…${most}, not "${raw}"`);
+  }
+  return value;
+}
+
+/** The error for wrong usage. */
+export function usage(message: string): WorkflowError {
+  return new WorkflowError("bad_usage", message);
+}

@@ -1,0 +1,50 @@
+/**
+ * `deno task consume`: consumers only.
+ *
+ * @module
+ */
+
+import { groups } from "../domain/messages.ts";
+import { runConsumers } from "../streams/run_consumers.ts";
+import { type Command, readOptions, usage } from "./command.ts";
+import { withContext } from "./context.ts";
+import { untilStopped } from "./signals.ts";
+
+const command: Command = {
+  summary: "Runs consumers of the orders, payments, notifications and refunds groups.",
+  help: `
+Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
+
+  --group=NAME  a group to serve, may be given several times; all four without it
+  --batch=N     most messages to take at once, 1…5000 (default: BATCH_SIZE)
+  --drain       end when nothing is left to do in these groups`,
+  async run(args, env) {
+    const options = readOptions(args, {
+      boolean: ["drain"],
+      string: ["batch"],
+      collect: ["group"],
+    });
+    const wanted = options.list("group").map((name) => {
+      const group = groups.find((known) => known === name);
+      if (group === undefined) {
+        throw usage(`There is no group "${name}"; there are ${groups.join(", ")}`);
+      }
+      return group;
+    });
+    const batch = options.integer("batch", 1, 5_000);
+    return await withContext(env, async (context) => {
+      let handled = 0;
+      await untilStopped(context, (signal) =>
+        runConsumers(context, {
+          groups: wanted,
+          batchSize: batch ?? context.config.batchSize,
+          drain: options.flag("drain"),
+          onTurn: (_, turn) => handled += turn.handled,
+        }, signal));
+      context.log.info("messages handled", { handled });
+      return 0;
+    });
+  },
+};
+
+export default command;

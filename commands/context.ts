@@ -1,0 +1,95 @@
+/**
+ * Opens what most commands work with, and closes it again.
+ *
+ * @module
+ */
+
+import { type Config, parseConfig } from "../domain/config.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import { kpiDayIn } from "../domain/kpi.ts";
+import { type Log, makeLog } from "../domain/log.ts";
+import { type Database, openDatabase } from "../db/database.ts";
+import { migrate, migrationStatus } from "../db/migrate.ts";
+import { type Keys, keysFor } from "../streams/keys.ts";
+import { openRedis, type RedisClient } from "../streams/redis.ts";
+
+/** Everything that the parts of the product are given; they open nothing themselves. */
+export interface Context {
+  config: Config;
+  db: Database;
+  redis: RedisClient;
+  keys: Keys;
+  log: Log;
+  baseCurrency: string;
+  /** The KPI day of a database time. */
+  kpiDay: (settledAt: string) => string;
+}
+
+/**
+ * Reads the settings, applies pending migrations (or refuses, with `AUTO_MIGRATE=0`), opens the engines,
+ * runs `work` and closes everything.
+ *
+ * @throws {WorkflowError} `bad_settings`, or `unavailable` when an engine can't be reached
+ */
+export async function withContext<T>(
+  env: Record<string, string | undefined>,
+  work: (context: Context) => Promise<T>,
+): Promise<T> {
+  const context = await openContext(parseConfig(env));
+  try {
+    return await work(context);
+  } finally {
+    await closeContext(context);
+  }
+}
+
+/** See {@linkcode withContext}. */
+export async function openContext(config: Config): Promise<Context> {
+  const log = openLog(config);
+  if (config.autoMigrate) {
+    const { applied } = await migrate(config.databaseUrl);
+    for (const name of applied) log.info("migration applied", { name });
+  } else {
+    const pending = (await migrationStatus(config.databaseUrl)).filter(({ applied }) => !applied);
+    if (pending.length > 0) {
+      throw new WorkflowError(
+        "unavailable",
+        `The database lacks ${pending.length} migrations; run deno task migrate`,
+      );
+    }
+  }
+  const db = await openDatabase(config.databaseUrl, { connections: config.databaseConnections });
+  try {
+    const redis = await openRedis(config.redisUrl);
+    return {
+      config,
+      db,
+      redis,
+      keys: keysFor(config.redisPrefix, config.baseCurrency),
+      log,
+      baseCurrency: config.baseCurrency,
+      kpiDay: kpiDayIn(config.kpiTimezone),
+    };
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}
+
+/** Closes what {@linkcode openContext} opened. */
+export async function closeContext({ db, redis }: Context): Promise<void> {
+  redis.disconnect();
+  await db.close();
+}
+
+/** The log that the settings ask for, on standard error. */
+export function openLog(config: Pick<Config, "logLevel" | "logFormat">): Log {
+  const format = config.logFormat === "auto"
+    ? (Deno.stderr.isTerminal() ? "text" : "json")
+    : config.logFormat;
+  const encoder = new TextEncoder();
+  return makeLog(
+    { level: config.logLevel, format, now: () => new Date().toISOString() },
+    (line) => Deno.stderr.writeSync(encoder.encode(`${line}\n`)),
+  );
+}

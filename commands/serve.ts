@@ -1,0 +1,32 @@
+/**
+ * `deno task serve`: the HTTP API only.
+ *
+ * @module
+ */
+
+import { serveHttp } from "../routes/server.ts";
+import { type Command, readOptions } from "./command.ts";
+import { withContext } from "./context.ts";
+import { untilStopped } from "./signals.ts";
+
+const command: Command = {
+  summary: "Serves the HTTP API, without consumers.",
+  help: `
+Usage: deno task serve
+
+Listens on HOST and PORT (PORT=0: any free one) and prints the address. Settings come from the
+environment; DATABASE_URL and REDIS_URL are required. SIGTERM or Ctrl-C stops it after the requests in
+hand, a second one at once.`,
+  async run(args, env) {
+    readOptions(args, {});
+    return await withContext(env, async (context) => {
+      await untilStopped(context, (signal) =>
+        serveHttp(context, signal, {
+          onListening: (url) => console.log(`Listening on ${url}`),
+        }));
+      return 0;
+    });
+  },
+};
+
+export default command;

@@ -1,0 +1,39 @@
+/**
+ * Ends long-running commands in an orderly way.
+ *
+ * @module
+ */
+
+import type { Config } from "../domain/config.ts";
+import type { Log } from "../domain/log.ts";
+
+/**
+ * Runs `work` until it ends by itself or SIGTERM or SIGINT asks it to, by its signal. Work that has not
+ * ended `SHUTDOWN_TIMEOUT_MS` after that ends with the process, exit code 1; so does a second signal at
+ * once. What was in hand is then delivered again.
+ */
+export async function untilStopped(
+  { config, log }: { config: Config; log: Log },
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  let deadline: ReturnType<typeof setTimeout> | undefined;
+  const onSignal = () => {
+    if (stop.signal.aborted) Deno.exit(1);
+    log.info("stopping");
+    stop.abort();
+    deadline = setTimeout(() => {
+      log.error("stopped with work in hand", { after_ms: config.shutdownTimeoutMs });
+      Deno.exit(1);
+    }, config.shutdownTimeoutMs);
+  };
+  Deno.addSignalListener("SIGTERM", onSignal);
+  Deno.addSignalListener("SIGINT", onSignal);
+  try {
+    await work(stop.signal);
+  } finally {
+    clearTimeout(deadline);
+    Deno.removeSignalListener("SIGTERM", onSignal);
+    Deno.removeSignalListener("SIGINT", onSignal);
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * `deno task start`: the single process.
+ *
+ * @module
+ */
+
+import { serveHttp } from "../routes/server.ts";
+import { runConsumers } from "../streams/run_consumers.ts";
+import { type Command, readOptions } from "./command.ts";
+import { withContext } from "./context.ts";
+import { untilStopped } from "./signals.ts";
+
+const command: Command = {
+  summary: "Serves the HTTP API and runs all four consumer groups, in one process.",
+  help: `
+Usage: deno task start
+
+Settings come from the environment; DATABASE_URL and REDIS_URL are required. SIGTERM or Ctrl-C stops it
+after the work in hand, a second one at once.`,
+  async run(args, env) {
+    readOptions(args, {});
+    return await withContext(env, async (context) => {
+      await untilStopped(context, async (signal) => {
+        const stop = new AbortController();
+        const stopped = AbortSignal.any([signal, stop.signal]);
+        const consumers = runConsumers(
+          context,
+          { groups: [], batchSize: context.config.batchSize, drain: false },
+          stopped,
+        );
+        // Whichever part fails takes the other along: half a process looks alive and is not.
+        const parts = [serveHttp(context, stopped), consumers];
+        await Promise.all(parts.map((part) => part.finally(() => stop.abort())));
+      });
+      return 0;
+    });
+  },
+};
+
+export default command;

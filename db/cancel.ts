@@ -1,0 +1,57 @@
+/**
+ * Cancels an order.
+ *
+ * @module
+ */
+
+import { decideCancel } from "../domain/cancel.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import type { OrderFacts } from "../domain/order.ts";
+import { sumNeeds } from "../domain/reserve.ts";
+import type { Database } from "./database.ts";
+import { addOrderEvents } from "./events.ts";
+import { lockOrders, markCancelled, readItems } from "./orders.ts";
+import { lockStock, writeStock } from "./products.ts";
+
+/**
+ * Cancels an order that is not settled and gives its units back, in one transaction. A crash leaves it
+ * cancelled or as it was; that the customer is told is a message of its own, which recovery repeats.
+ *
+ * @param actor who cancels, for the timeline
+ * @returns the order as it is now, and whether this call changed it
+ * @throws {WorkflowError} `not_found`, or `order_not_cancellable` once it is settled otherwise
+ */
+export function cancelOrder(
+  db: Database,
+  orderId: number,
+  actor: string,
+): Promise<{ order: OrderFacts; changed: boolean }> {
+  return db.transaction(async (tx) => {
+    const { orders, now } = await lockOrders(tx, [orderId]);
+    const order = orders.get(orderId);
+    if (order === undefined) throw new WorkflowError("not_found", `There is no order ${orderId}`);
+    const decision = decideCancel(order.status);
+    switch (decision.kind) {
+      case "already_cancelled":
+        return { order, changed: false };
+      case "refused":
+        throw new WorkflowError(
+          "order_not_cancellable",
+          `Cannot cancel order ${orderId}: it is ${order.status} already`,
+        );
+      case "cancel": {
+        if (decision.returnsStock) {
+          const needs = sumNeeds((await readItems(tx, [orderId])).get(orderId) ?? []);
+          const stock = await lockStock(tx, needs.map(({ productId }) => productId));
+          for (const { productId, qty } of needs) {
+            stock.set(productId, stock.get(productId)! + qty);
+          }
+          await writeStock(tx, stock);
+        }
+        await markCancelled(tx, order.status, [orderId], now);
+        await addOrderEvents(tx, [{ orderId, event: "cancelled" }], actor);
+        return { order: { ...order, status: "CANCELLED", settledAt: now }, changed: true };
+      }
+    }
+  });
+}

@@ -1,0 +1,212 @@
+/**
+ * Dead letters: messages that no handler could finish, kept until a person retries or discards them.
+ *
+ * @module
+ */
+
+import { type Group, groups } from "../domain/messages.ts";
+import { type Queryable, type Row, toInteger, toIsoTime } from "./database.ts";
+
+/** A message to bury. */
+export interface DeadLetter {
+  group: Group;
+  /** Id of the stream entry. */
+  messageId: string;
+  /** Null where the message does not say. */
+  orderId: number | null;
+  refundId: number | null;
+  amountCents: number;
+  currency: string | null;
+  /** JSON array of the entry's flat fields. */
+  payload: string;
+  /** Why it could not be handled; cut to {@linkcode longestError} characters. */
+  error: string;
+  /** How often a handler failed on it or died with it. */
+  attempts: number;
+  /** When the message was published, in ms since 1970. */
+  firstSeenMs: number;
+}
+
+/** Where a dead letter stands. */
+export type DeadLetterStatus = "DEAD" | "RETRIED" | "DISCARDED";
+
+/** A buried message as it stands in the table. Times are ISO 8601 UTC. */
+export interface DeadLetterRow {
+  id: number;
+  group: Group;
+  messageId: string;
+  orderId: number | null;
+  refundId: number | null;
+  amountCents: number;
+  currency: string | null;
+  payload: string;
+  error: string;
+  attempts: number;
+  firstSeenAt: string;
+  diedAt: string;
+}
+
+/** Which dead letters are meant. */
+export interface DeadLetterFilter {
+  group?: Group;
+  id?: number;
+}
+
+/** Characters of an error that are kept. */
+export const longestError = 2_000;
+
+/** The last millisecond that a datetime can hold. */
+const lastTimeMs = 253_402_300_799_999;
+
+/**
+ * Writes dead letters. The same message buried again (its burial was not acknowledged) is one row still,
+ * and keeps what a person has decided about it since.
+ */
+export async function buryMessages(db: Queryable, letters: readonly DeadLetter[]): Promise<void> {
+  if (letters.length === 0) return;
+  await db.run(
+    `
+    insert into dead_letters
+      (group_name, message_id, order_id, refund_id, amount_cents, currency, payload, error, attempts,
+       first_seen_at)
+    select * from (
+      select j.group_name, j.message_id, j.order_id, j.refund_id, j.amount_cents, j.currency,
+        j.payload, j.error, j.attempts, j.first_seen_at
+      from json_table(?, '$[*]' columns (
+        group_name varchar(32) character set ascii collate ascii_bin path '$[0]',
+        message_id varchar(48) character set ascii collate ascii_bin path '$[1]',
+        order_id bigint unsigned path '$[2]',
+        refund_id bigint unsigned path '$[3]',
+        amount_cents bigint path '$[4]',
+        currency varchar(3) character set ascii collate ascii_bin path '$[5]',
+        payload longtext path '$[6]',
+        error varchar(2000) path '$[7]',
+        attempts int path '$[8]',
+        first_seen_at datetime(6) path '$[9]'
+      )) j
+    ) n
+    on duplicate key update attempts = greatest(dead_letters.attempts, n.attempts)`,
+    [JSON.stringify(letters.map((letter) => [
+      letter.group,
+      letter.messageId,
+      letter.orderId,
+      letter.refundId,
+      letter.amountCents,
+      letter.currency,
+      letter.payload.toWellFormed(),
+      [...letter.error.toWellFormed()].slice(0, longestError).join(""),
+      letter.attempts,
+      timeOf(letter.firstSeenMs),
+    ]))],
+  );
+}
+
+/**
+ * A page of the messages that wait for a decision, oldest first.
+ *
+ * @param afterId the last id of the page before, 0 for the first page
+ */
+export async function listDeadLetters(
+  db: Queryable,
+  filter: DeadLetterFilter,
+  afterId: number,
+  limit: number,
+): Promise<DeadLetterRow[]> {
+  const rows = await db.query(
+    `
+    select id, group_name, message_id, order_id, refund_id, amount_cents, currency, payload, error,
+      attempts, first_seen_at, created_at
+    from dead_letters
+    where status = 'DEAD' and group_name in (?) and id between ? and ? and id > ?
+    order by id
+    limit ?`,
+    [...filterValues(filter), afterId, limit],
+  );
+  return rows.map(toDeadLetter);
+}
+
+/**
+ * Locks a page of the messages that wait for a decision, so that nobody else decides about them before
+ * the transaction ends.
+ *
+ * @param afterId the last id of the page before, 0 for the first page
+ */
+export async function lockDeadLetters(
+  tx: Queryable,
+  filter: DeadLetterFilter,
+  afterId: number,
+  limit: number,
+): Promise<DeadLetterRow[]> {
+  const rows = await tx.query(
+    `
+    select id, group_name, message_id, order_id, refund_id, amount_cents, currency, payload, error,
+      attempts, first_seen_at, created_at
+    from dead_letters
+    where status = 'DEAD' and group_name in (?) and id between ? and ? and id > ?
+    order by id
+    limit ?
+    for update`,
+    [...filterValues(filter), afterId, limit],
+  );
+  return rows.map(toDeadLetter);
+}
+
+/**
+ * Records what was decided about locked messages, in their rows and in the timelines of their orders
+ * (an order that does not exist has none).
+ *
+ * @param actor who decided
+ * @returns how many were waiting until now
+ */
+export async function resolveDeadLetters(
+  tx: Queryable,
+  ids: readonly number[],
+  status: Exclude<DeadLetterStatus, "DEAD">,
+  actor: string,
+): Promise<number> {
+  if (ids.length === 0) return 0;
+  await tx.runText(
+    `
+    insert into order_events (order_id, refund_id, event, detail, actor, attempt)
+    select o.id, d.refund_id, ?, left(concat(d.group_name, ': ', d.error), 255), ?, d.attempts
+    from dead_letters d
+    join orders o on o.id = d.order_id
+    where d.id in (?) and d.status = 'DEAD'
+    order by d.id`,
+    [`dead_letter_${status.toLowerCase()}`, actor, [...ids]],
+  );
+  const { affectedRows } = await tx.runText(
+    `
+    update dead_letters
+    set status = ?, resolved_by = ?, resolved_at = current_timestamp(6)
+    where id in (?) and status = 'DEAD'`,
+    [status, actor, [...ids]],
+  );
+  return affectedRows;
+}
+
+function filterValues({ group, id }: DeadLetterFilter): (number | string[])[] {
+  return [group === undefined ? [...groups] : [group], id ?? 0, id ?? Number.MAX_SAFE_INTEGER];
+}
+
+function toDeadLetter(row: Row): DeadLetterRow {
+  return {
+    id: toInteger(row.id),
+    group: row.group_name as Group,
+    messageId: String(row.message_id),
+    orderId: row.order_id === null ? null : toInteger(row.order_id),
+    refundId: row.refund_id === null ? null : toInteger(row.refund_id),
+    amountCents: toInteger(row.amount_cents),
+    currency: row.currency === null ? null : String(row.currency),
+    payload: String(row.payload),
+    error: String(row.error),
+    attempts: toInteger(row.attempts),
+    firstSeenAt: toIsoTime(row.first_seen_at)!,
+    diedAt: toIsoTime(row.created_at)!,
+  };
+}
+
+function timeOf(ms: number): string {
+  const bounded = Math.min(Math.max(0, Math.trunc(ms) || 0), lastTimeMs);
+  return new Date(bounded).toISOString().replace("T", " ").replace("Z", "");
+}

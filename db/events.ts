@@ -1,0 +1,63 @@
+/**
+ * The timeline of orders.
+ *
+ * @module
+ */
+
+import type { Queryable } from "./database.ts";
+
+/** One step in an order's life. */
+export interface OrderEventRow {
+  orderId: number;
+  refundId?: number;
+  event:
+    | "reserved"
+    | "paid"
+    | "failed"
+    | "cancelled"
+    | "payment_late"
+    | "payment_reversed"
+    | "refund_requested"
+    | "refund_processed"
+    | "refund_failed";
+  /** A reason or an amount, for people; at most 255 characters. */
+  detail?: string;
+  /** Delivery count of the message behind it. */
+  attempt?: number;
+}
+
+/**
+ * Adds steps to the timelines, in the transaction of the steps themselves.
+ *
+ * @param actor the consumer, command or caller that takes the steps
+ */
+export async function addOrderEvents(
+  tx: Queryable,
+  events: readonly OrderEventRow[],
+  actor: string,
+): Promise<void> {
+  if (events.length === 0) return;
+  await tx.run(
+    `
+    insert into order_events (order_id, refund_id, event, detail, actor, attempt)
+    select step.order_id, step.refund_id, step.event, step.detail, ?, step.attempt
+    from json_table(?, '$[*]' columns (
+      order_id bigint unsigned path '$[0]',
+      refund_id bigint unsigned path '$[1]',
+      event varchar(32) character set ascii path '$[2]',
+      detail varchar(255) character set utf8mb4 path '$[3]',
+      attempt int path '$[4]')) step`,
+    [
+      actor,
+      JSON.stringify(
+        events.map(({ orderId, refundId, event, detail, attempt }) => [
+          orderId,
+          refundId ?? null,
+          event,
+          detail ?? null,
+          attempt ?? 1,
+        ]),
+      ),
+    ],
+  );
+}

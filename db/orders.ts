@@ -1,0 +1,199 @@
+/**
+ * Statements on `orders` and `order_items` that the consumers share.
+ *
+ * @module
+ */
+
+import type { FailureReason, ItemNeed, OrderFacts, OrderStatus } from "../domain/order.ts";
+import { type Queryable, type Row, toInteger } from "./database.ts";
+
+/** Locked orders, and the moment of locking. */
+export interface LockedOrders {
+  /** By id; an id that no row has is absent. */
+  orders: Map<number, OrderFacts>;
+  /** The database's clock, UTC, `YYYY-MM-DD HH:MM:SS.ffffff`: the time of whatever is written now. */
+  now: string;
+}
+
+const orderColumns =
+  "id, customer_id, status, failure_reason, currency, total_cents, refunded_cents, settled_at";
+
+/**
+ * Locks orders until the transaction ends, in the order of their ids as every writer does.
+ *
+ * @param ids in any order
+ */
+export async function lockOrders(tx: Queryable, ids: readonly number[]): Promise<LockedOrders> {
+  if (ids.length === 0) return { orders: new Map(), now: "" };
+  const rows = await tx.query(
+    `
+    select ${orderColumns}, current_timestamp(6) as now
+    from orders
+    where id in (?)
+    order by id
+    for update`,
+    [sorted(ids)],
+  );
+  return {
+    orders: new Map(rows.map((row) => [toInteger(row.id), toOrderFacts(row)])),
+    now: String(rows[0]?.now ?? ""),
+  };
+}
+
+/** Orders as they are committed, without locking them. */
+export async function readOrders(
+  db: Queryable,
+  ids: readonly number[],
+): Promise<Map<number, OrderFacts>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.query(`select ${orderColumns} from orders where id in (?)`, [sorted(ids)]);
+  return new Map(rows.map((row) => [toInteger(row.id), toOrderFacts(row)]));
+}
+
+/** What the orders need, item by item; the same product may come twice. */
+export async function readItems(
+  db: Queryable,
+  orderIds: readonly number[],
+): Promise<Map<number, ItemNeed[]>> {
+  const byOrder = new Map<number, ItemNeed[]>();
+  if (orderIds.length === 0) return byOrder;
+  const rows = await db.query(
+    `
+    select order_id, product_id, qty
+    from order_items
+    where order_id in (?)`,
+    [sorted(orderIds)],
+  );
+  for (const row of rows) {
+    const orderId = toInteger(row.order_id);
+    const need = { productId: toInteger(row.product_id), qty: toInteger(row.qty) };
+    const needs = byOrder.get(orderId);
+    if (needs === undefined) byOrder.set(orderId, [need]);
+    else needs.push(need);
+  }
+  return byOrder;
+}
+
+/** `PENDING` → `RESERVED`. The orders must be locked. */
+export function markReserved(tx: Queryable, ids: readonly number[], now: string): Promise<void> {
+  return transition(
+    tx,
+    `
+    update orders
+    set status = 'RESERVED', reserved_at = ?
+    where id in (?) and status = 'PENDING'`,
+    [now],
+    ids,
+  );
+}
+
+/** `RESERVED` → `PAID`. The orders must be locked. */
+export function markPaid(tx: Queryable, ids: readonly number[], now: string): Promise<void> {
+  return transition(
+    tx,
+    `
+    update orders
+    set status = 'PAID', settled_at = ?
+    where id in (?) and status = 'RESERVED'`,
+    [now],
+    ids,
+  );
+}
+
+/** `PENDING` or `RESERVED` → `FAILED`. The orders must be locked. */
+export function markFailed(
+  tx: Queryable,
+  from: OrderStatus,
+  reason: FailureReason,
+  ids: readonly number[],
+  now: string,
+): Promise<void> {
+  return transition(
+    tx,
+    `
+    update orders
+    set status = 'FAILED', failure_reason = ?, settled_at = ?
+    where status = ? and id in (?)`,
+    [reason, now, from],
+    ids,
+  );
+}
+
+/** `PENDING` or `RESERVED` → `CANCELLED`. The orders must be locked. */
+export function markCancelled(
+  tx: Queryable,
+  from: OrderStatus,
+  ids: readonly number[],
+  now: string,
+): Promise<void> {
+  return transition(
+    tx,
+    `
+    update orders
+    set status = 'CANCELLED', settled_at = ?
+    where status = ? and id in (?)`,
+    [now, from],
+    ids,
+  );
+}
+
+/**
+ * Raises what went back of `PAID` orders, which must be locked.
+ *
+ * @param cents by order id
+ */
+export async function addRefunded(
+  tx: Queryable,
+  cents: ReadonlyMap<number, number>,
+): Promise<void> {
+  if (cents.size === 0) return;
+  const { affectedRows } = await tx.run(
+    `
+    update json_table(?, '$[*]' columns (id bigint path '$[0]', cents bigint path '$[1]')) refunded
+    straight_join orders on orders.id = refunded.id
+    set orders.refunded_cents = orders.refunded_cents + refunded.cents
+    where orders.status = 'PAID'`,
+    [JSON.stringify([...cents])],
+  );
+  expectAll(affectedRows, cents.size);
+}
+
+/** @param values of the statement, before the list of ids, which comes last */
+async function transition(
+  tx: Queryable,
+  sql: string,
+  values: string[],
+  ids: readonly number[],
+): Promise<void> {
+  if (ids.length === 0) return;
+  const { affectedRows } = await tx.runText(sql, [...values, sorted(ids)]);
+  expectAll(affectedRows, ids.length);
+}
+
+/**
+ * The guards in the statements and the locks before them agree, or the transaction must not commit.
+ *
+ * @throws {Error} when fewer rows changed than were decided on
+ */
+function expectAll(changed: number, expected: number): void {
+  if (changed !== expected) {
+    throw new Error(`${changed} of ${expected} orders changed; their state is not what was locked`);
+  }
+}
+
+function sorted(ids: readonly number[]): number[] {
+  return [...ids].sort((a, b) => a - b);
+}
+
+function toOrderFacts(row: Row): OrderFacts {
+  return {
+    id: toInteger(row.id),
+    customerId: toInteger(row.customer_id),
+    status: row.status as OrderStatus,
+    failureReason: row.failure_reason as FailureReason | null,
+    currency: String(row.currency),
+    totalCents: toInteger(row.total_cents),
+    refundedCents: toInteger(row.refunded_cents),
+    settledAt: row.settled_at as string | null,
+  };
+}

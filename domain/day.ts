@@ -1,0 +1,22 @@
+/**
+ * Calendar days.
+ *
+ * @module
+ */
+
+/** First and last day that can be asked for; the day after the last still has four digits of a year. */
+const firstDay = "1970-01-01", lastDay = "9998-12-31";
+
+const dayMs = 86_400_000;
+
+/** True for a real date `YYYY-MM-DD` from 1970 to 9998. */
+export function isDay(text: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || text < firstDay || text > lastDay) return false;
+  const time = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
+}
+
+/** Days from one to another, both included. */
+export function daysBetween(from: string, to: string): number {
+  return Math.round((Date.parse(`${to}T00:00:00Z`) - Date.parse(`${from}T00:00:00Z`)) / dayMs) + 1;
+}

@@ -1,0 +1,38 @@
+/**
+ * What customers are told of, and under which name it stands in the history. A name together with the
+ * order and the channel is the once-key of a notification.
+ *
+ * @module
+ */
+
+import type { OrderStatus, RefundStatus } from "./order.ts";
+
+/** Where notifications go: into the history itself. */
+export const noticeChannel = "log";
+
+/** Names of the events that end an order; null where there is nothing to tell yet. */
+const orderEvents: Readonly<Record<OrderStatus, string | null>> = {
+  PENDING: null,
+  RESERVED: null,
+  PAID: "order.paid",
+  FAILED: "order.failed",
+  CANCELLED: "order.cancelled",
+};
+
+/** What the names of the events that end a refund begin with; the refund's id follows. */
+const refundEvents: Readonly<Record<RefundStatus, string | null>> = {
+  REQUESTED: null,
+  PROCESSED: "refund.processed:",
+  FAILED: "refund.failed:",
+};
+
+/** `order.paid`, `order.failed` or `order.cancelled`; null while the order is not settled. */
+export function orderEventName(status: OrderStatus): string | null {
+  return orderEvents[status];
+}
+
+/** `refund.processed:17` or `refund.failed:17`; null while the refund is not finished. */
+export function refundEventName(refundId: number, status: RefundStatus): string | null {
+  const start = refundEvents[status];
+  return start === null ? null : `${start}${refundId}`;
+}

@@ -1,0 +1,108 @@
+/**
+ * Decides what the rows of one order in an import file amount to.
+ *
+ * @module
+ */
+
+import type { ColumnPlaces } from "./csv_columns.ts";
+import { type CsvRow, type OrderRow, readRow } from "./csv_rows.ts";
+import type { Fault } from "./errors.ts";
+import { type IncomingOrder, orderLimits, totalCentsOf } from "./incoming_order.ts";
+
+/** A row that goes to the rejects file. */
+export interface RejectedRow extends CsvRow {
+  /** For people; what tells cases apart stands in brackets at its end. */
+  reason: string;
+}
+
+/** What becomes of an order. */
+export type OrderReading =
+  /** An order, and the bad rows that were left out of it. */
+  | { kind: "accepted"; order: IncomingOrder; rejected: RejectedRow[] }
+  /** None of its rows is taken. */
+  | { kind: "rejected"; rejected: RejectedRow[] };
+
+/** Rows that one order may have: all of them are in memory at once. */
+export const mostOrderRows = 100_000;
+
+/**
+ * Reads the rows of one order, given in the order of the file.
+ *
+ * @param rows all rows with one order id, or one row that has none
+ * @param options.keepGoodRows leave bad rows out instead of rejecting the order for them
+ */
+export function decideOrder(
+  rows: readonly CsvRow[],
+  places: ColumnPlaces,
+  options: { keepGoodRows: boolean },
+): OrderReading {
+  const good: { source: CsvRow; row: OrderRow }[] = [];
+  const bad: RejectedRow[] = [];
+  for (const source of rows) {
+    const row = readRow(source.fields, places);
+    if (Array.isArray(row)) bad.push(rejectedFor(source, faultsText(row)));
+    else good.push({ source, row });
+  }
+  if (good.length === 0) return { kind: "rejected", rejected: bad };
+  if (bad.length > 0 && !options.keepGoodRows) {
+    const reason = `another row of the order is bad (line ${bad[0]!.line})`;
+    const rejected = [...bad, ...good.map(({ source }) => rejectedFor(source, reason))];
+    return { kind: "rejected", rejected: byLine(rejected) };
+  }
+
+  const reason = disagreement(good);
+  const order = orderOf(good.map(({ row }) => row));
+  const tooMuch = totalCentsOf(order.items) > orderLimits.totalCents
+    ? `the order's total is beyond ${orderLimits.totalCents} cents`
+    : undefined;
+  const problem = reason ?? tooMuch;
+  if (problem === undefined) return { kind: "accepted", order, rejected: bad };
+  const rejected = [...bad, ...good.map(({ source }) => rejectedFor(source, problem))];
+  return { kind: "rejected", rejected: byLine(rejected) };
+}
+
+/** The reasons of a row's faults as one text: `column: problem; column: problem`. */
+export function faultsText(faults: readonly Fault[]): string {
+  return faults.map(({ at, detail }) => `${at}: ${detail}`).join("; ");
+}
+
+/** The reason without what tells its cases apart, to count reasons by. */
+export function kindOfReason(reason: string): string {
+  return reason.replace(/ \([^()]*\)$/, "");
+}
+
+function rejectedFor({ line, fields }: CsvRow, reason: string): RejectedRow {
+  return { line, fields, reason };
+}
+
+function byLine(rows: RejectedRow[]): RejectedRow[] {
+  return rows.sort((a, b) => a.line - b.line);
+}
+
+/** Why the rows can't be one order, if they can't. */
+function disagreement(rows: readonly { source: CsvRow; row: OrderRow }[]): string | undefined {
+  const { source, row: first } = rows[0]!;
+  for (const { source: other, row } of rows) {
+    const columns = [
+      ...(row.currency === first.currency ? [] : ["currency"]),
+      ...(row.customer.externalId === first.customer.externalId ? [] : ["customer_id"]),
+      ...(row.customer.email === first.customer.email ? [] : ["customer_email"]),
+      ...(row.customer.name === first.customer.name ? [] : ["customer_name"]),
+    ];
+    if (columns.length > 0) {
+      const names = columns.join(" and ");
+      return `rows of the order disagree on ${names} (lines ${source.line} and ${other.line})`;
+    }
+  }
+}
+
+function orderOf(rows: readonly OrderRow[]): IncomingOrder {
+  const [first] = rows;
+  return {
+    externalOrderId: first!.externalOrderId,
+    placedAt: rows.reduce((least, { placedAt }) => placedAt < least ? placedAt : least, "~"),
+    currency: first!.currency,
+    customer: first!.customer,
+    items: rows.map(({ item }) => item),
+  };
+}

@@ -1,0 +1,43 @@
+/**
+ * The time of an order, from the forms that shops write it in.
+ *
+ * @module
+ */
+
+const form =
+  /^(\d{4})-(\d{2})-(\d{2})([T ])(\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(Z|[+-]\d{2}(?::?\d{2})?)?$/i;
+
+const monthDays = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/**
+ * Reads a date and time: `YYYY-MM-DD HH:MM:SS`, or ISO 8601 with `T`, where the seconds may be missing.
+ * Both may have a fraction, of which milliseconds are kept, and `Z` or an offset; without one it is UTC.
+ *
+ * @returns UTC as `YYYY-MM-DD HH:MM:SS.fff`; undefined unless it is a time that exists, from the year
+ * 1000 to 9999, which is what the database can hold
+ */
+export function parsePlacedAt(text: string): string | undefined {
+  const match = form.exec(text.toUpperCase());
+  if (match === null) return undefined;
+  const [, year, month, day, separator, hour, minute, second, fraction = "", offset = "Z"] = match;
+  if (second === undefined && separator === " ") return undefined;
+  const isLeap = Number(year) % 4 === 0 && (Number(year) % 100 !== 0 || Number(year) % 400 === 0);
+  const days = month === "02" && isLeap ? 29 : monthDays[Number(month) - 1] ?? 0;
+  if (Number(day) < 1 || Number(day) > days) return undefined;
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second ?? 0) > 59) return undefined;
+
+  const milliseconds = fraction.slice(0, 3).padEnd(3, "0");
+  const local = `${year}-${month}-${day} ${hour}:${minute}:${second ?? "00"}.${milliseconds}`;
+  const [, sign, offsetHours, offsetMinutes = "0"] = /^([+-])(\d\d):?(\d\d)?$/.exec(offset) ??
+    ["", "+", "0"];
+  if (Number(offsetHours) > 23 || Number(offsetMinutes) > 59) return undefined;
+  const offsetMs = (Number(offsetHours) * 60 + Number(offsetMinutes)) * 60_000;
+  const utc = offsetMs === 0 ? local : toUtc(local, sign === "-" ? offsetMs : -offsetMs);
+  return utc !== undefined && utc >= "1000-01-01" && utc.length === local.length ? utc : undefined;
+}
+
+/** The time `shiftMs` later; longer or not comparable beyond the years 0 to 9999. */
+function toUtc(local: string, shiftMs: number): string {
+  const iso = new Date(Date.parse(`${local.replace(" ", "T")}Z`) + shiftMs).toISOString();
+  return iso.replace("T", " ").replace("Z", "");
+}

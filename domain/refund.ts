@@ -1,0 +1,84 @@
+/**
+ * Decides how much of a payment may go back. A request already counts against what is left, so two
+ * requests at once can never return too much.
+ *
+ * @module
+ */
+
+import type { OrderStatus, RefundStatus } from "./order.ts";
+
+/** A refund of the order, as far as the sums need it. */
+export interface RefundFacts {
+  id: number;
+  amountCents: number;
+  status: RefundStatus;
+}
+
+/** What becomes of a request for a refund. */
+export type RefundRequestDecision =
+  | { kind: "accept"; amountCents: number }
+  | { kind: "refused"; because: "not_paid" | "nothing_left" | "exceeds_left"; leftCents: number };
+
+/**
+ * @param order status and total of the locked order
+ * @param others every refund of the order
+ * @param amountCents what is asked for; null means all that is left
+ */
+export function decideRefundRequest(
+  order: { status: OrderStatus; totalCents: number },
+  others: readonly RefundFacts[],
+  amountCents: number | null,
+): RefundRequestDecision {
+  if (order.status !== "PAID") return { kind: "refused", because: "not_paid", leftCents: 0 };
+  const leftCents = order.totalCents - claimedCents(others);
+  if (amountCents === null) {
+    return leftCents > 0
+      ? { kind: "accept", amountCents: leftCents }
+      : { kind: "refused", because: "nothing_left", leftCents };
+  }
+  if (amountCents > leftCents) return { kind: "refused", because: "exceeds_left", leftCents };
+  return { kind: "accept", amountCents };
+}
+
+/** What becomes of an accepted refund when its message is handled. */
+export type RefundDecision =
+  /** The gateway gave the money back: count it. */
+  | { kind: "process" }
+  /** It can't be given back; the refund ends as `FAILED`. */
+  | { kind: "refuse"; because: string }
+  /** Was processed before: repeat what follows from it. */
+  | { kind: "already_processed" }
+  /** Was refused before: repeat what follows from it. */
+  | { kind: "already_failed" };
+
+/**
+ * @param order status and total of the order
+ * @param refund the one to handle
+ * @param others every other refund of the order
+ */
+export function decideRefund(
+  order: { status: OrderStatus; totalCents: number },
+  refund: RefundFacts,
+  others: readonly RefundFacts[],
+): RefundDecision {
+  if (refund.status === "PROCESSED") return { kind: "already_processed" };
+  if (refund.status === "FAILED") return { kind: "already_failed" };
+  if (order.status !== "PAID") {
+    return { kind: "refuse", because: `the order is ${order.status}, not PAID` };
+  }
+  const leftCents = order.totalCents -
+    claimedCents(others.filter((other) => other.id < refund.id)) -
+    claimedCents(others.filter((other) => other.id > refund.id && other.status === "PROCESSED"));
+  if (refund.amountCents > leftCents) {
+    return { kind: "refuse", because: `only ${leftCents} cents are left to refund` };
+  }
+  return { kind: "process" };
+}
+
+/** What requested and processed refunds take from a payment together. */
+function claimedCents(refunds: readonly RefundFacts[]): number {
+  return refunds.reduce(
+    (sum, refund) => refund.status === "FAILED" ? sum : sum + refund.amountCents,
+    0,
+  );
+}

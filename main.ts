@@ -1,0 +1,69 @@
+/**
+ * The command line: finds the command that was typed, hands it the environment and the arguments, and
+ * turns what it throws into one clear line and an exit code.
+ *
+ * @module
+ */
+
+import type { Command } from "./commands/command.ts";
+import { settings } from "./domain/config.ts";
+import { messageOf, WorkflowError } from "./domain/errors.ts";
+
+/** Every command, loaded only when it is typed: each task needs no more permissions than its own. */
+const commands: Readonly<Record<string, () => Promise<{ default: Command }>>> = {
+  start: () => import("./commands/start.ts"),
+  serve: () => import("./commands/serve.ts"),
+  consume: () => import("./commands/consume.ts"),
+  import: () => import("./commands/import.ts"),
+  refund: () => import("./commands/refund.ts"),
+  kpis: () => import("./commands/kpis.ts"),
+  verify: () => import("./commands/verify.ts"),
+  recover: () => import("./commands/recover.ts"),
+  dead: () => import("./commands/dead.ts"),
+  stock: () => import("./commands/stock.ts"),
+  migrate: () => import("./commands/migrate.ts"),
+  doctor: () => import("./commands/doctor.ts"),
+  demo: () => import("./commands/demo.ts"),
+  dev: () => import("./commands/dev.ts"),
+};
+
+/**
+ * Runs one command.
+ *
+ * @param args the command's name and its arguments
+ * @returns the exit code: 0 success, 1 failure, 2 wrong usage or settings
+ */
+export async function main(
+  args: string[],
+  env: Record<string, string | undefined>,
+): Promise<number> {
+  const [name = "--help", ...rest] = args;
+  try {
+    const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (load === undefined) {
+      const list = Object.keys(commands).join(", ");
+      if (name === "--help") {
+        console.log(`Usage: deno task COMMAND [ARGS]\n\nCommands: ${list}\nEach has --help.`);
+        return 0;
+      }
+      throw new WorkflowError("bad_usage", `There is no command "${name}"; there are ${list}`);
+    }
+    const { default: command } = await load();
+    if (rest.includes("--help")) {
+      console.log(`${command.summary}\n\n${command.help.trim()}`);
+      return 0;
+    }
+    return await command.run(rest, env);
+  } catch (error) {
+    const expected = error instanceof WorkflowError;
+    const line = messageOf(error).split("\n")[0];
+    console.error(`${name}: ${line}`);
+    if (env.LOG_LEVEL === "debug" && error instanceof Error) console.error(error.stack);
+    return expected && (error.code === "bad_usage" || error.code === "bad_settings") ? 2 : 1;
+  }
+}
+
+if (import.meta.main) {
+  const env = Object.fromEntries(settings.map(({ name }) => [name, Deno.env.get(name)]));
+  Deno.exit(await main(Deno.args, env));
+}

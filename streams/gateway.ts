@@ -1,0 +1,75 @@
+/**
+ * Payment providers.
+ *
+ * @module
+ */
+
+import type { CallbackMessage } from "../domain/messages.ts";
+import type { Enqueued } from "./queue.ts";
+
+/** Money to take, or to give back. */
+export interface GatewayRequest {
+  orderId: number;
+  amountCents: number;
+  currency: string;
+  /** The same key is the same money, however often it is asked for. */
+  idempotencyKey: string;
+}
+
+/** What a provider says at once. */
+export type ChargeAnswer =
+  /** The outcome comes as a message of its own: here, or from outside if there is none. */
+  | { kind: "accepted"; callback: Enqueued | null }
+  /** It could not be asked. */
+  | { kind: "failed"; error: string };
+
+/** What a provider says of money to give back. */
+export type GiveBackAnswer =
+  | { kind: "given_back" }
+  /** It never will be. */
+  | { kind: "refused"; reason: string }
+  /** It could not be asked. */
+  | { kind: "failed"; error: string };
+
+/** A payment provider. Both calls take many requests and answer each, in the same order. */
+export interface Gateway {
+  /** Stands in `payments.provider`. */
+  name: string;
+  charge(requests: readonly GatewayRequest[]): Promise<ChargeAnswer[]>;
+  giveBack(requests: readonly GatewayRequest[]): Promise<GiveBackAnswer[]>;
+}
+
+/** Idempotency key of an order's one charge. */
+export function chargeKey(orderId: number): string {
+  return `order-${orderId}`;
+}
+
+/**
+ * A provider that pays even amounts and declines odd ones, and gives everything back.
+ *
+ * Its answer is a scheduled message, so the delay outlives a crash. Charging an order again schedules
+ * the very same message, which is one message: that is its idempotency.
+ *
+ * @param options.delayMs milliseconds until it answers
+ */
+export function simulatedGateway(options: { delayMs: number }): Gateway {
+  const name = "simulated";
+  return {
+    name,
+    charge: (requests) =>
+      Promise.resolve(requests.map(({ orderId, amountCents, currency }): ChargeAnswer => {
+        const message: CallbackMessage = {
+          type: "payment.callback",
+          orderId,
+          amountCents,
+          currency,
+          outcome: amountCents % 2 === 0 ? "succeeded" : "declined",
+          provider: name,
+          providerRef: `sim_${orderId}`,
+        };
+        return { kind: "accepted", callback: { message, delayMs: options.delayMs } };
+      })),
+    giveBack: (requests) =>
+      Promise.resolve(requests.map((): GiveBackAnswer => ({ kind: "given_back" }))),
+  };
+}

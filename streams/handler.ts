@@ -1,0 +1,70 @@
+/**
+ * What a handler of messages is: it gets a batch and returns an outcome for each message of it.
+ *
+ * @module
+ */
+
+import type { Database } from "../db/database.ts";
+import type { Effects } from "../domain/effects.ts";
+import type { KpiEvent } from "../domain/kpi.ts";
+import type { Log } from "../domain/log.ts";
+import type { Message } from "../domain/messages.ts";
+import type { Gateway } from "./gateway.ts";
+import type { Keys } from "./keys.ts";
+import type { Enqueued } from "./queue.ts";
+import type { RedisClient } from "./redis.ts";
+
+/** What handlers work with. */
+export interface HandlerDeps {
+  db: Database;
+  redis: RedisClient;
+  keys: Keys;
+  gateway: Gateway;
+  log: Log;
+  baseCurrency: string;
+  /** The KPI day of a database time. */
+  kpiDay: (settledAt: string) => string;
+  /** Name of this consumer, for timelines and locks. */
+  consumer: string;
+}
+
+/** A message that was handed to this consumer. */
+export interface Delivery<M extends Message = Message> {
+  /** The stream entry's id. */
+  id: string;
+  message: M;
+  /** How often it was handed out, this time included. */
+  attempt: number;
+}
+
+/** What became of one message. */
+export type Outcome =
+  /** Committed, or found committed: count, tell the next group, acknowledge. */
+  | { kind: "done"; followUps: Enqueued[]; kpis: KpiEvent[] }
+  /** Failed: try again after a backoff, as often as is allowed. */
+  | { kind: "retry"; error: string }
+  /** No retry can help: a person has to look. */
+  | { kind: "dead"; error: string };
+
+/**
+ * Handles a batch: commits what it decides, then returns an outcome for each delivery, in the same order.
+ *
+ * Running it again for the same messages has no second effect and returns the same outcomes. What it
+ * throws means that nothing was committed: the batch is then halved until the culprit stands alone.
+ */
+export type Handler = (deps: HandlerDeps, deliveries: Delivery[]) => Promise<Outcome[]>;
+
+/** Finished, with what follows. */
+export function done({ messages, kpis }: Effects = { messages: [], kpis: [] }): Outcome {
+  return { kind: "done", followUps: messages.map((message) => ({ message })), kpis };
+}
+
+/** Finished, with messages for other groups. */
+export function doneWith(...messages: Message[]): Outcome {
+  return done({ messages, kpis: [] });
+}
+
+/** A message about a row that does not exist. */
+export function vanished(what: string, id: number): Outcome {
+  return { kind: "dead", error: `${what} ${id} does not exist` };
+}

@@ -1,0 +1,104 @@
+/**
+ * Every Redis key there is.
+ *
+ * All keys of a group and everything that one script touches lie in one slot of a cluster if the prefix
+ * holds a hash tag, e.g. `{orders}:`.
+ *
+ * @module
+ */
+
+import type { Group } from "../domain/messages.ts";
+
+/** Ids to a segment of a once-marker bitmap: 128 KiB at the most, however large the ids are. */
+export const onceSegmentSize = 1_048_576;
+
+/** The keys under one prefix. */
+export interface Keys {
+  prefix: string;
+  /** Stream of a group: entries are deleted when acknowledged, so its length is the backlog. */
+  stream(group: Group): string;
+  /** Sorted set: messages that are not due yet (JSON of the fields) by due time in ms. */
+  scheduled(group: Group): string;
+  /** Sorted set: ids of pending messages that failed, by the time in ms when they are due again. */
+  retries(group: Group): string;
+  /** Hash: message id → how often a handler failed on it. */
+  errors(group: Group): string;
+  /** Hash: message id → the last error's text. */
+  errorTexts(group: Group): string;
+  /** Hash: currency → cents that wait in the stream and among the scheduled. */
+  money(group: Group): string;
+  /** Hash of counters: `processed`, `retried`, `dead`. */
+  stats(group: Group): string;
+  /** Prefix of the bitmaps by order id: set where the order was published by an import or the API. */
+  publishedOnce: string;
+  /** Prefix of product locks: the database id of the product follows. */
+  productLock: string;
+  /** Set once the streams are known to hold all unfinished work; gone when Redis lost its data. */
+  epoch: string;
+  /** Held by the process that is recovering. */
+  recoverLock: string;
+  /** Id of the last step of the timelines whose notice the sweep has looked for. */
+  sweptEvent: string;
+  /** Whatever begins with it is a KPI key. */
+  kpi: string;
+  /** Sorted set of equal scores: `YYYY-MM-DD:CUR` for every day and currency that has figures. */
+  kpiIndex: string;
+  /** Set while a rebuild fills the shadow figures; its value is the rebuild's token. */
+  kpiRebuild: string;
+  /** A KPI figure; days of the base currency carry no currency in their key. */
+  kpiFigure(day: string, currency: string, figure: KpiFigure): string;
+  /** Sorted set: customer's database id by cents. */
+  leaderboard(currency: string): string;
+}
+
+/** The last part of a KPI key. */
+export type KpiFigure =
+  | "revenue_cents"
+  | "order_count"
+  | "avg_order_value_cents"
+  | "failed_order_count"
+  | "refund_count"
+  | "refund_amount_cents";
+
+/** Every figure, in the order of the API's fields. */
+export const kpiFigures: readonly KpiFigure[] = [
+  "revenue_cents",
+  "order_count",
+  "avg_order_value_cents",
+  "failed_order_count",
+  "refund_count",
+  "refund_amount_cents",
+];
+
+/**
+ * @param prefix goes before every key, may be empty
+ * @param baseCurrency the currency whose keys carry none
+ */
+export function keysFor(prefix: string, baseCurrency: string): Keys {
+  return {
+    prefix,
+    stream: (group) => `${prefix}${group}`,
+    scheduled: (group) => `${prefix}scheduled:${group}`,
+    retries: (group) => `${prefix}retries:${group}`,
+    errors: (group) => `${prefix}errors:${group}`,
+    errorTexts: (group) => `${prefix}error-texts:${group}`,
+    money: (group) => `${prefix}money:${group}`,
+    stats: (group) => `${prefix}stats:${group}`,
+    publishedOnce: `${prefix}once:published:`,
+    productLock: `${prefix}lock:product:`,
+    epoch: `${prefix}epoch`,
+    recoverLock: `${prefix}lock:recover`,
+    sweptEvent: `${prefix}swept-event`,
+    kpi: `${prefix}kpi:`,
+    kpiIndex: `${prefix}index:kpi`,
+    kpiRebuild: `${prefix}rebuild`,
+    kpiFigure: (day, currency, figure) =>
+      currency === baseCurrency
+        ? `${prefix}kpi:${day}:${figure}`
+        : `${prefix}kpi:${day}:${currency}:${figure}`,
+    leaderboard: (currency) =>
+      currency === baseCurrency
+        ? `${prefix}leaderboard:customers`
+        : `${prefix}leaderboard:customers:${currency}`,
+  };
+}

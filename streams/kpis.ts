@@ -1,0 +1,120 @@
+/**
+ * The day's figures and the leaderboard in Redis.
+ *
+ * @module
+ */
+
+import { emptyKpiRow, type KpiEvent, type KpiRow } from "../domain/kpi.ts";
+import { type Keys, kpiFigures, onceSegmentSize } from "./keys.ts";
+import type { RedisClient } from "./redis.ts";
+import { runScript } from "./scripts.ts";
+
+/** What the figures are kept with. */
+export interface KpiDeps {
+  redis: RedisClient;
+  keys: Keys;
+  baseCurrency: string;
+}
+
+/** Days that one question may span. */
+export const mostKpiDays = 3_660;
+
+/** Events to one script call: bounds how long Redis is busy with one. */
+const eventsPerCall = 2_000;
+
+/**
+ * Counts events into the figures, each at most once for its kind and id, so that a crash before or after
+ * is mended by calling it again.
+ *
+ * @param target `live`, or the token of a rebuild that fills its shadow figures
+ * @returns how many were counted for the first time; -1 if the rebuild is no longer current
+ */
+export async function applyKpis(
+  { redis, keys, baseCurrency }: KpiDeps,
+  events: readonly KpiEvent[],
+  target = "live",
+): Promise<number> {
+  let counted = 0;
+  for (let from = 0; from < events.length; from += eventsPerCall) {
+    const part = events.slice(from, from + eventsPerCall).map((event) => [
+      event.kind,
+      event.kind === "refunded" ? event.refundId : event.orderId,
+      event.day,
+      event.currency,
+      event.kind === "failed" ? 0 : event.cents,
+      event.kind === "failed" ? 0 : event.customerId,
+    ]);
+    const result = await runScript(redis, "kpis_apply", [keys.kpiRebuild], [
+      keys.prefix,
+      baseCurrency,
+      onceSegmentSize,
+      target,
+      JSON.stringify(part),
+    ]) as number;
+    if (result < 0) return -1;
+    counted += result;
+  }
+  return counted;
+}
+
+/**
+ * The figures of every day from `from` to `to`: a row for the base currency whatever happened, and one
+ * for each other currency that has figures.
+ *
+ * @param from first day, `YYYY-MM-DD`
+ * @param to last day, included; at most {@linkcode mostKpiDays} days after `from`
+ */
+export async function readKpis(
+  { redis, keys, baseCurrency }: KpiDeps,
+  from: string,
+  to: string,
+): Promise<KpiRow[]> {
+  const known = await redis.zrangebylex(keys.kpiIndex, `[${from}:`, `[${to};`);
+  const others = new Map<string, string[]>();
+  for (const name of known) {
+    const [day, currency] = name.split(":") as [string, string];
+    if (currency !== baseCurrency) others.set(day, [...(others.get(day) ?? []), currency]);
+  }
+  const rows: KpiRow[] = [];
+  for (let day = from; day <= to; day = nextDay(day)) {
+    for (const currency of [baseCurrency, ...(others.get(day) ?? []).sort()]) {
+      rows.push(emptyKpiRow(day, currency));
+    }
+  }
+  const values = await redis.mget(
+    rows.flatMap((row) =>
+      kpiFigures.map((figure) => keys.kpiFigure(row.date, row.currency, figure))
+    ),
+  );
+  rows.forEach((row, index) => {
+    kpiFigures.forEach((figure, offset) => {
+      row[figure] = Number(values[index * kpiFigures.length + offset] ?? 0);
+    });
+  });
+  return rows;
+}
+
+/** A place on the leaderboard. */
+export interface LeaderboardPlace {
+  customerId: number;
+  /** Paid less refunded, in cents. */
+  revenueCents: number;
+}
+
+/** The customers with the highest revenue in a currency, best first. */
+export async function readLeaderboard(
+  { redis, keys }: KpiDeps,
+  currency: string,
+  limit: number,
+): Promise<LeaderboardPlace[]> {
+  const flat = await redis.zrevrange(keys.leaderboard(currency), 0, limit - 1, "WITHSCORES");
+  const places: LeaderboardPlace[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    places.push({ customerId: Number(flat[i]), revenueCents: Number(flat[i + 1]) });
+  }
+  return places;
+}
+
+function nextDay(day: string): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);
+}

@@ -1,0 +1,61 @@
+/**
+ * Product locks in Redis: they keep consumers from queueing up in the database for the same hot products.
+ *
+ * They are no guard. `FOR UPDATE` in the database is: a lock that expires, or a Redis that is away, costs
+ * contention and never stock.
+ *
+ * @module
+ */
+
+import type { Log } from "../domain/log.ts";
+import { messageOf } from "../domain/errors.ts";
+import type { Keys } from "./keys.ts";
+import type { RedisClient } from "./redis.ts";
+import { runScript } from "./scripts.ts";
+
+/** Longer than any transaction that holds locks; a crash leaves them for so long. */
+const lockTtlMs = 10_000;
+
+/** Product ids to one release call: Lua's stack holds a few thousand values. */
+const releasedPerCall = 5_000;
+
+/**
+ * Takes the locks of as many whole orders as it can: all products of an order or none.
+ *
+ * @param token of the owner; its own locks count as free
+ * @param orders product ids, an entry an order
+ * @returns for each order whether it may go on: true for all if Redis can't be asked
+ */
+export async function acquireLocks(
+  { redis, keys, log }: { redis: RedisClient; keys: Keys; log: Log },
+  token: string,
+  orders: readonly (readonly number[])[],
+): Promise<boolean[]> {
+  try {
+    const reply = await runScript(redis, "locks_acquire", [keys.productLock], [
+      token,
+      lockTtlMs,
+      JSON.stringify(orders),
+    ]) as number[];
+    return reply.map((held) => held === 1);
+  } catch (error) {
+    log.warn("product locks unavailable", { error: messageOf(error) });
+    return orders.map(() => true);
+  }
+}
+
+/** Gives locks back; those that expired and are another's by now are left alone. */
+export async function releaseLocks(
+  { redis, keys, log }: { redis: RedisClient; keys: Keys; log: Log },
+  token: string,
+  productIds: readonly number[],
+): Promise<void> {
+  try {
+    for (let from = 0; from < productIds.length; from += releasedPerCall) {
+      const part = productIds.slice(from, from + releasedPerCall);
+      await runScript(redis, "locks_release", [keys.productLock], [token, ...part]);
+    }
+  } catch (error) {
+    log.warn("product locks not released", { error: messageOf(error) });
+  }
+}

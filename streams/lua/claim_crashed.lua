@@ -1,0 +1,34 @@
+-- Takes over messages whose consumer gave no sign for a while. Parked messages are idle on purpose and
+-- are passed over.
+--
+-- KEYS[1]  stream     KEYS[2] retries set     KEYS[3] errors hash     KEYS[4] error texts hash
+-- ARGV[1]  group      ARGV[2] consumer        ARGV[3] idle time in ms     ARGV[4] most messages
+-- ARGV[5]  most pending entries to look at
+-- Returns  {entry, ...}, an entry being
+--          {id, deliveries, errors, last error text, {field, value, ...}}
+
+local group, consumer = ARGV[1], ARGV[2]
+local idle_ms, most, most_seen = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local result, start, seen = {}, '-', 0
+while #result < most and seen < most_seen do
+  local page = redis.call('XPENDING', KEYS[1], group, 'IDLE', idle_ms, start, '+', 100)
+  if #page == 0 then break end
+  for _, entry in ipairs(page) do
+    local id = entry[1]
+    start = '(' .. id
+    seen = seen + 1
+    if #result < most and not redis.call('ZSCORE', KEYS[2], id) then
+      local claimed = redis.call('XCLAIM', KEYS[1], group, consumer, idle_ms, id)
+      if claimed[1] then
+        result[#result + 1] = {
+          id,
+          entry[4] + 1,
+          tonumber(redis.call('HGET', KEYS[3], id) or 0),
+          redis.call('HGET', KEYS[4], id) or '',
+          claimed[1][2],
+        }
+      end
+    end
+  end
+end
+return result

@@ -1,0 +1,28 @@
+-- Claims parked messages whose time has come.
+--
+-- KEYS[1]  stream     KEYS[2] retries set     KEYS[3] errors hash     KEYS[4] error texts hash
+-- ARGV[1]  group      ARGV[2] consumer        ARGV[3] most messages
+-- Returns  {ms until the next is due or -1, entry, ...}, an entry being
+--          {id, deliveries, errors, last error text, {field, value, ...}}
+
+local group, consumer, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local result = {-1}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now_ms, 'LIMIT', 0, most)) do
+  redis.call('ZREM', KEYS[2], id)
+  local claimed = redis.call('XCLAIM', KEYS[1], group, consumer, 0, id)
+  if claimed[1] then
+    local pending = redis.call('XPENDING', KEYS[1], group, id, id, 1)
+    result[#result + 1] = {
+      id,
+      pending[1][4],
+      tonumber(redis.call('HGET', KEYS[3], id) or 0),
+      redis.call('HGET', KEYS[4], id) or '',
+      claimed[1][2],
+    }
+  end
+end
+local next_due = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+if #next_due > 0 then result[1] = math.max(0, next_due[2] - now_ms) end
+return result

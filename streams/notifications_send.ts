@@ -1,0 +1,52 @@
+/**
+ * The `notifications` group: tells customers how their orders and refunds ended.
+ *
+ * @module
+ */
+
+import { logNotifications, type NotificationRow } from "../db/notifications.ts";
+import { readOrders } from "../db/orders.ts";
+import { readRefunds } from "../db/refunds.ts";
+import type { OrderNoticeMessage, RefundNoticeMessage } from "../domain/messages.ts";
+import { orderEventName, refundEventName } from "../domain/notification.ts";
+import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
+
+/**
+ * Tells the customers of a batch, once for each order, event and channel however often a message comes.
+ * A crash leaves what was written; the rest is delivered again.
+ */
+export async function sendNotifications(
+  deps: HandlerDeps,
+  deliveries: readonly Delivery<OrderNoticeMessage | RefundNoticeMessage>[],
+): Promise<Outcome[]> {
+  const orders = await readOrders(deps.db, deliveries.map(({ message }) => message.orderId));
+  const refunds = await readRefunds(
+    deps.db,
+    deliveries.flatMap(({ message }) => message.type === "notify.refund" ? message.refundId : []),
+  );
+  const notifications: NotificationRow[] = [];
+  const outcomes = deliveries.map(({ message }): Outcome => {
+    const { orderId } = message;
+    const order = orders.get(orderId);
+    if (order === undefined) return vanished("order", orderId);
+    if (message.type === "notify.order") {
+      const event = orderEventName(order.status);
+      if (event === null) {
+        return { kind: "retry", error: `order ${orderId} is ${order.status}: nothing to tell yet` };
+      }
+      notifications.push({ orderId, refundId: null, event, amountCents: order.totalCents });
+      return done();
+    }
+    const { refundId } = message;
+    const refund = refunds.get(refundId);
+    if (refund === undefined || refund.orderId !== orderId) return vanished("refund", refundId);
+    const event = refundEventName(refundId, refund.status);
+    if (event === null) {
+      return { kind: "retry", error: `refund ${refundId} is not finished: nothing to tell yet` };
+    }
+    notifications.push({ orderId, refundId, event, amountCents: refund.amountCents });
+    return done();
+  });
+  await logNotifications(deps.db, notifications);
+  return outcomes;
+}

@@ -1,0 +1,122 @@
+/**
+ * The `payments` group, second half: settles orders by the gateway's answers.
+ *
+ * @module
+ */
+
+import type { Queryable } from "../db/database.ts";
+import { addOrderEvents, type OrderEventRow } from "../db/events.ts";
+import { lockOrders, markFailed, markPaid, readItems } from "../db/orders.ts";
+import { insertPayments, type PaymentRow, recordLatePayment } from "../db/payments.ts";
+import { lockStock, writeStock } from "../db/products.ts";
+import { effectsOfOrder } from "../domain/effects.ts";
+import type { CallbackMessage } from "../domain/messages.ts";
+import { sumNeeds } from "../domain/reserve.ts";
+import { decideSettle } from "../domain/settle.ts";
+import {
+  type Delivery,
+  done,
+  doneWith,
+  type HandlerDeps,
+  type Outcome,
+  vanished,
+} from "./handler.ts";
+
+/**
+ * Settles the orders of a batch of answers in one transaction: payment row and `PAID`, or payment row,
+ * `FAILED` and the stock back.
+ *
+ * A crash leaves all of it or nothing. Redelivery meets settled orders and repeats their effects.
+ */
+export function settlePayments(
+  deps: HandlerDeps,
+  deliveries: readonly Delivery<CallbackMessage>[],
+): Promise<Outcome[]> {
+  return deps.db.transaction(async (tx) => {
+    const { orders, now } = await lockOrders(
+      tx,
+      [...new Set(deliveries.map(({ message }) => message.orderId))],
+    );
+    const paid: number[] = [];
+    const declined: number[] = [];
+    const late: CallbackMessage[] = [];
+    const payments: PaymentRow[] = [];
+    const events: OrderEventRow[] = [];
+
+    const outcomes = deliveries.map(({ message, attempt }): Outcome => {
+      const { orderId } = message;
+      const order = orders.get(orderId);
+      if (order === undefined) return vanished("order", orderId);
+      const decision = decideSettle(order, message);
+      switch (decision.kind) {
+        case "pay":
+          paid.push(orderId);
+          payments.push(paymentOf(message, "SUCCEEDED"));
+          events.push({ orderId, event: "paid", detail: message.providerRef, attempt });
+          orders.set(orderId, { ...order, status: "PAID", settledAt: now });
+          break;
+        case "decline":
+          declined.push(orderId);
+          payments.push(paymentOf(message, "DECLINED"));
+          events.push({ orderId, event: "failed", detail: "payment_declined", attempt });
+          orders.set(orderId, {
+            ...order,
+            status: "FAILED",
+            failureReason: "payment_declined",
+            settledAt: now,
+          });
+          break;
+        case "already_settled":
+          break;
+        case "late_success":
+          late.push(message);
+          return doneWith({
+            type: "payment.reverse",
+            orderId,
+            amountCents: message.amountCents,
+            currency: order.currency,
+          });
+        case "too_early":
+          return { kind: "retry", error: `order ${orderId} was paid before it was reserved` };
+        case "wrong_amount":
+          return {
+            kind: "dead",
+            error: `the provider took ${message.amountCents} cents for order ${orderId}, ` +
+              `whose total is ${order.totalCents}`,
+          };
+      }
+      return done(effectsOfOrder(orders.get(orderId)!, deps.kpiDay));
+    });
+
+    await giveStockBack(tx, declined);
+    await markPaid(tx, paid, now);
+    await markFailed(tx, "RESERVED", "payment_declined", declined, now);
+    await insertPayments(tx, payments, now);
+    for (const answer of late) {
+      if (!await recordLatePayment(tx, answer, now)) continue;
+      const status = orders.get(answer.orderId)!.status;
+      events.push({
+        orderId: answer.orderId,
+        event: "payment_late",
+        detail: `order was ${status}`,
+      });
+    }
+    await addOrderEvents(tx, events, deps.consumer);
+    return outcomes;
+  });
+}
+
+function paymentOf(answer: CallbackMessage, status: PaymentRow["status"]): PaymentRow {
+  const { orderId, provider, providerRef, amountCents } = answer;
+  return { orderId, provider, providerRef, amountCents, status };
+}
+
+/** Gives the units of locked `RESERVED` orders back, which fail in the same transaction. */
+export async function giveStockBack(tx: Queryable, orderIds: readonly number[]): Promise<void> {
+  if (orderIds.length === 0) return;
+  const items = await readItems(tx, orderIds);
+  const needs = sumNeeds([...items.values()].flat());
+  const stock = await lockStock(tx, needs.map(({ productId }) => productId));
+  for (const { productId, qty } of needs) stock.set(productId, stock.get(productId)! + qty);
+  await writeStock(tx, stock);
+}

@@ -1,0 +1,138 @@
+/**
+ * Runs the consumers of a process.
+ *
+ * @module
+ */
+
+import { hostname } from "node:os";
+import { type Config } from "../domain/config.ts";
+import type { Database } from "../db/database.ts";
+import { messageOf } from "../domain/errors.ts";
+import type { Log } from "../domain/log.ts";
+import { type Group, groups } from "../domain/messages.ts";
+import { consume, type ConsumerDeps, makeConsumer, type Turn } from "./consumer.ts";
+import { simulatedGateway } from "./gateway.ts";
+import type { Keys } from "./keys.ts";
+import { openBlockingRedis, type RedisClient } from "./redis.ts";
+import { ensureRecovered } from "./recover.ts";
+import { sweep } from "./sweep.ts";
+
+/** What the consumers of a process work with. */
+export interface ConsumersDeps {
+  config: Config;
+  db: Database;
+  redis: RedisClient;
+  keys: Keys;
+  log: Log;
+  baseCurrency: string;
+  kpiDay: (settledAt: string) => string;
+}
+
+/** Which consumers to run, and for how long. */
+export interface ConsumersOptions {
+  /** Empty means all. */
+  groups: readonly Group[];
+  batchSize: number;
+  /** End when nothing is left to do. */
+  drain: boolean;
+  /** Is told what each turn did. */
+  onTurn?: (group: Group, turn: Turn) => void;
+}
+
+/** Longest wait for a message while draining: how late the end is noticed. */
+const drainBlockMs = 50;
+
+/**
+ * Runs one consumer for each group, each with a connection of its own for blocking reads, and the sweep
+ * that finds lost work. Returns when the signal aborts, or with `drain` when nothing is left to do;
+ * batches in hand are finished first.
+ *
+ * @throws {WorkflowError} `unavailable` when Redis can't be reached at the start
+ */
+export async function runConsumers(
+  deps: ConsumersDeps,
+  options: ConsumersOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { config, redis, log } = deps;
+  const wanted = options.groups.length === 0 ? groups : [...new Set(options.groups)];
+  const consumer = `${hostname()}:${Deno.pid}:${crypto.randomUUID().slice(0, 8)}`;
+  const gateway = simulatedGateway({ delayMs: config.gatewayDelayMs });
+  const stop = new AbortController();
+  const stopped = AbortSignal.any([signal, stop.signal]);
+  await ensureRecovered(deps);
+
+  const runGroup = async (group: Group): Promise<void> => {
+    const blocking = await openBlockingRedis(config.redisUrl);
+    const unblock = wakeOnAbort(redis, blocking, stopped);
+    const groupDeps: ConsumerDeps = { ...deps, blocking, gateway, consumer };
+    try {
+      await consume(
+        makeConsumer(groupDeps, {
+          group,
+          batchSize: options.batchSize,
+          maxDeliveries: config.maxDeliveries,
+          retryBackoffMs: config.retryBackoffMs,
+          takeoverMs: config.takeoverMs,
+        }),
+        stopped,
+        async (turn) => {
+          options.onTurn?.(group, turn);
+          const idle = turn.handled + turn.retried + turn.dead + turn.delayed === 0;
+          if (options.drain && idle && await isDrained(deps, wanted)) stop.abort();
+          return true;
+        },
+        options.drain ? drainBlockMs : undefined,
+      );
+    } finally {
+      unblock();
+      blocking.disconnect();
+    }
+  };
+  log.info("consumers started", { consumer, groups: wanted.join(",") });
+  const sweeping = sweep(deps, stopped);
+  try {
+    await Promise.all(wanted.map(runGroup));
+  } finally {
+    stop.abort();
+    await sweeping;
+  }
+  log.info("consumers stopped", { consumer });
+}
+
+/**
+ * True when the groups have nothing unread, pending, scheduled or parked, all seen at one moment.
+ */
+export async function isDrained(
+  { redis, keys }: Pick<ConsumersDeps, "redis" | "keys">,
+  wanted: readonly Group[],
+): Promise<boolean> {
+  const transaction = redis.multi();
+  for (const group of wanted) {
+    transaction.xlen(keys.stream(group));
+    transaction.zcard(keys.scheduled(group));
+  }
+  const replies = await transaction.exec() ?? [];
+  return replies.every(([error, count]) => error === null && count === 0);
+}
+
+/** Wakes a blocked read when the signal aborts, so that a stop need not wait for it. */
+function wakeOnAbort(redis: RedisClient, blocking: RedisClient, signal: AbortSignal): () => void {
+  let clientId: number | null = null;
+  const learn = async () => {
+    clientId = await blocking.client("ID").catch(() => null);
+  };
+  // A connection that was lost comes back under another id.
+  blocking.on("ready", learn);
+  const learning = learn();
+  const wake = async () => {
+    await learning;
+    if (clientId === null) return;
+    await redis.client("UNBLOCK", clientId).catch((error) => messageOf(error));
+  };
+  signal.addEventListener("abort", wake, { once: true });
+  return () => {
+    signal.removeEventListener("abort", wake);
+    blocking.off("ready", learn);
+  };
+}

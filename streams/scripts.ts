@@ -1,0 +1,61 @@
+/**
+ * Runs the Lua scripts of `lua/`, each by its hash.
+ *
+ * @module
+ */
+
+import type { RedisClient } from "./redis.ts";
+
+/** A script's name: its file in `lua/` without the ending. */
+export type ScriptName =
+  | "advance"
+  | "claim_crashed"
+  | "claim_due"
+  | "heartbeat"
+  | "kpis_apply"
+  | "kpis_begin"
+  | "kpis_swap"
+  | "locks_acquire"
+  | "locks_release"
+  | "park"
+  | "promote"
+  | "recover_end"
+  | "remove_consumer";
+
+type Call = (keyCount: number, ...keysAndArgs: (string | number)[]) => Promise<unknown>;
+
+const sources = new Map<ScriptName, string>();
+const known = new WeakMap<RedisClient, Set<ScriptName>>();
+
+/**
+ * Runs a script atomically. A server that does not know it yet, or has forgotten it in a restart, is
+ * given its source.
+ *
+ * @param keys all in one slot of a cluster
+ * @returns what the script returns, see its header
+ */
+export function runScript(
+  redis: RedisClient,
+  name: ScriptName,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+): Promise<unknown> {
+  let defined = known.get(redis);
+  if (defined === undefined) known.set(redis, defined = new Set());
+  const command = `script_${name}`;
+  if (!defined.has(name)) {
+    redis.defineCommand(command, { lua: sourceOf(name) });
+    defined.add(name);
+  }
+  const call = (redis as unknown as Record<string, Call>)[command]!;
+  return call.call(redis, keys.length, ...keys, ...args);
+}
+
+function sourceOf(name: ScriptName): string {
+  let source = sources.get(name);
+  if (source === undefined) {
+    source = Deno.readTextFileSync(new URL(`./lua/${name}.lua`, import.meta.url));
+    sources.set(name, source);
+  }
+  return source;
+}

@@ -1,0 +1,57 @@
+/**
+ * Looks now and then for work that got lost.
+ *
+ * @module
+ */
+
+import { messageOf } from "../domain/errors.ts";
+import { groups } from "../domain/messages.ts";
+import { ensureGroup } from "./consumer.ts";
+import { pause } from "./pause.ts";
+import { ensureRecovered, type RecoverDeps, sweepHomes } from "./recover.ts";
+import { runScript } from "./scripts.ts";
+
+/** How often Redis is asked whether it still has its data, in milliseconds. */
+const epochCheckMs = 2_000;
+
+/** How often the books are compared with the streams, in milliseconds. */
+const homesCheckMs = 60_000;
+
+/** Work that was touched within this time may be on its way between the books and a stream. */
+const settlingSeconds = 60;
+
+/** A consumer that holds nothing and has been idle for so long has ended. */
+const forgottenConsumerMs = 3_600_000;
+
+/**
+ * Until the signal aborts: recovers as soon as Redis turns out to be empty, republishes single orders
+ * and refunds that no stream holds, and forgets consumers that ended without saying so. Costs one EXISTS
+ * every two seconds and a comparison of counts every minute when all is well.
+ */
+export async function sweep(deps: RecoverDeps, signal: AbortSignal): Promise<void> {
+  let homesAt = performance.now();
+  while (!signal.aborted) {
+    await pause(epochCheckMs, signal);
+    if (signal.aborted) break;
+    try {
+      await ensureRecovered(deps);
+      if (performance.now() - homesAt < homesCheckMs) continue;
+      homesAt = performance.now();
+      await sweepHomes(deps, { olderThanSeconds: settlingSeconds });
+      await forgetConsumers(deps);
+    } catch (error) {
+      deps.log.warn("sweep failed", { error: messageOf(error) });
+    }
+  }
+}
+
+async function forgetConsumers(deps: RecoverDeps): Promise<void> {
+  for (const group of groups) {
+    await ensureGroup(deps, group);
+    await runScript(deps.redis, "remove_consumer", [deps.keys.stream(group)], [
+      group,
+      "",
+      forgottenConsumerMs,
+    ]);
+  }
+}

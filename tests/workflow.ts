@@ -1,0 +1,162 @@
+/**
+ * The workflow on engines of its own, for tests that take it turn by turn.
+ *
+ * @module
+ */
+
+import { openDatabase } from "../db/database.ts";
+import { type TakenOrder, takeOrders } from "../db/intake.ts";
+import { migrate } from "../db/migrate.ts";
+import type { IncomingOrder } from "../domain/incoming_order.ts";
+import { kpiDayIn } from "../domain/kpi.ts";
+import { silentLog } from "../domain/log.ts";
+import { type Group, groups } from "../domain/messages.ts";
+import type { OrderFacts } from "../domain/order.ts";
+import { readOrders } from "../db/orders.ts";
+import {
+  consumeOnce,
+  type Consumer,
+  type ConsumerDeps,
+  type ConsumerOptions,
+  ensureGroup,
+  makeConsumer,
+  type Turn,
+} from "../streams/consumer.ts";
+import { type Gateway, simulatedGateway } from "../streams/gateway.ts";
+import { keysFor } from "../streams/keys.ts";
+import { publish } from "../streams/queue.ts";
+import { isDrained } from "../streams/run_consumers.ts";
+import { openBlockingRedis, openRedis } from "../streams/redis.ts";
+import { type TestContext, testContext } from "./support.ts";
+
+/** What a test may choose. */
+export interface WorkflowOptions {
+  gateway?: Gateway;
+  baseCurrency?: string;
+  kpiTimezone?: string;
+  consumer?: Partial<ConsumerOptions>;
+}
+
+/** The workflow, one consumer a group. */
+export interface Workflow extends ConsumerDeps {
+  test: TestContext;
+  /** Another consumer of a group, under a name of its own if given. */
+  consumer(group: Group, options?: Partial<ConsumerOptions>, name?: string): Consumer;
+  /** One turn of a group's consumer. */
+  turn(group: Group): Promise<Turn>;
+  /** Turns of all groups until nothing is unread, pending or scheduled. Nothing may be parked. */
+  drain(): Promise<void>;
+  /** Takes orders into the books and publishes them. */
+  add(orders: IncomingOrder[], initialStock?: number): Promise<TakenOrder[]>;
+  /** One order as it stands. */
+  order(id: number): Promise<OrderFacts>;
+  /** Units left of a product. */
+  stock(sku: string): Promise<number>;
+  /** Rows of a statement. */
+  rows(sql: string, values?: (string | number)[]): Promise<Record<string, unknown>[]>;
+  close(): Promise<void>;
+}
+
+/** Turns after which a drain is called endless. */
+const mostTurns = 10_000;
+
+/** Opens a workflow in a database and under a key prefix of its own. */
+export async function openWorkflow(name: string, options: WorkflowOptions = {}): Promise<Workflow> {
+  const test = await testContext(name);
+  await migrate(test.databaseUrl);
+  const db = await openDatabase(test.databaseUrl);
+  const redis = await openRedis(test.redisUrl);
+  const blocking = await openBlockingRedis(test.redisUrl);
+  const baseCurrency = options.baseCurrency ?? "EUR";
+  const keys = keysFor(test.redisPrefix, baseCurrency);
+  const deps: ConsumerDeps = {
+    db,
+    redis,
+    blocking,
+    keys,
+    gateway: options.gateway ?? simulatedGateway({ delayMs: 0 }),
+    log: silentLog,
+    baseCurrency,
+    kpiDay: kpiDayIn(options.kpiTimezone ?? "UTC"),
+    consumer: "test",
+  };
+  const consumer: Workflow["consumer"] = (group, own = {}, name = "test") =>
+    makeConsumer({ ...deps, consumer: name }, {
+      group,
+      batchSize: 500,
+      maxDeliveries: 5,
+      retryBackoffMs: 5_000,
+      takeoverMs: 10_000,
+      ...options.consumer,
+      ...own,
+    });
+  const consumers = new Map(groups.map((group) => [group, consumer(group)]));
+  for (const group of groups) await ensureGroup(deps, group);
+  const turn = (group: Group) => consumeOnce(consumers.get(group)!);
+
+  return {
+    ...deps,
+    test,
+    consumer,
+    turn,
+    drain: async () => {
+      for (let turns = 0; !await isDrained(deps, groups); turns++) {
+        if (turns > mostTurns) throw new Error("the streams do not drain");
+        for (const group of groups) await turn(group);
+      }
+    },
+    add: async (orders, initialStock = 50) => {
+      const taken = await takeOrders(db, orders, {
+        initialStock,
+        onPendingChange: "update",
+        actor: "test",
+      });
+      await publish(
+        deps,
+        taken.filter(({ status }) => status === "PENDING").map((order) => ({
+          message: {
+            type: "order.reserve",
+            orderId: order.orderId!,
+            amountCents: order.totalCents,
+            currency: order.currency,
+          },
+        })),
+        { oncePerOrder: true },
+      );
+      return taken;
+    },
+    order: async (id) => (await readOrders(db, [id])).get(id)!,
+    stock: async (sku) => {
+      const rows = await db.execute("select stock_qty from products where sku = ?", [sku]);
+      return Number(rows[0]?.stock_qty);
+    },
+    rows: (sql, values = []) => db.query(sql, values),
+    close: async () => {
+      redis.disconnect();
+      blocking.disconnect();
+      await db.close();
+      await test.close();
+    },
+  };
+}
+
+/** An order with sensible fields, of which a test names those it is about. */
+export function anOrder(
+  externalOrderId: string,
+  items: { sku: string; qty: number; unitPriceCents?: number }[],
+  rest: Partial<IncomingOrder> = {},
+): IncomingOrder {
+  return {
+    externalOrderId,
+    placedAt: "2025-03-01 12:00:00.000",
+    currency: "EUR",
+    customer: { externalId: "c1", email: "c1@example.com", name: "Customer 1" },
+    items: items.map(({ sku, qty, unitPriceCents = 100 }) => ({
+      sku,
+      name: `Product ${sku}`,
+      unitPriceCents,
+      qty,
+    })),
+    ...rest,
+  };
+}
