@@ -209,9 +209,14 @@ export function toInteger(value: Row[string] | undefined): number {
   return number;
 }
 
-/** A database time (`YYYY-MM-DD HH:MM:SS.ffffff`, UTC) as ISO 8601, null staying null. */
+/**
+ * A database time (`YYYY-MM-DD HH:MM:SS.ffffff`, UTC) as ISO 8601, null staying null. The fraction, which
+ * the driver leaves out of a prepared statement's rows where it is zero, is always there.
+ */
 export function toIsoTime(value: Row[string] | undefined): string | null {
-  return value === null || value === undefined ? null : `${String(value).replace(" ", "T")}Z`;
+  if (value === null || value === undefined) return null;
+  const [date, time = ""] = String(value).split(" ");
+  return `${date}T${time.includes(".") ? time : `${time}.000000`}Z`;
 }
 
 /** ISO 8601 in any offset as a database time in UTC, to the millisecond. */

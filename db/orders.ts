@@ -50,6 +50,29 @@ export async function readOrders(
   return new Map(rows.map((row) => [toInteger(row.id), toOrderFacts(row)]));
 }
 
+/**
+ * `RESERVED` orders whose reservation is older than a time, oldest id first.
+ *
+ * @param limit most orders
+ */
+export async function readExpiredReservations(
+  db: Queryable,
+  olderThanSeconds: number,
+  limit: number,
+): Promise<OrderFacts[]> {
+  const rows = await db.query(
+    `
+    select ${orderColumns}
+    from orders
+    where unfinished = 1 and status = 'RESERVED'
+      and reserved_at < current_timestamp(6) - interval ? second
+    order by id
+    limit ?`,
+    [olderThanSeconds, limit],
+  );
+  return rows.map(toOrderFacts);
+}
+
 /** What the orders need, item by item; the same product may come twice. */
 export async function readItems(
   db: Queryable,

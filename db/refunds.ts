@@ -51,7 +51,7 @@ export interface TakenRefund {
  *
  * @param actor who asks, for the timeline
  * @returns for each request, in the same order, the refund or the reason why not: `not_found`,
- * `order_not_refundable`, `refund_exceeds_left` or `idempotency_key_reused`
+ * `order_not_refundable`, `refund_exceeds_left`, `invalid` (not one cent) or `idempotency_key_reused`
  */
 export async function requestRefunds(
   db: Database,
@@ -152,8 +152,10 @@ async function takeInTransaction(
       orderId: refund.orderId,
       refundId: refund.id,
       event: "refund_requested",
-      detail: `${refund.amountCents} cents${refund.reason === null ? "" : `: ${refund.reason}`}`
-        .slice(0, 255),
+      detail: [
+        ...`${refund.amountCents} cents${refund.reason === null ? "" : `: ${refund.reason}`}`,
+      ]
+        .slice(0, 255).join(""),
     })),
     actor,
   );
@@ -305,6 +307,9 @@ function refusal(
   { because, leftCents }: { because: string; leftCents: number },
 ): WorkflowError {
   const start = `Cannot refund order ${order.id}`;
+  if (because === "not_positive") {
+    return new WorkflowError("invalid", `${start}: ${request.amountCents} cents is no amount`);
+  }
   if (because === "exceeds_left") {
     return new WorkflowError(
       "refund_exceeds_left",

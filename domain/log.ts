@@ -29,7 +29,8 @@ export function makeLog(
 ): Log {
   const line = (level: LogLevel, event: string, fields: LogFields): string => {
     if (options.format === "json") {
-      return JSON.stringify({ time: options.now(), level, event, ...fields });
+      const head = { time: options.now(), level, event };
+      return JSON.stringify({ ...head, ...fields, ...head });
     }
     const rest = Object.entries(fields)
       .filter(([, value]) => value !== undefined)

@@ -39,6 +39,16 @@ export interface CallbackMessage extends Subject {
   providerRef: string;
 }
 
+/** A reservation got no answer in its time: ask the gateway once more. */
+export interface AskAgainMessage extends Subject {
+  type: "payment.ask_again";
+}
+
+/** That gave nothing either: fail the order, unless it has been settled meanwhile. */
+export interface TimeOutMessage extends Subject {
+  type: "payment.time_out";
+}
+
 /** Tell the customer that the order was settled. */
 export interface OrderNoticeMessage extends Subject {
   type: "notify.order";
@@ -66,6 +76,8 @@ export type Message =
   | ReserveMessage
   | ChargeMessage
   | CallbackMessage
+  | AskAgainMessage
+  | TimeOutMessage
   | OrderNoticeMessage
   | RefundNoticeMessage
   | RefundMessage
@@ -76,6 +88,8 @@ export const groupOf: Readonly<Record<Message["type"], Group>> = {
   "order.reserve": "orders",
   "payment.charge": "payments",
   "payment.callback": "payments",
+  "payment.ask_again": "payments",
+  "payment.time_out": "payments",
   "notify.order": "notifications",
   "notify.refund": "notifications",
   "refund.process": "refunds",
@@ -124,6 +138,8 @@ export function decodeMessage(fields: readonly string[]): Message | string {
   switch (type) {
     case "order.reserve":
     case "payment.charge":
+    case "payment.ask_again":
+    case "payment.time_out":
     case "notify.order":
     case "payment.reverse":
       return { type, ...subject };

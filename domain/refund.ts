@@ -17,7 +17,11 @@ export interface RefundFacts {
 /** What becomes of a request for a refund. */
 export type RefundRequestDecision =
   | { kind: "accept"; amountCents: number }
-  | { kind: "refused"; because: "not_paid" | "nothing_left" | "exceeds_left"; leftCents: number };
+  | {
+    kind: "refused";
+    because: "not_positive" | "not_paid" | "nothing_left" | "exceeds_left";
+    leftCents: number;
+  };
 
 /**
  * @param order status and total of the locked order
@@ -36,6 +40,7 @@ export function decideRefundRequest(
       ? { kind: "accept", amountCents: leftCents }
       : { kind: "refused", because: "nothing_left", leftCents };
   }
+  if (amountCents < 1) return { kind: "refused", because: "not_positive", leftCents };
   if (amountCents > leftCents) return { kind: "refused", because: "exceeds_left", leftCents };
   return { kind: "accept", amountCents };
 }

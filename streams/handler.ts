@@ -24,6 +24,8 @@ export interface HandlerDeps {
   baseCurrency: string;
   /** The KPI day of a database time. */
   kpiDay: (settledAt: string) => string;
+  /** How long a reservation waits for its payment. */
+  reservationTtlSeconds: number;
   /** Name of this consumer, for timelines and locks. */
   consumer: string;
 }

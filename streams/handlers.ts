@@ -8,8 +8,8 @@ import type { Message } from "../domain/messages.ts";
 import type { Delivery, Handler, HandlerDeps, Outcome } from "./handler.ts";
 import { sendNotifications } from "./notifications_send.ts";
 import { reserveOrders } from "./orders_reserve.ts";
-import { chargePayments } from "./payments_charge.ts";
-import { settlePayments } from "./payments_settle.ts";
+import { askAgain, chargePayments } from "./payments_charge.ts";
+import { settlePayments, timeOutPayments } from "./payments_settle.ts";
 import { applyRefunds, reversePayments } from "./refunds_apply.ts";
 
 /** A step of the workflow and the types of messages it takes; together they cover every type. */
@@ -30,7 +30,9 @@ function step<M extends Message>(
 const steps: readonly Step[] = [
   step(["order.reserve"], reserveOrders),
   step(["payment.callback"], settlePayments),
+  step(["payment.time_out"], timeOutPayments),
   step(["payment.charge"], chargePayments),
+  step(["payment.ask_again"], askAgain),
   step(["notify.order", "notify.refund"], sendNotifications),
   step(["refund.process"], applyRefunds),
   step(["payment.reverse"], reversePayments),

@@ -33,6 +33,8 @@ export interface Keys {
   publishedOnce: string;
   /** Prefix of product locks: the database id of the product follows. */
   productLock: string;
+  /** Prefix of the marks of expired reservations that are being asked about: the order id follows. */
+  expiryMark: string;
   /** Set once the streams are known to hold all unfinished work; gone when Redis lost its data. */
   epoch: string;
   /** Held by the process that is recovering. */
@@ -86,6 +88,7 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     stats: (group) => `${prefix}stats:${group}`,
     publishedOnce: `${prefix}once:published:`,
     productLock: `${prefix}lock:product:`,
+    expiryMark: `${prefix}expiry:`,
     epoch: `${prefix}epoch`,
     recoverLock: `${prefix}lock:recover`,
     sweptEvent: `${prefix}swept-event`,

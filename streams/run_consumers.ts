@@ -65,7 +65,14 @@ export async function runConsumers(
   const runGroup = async (group: Group): Promise<void> => {
     const blocking = await openBlockingRedis(config.redisUrl);
     const unblock = wakeOnAbort(redis, blocking, stopped);
-    const groupDeps: ConsumerDeps = { ...deps, blocking, gateway, consumer };
+    const { reservationTtlSeconds } = config;
+    const groupDeps: ConsumerDeps = {
+      ...deps,
+      blocking,
+      gateway,
+      consumer,
+      reservationTtlSeconds,
+    };
     try {
       await consume(
         makeConsumer(groupDeps, {
@@ -90,7 +97,7 @@ export async function runConsumers(
     }
   };
   log.info("consumers started", { consumer, groups: wanted.join(",") });
-  const sweeping = sweep(deps, stopped);
+  const sweeping = sweep(deps, stopped, { reservationTtlSeconds: config.reservationTtlSeconds });
   try {
     await Promise.all(wanted.map(runGroup));
   } finally {

@@ -7,6 +7,7 @@
 import { messageOf } from "../domain/errors.ts";
 import { groups } from "../domain/messages.ts";
 import { ensureGroup } from "./consumer.ts";
+import { expireReservations } from "./expire_reservations.ts";
 import { pause } from "./pause.ts";
 import { ensureRecovered, type RecoverDeps, sweepHomes } from "./recover.ts";
 import { runScript } from "./scripts.ts";
@@ -24,21 +25,37 @@ const settlingSeconds = 60;
 const forgottenConsumerMs = 3_600_000;
 
 /**
- * Until the signal aborts: recovers as soon as Redis turns out to be empty, republishes single orders
- * and refunds that no stream holds, and forgets consumers that ended without saying so. Costs one EXISTS
- * every two seconds and a comparison of counts every minute when all is well.
+ * Until the signal aborts: recovers as soon as Redis turns out to be empty, asks again for the money of
+ * reservations that got no answer, republishes single orders and refunds that no stream holds, and forgets
+ * consumers that ended without saying so.
+ *
+ * Costs one EXISTS every two seconds, one look-up by index for expired reservations and one comparison of
+ * counts a minute when all is well.
  */
-export async function sweep(deps: RecoverDeps, signal: AbortSignal): Promise<void> {
+export async function sweep(
+  deps: RecoverDeps,
+  signal: AbortSignal,
+  options: { reservationTtlSeconds: number },
+): Promise<void> {
+  const { reservationTtlSeconds } = options;
+  const expiryCheckMs = Math.min(homesCheckMs, reservationTtlSeconds * 1_000 / 10);
   let homesAt = performance.now();
+  let expiryAt = homesAt;
   while (!signal.aborted) {
     await pause(epochCheckMs, signal);
     if (signal.aborted) break;
     try {
       await ensureRecovered(deps);
-      if (performance.now() - homesAt < homesCheckMs) continue;
-      homesAt = performance.now();
-      await sweepHomes(deps, { olderThanSeconds: settlingSeconds });
-      await forgetConsumers(deps);
+      const now = performance.now();
+      if (now - expiryAt >= expiryCheckMs) {
+        expiryAt = now;
+        await expireReservations(deps, { olderThanSeconds: reservationTtlSeconds });
+      }
+      if (now - homesAt >= homesCheckMs) {
+        homesAt = now;
+        await sweepHomes(deps, { olderThanSeconds: settlingSeconds });
+        await forgetConsumers(deps);
+      }
     } catch (error) {
       deps.log.warn("sweep failed", { error: messageOf(error) });
     }

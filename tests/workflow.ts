@@ -34,6 +34,7 @@ export interface WorkflowOptions {
   gateway?: Gateway;
   baseCurrency?: string;
   kpiTimezone?: string;
+  reservationTtlSeconds?: number;
   consumer?: Partial<ConsumerOptions>;
 }
 
@@ -78,6 +79,7 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
     log: silentLog,
     baseCurrency,
     kpiDay: kpiDayIn(options.kpiTimezone ?? "UTC"),
+    reservationTtlSeconds: options.reservationTtlSeconds ?? 900,
     consumer: "test",
   };
   const consumer: Workflow["consumer"] = (group, own = {}, name = "test") =>

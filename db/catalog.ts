@@ -1,0 +1,296 @@
+/**
+ * Customers and products: found, created, and described by the latest order that names them.
+ *
+ * @module
+ */
+
+import {
+  compareText,
+  type CustomerText,
+  type Described,
+  describedBy,
+  laterDescription,
+  type ProductText,
+} from "../domain/descriptions.ts";
+import type { IncomingOrder } from "../domain/incoming_order.ts";
+import { type Database, type Queryable, type Row, toInteger } from "./database.ts";
+
+/** A row of the catalogue, and what the orders of this run say of it. */
+export interface CatalogEntry<T> {
+  id: number;
+  /** As the database had it when it was read. */
+  stored: Described<T>;
+  /** The latest of the run; written by {@linkcode writeDescriptions}. */
+  latest?: Described<T>;
+}
+
+/**
+ * What a run knows of the catalogue, so that it asks only once. It can't be wrong: ids never change, and a
+ * description is written under the condition that it is later than the one in the database.
+ */
+export interface Catalog {
+  customers: Map<string, CatalogEntry<CustomerText>>;
+  products: Map<string, CatalogEntry<ProductText>>;
+}
+
+/** Entries of a catalogue after which a run should write its descriptions and begin an empty one. */
+export const catalogLimit = 50_000;
+
+/** Rows to a statement. */
+const rowsPerStatement = 1_000;
+
+/** A catalogue that knows nothing yet. */
+export function emptyCatalog(): Catalog {
+  return { customers: new Map(), products: new Map() };
+}
+
+/**
+ * Makes the catalogue know every customer and product of the orders, creating what is missing.
+ *
+ * New products get `initialStock` units; products that exist are not touched. Each statement is committed
+ * by itself: a crash leaves customers and products that no order names yet, which the next run finds.
+ *
+ * @param options.initialStock units of a new product; undefined: create nothing
+ */
+export async function completeCatalog(
+  db: Database,
+  catalog: Catalog,
+  orders: readonly IncomingOrder[],
+  options: { initialStock: number | undefined },
+): Promise<void> {
+  const { customers, products } = descriptionsIn(orders);
+  const complete = async <T>(
+    known: Map<string, CatalogEntry<T>>,
+    named: Map<string, Described<T>>,
+    find: (db: Queryable, keys: string[]) => Promise<Map<string, CatalogEntry<T>>>,
+    create: (tx: Queryable, rows: [string, Described<T>][]) => Promise<unknown>,
+  ) => {
+    const learn = async (keys: string[]): Promise<string[]> => {
+      if (keys.length === 0) return [];
+      const found = await find(db, keys);
+      for (const [key, entry] of found) if (!known.has(key)) known.set(key, entry);
+      return keys.filter((key) => !found.has(key));
+    };
+    const missing = await learn([...named.keys()].filter((key) => !known.has(key)));
+    if (missing.length === 0 || options.initialStock === undefined) return;
+    const rows = missing.sort().map((key): [string, Described<T>] => [key, named.get(key)!]);
+    await db.transaction((tx) => create(tx, rows));
+    await learn(missing);
+  };
+  await complete(catalog.customers, customers, findCustomers, createCustomers);
+  await complete(
+    catalog.products,
+    products,
+    findProducts,
+    (tx, rows) => createProducts(tx, rows, options.initialStock ?? 0),
+  );
+}
+
+/** Notes what orders say of customers and products that the catalogue knows; writes nothing. */
+export function noteDescriptions(catalog: Catalog, orders: readonly IncomingOrder[]): void {
+  const { customers, products } = descriptionsIn(orders);
+  for (const [key, described] of customers) note(catalog.customers.get(key), described);
+  for (const [key, described] of products) note(catalog.products.get(key), described);
+}
+
+/**
+ * Writes the descriptions that differ from the stored ones, unless a later order has described the row.
+ *
+ * @param options.everyDate write as well which order described a row last where its description stays the
+ * same: for a catalogue that is given up in the middle of a run
+ */
+export async function writeDescriptions(
+  db: Database,
+  catalog: Catalog,
+  options: { everyDate: boolean },
+): Promise<void> {
+  const customers = changed(catalog.customers, options.everyDate);
+  const products = changed(catalog.products, options.everyDate);
+  for (const rows of chunks(customers)) {
+    await db.transaction((tx) => describeCustomers(tx, rows));
+  }
+  for (const rows of chunks(products)) {
+    await db.transaction((tx) => describeProducts(tx, rows));
+  }
+  for (const [, entry] of [...customers, ...products]) entry.stored = entry.latest!;
+}
+
+function note<T>(entry: CatalogEntry<T> | undefined, described: Described<T>): void {
+  if (entry !== undefined) entry.latest = laterDescription(entry.latest, described);
+}
+
+/** The latest description of everything that the orders name. */
+function descriptionsIn(orders: readonly IncomingOrder[]) {
+  const customers = new Map<string, Described<CustomerText>>();
+  const products = new Map<string, Described<ProductText>>();
+  for (const order of orders) {
+    const by = describedBy(order);
+    const { externalId, email, name } = order.customer;
+    const customer = { text: { email, name }, by };
+    customers.set(externalId, laterDescription(customers.get(externalId), customer));
+    for (const { sku, name, unitPriceCents } of order.items) {
+      const product = { text: { name, priceCents: unitPriceCents }, by };
+      products.set(sku, laterDescription(products.get(sku), product));
+    }
+  }
+  return { customers, products };
+}
+
+/** Entries to write, by id as rows are locked. */
+function changed<T extends object>(
+  entries: Map<string, CatalogEntry<T>>,
+  everyDate: boolean,
+): [string, CatalogEntry<T>][] {
+  return [...entries]
+    .filter(([, { stored, latest }]) => {
+      if (latest === undefined) return false;
+      const order = compareText(latest.by, stored.by);
+      return order >= 0 && (!sameText(latest.text, stored.text) || (everyDate && order > 0));
+    })
+    .sort(([, a], [, b]) => a.id - b.id);
+}
+
+function sameText<T extends object>(a: T, b: T): boolean {
+  return (Object.keys(a) as (keyof T)[]).every((key) => a[key] === b[key]);
+}
+
+function* chunks<T>(rows: T[]): Generator<T[]> {
+  for (let from = 0; from < rows.length; from += rowsPerStatement) {
+    yield rows.slice(from, from + rowsPerStatement);
+  }
+}
+
+async function findCustomers(db: Queryable, externalIds: string[]) {
+  const found = new Map<string, CatalogEntry<CustomerText>>();
+  for (const part of chunks(externalIds)) {
+    const rows = await db.query(
+      `
+      select id, external_id, email, name, described_by
+      from customers
+      where external_id in (?)`,
+      [part],
+    );
+    for (const row of rows) {
+      const text = { email: String(row.email), name: String(row.name) };
+      found.set(String(row.external_id), { id: toInteger(row.id), stored: stored(row, text) });
+    }
+  }
+  return found;
+}
+
+async function findProducts(db: Queryable, skus: string[]) {
+  const found = new Map<string, CatalogEntry<ProductText>>();
+  for (const part of chunks(skus)) {
+    const rows = await db.query(
+      `
+      select id, sku, name, price_cents, described_by
+      from products
+      where sku in (?)`,
+      [part],
+    );
+    for (const row of rows) {
+      const text = { name: String(row.name), priceCents: toInteger(row.price_cents) };
+      found.set(String(row.sku), { id: toInteger(row.id), stored: stored(row, text) });
+    }
+  }
+  return found;
+}
+
+function stored<T>(row: Row, text: T): Described<T> {
+  return { text, by: String(row.described_by) };
+}
+
+function createCustomers(tx: Queryable, rows: [string, Described<CustomerText>][]) {
+  return tx.run(
+    `
+    insert into customers (external_id, email, name, described_by)
+    select j.external_id, j.email, j.name, j.described_by
+    from json_table(?, '$[*]' columns (
+      external_id varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[0]',
+      email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[1]',
+      name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[2]',
+      described_by varchar(96) character set utf8mb4 collate utf8mb4_bin path '$[3]')) j
+    on duplicate key update external_id = customers.external_id`,
+    [JSON.stringify(rows.map(([key, { text, by }]) => [key, text.email, text.name, by]))],
+  );
+}
+
+function createProducts(
+  tx: Queryable,
+  rows: [string, Described<ProductText>][],
+  initialStock: number,
+) {
+  return tx.run(
+    `
+    insert into products (sku, name, price_cents, described_by, stock_qty, received_qty)
+    select j.sku, j.name, j.price_cents, j.described_by, ?, ?
+    from json_table(?, '$[*]' columns (
+      sku varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[0]',
+      name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[1]',
+      price_cents bigint path '$[2]',
+      described_by varchar(96) character set utf8mb4 collate utf8mb4_bin path '$[3]')) j
+    on duplicate key update sku = products.sku`,
+    [
+      initialStock,
+      initialStock,
+      JSON.stringify(rows.map(([key, { text, by }]) => [key, text.name, text.priceCents, by])),
+    ],
+  );
+}
+
+// The rows exist: inserting them only leads to the update, by primary key and in the order of the ids.
+
+function describeCustomers(tx: Queryable, rows: [string, CatalogEntry<CustomerText>][]) {
+  return tx.run(
+    `
+    insert into customers (id, external_id, email, name, described_by)
+    select j.id, j.external_id, j.email, j.name, j.described_by
+    from json_table(?, '$[*]' columns (
+      id bigint unsigned path '$[0]',
+      external_id varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[1]',
+      email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[2]',
+      name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[3]',
+      described_by varchar(96) character set utf8mb4 collate utf8mb4_bin path '$[4]')) j
+    on duplicate key update
+      email = if(values(described_by) >= customers.described_by, values(email), customers.email),
+      name = if(values(described_by) >= customers.described_by, values(name), customers.name),
+      described_by = greatest(values(described_by), customers.described_by)`,
+    [
+      JSON.stringify(rows.map(([key, { id, latest }]) => [
+        id,
+        key,
+        latest!.text.email,
+        latest!.text.name,
+        latest!.by,
+      ])),
+    ],
+  );
+}
+
+function describeProducts(tx: Queryable, rows: [string, CatalogEntry<ProductText>][]) {
+  return tx.run(
+    `
+    insert into products (id, sku, name, price_cents, described_by, stock_qty, received_qty)
+    select j.id, j.sku, j.name, j.price_cents, j.described_by, 0, 0
+    from json_table(?, '$[*]' columns (
+      id bigint unsigned path '$[0]',
+      sku varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[1]',
+      name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[2]',
+      price_cents bigint path '$[3]',
+      described_by varchar(96) character set utf8mb4 collate utf8mb4_bin path '$[4]')) j
+    on duplicate key update
+      name = if(values(described_by) >= products.described_by, values(name), products.name),
+      price_cents =
+        if(values(described_by) >= products.described_by, values(price_cents), products.price_cents),
+      described_by = greatest(values(described_by), products.described_by)`,
+    [
+      JSON.stringify(rows.map(([key, { id, latest }]) => [
+        id,
+        key,
+        latest!.text.name,
+        latest!.text.priceCents,
+        latest!.by,
+      ])),
+    ],
+  );
+}

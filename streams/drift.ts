@@ -1,0 +1,45 @@
+/**
+ * Differences that a proof found.
+ *
+ * @module
+ */
+
+/** One difference. */
+export interface Drift {
+  /** What it is about: `product 12 (A-1)`, `order 42`, a key in Redis. */
+  subject: string;
+  /** Which property of it. */
+  what: string;
+  /** What it should be; null for: it should not be there. */
+  expected: string | number | null;
+  /** What it is; null for: it is not there. */
+  found: string | number | null;
+}
+
+/** What one check found. */
+export interface Drifts {
+  /** The first ones. */
+  list: Drift[];
+  /** How many there are in all. */
+  count: number;
+}
+
+/** Differences that a check tells in full. */
+export const mostDrifts = 20;
+
+/** No differences yet. */
+export function noDrifts(): Drifts {
+  return { list: [], count: 0 };
+}
+
+/** Adds one difference; beyond {@linkcode mostDrifts} it is only counted. */
+export function addDrift(drifts: Drifts, drift: Drift): void {
+  drifts.count++;
+  if (drifts.list.length < mostDrifts) drifts.list.push(drift);
+}
+
+/** Adds differences of which only the first are listed. */
+export function addDrifts(drifts: Drifts, list: readonly Drift[], count: number): void {
+  drifts.count += count;
+  drifts.list.push(...list.slice(0, mostDrifts - drifts.list.length));
+}

@@ -1,0 +1,217 @@
+/**
+ * Which orders and refunds the streams hold: what is in a stream (read or not), scheduled, or a dead
+ * letter that nobody has decided about.
+ *
+ * @module
+ */
+
+import { listDeadLetters } from "../db/dead_letters.ts";
+import type { Queryable } from "../db/database.ts";
+import { decodeMessage, type Group, groups, type Message } from "../domain/messages.ts";
+import type { Keys } from "./keys.ts";
+import type { RedisClient } from "./redis.ts";
+
+/** What a step of the workflow still needs, and which messages would bring it about. */
+export type Need =
+  /** A `PENDING` order: its reservation. */
+  | "reserve"
+  /** A `RESERVED` order: its charge, or the answer to it. */
+  | "settle"
+  /** A settled order that nobody was told of: the notice, or what repeats an order's effects. */
+  | "order_notice"
+  /** A settled order that is not in the figures: what repeats an order's effects. */
+  | "order_count"
+  /** A payment that came too late: its reversal, or the answer that asks for it. */
+  | "reversal"
+  /** A `REQUESTED` refund, or a `PROCESSED` one that is not in the figures: its message. */
+  | "refund"
+  /** A finished refund that nobody was told of: the notice, or what repeats a refund's effects. */
+  | "refund_notice";
+
+/** What was found. */
+export interface HeldWork {
+  /** True if some message will bring about what the order (or for the last two needs the refund) needs. */
+  holds(need: Need, id: number): boolean;
+  /** Messages that were seen, dead letters included. */
+  messages: number;
+}
+
+/** What is searched with. */
+export interface HeldWorkDeps {
+  db: Queryable;
+  redis: RedisClient;
+  keys: Keys;
+}
+
+/** Kinds of messages, a bit each; refunds have their own set of flags. */
+const reserveBit = 1, payBit = 2, noticeBit = 4, reverseBit = 8;
+const processBit = 1, refundNoticeBit = 2;
+
+const bitOf: Readonly<Record<Message["type"], number>> = {
+  "order.reserve": reserveBit,
+  "payment.charge": payBit,
+  "payment.callback": payBit,
+  "payment.ask_again": payBit,
+  "payment.time_out": payBit,
+  "notify.order": noticeBit,
+  "payment.reverse": reverseBit,
+  "refund.process": processBit,
+  "notify.refund": refundNoticeBit,
+};
+
+const bitsOf: Readonly<Record<Need, number>> = {
+  reserve: reserveBit,
+  settle: reserveBit | payBit,
+  order_notice: reserveBit | payBit | noticeBit,
+  order_count: reserveBit | payBit,
+  reversal: payBit | reverseBit,
+  refund: processBit,
+  refund_notice: processBit | refundNoticeBit,
+};
+
+/** Entries to one reply. */
+const pageSize = 2_000;
+
+/** Ids to one piece of the flags. */
+const pieceSize = 65_536;
+
+/**
+ * Searches all streams, schedules and (unless told otherwise) dead letters.
+ *
+ * **Exactness.** A message that is somewhere during the whole search is found, even while consumers move
+ * it on: messages move from `orders` to `payments` and from there and from `refunds` to `notifications`
+ * or `refunds`, and the streams are read in that order; within `payments` a charge in the stream becomes
+ * a scheduled answer and that an entry at the stream's end, so every group's stream is read, then its
+ * schedule, then what the stream got since. Dead letters are read before the streams and after them, so
+ * neither a burial nor a retry slips through.
+ *
+ * Memory: a byte for each id up to `limits`, in pieces that are made only where there are messages.
+ * A million messages take about five seconds of one core.
+ *
+ * @param limits the highest ids that matter; messages about others are passed over, so that garbage in
+ * a stream costs no memory
+ */
+export async function findHeldWork(
+  deps: HeldWorkDeps,
+  limits: { orderId: number; refundId: number },
+  options: { deadLetters?: boolean } = {},
+): Promise<HeldWork> {
+  const orders = flagsUpTo(limits.orderId);
+  const refunds = flagsUpTo(limits.refundId);
+  const seen = { messages: 0 };
+  const note = (fields: readonly string[]): void => {
+    seen.messages++;
+    const message = decodeMessage(fields);
+    if (typeof message === "string") return;
+    if (message.type === "refund.process" || message.type === "notify.refund") {
+      refunds.add(message.refundId, bitOf[message.type]);
+    } else orders.add(message.orderId, bitOf[message.type]);
+  };
+
+  const deadLetters = options.deadLetters ?? true;
+  if (deadLetters) await readDeadLetters(deps.db, note);
+  for (const group of searchOrder) {
+    const last = await readStream(deps, group, "-", note);
+    await readSchedule(deps, group, note);
+    await readStream(deps, group, last === null ? "-" : `(${last}`, note);
+  }
+  if (deadLetters) await readDeadLetters(deps.db, note);
+
+  return {
+    messages: seen.messages,
+    holds: (need, id) => {
+      const flags = need === "refund" || need === "refund_notice" ? refunds : orders;
+      return (flags.get(id) & bitsOf[need]) !== 0;
+    },
+  };
+}
+
+/** Groups in the direction in which messages cause each other; {@linkcode groups} is not in it. */
+const searchOrder: readonly Group[] = ["orders", "payments", "refunds", "notifications"];
+
+/** How many messages the streams and schedules hold: an upper bound of the orders that they hold. */
+export async function countMessages(
+  { redis, keys }: Pick<HeldWorkDeps, "redis" | "keys">,
+  of: readonly Group[] = groups,
+): Promise<number> {
+  const counts = await Promise.all(
+    of.flatMap((group) => [redis.xlen(keys.stream(group)), redis.zcard(keys.scheduled(group))]),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** @returns the last id that was read, or null if there was none */
+async function readStream(
+  { redis, keys }: HeldWorkDeps,
+  group: Group,
+  from: string,
+  note: (fields: readonly string[]) => void,
+): Promise<string | null> {
+  let last: string | null = null;
+  for (let start = from;;) {
+    const page = await redis.xrange(keys.stream(group), start, "+", "COUNT", pageSize);
+    for (const [id, fields] of page) {
+      note(fields);
+      last = id;
+    }
+    if (page.length < pageSize) return last;
+    start = `(${last}`;
+  }
+}
+
+/** A set that is scanned gives every member that it holds from the first to the last call. */
+async function readSchedule(
+  { redis, keys }: HeldWorkDeps,
+  group: Group,
+  note: (fields: readonly string[]) => void,
+): Promise<void> {
+  let cursor = "0";
+  do {
+    const [next, flat] = await redis.zscan(keys.scheduled(group), cursor, "COUNT", pageSize);
+    for (let i = 0; i < flat.length; i += 2) note(parseFields(flat[i]!));
+    cursor = next;
+  } while (cursor !== "0");
+}
+
+async function readDeadLetters(
+  db: Queryable,
+  note: (fields: readonly string[]) => void,
+): Promise<void> {
+  for (let afterId = 0;;) {
+    const page = await listDeadLetters(db, {}, afterId, pageSize);
+    for (const { payload } of page) note(parseFields(payload));
+    if (page.length < pageSize) return;
+    afterId = page.at(-1)!.id;
+  }
+}
+
+/** The flat fields of a message in JSON; none for what is no list of strings. */
+export function parseFields(json: string): string[] {
+  try {
+    const fields: unknown = JSON.parse(json);
+    return Array.isArray(fields) && fields.every((field) => typeof field === "string")
+      ? fields
+      : [];
+  } catch {
+    return [];
+  }
+}
+
+interface Flags {
+  add(id: number, bit: number): void;
+  get(id: number): number;
+}
+
+function flagsUpTo(limit: number): Flags {
+  const pieces = new Map<number, Uint8Array>();
+  return {
+    add: (id, bit) => {
+      if (id > limit) return;
+      const number = Math.floor(id / pieceSize);
+      let piece = pieces.get(number);
+      if (piece === undefined) pieces.set(number, piece = new Uint8Array(pieceSize));
+      piece[id % pieceSize]! |= bit;
+    },
+    get: (id) => pieces.get(Math.floor(id / pieceSize))?.[id % pieceSize] ?? 0,
+  };
+}

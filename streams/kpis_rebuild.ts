@@ -1,0 +1,190 @@
+/**
+ * Counts every figure and the leaderboard anew from the books, while live events go on being counted.
+ *
+ * @module
+ */
+
+import type { Queryable } from "../db/database.ts";
+import {
+  listProcessedRefunds,
+  listSettledOrders,
+  type ProcessedRefund,
+  type SettledOrder,
+} from "../db/recovery.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import type { KpiEvent } from "../domain/kpi.ts";
+import { applyKpis, type KpiDeps } from "./kpis.ts";
+import { pause } from "./pause.ts";
+import { escapePattern } from "./scan_keys.ts";
+import { runScript } from "./scripts.ts";
+
+/** What a rebuild works with. */
+export interface RebuildDeps extends KpiDeps {
+  db: Queryable;
+  /** The KPI day of a database time. */
+  kpiDay: (settledAt: string) => string;
+}
+
+/** What a rebuild counted. */
+export interface RebuildReport {
+  /** Days with figures, each currency counted apart. */
+  days: number;
+  orders: number;
+  refunds: number;
+  seconds: number;
+}
+
+/** Rows to one page: 2 MB at the most, and a fifth of a second. */
+const pageSize = 10_000;
+
+/** A rebuild that gave no sign for so long has died. */
+const markTtlMs = 15_000;
+
+/** How long to wait for another rebuild. */
+const longestWaitMs = 120_000;
+
+/** How often to look whether the other rebuild has ended. */
+const waitStepMs = 100;
+
+/** Tries, where a rebuild loses its mark because this process or Redis stood still. */
+const tries = 3;
+
+/**
+ * Replaces every KPI key and the leaderboard by what the books say, all in one step.
+ *
+ * **Why nothing is lost or counted twice.** The rebuild fills figures of its own in the shadow, where
+ * once-bitmaps make every order and refund count once, whoever brings it. From the moment the mark is
+ * set, whatever is counted live is counted in the shadow as well. An event is committed to the books
+ * before it is counted. So one that was counted live before the mark is in the books before the first
+ * page is read, and the pages bring it; one that is counted live between the mark and the swap is in the
+ * shadow by that, whether or not the pages met it; and one that is counted live after the swap meets the
+ * swapped bitmaps, which know whether the pages had met it. The swap takes the bitmaps along with the
+ * figures in one script, so no live event falls between them.
+ *
+ * One rebuild runs at a time; another waits for its turn. A crash leaves the live figures as they were,
+ * and a mark and a shadow that end with the next rebuild.
+ *
+ * @throws {WorkflowError} `unavailable` where another rebuild does not end, or the mark was lost again
+ * and again
+ */
+export async function rebuildKpis(deps: RebuildDeps): Promise<RebuildReport> {
+  const started = performance.now();
+  for (let attempt = 1; attempt <= tries; attempt++) {
+    const token = crypto.randomUUID();
+    await begin(deps, token);
+    const timer = setInterval(
+      () => void deps.redis.pexpire(deps.keys.kpiRebuild, markTtlMs).catch(() => {}),
+      markTtlMs / 5,
+    );
+    try {
+      const counts = await fill(deps, token);
+      if (counts !== null && await swap(deps, token)) {
+        return { ...counts, seconds: Math.round(performance.now() - started) / 1_000 };
+      }
+    } catch (error) {
+      await runScript(deps.redis, "locks_release", [deps.keys.kpiRebuild], [token, ""])
+        .catch(() => {});
+      throw error;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+  throw new WorkflowError(
+    "unavailable",
+    "Cannot rebuild the KPIs: Redis lost the mark of the rebuild again and again",
+  );
+}
+
+/** The event by which a settled order counts. */
+export function orderKpiEvent(
+  { id: orderId, status, customerId, currency, totalCents: cents, settledAt }: SettledOrder,
+  kpiDay: (settledAt: string) => string,
+): KpiEvent {
+  const day = kpiDay(settledAt);
+  return status === "PAID"
+    ? { kind: "paid", orderId, day, currency, cents, customerId }
+    : { kind: "failed", orderId, day, currency };
+}
+
+/** The event by which a processed refund counts. */
+export function refundKpiEvent(
+  { id: refundId, customerId, currency, amountCents: cents, settledAt }: ProcessedRefund,
+  kpiDay: (settledAt: string) => string,
+): KpiEvent {
+  return { kind: "refunded", refundId, day: kpiDay(settledAt), currency, cents, customerId };
+}
+
+async function begin({ redis, keys }: KpiDeps, token: string): Promise<void> {
+  const until = performance.now() + longestWaitMs;
+  for (;;) {
+    const begun = await runScript(redis, "kpis_begin", [keys.kpiRebuild], [
+      escapePattern(keys.prefix),
+      token,
+      markTtlMs,
+    ]);
+    if (begun === 1) return;
+    if (performance.now() > until) {
+      throw new WorkflowError(
+        "unavailable",
+        "Cannot rebuild the KPIs: another rebuild is running and does not end",
+      );
+    }
+    await pause(waitStepMs);
+  }
+}
+
+/** @returns null if the rebuild is no longer current */
+async function fill(
+  deps: RebuildDeps,
+  token: string,
+): Promise<Omit<RebuildReport, "seconds"> | null> {
+  const { db, kpiDay } = deps;
+  const days = new Set<string>();
+  const count = async (events: KpiEvent[]): Promise<boolean> => {
+    for (const { day, currency } of events) days.add(`${day}:${currency}`);
+    return await applyKpis(deps, events, token) >= 0;
+  };
+  const orders = await eachPage(
+    (afterId) => listSettledOrders(db, { afterId, limit: pageSize }),
+    (page) => count(page.map((order) => orderKpiEvent(order, kpiDay))),
+  );
+  if (orders === null) return null;
+  const refunds = await eachPage(
+    (afterId) => listProcessedRefunds(db, { afterId, limit: pageSize }),
+    (page) => count(page.map((refund) => refundKpiEvent(refund, kpiDay))),
+  );
+  return refunds === null ? null : { days: days.size, orders, refunds };
+}
+
+/**
+ * Reads page after page, each while the one before is being counted.
+ *
+ * @returns the number of rows, or null as soon as counting says no
+ */
+async function eachPage<T extends { id: number }>(
+  read: (afterId: number) => Promise<T[]>,
+  count: (page: T[]) => Promise<boolean>,
+): Promise<number | null> {
+  let rows = 0;
+  let page = await read(0);
+  while (page.length > 0) {
+    rows += page.length;
+    const isLast = page.length < pageSize;
+    const [goesOn, next] = await Promise.all([
+      count(page),
+      isLast ? [] : read(page.at(-1)!.id),
+    ]);
+    if (!goesOn) return null;
+    page = next;
+  }
+  return rows;
+}
+
+async function swap({ redis, keys }: KpiDeps, token: string): Promise<boolean> {
+  const swapped = await runScript(redis, "kpis_swap", [keys.kpiRebuild], [
+    keys.prefix,
+    escapePattern(keys.prefix),
+    token,
+  ]);
+  return swapped === 1;
+}

@@ -1,0 +1,116 @@
+/**
+ * What waits in the streams, for people and monitors.
+ *
+ * @module
+ */
+
+import type { ChainableCommander } from "ioredis";
+import { type Group, groups } from "../domain/messages.ts";
+import { countDeadLetters } from "../db/dead_letter_counts.ts";
+import type { Queryable } from "../db/database.ts";
+import type { QueueDeps } from "./queue.ts";
+import { isLostGroup } from "./redis.ts";
+
+/** A consumer that gave a sign within this time counts as one. */
+const activeWithinMs = 60_000;
+
+/** One group and its stream. */
+export interface GroupStatus {
+  group: Group;
+  /** Entries in the stream, read or not: finished ones are deleted. */
+  length: number;
+  /** Entries that no consumer has read yet. */
+  lag: number;
+  /** Entries that a consumer has read and not finished. */
+  pending: number;
+  /** Messages that may not be read before a later time. */
+  scheduled: number;
+  /** Since the oldest entry was enqueued; 0 for an empty stream. */
+  oldestAgeMs: number;
+  /** When that was, ISO 8601; null for an empty stream. */
+  oldestUnfinishedAt: string | null;
+  /** Consumers that gave a sign within a minute. */
+  consumers: number;
+  /** Messages that failed and wait for their next try. */
+  retries: number;
+  /** Dead letters that nobody has dealt with. */
+  dead: number;
+  /** Messages finished so far. */
+  processed: number;
+  /** What the waiting messages are about, by currency, without those that are 0. */
+  money: { currency: string; amountCents: number }[];
+}
+
+/** Commands that the pipeline has for each group. */
+const commandsPerGroup = 8;
+
+/**
+ * Reads the state of every group, in one round trip to Redis and one to the database. A stream or a group
+ * that does not exist counts as empty.
+ */
+export async function readQueueStatus(
+  { redis, keys }: QueueDeps,
+  db: Queryable,
+): Promise<GroupStatus[]> {
+  const pipeline: ChainableCommander = redis.pipeline();
+  for (const group of groups) {
+    const stream = keys.stream(group);
+    pipeline
+      .xlen(stream)
+      .xpending(stream, group)
+      .xinfo("CONSUMERS", stream, group)
+      .xrange(stream, "-", "+", "COUNT", 1)
+      .zcard(keys.scheduled(group))
+      .zcard(keys.retries(group))
+      .hgetall(keys.money(group))
+      .hget(keys.stats(group), "processed");
+  }
+  pipeline.time();
+  const [replies, dead] = await Promise.all([pipeline.exec(), countDeadLetters(db)]);
+  const answers = (replies ?? []).map(([error, answer]) => {
+    if (error !== null && !isLostGroup(error)) throw error;
+    return error === null ? answer : null;
+  });
+  const [seconds, microseconds] = answers.at(-1) as [number | string, number | string];
+  const nowMs = Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
+
+  return groups.map((group, index) => {
+    const [length, summary, consumers, first, scheduled, retries, money, processed] = answers.slice(
+      index * commandsPerGroup,
+      (index + 1) * commandsPerGroup,
+    ) as [
+      number,
+      [number, ...unknown[]] | null,
+      unknown[][] | null,
+      [id: string, fields: string[]][],
+      number,
+      number,
+      Record<string, string>,
+      string | null,
+    ];
+    const pending = Number(summary?.[0] ?? 0);
+    const oldestMs = first.length === 0 ? null : Number(first[0]![0].split("-")[0]);
+    return {
+      group,
+      length,
+      lag: Math.max(0, length - pending),
+      pending,
+      scheduled,
+      oldestAgeMs: oldestMs === null ? 0 : Math.max(0, nowMs - oldestMs),
+      oldestUnfinishedAt: oldestMs === null ? null : new Date(oldestMs).toISOString(),
+      consumers: (consumers ?? []).filter((info) => idleMsOf(info) < activeWithinMs).length,
+      retries,
+      dead: dead.get(group) ?? 0,
+      processed: Number(processed ?? 0),
+      money: Object.entries(money)
+        .map(([currency, cents]) => ({ currency, amountCents: Number(cents) }))
+        .filter(({ amountCents }) => amountCents !== 0)
+        .sort((a, b) => a.currency < b.currency ? -1 : 1),
+    };
+  });
+}
+
+/** The field `idle` of what XINFO CONSUMERS says of one: milliseconds since it last tried to read. */
+function idleMsOf(info: unknown[]): number {
+  return Number(info[info.indexOf("idle") + 1]);
+}

@@ -1,0 +1,211 @@
+/**
+ * Brings lost work back from the books: after it, losing all of Redis has cost nothing.
+ *
+ * @module
+ */
+
+import type { Database } from "../db/database.ts";
+import {
+  countOpenWork,
+  hasStaleWork,
+  highestIds,
+  lastEventId,
+  listUntoldCancellations,
+} from "../db/recovery.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import type { Log } from "../domain/log.ts";
+import { groups } from "../domain/messages.ts";
+import { ensureGroup } from "./consumer.ts";
+import { countMessages, findHeldWork } from "./held_work.ts";
+import { type RebuildDeps, rebuildKpis, type RebuildReport } from "./kpis_rebuild.ts";
+import { pause } from "./pause.ts";
+import {
+  nothingRepublished,
+  noticesOf,
+  publishAgain,
+  republish,
+  type Republished,
+} from "./republish.ts";
+import { runScript } from "./scripts.ts";
+
+/** What a recovery works with. */
+export interface RecoverDeps extends RebuildDeps {
+  db: Database;
+  log: Log;
+}
+
+/** What a recovery did. */
+export type RecoverReport =
+  | { kind: "recovered"; republished: Republished; kpis: RebuildReport; seconds: number }
+  /** Another process is recovering and did not end within the time that was allowed, or has just ended. */
+  | { kind: "busy" };
+
+/** A recovery that gave no sign for so long has died. */
+const lockTtlMs = 15_000;
+
+/** How often to look whether another recovery has ended. */
+const waitStepMs = 200;
+
+/** Tries, where Redis loses its data again while it is being recovered. */
+const tries = 3;
+
+/** A search of so many messages takes less than a tenth of a second, so it is not worth avoiding. */
+const cheapSearch = 20_000;
+
+/** How far back the first sweep looks for cancellations, in steps of the timelines. */
+const firstSweepEvents = 1_000_000;
+
+/**
+ * Creates the consumer groups, republishes whatever the books say is unfinished and no stream, schedule
+ * or dead letter holds, rebuilds the figures and the leaderboard, and marks Redis as complete.
+ *
+ * Safe at any time, beside consumers, importers and the API: a message too many meets handlers that
+ * repeat the same effects. An order that an importer has committed and not yet published is published
+ * here, and marked as published for the importer to pass over.
+ *
+ * One process does it at a time; another waits. A crash leaves messages that were published, figures as
+ * they were, no mark, and a lock that expires: the next recovery does the rest.
+ *
+ * @param options.waitMs how long to wait for another process's recovery
+ * @param options.unless is asked once the lock is held: true ends the recovery before it begins
+ * @throws {WorkflowError} `unavailable` when Redis loses its data again and again meanwhile
+ */
+export async function recover(
+  deps: RecoverDeps,
+  options: { waitMs?: number; unless?: () => Promise<boolean> } = {},
+): Promise<RecoverReport> {
+  const started = performance.now();
+  for (let attempt = 1; attempt <= tries; attempt++) {
+    const report = await underLock(deps, options.waitMs ?? 0, async (token) => {
+      if (await options.unless?.()) return null;
+      for (const group of groups) await ensureGroup(deps, group);
+      const republished = await republish(deps);
+      const kpis = await rebuildKpis(deps);
+      const ended = await runScript(
+        deps.redis,
+        "recover_end",
+        [deps.keys.recoverLock, deps.keys.epoch],
+        [token, `${new Date().toISOString()} ${crypto.randomUUID()}`],
+      );
+      return ended === 1 ? { republished, kpis } : "lost";
+    });
+    if (report === "busy" || report === null) return { kind: "busy" };
+    if (report === "lost") continue;
+    const seconds = Math.round(performance.now() - started) / 1_000;
+    return { kind: "recovered", ...report, seconds };
+  }
+  throw new WorkflowError(
+    "unavailable",
+    "Cannot recover: Redis lost its data again while it was being recovered",
+  );
+}
+
+/** How long {@linkcode ensureRecovered} waits for another process. */
+const ensureWaitMs = 600_000;
+
+/**
+ * Recovers if Redis is new, was flushed, or was restarted without its data; costs one EXISTS otherwise.
+ * While another process recovers, waits until it has ended.
+ *
+ * @returns the report if this process recovered, else null
+ */
+export async function ensureRecovered(deps: RecoverDeps): Promise<RecoverReport | null> {
+  const isComplete = async () => await deps.redis.exists(deps.keys.epoch) === 1;
+  if (await isComplete()) return null;
+  const report = await recover(deps, { waitMs: ensureWaitMs, unless: isComplete });
+  if (report.kind === "busy") {
+    if (await isComplete()) return null;
+    throw new WorkflowError("unavailable", "Another process is recovering Redis and does not end");
+  }
+  const { republished, kpis, seconds } = report;
+  deps.log.info("redis recovered", { ...republished, settled_orders: kpis.orders, seconds });
+  return report;
+}
+
+/**
+ * Republishes unfinished orders and refunds that nothing holds and that have not changed for a while, and
+ * the notices of cancelled orders that were lost between the books and the stream.
+ *
+ * When all is well it costs two look-ups by index, and a page of the newest steps of the timelines. With
+ * old work waiting and few messages, the streams are searched; with many, only if they hold fewer
+ * messages than there is work, so one lost message may be found only as the backlog shrinks.
+ *
+ * @param options.olderThanSeconds work that changed within this time may be on its way to a stream
+ * @returns what was republished; nothing while another process recovers or sweeps
+ */
+export async function sweepHomes(
+  deps: RecoverDeps,
+  options: { olderThanSeconds: number },
+): Promise<Republished> {
+  const { olderThanSeconds } = options;
+  const republished = await underLock(deps, 0, async () => {
+    const sum = await mayBeLost(deps, olderThanSeconds)
+      ? await republish(deps, { openOnly: true, olderThanSeconds })
+      : nothingRepublished();
+    sum.notices += await tellCancelled(deps, olderThanSeconds);
+    return sum;
+  });
+  if (republished === "busy") return nothingRepublished();
+  const { orders, refunds, notices } = republished;
+  if (orders + refunds + notices > 0) {
+    deps.log.warn("lost work republished", { ...republished });
+  }
+  return republished;
+}
+
+async function mayBeLost(deps: RecoverDeps, olderThanSeconds: number): Promise<boolean> {
+  if (!await hasStaleWork(deps.db, olderThanSeconds)) return false;
+  const open = await countOpenWork(deps.db);
+  if (open === 0) return false;
+  const messages = await countMessages(deps, ["orders", "payments", "refunds"]);
+  return messages <= cheapSearch || open > messages;
+}
+
+async function tellCancelled(deps: RecoverDeps, olderThanSeconds: number): Promise<number> {
+  const { db, redis, keys } = deps;
+  const known = await redis.get(keys.sweptEvent);
+  const after = known === null
+    ? Math.max(0, await lastEventId(db) - firstSweepEvents)
+    : Number(known);
+  let told = 0;
+  const untold = await listUntoldCancellations(db, after, olderThanSeconds);
+  if (untold.orders.length > 0) {
+    const held = await findHeldWork(deps, await highestIds(db));
+    const lost = untold.orders.filter(({ id }) => !held.holds("order_notice", id));
+    await publishAgain(deps, noticesOf(lost));
+    told = lost.length;
+  }
+  if (untold.lastEventId > after) await redis.set(keys.sweptEvent, untold.lastEventId);
+  return told;
+}
+
+/**
+ * Runs `work` while this process holds the recover lock, which is renewed meanwhile and given back in the
+ * end, whatever happens; a crash leaves it to expire.
+ *
+ * @returns what `work` returns, or `busy` if another process held it for longer than `waitMs`
+ */
+async function underLock<T>(
+  deps: RecoverDeps,
+  waitMs: number,
+  work: (token: string) => Promise<T>,
+): Promise<T | "busy"> {
+  const { redis, keys } = deps;
+  const token = crypto.randomUUID();
+  const until = performance.now() + waitMs;
+  while (await redis.set(keys.recoverLock, token, "PX", lockTtlMs, "NX") === null) {
+    if (performance.now() >= until) return "busy";
+    await pause(waitStepMs);
+  }
+  // Renewing never takes the lock anew: if Redis lost it, it may have lost the messages as well.
+  const timer = setInterval(
+    () => void redis.pexpire(keys.recoverLock, lockTtlMs).catch(() => {}),
+    lockTtlMs / 5,
+  );
+  try {
+    return await work(token);
+  } finally {
+    clearInterval(timer);
+    await runScript(redis, "locks_release", [keys.recoverLock], [token, ""]).catch(() => {});
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Checks 1 and 2 of the proof: stock and money, from the books alone.
+ *
+ * @module
+ */
+
+import type { Queryable } from "../db/database.ts";
+import {
+  type Faults,
+  findPaymentsForNothing,
+  findRefundFaults,
+  findStockFaults,
+  findUnpaidOrders,
+} from "../db/verify.ts";
+import { addDrifts, type Drift, type Drifts, noDrifts } from "./drift.ts";
+
+/** Every unit that is gone is held by a reserved or paid order, and none is lacking. */
+export async function verifyStock(tx: Queryable): Promise<Drifts> {
+  const drifts = noDrifts();
+  collect(drifts, await findStockFaults(tx), ({ productId, sku, stockQty, takenQty, heldQty }) => {
+    const subject = `product ${productId} (${sku})`;
+    return takenQty === heldQty
+      ? { subject, what: "units left", expected: "0 or more", found: stockQty }
+      : { subject, what: "units that are gone", expected: heldQty, found: takenQty };
+  });
+  return drifts;
+}
+
+/** Paid orders were paid once and in full, nobody else paid, and refunds add up. */
+export async function verifyMoney(tx: Queryable): Promise<Drifts> {
+  const drifts = noDrifts();
+  collect(drifts, await findUnpaidOrders(tx), ({ orderId, totalCents, foundCents }) => ({
+    subject: `order ${orderId}`,
+    what: "cents of its succeeded payment",
+    expected: totalCents,
+    found: foundCents,
+  }));
+  collect(drifts, await findPaymentsForNothing(tx), ({ orderId, status, foundCents }) => ({
+    subject: `order ${orderId}`,
+    what: `cents of a succeeded payment for a ${status} order`,
+    expected: null,
+    found: foundCents,
+  }));
+  collect(
+    drifts,
+    await findRefundFaults(tx),
+    ({ orderId, status, totalCents, foundCents, refundedCents }) => {
+      const subject = `order ${orderId}`;
+      if (status !== "PAID") {
+        const what = `cents of processed refunds of a ${status} order`;
+        return { subject, what, expected: null, found: foundCents };
+      }
+      return foundCents! > totalCents
+        ? {
+          subject,
+          what: "cents of its refunds",
+          expected: `${totalCents} at most`,
+          found: foundCents,
+        }
+        : { subject, what: "refunded_cents", expected: foundCents, found: refundedCents };
+    },
+  );
+  return drifts;
+}
+
+/** Adds faults as differences. */
+export function collect<T>(drifts: Drifts, { rows, count }: Faults<T>, toDrift: (row: T) => Drift) {
+  addDrifts(drifts, rows.map(toDrift), count);
+}
