@@ -10,7 +10,8 @@ import { startPrivateEngines } from "../engines/private_engines.ts";
 import { type Command, readOptions } from "./command.ts";
 
 const command: Command = {
-  summary: "Runs `start` on private engines that are kept in .data/, and again whenever a file changes.",
+  summary:
+    "Runs `start` on private engines that are kept in .data/, and again whenever a file changes.",
   help: `
 Usage: deno task dev
 

@@ -7,10 +7,13 @@
 import type { Config } from "../domain/config.ts";
 import type { Log } from "../domain/log.ts";
 
+/** What a stop may take beyond `SHUTDOWN_TIMEOUT_MS` before it counts as failed, in milliseconds. */
+const overtimeMs = 1_000;
+
 /**
- * Runs `work` until it ends by itself or SIGTERM or SIGINT asks it to, by its signal. Work that has not
- * ended `SHUTDOWN_TIMEOUT_MS` after that ends with the process, exit code 1; so does a second signal at
- * once. What was in hand is then delivered again.
+ * Runs `work` until it ends by itself or SIGTERM or SIGINT asks it to, by its signal. Work that does not
+ * end in `SHUTDOWN_TIMEOUT_MS` even so ends with the process, exit code 1; so does a second signal at once.
+ * What was in hand is then delivered again.
  */
 export async function untilStopped(
   { config, log }: { config: Config; log: Log },
@@ -25,7 +28,7 @@ export async function untilStopped(
     deadline = setTimeout(() => {
       log.error("stopped with work in hand", { after_ms: config.shutdownTimeoutMs });
       Deno.exit(1);
-    }, config.shutdownTimeoutMs);
+    }, config.shutdownTimeoutMs + overtimeMs);
   };
   Deno.addSignalListener("SIGTERM", onSignal);
   Deno.addSignalListener("SIGINT", onSignal);

@@ -252,6 +252,21 @@ export function isRetryable(error: unknown): boolean {
   return isFatal(error) || retryableErrors.has((error as { errno?: number })?.errno ?? 0);
 }
 
+/**
+ * Error numbers of a server that can't serve now, or of one that is not set up: too many connections, no
+ * access, a missing schema, read-only, a full disk, out of memory, a killed statement.
+ */
+// deno-fmt-ignore
+const serverFaults: ReadonlySet<number> = new Set([
+  1021, 1037, 1038, 1040, 1041, 1044, 1045, 1049, 1114, 1129, 1130, 1142, 1143, 1146, 1203, 1226,
+  1290, 1317, 1792, 1836, 1969, 3024,
+]);
+
+/** True where the fault lies with the server or the way to it, and not with what was asked. */
+export function isServerFault(error: unknown): boolean {
+  return isRetryable(error) || serverFaults.has((error as { errno?: number })?.errno ?? 0);
+}
+
 /** True for a duplicate key, whichever key it was. */
 export function isDuplicateKey(error: unknown): boolean {
   return (error as { errno?: number })?.errno === 1062;
@@ -269,8 +284,8 @@ function isFatal(error: unknown): boolean {
     sqlState?: string;
   };
   if (fatal === true || connectionErrors.has(errno ?? 0)) return true;
-  return sqlState === undefined && typeof code === "string" &&
-    /^(ECONN|EPIPE|ETIMEDOUT|PROTOCOL_)/.test(code);
+  // Codes of the operating system begin with E, those of the server with ER_ and come with a state.
+  return sqlState === undefined && typeof code === "string" && /^(E(?!R_)|PROTOCOL_)/.test(code);
 }
 
 function pause(ms: number): Promise<void> {

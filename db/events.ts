@@ -11,6 +11,8 @@ export interface OrderEventRow {
   orderId: number;
   refundId?: number;
   event:
+    | "created"
+    | "updated"
     | "reserved"
     | "paid"
     | "failed"
@@ -20,11 +22,14 @@ export interface OrderEventRow {
     | "refund_requested"
     | "refund_processed"
     | "refund_failed";
-  /** A reason or an amount, for people; at most 255 characters. */
+  /** A reason or an amount, for people; cut to {@linkcode longestDetail} characters. */
   detail?: string;
   /** Delivery count of the message behind it. */
   attempt?: number;
 }
+
+/** Characters of a detail that are kept. */
+export const longestDetail = 255;
 
 /**
  * Adds steps to the timelines, in the transaction of the steps themselves.
@@ -54,10 +59,15 @@ export async function addOrderEvents(
           orderId,
           refundId ?? null,
           event,
-          detail ?? null,
+          detail === undefined ? null : shortened(detail),
           attempt ?? 1,
         ]),
       ),
     ],
   );
+}
+
+/** Characters as the database counts them; half of a pair would be no valid JSON. */
+function shortened(text: string): string {
+  return [...text.toWellFormed()].slice(0, longestDetail).join("");
 }

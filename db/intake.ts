@@ -15,7 +15,19 @@ import {
   noteDescriptions,
   writeDescriptions,
 } from "./catalog.ts";
-import { type Database, isDuplicateKey, type Queryable, toInteger } from "./database.ts";
+import { type Database, isDuplicateKey, type Queryable } from "./database.ts";
+import { addOrderEvents } from "./events.ts";
+import {
+  deleteItems,
+  findOrders,
+  insertItems,
+  insertOrders,
+  type KnownOrder,
+  lockKnownOrders,
+  lockProductsShared,
+  type OrderToWrite,
+  updateOrders,
+} from "./intake_writes.ts";
 
 /** How orders are taken. */
 export interface TakeOptions {
@@ -49,18 +61,6 @@ export interface TakenOrder {
 
 /** Tries to insert orders that somebody else inserts at the same moment. */
 const mostTries = 10;
-
-interface Candidate {
-  order: IncomingOrder;
-  hash: string;
-  totalCents: number;
-}
-
-interface KnownOrder {
-  id: number;
-  status: OrderStatus;
-  hash: string;
-}
 
 /**
  * Puts orders into the books, or recognises them there. Safe to repeat, also while others take the same
@@ -106,7 +106,7 @@ async function takeDistinct(
   catalog: Catalog,
   options: TakeOptions,
 ): Promise<TakenOrder[]> {
-  const candidates = orders.map((order): Candidate => ({
+  const candidates = orders.map((order): OrderToWrite => ({
     order,
     hash: orderContentHash(contentOf(order)).toHex(),
     totalCents: totalCentsOf(order.items),
@@ -123,16 +123,16 @@ async function takeDistinct(
 
 async function takeOnce(
   db: Database,
-  candidates: readonly Candidate[],
+  candidates: readonly OrderToWrite[],
   catalog: Catalog,
   options: TakeOptions,
 ): Promise<TakenOrder[]> {
-  const decide = ({ hash }: Candidate, order: KnownOrder | undefined) =>
+  const decide = ({ hash }: OrderToWrite, order: KnownOrder | undefined) =>
     decideIntake(order, order?.hash === hash, options.onPendingChange);
   const known = await findOrders(db, candidates.map(({ order }) => order.externalOrderId));
-  const knownOf = ({ order }: Candidate) => known.get(order.externalOrderId);
-  const fresh: Candidate[] = [];
-  const changing: Candidate[] = [];
+  const knownOf = ({ order }: OrderToWrite) => known.get(order.externalOrderId);
+  const fresh: OrderToWrite[] = [];
+  const changing: OrderToWrite[] = [];
   const unchanged: IncomingOrder[] = [];
   for (const candidate of candidates) {
     const outcome = decide(candidate, knownOf(candidate));
@@ -141,7 +141,11 @@ async function takeOnce(
     if (outcome === "unchanged") unchanged.push(candidate.order);
   }
 
-  const result = (candidate: Candidate, outcome: IntakeOutcome, order: KnownOrder | undefined) => ({
+  const result = (
+    candidate: OrderToWrite,
+    outcome: IntakeOutcome,
+    order: KnownOrder | undefined,
+  ) => ({
     externalOrderId: candidate.order.externalOrderId,
     orderId: order?.id ?? null,
     outcome,
@@ -190,13 +194,13 @@ async function takeOnce(
  */
 async function writeOrders(
   tx: Queryable,
-  fresh: readonly Candidate[],
-  changing: readonly Candidate[],
+  fresh: readonly OrderToWrite[],
+  changing: readonly OrderToWrite[],
   known: ReadonlyMap<string, KnownOrder>,
   catalog: Catalog,
   options: TakeOptions,
 ): Promise<{ ids: Map<string, number>; locked: Map<string, KnownOrder> }> {
-  const locked = await lockOrders(
+  const locked = await lockKnownOrders(
     tx,
     changing.map(({ order }) => known.get(order.externalOrderId)!.id),
   );
@@ -233,171 +237,10 @@ async function writeOrders(
     await deleteItems(tx, updatedIds);
     await insertItems(tx, items);
   }
-  await insertEvents(tx, [...ids.values()], "created", options.actor);
-  await insertEvents(tx, updatedIds, "updated", options.actor);
+  const events = [
+    ...[...ids.values()].map((orderId) => ({ orderId, event: "created" as const })),
+    ...updatedIds.map((orderId) => ({ orderId, event: "updated" as const })),
+  ];
+  await addOrderEvents(tx, events, options.actor);
   return { ids, locked };
-}
-
-/** Orders by their external ids, without locks. */
-async function findOrders(
-  db: Queryable,
-  externalIds: readonly string[],
-): Promise<Map<string, KnownOrder>> {
-  if (externalIds.length === 0) return new Map();
-  const rows = await db.query(
-    `
-    select id, external_order_id, status, content_hash
-    from orders
-    where external_order_id in (?)`,
-    [[...externalIds]],
-  );
-  return knownOrders(rows);
-}
-
-async function lockOrders(
-  tx: Queryable,
-  ids: readonly number[],
-): Promise<Map<string, KnownOrder>> {
-  if (ids.length === 0) return new Map();
-  const rows = await tx.query(
-    `
-    select id, external_order_id, status, content_hash
-    from orders
-    where id in (?)
-    order by id
-    for update`,
-    [[...ids].sort((a, b) => a - b)],
-  );
-  return knownOrders(rows);
-}
-
-function knownOrders(rows: Awaited<ReturnType<Queryable["query"]>>): Map<string, KnownOrder> {
-  return new Map(rows.map((row) => [String(row.external_order_id), {
-    id: toInteger(row.id),
-    status: row.status as OrderStatus,
-    hash: (row.content_hash as Uint8Array).toHex(),
-  }]));
-}
-
-/**
- * Locks products against a change of their stock, by id. Inserting items would take the same locks for
- * the foreign key, but in the order of the items: a transaction that reserves stock locks by id, and the two
- * would wait for each other.
- */
-async function lockProductsShared(tx: Queryable, ids: number[]): Promise<void> {
-  await tx.query(
-    `
-    select count(*)
-    from products force index (primary)
-    where id in (?)
-    lock in share mode`,
-    [ids.sort((a, b) => a - b)],
-  );
-}
-
-async function insertOrders(
-  tx: Queryable,
-  candidates: readonly Candidate[],
-  catalog: Catalog,
-): Promise<void> {
-  if (candidates.length === 0) return;
-  const rows = candidates.map(({ order, hash, totalCents }) => [
-    order.externalOrderId,
-    catalog.customers.get(order.customer.externalId)!.id,
-    order.currency,
-    totalCents,
-    hash,
-    order.placedAt,
-  ]);
-  await tx.run(
-    `
-    insert into orders
-      (external_order_id, customer_id, currency, total_cents, content_hash, placed_at)
-    select j.external_order_id, j.customer_id, j.currency, j.total_cents, unhex(j.hash), j.placed_at
-    from json_table(?, '$[*]' columns (
-      external_order_id varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[0]',
-      customer_id bigint unsigned path '$[1]',
-      currency char(3) character set ascii collate ascii_bin path '$[2]',
-      total_cents bigint path '$[3]',
-      hash char(32) character set ascii collate ascii_bin path '$[4]',
-      placed_at datetime(6) path '$[5]')) j`,
-    [JSON.stringify(rows)],
-  );
-}
-
-async function updateOrders(
-  tx: Queryable,
-  candidates: readonly Candidate[],
-  locked: ReadonlyMap<string, KnownOrder>,
-  catalog: Catalog,
-): Promise<void> {
-  if (candidates.length === 0) return;
-  const rows = candidates.map(({ order, hash, totalCents }) => [
-    locked.get(order.externalOrderId)!.id,
-    catalog.customers.get(order.customer.externalId)!.id,
-    order.currency,
-    totalCents,
-    hash,
-    order.placedAt,
-  ]);
-  const { affectedRows } = await tx.run(
-    `
-    update json_table(?, '$[*]' columns (
-        id bigint unsigned path '$[0]',
-        customer_id bigint unsigned path '$[1]',
-        currency char(3) character set ascii collate ascii_bin path '$[2]',
-        total_cents bigint path '$[3]',
-        hash char(32) character set ascii collate ascii_bin path '$[4]',
-        placed_at datetime(6) path '$[5]')) j
-      straight_join orders on orders.id = j.id
-    set orders.customer_id = j.customer_id, orders.currency = j.currency,
-      orders.total_cents = j.total_cents, orders.content_hash = unhex(j.hash),
-      orders.placed_at = j.placed_at
-    where orders.status = 'PENDING'`,
-    [JSON.stringify(rows)],
-  );
-  if (affectedRows !== candidates.length) {
-    throw new Error(`${affectedRows} of ${candidates.length} locked orders were still PENDING`);
-  }
-}
-
-async function deleteItems(tx: Queryable, orderIds: readonly number[]): Promise<void> {
-  if (orderIds.length === 0) return;
-  await tx.query(
-    `
-    delete from order_items
-    where order_id in (?)`,
-    [[...orderIds]],
-  );
-}
-
-async function insertItems(tx: Queryable, items: readonly number[][]): Promise<void> {
-  await tx.run(
-    `
-    insert into order_items (order_id, product_id, unit_price_cents, qty, subtotal_cents)
-    select j.order_id, j.product_id, j.unit_price_cents, j.qty, j.subtotal_cents
-    from json_table(?, '$[*]' columns (
-      order_id bigint unsigned path '$[0]',
-      product_id bigint unsigned path '$[1]',
-      unit_price_cents bigint path '$[2]',
-      qty int path '$[3]',
-      subtotal_cents bigint path '$[4]')) j`,
-    [JSON.stringify(items)],
-  );
-}
-
-async function insertEvents(
-  tx: Queryable,
-  orderIds: readonly number[],
-  event: "created" | "updated",
-  actor: string,
-): Promise<void> {
-  if (orderIds.length === 0) return;
-  await tx.run(
-    `
-    insert into order_events (order_id, event, actor)
-    select j.order_id, ?, ?
-    from json_table(?, '$[*]' columns (order_id bigint unsigned path '$')) j`,
-    [event, actor, JSON.stringify(orderIds)],
-  );
 }

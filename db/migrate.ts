@@ -19,6 +19,9 @@ export interface Migration {
 
 const folder = new URL("../migrations/", import.meta.url);
 
+/** A digest, because names of locks end at 64 characters, as those of databases do. */
+const lockName = "concat('migrate:', sha2(database(), 224))";
+
 /** Seconds to wait for another process that is migrating. */
 const lockSeconds = 60;
 
@@ -36,7 +39,7 @@ export async function migrate(url: string): Promise<{ all: Migration[]; applied:
   await createDatabase(url);
   return await withConnection(url, async (connection) => {
     const [locked] = await connection.query(
-      "select get_lock(concat('migrate:', database()), ?) as got",
+      `select get_lock(${lockName}, ?) as got`,
       [lockSeconds],
     );
     if ((locked as Row[])[0]?.got !== 1) {
@@ -71,7 +74,7 @@ export async function migrate(url: string): Promise<{ all: Migration[]; applied:
       }
       return { all: all.map((migration) => ({ ...migration, applied: true })), applied };
     } finally {
-      await connection.query("select release_lock(concat('migrate:', database()))");
+      await connection.query(`select release_lock(${lockName})`);
     }
   });
 }

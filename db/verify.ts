@@ -93,7 +93,7 @@ export async function findStockFaults(tx: Queryable): Promise<Faults<StockFault>
     limit ?`,
     [mostRows],
   );
-  return faultOf(rows, (row) => ({
+  return faultsOf(rows, (row) => ({
     productId: toInteger(row.id),
     sku: String(row.sku),
     stockQty: toInteger(row.stock_qty),
@@ -112,26 +112,21 @@ export interface MoneyFault {
   refundedCents: number;
 }
 
-/** `PAID` orders without exactly one succeeded payment of their total. */
+/** `PAID` orders without a succeeded payment of their total; a second one the unique key rules out. */
 export async function findUnpaidOrders(tx: Queryable): Promise<Faults<MoneyFault>> {
   const rows = await tx.query(
     `
     select orders.id, orders.status, orders.total_cents, orders.refunded_cents,
-      paid.cents as found_cents, count(*) over () as faults
+      payments.amount_cents as found_cents, count(*) over () as faults
     from orders
-    left join (
-      select order_id, sum(amount_cents) as cents, count(*) as payments
-      from payments
-      where status = 'SUCCEEDED'
-      group by order_id
-    ) paid on paid.order_id = orders.id
+    left join payments on payments.order_id = orders.id and payments.status = 'SUCCEEDED'
     where orders.status = 'PAID'
-      and (paid.order_id is null or paid.payments <> 1 or paid.cents <> orders.total_cents)
+      and (payments.id is null or payments.amount_cents <> orders.total_cents)
     order by orders.id
     limit ?`,
     [mostRows],
   );
-  return faultOf(rows, toMoneyFault);
+  return faultsOf(rows, toMoneyFault);
 }
 
 /** Orders that are not `PAID` and yet have a succeeded payment: money was taken for nothing. */
@@ -147,7 +142,7 @@ export async function findPaymentsForNothing(tx: Queryable): Promise<Faults<Mone
     limit ?`,
     [mostRows],
   );
-  return faultOf(rows, toMoneyFault);
+  return faultsOf(rows, toMoneyFault);
 }
 
 /**
@@ -173,7 +168,7 @@ export async function findRefundFaults(tx: Queryable): Promise<Faults<MoneyFault
     limit ?`,
     [mostRows],
   );
-  return faultOf(rows, toMoneyFault);
+  return faultsOf(rows, toMoneyFault);
 }
 
 /** A notice that should not be there. */
@@ -185,7 +180,10 @@ export interface NoticeFault {
   event: string;
 }
 
-/** Notices that tell of an end which their order or refund did not have, and notices told twice. */
+/**
+ * Notices that tell of an end which their order or refund did not have. The unique key rules out a
+ * second row of one.
+ */
 export async function findWrongNotices(tx: Queryable): Promise<Faults<NoticeFault>> {
   const [processed, failed] = refundEventStarts();
   const orders = await tx.query(
@@ -223,26 +221,14 @@ export async function findWrongNotices(tx: Queryable): Promise<Faults<NoticeFaul
     limit ?`,
     [processed, failed, noticeChannel, `${processed}%`, `${failed}%`, mostRows],
   );
-  const twice = await tx.query(
-    `
-    select order_id, null as refund_id, 'told more than once' as status, event,
-      count(*) over () as faults
-    from notification_logs
-    where channel = ?
-    group by order_id, event
-    having count(*) > 1
-    order by order_id
-    limit ?`,
-    [noticeChannel, mostRows],
-  );
-  const all = [orders, refunds, twice].map((rows) => faultOf(rows, toNoticeFault));
+  const all = [orders, refunds].map((rows) => faultsOf(rows, toNoticeFault));
   return {
     rows: all.flatMap(({ rows }) => rows),
     count: all.reduce((sum, { count }) => sum + count, 0),
   };
 }
 
-function faultOf<T>(rows: readonly Row[], toFault: (row: Row) => T): Faults<T> {
+function faultsOf<T>(rows: readonly Row[], toFault: (row: Row) => T): Faults<T> {
   return { rows: rows.map(toFault), count: rows.length === 0 ? 0 : toInteger(rows[0]!.faults) };
 }
 

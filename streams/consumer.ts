@@ -8,17 +8,20 @@
  * @module
  */
 
-import { buryMessages, type DeadLetter } from "../db/dead_letters.ts";
-import { isRetryable } from "../db/database.ts";
-import { messageOf, WorkflowError } from "../domain/errors.ts";
-import type { KpiEvent } from "../domain/kpi.ts";
+import { messageOf } from "../domain/errors.ts";
 import { decodeMessage, type Group } from "../domain/messages.ts";
-import { backoffMs, decideRedelivery } from "../domain/retry.ts";
-import type { Delivery, Handler, HandlerDeps, Outcome } from "./handler.ts";
+import { decideRedelivery } from "../domain/retry.ts";
+import {
+  conclude,
+  type Entry,
+  isOutage,
+  type Result,
+  type RunOutcome,
+  type Turn,
+} from "./conclude.ts";
+import type { Delivery, Handler, HandlerDeps } from "./handler.ts";
 import { shareOut } from "./handlers.ts";
-import { applyKpis } from "./kpis.ts";
 import { pause } from "./pause.ts";
-import { finish, type Finished } from "./queue.ts";
 import { isLostGroup, longestBlockMs, type RedisClient } from "./redis.ts";
 import { runScript } from "./scripts.ts";
 
@@ -47,30 +50,13 @@ export interface Consumer {
   options: ConsumerOptions;
   /** When orphaned messages were last looked for, by the monotonic clock in ms. */
   takeoverAt: number;
+  /** Where the next look begins: more may be pending than one look sees. */
+  takeoverFrom: string;
+  /** Ids of the messages that are being handled. */
+  inHand: readonly string[];
 }
 
-/** What one turn did. */
-export interface Turn {
-  handled: number;
-  retried: number;
-  dead: number;
-  /** Messages that have to wait because an engine is away. */
-  delayed: number;
-}
-
-/** A message as it was read, before anybody has understood it. */
-interface Entry {
-  id: string;
-  fields: string[];
-  deliveries: number;
-  errors: number;
-  lastError: string;
-}
-
-/** How long messages wait that failed for no fault of theirs, because an engine is away. */
-const outagePauseMs = 1_000;
-
-/** Pending entries that one take-over looks at. */
+/** Pending entries that one look for orphans sees. */
 const takeoverScan = 10_000;
 
 /** Creates a group and its stream from the very first message on; one that exists is left as it is. */
@@ -87,7 +73,7 @@ export async function ensureGroup(
 
 /** Makes a consumer; nothing is read yet. */
 export function makeConsumer(deps: ConsumerDeps, options: ConsumerOptions): Consumer {
-  return { deps, options, takeoverAt: -Infinity };
+  return { deps, options, takeoverAt: -Infinity, takeoverFrom: "-", inHand: [] };
 }
 
 /**
@@ -105,7 +91,30 @@ export async function consumeOnce(consumer: Consumer, blockMs = 0): Promise<Turn
     const wait = entries.length > 0 ? 0 : Math.min(blockMs, nextDueMs);
     entries.push(...await readNew(deps, options.group, room, wait));
   }
-  return await runEntries(deps, options, entries);
+  consumer.inHand = entries.map(({ id }) => id);
+  try {
+    return await runEntries(deps, options, entries);
+  } finally {
+    consumer.inHand = [];
+  }
+}
+
+/**
+ * Gives up what a consumer has in hand, so that others may claim it at once and without counting this
+ * delivery. For a stop that can't wait: handlers that still run may commit, and whoever claims the
+ * messages then repeats their effects.
+ *
+ * @returns how many messages were given back
+ */
+export async function giveBack({ deps, options, inHand }: Consumer): Promise<number> {
+  if (inHand.length === 0) return 0;
+  const { redis, keys, consumer } = deps;
+  return await runScript(redis, "give_back", [keys.stream(options.group)], [
+    options.group,
+    consumer,
+    options.takeoverMs,
+    ...inHand,
+  ]) as number;
 }
 
 /** What waits: due messages are claimed, and the time until the next one is due is told. */
@@ -124,13 +133,15 @@ async function claim(consumer: Consumer): Promise<{ entries: Entry[]; nextDueMs:
   const now = performance.now();
   if (entries.length < batchSize && now - consumer.takeoverAt >= takeoverMs / 5) {
     consumer.takeoverAt = now;
-    const orphaned = await runScript(redis, "claim_crashed", retryKeys, [
+    const [next, ...orphaned] = await runScript(redis, "claim_crashed", retryKeys, [
       group,
       name,
       takeoverMs,
       batchSize - entries.length,
       takeoverScan,
-    ]) as RawEntry[];
+      consumer.takeoverFrom,
+    ]) as [string, ...RawEntry[]];
+    consumer.takeoverFrom = next;
     entries.push(...orphaned.map(toEntry));
   }
   const times = [promoted[1], nextParkedMs].filter((ms) => ms >= 0);
@@ -233,16 +244,6 @@ async function runEntries(
   return turn;
 }
 
-interface Result {
-  entry: Entry;
-  /** Null where the message could not be understood. */
-  delivery: Delivery | null;
-  outcome: RunOutcome;
-}
-
-/** An outcome of a handler, or that an engine was away: then the message is not to blame. */
-type RunOutcome = Outcome | { kind: "outage"; error: string };
-
 function reasonToBury({ deliveries, errors, lastError }: Entry): string {
   return errors > 0
     ? lastError
@@ -280,88 +281,6 @@ async function runHalving(
       ...await runHalving(deps, handle, deliveries.slice(0, middle)),
       ...await runHalving(deps, handle, deliveries.slice(middle)),
     ];
-  }
-}
-
-/** True where the fault lies with an engine and not with a message. */
-function isOutage(error: unknown): boolean {
-  if (isRetryable(error)) return true;
-  if (error instanceof WorkflowError) return error.code === "unavailable";
-  return /Connection is closed|Command timed out|max retries|isn't writeable|ECONNREFUSED|LOADING|MASTERDOWN|READONLY|OOM command/i
-    .test(messageOf(error));
-}
-
-/** Counts, buries, parks and acknowledges, in this order. */
-async function conclude(
-  deps: ConsumerDeps,
-  { group, retryBackoffMs }: ConsumerOptions,
-  results: readonly Result[],
-  turn: Turn,
-): Promise<void> {
-  const finished: Finished[] = [];
-  const buried: Finished[] = [];
-  const parked: [string, number, number, string][] = [];
-  const letters: DeadLetter[] = [];
-  const kpis: KpiEvent[] = [];
-  for (const { entry, delivery, outcome } of results) {
-    const money = delivery && {
-      currency: delivery.message.currency,
-      amountCents: delivery.message.amountCents,
-    };
-    switch (outcome.kind) {
-      case "done":
-        finished.push({ id: entry.id, money, followUps: outcome.followUps });
-        kpis.push(...outcome.kpis);
-        break;
-      case "retry":
-        parked.push([entry.id, backoffMs(entry.errors + 1, retryBackoffMs), 1, outcome.error]);
-        break;
-      case "outage":
-        parked.push([entry.id, outagePauseMs, 0, outcome.error]);
-        turn.delayed++;
-        break;
-      case "dead":
-        buried.push({ id: entry.id, money, followUps: [] });
-        letters.push({
-          group,
-          messageId: entry.id,
-          orderId: delivery?.message.orderId ?? null,
-          refundId: delivery && "refundId" in delivery.message ? delivery.message.refundId : null,
-          amountCents: money?.amountCents ?? 0,
-          currency: money?.currency ?? null,
-          payload: JSON.stringify(entry.fields),
-          error: outcome.error,
-          attempts: entry.deliveries,
-          firstSeenMs: Number(entry.id.split("-")[0]),
-        });
-        break;
-      default:
-        throw new Error(`unknown outcome ${JSON.stringify(outcome satisfies never)}`);
-    }
-  }
-  if (kpis.length > 0) await applyKpis(deps, kpis);
-  turn.handled += await finish(deps, group, finished, "processed");
-  if (letters.length > 0) {
-    await buryMessages(deps.db, letters);
-    turn.dead += await finish(deps, group, buried, "dead");
-    for (const { messageId, orderId, error } of letters) {
-      deps.log.error("message buried", { group, id: messageId, order_id: orderId, error });
-    }
-  }
-  if (parked.length > 0) {
-    const count = await runScript(
-      deps.redis,
-      "park",
-      [
-        deps.keys.stream(group),
-        deps.keys.retries(group),
-        deps.keys.errors(group),
-        deps.keys.errorTexts(group),
-        deps.keys.stats(group),
-      ],
-      [group, deps.consumer, JSON.stringify(parked)],
-    ) as number;
-    turn.retried += count - turn.delayed;
   }
 }
 

@@ -45,6 +45,10 @@ export interface Keys {
   kpi: string;
   /** Sorted set of equal scores: `YYYY-MM-DD:CUR` for every day and currency that has figures. */
   kpiIndex: string;
+  /** Bitmap of a segment of order ids: set where the order is in the figures. */
+  countedOrders(segment: number): string;
+  /** The same for refund ids. */
+  countedRefunds(segment: number): string;
   /** Set while a rebuild fills the shadow figures; its value is the rebuild's token. */
   kpiRebuild: string;
   /** A KPI figure; days of the base currency carry no currency in their key. */
@@ -94,6 +98,8 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     sweptEvent: `${prefix}swept-event`,
     kpi: `${prefix}kpi:`,
     kpiIndex: `${prefix}index:kpi`,
+    countedOrders: (segment) => `${prefix}once:kpi-orders:${segment}`,
+    countedRefunds: (segment) => `${prefix}once:kpi-refunds:${segment}`,
     kpiRebuild: `${prefix}rebuild`,
     kpiFigure: (day, currency, figure) =>
       currency === baseCurrency

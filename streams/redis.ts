@@ -109,5 +109,5 @@ function clientFor(url: string, options: RedisOptions): RedisClient {
 
 /** The URL or URLs fit for logs: without passwords. */
 export function redactRedisUrl(url: string): string {
-  return url.replace(/\/\/[^/@]*@/g, "//***@");
+  return url.replace(/\/\/[^/]*@/g, "//***@");
 }

@@ -5,12 +5,13 @@
  */
 
 import { hostname } from "node:os";
-import { type Config } from "../domain/config.ts";
+import type { Config } from "../domain/config.ts";
 import type { Database } from "../db/database.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
 import { type Group, groups } from "../domain/messages.ts";
-import { consume, type ConsumerDeps, makeConsumer, type Turn } from "./consumer.ts";
+import { consume, type Consumer, type ConsumerDeps, giveBack, makeConsumer } from "./consumer.ts";
+import type { Turn } from "./conclude.ts";
 import { simulatedGateway } from "./gateway.ts";
 import type { Keys } from "./keys.ts";
 import { openBlockingRedis, type RedisClient } from "./redis.ts";
@@ -39,13 +40,17 @@ export interface ConsumersOptions {
   onTurn?: (group: Group, turn: Turn) => void;
 }
 
+/** Part of the shutdown time that work in hand may take; the rest is for giving it back. */
+const graceShare = 0.8;
+
 /** Longest wait for a message while draining: how late the end is noticed. */
 const drainBlockMs = 50;
 
 /**
  * Runs one consumer for each group, each with a connection of its own for blocking reads, and the sweep
  * that finds lost work. Returns when the signal aborts, or with `drain` when nothing is left to do;
- * batches in hand are finished first.
+ * batches in hand are finished first,
+ * or given back for others to claim when most of `SHUTDOWN_TIMEOUT_MS` is over.
  *
  * @throws {WorkflowError} `unavailable` when Redis can't be reached at the start
  */
@@ -56,12 +61,13 @@ export async function runConsumers(
 ): Promise<void> {
   const { config, redis, log } = deps;
   const wanted = options.groups.length === 0 ? groups : [...new Set(options.groups)];
-  const consumer = `${hostname()}:${Deno.pid}:${crypto.randomUUID().slice(0, 8)}`;
+  const name = `${hostname()}:${Deno.pid}:${crypto.randomUUID().slice(0, 8)}`;
   const gateway = simulatedGateway({ delayMs: config.gatewayDelayMs });
   const stop = new AbortController();
   const stopped = AbortSignal.any([signal, stop.signal]);
   await ensureRecovered(deps);
 
+  const running: Consumer[] = [];
   const runGroup = async (group: Group): Promise<void> => {
     const blocking = await openBlockingRedis(config.redisUrl);
     const unblock = wakeOnAbort(redis, blocking, stopped);
@@ -70,18 +76,20 @@ export async function runConsumers(
       ...deps,
       blocking,
       gateway,
-      consumer,
+      consumer: name,
       reservationTtlSeconds,
     };
     try {
+      const consumer = makeConsumer(groupDeps, {
+        group,
+        batchSize: options.batchSize,
+        maxDeliveries: config.maxDeliveries,
+        retryBackoffMs: config.retryBackoffMs,
+        takeoverMs: config.takeoverMs,
+      });
+      running.push(consumer);
       await consume(
-        makeConsumer(groupDeps, {
-          group,
-          batchSize: options.batchSize,
-          maxDeliveries: config.maxDeliveries,
-          retryBackoffMs: config.retryBackoffMs,
-          takeoverMs: config.takeoverMs,
-        }),
+        consumer,
         stopped,
         async (turn) => {
           options.onTurn?.(group, turn);
@@ -96,15 +104,38 @@ export async function runConsumers(
       blocking.disconnect();
     }
   };
-  log.info("consumers started", { consumer, groups: wanted.join(",") });
+  log.info("consumers started", { consumer: name, groups: wanted.join(",") });
   const sweeping = sweep(deps, stopped, { reservationTtlSeconds: config.reservationTtlSeconds });
   try {
-    await Promise.all(wanted.map(runGroup));
+    const all = Promise.all(wanted.map(runGroup));
+    const finished = await Promise.race([
+      all.then(() => true),
+      overdue(signal, config.shutdownTimeoutMs * graceShare).then(() => false),
+    ]);
+    if (!finished) {
+      all.catch(() => {});
+      const given = await Promise.all(running.map(giveBack));
+      log.warn("work given back", { messages: given.reduce((sum, count) => sum + count, 0) });
+      return;
+    }
   } finally {
     stop.abort();
-    await sweeping;
   }
-  log.info("consumers stopped", { consumer });
+  await sweeping;
+  log.info("consumers stopped", { consumer: name });
+}
+
+/** Ends when the signal was aborted so many milliseconds ago; never before it aborts. */
+function overdue(signal: AbortSignal, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const wait = () => {
+      const timer = setTimeout(resolve, ms);
+      // Work that ends in time must not be kept waiting by its own deadline.
+      Deno.unrefTimer(Number(timer));
+    };
+    if (signal.aborted) wait();
+    else signal.addEventListener("abort", wait, { once: true });
+  });
 }
 
 /**

@@ -11,6 +11,7 @@ export type ScriptName =
   | "advance"
   | "claim_crashed"
   | "claim_due"
+  | "give_back"
   | "heartbeat"
   | "kpis_apply"
   | "kpis_begin"

@@ -20,8 +20,8 @@ import {
   type ConsumerOptions,
   ensureGroup,
   makeConsumer,
-  type Turn,
 } from "../streams/consumer.ts";
+import type { Turn } from "../streams/conclude.ts";
 import { type Gateway, simulatedGateway } from "../streams/gateway.ts";
 import { keysFor } from "../streams/keys.ts";
 import { publish } from "../streams/queue.ts";
@@ -42,7 +42,7 @@ export interface WorkflowOptions {
 export interface Workflow extends ConsumerDeps {
   test: TestContext;
   /** Another consumer of a group, under a name of its own if given. */
-  consumer(group: Group, options?: Partial<ConsumerOptions>, name?: string): Consumer;
+  consumerOf(group: Group, options?: Partial<ConsumerOptions>, name?: string): Consumer;
   /** One turn of a group's consumer. */
   turn(group: Group): Promise<Turn>;
   /** Turns of all groups until nothing is unread, pending or scheduled. Nothing may be parked. */
@@ -82,7 +82,7 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
     reservationTtlSeconds: options.reservationTtlSeconds ?? 900,
     consumer: "test",
   };
-  const consumer: Workflow["consumer"] = (group, own = {}, name = "test") =>
+  const consumerOf: Workflow["consumerOf"] = (group, own = {}, name = "test") =>
     makeConsumer({ ...deps, consumer: name }, {
       group,
       batchSize: 500,
@@ -92,14 +92,14 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
       ...options.consumer,
       ...own,
     });
-  const consumers = new Map(groups.map((group) => [group, consumer(group)]));
+  const consumers = new Map(groups.map((group) => [group, consumerOf(group)]));
   for (const group of groups) await ensureGroup(deps, group);
   const turn = (group: Group) => consumeOnce(consumers.get(group)!);
 
   return {
     ...deps,
     test,
-    consumer,
+    consumerOf,
     turn,
     drain: async () => {
       for (let turns = 0; !await isDrained(deps, groups); turns++) {

@@ -74,14 +74,14 @@ for _, message in ipairs(messages) do
   end
 end
 
-for currency, cents in pairs(money_out) do
-  redis.call('HINCRBY', KEYS[2], currency, string.format('%.0f', -cents))
-end
-for target, sums in pairs(money_in) do
+-- An order may be worth nothing, and the negative of 0 is "-0", which HINCRBY refuses.
+local function add_money(key, sums, sign)
   for currency, cents in pairs(sums) do
-    redis.call('HINCRBY', KEYS[9 + 3 * target], currency, string.format('%.0f', cents))
+    if cents ~= 0 then redis.call('HINCRBY', key, currency, string.format('%.0f', sign * cents)) end
   end
 end
+add_money(KEYS[2], money_out, -1)
+for target, sums in pairs(money_in) do add_money(KEYS[9 + 3 * target], sums, 1) end
 if counter ~= '' and acknowledged > 0 then
   redis.call('HINCRBY', KEYS[6], counter, acknowledged)
 end

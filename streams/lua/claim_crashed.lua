@@ -4,20 +4,25 @@
 -- KEYS[1]  stream     KEYS[2] retries set     KEYS[3] errors hash     KEYS[4] error texts hash
 -- ARGV[1]  group      ARGV[2] consumer        ARGV[3] idle time in ms     ARGV[4] most messages
 -- ARGV[5]  most pending entries to look at
--- Returns  {entry, ...}, an entry being
+-- ARGV[6]  where to begin: '-', or what the last call returned for it
+-- Returns  {where the next call begins, entry, ...}, an entry being
 --          {id, deliveries, errors, last error text, {field, value, ...}}
 
 local group, consumer = ARGV[1], ARGV[2]
 local idle_ms, most, most_seen = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local result, start, seen = {}, '-', 0
+local start, result, seen = ARGV[6], {}, 0
 while #result < most and seen < most_seen do
   local page = redis.call('XPENDING', KEYS[1], group, 'IDLE', idle_ms, start, '+', 100)
-  if #page == 0 then break end
+  if #page == 0 then
+    start = '-'
+    break
+  end
   for _, entry in ipairs(page) do
+    if #result == most then break end
     local id = entry[1]
     start = '(' .. id
     seen = seen + 1
-    if #result < most and not redis.call('ZSCORE', KEYS[2], id) then
+    if not redis.call('ZSCORE', KEYS[2], id) then
       local claimed = redis.call('XCLAIM', KEYS[1], group, consumer, idle_ms, id)
       if claimed[1] then
         result[#result + 1] = {
@@ -31,4 +36,5 @@ while #result < most and seen < most_seen do
     end
   end
 end
+table.insert(result, 1, start)
 return result

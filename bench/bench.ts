@@ -1,0 +1,158 @@
+/**
+ * `deno task bench`: measures the product on private engines, against their own floor.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import type { EngineName } from "../engines/programs.ts";
+import { compareWithFloor, type Figure, formatTable } from "./figures.ts";
+import { benchLatency, benchSteady } from "./latency.ts";
+import { describeMachine } from "./machine.ts";
+import { openStage, type Stage } from "./stage.ts";
+import { benchTwoConsumers, benchWorkflow } from "./workflow.ts";
+
+interface Scenario {
+  summary: string;
+  /** Part of a benchmark that names no scenarios. */
+  usual: boolean;
+  run: (stage: Stage) => Promise<Figure[]>;
+}
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  workflow: { summary: "import, drain, and the floor", usual: true, run: benchWorkflow },
+  two: { summary: "drain by two processes", usual: true, run: benchTwoConsumers },
+  latency: { summary: "one order on an idle system", usual: true, run: benchLatency },
+  steady: { summary: "one order among 500 a second", usual: true, run: benchSteady },
+};
+
+const help = `Measures the product on private engines that it starts and stops itself.
+
+Usage: deno task bench [OPTIONS] [SCENARIO...]
+
+  --orders=N           orders to a run (default 20000)
+  --runs=N             runs of a scenario, of which the median is shown (default 3)
+  --engine=NAME        mariadb or mysql (default mariadb)
+  --durable            engines that survive a power cut: doublewrite buffer, append-only file
+  --buffer-pool-mb=N   memory of the database (default 512)
+  --least-ratio=R      fail if the drain is slower than R times the floor
+  --json               one object as the last line instead of a table
+  --help               this text
+
+Scenarios (without any: those with *):
+${
+  Object.entries(scenarios).map(([name, { summary, usual }]) =>
+    `  ${usual ? "*" : " "} ${name.padEnd(12)} ${summary}`
+  ).join("\n")
+}
+
+The floor is the time that the same engines need just to write the same final rows once, so "of floor"
+holds on any machine. After every drain verify must find nothing, or the benchmark fails.`;
+
+interface BenchArgs {
+  names: string[];
+  orders: number;
+  runs: number;
+  engine: EngineName;
+  durable: boolean;
+  bufferPoolMb: number;
+  leastRatio: number | undefined;
+  json: boolean;
+}
+
+/** Reads the arguments. @throws {RangeError} with a line for people when they are wrong */
+function readArgs(args: string[]): BenchArgs | "help" {
+  const wrong = (text: string) => new RangeError(text);
+  const parsed = parseArgs(args, {
+    boolean: ["json", "durable", "help"],
+    string: ["orders", "runs", "engine", "buffer-pool-mb", "least-ratio", "_"],
+    unknown: (name) => {
+      if (name.startsWith("-")) throw wrong(`there is no option ${name}`);
+    },
+  });
+  if (parsed.help) return "help";
+  const integer = (name: "orders" | "runs" | "buffer-pool-mb", fallback: number, least: number) => {
+    const value = Number(parsed[name] ?? fallback);
+    if (!Number.isInteger(value) || value < least) {
+      throw wrong(`--${name} must be an integer of at least ${least}`);
+    }
+    return value;
+  };
+  const engine = parsed.engine ?? "mariadb";
+  if (engine !== "mariadb" && engine !== "mysql") throw wrong("--engine must be mariadb or mysql");
+  const leastRatio = parsed["least-ratio"] === undefined
+    ? undefined
+    : Number(parsed["least-ratio"]);
+  if (leastRatio !== undefined && !(leastRatio > 0)) throw wrong("--least-ratio must be positive");
+  const names = parsed._.map(String);
+  const unknown = names.find((name) => !Object.hasOwn(scenarios, name));
+  if (unknown !== undefined) {
+    throw wrong(
+      `there is no scenario "${unknown}"; there are ${Object.keys(scenarios).join(", ")}`,
+    );
+  }
+  return {
+    names: names.length > 0
+      ? names
+      : Object.keys(scenarios).filter((name) => scenarios[name]!.usual),
+    orders: integer("orders", 20_000, 100),
+    runs: integer("runs", 3, 1),
+    engine,
+    durable: parsed.durable === true,
+    bufferPoolMb: integer("buffer-pool-mb", 512, 64),
+    leastRatio,
+    json: parsed.json === true,
+  };
+}
+
+async function bench(args: BenchArgs): Promise<number> {
+  const log = (line: string) => console.error(line);
+  const stage = await openStage({ ...args, log });
+  try {
+    const machine = await describeMachine(stage);
+    if (!args.json) {
+      console.log(
+        `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}\n` +
+          `${machine.database}, Redis ${machine.redis}, Deno ${machine.deno}, ${machine.date}\n` +
+          `${args.orders} orders, median of ${args.runs} runs` +
+          `${args.durable ? ", engines safe against a power cut" : ""}\n`,
+      );
+    }
+    const figures: Figure[] = [];
+    for (const name of args.names) figures.push(...await scenarios[name]!.run(stage));
+    compareWithFloor(figures);
+    if (!args.json) console.log(formatTable(figures));
+    else {
+      const { orders, runs, durable, bufferPoolMb } = args;
+      const settings = { orders, runs, durable, buffer_pool_mb: bufferPoolMb };
+      console.log(JSON.stringify({ machine, settings, figures }));
+    }
+    return judge(figures, args.leastRatio);
+  } finally {
+    await stage.close();
+  }
+}
+
+/** The guard against regressions: an exit code. */
+function judge(figures: readonly Figure[], leastRatio: number | undefined): number {
+  if (leastRatio === undefined) return 0;
+  const drain = figures.find(({ scenario, floorRatio }) =>
+    scenario === "drain" && floorRatio !== undefined
+  );
+  if (drain === undefined) throw new Error("--least-ratio needs the scenario workflow");
+  if (drain.floorRatio! >= leastRatio) return 0;
+  console.error(`The drain has ${drain.floorRatio!.toFixed(2)} of the floor, not ${leastRatio}`);
+  return 1;
+}
+
+if (import.meta.main) {
+  try {
+    const args = readArgs(Deno.args);
+    if (args === "help") console.log(help);
+    else Deno.exit(await bench(args));
+  } catch (error) {
+    console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+    if (Deno.env.get("LOG_LEVEL") === "debug") throw error;
+    Deno.exit(error instanceof RangeError ? 2 : 1);
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * The statements that put orders into the books.
+ *
+ * @module
+ */
+
+import type { IncomingOrder } from "../domain/incoming_order.ts";
+import type { OrderStatus } from "../domain/order.ts";
+import type { Catalog } from "./catalog.ts";
+import { type Queryable, type Row, toInteger } from "./database.ts";
+
+/** An order to write. */
+export interface OrderToWrite {
+  order: IncomingOrder;
+  /** Of its content, in hexadecimal. */
+  hash: string;
+  totalCents: number;
+}
+
+/** An order as the books have it. */
+export interface KnownOrder {
+  id: number;
+  status: OrderStatus;
+  /** Of its content, in hexadecimal. */
+  hash: string;
+}
+
+/** Orders by their external ids, without locks. */
+export async function findOrders(
+  db: Queryable,
+  externalIds: readonly string[],
+): Promise<Map<string, KnownOrder>> {
+  if (externalIds.length === 0) return new Map();
+  const rows = await db.query(
+    `
+    select id, external_order_id, status, content_hash
+    from orders
+    where external_order_id in (?)`,
+    [[...externalIds]],
+  );
+  return knownOrders(rows);
+}
+
+/** Locks orders, by id. */
+export async function lockKnownOrders(
+  tx: Queryable,
+  ids: readonly number[],
+): Promise<Map<string, KnownOrder>> {
+  if (ids.length === 0) return new Map();
+  const rows = await tx.query(
+    `
+    select id, external_order_id, status, content_hash
+    from orders
+    where id in (?)
+    order by id
+    for update`,
+    [[...ids].sort((a, b) => a - b)],
+  );
+  return knownOrders(rows);
+}
+
+function knownOrders(rows: readonly Row[]): Map<string, KnownOrder> {
+  return new Map(rows.map((row) => [String(row.external_order_id), {
+    id: toInteger(row.id),
+    status: row.status as OrderStatus,
+    hash: (row.content_hash as Uint8Array).toHex(),
+  }]));
+}
+
+/**
+ * Locks products against a change of their stock, by id. Inserting items would take the same locks for
+ * the foreign key, but in the order of the items: a transaction that reserves stock locks by id, and the two
+ * would wait for each other.
+ */
+export async function lockProductsShared(tx: Queryable, ids: number[]): Promise<void> {
+  await tx.query(
+    `
+    select count(*)
+    from products force index (primary)
+    where id in (?)
+    lock in share mode`,
+    [ids.sort((a, b) => a - b)],
+  );
+}
+
+/** Inserts orders; their customers are in the catalogue. */
+export async function insertOrders(
+  tx: Queryable,
+  candidates: readonly OrderToWrite[],
+  catalog: Catalog,
+): Promise<void> {
+  if (candidates.length === 0) return;
+  const rows = candidates.map(({ order, hash, totalCents }) => [
+    order.externalOrderId,
+    catalog.customers.get(order.customer.externalId)!.id,
+    order.currency,
+    totalCents,
+    hash,
+    order.placedAt,
+  ]);
+  await tx.run(
+    `
+    insert into orders
+      (external_order_id, customer_id, currency, total_cents, content_hash, placed_at)
+    select j.external_order_id, j.customer_id, j.currency, j.total_cents, unhex(j.hash), j.placed_at
+    from json_table(?, '$[*]' columns (
+      external_order_id varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[0]',
+      customer_id bigint unsigned path '$[1]',
+      currency char(3) character set ascii collate ascii_bin path '$[2]',
+      total_cents bigint path '$[3]',
+      hash char(32) character set ascii collate ascii_bin path '$[4]',
+      placed_at datetime(6) path '$[5]')) j`,
+    [JSON.stringify(rows)],
+  );
+}
+
+/**
+ * Changes orders to what they say now.
+ *
+ * @param locked has all of them
+ * @throws unless all of them are `PENDING`
+ */
+export async function updateOrders(
+  tx: Queryable,
+  candidates: readonly OrderToWrite[],
+  locked: ReadonlyMap<string, KnownOrder>,
+  catalog: Catalog,
+): Promise<void> {
+  if (candidates.length === 0) return;
+  const rows = candidates.map(({ order, hash, totalCents }) => [
+    locked.get(order.externalOrderId)!.id,
+    catalog.customers.get(order.customer.externalId)!.id,
+    order.currency,
+    totalCents,
+    hash,
+    order.placedAt,
+  ]);
+  const { affectedRows } = await tx.run(
+    `
+    update json_table(?, '$[*]' columns (
+        id bigint unsigned path '$[0]',
+        customer_id bigint unsigned path '$[1]',
+        currency char(3) character set ascii collate ascii_bin path '$[2]',
+        total_cents bigint path '$[3]',
+        hash char(32) character set ascii collate ascii_bin path '$[4]',
+        placed_at datetime(6) path '$[5]')) j
+      straight_join orders on orders.id = j.id
+    set orders.customer_id = j.customer_id, orders.currency = j.currency,
+      orders.total_cents = j.total_cents, orders.content_hash = unhex(j.hash),
+      orders.placed_at = j.placed_at
+    where orders.status = 'PENDING'`,
+    [JSON.stringify(rows)],
+  );
+  if (affectedRows !== candidates.length) {
+    throw new Error(`${affectedRows} of ${candidates.length} locked orders were still PENDING`);
+  }
+}
+
+/** Deletes all items of orders. */
+export async function deleteItems(tx: Queryable, orderIds: readonly number[]): Promise<void> {
+  if (orderIds.length === 0) return;
+  await tx.query(
+    `
+    delete from order_items
+    where order_id in (?)`,
+    [[...orderIds]],
+  );
+}
+
+/** @param items order id, product id, unit price in cents, quantity, subtotal in cents */
+export async function insertItems(tx: Queryable, items: readonly number[][]): Promise<void> {
+  await tx.run(
+    `
+    insert into order_items (order_id, product_id, unit_price_cents, qty, subtotal_cents)
+    select j.order_id, j.product_id, j.unit_price_cents, j.qty, j.subtotal_cents
+    from json_table(?, '$[*]' columns (
+      order_id bigint unsigned path '$[0]',
+      product_id bigint unsigned path '$[1]',
+      unit_price_cents bigint path '$[2]',
+      qty int path '$[3]',
+      subtotal_cents bigint path '$[4]')) j`,
+    [JSON.stringify(items)],
+  );
+}

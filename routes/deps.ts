@@ -1,0 +1,23 @@
+/**
+ * What the routes are given.
+ *
+ * @module
+ */
+
+import type { Config } from "../domain/config.ts";
+import type { Log } from "../domain/log.ts";
+import type { Database } from "../db/database.ts";
+import type { Keys } from "../streams/keys.ts";
+import type { RedisClient } from "../streams/redis.ts";
+
+/** Everything that a route works with; routes open nothing themselves. */
+export interface AppDeps {
+  config: Config;
+  db: Database;
+  redis: RedisClient;
+  keys: Keys;
+  log: Log;
+  baseCurrency: string;
+  /** The KPI day of a database time. */
+  kpiDay: (settledAt: string) => string;
+}

@@ -1,0 +1,35 @@
+/**
+ * Keeps web pages of others from using an API that has no authentication yet.
+ *
+ * @module
+ */
+
+import type { MiddlewareHandler } from "hono";
+import { isLoopback } from "../domain/config.ts";
+import type { AppDeps } from "./deps.ts";
+import { httpProblem } from "./problem.ts";
+
+/**
+ * Refuses what only a browser that was led astray would send: a change that a page of another origin
+ * asks for, and, where nobody but this machine is meant to be served, a name that some page's owner has
+ * pointed at the loopback address.
+ */
+export function guard({ config }: AppDeps): MiddlewareHandler {
+  return async (c, next) => {
+    const url = URL.parse(c.req.url);
+    if (url === null) return httpProblem(c, 400, "The Host header names no host");
+    const { hostname, host } = url;
+    if (
+      !config.allowAnonymous && !isLoopback(hostname) && !hostname.endsWith(".localhost") &&
+      hostname !== config.host
+    ) {
+      return httpProblem(c, 403, `This API does not answer to the name ${hostname}`);
+    }
+    const origin = c.req.header("origin");
+    const isChange = !["GET", "HEAD", "OPTIONS"].includes(c.req.method);
+    if (isChange && origin !== undefined && URL.parse(origin)?.host !== host) {
+      return httpProblem(c, 403, "A page of another origin can't change anything here");
+    }
+    await next();
+  };
+}

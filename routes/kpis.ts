@@ -1,0 +1,75 @@
+/**
+ * The day's figures and the leaderboard.
+ *
+ * @module
+ */
+
+import { Hono } from "hono";
+import { z } from "zod";
+import { daysBetween, isDay } from "../domain/day.ts";
+import { readCustomerNames } from "../db/customers.ts";
+import { mostKpiDays, readKpis, readLeaderboard } from "../streams/kpis.ts";
+import { checked, optionalQuery, queryInteger, queryText } from "./checked.ts";
+import type { AppDeps } from "./deps.ts";
+
+/** Places on the leaderboard. */
+const places = { fallback: 10, most: 1_000 } as const;
+
+const day = optionalQuery(
+  queryText().refine(isDay, "must be a real date YYYY-MM-DD from 1970 to 9998"),
+);
+
+const daysQuery = z.object({ date: day, from: day, to: day })
+  .superRefine(({ date, from, to }, issues) => {
+    const fault = (path: string, message: string) =>
+      issues.addIssue({ code: "custom", path: [path], message });
+    if (date !== undefined && (from ?? to) !== undefined) {
+      fault("date", "can't be given together with from and to");
+    } else if ((from === undefined) !== (to === undefined)) {
+      fault(from === undefined ? "from" : "to", "is missing; from and to go together");
+    } else if (from !== undefined && to !== undefined) {
+      if (from > to) fault("from", "must not be after to");
+      else if (daysBetween(from, to) > mostKpiDays) {
+        fault("to", `must be less than ${mostKpiDays} days after from`);
+      }
+    }
+  });
+
+const leaderboardQuery = z.object({
+  limit: optionalQuery(queryInteger(1, places.most)),
+  currency: optionalQuery(
+    queryText().regex(/^[A-Za-z]{3}$/, "must be three letters").transform((text) =>
+      text.toUpperCase()
+    ),
+  ),
+});
+
+/** `GET /kpis` and `GET /leaderboard`. */
+export function kpiRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+
+  app.get("/kpis", checked("query", daysQuery), async (c) => {
+    const { date, from, to } = c.req.valid("query");
+    const today = () => deps.kpiDay(new Date().toISOString());
+    const first = from ?? date ?? today();
+    return c.json({ kpis: await readKpis(deps, first, to ?? first) });
+  });
+
+  app.get("/leaderboard", checked("query", leaderboardQuery), async (c) => {
+    const { limit = places.fallback, currency = deps.baseCurrency } = c.req.valid("query");
+    const ranked = await readLeaderboard(deps, currency, limit);
+    const names = await readCustomerNames(deps.db, ranked.map(({ customerId }) => customerId));
+    return c.json({
+      currency,
+      leaderboard: ranked.map(({ customerId, revenueCents }, index) => ({
+        rank: index + 1,
+        customer_id: customerId,
+        external_id: names.get(customerId)?.externalId ?? null,
+        name: names.get(customerId)?.name ?? null,
+        revenue_cents: revenueCents,
+      })),
+    });
+  });
+
+  return app;
+}

@@ -1,0 +1,90 @@
+/**
+ * Orders and refunds as the API shows them.
+ *
+ * @module
+ */
+
+import { toIsoTime } from "../db/database.ts";
+import type { OrderDetail, OrderSummary } from "../db/order_queries.ts";
+import type { RefundRow } from "../db/refunds.ts";
+
+/** An order without what belongs to it. */
+export function orderJson(order: OrderSummary) {
+  const { id, externalId, email, name } = order.customer;
+  return {
+    id: order.id,
+    external_order_id: order.externalOrderId,
+    status: order.status,
+    failure_reason: order.failureReason,
+    currency: order.currency,
+    total_cents: order.totalCents,
+    refunded_cents: order.refundedCents,
+    customer: { id, external_id: externalId, email, name },
+    placed_at: order.placedAt,
+    reserved_at: order.reservedAt,
+    settled_at: order.settledAt,
+    created_at: order.createdAt,
+    updated_at: order.updatedAt,
+  };
+}
+
+/** An order with everything. */
+export function orderDetailJson(order: OrderDetail) {
+  const { payment } = order;
+  return {
+    ...orderJson(order),
+    items: order.items.map((item) => ({
+      sku: item.sku,
+      name: item.name,
+      unit_price_cents: item.unitPriceCents,
+      qty: item.qty,
+      subtotal_cents: item.subtotalCents,
+    })),
+    payment: payment === null ? null : {
+      id: payment.id,
+      provider: payment.provider,
+      provider_ref: payment.providerRef,
+      amount_cents: payment.amountCents,
+      status: payment.status,
+      paid_at: payment.paidAt,
+    },
+    refunds: order.refunds.map((refund) => refundJson(refund, order.currency)),
+    notifications: order.notifications.map((notification) => ({
+      id: notification.id,
+      refund_id: notification.refundId,
+      event: notification.event,
+      channel: notification.channel,
+      status: notification.status,
+      total_cents: notification.totalCents,
+      payload: notification.payload,
+      success: notification.success,
+      error: notification.error,
+      sent_at: notification.sentAt,
+      created_at: notification.createdAt,
+    })),
+    timeline: order.timeline.map((step) => ({
+      at: step.at,
+      event: step.event,
+      detail: step.detail,
+      refund_id: step.refundId,
+      actor: step.actor,
+      attempt: step.attempt,
+    })),
+  };
+}
+
+/** A refund. */
+export function refundJson(refund: RefundRow, currency: string) {
+  return {
+    id: refund.id,
+    order_id: refund.orderId,
+    amount_cents: refund.amountCents,
+    currency,
+    reason: refund.reason,
+    status: refund.status,
+    failure_reason: refund.failureReason,
+    idempotency_key: refund.idempotencyKey,
+    processed_at: toIsoTime(refund.processedAt),
+    created_at: toIsoTime(refund.createdAt),
+  };
+}

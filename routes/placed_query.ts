@@ -1,0 +1,27 @@
+/**
+ * The period of a list of orders, by when they were placed.
+ *
+ * @module
+ */
+
+import type { z } from "zod";
+import { parsePlacedAt } from "../domain/placed_at.ts";
+import { optionalQuery, queryText } from "./checked.ts";
+
+/** `from`: a date means its first moment. */
+export const placedFrom = boundary("00:00:00");
+
+/** `to`: the moment itself is included, and a date means its last moment. */
+export const placedTo = boundary("23:59:59.999");
+
+/** @param time of the day that a date without a time means */
+function boundary(time: string): z.ZodType<string | undefined, string | undefined> {
+  const message = "must be a real date such as 2010-12-01, or with a time such as " +
+    "2010-12-01T08:26:00Z (a + must be written %2B)";
+  const read = (text: string) => parsePlacedAt(/^[\d-]{10}$/.test(text) ? `${text} ${time}` : text);
+  return optionalQuery(
+    queryText().trim()
+      .refine((text) => read(text) !== undefined, message)
+      .transform((text) => read(text)!),
+  );
+}

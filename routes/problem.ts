@@ -1,0 +1,141 @@
+/**
+ * Errors as RFC 9457 problem documents.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { type ErrorCode, type Fault, messageOf, WorkflowError } from "../domain/errors.ts";
+import { isRetryable } from "../db/database.ts";
+import { isRedisAway } from "../streams/redis_away.ts";
+import type { AppDeps } from "./deps.ts";
+
+/** A problem document; `type` is `about:blank` where the status says it all. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: ContentfulStatusCode;
+  detail: string;
+  /** Every faulty field: `pointer` into the body, or the name of a query or path parameter or header. */
+  errors?: ({ pointer: string; detail: string } | { parameter: string; detail: string })[];
+}
+
+/** Most faulty fields that one answer lists. */
+const mostFaults = 50;
+
+/** Seconds after which a caller may try again that was turned away. */
+const retryAfterSeconds = 1;
+
+/** Status and title of each code that a route may meet. */
+const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
+  bad_request: [400, "The request cannot be understood"],
+  not_found: [404, "Not found"],
+  order_conflict: [409, "The order is known with another content"],
+  order_not_cancellable: [409, "The order can no longer be cancelled"],
+  order_not_refundable: [409, "The order cannot be refunded"],
+  invalid: [422, "The request is not valid"],
+  refund_exceeds_left: [422, "The amount exceeds what is left to refund"],
+  idempotency_key_reused: [422, "The idempotency key belongs to another request"],
+  unavailable: [503, "Temporarily unavailable"],
+  bad_settings: [500, "Internal error"],
+  bad_usage: [500, "Internal error"],
+};
+
+/** Titles of problems that are about HTTP alone. */
+const httpTitles: Readonly<Record<number, string>> = {
+  400: "Bad request",
+  403: "Forbidden",
+  404: "Not found",
+  405: "Method not allowed",
+  413: "Content too large",
+  415: "Unsupported media type",
+};
+
+/** Answers with a problem that is about HTTP alone. */
+export function httpProblem(
+  c: Context,
+  status: ContentfulStatusCode,
+  detail: string,
+  headers: Record<string, string> = {},
+): Response {
+  const title = httpTitles[status] ?? "Error";
+  return send(c, { type: "about:blank", title, status, detail }, headers);
+}
+
+/**
+ * Makes the one error handler: an expected error becomes its problem, an engine that is away 503, and
+ * everything else a 500 that says nothing of what happened; the log does.
+ */
+export function problemHandler({ log }: AppDeps): (error: Error, c: Context) => Response {
+  return (error, c) => {
+    if (error instanceof WorkflowError && problems[error.code][0] !== 500) {
+      const problem = problemOf(error);
+      if (problem.status === 503) return sendUnavailable(c, problem);
+      return send(c, problem);
+    }
+    if (error instanceof HTTPException) {
+      return httpProblem(c, error.status as ContentfulStatusCode, error.message);
+    }
+    if (isBrokenOff(error)) return httpProblem(c, 400, "The body ended too early");
+    const request_id = c.get("requestId") as string;
+    if (isEngineAway(error)) {
+      log.warn("engine away", { request_id, path: c.req.path, error: messageOf(error) });
+      return sendUnavailable(
+        c,
+        problemOf(new WorkflowError("unavailable", "An engine cannot be reached; try again later")),
+      );
+    }
+    log.error("request failed", {
+      request_id,
+      method: c.req.method,
+      path: c.req.path,
+      error: messageOf(error),
+      stack: error.stack,
+    });
+    return httpProblem(c, 500, `An unexpected error; the log has it under ${request_id}`);
+  };
+}
+
+/** True where the caller went away while its body was read. */
+function isBrokenOff(error: unknown): boolean {
+  return error instanceof Deno.errors.Http || error instanceof Deno.errors.BadResource ||
+    error instanceof Deno.errors.UnexpectedEof;
+}
+
+/** True for an error of an engine that is away for now, whatever was asked of it. */
+export function isEngineAway(error: unknown): boolean {
+  if (error instanceof WorkflowError) return error.code === "unavailable";
+  return isRetryable(error) || isRedisAway(error);
+}
+
+/** The problem document of an expected error. */
+export function problemOf(error: WorkflowError): Problem {
+  const [status, title] = problems[error.code];
+  const problem: Problem = {
+    type: `urn:orders-workflow:${error.code.replaceAll("_", "-")}`,
+    title,
+    status,
+    detail: error.message,
+  };
+  if (error.faults.length > 0) {
+    problem.errors = error.faults.slice(0, mostFaults).map(faultJson);
+  }
+  return problem;
+}
+
+function faultJson({ at, detail }: Fault) {
+  return at.startsWith("#") ? { pointer: at, detail } : { parameter: at, detail };
+}
+
+function sendUnavailable(c: Context, problem: Problem): Response {
+  return send(c, problem, { "retry-after": String(retryAfterSeconds) });
+}
+
+function send(c: Context, problem: Problem, headers: Record<string, string> = {}): Response {
+  return c.body(JSON.stringify(problem), problem.status, {
+    ...headers,
+    "content-type": "application/problem+json",
+  });
+}

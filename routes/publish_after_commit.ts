@@ -1,0 +1,38 @@
+/**
+ * Publishing what the database has committed.
+ *
+ * @module
+ */
+
+import { messageOf } from "../domain/errors.ts";
+import type { Message } from "../domain/messages.ts";
+import { publish } from "../streams/queue.ts";
+import type { AppDeps } from "./deps.ts";
+import { within } from "./within.ts";
+
+/** Longest wait for Redis before the caller is answered without it, in milliseconds. */
+const mostWaitMs = 2_000;
+
+/**
+ * Publishes messages about what has been committed. Redis being away is no error to the caller: the books
+ * hold the work, and the sweep publishes what no stream holds.
+ *
+ * @param options.oncePerOrder skip orders that were published before
+ */
+export async function publishAfterCommit(
+  deps: AppDeps,
+  messages: readonly Message[],
+  options: { oncePerOrder?: boolean } = {},
+): Promise<void> {
+  if (messages.length === 0) return;
+  try {
+    const published = publish(deps, messages.map((message) => ({ message })), options);
+    await within(mostWaitMs, "Redis", published);
+  } catch (error) {
+    deps.log.warn("publishing failed, the sweep will repeat it", {
+      messages: messages.length,
+      first_order_id: messages[0]!.orderId,
+      error: messageOf(error),
+    });
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Refunds: requesting them and looking at them.
+ *
+ * @module
+ */
+
+import { Hono } from "hono";
+import { z } from "zod";
+import { WorkflowError } from "../domain/errors.ts";
+import { orderLimits } from "../domain/incoming_order.ts";
+import { decodeCursor, pageLimits, pageOf } from "../domain/paging.ts";
+import { listRefundsOf } from "../db/order_queries.ts";
+import { readOrders } from "../db/orders.ts";
+import {
+  readRefunds,
+  type RefundRequest,
+  requestRefunds,
+  type TakenRefund,
+} from "../db/refunds.ts";
+import { checked, idParam, jsonBody, pageQuery } from "./checked.ts";
+import type { AppDeps } from "./deps.ts";
+import { gather } from "./gather.ts";
+import { refundJson } from "./order_json.ts";
+import { isEngineAway } from "./problem.ts";
+import { publishAfterCommit } from "./publish_after_commit.ts";
+
+/** Most requests to one transaction. */
+const mostRequests = 200;
+
+/** Requests that wait for their transaction; further ones are turned away. */
+const mostWaiting = 10_000;
+
+/** Longest time for one transaction and what follows from it, in milliseconds. */
+const mostMs = 10_000;
+
+/**
+ * Strict, because a misspelt `amount_cents` that was passed over would give everything back; null is
+ * refused for the same reason: it is what a calculation gone wrong looks like in JSON.
+ */
+const refundBody = z.strictObject({
+  amount_cents: z.int({ error: "must be a whole number of cents" })
+    .min(1, "must be at least 1")
+    .optional(),
+  reason: z.string({ error: "must be text" }).trim()
+    .refine((text) => [...text].length <= orderLimits.textLength, {
+      error: `must have at most ${orderLimits.textLength} characters`,
+    })
+    .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), {
+      error: "must hold no control characters",
+    })
+    .transform((text) => text === "" ? null : text)
+    .nullish(),
+}, { error: (issue) => issue.code === "invalid_type" ? "must be an object" : undefined });
+
+const refundHeaders = z.object({
+  "idempotency-key": z.string()
+    .regex(/^[\x21-\x7e]{1,255}$/, "must have 1…255 visible ASCII characters")
+    .optional(),
+});
+
+/** `POST /orders/{id}/refunds`, `GET /orders/{id}/refunds` and `GET /refunds/{id}`. */
+export function refundRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+  const { db } = deps;
+
+  const requestRefund = gather<RefundRequest, TakenRefund | WorkflowError>(async (requests) => {
+    const results = await requestRefunds(db, requests, "api");
+    await publishAfterCommit(
+      deps,
+      results.flatMap((result) => {
+        if (result instanceof WorkflowError) return [];
+        const { refund: { id: refundId, orderId, amountCents }, currency } = result;
+        return [{ type: "refund.process" as const, orderId, refundId, amountCents, currency }];
+      }),
+    );
+    return results;
+  }, { most: mostRequests, mostWaiting, mostMs, concernsAll: isEngineAway });
+
+  app.post(
+    "/orders/:id/refunds",
+    checked("param", idParam),
+    checked("header", refundHeaders),
+    jsonBody({ optional: true }),
+    checked("json", refundBody),
+    async (c) => {
+      const { amount_cents: amountCents = null, reason } = c.req.valid("json");
+      const result = await requestRefund({
+        orderId: c.req.valid("param").id,
+        amountCents,
+        reason: reason ?? null,
+        idempotencyKey: c.req.valid("header")["idempotency-key"] ?? null,
+      });
+      if (result instanceof WorkflowError) throw result;
+      const { refund, currency, replayed } = result;
+      c.header("location", `/refunds/${refund.id}`);
+      if (replayed) c.header("idempotent-replayed", "true");
+      return c.json(refundJson(refund, currency), 202);
+    },
+  );
+
+  app.get(
+    "/orders/:id/refunds",
+    checked("param", idParam),
+    checked("query", z.object(pageQuery)),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const { limit = pageLimits.fallback, cursor } = c.req.valid("query");
+      const afterId = cursor === undefined ? 0 : decodeCursor("refunds", cursor);
+      const order = (await readOrders(db, [id])).get(id);
+      if (order === undefined) throw new WorkflowError("not_found", `There is no order ${id}`);
+      const refunds = await listRefundsOf(db, id, { afterId, limit: limit + 1 });
+      const { data, nextCursor } = pageOf("refunds", refunds, limit);
+      return c.json({
+        data: data.map((refund) => refundJson(refund, order.currency)),
+        next_cursor: nextCursor,
+      });
+    },
+  );
+
+  app.get("/refunds/:id", checked("param", idParam), async (c) => {
+    const { id } = c.req.valid("param");
+    const refund = (await readRefunds(db, [id])).get(id);
+    if (refund === undefined) throw new WorkflowError("not_found", `There is no refund ${id}`);
+    const order = (await readOrders(db, [refund.orderId])).get(refund.orderId)!;
+    return c.json(refundJson(refund, order.currency));
+  });
+
+  return app;
+}

@@ -1,0 +1,51 @@
+/**
+ * Serves the API on a port.
+ *
+ * @module
+ */
+
+import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { makeApp } from "./app.ts";
+import type { AppDeps } from "./deps.ts";
+
+/** Part of the shutdown time that open requests are waited for; the rest is for ending in order. */
+const graceShare = 0.8;
+
+/**
+ * Serves until the signal aborts. Requests in hand are then answered first; those that are still open
+ * when most of `SHUTDOWN_TIMEOUT_MS` is over are left to end with the process.
+ *
+ * @param options.onListening is told the address, e.g. `http://127.0.0.1:8000`; by default it is logged
+ * @throws {WorkflowError} `unavailable` when the address can't be listened on
+ */
+export async function serveHttp(
+  deps: AppDeps,
+  signal: AbortSignal,
+  options: { onListening?: (url: string) => void } = {},
+): Promise<void> {
+  const { config, log } = deps;
+  const onListening = options.onListening ?? ((url) => log.info("listening", { url }));
+  const app = makeApp(deps);
+  let server: Deno.HttpServer<Deno.NetAddr>;
+  try {
+    server = Deno.serve({
+      hostname: config.host.replace(/^\[(.*)\]$/, "$1"),
+      port: config.port,
+      onListen: ({ hostname, port }) =>
+        onListening(`http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`),
+    }, (request) => app.fetch(request));
+  } catch (error) {
+    throw new WorkflowError(
+      "unavailable",
+      `Cannot listen on ${config.host}:${config.port}: ${messageOf(error)}`,
+    );
+  }
+  const stopped = Promise.withResolvers<void>();
+  const stop = () => {
+    const timer = setTimeout(stopped.resolve, config.shutdownTimeoutMs * graceShare);
+    server.shutdown().finally(() => clearTimeout(timer));
+  };
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
+  await Promise.race([server.finished, stopped.promise]);
+}

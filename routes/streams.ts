@@ -1,0 +1,39 @@
+/**
+ * What waits in the streams.
+ *
+ * @module
+ */
+
+import { Hono } from "hono";
+import { readQueueStatus } from "../streams/queue_status.ts";
+import type { AppDeps } from "./deps.ts";
+
+/** `GET /streams`. */
+export function streamRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+
+  app.get("/streams", async (c) => {
+    const status = await readQueueStatus(deps, deps.db);
+    return c.json({
+      streams: status.map((group) => ({
+        group: group.group,
+        length: group.length,
+        lag: group.lag,
+        pending: group.pending,
+        scheduled: group.scheduled,
+        oldest_age_ms: group.oldestAgeMs,
+        oldest_unfinished_at: group.oldestUnfinishedAt,
+        consumers: group.consumers,
+        retries: group.retries,
+        dead: group.dead,
+        processed: group.processed,
+        money: group.money.map(({ currency, amountCents }) => ({
+          currency,
+          amount_cents: amountCents,
+        })),
+      })),
+    });
+  });
+
+  return app;
+}

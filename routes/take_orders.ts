@@ -1,0 +1,62 @@
+/**
+ * Orders that come one by one over HTTP, taken in sets.
+ *
+ * @module
+ */
+
+import type { IncomingOrder } from "../domain/incoming_order.ts";
+import type { Message } from "../domain/messages.ts";
+import { takeOrders } from "../db/intake.ts";
+import { type OrderSummary, readOrderSummaries } from "../db/order_queries.ts";
+import type { AppDeps } from "./deps.ts";
+import { gather } from "./gather.ts";
+import { isEngineAway } from "./problem.ts";
+import { publishAfterCommit } from "./publish_after_commit.ts";
+
+/** Most orders to one transaction. */
+const mostOrders = 200;
+
+/** Orders that wait for their transaction; further ones are turned away. */
+const mostWaiting = 10_000;
+
+/** Longest time for one transaction and what follows from it, in milliseconds. */
+const mostMs = 10_000;
+
+/** What became of an order. */
+export type TakenOrder =
+  | { outcome: "new" | "unchanged"; order: OrderSummary }
+  | { outcome: "conflict" };
+
+/**
+ * Makes the function that takes an order into the books and publishes it.
+ *
+ * A crash after the commit leaves an order that no stream knows: the sweep publishes it, and so does the
+ * same order sent again.
+ */
+export function orderTaker(deps: AppDeps): (order: IncomingOrder) => Promise<TakenOrder> {
+  const { db, config } = deps;
+  return gather<IncomingOrder, TakenOrder>(async (orders) => {
+    const taken = await takeOrders(db, orders, {
+      initialStock: config.initialStock,
+      onPendingChange: "conflict",
+      actor: "api",
+    });
+    const messages = taken.flatMap((order): Message[] => {
+      const { orderId, outcome, status, totalCents: amountCents, currency } = order;
+      const waits = outcome === "new" || (outcome === "unchanged" && status === "PENDING");
+      if (!waits || orderId === null) return [];
+      return [{ type: "order.reserve", orderId, amountCents, currency }];
+    });
+    await publishAfterCommit(deps, messages, { oncePerOrder: true });
+    const summaries = await readOrderSummaries(db, taken.flatMap(({ orderId }) => orderId ?? []));
+    return taken.map(({ outcome, orderId }): TakenOrder => {
+      if (outcome === "conflict") return { outcome };
+      return { outcome: outcome === "new" ? "new" : "unchanged", order: summaries.get(orderId!)! };
+    });
+  }, {
+    most: mostOrders,
+    mostWaiting,
+    mostMs,
+    concernsAll: isEngineAway,
+  });
+}

@@ -1,0 +1,196 @@
+/**
+ * Ends a batch: counts, acknowledges, buries and parks, in this order, so that a stop in between leaves
+ * messages that are delivered again and never one that is gone too early.
+ *
+ * @module
+ */
+
+import { isServerFault } from "../db/database.ts";
+import { buryMessages } from "../db/dead_letters.ts";
+import { messageOf, WorkflowError } from "../domain/errors.ts";
+import type { KpiEvent } from "../domain/kpi.ts";
+import type { Group } from "../domain/messages.ts";
+import { backoffMs, decideRedelivery } from "../domain/retry.ts";
+import type { Delivery, HandlerDeps, Outcome } from "./handler.ts";
+import { applyKpis } from "./kpis.ts";
+import { finish, type Finished } from "./queue.ts";
+import { isRedisAway } from "./redis_away.ts";
+import { runScript } from "./scripts.ts";
+
+/** What one turn did. */
+export interface Turn {
+  handled: number;
+  retried: number;
+  dead: number;
+  /** Messages that have to wait because an engine is away. */
+  delayed: number;
+}
+
+/** A message as it was read, before anybody has understood it. */
+export interface Entry {
+  id: string;
+  fields: string[];
+  deliveries: number;
+  errors: number;
+  lastError: string;
+}
+
+/** What became of one entry. */
+export interface Result {
+  entry: Entry;
+  /** Null where the message could not be understood. */
+  delivery: Delivery | null;
+  outcome: RunOutcome;
+}
+
+/** An outcome of a handler, or that an engine was away: then the message is not to blame. */
+export type RunOutcome = Outcome | { kind: "outage"; error: string };
+
+/** How a batch is ended. */
+export interface ConcludeOptions {
+  group: Group;
+  maxDeliveries: number;
+  retryBackoffMs: number;
+}
+
+/** How long messages wait that failed for no fault of theirs, because an engine is away. */
+const outagePauseMs = 1_000;
+
+/** Characters of an error that are kept with a message until its next try. */
+const longestErrorText = 2_000;
+
+/** True where the fault lies with an engine and not with a message. */
+export function isOutage(error: unknown): boolean {
+  if (error instanceof WorkflowError) return error.code === "unavailable";
+  return isServerFault(error) || isRedisAway(error);
+}
+
+/**
+ * Ends the messages of a batch. What failed for the last time that is allowed is buried at once; what
+ * can't be buried stays pending and is tried again.
+ *
+ * @param turn is raised by what was done
+ * @throws when Redis is away; whatever was not acknowledged is delivered again
+ */
+export async function conclude(
+  deps: HandlerDeps,
+  options: ConcludeOptions,
+  results: readonly Result[],
+  turn: Turn,
+): Promise<void> {
+  const { group, maxDeliveries } = options;
+  const finished: Finished[] = [];
+  const kpis: KpiEvent[] = [];
+  const failed: Failed[] = [];
+  const delayed: Failed[] = [];
+  const dead: Failed[] = [];
+  for (const { entry, delivery, outcome } of results) {
+    switch (outcome.kind) {
+      case "done":
+        finished.push({ id: entry.id, money: moneyOf(delivery), followUps: outcome.followUps });
+        kpis.push(...outcome.kpis);
+        break;
+      case "retry": {
+        const next = decideRedelivery(entry.deliveries + 1, entry.errors + 1, maxDeliveries);
+        (next === "bury" ? dead : failed).push({ entry, delivery, error: outcome.error });
+        break;
+      }
+      case "outage":
+        delayed.push({ entry, delivery, error: outcome.error });
+        break;
+      case "dead":
+        dead.push({ entry, delivery, error: outcome.error });
+        break;
+      default:
+        throw new Error(`unknown outcome ${JSON.stringify(outcome satisfies never)}`);
+    }
+  }
+  if (kpis.length > 0) await applyKpis(deps, kpis);
+  turn.handled += await finish(deps, group, finished, "processed");
+  try {
+    turn.dead += await bury(deps, group, dead);
+  } catch (error) {
+    if (isRedisAway(error)) throw error;
+    deps.log.error("messages not buried", { group, error: messageOf(error) });
+    (isOutage(error) ? delayed : failed).push(...dead);
+  }
+  turn.retried += await park(deps, options, failed, "error");
+  turn.delayed += await park(deps, options, delayed, "outage");
+}
+
+/** A message that is not finished, and why. */
+interface Failed {
+  entry: Entry;
+  delivery: Delivery | null;
+  error: string;
+}
+
+function moneyOf(delivery: Delivery | null): Finished["money"] {
+  if (delivery === null) return null;
+  const { currency, amountCents } = delivery.message;
+  return { currency, amountCents };
+}
+
+/** @returns how many were still pending */
+async function bury(deps: HandlerDeps, group: Group, dead: readonly Failed[]): Promise<number> {
+  if (dead.length === 0) return 0;
+  await buryMessages(
+    deps.db,
+    dead.map(({ entry, delivery, error }) => {
+      const money = moneyOf(delivery);
+      return {
+        group,
+        messageId: entry.id,
+        orderId: delivery?.message.orderId ?? null,
+        refundId: delivery && "refundId" in delivery.message ? delivery.message.refundId : null,
+        amountCents: money?.amountCents ?? 0,
+        currency: money?.currency ?? null,
+        payload: JSON.stringify(entry.fields),
+        error,
+        attempts: entry.deliveries,
+        firstSeenMs: Number(entry.id.split("-")[0]),
+      };
+    }),
+  );
+  const gone = dead.map(({ entry, delivery }): Finished => ({
+    id: entry.id,
+    money: moneyOf(delivery),
+    followUps: [],
+  }));
+  const count = await finish(deps, group, gone, "dead");
+  for (const { entry, delivery, error } of dead) {
+    const order_id = delivery?.message.orderId;
+    deps.log.error("message buried", { group, id: entry.id, order_id, error });
+  }
+  return count;
+}
+
+/**
+ * Leaves messages pending until a later time.
+ *
+ * @param why an outage is not counted against them
+ * @returns how many were still pending with this consumer
+ */
+async function park(
+  { redis, keys, consumer }: HandlerDeps,
+  { group, retryBackoffMs }: ConcludeOptions,
+  messages: readonly Failed[],
+  why: "error" | "outage",
+): Promise<number> {
+  if (messages.length === 0) return 0;
+  const parked = messages.map(({ entry, error }) => [
+    entry.id,
+    why === "error" ? backoffMs(entry.errors + 1, retryBackoffMs) : outagePauseMs,
+    why === "error" ? 1 : 0,
+    error.slice(0, longestErrorText).toWellFormed(),
+  ]);
+  const parkKeys = [
+    keys.stream(group),
+    keys.retries(group),
+    keys.errors(group),
+    keys.errorTexts(group),
+    keys.stats(group),
+  ];
+  const args = [group, consumer, JSON.stringify(parked)];
+  return await runScript(redis, "park", parkKeys, args) as number;
+}

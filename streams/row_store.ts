@@ -1,0 +1,237 @@
+/**
+ * Keeps the rows of a file until all of them were seen, and gives them back with the rows of an order
+ * together.
+ *
+ * @module
+ */
+
+import type { CsvRow } from "../domain/csv_rows.ts";
+import { mostOrderRows } from "../domain/order_csv.ts";
+
+/** Rows of whole orders, or a part of an order that has too many. */
+export interface RowGroup {
+  rows: CsvRow[];
+  /** The rows are of orders with more than {@linkcode mostOrderRows} rows, and not all of them. */
+  isPart: boolean;
+}
+
+/** See {@linkcode openRowStore}. */
+export interface RowStore {
+  /** Takes a row; a promise where rows have to be written to disk first. */
+  add(row: CsvRow): Promise<void> | undefined;
+  /** Gives all rows back; nothing can be added any more. */
+  groups(): AsyncGenerator<RowGroup>;
+  /** Frees the disk. */
+  close(): void;
+}
+
+/** How much a store keeps in memory, in characters of text. */
+export interface RowStoreLimits {
+  /** Beyond it rows go to disk. */
+  memory: number;
+  /** Characters of a partition that are written at once. */
+  block: number;
+}
+
+const defaultLimits: RowStoreLimits = { memory: 32 * 1024 * 1024, block: 64 * 1024 };
+
+/** Parts that rows are split into, by a hash of the order's id. */
+const partitionCount = 64;
+
+/** How often a part that does not fit into memory is split again. */
+const mostSplits = 3;
+
+/** Where rows of a partition lie in the file. */
+interface Extent {
+  offset: number;
+  length: number;
+}
+
+interface Partition {
+  extents: Extent[];
+  /** Rows as JSON that wait to be written. */
+  waiting: string[];
+  waitingCharacters: number;
+  characters: number;
+}
+
+/**
+ * Opens a store. A small file stays in memory, in the order of its rows; a larger one is split into parts
+ * on disk, each of which fits into memory, however large the file is.
+ *
+ * The disk is used through one temporary file that is removed while it is open: whatever ends the process,
+ * nothing stays behind.
+ *
+ * @param keyOf the order's id in a row
+ */
+export function openRowStore(
+  keyOf: (row: CsvRow) => string,
+  limits: RowStoreLimits = defaultLimits,
+): RowStore {
+  let file: TemporaryFile | undefined;
+  let rows: CsvRow[] = [];
+  let characters = 0;
+  let partitions: Partition[] | undefined;
+
+  const spill = async (): Promise<void> => {
+    file ??= await openTemporaryFile();
+    partitions = emptyPartitions();
+    for (const row of rows) await append(file, partitions, row, keyOf, 0, limits.block);
+    rows = [];
+  };
+
+  return {
+    add(row) {
+      if (partitions !== undefined) {
+        return append(file!, partitions, row, keyOf, 0, limits.block);
+      }
+      rows.push(row);
+      for (const field of row.fields) characters += field.length;
+      if (characters > limits.memory) return spill();
+    },
+    async *groups() {
+      if (partitions === undefined) {
+        const all = rows;
+        rows = [];
+        if (all.length > 0) yield { rows: all, isPart: false };
+      } else {
+        yield* groupsOf(file!, partitions, keyOf, 1, limits);
+      }
+    },
+    close: () => file?.close(),
+  };
+}
+
+async function* groupsOf(
+  file: TemporaryFile,
+  partitions: Partition[],
+  keyOf: (row: CsvRow) => string,
+  depth: number,
+  limits: RowStoreLimits,
+): AsyncGenerator<RowGroup> {
+  for (const partition of partitions) {
+    if (partition.characters <= limits.memory) {
+      const rows: CsvRow[] = [];
+      for await (const some of rowsOf(file, partition)) for (const row of some) rows.push(row);
+      if (rows.length > 0) yield { rows, isPart: false };
+    } else if (depth <= mostSplits) {
+      const parts = emptyPartitions();
+      for await (const some of rowsOf(file, partition)) {
+        for (const row of some) await append(file, parts, row, keyOf, depth, limits.block);
+      }
+      yield* groupsOf(file, parts, keyOf, depth + 1, limits);
+    } else {
+      yield* largeOrders(file, partition, keyOf);
+    }
+  }
+}
+
+/** What is left when splitting does not help: orders with very many rows. */
+async function* largeOrders(
+  file: TemporaryFile,
+  partition: Partition,
+  keyOf: (row: CsvRow) => string,
+): AsyncGenerator<RowGroup> {
+  const counts = new Map<string, number>();
+  for await (const some of rowsOf(file, partition)) {
+    for (const row of some) counts.set(keyOf(row), (counts.get(keyOf(row)) ?? 0) + 1);
+  }
+  const isTooLarge = (row: CsvRow) => counts.get(keyOf(row))! > mostOrderRows;
+  const whole: CsvRow[] = [];
+  for await (const some of rowsOf(file, partition)) {
+    const parts = some.filter(isTooLarge);
+    if (parts.length > 0) yield { rows: parts, isPart: true };
+    for (const row of some) if (!isTooLarge(row)) whole.push(row);
+  }
+  if (whole.length > 0) yield { rows: whole, isPart: false };
+}
+
+function emptyPartitions(): Partition[] {
+  return Array.from(
+    { length: partitionCount },
+    () => ({ extents: [], waiting: [], waitingCharacters: 0, characters: 0 }),
+  );
+}
+
+function append(
+  file: TemporaryFile,
+  partitions: Partition[],
+  row: CsvRow,
+  keyOf: (row: CsvRow) => string,
+  seed: number,
+  block: number,
+): Promise<void> | undefined {
+  const partition = partitions[hash(keyOf(row), seed) % partitionCount]!;
+  const json = JSON.stringify([row.line, row.fields]);
+  partition.waiting.push(json);
+  partition.waitingCharacters += json.length;
+  partition.characters += json.length;
+  if (partition.waitingCharacters >= block) return writeOut(file, partition);
+}
+
+async function writeOut(file: TemporaryFile, partition: Partition): Promise<void> {
+  const bytes = new TextEncoder().encode(`[${partition.waiting.join(",")}]`);
+  partition.waiting = [];
+  partition.waitingCharacters = 0;
+  partition.extents.push({ offset: await file.append(bytes), length: bytes.length });
+}
+
+/** The rows of a partition in the order of the file, block by block. */
+async function* rowsOf(file: TemporaryFile, partition: Partition): AsyncGenerator<CsvRow[]> {
+  for (const extent of partition.extents) {
+    yield parseRows(new TextDecoder().decode(await file.read(extent)));
+  }
+  yield parseRows(`[${partition.waiting.join(",")}]`);
+}
+
+function parseRows(json: string): CsvRow[] {
+  return (JSON.parse(json) as [number, string[]][]).map(([line, fields]) => ({ line, fields }));
+}
+
+/** FNV-1a; a seed gives another split of the keys that an earlier one put together. */
+function hash(text: string, seed: number): number {
+  let value = 0x811c9dc5 ^ Math.imul(seed, 0x9e3779b1);
+  for (let at = 0; at < text.length; at++) {
+    value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
+  }
+  // The low bits of FNV are weak: mix the high ones in.
+  value ^= value >>> 15;
+  value = Math.imul(value, 0x85ebca6b);
+  return (value ^ (value >>> 13)) >>> 0;
+}
+
+interface TemporaryFile {
+  /** @returns where the bytes begin */
+  append(bytes: Uint8Array): Promise<number>;
+  read(extent: Extent): Promise<Uint8Array>;
+  close(): void;
+}
+
+async function openTemporaryFile(): Promise<TemporaryFile> {
+  const path = await Deno.makeTempFile({ prefix: "orders_import_" });
+  const file = await Deno.open(path, { read: true, write: true });
+  await Deno.remove(path);
+  let end = 0;
+  return {
+    async append(bytes) {
+      const offset = end;
+      end += bytes.length;
+      await file.seek(offset, Deno.SeekMode.Start);
+      for (let written = 0; written < bytes.length;) {
+        written += await file.write(bytes.subarray(written));
+      }
+      return offset;
+    },
+    async read({ offset, length }) {
+      const bytes = new Uint8Array(length);
+      await file.seek(offset, Deno.SeekMode.Start);
+      for (let at = 0; at < length;) {
+        const got = await file.read(bytes.subarray(at));
+        if (got === null) throw new Error("The temporary file of the import was cut off");
+        at += got;
+      }
+      return bytes;
+    },
+    close: () => file.close(),
+  };
+}

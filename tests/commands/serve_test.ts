@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { type Api, openApi, orderBodyOf } from "../routes/api.ts";
+
+let api: Api;
+Deno.test.beforeAll(async () => {
+  api = await openApi("serve_command");
+});
+Deno.test.afterAll(() => api.close());
+
+const main = new URL("../../main.ts", import.meta.url).pathname;
+
+/** A running `serve`, told to listen on a port of its own choice. */
+async function startServe(env: Record<string, string> = {}) {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      "--allow-net",
+      "--allow-read",
+      "--allow-env",
+      "--allow-sys",
+      main,
+      "serve",
+    ],
+    env: { ...api.env, PORT: "0", LOG_FORMAT: "json", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const errors = new Response(process.stderr).text();
+  const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let output = "";
+  while (!output.includes("\n")) {
+    const { done, value } = await reader.read();
+    if (done) throw new Error(`serve ended: ${output}${await errors}`);
+    output += value;
+  }
+  const url = /^Listening on (http:\/\/\S+)/.exec(output)?.[1];
+  assert.ok(url, output);
+  return { process, url, reader, errors };
+}
+
+Deno.test("serve answers on a real port and ends in order on SIGTERM", async () => {
+  const { process, url, reader, errors } = await startServe();
+  assert.match(url, /^http:\/\/127\.0\.0\.1:\d+$/);
+  const body = JSON.stringify(orderBodyOf());
+  const headers = { "content-type": "application/json" };
+  const taken = await fetch(`${url}/orders`, { method: "POST", body, headers });
+  assert.equal(taken.status, 202);
+  const { id } = await taken.json();
+  assert.equal(taken.headers.get("location"), `/orders/${id}`);
+  const order = await fetch(`${url}${taken.headers.get("location")}`);
+  assert.equal((await order.json()).id, id);
+  const { hostname, port } = new URL(url);
+  for (const [host, status] of [["ga rbage", 400], ["evil.example", 403], ["localhost", 200]]) {
+    const connection = await Deno.connect({ hostname, port: Number(port) });
+    const head = `GET /livez HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+    await connection.write(new TextEncoder().encode(head));
+    const answer = await new Response(connection.readable).text();
+    assert.ok(answer.startsWith(`HTTP/1.1 ${status} `), answer);
+  }
+  const chunked = ReadableStream.from([JSON.stringify(orderBodyOf())])
+    .pipeThrough(new TextEncoderStream());
+  const streamed = await fetch(`${url}/orders`, { method: "POST", body: chunked, headers });
+  assert.equal(streamed.status, 202);
+  await streamed.body?.cancel();
+  const ready = await fetch(`${url}/readyz`);
+  assert.equal(ready.status, 200);
+  await ready.body?.cancel();
+
+  const inHand = Array.from(
+    { length: 50 },
+    () =>
+      fetch(`${url}/orders`, { method: "POST", body: JSON.stringify(orderBodyOf()), headers })
+        .then(async (response) => {
+          await response.body?.cancel();
+          return response.status;
+        }, () => "refused"),
+  );
+  await Promise.race(inHand);
+  process.kill("SIGTERM");
+  const { code } = await process.status;
+  assert.equal(code, 0);
+  const answers = await Promise.all(inHand);
+  assert.ok(answers.includes(202));
+  assert.deepEqual(answers.filter((answer) => answer !== 202 && answer !== "refused"), []);
+  await assert.rejects(fetch(`${url}/livez`));
+  await reader.cancel();
+  const lines = (await errors).trim().split("\n").map((line) => JSON.parse(line).event);
+  assert.deepEqual(lines, ["stopping"]);
+});
+
+Deno.test("serve waits no longer than its time for a request that never ends, and exits 0", async () => {
+  const { process, url, reader, errors } = await startServe({ SHUTDOWN_TIMEOUT_MS: "1000" });
+  const { hostname, port } = new URL(url);
+  const connection = await Deno.connect({ hostname, port: Number(port) });
+  const head = `POST /orders HTTP/1.1\r\nHost: ${hostname}:${port}\r\n` +
+    "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{";
+  await connection.write(new TextEncoder().encode(head));
+  const alive = await fetch(`${url}/livez`);
+  await alive.body?.cancel();
+  for (let n = 0; n < 3; n++) {
+    const gone = await Deno.connect({ hostname, port: Number(port) });
+    await gone.write(new TextEncoder().encode(head));
+    gone.close();
+  }
+  process.kill("SIGINT");
+  const { code } = await process.status;
+  connection.close();
+  await reader.cancel();
+  assert.equal(code, 0, await errors);
+  assert.doesNotMatch(await errors, /request failed/, "callers that go away are no error");
+});
+
+Deno.test("serve says in one line that its port is taken", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  try {
+    await assert.rejects(startServe({ PORT: String(listener.addr.port) }), ({ message }) => {
+      assert.match(message, /serve: Cannot listen on 127\.0\.0\.1:\d+: /);
+      assert.equal(message.trim().split("\n").length, 1, message);
+      return true;
+    });
+  } finally {
+    listener.close();
+  }
+});

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { isLoopback, parseConfig, settings } from "../../domain/config.ts";
+import { WorkflowError } from "../../domain/errors.ts";
+
+type Env = Record<string, string | undefined>;
+
+const required: Env = {
+  DATABASE_URL: "mysql://user:db-secret@host:3306/orders",
+  REDIS_URL: "redis://:redis-secret@host:6379",
+};
+
+function faultsOf(env: Env): WorkflowError {
+  try {
+    parseConfig(env);
+  } catch (error) {
+    assert.ok(error instanceof WorkflowError && error.code === "bad_settings");
+    return error;
+  }
+  throw new assert.AssertionError({ message: `no fault in ${JSON.stringify(env)}` });
+}
+
+const faultyNames = (env: Env) => faultsOf({ ...required, ...env }).faults.map(({ at }) => at);
+
+Deno.test("parseConfig() has the promised default of every setting", () => {
+  const config = parseConfig(required);
+  assert.deepEqual(config, {
+    databaseUrl: required.DATABASE_URL,
+    redisUrl: required.REDIS_URL,
+    redisPrefix: "",
+    host: "127.0.0.1",
+    port: 8_000,
+    allowAnonymous: false,
+    apiTokens: "",
+    baseCurrency: "EUR",
+    kpiTimezone: "UTC",
+    initialStock: 50,
+    gateway: "simulated",
+    gatewayDelayMs: 2_000,
+    maxDeliveries: 5,
+    retryBackoffMs: 5_000,
+    reservationTtlSeconds: 900,
+    shutdownTimeoutMs: 15_000,
+    batchSize: 1_000,
+    takeoverMs: 10_000,
+    databaseConnections: 10,
+    autoMigrate: true,
+    logLevel: "info",
+    logFormat: "auto",
+  });
+  const empty = Object.fromEntries(settings.map(({ name }) => [name, required[name] ?? " "]));
+  assert.deepEqual(parseConfig(empty), config, "an empty value counts as not set");
+});
+
+const bounds: [
+  name: string,
+  key: keyof ReturnType<typeof parseConfig>,
+  low: number,
+  high: number,
+][] = [
+  ["PORT", "port", 0, 65_535],
+  ["INITIAL_STOCK", "initialStock", 0, 1_000_000_000],
+  ["GATEWAY_DELAY_MS", "gatewayDelayMs", 0, 3_600_000],
+  ["MAX_DELIVERIES", "maxDeliveries", 1, 100],
+  ["RETRY_BACKOFF_MS", "retryBackoffMs", 0, 3_600_000],
+  ["RESERVATION_TTL_SECONDS", "reservationTtlSeconds", 1, 2_592_000],
+  ["SHUTDOWN_TIMEOUT_MS", "shutdownTimeoutMs", 0, 600_000],
+  ["BATCH_SIZE", "batchSize", 1, 5_000],
+  ["TAKEOVER_MS", "takeoverMs", 1_000, 3_600_000],
+  ["DATABASE_CONNECTIONS", "databaseConnections", 1, 200],
+];
+
+Deno.test("parseConfig() keeps every number within its bounds", () => {
+  for (const [name, key, low, high] of bounds) {
+    assert.equal(parseConfig({ ...required, [name]: ` ${low} ` })[key], low);
+    assert.equal(parseConfig({ ...required, [name]: String(high) })[key], high);
+    for (const bad of [low - 1, high + 1, "x", "1.5", "-1", "1e3", "0x10", "٣", "1_000"]) {
+      assert.deepEqual(faultyNames({ [name]: String(bad) }), [name], `${name}=${bad}`);
+    }
+  }
+});
+
+Deno.test("parseConfig() refuses words that it does not know", () => {
+  const bad: Env = {
+    GATEWAY: "stripe",
+    LOG_LEVEL: "verbose",
+    LOG_FORMAT: "xml",
+    AUTO_MIGRATE: "yes",
+    ALLOW_ANONYMOUS: "true",
+    BASE_CURRENCY: "EURO",
+    KPI_TIMEZONE: "Europe/Atlantis",
+  };
+  for (const [name, value] of Object.entries(bad)) {
+    assert.deepEqual(faultyNames({ [name]: value }), [name]);
+  }
+  assert.equal(parseConfig({ ...required, BASE_CURRENCY: "gbp" }).baseCurrency, "GBP");
+  assert.equal(
+    parseConfig({ ...required, KPI_TIMEZONE: "Asia/Kathmandu" }).kpiTimezone,
+    "Asia/Kathmandu",
+  );
+});
+
+Deno.test("parseConfig() tells every fault at once and prints no secret", () => {
+  const error = faultsOf({
+    DATABASE_URL: "postgres://user:db-secret@host/orders",
+    REDIS_URL: "http://:redis-secret@host",
+    API_TOKENS: "token-secret",
+    PORT: "http",
+    MAX_DELIVERIES: "0",
+    LOG_LEVEL: "loud",
+  });
+  assert.deepEqual(error.faults.map(({ at }) => at), [
+    "DATABASE_URL",
+    "REDIS_URL",
+    "PORT",
+    "MAX_DELIVERIES",
+    "LOG_LEVEL",
+  ]);
+  for (const { at } of error.faults) assert.ok(error.message.includes(at), at);
+  assert.ok(!error.message.includes("\n"), "one line");
+  assert.doesNotMatch(JSON.stringify([error.message, error.faults]), /secret/);
+});
+
+Deno.test("parseConfig() wants both engines and the name of a database", () => {
+  assert.deepEqual(faultsOf({}).faults.map(({ at }) => at), ["DATABASE_URL", "REDIS_URL"]);
+  for (const url of ["mysql://host", "mysql://host/", "mysql://host/a/b", "not a url"]) {
+    const error = faultsOf({ ...required, DATABASE_URL: url });
+    assert.deepEqual([...new Set(error.faults.map(({ at }) => at))], ["DATABASE_URL"], url);
+  }
+  for (const url of ["mysql://u:p@h/n?socket=/run/db.sock", "mariadb://h:3307/n"]) {
+    assert.equal(parseConfig({ ...required, DATABASE_URL: url }).databaseUrl, url);
+  }
+});
+
+Deno.test("parseConfig() takes every form of REDIS_URL, and a cluster only with a hash tag", () => {
+  for (const url of ["redis://h", "rediss://u:p@h:1", "unix:///run/redis.sock"]) {
+    assert.equal(parseConfig({ ...required, REDIS_URL: url }).redisUrl, url);
+  }
+  const nodes = "redis://a:1,redis://b:2";
+  assert.deepEqual(faultyNames({ REDIS_URL: nodes }), ["REDIS_PREFIX"]);
+  assert.deepEqual(faultyNames({ REDIS_URL: nodes, REDIS_PREFIX: "{}" }), ["REDIS_PREFIX"]);
+  const config = parseConfig({ ...required, REDIS_URL: nodes, REDIS_PREFIX: "{orders}:" });
+  assert.equal(config.redisPrefix, "{orders}:");
+  assert.deepEqual(faultyNames({ REDIS_URL: "redis://a:1,b", REDIS_PREFIX: "{o}" }), ["REDIS_URL"]);
+});
+
+Deno.test("parseConfig() listens beyond loopback only where ALLOW_ANONYMOUS=1 says so", () => {
+  for (const host of ["0.0.0.0", "::", "192.168.1.5", "example.com", "127.0.0.1.example.com"]) {
+    assert.deepEqual(faultyNames({ HOST: host }), ["HOST"], host);
+    assert.equal(parseConfig({ ...required, HOST: host, ALLOW_ANONYMOUS: "1" }).host, host);
+  }
+  for (const host of ["127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"]) {
+    assert.equal(parseConfig({ ...required, HOST: host }).host, host);
+    assert.ok(isLoopback(host));
+  }
+});
+
+Deno.test("settings names every variable once and says what it means", () => {
+  const names = settings.map(({ name }) => name);
+  assert.equal(new Set(names).size, names.length);
+  for (const { name, meaning } of settings) {
+    assert.match(name, /^[A-Z_]+$/);
+    assert.ok(meaning.length > 10, name);
+  }
+});

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  type OrderContent,
+  orderContentHash,
+  refundRequestHash,
+} from "../../domain/content_hash.ts";
+
+const hex = (bytes: Uint8Array) => bytes.toHex();
+
+const content = (change: Partial<OrderContent> = {}): OrderContent => ({
+  customerExternalId: "c1",
+  currency: "EUR",
+  placedAt: "2025-03-01 12:00:00.000",
+  items: [{ sku: "a", unitPriceCents: 100, qty: 1 }, { sku: "b", unitPriceCents: 50, qty: 2 }],
+  ...change,
+});
+
+Deno.test("orderContentHash() is 16 bytes and does not depend on the order of the items", () => {
+  const hash = orderContentHash(content());
+  assert.equal(hash.length, 16);
+  const reversed = content({ items: content().items.toReversed() });
+  assert.equal(hex(orderContentHash(reversed)), hex(hash));
+});
+
+Deno.test("orderContentHash() tells every difference in content", () => {
+  const [a, b] = content().items as [OrderContent["items"][number], OrderContent["items"][number]];
+  const variants = [
+    content(),
+    content({ customerExternalId: "c2" }),
+    content({ customerExternalId: "C1" }),
+    content({ currency: "GBP" }),
+    content({ placedAt: "2025-03-01 12:00:00.001" }),
+    content({ items: [a] }),
+    content({ items: [a, b, b] }),
+    content({ items: [{ ...a, qty: 2 }, b] }),
+    content({ items: [{ ...a, unitPriceCents: 101 }, b] }),
+    content({ items: [{ ...a, sku: "A" }, b] }),
+    content({ items: [{ ...a, sku: 'a",100,1' }, b] }),
+    content({ items: [{ sku: "a", unitPriceCents: 1, qty: 1001 }, b] }),
+  ];
+  assert.equal(
+    new Set(variants.map((variant) => hex(orderContentHash(variant)))).size,
+    variants.length,
+  );
+});
+
+Deno.test("orderContentHash() is equal only for equal contents, whatever text they hold", () => {
+  const text = fc.string({ unit: fc.constantFrom("a", "\n", '"', "[", ",", "1"), maxLength: 4 });
+  const item = fc.record({
+    sku: text,
+    unitPriceCents: fc.integer({ min: 0, max: 11 }),
+    qty: fc.integer({ min: 1, max: 11 }),
+  });
+  const any = fc.record({
+    customerExternalId: text,
+    currency: fc.constantFrom("EUR", "GBP"),
+    placedAt: fc.constant("2025-03-01 12:00:00.000"),
+    items: fc.array(item, { maxLength: 3 }),
+  });
+  const canonical = (order: OrderContent) =>
+    JSON.stringify({ ...order, items: order.items.map((item) => JSON.stringify(item)).sort() });
+  fc.assert(fc.property(any, any, (one, other) => {
+    assert.equal(
+      hex(orderContentHash(one)) === hex(orderContentHash(other)),
+      canonical(one) === canonical(other),
+    );
+  }));
+});
+
+Deno.test("refundRequestHash() tells every difference in a request", () => {
+  const requests = [
+    { orderId: 1, amountCents: null, reason: null },
+    { orderId: 2, amountCents: null, reason: null },
+    { orderId: 1, amountCents: 100, reason: null },
+    { orderId: 1, amountCents: 100, reason: "" },
+    { orderId: 1, amountCents: 100, reason: "null" },
+    { orderId: 1, amountCents: null, reason: "100" },
+  ];
+  const hashes = requests.map((request) => hex(refundRequestHash(request)));
+  assert.equal(new Set(hashes).size, requests.length);
+  assert.equal(hex(refundRequestHash({ ...requests[2]! })), hashes[2]);
+  assert.equal(refundRequestHash(requests[0]!).length, 16);
+});

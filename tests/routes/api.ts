@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import type { Hono } from "hono";
+import { type Config, parseConfig } from "../../domain/config.ts";
+import { kpiDayIn } from "../../domain/kpi.ts";
+import { type Log, makeLog, silentLog } from "../../domain/log.ts";
+import type { OrderStatus } from "../../domain/order.ts";
+import { type Database, openDatabase } from "../../db/database.ts";
+import { migrate } from "../../db/migrate.ts";
+import { makeApp } from "../../routes/app.ts";
+import type { AppDeps } from "../../routes/deps.ts";
+import { keysFor } from "../../streams/keys.ts";
+import { openRedis } from "../../streams/redis.ts";
+import { type TestContext, testContext } from "../support.ts";
+
+/** The API on a database and a key prefix of its own. */
+export interface Api {
+  test: TestContext;
+  deps: AppDeps;
+  app: Hono;
+  /** Settings that a child process needs for the same engines and keys. */
+  env: Record<string, string>;
+  close(): Promise<void>;
+}
+
+/** Opens the API for one test file; `name` as in `testContext`. */
+export async function openApi(
+  name: string,
+  settings: Record<string, string> = {},
+  log: Log = silentLog,
+): Promise<Api> {
+  const test = await testContext(name);
+  const env = {
+    DATABASE_URL: test.databaseUrl,
+    REDIS_URL: test.redisUrl,
+    REDIS_PREFIX: test.redisPrefix,
+    ...settings,
+  };
+  const config: Config = parseConfig(env);
+  await migrate(config.databaseUrl);
+  const db = await openDatabase(config.databaseUrl);
+  const redis = await openRedis(config.redisUrl);
+  const deps: AppDeps = {
+    config,
+    db,
+    redis,
+    keys: keysFor(config.redisPrefix, config.baseCurrency),
+    log,
+    baseCurrency: config.baseCurrency,
+    kpiDay: kpiDayIn(config.kpiTimezone),
+  };
+  return {
+    test,
+    deps,
+    app: makeApp(deps),
+    env,
+    async close() {
+      redis.disconnect();
+      await db.close();
+      await test.close();
+    },
+  };
+}
+
+/** A log that keeps its lines. */
+export function recordedLog(): { log: Log; lines: string[] } {
+  const lines: string[] = [];
+  return {
+    lines,
+    log: makeLog({ level: "debug", format: "json", now: () => "" }, (line) => lines.push(line)),
+  };
+}
+
+/** A status, the headers and the JSON body of an answer. */
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // deno-lint-ignore no-explicit-any
+  body: any;
+}
+
+/** Asks the API; a body that is no string is sent as JSON. */
+export async function ask(
+  { app }: Pick<Api, "app">,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const response = await app.request(path, {
+    method,
+    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === "" ? null : JSON.parse(text),
+  };
+}
+
+/** Asserts that an answer is a well-formed problem document of this status. */
+export function assertProblem(answer: Answer, status: number, type?: string): void {
+  assert.equal(answer.status, status, JSON.stringify(answer.body));
+  assert.match(answer.headers.get("content-type") ?? "", /^application\/problem\+json/);
+  assert.equal(answer.body.status, status);
+  for (const field of ["type", "title", "detail"]) {
+    assert.equal(typeof answer.body[field], "string", `${field} of ${JSON.stringify(answer.body)}`);
+  }
+  if (type !== undefined) assert.equal(answer.body.type, `urn:orders-workflow:${type}`);
+}
+
+/** An order as a caller sends it; every one has another id. */
+export function orderBodyOf(changes: Record<string, unknown> = {}) {
+  return {
+    external_order_id: `W-${crypto.randomUUID()}`,
+    placed_at: "2024-05-06T07:08:09Z",
+    currency: "EUR",
+    customer: { external_id: "C-1", email: "ann@example.com", name: "Ann" },
+    items: [{ sku: "TEA", name: "Tea", unit_price_cents: 450, qty: 2 }],
+    ...changes,
+  };
+}
+
+/** An order to put into the books directly. */
+export interface StoredOrder {
+  status?: OrderStatus;
+  totalCents?: number;
+  currency?: string;
+  placedAt?: string;
+  customer?: string;
+}
+
+/**
+ * Puts an order straight into the tables, with one item, and with a payment where it is `PAID`.
+ *
+ * @returns its id
+ */
+export async function storeOrder(db: Database, order: StoredOrder = {}): Promise<number> {
+  const {
+    status = "PAID",
+    totalCents = 1_000,
+    currency = "EUR",
+    placedAt = "2024-05-06 07:08:09",
+    customer = `C-${crypto.randomUUID()}`,
+  } = order;
+  const settled = status === "PENDING" || status === "RESERVED" ? null : "2024-05-06 08:00:00";
+  return await db.transaction(async (tx) => {
+    await tx.run(
+      `
+      insert into customers (external_id, email, name)
+      values (?, ?, ?)
+      on duplicate key update name = name`,
+      [customer, `${customer}@example.com`, `Name of ${customer}`],
+    );
+    await tx.run(
+      `
+      insert into products (sku, name, price_cents, stock_qty, received_qty)
+      values ('TEA', 'Tea', 100, 100000, 100000)
+      on duplicate key update name = name`,
+    );
+    const { insertId: orderId } = await tx.run(
+      `
+      insert into orders
+        (external_order_id, customer_id, status, failure_reason, currency, total_cents, content_hash,
+         placed_at, settled_at)
+      select ?, id, ?, ?, ?, ?, ?, ?, ?
+      from customers
+      where external_id = ?`,
+      [
+        `S-${crypto.randomUUID()}`,
+        status,
+        status === "FAILED" ? "insufficient_stock" : null,
+        currency,
+        totalCents,
+        new Uint8Array(16),
+        placedAt,
+        settled,
+        customer,
+      ],
+    );
+    await tx.run(
+      `
+      insert into order_items (order_id, product_id, unit_price_cents, qty, subtotal_cents)
+      select ?, id, ?, 1, ?
+      from products
+      where sku = 'TEA'`,
+      [orderId, totalCents, totalCents],
+    );
+    if (status === "RESERVED" || status === "PAID") {
+      await tx.run("update products set stock_qty = stock_qty - 1 where sku = 'TEA'");
+    }
+    if (status === "PAID") {
+      await tx.run(
+        `
+        insert into payments (order_id, provider, provider_ref, amount_cents, status, paid_at)
+        values (?, 'simulated', ?, ?, 'SUCCEEDED', ?)`,
+        [orderId, `ref-${orderId}`, totalCents, settled],
+      );
+    }
+    return orderId;
+  });
+}
