@@ -244,8 +244,21 @@ function queryable(connection: mysql.PoolConnection, engine: EngineKind): Querya
  */
 const retryableErrors: ReadonlySet<number> = new Set([1205, 1213, 1020]);
 
-/** Error numbers of a server that is going or gone; the driver does not mark all of them fatal. */
-const connectionErrors: ReadonlySet<number> = new Set([1053, 1077, 1079, 1927, 2006, 2013, 3032]);
+/**
+ * Error numbers of a server that is going or gone, or has no connection left; the driver does not mark
+ * all of them fatal.
+ */
+const connectionErrors: ReadonlySet<number> = new Set([
+  1040,
+  1053,
+  1077,
+  1079,
+  1203,
+  1927,
+  2006,
+  2013,
+  3032,
+]);
 
 /** True where running the whole transaction again may succeed. */
 export function isRetryable(error: unknown): boolean {

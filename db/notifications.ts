@@ -19,13 +19,17 @@ export interface NotificationRow {
 /**
  * Writes the history of the `log` channel, where writing it is the sending. The unique key on order,
  * event and channel is the once-key: what was told before is left as it is.
+ *
+ * Every row locks its order for the sake of the foreign key, so they are written in the order of their
+ * orders' ids, as every writer locks them.
  */
 export async function logNotifications(
-  db: Queryable,
+  tx: Queryable,
   notifications: readonly NotificationRow[],
 ): Promise<void> {
   if (notifications.length === 0) return;
-  await db.run(
+  const sorted = notifications.toSorted((a, b) => a.orderId - b.orderId);
+  await tx.run(
     `
     insert into notification_logs
       (order_id, customer_id, refund_id, event, channel, status, total_cents, payload, success, sent_at)
@@ -45,7 +49,7 @@ export async function logNotifications(
     on duplicate key update id = notification_logs.id`,
     [
       JSON.stringify(
-        notifications.map(({ orderId, refundId, event, amountCents }) => [
+        sorted.map(({ orderId, refundId, event, amountCents }) => [
           orderId,
           refundId,
           event,

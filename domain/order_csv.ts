@@ -8,6 +8,7 @@ import type { ColumnPlaces } from "./csv_columns.ts";
 import { type CsvRow, type OrderRow, readRow } from "./csv_rows.ts";
 import type { Fault } from "./errors.ts";
 import { type IncomingOrder, orderLimits, totalCentsOf } from "./incoming_order.ts";
+import type { OrderStatus } from "./order.ts";
 
 /** A row that goes to the rejects file. */
 export interface RejectedRow extends CsvRow {
@@ -36,6 +37,7 @@ export function decideOrder(
   places: ColumnPlaces,
   options: { keepGoodRows: boolean },
 ): OrderReading {
+  if (rows.length > mostOrderRows) return rejectLargeOrder(rows);
   const good: { source: CsvRow; row: OrderRow }[] = [];
   const bad: RejectedRow[] = [];
   for (const source of rows) {
@@ -61,6 +63,18 @@ export function decideOrder(
   return { kind: "rejected", rejected: byLine(rejected) };
 }
 
+/** Rejects rows of an order that has more than {@linkcode mostOrderRows}. */
+export function rejectLargeOrder(rows: readonly CsvRow[]): OrderReading & { kind: "rejected" } {
+  const reason = `an order may have at most ${mostOrderRows} rows`;
+  return { kind: "rejected", rejected: rows.map((row) => rejectedFor(row, reason)) };
+}
+
+/** Rejects the rows of an order that the books have with other content and that can't change any more. */
+export function rejectConflict(rows: readonly CsvRow[], status: OrderStatus): RejectedRow[] {
+  const reason = `the order is known with other content and is already ${status}`;
+  return rows.map((row) => rejectedFor(row, reason));
+}
+
 /** The reasons of a row's faults as one text: `column: problem; column: problem`. */
 export function faultsText(faults: readonly Fault[]): string {
   return faults.map(({ at, detail }) => `${at}: ${detail}`).join("; ");
@@ -83,17 +97,20 @@ function byLine(rows: RejectedRow[]): RejectedRow[] {
 function disagreement(rows: readonly { source: CsvRow; row: OrderRow }[]): string | undefined {
   const { source, row: first } = rows[0]!;
   for (const { source: other, row } of rows) {
+    if (row.currency === first.currency && sameCustomer(row.customer, first.customer)) continue;
     const columns = [
       ...(row.currency === first.currency ? [] : ["currency"]),
       ...(row.customer.externalId === first.customer.externalId ? [] : ["customer_id"]),
       ...(row.customer.email === first.customer.email ? [] : ["customer_email"]),
       ...(row.customer.name === first.customer.name ? [] : ["customer_name"]),
     ];
-    if (columns.length > 0) {
-      const names = columns.join(" and ");
-      return `rows of the order disagree on ${names} (lines ${source.line} and ${other.line})`;
-    }
+    const names = columns.join(" and ");
+    return `rows of the order disagree on ${names} (lines ${source.line} and ${other.line})`;
   }
+}
+
+function sameCustomer(a: OrderRow["customer"], b: OrderRow["customer"]): boolean {
+  return a.externalId === b.externalId && a.email === b.email && a.name === b.name;
 }
 
 function orderOf(rows: readonly OrderRow[]): IncomingOrder {

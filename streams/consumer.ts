@@ -125,7 +125,7 @@ async function claim(consumer: Consumer): Promise<{ entries: Entry[]; nextDueMs:
   const retryKeys = [stream, keys.retries(group), keys.errors(group), keys.errorTexts(group)];
   const [promoted, due] = await Promise.all([
     runScript(redis, "promote", [keys.scheduled(group), stream], [batchSize]),
-    runScript(redis, "claim_due", retryKeys, [group, name, batchSize]),
+    runScript(redis, "claim_due", [...retryKeys, keys.alive(group)], [group, name, batchSize]),
   ]) as [[number, number], [number, ...RawEntry[]]];
   const [nextParkedMs, ...parked] = due;
   const entries = parked.map(toEntry);
@@ -336,7 +336,8 @@ export async function consume(
     }
     if (failures > 0) await pause(Math.min(50 * 2 ** Math.min(failures, 6), 2_000), signal);
   }
-  await runScript(deps.redis, "remove_consumer", [deps.keys.stream(group)], [
+  const { redis, keys } = deps;
+  await runScript(redis, "remove_consumer", [keys.stream(group), keys.alive(group)], [
     group,
     deps.consumer,
     0,

@@ -21,6 +21,8 @@ export interface Keys {
   scheduled(group: Group): string;
   /** Sorted set: ids of pending messages that failed, by the time in ms when they are due again. */
   retries(group: Group): string;
+  /** Sorted set: consumers by the time in ms of their last sign of life. */
+  alive(group: Group): string;
   /** Hash: message id → how often a handler failed on it. */
   errors(group: Group): string;
   /** Hash: message id → the last error's text. */
@@ -86,6 +88,7 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     stream: (group) => `${prefix}${group}`,
     scheduled: (group) => `${prefix}scheduled:${group}`,
     retries: (group) => `${prefix}retries:${group}`,
+    alive: (group) => `${prefix}alive:${group}`,
     errors: (group) => `${prefix}errors:${group}`,
     errorTexts: (group) => `${prefix}error-texts:${group}`,
     money: (group) => `${prefix}money:${group}`,

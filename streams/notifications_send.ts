@@ -47,6 +47,8 @@ export async function sendNotifications(
     notifications.push({ orderId, refundId, event, amountCents: refund.amountCents });
     return done();
   });
-  await logNotifications(deps.db, notifications);
+  if (notifications.length > 0) {
+    await deps.db.transaction((tx) => logNotifications(tx, notifications));
+  }
   return outcomes;
 }

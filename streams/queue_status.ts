@@ -58,7 +58,7 @@ export async function readQueueStatus(
     pipeline
       .xlen(stream)
       .xpending(stream, group)
-      .xinfo("CONSUMERS", stream, group)
+      .zrange(keys.alive(group), 0, -1, "WITHSCORES")
       .xrange(stream, "-", "+", "COUNT", 1)
       .zcard(keys.scheduled(group))
       .zcard(keys.retries(group))
@@ -81,7 +81,7 @@ export async function readQueueStatus(
     ) as [
       number,
       [number, ...unknown[]] | null,
-      unknown[][] | null,
+      string[],
       [id: string, fields: string[]][],
       number,
       number,
@@ -98,7 +98,10 @@ export async function readQueueStatus(
       scheduled,
       oldestAgeMs: oldestMs === null ? 0 : Math.max(0, nowMs - oldestMs),
       oldestUnfinishedAt: oldestMs === null ? null : new Date(oldestMs).toISOString(),
-      consumers: (consumers ?? []).filter((info) => idleMsOf(info) < activeWithinMs).length,
+      consumers: consumers.filter((_, at) =>
+        at % 2 === 1 && nowMs - Number(consumers[at]) < activeWithinMs
+      )
+        .length,
       retries,
       dead: dead.get(group) ?? 0,
       processed: Number(processed ?? 0),
@@ -108,9 +111,4 @@ export async function readQueueStatus(
         .sort((a, b) => a.currency < b.currency ? -1 : 1),
     };
   });
-}
-
-/** The field `idle` of what XINFO CONSUMERS says of one: milliseconds since it last tried to read. */
-function idleMsOf(info: unknown[]): number {
-  return Number(info[info.indexOf("idle") + 1]);
 }

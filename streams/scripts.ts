@@ -6,26 +6,36 @@
 
 import type { RedisClient } from "./redis.ts";
 
+const names = [
+  "advance",
+  "claim_crashed",
+  "claim_due",
+  "give_back",
+  "heartbeat",
+  "kpis_apply",
+  "kpis_begin",
+  "kpis_swap",
+  "locks_acquire",
+  "locks_release",
+  "park",
+  "promote",
+  "recover_end",
+  "remove_consumer",
+] as const;
+
 /** A script's name: its file in `lua/` without the ending. */
-export type ScriptName =
-  | "advance"
-  | "claim_crashed"
-  | "claim_due"
-  | "give_back"
-  | "heartbeat"
-  | "kpis_apply"
-  | "kpis_begin"
-  | "kpis_swap"
-  | "locks_acquire"
-  | "locks_release"
-  | "park"
-  | "promote"
-  | "recover_end"
-  | "remove_consumer";
+export type ScriptName = (typeof names)[number];
 
 type Call = (keyCount: number, ...keysAndArgs: (string | number)[]) => Promise<unknown>;
 
-const sources = new Map<ScriptName, string>();
+/** Read once, together: a deploy beside a running process must not mix old callers with new scripts. */
+const sources = new Map<ScriptName, string>(
+  names.map((name) => [
+    name,
+    Deno.readTextFileSync(new URL(`./lua/${name}.lua`, import.meta.url)),
+  ]),
+);
+
 const known = new WeakMap<RedisClient, Set<ScriptName>>();
 
 /**
@@ -45,18 +55,9 @@ export function runScript(
   if (defined === undefined) known.set(redis, defined = new Set());
   const command = `script_${name}`;
   if (!defined.has(name)) {
-    redis.defineCommand(command, { lua: sourceOf(name) });
+    redis.defineCommand(command, { lua: sources.get(name)! });
     defined.add(name);
   }
   const call = (redis as unknown as Record<string, Call>)[command]!;
   return call.call(redis, keys.length, ...keys, ...args);
-}
-
-function sourceOf(name: ScriptName): string {
-  let source = sources.get(name);
-  if (source === undefined) {
-    source = Deno.readTextFileSync(new URL(`./lua/${name}.lua`, import.meta.url));
-    sources.set(name, source);
-  }
-  return source;
 }

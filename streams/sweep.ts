@@ -65,7 +65,8 @@ export async function sweep(
 async function forgetConsumers(deps: RecoverDeps): Promise<void> {
   for (const group of groups) {
     await ensureGroup(deps, group);
-    await runScript(deps.redis, "remove_consumer", [deps.keys.stream(group)], [
+    const { redis, keys } = deps;
+    await runScript(redis, "remove_consumer", [keys.stream(group), keys.alive(group)], [
       group,
       "",
       forgottenConsumerMs,

@@ -1,6 +1,8 @@
--- Claims parked messages whose time has come.
+-- Claims parked messages whose time has come, and notes that this consumer is alive: it is called in
+-- every turn, and not every server counts a read that finds nothing as a sign of life.
 --
 -- KEYS[1]  stream     KEYS[2] retries set     KEYS[3] errors hash     KEYS[4] error texts hash
+-- KEYS[5]  set of live consumers (name by the time in ms of their last sign)
 -- ARGV[1]  group      ARGV[2] consumer        ARGV[3] most messages
 -- Returns  {ms until the next is due or -1, entry, ...}, an entry being
 --          {id, deliveries, errors, last error text, {field, value, ...}}
@@ -8,6 +10,7 @@
 local group, consumer, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[5], now_ms, consumer)
 local result = {-1}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now_ms, 'LIMIT', 0, most)) do
   redis.call('ZREM', KEYS[2], id)

@@ -7,21 +7,16 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => api.close());
 
-const main = new URL("../../main.ts", import.meta.url).pathname;
+const root = new URL("../../", import.meta.url);
 
-/** A running `serve`, told to listen on a port of its own choice. */
+/** A running `serve` with the permissions of its task, told to listen on a port of its own choice. */
 async function startServe(env: Record<string, string> = {}) {
+  const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
+  const [deno, ...args] = tasks.serve.split(" ");
+  assert.equal(deno, "deno");
   const process = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--no-prompt",
-      "--allow-net",
-      "--allow-read",
-      "--allow-env",
-      "--allow-sys",
-      main,
-      "serve",
-    ],
+    args,
+    cwd: root,
     env: { ...api.env, PORT: "0", LOG_FORMAT: "json", ...env },
     stdin: "null",
     stdout: "piped",

@@ -54,6 +54,18 @@ Deno.test("POST /orders takes an order, says where it is, and publishes it once"
     { type: "order.reserve", order_id: String(id), amount_cents: "2199", currency: "EUR" },
   ]);
 
+  const { body: detail } = await ask(api, "GET", `/orders/${id}`);
+  const { event, actor } = detail.timeline[0];
+  assert.deepEqual([event, actor], ["created", "api"]);
+  assert.deepEqual(detail.payment, null);
+  assert.deepEqual(
+    detail.items.map((item: { sku: string; subtotal_cents: number }) => [
+      item.sku,
+      item.subtotal_cents,
+    ]),
+    [["TEA", 900], ["MUG", 1_299]],
+  );
+
   const again = await ask(api, "POST", "/orders", body);
   assert.equal(again.status, 200);
   assert.deepEqual(again.body, answer.body);

@@ -1,0 +1,71 @@
+/**
+ * `deno task kpis`: shows a day, or rebuilds everything.
+ *
+ * @module
+ */
+
+import { isDay } from "../domain/day.ts";
+import type { KpiRow } from "../domain/kpi.ts";
+import { readKpis } from "../streams/kpis.ts";
+import { rebuildKpis } from "../streams/kpis_rebuild.ts";
+import { type Command, readOptions, usage } from "./command.ts";
+import { withContext } from "./context.ts";
+import { formatCents, formatCount, formatTable } from "./table.ts";
+
+const command: Command = {
+  summary: "Shows the KPIs of a day, or rebuilds all of them from the database.",
+  help: `
+Usage: deno task kpis [--date=YYYY-MM-DD] [--rebuild] [--json]
+
+  --date=YYYY-MM-DD  the day, in KPI_TIMEZONE (default: today)
+  --rebuild          first count every KPI key and the leaderboard anew from the database; orders may
+                     go on being settled meanwhile
+  --json             print {"kpis": [...]} as the API does`,
+  async run(args, env) {
+    const options = readOptions(args, { boolean: ["rebuild", "json"], string: ["date"] });
+    const date = options.text("date");
+    if (date !== undefined && !isDay(date)) {
+      throw usage(`--date must be a day such as 2026-01-31, not "${date}"`);
+    }
+    return await withContext(env, async (context) => {
+      if (options.flag("rebuild")) {
+        const { days, orders, refunds, seconds } = await rebuildKpis(context);
+        context.log.info("kpis rebuilt", { days, orders, refunds, seconds });
+      }
+      const now = new Date().toISOString().replace("T", " ");
+      const day = date ?? context.kpiDay(now);
+      const kpis = await readKpis(context, day, day);
+      console.log(options.flag("json") ? JSON.stringify({ kpis }) : formatKpis(kpis));
+      return 0;
+    });
+  },
+};
+
+export default command;
+
+/** Figures for people, a line a day and currency; money in units of the currency. */
+export function formatKpis(kpis: readonly KpiRow[]): string {
+  const right = (heading: string) => ({ heading, align: "right" } as const);
+  return formatTable(
+    [
+      { heading: "date" },
+      { heading: "currency" },
+      right("revenue"),
+      right("orders"),
+      right("average"),
+      right("failed"),
+      right("refunds"),
+      right("refunded"),
+    ],
+    kpis.map((row) => [
+      row.date,
+      row.currency,
+      formatCents(row.revenue_cents),
+      formatCount(row.order_count),
+      formatCents(row.avg_order_value_cents),
+      formatCount(row.failed_order_count),
+      formatCount(row.refund_count),
+      formatCents(row.refund_amount_cents),
+    ]),
+  );
+}

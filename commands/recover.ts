@@ -1,0 +1,44 @@
+/**
+ * `deno task recover`: brings lost work back.
+ *
+ * @module
+ */
+
+import { WorkflowError } from "../domain/errors.ts";
+import { recover } from "../streams/recover.ts";
+import { type Command, readOptions } from "./command.ts";
+import { withContext } from "./context.ts";
+import { formatCount } from "./table.ts";
+
+/** How long to wait for another process that is recovering. */
+const waitMs = 600_000;
+
+const command: Command = {
+  summary: "Republishes all unfinished work that no stream holds, and rebuilds the KPIs.",
+  help: `
+Usage: deno task recover
+
+After it, losing all of Redis has cost nothing. It may run at any time, beside everything else, and
+running it without need changes nothing. Consumers do it by themselves when they find Redis empty.`,
+  async run(args, env) {
+    readOptions(args, {});
+    return await withContext(env, async (context) => {
+      const report = await recover(context, { waitMs });
+      if (report.kind === "busy") {
+        throw new WorkflowError("unavailable", "Another process is recovering and does not end");
+      }
+      const { orders, refunds, reversals, notices } = report.republished;
+      console.log(
+        `Republished ${formatCount(orders)} orders, ${formatCount(refunds)} refunds, ` +
+          `${formatCount(reversals)} reversals and ${formatCount(notices)} notifications`,
+      );
+      console.log(
+        `Rebuilt the KPIs from ${formatCount(report.kpis.orders)} orders and ` +
+          `${formatCount(report.kpis.refunds)} refunds in ${report.seconds.toFixed(1)} s`,
+      );
+      return 0;
+    });
+  },
+};
+
+export default command;

@@ -1,0 +1,72 @@
+/**
+ * `deno task stock`: a product's units.
+ *
+ * @module
+ */
+
+import {
+  changeStock,
+  mostUnits,
+  type ProductStock,
+  readStock,
+  type StockChange,
+} from "../db/stock.ts";
+import { type Command, readOptions, usage } from "./command.ts";
+import { withContext } from "./context.ts";
+import { formatCount } from "./table.ts";
+
+const command: Command = {
+  summary: "Shows or changes the stock of a product.",
+  help: `
+Usage: deno task stock SKU [--set=N | --add=N]
+
+  --set=N  make N units available
+  --add=N  make N units more available, or fewer where N is negative
+
+Units that reserved and paid orders hold are not touched: what came in (received) changes by as much as
+what is available.`,
+  async run(args, env) {
+    const options = readOptions(args, { string: ["set", "add"], positionals: [1, 1] });
+    const set = options.integer("set", 0, mostUnits);
+    const add = options.integer("add", -mostUnits, mostUnits);
+    if (set !== undefined && add !== undefined) throw usage("Give --set or --add, not both");
+    const sku = options.positionals[0]!;
+    const change: StockChange | undefined = set !== undefined
+      ? { set }
+      : add !== undefined
+      ? { add }
+      : undefined;
+    return await withContext(env, async ({ db, log }) => {
+      if (change === undefined) {
+        console.log(formatStock(await readStock(db, sku)));
+        return 0;
+      }
+      const { before, after } = await changeStock(db, sku, change);
+      log.info("stock changed", {
+        product_id: after.productId,
+        from: before.stockQty,
+        to: after.stockQty,
+      });
+      console.log(formatStock(after));
+      console.log(`available was ${formatCount(before.stockQty)}`);
+      return 0;
+    });
+  },
+};
+
+export default command;
+
+function formatStock({ sku, name, stockQty, heldQty, receivedQty }: ProductStock): string {
+  const lines: [string, number][] = [
+    ["available", stockQty],
+    ["held by orders", heldQty],
+    ["received", receivedQty],
+  ];
+  const width = Math.max(...lines.map(([, units]) => formatCount(units).length));
+  return [
+    `${sku}  ${name}`,
+    ...lines.map(([label, units]) =>
+      `  ${label.padEnd(14)}  ${formatCount(units).padStart(width)}`
+    ),
+  ].join("\n");
+}

@@ -1,0 +1,41 @@
+/**
+ * Aligned columns for people.
+ *
+ * @module
+ */
+
+/** A column: its heading, and on which side its cells line up. */
+export interface Column {
+  heading: string;
+  align?: "left" | "right";
+}
+
+/**
+ * Lines of a table, two spaces between columns, without spaces at the ends of lines.
+ *
+ * @param rows a cell for each column
+ */
+export function formatTable(columns: readonly Column[], rows: readonly string[][]): string {
+  const lines = [columns.map(({ heading }) => heading), ...rows];
+  const widths = columns.map((_, column) =>
+    Math.max(...lines.map((cells) => [...(cells[column] ?? "")].length))
+  );
+  return lines.map((cells) =>
+    columns.map(({ align }, column) => {
+      const cell = cells[column] ?? "";
+      const padding = " ".repeat(widths[column]! - [...cell].length);
+      return align === "right" ? padding + cell : cell + padding;
+    }).join("  ").trimEnd()
+  ).join("\n");
+}
+
+/** An integer with thousands separated: `1,234,567`. */
+export function formatCount(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** Cents as an amount of hundredths: `1,234.56`. */
+export function formatCents(cents: number): string {
+  const digits = String(Math.abs(cents)).padStart(3, "0");
+  return `${cents < 0 ? "-" : ""}${formatCount(Number(digits.slice(0, -2)))}.${digits.slice(-2)}`;
+}

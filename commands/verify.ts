@@ -1,0 +1,69 @@
+/**
+ * `deno task verify`: the proof.
+ *
+ * @module
+ */
+
+import type { Drift } from "../streams/drift.ts";
+import { type CheckName, verify, type VerifyReport } from "../streams/verify.ts";
+import { type Command, readOptions } from "./command.ts";
+import { withContext } from "./context.ts";
+import { formatCount, formatTable } from "./table.ts";
+
+const command: Command = {
+  summary: "Proves that books, stock, KPIs, notifications and streams agree.",
+  help: `
+Usage: deno task verify [--json]
+
+  --json  print the whole report as one JSON object
+
+Changes nothing and may run at any time. Exits 1 on any drift. What is on its way is no drift; a
+difference is waited for, for a few seconds, before it counts.`,
+  async run(args, env) {
+    const options = readOptions(args, { boolean: ["json"] });
+    return await withContext(env, async (context) => {
+      const report = await verify(context);
+      console.log(options.flag("json") ? JSON.stringify(report) : formatReport(report));
+      return report.ok ? 0 : 1;
+    });
+  },
+};
+
+export default command;
+
+/** What each point says when it holds. */
+const claims: Readonly<Record<CheckName, string>> = {
+  stock: "units that are gone are held by reserved and paid orders",
+  money: "every paid order has one payment of its total; refunds add up",
+  kpis: "every KPI key and leaderboard score is what the books say",
+  notifications: "every end of an order or refund was told once",
+  homes: "all unfinished work is in a stream, scheduled or a dead letter",
+};
+
+/** The report for people. */
+export function formatReport(report: VerifyReport): string {
+  const table = formatTable(
+    [{ heading: "check" }, { heading: "checked", align: "right" }, { heading: "result" }],
+    report.checks.map(({ name, checked, ok, drift_count: count }) => [
+      name,
+      formatCount(checked),
+      ok ? `ok      ${claims[name]}` : `DRIFT   ${formatCount(count)} found`,
+    ]),
+  );
+  const drifts = report.checks.filter(({ ok }) => !ok).flatMap((check) => [
+    "",
+    `${check.name}:`,
+    ...check.drift.map((drift) => `  ${formatDrift(drift)}`),
+    ...(check.drift_count > check.drift.length
+      ? [`  … and ${formatCount(check.drift_count - check.drift.length)} more`]
+      : []),
+  ]);
+  const verdict = report.ok
+    ? `All agree (${report.seconds.toFixed(1)} s)`
+    : `There is drift (${report.seconds.toFixed(1)} s)`;
+  return [table, ...drifts, "", verdict].join("\n");
+}
+
+function formatDrift({ subject, what, expected, found }: Drift): string {
+  return `${subject}: ${what}: expected ${expected ?? "none"}, found ${found ?? "none"}`;
+}
