@@ -36,17 +36,12 @@ what is available.`,
       : add !== undefined
       ? { add }
       : undefined;
-    return await withContext(env, async ({ db, log }) => {
+    return await withContext(env, async ({ db }) => {
       if (change === undefined) {
         console.log(formatStock(await readStock(db, sku)));
         return 0;
       }
       const { before, after } = await changeStock(db, sku, change);
-      log.info("stock changed", {
-        product_id: after.productId,
-        from: before.stockQty,
-        to: after.stockQty,
-      });
       console.log(formatStock(after));
       console.log(`available was ${formatCount(before.stockQty)}`);
       return 0;

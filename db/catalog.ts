@@ -33,9 +33,6 @@ export interface Catalog {
   products: Map<string, CatalogEntry<ProductText>>;
 }
 
-/** Entries of a catalogue after which a run should write its descriptions and begin an empty one. */
-export const catalogLimit = 50_000;
-
 /** Rows to a statement. */
 const rowsPerStatement = 1_000;
 

@@ -172,7 +172,7 @@ export async function resolveDeadLetters(
     from dead_letters d
     join orders o on o.id = d.order_id
     where d.id in (?) and d.status = 'DEAD'
-    order by d.id`,
+    order by o.id, d.id`,
     [`dead_letter_${status.toLowerCase()}`, actor, [...ids]],
   );
   const { affectedRows } = await tx.runText(

@@ -37,7 +37,7 @@ export function decideOrder(
   places: ColumnPlaces,
   options: { keepGoodRows: boolean },
 ): OrderReading {
-  if (rows.length > mostOrderRows) return rejectLargeOrder(rows);
+  if (rows.length > mostOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
   const good: { source: CsvRow; row: OrderRow }[] = [];
   const bad: RejectedRow[] = [];
   for (const source of rows) {
@@ -64,9 +64,9 @@ export function decideOrder(
 }
 
 /** Rejects rows of an order that has more than {@linkcode mostOrderRows}. */
-export function rejectLargeOrder(rows: readonly CsvRow[]): OrderReading & { kind: "rejected" } {
+export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
   const reason = `an order may have at most ${mostOrderRows} rows`;
-  return { kind: "rejected", rejected: rows.map((row) => rejectedFor(row, reason)) };
+  return rows.map((row) => rejectedFor(row, reason));
 }
 
 /** Rejects the rows of an order that the books have with other content and that can't change any more. */

@@ -54,34 +54,31 @@ export async function* importBatches(
   let batch = emptyBatch();
   let items = 0;
 
-  const take = (id: string, rows: CsvRow[]) => {
+  const reject = (rows: RejectedRow[], orders: number) => {
+    for (const row of rows) batch.rejected.push(row);
+    batch.ordersRejected += orders;
+  };
+  const take = (rows: CsvRow[], orders: 0 | 1) => {
     const reading = decideOrder(rows, places, options);
-    batch.rows += rows.length;
-    for (const row of reading.rejected) batch.rejected.push(row);
-    if (reading.kind === "accepted") {
-      const { order } = reading;
-      items += order.items.length;
-      const taken = order.items.length === rows.length
-        ? rows
-        : rows.filter((row) => !reading.rejected.some(({ line }) => line === row.line));
-      batch.orders.push({ order, rows: taken });
-    } else if (id !== "") batch.ordersRejected++;
+    if (reading.kind === "rejected") return reject(reading.rejected, orders);
+    const left = new Set(reading.rejected.map(({ line }) => line));
+    reject(reading.rejected, 0);
+    items += reading.order.items.length;
+    const taken = left.size === 0 ? rows : rows.filter(({ line }) => !left.has(line));
+    batch.orders.push({ order: reading.order, rows: taken });
   };
 
   for await (const { rows, isPart } of store.groups()) {
-    if (isPart) {
-      for (const row of rows) {
-        const id = orderIdOf(row, places);
-        if (id !== "" && !large.has(id)) batch.ordersRejected++;
+    for (const [id, own] of byOrder(rows, places)) {
+      batch.rows += own.length;
+      if (id === "") {
+        for (const row of own) take([row], 0);
+      } else if (isPart) {
+        reject(rejectLargeOrder(own), large.has(id) ? 0 : 1);
         large.add(id);
+      } else {
+        take(own, 1);
       }
-      batch.rows += rows.length;
-      const { rejected } = id === "" ? never : rejectLargeOrder(rows);
-      for (const row of rejected) batch.rejected.push(row);
-    }
-    for (const [id, own] of isPart ? [] : byOrder(rows, places)) {
-      if (id === "") { for (const row of own) take(id, [row]); }
-      else take(id, own);
       if (
         batch.orders.length >= limits.orders || items >= limits.items || batch.rows >= limits.rows
       ) {
@@ -92,4 +89,20 @@ export async function* importBatches(
     }
   }
   if (batch.rows > 0) yield batch;
+}
+
+function emptyBatch(): ImportBatch {
+  return { orders: [], rejected: [], ordersRejected: 0, rows: 0 };
+}
+
+/** The rows of each order, orders by their first rows. */
+function byOrder(rows: readonly CsvRow[], places: ColumnPlaces): Map<string, CsvRow[]> {
+  const orders = new Map<string, CsvRow[]>();
+  for (const row of rows) {
+    const id = orderIdOf(row, places);
+    const own = orders.get(id);
+    if (own === undefined) orders.set(id, [row]);
+    else own.push(row);
+  }
+  return orders;
 }

@@ -1,31 +1,293 @@
 /**
  * The importer: a CSV file into the books and onto the `orders` stream.
  *
- * The file is read twice over: first from beginning to end, so that a file that is no CSV is refused before
- * anything is written, and its rows are put together by orders; then order by order into the database.
+ * First the file is read to its end, so that one that is no CSV is refused before anything is written, and
+ * its rows are put together by orders. Then order after order goes into the database and, once committed,
+ * onto the stream.
  *
  * @module
  */
 
-import {
-  catalogLimit,
-  emptyCatalog,
-  writeDescriptions as writeDescriptionsOf,
-} from "../db/catalog.ts";
+import { catalogKeeper } from "../db/catalog_keeper.ts";
 import type { Database } from "../db/database.ts";
 import { createImport, finishImport, type ImportCounts, updateImport } from "../db/imports.ts";
 import { type TakenOrder, takeOrders } from "../db/intake.ts";
 import { type ColumnPlaces, placeColumns } from "../domain/csv_columns.ts";
 import { notCsv } from "../domain/csv_lines.ts";
-import type { CsvRow } from "../domain/csv_rows.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
-import type { Message } from "../domain/messages.ts";
-import { decideOrder, rejectConflict, type RejectedRow } from "../domain/order_csv.ts";
+import { rejectConflict, type RejectedRow } from "../domain/order_csv.ts";
 import { readCsv } from "./csv_source.ts";
-import { type ImportBatch, importBatches } from "./import_batches.ts";
+import { type BatchLimits, type ImportBatch, importBatches, orderIdOf } from "./import_batches.ts";
+import { inLanes } from "./in_lanes.ts";
 import type { Keys } from "./keys.ts";
 import { publish } from "./queue.ts";
 import type { RedisClient } from "./redis.ts";
 import { openRejectsFile, type RejectsFile } from "./rejects_file.ts";
 import { openRowStore, type RowStore, type RowStoreLimits } from "./row_store.ts";
+
+/** What the importer works with. */
+export interface ImportDeps {
+  db: Database;
+  redis: RedisClient;
+  keys: Keys;
+  log: Log;
+}
+
+/** How a file is imported. */
+export interface ImportOptions {
+  /** The file's name, for messages and the table of imports. */
+  name: string;
+  /** Units of products that no order has named before. */
+  initialStock: number;
+  /** Leave bad rows out instead of rejecting their orders. */
+  keepGoodRows?: boolean;
+  /** Read, check and compare with the books, and change nothing. */
+  dryRun?: boolean;
+  /** Where rows that were not taken are written to. */
+  rejectsPath?: string;
+  /** Is told how far the import is, at least once a batch. */
+  onProgress?: (progress: ImportProgress) => void;
+  /** Is told every row that was not taken. */
+  onRejected?: (rows: readonly RejectedRow[]) => void;
+  /** For tests: how much is kept in memory, and how much goes into a transaction. */
+  limits?: { store?: RowStoreLimits; batch?: BatchLimits };
+}
+
+/** How far an import is. */
+export interface ImportProgress {
+  /** `reading` while nothing has been written yet. */
+  phase: "reading" | "writing";
+  /** Of the source, compressed bytes if it is. */
+  bytesRead: number;
+  rowsRead: number;
+  /** Rows whose orders were taken or rejected. */
+  rowsDone: number;
+  ordersDone: number;
+}
+
+/** What came of an import, as the command prints it. */
+export interface ImportReport {
+  rows: number;
+  /** Rows in the rejects file. */
+  rows_rejected: number;
+  /** All orders of the file: the sum of the next five. */
+  orders: number;
+  orders_new: number;
+  orders_updated: number;
+  orders_unchanged: number;
+  orders_rejected: number;
+  orders_conflict: number;
+  /** Orders that went onto the stream and had not been there before. */
+  published: number;
+  seconds: number;
+}
+
+/** Transactions at once: while one writes, the next batch is checked and sent. */
+const lanes = 2;
+
+/** Milliseconds between two updates of the row in `imports`. */
+const updateMs = 500;
+
+/**
+ * Imports a file.
+ *
+ * Memory does not grow with it: rows beyond some 32 million characters go to a temporary file. A kill at
+ * any moment leaves whole batches of orders, some of which may not be published yet, and a row in `imports`
+ * that stays `RUNNING`; the same import again recognises the orders and publishes what is missing.
+ *
+ * @returns the counts
+ * @throws {WorkflowError} `invalid`, with the line, for a file that is no CSV; then nothing was changed
+ * @throws {WorkflowError} `bad_request` when the rejects file can't be written
+ */
+export async function importOrders(
+  deps: ImportDeps,
+  source: ReadableStream<Uint8Array>,
+  options: ImportOptions,
+): Promise<ImportReport> {
+  const startedAt = performance.now();
+  const progress: ImportProgress = {
+    phase: "reading",
+    bytesRead: 0,
+    rowsRead: 0,
+    rowsDone: 0,
+    ordersDone: 0,
+  };
+  const { store, header, places } = await gatherRows(source, progress, options);
+  try {
+    const rejects = options.rejectsPath === undefined
+      ? undefined
+      : await openRejectsFile(options.rejectsPath, header);
+    progress.phase = "writing";
+    try {
+      const counts = await writeBatches(deps, store, places, rejects, progress, options);
+      await rejects?.finish();
+      const seconds = Math.round(performance.now() - startedAt) / 1000;
+      return reportOf(counts, seconds);
+    } finally {
+      await rejects?.discard();
+    }
+  } finally {
+    store.close();
+  }
+}
+
+/** Reads the whole file and checks all that makes it a CSV of orders. */
+async function gatherRows(
+  source: ReadableStream<Uint8Array>,
+  progress: ImportProgress,
+  options: ImportOptions,
+): Promise<{ store: RowStore; header: readonly string[]; places: ColumnPlaces }> {
+  let header: readonly string[] | undefined;
+  let places: ColumnPlaces | undefined;
+  const store = openRowStore((row) => orderIdOf(row, places!), options.limits?.store);
+  try {
+    for await (const page of readCsv(source, (bytes) => progress.bytesRead += bytes)) {
+      for (const row of page) {
+        if (header === undefined) {
+          const placed = placeColumns(row.fields);
+          if (typeof placed === "string") throw notCsv(row.line, placed);
+          header = row.fields;
+          places = placed;
+        } else if (row.fields.length !== header.length) {
+          const { length } = row.fields;
+          throw notCsv(
+            row.line,
+            `has ${length} ${
+              length === 1 ? "field" : "fields"
+            }, but the header has ${header.length}`,
+          );
+        } else {
+          progress.rowsRead++;
+          const written = store.add(row);
+          if (written !== undefined) await written;
+        }
+      }
+      options.onProgress?.(progress);
+    }
+    if (header === undefined) throw notCsv(1, "the header is missing");
+    return { store, header, places: places! };
+  } catch (error) {
+    store.close();
+    if (!(error instanceof WorkflowError)) throw error;
+    const message = `Cannot import ${options.name}: ${error.message}`;
+    throw new WorkflowError(error.code, message, error.faults);
+  }
+}
+
+async function writeBatches(
+  deps: ImportDeps,
+  store: RowStore,
+  places: ColumnPlaces,
+  rejects: RejectsFile | undefined,
+  progress: ImportProgress,
+  options: ImportOptions,
+): Promise<ImportCounts> {
+  const { db, log } = deps;
+  const counts: ImportCounts = {
+    rows: progress.rowsRead,
+    rowsRejected: 0,
+    orders: 0,
+    ordersNew: 0,
+    ordersUpdated: 0,
+    ordersUnchanged: 0,
+    ordersRejected: 0,
+    ordersConflict: 0,
+    published: 0,
+  };
+  const id = options.dryRun ? undefined : await createImport(db, options.name);
+  const catalogs = catalogKeeper(db);
+  let updatedAt = performance.now();
+
+  const write = async (batch: ImportBatch): Promise<void> => {
+    const taken = await catalogs.use((catalog) =>
+      takeOrders(db, batch.orders.map(({ order }) => order), {
+        initialStock: options.initialStock,
+        onPendingChange: "update",
+        actor: id === undefined ? "import" : `import:${id}`,
+        dryRun: options.dryRun,
+        catalog,
+      })
+    );
+    if (!options.dryRun) counts.published += await publishTaken(deps, taken);
+    const rejected = [...batch.rejected, ...conflictRows(batch, taken)];
+    await rejects?.add(rejected);
+    options.onRejected?.(rejected);
+
+    counts.rowsRejected += rejected.length;
+    counts.ordersRejected += batch.ordersRejected;
+    counts.orders += batch.ordersRejected + taken.length;
+    for (const { outcome } of taken) counts[countOf[outcome]]++;
+    progress.rowsDone += batch.rows;
+    progress.ordersDone = counts.orders;
+    options.onProgress?.(progress);
+    if (id !== undefined && performance.now() - updatedAt >= updateMs) {
+      updatedAt = performance.now();
+      await updateImport(db, id, counts);
+    }
+  };
+
+  try {
+    const { limits, keepGoodRows = false } = options;
+    const batches = importBatches(store, places, { keepGoodRows, limits: limits?.batch });
+    await inLanes(batches, lanes, write);
+    if (!options.dryRun) await catalogs.finish();
+    if (id !== undefined) await finishImport(db, id, counts, { status: "DONE" });
+  } catch (error) {
+    if (id !== undefined) {
+      const end = { status: "FAILED" as const, error: messageOf(error) };
+      await finishImport(db, id, counts, end).catch((cause) =>
+        log.warn("import not marked as failed", { import: id, error: messageOf(cause) })
+      );
+    }
+    throw error;
+  }
+  return counts;
+}
+
+const countOf = {
+  new: "ordersNew",
+  updated: "ordersUpdated",
+  unchanged: "ordersUnchanged",
+  conflict: "ordersConflict",
+} as const;
+
+/**
+ * Publishes every order that waits to be reserved: those known before as well, because an import may have
+ * been killed between their commit and this. What is on the stream already is not put there again.
+ */
+async function publishTaken(deps: ImportDeps, taken: readonly TakenOrder[]): Promise<number> {
+  const waiting = taken.filter(({ outcome, status }) =>
+    outcome !== "conflict" && status === "PENDING"
+  );
+  const messages = waiting.map(({ orderId, totalCents, currency }) => ({
+    message: {
+      type: "order.reserve" as const,
+      orderId: orderId!,
+      amountCents: totalCents,
+      currency,
+    },
+  }));
+  return await publish(deps, messages, { oncePerOrder: true });
+}
+
+function conflictRows(batch: ImportBatch, taken: readonly TakenOrder[]): RejectedRow[] {
+  return taken.flatMap(({ outcome, status }, index) =>
+    outcome === "conflict" ? rejectConflict(batch.orders[index]!.rows, status) : []
+  );
+}
+
+function reportOf(counts: ImportCounts, seconds: number): ImportReport {
+  return {
+    rows: counts.rows,
+    rows_rejected: counts.rowsRejected,
+    orders: counts.orders,
+    orders_new: counts.ordersNew,
+    orders_updated: counts.ordersUpdated,
+    orders_unchanged: counts.ordersUnchanged,
+    orders_rejected: counts.ordersRejected,
+    orders_conflict: counts.ordersConflict,
+    published: counts.published,
+    seconds,
+  };
+}

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { ChainableCommander } from "ioredis";
 import { type Group, groups } from "../domain/messages.ts";
 import { countDeadLetters } from "../db/dead_letter_counts.ts";
 import type { Queryable } from "../db/database.ts";
@@ -52,13 +51,13 @@ export async function readQueueStatus(
   { redis, keys }: QueueDeps,
   db: Queryable,
 ): Promise<GroupStatus[]> {
-  const pipeline: ChainableCommander = redis.pipeline();
+  const pipeline = redis.pipeline();
   for (const group of groups) {
     const stream = keys.stream(group);
     pipeline
       .xlen(stream)
       .xpending(stream, group)
-      .zrange(keys.alive(group), 0, -1, "WITHSCORES")
+      .zrange(keys.alive(group), 0, "-1", "WITHSCORES")
       .xrange(stream, "-", "+", "COUNT", 1)
       .zcard(keys.scheduled(group))
       .zcard(keys.retries(group))
@@ -98,10 +97,9 @@ export async function readQueueStatus(
       scheduled,
       oldestAgeMs: oldestMs === null ? 0 : Math.max(0, nowMs - oldestMs),
       oldestUnfinishedAt: oldestMs === null ? null : new Date(oldestMs).toISOString(),
-      consumers: consumers.filter((_, at) =>
-        at % 2 === 1 && nowMs - Number(consumers[at]) < activeWithinMs
-      )
-        .length,
+      consumers: consumers.filter((score, at) =>
+        at % 2 === 1 && nowMs - Number(score) < activeWithinMs
+      ).length,
       retries,
       dead: dead.get(group) ?? 0,
       processed: Number(processed ?? 0),

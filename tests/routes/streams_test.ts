@@ -57,6 +57,8 @@ Deno.test("GET /streams tells read from unread, waiting from scheduled, and the 
     ]);
     await redis.xgroup("CREATE", stream, "payments", "0");
     await redis.xreadgroup("GROUP", "payments", "me", "COUNT", 1, "STREAMS", stream, ">");
+    const now = Date.now();
+    await redis.zadd(keys.alive("payments"), now, "me", now - 3_000, "he", now - 120_000, "gone");
     await redis.zadd(keys.retries("payments"), 1, "1-1");
     await redis.hset(keys.stats("payments"), "processed", 42);
     await redis.hset(keys.money("payments"), "CHF", 0);
@@ -78,7 +80,7 @@ Deno.test("GET /streams tells read from unread, waiting from scheduled, and the 
       lag: 2,
       pending: 1,
       scheduled: 1,
-      consumers: 1,
+      consumers: 2,
       retries: 1,
       dead: 2,
       processed: 42,

@@ -1,0 +1,153 @@
+/**
+ * `deno task dead`: the dead letters.
+ *
+ * @module
+ */
+
+import { type DeadLetterFilter, type DeadLetterRow, listDeadLetters } from "../db/dead_letters.ts";
+import { readOrders } from "../db/orders.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import { groups } from "../domain/messages.ts";
+import { isSettled } from "../domain/order.ts";
+import { type Decided, discardDeadLetters, retryDeadLetters } from "../streams/dead_letters.ts";
+import { type Command, integerArgument, readOptions, usage } from "./command.ts";
+import { type Context, withContext } from "./context.ts";
+import { formatCents, formatCount, formatTable } from "./table.ts";
+
+/** Letters that the list shows without `--all`. */
+const shown = 50;
+
+/** Letters that are read at a time. */
+const pageSize = 1_000;
+
+/** Characters of an error in the list. */
+const errorWidth = 80;
+
+const command: Command = {
+  summary: "Lists, retries or discards the messages that no handler could finish.",
+  help: `
+Usage: deno task dead [list|retry|discard] [--group=NAME] [--id=ID] [--all]
+
+  list          show what waits for a decision, oldest first (the default)
+  retry         publish the messages again, with all their tries before them
+  discard       give them up
+  --group=NAME  only those of orders, payments, notifications or refunds
+  --id=ID       only this one
+  --all         all of them; the list shows ${shown} without it
+
+retry and discard need --id or --all. Discarding ends a message, not its order: an order that is not
+finished is published anew by the next sweep, unless it is cancelled.`,
+  async run(args, env) {
+    const options = readOptions(args, {
+      boolean: ["all"],
+      string: ["group", "id"],
+      positionals: [0, 1],
+    });
+    const verb = options.positionals[0] ?? "list";
+    if (verb !== "list" && verb !== "retry" && verb !== "discard") {
+      throw usage(`There is no "dead ${verb}"; there are list, retry and discard`);
+    }
+    const name = options.text("group");
+    const group = groups.find((known) => known === name);
+    if (name !== undefined && group === undefined) {
+      throw usage(`There is no group "${name}"; there are ${groups.join(", ")}`);
+    }
+    const rawId = options.text("id");
+    const id = rawId === undefined
+      ? undefined
+      : integerArgument("--id", rawId, 1, Number.MAX_SAFE_INTEGER);
+    const all = options.flag("all");
+    if (id !== undefined && all) throw usage("Give --id or --all, not both");
+    if (verb !== "list" && id === undefined && !all) {
+      throw usage(`dead ${verb} needs --id or --all`);
+    }
+    const filter: DeadLetterFilter = { group, id };
+    const actor = `cli:${env.USER || "unknown"}`;
+
+    return await withContext(env, async (context) => {
+      if (verb === "list") return await list(context, filter, all);
+      const decided = verb === "retry"
+        ? await retryDeadLetters(context, filter, actor)
+        : await discardDeadLetters(context, filter, actor);
+      if (id !== undefined && decided.letters.length + decided.refused.length === 0) {
+        throw new WorkflowError("not_found", `No dead letter ${id} waits for a decision`);
+      }
+      return await report(context, verb, decided);
+    });
+  },
+};
+
+export default command;
+
+async function list({ db }: Context, filter: DeadLetterFilter, all: boolean): Promise<number> {
+  const letters: DeadLetterRow[] = [];
+  for (let afterId = 0;;) {
+    const page = await listDeadLetters(db, filter, afterId, all ? pageSize : shown + 1);
+    letters.push(...page);
+    if (!all || page.length < pageSize) break;
+    afterId = page.at(-1)!.id;
+  }
+  if (letters.length === 0) {
+    console.log("No dead letters");
+    return 0;
+  }
+  const right = (heading: string) => ({ heading, align: "right" } as const);
+  console.log(formatTable(
+    [
+      right("id"),
+      { heading: "group" },
+      right("order"),
+      right("refund"),
+      right("amount"),
+      { heading: "" },
+      right("tries"),
+      { heading: "died at (UTC)" },
+      { heading: "error" },
+    ],
+    letters.slice(0, all ? undefined : shown).map((letter) => [
+      String(letter.id),
+      letter.group,
+      String(letter.orderId ?? "-"),
+      String(letter.refundId ?? "-"),
+      formatCents(letter.amountCents),
+      letter.currency ?? "",
+      String(letter.attempts),
+      letter.diedAt.slice(0, 19).replace("T", " "),
+      shorten(letter.error),
+    ]),
+  ));
+  if (!all && letters.length > shown) console.log("… and more; --all shows them");
+  return 0;
+}
+
+async function report(
+  { db }: Context,
+  verb: "retry" | "discard",
+  { letters, refused }: Decided,
+): Promise<number> {
+  for (const { letter, reason } of refused) {
+    console.error(`Cannot retry dead letter ${letter.id}: ${reason}; it can only be discarded`);
+  }
+  const done = verb === "retry" ? "Retried" : "Discarded";
+  console.log(`${done} ${formatCount(letters.length)} dead letters`);
+  if (verb === "discard") {
+    const ids = [...new Set(letters.flatMap(({ orderId }) => orderId ?? []))];
+    let open = 0;
+    for (let from = 0; from < ids.length; from += pageSize) {
+      const orders = await readOrders(db, ids.slice(from, from + pageSize));
+      for (const { status } of orders.values()) if (!isSettled(status)) open++;
+    }
+    if (open > 0) {
+      console.log(
+        `${formatCount(open)} of their orders are not finished: cancel them, or the next sweep ` +
+          "publishes them anew",
+      );
+    }
+  }
+  return refused.length === 0 ? 0 : 1;
+}
+
+function shorten(error: string): string {
+  const line = error.replace(/\s+/g, " ");
+  return [...line].length > errorWidth ? `${[...line].slice(0, errorWidth - 1).join("")}…` : line;
+}

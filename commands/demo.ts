@@ -1,0 +1,198 @@
+/**
+ * `deno task demo`: the tour.
+ *
+ * @module
+ */
+
+import { readCustomerNames } from "../db/customers.ts";
+import { type PrivateEngines, startPrivateEngines } from "../engines/private_engines.ts";
+import { serveHttp } from "../routes/server.ts";
+import { readKpis, readLeaderboard } from "../streams/kpis.ts";
+import { importOrders } from "../streams/orders_import.ts";
+import { readQueueStatus } from "../streams/queue_status.ts";
+import { runConsumers } from "../streams/run_consumers.ts";
+import { verify } from "../streams/verify.ts";
+import { type Command, readOptions } from "./command.ts";
+import { type Context, withContext } from "./context.ts";
+import { formatKpis } from "./kpis.ts";
+import { untilStopped } from "./signals.ts";
+import { formatCents, formatCount, formatTable } from "./table.ts";
+import { formatReport } from "./verify.ts";
+
+/** The orders of the tour; where they come from stands in samples/README.md. */
+const sample = new URL("../samples/online-retail-2010-12.csv.gz", import.meta.url);
+
+/** Settings that suit the sample; the environment's own go before them. */
+const sampleSettings = {
+  BASE_CURRENCY: "GBP",
+  // Enough for most products and too little for the most wanted, so that some orders run short.
+  INITIAL_STOCK: "1000",
+  LOG_LEVEL: "warn",
+};
+
+const command: Command = {
+  summary: "Shows everything once: engines, import, processing, figures, proof, API.",
+  help: `
+Usage: deno task demo [--exit] [FILE]
+
+  FILE    a CSV of orders (default: 42,481 rows of a British gift retailer)
+  --exit  stop after the proof instead of serving the API until Ctrl-C
+
+Starts private engines in a temporary folder, unless DATABASE_URL and REDIS_URL are set. Missing programs
+are installed with the machine's package manager.`,
+  async run(args, env) {
+    const options = readOptions(args, { boolean: ["exit"], positionals: [0, 1] });
+    const file = options.positionals[0] ?? sample;
+    const ownEngines = !(env.DATABASE_URL && env.REDIS_URL);
+    let engines: PrivateEngines | undefined;
+    try {
+      if (ownEngines) {
+        say("Starting a private database and a private Redis");
+        engines = await startPrivateEngines();
+      }
+      const settings = { ...sampleSettings, ...given(env), ...engines?.env };
+      return await withContext(settings, async (context) => {
+        say(`  ${context.db.version} on ${hostOf(context.config.databaseUrl)}`);
+        let code = 0;
+        await untilStopped(context, async (signal) => {
+          await importFile(context, file);
+          await processAll(context, signal);
+          if (signal.aborted) return;
+          code = await showResults(context);
+          if (!options.flag("exit")) await serveOn(context, signal);
+        });
+        return code;
+      });
+    } finally {
+      await engines?.stop();
+    }
+  },
+};
+
+export default command;
+
+async function importFile(context: Context, file: string | URL): Promise<void> {
+  const name = String(file).split("/").at(-1)!;
+  say(`\nImporting ${name}`);
+  const source = await Deno.open(file);
+  const report = await importOrders(context, source.readable, {
+    name,
+    initialStock: context.config.initialStock,
+    onProgress: ({ rowsRead, rowsDone }) =>
+      show(`  ${formatCount(rowsRead)} rows read, ${formatCount(rowsDone)} done`),
+  });
+  const rate = Math.round(report.rows / Math.max(report.seconds, 0.001));
+  say(
+    `  ${formatCount(report.rows)} rows in ${report.seconds.toFixed(1)} s (${
+      formatCount(rate)
+    } rows/s): ` +
+      `${formatCount(report.orders_new)} new orders, ${
+        formatCount(report.orders_rejected)
+      } rejected with ` +
+      `${formatCount(report.rows_rejected)} rows`,
+  );
+}
+
+async function processAll(context: Context, signal: AbortSignal): Promise<void> {
+  say(
+    `\nProcessing: reserve, charge (the gateway takes ${context.config.gatewayDelayMs} ms), settle`,
+  );
+  const started = performance.now();
+  const ticker = setInterval(() => void showQueues(context, started), 200);
+  try {
+    await runConsumers(
+      context,
+      { groups: [], batchSize: context.config.batchSize, drain: true },
+      signal,
+    );
+  } finally {
+    clearInterval(ticker);
+  }
+  const seconds = (performance.now() - started) / 1_000;
+  say(`  nothing left to do after ${seconds.toFixed(1)} s`);
+}
+
+/** What waits in each group, and the money in it. */
+async function showQueues({ redis, keys, db }: Context, started: number): Promise<void> {
+  const status = await readQueueStatus({ redis, keys }, db).catch(() => null);
+  if (status === null) return;
+  const parts = status.map(({ group, length, scheduled, money }) => {
+    const waiting = money.map(({ currency, amountCents }) =>
+      ` ${formatCents(amountCents)} ${currency}`
+    );
+    return `${group} ${formatCount(length + scheduled)}${waiting.join("")}`;
+  });
+  show(`  ${((performance.now() - started) / 1_000).toFixed(1)} s  ${parts.join(" | ")}`);
+}
+
+async function showResults(context: Context): Promise<number> {
+  const day = context.kpiDay(new Date().toISOString().replace("T", " "));
+  say("\nKPIs of today");
+  say(indent(formatKpis(await readKpis(context, day, day))));
+
+  say(`\nLeaderboard (${context.baseCurrency})`);
+  const places = await readLeaderboard(context, context.baseCurrency, 5);
+  const names = await readCustomerNames(context.db, places.map(({ customerId }) => customerId));
+  say(indent(formatTable(
+    [{ heading: "rank", align: "right" }, { heading: "customer" }, {
+      heading: "revenue",
+      align: "right",
+    }],
+    places.map(({ customerId, revenueCents }, index) => [
+      String(index + 1),
+      names.get(customerId)?.name ?? String(customerId),
+      formatCents(revenueCents),
+    ]),
+  )));
+
+  say("\nProof");
+  const report = await verify(context);
+  say(indent(formatReport(report)));
+  return report.ok ? 0 : 1;
+}
+
+async function serveOn(context: Context, signal: AbortSignal): Promise<void> {
+  say("");
+  const consumers = runConsumers(
+    context,
+    { groups: [], batchSize: context.config.batchSize, drain: false },
+    signal,
+  );
+  const serving = serveHttp(context, signal, {
+    onListening: (url) => say(`Serving ${url} — try ${url}/kpis or ${url}/streams; Ctrl-C ends`),
+  });
+  await Promise.all([consumers, serving]);
+}
+
+/** Settings that are really set. */
+function given(env: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => Boolean(entry[1])),
+  );
+}
+
+function hostOf(url: string): string {
+  return new URL(url).host;
+}
+
+function indent(text: string): string {
+  return text.split("\n").map((line) => line === "" ? "" : `  ${line}`).join("\n");
+}
+
+const encoder = new TextEncoder();
+let shown = false;
+
+/** A line that stays. */
+function say(line: string): void {
+  if (shown) Deno.stdout.writeSync(encoder.encode("\r\x1b[K"));
+  shown = false;
+  console.log(line);
+}
+
+/** A line that the next one replaces; only a terminal shows it. */
+function show(line: string): void {
+  if (!Deno.stdout.isTerminal()) return;
+  const { columns } = Deno.consoleSize();
+  Deno.stdout.writeSync(encoder.encode(`\r\x1b[K${line.slice(0, columns - 1)}`));
+  shown = true;
+}

@@ -1,0 +1,139 @@
+/**
+ * `deno task import`: a CSV file into orders.
+ *
+ * @module
+ */
+
+import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { kindOfReason, type RejectedRow } from "../domain/order_csv.ts";
+import { importOrders, type ImportReport } from "../streams/orders_import.ts";
+import { type Command, readOptions } from "./command.ts";
+import { withContext } from "./context.ts";
+import { importProgressBar } from "./import_progress.ts";
+
+/** Reasons that the summary names; the rejects file has them all. */
+const reasonsShown = 5;
+
+const command: Command = {
+  summary: "Streams a CSV file of order items into orders and publishes them to the consumers.",
+  help: `
+Usage: deno task import FILE [--dry-run] [--initial-stock=N] [--rejects=FILE] [--keep-good-rows] [--json]
+
+  FILE               UTF-8 CSV, plain or .gz; - for standard input
+  --dry-run          check the file and compare it with the books; change nothing
+  --initial-stock=N  units of products that are new (default: INITIAL_STOCK)
+  --rejects=FILE     write rows that were not taken to FILE, with line and reason
+  --keep-good-rows   leave bad rows out instead of rejecting their whole orders
+  --json             print the counts as one line of JSON
+
+The header is required; columns may be in any order and case, others are ignored:
+  external_order_id, order_placed_at, currency, customer_id, customer_email, customer_name,
+  product_sku, product_name, unit_price_cents, qty
+
+Importing a file again is safe: known orders are recognised. Exit code 0 if the file was imported, even
+if rows were rejected; 1 if it was refused, and then nothing was changed.`,
+  async run(args, env) {
+    const options = readOptions(args, {
+      boolean: ["dry-run", "keep-good-rows", "json"],
+      string: ["initial-stock", "rejects"],
+      positionals: [1, 1],
+    });
+    const [name] = options.positionals;
+    const initialStock = options.integer("initial-stock", 0, 1_000_000_000);
+    const { source, bytes } = await openSource(name!);
+    return await withContext(env, async (context) => {
+      const reasons = new Map<string, number>();
+      const bar = Deno.stderr.isTerminal() ? importProgressBar(bytes) : undefined;
+      try {
+        const report = await importOrders(context, source, {
+          name: name === "-" ? "standard input" : name!,
+          initialStock: initialStock ?? context.config.initialStock,
+          dryRun: options.flag("dry-run"),
+          keepGoodRows: options.flag("keep-good-rows"),
+          rejectsPath: options.text("rejects"),
+          onProgress: bar?.draw,
+          onRejected: (rows) => countReasons(reasons, rows),
+        });
+        bar?.clear();
+        if (options.flag("json")) console.log(JSON.stringify(report));
+        else {
+          const notes = { dryRun: options.flag("dry-run"), rejectsPath: options.text("rejects") };
+          console.log(importSummary(report, reasons, notes));
+        }
+        return 0;
+      } finally {
+        bar?.clear();
+      }
+    });
+  },
+};
+
+export default command;
+
+/** Opens the file, or standard input for `-`, of which the size is not known. */
+async function openSource(
+  name: string,
+): Promise<{ source: ReadableStream<Uint8Array>; bytes: number | undefined }> {
+  if (name === "-") return { source: Deno.stdin.readable, bytes: undefined };
+  try {
+    const file = await Deno.open(name, { read: true });
+    const { isDirectory, isFile, size } = await file.stat();
+    if (isDirectory) {
+      file.close();
+      throw new WorkflowError("bad_request", "it is a folder");
+    }
+    return { source: file.readable, bytes: isFile ? size : undefined };
+  } catch (error) {
+    const reason = error instanceof Deno.errors.NotFound
+      ? "there is no such file"
+      : error instanceof Deno.errors.PermissionDenied
+      ? "it can't be read: permission denied"
+      : messageOf(error);
+    throw new WorkflowError("bad_request", `Cannot import ${name}: ${reason}`);
+  }
+}
+
+function countReasons(reasons: Map<string, number>, rows: readonly RejectedRow[]): void {
+  for (const { reason } of rows) {
+    const kind = kindOfReason(reason);
+    reasons.set(kind, (reasons.get(kind) ?? 0) + 1);
+  }
+}
+
+/** The report for people. */
+export function importSummary(
+  report: ImportReport,
+  reasons: ReadonlyMap<string, number>,
+  notes: { dryRun: boolean; rejectsPath: string | undefined },
+): string {
+  const number = (value: number) => value.toLocaleString("en");
+  const rate = report.seconds > 0 ? Math.round(report.rows / report.seconds) : report.rows;
+  const counts: [string, number, string?][] = [
+    ["new", report.orders_new],
+    ["updated", report.orders_updated],
+    ["unchanged", report.orders_unchanged],
+    ["rejected", report.orders_rejected],
+    ["conflict", report.orders_conflict],
+    ["published", report.published],
+  ];
+  const width = Math.max(...counts.map(([, value]) => number(value).length));
+  const lines = [
+    `${notes.dryRun ? "Dry run, nothing was changed: " : ""}${number(report.rows)} rows, ` +
+    `${number(report.orders)} orders in ${report.seconds} s (${number(rate)} rows/s)`,
+    ...counts.map(([what, value]) => `  ${what.padEnd(10)} ${number(value).padStart(width)}`),
+  ];
+  if (report.rows_rejected > 0) {
+    lines.push(`${number(report.rows_rejected)} rows were not taken:`);
+    const sorted = [...reasons].sort(([, a], [, b]) => b - a);
+    for (const [reason, count] of sorted.slice(0, reasonsShown)) {
+      lines.push(`  ${number(count)} × ${reason}`);
+    }
+    const others = sorted.length - reasonsShown;
+    if (others > 0) {
+      lines.push(`  and ${others} ${others === 1 ? "other reason" : "other reasons"}`);
+    }
+    if (notes.rejectsPath === undefined) lines.push("  --rejects=FILE writes them to a file");
+  }
+  if (notes.rejectsPath !== undefined) lines.push(`Rejects file: ${notes.rejectsPath}`);
+  return lines.join("\n");
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { settings } from "../domain/config.ts";
+
+const root = new URL("../", import.meta.url);
+const readme = await Deno.readTextFile(new URL("README.md", root));
+const { tasks, imports } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root))) as {
+  tasks: Record<string, string>;
+  imports: Record<string, string>;
+};
+
+Deno.test("README begins with the two commands", () => {
+  const [demo, test] = readme.split("```sh\n")[1]!.split("\n");
+  assert.match(demo!, /^npx -y deno task demo\b/);
+  assert.match(test!, /^npx -y deno task test\b/);
+});
+
+Deno.test("README has every setting with its default and meaning", () => {
+  for (const { name, fallback, meaning } of settings) {
+    const value = fallback === undefined
+      ? "required"
+      : fallback === ""
+      ? "empty"
+      : `\`${fallback}\``;
+    assert.ok(readme.includes(`| \`${name}\` | ${value} | ${meaning} |`), `row of ${name}`);
+  }
+});
+
+Deno.test("README has every task", () => {
+  for (const name of Object.keys(tasks)) {
+    assert.match(readme, new RegExp(`^\\| \`${name}[ \`]`, "m"), `row of ${name}`);
+  }
+});
+
+Deno.test("README gives a reason for every dependency", () => {
+  const section = readme.split("### Dependencies")[1]!;
+  for (const name of Object.keys(imports)) assert.ok(section.includes(`\`${name}\``), name);
+});
+
+Deno.test("tasks that run in production may read every setting and nothing else of the environment", () => {
+  const names = settings.map(({ name }) => name).join(",");
+  for (const name of ["start", "serve", "consume", "import"]) {
+    assert.ok(tasks[name]!.includes(`--ignore-env --allow-env=${names} `), name);
+    assert.doesNotMatch(tasks[name]!, /(^| )(-A|--allow-all|--allow-run)\b/);
+  }
+});
