@@ -93,10 +93,12 @@ async function openSource(
   }
 }
 
+/** Counts every fault of a row by itself. */
 function countReasons(reasons: Map<string, number>, rows: readonly RejectedRow[]): void {
   for (const { reason } of rows) {
-    const kind = kindOfReason(reason);
-    reasons.set(kind, (reasons.get(kind) ?? 0) + 1);
+    for (const fault of kindOfReason(reason).split("; ")) {
+      reasons.set(fault, (reasons.get(fault) ?? 0) + 1);
+    }
   }
 }
 
@@ -123,7 +125,7 @@ export function importSummary(
     ...counts.map(([what, value]) => `  ${what.padEnd(10)} ${number(value).padStart(width)}`),
   ];
   if (report.rows_rejected > 0) {
-    lines.push(`${number(report.rows_rejected)} rows were not taken:`);
+    lines.push(`${number(report.rows_rejected)} rows were not taken, for these reasons:`);
     const sorted = [...reasons].sort(([, a], [, b]) => b - a);
     for (const [reason, count] of sorted.slice(0, reasonsShown)) {
       lines.push(`  ${number(count)} × ${reason}`);
