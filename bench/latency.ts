@@ -20,14 +20,14 @@ import { type Books, expectVerified, openBooks, type Stage, startTask } from "./
 const timedOrders = 300;
 
 /** Orders before them: a process that just started is slower, and a service rarely just started. */
-const warmUpOrders = 100;
+const warmUpOrders = 50;
 
 /** Pause between two orders, so that the one before has left every group. */
 const pauseMs = 10;
 
 /** The steady load: orders a second, for so many seconds, of which the first is not counted. */
 const steadyPerSecond = 500;
-const steadySeconds = 5;
+const steadySeconds = 4;
 
 /** Orders to one transaction while the books are filled. */
 const ordersPerTake = 1_000;
@@ -75,9 +75,9 @@ async function benchPaced(
   for (let run = 1; run <= stage.runs; run++) {
     stage.log(`${scenario}, run ${run} of ${stage.runs}`);
     const books = await openBooks(stage);
-    const orders = await takeSyntheticOrders(books, count);
     const consumer = await startTask(books, "consume", []);
     await consumer.logged("consumers started");
+    const orders = await takeSyntheticOrders(books, count);
     const watch = await watchSettled(books);
     try {
       const times = await time(books, orders, watch);

@@ -11,6 +11,9 @@ import { type Database, openDatabase } from "../db/database.ts";
 import { migrate } from "../db/migrate.ts";
 import type { EngineName } from "../engines/programs.ts";
 import { type PrivateEngines, startPrivateEngines } from "../engines/private_engines.ts";
+import { kpiDayIn } from "../domain/kpi.ts";
+import { silentLog } from "../domain/log.ts";
+import { ensureRecovered } from "../streams/recover.ts";
 import { type Keys, keysFor } from "../streams/keys.ts";
 import { openRedis, type RedisClient } from "../streams/redis.ts";
 import { peakMemoryOf } from "./cpu.ts";
@@ -93,12 +96,16 @@ export async function openBooks({ engines }: Stage): Promise<Books> {
   const db = await openDatabase(databaseUrl);
   const redis = await openRedis(redisUrl);
   await redis.flushall();
+  const keys = keysFor("", "EUR");
+  const day = kpiDayIn("UTC");
+  // Streams that are known to be whole: or the first consumer would look for lost work.
+  await ensureRecovered({ db, redis, keys, log: silentLog, baseCurrency: "EUR", kpiDay: day });
   return {
     databaseUrl,
     redisUrl,
     db,
     redis,
-    keys: keysFor("", "EUR"),
+    keys,
     env: {
       DATABASE_URL: databaseUrl,
       REDIS_URL: redisUrl,

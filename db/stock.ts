@@ -70,7 +70,7 @@ export function changeStock(
         "invalid",
         `Cannot take ${
           before.stockQty - stockQty
-        } units of ${sku}: only ${before.stockQty} are left`,
+        } units of ${sku}: only ${before.stockQty} left`,
       );
     }
     const receivedQty = before.receivedQty + stockQty - before.stockQty;

@@ -209,11 +209,12 @@ async function writeBatches(
         catalog,
       })
     );
-    if (!options.dryRun) counts.published += await publishTaken(deps, taken);
+    const published = options.dryRun ? 0 : await publishTaken(deps, taken);
     const rejected = [...batch.rejected, ...conflictRows(batch, taken)];
     await rejects?.add(rejected);
     options.onRejected?.(rejected);
 
+    counts.published += published;
     counts.rowsRejected += rejected.length;
     counts.ordersRejected += batch.ordersRejected;
     counts.orders += batch.ordersRejected + taken.length;

@@ -53,7 +53,7 @@ const openOrders: Kind = {
       drift: {
         subject: `order ${id}`,
         what: `message or dead letter of a ${status} order`,
-        expected: status === "PENDING" ? "order.reserve" : "payment.charge or payment.callback",
+        expected: status === "PENDING" ? "order.reserve" : "payment.charge or what follows from it",
         found: null,
       },
     })),

@@ -192,10 +192,14 @@ for (const scenario of scenarios) {
       for (let moment = 0, dead = true; dead; moment++) {
         assert.ok(moment < mostMoments, "the turn ends");
         const ids = await scenario.prepare(flow, moment);
+        // The product locks of the run before have expired by now.
+        const locks = await flow.redis.keys(`${flow.keys.productLock}*`);
+        if (locks.length > 0) await flow.redis.del(...locks);
         const fate = fateAfter(moment);
         const doomed = makeConsumer(mortal(flow, fate, "doomed"), { group, share, ...options });
         await consumeOnce(doomed).catch((error) => assert.ok(fate.dead, error));
         dead = fate.dead;
+        if (!dead) assert.ok(moment > 8, `${moment} moments make no turn`);
 
         // What failed by itself and what the dead one held comes to another.
         const heir = flow.consumerOf(group, { share, maxDeliveries }, "heir");

@@ -1,0 +1,45 @@
+/**
+ * What the database server says of itself.
+ *
+ * @module
+ */
+
+import { type Database, toInteger } from "./database.ts";
+
+/** Settings of the server that matter to the product. */
+export interface ServerFacts {
+  engine: Database["engine"];
+  /** Such as `10.11.19-MariaDB`. */
+  version: string;
+  /** 1: a commit is on disk before it is acknowledged. */
+  flushLogAtCommit: number;
+  /** Null where there is no binary log. */
+  syncBinlog: number | null;
+  /** Of the database. */
+  charset: string;
+  maxConnections: number;
+  maxPacketBytes: number;
+  bufferPoolBytes: number;
+  /** The server's clock, ms since 1970. */
+  nowMs: number;
+}
+
+/** Reads the settings of the server. */
+export async function readServerFacts(db: Database): Promise<ServerFacts> {
+  const [row] = await db.query(`
+    select @@innodb_flush_log_at_trx_commit as flush_log, @@log_bin as log_bin,
+      @@sync_binlog as sync_binlog, @@character_set_database as charset,
+      @@max_connections as max_connections, @@max_allowed_packet as max_packet,
+      @@innodb_buffer_pool_size as buffer_pool, utc_timestamp(6) as now`);
+  return {
+    engine: db.engine,
+    version: db.version,
+    flushLogAtCommit: toInteger(row?.flush_log),
+    syncBinlog: toInteger(row?.log_bin) === 0 ? null : toInteger(row?.sync_binlog),
+    charset: String(row?.charset),
+    maxConnections: toInteger(row?.max_connections),
+    maxPacketBytes: toInteger(row?.max_packet),
+    bufferPoolBytes: toInteger(row?.buffer_pool),
+    nowMs: Date.parse(`${String(row?.now).replace(" ", "T")}Z`),
+  };
+}

@@ -1,0 +1,177 @@
+/**
+ * Judges what the engines say of themselves.
+ *
+ * @module
+ */
+
+/** One line of a diagnosis. */
+export interface Finding {
+  level: "ok" | "warning" | "problem";
+  /** What was looked at. */
+  what: string;
+  detail: string;
+  /** How to mend it; empty where nothing is wrong. */
+  mend: string;
+}
+
+/** The oldest versions that are supported. */
+export const leastVersions = {
+  mysql: "8.0",
+  mariadb: "10.6",
+  redis: "6.2",
+  valkey: "7.2",
+} as const;
+
+/** Least bytes that a statement must be able to hold: a batch of orders is sent as one. */
+const leastPacketBytes = 16 * 1_048_576;
+
+/** Less memory for the database's pages than this is for trials only. */
+const leastBufferPoolBytes = 256 * 1_048_576;
+
+/** Connections beside those of one process: other processes, people, monitors. */
+const spareConnections = 10;
+
+/** Clocks that differ by more than this put events in the wrong order for people. */
+const clockWarningMs = 1_000;
+
+/** Clocks that differ by more than this put orders on the wrong day. */
+const clockProblemMs = 30_000;
+
+/** A finding that all is well. */
+export function fine(what: string, detail: string): Finding {
+  return { level: "ok", what, detail, mend: "" };
+}
+
+/** A finding that something is wrong: it works, but not as well or as safely as it should. */
+export function warning(what: string, detail: string, mend: string): Finding {
+  return { level: "warning", what, detail, mend };
+}
+
+/** A finding that something does not work, or loses data. */
+export function problem(what: string, detail: string, mend: string): Finding {
+  return { level: "problem", what, detail, mend };
+}
+
+/** @param version such as `10.11.19-MariaDB` */
+export function judgeVersion(engine: keyof typeof leastVersions, version: string): Finding {
+  const what = `${engine} version`;
+  const least = leastVersions[engine];
+  const numbers = (text: string) => (text.match(/\d+/g) ?? []).slice(0, 2).map(Number);
+  const [major = 0, minor = 0] = numbers(version);
+  const [leastMajor = 0, leastMinor = 0] = numbers(least);
+  return major > leastMajor || (major === leastMajor && minor >= leastMinor)
+    ? fine(what, version)
+    : problem(what, `${version} is too old`, `install ${least} or newer`);
+}
+
+/** Judges the settings of the database server. */
+export function judgeDatabase(
+  facts: {
+    flushLogAtCommit: number;
+    syncBinlog: number | null;
+    charset: string;
+    maxConnections: number;
+    maxPacketBytes: number;
+    bufferPoolBytes: number;
+  },
+  connections: number,
+): Finding[] {
+  const megabytes = (bytes: number) => `${Math.floor(bytes / 1_048_576)} MB`;
+  const durable = facts.flushLogAtCommit === 1 && (facts.syncBinlog ?? 1) === 1;
+  return [
+    durable ? fine("database durability", "every commit is on disk") : warning(
+      "database durability",
+      `innodb_flush_log_at_trx_commit is ${facts.flushLogAtCommit}` +
+        (facts.syncBinlog === null ? "" : `, sync_binlog is ${facts.syncBinlog}`) +
+        ": a power cut loses the last commits",
+      "set both to 1 in production",
+    ),
+    facts.charset === "utf8mb4" ? fine("database character set", facts.charset) : warning(
+      "database character set",
+      `${facts.charset}; the product's own tables are utf8mb4 all the same`,
+      "alter database … character set utf8mb4",
+    ),
+    facts.maxConnections >= connections + spareConnections
+      ? fine("database connections", `${facts.maxConnections} allowed, ${connections} used at most`)
+      : problem(
+        "database connections",
+        `${facts.maxConnections} are allowed, and one process opens up to ${connections}`,
+        "raise max_connections or lower DATABASE_CONNECTIONS",
+      ),
+    facts.maxPacketBytes >= leastPacketBytes
+      ? fine("database packet size", megabytes(facts.maxPacketBytes))
+      : problem(
+        "database packet size",
+        `max_allowed_packet is ${megabytes(facts.maxPacketBytes)}`,
+        `set it to ${megabytes(leastPacketBytes)} or more: batches are sent as one statement`,
+      ),
+    facts.bufferPoolBytes >= leastBufferPoolBytes
+      ? fine("database memory", `${megabytes(facts.bufferPoolBytes)} for pages`)
+      : warning(
+        "database memory",
+        `innodb_buffer_pool_size is ${megabytes(facts.bufferPoolBytes)}`,
+        "give it half of the machine's memory in production",
+      ),
+  ];
+}
+
+/** Judges the settings of the Redis server. */
+export function judgeRedis(
+  facts: { evictionPolicy: string; appendOnly: boolean; isClusterNode: boolean },
+  prefix: string,
+): Finding[] {
+  const findings = [
+    facts.evictionPolicy === "noeviction" ? fine("redis eviction", facts.evictionPolicy) : problem(
+      "redis eviction",
+      `maxmemory-policy is ${facts.evictionPolicy}: it may throw messages and figures away`,
+      "set maxmemory-policy to noeviction",
+    ),
+    facts.appendOnly ? fine("redis persistence", "append-only file") : warning(
+      "redis persistence",
+      "there is no append-only file: a restart loses the streams, which costs a recovery",
+      "set appendonly yes in production",
+    ),
+  ];
+  if (facts.isClusterNode) {
+    findings.push(
+      /\{[^{}]+\}/.test(prefix)
+        ? fine("redis cluster", `keys lie in the slot of ${prefix}`)
+        : problem(
+          "redis cluster",
+          "keys would lie on several nodes",
+          "set REDIS_PREFIX to a hash tag such as {orders}:",
+        ),
+    );
+  }
+  return findings;
+}
+
+/**
+ * Judges a clock.
+ *
+ * @param whose `database` or `redis`
+ * @param serverMs what the server said, ms since 1970
+ * @param askedMs this machine's clock before it was asked
+ * @param answeredMs this machine's clock afterwards; the true time of the answer lies between
+ */
+export function judgeClock(
+  whose: string,
+  serverMs: number,
+  askedMs: number,
+  answeredMs: number,
+): Finding {
+  const what = `${whose} clock`;
+  const offsetMs = serverMs < askedMs
+    ? serverMs - askedMs
+    : serverMs > answeredMs
+    ? serverMs - answeredMs
+    : 0;
+  const detail = Math.abs(offsetMs) < 1_000
+    ? "within a second of this machine's"
+    : `${(Math.abs(offsetMs) / 1_000).toFixed(1)} s ${
+      offsetMs < 0 ? "behind" : "ahead of"
+    } this machine's`;
+  const mend = "let all machines follow one time server";
+  if (Math.abs(offsetMs) > clockProblemMs) return problem(what, detail, mend);
+  return Math.abs(offsetMs) > clockWarningMs ? warning(what, detail, mend) : fine(what, detail);
+}
