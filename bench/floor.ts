@@ -198,7 +198,7 @@ function encodeCommands(orders: readonly Subject[]): Uint8Array[] {
 
 function encodeStream(stream: string, messages: readonly Message[]): Uint8Array[] {
   const encoder = new TextEncoder();
-  const chunks = [encoder.encode(command("XGROUP", "CREATE", stream, stream, "0", "MKSTREAM"))];
+  const chunks: Uint8Array[] = [];
   for (let first = 0; first < messages.length; first += messagesPerRead) {
     const part = messages.slice(first, first + messagesPerRead);
     const ids = part.map((_, index) => `1-${first + index + 1}`);

@@ -55,7 +55,7 @@ export async function completeCatalog(
   orders: readonly IncomingOrder[],
   options: { initialStock: number | undefined },
 ): Promise<void> {
-  const { customers, products } = descriptionsIn(orders);
+  const { customers, products } = unknownIn(catalog, orders);
   const complete = async <T>(
     known: Map<string, CatalogEntry<T>>,
     named: Map<string, Described<T>>,
@@ -68,7 +68,7 @@ export async function completeCatalog(
       for (const [key, entry] of found) if (!known.has(key)) known.set(key, entry);
       return keys.filter((key) => !found.has(key));
     };
-    const missing = await learn([...named.keys()].filter((key) => !known.has(key)));
+    const missing = await learn([...named.keys()]);
     if (missing.length === 0 || options.initialStock === undefined) return;
     const rows = missing.sort().map((key): [string, Described<T>] => [key, named.get(key)!]);
     await db.transaction((tx) => create(tx, rows));
@@ -85,9 +85,14 @@ export async function completeCatalog(
 
 /** Notes what orders say of customers and products that the catalogue knows; writes nothing. */
 export function noteDescriptions(catalog: Catalog, orders: readonly IncomingOrder[]): void {
-  const { customers, products } = descriptionsIn(orders);
-  for (const [key, described] of customers) note(catalog.customers.get(key), described);
-  for (const [key, described] of products) note(catalog.products.get(key), described);
+  for (const order of orders) {
+    const by = describedBy(order);
+    const { externalId, email, name } = order.customer;
+    note(catalog.customers.get(externalId), { text: { email, name }, by });
+    for (const { sku, name, unitPriceCents } of order.items) {
+      note(catalog.products.get(sku), { text: { name, priceCents: unitPriceCents }, by });
+    }
+  }
 }
 
 /**
@@ -116,16 +121,19 @@ function note<T>(entry: CatalogEntry<T> | undefined, described: Described<T>): v
   if (entry !== undefined) entry.latest = laterDescription(entry.latest, described);
 }
 
-/** The latest description of everything that the orders name. */
-function descriptionsIn(orders: readonly IncomingOrder[]) {
+/** What the orders name and the catalogue does not know, with its latest description. */
+function unknownIn(catalog: Catalog, orders: readonly IncomingOrder[]) {
   const customers = new Map<string, Described<CustomerText>>();
   const products = new Map<string, Described<ProductText>>();
   for (const order of orders) {
     const by = describedBy(order);
     const { externalId, email, name } = order.customer;
-    const customer = { text: { email, name }, by };
-    customers.set(externalId, laterDescription(customers.get(externalId), customer));
+    if (!catalog.customers.has(externalId)) {
+      const customer = { text: { email, name }, by };
+      customers.set(externalId, laterDescription(customers.get(externalId), customer));
+    }
     for (const { sku, name, unitPriceCents } of order.items) {
+      if (catalog.products.has(sku)) continue;
       const product = { text: { name, priceCents: unitPriceCents }, by };
       products.set(sku, laterDescription(products.get(sku), product));
     }

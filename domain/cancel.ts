@@ -15,7 +15,11 @@ export type CancelDecision =
   /** Too late. */
   | { kind: "refused"; because: "settled" };
 
-/** @param status of the locked order */
+/**
+ * Decides what a cancellation does to an order.
+ *
+ * @param status of the locked order
+ */
 export function decideCancel(status: OrderStatus): CancelDecision {
   if (status === "CANCELLED") return { kind: "already_cancelled" };
   if (orderTransitions[status].cancel === undefined) return { kind: "refused", because: "settled" };

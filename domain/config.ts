@@ -8,14 +8,19 @@ import { type Fault, WorkflowError } from "./errors.ts";
 
 /** Every setting, parsed. Times in the unit that ends the name, money in integer cents. */
 export interface Config {
+  /** See `DATABASE_URL`; holds a secret. */
   databaseUrl: string;
+  /** See `REDIS_URL`; holds a secret. */
   redisUrl: string;
   /** Goes before every Redis key, e.g. `{orders}:` for a cluster. */
   redisPrefix: string;
+  /** Address to listen on. */
   host: string;
+  /** Port to listen on; 0 for any free one. */
   port: number;
   /** Without it, the API refuses to listen on anything but loopback. */
   allowAnonymous: boolean;
+  /** Reserved for authentication. */
   apiTokens: string;
   /** ISO 4217; the currency whose KPI keys carry no currency. */
   baseCurrency: string;
@@ -23,22 +28,29 @@ export interface Config {
   kpiTimezone: string;
   /** Units a product starts with when an order names it for the first time. */
   initialStock: number;
+  /** Payment provider. */
   gateway: "simulated";
+  /** Until the simulated gateway answers. */
   gatewayDelayMs: number;
   /** Errors that a message may cause before it becomes a dead letter. */
   maxDeliveries: number;
   /** First wait after an error; doubles with every further one. */
   retryBackoffMs: number;
+  /** How long a reservation waits for its payment. */
   reservationTtlSeconds: number;
+  /** How long a stop waits for work in hand. */
   shutdownTimeoutMs: number;
   /** Most messages that a consumer takes at once. */
   batchSize: number;
   /** A batch whose consumer gave no sign for so long is taken over by another. */
   takeoverMs: number;
+  /** Most connections of a process. */
   databaseConnections: number;
   /** Apply pending migrations when a process starts. */
   autoMigrate: boolean;
+  /** Chattier lines are dropped. */
   logLevel: LogLevel;
+  /** `auto` is `text` on a terminal and `json` otherwise. */
   logFormat: "text" | "json" | "auto";
 }
 
@@ -47,9 +59,11 @@ export type LogLevel = "error" | "warn" | "info" | "debug";
 
 /** One setting as the README's table shows it. */
 export interface Setting {
+  /** Of the environment variable. */
   name: string;
   /** As text, as it would be set; undefined where the setting is required. */
   fallback: string | undefined;
+  /** One line, with unit and bounds. */
   meaning: string;
 }
 

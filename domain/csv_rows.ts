@@ -13,17 +13,21 @@ import { parsePlacedAt } from "./placed_at.ts";
 export interface CsvRow {
   /** Line of the file that it begins on, from 1. */
   line: number;
+  /** As many as the header has. */
   fields: readonly string[];
 }
 
 /** A row without a fault. */
 export interface OrderRow {
+  /** The shop's own id of the order. */
   externalOrderId: string;
   /** UTC, `YYYY-MM-DD HH:MM:SS.fff`. */
   placedAt: string;
   /** Three upper-case letters. */
   currency: string;
+  /** Who buys; every row of an order says the same. */
   customer: { externalId: string; email: string; name: string };
+  /** What the row adds to its order. */
   item: IncomingItem;
 }
 

@@ -8,18 +8,23 @@ import type { IncomingOrder } from "./incoming_order.ts";
 
 /** What orders say of a customer. */
 export interface CustomerText {
+  /** Where the customer is reached. */
   email: string;
+  /** For people. */
   name: string;
 }
 
 /** What orders say of a product. */
 export interface ProductText {
+  /** For people. */
   name: string;
+  /** Price of one unit. */
   priceCents: number;
 }
 
 /** A description, and the order that it is from. */
 export interface Described<T> {
+  /** What the order says. */
   text: T;
   /** See {@linkcode describedBy}. */
   by: string;

@@ -6,9 +6,11 @@
 
 /** One line of a diagnosis. */
 export interface Finding {
+  /** How bad it is; a problem endangers data or work. */
   level: "ok" | "warning" | "problem";
   /** What was looked at. */
   what: string;
+  /** What was found. */
   detail: string;
   /** How to mend it; empty where nothing is wrong. */
   mend: string;
@@ -52,7 +54,11 @@ export function problem(what: string, detail: string, mend: string): Finding {
   return { level: "problem", what, detail, mend };
 }
 
-/** @param version such as `10.11.19-MariaDB` */
+/**
+ * Compares a version with the oldest that is supported.
+ *
+ * @param version such as `10.11.19-MariaDB`
+ */
 export function judgeVersion(engine: keyof typeof leastVersions, version: string): Finding {
   const what = `${engine} version`;
   const least = leastVersions[engine];

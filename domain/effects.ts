@@ -12,11 +12,15 @@ import { isSettled, type OrderFacts } from "./order.ts";
 
 /** Messages to send and figures to count. */
 export interface Effects {
+  /** To enqueue. */
   messages: Message[];
+  /** To count. */
   kpis: KpiEvent[];
 }
 
 /**
+ * What follows from an order as it stands.
+ *
  * @param order as committed; while it is unfinished, nothing follows
  * @param kpiDay tells the KPI day of a database time
  */
@@ -41,6 +45,8 @@ export function effectsOfOrder(order: OrderFacts, kpiDay: (time: string) => stri
 }
 
 /**
+ * What follows from a refund as it stands.
+ *
  * @param order that was paid; its day of settlement is the day that the refund lowers
  * @param refund as committed
  */

@@ -22,15 +22,20 @@ export type ErrorCode =
 
 /** One faulty field or row of an input. `at` is a field name, a JSON path or a line. */
 export interface Fault {
+  /** A field name, a JSON path or a line. */
   at: string;
+  /** What is wrong with it, for people. */
   detail: string;
 }
 
 /** An expected failure with a sentence fit for the person who caused it. */
 export class WorkflowError extends Error {
+  /** The name of the class. */
   override name = "WorkflowError";
 
   /**
+   * Makes an error that its cause may read.
+   *
    * @param code for programs
    * @param message for people: "Cannot refund order 42: …", without a full stop
    * @param faults every faulty field, where there are several

@@ -8,11 +8,13 @@ import type { OrderContent } from "./content_hash.ts";
 
 /** A validated order that is not in the books yet, or is there with the same or another content. */
 export interface IncomingOrder {
+  /** The shop's own id, by which the order is recognised. */
   externalOrderId: string;
   /** UTC, `YYYY-MM-DD HH:MM:SS.fff`. */
   placedAt: string;
   /** Three upper-case letters. */
   currency: string;
+  /** Who buys, by the shop's own id. */
   customer: { externalId: string; email: string; name: string };
   /** At least one; the same product may stand in several. */
   items: IncomingItem[];
@@ -20,9 +22,13 @@ export interface IncomingOrder {
 
 /** One line of an order. */
 export interface IncomingItem {
+  /** The shop's own id of the product. */
   sku: string;
+  /** What the product is called. */
   name: string;
+  /** Price of one unit. */
   unitPriceCents: number;
+  /** Units, at least 1. */
   qty: number;
 }
 

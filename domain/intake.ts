@@ -18,6 +18,8 @@ export type IntakeOutcome =
   | "conflict";
 
 /**
+ * Decides what becomes of an order that comes in.
+ *
  * @param known what the books say of the order; undefined if they don't know it
  * @param sameContent whether it is known with the content that comes in
  * @param onPendingChange what another content of an order that is still `PENDING` means

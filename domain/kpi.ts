@@ -26,13 +26,21 @@ export type KpiEvent =
 
 /** The figures of one day in one currency, money in cents. */
 export interface KpiRow {
+  /** `YYYY-MM-DD` in `KPI_TIMEZONE`. */
   date: string;
+  /** ISO 4217; figures of different currencies are never added up. */
   currency: string;
+  /** Paid less refunded. */
   revenue_cents: number;
+  /** Orders that were paid. */
   order_count: number;
+  /** Revenue by orders, rounded down. */
   avg_order_value_cents: number;
+  /** Orders that failed for any reason. */
   failed_order_count: number;
+  /** Refunds that were processed. */
   refund_count: number;
+  /** What they gave back. */
   refund_amount_cents: number;
 }
 

@@ -14,60 +14,77 @@ export const groups = ["orders", "payments", "notifications", "refunds"] as cons
 /** A consumer group, and the stream it reads. */
 export type Group = (typeof groups)[number];
 
-interface Subject {
+/** What every message is about. */
+export interface Subject {
+  /** Database id of the order. */
   orderId: number;
   /** What the order or the refund is worth, in cents of `currency`. */
   amountCents: number;
+  /** ISO 4217, upper case. */
   currency: string;
 }
 
 /** Reserve stock for a `PENDING` order. */
 export interface ReserveMessage extends Subject {
+  /** Tells messages apart. */
   type: "order.reserve";
 }
 
 /** Ask the gateway for the money of a `RESERVED` order. */
 export interface ChargeMessage extends Subject {
+  /** Tells messages apart. */
   type: "payment.charge";
 }
 
 /** The gateway's answer to a charge. */
 export interface CallbackMessage extends Subject {
+  /** Tells messages apart. */
   type: "payment.callback";
+  /** Whether the money was taken. */
   outcome: "succeeded" | "declined";
+  /** Name of the provider, as in `payments.provider`. */
   provider: string;
+  /** The provider's own name for the charge. */
   providerRef: string;
 }
 
 /** A reservation got no answer in its time: ask the gateway once more. */
 export interface AskAgainMessage extends Subject {
+  /** Tells messages apart. */
   type: "payment.ask_again";
 }
 
 /** That gave nothing either: fail the order, unless it has been settled meanwhile. */
 export interface TimeOutMessage extends Subject {
+  /** Tells messages apart. */
   type: "payment.time_out";
 }
 
 /** Tell the customer that the order was settled. */
 export interface OrderNoticeMessage extends Subject {
+  /** Tells messages apart. */
   type: "notify.order";
 }
 
 /** Tell the customer how a refund ended. */
 export interface RefundNoticeMessage extends Subject {
+  /** Tells messages apart. */
   type: "notify.refund";
+  /** Database id of the refund. */
   refundId: number;
 }
 
 /** Give money of a `PAID` order back. */
 export interface RefundMessage extends Subject {
+  /** Tells messages apart. */
   type: "refund.process";
+  /** Database id of the refund. */
   refundId: number;
 }
 
 /** Give back a payment that came for an order which had already failed or been cancelled. */
 export interface ReversalMessage extends Subject {
+  /** Tells messages apart. */
   type: "payment.reverse";
 }
 

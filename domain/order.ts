@@ -46,12 +46,19 @@ export function isSettled(status: OrderStatus): boolean {
 
 /** An order as its row says, without its items. */
 export interface OrderFacts {
+  /** Database id. */
   id: number;
+  /** Database id of the customer. */
   customerId: number;
+  /** Where it stands. */
   status: OrderStatus;
+  /** Null unless it is `FAILED`. */
   failureReason: FailureReason | null;
+  /** ISO 4217, upper case. */
   currency: string;
+  /** Sum of its items. */
   totalCents: number;
+  /** What went back so far, at most the total. */
   refundedCents: number;
   /** UTC, `YYYY-MM-DD HH:MM:SS.ffffff`; null until settled. */
   settledAt: string | null;
@@ -59,6 +66,8 @@ export interface OrderFacts {
 
 /** Units of one product that an order asks for, all of its items of that product taken together. */
 export interface ItemNeed {
+  /** Database id of the product. */
   productId: number;
+  /** Units, at least 1. */
   qty: number;
 }

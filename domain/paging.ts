@@ -11,6 +11,7 @@ export const pageLimits = { fallback: 50, most: 200 } as const;
 
 /** One page of a list. */
 export interface Page<T> {
+  /** The entries of the page. */
   data: T[];
   /** Cursor of the next page; null on the last one. */
   nextCursor: string | null;

@@ -17,27 +17,35 @@ const monthDays = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
  * 1000 to 9999, which is what the database can hold
  */
 export function parsePlacedAt(text: string): string | undefined {
-  const match = form.exec(text.toUpperCase());
+  const match = form.exec(text);
   if (match === null) return undefined;
-  const [, year, month, day, separator, hour, minute, second, fraction = "", offset = "Z"] = match;
-  if (second === undefined && separator === " ") return undefined;
+  const [, year, month, day, separator, hour, minute, second = "", fraction = "", offset] = match;
+  if (second === "" && separator === " ") return undefined;
   const isLeap = Number(year) % 4 === 0 && (Number(year) % 100 !== 0 || Number(year) % 400 === 0);
   const days = month === "02" && isLeap ? 29 : monthDays[Number(month) - 1] ?? 0;
   if (Number(day) < 1 || Number(day) > days) return undefined;
-  if (Number(hour) > 23 || Number(minute) > 59 || Number(second ?? 0) > 59) return undefined;
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
 
   const milliseconds = fraction.slice(0, 3).padEnd(3, "0");
-  const local = `${year}-${month}-${day} ${hour}:${minute}:${second ?? "00"}.${milliseconds}`;
-  const [, sign, offsetHours, offsetMinutes = "0"] = /^([+-])(\d\d):?(\d\d)?$/.exec(offset) ??
-    ["", "+", "0"];
-  if (Number(offsetHours) > 23 || Number(offsetMinutes) > 59) return undefined;
-  const offsetMs = (Number(offsetHours) * 60 + Number(offsetMinutes)) * 60_000;
-  const utc = offsetMs === 0 ? local : toUtc(local, sign === "-" ? offsetMs : -offsetMs);
-  return utc !== undefined && utc >= "1000-01-01" && utc.length === local.length ? utc : undefined;
+  const local = `${year}-${month}-${day} ${hour}:${minute}:${second || "00"}.${milliseconds}`;
+  const aheadMs = offset === undefined ? 0 : offsetMs(offset);
+  if (aheadMs === undefined) return undefined;
+  const utc = aheadMs === 0 ? local : shifted(local, -aheadMs);
+  return utc >= "1000-01-01" && utc.length === local.length ? utc : undefined;
 }
 
-/** The time `shiftMs` later; longer or not comparable beyond the years 0 to 9999. */
-function toUtc(local: string, shiftMs: number): string {
-  const iso = new Date(Date.parse(`${local.replace(" ", "T")}Z`) + shiftMs).toISOString();
+/** How far a time zone such as `+01:00` is ahead of UTC; undefined for one that can't be. */
+function offsetMs(offset: string): number | undefined {
+  const match = /^([+-])(\d\d):?(\d\d)?$/.exec(offset);
+  if (match === null) return 0;
+  const [, sign, hours, minutes = "0"] = match;
+  if (Number(hours) > 23 || Number(minutes) > 59) return undefined;
+  const ms = (Number(hours) * 60 + Number(minutes)) * 60_000;
+  return sign === "-" ? -ms : ms;
+}
+
+/** The time `ms` later; of another length beyond the years 0 to 9999. */
+function shifted(local: string, ms: number): string {
+  const iso = new Date(Date.parse(`${local.replace(" ", "T")}Z`) + ms).toISOString();
   return iso.replace("T", " ").replace("Z", "");
 }

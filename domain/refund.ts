@@ -9,8 +9,11 @@ import type { OrderStatus, RefundStatus } from "./order.ts";
 
 /** A refund of the order, as far as the sums need it. */
 export interface RefundFacts {
+  /** Database id; lower ones were requested earlier. */
   id: number;
+  /** At least 1. */
   amountCents: number;
+  /** As its row says. */
   status: RefundStatus;
 }
 
@@ -24,6 +27,8 @@ export type RefundRequestDecision =
   };
 
 /**
+ * Decides whether a request is accepted, and for how much.
+ *
  * @param order status and total of the locked order
  * @param others every refund of the order
  * @param amountCents what is asked for; null means all that is left
@@ -57,6 +62,8 @@ export type RefundDecision =
   | { kind: "already_failed" };
 
 /**
+ * Decides how an accepted refund ends. Where the books hold more than was paid, earlier requests win.
+ *
  * @param order status and total of the order
  * @param refund the one to handle
  * @param others every other refund of the order

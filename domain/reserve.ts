@@ -19,7 +19,9 @@ export type ReserveDecision =
 
 /** An order and what it needs, one entry a product. */
 export interface ReserveRequest {
+  /** As its locked row says. */
   order: OrderFacts;
+  /** One entry a product, see {@linkcode sumNeeds}. */
   needs: readonly ItemNeed[];
 }
 

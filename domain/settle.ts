@@ -8,9 +8,11 @@ import type { OrderFacts } from "./order.ts";
 
 /** What the gateway said of one charge. */
 export interface GatewayAnswer {
+  /** Whether the money was taken. */
   outcome: "succeeded" | "declined";
   /** What the provider says it took, or refused to take. */
   amountCents: number;
+  /** The provider's own name for the charge. */
   providerRef: string;
 }
 
@@ -30,6 +32,8 @@ export type SettleDecision =
   | { kind: "wrong_amount" };
 
 /**
+ * Decides what one answer does to its order.
+ *
  * @param order as its locked row says
  * @param answer the gateway's
  */

@@ -11,7 +11,10 @@ import { decodeMessage, type Group, groups, type Message } from "../domain/messa
 import type { Keys } from "./keys.ts";
 import type { RedisClient } from "./redis.ts";
 
-/** What a step of the workflow still needs, and which messages would bring it about. */
+/**
+ * What a step of the workflow still needs, and which messages would bring it about. The last two are
+ * about refunds and have a refund's id, the others an order's.
+ */
 export type Need =
   /** A `PENDING` order: its reservation. */
   | "reserve"
@@ -30,10 +33,10 @@ export type Need =
 
 /** What was found. */
 export interface HeldWork {
-  /** True if some message will bring about what the order (or for the last two needs the refund) needs. */
+  /** True if a message or a dead letter is there for what the order, or the refund, needs. */
   holds(need: Need, id: number): boolean;
-  /** Messages that were seen, dead letters included. */
-  messages: number;
+  /** True if a message is there that will bring it about; a dead letter brings nothing about. */
+  moves(need: Need, id: number): boolean;
 }
 
 /** What is searched with. */
@@ -76,7 +79,7 @@ const pageSize = 2_000;
 const pieceSize = 65_536;
 
 /**
- * Searches all streams, schedules and (unless told otherwise) dead letters.
+ * Searches all streams, schedules and dead letters.
  *
  * **Exactness.** A message that is somewhere during the whole search is found, even while consumers move
  * it on: messages move from `orders` to `payments` and from there and from `refunds` to `notifications`
@@ -94,35 +97,19 @@ const pieceSize = 65_536;
 export async function findHeldWork(
   deps: HeldWorkDeps,
   limits: { orderId: number; refundId: number },
-  options: { deadLetters?: boolean } = {},
 ): Promise<HeldWork> {
-  const orders = flagsUpTo(limits.orderId);
-  const refunds = flagsUpTo(limits.refundId);
-  const seen = { messages: 0 };
-  const note = (fields: readonly string[]): void => {
-    seen.messages++;
-    const message = decodeMessage(fields);
-    if (typeof message === "string") return;
-    if (message.type === "refund.process" || message.type === "notify.refund") {
-      refunds.add(message.refundId, bitOf[message.type]);
-    } else orders.add(message.orderId, bitOf[message.type]);
-  };
-
-  const deadLetters = options.deadLetters ?? true;
-  if (deadLetters) await readDeadLetters(deps.db, note);
+  const moving = flagsOf(limits);
+  const dead = flagsOf(limits);
+  await readDeadLetters(deps.db, dead.note);
   for (const group of searchOrder) {
-    const last = await readStream(deps, group, "-", note);
-    await readSchedule(deps, group, note);
-    await readStream(deps, group, last === null ? "-" : `(${last}`, note);
+    const last = await readStream(deps, group, "-", moving.note);
+    await readSchedule(deps, group, moving.note);
+    await readStream(deps, group, last === null ? "-" : `(${last}`, moving.note);
   }
-  if (deadLetters) await readDeadLetters(deps.db, note);
-
+  await readDeadLetters(deps.db, dead.note);
   return {
-    messages: seen.messages,
-    holds: (need, id) => {
-      const flags = need === "refund" || need === "refund_notice" ? refunds : orders;
-      return (flags.get(id) & bitsOf[need]) !== 0;
-    },
+    holds: (need, id) => moving.has(need, id) || dead.has(need, id),
+    moves: (need, id) => moving.has(need, id),
   };
 }
 
@@ -195,6 +182,25 @@ export function parseFields(json: string): string[] {
   } catch {
     return [];
   }
+}
+
+/** What kinds of messages there are about each order and each refund. */
+function flagsOf(limits: { orderId: number; refundId: number }) {
+  const orders = flagsUpTo(limits.orderId);
+  const refunds = flagsUpTo(limits.refundId);
+  return {
+    note: (fields: readonly string[]): void => {
+      const message = decodeMessage(fields);
+      if (typeof message === "string") return;
+      if (message.type === "refund.process" || message.type === "notify.refund") {
+        refunds.add(message.refundId, bitOf[message.type]);
+      } else orders.add(message.orderId, bitOf[message.type]);
+    },
+    has: (need: Need, id: number): boolean => {
+      const flags = need === "refund" || need === "refund_notice" ? refunds : orders;
+      return (flags.get(id) & bitsOf[need]) !== 0;
+    },
+  };
 }
 
 interface Flags {

@@ -25,15 +25,25 @@ export interface RowStore {
   close(): void;
 }
 
-/** How much a store keeps in memory, in characters of text. */
+/** How much a store keeps in memory, in characters of text; what that takes is some five times as much. */
 export interface RowStoreLimits {
-  /** Beyond it rows go to disk. */
-  memory: number;
-  /** Characters of a partition that are written at once. */
+  /** Rows beyond it go to disk. */
+  file: number;
+  /** A part on disk beyond it is split again. */
+  partition: number;
+  /** Characters of a part that are written at once. */
   block: number;
 }
 
-const defaultLimits: RowStoreLimits = { memory: 32 * 1024 * 1024, block: 64 * 1024 };
+/**
+ * A small file is faster from memory, but what lives long there costs the garbage collector more than
+ * writing and reading it back.
+ */
+const defaultLimits: RowStoreLimits = {
+  file: 8 * 1024 * 1024,
+  partition: 16 * 1024 * 1024,
+  block: 64 * 1024,
+};
 
 /** Parts that rows are split into, by a hash of the order's id. */
 const partitionCount = 64;
@@ -87,7 +97,7 @@ export function openRowStore(
       }
       rows.push(row);
       for (const field of row.fields) characters += field.length;
-      if (characters > limits.memory) return spill();
+      if (characters > limits.file) return spill();
     },
     async *groups() {
       if (partitions === undefined) {
@@ -110,7 +120,7 @@ async function* groupsOf(
   limits: RowStoreLimits,
 ): AsyncGenerator<RowGroup> {
   for (const partition of partitions) {
-    if (partition.characters <= limits.memory) {
+    if (partition.characters <= limits.partition) {
       const rows: CsvRow[] = [];
       for await (const some of rowsOf(file, partition)) for (const row of some) rows.push(row);
       if (rows.length > 0) yield { rows, isPart: false };

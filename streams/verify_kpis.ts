@@ -191,11 +191,11 @@ async function findLost(
   const until = performance.now() + settleMs;
   let rest = await stillUncounted(deps, uncounted, limits);
   while (rest.length > 0) {
-    const held = await findHeldWork(deps, limits, { deadLetters: false });
+    const held = await findHeldWork(deps, limits);
     rest = rest.filter((event) =>
       event.kind === "refunded"
-        ? !held.holds("refund", event.refundId)
-        : !held.holds("order_count", event.orderId)
+        ? !held.moves("refund", event.refundId)
+        : !held.moves("order_count", event.orderId)
     );
     // Counting comes before acknowledging: what was finished during the search has its mark now.
     rest = await stillUncounted(deps, rest, limits);

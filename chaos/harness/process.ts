@@ -6,7 +6,7 @@
  */
 
 import { join } from "node:path";
-import { until } from "./until.ts";
+import { NoHope, until } from "./until.ts";
 
 /** A line of a process's log. */
 export interface LogLine {
@@ -111,7 +111,7 @@ export async function startTask(
         found = log.find((line) => line.event === event);
         if (found !== undefined) return true;
         const tail = messages.slice(-5).join("\n");
-        if (over) throw new Error(`${task} has ended:\n${tail}`);
+        if (over) throw new NoHope(`${task} has ended:\n${tail}`);
         return `it has logged:\n${tail}`;
       });
       return found!;

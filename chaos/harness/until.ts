@@ -9,13 +9,18 @@ import { messageOf } from "../../domain/errors.ts";
 /** How often a condition is looked at, in milliseconds. */
 const lookMs = 25;
 
+/** What a condition throws when it can never come to pass. */
+export class NoHope extends Error {
+  override name = "NoHope";
+}
+
 /**
  * Looks at a condition again and again until it holds.
  *
  * @param what must come to pass, for the error: "the batch is taken over"
  * @param withinMs the bound: later is a failure
  * @param condition true once it holds, else how things stand; what it throws counts as that too, because
- * engines may be away
+ * engines may be away, unless it is {@linkcode NoHope}
  * @returns milliseconds that it took
  * @throws {Error} when the time is over, with how things stood last
  */
@@ -30,6 +35,7 @@ export async function until(
     try {
       state = await condition();
     } catch (error) {
+      if (error instanceof NoHope) throw error;
       state = messageOf(error);
     }
     const ms = performance.now() - started;
