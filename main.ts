@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<{ default: Command }>>> = 
   recover: () => import("./commands/recover.ts"),
   dead: () => import("./commands/dead.ts"),
   stock: () => import("./commands/stock.ts"),
+  token: () => import("./commands/token.ts"),
   migrate: () => import("./commands/migrate.ts"),
   doctor: () => import("./commands/doctor.ts"),
   demo: () => import("./commands/demo.ts"),
@@ -64,6 +65,8 @@ export async function main(
 }
 
 if (import.meta.main) {
-  const env = Object.fromEntries(settings.map(({ name }) => [name, Deno.env.get(name)]));
+  // USER is no setting: it names the operator in timelines, where the task may read it.
+  const names = [...settings.map(({ name }) => name), "USER"];
+  const env = Object.fromEntries(names.map((name) => [name, Deno.env.get(name)]));
   Deno.exit(await main(Deno.args, env));
 }

@@ -29,8 +29,8 @@ async function readToMark(connection: Deno.Conn): Promise<void> {
     const count = await connection.read(buffer);
     if (count === null) throw new Error("Redis closed the connection");
     const text = tail + decoder.decode(buffer.subarray(0, count), { stream: true });
-    // Replies hold no line that begins with "-" but errors.
-    const error = /(?:^|\n)-([^\r]+)/.exec(text);
+    // No other line of the replies begins like an error, such as "-WRONGTYPE Operation against …".
+    const error = /\n-([A-Z]+ [^\r]*)/.exec(`\n${text}`);
     if (error !== null) throw new Error(error[1]);
     if (text.endsWith(`${mark}\r\n`)) return;
     tail = text.slice(-mark.length - 4);

@@ -11,11 +11,27 @@ import { type DatabaseEngine, startDatabase } from "../engines/database.ts";
 import type { EngineName } from "../engines/programs.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { type Figures, openStage } from "./harness/stage.ts";
+import commitAnswersLost from "./commit_answers_lost.ts";
+import connectionsCut from "./connections_cut.ts";
 import consumersKilled from "./consumers_killed.ts";
+import databaseKilled from "./database_killed.ts";
+import lockStorm from "./lock_storm.ts";
+import redisFailover from "./redis_failover.ts";
+import redisFlushed from "./redis_flushed.ts";
+import redisLost from "./redis_lost.ts";
+import zombies from "./zombies.ts";
 
 /** Every scenario, in the order in which all of them are run. */
 export const scenarios: readonly Scenario[] = [
   consumersKilled,
+  zombies,
+  redisLost,
+  redisFlushed,
+  redisFailover,
+  databaseKilled,
+  connectionsCut,
+  commitAnswersLost,
+  lockStorm,
 ];
 
 /** What a run of a scenario came to. */

@@ -32,9 +32,11 @@ const scenario: Scenario = {
       victim.kill("SIGKILL");
       const killedAt = performance.now();
       figures.faults++;
-      takeOvers.push(takenOver(stage, victim, killedAt).then((ms) => {
-        if (ms !== null) stage.recovered(ms);
-      }));
+      takeOvers.push(
+        takenOver(stage, victim, killedAt).then((ms) => {
+          if (ms !== null) stage.recovered(ms);
+        }),
+      );
       takeOvers.at(-1)!.catch(() => {});
       consumers[at] = await stage.startConsumer();
     }

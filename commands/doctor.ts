@@ -59,11 +59,11 @@ export async function diagnose(env: Record<string, string | undefined>): Promise
   ];
 }
 
-function judgeSettings({ host, allowAnonymous }: Config): Finding {
-  return isLoopback(host) || !allowAnonymous ? fine("settings", "all valid") : warning(
+function judgeSettings({ host, apiTokens }: Config): Finding {
+  return isLoopback(host) || apiTokens.length > 0 ? fine("settings", "all valid") : warning(
     "settings",
     `the API listens on ${host} and asks nobody who they are`,
-    "let only trusted machines reach it, or set HOST=127.0.0.1",
+    "set API_TOKENS, let only trusted machines reach it, or set HOST=127.0.0.1",
   );
 }
 
@@ -128,7 +128,7 @@ async function diagnoseRedis(config: Config): Promise<Finding[]> {
     if (facts.missingGroups.length > 0 || !facts.isComplete) {
       const missing = facts.missingGroups.length > 0
         ? `no group ${facts.missingGroups.join(", ")}`
-        : "Redis is new or has lost its data";
+        : "Redis is new, was restarted, or may have lost something otherwise";
       findings.push(
         warning("streams", missing, "start the consumers, or run deno task recover"),
       );

@@ -8,7 +8,7 @@ import { decideCancel } from "../domain/cancel.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { OrderFacts } from "../domain/order.ts";
 import { sumNeeds } from "../domain/reserve.ts";
-import type { Database } from "./database.ts";
+import type { Database, Queryable } from "./database.ts";
 import { addOrderEvents } from "./events.ts";
 import { lockOrders, markCancelled, readItems } from "./orders.ts";
 import { lockStock, writeStock } from "./products.ts";
@@ -18,6 +18,7 @@ import { lockStock, writeStock } from "./products.ts";
  * cancelled or as it was; that the customer is told is a message of its own, which recovery repeats.
  *
  * @param actor who cancels, for the timeline
+ * @param options.inTransaction is called where the order is cancelled, in the same transaction
  * @returns the order as it is now, and whether this call changed it
  * @throws {WorkflowError} `not_found`, or `order_not_cancellable` once it is settled otherwise
  */
@@ -25,6 +26,7 @@ export function cancelOrder(
   db: Database,
   orderId: number,
   actor: string,
+  options: { inTransaction?: (tx: Queryable) => Promise<void> } = {},
 ): Promise<{ order: OrderFacts; changed: boolean }> {
   return db.transaction(async (tx) => {
     const { orders, now } = await lockOrders(tx, [orderId]);
@@ -50,6 +52,7 @@ export function cancelOrder(
         }
         await markCancelled(tx, order.status, [orderId], now);
         await addOrderEvents(tx, [{ orderId, event: "cancelled" }], actor);
+        await options.inTransaction?.(tx);
         return { order: { ...order, status: "CANCELLED", settledAt: now }, changed: true };
       }
     }

@@ -41,20 +41,66 @@ export interface Database extends Queryable {
    * Runs `work` in one transaction at READ COMMITTED and commits.
    *
    * Deadlocks, lock wait time-outs and lost connections roll back and run `work` again from the start,
-   * so it must keep nothing from an earlier try. A crash, or an error that `work` throws, leaves nothing
-   * behind.
+   * so it must keep nothing from an earlier try. A connection that is lost while it commits leaves open
+   * whether the commit counted, so `work` may run again although it did, and must recognise its own
+   * effects; where it can't, say `repeatable: false`. A crash, or an error that `work` throws, leaves
+   * nothing behind.
+   *
+   * A process that stands still in the middle loses its transaction to the server, so that whoever takes
+   * its work over does not wait for its locks.
    *
    * @throws what `work` throws, or the last error after {@linkcode transactionTries} tries
    */
-  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  transaction<T>(
+    work: (tx: Queryable) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T>;
   close(): Promise<void>;
 }
+
+/** How a transaction differs from others. */
+export interface TransactionOptions {
+  /**
+   * False where running it again after a commit would have a second effect: a lost answer to the commit is
+   * then an error, `unavailable`, and not a reason to try again. Default true.
+   */
+  repeatable?: boolean;
+  /** See {@linkcode longestStatementMs}. */
+  longestStatementMs?: number;
+}
+
+/** How a pool differs from others. */
+export interface DatabaseOptions {
+  /** Most connections at once; default 10. */
+  connections?: number;
+  /** Another database than the URL's. */
+  name?: string;
+  /**
+   * Seconds after which the server ends a transaction whose client is silent, and gives its locks to
+   * others; default {@linkcode idleTransactionSeconds}.
+   */
+  idleTransactionSeconds?: number;
+  /** See {@linkcode longestStatementMs}. */
+  longestStatementMs?: number;
+}
+
+/** As long as it takes until a silent consumer's work is taken over: then its locks must go too. */
+export const idleTransactionSeconds = 10;
+
+/**
+ * A statement that is not answered in this time has failed: a server that hangs must not hang its callers.
+ * Ordinary statements take milliseconds, and wait for a lock {@linkcode lockWaitSeconds} at the most.
+ */
+export const longestStatementMs = 60_000;
 
 /** Tries of a transaction before its error is passed on. */
 export const transactionTries = 10;
 
 /** Seconds that a statement waits for another's row lock before the transaction is tried again. */
 const lockWaitSeconds = 5;
+
+/** Silence of a connection after which the operating system asks whether the other side still exists. */
+const keepAliveMs = 10_000;
 
 /** Prepared statements that a connection keeps; their shapes are fixed, so there are few. */
 const preparedStatements = 200;
@@ -68,14 +114,17 @@ const preparedStatements = 200;
  */
 export async function openDatabase(
   url: string,
-  options: { connections?: number; name?: string } = {},
+  options: DatabaseOptions = {},
 ): Promise<Database> {
+  const idleSeconds = options.idleTransactionSeconds ?? idleTransactionSeconds;
+  const statementMs = options.longestStatementMs ?? longestStatementMs;
   const pool = mysql.createPool({
     ...connectionOptions(url),
     ...(options.name === undefined ? {} : { database: options.name }),
     connectionLimit: options.connections ?? 10,
     maxIdle: options.connections ?? 10,
     enableKeepAlive: true,
+    keepAliveInitialDelay: keepAliveMs,
     maxPreparedStatements: preparedStatements,
   });
   const prepared = new WeakSet<object>();
@@ -83,7 +132,11 @@ export async function openDatabase(
   const prepare = async (connection: mysql.PoolConnection): Promise<void> => {
     if (prepared.has(connection.connection)) return;
     for (const statement of sessionSettings) await connection.query(statement);
-    if (engine === "mariadb") await connection.query("set in_predicate_conversion_threshold = 0");
+    if (engine === "mariadb") {
+      await connection.query(
+        `set in_predicate_conversion_threshold = 0, idle_transaction_timeout = ${idleSeconds}`,
+      );
+    }
     prepared.add(connection.connection);
   };
   const withConnection = async <T>(
@@ -127,26 +180,38 @@ export async function openDatabase(
   const database: Database = {
     engine,
     version,
-    query: (sql, values) => withConnection((c) => queryable(c, engine).query(sql, values)),
-    execute: (sql, values) => withConnection((c) => queryable(c, engine).execute(sql, values)),
-    run: (sql, values) => withConnection((c) => queryable(c, engine).run(sql, values)),
-    runText: (sql, values) => withConnection((c) => queryable(c, engine).runText(sql, values)),
-    transaction: async (work) => {
+    query: (sql, values) =>
+      withConnection((c) => queryable(c, engine, statementMs).query(sql, values)),
+    execute: (sql, values) =>
+      withConnection((c) => queryable(c, engine, statementMs).execute(sql, values)),
+    run: (sql, values) => withConnection((c) => queryable(c, engine, statementMs).run(sql, values)),
+    runText: (sql, values) =>
+      withConnection((c) => queryable(c, engine, statementMs).runText(sql, values)),
+    transaction: async (work, own = {}) => {
+      const timeout = own.longestStatementMs ?? statementMs;
       for (let attempt = 1;; attempt++) {
+        let committing = false;
         try {
           return await withConnection(async (connection) => {
-            await connection.query("start transaction");
+            const ends = limitSilence(connection, engine, idleSeconds);
+            await connection.query({ sql: "start transaction", timeout });
             try {
-              const result = await work(queryable(connection, engine));
-              await connection.query("commit");
+              const result = await work(queryable(connection, engine, timeout));
+              committing = true;
+              await connection.query({ sql: "commit", timeout });
+              ends();
               return result;
             } catch (error) {
-              if (!isFatal(error)) await connection.query("rollback");
+              if (!isFatal(error)) {
+                await connection.query({ sql: "rollback", timeout });
+                ends();
+              }
               throw error;
             }
           });
         } catch (error) {
-          if (!isRetryable(error) || attempt >= transactionTries) throw error;
+          if (committing && own.repeatable === false && isFatal(error)) throw lostCommit(error);
+          if (!isRetryable(error) || hangs(error) || attempt >= transactionTries) throw error;
           await pause(Math.random() * 10 * attempt);
         }
       }
@@ -154,6 +219,25 @@ export async function openDatabase(
     close: () => pool.end(),
   };
   return database;
+}
+
+/**
+ * Has the server end this connection's transaction when its client is silent for too long. MariaDB has a
+ * limit for transactions alone, which every connection is told first; MySQL has only one for connections,
+ * which must not hold for those that wait in the pool.
+ *
+ * @returns ends the limit; both statements are sent ahead of what follows and waited for by nobody
+ */
+function limitSilence(
+  connection: mysql.PoolConnection,
+  engine: EngineKind,
+  seconds: number,
+): () => void {
+  if (engine === "mariadb") return () => {};
+  const limit = (value: number | "default") =>
+    void connection.query(`set session wait_timeout = ${value}`).catch(() => {});
+  limit(seconds);
+  return () => limit("default");
 }
 
 /** What every connection is told first: nothing depends on the server's defaults. */
@@ -224,17 +308,25 @@ export function fromIsoTime(iso: string): string {
   return new Date(iso).toISOString().replace("T", " ").replace("Z", "");
 }
 
-function queryable(connection: mysql.PoolConnection, engine: EngineKind): Queryable {
+function queryable(
+  connection: mysql.PoolConnection,
+  engine: EngineKind,
+  timeout: number,
+): Queryable {
   const changed = (result: unknown) => {
     const header = result as mysql.ResultSetHeader;
     return { affectedRows: header.affectedRows, insertId: header.insertId };
   };
   return {
     engine,
-    query: async (sql, values = []) => (await connection.query(sql, values))[0] as Row[],
-    execute: async (sql, values = []) => (await connection.execute(sql, values))[0] as Row[],
-    run: async (sql, values = []) => changed((await connection.execute(sql, values))[0]),
-    runText: async (sql, values = []) => changed((await connection.query(sql, values))[0]),
+    query: async (sql, values = []) =>
+      (await connection.query({ sql, timeout }, values))[0] as Row[],
+    execute: async (sql, values = []) =>
+      (await connection.execute({ sql, timeout }, values))[0] as Row[],
+    run: async (sql, values = []) =>
+      changed((await connection.execute({ sql, timeout }, values))[0]),
+    runText: async (sql, values = []) =>
+      changed((await connection.query({ sql, timeout }, values))[0]),
   };
 }
 
@@ -299,6 +391,19 @@ function isFatal(error: unknown): boolean {
   if (fatal === true || connectionErrors.has(errno ?? 0)) return true;
   // Codes of the operating system begin with E, those of the server with ER_ and come with a state.
   return sqlState === undefined && typeof code === "string" && /^(E(?!R_)|PROTOCOL_)/.test(code);
+}
+
+/** True where the server did not answer in time: what hangs now is not tried again at once. */
+function hangs(error: unknown): boolean {
+  return (error as { code?: string })?.code === "PROTOCOL_SEQUENCE_TIMEOUT";
+}
+
+function lostCommit(error: unknown): WorkflowError {
+  return new WorkflowError(
+    "unavailable",
+    `The database was lost while it committed (${messageOf(error)}): ` +
+      "look up whether the change was made before you try again",
+  );
 }
 
 function pause(ms: number): Promise<void> {

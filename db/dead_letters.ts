@@ -4,6 +4,7 @@
  * @module
  */
 
+import { cutText } from "../domain/cut_text.ts";
 import { type Group, groups } from "../domain/messages.ts";
 import { type Queryable, type Row, toInteger, toIsoTime } from "./database.ts";
 
@@ -94,7 +95,7 @@ export async function buryMessages(db: Queryable, letters: readonly DeadLetter[]
       letter.amountCents,
       letter.currency,
       letter.payload.toWellFormed(),
-      [...letter.error.toWellFormed()].slice(0, longestError).join(""),
+      cutText(letter.error, longestError),
       letter.attempts,
       timeOf(letter.firstSeenMs),
     ]))],

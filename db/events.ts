@@ -4,6 +4,7 @@
  * @module
  */
 
+import { cutText } from "../domain/cut_text.ts";
 import type { Queryable } from "./database.ts";
 
 /** One step in an order's life. */
@@ -26,6 +27,8 @@ export interface OrderEventRow {
   detail?: string;
   /** Delivery count of the message behind it. */
   attempt?: number;
+  /** Who takes the step, where it is not the one who takes the others. */
+  actor?: string;
 }
 
 /** Characters of a detail that are kept. */
@@ -45,29 +48,27 @@ export async function addOrderEvents(
   await tx.run(
     `
     insert into order_events (order_id, refund_id, event, detail, actor, attempt)
-    select step.order_id, step.refund_id, step.event, step.detail, ?, step.attempt
+    select step.order_id, step.refund_id, step.event, step.detail,
+      coalesce(step.actor, ?), step.attempt
     from json_table(?, '$[*]' columns (
       order_id bigint unsigned path '$[0]',
       refund_id bigint unsigned path '$[1]',
       event varchar(32) character set ascii path '$[2]',
       detail varchar(255) character set utf8mb4 path '$[3]',
-      attempt int path '$[4]')) step`,
+      attempt int path '$[4]',
+      actor varchar(128) character set utf8mb4 path '$[5]')) step`,
     [
       actor,
       JSON.stringify(
-        events.map(({ orderId, refundId, event, detail, attempt }) => [
+        events.map(({ orderId, refundId, event, detail, attempt, actor: own }) => [
           orderId,
           refundId ?? null,
           event,
-          detail === undefined ? null : shortened(detail),
+          detail === undefined ? null : cutText(detail, longestDetail),
           attempt ?? 1,
+          own ?? null,
         ]),
       ),
     ],
   );
-}
-
-/** Characters as the database counts them; half of a pair would be no valid JSON. */
-function shortened(text: string): string {
-  return [...text.toWellFormed()].slice(0, longestDetail).join("");
 }

@@ -37,6 +37,13 @@ export interface TakeOptions {
   onPendingChange: "update" | "conflict";
   /** Who takes them, for the timeline. */
   actor: string;
+  /** Who brought one of them, where it is not the one who takes them. */
+  actorOf?: (order: IncomingOrder) => string;
+  /**
+   * Is told the orders that were inserted, with their ids, in the transaction that inserts them: what it
+   * writes is there with the orders or not at all.
+   */
+  inTransaction?: (tx: Queryable, inserted: ReadonlyMap<IncomingOrder, number>) => Promise<void>;
   /** Tell what would become of them and change nothing. */
   dryRun?: boolean;
   /**
@@ -238,9 +245,21 @@ async function writeOrders(
     await insertItems(tx, items);
   }
   const events = [
-    ...[...ids.values()].map((orderId) => ({ orderId, event: "created" as const })),
-    ...updatedIds.map((orderId) => ({ orderId, event: "updated" as const })),
+    ...fresh.map(({ order }) => ({
+      orderId: ids.get(order.externalOrderId)!,
+      event: "created" as const,
+      actor: options.actorOf?.(order),
+    })),
+    ...updates.map(({ order }, index) => ({
+      orderId: updatedIds[index]!,
+      event: "updated" as const,
+      actor: options.actorOf?.(order),
+    })),
   ];
   await addOrderEvents(tx, events, options.actor);
+  await options.inTransaction?.(
+    tx,
+    new Map(fresh.map(({ order }) => [order, ids.get(order.externalOrderId)!])),
+  );
   return { ids, locked };
 }

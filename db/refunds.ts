@@ -5,6 +5,7 @@
  */
 
 import { refundRequestHash } from "../domain/content_hash.ts";
+import { cutText } from "../domain/cut_text.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { OrderFacts, RefundStatus } from "../domain/order.ts";
 import { decideRefundRequest, type RefundFacts } from "../domain/refund.ts";
@@ -20,6 +21,8 @@ export interface RefundRequest {
   reason: string | null;
   /** The same key with the same request is the same refund; null where the caller gave none. */
   idempotencyKey: string | null;
+  /** Who asks for this one, where it is not the one who asks for the others. */
+  actor?: string;
 }
 
 /** A refund as its row says; times are UTC, `YYYY-MM-DD HH:MM:SS.ffffff`. */
@@ -44,6 +47,24 @@ export interface TakenRefund {
   replayed: boolean;
 }
 
+/** What belongs to taking refunds. */
+export interface RefundOptions {
+  /**
+   * Is told what came of the requests, in the transaction that inserts the refunds: what it writes is there
+   * with the refunds or not at all.
+   */
+  inTransaction?: (
+    tx: Queryable,
+    results: readonly (TakenRefund | WorkflowError)[],
+  ) => Promise<void>;
+}
+
+/**
+ * Begins the keys of requests that came without one; no caller's key has it. Only with a key does a
+ * transaction that runs again after a lost answer to its commit find what it has done.
+ */
+const ownKeyStart = " ";
+
 /**
  * Takes refund requests, many in one transaction under the locks of their orders, so that requests which
  * come at once can't return more than was paid. A crash leaves all of them or none; the refunds then wait
@@ -57,8 +78,24 @@ export async function requestRefunds(
   db: Database,
   requests: readonly RefundRequest[],
   actor: string,
+  options: RefundOptions = {},
 ): Promise<(TakenRefund | WorkflowError)[]> {
-  const take = () => db.transaction((tx) => takeInTransaction(tx, requests, actor));
+  const keyed = requests.map((request) => ({
+    ...request,
+    idempotencyKey: request.idempotencyKey ?? `${ownKeyStart}${crypto.randomUUID()}`,
+  }));
+  const take = async () => {
+    const results = await db.transaction(async (tx) => {
+      const results = await takeInTransaction(tx, keyed, actor);
+      await options.inTransaction?.(tx, results);
+      return results;
+    });
+    return results.map((result, index) =>
+      result instanceof WorkflowError || requests[index]!.idempotencyKey !== null
+        ? result
+        : { ...result, replayed: false }
+    );
+  };
   try {
     return await take();
   } catch (error) {
@@ -148,14 +185,12 @@ async function takeInTransaction(
   }
   await addOrderEvents(
     tx,
-    rows.map((refund): OrderEventRow => ({
+    rows.map((refund, position): OrderEventRow => ({
       orderId: refund.orderId,
+      actor: requests[accepted[position]!.index]!.actor,
       refundId: refund.id,
       event: "refund_requested",
-      detail: [
-        ...`${refund.amountCents} cents${refund.reason === null ? "" : `: ${refund.reason}`}`,
-      ]
-        .slice(0, 255).join(""),
+      detail: `${refund.amountCents} cents${refund.reason === null ? "" : `: ${refund.reason}`}`,
     })),
     actor,
   );
@@ -236,6 +271,9 @@ export async function refundFactsOf(
   return byOrder;
 }
 
+/** Characters of a reason that are kept. */
+const longestFailureReason = 255;
+
 /**
  * `REQUESTED` → `PROCESSED` or `FAILED`; the orders must be locked.
  *
@@ -257,7 +295,10 @@ export async function endRefunds(
     set refunds.status = ?, refunds.failure_reason = ended.failure_reason, refunds.processed_at = ?
     where refunds.status = 'REQUESTED'`,
     [
-      JSON.stringify(refunds.map(({ id, failureReason }) => [id, failureReason])),
+      JSON.stringify(refunds.map(({ id, failureReason }) => [
+        id,
+        failureReason === null ? null : cutText(failureReason, longestFailureReason),
+      ])),
       status,
       now,
     ],
@@ -339,6 +380,10 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
+function callersKey(key: string | null): string | null {
+  return key?.startsWith(ownKeyStart) ? null : key;
+}
+
 function toRefundRow(row: Row): RefundRow {
   return {
     id: toInteger(row.id),
@@ -347,7 +392,7 @@ function toRefundRow(row: Row): RefundRow {
     reason: row.reason as string | null,
     status: row.status as RefundStatus,
     failureReason: row.failure_reason as string | null,
-    idempotencyKey: row.idempotency_key as string | null,
+    idempotencyKey: callersKey(row.idempotency_key as string | null),
     processedAt: row.processed_at as string | null,
     createdAt: String(row.created_at),
   };

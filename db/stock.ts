@@ -44,10 +44,12 @@ export async function readStock(db: Queryable, sku: string): Promise<ProductStoc
 
 /**
  * Changes a product's units: those that can be reserved and those that ever came in by the same number,
- * so that what orders hold stays right. A crash leaves it changed or as it was.
+ * so that what orders hold stays right. A crash leaves it changed or as it was. Units are never added
+ * twice: where the answer to the commit is lost, somebody has to look.
  *
  * @returns the units before and afterwards
- * @throws {WorkflowError} `not_found`, or `invalid` where units would be fewer than none or too many
+ * @throws {WorkflowError} `not_found`, `invalid` where units would be fewer than none or too many, or
+ * `unavailable` where the database was lost while it committed
  */
 export function changeStock(
   db: Database,
@@ -68,9 +70,7 @@ export function changeStock(
     if (stockQty < 0) {
       throw new WorkflowError(
         "invalid",
-        `Cannot take ${
-          before.stockQty - stockQty
-        } units of ${sku}: only ${before.stockQty} left`,
+        `Cannot take ${before.stockQty - stockQty} units of ${sku}: only ${before.stockQty} left`,
       );
     }
     const receivedQty = before.receivedQty + stockQty - before.stockQty;
@@ -85,7 +85,7 @@ export function changeStock(
       [stockQty, receivedQty, before.productId],
     );
     return { before, after: { ...before, stockQty, receivedQty } };
-  });
+  }, { repeatable: "set" in change });
 }
 
 function toProductStock(sku: string, row: Row | undefined): ProductStock {

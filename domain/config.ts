@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type ApiToken, parseApiTokens } from "./api_token.ts";
 import { type Fault, WorkflowError } from "./errors.ts";
 
 /** Every setting, parsed. Times in the unit that ends the name, money in integer cents. */
@@ -18,10 +19,16 @@ export interface Config {
   host: string;
   /** Port to listen on; 0 for any free one. */
   port: number;
-  /** Without it, the API refuses to listen on anything but loopback. */
+  /** Without it and without tokens, the API refuses to listen on anything but loopback. */
   allowAnonymous: boolean;
-  /** Reserved for authentication. */
-  apiTokens: string;
+  /** Who may use the API; where it is empty, nobody is asked who they are. */
+  apiTokens: ApiToken[];
+  /** Signs the sessions of the dashboard; a secret, random at every start where none is set. */
+  sessionSecret: string;
+  /** Requests that a token may make in a minute; 0 for any number. */
+  rateLimitPerMinute: number;
+  /** Origins of other web pages that may use the API, e.g. `https://shop.example`. */
+  corsOrigins: string[];
   /** ISO 4217; the currency whose KPI keys carry no currency. */
   baseCurrency: string;
   /** IANA time zone in which a KPI day begins and ends. */
@@ -87,11 +94,32 @@ export const settings: readonly Setting[] = [
   },
   { name: "HOST", fallback: "127.0.0.1", meaning: "address to listen on" },
   { name: "PORT", fallback: "8000", meaning: "port to listen on, 0…65535 (0: any free one)" },
-  { name: "API_TOKENS", fallback: "", meaning: "reserved for authentication; not read yet" },
+  {
+    name: "API_TOKENS",
+    fallback: "",
+    meaning: "who may use the API: `name:sha256:scope+scope`, separated by commas; " +
+      "`deno task token` makes an entry",
+  },
   {
     name: "ALLOW_ANONYMOUS",
     fallback: "0",
-    meaning: "`1` lets the API listen beyond loopback without authentication",
+    meaning: "`1` lets the API listen beyond loopback without `API_TOKENS`",
+  },
+  {
+    name: "SESSION_SECRET",
+    fallback: "",
+    meaning:
+      "signs the dashboard's sessions, at least 32 characters; random at every start if empty",
+  },
+  {
+    name: "RATE_LIMIT",
+    fallback: "6000",
+    meaning: "requests that a token may make in a minute, 0…1000000 (0: any number)",
+  },
+  {
+    name: "CORS_ORIGINS",
+    fallback: "",
+    meaning: "origins of other web pages that may use the API, separated by commas",
   },
   {
     name: "BASE_CURRENCY",
@@ -218,6 +246,19 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     fault("KPI_TIMEZONE", `must be an IANA time zone such as Europe/Berlin, not "${kpiTimezone}"`);
   }
 
+  const apiTokens = parseApiTokens(text("API_TOKENS"), (detail) => fault("API_TOKENS", detail));
+  const sessionSecret = text("SESSION_SECRET");
+  if (sessionSecret !== "" && sessionSecret.length < 32) {
+    fault("SESSION_SECRET", "must have at least 32 characters");
+  }
+  const corsOrigins = text("CORS_ORIGINS").split(",").map((origin) => origin.trim())
+    .filter((origin) => origin !== "");
+  for (const origin of corsOrigins) {
+    if (!/^https?:$/.test(URL.parse(origin)?.protocol ?? "") || new URL(origin).origin !== origin) {
+      fault("CORS_ORIGINS", `must hold origins such as https://shop.example, not "${origin}"`);
+    }
+  }
+
   const config: Config = {
     databaseUrl,
     redisUrl,
@@ -225,7 +266,10 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     host: text("HOST"),
     port: integer("PORT", 0, 65_535),
     allowAnonymous: flag("ALLOW_ANONYMOUS"),
-    apiTokens: text("API_TOKENS"),
+    apiTokens,
+    sessionSecret,
+    rateLimitPerMinute: integer("RATE_LIMIT", 0, 1_000_000),
+    corsOrigins,
     baseCurrency,
     kpiTimezone,
     initialStock: integer("INITIAL_STOCK", 0, 1_000_000_000),
@@ -242,11 +286,11 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     logLevel: oneOf("LOG_LEVEL", ["error", "warn", "info", "debug"]),
     logFormat: oneOf("LOG_FORMAT", ["text", "json", "auto"]),
   };
-  if (!config.allowAnonymous && !isLoopback(config.host)) {
+  if (text("API_TOKENS") === "" && !config.allowAnonymous && !isLoopback(config.host)) {
     fault(
       "HOST",
-      `"${config.host}" is reachable from outside and there is no authentication yet; ` +
-        "set ALLOW_ANONYMOUS=1 to allow it",
+      `"${config.host}" is reachable from outside and nobody is asked who they are; ` +
+        "set API_TOKENS, or ALLOW_ANONYMOUS=1 to allow it",
     );
   }
   if (faults.length > 0) {

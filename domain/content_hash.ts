@@ -37,6 +37,11 @@ export function refundRequestHash(
   ]);
 }
 
+/** SHA-256 over what a request says, in hexadecimal: the same for the same request, however it was written. */
+export function requestHash(value: unknown): string {
+  return digestOf("sha256", JSON.stringify(value), "hex");
+}
+
 function hash(parts: readonly string[]): Uint8Array {
   // In hexadecimal: a digest as a buffer takes four times as long.
   return Uint8Array.fromHex(digestOf("sha256", parts.join("\n"), "hex").slice(0, 32));

@@ -17,6 +17,7 @@ export type ErrorCode =
   | "order_not_cancellable"
   | "order_not_refundable"
   | "refund_exceeds_left"
+  | "idempotency_key_in_use"
   | "idempotency_key_reused"
   | "unavailable";
 

@@ -4,23 +4,32 @@
  * @module
  */
 
-import { Hono, type MiddlewareHandler } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
+import { controlAccess } from "./access.ts";
+import type { Caller } from "./caller.ts";
+import { cors } from "./cors.ts";
+import { dashboardRoutes, uploadPath } from "./dashboard/dashboard.ts";
 import type { AppDeps } from "./deps.ts";
 import { guard } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
 import { kpiRoutes } from "./kpis.ts";
 import { limitBody } from "./limit_body.ts";
+import { limitRate } from "./limit_rate.ts";
 import { orderRoutes } from "./orders.ts";
 import { httpProblem, problemHandler } from "./problem.ts";
 import { refundRoutes } from "./refunds.ts";
+import { makeSessions, protectSessions, sessionRoutes } from "./session.ts";
 import { streamRoutes } from "./streams.ts";
 import { within } from "./within.ts";
 
 /** Most bytes of a request's body. */
 const bodyBytes = 1_048_576;
+
+/** For answers that are no pages. */
+const strictCsp = "default-src 'none'; frame-ancestors 'none'";
 
 /** Longest time for an answer, in milliseconds, for engines that hang instead of failing. */
 const answerMs = 15_000;
@@ -32,16 +41,20 @@ const answerMs = 15_000;
  */
 export function makeApp(deps: AppDeps): Hono {
   const app = new Hono({ strict: false });
+  const sessions = makeSessions(deps);
 
   app.use(requestId());
   app.use(logRequests(deps));
-  app.use(secureHeaders({
-    contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
-  }));
+  // Without a referrer, browsers would not say whose a form of our own is.
+  app.use(secureHeaders({ referrerPolicy: "same-origin" }));
   app.use(async (c, next) => {
     await next();
-    c.res.headers.set("cache-control", "no-store");
+    const { headers } = c.res;
+    // A page says itself what it needs.
+    if (!headers.has("content-security-policy")) headers.set("content-security-policy", strictCsp);
+    if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
   });
+  app.use(cors(deps.config));
   app.use(methodNotAllowed({
     app,
     onMethodNotAllowed: (c, methods) => {
@@ -51,25 +64,36 @@ export function makeApp(deps: AppDeps): Hono {
     },
   }));
   app.use(guard(deps));
-  app.use(limitBody(bodyBytes));
-  app.use((_, next) => within(answerMs, "An engine", next()));
+  app.use(controlAccess(deps.config, sessions));
+  app.use(limitRate(deps));
+  const limit = limitBody(bodyBytes);
+  // A file may be larger than any other body, and takes its time.
+  const isUpload = (c: Context) => c.req.method === "POST" && c.req.path === uploadPath;
+  app.use((c, next) => isUpload(c) ? next() : limit(c, next));
+  app.use(protectSessions());
+  app.use((c, next) => isUpload(c) ? next() : within(answerMs, "An engine", next()));
 
-  app.get("/", (c) => c.json({ routes: routesOf(app) }));
+  app.get("/", (c) => {
+    if (c.req.header("accept")?.includes("text/html")) return c.redirect("/dashboard");
+    return c.json({ routes: routesOf(app) });
+  });
   app.route("/", healthRoutes(deps));
   app.route("/", kpiRoutes(deps));
   app.route("/", orderRoutes(deps));
   app.route("/", refundRoutes(deps));
   app.route("/", streamRoutes(deps));
+  app.route("/dashboard", dashboardRoutes(deps));
+  app.route("/", sessionRoutes(deps, sessions));
 
   app.onError(problemHandler(deps));
   app.notFound((c) => httpProblem(c, 404, `There is nothing at ${c.req.path}`));
   return app;
 }
 
-/** `GET /kpis` and so on. */
+/** `GET /kpis` and so on; the pages are for people, who find them by themselves. */
 function routesOf(app: Hono): string[] {
   const routes = app.routes
-    .filter(({ method }) => method !== "ALL")
+    .filter(({ method, path }) => method !== "ALL" && !path.startsWith("/dashboard"))
     .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`);
   return [...new Set(routes)];
 }
@@ -81,6 +105,7 @@ function logRequests({ log }: AppDeps): MiddlewareHandler {
     await next();
     log[c.res.status >= 500 ? "warn" : "debug"]("request", {
       request_id: c.get("requestId") as string,
+      actor: (c.get("caller") as Caller | undefined)?.actor,
       method: c.req.method,
       path: c.req.path,
       status: c.res.status,

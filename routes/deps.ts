@@ -20,4 +20,6 @@ export interface AppDeps {
   baseCurrency: string;
   /** The KPI day of a database time. */
   kpiDay: (settledAt: string) => string;
+  /** Aborts when the process is about to stop: answers that go on for ever end then. */
+  stopping?: AbortSignal;
 }

@@ -1,5 +1,6 @@
 /**
- * Keeps web pages of others from using an API that has no authentication yet.
+ * Keeps web pages of others from using an API that does not ask who they are, or that knows a browser by its
+ * session.
  *
  * @module
  */
@@ -20,14 +21,18 @@ export function guard({ config }: AppDeps): MiddlewareHandler {
     if (url === null) return httpProblem(c, 400, "The Host header names no host");
     const { hostname, host } = url;
     if (
-      !config.allowAnonymous && !isLoopback(hostname) && !hostname.endsWith(".localhost") &&
+      config.apiTokens.length === 0 && !config.allowAnonymous && !isLoopback(hostname) &&
+      !hostname.endsWith(".localhost") &&
       hostname !== config.host
     ) {
       return httpProblem(c, 403, `This API does not answer to the name ${hostname}`);
     }
     const origin = c.req.header("origin");
     const isChange = !["GET", "HEAD", "OPTIONS"].includes(c.req.method);
-    if (isChange && origin !== undefined && URL.parse(origin)?.host !== host) {
+    if (
+      isChange && origin !== undefined && URL.parse(origin)?.host !== host &&
+      !config.corsOrigins.includes(origin)
+    ) {
       return httpProblem(c, 403, "A page of another origin can't change anything here");
     }
     await next();

@@ -10,15 +10,17 @@ import { WorkflowError } from "../domain/errors.ts";
 import { type OrderStatus, orderTransitions } from "../domain/order.ts";
 import { decodeCursor, pageLimits, pageOf } from "../domain/paging.ts";
 import { cancelOrder } from "../db/cancel.ts";
+import type { Queryable } from "../db/database.ts";
 import { findCustomer } from "../db/customers.ts";
 import { listOrders, readOrderDetail, readOrderSummaries } from "../db/order_queries.ts";
 import { checked, idParam, jsonBody, optionalQuery, pageQuery, queryText } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
+import { idempotency, idempotencyHeaders, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
 import { orderBody } from "./order_body.ts";
 import { orderDetailJson, orderJson } from "./order_json.ts";
 import { placedFrom, placedTo } from "./placed_query.ts";
 import { publishAfterCommit } from "./publish_after_commit.ts";
-import { orderTaker } from "./take_orders.ts";
+import { newOrderAnswer, orderTaker } from "./take_orders.ts";
 
 const statuses = Object.keys(orderTransitions) as [OrderStatus, ...OrderStatus[]];
 
@@ -35,20 +37,30 @@ export function orderRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   const { db } = deps;
   const takeOrder = orderTaker(deps);
+  const answerOnce = idempotency(deps);
 
-  app.post("/orders", jsonBody(), checked("json", orderBody), async (c) => {
-    const incoming = c.req.valid("json");
-    const taken = await takeOrder(incoming);
-    if (taken.outcome === "conflict") {
-      throw new WorkflowError(
-        "order_conflict",
-        `Order ${JSON.stringify(incoming.externalOrderId)} is known with another content`,
-      );
-    }
-    const { outcome, order } = taken;
-    c.header("location", `/orders/${order.id}`);
-    return c.json(orderJson(order), outcome === "new" ? 202 : 200);
-  });
+  app.post(
+    "/orders",
+    checked("header", idempotencyHeaders),
+    jsonBody(),
+    checked("json", orderBody),
+    (c) => {
+      const order = c.req.valid("json");
+      const { actor } = c.get("caller");
+      return answerOnce(c, ["order", order], async (key) => {
+        const taken = await takeOrder({ order, actor, key });
+        if (taken.outcome === "conflict") {
+          throw new WorkflowError(
+            "order_conflict",
+            `Order ${JSON.stringify(order.externalOrderId)} is known with another content`,
+          );
+        }
+        const answer = newOrderAnswer(taken.order);
+        const isNew = taken.outcome === "new";
+        return { ...answer, status: isNew ? 202 : 200, stored: isNew };
+      });
+    },
+  );
 
   app.get("/orders", checked("query", listQuery), async (c) => {
     const { status, customer, from, to, limit = pageLimits.fallback, cursor } = c.req.valid(
@@ -73,12 +85,30 @@ export function orderRoutes(deps: AppDeps): Hono {
     return c.json(orderDetailJson(order));
   });
 
-  app.post("/orders/:id/cancel", checked("param", idParam), async (c) => {
-    const { id } = c.req.valid("param");
-    const { order: { totalCents: amountCents, currency } } = await cancelOrder(db, id, "api");
-    await publishAfterCommit(deps, [{ type: "notify.order", orderId: id, amountCents, currency }]);
-    return c.json(orderJson((await readOrderSummaries(db, [id])).get(id)!));
-  });
+  app.post(
+    "/orders/:id/cancel",
+    checked("param", idParam),
+    checked("header", idempotencyHeaders),
+    (c) => {
+      const { id } = c.req.valid("param");
+      return answerOnce(c, ["cancel", id], async (key) => {
+        const answer = async (source: Queryable): Promise<KeyedAnswer> => {
+          const order = (await readOrderSummaries(source, [id])).get(id)!;
+          return { status: 200, location: null, body: orderJson(order) };
+        };
+        const { order, changed } = await cancelOrder(db, id, c.get("caller").actor, {
+          inTransaction: key === null
+            ? undefined
+            : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),
+        });
+        const { totalCents: amountCents, currency } = order;
+        await publishAfterCommit(deps, [
+          { type: "notify.order", orderId: id, amountCents, currency },
+        ]);
+        return { ...await answer(db), stored: changed };
+      });
+    },
+  );
 
   return app;
 }

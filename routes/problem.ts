@@ -35,6 +35,7 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
   order_conflict: [409, "The order is known with another content"],
   order_not_cancellable: [409, "The order can no longer be cancelled"],
   order_not_refundable: [409, "The order cannot be refunded"],
+  idempotency_key_in_use: [409, "A request with this idempotency key is still running"],
   invalid: [422, "The request is not valid"],
   refund_exceeds_left: [422, "The amount exceeds what is left to refund"],
   idempotency_key_reused: [422, "The idempotency key belongs to another request"],
@@ -46,11 +47,13 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
 /** Titles of problems that are about HTTP alone. */
 const httpTitles: Readonly<Record<number, string>> = {
   400: "Bad request",
+  401: "Unauthorized",
   403: "Forbidden",
   404: "Not found",
   405: "Method not allowed",
   413: "Content too large",
   415: "Unsupported media type",
+  429: "Too many requests",
 };
 
 /** Answers with a problem that is about HTTP alone. */
@@ -72,7 +75,9 @@ export function problemHandler({ log }: AppDeps): (error: Error, c: Context) => 
   return (error, c) => {
     if (error instanceof WorkflowError && problems[error.code][0] !== 500) {
       const problem = problemOf(error);
-      if (problem.status === 503) return sendUnavailable(c, problem);
+      if (problem.status === 503 || error.code === "idempotency_key_in_use") {
+        return sendUnavailable(c, problem);
+      }
       return send(c, problem);
     }
     if (error instanceof HTTPException) {

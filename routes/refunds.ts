@@ -20,6 +20,13 @@ import {
 import { checked, idParam, jsonBody, pageQuery } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { gather } from "./gather.ts";
+import {
+  type HeldKey,
+  idempotency,
+  idempotencyHeaders,
+  type KeyedAnswer,
+  storeAnswers,
+} from "./idempotency.ts";
 import { refundJson } from "./order_json.ts";
 import { isEngineAway } from "./problem.ts";
 import { publishAfterCommit } from "./publish_after_commit.ts";
@@ -52,19 +59,27 @@ const refundBody = z.strictObject({
     .nullish(),
 }, { error: (issue) => issue.code === "invalid_type" ? "must be an object" : undefined });
 
-const refundHeaders = z.object({
-  "idempotency-key": z.string()
-    .regex(/^[\x21-\x7e]{1,255}$/, "must have 1…255 visible ASCII characters")
-    .optional(),
-});
-
 /** `POST /orders/{id}/refunds`, `GET /orders/{id}/refunds` and `GET /refunds/{id}`. */
 export function refundRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   const { db } = deps;
+  const answerOnce = idempotency(deps);
 
-  const requestRefund = gather<RefundRequest, TakenRefund | WorkflowError>(async (requests) => {
-    const results = await requestRefunds(db, requests, "api");
+  const requestRefund = gather<
+    RefundRequest & { key: HeldKey | null },
+    TakenRefund | WorkflowError
+  >(async (requests) => {
+    const results = await requestRefunds(db, requests, "api", {
+      inTransaction: (tx, results) =>
+        storeAnswers(
+          tx,
+          results.flatMap((result, index) => {
+            const { key } = requests[index]!;
+            if (key === null || result instanceof WorkflowError) return [];
+            return [{ key, answer: refundAnswer(result) }];
+          }),
+        ),
+    });
     await publishAfterCommit(
       deps,
       results.flatMap((result) => {
@@ -79,22 +94,24 @@ export function refundRoutes(deps: AppDeps): Hono {
   app.post(
     "/orders/:id/refunds",
     checked("param", idParam),
-    checked("header", refundHeaders),
+    checked("header", idempotencyHeaders),
     jsonBody({ optional: true }),
     checked("json", refundBody),
-    async (c) => {
-      const { amount_cents: amountCents = null, reason } = c.req.valid("json");
-      const result = await requestRefund({
-        orderId: c.req.valid("param").id,
-        amountCents,
-        reason: reason ?? null,
-        idempotencyKey: c.req.valid("header")["idempotency-key"] ?? null,
+    (c) => {
+      const { amount_cents: amountCents = null, reason = null } = c.req.valid("json");
+      const orderId = c.req.valid("param").id;
+      return answerOnce(c, ["refund", orderId, amountCents, reason], async (key) => {
+        const result = await requestRefund({
+          orderId,
+          amountCents,
+          reason,
+          idempotencyKey: key?.key ?? null,
+          actor: c.get("caller").actor,
+          key,
+        });
+        if (result instanceof WorkflowError) throw result;
+        return { ...refundAnswer(result), stored: true, replayed: result.replayed };
       });
-      if (result instanceof WorkflowError) throw result;
-      const { refund, currency, replayed } = result;
-      c.header("location", `/refunds/${refund.id}`);
-      if (replayed) c.header("idempotent-replayed", "true");
-      return c.json(refundJson(refund, currency), 202);
     },
   );
 
@@ -126,4 +143,12 @@ export function refundRoutes(deps: AppDeps): Hono {
   });
 
   return app;
+}
+
+function refundAnswer({ refund, currency }: TakenRefund): KeyedAnswer {
+  return {
+    status: 202,
+    location: `/refunds/${refund.id}`,
+    body: refundJson(refund, currency),
+  };
 }

@@ -5,6 +5,8 @@
  */
 
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { keepWatching } from "../streams/alerts.ts";
+import { keepProving } from "../streams/proof.ts";
 import { makeApp } from "./app.ts";
 import type { AppDeps } from "./deps.ts";
 
@@ -12,7 +14,7 @@ import type { AppDeps } from "./deps.ts";
 const graceShare = 0.8;
 
 /**
- * Serves until the signal aborts. Requests in hand are then answered first; those that are still open
+ * Serves until the signal aborts, and proves and looks for alerts meanwhile. Requests in hand are then answered first; those that are still open
  * when most of `SHUTDOWN_TIMEOUT_MS` is over are left to end with the process.
  *
  * @param options.onListening is told the address, e.g. `http://127.0.0.1:8000`; by default it is logged
@@ -25,7 +27,7 @@ export async function serveHttp(
 ): Promise<void> {
   const { config, log } = deps;
   const onListening = options.onListening ?? ((url) => log.info("listening", { url }));
-  const app = makeApp(deps);
+  const app = makeApp({ ...deps, stopping: signal });
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve({
@@ -47,5 +49,7 @@ export async function serveHttp(
   };
   if (signal.aborted) stop();
   else signal.addEventListener("abort", stop, { once: true });
+  const watching = [keepProving(deps, signal), keepWatching(deps, signal)];
   await Promise.race([server.finished, stopped.promise]);
+  await Promise.race([Promise.all(watching), stopped.promise]);
 }

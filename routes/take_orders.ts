@@ -10,6 +10,8 @@ import { takeOrders } from "../db/intake.ts";
 import { type OrderSummary, readOrderSummaries } from "../db/order_queries.ts";
 import type { AppDeps } from "./deps.ts";
 import { gather } from "./gather.ts";
+import { type HeldKey, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
+import { orderJson } from "./order_json.ts";
 import { isEngineAway } from "./problem.ts";
 import { publishAfterCommit } from "./publish_after_commit.ts";
 
@@ -22,6 +24,16 @@ const mostWaiting = 10_000;
 /** Longest time for one transaction and what follows from it, in milliseconds. */
 const mostMs = 10_000;
 
+/** An order that somebody brings. */
+export interface BroughtOrder {
+  /** As it came in. */
+  order: IncomingOrder;
+  /** Who brings it, for the timeline. */
+  actor: string;
+  /** Under which its answer is to be stored, if any. */
+  key: HeldKey | null;
+}
+
 /** What became of an order. */
 export type TakenOrder =
   | { outcome: "new" | "unchanged"; order: OrderSummary }
@@ -33,13 +45,26 @@ export type TakenOrder =
  * A crash after the commit leaves an order that no stream knows: the sweep publishes it, and so does the
  * same order sent again.
  */
-export function orderTaker(deps: AppDeps): (order: IncomingOrder) => Promise<TakenOrder> {
+export function orderTaker(deps: AppDeps): (brought: BroughtOrder) => Promise<TakenOrder> {
   const { db, config } = deps;
-  return gather<IncomingOrder, TakenOrder>(async (orders) => {
-    const taken = await takeOrders(db, orders, {
+  return gather<BroughtOrder, TakenOrder>(async (brought) => {
+    const broughtOf = new Map(brought.map((one) => [one.order, one]));
+    const taken = await takeOrders(db, [...broughtOf.keys()], {
       initialStock: config.initialStock,
       onPendingChange: "conflict",
       actor: "api",
+      actorOf: (order) => broughtOf.get(order)!.actor,
+      inTransaction: async (tx, inserted) => {
+        const keyed = [...inserted].flatMap(([order, id]) => {
+          const { key } = broughtOf.get(order)!;
+          return key === null ? [] : [{ key, id }];
+        });
+        const summaries = await readOrderSummaries(tx, keyed.map(({ id }) => id));
+        await storeAnswers(
+          tx,
+          keyed.map(({ key, id }) => ({ key, answer: newOrderAnswer(summaries.get(id)!) })),
+        );
+      },
     });
     const messages = taken.flatMap((order): Message[] => {
       const { orderId, outcome, status, totalCents: amountCents, currency } = order;
@@ -59,4 +84,9 @@ export function orderTaker(deps: AppDeps): (order: IncomingOrder) => Promise<Tak
     mostMs,
     concernsAll: isEngineAway,
   });
+}
+
+/** What a new order is answered with. */
+export function newOrderAnswer(order: OrderSummary): KeyedAnswer {
+  return { status: 202, location: `/orders/${order.id}`, body: orderJson(order) };
 }

@@ -7,6 +7,7 @@
 
 import { isServerFault } from "../db/database.ts";
 import { buryMessages } from "../db/dead_letters.ts";
+import { cutText } from "../domain/cut_text.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { KpiEvent } from "../domain/kpi.ts";
 import type { Group } from "../domain/messages.ts";
@@ -182,7 +183,7 @@ async function park(
     entry.id,
     why === "error" ? backoffMs(entry.errors + 1, retryBackoffMs) : outagePauseMs,
     why === "error" ? 1 : 0,
-    error.slice(0, longestErrorText).toWellFormed(),
+    cutText(error, longestErrorText),
   ]);
   const parkKeys = [
     keys.stream(group),

@@ -11,6 +11,7 @@
 import { messageOf } from "../domain/errors.ts";
 import { decodeMessage, type Group } from "../domain/messages.ts";
 import { decideRedelivery } from "../domain/retry.ts";
+import { type Activity, flushActivity, noActivity, noteTurn } from "./activity.ts";
 import {
   conclude,
   type Entry,
@@ -54,7 +55,12 @@ export interface Consumer {
   takeoverFrom: string;
   /** Ids of the messages that are being handled. */
   inHand: readonly string[];
+  /** What it did lately, for charts. */
+  activity: Activity;
 }
+
+/** How long a turn of a paused group waits at the most, in milliseconds. */
+const pausedTurnMs = 500;
 
 /** Pending entries that one look for orphans sees. */
 const takeoverScan = 10_000;
@@ -73,7 +79,14 @@ export async function ensureGroup(
 
 /** Makes a consumer; nothing is read yet. */
 export function makeConsumer(deps: ConsumerDeps, options: ConsumerOptions): Consumer {
-  return { deps, options, takeoverAt: -Infinity, takeoverFrom: "-", inHand: [] };
+  return {
+    deps,
+    options,
+    takeoverAt: -Infinity,
+    takeoverFrom: "-",
+    inHand: [],
+    activity: noActivity(),
+  };
 }
 
 /**
@@ -85,6 +98,10 @@ export function makeConsumer(deps: ConsumerDeps, options: ConsumerOptions): Cons
  */
 export async function consumeOnce(consumer: Consumer, blockMs = 0): Promise<Turn> {
   const { deps, options } = consumer;
+  if (await isPaused(deps, options.group)) {
+    await pause(Math.min(blockMs, pausedTurnMs));
+    return { handled: 0, retried: 0, dead: 0, delayed: 0 };
+  }
   const { entries, nextDueMs } = await claim(consumer);
   const room = options.batchSize - entries.length;
   if (room > 0) {
@@ -93,10 +110,31 @@ export async function consumeOnce(consumer: Consumer, blockMs = 0): Promise<Turn
   }
   consumer.inHand = entries.map(({ id }) => id);
   try {
-    return await runEntries(deps, options, entries);
+    return await runEntries(consumer, entries);
   } finally {
     consumer.inHand = [];
+    await tellActivity(consumer);
   }
+}
+
+/** A paused group's consumers take nothing and say that they are alive. */
+async function isPaused(
+  { redis, keys, consumer }: ConsumerDeps,
+  group: Group,
+): Promise<boolean> {
+  if (await redis.exists(keys.paused(group)) === 0) return false;
+  await redis.zadd(keys.alive(group), Date.now(), consumer);
+  return true;
+}
+
+/** Charts are no reason to fail a turn. */
+async function tellActivity(
+  { deps, options: { group }, activity }: Consumer,
+  options: { force?: boolean } = {},
+): Promise<void> {
+  await flushActivity(deps, group, activity, options).catch((error) =>
+    deps.log.debug("activity not counted", { group, error: messageOf(error) })
+  );
 }
 
 /**
@@ -143,6 +181,9 @@ async function claim(consumer: Consumer): Promise<{ entries: Entry[]; nextDueMs:
     ]) as [string, ...RawEntry[]];
     consumer.takeoverFrom = next;
     entries.push(...orphaned.map(toEntry));
+    if (orphaned.length > 0) {
+      consumer.deps.log.info("work taken over", { group, messages: orphaned.length });
+    }
   }
   const times = [promoted[1], nextParkedMs].filter((ms) => ms >= 0);
   return { entries, nextDueMs: Math.min(longestBlockMs, ...times) };
@@ -194,12 +235,14 @@ async function readNew(
 }
 
 async function runEntries(
-  deps: ConsumerDeps,
-  options: ConsumerOptions,
+  { deps, options, activity }: Consumer,
   entries: readonly Entry[],
 ): Promise<Turn> {
   const turn: Turn = { handled: 0, retried: 0, dead: 0, delayed: 0 };
   if (entries.length === 0) return turn;
+  const startedAt = performance.now();
+  const paid: number[] = [];
+  const failed: number[] = [];
   const together: Delivery[] = [];
   const alone: Delivery[] = [];
   const results: Result[] = [];
@@ -236,11 +279,19 @@ async function runEntries(
         });
       }
       await conclude(deps, options, results.filter(({ entry }) => !beat.lost.has(entry.id)), turn);
+      for (const { outcome } of results) {
+        for (const event of outcome.kind === "done" ? outcome.kpis : []) {
+          if (event.kind === "paid") paid.push(event.orderId);
+          else if (event.kind === "failed") failed.push(event.orderId);
+        }
+      }
       results.length = 0;
     }
   } finally {
     beat.stop();
   }
+  const ms = performance.now() - startedAt;
+  noteTurn(activity, { batch: entries.length, ms, ...turn, paid, failed });
   return turn;
 }
 
@@ -336,6 +387,7 @@ export async function consume(
     }
     if (failures > 0) await pause(Math.min(50 * 2 ** Math.min(failures, 6), 2_000), signal);
   }
+  await tellActivity(consumer, { force: true });
   const { redis, keys } = deps;
   await runScript(redis, "remove_consumer", [keys.stream(group), keys.alive(group)], [
     group,

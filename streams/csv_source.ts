@@ -4,8 +4,7 @@
  * @module
  */
 
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream";
+import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { CsvParseStream } from "@std/csv/parse-stream";
 import { type LineTracker, notCsv, trackLines } from "../domain/csv_lines.ts";
@@ -73,8 +72,12 @@ async function* unzipped(
   }
   const [first, second] = start.flatMap((chunk) => [...chunk.subarray(0, 2)]);
   const all = (async function* () {
-    yield* start;
-    yield* chunks;
+    try {
+      yield* start;
+      yield* chunks;
+    } finally {
+      await chunks.return(undefined);
+    }
   })();
   if (first !== 0x1f || second !== 0x8b) {
     yield* all;

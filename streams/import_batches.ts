@@ -44,11 +44,11 @@ export function orderIdOf(row: CsvRow, places: ColumnPlaces): string {
  * Decides order by order and yields batches. All rows of an order are in one batch; a row without an order
  * id belongs to no order.
  */
-export async function* importBatches(
+export function* importBatches(
   store: RowStore,
   places: ColumnPlaces,
   options: { keepGoodRows: boolean; limits?: BatchLimits },
-): AsyncGenerator<ImportBatch> {
+): Generator<ImportBatch> {
   const limits = options.limits ?? defaultLimits;
   const large = new Set<string>();
   let batch = emptyBatch();
@@ -68,7 +68,7 @@ export async function* importBatches(
     batch.orders.push({ order: reading.order, rows: taken });
   };
 
-  for await (const { rows, isPart } of store.groups()) {
+  for (const { rows, isPart } of store.groups()) {
     for (const [id, own] of byOrder(rows, places)) {
       batch.rows += own.length;
       if (id === "") {

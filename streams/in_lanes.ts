@@ -11,14 +11,14 @@
  * @throws the first error, after the work that had begun has ended
  */
 export async function inLanes<T>(
-  items: AsyncGenerator<T>,
+  items: Generator<T>,
   lanes: number,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
   let failed = false;
   const lane = async () => {
     while (!failed) {
-      const { value, done } = await items.next();
+      const { value, done } = items.next();
       if (done) return;
       await work(value);
     }
@@ -30,6 +30,6 @@ export async function inLanes<T>(
         throw error;
       })),
   );
-  await items.return(undefined);
+  items.return(undefined);
   for (const end of ends) if (end.status === "rejected") throw end.reason;
 }

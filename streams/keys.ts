@@ -31,14 +31,32 @@ export interface Keys {
   money(group: Group): string;
   /** Hash of counters: `processed`, `retried`, `dead`. */
   stats(group: Group): string;
+  /** Set while the group's consumers are told to take nothing; its value says who told them. */
+  paused(group: Group): string;
+  /** Hash of counters by slot of time, see streams/activity.ts: what a group did in some minutes. */
+  activity(group: Group, period: number): string;
+  /** Hash of the same counters since the beginning. */
+  activityTotals(group: Group): string;
+  /** The last report of the proof, as JSON. */
+  proof: string;
+  /** Held by the process that is proving. */
+  proofLock: string;
+  /** Hash: name of an alert → its state as JSON. */
+  alerts: string;
+  /** Hash of counters: how often each alert was raised. */
+  alertsRaised: string;
+  /** Held by the process that looks after the alerts. */
+  alertsLock: string;
   /** Prefix of the bitmaps by order id: set where the order was published by an import or the API. */
   publishedOnce: string;
   /** Prefix of product locks: the database id of the product follows. */
   productLock: string;
   /** Prefix of the marks of expired reservations that are being asked about: the order id follows. */
   expiryMark: string;
-  /** Set once the streams are known to hold all unfinished work; gone when Redis lost its data. */
+  /** Names the server for which the streams are known to hold all unfinished work, see `epoch.ts`. */
   epoch: string;
+  /** When the requests of a token that were counted are forgotten; its name follows. */
+  rateLimit: string;
   /** Held by the process that is recovering. */
   recoverLock: string;
   /** Id of the last step of the timelines whose notice the sweep has looked for. */
@@ -93,10 +111,19 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     errorTexts: (group) => `${prefix}error-texts:${group}`,
     money: (group) => `${prefix}money:${group}`,
     stats: (group) => `${prefix}stats:${group}`,
+    paused: (group) => `${prefix}paused:${group}`,
+    activity: (group, period) => `${prefix}activity:${group}:${period}`,
+    activityTotals: (group) => `${prefix}activity-totals:${group}`,
+    proof: `${prefix}proof`,
+    proofLock: `${prefix}lock:proof`,
+    alerts: `${prefix}alerts`,
+    alertsRaised: `${prefix}alerts-raised`,
+    alertsLock: `${prefix}lock:alerts`,
     publishedOnce: `${prefix}once:published:`,
     productLock: `${prefix}lock:product:`,
     expiryMark: `${prefix}expiry:`,
     epoch: `${prefix}epoch`,
+    rateLimit: `${prefix}rate:`,
     recoverLock: `${prefix}lock:recover`,
     sweptEvent: `${prefix}swept-event`,
     kpi: `${prefix}kpi:`,

@@ -159,8 +159,7 @@ async function gatherRows(
           );
         } else {
           progress.rowsRead++;
-          const written = store.add(row);
-          if (written !== undefined) await written;
+          store.add(row);
         }
       }
       options.onProgress?.(progress);

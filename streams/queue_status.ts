@@ -36,21 +36,30 @@ export interface GroupStatus {
   dead: number;
   /** Messages finished so far. */
   processed: number;
+  /** Tries that failed so far. */
+  retried: number;
+  /** True while the group's consumers are told to take nothing. */
+  paused: boolean;
   /** What the waiting messages are about, by currency, without those that are 0. */
   money: { currency: string; amountCents: number }[];
 }
 
 /** Commands that the pipeline has for each group. */
-const commandsPerGroup = 8;
+const commandsPerGroup = 9;
 
 /**
  * Reads the state of every group, in one round trip to Redis and one to the database. A stream or a group
  * that does not exist counts as empty.
  */
-export async function readQueueStatus(
+export async function readQueueStatus(deps: QueueDeps, db: Queryable): Promise<GroupStatus[]> {
+  const [streams, dead] = await Promise.all([readStreams(deps), countDeadLetters(db)]);
+  return streams.map((status) => ({ ...status, dead: dead.get(status.group) ?? 0 }));
+}
+
+/** What Redis alone knows of every group. */
+export async function readStreams(
   { redis, keys }: QueueDeps,
-  db: Queryable,
-): Promise<GroupStatus[]> {
+): Promise<Omit<GroupStatus, "dead">[]> {
   const pipeline = redis.pipeline();
   for (const group of groups) {
     const stream = keys.stream(group);
@@ -62,10 +71,11 @@ export async function readQueueStatus(
       .zcard(keys.scheduled(group))
       .zcard(keys.retries(group))
       .hgetall(keys.money(group))
-      .hget(keys.stats(group), "processed");
+      .hmget(keys.stats(group), "processed", "retried")
+      .exists(keys.paused(group));
   }
   pipeline.time();
-  const [replies, dead] = await Promise.all([pipeline.exec(), countDeadLetters(db)]);
+  const replies = await pipeline.exec();
   const answers = (replies ?? []).map(([error, answer]) => {
     if (error !== null && !isLostGroup(error)) throw error;
     return error === null ? answer : null;
@@ -74,19 +84,19 @@ export async function readQueueStatus(
   const nowMs = Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
 
   return groups.map((group, index) => {
-    const [length, summary, consumers, first, scheduled, retries, money, processed] = answers.slice(
-      index * commandsPerGroup,
-      (index + 1) * commandsPerGroup,
-    ) as [
-      number,
-      [number, ...unknown[]] | null,
-      string[],
-      [id: string, fields: string[]][],
-      number,
-      number,
-      Record<string, string>,
-      string | null,
-    ];
+    const from = index * commandsPerGroup;
+    const [length, summary, consumers, first, scheduled, retries, money, stats, paused] = answers
+      .slice(from, from + commandsPerGroup) as [
+        number,
+        [number, ...unknown[]] | null,
+        string[],
+        [id: string, fields: string[]][],
+        number,
+        number,
+        Record<string, string>,
+        (string | null)[],
+        number,
+      ];
     const pending = Number(summary?.[0] ?? 0);
     const oldestMs = first.length === 0 ? null : Number(first[0]![0].split("-")[0]);
     return {
@@ -101,8 +111,9 @@ export async function readQueueStatus(
         at % 2 === 1 && nowMs - Number(score) < activeWithinMs
       ).length,
       retries,
-      dead: dead.get(group) ?? 0,
-      processed: Number(processed ?? 0),
+      processed: Number(stats[0] ?? 0),
+      retried: Number(stats[1] ?? 0),
+      paused: paused === 1,
       money: Object.entries(money)
         .map(([currency, cents]) => ({ currency, amountCents: Number(cents) }))
         .filter(({ amountCents }) => amountCents !== 0)

@@ -16,6 +16,7 @@ import { WorkflowError } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
 import { groups } from "../domain/messages.ts";
 import { ensureGroup } from "./consumer.ts";
+import { epochOf, readEpoch } from "./epoch.ts";
 import { countMessages, findHeldWork } from "./held_work.ts";
 import { type RebuildDeps, rebuildKpis, type RebuildReport } from "./kpis_rebuild.ts";
 import { pause } from "./pause.ts";
@@ -78,6 +79,7 @@ export async function recover(
   for (let attempt = 1; attempt <= tries; attempt++) {
     const report = await underLock(deps, options.waitMs ?? 0, async (token) => {
       if (await options.unless?.()) return null;
+      const { server } = await readEpoch(deps);
       for (const group of groups) await ensureGroup(deps, group);
       const republished = await republish(deps);
       const kpis = await rebuildKpis(deps);
@@ -85,7 +87,7 @@ export async function recover(
         deps.redis,
         "recover_end",
         [deps.keys.recoverLock, deps.keys.epoch],
-        [token, `${new Date().toISOString()} ${crypto.randomUUID()}`],
+        [token, epochOf(server)],
       );
       return ended === 1 ? { republished, kpis } : "lost";
     });
@@ -104,21 +106,28 @@ export async function recover(
 const ensureWaitMs = 600_000;
 
 /**
- * Recovers if Redis is new, was flushed, or was restarted without its data; costs one EXISTS otherwise.
- * While another process recovers, waits until it has ended.
+ * Recovers if Redis may have lost something: it is new, was flushed, was restarted, or a replica was
+ * promoted. Costs one look at the epoch otherwise. While another process recovers, waits until it has
+ * ended.
  *
  * @returns the report if this process recovered, else null
  */
 export async function ensureRecovered(deps: RecoverDeps): Promise<RecoverReport | null> {
-  const isComplete = async () => await deps.redis.exists(deps.keys.epoch) === 1;
-  if (await isComplete()) return null;
+  const isComplete = async () => (await readEpoch(deps)).state === "complete";
+  const { state } = await readEpoch(deps);
+  if (state === "complete") return null;
   const report = await recover(deps, { waitMs: ensureWaitMs, unless: isComplete });
   if (report.kind === "busy") {
     if (await isComplete()) return null;
     throw new WorkflowError("unavailable", "Another process is recovering Redis and does not end");
   }
   const { republished, kpis, seconds } = report;
-  deps.log.info("redis recovered", { ...republished, settled_orders: kpis.orders, seconds });
+  deps.log.info("redis recovered", {
+    because: state,
+    ...republished,
+    settled_orders: kpis.orders,
+    seconds,
+  });
   return report;
 }
 

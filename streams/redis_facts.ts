@@ -6,6 +6,7 @@
 
 import { messageOf } from "../domain/errors.ts";
 import { type Group, groups } from "../domain/messages.ts";
+import { readEpoch } from "./epoch.ts";
 import type { QueueDeps } from "./queue.ts";
 
 /** Settings of the server that matter to the product, and what it holds of the streams. */
@@ -38,7 +39,7 @@ export async function readRedisFacts({ redis, keys }: QueueDeps): Promise<RedisF
   for (const group of groups) {
     if (!await hasGroup({ redis, keys }, group)) missingGroups.push(group);
   }
-  const isComplete = await redis.exists(keys.epoch) === 1;
+  const isComplete = (await readEpoch({ redis, keys })).state === "complete";
   const [seconds, microseconds] = await redis.time() as [number | string, number | string];
   return {
     server: info.has("valkey_version") ? "valkey" : "redis",

@@ -58,7 +58,7 @@ export async function applyRefunds(
           break;
         case "refuse":
           refund.status = "FAILED";
-          failed.push({ id: refundId, failureReason: decision.because.slice(0, 255) });
+          failed.push({ id: refundId, failureReason: decision.because });
           events.push({
             orderId,
             refundId,
@@ -143,18 +143,17 @@ export async function reversePayments(
 ): Promise<Outcome[]> {
   const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
   const payments = await readPayments(deps.db, orderIds);
-  const open = deliveries.filter(({ message }) =>
-    payments.get(message.orderId)?.status === "REVERSING"
-  );
+  const currencies = new Map(deliveries.map(({ message }) => [message.orderId, message.currency]));
+  const open = orderIds.filter((orderId) => payments.get(orderId)?.status === "REVERSING");
   const answers = await deps.gateway.giveBack(
-    open.map(({ message: { orderId, currency } }) => ({
+    open.map((orderId) => ({
       orderId,
       amountCents: payments.get(orderId)!.amountCents,
-      currency,
+      currency: currencies.get(orderId)!,
       idempotencyKey: `reversal-${orderId}`,
     })),
   );
-  const answerOf = new Map(open.map(({ message }, index) => [message.orderId, answers[index]!]));
+  const answerOf = new Map(open.map((orderId, index) => [orderId, answers[index]!]));
   const outcomes = deliveries.map(({ message: { orderId } }): Outcome => {
     if (!payments.has(orderId)) return vanished("payment of order", orderId);
     const answer = answerOf.get(orderId);

@@ -17,10 +17,10 @@ export interface RowGroup {
 
 /** See {@linkcode openRowStore}. */
 export interface RowStore {
-  /** Takes a row; a promise where rows have to be written to disk first. */
-  add(row: CsvRow): Promise<void> | undefined;
+  /** Takes a row. */
+  add(row: CsvRow): void;
   /** Gives all rows back; nothing can be added any more. */
-  groups(): AsyncGenerator<RowGroup>;
+  groups(): Generator<RowGroup>;
   /** Frees the disk. */
   close(): void;
 }
@@ -41,12 +41,12 @@ export interface RowStoreLimits {
  */
 const defaultLimits: RowStoreLimits = {
   file: 8 * 1024 * 1024,
-  partition: 16 * 1024 * 1024,
-  block: 64 * 1024,
+  partition: 8 * 1024 * 1024,
+  block: 32 * 1024,
 };
 
-/** Parts that rows are split into, by a hash of the order's id. */
-const partitionCount = 64;
+/** Parts that rows are split into, by a hash of the order's id: a file of 2 GB is split once. */
+const partitionCount = 256;
 
 /** How often a part that does not fit into memory is split again. */
 const mostSplits = 3;
@@ -83,23 +83,24 @@ export function openRowStore(
   let characters = 0;
   let partitions: Partition[] | undefined;
 
-  const spill = async (): Promise<void> => {
-    file ??= await openTemporaryFile();
+  const spill = (): void => {
+    file ??= openTemporaryFile();
     partitions = emptyPartitions();
-    for (const row of rows) await append(file, partitions, row, keyOf, 0, limits.block);
+    for (const row of rows) append(file, partitions, row, keyOf, 0, limits.block);
     rows = [];
   };
 
   return {
     add(row) {
       if (partitions !== undefined) {
-        return append(file!, partitions, row, keyOf, 0, limits.block);
+        append(file!, partitions, row, keyOf, 0, limits.block);
+        return;
       }
       rows.push(row);
       for (const field of row.fields) characters += field.length;
-      if (characters > limits.file) return spill();
+      if (characters > limits.file) spill();
     },
-    async *groups() {
+    *groups() {
       if (partitions === undefined) {
         const all = rows;
         rows = [];
@@ -112,22 +113,22 @@ export function openRowStore(
   };
 }
 
-async function* groupsOf(
+function* groupsOf(
   file: TemporaryFile,
   partitions: Partition[],
   keyOf: (row: CsvRow) => string,
   depth: number,
   limits: RowStoreLimits,
-): AsyncGenerator<RowGroup> {
+): Generator<RowGroup> {
   for (const partition of partitions) {
     if (partition.characters <= limits.partition) {
       const rows: CsvRow[] = [];
-      for await (const some of rowsOf(file, partition)) for (const row of some) rows.push(row);
+      for (const some of rowsOf(file, partition)) for (const row of some) rows.push(row);
       if (rows.length > 0) yield { rows, isPart: false };
     } else if (depth <= mostSplits) {
       const parts = emptyPartitions();
-      for await (const some of rowsOf(file, partition)) {
-        for (const row of some) await append(file, parts, row, keyOf, depth, limits.block);
+      for (const some of rowsOf(file, partition)) {
+        for (const row of some) append(file, parts, row, keyOf, depth, limits.block);
       }
       yield* groupsOf(file, parts, keyOf, depth + 1, limits);
     } else {
@@ -137,18 +138,18 @@ async function* groupsOf(
 }
 
 /** What is left when splitting does not help: orders with very many rows. */
-async function* largeOrders(
+function* largeOrders(
   file: TemporaryFile,
   partition: Partition,
   keyOf: (row: CsvRow) => string,
-): AsyncGenerator<RowGroup> {
+): Generator<RowGroup> {
   const counts = new Map<string, number>();
-  for await (const some of rowsOf(file, partition)) {
+  for (const some of rowsOf(file, partition)) {
     for (const row of some) counts.set(keyOf(row), (counts.get(keyOf(row)) ?? 0) + 1);
   }
   const isTooLarge = (row: CsvRow) => counts.get(keyOf(row))! > mostOrderRows;
   const whole: CsvRow[] = [];
-  for await (const some of rowsOf(file, partition)) {
+  for (const some of rowsOf(file, partition)) {
     const parts = some.filter(isTooLarge);
     if (parts.length > 0) yield { rows: parts, isPart: true };
     for (const row of some) if (!isTooLarge(row)) whole.push(row);
@@ -170,26 +171,26 @@ function append(
   keyOf: (row: CsvRow) => string,
   seed: number,
   block: number,
-): Promise<void> | undefined {
+): void {
   const partition = partitions[hash(keyOf(row), seed) % partitionCount]!;
   const json = JSON.stringify([row.line, row.fields]);
   partition.waiting.push(json);
   partition.waitingCharacters += json.length;
   partition.characters += json.length;
-  if (partition.waitingCharacters >= block) return writeOut(file, partition);
+  if (partition.waitingCharacters >= block) writeOut(file, partition);
 }
 
-async function writeOut(file: TemporaryFile, partition: Partition): Promise<void> {
+function writeOut(file: TemporaryFile, partition: Partition): void {
   const bytes = new TextEncoder().encode(`[${partition.waiting.join(",")}]`);
   partition.waiting = [];
   partition.waitingCharacters = 0;
-  partition.extents.push({ offset: await file.append(bytes), length: bytes.length });
+  partition.extents.push({ offset: file.append(bytes), length: bytes.length });
 }
 
 /** The rows of a partition in the order of the file, block by block. */
-async function* rowsOf(file: TemporaryFile, partition: Partition): AsyncGenerator<CsvRow[]> {
+function* rowsOf(file: TemporaryFile, partition: Partition): Generator<CsvRow[]> {
   for (const extent of partition.extents) {
-    yield parseRows(new TextDecoder().decode(await file.read(extent)));
+    yield parseRows(new TextDecoder().decode(file.read(extent)));
   }
   yield parseRows(`[${partition.waiting.join(",")}]`);
 }
@@ -212,31 +213,35 @@ function hash(text: string, seed: number): number {
 
 interface TemporaryFile {
   /** @returns where the bytes begin */
-  append(bytes: Uint8Array): Promise<number>;
-  read(extent: Extent): Promise<Uint8Array>;
+  append(bytes: Uint8Array): number;
+  read(extent: Extent): Uint8Array;
   close(): void;
 }
 
-async function openTemporaryFile(): Promise<TemporaryFile> {
-  const path = await Deno.makeTempFile({ prefix: "orders_import_" });
-  const file = await Deno.open(path, { read: true, write: true });
-  await Deno.remove(path);
+/**
+ * Reads and writes at once instead of through promises: blocks are small and go to the system's cache, and
+ * the way over another thread took 0.3 ms each.
+ */
+function openTemporaryFile(): TemporaryFile {
+  const path = Deno.makeTempFileSync({ prefix: "orders_import_" });
+  const file = Deno.openSync(path, { read: true, write: true });
+  Deno.removeSync(path);
   let end = 0;
   return {
-    async append(bytes) {
+    append(bytes) {
       const offset = end;
       end += bytes.length;
-      await file.seek(offset, Deno.SeekMode.Start);
+      file.seekSync(offset, Deno.SeekMode.Start);
       for (let written = 0; written < bytes.length;) {
-        written += await file.write(bytes.subarray(written));
+        written += file.writeSync(bytes.subarray(written));
       }
       return offset;
     },
-    async read({ offset, length }) {
+    read({ offset, length }) {
       const bytes = new Uint8Array(length);
-      await file.seek(offset, Deno.SeekMode.Start);
+      file.seekSync(offset, Deno.SeekMode.Start);
       for (let at = 0; at < length;) {
-        const got = await file.read(bytes.subarray(at));
+        const got = file.readSync(bytes.subarray(at));
         if (got === null) throw new Error("The temporary file of the import was cut off");
         at += got;
       }

@@ -10,6 +10,8 @@ const names = [
   "advance",
   "claim_crashed",
   "claim_due",
+  "count_activity",
+  "epoch",
   "give_back",
   "heartbeat",
   "kpis_apply",
@@ -19,6 +21,7 @@ const names = [
   "locks_release",
   "park",
   "promote",
+  "rate_limit",
   "recover_end",
   "remove_consumer",
 ] as const;

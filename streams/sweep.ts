@@ -25,12 +25,12 @@ const settlingSeconds = 60;
 const forgottenConsumerMs = 3_600_000;
 
 /**
- * Until the signal aborts: recovers as soon as Redis turns out to be empty, asks again for the money of
+ * Until the signal aborts: recovers as soon as Redis may have lost something, asks again for the money of
  * reservations that got no answer, republishes single orders and refunds that no stream holds, and forgets
  * consumers that ended without saying so.
  *
- * Costs one EXISTS every two seconds, one look-up by index for expired reservations and one comparison of
- * counts a minute when all is well.
+ * Costs one look at the epoch every two seconds, one look-up by index for expired reservations and one
+ * comparison of counts a minute when all is well.
  */
 export async function sweep(
   deps: RecoverDeps,

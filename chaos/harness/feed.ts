@@ -27,13 +27,15 @@ const waitMs = 50;
 /**
  * Brings orders until it is stopped, so that `backlog` of them are unfinished at any time. An engine that
  * is away is waited for, and whatever was not confirmed is brought again, as a shop would do.
+ *
+ * @param options.from number of the first order in the endless row
  */
-export function feed(stage: Stage, options: { backlog: number }): Feed {
+export function feed(stage: Stage, options: { backlog: number; from?: number }): Feed {
   const brought: IncomingOrder[] = [];
   let stopped = false;
   const bring = async () => {
     const sample = await sampleOrders();
-    for (let number = 0; !stopped;) {
+    for (let number = options.from ?? 0; !stopped;) {
       const slice = Array.from(
         { length: ordersAtOnce },
         (_, at) => nthOrder(sample, number + at),

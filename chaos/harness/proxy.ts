@@ -27,6 +27,12 @@ export interface Proxy {
    * @param times how many of these answers are lost
    */
   loseAnswerTo(bytes: string, times: number): void;
+  /**
+   * When the client next sends these bytes, they are held back, and everything freezes until `thaw`.
+   *
+   * @returns a promise of that moment
+   */
+  holdBefore(bytes: string): Promise<void>;
   /** Answers that were lost so far. */
   readonly lost: number;
   /** Ends the relay for good. */
@@ -51,6 +57,8 @@ export function startProxy(targetPort: number): Proxy {
   let delayMs = 0;
   let watched: { text: string; left: number } = { text: "", left: 0 };
   let lost = 0;
+  let heldText: string | null = null;
+  let holds = () => {};
 
   const closeLink = (link: Link) => {
     if (link.closed) return;
@@ -64,8 +72,11 @@ export function startProxy(targetPort: number): Proxy {
       }
     }
   };
-  const isWatched = (bytes: Uint8Array): boolean =>
-    watched.left > 0 && new TextDecoder("latin1").decode(bytes).includes(watched.text);
+  const holdsText = (bytes: Uint8Array, text: string): boolean =>
+    new TextDecoder("latin1").decode(bytes).includes(text);
+  const freeze = () => {
+    gate = new Promise((resolve) => openGate = resolve);
+  };
 
   const pump = async (link: Link, direction: "to_engine" | "to_client") => {
     const [from, to] = direction === "to_engine"
@@ -76,8 +87,14 @@ export function startProxy(targetPort: number): Proxy {
       for (;;) {
         const size = await from.read(buffer);
         if (size === null) break;
+        const bytes = buffer.subarray(0, size);
+        if (direction === "to_engine" && heldText !== null && holdsText(bytes, heldText)) {
+          heldText = null;
+          freeze();
+          holds();
+        }
         await gate;
-        if (direction === "to_engine" && isWatched(buffer.subarray(0, size))) {
+        if (direction === "to_engine" && watched.left > 0 && holdsText(bytes, watched.text)) {
           watched.left--;
           link.losesAnswer = true;
         }
@@ -125,9 +142,7 @@ export function startProxy(targetPort: number): Proxy {
 
   return {
     port: (listener.addr as Deno.NetAddr).port,
-    freeze: () => {
-      gate = new Promise((resolve) => openGate = resolve);
-    },
+    freeze,
     thaw: () => openGate(),
     cut,
     close: () => {
@@ -145,6 +160,10 @@ export function startProxy(targetPort: number): Proxy {
     },
     loseAnswerTo: (text, times) => {
       watched = { text, left: times };
+    },
+    holdBefore: (text) => {
+      heldText = text;
+      return new Promise((resolve) => holds = resolve);
     },
     get lost() {
       return lost;

@@ -37,6 +37,8 @@ export interface Figures {
 export interface Stage {
   readonly database: DatabaseEngine;
   readonly redis: RedisEngine;
+  /** Between the harness and its Redis, for scenarios that change the server. */
+  readonly ownRedisProxy: Proxy;
   /** Between the product and the engines, where a scenario asked for them. */
   readonly databaseProxy: Proxy;
   readonly redisProxy: Proxy;
@@ -108,7 +110,9 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const databaseUrl = database.adminUrl(name);
   await migrate(databaseUrl);
   const db = await openDatabase(databaseUrl, { connections: 4 });
-  const client = await openRedis(redis.url);
+  const ownRedisProxy = startProxy(redis.port);
+  const ownRedisUrl = withPort(redis.url, ownRedisProxy.port);
+  const client = await openRedis(ownRedisUrl);
   const databaseProxy = startProxy(database.port);
   const redisProxy = startProxy(redis.port);
   const processes: Process[] = [];
@@ -137,9 +141,10 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   return {
     database,
     redis,
+    ownRedisProxy,
     databaseProxy,
     redisProxy,
-    directEnv: { DATABASE_URL: databaseUrl, REDIS_URL: redis.url },
+    directEnv: { DATABASE_URL: databaseUrl, REDIS_URL: ownRedisUrl },
     db,
     client,
     keys: keysFor("", "GBP"),
@@ -173,6 +178,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       await Promise.all(processes.map(({ ended }) => ended));
       databaseProxy.end();
       redisProxy.end();
+      ownRedisProxy.end();
       client.disconnect();
       await db.runText(`drop database if exists ${name}`);
       await db.close();

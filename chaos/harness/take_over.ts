@@ -4,7 +4,7 @@
  * @module
  */
 
-import { groups } from "../../domain/messages.ts";
+import { type Group, groups } from "../../domain/messages.ts";
 import type { Process } from "./process.ts";
 import type { Stage } from "./stage.ts";
 import { until } from "./until.ts";
@@ -12,21 +12,51 @@ import { until } from "./until.ts";
 /** The bound that the product promises, in milliseconds. */
 export const takeOverBoundMs = 15_000;
 
+/** A message that somebody has read and not finished. */
+export interface PendingMessage {
+  group: Group;
+  id: string;
+}
+
+/** Most messages to one look. */
+const mostMessages = 10_000;
+
 /** How many messages a process holds unfinished. */
-export async function heldBy({ client, keys }: Stage, { pid }: Process): Promise<number> {
-  let held = 0;
+export async function heldBy(stage: Stage, process: Process): Promise<number> {
+  return (await messagesOf(stage, process)).length;
+}
+
+/** The messages that a process holds unfinished; its name holds its process id. */
+export async function messagesOf(
+  { client, keys }: Stage,
+  { pid }: Process,
+): Promise<PendingMessage[]> {
+  const held: PendingMessage[] = [];
   for (const group of groups) {
-    const summary = await client.xpending(keys.stream(group), group) as [
-      number,
-      string | null,
-      string | null,
-      [name: string, count: string][] | null,
-    ];
-    for (const [name, count] of summary[3] ?? []) {
-      if (name.split(":")[1] === String(pid)) held += Number(count);
+    const entries = await client.xpending(
+      keys.stream(group),
+      group,
+      "-",
+      "+",
+      mostMessages,
+    ) as [id: string, consumer: string, idleMs: number, deliveries: number][];
+    for (const [id, consumer] of entries) {
+      if (consumer.split(":")[1] === String(pid)) held.push({ group, id });
     }
   }
   return held;
+}
+
+/** How many of the messages nobody has finished yet. */
+export async function stillPending(
+  { client, keys }: Stage,
+  messages: readonly PendingMessage[],
+): Promise<number> {
+  let pending = 0;
+  for (const { group, id } of messages) {
+    if ((await client.xrange(keys.stream(group), id, id)).length > 0) pending++;
+  }
+  return pending;
 }
 
 /**

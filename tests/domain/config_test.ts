@@ -30,7 +30,10 @@ Deno.test("parseConfig() has the promised default of every setting", () => {
     host: "127.0.0.1",
     port: 8_000,
     allowAnonymous: false,
-    apiTokens: "",
+    apiTokens: [],
+    sessionSecret: "",
+    rateLimitPerMinute: 6_000,
+    corsOrigins: [],
     baseCurrency: "EUR",
     kpiTimezone: "UTC",
     initialStock: 50,
@@ -67,6 +70,7 @@ const bounds: [
   ["BATCH_SIZE", "batchSize", 1, 5_000],
   ["TAKEOVER_MS", "takeoverMs", 1_000, 3_600_000],
   ["DATABASE_CONNECTIONS", "databaseConnections", 1, 200],
+  ["RATE_LIMIT", "rateLimitPerMinute", 0, 1_000_000],
 ];
 
 Deno.test("parseConfig() keeps every number within its bounds", () => {
@@ -87,6 +91,7 @@ Deno.test("parseConfig() refuses words that it does not know", () => {
     AUTO_MIGRATE: "yes",
     ALLOW_ANONYMOUS: "true",
     BASE_CURRENCY: "EURO",
+    CORS_ORIGINS: "https://shop.example/",
     KPI_TIMEZONE: "Europe/Atlantis",
   };
   for (const [name, value] of Object.entries(bad)) {
@@ -104,6 +109,7 @@ Deno.test("parseConfig() tells every fault at once and prints no secret", () => 
     DATABASE_URL: "postgres://user:db-secret@host/orders",
     REDIS_URL: "http://:redis-secret@host",
     API_TOKENS: "token-secret",
+    SESSION_SECRET: "session-secret",
     PORT: "http",
     MAX_DELIVERIES: "0",
     LOG_LEVEL: "loud",
@@ -111,6 +117,8 @@ Deno.test("parseConfig() tells every fault at once and prints no secret", () => 
   assert.deepEqual(error.faults.map(({ at }) => at), [
     "DATABASE_URL",
     "REDIS_URL",
+    "API_TOKENS",
+    "SESSION_SECRET",
     "PORT",
     "MAX_DELIVERIES",
     "LOG_LEVEL",
@@ -143,10 +151,12 @@ Deno.test("parseConfig() takes every form of REDIS_URL, and a cluster only with 
   assert.deepEqual(faultyNames({ REDIS_URL: "redis://a:1,b", REDIS_PREFIX: "{o}" }), ["REDIS_URL"]);
 });
 
-Deno.test("parseConfig() listens beyond loopback only where ALLOW_ANONYMOUS=1 says so", () => {
+Deno.test("parseConfig() listens beyond loopback only with tokens, or where ALLOW_ANONYMOUS=1 says so", () => {
+  const token = `shop:${"0f".repeat(32)}:read`;
   for (const host of ["0.0.0.0", "::", "192.168.1.5", "example.com", "127.0.0.1.example.com"]) {
     assert.deepEqual(faultyNames({ HOST: host }), ["HOST"], host);
     assert.equal(parseConfig({ ...required, HOST: host, ALLOW_ANONYMOUS: "1" }).host, host);
+    assert.equal(parseConfig({ ...required, HOST: host, API_TOKENS: token }).host, host);
   }
   for (const host of ["127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"]) {
     assert.equal(parseConfig({ ...required, HOST: host }).host, host);
@@ -160,5 +170,14 @@ Deno.test("settings names every variable once and says what it means", () => {
   for (const { name, meaning } of settings) {
     assert.match(name, /^[A-Z_]+$/);
     assert.ok(meaning.length > 10, name);
+  }
+});
+
+Deno.test("parseConfig() takes origins of web pages, and nothing else as one", () => {
+  const CORS_ORIGINS = "https://shop.example, http://localhost:3000";
+  const config = parseConfig({ ...required, CORS_ORIGINS });
+  assert.deepEqual(config.corsOrigins, ["https://shop.example", "http://localhost:3000"]);
+  for (const bad of ["*", "null", "shop.example", "https://a.example/x", "file:///", "HTTPS://A"]) {
+    assert.deepEqual(faultyNames({ CORS_ORIGINS: bad }), ["CORS_ORIGINS"], bad);
   }
 });

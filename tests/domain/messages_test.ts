@@ -27,6 +27,8 @@ const messageOf: Record<Message["type"], fc.Arbitrary<Message>> = {
     provider: text,
     providerRef: text,
   }),
+  "payment.ask_again": fc.record({ type: fc.constant("payment.ask_again" as const), ...subject }),
+  "payment.time_out": fc.record({ type: fc.constant("payment.time_out" as const), ...subject }),
   "notify.order": fc.record({ type: fc.constant("notify.order" as const), ...subject }),
   "notify.refund": fc.record({
     type: fc.constant("notify.refund" as const),

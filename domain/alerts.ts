@@ -1,0 +1,73 @@
+/**
+ * When something is wrong for long enough that a person should know, and when it is over.
+ *
+ * @module
+ */
+
+/** What is looked at now. */
+export interface AlertCheck {
+  /** Such as `oldest_age:orders`; one alert a name. */
+  name: string;
+  severity: "warning" | "critical";
+  /** What is wrong: "Orders wait too long". */
+  title: string;
+  /** How it is now: "the oldest waits for 3 min". */
+  detail: string;
+  /**
+   * `good` and `bad` are apart from each other, so that a value which swings around a limit does not
+   * raise and resolve an alert again and again: what lies `between` changes nothing.
+   */
+  level: "good" | "between" | "bad";
+}
+
+/** What is kept of an alert from one look to the next. */
+export interface AlertState extends Omit<AlertCheck, "level"> {
+  /** When it began to be bad, ISO 8601. */
+  since: string;
+  /** When people were told; null while it is not bad for long enough. */
+  raisedAt: string | null;
+  /** Since when it is good again; null while it is not. */
+  goodSince: string | null;
+}
+
+/** What a look led to. */
+export interface AlertDecision {
+  /** Null where there is nothing to keep. */
+  state: AlertState | null;
+  change: "raised" | "resolved" | null;
+}
+
+/** Something must be bad for so long before people are told, in milliseconds. */
+export const raiseAfterMs = 30_000;
+
+/** Something must be good for so long before it is over, in milliseconds. */
+export const resolveAfterMs = 60_000;
+
+/**
+ * Decides what a look means for an alert.
+ *
+ * @param before what was kept of it; null where it was good
+ * @param nowMs the time in ms since 1970
+ */
+export function decideAlert(
+  before: AlertState | null,
+  check: AlertCheck,
+  nowMs: number,
+): AlertDecision {
+  const now = new Date(nowMs).toISOString();
+  const { level, ...facts } = check;
+  if (before === null) {
+    if (level !== "bad") return { state: null, change: null };
+    return { state: { ...facts, since: now, raisedAt: null, goodSince: null }, change: null };
+  }
+  if (level === "good") {
+    if (before.raisedAt === null) return { state: null, change: null };
+    const goodSince = before.goodSince ?? now;
+    if (nowMs - Date.parse(goodSince) >= resolveAfterMs) return { state: null, change: "resolved" };
+    return { state: { ...before, goodSince }, change: null };
+  }
+  const state: AlertState = { ...before, ...facts, goodSince: null };
+  if (before.raisedAt !== null || level === "between") return { state, change: null };
+  if (nowMs - Date.parse(before.since) < raiseAfterMs) return { state, change: null };
+  return { state: { ...state, raisedAt: now }, change: "raised" };
+}

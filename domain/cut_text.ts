@@ -1,0 +1,14 @@
+/**
+ * Cuts text to what a column holds.
+ *
+ * @module
+ */
+
+/**
+ * The first characters (code points, as the database counts them) of a text, fit for JSON: a half of a
+ * surrogate pair, which no database takes, becomes U+FFFD.
+ */
+export function cutText(text: string, most: number): string {
+  const wellFormed = text.toWellFormed();
+  return wellFormed.length <= most ? wellFormed : [...wellFormed].slice(0, most).join("");
+}

@@ -1,0 +1,95 @@
+/**
+ * Lets nobody in without a token or a session, and nobody further than their scopes.
+ *
+ * @module
+ */
+
+import type { Context, MiddlewareHandler } from "hono";
+import { findToken, isAllowed, type Scope, scopes, tokenHash } from "../domain/api_token.ts";
+import type { Config } from "../domain/config.ts";
+import type { Caller } from "./caller.ts";
+import { httpProblem } from "./problem.ts";
+import { type Sessions, signInPath } from "./session.ts";
+
+/** Who may do what: the first line that fits counts. What no line names is for `admin`. */
+const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] | "nothing"][] = [
+  ["GET HEAD", /^\/(livez|readyz)$/, "nothing"],
+  ["GET HEAD POST", /^\/sign-in$/, "nothing"],
+  ["POST", /^\/sign-out$/, "nothing"],
+  ["POST", /^\/orders(\/[^/]+\/cancel)?$/, ["orders"]],
+  ["POST", /^\/orders\/[^/]+\/refunds$/, ["refunds"]],
+  ["GET HEAD", /./, ["read"]],
+];
+
+/** The scopes of which a caller needs one; `nothing` where anybody may ask. */
+export function neededScopes(method: string, path: string): readonly Scope[] | "nothing" {
+  const plain = path.length > 1 ? path.replace(/\/+$/, "") : path;
+  const rule = rules.find(([methods, pattern]) =>
+    methods.split(" ").includes(method) && pattern.test(plain)
+  );
+  return rule?.[2] ?? ["admin"];
+}
+
+/**
+ * Finds out who asks, puts it into the context as `caller`, and answers 401 or 403 where that is not enough.
+ * A person whose browser asks for a page is sent to the sign-in instead. Without tokens in the settings
+ * everybody may do everything: the address that is listened on is the guard then.
+ */
+export function controlAccess(
+  { apiTokens }: Pick<Config, "apiTokens">,
+  sessions: Sessions,
+): MiddlewareHandler {
+  return async (c, next) => {
+    const needed = neededScopes(c.req.method, c.req.path);
+    const caller = apiTokens.length === 0
+      ? { actor: "api", name: null, scopes, by: "nothing" as const, csrfToken: "" }
+      : callerOf(c, { apiTokens }, sessions);
+    if (caller !== undefined) c.set("caller", caller);
+    if (needed === "nothing") return await next();
+    if (caller === undefined) return refuse(c);
+    if (!isAllowed(caller.scopes, needed)) {
+      const scope = needed.join(" ");
+      return httpProblem(c, 403, `This needs the scope ${needed.join(" or ")}`, {
+        "www-authenticate": `${challenge}, error="insufficient_scope", scope="${scope}"`,
+      });
+    }
+    return await next();
+  };
+}
+
+const challenge = 'Bearer realm="orders"';
+
+function callerOf(
+  c: Context,
+  { apiTokens }: Pick<Config, "apiTokens">,
+  sessions: Sessions,
+): Caller | undefined {
+  const authorization = c.req.header("authorization");
+  if (authorization === undefined) return sessions.callerOf(c);
+  const presented = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
+  const token = presented === undefined ? undefined : findToken(apiTokens, tokenHash(presented));
+  if (token === undefined) return undefined;
+  return {
+    actor: `api:${token.name}`,
+    name: token.name,
+    scopes: token.scopes,
+    by: "token",
+    csrfToken: "",
+  };
+}
+
+function refuse(c: Context): Response | Promise<Response> {
+  const isPage = c.req.method === "GET" && /\btext\/html\b/.test(c.req.header("accept") ?? "");
+  const hasToken = c.req.header("authorization") !== undefined;
+  if (isPage && !hasToken) {
+    const { pathname, search } = new URL(c.req.url);
+    return c.redirect(`${signInPath}?next=${encodeURIComponent(pathname + search)}`, 303);
+  }
+  return hasToken
+    ? httpProblem(c, 401, "The token is not known", {
+      "www-authenticate": `${challenge}, error="invalid_token"`,
+    })
+    : httpProblem(c, 401, "This needs a token: Authorization: Bearer …", {
+      "www-authenticate": challenge,
+    });
+}

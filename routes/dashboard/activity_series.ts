@@ -1,0 +1,124 @@
+/**
+ * What the consumers did in the last hour, as charts.
+ *
+ * @module
+ */
+
+import {
+  batchSizeBounds,
+  handlerMsBounds,
+  type Histogram,
+  quantile,
+  settleMsBounds,
+  sumHistograms,
+} from "../../domain/histogram.ts";
+import { type Group, groups } from "../../domain/messages.ts";
+import { type ActivityCounts, type ActivityHour, slotSeconds } from "../../streams/activity.ts";
+import type { Series } from "./chart.tsx";
+import { formatDuration, formatRate } from "./format.ts";
+
+/** A chart's data and what it says in words. */
+export interface Told {
+  series: Series;
+  summary: string;
+}
+
+/** Slots that make a minute. */
+const slotsPerMinute = 60 / slotSeconds;
+
+/** Orders that came to their end, a second. */
+export function settledRate({ times, groups: byGroup }: ActivityHour): Told {
+  const rates = times.map((_, at) =>
+    groups.reduce((sum, group) => sum + byGroup[group][at]!.paid + byGroup[group][at]!.failed, 0) /
+    slotSeconds
+  );
+  return told("rate", times, [rates], ["orders/s"], () => {
+    const most = Math.max(0, ...rates);
+    if (most === 0) return "No order was settled in the last hour";
+    const now = minuteBefore(rates);
+    return `${formatRate(now)} orders/s in the last minute, ${formatRate(most)} at most`;
+  });
+}
+
+/** From an order's arrival to its end. */
+export function settleLatency({ times, groups: byGroup }: ActivityHour): Told {
+  const histograms = times.map((_, at) =>
+    sumHistograms(groups.map((group) => byGroup[group][at]!.settleMs))
+  );
+  return latency(times, settleMsBounds, histograms, "No order was settled in the last hour");
+}
+
+/** Messages that a group finished, a second. */
+export function groupRate({ times, groups: byGroup }: ActivityHour, group: Group): Told {
+  const rates = byGroup[group].map(({ handled }) => handled / slotSeconds);
+  return told("rate", times, [rates], ["messages/s"], () => {
+    const most = Math.max(0, ...rates);
+    if (most === 0) return "No message was handled in the last hour";
+    return `${formatRate(minuteBefore(rates))} messages/s in the last minute, ` +
+      `${formatRate(most)} at most`;
+  });
+}
+
+/** How long a group's batches take. */
+export function groupHandlerMs(hour: ActivityHour, group: Group): Told {
+  const histograms = hour.groups[group].map(({ handlerMs }) => handlerMs);
+  return latency(hour.times, handlerMsBounds, histograms, "No batch was handled in the last hour");
+}
+
+/** How many messages a group's batches hold. */
+export function groupBatchSize({ times, groups: byGroup }: ActivityHour, group: Group): Told {
+  const sizes = byGroup[group].map(({ sumBatch, batches }) =>
+    batches === 0 ? null : sumBatch / batches
+  );
+  return told("count", times, [sizes], ["messages a batch"], () => {
+    const half = quantile(
+      batchSizeBounds,
+      sumHistograms(byGroup[group].map(({ batchSize }) => batchSize)),
+      0.5,
+    );
+    return half === null
+      ? "No batch was handled in the last hour"
+      : `Half of the batches have up to ${Math.round(half)} messages`;
+  });
+}
+
+/** What a group finished in the last minute, a second. */
+export function lastMinuteRate(counts: readonly ActivityCounts[]): number {
+  return minuteBefore(counts.map(({ handled }) => handled / slotSeconds));
+}
+
+/** The mean of the last minute; the slot that is not over yet counts as far as it goes. */
+function minuteBefore(rates: readonly number[]): number {
+  return rates.slice(-slotsPerMinute).reduce((sum, rate) => sum + rate, 0) / slotsPerMinute;
+}
+
+function latency(
+  times: number[],
+  bounds: readonly number[],
+  histograms: readonly Histogram[],
+  nothing: string,
+): Told {
+  const half = histograms.map((histogram) => quantile(bounds, histogram, 0.5));
+  const most = histograms.map((histogram) => quantile(bounds, histogram, 0.95));
+  return told("ms", times, [half, most], ["median", "95 %"], () => {
+    const all = sumHistograms(histograms);
+    const median = quantile(bounds, all, 0.5);
+    if (median === null) return nothing;
+    return `Half within ${formatDuration(median)}, 95 % within ${
+      formatDuration(quantile(bounds, all, 0.95)!)
+    }`;
+  });
+}
+
+function told(
+  unit: Series["unit"],
+  x: number[],
+  y: (number | null)[][],
+  labels: string[],
+  summary: () => string,
+): Told {
+  const rounded = y.map((values) =>
+    values.map((value) => value === null ? null : Math.round(value * 100) / 100)
+  );
+  return { series: { kind: "line", unit, x, y: rounded, labels }, summary: summary() };
+}

@@ -1,0 +1,138 @@
+/*
+ * Draws the charts of a page with uPlot. A chart is an element with data-chart="NAME"; its data stands in
+ * a data-series attribute and comes anew with every "charts" event:
+ * {kind: "line" | "bars", unit, x: seconds since 1970, y: [[...], ...], labels: [...]}
+ */
+(() => {
+  const plots = new Map();
+
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  const written = {
+    rate: (value) =>
+      value >= 10 ? Math.round(value).toLocaleString("en") : String(+value.toFixed(2)),
+    ms: (value) =>
+      value < 1_000
+        ? `${Math.round(value)} ms`
+        : value < 90_000
+        ? `${+(value / 1_000).toFixed(1)} s`
+        : `${+(value / 60_000).toFixed(1)} min`,
+    count: (value) => Math.round(value).toLocaleString("en"),
+    money: (value) =>
+      new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 })
+        .format(value / 100),
+  };
+
+  const hourMinute = (seconds) => {
+    const time = new Date(seconds * 1_000);
+    return time.toISOString().slice(11, 16);
+  };
+  const dayMonth = (seconds) =>
+    new Date(seconds * 1_000).toLocaleDateString("en-GB", {
+      day: "numeric",
+      month: "short",
+      timeZone: "UTC",
+    });
+
+  const optionsFor = (element, data) => {
+    const accent = colour("--chart-1");
+    const second = colour("--chart-2");
+    const axis = {
+      stroke: colour("--muted"),
+      font: "11px Inter, system-ui, sans-serif",
+      ticks: { show: false },
+      grid: { stroke: colour("--chart-grid"), width: 1 },
+    };
+    const write = written[data.unit];
+    const whenText = data.kind === "bars" ? dayMonth : hourMinute;
+    const bars = data.kind === "bars"
+      ? uPlot.paths.bars({ size: [0.7, 40], radius: 0.15 })
+      : undefined;
+    return {
+      width: element.clientWidth,
+      height: Number(element.dataset.height ?? 190),
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), "UTC"),
+      cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
+      legend: { show: false },
+      scales: {
+        x: { time: true },
+        y: { range: (_, __, most) => [0, Math.max(most * 1.12, data.unit === "money" ? 100 : 1)] },
+      },
+      axes: [
+        { ...axis, grid: { show: false }, space: 70, values: (_, marks) => marks.map(whenText) },
+        { ...axis, size: 58, space: 36, values: (_, marks) => marks.map(write) },
+      ],
+      series: [
+        {},
+        ...data.y.map((_, index) => ({
+          label: data.labels[index],
+          stroke: index === 0 ? accent : second,
+          width: data.kind === "bars" ? 0 : 1.6,
+          fill: data.kind === "bars"
+            ? (index === 0 ? accent : second)
+            : index === 0
+            ? `color-mix(in srgb, ${accent} 10%, transparent)`
+            : undefined,
+          paths: bars,
+          points: { show: false },
+          spanGaps: data.unit === "ms",
+        })),
+      ],
+      hooks: {
+        setCursor: [(plot) => {
+          const read = element.parentElement.querySelector("[data-readout]");
+          if (read === null) return;
+          const at = plot.cursor.idx;
+          read.textContent = at === null || at === undefined ? read.dataset.readout : [
+            whenText(plot.data[0][at]),
+            ...data.labels.map((label, index) => {
+              const value = plot.data[index + 1][at];
+              return `${label} ${value === null ? "–" : write(value)}`;
+            }),
+          ].join("  ·  ");
+        }],
+      },
+    };
+  };
+
+  const draw = (element, data) => {
+    const known = plots.get(element);
+    if (known !== undefined && known.width === element.clientWidth) {
+      known.plot.setData([data.x, ...data.y]);
+      known.data = data;
+      return;
+    }
+    known?.plot.destroy();
+    element.replaceChildren();
+    const plot = new uPlot(optionsFor(element, data), [data.x, ...data.y], element);
+    plots.set(element, { plot, data, width: element.clientWidth });
+  };
+
+  const drawAll = () => {
+    for (const element of document.querySelectorAll("[data-chart][data-series]")) {
+      draw(element, JSON.parse(element.dataset.series));
+    }
+  };
+
+  const redraw = () => {
+    for (const [element, { data, plot }] of [...plots]) {
+      plot.destroy();
+      plots.delete(element);
+      draw(element, data);
+    }
+  };
+
+  addEventListener("DOMContentLoaded", drawAll);
+  document.addEventListener("charts", ({ detail }) => {
+    for (const [name, data] of Object.entries(detail)) {
+      const element = document.querySelector(`[data-chart="${CSS.escape(name)}"]`);
+      if (element !== null) draw(element, data);
+    }
+  });
+  let resizing;
+  addEventListener("resize", () => {
+    clearTimeout(resizing);
+    resizing = setTimeout(redraw, 120);
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+})();

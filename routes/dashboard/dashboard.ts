@@ -1,0 +1,40 @@
+/**
+ * The dashboard: all its pages, and what they show when something goes wrong.
+ *
+ * @module
+ */
+
+import { Hono } from "hono";
+import type { AppDeps } from "../deps.ts";
+import { assetRoutes } from "./assets.ts";
+import { errorPage, notFoundPage } from "./error_page.tsx";
+import { overviewRoutes } from "./overview.tsx";
+
+/** Where files are sent to. */
+export const uploadPath = "/dashboard/imports";
+
+/** Pages load what this process serves and nothing else, and run no script that stands in a page. */
+const pageCsp = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join("; ");
+
+/** Everything below `/dashboard`. */
+export function dashboardRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+  app.use(async (c, next) => {
+    await next();
+    c.res.headers.set("content-security-policy", pageCsp);
+  });
+  app.route("/", assetRoutes());
+  app.route("/", overviewRoutes(deps));
+  app.get("/*", (c) => notFoundPage(c, "There is no such page"));
+  app.onError((error, c) => errorPage(deps, error, c));
+  return app;
+}

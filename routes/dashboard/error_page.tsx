@@ -1,0 +1,82 @@
+/**
+ * What is shown when a page can't be.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { messageOf, WorkflowError } from "../../domain/errors.ts";
+import type { AppDeps } from "../deps.ts";
+import { isEngineAway, problemOf } from "../problem.ts";
+import { page } from "./layout.tsx";
+import { Empty } from "./parts.tsx";
+
+/** Says that something does not exist. */
+export function notFoundPage(c: Context, what: string): Response | Promise<Response> {
+  return show(c, 404, what, "The address may be mistyped, or it was of another database.");
+}
+
+/** Says what went wrong: what was asked for, an engine, or the program itself. */
+export function errorPage(
+  { log }: AppDeps,
+  error: Error,
+  c: Context,
+): Response | Promise<Response> {
+  if (isEngineAway(error)) {
+    log.warn("engine away", { path: c.req.path, error: messageOf(error) });
+    return show(
+      c,
+      503,
+      "An engine gives no answer",
+      "The database or Redis can't be reached just now. Nothing is lost: reload the page in a moment, " +
+        "and see the overview for which of them it is.",
+    );
+  }
+  if (error instanceof WorkflowError) {
+    const { status } = problemOf(error);
+    if (status < 500) return show(c, status, error.message, "");
+  }
+  if (error instanceof HTTPException) {
+    return show(c, error.status as ContentfulStatusCode, error.message, "");
+  }
+  const request_id = c.get("requestId") as string;
+  log.error("page failed", {
+    request_id,
+    path: c.req.path,
+    error: messageOf(error),
+    stack: error.stack,
+  });
+  return show(c, 500, "Something unexpected happened", `The log has it under ${request_id}.`);
+}
+
+function show(
+  c: Context,
+  status: ContentfulStatusCode,
+  title: string,
+  text: string,
+): Response | Promise<Response> {
+  return page(
+    c,
+    { title, nav: "", status },
+    (
+      <>
+        <h1 class="hidden">{title}</h1>
+        <Empty
+          title={title}
+          actions={
+            <>
+              <a class="button" href={c.req.method === "GET" ? c.req.path : "/dashboard"}>
+                {c.req.method === "GET" ? "Try again" : "Back"}
+              </a>
+              <a class="button" href="/dashboard">Overview</a>
+            </>
+          }
+        >
+          {text}
+        </Empty>
+      </>
+    ),
+  );
+}

@@ -1,0 +1,120 @@
+/**
+ * What all pages have around them.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import type { Child, FC } from "hono/jsx";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { assetPath } from "./assets.ts";
+import { Icon, type IconName } from "./icons.tsx";
+
+/** What a page says of itself. */
+export interface PageOptions {
+  title: string;
+  /** The entry of the navigation that it belongs to, by its path. */
+  nav: string;
+  /** Where its stream is, if it is live. */
+  live?: string;
+  /** It has charts. */
+  charts?: boolean;
+  status?: ContentfulStatusCode;
+}
+
+const navigation: readonly { path: string; name: string; icon: IconName; apart?: boolean }[] = [
+  { path: "/dashboard", name: "Overview", icon: "overview" },
+  { path: "/dashboard/orders", name: "Orders", icon: "orders", apart: true },
+  { path: "/dashboard/refunds", name: "Refunds", icon: "refunds" },
+  { path: "/dashboard/customers", name: "Customers", icon: "customers" },
+  { path: "/dashboard/products", name: "Products", icon: "products" },
+  { path: "/dashboard/kpis", name: "KPIs", icon: "kpis", apart: true },
+  { path: "/dashboard/imports", name: "Imports", icon: "imports" },
+  { path: "/dashboard/streams", name: "Streams", icon: "streams", apart: true },
+  { path: "/dashboard/dead-letters", name: "Dead letters", icon: "dead" },
+];
+
+/** Answers with a page. */
+export function page(
+  c: Context,
+  options: PageOptions,
+  content: Child,
+): Response | Promise<Response> {
+  return c.html(
+    <>
+      {doctype}
+      <Frame {...options}>{content}</Frame>
+    </>,
+    options.status ?? 200,
+  );
+}
+
+/** JSX has no word for it; being no element, it needs a string that is not escaped. */
+const doctype = Object.assign(new String("<!doctype html>"), {
+  isEscaped: true,
+}) as unknown as Child;
+
+const Frame: FC<PageOptions & { children?: Child }> = ({ title, nav, live, charts, children }) => (
+  <html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="color-scheme" content="light dark" />
+      <title>{title} · Orders Workflow</title>
+      <link rel="icon" href={assetPath("icon.svg")} type="image/svg+xml" />
+      {charts && <link rel="stylesheet" href={assetPath("uplot.css")} />}
+      <link rel="stylesheet" href={assetPath("dashboard.css")} />
+      <script src={assetPath("live.js")}></script>
+      {charts && <script src={assetPath("uplot.js")} defer></script>}
+      {charts && <script src={assetPath("charts.js")} defer></script>}
+    </head>
+    <body {...(live === undefined ? {} : { "data-live": live })}>
+      <a class="skip" href="#main">Skip to content</a>
+      <div class="shell">
+        <header class="side">
+          <a class="brand" href="/dashboard">
+            <img src={assetPath("icon.svg")} alt="" width="24" height="24" />
+            Orders Workflow
+          </a>
+          <nav class="nav-scroll" aria-label="Main">
+            <ul class="nav">
+              {navigation.map(({ path, name, icon, apart }) => (
+                <li key={path} class={apart ? "apart" : undefined}>
+                  <a href={path} aria-current={path === nav ? "page" : undefined}>
+                    <Icon name={icon} />
+                    {name}
+                  </a>
+                </li>
+              ))}
+            </ul>
+          </nav>
+          <p class="side-foot">Times are UTC</p>
+        </header>
+        <main id="main" tabindex={-1}>{children}</main>
+      </div>
+    </body>
+  </html>
+);
+
+/** The head of a page: its one `h1`, and what can be done. */
+export const PageHead: FC<
+  { title: Child; crumb?: [path: string, name: string]; note?: Child; children?: Child }
+> = (
+  { title, crumb, note, children },
+) => (
+  <div class="page-head">
+    <div>
+      {crumb && <a class="crumb" href={crumb[0]}>← {crumb[1]}</a>}
+      <h1>{title}</h1>
+      {note && <p>{note}</p>}
+    </div>
+    {children && <div class="actions">{children}</div>}
+  </div>
+);
+
+/** Tells whether the page follows the server. */
+export const LiveDot: FC = () => (
+  <span id="live-state" class="live-dot" role="status">
+    <span class="no-js">Reload for new figures</span>
+  </span>
+);

@@ -1,0 +1,109 @@
+/**
+ * Pages that change while they are looked at, by server-sent events.
+ *
+ * A live page is made of regions. The page itself shows them, and the stream of the page renders the same
+ * regions every second and sends those that have changed, so there is one template for both.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import { streamSSE } from "hono/streaming";
+import type { AppDeps } from "../deps.ts";
+
+/** HTML by region id, and data for charts by chart name. */
+export interface LiveState {
+  regions: Record<string, string>;
+  charts?: Record<string, unknown>;
+}
+
+/** How often a page is rendered anew, in milliseconds. */
+const intervalMs = 1_000;
+
+/** After so long without a change something is sent, or proxies may close the connection. */
+const keepAliveMs = 15_000;
+
+/** Streams end by themselves then, in milliseconds; browsers come back at once. */
+const longestMs = 3_600_000;
+
+/** Most streams at once: each costs a connection and a rendering a second. */
+const mostStreams = 200;
+
+let streams = 0;
+
+/**
+ * Answers with the stream of a page. It ends when the browser leaves or the process stops.
+ *
+ * @param render the page's regions as they are now
+ */
+export function liveStream(
+  c: Context,
+  { stopping, log }: AppDeps,
+  render: () => Promise<LiveState>,
+): Response | Promise<Response> {
+  if (stopping?.aborted || streams >= mostStreams) {
+    return c.text("Too many pages are open", 503, { "retry-after": "30" });
+  }
+  return streamSSE(c, async (stream) => {
+    streams++;
+    const sent = new Map<string, string>();
+    const endAt = performance.now() + longestMs;
+    let spokeAt = performance.now();
+    const stop = () => stream.abort();
+    stopping?.addEventListener("abort", stop, { once: true });
+    try {
+      while (!stream.aborted && !stream.closed && performance.now() < endAt) {
+        const state = await render();
+        const regions = changed(sent, "region", state.regions, String);
+        const charts = changed(sent, "chart", state.charts ?? {}, JSON.stringify);
+        const write = async (event: string, data: string) => {
+          spokeAt = performance.now();
+          await stream.writeSSE({ event, data });
+        };
+        if (regions !== undefined) await write("regions", JSON.stringify(regions));
+        if (charts !== undefined) await write("charts", JSON.stringify(charts));
+        if (performance.now() - spokeAt > keepAliveMs) await write("alive", "1");
+        await stream.sleep(intervalMs);
+      }
+    } finally {
+      streams--;
+      stopping?.removeEventListener("abort", stop);
+    }
+  }, (error) => {
+    log.warn("live page ended", { path: c.req.path, error: error.message });
+    return Promise.resolve();
+  });
+}
+
+/** What differs from what was sent before, and is noted as sent; undefined where nothing does. */
+function changed<T>(
+  sent: Map<string, string>,
+  kind: string,
+  now: Record<string, T>,
+  text: (value: T) => string,
+): Record<string, T> | undefined {
+  const differing = Object.entries(now).filter(([name, value]) => {
+    const key = `${kind} ${name}`;
+    const words = text(value);
+    if (sent.get(key) === words) return false;
+    sent.set(key, words);
+    return true;
+  });
+  return differing.length === 0 ? undefined : Object.fromEntries(differing);
+}
+
+/**
+ * Lets callers within `ms` milliseconds share one answer: many open pages cost the engines as much as one.
+ */
+export function shared<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  let until = -Infinity;
+  return () => {
+    const now = performance.now();
+    if (answer === undefined || now >= until) {
+      until = now + ms;
+      answer = ask();
+    }
+    return answer;
+  };
+}

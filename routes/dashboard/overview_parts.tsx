@@ -1,0 +1,296 @@
+/**
+ * The regions of the overview.
+ *
+ * @module
+ */
+
+import type { FC } from "hono/jsx";
+import { emptyKpiRow, type KpiRow } from "../../domain/kpi.ts";
+import type { Group } from "../../domain/messages.ts";
+import type { ActivityHour } from "../../streams/activity.ts";
+import type { AlertState } from "../../streams/alerts.ts";
+import type { GroupStatus } from "../../streams/queue_status.ts";
+import type { CheckName, VerifyReport } from "../../streams/verify.ts";
+import { lastMinuteRate } from "./activity_series.ts";
+import { formatChange, formatCount, formatDuration, formatMoney, formatRate } from "./format.ts";
+import type { EngineState } from "./overview.tsx";
+import { Ago, Badge, Columns, Money, Notice, Table } from "./parts.tsx";
+import type { Part } from "./reading.ts";
+
+/** What is wrong now: engines that don't answer, and alerts. */
+export const AlertList: FC<
+  { alerts: Part<AlertState[]>; engines: readonly EngineState[]; now: number }
+> = ({ alerts, engines, now }) => (
+  <>
+    {engines.filter(({ answer }) => !answer.ok).map(({ name }) => (
+      <Notice key={name} tone="bad" title={`${name} gives no answer`}>
+        {name === "Redis"
+          ? "Orders are taken and wait in the books; they are worked on when it is back."
+          : "Nothing can be taken or worked on until it is back; what waits is kept in Redis."}
+      </Notice>
+    ))}
+    {alerts.ok &&
+      alerts.value.filter(({ raisedAt }) => raisedAt !== null).map((alert) => (
+        <Notice
+          key={alert.name}
+          tone={alert.severity === "critical" ? "bad" : "warn"}
+          title={alert.title}
+        >
+          {alert.detail}, for <Ago at={alert.since} now={now} />
+        </Notice>
+      ))}
+  </>
+);
+
+/** The day's figures, each with the day before. */
+export const Today: FC<
+  { kpis: Part<KpiRow[]>; today: string; yesterday: string; baseCurrency: string }
+> = ({ kpis, today, yesterday, baseCurrency }) => {
+  if (!kpis.ok) return <NotRead what="The figures are" />;
+  const currencies = [...new Set(kpis.value.map(({ currency }) => currency))]
+    .sort((a, b) => Number(b === baseCurrency) - Number(a === baseCurrency) || (a < b ? -1 : 1));
+  const rowOf = (day: string, currency: string) =>
+    kpis.value.find((row) => row.date === day && row.currency === currency) ??
+      emptyKpiRow(day, currency);
+  return (
+    <>
+      {currencies.map((currency) => (
+        <Day
+          key={currency}
+          now={rowOf(today, currency)}
+          before={rowOf(yesterday, currency)}
+        />
+      ))}
+    </>
+  );
+};
+
+const Day: FC<{ now: KpiRow; before: KpiRow }> = ({ now, before }) => {
+  const { currency } = now;
+  const change = formatChange(now.revenue_cents, before.revenue_cents);
+  const money = (cents: number) => formatMoney(cents, currency);
+  const settled = now.order_count + now.failed_order_count;
+  const figures: [name: string, value: string, before: string][] = [
+    ["Orders paid", formatCount(now.order_count), formatCount(before.order_count)],
+    ["Average value", money(now.avg_order_value_cents), money(before.avg_order_value_cents)],
+    [
+      settled === 0
+        ? "Failed"
+        : `Failed · ${(now.failed_order_count / settled * 100).toFixed(1)} %`,
+      formatCount(now.failed_order_count),
+      formatCount(before.failed_order_count),
+    ],
+    [
+      `Refunds · ${formatCount(now.refund_count)}`,
+      money(now.refund_amount_cents),
+      money(before.refund_amount_cents),
+    ],
+  ];
+  return (
+    <article class="card day" aria-label={`Today in ${currency}`}>
+      <div class="hero">
+        <h2 class="label">
+          Revenue today <Badge tone="plain">{currency}</Badge>
+        </h2>
+        <span class="value" data-figure={`revenue-${currency}`}>{money(now.revenue_cents)}</span>
+        <span class="before">
+          {change && (
+            <>
+              <b class={change.startsWith("−") ? "down" : "up"}>{change}</b>
+              {" · "}
+            </>
+          )}
+          yesterday {money(before.revenue_cents)}
+        </span>
+      </div>
+      <dl class="figures">
+        {figures.map(([name, value, old]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd class="value">{value}</dd>
+            <dd class="before">yesterday {old}</dd>
+          </div>
+        ))}
+      </dl>
+    </article>
+  );
+};
+
+/** An oldest message beyond this age is marked, in milliseconds. */
+const oldMs = 60_000;
+
+/** What waits in each group. */
+export const Groups: FC<
+  {
+    streams: Part<Omit<GroupStatus, "dead">[]>;
+    dead: Part<Map<Group, number>>;
+    activity: Part<ActivityHour>;
+  }
+> = ({ streams, dead, activity }) => {
+  if (!streams.ok) return <NotRead what="The streams are" />;
+  return (
+    <Table label="What is waiting in each group">
+      <Columns
+        names={[
+          "Group",
+          { right: "Waiting" },
+          { right: "Money waiting" },
+          { right: "Oldest" },
+          { right: "Per second" },
+          { right: "Retries" },
+          { right: "Dead letters" },
+          { right: "Consumers" },
+        ]}
+      />
+      <tbody>
+        {streams.value.map((status) => {
+          const letters = dead.ok ? dead.value.get(status.group) ?? 0 : null;
+          const waiting = status.length + status.scheduled;
+          return (
+            <tr key={status.group}>
+              <th scope="row">
+                <a href={`/dashboard/streams/${status.group}`} data-key={`group-${status.group}`}>
+                  {status.group}
+                </a>
+                {status.paused && (
+                  <>
+                    {" "}
+                    <Badge tone="warn">paused</Badge>
+                  </>
+                )}
+              </th>
+              <td class="right" data-figure={`waiting-${status.group}`}>{formatCount(waiting)}</td>
+              <td class="right">
+                {status.money.length === 0
+                  ? <span class="muted">–</span>
+                  : (
+                    <span class="money-list">
+                      {status.money.map(({ currency, amountCents }) => (
+                        <Money key={currency} cents={amountCents} currency={currency} />
+                      ))}
+                    </span>
+                  )}
+              </td>
+              <td class={`right nowrap ${status.oldestAgeMs > oldMs ? "strong-warn" : ""}`}>
+                {status.length === 0
+                  ? <span class="muted">–</span>
+                  : formatDuration(status.oldestAgeMs)}
+              </td>
+              <td class="right">
+                {activity.ok
+                  ? formatRate(lastMinuteRate(activity.value.groups[status.group]))
+                  : "–"}
+              </td>
+              <td class={`right ${status.retries > 0 ? "strong-warn" : ""}`}>
+                {formatCount(status.retries)}
+              </td>
+              <td class="right">
+                {letters === null ? "–" : letters === 0 ? "0" : (
+                  <a
+                    class="strong-bad"
+                    href={`/dashboard/dead-letters?group=${status.group}`}
+                    data-key={`dead-${status.group}`}
+                  >
+                    {formatCount(letters)}
+                  </a>
+                )}
+              </td>
+              <td class={`right ${status.consumers === 0 ? "strong-bad" : ""}`}>
+                {formatCount(status.consumers)}
+              </td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </Table>
+  );
+};
+
+const claims: Readonly<Record<CheckName, string>> = {
+  stock: "Stock",
+  money: "Money",
+  kpis: "Figures",
+  notifications: "Notifications",
+  homes: "Work on its way",
+};
+
+/** Whether everything agrees, and since when that is known. */
+export const Proof: FC<{ proof: Part<VerifyReport | null>; now: number }> = ({ proof, now }) => {
+  if (!proof.ok) return <NotRead what="The proof is" />;
+  const report = proof.value;
+  return (
+    <>
+      <div class="section-head" id="proof">
+        <h2>Conservation proof</h2>
+        {report === null
+          ? <Badge tone="plain">not proven yet</Badge>
+          : report.ok
+          ? <Badge tone="good">everything agrees</Badge>
+          : <Badge tone="bad">drift</Badge>}
+      </div>
+      {report === null
+        ? <p class="muted">The first proof begins some seconds after the start.</p>
+        : (
+          <ul class="checks">
+            {report.checks.map((check) => (
+              <li key={check.name}>
+                <span class={`dot ${check.ok ? "good" : "bad"}`}>{claims[check.name]}</span>
+                <span class={check.ok ? "muted num" : "strong-bad num"}>
+                  {check.ok
+                    ? `${formatCount(check.checked)} checked`
+                    : `${formatCount(check.drift_count)} differ`}
+                </span>
+              </li>
+            ))}
+          </ul>
+        )}
+      {report?.checks.filter(({ ok }) => !ok).map((check) => (
+        <details key={check.name} open>
+          <summary>{claims[check.name]}</summary>
+          <ul>
+            {check.drift.slice(0, 5).map((drift) => (
+              <li key={drift.subject} class="small">
+                {drift.subject}: {drift.what} is {drift.found ?? "missing"}, should be{" "}
+                {drift.expected ?? "none"}
+              </li>
+            ))}
+          </ul>
+        </details>
+      ))}
+      {report !== null && (
+        <p class="card-note">
+          Proven <Ago at={report.checked_at} now={now} /> in{" "}
+          {formatDuration(report.seconds * 1_000)}
+        </p>
+      )}
+    </>
+  );
+};
+
+/** Whether the engines answer. */
+export const Engines: FC<{ engines: readonly EngineState[] }> = ({ engines }) => (
+  <>
+    <h2>Engines</h2>
+    <ul class="checks">
+      {engines.map(({ name, version, answer }) => (
+        <li key={name}>
+          <span class={`dot ${answer.ok ? "good" : "bad"}`}>
+            {name} <span class="muted">{version?.split("-")[0]}</span>
+          </span>
+          <span class={answer.ok ? "muted num" : "strong-bad"}>
+            {answer.ok
+              ? (answer.value < 10 ? "answers at once" : formatDuration(answer.value))
+              : "no answer"}
+          </span>
+        </li>
+      ))}
+    </ul>
+  </>
+);
+
+/** In the place of what can't be read now. */
+export const NotRead: FC<{ what: string }> = ({ what }) => (
+  <div class="empty">
+    <p>{what} not available while an engine gives no answer. They come back by themselves.</p>
+  </div>
+);

@@ -1,0 +1,166 @@
+/**
+ * What several pages are made of.
+ *
+ * @module
+ */
+
+import type { Child, FC } from "hono/jsx";
+import type { OrderStatus, RefundStatus } from "../../domain/order.ts";
+import { formatAgo, formatMoney, formatTime } from "./format.ts";
+
+/** The look of a badge or a dot. */
+export type Tone = "good" | "bad" | "warn" | "accent" | "plain";
+
+/** Names and looks of states. */
+type KnownState = OrderStatus | RefundStatus | PaymentState | ImportState;
+type PaymentState = "SUCCEEDED" | "DECLINED" | "REVERSING" | "REVERSED";
+type ImportState = "RUNNING" | "DONE" | "FAILED";
+
+const states: Readonly<Record<KnownState, [name: string, tone: Tone]>> = {
+  PENDING: ["Pending", "plain"],
+  RESERVED: ["Reserved", "accent"],
+  PAID: ["Paid", "good"],
+  FAILED: ["Failed", "bad"],
+  CANCELLED: ["Cancelled", "plain"],
+  REQUESTED: ["Requested", "accent"],
+  PROCESSED: ["Processed", "good"],
+  SUCCEEDED: ["Succeeded", "good"],
+  DECLINED: ["Declined", "bad"],
+  REVERSING: ["Going back", "warn"],
+  REVERSED: ["Gave back", "plain"],
+  RUNNING: ["Running", "accent"],
+  DONE: ["Done", "good"],
+};
+
+/** A state as a badge; one without a name of its own is shown as it is. */
+export const Status: FC<{ of: string }> = ({ of }) => {
+  const [name, tone] = states[of as KnownState] ?? [of, "plain"];
+  return <Badge tone={tone}>{name}</Badge>;
+};
+
+/** A word on a tinted ground. */
+export const Badge: FC<{ tone: Tone; children?: Child }> = ({ tone, children }) => (
+  <span class={`badge ${tone}`}>{children}</span>
+);
+
+/** An amount that does not break. */
+export const Money: FC<{ cents: number; currency: string }> = ({ cents, currency }) => (
+  <span class="num nowrap">{formatMoney(cents, currency)}</span>
+);
+
+/** A time: date and minute, with all of it for those who point at it. */
+export const Time: FC<{ at: string | null; seconds?: boolean }> = ({ at, seconds }) =>
+  at === null
+    ? <span class="muted">–</span>
+    : (
+      <time datetime={at} title={at.replace("T", " ").replace(/\.?0*Z$/, " UTC")} class="nowrap">
+        {formatTime(at)}
+        {seconds && <span class="muted">{at.slice(16, 23)}</span>}
+      </time>
+    );
+
+/** How long ago something was. */
+export const Ago: FC<{ at: string; now?: number }> = ({ at, now = Date.now() }) => (
+  <time datetime={at} title={at} class="nowrap">{formatAgo(at, now)}</time>
+);
+
+/** A table that can be scrolled sideways, by keyboard too. */
+export const Table: FC<{ label: string; children?: Child }> = ({ label, children }) => (
+  <div class="table" role="region" aria-label={label} tabindex={0}>
+    <table>
+      <caption class="hidden">{label}</caption>
+      {children}
+    </table>
+  </div>
+);
+
+/** The head of a table: names of columns; those of figures are on the right. */
+export const Columns: FC<
+  {
+    names: readonly (string | { right: string } | { wide: string; right?: boolean } | {
+      hidden: string;
+    })[];
+  }
+> = (
+  { names },
+) => (
+  <thead>
+    <tr>
+      {names.map((name) => {
+        if (typeof name === "string") return <th key={name} scope="col">{name}</th>;
+        if ("hidden" in name) {
+          return (
+            <th key={name.hidden} scope="col">
+              <span class="hidden">{name.hidden}</span>
+            </th>
+          );
+        }
+        if ("wide" in name) {
+          return (
+            <th key={name.wide} scope="col" class={name.right ? "wide right" : "wide"}>
+              {name.wide}
+            </th>
+          );
+        }
+        return <th key={name.right} scope="col" class="right">{name.right}</th>;
+      })}
+    </tr>
+  </thead>
+);
+
+/** What stands in the place of a list that holds nothing. */
+export const Empty: FC<{ title: string; children?: Child; actions?: Child }> = (
+  { title, children, actions },
+) => (
+  <div class="empty">
+    <h2>{title}</h2>
+    <p>{children}</p>
+    {actions && <div class="actions">{actions}</div>}
+  </div>
+);
+
+/** A message to whoever looks at the page. */
+export const Notice: FC<{ tone: Tone; title: string; children?: Child }> = (
+  { tone, title, children },
+) => (
+  <div class={`notice ${tone}`} role={tone === "bad" ? "alert" : "status"}>
+    <strong>{title}</strong>
+    {children && <span>{children}</span>}
+  </div>
+);
+
+/** The way to the next page of a list. */
+export const Pager: FC<{ shown: string; first?: string; next?: string; nextName?: string }> = (
+  { shown, first, next, nextName = "Older" },
+) => (
+  <nav class="pager" aria-label="Pages">
+    <span class="small">{shown}</span>
+    <span class="actions">
+      {first && <a class="button" href={first}>Newest</a>}
+      {next && <a class="button" href={next} rel="next">{nextName} →</a>}
+    </span>
+  </nav>
+);
+
+/** A region that the page's stream renews; the class goes onto the element itself. */
+export const Region: FC<{ name: string; children?: Child; class?: string }> = (
+  { name, children, class: className },
+) => <div data-region={name} class={className}>{children}</div>;
+
+/** A link with its query, without parameters that are empty. */
+export function linkTo(
+  path: string,
+  query: Readonly<Record<string, string | number | undefined>>,
+): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== "") params.set(name, String(value));
+  }
+  const text = params.toString();
+  return text === "" ? path : `${path}?${text}`;
+}
+
+/** What an element comes to as HTML. */
+export async function toHtml(element: Child): Promise<string> {
+  return String(await element);
+}

@@ -1,0 +1,143 @@
+/**
+ * Looks now and then whether something is wrong that a person should know of.
+ *
+ * What is found is kept in Redis, so that every process shows the same, and a restart forgets nothing.
+ *
+ * @module
+ */
+
+import { countDeadLetters } from "../db/dead_letter_counts.ts";
+import type { Database } from "../db/database.ts";
+import { countOverdueReservations } from "../db/overdue_reservations.ts";
+import { type AlertCheck, type AlertState, decideAlert } from "../domain/alerts.ts";
+import type { Config } from "../domain/config.ts";
+import { messageOf } from "../domain/errors.ts";
+import type { Log } from "../domain/log.ts";
+import { pause } from "./pause.ts";
+import { readProof } from "./proof.ts";
+import type { QueueDeps } from "./queue.ts";
+import { readStreams } from "./queue_status.ts";
+
+export type { AlertState } from "../domain/alerts.ts";
+
+/** What looking works with. */
+export interface AlertDeps extends QueueDeps {
+  db: Database;
+  config: Pick<Config, "reservationTtlSeconds">;
+  log: Log;
+}
+
+/** How often is looked, in milliseconds. */
+const lookMs = 10_000;
+
+/** Age of the oldest message from which on it is too old, and up to which it is not, in milliseconds. */
+const oldMs = 300_000, youngMs = 60_000;
+
+/** A reservation is overdue when the sweep should have ended it so long ago, in seconds. */
+const overdueSeconds = 300;
+
+/** Every alert that is raised or about to be, the first ones first. */
+export async function readAlerts({ redis, keys }: QueueDeps): Promise<AlertState[]> {
+  const states = await redis.hvals(keys.alerts);
+  return states.map((text) => JSON.parse(text) as AlertState)
+    .sort((a, b) => a.since < b.since ? -1 : 1);
+}
+
+/** How often each alert was raised so far, by name. */
+export async function countRaisedAlerts({ redis, keys }: QueueDeps): Promise<Map<string, number>> {
+  const counts = await redis.hgetall(keys.alertsRaised);
+  return new Map(Object.entries(counts).map(([name, count]) => [name, Number(count)]));
+}
+
+/** Looks until the signal aborts; of many processes one does so at a time. */
+export async function keepWatching(deps: AlertDeps, signal: AbortSignal): Promise<void> {
+  const { redis, keys, log } = deps;
+  while (!signal.aborted) {
+    try {
+      if (await redis.set(keys.alertsLock, "1", "PX", lookMs - 1_000, "NX") !== null) {
+        await lookOnce(deps, Date.now());
+      }
+    } catch (error) {
+      if (!signal.aborted) log.warn("not looked for alerts", { error: messageOf(error) });
+    }
+    await pause(lookMs, signal);
+  }
+}
+
+/**
+ * Takes one look: raises and resolves alerts, and says so in the log.
+ *
+ * @param nowMs the time in ms since 1970
+ * @throws when an engine is away; what is known then stays as it is
+ */
+export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
+  const { redis, keys, log } = deps;
+  const [known, checks] = await Promise.all([redis.hgetall(keys.alerts), readChecks(deps)]);
+  for (const check of checks) {
+    const text = known[check.name];
+    const before = text === undefined ? null : JSON.parse(text) as AlertState;
+    const { state, change } = decideAlert(before, check, nowMs);
+    if (change === "raised") {
+      await redis.hincrby(keys.alertsRaised, check.name, 1);
+      log.error("alert raised", { alert: check.name, title: check.title, detail: check.detail });
+    } else if (change === "resolved") {
+      log.info("alert resolved", { alert: check.name, title: check.title });
+    }
+    if (state !== null) await redis.hset(keys.alerts, check.name, JSON.stringify(state));
+    else if (text !== undefined) await redis.hdel(keys.alerts, check.name);
+  }
+}
+
+async function readChecks(deps: AlertDeps): Promise<AlertCheck[]> {
+  const [streams, dead, proof, overdue] = await Promise.all([
+    readStreams(deps),
+    countDeadLetters(deps.db),
+    readProof(deps),
+    countOverdueReservations(deps.db, deps.config.reservationTtlSeconds + overdueSeconds),
+  ]);
+  const checks: AlertCheck[] = [];
+  for (const { group, oldestAgeMs, length, scheduled, consumers, paused } of streams) {
+    const minutes = Math.round(oldestAgeMs / 60_000);
+    checks.push({
+      name: `oldest_age:${group}`,
+      severity: "warning",
+      title: `${group}: messages wait too long`,
+      detail: `the oldest of ${length} is ${minutes} min old${
+        paused ? "; the group is paused" : ""
+      }`,
+      level: oldestAgeMs > oldMs ? "bad" : oldestAgeMs > youngMs ? "between" : "good",
+    });
+    checks.push({
+      name: `no_consumer:${group}`,
+      severity: "critical",
+      title: `${group}: nobody is working`,
+      detail: `${length + scheduled} messages wait and no consumer is alive`,
+      level: consumers > 0 || length + scheduled === 0 ? "good" : "bad",
+    });
+    const letters = dead.get(group) ?? 0;
+    checks.push({
+      name: `dead_letters:${group}`,
+      severity: "warning",
+      title: `${group}: dead letters`,
+      detail: `${letters} wait for a decision`,
+      level: letters > 0 ? "bad" : "good",
+    });
+  }
+  for (const { name, drift_count: count } of proof?.checks ?? []) {
+    checks.push({
+      name: `drift:${name}`,
+      severity: "critical",
+      title: `The proof found drift in ${name}`,
+      detail: `${count} differ`,
+      level: count > 0 ? "bad" : "good",
+    });
+  }
+  checks.push({
+    name: "overdue_reservations",
+    severity: "warning",
+    title: "Reservations are not ended in time",
+    detail: `${overdue} wait for their payment beyond the time they are given`,
+    level: overdue > 0 ? "bad" : "good",
+  });
+  return checks;
+}

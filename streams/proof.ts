@@ -1,0 +1,76 @@
+/**
+ * Proves again and again, and keeps the last report where every process finds it.
+ *
+ * @module
+ */
+
+import { messageOf } from "../domain/errors.ts";
+import type { Log } from "../domain/log.ts";
+import { pause } from "./pause.ts";
+import type { QueueDeps } from "./queue.ts";
+import { verify, type VerifyReport } from "./verify.ts";
+import type { KpiProofDeps } from "./verify_kpis.ts";
+
+/** What proving works with. */
+export type ProofDeps = KpiProofDeps & QueueDeps & { log: Log };
+
+/** Shortest time from one proof to the next, in milliseconds. */
+const leastIntervalMs = 60_000;
+
+/** The proof may take this share of all time: what lasts ten seconds is repeated every five minutes. */
+const restShare = 30;
+
+/** How often it is asked whether a proof is due, in milliseconds. */
+const lookMs = 5_000;
+
+/** A proof that takes longer than this was stopped by a crash; another process may begin. */
+const lockMs = 300_000;
+
+/** The last report, or null where nothing was proven yet. */
+export async function readProof({ redis, keys }: QueueDeps): Promise<VerifyReport | null> {
+  const text = await redis.get(keys.proof);
+  return text === null ? null : JSON.parse(text) as VerifyReport;
+}
+
+/**
+ * Proves and keeps the report, unless a proof is running already. A crash leaves the last report and a
+ * lock that ends by itself.
+ *
+ * @returns the report, or null where another proof is running
+ */
+export async function prove(deps: ProofDeps): Promise<VerifyReport | null> {
+  const { redis, keys, log } = deps;
+  const token = crypto.randomUUID();
+  if (await redis.set(keys.proofLock, token, "PX", lockMs, "NX") === null) return null;
+  try {
+    const report = await verify(deps);
+    await redis.set(keys.proof, JSON.stringify(report));
+    if (!report.ok) {
+      const drifts = report.checks.map(({ name, drift_count: count }) => [name, count] as const);
+      log.error("drift", Object.fromEntries(drifts));
+    }
+    return report;
+  } finally {
+    if (await redis.get(keys.proofLock) === token) await redis.del(keys.proofLock);
+  }
+}
+
+/** Proves whenever it is due, until the signal aborts; of many processes one does so. */
+export async function keepProving(deps: ProofDeps, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await pause(lookMs, signal);
+    if (signal.aborted) break;
+    try {
+      if (isDue(await readProof(deps), Date.now())) await prove(deps);
+    } catch (error) {
+      if (!signal.aborted) deps.log.warn("not proven", { error: messageOf(error) });
+    }
+  }
+}
+
+/** True when a new proof is due at a time in ms. */
+export function isDue(last: VerifyReport | null, nowMs: number): boolean {
+  if (last === null) return true;
+  const waitMs = Math.max(leastIntervalMs, last.seconds * 1_000 * restShare);
+  return nowMs - Date.parse(last.checked_at) >= waitMs;
+}

@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { importProgressLine } from "../../commands/import_progress.ts";
+import { openDatabase } from "../../db/database.ts";
+import { migrate } from "../../db/migrate.ts";
+import { openRedis } from "../../streams/redis.ts";
+import { booksOf, csvOf, manyRows } from "../csv_orders.ts";
+import { type TestContext, testContext } from "../support.ts";
+
+const root = new URL("../../", import.meta.url);
+
+let context: TestContext;
+let folder: string;
+
+Deno.test.beforeAll(async () => {
+  context = await testContext("import_command");
+  await migrate(context.databaseUrl);
+  folder = await Deno.makeTempDir();
+});
+Deno.test.afterAll(async () => {
+  await Deno.remove(folder, { recursive: true });
+  await context.close();
+});
+
+function environment(own: TestContext): Record<string, string> {
+  return {
+    DATABASE_URL: own.databaseUrl,
+    REDIS_URL: own.redisUrl,
+    REDIS_PREFIX: own.redisPrefix,
+    LOG_LEVEL: "error",
+  };
+}
+
+/** The task as it is typed, with the permissions that it has. */
+function task(args: string[], own = context): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", "import", ...args],
+    cwd: root,
+    env: environment(own),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+async function run(args: string[], input = "") {
+  const child = task(args).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input)).catch(() => {});
+  await writer.close().catch(() => {});
+  const { code, stdout, stderr } = await child.output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, out: text(stdout), lines: text(stderr).trimEnd().split("\n") };
+}
+
+Deno.test("import reads standard input and prints the counts as the last line", async () => {
+  const { code, out } = await run(["-", "--json", "--initial-stock=7"], csvOf(manyRows(3)));
+  assert.equal(code, 0);
+  const report = JSON.parse(out.trimEnd().split("\n").at(-1)!);
+  assert.deepEqual(Object.keys(report), [
+    "rows",
+    "rows_rejected",
+    "orders",
+    "orders_new",
+    "orders_updated",
+    "orders_unchanged",
+    "orders_rejected",
+    "orders_conflict",
+    "published",
+    "seconds",
+  ]);
+  assert.deepEqual([report.rows, report.orders_new, report.published], [6, 3, 3]);
+  const db = await openDatabase(context.databaseUrl);
+  const [stock] = await db.query("select min(received_qty) as least from products");
+  await db.close();
+  assert.equal(stock!.least, 7);
+});
+
+Deno.test("import succeeds where rows were rejected and says why in words", async () => {
+  const path = `${folder}/some.csv`;
+  const rejects = `${folder}/some.rejects.csv`;
+  await Deno.writeTextFile(path, csvOf([...manyRows(2), { external_order_id: "bad", qty: 0 }]));
+  const { code, out } = await run([path, "--dry-run", `--rejects=${rejects}`]);
+  assert.equal(code, 0);
+  assert.match(out, /^Dry run, nothing was changed: 4 rows, 3 orders in /);
+  assert.match(out, /\n {2}rejected +1\n/);
+  assert.match(out, /1 × qty: must be an integer 1…1000000\n/);
+  assert.match(await Deno.readTextFile(rejects), /,5,qty: must be an integer/);
+});
+
+Deno.test("import refuses a file that is no CSV with one line that names the line", async () => {
+  const path = `${folder}/broken.csv`;
+  await Deno.writeTextFile(path, `${csvOf(manyRows(2))}"x`);
+  const { code, out, lines } = await run([path, "--json"]);
+  assert.equal(code, 1);
+  assert.equal(out, "");
+  assert.deepEqual(lines, [
+    `import: Cannot import ${path}: line 5: a quote (") is never closed`,
+  ]);
+});
+
+Deno.test("import says in one line that a file is missing or is a folder", async () => {
+  const missing = await run([`${folder}/missing.csv`]);
+  assert.equal(missing.code, 1);
+  assert.deepEqual(missing.lines, [
+    `import: Cannot import ${folder}/missing.csv: there is no such file`,
+  ]);
+  const isFolder = await run([folder]);
+  assert.equal(isFolder.code, 1);
+  assert.deepEqual(isFolder.lines, [`import: Cannot import ${folder}: it is a folder`]);
+});
+
+Deno.test("import tells wrong usage by exit code 2", async () => {
+  const path = `${folder}/usage.csv`;
+  await Deno.writeTextFile(path, csvOf([]));
+  for (const args of [[], [path, path], [path, "--jsn"], [path, "--initial-stock=-1"]]) {
+    const { code, lines } = await run(args);
+    assert.equal(code, 2, args.join(" "));
+    assert.equal(lines.length, 1);
+  }
+  const { code, out } = await run(["--help"]);
+  assert.equal(code, 0);
+  assert.match(out, /Usage: deno task import FILE/);
+});
+
+Deno.test("import killed at any moment and run again gives the result of one run", async () => {
+  const orders = 4_000;
+  const path = `${folder}/many.csv`;
+  await Deno.writeTextFile(path, csvOf(manyRows(orders)));
+  const killed = await testContext("import_killed");
+  const whole = await testContext("import_whole");
+  const args = ["run", "--quiet", "--allow-all", "main.ts", "import", path];
+  const start = (own: TestContext) =>
+    new Deno.Command(Deno.execPath(), {
+      args,
+      cwd: root,
+      env: environment(own),
+      stdout: "null",
+      stderr: "inherit",
+    }).spawn();
+  try {
+    await migrate(killed.databaseUrl);
+    const db = await openDatabase(killed.databaseUrl);
+    const redis = await openRedis(killed.redisUrl);
+    let kills = 0;
+    for (let round = 0; round < 3; round++) {
+      const [{ n: before }] = await db.query("select count(*) as n from orders") as [{ n: number }];
+      const enough = before + 1 + Math.random() * 1_200;
+      const child = start(killed);
+      let ended = false;
+      child.status.then(() => ended = true);
+      for (let n = before; n < enough && !ended;) {
+        [{ n }] = await db.query("select count(*) as n from orders") as [{ n: number }];
+      }
+      if (!ended) child.kill("SIGKILL");
+      if (!(await child.status).success) kills++;
+    }
+    assert.ok(kills > 0);
+    assert.equal((await start(killed).status).code, 0);
+
+    assert.equal((await start(whole).status).code, 0);
+    const other = await openDatabase(whole.databaseUrl);
+    assert.deepEqual(await booksOf(db), await booksOf(other));
+    const entries = await redis.xrange(`${killed.redisPrefix}orders`, "-", "+");
+    const published = entries.map(([, fields]) => fields[fields.indexOf("order_id") + 1]);
+    assert.equal(published.length, orders);
+    assert.equal(new Set(published).size, orders);
+    redis.disconnect();
+    await db.close();
+    await other.close();
+  } finally {
+    await killed.close();
+    await whole.close();
+  }
+});
+
+Deno.test("importProgressLine() shows share, rate and time left where the end is known", () => {
+  const reading = {
+    phase: "reading" as const,
+    bytesRead: 250,
+    rowsRead: 1_000,
+    rowsDone: 0,
+    ordersDone: 0,
+  };
+  assert.equal(
+    importProgressLine(reading, 1_000, 2_000),
+    "Reading    ██████░░░░░░░░░░░░░░░░░░   25%  1,000 rows  500 rows/s  6 s left",
+  );
+  assert.equal(
+    importProgressLine(reading, undefined, 2_000),
+    "Reading   |  1,000 rows  500 rows/s",
+  );
+  const writing = { ...reading, phase: "writing" as const, rowsDone: 750 };
+  assert.equal(
+    importProgressLine(writing, undefined, 30_000),
+    "Importing  ██████████████████░░░░░░   75%  750 rows  25 rows/s  10 s left",
+  );
+  assert.match(
+    importProgressLine({ ...writing, rowsDone: 0 }, undefined, 0),
+    /0%  0 rows  0 rows\/s$/,
+  );
+});

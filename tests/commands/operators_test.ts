@@ -1,0 +1,237 @@
+import assert from "node:assert/strict";
+import { buryMessages } from "../../db/dead_letters.ts";
+import { encodeMessage } from "../../domain/messages.ts";
+import { loseRedis, openSettled, type SettledWorkflow } from "../proof.ts";
+import { anOrder } from "../workflow.ts";
+import { envOf, type Ran, run } from "./run_command.ts";
+
+/** A test on settled books; `type` runs a command on them. */
+async function withCommands(
+  name: string,
+  work: (
+    flow: SettledWorkflow,
+    type: (...args: string[]) => Promise<Ran>,
+  ) => Promise<void>,
+): Promise<void> {
+  const flow = await openSettled(name);
+  try {
+    await work(flow, (...args) => run(envOf(flow), ...args));
+  } finally {
+    await flow.close();
+  }
+}
+
+async function buryOrder(flow: SettledWorkflow): Promise<number> {
+  const [order] = await flow.add([anOrder("dead", [{ sku: "a", qty: 1 }])]);
+  await flow.redis.xtrim(flow.keys.stream("orders"), "MAXLEN", 0);
+  const orderId = order!.orderId!;
+  await buryMessages(flow.db, [{
+    group: "orders",
+    messageId: "5-0",
+    orderId,
+    refundId: null,
+    amountCents: 123_456,
+    currency: "EUR",
+    payload: JSON.stringify(
+      encodeMessage({ type: "order.reserve", orderId, amountCents: 100, currency: "EUR" }),
+    ),
+    error: `first line\nsecond line ${"x".repeat(200)}`,
+    attempts: 5,
+    firstSeenMs: 0,
+  }]);
+  return orderId;
+}
+
+Deno.test("every operator's command has --help and refuses unknown options", async () => {
+  for (const name of ["verify", "recover", "kpis", "dead", "stock", "migrate", "doctor"]) {
+    const help = await run({}, name, "--help");
+    assert.equal(help.code, 0);
+    assert.match(help.out, new RegExp(`Usage: deno task ${name}`));
+    const wrong = await run({}, name, "--nonsense");
+    assert.equal(wrong.code, 2);
+    assert.equal(wrong.err, `${name}: Unknown option --nonsense`);
+  }
+});
+
+Deno.test("verify exits 0 on sound books and says what it proved", () =>
+  withCommands("cli_verify", async (_, type) => {
+    const { code, out, err } = await type("verify");
+    assert.deepEqual([code, err], [0, ""]);
+    assert.match(out, /^stock +3 {2}ok {6}units/m);
+    assert.match(out, /^All agree \(\d+\.\d s\)$/m);
+    const json = await type("verify", "--json");
+    const report = JSON.parse(json.out);
+    assert.equal(report.ok, true);
+    assert.deepEqual(
+      report.checks.map(({ name }: { name: string }) => name),
+      ["stock", "money", "kpis", "notifications", "homes"],
+    );
+  }));
+
+Deno.test("verify exits 1 on drift and names it", () =>
+  withCommands("cli_verify_drift", async (flow, type) => {
+    await flow.rows("update products set stock_qty = stock_qty - 1 where sku = 'a'");
+    const { code, out } = await type("verify");
+    assert.equal(code, 1);
+    assert.match(out, /^stock +3 {2}DRIFT {3}1 found$/m);
+    assert.match(out, /^ {2}product 1 \(a\): units that are gone: expected 2, found 3$/m);
+    const json = await type("verify", "--json");
+    assert.equal(json.code, 1);
+    assert.equal(JSON.parse(json.out).checks[0].drift[0].found, 3);
+  }));
+
+Deno.test("recover brings lost work back and tells how much", () =>
+  withCommands("cli_recover", async (flow, type) => {
+    await flow.add([anOrder("lost", [{ sku: "a", qty: 1 }])]);
+    await loseRedis(flow);
+    const { code, out } = await type("recover");
+    assert.equal(code, 0);
+    assert.match(out, /^Republished 1 orders, 0 refunds, 0 reversals and 0 notifications$/m);
+    assert.match(out, /^Rebuilt the KPIs from 4 orders and 1 refunds in \d+\.\d s$/m);
+    assert.equal((await type("verify")).code, 0);
+  }));
+
+Deno.test("kpis shows a day for people and as the API does", () =>
+  withCommands("cli_kpis", async (flow, type) => {
+    const { out } = await type("kpis");
+    assert.deepEqual(out.split("\n"), [
+      "date        currency  revenue  orders  average  failed  refunds  refunded",
+      `${flow.day}  EUR          3.00       1     3.00       2        1      1.00`,
+      `${flow.day}  USD          3.00       1     3.00       0        0      0.00`,
+    ]);
+    const json = JSON.parse((await type("kpis", `--date=${flow.day}`, "--json")).out);
+    assert.deepEqual(json.kpis[0], {
+      date: flow.day,
+      currency: "EUR",
+      revenue_cents: 300,
+      order_count: 1,
+      avg_order_value_cents: 300,
+      failed_order_count: 2,
+      refund_count: 1,
+      refund_amount_cents: 100,
+    });
+    const empty = JSON.parse((await type("kpis", "--date=1999-01-01", "--json")).out);
+    assert.equal(empty.kpis[0].order_count, 0);
+    assert.equal((await type("kpis", "--date=2026-02-30")).code, 2);
+  }));
+
+Deno.test("kpis --rebuild counts anew from the database", () =>
+  withCommands("cli_kpis_rebuild", async (flow, type) => {
+    await loseRedis(flow);
+    const json = JSON.parse((await type("kpis", "--rebuild", "--json")).out);
+    assert.equal(json.kpis[0].revenue_cents, 300);
+  }));
+
+Deno.test("dead lists letters a line each, and says when there are none", () =>
+  withCommands("cli_dead_list", async (flow, type) => {
+    assert.deepEqual(await type("dead"), { code: 0, out: "No dead letters", err: "" });
+    const orderId = await buryOrder(flow);
+    const { out } = await type("dead", "list");
+    const lines = out.split("\n");
+    assert.equal(lines.length, 2);
+    const row = new RegExp(`^ 1  orders +${orderId} +- +1,234\\.56  EUR +5  .* first line second`);
+    assert.match(lines[1]!, row);
+    assert.equal((await type("dead", "--group=refunds")).out, "No dead letters");
+  }));
+
+Deno.test("dead retry and discard need to be told which, and act once", () =>
+  withCommands("cli_dead", async (flow, type) => {
+    const orderId = await buryOrder(flow);
+    for (
+      const args of [
+        ["retry"],
+        ["discard"],
+        ["bury"],
+        ["list", "more"],
+        ["retry", "--id=0"],
+        ["retry", "--id=1", "--all"],
+        ["--group=nobody"],
+      ]
+    ) {
+      assert.equal((await type("dead", ...args)).code, 2, args.join(" "));
+    }
+    assert.deepEqual(await type("dead", "retry", "--id=99"), {
+      code: 1,
+      out: "",
+      err: "dead: No dead letter 99 waits for a decision",
+    });
+    assert.equal((await type("dead", "retry", "--all")).out, "Retried 1 dead letters");
+    assert.equal((await type("dead", "retry", "--all")).out, "Retried 0 dead letters");
+    const [row] = await flow.rows("select resolved_by from dead_letters");
+    assert.equal(row!.resolved_by, "cli:ann");
+    await flow.drain();
+    assert.equal((await flow.order(orderId)).status, "PAID");
+  }));
+
+Deno.test("dead discard warns of orders that are not finished", () =>
+  withCommands("cli_dead_discard", async (flow, type) => {
+    await buryOrder(flow);
+    const { code, out } = await type("dead", "discard", "--id=1");
+    assert.equal(code, 0);
+    assert.match(out, /^Discarded 1 dead letters\n1 of their orders are not finished/);
+  }));
+
+Deno.test("stock shows and changes units", () =>
+  withCommands("cli_stock", async (flow, type) => {
+    assert.deepEqual((await type("stock", "a")).out.split("\n"), [
+      "a  Product a",
+      "  available       48",
+      "  held by orders   2",
+      "  received        50",
+    ]);
+    assert.match((await type("stock", "a", "--set=1000")).out, /available +1,000\n.*\n.*1,002\n/);
+    assert.match((await type("stock", "a", "--add=-1000")).out, /available +0\n/);
+    assert.equal(await flow.stock("a"), 0);
+    assert.equal((await type("stock", "a", "--add=-1")).code, 1);
+    assert.equal((await type("stock", "nothing")).code, 1);
+    assert.equal((await type("stock", "a", "--set=-1")).code, 2);
+    assert.equal((await type("stock", "a", "--set=1", "--add=1")).code, 2);
+    assert.equal((await type("stock")).code, 2);
+    assert.equal((await type("verify")).code, 0);
+  }));
+
+Deno.test("migrate lists migrations, applies them, and has nothing to do afterwards", () =>
+  withCommands("cli_migrate", async (flow, type) => {
+    const env = envOf(flow);
+    assert.match((await type("migrate", "--status")).out, /^0001_catalog +applied$/m);
+    assert.match((await type("migrate")).out, /^Nothing to do: all \d+ migrations are applied$/);
+    const url = new URL(env.DATABASE_URL!);
+    url.pathname += "_new";
+    const fresh = { ...env, DATABASE_URL: url.href };
+    try {
+      const { out } = await run(fresh, "migrate");
+      assert.match(out, /^Applied 0001_catalog$/m);
+      assert.match((await run(fresh, "migrate")).out, /^Nothing to do/);
+    } finally {
+      await flow.rows(`drop database if exists ${url.pathname.slice(1)}`);
+    }
+  }));
+
+Deno.test("doctor finds nothing wrong with engines that work, and warns of a Redis without groups", () =>
+  withCommands("cli_doctor", async (flow, type) => {
+    assert.equal((await type("recover")).code, 0);
+    const well = await type("doctor");
+    assert.equal(well.code, 0, well.out);
+    assert.match(well.out, /^ok +streams +every group exists/m);
+    assert.match(well.out, /^0 problems, \d+ warnings$/m);
+    await loseRedis(flow);
+    await buryOrder(flow);
+    const ill = await type("doctor");
+    assert.equal(ill.code, 0);
+    assert.match(ill.out, /^warning +streams +no group/m);
+    assert.match(ill.out, /→ start the consumers, or run deno task recover$/m);
+    assert.match(ill.out, /^warning +dead letters +1 in orders$/m);
+  }));
+
+Deno.test("doctor names settings and engines that are wrong, and exits 1", () =>
+  withCommands("cli_doctor_ill", async (flow) => {
+    const settings = await run({ REDIS_URL: "http://x", PORT: "-1" }, "doctor");
+    assert.equal(settings.code, 1);
+    assert.match(settings.out, /^problem +settings +DATABASE_URL is required$/m);
+    assert.match(settings.out, /^problem +settings +PORT must be/m);
+    const away = { ...envOf(flow), REDIS_URL: "redis://:secret@127.0.0.1:1" };
+    const { code, out } = await run(away, "doctor");
+    assert.equal(code, 1);
+    assert.match(out, /^problem +redis +Cannot reach Redis at redis:\/\/\*\*\*@127\.0\.0\.1:1/m);
+    assert.match(out, /^ok +migrations +all applied$/m);
+  }));

@@ -1,0 +1,242 @@
+import assert from "node:assert/strict";
+import { formatApiToken, tokenHash } from "../../domain/api_token.ts";
+import { requestHash } from "../../domain/content_hash.ts";
+import { cancelOrder } from "../../db/cancel.ts";
+import {
+  answerKeys,
+  claimKeys,
+  type KeyClaim,
+  purgeKeys,
+  releaseKey,
+  settleKey,
+} from "../../db/idempotency.ts";
+import { makeApp } from "../../routes/app.ts";
+import { type Api, ask, assertProblem, openApi, orderBodyOf, storeOrder } from "./api.ts";
+
+let api: Api;
+Deno.test.beforeAll(async () => {
+  api = await openApi("idempotency_routes");
+});
+Deno.test.afterAll(() => api.close());
+
+const withKey = (key: string = crypto.randomUUID()) => ({ "idempotency-key": key });
+
+async function countOf(table: string): Promise<number> {
+  const [row] = await api.deps.db.query(`select count(*) as n from ${table}`);
+  return Number(row!.n);
+}
+
+/** A claim as a request of the API makes it. */
+function claimOf(key: string, request: unknown, changes: Partial<KeyClaim> = {}): KeyClaim {
+  const claim = crypto.randomUUID().replaceAll("-", "");
+  return { owner: "api", key, requestHash: requestHash(request), claim, ...changes };
+}
+
+Deno.test("POST /orders answers a repeated key with the first answer, whatever happened since", async () => {
+  const headers = withKey();
+  const order = orderBodyOf();
+  const first = await ask(api, "POST", "/orders", order, headers);
+  assert.equal(first.status, 202);
+  assert.equal(first.headers.get("idempotent-replayed"), null);
+  await cancelOrder(api.deps.db, first.body.id, "test");
+
+  const again = await ask(api, "POST", "/orders", JSON.stringify(order, null, 2), headers);
+  assert.equal(again.status, 202);
+  assert.equal(again.headers.get("idempotent-replayed"), "true");
+  assert.equal(again.headers.get("location"), first.headers.get("location"));
+  assert.deepEqual(again.body, first.body);
+
+  const other = await ask(api, "POST", "/orders", orderBodyOf(), headers);
+  assertProblem(other, 422, "idempotency-key-reused");
+  const elsewhere = await ask(api, "POST", `/orders/${first.body.id}/cancel`, undefined, headers);
+  assertProblem(elsewhere, 422, "idempotency-key-reused");
+  const refund = await ask(api, "POST", `/orders/${first.body.id}/refunds`, undefined, headers);
+  assertProblem(refund, 422, "idempotency-key-reused");
+});
+
+Deno.test("POST /orders keeps the answer to an order that is known as well", async () => {
+  const order = orderBodyOf();
+  await ask(api, "POST", "/orders", order);
+  const headers = withKey();
+  const first = await ask(api, "POST", "/orders", order, headers);
+  assert.equal(first.status, 200);
+  await cancelOrder(api.deps.db, first.body.id, "test");
+  const again = await ask(api, "POST", "/orders", order, headers);
+  assert.equal(again.status, 200);
+  assert.equal(again.headers.get("idempotent-replayed"), "true");
+  assert.equal(again.body.status, "PENDING");
+});
+
+Deno.test("POST /orders/{id}/cancel answers a repeated key with the first answer", async () => {
+  const id = await storeOrder(api.deps.db, { status: "PENDING" });
+  const headers = withKey();
+  const cancel = (order: number) => ask(api, "POST", `/orders/${order}/cancel`, undefined, headers);
+  const first = await cancel(id);
+  assert.equal(first.status, 200);
+  const again = await cancel(id);
+  assert.equal(again.headers.get("idempotent-replayed"), "true");
+  assert.deepEqual(again.body, first.body);
+  const twice = await ask(api, "POST", `/orders/${id}/cancel`, undefined, withKey());
+  assert.equal(twice.status, 200);
+  assert.equal(twice.headers.get("idempotent-replayed"), null);
+  assertProblem(await cancel(await storeOrder(api.deps.db)), 422, "idempotency-key-reused");
+});
+
+Deno.test("a refused request frees its key", async () => {
+  const headers = withKey();
+  const id = await storeOrder(api.deps.db, { status: "PAID", totalCents: 100 });
+  const refund = (amount_cents: number) =>
+    ask(api, "POST", `/orders/${id}/refunds`, { amount_cents }, headers);
+  assertProblem(await refund(101), 422, "refund-exceeds-left");
+  assert.equal((await refund(100)).status, 202);
+  const settled = withKey();
+  const cancel = () => ask(api, "POST", `/orders/${id}/cancel`, undefined, settled);
+  assertProblem(await cancel(), 409, "order-not-cancellable");
+  assertProblem(await cancel(), 409, "order-not-cancellable");
+});
+
+Deno.test("many requests with one key, over several processes, are one", async () => {
+  const apps = [api.app, makeApp(api.deps), makeApp(api.deps)];
+  const before = await countOf("orders");
+  const headers = withKey();
+  const order = orderBodyOf();
+  const answers = await Promise.all(
+    Array.from(
+      { length: 30 },
+      (_, n) => ask({ app: apps[n % 3]! }, "POST", "/orders", order, headers),
+    ),
+  );
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([202]));
+  assert.equal(new Set(answers.map(({ body }) => JSON.stringify(body))).size, 1);
+  const replayed = answers.filter(({ headers }) => headers.get("idempotent-replayed") === "true");
+  assert.equal(replayed.length, 29);
+  assert.equal(await countOf("orders"), before + 1);
+});
+
+Deno.test("a key whose request is still running is a 409 that says to come again", async () => {
+  const id = await storeOrder(api.deps.db, { status: "PENDING" });
+  const key = crypto.randomUUID();
+  const [result] = await claimKeys(api.deps.db, [claimOf(key, ["cancel", id])]);
+  assert.equal(result!.kind, "claimed");
+  const answer = await ask(api, "POST", `/orders/${id}/cancel`, undefined, withKey(key));
+  assertProblem(answer, 409, "idempotency-key-in-use");
+  assert.equal(answer.headers.get("retry-after"), "1");
+  const { body } = await ask(api, "GET", `/orders/${id}`);
+  assert.equal(body.status, "PENDING");
+});
+
+Deno.test("a key whose request died is free again after its time", async () => {
+  const id = await storeOrder(api.deps.db, { status: "PENDING" });
+  const key = crypto.randomUUID();
+  const dead = claimOf(key, ["something else"]);
+  await claimKeys(api.deps.db, [dead]);
+  await api.deps.db.run(
+    "update idempotency_keys set claimed_until = current_timestamp(6) - interval 1 second " +
+      "where idempotency_key = ?",
+    [key],
+  );
+  const answer = await ask(api, "POST", `/orders/${id}/cancel`, undefined, withKey(key));
+  assert.equal(answer.status, 200);
+  // It was not dead after all: what it changes must not be committed.
+  const late = api.deps.db.transaction(async (tx) => {
+    await tx.run("update orders set total_cents = 1 where id = ?", [id]);
+    await answerKeys(tx, [{ claim: dead, answer: "{}" }]);
+  });
+  await assert.rejects(late, { code: "idempotency_key_in_use" });
+  assert.equal(await settleKey(api.deps.db, dead, "{}"), null);
+  await releaseKey(api.deps.db, dead);
+  const again = await ask(api, "POST", `/orders/${id}/cancel`, undefined, withKey(key));
+  assert.equal(again.headers.get("idempotent-replayed"), "true");
+  assert.equal(again.body.total_cents, 1_000);
+});
+
+Deno.test("an answer is there with the change, or neither is", async () => {
+  const id = await storeOrder(api.deps.db, { status: "PENDING" });
+  const claim = claimOf(crypto.randomUUID(), ["cancel", id]);
+  await claimKeys(api.deps.db, [claim]);
+  const died = cancelOrder(api.deps.db, id, "test", {
+    inTransaction: async (tx) => {
+      await answerKeys(tx, [{ claim, answer: "{}" }]);
+      throw new Error("died");
+    },
+  });
+  await assert.rejects(died, { message: "died" });
+  const { body } = await ask(api, "GET", `/orders/${id}`);
+  assert.equal(body.status, "PENDING");
+  assert.deepEqual(await claimKeys(api.deps.db, [claim]), [{ kind: "claimed" }]);
+});
+
+Deno.test("a key is free again after a day, and is then forgotten", async () => {
+  const headers = withKey();
+  const key = headers["idempotency-key"];
+  assert.equal((await ask(api, "POST", "/orders", orderBodyOf(), headers)).status, 202);
+  const age = (hours: number) =>
+    api.deps.db.run(
+      "update idempotency_keys set created_at = current_timestamp(6) - interval ? hour " +
+        "where idempotency_key = ?",
+      [hours, key],
+    );
+  await age(23);
+  await purgeKeys(api.deps.db);
+  const other = await ask(api, "POST", "/orders", orderBodyOf(), headers);
+  assertProblem(other, 422, "idempotency-key-reused");
+  await age(25);
+  const fresh = await ask(api, "POST", "/orders", orderBodyOf(), headers);
+  assert.equal(fresh.status, 202);
+  assert.equal(fresh.headers.get("idempotent-replayed"), null);
+  await age(25);
+  await purgeKeys(api.deps.db);
+  const rows = await api.deps.db.query(
+    "select id from idempotency_keys where idempotency_key = ?",
+    [
+      key,
+    ],
+  );
+  assert.equal(rows.length, 0);
+});
+
+Deno.test("keys are each token's own", async () => {
+  const names = ["one", "two"];
+  const apiTokens = names.map((name) => ({
+    name,
+    hash: tokenHash(`${name}-secret`),
+    scopes: ["orders" as const],
+  }));
+  assert.equal(new Set(apiTokens.map(formatApiToken)).size, 2);
+  const app = makeApp({ ...api.deps, config: { ...api.deps.config, apiTokens } });
+  const headers = withKey();
+  const ids = [];
+  for (const name of names) {
+    const { status, body } = await ask({ app }, "POST", "/orders", orderBodyOf(), {
+      ...headers,
+      authorization: `Bearer ${name}-secret`,
+    });
+    assert.equal(status, 202);
+    ids.push(body.id);
+  }
+  assert.notEqual(ids[0], ids[1]);
+});
+
+Deno.test("claimKeys() gives a key that comes twice at once to one of them", async () => {
+  const claims = [claimOf("twin", [1]), claimOf("twin", [1]), claimOf("twin", [2])];
+  const results = await claimKeys(api.deps.db, claims);
+  assert.deepEqual(results.map(({ kind }) => kind), ["claimed", "running", "other_request"]);
+  const again = await claimKeys(api.deps.db, claims);
+  assert.deepEqual(again, results, "and repeating it changes nothing");
+});
+
+Deno.test("a bad Idempotency-Key is refused on every route that takes one", async () => {
+  const id = await storeOrder(api.deps.db);
+  const requests: [string, unknown][] = [
+    ["/orders", orderBodyOf()],
+    [`/orders/${id}/cancel`, undefined],
+    [`/orders/${id}/refunds`, undefined],
+  ];
+  for (const [path, body] of requests) {
+    for (const key of ["", "with space", "x".repeat(256), "é"]) {
+      const answer = await ask(api, "POST", path, body, withKey(key));
+      assertProblem(answer, 400, "bad-request");
+      assert.equal(answer.body.errors[0].parameter, "idempotency-key");
+    }
+  }
+});

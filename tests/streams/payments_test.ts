@@ -1,0 +1,244 @@
+import assert from "node:assert/strict";
+import { cancelOrder } from "../../db/cancel.ts";
+import type { CallbackMessage, Message } from "../../domain/messages.ts";
+import { expireReservations } from "../../streams/expire_reservations.ts";
+import { type Gateway, type GatewayRequest, simulatedGateway } from "../../streams/gateway.ts";
+import { publish } from "../../streams/queue.ts";
+import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../workflow.ts";
+import { assertBooks, makeDue, messagesOf } from "./books.ts";
+
+async function withFlow(
+  name: string,
+  work: (flow: Workflow) => Promise<void>,
+  options: WorkflowOptions = {},
+): Promise<void> {
+  const flow = await openWorkflow(name, options);
+  try {
+    await work(flow);
+  } finally {
+    await flow.close();
+  }
+}
+
+/** The simulated gateway, its charges noted; it can be made not to answer. */
+function notingGateway(delayMs = 0) {
+  const gateway = simulatedGateway({ delayMs });
+  const state = { charges: [] as GatewayRequest[], down: false, silent: false };
+  const charge: Gateway["charge"] = async (requests) => {
+    state.charges.push(...requests);
+    if (state.down) return requests.map(() => ({ kind: "failed", error: "no route to the bank" }));
+    if (state.silent) return requests.map(() => ({ kind: "accepted", callback: null }));
+    return await gateway.charge(requests);
+  };
+  return { gateway: { ...gateway, charge }, state };
+}
+
+const about = (type: "payment.charge" | "payment.ask_again", orderId: number): Message => ({
+  type,
+  orderId,
+  amountCents: 100,
+  currency: "EUR",
+});
+
+const typesOf = async (flow: Workflow) => (await messagesOf(flow)).map(({ type }) => type).sort();
+
+Deno.test("simulatedGateway() pays even totals and declines odd ones, always by the same message", async () => {
+  const gateway = simulatedGateway({ delayMs: 2_000 });
+  const requests = [0, 1, 99, 100].map((amountCents, n) => ({
+    orderId: n + 1,
+    amountCents,
+    currency: "EUR",
+    idempotencyKey: `order-${n + 1}`,
+  }));
+  const answers = await gateway.charge(requests);
+  assert.deepEqual(await gateway.charge(requests), answers);
+  const outcomes = answers.map((answer) => {
+    assert.ok(answer.kind === "accepted" && answer.callback !== null);
+    assert.equal(answer.callback.delayMs, 2_000);
+    return (answer.callback.message as CallbackMessage).outcome;
+  });
+  assert.deepEqual(outcomes, ["succeeded", "declined", "declined", "succeeded"]);
+});
+
+Deno.test("chargePayments() charges an order by one key however often it is asked", async () => {
+  const { gateway, state } = notingGateway(60_000);
+  await withFlow("payments_charge", async (flow) => {
+    const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
+    const id = order!.orderId!;
+    await publish(flow, [{ message: about("payment.charge", id) }]);
+    assert.equal((await flow.turn("payments")).retried, 1, "a pending order is not charged");
+    assert.deepEqual(state.charges, []);
+    await flow.turn("orders");
+    await makeDue(flow);
+    await publish(flow, [{ message: about("payment.charge", id) }]);
+    await flow.turn("payments");
+    assert.deepEqual(state.charges, [
+      { orderId: id, amountCents: 100, currency: "EUR", idempotencyKey: `order-${id}` },
+    ]);
+    assert.deepEqual(await typesOf(flow), ["payment.callback"], "one answer is scheduled");
+    await makeDue(flow);
+    await flow.drain();
+    assert.equal((await flow.order(id)).status, "PAID");
+    await publish(flow, [{ message: about("payment.charge", id) }]);
+    await flow.drain();
+    assert.equal(state.charges.length, 1, "a settled order is not charged again");
+    await assertBooks(flow);
+  }, { gateway });
+});
+
+Deno.test("chargePayments() charges no cancelled order and tells that it was cancelled", async () => {
+  const { gateway, state } = notingGateway();
+  await withFlow("payments_cancelled", async (flow) => {
+    const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
+    await flow.turn("orders");
+    await cancelOrder(flow.db, order!.orderId!, "test");
+    await flow.drain();
+    assert.deepEqual(state.charges, []);
+    assert.equal(await flow.stock("a"), 50);
+    await assertBooks(flow);
+  }, { gateway });
+});
+
+Deno.test("chargePayments() tries again when the gateway can't be asked, and fails no order", async () => {
+  const { gateway, state } = notingGateway();
+  state.down = true;
+  await withFlow("payments_down", async (flow) => {
+    const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
+    const id = order!.orderId!;
+    await flow.turn("orders");
+    for (let errors = 1; errors < 5; errors++) {
+      assert.equal((await flow.turn("payments")).retried, 1);
+      await makeDue(flow);
+    }
+    assert.equal((await flow.turn("payments")).dead, 1);
+    const [letter] = await flow.rows("select error from dead_letters");
+    assert.equal(letter?.error, "no route to the bank");
+    assert.equal((await flow.order(id)).status, "RESERVED");
+    // Once a person has it tried again, all is well.
+    state.down = false;
+    await publish(flow, [{ message: about("payment.charge", id) }]);
+    await flow.drain();
+    assert.equal((await flow.order(id)).status, "PAID");
+    await assertBooks(flow);
+  }, { gateway });
+});
+
+Deno.test("expireReservations() has the gateway asked again, and an answer then counts", async () => {
+  const { gateway, state } = notingGateway();
+  state.silent = true;
+  await withFlow("payments_ask_again", async (flow) => {
+    const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
+    const id = order!.orderId!;
+    await flow.turn("orders");
+    await flow.turn("payments");
+    assert.deepEqual(await typesOf(flow), [], "no answer is on its way");
+    const late = { olderThanSeconds: 900 };
+    assert.equal(await expireReservations(flow, late), 0, "its time is not over");
+    await flow.rows(
+      "update orders set reserved_at = reserved_at - interval 901 second where id = ?",
+      [id],
+    );
+    assert.equal(await expireReservations(flow, late), 1);
+    assert.equal(await expireReservations(flow, late), 0, "it is taken up once");
+    state.silent = false;
+    await flow.turn("payments");
+    assert.deepEqual(
+      state.charges.map(({ idempotencyKey }) => idempotencyKey),
+      [`order-${id}`, `order-${id}`],
+      "it is the same charge",
+    );
+    assert.deepEqual(await typesOf(flow), ["payment.callback", "payment.time_out"]);
+    await flow.turn("payments");
+    assert.equal((await flow.order(id)).status, "PAID");
+    await makeDue(flow);
+    await flow.drain();
+    assert.equal((await flow.order(id)).status, "PAID", "the time-out came too late");
+    await assertBooks(flow);
+  }, { gateway });
+});
+
+Deno.test("expireReservations() fails what gets no second answer, and gives later money back", async () => {
+  const { gateway, state } = notingGateway();
+  state.silent = true;
+  await withFlow("payments_time_out", async (flow) => {
+    const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 3 }])]);
+    const id = order!.orderId!;
+    await flow.turn("orders");
+    await flow.turn("payments");
+    await flow.rows("update orders set reserved_at = reserved_at - interval 1 day");
+    await expireReservations(flow, { olderThanSeconds: 900 });
+    await flow.turn("payments");
+    assert.deepEqual(await typesOf(flow), ["payment.time_out"]);
+    await makeDue(flow);
+    await flow.drain();
+    const failed = await flow.order(id);
+    assert.deepEqual([failed.status, failed.failureReason], ["FAILED", "payment_timeout"]);
+    assert.equal(await flow.stock("a"), 50);
+
+    await publish(flow, [{
+      message: {
+        type: "payment.callback",
+        orderId: id,
+        amountCents: 300,
+        currency: "EUR",
+        outcome: "succeeded",
+        provider: "bank",
+        providerRef: "late",
+      },
+    }]);
+    await flow.drain();
+    const payments = await flow.rows("select status, amount_cents, provider_ref from payments");
+    assert.deepEqual(payments, [{ status: "REVERSED", amount_cents: 300, provider_ref: "late" }]);
+    assert.equal((await flow.order(id)).status, "FAILED");
+    await assertBooks(flow);
+  }, { gateway });
+});
+
+Deno.test("settlePayments() records what the gateway said, when, and in which words", () =>
+  withFlow("payments_rows", async (flow) => {
+    const ids = (await flow.add([
+      anOrder("even", [{ sku: "a", qty: 1 }]),
+      anOrder("odd", [{ sku: "a", qty: 1, unitPriceCents: 33 }]),
+    ])).map(({ orderId }) => orderId!) as [number, number];
+    await flow.drain();
+    const [even, odd] = await flow.rows("select * from payments order by order_id");
+    const settledAt = async (id: number) => (await flow.order(id)).settledAt;
+    assert.deepEqual(
+      [even!.status, even!.provider, even!.provider_ref, even!.amount_cents, even!.paid_at],
+      ["SUCCEEDED", "simulated", `sim_${ids[0]}`, 100, await settledAt(ids[0])],
+    );
+    assert.deepEqual(
+      [odd!.status, odd!.provider_ref, odd!.amount_cents, odd!.paid_at],
+      ["DECLINED", `sim_${ids[1]}`, 33, null],
+    );
+    const now = Date.now();
+    const settled = Date.parse(`${(await settledAt(ids[0]))!.replace(" ", "T")}Z`);
+    assert.ok(Math.abs(settled - now) < 60_000, "the time is UTC");
+  }));
+
+Deno.test("settlePayments() refuses another order's payment as its own", () =>
+  withFlow("payments_reference", async (flow) => {
+    const ids = (await flow.add(["1", "2"].map((name) => anOrder(name, [{ sku: "a", qty: 1 }]))))
+      .map(({ orderId }) => orderId!) as [number, number];
+    await flow.turn("orders");
+    await flow.redis.del(flow.keys.stream("payments"), flow.keys.money("payments"));
+    await flow.redis.xgroup("CREATE", flow.keys.stream("payments"), "payments", "0", "MKSTREAM");
+    const callback = (orderId: number) => ({
+      message: {
+        type: "payment.callback",
+        orderId,
+        amountCents: 100,
+        currency: "EUR",
+        outcome: "succeeded",
+        provider: "bank",
+        providerRef: "one and the same",
+      } as const,
+    });
+    await publish(flow, ids.map(callback));
+    const turn = await flow.turn("payments");
+    assert.deepEqual(turn, { handled: 1, retried: 1, dead: 0, delayed: 0 });
+    assert.deepEqual(
+      [(await flow.order(ids[0])).status, (await flow.order(ids[1])).status],
+      ["PAID", "RESERVED"],
+    );
+  }));
