@@ -65,8 +65,9 @@ export async function main(
 }
 
 if (import.meta.main) {
-  // USER is no setting: it names the operator in timelines, where the task may read it.
-  const names = [...settings.map(({ name }) => name), "USER"];
+  // No settings, and read where the task may: USER names the operator in timelines; INIT_CWD is where the
+  // task was started, which relative paths begin at.
+  const names = [...settings.map(({ name }) => name), "USER", "INIT_CWD"];
   const env = Object.fromEntries(names.map((name) => [name, Deno.env.get(name)]));
   Deno.exit(await main(Deno.args, env));
 }

@@ -15,15 +15,21 @@ import commitAnswersLost from "./commit_answers_lost.ts";
 import connectionsCut from "./connections_cut.ts";
 import consumersKilled from "./consumers_killed.ts";
 import databaseKilled from "./database_killed.ts";
+import importerKilled from "./importer_killed.ts";
+import lateAnswers from "./late_answers.ts";
 import lockStorm from "./lock_storm.ts";
+import messagesDoubled from "./messages_doubled.ts";
 import redisFailover from "./redis_failover.ts";
 import redisFlushed from "./redis_flushed.ts";
 import redisLost from "./redis_lost.ts";
+import singleProcessKilled from "./single_process_killed.ts";
 import zombies from "./zombies.ts";
 
 /** Every scenario, in the order in which all of them are run. */
 export const scenarios: readonly Scenario[] = [
   consumersKilled,
+  importerKilled,
+  singleProcessKilled,
   zombies,
   redisLost,
   redisFlushed,
@@ -32,6 +38,8 @@ export const scenarios: readonly Scenario[] = [
   connectionsCut,
   commitAnswersLost,
   lockStorm,
+  messagesDoubled,
+  lateAnswers,
 ];
 
 /** What a run of a scenario came to. */
@@ -81,7 +89,7 @@ export async function runScenario(
       for (const line of messages.slice(-15)) log(line);
     }
   }
-  await stage.close();
+  await stage.close().catch((closing) => error ??= closing);
   return { figures: stage.figures, seconds: (performance.now() - started) / 1_000, error };
 }
 

@@ -27,8 +27,8 @@ const scenario: Scenario = {
     const others = await Promise.all([stage.startConsumer(direct), stage.startConsumer(direct)]);
     const consumers = [held, ...others];
     const orders = feed(stage, { backlog: 600 });
-    const end = performance.now() + stage.seconds * 1_000;
     await freezeInTransaction(stage, held);
+    const end = performance.now() + stage.seconds * 1_000;
     while (performance.now() < end) {
       await pauseMs(random.integer(50, 500));
       await freeze(stage, random.pick(consumers));

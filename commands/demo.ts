@@ -4,6 +4,7 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { readCustomerNames } from "../db/customers.ts";
 import { type PrivateEngines, startPrivateEngines } from "../engines/private_engines.ts";
 import { serveHttp } from "../routes/server.ts";
@@ -42,7 +43,8 @@ Starts private engines in a temporary folder, unless DATABASE_URL and REDIS_URL 
 are installed with the machine's package manager.`,
   async run(args, env) {
     const options = readOptions(args, { boolean: ["exit"], positionals: [0, 1] });
-    const file = options.positionals[0] ?? sample;
+    const [named] = options.positionals;
+    const file = named === undefined ? sample : resolve(env.INIT_CWD ?? "", named);
     const ownEngines = !(env.DATABASE_URL && env.REDIS_URL);
     let engines: PrivateEngines | undefined;
     try {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { kindOfReason, type RejectedRow } from "../domain/order_csv.ts";
 import { importOrders, type ImportReport } from "../streams/orders_import.ts";
@@ -40,7 +41,10 @@ if rows were rejected; 1 if it was refused, and then nothing was changed.`,
     });
     const [name] = options.positionals;
     const initialStock = options.integer("initial-stock", 0, 1_000_000_000);
-    const { source, bytes } = await openSource(name!);
+    const path = (given: string) => resolve(env.INIT_CWD ?? "", given);
+    const { source, bytes } = await openSource(name!, path);
+    const rejects = options.text("rejects");
+    const rejectsPath = rejects === undefined ? undefined : path(rejects);
     return await withContext(env, async (context) => {
       const reasons = new Map<string, number>();
       const bar = Deno.stderr.isTerminal() ? importProgressBar(bytes) : undefined;
@@ -50,14 +54,14 @@ if rows were rejected; 1 if it was refused, and then nothing was changed.`,
           initialStock: initialStock ?? context.config.initialStock,
           dryRun: options.flag("dry-run"),
           keepGoodRows: options.flag("keep-good-rows"),
-          rejectsPath: options.text("rejects"),
+          rejectsPath,
           onProgress: bar?.draw,
           onRejected: (rows) => countReasons(reasons, rows),
         });
         bar?.clear();
         if (options.flag("json")) console.log(JSON.stringify(report));
         else {
-          const notes = { dryRun: options.flag("dry-run"), rejectsPath: options.text("rejects") };
+          const notes = { dryRun: options.flag("dry-run"), rejectsPath: rejects };
           console.log(importSummary(report, reasons, notes));
         }
         return 0;
@@ -73,10 +77,11 @@ export default command;
 /** Opens the file, or standard input for `-`, of which the size is not known. */
 async function openSource(
   name: string,
+  path: (given: string) => string,
 ): Promise<{ source: ReadableStream<Uint8Array>; bytes: number | undefined }> {
   if (name === "-") return { source: Deno.stdin.readable, bytes: undefined };
   try {
-    const file = await Deno.open(name, { read: true });
+    const file = await Deno.open(path(name), { read: true });
     const { isDirectory, isFile, size } = await file.stat();
     if (isDirectory) {
       file.close();

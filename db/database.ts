@@ -332,9 +332,10 @@ function queryable(
 
 /**
  * Error numbers after which the same transaction may succeed: lock wait time-out (it rolls back the
- * statement only, so the whole is rolled back here), deadlock, and MariaDB's "record has changed".
+ * statement only, so the whole is rolled back here), deadlock, MariaDB's "record has changed", and what it
+ * says of a deadlock over an auto-increment counter.
  */
-const retryableErrors: ReadonlySet<number> = new Set([1205, 1213, 1020]);
+const retryableErrors: ReadonlySet<number> = new Set([1205, 1213, 1020, 1467]);
 
 /**
  * Error numbers of a server that is going or gone, or has no connection left; the driver does not mark

@@ -93,7 +93,7 @@ export async function claimKeys(
       select j.owner, j.idempotency_key, unhex(j.request_hash), unhex(j.claim),
         current_timestamp(6) + interval j.seconds second
       from ${claimTable}
-      on duplicate key update id = idempotency_keys.id`,
+      on duplicate key update claim = idempotency_keys.claim`,
       [claimsAsJson(sorted)],
     );
     return await tx.execute(

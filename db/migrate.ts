@@ -101,7 +101,10 @@ async function readMigrations(): Promise<Omit<Migration, "applied">[]> {
     const match = /^(\d{4})_\w+\.sql$/.exec(name);
     if (match) found.push({ version: Number(match[1]), name: name.slice(0, -".sql".length) });
   }
-  return found.sort((a, b) => a.version - b.version);
+  found.sort((a, b) => a.version - b.version);
+  const twin = found.find(({ version }, index) => version === found[index - 1]?.version);
+  if (twin !== undefined) throw new Error(`Two migrations have the number of ${twin.name}`);
+  return found;
 }
 
 async function appliedVersions(connection: mysql.Connection): Promise<Set<number>> {

@@ -2,7 +2,8 @@ import mysql from "mysql2/promise";
 import { join, resolve } from "node:path";
 import { capture } from "./capture.ts";
 import { readOrCreatePassword } from "./password.ts";
-import { type EngineName, ensurePrograms, type Program, type Programs } from "./programs.ts";
+import type { Program } from "./program.ts";
+import { type EngineName, ensurePrograms, type Programs } from "./programs.ts";
 import { startOnPort } from "./start_on_port.ts";
 
 /** Longest path of a Unix socket that every supported system accepts, in bytes. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { capture, type Captured } from "./capture.ts";
 import { dataDir } from "./data_dir.ts";
-import type { Program } from "./programs.ts";
+import type { Program } from "./program.ts";
 
 const HELP = `Fetches a real MySQL 9 from Debian's unstable suite into .data/mysql/.
 

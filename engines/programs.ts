@@ -2,17 +2,10 @@ import { dirname, join } from "node:path";
 import { fetchMysql, findFetchedMysql } from "./mysql_fetch.ts";
 import { capture } from "./capture.ts";
 import { dataDir } from "./data_dir.ts";
+import type { Program } from "./program.ts";
 
 /** The two database servers that the product runs on. */
 export type EngineName = "mariadb" | "mysql";
-
-/** An executable and the arguments that always come first. */
-export interface Program {
-  /** Absolute path of the executable. */
-  command: string;
-  /** Arguments before all others. */
-  args: string[];
-}
 
 /** Everything needed to run private engines. */
 export interface Programs {

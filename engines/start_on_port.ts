@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { freePort } from "./free_port.ts";
-import type { Program } from "./programs.ts";
+import type { Program } from "./program.ts";
 import { supervise, type Supervised } from "./supervise.ts";
 
 /** Milliseconds that a server gets to accept connections, crash recovery included. */

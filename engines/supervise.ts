@@ -1,4 +1,4 @@
-import type { Program } from "./programs.ts";
+import type { Program } from "./program.ts";
 
 /** Seconds that an engine gets for an orderly end before it is killed. */
 const GRACE_SECONDS = 20;

@@ -66,7 +66,9 @@ export function jsonBody(options: { optional?: boolean } = {}): MiddlewareHandle
   return async (c, next) => {
     const bytes = await c.req.arrayBuffer();
     if (bytes.byteLength === 0 && options.optional === true) {
-      c.req.raw = new Request(c.req.url, { method: c.req.method });
+      const headers = new Headers(c.req.raw.headers);
+      for (const name of ["content-type", "content-length"]) headers.delete(name);
+      c.req.raw = new Request(c.req.url, { method: c.req.method, headers });
       return await next();
     }
     const type = c.req.header("content-type");

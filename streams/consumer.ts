@@ -24,6 +24,7 @@ import type { Delivery, Handler, HandlerDeps } from "./handler.ts";
 import { shareOut } from "./handlers.ts";
 import { pause } from "./pause.ts";
 import { isLostGroup, longestBlockMs, type RedisClient } from "./redis.ts";
+import { removeConsumers } from "./remove_consumers.ts";
 import { runScript } from "./scripts.ts";
 
 /** What one consumer works with. */
@@ -388,10 +389,5 @@ export async function consume(
     if (failures > 0) await pause(Math.min(50 * 2 ** Math.min(failures, 6), 2_000), signal);
   }
   await tellActivity(consumer, { force: true });
-  const { redis, keys } = deps;
-  await runScript(redis, "remove_consumer", [keys.stream(group), keys.alive(group)], [
-    group,
-    deps.consumer,
-    0,
-  ]).catch(() => {});
+  await removeConsumers(deps, group, { name: deps.consumer, leastIdleMs: 0 }).catch(() => {});
 }

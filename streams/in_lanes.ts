@@ -17,19 +17,18 @@ export async function inLanes<T>(
 ): Promise<void> {
   let failed = false;
   const lane = async () => {
-    while (!failed) {
-      const { value, done } = items.next();
-      if (done) return;
-      await work(value);
+    try {
+      while (!failed) {
+        const { value, done } = items.next();
+        if (done) return;
+        await work(value);
+      }
+    } catch (error) {
+      failed = true;
+      throw error;
     }
   };
-  const ends = await Promise.allSettled(
-    Array.from({ length: lanes }, () =>
-      lane().catch((error) => {
-        failed = true;
-        throw error;
-      })),
-  );
+  const ends = await Promise.allSettled(Array.from({ length: lanes }, lane));
   items.return(undefined);
   for (const end of ends) if (end.status === "rejected") throw end.reason;
 }

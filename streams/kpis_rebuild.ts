@@ -14,6 +14,7 @@ import {
 import { WorkflowError } from "../domain/errors.ts";
 import type { KpiEvent } from "../domain/kpi.ts";
 import { applyKpis, type KpiDeps } from "./kpis.ts";
+import { releaseLock } from "./locks.ts";
 import { pause } from "./pause.ts";
 import { escapePattern } from "./scan_keys.ts";
 import { runScript } from "./scripts.ts";
@@ -82,8 +83,7 @@ export async function rebuildKpis(deps: RebuildDeps): Promise<RebuildReport> {
         return { ...counts, seconds: Math.round(performance.now() - started) / 1_000 };
       }
     } catch (error) {
-      await runScript(deps.redis, "locks_release", [deps.keys.kpiRebuild], [token, ""])
-        .catch(() => {});
+      await releaseLock(deps.redis, deps.keys.kpiRebuild, token).catch(() => {});
       throw error;
     } finally {
       clearInterval(timer);

@@ -59,3 +59,13 @@ export async function releaseLocks(
     log.warn("product locks not released", { error: messageOf(error) });
   }
 }
+
+/**
+ * Gives a lock back that is one key of its own and holds its owner's token; another's is left alone.
+ *
+ * @param key the whole key
+ * @throws when Redis is away; the lock then expires
+ */
+export async function releaseLock(redis: RedisClient, key: string, token: string): Promise<void> {
+  await runScript(redis, "locks_release", [key], [token, ""]);
+}

@@ -51,7 +51,7 @@ export interface ImportOptions {
   /** Is told every row that was not taken. */
   onRejected?: (rows: readonly RejectedRow[]) => void;
   /** For tests: how much is kept in memory, and how much goes into a transaction. */
-  limits?: { store?: RowStoreLimits; batch?: BatchLimits };
+  limits?: { store?: RowStoreLimits; batch?: BatchLimits; catalogEntries?: number };
 }
 
 /** How far an import is. */
@@ -195,7 +195,7 @@ async function writeBatches(
     published: 0,
   };
   const id = options.dryRun ? undefined : await createImport(db, options.name);
-  const catalogs = catalogKeeper(db);
+  const catalogs = catalogKeeper(db, options.limits?.catalogEntries);
   let updatedAt = performance.now();
 
   const write = async (batch: ImportBatch): Promise<void> => {

@@ -19,6 +19,7 @@ import { ensureGroup } from "./consumer.ts";
 import { epochOf, readEpoch } from "./epoch.ts";
 import { countMessages, findHeldWork } from "./held_work.ts";
 import { type RebuildDeps, rebuildKpis, type RebuildReport } from "./kpis_rebuild.ts";
+import { releaseLock } from "./locks.ts";
 import { pause } from "./pause.ts";
 import {
   nothingRepublished,
@@ -215,6 +216,6 @@ async function underLock<T>(
     return await work(token);
   } finally {
     clearInterval(timer);
-    await runScript(redis, "locks_release", [keys.recoverLock], [token, ""]).catch(() => {});
+    await releaseLock(redis, keys.recoverLock, token).catch(() => {});
   }
 }

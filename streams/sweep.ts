@@ -10,7 +10,7 @@ import { ensureGroup } from "./consumer.ts";
 import { expireReservations } from "./expire_reservations.ts";
 import { pause } from "./pause.ts";
 import { ensureRecovered, type RecoverDeps, sweepHomes } from "./recover.ts";
-import { runScript } from "./scripts.ts";
+import { removeConsumers } from "./remove_consumers.ts";
 
 /** How often Redis is asked whether it still has its data, in milliseconds. */
 const epochCheckMs = 2_000;
@@ -65,11 +65,6 @@ export async function sweep(
 async function forgetConsumers(deps: RecoverDeps): Promise<void> {
   for (const group of groups) {
     await ensureGroup(deps, group);
-    const { redis, keys } = deps;
-    await runScript(redis, "remove_consumer", [keys.stream(group), keys.alive(group)], [
-      group,
-      "",
-      forgottenConsumerMs,
-    ]);
+    await removeConsumers(deps, group, { leastIdleMs: forgottenConsumerMs });
   }
 }

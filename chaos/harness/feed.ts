@@ -4,12 +4,12 @@
  * @module
  */
 
-import { takeOrders } from "../../db/intake.ts";
+import { type TakenOrder, takeOrders } from "../../db/intake.ts";
 import { type IncomingOrder, totalCentsOf } from "../../domain/incoming_order.ts";
 import { publish } from "../../streams/queue.ts";
 import { nthOrder, sampleOrders } from "./orders.ts";
 import { ampleStock, productDeps, type Stage } from "./stage.ts";
-import { pauseMs } from "./until.ts";
+import { pauseMs, until } from "./until.ts";
 
 /** Orders that were brought into the books. */
 export interface Feed {
@@ -20,6 +20,9 @@ export interface Feed {
 
 /** Orders to one transaction. */
 const ordersAtOnce = 100;
+
+/** Longest wait for engines when the last orders are brought, in milliseconds. */
+const bringMs = 30_000;
 
 /** Wait before a try that failed is repeated, and between looks at the backlog, in milliseconds. */
 const waitMs = 50;
@@ -32,30 +35,30 @@ const waitMs = 50;
  */
 export function feed(stage: Stage, options: { backlog: number; from?: number }): Feed {
   const brought: IncomingOrder[] = [];
-  let stopped = false;
-  const bring = async () => {
+  let number = options.from ?? 0;
+  // A part that was not confirmed is brought again, or nobody could say what the books should hold.
+  let part: IncomingOrder[] = [];
+  const stop = stage.repeat(async () => {
     const sample = await sampleOrders();
-    for (let number = options.from ?? 0; !stopped;) {
-      const slice = Array.from(
-        { length: ordersAtOnce },
-        (_, at) => nthOrder(sample, number + at),
-      );
-      if (await unfinished(stage) >= options.backlog) {
-        await pauseMs(waitMs);
-        continue;
-      }
-      // What was begun must be finished, or nobody could say what the books should hold.
-      while (!await tryTake(stage, slice)) await pauseMs(waitMs);
-      brought.push(...slice);
-      number += slice.length;
+    if (part.length === 0) {
+      if (await unfinished(stage) >= options.backlog) return await pauseMs(waitMs);
+      part = Array.from({ length: ordersAtOnce }, (_, at) => nthOrder(sample, number + at));
+      number += ordersAtOnce;
     }
-  };
-  const bringing = bring();
+    if (!await tryTake(stage, part)) return await pauseMs(waitMs);
+    brought.push(...part);
+    part = [];
+  });
   return {
     orders: brought,
     stop: async () => {
-      stopped = true;
-      await bringing;
+      await stop();
+      await until("the last orders are in the books", bringMs, async () => {
+        if (part.length > 0 && !await tryTake(stage, part)) return "an engine is away";
+        return true;
+      });
+      brought.push(...part);
+      part = [];
     },
   };
 }
@@ -97,11 +100,7 @@ async function tryTake(stage: Stage, orders: readonly IncomingOrder[]): Promise<
 
 /** Into the books and onto the stream, as an import does it. */
 export async function take(stage: Stage, orders: readonly IncomingOrder[]): Promise<void> {
-  const taken = await takeOrders(stage.db, orders, {
-    initialStock: ampleStock,
-    onPendingChange: "update",
-    actor: "chaos",
-  });
+  const taken = await book(stage, orders);
   const pending = taken.filter(({ status }) => status === "PENDING");
   await publish(
     productDeps(stage),
@@ -110,4 +109,16 @@ export async function take(stage: Stage, orders: readonly IncomingOrder[]): Prom
     })),
     { oncePerOrder: true },
   );
+}
+
+/** Into the books and onto no stream. */
+export async function book(
+  stage: Stage,
+  orders: readonly IncomingOrder[],
+): Promise<TakenOrder[]> {
+  return await takeOrders(stage.db, orders, {
+    initialStock: ampleStock,
+    onPendingChange: "update",
+    actor: "chaos",
+  });
 }

@@ -62,6 +62,12 @@ export interface Stage {
   startConsumer(env?: Record<string, string>, args?: readonly string[]): Promise<Process>;
   /** Runs a task to its end. @throws unless it succeeds */
   run(task: string, args?: readonly string[], env?: Record<string, string>): Promise<Ended>;
+  /**
+   * Repeats something beside the scenario until it is stopped or the scenario is over.
+   *
+   * @returns stops it; throws what it threw
+   */
+  repeat(work: () => Promise<void>): () => Promise<void>;
   /** Notes how long a recovery took. */
   recovered(ms: number): void;
   /** Removes everything. */
@@ -133,6 +139,23 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     notes: [],
   };
 
+  const repeated = new Set<() => Promise<void>>();
+  const repeat: Stage["repeat"] = (work) => {
+    let stopped = false;
+    const loop = async () => {
+      while (!stopped) await work();
+    };
+    const looping = loop();
+    // Whoever stops it is told of its error.
+    looping.catch(() => {});
+    const stop = async () => {
+      stopped = true;
+      repeated.delete(stop);
+      await looping;
+    };
+    repeated.add(stop);
+    return stop;
+  };
   const start: Stage["start"] = async (task, args = [], own = {}) => {
     const started = await startTask(task, args, { ...env, ...own });
     processes.push(started);
@@ -167,10 +190,12 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       const how = ended.signal ?? ended.code;
       throw new Error(`deno task ${started.task} ended with ${how}:\n${tail}`);
     },
+    repeat,
     recovered: (ms) => {
       figures.longestRecoveryMs = Math.max(figures.longestRecoveryMs, ms);
     },
     close: async () => {
+      await Promise.allSettled([...repeated].map((stop) => stop()));
       for (const process of processes) {
         process.kill("SIGCONT");
         process.kill("SIGKILL");

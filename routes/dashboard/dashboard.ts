@@ -8,6 +8,8 @@ import { Hono } from "hono";
 import type { AppDeps } from "../deps.ts";
 import { assetRoutes } from "./assets.ts";
 import { errorPage, notFoundPage } from "./error_page.tsx";
+import { orderRoutes } from "./order.tsx";
+import { ordersRoutes } from "./orders.tsx";
 import { overviewRoutes } from "./overview.tsx";
 
 /** Where files are sent to. */
@@ -34,6 +36,8 @@ export function dashboardRoutes(deps: AppDeps): Hono {
   });
   app.route("/", assetRoutes());
   app.route("/", overviewRoutes(deps));
+  app.route("/", ordersRoutes(deps));
+  app.route("/", orderRoutes(deps));
   app.get("/*", (c) => notFoundPage(c, "There is no such page"));
   app.onError((error, c) => errorPage(deps, error, c));
   return app;

@@ -128,9 +128,9 @@ export function overviewRoutes(deps: AppDeps): Hono {
             <div class="card">
               <Region name="proof">{parts.proof}</Region>
               <PostForm c={c} class="card-foot" action="/dashboard/proof">
-              <span>Proven again and again by itself</span>
-              <button type="submit">Prove now</button>
-            </PostForm>
+                <span>Proven again and again by itself</span>
+                <button type="submit">Prove now</button>
+              </PostForm>
             </div>
             <Region name="engines" class="card">{parts.engines}</Region>
           </section>

@@ -90,7 +90,7 @@ const Day: FC<{ now: KpiRow; before: KpiRow }> = ({ now, before }) => {
     <article class="card day" aria-label={`Today in ${currency}`}>
       <div class="hero">
         <h2 class="label">
-          Revenue today <Badge tone="plain">{currency}</Badge>
+          Revenue today <span class="tag">{currency}</span>
         </h2>
         <span class="value" data-figure={`revenue-${currency}`}>{money(now.revenue_cents)}</span>
         <span class="before">

@@ -51,7 +51,7 @@ Deno.test("migrate() applies every file once, in order, and tells what it did", 
   const test = await testContext("migrate");
   try {
     const all = await names();
-    assert.ok(all.every((name, index) => name.startsWith(String(index + 1).padStart(4, "0"))));
+    assert.equal(new Set(all.map((name) => name.slice(0, 4))).size, all.length, "one number each");
     const before = await migrationStatus(test.databaseUrl);
     assert.deepEqual(
       before.map(({ name, applied }) => [name, applied]),

@@ -187,7 +187,7 @@ Deno.test("a key is free again after a day, and is then forgotten", async () => 
   await age(25);
   await purgeKeys(api.deps.db);
   const rows = await api.deps.db.query(
-    "select id from idempotency_keys where idempotency_key = ?",
+    "select owner from idempotency_keys where idempotency_key = ?",
     [
       key,
     ],

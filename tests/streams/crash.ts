@@ -53,13 +53,13 @@ function mortalDatabase(db: Database, fate: Fate): Database {
   return {
     ...db,
     ...mortalQueryable(db, fate),
-    transaction: async (work) => {
+    transaction: async (work, options) => {
       fate.moment();
       const result = await db.transaction(async (tx) => {
         const result = await work(mortalQueryable(tx, fate));
         fate.moment();
         return result;
-      });
+      }, options);
       fate.moment();
       return result;
     },

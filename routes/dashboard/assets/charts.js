@@ -52,6 +52,7 @@
       width: element.clientWidth,
       height: Number(element.dataset.height ?? 190),
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), "UTC"),
+      padding: [10, 6, 0, 0],
       cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
       legend: { show: false },
       scales: {
@@ -59,8 +60,14 @@
         y: { range: (_, __, most) => [0, Math.max(most * 1.12, data.unit === "money" ? 100 : 1)] },
       },
       axes: [
-        { ...axis, grid: { show: false }, space: 70, values: (_, marks) => marks.map(whenText) },
-        { ...axis, size: 58, space: 36, values: (_, marks) => marks.map(write) },
+        {
+          ...axis,
+          grid: { show: false },
+          size: 28,
+          space: 70,
+          values: (_, marks) => marks.map(whenText),
+        },
+        { ...axis, size: 46, space: 36, values: (_, marks) => marks.map(write) },
       ],
       series: [
         {},

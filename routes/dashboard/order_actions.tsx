@@ -1,0 +1,76 @@
+/**
+ * The forms on the page of an order.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import type { FC } from "hono/jsx";
+import type { OrderDetail } from "../../db/order_queries.ts";
+import { orderLimits } from "../../domain/incoming_order.ts";
+import { PostForm } from "./form.tsx";
+import { formatMoney, plainAmount } from "./format.ts";
+
+/** Cents that no refund has claimed yet. */
+export function leftCents({ status, totalCents, refunds }: OrderDetail): number {
+  if (status !== "PAID") return 0;
+  return refunds.reduce(
+    (left, refund) => refund.status === "FAILED" ? left : left - refund.amountCents,
+    totalCents,
+  );
+}
+
+/**
+ * Gives money back: all that is left or a part of it. The key in the form makes two clicks one refund.
+ *
+ * @param form what was typed before, where it was refused
+ */
+export const RefundForm: FC<
+  { c: Context; order: OrderDetail; form?: Record<string, string | undefined> }
+> = ({ c, order, form }) => {
+  const left = leftCents(order);
+  return (
+    <PostForm c={c} action={`/dashboard/orders/${order.id}/refund`} class="stack-form">
+      <input type="hidden" name="key" value={`dashboard-${crypto.randomUUID()}`} />
+      <fieldset>
+        <legend class="hidden">How much</legend>
+        <label class="check">
+          <input type="radio" name="which" value="all" checked={form?.which !== "part"} />
+          All that is left, {formatMoney(left, order.currency)}
+        </label>
+        <label class="check">
+          <input type="radio" name="which" value="part" checked={form?.which === "part"} />
+          A part of it
+        </label>
+      </fieldset>
+      <div class="field">
+        <label for="amount">Amount of the part, {order.currency}</label>
+        <input
+          id="amount"
+          name="amount"
+          inputmode="decimal"
+          autocomplete="off"
+          placeholder={plainAmount(left)}
+          value={form?.amount}
+        />
+      </div>
+      <div class="field">
+        <label for="reason">Reason, for the books</label>
+        <input id="reason" name="reason" maxlength={orderLimits.textLength} value={form?.reason} />
+      </div>
+      <button class="primary" type="submit">Refund</button>
+    </PostForm>
+  );
+};
+
+/** Cancels an order that is not settled. */
+export const CancelForm: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) => (
+  <PostForm c={c} action={`/dashboard/orders/${order.id}/cancel`} class="stack-form">
+    <p class="muted small">
+      {order.status === "RESERVED"
+        ? "Its units go back into stock. If the payment comes after all, it is given back."
+        : "Nothing is reserved for it yet."} The customer is told.
+    </p>
+    <button class="danger" type="submit">Cancel the order</button>
+  </PostForm>
+);

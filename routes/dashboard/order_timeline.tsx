@@ -1,0 +1,155 @@
+/**
+ * An order's life, drawn so that somebody in support understands it.
+ *
+ * @module
+ */
+
+import type { FC } from "hono/jsx";
+import type { OrderDetail, OrderStep } from "../../db/order_queries.ts";
+import { formatDuration, formatMoney } from "./format.ts";
+import { Badge, Time } from "./parts.tsx";
+
+interface Station {
+  name: string;
+  at: string | null;
+  look: "done" | "good" | "bad" | "";
+  note?: string;
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  insufficient_stock: "Not enough stock",
+  payment_declined: "The payment was declined",
+  payment_timeout: "The provider gave no answer in time",
+};
+
+/** The way that the order has gone, from its arrival to its end. */
+export const Path: FC<{ order: OrderDetail }> = ({ order }) => (
+  <ol class="path">
+    {stationsOf(order).map(({ name, at, look, note }) => (
+      <li key={name} class={look}>
+        <b>{name}</b>
+        <span class="small muted">{at === null ? note ?? "" : <Time at={at} seconds />}</span>
+        {at !== null && note && <div class="small muted">{note}</div>}
+      </li>
+    ))}
+  </ol>
+);
+
+function stationsOf(order: OrderDetail): Station[] {
+  const { status, createdAt, reservedAt, settledAt, failureReason } = order;
+  const took = settledAt === null
+    ? undefined
+    : `after ${formatDuration(Date.parse(settledAt) - Date.parse(createdAt))}`;
+  const stations: Station[] = [{ name: "Taken", at: createdAt, look: "done" }];
+  const reserved: Station = {
+    name: "Stock reserved",
+    at: reservedAt,
+    look: reservedAt === null ? "" : "done",
+    note: reservedAt === null ? "waiting" : undefined,
+  };
+  switch (status) {
+    case "PENDING":
+    case "RESERVED":
+      stations.push(reserved, { name: "Paid", at: null, look: "", note: "waiting" });
+      break;
+    case "PAID":
+      stations.push(reserved, { name: "Paid", at: settledAt, look: "good", note: took });
+      break;
+    case "FAILED":
+      if (reservedAt !== null) stations.push(reserved);
+      stations.push({
+        name: "Failed",
+        at: settledAt,
+        look: "bad",
+        note: reasons[failureReason ?? ""] ?? failureReason ?? undefined,
+      });
+      break;
+    case "CANCELLED":
+      if (reservedAt !== null) stations.push(reserved);
+      stations.push({ name: "Cancelled", at: settledAt, look: "bad", note: took });
+  }
+  if (order.refundedCents > 0) {
+    stations.push({
+      name: order.refundedCents === order.totalCents ? "Refunded" : "Refunded in part",
+      at: order.refunds.findLast(({ status }) => status === "PROCESSED")?.processedAt
+        ?.replace(" ", "T").concat("Z") ?? null,
+      look: "done",
+      note: `${formatMoney(order.refundedCents, order.currency)} of ${
+        formatMoney(order.totalCents, order.currency)
+      }`,
+    });
+  }
+  return stations;
+}
+
+/** What each step of the timeline is called, and how it looks. */
+const steps: Readonly<Record<string, [name: string, look: string]>> = {
+  created: ["Taken into the books", "accent"],
+  updated: ["Changed by another import", "accent"],
+  reserved: ["Stock reserved", "accent"],
+  paid: ["Paid", "good"],
+  failed: ["Failed", "bad"],
+  cancelled: ["Cancelled", "bad"],
+  payment_late: ["Payment came too late", "bad"],
+  payment_reversed: ["Late payment given back", "accent"],
+  refund_requested: ["Refund requested", "accent"],
+  refund_processed: ["Refund processed", "good"],
+  refund_failed: ["Refund failed", "bad"],
+  dead_letter_retried: ["Dead letter retried", "accent"],
+  dead_letter_discarded: ["Dead letter discarded", "bad"],
+};
+
+/** Every step, the newest first. */
+export const Timeline: FC<{ order: OrderDetail }> = ({ order: { timeline } }) =>
+  timeline.length === 0 ? <p class="muted">No steps are known</p> : (
+    <ol class="timeline">
+      {timeline.toReversed().map((step, index) => (
+        <Step key={index} step={step} before={timeline[timeline.length - 2 - index]} />
+      ))}
+    </ol>
+  );
+
+const Step: FC<{ step: OrderStep; before: OrderStep | undefined }> = ({ step, before }) => {
+  const [name, look] = steps[step.event] ?? [step.event.replaceAll("_", " "), ""];
+  const gap = before === undefined ? undefined : Date.parse(step.at) - Date.parse(before.at);
+  return (
+    <li class={look}>
+      <b>{name}</b>
+      {step.refundId !== null && <span class="muted">#{step.refundId}</span>}
+      {step.attempt > 1 && (
+        <>
+          {" "}
+          <Badge tone="warn">try {step.attempt}</Badge>
+        </>
+      )}
+      {step.detail && <div>{reasons[step.detail] ?? step.detail}</div>}
+      <div class="when">
+        <Time at={step.at} seconds />
+        {gap !== undefined && gap >= 1 && ` · ${formatDuration(gap)} later`} · {step.actor}
+      </div>
+    </li>
+  );
+};
+
+/** What the customer was told. */
+export const Told: FC<{ order: OrderDetail }> = ({ order: { notifications } }) => (
+  <>
+    <h2>Notifications</h2>
+    {notifications.length === 0
+      ? <p class="muted">The customer was told nothing yet</p>
+      : (
+        <ul class="checks">
+          {notifications.map((notice) => (
+            <li key={notice.id}>
+              <span class={`dot ${notice.success ? "good" : notice.error === null ? "" : "bad"}`}>
+                {notice.event} <span class="muted">{notice.channel}</span>
+              </span>
+              <span class="muted small">
+                {notice.error ?? <Time at={notice.sentAt ?? notice.createdAt} />}
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+  </>
+);

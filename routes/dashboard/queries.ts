@@ -1,0 +1,64 @@
+/**
+ * What the addresses of pages may ask for. A filter that makes no sense is passed over and said so, because
+ * a person who mistyped a date wants the page all the same.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import { decodeCursor } from "../../domain/paging.ts";
+import { isDay } from "../../domain/day.ts";
+import { parseAmount } from "./format.ts";
+
+/** Rows to a page. */
+export const pageSize = 50;
+
+/** The query of a page, read piece by piece. */
+export interface PageQuery {
+  text(name: string, most?: number): string | undefined;
+  oneOf<T extends string>(name: string, known: readonly T[]): T | undefined;
+  day(name: string): string | undefined;
+  cents(name: string): number | undefined;
+  /** The id after which the page begins. */
+  cursor(list: string): number | undefined;
+  /** Sentences about what was passed over. */
+  faults: string[];
+}
+
+/** Reads the query of a request. */
+export function pageQuery(c: Context): PageQuery {
+  const faults: string[] = [];
+  const text: PageQuery["text"] = (name, most = 255) => {
+    const value = c.req.query(name)?.trim() ?? "";
+    if (value === "") return undefined;
+    if ([...value].length <= most && !/\p{Cc}/u.test(value) && value.isWellFormed()) return value;
+    faults.push(`What was given for ${name} is too long or no text`);
+    return undefined;
+  };
+  return {
+    faults,
+    text,
+    oneOf: (name, known) => {
+      const value = text(name);
+      const found = known.find((one) => one === value);
+      if (value !== undefined && found === undefined) faults.push(`There is no ${name} “${value}”`);
+      return found;
+    },
+    day: (name) => {
+      const value = text(name);
+      if (value === undefined || isDay(value)) return value;
+      faults.push(`“${value}” is no date`);
+      return undefined;
+    },
+    cents: (name) => {
+      const value = text(name);
+      const cents = value === undefined ? undefined : parseAmount(value);
+      if (value !== undefined && cents === undefined) faults.push(`“${value}” is no amount`);
+      return cents;
+    },
+    cursor: (list) => {
+      const value = text("cursor");
+      return value === undefined ? undefined : decodeCursor(list, value);
+    },
+  };
+}

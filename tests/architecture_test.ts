@@ -1,0 +1,245 @@
+import assert from "node:assert/strict";
+import { dirname, join, relative } from "node:path";
+import { fromFileUrl, walk } from "./sources.ts";
+
+const root = fromFileUrl(new URL("..", import.meta.url));
+
+/** Folders of code, and which of them each may import from. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  domain: ["domain"],
+  db: ["db", "domain"],
+  streams: ["streams", "db", "domain"],
+  routes: ["routes", "streams", "db", "domain"],
+  commands: ["commands", "routes", "streams", "db", "domain", "engines"],
+  main: ["commands", "domain"],
+  engines: ["engines"],
+  std: ["std"],
+};
+
+/** Handlers of messages: they meet through messages and keys. */
+const handlers = [
+  "streams/orders_reserve.ts",
+  "streams/payments_charge.ts",
+  "streams/payments_settle.ts",
+  "streams/notifications_send.ts",
+  "streams/refunds_apply.ts",
+];
+
+/** What takes messages out of the streams is not the API's business. */
+const notForRoutes = [
+  ...handlers,
+  "streams/conclude.ts",
+  "streams/consumer.ts",
+  "streams/handler.ts",
+  "streams/handlers.ts",
+  "streams/locks.ts",
+  "streams/run_consumers.ts",
+  "streams/scripts.ts",
+  "streams/sweep.ts",
+];
+
+/** Packages and built-in modules that a folder may use; others are for the folders not named here. */
+const packages: Readonly<Record<string, RegExp>> = {
+  domain: /^(node:crypto$|zod$)/,
+  db: /^(mysql2\/promise$|node:)/,
+  streams: /^(ioredis$|@std\/csv\/|node:)/,
+  routes: /^(hono$|hono\/|zod$|@hono\/|npm:|node:)/,
+};
+
+interface Source {
+  /** From the root, `db/orders.ts`. */
+  path: string;
+  folder: string;
+  text: string;
+  /** The text without comments. */
+  code: string;
+  /** Files of this project that it imports, from the root. */
+  imports: string[];
+  /** Everything else that it imports. */
+  packages: string[];
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
+}
+
+function toSource(file: string, text: string): Source {
+  const path = relative(root, file);
+  const code = withoutComments(text);
+  const specifiers = [
+    ...code.matchAll(/^\s*(?:import|export)\b[^"';]*?\bfrom\s+"([^"]+)"/gm),
+    ...code.matchAll(/^\s*import\s+"([^"]+)"/gm),
+    ...code.matchAll(/\bimport\(\s*"([^"]+)"/g),
+  ].map((match) => match[1]!);
+  const isOwn = (specifier: string) => specifier.startsWith(".");
+  return {
+    path,
+    folder: path.includes("/") ? path.split("/")[0]! : path.replace(/\.tsx?$/, ""),
+    text,
+    code,
+    imports: specifiers.filter(isOwn).map((specifier) =>
+      relative(root, join(dirname(file), specifier))
+    ),
+    packages: specifiers.filter((specifier) => !isOwn(specifier)),
+  };
+}
+
+async function readSources(): Promise<Source[]> {
+  const sources: Source[] = [];
+  for await (const file of walk(root, /\.tsx?$/)) {
+    sources.push(toSource(file, await Deno.readTextFile(file)));
+  }
+  return sources.sort((a, b) => a.path < b.path ? -1 : 1);
+}
+
+const sources = await readSources();
+const inFolders = (...folders: string[]) =>
+  sources.filter(({ folder }) => folders.includes(folder));
+
+Deno.test("the sources are found", () => {
+  for (const folder of Object.keys(mayImport)) assert.ok(inFolders(folder).length > 0, folder);
+  const consumer = sources.find(({ path }) => path === "streams/consumer.ts")!;
+  assert.ok(consumer.imports.includes("streams/queue.ts") || consumer.imports.length > 5);
+  const main = sources.find(({ path }) => path === "main.ts")!;
+  assert.ok(main.imports.includes("commands/start.ts"), "lazy imports are seen");
+  assert.ok(sources.some(({ packages }) => packages.includes("mysql2/promise")));
+});
+
+Deno.test("each folder imports only from the folders that it may know", () => {
+  for (const [folder, allowed] of Object.entries(mayImport)) {
+    for (const { path, imports } of inFolders(folder)) {
+      for (const imported of imports) {
+        assert.ok(
+          allowed.includes(imported.split("/")[0]!),
+          `${path} must not import ${imported}`,
+        );
+      }
+    }
+  }
+});
+
+Deno.test("each folder uses only the packages that are its business", () => {
+  for (const [folder, allowed] of Object.entries(packages)) {
+    for (const { path, packages } of inFolders(folder)) {
+      for (const name of packages) assert.match(name, allowed, `${path} must not import ${name}`);
+    }
+  }
+});
+
+Deno.test("handlers never import each other, and routes no consumer", () => {
+  const handling = sources.filter(({ path }) => handlers.includes(path));
+  assert.equal(handling.length, handlers.length, "every handler is there");
+  for (const { path, imports } of handling) {
+    for (const imported of imports) assert.ok(!handlers.includes(imported), `${path}: ${imported}`);
+  }
+  for (const { path, imports } of inFolders("routes")) {
+    for (const imported of imports) {
+      assert.ok(!notForRoutes.includes(imported), `${path} must not import ${imported}`);
+    }
+  }
+});
+
+Deno.test("no file imports itself, however long the way", () => {
+  const importsOf = new Map(sources.map(({ path, imports }) => [path, imports]));
+  const finished = new Set<string>();
+  const visit = (path: string, way: string[]): void => {
+    if (finished.has(path)) return;
+    assert.ok(
+      !way.includes(path),
+      `a cycle: ${[...way.slice(way.indexOf(path)), path].join(" → ")}`,
+    );
+    for (const imported of importsOf.get(path) ?? []) visit(imported, [...way, path]);
+    finished.add(path);
+  };
+  for (const path of importsOf.keys()) visit(path, []);
+});
+
+Deno.test("every file that is imported exists", () => {
+  const paths = new Set(sources.map(({ path }) => path));
+  for (const { path, imports } of sources) {
+    for (const imported of imports.filter((name) => /\.tsx?$/.test(name))) {
+      assert.ok(paths.has(imported), `${path} imports ${imported}`);
+    }
+  }
+});
+
+Deno.test("SQL stands in db/ and migrations/ only", () => {
+  const statement =
+    /["'`]\s*(select\s|insert\s+into|update\s+\w+\s+set|delete\s+from|create\s+(table|database|index)|alter\s+table|drop\s+(table|database)|start\s+transaction|commit["'`])/i;
+  for (const { path, code } of inFolders("domain", "streams", "routes", "commands", "main")) {
+    assert.doesNotMatch(code, statement, path);
+  }
+  assert.ok(inFolders("db").some(({ code }) => statement.test(code)), "it would be recognised");
+});
+
+Deno.test("only main.ts reads the environment and the arguments of the product", () => {
+  const reading = /\b(Deno\.env|Deno\.args|process\.env|process\.argv)\b/;
+  for (const { path, code } of inFolders("domain", "db", "streams", "routes", "commands")) {
+    assert.doesNotMatch(code, reading, path);
+  }
+});
+
+Deno.test("everything that is exported says what it is", () => {
+  for (const { path, text } of inFolders("domain", "db", "streams", "routes", "commands")) {
+    const lines = text.split("\n");
+    assert.match(text, /^\/\*\*[\s\S]*?@module[\s\S]*?\*\//, `${path} says what it is for`);
+    lines.forEach((line, index) => {
+      const exported =
+        /^export (?:declare )?(?:async )?(?:abstract )?(?:function\*?|const|let|class|interface|type|enum) (\w+)/
+          .exec(line);
+      if (!exported) return;
+      let above = index - 1;
+      while (/^\s*\/\/ deno-|^\s*$/.test(lines[above] ?? "x")) above--;
+      assert.match(lines[above] ?? "", /\*\/\s*$/, `${path}: ${exported[1]} has a doc comment`);
+    });
+  }
+});
+
+Deno.test("no task has all permissions, and those that serve name theirs", async () => {
+  const { tasks } = JSON.parse(await Deno.readTextFile(join(root, "deno.json"))) as {
+    tasks: Record<string, string>;
+  };
+  for (const [name, command] of Object.entries(tasks)) {
+    // The benchmarks measure processes by /proc, which nothing less can read.
+    if (name !== "bench") assert.doesNotMatch(command, /\s(-A|--allow-all)\b/, name);
+  }
+  for (const name of ["start", "serve", "consume", "import"]) {
+    const command = tasks[name]!;
+    assert.match(command, /--no-prompt --ignore-env --allow-env=/, name);
+    assert.doesNotMatch(command, /--allow-(run|ffi|env|sys)(\s|$)/, `${name} names what it needs`);
+  }
+});
+
+Deno.test("every Lua script says what it takes and returns, and has one typed caller", async () => {
+  const { code } = sources.find(({ path }) => path === "streams/scripts.ts")!;
+  const names = [...code.split("const names = [")[1]!.split("]")[0]!.matchAll(/"(\w+)"/g)]
+    .map((match) => match[1]!);
+  const found: string[] = [];
+  for await (const file of walk(join(root, "streams/lua"), /\.lua$/)) {
+    const name = relative(join(root, "streams/lua"), file).replace(/\.lua$/, "");
+    found.push(name);
+    const script = await Deno.readTextFile(file);
+    const header = script.split("\n\n")[0]! + script.split(/^(?!--)/m)[0]!;
+    assert.match(header, /^-- \S/, `${name} begins with what it does`);
+    assert.match(header, /^-- KEYS\[1\]/m, `${name} lists its keys`);
+    assert.match(header, /^-- Returns /m, `${name} tells what it returns`);
+    const body = script.replaceAll(/^--.*$/gm, "");
+    if (/\bARGV\b/.test(body)) {
+      assert.match(header, /^-- ARGV\[1\]/m, `${name} lists its arguments`);
+    }
+    const callers = sources.filter(({ path, code }) =>
+      !path.startsWith("tests/") && path !== "streams/scripts.ts" &&
+      new RegExp(`runScript\\([^;]*?"${name}"`).test(code)
+    );
+    assert.equal(callers.length, 1, `${name}: ${callers.map(({ path }) => path).join(", ")}`);
+  }
+  assert.deepEqual(names.sort(), found.sort(), "ScriptName names every script");
+  for (const { path, code } of sources) {
+    if (path.startsWith("tests/") || path === "streams/scripts.ts") continue;
+    assert.doesNotMatch(
+      code,
+      /\bdefineCommand\(|\.eval(sha)?\(/i,
+      `${path} runs a script by itself`,
+    );
+  }
+});
