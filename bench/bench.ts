@@ -6,9 +6,14 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import type { EngineName } from "../engines/programs.ts";
+import { benchBeside } from "./beside.ts";
 import { compareWithFloor, type Figure, formatTable } from "./figures.ts";
+import { benchKpis } from "./kpis.ts";
 import { benchLatency, benchSteady } from "./latency.ts";
 import { describeMachine } from "./machine.ts";
+import { benchRecover } from "./recover.ts";
+import { benchRefunds } from "./refunds.ts";
+import { benchSizes, chartPath } from "./sizes.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { benchTwoConsumers, benchWorkflow } from "./workflow.ts";
 
@@ -24,6 +29,15 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   two: { summary: "drain by two processes", usual: true, run: benchTwoConsumers },
   latency: { summary: "one order on an idle system", usual: true, run: benchLatency },
   steady: { summary: "one order among 500 a second", usual: true, run: benchSteady },
+  beside: { summary: "import while another process drains it", usual: false, run: benchBeside },
+  refunds: { summary: "refunds over HTTP, and settled", usual: false, run: benchRefunds },
+  kpis: { summary: "GET /kpis beside a bare route", usual: false, run: benchKpis },
+  recover: { summary: "100,000 messages lost and found", usual: false, run: benchRecover },
+  sizes: {
+    summary: "cost of an order up to a million orders, with a chart",
+    usual: false,
+    run: (stage) => benchSizes(stage, chartPath),
+  },
 };
 
 const help = `Measures the product on private engines that it starts and stops itself.

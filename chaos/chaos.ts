@@ -11,18 +11,27 @@ import { type DatabaseEngine, startDatabase } from "../engines/database.ts";
 import type { EngineName } from "../engines/programs.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { type Figures, openStage } from "./harness/stage.ts";
+
 import commitAnswersLost from "./commit_answers_lost.ts";
 import connectionsCut from "./connections_cut.ts";
 import consumersKilled from "./consumers_killed.ts";
 import databaseKilled from "./database_killed.ts";
+import defaultTimes from "./default_times.ts";
+import enginesHang from "./engines_hang.ts";
+import gracefulStops from "./graceful_stops.ts";
 import importerKilled from "./importer_killed.ts";
+import killerMessage from "./killer_message.ts";
 import lateAnswers from "./late_answers.ts";
 import lockStorm from "./lock_storm.ts";
+import locksLost from "./locks_lost.ts";
 import messagesDoubled from "./messages_doubled.ts";
+import poison from "./poison.ts";
 import redisFailover from "./redis_failover.ts";
 import redisFlushed from "./redis_flushed.ts";
+import redisFull from "./redis_full.ts";
 import redisLost from "./redis_lost.ts";
 import singleProcessKilled from "./single_process_killed.ts";
+import wrongClocks from "./wrong_clocks.ts";
 import zombies from "./zombies.ts";
 
 /** Every scenario, in the order in which all of them are run. */
@@ -30,6 +39,8 @@ export const scenarios: readonly Scenario[] = [
   consumersKilled,
   importerKilled,
   singleProcessKilled,
+  defaultTimes,
+  gracefulStops,
   zombies,
   redisLost,
   redisFlushed,
@@ -38,8 +49,14 @@ export const scenarios: readonly Scenario[] = [
   connectionsCut,
   commitAnswersLost,
   lockStorm,
+  redisFull,
+  enginesHang,
   messagesDoubled,
   lateAnswers,
+  poison,
+  killerMessage,
+  locksLost,
+  wrongClocks,
 ];
 
 /** What a run of a scenario came to. */

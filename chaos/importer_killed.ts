@@ -10,6 +10,9 @@ import { equal, prove } from "./harness/proof.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { pauseMs } from "./harness/until.ts";
 
+/** The importer is killed so many milliseconds after its start at the latest. */
+const longestRunMs = 6_000;
+
 /** Orders in the file: several seconds of work for the importer. */
 const orderCount = 5_000;
 
@@ -25,7 +28,7 @@ const scenario: Scenario = {
     let published = 0;
     while (performance.now() < end) {
       const importer = await stage.start("import", [file, "--json"]);
-      await Promise.race([pauseMs(random.integer(300, 2_500)), importer.ended]);
+      await Promise.race([pauseMs(random.integer(300, longestRunMs)), importer.ended]);
       if (importer.hasEnded()) break;
       importer.kill("SIGKILL");
       figures.faults++;

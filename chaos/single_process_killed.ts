@@ -87,7 +87,7 @@ export default scenario;
 /** Asks for a refund under one key until an answer comes. */
 async function refundSurely(port: number, orderId: number, cents: number): Promise<void> {
   const key = crypto.randomUUID();
-  await until(`order ${orderId} is refunded`, 60_000, async () => {
+  await until(`order ${orderId} is refunded`, 90_000, async () => {
     const response = await fetch(`http://127.0.0.1:${port}/orders/${orderId}/refunds`, {
       method: "POST",
       headers: { "content-type": "application/json", "idempotency-key": key },

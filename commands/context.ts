@@ -58,7 +58,11 @@ export async function openContext(config: Config): Promise<Context> {
       );
     }
   }
-  const db = await openDatabase(config.databaseUrl, { connections: config.databaseConnections });
+  const db = await openDatabase(config.databaseUrl, {
+    connections: config.databaseConnections,
+    // Whoever takes over a silent consumer's work needs the rows that its transaction holds.
+    idleTransactionSeconds: Math.max(leastIdleSeconds, Math.ceil(config.takeoverMs / 1_000)),
+  });
   try {
     const redis = await openRedis(config.redisUrl);
     return {
@@ -75,6 +79,9 @@ export async function openContext(config: Config): Promise<Context> {
     throw error;
   }
 }
+
+/** A transaction may be silent for so long at least: its process may wait for Redis meanwhile. */
+const leastIdleSeconds = 5;
 
 /** Closes what {@linkcode openContext} opened. */
 export async function closeContext({ db, redis }: Context): Promise<void> {

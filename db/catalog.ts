@@ -88,9 +88,13 @@ export function noteDescriptions(catalog: Catalog, orders: readonly IncomingOrde
   for (const order of orders) {
     const by = describedBy(order);
     const { externalId, email, name } = order.customer;
-    note(catalog.customers.get(externalId), { text: { email, name }, by });
+    const customer = catalog.customers.get(externalId);
+    if (mayDescribe(customer, by)) note(customer, { text: { email, name }, by });
     for (const { sku, name, unitPriceCents } of order.items) {
-      note(catalog.products.get(sku), { text: { name, priceCents: unitPriceCents }, by });
+      const product = catalog.products.get(sku);
+      if (mayDescribe(product, by)) {
+        note(product, { text: { name, priceCents: unitPriceCents }, by });
+      }
     }
   }
 }
@@ -117,8 +121,14 @@ export async function writeDescriptions(
   for (const [, entry] of [...customers, ...products]) entry.stored = entry.latest!;
 }
 
-function note<T>(entry: CatalogEntry<T> | undefined, described: Described<T>): void {
-  if (entry !== undefined) entry.latest = laterDescription(entry.latest, described);
+/** Most orders are not the latest of what they name: this tells so before anything is made of them. */
+function mayDescribe<T>(entry: CatalogEntry<T> | undefined, by: string): entry is CatalogEntry<T> {
+  return entry !== undefined &&
+    (entry.latest === undefined || compareText(entry.latest.by, by) <= 0);
+}
+
+function note<T>(entry: CatalogEntry<T>, described: Described<T>): void {
+  entry.latest = laterDescription(entry.latest, described);
 }
 
 /** What the orders name and the catalogue does not know, with its latest description. */
@@ -243,10 +253,30 @@ function createProducts(
   );
 }
 
+/**
+ * Locks rows that are about to be described.
+ *
+ * An INSERT from a SELECT holds MariaDB's lock on a table's counter until it ends, and whoever waits for
+ * rows with it deadlocks with writers of stock, who hold rows and wait for the counter. With all rows
+ * locked first, nobody waits for a row while holding the counter.
+ */
+async function lockRows(
+  tx: Queryable,
+  table: "customers" | "products",
+  rows: readonly [string, { id: number }][],
+): Promise<void> {
+  const ids = rows.map(([, { id }]) => id).sort((a, b) => a - b);
+  await tx.query(
+    `select id from ${table} force index (primary) where id in (?) order by id for update`,
+    [ids],
+  );
+}
+
 // The rows exist: inserting them only leads to the update, by primary key and in the order of the ids.
 
-function describeCustomers(tx: Queryable, rows: [string, CatalogEntry<CustomerText>][]) {
-  return tx.run(
+async function describeCustomers(tx: Queryable, rows: [string, CatalogEntry<CustomerText>][]) {
+  await lockRows(tx, "customers", rows);
+  await tx.run(
     `
     insert into customers (id, external_id, email, name, described_by)
     select j.id, j.external_id, j.email, j.name, j.described_by
@@ -272,8 +302,9 @@ function describeCustomers(tx: Queryable, rows: [string, CatalogEntry<CustomerTe
   );
 }
 
-function describeProducts(tx: Queryable, rows: [string, CatalogEntry<ProductText>][]) {
-  return tx.run(
+async function describeProducts(tx: Queryable, rows: [string, CatalogEntry<ProductText>][]) {
+  await lockRows(tx, "products", rows);
+  await tx.run(
     `
     insert into products (id, sku, name, price_cents, described_by, stock_qty, received_qty)
     select j.id, j.sku, j.name, j.price_cents, j.described_by, 0, 0

@@ -96,6 +96,9 @@ export const longestStatementMs = 60_000;
 /** Tries of a transaction before its error is passed on. */
 export const transactionTries = 10;
 
+/** The most that a transaction waits before it is tried again; the first waits are much shorter. */
+const longestRetryPauseMs = 1_000;
+
 /** Seconds that a statement waits for another's row lock before the transaction is tried again. */
 const lockWaitSeconds = 5;
 
@@ -212,7 +215,7 @@ export async function openDatabase(
         } catch (error) {
           if (committing && own.repeatable === false && isFatal(error)) throw lostCommit(error);
           if (!isRetryable(error) || hangs(error) || attempt >= transactionTries) throw error;
-          await pause(Math.random() * 10 * attempt);
+          await pause(Math.random() * Math.min(longestRetryPauseMs, 10 * 2 ** attempt));
         }
       }
     },

@@ -51,6 +51,17 @@ export interface DeadLetterRow {
 export interface DeadLetterFilter {
   group?: Group;
   id?: number;
+  /** Any of these. */
+  ids?: readonly number[];
+  /** Of ids up to this one: leaves out what came since somebody looked. */
+  upToId?: number;
+  /** Part of the error's text. */
+  error?: string;
+  currency?: string;
+  leastCents?: number;
+  mostCents?: number;
+  /** Died before this time, UTC, `YYYY-MM-DD HH:MM:SS[.ffffff]`. */
+  diedBefore?: string;
 }
 
 /** Characters of an error that are kept. */
@@ -113,17 +124,78 @@ export async function listDeadLetters(
   afterId: number,
   limit: number,
 ): Promise<DeadLetterRow[]> {
+  const { sql, values } = conditionsOf(filter);
   const rows = await db.query(
     `
-    select id, group_name, message_id, order_id, refund_id, amount_cents, currency, payload, error,
-      attempts, first_seen_at, created_at
+    select ${columns}
     from dead_letters
-    where status = 'DEAD' and group_name in (?) and id between ? and ? and id > ?
+    where status = 'DEAD' ${sql} and id > ?
     order by id
     limit ?`,
-    [...filterValues(filter), afterId, limit],
+    [...values, afterId, limit],
   );
   return rows.map(toDeadLetter);
+}
+
+/**
+ * A page of the messages that wait for a decision, those with the most money at stake first.
+ *
+ * @param after amount and id of the last row of the page before
+ */
+export async function listCostliestDeadLetters(
+  db: Queryable,
+  filter: DeadLetterFilter,
+  after: { amountCents: number; id: number } | undefined,
+  limit: number,
+): Promise<DeadLetterRow[]> {
+  const { sql, values } = conditionsOf(filter);
+  const rows = await db.query(
+    `
+    select ${columns}
+    from dead_letters
+    where status = 'DEAD' ${sql}
+      ${after === undefined ? "" : "and (amount_cents < ? or (amount_cents = ? and id < ?))"}
+    order by amount_cents desc, id desc
+    limit ?`,
+    [
+      ...values,
+      ...(after === undefined ? [] : [after.amountCents, after.amountCents, after.id]),
+      limit,
+    ],
+  );
+  return rows.map(toDeadLetter);
+}
+
+/** What a decision would be about. */
+export interface DeadLetterSum {
+  currency: string | null;
+  count: number;
+  amountCents: number;
+  /** The newest of them. */
+  highestId: number;
+}
+
+/** How many messages wait for a decision, and the money in them, by currency. */
+export async function sumDeadLetters(
+  db: Queryable,
+  filter: DeadLetterFilter,
+): Promise<DeadLetterSum[]> {
+  const { sql, values } = conditionsOf(filter);
+  const rows = await db.query(
+    `
+    select currency, count(*) as letters, sum(amount_cents) as cents, max(id) as highest_id
+    from dead_letters
+    where status = 'DEAD' ${sql}
+    group by currency
+    order by currency`,
+    values,
+  );
+  return rows.map((row) => ({
+    currency: row.currency === null ? null : String(row.currency),
+    count: toInteger(row.letters),
+    amountCents: toInteger(row.cents),
+    highestId: toInteger(row.highest_id),
+  }));
 }
 
 /**
@@ -138,16 +210,16 @@ export async function lockDeadLetters(
   afterId: number,
   limit: number,
 ): Promise<DeadLetterRow[]> {
+  const { sql, values } = conditionsOf(filter);
   const rows = await tx.query(
     `
-    select id, group_name, message_id, order_id, refund_id, amount_cents, currency, payload, error,
-      attempts, first_seen_at, created_at
+    select ${columns}
     from dead_letters
-    where status = 'DEAD' and group_name in (?) and id between ? and ? and id > ?
+    where status = 'DEAD' ${sql} and id > ?
     order by id
     limit ?
     for update`,
-    [...filterValues(filter), afterId, limit],
+    [...values, afterId, limit],
   );
   return rows.map(toDeadLetter);
 }
@@ -186,8 +258,31 @@ export async function resolveDeadLetters(
   return affectedRows;
 }
 
-function filterValues({ group, id }: DeadLetterFilter): (number | string[])[] {
-  return [group === undefined ? [...groups] : [group], id ?? 0, id ?? Number.MAX_SAFE_INTEGER];
+const columns = `id, group_name, message_id, order_id, refund_id, amount_cents, currency, payload,
+      error, attempts, first_seen_at, created_at`;
+
+function conditionsOf(
+  filter: DeadLetterFilter,
+): { sql: string; values: (string | number | (string | number)[])[] } {
+  const error = filter.error?.replace(/[\\%_]/g, "\\$&");
+  const { group, ids } = filter;
+  const conditions: [sql: string, value: string | number | (string | number)[] | undefined][] = [
+    ["group_name in (?)", group === undefined ? [...groups] : [group]],
+    ["id = ?", filter.id],
+    // Nothing is in an empty list, and the engines refuse to be asked so.
+    ["id in (?)", ids === undefined ? undefined : ids.length === 0 ? [0] : [...ids]],
+    ["id <= ?", filter.upToId],
+    ["error like ?", error === undefined ? undefined : `%${error}%`],
+    ["currency = ?", filter.currency],
+    ["amount_cents >= ?", filter.leastCents],
+    ["amount_cents <= ?", filter.mostCents],
+    ["created_at < ?", filter.diedBefore],
+  ];
+  const given = conditions.filter(([, value]) => value !== undefined);
+  return {
+    sql: given.map(([sql]) => `and ${sql}`).join(" "),
+    values: given.map(([, value]) => value!),
+  };
 }
 
 function toDeadLetter(row: Row): DeadLetterRow {

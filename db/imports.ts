@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Queryable } from "./database.ts";
+import { type Queryable, type Row, toInteger, toIsoTime } from "./database.ts";
 
 /** The counts of a run so far. */
 export interface ImportCounts {
@@ -26,17 +26,28 @@ const sourceLength = 255;
 const errorLength = 2_000;
 
 /**
- * Begins a run. A crash leaves it `RUNNING` for ever; running the import again is a row of its own.
+ * Begins a run. A crash leaves it `RUNNING` for ever, without a sign of life; running the import again is a
+ * row of its own.
  *
  * @param source name of the file
+ * @param options.dryRun nothing but this row is to be written
+ * @param options.actor who brings the file
  * @returns its id
  */
-export async function createImport(db: Queryable, source: string): Promise<number> {
+export async function createImport(
+  db: Queryable,
+  source: string,
+  options: { dryRun?: boolean; actor?: string } = {},
+): Promise<number> {
   const { insertId } = await db.run(
     `
-    insert into imports (source)
-    values (?)`,
-    [[...source].slice(0, sourceLength).join("")],
+    insert into imports (source, dry_run, actor)
+    values (?, ?, ?)`,
+    [
+      [...source].slice(0, sourceLength).join(""),
+      options.dryRun ? 1 : 0,
+      options.actor ?? null,
+    ],
   );
   return insertId;
 }
@@ -51,7 +62,7 @@ export async function finishImport(
   db: Queryable,
   id: number,
   counts: ImportCounts,
-  end: { status: "DONE" } | { status: "FAILED"; error: string },
+  end: { status: "DONE" | "CANCELLED" } | { status: "FAILED"; error: string },
 ): Promise<void> {
   const error = end.status === "FAILED" ? [...end.error].slice(0, errorLength).join("") : null;
   await writeImport(db, id, counts, end.status, error);
@@ -61,7 +72,7 @@ async function writeImport(
   db: Queryable,
   id: number,
   counts: ImportCounts,
-  status: "RUNNING" | "DONE" | "FAILED",
+  status: "RUNNING" | "DONE" | "FAILED" | "CANCELLED",
   error: string | null,
 ): Promise<void> {
   await db.run(
@@ -86,4 +97,148 @@ async function writeImport(
       id,
     ],
   );
+}
+
+/** Seconds without a sign of life after which a run counts as dead: its process is gone. */
+export const importSilenceSeconds = 60;
+
+/** A run as its row says; times are ISO 8601 in UTC. */
+export interface ImportRow {
+  /** Database id. */
+  id: number;
+  /** Name of the file. */
+  source: string;
+  /** Nothing was written but this row. */
+  dryRun: boolean;
+  /** Who brought it; null for a command. */
+  actor: string | null;
+  /** `INTERRUPTED` where the process died; the file is to be imported again. */
+  status: "RUNNING" | "DONE" | "FAILED" | "CANCELLED" | "INTERRUPTED";
+  /** Somebody wants it to end. */
+  cancelRequested: boolean;
+  /** Why it failed. */
+  error: string | null;
+  /** So far, or in the end. */
+  counts: ImportCounts;
+  /** When it began. */
+  createdAt: string;
+  /** The last sign of life. */
+  updatedAt: string;
+  /** When it ended. */
+  finishedAt: string | null;
+}
+
+const importColumns = `
+  id, source, dry_run, actor, cancel_requested, error, row_count, rows_rejected, orders, orders_new,
+  orders_updated, orders_unchanged, orders_rejected, orders_conflict, published, created_at, updated_at,
+  finished_at,
+  if(status = 'RUNNING' and updated_at < current_timestamp(6) - interval ${importSilenceSeconds} second,
+    'INTERRUPTED', status) as status`;
+
+/** One run; undefined where there is none of this id. */
+export async function readImport(db: Queryable, id: number): Promise<ImportRow | undefined> {
+  const [row] = await db.execute(`select ${importColumns} from imports where id = ?`, [id]);
+  return row === undefined ? undefined : toImportRow(row);
+}
+
+/**
+ * Runs, the latest first.
+ *
+ * @param page.beforeId only those with lower ids
+ */
+export async function listImports(
+  db: Queryable,
+  page: { beforeId: number | undefined; limit: number },
+): Promise<ImportRow[]> {
+  const rows = await db.query(
+    `select ${importColumns} from imports where id < ? order by id desc limit ?`,
+    [page.beforeId ?? Number.MAX_SAFE_INTEGER, page.limit],
+  );
+  return rows.map(toImportRow);
+}
+
+/**
+ * A sign of life of a run.
+ *
+ * @returns true where somebody wants it to end
+ */
+export async function touchImport(db: Queryable, id: number): Promise<boolean> {
+  await db.run(
+    "update imports set updated_at = current_timestamp(6) where id = ? and status = 'RUNNING'",
+    [id],
+  );
+  return (await readImport(db, id))?.cancelRequested ?? false;
+}
+
+/** Wants a run to end; one whose process is gone ends by this. */
+export async function cancelImport(db: Queryable, id: number): Promise<void> {
+  await db.run(
+    `
+    update imports
+    set cancel_requested = 1,
+      finished_at = if(
+        updated_at < current_timestamp(6) - interval ${importSilenceSeconds} second,
+        current_timestamp(6), finished_at),
+      status = if(finished_at is null, status, 'CANCELLED')
+    where id = ? and status = 'RUNNING'`,
+    [id],
+  );
+}
+
+/** Adds a piece to a run's rejects file. */
+export async function addRejects(
+  db: Queryable,
+  importId: number,
+  piece: number,
+  csv: string,
+): Promise<void> {
+  await db.run("insert into import_rejects (import_id, piece, csv) values (?, ?, ?)", [
+    importId,
+    piece,
+    csv,
+  ]);
+}
+
+/** A piece of a run's rejects file; undefined after the last. */
+export async function readRejects(
+  db: Queryable,
+  importId: number,
+  piece: number,
+): Promise<string | undefined> {
+  const [row] = await db.execute(
+    "select csv from import_rejects where import_id = ? and piece = ?",
+    [importId, piece],
+  );
+  return row === undefined ? undefined : String(row.csv);
+}
+
+/** Deletes a run's rejects file, which is not complete. */
+export async function deleteRejects(db: Queryable, importId: number): Promise<void> {
+  await db.run("delete from import_rejects where import_id = ?", [importId]);
+}
+
+function toImportRow(row: Row): ImportRow {
+  return {
+    id: toInteger(row.id),
+    source: String(row.source),
+    dryRun: row.dry_run === 1,
+    actor: row.actor as string | null,
+    status: row.status as ImportRow["status"],
+    cancelRequested: row.cancel_requested === 1,
+    error: row.error as string | null,
+    counts: {
+      rows: toInteger(row.row_count),
+      rowsRejected: toInteger(row.rows_rejected),
+      orders: toInteger(row.orders),
+      ordersNew: toInteger(row.orders_new),
+      ordersUpdated: toInteger(row.orders_updated),
+      ordersUnchanged: toInteger(row.orders_unchanged),
+      ordersRejected: toInteger(row.orders_rejected),
+      ordersConflict: toInteger(row.orders_conflict),
+      published: toInteger(row.published),
+    },
+    createdAt: toIsoTime(row.created_at)!,
+    updatedAt: toIsoTime(row.updated_at)!,
+    finishedAt: toIsoTime(row.finished_at),
+  };
 }

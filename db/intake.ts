@@ -102,7 +102,7 @@ export async function takeOrders(
     left = repeated;
   }
   if (options.catalog === undefined && !options.dryRun) {
-    await writeDescriptions(db, catalog, { everyDate: true });
+    await writeDescriptions(db, catalog, { everyDate: false });
   }
   return taken;
 }

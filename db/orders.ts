@@ -73,6 +73,21 @@ export async function readExpiredReservations(
   return rows.map(toOrderFacts);
 }
 
+/** Where orders stand, without locking them, and what they are worth. */
+export async function readStatuses(
+  db: Queryable,
+  ids: readonly number[],
+): Promise<Map<number, { status: OrderStatus; totalCents: number }>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.query("select id, status, total_cents from orders where id in (?)", [
+    sorted(ids),
+  ]);
+  return new Map(rows.map((row) => [toInteger(row.id), {
+    status: row.status as OrderStatus,
+    totalCents: toInteger(row.total_cents),
+  }]));
+}
+
 /** What the orders need, item by item; the same product may come twice. */
 export async function readItems(
   db: Queryable,

@@ -9,7 +9,14 @@ import { cutText } from "../domain/cut_text.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { OrderFacts, RefundStatus } from "../domain/order.ts";
 import { decideRefundRequest, type RefundFacts } from "../domain/refund.ts";
-import { type Database, isDuplicateKey, type Queryable, type Row, toInteger } from "./database.ts";
+import {
+  type Database,
+  isDuplicateKey,
+  type Queryable,
+  type Row,
+  toInteger,
+  transactionTries,
+} from "./database.ts";
 import { addOrderEvents, type OrderEventRow } from "./events.ts";
 import { lockOrders } from "./orders.ts";
 
@@ -96,12 +103,13 @@ export async function requestRefunds(
         : { ...result, replayed: false }
     );
   };
-  try {
-    return await take();
-  } catch (error) {
-    // Another transaction has just used one of the keys under another order; now it can be seen.
-    if (isDuplicateKey(error)) return await take();
-    throw error;
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await take();
+    } catch (error) {
+      // Another transaction has just used one of the keys under another order; now it can be seen.
+      if (!isDuplicateKey(error) || attempt >= transactionTries) throw error;
+    }
   }
 }
 

@@ -17,6 +17,8 @@ export type ErrorCode =
   | "order_not_cancellable"
   | "order_not_refundable"
   | "refund_exceeds_left"
+  | "import_has_no_rejects"
+  | "import_not_cancellable"
   | "idempotency_key_in_use"
   | "idempotency_key_reused"
   | "unavailable";

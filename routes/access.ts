@@ -13,11 +13,15 @@ import { type Sessions, signInPath } from "./session.ts";
 
 /** Who may do what: the first line that fits counts. What no line names is for `admin`. */
 const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] | "nothing"][] = [
-  ["GET HEAD", /^\/(livez|readyz)$/, "nothing"],
+  ["GET HEAD", /^\/(livez|readyz|openapi\.json|docs(\/[\w.-]+)?)$/, "nothing"],
   ["GET HEAD POST", /^\/sign-in$/, "nothing"],
   ["POST", /^\/sign-out$/, "nothing"],
   ["POST", /^\/orders(\/[^/]+\/cancel)?$/, ["orders"]],
+  ["POST", /^\/imports(\/[^/]+\/cancel)?$/, ["orders"]],
+  ["GET HEAD", /^\/imports(\/|$)/, ["read", "orders"]],
   ["POST", /^\/orders\/[^/]+\/refunds$/, ["refunds"]],
+  ["POST", /^\/dashboard\/(orders\/[^/]+\/cancel|imports(\/.*)?)$/, ["orders"]],
+  ["POST", /^\/dashboard\/orders\/[^/]+\/refund$/, ["refunds"]],
   ["GET HEAD", /./, ["read"]],
 ];
 

@@ -15,9 +15,13 @@ import { dashboardRoutes, uploadPath } from "./dashboard/dashboard.ts";
 import type { AppDeps } from "./deps.ts";
 import { guard } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
+import { importRuns } from "./import_runs.ts";
+import { bringsFile, importRoutes } from "./imports.ts";
 import { kpiRoutes } from "./kpis.ts";
 import { limitBody } from "./limit_body.ts";
 import { limitRate } from "./limit_rate.ts";
+import { metricRoutes } from "./metrics.ts";
+import { openApiRoutes } from "./openapi.ts";
 import { orderRoutes } from "./orders.ts";
 import { httpProblem, problemHandler } from "./problem.ts";
 import { refundRoutes } from "./refunds.ts";
@@ -42,8 +46,12 @@ const answerMs = 15_000;
 export function makeApp(deps: AppDeps): Hono {
   const app = new Hono({ strict: false });
   const sessions = makeSessions(deps);
+  const runs = importRuns(deps);
+
+  const metrics = metricRoutes(deps);
 
   app.use(requestId());
+  app.use(metrics.measure);
   app.use(logRequests(deps));
   // Without a referrer, browsers would not say whose a form of our own is.
   app.use(secureHeaders({ referrerPolicy: "same-origin" }));
@@ -68,7 +76,8 @@ export function makeApp(deps: AppDeps): Hono {
   app.use(limitRate(deps));
   const limit = limitBody(bodyBytes);
   // A file may be larger than any other body, and takes its time.
-  const isUpload = (c: Context) => c.req.method === "POST" && c.req.path === uploadPath;
+  const isUpload = (c: Context) =>
+    bringsFile(c) || (c.req.method === "POST" && c.req.path === uploadPath);
   app.use((c, next) => isUpload(c) ? next() : limit(c, next));
   app.use(protectSessions());
   app.use((c, next) => isUpload(c) ? next() : within(answerMs, "An engine", next()));
@@ -81,9 +90,12 @@ export function makeApp(deps: AppDeps): Hono {
   app.route("/", kpiRoutes(deps));
   app.route("/", orderRoutes(deps));
   app.route("/", refundRoutes(deps));
+  app.route("/", importRoutes(deps, runs));
   app.route("/", streamRoutes(deps));
-  app.route("/dashboard", dashboardRoutes(deps));
+  app.route("/", metrics.routes);
+  app.route("/dashboard", dashboardRoutes(deps, runs));
   app.route("/", sessionRoutes(deps, sessions));
+  app.route("/", openApiRoutes(() => app));
 
   app.onError(problemHandler(deps));
   app.notFound((c) => httpProblem(c, 404, `There is nothing at ${c.req.path}`));

@@ -7,6 +7,7 @@
 import { zValidator } from "@hono/zod-validator";
 import type { MiddlewareHandler, ValidationTargets } from "hono";
 import { HTTPException } from "hono/http-exception";
+import { resolver, uniqueSymbol } from "hono-openapi";
 import { z } from "zod";
 import { type Fault, WorkflowError } from "../domain/errors.ts";
 import { pageLimits } from "../domain/paging.ts";
@@ -28,7 +29,7 @@ export function checked<Target extends keyof ValidationTargets, Schema extends z
   target: Target,
   schema: Schema,
 ) {
-  return zValidator(target, schema, (result) => {
+  const check = zValidator(target, schema, (result) => {
     if (result.success) return;
     const faults = result.error.issues.flatMap((issue) => faultsOf(issue, target === "json"));
     const [first] = faults;
@@ -38,6 +39,8 @@ export function checked<Target extends keyof ValidationTargets, Schema extends z
       faults,
     );
   });
+  // What checks a part of the request also says in the OpenAPI document what the part looks like.
+  return Object.assign(check, { [uniqueSymbol]: { target, ...resolver(schema) } });
 }
 
 function faultsOf(issue: z.core.$ZodIssue, isBody: boolean): Fault[] {

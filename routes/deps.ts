@@ -22,4 +22,6 @@ export interface AppDeps {
   kpiDay: (settledAt: string) => string;
   /** Aborts when the process is about to stop: answers that go on for ever end then. */
   stopping?: AbortSignal;
+  /** Work that goes on after its answer; whoever closes the engines waits for it. */
+  background?: Set<Promise<void>>;
 }

@@ -57,6 +57,8 @@ export interface KeyedAnswer {
   location: string | null;
   /** To be sent as JSON. */
   body: unknown;
+  /** Of the request's body, where that is not part of what the request says. */
+  bodyHash?: string;
 }
 
 /** A key that this request holds, and the answer that was stored with the change. */
@@ -91,11 +93,13 @@ export async function storeAnswers(
  * @param c of a route that has checked {@linkcode idempotencyHeaders}
  * @param request what the request says, for telling it from others: anything that JSON can hold
  * @param work gets the key, or null where there is none; what it throws frees the key
+ * @param options.isSame tells whether a request whose body is yet to be read is the one that got an answer
  */
 export type AnswerOnce = (
   c: Context,
   request: readonly unknown[],
   work: (key: HeldKey | null) => Promise<Worked>,
+  options?: { isSame?: (answer: KeyedAnswer) => Promise<boolean> },
 ) => Promise<Response>;
 
 /**
@@ -127,7 +131,7 @@ export function idempotency(deps: AppDeps): AnswerOnce {
     return await claimKey(key);
   };
 
-  return async (c, request, work) => {
+  return async (c, request, work, { isSame } = {}) => {
     const text = c.req.header("idempotency-key");
     if (text === undefined) return respond(c, await work(null));
     purge();
@@ -139,13 +143,13 @@ export function idempotency(deps: AppDeps): AnswerOnce {
     };
     const result = await claim(key);
     switch (result.kind) {
-      case "answered":
-        return respond(c, { ...JSON.parse(result.answer), replayed: true });
+      case "answered": {
+        const answer = JSON.parse(result.answer) as KeyedAnswer;
+        if (isSame !== undefined && !await isSame(answer)) throw reusedKey();
+        return respond(c, { ...answer, replayed: true });
+      }
       case "other_request":
-        throw new WorkflowError(
-          "idempotency_key_reused",
-          "The idempotency key has been used with another request",
-        );
+        throw reusedKey();
       case "running":
         throw keyInUse();
       case "claimed":
@@ -166,6 +170,13 @@ export function idempotency(deps: AppDeps): AnswerOnce {
       clearInterval(alive);
     }
   };
+}
+
+function reusedKey(): WorkflowError {
+  return new WorkflowError(
+    "idempotency_key_reused",
+    "The idempotency key has been used with another request",
+  );
 }
 
 function respond(c: Context, answer: KeyedAnswer & { replayed?: boolean }): Response {

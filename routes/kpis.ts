@@ -9,8 +9,10 @@ import { z } from "zod";
 import { daysBetween, isDay } from "../domain/day.ts";
 import { readCustomerNames } from "../db/customers.ts";
 import { mostKpiDays, readKpis, readLeaderboard } from "../streams/kpis.ts";
+import { kpisAnswer, leaderboardAnswer } from "./answers.ts";
 import { checked, optionalQuery, queryInteger, queryText } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
+import { described } from "./described.ts";
 
 /** Places on the leaderboard. */
 const places = { fallback: 10, most: 1_000 } as const;
@@ -48,28 +50,49 @@ const leaderboardQuery = z.object({
 export function kpiRoutes(deps: AppDeps): Hono {
   const app = new Hono();
 
-  app.get("/kpis", checked("query", daysQuery), async (c) => {
-    const { date, from, to } = c.req.valid("query");
-    const today = () => deps.kpiDay(new Date().toISOString());
-    const first = from ?? date ?? today();
-    return c.json({ kpis: await readKpis(deps, first, to ?? first) });
-  });
+  app.get(
+    "/kpis",
+    described({
+      summary: "The figures of a day, or of a range of days",
+      description: "A day is the day on which orders were settled. By default today.",
+      tag: "Figures",
+      scopes: ["read"],
+      answers: { 200: { says: "A row for each day and currency", schema: kpisAnswer } },
+    }),
+    checked("query", daysQuery),
+    async (c) => {
+      const { date, from, to } = c.req.valid("query");
+      const today = () => deps.kpiDay(new Date().toISOString());
+      const first = from ?? date ?? today();
+      return c.json({ kpis: await readKpis(deps, first, to ?? first) });
+    },
+  );
 
-  app.get("/leaderboard", checked("query", leaderboardQuery), async (c) => {
-    const { limit = places.fallback, currency = deps.baseCurrency } = c.req.valid("query");
-    const ranked = await readLeaderboard(deps, currency, limit);
-    const names = await readCustomerNames(deps.db, ranked.map(({ customerId }) => customerId));
-    return c.json({
-      currency,
-      leaderboard: ranked.map(({ customerId, revenueCents }, index) => ({
-        rank: index + 1,
-        customer_id: customerId,
-        external_id: names.get(customerId)?.externalId ?? null,
-        name: names.get(customerId)?.name ?? null,
-        revenue_cents: revenueCents,
-      })),
-    });
-  });
+  app.get(
+    "/leaderboard",
+    described({
+      summary: "The customers with the highest revenue",
+      tag: "Figures",
+      scopes: ["read"],
+      answers: { 200: { says: "The highest first", schema: leaderboardAnswer } },
+    }),
+    checked("query", leaderboardQuery),
+    async (c) => {
+      const { limit = places.fallback, currency = deps.baseCurrency } = c.req.valid("query");
+      const ranked = await readLeaderboard(deps, currency, limit);
+      const names = await readCustomerNames(deps.db, ranked.map(({ customerId }) => customerId));
+      return c.json({
+        currency,
+        leaderboard: ranked.map(({ customerId, revenueCents }, index) => ({
+          rank: index + 1,
+          customer_id: customerId,
+          external_id: names.get(customerId)?.externalId ?? null,
+          name: names.get(customerId)?.name ?? null,
+          revenue_cents: revenueCents,
+        })),
+      });
+    },
+  );
 
   return app;
 }

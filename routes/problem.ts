@@ -35,6 +35,8 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
   order_conflict: [409, "The order is known with another content"],
   order_not_cancellable: [409, "The order can no longer be cancelled"],
   order_not_refundable: [409, "The order cannot be refunded"],
+  import_has_no_rejects: [409, "The import has no rejects file"],
+  import_not_cancellable: [409, "The import can no longer be cancelled"],
   idempotency_key_in_use: [409, "A request with this idempotency key is still running"],
   invalid: [422, "The request is not valid"],
   refund_exceeds_left: [422, "The amount exceeds what is left to refund"],
@@ -51,6 +53,7 @@ const httpTitles: Readonly<Record<number, string>> = {
   403: "Forbidden",
   404: "Not found",
   405: "Method not allowed",
+  408: "Request timeout",
   413: "Content too large",
   415: "Unsupported media type",
   429: "Too many requests",
@@ -115,11 +118,22 @@ export function isEngineAway(error: unknown): boolean {
   return isRetryable(error) || isRedisAway(error);
 }
 
+/** Every type of problem that has a name of its own. */
+export function problemTypes(): { type: string; status: number; title: string }[] {
+  return Object.entries(problems)
+    .filter(([, [status]]) => status !== 500)
+    .map(([code, [status, title]]) => ({ type: typeOf(code), status, title }));
+}
+
+function typeOf(code: string): string {
+  return `urn:orders-workflow:${code.replaceAll("_", "-")}`;
+}
+
 /** The problem document of an expected error. */
 export function problemOf(error: WorkflowError): Problem {
   const [status, title] = problems[error.code];
   const problem: Problem = {
-    type: `urn:orders-workflow:${error.code.replaceAll("_", "-")}`,
+    type: typeOf(error.code),
     title,
     status,
     detail: error.message,

@@ -17,8 +17,10 @@ import {
   requestRefunds,
   type TakenRefund,
 } from "../db/refunds.ts";
+import { refundAnswer, refundListAnswer } from "./answers.ts";
 import { checked, idParam, jsonBody, pageQuery } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
+import { described } from "./described.ts";
 import { gather } from "./gather.ts";
 import {
   type HeldKey,
@@ -76,7 +78,7 @@ export function refundRoutes(deps: AppDeps): Hono {
           results.flatMap((result, index) => {
             const { key } = requests[index]!;
             if (key === null || result instanceof WorkflowError) return [];
-            return [{ key, answer: refundAnswer(result) }];
+            return [{ key, answer: refundAccepted(result) }];
           }),
         ),
     });
@@ -93,6 +95,17 @@ export function refundRoutes(deps: AppDeps): Hono {
 
   app.post(
     "/orders/:id/refunds",
+    described({
+      summary: "Requests a refund",
+      description: "Without a body, or without an amount, of all that is left.",
+      tag: "Refunds",
+      scopes: ["refunds"],
+      answers: { 202: { says: "It will be processed", schema: refundAnswer, located: true } },
+      problems: [404, 409, 413, 415, 422],
+      example: { amount_cents: 500, reason: "one mug broken" },
+      optionalBody: true,
+      repeatable: true,
+    }),
     checked("param", idParam),
     checked("header", idempotencyHeaders),
     jsonBody({ optional: true }),
@@ -110,13 +123,20 @@ export function refundRoutes(deps: AppDeps): Hono {
           key,
         });
         if (result instanceof WorkflowError) throw result;
-        return { ...refundAnswer(result), stored: true, replayed: result.replayed };
+        return { ...refundAccepted(result), stored: true, replayed: result.replayed };
       });
     },
   );
 
   app.get(
     "/orders/:id/refunds",
+    described({
+      summary: "Lists the refunds of an order, the first first",
+      tag: "Refunds",
+      scopes: ["read"],
+      answers: { 200: { says: "A page", schema: refundListAnswer } },
+      problems: [404],
+    }),
     checked("param", idParam),
     checked("query", z.object(pageQuery)),
     async (c) => {
@@ -134,18 +154,29 @@ export function refundRoutes(deps: AppDeps): Hono {
     },
   );
 
-  app.get("/refunds/:id", checked("param", idParam), async (c) => {
-    const { id } = c.req.valid("param");
-    const refund = (await readRefunds(db, [id])).get(id);
-    if (refund === undefined) throw new WorkflowError("not_found", `There is no refund ${id}`);
-    const order = (await readOrders(db, [refund.orderId])).get(refund.orderId)!;
-    return c.json(refundJson(refund, order.currency));
-  });
+  app.get(
+    "/refunds/:id",
+    described({
+      summary: "Shows a refund",
+      tag: "Refunds",
+      scopes: ["read"],
+      answers: { 200: { says: "The refund", schema: refundAnswer } },
+      problems: [404],
+    }),
+    checked("param", idParam),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const refund = (await readRefunds(db, [id])).get(id);
+      if (refund === undefined) throw new WorkflowError("not_found", `There is no refund ${id}`);
+      const order = (await readOrders(db, [refund.orderId])).get(refund.orderId)!;
+      return c.json(refundJson(refund, order.currency));
+    },
+  );
 
   return app;
 }
 
-function refundAnswer({ refund, currency }: TakenRefund): KeyedAnswer {
+function refundAccepted({ refund, currency }: TakenRefund): KeyedAnswer {
   return {
     status: 202,
     location: `/refunds/${refund.id}`,

@@ -27,7 +27,8 @@ export async function serveHttp(
 ): Promise<void> {
   const { config, log } = deps;
   const onListening = options.onListening ?? ((url) => log.info("listening", { url }));
-  const app = makeApp({ ...deps, stopping: signal });
+  const background = new Set<Promise<void>>();
+  const app = makeApp({ ...deps, stopping: signal, background });
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve({
@@ -51,5 +52,5 @@ export async function serveHttp(
   else signal.addEventListener("abort", stop, { once: true });
   const watching = [keepProving(deps, signal), keepWatching(deps, signal)];
   await Promise.race([server.finished, stopped.promise]);
-  await Promise.race([Promise.all(watching), stopped.promise]);
+  await Promise.race([Promise.all([...watching, ...background]), stopped.promise]);
 }

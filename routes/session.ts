@@ -101,8 +101,11 @@ function isSecure(c: Context): boolean {
   return !isLoopback(hostname) && !hostname.endsWith(".localhost");
 }
 
+/** Of the cookie, over the network and on this machine itself. */
+export const cookieNames = { secure: "__Host-orders_session", local: "orders_session" } as const;
+
 function cookieName(c: Context): string {
-  return isSecure(c) ? "__Host-orders_session" : "orders_session";
+  return isSecure(c) ? cookieNames.secure : cookieNames.local;
 }
 
 function isSame(a: string, b: string): boolean {

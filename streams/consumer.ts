@@ -10,7 +10,7 @@
 
 import { messageOf } from "../domain/errors.ts";
 import { decodeMessage, type Group } from "../domain/messages.ts";
-import { decideRedelivery } from "../domain/retry.ts";
+import { decideRedelivery, deliveriesBeforeIsolation } from "../domain/retry.ts";
 import { type Activity, flushActivity, noActivity, noteTurn } from "./activity.ts";
 import {
   conclude,
@@ -118,6 +118,22 @@ export async function consumeOnce(consumer: Consumer, blockMs = 0): Promise<Turn
   }
 }
 
+/** Notes since when a consumer works, and forgets those that gave no sign of life for an hour. */
+async function noteStart(
+  { redis, keys, consumer }: ConsumerDeps,
+  group: Group,
+  startedAt: string,
+): Promise<void> {
+  const starts = keys.consumerStarts(group);
+  const [known, alive] = await Promise.all([
+    redis.hkeys(starts),
+    redis.zrangebyscore(keys.alive(group), Date.now() - 3_600_000, "+inf"),
+  ]);
+  const gone = known.filter((name) => !alive.includes(name));
+  if (gone.length > 0) await redis.hdel(starts, ...gone);
+  await redis.hset(starts, consumer, startedAt);
+}
+
 /** A paused group's consumers take nothing and say that they are alive. */
 async function isPaused(
   { redis, keys, consumer }: ConsumerDeps,
@@ -179,15 +195,23 @@ async function claim(consumer: Consumer): Promise<{ entries: Entry[]; nextDueMs:
       batchSize - entries.length,
       takeoverScan,
       consumer.takeoverFrom,
+      deliveriesBeforeIsolation,
     ]) as [string, ...RawEntry[]];
     consumer.takeoverFrom = next;
     entries.push(...orphaned.map(toEntry));
+    // Suspects come one at a time, so the next one is looked for as soon as this one is done.
+    if (entries.some(isSuspect)) consumer.takeoverAt = -Infinity;
     if (orphaned.length > 0) {
       consumer.deps.log.info("work taken over", { group, messages: orphaned.length });
     }
   }
   const times = [promoted[1], nextParkedMs].filter((ms) => ms >= 0);
   return { entries, nextDueMs: Math.min(longestBlockMs, ...times) };
+}
+
+/** True for a message that is tried alone because it has outlived several consumers. */
+function isSuspect({ deliveries, errors }: Entry): boolean {
+  return deliveries - 1 - errors >= deliveriesBeforeIsolation;
 }
 
 type RawEntry = [string, number, number, string, string[]];
@@ -371,11 +395,15 @@ export async function consume(
   blockMs = longestBlockMs,
 ): Promise<void> {
   const { deps, options: { group } } = consumer;
+  const startedAt = new Date().toISOString();
   let failures = 0;
   let grouped = false;
   while (!signal.aborted) {
     try {
-      if (!grouped) await ensureGroup(deps, group);
+      if (!grouped) {
+        await ensureGroup(deps, group);
+        await noteStart(deps, group, startedAt);
+      }
       grouped = true;
       const turn = await consumeOnce(consumer, blockMs);
       failures = turn.delayed > 0 ? failures + 1 : 0;

@@ -23,6 +23,8 @@ export interface Keys {
   retries(group: Group): string;
   /** Sorted set: consumers by the time in ms of their last sign of life. */
   alive(group: Group): string;
+  /** Hash: consumer → when it began, ISO 8601. */
+  consumerStarts(group: Group): string;
   /** Hash: message id → how often a handler failed on it. */
   errors(group: Group): string;
   /** Hash: message id → the last error's text. */
@@ -57,6 +59,8 @@ export interface Keys {
   epoch: string;
   /** When the requests of a token that were counted are forgotten; its name follows. */
   rateLimit: string;
+  /** Written to see whether anything can be written; expires by itself. */
+  probe: string;
   /** Held by the process that is recovering. */
   recoverLock: string;
   /** Id of the last step of the timelines whose notice the sweep has looked for. */
@@ -107,6 +111,7 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     scheduled: (group) => `${prefix}scheduled:${group}`,
     retries: (group) => `${prefix}retries:${group}`,
     alive: (group) => `${prefix}alive:${group}`,
+    consumerStarts: (group) => `${prefix}consumer-starts:${group}`,
     errors: (group) => `${prefix}errors:${group}`,
     errorTexts: (group) => `${prefix}error-texts:${group}`,
     money: (group) => `${prefix}money:${group}`,
@@ -124,6 +129,7 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     expiryMark: `${prefix}expiry:`,
     epoch: `${prefix}epoch`,
     rateLimit: `${prefix}rate:`,
+    probe: `${prefix}probe`,
     recoverLock: `${prefix}lock:recover`,
     sweptEvent: `${prefix}swept-event`,
     kpi: `${prefix}kpi:`,

@@ -94,6 +94,17 @@ export async function readKpis(
   return rows;
 }
 
+/** Days and currencies from the newest down that are looked at for currencies. */
+const currencyEntries = 2_000;
+
+/** The currencies of the latest days, the base currency first. */
+export async function readCurrencies({ redis, keys, baseCurrency }: KpiDeps): Promise<string[]> {
+  const names = await redis.zrevrange(keys.kpiIndex, 0, currencyEntries - 1);
+  const others = new Set(names.map((name) => name.split(":")[1]!));
+  others.delete(baseCurrency);
+  return [baseCurrency, ...[...others].sort()];
+}
+
 /** A place on the leaderboard. */
 export interface LeaderboardPlace {
   customerId: number;

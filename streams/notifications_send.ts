@@ -5,7 +5,7 @@
  */
 
 import { logNotifications, type NotificationRow } from "../db/notifications.ts";
-import { readOrders } from "../db/orders.ts";
+import { readStatuses } from "../db/orders.ts";
 import { readRefunds } from "../db/refunds.ts";
 import type { OrderNoticeMessage, RefundNoticeMessage } from "../domain/messages.ts";
 import { orderEventName, refundEventName } from "../domain/notification.ts";
@@ -19,7 +19,7 @@ export async function sendNotifications(
   deps: HandlerDeps,
   deliveries: readonly Delivery<OrderNoticeMessage | RefundNoticeMessage>[],
 ): Promise<Outcome[]> {
-  const orders = await readOrders(deps.db, deliveries.map(({ message }) => message.orderId));
+  const orders = await readStatuses(deps.db, deliveries.map(({ message }) => message.orderId));
   const refunds = await readRefunds(
     deps.db,
     deliveries.flatMap(({ message }) => message.type === "notify.refund" ? message.refundId : []),

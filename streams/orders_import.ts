@@ -46,6 +46,17 @@ export interface ImportOptions {
   dryRun?: boolean;
   /** Where rows that were not taken are written to. */
   rejectsPath?: string;
+  /** Opens something else than a file for the rows that were not taken; is told the header. */
+  openRejects?: (header: readonly string[]) => Promise<RejectsFile>;
+  /**
+   * Begins the row in `imports` once the file was read and found to be a CSV of orders; undefined for none.
+   * By default there is one unless this is a dry run.
+   */
+  begin?: () => Promise<number | undefined>;
+  /** Who brings the file, for the timeline; the import's id follows. */
+  actor?: string;
+  /** Ends the import between two batches; those that were written stay. */
+  signal?: AbortSignal;
   /** Is told how far the import is, at least once a batch. */
   onProgress?: (progress: ImportProgress) => void;
   /** Is told every row that was not taken. */
@@ -99,6 +110,7 @@ const updateMs = 500;
  * @returns the counts
  * @throws {WorkflowError} `invalid`, with the line, for a file that is no CSV; then nothing was changed
  * @throws {WorkflowError} `bad_request` when the rejects file can't be written
+ * @throws the reason of the signal, when it aborts
  */
 export async function importOrders(
   deps: ImportDeps,
@@ -115,13 +127,17 @@ export async function importOrders(
   };
   const { store, header, places } = await gatherRows(source, progress, options);
   try {
-    const rejects = options.rejectsPath === undefined
+    const begin = options.begin ??
+      (async () => options.dryRun ? undefined : await createImport(deps.db, options.name));
+    let rejects = options.rejectsPath === undefined
       ? undefined
       : await openRejectsFile(options.rejectsPath, header);
     progress.phase = "writing";
     try {
-      const counts = await writeBatches(deps, store, places, rejects, progress, options);
-      await rejects?.finish();
+      options.signal?.throwIfAborted();
+      const id = await begin();
+      rejects ??= await options.openRejects?.(header);
+      const counts = await writeBatches(deps, { store, places, rejects, id }, progress, options);
       const seconds = Math.round(performance.now() - startedAt) / 1000;
       return reportOf(counts, seconds);
     } finally {
@@ -163,6 +179,7 @@ async function gatherRows(
         }
       }
       options.onProgress?.(progress);
+      options.signal?.throwIfAborted();
     }
     if (header === undefined) throw notCsv(1, "the header is missing");
     return { store, header, places: places! };
@@ -176,9 +193,12 @@ async function gatherRows(
 
 async function writeBatches(
   deps: ImportDeps,
-  store: RowStore,
-  places: ColumnPlaces,
-  rejects: RejectsFile | undefined,
+  { store, places, rejects, id }: {
+    store: RowStore;
+    places: ColumnPlaces;
+    rejects: RejectsFile | undefined;
+    id: number | undefined;
+  },
   progress: ImportProgress,
   options: ImportOptions,
 ): Promise<ImportCounts> {
@@ -194,20 +214,44 @@ async function writeBatches(
     ordersConflict: 0,
     published: 0,
   };
-  const id = options.dryRun ? undefined : await createImport(db, options.name);
   const catalogs = catalogKeeper(db, options.limits?.catalogEntries);
   let updatedAt = performance.now();
 
+  const actor = [options.actor, id === undefined ? "import" : `import:${id}`].join(" ").trim();
+
+  // Lanes overtake each other in the database, but not on the stream: who comes first in the file is
+  // served first.
+  let lastTurn = Promise.resolve();
   const write = async (batch: ImportBatch): Promise<void> => {
-    const taken = await catalogs.use((catalog) =>
+    const turn = lastTurn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    lastTurn = promise;
+    try {
+      options.signal?.throwIfAborted();
+      await conclude(batch, await take(batch), turn);
+    } finally {
+      resolve();
+    }
+  };
+
+  const take = (batch: ImportBatch): Promise<TakenOrder[]> =>
+    catalogs.use((catalog) =>
       takeOrders(db, batch.orders.map(({ order }) => order), {
         initialStock: options.initialStock,
         onPendingChange: "update",
-        actor: id === undefined ? "import" : `import:${id}`,
+        actor,
         dryRun: options.dryRun,
         catalog,
       })
     );
+
+  /** @param turn ends when the batch before is concluded */
+  const conclude = async (
+    batch: ImportBatch,
+    taken: readonly TakenOrder[],
+    turn: Promise<void>,
+  ): Promise<void> => {
+    await turn;
     const published = options.dryRun ? 0 : await publishTaken(deps, taken);
     const rejected = [...batch.rejected, ...conflictRows(batch, taken)];
     await rejects?.add(rejected);
@@ -232,10 +276,16 @@ async function writeBatches(
     const batches = importBatches(store, places, { keepGoodRows, limits: limits?.batch });
     await inLanes(batches, lanes, write);
     if (!options.dryRun) await catalogs.finish();
+    await rejects?.finish();
     if (id !== undefined) await finishImport(db, id, counts, { status: "DONE" });
   } catch (error) {
     if (id !== undefined) {
-      const end = { status: "FAILED" as const, error: messageOf(error) };
+      // An abort that gives no reason of its own is somebody who wants no more of it.
+      const cancelled = options.signal?.aborted === true && error === options.signal.reason &&
+        error instanceof DOMException;
+      const end = cancelled
+        ? { status: "CANCELLED" as const }
+        : { status: "FAILED" as const, error: messageOf(error) };
       await finishImport(db, id, counts, end).catch((cause) =>
         log.warn("import not marked as failed", { import: id, error: messageOf(cause) })
       );

@@ -88,7 +88,6 @@ export function settlePayments(
       return done(effectsOfOrder(orders.get(orderId)!, deps.kpiDay));
     });
 
-    await giveStockBack(tx, declined);
     await markPaid(tx, paid, now);
     await markFailed(tx, "RESERVED", "payment_declined", declined, now);
     await insertPayments(tx, payments, now);
@@ -102,6 +101,8 @@ export function settlePayments(
       });
     }
     await addOrderEvents(tx, events, deps.consumer);
+    // Last, because other consumers wait for products that are locked here.
+    await giveStockBack(tx, declined);
     return outcomes;
   });
 }

@@ -52,10 +52,12 @@ export async function publish(
   let enqueued = 0;
   for (let from = 0; from < messages.length; from += messagesPerCall) {
     const part = messages.slice(from, from + messagesPerCall);
-    const lines = part.map((entry) =>
-      line(entry, 0, options.oncePerOrder === true ? entry.message.orderId : 0)
-    );
-    enqueued += (await advance(deps, "orders", [], lines, "")).enqueued;
+    const followers = part.map((entry) => ({
+      ...entry,
+      cause: 0,
+      onceId: options.oncePerOrder === true ? entry.message.orderId : 0,
+    }));
+    enqueued += (await advance(deps, "orders", [], followers, "")).enqueued;
   }
   return enqueued;
 }
@@ -75,36 +77,54 @@ export async function finish(
   counter: "processed" | "dead",
 ): Promise<number> {
   if (finished.length === 0) return 0;
-  const acks = finished.map(({ id, money }) => [
-    id,
-    money?.currency ?? "",
-    money?.amountCents ?? 0,
-  ]);
-  const lines = finished.flatMap(({ followUps }, index) =>
-    followUps.map((entry) => line(entry, index + 1, 0))
+  const followers = finished.flatMap(({ followUps }, index) =>
+    followUps.map((entry) => ({ ...entry, cause: index + 1, onceId: 0 }))
   );
-  return (await advance(deps, group, acks, lines, counter)).acknowledged;
+  return (await advance(deps, group, finished, followers, counter)).acknowledged;
 }
 
-type Line = [number, number, number, string, number, string[], number];
+interface Follower extends Enqueued {
+  /** Position from 1 of the finished message that it follows, or 0. */
+  cause: number;
+  /** Enqueued at most once for this id; 0 for any number of times. */
+  onceId: number;
+}
 
-function line({ message, delayMs = 0 }: Enqueued, cause: number, onceId: number): Line {
-  return [
-    groups.indexOf(groupOf[message.type]),
-    Math.round(delayMs),
-    cause,
-    message.currency,
-    message.amountCents,
-    encodeMessage(message),
-    onceId,
-  ];
+/** Messages to one group with one delay, in their order: as columns they cost the script least. */
+interface Column {
+  target: number;
+  delayMs: number;
+  causes: number[];
+  currencies: string[];
+  cents: number[];
+  fields: string[][];
+  onceIds: number[];
+}
+
+function columnsOf(followers: readonly Follower[]): Column[] {
+  const all = new Map<string, Column>();
+  for (const { message, delayMs = 0, cause, onceId } of followers) {
+    const target = groups.indexOf(groupOf[message.type]);
+    const name = `${target} ${delayMs}`;
+    let column = all.get(name);
+    if (column === undefined) {
+      column = { target, delayMs, causes: [], currencies: [], cents: [], fields: [], onceIds: [] };
+      all.set(name, column);
+    }
+    column.causes.push(cause);
+    column.currencies.push(message.currency);
+    column.cents.push(message.amountCents);
+    column.fields.push(encodeMessage(message));
+    column.onceIds.push(onceId);
+  }
+  return [...all.values()];
 }
 
 async function advance(
   { redis, keys }: QueueDeps,
   group: Group,
-  acks: unknown[],
-  lines: Line[],
+  finished: readonly Finished[],
+  followers: readonly Follower[],
   counter: string,
 ): Promise<{ acknowledged: number; enqueued: number }> {
   const reply = await runScript(
@@ -121,8 +141,16 @@ async function advance(
     ],
     [
       group,
-      JSON.stringify(acks),
-      JSON.stringify(lines),
+      JSON.stringify([
+        finished.map(({ id }) => id),
+        finished.map(({ money }) => money?.currency ?? ""),
+        finished.map(({ money }) => money?.amountCents ?? 0),
+      ]),
+      JSON.stringify(
+        columnsOf(followers).map((
+          { target, delayMs, causes, currencies, cents, fields, onceIds },
+        ) => [target, Math.round(delayMs), causes, currencies, cents, fields, onceIds]),
+      ),
       keys.publishedOnce,
       onceSegmentSize,
       counter,

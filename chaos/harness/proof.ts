@@ -54,7 +54,8 @@ export async function prove(
   expected: Expected,
 ): Promise<void> {
   const { db, figures } = stage;
-  await settled(stage);
+  const settleMs = await settled(stage);
+  figures.notes.push(`settled ${(settleMs / 1_000).toFixed(1)} s after the last fault`);
   await stopInOrder(consumers);
   await stage.run("verify", [], stage.directEnv);
 

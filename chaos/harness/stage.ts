@@ -15,7 +15,7 @@ import { type RedisEngine, startRedis } from "../../engines/redis.ts";
 import type { ConsumersDeps } from "../../streams/run_consumers.ts";
 import { type Keys, keysFor } from "../../streams/keys.ts";
 import { openRedis, type RedisClient } from "../../streams/redis.ts";
-import { type Ended, type Process, startTask } from "./process.ts";
+import { type Ended, type Process, startTask, type TaskOptions } from "./process.ts";
 import { type Proxy, startProxy, withPort } from "./proxy.ts";
 import { type Random, randomFrom } from "./random.ts";
 
@@ -57,9 +57,14 @@ export interface Stage {
   /** Every process that was started, dead or alive. */
   readonly processes: readonly Process[];
   /** Starts a task of the product. */
-  start(task: string, args?: readonly string[], env?: Record<string, string>): Promise<Process>;
+  start(
+    task: string,
+    args?: readonly string[],
+    env?: Record<string, string>,
+    options?: TaskOptions,
+  ): Promise<Process>;
   /** Starts consumers and waits until they read. */
-  startConsumer(env?: Record<string, string>, args?: readonly string[]): Promise<Process>;
+  startConsumer(env?: Record<string, string>, options?: TaskOptions): Promise<Process>;
   /** Runs a task to its end. @throws unless it succeeds */
   run(task: string, args?: readonly string[], env?: Record<string, string>): Promise<Ended>;
   /**
@@ -156,8 +161,8 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     repeated.add(stop);
     return stop;
   };
-  const start: Stage["start"] = async (task, args = [], own = {}) => {
-    const started = await startTask(task, args, { ...env, ...own });
+  const start: Stage["start"] = async (task, args = [], own = {}, how = {}) => {
+    const started = await startTask(task, args, { ...env, ...own }, how);
     processes.push(started);
     return started;
   };
@@ -177,8 +182,8 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     figures,
     processes,
     start,
-    startConsumer: async (own = {}, args = []) => {
-      const consumer = await start("consume", args, own);
+    startConsumer: async (own = {}, how = {}) => {
+      const consumer = await start("consume", [], own, how);
       await consumer.logged("consumers started");
       return consumer;
     },

@@ -6,11 +6,19 @@
 
 import { Hono } from "hono";
 import type { AppDeps } from "../deps.ts";
+import type { ImportRuns } from "../import_runs.ts";
 import { assetRoutes } from "./assets.ts";
+import { customerRoutes } from "./customers.tsx";
+import { deadLetterRoutes } from "./dead_letters.tsx";
 import { errorPage, notFoundPage } from "./error_page.tsx";
+import { importPageRoutes } from "./imports.tsx";
+import { kpiPageRoutes } from "./kpis.tsx";
 import { orderRoutes } from "./order.tsx";
 import { ordersRoutes } from "./orders.tsx";
 import { overviewRoutes } from "./overview.tsx";
+import { productRoutes } from "./products.tsx";
+import { refundPageRoutes } from "./refunds.tsx";
+import { streamPageRoutes } from "./streams.tsx";
 
 /** Where files are sent to. */
 export const uploadPath = "/dashboard/imports";
@@ -28,7 +36,7 @@ const pageCsp = [
 ].join("; ");
 
 /** Everything below `/dashboard`. */
-export function dashboardRoutes(deps: AppDeps): Hono {
+export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   const app = new Hono();
   app.use(async (c, next) => {
     await next();
@@ -38,6 +46,13 @@ export function dashboardRoutes(deps: AppDeps): Hono {
   app.route("/", overviewRoutes(deps));
   app.route("/", ordersRoutes(deps));
   app.route("/", orderRoutes(deps));
+  app.route("/", refundPageRoutes(deps));
+  app.route("/", customerRoutes(deps));
+  app.route("/", productRoutes(deps));
+  app.route("/", kpiPageRoutes(deps));
+  app.route("/", importPageRoutes(deps, runs));
+  app.route("/", deadLetterRoutes(deps));
+  app.route("/", streamPageRoutes(deps));
   app.get("/*", (c) => notFoundPage(c, "There is no such page"));
   app.onError((error, c) => errorPage(deps, error, c));
   return app;

@@ -20,17 +20,9 @@ import { formatDay } from "./format.ts";
 import { PostForm } from "./form.tsx";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { type LiveState, liveStream, shared } from "./live.ts";
-import { AlertList, Engines, Groups, Proof, Today } from "./overview_parts.tsx";
+import { AlertList, Engines, type EngineState, Groups, Proof, Today } from "./overview_parts.tsx";
 import { Region, toHtml } from "./parts.tsx";
-import { attempt, type Part } from "./reading.ts";
-
-/** How an engine answers. */
-export interface EngineState {
-  name: string;
-  version: string | null;
-  /** How long its answer took, in milliseconds; undefined where none came. */
-  answer: Part<number>;
-}
+import { attempt } from "./reading.ts";
 
 /** `GET /dashboard`, its stream, and `POST /dashboard/proof`. */
 export function overviewRoutes(deps: AppDeps): Hono {

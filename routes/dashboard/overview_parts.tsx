@@ -13,9 +13,16 @@ import type { GroupStatus } from "../../streams/queue_status.ts";
 import type { CheckName, VerifyReport } from "../../streams/verify.ts";
 import { lastMinuteRate } from "./activity_series.ts";
 import { formatChange, formatCount, formatDuration, formatMoney, formatRate } from "./format.ts";
-import type { EngineState } from "./overview.tsx";
 import { Ago, Badge, Columns, Money, Notice, Table } from "./parts.tsx";
 import type { Part } from "./reading.ts";
+
+/** How an engine answers. */
+export interface EngineState {
+  name: string;
+  version: string | null;
+  /** How long its answer took, in milliseconds; undefined where none came. */
+  answer: Part<number>;
+}
 
 /** What is wrong now: engines that don't answer, and alerts. */
 export const AlertList: FC<

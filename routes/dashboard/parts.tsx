@@ -112,9 +112,9 @@ export const Columns: FC<
 export const Empty: FC<{ title: string; children?: Child; actions?: Child }> = (
   { title, children, actions },
 ) => (
-  <div class="empty">
+  <div class={children || actions ? "empty" : "empty slim"}>
     <h2>{title}</h2>
-    <p>{children}</p>
+    {children && <p>{children}</p>}
     {actions && <div class="actions">{actions}</div>}
   </div>
 );

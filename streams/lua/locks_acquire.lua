@@ -6,27 +6,44 @@
 -- Returns  {1 or 0 for each order}: whether its locks are held now
 
 local prefix, token, ttl_ms = KEYS[1], ARGV[1], ARGV[2]
-local mine, busy, result = {}, {}, {}
-for position, products in ipairs(cjson.decode(ARGV[3])) do
-  local free = true
+local orders = cjson.decode(ARGV[3])
+
+local all, keys = {}, {}
+local key_of, is_busy, is_mine = {}, {}, {}
+for _, products in ipairs(orders) do
   for _, product in ipairs(products) do
-    if not mine[product] and busy[product] == nil then
-      local owner = redis.call('GET', prefix .. product)
-      busy[product] = owner and owner ~= token or false
+    if not key_of[product] then
+      key_of[product] = prefix .. product
+      all[#all + 1] = product
+      keys[#keys + 1] = key_of[product]
     end
-    if busy[product] then
-      free = false
+  end
+end
+-- Lua's stack holds a few thousand values, so long lists go in pieces.
+for first = 1, #keys, 1000 do
+  local last = math.min(first + 999, #keys)
+  for offset, owner in ipairs(redis.call('MGET', unpack(keys, first, last))) do
+    is_busy[all[first + offset - 1]] = owner and owner ~= token
+  end
+end
+
+local result = {}
+for position, products in ipairs(orders) do
+  local is_free = true
+  for _, product in ipairs(products) do
+    if is_busy[product] then
+      is_free = false
       break
     end
   end
-  if free then
+  if is_free then
     for _, product in ipairs(products) do
-      if not mine[product] then
-        redis.call('SET', prefix .. product, token, 'PX', ttl_ms)
-        mine[product] = true
+      if not is_mine[product] then
+        redis.call('SET', key_of[product], token, 'PX', ttl_ms)
+        is_mine[product] = true
       end
     end
   end
-  result[position] = free and 1 or 0
+  result[position] = is_free and 1 or 0
 end
 return result

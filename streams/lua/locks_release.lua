@@ -1,16 +1,18 @@
--- Gives product locks back; a lock that expired and is another's by now is left alone.
+-- Gives locks back; a lock that expired and is another's by now is left alone.
 --
--- KEYS[1]  prefix of the lock keys, which end in the product's id
--- ARGV[1]  token of the owner     ARGV[2..] product ids
+-- KEYS[1]  prefix of the lock keys, which end in the product's id; or the whole key of another lock
+-- ARGV[1]  token of the owner     ARGV[2..] product ids; or "" for the key itself
 -- Returns  number released
 
 local prefix, token = KEYS[1], ARGV[1]
 local released = 0
-for i = 2, #ARGV do
-  local key = prefix .. ARGV[i]
-  if redis.call('GET', key) == token then
-    redis.call('DEL', key)
-    released = released + 1
+-- Lua's stack holds a few thousand values, so long lists go in pieces.
+for first = 2, #ARGV, 1000 do
+  local keys, own = {}, {}
+  for i = first, math.min(first + 999, #ARGV) do keys[#keys + 1] = prefix .. ARGV[i] end
+  for i, owner in ipairs(redis.call('MGET', unpack(keys))) do
+    if owner == token then own[#own + 1] = keys[i] end
   end
+  if #own > 0 then released = released + redis.call('DEL', unpack(own)) end
 end
 return released

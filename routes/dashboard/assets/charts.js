@@ -44,7 +44,7 @@
       grid: { stroke: colour("--chart-grid"), width: 1 },
     };
     const write = written[data.unit];
-    const whenText = data.kind === "bars" ? dayMonth : hourMinute;
+    const whenText = data.x[1] - data.x[0] >= 86_400 ? dayMonth : hourMinute;
     const bars = data.kind === "bars"
       ? uPlot.paths.bars({ size: [0.7, 40], radius: 0.15 })
       : undefined;
@@ -52,7 +52,7 @@
       width: element.clientWidth,
       height: Number(element.dataset.height ?? 190),
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), "UTC"),
-      padding: [10, 6, 0, 0],
+      padding: [10, 18, 0, 0],
       cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
       legend: { show: false },
       scales: {

@@ -85,7 +85,7 @@
   // The second click of a double click sends nothing; the key in the form would make it harmless anyway.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post") return;
+    if (form.method !== "post" || form.dataset.upload !== undefined) return;
     if (form.dataset.sent) {
       event.preventDefault();
       return;
@@ -100,6 +100,44 @@
       for (const button of form.querySelectorAll("button[disabled]")) button.disabled = false;
     }
   });
+
+  // A file is sent with its progress shown, and with the token that a form of this kind can't carry.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.dataset.upload === undefined) return;
+    event.preventDefault();
+    const progress = document.getElementById("upload");
+    const fault = document.getElementById("upload-fault");
+    const end = (text) => {
+      progress.hidden = true;
+      fault.textContent = text;
+      fault.hidden = text === "";
+      delete form.dataset.sent;
+      for (const button of form.querySelectorAll("button")) button.disabled = false;
+    };
+    const body = new FormData(form);
+    const request = new XMLHttpRequest();
+    request.open("POST", event.submitter?.getAttribute("formaction") ?? form.action);
+    request.setRequestHeader("x-csrf-token", form.dataset.upload);
+    request.upload.addEventListener("progress", ({ loaded, total }) => {
+      progress.value = total === 0 ? 100 : loaded / total * 100;
+    });
+    request.addEventListener("load", () => {
+      const isNew = request.status === 200 &&
+        new URL(request.responseURL).pathname !== location.pathname;
+      if (isNew) return location.assign(request.responseURL);
+      const answer = new DOMParser().parseFromString(request.responseText, "text/html");
+      end(
+        answer.querySelector(".notice.bad strong, .empty h2")?.textContent ??
+          `Refused (${request.status})`,
+      );
+    });
+    request.addEventListener("error", () => end("The connection broke; nothing was changed"));
+    end("");
+    progress.hidden = false;
+    for (const button of form.querySelectorAll("button")) button.disabled = true;
+    request.send(body);
+  }, true);
 
   document.addEventListener("change", (event) => {
     const { all } = event.target.dataset ?? {};

@@ -1,0 +1,54 @@
+/**
+ * `GET /kpis` as a share of what a bare Hono route does in the same process.
+ *
+ * @module
+ */
+
+import { freePort } from "../engines/free_port.ts";
+import { type Figure, figure } from "./figures.ts";
+import { getRequest, loadHttp, untilAnswered } from "./http_load.ts";
+import { type Books, openBooks, type Stage } from "./stage.ts";
+
+/** Requests to each route and run. */
+const requests = 20_000;
+
+/** Measures both routes in turns, after a turn of each that does not count. */
+export async function benchKpis(stage: Stage): Promise<Figure[]> {
+  stage.log("GET /kpis beside a bare route");
+  const books = await openBooks(stage);
+  const port = freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const server = startServer(books, port);
+  const rates: Record<"/kpis" | "/bare", number[]> = { "/kpis": [], "/bare": [] };
+  try {
+    await untilAnswered(`${url}/bare`);
+    for (let run = 0; run <= stage.runs; run++) {
+      for (const path of ["/bare", "/kpis"] as const) {
+        const request = getRequest(url, path);
+        const { seconds, statuses } = await loadHttp(url, Array(requests).fill(request));
+        if (statuses.get(200) !== requests) {
+          throw new Error(`GET ${path} was answered with ${JSON.stringify([...statuses])}`);
+        }
+        if (run > 0) rates[path].push(requests / seconds);
+      }
+    }
+  } finally {
+    server.kill("SIGTERM");
+    await server.status;
+    await books.close();
+  }
+  const shares = rates["/kpis"].map((rate, run) => 100 * rate / rates["/bare"][run]!);
+  return [
+    figure("GET /kpis", "requests/s", rates["/kpis"]),
+    figure("a bare route", "requests/s", rates["/bare"]),
+    figure("GET /kpis", "% of a bare route", shares),
+  ];
+}
+
+function startServer(books: Books, port: number): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-all", new URL("./kpis_server.ts", import.meta.url).pathname],
+    env: { ...books.env, PORT: String(port), RATE_LIMIT: "0", LOG_LEVEL: "warn" },
+    stdin: "null",
+  }).spawn();
+}

@@ -1,0 +1,30 @@
+/**
+ * Bringing back the messages that a Redis without its data has lost.
+ *
+ * @module
+ */
+
+import { type Figure, figure } from "./figures.ts";
+import { makeOrdersFile, runImport } from "./import.ts";
+import { expectVerified, openBooks, runTask, type Stage } from "./stage.ts";
+
+/** Messages that are lost. */
+const lost = 100_000;
+
+/** Imports orders, empties Redis and lets `recover` publish them again. */
+export async function benchRecover(stage: Stage): Promise<Figure[]> {
+  const file = await makeOrdersFile(stage, { orders: lost });
+  const seconds: number[] = [];
+  for (let run = 1; run <= stage.runs; run++) {
+    stage.log(`recovery of ${lost} messages, run ${run} of ${stage.runs}`);
+    const books = await openBooks(stage);
+    await runImport(stage, books, file);
+    await books.redis.flushall();
+    seconds.push((await runTask(books, "recover", [])).seconds);
+    const held = await books.redis.xlen(books.keys.stream("orders"));
+    if (held !== lost) throw new Error(`${held} of ${lost} messages came back`);
+    await expectVerified(books);
+    await books.close();
+  }
+  return [figure(`recover ${lost.toLocaleString("en")} messages`, "s", seconds)];
+}

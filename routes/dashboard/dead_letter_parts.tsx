@@ -1,0 +1,225 @@
+/**
+ * The parts of the pages about dead letters.
+ *
+ * @module
+ */
+
+import type { FC } from "hono/jsx";
+import type { DeadLetterRow } from "../../db/dead_letters.ts";
+import { type Group, groups } from "../../domain/messages.ts";
+import { formatCount } from "./format.ts";
+import { Ago, Money, Table, Time } from "./parts.tsx";
+
+/** What the address says about which dead letters are meant. */
+export interface Given {
+  [name: string]: string | undefined;
+  group?: Group;
+  error?: string;
+  /** Hours since they died, at least. */
+  older?: string;
+  least?: string;
+  most?: string;
+}
+
+const ages = [["1", "an hour"], ["24", "a day"], ["168", "a week"]] as const;
+
+/** The filters above the list. */
+export const DeadLetterFilters: FC<{ given: Given }> = ({ given }) => (
+  <form
+    class="filters"
+    method="get"
+    action="/dashboard/dead-letters"
+    role="search"
+    aria-label="Dead letters"
+  >
+    <div class="field grow">
+      <label for="error">Error</label>
+      <input
+        id="error"
+        name="error"
+        type="search"
+        value={given.error}
+        placeholder="Part of its text"
+      />
+    </div>
+    <div class="field">
+      <label for="group">Group</label>
+      <select id="group" name="group">
+        <option value="">Any</option>
+        {groups.map((group) => (
+          <option key={group} value={group} selected={given.group === group}>{group}</option>
+        ))}
+      </select>
+    </div>
+    <div class="field">
+      <label for="older">Dead for</label>
+      <select id="older" name="older">
+        <option value="">Any time</option>
+        {ages.map(([hours, name]) => (
+          <option key={hours} value={hours} selected={given.older === hours}>{name} or more</option>
+        ))}
+      </select>
+    </div>
+    <div class="field short">
+      <label for="least">Amount from</label>
+      <input id="least" name="least" inputmode="decimal" value={given.least} placeholder="0.00" />
+    </div>
+    <div class="field short">
+      <label for="most">to</label>
+      <input id="most" name="most" inputmode="decimal" value={given.most} placeholder="any" />
+    </div>
+    <button class="primary" type="submit">Filter</button>
+  </form>
+);
+
+/** A page of dead letters, with what can be done about some or all of them. */
+export const LetterTable: FC<
+  { letters: readonly DeadLetterRow[]; given: Given; count: number; now: number }
+> = ({ letters, given, count, now }) => (
+  <form method="get" action="/dashboard/dead-letters/decide">
+    {Object.entries(given).map(([name, value]) =>
+      value && <input key={name} type="hidden" name={name} value={value} />
+    )}
+    <div class="filters">
+      <div class="actions">
+        <button name="verb" value="retry" type="submit">Retry selected</button>
+        <button name="verb" value="discard" type="submit" class="danger">Discard selected</button>
+      </div>
+      <div class="actions push">
+        <a class="button" href={allLink("retry", given)}>
+          Retry all {formatCount(count)} matching
+        </a>
+        <a class="button" href={allLink("discard", given)}>
+          Discard all {formatCount(count)} matching
+        </a>
+      </div>
+    </div>
+    <Table label="Dead letters">
+      <thead>
+        <tr>
+          <th scope="col">
+            <input type="checkbox" data-all="ids" aria-label="Select all on this page" />
+          </th>
+          <th scope="col">Dead letter</th>
+          <th scope="col">Error</th>
+          <th scope="col" class="wide">Order</th>
+          <th scope="col" class="wide right">Tries</th>
+          <th scope="col" class="right">Died</th>
+          <th scope="col" class="right">At stake</th>
+        </tr>
+      </thead>
+      <tbody>
+        {letters.map((letter) => (
+          <tr key={letter.id}>
+            <td>
+              <input
+                type="checkbox"
+                name="ids"
+                value={String(letter.id)}
+                aria-label={`Select dead letter ${letter.id}`}
+              />
+            </td>
+            <th scope="row" class="nowrap">
+              <a href={`/dashboard/dead-letters/${letter.id}`}>#{letter.id}</a>{" "}
+              <span class="muted small">{letter.group}</span>
+            </th>
+            <td class="ellipsis" title={letter.error}>{letter.error}</td>
+            <td class="wide">
+              {letter.orderId === null
+                ? "–"
+                : <a href={`/dashboard/orders/${letter.orderId}`}>#{letter.orderId}</a>}
+            </td>
+            <td class="wide right">{letter.attempts}</td>
+            <td class="right">
+              <Ago at={letter.diedAt} now={now} />
+            </td>
+            <td class="right">
+              {letter.currency === null
+                ? "–"
+                : <Money cents={letter.amountCents} currency={letter.currency} />}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </Table>
+  </form>
+);
+
+function allLink(verb: string, given: Given): string {
+  const params = new URLSearchParams({ verb, all: "1" });
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined) params.set(name, value);
+  }
+  return `/dashboard/dead-letters/decide?${params}`;
+}
+
+/** What a dead letter says. */
+export const Payload: FC<{ letter: DeadLetterRow }> = ({ letter }) => (
+  <div class="side-stack">
+    <section class="card" aria-labelledby="facts-heading">
+      <h2 id="facts-heading">What happened</h2>
+      <dl class="facts">
+        <dt>Error</dt>
+        <dd>{letter.error}</dd>
+        <dt>Group</dt>
+        <dd>
+          <a href={`/dashboard/streams/${letter.group}`}>{letter.group}</a>
+        </dd>
+        <dt>At stake</dt>
+        <dd>
+          {letter.currency === null
+            ? "not known"
+            : <Money cents={letter.amountCents} currency={letter.currency} />}
+        </dd>
+        <dt>Tries</dt>
+        <dd>{letter.attempts}</dd>
+        <dt>Published</dt>
+        <dd>
+          <Time at={letter.firstSeenAt} seconds />
+        </dd>
+        <dt>Died</dt>
+        <dd>
+          <Time at={letter.diedAt} seconds />
+        </dd>
+        {letter.orderId !== null && (
+          <>
+            <dt>Order</dt>
+            <dd>
+              <a href={`/dashboard/orders/${letter.orderId}`}>#{letter.orderId}</a>
+            </dd>
+          </>
+        )}
+        {letter.refundId !== null && (
+          <>
+            <dt>Refund</dt>
+            <dd>#{letter.refundId}</dd>
+          </>
+        )}
+        <dt>Message</dt>
+        <dd>
+          <code>{letter.messageId}</code>
+        </dd>
+      </dl>
+    </section>
+    <section class="card" aria-labelledby="payload-heading">
+      <h2 id="payload-heading">Payload</h2>
+      <pre tabindex={0}>{readable(letter.payload)}</pre>
+    </section>
+  </div>
+);
+
+/** `field: value` lines; what is no list of fields is shown as it is. */
+function readable(payload: string): string {
+  let fields: unknown;
+  try {
+    fields = JSON.parse(payload);
+  } catch {
+    return payload;
+  }
+  if (!Array.isArray(fields)) return payload;
+  const lines: string[] = [];
+  for (let at = 0; at < fields.length; at += 2) {
+    lines.push(`${fields[at]}: ${fields[at + 1] ?? ""}`);
+  }
+  return lines.join("\n");
+}

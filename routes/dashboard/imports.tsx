@@ -1,0 +1,308 @@
+/**
+ * Imports: bringing a file, watching it being taken, and what became of earlier ones.
+ *
+ * @module
+ */
+
+import { type Context, Hono } from "hono";
+import type { FC } from "hono/jsx";
+import {
+  cancelImport,
+  type ImportRow,
+  listImports,
+  readImport,
+  readRejects,
+} from "../../db/imports.ts";
+import { WorkflowError } from "../../domain/errors.ts";
+import { encodeCursor } from "../../domain/paging.ts";
+import type { AppDeps } from "../deps.ts";
+import type { ImportRuns } from "../import_runs.ts";
+import { problemOf } from "../problem.ts";
+import { openUpload } from "../upload.ts";
+import { notFoundPage } from "./error_page.tsx";
+import { actorOf, csrfToken, PostForm } from "./form.tsx";
+import { formatCount, formatDuration } from "./format.ts";
+import { LiveDot, page, PageHead } from "./layout.tsx";
+import { type LiveState, liveStream } from "./live.ts";
+import {
+  Badge,
+  Columns,
+  Empty,
+  linkTo,
+  Notice,
+  Pager,
+  Region,
+  Status,
+  Table,
+  Time,
+  toHtml,
+} from "./parts.tsx";
+import { pageQuery, pageSize } from "./queries.ts";
+import { need } from "./reading.ts";
+
+const home = "/dashboard/imports";
+
+/** `GET /dashboard/imports`, `POST` to bring a file, one import, its stream, and cancelling it. */
+export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
+  const app = new Hono();
+  const { db } = deps;
+
+  const list = async (c: Context, fault?: WorkflowError) => {
+    const query = pageQuery(c);
+    const beforeId = query.cursor("imports");
+    const rows = await need(listImports(db, { beforeId, limit: pageSize + 1 }));
+    const shown = rows.slice(0, pageSize);
+    return page(
+      c,
+      {
+        title: "Imports",
+        nav: home,
+        status: fault === undefined ? 200 : problemOf(fault).status,
+      },
+      (
+        <>
+          <PageHead title="Imports" note="CSV files of order items, plain or gzip" />
+          {fault && <Notice tone="bad" title={fault.message}>Nothing was changed</Notice>}
+          <section class="card" aria-labelledby="bring-heading">
+            <h2 id="bring-heading">Bring a file</h2>
+            <Upload c={c} />
+          </section>
+          <section aria-labelledby="earlier-heading">
+            <h2 id="earlier-heading" class="heading">Earlier imports</h2>
+            {shown.length === 0
+              ? <Empty title="No file was imported yet" />
+              : <ImportTable imports={shown} />}
+            <Pager
+              shown=""
+              first={beforeId === undefined ? undefined : home}
+              next={rows.length > pageSize
+                ? linkTo(home, { cursor: encodeCursor("imports", shown.at(-1)!.id) })
+                : undefined}
+            />
+          </section>
+        </>
+      ),
+    );
+  };
+
+  app.get("/imports", (c) => list(c));
+
+  app.post("/imports", async (c) => {
+    try {
+      const upload = await openUpload(c);
+      const id = await runs.start({
+        source: upload.source,
+        name: upload.name || "upload",
+        dryRun: c.req.query("dry_run") === "1",
+        keepGoodRows: c.req.query("keep_good_rows") === "1",
+        actor: actorOf(c),
+      });
+      return c.redirect(`${home}/${id}`, 303);
+    } catch (error) {
+      if (!(error instanceof WorkflowError)) throw error;
+      return await list(c, error);
+    }
+  });
+
+  app.get("/imports/:id{[0-9]{1,15}}", async (c) => {
+    const row = await need(readImport(db, idOf(c)));
+    if (row === undefined) return notFoundPage(c, `There is no import #${c.req.param("id")}`);
+    const hasRejects = row.status === "DONE" && row.counts.rowsRejected > 0 &&
+      await need(readRejects(db, row.id, 0)) !== undefined;
+    const isRunning = row.status === "RUNNING";
+    return page(
+      c,
+      {
+        title: `Import ${row.source}`,
+        nav: home,
+        live: isRunning ? `${home}/${row.id}/live` : undefined,
+      },
+      (
+        <>
+          <PageHead
+            title={row.source}
+            crumb={[home, "Imports"]}
+            note={
+              <>
+                <Time at={row.createdAt} />
+                {row.actor && `, brought by ${row.actor}`}
+              </>
+            }
+          >
+            {isRunning && <LiveDot />}
+            {hasRejects && (
+              <a class="button" href={`/imports/${row.id}/rejects`} download>Download rejects</a>
+            )}
+            {isRunning && (
+              <PostForm c={c} action={`${home}/${row.id}/cancel`}>
+                <button type="submit" class="danger">Cancel</button>
+              </PostForm>
+            )}
+          </PageHead>
+          <Region name="progress">
+            <Progress row={row} />
+          </Region>
+        </>
+      ),
+    );
+  });
+
+  app.get(
+    "/imports/:id{[0-9]{1,15}}/live",
+    (c) =>
+      liveStream(c, deps, async (): Promise<LiveState> => {
+        const row = await need(readImport(db, idOf(c)));
+        if (row === undefined) return { regions: {} };
+        return { regions: { progress: await toHtml(<Progress row={row} />) } };
+      }),
+  );
+
+  app.post("/imports/:id{[0-9]{1,15}}/cancel", async (c) => {
+    const id = idOf(c);
+    await need(cancelImport(db, id));
+    runs.cancel(id);
+    return c.redirect(`${home}/${id}`, 303);
+  });
+
+  return app;
+}
+
+function idOf(c: Context): number {
+  return Number(c.req.param("id"));
+}
+
+/** Sends a file, for a trial or for good. */
+const Upload: FC<{ c: Context }> = ({ c }) => (
+  <form
+    method="post"
+    action={home}
+    enctype="multipart/form-data"
+    class="stack-form"
+    data-upload={csrfToken(c)}
+  >
+    <div class="field">
+      <label for="file">File</label>
+      <input id="file" name="file" type="file" accept=".csv,.gz,text/csv" required />
+    </div>
+    <p class="muted small">
+      One row an order item. Known orders are recognised, so importing a file again is safe; an
+      order with a bad row is rejected whole, and the rejects can be downloaded and mended.
+    </p>
+    <progress id="upload" max={100} value={0} aria-label="Upload" hidden></progress>
+    <p role="alert" id="upload-fault" class="strong-bad" hidden></p>
+    <div class="actions">
+      <button type="submit" formaction={`${home}?dry_run=1`}>Try it out</button>
+      <button type="submit" class="primary">Import</button>
+      <button type="submit" formaction={`${home}?keep_good_rows=1`}>
+        Import, leaving bad rows out
+      </button>
+    </div>
+  </form>
+);
+
+/** Every import as a row. */
+const ImportTable: FC<{ imports: readonly ImportRow[] }> = ({ imports }) => (
+  <Table label="Imports">
+    <Columns
+      names={[
+        "File",
+        "State",
+        { right: "Rows" },
+        { wide: "New", right: true },
+        {
+          wide: "Unchanged",
+          right: true,
+        },
+        { right: "Rejected" },
+        { wide: "Began" },
+      ]}
+    />
+    <tbody>
+      {imports.map((row) => (
+        <tr key={row.id}>
+          <th scope="row" class="ellipsis">
+            <a href={`${home}/${row.id}`}>{row.source}</a>
+          </th>
+          <td>
+            <State row={row} />
+          </td>
+          <td class="right">{formatCount(row.counts.rows)}</td>
+          <td class="wide right">{formatCount(row.counts.ordersNew)}</td>
+          <td class="wide right">{formatCount(row.counts.ordersUnchanged)}</td>
+          <td class="right">{formatCount(row.counts.rowsRejected)}</td>
+          <td class="wide">
+            <Time at={row.createdAt} />
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </Table>
+);
+
+const State: FC<{ row: ImportRow }> = ({ row }) => (
+  <>
+    {row.status === "INTERRUPTED"
+      ? <Badge tone="warn">Interrupted</Badge>
+      : <Status of={row.status} />}
+    {row.dryRun && (
+      <>
+        {" "}
+        <span class="tag">trial</span>
+      </>
+    )}
+  </>
+);
+
+/** How far an import is, or what came of it. */
+const Progress: FC<{ row: ImportRow }> = ({ row }) => {
+  const { counts } = row;
+  const figures: [name: string, count: number][] = [
+    ["Rows", counts.rows],
+    ["Orders", counts.orders],
+    ["New", counts.ordersNew],
+    ["Updated", counts.ordersUpdated],
+    ["Unchanged", counts.ordersUnchanged],
+    ["Rejected orders", counts.ordersRejected],
+    ["Conflicts", counts.ordersConflict],
+    ["Rejected rows", counts.rowsRejected],
+    ["Published", counts.published],
+  ];
+  return (
+    <>
+      {row.dryRun && row.status === "DONE" && (
+        <Notice tone="accent" title="This was a trial: nothing was changed">
+          Send the file again to import it.
+        </Notice>
+      )}
+      {row.error !== null && <Notice tone="bad" title={row.error} />}
+      {row.status === "INTERRUPTED" && (
+        <Notice tone="warn" title="The process ended in the middle">
+          Import the file again: what was taken is recognised, and the rest is finished.
+        </Notice>
+      )}
+      {row.cancelRequested && row.status === "RUNNING" && (
+        <Notice tone="warn" title="It ends after the batch in hand" />
+      )}
+      <section class="card">
+        <div class="section-head">
+          <h2>
+            <State row={row} />
+          </h2>
+          <span class="muted">
+            {row.finishedAt !== null &&
+              `took ${formatDuration(Date.parse(row.finishedAt) - Date.parse(row.createdAt))}`}
+          </span>
+        </div>
+        {row.status === "RUNNING" && <progress aria-label="The import is running"></progress>}
+        <dl class="figures">
+          {figures.map(([name, count]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd class="value">{formatCount(count)}</dd>
+            </div>
+          ))}
+        </dl>
+      </section>
+    </>
+  );
+};

@@ -1,0 +1,282 @@
+/**
+ * The figures of any range of days, as charts, a table and a file.
+ *
+ * @module
+ */
+
+import { Hono } from "hono";
+import type { Context } from "hono";
+import { daysBefore, daysBetween } from "../../domain/day.ts";
+import { averageCents, type KpiRow } from "../../domain/kpi.ts";
+import { mostKpiDays, readCurrencies, readKpis } from "../../streams/kpis.ts";
+import type { AppDeps } from "../deps.ts";
+import { Chart } from "./chart.tsx";
+import { formatCount, formatDay, formatMoney } from "./format.ts";
+import { page, PageHead } from "./layout.tsx";
+import { Columns, Empty, linkTo, Money, Notice, Table } from "./parts.tsx";
+import { pageQuery } from "./queries.ts";
+import { need } from "./reading.ts";
+
+const home = "/dashboard/kpis";
+
+/** Days that are shown without being asked for. */
+const usualDays = 30;
+
+/** Days that the table shows at the most; the charts and the file show all. */
+const mostTableDays = 400;
+
+const figures = [
+  "revenue_cents",
+  "order_count",
+  "avg_order_value_cents",
+  "failed_order_count",
+  "refund_count",
+  "refund_amount_cents",
+] as const;
+
+/** `GET /dashboard/kpis` and `GET /dashboard/kpis.csv`. */
+export function kpiPageRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+
+  const rangeIn = (c: Context) => {
+    const query = pageQuery(c);
+    const today = deps.kpiDay(new Date().toISOString());
+    const to = query.day("to") ?? today;
+    let from = query.day("from") ?? daysBefore(to, usualDays - 1);
+    if (from > to) {
+      query.faults.push("The first day is after the last one");
+      from = to;
+    }
+    if (daysBetween(from, to) > mostKpiDays) {
+      query.faults.push(`Only ${formatCount(mostKpiDays)} days are shown at a time`);
+      from = daysBefore(to, mostKpiDays - 1);
+    }
+    return { query, from, to, today };
+  };
+
+  app.get("/kpis", async (c) => {
+    const { query, from, to, today } = rangeIn(c);
+    const currencies = await need(readCurrencies(deps));
+    const currency = query.oneOf("currency", currencies) ?? deps.baseCurrency;
+    const read = await need(readKpis(deps, from, to));
+    const days = completed(read.filter((row) => row.currency === currency), from, to, currency);
+    const total = sumOf(days, currency);
+    const x = days.map(({ date }) => Date.parse(`${date}T00:00:00Z`) / 1_000);
+    const ranges = [["7 days", 7], ["30 days", 30], ["90 days", 90], ["a year", 365]] as const;
+    return page(
+      c,
+      { title: "KPIs", nav: home, charts: true },
+      (
+        <>
+          <PageHead
+            title="KPIs"
+            note={`${formatDay(from)} to ${
+              formatDay(to)
+            }, by the day of settlement in ${deps.config.kpiTimezone}`}
+          >
+            <a
+              class="button"
+              href={linkTo(`${home}.csv`, { from, to })}
+              download={`kpis-${from}-${to}.csv`}
+            >
+              Download CSV
+            </a>
+          </PageHead>
+          {query.faults.map((fault) => <Notice key={fault} tone="warn" title={fault} />)}
+          <form class="filters" method="get" action={home} aria-label="Range of days">
+            <div class="field">
+              <label for="from">From</label>
+              <input id="from" name="from" type="date" value={from} />
+            </div>
+            <div class="field">
+              <label for="to">to</label>
+              <input id="to" name="to" type="date" value={to} />
+            </div>
+            <div class="field">
+              <label for="currency">Currency</label>
+              <select id="currency" name="currency">
+                {currencies.map((one) => (
+                  <option key={one} value={one} selected={one === currency}>{one}</option>
+                ))}
+              </select>
+            </div>
+            <button class="primary" type="submit">Show</button>
+            <div class="tabs push">
+              {ranges.map(([name, count]) => {
+                const start = daysBefore(today, count - 1);
+                return (
+                  <a
+                    key={name}
+                    href={linkTo(home, { from: start, to: today, currency })}
+                    aria-current={from === start && to === today ? "page" : undefined}
+                  >
+                    {name}
+                  </a>
+                );
+              })}
+            </div>
+          </form>
+          <section class="card" aria-label="All days together">
+            <dl class="figures">
+              <div>
+                <dt>Revenue</dt>
+                <dd class="value">{formatMoney(total.revenue_cents, currency)}</dd>
+              </div>
+              <div>
+                <dt>Orders paid</dt>
+                <dd class="value">{formatCount(total.order_count)}</dd>
+              </div>
+              <div>
+                <dt>Average value</dt>
+                <dd class="value">{formatMoney(total.avg_order_value_cents, currency)}</dd>
+              </div>
+              <div>
+                <dt>Failed</dt>
+                <dd class="value">{formatCount(total.failed_order_count)}</dd>
+              </div>
+              <div>
+                <dt>Refunds · {formatCount(total.refund_count)}</dt>
+                <dd class="value">{formatMoney(total.refund_amount_cents, currency)}</dd>
+              </div>
+            </dl>
+          </section>
+          <section class="cards" aria-label="Charts">
+            <Chart
+              name="revenue"
+              title={`Revenue, ${currency}`}
+              summary={best(days, currency)}
+              series={{
+                kind: "bars",
+                unit: "money",
+                x,
+                y: [days.map((row) => row.revenue_cents)],
+                labels: ["revenue"],
+              }}
+            />
+            <Chart
+              name="orders"
+              title="Orders paid and failed"
+              summary={`${formatCount(total.order_count)} paid, ${
+                formatCount(total.failed_order_count)
+              } failed`}
+              series={{
+                kind: "line",
+                unit: "count",
+                x,
+                y: [days.map((row) => row.order_count), days.map((row) => row.failed_order_count)],
+                labels: ["paid", "failed"],
+              }}
+            />
+          </section>
+          <section aria-labelledby="days-heading">
+            <h2 id="days-heading" class="heading">Day by day</h2>
+            <DayTable days={days.filter(isEventful).toReversed()} currency={currency} />
+          </section>
+        </>
+      ),
+    );
+  });
+
+  app.get("/kpis.csv", async (c) => {
+    const { from, to } = rangeIn(c);
+    const rows = await need(readKpis(deps, from, to));
+    const lines = [
+      ["date", "currency", ...figures].join(","),
+      ...rows.map((row) => [row.date, row.currency, ...figures.map((name) => row[name])].join(",")),
+    ];
+    return c.body(`${lines.join("\r\n")}\r\n`, 200, {
+      "content-type": "text/csv; charset=utf-8",
+      "content-disposition": `attachment; filename="kpis-${from}-${to}.csv"`,
+    });
+  });
+
+  return app;
+}
+
+const DayTable = ({ days, currency }: { days: readonly KpiRow[]; currency: string }) =>
+  days.length === 0
+    ? (
+      <Empty title="Nothing was settled on these days">
+        Choose other days, or another currency.
+      </Empty>
+    )
+    : (
+      <>
+        <Table label="Figures by day">
+          <Columns
+            names={[
+              "Day",
+              { right: "Revenue" },
+              { right: "Paid" },
+              { wide: "Average", right: true },
+              {
+                right: "Failed",
+              },
+              { wide: "Refunds", right: true },
+              { wide: "Refunded", right: true },
+            ]}
+          />
+          <tbody>
+            {days.slice(0, mostTableDays).map((row) => (
+              <tr key={row.date}>
+                <th scope="row" class="nowrap">{formatDay(row.date)}</th>
+                <td class="right">
+                  <Money cents={row.revenue_cents} currency={currency} />
+                </td>
+                <td class="right">{formatCount(row.order_count)}</td>
+                <td class="wide right">
+                  <Money cents={row.avg_order_value_cents} currency={currency} />
+                </td>
+                <td class="right">{formatCount(row.failed_order_count)}</td>
+                <td class="wide right">{formatCount(row.refund_count)}</td>
+                <td class="wide right">
+                  <Money cents={row.refund_amount_cents} currency={currency} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </Table>
+        {days.length > mostTableDays && (
+          <p class="pager small">
+            The file has the other {formatCount(days.length - mostTableDays)} days
+          </p>
+        )}
+      </>
+    );
+
+/** A row for every day, those without figures too: a chart with gaps would lie. */
+function completed(rows: readonly KpiRow[], from: string, to: string, currency: string): KpiRow[] {
+  const byDay = new Map(rows.map((row) => [row.date, row]));
+  const count = daysBetween(from, to);
+  return Array.from({ length: count }, (_, index) => {
+    const date = daysBefore(to, count - 1 - index);
+    return byDay.get(date) ?? sumOf([], currency, date);
+  });
+}
+
+function sumOf(rows: readonly KpiRow[], currency: string, date = ""): KpiRow {
+  const sum = (figure: typeof figures[number]) =>
+    rows.reduce((total, row) => total + row[figure], 0);
+  const revenue = sum("revenue_cents");
+  const orders = sum("order_count");
+  return {
+    date,
+    currency,
+    revenue_cents: revenue,
+    order_count: orders,
+    avg_order_value_cents: averageCents(revenue, orders),
+    failed_order_count: sum("failed_order_count"),
+    refund_count: sum("refund_count"),
+    refund_amount_cents: sum("refund_amount_cents"),
+  };
+}
+
+function isEventful(row: KpiRow): boolean {
+  return figures.some((figure) => row[figure] !== 0);
+}
+
+function best(days: readonly KpiRow[], currency: string): string {
+  const [most] = days.toSorted((a, b) => b.revenue_cents - a.revenue_cents);
+  if (most === undefined || most.revenue_cents <= 0) return "No revenue on these days";
+  return `Most on ${formatDay(most.date)}: ${formatMoney(most.revenue_cents, currency)}`;
+}

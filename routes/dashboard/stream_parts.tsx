@@ -1,0 +1,137 @@
+/**
+ * The tables on the page of a group.
+ *
+ * @module
+ */
+
+import type { FC } from "hono/jsx";
+import type { Message } from "../../domain/messages.ts";
+import type {
+  ConsumerState,
+  PendingMessage,
+  ScheduledMessage,
+} from "../../streams/group_detail.ts";
+import { formatCount, formatDuration } from "./format.ts";
+import { Badge, Columns, Empty, Money, Table, Time } from "./parts.tsx";
+
+/** A consumer that was silent for longer is not alive, in milliseconds. */
+const aliveMs = 60_000;
+
+/** Who works for the group. */
+export const Consumers: FC<{ consumers: readonly ConsumerState[] }> = ({ consumers }) =>
+  consumers.length === 0
+    ? (
+      <Empty title="Nobody is working">
+        Start a process with deno task start, or one for this group alone with deno task consume.
+      </Empty>
+    )
+    : (
+      <Table label="Consumers">
+        <Columns
+          names={["Host", "State", { wide: "Process" }, { wide: "Since" }, { right: "Holds" }, {
+            right: "Last sign",
+          }]}
+        />
+        <tbody>
+          {consumers.map(({ name, pending, silentMs, startedAt }) => {
+            const [host, pid] = name.split(":");
+            const alive = silentMs !== null && silentMs < aliveMs;
+            return (
+              <tr key={name}>
+                <th scope="row" title={name}>{host}</th>
+                <td>
+                  <Badge tone={alive ? "good" : "warn"}>{alive ? "alive" : "silent"}</Badge>
+                </td>
+                <td class="wide num">{pid ?? "–"}</td>
+                <td class="wide">
+                  <Time at={startedAt} />
+                </td>
+                <td class="right">{formatCount(pending)}</td>
+                <td class="right nowrap">
+                  {silentMs === null ? "–" : `${formatDuration(silentMs)} ago`}
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </Table>
+    );
+
+/** The oldest messages that consumers have taken. */
+export const Pending: FC<{ pending: readonly PendingMessage[]; count: number }> = (
+  { pending, count },
+) =>
+  pending.length === 0 ? <Empty title="Nothing is in hand" /> : (
+    <>
+      <Table label="Messages in hand">
+        <Columns
+          names={["Message", "Order", { right: "Amount" }, { right: "Age" }, {
+            right: "Deliveries",
+          }, {
+            wide: "State",
+          }]}
+        />
+        <tbody>
+          {pending.map((one) => (
+            <tr key={one.id}>
+              <MessageCells message={one.message} />
+              <td class="right nowrap">{formatDuration(one.ageMs)}</td>
+              <td class={`right ${one.deliveries > 1 ? "strong-warn" : ""}`}>{one.deliveries}</td>
+              <td class="wide ellipsis" title={one.lastError ?? one.consumer}>
+                {one.retryInMs !== null
+                  ? `next try in ${formatDuration(one.retryInMs)}: ${one.lastError ?? ""}`
+                  : `with ${one.consumer.split(":")[0]} for ${formatDuration(one.idleMs)}`}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </Table>
+      <More shown={pending.length} count={count} />
+    </>
+  );
+
+/** The messages that are due next. */
+export const Scheduled: FC<{ scheduled: readonly ScheduledMessage[]; count: number }> = (
+  { scheduled, count },
+) =>
+  scheduled.length === 0 ? <Empty title="Nothing is scheduled" /> : (
+    <>
+      <Table label="Scheduled messages">
+        <Columns names={["Message", "Order", { right: "Amount" }, { right: "Due" }]} />
+        <tbody>
+          {scheduled.map(({ message, inMs }, index) => (
+            <tr key={index}>
+              <MessageCells message={message} />
+              <td class="right nowrap">{inMs === 0 ? "now" : `in ${formatDuration(inMs)}`}</td>
+            </tr>
+          ))}
+        </tbody>
+      </Table>
+      <More shown={scheduled.length} count={count} />
+    </>
+  );
+
+const More: FC<{ shown: number; count: number }> = ({ shown, count }) =>
+  count > shown ? <p class="pager small">and {formatCount(count - shown)} more</p> : <></>;
+
+/** Type, order and money of a message. */
+export const MessageCells: FC<{ message: Message | string }> = ({ message }) =>
+  typeof message === "string"
+    ? (
+      <>
+        <th scope="row">{message}</th>
+        <td>–</td>
+        <td class="right">–</td>
+      </>
+    )
+    : (
+      <>
+        <th scope="row">{message.type}</th>
+        <td>
+          <a href={`/dashboard/orders/${message.orderId}`}>#{message.orderId}</a>
+        </td>
+        <td class="right">
+          <Money cents={message.amountCents} currency={message.currency} />
+        </td>
+      </>
+    );

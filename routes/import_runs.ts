@@ -1,0 +1,187 @@
+/**
+ * Imports that run on after their upload was answered.
+ *
+ * @module
+ */
+
+import { originalPlaces, rejectColumns } from "../domain/csv_columns.ts";
+import { csvLine } from "../domain/csv_text.ts";
+import { messageOf, WorkflowError } from "../domain/errors.ts";
+import type { RejectedRow } from "../domain/order_csv.ts";
+import type { Database, Queryable } from "../db/database.ts";
+import { addRejects, createImport, deleteRejects, touchImport } from "../db/imports.ts";
+import { importOrders } from "../streams/orders_import.ts";
+import type { RejectsFile } from "../streams/rejects_file.ts";
+import type { AppDeps } from "./deps.ts";
+
+/** Imports at once in one process: each takes two connections and some 100 MB. */
+const mostRuns = 4;
+
+/** Most rows of a file: a small archive may hold very much. */
+const mostRows = 20_000_000;
+
+/** Milliseconds between two signs of life, and until a wish to cancel is heard. */
+const touchEveryMs = 1_000;
+
+/** Rows of a rejects file that are held to be sorted. */
+const rowsPerPiece = 10_000;
+
+/** Characters after which they are written nevertheless. */
+const charactersPerPiece = 1_048_576;
+
+/** What is to be imported. */
+export interface ImportRequest {
+  /** The file; gzip is recognised. */
+  source: ReadableStream<Uint8Array>;
+  /** Its name. */
+  name: string;
+  /** Check and compare only. */
+  dryRun: boolean;
+  /** Leave bad rows out instead of rejecting their orders. */
+  keepGoodRows: boolean;
+  /** Units of new products; undefined for the setting. */
+  initialStock?: number;
+  /** Who brings it. */
+  actor: string;
+  /** Is called in the transaction that begins the import. */
+  onBegin?: (tx: Queryable, importId: number) => Promise<void>;
+}
+
+/** Starts and ends imports. */
+export interface ImportRuns {
+  /**
+   * Reads the file to its end and then imports it. A sender that goes away in the middle, a file that is no
+   * CSV, and a crash until then leave nothing behind.
+   *
+   * @returns the import's id, once the file was read and found to be a CSV of orders; what follows goes on
+   * by itself and is told in `imports`
+   * @throws {WorkflowError} `unavailable` when too many imports run, `invalid` for a file that is no CSV
+   * @throws what reading the file throws
+   */
+  start(request: ImportRequest): Promise<number>;
+  /** Ends an import between two batches, if it runs in this process. */
+  cancel(importId: number): void;
+}
+
+/** Makes {@linkcode ImportRuns}. */
+export function importRuns(deps: AppDeps): ImportRuns {
+  const { db, log } = deps;
+  const running = new Set<{ id: number | undefined; stop: AbortController }>();
+  deps.stopping?.addEventListener("abort", () => {
+    const reason = new WorkflowError(
+      "unavailable",
+      "The process was stopped; import the file again to finish it",
+    );
+    for (const { stop } of running) stop.abort(reason);
+  });
+
+  return {
+    start(request) {
+      if (running.size >= mostRuns || deps.stopping?.aborted) {
+        return Promise.reject(
+          new WorkflowError("unavailable", "Too many imports are running; try again later"),
+        );
+      }
+      const accepted = Promise.withResolvers<number>();
+      const run = { id: undefined as number | undefined, stop: new AbortController() };
+      running.add(run);
+      let touching: ReturnType<typeof setInterval> | undefined;
+      const touch = async (id: number) => {
+        if (await touchImport(db, id)) run.stop.abort();
+      };
+      const work = importOrders(deps, request.source, {
+        name: request.name,
+        initialStock: request.initialStock ?? deps.config.initialStock,
+        dryRun: request.dryRun,
+        keepGoodRows: request.keepGoodRows,
+        actor: request.actor,
+        signal: run.stop.signal,
+        onProgress: ({ rowsRead }) => {
+          if (rowsRead > mostRows) {
+            throw new WorkflowError("invalid", `The file must have at most ${mostRows} rows`);
+          }
+        },
+        begin: async () => {
+          const id = await db.transaction(async (tx) => {
+            const id = await createImport(tx, request.name, request);
+            await request.onBegin?.(tx, id);
+            return id;
+          }, { repeatable: false });
+          run.id = id;
+          touching = setInterval(
+            () =>
+              touch(id).catch((error) =>
+                log.debug("no sign of life of an import", { import: id, error: messageOf(error) })
+              ),
+            touchEveryMs,
+          );
+          accepted.resolve(id);
+          return id;
+        },
+        openRejects: (header) => openStoredRejects(db, run.id!, header),
+      });
+      const ended = work.then(
+        ({ orders, seconds }) => log.info("import finished", { import: run.id, orders, seconds }),
+        (error) => {
+          accepted.reject(error);
+          if (run.id === undefined) return;
+          log.warn("import ended early", { import: run.id, error: messageOf(error) });
+        },
+      ).finally(() => {
+        clearInterval(touching);
+        running.delete(run);
+        deps.background?.delete(ended);
+      });
+      deps.background?.add(ended);
+      return accepted.promise;
+    },
+    cancel(importId) {
+      for (const { id, stop } of running) if (id === importId) stop.abort();
+    },
+  };
+}
+
+/** A rejects file in the database, where every process finds it. */
+async function openStoredRejects(
+  db: Database,
+  importId: number,
+  header: readonly string[],
+): Promise<RejectsFile> {
+  const places = originalPlaces(header);
+  let pieces = 0;
+  let held: RejectedRow[] = [];
+  let size = 0;
+  let isOpen = true;
+
+  const writeHeld = async () => {
+    const rows = held.sort((a, b) => a.line - b.line);
+    held = [];
+    size = 0;
+    if (rows.length === 0) return;
+    const csv = rows.map(({ line, reason, fields }) =>
+      csvLine([...places.map((place) => fields[place] ?? ""), line, reason])
+    ).join("");
+    await addRejects(db, importId, pieces++, csv);
+  };
+
+  const head = csvLine([...places.map((place) => header[place]!), ...rejectColumns]);
+  await addRejects(db, importId, pieces++, head);
+  return {
+    async add(rows) {
+      for (const row of rows) {
+        held.push(row);
+        size += row.reason.length + row.fields.reduce((sum, field) => sum + field.length, 0);
+        if (held.length >= rowsPerPiece || size >= charactersPerPiece) await writeHeld();
+      }
+    },
+    async finish() {
+      await writeHeld();
+      isOpen = false;
+    },
+    async discard() {
+      if (!isOpen) return;
+      isOpen = false;
+      await deleteRejects(db, importId);
+    },
+  };
+}

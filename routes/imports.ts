@@ -1,0 +1,308 @@
+/**
+ * Imports over HTTP: sending a file, and what becomes of it.
+ *
+ * @module
+ */
+
+import { type Context, Hono } from "hono";
+import { streamSSE } from "hono/streaming";
+import { z } from "zod";
+import { WorkflowError } from "../domain/errors.ts";
+import { decodeCursor, pageLimits, pageOf } from "../domain/paging.ts";
+import {
+  cancelImport,
+  type ImportRow,
+  listImports,
+  readImport,
+  readRejects,
+} from "../db/imports.ts";
+import { importAnswer, importListAnswer } from "./answers.ts";
+import { checked, idParam, optionalQuery, pageQuery, queryInteger, queryText } from "./checked.ts";
+import type { AppDeps } from "./deps.ts";
+import { described } from "./described.ts";
+import { idempotency, idempotencyHeaders, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
+import type { ImportRuns } from "./import_runs.ts";
+import { openUpload } from "./upload.ts";
+
+/** Milliseconds between two looks at an import whose progress somebody follows. */
+const lookEveryMs = 500;
+
+/** Milliseconds of silence after which a follower gets a sign of life. */
+const silenceMs = 15_000;
+
+const flag = optionalQuery(
+  queryText().regex(/^(true|false|1|0)$/, "must be true or false")
+    .transform((text) => text === "true" || text === "1"),
+);
+
+const importQuery = z.object({
+  dry_run: flag,
+  keep_good_rows: flag,
+  initial_stock: optionalQuery(queryInteger(0, 1_000_000_000)),
+  name: optionalQuery(queryText().trim().max(255, "must have at most 255 characters")),
+});
+
+/** True for a request that brings a file, which is larger than other bodies and takes its time. */
+export function bringsFile(c: Context): boolean {
+  return c.req.method === "POST" && /^\/imports\/?$/.test(c.req.path);
+}
+
+/**
+ * `POST /imports`, `GET /imports`, `GET /imports/{id}`, `GET /imports/{id}/events`,
+ * `GET /imports/{id}/rejects` and `POST /imports/{id}/cancel`.
+ */
+export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
+  const app = new Hono();
+  const { db } = deps;
+  const answerOnce = idempotency(deps);
+
+  const find = async (id: number): Promise<ImportRow> => {
+    const found = await readImport(db, id);
+    if (found === undefined) throw new WorkflowError("not_found", `There is no import ${id}`);
+    return found;
+  };
+
+  app.post(
+    "/imports",
+    described({
+      summary: "Imports a file of orders",
+      description:
+        "Read to its end before anything is written; the answer comes then, and the import goes " +
+        "on by itself.",
+      tag: "Imports",
+      scopes: ["orders"],
+      answers: { 202: { says: "It is a CSV of orders", schema: importAnswer, located: true } },
+      problems: [408, 413, 415, 422],
+      body: {
+        "text/csv": { schema: { type: "string" } },
+        "application/gzip": { schema: { type: "string", format: "binary" } },
+        "multipart/form-data": {
+          schema: {
+            type: "object",
+            properties: { file: { type: "string", format: "binary" } },
+            required: ["file"],
+          },
+        },
+      },
+      repeatable: true,
+    }),
+    checked("header", idempotencyHeaders),
+    checked("query", importQuery),
+    async (c) => {
+      const query = c.req.valid("query");
+      const upload = await openUpload(c);
+      const said = [
+        query.dry_run ?? false,
+        query.keep_good_rows ?? false,
+        query.initial_stock ?? null,
+      ];
+      const isSame = async (answer: KeyedAnswer) => {
+        for await (const _ of upload.source);
+        return upload.hash() === answer.bodyHash;
+      };
+      return await answerOnce(c, ["import", ...said], async (key) => {
+        const answer = (row: ImportRow): KeyedAnswer => ({
+          status: 202,
+          location: `/imports/${row.id}`,
+          body: importJson(row),
+          bodyHash: upload.hash(),
+        });
+        const id = await runs.start({
+          source: upload.source,
+          name: query.name ?? (upload.name || "upload"),
+          dryRun: query.dry_run ?? false,
+          keepGoodRows: query.keep_good_rows ?? false,
+          initialStock: query.initial_stock,
+          actor: c.get("caller").actor,
+          onBegin: key === null ? undefined : async (tx, importId) => {
+            const row = (await readImport(tx, importId))!;
+            await storeAnswers(tx, [{ key, answer: answer(row) }]);
+          },
+        });
+        return { ...answer(await find(id)), stored: true };
+      }, { isSame });
+    },
+  );
+
+  app.get(
+    "/imports",
+    described({
+      summary: "Lists imports, the latest first",
+      tag: "Imports",
+      scopes: ["read", "orders"],
+      answers: { 200: { says: "A page", schema: importListAnswer } },
+    }),
+    checked("query", z.object(pageQuery)),
+    async (c) => {
+      const { limit = pageLimits.fallback, cursor } = c.req.valid("query");
+      const beforeId = cursor === undefined ? undefined : decodeCursor("imports", cursor);
+      const rows = await listImports(db, { beforeId, limit: limit + 1 });
+      const { data, nextCursor } = pageOf("imports", rows, limit);
+      return c.json({ data: data.map(importJson), next_cursor: nextCursor });
+    },
+  );
+
+  app.get(
+    "/imports/:id",
+    described({
+      summary: "Shows an import: its status and counts",
+      tag: "Imports",
+      scopes: ["read", "orders"],
+      answers: { 200: { says: "The import", schema: importAnswer } },
+      problems: [404],
+    }),
+    checked("param", idParam),
+    async (c) => {
+      return c.json(importJson(await find(c.req.valid("param").id)));
+    },
+  );
+
+  app.get(
+    "/imports/:id/events",
+    described({
+      summary: "Follows an import until it ends",
+      description:
+        "Server-sent events: `progress` whenever something changes, then `end`; each has the import " +
+        "as its data.",
+      tag: "Imports",
+      scopes: ["read", "orders"],
+      answers: { 200: { says: "The events", type: "text/event-stream" } },
+      problems: [404],
+    }),
+    checked("param", idParam),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      let row = await find(id);
+      c.header("x-accel-buffering", "no");
+      return streamSSE(c, async (stream) => {
+        const stop = new AbortController();
+        stream.onAbort(() => stop.abort());
+        deps.stopping?.addEventListener("abort", () => stop.abort(), { signal: stop.signal });
+        let sent = "";
+        let sentAt = performance.now();
+        while (!stop.signal.aborted) {
+          const data = JSON.stringify(importJson(row));
+          if (data !== sent) {
+            await stream.writeSSE({ event: "progress", data });
+            sent = data;
+            sentAt = performance.now();
+          } else if (performance.now() - sentAt >= silenceMs) {
+            await stream.write(": still here\n\n");
+            sentAt = performance.now();
+          }
+          if (row.status !== "RUNNING") {
+            await stream.writeSSE({ event: "end", data });
+            break;
+          }
+          await new Promise<void>((resolve) => {
+            const timer = setTimeout(resolve, lookEveryMs);
+            stop.signal.addEventListener("abort", () => {
+              clearTimeout(timer);
+              resolve();
+            }, { once: true });
+          });
+          row = await find(id);
+        }
+        stop.abort();
+      });
+    },
+  );
+
+  app.get(
+    "/imports/:id/rejects",
+    described({
+      summary: "The rows that were not taken, as CSV",
+      description:
+        "The file's own columns with `line` and `reason`, to be mended and imported again.",
+      tag: "Imports",
+      scopes: ["read", "orders"],
+      answers: { 200: { says: "The rejects file", type: "text/csv" } },
+      problems: [404, 409],
+    }),
+    checked("param", idParam),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const { status } = await find(id);
+      const first = status === "DONE" ? await readRejects(db, id, 0) : undefined;
+      if (first === undefined) {
+        throw new WorkflowError(
+          "import_has_no_rejects",
+          status === "DONE"
+            ? `Import ${id} was a command's, which writes its rejects to a file of its own`
+            : `Import ${id} has no rejects file, because it is ${status}`,
+        );
+      }
+      c.header("content-type", "text/csv; charset=utf-8");
+      c.header("content-disposition", `attachment; filename="import-${id}-rejects.csv"`);
+      return c.body(
+        ReadableStream.from((async function* () {
+          for (let piece = 1, csv: string | undefined = first; csv !== undefined; piece++) {
+            yield csv;
+            csv = await readRejects(db, id, piece);
+          }
+        })()).pipeThrough(new TextEncoderStream()),
+      );
+    },
+  );
+
+  app.post(
+    "/imports/:id/cancel",
+    described({
+      summary: "Ends an import between two batches; what was written stays",
+      tag: "Imports",
+      scopes: ["orders"],
+      answers: { 202: { says: "It will end", schema: importAnswer, located: true } },
+      problems: [404, 409],
+      repeatable: true,
+    }),
+    checked("param", idParam),
+    checked("header", idempotencyHeaders),
+    (c) => {
+      const { id } = c.req.valid("param");
+      return answerOnce(c, ["cancel import", id], async () => {
+        const { status } = await find(id);
+        if (status !== "RUNNING" && status !== "INTERRUPTED" && status !== "CANCELLED") {
+          throw new WorkflowError(
+            "import_not_cancellable",
+            `Cannot cancel import ${id}: it is ${status} already`,
+          );
+        }
+        await cancelImport(db, id);
+        runs.cancel(id);
+        return {
+          status: 202,
+          location: `/imports/${id}`,
+          body: importJson(await find(id)),
+          stored: false,
+        };
+      });
+    },
+  );
+
+  return app;
+}
+
+/** An import as the API shows it. */
+export function importJson(row: ImportRow) {
+  const { counts } = row;
+  return {
+    id: row.id,
+    source: row.source,
+    dry_run: row.dryRun,
+    actor: row.actor,
+    status: row.status,
+    cancel_requested: row.cancelRequested,
+    error: row.error,
+    rows: counts.rows,
+    rows_rejected: counts.rowsRejected,
+    orders: counts.orders,
+    orders_new: counts.ordersNew,
+    orders_updated: counts.ordersUpdated,
+    orders_unchanged: counts.ordersUnchanged,
+    orders_rejected: counts.ordersRejected,
+    orders_conflict: counts.ordersConflict,
+    published: counts.published,
+    created_at: row.createdAt,
+    finished_at: row.finishedAt,
+  };
+}

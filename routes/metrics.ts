@@ -1,0 +1,37 @@
+/**
+ * Figures for Prometheus.
+ *
+ * @module
+ */
+
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+// deno-lint-ignore no-import-prefix
+import { prometheus } from "npm:@hono/prometheus@1.0.3";
+// deno-lint-ignore no-import-prefix
+import { type Metric, Registry } from "npm:prom-client@15.1.3";
+import type { AppDeps } from "./deps.ts";
+import { readFamilies } from "./metric_families.ts";
+
+/** The middleware that measures requests, and `GET /metrics`. */
+export function metricRoutes(
+  deps: AppDeps,
+): { measure: MiddlewareHandler; routes: Hono } {
+  const registry = new Registry();
+  const { registerMetrics } = prometheus({ registry, prefix: "orders_" });
+  const app = new Hono();
+
+  app.get("/metrics", async (c: Context) => {
+    const families = await readFamilies(deps);
+    const own = new Registry();
+    for (const family of families) {
+      own.registerMetric({
+        ...family,
+        get: () => Promise.resolve({ ...family, aggregator: "sum" }),
+      } as unknown as Metric);
+    }
+    const text = await Registry.merge([own, registry]).metrics();
+    return c.body(text, 200, { "content-type": registry.contentType });
+  });
+
+  return { measure: registerMetrics, routes: app };
+}

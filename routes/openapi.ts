@@ -1,0 +1,129 @@
+/**
+ * The OpenAPI document, and a page to try the API on.
+ *
+ * @module
+ */
+
+import { type Context, Hono } from "hono";
+import { html } from "hono/html";
+import { generateSpecs } from "hono-openapi";
+import { problemTypes } from "./problem.ts";
+import { cookieNames } from "./session.ts";
+
+const info = {
+  title: "Orders Workflow",
+  version: "1",
+  description: [
+    "Takes orders, reserves stock, charges, refunds and counts. JSON in snake_case, money in integer cents, " +
+    "times in ISO 8601 UTC.",
+    "Errors are RFC 9457 problems. Their types:",
+    ...problemTypes().map(({ type, status, title }) => `- \`${type}\` (${status}): ${title}`),
+    "`about:blank` stands where the status says it all.",
+  ].join("\n\n").replaceAll("\n\n-", "\n-"),
+  license: { name: "MIT", identifier: "MIT" },
+};
+
+const securitySchemes = {
+  bearer: {
+    type: "http",
+    scheme: "bearer",
+    description: "A token of `API_TOKENS`; not needed where the operator has set none",
+  },
+  session: {
+    type: "apiKey",
+    in: "cookie",
+    name: cookieNames.local,
+    description: "A session of the dashboard; changes then need its token in X-CSRF-Token as well",
+  },
+} as const;
+
+/** An operation of the document, as far as it is worked on here. */
+interface Operation {
+  requestBody?: { required?: boolean; content: Record<string, { example?: unknown }> };
+  "x-example"?: unknown;
+  "x-optional-body"?: boolean;
+}
+
+/**
+ * The document for an application's routes: made of the schemas that check requests, and of what
+ * `described()` says. Routes that are not described, such as pages, are left out.
+ */
+export async function openApiDocument(app: Hono): Promise<Record<string, unknown>> {
+  const document = await generateSpecs(app, {
+    documentation: {
+      openapi: "3.1.0",
+      info,
+      servers: [{ url: "/" }],
+      tags: ["Orders", "Refunds", "Imports", "Figures", "Operation"].map((name) => ({ name })),
+      components: { securitySchemes },
+    },
+    exclude: [/^\/dashboard/],
+    // deno-lint-ignore no-explicit-any
+  } as any) as unknown as Record<string, unknown> & {
+    paths: Record<string, Record<string, Operation>>;
+  };
+  for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path))) {
+    const json = operation.requestBody?.content["application/json"];
+    if (json !== undefined && operation["x-example"] !== undefined) {
+      json.example = operation["x-example"];
+    }
+    if (operation.requestBody !== undefined && operation["x-optional-body"]) {
+      operation.requestBody.required = false;
+    }
+    delete operation["x-example"];
+    delete operation["x-optional-body"];
+  }
+  return document;
+}
+
+/** The page loads what this process serves and nothing else. */
+const docsCsp = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join("; ");
+
+/** `GET /openapi.json` and `GET /docs`; both are open, they tell nothing of anybody's orders. */
+export function openApiRoutes(whole: () => Hono): Hono {
+  const app = new Hono();
+  let document: Promise<Record<string, unknown>> | undefined;
+
+  app.get("/openapi.json", async (c) => c.json(await (document ??= openApiDocument(whole()))));
+
+  app.get("/docs", (c) => {
+    c.header("content-security-policy", docsCsp);
+    return c.html(html`
+      <!DOCTYPE html>
+      <html lang="en">
+        <head>
+          <meta charset="utf-8">
+          <meta name="viewport" content="width=device-width, initial-scale=1">
+          <title>API · Orders</title>
+          <link rel="stylesheet" href="/docs/swagger-ui.css">
+        </head>
+        <body>
+          <div id="api"></div>
+          <script src="/docs/swagger-ui.js"></script>
+          <script src="/docs/start.js"></script>
+        </body>
+      </html>
+    `);
+  });
+
+  app.get("/docs/:name", async (c: Context) => {
+    const { docsFiles } = await import("./docs_files.ts");
+    const name = c.req.param("name") ?? "";
+    if (!Object.hasOwn(docsFiles, name)) return c.notFound();
+    const { type, body } = docsFiles[name]!;
+    return c.body(body, 200, {
+      "content-type": `${type}; charset=utf-8`,
+      "cache-control": "public, max-age=3600",
+    });
+  });
+
+  return app;
+}

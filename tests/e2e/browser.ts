@@ -1,0 +1,96 @@
+/**
+ * A real browser on the real service.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+// deno-lint-ignore no-import-prefix
+import axe from "npm:axe-core@4.14.1/axe.min.js" with { type: "text" };
+// deno-lint-ignore no-import-prefix
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "npm:playwright-core@1.65.1";
+
+/** Where browsers are installed; without one the suite is skipped. */
+const places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+/** The browser's program; undefined where there is none. */
+export const browserPath: string | undefined = places.find((path) => {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+});
+
+/** Longest wait for anything on a page, in milliseconds. */
+const patienceMs = 15_000;
+
+/** Starts the browser; nothing of it goes to the network by itself. */
+export function startBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: browserPath,
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/** A page, and what went wrong on it. */
+export interface Tab {
+  page: Page;
+  /** Errors of the console, of scripts and of the content security policy. */
+  faults: string[];
+  close(): Promise<void>;
+}
+
+/** Opens a tab of its own. */
+export async function openTab(
+  browser: Browser,
+  baseURL: string,
+  options: BrowserContextOptions = {},
+): Promise<Tab> {
+  const context = await browser.newContext({
+    baseURL,
+    viewport: { width: 1360, height: 860 },
+    ...options,
+  });
+  context.setDefaultTimeout(patienceMs);
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) faults.push(message.text());
+  });
+  page.on("pageerror", (error) => faults.push(error.message));
+  page.on("requestfailed", (request) => {
+    // A page that is left ends its stream.
+    if (!/\/live$/.test(request.url())) faults.push(`${request.url()} failed`);
+  });
+  return { page, faults, close: () => context.close() };
+}
+
+/** Asserts that people who can't see, point or tell colours apart can use the page. */
+export async function assertAccessible(page: Page, name: string): Promise<void> {
+  await page.evaluate(axe);
+  const found = await page.evaluate(`axe.run(document, { resultTypes: ["violations"] })`) as {
+    violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
+  };
+  const serious = found.violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((n) => `${n.html} ${n.failureSummary}`).join("; ")}`);
+  assert.deepEqual(serious, [], name);
+}
+
+/** Asserts that nothing is wider than the window. */
+export async function assertFits(page: Page, name: string): Promise<void> {
+  const [width, window] = await page.evaluate(
+    "[document.documentElement.scrollWidth, document.documentElement.clientWidth]",
+  ) as [number, number];
+  assert.ok(width <= window, `${name} is ${width} wide in a window of ${window}`);
+}

@@ -1,0 +1,81 @@
+/**
+ * The service as a browser meets it: HTTP and all consumers, with a month of real orders.
+ *
+ * @module
+ */
+
+import { rebuildKpis } from "../../streams/kpis_rebuild.ts";
+import { serveHttp } from "../../routes/server.ts";
+import { importOrders } from "../../streams/orders_import.ts";
+import { runConsumers } from "../../streams/run_consumers.ts";
+import { type Api, openApi } from "../routes/api.ts";
+
+/** A running service. */
+export interface Service extends Api {
+  url: string;
+}
+
+/** Orders of a British gift retailer; samples/README.md says where they are from. */
+const sample = new URL("../../samples/online-retail-2010-12.csv.gz", import.meta.url);
+
+/** The last day of the sample. */
+const lastDay = "2010-12-23";
+
+/** Starts the service on a free port; `name` as in `testContext`. */
+export async function startService(
+  name: string,
+  settings: Record<string, string> = {},
+): Promise<Service> {
+  const api = await openApi(name, {
+    BASE_CURRENCY: "GBP",
+    INITIAL_STOCK: "1000",
+    GATEWAY_DELAY_MS: "200",
+    PORT: "0",
+    ...settings,
+  });
+  const stop = new AbortController();
+  const listening = Promise.withResolvers<string>();
+  const parts = [
+    serveHttp(api.deps, stop.signal, { onListening: listening.resolve }),
+    runConsumers(api.deps, { groups: [], batchSize: 500, drain: false }, stop.signal),
+  ];
+  const url = await listening.promise;
+  return {
+    ...api,
+    url,
+    close: async () => {
+      stop.abort();
+      await Promise.all(parts);
+      await api.close();
+    },
+  };
+}
+
+/**
+ * Imports the sample and has it settled, then moves its days so that the last one is today: charts and
+ * comparisons with yesterday show what was really bought.
+ */
+export async function bringMonth({ deps }: Service): Promise<void> {
+  const file = await Deno.open(sample);
+  await importOrders(deps, file.readable, {
+    name: "online-retail-2010-12.csv.gz",
+    initialStock: deps.config.initialStock,
+  });
+  await untilDrained({ deps });
+  await deps.db.query(
+    `
+    update orders
+    set placed_at = placed_at + interval datediff(utc_date(), ?) day,
+      settled_at = settled_at - interval datediff(?, date(orders.placed_at - interval datediff(utc_date(), ?) day)) day
+    where settled_at is not null`,
+    [lastDay, lastDay, lastDay],
+  );
+  await rebuildKpis(deps);
+}
+
+/** Waits until no group has anything left to do. */
+export async function untilDrained({ deps }: Pick<Api, "deps">): Promise<void> {
+  const { isDrained } = await import("../../streams/run_consumers.ts");
+  const { groups } = await import("../../domain/messages.ts");
+  while (!await isDrained(deps, groups)) await new Promise((resolve) => setTimeout(resolve, 50));
+}

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { requestRefund } from "../../../db/refunds.ts";
+import { applyKpis } from "../../../streams/kpis.ts";
+import { publish } from "../../../streams/queue.ts";
+import { type Api, openApi, storeOrder } from "../api.ts";
+import { openPage, sendForm } from "./pages.ts";
+
+let api: Api;
+Deno.test.beforeAll(async () => {
+  api = await openApi("dashboard_lists");
+});
+Deno.test.afterAll(() => api.close());
+
+const nothing = { reason: null, idempotencyKey: null };
+
+Deno.test("refunds are listed from the newest down and by state", async () => {
+  const { db } = api.deps;
+  const orderId = await storeOrder(db, { totalCents: 100_000 });
+  const ids: number[] = [];
+  for (let index = 1; index <= 55; index++) {
+    const { refund } = await requestRefund(db, { orderId, amountCents: index, ...nothing }, "test");
+    ids.unshift(refund.id);
+  }
+  const idsOf = (html: string) =>
+    [...html.matchAll(/<th scope="row">#(\d+)</g)].map(([, id]) => Number(id));
+  const first = await openPage(api, "/dashboard/refunds?status=REQUESTED");
+  const next = /href="([^"]+cursor=[^"]+)"/.exec(first.html)![1]!.replaceAll("&amp;", "&");
+  const second = await openPage(api, next);
+  assert.deepEqual([...idsOf(first.html), ...idsOf(second.html)].slice(0, 55), ids);
+  const failed = await openPage(api, "/dashboard/refunds?status=FAILED");
+  assert.match(failed.text, /No refund fits/);
+});
+
+Deno.test("customers are ranked in each currency", async () => {
+  const { db } = api.deps;
+  await storeOrder(db, { customer: "first" });
+  await storeOrder(db, { customer: "second" });
+  const ids = new Map(
+    (await db.query(
+      "select id, external_id from customers where external_id in ('first', 'second')",
+    ))
+      .map((row) => [String(row.external_id), Number(row.id)]),
+  );
+  const day = new Date().toISOString().slice(0, 10);
+  const paid = (orderId: number, customer: string, cents: number, currency: string) =>
+    ({ kind: "paid", orderId, day, currency, cents, customerId: ids.get(customer)! }) as const;
+  await applyKpis(api.deps, [
+    paid(900, "first", 100, "EUR"),
+    paid(901, "second", 300, "EUR"),
+    paid(902, "first", 500, "USD"),
+  ]);
+  const euros = await openPage(api, "/dashboard/customers");
+  assert.match(euros.text, /1 Name of second second €3.00 2 Name of first first €1.00/);
+  const dollars = await openPage(api, "/dashboard/customers?currency=USD");
+  assert.match(dollars.text, /1 Name of first first \$5.00/);
+  assert.match(
+    (await openPage(api, "/dashboard/customers?currency=XXX")).text,
+    /There is no currency “XXX”/,
+  );
+});
+
+Deno.test("products show what is held and what is low", async () => {
+  const insert = (sku: string, stock: number, received: number) =>
+    api.deps.db.run(
+      "insert into products (sku, name, price_cents, stock_qty, received_qty) values (?, ?, 250, ?, ?)",
+      [sku, `Name 100% ${sku}`, stock, received],
+    );
+  await insert("P-NONE", 0, 40);
+  await insert("P-LOW", 9, 1_000);
+  await insert("P-MUCH", 900, 1_000);
+  const { text } = await openPage(api, "/dashboard/products?q=100%25");
+  assert.match(text, /Name 100% P-NONE P-NONE sold out 2.50 40 40 0/);
+  assert.match(text, /Name 100% P-LOW P-LOW low 2.50 1,000 991 9/);
+  assert.match(text, /Name 100% P-MUCH P-MUCH in stock 2.50 1,000 100 900/);
+  const none = await openPage(api, "/dashboard/products?q=P-&stock=none");
+  assert.match(none.text, /P-NONE/);
+  assert.doesNotMatch(none.text, /P-LOW|P-MUCH/);
+});
+
+Deno.test("the figures of a range are a table, charts and a file", async () => {
+  await applyKpis(api.deps, [
+    { kind: "paid", orderId: 910, day: "2024-03-01", currency: "EUR", cents: 1_000, customerId: 1 },
+    { kind: "paid", orderId: 911, day: "2024-03-03", currency: "EUR", cents: 501, customerId: 1 },
+    { kind: "failed", orderId: 912, day: "2024-03-03", currency: "EUR" },
+    {
+      kind: "refunded",
+      refundId: 9,
+      day: "2024-03-03",
+      currency: "EUR",
+      cents: 100,
+      customerId: 1,
+    },
+    { kind: "paid", orderId: 913, day: "2024-03-03", currency: "SEK", cents: 7, customerId: 1 },
+  ]);
+  const { text, html } = await openPage(api, "/dashboard/kpis?from=2024-02-28&to=2024-03-03");
+  assert.match(text, /Revenue €14.01 Orders paid 2 Average value €7.00 Failed 1 Refunds · 1 €1.00/);
+  assert.match(text, /3 Mar 2024 €4.01 1 €4.01 1 1 €1.00 1 Mar 2024 €10.00 1/);
+  const series = JSON.parse(
+    /data-chart="revenue" data-series="([^"]*)"/.exec(html)![1]!.replaceAll("&quot;", '"'),
+  );
+  assert.deepEqual(series.y, [[0, 0, 1_000, 0, 401]]);
+  const file = await api.app.request("/dashboard/kpis.csv?from=2024-03-03&to=2024-03-03");
+  assert.match(file.headers.get("content-disposition")!, /kpis-2024-03-03-2024-03-03.csv/);
+  assert.deepEqual((await file.text()).split("\r\n"), [
+    "date,currency,revenue_cents,order_count,avg_order_value_cents,failed_order_count,refund_count," +
+    "refund_amount_cents",
+    "2024-03-03,EUR,401,1,401,1,1,100",
+    "2024-03-03,SEK,7,1,7,0,0,0",
+    "",
+  ]);
+});
+
+Deno.test("a group's page shows its messages, and pauses and resumes it", async () => {
+  const { redis, keys } = api.deps;
+  await publish(api.deps, [
+    { message: { type: "payment.charge", orderId: 5, amountCents: 700, currency: "EUR" } },
+    {
+      message: { type: "payment.ask_again", orderId: 6, amountCents: 900, currency: "EUR" },
+      delayMs: 60_000,
+    },
+  ]);
+  await redis.xgroup("CREATE", keys.stream("payments"), "payments", "0");
+  await redis.xreadgroup("GROUP", "payments", "h:1:x", "STREAMS", keys.stream("payments"), ">");
+  const { text } = await openPage(api, "/dashboard/streams/payments");
+  assert.match(text, /Unread 0 In hand 1 Scheduled 1 Waiting for a retry 0/);
+  assert.match(text, /payment.charge #5 €7.00 .* 1 with h for/);
+  assert.match(text, /payment.ask_again #6 €9.00 in 60 s/);
+  for (const [verb, words] of [["pause", /This group is paused/], ["resume", /Pause/]] as const) {
+    const sent = await sendForm(api, `/dashboard/streams/payments/${verb}`, {});
+    assert.equal(sent.headers.get("location"), "/dashboard/streams/payments");
+    assert.match((await openPage(api, "/dashboard/streams/payments")).text, words);
+    assert.equal(await redis.exists(keys.paused("payments")), verb === "pause" ? 1 : 0);
+  }
+  assert.equal((await openPage(api, "/dashboard/streams/nothing")).status, 404);
+  const live = await api.app.request("/dashboard/streams/payments/live");
+  assert.match(live.headers.get("content-type")!, /event-stream/);
+  await live.body!.cancel();
+});

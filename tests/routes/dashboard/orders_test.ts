@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { type Api, openApi, storeOrder } from "../api.ts";
+import { fieldOf, openPage, sendForm } from "./pages.ts";
+
+let api: Api;
+Deno.test.beforeAll(async () => {
+  api = await openApi("dashboard_orders");
+});
+Deno.test.afterAll(() => api.close());
+
+/** Ids of the orders that a list shows. */
+async function idsOn(path: string): Promise<number[]> {
+  const { status, html } = await openPage(api, path);
+  assert.equal(status, 200, path);
+  return [...html.matchAll(/href="\/dashboard\/orders\/(\d+)"/g)].map(([, id]) => Number(id));
+}
+
+async function externalIdOf(id: number): Promise<string> {
+  const [row] = await api.deps.db.query("select external_order_id from orders where id = ?", [id]);
+  return String(row!.external_order_id);
+}
+
+Deno.test("the list finds orders by id, external id, customer, e-mail and SKU", async () => {
+  const customer = `K-${crypto.randomUUID()}`;
+  const first = await storeOrder(api.deps.db, { customer });
+  const second = await storeOrder(api.deps.db, { customer });
+  const other = await storeOrder(api.deps.db);
+  for (const word of [customer, `${customer}@example.com`, `${customer.slice(0, 20)}`]) {
+    assert.deepEqual(await idsOn(`/dashboard/orders?q=${encodeURIComponent(word)}`), [
+      second,
+      first,
+    ]);
+  }
+  const bySku = await idsOn("/dashboard/orders?q=TEA");
+  assert.deepEqual(bySku.slice(0, 3), [other, second, first]);
+  for (const word of [String(other), `%23${other}`, await externalIdOf(other)]) {
+    const found = await openPage(api, `/dashboard/orders?q=${word}`);
+    if (found.status === 302) {
+      assert.equal(found.headers.get("location"), `/dashboard/orders/${other}`);
+    } else assert.ok(found.html.includes(`/dashboard/orders/${other}"`));
+  }
+  assert.deepEqual(await idsOn("/dashboard/orders?q=100%25_nobody"), []);
+});
+
+Deno.test("the list's filters hold together, and its pages neither repeat nor miss an order", async () => {
+  const ids: number[] = [];
+  for (let index = 0; index < 60; index++) {
+    ids.unshift(await storeOrder(api.deps.db, { currency: "SEK", totalCents: 5_000 + index }));
+  }
+  await storeOrder(api.deps.db, { currency: "SEK", status: "PENDING", totalCents: 5_001 });
+  const query = "currency=SEK&status=PAID&least=50&most=50.59";
+  const first = await openPage(api, `/dashboard/orders?${query}`);
+  const next = /href="([^"]+cursor=[^"]+)"/.exec(first.html)![1]!.replaceAll("&amp;", "&");
+  const seen = [...await idsOn(`/dashboard/orders?${query}`), ...await idsOn(next)];
+  assert.deepEqual(seen, ids);
+  assert.deepEqual(await idsOn(`/dashboard/orders?${query}&from=2030-01-01`), []);
+});
+
+Deno.test("a filter that makes no sense is passed over and said so", async () => {
+  const { status, text } = await openPage(
+    api,
+    "/dashboard/orders?from=2024-02-31&least=lots&status=X",
+  );
+  assert.equal(status, 200);
+  assert.match(text, /“2024-02-31” is no date/);
+  assert.match(text, /“lots” is no amount/);
+  assert.match(text, /There is no status “X”/);
+  assert.equal((await openPage(api, "/dashboard/orders?cursor=rubbish")).status, 400);
+});
+
+Deno.test("the refund form sent twice is one refund", async () => {
+  const id = await storeOrder(api.deps.db, { totalCents: 10_000 });
+  const page = await openPage(api, `/dashboard/orders/${id}`);
+  assert.match(page.text, /All that is left, €100.00/);
+  const form = { key: fieldOf(page, "key"), which: "part", amount: "12.50", reason: "a mug" };
+  for (let clicks = 0; clicks < 2; clicks++) {
+    const sent = await sendForm(api, `/dashboard/orders/${id}/refund`, form);
+    assert.equal(sent.status, 303);
+    assert.equal(sent.headers.get("location"), `/dashboard/orders/${id}?done=refund`);
+  }
+  const rows = await api.deps.db.query(
+    "select amount_cents, reason from refunds where order_id = ?",
+    [
+      id,
+    ],
+  );
+  assert.deepEqual(rows.map((row) => [Number(row.amount_cents), row.reason]), [[1_250, "a mug"]]);
+  const after = await openPage(api, `/dashboard/orders/${id}?done=refund`);
+  assert.match(after.text, /The refund was requested/);
+  assert.match(after.text, /All that is left, €87.50/);
+  assert.match(after.text, /Refund requested #\d+ 1250 cents: a mug/);
+});
+
+Deno.test("a refund that can't be is refused on the page, with what was typed", async () => {
+  const id = await storeOrder(api.deps.db, { totalCents: 10_000 });
+  const key = fieldOf(await openPage(api, `/dashboard/orders/${id}`), "key");
+  const cases: [amount: string, status: number, words: RegExp][] = [
+    ["100.01", 422, /exceed the 10000 cents that are left/],
+    ["<b>", 422, /“<b>” is no amount/],
+    ["0", 422, /is no amount/],
+  ];
+  for (const [amount, status, words] of cases) {
+    const form = { key, which: "part", amount, reason: "why" };
+    const page = await sendForm(api, `/dashboard/orders/${id}/refund`, form);
+    assert.equal(page.status, status);
+    assert.match(page.text, words);
+    assert.equal(fieldOf(page, "reason"), "why");
+  }
+  const unpaid = await storeOrder(api.deps.db, { status: "PENDING" });
+  const refused = await sendForm(api, `/dashboard/orders/${unpaid}/refund`, { key, which: "all" });
+  assert.equal(refused.status, 409);
+  const rows = await api.deps.db.query("select id from refunds where order_id in (?)", [[
+    id,
+    unpaid,
+  ]]);
+  assert.equal(rows.length, 0);
+});
+
+Deno.test("an order is cancelled once, and a settled one not at all", async () => {
+  const id = await storeOrder(api.deps.db, { status: "RESERVED" });
+  const { text } = await openPage(api, `/dashboard/orders/${id}`);
+  assert.match(text, /Its units go back into stock/);
+  for (let clicks = 0; clicks < 2; clicks++) {
+    assert.equal((await sendForm(api, `/dashboard/orders/${id}/cancel`, {})).status, 303);
+  }
+  const after = await openPage(api, `/dashboard/orders/${id}?done=cancel`);
+  assert.match(after.text, /The order was cancelled/);
+  assert.doesNotMatch(after.text, /Cancel the order/);
+  const paid = await storeOrder(api.deps.db);
+  const refused = await sendForm(api, `/dashboard/orders/${paid}/cancel`, {});
+  assert.equal(refused.status, 409);
+  assert.match(refused.text, /Cannot cancel order \d+: it is PAID already/);
+});
+
+Deno.test("an order that does not exist is a page that says so", async () => {
+  const { status, text } = await openPage(api, "/dashboard/orders/999999999");
+  assert.equal(status, 404);
+  assert.match(text, /There is no order #999999999/);
+});

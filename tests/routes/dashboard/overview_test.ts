@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { makeApp } from "../../../routes/app.ts";
+import { applyKpis } from "../../../streams/kpis.ts";
+import { pauseGroup } from "../../../streams/pausing.ts";
+import { readProof } from "../../../streams/proof.ts";
+import { publish } from "../../../streams/queue.ts";
+import { daysBefore } from "../../../domain/day.ts";
+import { type Api, openApi } from "../api.ts";
+import { openPage, sendForm } from "./pages.ts";
+
+let api: Api;
+Deno.test.beforeAll(async () => {
+  api = await openApi("dashboard_overview");
+});
+Deno.test.afterAll(() => api.close());
+
+Deno.test("the overview shows today's figures by currency with yesterday's beside", async () => {
+  const today = new Date().toISOString().slice(0, 10);
+  const yesterday = daysBefore(today, 1);
+  const paid = (orderId: number, day: string, cents: number, currency = "EUR") =>
+    ({ kind: "paid", orderId, day, currency, cents, customerId: 1 }) as const;
+  await applyKpis(api.deps, [
+    paid(1, today, 123_456),
+    paid(2, yesterday, 100_000),
+    paid(3, today, 999, "USD"),
+  ]);
+  const { status, text } = await openPage({ app: makeApp(api.deps) }, "/dashboard");
+  assert.equal(status, 200);
+  assert.match(text, /Revenue today EUR €1,234.56 \+23.5 % · yesterday €1,000.00/);
+  assert.match(text, /Revenue today USD \$9.99 yesterday \$0.00/);
+});
+
+Deno.test("the overview counts what waits in messages and in money", async () => {
+  const { deps } = api;
+  await publish(deps, [
+    { message: { type: "payment.charge", orderId: 1, amountCents: 250_00, currency: "EUR" } },
+    {
+      message: { type: "payment.charge", orderId: 2, amountCents: 100, currency: "EUR" },
+      delayMs: 60_000,
+    },
+  ]);
+  await pauseGroup(deps, "payments", "test");
+  const { text } = await openPage({ app: makeApp(deps) }, "/dashboard");
+  assert.match(text, /payments paused 2 €251.00 /);
+});
+
+Deno.test("pages load their own files only and run no script that stands in them", async () => {
+  const { headers, html } = await openPage(api, "/dashboard");
+  const csp = headers.get("content-security-policy")!;
+  assert.match(csp, /default-src 'none'/);
+  assert.match(csp, /script-src 'self'/);
+  assert.doesNotMatch(csp, /unsafe|\*|https?:/);
+  assert.doesNotMatch(
+    html,
+    /<script(?![^>]*\bsrc=)|<style|\sstyle="|\son\w+="|https?:\/\/(?!www\.w3)/,
+  );
+  const files = [...html.matchAll(/(?:src|href)="(\/dashboard\/assets\/[^"]+)"/g)];
+  assert.ok(files.length >= 5);
+  for (const [, path] of files) {
+    const response = await api.app.request(path!.replaceAll("&amp;", "&"));
+    assert.equal(response.status, 200, `${path}`);
+    assert.match(response.headers.get("cache-control")!, /immutable/);
+    assert.ok((await response.text()).length > 100);
+  }
+  assert.equal((await api.app.request("/dashboard/assets/dashboard.ts")).status, 404);
+});
+
+Deno.test("POST /dashboard/proof proves, and a page of another origin can't ask for it", async () => {
+  assert.equal(await readProof(api.deps), null);
+  const stranger = { origin: "http://evil.example" };
+  assert.equal((await sendForm(api, "/dashboard/proof", {}, stranger)).status, 403);
+  assert.equal(await readProof(api.deps), null);
+  assert.equal((await sendForm(api, "/dashboard/proof", {})).status, 303);
+  const report = await readProof(api.deps);
+  assert.equal(report!.checks.length, 5);
+  const { text } = await openPage({ app: makeApp(api.deps) }, "/dashboard");
+  assert.match(text, /Conservation proof (everything agrees|drift)/);
+});
+
+Deno.test("the stream of the overview sends its regions, then only what changed", async () => {
+  const stopping = new AbortController();
+  const app = makeApp({ ...api.deps, stopping: stopping.signal });
+  const response = await app.request("/dashboard/live");
+  assert.match(response.headers.get("content-type")!, /^text\/event-stream/);
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  const until = async (pattern: RegExp) => {
+    while (!pattern.test(text)) {
+      const { done, value } = await reader.read();
+      if (done) throw new Error(`ended after ${text}`);
+      text += value;
+    }
+  };
+  await until(/event: regions\ndata: .*\n\n/);
+  const regions = JSON.parse(/data: (.*)/.exec(text)![1]!);
+  assert.deepEqual(Object.keys(regions), ["alerts", "today", "groups", "proof", "engines"]);
+  await until(/event: charts\ndata: .*\n\n/);
+  text = "";
+  await publish(api.deps, [
+    { message: { type: "order.reserve", orderId: 77, amountCents: 77_00, currency: "EUR" } },
+  ]);
+  await until(/event: regions\ndata: .*€77\.00.*\n\n/);
+  const changes = JSON.parse(/data: (.*€77\.00.*)/.exec(text)![1]!);
+  assert.equal(changes.today, undefined, "what did not change is not sent");
+  stopping.abort();
+  while (!(await reader.read()).done);
+});
+
+Deno.test("GET / leads people to the dashboard and programs to the list of routes", async () => {
+  const page = await openPage(api, "/");
+  assert.equal(page.status, 302);
+  assert.equal(page.headers.get("location"), "/dashboard");
+  const routes = await api.app.request("/", { headers: { accept: "*/*" } });
+  assert.match(routes.headers.get("content-type")!, /^application\/json/);
+});
+
+Deno.test("an unknown page is a page", async () => {
+  const { status, headers, text } = await openPage(api, "/dashboard/nothing");
+  assert.equal(status, 404);
+  assert.match(headers.get("content-type")!, /^text\/html/);
+  assert.match(text, /There is no such page/);
+});

@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { parse } from "yaml";
+import { flushActivity, noActivity, noteTurn } from "../../streams/activity.ts";
+import { publish } from "../../streams/queue.ts";
+import { prove } from "../../streams/proof.ts";
+import { lookOnce } from "../../streams/alerts.ts";
+import { type Api, openApi, storeOrder } from "./api.ts";
+
+let api: Api;
+Deno.test.beforeAll(async () => {
+  api = await openApi("metrics_routes");
+  const { deps } = api;
+  await publish(deps, [
+    {
+      message: { type: "refund.process", orderId: 1, refundId: 1, amountCents: 5, currency: "EUR" },
+    },
+  ]);
+  const orderId = await storeOrder(deps.db);
+  const activity = noActivity();
+  noteTurn(activity, {
+    batch: 3,
+    ms: 30,
+    handled: 3,
+    retried: 0,
+    dead: 0,
+    paid: [orderId],
+    failed: [],
+  });
+  await flushActivity(deps, "payments", activity);
+  await prove(deps);
+  await lookOnce(deps, Date.now());
+  await lookOnce(deps, Date.now() + 40_000);
+});
+Deno.test.afterAll(() => api.close());
+
+async function metrics(): Promise<string> {
+  await api.app.request("/livez");
+  const response = await api.app.request("/metrics");
+  assert.equal(response.status, 200);
+  assert.match(response.headers.get("content-type")!, /^text\/plain; version=0\.0\.4/);
+  return await response.text();
+}
+
+Deno.test("GET /metrics tells what waits, what was done and what is wrong", async () => {
+  const text = await metrics();
+  for (
+    const line of [
+      'orders_engine_up{engine="redis"} 1',
+      'orders_group_backlog{group="refunds"} 1',
+      'orders_group_money_cents{group="refunds",currency="EUR"} 5',
+      'orders_batch_seconds_bucket{group="payments",le="0.025"} 0',
+      'orders_batch_seconds_bucket{group="payments",le="0.05"} 1',
+      'orders_batch_seconds_bucket{group="payments",le="+Inf"} 1',
+      'orders_batch_seconds_sum{group="payments"} 0.03',
+      'orders_batch_messages_sum{group="payments"} 3',
+      "orders_settle_seconds_count 1",
+      'orders_settled_total{status="PAID"} 1',
+      'orders_alerts_raised_total{alert="no_consumer:refunds"} 1',
+      'orders_http_request_duration_seconds_count{method="GET",route="/livez",status="200",ok="true"}',
+    ]
+  ) assert.ok(text.includes(line), `${line} in ${text}`);
+  assert.match(text, /orders_drift\{check="homes"\} \d+/);
+});
+
+Deno.test("no label of the metrics holds an id", async () => {
+  const id = await storeOrder(api.deps.db);
+  await api.app.request(`/orders/${id}`);
+  await api.app.request("/orders/never-seen-before");
+  const text = await metrics();
+  assert.match(text, /route="\/orders\/:id"/);
+  assert.doesNotMatch(text, new RegExp(`"[^"]*/${id}"|never-seen-before`));
+});
+
+/** Names of metrics in an expression of Prometheus. */
+function namesIn(expression: string): string[] {
+  return expression.match(/\borders_[a-z_]+/g) ?? [];
+}
+
+Deno.test("the alert rules and the Grafana dashboard use metrics that exist", async () => {
+  const text = await metrics();
+  const exists = (name: string) => new RegExp(`^${name}(\\{| )`, "m").test(text);
+  const root = new URL("../../ops/", import.meta.url);
+  const { groups } = parse(await Deno.readTextFile(new URL("alert_rules.yml", root)));
+  const names = new Set<string>();
+  for (const group of groups) {
+    for (const rule of group.rules) {
+      assert.match(rule.alert, /^Orders[A-Z]\w+$/);
+      assert.match(rule.for, /^\d+[smh]$/);
+      assert.ok(["critical", "warning"].includes(rule.labels.severity), rule.alert);
+      assert.ok(rule.annotations.summary && rule.annotations.description, rule.alert);
+      assert.ok(namesIn(rule.expr).length > 0, rule.alert);
+      for (const name of namesIn(rule.expr)) names.add(name);
+    }
+  }
+  const board = JSON.parse(await Deno.readTextFile(new URL("grafana_dashboard.json", root)));
+  for (const panel of board.panels) {
+    for (const { expr } of panel.targets) for (const name of namesIn(expr)) names.add(name);
+  }
+  for (const name of names) assert.ok(exists(name), `${name} is not among the metrics`);
+  assert.ok(names.size > 12);
+});

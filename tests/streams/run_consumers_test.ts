@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { parseConfig } from "../../domain/config.ts";
+import { groups } from "../../domain/messages.ts";
+import { type ConsumersOptions, isDrained, runConsumers } from "../../streams/run_consumers.ts";
+import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+import { assertBooks, messagesOf } from "./books.ts";
+
+async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
+  const flow = await openWorkflow(name);
+  try {
+    await work(flow);
+  } finally {
+    await flow.close();
+  }
+}
+
+/** A process's consumers. */
+function run(
+  flow: Workflow,
+  options: Partial<ConsumersOptions> & { env?: Record<string, string> },
+  signal = new AbortController().signal,
+): Promise<void> {
+  const config = parseConfig({
+    DATABASE_URL: flow.test.databaseUrl,
+    REDIS_URL: flow.test.redisUrl,
+    REDIS_PREFIX: flow.test.redisPrefix,
+    GATEWAY_DELAY_MS: "50",
+    ...options.env,
+  });
+  return runConsumers(
+    { ...flow, config },
+    { groups: [], batchSize: 7, drain: true, ...options },
+    signal,
+  );
+}
+
+const some = (count: number, name = "o") =>
+  Array.from(
+    { length: count },
+    (_, n) =>
+      anOrder(`${name} ${n}`, [{ sku: `${name} ${n % 5}`, qty: 1, unitPriceCents: 100 + n % 3 }]),
+  );
+
+const statuses = async (flow: Workflow) =>
+  (await flow.rows("select distinct status from orders order by status"))
+    .map(({ status }) => status);
+
+const consumersOf = async (flow: Workflow) => {
+  const all = await Promise.all(
+    groups.map((group) =>
+      flow.redis.xinfo("CONSUMERS", flow.keys.stream(group), group) as Promise<unknown[]>
+    ),
+  );
+  return all.flat().length;
+};
+
+Deno.test("runConsumers() drains: waits for scheduled answers and ends when nothing is left", () =>
+  withFlow("run_drain", async (flow) => {
+    await flow.add(some(40));
+    assert.equal(await isDrained(flow, groups), false);
+    const handled = new Map<string, number>();
+    await run(flow, {
+      onTurn: (group, turn) => handled.set(group, (handled.get(group) ?? 0) + turn.handled),
+    });
+    assert.equal(await isDrained(flow, groups), true);
+    assert.deepEqual(Object.fromEntries(handled), {
+      orders: 40,
+      payments: 80,
+      notifications: 40,
+      refunds: 0,
+    });
+    assert.deepEqual(await statuses(flow), ["FAILED", "PAID"]);
+    await assertBooks(flow);
+    assert.equal(await consumersOf(flow), 0, "they took their names along");
+    await run(flow, {});
+  }));
+
+Deno.test("runConsumers() drains the groups that it was given and leaves the others alone", () =>
+  withFlow("run_groups", async (flow) => {
+    await flow.add(some(20));
+    await run(flow, { groups: ["orders"] });
+    assert.deepEqual(await statuses(flow), ["RESERVED"]);
+    assert.equal((await messagesOf(flow)).length, 20);
+    await run(flow, { groups: ["payments", "payments"] });
+    assert.deepEqual(await statuses(flow), ["FAILED", "PAID"]);
+    await run(flow, { groups: ["notifications"] });
+    await assertBooks(flow);
+  }));
+
+Deno.test("runConsumers() of two processes share the work", () =>
+  withFlow("run_two", async (flow) => {
+    await flow.add(some(120, "shared"));
+    await Promise.all([run(flow, {}), run(flow, {})]);
+    await assertBooks(flow);
+  }));
+
+Deno.test("runConsumers() stops at once when it is told to, blocked or busy", () =>
+  withFlow("run_stop", async (flow) => {
+    const stop = new AbortController();
+    let turns = 0;
+    // Nothing is there to do: the reads block until the signal wakes them.
+    const idle = run(flow, {
+      drain: false,
+      onTurn: () => ++turns,
+    }, stop.signal);
+    await flow.add(some(3));
+    while ((await statuses(flow)).includes("PENDING"));
+    const started = performance.now();
+    stop.abort();
+    await idle;
+    assert.ok(performance.now() - started < 1_900, "a blocked read is woken");
+    assert.ok(turns > 0);
+
+    const busy = new AbortController();
+    await flow.add(some(30, "busy"));
+    await run(flow, { drain: false, batchSize: 5, onTurn: () => busy.abort() }, busy.signal);
+    assert.deepEqual(
+      (await flow.redis.xpending(flow.keys.stream("orders"), "orders"))[0],
+      0,
+      "nothing is left in hand",
+    );
+    await run(flow, {});
+    await assertBooks(flow);
+  }));
