@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { OrderFacts } from "./order.ts";
+import { type OrderFacts, type OrderStatus, orderTransitions } from "./order.ts";
 
 /** What the gateway said of one charge. */
 export interface GatewayAnswer {
@@ -28,6 +28,8 @@ export type SettleDecision =
   | { kind: "late_success" }
   /** The order is not reserved yet, so nothing can have been charged: look again later. */
   | { kind: "too_early" }
+  /** The order is paid, and this is other money: a person has to look. */
+  | { kind: "paid_twice" }
   /** The provider took another amount than the order's total: a person has to look. */
   | { kind: "wrong_amount" };
 
@@ -36,8 +38,16 @@ export type SettleDecision =
  *
  * @param order as its locked row says
  * @param answer the gateway's
+ * @param paidBy the provider's name for the charge that paid the order, null unless it is `PAID`
  */
-export function decideSettle(order: OrderFacts, answer: GatewayAnswer): SettleDecision {
+export function decideSettle(
+  order: OrderFacts,
+  answer: GatewayAnswer,
+  paidBy: string | null,
+): SettleDecision {
+  if (answer.outcome === "succeeded" && paidBy !== null && answer.providerRef !== paidBy) {
+    return { kind: "paid_twice" };
+  }
   if (answer.outcome === "succeeded" && answer.amountCents !== order.totalCents) {
     return { kind: "wrong_amount" };
   }
@@ -52,4 +62,13 @@ export function decideSettle(order: OrderFacts, answer: GatewayAnswer): SettleDe
     case "RESERVED":
       return { kind: answer.outcome === "succeeded" ? "pay" : "decline" };
   }
+}
+
+/**
+ * Decides what becomes of an order whose gateway gave no answer, not even when asked again.
+ *
+ * @param status of the locked order
+ */
+export function decideTimeOut(status: OrderStatus): { kind: "time_out" | "already_settled" } {
+  return { kind: orderTransitions[status].time_out === undefined ? "already_settled" : "time_out" };
 }

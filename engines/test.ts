@@ -126,9 +126,10 @@ async function spawnDenoTest(
     denoArgs.map((arg) => Deno.stat(arg).then(() => true, () => false)),
   );
   const files = namesFiles.includes(true) ? [] : ["tests/"];
+  const mayAll = denoArgs.includes("-A") || denoArgs.includes("--allow-all");
   const wantsColour = Deno.stdout.isTerminal() && !Deno.noColor;
   return new Deno.Command(Deno.execPath(), {
-    args: ["test", "--parallel", ...PERMISSIONS, ...denoArgs, ...files],
+    args: ["test", "--parallel", ...(mayAll ? [] : PERMISSIONS), ...denoArgs, ...files],
     env: {
       DENO_JOBS: String(JOBS),
       TEST_DATABASE_URL: engines.env.DATABASE_URL,

@@ -94,7 +94,8 @@ export const idParam: z.ZodObject<{ id: z.ZodType<number, string> }> = z.object(
   id: z.string()
     .regex(/^\d{1,16}$/, "must be an id, which is a whole number")
     .transform(Number)
-    .refine(Number.isSafeInteger, "must be an id, which is a whole number"),
+    .refine(Number.isSafeInteger, "must be an id, which is a whole number")
+    .meta({ type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER, pattern: undefined }),
 });
 
 /** A query parameter that may be missing; an empty one counts as missing. */
@@ -118,7 +119,8 @@ export function queryInteger(least: number, most: number): z.ZodType<number, str
   return queryText()
     .regex(/^\d{1,15}$/, message)
     .transform(Number)
-    .refine((value) => value >= least && value <= most, message);
+    .refine((value) => value >= least && value <= most, message)
+    .meta({ type: "integer", minimum: least, maximum: most, pattern: undefined });
 }
 
 /** The query parameters of a list. */

@@ -32,7 +32,8 @@ const silenceMs = 15_000;
 
 const flag = optionalQuery(
   queryText().regex(/^(true|false|1|0)$/, "must be true or false")
-    .transform((text) => text === "true" || text === "1"),
+    .transform((text) => text === "true" || text === "1")
+    .meta({ type: "boolean", pattern: undefined }),
 );
 
 const importQuery = z.object({

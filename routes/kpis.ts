@@ -18,7 +18,8 @@ import { described } from "./described.ts";
 const places = { fallback: 10, most: 1_000 } as const;
 
 const day = optionalQuery(
-  queryText().refine(isDay, "must be a real date YYYY-MM-DD from 1970 to 9998"),
+  queryText().refine(isDay, "must be a real date YYYY-MM-DD from 1970 to 9998")
+    .meta({ format: "date" }),
 );
 
 const daysQuery = z.object({ date: day, from: day, to: day })

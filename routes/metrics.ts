@@ -10,6 +10,7 @@ import { prometheus } from "npm:@hono/prometheus@1.0.3";
 // deno-lint-ignore no-import-prefix
 import { type Metric, Registry } from "npm:prom-client@15.1.3";
 import type { AppDeps } from "./deps.ts";
+import { described } from "./described.ts";
 import { readFamilies } from "./metric_families.ts";
 
 /** The middleware that measures requests, and `GET /metrics`. */
@@ -20,18 +21,27 @@ export function metricRoutes(
   const { registerMetrics } = prometheus({ registry, prefix: "orders_" });
   const app = new Hono();
 
-  app.get("/metrics", async (c: Context) => {
-    const families = await readFamilies(deps);
-    const own = new Registry();
-    for (const family of families) {
-      own.registerMetric({
-        ...family,
-        get: () => Promise.resolve({ ...family, aggregator: "sum" }),
-      } as unknown as Metric);
-    }
-    const text = await Registry.merge([own, registry]).metrics();
-    return c.body(text, 200, { "content-type": registry.contentType });
-  });
+  app.get(
+    "/metrics",
+    described({
+      summary: "Figures for Prometheus",
+      tag: "Operation",
+      scopes: ["read"],
+      answers: { 200: { says: "In Prometheus' text format", type: "text/plain" } },
+    }),
+    async (c: Context) => {
+      const families = await readFamilies(deps);
+      const own = new Registry();
+      for (const family of families) {
+        own.registerMetric({
+          ...family,
+          get: () => Promise.resolve({ ...family, aggregator: "sum" }),
+        } as unknown as Metric);
+      }
+      const text = await Registry.merge([own, registry]).metrics();
+      return c.body(text, 200, { "content-type": registry.contentType });
+    },
+  );
 
   return { measure: registerMetrics, routes: app };
 }

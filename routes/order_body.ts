@@ -18,12 +18,12 @@ function typeError(expected: string): (issue: { input?: unknown }) => string {
 }
 
 /** Trimmed text under a rule that the import has as well. */
-function text(problemOf: (value: string) => string | undefined) {
+function text(problemOf: (value: string) => string | undefined, mostCharacters: number) {
   return z.string({ error: typeError("must be text") }).trim().superRefine((value, issues) => {
     const problem = problemOf(value) ??
       (value.isWellFormed() ? undefined : "must be well-formed Unicode");
     if (problem !== undefined) issues.addIssue({ code: "custom", message: problem });
-  });
+  }).meta({ minLength: 1, maxLength: mostCharacters });
 }
 
 function integer(least: number, most: number) {
@@ -41,25 +41,28 @@ const placedAt = z.string({ error: typeError("must be text") }).trim().transform
     });
     return z.NEVER;
   },
-);
+).meta({
+  description: "A date and time; UTC unless it says otherwise",
+  examples: ["2026-01-05T10:00:00Z", "2026-01-05 10:00:00"],
+});
 
 const objectError = { error: typeError("must be an object") };
 
 const fields = z.object({
-  external_order_id: text(idProblem),
+  external_order_id: text(idProblem, orderLimits.idLength),
   placed_at: placedAt,
   currency: z.string({ error: typeError("must be text") }).trim()
     .regex(/^[A-Za-z]{3}$/, "must be three letters")
     .transform((value) => value.toUpperCase()),
   customer: z.object({
-    external_id: text(idProblem),
-    email: text(textProblem),
-    name: text(textProblem),
+    external_id: text(idProblem, orderLimits.idLength),
+    email: text(textProblem, orderLimits.textLength),
+    name: text(textProblem, orderLimits.textLength),
   }, objectError),
   items: z.array(
     z.object({
-      sku: text(idProblem),
-      name: text(textProblem),
+      sku: text(idProblem, orderLimits.idLength),
+      name: text(textProblem, orderLimits.textLength),
       unit_price_cents: integer(0, orderLimits.unitPriceCents),
       qty: integer(1, orderLimits.qty),
     }, objectError),

@@ -22,6 +22,7 @@ function boundary(time: string): z.ZodType<string | undefined, string | undefine
   return optionalQuery(
     queryText().trim()
       .refine((text) => read(text) !== undefined, message)
-      .transform((text) => read(text)!),
+      .transform((text) => read(text)!)
+      .meta({ description: "A date, or a date and time", examples: ["2010-12-01"] }),
   );
 }

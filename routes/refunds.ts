@@ -46,7 +46,7 @@ const mostMs = 10_000;
  * Strict, because a misspelt `amount_cents` that was passed over would give everything back; null is
  * refused for the same reason: it is what a calculation gone wrong looks like in JSON.
  */
-const refundBody = z.strictObject({
+export const refundBody = z.strictObject({
   amount_cents: z.int({ error: "must be a whole number of cents" })
     .min(1, "must be at least 1")
     .optional(),

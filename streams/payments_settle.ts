@@ -7,12 +7,17 @@
 import type { Queryable } from "../db/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../db/events.ts";
 import { lockOrders, markFailed, markPaid, readItems } from "../db/orders.ts";
-import { insertPayments, type PaymentRow, recordLatePayment } from "../db/payments.ts";
+import {
+  insertPayments,
+  type PaymentRow,
+  readPayments,
+  recordLatePayment,
+} from "../db/payments.ts";
 import { lockStock, writeStock } from "../db/products.ts";
 import { effectsOfOrder } from "../domain/effects.ts";
 import type { CallbackMessage, TimeOutMessage } from "../domain/messages.ts";
 import { sumNeeds } from "../domain/reserve.ts";
-import { decideSettle } from "../domain/settle.ts";
+import { decideSettle, decideTimeOut } from "../domain/settle.ts";
 import {
   type Delivery,
   done,
@@ -37,6 +42,11 @@ export function settlePayments(
       tx,
       [...new Set(deliveries.map(({ message }) => message.orderId))],
     );
+    const paidBefore = [...orders.values()].filter(({ status }) => status === "PAID");
+    const paidBy = new Map(
+      [...await readPayments(tx, paidBefore.map(({ id }) => id))]
+        .map(([orderId, { providerRef }]) => [orderId, providerRef]),
+    );
     const paid: number[] = [];
     const declined: number[] = [];
     const late: CallbackMessage[] = [];
@@ -47,10 +57,11 @@ export function settlePayments(
       const { orderId } = message;
       const order = orders.get(orderId);
       if (order === undefined) return vanished("order", orderId);
-      const decision = decideSettle(order, message);
+      const decision = decideSettle(order, message, paidBy.get(orderId) ?? null);
       switch (decision.kind) {
         case "pay":
           paid.push(orderId);
+          paidBy.set(orderId, message.providerRef);
           payments.push(paymentOf(message, "SUCCEEDED"));
           events.push({ orderId, event: "paid", detail: message.providerRef, attempt });
           orders.set(orderId, { ...order, status: "PAID", settledAt: now });
@@ -78,6 +89,12 @@ export function settlePayments(
           });
         case "too_early":
           return { kind: "retry", error: `order ${orderId} was paid before it was reserved` };
+        case "paid_twice":
+          return {
+            kind: "dead",
+            error: `the provider took money for order ${orderId} by ${message.providerRef}, ` +
+              `but it was paid by ${paidBy.get(orderId)} before`,
+          };
         case "wrong_amount":
           return {
             kind: "dead",
@@ -119,7 +136,9 @@ export function timeOutPayments(
     const attempts = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
     const { orders, now } = await lockOrders(tx, [...attempts.keys()]);
     const failureReason = "payment_timeout";
-    const expired = [...orders.values()].filter(({ status }) => status === "RESERVED");
+    const expired = [...orders.values()].filter(({ status }) =>
+      decideTimeOut(status).kind === "time_out"
+    );
     const ids = expired.map(({ id }) => id);
     for (const order of expired) {
       orders.set(order.id, { ...order, status: "FAILED", failureReason, settledAt: now });

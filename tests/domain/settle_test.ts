@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { type OrderStatus, orderTransitions } from "../../domain/order.ts";
-import { decideSettle, type GatewayAnswer, type SettleDecision } from "../../domain/settle.ts";
+import {
+  decideSettle,
+  decideTimeOut,
+  type GatewayAnswer,
+  type SettleDecision,
+} from "../../domain/settle.ts";
 import { orderIn, orderStates } from "./life.ts";
 
 const answer = (outcome: GatewayAnswer["outcome"], amountCents = 1_000): GatewayAnswer => ({
@@ -29,8 +34,8 @@ const onDecline: Kinds = {
 
 Deno.test("decideSettle() answers for every state × outcome and moves only where the table does", () => {
   for (const status of orderStates) {
-    const success = decideSettle(orderIn(status), answer("succeeded"));
-    const decline = decideSettle(orderIn(status), answer("declined"));
+    const success = decideSettle(orderIn(status), answer("succeeded"), null);
+    const decline = decideSettle(orderIn(status), answer("declined"), null);
     assert.equal(success.kind, onSuccess[status], `${status} × succeeded`);
     assert.equal(decline.kind, onDecline[status], `${status} × declined`);
     assert.equal(success.kind === "pay", orderTransitions[status].pay === "PAID");
@@ -42,7 +47,7 @@ Deno.test("decideSettle() takes no success of another amount, whatever the state
   for (const status of orderStates) {
     for (const cents of [0, 999, 1_001]) {
       assert.equal(
-        decideSettle(orderIn(status), answer("succeeded", cents)).kind,
+        decideSettle(orderIn(status), answer("succeeded", cents), null).kind,
         "wrong_amount",
         `${status}, ${cents} cents`,
       );
@@ -51,5 +56,22 @@ Deno.test("decideSettle() takes no success of another amount, whatever the state
 });
 
 Deno.test("decideSettle() lets a decline fail the order whatever amount it names", () => {
-  assert.equal(decideSettle(orderIn("RESERVED"), answer("declined", 1)).kind, "decline");
+  assert.equal(decideSettle(orderIn("RESERVED"), answer("declined", 1), null).kind, "decline");
+});
+
+Deno.test("decideSettle() tells other money for a paid order from the same money again", () => {
+  const { providerRef } = answer("succeeded");
+  const again = decideSettle(orderIn("PAID"), answer("succeeded"), providerRef);
+  assert.equal(again.kind, "already_settled");
+  const other = decideSettle(orderIn("PAID"), answer("succeeded"), `${providerRef} of before`);
+  assert.equal(other.kind, "paid_twice");
+  const declined = decideSettle(orderIn("PAID"), answer("declined"), `${providerRef} of before`);
+  assert.equal(declined.kind, "already_settled");
+});
+
+Deno.test("decideTimeOut() ends reservations only", () => {
+  for (const status of Object.keys(orderTransitions) as OrderStatus[]) {
+    const expected = status === "RESERVED" ? "time_out" : "already_settled";
+    assert.equal(decideTimeOut(status).kind, expected, status);
+  }
 });

@@ -4,10 +4,11 @@
  * @module
  */
 
+import { groups } from "../../domain/messages.ts";
 import { rebuildKpis } from "../../streams/kpis_rebuild.ts";
 import { serveHttp } from "../../routes/server.ts";
 import { importOrders } from "../../streams/orders_import.ts";
-import { runConsumers } from "../../streams/run_consumers.ts";
+import { isDrained, runConsumers } from "../../streams/run_consumers.ts";
 import { type Api, openApi } from "../routes/api.ts";
 
 /** A running service. */
@@ -65,17 +66,19 @@ export async function bringMonth({ deps }: Service): Promise<void> {
   await deps.db.query(
     `
     update orders
-    set placed_at = placed_at + interval datediff(utc_date(), ?) day,
-      settled_at = settled_at - interval datediff(?, date(orders.placed_at - interval datediff(utc_date(), ?) day)) day
-    where settled_at is not null`,
+    set created_at = created_at + interval datediff(placed_at, ?) day,
+      reserved_at = reserved_at + interval datediff(placed_at, ?) day,
+      settled_at = settled_at + interval datediff(placed_at, ?) day`,
     [lastDay, lastDay, lastDay],
+  );
+  await deps.db.query(
+    "update orders set placed_at = placed_at + interval datediff(utc_date(), ?) day",
+    [lastDay],
   );
   await rebuildKpis(deps);
 }
 
 /** Waits until no group has anything left to do. */
 export async function untilDrained({ deps }: Pick<Api, "deps">): Promise<void> {
-  const { isDrained } = await import("../../streams/run_consumers.ts");
-  const { groups } = await import("../../domain/messages.ts");
   while (!await isDrained(deps, groups)) await new Promise((resolve) => setTimeout(resolve, 50));
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { Hono } from "hono";
 import { formatApiToken, type Scope, tokenHash } from "../../domain/api_token.ts";
 import { makeApp } from "../../routes/app.ts";
@@ -60,6 +61,9 @@ Deno.test("a page asked for without a session leads to the sign-in and back", as
     /^default-src 'none'; style-src 'sha256-/,
   );
   assert.equal(page.headers.get("referrer-policy"), "same-origin");
+  const style = /<style>([^]*)<\/style>/.exec(html)![1]!;
+  const hash = createHash("sha256").update(style).digest("base64");
+  assert.ok(page.headers.get("content-security-policy")!.includes(`'sha256-${hash}'`));
 });
 
 Deno.test("signing in gives a cookie that scripts can't read and other sites can't send", async () => {

@@ -242,3 +242,25 @@ Deno.test("settlePayments() refuses another order's payment as its own", () =>
       ["PAID", "RESERVED"],
     );
   }));
+
+Deno.test("settlePayments() leaves other money for a paid order to a person", async () => {
+  const flow = await openWorkflow("paid_twice");
+  try {
+    const [order] = await flow.add([anOrder("twice", [{ sku: "a", qty: 1 }])]);
+    await flow.drain();
+    const orderId = order!.orderId!;
+    const again = { type: "payment.callback", orderId, amountCents: 100, currency: "EUR" } as const;
+    const more = { outcome: "succeeded", provider: "simulated" } as const;
+    await publish(flow, [
+      { message: { ...again, ...more, providerRef: `sim_${orderId}` } },
+      { message: { ...again, ...more, providerRef: "another" } },
+    ]);
+    const turn = await flow.turn("payments");
+    assert.deepEqual([turn.handled, turn.dead], [1, 1]);
+    const [letter] = await flow.rows("select error from dead_letters");
+    assert.match(String(letter!.error), /took money .* by another, but it was paid by sim_/);
+    assert.equal((await flow.order(orderId)).status, "PAID");
+  } finally {
+    await flow.close();
+  }
+});

@@ -1,0 +1,43 @@
+import { importColumns, placeColumns } from "../domain/csv_columns.ts";
+import { readRow } from "../domain/csv_rows.ts";
+import { orderContentHash } from "../domain/content_hash.ts";
+import { contentOf } from "../domain/incoming_order.ts";
+import { decideOrder } from "../domain/order_csv.ts";
+import { syntheticOrder } from "./orders_file.ts";
+
+const places = placeColumns(importColumns);
+if (typeof places === "string") throw new Error(places);
+
+/** Rows of a thousand orders as they stand in a file. */
+const orders = Array.from({ length: 1_000 }, (_, number) => {
+  const order = syntheticOrder(number, { orders: 1_000 });
+  const { externalOrderId, placedAt, currency, customer } = order;
+  const rows = order.items.map(({ sku, name, unitPriceCents, qty }, index) => ({
+    line: number * 5 + index + 2,
+    fields: [
+      externalOrderId,
+      placedAt,
+      currency,
+      customer.externalId,
+      customer.email,
+      customer.name,
+      sku,
+      name,
+      String(unitPriceCents),
+      String(qty),
+    ],
+  }));
+  return { order, rows };
+});
+
+Deno.bench("readRow(): the rows of 1,000 orders", () => {
+  for (const { rows } of orders) for (const { fields } of rows) readRow(fields, places);
+});
+
+Deno.bench("decideOrder(): 1,000 orders", () => {
+  for (const { rows } of orders) decideOrder(rows, places, { keepGoodRows: false });
+});
+
+Deno.bench("orderContentHash(): 1,000 orders", () => {
+  for (const { order } of orders) orderContentHash(contentOf(order));
+});
