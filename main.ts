@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<{ default: Command }>>> = 
   recover: () => import("./commands/recover.ts"),
   dead: () => import("./commands/dead.ts"),
   stock: () => import("./commands/stock.ts"),
+  gateway: () => import("./commands/gateway.ts"),
   token: () => import("./commands/token.ts"),
   migrate: () => import("./commands/migrate.ts"),
   doctor: () => import("./commands/doctor.ts"),

@@ -36,7 +36,15 @@ export interface Config {
   /** Units a product starts with when an order names it for the first time. */
   initialStock: number;
   /** Payment provider. */
-  gateway: "simulated";
+  gateway: "simulated" | "http";
+  /** Of the payment provider; empty unless it is asked over HTTP. */
+  gatewayUrl: string;
+  /** Sent to the payment provider; a secret, may be empty. */
+  gatewayToken: string;
+  /** With one of these the provider signs its callbacks, `whsec_` and base64; two while they are rotated. */
+  gatewaySecrets: string[];
+  /** Longest wait for one answer of the provider. */
+  gatewayTimeoutMs: number;
   /** Until the simulated gateway answers. */
   gatewayDelayMs: number;
   /** Errors that a message may cause before it becomes a dead letter. */
@@ -132,7 +140,28 @@ export const settings: readonly Setting[] = [
     fallback: "50",
     meaning: "units of a product that an order names for the first time, 0…1000000000",
   },
-  { name: "GATEWAY", fallback: "simulated", meaning: "payment provider; only `simulated` yet" },
+  { name: "GATEWAY", fallback: "simulated", meaning: "payment provider: `simulated` or `http`" },
+  {
+    name: "GATEWAY_URL",
+    fallback: "",
+    meaning: "where the provider is asked; required with `GATEWAY=http`",
+  },
+  {
+    name: "GATEWAY_TOKEN",
+    fallback: "",
+    meaning: "bearer token for the provider; empty where it wants none",
+  },
+  {
+    name: "GATEWAY_SECRETS",
+    fallback: "",
+    meaning: "secrets that sign the provider's callbacks, `whsec_…`, one, or two separated by a comma; " +
+      "required with `GATEWAY=http`",
+  },
+  {
+    name: "GATEWAY_TIMEOUT_MS",
+    fallback: "5000",
+    meaning: "milliseconds that one answer of the provider may take, 100…60000",
+  },
   {
     name: "GATEWAY_DELAY_MS",
     fallback: "2000",
@@ -259,6 +288,16 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     }
   }
 
+  const gatewaySecrets = text("GATEWAY_SECRETS").split(",").map((secret) => secret.trim())
+    .filter((secret) => secret !== "");
+  if (gatewaySecrets.length > 2 || !gatewaySecrets.every(isWebhookSecret)) {
+    fault("GATEWAY_SECRETS", "must be one or two of whsec_ followed by 24…64 bytes as base64");
+  }
+  if (text("GATEWAY") === "http") {
+    url("GATEWAY_URL", text("GATEWAY_URL"), ["https:", "http:"]);
+    if (gatewaySecrets.length === 0) fault("GATEWAY_SECRETS", "is required with GATEWAY=http");
+  }
+
   const config: Config = {
     databaseUrl,
     redisUrl,
@@ -273,7 +312,11 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     baseCurrency,
     kpiTimezone,
     initialStock: integer("INITIAL_STOCK", 0, 1_000_000_000),
-    gateway: oneOf("GATEWAY", ["simulated"]),
+    gateway: oneOf("GATEWAY", ["simulated", "http"]),
+    gatewayUrl: text("GATEWAY_URL"),
+    gatewayToken: text("GATEWAY_TOKEN"),
+    gatewaySecrets,
+    gatewayTimeoutMs: integer("GATEWAY_TIMEOUT_MS", 100, 60_000),
     gatewayDelayMs: integer("GATEWAY_DELAY_MS", 0, 3_600_000),
     maxDeliveries: integer("MAX_DELIVERIES", 1, 100),
     retryBackoffMs: integer("RETRY_BACKOFF_MS", 0, 3_600_000),
@@ -304,4 +347,12 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host === "[::1]" ||
     /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** True for a secret as Standard Webhooks has it: `whsec_`, then 24…64 bytes as base64. */
+export function isWebhookSecret(text: string): boolean {
+  const base64 = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text)?.[1];
+  if (base64 === undefined || base64.length % 4 !== 0) return false;
+  const { length } = atob(base64);
+  return length >= 24 && length <= 64;
 }

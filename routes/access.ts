@@ -14,8 +14,11 @@ import { type Sessions, signInPath } from "./session.ts";
 /** Who may do what: the first line that fits counts. What no line names is for `admin`. */
 const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] | "nothing"][] = [
   ["GET HEAD", /^\/(livez|readyz|openapi\.json|docs(\/[\w.-]+)?)$/, "nothing"],
+  ["GET HEAD", /^\/favicon\.ico$/, "nothing"],
   ["GET HEAD POST", /^\/sign-in$/, "nothing"],
   ["POST", /^\/sign-out$/, "nothing"],
+  // Signed by the payment provider.
+  ["POST", /^\/payments\/callback$/, "nothing"],
   ["POST", /^\/orders(\/[^/]+\/cancel)?$/, ["orders"]],
   ["POST", /^\/imports(\/[^/]+\/cancel)?$/, ["orders"]],
   ["GET HEAD", /^\/imports(\/|$)/, ["read", "orders"]],

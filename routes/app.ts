@@ -23,6 +23,7 @@ import { limitRate } from "./limit_rate.ts";
 import { metricRoutes } from "./metrics.ts";
 import { openApiRoutes } from "./openapi.ts";
 import { orderRoutes } from "./orders.ts";
+import { paymentRoutes } from "./payments.ts";
 import { httpProblem, problemHandler } from "./problem.ts";
 import { refundRoutes } from "./refunds.ts";
 import { makeSessions, protectSessions, sessionRoutes } from "./session.ts";
@@ -91,6 +92,7 @@ export function makeApp(deps: AppDeps): Hono {
   app.route("/", orderRoutes(deps));
   app.route("/", refundRoutes(deps));
   app.route("/", importRoutes(deps, runs));
+  app.route("/", paymentRoutes(deps));
   app.route("/", streamRoutes(deps));
   app.route("/", metrics.routes);
   app.route("/dashboard", dashboardRoutes(deps, runs));

@@ -25,7 +25,7 @@ export interface Description {
     Record<number, { says: string; schema?: z.ZodType; type?: string; located?: boolean }>
   >;
   /** Statuses of the problems that it has besides those that every route has. */
-  problems?: readonly (400 | 404 | 408 | 409 | 413 | 415 | 422)[];
+  problems?: readonly (400 | 401 | 404 | 408 | 409 | 413 | 415 | 422)[];
   /** A body that is not JSON. */
   body?: Readonly<Record<string, { schema: Record<string, unknown> }>>;
   /** An example of the JSON body. */

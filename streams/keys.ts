@@ -57,6 +57,8 @@ export interface Keys {
   expiryMark: string;
   /** Names the server for which the streams are known to hold all unfinished work, see `epoch.ts`. */
   epoch: string;
+  /** Marks of callbacks of the payment provider that were taken; the callback's id follows. */
+  callback: string;
   /** When the requests of a token that were counted are forgotten; its name follows. */
   rateLimit: string;
   /** Written to see whether anything can be written; expires by itself. */
@@ -128,6 +130,7 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     productLock: `${prefix}lock:product:`,
     expiryMark: `${prefix}expiry:`,
     epoch: `${prefix}epoch`,
+    callback: `${prefix}callback:`,
     rateLimit: `${prefix}rate:`,
     probe: `${prefix}probe`,
     recoverLock: `${prefix}lock:recover`,

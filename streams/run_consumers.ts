@@ -12,7 +12,8 @@ import type { Log } from "../domain/log.ts";
 import { type Group, groups } from "../domain/messages.ts";
 import { consume, type Consumer, type ConsumerDeps, giveBack, makeConsumer } from "./consumer.ts";
 import type { Turn } from "./conclude.ts";
-import { simulatedGateway } from "./gateway.ts";
+import { type Gateway, simulatedGateway } from "./gateway.ts";
+import { httpGateway } from "./http_gateway.ts";
 import type { Keys } from "./keys.ts";
 import { openBlockingRedis, type RedisClient } from "./redis.ts";
 import { ensureRecovered } from "./recover.ts";
@@ -62,7 +63,7 @@ export async function runConsumers(
   const { config, redis, log } = deps;
   const wanted = options.groups.length === 0 ? groups : [...new Set(options.groups)];
   const name = `${hostname()}:${Deno.pid}:${crypto.randomUUID().slice(0, 8)}`;
-  const gateway = simulatedGateway({ delayMs: config.gatewayDelayMs });
+  const gateway = gatewayOf(config);
   const stop = new AbortController();
   const stopped = AbortSignal.any([signal, stop.signal]);
   await ensureRecovered(deps);
@@ -123,6 +124,16 @@ export async function runConsumers(
   }
   await sweeping;
   log.info("consumers stopped", { consumer: name });
+}
+
+/** The payment provider that the settings name. */
+function gatewayOf(config: Config): Gateway {
+  if (config.gateway === "simulated") return simulatedGateway({ delayMs: config.gatewayDelayMs });
+  return httpGateway({
+    url: config.gatewayUrl,
+    token: config.gatewayToken,
+    timeoutMs: config.gatewayTimeoutMs,
+  });
 }
 
 /** Ends when the signal was aborted so many milliseconds ago; never before it aborts. */

@@ -283,7 +283,7 @@ const Progress: FC<{ row: ImportRow }> = ({ row }) => {
       {row.cancelRequested && row.status === "RUNNING" && (
         <Notice tone="warn" title="It ends after the batch in hand" />
       )}
-      <section class="card">
+      <section class="card" {...(row.status === "RUNNING" ? {} : { "data-over": "" })}>
         <div class="section-head">
           <h2>
             <State row={row} />

@@ -104,7 +104,7 @@ export const Payment: FC<{ order: OrderDetail }> = ({ order: { payment, currency
 
 /** Its refunds; nothing where there are none. */
 export const Refunds: FC<{ order: OrderDetail }> = ({ order: { refunds, currency } }) =>
-  refunds.length === 0 ? <></> : (
+  refunds.length === 0 ? null : (
     <section aria-labelledby="refunds-heading">
       <h2 id="refunds-heading" class="heading">Refunds</h2>
       <Table label="Refunds">

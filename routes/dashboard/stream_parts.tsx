@@ -112,7 +112,7 @@ export const Scheduled: FC<{ scheduled: readonly ScheduledMessage[]; count: numb
   );
 
 const More: FC<{ shown: number; count: number }> = ({ shown, count }) =>
-  count > shown ? <p class="pager small">and {formatCount(count - shown)} more</p> : <></>;
+  count > shown ? <p class="pager small">and {formatCount(count - shown)} more</p> : null;
 
 /** Type, order and money of a message. */
 export const MessageCells: FC<{ message: Message | string }> = ({ message }) =>

@@ -38,6 +38,10 @@ Deno.test("parseConfig() has the promised default of every setting", () => {
     kpiTimezone: "UTC",
     initialStock: 50,
     gateway: "simulated",
+    gatewayUrl: "",
+    gatewayToken: "",
+    gatewaySecrets: [],
+    gatewayTimeoutMs: 5_000,
     gatewayDelayMs: 2_000,
     maxDeliveries: 5,
     retryBackoffMs: 5_000,
@@ -70,6 +74,7 @@ const bounds: [
   ["BATCH_SIZE", "batchSize", 1, 5_000],
   ["TAKEOVER_MS", "takeoverMs", 1_000, 3_600_000],
   ["DATABASE_CONNECTIONS", "databaseConnections", 1, 200],
+  ["GATEWAY_TIMEOUT_MS", "gatewayTimeoutMs", 100, 60_000],
   ["RATE_LIMIT", "rateLimitPerMinute", 0, 1_000_000],
 ];
 
@@ -110,6 +115,7 @@ Deno.test("parseConfig() tells every fault at once and prints no secret", () => 
     REDIS_URL: "http://:redis-secret@host",
     API_TOKENS: "token-secret",
     SESSION_SECRET: "session-secret",
+    GATEWAY_SECRETS: "whsec_secret",
     PORT: "http",
     MAX_DELIVERIES: "0",
     LOG_LEVEL: "loud",
@@ -119,6 +125,7 @@ Deno.test("parseConfig() tells every fault at once and prints no secret", () => 
     "REDIS_URL",
     "API_TOKENS",
     "SESSION_SECRET",
+    "GATEWAY_SECRETS",
     "PORT",
     "MAX_DELIVERIES",
     "LOG_LEVEL",
@@ -180,4 +187,18 @@ Deno.test("parseConfig() takes origins of web pages, and nothing else as one", (
   for (const bad of ["*", "null", "shop.example", "https://a.example/x", "file:///", "HTTPS://A"]) {
     assert.deepEqual(faultyNames({ CORS_ORIGINS: bad }), ["CORS_ORIGINS"], bad);
   }
+});
+
+Deno.test("parseConfig() wants an address and a secret for a provider over HTTP", () => {
+  const secret = (bytes: number) => `whsec_${btoa("x".repeat(bytes))}`;
+  const http = { GATEWAY: "http", GATEWAY_URL: "https://pay.example/v1", GATEWAY_SECRETS: secret(32) };
+  const config = parseConfig({ ...required, ...http });
+  assert.deepEqual([config.gateway, config.gatewaySecrets], ["http", [secret(32)]]);
+  assert.deepEqual(faultyNames({ GATEWAY: "http" }), ["GATEWAY_URL", "GATEWAY_SECRETS"]);
+  const two = `${secret(24)}, ${secret(64)}`;
+  assert.equal(parseConfig({ ...required, ...http, GATEWAY_SECRETS: two }).gatewaySecrets.length, 2);
+  for (const bad of [secret(23), secret(65), "whsec_", "x".repeat(40), `${two},${secret(30)}`]) {
+    assert.deepEqual(faultyNames({ ...http, GATEWAY_SECRETS: bad }), ["GATEWAY_SECRETS"], bad);
+  }
+  assert.deepEqual(faultyNames({ ...http, GATEWAY_URL: "pay.example" }), ["GATEWAY_URL"]);
 });

@@ -86,8 +86,9 @@ export async function openTab(
   });
   page.on("pageerror", (error) => faults.push(error.message));
   page.on("requestfailed", (request) => {
-    // A page that is left ends its stream.
-    if (!/\/live$/.test(request.url())) faults.push(`${request.url()} failed`);
+    // A page that is left ends what it was loading, its stream above all.
+    const reason = request.failure()?.errorText;
+    if (reason !== "net::ERR_ABORTED") faults.push(`${request.url()}: ${reason}`);
   });
   return { page, faults, close: () => context.close() };
 }

@@ -15,7 +15,7 @@ import {
   startBrowser,
   type Tab,
 } from "./browser.ts";
-import { bringMonth, type Service, startService, untilDrained } from "./service.ts";
+import { bringAgain, bringMonth, type Service, startService, untilDrained } from "./service.ts";
 
 const missing = browserPath === undefined;
 let service: Service;
@@ -23,7 +23,7 @@ let browser: Awaited<ReturnType<typeof startBrowser>>;
 
 Deno.test.beforeAll(async () => {
   if (missing) return;
-  service = await startService("dashboard_e2e");
+  service = await startService("dashboard_e2e", { GATEWAY_DELAY_MS: "1500" });
   browser = await startBrowser();
   await bringMonth(service);
   await buryLetters(4);
@@ -128,6 +128,16 @@ const pictures = Deno.env.get("SCREENSHOTS") === "1"
   ? new URL("../../docs/screenshots/", import.meta.url)
   : undefined;
 
+/** Those that are worth keeping. */
+const wanted = ["order-light", "orders-phone", "dead_letters-light", "stream-dark", "kpis-light"]
+  .concat("overview-in-motion", "overview-in-motion-dark");
+
+async function takePicture(page: Tab["page"], name: string): Promise<void> {
+  if (pictures === undefined || !wanted.includes(name)) return;
+  await Deno.mkdir(pictures, { recursive: true });
+  await page.screenshot({ path: new URL(`${name}.png`, pictures).pathname });
+}
+
 async function visitAll({ page }: Tab, look: string, check: (name: string) => Promise<void>) {
   for (const [name, path] of Object.entries(await allPaths())) {
     const response = await page.goto(path);
@@ -140,10 +150,7 @@ async function visitAll({ page }: Tab, look: string, check: (name: string) => Pr
       await page.locator("#live-state.on").waitFor();
     }
     await check(name);
-    if (pictures !== undefined) {
-      await Deno.mkdir(pictures, { recursive: true });
-      await page.screenshot({ path: new URL(`${name}-${look}.png`, pictures).pathname });
-    }
+    await takePicture(page, `${name}-${look}`);
   }
 }
 
@@ -193,10 +200,10 @@ test("figures move by themselves while an imported file drains", async ({ page }
   await importing.goto("/dashboard/imports");
   await importing.setInputFiles("#file", file);
   await importing.getByRole("button", { name: "Import", exact: true }).click();
+  await importing.waitForURL(/imports\/\d+$/);
   await importing.getByText("Done").waitFor();
   const figure = (name: string) => importing.locator(`dl > div:has(dt:text-is("${name}")) dd`);
   assert.equal(await figure("New").textContent(), "300");
-  await importing.reload();
   const downloading = importing.waitForEvent("download");
   await importing.getByRole("link", { name: "Download rejects" }).click();
   const rejects = await Deno.readTextFile((await (await downloading).path())!);
@@ -209,6 +216,19 @@ test("figures move by themselves while an imported file drains", async ({ page }
     }`,
   );
   await page.locator('tr:has-text("orders") [data-figure="waiting-orders"]:text-is("0")').waitFor();
+});
+
+test("the money that waits is shown while it waits", async ({ page }) => {
+  await page.goto("/dashboard");
+  await bringAgain(service);
+  await page.locator("tr", { hasText: "payments" }).locator(".money-list").waitFor();
+  await takePicture(page, "overview-in-motion");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await takePicture(page, "overview-in-motion-dark");
+  await untilDrained(service);
+  await page.locator("tr", { hasText: "payments" }).locator(".money-list").waitFor({
+    state: "detached",
+  });
 });
 
 test("a file that is no CSV is refused on the spot", async ({ page }) => {

@@ -78,6 +78,23 @@ export async function bringMonth({ deps }: Service): Promise<void> {
   await rebuildKpis(deps);
 }
 
+/** Imports the orders of the sample once more, under other ids, and does not wait for them. */
+export async function bringAgain({ deps }: Service): Promise<void> {
+  const file = await Deno.open(sample);
+  const text = await new Response(file.readable.pipeThrough(new DecompressionStream("gzip")))
+    .text();
+  const [head, ...rows] = text.split("\n");
+  const renamed = rows.map((row) => row === "" ? row : row.replace(/^("?)/, "$1again-"));
+  await importOrders(
+    deps,
+    ReadableStream.from([new TextEncoder().encode([head, ...renamed].join("\n"))]),
+    {
+      name: "the-same-month-again.csv",
+      initialStock: deps.config.initialStock,
+    },
+  );
+}
+
 /** Waits until no group has anything left to do. */
 export async function untilDrained({ deps }: Pick<Api, "deps">): Promise<void> {
   while (!await isDrained(deps, groups)) await new Promise((resolve) => setTimeout(resolve, 50));

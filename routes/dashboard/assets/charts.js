@@ -6,6 +6,9 @@
 (() => {
   const plots = new Map();
 
+  /** From so many points on, a line is drawn without dots. */
+  const mostDots = 30;
+
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   const written = {
@@ -81,7 +84,14 @@
             ? `color-mix(in srgb, ${accent} 10%, transparent)`
             : undefined,
           paths: bars,
-          points: { show: false },
+          // A line of few points may have none beside another, and would not be seen.
+          points: {
+            show: (plot) =>
+              plot.data[index + 1].filter((value) => value !== null).length < mostDots,
+            size: 5,
+            width: 0,
+            fill: index === 0 ? accent : second,
+          },
           spanGaps: data.unit === "ms",
         })),
       ],

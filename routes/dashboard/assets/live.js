@@ -26,6 +26,8 @@
     const active = document.activeElement;
     const focused = region.contains(active) ? active.getAttribute("data-key") ?? active.id : null;
     region.innerHTML = html;
+    // What is over offers other things to do than what is going on.
+    if (region.querySelector("[data-over]") !== null) return location.reload();
     if (focused) {
       const again = region.querySelector(`[data-key="${CSS.escape(focused)}"]`) ??
         document.getElementById(focused);

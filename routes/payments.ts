@@ -1,0 +1,125 @@
+/**
+ * The payment provider's answers.
+ *
+ * @module
+ */
+
+import { Hono } from "hono";
+import { Webhook } from "standardwebhooks";
+import { z } from "zod";
+import { WorkflowError } from "../domain/errors.ts";
+import { readOrders } from "../db/orders.ts";
+import { httpGatewayName, orderOfChargeKey } from "../streams/http_gateway.ts";
+import { publish } from "../streams/queue.ts";
+import type { AppDeps } from "./deps.ts";
+import { described } from "./described.ts";
+import { httpProblem } from "./problem.ts";
+
+/** Seconds for which a callback's id is remembered: longer than its signature is good for. */
+const rememberSeconds = 900;
+
+/** What a provider sends, after Standard Webhooks. */
+const callbackBody = z.object({
+  type: z.enum(["charge.succeeded", "charge.declined"]),
+  timestamp: z.string(),
+  data: z.object({
+    id: z.string().min(1).max(128),
+    idempotency_key: z.string().max(255),
+    amount_cents: z.int().min(0),
+    currency: z.string().regex(/^[A-Z]{3}$/),
+  }),
+});
+
+const takenAnswer = z.object({ duplicate: z.boolean() }).meta({ id: "CallbackTaken" });
+
+/**
+ * `POST /payments/callback`: signed by the provider as Standard Webhooks has it, with one of `GATEWAY_SECRETS`
+ * and a time that is at most five minutes off. Answered once the answer is in the `payments` stream; a crash
+ * before that makes the provider send it again.
+ */
+export function paymentRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+  const { config, redis, keys, log } = deps;
+  const webhooks = config.gatewaySecrets.map((secret) => new Webhook(secret));
+
+  app.post(
+    "/payments/callback",
+    described({
+      summary: "Takes the payment provider's answer to a charge",
+      description: "Signed as Standard Webhooks; there only with GATEWAY=http. An id that was taken before " +
+        "is a duplicate and changes nothing.",
+      tag: "Operation",
+      scopes: null,
+      answers: { 202: { says: "It will be settled", schema: takenAnswer } },
+      problems: [401, 404, 413, 422],
+    }),
+    async (c) => {
+      if (config.gateway !== "http") return c.notFound();
+      const text = await c.req.text();
+      const id = c.req.header("webhook-id") ?? "";
+      const signed = webhooks.some((webhook) => {
+        try {
+          webhook.verify(text, {
+            "webhook-id": id,
+            "webhook-timestamp": c.req.header("webhook-timestamp") ?? "",
+            "webhook-signature": c.req.header("webhook-signature") ?? "",
+          }, { parseJson: false });
+          return true;
+        } catch {
+          return false;
+        }
+      });
+      if (!signed) {
+        log.warn("callback refused", { request_id: c.get("requestId") as string });
+        return httpProblem(c, 401, "The signature is missing, wrong or too old");
+      }
+      const body = callbackBody.safeParse(parsed(text));
+      if (!body.success) {
+        throw new WorkflowError(
+          "invalid",
+          "The callback is not one that is understood",
+          body.error.issues.map(({ path, message }) => ({
+            at: `#${path.map((part) => `/${String(part)}`).join("")}`,
+            detail: message,
+          })),
+        );
+      }
+      const seenKey = `${keys.callback}${id}`;
+      if (await redis.exists(seenKey) === 1) return c.json({ duplicate: true }, 202);
+
+      const { type, data } = body.data;
+      const orderId = orderOfChargeKey(data.idempotency_key);
+      const order = orderId === undefined
+        ? undefined
+        : (await readOrders(deps.db, [orderId])).get(orderId);
+      if (order === undefined || order.currency !== data.currency) {
+        log.error("callback fits no order", { order_id: orderId, provider_ref: data.id });
+        throw new WorkflowError("invalid", "The callback fits no order that was to be charged");
+      }
+      await publish(deps, [{
+        message: {
+          type: "payment.callback",
+          orderId: order.id,
+          amountCents: data.amount_cents,
+          currency: data.currency,
+          outcome: type === "charge.succeeded" ? "succeeded" : "declined",
+          provider: httpGatewayName,
+          providerRef: data.id,
+        },
+      }]);
+      // Only now: an answer that was marked and not published would be lost.
+      await redis.set(seenKey, "1", "EX", rememberSeconds);
+      return c.json({ duplicate: false }, 202);
+    },
+  );
+
+  return app;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

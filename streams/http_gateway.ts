@@ -1,0 +1,213 @@
+/**
+ * A payment provider that is asked over HTTP.
+ *
+ * What it must offer, in JSON, with every request under an `Idempotency-Key` that makes repeating it safe:
+ *
+ * - `POST /charges {order_id, amount_cents, currency}` → `{id, status, amount_cents, currency}` with the status
+ *   `pending`, `succeeded` or `declined`; while it is pending the answer comes later, as a signed callback
+ * - `GET /charges/{idempotency key}` → the same, or 404 where it knows of no such charge
+ * - `POST /refunds {order_id, amount_cents, currency}` → `{id, status}` with `succeeded` or `refused`, and then
+ *   a `reason`
+ *
+ * @module
+ */
+
+import { messageOf, WorkflowError } from "../domain/errors.ts";
+import type { CallbackMessage } from "../domain/messages.ts";
+import { chargeKey, type ChargeAnswer, type Gateway, type GatewayRequest } from "./gateway.ts";
+import type { GiveBackAnswer } from "./gateway.ts";
+
+/** How the provider is asked. */
+export interface HttpGatewayOptions {
+  /** Where its paths begin. */
+  url: string;
+  /** Sent as a bearer token; empty where it wants none. */
+  token: string;
+  /** Longest wait for one answer, in milliseconds. */
+  timeoutMs: number;
+  /** For tests: waits between two tries, drawn from 0 to this, doubling; default 200 ms. */
+  firstWaitMs?: number;
+  /** For tests: how long nothing is asked after the provider failed again and again; default 10 s. */
+  restMs?: number;
+}
+
+/** Stands in `payments.provider`. */
+export const httpGatewayName = "http";
+
+/** Requests at once. */
+const lanes = 16;
+
+/** Tries of one request, before it counts as failed. */
+const tries = 3;
+
+/** Failures in a row after which the provider counts as away. */
+const failuresToRest = 5;
+
+/** The provider could not be asked, or gave no answer that says anything. */
+class NoAnswer extends Error {
+  override name = "NoAnswer";
+}
+
+/** An answer of the provider. */
+interface Reply {
+  status: number;
+  body: Record<string, unknown>;
+}
+
+/**
+ * Makes a gateway that asks over HTTP: with a time limit, and a few tries with random waits between them. A try
+ * whose outcome is unknown is asked about before it is repeated. When the provider fails again and again it is
+ * left alone for a while, and its messages wait without losing a try.
+ *
+ * The calls throw {@linkcode WorkflowError} `unavailable` while it is left alone.
+ */
+export function httpGateway(options: HttpGatewayOptions): Gateway {
+  const base = options.url.replace(/\/+$/, "");
+  const firstWaitMs = options.firstWaitMs ?? 200;
+  const restMs = options.restMs ?? 10_000;
+  let failuresInRow = 0;
+  let restsUntil = -Infinity;
+
+  const askOnce = async (method: string, path: string, key: string, body?: unknown) => {
+    if (performance.now() < restsUntil) throw away();
+    try {
+      const response = await fetch(`${base}${path}`, {
+        method,
+        headers: {
+          accept: "application/json",
+          "idempotency-key": key,
+          ...(options.token === "" ? {} : { authorization: `Bearer ${options.token}` }),
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+        },
+        body: body === undefined ? undefined : JSON.stringify(body),
+        redirect: "error",
+        signal: AbortSignal.timeout(options.timeoutMs),
+      });
+      const text = await response.text();
+      if (response.status >= 500 || [408, 425, 429].includes(response.status)) {
+        throw new NoAnswer(`it answered ${response.status}`);
+      }
+      failuresInRow = 0;
+      return { status: response.status, body: parsed(text) };
+    } catch (error) {
+      if (++failuresInRow >= failuresToRest) {
+        // One request is let through then; should it fail, the rest begins again.
+        failuresInRow = failuresToRest - 1;
+        restsUntil = performance.now() + restMs;
+      }
+      throw error instanceof NoAnswer ? error : new NoAnswer(messageOf(error));
+    }
+  };
+
+  const ask = async (path: string, key: string, body: unknown, known?: string): Promise<Reply> => {
+    for (let attempt = 1;; attempt++) {
+      try {
+        if (attempt > 1 && known !== undefined) {
+          const before = await askOnce("GET", known, key);
+          if (before.status === 200) return before;
+        }
+        return await askOnce("POST", path, key, body);
+      } catch (error) {
+        if (!(error instanceof NoAnswer) || attempt === tries) throw error;
+        const mostMs = firstWaitMs * 2 ** attempt;
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * mostMs));
+      }
+    }
+  };
+
+  const charge = async (request: GatewayRequest): Promise<ChargeAnswer> => {
+    const { orderId, amountCents, currency, idempotencyKey: key } = request;
+    const { status, body } = await ask(
+      "/charges",
+      key,
+      { order_id: orderId, amount_cents: amountCents, currency },
+      `/charges/${encodeURIComponent(key)}`,
+    );
+    const { id, status: outcome } = body;
+    if (status >= 300 || typeof id !== "string" || id === "" || typeof outcome !== "string") {
+      return failed(`the provider refused to charge: it answered ${status}`);
+    }
+    if (body.currency !== currency) {
+      return failed(`the provider answered in ${body.currency} to a charge in ${currency}`);
+    }
+    if (outcome === "pending") return { kind: "accepted", callback: null };
+    if (outcome !== "succeeded" && outcome !== "declined") {
+      return failed(`the provider answered "${outcome}", which is not known`);
+    }
+    if (!Number.isSafeInteger(body.amount_cents)) {
+      return failed("the provider does not say which amount it took");
+    }
+    const message: CallbackMessage = {
+      type: "payment.callback",
+      orderId,
+      amountCents: body.amount_cents as number,
+      currency,
+      outcome,
+      provider: httpGatewayName,
+      providerRef: id,
+    };
+    return { kind: "accepted", callback: { message } };
+  };
+
+  const giveBack = async (request: GatewayRequest): Promise<GiveBackAnswer> => {
+    const { orderId, amountCents, currency, idempotencyKey: key } = request;
+    const { status, body } = await ask("/refunds", key, {
+      order_id: orderId,
+      amount_cents: amountCents,
+      currency,
+    });
+    if (body.status === "succeeded") return { kind: "given_back" };
+    if (body.status === "refused") return { kind: "refused", reason: String(body.reason ?? "") };
+    return failed(`the provider answered ${status} to a refund`);
+  };
+
+  return {
+    name: httpGatewayName,
+    charge: (requests) => eachInLanes(requests, charge),
+    giveBack: (requests) => eachInLanes(requests, giveBack),
+  };
+}
+
+/** The order that a key of {@linkcode chargeKey} is about; undefined for any other text. */
+export function orderOfChargeKey(key: string): number | undefined {
+  const orderId = Number(/\d+$/.exec(key)?.[0]);
+  return Number.isSafeInteger(orderId) && chargeKey(orderId) === key ? orderId : undefined;
+}
+
+async function eachInLanes<A extends { kind: string }>(
+  requests: readonly GatewayRequest[],
+  work: (request: GatewayRequest) => Promise<A | { kind: "failed"; error: string }>,
+): Promise<(A | { kind: "failed"; error: string })[]> {
+  const answers = new Array<A | { kind: "failed"; error: string }>(requests.length);
+  let next = 0;
+  const lane = async () => {
+    while (next < requests.length) {
+      const index = next++;
+      try {
+        answers[index] = await work(requests[index]!);
+      } catch (error) {
+        if (!(error instanceof NoAnswer)) throw error;
+        answers[index] = failed(`the provider gave no answer: ${error.message}`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(lanes, requests.length) }, lane));
+  return answers;
+}
+
+function failed(error: string): { kind: "failed"; error: string } {
+  return { kind: "failed", error };
+}
+
+function away(): WorkflowError {
+  return new WorkflowError("unavailable", "The payment provider does not answer; it is left alone");
+}
+
+function parsed(text: string): Record<string, unknown> {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}
