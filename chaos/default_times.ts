@@ -44,7 +44,7 @@ const scenario: Scenario = {
     equal("take-overs from a consumer that is slow", falseOnes, 0);
     figures.notes.push(`${(slowMs / 1_000).toFixed(1)} s of slow work left alone`);
     watcher.kill("SIGTERM");
-    await watcher.ended;
+    await watcher.endedWithin(30_000);
 
     const others = [await stage.startConsumer(directEnv), await stage.startConsumer(directEnv)];
     const orders = feed(stage, { backlog: 3_000, from: slowOrders.length });

@@ -8,6 +8,7 @@ import { groups } from "../domain/messages.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
+import { refuseDanger } from "./refuse_danger.ts";
 import { untilStopped } from "./signals.ts";
 
 const command: Command = {
@@ -33,6 +34,7 @@ Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
     });
     const batch = options.integer("batch", 1, 5_000);
     return await withContext(env, async (context) => {
+      await refuseDanger(context);
       let handled = 0;
       await untilStopped(context, (signal) =>
         runConsumers(context, {

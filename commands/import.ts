@@ -10,6 +10,7 @@ import { kindOfReason, type RejectedRow } from "../domain/order_csv.ts";
 import { importOrders, type ImportReport } from "../streams/orders_import.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { refuseDanger } from "./refuse_danger.ts";
 import { importProgressBar } from "./import_progress.ts";
 
 /** Reasons that the summary names; the rejects file has them all. */
@@ -46,6 +47,7 @@ if rows were rejected; 1 if it was refused, and then nothing was changed.`,
     const rejects = options.text("rejects");
     const rejectsPath = rejects === undefined ? undefined : path(rejects);
     return await withContext(env, async (context) => {
+      await refuseDanger(context);
       const reasons = new Map<string, number>();
       const bar = Deno.stderr.isTerminal() ? importProgressBar(bytes) : undefined;
       try {

@@ -7,6 +7,7 @@
 import { serveHttp } from "../routes/server.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { refuseDanger } from "./refuse_danger.ts";
 import { untilStopped } from "./signals.ts";
 
 const command: Command = {
@@ -20,6 +21,7 @@ hand, a second one at once.`,
   async run(args, env) {
     readOptions(args, {});
     return await withContext(env, async (context) => {
+      await refuseDanger(context);
       await untilStopped(context, (signal) =>
         serveHttp(context, signal, {
           onListening: (url) => console.log(`Listening on ${url}`),

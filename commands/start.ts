@@ -8,6 +8,7 @@ import { serveHttp } from "../routes/server.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { refuseDanger } from "./refuse_danger.ts";
 import { untilStopped } from "./signals.ts";
 
 const command: Command = {
@@ -20,6 +21,7 @@ after the work in hand, a second one at once.`,
   async run(args, env) {
     readOptions(args, {});
     return await withContext(env, async (context) => {
+      await refuseDanger(context);
       await untilStopped(context, async (signal) => {
         const stop = new AbortController();
         const stopped = AbortSignal.any([signal, stop.signal]);

@@ -55,6 +55,10 @@ export interface Database extends Queryable {
     work: (tx: Queryable) => Promise<T>,
     options?: TransactionOptions,
   ): Promise<T>;
+  /**
+   * Ends all connections. Statements that still run are abandoned, and a server that hangs is not waited
+   * for, so that a process can always stop.
+   */
   close(): Promise<void>;
 }
 
@@ -96,6 +100,9 @@ export const longestStatementMs = 60_000;
 /** Tries of a transaction before its error is passed on. */
 export const transactionTries = 10;
 
+/** Longest wait for an orderly end of connections that nobody uses. */
+const longestCloseMs = 1_000;
+
 /** The most that a transaction waits before it is tried again; the first waits are much shorter. */
 const longestRetryPauseMs = 1_000;
 
@@ -131,6 +138,7 @@ export async function openDatabase(
     maxPreparedStatements: preparedStatements,
   });
   const prepared = new WeakSet<object>();
+  const borrowed = new Set<mysql.PoolConnection>();
 
   const prepare = async (connection: mysql.PoolConnection): Promise<void> => {
     if (prepared.has(connection.connection)) return;
@@ -146,6 +154,7 @@ export async function openDatabase(
     work: (connection: mysql.PoolConnection) => Promise<T>,
   ): Promise<T> => {
     const connection = await pool.getConnection();
+    borrowed.add(connection);
     let broken = true;
     try {
       await prepare(connection);
@@ -156,6 +165,7 @@ export async function openDatabase(
       broken = isFatal(error);
       throw error;
     } finally {
+      borrowed.delete(connection);
       if (broken) connection.destroy();
       else connection.release();
     }
@@ -219,7 +229,10 @@ export async function openDatabase(
         }
       }
     },
-    close: () => pool.end(),
+    close: async () => {
+      for (const connection of borrowed) connection.destroy();
+      await Promise.race([pool.end(), pause(longestCloseMs)]);
+    },
   };
   return database;
 }

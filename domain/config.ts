@@ -154,7 +154,8 @@ export const settings: readonly Setting[] = [
   {
     name: "GATEWAY_SECRETS",
     fallback: "",
-    meaning: "secrets that sign the provider's callbacks, `whsec_…`, one, or two separated by a comma; " +
+    meaning:
+      "secrets that sign the provider's callbacks, `whsec_…`, one, or two separated by a comma; " +
       "required with `GATEWAY=http`",
   },
   {

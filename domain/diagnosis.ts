@@ -82,7 +82,6 @@ export function judgeDatabase(
   },
   connections: number,
 ): Finding[] {
-  const megabytes = (bytes: number) => `${Math.floor(bytes / 1_048_576)} MB`;
   const durable = facts.flushLogAtCommit === 1 && (facts.syncBinlog ?? 1) === 1;
   return [
     durable ? fine("database durability", "every commit is on disk") : warning(
@@ -104,13 +103,7 @@ export function judgeDatabase(
         `${facts.maxConnections} are allowed, and one process opens up to ${connections}`,
         "raise max_connections or lower DATABASE_CONNECTIONS",
       ),
-    facts.maxPacketBytes >= leastPacketBytes
-      ? fine("database packet size", megabytes(facts.maxPacketBytes))
-      : problem(
-        "database packet size",
-        `max_allowed_packet is ${megabytes(facts.maxPacketBytes)}`,
-        `set it to ${megabytes(leastPacketBytes)} or more: batches are sent as one statement`,
-      ),
+    judgePacketSize(facts.maxPacketBytes),
     facts.bufferPoolBytes >= leastBufferPoolBytes
       ? fine("database memory", `${megabytes(facts.bufferPoolBytes)} for pages`)
       : warning(
@@ -150,6 +143,57 @@ export function judgeRedis(
     );
   }
   return findings;
+}
+
+/** What a process must know of the engines before it writes. */
+export interface EngineFacts {
+  /** `mysql` or `mariadb`. */
+  engine: "mysql" | "mariadb";
+  /** Of the database server. */
+  version: string;
+  /** Longest statement that the server takes. */
+  maxPacketBytes: number;
+}
+
+/** What a process must know of Redis before it writes. */
+export interface StoreFacts {
+  /** `redis` or `valkey`. */
+  server: string;
+  /** Of the server. */
+  version: string;
+  /** `unknown` where the server does not tell. */
+  evictionPolicy: string;
+  /** Whether it writes an append-only file. */
+  appendOnly: boolean;
+  /** Whether it is one node of a cluster. */
+  isClusterNode: boolean;
+}
+
+/** Of what {@linkcode judgeRedis} and its like find, that which loses data or fails every batch. */
+export function findDangers(database: EngineFacts, store: StoreFacts, prefix: string): Finding[] {
+  const findings = [
+    judgeVersion(database.engine, database.version),
+    judgePacketSize(database.maxPacketBytes),
+    judgeVersion(store.server === "valkey" ? "valkey" : "redis", store.version),
+    // A server that does not tell its policy may well have the right one.
+    ...judgeRedis(store, prefix).filter(({ what }) =>
+      what !== "redis eviction" || store.evictionPolicy !== "unknown"
+    ),
+  ];
+  return findings.filter(({ level }) => level === "problem");
+}
+
+function judgePacketSize(bytes: number): Finding {
+  const what = "database packet size";
+  return bytes >= leastPacketBytes ? fine(what, megabytes(bytes)) : problem(
+    what,
+    `max_allowed_packet is ${megabytes(bytes)}`,
+    `set it to ${megabytes(leastPacketBytes)} or more: batches are sent as one statement`,
+  );
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.floor(bytes / 1_048_576)} MB`;
 }
 
 /**

@@ -5,10 +5,8 @@
  */
 
 import { type Context, Hono, type MiddlewareHandler } from "hono";
-// deno-lint-ignore no-import-prefix
-import { prometheus } from "npm:@hono/prometheus@1.0.3";
-// deno-lint-ignore no-import-prefix
-import { type Metric, Registry } from "npm:prom-client@15.1.3";
+import { prometheus } from "@hono/prometheus";
+import { type Metric, Registry } from "prom-client";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
 import { readFamilies } from "./metric_families.ts";

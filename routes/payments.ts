@@ -46,7 +46,8 @@ export function paymentRoutes(deps: AppDeps): Hono {
     "/payments/callback",
     described({
       summary: "Takes the payment provider's answer to a charge",
-      description: "Signed as Standard Webhooks; there only with GATEWAY=http. An id that was taken before " +
+      description:
+        "Signed as Standard Webhooks; there only with GATEWAY=http. An id that was taken before " +
         "is a duplicate and changes nothing.",
       tag: "Operation",
       scopes: null,
@@ -63,7 +64,7 @@ export function paymentRoutes(deps: AppDeps): Hono {
             "webhook-id": id,
             "webhook-timestamp": c.req.header("webhook-timestamp") ?? "",
             "webhook-signature": c.req.header("webhook-signature") ?? "",
-          }, { parseJson: false });
+          }, { jsonParse: false });
           return true;
         } catch {
           return false;

@@ -13,8 +13,8 @@
  */
 
 import { messageOf, WorkflowError } from "../domain/errors.ts";
-import type { CallbackMessage } from "../domain/messages.ts";
-import { chargeKey, type ChargeAnswer, type Gateway, type GatewayRequest } from "./gateway.ts";
+import type { CallbackMessage, ChargeMessage } from "../domain/messages.ts";
+import { type ChargeAnswer, chargeKey, type Gateway, type GatewayRequest } from "./gateway.ts";
 import type { GiveBackAnswer } from "./gateway.ts";
 
 /** How the provider is asked. */
@@ -27,6 +27,8 @@ export interface HttpGatewayOptions {
   timeoutMs: number;
   /** For tests: waits between two tries, drawn from 0 to this, doubling; default 200 ms. */
   firstWaitMs?: number;
+  /** For tests: how long a callback is waited for before it is asked again; default 30 s. */
+  callbackMs?: number;
   /** For tests: how long nothing is asked after the provider failed again and again; default 10 s. */
   restMs?: number;
 }
@@ -59,11 +61,14 @@ interface Reply {
  * whose outcome is unknown is asked about before it is repeated. When the provider fails again and again it is
  * left alone for a while, and its messages wait without losing a try.
  *
+ * A charge that the provider has not decided is asked about again after a while, should its callback not come.
+ *
  * The calls throw {@linkcode WorkflowError} `unavailable` while it is left alone.
  */
 export function httpGateway(options: HttpGatewayOptions): Gateway {
   const base = options.url.replace(/\/+$/, "");
   const firstWaitMs = options.firstWaitMs ?? 200;
+  const callbackMs = options.callbackMs ?? 30_000;
   const restMs = options.restMs ?? 10_000;
   let failuresInRow = 0;
   let restsUntil = -Infinity;
@@ -130,7 +135,11 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     if (body.currency !== currency) {
       return failed(`the provider answered in ${body.currency} to a charge in ${currency}`);
     }
-    if (outcome === "pending") return { kind: "accepted", callback: null };
+    if (outcome === "pending") {
+      // The callback may never come. Meanwhile this message is what knows of the order.
+      const message: ChargeMessage = { type: "payment.charge", orderId, amountCents, currency };
+      return { kind: "accepted", callback: { message, delayMs: callbackMs } };
+    }
     if (outcome !== "succeeded" && outcome !== "declined") {
       return failed(`the provider answered "${outcome}", which is not known`);
     }

@@ -43,6 +43,8 @@ export interface Keys {
   proof: string;
   /** Held by the process that is proving. */
   proofLock: string;
+  /** Set while no new proof is due; expires by itself. */
+  proofRest: string;
   /** Hash: name of an alert → its state as JSON. */
   alerts: string;
   /** Hash of counters: how often each alert was raised. */
@@ -123,6 +125,7 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     activityTotals: (group) => `${prefix}activity-totals:${group}`,
     proof: `${prefix}proof`,
     proofLock: `${prefix}lock:proof`,
+    proofRest: `${prefix}proof-rest`,
     alerts: `${prefix}alerts`,
     alertsRaised: `${prefix}alerts-raised`,
     alertsLock: `${prefix}lock:alerts`,

@@ -1,11 +1,12 @@
 /**
- * Proves again and again, and keeps the last report where every process finds it.
+ * Proves again and again, keeps the last report where every process finds it, and mends what can be mended.
  *
  * @module
  */
 
 import { messageOf } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
+import { mend } from "./mend.ts";
 import { pause } from "./pause.ts";
 import type { QueueDeps } from "./queue.ts";
 import { verify, type VerifyReport } from "./verify.ts";
@@ -45,6 +46,7 @@ export async function prove(deps: ProofDeps): Promise<VerifyReport | null> {
   try {
     const report = await verify(deps);
     await redis.set(keys.proof, JSON.stringify(report));
+    await redis.set(keys.proofRest, "1", "PX", restMsAfter(report));
     if (!report.ok) {
       const drifts = report.checks.map(({ name, drift_count: count }) => [name, count] as const);
       log.error("drift", Object.fromEntries(drifts));
@@ -55,22 +57,25 @@ export async function prove(deps: ProofDeps): Promise<VerifyReport | null> {
   }
 }
 
-/** Proves whenever it is due, until the signal aborts; of many processes one does so. */
+/**
+ * Proves whenever it is due and mends what was found, until the signal aborts; of many processes one does
+ * so. What is due is decided by Redis' clock: a host whose own is wrong would prove all the time, or never.
+ */
 export async function keepProving(deps: ProofDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await pause(lookMs, signal);
     if (signal.aborted) break;
     try {
-      if (isDue(await readProof(deps), Date.now())) await prove(deps);
+      if (await deps.redis.exists(deps.keys.proofRest) === 1) continue;
+      const report = await prove(deps);
+      if (report !== null) await mend(deps, report);
     } catch (error) {
       if (!signal.aborted) deps.log.warn("not proven", { error: messageOf(error) });
     }
   }
 }
 
-/** True when a new proof is due at a time in ms. */
-export function isDue(last: VerifyReport | null, nowMs: number): boolean {
-  if (last === null) return true;
-  const waitMs = Math.max(leastIntervalMs, last.seconds * 1_000 * restShare);
-  return nowMs - Date.parse(last.checked_at) >= waitMs;
+/** How long to rest after a proof, in milliseconds. */
+export function restMsAfter({ seconds }: Pick<VerifyReport, "seconds">): number {
+  return Math.max(leastIntervalMs, Math.round(seconds * 1_000 * restShare));
 }

@@ -15,6 +15,7 @@ import type { Turn } from "./conclude.ts";
 import { type Gateway, simulatedGateway } from "./gateway.ts";
 import { httpGateway } from "./http_gateway.ts";
 import type { Keys } from "./keys.ts";
+import { keepProving } from "./proof.ts";
 import { openBlockingRedis, type RedisClient } from "./redis.ts";
 import { ensureRecovered } from "./recover.ts";
 import { sweep } from "./sweep.ts";
@@ -107,8 +108,10 @@ export async function runConsumers(
   };
   log.info("consumers started", { consumer: name, groups: wanted.join(",") });
   const sweeping = sweep(deps, stopped, { reservationTtlSeconds: config.reservationTtlSeconds });
+  // A proof changes nothing, so a stop does not wait for it.
+  keepProving(deps, stopped);
   try {
-    const all = Promise.all(wanted.map(runGroup));
+    const all = Promise.all([...wanted.map(runGroup), sweeping]);
     const finished = await Promise.race([
       all.then(() => true),
       overdue(signal, config.shutdownTimeoutMs * graceShare).then(() => false),
@@ -122,7 +125,6 @@ export async function runConsumers(
   } finally {
     stop.abort();
   }
-  await sweeping;
   log.info("consumers stopped", { consumer: name });
 }
 

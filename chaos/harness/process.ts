@@ -37,6 +37,8 @@ export interface Process {
   readonly hasEnded: () => boolean;
   /** Settles when it has ended, whatever its exit code. */
   readonly ended: Promise<Ended>;
+  /** The same, unless that takes too long. @throws {Error} then */
+  endedWithin(ms: number): Promise<Ended>;
   /** Sends a signal; nothing happens once it has ended. */
   kill(signal: Deno.Signal): void;
   /**
@@ -104,6 +106,12 @@ export async function startTask(
     messages,
     hasEnded: () => over,
     ended,
+    endedWithin: async (ms) => {
+      await until(`${task} (process ${child.pid}) ends`, ms, () => {
+        return over || `it has logged:\n${messages.slice(-5).join("\n")}`;
+      });
+      return await ended;
+    },
     kill: (signal) => {
       try {
         child.kill(signal);

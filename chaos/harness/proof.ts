@@ -26,6 +26,9 @@ export interface Expected {
 /** Longest wait for the end of all work after the last fault, in milliseconds. */
 const settleMs = 60_000;
 
+/** Longest time for a stop in order, whatever the settings say. */
+const stopMs = 30_000;
+
 /** Waits until every order and refund is finished and the streams are empty. */
 export async function settled(stage: Stage, withinMs = settleMs): Promise<number> {
   return await until("all work is done", withinMs, async () => {
@@ -90,7 +93,7 @@ export async function prove(
 export async function stopInOrder(consumers: readonly Process[]): Promise<void> {
   for (const consumer of consumers) consumer.kill("SIGTERM");
   for (const consumer of consumers) {
-    const { code, signal } = await consumer.ended;
+    const { code, signal } = await consumer.endedWithin(stopMs);
     if (code !== 0) {
       const tail = consumer.messages.slice(-5).join("\n");
       throw new Error(`${consumer.task} ended with ${signal ?? code} after SIGTERM:\n${tail}`);

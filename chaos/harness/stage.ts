@@ -105,6 +105,9 @@ const shortTimes = {
   SHUTDOWN_TIMEOUT_MS: "5000",
 };
 
+/** Longest time for a task that ends by itself, in milliseconds. */
+const longestRunMs = 180_000;
+
 let stageNumber = 0;
 
 /** Builds a stage with an empty database of its own on a server that runs, and a Redis of its own. */
@@ -189,7 +192,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     },
     run: async (task, args = [], own = {}) => {
       const started = await start(task, args, own);
-      const ended = await started.ended;
+      const ended = await started.endedWithin(longestRunMs);
       if (ended.code === 0) return ended;
       const tail = [...started.messages.slice(-5), ended.stdout.slice(-2_000)].join("\n");
       const how = ended.signal ?? ended.code;
@@ -200,6 +203,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       figures.longestRecoveryMs = Math.max(figures.longestRecoveryMs, ms);
     },
     close: async () => {
+      for (const engine of [database, redis]) engine.kill("SIGCONT");
       await Promise.allSettled([...repeated].map((stop) => stop()));
       for (const process of processes) {
         process.kill("SIGCONT");

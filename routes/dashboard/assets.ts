@@ -6,10 +6,8 @@
  */
 
 import { Hono } from "hono";
-// deno-lint-ignore no-import-prefix
-import chartStyle from "npm:uplot@1.6.32/dist/uPlot.min.css" with { type: "text" };
-// deno-lint-ignore no-import-prefix
-import chartLibrary from "npm:uplot@1.6.32/dist/uPlot.iife.min.js" with { type: "text" };
+import chartStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
+import chartLibrary from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import charts from "./assets/charts.js" with { type: "text" };
 import style from "./assets/dashboard.css" with { type: "text" };
 import components from "./assets/components.css" with { type: "text" };

@@ -8,6 +8,7 @@ import type { Context } from "hono";
 import type { Child, FC } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { assetPath } from "./assets.ts";
+import { PostForm } from "./form.tsx";
 import { Icon, type IconName } from "./icons.tsx";
 
 /** What a page says of itself. */
@@ -43,7 +44,7 @@ export function page(
   return c.html(
     <>
       {doctype}
-      <Frame {...options}>{content}</Frame>
+      <Frame c={c} {...options}>{content}</Frame>
     </>,
     options.status ?? 200,
   );
@@ -54,7 +55,9 @@ const doctype = Object.assign(new String("<!doctype html>"), {
   isEscaped: true,
 }) as unknown as Child;
 
-const Frame: FC<PageOptions & { children?: Child }> = ({ title, nav, live, charts, children }) => (
+const Frame: FC<PageOptions & { c: Context; children?: Child }> = (
+  { c, title, nav, live, charts, children },
+) => (
   <html lang="en">
     <head>
       <meta charset="utf-8" />
@@ -88,13 +91,28 @@ const Frame: FC<PageOptions & { children?: Child }> = ({ title, nav, live, chart
               ))}
             </ul>
           </nav>
-          <p class="side-foot">Times are UTC</p>
+          <Foot c={c} />
         </header>
         <main id="main" tabindex={-1}>{children}</main>
       </div>
     </body>
   </html>
 );
+
+/** Who is signed in, if anybody has to be. */
+const Foot: FC<{ c: Context }> = ({ c }) => {
+  const caller = c.get("caller");
+  return (
+    <div class="side-foot">
+      {caller?.by === "session" && (
+        <PostForm c={c} action="/sign-out">
+          <span>{caller.name}</span> <button type="submit">Sign out</button>
+        </PostForm>
+      )}
+      <p>Times are UTC</p>
+    </div>
+  );
+};
 
 /** The head of a page: its one `h1`, and what can be done. */
 export const PageHead: FC<

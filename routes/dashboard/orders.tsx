@@ -168,7 +168,7 @@ export const OrderTable: FC<{ orders: readonly OrderSummary[] }> = ({ orders }) 
         <tr key={order.id}>
           <th scope="row">
             <a href={`/dashboard/orders/${order.id}`}>{order.externalOrderId}</a>{" "}
-            <span class="muted small">#{order.id}</span>
+            <span class="muted small wide">#{order.id}</span>
           </th>
           <td>
             <Status of={order.status} />

@@ -43,7 +43,7 @@ export const AlertList: FC<
           tone={alert.severity === "critical" ? "bad" : "warn"}
           title={alert.title}
         >
-          {alert.detail}, for <Ago at={alert.since} now={now} />
+          {alert.detail}; it began <Ago at={alert.since} now={now} />
         </Notice>
       ))}
   </>

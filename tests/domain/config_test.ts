@@ -191,12 +191,19 @@ Deno.test("parseConfig() takes origins of web pages, and nothing else as one", (
 
 Deno.test("parseConfig() wants an address and a secret for a provider over HTTP", () => {
   const secret = (bytes: number) => `whsec_${btoa("x".repeat(bytes))}`;
-  const http = { GATEWAY: "http", GATEWAY_URL: "https://pay.example/v1", GATEWAY_SECRETS: secret(32) };
+  const http = {
+    GATEWAY: "http",
+    GATEWAY_URL: "https://pay.example/v1",
+    GATEWAY_SECRETS: secret(32),
+  };
   const config = parseConfig({ ...required, ...http });
   assert.deepEqual([config.gateway, config.gatewaySecrets], ["http", [secret(32)]]);
   assert.deepEqual(faultyNames({ GATEWAY: "http" }), ["GATEWAY_URL", "GATEWAY_SECRETS"]);
   const two = `${secret(24)}, ${secret(64)}`;
-  assert.equal(parseConfig({ ...required, ...http, GATEWAY_SECRETS: two }).gatewaySecrets.length, 2);
+  assert.equal(
+    parseConfig({ ...required, ...http, GATEWAY_SECRETS: two }).gatewaySecrets.length,
+    2,
+  );
   for (const bad of [secret(23), secret(65), "whsec_", "x".repeat(40), `${two},${secret(30)}`]) {
     assert.deepEqual(faultyNames({ ...http, GATEWAY_SECRETS: bad }), ["GATEWAY_SECRETS"], bad);
   }

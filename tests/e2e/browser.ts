@@ -5,10 +5,8 @@
  */
 
 import assert from "node:assert/strict";
-// deno-lint-ignore no-import-prefix
-import axe from "npm:axe-core@4.14.1/axe.min.js" with { type: "text" };
-// deno-lint-ignore no-import-prefix
-import type { Browser, BrowserContextOptions, Page } from "npm:playwright-core@1.65.1";
+import axe from "axe-core/axe.min.js" with { type: "text" };
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
 /** Where browsers are installed. */
 const places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -42,8 +40,7 @@ const patienceMs = 15_000;
 
 /** Starts the browser; nothing of it goes to the network by itself. */
 export async function startBrowser(): Promise<Browser> {
-  // deno-lint-ignore no-import-prefix
-  const { chromium } = await import("npm:playwright-core@1.65.1");
+  const { chromium } = await import("playwright-core");
   return await chromium.launch({
     executablePath: browserPath,
     args: [

@@ -210,11 +210,7 @@ test("figures move by themselves while an imported file drains", async ({ page }
   assert.match(rejects, /E2E-BAD,.*qty/);
   await importing.close();
 
-  await page.waitForFunction(
-    `document.querySelector('[data-figure="revenue-GBP"]').textContent !== ${
-      JSON.stringify(before)
-    }`,
-  );
+  await revenue.filter({ hasNotText: before! }).waitFor();
   await page.locator('tr:has-text("orders") [data-figure="waiting-orders"]:text-is("0")').waitFor();
 });
 

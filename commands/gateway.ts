@@ -1,0 +1,84 @@
+/**
+ * `deno task gateway`: a simulated payment provider as a process of its own.
+ *
+ * @module
+ */
+
+import { isWebhookSecret } from "../domain/config.ts";
+import { type Command, readOptions, usage } from "./command.ts";
+import { paymentProvider } from "./payment_provider.ts";
+
+const command: Command = {
+  summary: "Runs a simulated payment provider, to try GATEWAY=http with.",
+  help: `
+Usage: deno task gateway [OPTIONS]
+
+  --port=N          port on loopback (default 8100; 0: any free one)
+  --callback=URL    where answers go (default http://127.0.0.1:8000/payments/callback)
+  --secret=SECRET   signs them: whsec_ and base64 (default: GATEWAY_SECRETS, or a new one that is printed)
+  --delay-ms=N      milliseconds until a charge is decided (default 500)
+  --errors=N        percent of charges that are answered 503 at first
+  --time-outs=N     percent whose first try is never answered, although it is charged
+  --duplicates=N    percent whose answer comes twice
+  --early=N         percent whose answer comes before the charge call returns
+  --silent=N        percent whose answer never comes
+  --lies=N          percent of which somebody without the secret claims the opposite first
+
+Pays even amounts and declines odd ones. Wants GATEWAY_TOKEN as a bearer token if that is set. Everything is
+kept in memory. SIGTERM or Ctrl-C stops it.`,
+  async run(args, env) {
+    const options = readOptions(args, {
+      string: [
+        "port",
+        "callback",
+        "secret",
+        "delay-ms",
+        "errors",
+        "time-outs",
+        "duplicates",
+        "early",
+        "silent",
+        "lies",
+      ],
+    });
+    const percent = (name: string) => options.integer(name, 0, 100) ?? 0;
+    const given = options.text("secret") ?? env.GATEWAY_SECRETS?.split(",")[0]?.trim();
+    const secret = given || `whsec_${crypto.getRandomValues(new Uint8Array(32)).toBase64()}`;
+    if (!isWebhookSecret(secret)) throw usage("--secret must be whsec_ followed by base64");
+    const callbackUrl = options.text("callback") ?? "http://127.0.0.1:8000/payments/callback";
+    if (URL.parse(callbackUrl) === null) throw usage("--callback must be a URL");
+    const provider = paymentProvider({
+      callbackUrl,
+      secret,
+      token: env.GATEWAY_TOKEN ?? "",
+      delayMs: options.integer("delay-ms", 0, 3_600_000) ?? 500,
+      resendMs: 500,
+      errors: percent("errors"),
+      timeOuts: percent("time-outs"),
+      duplicates: percent("duplicates"),
+      early: percent("early"),
+      silent: percent("silent"),
+      lies: percent("lies"),
+    });
+    const server = Deno.serve({
+      hostname: "127.0.0.1",
+      port: options.integer("port", 0, 65_535) ?? 8_100,
+      onListen: ({ port }) => {
+        console.log(`Provider on http://127.0.0.1:${port}`);
+        if (!given) console.log(`Secret, for GATEWAY_SECRETS: ${secret}`);
+      },
+    }, (request) => provider.app.fetch(request));
+    const stop = () => {
+      provider.stop();
+      server.shutdown();
+    };
+    Deno.addSignalListener("SIGTERM", stop);
+    Deno.addSignalListener("SIGINT", stop);
+    await server.finished;
+    Deno.removeSignalListener("SIGTERM", stop);
+    Deno.removeSignalListener("SIGINT", stop);
+    return 0;
+  },
+};
+
+export default command;

@@ -1,0 +1,228 @@
+/**
+ * A payment provider as one meets them: slow, forgetful, repetitive, and now and then impersonated. For trials
+ * and tests of `GATEWAY=http`; it keeps everything in memory.
+ *
+ * @module
+ */
+
+import { hash as digestOf } from "node:crypto";
+import { Hono } from "hono";
+import { Webhook } from "standardwebhooks";
+
+/** How the provider behaves. Percentages are of charges; which of them is told by their keys. */
+export interface ProviderOptions {
+  /** Where callbacks go; undefined for none. */
+  callbackUrl: string | undefined;
+  /** Signs them; `whsec_` and base64. */
+  secret: string;
+  /** Wants this bearer token; empty for none. */
+  token: string;
+  /** Milliseconds until a charge is decided. */
+  delayMs: number;
+  /** Milliseconds until a callback that was not taken is sent again, doubling. */
+  resendMs: number;
+  /** Percent that are answered 503 at the first try, before anything is charged. */
+  errors: number;
+  /** Percent whose first try is never answered, although it is charged. */
+  timeOuts: number;
+  /** Percent whose callback comes twice. */
+  duplicates: number;
+  /** Percent whose callback comes before the answer to the charge. */
+  early: number;
+  /** Percent whose callback never comes. */
+  silent: number;
+  /** Percent of which somebody without the secret claims the opposite first. */
+  lies: number;
+}
+
+/** A charge as the provider has it. */
+export interface ProviderCharge {
+  /** The provider's name for it. */
+  id: string;
+  /** Under which it was asked for. */
+  key: string;
+  /** In cents. */
+  amountCents: number;
+  /** ISO 4217. */
+  currency: string;
+  /** `pending` until it is decided. */
+  status: "pending" | "succeeded" | "declined";
+  /** What went back of it, in cents. */
+  refundedCents: number;
+}
+
+/** The provider. */
+export interface PaymentProvider {
+  /** To serve. */
+  app: Hono;
+  /** By the key that it was asked for under. */
+  charges: ReadonlyMap<string, ProviderCharge>;
+  /** Statuses with which callbacks were answered, forged ones included. */
+  deliveries: { forged: boolean; status: number }[];
+  /** Resolves when no callback is on its way. */
+  settled(): Promise<void>;
+  /** Ends all waiting. */
+  stop(): void;
+}
+
+/** Tries of one callback. */
+const mostDeliveries = 8;
+
+/** Makes a provider that pays even amounts and declines odd ones. */
+export function paymentProvider(options: ProviderOptions): PaymentProvider {
+  const app = new Hono();
+  const charges = new Map<string, ProviderCharge>();
+  const refunds = new Map<string, Record<string, unknown>>();
+  const deliveries: PaymentProvider["deliveries"] = [];
+  const met = new Set<string>();
+  const onTheWay = new Set<Promise<void>>();
+  const stop = new AbortController();
+  const webhook = new Webhook(options.secret);
+  const stranger = new Webhook(`whsec_${btoa("a stranger who has no secret")}`);
+
+  const happens = (what: string, key: string, percent: number) =>
+    parseInt(digestOf("sha256", `${what} ${key}`, "hex").slice(0, 8), 16) % 100 < percent;
+  const firstTime = (what: string, key: string) => {
+    const name = `${what} ${key}`;
+    if (met.has(name)) return false;
+    met.add(name);
+    return true;
+  };
+  const wait = (ms: number) =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      stop.signal.addEventListener("abort", () => {
+        clearTimeout(timer);
+        resolve();
+      }, { once: true });
+    });
+
+  const post = async (signer: Webhook, id: string, body: string): Promise<number> => {
+    const now = new Date();
+    const response = await fetch(options.callbackUrl!, {
+      method: "POST",
+      body,
+      headers: {
+        "content-type": "application/json",
+        "webhook-id": id,
+        "webhook-timestamp": String(Math.floor(now.getTime() / 1_000)),
+        "webhook-signature": signer.sign(id, now, body),
+      },
+      signal: AbortSignal.any([stop.signal, AbortSignal.timeout(5_000)]),
+    });
+    await response.body?.cancel();
+    deliveries.push({ forged: signer === stranger, status: response.status });
+    return response.status;
+  };
+
+  const callBack = async (charge: ProviderCharge, status: "succeeded" | "declined") => {
+    const bodyOf = (outcome: string) =>
+      JSON.stringify({
+        type: `charge.${outcome}`,
+        timestamp: new Date().toISOString(),
+        data: {
+          id: charge.id,
+          idempotency_key: charge.key,
+          amount_cents: charge.amountCents,
+          currency: charge.currency,
+        },
+      });
+    if (happens("lie", charge.key, options.lies)) {
+      const opposite = status === "succeeded" ? "declined" : "succeeded";
+      await post(stranger, `lie_${charge.id}`, bodyOf(opposite)).catch(() => {});
+    }
+    const copies = happens("duplicate", charge.key, options.duplicates) ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) {
+      for (let attempt = 0; attempt < mostDeliveries && !stop.signal.aborted; attempt++) {
+        const answer = await post(webhook, `msg_${charge.id}`, bodyOf(status)).catch(() => 0);
+        if (answer >= 200 && answer < 300) break;
+        await wait(options.resendMs * 2 ** attempt);
+      }
+    }
+  };
+
+  const decide = async (charge: ProviderCharge): Promise<void> => {
+    if (charge.status !== "pending") return;
+    const status = charge.amountCents % 2 === 0 ? "succeeded" : "declined";
+    charge.status = status;
+    if (options.callbackUrl === undefined || happens("silence", charge.key, options.silent)) return;
+    await callBack(charge, status);
+  };
+  const inBackground = (work: Promise<void>) => {
+    const tracked = work.finally(() => onTheWay.delete(tracked));
+    onTheWay.add(tracked);
+  };
+
+  app.use(async (c, next) => {
+    if (options.token !== "" && c.req.header("authorization") !== `Bearer ${options.token}`) {
+      return c.json({ error: "unauthorized" }, 401);
+    }
+    await next();
+  });
+
+  app.post("/charges", async (c) => {
+    const key = c.req.header("idempotency-key") ?? "";
+    const { amount_cents: amountCents, currency } = await c.req.json();
+    if (key === "" || !Number.isSafeInteger(amountCents)) return c.json({ error: "invalid" }, 422);
+    if (happens("error", key, options.errors) && firstTime("error", key)) {
+      return c.json({ error: "try again" }, 503);
+    }
+    let charge = charges.get(key);
+    if (charge === undefined) {
+      const made: ProviderCharge = {
+        id: `ch_${crypto.randomUUID()}`,
+        key,
+        amountCents,
+        currency,
+        status: "pending",
+        refundedCents: 0,
+      };
+      charges.set(key, charge = made);
+      if (happens("early", key, options.early)) await decide(made);
+      else inBackground(wait(options.delayMs).then(() => decide(made)));
+    } else if (charge.amountCents !== amountCents || charge.currency !== currency) {
+      return c.json({ error: "another request under this key" }, 422);
+    }
+    if (happens("time-out", key, options.timeOuts) && firstTime("time-out", key)) {
+      await wait(3_600_000);
+    }
+    return c.json(chargeJson(charge), charge.status === "pending" ? 202 : 200);
+  });
+
+  app.get("/charges/:key", (c) => {
+    const charge = charges.get(c.req.param("key"));
+    return charge === undefined ? c.json({ error: "unknown" }, 404) : c.json(chargeJson(charge));
+  });
+
+  app.post("/refunds", async (c) => {
+    const key = c.req.header("idempotency-key") ?? "";
+    if (happens("error", key, options.errors) && firstTime("error", key)) {
+      return c.json({ error: "try again" }, 503);
+    }
+    const before = refunds.get(key);
+    if (before !== undefined) return c.json(before);
+    const { order_id: orderId, amount_cents: amountCents } = await c.req.json();
+    const charge = charges.get(`order-${orderId}`);
+    const left = charge?.status === "succeeded" ? charge.amountCents - charge.refundedCents : 0;
+    const refund = charge === undefined || amountCents > left
+      ? { id: `re_${crypto.randomUUID()}`, status: "refused", reason: "nothing of it is left" }
+      : { id: `re_${crypto.randomUUID()}`, status: "succeeded" };
+    if (refund.status === "succeeded") charge!.refundedCents += amountCents;
+    refunds.set(key, refund);
+    return c.json(refund);
+  });
+
+  return {
+    app,
+    charges,
+    deliveries,
+    async settled() {
+      while (onTheWay.size > 0) await Promise.all(onTheWay);
+    },
+    stop: () => stop.abort(),
+  };
+}
+
+function chargeJson({ id, status, amountCents, currency }: ProviderCharge) {
+  return { id, status, amount_cents: amountCents, currency };
+}

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { Webhook } from "standardwebhooks";
+import { makeApp } from "../../routes/app.ts";
+import { type Api, ask, assertProblem, openApi, storeOrder } from "./api.ts";
+
+const secrets = ["old", "new"].map((name) => `whsec_${btoa(name.padEnd(32, "."))}`);
+
+let api: Api;
+Deno.test.beforeAll(async () => {
+  api = await openApi("payments_routes", {
+    GATEWAY: "http",
+    GATEWAY_URL: "http://127.0.0.1:9",
+    GATEWAY_SECRETS: secrets.join(),
+    API_TOKENS: `shop:${"0".repeat(64)}:read`,
+  });
+});
+Deno.test.afterAll(() => api.close());
+
+interface Sent {
+  secret?: string;
+  id?: string;
+  at?: Date;
+  body?: string;
+  headers?: Record<string, string>;
+}
+
+function callbackOf(orderId: number, changes: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    type: "charge.succeeded",
+    timestamp: new Date().toISOString(),
+    data: {
+      id: `ch_${orderId}`,
+      idempotency_key: `order-${orderId}`,
+      amount_cents: 1_000,
+      currency: "EUR",
+      ...changes,
+    },
+  });
+}
+
+function send(
+  body: string,
+  { secret = secrets[0]!, id = crypto.randomUUID(), ...rest }: Sent = {},
+) {
+  const at = rest.at ?? new Date();
+  return ask(api, "POST", "/payments/callback", rest.body ?? body, {
+    "webhook-id": id,
+    "webhook-timestamp": String(Math.floor(at.getTime() / 1_000)),
+    "webhook-signature": new Webhook(secret).sign(id, at, body),
+    ...rest.headers,
+  });
+}
+
+async function published(orderId: number): Promise<string[][]> {
+  const entries = await api.deps.redis.xrange(api.deps.keys.stream("payments"), "-", "+");
+  return entries.map(([, fields]) => fields).filter((fields) =>
+    fields[fields.indexOf("order_id") + 1] === String(orderId)
+  );
+}
+
+Deno.test("POST /payments/callback takes what is signed with either secret, without a token", async () => {
+  for (const secret of secrets) {
+    const id = await storeOrder(api.deps.db, { status: "RESERVED" });
+    const answer = await send(callbackOf(id), { secret });
+    assert.equal(answer.status, 202, JSON.stringify(answer.body));
+    assert.deepEqual(answer.body, { duplicate: false });
+    const [fields, ...others] = await published(id);
+    assert.equal(others.length, 0);
+    const field = (name: string) => fields![fields!.indexOf(name) + 1];
+    assert.deepEqual(["type", "outcome", "provider", "provider_ref", "amount_cents"].map(field), [
+      "payment.callback",
+      "succeeded",
+      "http",
+      `ch_${id}`,
+      "1000",
+    ]);
+  }
+});
+
+Deno.test("POST /payments/callback takes an id once", async () => {
+  const order = await storeOrder(api.deps.db, { status: "RESERVED" });
+  const body = callbackOf(order);
+  const first = await send(body, { id: "msg_1" });
+  const again = await send(body, { id: "msg_1" });
+  assert.deepEqual([first.body.duplicate, again.body.duplicate], [false, true]);
+  assert.equal(again.status, 202);
+  assert.equal((await published(order)).length, 1);
+});
+
+Deno.test("POST /payments/callback refuses what is not signed, and what is too old or too new", async () => {
+  const order = await storeOrder(api.deps.db, { status: "RESERVED" });
+  const body = callbackOf(order);
+  const minutes = (n: number) => new Date(Date.now() + n * 60_000);
+  const forgeries: Sent[] = [
+    { secret: `whsec_${btoa("x".repeat(32))}` },
+    { at: minutes(-6) },
+    { at: minutes(6) },
+    { body: body.replace("1000", "1001") },
+    { body: `${body} ` },
+    { headers: { "webhook-id": "another" } },
+    { headers: { "webhook-timestamp": String(Math.floor(Date.now() / 1_000) - 10) } },
+    { headers: { "webhook-timestamp": "now" } },
+    { headers: { "webhook-signature": "" } },
+    { headers: { "webhook-signature": "v1," } },
+    { headers: { "webhook-signature": "v2,AAAA" } },
+  ];
+  for (const forgery of forgeries) assertProblem(await send(body, forgery), 401);
+  assertProblem(await ask(api, "POST", "/payments/callback", body), 401);
+  assert.equal((await published(order)).length, 0);
+  assert.equal((await send(body, { at: minutes(-4) })).status, 202);
+});
+
+Deno.test("POST /payments/callback refuses a signed callback that fits no order", async () => {
+  const order = await storeOrder(api.deps.db, { status: "RESERVED" });
+  const bodies = [
+    callbackOf(999_999_999),
+    callbackOf(order, { currency: "USD" }),
+    callbackOf(order, { idempotency_key: `refund-${order}` }),
+    callbackOf(order, { idempotency_key: `order-0${order}` }),
+    callbackOf(order, { amount_cents: -1 }),
+    callbackOf(order, { amount_cents: "1000" }),
+    callbackOf(order, { id: "" }),
+    JSON.stringify({ type: "charge.other" }),
+    "no JSON",
+  ];
+  for (const body of bodies) assertProblem(await send(body), 422, "invalid");
+  assert.equal((await published(order)).length, 0);
+});
+
+Deno.test("POST /payments/callback is not there for the simulated gateway", async () => {
+  const config = { ...api.deps.config, gateway: "simulated" as const };
+  const app = makeApp({ ...api.deps, config });
+  assertProblem(await ask({ app }, "POST", "/payments/callback", callbackOf(1)), 404);
+});

@@ -1,0 +1,286 @@
+import assert from "node:assert/strict";
+import { requestRefund } from "../../db/refunds.ts";
+import { parseConfig } from "../../domain/config.ts";
+import { paymentProvider, type ProviderOptions } from "../../commands/payment_provider.ts";
+import { makeApp } from "../../routes/app.ts";
+import type { Gateway, GatewayRequest } from "../../streams/gateway.ts";
+import { httpGateway, orderOfChargeKey } from "../../streams/http_gateway.ts";
+import { publish } from "../../streams/queue.ts";
+import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+
+const secret = `whsec_${btoa("s".repeat(32))}`;
+
+const calm: Omit<ProviderOptions, "callbackUrl"> = {
+  secret,
+  token: "provider-token",
+  delayMs: 20,
+  resendMs: 5,
+  errors: 0,
+  timeOuts: 0,
+  duplicates: 0,
+  early: 0,
+  silent: 0,
+  lies: 0,
+};
+
+function listen(handler: (request: Request) => Response | Promise<Response>) {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, handler);
+  return { url: `http://127.0.0.1:${server.addr.port}`, server };
+}
+
+/** The workflow, the API and a provider, each talking to the others over HTTP only. */
+async function withProvider(
+  behaviour: Partial<ProviderOptions>,
+  work: (
+    flow: Workflow,
+    provider: ReturnType<typeof paymentProvider>,
+    settleAll: () => Promise<void>,
+  ) => Promise<void>,
+): Promise<void> {
+  let real: Gateway;
+  const gateway: Gateway = {
+    name: "http",
+    charge: (requests) => real.charge(requests),
+    giveBack: (requests) => real.giveBack(requests),
+  };
+  const flow = await openWorkflow("http_gateway", {
+    gateway,
+    consumer: { retryBackoffMs: 1, maxDeliveries: 20 },
+  });
+  const config = parseConfig({
+    DATABASE_URL: flow.test.databaseUrl,
+    REDIS_URL: flow.test.redisUrl,
+    REDIS_PREFIX: flow.test.redisPrefix,
+    GATEWAY: "http",
+    GATEWAY_URL: "http://127.0.0.1:9",
+    GATEWAY_SECRETS: secret,
+  });
+  const app = makeApp({ ...flow, config });
+  const api = listen((request) => app.fetch(request));
+  const provider = paymentProvider({
+    ...calm,
+    callbackUrl: `${api.url}/payments/callback`,
+    ...behaviour,
+  });
+  const served = listen((request) => provider.app.fetch(request));
+  real = httpGateway({
+    url: `${served.url}/`,
+    token: calm.token,
+    timeoutMs: 500,
+    firstWaitMs: 1,
+    callbackMs: 200,
+  });
+  const settleAll = async () => {
+    for (;;) {
+      await flow.drain();
+      await provider.settled();
+      const [open] = await flow.rows("select count(*) as n from orders where unfinished = 1");
+      if (Number(open!.n) === 0) break;
+    }
+    await flow.drain();
+  };
+  try {
+    await work(flow, provider, settleAll);
+  } finally {
+    provider.stop();
+    await Promise.all([api.server.shutdown(), served.server.shutdown()]);
+    await flow.close();
+  }
+}
+
+const orders = (count: number) =>
+  Array.from(
+    { length: count },
+    (_, n) => anOrder(`o${n}`, [{ sku: "A", qty: 1, unitPriceCents: 100 + n }]),
+  );
+
+Deno.test("every order is settled once whatever the provider does on the way", async () => {
+  const behaviour = {
+    errors: 25,
+    timeOuts: 8,
+    duplicates: 30,
+    early: 30,
+    silent: 10,
+    lies: 30,
+  };
+  await withProvider(behaviour, async (flow, provider, settleAll) => {
+    const taken = await flow.add(orders(60), 1_000);
+    await settleAll();
+    for (const [index, { orderId }] of taken.entries()) {
+      const order = await flow.order(orderId!);
+      const [status, reason] = index % 2 === 0 ? ["PAID", null] : ["FAILED", "payment_declined"];
+      assert.deepEqual([order.status, order.failureReason], [status, reason], `o${index}`);
+    }
+    assert.equal(provider.charges.size, 60, "each was charged once");
+    const payments = await flow.rows("select provider, provider_ref from payments");
+    assert.equal(payments.length, 60);
+    const refs = new Set([...provider.charges.values()].map(({ id }) => id));
+    for (const { provider: name, provider_ref: ref } of payments) {
+      assert.equal(name, "http");
+      assert.ok(refs.has(String(ref)));
+    }
+    assert.equal(await flow.stock("A"), 1_000 - 30);
+    const forged = provider.deliveries.filter(({ forged }) => forged);
+    assert.ok(forged.length > 5);
+    assert.deepEqual(new Set(forged.map(({ status }) => status)), new Set([401]));
+    assert.ok(provider.deliveries.length > 60, "some came twice");
+    assert.deepEqual(await flow.rows("select * from dead_letters"), []);
+  });
+});
+
+Deno.test("an order whose answer never comes has a home, and is settled by asking again", async () => {
+  await withProvider({ silent: 100, delayMs: 0 }, async (flow, provider, settleAll) => {
+    const [taken] = await flow.add(orders(1), 10);
+    await flow.turn("orders");
+    await flow.turn("payments");
+    await provider.settled();
+    assert.equal((await flow.order(taken!.orderId!)).status, "RESERVED");
+    assert.equal(await flow.redis.zcard(flow.keys.scheduled("payments")), 1);
+    await settleAll();
+    assert.equal((await flow.order(taken!.orderId!)).status, "PAID");
+    assert.equal(provider.charges.size, 1);
+    assert.deepEqual(provider.deliveries, []);
+  });
+});
+
+Deno.test("refunds go to the provider once, and its refusal fails them", async () => {
+  await withProvider({ errors: 50 }, async (flow, provider, settleAll) => {
+    const [taken] = await flow.add(orders(1), 10);
+    await settleAll();
+    const orderId = taken!.orderId!;
+    const charge = provider.charges.get(`order-${orderId}`)!;
+    const refund = async (amountCents: number) => {
+      const { refund, currency } = await requestRefund(
+        flow.db,
+        { orderId, amountCents, reason: null, idempotencyKey: null },
+        "test",
+      );
+      const message = {
+        type: "refund.process",
+        orderId,
+        refundId: refund.id,
+        amountCents,
+        currency,
+      };
+      // Twice, as after a crash.
+      for (let n = 0; n < 2; n++) await publish(flow, [{ message: message as never }]);
+      await flow.drain();
+      const [row] = await flow.rows("select status, failure_reason from refunds where id = ?", [
+        refund.id,
+      ]);
+      return row;
+    };
+    assert.deepEqual(await refund(30), { status: "PROCESSED", failure_reason: null });
+    assert.equal(charge.refundedCents, 30);
+    charge.refundedCents = 90;
+    const refused = await refund(50);
+    assert.deepEqual(refused, { status: "FAILED", failure_reason: "nothing of it is left" });
+    assert.equal(charge.refundedCents, 90);
+  });
+});
+
+const request = (n: number, changes: Partial<GatewayRequest> = {}): GatewayRequest => ({
+  orderId: n,
+  amountCents: 100,
+  currency: "EUR",
+  idempotencyKey: `order-${n}`,
+  ...changes,
+});
+
+Deno.test("httpGateway() calls it failed when the answer says nothing or something else", async () => {
+  const answers: [Response, RegExp][] = [
+    [Response.json({ error: "no" }, { status: 401 }), /401/],
+    [Response.json({ error: "no" }, { status: 422 }), /422/],
+    [new Response("<html>"), /refused to charge/],
+    [Response.json([]), /refused to charge/],
+    [Response.json({ id: "", status: "succeeded", amount_cents: 100, currency: "EUR" }), /refused/],
+    [Response.json({ id: "x", status: "maybe", amount_cents: 100, currency: "EUR" }), /"maybe"/],
+    [Response.json({ id: "x", status: "succeeded", amount_cents: "1", currency: "EUR" }), /amount/],
+    [Response.json({ id: "x", status: "succeeded", amount_cents: 1, currency: "USD" }), /USD/],
+    [Response.redirect("http://127.0.0.1:9/elsewhere"), /no answer/],
+  ];
+  for (const [answer, expected] of answers) {
+    const { url, server } = listen(() => answer.clone());
+    const gateway = httpGateway({ url, token: "", timeoutMs: 1_000, firstWaitMs: 1 });
+    const [result] = await gateway.charge([request(1)]);
+    assert.equal(result!.kind, "failed");
+    assert.match((result as { error: string }).error, expected);
+    const [back] = answer.status === 302 ? [] : await gateway.giveBack([request(1)]);
+    if (answer.status >= 400) assert.equal(back!.kind, "failed");
+    await server.shutdown();
+  }
+});
+
+Deno.test("httpGateway() sends its token and the key, and asks before it repeats", async () => {
+  const seen: string[] = [];
+  const { url, server } = listen(async (incoming) => {
+    const { pathname } = new URL(incoming.url);
+    seen.push([incoming.method, pathname, incoming.headers.get("idempotency-key")].join(" "));
+    assert.equal(incoming.headers.get("authorization"), "Bearer t");
+    if (incoming.method === "POST") {
+      const body = await incoming.json();
+      assert.deepEqual(body, { order_id: 7, amount_cents: 100, currency: "EUR" });
+      return new Response(null, { status: 502 });
+    }
+    return Response.json({ id: "x", status: "succeeded", amount_cents: 100, currency: "EUR" });
+  });
+  const gateway = httpGateway({ url, token: "t", timeoutMs: 1_000, firstWaitMs: 1 });
+  const [answer] = await gateway.charge([request(7)]);
+  assert.deepEqual(answer, {
+    kind: "accepted",
+    callback: {
+      message: {
+        type: "payment.callback",
+        orderId: 7,
+        amountCents: 100,
+        currency: "EUR",
+        outcome: "succeeded",
+        provider: "http",
+        providerRef: "x",
+      },
+    },
+  });
+  assert.deepEqual(seen, ["POST /charges order-7", "GET /charges/order-7 order-7"]);
+  await server.shutdown();
+});
+
+Deno.test("httpGateway() waits no longer than its time for one answer", async () => {
+  const release = Promise.withResolvers<Response>();
+  const { url, server } = listen(() => release.promise);
+  const gateway = httpGateway({ url, token: "", timeoutMs: 100, firstWaitMs: 1 });
+  const begun = performance.now();
+  const [answer] = await gateway.charge([request(1)]);
+  assert.equal(answer!.kind, "failed");
+  assert.ok(performance.now() - begun < 3_000);
+  release.resolve(new Response());
+  await server.shutdown();
+});
+
+Deno.test("httpGateway() leaves a provider alone that fails again and again, and tries one request then", async () => {
+  let asked = 0;
+  let broken = true;
+  const { url, server } = listen(() => {
+    asked++;
+    if (broken) return new Response(null, { status: 500 });
+    return Response.json({ id: `x${asked}`, status: "pending", currency: "EUR" }, { status: 202 });
+  });
+  const gateway = httpGateway({ url, token: "", timeoutMs: 1_000, firstWaitMs: 1, restMs: 300 });
+  const many = Array.from({ length: 40 }, (_, n) => request(n));
+  await assert.rejects(gateway.charge(many), { code: "unavailable" });
+  const once = asked;
+  assert.ok(once < 40 + 16, `asked ${once} times`);
+  await assert.rejects(gateway.charge(many), { code: "unavailable" });
+  assert.equal(asked, once, "nothing is asked meanwhile");
+  broken = false;
+  let answers;
+  while (answers === undefined) answers = await gateway.charge(many).catch(() => undefined);
+  assert.ok(answers.every(({ kind }) => kind === "accepted"));
+  await server.shutdown();
+});
+
+Deno.test("orderOfChargeKey() knows the keys of charges and no others", () => {
+  assert.equal(orderOfChargeKey("order-42"), 42);
+  for (const key of ["order-", "order-042", "order-4x", "refund-42", "42", "", "order-1e3"]) {
+    assert.equal(orderOfChargeKey(key), undefined, key);
+  }
+});
