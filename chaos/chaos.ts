@@ -15,6 +15,7 @@ import { type Figures, openStage } from "./harness/stage.ts";
 import commitAnswersLost from "./commit_answers_lost.ts";
 import connectionsCut from "./connections_cut.ts";
 import consumersKilled from "./consumers_killed.ts";
+import damageMended from "./damage_mended.ts";
 import databaseKilled from "./database_killed.ts";
 import defaultTimes from "./default_times.ts";
 import enginesHang from "./engines_hang.ts";
@@ -45,6 +46,7 @@ export const scenarios: readonly Scenario[] = [
   redisLost,
   redisFlushed,
   redisFailover,
+  damageMended,
   databaseKilled,
   connectionsCut,
   commitAnswersLost,

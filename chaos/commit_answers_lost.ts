@@ -6,7 +6,6 @@
 
 import { freePort } from "../engines/free_port.ts";
 import { bringOrders, feed } from "./harness/feed.ts";
-import { willBePaid } from "./harness/orders.ts";
 import { equal, prove, settled } from "./harness/proof.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Stage } from "./harness/stage.ts";

@@ -9,7 +9,6 @@ import { bringOrders } from "./harness/feed.ts";
 import { prove, settled } from "./harness/proof.ts";
 import type { Process } from "./harness/process.ts";
 import type { Scenario } from "./harness/scenario.ts";
-import type { Stage } from "./harness/stage.ts";
 import { pauseMs, until } from "./harness/until.ts";
 
 /** Orders, of which the paid ones are refunded in parts. */

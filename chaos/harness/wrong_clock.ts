@@ -10,8 +10,7 @@ const rightNow = Date.now.bind(Date);
 
 class WrongDate extends RightDate {
   constructor(...args: unknown[]) {
-    if (args.length === 0) super(rightNow() + offsetMs);
-    else super(...args as [number]);
+    super(...(args.length === 0 ? [rightNow() + offsetMs] : args) as [number]);
   }
 
   static override now(): number {

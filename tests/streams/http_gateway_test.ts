@@ -37,11 +37,11 @@ async function withProvider(
     settleAll: () => Promise<void>,
   ) => Promise<void>,
 ): Promise<void> {
-  let real: Gateway;
+  const late = Promise.withResolvers<Gateway>();
   const gateway: Gateway = {
     name: "http",
-    charge: (requests) => real.charge(requests),
-    giveBack: (requests) => real.giveBack(requests),
+    charge: async (requests) => await (await late.promise).charge(requests),
+    giveBack: async (requests) => await (await late.promise).giveBack(requests),
   };
   const flow = await openWorkflow("http_gateway", {
     gateway,
@@ -63,13 +63,13 @@ async function withProvider(
     ...behaviour,
   });
   const served = listen((request) => provider.app.fetch(request));
-  real = httpGateway({
+  late.resolve(httpGateway({
     url: `${served.url}/`,
     token: calm.token,
     timeoutMs: 500,
     firstWaitMs: 1,
     callbackMs: 200,
-  });
+  }));
   const settleAll = async () => {
     for (;;) {
       await flow.drain();
