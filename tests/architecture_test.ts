@@ -202,7 +202,9 @@ Deno.test("no task has all permissions, and those that serve name theirs", async
   };
   for (const [name, command] of Object.entries(tasks)) {
     // The benchmarks measure processes by /proc, and the browser's driver asks for more than can be named.
-    if (name !== "bench" && name !== "test:e2e") assert.doesNotMatch(command, /\s(-A|--allow-all)\b/, name);
+    if (name !== "bench" && name !== "test:e2e") {
+      assert.doesNotMatch(command, /\s(-A|--allow-all)\b/, name);
+    }
   }
   for (const name of ["start", "serve", "consume", "import"]) {
     const command = tasks[name]!;
