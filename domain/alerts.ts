@@ -8,6 +8,7 @@
 export interface AlertCheck {
   /** Such as `oldest_age:orders`; one alert a name. */
   name: string;
+  /** Whether somebody should look soon, or at once. */
   severity: "warning" | "critical";
   /** What is wrong: "Orders wait too long". */
   title: string;
@@ -34,6 +35,7 @@ export interface AlertState extends Omit<AlertCheck, "level"> {
 export interface AlertDecision {
   /** Null where there is nothing to keep. */
   state: AlertState | null;
+  /** What this look brought about; null for nothing new. */
   change: "raised" | "resolved" | null;
 }
 
