@@ -11,9 +11,6 @@ import type { Scenario } from "./harness/scenario.ts";
 import type { Stage } from "./harness/stage.ts";
 import { pauseMs, until } from "./harness/until.ts";
 
-/** How a client sends it: the byte of a query, then its text. */
-const commitBytes = "\x03commit";
-
 /** Refund requests of which each loses its answer. */
 const refundRequests = 25;
 
@@ -41,10 +38,10 @@ const scenario: Scenario = {
     const orders = feed(stage, { backlog: 600, from: orderCount });
     const end = performance.now() + stage.seconds * 1_000;
     while (performance.now() < end) {
-      databaseProxy.loseAnswerTo(commitBytes, 1);
+      databaseProxy.loseCommitAnswers(1);
       await pauseMs(random.integer(20, 200));
     }
-    databaseProxy.loseAnswerTo(commitBytes, 0);
+    databaseProxy.loseCommitAnswers(0);
     await orders.stop();
     figures.faults += databaseProxy.lost;
     await prove(stage, consumers, { orders: [...refunded, ...orders.orders], refundedCents });
@@ -67,7 +64,7 @@ async function refundWithoutAnswers(stage: Stage, api: string): Promise<number> 
   );
   for (const { id } of paid) {
     const lostBefore = databaseProxy.lost;
-    databaseProxy.loseAnswerTo(commitBytes, 1);
+    databaseProxy.loseCommitAnswers(1);
     const response = await fetch(`${api}/orders/${id}/refunds`, {
       method: "POST",
       headers: { "content-type": "application/json" },
@@ -77,7 +74,7 @@ async function refundWithoutAnswers(stage: Stage, api: string): Promise<number> 
     await response.body?.cancel();
     if (databaseProxy.lost === lostBefore) throw new Error("no answer was lost");
   }
-  databaseProxy.loseAnswerTo(commitBytes, 0);
+  databaseProxy.loseCommitAnswers(0);
   const [row] = await db.query("select count(*) as requests from refunds");
   equal("the refunds that were requested", Number(row!.requests), paid.length);
   await until("the refunds are processed", 20_000, async () => {

@@ -12,9 +12,6 @@ import { heldBy, messagesOf, stillPending, takenOver } from "./harness/take_over
 import { pauseMs, until } from "./harness/until.ts";
 import type { Process } from "./harness/process.ts";
 
-/** How a client sends it: the byte of a query, then its text. */
-const commitBytes = "\x03commit";
-
 const scenario: Scenario = {
   name: "zombies",
   summary: "consumers frozen (SIGSTOP) until others have taken over, then woken",
@@ -63,8 +60,8 @@ async function freeze(stage: Stage, victim: Process): Promise<void> {
  */
 async function freezeInTransaction(stage: Stage, victim: Process): Promise<void> {
   const { databaseProxy } = stage;
-  const commitHeld = databaseProxy.holdBefore(commitBytes);
-  await commitHeld;
+  databaseProxy.holdCommit();
+  await until("the victim is about to commit", 10_000, () => databaseProxy.held > 0 || "it is not");
   victim.kill("SIGSTOP");
   const frozenAt = performance.now();
   stage.figures.faults++;

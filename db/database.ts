@@ -57,7 +57,7 @@ export interface Database extends Queryable {
   ): Promise<T>;
   /**
    * Ends all connections. Statements that still run are abandoned, and a server that hangs is not waited
-   * for, so that a process can always stop.
+   * for, so that a process can always stop. Closing again is nothing.
    */
   close(): Promise<void>;
 }
@@ -71,6 +71,8 @@ export interface TransactionOptions {
   repeatable?: boolean;
   /** See {@linkcode longestStatementMs}. */
   longestStatementMs?: number;
+  /** See {@linkcode idleTransactionSeconds}. */
+  idleTransactionSeconds?: number;
 }
 
 /** How a pool differs from others. */
@@ -142,11 +144,11 @@ export async function openDatabase(
 
   const prepare = async (connection: mysql.PoolConnection): Promise<void> => {
     if (prepared.has(connection.connection)) return;
-    for (const statement of sessionSettings) await connection.query(statement);
+    for (const sql of sessionSettings) await connection.query({ sql, timeout: statementMs });
     if (engine === "mariadb") {
-      await connection.query(
-        `set in_predicate_conversion_threshold = 0, idle_transaction_timeout = ${idleSeconds}`,
-      );
+      const sql =
+        `set in_predicate_conversion_threshold = 0, idle_transaction_timeout = ${idleSeconds}`;
+      await connection.query({ sql, timeout: statementMs });
     }
     prepared.add(connection.connection);
   };
@@ -176,7 +178,10 @@ export async function openDatabase(
   try {
     const connection = await pool.getConnection();
     try {
-      const [rows] = await connection.query("select version() as version");
+      const [rows] = await connection.query({
+        sql: "select version() as version",
+        timeout: statementMs,
+      });
       version = String((rows as Row[])[0]?.version);
       engine = /mariadb/i.test(version) ? "mariadb" : "mysql";
     } finally {
@@ -189,6 +194,13 @@ export async function openDatabase(
       `Cannot reach the database at ${withoutSecrets(url)}: ${messageOf(error)}`,
     );
   }
+
+  let closed: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    for (const connection of borrowed) connection.destroy();
+    // One that the server has closed meanwhile is closed all the same.
+    await Promise.race([pool.end().catch(() => {}), pause(longestCloseMs)]);
+  };
 
   const database: Database = {
     engine,
@@ -206,18 +218,19 @@ export async function openDatabase(
         let committing = false;
         try {
           return await withConnection(async (connection) => {
-            const ends = limitSilence(connection, engine, idleSeconds);
+            const limits = { usualSeconds: idleSeconds, ownSeconds: own.idleTransactionSeconds };
+            const endLimit = await limitSilence(connection, engine, limits, timeout);
             await connection.query({ sql: "start transaction", timeout });
             try {
               const result = await work(queryable(connection, engine, timeout));
               committing = true;
               await connection.query({ sql: "commit", timeout });
-              ends();
+              await endLimit();
               return result;
             } catch (error) {
               if (!isFatal(error)) {
                 await connection.query({ sql: "rollback", timeout });
-                ends();
+                await endLimit();
               }
               throw error;
             }
@@ -229,10 +242,7 @@ export async function openDatabase(
         }
       }
     },
-    close: async () => {
-      for (const connection of borrowed) connection.destroy();
-      await Promise.race([pool.end(), pause(longestCloseMs)]);
-    },
+    close: () => closed ??= close(),
   };
   return database;
 }
@@ -242,18 +252,24 @@ export async function openDatabase(
  * limit for transactions alone, which every connection is told first; MySQL has only one for connections,
  * which must not hold for those that wait in the pool.
  *
- * @returns ends the limit; both statements are sent ahead of what follows and waited for by nobody
+ * @returns gives the connection its usual limit back; an error of that only means that the connection is
+ * of no further use, because the transaction has ended by then
  */
-function limitSilence(
+async function limitSilence(
   connection: mysql.PoolConnection,
   engine: EngineKind,
-  seconds: number,
-): () => void {
-  if (engine === "mariadb") return () => {};
-  const limit = (value: number | "default") =>
-    void connection.query(`set session wait_timeout = ${value}`).catch(() => {});
-  limit(seconds);
-  return () => limit("default");
+  limits: { usualSeconds: number; ownSeconds: number | undefined },
+  timeout: number,
+): Promise<() => Promise<void>> {
+  const { usualSeconds, ownSeconds } = limits;
+  if (engine === "mariadb" && ownSeconds === undefined) return () => Promise.resolve();
+  const variable = engine === "mariadb" ? "idle_transaction_timeout" : "wait_timeout";
+  const set = async (value: number | "default") => {
+    await connection.query({ sql: `set session ${variable} = ${value}`, timeout });
+  };
+  await set(ownSeconds ?? usualSeconds);
+  const usual = engine === "mariadb" ? usualSeconds : "default";
+  return () => set(usual).catch(() => connection.destroy());
 }
 
 /** What every connection is told first: nothing depends on the server's defaults. */

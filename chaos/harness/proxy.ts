@@ -21,20 +21,17 @@ export interface Proxy {
   /** Delays everything that comes back from the engine, in milliseconds. */
   delay(ms: number): void;
   /**
-   * When the client next sends these bytes, they reach the engine, and then the connection ends before
-   * the answer arrives.
+   * The client's next commits reach the database, and then the connection ends before the answer arrives.
    *
-   * @param times how many of these answers are lost
+   * @param times how many answers are lost
    */
-  loseAnswerTo(bytes: string, times: number): void;
-  /**
-   * When the client next sends these bytes, they are held back, and everything freezes until `thaw`.
-   *
-   * @returns a promise of that moment
-   */
-  holdBefore(bytes: string): Promise<void>;
+  loseCommitAnswers(times: number): void;
+  /** The client's next commit is held back, and everything freezes until `thaw`. */
+  holdCommit(): void;
   /** Answers that were lost so far. */
   readonly lost: number;
+  /** Commits that were held back so far. */
+  readonly held: number;
   /** Ends the relay for good. */
   end(): void;
 }
@@ -55,10 +52,10 @@ export function startProxy(targetPort: number): Proxy {
   let openGate = () => {};
   let refusing = false;
   let delayMs = 0;
-  let watched: { text: string; left: number } = { text: "", left: 0 };
+  let toLose = 0;
   let lost = 0;
-  let heldText: string | null = null;
-  let holds = () => {};
+  let toHold = 0;
+  let held = 0;
 
   const closeLink = (link: Link) => {
     if (link.closed) return;
@@ -72,8 +69,6 @@ export function startProxy(targetPort: number): Proxy {
       }
     }
   };
-  const holdsText = (bytes: Uint8Array, text: string): boolean =>
-    new TextDecoder("latin1").decode(bytes).includes(text);
   const freeze = () => {
     gate = new Promise((resolve) => openGate = resolve);
   };
@@ -88,14 +83,14 @@ export function startProxy(targetPort: number): Proxy {
         const size = await from.read(buffer);
         if (size === null) break;
         const bytes = buffer.subarray(0, size);
-        if (direction === "to_engine" && heldText !== null && holdsText(bytes, heldText)) {
-          heldText = null;
+        if (direction === "to_engine" && toHold > 0 && hasCommit(bytes)) {
+          toHold--;
+          held++;
           freeze();
-          holds();
         }
         await gate;
-        if (direction === "to_engine" && watched.left > 0 && holdsText(bytes, watched.text)) {
-          watched.left--;
+        if (direction === "to_engine" && toLose > 0 && hasCommit(bytes)) {
+          toLose--;
           link.losesAnswer = true;
         }
         if (direction === "to_client") {
@@ -158,12 +153,14 @@ export function startProxy(targetPort: number): Proxy {
     delay: (ms) => {
       delayMs = ms;
     },
-    loseAnswerTo: (text, times) => {
-      watched = { text, left: times };
+    loseCommitAnswers: (times) => {
+      toLose = times;
     },
-    holdBefore: (text) => {
-      heldText = text;
-      return new Promise((resolve) => holds = resolve);
+    holdCommit: () => {
+      toHold = 1;
+    },
+    get held() {
+      return held;
     },
     get lost() {
       return lost;
@@ -174,6 +171,14 @@ export function startProxy(targetPort: number): Proxy {
       cut();
     },
   };
+}
+
+/** A query's byte and its text; clients of MySQL 8 say in between that it has no attributes. */
+const commitCommands = ["\x03commit", "\x03\x00\x01commit"];
+
+function hasCommit(bytes: Uint8Array): boolean {
+  const text = new TextDecoder("latin1").decode(bytes);
+  return commitCommands.some((command) => text.endsWith(command));
 }
 
 /** A URL with another port in it. */
