@@ -12,7 +12,7 @@ import { wholeAgain } from "./harness/whole_again.ts";
 
 const scenario: Scenario = {
   name: "redis_flushed",
-  summary: "FLUSHALL while orders drain, also in the middle of a recovery",
+  summary: "FLUSHALL while orders drain, also in the middle of a recovery, and recoveries killed",
   stage: { env: { BATCH_SIZE: "40" } },
   async run(stage) {
     const { random, client, figures } = stage;
@@ -28,7 +28,16 @@ const scenario: Scenario = {
         await client.flushall();
         figures.faults++;
       }
-      await wholeAgain(stage, performance.now());
+      const flushedAt = performance.now();
+      if (random.fraction() < 0.4) {
+        // Whoever recovers may die of it: another must do the rest.
+        await pauseMs(random.integer(0, 2_500));
+        const victim = random.integer(0, consumers.length - 1);
+        consumers[victim]!.kill("SIGKILL");
+        figures.faults++;
+        consumers[victim] = await stage.startConsumer();
+      }
+      await wholeAgain(stage, flushedAt);
     }
     await orders.stop();
     await prove(stage, consumers, { orders: orders.orders });

@@ -22,6 +22,7 @@ import {
 } from "./conclude.ts";
 import type { Delivery, Handler, HandlerDeps } from "./handler.ts";
 import { shareOut } from "./handlers.ts";
+import type { Keys } from "./keys.ts";
 import { pause } from "./pause.ts";
 import { isLostGroup, longestBlockMs, type RedisClient } from "./redis.ts";
 import { removeConsumers } from "./remove_consumers.ts";
@@ -135,13 +136,32 @@ async function noteStart(
 }
 
 /** A paused group's consumers take nothing and say that they are alive. */
-async function isPaused(
+async function isPaused(deps: ConsumerDeps, group: Group): Promise<boolean> {
+  if (await deps.redis.exists(deps.keys.paused(group)) === 0) return false;
+  // By Redis' clock, as every sign of life.
+  await claimDue(deps, group, 0);
+  return true;
+}
+
+/** Claims parked messages that are due, and tells that this consumer is alive. */
+async function claimDue(
   { redis, keys, consumer }: ConsumerDeps,
   group: Group,
-): Promise<boolean> {
-  if (await redis.exists(keys.paused(group)) === 0) return false;
-  await redis.zadd(keys.alive(group), Date.now(), consumer);
-  return true;
+  most: number,
+): Promise<[nextMs: number, ...RawEntry[]]> {
+  const scriptKeys = [...retryKeys(keys, group), keys.alive(group)];
+  const reply = await runScript(redis, "claim_due", scriptKeys, [group, consumer, most]);
+  return reply as [number, ...RawEntry[]];
+}
+
+/** What the scripts need that look for messages to be tried again. */
+function retryKeys(keys: Keys, group: Group): string[] {
+  return [
+    keys.stream(group),
+    keys.retries(group),
+    keys.errors(group),
+    keys.errorTexts(group),
+  ];
 }
 
 /** Charts are no reason to fail a turn. */
@@ -177,10 +197,9 @@ async function claim(consumer: Consumer): Promise<{ entries: Entry[]; nextDueMs:
   const { redis, keys, consumer: name } = consumer.deps;
   const { group, batchSize, takeoverMs } = consumer.options;
   const stream = keys.stream(group);
-  const retryKeys = [stream, keys.retries(group), keys.errors(group), keys.errorTexts(group)];
   const [promoted, due] = await Promise.all([
     runScript(redis, "promote", [keys.scheduled(group), stream], [batchSize]),
-    runScript(redis, "claim_due", [...retryKeys, keys.alive(group)], [group, name, batchSize]),
+    claimDue(consumer.deps, group, batchSize),
   ]) as [[number, number], [number, ...RawEntry[]]];
   const [nextParkedMs, ...parked] = due;
   const entries = parked.map(toEntry);
@@ -188,7 +207,7 @@ async function claim(consumer: Consumer): Promise<{ entries: Entry[]; nextDueMs:
   const now = performance.now();
   if (entries.length < batchSize && now - consumer.takeoverAt >= takeoverMs / 5) {
     consumer.takeoverAt = now;
-    const [next, ...orphaned] = await runScript(redis, "claim_crashed", retryKeys, [
+    const [next, ...orphaned] = await runScript(redis, "claim_crashed", retryKeys(keys, group), [
       group,
       name,
       takeoverMs,

@@ -39,7 +39,7 @@ export interface RebuildReport {
 const pageSize = 10_000;
 
 /** A rebuild that gave no sign for so long has died. */
-const markTtlMs = 15_000;
+const markTtlMs = 6_000;
 
 /** How long to wait for another rebuild. */
 const longestWaitMs = 120_000;

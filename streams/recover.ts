@@ -43,7 +43,7 @@ export type RecoverReport =
   | { kind: "busy" };
 
 /** A recovery that gave no sign for so long has died. */
-const lockTtlMs = 15_000;
+const lockTtlMs = 6_000;
 
 /** How often to look whether another recovery has ended. */
 const waitStepMs = 200;

@@ -85,6 +85,7 @@ export async function prove(
   });
   const revenue = await sumOfFigure(stage, "revenue_cents");
   equal("the revenue in Redis", revenue, revenueOf(orders) - refundedCents);
+  equal("the money that waits in empty queues", await moneyWaiting(stage), 0);
   figures.orders = orders.length;
   figures.redeliveries = countTakenOver(stage.processes) + await countRetried(stage);
 }
@@ -112,6 +113,17 @@ async function sumOfFigure({ client }: Stage, figure: string): Promise<number> {
   let sum = 0;
   for (const key of await client.keys(`kpi:*:${figure}`)) sum += Number(await client.get(key));
   return sum;
+}
+
+/** Cents that the queues say they hold. */
+async function moneyWaiting({ client, keys }: Stage): Promise<number> {
+  let cents = 0;
+  for (const group of groups) {
+    for (const amount of Object.values(await client.hgetall(keys.money(group)))) {
+      cents += Math.abs(Number(amount));
+    }
+  }
+  return cents;
 }
 
 function countTakenOver(processes: readonly Process[]): number {

@@ -119,5 +119,12 @@ for _, column in ipairs(columns) do
   end
   add_money(KEYS[9 + 3 * target], money_in, 1)
 end
+-- An empty queue holds no money: what crashes and losses left over in the sums is put right.
+for target = 0, (#KEYS - 6) / 3 - 1 do
+  local stream, scheduled = KEYS[7 + 3 * target], KEYS[8 + 3 * target]
+  if stream == KEYS[1] and redis.call('XLEN', stream) == 0 and redis.call('ZCARD', scheduled) == 0 then
+    for _, currency in ipairs(redis.call('HKEYS', KEYS[2])) do redis.call('HSET', KEYS[2], currency, 0) end
+  end
+end
 if counter ~= '' and acknowledged > 0 then call('HINCRBY', KEYS[6], counter, acknowledged) end
 return {acknowledged, enqueued}
