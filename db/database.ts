@@ -103,7 +103,7 @@ export const longestStatementMs = 60_000;
 export const transactionTries = 10;
 
 /** Longest wait for an orderly end of connections that nobody uses. */
-const longestCloseMs = 1_000;
+const longestCloseMs = 500;
 
 /** The most that a transaction waits before it is tried again; the first waits are much shorter. */
 const longestRetryPauseMs = 1_000;
