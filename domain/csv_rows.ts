@@ -32,7 +32,7 @@ export interface OrderRow {
 }
 
 /**
- * Checks every field of a row against the limits of the contract.
+ * Checks every field of a row against the limits of the import format.
  *
  * @returns the row, or all of its faults: `at` is the column
  */
