@@ -46,8 +46,10 @@ export function benchLatency(stage: Stage): Promise<Figure[]> {
     const times: number[] = [];
     const blocking = await openBlockingRedis(books.redisUrl);
     try {
+      const reader = await blocking.client("ID");
       for (const order of orders) {
         const notice = nextNotice(blocking, books);
+        await untilWaiting(books.redis, reader);
         const start = performance.now();
         await publish(books, [order], { oncePerOrder: true });
         const orderId = await notice;
@@ -116,6 +118,11 @@ async function nextNotice(blocking: RedisClient, { keys }: Books): Promise<numbe
   const message = decodeMessage(fields);
   if (typeof message === "string") throw new Error(message);
   return message.orderId;
+}
+
+/** Waits until the server holds the read: a notice that comes before it would never be seen. */
+async function untilWaiting(redis: RedisClient, reader: number): Promise<void> {
+  while (!/ flags=\w*b/.test(String(await redis.client("LIST", "ID", reader)))) await sleep(0);
 }
 
 /** Waits until so many orders were told of; the moments by order id, in ms since 1970. */
