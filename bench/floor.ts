@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import { Readable } from "node:stream";
 import mysql from "mysql2/promise";
 import { connectionOptions, type Row } from "../db/database.ts";
-import { encodeMessage, type Message } from "../domain/messages.ts";
+import { entryOf, type Message } from "../domain/messages.ts";
 import { type CpuSeconds, startCpuMeter } from "./cpu.ts";
 import { sendPipeline } from "./redis_pipeline.ts";
 import { type Books, openBooks, type Stage } from "./stage.ts";
@@ -203,9 +203,7 @@ function encodeStream(stream: string, messages: readonly Message[]): Uint8Array[
     const part = messages.slice(first, first + messagesPerRead);
     const ids = part.map((_, index) => `1-${first + index + 1}`);
     const text = [
-      ...part.map((message, index) =>
-        command("XADD", stream, ids[index]!, ...encodeMessage(message))
-      ),
+      ...part.map((message, index) => command("XADD", stream, ids[index]!, ...entryOf(message))),
       command(
         "XREADGROUP",
         "GROUP",

@@ -14,7 +14,7 @@
 
 import { takeOrders } from "../db/intake.ts";
 import { toInteger } from "../db/database.ts";
-import { decodeMessage } from "../domain/messages.ts";
+import { messageOfEntry } from "../domain/messages.ts";
 import { openBlockingRedis, type RedisClient } from "../streams/redis.ts";
 import { type Enqueued, publish } from "../streams/queue.ts";
 import { type Figure, figure, quantile } from "./figures.ts";
@@ -115,7 +115,7 @@ async function nextNotice(blocking: RedisClient, { keys }: Books): Promise<numbe
   const reply = await blocking.xread("BLOCK", waitMs, "STREAMS", stream, "$");
   const fields = reply?.[0]?.[1]?.[0]?.[1];
   if (fields === undefined) throw new Error(`No order was settled within ${waitMs} ms`);
-  const message = decodeMessage(fields);
+  const message = messageOfEntry(fields);
   if (typeof message === "string") throw new Error(message);
   return message.orderId;
 }

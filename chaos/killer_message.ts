@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOfEntry } from "../domain/messages.ts";
 import mysql from "mysql2/promise";
 import { bringOrders, take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders } from "./harness/orders.ts";
@@ -95,9 +96,10 @@ async function holderOf(
   ]);
   if (Number(open!.n) > 0) return null;
   const entries = await client.xrange(keys.stream("orders"), "-", "+", "COUNT", 2_000);
-  const entry = entries.find(([, fields]) =>
-    fields[fields.indexOf("order_id") + 1] === String(orderId)
-  );
+  const entry = entries.find(([, fields]) => {
+    const message = messageOfEntry(fields);
+    return typeof message !== "string" && message.orderId === orderId;
+  });
   if (entry === undefined) return null;
   const [pending] = await client.xpending(
     keys.stream("orders"),

@@ -6,7 +6,7 @@
 
 import { cancelOrder } from "../db/cancel.ts";
 import type { IncomingOrder } from "../domain/incoming_order.ts";
-import { decodeMessage, type Group, groups, type Message } from "../domain/messages.ts";
+import { type Group, groups, type Message, messageOfEntry } from "../domain/messages.ts";
 import { publish } from "../streams/queue.ts";
 import { book, bringOrders, feed, take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders, willBePaid } from "./harness/orders.ts";
@@ -71,7 +71,7 @@ function double(stage: Stage): { stop(): Promise<number> } {
     const entries = await client.xrange(keys.stream(group), "-", "+", "COUNT", seenAtOnce);
     const messages: Message[] = [];
     for (const [, fields] of entries) {
-      const message = decodeMessage(fields);
+      const message = messageOfEntry(fields);
       // The copy says the same, so it is known by what it says.
       const text = JSON.stringify(message);
       if (typeof message === "string" || copied.has(text)) continue;

@@ -11,7 +11,7 @@ import { equal, prove, settled } from "./harness/proof.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { productDeps, type Stage } from "./harness/stage.ts";
 import { until } from "./harness/until.ts";
-import { encodeMessage } from "../domain/messages.ts";
+import { entryOf, messageField } from "../domain/messages.ts";
 import { publish } from "../streams/queue.ts";
 
 /** Messages to a batch: one of them is poison. */
@@ -63,26 +63,13 @@ export default scenario;
 /** One of each kind: entries as anybody could have written them. */
 async function poisonFields(stage: Stage): Promise<string[][]> {
   const vanished = await vanishedOrder(stage);
-  const reserve = (orderId: string) => [
-    ...["type", "order.reserve", "order_id", orderId],
-    ...["amount_cents", "100", "currency", "GBP"],
-  ];
   return [
-    encodeMessage({ type: "order.reserve", orderId: vanished, amountCents: 100, currency: "GBP" }),
+    entryOf({ type: "order.reserve", orderId: vanished, amountCents: 100, currency: "GBP" }),
     ["nothing", "that anybody knows"],
-    ["type", "order.teleport", "order_id", "1"],
-    reserve("-1"),
-    reserve("99999999999999999999"),
-    [
-      "type",
-      "order.reserve",
-      "order_id",
-      "1",
-      "amount_cents",
-      "1e3",
-      "currency",
-      "\u0000\ud83d\ude00",
-    ],
+    [messageField, "order.teleport 1 100 GBP"],
+    [messageField, "order.reserve -1 100 GBP"],
+    [messageField, "order.reserve 99999999999999999999 100 GBP"],
+    [messageField, "order.reserve 1 1e3 \u0000\ud83d\ude00"],
   ].slice(0, batches);
 }
 

@@ -9,7 +9,7 @@
  */
 
 import { messageOf } from "../domain/errors.ts";
-import { decodeMessage, type Group } from "../domain/messages.ts";
+import { type Group, messageField, messageOfEntry } from "../domain/messages.ts";
 import { decideRedelivery, deliveriesBeforeIsolation } from "../domain/retry.ts";
 import { type Activity, flushActivity, noActivity, noteTurn } from "./activity.ts";
 import {
@@ -198,7 +198,10 @@ async function claim(consumer: Consumer): Promise<{ entries: Entry[]; nextDueMs:
   const { group, batchSize, takeoverMs } = consumer.options;
   const stream = keys.stream(group);
   const [promoted, due] = await Promise.all([
-    runScript(redis, "promote", [keys.scheduled(group), stream], [batchSize]),
+    runScript(redis, "promote", [keys.scheduled(group), stream], [
+      batchSize,
+      messageField,
+    ]),
     claimDue(consumer.deps, group, batchSize),
   ]) as [[number, number], [number, ...RawEntry[]]];
   const [nextParkedMs, ...parked] = due;
@@ -291,7 +294,7 @@ async function runEntries(
   const alone: Delivery[] = [];
   const results: Result[] = [];
   for (const entry of entries) {
-    const message = decodeMessage(entry.fields);
+    const message = messageOfEntry(entry.fields);
     if (typeof message === "string") {
       results.push({ entry, delivery: null, outcome: { kind: "dead", error: message } });
       continue;

@@ -11,7 +11,7 @@ import {
   lockDeadLetters,
   resolveDeadLetters,
 } from "../db/dead_letters.ts";
-import { decodeMessage, type Message } from "../domain/messages.ts";
+import { type Message, messageOfEntry } from "../domain/messages.ts";
 import { parseFields } from "./held_work.ts";
 import { publish, type QueueDeps } from "./queue.ts";
 
@@ -51,7 +51,7 @@ export function retryDeadLetters(
     const kept: DeadLetterRow[] = [];
     const refused: Decided["refused"] = [];
     for (const letter of letters) {
-      const message = decodeMessage(parseFields(letter.payload));
+      const message = messageOfEntry(parseFields(letter.payload));
       if (typeof message === "string") refused.push({ letter, reason: message });
       else {
         messages.push(message);

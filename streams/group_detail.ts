@@ -4,8 +4,7 @@
  * @module
  */
 
-import { decodeMessage, type Group, type Message } from "../domain/messages.ts";
-import { parseFields } from "./held_work.ts";
+import { decodeMessage, type Group, type Message, messageOfEntry } from "../domain/messages.ts";
 import type { QueueDeps } from "./queue.ts";
 import { isLostGroup } from "./redis.ts";
 
@@ -88,9 +87,9 @@ export async function readGroupDetail(
     nowMs,
     consumers: consumersOf(infos ?? [], pairsOf(signs), starts, nowMs),
     pending: await readPending({ redis, keys }, group, pending ?? [], nowMs),
-    scheduled: pairsOf(scheduled).map(([fields, dueMs]) => ({
+    scheduled: pairsOf(scheduled).map(([text, dueMs]) => ({
       inMs: Math.max(0, dueMs - nowMs),
-      message: decodeMessage(parseFields(fields)),
+      message: decodeMessage(text),
     })),
   };
 }
@@ -149,7 +148,7 @@ async function readPending(
       errors: Number(errors[index] ?? 0),
       lastError: texts[index] ?? null,
       retryInMs: dueMs === null ? null : Math.max(0, Number(dueMs) - nowMs),
-      message: found.length === 0 ? "it is gone from the stream" : decodeMessage(found[0]![1]),
+      message: found.length === 0 ? "it is gone from the stream" : messageOfEntry(found[0]![1]),
     };
   });
 }

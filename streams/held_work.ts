@@ -7,7 +7,13 @@
 
 import { listDeadLetters } from "../db/dead_letters.ts";
 import type { Queryable } from "../db/database.ts";
-import { decodeMessage, type Group, groups, type Message } from "../domain/messages.ts";
+import {
+  decodeMessage,
+  type Group,
+  groups,
+  type Message,
+  messageOfEntry,
+} from "../domain/messages.ts";
 import type { Keys } from "./keys.ts";
 import type { RedisClient } from "./redis.ts";
 
@@ -132,13 +138,13 @@ async function readStream(
   { redis, keys }: HeldWorkDeps,
   group: Group,
   from: string,
-  note: (fields: readonly string[]) => void,
+  note: (message: Message | string) => void,
 ): Promise<string | null> {
   let last: string | null = null;
   for (let start = from;;) {
     const page = await redis.xrange(keys.stream(group), start, "+", "COUNT", pageSize);
     for (const [id, fields] of page) {
-      note(fields);
+      note(messageOfEntry(fields));
       last = id;
     }
     if (page.length < pageSize) return last;
@@ -150,23 +156,23 @@ async function readStream(
 async function readSchedule(
   { redis, keys }: HeldWorkDeps,
   group: Group,
-  note: (fields: readonly string[]) => void,
+  note: (message: Message | string) => void,
 ): Promise<void> {
   let cursor = "0";
   do {
     const [next, flat] = await redis.zscan(keys.scheduled(group), cursor, "COUNT", pageSize);
-    for (let i = 0; i < flat.length; i += 2) note(parseFields(flat[i]!));
+    for (let i = 0; i < flat.length; i += 2) note(decodeMessage(flat[i]!));
     cursor = next;
   } while (cursor !== "0");
 }
 
 async function readDeadLetters(
   db: Queryable,
-  note: (fields: readonly string[]) => void,
+  note: (message: Message | string) => void,
 ): Promise<void> {
   for (let afterId = 0;;) {
     const page = await listDeadLetters(db, {}, afterId, pageSize);
-    for (const { payload } of page) note(parseFields(payload));
+    for (const { payload } of page) note(messageOfEntry(parseFields(payload)));
     if (page.length < pageSize) return;
     afterId = page.at(-1)!.id;
   }
@@ -189,8 +195,7 @@ function flagsOf(limits: { orderId: number; refundId: number }) {
   const orders = flagsUpTo(limits.orderId);
   const refunds = flagsUpTo(limits.refundId);
   return {
-    note: (fields: readonly string[]): void => {
-      const message = decodeMessage(fields);
+    note: (message: Message | string): void => {
       if (typeof message === "string") return;
       if (message.type === "refund.process" || message.type === "notify.refund") {
         refunds.add(message.refundId, bitOf[message.type]);

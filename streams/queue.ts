@@ -4,7 +4,14 @@
  * @module
  */
 
-import { encodeMessage, type Group, groupOf, groups, type Message } from "../domain/messages.ts";
+import {
+  encodeMessage,
+  type Group,
+  groupOf,
+  groups,
+  type Message,
+  messageField,
+} from "../domain/messages.ts";
 import { type Keys, onceSegmentSize } from "./keys.ts";
 import type { RedisClient } from "./redis.ts";
 import { runScript } from "./scripts.ts";
@@ -97,7 +104,7 @@ interface Column {
   causes: number[];
   currencies: string[];
   cents: number[];
-  fields: string[][];
+  texts: string[];
   onceIds: number[];
 }
 
@@ -108,13 +115,13 @@ function columnsOf(followers: readonly Follower[]): Column[] {
     const name = `${target} ${delayMs}`;
     let column = all.get(name);
     if (column === undefined) {
-      column = { target, delayMs, causes: [], currencies: [], cents: [], fields: [], onceIds: [] };
+      column = { target, delayMs, causes: [], currencies: [], cents: [], texts: [], onceIds: [] };
       all.set(name, column);
     }
     column.causes.push(cause);
     column.currencies.push(message.currency);
     column.cents.push(message.amountCents);
-    column.fields.push(encodeMessage(message));
+    column.texts.push(encodeMessage(message));
     column.onceIds.push(onceId);
   }
   return [...all.values()];
@@ -148,12 +155,13 @@ async function advance(
       ]),
       JSON.stringify(
         columnsOf(followers).map((
-          { target, delayMs, causes, currencies, cents, fields, onceIds },
-        ) => [target, Math.round(delayMs), causes, currencies, cents, fields, onceIds]),
+          { target, delayMs, causes, currencies, cents, texts, onceIds },
+        ) => [target, Math.round(delayMs), causes, currencies, cents, texts, onceIds]),
       ),
       keys.publishedOnce,
       onceSegmentSize,
       counter,
+      messageField,
     ],
   ) as [number, number];
   return { acknowledged: reply[0], enqueued: reply[1] };

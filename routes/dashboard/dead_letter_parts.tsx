@@ -6,7 +6,7 @@
 
 import type { FC } from "hono/jsx";
 import type { DeadLetterRow } from "../../db/dead_letters.ts";
-import { type Group, groups } from "../../domain/messages.ts";
+import { type Group, groups, messageOfEntry } from "../../domain/messages.ts";
 import { formatCount } from "./format.ts";
 import { Ago, Money, Table, Time } from "./parts.tsx";
 
@@ -208,7 +208,7 @@ export const Payload: FC<{ letter: DeadLetterRow }> = ({ letter }) => (
   </div>
 );
 
-/** `field: value` lines; what is no list of fields is shown as it is. */
+/** `name: value` lines of the message, or of the fields that are none; what is no list is shown as it is. */
 function readable(payload: string): string {
   let fields: unknown;
   try {
@@ -217,6 +217,10 @@ function readable(payload: string): string {
     return payload;
   }
   if (!Array.isArray(fields)) return payload;
+  const message = messageOfEntry(fields.map(String));
+  if (typeof message !== "string") {
+    return Object.entries(message).map(([name, value]) => `${name}: ${value}`).join("\n");
+  }
   const lines: string[] = [];
   for (let at = 0; at < fields.length; at += 2) {
     lines.push(`${fields[at]}: ${fields[at + 1] ?? ""}`);

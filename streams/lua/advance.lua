@@ -13,14 +13,16 @@
 -- ARGV[1]      group of the acknowledged messages
 -- ARGV[2]      JSON [[id, ...], [currency, ...], [cents, ...]]: what to acknowledge
 -- ARGV[3]      JSON [[group index from 0, delay in ms, [cause, ...], [currency, ...], [cents, ...],
---              [fields, ...], [once id, ...]], ...]: what to enqueue, in order; cause is the position
+--              [message, ...], [once id, ...]], ...]: what to enqueue, in order; cause is the position
 --              (from 1) of the message in ARGV[2] that it follows, or 0; once id is an id that is
 --              enqueued at most once, or 0
 -- ARGV[4]      prefix of the once bitmaps      ARGV[5] ids to a bitmap
 -- ARGV[6]      stats counter to raise by the acknowledged ("" for none)
+-- ARGV[7]      field of a stream entry that holds the message
 -- Returns      {acknowledged, enqueued}
 
 local group, once_prefix, segment_size, counter = ARGV[1], ARGV[4], tonumber(ARGV[5]), ARGV[6]
+local field = ARGV[7]
 local ids, currencies, cents_out = unpack(cjson.decode(ARGV[2]))
 local columns = cjson.decode(ARGV[3])
 local call = redis.call
@@ -91,7 +93,7 @@ end
 add_money(KEYS[2], money_out, -1)
 
 for _, column in ipairs(columns) do
-  local target, delay_ms, causes, currencies, cents, fields, once_ids = unpack(column)
+  local target, delay_ms, causes, currencies, cents, texts, once_ids = unpack(column)
   local to, scheduled = KEYS[7 + 3 * target], KEYS[8 + 3 * target]
   local due_ms
   if delay_ms > 0 then
@@ -107,9 +109,9 @@ for _, column in ipairs(columns) do
       wanted = call('SETBIT', once_prefix .. segment, once_id % segment_size, 1) == 0
     end
     if wanted and due_ms then
-      wanted = call('ZADD', scheduled, 'NX', due_ms, cjson.encode(fields[index])) == 1
+      wanted = call('ZADD', scheduled, 'NX', due_ms, texts[index]) == 1
     elseif wanted then
-      call('XADD', to, '*', unpack(fields[index]))
+      call('XADD', to, '*', field, texts[index])
     end
     if wanted then
       enqueued = enqueued + 1

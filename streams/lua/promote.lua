@@ -1,9 +1,9 @@
 -- Moves scheduled messages that are due into their stream. Redis' own clock decides, so hosts with wrong
 -- clocks agree on what is due.
 --
--- KEYS[1]  scheduled set (JSON of the fields by due time in ms)
+-- KEYS[1]  scheduled set (messages by due time in ms)
 -- KEYS[2]  stream
--- ARGV[1]  most messages to move
+-- ARGV[1]  most messages to move     ARGV[2] field of a stream entry that holds the message
 -- Returns  {moved, ms until the next is due or -1}
 
 local most = tonumber(ARGV[1])
@@ -11,7 +11,7 @@ local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now_ms, 'LIMIT', 0, most)
 for _, member in ipairs(due) do
-  redis.call('XADD', KEYS[2], '*', unpack(cjson.decode(member)))
+  redis.call('XADD', KEYS[2], '*', ARGV[2], member)
 end
 for first = 1, #due, 1000 do
   redis.call('ZREM', KEYS[1], unpack(due, first, math.min(first + 999, #due)))

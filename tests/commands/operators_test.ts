@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { buryMessages } from "../../db/dead_letters.ts";
-import { encodeMessage } from "../../domain/messages.ts";
+import { entryOf } from "../../domain/messages.ts";
 import { loseRedis, openSettled, type SettledWorkflow } from "../proof.ts";
 import { anOrder } from "../workflow.ts";
 import { envOf, type Ran, run } from "./run_command.ts";
@@ -33,7 +33,7 @@ async function buryOrder(flow: SettledWorkflow): Promise<number> {
     amountCents: 123_456,
     currency: "EUR",
     payload: JSON.stringify(
-      encodeMessage({ type: "order.reserve", orderId, amountCents: 100, currency: "EUR" }),
+      entryOf({ type: "order.reserve", orderId, amountCents: 100, currency: "EUR" }),
     ),
     error: `first line\nsecond line ${"x".repeat(200)}`,
     attempts: 5,

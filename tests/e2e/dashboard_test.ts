@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { buryMessages } from "../../db/dead_letters.ts";
 import { openDatabase } from "../../db/database.ts";
-import { encodeMessage } from "../../domain/messages.ts";
+import { entryOf } from "../../domain/messages.ts";
 import { prove } from "../../streams/proof.ts";
 import { openRedis } from "../../streams/redis.ts";
 import { makeApp } from "../../routes/app.ts";
@@ -77,7 +77,7 @@ async function buryLetters(count: number): Promise<void> {
         amountCents,
         currency: "GBP",
         payload: JSON.stringify(
-          encodeMessage({ type: "payment.charge", orderId, amountCents, currency: "GBP" }),
+          entryOf({ type: "payment.charge", orderId, amountCents, currency: "GBP" }),
         ),
         error: index % 2 === 0 ? "the provider answered 502" : "the provider gave no answer",
         attempts: 5,

@@ -6,7 +6,13 @@
  */
 
 import assert from "node:assert/strict";
-import { decodeMessage, type Group, groups, type Message } from "../../domain/messages.ts";
+import {
+  decodeMessage,
+  type Group,
+  groups,
+  type Message,
+  messageOfEntry,
+} from "../../domain/messages.ts";
 import { kpiFigures } from "../../streams/keys.ts";
 import { verify } from "../../streams/verify.ts";
 import type { Workflow } from "../workflow.ts";
@@ -170,16 +176,15 @@ function withoutZeros(figures: Figures): Figures {
 /** Every message that a stream or a schedule holds. */
 export async function messagesOf(flow: Workflow): Promise<Message[]> {
   const messages: Message[] = [];
-  const note = (fields: string[]) => {
-    const message = decodeMessage(fields);
+  const note = (message: Message | string) => {
     if (typeof message !== "string") messages.push(message);
   };
   for (const group of groups) {
     for (const [, fields] of await flow.redis.xrange(flow.keys.stream(group), "-", "+")) {
-      note(fields);
+      note(messageOfEntry(fields));
     }
     for (const member of await flow.redis.zrange(flow.keys.scheduled(group), "0", "-1")) {
-      note(JSON.parse(member));
+      note(decodeMessage(member));
     }
   }
   return messages;

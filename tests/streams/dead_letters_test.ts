@@ -5,7 +5,7 @@ import {
   listDeadLetters,
   longestError,
 } from "../../db/dead_letters.ts";
-import { encodeMessage } from "../../domain/messages.ts";
+import { entryOf } from "../../domain/messages.ts";
 import { discardDeadLetters, retryDeadLetters } from "../../streams/dead_letters.ts";
 import { openRedis } from "../../streams/redis.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
@@ -37,7 +37,7 @@ function letter(
     refundId: null,
     amountCents: 100,
     currency: "EUR",
-    payload: JSON.stringify(encodeMessage(message)),
+    payload: JSON.stringify(entryOf(message)),
     error: "because",
     attempts: 5,
     firstSeenMs: Date.parse("2026-01-02T03:04:05.678Z"),
@@ -149,8 +149,8 @@ Deno.test("retryDeadLetters() refuses what no handler can understand, and takes 
     const { letters, refused } = await retryDeadLetters(flow, {}, "test");
     assert.deepEqual(letters.map(({ id }) => id), [2]);
     assert.deepEqual(refused.map(({ letter: { id }, reason }) => [id, reason]), [
-      [1, "unknown message type null"],
-      [3, "unknown message type null"],
+      [1, 'there is no field "message"'],
+      [3, 'there is no field "message"'],
     ]);
     assert.equal(await flow.redis.xlen(flow.keys.stream("orders")), 1);
     assert.deepEqual((await listDeadLetters(flow.db, {}, 0, 10)).map(({ id }) => id), [1, 3]);

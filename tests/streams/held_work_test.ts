@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { RedisClient } from "../../streams/redis.ts";
 import { buryMessages } from "../../db/dead_letters.ts";
-import { encodeMessage, type Message } from "../../domain/messages.ts";
+import { entryOf, type Message } from "../../domain/messages.ts";
 import { findHeldWork, parseFields } from "../../streams/held_work.ts";
 import { publish } from "../../streams/queue.ts";
 import { openWorkflow, type Workflow } from "../workflow.ts";
@@ -32,7 +32,7 @@ function bury(flow: Workflow, message: Message, messageId: string) {
     refundId: null,
     amountCents: 100,
     currency: "EUR",
-    payload: JSON.stringify(encodeMessage(message)),
+    payload: JSON.stringify(entryOf(message)),
     error: "because",
     attempts: 5,
     firstSeenMs: 0,
@@ -87,10 +87,10 @@ Deno.test("findHeldWork() tells which message serves which need", () =>
 Deno.test("findHeldWork() passes over what is no message and what is beyond the limits", () =>
   withFlow("held_garbage", async (flow) => {
     const stream = flow.keys.stream("orders");
-    await flow.redis.xadd(stream, "*", "type", "order.reserve", "order_id", "-1");
+    await flow.redis.xadd(stream, "*", "message", "order.reserve -1 1 EUR");
     await flow.redis.xadd(stream, "*", "hello", "world");
-    await flow.redis.zadd(flow.keys.scheduled("payments"), 1, "no json");
-    await flow.redis.zadd(flow.keys.scheduled("payments"), 1, '{"a":1}');
+    await flow.redis.zadd(flow.keys.scheduled("payments"), 1, "no message");
+    await flow.redis.zadd(flow.keys.scheduled("payments"), 1, "order.reserve 9");
     await publish(flow, [
       { message: about("order.reserve", 11) },
       { message: about("order.reserve", 10) },

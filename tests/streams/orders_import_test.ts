@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { type Message, messageOfEntry } from "../../domain/messages.ts";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { type Database, openDatabase } from "../../db/database.ts";
@@ -76,7 +77,7 @@ const nothing = {
 /** The orders on the stream, by their external ids, as often as they stand there. */
 async function publishedOrders({ db, redis, keys }: Bench): Promise<string[]> {
   const entries = await redis.xrange(keys.stream("orders"), "-", "+");
-  const ids = entries.map(([, fields]) => Number(fields[fields.indexOf("order_id") + 1]));
+  const ids = entries.map(([, fields]) => (messageOfEntry(fields) as Message).orderId);
   if (ids.length === 0) return [];
   const rows = await db.query("select id, external_order_id from orders where id in (?)", [ids]);
   const names = new Map(rows.map((row) => [Number(row.id), String(row.external_order_id)]));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { encodeMessage, groups, type Message } from "../../domain/messages.ts";
+import { entryOf, groups, type Message, messageField } from "../../domain/messages.ts";
 import { ensureGroup } from "../../streams/consumer.ts";
 import { keysFor, onceSegmentSize } from "../../streams/keys.ts";
 import { finish, publish, type QueueDeps } from "../../streams/queue.ts";
@@ -59,7 +59,7 @@ Deno.test("publish() puts each message into the stream of its group and counts i
     const entries = await redis.xrange(keys.stream("orders"), "-", "+");
     assert.deepEqual(
       entries.map(([, fields]) => fields),
-      [0, 2, 3].map((index) => encodeMessage(messages[index]!)),
+      [0, 2, 3].map((index) => entryOf(messages[index]!)),
     );
     assert.equal(await redis.xlen(keys.stream("payments")), 1);
     assert.deepEqual(await money(deps, "orders"), { EUR: "250", GBP: "50" });
@@ -109,7 +109,10 @@ Deno.test("publish() schedules the same message once, and promote moves it when 
     assert.equal(await redis.xlen(keys.stream("payments")), 0);
 
     const promote = (most: number) =>
-      runScript(redis, "promote", [keys.scheduled("payments"), keys.stream("payments")], [most]);
+      runScript(redis, "promote", [keys.scheduled("payments"), keys.stream("payments")], [
+        most,
+        messageField,
+      ]);
     const [moved, nextMs] = await promote(10) as [number, number];
     assert.equal(moved, 0);
     assert.ok(nextMs > 50_000 && nextMs <= 60_000, `${nextMs} ms`);
@@ -121,7 +124,7 @@ Deno.test("publish() schedules the same message once, and promote moves it when 
     const entries = await redis.xrange(keys.stream("payments"), "-", "+");
     assert.deepEqual(
       entries.map(([, fields]) => fields).sort(),
-      [charge(1, 70), charge(2, 30)].map(encodeMessage).sort(),
+      [charge(1, 70), charge(2, 30)].map(entryOf).sort(),
     );
     assert.deepEqual(await money(deps, "payments"), { EUR: "100" }, "it waits still");
   }));
@@ -141,9 +144,12 @@ Deno.test("publish() schedules text of any kind and gets it back", () =>
     await publish(deps, [{ message, delayMs: 1_000 }]);
     const [member] = await redis.zrange(keys.scheduled("payments"), "0", "-1");
     await redis.zadd(keys.scheduled("payments"), 0, member!);
-    await runScript(redis, "promote", [keys.scheduled("payments"), keys.stream("payments")], [10]);
+    await runScript(redis, "promote", [keys.scheduled("payments"), keys.stream("payments")], [
+      10,
+      messageField,
+    ]);
     const [entry] = await redis.xrange(keys.stream("payments"), "-", "+");
-    assert.deepEqual(entry![1], encodeMessage(message));
+    assert.deepEqual(entry![1], entryOf(message));
     assert.deepEqual(await money(deps, "payments"), { EUR: String(Number.MAX_SAFE_INTEGER) });
   }));
 

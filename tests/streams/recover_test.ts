@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { cancelOrder } from "../../db/cancel.ts";
 import { buryMessages } from "../../db/dead_letters.ts";
-import { decodeMessage, encodeMessage, type Group, groups } from "../../domain/messages.ts";
+import { entryOf, type Group, groups, messageOfEntry } from "../../domain/messages.ts";
 import { silentLog } from "../../domain/log.ts";
 import { publish } from "../../streams/queue.ts";
 import { ensureRecovered, recover, sweepHomes } from "../../streams/recover.ts";
@@ -20,7 +20,7 @@ import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
 async function messagesOf({ redis, keys }: Workflow, group: Group): Promise<string[]> {
   const entries = await redis.xrange(keys.stream(group), "-", "+");
   return entries.map(([, fields]) => {
-    const message = decodeMessage(fields);
+    const message = messageOfEntry(fields);
     assert.ok(typeof message !== "string", String(message));
     const refund = "refundId" in message ? ` refund ${message.refundId}` : "";
     return `${message.type} ${message.orderId}${refund} ${message.amountCents} ${message.currency}`;
@@ -124,7 +124,7 @@ Deno.test("recover() publishes nothing that a stream, a schedule or a dead lette
       refundId: null,
       amountCents: 100,
       currency: "EUR",
-      payload: JSON.stringify(encodeMessage(message(dead!))),
+      payload: JSON.stringify(entryOf(message(dead!))),
       error: "because",
       attempts: 5,
       firstSeenMs: 0,

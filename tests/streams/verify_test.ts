@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { buryMessages } from "../../db/dead_letters.ts";
-import { decodeMessage, encodeMessage } from "../../domain/messages.ts";
+import { entryOf, messageOfEntry } from "../../domain/messages.ts";
 import { applyKpis } from "../../streams/kpis.ts";
 import { settlePayments } from "../../streams/payments_settle.ts";
 import { publish } from "../../streams/queue.ts";
@@ -230,7 +230,7 @@ Deno.test("verify() waits for a notification whose message is on its way, and fo
       refundId: null,
       amountCents: message.amountCents,
       currency: message.currency,
-      payload: JSON.stringify(encodeMessage(message)),
+      payload: JSON.stringify(entryOf(message)),
       error: "because",
       attempts: 5,
       firstSeenMs: 1,
@@ -323,7 +323,7 @@ Deno.test("verify() accepts a stream, a schedule, a pending entry and a dead let
       refundId: null,
       amountCents: 100,
       currency: "EUR",
-      payload: JSON.stringify(encodeMessage(message(dead!))),
+      payload: JSON.stringify(entryOf(message(dead!))),
       error: "because",
       attempts: 5,
       firstSeenMs: 0,
@@ -345,7 +345,7 @@ Deno.test("verify() takes a settled order that is not counted yet for work on it
     const stream = flow.keys.stream("payments");
     await flow.redis.xreadgroup("GROUP", "payments", "slow", "COUNT", 9, "STREAMS", stream, ">");
     const [[id, fields]] = await flow.redis.xrange(stream, "-", "+") as [[string, string[]]];
-    const message = decodeMessage(fields);
+    const message = messageOfEntry(fields);
     assert.ok(typeof message !== "string" && message.type === "payment.callback");
     const [outcome] = await settlePayments(flow, [{ id, message, attempt: 1 }]);
     assert.equal((await flow.order(orderId)).status, "PAID");

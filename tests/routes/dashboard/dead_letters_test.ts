@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { buryMessages } from "../../../db/dead_letters.ts";
 import { countDeadLetters } from "../../../db/dead_letter_counts.ts";
-import { encodeMessage, type Group } from "../../../domain/messages.ts";
+import { entryOf, type Group } from "../../../domain/messages.ts";
 import { type Api, openApi, storeOrder } from "../api.ts";
 import { fieldOf, openPage, sendForm } from "./pages.ts";
 
@@ -35,7 +35,7 @@ async function bury(
       amountCents,
       currency: "EUR",
       payload: JSON.stringify(
-        encodeMessage({ type: "payment.charge", orderId, amountCents, currency: "EUR" }),
+        entryOf({ type: "payment.charge", orderId, amountCents, currency: "EUR" }),
       ),
       error,
       attempts: 5,
@@ -98,7 +98,7 @@ Deno.test("selected dead letters are published again, once, and their orders' ti
     const { html } = await openPage(api, "/dashboard/dead-letters");
     const ids = [...html.matchAll(/name="ids" value="(\d+)"/g)].map(([, id]) => id!).slice(0, 2);
     const one = await openPage(api, `/dashboard/dead-letters/${ids[0]}`);
-    assert.match(one.text, /type: payment.charge order_id: \d+ amount_cents: 300/);
+    assert.match(one.text, /type: payment.charge orderId: \d+ amountCents: 300/);
     const question = await openPage(
       api,
       `/dashboard/dead-letters/decide?verb=retry&ids=${ids[0]}&ids=${ids[1]}`,
