@@ -8,6 +8,7 @@ import { groups } from "../domain/messages.ts";
 import { isDrained } from "../streams/run_consumers.ts";
 import { startCpuMeter } from "./cpu.ts";
 import { type Figure, figure, perOrder } from "./figures.ts";
+import { readFinalRows, runFloor } from "./floor.ts";
 import { makeOrdersFile, runImport } from "./import.ts";
 import { expectVerified, openBooks, type Stage, startTask } from "./stage.ts";
 
@@ -18,7 +19,7 @@ const lookMs = 20;
 export async function benchBeside(stage: Stage): Promise<Figure[]> {
   const file = await makeOrdersFile(stage, { orders: stage.orders });
   const { database, redis } = stage.engines;
-  const rates: number[] = [], cpu = [];
+  const rates: number[] = [], cpu = [], floors = [];
   for (let run = 1; run <= stage.runs; run++) {
     stage.log(`import beside drain, run ${run} of ${stage.runs}`);
     const books = await openBooks(stage);
@@ -34,7 +35,17 @@ export async function benchBeside(stage: Stage): Promise<Figure[]> {
     await consumer.stop();
     cpu.push(perOrder(await meter.read(), file.orders));
     await expectVerified(books);
+    const rows = await readFinalRows(books);
     await books.close();
+    floors.push(await runFloor(stage, rows));
   }
-  return [figure("import beside drain", "orders/s", rates, cpu)];
+  return [
+    figure(
+      "floor",
+      "orders/s",
+      floors.map(({ orders, seconds }) => orders / seconds),
+      floors.map(({ cpu }) => perOrder(cpu, file.orders)),
+    ),
+    figure("import beside drain", "orders/s", rates, cpu),
+  ];
 }

@@ -10,7 +10,8 @@ export interface CostPoint {
 const width = 640, height = 320, left = 56, right = 16, top = 40, bottom = 44;
 
 /** Draws what an order costs by the size of the tables, as an SVG of its own. */
-export function costChart(points: readonly CostPoint[]): string {
+export function costChart(unsorted: readonly CostPoint[]): string {
+  const points = unsorted.toSorted((a, b) => a.size - b.size);
   const largest = Math.max(...points.map(({ size }) => size));
   const smallest = Math.min(...points.map(({ size }) => size));
   const most = Math.max(...points.map(({ importUs, drainUs }) => Math.max(importUs, drainUs)));

@@ -1,7 +1,9 @@
-import { effectsOfOrder } from "../domain/effects.ts";
+import { decideCancel } from "../domain/cancel.ts";
+import { effectsOfOrder, effectsOfRefund } from "../domain/effects.ts";
 import { kpiDayIn } from "../domain/kpi.ts";
 import { decodeMessage, encodeMessage, type Message } from "../domain/messages.ts";
 import type { OrderFacts } from "../domain/order.ts";
+import { decideRefund, decideRefundRequest, type RefundFacts } from "../domain/refund.ts";
 import { decideReservations, sumNeeds } from "../domain/reserve.ts";
 import { decideSettle } from "../domain/settle.ts";
 
@@ -24,6 +26,11 @@ const stock = Array.from({ length: 1_000 }, (_, index) => [index + 1, 1_000_000]
 const reserved = orders.map((order): OrderFacts => ({ ...order, status: "RESERVED" }));
 const settledAt = "2025-03-01 12:00:00.123456";
 const paid = orders.map((order): OrderFacts => ({ ...order, status: "PAID", settledAt }));
+/** The second of two refunds of each order. */
+const refunds = orders.map(({ id }): [RefundFacts, RefundFacts] => [
+  { id: 2 * id, amountCents: 100, status: "PROCESSED" },
+  { id: 2 * id + 1, amountCents: 200, status: "REQUESTED" },
+]);
 const kpiDay = kpiDayIn("Europe/Berlin");
 const messages = orders.map(({ id, totalCents, currency }): Message => ({
   type: "payment.callback",
@@ -52,6 +59,27 @@ Deno.bench("decideSettle(): 1,000 answers", () => {
       providerRef: "sim_1",
     }, null);
   }
+});
+
+Deno.bench("decideRefundRequest(): 1,000 requests", () => {
+  paid.forEach((order, index) => decideRefundRequest(order, refunds[index]!, 200));
+});
+
+Deno.bench("decideRefund(): 1,000 refunds", () => {
+  paid.forEach((order, index) => {
+    const [other, refund] = refunds[index]!;
+    decideRefund(order, refund, [other]);
+  });
+});
+
+Deno.bench("decideCancel(): 1,000 orders", () => {
+  for (const { status } of reserved) decideCancel(status);
+});
+
+Deno.bench("effectsOfRefund(): messages and KPI events of 1,000 refunds", () => {
+  paid.forEach((order, index) => {
+    effectsOfRefund(order, { ...refunds[index]![1], status: "PROCESSED" }, kpiDay);
+  });
 });
 
 Deno.bench("effectsOfOrder(): messages and KPI events of 1,000 orders", () => {

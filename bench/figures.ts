@@ -6,6 +6,14 @@
 
 import type { CpuSeconds } from "./cpu.ts";
 
+/** What a figure must reach, and whether it does. */
+export interface Target {
+  /** A rate or a share must not be less, a time or an amount of memory not be more. */
+  bound: "least" | "most";
+  value: number;
+  met: boolean;
+}
+
 /** One figure: the median of several runs. */
 export interface Figure {
   /** Such as `drain`. */
@@ -20,6 +28,8 @@ export interface Figure {
   floorRatio?: number;
   /** CPU time of each part to an order, in microseconds; medians too. */
   cpuUsPerOrder?: CpuSeconds;
+  /** What it should be. */
+  target?: Target;
 }
 
 /** Puts the measurements of several runs together. */
@@ -71,6 +81,7 @@ export function quantile(values: readonly number[], share: number): number {
 /**
  * Adds the share of the floor to every rate of orders.
  *
+ * @param figures of one scenario, which measured its own floor or none
  * @param what of the figures that can be compared with the floor
  */
 export function compareWithFloor(figures: Figure[], what = "orders/s"): void {
@@ -84,13 +95,27 @@ export function compareWithFloor(figures: Figure[], what = "orders/s"): void {
 /** The figures as a table for people. */
 export function formatTable(figures: readonly Figure[]): string {
   const lines = [
-    ["scenario", "", "median", "least", "most", "of floor", "µs CPU an order: deno", "db", "redis"],
-    ...figures.map(({ scenario, what, value, runs, floorRatio, cpuUsPerOrder }) => [
+    [
+      "scenario",
+      "",
+      "median",
+      "least",
+      "most",
+      "target",
+      "",
+      "of floor",
+      "µs CPU an order: deno",
+      "db",
+      "redis",
+    ],
+    ...figures.map(({ scenario, what, value, runs, floorRatio, cpuUsPerOrder, target }) => [
       scenario,
       what,
       formatNumber(value),
       formatNumber(Math.min(...runs)),
       formatNumber(Math.max(...runs)),
+      target === undefined ? "" : `${target.bound === "least" ? "≥" : "≤"} ${target.value}`,
+      target === undefined ? "" : target.met ? "met" : "MISSED",
       floorRatio === undefined ? "" : floorRatio.toFixed(2),
       ...(cpuUsPerOrder === undefined ? ["", "", ""] : [
         formatNumber(cpuUsPerOrder.deno),

@@ -7,7 +7,8 @@
 import { Buffer } from "node:buffer";
 import { Readable } from "node:stream";
 import mysql from "mysql2/promise";
-import { connectionOptions, type Row } from "../db/database.ts";
+import { connectionOptions } from "../db/connection.ts";
+import type { Row } from "../db/database.ts";
 import { entryOf, type Message } from "../domain/messages.ts";
 import { type CpuSeconds, startCpuMeter } from "./cpu.ts";
 import { sendPipeline } from "./redis_pipeline.ts";

@@ -50,10 +50,21 @@ export function getRequest(url: string, path: string): string {
   return `GET ${path} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n\r\n`;
 }
 
-/** A POST request with a JSON body. */
-export function postRequest(url: string, path: string, body: unknown): string {
+/**
+ * A POST request with a JSON body.
+ *
+ * @param body ASCII only
+ * @param headers added to those that every such request has
+ */
+export function postRequest(
+  url: string,
+  path: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): string {
   const text = JSON.stringify(body);
-  return `POST ${path} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n` +
+  const added = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return `POST ${path} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n${added}` +
     `Content-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Serves the product's API and, beside it and past all of its middleware, a bare Hono route that answers
- * with as much as `GET /kpis`: what a request costs at the least in the same process.
+ * Serves the product's API and two bare Hono routes that answer with as much as `GET /kpis`: `/bare` behind
+ * the same middleware as every route of the product, `/past` past all of it.
  *
  * @module
  */
@@ -12,11 +12,13 @@ import { emptyKpiRow } from "../domain/kpi.ts";
 import { makeApp } from "../routes/app.ts";
 
 const context = await openContext(parseConfig(Deno.env.toObject()));
+const kpis = [emptyKpiRow("2025-01-01", "EUR")];
 const app = makeApp(context);
-const bare = new Hono();
-bare.get("/bare", (c) => c.json({ kpis: [emptyKpiRow("2025-01-01", "EUR")] }));
+app.get("/bare", (c) => c.json({ kpis }));
+const past = new Hono();
+past.get("/past", (c) => c.json({ kpis }));
 
 Deno.serve(
   { hostname: "127.0.0.1", port: context.config.port, onListen: () => {} },
-  (request) => (request.url.endsWith("/bare") ? bare : app).fetch(request),
+  (request) => (request.url.endsWith("/past") ? past : app).fetch(request),
 );

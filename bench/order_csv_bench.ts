@@ -1,5 +1,8 @@
 import { importColumns, placeColumns } from "../domain/csv_columns.ts";
+import { fieldsOf, outlineOf } from "../domain/csv_fields.ts";
+import { scanRecords } from "../domain/csv_records.ts";
 import { readRow } from "../domain/csv_rows.ts";
+import { csvLine } from "../domain/csv_text.ts";
 import { orderContentHash } from "../domain/content_hash.ts";
 import { contentOf } from "../domain/incoming_order.ts";
 import { decideOrder } from "../domain/order_csv.ts";
@@ -28,6 +31,22 @@ const orders = Array.from({ length: 1_000 }, (_, number) => {
     ],
   }));
   return { order, rows };
+});
+
+const text = orders.flatMap(({ rows }) => rows).map(({ fields }) => csvLine(fields)).join("");
+
+Deno.bench("scanRecords() and outlineOf(): the rows of 1,000 orders", () => {
+  const scanner = scanRecords((text, from, to, _line, quoted) => {
+    outlineOf(text, from, to, quoted, places.external_order_id);
+  });
+  scanner.push(text);
+});
+
+Deno.bench("scanRecords() and fieldsOf(): the rows of 1,000 orders", () => {
+  const scanner = scanRecords((text, from, to, _line, quoted) => {
+    fieldsOf(text, from, to, quoted);
+  });
+  scanner.push(text);
 });
 
 Deno.bench("readRow(): the rows of 1,000 orders", () => {

@@ -43,7 +43,7 @@ const firstPlacedAtMs = Date.UTC(2025, 0, 1);
 export async function writeOrdersFile(path: string, options: OrdersOptions): Promise<number> {
   let rows = 0;
   const encoder = new TextEncoder();
-  using file = await Deno.open(path, { write: true, create: true, truncate: true });
+  const file = await Deno.open(path, { write: true, create: true, truncate: true });
   const writer = file.writable.getWriter();
   await writer.write(encoder.encode(`${importColumns.join(",")}\r\n`));
   for (let first = 0; first < options.orders; first += ordersPerChunk) {
@@ -61,7 +61,8 @@ export async function writeOrdersFile(path: string, options: OrdersOptions): Pro
     }
     await writer.write(encoder.encode(text));
   }
-  writer.releaseLock();
+  // A file that is closed in any other way may lose what was written last.
+  await writer.close();
   return rows;
 }
 

@@ -1,58 +1,168 @@
 /**
- * What an order costs in tables that are small and in tables that are large.
+ * A million orders: the memory of the process that drains them at once, and what one more order costs in
+ * tables that are small and in tables that are large.
  *
  * @module
  */
 
 import { join } from "node:path";
-import { costChart } from "./chart.ts";
-import { runDrain } from "./drain.ts";
-import { type Figure, figure, perOrder } from "./figures.ts";
+import { costChart, type CostPoint } from "./chart.ts";
+import { cpuSecondsOf } from "./cpu.ts";
+import { type DrainRun, runDrain } from "./drain.ts";
+import { type Figure, figure, median, perOrder } from "./figures.ts";
 import { makeOrdersFile, runImport } from "./import.ts";
-import { openBooks, type Stage } from "./stage.ts";
+import { type Books, openBooks, type Stage } from "./stage.ts";
 
-/** Orders in the tables at the end of each step, from the first to the last. */
-const steps = [10_000, 20_000, 50_000, 100_000, 200_000, 400_000, 600_000, 800_000, 1_000_000];
+/** Orders in the tables when the cost is measured for the first time. */
+const smallest = 10_000;
+
+/** Orders to one measurement, at every size: the same share of it is a process that starts. */
+const sampleOrders = 10_000;
+
+/** A database that uses less than this share of a core between two looks is quiet. */
+const quietShare = 0.05;
+
+/** Milliseconds between two looks. */
+const lookMs = 500;
+
+/** Looks after which it is not waited for any longer. */
+const mostLooks = 60;
+
+/** What the orders of one measurement took, each in microseconds. */
+interface Sample {
+  importUs: number;
+  drainUs: number;
+  /** Of the clock, while they were drained. */
+  drainClockUs: number;
+}
 
 /**
- * Fills the same books step by step to a million orders, all by import and drain, and measures the CPU
- * time of all processes together that an order of a step costs. Takes some minutes.
+ * Measures what an order costs on top of 10,000 others, in books of their own for each run; then fills books
+ * to a tenth, to three tenths and to all of the largest size, the last by one drain of so many orders, and
+ * measures on top of each. All by import and drain.
  *
  * @param chartPath where the SVG chart is written
  */
 export async function benchSizes(stage: Stage, chartPath: string): Promise<Figure[]> {
-  const books = await openBooks(stage);
+  const points: CostPoint[] = [];
   const figures: Figure[] = [];
-  const points: { size: number; importUs: number; drainUs: number }[] = [];
-  let before = 0, peakBytes = 0;
-  for (const size of steps) {
-    const orders = size - before;
-    stage.log(`${orders} orders on top of ${before}`);
-    const file = await makeOrdersFile(stage, { orders, seed: size });
-    const importCpu = perOrder((await runImport(stage, books, file)).cpu, orders);
-    const drain = await runDrain(stage, books);
-    const drainCpu = perOrder(drain.cpu, orders);
-    await Deno.remove(file.path);
-    const total = (cpu: typeof drainCpu) => cpu.deno + cpu.database + cpu.redis;
-    points.push({ size, importUs: total(importCpu), drainUs: total(drainCpu) });
-    peakBytes = Math.max(peakBytes, drain.peakBytes);
+  const samples = new Map<number, Sample[]>();
+  const note = (size: number, found: Sample[]) => {
+    samples.set(size, found);
+    const middle = (of: (sample: Sample) => number) => median(found.map(of));
+    points.push({
+      size,
+      importUs: middle(({ importUs }) => importUs),
+      drainUs: middle(({ drainUs }) => drainUs),
+    });
+    const scenario = `an order at ${size.toLocaleString("en")} orders`;
     figures.push(
-      figure(`up to ${size.toLocaleString("en")}`, "orders/s", [orders / drain.seconds], [
-        drainCpu,
-      ]),
+      figure(scenario, "µs CPU, import", found.map(({ importUs }) => importUs)),
+      figure(scenario, "µs CPU, drain", found.map(({ drainUs }) => drainUs)),
+      figure(scenario, "µs, drain", found.map(({ drainClockUs }) => drainClockUs)),
     );
-    before = size;
+  };
+
+  const small: Sample[] = [];
+  for (let run = 1; run <= stage.runs; run++) {
+    stage.log(`${sampleOrders} orders on top of ${smallest}, run ${run} of ${stage.runs}`);
+    const books = await openBooks(stage);
+    await fill(stage, books, { orders: smallest, seed: 1, verified: false });
+    small.push(await measure(stage, books, { seed: 2, verified: true }));
+    await books.close();
+  }
+  note(smallest, small);
+
+  const books = await openBooks(stage);
+  let seed = 0, inTables = 0;
+  let last: DrainRun | undefined;
+  for (const share of [0.1, 0.3, 1]) {
+    const size = Math.round(stage.largest * share);
+    // The last one is as many as there are to be drained at once, whatever is there already.
+    const orders = share === 1 ? stage.largest : Math.max(1, size - inTables);
+    stage.log(`${orders} orders on top of ${inTables}`);
+    last = await fill(stage, books, { orders, seed: ++seed, verified: false });
+    inTables += orders;
+    const found: Sample[] = [];
+    for (let run = 1; run <= stage.runs; run++) {
+      stage.log(`${sampleOrders} orders on top of ${inTables}, run ${run} of ${stage.runs}`);
+      found.push(await measure(stage, books, { seed: ++seed, verified: run === stage.runs }));
+      inTables += sampleOrders;
+    }
+    note(size, found);
   }
   await books.close();
   await Deno.writeTextFile(chartPath, costChart(points));
   stage.log(`chart written to ${chartPath}`);
-  const { 0: first, [points.length - 1]: last } = points;
+
+  const large = samples.get(stage.largest)!;
+  const growth = (of: (sample: Sample) => number) => {
+    const before = median(small.map(of));
+    return large.map((sample) => of(sample) / before);
+  };
+  const most = stage.largest.toLocaleString("en");
+  const scenario = `an order at ${most} orders`;
+  const least = smallest.toLocaleString("en");
   return [
     ...figures,
-    figure("cost at 1,000,000 orders", "× cost at 10,000", [last!.drainUs / first!.drainUs]),
-    figure("drain", "peak MB", [peakBytes / 2 ** 20]),
+    figure(scenario, `× CPU at ${least}`, growth(({ drainUs }) => drainUs)),
+    figure(scenario, `× time at ${least}`, growth(({ drainClockUs }) => drainClockUs)),
+    figure(`drain of ${most} orders`, "orders/s", [stage.largest / last!.seconds], [
+      perOrder(last!.cpu, stage.largest),
+    ]),
+    figure(`drain of ${most} orders`, "peak MB", [last!.peakBytes / 2 ** 20]),
   ];
 }
 
 /** The chart's place among the benchmarks. */
 export const chartPath = join(import.meta.dirname!, "cost_by_size.svg");
+
+interface Part {
+  /** Of the orders: every part has its own. */
+  seed: number;
+  /** Whether `verify` proves the books afterwards, which takes its time in large tables. */
+  verified: boolean;
+}
+
+async function fill(
+  stage: Stage,
+  books: Books,
+  { orders, seed, verified }: Part & { orders: number },
+): Promise<DrainRun> {
+  const file = await makeOrdersFile(stage, { orders, seed });
+  await runImport(stage, books, file);
+  await Deno.remove(file.path);
+  const drain = await runDrain(stage, books, { verified });
+  await untilQuiet(stage);
+  return drain;
+}
+
+/**
+ * Waits until the database has cleaned up behind itself: what it does for the orders before would be counted
+ * among the costs of those that follow.
+ */
+async function untilQuiet({ engines: { database } }: Stage): Promise<void> {
+  let before = await cpuSecondsOf(database.pid);
+  for (let look = 1; look <= mostLooks; look++) {
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
+    const now = await cpuSecondsOf(database.pid);
+    if (now - before <= quietShare * lookMs / 1_000) return;
+    before = now;
+  }
+}
+
+async function measure(stage: Stage, books: Books, { seed, verified }: Part): Promise<Sample> {
+  const file = await makeOrdersFile(stage, { orders: sampleOrders, seed });
+  const imported = await runImport(stage, books, file);
+  await Deno.remove(file.path);
+  const drain = await runDrain(stage, books, { verified });
+  const usPerOrder = (cpu: DrainRun["cpu"]) => {
+    const { deno, database, redis } = perOrder(cpu, sampleOrders);
+    return deno + database + redis;
+  };
+  return {
+    importUs: usPerOrder(imported.cpu),
+    drainUs: usPerOrder(drain.cpu),
+    drainClockUs: drain.seconds * 1e6 / sampleOrders,
+  };
+}

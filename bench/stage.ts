@@ -26,6 +26,8 @@ export interface Stage {
   orders: number;
   /** Runs of a scenario, of which the median counts. */
   runs: number;
+  /** Orders that the scenario `sizes` drains at once. */
+  largest: number;
   /** A folder for files, removed at the end. */
   dir: string;
   /** Gets a line about what is going on. */
@@ -38,6 +40,7 @@ export interface StageOptions {
   engine: EngineName;
   orders: number;
   runs: number;
+  largest: number;
   /** Also safe against a power cut: doublewrite buffer on, Redis with an append-only file. */
   durable: boolean;
   bufferPoolMb: number;
@@ -59,7 +62,7 @@ export interface Books {
 
 /** Builds the stage; engines and files are gone after `close`, or when this process dies. */
 export async function openStage(options: StageOptions): Promise<Stage> {
-  const { engine, orders, runs, durable, bufferPoolMb, log } = options;
+  const { engine, orders, runs, largest, durable, bufferPoolMb, log } = options;
   const dir = await Deno.makeTempDir({ prefix: "orders_bench_" });
   try {
     const engines = await startPrivateEngines({
@@ -73,6 +76,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       engines,
       orders,
       runs,
+      largest,
       dir,
       log,
       close: async () => {

@@ -4,16 +4,17 @@
  * @module
  */
 
-import { runDrain } from "./drain.ts";
+import type { CpuSeconds } from "./cpu.ts";
+import { type DrainRun, runDrain } from "./drain.ts";
 import { type Figure, figure, perOrder } from "./figures.ts";
-import { readFinalRows, runFloor } from "./floor.ts";
-import { makeOrdersFile, runImport } from "./import.ts";
+import { type FloorRun, readFinalRows, runFloor } from "./floor.ts";
+import { type ImportRun, makeOrdersFile, runImport } from "./import.ts";
 import { openBooks, type Stage } from "./stage.ts";
 
 /** Measures import, drain by one process, and the floor, one after the other, each alone. */
 export async function benchWorkflow(stage: Stage): Promise<Figure[]> {
   const file = await makeOrdersFile(stage, { orders: stage.orders });
-  const imports = [], drains = [], floors = [];
+  const imports: ImportRun[] = [], drains: DrainRun[] = [], floors: FloorRun[] = [];
   for (let run = 1; run <= stage.runs; run++) {
     stage.log(`import, drain and floor, run ${run} of ${stage.runs}`);
     const books = await openBooks(stage);
@@ -24,6 +25,8 @@ export async function benchWorkflow(stage: Stage): Promise<Figure[]> {
     floors.push(await runFloor(stage, rows));
   }
   const { orders, rows } = file;
+  const ofFloor = (runs: readonly { seconds: number }[]) =>
+    runs.map(({ seconds }, run) => floors[run]!.seconds / seconds);
   const importCpu = imports.map(({ cpu }) => perOrder(cpu, orders));
   const drainCpu = drains.map(({ cpu }) => perOrder(cpu, orders));
   const floorCpu = floors.map(({ cpu }) => perOrder(cpu, orders));
@@ -32,6 +35,7 @@ export async function benchWorkflow(stage: Stage): Promise<Figure[]> {
     figure("floor", "orders/s", floors.map(({ seconds }) => orders / seconds), floorCpu),
     figure("import", "rows/s", imports.map(({ seconds }) => rows / seconds)),
     figure("import", "orders/s", imports.map(({ seconds }) => orders / seconds), importCpu),
+    figure("import", "× floor", ofFloor(imports)),
     figure("import", "peak MB", imports.map(({ peakBytes }) => megabytes(peakBytes))),
     figure("drain", "orders/s", drains.map(({ seconds }) => orders / seconds), drainCpu),
     figure(
@@ -39,27 +43,38 @@ export async function benchWorkflow(stage: Stage): Promise<Figure[]> {
       "orders/s, whole process",
       drains.map(({ wholeSeconds }) => orders / wholeSeconds),
     ),
+    figure("drain", "× floor", ofFloor(drains)),
     figure("drain", "peak MB", drains.map(({ peakBytes }) => megabytes(peakBytes))),
   ];
 }
 
-/** Measures the drain by two processes at once. */
+/** Measures the drain by two processes at once, beside one of the same orders by one process. */
 export async function benchTwoConsumers(stage: Stage): Promise<Figure[]> {
   const file = await makeOrdersFile(stage, { orders: stage.orders });
-  const drains = [];
+  const singles: DrainRun[] = [], doubles: DrainRun[] = [], floors: FloorRun[] = [];
   for (let run = 1; run <= stage.runs; run++) {
-    stage.log(`drain by two processes, run ${run} of ${stage.runs}`);
-    const books = await openBooks(stage);
-    await runImport(stage, books, file);
-    drains.push(await runDrain(stage, books, 2));
-    await books.close();
+    stage.log(`drain by one process and by two, run ${run} of ${stage.runs}`);
+    for (const [processes, drains] of [[1, singles], [2, doubles]] as const) {
+      const books = await openBooks(stage);
+      await runImport(stage, books, file);
+      drains.push(await runDrain(stage, books, { processes }));
+      const rows = processes === 2 ? await readFinalRows(books) : undefined;
+      await books.close();
+      if (rows !== undefined) floors.push(await runFloor(stage, rows));
+    }
   }
+  const rates = (runs: readonly { seconds: number }[]) =>
+    runs.map(({ seconds }) => file.orders / seconds);
+  const cpu = (runs: readonly { cpu: CpuSeconds }[]) =>
+    runs.map(({ cpu }) => perOrder(cpu, file.orders));
   return [
+    figure("floor", "orders/s", rates(floors), cpu(floors)),
+    figure("drain, 1 process", "orders/s", rates(singles), cpu(singles)),
+    figure("drain, 2 processes", "orders/s", rates(doubles), cpu(doubles)),
     figure(
       "drain, 2 processes",
-      "orders/s",
-      drains.map(({ seconds }) => file.orders / seconds),
-      drains.map(({ cpu }) => perOrder(cpu, file.orders)),
+      "× one process",
+      doubles.map(({ seconds }, run) => singles[run]!.seconds / seconds),
     ),
   ];
 }

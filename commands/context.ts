@@ -10,8 +10,10 @@ import { kpiDayIn } from "../domain/kpi.ts";
 import { type Log, makeLog } from "../domain/log.ts";
 import { type Database, openDatabase } from "../db/database.ts";
 import { migrate, migrationStatus } from "../db/migrate.ts";
+import { traceEngines } from "../streams/engine_spans.ts";
 import { type Keys, keysFor } from "../streams/keys.ts";
 import { openRedis, type RedisClient } from "../streams/redis.ts";
+import { traceId, tracing } from "../streams/tracing.ts";
 
 /** Everything that the parts of the product are given; they open nothing themselves. */
 export interface Context {
@@ -63,6 +65,7 @@ export async function openContext(config: Config): Promise<Context> {
     // Whoever takes over a silent consumer's work needs the rows that its transaction holds.
     idleTransactionSeconds: Math.max(leastIdleSeconds, Math.ceil(config.takeoverMs / 1_000)),
   });
+  if (tracing) traceEngines(db.engine);
   try {
     const redis = await openRedis(config.redisUrl);
     return {
@@ -96,7 +99,12 @@ export function openLog(config: Pick<Config, "logLevel" | "logFormat">): Log {
     : config.logFormat;
   const encoder = new TextEncoder();
   return makeLog(
-    { level: config.logLevel, format, now: () => new Date().toISOString() },
+    {
+      level: config.logLevel,
+      format,
+      now: () => new Date().toISOString(),
+      traceId: tracing ? traceId : undefined,
+    },
     (line) => Deno.stderr.writeSync(encoder.encode(`${line}\n`)),
   );
 }

@@ -85,7 +85,9 @@ export async function completeCatalog(
 
 /** Notes what orders say of customers and products that the catalogue knows; writes nothing. */
 export function noteDescriptions(catalog: Catalog, orders: readonly IncomingOrder[]): void {
-  for (const order of orders) {
+  // Most files have the latest order last: met first, it leaves nothing to do for the others.
+  for (let at = orders.length - 1; at >= 0; at--) {
+    const order = orders[at]!;
     const by = describedBy(order);
     const { externalId, email, name } = order.customer;
     const customer = catalog.customers.get(externalId);
@@ -127,8 +129,14 @@ function mayDescribe<T>(entry: CatalogEntry<T> | undefined, by: string): entry i
     (entry.latest === undefined || compareText(entry.latest.by, by) <= 0);
 }
 
-function note<T>(entry: CatalogEntry<T>, described: Described<T>): void {
-  entry.latest = laterDescription(entry.latest, described);
+function note<T extends object>(entry: CatalogEntry<T>, described: Described<T>): void {
+  const later = laterDescription(entry.latest, described);
+  if (later === entry.latest) return;
+  // What an order says is part of a piece of its file, which must not stay in memory for it.
+  const text = sameText(later.text, entry.stored.text)
+    ? entry.stored.text
+    : JSON.parse(JSON.stringify(later.text)) as T;
+  entry.latest = { text, by: later.by };
 }
 
 /** What the orders name and the catalogue does not know, with its latest description. */
@@ -136,15 +144,14 @@ function unknownIn(catalog: Catalog, orders: readonly IncomingOrder[]) {
   const customers = new Map<string, Described<CustomerText>>();
   const products = new Map<string, Described<ProductText>>();
   for (const order of orders) {
-    const by = describedBy(order);
     const { externalId, email, name } = order.customer;
     if (!catalog.customers.has(externalId)) {
-      const customer = { text: { email, name }, by };
+      const customer = { text: { email, name }, by: describedBy(order) };
       customers.set(externalId, laterDescription(customers.get(externalId), customer));
     }
     for (const { sku, name, unitPriceCents } of order.items) {
       if (catalog.products.has(sku)) continue;
-      const product = { text: { name, priceCents: unitPriceCents }, by };
+      const product = { text: { name, priceCents: unitPriceCents }, by: describedBy(order) };
       products.set(sku, laterDescription(products.get(sku), product));
     }
   }

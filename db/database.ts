@@ -6,32 +6,18 @@
 
 import mysql from "mysql2/promise";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import {
+  connectionOptions,
+  type EngineKind,
+  limitSilence,
+  sessionSettings,
+  withoutSecrets,
+} from "./connection.ts";
+import { hangs, isFatal, isRetryable } from "./faults.ts";
+import { type Queryable, queryable, type Row } from "./queryable.ts";
 
-/** A row as the driver gives it: DECIMAL as text, BIGINT as a number while that is exact, else text. */
-export type Row = Record<string, string | number | null | Uint8Array>;
-
-/** What a statement takes for its `?`. */
-export type Value = string | number | null | Uint8Array;
-
-/** Something that runs statements: the pool (each on a connection of its own) or a transaction. */
-export interface Queryable {
-  /** Rows of a statement that is sent as text: for statements of changing shape, such as `in (?)`. */
-  query(sql: string, values?: (Value | Value[])[]): Promise<Row[]>;
-  /** Rows of a prepared statement: for statements of one fixed shape. */
-  execute(sql: string, values?: Value[]): Promise<Row[]>;
-  /** Changed rows of a prepared statement: for an UPDATE the rows it matched. */
-  run(sql: string, values?: Value[]): Promise<{ affectedRows: number; insertId: number }>;
-  /** The same for a statement that is sent as text. */
-  runText(
-    sql: string,
-    values?: (Value | Value[])[],
-  ): Promise<{ affectedRows: number; insertId: number }>;
-  /** Which engine answers; statements that differ are chosen by it, here in db/ only. */
-  engine: EngineKind;
-}
-
-/** The two families of servers that are supported. */
-export type EngineKind = "mysql" | "mariadb";
+export type { EngineKind } from "./connection.ts";
+export type { Queryable, Row, Value } from "./queryable.ts";
 
 /** The pool. */
 export interface Database extends Queryable {
@@ -55,11 +41,23 @@ export interface Database extends Queryable {
     work: (tx: Queryable) => Promise<T>,
     options?: TransactionOptions,
   ): Promise<T>;
+  /** The connections at this moment. */
+  connections(): ConnectionCounts;
   /**
    * Ends all connections. Statements that still run are abandoned, and a server that hangs is not waited
    * for, so that a process can always stop. Closing again is nothing.
    */
   close(): Promise<void>;
+}
+
+/** Connections of a pool. */
+export interface ConnectionCounts {
+  /** All that there are, those that are being opened included. */
+  open: number;
+  /** Those that run something, or are held by a transaction. */
+  inUse: number;
+  /** Callers that wait for one. */
+  waiting: number;
 }
 
 /** How a transaction differs from others. */
@@ -107,9 +105,6 @@ const longestCloseMs = 500;
 
 /** The most that a transaction waits before it is tried again; the first waits are much shorter. */
 const longestRetryPauseMs = 1_000;
-
-/** Seconds that a statement waits for another's row lock before the transaction is tried again. */
-const lockWaitSeconds = 5;
 
 /** Silence of a connection after which the operating system asks whether the other side still exists. */
 const keepAliveMs = 10_000;
@@ -242,76 +237,22 @@ export async function openDatabase(
         }
       }
     },
+    connections: () => countConnections(pool),
     close: () => closed ??= close(),
   };
   return database;
 }
 
-/**
- * Has the server end this connection's transaction when its client is silent for too long. MariaDB has a
- * limit for transactions alone, which every connection is told first; MySQL has only one for connections,
- * which must not hold for those that wait in the pool.
- *
- * @returns gives the connection its usual limit back; an error of that only means that the connection is
- * of no further use, because the transaction has ended by then
- */
-async function limitSilence(
-  connection: mysql.PoolConnection,
-  engine: EngineKind,
-  limits: { usualSeconds: number; ownSeconds: number | undefined },
-  timeout: number,
-): Promise<() => Promise<void>> {
-  const { usualSeconds, ownSeconds } = limits;
-  if (engine === "mariadb" && ownSeconds === undefined) return () => Promise.resolve();
-  const variable = engine === "mariadb" ? "idle_transaction_timeout" : "wait_timeout";
-  const set = async (value: number | "default") => {
-    await connection.query({ sql: `set session ${variable} = ${value}`, timeout });
-  };
-  await set(ownSeconds ?? usualSeconds);
-  const usual = engine === "mariadb" ? usualSeconds : "default";
-  return () => set(usual).catch(() => connection.destroy());
-}
-
-/** What every connection is told first: nothing depends on the server's defaults. */
-const sessionSettings = [
-  "set time_zone = '+00:00', " +
-  "sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', " +
-  `innodb_lock_wait_timeout = ${lockWaitSeconds}`,
-  "set names utf8mb4 collate utf8mb4_unicode_ci",
-  "set session transaction isolation level read committed",
-];
-
-/**
- * Options of the driver for a URL.
- *
- * @param url `mysql://user:pass@host:3306/name?socket=/path`
- */
-export function connectionOptions(url: string): mysql.ConnectionOptions {
-  const parsed = new URL(url);
-  const socketPath = parsed.searchParams.get("socket");
+/** Reads the driver's own lists: it has no other word for them, and counting along would cost every statement. */
+function countConnections(pool: mysql.Pool): ConnectionCounts {
+  type Lists = Record<"_allConnections" | "_freeConnections" | "_connectionQueue", unknown[]>;
+  const lists = pool.pool as unknown as Lists;
+  const open = lists._allConnections.length;
   return {
-    ...(socketPath === null
-      ? { host: parsed.hostname || "127.0.0.1", port: Number(parsed.port || 3306) }
-      : { socketPath }),
-    user: decodeURIComponent(parsed.username),
-    password: decodeURIComponent(parsed.password),
-    database: decodeURIComponent(parsed.pathname.slice(1)),
-    ...(parsed.searchParams.get("ssl") === null ? {} : { ssl: {} }),
-    charset: "utf8mb4_unicode_ci",
-    timezone: "Z",
-    dateStrings: true,
-    supportBigNumbers: true,
-    connectTimeout: 10_000,
-    trace: false,
-  } as mysql.ConnectionOptions;
-}
-
-/** A URL fit for logs: without password. */
-export function withoutSecrets(url: string): string {
-  const parsed = URL.parse(url);
-  if (parsed === null) return "(not a URL)";
-  if (parsed.password !== "") parsed.password = "***";
-  return parsed.href;
+    open,
+    inUse: open - lists._freeConnections.length,
+    waiting: lists._connectionQueue.length,
+  };
 }
 
 /**
@@ -338,97 +279,6 @@ export function toIsoTime(value: Row[string] | undefined): string | null {
 /** ISO 8601 in any offset as a database time in UTC, to the millisecond. */
 export function fromIsoTime(iso: string): string {
   return new Date(iso).toISOString().replace("T", " ").replace("Z", "");
-}
-
-function queryable(
-  connection: mysql.PoolConnection,
-  engine: EngineKind,
-  timeout: number,
-): Queryable {
-  const changed = (result: unknown) => {
-    const header = result as mysql.ResultSetHeader;
-    return { affectedRows: header.affectedRows, insertId: header.insertId };
-  };
-  return {
-    engine,
-    query: async (sql, values = []) =>
-      (await connection.query({ sql, timeout }, values))[0] as Row[],
-    execute: async (sql, values = []) =>
-      (await connection.execute({ sql, timeout }, values))[0] as Row[],
-    run: async (sql, values = []) =>
-      changed((await connection.execute({ sql, timeout }, values))[0]),
-    runText: async (sql, values = []) =>
-      changed((await connection.query({ sql, timeout }, values))[0]),
-  };
-}
-
-/**
- * Error numbers after which the same transaction may succeed: lock wait time-out (it rolls back the
- * statement only, so the whole is rolled back here), deadlock, MariaDB's "record has changed", and what it
- * says of a deadlock over an auto-increment counter.
- */
-const retryableErrors: ReadonlySet<number> = new Set([1205, 1213, 1020, 1467]);
-
-/**
- * Error numbers of a server that is going or gone, or has no connection left; the driver does not mark
- * all of them fatal.
- */
-const connectionErrors: ReadonlySet<number> = new Set([
-  1040,
-  1053,
-  1077,
-  1079,
-  1203,
-  1927,
-  2006,
-  2013,
-  3032,
-]);
-
-/** True where running the whole transaction again may succeed. */
-export function isRetryable(error: unknown): boolean {
-  return isFatal(error) || retryableErrors.has((error as { errno?: number })?.errno ?? 0);
-}
-
-/**
- * Error numbers of a server that can't serve now, or of one that is not set up: too many connections, no
- * access, a missing schema, read-only, a full disk, out of memory, a killed statement.
- */
-// deno-fmt-ignore
-const serverFaults: ReadonlySet<number> = new Set([
-  1021, 1037, 1038, 1040, 1041, 1044, 1045, 1049, 1114, 1129, 1130, 1142, 1143, 1146, 1203, 1226,
-  1290, 1317, 1792, 1836, 1969, 3024,
-]);
-
-/** True where the fault lies with the server or the way to it, and not with what was asked. */
-export function isServerFault(error: unknown): boolean {
-  return isRetryable(error) || serverFaults.has((error as { errno?: number })?.errno ?? 0);
-}
-
-/** True for a duplicate key, whichever key it was. */
-export function isDuplicateKey(error: unknown): boolean {
-  return (error as { errno?: number })?.errno === 1062;
-}
-
-/**
- * True where the connection is of no further use. A connection that died may have no error code, so the
- * absence of a number from the server counts as well.
- */
-function isFatal(error: unknown): boolean {
-  const { errno, fatal, code, sqlState } = (error ?? {}) as {
-    errno?: number;
-    fatal?: boolean;
-    code?: string;
-    sqlState?: string;
-  };
-  if (fatal === true || connectionErrors.has(errno ?? 0)) return true;
-  // Codes of the operating system begin with E, those of the server with ER_ and come with a state.
-  return sqlState === undefined && typeof code === "string" && /^(E(?!R_)|PROTOCOL_)/.test(code);
-}
-
-/** True where the server did not answer in time: what hangs now is not tried again at once. */
-function hangs(error: unknown): boolean {
-  return (error as { code?: string })?.code === "PROTOCOL_SEQUENCE_TIMEOUT";
 }
 
 function lostCommit(error: unknown): WorkflowError {

@@ -32,8 +32,11 @@ export type ClaimResult =
   /** The same request is being worked on. */
   | { kind: "running" };
 
-/** Seconds that a request may take before another may take its key over; requests have far less. */
-export const claimSeconds = 60;
+/**
+ * Seconds without a sign of life after which a request counts as dead, and another may take its key over. It
+ * gives three in this time, and one that lost its key nevertheless can't commit.
+ */
+export const claimSeconds = 15;
 
 /** Hours that an answer is kept. */
 export const keyHours = 24;

@@ -26,8 +26,8 @@ const sourceLength = 255;
 const errorLength = 2_000;
 
 /**
- * Begins a run. A crash leaves it `RUNNING` for ever, without a sign of life; running the import again is a
- * row of its own.
+ * Begins a run. A crash leaves it `RUNNING` without a sign of life, until {@linkcode interruptImports} finds
+ * it; running the import again is a row of its own.
  *
  * @param source name of the file
  * @param options.dryRun nothing but this row is to be written
@@ -158,16 +158,44 @@ export async function listImports(
 }
 
 /**
- * A sign of life of a run.
+ * A sign of life of a run. One that was taken for dead while its process stood still is `RUNNING` again.
  *
  * @returns true where somebody wants it to end
  */
 export async function touchImport(db: Queryable, id: number): Promise<boolean> {
   await db.run(
-    "update imports set updated_at = current_timestamp(6) where id = ? and status = 'RUNNING'",
+    `
+    update imports
+    set updated_at = current_timestamp(6), status = 'RUNNING', finished_at = null
+    where id = ? and status in ('RUNNING', 'INTERRUPTED')`,
     [id],
   );
   return (await readImport(db, id))?.cancelRequested ?? false;
+}
+
+/**
+ * Marks runs whose processes are gone as `INTERRUPTED`; they ended with their last sign of life.
+ *
+ * @returns how many
+ */
+export async function interruptImports(db: Queryable): Promise<number> {
+  const silent = await db.execute(
+    `
+    select id
+    from imports
+    where status = 'RUNNING'
+      and updated_at < current_timestamp(6) - interval ${importSilenceSeconds} second`,
+  );
+  if (silent.length === 0) return 0;
+  const { affectedRows } = await db.runText(
+    `
+    update imports
+    set status = 'INTERRUPTED', finished_at = updated_at, updated_at = updated_at
+    where id in (?) and status = 'RUNNING'
+      and updated_at < current_timestamp(6) - interval ${importSilenceSeconds} second`,
+    [silent.map((row) => toInteger(row.id))],
+  );
+  return affectedRows;
 }
 
 /** Wants a run to end; one whose process is gone ends by this. */
@@ -180,7 +208,7 @@ export async function cancelImport(db: Queryable, id: number): Promise<void> {
         updated_at < current_timestamp(6) - interval ${importSilenceSeconds} second,
         current_timestamp(6), finished_at),
       status = if(finished_at is null, status, 'CANCELLED')
-    where id = ? and status = 'RUNNING'`,
+    where id = ? and status in ('RUNNING', 'INTERRUPTED')`,
     [id],
   );
 }

@@ -15,13 +15,16 @@ import {
   noteDescriptions,
   writeDescriptions,
 } from "./catalog.ts";
-import { type Database, isDuplicateKey, type Queryable } from "./database.ts";
+import type { Database, Queryable } from "./database.ts";
+import { isDuplicateKey } from "./faults.ts";
 import { addOrderEvents } from "./events.ts";
 import {
+  addCreatedEvents,
   deleteItems,
   findOrders,
   insertItems,
   insertOrders,
+  type ItemToWrite,
   type KnownOrder,
   lockKnownOrders,
   lockProductsShared,
@@ -115,7 +118,7 @@ async function takeDistinct(
 ): Promise<TakenOrder[]> {
   const candidates = orders.map((order): OrderToWrite => ({
     order,
-    hash: orderContentHash(contentOf(order)).toHex(),
+    hash: orderContentHash(contentOf(order)),
     totalCents: totalCentsOf(order.items),
   }));
   for (let attempt = 1;; attempt++) {
@@ -218,48 +221,58 @@ async function writeOrders(
       "updated";
   });
 
-  await insertOrders(tx, fresh, catalog);
-  const inserted = await findOrders(tx, fresh.map(({ order }) => order.externalOrderId));
+  const ids = await insertOrders(tx, fresh, catalog);
   await updateOrders(tx, updates, locked, catalog);
 
-  const ids = new Map<string, number>();
-  for (const { order } of fresh) {
-    ids.set(order.externalOrderId, inserted.get(order.externalOrderId)!.id);
-  }
+  const items: ItemToWrite[] = [];
+  const addItems = (orderId: number, order: IncomingOrder) => {
+    for (const { sku, unitPriceCents, qty } of order.items) {
+      items.push({ orderId, productId: catalog.products.get(sku)!.id, unitPriceCents, qty });
+    }
+  };
+  for (const { order } of fresh) addItems(ids.get(order.externalOrderId)!, order);
   const updatedIds = updates.map(({ order }) => locked.get(order.externalOrderId)!.id);
-  const items = [
-    ...fresh.map(({ order }) => ({ id: ids.get(order.externalOrderId)!, order })),
-    ...updates.map(({ order }, index) => ({ id: updatedIds[index]!, order })),
-  ].flatMap(({ id, order }) =>
-    order.items.map(({ sku, unitPriceCents, qty }) => [
-      id,
-      catalog.products.get(sku)!.id,
-      unitPriceCents,
-      qty,
-      unitPriceCents * qty,
-    ])
-  );
+  for (const [index, { order }] of updates.entries()) addItems(updatedIds[index]!, order);
   if (items.length > 0) {
-    await lockProductsShared(tx, [...new Set(items.map((item) => item[1]!))]);
+    await lockProductsShared(tx, [...new Set(items.map(({ productId }) => productId))]);
     await deleteItems(tx, updatedIds);
     await insertItems(tx, items);
   }
-  const events = [
-    ...fresh.map(({ order }) => ({
-      orderId: ids.get(order.externalOrderId)!,
-      event: "created" as const,
-      actor: options.actorOf?.(order),
-    })),
-    ...updates.map(({ order }, index) => ({
-      orderId: updatedIds[index]!,
-      event: "updated" as const,
-      actor: options.actorOf?.(order),
-    })),
-  ];
-  await addOrderEvents(tx, events, options.actor);
+  await addEvents(tx, { fresh, ids, updates, updatedIds }, options);
   await options.inTransaction?.(
     tx,
     new Map(fresh.map(({ order }) => [order, ids.get(order.externalOrderId)!])),
   );
   return { ids, locked };
+}
+
+/** Adds the steps that were taken to the timelines. */
+async function addEvents(
+  tx: Queryable,
+  { fresh, ids, updates, updatedIds }: {
+    fresh: readonly OrderToWrite[];
+    ids: ReadonlyMap<string, number>;
+    updates: readonly OrderToWrite[];
+    updatedIds: readonly number[];
+  },
+  { actor, actorOf }: TakeOptions,
+): Promise<void> {
+  const created = [...ids.values()];
+  const { 0: firstId = 0, [created.length - 1]: lastId = 0 } = created;
+  const inOneRange = actorOf === undefined && created.length > 0 &&
+    lastId - firstId === created.length - 1 &&
+    created.every((id, index) => id === firstId + index);
+  if (inOneRange) await addCreatedEvents(tx, { firstId, lastId }, actor);
+  await addOrderEvents(tx, [
+    ...(inOneRange ? [] : fresh).map(({ order }) => ({
+      orderId: ids.get(order.externalOrderId)!,
+      event: "created" as const,
+      actor: actorOf?.(order),
+    })),
+    ...updates.map(({ order }, index) => ({
+      orderId: updatedIds[index]!,
+      event: "updated" as const,
+      actor: actorOf?.(order),
+    })),
+  ], actor);
 }

@@ -6,7 +6,8 @@
 
 import mysql from "mysql2/promise";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
-import { connectionOptions, type Row, withoutSecrets } from "./database.ts";
+import { connectionOptions, withoutSecrets } from "./connection.ts";
+import type { Row } from "./database.ts";
 
 /** One file of `migrations/`. */
 export interface Migration {

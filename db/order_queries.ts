@@ -6,7 +6,7 @@
 
 import type { FailureReason, OrderStatus } from "../domain/order.ts";
 import { type Database, type Queryable, type Row, toInteger, toIsoTime } from "./database.ts";
-import { readRefunds, type RefundRow } from "./refunds.ts";
+import { readRefunds, type RefundRow } from "./refund_rows.ts";
 
 /** An order with its customer. Times are ISO 8601 in UTC. */
 export interface OrderSummary {
@@ -78,17 +78,6 @@ export interface OrderStep {
   attempt: number;
 }
 
-/** Which orders a list holds; what is undefined does not matter. */
-export interface OrderFilter {
-  status?: OrderStatus;
-  /** Database id. */
-  customerId?: number;
-  /** Earliest `placed_at`, UTC, `YYYY-MM-DD HH:MM:SS[.ffffff]`. */
-  placedFrom?: string;
-  /** Latest `placed_at`, included. */
-  placedTo?: string;
-}
-
 /** Most refunds, notifications and steps of one order that {@linkcode readOrderDetail} reads. */
 export const mostInDetail = 1_000;
 
@@ -97,46 +86,6 @@ const summaryColumns = `
   orders.total_cents, orders.refunded_cents, orders.placed_at, orders.reserved_at,
   orders.settled_at, orders.created_at, orders.updated_at, customers.id as customer_id,
   customers.external_id, customers.email, customers.name`;
-
-/**
- * Orders from the newest id down.
- *
- * Open orders are found by the index of unfinished ones and a customer's by that of customers; any other
- * filter walks down the primary key until enough are found.
- *
- * @param options.beforeId only ids below it; undefined for the start of the list
- * @param options.limit most rows
- */
-export async function listOrders(
-  db: Queryable,
-  filter: OrderFilter,
-  options: { beforeId: number | undefined; limit: number },
-): Promise<OrderSummary[]> {
-  const conditions: [sql: string, value: string | number][] = [];
-  if (options.beforeId !== undefined) conditions.push(["orders.id < ?", options.beforeId]);
-  if (filter.status !== undefined) conditions.push(["orders.status = ?", filter.status]);
-  if (filter.status === "PENDING" || filter.status === "RESERVED") {
-    conditions.push(["orders.unfinished = ?", 1]);
-  }
-  if (filter.customerId !== undefined) {
-    conditions.push(["orders.customer_id = ?", filter.customerId]);
-  }
-  if (filter.placedFrom !== undefined) {
-    conditions.push(["orders.placed_at >= ?", filter.placedFrom]);
-  }
-  if (filter.placedTo !== undefined) conditions.push(["orders.placed_at <= ?", filter.placedTo]);
-  const rows = await db.query(
-    `
-    select ${summaryColumns}
-    from orders
-    straight_join customers on customers.id = orders.customer_id
-    ${conditions.length === 0 ? "" : `where ${conditions.map(([sql]) => sql).join(" and ")}`}
-    order by orders.id desc
-    limit ?`,
-    [...conditions.map(([, value]) => value), options.limit],
-  );
-  return rows.map(toOrderSummary);
-}
 
 /** Orders by id; an id that no row has is absent. */
 export async function readOrderSummaries(

@@ -1,5 +1,5 @@
 /**
- * Orders as people look for them: by a word and by filters, from the newest down.
+ * Orders as people and programs look for them: by a word and by filters, from the newest down.
  *
  * @module
  */
@@ -13,6 +13,8 @@ export interface OrderSearch {
   /** An order's id or external id, a customer's external id, name or e-mail, or a SKU. */
   text?: string;
   status?: OrderStatus;
+  /** Database id. */
+  customerId?: number;
   currency?: string;
   /** Earliest `placed_at`, UTC, `YYYY-MM-DD HH:MM:SS[.ffffff]`. */
   placedFrom?: string;
@@ -31,108 +33,212 @@ export interface FoundOrders {
   stoppedEarly: boolean;
 }
 
-/** Ids that one page looks at without an index, so that a rare order never costs a whole table. */
-const mostScanned = 200_000;
+/** How much a page may read. */
+export interface SearchLimits {
+  /** Ids of the primary key that are walked through. */
+  walked: number;
+  /** Entries of other indexes whose rows are looked up one by one. */
+  lookedUp: number;
+}
+
+/**
+ * What one page reads at the most, so that a rare order never costs a whole table. No index on status or time is there to be walked instead: the drain
+ * and the import would have to keep it up at every order.
+ */
+export const searchLimits: SearchLimits = { walked: 100_000, lookedUp: 20_000 };
 
 /** Most customers that a word may mean. */
 const mostCustomers = 100;
 
 /**
- * Looks for orders.
+ * Looks for orders, from the newest id down.
  *
- * A word is looked up by indexes alone. Filters without a word walk down the primary key; a page that found
- * too little after {@linkcode mostScanned} ids says so, and the next page goes on there.
+ * A word or a customer is looked up by indexes, open orders by the index of unfinished ones, and any other
+ * filter walks down the primary key. A page that found too little within {@linkcode searchLimits} is short and
+ * says where to go on; none is passed over.
  *
  * @param options.beforeId only ids below it; undefined for the start
  * @param options.limit most rows
+ * @param options.limits how much may be read
  */
 export async function searchOrders(
   db: Queryable,
   search: OrderSearch,
-  options: { beforeId: number | undefined; limit: number },
+  options: { beforeId: number | undefined; limit: number; limits?: SearchLimits },
 ): Promise<FoundOrders> {
-  const { beforeId, limit } = options;
-  if (search.text !== undefined) {
-    const ids = await idsByWord(db, search, beforeId, limit + 1);
-    const orders = await summariesOf(db, ids.slice(0, limit));
-    const nextBeforeId = ids.length > limit ? ids[limit - 1] : undefined;
-    return { orders, nextBeforeId, stoppedEarly: false };
-  }
-  const isOpen = search.status === "PENDING" || search.status === "RESERVED";
-  const top = beforeId ?? await highestOrderId(db) + 1;
-  // Open orders have an index of their own.
-  const least = isOpen ? 0 : Math.max(0, top - mostScanned);
-  const { sql, values } = conditionsOf(search);
-  const rows = await db.query(
-    `
-    select orders.id
-    from orders
-    where orders.id < ? and orders.id >= ? ${isOpen ? "and orders.unfinished = 1" : ""} ${sql}
-    order by orders.id desc
-    limit ?`,
-    [top, least, ...values, limit + 1],
+  const { beforeId, limit, limits = searchLimits } = options;
+  const ways = search.text === undefined
+    ? [wayOf(search)]
+    : await waysOfWord(db, search.text, search.customerId);
+  const conditions = conditionsOf(search);
+  const { top, floor } = await reach(db, ways, beforeId ?? Number.MAX_SAFE_INTEGER, {
+    limits,
+    conditions,
+  });
+  const found = await unite(
+    db,
+    ways.map((way) => idsBetween(way, { top, floor, conditions, limit: limit + 1 })),
   );
-  const ids = rows.map((row) => toInteger(row.id));
-  const orders = await summariesOf(db, ids.slice(0, limit));
+  const ids = [...new Set(found)].sort((a, b) => b - a);
+  const byId = await readOrderSummaries(db, ids.slice(0, limit));
+  const orders = ids.slice(0, limit).flatMap((id) => byId.get(id) ?? []);
   if (ids.length > limit) return { orders, nextBeforeId: ids[limit - 1], stoppedEarly: false };
-  return least > 1
-    ? { orders, nextBeforeId: least, stoppedEarly: true }
+  return floor > 0
+    ? { orders, nextBeforeId: floor, stoppedEarly: true }
     : { orders, nextBeforeId: undefined, stoppedEarly: false };
 }
 
-/** Ids from the newest down, put together from every index that the word may be in. */
-async function idsByWord(
-  db: Queryable,
-  search: OrderSearch,
-  beforeId: number | undefined,
-  limit: number,
-): Promise<number[]> {
-  const text = search.text!;
-  const top = beforeId ?? Number.MAX_SAFE_INTEGER;
-  const { sql, values } = conditionsOf(search);
-  const found = new Set<number>();
-  const add = async (statement: string, given: (string | number | number[])[]) => {
-    for (const row of await db.query(statement, given)) found.add(toInteger(row.id));
+/** An index by which orders are found, from the newest id down. */
+interface Way {
+  /** Tables, with the index that is to be used. */
+  from: string;
+  /** The column with the order's id, in that index. */
+  id: string;
+  /** What holds for all that the way leads to; empty for all orders. */
+  where: string;
+  values: (string | number)[];
+  /** Joins the orders' rows where the index is another table's. */
+  join: string;
+  /** `distinct` where an order may be met more than once. */
+  once: "distinct" | "";
+}
+
+const primaryKey: Way = {
+  from: "orders force index (primary)",
+  id: "orders.id",
+  where: "",
+  values: [],
+  join: "",
+  once: "",
+};
+
+function wayOf({ customerId, status }: OrderSearch): Way {
+  if (customerId !== undefined) return wayOfCustomer(customerId);
+  if (status !== "PENDING" && status !== "RESERVED") return primaryKey;
+  return {
+    ...primaryKey,
+    from: "orders force index (orders_unfinished)",
+    where: "and orders.unfinished = 1",
   };
-  const customers = await customersByWord(db, text);
-  const id = /^#?([1-9]\d{0,15})$/.exec(text)?.[1];
-  await Promise.all([
-    add(
-      `select orders.id from orders where orders.external_order_id = ? and orders.id < ? ${sql}`,
-      [
-        text,
-        top,
-        ...values,
-      ],
-    ),
-    id !== undefined && Number.isSafeInteger(Number(id)) &&
-    add(`select orders.id from orders where orders.id = ? and orders.id < ? ${sql}`, [
-      Number(id),
-      top,
-      ...values,
-    ]),
-    customers.length > 0 && add(
-      `
-      select orders.id
-      from orders
-      where orders.customer_id in (?) and orders.id < ? ${sql}
-      order by orders.id desc
-      limit ?`,
-      [customers, top, ...values, limit],
-    ),
-    add(
-      `
-      select distinct orders.id
-      from products
-      straight_join order_items on order_items.product_id = products.id
-      straight_join orders on orders.id = order_items.order_id
-      where products.sku = ? and order_items.order_id < ? ${sql}
-      order by order_items.order_id desc
-      limit ?`,
-      [text, top, ...values, limit],
-    ),
+}
+
+function wayOfCustomer(customerId: number): Way {
+  return {
+    ...primaryKey,
+    from: "orders force index (orders_customer)",
+    where: "and orders.customer_id = ?",
+    values: [customerId],
+  };
+}
+
+/** Every index that a word may be in. */
+async function waysOfWord(
+  db: Queryable,
+  text: string,
+  customerId: number | undefined,
+): Promise<Way[]> {
+  const id = Number(/^#?([1-9]\d{0,15})$/.exec(text)?.[1]);
+  const [customers, products] = await Promise.all([
+    customersByWord(db, text),
+    db.execute("select id from products where sku = ?", [text]),
   ]);
-  return [...found].sort((a, b) => b - a).slice(0, limit);
+  return [
+    {
+      ...primaryKey,
+      from: "orders force index (orders_external_order_id)",
+      where: "and orders.external_order_id = ?",
+      values: [text],
+    },
+    ...(Number.isSafeInteger(id)
+      ? [{ ...primaryKey, where: "and orders.id = ?", values: [id] }]
+      : []),
+    ...customers
+      .filter((customer) => customerId === undefined || customer === customerId)
+      .map(wayOfCustomer),
+    ...products.map((row): Way => ({
+      from: "order_items force index (order_items_product)",
+      id: "order_items.order_id",
+      where: "and order_items.product_id = ?",
+      values: [toInteger(row.id)],
+      join: "straight_join orders on orders.id = order_items.order_id",
+      once: "distinct",
+    })),
+  ];
+}
+
+/**
+ * How far down one page may go.
+ *
+ * @returns the ids from `floor` to below `top`; a floor above 0 means that more may follow below it
+ */
+async function reach(
+  db: Queryable,
+  ways: readonly Way[],
+  top: number,
+  { limits, conditions }: { limits: SearchLimits; conditions: Conditions },
+): Promise<{ top: number; floor: number }> {
+  // Where everything on the ways fits, the page itself is the limit.
+  if (conditions.sql === "") return { top, floor: 0 };
+  if (ways[0] === primaryKey) {
+    // Ids that were never given to an order, at whose edge a page began, are jumped over.
+    const [highest] = await unite(db, [idAt(primaryKey, top, 0)]);
+    if (highest === undefined) return { top, floor: 0 };
+    const below = highest + 1 - limits.walked;
+    const [next] = below <= 0 ? [] : await unite(db, [idAt(primaryKey, below, 0)]);
+    return { top: highest + 1, floor: next === undefined ? 0 : next + 1 };
+  }
+  // Above the highest of the ends every way is gone to its end.
+  const entries = Math.max(1, Math.floor(limits.lookedUp / ways.length));
+  const ends = await unite(db, ways.map((way) => idAt(way, top, entries)));
+  return { top, floor: ends.length === 0 ? 0 : Math.max(...ends) + 1 };
+}
+
+/** A select of ids. */
+interface Select {
+  sql: string;
+  values: (string | number)[];
+}
+
+/** The id so many entries down a way; none where it is not so long. */
+function idAt({ from, id, where, values, once }: Way, top: number, entries: number): Select {
+  return {
+    sql: `
+    select ${once} ${id} as id
+    from ${from}
+    where ${id} < ? ${where}
+    order by ${id} desc
+    limit 1 offset ?`,
+    values: [top, ...values, entries],
+  };
+}
+
+/** The highest ids on a way. */
+function idsBetween(
+  { from, id, where, values, join, once }: Way,
+  options: { top: number; floor: number; conditions: Conditions; limit: number },
+): Select {
+  const { top, floor, conditions, limit } = options;
+  return {
+    sql: `
+    select ${once} ${id} as id
+    from ${from}
+    ${conditions.sql === "" ? "" : join}
+    where ${id} < ? and ${id} >= ? ${where} ${conditions.sql}
+    order by ${id} desc
+    limit ?`,
+    values: [top, floor, ...values, ...conditions.values, limit],
+  };
+}
+
+/** The ids of several selects by one statement, however many customers a word means. */
+async function unite(db: Queryable, selects: readonly Select[]): Promise<number[]> {
+  const rows = await db.query(
+    selects.length === 1
+      ? selects[0]!.sql
+      : selects.map(({ sql }) => `(${sql})`).join(" union all "),
+    selects.flatMap(({ values }) => values),
+  );
+  return rows.map((row) => toInteger(row.id));
 }
 
 /** Customers with this external id or e-mail, or an e-mail that begins so. */
@@ -148,9 +254,19 @@ async function customersByWord(db: Queryable, text: string): Promise<number[]> {
   return rows.map((row) => toInteger(row.id));
 }
 
-function conditionsOf(search: OrderSearch): { sql: string; values: (string | number)[] } {
+/** What a search asks for beside the way that it takes. */
+interface Conditions {
+  /** Empty where there is nothing. */
+  sql: string;
+  values: (string | number)[];
+}
+
+function conditionsOf(search: OrderSearch): Conditions {
+  const byWord = search.text !== undefined;
   const conditions: [sql: string, value: string | number | undefined][] = [
     ["orders.status = ?", search.status],
+    // Without a word the customer is the way.
+    ["orders.customer_id = ?", byWord ? search.customerId : undefined],
     ["orders.currency = ?", search.currency],
     ["orders.placed_at >= ?", search.placedFrom],
     ["orders.placed_at <= ?", search.placedTo],
@@ -162,14 +278,4 @@ function conditionsOf(search: OrderSearch): { sql: string; values: (string | num
     sql: given.map(([sql]) => `and ${sql}`).join(" "),
     values: given.map(([, value]) => value!),
   };
-}
-
-async function highestOrderId(db: Queryable): Promise<number> {
-  const [row] = await db.execute("select max(id) as id from orders");
-  return row?.id === null || row === undefined ? 0 : toInteger(row.id);
-}
-
-async function summariesOf(db: Queryable, ids: readonly number[]): Promise<OrderSummary[]> {
-  const byId = await readOrderSummaries(db, ids);
-  return ids.flatMap((id) => byId.get(id) ?? []);
 }

@@ -6,6 +6,7 @@
 
 import type { FailureReason, ItemNeed, OrderFacts, OrderStatus } from "../domain/order.ts";
 import { type Queryable, type Row, toInteger } from "./database.ts";
+import { type PackedColumn, readPacked } from "./packed_rows.ts";
 
 /** Locked orders, and the moment of locking. */
 export interface LockedOrders {
@@ -18,6 +19,17 @@ export interface LockedOrders {
 const orderColumns =
   "id, customer_id, status, failure_reason, currency, total_cents, refunded_cents, settled_at";
 
+const packedOrder: readonly PackedColumn[] = [
+  { sql: "id", kind: "number" },
+  { sql: "customer_id", kind: "number" },
+  { sql: "status", kind: "text" },
+  { sql: "failure_reason", kind: "text or null" },
+  { sql: "currency", kind: "text" },
+  { sql: "total_cents", kind: "number" },
+  { sql: "refunded_cents", kind: "number" },
+  { sql: "settled_at", kind: "text or null" },
+];
+
 /**
  * Locks orders until the transaction ends, in the order of their ids as every writer does.
  *
@@ -25,19 +37,16 @@ const orderColumns =
  */
 export async function lockOrders(tx: Queryable, ids: readonly number[]): Promise<LockedOrders> {
   if (ids.length === 0) return { orders: new Map(), now: "" };
-  const rows = await tx.query(
+  const { rows, now } = await readPacked(
+    tx,
+    packedOrder,
     `
-    select ${orderColumns}, current_timestamp(6) as now
-    from orders
+    from orders force index (primary)
     where id in (?)
-    order by id
     for update`,
     [sorted(ids)],
   );
-  return {
-    orders: new Map(rows.map((row) => [toInteger(row.id), toOrderFacts(row)])),
-    now: String(rows[0]?.now ?? ""),
-  };
+  return { orders: ordersOf(rows), now };
 }
 
 /** Orders as they are committed, without locking them. */
@@ -46,8 +55,13 @@ export async function readOrders(
   ids: readonly number[],
 ): Promise<Map<number, OrderFacts>> {
   if (ids.length === 0) return new Map();
-  const rows = await db.query(`select ${orderColumns} from orders where id in (?)`, [sorted(ids)]);
-  return new Map(rows.map((row) => [toInteger(row.id), toOrderFacts(row)]));
+  const { rows } = await readPacked(
+    db,
+    packedOrder,
+    "from orders force index (primary) where id in (?)",
+    [sorted(ids)],
+  );
+  return ordersOf(rows);
 }
 
 /**
@@ -79,12 +93,19 @@ export async function readStatuses(
   ids: readonly number[],
 ): Promise<Map<number, { status: OrderStatus; totalCents: number }>> {
   if (ids.length === 0) return new Map();
-  const rows = await db.query("select id, status, total_cents from orders where id in (?)", [
-    sorted(ids),
-  ]);
-  return new Map(rows.map((row) => [toInteger(row.id), {
-    status: row.status as OrderStatus,
-    totalCents: toInteger(row.total_cents),
+  const { rows } = await readPacked(
+    db,
+    [
+      { sql: "id", kind: "number" },
+      { sql: "status", kind: "text" },
+      { sql: "total_cents", kind: "number" },
+    ],
+    "from orders force index (primary) where id in (?)",
+    [sorted(ids)],
+  );
+  return new Map(rows.map(([id, status, totalCents]) => [toInteger(id!), {
+    status: status as OrderStatus,
+    totalCents: toInteger(totalCents!),
   }]));
 }
 
@@ -95,16 +116,23 @@ export async function readItems(
 ): Promise<Map<number, ItemNeed[]>> {
   const byOrder = new Map<number, ItemNeed[]>();
   if (orderIds.length === 0) return byOrder;
-  const rows = await db.query(
-    `
-    select order_id, product_id, qty
-    from order_items
-    where order_id in (?)`,
+  const { rows } = await readPacked(
+    db,
+    [
+      { sql: "order_id", kind: "number" },
+      { sql: "product_id", kind: "number" },
+      { sql: "qty", kind: "number" },
+    ],
+    "from order_items force index (order_items_order) where order_id in (?)",
     [sorted(orderIds)],
   );
   for (const row of rows) {
-    const orderId = toInteger(row.order_id);
-    const need = { productId: toInteger(row.product_id), qty: toInteger(row.qty) };
+    const [orderId, productId, qty] = row.map((value) => toInteger(value)) as [
+      number,
+      number,
+      number,
+    ];
+    const need = { productId, qty };
     const needs = byOrder.get(orderId);
     if (needs === undefined) byOrder.set(orderId, [need]);
     else needs.push(need);
@@ -118,7 +146,7 @@ export function markReserved(tx: Queryable, ids: readonly number[], now: string)
     tx,
     `
     update orders
-    set status = 'RESERVED', reserved_at = ?
+    set status = 'RESERVED', reserved_time = ?
     where id in (?) and status = 'PENDING'`,
     [now],
     ids,
@@ -131,7 +159,7 @@ export function markPaid(tx: Queryable, ids: readonly number[], now: string): Pr
     tx,
     `
     update orders
-    set status = 'PAID', settled_at = ?
+    set status = 'PAID', settled_time = ?
     where id in (?) and status = 'RESERVED'`,
     [now],
     ids,
@@ -150,7 +178,7 @@ export function markFailed(
     tx,
     `
     update orders
-    set status = 'FAILED', failure_reason = ?, settled_at = ?
+    set status = 'FAILED', failure_reason = ?, settled_time = ?
     where status = ? and id in (?)`,
     [reason, now, from],
     ids,
@@ -168,7 +196,7 @@ export function markCancelled(
     tx,
     `
     update orders
-    set status = 'CANCELLED', settled_at = ?
+    set status = 'CANCELLED', settled_time = ?
     where status = ? and id in (?)`,
     [now, from],
     ids,
@@ -221,6 +249,23 @@ function expectAll(changed: number, expected: number): void {
 
 function sorted(ids: readonly number[]): number[] {
   return [...ids].sort((a, b) => a - b);
+}
+
+function ordersOf(rows: readonly (number | string | null)[][]): Map<number, OrderFacts> {
+  return new Map(rows.map((row) => {
+    const [id, customerId, status, failureReason, currency, totalCents, refundedCents, settledAt] =
+      row;
+    return [toInteger(id!), {
+      id: toInteger(id!),
+      customerId: toInteger(customerId!),
+      status: status as OrderStatus,
+      failureReason: failureReason as FailureReason | null,
+      currency: String(currency),
+      totalCents: toInteger(totalCents!),
+      refundedCents: toInteger(refundedCents!),
+      settledAt: settledAt as string | null,
+    }];
+  }));
 }
 
 function toOrderFacts(row: Row): OrderFacts {

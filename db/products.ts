@@ -5,6 +5,7 @@
  */
 
 import { type Queryable, toInteger } from "./database.ts";
+import { readPacked } from "./packed_rows.ts";
 
 /**
  * Locks products until the transaction ends, in the order of their ids as every writer does. Orders are
@@ -18,16 +19,16 @@ export async function lockStock(
 ): Promise<Map<number, number>> {
   const ids = [...new Set(productIds)].sort((a, b) => a - b);
   if (ids.length === 0) return new Map();
-  const rows = await tx.query(
+  const { rows } = await readPacked(
+    tx,
+    [{ sql: "id", kind: "number" }, { sql: "stock_qty", kind: "number" }],
     `
-    select id, stock_qty
-    from products
+    from products force index (primary)
     where id in (?)
-    order by id
     for update`,
     [ids],
   );
-  return new Map(rows.map((row) => [toInteger(row.id), toInteger(row.stock_qty)]));
+  return new Map(rows.map(([id, qty]) => [toInteger(id!), toInteger(qty!)]));
 }
 
 /**

@@ -1,17 +1,19 @@
 /**
- * Refunds of all orders, for people.
+ * Refunds of all orders, from the newest down.
  *
  * @module
  */
 
 import type { RefundStatus } from "../domain/order.ts";
-import { type Queryable, toInteger, toIsoTime } from "./database.ts";
+import { type Queryable, type Row, toInteger, toIsoTime } from "./database.ts";
+import { callersKey } from "./refund_rows.ts";
 
 /** A refund with what it belongs to. Times are ISO 8601 UTC. */
 export interface ListedRefund {
   id: number;
   orderId: number;
   externalOrderId: string;
+  customerExternalId: string;
   customerName: string;
   currency: string;
   amountCents: number;
@@ -20,45 +22,87 @@ export interface ListedRefund {
   reason: string | null;
   failureReason: string | null;
   status: RefundStatus;
+  idempotencyKey: string | null;
   createdAt: string;
   processedAt: string | null;
 }
 
+/** Which refunds a list holds; what is undefined does not matter. */
+export interface RefundFilter {
+  status?: RefundStatus;
+  /** Earliest `created_at`, UTC, `YYYY-MM-DD HH:MM:SS[.ffffff]`. */
+  requestedFrom?: string;
+  /** Latest `created_at`, included. */
+  requestedTo?: string;
+}
+
+/** A page of the list. */
+export interface ListedRefunds {
+  refunds: ListedRefund[];
+  /** Where the next page begins: ids below it; undefined where nothing more can follow. */
+  nextBeforeId: number | undefined;
+}
+
+/** Ids of the primary key that one page walks through at the most. */
+const mostWalked = 100_000;
+
 /**
- * Refunds from the newest down. Those that are not finished have an index; any other status walks down the
- * primary key.
+ * Refunds from the newest down. Those that are not finished have an index; any other filter walks down the
+ * primary key, and a page that found too little within `mostWalked` ids is short and says where to go on.
  *
  * @param options.beforeId only ids below it; undefined for the start of the list
+ * @param options.limit most rows
  */
 export async function listRefunds(
   db: Queryable,
-  filter: { status?: RefundStatus },
-  options: { beforeId: number | undefined; limit: number },
-): Promise<ListedRefund[]> {
-  const { status } = filter;
+  filter: RefundFilter,
+  options: { beforeId: number | undefined; limit: number; mostWalked?: number },
+): Promise<ListedRefunds> {
+  const { limit } = options;
+  const top = await highestBelow(db, options.beforeId ?? Number.MAX_SAFE_INTEGER);
+  if (top === undefined) return { refunds: [], nextBeforeId: undefined };
+  const isOpen = filter.status === "REQUESTED";
+  const least = isOpen ? 0 : Math.max(0, top + 1 - (options.mostWalked ?? mostWalked));
+  const given = ([
+    ["refunds.status = ?", filter.status],
+    ["refunds.unfinished = ?", isOpen ? 1 : undefined],
+    ["refunds.created_at >= ?", filter.requestedFrom],
+    ["refunds.created_at <= ?", filter.requestedTo],
+  ] satisfies [string, string | number | undefined][]).filter(([, value]) => value !== undefined);
   const rows = await db.query(
     `
     select refunds.id, refunds.order_id, refunds.amount_cents, refunds.reason, refunds.failure_reason,
-      refunds.status, refunds.created_at, refunds.processed_at, orders.external_order_id,
-      orders.currency, orders.total_cents, customers.name
-    from refunds
+      refunds.status, refunds.idempotency_key, refunds.created_at, refunds.processed_at,
+      orders.external_order_id, orders.currency, orders.total_cents, customers.external_id,
+      customers.name
+    from refunds force index (${isOpen ? "refunds_unfinished" : "primary"})
     straight_join orders on orders.id = refunds.order_id
     straight_join customers on customers.id = orders.customer_id
-    where refunds.id < ?
-      ${status === undefined ? "" : "and refunds.status = ?"}
-      ${status === "REQUESTED" ? "and refunds.unfinished = 1" : ""}
+    where refunds.id <= ? and refunds.id >= ? ${given.map(([sql]) => `and ${sql}`).join(" ")}
     order by refunds.id desc
     limit ?`,
-    [
-      options.beforeId ?? Number.MAX_SAFE_INTEGER,
-      ...(status === undefined ? [] : [status]),
-      options.limit,
-    ],
+    [top, least, ...given.map(([, value]) => value!), limit + 1],
   );
-  return rows.map((row) => ({
+  const refunds = rows.slice(0, limit).map(toListedRefund);
+  if (rows.length > limit) return { refunds, nextBeforeId: refunds.at(-1)!.id };
+  const next = least === 0 ? undefined : await highestBelow(db, least);
+  return { refunds, nextBeforeId: next === undefined ? undefined : next + 1 };
+}
+
+async function highestBelow(db: Queryable, id: number): Promise<number | undefined> {
+  const [row] = await db.execute(
+    "select id from refunds where id < ? order by id desc limit 1",
+    [id],
+  );
+  return row === undefined ? undefined : toInteger(row.id);
+}
+
+function toListedRefund(row: Row): ListedRefund {
+  return {
     id: toInteger(row.id),
     orderId: toInteger(row.order_id),
     externalOrderId: String(row.external_order_id),
+    customerExternalId: String(row.external_id),
     customerName: String(row.name),
     currency: String(row.currency),
     amountCents: toInteger(row.amount_cents),
@@ -66,7 +110,8 @@ export async function listRefunds(
     reason: row.reason as string | null,
     failureReason: row.failure_reason as string | null,
     status: row.status as RefundStatus,
+    idempotencyKey: callersKey(row.idempotency_key as string | null),
     createdAt: toIsoTime(row.created_at)!,
     processedAt: toIsoTime(row.processed_at),
-  }));
+  };
 }

@@ -1,24 +1,24 @@
 /**
- * Refunds: taking requests, and recording how they end.
+ * Taking requests for refunds.
  *
  * @module
  */
 
 import { refundRequestHash } from "../domain/content_hash.ts";
-import { cutText } from "../domain/cut_text.ts";
 import { WorkflowError } from "../domain/errors.ts";
-import type { OrderFacts, RefundStatus } from "../domain/order.ts";
-import { decideRefundRequest, type RefundFacts } from "../domain/refund.ts";
-import {
-  type Database,
-  isDuplicateKey,
-  type Queryable,
-  type Row,
-  toInteger,
-  transactionTries,
-} from "./database.ts";
+import type { OrderFacts } from "../domain/order.ts";
+import { decideRefundRequest } from "../domain/refund.ts";
+import { type Database, type Queryable, transactionTries } from "./database.ts";
+import { isDuplicateKey } from "./faults.ts";
 import { addOrderEvents, type OrderEventRow } from "./events.ts";
 import { lockOrders } from "./orders.ts";
+import {
+  insertRefunds,
+  ownKeyStart,
+  readRefundsByKeys,
+  refundFactsOf,
+  type RefundRow,
+} from "./refund_rows.ts";
 
 /** What somebody asks for. */
 export interface RefundRequest {
@@ -30,19 +30,6 @@ export interface RefundRequest {
   idempotencyKey: string | null;
   /** Who asks for this one, where it is not the one who asks for the others. */
   actor?: string;
-}
-
-/** A refund as its row says; times are UTC, `YYYY-MM-DD HH:MM:SS.ffffff`. */
-export interface RefundRow {
-  id: number;
-  orderId: number;
-  amountCents: number;
-  reason: string | null;
-  status: RefundStatus;
-  failureReason: string | null;
-  idempotencyKey: string | null;
-  processedAt: string | null;
-  createdAt: string;
 }
 
 /** A request that was taken, now or when it came for the first time. */
@@ -65,12 +52,6 @@ export interface RefundOptions {
     results: readonly (TakenRefund | WorkflowError)[],
   ) => Promise<void>;
 }
-
-/**
- * Begins the keys of requests that came without one; no caller's key has it. Only with a key does a
- * transaction that runs again after a lost answer to its commit find what it has done.
- */
-const ownKeyStart = " ";
 
 /**
  * Takes refund requests, many in one transaction under the locks of their orders, so that requests which
@@ -136,7 +117,7 @@ async function takeInTransaction(
   const orderIds = [...new Set(requests.map(({ orderId }) => orderId))];
   const { orders } = await lockOrders(tx, orderIds);
   const refunds = await refundFactsOf(tx, orderIds, { lock: true });
-  const known = await readByKeys(
+  const known = await readRefundsByKeys(
     tx,
     requests.flatMap(({ idempotencyKey }) => idempotencyKey ?? []),
   );
@@ -180,7 +161,10 @@ async function takeInTransaction(
 
   const rows = await insertRefunds(
     tx,
-    accepted.map(({ index, amountCents }) => ({ request: requests[index]!, amountCents })),
+    accepted.map(({ index, amountCents }) => {
+      const request = requests[index]!;
+      return { ...request, amountCents, requestHash: refundRequestHash(request) };
+    }),
   );
   accepted.forEach(({ index }, position) => {
     const refund = rows[position]!;
@@ -203,151 +187,6 @@ async function takeInTransaction(
     actor,
   );
   return results;
-}
-
-const refundColumns =
-  "id, order_id, amount_cents, reason, status, failure_reason, idempotency_key, processed_at, created_at";
-
-/**
- * Inserts requests and reads their rows back. Their orders are locked, so the newest rows of each order
- * are the ones inserted here, in the same order.
- */
-async function insertRefunds(
-  tx: Queryable,
-  accepted: readonly { request: RefundRequest; amountCents: number }[],
-): Promise<RefundRow[]> {
-  if (accepted.length === 0) return [];
-  await tx.runText(
-    `
-    insert into refunds (order_id, amount_cents, reason, idempotency_key, request_hash)
-    values ${accepted.map(() => "(?, ?, ?, ?, ?)").join(", ")}`,
-    accepted.flatMap(({ request, amountCents }) => [
-      request.orderId,
-      amountCents,
-      request.reason,
-      request.idempotencyKey,
-      refundRequestHash(request),
-    ]),
-  );
-  const orderIds = [...new Set(accepted.map(({ request }) => request.orderId))];
-  const stored = await tx.query(
-    `
-    select ${refundColumns}
-    from refunds
-    where order_id in (?) and status = 'REQUESTED'
-    order by id desc`,
-    [orderIds],
-  );
-  const newestFirst = new Map<number, RefundRow[]>();
-  for (const row of stored.map(toRefundRow)) {
-    newestFirst.set(row.orderId, [...(newestFirst.get(row.orderId) ?? []), row]);
-  }
-  return accepted.toReversed().map(({ request }) => newestFirst.get(request.orderId)!.shift()!)
-    .toReversed();
-}
-
-/**
- * Every refund of the orders, by order id, oldest first.
- *
- * @param options.lock keeps them as they are until the transaction ends
- */
-export async function refundFactsOf(
-  tx: Queryable,
-  orderIds: readonly number[],
-  options: { lock: boolean },
-): Promise<Map<number, RefundFacts[]>> {
-  const byOrder = new Map<number, RefundFacts[]>();
-  if (orderIds.length === 0) return byOrder;
-  const rows = await tx.query(
-    `
-    select id, order_id, amount_cents, status
-    from refunds
-    where order_id in (?)
-    order by id
-    ${options.lock ? "for update" : ""}`,
-    [[...orderIds]],
-  );
-  for (const row of rows) {
-    const orderId = toInteger(row.order_id);
-    const refund: RefundFacts = {
-      id: toInteger(row.id),
-      amountCents: toInteger(row.amount_cents),
-      status: row.status as RefundStatus,
-    };
-    byOrder.set(orderId, [...(byOrder.get(orderId) ?? []), refund]);
-  }
-  return byOrder;
-}
-
-/** Characters of a reason that are kept. */
-const longestFailureReason = 255;
-
-/**
- * `REQUESTED` → `PROCESSED` or `FAILED`; the orders must be locked.
- *
- * @param now the database's clock, UTC
- */
-export async function endRefunds(
-  tx: Queryable,
-  status: "PROCESSED" | "FAILED",
-  refunds: readonly { id: number; failureReason: string | null }[],
-  now: string,
-): Promise<void> {
-  if (refunds.length === 0) return;
-  const { affectedRows } = await tx.run(
-    `
-    update json_table(?, '$[*]' columns (
-      id bigint unsigned path '$[0]',
-      failure_reason varchar(255) character set utf8mb4 path '$[1]')) ended
-    straight_join refunds on refunds.id = ended.id
-    set refunds.status = ?, refunds.failure_reason = ended.failure_reason, refunds.processed_at = ?
-    where refunds.status = 'REQUESTED'`,
-    [
-      JSON.stringify(refunds.map(({ id, failureReason }) => [
-        id,
-        failureReason === null ? null : cutText(failureReason, longestFailureReason),
-      ])),
-      status,
-      now,
-    ],
-  );
-  if (affectedRows !== refunds.length) {
-    throw new Error(`${affectedRows} of ${refunds.length} refunds changed; they were not locked`);
-  }
-}
-
-/** Refunds by id, as they are committed; an id that no row has is absent. */
-export async function readRefunds(
-  db: Queryable,
-  ids: readonly number[],
-): Promise<Map<number, RefundRow>> {
-  if (ids.length === 0) return new Map();
-  const rows = await db.query(`select ${refundColumns} from refunds where id in (?)`, [[...ids]]);
-  return new Map(rows.map((row) => [toInteger(row.id), toRefundRow(row)]));
-}
-
-/** Every refund of an order, oldest first. */
-export async function readRefundsOf(db: Queryable, orderId: number): Promise<RefundRow[]> {
-  const rows = await db.execute(
-    `select ${refundColumns} from refunds where order_id = ? order by id`,
-    [orderId],
-  );
-  return rows.map(toRefundRow);
-}
-
-async function readByKeys(
-  tx: Queryable,
-  keys: readonly string[],
-): Promise<Map<string, { refund: RefundRow; requestHash: Uint8Array }>> {
-  if (keys.length === 0) return new Map();
-  const rows = await tx.query(
-    `select ${refundColumns}, request_hash from refunds where idempotency_key in (?)`,
-    [[...keys]],
-  );
-  return new Map(rows.map((row) => [String(row.idempotency_key), {
-    refund: toRefundRow(row),
-    requestHash: row.request_hash as Uint8Array,
-  }]));
 }
 
 function refusal(
@@ -386,22 +225,4 @@ function asFirstAnswered(refund: RefundRow): RefundRow {
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
-}
-
-function callersKey(key: string | null): string | null {
-  return key?.startsWith(ownKeyStart) ? null : key;
-}
-
-function toRefundRow(row: Row): RefundRow {
-  return {
-    id: toInteger(row.id),
-    orderId: toInteger(row.order_id),
-    amountCents: toInteger(row.amount_cents),
-    reason: row.reason as string | null,
-    status: row.status as RefundStatus,
-    failureReason: row.failure_reason as string | null,
-    idempotencyKey: callersKey(row.idempotency_key as string | null),
-    processedAt: row.processed_at as string | null,
-    createdAt: String(row.created_at),
-  };
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { noticeChannel, orderEventName } from "../domain/notification.ts";
+import { orderEventName } from "../domain/notification.ts";
 import type { OrderStatus } from "../domain/order.ts";
 import { type Queryable, type Row, toInteger } from "./database.ts";
 import { refundEventStarts } from "./recovery.ts";
@@ -182,7 +182,7 @@ export interface NoticeFault {
 
 /**
  * Notices that tell of an end which their order or refund did not have. The unique key rules out a
- * second row of one.
+ * second row of one on a channel.
  */
 export async function findWrongNotices(tx: Queryable): Promise<Faults<NoticeFault>> {
   const [processed, failed] = refundEventStarts();
@@ -192,13 +192,12 @@ export async function findWrongNotices(tx: Queryable): Promise<Faults<NoticeFaul
       count(*) over () as faults
     from notification_logs
     straight_join orders on orders.id = notification_logs.order_id
-    where notification_logs.channel = ? and notification_logs.event in (?)
+    where notification_logs.event in (?)
       and notification_logs.event <>
         case orders.status when 'PAID' then ? when 'FAILED' then ? when 'CANCELLED' then ? else '' end
     order by notification_logs.id
     limit ?`,
     [
-      noticeChannel,
       [orderEventName("PAID")!, orderEventName("FAILED")!, orderEventName("CANCELLED")!],
       orderEventName("PAID"),
       orderEventName("FAILED"),
@@ -214,18 +213,65 @@ export async function findWrongNotices(tx: Queryable): Promise<Faults<NoticeFaul
     left join refunds on refunds.order_id = notification_logs.order_id
       and notification_logs.event =
         concat(case refunds.status when 'PROCESSED' then ? when 'FAILED' then ? else '' end, refunds.id)
-    where notification_logs.channel = ?
-      and (notification_logs.event like ? or notification_logs.event like ?)
+    where (notification_logs.event like ? or notification_logs.event like ?)
       and refunds.id is null
     order by notification_logs.id
     limit ?`,
-    [processed, failed, noticeChannel, `${processed}%`, `${failed}%`, mostRows],
+    [processed, failed, `${processed}%`, `${failed}%`, mostRows],
   );
   const all = [orders, refunds].map((rows) => faultsOf(rows, toNoticeFault));
   return {
     rows: all.flatMap(({ rows }) => rows),
     count: all.reduce((sum, { count }) => sum + count, 0),
   };
+}
+
+/** A notice that is incomplete. */
+export interface NoticeGap {
+  orderId: number;
+  event: string;
+  channel: string;
+  /** True where rows of the same event on other channels are missing; false where it waits nowhere. */
+  lacksChannels: boolean;
+}
+
+/**
+ * Notices whose event was told on more channels than there are rows, and notices that were not sent and do not
+ * stand on the list of what is to be sent or was given up.
+ *
+ * How many channels an event was told on is written in its rows, so the proof needs no settings, and a channel
+ * that was added later makes no fault of older events.
+ */
+export async function findNoticeGaps(tx: Queryable): Promise<Faults<NoticeGap>> {
+  const rows = await tx.query(
+    `
+    select gaps.order_id, gaps.event, gaps.channel, gaps.lacks_channels, count(*) over () as faults
+    from (
+      select notification_logs.id, notification_logs.order_id, notification_logs.event,
+        notification_logs.channel,
+        notification_logs.channels > 1
+          and notification_logs.channels > (
+            select count(*)
+            from notification_logs brothers
+            where brothers.order_id = notification_logs.order_id
+              and brothers.event = notification_logs.event) as lacks_channels
+      from notification_logs
+      where notification_logs.channels > 1 or notification_logs.success = 0
+    ) gaps
+    straight_join notification_logs on notification_logs.id = gaps.id
+    left join notification_deliveries on notification_deliveries.notification_log_id = gaps.id
+    where gaps.lacks_channels = 1
+      or (notification_logs.success = 0 and notification_deliveries.notification_log_id is null)
+    order by gaps.id
+    limit ?`,
+    [mostRows],
+  );
+  return faultsOf(rows, (row) => ({
+    orderId: toInteger(row.order_id),
+    event: String(row.event),
+    channel: String(row.channel),
+    lacksChannels: toInteger(row.lacks_channels) === 1,
+  }));
 }
 
 function faultsOf<T>(rows: readonly Row[], toFault: (row: Row) => T): Faults<T> {

@@ -73,3 +73,42 @@ export function decideAlert(
   if (nowMs - Date.parse(before.since) < raiseAfterMs) return { state, change: null };
   return { state: { ...state, raisedAt: now }, change: "raised" };
 }
+
+/** A change of an alert as the body of a webhook, after Standard Webhooks. */
+export interface AlertNews {
+  /** The same however often the change is told: an alert, since when it is bad, and what became of it. */
+  id: string;
+  /** JSON. */
+  body: string;
+}
+
+/**
+ * Words the news that an alert was raised or resolved.
+ *
+ * @param alert as it was raised, or as it was before it was resolved
+ * @param nowMs the time of the change in ms since 1970
+ */
+export function alertNews(
+  alert: AlertState,
+  change: "raised" | "resolved",
+  nowMs: number,
+): AlertNews {
+  const now = new Date(nowMs).toISOString();
+  const name = alert.name.replaceAll(/[^a-z0-9]+/gi, "_");
+  return {
+    id: `alert_${name}_${Date.parse(alert.since)}_${change}`,
+    body: JSON.stringify({
+      type: `alert.${change}`,
+      timestamp: now,
+      data: {
+        name: alert.name,
+        severity: alert.severity,
+        title: alert.title,
+        detail: alert.detail,
+        since: alert.since,
+        raised_at: alert.raisedAt,
+        resolved_at: change === "resolved" ? now : null,
+      },
+    }),
+  };
+}

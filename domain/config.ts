@@ -6,6 +6,8 @@
 
 import { type ApiToken, parseApiTokens } from "./api_token.ts";
 import { type Fault, WorkflowError } from "./errors.ts";
+import { parseSender } from "./mail_address.ts";
+import { type NoticeChannel, noticeChannels } from "./notification.ts";
 
 /** Every setting, parsed. Times in the unit that ends the name, money in integer cents. */
 export interface Config {
@@ -47,6 +49,22 @@ export interface Config {
   gatewayTimeoutMs: number;
   /** Until the simulated gateway answers. */
   gatewayDelayMs: number;
+  /** Where customers and shops are told how orders and refunds ended; at least one, each once. */
+  notifyChannels: NoticeChannel[];
+  /** Sender of e-mails, `Shop <orders@shop.example>`; empty unless there is the channel `email`. */
+  notifyFrom: string;
+  /** See `SMTP_URL`; holds a secret; empty unless there is the channel `email`. */
+  smtpUrl: string;
+  /** Of the one endpoint that gets webhooks; empty unless there is the channel `webhook`. */
+  notifyWebhookUrl: string;
+  /** Each of these signs every webhook, `whsec_` and base64; two while they are rotated. */
+  notifyWebhookSecrets: string[];
+  /** Longest wait for a mail server or a webhook's endpoint. */
+  notifyTimeoutMs: number;
+  /** Where alerts are posted to when they are raised and resolved; empty for nowhere, may hold a secret. */
+  alertWebhookUrl: string;
+  /** Each of these signs the posts; two while they are rotated. */
+  alertWebhookSecrets: string[];
   /** Errors that a message may cause before it becomes a dead letter. */
   maxDeliveries: number;
   /** First wait after an error; doubles with every further one. */
@@ -167,6 +185,50 @@ export const settings: readonly Setting[] = [
     name: "GATEWAY_DELAY_MS",
     fallback: "2000",
     meaning: "milliseconds until the simulated gateway answers, 0…3600000",
+  },
+  {
+    name: "NOTIFY_CHANNELS",
+    fallback: "log",
+    meaning: "where ends of orders and refunds are told: `log`, `email` and `webhook`, " +
+      "one or more, separated by commas",
+  },
+  {
+    name: "NOTIFY_FROM",
+    fallback: "",
+    meaning: "sender of e-mails, such as `Shop <orders@shop.example>`; required with `email`",
+  },
+  {
+    name: "SMTP_URL",
+    fallback: "",
+    meaning: "mail server, `smtp://user:pass@host:587` or `smtps://…`; required with `email`",
+  },
+  {
+    name: "NOTIFY_WEBHOOK_URL",
+    fallback: "",
+    meaning: "where webhooks are posted to; required with `webhook`",
+  },
+  {
+    name: "NOTIFY_WEBHOOK_SECRETS",
+    fallback: "",
+    meaning: "secrets that sign webhooks, `whsec_…`, one, or two separated by a comma; " +
+      "required with `webhook`",
+  },
+  {
+    name: "NOTIFY_TIMEOUT_MS",
+    fallback: "10000",
+    meaning:
+      "milliseconds that a mail server or a webhook's endpoint may take to answer, 100…60000",
+  },
+  {
+    name: "ALERT_WEBHOOK_URL",
+    fallback: "",
+    meaning: "where alerts are posted to when they are raised and resolved; empty for nowhere",
+  },
+  {
+    name: "ALERT_WEBHOOK_SECRETS",
+    fallback: "",
+    meaning: "secrets that sign those posts, `whsec_…`, one, or two separated by a comma; " +
+      "required with `ALERT_WEBHOOK_URL`",
   },
   {
     name: "MAX_DELIVERIES",
@@ -299,6 +361,65 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     if (gatewaySecrets.length === 0) fault("GATEWAY_SECRETS", "is required with GATEWAY=http");
   }
 
+  const notifyChannels = text("NOTIFY_CHANNELS").split(",").map((name) => name.trim())
+    .filter((name) => name !== "") as NoticeChannel[];
+  const isKnown = (name: NoticeChannel) => noticeChannels.includes(name);
+  if (
+    notifyChannels.length === 0 || !notifyChannels.every(isKnown) ||
+    new Set(notifyChannels).size < notifyChannels.length
+  ) {
+    fault(
+      "NOTIFY_CHANNELS",
+      `must be one or more of ${noticeChannels.join(", ")}, not "${text("NOTIFY_CHANNELS")}"`,
+    );
+  }
+  const notifyFrom = text("NOTIFY_FROM");
+  const smtpUrl = text("SMTP_URL");
+  if (notifyChannels.includes("email")) {
+    url("SMTP_URL", smtpUrl, ["smtp:", "smtps:"]);
+    if (URL.parse(smtpUrl)?.hostname === "") fault("SMTP_URL", "must name a host");
+    if (notifyFrom === "") fault("NOTIFY_FROM", "is required with the channel email");
+    else if (parseSender(notifyFrom) === null) {
+      fault("NOTIFY_FROM", 'must be "Name <address>" or an e-mail address');
+    }
+  }
+  const notifyWebhookUrl = text("NOTIFY_WEBHOOK_URL");
+  const notifyWebhookSecrets = text("NOTIFY_WEBHOOK_SECRETS").split(",")
+    .map((secret) => secret.trim()).filter((secret) => secret !== "");
+  if (notifyWebhookSecrets.length > 2 || !notifyWebhookSecrets.every(isWebhookSecret)) {
+    fault(
+      "NOTIFY_WEBHOOK_SECRETS",
+      "must be one or two of whsec_ followed by 24…64 bytes as base64",
+    );
+  }
+  if (notifyChannels.includes("webhook")) {
+    url("NOTIFY_WEBHOOK_URL", notifyWebhookUrl, ["https:", "http:"]);
+    if (URL.parse(notifyWebhookUrl)?.username) {
+      fault("NOTIFY_WEBHOOK_URL", "must hold no user name; webhooks are known by their signature");
+    }
+    if (notifyWebhookSecrets.length === 0) {
+      fault("NOTIFY_WEBHOOK_SECRETS", "is required with the channel webhook");
+    }
+  }
+  const alertWebhookUrl = text("ALERT_WEBHOOK_URL");
+  const alertWebhookSecrets = text("ALERT_WEBHOOK_SECRETS").split(",")
+    .map((secret) => secret.trim()).filter((secret) => secret !== "");
+  if (alertWebhookSecrets.length > 2 || !alertWebhookSecrets.every(isWebhookSecret)) {
+    fault(
+      "ALERT_WEBHOOK_SECRETS",
+      "must be one or two of whsec_ followed by 24…64 bytes as base64",
+    );
+  }
+  if (alertWebhookUrl !== "") {
+    url("ALERT_WEBHOOK_URL", alertWebhookUrl, ["https:", "http:"]);
+    if (URL.parse(alertWebhookUrl)?.username) {
+      fault("ALERT_WEBHOOK_URL", "must hold no user name; webhooks are known by their signature");
+    }
+    if (alertWebhookSecrets.length === 0) {
+      fault("ALERT_WEBHOOK_SECRETS", "is required with ALERT_WEBHOOK_URL");
+    }
+  }
+
   const config: Config = {
     databaseUrl,
     redisUrl,
@@ -319,6 +440,14 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     gatewaySecrets,
     gatewayTimeoutMs: integer("GATEWAY_TIMEOUT_MS", 100, 60_000),
     gatewayDelayMs: integer("GATEWAY_DELAY_MS", 0, 3_600_000),
+    notifyChannels,
+    notifyFrom,
+    smtpUrl,
+    notifyWebhookUrl,
+    notifyWebhookSecrets,
+    notifyTimeoutMs: integer("NOTIFY_TIMEOUT_MS", 100, 60_000),
+    alertWebhookUrl,
+    alertWebhookSecrets,
     maxDeliveries: integer("MAX_DELIVERIES", 1, 100),
     retryBackoffMs: integer("RETRY_BACKOFF_MS", 0, 3_600_000),
     reservationTtlSeconds: integer("RESERVATION_TTL_SECONDS", 1, 2_592_000),

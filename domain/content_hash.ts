@@ -18,23 +18,26 @@ export interface OrderContent {
   items: readonly { sku: string; unitPriceCents: number; qty: number }[];
 }
 
-/** 16 bytes that are equal for equal contents; the order of the items does not matter. */
-export function orderContentHash(content: OrderContent): Uint8Array {
-  const items = content.items
-    .map(({ sku, unitPriceCents, qty }) => JSON.stringify([sku, unitPriceCents, qty]))
-    .sort();
-  return hash([content.customerExternalId, content.currency, content.placedAt, ...items]);
+/** 16 bytes in hexadecimal that are equal for equal contents; the order of the items does not matter. */
+export function orderContentHash(content: OrderContent): string {
+  const items = content.items.map(itemText);
+  if (items.length > 1) items.sort();
+  const head = `${content.customerExternalId}\n${content.currency}\n${content.placedAt}\n`;
+  return hash(head + items.join("\n"));
+}
+
+/** As JSON.stringify() writes `[sku, unitPriceCents, qty]`. */
+function itemText({ sku, unitPriceCents, qty }: OrderContent["items"][number]): string {
+  const text = /^[ !#-[\]-~]*$/.test(sku) ? `"${sku}"` : JSON.stringify(sku);
+  return `[${text},${unitPriceCents},${qty}]`;
 }
 
 /** 16 bytes that are equal for equal refund requests. */
 export function refundRequestHash(
   request: { orderId: number; amountCents: number | null; reason: string | null },
 ): Uint8Array {
-  return hash([
-    String(request.orderId),
-    String(request.amountCents),
-    JSON.stringify(request.reason),
-  ]);
+  const { orderId, amountCents, reason } = request;
+  return Uint8Array.fromHex(hash(`${orderId}\n${amountCents}\n${JSON.stringify(reason)}`));
 }
 
 /** SHA-256 over what a request says, in hexadecimal: the same for the same request, however it was written. */
@@ -42,7 +45,7 @@ export function requestHash(value: unknown): string {
   return digestOf("sha256", JSON.stringify(value), "hex");
 }
 
-function hash(parts: readonly string[]): Uint8Array {
-  // In hexadecimal: a digest as a buffer takes four times as long.
-  return Uint8Array.fromHex(digestOf("sha256", parts.join("\n"), "hex").slice(0, 32));
+/** The first half of SHA-256. In hexadecimal: a digest as a buffer takes four times as long. */
+function hash(text: string): string {
+  return digestOf("sha256", text, "hex").slice(0, 32);
 }

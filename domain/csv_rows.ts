@@ -34,61 +34,109 @@ export interface OrderRow {
 /**
  * Checks every field of a row against the limits of the import format.
  *
+ * @param before another row and what was read of it: what both say of their order in the same words is
+ * taken from there
  * @returns the row, or all of its faults: `at` is the column
  */
-export function readRow(fields: readonly string[], places: ColumnPlaces): OrderRow | Fault[] {
+export function readRow(
+  fields: readonly string[],
+  places: ColumnPlaces,
+  before?: { fields: readonly string[]; row: OrderRow },
+): OrderRow | Fault[] {
   const faults: Fault[] = [];
-  const text = (column: ImportColumn) => (fields[places[column]] ?? "").trim();
-  const check = (column: ImportColumn, problem: string | undefined) => {
-    if (problem !== undefined) faults.push({ at: column, detail: problem });
-  };
-  const id = (column: ImportColumn) => {
-    const value = text(column);
-    check(column, idProblem(value));
-    return value;
-  };
-  const words = (column: ImportColumn) => {
-    const value = text(column);
-    check(column, textProblem(value));
-    return value;
-  };
-  const integer = (column: ImportColumn, least: number, most: number) => {
-    const raw = text(column);
-    const value = /^\d+$/.test(raw) ? Number(raw) : NaN;
-    const inRange = value >= least && value <= most;
-    check(column, inRange ? undefined : `must be an integer ${least}…${most}`);
-    return value;
-  };
-
-  const externalOrderId = id("external_order_id");
-  const placedAt = parsePlacedAt(text("order_placed_at"));
-  if (placedAt === undefined) {
-    check(
-      "order_placed_at",
-      "must be a date and time such as 2010-12-01 08:26:00 or 2010-12-01T08:26:00Z",
-    );
-  }
-  const currency = text("currency");
-  check("currency", /^[a-z]{3}$/i.test(currency) ? undefined : "must be three letters");
-  const customer = {
-    externalId: id("customer_id"),
-    email: words("customer_email"),
-    name: words("customer_name"),
-  };
-  const item = {
-    sku: id("product_sku"),
-    name: words("product_name"),
-    unitPriceCents: integer("unit_price_cents", 0, orderLimits.unitPriceCents),
-    qty: integer("qty", 1, orderLimits.qty),
-  };
+  const head = before !== undefined && sameHead(fields, before.fields, places)
+    ? before.row
+    : readHead(fields, places, faults);
+  const sku = trimmed(fields, places, "product_sku");
+  check(faults, "product_sku", idProblem(sku));
+  const name = trimmed(fields, places, "product_name");
+  check(faults, "product_name", textProblem(name));
+  const unitPriceCents = integer(
+    fields,
+    places,
+    "unit_price_cents",
+    0,
+    orderLimits.unitPriceCents,
+    faults,
+  );
+  const qty = integer(fields, places, "qty", 1, orderLimits.qty, faults);
   if (faults.length > 0) return faults;
+  const { externalOrderId, placedAt, currency, customer } = head;
   return {
     externalOrderId,
-    placedAt: placedAt!,
-    currency: currency.toUpperCase(),
+    placedAt,
+    currency,
     customer,
-    item,
+    item: { sku, name, unitPriceCents, qty },
   };
+}
+
+/** The columns that are about the order. */
+const headColumns = [
+  "order_placed_at",
+  "external_order_id",
+  "currency",
+  "customer_id",
+  "customer_email",
+  "customer_name",
+] as const;
+
+function sameHead(a: readonly string[], b: readonly string[], places: ColumnPlaces): boolean {
+  for (const column of headColumns) if (a[places[column]] !== b[places[column]]) return false;
+  return true;
+}
+
+/** What a row says of its order; not to be used if there are faults. */
+function readHead(
+  fields: readonly string[],
+  places: ColumnPlaces,
+  faults: Fault[],
+): Omit<OrderRow, "item"> {
+  const externalOrderId = trimmed(fields, places, "external_order_id");
+  check(faults, "external_order_id", idProblem(externalOrderId));
+  const placedAt = parsePlacedAt(trimmed(fields, places, "order_placed_at"));
+  if (placedAt === undefined) check(faults, "order_placed_at", placedAtProblem);
+  const currency = trimmed(fields, places, "currency");
+  if (!/^[a-z]{3}$/i.test(currency)) check(faults, "currency", "must be three letters");
+  const externalId = trimmed(fields, places, "customer_id");
+  check(faults, "customer_id", idProblem(externalId));
+  const email = trimmed(fields, places, "customer_email");
+  check(faults, "customer_email", textProblem(email));
+  const name = trimmed(fields, places, "customer_name");
+  check(faults, "customer_name", textProblem(name));
+  return {
+    externalOrderId,
+    placedAt: placedAt ?? "",
+    currency: currency.toUpperCase(),
+    customer: { externalId, email, name },
+  };
+}
+
+const placedAtProblem =
+  "must be a date and time such as 2010-12-01 08:26:00 or 2010-12-01T08:26:00Z";
+
+function trimmed(fields: readonly string[], places: ColumnPlaces, column: ImportColumn): string {
+  return (fields[places[column]] ?? "").trim();
+}
+
+function check(faults: Fault[], column: ImportColumn, problem: string | undefined): void {
+  if (problem !== undefined) faults.push({ at: column, detail: problem });
+}
+
+function integer(
+  fields: readonly string[],
+  places: ColumnPlaces,
+  column: ImportColumn,
+  least: number,
+  most: number,
+  faults: Fault[],
+): number {
+  const raw = trimmed(fields, places, column);
+  const value = /^\d+$/.test(raw) ? Number(raw) : NaN;
+  if (!(value >= least && value <= most)) {
+    check(faults, column, `must be an integer ${least}…${most}`);
+  }
+  return value;
 }
 
 /** Why a text can't be an id or a SKU, if it can't; it must be trimmed. */

@@ -32,7 +32,8 @@ export interface Described<T> {
 
 /** An order as text that compares as the orders follow each other: by time, then by id. */
 export function describedBy(order: Pick<IncomingOrder, "placedAt" | "externalOrderId">): string {
-  return `${order.placedAt} ${order.externalOrderId}`;
+  // Joined, because the text of an order may be part of a whole piece of a file and this is kept for long.
+  return [order.placedAt, order.externalOrderId].join(" ");
 }
 
 /**
@@ -46,15 +47,20 @@ export function laterDescription<T>(a: Described<T> | undefined, b: Described<T>
   return compareText(JSON.stringify(a.text), JSON.stringify(b.text)) >= 0 ? a : b;
 }
 
+const surrogate = /[\ud800-\udfff]/;
+
 /** Compares by characters (code points), as the database does under a binary collation. */
 export function compareText(a: string, b: string): number {
   if (a === b) return 0;
+  const order = a < b ? -1 : 1;
+  // Strings compare by units of UTF-16. That is the same unless a surrogate, which stands for a character
+  // beyond all others of one unit, is found less than one of those.
+  if (!surrogate.test(order < 0 ? a : b)) return order;
   let at = 0;
   while (at < a.length && a.charCodeAt(at) === b.charCodeAt(at)) at++;
   return rank(a, at) - rank(b, at);
 }
 
-/** A surrogate stands for a character beyond all others of one unit. */
 function rank(text: string, at: number): number {
   if (at >= text.length) return -1;
   const unit = text.charCodeAt(at);

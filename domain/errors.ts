@@ -19,6 +19,8 @@ export type ErrorCode =
   | "refund_exceeds_left"
   | "import_has_no_rejects"
   | "import_not_cancellable"
+  | "notification_not_replayable"
+  | "channel_not_configured"
   | "idempotency_key_in_use"
   | "idempotency_key_reused"
   | "unavailable";

@@ -21,10 +21,16 @@ const levels: readonly LogLevel[] = ["error", "warn", "info", "debug"];
  * @param options.level lines that are chattier are dropped
  * @param options.format `text` or `json`
  * @param options.now the time as ISO 8601
+ * @param options.traceId the trace that a line belongs to, unless its fields name another; undefined for none
  * @param write takes one line without its line break
  */
 export function makeLog(
-  options: { level: LogLevel; format: "text" | "json"; now: () => string },
+  options: {
+    level: LogLevel;
+    format: "text" | "json";
+    now: () => string;
+    traceId?: () => string | undefined;
+  },
   write: (line: string) => void,
 ): Log {
   const line = (level: LogLevel, event: string, fields: LogFields): string => {
@@ -39,8 +45,11 @@ export function makeLog(
     return `${options.now().slice(11, 23)} ${level.padEnd(5)} ${event}${rest}`;
   };
   const most = levels.indexOf(options.level);
+  const { traceId } = options;
+  const traced = (fields: LogFields): LogFields =>
+    traceId === undefined ? fields : { ...fields, trace_id: fields.trace_id ?? traceId() };
   const at = (level: LogLevel) => (event: string, fields: LogFields = {}) => {
-    if (levels.indexOf(level) <= most) write(line(level, event, fields));
+    if (levels.indexOf(level) <= most) write(line(level, event, traced(fields)));
   };
   return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
 }

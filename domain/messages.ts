@@ -120,6 +120,9 @@ export const groupOf: Readonly<Record<Message["type"], Group>> = {
 /** The field of a stream entry that holds a message. */
 export const messageField = "message";
 
+/** The field that holds the message's trace, where there is one; a message is the same in any trace. */
+export const traceField = "traceparent";
+
 /**
  * The message as a text: `TYPE ORDER_ID AMOUNT_CENTS CURRENCY`, then the refund's id where it is about
  * one, or outcome, provider and the provider's reference, which alone may have spaces, where it is an
@@ -149,6 +152,13 @@ export function messageOfEntry(fields: readonly string[]): Message | string {
     if (fields[i] === messageField) return decodeMessage(fields[i + 1]!);
   }
   return `there is no field "${messageField}"`;
+}
+
+/** The trace of a stream entry, a W3C `traceparent`; undefined where it has none. */
+export function traceOfEntry(fields: readonly string[]): string | undefined {
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    if (fields[i] === traceField) return fields[i + 1];
+  }
 }
 
 /**

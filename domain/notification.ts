@@ -7,8 +7,20 @@
 
 import type { OrderStatus, RefundStatus } from "./order.ts";
 
-/** Where notifications go: into the history itself. */
-export const noticeChannel = "log";
+/**
+ * Where notifications go: `log` is the history itself, where writing is the sending; `email` and `webhook`
+ * are sent afterwards.
+ */
+export const noticeChannels = ["log", "email", "webhook"] as const;
+
+/** One of {@linkcode noticeChannels}. */
+export type NoticeChannel = typeof noticeChannels[number];
+
+/** A channel whose notifications leave the process. */
+export type OutwardChannel = Exclude<NoticeChannel, "log">;
+
+/** Every {@linkcode OutwardChannel}. */
+export const outwardChannels = ["email", "webhook"] as const satisfies readonly OutwardChannel[];
 
 /** Names of the events that end an order; null where there is nothing to tell yet. */
 const orderEvents: Readonly<Record<OrderStatus, string | null>> = {

@@ -38,28 +38,32 @@ export function decideOrder(
   options: { keepGoodRows: boolean },
 ): OrderReading {
   if (rows.length > mostOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
-  const good: { source: CsvRow; row: OrderRow }[] = [];
+  const sources: CsvRow[] = [];
+  const good: OrderRow[] = [];
   const bad: RejectedRow[] = [];
+  let before: { fields: readonly string[]; row: OrderRow } | undefined;
   for (const source of rows) {
-    const row = readRow(source.fields, places);
-    if (Array.isArray(row)) bad.push(rejectedFor(source, faultsText(row)));
-    else good.push({ source, row });
+    const row = readRow(source.fields, places, before);
+    if (Array.isArray(row)) {
+      bad.push(rejectedFor(source, faultsText(row)));
+      continue;
+    }
+    before ??= { fields: source.fields, row };
+    sources.push(source);
+    good.push(row);
   }
   if (good.length === 0) return { kind: "rejected", rejected: bad };
-  if (bad.length > 0 && !options.keepGoodRows) {
-    const reason = `another row of the order is bad (line ${bad[0]!.line})`;
-    const rejected = [...bad, ...good.map(({ source }) => rejectedFor(source, reason))];
-    return { kind: "rejected", rejected: byLine(rejected) };
+  const problem = bad.length > 0 && !options.keepGoodRows
+    ? `another row of the order is bad (line ${bad[0]!.line})`
+    : disagreement(good, sources);
+  if (problem === undefined) {
+    const order = orderOf(good);
+    if (totalCentsOf(order.items) <= orderLimits.totalCents) {
+      return { kind: "accepted", order, rejected: bad };
+    }
   }
-
-  const reason = disagreement(good);
-  const order = orderOf(good.map(({ row }) => row));
-  const tooMuch = totalCentsOf(order.items) > orderLimits.totalCents
-    ? `the order's total is beyond ${orderLimits.totalCents} cents`
-    : undefined;
-  const problem = reason ?? tooMuch;
-  if (problem === undefined) return { kind: "accepted", order, rejected: bad };
-  const rejected = [...bad, ...good.map(({ source }) => rejectedFor(source, problem))];
+  const reason = problem ?? `the order's total is beyond ${orderLimits.totalCents} cents`;
+  const rejected = [...bad, ...sources.map((source) => rejectedFor(source, reason))];
   return { kind: "rejected", rejected: byLine(rejected) };
 }
 
@@ -94,9 +98,12 @@ function byLine(rows: RejectedRow[]): RejectedRow[] {
 }
 
 /** Why the rows can't be one order, if they can't. */
-function disagreement(rows: readonly { source: CsvRow; row: OrderRow }[]): string | undefined {
-  const { source, row: first } = rows[0]!;
-  for (const { source: other, row } of rows) {
+function disagreement(
+  rows: readonly OrderRow[],
+  sources: readonly CsvRow[],
+): string | undefined {
+  const first = rows[0]!;
+  for (const [index, row] of rows.entries()) {
     if (row.currency === first.currency && sameCustomer(row.customer, first.customer)) continue;
     const columns = [
       ...(row.currency === first.currency ? [] : ["currency"]),
@@ -105,21 +112,24 @@ function disagreement(rows: readonly { source: CsvRow; row: OrderRow }[]): strin
       ...(row.customer.name === first.customer.name ? [] : ["customer_name"]),
     ];
     const names = columns.join(" and ");
-    return `rows of the order disagree on ${names} (lines ${source.line} and ${other.line})`;
+    const lines = `lines ${sources[0]!.line} and ${sources[index]!.line}`;
+    return `rows of the order disagree on ${names} (${lines})`;
   }
 }
 
 function sameCustomer(a: OrderRow["customer"], b: OrderRow["customer"]): boolean {
-  return a.externalId === b.externalId && a.email === b.email && a.name === b.name;
+  return a === b || a.externalId === b.externalId && a.email === b.email && a.name === b.name;
 }
 
 function orderOf(rows: readonly OrderRow[]): IncomingOrder {
-  const [first] = rows;
+  const first = rows[0]!;
+  let { placedAt } = first;
+  for (const row of rows) if (row.placedAt < placedAt) placedAt = row.placedAt;
   return {
-    externalOrderId: first!.externalOrderId,
-    placedAt: rows.reduce((least, { placedAt }) => placedAt < least ? placedAt : least, "~"),
-    currency: first!.currency,
-    customer: first!.customer,
+    externalOrderId: first.externalOrderId,
+    placedAt,
+    currency: first.currency,
+    customer: first.customer,
     items: rows.map(({ item }) => item),
   };
 }

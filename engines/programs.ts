@@ -35,9 +35,12 @@ const MORE_FOLDERS = [
 const NO_DEFAULTS = ["--no-defaults"];
 
 /** What is missing, as the name of the program and the packages that bring it. */
-interface Missing {
+export interface Missing {
+  /** What people call it. */
   program: string;
+  /** The package of Debian and Ubuntu. */
   apt: string;
+  /** The package of Homebrew. */
   brew: string;
 }
 
@@ -128,7 +131,8 @@ async function linkRedisServer(executable: string): Promise<string> {
   return link;
 }
 
-async function findInPath(name: string): Promise<string[]> {
+/** Every executable of this name, in PATH and where servers are besides. */
+export async function findInPath(name: string): Promise<string[]> {
   const folders = [...(Deno.env.get("PATH") ?? "").split(":").filter(Boolean), ...MORE_FOLDERS];
   const found = [];
   for (const folder of new Set(folders)) {
@@ -155,7 +159,13 @@ async function findSystemTables(mariadbd: string): Promise<string> {
   );
 }
 
-async function install(missing: Missing[], log: (line: string) => void): Promise<void> {
+/**
+ * Installs packages with apt (as root or with sudo) or Homebrew; nothing if none is missing.
+ *
+ * @param log gets one line before anything is installed
+ * @throws {Error} naming the exact command to run, where it cannot install by itself
+ */
+export async function install(missing: Missing[], log: (line: string) => void): Promise<void> {
   if (missing.length === 0) return;
   if (Deno.build.os === "windows") {
     throw new Error("Private engines need Linux or macOS: use WSL or `docker compose up`");

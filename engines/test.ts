@@ -159,20 +159,29 @@ async function passThrough(output: ReadableStream<Uint8Array>): Promise<TestCoun
   return parseSummary(rest) ?? counts;
 }
 
-if (import.meta.main) {
-  const parsed = parseTestArgs(Deno.args);
+/**
+ * Runs tests on private engines.
+ *
+ * @param args as {@linkcode parseTestArgs} takes them
+ * @returns the exit code
+ */
+export async function runTests(args: string[]): Promise<number> {
+  const parsed = parseTestArgs(args);
   if (parsed.kind === "help") {
     console.log(HELP);
-  } else if (parsed.kind === "wrong") {
+    return 0;
+  }
+  if (parsed.kind === "wrong") {
     console.error(`${parsed.reason} (see --help)`);
-    Deno.exit(2);
-  } else {
-    try {
-      Deno.exit(await run(parsed.engine, parsed.denoArgs));
-    } catch (error) {
-      if (Deno.env.get("LOG_LEVEL") === "debug") throw error;
-      console.error(error instanceof Error ? error.message : String(error));
-      Deno.exit(1);
-    }
+    return 2;
+  }
+  try {
+    return await run(parsed.engine, parsed.denoArgs);
+  } catch (error) {
+    if (Deno.env.get("LOG_LEVEL") === "debug") throw error;
+    console.error(error instanceof Error ? error.message : String(error));
+    return 1;
   }
 }
+
+if (import.meta.main) Deno.exit(await runTests(Deno.args));

@@ -8,11 +8,14 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
+import { tracing } from "../streams/tracing.ts";
 import { controlAccess } from "./access.ts";
+import { bodyTimes } from "./body_times.ts";
 import type { Caller } from "./caller.ts";
 import { cors } from "./cors.ts";
 import { dashboardRoutes, uploadPath } from "./dashboard/dashboard.ts";
 import type { AppDeps } from "./deps.ts";
+import { exportRoutes } from "./exports.ts";
 import { guard } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
 import { importRuns } from "./import_runs.ts";
@@ -21,6 +24,7 @@ import { kpiRoutes } from "./kpis.ts";
 import { limitBody } from "./limit_body.ts";
 import { limitRate } from "./limit_rate.ts";
 import { metricRoutes } from "./metrics.ts";
+import { notificationRoutes } from "./notifications.ts";
 import { openApiRoutes } from "./openapi.ts";
 import { orderRoutes } from "./orders.ts";
 import { paymentRoutes } from "./payments.ts";
@@ -28,6 +32,7 @@ import { httpProblem, problemHandler } from "./problem.ts";
 import { refundRoutes } from "./refunds.ts";
 import { makeSessions, protectSessions, sessionRoutes } from "./session.ts";
 import { streamRoutes } from "./streams.ts";
+import { traceRequests } from "./trace_requests.ts";
 import { within } from "./within.ts";
 
 /** Most bytes of a request's body. */
@@ -52,6 +57,7 @@ export function makeApp(deps: AppDeps): Hono {
   const metrics = metricRoutes(deps);
 
   app.use(requestId());
+  if (tracing) app.use(traceRequests());
   app.use(metrics.measure);
   app.use(logRequests(deps));
   // Without a referrer, browsers would not say whose a form of our own is.
@@ -75,10 +81,13 @@ export function makeApp(deps: AppDeps): Hono {
   app.use(guard(deps));
   app.use(controlAccess(deps.config, sessions));
   app.use(limitRate(deps));
-  const limit = limitBody(bodyBytes);
+  const { wholeMs } = deps.bodyTimes ?? bodyTimes;
+  const limit = limitBody({ bytes: bodyBytes, ms: wholeMs });
   // A file may be larger than any other body, and takes its time.
   const isUpload = (c: Context) =>
-    bringsFile(c) || (c.req.method === "POST" && c.req.path === uploadPath);
+    (bringsFile(c) || (c.req.method === "POST" && c.req.path === uploadPath)) &&
+    // No file comes as this, and it would be read whole to find a session's token.
+    !/^application\/x-www-form-urlencoded\b/i.test(c.req.header("content-type") ?? "");
   app.use((c, next) => isUpload(c) ? next() : limit(c, next));
   app.use(protectSessions());
   app.use((c, next) => isUpload(c) ? next() : within(answerMs, "An engine", next()));
@@ -91,7 +100,9 @@ export function makeApp(deps: AppDeps): Hono {
   app.route("/", kpiRoutes(deps));
   app.route("/", orderRoutes(deps));
   app.route("/", refundRoutes(deps));
+  app.route("/", exportRoutes(deps));
   app.route("/", importRoutes(deps, runs));
+  app.route("/", notificationRoutes(deps));
   app.route("/", paymentRoutes(deps));
   app.route("/", streamRoutes(deps));
   app.route("/", metrics.routes);

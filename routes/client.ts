@@ -24,6 +24,13 @@ import type {
   refundListAnswer,
   streamsAnswer,
 } from "./answers.ts";
+import type {
+  channelAnswer,
+  channelsAnswer,
+  notificationAnswer,
+  notificationDetailAnswer,
+  notificationListAnswer,
+} from "./notification_answers.ts";
 import type { orderBody } from "./order_body.ts";
 import type { refundBody } from "./refunds.ts";
 
@@ -34,7 +41,7 @@ type Route<Input, Output extends z.ZodType, Status extends StatusCode> =
     input: Input;
     output: z.output<typeof problemAnswer>;
     outputFormat: "json";
-    status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
+    status: 400 | 401 | 403 | 404 | 408 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
   };
 
 type ById = { param: { id: string } };
@@ -45,7 +52,18 @@ type Page = { limit?: string; cursor?: string };
 export type ApiSchema = {
   "/orders": {
     $get: Route<
-      { query: Page & { status?: string; customer?: string; from?: string; to?: string } },
+      {
+        query: Page & {
+          q?: string;
+          status?: string;
+          customer?: string;
+          currency?: string;
+          from?: string;
+          to?: string;
+          least_cents?: string;
+          most_cents?: string;
+        };
+      },
       typeof orderListAnswer,
       200
     >;
@@ -61,10 +79,30 @@ export type ApiSchema = {
       202
     >;
   };
+  "/refunds": {
+    $get: Route<
+      { query: Page & { status?: string; from?: string; to?: string } },
+      typeof refundListAnswer,
+      200
+    >;
+  };
   "/refunds/:id": { $get: Route<ById, typeof refundAnswer, 200> };
   "/imports": { $get: Route<{ query: Page }, typeof importListAnswer, 200> };
   "/imports/:id": { $get: Route<ById, typeof importAnswer, 200> };
   "/imports/:id/cancel": { $post: Route<ById & Keyed, typeof importAnswer, 202> };
+  "/notifications": {
+    $get: Route<
+      { query: Page & { order?: string; channel?: string; success?: string } },
+      typeof notificationListAnswer,
+      200
+    >;
+  };
+  "/notifications/channels": { $get: Route<Record<never, never>, typeof channelsAnswer, 200> };
+  "/notifications/channels/:channel/enable": {
+    $post: Route<{ param: { channel: string } } & Keyed, typeof channelAnswer, 200>;
+  };
+  "/notifications/:id": { $get: Route<ById, typeof notificationDetailAnswer, 200> };
+  "/notifications/:id/replay": { $post: Route<ById & Keyed, typeof notificationAnswer, 202> };
   "/kpis": {
     $get: Route<{ query: { date?: string; from?: string; to?: string } }, typeof kpisAnswer, 200>;
   };

@@ -9,6 +9,7 @@ import type { Log } from "../domain/log.ts";
 import type { Database } from "../db/database.ts";
 import type { Keys } from "../streams/keys.ts";
 import type { RedisClient } from "../streams/redis.ts";
+import type { BodyTimes } from "./body_times.ts";
 
 /** Everything that a route works with; routes open nothing themselves. */
 export interface AppDeps {
@@ -24,4 +25,6 @@ export interface AppDeps {
   stopping?: AbortSignal;
   /** Work that goes on after its answer; whoever closes the engines waits for it. */
   background?: Set<Promise<void>>;
+  /** Other times for bodies than the usual ones. */
+  bodyTimes?: BodyTimes;
 }

@@ -17,7 +17,7 @@ export interface Description {
   /** More, where there is more to say. */
   description?: string;
   /** The heading that it stands under. */
-  tag: "Orders" | "Refunds" | "Imports" | "Figures" | "Operation";
+  tag: "Orders" | "Refunds" | "Imports" | "Notifications" | "Figures" | "Operation";
   /** Of which one is needed; null for a route that is open to all. */
   scopes: readonly Scope[] | null;
   /** What it answers when all goes well, by status: JSON by a schema, or another content type. */

@@ -18,7 +18,15 @@ import { httpProblem } from "./problem.ts";
 export function guard({ config }: AppDeps): MiddlewareHandler {
   return async (c, next) => {
     const url = URL.parse(c.req.url);
-    if (url === null) return httpProblem(c, 400, "The Host header names no host");
+    // A name with a path in it would make another path of the one that a proxy has let through.
+    const isHost = /^[^\s/?#@\\]*$/.test(c.req.header("host") ?? "");
+    if (url === null || !isHost) return httpProblem(c, 400, "The Host header names no host");
+    // Tunnels and echoes are for proxies; a Request can't even be made of them.
+    if (/^(TRACE|TRACK|CONNECT)$/i.test(c.req.method)) {
+      return httpProblem(c, 405, `There is no ${c.req.method.toUpperCase()} here`, {
+        allow: "GET, HEAD, POST, OPTIONS",
+      });
+    }
     const { hostname, host } = url;
     if (
       config.apiTokens.length === 0 && !config.allowAnonymous && !isLoopback(hostname) &&

@@ -13,6 +13,7 @@ import {
   answerKeys,
   claimKeys,
   type ClaimResult,
+  claimSeconds,
   type KeyClaim,
   keyInUse,
   prolongKey,
@@ -40,7 +41,7 @@ const waitsMs = [25, 50, 100, 200, 400, 800];
 const purgeEveryMs = 600_000;
 
 /** Milliseconds between two signs of life of a request that takes its time. */
-const prolongEveryMs = 20_000;
+const prolongEveryMs = claimSeconds * 1_000 / 3;
 
 /** The header. */
 export const idempotencyHeaders = z.object({
@@ -104,10 +105,13 @@ export type AnswerOnce = (
 
 /**
  * Makes {@linkcode AnswerOnce}. Keys are each token's own. An answer counts for a day and is stored with the
- * change itself, so a crash at any moment leaves both or neither; a key whose request died is free after a
- * minute. Refusals are not stored: nothing has changed then, and the request may come again under its key.
+ * change itself, so a crash at any moment leaves both or neither; a key whose request died is free after
+ * {@linkcode claimSeconds}. Refusals are not stored: nothing has changed then, and the request may come again under its key.
  */
-export function idempotency(deps: AppDeps): AnswerOnce {
+export function idempotency(
+  deps: Pick<AppDeps, "db" | "log">,
+  options: { prolongEveryMs?: number } = {},
+): AnswerOnce {
   const { db, log } = deps;
   const claimKey = gather<KeyClaim, ClaimResult>((claims) => claimKeys(db, claims), {
     most: mostClaims,
@@ -154,7 +158,10 @@ export function idempotency(deps: AppDeps): AnswerOnce {
         throw keyInUse();
       case "claimed":
     }
-    const alive = setInterval(() => prolongKey(db, key).catch(() => {}), prolongEveryMs);
+    const alive = setInterval(
+      () => void prolongKey(db, key).catch(() => {}),
+      options.prolongEveryMs ?? prolongEveryMs,
+    );
     try {
       const { stored, replayed, ...answer } = await work(key);
       if (stored) return respond(c, { ...(key.answer ?? answer), replayed });

@@ -91,7 +91,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     checked("query", importQuery),
     async (c) => {
       const query = c.req.valid("query");
-      const upload = await openUpload(c);
+      const upload = await openUpload(c, deps);
       const said = [
         query.dry_run ?? false,
         query.keep_good_rows ?? false,

@@ -13,6 +13,10 @@ import { kpisAnswer, leaderboardAnswer } from "./answers.ts";
 import { checked, optionalQuery, queryInteger, queryText } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
+import { shareBriefly } from "./share_briefly.ts";
+
+/** Milliseconds for which the figures of a day are given again without asking Redis. */
+const sharedMs = 10;
 
 /** Places on the leaderboard. */
 const places = { fallback: 10, most: 1_000 } as const;
@@ -22,7 +26,8 @@ const day = optionalQuery(
     .meta({ format: "date" }),
 );
 
-const daysQuery = z.object({ date: day, from: day, to: day })
+/** The query parameters by which days are chosen. */
+export const daysQuery = z.object({ date: day, from: day, to: day })
   .superRefine(({ date, from, to }, issues) => {
     const fault = (path: string, message: string) =>
       issues.addIssue({ code: "custom", path: [path], message });
@@ -47,9 +52,24 @@ const leaderboardQuery = z.object({
   ),
 });
 
+/** The first and the last day that are asked for; today where nothing is said. */
+export function rangeOf(
+  { kpiDay }: Pick<AppDeps, "kpiDay">,
+  { date, from, to }: z.output<typeof daysQuery>,
+): { from: string; to: string } {
+  const first = from ?? date ?? kpiDay(new Date().toISOString());
+  return { from: first, to: to ?? first };
+}
+
 /** `GET /kpis` and `GET /leaderboard`. */
 export function kpiRoutes(deps: AppDeps): Hono {
   const app = new Hono();
+
+  // Ten milliseconds are less than an order takes, and still let a crowd share one look at Redis.
+  const dayAsJson = shareBriefly(
+    async (day) => JSON.stringify({ kpis: await readKpis(deps, day, day) }),
+    { ms: sharedMs },
+  );
 
   app.get(
     "/kpis",
@@ -62,10 +82,9 @@ export function kpiRoutes(deps: AppDeps): Hono {
     }),
     checked("query", daysQuery),
     async (c) => {
-      const { date, from, to } = c.req.valid("query");
-      const today = () => deps.kpiDay(new Date().toISOString());
-      const first = from ?? date ?? today();
-      return c.json({ kpis: await readKpis(deps, first, to ?? first) });
+      const { from: first, to: last } = rangeOf(deps, c.req.valid("query"));
+      if (first !== last) return c.json({ kpis: await readKpis(deps, first, last) });
+      return c.body(await dayAsJson(first), 200, { "content-type": "application/json" });
     },
   );
 

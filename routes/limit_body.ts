@@ -1,35 +1,48 @@
 /**
- * A limit on the size of a request's body.
+ * Limits on the size and the time of a request's body.
  *
  * @module
  */
 
 import type { MiddlewareHandler } from "hono";
+import { inTime } from "./body_times.ts";
 import { httpProblem } from "./problem.ts";
 
 /**
- * Answers 413 to a body that is too large. One that does not declare its size is read up to the limit
- * here; a body beyond it is not read to its end.
+ * Answers 413 to a body that is too large and 408 to one that takes too long. A body beyond the limits is not
+ * read to its end.
  *
  * Hono's own middleware of this kind copies the request together with its signal, whose use Deno warns of.
  *
- * @param mostBytes that a body may have
+ * @param most.bytes that a body may have
+ * @param most.ms milliseconds that it may take
  */
-export function limitBody(mostBytes: number): MiddlewareHandler {
+export function limitBody(most: { bytes: number; ms: number }): MiddlewareHandler {
   return async (c, next) => {
-    const tooLarge = () => httpProblem(c, 413, `The body must have at most ${mostBytes} bytes`);
+    const tooLarge = () => httpProblem(c, 413, `The body must have at most ${most.bytes} bytes`);
     const { body, method, headers } = c.req.raw;
     if (body === null) return await next();
     const declared = headers.get("content-length");
     if (declared !== null && !headers.has("transfer-encoding")) {
-      return Number(declared) > mostBytes ? tooLarge() : await next();
+      if (Number(declared) > most.bytes) return tooLarge();
+      // Whoever asks for the body later gets what was read here.
+      await inTime(most.ms, c.req.arrayBuffer());
+      return await next();
     }
+    const reader = body.getReader();
+    const endAt = performance.now() + most.ms;
     const chunks: Uint8Array<ArrayBuffer>[] = [];
     let size = 0;
-    for await (const chunk of body) {
-      size += chunk.byteLength;
-      if (size > mostBytes) return tooLarge();
-      chunks.push(chunk);
+    try {
+      for (;;) {
+        const { value, done } = await inTime(endAt - performance.now(), reader.read());
+        if (done) break;
+        size += value.byteLength;
+        if (size > most.bytes) return tooLarge();
+        chunks.push(value);
+      }
+    } finally {
+      reader.cancel().catch(() => {});
     }
     c.req.raw = new Request(c.req.url, { method, headers, body: new Blob(chunks) });
     return await next();

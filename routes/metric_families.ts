@@ -7,6 +7,7 @@
  * @module
  */
 
+import { countDeliveries } from "../db/notification_queries.ts";
 import { countDeadLetters } from "../db/dead_letter_counts.ts";
 import { listImports } from "../db/imports.ts";
 import { pingDatabase } from "../db/ping.ts";
@@ -19,10 +20,12 @@ import {
   sumHistograms,
 } from "../domain/histogram.ts";
 import { groups } from "../domain/messages.ts";
+import { outwardChannels } from "../domain/notification.ts";
 import { readActivityTotals } from "../streams/activity.ts";
 import { countRaisedAlerts, readAlerts } from "../streams/alerts.ts";
 import { readProof } from "../streams/proof.ts";
 import { type GroupStatus, readStreams } from "../streams/queue_status.ts";
+import { countRedisConnections } from "../streams/redis.ts";
 import type { AppDeps } from "./deps.ts";
 import { within } from "./within.ts";
 
@@ -228,6 +231,25 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
       one(orders),
     );
   }
+  const { open, inUse, waiting } = deps.db.connections();
+  add("gauge", "database_connections", "Connections of this process to the database", [
+    { labels: { state: "in_use" }, value: inUse },
+    { labels: { state: "idle" }, value: open - inUse },
+  ]);
+  add(
+    "gauge",
+    "database_connections_waiting",
+    "Callers of this process that wait for a connection",
+    one(waiting),
+  );
+  add(
+    "gauge",
+    "redis_connections",
+    "Connections of this process to Redis; lost ones are being opened again",
+    Object.entries(countRedisConnections()).flatMap(([use, states]) =>
+      Object.entries(states).map(([state, value]) => ({ labels: { use, state }, value }))
+    ),
+  );
   const { rss, heapUsed, heapTotal } = Deno.memoryUsage();
   add("gauge", "process_resident_memory_bytes", "Memory of this process", one(rss));
   add("gauge", "process_heap_used_bytes", "Heap of this process in use", one(heapUsed));

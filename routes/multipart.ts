@@ -15,6 +15,14 @@ export interface UploadedFile {
   source: ReadableStream<Uint8Array>;
 }
 
+/** The boundary of a `multipart/form-data` content type; undefined for any other type. */
+export function boundaryOf(contentType: string): string | undefined {
+  const match = /^multipart\/form-data\s*;.*boundary=("([^"]{1,70})"|[^\s;"]{1,70})/i.exec(
+    contentType,
+  );
+  return match?.[2] ?? match?.[1];
+}
+
 /** Most bytes of a part's headers, and of a field that is no file. */
 const mostBytes = 16_384;
 
@@ -47,6 +55,66 @@ export async function fileOfForm(
     await bytes.text(delimiter);
   }
   throw new WorkflowError("bad_request", "The form has no file");
+}
+
+/** The first part of a form, if it is a field. */
+export interface FirstField {
+  /** Its name; empty where the form does not begin with a short field. */
+  name: string;
+  value: string;
+  /** The whole body, to be read instead of the one that was looked into. */
+  body: ReadableStream<Uint8Array>;
+}
+
+/**
+ * Looks at the first field of a `multipart/form-data` body without taking it away, and without reading on to
+ * the file.
+ *
+ * @param boundary of the content type
+ */
+export async function firstFieldOf(
+  body: ReadableStream<Uint8Array>,
+  boundary: string,
+): Promise<FirstField> {
+  const reader = body.getReader();
+  const dashes = Buffer.from(`--${boundary}`);
+  let head = Buffer.alloc(0);
+  while (head.length <= mostBytes && head.indexOf(dashes, head.indexOf(dashes) + 1) <= 0) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    head = Buffer.concat([head, value]);
+  }
+  let isHeadRead = false;
+  const whole = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      if (!isHeadRead) {
+        isHeadRead = true;
+        if (head.length > 0) return controller.enqueue(new Uint8Array(head));
+      }
+      const { value, done } = await reader.read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+  return { ...await fieldIn(head, boundary), body: whole };
+}
+
+async function fieldIn(head: Buffer, boundary: string): Promise<{ name: string; value: string }> {
+  const delimiter = Buffer.from(`\r\n--${boundary}`);
+  const pieces = readPieces(ReadableStream.from([new Uint8Array(head)]));
+  try {
+    await pieces.text(delimiter);
+    await pieces.text(Buffer.from("\r\n"));
+    const headers = await pieces.text(Buffer.from("\r\n\r\n"));
+    const disposition = /^content-disposition:.*$/im.exec(headers)?.[0] ?? "";
+    const name = /;\s*name="((?:[^"\\]|\\.)*)"/i.exec(disposition)?.[1];
+    if (name === undefined || /;\s*filename=/i.test(disposition)) return { name: "", value: "" };
+    return { name, value: await pieces.text(delimiter) };
+  } catch (error) {
+    if (error instanceof WorkflowError) return { name: "", value: "" };
+    throw error;
+  }
 }
 
 function readPieces(body: ReadableStream<Uint8Array>) {

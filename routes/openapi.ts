@@ -54,7 +54,9 @@ export async function openApiDocument(app: Hono): Promise<Record<string, unknown
       openapi: "3.1.0",
       info,
       servers: [{ url: "/" }],
-      tags: ["Orders", "Refunds", "Imports", "Figures", "Operation"].map((name) => ({ name })),
+      tags: ["Orders", "Refunds", "Imports", "Notifications", "Figures", "Operation"].map((
+        name,
+      ) => ({ name })),
       components: { securitySchemes },
     },
     exclude: [/^\/dashboard/],

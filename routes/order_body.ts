@@ -31,19 +31,18 @@ function integer(least: number, most: number) {
   return z.int({ error: typeError(message) }).min(least, message).max(most, message);
 }
 
-const placedAt = z.string({ error: typeError("must be text") }).trim().transform(
-  (value, issues) => {
-    const time = parsePlacedAt(value);
-    if (time !== undefined) return time;
-    issues.addIssue({
-      code: "custom",
-      message: "must be a date and time such as 2010-12-01T08:26:00Z or 2010-12-01 08:26:00",
-    });
-    return z.NEVER;
-  },
-).meta({
+// The description stands before the transformation: a document of inputs forgets examples of what comes after.
+const placedAt = z.string({ error: typeError("must be text") }).trim().meta({
   description: "A date and time; UTC unless it says otherwise",
   examples: ["2026-01-05T10:00:00Z", "2026-01-05 10:00:00"],
+}).transform((value, issues) => {
+  const time = parsePlacedAt(value);
+  if (time !== undefined) return time;
+  issues.addIssue({
+    code: "custom",
+    message: "must be a date and time such as 2010-12-01T08:26:00Z or 2010-12-01 08:26:00",
+  });
+  return z.NEVER;
 });
 
 const objectError = { error: typeError("must be an object") };

@@ -6,7 +6,8 @@
 
 import { toIsoTime } from "../db/database.ts";
 import type { OrderDetail, OrderSummary } from "../db/order_queries.ts";
-import type { RefundRow } from "../db/refunds.ts";
+import type { ListedRefund } from "../db/refund_list.ts";
+import type { RefundRow } from "../db/refund_rows.ts";
 
 /** An order without what belongs to it. */
 export function orderJson(order: OrderSummary) {
@@ -86,5 +87,21 @@ export function refundJson(refund: RefundRow, currency: string) {
     idempotency_key: refund.idempotencyKey,
     processed_at: toIsoTime(refund.processedAt),
     created_at: toIsoTime(refund.createdAt),
+  };
+}
+
+/** A refund of a list of all; its times are ISO 8601 already. */
+export function listedRefundJson(refund: ListedRefund) {
+  return {
+    id: refund.id,
+    order_id: refund.orderId,
+    amount_cents: refund.amountCents,
+    currency: refund.currency,
+    reason: refund.reason,
+    status: refund.status,
+    failure_reason: refund.failureReason,
+    idempotency_key: refund.idempotencyKey,
+    processed_at: refund.processedAt,
+    created_at: refund.createdAt,
   };
 }

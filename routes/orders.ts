@@ -7,32 +7,23 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import { WorkflowError } from "../domain/errors.ts";
-import { type OrderStatus, orderTransitions } from "../domain/order.ts";
-import { decodeCursor, pageLimits, pageOf } from "../domain/paging.ts";
+import { decodeCursor, encodeCursor, pageLimits } from "../domain/paging.ts";
 import { cancelOrder } from "../db/cancel.ts";
 import type { Queryable } from "../db/database.ts";
-import { findCustomer } from "../db/customers.ts";
-import { listOrders, readOrderDetail, readOrderSummaries } from "../db/order_queries.ts";
+import { readOrderDetail, readOrderSummaries } from "../db/order_queries.ts";
+import { searchOrders } from "../db/order_search.ts";
 import { orderAnswer, orderDetailAnswer, orderListAnswer } from "./answers.ts";
-import { checked, idParam, jsonBody, optionalQuery, pageQuery, queryText } from "./checked.ts";
+import { checked, idParam, jsonBody, pageQuery } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
 import { idempotency, idempotencyHeaders, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
 import { exampleOrder, orderBody } from "./order_body.ts";
+import { orderFilters, orderSearch } from "./order_filters.ts";
 import { orderDetailJson, orderJson } from "./order_json.ts";
-import { placedFrom, placedTo } from "./placed_query.ts";
 import { publishAfterCommit } from "./publish_after_commit.ts";
 import { newOrderAnswer, orderTaker } from "./take_orders.ts";
 
-const statuses = Object.keys(orderTransitions) as [OrderStatus, ...OrderStatus[]];
-
-const listQuery = z.object({
-  status: optionalQuery(z.enum(statuses, `must be one of ${statuses.join(", ")}`)),
-  customer: optionalQuery(queryText().trim().max(64, "must have at most 64 characters")),
-  from: placedFrom,
-  to: placedTo,
-  ...pageQuery,
-});
+const listQuery = z.object({ ...orderFilters, ...pageQuery });
 
 /** `POST /orders`, `GET /orders`, `GET /orders/{id}` and `POST /orders/{id}/cancel`. */
 export function orderRoutes(deps: AppDeps): Hono {
@@ -52,7 +43,7 @@ export function orderRoutes(deps: AppDeps): Hono {
         202: { says: "It is new and waits for its stock", schema: orderAnswer, located: true },
         200: { says: "It is known with the same content", schema: orderAnswer, located: true },
       },
-      problems: [409, 413, 415, 422],
+      problems: [408, 409, 413, 415, 422],
       example: exampleOrder,
       repeatable: true,
     }),
@@ -83,26 +74,24 @@ export function orderRoutes(deps: AppDeps): Hono {
       summary: "Lists orders, the latest first",
       description:
         "`customer` is the shop's id of the customer, or else the database's; `from` and `to` are " +
-        "about when orders were placed, and a date as `to` includes that day.",
+        "about when orders were placed, and a date as `to` includes that day. Where few orders fit, " +
+        "a page may have less than `limit` of them, or none: there are more until `next_cursor` is " +
+        "null. `/orders.csv` has all of them as one file.",
       tag: "Orders",
       scopes: ["read"],
       answers: { 200: { says: "A page", schema: orderListAnswer } },
     }),
     checked("query", listQuery),
     async (c) => {
-      const { status, customer, from, to, limit = pageLimits.fallback, cursor } = c.req.valid(
-        "query",
-      );
+      const { limit = pageLimits.fallback, cursor, ...filters } = c.req.valid("query");
       const beforeId = cursor === undefined ? undefined : decodeCursor("orders", cursor);
-      const customerId = customer === undefined ? undefined : await findCustomer(db, customer);
-      const nobody = customer !== undefined && customerId === undefined;
-      const orders = nobody ? [] : await listOrders(
-        db,
-        { status, customerId, placedFrom: from, placedTo: to },
-        { beforeId, limit: limit + 1 },
-      );
-      const { data, nextCursor } = pageOf("orders", orders, limit);
-      return c.json({ data: data.map(orderJson), next_cursor: nextCursor });
+      const search = await orderSearch(db, filters);
+      if (search === null) return c.json({ data: [], next_cursor: null });
+      const { orders, nextBeforeId } = await searchOrders(db, search, { beforeId, limit });
+      return c.json({
+        data: orders.map(orderJson),
+        next_cursor: nextBeforeId === undefined ? null : encodeCursor("orders", nextBeforeId),
+      });
     },
   );
 

@@ -52,7 +52,7 @@ export function paymentRoutes(deps: AppDeps): Hono {
       tag: "Operation",
       scopes: null,
       answers: { 202: { says: "It will be settled", schema: takenAnswer } },
-      problems: [401, 404, 413, 422],
+      problems: [401, 404, 408, 413, 422],
     }),
     async (c) => {
       if (config.gateway !== "http") return c.notFound();

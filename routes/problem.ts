@@ -8,7 +8,7 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type ErrorCode, type Fault, messageOf, WorkflowError } from "../domain/errors.ts";
-import { isRetryable } from "../db/database.ts";
+import { isServerFault } from "../db/faults.ts";
 import { isRedisAway } from "../streams/redis_away.ts";
 import type { AppDeps } from "./deps.ts";
 
@@ -37,6 +37,8 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
   order_not_refundable: [409, "The order cannot be refunded"],
   import_has_no_rejects: [409, "The import has no rejects file"],
   import_not_cancellable: [409, "The import can no longer be cancelled"],
+  notification_not_replayable: [409, "The notification cannot be sent again"],
+  channel_not_configured: [409, "The channel is not configured"],
   idempotency_key_in_use: [409, "A request with this idempotency key is still running"],
   invalid: [422, "The request is not valid"],
   refund_exceeds_left: [422, "The amount exceeds what is left to refund"],
@@ -67,7 +69,13 @@ export function httpProblem(
   headers: Record<string, string> = {},
 ): Response {
   const title = httpTitles[status] ?? "Error";
-  return send(c, { type: "about:blank", title, status, detail }, headers);
+  // The rest of such a body is not read, so nothing can follow on the connection.
+  const isCutOff = status === 408 || status === 413;
+  return send(
+    c,
+    { type: "about:blank", title, status, detail },
+    isCutOff ? { ...headers, connection: "close" } : headers,
+  );
 }
 
 /**
@@ -112,10 +120,13 @@ function isBrokenOff(error: unknown): boolean {
     error instanceof Deno.errors.UnexpectedEof;
 }
 
-/** True for an error of an engine that is away for now, whatever was asked of it. */
+/**
+ * True for an error of an engine that is away for now, whatever was asked of it: it can't be reached, or it
+ * takes nothing, as a database that is read-only, full or not set up.
+ */
 export function isEngineAway(error: unknown): boolean {
   if (error instanceof WorkflowError) return error.code === "unavailable";
-  return isRetryable(error) || isRedisAway(error);
+  return isServerFault(error) || isRedisAway(error);
 }
 
 /** Every type of problem that has a name of its own. */

@@ -7,6 +7,7 @@
 import { messageOf } from "../domain/errors.ts";
 import type { Message } from "../domain/messages.ts";
 import { publish } from "../streams/queue.ts";
+import { tracing } from "../streams/tracing.ts";
 import type { AppDeps } from "./deps.ts";
 import { within } from "./within.ts";
 
@@ -18,15 +19,20 @@ const mostWaitMs = 2_000;
  * hold the work, and the sweep publishes what no stream holds.
  *
  * @param options.oncePerOrder skip orders that were published before
+ * @param options.traceparents by order, the traces that the messages belong to; by default the running one
  */
 export async function publishAfterCommit(
   deps: AppDeps,
   messages: readonly Message[],
-  options: { oncePerOrder?: boolean } = {},
+  options: { oncePerOrder?: boolean; traceparents?: ReadonlyMap<number, string> } = {},
 ): Promise<void> {
   if (messages.length === 0) return;
   try {
-    const published = publish(deps, messages.map((message) => ({ message })), options);
+    const { traceparents } = options;
+    const enqueued = messages.map((message) =>
+      tracing ? { message, traceparent: traceparents?.get(message.orderId) } : { message }
+    );
+    const published = publish(deps, enqueued, options);
     await within(mostWaitMs, "Redis", published);
   } catch (error) {
     deps.log.warn("publishing failed, the sweep will repeat it", {

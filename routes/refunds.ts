@@ -8,17 +8,15 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { WorkflowError } from "../domain/errors.ts";
 import { orderLimits } from "../domain/incoming_order.ts";
-import { decodeCursor, pageLimits, pageOf } from "../domain/paging.ts";
+import { type RefundStatus, refundTransitions } from "../domain/order.ts";
+import { decodeCursor, encodeCursor, pageLimits, pageOf } from "../domain/paging.ts";
 import { listRefundsOf } from "../db/order_queries.ts";
 import { readOrders } from "../db/orders.ts";
-import {
-  readRefunds,
-  type RefundRequest,
-  requestRefunds,
-  type TakenRefund,
-} from "../db/refunds.ts";
+import { listRefunds } from "../db/refund_list.ts";
+import { readRefunds } from "../db/refund_rows.ts";
+import { type RefundRequest, requestRefunds, type TakenRefund } from "../db/refunds.ts";
 import { refundAnswer, refundListAnswer } from "./answers.ts";
-import { checked, idParam, jsonBody, pageQuery } from "./checked.ts";
+import { checked, idParam, jsonBody, optionalQuery, pageQuery } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
 import { gather } from "./gather.ts";
@@ -29,7 +27,8 @@ import {
   type KeyedAnswer,
   storeAnswers,
 } from "./idempotency.ts";
-import { refundJson } from "./order_json.ts";
+import { listedRefundJson, refundJson } from "./order_json.ts";
+import { placedFrom, placedTo } from "./placed_query.ts";
 import { isEngineAway } from "./problem.ts";
 import { publishAfterCommit } from "./publish_after_commit.ts";
 
@@ -61,7 +60,18 @@ export const refundBody = z.strictObject({
     .nullish(),
 }, { error: (issue) => issue.code === "invalid_type" ? "must be an object" : undefined });
 
-/** `POST /orders/{id}/refunds`, `GET /orders/{id}/refunds` and `GET /refunds/{id}`. */
+const refundStatuses = Object.keys(refundTransitions) as [RefundStatus, ...RefundStatus[]];
+
+/** The query parameters by which refunds are chosen. */
+export const refundFilters = {
+  status: optionalQuery(z.enum(refundStatuses, `must be one of ${refundStatuses.join(", ")}`)),
+  from: placedFrom,
+  to: placedTo,
+} as const;
+
+/**
+ * `POST /orders/{id}/refunds`, `GET /orders/{id}/refunds`, `GET /refunds` and `GET /refunds/{id}`.
+ */
 export function refundRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   const { db } = deps;
@@ -101,7 +111,7 @@ export function refundRoutes(deps: AppDeps): Hono {
       tag: "Refunds",
       scopes: ["refunds"],
       answers: { 202: { says: "It will be processed", schema: refundAnswer, located: true } },
-      problems: [404, 409, 413, 415, 422],
+      problems: [404, 408, 409, 413, 415, 422],
       example: { amount_cents: 500, reason: "one mug broken" },
       optionalBody: true,
       repeatable: true,
@@ -150,6 +160,30 @@ export function refundRoutes(deps: AppDeps): Hono {
       return c.json({
         data: data.map((refund) => refundJson(refund, order.currency)),
         next_cursor: nextCursor,
+      });
+    },
+  );
+
+  app.get(
+    "/refunds",
+    described({
+      summary: "Lists refunds, the latest first",
+      description: "`from` and `to` are about when refunds were requested, and a date as `to` " +
+        "includes that day. Where few refunds fit, a page may have less than `limit` of them, or " +
+        "none: there are more until `next_cursor` is null. `/refunds.csv` has all of them as one file.",
+      tag: "Refunds",
+      scopes: ["read"],
+      answers: { 200: { says: "A page", schema: refundListAnswer } },
+    }),
+    checked("query", z.object({ ...refundFilters, ...pageQuery })),
+    async (c) => {
+      const { status, from, to, limit = pageLimits.fallback, cursor } = c.req.valid("query");
+      const beforeId = cursor === undefined ? undefined : decodeCursor("refunds", cursor);
+      const filter = { status, requestedFrom: from, requestedTo: to };
+      const { refunds, nextBeforeId } = await listRefunds(db, filter, { beforeId, limit });
+      return c.json({
+        data: refunds.map((refund) => listedRefundJson(refund)),
+        next_cursor: nextBeforeId === undefined ? null : encodeCursor("refunds", nextBeforeId),
       });
     },
   );

@@ -5,6 +5,7 @@
  */
 
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { keepPosting } from "../streams/alert_posts.ts";
 import { keepWatching } from "../streams/alerts.ts";
 import { keepProving } from "../streams/proof.ts";
 import { makeApp } from "./app.ts";
@@ -50,7 +51,11 @@ export async function serveHttp(
   };
   if (signal.aborted) stop();
   else signal.addEventListener("abort", stop, { once: true });
-  const watching = [keepProving(deps, signal), keepWatching(deps, signal)];
+  const watching = [
+    keepProving(deps, signal),
+    keepWatching(deps, signal),
+    keepPosting(deps, signal),
+  ];
   await Promise.race([server.finished, stopped.promise]);
   await Promise.race([Promise.all([...watching, ...background]), stopped.promise]);
 }

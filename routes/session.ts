@@ -10,9 +10,12 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { type ApiToken, findToken, tokenHash } from "../domain/api_token.ts";
 import { isLoopback } from "../domain/config.ts";
+import { inTime } from "./body_times.ts";
 import type { Caller } from "./caller.ts";
 import type { AppDeps } from "./deps.ts";
+import { boundaryOf, firstFieldOf } from "./multipart.ts";
 import { httpProblem } from "./problem.ts";
+import { readForm } from "./read_form.ts";
 import { signInCsp, signInPage } from "./sign_in_page.ts";
 
 /** Where people sign in. */
@@ -20,6 +23,9 @@ export const signInPath = "/sign-in";
 
 /** Seconds after which a person has to sign in again. */
 const sessionSeconds = 12 * 3_600;
+
+/** Longest time until the first field of a form with a file is there, in milliseconds. */
+const firstFieldMs = 15_000;
 
 /** The header in which a page sends back its CSRF token. */
 export const csrfHeader = "x-csrf-token";
@@ -115,7 +121,7 @@ function isSame(a: string, b: string): boolean {
 
 /**
  * Refuses a change that a session is asked for without its CSRF token, in the header or in a form: only our
- * own pages can know it. What comes with a bearer token no browser has sent by itself.
+ * own pages can know it. In a form with a file it must come first, because the file is not waited for. What comes with a bearer token no browser has sent by itself.
  */
 export function protectSessions(): MiddlewareHandler {
   return async (c, next) => {
@@ -123,15 +129,26 @@ export function protectSessions(): MiddlewareHandler {
     if (caller?.by !== "session" || ["GET", "HEAD", "OPTIONS"].includes(c.req.method)) {
       return await next();
     }
-    const isForm = /^application\/x-www-form-urlencoded\b/i.test(
-      c.req.header("content-type") ?? "",
-    );
-    const sent = c.req.header(csrfHeader) ?? (isForm ? (await c.req.parseBody())[csrfField] : "");
-    if (typeof sent !== "string" || !isSame(sent, caller.csrfToken)) {
+    const sent = c.req.header(csrfHeader) ?? await tokenInForm(c);
+    if (sent === undefined || !isSame(sent, caller.csrfToken)) {
       return httpProblem(c, 403, `A change in a session needs its token in ${csrfHeader}`);
     }
     return await next();
   };
+}
+
+/** The CSRF token that a form brings along; its body stays to be read. */
+async function tokenInForm(c: Context): Promise<string | undefined> {
+  const type = c.req.header("content-type") ?? "";
+  if (/^application\/x-www-form-urlencoded\b/i.test(type)) return (await readForm(c))[csrfField];
+  const boundary = boundaryOf(type);
+  const { raw } = c.req;
+  if (boundary === undefined || raw.body === null) return undefined;
+  const { name, value, body } = await inTime(firstFieldMs, firstFieldOf(raw.body, boundary));
+  const { url, method, headers, signal } = raw;
+  const again = { method, headers, signal, body, duplex: "half" };
+  c.req.raw = new Request(url, again as RequestInit);
+  return name === csrfField ? value : undefined;
 }
 
 /** `GET /sign-in`, `POST /sign-in` and `POST /sign-out`. */
@@ -152,10 +169,9 @@ export function sessionRoutes({ config, log }: AppDeps, sessions: Sessions): Hon
   });
 
   app.post(signInPath, async (c) => {
-    const form = await c.req.parseBody();
+    const form = await readForm(c);
     const next = ownPath(form.next);
-    const presented = typeof form.token === "string" ? form.token.trim() : "";
-    const token = findToken(config.apiTokens, tokenHash(presented));
+    const token = findToken(config.apiTokens, tokenHash(form.token ?? ""));
     if (token === undefined) {
       log.warn("sign-in refused", { request_id: c.get("requestId") as string });
       return page(c, 401, next, "This token is not known.");
@@ -174,8 +190,8 @@ export function sessionRoutes({ config, log }: AppDeps, sessions: Sessions): Hon
 }
 
 /** A path of this very site to go on to, whatever was asked for. */
-function ownPath(next: unknown): string {
+function ownPath(next: string | undefined): string {
   const here = "http://here.invalid";
-  const url = typeof next === "string" && next.startsWith("/") ? URL.parse(next, here) : null;
+  const url = next?.startsWith("/") ? URL.parse(next, here) : null;
   return url?.origin === here && !url.pathname.startsWith("//") ? url.pathname + url.search : "/";
 }

@@ -8,6 +8,7 @@ import type { IncomingOrder } from "../domain/incoming_order.ts";
 import type { Message } from "../domain/messages.ts";
 import { takeOrders } from "../db/intake.ts";
 import { type OrderSummary, readOrderSummaries } from "../db/order_queries.ts";
+import { inSpan, traceparent, tracing } from "../streams/tracing.ts";
 import type { AppDeps } from "./deps.ts";
 import { gather } from "./gather.ts";
 import { type HeldKey, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
@@ -34,6 +35,11 @@ export interface BroughtOrder {
   key: HeldKey | null;
 }
 
+/** An order and the trace of the request that brings it. */
+interface TracedOrder extends BroughtOrder {
+  traceparent?: string;
+}
+
 /** What became of an order. */
 export type TakenOrder =
   | { outcome: "new" | "unchanged"; order: OrderSummary }
@@ -47,7 +53,7 @@ export type TakenOrder =
  */
 export function orderTaker(deps: AppDeps): (brought: BroughtOrder) => Promise<TakenOrder> {
   const { db, config } = deps;
-  return gather<BroughtOrder, TakenOrder>(async (brought) => {
+  const take = async (brought: readonly TracedOrder[]): Promise<TakenOrder[]> => {
     const broughtOf = new Map(brought.map((one) => [one.order, one]));
     const taken = await takeOrders(db, [...broughtOf.keys()], {
       initialStock: config.initialStock,
@@ -72,18 +78,38 @@ export function orderTaker(deps: AppDeps): (brought: BroughtOrder) => Promise<Ta
       if (!waits || orderId === null) return [];
       return [{ type: "order.reserve", orderId, amountCents, currency }];
     });
-    await publishAfterCommit(deps, messages, { oncePerOrder: true });
+    const traceparents = tracing ? traceparentsOf(taken, [...broughtOf.values()]) : undefined;
+    await publishAfterCommit(deps, messages, { oncePerOrder: true, traceparents });
     const summaries = await readOrderSummaries(db, taken.flatMap(({ orderId }) => orderId ?? []));
     return taken.map(({ outcome, orderId }): TakenOrder => {
       if (outcome === "conflict") return { outcome };
       return { outcome: outcome === "new" ? "new" : "unchanged", order: summaries.get(orderId!)! };
     });
-  }, {
-    most: mostOrders,
-    mostWaiting,
-    mostMs,
-    concernsAll: isEngineAway,
-  });
+  };
+  const options = { most: mostOrders, mostWaiting, mostMs, concernsAll: isEngineAway };
+  if (!tracing) return gather(take, options);
+  const gathered = gather<TracedOrder, TakenOrder>(
+    // The requests of a batch are many traces, of which none may have all the work below it.
+    (brought) =>
+      inSpan(
+        "take orders",
+        { of: brought.map(({ traceparent }) => traceparent) },
+        () => take(brought),
+      ),
+    options,
+  );
+  return (brought) => gathered({ ...brought, traceparent: traceparent() });
+}
+
+/** By order, the trace of the request that brought it. */
+function traceparentsOf(
+  taken: readonly { orderId: number | null }[],
+  brought: readonly TracedOrder[],
+): Map<number, string> {
+  return new Map(taken.flatMap(({ orderId }, index) => {
+    const { traceparent } = brought[index]!;
+    return orderId === null || traceparent === undefined ? [] : [[orderId, traceparent]];
+  }));
 }
 
 /** What a new order is answered with. */

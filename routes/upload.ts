@@ -7,13 +7,12 @@
 import { createHash } from "node:crypto";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { fileOfForm, type UploadedFile } from "./multipart.ts";
+import { bodyTimes, inTime, leastBytes } from "./body_times.ts";
+import type { AppDeps } from "./deps.ts";
+import { boundaryOf, fileOfForm, type UploadedFile } from "./multipart.ts";
 
 /** Most bytes of a file, compressed if it is. */
 const mostBytes = 2_147_483_648;
-
-/** Longest silence of a sender, in milliseconds. */
-const silenceMs = 60_000;
 
 /** A file, and what its bytes came to. */
 export interface Upload extends UploadedFile {
@@ -26,22 +25,25 @@ export interface Upload extends UploadedFile {
  *
  * @throws {HTTPException} 415 for another content type or encoding
  * @throws {WorkflowError} `bad_request` for a form without a file; reading the file throws the same for a form
- * that ends before it, {@linkcode HTTPException} 408 when the sender falls silent and 413 when it is too large
+ * that ends before it, {@linkcode HTTPException} 408 when the sender is too slow and 413 when it is too large
  */
-export async function openUpload(c: Context): Promise<Upload> {
+export async function openUpload(
+  c: Context,
+  { bodyTimes: { fileMs } = bodyTimes }: Pick<AppDeps, "bodyTimes">,
+): Promise<Upload> {
   const type = c.req.header("content-type") ?? "";
   const encoding = c.req.header("content-encoding") ?? "identity";
   if (!/^(gzip|x-gzip|identity)$/i.test(encoding)) {
     throw new HTTPException(415, { message: `The encoding ${encoding} is not known; gzip is` });
   }
   const hash = createHash("sha256");
-  const body = ReadableStream.from(watched(c.req.raw.body, (chunk) => hash.update(chunk)));
+  const body = ReadableStream.from(timed(c.req.raw.body, fileMs, (chunk) => hash.update(chunk)));
   const known = () => hash.copy().digest("hex");
-  const boundary = /^multipart\/form-data\s*;.*boundary=("([^"]{1,70})"|[^\s;"]{1,70})/i.exec(type);
-  if (boundary !== null) {
+  const boundary = boundaryOf(type);
+  if (boundary !== undefined) {
     // Of a form only the file counts: every sending has another boundary.
     const fileHash = createHash("sha256");
-    const { name, source } = await fileOfForm(body, boundary[2] ?? boundary[1]!);
+    const { name, source } = await fileOfForm(body, boundary);
     return {
       name,
       source: ReadableStream.from(watched(source, (chunk) => fileHash.update(chunk))),
@@ -57,21 +59,28 @@ export async function openUpload(c: Context): Promise<Upload> {
   return { name: "", source: body, hash: known };
 }
 
-async function* watched(
+/** Only the time is counted in which the sender is waited for, not that of whoever reads. */
+async function* timed(
   body: ReadableStream<Uint8Array> | null,
+  fileMs: number,
   onChunk: (chunk: Uint8Array) => void,
 ): AsyncGenerator<Uint8Array> {
   if (body === null) return;
   const reader = body.getReader();
   let size = 0;
+  let piece = { bytes: 0, leftMs: fileMs };
   try {
     for (;;) {
-      const { value, done } = await inTime(reader.read());
+      const askedAt = performance.now();
+      const { value, done } = await inTime(piece.leftMs, reader.read());
       if (done) return;
       size += value.length;
       if (size > mostBytes) {
         throw new HTTPException(413, { message: `The file must have at most ${mostBytes} bytes` });
       }
+      piece.bytes += value.length;
+      piece.leftMs -= performance.now() - askedAt;
+      if (piece.bytes >= leastBytes) piece = { bytes: 0, leftMs: fileMs };
       onChunk(value);
       yield value;
     }
@@ -80,17 +89,12 @@ async function* watched(
   }
 }
 
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new HTTPException(408, { message: "The body has not come in time" })),
-      silenceMs,
-    );
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
+async function* watched(
+  file: ReadableStream<Uint8Array>,
+  onChunk: (chunk: Uint8Array) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of file) {
+    onChunk(chunk);
+    yield chunk;
   }
 }

@@ -9,10 +9,11 @@
 import { countDeadLetters } from "../db/dead_letter_counts.ts";
 import type { Database } from "../db/database.ts";
 import { countOverdueReservations } from "../db/overdue_reservations.ts";
-import { type AlertCheck, type AlertState, decideAlert } from "../domain/alerts.ts";
+import { type AlertCheck, alertNews, type AlertState, decideAlert } from "../domain/alerts.ts";
 import type { Config } from "../domain/config.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
+import { noteAlertNews } from "./alert_posts.ts";
 import { pause } from "./pause.ts";
 import { readProof } from "./proof.ts";
 import type { QueueDeps } from "./queue.ts";
@@ -23,7 +24,7 @@ export type { AlertState } from "../domain/alerts.ts";
 /** What looking works with. */
 export interface AlertDeps extends QueueDeps {
   db: Database;
-  config: Pick<Config, "reservationTtlSeconds">;
+  config: Pick<Config, "reservationTtlSeconds" | "alertWebhookUrl">;
   log: Log;
 }
 
@@ -65,7 +66,7 @@ export async function keepWatching(deps: AlertDeps, signal: AbortSignal): Promis
 }
 
 /**
- * Takes one look: raises and resolves alerts, and says so in the log.
+ * Takes one look: raises and resolves alerts, says so in the log, and has it posted where the settings say so.
  *
  * @param nowMs the time in ms since 1970
  * @throws when an engine is away; what is known then stays as it is
@@ -77,14 +78,21 @@ export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
     const text = known[check.name];
     const before = text === undefined ? null : JSON.parse(text) as AlertState;
     const { state, change } = decideAlert(before, check, nowMs);
+    // In one step, so that what was raised is told, and told once.
+    const writes = redis.multi();
+    if (change === "raised") writes.hincrby(keys.alertsRaised, check.name, 1);
+    if (change !== null && deps.config.alertWebhookUrl !== "") {
+      const alert = change === "raised" ? state : before;
+      noteAlertNews(writes, keys, check.name, alertNews(alert!, change, nowMs), nowMs);
+    }
+    if (state !== null) writes.hset(keys.alerts, check.name, JSON.stringify(state));
+    else if (text !== undefined) writes.hdel(keys.alerts, check.name);
+    if (writes.length > 0) await writes.exec();
     if (change === "raised") {
-      await redis.hincrby(keys.alertsRaised, check.name, 1);
       log.error("alert raised", { alert: check.name, title: check.title, detail: check.detail });
     } else if (change === "resolved") {
       log.info("alert resolved", { alert: check.name, title: check.title });
     }
-    if (state !== null) await redis.hset(keys.alerts, check.name, JSON.stringify(state));
-    else if (text !== undefined) await redis.hdel(keys.alerts, check.name);
   }
 }
 

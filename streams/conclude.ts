@@ -5,8 +5,8 @@
  * @module
  */
 
-import { isServerFault } from "../db/database.ts";
 import { buryMessages } from "../db/dead_letters.ts";
+import { isServerFault } from "../db/faults.ts";
 import { cutText } from "../domain/cut_text.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { KpiEvent } from "../domain/kpi.ts";
@@ -17,6 +17,7 @@ import { applyKpis } from "./kpis.ts";
 import { finish, type Finished } from "./queue.ts";
 import { isRedisAway } from "./redis_away.ts";
 import { runScript } from "./scripts.ts";
+import { noteOutcome, traceIdOf, tracing } from "./tracing.ts";
 
 /** What one turn did. */
 export interface Turn {
@@ -161,8 +162,10 @@ async function bury(deps: HandlerDeps, group: Group, dead: readonly Failed[]): P
   const count = await finish(deps, group, gone, "dead");
   for (const { entry, delivery, error } of dead) {
     const order_id = delivery?.message.orderId;
-    deps.log.error("message buried", { group, id: entry.id, order_id, error });
+    const trace_id = tracing ? traceIdOf(entry.id) : undefined;
+    deps.log.error("message buried", { group, id: entry.id, order_id, error, trace_id });
   }
+  if (tracing) noteOutcome(dead.map(({ entry }) => entry.id), "dead", (at) => dead[at]!.error);
   return count;
 }
 
@@ -185,6 +188,10 @@ async function park(
     why === "error" ? 1 : 0,
     cutText(error, longestErrorText),
   ]);
+  if (tracing) {
+    const outcome = why === "error" ? "retried" : "delayed";
+    noteOutcome(messages.map(({ entry }) => entry.id), outcome, (at) => messages[at]!.error);
+  }
   const parkKeys = [
     keys.stream(group),
     keys.retries(group),

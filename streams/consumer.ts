@@ -9,7 +9,13 @@
  */
 
 import { messageOf } from "../domain/errors.ts";
-import { type Group, messageField, messageOfEntry } from "../domain/messages.ts";
+import {
+  type Group,
+  messageField,
+  messageOfEntry,
+  traceField,
+  traceOfEntry,
+} from "../domain/messages.ts";
 import { decideRedelivery, deliveriesBeforeIsolation } from "../domain/retry.ts";
 import { type Activity, flushActivity, noActivity, noteTurn } from "./activity.ts";
 import {
@@ -27,6 +33,7 @@ import { pause } from "./pause.ts";
 import { isLostGroup, longestBlockMs, type RedisClient } from "./redis.ts";
 import { removeConsumers } from "./remove_consumers.ts";
 import { runScript } from "./scripts.ts";
+import { traceBatch, traceIdOf, tracing } from "./tracing.ts";
 
 /** What one consumer works with. */
 export interface ConsumerDeps extends HandlerDeps {
@@ -112,7 +119,9 @@ export async function consumeOnce(consumer: Consumer, blockMs = 0): Promise<Turn
   }
   consumer.inHand = entries.map(({ id }) => id);
   try {
-    return await runEntries(consumer, entries);
+    return tracing && entries.length > 0
+      ? await traceEntries(consumer, entries)
+      : await runEntries(consumer, entries);
   } finally {
     consumer.inHand = [];
     await tellActivity(consumer);
@@ -198,9 +207,10 @@ async function claim(consumer: Consumer): Promise<{ entries: Entry[]; nextDueMs:
   const { group, batchSize, takeoverMs } = consumer.options;
   const stream = keys.stream(group);
   const [promoted, due] = await Promise.all([
-    runScript(redis, "promote", [keys.scheduled(group), stream], [
+    runScript(redis, "promote", [keys.scheduled(group), stream, keys.scheduledTraces], [
       batchSize,
       messageField,
+      traceField,
     ]),
     claimDue(consumer.deps, group, batchSize),
   ]) as [[number, number], [number, ...RawEntry[]]];
@@ -279,6 +289,19 @@ async function readNew(
     errors: 0,
     lastError: "",
   }));
+}
+
+/** What a span tells of a message that nobody understands. */
+const unreadable = { type: undefined, orderId: undefined };
+
+/** The same as {@linkcode runEntries}, with spans. */
+function traceEntries(consumer: Consumer, entries: readonly Entry[]): Promise<Turn> {
+  const messages = entries.map(({ id, fields, deliveries }) => {
+    const message = messageOfEntry(fields);
+    const { type, orderId } = typeof message === "string" ? unreadable : message;
+    return { id, type, orderId, attempt: deliveries, traceparent: traceOfEntry(fields) };
+  });
+  return traceBatch(consumer.options.group, messages, () => runEntries(consumer, entries));
 }
 
 async function runEntries(
@@ -371,6 +394,7 @@ async function runHalving(
         order_id: deliveries[0]!.message.orderId,
         attempt: deliveries[0]!.attempt,
         error: text,
+        trace_id: tracing ? traceIdOf(deliveries[0]!.id) : undefined,
       });
       return [{ kind: "retry", error: text }];
     }

@@ -6,17 +6,17 @@
 
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { CsvParseStream } from "@std/csv/parse-stream";
-import { type LineTracker, notCsv, trackLines } from "../domain/csv_lines.ts";
+import { fieldsOf } from "../domain/csv_fields.ts";
+import { notCsv, scanRecords } from "../domain/csv_records.ts";
 import type { CsvRow } from "../domain/csv_rows.ts";
 import { messageOf } from "../domain/errors.ts";
 
-/** Records that are handed out together. */
-const rowsPerPage = 512;
+/** Bytes that are worked on at once, so that whoever hands in a file as one piece holds up nobody. */
+const mostPieceBytes = 65_536;
 
 /**
- * Reads records in pages; the first is the header. A byte order mark, CRLF and empty lines are taken care
- * of. Memory holds a page and a few pieces of the file.
+ * Reads records in pages; the first record is the header. A byte order mark, CRLF and empty lines are taken
+ * care of. Memory holds a page and a few pieces of the file.
  *
  * @param source the file; gzip is told by its first bytes
  * @param onBytes is told how many bytes of the source were read, piece by piece
@@ -27,27 +27,60 @@ export async function* readCsv(
   source: ReadableStream<Uint8Array>,
   onBytes: (bytes: number) => void = () => {},
 ): AsyncGenerator<CsvRow[]> {
-  const lines = trackLines();
-  const text = completeRecords(decodeUtf8(unzipped(counted(source, onBytes), lines)), lines);
-  const records = ReadableStream.from(text).pipeThrough(new CsvParseStream()).getReader();
   let page: CsvRow[] = [];
-  try {
-    for (;;) {
-      const { value, done } = await records.read();
-      if (done) break;
-      page.push({ line: lines.nextStart(), fields: value });
-      if (page.length === rowsPerPage) {
-        yield page;
-        page = [];
-      }
-    }
-  } catch (error) {
-    if (error instanceof SyntaxError) throw notCsv(lines.nextStart(), messageOf(error));
-    throw error;
-  } finally {
-    await records.cancel().catch(() => {});
+  const scanner = scanRecords((text, from, to, line, quoted) =>
+    page.push({ line, fields: fieldsOf(text, from, to, quoted) })
+  );
+  for await (const { text } of readText(source, scanner.line, onBytes)) {
+    scanner.push(text);
+    if (page.length === 0) continue;
+    yield page;
+    page = [];
   }
+  scanner.end();
   if (page.length > 0) yield page;
+}
+
+/** A piece of a file. */
+export interface TextPiece {
+  /** Not compressed; part of a character may be at its edges. */
+  bytes: Uint8Array;
+  /** What they say, complete characters only. */
+  text: string;
+}
+
+/**
+ * Reads a file as text, piece by piece.
+ *
+ * @param line the line that the text has come to, for messages; all pieces before count
+ * @param onBytes is told how many bytes of the source were read, piece by piece
+ * @throws as {@linkcode readCsv} does, except for what is not CSV
+ */
+export async function* readText(
+  source: ReadableStream<Uint8Array>,
+  line: () => number,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<TextPiece> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  for await (const chunk of unzipped(counted(source, onBytes), line)) {
+    for (let at = 0; at < chunk.length; at += mostPieceBytes) {
+      const bytes = chunk.subarray(at, at + mostPieceBytes);
+      let text: string;
+      try {
+        text = decoder.decode(bytes, { stream: true });
+      } catch {
+        const badLine = line() + lineOfBadByte(bytes);
+        const isUtf16 = badLine === 1 && (bytes[0] === 0xff || bytes[0] === 0xfe);
+        throw notCsv(badLine, `is not UTF-8${isUtf16 ? "; it looks like UTF-16" : ""}`);
+      }
+      yield { bytes, text };
+    }
+  }
+  try {
+    decoder.decode();
+  } catch {
+    throw notCsv(line(), "is not UTF-8: the file ends within a character");
+  }
 }
 
 async function* counted(source: ReadableStream<Uint8Array>, onBytes: (bytes: number) => void) {
@@ -60,7 +93,7 @@ async function* counted(source: ReadableStream<Uint8Array>, onBytes: (bytes: num
 /** Gzip has a beginning that no text has. Several compressed parts one after the other are one file. */
 async function* unzipped(
   chunks: AsyncGenerator<Uint8Array>,
-  lines: LineTracker,
+  line: () => number,
 ): AsyncGenerator<Uint8Array> {
   const start: Uint8Array[] = [];
   let length = 0;
@@ -89,30 +122,7 @@ async function* unzipped(
     for await (const chunk of gunzip) yield chunk;
   } catch (error) {
     if (!/^Z_/.test((error as { code?: string }).code ?? "")) throw error;
-    throw notCsv(lines.line, `the gzip data is damaged or cut off (${messageOf(error)})`);
-  }
-}
-
-/** Text of bytes that must be UTF-8; a byte order mark at the beginning is dropped. */
-async function* decodeUtf8(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let line = 1;
-  for await (const chunk of chunks) {
-    let text: string;
-    try {
-      text = decoder.decode(chunk, { stream: true });
-    } catch {
-      const badLine = line + lineOfBadByte(chunk);
-      const isUtf16 = line === 1 && (chunk[0] === 0xff || chunk[0] === 0xfe);
-      throw notCsv(badLine, `is not UTF-8${isUtf16 ? "; it looks like UTF-16" : ""}`);
-    }
-    for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) line++;
-    if (text !== "") yield text;
-  }
-  try {
-    decoder.decode();
-  } catch {
-    throw notCsv(line, "is not UTF-8: the file ends within a character");
+    throw notCsv(line(), `the gzip data is damaged or cut off (${messageOf(error)})`);
   }
 }
 
@@ -133,16 +143,4 @@ function lineOfBadByte(chunk: Uint8Array): number {
     if (newline < 0) return 0;
     from = end;
   }
-}
-
-async function* completeRecords(
-  pieces: AsyncGenerator<string>,
-  lines: LineTracker,
-): AsyncGenerator<string> {
-  for await (const piece of pieces) {
-    const text = lines.push(piece);
-    if (text !== "") yield text;
-  }
-  const rest = lines.end();
-  if (rest !== "") yield rest;
 }

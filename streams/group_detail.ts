@@ -11,6 +11,15 @@ import { isLostGroup } from "./redis.ts";
 /** Messages of each kind that are shown. */
 const mostShown = 25;
 
+/** Pending messages that are counted by age and deliveries: the oldest ones, in one short answer. */
+const mostCounted = 2_000;
+
+/** Ages below which pending messages are counted together, in milliseconds. */
+const ageBounds = [10_000, 60_000, 600_000, 3_600_000, Infinity] as const;
+
+/** Deliveries that are counted apart; the last one counts all above it too. */
+export const mostDeliveriesApart = 5;
+
 /** A consumer of the group. */
 export interface ConsumerState {
   /** `host:pid:…` */
@@ -40,6 +49,14 @@ export interface PendingMessage {
   message: Message | string;
 }
 
+/** Pending messages of about one age. */
+export interface PendingBand {
+  /** Younger than this, in milliseconds; Infinity for the oldest ones. */
+  belowMs: number;
+  /** How many were delivered once, twice, … and {@linkcode mostDeliveriesApart} times or more. */
+  byDeliveries: number[];
+}
+
 /** A message that may not be read before its time. */
 export interface ScheduledMessage {
   inMs: number;
@@ -51,10 +68,17 @@ export interface GroupDetail {
   consumers: ConsumerState[];
   /** The oldest ones. */
   pending: PendingMessage[];
+  /** The oldest {@linkcode mostCounted} by age, the youngest first; bands without any are left out. */
+  bands: PendingBand[];
+  /** How many those are. */
+  counted: number;
   /** The next ones. */
   scheduled: ScheduledMessage[];
   nowMs: number;
 }
+
+/** As XPENDING has it. */
+type PendingEntry = [id: string, consumer: string, idleMs: number, deliveries: number];
 
 /** Reads what a group is busy with; a group that does not exist has nothing. */
 export async function readGroupDetail(
@@ -67,7 +91,7 @@ export async function readGroupDetail(
     .xinfo("CONSUMERS", stream, group)
     .zrange(keys.alive(group), 0, "-1", "WITHSCORES")
     .hgetall(keys.consumerStarts(group))
-    .xpending(stream, group, "-", "+", mostShown)
+    .xpending(stream, group, "-", "+", mostCounted)
     .zrange(keys.scheduled(group), 0, String(mostShown - 1), "WITHSCORES")
     .exec();
   const answers = (replies ?? []).map(([error, answer]) => {
@@ -79,14 +103,16 @@ export async function readGroupDetail(
     unknown[][] | null,
     string[],
     Record<string, string>,
-    [id: string, consumer: string, idleMs: number, deliveries: number][] | null,
+    PendingEntry[] | null,
     string[],
   ];
   const nowMs = Number(time[0]) * 1_000 + Math.floor(Number(time[1]) / 1_000);
   return {
     nowMs,
     consumers: consumersOf(infos ?? [], pairsOf(signs), starts, nowMs),
-    pending: await readPending({ redis, keys }, group, pending ?? [], nowMs),
+    pending: await readPending({ redis, keys }, group, (pending ?? []).slice(0, mostShown), nowMs),
+    bands: bandsOf(pending ?? [], nowMs),
+    counted: pending?.length ?? 0,
     scheduled: pairsOf(scheduled).map(([text, dueMs]) => ({
       inMs: Math.max(0, dueMs - nowMs),
       message: decodeMessage(text),
@@ -118,10 +144,28 @@ function consumersOf(
     .sort((a, b) => (a.silentMs ?? Infinity) - (b.silentMs ?? Infinity));
 }
 
+function bandsOf(entries: readonly PendingEntry[], nowMs: number): PendingBand[] {
+  const bands = ageBounds.map((belowMs) => ({
+    belowMs,
+    byDeliveries: Array.from({ length: mostDeliveriesApart }, () => 0),
+  }));
+  for (const [id, , , deliveries] of entries) {
+    const ageMs = ageOf(id, nowMs);
+    const { byDeliveries } = bands.find(({ belowMs }) => ageMs < belowMs)!;
+    byDeliveries[Math.min(Math.max(deliveries, 1), mostDeliveriesApart) - 1]!++;
+  }
+  return bands.filter(({ byDeliveries }) => byDeliveries.some((count) => count > 0));
+}
+
+/** Since a message was published, which its id says, in milliseconds. */
+function ageOf(id: string, nowMs: number): number {
+  return Math.max(0, nowMs - Number(id.split("-")[0]));
+}
+
 async function readPending(
   { redis, keys }: QueueDeps,
   group: Group,
-  entries: readonly [id: string, consumer: string, idleMs: number, deliveries: number][],
+  entries: readonly PendingEntry[],
   nowMs: number,
 ): Promise<PendingMessage[]> {
   const ids = entries.map(([id]) => id);
@@ -143,7 +187,7 @@ async function readPending(
       id,
       consumer,
       idleMs,
-      ageMs: Math.max(0, nowMs - Number(id.split("-")[0])),
+      ageMs: ageOf(id, nowMs),
       deliveries,
       errors: Number(errors[index] ?? 0),
       lastError: texts[index] ?? null,

@@ -9,6 +9,7 @@ import type { Effects } from "../domain/effects.ts";
 import type { KpiEvent } from "../domain/kpi.ts";
 import type { Log } from "../domain/log.ts";
 import type { Message } from "../domain/messages.ts";
+import type { NoticeChannel } from "../domain/notification.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Keys } from "./keys.ts";
 import type { Enqueued } from "./queue.ts";
@@ -26,6 +27,8 @@ export interface HandlerDeps {
   kpiDay: (settledAt: string) => string;
   /** How long a reservation waits for its payment. */
   reservationTtlSeconds: number;
+  /** Where customers are told how orders and refunds ended; default `log` alone. */
+  notifyChannels?: readonly NoticeChannel[];
   /** Name of this consumer, for timelines and locks. */
   consumer: string;
 }

@@ -50,6 +50,8 @@ export interface HeldWorkDeps {
   db: Queryable;
   redis: RedisClient;
   keys: Keys;
+  /** Ends the search between two pages when it aborts: its reason is thrown. */
+  signal?: AbortSignal;
 }
 
 /** Kinds of messages, a bit each; refunds have their own set of flags. */
@@ -135,13 +137,14 @@ export async function countMessages(
 
 /** @returns the last id that was read, or null if there was none */
 async function readStream(
-  { redis, keys }: HeldWorkDeps,
+  { redis, keys, signal }: HeldWorkDeps,
   group: Group,
   from: string,
   note: (message: Message | string) => void,
 ): Promise<string | null> {
   let last: string | null = null;
   for (let start = from;;) {
+    signal?.throwIfAborted();
     const page = await redis.xrange(keys.stream(group), start, "+", "COUNT", pageSize);
     for (const [id, fields] of page) {
       note(messageOfEntry(fields));
@@ -154,12 +157,13 @@ async function readStream(
 
 /** A set that is scanned gives every member that it holds from the first to the last call. */
 async function readSchedule(
-  { redis, keys }: HeldWorkDeps,
+  { redis, keys, signal }: HeldWorkDeps,
   group: Group,
   note: (message: Message | string) => void,
 ): Promise<void> {
   let cursor = "0";
   do {
+    signal?.throwIfAborted();
     const [next, flat] = await redis.zscan(keys.scheduled(group), cursor, "COUNT", pageSize);
     for (let i = 0; i < flat.length; i += 2) note(decodeMessage(flat[i]!));
     cursor = next;

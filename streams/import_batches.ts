@@ -8,7 +8,7 @@ import type { ColumnPlaces } from "../domain/csv_columns.ts";
 import type { CsvRow } from "../domain/csv_rows.ts";
 import type { IncomingOrder } from "../domain/incoming_order.ts";
 import { decideOrder, type RejectedRow, rejectLargeOrder } from "../domain/order_csv.ts";
-import type { RowStore } from "./row_store.ts";
+import type { OrderGroup } from "./import_file.ts";
 
 /** Orders to one transaction, and what was found wrong on the way to them. */
 export interface ImportBatch {
@@ -35,20 +35,15 @@ export interface BatchLimits {
 
 const defaultLimits: BatchLimits = { orders: 1_000, items: 4_000, rows: 8_000 };
 
-/** The place of the order's id in a row. */
-export function orderIdOf(row: CsvRow, places: ColumnPlaces): string {
-  return (row.fields[places.external_order_id] ?? "").trim();
-}
-
 /**
  * Decides order by order and yields batches. All rows of an order are in one batch; a row without an order
  * id belongs to no order.
  */
-export function* importBatches(
-  store: RowStore,
+export async function* importBatches(
+  groups: AsyncGenerator<OrderGroup>,
   places: ColumnPlaces,
   options: { keepGoodRows: boolean; limits?: BatchLimits },
-): Generator<ImportBatch> {
+): AsyncGenerator<ImportBatch> {
   const limits = options.limits ?? defaultLimits;
   const large = new Set<string>();
   let batch = emptyBatch();
@@ -61,15 +56,14 @@ export function* importBatches(
   const take = (rows: CsvRow[], orders: 0 | 1) => {
     const reading = decideOrder(rows, places, options);
     if (reading.kind === "rejected") return reject(reading.rejected, orders);
-    const left = new Set(reading.rejected.map(({ line }) => line));
-    reject(reading.rejected, 0);
     items += reading.order.items.length;
-    const taken = left.size === 0 ? rows : rows.filter(({ line }) => !left.has(line));
-    batch.orders.push({ order: reading.order, rows: taken });
+    batch.orders.push({ order: reading.order, rows: rowsWithout(rows, reading.rejected) });
+    reject(reading.rejected, 0);
   };
 
-  for (const { rows, isPart } of store.groups()) {
-    for (const [id, own] of byOrder(rows, places)) {
+  for await (const { orders, isPart } of groups) {
+    for (const own of orders) {
+      const id = own[0]!.fields[places.external_order_id]!.trim();
       batch.rows += own.length;
       if (id === "") {
         for (const row of own) take([row], 0);
@@ -95,14 +89,8 @@ function emptyBatch(): ImportBatch {
   return { orders: [], rejected: [], ordersRejected: 0, rows: 0 };
 }
 
-/** The rows of each order, orders by their first rows. */
-function byOrder(rows: readonly CsvRow[], places: ColumnPlaces): Map<string, CsvRow[]> {
-  const orders = new Map<string, CsvRow[]>();
-  for (const row of rows) {
-    const id = orderIdOf(row, places);
-    const own = orders.get(id);
-    if (own === undefined) orders.set(id, [row]);
-    else own.push(row);
-  }
-  return orders;
+function rowsWithout(rows: CsvRow[], rejected: readonly RejectedRow[]): CsvRow[] {
+  if (rejected.length === 0) return rows;
+  const left = new Set(rejected.map(({ line }) => line));
+  return rows.filter(({ line }) => !left.has(line));
 }

@@ -11,7 +11,7 @@
  * @throws the first error, after the work that had begun has ended
  */
 export async function inLanes<T>(
-  items: Generator<T>,
+  items: AsyncGenerator<T>,
   lanes: number,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
@@ -19,7 +19,7 @@ export async function inLanes<T>(
   const lane = async () => {
     try {
       while (!failed) {
-        const { value, done } = items.next();
+        const { value, done } = await items.next();
         if (done) return;
         await work(value);
       }
@@ -29,6 +29,6 @@ export async function inLanes<T>(
     }
   };
   const ends = await Promise.allSettled(Array.from({ length: lanes }, lane));
-  items.return(undefined);
+  await items.return(undefined);
   for (const end of ends) if (end.status === "rejected") throw end.reason;
 }

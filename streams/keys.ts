@@ -19,6 +19,11 @@ export interface Keys {
   stream(group: Group): string;
   /** Sorted set: messages that are not due yet (JSON of the fields) by due time in ms. */
   scheduled(group: Group): string;
+  /**
+   * Hash: scheduled message → its trace, where there is one. Apart from the messages, because one that is
+   * scheduled twice is one message, whatever traces it belongs to.
+   */
+  scheduledTraces: string;
   /** Sorted set: ids of pending messages that failed, by the time in ms when they are due again. */
   retries(group: Group): string;
   /** Sorted set: consumers by the time in ms of their last sign of life. */
@@ -51,6 +56,10 @@ export interface Keys {
   alertsRaised: string;
   /** Held by the process that looks after the alerts. */
   alertsLock: string;
+  /** Hash: id of a change of an alert that is to be posted → what is known of it as JSON. */
+  alertPosts: string;
+  /** Prefix of the marks of changes that are being posted, or have been: the change's id follows. */
+  alertPost: string;
   /** Prefix of the bitmaps by order id: set where the order was published by an import or the API. */
   publishedOnce: string;
   /** Prefix of product locks: the database id of the product follows. */
@@ -113,6 +122,7 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     prefix,
     stream: (group) => `${prefix}${group}`,
     scheduled: (group) => `${prefix}scheduled:${group}`,
+    scheduledTraces: `${prefix}scheduled-traces`,
     retries: (group) => `${prefix}retries:${group}`,
     alive: (group) => `${prefix}alive:${group}`,
     consumerStarts: (group) => `${prefix}consumer-starts:${group}`,
@@ -129,6 +139,8 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     alerts: `${prefix}alerts`,
     alertsRaised: `${prefix}alerts-raised`,
     alertsLock: `${prefix}lock:alerts`,
+    alertPosts: `${prefix}alert-posts`,
+    alertPost: `${prefix}lock:alert-post:`,
     publishedOnce: `${prefix}once:published:`,
     productLock: `${prefix}lock:product:`,
     expiryMark: `${prefix}expiry:`,

@@ -69,29 +69,33 @@ export async function readKpis(
   from: string,
   to: string,
 ): Promise<KpiRow[]> {
-  const known = await redis.zrangebylex(keys.kpiIndex, `[${from}:`, `[${to};`);
-  const others = new Map<string, string[]>();
-  for (const name of known) {
-    const [day, currency] = name.split(":") as [string, string];
-    if (currency !== baseCurrency) others.set(day, [...(others.get(day) ?? []), currency]);
-  }
-  const rows: KpiRow[] = [];
-  for (let day = from; day <= to; day = nextDay(day)) {
-    for (const currency of [baseCurrency, ...(others.get(day) ?? []).sort()]) {
-      rows.push(emptyKpiRow(day, currency));
-    }
-  }
-  const values = await redis.mget(
-    rows.flatMap((row) =>
-      kpiFigures.map((figure) => keys.kpiFigure(row.date, row.currency, figure))
-    ),
-  );
-  rows.forEach((row, index) => {
-    kpiFigures.forEach((figure, offset) => {
-      row[figure] = Number(values[index * kpiFigures.length + offset] ?? 0);
+  const days: string[] = [];
+  for (let day = from; day <= to; day = nextDay(day)) days.push(day);
+  const fill = async (rows: KpiRow[]): Promise<KpiRow[]> => {
+    if (rows.length === 0) return rows;
+    const values = await redis.mget(
+      rows.flatMap((row) =>
+        kpiFigures.map((figure) => keys.kpiFigure(row.date, row.currency, figure))
+      ),
+    );
+    rows.forEach((row, index) => {
+      kpiFigures.forEach((figure, offset) => {
+        row[figure] = Number(values[index * kpiFigures.length + offset] ?? 0);
+      });
     });
-  });
-  return rows;
+    return rows;
+  };
+  // Most shops know one currency, so its figures do not wait for the names of the others.
+  const [known, inBase] = await Promise.all([
+    redis.zrangebylex(keys.kpiIndex, `[${from}:`, `[${to};`),
+    fill(days.map((day) => emptyKpiRow(day, baseCurrency))),
+  ]);
+  const inOthers = await fill(known.flatMap((name) => {
+    const [day, currency] = name.split(":") as [string, string];
+    return currency === baseCurrency ? [] : emptyKpiRow(day, currency);
+  }));
+  const others = Map.groupBy(inOthers, ({ date }) => date);
+  return inBase.flatMap((row) => [row, ...(others.get(row.date) ?? [])]);
 }
 
 /** Days and currencies from the newest down that are looked at for currencies. */

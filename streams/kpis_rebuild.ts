@@ -24,6 +24,8 @@ export interface RebuildDeps extends KpiDeps {
   db: Queryable;
   /** The KPI day of a database time. */
   kpiDay: (settledAt: string) => string;
+  /** Ends the rebuild between two pages when it aborts: its reason is thrown, and the figures stay. */
+  signal?: AbortSignal;
 }
 
 /** What a rebuild counted. */
@@ -114,9 +116,10 @@ export function refundKpiEvent(
   return { kind: "refunded", refundId, day: kpiDay(settledAt), currency, cents, customerId };
 }
 
-async function begin({ redis, keys }: KpiDeps, token: string): Promise<void> {
+async function begin({ redis, keys, signal }: RebuildDeps, token: string): Promise<void> {
   const until = performance.now() + longestWaitMs;
   for (;;) {
+    signal?.throwIfAborted();
     const begun = await runScript(redis, "kpis_begin", [keys.kpiRebuild], [
       escapePattern(keys.prefix),
       token,
@@ -129,7 +132,7 @@ async function begin({ redis, keys }: KpiDeps, token: string): Promise<void> {
         "Cannot rebuild the KPIs: another rebuild is running and does not end",
       );
     }
-    await pause(waitStepMs);
+    await pause(waitStepMs, signal);
   }
 }
 
@@ -141,6 +144,7 @@ async function fill(
   const { db, kpiDay } = deps;
   const days = new Set<string>();
   const count = async (events: KpiEvent[]): Promise<boolean> => {
+    deps.signal?.throwIfAborted();
     for (const { day, currency } of events) days.add(`${day}:${currency}`);
     return await applyKpis(deps, events, token) >= 0;
   };

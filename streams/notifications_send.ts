@@ -4,16 +4,20 @@
  * @module
  */
 
-import { logNotifications, type NotificationRow } from "../db/notifications.ts";
+import { type NotificationRow, writeNotifications } from "../db/notifications.ts";
 import { readStatuses } from "../db/orders.ts";
-import { readRefunds } from "../db/refunds.ts";
+import { readRefunds } from "../db/refund_rows.ts";
 import type { OrderNoticeMessage, RefundNoticeMessage } from "../domain/messages.ts";
-import { orderEventName, refundEventName } from "../domain/notification.ts";
+import { type NoticeChannel, orderEventName, refundEventName } from "../domain/notification.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
 
+/** The channels where nothing else is said. */
+const logOnly: readonly NoticeChannel[] = ["log"];
+
 /**
- * Tells the customers of a batch, once for each order, event and channel however often a message comes.
- * A crash leaves what was written; the rest is delivered again.
+ * Tells the customers of a batch, once for each order, event and channel however often a message comes. What
+ * leaves the process is only put on the list here, and sent by `deliver_notices.ts`: no receiver can hold up
+ * this group. A crash leaves what was written; the rest is delivered again.
  */
 export async function sendNotifications(
   deps: HandlerDeps,
@@ -48,7 +52,8 @@ export async function sendNotifications(
     return done();
   });
   if (notifications.length > 0) {
-    await deps.db.transaction((tx) => logNotifications(tx, notifications));
+    const channels = deps.notifyChannels ?? logOnly;
+    await deps.db.transaction((tx) => writeNotifications(tx, notifications, channels));
   }
   return outcomes;
 }

@@ -1,9 +1,8 @@
 /**
  * The importer: a CSV file into the books and onto the `orders` stream.
  *
- * First the file is read to its end, so that one that is no CSV is refused before anything is written, and
- * its rows are put together by orders. Then order after order goes into the database and, once committed,
- * onto the stream.
+ * First the file is read to its end, so that one that is no CSV is refused before anything is written. Then
+ * order after order goes into the database and, once committed, onto the stream.
  *
  * @module
  */
@@ -12,19 +11,17 @@ import { catalogKeeper } from "../db/catalog_keeper.ts";
 import type { Database } from "../db/database.ts";
 import { createImport, finishImport, type ImportCounts, updateImport } from "../db/imports.ts";
 import { type TakenOrder, takeOrders } from "../db/intake.ts";
-import { type ColumnPlaces, placeColumns } from "../domain/csv_columns.ts";
-import { notCsv } from "../domain/csv_lines.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
 import { rejectConflict, type RejectedRow } from "../domain/order_csv.ts";
-import { readCsv } from "./csv_source.ts";
-import { type BatchLimits, type ImportBatch, importBatches, orderIdOf } from "./import_batches.ts";
+import { type BatchLimits, type ImportBatch, importBatches } from "./import_batches.ts";
+import { type ImportFile, type ImportFileLimits, openImportFile } from "./import_file.ts";
 import { inLanes } from "./in_lanes.ts";
 import type { Keys } from "./keys.ts";
 import { publish } from "./queue.ts";
 import type { RedisClient } from "./redis.ts";
 import { openRejectsFile, type RejectsFile } from "./rejects_file.ts";
-import { openRowStore, type RowStore, type RowStoreLimits } from "./row_store.ts";
+import { inSpan, tracing } from "./tracing.ts";
 
 /** What the importer works with. */
 export interface ImportDeps {
@@ -62,7 +59,7 @@ export interface ImportOptions {
   /** Is told every row that was not taken. */
   onRejected?: (rows: readonly RejectedRow[]) => void;
   /** For tests: how much is kept in memory, and how much goes into a transaction. */
-  limits?: { store?: RowStoreLimits; batch?: BatchLimits; catalogEntries?: number };
+  limits?: { file?: ImportFileLimits; batch?: BatchLimits; catalogEntries?: number };
 }
 
 /** How far an import is. */
@@ -103,7 +100,7 @@ const updateMs = 500;
 /**
  * Imports a file.
  *
- * Memory does not grow with it: rows beyond some 32 million characters go to a temporary file. A kill at
+ * Memory does not grow with it: what is beyond 8 MB goes to a temporary file. A kill at
  * any moment leaves whole batches of orders, some of which may not be published yet, and a row in `imports`
  * that stays `RUNNING`; the same import again recognises the orders and publishes what is missing.
  *
@@ -112,7 +109,20 @@ const updateMs = 500;
  * @throws {WorkflowError} `bad_request` when the rejects file can't be written
  * @throws the reason of the signal, when it aborts
  */
-export async function importOrders(
+export function importOrders(
+  deps: ImportDeps,
+  source: ReadableStream<Uint8Array>,
+  options: ImportOptions,
+): Promise<ImportReport> {
+  if (!tracing) return runImport(deps, source, options);
+  return inSpan("import", {}, async (span) => {
+    const report = await runImport(deps, source, options);
+    span.setAttributes({ "import.rows": report.rows, "import.orders": report.orders });
+    return report;
+  });
+}
+
+async function runImport(
   deps: ImportDeps,
   source: ReadableStream<Uint8Array>,
   options: ImportOptions,
@@ -125,77 +135,55 @@ export async function importOrders(
     rowsDone: 0,
     ordersDone: 0,
   };
-  const { store, header, places } = await gatherRows(source, progress, options);
+  const file = await openFile(source, progress, options);
   try {
     const begin = options.begin ??
       (async () => options.dryRun ? undefined : await createImport(deps.db, options.name));
     let rejects = options.rejectsPath === undefined
       ? undefined
-      : await openRejectsFile(options.rejectsPath, header);
+      : await openRejectsFile(options.rejectsPath, file.header);
     progress.phase = "writing";
     try {
       options.signal?.throwIfAborted();
       const id = await begin();
-      rejects ??= await options.openRejects?.(header);
-      const counts = await writeBatches(deps, { store, places, rejects, id }, progress, options);
+      rejects ??= await options.openRejects?.(file.header);
+      const counts = await writeBatches(deps, { file, rejects, id }, progress, options);
       const seconds = Math.round(performance.now() - startedAt) / 1000;
       return reportOf(counts, seconds);
     } finally {
       await rejects?.discard();
     }
   } finally {
-    store.close();
+    file.close();
   }
 }
 
 /** Reads the whole file and checks all that makes it a CSV of orders. */
-async function gatherRows(
+async function openFile(
   source: ReadableStream<Uint8Array>,
   progress: ImportProgress,
-  options: ImportOptions,
-): Promise<{ store: RowStore; header: readonly string[]; places: ColumnPlaces }> {
-  let header: readonly string[] | undefined;
-  let places: ColumnPlaces | undefined;
-  const store = openRowStore((row) => orderIdOf(row, places!), options.limits?.store);
+  { name, limits, signal, onProgress }: ImportOptions,
+): Promise<ImportFile> {
   try {
-    for await (const page of readCsv(source, (bytes) => progress.bytesRead += bytes)) {
-      for (const row of page) {
-        if (header === undefined) {
-          const placed = placeColumns(row.fields);
-          if (typeof placed === "string") throw notCsv(row.line, placed);
-          header = row.fields;
-          places = placed;
-        } else if (row.fields.length !== header.length) {
-          const { length } = row.fields;
-          throw notCsv(
-            row.line,
-            `has ${length} ${
-              length === 1 ? "field" : "fields"
-            }, but the header has ${header.length}`,
-          );
-        } else {
-          progress.rowsRead++;
-          store.add(row);
-        }
-      }
-      options.onProgress?.(progress);
-      options.signal?.throwIfAborted();
-    }
-    if (header === undefined) throw notCsv(1, "the header is missing");
-    return { store, header, places: places! };
+    return await openImportFile(source, {
+      limits: limits?.file,
+      onProgress({ bytes, rows }) {
+        progress.bytesRead = bytes;
+        progress.rowsRead = rows;
+        onProgress?.(progress);
+        signal?.throwIfAborted();
+      },
+    });
   } catch (error) {
-    store.close();
     if (!(error instanceof WorkflowError)) throw error;
-    const message = `Cannot import ${options.name}: ${error.message}`;
-    throw new WorkflowError(error.code, message, error.faults);
+    throw new WorkflowError(error.code, `Cannot import ${name}: ${error.message}`, error.faults);
   }
 }
 
 async function writeBatches(
   deps: ImportDeps,
-  { store, places, rejects, id }: {
-    store: RowStore;
-    places: ColumnPlaces;
+  { file, rejects, id }: {
+    file: ImportFile;
     rejects: RejectsFile | undefined;
     id: number | undefined;
   },
@@ -273,8 +261,12 @@ async function writeBatches(
 
   try {
     const { limits, keepGoodRows = false } = options;
-    const batches = importBatches(store, places, { keepGoodRows, limits: limits?.batch });
-    await inLanes(batches, lanes, write);
+    const batches = importBatches(file.groups(options.signal), file.places, {
+      keepGoodRows,
+      limits: limits?.batch,
+    });
+    const traced = (batch: ImportBatch) => inSpan("import batch", {}, () => write(batch));
+    await inLanes(batches, lanes, tracing ? traced : write);
     if (!options.dryRun) await catalogs.finish();
     await rejects?.finish();
     if (id !== undefined) await finishImport(db, id, counts, { status: "DONE" });

@@ -6,17 +6,18 @@
 
 import { readOrders } from "../db/orders.ts";
 import { effectsOfOrder } from "../domain/effects.ts";
-import type { AskAgainMessage, ChargeMessage } from "../domain/messages.ts";
+import type { AskAgainMessage, CallbackMessage, ChargeMessage } from "../domain/messages.ts";
 import type { OrderFacts } from "../domain/order.ts";
-import { chargeKey } from "./gateway.ts";
+import { type ChargeAnswer, chargeKey } from "./gateway.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
+import { settlePayments } from "./payments_settle.ts";
 import type { Enqueued } from "./queue.ts";
 
 /**
- * Charges the reserved orders of a batch.
+ * Charges the reserved orders of a batch, and settles those whose answer the gateway gives at once.
  *
- * Nothing is written here: the idempotency key makes asking again the same charge, so a crash before or
- * after the call is mended by asking again.
+ * Nothing is written before the answers are there: the idempotency key makes asking again the same charge,
+ * so a crash before or after the call is mended by asking again.
  */
 export function chargePayments(
   deps: HandlerDeps,
@@ -48,7 +49,7 @@ export function askAgain(
   }]);
 }
 
-/** @param further what follows from a charge besides its answer */
+/** @param further what follows from a charge whose answer is still to come, besides it */
 async function charge(
   deps: HandlerDeps,
   deliveries: readonly Delivery[],
@@ -65,6 +66,7 @@ async function charge(
     })),
   );
   const answerOf = new Map(reserved.map(({ id }, index) => [id, answers[index]!]));
+  const settled = await settleAnswered(deps, deliveries, answerOf);
 
   return deliveries.map(({ message: { orderId } }): Outcome => {
     const order = orders.get(orderId);
@@ -72,9 +74,39 @@ async function charge(
     const answer = answerOf.get(orderId);
     if (answer === undefined) return withoutCharge(deps, order);
     if (answer.kind === "failed") return { kind: "retry", error: answer.error };
+    const outcome = settled.get(orderId);
+    if (outcome !== undefined) return outcome;
     const callbacks = answer.callback === null ? [] : [answer.callback];
     return { kind: "done", followUps: [...callbacks, ...further(order)], kpis: [] };
   });
+}
+
+/**
+ * Settles what was answered at once, without the way over a message of its own. An answer that settles
+ * nothing, because it has to be looked at later or by a person, takes that way.
+ *
+ * @returns outcomes by order id
+ */
+async function settleAnswered(
+  deps: HandlerDeps,
+  deliveries: readonly Delivery[],
+  answerOf: ReadonlyMap<number, ChargeAnswer>,
+): Promise<Map<number, Outcome>> {
+  const answered = new Map<number, Delivery<CallbackMessage>>();
+  for (const { id, attempt, message: { orderId } } of deliveries) {
+    const answer = answerOf.get(orderId);
+    if (answer?.kind !== "accepted" || answer.callback === null) continue;
+    const { message, delayMs = 0 } = answer.callback;
+    if (delayMs > 0 || message.type !== "payment.callback") continue;
+    answered.set(orderId, { id, attempt, message });
+  }
+  if (answered.size === 0) return new Map();
+  const outcomes = await settlePayments(deps, [...answered.values()]);
+  return new Map(
+    [...answered.keys()]
+      .map((orderId, index): [number, Outcome] => [orderId, outcomes[index]!])
+      .filter(([, { kind }]) => kind === "done"),
+  );
 }
 
 function withoutCharge(deps: HandlerDeps, order: OrderFacts): Outcome {

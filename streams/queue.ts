@@ -11,10 +11,12 @@ import {
   groups,
   type Message,
   messageField,
+  traceField,
 } from "../domain/messages.ts";
 import { type Keys, onceSegmentSize } from "./keys.ts";
 import type { RedisClient } from "./redis.ts";
 import { runScript } from "./scripts.ts";
+import { noteOutcome, traceparentOf, tracePublish, tracing } from "./tracing.ts";
 
 /** What the queue works with. */
 export interface QueueDeps {
@@ -27,6 +29,8 @@ export interface Enqueued {
   message: Message;
   /** Milliseconds until it may be read. The same message scheduled twice is one message. */
   delayMs?: number;
+  /** The trace that it belongs to; by default the one of whoever publishes it, or of what it follows from. */
+  traceparent?: string;
 }
 
 /** A message that a consumer has finished. */
@@ -51,10 +55,19 @@ const messagesPerCall = 2_000;
  * @param options.oncePerOrder skip orders that an earlier call with this option has published
  * @returns how many were enqueued
  */
-export async function publish(
+export function publish(
   deps: QueueDeps,
   messages: readonly Enqueued[],
   options: { oncePerOrder?: boolean } = {},
+): Promise<number> {
+  if (!tracing || messages.length === 0) return enqueue(deps, messages, options);
+  return tracePublish(messages, (traced) => enqueue(deps, traced, options));
+}
+
+async function enqueue(
+  deps: QueueDeps,
+  messages: readonly Enqueued[],
+  options: { oncePerOrder?: boolean },
 ): Promise<number> {
   let enqueued = 0;
   for (let from = 0; from < messages.length; from += messagesPerCall) {
@@ -84,9 +97,15 @@ export async function finish(
   counter: "processed" | "dead",
 ): Promise<number> {
   if (finished.length === 0) return 0;
-  const followers = finished.flatMap(({ followUps }, index) =>
+  const followers: Follower[] = finished.flatMap(({ followUps }, index) =>
     followUps.map((entry) => ({ ...entry, cause: index + 1, onceId: 0 }))
   );
+  if (tracing) {
+    for (const follower of followers) {
+      follower.traceparent = traceparentOf(finished[follower.cause - 1]!.id);
+    }
+    if (counter === "processed") noteOutcome(finished.map(({ id }) => id), "processed");
+  }
   return (await advance(deps, group, finished, followers, counter)).acknowledged;
 }
 
@@ -106,16 +125,27 @@ interface Column {
   cents: number[];
   texts: string[];
   onceIds: number[];
+  /** As long as the others where this process traces, else empty; "" for none. */
+  traces: string[];
 }
 
 function columnsOf(followers: readonly Follower[]): Column[] {
   const all = new Map<string, Column>();
-  for (const { message, delayMs = 0, cause, onceId } of followers) {
+  for (const { message, delayMs = 0, traceparent, cause, onceId } of followers) {
     const target = groups.indexOf(groupOf[message.type]);
     const name = `${target} ${delayMs}`;
     let column = all.get(name);
     if (column === undefined) {
-      column = { target, delayMs, causes: [], currencies: [], cents: [], texts: [], onceIds: [] };
+      column = {
+        target,
+        delayMs,
+        causes: [],
+        currencies: [],
+        cents: [],
+        texts: [],
+        onceIds: [],
+        traces: [],
+      };
       all.set(name, column);
     }
     column.causes.push(cause);
@@ -123,6 +153,7 @@ function columnsOf(followers: readonly Follower[]): Column[] {
     column.cents.push(message.amountCents);
     column.texts.push(encodeMessage(message));
     column.onceIds.push(onceId);
+    if (tracing) column.traces.push(traceparent ?? "");
   }
   return [...all.values()];
 }
@@ -144,6 +175,7 @@ async function advance(
       keys.errorTexts(group),
       keys.retries(group),
       keys.stats(group),
+      keys.scheduledTraces,
       ...groups.flatMap((to) => [keys.stream(to), keys.scheduled(to), keys.money(to)]),
     ],
     [
@@ -155,13 +187,14 @@ async function advance(
       ]),
       JSON.stringify(
         columnsOf(followers).map((
-          { target, delayMs, causes, currencies, cents, texts, onceIds },
-        ) => [target, Math.round(delayMs), causes, currencies, cents, texts, onceIds]),
+          { target, delayMs, causes, currencies, cents, texts, onceIds, traces },
+        ) => [target, Math.round(delayMs), causes, currencies, cents, texts, onceIds, traces]),
       ),
       keys.publishedOnce,
       onceSegmentSize,
       counter,
       messageField,
+      traceField,
     ],
   ) as [number, number];
   return { acknowledged: reply[0], enqueued: reply[1] };

@@ -111,15 +111,23 @@ const ensureWaitMs = 600_000;
  * promoted. Costs one look at the epoch otherwise. While another process recovers, waits until it has
  * ended.
  *
+ * Ends between two pages when `deps.signal` aborts, as a crash would end it: whoever comes next recovers.
+ *
  * @returns the report if this process recovered, else null
  */
 export async function ensureRecovered(deps: RecoverDeps): Promise<RecoverReport | null> {
   const isComplete = async () => (await readEpoch(deps)).state === "complete";
   const { state } = await readEpoch(deps);
   if (state === "complete") return null;
-  const report = await recover(deps, { waitMs: ensureWaitMs, unless: isComplete });
+  let report: RecoverReport;
+  try {
+    report = await recover(deps, { waitMs: ensureWaitMs, unless: isComplete });
+  } catch (error) {
+    if (deps.signal?.aborted) return null;
+    throw error;
+  }
   if (report.kind === "busy") {
-    if (await isComplete()) return null;
+    if (deps.signal?.aborted || await isComplete()) return null;
     throw new WorkflowError("unavailable", "Another process is recovering Redis and does not end");
   }
   const { republished, kpis, seconds } = report;
@@ -204,8 +212,8 @@ async function underLock<T>(
   const token = crypto.randomUUID();
   const until = performance.now() + waitMs;
   while (await redis.set(keys.recoverLock, token, "PX", lockTtlMs, "NX") === null) {
-    if (performance.now() >= until) return "busy";
-    await pause(waitStepMs);
+    if (performance.now() >= until || deps.signal?.aborted) return "busy";
+    await pause(waitStepMs, deps.signal);
   }
   // Renewing never takes the lock anew: if Redis lost it, it may have lost the messages as well.
   const timer = setInterval(

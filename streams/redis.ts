@@ -24,7 +24,7 @@ const commandTimeoutMs = 10_000;
  * @throws {WorkflowError} `unavailable` when no connection comes about
  */
 export function openRedis(url: string): Promise<RedisClient> {
-  return connect(url, {
+  return connect(url, "commands", {
     maxRetriesPerRequest: 1,
     commandTimeout: commandTimeoutMs,
     enableOfflineQueue: false,
@@ -46,7 +46,7 @@ const blockGraceMs = 8_000;
  * @throws {WorkflowError} `unavailable` when no connection comes about
  */
 export function openBlockingRedis(url: string): Promise<RedisClient> {
-  return connect(url, {
+  return connect(url, "reads", {
     maxRetriesPerRequest: null,
     enableAutoPipelining: false,
     blockingTimeout: longestBlockMs,
@@ -59,7 +59,24 @@ export function isLostGroup(error: unknown): boolean {
   return /NOGROUP|UNBLOCKED|no such key/i.test(messageOf(error));
 }
 
-async function connect(url: string, options: RedisOptions): Promise<RedisClient> {
+/** What a connection is for: ordinary commands, or blocking reads. */
+export type RedisUse = "commands" | "reads";
+
+/** Every connection of this process that was opened and not closed. */
+const opened = new Map<RedisClient, RedisUse>();
+
+/** How many connections of this process are ready, and how many are lost and being opened again. */
+export function countRedisConnections(): Record<RedisUse, { ready: number; lost: number }> {
+  const counts = { commands: { ready: 0, lost: 0 }, reads: { ready: 0, lost: 0 } };
+  for (const [client, use] of opened) counts[use][client.status === "ready" ? "ready" : "lost"]++;
+  return counts;
+}
+
+async function connect(
+  url: string,
+  use: RedisUse,
+  options: RedisOptions,
+): Promise<RedisClient> {
   const common: RedisOptions = {
     ...options,
     lazyConnect: true,
@@ -71,6 +88,8 @@ async function connect(url: string, options: RedisOptions): Promise<RedisClient>
   client.on("error", (error) => lastError = error);
   try {
     await client.connect();
+    opened.set(client, use);
+    client.once("end", () => opened.delete(client));
     return client;
   } catch (error) {
     client.disconnect();

@@ -7,7 +7,7 @@
 import { addOrderEvents, type OrderEventRow } from "../db/events.ts";
 import { addRefunded, lockOrders, readOrders } from "../db/orders.ts";
 import { markReversed, readPayments } from "../db/payments.ts";
-import { endRefunds, refundFactsOf } from "../db/refunds.ts";
+import { endRefunds, refundFactsOf } from "../db/refund_rows.ts";
 import { effectsOfRefund } from "../domain/effects.ts";
 import type { RefundMessage, ReversalMessage } from "../domain/messages.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../domain/refund.ts";

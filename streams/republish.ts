@@ -25,6 +25,8 @@ import { publish, type QueueDeps } from "./queue.ts";
 /** What publishing again works with. */
 export interface RepublishDeps extends QueueDeps {
   db: Queryable;
+  /** Ends the work between two pages when it aborts: its reason is thrown. */
+  signal?: AbortSignal;
 }
 
 /** What was published again, by what it was about. */
@@ -64,6 +66,7 @@ export async function republish(
   const sum = nothingRepublished();
   for (const kind of kinds) {
     for (let afterId: number | null = 0; afterId !== null;) {
+      deps.signal?.throwIfAborted();
       const page: WorkPage = await kind.read(deps.db, {
         afterId,
         limit: pageSize,

@@ -7,6 +7,8 @@
 
 import type { CsvRow } from "../domain/csv_rows.ts";
 import { mostOrderRows } from "../domain/order_csv.ts";
+import { type Extent, openTemporaryFile, type TemporaryFile } from "./temporary_file.ts";
+import { textHash } from "./text_hash.ts";
 
 /** Rows of whole orders, or a part of an order that has too many. */
 export interface RowGroup {
@@ -51,12 +53,6 @@ const partitionCount = 256;
 /** How often a part that does not fit into memory is split again. */
 const mostSplits = 3;
 
-/** Where rows of a partition lie in the file. */
-interface Extent {
-  offset: number;
-  length: number;
-}
-
 interface Partition {
   extents: Extent[];
   /** Rows as JSON that wait to be written. */
@@ -69,8 +65,7 @@ interface Partition {
  * Opens a store. A small file stays in memory, in the order of its rows; a larger one is split into parts
  * on disk, each of which fits into memory, however large the file is.
  *
- * The disk is used through one temporary file that is removed while it is open: whatever ends the process,
- * nothing stays behind.
+ * The disk is used through one temporary file, of which nothing stays behind.
  *
  * @param keyOf the order's id in a row
  */
@@ -172,7 +167,7 @@ function append(
   seed: number,
   block: number,
 ): void {
-  const partition = partitions[hash(keyOf(row), seed) % partitionCount]!;
+  const partition = partitions[textHash(keyOf(row), seed) % partitionCount]!;
   const json = JSON.stringify([row.line, row.fields]);
   partition.waiting.push(json);
   partition.waitingCharacters += json.length;
@@ -197,56 +192,4 @@ function* rowsOf(file: TemporaryFile, partition: Partition): Generator<CsvRow[]>
 
 function parseRows(json: string): CsvRow[] {
   return (JSON.parse(json) as [number, string[]][]).map(([line, fields]) => ({ line, fields }));
-}
-
-/** FNV-1a; a seed gives another split of the keys that an earlier one put together. */
-function hash(text: string, seed: number): number {
-  let value = 0x811c9dc5 ^ Math.imul(seed, 0x9e3779b1);
-  for (let at = 0; at < text.length; at++) {
-    value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
-  }
-  // The low bits of FNV are weak: mix the high ones in.
-  value ^= value >>> 15;
-  value = Math.imul(value, 0x85ebca6b);
-  return (value ^ (value >>> 13)) >>> 0;
-}
-
-interface TemporaryFile {
-  /** @returns where the bytes begin */
-  append(bytes: Uint8Array): number;
-  read(extent: Extent): Uint8Array;
-  close(): void;
-}
-
-/**
- * Reads and writes at once instead of through promises: blocks are small and go to the system's cache, and
- * the way over another thread took 0.3 ms each.
- */
-function openTemporaryFile(): TemporaryFile {
-  const path = Deno.makeTempFileSync({ prefix: "orders_import_" });
-  const file = Deno.openSync(path, { read: true, write: true });
-  Deno.removeSync(path);
-  let end = 0;
-  return {
-    append(bytes) {
-      const offset = end;
-      end += bytes.length;
-      file.seekSync(offset, Deno.SeekMode.Start);
-      for (let written = 0; written < bytes.length;) {
-        written += file.writeSync(bytes.subarray(written));
-      }
-      return offset;
-    },
-    read({ offset, length }) {
-      const bytes = new Uint8Array(length);
-      file.seekSync(offset, Deno.SeekMode.Start);
-      for (let at = 0; at < length;) {
-        const got = file.readSync(bytes.subarray(at));
-        if (got === null) throw new Error("The temporary file of the import was cut off");
-        at += got;
-      }
-      return bytes;
-    },
-    close: () => file.close(),
-  };
 }

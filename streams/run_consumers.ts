@@ -12,6 +12,7 @@ import type { Log } from "../domain/log.ts";
 import { type Group, groups } from "../domain/messages.ts";
 import { consume, type Consumer, type ConsumerDeps, giveBack, makeConsumer } from "./consumer.ts";
 import type { Turn } from "./conclude.ts";
+import { deliverNotices, openSenders } from "./deliver_notices.ts";
 import { type Gateway, simulatedGateway } from "./gateway.ts";
 import { httpGateway } from "./http_gateway.ts";
 import type { Keys } from "./keys.ts";
@@ -49,10 +50,11 @@ const graceShare = 0.8;
 const drainBlockMs = 50;
 
 /**
- * Runs one consumer for each group, each with a connection of its own for blocking reads, and the sweep
+ * Runs the consumers of each group, each with a connection of its own for blocking reads, and the sweep
  * that finds lost work. Returns when the signal aborts, or with `drain` when nothing is left to do;
  * batches in hand are finished first,
- * or given back for others to claim when most of `SHUTDOWN_TIMEOUT_MS` is over.
+ * or given back for others to claim when most of `SHUTDOWN_TIMEOUT_MS` is over. A recovery that comes before
+ * all this is left to the next process.
  *
  * @throws {WorkflowError} `unavailable` when Redis can't be reached at the start
  */
@@ -67,10 +69,17 @@ export async function runConsumers(
   const gateway = gatewayOf(config);
   const stop = new AbortController();
   const stopped = AbortSignal.any([signal, stop.signal]);
-  await ensureRecovered(deps);
+  const recovering = ensureRecovered({ ...deps, signal: stopped });
+  const recovered = await Promise.race([
+    recovering.then(() => true),
+    overdue(signal, config.shutdownTimeoutMs * graceShare).then(() => false),
+  ]);
+  if (!recovered) recovering.catch(() => {});
+  if (signal.aborted) return;
+  const senders = wanted.includes("notifications") ? await openSenders(config) : [];
 
   const running: Consumer[] = [];
-  const runGroup = async (group: Group): Promise<void> => {
+  const runLane = async (group: Group, lane: number): Promise<void> => {
     const blocking = await openBlockingRedis(config.redisUrl);
     const unblock = wakeOnAbort(redis, blocking, stopped);
     const { reservationTtlSeconds } = config;
@@ -78,8 +87,9 @@ export async function runConsumers(
       ...deps,
       blocking,
       gateway,
-      consumer: name,
+      consumer: `${name}:${lane}`,
       reservationTtlSeconds,
+      notifyChannels: config.notifyChannels,
     };
     try {
       const consumer = makeConsumer(groupDeps, {
@@ -108,10 +118,15 @@ export async function runConsumers(
   };
   log.info("consumers started", { consumer: name, groups: wanted.join(",") });
   const sweeping = sweep(deps, stopped, { reservationTtlSeconds: config.reservationTtlSeconds });
+  const delivering = deliverNotices(deps, senders, stopped, options.drain ? signal : undefined);
   // A proof changes nothing, so a stop does not wait for it.
   keepProving(deps, stopped);
   try {
-    const all = Promise.all([...wanted.map(runGroup), sweeping]);
+    const all = Promise.all([
+      ...wanted.flatMap((group) => lanes.map((lane) => runLane(group, lane))),
+      sweeping,
+      delivering,
+    ]);
     const finished = await Promise.race([
       all.then(() => true),
       overdue(signal, config.shutdownTimeoutMs * graceShare).then(() => false),
@@ -127,6 +142,12 @@ export async function runConsumers(
   }
   log.info("consumers stopped", { consumer: name });
 }
+
+/**
+ * The consumers of each group in one process. A batch is a chain of a dozen round trips, and while one waits
+ * for its commit another works: two drain a tenth more than one, a third adds nothing.
+ */
+const lanes = [1, 2] as const;
 
 /** The payment provider that the settings name. */
 function gatewayOf(config: Config): Gateway {

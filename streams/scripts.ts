@@ -4,6 +4,7 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import type { RedisClient } from "./redis.ts";
 
 const names = [
@@ -38,6 +39,25 @@ const sources = new Map<ScriptName, string>(
     Deno.readTextFileSync(new URL(`./lua/${name}.lua`, import.meta.url)),
   ]),
 );
+
+let namesOfCalls: Map<string, ScriptName> | undefined;
+
+/**
+ * The script that a command runs, for those who watch commands go by.
+ *
+ * @param source the command's first argument: the script's hash or its text
+ * @returns undefined for any other command
+ */
+export function scriptOfCall(command: string, source: string | undefined): ScriptName | undefined {
+  if (source === undefined || !/^eval(sha)?$/i.test(command)) return undefined;
+  namesOfCalls ??= new Map(
+    [...sources].flatMap(([name, text]) => [
+      [text, name],
+      [createHash("sha1").update(text).digest("hex"), name],
+    ]),
+  );
+  return namesOfCalls.get(source);
+}
 
 const known = new WeakMap<RedisClient, Set<ScriptName>>();
 

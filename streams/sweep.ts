@@ -4,6 +4,7 @@
  * @module
  */
 
+import { interruptImports } from "../db/imports.ts";
 import { messageOf } from "../domain/errors.ts";
 import { groups } from "../domain/messages.ts";
 import { ensureGroup } from "./consumer.ts";
@@ -27,7 +28,7 @@ const forgottenConsumerMs = 3_600_000;
 /**
  * Until the signal aborts: recovers as soon as Redis may have lost something, asks again for the money of
  * reservations that got no answer, republishes single orders and refunds that no stream holds, and forgets
- * consumers that ended without saying so.
+ * consumers and marks imports that ended without saying so.
  *
  * Costs one look at the epoch every two seconds, one look-up by index for expired reservations and one
  * comparison of counts a minute when all is well.
@@ -45,7 +46,7 @@ export async function sweep(
     await pause(epochCheckMs, signal);
     if (signal.aborted) break;
     try {
-      await ensureRecovered(deps);
+      await ensureRecovered({ ...deps, signal });
       const now = performance.now();
       if (now - expiryAt >= expiryCheckMs) {
         expiryAt = now;
@@ -53,10 +54,12 @@ export async function sweep(
       }
       if (now - homesAt >= homesCheckMs) {
         homesAt = now;
-        await sweepHomes(deps, { olderThanSeconds: settlingSeconds });
+        await sweepHomes({ ...deps, signal }, { olderThanSeconds: settlingSeconds });
         await forgetConsumers(deps);
+        await interruptImports(deps.db);
       }
     } catch (error) {
+      if (signal.aborted) break;
       deps.log.warn("sweep failed", { error: messageOf(error) });
     }
   }

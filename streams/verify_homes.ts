@@ -13,7 +13,7 @@ import {
   listUntoldRefunds,
   type PageRequest,
 } from "../db/recovery.ts";
-import { findWrongNotices } from "../db/verify.ts";
+import { findNoticeGaps, findWrongNotices } from "../db/verify.ts";
 import { orderEventName, refundEventName } from "../domain/notification.ts";
 import { addDrift, type Drift, type Drifts, noDrifts } from "./drift.ts";
 import { findHeldWork, type HeldWork, type HeldWorkDeps, type Need } from "./held_work.ts";
@@ -131,7 +131,7 @@ const kinds: readonly Kind[] = [
   untoldRefunds,
 ];
 
-/** Notices in the history that tell of what did not happen. To be run in a snapshot. */
+/** Notices in the history that tell of what did not happen, or are incomplete. To be run in a snapshot. */
 export async function verifyNotices(tx: Queryable): Promise<Drifts> {
   const drifts = noDrifts();
   collect(drifts, await findWrongNotices(tx), ({ orderId, refundId, status, event }) => ({
@@ -139,6 +139,14 @@ export async function verifyNotices(tx: Queryable): Promise<Drifts> {
     what: status === null ? "notification of no such end" : `notification of a ${status} order`,
     expected: null,
     found: event,
+  }));
+  collect(drifts, await findNoticeGaps(tx), ({ orderId, event, channel, lacksChannels }) => ({
+    subject: `order ${orderId}`,
+    what: lacksChannels
+      ? `notifications of ${event} on other channels than ${channel}`
+      : `sent or waiting notification of ${event} by ${channel}`,
+    expected: event,
+    found: null,
   }));
   return drifts;
 }

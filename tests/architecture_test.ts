@@ -42,7 +42,7 @@ const notForRoutes = [
 const packages: Readonly<Record<string, RegExp>> = {
   domain: /^(node:crypto$|zod$)/,
   db: /^(mysql2\/promise$|node:)/,
-  streams: /^(ioredis$|@std\/csv\/|node:)/,
+  streams: /^(ioredis$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
   // What talks to the engines stands behind db and streams.
   routes: /^(?!mysql2|ioredis)/,
 };

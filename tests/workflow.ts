@@ -11,6 +11,7 @@ import type { IncomingOrder } from "../domain/incoming_order.ts";
 import { kpiDayIn } from "../domain/kpi.ts";
 import { silentLog } from "../domain/log.ts";
 import { type Group, groups } from "../domain/messages.ts";
+import type { NoticeChannel } from "../domain/notification.ts";
 import type { OrderFacts } from "../domain/order.ts";
 import { readOrders } from "../db/orders.ts";
 import {
@@ -35,6 +36,7 @@ export interface WorkflowOptions {
   baseCurrency?: string;
   kpiTimezone?: string;
   reservationTtlSeconds?: number;
+  notifyChannels?: NoticeChannel[];
   consumer?: Partial<ConsumerOptions>;
 }
 
@@ -80,6 +82,7 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
     baseCurrency,
     kpiDay: kpiDayIn(options.kpiTimezone ?? "UTC"),
     reservationTtlSeconds: options.reservationTtlSeconds ?? 900,
+    notifyChannels: options.notifyChannels,
     consumer: "test",
   };
   const consumerOf: Workflow["consumerOf"] = (group, own = {}, name = "test") =>

@@ -4,11 +4,11 @@
  * @module
  */
 
+import { CsvParseStream } from "@std/csv/parse-stream";
 import { placeColumns } from "../../domain/csv_columns.ts";
 import { type IncomingOrder, totalCentsOf } from "../../domain/incoming_order.ts";
 import { decideOrder } from "../../domain/order_csv.ts";
 import type { CsvRow } from "../../domain/csv_rows.ts";
-import { readCsv } from "../../streams/csv_source.ts";
 
 const sampleFile = new URL("../../samples/online-retail-2010-12.csv.gz", import.meta.url);
 
@@ -71,19 +71,25 @@ async function readSample(): Promise<IncomingOrder[]> {
   const file = await Deno.open(sampleFile);
   const byOrder = new Map<string, CsvRow[]>();
   let places;
-  for await (const page of readCsv(file.readable)) {
-    const rows = [...page];
+  // Read by another parser than the importer's.
+  const records = file.readable
+    .pipeThrough(new DecompressionStream("gzip"))
+    .pipeThrough(new TextDecoderStream())
+    .pipeThrough(new CsvParseStream());
+  let line = 0;
+  for await (const fields of records) {
+    line++;
     if (places === undefined) {
-      const header = placeColumns(rows.shift()!.fields);
+      const header = placeColumns(fields);
       if (typeof header === "string") throw new Error(header);
       places = header;
+      continue;
     }
-    for (const row of rows) {
-      const id = row.fields[places.external_order_id]!;
-      const known = byOrder.get(id);
-      if (known === undefined) byOrder.set(id, [row]);
-      else known.push(row);
-    }
+    const row: CsvRow = { line, fields };
+    const id = fields[places.external_order_id]!;
+    const known = byOrder.get(id);
+    if (known === undefined) byOrder.set(id, [row]);
+    else known.push(row);
   }
   return [...byOrder.values()].flatMap((rows) => {
     const reading = decideOrder(rows, places!, { keepGoodRows: false });

@@ -104,7 +104,7 @@ export const LetterTable: FC<
           <th scope="col">Error</th>
           <th scope="col" class="wide">Order</th>
           <th scope="col" class="wide right">Tries</th>
-          <th scope="col" class="right">Died</th>
+          <th scope="col" class="wide right">Died</th>
           <th scope="col" class="right">At stake</th>
         </tr>
       </thead>
@@ -121,7 +121,7 @@ export const LetterTable: FC<
             </td>
             <th scope="row" class="nowrap">
               <a href={`/dashboard/dead-letters/${letter.id}`}>#{letter.id}</a>{" "}
-              <span class="muted small">{letter.group}</span>
+              <span class="muted small wide">{letter.group}</span>
             </th>
             <td class="ellipsis" title={letter.error}>{letter.error}</td>
             <td class="wide">
@@ -130,7 +130,7 @@ export const LetterTable: FC<
                 : <a href={`/dashboard/orders/${letter.orderId}`}>#{letter.orderId}</a>}
             </td>
             <td class="wide right">{letter.attempts}</td>
-            <td class="right">
+            <td class="wide right">
               <Ago at={letter.diedAt} now={now} />
             </td>
             <td class="right">

@@ -19,8 +19,9 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { groups } from "../../domain/messages.ts";
 import { discardDeadLetters, retryDeadLetters } from "../../streams/dead_letters.ts";
 import type { AppDeps } from "../deps.ts";
+import { readForm } from "../read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
-import { actorOf, PostForm, readForm } from "./form.tsx";
+import { actorOf, PostForm } from "./form.tsx";
 import { DeadLetterFilters, type Given, LetterTable, Payload } from "./dead_letter_parts.tsx";
 import { formatCount, formatMoney } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
@@ -60,7 +61,7 @@ export function deadLetterRoutes(deps: AppDeps): Hono {
         <>
           <PageHead title="Dead letters" note={count === 0 ? undefined : stakes(sums)} />
           {done && /^\d{1,9}$/.test(done) && (
-            <Notice tone="good" title={`Decided about ${formatCount(Number(done))} dead letters`}>
+            <Notice tone="good" title={outcome(Number(done), c.req.query("verb"))}>
               {Number(c.req.query("refused")) > 0 &&
                 `${c.req.query("refused")} can't be retried, because nobody understands them`}
             </Notice>
@@ -145,7 +146,11 @@ export function deadLetterRoutes(deps: AppDeps): Hono {
       : await discardDeadLetters(deps, filter, actor);
     deps.log.info("dead letters decided", { verb: form.verb, letters: letters.length, actor });
     return c.redirect(
-      linkTo(home, { done: letters.length, refused: refused.length || undefined }),
+      linkTo(home, {
+        done: letters.length,
+        verb: form.verb,
+        refused: refused.length || undefined,
+      }),
       303,
     );
   });
@@ -227,6 +232,12 @@ const Question: FC<
     </PostForm>
   </>
 );
+
+/** What was done about so many. */
+function outcome(count: number, verb: string | undefined): string {
+  const subject = `${formatCount(count)} dead ${count === 1 ? "letter was" : "letters were"}`;
+  return `${subject} ${verb === "retry" ? "published again" : "discarded"}`;
+}
 
 function stakes(sums: readonly DeadLetterSum[]): string {
   const count = sums.reduce((sum, one) => sum + one.count, 0);

@@ -7,7 +7,9 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { isServerFault } from "../../db/faults.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
+import { isRedisAway } from "../../streams/redis_away.ts";
 import type { AppDeps } from "../deps.ts";
 import { isEngineAway, problemOf } from "../problem.ts";
 import { page } from "./layout.tsx";
@@ -29,9 +31,9 @@ export function errorPage(
     return show(
       c,
       503,
-      "An engine gives no answer",
-      "The database or Redis can't be reached just now. Nothing is lost: reload the page in a moment, " +
-        "and see the overview for which of them it is.",
+      `${nameOf(error)} gives no answer`,
+      "It can't be reached just now. Nothing is lost: try again in a moment. The overview tells when it " +
+        "is back.",
     );
   }
   if (error instanceof WorkflowError) {
@@ -49,6 +51,12 @@ export function errorPage(
     stack: error.stack,
   });
   return show(c, 500, "Something unexpected happened", `The log has it under ${request_id}.`);
+}
+
+/** The engine that is away; a limit of time does not know which of them was asked. */
+function nameOf(error: Error): string {
+  if (isServerFault(error)) return "The database";
+  return isRedisAway(error) ? "Redis" : "An engine";
 }
 
 function show(

@@ -17,10 +17,14 @@ export const PostForm: FC<
   { c: Context; action: string; class?: string; label?: string; children?: Child }
 > = ({ c, action, class: className, label, children }) => (
   <form method="post" action={action} class={className} aria-label={label}>
-    {csrfToken(c) !== "" && <input type="hidden" name={csrfField} value={csrfToken(c)} />}
+    <CsrfField c={c} />
     {children}
   </form>
 );
+
+/** The first field of a form in a session; nothing where there is none. */
+export const CsrfField: FC<{ c: Context }> = ({ c }) =>
+  csrfToken(c) === "" ? null : <input type="hidden" name={csrfField} value={csrfToken(c)} />;
 
 /** What a session has to send back with a change; empty where there is no session. */
 export function csrfToken(c: Context): string {
@@ -31,13 +35,4 @@ export function csrfToken(c: Context): string {
 export function actorOf(c: Context): string {
   const caller = c.get("caller");
   return caller?.name ? caller.actor : "dashboard";
-}
-
-/** A form's fields that are texts; the last one counts where a name comes twice. */
-export async function readForm(c: Context): Promise<Record<string, string | undefined>> {
-  const fields: Record<string, string | undefined> = {};
-  for (const [name, value] of Object.entries(await c.req.parseBody())) {
-    if (typeof value === "string") fields[name] = value.trim();
-  }
-  return fields;
 }

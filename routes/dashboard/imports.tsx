@@ -6,13 +6,7 @@
 
 import { type Context, Hono } from "hono";
 import type { FC } from "hono/jsx";
-import {
-  cancelImport,
-  type ImportRow,
-  listImports,
-  readImport,
-  readRejects,
-} from "../../db/imports.ts";
+import { cancelImport, listImports, readImport, readRejects } from "../../db/imports.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
@@ -20,23 +14,11 @@ import type { ImportRuns } from "../import_runs.ts";
 import { problemOf } from "../problem.ts";
 import { openUpload } from "../upload.ts";
 import { notFoundPage } from "./error_page.tsx";
-import { actorOf, csrfToken, PostForm } from "./form.tsx";
-import { formatCount, formatDuration } from "./format.ts";
+import { actorOf, CsrfField, csrfToken, PostForm } from "./form.tsx";
+import { ImportTable, Progress, readFirstRejects, Rejects } from "./import_parts.tsx";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { type LiveState, liveStream } from "./live.ts";
-import {
-  Badge,
-  Columns,
-  Empty,
-  linkTo,
-  Notice,
-  Pager,
-  Region,
-  Status,
-  Table,
-  Time,
-  toHtml,
-} from "./parts.tsx";
+import { Empty, linkTo, Notice, Pager, Region, Time, toHtml } from "./parts.tsx";
 import { pageQuery, pageSize } from "./queries.ts";
 import { need } from "./reading.ts";
 
@@ -89,7 +71,7 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
 
   app.post("/imports", async (c) => {
     try {
-      const upload = await openUpload(c);
+      const upload = await openUpload(c, deps);
       const id = await runs.start({
         source: upload.source,
         name: upload.name || "upload",
@@ -107,8 +89,12 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.get("/imports/:id{[0-9]{1,15}}", async (c) => {
     const row = await need(readImport(db, idOf(c)));
     if (row === undefined) return notFoundPage(c, `There is no import #${c.req.param("id")}`);
-    const hasRejects = row.status === "DONE" && row.counts.rowsRejected > 0 &&
-      await need(readRejects(db, row.id, 0)) !== undefined;
+    const hasRejects = row.status === "DONE" && row.counts.rowsRejected > 0;
+    // The header has a piece of its own, and the first rows are in the next one.
+    const [header, rows] = hasRejects
+      ? await need(Promise.all([readRejects(db, row.id, 0), readRejects(db, row.id, 1)]))
+      : [];
+    const rejects = header === undefined ? [] : await readFirstRejects(header + (rows ?? ""));
     const isRunning = row.status === "RUNNING";
     return page(
       c,
@@ -130,7 +116,7 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
             }
           >
             {isRunning && <LiveDot />}
-            {hasRejects && (
+            {header !== undefined && (
               <a class="button" href={`/imports/${row.id}/rejects`} download>Download rejects</a>
             )}
             {isRunning && (
@@ -142,20 +128,20 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
           <Region name="progress">
             <Progress row={row} />
           </Region>
+          {rejects.length > 0 && <Rejects rejects={rejects} count={row.counts.rowsRejected} />}
         </>
       ),
     );
   });
 
-  app.get(
-    "/imports/:id{[0-9]{1,15}}/live",
-    (c) =>
-      liveStream(c, deps, async (): Promise<LiveState> => {
-        const row = await need(readImport(db, idOf(c)));
-        if (row === undefined) return { regions: {} };
-        return { regions: { progress: await toHtml(<Progress row={row} />) } };
-      }),
-  );
+  app.get("/imports/:id{[0-9]{1,15}}/live", async (c) => {
+    const first = await need(readImport(db, idOf(c)));
+    if (first === undefined) return await notFoundPage(c, `There is no import #${idOf(c)}`);
+    return await liveStream(c, deps, async (): Promise<LiveState> => {
+      const row = await need(readImport(db, idOf(c))) ?? first;
+      return { regions: { progress: await toHtml(<Progress row={row} />) } };
+    });
+  });
 
   app.post("/imports/:id{[0-9]{1,15}}/cancel", async (c) => {
     const id = idOf(c);
@@ -180,6 +166,7 @@ const Upload: FC<{ c: Context }> = ({ c }) => (
     class="stack-form"
     data-upload={csrfToken(c)}
   >
+    <CsrfField c={c} />
     <div class="field">
       <label for="file">File</label>
       <input id="file" name="file" type="file" accept=".csv,.gz,text/csv" required />
@@ -199,110 +186,3 @@ const Upload: FC<{ c: Context }> = ({ c }) => (
     </div>
   </form>
 );
-
-/** Every import as a row. */
-const ImportTable: FC<{ imports: readonly ImportRow[] }> = ({ imports }) => (
-  <Table label="Imports">
-    <Columns
-      names={[
-        "File",
-        "State",
-        { right: "Rows" },
-        { wide: "New", right: true },
-        {
-          wide: "Unchanged",
-          right: true,
-        },
-        { right: "Rejected" },
-        { wide: "Began" },
-      ]}
-    />
-    <tbody>
-      {imports.map((row) => (
-        <tr key={row.id}>
-          <th scope="row" class="ellipsis">
-            <a href={`${home}/${row.id}`}>{row.source}</a>
-          </th>
-          <td>
-            <State row={row} />
-          </td>
-          <td class="right">{formatCount(row.counts.rows)}</td>
-          <td class="wide right">{formatCount(row.counts.ordersNew)}</td>
-          <td class="wide right">{formatCount(row.counts.ordersUnchanged)}</td>
-          <td class="right">{formatCount(row.counts.rowsRejected)}</td>
-          <td class="wide">
-            <Time at={row.createdAt} />
-          </td>
-        </tr>
-      ))}
-    </tbody>
-  </Table>
-);
-
-const State: FC<{ row: ImportRow }> = ({ row }) => (
-  <>
-    {row.status === "INTERRUPTED"
-      ? <Badge tone="warn">Interrupted</Badge>
-      : <Status of={row.status} />}
-    {row.dryRun && (
-      <>
-        {" "}
-        <span class="tag">trial</span>
-      </>
-    )}
-  </>
-);
-
-/** How far an import is, or what came of it. */
-const Progress: FC<{ row: ImportRow }> = ({ row }) => {
-  const { counts } = row;
-  const figures: [name: string, count: number][] = [
-    ["Rows", counts.rows],
-    ["Orders", counts.orders],
-    ["New", counts.ordersNew],
-    ["Updated", counts.ordersUpdated],
-    ["Unchanged", counts.ordersUnchanged],
-    ["Rejected orders", counts.ordersRejected],
-    ["Conflicts", counts.ordersConflict],
-    ["Rejected rows", counts.rowsRejected],
-    ["Published", counts.published],
-  ];
-  return (
-    <>
-      {row.dryRun && row.status === "DONE" && (
-        <Notice tone="accent" title="This was a trial: nothing was changed">
-          Send the file again to import it.
-        </Notice>
-      )}
-      {row.error !== null && <Notice tone="bad" title={row.error} />}
-      {row.status === "INTERRUPTED" && (
-        <Notice tone="warn" title="The process ended in the middle">
-          Import the file again: what was taken is recognised, and the rest is finished.
-        </Notice>
-      )}
-      {row.cancelRequested && row.status === "RUNNING" && (
-        <Notice tone="warn" title="It ends after the batch in hand" />
-      )}
-      <section class="card" {...(row.status === "RUNNING" ? {} : { "data-over": "" })}>
-        <div class="section-head">
-          <h2>
-            <State row={row} />
-          </h2>
-          <span class="muted">
-            {row.finishedAt !== null &&
-              `took ${formatDuration(Date.parse(row.finishedAt) - Date.parse(row.createdAt))}`}
-          </span>
-        </div>
-        {row.status === "RUNNING" && <progress aria-label="The import is running"></progress>}
-        <dl class="figures">
-          {figures.map(([name, count]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd class="value">{formatCount(count)}</dd>
-            </div>
-          ))}
-        </dl>
-      </section>
-    </>
-  );
-};

@@ -34,7 +34,7 @@ const figures = [
   "refund_amount_cents",
 ] as const;
 
-/** `GET /dashboard/kpis` and `GET /dashboard/kpis.csv`. */
+/** `GET /dashboard/kpis`. */
 export function kpiPageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
 
@@ -76,7 +76,7 @@ export function kpiPageRoutes(deps: AppDeps): Hono {
           >
             <a
               class="button"
-              href={linkTo(`${home}.csv`, { from, to })}
+              href={linkTo("/kpis.csv", { from, to })}
               download={`kpis-${from}-${to}.csv`}
             >
               Download CSV
@@ -175,19 +175,6 @@ export function kpiPageRoutes(deps: AppDeps): Hono {
         </>
       ),
     );
-  });
-
-  app.get("/kpis.csv", async (c) => {
-    const { from, to } = rangeIn(c);
-    const rows = await need(readKpis(deps, from, to));
-    const lines = [
-      ["date", "currency", ...figures].join(","),
-      ...rows.map((row) => [row.date, row.currency, ...figures.map((name) => row[name])].join(",")),
-    ];
-    return c.body(`${lines.join("\r\n")}\r\n`, 200, {
-      "content-type": "text/csv; charset=utf-8",
-      "content-disposition": `attachment; filename="kpis-${from}-${to}.csv"`,
-    });
   });
 
   return app;

@@ -8,6 +8,7 @@ import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { cancelOrder } from "../../db/cancel.ts";
 import { type OrderDetail, readOrderDetail } from "../../db/order_queries.ts";
+import { readOrders } from "../../db/orders.ts";
 import { requestRefund } from "../../db/refunds.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { orderLimits } from "../../domain/incoming_order.ts";
@@ -15,8 +16,9 @@ import { isSettled } from "../../domain/order.ts";
 import type { AppDeps } from "../deps.ts";
 import { problemOf } from "../problem.ts";
 import { publishAfterCommit } from "../publish_after_commit.ts";
+import { readForm } from "../read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
-import { actorOf, readForm } from "./form.tsx";
+import { actorOf } from "./form.tsx";
 import { parseAmount } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
@@ -45,15 +47,18 @@ export function orderRoutes(deps: AppDeps): Hono {
 
   app.get("/orders/:id{[0-9]{1,15}}", (c) => show(c, deps));
 
-  app.get("/orders/:id{[0-9]{1,15}}/live", (c) =>
-    liveStream(c, deps, async () => {
+  app.get("/orders/:id{[0-9]{1,15}}/live", async (c) => {
+    const first = await need(readOrders(db, [idOf(c)]));
+    if (first.size === 0) return await notFoundPage(c, `There is no order #${idOf(c)}`);
+    return await liveStream(c, deps, async () => {
       const order = await need(readOrderDetail(db, idOf(c)));
       if (order === undefined) return { regions: {} };
       const html = Object.entries(regionsOf(order)).map(async ([name, element]) =>
         [name, await toHtml(element)] as const
       );
       return { regions: Object.fromEntries(await Promise.all(html)) };
-    }));
+    });
+  });
 
   app.post("/orders/:id{[0-9]{1,15}}/refund", async (c) => {
     const id = idOf(c);
@@ -137,7 +142,8 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
   const order = await need(readOrderDetail(db, id));
   if (order === undefined) return await notFoundPage(c, `There is no order #${id}`);
   const regions = regionsOf(order);
-  const done = notices[c.req.query("done") ?? ""];
+  const said = c.req.query("done") ?? "";
+  const done = Object.hasOwn(notices, said) ? notices[said] : undefined;
   const status: ContentfulStatusCode = refused === undefined
     ? 200
     : problemOf(refused.error).status;

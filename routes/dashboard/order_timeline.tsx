@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { FC } from "hono/jsx";
-import type { OrderDetail, OrderStep } from "../../db/order_queries.ts";
+import type { Child, FC } from "hono/jsx";
+import type { OrderDetail, OrderNotification, OrderStep } from "../../db/order_queries.ts";
 import { formatDuration, formatMoney } from "./format.ts";
 import { Badge, Time } from "./parts.tsx";
 
@@ -99,37 +99,103 @@ const steps: Readonly<Record<string, [name: string, look: string]>> = {
   dead_letter_discarded: ["Dead letter discarded", "bad"],
 };
 
-/** Every step, the newest first. */
-export const Timeline: FC<{ order: OrderDetail }> = ({ order: { timeline } }) =>
-  timeline.length === 0 ? <p class="muted">No steps are known</p> : (
+/** A line of the timeline. */
+interface Entry {
+  at: string;
+  name: string;
+  look: string;
+  refundId: number | null;
+  attempt: number;
+  detail: Child;
+  by: Child;
+}
+
+/** Every step and everything that the customer was told, the newest first. */
+export const Timeline: FC<{ order: OrderDetail }> = ({ order }) => {
+  const entries = [
+    ...order.timeline.map(entryOfStep),
+    ...order.notifications.flatMap(entryOfNotice),
+  ]
+    .sort((a, b) => a.at < b.at ? -1 : a.at > b.at ? 1 : 0);
+  return entries.length === 0 ? <p class="muted">No steps are known</p> : (
     <ol class="timeline">
-      {timeline.toReversed().map((step, index) => (
-        <Step key={index} step={step} before={timeline[timeline.length - 2 - index]} />
+      {entries.toReversed().map((entry, index) => (
+        <Line key={index} entry={entry} before={entries[entries.length - 2 - index]} />
       ))}
     </ol>
   );
+};
 
-const Step: FC<{ step: OrderStep; before: OrderStep | undefined }> = ({ step, before }) => {
-  const [name, look] = steps[step.event] ?? [step.event.replaceAll("_", " "), ""];
-  const gap = before === undefined ? undefined : Date.parse(step.at) - Date.parse(before.at);
+const Line: FC<{ entry: Entry; before: Entry | undefined }> = ({ entry, before }) => {
+  const gap = before === undefined ? undefined : Date.parse(entry.at) - Date.parse(before.at);
   return (
-    <li class={look}>
-      <b>{name}</b>
-      {step.refundId !== null && <span class="muted">#{step.refundId}</span>}
-      {step.attempt > 1 && (
+    <li class={entry.look}>
+      <b>{entry.name}</b>
+      {entry.refundId !== null && (
         <>
           {" "}
-          <Badge tone="warn">try {step.attempt}</Badge>
+          <span class="muted">#{entry.refundId}</span>
         </>
       )}
-      {step.detail && <div>{reasons[step.detail] ?? step.detail}</div>}
+      {entry.attempt > 1 && (
+        <>
+          {" "}
+          <Badge tone="warn">try {entry.attempt}</Badge>
+        </>
+      )}
+      {entry.detail && <div>{entry.detail}</div>}
       <div class="when">
-        <Time at={step.at} seconds />
-        {gap !== undefined && gap >= 1 && ` · ${formatDuration(gap)} later`} · {step.actor}
+        <Time at={entry.at} seconds />
+        {gap !== undefined && gap >= 1 && ` · ${formatDuration(gap)} later`} · {entry.by}
       </div>
     </li>
   );
 };
+
+function entryOfStep({ at, event, detail, refundId, actor, attempt }: OrderStep): Entry {
+  const [name, look] = steps[event] ?? [event.replaceAll("_", " "), ""];
+  return {
+    at,
+    name,
+    look,
+    refundId,
+    attempt,
+    detail: detail && (event === "paid" ? `Reference ${detail}` : reasons[detail] ?? detail),
+    by: by(actor),
+  };
+}
+
+/** What was sent, or could not be; what is only about to be sent is no step yet. */
+function entryOfNotice(notice: OrderNotification): Entry[] {
+  if (!notice.success && notice.error === null) return [];
+  return [{
+    at: notice.sentAt ?? notice.createdAt,
+    name: notice.success ? "Customer told" : "Customer not told",
+    look: notice.success ? "" : "bad",
+    refundId: notice.refundId,
+    attempt: 1,
+    detail: notice.error === null ? notice.event : `${notice.event}: ${notice.error}`,
+    by: `by ${notice.channel}`,
+  }];
+}
+
+/** Who did it, in words; the exact name for those who point at it. */
+function by(actor: string): Child {
+  const importId = /(?:^| )import:(\d+)$/.exec(actor)?.[1];
+  if (importId !== undefined) {
+    return <a href={`/dashboard/imports/${importId}`} title={actor}>import #{importId}</a>;
+  }
+  return <span title={actor}>{wordsFor(actor)}</span>;
+}
+
+function wordsFor(actor: string): string {
+  const host = /^([^:]+):\d+:\w+$/.exec(actor)?.[1];
+  if (host !== undefined) return `worker on ${host}`;
+  const [way, name] = actor.split(":");
+  if (way === "api") return name === undefined ? "by the API" : `by ${name}`;
+  if (way === "cli") return `by ${name} on the command line`;
+  return actor === "dashboard" ? "on the dashboard" : actor;
+}
 
 /** What the customer was told. */
 export const Told: FC<{ order: OrderDetail }> = ({ order: { notifications } }) => (

@@ -27,7 +27,7 @@ export function ordersRoutes({ db }: AppDeps): Hono {
     const given = {
       q: query.text("q"),
       status: query.oneOf("status", statuses),
-      currency: query.text("currency", 3)?.toUpperCase(),
+      currency: query.currency("currency"),
       from: query.day("from"),
       to: query.day("to"),
       least: query.text("least"),
@@ -54,12 +54,21 @@ export function ordersRoutes({ db }: AppDeps): Hono {
       ...given,
       cursor: encodeCursor("orders", nextBeforeId),
     });
+    const file = linkTo("/orders.csv", {
+      ...given,
+      least: undefined,
+      most: undefined,
+      least_cents: search.leastCents?.toString(),
+      most_cents: search.mostCents?.toString(),
+    });
     return page(
       c,
       { title: "Orders", nav: "/dashboard/orders" },
       (
         <>
-          <PageHead title="Orders" note="Newest first" />
+          <PageHead title="Orders" note="Newest first">
+            <a class="button" href={file} download="orders.csv">Download CSV</a>
+          </PageHead>
           {query.faults.map((fault) => <Notice key={fault} tone="warn" title={fault} />)}
           <OrderFilters given={given} />
           {orders.length === 0 && !stoppedEarly
@@ -157,7 +166,7 @@ export const OrderTable: FC<{ orders: readonly OrderSummary[] }> = ({ orders }) 
       names={[
         "Order",
         "Status",
-        "Customer",
+        { wide: "Customer" },
         { wide: "Placed" },
         { wide: "Settled" },
         { right: "Total" },
@@ -173,7 +182,7 @@ export const OrderTable: FC<{ orders: readonly OrderSummary[] }> = ({ orders }) 
           <td>
             <Status of={order.status} />
           </td>
-          <td class="ellipsis">
+          <td class="wide ellipsis">
             <a href={linkTo("/dashboard/orders", { q: order.customer.externalId })}>
               {order.customer.name}
             </a>

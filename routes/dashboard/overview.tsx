@@ -18,9 +18,10 @@ import { settledRate, settleLatency } from "./activity_series.ts";
 import { Chart } from "./chart.tsx";
 import { formatDay } from "./format.ts";
 import { PostForm } from "./form.tsx";
+import { Groups } from "./group_table.tsx";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { type LiveState, liveStream, shared } from "./live.ts";
-import { AlertList, Engines, type EngineState, Groups, Proof, Today } from "./overview_parts.tsx";
+import { AlertList, Engines, type EngineState, Proof, Today } from "./overview_parts.tsx";
 import { Region, toHtml } from "./parts.tsx";
 import { attempt } from "./reading.ts";
 

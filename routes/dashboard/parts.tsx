@@ -119,6 +119,13 @@ export const Empty: FC<{ title: string; children?: Child; actions?: Child }> = (
   </div>
 );
 
+/** In the place of what can't be read now. */
+export const NotRead: FC<{ what: string }> = ({ what }) => (
+  <div class="empty">
+    <p>{what} not available while an engine gives no answer. They come back by themselves.</p>
+  </div>
+);
+
 /** A message to whoever looks at the page. */
 export const Notice: FC<{ tone: Tone; title: string; children?: Child }> = (
   { tone, title, children },

@@ -19,6 +19,8 @@ export interface PageQuery {
   oneOf<T extends string>(name: string, known: readonly T[]): T | undefined;
   day(name: string): string | undefined;
   cents(name: string): number | undefined;
+  /** Three capital letters. */
+  currency(name: string): string | undefined;
   /** The id after which the page begins. */
   cursor(list: string): number | undefined;
   /** Sentences about what was passed over. */
@@ -55,6 +57,12 @@ export function pageQuery(c: Context): PageQuery {
       const cents = value === undefined ? undefined : parseAmount(value);
       if (value !== undefined && cents === undefined) faults.push(`“${value}” is no amount`);
       return cents;
+    },
+    currency: (name) => {
+      const value = text(name);
+      if (value === undefined || /^[A-Za-z]{3}$/.test(value)) return value?.toUpperCase();
+      faults.push(`“${value}” is no currency`);
+      return undefined;
     },
     cursor: (list) => {
       const value = text("cursor");

@@ -25,17 +25,22 @@ export function refundPageRoutes({ db }: AppDeps): Hono {
     const query = pageQuery(c);
     const status = query.oneOf("status", statuses);
     const beforeId = query.cursor("refunds");
-    const refunds = await need(listRefunds(db, { status }, { beforeId, limit: pageSize + 1 }));
-    const shown = refunds.slice(0, pageSize);
-    const next = refunds.length > pageSize
-      ? linkTo(home, { status, cursor: encodeCursor("refunds", shown.at(-1)!.id) })
-      : undefined;
+    const { refunds: shown, nextBeforeId } = await need(
+      listRefunds(db, { status }, { beforeId, limit: pageSize }),
+    );
+    const next = nextBeforeId === undefined
+      ? undefined
+      : linkTo(home, { status, cursor: encodeCursor("refunds", nextBeforeId) });
     return page(
       c,
       { title: "Refunds", nav: home },
       (
         <>
-          <PageHead title="Refunds" note="Newest first" />
+          <PageHead title="Refunds" note="Newest first">
+            <a class="button" href={linkTo("/refunds.csv", { status })} download="refunds.csv">
+              Download CSV
+            </a>
+          </PageHead>
           {query.faults.map((fault) => <Notice key={fault} tone="warn" title={fault} />)}
           <nav class="tabs" aria-label="Refunds by state">
             <a href={home} aria-current={status === undefined ? "page" : undefined}>All</a>
@@ -49,7 +54,7 @@ export function refundPageRoutes({ db }: AppDeps): Hono {
               </a>
             ))}
           </nav>
-          {shown.length === 0
+          {shown.length === 0 && next === undefined
             ? (
               <Empty title={status === undefined ? "No refunds yet" : "No refund fits"}>
                 Money is given back from the page of an order, by the API or with deno task refund.
@@ -95,7 +100,7 @@ export function refundPageRoutes({ db }: AppDeps): Hono {
             )}
           <Pager
             shown={shown.length === 0
-              ? ""
+              ? next === undefined ? "" : "None among the latest ones"
               : `${shown.length} refunds${next ? "" : ", the last ones"}`}
             first={beforeId === undefined ? undefined : linkTo(home, { status })}
             next={next}

@@ -6,10 +6,12 @@
 
 import type { FC } from "hono/jsx";
 import type { Message } from "../../domain/messages.ts";
-import type {
-  ConsumerState,
-  PendingMessage,
-  ScheduledMessage,
+import {
+  type ConsumerState,
+  type GroupDetail,
+  mostDeliveriesApart,
+  type PendingBand,
+  type ScheduledMessage,
 } from "../../streams/group_detail.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { Badge, Columns, Empty, Money, Table, Time } from "./parts.tsx";
@@ -57,12 +59,14 @@ export const Consumers: FC<{ consumers: readonly ConsumerState[] }> = ({ consume
       </Table>
     );
 
-/** The oldest messages that consumers have taken. */
-export const Pending: FC<{ pending: readonly PendingMessage[]; count: number }> = (
-  { pending, count },
+/** The messages that consumers have taken: how many of what age, and the oldest ones themselves. */
+export const Pending: FC<{ detail: GroupDetail; count: number }> = (
+  { detail: { pending, bands, counted }, count },
 ) =>
   pending.length === 0 ? <Empty title="Nothing is in hand" /> : (
-    <>
+    <div class="side-stack">
+      <Bands bands={bands} />
+      {counted < count && <p class="pager small">Counted are the oldest {formatCount(counted)}</p>}
       <Table label="Messages in hand">
         <Columns
           names={["Message", "Order", { right: "Amount" }, { right: "Age" }, {
@@ -87,8 +91,39 @@ export const Pending: FC<{ pending: readonly PendingMessage[]; count: number }> 
         </tbody>
       </Table>
       <More shown={pending.length} count={count} />
-    </>
+    </div>
   );
+
+/** How many messages are of what age, by how often they were delivered. */
+const Bands: FC<{ bands: readonly PendingBand[] }> = ({ bands }) => (
+  <Table label="Messages in hand by age and deliveries">
+    <Columns
+      names={[
+        "Age",
+        { right: "Delivered once" },
+        ...Array.from(
+          { length: mostDeliveriesApart - 2 },
+          (_, at) => ({ right: `${at + 2} times` }),
+        ),
+        { right: `${mostDeliveriesApart} times or more` },
+      ]}
+    />
+    <tbody>
+      {bands.map(({ belowMs, byDeliveries }) => (
+        <tr key={belowMs}>
+          <th scope="row" class="nowrap">
+            {belowMs === Infinity ? "an hour or more" : `less than ${formatDuration(belowMs)}`}
+          </th>
+          {byDeliveries.map((number, at) => (
+            <td key={at} class={`right ${at > 0 && number > 0 ? "strong-warn" : ""}`}>
+              {number === 0 ? <span class="muted">–</span> : formatCount(number)}
+            </td>
+          ))}
+        </tr>
+      ))}
+    </tbody>
+  </Table>
+);
 
 /** The messages that are due next. */
 export const Scheduled: FC<{ scheduled: readonly ScheduledMessage[]; count: number }> = (

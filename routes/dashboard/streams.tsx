@@ -17,9 +17,9 @@ import { groupBatchSize, groupHandlerMs, groupRate } from "./activity_series.ts"
 import { Chart } from "./chart.tsx";
 import { actorOf, PostForm } from "./form.tsx";
 import { formatCount, formatDuration } from "./format.ts";
+import { Groups } from "./group_table.tsx";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream, shared } from "./live.ts";
-import { Groups } from "./overview_parts.tsx";
 import { Badge, Money, Notice, Region, toHtml } from "./parts.tsx";
 import { attempt, need } from "./reading.ts";
 import { Consumers, Pending, Scheduled } from "./stream_parts.tsx";
@@ -75,7 +75,7 @@ export function streamPageRoutes(deps: AppDeps): Hono {
       regions: {
         state: <State status={status} />,
         consumers: <Consumers consumers={detail.consumers} />,
-        pending: <Pending pending={detail.pending} count={status.pending} />,
+        pending: <Pending detail={detail} count={status.pending} />,
         scheduled: <Scheduled scheduled={detail.scheduled} count={status.scheduled} />,
       },
       charts: {

@@ -9,20 +9,21 @@
 -- KEYS[2]      their money hash (currency -> cents)
 -- KEYS[3]      their errors hash     KEYS[4] their error texts hash     KEYS[5] their retries set
 -- KEYS[6]      their stats hash
--- KEYS[7..]    stream, scheduled set and money hash of each group that may get messages
+-- KEYS[7]      traces of scheduled messages (message -> traceparent)
+-- KEYS[8..]    stream, scheduled set and money hash of each group that may get messages
 -- ARGV[1]      group of the acknowledged messages
 -- ARGV[2]      JSON [[id, ...], [currency, ...], [cents, ...]]: what to acknowledge
 -- ARGV[3]      JSON [[group index from 0, delay in ms, [cause, ...], [currency, ...], [cents, ...],
---              [message, ...], [once id, ...]], ...]: what to enqueue, in order; cause is the position
---              (from 1) of the message in ARGV[2] that it follows, or 0; once id is an id that is
---              enqueued at most once, or 0
+--              [message, ...], [once id, ...], [trace, ...]], ...]: what to enqueue, in order; cause is
+--              the position (from 1) of the message in ARGV[2] that it follows, or 0; once id is an id
+--              that is enqueued at most once, or 0; traces are traceparents, "" for none, or all left out
 -- ARGV[4]      prefix of the once bitmaps      ARGV[5] ids to a bitmap
 -- ARGV[6]      stats counter to raise by the acknowledged ("" for none)
--- ARGV[7]      field of a stream entry that holds the message
+-- ARGV[7]      field of a stream entry that holds the message     ARGV[8] field that holds its trace
 -- Returns      {acknowledged, enqueued}
 
 local group, once_prefix, segment_size, counter = ARGV[1], ARGV[4], tonumber(ARGV[5]), ARGV[6]
-local field = ARGV[7]
+local field, trace_field = ARGV[7], ARGV[8]
 local ids, currencies, cents_out = unpack(cjson.decode(ARGV[2]))
 local columns = cjson.decode(ARGV[3])
 local call = redis.call
@@ -93,13 +94,14 @@ end
 add_money(KEYS[2], money_out, -1)
 
 for _, column in ipairs(columns) do
-  local target, delay_ms, causes, currencies, cents, texts, once_ids = unpack(column)
-  local to, scheduled = KEYS[7 + 3 * target], KEYS[8 + 3 * target]
+  local target, delay_ms, causes, currencies, cents, texts, once_ids, traces = unpack(column)
+  local to, scheduled = KEYS[8 + 3 * target], KEYS[9 + 3 * target]
   local due_ms
   if delay_ms > 0 then
     local time = call('TIME')
     due_ms = time[1] * 1000 + math.floor(time[2] / 1000) + delay_ms
   end
+  local traced = #traces > 0
   local money_in = {}
   for index, cause in ipairs(causes) do
     local wanted = cause == 0 or done[cause]
@@ -108,8 +110,14 @@ for _, column in ipairs(columns) do
       local segment = math.floor(once_id / segment_size)
       wanted = call('SETBIT', once_prefix .. segment, once_id % segment_size, 1) == 0
     end
+    local traceparent = traced and traces[index]
     if wanted and due_ms then
       wanted = call('ZADD', scheduled, 'NX', due_ms, texts[index]) == 1
+      if wanted and traceparent and traceparent ~= '' then
+        call('HSET', KEYS[7], texts[index], traceparent)
+      end
+    elseif wanted and traceparent and traceparent ~= '' then
+      call('XADD', to, '*', field, texts[index], trace_field, traceparent)
     elseif wanted then
       call('XADD', to, '*', field, texts[index])
     end
@@ -119,11 +127,11 @@ for _, column in ipairs(columns) do
       money_in[currency] = (money_in[currency] or 0) + cents[index]
     end
   end
-  add_money(KEYS[9 + 3 * target], money_in, 1)
+  add_money(KEYS[10 + 3 * target], money_in, 1)
 end
 -- An empty queue holds no money: what crashes and losses left over in the sums is put right.
-for target = 0, (#KEYS - 6) / 3 - 1 do
-  local stream, scheduled = KEYS[7 + 3 * target], KEYS[8 + 3 * target]
+for target = 0, (#KEYS - 7) / 3 - 1 do
+  local stream, scheduled = KEYS[8 + 3 * target], KEYS[9 + 3 * target]
   if stream == KEYS[1] and redis.call('XLEN', stream) == 0 and redis.call('ZCARD', scheduled) == 0 then
     for _, currency in ipairs(redis.call('HKEYS', KEYS[2])) do redis.call('HSET', KEYS[2], currency, 0) end
   end

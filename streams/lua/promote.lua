@@ -3,15 +3,24 @@
 --
 -- KEYS[1]  scheduled set (messages by due time in ms)
 -- KEYS[2]  stream
+-- KEYS[3]  traces of scheduled messages (message -> traceparent)
 -- ARGV[1]  most messages to move     ARGV[2] field of a stream entry that holds the message
+-- ARGV[3]  field that holds its trace
 -- Returns  {moved, ms until the next is due or -1}
 
 local most = tonumber(ARGV[1])
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now_ms, 'LIMIT', 0, most)
+local traced = #due > 0 and redis.call('EXISTS', KEYS[3]) == 1
 for _, member in ipairs(due) do
-  redis.call('XADD', KEYS[2], '*', ARGV[2], member)
+  local traceparent = traced and redis.call('HGET', KEYS[3], member)
+  if traceparent then
+    redis.call('XADD', KEYS[2], '*', ARGV[2], member, ARGV[3], traceparent)
+    redis.call('HDEL', KEYS[3], member)
+  else
+    redis.call('XADD', KEYS[2], '*', ARGV[2], member)
+  end
 end
 for first = 1, #due, 1000 do
   redis.call('ZREM', KEYS[1], unpack(due, first, math.min(first + 999, #due)))

@@ -1,17 +1,14 @@
 import assert from "node:assert/strict";
+import { connectionOptions, withoutSecrets } from "../../db/connection.ts";
 import {
-  connectionOptions,
   type Database,
   fromIsoTime,
-  isDuplicateKey,
-  isRetryable,
-  isServerFault,
   openDatabase,
   toInteger,
   toIsoTime,
   transactionTries,
-  withoutSecrets,
 } from "../../db/database.ts";
+import { isDuplicateKey, isRetryable, isServerFault } from "../../db/faults.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { testContext } from "../support.ts";
 
@@ -47,6 +44,27 @@ function gate(): { opened: Promise<void>; open: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   return { opened: promise, open: () => resolve() };
 }
+
+Deno.test("connections() tells what is open, in use and waited for", async () => {
+  await using context = await setUp("database_connections", 2);
+  const { db } = context;
+  const release = gate();
+  const holding = [gate(), gate()].map((begun) => ({
+    begun: begun.opened,
+    ended: db.transaction(async () => {
+      begun.open();
+      await release.opened;
+    }),
+  }));
+  for (const { begun } of holding) await begun;
+  assert.deepEqual(db.connections(), { open: 2, inUse: 2, waiting: 0 });
+  const third = db.query("select 1 as one");
+  assert.deepEqual(db.connections(), { open: 2, inUse: 2, waiting: 1 });
+  release.open();
+  for (const { ended } of holding) await ended;
+  await third;
+  assert.deepEqual(db.connections(), { open: 2, inUse: 0, waiting: 0 });
+});
 
 Deno.test("every connection has the same time, charset, isolation and strictness", async () => {
   await using context = await setUp("database_session", 3);
@@ -252,6 +270,23 @@ Deno.test("isServerFault() tells a server in trouble from a faulty statement", a
   url.port = "1";
   const refused = await thrown(openDatabase(url.href));
   assert.ok(refused instanceof WorkflowError && refused.code === "unavailable");
+});
+
+Deno.test("isServerFault() takes a database that is read-only for one that is away", async () => {
+  await using context = await setUp("database_read_only");
+  const { db } = context;
+  const real = await thrown(db.transaction(async (tx) => {
+    await tx.query("rollback");
+    await tx.query("start transaction read only");
+    await tx.run("insert into things (id, name) values (1, 'a')");
+  }));
+  assert.equal((real as { errno?: number }).errno, 1792);
+  // --read-only, and a table or tablespace in the same state.
+  for (const errno of [1792, 1290, 1836]) {
+    const error = Object.assign(new Error("read only"), { errno, sqlState: "HY000" });
+    assert.equal(isServerFault(error), true, String(errno));
+    assert.equal(isRetryable(error), false, "trying again at once would not help");
+  }
 });
 
 Deno.test("openDatabase() names the server that it can't reach or log in to, and no password", async () => {

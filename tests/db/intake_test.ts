@@ -161,7 +161,7 @@ Deno.test("takeOrders() replaces what a pending order says", async () => {
 });
 
 for (
-  const [status, settledAt] of [["RESERVED", null], ["PAID", "2010-12-02"], [
+  const [status, settledAt] of [["RESERVED", "1000-01-01"], ["PAID", "2010-12-02"], [
     "CANCELLED",
     "2010-12-02",
   ]]
@@ -169,9 +169,9 @@ for (
   Deno.test(`takeOrders() calls another content of a ${status} order a conflict and leaves it alone`, async () => {
     const order = newOrder();
     const [first] = await takeOrders(db, [order], options);
-    await db.run("update orders set status = ?, settled_at = ? where id = ?", [
+    await db.run("update orders set status = ?, settled_time = ? where id = ?", [
       status!,
-      settledAt ?? null,
+      settledAt!,
       first!.orderId!,
     ]);
     const changed = {

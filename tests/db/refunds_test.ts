@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { transactionTries } from "../../db/database.ts";
-import { readRefunds, readRefundsOf, requestRefund, requestRefunds } from "../../db/refunds.ts";
+import { readRefunds, readRefundsOf } from "../../db/refund_rows.ts";
+import { requestRefund, requestRefunds } from "../../db/refunds.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { publish } from "../../streams/queue.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";

@@ -43,6 +43,14 @@ Deno.test("parseConfig() has the promised default of every setting", () => {
     gatewaySecrets: [],
     gatewayTimeoutMs: 5_000,
     gatewayDelayMs: 2_000,
+    notifyChannels: ["log"],
+    notifyFrom: "",
+    smtpUrl: "",
+    notifyWebhookUrl: "",
+    notifyWebhookSecrets: [],
+    notifyTimeoutMs: 10_000,
+    alertWebhookUrl: "",
+    alertWebhookSecrets: [],
     maxDeliveries: 5,
     retryBackoffMs: 5_000,
     reservationTtlSeconds: 900,
@@ -67,6 +75,7 @@ const bounds: [
   ["PORT", "port", 0, 65_535],
   ["INITIAL_STOCK", "initialStock", 0, 1_000_000_000],
   ["GATEWAY_DELAY_MS", "gatewayDelayMs", 0, 3_600_000],
+  ["NOTIFY_TIMEOUT_MS", "notifyTimeoutMs", 100, 60_000],
   ["MAX_DELIVERIES", "maxDeliveries", 1, 100],
   ["RETRY_BACKOFF_MS", "retryBackoffMs", 0, 3_600_000],
   ["RESERVATION_TTL_SECONDS", "reservationTtlSeconds", 1, 2_592_000],
@@ -133,6 +142,25 @@ Deno.test("parseConfig() tells every fault at once and prints no secret", () => 
   for (const { at } of error.faults) assert.ok(error.message.includes(at), at);
   assert.ok(!error.message.includes("\n"), "one line");
   assert.doesNotMatch(JSON.stringify([error.message, error.faults]), /secret/);
+});
+
+Deno.test("parseConfig() posts alerts only signed", () => {
+  const url = { ALERT_WEBHOOK_URL: "https://alerts.example/in" };
+  const secret = `whsec_${btoa("x".repeat(24))}`;
+  assert.deepEqual(faultyNames(url), ["ALERT_WEBHOOK_SECRETS"]);
+  assert.deepEqual(faultyNames({ ...url, ALERT_WEBHOOK_SECRETS: "secret" }), [
+    "ALERT_WEBHOOK_SECRETS",
+  ]);
+  for (const bad of ["ftp://a.example", "https://user:word@a.example"]) {
+    const env = { ALERT_WEBHOOK_URL: bad, ALERT_WEBHOOK_SECRETS: secret };
+    assert.deepEqual(faultyNames(env), ["ALERT_WEBHOOK_URL"], bad);
+  }
+  const config = parseConfig({
+    ...required,
+    ...url,
+    ALERT_WEBHOOK_SECRETS: `${secret}, ${secret}`,
+  });
+  assert.deepEqual(config.alertWebhookSecrets, [secret, secret]);
 });
 
 Deno.test("parseConfig() wants both engines and the name of a database", () => {

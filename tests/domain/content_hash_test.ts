@@ -18,9 +18,9 @@ const content = (change: Partial<OrderContent> = {}): OrderContent => ({
 
 Deno.test("orderContentHash() is 16 bytes and does not depend on the order of the items", () => {
   const hash = orderContentHash(content());
-  assert.equal(hash.length, 16);
+  assert.match(hash, /^[0-9a-f]{32}$/);
   const reversed = content({ items: content().items.toReversed() });
-  assert.equal(hex(orderContentHash(reversed)), hex(hash));
+  assert.equal(orderContentHash(reversed), hash);
 });
 
 Deno.test("orderContentHash() tells every difference in content", () => {
@@ -40,7 +40,7 @@ Deno.test("orderContentHash() tells every difference in content", () => {
     content({ items: [{ sku: "a", unitPriceCents: 1, qty: 1001 }, b] }),
   ];
   assert.equal(
-    new Set(variants.map((variant) => hex(orderContentHash(variant)))).size,
+    new Set(variants.map((variant) => orderContentHash(variant))).size,
     variants.length,
   );
 });
@@ -62,10 +62,23 @@ Deno.test("orderContentHash() is equal only for equal contents, whatever text th
     JSON.stringify({ ...order, items: order.items.map((item) => JSON.stringify(item)).sort() });
   fc.assert(fc.property(any, any, (one, other) => {
     assert.equal(
-      hex(orderContentHash(one)) === hex(orderContentHash(other)),
+      orderContentHash(one) === orderContentHash(other),
       canonical(one) === canonical(other),
     );
   }));
+});
+
+Deno.test("orderContentHash() stays what it was: the books are full of it", () => {
+  assert.equal(orderContentHash(content()), "e94a0753d413ea09e41e062d502e3174");
+  const odd = content({
+    customerExternalId: "Zoë",
+    items: [
+      { sku: 'a"\\b', unitPriceCents: 0, qty: 7 },
+      { sku: "😀 é\u2028", unitPriceCents: 2_147_483_647, qty: 1_000_000 },
+      { sku: "~ !#[]", unitPriceCents: 5, qty: 1 },
+    ],
+  });
+  assert.equal(orderContentHash(odd), "b539c654a266bfd3d06c9fb38b885e6b");
 });
 
 Deno.test("refundRequestHash() tells every difference in a request", () => {

@@ -8,32 +8,8 @@ import assert from "node:assert/strict";
 import axe from "axe-core/axe.min.js" with { type: "text" };
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
-/** Where browsers are installed. */
-const places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-
-/**
- * The browser's program; undefined where there is none, or where the suite may not do all that the driver
- * asks for, which is everything: `deno task test:e2e` may.
- */
-export const browserPath: string | undefined = mayAll() ? places.find(isFile) : undefined;
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
-/** Files of the system itself can be looked at by those who may do everything. */
-function mayAll(): boolean {
-  try {
-    Deno.statSync("/proc/sys");
-    return true;
-  } catch (error) {
-    return error instanceof Deno.errors.NotFound;
-  }
-}
+/** The browser's program; undefined where the suite runs without one, as `deno task test` does. */
+export const browserPath: string | undefined = Deno.env.get("TEST_BROWSER");
 
 /** Longest wait for anything on a page, in milliseconds. */
 const patienceMs = 15_000;
@@ -47,6 +23,8 @@ export async function startBrowser(): Promise<Browser> {
       "--headless",
       "--no-sandbox",
       "--disable-gpu",
+      // Containers often have only 64 MB there.
+      "--disable-dev-shm-usage",
       "--disable-quic",
       "--no-first-run",
       "--disable-background-networking",

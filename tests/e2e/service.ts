@@ -29,7 +29,7 @@ export async function startService(
 ): Promise<Service> {
   const api = await openApi(name, {
     BASE_CURRENCY: "GBP",
-    INITIAL_STOCK: "1000",
+    INITIAL_STOCK: "20000",
     GATEWAY_DELAY_MS: "200",
     PORT: "0",
     ...settings,
@@ -67,8 +67,10 @@ export async function bringMonth({ deps }: Service): Promise<void> {
     `
     update orders
     set created_at = created_at + interval datediff(placed_at, ?) day,
-      reserved_at = reserved_at + interval datediff(placed_at, ?) day,
-      settled_at = settled_at + interval datediff(placed_at, ?) day`,
+      reserved_time = reserved_time
+        + interval case when reserved_at is null then 0 else datediff(placed_at, ?) end day,
+      settled_time = settled_time
+        + interval case when settled_at is null then 0 else datediff(placed_at, ?) end day`,
     [lastDay, lastDay, lastDay],
   );
   await deps.db.query(

@@ -144,7 +144,8 @@ export async function storeOrder(db: Database, order: StoredOrder = {}): Promise
     placedAt = "2024-05-06 07:08:09",
     customer = `C-${crypto.randomUUID()}`,
   } = order;
-  const settled = status === "PENDING" || status === "RESERVED" ? null : "2024-05-06 08:00:00";
+  const isOpen = status === "PENDING" || status === "RESERVED";
+  const settled = isOpen ? "1000-01-01 00:00:00" : "2024-05-06 08:00:00";
   return await db.transaction(async (tx) => {
     await tx.run(
       `
@@ -163,7 +164,7 @@ export async function storeOrder(db: Database, order: StoredOrder = {}): Promise
       `
       insert into orders
         (external_order_id, customer_id, status, failure_reason, currency, total_cents, content_hash,
-         placed_at, settled_at)
+         placed_at, settled_time)
       select ?, id, ?, ?, ?, ?, ?, ?, ?
       from customers
       where external_id = ?`,

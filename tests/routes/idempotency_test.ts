@@ -5,12 +5,18 @@ import { cancelOrder } from "../../db/cancel.ts";
 import {
   answerKeys,
   claimKeys,
+  claimSeconds,
   type KeyClaim,
+  prolongKey,
   purgeKeys,
   releaseKey,
   settleKey,
 } from "../../db/idempotency.ts";
+import { Hono } from "hono";
 import { makeApp } from "../../routes/app.ts";
+import { controlAccess } from "../../routes/access.ts";
+import { idempotency } from "../../routes/idempotency.ts";
+import { makeSessions } from "../../routes/session.ts";
 import { type Api, ask, assertProblem, openApi, orderBodyOf, storeOrder } from "./api.ts";
 
 let api: Api;
@@ -239,4 +245,67 @@ Deno.test("a bad Idempotency-Key is refused on every route that takes one", asyn
       assert.equal(answer.body.errors[0].parameter, "idempotency-key");
     }
   }
+});
+
+/** Seconds until another may take the key over. */
+async function secondsLeft(key: string): Promise<number> {
+  const [row] = await api.deps.db.query(
+    "select timestampdiff(microsecond, current_timestamp(6), claimed_until) / 1000000 as s " +
+      "from idempotency_keys where idempotency_key = ?",
+    [key],
+  );
+  return Number(row!.s);
+}
+
+async function backdate(key: string, seconds: number): Promise<void> {
+  await api.deps.db.run(
+    "update idempotency_keys set claimed_until = claimed_until - interval ? second " +
+      "where idempotency_key = ?",
+    [seconds, key],
+  );
+}
+
+Deno.test("a key is held for a quarter of a minute, and for as long again with each sign of life", async () => {
+  const key = crypto.randomUUID();
+  const claim = claimOf(key, ["long"]);
+  await claimKeys(api.deps.db, [claim]);
+  const first = await secondsLeft(key);
+  assert.ok(first > claimSeconds - 5 && first <= claimSeconds && claimSeconds <= 15, `${first} s`);
+  await backdate(key, 14);
+  assert.ok(await secondsLeft(key) < 2);
+  await prolongKey(api.deps.db, claim);
+  assert.ok(await secondsLeft(key) > claimSeconds - 5);
+});
+
+Deno.test("a request that takes its time keeps its key", async () => {
+  const gate = Promise.withResolvers<void>();
+  const answerOnce = idempotency(api.deps, { prolongEveryMs: 5 });
+  const app = new Hono();
+  app.use(controlAccess(api.deps.config, makeSessions(api.deps)));
+  app.post("/slow", (c) =>
+    answerOnce(c, ["slow"], async () => {
+      await gate.promise;
+      return { status: 200, location: null, body: { done: true }, stored: false };
+    }));
+  const key = crypto.randomUUID();
+  const slow = ask({ app }, "POST", "/slow", undefined, withKey(key));
+  const held = async () => {
+    const rows = await api.deps.db.query(
+      "select 1 from idempotency_keys where idempotency_key = ?",
+      [key],
+    );
+    return rows.length > 0;
+  };
+  while (!await held());
+  // Its lease is nearly over again and again, and each time it is renewed.
+  for (let round = 0; round < 3; round++) {
+    await backdate(key, 14.9);
+    while (await secondsLeft(key) < claimSeconds - 5);
+  }
+  const [result] = await claimKeys(api.deps.db, [claimOf(key, ["slow"])]);
+  assert.equal(result!.kind, "running");
+  gate.resolve();
+  assert.deepEqual((await slow).body, { done: true });
+  const again = await ask({ app }, "POST", "/slow", undefined, withKey(key));
+  assert.equal(again.headers.get("idempotent-replayed"), "true");
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
-import { createImport, readImport } from "../../db/imports.ts";
+import { createImport, interruptImports, readImport, touchImport } from "../../db/imports.ts";
 import { makeApp } from "../../routes/app.ts";
 import { csvOf, manyRows } from "../csv_orders.ts";
 import { type Answer, type Api, ask, assertProblem, openApi } from "./api.ts";
@@ -292,6 +292,41 @@ Deno.test("an import whose process died is INTERRUPTED, and can be cancelled", a
   const { body } = await ask(api, "GET", `/imports/${id}`);
   assert.equal(body.status, "CANCELLED");
   assert.notEqual(body.finished_at, null);
+});
+
+Deno.test("interruptImports() marks runs whose processes are gone, and a living one goes on", async () => {
+  const { db } = api.deps;
+  const [dead, frozen, young] = [
+    await createImport(db, "dead.csv"),
+    await createImport(db, "frozen.csv"),
+    await createImport(db, "young.csv"),
+  ];
+  await db.run(
+    "update imports set updated_at = current_timestamp(6) - interval 61 second where id in (?, ?)",
+    [dead, frozen],
+  );
+  assert.equal(await interruptImports(db), 2);
+  assert.equal(await interruptImports(db), 0);
+  const rows = await db.query(
+    "select id, status, finished_at = updated_at as ended from imports where id in (?)",
+    [[dead, frozen, young]],
+  );
+  assert.deepEqual(rows.map(({ status, ended }) => [status, ended]), [
+    ["INTERRUPTED", 1],
+    ["INTERRUPTED", 1],
+    ["RUNNING", null],
+  ]);
+  const { body } = await ask(api, "GET", `/imports/${dead}`);
+  assert.equal(body.status, "INTERRUPTED");
+  assert.notEqual(body.finished_at, null);
+  // Its process stood still and is back.
+  assert.equal(await touchImport(db, frozen), false);
+  const back = await readImport(db, frozen);
+  assert.deepEqual([back!.status, back!.finishedAt], ["RUNNING", null]);
+  const cancelled = await ask(api, "POST", `/imports/${dead}/cancel`);
+  assert.equal(cancelled.body.status, "CANCELLED");
+  await touchImport(db, dead);
+  assert.equal((await readImport(db, dead))!.status, "CANCELLED");
 });
 
 Deno.test("several imports run at once, and one too many is told to wait", async () => {

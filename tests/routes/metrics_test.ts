@@ -71,31 +71,58 @@ Deno.test("no label of the metrics holds an id", async () => {
   assert.doesNotMatch(text, new RegExp(`"[^"]*/${id}"|never-seen-before`));
 });
 
-/** Names of metrics in an expression of Prometheus. */
-function namesIn(expression: string): string[] {
-  return expression.match(/\borders_[a-z_]+/g) ?? [];
+Deno.test("GET /metrics tells of this process' connections", async () => {
+  const { db, config } = api.deps;
+  const held = await db.transaction(() => metrics());
+  for (
+    const line of [
+      'orders_database_connections{state="in_use"} 1',
+      "orders_database_connections_waiting 0",
+      `orders_database_connections_limit ${config.databaseConnections}`,
+      'orders_redis_connections{use="commands",state="ready"} 1',
+      'orders_redis_connections{use="commands",state="lost"} 0',
+      'orders_redis_connections{use="reads",state="ready"} 0',
+    ]
+  ) assert.ok(held.includes(`${line}\n`), `${line} in ${held}`);
+  assert.match(held, /orders_database_connections\{state="idle"\} [1-9]/);
+  assert.match(await metrics(), /orders_database_connections\{state="in_use"\} 0/);
+});
+
+/** Metrics in an expression of Prometheus, each with the labels that are asked of it. */
+function metricsIn(expression: string): [name: string, labels: string[]][] {
+  const grouped = [...expression.matchAll(/\b(?:by|on) \(([^)]*)\)/g)]
+    .flatMap(([, labels]) => labels!.split(",").map((label) => label.trim()));
+  return [...expression.matchAll(/\b(orders_[a-z_]+)(?:\{([^}]*)\})?/g)].map((
+    [, name, matchers = ""],
+  ) => [
+    name!,
+    [...grouped, ...[...matchers.matchAll(/(\w+)\s*[=!]/g)].map(([, label]) => label!)],
+  ]);
 }
 
-Deno.test("the alert rules and the Grafana dashboard use metrics that exist", async () => {
+Deno.test("the alert rules and the Grafana dashboard use metrics and labels that exist", async () => {
   const text = await metrics();
-  const exists = (name: string) => new RegExp(`^${name}(\\{| )`, "m").test(text);
   const root = new URL("../../ops/", import.meta.url);
   const { groups } = parse(await Deno.readTextFile(new URL("alert_rules.yml", root)));
-  const names = new Set<string>();
+  const used: [name: string, labels: string[]][] = [];
   for (const group of groups) {
     for (const rule of group.rules) {
       assert.match(rule.alert, /^Orders[A-Z]\w+$/);
       assert.match(rule.for, /^\d+[smh]$/);
       assert.ok(["critical", "warning"].includes(rule.labels.severity), rule.alert);
       assert.ok(rule.annotations.summary && rule.annotations.description, rule.alert);
-      assert.ok(namesIn(rule.expr).length > 0, rule.alert);
-      for (const name of namesIn(rule.expr)) names.add(name);
+      assert.ok(metricsIn(rule.expr).length > 0, rule.alert);
+      used.push(...metricsIn(rule.expr));
     }
   }
   const board = JSON.parse(await Deno.readTextFile(new URL("grafana_dashboard.json", root)));
   for (const panel of board.panels) {
-    for (const { expr } of panel.targets) for (const name of namesIn(expr)) names.add(name);
+    for (const { expr } of panel.targets) used.push(...metricsIn(expr));
   }
-  for (const name of names) assert.ok(exists(name), `${name} is not among the metrics`);
-  assert.ok(names.size > 12);
+  for (const [name, labels] of used) {
+    const line = text.split("\n").find((line) => new RegExp(`^${name}[{ ]`).test(line));
+    assert.ok(line !== undefined, `${name} is not among the metrics`);
+    for (const label of labels) assert.ok(line.includes(`${label}="`), `${label} of ${line}`);
+  }
+  assert.ok(new Set(used.map(([name]) => name)).size > 15);
 });

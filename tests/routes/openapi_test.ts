@@ -3,44 +3,13 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { createImport } from "../../db/imports.ts";
+import { writeNotifications } from "../../db/notifications.ts";
 import { neededScopes } from "../../routes/access.ts";
 import { ordersClient } from "../../routes/client.ts";
 import { problemTypes } from "../../routes/problem.ts";
 import { csvOf } from "../csv_orders.ts";
 import { type Api, ask, openApi, orderBodyOf, storeOrder } from "./api.ts";
-
-type Json = Record<string, unknown>;
-
-interface Schema extends Json {
-  type?: string;
-  enum?: unknown[];
-  pattern?: string;
-  properties?: Record<string, Schema>;
-  required?: string[];
-  items?: Schema;
-  minimum?: number;
-  maximum?: number;
-  minLength?: number;
-  maxLength?: number;
-}
-
-interface Content {
-  schema: Schema;
-  example?: unknown;
-}
-
-interface Operation {
-  summary: string;
-  parameters?: { in: string; name: string; required?: boolean; schema: Schema }[];
-  requestBody?: { required?: boolean; content: Record<string, Content> };
-  responses: Record<string, { content?: Record<string, Content>; headers?: Json }>;
-  security: Record<string, string[]>[];
-}
-
-interface Document extends Json {
-  paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, Schema> };
-}
+import { arbitraryOf, type Described, type Document, operationsOf } from "./schema_values.ts";
 
 let api: Api;
 let document: Document;
@@ -50,6 +19,9 @@ Deno.test.beforeAll(async () => {
     GATEWAY: "http",
     GATEWAY_URL: "http://127.0.0.1:9",
     GATEWAY_SECRETS: `whsec_${btoa("s".repeat(32))}`,
+    NOTIFY_CHANNELS: "log,webhook",
+    NOTIFY_WEBHOOK_URL: "http://127.0.0.1:9/hooks",
+    NOTIFY_WEBHOOK_SECRETS: `whsec_${btoa("s".repeat(32))}`,
   });
   document = (await ask(api, "GET", "/openapi.json")).body;
   ajv = new Ajv2020({
@@ -64,18 +36,11 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => api.close());
 
-const operations = () =>
-  Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({
-      method: method.toUpperCase(),
-      path,
-      operation,
-    }))
-  );
+const operations = () => operationsOf(document);
 
 /** Checks an answer against the document. */
 async function assertDescribed(
-  { method, path, operation }: ReturnType<typeof operations>[number],
+  { method, path, operation }: Described,
   response: Response,
   sent: string,
 ): Promise<void> {
@@ -101,44 +66,6 @@ async function assertDescribed(
   ].map((part) => encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1"))).join("/");
   const validate = ajv.getSchema(`api#/${pointer}`)!;
   assert.ok(validate(JSON.parse(text)), `${what}: ${text} ${JSON.stringify(validate.errors)}`);
-}
-
-/** Values that a schema allows. */
-function arbitraryOf(schema: Schema): fc.Arbitrary<unknown> {
-  if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
-  switch (schema.type) {
-    case "integer":
-      return fc.integer({
-        min: Math.max(schema.minimum ?? 0, 0),
-        max: Math.min(schema.maximum ?? 1_000_000, 2_147_483_647),
-      });
-    case "boolean":
-      return fc.boolean();
-    case "array":
-      return fc.array(arbitraryOf(schema.items!), { minLength: 1, maxLength: 3 });
-    case "object":
-      return fc.record(
-        Object.fromEntries(
-          Object.entries(schema.properties ?? {}).map(([name, property]) => [
-            name,
-            arbitraryOf(property),
-          ]),
-        ),
-        { requiredKeys: schema.required ?? [] },
-      );
-    default:
-      if (schema.format === "date") {
-        return fc.date({ min: new Date(0), max: new Date(4e12), noInvalidDate: true })
-          .map((date) => date.toISOString().slice(0, 10));
-      }
-      if (Array.isArray(schema.examples)) return fc.constantFrom(...schema.examples);
-      if (schema.pattern !== undefined) return fc.stringMatching(new RegExp(schema.pattern));
-      return fc.string({
-        unit: fc.constantFrom(..."abcXYZ059 -é😀"),
-        minLength: schema.minLength ?? 0,
-        maxLength: Math.min(schema.maxLength ?? 20, 20),
-      });
-  }
 }
 
 const hostile = fc.constantFrom<unknown>(
@@ -231,6 +158,10 @@ Deno.test("every answer to what the document describes, and to what it does not,
   });
   const cancelled = await createImport(api.deps.db, "cancelled");
   await api.deps.db.run("update imports set status = 'CANCELLED' where id = ?", [cancelled]);
+  for (const orderId of [paid, failed]) {
+    const notice = { orderId, refundId: null, event: "order.paid", amountCents: 1 };
+    await api.deps.db.transaction((tx) => writeNotifications(tx, [notice], ["log", "webhook"]));
+  }
   const ids = fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom(pending, paid, failed, cancelled, 1, 2) },
     { weight: 1, arbitrary: fc.nat() },

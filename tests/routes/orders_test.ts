@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { type Message, messageOfEntry } from "../../domain/messages.ts";
 import { type Api, ask, assertProblem, openApi, orderBodyOf, storeOrder } from "./api.ts";
 
 let api: Api;
@@ -7,18 +8,14 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => api.close());
 
-/** Fields of every message in a stream. */
-async function messages(stream: "orders" | "notifications"): Promise<Record<string, string>[]> {
+/** Every message in a stream. */
+async function messages(stream: "orders" | "notifications"): Promise<Message[]> {
   const entries = await api.deps.redis.xrange(api.deps.keys.stream(stream), "-", "+");
-  return entries.map(([, fields]) => {
-    const record: Record<string, string> = {};
-    for (let i = 0; i + 1 < fields.length; i += 2) record[fields[i]!] = fields[i + 1]!;
-    return record;
-  });
+  return entries.map(([, fields]) => messageOfEntry(fields) as Message);
 }
 
-async function messagesOf(stream: "orders" | "notifications", orderId: number) {
-  return (await messages(stream)).filter(({ order_id }) => order_id === String(orderId));
+async function messagesOf(stream: "orders" | "notifications", id: number): Promise<Message[]> {
+  return (await messages(stream)).filter(({ orderId }) => orderId === id);
 }
 
 async function count(table: string): Promise<number> {
@@ -51,7 +48,7 @@ Deno.test("POST /orders takes an order, says where it is, and publishes it once"
     { id: 0, external_id: "C-1", email: "ann@example.com", name: "Ann" },
   );
   assert.deepEqual(await messagesOf("orders", id), [
-    { type: "order.reserve", order_id: String(id), amount_cents: "2199", currency: "EUR" },
+    { type: "order.reserve", orderId: id, amountCents: 2_199, currency: "EUR" },
   ]);
 
   const { body: detail } = await ask(api, "GET", `/orders/${id}`);
@@ -123,7 +120,7 @@ Deno.test("POST /orders takes a crowd of orders in sets, each exactly once", asy
     assert.equal(body.total_cents, index % 300);
   });
   const published = (await messages("orders")).slice(before.length);
-  assert.deepEqual(new Set(published.map(({ order_id }) => Number(order_id))), ids);
+  assert.deepEqual(new Set(published.map(({ orderId }) => orderId)), ids);
   assert.equal(published.length, 300);
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Webhook } from "standardwebhooks";
 import { makeApp } from "../../routes/app.ts";
+import { type CallbackMessage, messageOfEntry } from "../../domain/messages.ts";
 import { type Api, ask, assertProblem, openApi, storeOrder } from "./api.ts";
 
 const secrets = ["old", "new"].map((name) => `whsec_${btoa(name.padEnd(32, "."))}`);
@@ -51,11 +52,11 @@ function send(
   });
 }
 
-async function published(orderId: number): Promise<string[][]> {
+async function published(orderId: number): Promise<CallbackMessage[]> {
   const entries = await api.deps.redis.xrange(api.deps.keys.stream("payments"), "-", "+");
-  return entries.map(([, fields]) => fields).filter((fields) =>
-    fields[fields.indexOf("order_id") + 1] === String(orderId)
-  );
+  return entries
+    .map(([, fields]) => messageOfEntry(fields) as CallbackMessage)
+    .filter((message) => message.orderId === orderId);
 }
 
 Deno.test("POST /payments/callback takes what is signed with either secret, without a token", async () => {
@@ -64,16 +65,15 @@ Deno.test("POST /payments/callback takes what is signed with either secret, with
     const answer = await send(callbackOf(id), { secret });
     assert.equal(answer.status, 202, JSON.stringify(answer.body));
     assert.deepEqual(answer.body, { duplicate: false });
-    const [fields, ...others] = await published(id);
-    assert.equal(others.length, 0);
-    const field = (name: string) => fields![fields!.indexOf(name) + 1];
-    assert.deepEqual(["type", "outcome", "provider", "provider_ref", "amount_cents"].map(field), [
-      "payment.callback",
-      "succeeded",
-      "http",
-      `ch_${id}`,
-      "1000",
-    ]);
+    assert.deepEqual(await published(id), [{
+      type: "payment.callback",
+      orderId: id,
+      amountCents: 1_000,
+      currency: "EUR",
+      outcome: "succeeded",
+      provider: "http",
+      providerRef: `ch_${id}`,
+    }]);
   }
 });
 

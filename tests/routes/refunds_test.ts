@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { messageOfEntry, type RefundMessage } from "../../domain/messages.ts";
 import { type Api, ask, assertProblem, openApi, storeOrder } from "./api.ts";
 
 let api: Api;
@@ -12,8 +13,8 @@ const paid = (totalCents = 1_000) => storeOrder(api.deps.db, { status: "PAID", t
 async function publishedRefunds(orderId: number): Promise<string[]> {
   const entries = await api.deps.redis.xrange(api.deps.keys.stream("refunds"), "-", "+");
   return entries.flatMap(([, fields]) => {
-    const field = (name: string) => fields[fields.indexOf(name) + 1]!;
-    return field("order_id") === String(orderId) ? [field("refund_id")] : [];
+    const message = messageOfEntry(fields) as RefundMessage;
+    return message.orderId === orderId ? [String(message.refundId)] : [];
   });
 }
 

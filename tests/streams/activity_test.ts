@@ -92,6 +92,29 @@ Deno.test("readGroupDetail() shows who holds what, and what is to come", () =>
     assert.deepEqual([gone.consumers, gone.pending, gone.scheduled], [[], [], []]);
   }));
 
+Deno.test("readGroupDetail() counts what is in hand by age and deliveries", () =>
+  withWorkflow(async (flow) => {
+    const stream = flow.keys.stream("orders");
+    const minutesAgo = async (minutes: number) => {
+      await flow.redis.xadd(stream, `${Date.now() - minutes * 60_000}-1`, "message", "nothing");
+    };
+    await minutesAgo(90);
+    await minutesAgo(59);
+    await minutesAgo(0);
+    await flow.redis.xreadgroup("GROUP", "orders", "host:9:abc", "STREAMS", stream, ">");
+    const [oldest] = await flow.redis.xrange(stream, "-", "+", "COUNT", 1);
+    for (let delivery = 2; delivery <= 7; delivery++) {
+      await flow.redis.call("XCLAIM", stream, "orders", "host:9:abc", 0, oldest![0]);
+    }
+    const { bands, counted } = await readGroupDetail(flow, "orders");
+    assert.equal(counted, 3);
+    assert.deepEqual(bands, [
+      { belowMs: 10_000, byDeliveries: [1, 0, 0, 0, 0] },
+      { belowMs: 3_600_000, byDeliveries: [1, 0, 0, 0, 0] },
+      { belowMs: Infinity, byDeliveries: [0, 0, 0, 0, 1] },
+    ]);
+  }));
+
 Deno.test("prove() keeps its report and lets one proof run at a time", () =>
   withWorkflow(async (flow) => {
     assert.equal(await readProof(flow), null);
@@ -109,7 +132,7 @@ Deno.test("prove() keeps its report and lets one proof run at a time", () =>
 
 Deno.test("lookOnce() raises an alert for work that nobody does, and resolves it", () =>
   withWorkflow(async (flow) => {
-    const deps = { ...flow, config: { reservationTtlSeconds: 900 } };
+    const deps = { ...flow, config: { reservationTtlSeconds: 900, alertWebhookUrl: "" } };
     await flow.add([anOrder("A", [{ sku: "x", qty: 1 }])]);
     const start = Date.now();
     await lookOnce(deps, start);

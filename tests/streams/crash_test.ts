@@ -3,6 +3,7 @@ import { cancelOrder } from "../../db/cancel.ts";
 import { requestRefund } from "../../db/refunds.ts";
 import type { Group, Message } from "../../domain/messages.ts";
 import { consumeOnce, makeConsumer } from "../../streams/consumer.ts";
+import { simulatedGateway } from "../../streams/gateway.ts";
 import { type Share, shareOut } from "../../streams/handlers.ts";
 import { publish } from "../../streams/queue.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
@@ -24,6 +25,8 @@ interface Scenario {
   dead?: number;
   share?: (deliveries: Parameters<typeof shareOut>[0]) => Share[];
   maxDeliveries?: number;
+  /** The gateway answers by messages of their own. */
+  answersLater?: boolean;
 }
 
 async function threeOrders(flow: Workflow, run: number): Promise<number[]> {
@@ -69,8 +72,10 @@ const scenarios: Scenario[] = [
     prepare: async (flow, run) => {
       const ids = await threeOrders(flow, run);
       await turns(flow, "orders", "payments");
+      await makeDue(flow);
       return ids;
     },
+    answersLater: true,
     statuses: ["PAID", "FAILED", "FAILED"],
   },
   {
@@ -98,8 +103,10 @@ const scenarios: Scenario[] = [
       await turns(flow, "orders", "payments");
       await cancelOrder(flow.db, taken!.orderId!, "test");
       await publish(flow, [about("notify.order", taken!.orderId!)]);
+      await makeDue(flow);
       return [taken!.orderId!];
     },
+    answersLater: true,
     statuses: ["CANCELLED"],
   },
   {
@@ -110,9 +117,11 @@ const scenarios: Scenario[] = [
       await turns(flow, "orders", "payments");
       await cancelOrder(flow.db, taken!.orderId!, "test");
       await publish(flow, [about("notify.order", taken!.orderId!)]);
+      await makeDue(flow);
       await turns(flow, "payments");
       return [taken!.orderId!];
     },
+    answersLater: true,
     statuses: ["CANCELLED"],
   },
   {
@@ -120,7 +129,7 @@ const scenarios: Scenario[] = [
     group: "notifications",
     prepare: async (flow, run) => {
       const ids = await threeOrders(flow, run);
-      await turns(flow, "orders", "payments", "payments");
+      await turns(flow, "orders", "payments");
       return ids;
     },
     statuses: ["PAID", "FAILED", "FAILED"],
@@ -191,7 +200,9 @@ async function expireLocks({ redis, keys }: Workflow): Promise<void> {
 for (const scenario of scenarios) {
   const { name, group, share, maxDeliveries = 5 } = scenario;
   Deno.test(`a crash at any moment of ${name} leaves one effect`, async () => {
-    const flow = await openWorkflow(`crash_${name.replaceAll(/\W+/g, "_").slice(0, 20)}`);
+    const flow = await openWorkflow(`crash_${name.replaceAll(/\W+/g, "_").slice(0, 20)}`, {
+      gateway: simulatedGateway({ delayMs: scenario.answersLater === true ? 60_000 : 0 }),
+    });
     const options = { batchSize: 500, maxDeliveries, retryBackoffMs: 1_000, takeoverMs: 10_000 };
     let letters = 0;
     try {

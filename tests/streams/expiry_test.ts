@@ -30,7 +30,7 @@ async function reservedLongAgo(flow: Workflow, externalId: string): Promise<numb
   await flow.turn("payments");
   assert.equal((await flow.order(order!.orderId!)).status, "RESERVED");
   await flow.db.run(
-    "update orders set reserved_at = reserved_at - interval 1 hour where id = ?",
+    "update orders set reserved_time = reserved_time - interval 1 hour where id = ?",
     [order!.orderId!],
   );
   return order!.orderId!;

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
 import { inLanes } from "../../streams/in_lanes.ts";
 
-function* numbers(count: number, onEnd: () => void): Generator<number> {
+async function* numbers(count: number, onEnd: () => void): AsyncGenerator<number> {
   try {
-    for (let number = 0; number < count; number++) yield number;
+    for (let number = 0; number < count; number++) yield await Promise.resolve(number);
   } finally {
     onEnd();
   }
@@ -16,7 +17,7 @@ Deno.test("inLanes() works on every item once and never on more at once than it 
   let ended = false;
   await inLanes(numbers(20, () => ended = true), 3, async (number) => {
     most = Math.max(most, ++running);
-    await Promise.resolve();
+    await setImmediate();
     running--;
     done.push(number);
   });
@@ -44,8 +45,8 @@ Deno.test("inLanes() ends begun work, takes no more and throws the first error",
 });
 
 Deno.test("inLanes() throws what the generator throws", async () => {
-  const failing = (function* (): Generator<number> {
-    yield 1;
+  const failing = (async function* (): AsyncGenerator<number> {
+    yield await Promise.resolve(1);
     throw new Error("no second item");
   })();
   await assert.rejects(() => inLanes(failing, 2, () => Promise.resolve()), /no second item/);

@@ -21,7 +21,7 @@ function hooked(db: Queryable, before: (query: number) => Promise<void>): Querya
 /** Settles an order in the books as a handler does, and returns what it would count. */
 async function settle(flow: SettledWorkflow, orderId: number) {
   await flow.rows(
-    `update orders set status = 'PAID', failure_reason = null, settled_at = current_timestamp(6)
+    `update orders set status = 'PAID', failure_reason = null, settled_time = current_timestamp(6)
     where id = ?`,
     [orderId],
   );

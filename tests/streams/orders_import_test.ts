@@ -482,10 +482,18 @@ Deno.test("importOrders() gives the same books for any order of the rows, in mem
   const rows = manyRows(60);
   let expected: Awaited<ReturnType<typeof booksOf>> | undefined;
   const shuffled = fc.shuffledSubarray(rows, { minLength: rows.length });
-  const store = fc.constantFrom(
+  const file = fc.constantFrom(
     undefined,
-    { file: 2_000, partition: 100_000, block: 300 },
-    { file: 100, partition: 1_500, block: 100 },
+    {
+      spool: 1_000,
+      store: { file: 2_000, partition: 100_000, block: 300 },
+      orderRows: 3,
+    },
+    {
+      spool: 100_000,
+      store: { file: 100, partition: 1_500, block: 100 },
+      orderRows: 100,
+    },
   );
   const batch = fc.constantFrom(undefined, { orders: 7, items: 30, rows: 50 });
   const catalogEntries = fc.constantFrom(undefined, 20, 60);
@@ -497,12 +505,12 @@ Deno.test("importOrders() gives the same books for any order of the rows, in mem
   await fc.assert(
     fc.asyncProperty(
       shuffled,
-      store,
+      file,
       batch,
       catalogEntries,
-      (own, store, batch, catalogEntries) =>
+      (own, file, batch, catalogEntries) =>
         withBench(async (bench) => {
-          const report = await run(bench, csvOf(own), { limits: { store, batch, catalogEntries } });
+          const report = await run(bench, csvOf(own), { limits: { file, batch, catalogEntries } });
           assert.equal(report.orders_new, 60);
           assert.equal(report.published, 60);
           assert.deepEqual(await booksOf(bench.db), expected);

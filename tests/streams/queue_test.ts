@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { entryOf, groups, type Message, messageField } from "../../domain/messages.ts";
+import { entryOf, groups, type Message, messageField, traceField } from "../../domain/messages.ts";
 import { ensureGroup } from "../../streams/consumer.ts";
 import { keysFor, onceSegmentSize } from "../../streams/keys.ts";
 import { finish, publish, type QueueDeps } from "../../streams/queue.ts";
@@ -99,6 +99,11 @@ Deno.test("publish() with oncePerOrder publishes an order once, whatever its id"
     assert.deepEqual(await money(deps, "orders"), { EUR: String(100 * (ids.length + 2)) });
   }));
 
+function promotePayments({ redis, keys }: QueueDeps, most: number): Promise<unknown> {
+  const scriptKeys = [keys.scheduled("payments"), keys.stream("payments"), keys.scheduledTraces];
+  return runScript(redis, "promote", scriptKeys, [most, messageField, traceField]);
+}
+
 Deno.test("publish() schedules the same message once, and promote moves it when it is due", () =>
   withQueue("queue_scheduled", async (deps) => {
     const { redis, keys } = deps;
@@ -108,11 +113,7 @@ Deno.test("publish() schedules the same message once, and promote moves it when 
     assert.deepEqual(await money(deps, "payments"), { EUR: "100" });
     assert.equal(await redis.xlen(keys.stream("payments")), 0);
 
-    const promote = (most: number) =>
-      runScript(redis, "promote", [keys.scheduled("payments"), keys.stream("payments")], [
-        most,
-        messageField,
-      ]);
+    const promote = (most: number) => promotePayments(deps, most);
     const [moved, nextMs] = await promote(10) as [number, number];
     assert.equal(moved, 0);
     assert.ok(nextMs > 50_000 && nextMs <= 60_000, `${nextMs} ms`);
@@ -144,10 +145,7 @@ Deno.test("publish() schedules text of any kind and gets it back", () =>
     await publish(deps, [{ message, delayMs: 1_000 }]);
     const [member] = await redis.zrange(keys.scheduled("payments"), "0", "-1");
     await redis.zadd(keys.scheduled("payments"), 0, member!);
-    await runScript(redis, "promote", [keys.scheduled("payments"), keys.stream("payments")], [
-      10,
-      messageField,
-    ]);
+    await promotePayments(deps, 10);
     const [entry] = await redis.xrange(keys.stream("payments"), "-", "+");
     assert.deepEqual(entry![1], entryOf(message));
     assert.deepEqual(await money(deps, "payments"), { EUR: String(Number.MAX_SAFE_INTEGER) });

@@ -243,6 +243,43 @@ Deno.test("ensureRecovered() recovers an empty Redis once, whoever asks", async 
   }
 });
 
+Deno.test("ensureRecovered() ends at a stop, waiting or working, and leaves the rest to the next", async () => {
+  const { flow } = await open("recover_stop");
+  try {
+    await loseRedis(flow);
+    const before = AbortSignal.abort();
+    assert.equal(await ensureRecovered({ ...flow, signal: before }), null);
+    // In the middle of the books: the second page is not read any more.
+    const stop = new AbortController();
+    const db = {
+      ...flow.db,
+      query: (...args: Parameters<typeof flow.db.query>) => {
+        stop.abort();
+        return flow.db.query(...args);
+      },
+      execute: (...args: Parameters<typeof flow.db.execute>) => {
+        stop.abort();
+        return flow.db.execute(...args);
+      },
+    };
+    assert.equal(await ensureRecovered({ ...flow, db, signal: stop.signal }), null);
+    assert.equal(await flow.redis.exists(flow.keys.epoch), 0);
+    // While another process holds the lock, a stop does not wait for it.
+    await flow.redis.set(flow.keys.recoverLock, "another", "PX", 60_000);
+    const waiting = new AbortController();
+    const asked = ensureRecovered({ ...flow, signal: waiting.signal });
+    waiting.abort();
+    assert.equal(await asked, null);
+    await flow.redis.del(flow.keys.recoverLock);
+
+    assert.equal((await ensureRecovered(flow))?.kind, "recovered");
+    await flow.drain();
+    assert.equal((await prove(flow)).ok, true);
+  } finally {
+    await flow.close();
+  }
+});
+
 Deno.test("sweepHomes() republishes old work that nothing holds and leaves young work alone", () =>
   withSettled("sweep_homes", async (flow) => {
     const [old, young, held] = (await flow.add(

@@ -42,7 +42,7 @@ const some = (count: number, name = "o") =>
   );
 
 const statuses = async (flow: Workflow) =>
-  (await flow.rows("select distinct status from orders order by status"))
+  (await flow.rows("select distinct status from orders order by cast(status as char)"))
     .map(({ status }) => status);
 
 const consumersOf = async (flow: Workflow) => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { buryMessages } from "../../db/dead_letters.ts";
 import { entryOf, messageOfEntry } from "../../domain/messages.ts";
 import { applyKpis } from "../../streams/kpis.ts";
-import { settlePayments } from "../../streams/payments_settle.ts";
+import { chargePayments } from "../../streams/payments_charge.ts";
 import { publish } from "../../streams/queue.ts";
 import { rebuildKpis } from "../../streams/kpis_rebuild.ts";
 import { verify } from "../../streams/verify.ts";
@@ -184,7 +184,7 @@ Deno.test("verify() keeps a customer on the leaderboard who got everything back"
 Deno.test("verify() puts orders on their days of settlement in the zone of the KPIs", () =>
   withSettled("verify_days", async (flow) => {
     const at = async (id: number, time: string) =>
-      await flow.rows("update orders set settled_at = ? where id = ?", [time, id]);
+      await flow.rows("update orders set settled_time = ? where id = ?", [time, id]);
     // 23:30 and 00:30 UTC are the same day in Kolkata (+05:30) and two days in UTC.
     await at(flow.ids.paid, "2025-06-30 23:30:00.000000");
     await at(flow.ids.declined, "2025-07-01 00:30:00.000000");
@@ -341,13 +341,12 @@ Deno.test("verify() takes a settled order that is not counted yet for work on it
     const [order] = await flow.add([anOrder("in flight", [{ sku: "a", qty: 2 }])]);
     const orderId = order!.orderId!;
     await flow.turn("orders");
-    await flow.turn("payments");
     const stream = flow.keys.stream("payments");
     await flow.redis.xreadgroup("GROUP", "payments", "slow", "COUNT", 9, "STREAMS", stream, ">");
     const [[id, fields]] = await flow.redis.xrange(stream, "-", "+") as [[string, string[]]];
     const message = messageOfEntry(fields);
-    assert.ok(typeof message !== "string" && message.type === "payment.callback");
-    const [outcome] = await settlePayments(flow, [{ id, message, attempt: 1 }]);
+    assert.ok(typeof message !== "string" && message.type === "payment.charge");
+    const [outcome] = await chargePayments(flow, [{ id, message, attempt: 1 }]);
     assert.equal((await flow.order(orderId)).status, "PAID");
 
     // Committed, and neither counted nor acknowledged.

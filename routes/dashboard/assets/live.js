@@ -80,6 +80,12 @@
   };
 
   addEventListener("DOMContentLoaded", () => {
+    // On a phone the entry of this page may be beyond the edge of the navigation.
+    const here = document.querySelector(".nav [aria-current]");
+    const bar = here?.closest(".nav-scroll");
+    if (bar && bar.scrollWidth > bar.clientWidth) {
+      bar.scrollLeft = here.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2;
+    }
     const { live } = document.body.dataset;
     if (live) follow(live);
   });
@@ -103,7 +109,7 @@
     }
   });
 
-  // A file is sent with its progress shown, and with the token that a form of this kind can't carry.
+  // A file is sent with its progress shown; without scripts the form does the same without it.
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.dataset.upload === undefined) return;

@@ -81,7 +81,7 @@ Deno.test("the filters of dead letters hold for the list and for what is decided
       ) => [name, fieldOf(question, name)]),
     );
     const sent = await sendForm(api, "/dashboard/dead-letters/decide", form);
-    assert.equal(sent.headers.get("location"), "/dashboard/dead-letters?done=1");
+    assert.equal(sent.headers.get("location"), "/dashboard/dead-letters?done=1&verb=discard");
     const left = await openPage(api, "/dashboard/dead-letters");
     assert.deepEqual(
       amountsOn(left.html),
@@ -109,7 +109,7 @@ Deno.test("selected dead letters are published again, once, and their orders' ti
     );
     for (const count of [2, 0]) {
       const sent = await sendForm(api, "/dashboard/dead-letters/decide", form);
-      assert.equal(sent.headers.get("location"), `/dashboard/dead-letters?done=${count}`);
+      assert.equal(sent.headers.get("location"), `/dashboard/dead-letters?done=${count}&verb=retry`);
     }
     assert.equal(await redis.xlen(keys.stream("payments")), 2);
     assert.deepEqual(await countDeadLetters(db), new Map([["payments", 1]]));

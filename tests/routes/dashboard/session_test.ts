@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { formatApiToken, type Scope, tokenHash } from "../../../domain/api_token.ts";
+import { csvOf } from "../../csv_orders.ts";
 import { type Api, openApi, storeOrder } from "../api.ts";
 
 const entry = (name: string, scopes: Scope[]) =>
@@ -68,4 +69,86 @@ Deno.test("who may only read sees the pages and changes nothing", async () => {
     form: { csrf_token: csrfIn(html) },
   });
   assert.equal(sent.response.status, 403);
+});
+
+const file = (id: string) =>
+  csvOf([{ external_order_id: id, customer_id: "upload", product_sku: "upload" }]);
+
+/** Sends a form with a file as a browser without scripts does, its fields in this order. */
+async function upload(cookie: string, fields: [name: string, value: string | File][]) {
+  const form = new FormData();
+  for (const [name, value] of fields) form.append(name, value);
+  return await api.app.request("http://localhost/dashboard/imports", {
+    method: "POST",
+    body: form,
+    headers: { accept: "text/html", cookie, origin: "http://localhost" },
+  });
+}
+
+Deno.test("a file is brought without scripts, by a form that carries its token first", async () => {
+  const cookie = await signIn("bob");
+  const { html } = await browse("/dashboard/imports", { cookie });
+  const inForm = /<form[^>]*multipart[^]*?<\/form>/.exec(html)![0];
+  assert.ok(inForm.indexOf("csrf_token") < inForm.indexOf('type="file"'));
+  const token = csrfIn(inForm);
+  const id = `upload-${crypto.randomUUID()}`;
+  const orders = new File([file(id)], "orders.csv", { type: "text/csv" });
+  const before = await api.deps.db.query("select id from imports");
+
+  const other = csrfIn((await browse("/dashboard/imports", { cookie: await signIn("bob") })).html);
+  const refused: [name: string, value: string | File][][] = [
+    [["file", orders]],
+    [["csrf_token", ""], ["file", orders]],
+    [["csrf_token", other], ["file", orders]],
+    [["other", token], ["file", orders]],
+    [["file", orders], ["csrf_token", token]],
+    [["csrf_token", new File([token], "token")], ["file", orders]],
+    [["x".repeat(20_000), "x"], ["csrf_token", token], ["file", orders]],
+  ];
+  for (const [index, fields] of refused.entries()) {
+    assert.equal((await upload(cookie, fields)).status, 403, String(index));
+  }
+  assert.deepEqual(await api.deps.db.query("select id from imports"), before);
+
+  const sent = await upload(cookie, [["csrf_token", token], ["file", orders]]);
+  assert.equal(sent.status, 303);
+  const page = sent.headers.get("location")!;
+  const events = await api.app.request(`http://localhost${page.replace("/dashboard", "")}/events`, {
+    headers: { cookie },
+  });
+  assert.match(await events.text(), /"status":"DONE"/);
+  const shown = await browse(page, { cookie });
+  assert.match(shown.html, /orders\.csv/);
+  assert.match(shown.html, /api:bob/);
+});
+
+Deno.test("a form with a large file is not held to find its token", async () => {
+  const cookie = await signIn("bob");
+  const token = csrfIn((await browse("/dashboard/imports", { cookie })).html);
+  const boundary = "b".repeat(40);
+  const head =
+    `--${boundary}\r\ncontent-disposition: form-data; name="csrf_token"\r\n\r\n${token}\r\n` +
+    `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="x.csv"\r\n\r\n`;
+  const encoder = new TextEncoder();
+  let pulled = 0;
+  // In pieces of a single byte at first, so that every edge is crossed; no CSV, so it is refused early.
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (pulled < head.length) controller.enqueue(encoder.encode(head[pulled]));
+      else controller.enqueue(encoder.encode(`"a"b,${"x".repeat(65_536)}\n`));
+      if (++pulled > head.length + 200) controller.close();
+    },
+  }, { highWaterMark: 0 });
+  const response = await api.app.request("http://localhost/dashboard/imports", {
+    method: "POST",
+    body,
+    headers: {
+      accept: "text/html",
+      cookie,
+      origin: "http://localhost",
+      "content-type": `multipart/form-data; boundary=${boundary}`,
+    },
+  });
+  assert.equal(response.status, 422);
+  assert.ok(pulled < head.length + 100, "nobody read on");
 });

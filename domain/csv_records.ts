@@ -1,9 +1,9 @@
 /**
- * Finds the lines that CSV records begin on, and wrong quotes, in text that comes in pieces.
+ * Finds the records of CSV text that comes in pieces, the lines that they begin on, and wrong quotes.
  *
- * A CSV parser does not tell where a record came from, and a record with a line break in quotes takes
- * several lines; so the text goes through here on its way to the parser. Nothing that breaks the quoting
- * rules of RFC 4180 gets past.
+ * Own code, because no library for CSV names the line of a record or of a fault, and because a file is read
+ * twice, first only to be checked: nothing may be made of its fields then. Nothing that breaks the quoting
+ * rules of RFC 4180 gets past, so that taking a record apart is simple: see `csv_fields.ts`.
  *
  * @module
  */
@@ -13,26 +13,34 @@ import { WorkflowError } from "./errors.ts";
 /** Characters that a record may have: a quote that is never closed must not gather the file in memory. */
 export const mostRecordCharacters = 1_048_576;
 
-/** See {@linkcode trackLines}. */
-export interface LineTracker {
+/**
+ * Is told a record: it is `text` from `from` to `to`, without its line break, begins on `line`, and has
+ * quotes or none.
+ */
+export type OnRecord = (
+  text: string,
+  from: number,
+  to: number,
+  line: number,
+  quoted: boolean,
+) => void;
+
+/** See {@linkcode scanRecords}. */
+export interface RecordScanner {
   /**
    * Takes the next piece of text.
    *
-   * @returns the text of all records that are complete now
    * @throws {WorkflowError} `invalid` with the line of a wrong quote or an endless record
    */
-  push(text: string): string;
+  push(text: string): void;
   /**
-   * Ends the text.
+   * Ends the text: a last record may have no line break.
    *
-   * @returns the text of a last record without a line break
    * @throws {WorkflowError} `invalid` with the line of a quote that is never closed
    */
-  end(): string;
-  /** The line of the next record, in order; to be called once for every record that the parser gives. */
-  nextStart(): number;
-  /** The first line that is not complete yet. */
-  readonly line: number;
+  end(): void;
+  /** The line that the text has come to, from 1. */
+  line(): number;
 }
 
 /** An error that says what is wrong on a line of the file. */
@@ -40,12 +48,14 @@ export function notCsv(line: number, detail: string): WorkflowError {
   return new WorkflowError("invalid", `line ${line}: ${detail}`, [{ at: `line ${line}`, detail }]);
 }
 
-/** Starts at line 1. Empty lines count as lines but are no records. */
-export function trackLines(): LineTracker {
+/**
+ * Starts at line 1. Empty lines count as lines but are no records. Lines end in LF or CRLF.
+ *
+ * @param onRecord is told every record as soon as it is complete; what it throws is passed on
+ */
+export function scanRecords(onRecord: OnRecord): RecordScanner {
   let rest = "";
   let line = 1;
-  let starts: number[] = [];
-  let taken = 0;
 
   /** Goes over all complete records; returns where the next one begins. */
   const scan = (text: string, atEnd: boolean): number => {
@@ -59,17 +69,19 @@ export function trackLines(): LineTracker {
           if (!atEnd) return at;
           newline = text.length;
         }
-        const isBlank = newline === at || (newline === at + 1 && text[at] === "\r");
-        if (!isBlank) starts.push(line);
+        const to = withoutReturn(text, at, newline);
+        if (to > at) onRecord(text, at, to, line, false);
         line++;
         at = newline + 1;
         continue;
       }
       const record = quotedRecord(text, at, quote, line, atEnd);
       if (record === undefined) return at;
-      starts.push(line);
+      const { end } = record;
+      const breakAt = text.charCodeAt(end - 1) === lineFeed ? end - 1 : end;
+      onRecord(text, at, withoutReturn(text, at, breakAt), line, true);
       line += record.lines;
-      at = record.end;
+      at = end;
     }
     return Math.min(at, text.length);
   };
@@ -86,26 +98,21 @@ export function trackLines(): LineTracker {
             "is a quote not closed?",
         );
       }
-      return text.slice(0, end);
     },
     end() {
       const text = rest;
       rest = "";
       scan(text, true);
-      return text;
     },
-    nextStart() {
-      const start = starts[taken++] ?? line;
-      if (taken === starts.length) {
-        starts = [];
-        taken = 0;
-      }
-      return start;
-    },
-    get line() {
-      return line;
-    },
+    line: () => line + lineBreaks(rest, 0, rest.length),
   };
+}
+
+const lineFeed = 10;
+const carriageReturn = 13;
+
+function withoutReturn(text: string, from: number, to: number): number {
+  return to > from && text.charCodeAt(to - 1) === carriageReturn ? to - 1 : to;
 }
 
 /**

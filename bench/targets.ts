@@ -1,0 +1,45 @@
+/**
+ * What the figures are measured against.
+ *
+ * @module
+ */
+
+import type { EngineName } from "../engines/programs.ts";
+import type { Figure } from "./figures.ts";
+
+type Bound = readonly ["least" | "most", number | Readonly<Record<EngineName, number>>];
+
+/**
+ * Targets for one machine of two cores, all engines on it, by scenario and unit. They are about the default
+ * run of a scenario; the ratios hold on any machine.
+ */
+const targets: Readonly<Record<string, Bound>> = {
+  "import rows/s": ["least", 60_000],
+  "import beside drain orders/s": ["least", 9_000],
+  "drain orders/s": ["least", { mariadb: 18_000, mysql: 11_000 }],
+  "drain × floor": ["least", 0.7],
+  "drain, 2 processes × one process": ["least", 1],
+  "latency, idle p50 ms": ["most", 15],
+  "latency, idle p99 ms": ["most", 40],
+  "latency at 500 orders/s, to told p99 ms": ["most", 150],
+  "refunds over HTTP requests/s": ["least", 2_000],
+  "refunds over HTTP, with keys requests/s": ["least", 2_000],
+  "refunds settled refunds/s": ["least", 3_000],
+  "GET /kpis % of a bare route": ["least", 60],
+  "drain of 1,000,000 orders peak MB": ["most", 256],
+  "an order at 1,000,000 orders × CPU at 10,000": ["most", 1.2],
+  "an order at 1,000,000 orders × time at 10,000": ["most", 1.2],
+  "recover 100,000 messages s": ["most", 10],
+};
+
+/** Adds its target to each figure that has one. */
+export function addTargets(figures: Figure[], engine: EngineName): void {
+  for (const figure of figures) {
+    const target = targets[`${figure.scenario} ${figure.what}`];
+    if (target === undefined) continue;
+    const [bound, values] = target;
+    const value = typeof values === "number" ? values : values[engine];
+    const met = bound === "least" ? figure.value >= value : figure.value <= value;
+    figure.target = { bound, value, met };
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * How connections to the database are made, and what they are told.
+ *
+ * @module
+ */
+
+import type mysql from "mysql2/promise";
+
+/** The two families of servers that are supported. */
+export type EngineKind = "mysql" | "mariadb";
+
+/** Seconds that a statement waits for another's row lock before the transaction is tried again. */
+export const lockWaitSeconds = 5;
+
+/**
+ * Options of the driver for a URL.
+ *
+ * @param url `mysql://user:pass@host:3306/name?socket=/path`
+ */
+export function connectionOptions(url: string): mysql.ConnectionOptions {
+  const parsed = new URL(url);
+  const socketPath = parsed.searchParams.get("socket");
+  return {
+    ...(socketPath === null
+      ? { host: parsed.hostname || "127.0.0.1", port: Number(parsed.port || 3306) }
+      : { socketPath }),
+    user: decodeURIComponent(parsed.username),
+    password: decodeURIComponent(parsed.password),
+    database: decodeURIComponent(parsed.pathname.slice(1)),
+    ...(parsed.searchParams.get("ssl") === null ? {} : { ssl: {} }),
+    charset: "utf8mb4_unicode_ci",
+    timezone: "Z",
+    dateStrings: true,
+    supportBigNumbers: true,
+    connectTimeout: 10_000,
+    trace: false,
+  } as mysql.ConnectionOptions;
+}
+
+/** A URL fit for logs: without password. */
+export function withoutSecrets(url: string): string {
+  const parsed = URL.parse(url);
+  if (parsed === null) return "(not a URL)";
+  if (parsed.password !== "") parsed.password = "***";
+  return parsed.href;
+}
+
+/** Bytes of rows that are read as one text, see `packed_rows.ts`: far more than a batch needs. */
+const longestPacked = 64 * 1024 * 1024;
+
+/** What every connection is told first: nothing depends on the server's defaults. */
+export const sessionSettings = [
+  "set time_zone = '+00:00', " +
+  "sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', " +
+  `innodb_lock_wait_timeout = ${lockWaitSeconds}, group_concat_max_len = ${longestPacked}`,
+  "set names utf8mb4 collate utf8mb4_unicode_ci",
+  "set session transaction isolation level read committed",
+];
+
+/**
+ * Has the server end this connection's transaction when its client is silent for too long. MariaDB has a
+ * limit for transactions alone, which every connection is told first; MySQL has only one for connections,
+ * which must not hold for those that wait in the pool.
+ *
+ * @returns gives the connection its usual limit back; an error of that only means that the connection is
+ * of no further use, because the transaction has ended by then
+ */
+export async function limitSilence(
+  connection: mysql.PoolConnection,
+  engine: EngineKind,
+  limits: { usualSeconds: number; ownSeconds: number | undefined },
+  timeout: number,
+): Promise<() => Promise<void>> {
+  const { usualSeconds, ownSeconds } = limits;
+  if (engine === "mariadb" && ownSeconds === undefined) return () => Promise.resolve();
+  const variable = engine === "mariadb" ? "idle_transaction_timeout" : "wait_timeout";
+  const set = async (value: number | "default") => {
+    await connection.query({ sql: `set session ${variable} = ${value}`, timeout });
+  };
+  await set(ownSeconds ?? usualSeconds);
+  const usual = engine === "mariadb" ? usualSeconds : "default";
+  return () => set(usual).catch(() => connection.destroy());
+}

@@ -1,0 +1,204 @@
+/**
+ * Statements on `refunds`.
+ *
+ * @module
+ */
+
+import { cutText } from "../domain/cut_text.ts";
+import type { RefundStatus } from "../domain/order.ts";
+import type { RefundFacts } from "../domain/refund.ts";
+import { type Queryable, type Row, toInteger } from "./database.ts";
+
+/** A refund as its row says; times are UTC, `YYYY-MM-DD HH:MM:SS.ffffff`. */
+export interface RefundRow {
+  id: number;
+  orderId: number;
+  amountCents: number;
+  reason: string | null;
+  status: RefundStatus;
+  failureReason: string | null;
+  idempotencyKey: string | null;
+  processedAt: string | null;
+  createdAt: string;
+}
+
+/**
+ * Begins the keys of requests that came without one; no caller's key has it. Only with a key does a
+ * transaction that runs again after a lost answer to its commit find what it has done.
+ */
+export const ownKeyStart = " ";
+
+const refundColumns =
+  "id, order_id, amount_cents, reason, status, failure_reason, idempotency_key, processed_at, created_at";
+
+/** A request that was decided on. */
+export interface RefundToInsert {
+  orderId: number;
+  amountCents: number;
+  reason: string | null;
+  idempotencyKey: string | null;
+  /** Of what was asked, to recognise it under the same key. */
+  requestHash: Uint8Array;
+}
+
+/**
+ * Inserts requests and reads their rows back. Their orders are locked, so the newest rows of each order
+ * are the ones inserted here, in the same order.
+ */
+export async function insertRefunds(
+  tx: Queryable,
+  accepted: readonly RefundToInsert[],
+): Promise<RefundRow[]> {
+  if (accepted.length === 0) return [];
+  await tx.runText(
+    `
+    insert into refunds (order_id, amount_cents, reason, idempotency_key, request_hash)
+    values ${accepted.map(() => "(?, ?, ?, ?, ?)").join(", ")}`,
+    accepted.flatMap(({ orderId, amountCents, reason, idempotencyKey, requestHash }) => [
+      orderId,
+      amountCents,
+      reason,
+      idempotencyKey,
+      requestHash,
+    ]),
+  );
+  const orderIds = [...new Set(accepted.map(({ orderId }) => orderId))];
+  const stored = await tx.query(
+    `
+    select ${refundColumns}
+    from refunds
+    where order_id in (?) and status = 'REQUESTED'
+    order by id desc`,
+    [orderIds],
+  );
+  const newestFirst = new Map<number, RefundRow[]>();
+  for (const row of stored.map(toRefundRow)) {
+    newestFirst.set(row.orderId, [...(newestFirst.get(row.orderId) ?? []), row]);
+  }
+  return accepted.toReversed().map(({ orderId }) => newestFirst.get(orderId)!.shift()!)
+    .toReversed();
+}
+
+/**
+ * Every refund of the orders, by order id, oldest first.
+ *
+ * @param options.lock keeps them as they are until the transaction ends
+ */
+export async function refundFactsOf(
+  tx: Queryable,
+  orderIds: readonly number[],
+  options: { lock: boolean },
+): Promise<Map<number, RefundFacts[]>> {
+  const byOrder = new Map<number, RefundFacts[]>();
+  if (orderIds.length === 0) return byOrder;
+  const rows = await tx.query(
+    `
+    select id, order_id, amount_cents, status
+    from refunds
+    where order_id in (?)
+    order by id
+    ${options.lock ? "for update" : ""}`,
+    [[...orderIds]],
+  );
+  for (const row of rows) {
+    const orderId = toInteger(row.order_id);
+    const refund: RefundFacts = {
+      id: toInteger(row.id),
+      amountCents: toInteger(row.amount_cents),
+      status: row.status as RefundStatus,
+    };
+    byOrder.set(orderId, [...(byOrder.get(orderId) ?? []), refund]);
+  }
+  return byOrder;
+}
+
+/** Characters of a reason that are kept. */
+const longestFailureReason = 255;
+
+/**
+ * `REQUESTED` → `PROCESSED` or `FAILED`; the orders must be locked.
+ *
+ * @param now the database's clock, UTC
+ */
+export async function endRefunds(
+  tx: Queryable,
+  status: "PROCESSED" | "FAILED",
+  refunds: readonly { id: number; failureReason: string | null }[],
+  now: string,
+): Promise<void> {
+  if (refunds.length === 0) return;
+  const { affectedRows } = await tx.run(
+    `
+    update json_table(?, '$[*]' columns (
+      id bigint unsigned path '$[0]',
+      failure_reason varchar(255) character set utf8mb4 path '$[1]')) ended
+    straight_join refunds on refunds.id = ended.id
+    set refunds.status = ?, refunds.failure_reason = ended.failure_reason, refunds.processed_at = ?
+    where refunds.status = 'REQUESTED'`,
+    [
+      JSON.stringify(refunds.map(({ id, failureReason }) => [
+        id,
+        failureReason === null ? null : cutText(failureReason, longestFailureReason),
+      ])),
+      status,
+      now,
+    ],
+  );
+  if (affectedRows !== refunds.length) {
+    throw new Error(`${affectedRows} of ${refunds.length} refunds changed; they were not locked`);
+  }
+}
+
+/** Refunds by id, as they are committed; an id that no row has is absent. */
+export async function readRefunds(
+  db: Queryable,
+  ids: readonly number[],
+): Promise<Map<number, RefundRow>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.query(`select ${refundColumns} from refunds where id in (?)`, [[...ids]]);
+  return new Map(rows.map((row) => [toInteger(row.id), toRefundRow(row)]));
+}
+
+/** Every refund of an order, oldest first. */
+export async function readRefundsOf(db: Queryable, orderId: number): Promise<RefundRow[]> {
+  const rows = await db.execute(
+    `select ${refundColumns} from refunds where order_id = ? order by id`,
+    [orderId],
+  );
+  return rows.map(toRefundRow);
+}
+
+/** Refunds by their idempotency keys, with what was asked for under them. */
+export async function readRefundsByKeys(
+  tx: Queryable,
+  keys: readonly string[],
+): Promise<Map<string, { refund: RefundRow; requestHash: Uint8Array }>> {
+  if (keys.length === 0) return new Map();
+  const rows = await tx.query(
+    `select ${refundColumns}, request_hash from refunds where idempotency_key in (?)`,
+    [[...keys]],
+  );
+  return new Map(rows.map((row) => [String(row.idempotency_key), {
+    refund: toRefundRow(row),
+    requestHash: row.request_hash as Uint8Array,
+  }]));
+}
+
+/** The key of a refund as its caller gave it; null where it is only our own. */
+export function callersKey(key: string | null): string | null {
+  return key?.startsWith(ownKeyStart) ? null : key;
+}
+
+function toRefundRow(row: Row): RefundRow {
+  return {
+    id: toInteger(row.id),
+    orderId: toInteger(row.order_id),
+    amountCents: toInteger(row.amount_cents),
+    reason: row.reason as string | null,
+    status: row.status as RefundStatus,
+    failureReason: row.failure_reason as string | null,
+    idempotencyKey: callersKey(row.idempotency_key as string | null),
+    processedAt: row.processed_at as string | null,
+    createdAt: String(row.created_at),
+  };
+}

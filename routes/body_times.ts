@@ -1,0 +1,44 @@
+/**
+ * How long bodies of requests may take.
+ *
+ * @module
+ */
+
+import { HTTPException } from "hono/http-exception";
+
+/** Time limits of bodies, in milliseconds. */
+export interface BodyTimes {
+  /** For a whole body, other than a file's. */
+  wholeMs: number;
+  /** For the next {@linkcode leastBytes} of a file. */
+  fileMs: number;
+}
+
+/** Who sends less of a file in `fileMs` only wants to hold a place: 1 KiB a second. */
+export const leastBytes = 65_536;
+
+/** Enough for a body of the largest size at half a megabit a second. */
+export const bodyTimes: BodyTimes = { wholeMs: 20_000, fileMs: 60_000 };
+
+/**
+ * What was read of a body, if it comes in time.
+ *
+ * @throws {HTTPException} 408 when it does not, and 400 when it ends too early or its chunks are broken
+ */
+export async function inTime<T>(ms: number, read: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new HTTPException(408, { message: "The body has not come in time" })),
+      Math.max(0, ms),
+    );
+  });
+  const whole = read.catch((cause) => {
+    throw new HTTPException(400, { message: "The body can't be read to its end", cause });
+  });
+  try {
+    return await Promise.race([whole, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * The parts of the pages about imports.
+ *
+ * @module
+ */
+
+import { CsvParseStream } from "@std/csv/parse-stream";
+import type { FC } from "hono/jsx";
+import type { ImportRow } from "../../db/imports.ts";
+import { rejectColumns } from "../../domain/csv_columns.ts";
+import { formatCount, formatDuration } from "./format.ts";
+import { Badge, Columns, Notice, Status, Table, Time } from "./parts.tsx";
+
+/** Rejected rows that are shown; the file has all of them. */
+const shownRejects = 20;
+
+/** Every import as a row. */
+export const ImportTable: FC<{ imports: readonly ImportRow[] }> = ({ imports }) => (
+  <Table label="Imports">
+    <Columns
+      names={[
+        "File",
+        "State",
+        { right: "Rows" },
+        { wide: "New", right: true },
+        {
+          wide: "Unchanged",
+          right: true,
+        },
+        { right: "Rejected" },
+        { wide: "Began" },
+      ]}
+    />
+    <tbody>
+      {imports.map((row) => (
+        <tr key={row.id}>
+          <th scope="row" class="ellipsis">
+            <a href={`/dashboard/imports/${row.id}`}>{row.source}</a>
+          </th>
+          <td>
+            <State row={row} />
+          </td>
+          <td class="right">{formatCount(row.counts.rows)}</td>
+          <td class="wide right">{formatCount(row.counts.ordersNew)}</td>
+          <td class="wide right">{formatCount(row.counts.ordersUnchanged)}</td>
+          <td class="right">{formatCount(row.counts.rowsRejected)}</td>
+          <td class="wide">
+            <Time at={row.createdAt} />
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </Table>
+);
+
+const State: FC<{ row: ImportRow }> = ({ row }) => (
+  <>
+    {row.status === "INTERRUPTED"
+      ? <Badge tone="warn">Interrupted</Badge>
+      : <Status of={row.status} />}
+    {row.dryRun && (
+      <>
+        {" "}
+        <span class="tag">trial</span>
+      </>
+    )}
+  </>
+);
+
+/** How far an import is, or what came of it. */
+export const Progress: FC<{ row: ImportRow }> = ({ row }) => {
+  const { counts } = row;
+  const figures: [name: string, count: number][] = [
+    ["Rows", counts.rows],
+    ["Orders", counts.orders],
+    ["New", counts.ordersNew],
+    ["Updated", counts.ordersUpdated],
+    ["Unchanged", counts.ordersUnchanged],
+    ["Rejected orders", counts.ordersRejected],
+    ["Conflicts", counts.ordersConflict],
+    ["Rejected rows", counts.rowsRejected],
+    ["Published", counts.published],
+  ];
+  return (
+    <>
+      {row.dryRun && row.status === "DONE" && (
+        <Notice tone="accent" title="This was a trial: nothing was changed">
+          Send the file again to import it.
+        </Notice>
+      )}
+      {row.error !== null && <Notice tone="bad" title={row.error} />}
+      {row.status === "INTERRUPTED" && (
+        <Notice tone="warn" title="The process ended in the middle">
+          Import the file again: what was taken is recognised, and the rest is finished.
+        </Notice>
+      )}
+      {row.cancelRequested && row.status === "RUNNING" && (
+        <Notice tone="warn" title="It ends after the batch in hand" />
+      )}
+      <section class="card" {...(row.status === "RUNNING" ? {} : { "data-over": "" })}>
+        <div class="section-head">
+          <h2>
+            <State row={row} />
+          </h2>
+          <span class="muted">
+            {row.finishedAt !== null &&
+              `took ${formatDuration(Date.parse(row.finishedAt) - Date.parse(row.createdAt))}`}
+          </span>
+        </div>
+        {row.status === "RUNNING" && <progress aria-label="The import is running"></progress>}
+        <dl class="figures">
+          {figures.map(([name, count]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd class="value">{formatCount(count)}</dd>
+            </div>
+          ))}
+        </dl>
+      </section>
+    </>
+  );
+};
+
+/** A row that was not taken. */
+export interface Reject {
+  line: string;
+  reason: string;
+  externalOrderId: string;
+}
+
+/**
+ * Reads the first rows of a rejects file.
+ *
+ * @param text its beginning, or all of it, with whole rows
+ */
+export async function readFirstRejects(text: string): Promise<Reject[]> {
+  const [line, reason] = rejectColumns;
+  const rejects: Reject[] = [];
+  const records = ReadableStream.from([text])
+    .pipeThrough(new CsvParseStream({ skipFirstRow: true }));
+  for await (const record of records) {
+    const id = Object.keys(record).find((name) =>
+      name.trim().toLowerCase() === "external_order_id"
+    );
+    rejects.push({
+      line: record[line] ?? "",
+      reason: record[reason] ?? "",
+      externalOrderId: id === undefined ? "" : record[id] ?? "",
+    });
+    if (rejects.length === shownRejects) break;
+  }
+  return rejects;
+}
+
+/** The first rows that were not taken, or would not be. */
+export const Rejects: FC<{ rejects: readonly Reject[]; count: number }> = ({ rejects, count }) => (
+  <section aria-labelledby="rejects-heading">
+    <h2 id="rejects-heading" class="heading">Rejected rows</h2>
+    <Table label="Rejected rows">
+      <Columns names={[{ right: "Line" }, "Order", "Reason"]} />
+      <tbody>
+        {rejects.map((reject, index) => (
+          <tr key={index}>
+            <td class="right">{reject.line}</td>
+            <th scope="row">{reject.externalOrderId}</th>
+            <td>{reject.reason}</td>
+          </tr>
+        ))}
+      </tbody>
+    </Table>
+    {count > rejects.length && (
+      <p class="pager small">The file has the other {formatCount(count - rejects.length)} rows</p>
+    )}
+  </section>
+);

@@ -1,0 +1,248 @@
+/**
+ * Notifications: what was told on which channel, and telling it again.
+ *
+ * @module
+ */
+
+import { Hono } from "hono";
+import { z } from "zod";
+import { enableEndpoint, readDisabledEndpoint } from "../db/disabled_endpoints.ts";
+import { replayDelivery, type ReplayResult } from "../db/notification_deliveries.ts";
+import {
+  countDeliveries,
+  type ListedNotification,
+  listNotifications,
+  readAttempts,
+  readNotification,
+} from "../db/notification_queries.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import { noticeChannels } from "../domain/notification.ts";
+import { decodeCursor, pageLimits, pageOf } from "../domain/paging.ts";
+import { checked, idParam, optionalQuery, pageQuery, queryInteger, queryText } from "./checked.ts";
+import type { AppDeps } from "./deps.ts";
+import { described } from "./described.ts";
+import { idempotency, idempotencyHeaders, storeAnswers } from "./idempotency.ts";
+import {
+  channelAnswer,
+  channelsAnswer,
+  notificationAnswer,
+  notificationDetailAnswer,
+  notificationListAnswer,
+} from "./notification_answers.ts";
+
+const listQuery = z.object({
+  order: optionalQuery(queryInteger(1, 999_999_999_999_999)),
+  channel: optionalQuery(
+    z.enum(noticeChannels, { error: `must be one of ${noticeChannels.join(", ")}` }),
+  ),
+  success: optionalQuery(
+    queryText().regex(/^(true|false|1|0)$/, "must be true or false")
+      .transform((text) => text === "true" || text === "1")
+      .meta({ type: "boolean", pattern: undefined }),
+  ),
+  ...pageQuery,
+});
+
+/** The one channel whose receiver can switch itself off. */
+const channelParam = z.object({ channel: z.enum(["webhook"], { error: "must be webhook" }) });
+
+/**
+ * `GET /notifications`, `GET /notifications/{id}`, `POST /notifications/{id}/replay`,
+ * `GET /notifications/channels` and `POST /notifications/channels/{channel}/enable`.
+ */
+export function notificationRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+  const { db, config } = deps;
+  const answerOnce = idempotency(deps);
+
+  const readChannels = async () => {
+    const url = config.notifyWebhookUrl;
+    const [counts, disabled] = await Promise.all([
+      countDeliveries(db),
+      url === "" ? undefined : readDisabledEndpoint(db, url),
+    ]);
+    return noticeChannels.map((channel) => {
+      const found = counts.find((count) => count.channel === channel);
+      const off = channel === "webhook" ? disabled : undefined;
+      return {
+        channel,
+        configured: config.notifyChannels.includes(channel),
+        waiting: found?.waiting ?? 0,
+        given_up: found?.givenUp ?? 0,
+        oldest_due_at: found?.oldestDueAt ?? null,
+        disabled_at: off?.disabledAt ?? null,
+        disabled_reason: off?.reason ?? null,
+      };
+    });
+  };
+
+  app.get(
+    "/notifications",
+    described({
+      summary: "Lists notifications, the latest first",
+      description:
+        "One for each order, event and channel; `success=false` finds what was not sent.",
+      tag: "Notifications",
+      scopes: ["read"],
+      answers: { 200: { says: "A page", schema: notificationListAnswer } },
+    }),
+    checked("query", listQuery),
+    async (c) => {
+      const { order: orderId, channel, success, limit = pageLimits.fallback, cursor } = c.req.valid(
+        "query",
+      );
+      const beforeId = cursor === undefined ? undefined : decodeCursor("notifications", cursor);
+      const rows = await listNotifications(db, { orderId, channel, success }, {
+        beforeId,
+        limit: limit + 1,
+      });
+      const { data, nextCursor } = pageOf("notifications", rows, limit);
+      return c.json({ data: data.map(notificationJson), next_cursor: nextCursor });
+    },
+  );
+
+  app.get(
+    "/notifications/channels",
+    described({
+      summary:
+        "Shows the channels: what waits, what was given up, and whether the endpoint is gone",
+      tag: "Notifications",
+      scopes: ["read"],
+      answers: { 200: { says: "Every channel", schema: channelsAnswer } },
+    }),
+    async (c) => c.json({ channels: await readChannels() }),
+  );
+
+  app.post(
+    "/notifications/channels/:channel/enable",
+    described({
+      summary: "Switches an endpoint on again that has answered 410",
+      description: "What waited for it is then sent.",
+      tag: "Notifications",
+      scopes: ["admin"],
+      answers: { 200: { says: "The channel", schema: channelAnswer } },
+      problems: [409],
+      repeatable: true,
+    }),
+    checked("param", channelParam),
+    checked("header", idempotencyHeaders),
+    (c) => {
+      const { channel } = c.req.valid("param");
+      return answerOnce(c, ["enable", channel], async () => {
+        if (config.notifyWebhookUrl === "") {
+          throw new WorkflowError(
+            "channel_not_configured",
+            "Cannot enable webhook: NOTIFY_WEBHOOK_URL is not set",
+          );
+        }
+        await enableEndpoint(db, config.notifyWebhookUrl);
+        deps.log.info("webhook endpoint enabled", { actor: c.get("caller").actor });
+        const channels = await readChannels();
+        const body = channels.find((found) => found.channel === channel);
+        return { status: 200, location: null, body, stored: false };
+      });
+    },
+  );
+
+  app.get(
+    "/notifications/:id",
+    described({
+      summary: "Shows a notification with every try to send it",
+      tag: "Notifications",
+      scopes: ["read"],
+      answers: { 200: { says: "The notification", schema: notificationDetailAnswer } },
+      problems: [404],
+    }),
+    checked("param", idParam),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const found = await readNotification(db, id);
+      if (found === undefined) throw missing(id);
+      const attempts = await readAttempts(db, id);
+      return c.json({
+        ...notificationJson(found),
+        attempts: attempts.map((attempt) => ({
+          at: attempt.at,
+          duration_ms: attempt.durationMs,
+          success: attempt.success,
+          status_code: attempt.statusCode,
+          reply: attempt.reply,
+          error: attempt.error,
+        })),
+      });
+    },
+  );
+
+  app.post(
+    "/notifications/:id/replay",
+    described({
+      summary: "Sends a notification again",
+      description:
+        "Under the same id as before, at once and with all its tries, whether it was sent, " +
+        "given up or waits.",
+      tag: "Notifications",
+      scopes: ["admin"],
+      answers: { 202: { says: "It will be sent", schema: notificationAnswer, located: true } },
+      problems: [404, 409],
+      repeatable: true,
+    }),
+    checked("param", idParam),
+    checked("header", idempotencyHeaders),
+    (c) => {
+      const { id } = c.req.valid("param");
+      return answerOnce(c, ["replay", id], (key) =>
+        db.transaction(async (tx) => {
+          refuseUnless(await replayDelivery(tx, id, c.get("caller").actor), id);
+          const body = notificationJson((await readNotification(tx, id))!);
+          const answer = { status: 202 as const, location: `/notifications/${id}`, body };
+          if (key !== null) await storeAnswers(tx, [{ key, answer }]);
+          return { ...answer, stored: key !== null };
+        }));
+    },
+  );
+
+  return app;
+}
+
+/** @throws {WorkflowError} for everything but a notification that will be sent */
+function refuseUnless({ kind }: ReplayResult, id: number): void {
+  switch (kind) {
+    case "queued":
+      return;
+    case "not_found":
+      throw missing(id);
+    case "only_logged":
+      throw new WorkflowError(
+        "notification_not_replayable",
+        `Cannot send notification ${id} again: it was only ever written to the log`,
+      );
+    case "being_sent":
+      throw new WorkflowError(
+        "notification_not_replayable",
+        `Cannot send notification ${id} again: it is being sent at this moment`,
+      );
+  }
+}
+
+function missing(id: number): WorkflowError {
+  return new WorkflowError("not_found", `There is no notification ${id}`);
+}
+
+function notificationJson(notification: ListedNotification) {
+  return {
+    id: notification.id,
+    order_id: notification.orderId,
+    refund_id: notification.refundId,
+    event: notification.event,
+    channel: notification.channel,
+    status: notification.status,
+    total_cents: notification.totalCents,
+    payload: notification.payload,
+    success: notification.success,
+    error: notification.error,
+    state: notification.state,
+    next_try_at: notification.nextTryAt,
+    sent_at: notification.sentAt,
+    created_at: notification.createdAt,
+  };
+}

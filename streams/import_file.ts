@@ -1,0 +1,211 @@
+/**
+ * A file to be imported: checked to its end before anything is made of it, then read once more.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers/promises";
+import { type ColumnPlaces, placeColumns } from "../domain/csv_columns.ts";
+import { fieldsOf, outlineOf } from "../domain/csv_fields.ts";
+import { notCsv, scanRecords } from "../domain/csv_records.ts";
+import type { CsvRow } from "../domain/csv_rows.ts";
+import { readText } from "./csv_source.ts";
+import { idMarks } from "./id_marks.ts";
+import { openRowStore, type RowStoreLimits } from "./row_store.ts";
+import { openSpool, type Spool } from "./spool.ts";
+
+/** See {@linkcode openImportFile}. */
+export interface ImportFile {
+  header: readonly string[];
+  places: ColumnPlaces;
+  /** Rows, the header not counted. */
+  rows: number;
+  /** Gives all rows back once, those of an order together; throws the signal's reason when it aborts. */
+  groups(signal?: AbortSignal): AsyncGenerator<OrderGroup>;
+  /** Frees the disk. */
+  close(): void;
+}
+
+/** Rows of some orders. */
+export interface OrderGroup {
+  /** The rows of each order in the order of the file; rows without an order id come one by one or together. */
+  orders: CsvRow[][];
+  /** The rows are of orders with too many of them, and not all of their rows. */
+  isPart: boolean;
+}
+
+/** What {@linkcode openImportFile} may be told. */
+export interface ImportFileOptions {
+  /** Is told how many bytes and rows were read, piece by piece. */
+  onProgress: (read: { bytes: number; rows: number }) => void;
+  /** For tests: how much is kept in memory. */
+  limits?: ImportFileLimits;
+}
+
+/** How much is kept in memory. */
+export interface ImportFileLimits {
+  /** Bytes of the file beyond which it is kept on disk. */
+  spool: number;
+  /** Rows of scattered orders. */
+  store: RowStoreLimits;
+  /** Rows of one order that are put together without the store. */
+  orderRows: number;
+}
+
+const defaultSpoolBytes = 8 * 1024 * 1024;
+
+const defaultOrderRows = 10_000;
+
+/**
+ * Reads a file to its end and checks all that makes it a CSV of orders. Its bytes are kept, on disk where
+ * they are many, and its rows are made when they are asked for.
+ *
+ * In most files the rows of an order stand together, and then an order is complete as soon as the next one
+ * begins. Which orders are scattered is known after the check; only their rows are gathered.
+ *
+ * @throws {WorkflowError} `invalid`, with the line, for a file that is no CSV of orders
+ * @throws what the source throws
+ */
+export async function openImportFile(
+  source: ReadableStream<Uint8Array>,
+  { onProgress, limits }: ImportFileOptions,
+): Promise<ImportFile> {
+  const spool = openSpool(limits?.spool ?? defaultSpoolBytes);
+  const scattered = idMarks();
+  try {
+    const { header, places, rows } = await check(source, spool, scattered, {
+      onProgress,
+      mostOrderRows: limits?.orderRows ?? defaultOrderRows,
+    });
+    return {
+      header,
+      places,
+      rows,
+      groups: (signal) => orderGroups(spool, places, scattered, { limits: limits?.store, signal }),
+      close: () => spool.close(),
+    };
+  } catch (error) {
+    spool.close();
+    throw error;
+  }
+}
+
+/** The id of a row's order; "" for none. */
+function orderIdOf({ fields }: CsvRow, places: ColumnPlaces): string {
+  return fields[places.external_order_id]!.trim();
+}
+
+/** Marks in `scattered` every order whose rows do not stand together, or are very many. */
+async function check(
+  source: ReadableStream<Uint8Array>,
+  spool: Spool,
+  scattered: ReturnType<typeof idMarks>,
+  options: { onProgress: ImportFileOptions["onProgress"]; mostOrderRows: number },
+) {
+  let header: string[] | undefined;
+  let places: ColumnPlaces | undefined;
+  let bytesRead = 0, rows = 0;
+  const seen = idMarks();
+  let lastId = "", rowsOfLast = 0;
+
+  const scanner = scanRecords((text, from, to, line, quoted) => {
+    if (header === undefined) {
+      const names = fieldsOf(text, from, to, quoted);
+      const placed = placeColumns(names);
+      if (typeof placed === "string") throw notCsv(line, placed);
+      header = names;
+      places = placed;
+      return;
+    }
+    const { count, field } = outlineOf(text, from, to, quoted, places!.external_order_id);
+    if (count !== header.length) {
+      const fields = count === 1 ? "field" : "fields";
+      throw notCsv(line, `has ${count} ${fields}, but the header has ${header.length}`);
+    }
+    rows++;
+    const id = field.trim();
+    if (id === lastId) {
+      if (++rowsOfLast === options.mostOrderRows && id !== "") scattered.add(id);
+      return;
+    }
+    lastId = id;
+    rowsOfLast = 1;
+    if (id !== "" && seen.add(id)) scattered.add(id);
+  });
+
+  for await (
+    const { bytes, text } of readText(source, scanner.line, (count) => bytesRead += count)
+  ) {
+    spool.write(bytes);
+    scanner.push(text);
+    options.onProgress({ bytes: bytesRead, rows });
+  }
+  scanner.end();
+  options.onProgress({ bytes: bytesRead, rows });
+  if (header === undefined) throw notCsv(1, "the header is missing");
+  return { header: header as readonly string[], places: places!, rows };
+}
+
+async function* orderGroups(
+  spool: Spool,
+  places: ColumnPlaces,
+  scattered: ReturnType<typeof idMarks>,
+  { limits, signal }: { limits: RowStoreLimits | undefined; signal: AbortSignal | undefined },
+): AsyncGenerator<OrderGroup> {
+  const store = openRowStore((row) => orderIdOf(row, places), limits);
+  let isHeader = true;
+  let orders: CsvRow[][] = [];
+  let current: CsvRow[] = [];
+  let currentId: string | undefined;
+  let isScattered = false;
+
+  const scanner = scanRecords((text, from, to, line, quoted) => {
+    if (isHeader) {
+      isHeader = false;
+      return;
+    }
+    const row: CsvRow = { line, fields: fieldsOf(text, from, to, quoted) };
+    const id = orderIdOf(row, places);
+    if (id !== currentId || id === "") {
+      if (current.length > 0) orders.push(current);
+      current = [];
+      currentId = id;
+      isScattered = id !== "" && scattered.has(id);
+    }
+    if (isScattered) store.add(row);
+    else current.push(row);
+  });
+
+  try {
+    const decoder = new TextDecoder();
+    for (const bytes of spool.pieces()) {
+      scanner.push(decoder.decode(bytes, { stream: true }));
+      if (orders.length > 0) yield { orders, isPart: false };
+      orders = [];
+      // All of it is work for this thread alone: others get their turn, too.
+      await setImmediate();
+      signal?.throwIfAborted();
+    }
+    scanner.end();
+    if (current.length > 0) orders.push(current);
+    if (orders.length > 0) yield { orders, isPart: false };
+    for (const { rows, isPart } of store.groups()) {
+      yield { orders: [...byOrder(rows, places).values()], isPart };
+      await setImmediate();
+    }
+  } finally {
+    store.close();
+  }
+}
+
+/** The rows of each order, orders by their first rows. */
+function byOrder(rows: readonly CsvRow[], places: ColumnPlaces): Map<string, CsvRow[]> {
+  const orders = new Map<string, CsvRow[]>();
+  for (const row of rows) {
+    const id = orderIdOf(row, places);
+    const own = orders.get(id);
+    if (own === undefined) orders.set(id, [row]);
+    else own.push(row);
+  }
+  return orders;
+}

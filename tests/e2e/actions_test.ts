@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { pauseGroup, resumeGroup } from "../../streams/pausing.ts";
+import { bringAgain, untilDrained } from "./service.ts";
+import { takePicture } from "./pictures.ts";
+import { setStage } from "./stage.ts";
+
+const stage = setStage("actions_e2e");
+
+stage.test("figures move by themselves while an imported file drains", async ({ page }) => {
+  const revenue = page.locator('[data-figure="revenue-GBP"]');
+  await page.goto("/dashboard");
+  const before = await revenue.textContent();
+  const importing = await stage.browser.newPage({ baseURL: stage.service.url });
+  await importing.goto("/dashboard/imports");
+  const rows = Array.from(
+    { length: 300 },
+    (_, index) =>
+      `E2E-${index},2024-01-05 10:00:00,GBP,e2e,e2e@example.com,"Ann, of the tests",E2E-MUG,Mug,250,2`,
+  );
+  rows.push("E2E-BAD,2024-01-05 10:00:00,GBP,e2e,e2e@example.com,Ann,E2E-MUG,Mug,250,0");
+  const csv = [
+    "external_order_id,order_placed_at,currency,customer_id,customer_email,customer_name,product_sku," +
+    "product_name,unit_price_cents,qty",
+    ...rows,
+  ].join("\n");
+  const file = {
+    name: "shop.csv",
+    mimeType: "text/csv",
+    buffer: Buffer.from(csv),
+  };
+
+  await importing.setInputFiles("#file", file);
+  await importing.getByRole("button", { name: "Try it out" }).click();
+  await importing.getByText("This was a trial: nothing was changed").waitFor();
+  await importing.getByRole("region", { name: "Rejected rows" }).getByText("E2E-BAD").waitFor();
+  assert.equal(await revenue.textContent(), before);
+
+  await importing.goto("/dashboard/imports");
+  await importing.setInputFiles("#file", file);
+  await importing.getByRole("button", { name: "Import", exact: true }).click();
+  await importing.waitForURL(/imports\/\d+$/);
+  await importing.getByText("Done").waitFor();
+  const figure = (name: string) => importing.locator(`dl > div:has(dt:text-is("${name}")) dd`);
+  assert.equal(await figure("New").textContent(), "300");
+  await importing.getByRole("region", { name: "Rejected rows" }).getByText("E2E-BAD").waitFor();
+  const downloading = importing.waitForEvent("download");
+  await importing.getByRole("link", { name: "Download rejects" }).click();
+  const rejects = await Deno.readTextFile((await (await downloading).path())!);
+  assert.match(rejects, /E2E-BAD,.*qty/);
+  await importing.close();
+
+  await revenue.filter({ hasNotText: before! }).waitFor();
+  await page.locator('tr:has-text("orders") [data-figure="waiting-orders"]:text-is("0")').waitFor();
+});
+
+stage.test("the money that waits is shown while it waits", async ({ page }) => {
+  await page.goto("/dashboard");
+  await bringAgain(stage.service);
+  await page.locator("tr", { hasText: "payments" }).locator(".money-list").waitFor();
+  await takePicture(page, "overview-in-motion");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await takePicture(page, "overview-in-motion-dark");
+  await page.goto("/dashboard/streams/payments");
+  await page.locator("[data-chart] canvas").nth(2).waitFor();
+  await takePicture(page, "stream-in-motion-dark");
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.goto("/dashboard");
+  await untilDrained(stage.service);
+  await page.locator("tr", { hasText: "payments" }).locator(".money-list").waitFor({
+    state: "detached",
+  });
+});
+
+stage.test("a file that is no CSV is refused on the spot", async ({ page }) => {
+  await page.goto("/dashboard/imports");
+  await page.setInputFiles("#file", {
+    name: "x.csv",
+    mimeType: "text/csv",
+    buffer: Buffer.from("a,b\n1,2\n"),
+  });
+  // The refusal's status is one that browsers write into the console.
+  await page.route("**/dashboard/imports", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, status: 200 });
+  });
+  await page.getByRole("button", { name: "Import", exact: true }).click();
+  await page.getByText(/columns external_order_id.* are missing/).waitFor();
+});
+
+stage.test("an order is refunded once by a double click", async ({ page }) => {
+  const id = await stage.somePaidOrder();
+  await page.goto(`/dashboard/orders/${id}`);
+  await page.getByLabel("A part of it").check();
+  await page.getByLabel(/Amount of the part/).fill("12.34");
+  await page.getByLabel(/Reason/).fill("one mug broken");
+  await page.getByRole("button", { name: "Refund" }).dblclick();
+  await page.getByText("The refund was requested").waitFor();
+  await page.locator(".timeline").getByText("Refund processed").waitFor();
+  const rows = await stage.service.deps.db.query(
+    "select amount_cents, status from refunds where order_id = ?",
+    [id],
+  );
+  assert.deepEqual(rows.map((row) => Number(row.amount_cents)), [1_234]);
+  await page.getByText("£12.34").first().waitFor();
+  await page.evaluate("scrollTo(0, 0)");
+  await takePicture(page, "order-refunded");
+});
+
+stage.test("an order that waits is cancelled, and its customer told", async ({ page }) => {
+  const { deps, url } = stage.service;
+  await pauseGroup(deps, "orders", "test");
+  try {
+    const id = await postOrder(url, "CANCEL-1");
+    await page.goto(`/dashboard/orders/${id}`);
+    await page.getByRole("button", { name: "Cancel the order" }).dblclick();
+    await page.getByText("The order was cancelled").waitFor();
+    await page.locator(".path").getByText("Cancelled").waitFor();
+    await page.getByText("order.cancelled").first().waitFor();
+    assert.equal(await page.getByRole("button", { name: "Cancel the order" }).count(), 0);
+  } finally {
+    await resumeGroup(deps, "orders");
+  }
+  await untilDrained(stage.service);
+});
+
+stage.test("a group is paused and resumed, and its work waits meanwhile", async ({ page }) => {
+  await page.goto("/dashboard/streams/notifications");
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.getByText("This group is paused").waitFor();
+  // A consumer that is just waiting for a message notices within two seconds, and takes one until then.
+  const { redis, keys } = stage.service.deps;
+  const waiting = page.locator("dl > div:has(dt:text-is('Unread')) dd");
+  for (let order = 0; await redis.xlen(keys.stream("notifications")) === 0; order++) {
+    await postOrder(stage.service.url, `PAUSED-${order}`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  await page.locator("dl > div").filter({ hasText: /^Unread[1-9]/ }).waitFor();
+  await page.getByRole("button", { name: "Resume" }).click();
+  await page.getByRole("button", { name: "Pause" }).waitFor();
+  await untilDrained(stage.service);
+  await page.locator("dl > div").filter({ hasText: /^Unread0$/ }).waitFor();
+  assert.equal(await waiting.textContent(), "0");
+});
+
+stage.test("dead letters are selected, looked at and retried", async ({ page }) => {
+  await stage.buryLetters(6);
+  await page.goto("/dashboard/dead-letters");
+  const before = await page.locator("tbody tr").count();
+  await page.locator('tbody input[type="checkbox"]').nth(0).check();
+  await page.locator('tbody input[type="checkbox"]').nth(1).check();
+  await page.getByRole("button", { name: "Retry selected" }).click();
+  await page.getByRole("heading", { name: "Retry 2 dead letters?" }).waitFor();
+  await page.getByRole("button", { name: "Retry 2" }).click();
+  await page.getByText("2 dead letters were published again").waitFor();
+  assert.equal(await page.locator("tbody tr").count(), before - 2);
+  await untilDrained(stage.service);
+});
+
+stage.test("one dead letter is read and retried", async ({ page }) => {
+  await stage.buryLetters(2);
+  await page.goto("/dashboard/dead-letters");
+  const name = (await page.locator("tbody th a").first().textContent())!;
+  await page.locator("tbody th a").first().click();
+  await page.getByText("type: payment.charge").waitFor();
+  await page.locator(".timeline").getByText("Taken into the books").waitFor();
+  await page.getByRole("link", { name: "Retry" }).click();
+  await page.getByRole("button", { name: "Retry 1" }).click();
+  await page.getByText("1 dead letter was published again").waitFor();
+  assert.equal(await page.getByRole("link", { name, exact: true }).count(), 0);
+  await untilDrained(stage.service);
+});
+
+stage.test("all dead letters that match are counted first, then discarded", async ({ page }) => {
+  await stage.buryLetters(6);
+  await page.goto("/dashboard/dead-letters");
+  const before = await page.locator("tbody tr").count();
+  await page.getByLabel("Error").fill("502");
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.waitForURL(/error=502/);
+  const matching = await page.locator("tbody tr").count();
+  assert.ok(matching > 0 && matching < before);
+  await page.getByRole("link", { name: `Discard all ${matching} matching` }).click();
+  await page.getByRole("heading", { name: `Discard ${matching} dead letters?` }).waitFor();
+  await page.getByText("at stake").waitFor();
+  await page.getByRole("button", { name: `Discard ${matching}` }).click();
+  await page.getByText(`${matching} dead letters were discarded`).waitFor();
+  assert.equal(await page.locator("tbody tr").count(), before - matching);
+  await page.goto("/dashboard/dead-letters?error=502");
+  await page.getByText("No dead letter fits").waitFor();
+});
+
+/** Sends an order that will be paid; @returns its id */
+async function postOrder(url: string, externalOrderId: string): Promise<number> {
+  const response = await fetch(`${url}/orders`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      external_order_id: externalOrderId,
+      placed_at: "2024-01-05T10:00:00Z",
+      currency: "GBP",
+      customer: { external_id: "e2e", email: "e2e@example.com", name: "Ann" },
+      items: [{ sku: externalOrderId, name: "Mug", unit_price_cents: 100, qty: 1 }],
+    }),
+  });
+  assert.equal(response.status, 202);
+  return (await response.json()).id;
+}

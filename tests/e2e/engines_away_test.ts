@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { openDatabase } from "../../db/database.ts";
+import { openRedis } from "../../streams/redis.ts";
+import { makeApp } from "../../routes/app.ts";
+import { startProxy } from "../routes/proxy.ts";
+import { assertAccessible, browserPath, openTab } from "./browser.ts";
+import { setStage } from "./stage.ts";
+
+const stage = setStage("engines_away_e2e");
+
+/** Pages that can show something of their own with only one of the engines, by the engine that is away. */
+const fine = {
+  database: ["/dashboard", "/dashboard/streams", "/dashboard/streams/payments", "/dashboard/kpis"],
+  redis: [
+    "/dashboard",
+    "/dashboard/streams",
+    "/dashboard/orders",
+    "/dashboard/orders/1",
+    "/dashboard/refunds",
+    "/dashboard/products",
+    "/dashboard/imports",
+    "/dashboard/imports/1",
+    "/dashboard/dead-letters",
+    "/dashboard/dead-letters/1",
+  ],
+} as const;
+
+/** Pages that can't. */
+const away = {
+  database: [
+    "/dashboard/orders",
+    "/dashboard/orders/1",
+    "/dashboard/refunds",
+    "/dashboard/products",
+    "/dashboard/imports",
+    "/dashboard/imports/1",
+    "/dashboard/dead-letters",
+    "/dashboard/dead-letters/1",
+  ],
+  redis: ["/dashboard/customers", "/dashboard/kpis", "/dashboard/streams/payments"],
+} as const;
+
+for (const engine of ["database", "redis"] as const) {
+  Deno.test({
+    name: `every page says that the ${engine} is away instead of failing`,
+    ignore: browserPath === undefined,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      const { deps, env } = stage.service;
+      const setting = engine === "database" ? env.DATABASE_URL! : env.REDIS_URL!;
+      const proxy = startProxy(setting);
+      const url = new URL(setting);
+      url.port = String(proxy.port);
+      const db = engine === "database" ? await openDatabase(url.href) : deps.db;
+      const redis = engine === "redis" ? await openRedis(url.href) : deps.redis;
+      const stopping = new AbortController();
+      const server = Deno.serve(
+        { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+        makeApp({ ...deps, db, redis, stopping: stopping.signal }).fetch,
+      );
+      const tab = await openTab(stage.browser, `http://127.0.0.1:${server.addr.port}`);
+      const { page } = tab;
+      const name = engine === "redis" ? "Redis" : /MariaDB|MySQL/;
+      const notice = page.locator(".notice.bad").filter({ hasText: name });
+      try {
+        await page.goto("/dashboard");
+        await page.locator("#live-state.on").waitFor();
+        assert.equal(await notice.count(), 0);
+        proxy.close();
+        // The open page says so by itself.
+        await notice.waitFor();
+        await assertAccessible(page, `overview without ${engine}`);
+
+        for (const path of fine[engine]) {
+          assert.equal((await page.goto(path))!.status(), 200, path);
+          assert.equal(await page.locator("h1").count(), 1, path);
+        }
+        const title = engine === "redis" ? "Redis gives no answer" : "The database gives no answer";
+        for (const path of away[engine]) {
+          assert.equal((await page.goto(path))!.status(), 503, path);
+          await page.getByRole("heading", { name: title }).last().waitFor();
+        }
+      } finally {
+        await tab.close();
+        stopping.abort();
+        await server.shutdown();
+        if (engine === "database") await db.close();
+        else redis.disconnect();
+      }
+    },
+  });
+}

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { assertAccessible, assertFits, type Tab } from "./browser.ts";
+import { takePicture } from "./pictures.ts";
+import { setStage } from "./stage.ts";
+
+const stage = setStage("pages_e2e");
+
+/** Every kind of page. */
+async function allPaths(): Promise<Record<string, string>> {
+  const [letter] = await stage.service.deps.db.query(
+    "select max(id) as id from dead_letters where status = 'DEAD'",
+  );
+  return {
+    overview: "/dashboard",
+    orders: "/dashboard/orders",
+    order: `/dashboard/orders/${await stage.somePaidOrder()}`,
+    refunds: "/dashboard/refunds",
+    customers: "/dashboard/customers",
+    products: "/dashboard/products",
+    kpis: "/dashboard/kpis",
+    imports: "/dashboard/imports",
+    import: "/dashboard/imports/1",
+    streams: "/dashboard/streams",
+    stream: "/dashboard/streams/payments",
+    dead_letters: "/dashboard/dead-letters",
+    dead_letter: `/dashboard/dead-letters/${letter!.id}`,
+    decide: "/dashboard/dead-letters/decide?verb=retry&all=1",
+    nowhere: "/dashboard/orders?q=nothing-like-it",
+  };
+}
+
+async function visitAll({ page }: Tab, look: string, check: (name: string) => Promise<void>) {
+  for (const [name, path] of Object.entries(await allPaths())) {
+    const response = await page.goto(path);
+    assert.equal(response!.status(), 200, path);
+    assert.equal(await page.locator("h1").count(), 1, `${path} has one h1`);
+    if (await page.locator("[data-chart]").count() > 0) {
+      await page.locator("[data-chart] canvas").first().waitFor();
+    }
+    if (await page.locator("body[data-live]").count() > 0) {
+      await page.locator("#live-state.on").waitFor();
+    }
+    await check(name);
+    await takePicture(page, `${name}-${look}`);
+  }
+}
+
+stage.test("every page opens with real data, accessible and without an error", async (tab) => {
+  await visitAll(tab, "light", (name) => assertAccessible(tab.page, name));
+});
+
+stage.test("every page is accessible in dark", async (tab) => {
+  await visitAll(tab, "dark", (name) => assertAccessible(tab.page, name));
+}, { colorScheme: "dark" });
+
+stage.test("every page fits a phone", async (tab) => {
+  await visitAll(tab, "phone", async (name) => {
+    await assertFits(tab.page, name);
+    await assertAccessible(tab.page, name);
+  });
+}, { viewport: { width: 375, height: 812 }, isMobile: true, hasTouch: true });
+
+stage.test("the keyboard reaches everything, beginning with the content", async ({ page }) => {
+  await page.goto("/dashboard/orders");
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate("document.activeElement.textContent"), "Skip to content");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate("document.activeElement.id"), "main");
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate("document.activeElement.textContent"), "Download CSV");
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate("document.activeElement.id"), "q");
+  await page.keyboard.type("85123A");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/q=85123A/);
+  assert.ok(await page.locator("tbody tr").count() > 5);
+});
+
+stage.test("what has the focus is marked", async ({ page }) => {
+  for (const path of ["/dashboard", "/dashboard/dead-letters"]) {
+    await page.goto(path);
+    const unmarked: string[] = [];
+    for (let step = 0; step < 40; step++) {
+      await page.keyboard.press("Tab");
+      const found = await page.evaluate(`(() => {
+        const { activeElement: element, body } = document;
+        if (element === body) return null;
+        const { outlineStyle, outlineWidth } = getComputedStyle(element);
+        return { marked: outlineStyle !== "none" && parseFloat(outlineWidth) >= 1, html: element.outerHTML };
+      })()`) as { marked: boolean; html: string } | null;
+      if (found === null) break;
+      if (!found.marked) unmarked.push(found.html.slice(0, 120));
+    }
+    assert.deepEqual(unmarked, [], path);
+  }
+});
+
+stage.test("without scripts everything but live figures works", async ({ page }) => {
+  for (const path of Object.values(await allPaths())) {
+    assert.equal((await page.goto(path))!.status(), 200, path);
+  }
+  await page.goto("/dashboard");
+  await page.getByText("Reload for new figures").waitFor();
+  assert.ok(await page.locator("svg.spark polyline").first().isVisible());
+  const id = await stage.somePaidOrder();
+  await page.goto(`/dashboard/orders/${id}`);
+  await page.getByRole("button", { name: "Refund" }).click();
+  await page.getByText("The refund was requested").waitFor();
+  await page.goto("/dashboard/imports");
+  await page.setInputFiles("#file", {
+    name: "plain.csv",
+    mimeType: "text/csv",
+    buffer: Buffer.from(
+      "external_order_id,order_placed_at,currency,customer_id,customer_email,customer_name,product_sku," +
+        "product_name,unit_price_cents,qty\nPLAIN-1,2024-01-05 10:00:00,GBP,p,p@example.com,P,P,P,100,1\n",
+    ),
+  });
+  await page.getByRole("button", { name: "Import", exact: true }).click();
+  await page.waitForURL(/imports\/\d+$/);
+  await page.getByText("plain.csv").first().waitFor();
+}, { javaScriptEnabled: false });

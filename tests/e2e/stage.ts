@@ -1,0 +1,121 @@
+/**
+ * What the tests of a file share: a service with a month of orders, and a browser.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { buryMessages } from "../../db/dead_letters.ts";
+import { entryOf } from "../../domain/messages.ts";
+import { prove } from "../../streams/proof.ts";
+import { browserPath, openTab, startBrowser, type Tab } from "./browser.ts";
+import { bringMonth, type Service, startService } from "./service.ts";
+
+/** See {@linkcode setStage}. */
+export interface Stage {
+  /** Running while tests run. */
+  readonly service: Service;
+  readonly browser: Awaited<ReturnType<typeof startBrowser>>;
+  /** A test with a tab of its own, which must show no fault in the end; skipped without a browser. */
+  test(
+    name: string,
+    work: (tab: Tab) => Promise<void>,
+    options?: Parameters<typeof openTab>[2],
+  ): void;
+  /** Buries messages about the newest paid orders. */
+  buryLetters(count: number): Promise<void>;
+  /** The newest paid order of more than 50.00 in three lines at most from which nothing went back. */
+  somePaidOrder(): Promise<number>;
+}
+
+/**
+ * Has the service and the browser started before the tests of a file, and stopped after them.
+ *
+ * @param name as in `testContext`
+ */
+export function setStage(name: string): Stage {
+  let service: Service;
+  let browser: Stage["browser"];
+  const ignore = browserPath === undefined;
+
+  Deno.test.beforeAll(async () => {
+    if (ignore) return;
+    service = await startService(name, { GATEWAY_DELAY_MS: "1500" });
+    browser = await startBrowser();
+    await bringMonth(service);
+    await buryLetters(4);
+    await prove(service.deps);
+  });
+  Deno.test.afterAll(async () => {
+    if (ignore) return;
+    await browser.close();
+    await service.close();
+  });
+
+  const buryLetters = async (count: number) => {
+    const orders = await service.deps.db.query(
+      "select id, total_cents from orders where status = 'PAID' order by id desc limit ?",
+      [count],
+    );
+    await buryMessages(
+      service.deps.db,
+      orders.map((row, index) => {
+        const orderId = Number(row.id);
+        const amountCents = Number(row.total_cents);
+        return {
+          group: "payments",
+          messageId: `${Date.now()}-${orderId}`,
+          orderId,
+          refundId: null,
+          amountCents,
+          currency: "GBP",
+          payload: JSON.stringify(
+            entryOf({ type: "payment.charge", orderId, amountCents, currency: "GBP" }),
+          ),
+          error: index % 2 === 0 ? "the provider answered 502" : "the provider gave no answer",
+          attempts: 5,
+          firstSeenMs: Date.now() - 90_000,
+        };
+      }),
+    );
+  };
+
+  return {
+    get service() {
+      return service;
+    },
+    get browser() {
+      return browser;
+    },
+    buryLetters,
+    somePaidOrder: async () => {
+      const [row] = await service.deps.db.query(
+        `
+        select id
+        from orders
+        where status = 'PAID' and refunded_cents = 0 and total_cents > 5000
+          and (select count(*) from order_items where order_items.order_id = orders.id) <= 3
+        order by id desc
+        limit 1`,
+      );
+      return Number(row!.id);
+    },
+    test: (name, work, options = {}) =>
+      Deno.test({
+        name,
+        ignore,
+        // The service and the browser go on working between tests.
+        sanitizeOps: false,
+        sanitizeResources: false,
+        async fn() {
+          const tab = await openTab(browser, service.url, options);
+          try {
+            await work(tab);
+            assert.deepEqual(tab.faults, []);
+          } finally {
+            await tab.close();
+          }
+        },
+      }),
+  };
+}
