@@ -121,7 +121,9 @@ function copied(
     case "reserved_time":
     case "settled_time":
       // A time that stands for none stays so.
-      return `if(${column} < '2000-01-01', ${column}, ${column} - interval ${copy * daysApart} day)`;
+      return `if(${column} < '2000-01-01', ${column}, ${column} - interval ${
+        copy * daysApart
+      } day)`;
     case "paid_at":
     case "processed_at":
     case "sent_at":

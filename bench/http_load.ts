@@ -12,7 +12,7 @@ export interface LoadRun {
 }
 
 /** Requests that wait for their answers at the same time, a connection each. */
-const connections = 32;
+const connections = 64;
 
 /** Longest head of an answer. */
 const bufferBytes = 64 * 1024;

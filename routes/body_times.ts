@@ -23,7 +23,8 @@ export const bodyTimes: BodyTimes = { wholeMs: 20_000, fileMs: 60_000 };
 /**
  * What was read of a body, if it comes in time.
  *
- * @throws {HTTPException} 408 when it does not, and 400 when it ends too early or its chunks are broken
+ * @throws {HTTPException} 408 when it does not (Deno then keeps the connection until its client or a proxy ends it,
+ * but nothing of ours waits for it), and 400 when it ends too early or its chunks are broken
  */
 export async function inTime<T>(ms: number, read: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;

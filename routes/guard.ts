@@ -21,11 +21,9 @@ export function guard({ config }: AppDeps): MiddlewareHandler {
     // A name with a path in it would make another path of the one that a proxy has let through.
     const isHost = /^[^\s/?#@\\]*$/.test(c.req.header("host") ?? "");
     if (url === null || !isHost) return httpProblem(c, 400, "The Host header names no host");
-    // Tunnels and echoes are for proxies; a Request can't even be made of them.
-    if (/^(TRACE|TRACK|CONNECT)$/i.test(c.req.method)) {
-      return httpProblem(c, 405, `There is no ${c.req.method.toUpperCase()} here`, {
-        allow: "GET, HEAD, POST, OPTIONS",
-      });
+    // Tunnels and echoes are for proxies, and neither of them nor of "get" a Request can be made again.
+    if (!/^[A-Z]{1,20}$/.test(c.req.method) || /^(TRACE|TRACK|CONNECT)$/.test(c.req.method)) {
+      return httpProblem(c, 405, "There is no such method", { allow: "GET, HEAD, POST, OPTIONS" });
     }
     const { hostname, host } = url;
     if (

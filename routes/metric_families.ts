@@ -7,9 +7,9 @@
  * @module
  */
 
-import { countDeliveries } from "../db/notification_queries.ts";
 import { countDeadLetters } from "../db/dead_letter_counts.ts";
 import { listImports } from "../db/imports.ts";
+import { type ChannelBacklog, countDeliveries } from "../db/notification_queries.ts";
 import { pingDatabase } from "../db/ping.ts";
 import { messageOf } from "../domain/errors.ts";
 import {
@@ -62,8 +62,8 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
       return undefined;
     }
   };
-  const [streams, totals, proof, alerts, raised, dead, imports, database, redis] = await Promise
-    .all([
+  const [streams, totals, proof, alerts, raised, dead, imports, unsent, database, redis] =
+    await Promise.all([
       read("Redis", () => readStreams(deps)),
       read("Redis", () => readActivityTotals(deps)),
       read("Redis", () => readProof(deps)),
@@ -71,6 +71,7 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
       read("Redis", () => countRaisedAlerts(deps)),
       read("The database", () => countDeadLetters(db)),
       read("The database", () => listImports(db, { beforeId: undefined, limit: latestImports })),
+      read("The database", () => countDeliveries(db)),
       read("The database", () => pingDatabase(db).then(() => true)),
       read("Redis", () => deps.redis.ping().then(() => true)),
     ]);
@@ -229,6 +230,25 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
       "imports_running_orders",
       "Orders that the running imports have done",
       one(orders),
+    );
+  }
+  if (unsent !== undefined) {
+    const each = (value: (backlog: NonNullable<typeof unsent>[number]) => number): Sample[] =>
+      outwardChannels.map((channel) => {
+        const found = unsent.find((backlog) => backlog.channel === channel);
+        return { labels: { channel }, value: found === undefined ? 0 : value(found) };
+      });
+    add(
+      "gauge",
+      "notifications_waiting",
+      "Notifications that are to be sent, now or later",
+      each((backlog) => backlog.waiting),
+    );
+    add(
+      "gauge",
+      "notifications_given_up",
+      "Notifications that were not sent and are not tried any more",
+      each((backlog) => backlog.givenUp),
     );
   }
   const { open, inUse, waiting } = deps.db.connections();

@@ -60,6 +60,8 @@ export async function openApiDocument(app: Hono): Promise<Record<string, unknown
       components: { securitySchemes },
     },
     exclude: [/^\/dashboard/],
+    // By itself it takes a path with a dot for a static file.
+    excludeStaticFile: false,
     // deno-lint-ignore no-explicit-any
   } as any) as unknown as Record<string, unknown> & {
     paths: Record<string, Record<string, Operation>>;

@@ -145,8 +145,8 @@ async function tokenInForm(c: Context): Promise<string | undefined> {
   const { raw } = c.req;
   if (boundary === undefined || raw.body === null) return undefined;
   const { name, value, body } = await inTime(firstFieldMs, firstFieldOf(raw.body, boundary));
-  const { url, method, headers, signal } = raw;
-  const again = { method, headers, signal, body, duplex: "half" };
+  const { url, method, headers } = raw;
+  const again = { method, headers, body, duplex: "half" };
   c.req.raw = new Request(url, again as RequestInit);
   return name === csrfField ? value : undefined;
 }

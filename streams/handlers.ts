@@ -9,8 +9,9 @@ import type { Delivery, Handler, HandlerDeps, Outcome } from "./handler.ts";
 import { sendNotifications } from "./notifications_send.ts";
 import { reserveOrders } from "./orders_reserve.ts";
 import { askAgain, chargePayments } from "./payments_charge.ts";
-import { settlePayments, timeOutPayments } from "./payments_settle.ts";
+import { timeOutPayments } from "./payments_time_out.ts";
 import { applyRefunds, reversePayments } from "./refunds_apply.ts";
+import { settlePayments } from "./settle_payments.ts";
 
 /** A step of the workflow and the types of messages it takes; together they cover every type. */
 interface Step {

@@ -10,7 +10,7 @@ import type { AskAgainMessage, CallbackMessage, ChargeMessage } from "../domain/
 import type { OrderFacts } from "../domain/order.ts";
 import { type ChargeAnswer, chargeKey } from "./gateway.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
-import { settlePayments } from "./payments_settle.ts";
+import { settlePayments } from "./settle_payments.ts";
 import type { Enqueued } from "./queue.ts";
 
 /**

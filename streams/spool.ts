@@ -10,7 +10,10 @@ import { openTemporaryFile, type TemporaryFile } from "./temporary_file.ts";
 export interface Spool {
   /** Adds bytes; they must not be changed afterwards. */
   write(bytes: Uint8Array): void;
-  /** Gives all bytes back in pieces, once; nothing can be added any more. */
+  /**
+   * Gives all bytes back in pieces, once; nothing can be added any more. A piece is good until the next one
+   * is asked for.
+   */
   pieces(): Generator<Uint8Array>;
   /** Frees the disk. */
   close(): void;
@@ -42,8 +45,9 @@ export function openSpool(memoryBytes: number): Spool {
         for (let piece = all.pop(); piece !== undefined; piece = all.pop()) yield piece;
         return;
       }
+      const piece = new Uint8Array(pieceBytes);
       for (let offset = 0; offset < length; offset += pieceBytes) {
-        yield file.read({ offset, length: Math.min(pieceBytes, length - offset) });
+        yield file.read({ offset, length: Math.min(pieceBytes, length - offset) }, piece);
       }
     },
     close: () => file?.close(),

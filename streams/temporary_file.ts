@@ -14,8 +14,11 @@ export interface Extent {
 export interface TemporaryFile {
   /** @returns where the bytes begin */
   append(bytes: Uint8Array): number;
-  /** @throws {Error} when the file ends before */
-  read(extent: Extent): Uint8Array;
+  /**
+   * @param into where the bytes are read to, if they fit; else, and by default, to new memory
+   * @throws {Error} when the file ends before
+   */
+  read(extent: Extent, into?: Uint8Array): Uint8Array;
   close(): void;
 }
 
@@ -40,8 +43,10 @@ export function openTemporaryFile(): TemporaryFile {
       }
       return offset;
     },
-    read({ offset, length }) {
-      const bytes = new Uint8Array(length);
+    read({ offset, length }, into) {
+      const bytes = into !== undefined && into.length >= length
+        ? into.subarray(0, length)
+        : new Uint8Array(length);
       file.seekSync(offset, Deno.SeekMode.Start);
       for (let at = 0; at < length;) {
         const got = file.readSync(bytes.subarray(at));

@@ -48,7 +48,8 @@ export const settleMs = 5_000;
  * 2. `money`: every paid order has one succeeded payment of its total, nobody else has one, processed
  *    refunds never exceed it, and `refunded_cents` is what they come to.
  * 3. `kpis`: every KPI key and leaderboard score is what the books say, less what is on its way.
- * 4. `notifications`: every end of an order or refund was told once, or its message is on its way.
+ * 4. `notifications`: every end of an order or refund was told once on each of its channels, or its message is
+ *    on its way; what was not sent stands on the work list.
  * 5. `homes`: all unfinished work is in a stream, scheduled, or a dead letter.
  *
  * The points that are about the books alone are read in one snapshot, so no order is ever seen half

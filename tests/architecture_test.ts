@@ -20,7 +20,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const handlers = [
   "streams/orders_reserve.ts",
   "streams/payments_charge.ts",
-  "streams/payments_settle.ts",
+  "streams/payments_time_out.ts",
   "streams/notifications_send.ts",
   "streams/refunds_apply.ts",
 ];
@@ -35,6 +35,7 @@ const notForRoutes = [
   "streams/locks.ts",
   "streams/run_consumers.ts",
   "streams/scripts.ts",
+  "streams/settle_payments.ts",
   "streams/sweep.ts",
 ];
 

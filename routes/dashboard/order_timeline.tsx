@@ -95,6 +95,7 @@ const steps: Readonly<Record<string, [name: string, look: string]>> = {
   refund_requested: ["Refund requested", "accent"],
   refund_processed: ["Refund processed", "good"],
   refund_failed: ["Refund failed", "bad"],
+  notification_replayed: ["Notification sent again", "accent"],
   dead_letter_retried: ["Dead letter retried", "accent"],
   dead_letter_discarded: ["Dead letter discarded", "bad"],
 };
@@ -112,10 +113,8 @@ interface Entry {
 
 /** Every step and everything that the customer was told, the newest first. */
 export const Timeline: FC<{ order: OrderDetail }> = ({ order }) => {
-  const entries = [
-    ...order.timeline.map(entryOfStep),
-    ...order.notifications.flatMap(entryOfNotice),
-  ]
+  const done = order.timeline.map((step) => entryOfStep(step, order.currency));
+  const entries = [...done, ...order.notifications.flatMap(entryOfNotice)]
     .sort((a, b) => a.at < b.at ? -1 : a.at > b.at ? 1 : 0);
   return entries.length === 0 ? <p class="muted">No steps are known</p> : (
     <ol class="timeline">
@@ -152,7 +151,10 @@ const Line: FC<{ entry: Entry; before: Entry | undefined }> = ({ entry, before }
   );
 };
 
-function entryOfStep({ at, event, detail, refundId, actor, attempt }: OrderStep): Entry {
+function entryOfStep(
+  { at, event, detail, refundId, actor, attempt }: OrderStep,
+  currency: string,
+): Entry {
   const [name, look] = steps[event] ?? [event.replaceAll("_", " "), ""];
   return {
     at,
@@ -160,13 +162,21 @@ function entryOfStep({ at, event, detail, refundId, actor, attempt }: OrderStep)
     look,
     refundId,
     attempt,
-    detail: detail && (event === "paid" ? `Reference ${detail}` : reasons[detail] ?? detail),
+    detail: detail &&
+      (event === "paid" ? `Reference ${detail}` : reasons[detail] ?? inMoney(detail, currency)),
     by: by(actor),
   };
 }
 
+/** Cents in a text as people write amounts. */
+function inMoney(text: string, currency: string): string {
+  return text.replace(/\b(\d{1,15}) cents\b/g, (_, cents) => formatMoney(Number(cents), currency));
+}
+
 /** What was sent, or could not be; what is only about to be sent is no step yet. */
 function entryOfNotice(notice: OrderNotification): Entry[] {
+  // The event of a refund ends with its id, which is shown beside.
+  const [event] = notice.event.split(":");
   if (!notice.success && notice.error === null) return [];
   return [{
     at: notice.sentAt ?? notice.createdAt,
@@ -174,7 +184,7 @@ function entryOfNotice(notice: OrderNotification): Entry[] {
     look: notice.success ? "" : "bad",
     refundId: notice.refundId,
     attempt: 1,
-    detail: notice.error === null ? notice.event : `${notice.event}: ${notice.error}`,
+    detail: notice.error === null ? event : `${event}: ${notice.error}`,
     by: `by ${notice.channel}`,
   }];
 }
@@ -189,7 +199,7 @@ function by(actor: string): Child {
 }
 
 function wordsFor(actor: string): string {
-  const host = /^([^:]+):\d+:\w+$/.exec(actor)?.[1];
+  const host = /^([^:]+):\d+:\w+(?::\d+)?$/.exec(actor)?.[1];
   if (host !== undefined) return `worker on ${host}`;
   const [way, name] = actor.split(":");
   if (way === "api") return name === undefined ? "by the API" : `by ${name}`;
@@ -211,7 +221,10 @@ export const Told: FC<{ order: OrderDetail }> = ({ order: { notifications } }) =
                 {notice.event} <span class="muted">{notice.channel}</span>
               </span>
               <span class="muted small">
-                {notice.error ?? <Time at={notice.sentAt ?? notice.createdAt} />}
+                {notice.error ??
+                  (notice.success
+                    ? <Time at={notice.sentAt ?? notice.createdAt} />
+                    : "not sent yet")}
               </span>
             </li>
           ))}

@@ -220,7 +220,8 @@ Deno.test("listRefunds() finds every refund once, and reads a bounded number of 
   );
   const whole = async (filter: Parameters<typeof listRefunds>[1]) => {
     const ids: number[] = [];
-    for (let beforeId: number | undefined;;) {
+    let beforeId: number | undefined;
+    for (;;) {
       const page = await listRefunds(db, filter, { beforeId, limit: 7, mostWalked: 20 });
       ids.push(...page.refunds.map(({ orderId }) => orderId));
       if (page.nextBeforeId === undefined) return ids;

@@ -35,7 +35,7 @@ Deno.test("GET / lists the routes", async () => {
 });
 
 Deno.test("unknown routes are problems too", async () => {
-  for (const path of ["/nothing", "/orders/1/2/3", "/refunds", "/.env", "/%00", "/kpis/2024"]) {
+  for (const path of ["/nothing", "/orders/1/2/3", "/refunds/1/2", "/.env", "/%00", "/kpis/2024"]) {
     assertProblem(await ask(api, "GET", path), 404);
   }
 });

@@ -15,6 +15,7 @@ export interface RawServer {
   ask(text: string | Uint8Array, quietMs?: number): Promise<{ text: string; closed: boolean }>;
   /** Milliseconds that an ordinary request takes. */
   livezMs(): Promise<number>;
+  /** Ends at once, whatever is open. */
   close(): Promise<void>;
 }
 
@@ -26,8 +27,9 @@ export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
 /** Serves the application on a free port of loopback. */
 export function serveRaw(app: Hono): RawServer {
   const hostname = "127.0.0.1";
+  const end = new AbortController();
   const server = Deno.serve(
-    { hostname, port: 0, onListen() {} },
+    { hostname, port: 0, onListen() {}, signal: end.signal },
     (request) => app.fetch(request),
   );
   const { port } = server.addr;
@@ -58,14 +60,18 @@ export function serveRaw(app: Hono): RawServer {
       if (response.status !== 200) throw new Error(`livez is ${response.status}`);
       return performance.now() - start;
     },
-    close: () => server.shutdown(),
+    close() {
+      end.abort();
+      return server.finished;
+    },
   };
 }
 
-/** What a connection brings until its end, or until nothing comes for `quietMs`. */
+/** What a connection brings until its end, until it is enough, or until nothing comes for `quietMs`. */
 export async function readAll(
   connection: Deno.TcpConn,
   quietMs: number,
+  enough?: RegExp,
 ): Promise<{ text: string; closed: boolean }> {
   const decoder = new TextDecoder();
   const buffer = new Uint8Array(65_536);
@@ -81,6 +87,7 @@ export async function readAll(
     if (count === "quiet") return { text, closed: false };
     if (count === null) return { text, closed: true };
     text += decoder.decode(buffer.subarray(0, count), { stream: true });
+    if (enough?.test(text)) return { text, closed: false };
   }
 }
 

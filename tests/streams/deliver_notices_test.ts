@@ -9,9 +9,10 @@ import type { NoticeChannel } from "../../domain/notification.ts";
 import { deliverNotices, deliverOnce } from "../../streams/deliver_notices.ts";
 import type { NoticeSender } from "../../streams/notice_sender.ts";
 import { publish } from "../../streams/queue.ts";
+import { runConsumers } from "../../streams/run_consumers.ts";
 import { verify } from "../../streams/verify.ts";
 import { webhookSender } from "../../streams/webhook_sender.ts";
-import { receiveWebhooks, type WebhookReceiver } from "../receivers.ts";
+import { receiveMails, receiveWebhooks, type WebhookReceiver } from "../receivers.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
 
 interface Scene {
@@ -565,4 +566,39 @@ Deno.test("parseConfig() wants what a channel needs, and prints no secret of it"
   assert.deepEqual(faults({ ...webhook, NOTIFY_WEBHOOK_SECRETS: "whsec_hidden" }), [
     "NOTIFY_WEBHOOK_SECRETS",
   ]);
+});
+
+Deno.test("runConsumers() has sent what is due when it has drained", async () => {
+  const flow = await openWorkflow("deliver_drain");
+  const receiver = receiveWebhooks();
+  const mails = await receiveMails();
+  try {
+    await flow.add(
+      Array.from(
+        { length: 50 },
+        (_, index) => anOrder(`d-${index}`, [{ sku: "a", qty: 1, unitPriceCents: 100 + index }]),
+      ),
+    );
+    const config = parseConfig({
+      DATABASE_URL: flow.test.databaseUrl,
+      REDIS_URL: flow.test.redisUrl,
+      REDIS_PREFIX: flow.test.redisPrefix,
+      GATEWAY_DELAY_MS: "0",
+      NOTIFY_CHANNELS: "log,email,webhook",
+      NOTIFY_FROM: "Shop <orders@shop.example>",
+      SMTP_URL: mails.url,
+      NOTIFY_WEBHOOK_URL: receiver.url,
+      NOTIFY_WEBHOOK_SECRETS: receiver.secret,
+    });
+    const options = { groups: [], batchSize: 100, drain: true };
+    await runConsumers({ ...flow, config }, options, new AbortController().signal);
+    assert.equal(receiver.received.length, 50);
+    assert.equal(mails.mails.length, 50);
+    assert.deepEqual(await deliveries(flow), []);
+    await assertProven(flow);
+  } finally {
+    await mails.close();
+    await receiver.close();
+    await flow.close();
+  }
 });

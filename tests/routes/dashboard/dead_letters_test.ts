@@ -109,7 +109,10 @@ Deno.test("selected dead letters are published again, once, and their orders' ti
     );
     for (const count of [2, 0]) {
       const sent = await sendForm(api, "/dashboard/dead-letters/decide", form);
-      assert.equal(sent.headers.get("location"), `/dashboard/dead-letters?done=${count}&verb=retry`);
+      assert.equal(
+        sent.headers.get("location"),
+        `/dashboard/dead-letters?done=${count}&verb=retry`,
+      );
     }
     assert.equal(await redis.xlen(keys.stream("payments")), 2);
     assert.deepEqual(await countDeadLetters(db), new Map([["payments", 1]]));

@@ -88,7 +88,7 @@ Deno.test("the refund form sent twice is one refund", async () => {
   const after = await openPage(api, `/dashboard/orders/${id}?done=refund`);
   assert.match(after.text, /The refund was requested/);
   assert.match(after.text, /All that is left, €87.50/);
-  assert.match(after.text, /Refund requested #\d+ 1250 cents: a mug/);
+  assert.match(after.text, /Refund requested #\d+ €12.50: a mug/);
 });
 
 Deno.test("a refund that can't be is refused on the page, with what was typed", async () => {
@@ -130,6 +130,43 @@ Deno.test("an order is cancelled once, and a settled one not at all", async () =
   const refused = await sendForm(api, `/dashboard/orders/${paid}/cancel`, {});
   assert.equal(refused.status, 409);
   assert.match(refused.text, /Cannot cancel order \d+: it is PAID already/);
+});
+
+Deno.test("the timeline says in words who did what, and what the customer was told", async () => {
+  const id = await storeOrder(api.deps.db);
+  const { db } = api.deps;
+  const steps: [event: string, detail: string | null, actor: string][] = [
+    ["created", null, "api:shop import:7"],
+    ["reserved", null, "worker-1.example:12:ab34"],
+    ["paid", "sim_1", "worker-1.example:12:ab34:2"],
+    ["refund_requested", "1250 cents: a mug", "cli:ann"],
+  ];
+  for (const [index, [event, detail, actor]] of steps.entries()) {
+    await db.run(
+      `
+      insert into order_events (order_id, event, detail, actor, created_at)
+      values (?, ?, ?, ?, ?)`,
+      [id, event, detail, actor, `2024-05-06 08:00:0${index}`],
+    );
+  }
+  await db.run(
+    `
+    insert into notification_logs
+      (order_id, customer_id, event, channel, status, total_cents, payload, success, sent_at)
+    select id, customer_id, 'order.paid', 'log', 'PAID', total_cents, '{}', 1, '2024-05-06 08:00:02.5'
+    from orders
+    where id = ?`,
+    [id],
+  );
+  const { text } = await openPage(api, `/dashboard/orders/${id}`);
+  const lines = [
+    /Refund requested €12.50: a mug .* by ann on the command line/,
+    /Customer told order.paid .* 500 ms later · by log/,
+    /Paid Reference sim_1 .* worker on worker-1.example/,
+    /Stock reserved .* worker on worker-1.example/,
+    /Taken into the books .* import #7/,
+  ];
+  assert.match(text, new RegExp(lines.map(({ source }) => source).join(".*")));
 });
 
 Deno.test("an order that does not exist is a page that says so", async () => {

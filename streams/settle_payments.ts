@@ -1,5 +1,5 @@
 /**
- * The `payments` group, second half: settles orders by the gateway's answers.
+ * Settles orders by the gateway's answers: those that come as messages, and those that it gives at once.
  *
  * @module
  */
@@ -15,9 +15,9 @@ import {
 } from "../db/payments.ts";
 import { lockStock, writeStock } from "../db/products.ts";
 import { effectsOfOrder } from "../domain/effects.ts";
-import type { CallbackMessage, TimeOutMessage } from "../domain/messages.ts";
+import type { CallbackMessage } from "../domain/messages.ts";
 import { sumNeeds } from "../domain/reserve.ts";
-import { decideSettle, decideTimeOut } from "../domain/settle.ts";
+import { decideSettle } from "../domain/settle.ts";
 import {
   type Delivery,
   done,
@@ -124,52 +124,16 @@ export function settlePayments(
   });
 }
 
-/**
- * Fails the orders of a batch whose gateway gave no answer, and gives their stock back. An answer that
- * came meanwhile wins; a success that comes later is given back by {@linkcode settlePayments}.
- */
-export function timeOutPayments(
-  deps: HandlerDeps,
-  deliveries: readonly Delivery<TimeOutMessage>[],
-): Promise<Outcome[]> {
-  return deps.db.transaction(async (tx) => {
-    const attempts = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
-    const { orders, now } = await lockOrders(tx, [...attempts.keys()]);
-    const failureReason = "payment_timeout";
-    const expired = [...orders.values()].filter(({ status }) =>
-      decideTimeOut(status).kind === "time_out"
-    );
-    const ids = expired.map(({ id }) => id);
-    for (const order of expired) {
-      orders.set(order.id, { ...order, status: "FAILED", failureReason, settledAt: now });
-    }
-    await giveStockBack(tx, ids);
-    await markFailed(tx, "RESERVED", failureReason, ids, now);
-    await addOrderEvents(
-      tx,
-      ids.map((orderId) => ({
-        orderId,
-        event: "failed",
-        detail: failureReason,
-        attempt: attempts.get(orderId),
-      })),
-      deps.consumer,
-    );
-    return deliveries.map(({ message: { orderId } }): Outcome => {
-      const order = orders.get(orderId);
-      if (order === undefined) return vanished("order", orderId);
-      return done(effectsOfOrder(order, deps.kpiDay));
-    });
-  });
-}
-
 function paymentOf(answer: CallbackMessage, status: PaymentRow["status"]): PaymentRow {
   const { orderId, provider, providerRef, amountCents } = answer;
   return { orderId, provider, providerRef, amountCents, status };
 }
 
-/** Gives the units of locked `RESERVED` orders back, which fail in the same transaction. */
-async function giveStockBack(tx: Queryable, orderIds: readonly number[]): Promise<void> {
+/** Gives the units of locked `RESERVED` orders back, which must fail in the same transaction. */
+export async function giveStockBack(
+  tx: Queryable,
+  orderIds: readonly number[],
+): Promise<void> {
   if (orderIds.length === 0) return;
   const items = await readItems(tx, orderIds);
   const needs = sumNeeds([...items.values()].flat());
