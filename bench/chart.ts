@@ -7,7 +7,7 @@ export interface CostPoint {
   drainUs: number;
 }
 
-const width = 640, height = 320, left = 56, right = 16, top = 40, bottom = 44;
+const width = 640, height = 320, left = 56, right = 36, top = 56, bottom = 36;
 
 /** Draws what an order costs by the size of the tables, as an SVG of its own. */
 export function costChart(unsorted: readonly CostPoint[]): string {

@@ -19,6 +19,9 @@ const smallest = 10_000;
 /** Orders to one measurement, at every size: the same share of it is a process that starts. */
 const sampleOrders = 10_000;
 
+/** Orders to one file while the books are filled. */
+const ordersPerFile = 100_000;
+
 /** A database that uses less than this share of a core between two looks is quiet. */
 const quietShare = 0.05;
 
@@ -124,14 +127,20 @@ interface Part {
   verified: boolean;
 }
 
+/** Imports orders, file by file, and drains all of them at once. */
 async function fill(
   stage: Stage,
   books: Books,
   { orders, seed, verified }: Part & { orders: number },
 ): Promise<DrainRun> {
-  const file = await makeOrdersFile(stage, { orders, seed });
-  await runImport(stage, books, file);
-  await Deno.remove(file.path);
+  for (let from = 0; from < orders; from += ordersPerFile) {
+    const file = await makeOrdersFile(stage, {
+      orders: Math.min(ordersPerFile, orders - from),
+      seed: seed + from,
+    });
+    await runImport(stage, books, file);
+    await Deno.remove(file.path);
+  }
   const drain = await runDrain(stage, books, { verified });
   await untilQuiet(stage);
   return drain;

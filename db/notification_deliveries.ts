@@ -165,7 +165,8 @@ export async function settleDeliveries(
       `
       delete notification_deliveries
       from ${attemptTable}
-      straight_join notification_deliveries on notification_deliveries.notification_log_id = attempt.id
+      straight_join notification_deliveries force index (primary)
+        on notification_deliveries.notification_log_id = attempt.id
       straight_join notification_logs on notification_logs.id = attempt.id
       where notification_deliveries.claim = unhex(?)
         and (attempt.success = 1 or (attempt.next_ms is null and notification_logs.success = 1))`,
@@ -174,7 +175,8 @@ export async function settleDeliveries(
     await tx.run(
       `
       update ${attemptTable}
-      straight_join notification_deliveries on notification_deliveries.notification_log_id = attempt.id
+      straight_join notification_deliveries force index (primary)
+        on notification_deliveries.notification_log_id = attempt.id
       set notification_deliveries.attempts = notification_deliveries.attempts + 1,
         notification_deliveries.due_at = current_timestamp(6) + interval attempt.next_ms * 1000 microsecond,
         notification_deliveries.claim = null

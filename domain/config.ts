@@ -252,7 +252,7 @@ export const settings: readonly Setting[] = [
   },
   {
     name: "BATCH_SIZE",
-    fallback: "1000",
+    fallback: "2000",
     meaning: "most messages that a consumer takes at once, 1…5000",
   },
   {

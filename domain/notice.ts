@@ -18,17 +18,23 @@ export type NoticeType =
 export interface Notice {
   /** Of its row in the history. */
   id: number;
+  /** What happened. */
   type: NoticeType;
+  /** Database id of the order. */
   orderId: number;
+  /** The shop's own name for the order. */
   externalOrderId: string;
+  /** Database id of the refund that it is about; null where it is about the order. */
   refundId: number | null;
+  /** Who is told, and the shop's own name for them. */
   customer: { externalId: string; email: string; name: string };
   /** The order's. */
   status: OrderStatus;
   /** Why the order failed. */
   failureReason: FailureReason | null;
+  /** ISO 4217, upper case. */
   currency: string;
-  /** What it is about: the order's total or the refund's amount. */
+  /** What it is about, in cents: the order's total or the refund's amount. */
   amountCents: number;
   /** The order's total. */
   totalCents: number;

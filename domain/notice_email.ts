@@ -9,8 +9,11 @@ import type { FailureReason } from "./order.ts";
 
 /** What stands in an e-mail; all of it is text but `html`. */
 export interface NoticeEmail {
+  /** One line. */
   subject: string;
+  /** For readers that show no HTML. */
   text: string;
+  /** The same, escaped. */
   html: string;
 }
 

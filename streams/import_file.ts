@@ -10,7 +10,7 @@ import { fieldsOf, outlineOf } from "../domain/csv_fields.ts";
 import { notCsv, scanRecords } from "../domain/csv_records.ts";
 import type { CsvRow } from "../domain/csv_rows.ts";
 import { readText } from "./csv_source.ts";
-import { idMarks } from "./id_marks.ts";
+import { type IdMarks, idMarks } from "./id_marks.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 import { openSpool, type Spool } from "./spool.ts";
 
@@ -99,7 +99,7 @@ function orderIdOf({ fields }: CsvRow, places: ColumnPlaces): string {
 async function check(
   source: ReadableStream<Uint8Array>,
   spool: Spool,
-  scattered: ReturnType<typeof idMarks>,
+  scattered: IdMarks,
   options: { onProgress: ImportFileOptions["onProgress"]; mostOrderRows: number },
 ) {
   let header: string[] | undefined;
@@ -149,7 +149,7 @@ async function check(
 async function* orderGroups(
   spool: Spool,
   places: ColumnPlaces,
-  scattered: ReturnType<typeof idMarks>,
+  scattered: IdMarks,
   { limits, signal }: { limits: RowStoreLimits | undefined; signal: AbortSignal | undefined },
 ): AsyncGenerator<OrderGroup> {
   const store = openRowStore((row) => orderIdOf(row, places), limits);

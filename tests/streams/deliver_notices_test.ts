@@ -568,6 +568,24 @@ Deno.test("parseConfig() wants what a channel needs, and prints no secret of it"
   ]);
 });
 
+Deno.test("claimDeliveries() passes over what another process is just taking", () =>
+  withWebhooks("deliver_skip", async ({ flow, sender }) => {
+    await settle(flow, 100, 102, 104);
+    let turn;
+    await flow.db.transaction(async (tx) => {
+      await tx.query(`
+        select notification_log_id
+        from notification_deliveries
+        where channel = 'webhook'
+        order by due_at
+        limit 1
+        for update`);
+      turn = await deliverOnce(flow, sender);
+    });
+    assert.deepEqual(turn, { claimed: 2, sent: 2, failed: 0 });
+    assert.equal((await deliverOnce(flow, sender)).sent, 1);
+  }));
+
 Deno.test("runConsumers() has sent what is due when it has drained", async () => {
   const flow = await openWorkflow("deliver_drain");
   const receiver = receiveWebhooks();
