@@ -9,7 +9,7 @@
 
 import { countDeadLetters } from "../db/dead_letter_counts.ts";
 import { listImports } from "../db/imports.ts";
-import { type ChannelBacklog, countDeliveries } from "../db/notification_queries.ts";
+import { countDeliveries } from "../db/notification_queries.ts";
 import { pingDatabase } from "../db/ping.ts";
 import { messageOf } from "../domain/errors.ts";
 import {
