@@ -55,7 +55,7 @@ Deno.test("parseConfig() has the promised default of every setting", () => {
     retryBackoffMs: 5_000,
     reservationTtlSeconds: 900,
     shutdownTimeoutMs: 15_000,
-    batchSize: 1_000,
+    batchSize: 2_000,
     takeoverMs: 10_000,
     databaseConnections: 10,
     autoMigrate: true,
