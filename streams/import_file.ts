@@ -172,7 +172,8 @@ async function* orderGroups(
       currentId = id;
       isScattered = id !== "" && scattered.has(id);
     }
-    if (isScattered) store.add(row);
+    // What is kept is copied: a field is part of a whole piece of the file, which would stay for its sake.
+    if (isScattered) store.add(JSON.parse(JSON.stringify(row)));
     else current.push(row);
   });
 

@@ -1,5 +1,6 @@
 /**
- * Imports a generated file of any size as a dry run: `import_stream.ts DATABASE_URL REDIS_URL PREFIX ROWS`.
+ * Imports a generated file of any size as a dry run:
+ * `import_stream.ts DATABASE_URL REDIS_URL PREFIX ROWS all|few`, the last saying which orders are scattered.
  * Prints one line of JSON, `{report, bytes, peakRssBytes}`. A test gives it little memory.
  *
  * @module
@@ -14,18 +15,36 @@ import { importOrders } from "../streams/orders_import.ts";
 import { openRedis } from "../streams/redis.ts";
 import { csvOrderFields } from "./csv_orders.ts";
 
-/** Rows of one order stand this many rows apart. */
+/** Which orders have rows that do not stand together. */
+export type Scattered = "all" | "few";
+
+/** Rows of one order stand this many rows apart, where all are scattered. */
 const distance = 50_000;
 
+/** One order in so many is scattered where few are: one in every piece of the file. */
+const fewEvery = 150;
+
+/** The number of the order that a row is of: three rows each, of the few some two or four. */
+function orderOf(row: number, scattered: Scattered): number {
+  if (scattered === "all") return Math.floor(row / (3 * distance)) * distance + row % distance;
+  const order = Math.floor(row / 3);
+  const isApart = row % 3 === 2 && order > 0 && order % fewEvery === 0;
+  return isApart ? order - fewEvery : order;
+}
+
 /** A CSV file of about 130 bytes a row that exists only piece by piece. */
-export function generatedCsv(rows: number, onBytes: (bytes: number) => void) {
+export function generatedCsv(
+  rows: number,
+  scattered: Scattered,
+  onBytes: (bytes: number) => void,
+) {
   const encoder = new TextEncoder();
   let next = 0;
   return new ReadableStream<Uint8Array>({
     pull(controller) {
       const lines = next === 0 ? [csvLine(importColumns)] : [];
       for (const end = Math.min(next + 500, rows); next < end; next++) {
-        const order = Math.floor(next / (3 * distance)) * distance + next % distance;
+        const order = orderOf(next, scattered);
         lines.push(csvLine(csvOrderFields({
           external_order_id: `order-${order}`,
           customer_id: `customer-number-${order % 5_000}`,
@@ -41,14 +60,20 @@ export function generatedCsv(rows: number, onBytes: (bytes: number) => void) {
 }
 
 if (import.meta.main) {
-  const [databaseUrl, redisUrl, prefix, rows] = Deno.args as [string, string, string, string];
+  const [databaseUrl, redisUrl, prefix, rows, scattered] = Deno.args as [
+    string,
+    string,
+    string,
+    string,
+    Scattered,
+  ];
   const db = await openDatabase(databaseUrl);
   const redis = await openRedis(redisUrl);
   let bytes = 0;
   let peakRssBytes = 0;
   const report = await importOrders(
     { db, redis, keys: keysFor(prefix, "EUR"), log: silentLog },
-    generatedCsv(Number(rows), (count) => bytes += count),
+    generatedCsv(Number(rows), scattered, (count) => bytes += count),
     {
       name: "generated",
       initialStock: 50,
