@@ -52,6 +52,8 @@ export interface ConsumerOptions {
   takeoverMs: number;
   /** How to divide a batch among handlers; tests put other handlers in. */
   share?: typeof shareOut;
+  /** The consumer of the same process that this one helps: it works only while that one's batches are full. */
+  helps?: Consumer;
 }
 
 /** A consumer of one group; make one with {@linkcode makeConsumer}. */
@@ -62,6 +64,8 @@ export interface Consumer {
   takeoverAt: number;
   /** Where the next look begins: more may be pending than one look sees. */
   takeoverFrom: string;
+  /** True while its latest batch was as large as it may be: more is likely to wait. */
+  isFull: boolean;
   /** Ids of the messages that are being handled. */
   inHand: readonly string[];
   /** What it did lately, for charts. */
@@ -70,6 +74,9 @@ export interface Consumer {
 
 /** How long a turn of a paused group waits at the most, in milliseconds. */
 const pausedTurnMs = 500;
+
+/** How often one that helps looks whether it is needed, in milliseconds. */
+const helperTurnMs = 10;
 
 /** Pending entries that one look for orphans sees. */
 const takeoverScan = 10_000;
@@ -93,6 +100,7 @@ export function makeConsumer(deps: ConsumerDeps, options: ConsumerOptions): Cons
     options,
     takeoverAt: -Infinity,
     takeoverFrom: "-",
+    isFull: false,
     inHand: [],
     activity: noActivity(),
   };
@@ -107,15 +115,18 @@ export function makeConsumer(deps: ConsumerDeps, options: ConsumerOptions): Cons
  */
 export async function consumeOnce(consumer: Consumer, blockMs = 0): Promise<Turn> {
   const { deps, options } = consumer;
-  if (await isPaused(deps, options.group)) {
-    await pause(Math.min(blockMs, pausedTurnMs));
-    return { handled: 0, retried: 0, dead: 0, delayed: 0 };
-  }
+  if (options.helps?.isFull === false) return await rest(Math.min(blockMs, helperTurnMs));
+  if (await isPaused(deps, options.group)) return await rest(Math.min(blockMs, pausedTurnMs));
   const { entries, nextDueMs } = await claim(consumer);
   const room = options.batchSize - entries.length;
   if (room > 0) {
-    const wait = entries.length > 0 ? 0 : Math.min(blockMs, nextDueMs);
+    const waits = entries.length === 0 && options.helps === undefined;
+    const wait = waits ? Math.min(blockMs, nextDueMs) : 0;
     entries.push(...await readNew(deps, options.group, room, wait));
+  }
+  consumer.isFull = entries.length >= options.batchSize;
+  if (entries.length === 0 && options.helps !== undefined) {
+    return await rest(Math.min(blockMs, helperTurnMs));
   }
   consumer.inHand = entries.map(({ id }) => id);
   try {
@@ -126,6 +137,12 @@ export async function consumeOnce(consumer: Consumer, blockMs = 0): Promise<Turn
     consumer.inHand = [];
     await tellActivity(consumer);
   }
+}
+
+/** A turn that does nothing for a while. */
+async function rest(ms: number): Promise<Turn> {
+  await pause(ms);
+  return { handled: 0, retried: 0, dead: 0, delayed: 0 };
 }
 
 /** Notes since when a consumer works, and forgets those that gave no sign of life for an hour. */

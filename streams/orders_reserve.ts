@@ -26,10 +26,13 @@ import { pause } from "./pause.ts";
 const lockRounds = 5;
 
 /** Times that a round asks for the locks while fewer than half of its orders have them. */
-const lockTries = 20;
+const lockTries = 10;
 
-/** Wait between two of them, in milliseconds: a batch of another consumer holds its locks for 20 to 50. */
-const lockWaitMs = 4;
+/**
+ * Wait between two of them, in milliseconds: a batch of another consumer holds its locks for 20 to 100, and
+ * to ask for a thousand locks costs Redis as much as an order's whole way.
+ */
+const lockWaitMs = 16;
 
 /**
  * Reserves stock for the orders of a batch, first come first served, in one transaction a round: orders

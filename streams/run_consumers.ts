@@ -50,8 +50,11 @@ const graceShare = 0.8;
 const drainBlockMs = 50;
 
 /**
- * Runs the consumers of each group, each with a connection of its own for blocking reads, and the sweep
- * that finds lost work. Returns when the signal aborts, or with `drain` when nothing is left to do;
+ * Runs a consumer of each group with a connection of its own for blocking reads, one that helps it, and
+ * the sweep that finds lost work. A batch is a chain of a dozen round trips, and while one waits for its
+ * commit the other works: under a backlog two drain a tenth more than one, and a third adds nothing.
+ *
+ * Returns when the signal aborts, or with `drain` when nothing is left to do;
  * batches in hand are finished first,
  * or given back for others to claim when most of `SHUTDOWN_TIMEOUT_MS` is over. A recovery that comes before
  * all this is left to the next process.
@@ -79,26 +82,29 @@ export async function runConsumers(
   const senders = wanted.includes("notifications") ? await openSenders(config) : [];
 
   const running: Consumer[] = [];
-  const runLane = async (group: Group, lane: number): Promise<void> => {
+  const runGroup = async (group: Group): Promise<void> => {
     const blocking = await openBlockingRedis(config.redisUrl);
     const unblock = wakeOnAbort(redis, blocking, stopped);
     const { reservationTtlSeconds } = config;
-    const groupDeps: ConsumerDeps = {
-      ...deps,
-      blocking,
-      gateway,
-      consumer: `${name}:${lane}`,
-      reservationTtlSeconds,
-      notifyChannels: config.notifyChannels,
-    };
-    try {
-      const consumer = makeConsumer(groupDeps, {
+    const consumerNamed = (consumer: string, helps?: Consumer): Consumer => {
+      const own: ConsumerDeps = {
+        ...deps,
+        blocking,
+        gateway,
+        consumer,
+        reservationTtlSeconds,
+        notifyChannels: config.notifyChannels,
+      };
+      return makeConsumer(own, {
         group,
         batchSize: options.batchSize,
         maxDeliveries: config.maxDeliveries,
         retryBackoffMs: config.retryBackoffMs,
         takeoverMs: config.takeoverMs,
+        helps,
       });
+    };
+    const run = async (consumer: Consumer): Promise<void> => {
       running.push(consumer);
       await consume(
         consumer,
@@ -111,6 +117,10 @@ export async function runConsumers(
         },
         options.drain ? drainBlockMs : undefined,
       );
+    };
+    try {
+      const first = consumerNamed(name);
+      await Promise.all([run(first), run(consumerNamed(`${name}:2`, first))]);
     } finally {
       unblock();
       blocking.disconnect();
@@ -123,7 +133,7 @@ export async function runConsumers(
   keepProving(deps, stopped);
   try {
     const all = Promise.all([
-      ...wanted.flatMap((group) => lanes.map((lane) => runLane(group, lane))),
+      ...wanted.map(runGroup),
       sweeping,
       delivering,
     ]);
@@ -142,12 +152,6 @@ export async function runConsumers(
   }
   log.info("consumers stopped", { consumer: name });
 }
-
-/**
- * The consumers of each group in one process. A batch is a chain of a dozen round trips, and while one waits
- * for its commit another works: two drain a tenth more than one, a third adds nothing.
- */
-const lanes = [1, 2] as const;
 
 /** The payment provider that the settings name. */
 function gatewayOf(config: Config): Gateway {
