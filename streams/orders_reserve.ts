@@ -19,20 +19,16 @@ import {
   type Outcome,
   vanished,
 } from "./handler.ts";
-import { acquireLocks, releaseLocks } from "./locks.ts";
-import { pause } from "./pause.ts";
+import { acquireLocks, releaseLocks, untilLockFree } from "./locks.ts";
 
 /** Rounds that wait for another's product locks; afterwards the database alone keeps the peace. */
-const lockRounds = 5;
-
-/** Times that a round asks for the locks while fewer than half of its orders have them. */
-const lockTries = 10;
+const lockRounds = 3;
 
 /**
- * Wait between two of them, in milliseconds: a batch of another consumer holds its locks for 20 to 100, and
- * to ask for a thousand locks costs Redis as much as an order's whole way.
+ * How long a round waits while fewer than half of its orders have their locks, in milliseconds: a batch of
+ * another consumer holds them for up to 100, and several may come before this one.
  */
-const lockWaitMs = 16;
+const lockPatienceMs = 500;
 
 /**
  * Reserves stock for the orders of a batch, first come first served, in one transaction a round: orders
@@ -102,17 +98,19 @@ async function withFreeProducts(
 ): Promise<ReserveRequest[]> {
   if (lockToken === null) return requests;
   const products = requests.map(({ needs }) => needs.map(({ productId }) => productId));
-  let held: boolean[] = [];
-  for (let attempt = 1; attempt <= lockTries; attempt++) {
-    // Waiting here costs nothing but time: only this batch's own orders are locked by now.
-    if (attempt > 1) await pause(lockWaitMs);
-    held = await acquireLocks(deps, lockToken, products);
+  const deadline = performance.now() + lockPatienceMs;
+  for (;;) {
+    const { held, busyProduct } = await acquireLocks(deps, lockToken, products);
     products.forEach((ids, index) => {
       if (held[index]) { for (const id of ids) locked.add(id); }
     });
-    if (held.filter(Boolean).length * 2 >= held.length) break;
+    const isEnough = held.filter(Boolean).length * 2 >= held.length;
+    if (isEnough || busyProduct === null || performance.now() >= deadline) {
+      return requests.filter((_, index) => held[index]);
+    }
+    // Waiting here costs nothing but time: only this batch's own orders are locked by now.
+    await untilLockFree(deps, busyProduct, deadline);
   }
-  return requests.filter((_, index) => held[index]);
 }
 
 interface Round {

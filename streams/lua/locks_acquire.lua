@@ -3,7 +3,8 @@
 -- KEYS[1]  prefix of the lock keys, which end in the product's id
 -- ARGV[1]  token of the owner     ARGV[2] time to live in ms
 -- ARGV[3]  JSON [[product id, ...], ...]: an entry an order
--- Returns  {1 or 0 for each order}: whether its locks are held now
+-- Returns  {busy, 1 or 0 for each order}: an id of a product that is another's, or 0; whether the order's
+--          locks are held now
 
 local prefix, token, ttl_ms = KEYS[1], ARGV[1], ARGV[2]
 local orders = cjson.decode(ARGV[3])
@@ -19,15 +20,19 @@ for _, products in ipairs(orders) do
     end
   end
 end
+local busy = 0
 -- Lua's stack holds a few thousand values, so long lists go in pieces.
 for first = 1, #keys, 1000 do
   local last = math.min(first + 999, #keys)
   for offset, owner in ipairs(redis.call('MGET', unpack(keys, first, last))) do
-    is_busy[all[first + offset - 1]] = owner and owner ~= token
+    if owner and owner ~= token then
+      busy = all[first + offset - 1]
+      is_busy[busy] = true
+    end
   end
 end
 
-local result = {}
+local result = { busy }
 for position, products in ipairs(orders) do
   local is_free = true
   for _, product in ipairs(products) do
@@ -44,6 +49,6 @@ for position, products in ipairs(orders) do
       end
     end
   end
-  result[position] = is_free and 1 or 0
+  result[position + 1] = is_free and 1 or 0
 end
 return result
