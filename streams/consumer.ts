@@ -52,7 +52,7 @@ export interface ConsumerOptions {
   takeoverMs: number;
   /** How to divide a batch among handlers; tests put other handlers in. */
   share?: typeof shareOut;
-  /** The consumer of the same process that this one helps: it works only while that one's batches are full. */
+  /** The consumer of the same process that this one helps: it works only while that one needs it. */
   helps?: Consumer;
 }
 
@@ -64,8 +64,10 @@ export interface Consumer {
   takeoverAt: number;
   /** Where the next look begins: more may be pending than one look sees. */
   takeoverFrom: string;
-  /** True while its latest batch was as large as it may be: more is likely to wait. */
-  isFull: boolean;
+  /** True while its latest batch was full, so more is likely to wait, and no other process serves the group. */
+  needsHelp: boolean;
+  /** Wakes the one that helps. */
+  callHelp: () => void;
   /** Ids of the messages that are being handled. */
   inHand: readonly string[];
   /** What it did lately, for charts. */
@@ -74,9 +76,6 @@ export interface Consumer {
 
 /** How long a turn of a paused group waits at the most, in milliseconds. */
 const pausedTurnMs = 500;
-
-/** How often one that helps looks whether it is needed, in milliseconds. */
-const helperTurnMs = 10;
 
 /** Pending entries that one look for orphans sees. */
 const takeoverScan = 10_000;
@@ -100,7 +99,8 @@ export function makeConsumer(deps: ConsumerDeps, options: ConsumerOptions): Cons
     options,
     takeoverAt: -Infinity,
     takeoverFrom: "-",
-    isFull: false,
+    needsHelp: false,
+    callHelp: () => {},
     inHand: [],
     activity: noActivity(),
   };
@@ -115,19 +115,21 @@ export function makeConsumer(deps: ConsumerDeps, options: ConsumerOptions): Cons
  */
 export async function consumeOnce(consumer: Consumer, blockMs = 0): Promise<Turn> {
   const { deps, options } = consumer;
-  if (options.helps?.isFull === false) return await rest(Math.min(blockMs, helperTurnMs));
-  if (await isPaused(deps, options.group)) return await rest(Math.min(blockMs, pausedTurnMs));
-  const { entries, nextDueMs } = await claim(consumer);
+  const { helps } = options;
+  if (helps?.needsHelp === false) return await rest(untilCalled(helps, blockMs));
+  if (await isPaused(deps, options.group)) {
+    return await rest(pause(Math.min(blockMs, pausedTurnMs)));
+  }
+  const { entries, nextDueMs, others } = await claim(consumer);
   const room = options.batchSize - entries.length;
   if (room > 0) {
-    const waits = entries.length === 0 && options.helps === undefined;
+    const waits = entries.length === 0 && helps === undefined;
     const wait = waits ? Math.min(blockMs, nextDueMs) : 0;
     entries.push(...await readNew(deps, options.group, room, wait));
   }
-  consumer.isFull = entries.length >= options.batchSize;
-  if (entries.length === 0 && options.helps !== undefined) {
-    return await rest(Math.min(blockMs, helperTurnMs));
-  }
+  consumer.needsHelp = others === 0 && entries.length >= options.batchSize;
+  if (consumer.needsHelp) consumer.callHelp();
+  if (entries.length === 0 && helps !== undefined) return await rest(untilCalled(helps, blockMs));
   consumer.inHand = entries.map(({ id }) => id);
   try {
     return tracing && entries.length > 0
@@ -140,9 +142,16 @@ export async function consumeOnce(consumer: Consumer, blockMs = 0): Promise<Turn
 }
 
 /** A turn that does nothing for a while. */
-async function rest(ms: number): Promise<Turn> {
-  await pause(ms);
+async function rest(wait: Promise<void>): Promise<Turn> {
+  await wait;
   return { handled: 0, retried: 0, dead: 0, delayed: 0 };
+}
+
+/** Waits until a consumer calls for help, for so many milliseconds at the longest. */
+async function untilCalled(helped: Consumer, ms: number): Promise<void> {
+  const called = new AbortController();
+  helped.callHelp = () => called.abort();
+  await pause(ms, called.signal);
 }
 
 /** Notes since when a consumer works, and forgets those that gave no sign of life for an hour. */
@@ -169,15 +178,24 @@ async function isPaused(deps: ConsumerDeps, group: Group): Promise<boolean> {
   return true;
 }
 
-/** Claims parked messages that are due, and tells that this consumer is alive. */
+/** The name of the consumer that helps another. */
+export function helperOf(consumer: string): string {
+  return `${consumer}:2`;
+}
+
+/**
+ * Claims parked messages that are due, tells that this consumer is alive, and counts those of other
+ * processes that are.
+ */
 async function claimDue(
   { redis, keys, consumer }: ConsumerDeps,
   group: Group,
   most: number,
-): Promise<[nextMs: number, ...RawEntry[]]> {
+): Promise<[nextMs: number, others: number, ...RawEntry[]]> {
   const scriptKeys = [...retryKeys(keys, group), keys.alive(group)];
-  const reply = await runScript(redis, "claim_due", scriptKeys, [group, consumer, most]);
-  return reply as [number, ...RawEntry[]];
+  const helper = helperOf(consumer);
+  const args = [group, consumer, most, helper, 5 * longestBlockMs];
+  return await runScript(redis, "claim_due", scriptKeys, args) as [number, number, ...RawEntry[]];
 }
 
 /** What the scripts need that look for messages to be tried again. */
@@ -218,8 +236,10 @@ export async function giveBack({ deps, options, inHand }: Consumer): Promise<num
   ]) as number;
 }
 
-/** What waits: due messages are claimed, and the time until the next one is due is told. */
-async function claim(consumer: Consumer): Promise<{ entries: Entry[]; nextDueMs: number }> {
+/** What waits: due messages are claimed; with the time until the next one is due, and who else is alive. */
+async function claim(
+  consumer: Consumer,
+): Promise<{ entries: Entry[]; nextDueMs: number; others: number }> {
   const { redis, keys, consumer: name } = consumer.deps;
   const { group, batchSize, takeoverMs } = consumer.options;
   const stream = keys.stream(group);
@@ -230,8 +250,8 @@ async function claim(consumer: Consumer): Promise<{ entries: Entry[]; nextDueMs:
       traceField,
     ]),
     claimDue(consumer.deps, group, batchSize),
-  ]) as [[number, number], [number, ...RawEntry[]]];
-  const [nextParkedMs, ...parked] = due;
+  ]) as [[number, number], [number, number, ...RawEntry[]]];
+  const [nextParkedMs, others, ...parked] = due;
   const entries = parked.map(toEntry);
   // Looking for orphans costs a scan of what is pending: a few times in a take-over time is enough.
   const now = performance.now();
@@ -255,7 +275,7 @@ async function claim(consumer: Consumer): Promise<{ entries: Entry[]; nextDueMs:
     }
   }
   const times = [promoted[1], nextParkedMs].filter((ms) => ms >= 0);
-  return { entries, nextDueMs: Math.min(longestBlockMs, ...times) };
+  return { entries, nextDueMs: Math.min(longestBlockMs, ...times), others };
 }
 
 /** True for a message that is tried alone because it has outlived several consumers. */
@@ -468,6 +488,8 @@ export async function consume(
         await noteStart(deps, group, startedAt);
       }
       grouped = true;
+      // One that helps must not begin to wait for one that has ended meanwhile.
+      if (signal.aborted) break;
       const turn = await consumeOnce(consumer, blockMs);
       failures = turn.delayed > 0 ? failures + 1 : 0;
       if (!await onTurn(turn)) break;
@@ -479,6 +501,8 @@ export async function consume(
     }
     if (failures > 0) await pause(Math.min(50 * 2 ** Math.min(failures, 6), 2_000), signal);
   }
+  // One that helps ends as well.
+  consumer.callHelp();
   await tellActivity(consumer, { force: true });
   await removeConsumers(deps, group, { name: deps.consumer, leastIdleMs: 0 }).catch(() => {});
 }

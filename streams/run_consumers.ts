@@ -10,7 +10,14 @@ import type { Database } from "../db/database.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
 import { type Group, groups } from "../domain/messages.ts";
-import { consume, type Consumer, type ConsumerDeps, giveBack, makeConsumer } from "./consumer.ts";
+import {
+  consume,
+  type Consumer,
+  type ConsumerDeps,
+  giveBack,
+  helperOf,
+  makeConsumer,
+} from "./consumer.ts";
 import type { Turn } from "./conclude.ts";
 import { deliverNotices, openSenders } from "./deliver_notices.ts";
 import { type Gateway, simulatedGateway } from "./gateway.ts";
@@ -52,7 +59,8 @@ const drainBlockMs = 50;
 /**
  * Runs a consumer of each group with a connection of its own for blocking reads, one that helps it, and
  * the sweep that finds lost work. A batch is a chain of a dozen round trips, and while one waits for its
- * commit the other works: under a backlog two drain a tenth more than one, and a third adds nothing.
+ * commit the other works: under a backlog two drain a tenth more than one. More than two wait for each
+ * other's products, so one helps only where no other process serves the group.
  *
  * Returns when the signal aborts, or with `drain` when nothing is left to do;
  * batches in hand are finished first,
@@ -120,7 +128,7 @@ export async function runConsumers(
     };
     try {
       const first = consumerNamed(name);
-      await Promise.all([run(first), run(consumerNamed(`${name}:2`, first))]);
+      await Promise.all([run(first), run(consumerNamed(helperOf(name), first))]);
     } finally {
       unblock();
       blocking.disconnect();

@@ -4,14 +4,20 @@
 -- KEYS[1]  stream     KEYS[2] retries set     KEYS[3] errors hash     KEYS[4] error texts hash
 -- KEYS[5]  set of live consumers (name by the time in ms of their last sign)
 -- ARGV[1]  group      ARGV[2] consumer        ARGV[3] most messages
--- Returns  {ms until the next is due or -1, entry, ...}, an entry being
+-- ARGV[4]  name of the consumer that helps this one    ARGV[5] for how many ms a sign of life counts
+-- Returns  {ms until the next is due or -1, other live consumers, entry, ...}, an entry being
 --          {id, deliveries, errors, last error text, {field, value, ...}}
 
 local group, consumer, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local helper, alive_ms = ARGV[4], tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZADD', KEYS[5], now_ms, consumer)
-local result = {-1}
+local others = 0
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], now_ms - alive_ms, '+inf')) do
+  if name ~= consumer and name ~= helper then others = others + 1 end
+end
+local result = {-1, others}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now_ms, 'LIMIT', 0, most)) do
   redis.call('ZREM', KEYS[2], id)
   local claimed = redis.call('XCLAIM', KEYS[1], group, consumer, 0, id)

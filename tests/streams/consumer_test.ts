@@ -8,6 +8,7 @@ import {
   type ConsumerOptions,
   ensureGroup,
   giveBack,
+  helperOf,
 } from "../../streams/consumer.ts";
 import type { Delivery, Handler } from "../../streams/handler.ts";
 import { shareOut } from "../../streams/handlers.ts";
@@ -507,4 +508,53 @@ Deno.test("consumeOnce() takes no more than its batch, whatever waits", () =>
     assert.deepEqual(sizes, [5, 5, 2, 0]);
     await flow.drain();
     await assertBooks(flow);
+  }));
+
+Deno.test("consumeOnce() of one that helps takes work only while the helped one's batches are full", () =>
+  withFlow("consumer_helper", async (flow) => {
+    const ids = await addMany(flow, 7, "shared");
+    const first = flow.consumerOf("orders", { batchSize: 3 });
+    const helper = flow.consumerOf("orders", { batchSize: 3, helps: first }, helperOf("test"));
+    assert.equal((await consumeOnce(helper)).handled, 0, "nobody has called yet");
+    assert.equal((await consumeOnce(first)).handled, 3);
+    assert.equal((await consumeOnce(helper)).handled, 3);
+    assert.equal((await consumeOnce(first)).handled, 1);
+    await addMany(flow, 3, "later");
+    assert.equal((await consumeOnce(helper)).handled, 0, "the latest batch was not full");
+
+    // It waits as long as it may, and a full batch wakes it.
+    const waiting = consumeOnce(helper, 600_000);
+    assert.equal((await consumeOnce(first)).handled, 3);
+    assert.deepEqual(await waiting, nothing);
+    assert.deepEqual(await statusesOf(flow, ids), { RESERVED: 7 });
+  }));
+
+Deno.test("consumeOnce() calls for no help where another process serves the group", () =>
+  withFlow("consumer_helper_others", async (flow) => {
+    await addMany(flow, 9, "shared");
+    const first = flow.consumerOf("orders", { batchSize: 3 });
+    const helper = flow.consumerOf("orders", { batchSize: 3, helps: first }, helperOf("test"));
+    const other = flow.consumerOf("orders", { batchSize: 3 }, "other");
+    await consumeOnce(other);
+    await consumeOnce(first);
+    assert.equal(first.needsHelp, false);
+    assert.equal((await consumeOnce(helper)).handled, 0);
+
+    // It gave no sign for long enough.
+    await flow.redis.zadd(flow.keys.alive("orders"), 1, "other");
+    await consumeOnce(first);
+    assert.equal(first.needsHelp, true);
+  }));
+
+Deno.test("consume() ends while one waits that helps nobody any more", () =>
+  withFlow("consumer_helper_ends", async (flow) => {
+    const stop = new AbortController();
+    const first = flow.consumerOf("orders");
+    const helper = flow.consumerOf("orders", { helps: first }, helperOf("test"));
+    const both = [consume(helper, stop.signal, () => true, 600_000)];
+    both.push(consume(first, stop.signal, () => {
+      stop.abort();
+      return true;
+    }, 0));
+    await Promise.all(both);
   }));
