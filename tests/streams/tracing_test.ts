@@ -92,7 +92,9 @@ async function startTraced(collector: string) {
     stderr: "piped",
   }).spawn();
   const lines: Record<string, unknown>[] = [];
-  const started = Promise.withResolvers<string>();
+  const listening = Promise.withResolvers<string>();
+  // Before that an order may be published again by the recovery, and then has two traces.
+  const consuming = Promise.withResolvers<void>();
   const reading = (async () => {
     let rest = "";
     for await (const text of process.stderr.pipeThrough(new TextDecoderStream())) {
@@ -101,13 +103,17 @@ async function startTraced(collector: string) {
       for (const line of parts.filter((part) => part.startsWith("{"))) {
         lines.push(JSON.parse(line));
         const { event, url } = lines.at(-1)!;
-        if (event === "listening") started.resolve(String(url));
+        if (event === "listening") listening.resolve(String(url));
+        if (event === "consumers started") consuming.resolve();
       }
     }
-    started.reject(new Error(`start ended: ${JSON.stringify(lines)}${rest}`));
+    listening.reject(new Error(`start ended: ${JSON.stringify(lines)}${rest}`));
+    consuming.resolve();
   })();
+  const url = await listening.promise;
+  await consuming.promise;
   return {
-    url: await started.promise,
+    url,
     lines,
     async stop() {
       process.kill("SIGTERM");
