@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { NoticeChannel } from "../domain/notification.ts";
+import { type NoticeChannel, orderEnds } from "../domain/notification.ts";
 import type { Queryable } from "./database.ts";
 
 /** Something that a customer is told. */
@@ -39,12 +39,40 @@ export async function writeNotifications(
   await enqueueDeliveries(tx, sorted);
 }
 
+/**
+ * Writes the history of orders that are at their end, on the channel `log`, without asking first which of them
+ * are: nearly all are, and then this is all there is to do. Orders that are not, or do not exist, are left out.
+ *
+ * @returns how many of the orders have been told of, now or before
+ */
+export async function logOrderEnds(tx: Queryable, orderIds: readonly number[]): Promise<number> {
+  const event = `case orders.status ${
+    orderEnds.map(([status, name]) => `when '${status}' then '${name}'`).join(" ")
+  } end`;
+  const { affectedRows } = await tx.runText(
+    `
+    insert into notification_logs
+      (order_id, customer_id, event, channel, status, total_cents, payload, success, sent_at)
+    select orders.id, orders.customer_id, ${event}, 'log', orders.status, orders.total_cents,
+      ${payloadOf(event, "orders.total_cents")},
+      1, current_timestamp(6)
+    from orders force index (primary)
+    where orders.id in (?) and orders.status in (?)
+    on duplicate key update id = notification_logs.id`,
+    [orderIds.toSorted((a, b) => a - b), orderEnds.map(([status]) => status)],
+  );
+  return affectedRows;
+}
+
 /** What the history keeps of a happening, as it is then. */
-const payload = `
-      json_object('event', notice.event, 'order_id', orders.id,
+const payloadOf = (event: string, amountCents: string) => `
+      json_object('event', ${event}, 'order_id', orders.id,
         'external_order_id', orders.external_order_id, 'status', orders.status,
         'failure_reason', orders.failure_reason, 'currency', orders.currency,
-        'amount_cents', notice.amount_cents)`;
+        'amount_cents', ${amountCents})`;
+
+/** The same of what stands in {@linkcode notices}. */
+const payload = payloadOf("notice.event", "notice.amount_cents");
 
 /** What is told, as a table, with its orders. */
 const notices = `

@@ -43,6 +43,11 @@ export function orderEventName(status: OrderStatus): string | null {
   return orderEvents[status];
 }
 
+/** The states of orders of which there is something to tell, with the names of the events. */
+export const orderEnds: readonly [OrderStatus, string][] = Object.entries(orderEvents).filter(
+  (entry): entry is [OrderStatus, string] => entry[1] !== null,
+);
+
 /** `refund.processed:17` or `refund.failed:17`; null while the refund is not finished. */
 export function refundEventName(refundId: number, status: RefundStatus): string | null {
   const start = refundEvents[status];

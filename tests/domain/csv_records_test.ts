@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { CsvParseStream } from "@std/csv/parse-stream";
 import fc from "fast-check";
 import { fieldsOf, outlineOf } from "../../domain/csv_fields.ts";
 import { mostRecordCharacters, scanRecords } from "../../domain/csv_records.ts";
@@ -65,6 +66,38 @@ Deno.test("scanRecords() and fieldsOf() read any records that csvLine() writes",
     const pieces = text.match(new RegExp(`[^]{1,${size}}`, "g")) ?? [];
     assert.deepEqual(scan(pieces), expected);
   }));
+});
+
+/** What the library makes of a text; null where it refuses it. */
+async function parsedByLibrary(text: string): Promise<string[][] | null> {
+  try {
+    return await Array.fromAsync(ReadableStream.from([text]).pipeThrough(new CsvParseStream()));
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+Deno.test("scanRecords() and fieldsOf() take and refuse what CsvParseStream does, with the same fields", async () => {
+  const unit = fc.constantFrom("a", "b", '"', '"', ",", "\n", "\r\n", "é");
+  const piece = fc.oneof(
+    fc.string({ unit, maxLength: 6 }),
+    fc.constantFrom('"a"', '"a""b"', '"a,\nb"', "a,b\n", ",", "\n"),
+  );
+  const text = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(""));
+  let refused = 0;
+  await fc.assert(
+    fc.asyncProperty(text, async (text) => {
+      const expected = await parsedByLibrary(text);
+      const read = () => scan([...text]).map(([, fields]) => fields);
+      if (expected === null) {
+        refused++;
+        assert.throws(read, WorkflowError);
+      } else assert.deepEqual(read(), expected);
+    }),
+    { numRuns: 2_000 },
+  );
+  assert.ok(refused > 100 && refused < 1_900, `${refused} of 2,000 were refused`);
 });
 
 const faults: [text: string, line: number, detail: RegExp][] = [

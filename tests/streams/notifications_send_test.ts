@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { logOrderEnds } from "../../db/notifications.ts";
 import { requestRefund } from "../../db/refunds.ts";
 import type { Message } from "../../domain/messages.ts";
 import { publish } from "../../streams/queue.ts";
@@ -134,6 +135,40 @@ Deno.test("sendNotifications() waits for an order that is not settled and a refu
     await flow.drain();
     assert.equal((await flow.rows("select id from notification_logs")).length, 2);
     await assertBooks(flow);
+  }));
+
+Deno.test("logOrderEnds() tells of every order at its end once, and counts those that it knew", () =>
+  withFlow("notify_ends", async (flow) => {
+    const ended = (await flow.add([
+      anOrder("paid", [{ sku: "a", qty: 1 }]),
+      anOrder("declined", [{ sku: "a", qty: 1, unitPriceCents: 101 }]),
+      anOrder("short", [{ sku: "a", qty: 1_000 }]),
+    ])).map(({ orderId }) => orderId!);
+    await flow.drain();
+    const [pending] = await flow.add([anOrder("pending", [{ sku: "a", qty: 1 }])]);
+    await flow.rows("delete from notification_logs where order_id = ?", [ended[1]!]);
+    const events = async () =>
+      (await flow.rows("select event from notification_logs order by order_id"))
+        .map(({ event }) => event);
+    assert.deepEqual(await events(), ["order.paid", "order.failed"]);
+    const all = [pending!.orderId!, 999_999, ...ended];
+    for (const _ of ["first", "again"]) {
+      assert.equal(await flow.db.transaction((tx) => logOrderEnds(tx, all)), 3);
+      assert.deepEqual(await events(), ["order.paid", "order.failed", "order.failed"]);
+    }
+  }));
+
+Deno.test("sendNotifications() tells of finished orders in a batch with others", () =>
+  withFlow("notify_mixed", async (flow) => {
+    const [ended] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
+    await flow.drain();
+    await flow.rows("delete from notification_logs");
+    const [pending] = await flow.add([anOrder("2", [{ sku: "a", qty: 1 }])]);
+    await publishAll(flow, ...[ended!, pending!, ended!].map(({ orderId }) => notice(orderId!)));
+    const turn = await flow.turn("notifications");
+    assert.deepEqual([turn.handled, turn.retried, turn.dead], [2, 1, 0]);
+    const rows = await flow.rows("select order_id from notification_logs");
+    assert.deepEqual(rows.map(({ order_id }) => order_id), [ended!.orderId]);
   }));
 
 Deno.test("sendNotifications() buries notices of what does not exist", () =>
