@@ -47,7 +47,7 @@ const help = `Measures the product on private engines that it starts and stops i
 
 Usage: deno task bench [OPTIONS] [SCENARIO...]
 
-  --orders=N           orders to a run (default 20000)
+  --orders=N           orders to a run (default 100000)
   --runs=N             runs of a scenario, of which the median is shown (default 5)
   --engine=NAME        mariadb or mysql (default mariadb)
   --durable            engines that survive a power cut: doublewrite buffer, append-only file
@@ -133,7 +133,7 @@ function readArgs(args: string[]): BenchArgs | "help" {
     names: names.length > 0
       ? names
       : Object.keys(scenarios).filter((name) => scenarios[name]!.usual),
-    orders: integer("orders", 20_000, 100),
+    orders: integer("orders", 100_000, 100),
     runs: integer("runs", 5, 1),
     engine,
     durable: parsed.durable === true,
