@@ -43,12 +43,13 @@ export function decideOrder(
   const bad: RejectedRow[] = [];
   let before: { fields: readonly string[]; row: OrderRow } | undefined;
   for (const source of rows) {
-    const row = readRow(source.fields, places, before);
+    const { fields } = source;
+    const row = readRow(fields, places, before);
     if (Array.isArray(row)) {
       bad.push(rejectedFor(source, faultsText(row)));
       continue;
     }
-    before ??= { fields: source.fields, row };
+    before ??= { fields, row };
     sources.push(source);
     good.push(row);
   }
