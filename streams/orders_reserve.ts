@@ -100,15 +100,16 @@ async function withFreeProducts(
   const products = requests.map(({ needs }) => needs.map(({ productId }) => productId));
   const deadline = performance.now() + lockPatienceMs;
   for (;;) {
-    const { held, busyProduct } = await acquireLocks(deps, lockToken, products);
-    products.forEach((ids, index) => {
-      if (held[index]) { for (const id of ids) locked.add(id); }
-    });
-    const isEnough = held.filter(Boolean).length * 2 >= held.length;
-    if (isEnough || busyProduct === null || performance.now() >= deadline) {
+    const isLast = performance.now() >= deadline;
+    const least = isLast ? 0 : Math.ceil(products.length / 2);
+    const { held, busyProduct } = await acquireLocks(deps, lockToken, products, least);
+    if (held.includes(true) || busyProduct === null || isLast) {
+      products.forEach((ids, index) => {
+        if (held[index]) { for (const id of ids) locked.add(id); }
+      });
       return requests.filter((_, index) => held[index]);
     }
-    // Waiting here costs nothing but time: only this batch's own orders are locked by now.
+    // Waiting here costs nothing but time: no product is locked yet, only this batch's own orders are.
     await untilLockFree(deps, busyProduct, deadline);
   }
 }

@@ -1,13 +1,15 @@
--- Takes the product locks of as many whole orders as it can: all locks of an order or none of them.
+-- Takes the product locks of as many whole orders as it can: all locks of an order or none of them, and
+-- none at all if that would be too few orders.
 --
 -- KEYS[1]  prefix of the lock keys, which end in the product's id
 -- ARGV[1]  token of the owner     ARGV[2] time to live in ms
--- ARGV[3]  JSON [[product id, ...], ...]: an entry an order
+-- ARGV[3]  orders that have to get theirs, or none is taken
+-- ARGV[4]  JSON [[product id, ...], ...]: an entry an order
 -- Returns  {busy, 1 or 0 for each order}: an id of a product that is another's, or 0; whether the order's
---          locks are held now
+--          locks were taken
 
-local prefix, token, ttl_ms = KEYS[1], ARGV[1], ARGV[2]
-local orders = cjson.decode(ARGV[3])
+local prefix, token, ttl_ms, least = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+local orders = cjson.decode(ARGV[4])
 
 local all, keys = {}, {}
 local key_of, is_busy, is_mine = {}, {}, {}
@@ -32,16 +34,24 @@ for first = 1, #keys, 1000 do
   end
 end
 
-local result = { busy }
+local free, count = {}, 0
 for position, products in ipairs(orders) do
-  local is_free = true
+  free[position] = true
   for _, product in ipairs(products) do
     if is_busy[product] then
-      is_free = false
+      free[position] = false
       break
     end
   end
-  if is_free then
+  if free[position] then
+    count = count + 1
+  end
+end
+
+local result = { busy }
+for position, products in ipairs(orders) do
+  local is_taken = free[position] and count >= least
+  if is_taken then
     for _, product in ipairs(products) do
       if not is_mine[product] then
         redis.call('SET', key_of[product], token, 'PX', ttl_ms)
@@ -49,6 +59,6 @@ for position, products in ipairs(orders) do
       end
     end
   end
-  result[position + 1] = is_free and 1 or 0
+  result[position + 1] = is_taken and 1 or 0
 end
 return result

@@ -46,6 +46,19 @@ Deno.test("acquireLocks() leaves free what an order could not have all of", asyn
   assert.deepEqual(await deps.owners(), { 9: "other" });
 });
 
+Deno.test("acquireLocks() takes nothing where fewer orders than asked for can go on", async () => {
+  await using deps = await setUp("locks_least");
+  await acquireLocks(deps, "other", [[9]]);
+  const orders = [[1], [2, 9], [3, 9]];
+  assert.deepEqual(await acquireLocks(deps, "me", orders, 2), {
+    held: [false, false, false],
+    busyProduct: 9,
+  });
+  assert.deepEqual(await deps.owners(), { 9: "other" });
+  assert.deepEqual((await acquireLocks(deps, "me", orders, 1)).held, [true, false, false]);
+  assert.deepEqual(await deps.owners(), { 1: "me", 9: "other" });
+});
+
 Deno.test("acquireLocks() counts its own token's locks as free and lets locks expire", async () => {
   await using deps = await setUp("locks_own");
   await acquireLocks(deps, "me", [[1]]);

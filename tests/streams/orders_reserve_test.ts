@@ -92,6 +92,35 @@ Deno.test("reserveOrders() goes on when another owner never releases its product
     assert.equal(lock, "stuck", "another's lock is left alone");
   }));
 
+Deno.test("reserveOrders() holds no product while it waits for another's", () =>
+  withFlow("reserve_waiting", async (flow) => {
+    const ids = (await flow.add([
+      anOrder("1", [{ sku: "free", qty: 1 }]),
+      anOrder("2", [{ sku: "hot", qty: 1 }]),
+      anOrder("3", [{ sku: "hot", qty: 1 }]),
+    ])).map(({ orderId }) => orderId!);
+    const [hot] = await flow.rows("select id from products where sku = 'hot'");
+    await acquireLocks(flow, "other", [[Number(hot!.id)]]);
+    const heldWhileWaiting: string[][] = [];
+    const redis = new Proxy(flow.redis, {
+      get(target, name) {
+        if (name !== "exists") {
+          const value = Reflect.get(target, name);
+          return typeof value === "function" ? value.bind(target) : value;
+        }
+        // This is how a lock is watched: meanwhile the other one gives it back.
+        return async (key: string) => {
+          heldWhileWaiting.push(await flow.redis.keys(`${flow.keys.productLock}*`));
+          await flow.redis.del(key);
+          return 0;
+        };
+      },
+    });
+    await reserveOrders({ ...flow, redis }, ids.map((id) => deliveryOf(id)));
+    assert.deepEqual(heldWhileWaiting, [[`${flow.keys.productLock}${hot!.id}`]]);
+    assert.deepEqual(await statuses(flow, ids), ["RESERVED", "RESERVED", "RESERVED"]);
+  }));
+
 Deno.test("reserveOrders() goes on while Redis can't be asked for locks", () =>
   withFlow("reserve_no_redis", async (flow) => {
     const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
