@@ -70,6 +70,7 @@ export function scanRecords(onRecord: OnRecord): RecordScanner {
           newline = text.length;
         }
         const to = withoutReturn(text, at, newline);
+        if (to - at > mostRecordCharacters) throw tooLong(line);
         if (to > at) onRecord(text, at, to, line, false);
         line++;
         at = newline + 1;
@@ -79,7 +80,9 @@ export function scanRecords(onRecord: OnRecord): RecordScanner {
       if (record === undefined) return at;
       const { end } = record;
       const breakAt = text.charCodeAt(end - 1) === lineFeed ? end - 1 : end;
-      onRecord(text, at, withoutReturn(text, at, breakAt), line, true);
+      const to = withoutReturn(text, at, breakAt);
+      if (to - at > mostRecordCharacters) throw tooLong(line);
+      onRecord(text, at, to, line, true);
       line += record.lines;
       at = end;
     }
@@ -91,13 +94,8 @@ export function scanRecords(onRecord: OnRecord): RecordScanner {
       const text = rest + piece;
       const end = scan(text, false);
       rest = text.slice(end);
-      if (rest.length > mostRecordCharacters) {
-        throw notCsv(
-          line,
-          `the row that begins here is longer than ${mostRecordCharacters} characters; ` +
-            "is a quote not closed?",
-        );
-      }
+      // With room for a line break: what is refused must not depend on where the pieces end.
+      if (rest.length > mostRecordCharacters + 2) throw tooLong(line);
     },
     end() {
       const text = rest;
@@ -106,6 +104,14 @@ export function scanRecords(onRecord: OnRecord): RecordScanner {
     },
     line: () => line + lineBreaks(rest, 0, rest.length),
   };
+}
+
+function tooLong(line: number): WorkflowError {
+  return notCsv(
+    line,
+    `the row that begins here is longer than ${mostRecordCharacters} characters; ` +
+      "is a quote not closed?",
+  );
 }
 
 const lineFeed = 10;

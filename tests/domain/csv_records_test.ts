@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { fieldsOf, outlineOf } from "../../domain/csv_fields.ts";
 import { mostRecordCharacters, scanRecords } from "../../domain/csv_records.ts";
 import { csvLine } from "../../domain/csv_text.ts";
-import { WorkflowError } from "../../domain/errors.ts";
+import { messageOf, WorkflowError } from "../../domain/errors.ts";
 
 type Records = [line: number, fields: string[]][];
 
@@ -140,4 +140,35 @@ Deno.test("scanRecords() gives up on a record that does not end, instead of gath
       scanner.push(piece);
     }
   }, /line 2: the row that begins here is longer than/);
+});
+
+Deno.test("scanRecords() takes and refuses the same records wherever the pieces end", () => {
+  const most = mostRecordCharacters;
+  const verdict = (text: string, pieceLength: number) => {
+    let records = 0;
+    const scanner = scanRecords(() => records++);
+    try {
+      for (let at = 0; at < text.length; at += pieceLength) {
+        scanner.push(text.slice(at, at + pieceLength));
+      }
+      scanner.end();
+      return `${records} records`;
+    } catch (error) {
+      return messageOf(error);
+    }
+  };
+  const tooLong = `line 2: the row that begins here is longer than ${most} characters; ` +
+    "is a quote not closed?";
+  for (const [length, expected] of [[most, "3 records"], [most + 1, tooLong]] as const) {
+    for (const record of ["x".repeat(length), `"${"x".repeat(length - 2)}"`]) {
+      for (const lineBreak of ["\n", "\r\n"]) {
+        for (const pieceLength of [40_000, 65_536, most, 2 * most]) {
+          for (const first of ["a", "a".repeat(30_000)]) {
+            const text = [first, record, "c"].join(lineBreak);
+            assert.equal(verdict(text, pieceLength), expected, `${length} by ${pieceLength}`);
+          }
+        }
+      }
+    }
+  }
 });
