@@ -104,3 +104,18 @@ export async function releaseLocks(
 export async function releaseLock(redis: RedisClient, key: string, token: string): Promise<void> {
   await runScript(redis, "locks_release", [key], [token, ""]);
 }
+
+/**
+ * Lets such a lock live on; one that expired, and may be another's by now, is left alone.
+ *
+ * @returns whether it is still its owner's
+ * @throws when Redis is away
+ */
+export async function renewLock(
+  redis: RedisClient,
+  key: string,
+  token: string,
+  ttlMs: number,
+): Promise<boolean> {
+  return await runScript(redis, "lock_renew", [key], [token, ttlMs]) === 1;
+}

@@ -19,7 +19,7 @@ import { ensureGroup } from "./consumer.ts";
 import { epochOf, readEpoch } from "./epoch.ts";
 import { countMessages, findHeldWork } from "./held_work.ts";
 import { type RebuildDeps, rebuildKpis, type RebuildReport } from "./kpis_rebuild.ts";
-import { releaseLock } from "./locks.ts";
+import { releaseLock, renewLock } from "./locks.ts";
 import { pause } from "./pause.ts";
 import {
   nothingRepublished,
@@ -217,7 +217,7 @@ async function underLock<T>(
   }
   // Renewing never takes the lock anew: if Redis lost it, it may have lost the messages as well.
   const timer = setInterval(
-    () => void redis.pexpire(keys.recoverLock, lockTtlMs).catch(() => {}),
+    () => void renewLock(redis, keys.recoverLock, token, lockTtlMs).catch(() => {}),
     lockTtlMs / 5,
   );
   try {

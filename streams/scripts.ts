@@ -18,6 +18,7 @@ const names = [
   "kpis_apply",
   "kpis_begin",
   "kpis_swap",
+  "lock_renew",
   "locks_acquire",
   "locks_release",
   "park",
