@@ -14,7 +14,7 @@ import { importOrders } from "../streams/orders_import.ts";
 import type { RejectsFile } from "../streams/rejects_file.ts";
 import type { AppDeps } from "./deps.ts";
 
-/** Imports at once in one process: each takes two connections and some 100 MB. */
+/** Imports at once in one process: each takes three connections and some 100 MB. */
 const mostRuns = 4;
 
 /** Most rows of a file: a small archive may hold very much. */

@@ -165,7 +165,9 @@ async function noteStart(
     redis.hkeys(starts),
     redis.zrangebyscore(keys.alive(group), Date.now() - 3_600_000, "+inf"),
   ]);
-  const gone = known.filter((name) => !alive.includes(name));
+  // One that helps gives no sign while it rests.
+  const living = new Set(alive.flatMap((name) => [name, helperOf(name)]));
+  const gone = known.filter((name) => !living.has(name));
   if (gone.length > 0) await redis.hdel(starts, ...gone);
   await redis.hset(starts, consumer, startedAt);
 }

@@ -210,8 +210,8 @@ async function writeBatches(
 
   const actor = [options.actor, id === undefined ? "import" : `import:${id}`].join(" ").trim();
 
-  // Lanes overtake each other in the database, but not on the stream: who comes first in the file is
-  // served first.
+  // Lanes overtake each other in the database, but not on the stream: whose rows come first in the file
+  // is served first. Only orders whose rows stand apart come after all others.
   let lastTurn = Promise.resolve();
   const write = async (batch: ImportBatch): Promise<void> => {
     const turn = lastTurn;

@@ -558,3 +558,17 @@ Deno.test("consume() ends while one waits that helps nobody any more", () =>
     }, 0));
     await Promise.all(both);
   }));
+
+Deno.test("consume() forgets the starts of consumers that are gone, and of none that helps", () =>
+  withFlow("consumer_starts", async (flow) => {
+    const starts = flow.keys.consumerStarts("orders");
+    const since = "2026-01-01T00:00:00.000Z";
+    await flow.redis.hset(starts, { gone: since, living: since, [helperOf("living")]: since });
+    await flow.redis.zadd(flow.keys.alive("orders"), Date.now(), "living");
+    await consume(flow.consumerOf("orders"), new AbortController().signal, () => false, 0);
+    assert.deepEqual((await flow.redis.hkeys(starts)).sort(), [
+      "living",
+      helperOf("living"),
+      "test",
+    ]);
+  }));
