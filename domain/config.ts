@@ -262,7 +262,7 @@ export const settings: readonly Setting[] = [
   },
   {
     name: "DATABASE_CONNECTIONS",
-    fallback: "10",
+    fallback: "16",
     meaning: "connections that a process opens at most, 1…200",
   },
   {

@@ -57,7 +57,7 @@ Deno.test("parseConfig() has the promised default of every setting", () => {
     shutdownTimeoutMs: 15_000,
     batchSize: 2_000,
     takeoverMs: 10_000,
-    databaseConnections: 10,
+    databaseConnections: 16,
     autoMigrate: true,
     logLevel: "info",
     logFormat: "auto",
