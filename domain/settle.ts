@@ -28,7 +28,7 @@ export type SettleDecision =
   | { kind: "late_success" }
   /** The order is not reserved yet, so nothing can have been charged: look again later. */
   | { kind: "too_early" }
-  /** The order is paid, and this is other money: a person has to look. */
+  /** The order was paid, in time or too late, and this is other money: a person has to look. */
   | { kind: "paid_twice" }
   /** The provider took another amount than the order's total: a person has to look. */
   | { kind: "wrong_amount" };
@@ -38,7 +38,8 @@ export type SettleDecision =
  *
  * @param order as its locked row says
  * @param answer the gateway's
- * @param paidBy the provider's name for the charge that paid the order, null unless it is `PAID`
+ * @param paidBy the provider's name for the charge whose money was recorded for the order, be it on its way
+ * back or gone; null where there was none
  */
 export function decideSettle(
   order: OrderFacts,

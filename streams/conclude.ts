@@ -42,11 +42,8 @@ export interface Result {
   entry: Entry;
   /** Null where the message could not be understood. */
   delivery: Delivery | null;
-  outcome: RunOutcome;
+  outcome: Outcome;
 }
-
-/** An outcome of a handler, or that an engine was away: then the message is not to blame. */
-export type RunOutcome = Outcome | { kind: "outage"; error: string };
 
 /** How a batch is ended. */
 export interface ConcludeOptions {
@@ -113,7 +110,8 @@ export async function conclude(
     turn.dead += await bury(deps, group, dead);
   } catch (error) {
     if (isRedisAway(error)) throw error;
-    deps.log.error("messages not buried", { group, error: messageOf(error) });
+    const { consumer } = deps;
+    deps.log.error("messages not buried", { group, consumer, error: messageOf(error) });
     (isOutage(error) ? delayed : failed).push(...dead);
   }
   turn.retried += await park(deps, options, failed, "error");
@@ -161,9 +159,15 @@ async function bury(deps: HandlerDeps, group: Group, dead: readonly Failed[]): P
   }));
   const count = await finish(deps, group, gone, "dead");
   for (const { entry, delivery, error } of dead) {
-    const order_id = delivery?.message.orderId;
-    const trace_id = tracing ? traceIdOf(entry.id) : undefined;
-    deps.log.error("message buried", { group, id: entry.id, order_id, error, trace_id });
+    deps.log.error("message buried", {
+      group,
+      id: entry.id,
+      order_id: delivery?.message.orderId,
+      consumer: deps.consumer,
+      attempt: entry.deliveries,
+      error,
+      trace_id: tracing ? traceIdOf(entry.id) : undefined,
+    });
   }
   if (tracing) noteOutcome(dead.map(({ entry }) => entry.id), "dead", (at) => dead[at]!.error);
   return count;

@@ -18,15 +18,8 @@ import {
 } from "../domain/messages.ts";
 import { decideRedelivery, deliveriesBeforeIsolation } from "../domain/retry.ts";
 import { type Activity, flushActivity, noActivity, noteTurn } from "./activity.ts";
-import {
-  conclude,
-  type Entry,
-  isOutage,
-  type Result,
-  type RunOutcome,
-  type Turn,
-} from "./conclude.ts";
-import type { Delivery, Handler, HandlerDeps } from "./handler.ts";
+import { conclude, type Entry, isOutage, type Result, type Turn } from "./conclude.ts";
+import type { Delivery, Handler, HandlerDeps, Outcome } from "./handler.ts";
 import { shareOut } from "./handlers.ts";
 import type { Keys } from "./keys.ts";
 import { pause } from "./pause.ts";
@@ -273,7 +266,11 @@ async function claim(
     // Suspects come one at a time, so the next one is looked for as soon as this one is done.
     if (entries.some(isSuspect)) consumer.takeoverAt = -Infinity;
     if (orphaned.length > 0) {
-      consumer.deps.log.info("work taken over", { group, messages: orphaned.length });
+      consumer.deps.log.info("work taken over", {
+        group,
+        consumer: name,
+        messages: orphaned.length,
+      });
     }
   }
   const times = [promoted[1], nextParkedMs].filter((ms) => ms >= 0);
@@ -418,9 +415,14 @@ async function runHalving(
   deps: ConsumerDeps,
   handle: Handler,
   deliveries: Delivery[],
-): Promise<RunOutcome[]> {
+): Promise<Outcome[]> {
   try {
-    return await handle(deps, deliveries);
+    const outcomes = await handle(deps, deliveries);
+    const outages = outcomes.filter((outcome) => outcome.kind === "outage");
+    if (outages.length > 0) {
+      deps.log.warn("engine away", { error: outages[0]!.error, messages: outages.length });
+    }
+    return outcomes;
   } catch (error) {
     const text = messageOf(error);
     if (isOutage(error)) {
@@ -431,6 +433,7 @@ async function runHalving(
       deps.log.warn("message failed", {
         id: deliveries[0]!.id,
         order_id: deliveries[0]!.message.orderId,
+        consumer: deps.consumer,
         attempt: deliveries[0]!.attempt,
         error: text,
         trace_id: tracing ? traceIdOf(deliveries[0]!.id) : undefined,

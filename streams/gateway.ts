@@ -21,7 +21,8 @@ export type ChargeAnswer =
   /** The outcome comes as a message of its own: here, or from outside if there is none. */
   | { kind: "accepted"; callback: Enqueued | null }
   /** It could not be asked. */
-  | { kind: "failed"; error: string };
+  | { kind: "failed"; error: string }
+  | ProviderAway;
 
 /** What a provider says of money to give back. */
 export type GiveBackAnswer =
@@ -29,9 +30,19 @@ export type GiveBackAnswer =
   /** It never will be. */
   | { kind: "refused"; reason: string }
   /** It could not be asked. */
-  | { kind: "failed"; error: string };
+  | { kind: "failed"; error: string }
+  | ProviderAway;
 
-/** A payment provider. Both calls take many requests and answer each, in the same order. */
+/** It answers nobody at the moment: what was to be asked waits, and is not to blame. */
+export interface ProviderAway {
+  kind: "away";
+  error: string;
+}
+
+/**
+ * A payment provider. Both calls take many requests and answer each, in the same order: one that can't be
+ * asked takes none of the others' answers away.
+ */
 export interface Gateway {
   /** Stands in `payments.provider`. */
   name: string;

@@ -48,6 +48,8 @@ export type Outcome =
   | { kind: "done"; followUps: Enqueued[]; kpis: KpiEvent[] }
   /** Failed: try again after a backoff, as often as is allowed. */
   | { kind: "retry"; error: string }
+  /** An engine or the payment provider was away: it waits, and loses no try. */
+  | { kind: "outage"; error: string }
   /** No retry can help: a person has to look. */
   | { kind: "dead"; error: string };
 

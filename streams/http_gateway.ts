@@ -12,10 +12,16 @@
  * @module
  */
 
-import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { messageOf } from "../domain/errors.ts";
 import type { CallbackMessage, ChargeMessage } from "../domain/messages.ts";
-import { type ChargeAnswer, chargeKey, type Gateway, type GatewayRequest } from "./gateway.ts";
-import type { GiveBackAnswer } from "./gateway.ts";
+import {
+  type ChargeAnswer,
+  chargeKey,
+  type Gateway,
+  type GatewayRequest,
+  type GiveBackAnswer,
+  type ProviderAway,
+} from "./gateway.ts";
 
 /** How the provider is asked. */
 export interface HttpGatewayOptions {
@@ -36,6 +42,9 @@ export interface HttpGatewayOptions {
 /** Stands in `payments.provider`. */
 export const httpGatewayName = "http";
 
+/** Characters of the provider's name for a charge, as `payments.provider_ref` has room for them. */
+const longestRef = 128;
+
 /** Requests at once. */
 const lanes = 16;
 
@@ -50,6 +59,11 @@ class NoAnswer extends Error {
   override name = "NoAnswer";
 }
 
+/** The provider is left alone, and was not asked. */
+class LeftAlone extends Error {
+  override name = "LeftAlone";
+}
+
 /** An answer of the provider. */
 interface Reply {
   status: number;
@@ -59,11 +73,9 @@ interface Reply {
 /**
  * Makes a gateway that asks over HTTP: with a time limit, and a few tries with random waits between them. A try
  * whose outcome is unknown is asked about before it is repeated. When the provider fails again and again it is
- * left alone for a while, and its messages wait without losing a try.
+ * left alone for a while; what is asked meanwhile is answered `away`, and its messages wait without losing a try.
  *
  * A charge that the provider has not decided is asked about again after a while, should its callback not come.
- *
- * The calls throw {@linkcode WorkflowError} `unavailable` while it is left alone.
  */
 export function httpGateway(options: HttpGatewayOptions): Gateway {
   const base = options.url.replace(/\/+$/, "");
@@ -74,7 +86,7 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
   let restsUntil = -Infinity;
 
   const askOnce = async (method: string, path: string, key: string, body?: unknown) => {
-    if (performance.now() < restsUntil) throw away();
+    if (performance.now() < restsUntil) throw new LeftAlone();
     try {
       const response = await fetch(`${base}${path}`, {
         method,
@@ -132,6 +144,9 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     if (status >= 300 || typeof id !== "string" || id === "" || typeof outcome !== "string") {
       return failed(`the provider refused to charge: it answered ${status}`);
     }
+    if (id.length > longestRef) {
+      return failed(`the provider's name for the charge has more than ${longestRef} characters`);
+    }
     if (body.currency !== currency) {
       return failed(`the provider answered in ${body.currency} to a charge in ${currency}`);
     }
@@ -143,13 +158,14 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     if (outcome !== "succeeded" && outcome !== "declined") {
       return failed(`the provider answered "${outcome}", which is not known`);
     }
-    if (!Number.isSafeInteger(body.amount_cents)) {
+    const answeredCents = body.amount_cents;
+    if (!Number.isSafeInteger(answeredCents) || answeredCents as number < 0) {
       return failed("the provider does not say which amount it took");
     }
     const message: CallbackMessage = {
       type: "payment.callback",
       orderId,
-      amountCents: body.amount_cents as number,
+      amountCents: answeredCents as number,
       currency,
       outcome,
       provider: httpGatewayName,
@@ -183,11 +199,11 @@ export function orderOfChargeKey(key: string): number | undefined {
   return Number.isSafeInteger(orderId) && chargeKey(orderId) === key ? orderId : undefined;
 }
 
-async function eachInLanes<A extends { kind: string }>(
+async function eachInLanes<A extends ChargeAnswer | GiveBackAnswer>(
   requests: readonly GatewayRequest[],
-  work: (request: GatewayRequest) => Promise<A | { kind: "failed"; error: string }>,
-): Promise<(A | { kind: "failed"; error: string })[]> {
-  const answers = new Array<A | { kind: "failed"; error: string }>(requests.length);
+  work: (request: GatewayRequest) => Promise<A>,
+): Promise<(A | Unanswered)[]> {
+  const answers = new Array<A | Unanswered>(requests.length);
   let next = 0;
   const lane = async () => {
     while (next < requests.length) {
@@ -195,8 +211,7 @@ async function eachInLanes<A extends { kind: string }>(
       try {
         answers[index] = await work(requests[index]!);
       } catch (error) {
-        if (!(error instanceof NoAnswer)) throw error;
-        answers[index] = failed(`the provider gave no answer: ${error.message}`);
+        answers[index] = unanswered(error);
       }
     }
   };
@@ -204,12 +219,20 @@ async function eachInLanes<A extends { kind: string }>(
   return answers;
 }
 
-function failed(error: string): { kind: "failed"; error: string } {
-  return { kind: "failed", error };
+/** What is said of a request that got no answer. */
+type Unanswered = { kind: "failed"; error: string } | ProviderAway;
+
+/** @throws what is neither the provider's fault nor a rest that it gets */
+function unanswered(error: unknown): Unanswered {
+  if (error instanceof LeftAlone) {
+    return { kind: "away", error: "the payment provider does not answer; it is left alone" };
+  }
+  if (error instanceof NoAnswer) return failed(`the provider gave no answer: ${error.message}`);
+  throw error;
 }
 
-function away(): WorkflowError {
-  return new WorkflowError("unavailable", "The payment provider does not answer; it is left alone");
+function failed(error: string): { kind: "failed"; error: string } {
+  return { kind: "failed", error };
 }
 
 function parsed(text: string): Record<string, unknown> {

@@ -6,6 +6,7 @@
 
 import { readOrders } from "../db/orders.ts";
 import { effectsOfOrder } from "../domain/effects.ts";
+import { messageOf } from "../domain/errors.ts";
 import type { AskAgainMessage, CallbackMessage, ChargeMessage } from "../domain/messages.ts";
 import type { OrderFacts } from "../domain/order.ts";
 import { type ChargeAnswer, chargeKey } from "./gateway.ts";
@@ -73,6 +74,7 @@ async function charge(
     if (order === undefined) return vanished("order", orderId);
     const answer = answerOf.get(orderId);
     if (answer === undefined) return withoutCharge(deps, order);
+    if (answer.kind === "away") return { kind: "outage", error: answer.error };
     if (answer.kind === "failed") return { kind: "retry", error: answer.error };
     const outcome = settled.get(orderId);
     if (outcome !== undefined) return outcome;
@@ -83,7 +85,8 @@ async function charge(
 
 /**
  * Settles what was answered at once, without the way over a message of its own. An answer that settles
- * nothing, because it has to be looked at later or by a person, takes that way.
+ * nothing, because it has to be looked at later or by a person, takes that way; so do all of a batch that
+ * can't be settled, because halving it here would ask the gateway again for each half.
  *
  * @returns outcomes by order id
  */
@@ -101,7 +104,16 @@ async function settleAnswered(
     answered.set(orderId, { id, attempt, message });
   }
   if (answered.size === 0) return new Map();
-  const outcomes = await settlePayments(deps, [...answered.values()]);
+  let outcomes: Outcome[];
+  try {
+    outcomes = await settlePayments(deps, [...answered.values()]);
+  } catch (error) {
+    deps.log.warn("answers not settled at once", {
+      error: messageOf(error),
+      messages: answered.size,
+    });
+    return new Map();
+  }
   return new Map(
     [...answered.keys()]
       .map((orderId, index): [number, Outcome] => [orderId, outcomes[index]!])

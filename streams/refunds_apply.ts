@@ -70,6 +70,8 @@ export async function applyRefunds(
         case "already_processed":
         case "already_failed":
           break;
+        case "away":
+          return { kind: "outage", error: decision.error };
         case "unanswered":
           return { kind: "retry", error: decision.error };
       }
@@ -119,13 +121,15 @@ async function askGateway(
 function withAnswer(
   decision: RefundDecision,
   answer: GiveBackAnswer | undefined,
-): RefundDecision | { kind: "unanswered"; error: string } {
+): RefundDecision | { kind: "away" | "unanswered"; error: string } {
   if (decision.kind !== "process") return decision;
   switch (answer?.kind) {
     case "given_back":
       return decision;
     case "refused":
       return { kind: "refuse", because: answer.reason };
+    case "away":
+      return answer;
     case "failed":
       return { kind: "unanswered", error: answer.error };
     case undefined:
@@ -157,6 +161,7 @@ export async function reversePayments(
   const outcomes = deliveries.map(({ message: { orderId } }): Outcome => {
     if (!payments.has(orderId)) return vanished("payment of order", orderId);
     const answer = answerOf.get(orderId);
+    if (answer?.kind === "away") return { kind: "outage", error: answer.error };
     if (answer?.kind === "failed") return { kind: "retry", error: answer.error };
     if (answer?.kind === "refused") {
       return { kind: "dead", error: `the provider keeps the payment: ${answer.reason}` };

@@ -42,9 +42,11 @@ export function settlePayments(
       tx,
       [...new Set(deliveries.map(({ message }) => message.orderId))],
     );
-    const paidBefore = [...orders.values()].filter(({ status }) => status === "PAID");
+    const settled = [...orders.values()].filter(({ settledAt }) => settledAt !== null);
+    // Money that goes back or went back counts as well: its reversal does not cover a second payment.
     const paidBy = new Map(
-      [...await readPayments(tx, paidBefore.map(({ id }) => id))]
+      [...await readPayments(tx, settled.map(({ id }) => id))]
+        .filter(([, { status }]) => status !== "DECLINED")
         .map(([orderId, { providerRef }]) => [orderId, providerRef]),
     );
     const paid: number[] = [];
@@ -81,6 +83,7 @@ export function settlePayments(
           break;
         case "late_success":
           late.push(message);
+          paidBy.set(orderId, message.providerRef);
           return doneWith({
             type: "payment.reverse",
             orderId,

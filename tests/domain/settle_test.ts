@@ -59,14 +59,17 @@ Deno.test("decideSettle() lets a decline fail the order whatever amount it names
   assert.equal(decideSettle(orderIn("RESERVED"), answer("declined", 1), null).kind, "decline");
 });
 
-Deno.test("decideSettle() tells other money for a paid order from the same money again", () => {
+Deno.test("decideSettle() tells other money for an order from the same money again", () => {
   const { providerRef } = answer("succeeded");
-  const again = decideSettle(orderIn("PAID"), answer("succeeded"), providerRef);
-  assert.equal(again.kind, "already_settled");
-  const other = decideSettle(orderIn("PAID"), answer("succeeded"), `${providerRef} of before`);
-  assert.equal(other.kind, "paid_twice");
-  const declined = decideSettle(orderIn("PAID"), answer("declined"), `${providerRef} of before`);
-  assert.equal(declined.kind, "already_settled");
+  const before = `${providerRef} of before`;
+  for (const status of ["PAID", "FAILED", "CANCELLED"] as const) {
+    const again = decideSettle(orderIn(status), answer("succeeded"), providerRef);
+    assert.equal(again.kind, onSuccess[status]);
+    const other = decideSettle(orderIn(status), answer("succeeded"), before);
+    assert.equal(other.kind, "paid_twice", status);
+    const declined = decideSettle(orderIn(status), answer("declined"), before);
+    assert.equal(declined.kind, "already_settled", status);
+  }
 });
 
 Deno.test("decideTimeOut() ends reservations only", () => {

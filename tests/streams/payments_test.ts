@@ -3,7 +3,7 @@ import { cancelOrder } from "../../db/cancel.ts";
 import type { CallbackMessage, Message } from "../../domain/messages.ts";
 import { expireReservations } from "../../streams/expire_reservations.ts";
 import { type Gateway, type GatewayRequest, simulatedGateway } from "../../streams/gateway.ts";
-import { publish } from "../../streams/queue.ts";
+import { type Enqueued, publish } from "../../streams/queue.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../workflow.ts";
 import { assertBooks, makeDue, messagesOf } from "./books.ts";
 
@@ -33,11 +33,26 @@ function notingGateway(delayMs = 0) {
   return { gateway: { ...gateway, charge }, state };
 }
 
-const about = (type: "payment.charge" | "payment.ask_again", orderId: number): Message => ({
+const about = (
+  type: "payment.charge" | "payment.ask_again" | "notify.order",
+  orderId: number,
+): Message => ({
   type,
   orderId,
   amountCents: 100,
   currency: "EUR",
+});
+
+const success = (orderId: number, amountCents: number, providerRef: string): Enqueued => ({
+  message: {
+    type: "payment.callback",
+    orderId,
+    amountCents,
+    currency: "EUR",
+    outcome: "succeeded",
+    provider: "bank",
+    providerRef,
+  },
 });
 
 const typesOf = async (flow: Workflow) => (await messagesOf(flow)).map(({ type }) => type).sort();
@@ -173,23 +188,92 @@ Deno.test("expireReservations() fails what gets no second answer, and gives late
     assert.deepEqual([failed.status, failed.failureReason], ["FAILED", "payment_timeout"]);
     assert.equal(await flow.stock("a"), 50);
 
-    await publish(flow, [{
-      message: {
-        type: "payment.callback",
-        orderId: id,
-        amountCents: 300,
-        currency: "EUR",
-        outcome: "succeeded",
-        provider: "bank",
-        providerRef: "late",
-      },
-    }]);
+    await publish(flow, [success(id, 300, "late")]);
     await flow.drain();
     const payments = await flow.rows("select status, amount_cents, provider_ref from payments");
     assert.deepEqual(payments, [{ status: "REVERSED", amount_cents: 300, provider_ref: "late" }]);
     assert.equal((await flow.order(id)).status, "FAILED");
+
+    await publish(flow, [success(id, 300, "late"), success(id, 300, "late2")]);
+    const turn = await flow.turn("payments");
+    assert.deepEqual([turn.handled, turn.dead], [1, 1], "the same money again is harmless");
+    await flow.drain();
+    const letters = await flow.rows("select error, amount_cents from dead_letters");
+    assert.deepEqual(letters.map(({ amount_cents: cents }) => cents), [300]);
+    assert.match(String(letters[0]!.error), /took money .* by late2, but it was paid by late /);
+    assert.deepEqual(
+      await flow.rows("select status, amount_cents, provider_ref from payments"),
+      payments,
+    );
     await assertBooks(flow);
   }, { gateway });
+});
+
+Deno.test("settlePayments() leaves a second payment for an order that is over to a person", async () => {
+  const { gateway } = notingGateway(60_000);
+  const givenBack: GatewayRequest[] = [];
+  const giveBack: Gateway["giveBack"] = (requests) => {
+    givenBack.push(...requests);
+    return gateway.giveBack(requests);
+  };
+  await withFlow("payments_second_late", async (flow) => {
+    const ids = (await flow.add([
+      anOrder("cancelled", [{ sku: "a", qty: 1 }]),
+      anOrder("declined", [{ sku: "a", qty: 1, unitPriceCents: 33 }]),
+    ])).map(({ orderId }) => orderId!) as [number, number];
+    const [cancelled, declined] = ids;
+    await flow.turn("orders");
+    await flow.turn("payments");
+    await cancelOrder(flow.db, cancelled, "test");
+    await publish(flow, [{ message: about("notify.order", cancelled) }]);
+    await flow.redis.del(flow.keys.scheduled("payments"));
+    const refused = success(declined, 33, "a").message as CallbackMessage;
+    await publish(flow, [{ message: { ...refused, outcome: "declined" } }]);
+    await flow.turn("payments");
+    assert.equal((await flow.order(declined)).status, "FAILED");
+
+    // Both successes in one batch, and the first of them twice.
+    const callbacks = [
+      success(cancelled, 100, "first"),
+      success(cancelled, 100, "second"),
+      success(cancelled, 100, "first"),
+      success(declined, 33, "a"),
+      success(declined, 33, "b"),
+    ];
+    await publish(flow, callbacks);
+    const together = await flow.turn("payments");
+    assert.deepEqual([together.handled, together.dead], [3, 2]);
+
+    const later = [success(cancelled, 100, "third"), success(cancelled, 100, "first")];
+    await publish(flow, later);
+    const onItsWay = await flow.turn("payments");
+    assert.deepEqual([onItsWay.handled, onItsWay.dead], [1, 1], "while the first is on its way");
+    await flow.drain();
+
+    const payments = await flow.rows(
+      "select order_id, status, provider_ref from payments order by order_id",
+    );
+    assert.deepEqual(payments, [
+      { order_id: cancelled, status: "REVERSED", provider_ref: "first" },
+      { order_id: declined, status: "REVERSED", provider_ref: "a" },
+    ]);
+    assert.deepEqual(
+      givenBack.map(({ orderId, amountCents }) => [orderId, amountCents]),
+      [[cancelled, 100], [declined, 33]],
+    );
+    const letters = await flow.rows(
+      "select order_id, amount_cents, error from dead_letters order by id",
+    );
+    assert.deepEqual(
+      letters.map(({ order_id: id, amount_cents: cents, error }) => [
+        id,
+        cents,
+        /by (\w+), but/.exec(String(error))?.[1],
+      ]),
+      [[cancelled, 100, "second"], [declined, 33, "b"], [cancelled, 100, "third"]],
+    );
+    await assertBooks(flow);
+  }, { gateway: { ...gateway, giveBack } });
 });
 
 Deno.test("settlePayments() records what the gateway said, when, and in which words", () =>
@@ -221,18 +305,7 @@ Deno.test("settlePayments() refuses another order's payment as its own", () =>
     await flow.turn("orders");
     await flow.redis.del(flow.keys.stream("payments"), flow.keys.money("payments"));
     await flow.redis.xgroup("CREATE", flow.keys.stream("payments"), "payments", "0", "MKSTREAM");
-    const callback = (orderId: number) => ({
-      message: {
-        type: "payment.callback",
-        orderId,
-        amountCents: 100,
-        currency: "EUR",
-        outcome: "succeeded",
-        provider: "bank",
-        providerRef: "one and the same",
-      } as const,
-    });
-    await publish(flow, ids.map(callback));
+    await publish(flow, ids.map((orderId) => success(orderId, 100, "one and the same")));
     const turn = await flow.turn("payments");
     assert.deepEqual(turn, { handled: 1, retried: 1, dead: 0, delayed: 0 });
     assert.deepEqual(
