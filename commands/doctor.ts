@@ -20,6 +20,7 @@ import {
   warning,
 } from "../domain/diagnosis.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { describeLetters } from "../domain/letter_count.ts";
 import { keysFor } from "../streams/keys.ts";
 import { openRedis } from "../streams/redis.ts";
 import { readRedisFacts } from "../streams/redis_facts.ts";
@@ -110,7 +111,9 @@ async function diagnoseDatabase(config: Config): Promise<Finding[]> {
 async function judgeDeadLetters(db: Database): Promise<Finding> {
   const dead = await countDeadLetters(db);
   if (dead.size === 0) return fine("dead letters", "none");
-  const counts = [...dead].map(([group, count]) => `${count} in ${group}`).join(", ");
+  const counts = [...dead]
+    .map(([group, count]) => `${describeLetters(count)} in ${group}`)
+    .join(", ");
   return warning("dead letters", counts, "look at deno task dead, then retry or discard them");
 }
 

@@ -157,6 +157,43 @@ export async function listImports(
   return rows.map(toImportRow);
 }
 
+/** What all runs of a kind have done together. */
+export interface ImportTotals {
+  /** Runs of which nothing was written. */
+  dryRun: boolean;
+  /** Rows that were read, taken or not. */
+  rows: number;
+  rowsRejected: number;
+  /** Runs that are not over. */
+  running: number;
+  /** Orders that those have done. */
+  runningOrders: number;
+}
+
+/** Adds up all runs: those that count, then the trial runs. A run is one row: 100,000 take 40 ms. */
+export async function sumImports(db: Queryable): Promise<ImportTotals[]> {
+  const rows = await db.execute(`
+    select dry_run, sum(row_count) as row_count, sum(rows_rejected) as rows_rejected,
+      sum(is_running) as running, sum(if(is_running, orders, 0)) as running_orders
+    from (
+      select dry_run, row_count, rows_rejected, orders,
+        status = 'RUNNING' and updated_at >= current_timestamp(6) - interval ${importSilenceSeconds} second
+          as is_running
+      from imports
+    ) runs
+    group by dry_run`);
+  return [false, true].map((dryRun) => {
+    const row = rows.find((row) => row.dry_run === (dryRun ? 1 : 0));
+    return {
+      dryRun,
+      rows: toInteger(row?.row_count ?? 0),
+      rowsRejected: toInteger(row?.rows_rejected ?? 0),
+      running: toInteger(row?.running ?? 0),
+      runningOrders: toInteger(row?.running_orders ?? 0),
+    };
+  });
+}
+
 /**
  * A sign of life of a run. One that was taken for dead while its process stood still is `RUNNING` again.
  *

@@ -16,7 +16,23 @@ export type Log = Record<LogLevel, (event: string, fields?: LogFields) => void>;
 const levels: readonly LogLevel[] = ["error", "warn", "info", "debug"];
 
 /**
- * Makes a log.
+ * What errors of engines and mail servers repeat of what they were given: the value of a key that is there
+ * already, one that does not fit its column, a statement's text, an address.
+ */
+const repeated: readonly [RegExp, string][] = [
+  [/\bentry '[\s\S]*' for key\b/g, "entry '…' for key"],
+  [/\b(value:?|near) '[\s\S]*'(?= for | at line |$)/g, "$1 '…'"],
+  [/[^\s@"'`<>()[\]{},;:=/]+@[^\s@"'`<>()[\]{},;:=/]+/g, "…"],
+];
+
+/** The text of a field without what may be about a person. */
+function withoutPersons(text: string): string {
+  if (!text.includes("'") && !text.includes("@")) return text;
+  return repeated.reduce((rest, [pattern, instead]) => rest.replace(pattern, instead), text);
+}
+
+/**
+ * Makes a log. E-mail addresses, and values that an engine's error repeats, do not get into its lines.
  *
  * @param options.level lines that are chattier are dropped
  * @param options.format `text` or `json`
@@ -33,7 +49,12 @@ export function makeLog(
   },
   write: (line: string) => void,
 ): Log {
-  const line = (level: LogLevel, event: string, fields: LogFields): string => {
+  const line = (level: LogLevel, event: string, given: LogFields): string => {
+    const fields: LogFields = Object.fromEntries(
+      Object.entries(given).map((
+        [key, value],
+      ) => [key, typeof value === "string" ? withoutPersons(value) : value]),
+    );
     if (options.format === "json") {
       const head = { time: options.now(), level, event };
       return JSON.stringify({ ...head, ...fields, ...head });

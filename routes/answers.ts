@@ -6,6 +6,7 @@
  */
 
 import { z } from "zod";
+import { mostLettersCounted } from "../domain/letter_count.ts";
 import { groups } from "../domain/messages.ts";
 import { type OrderStatus, orderTransitions } from "../domain/order.ts";
 
@@ -182,7 +183,7 @@ export const streamsAnswer = z.object({
     oldest_unfinished_at: time.nullable(),
     consumers: count,
     retries: count,
-    dead: count,
+    dead: count.meta({ description: `Counted up to ${mostLettersCounted}` }),
     processed: count,
     money: z.array(z.object({ currency, amount_cents: z.int() })),
   })),

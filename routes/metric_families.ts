@@ -8,7 +8,7 @@
  */
 
 import { countDeadLetters } from "../db/dead_letter_counts.ts";
-import { listImports } from "../db/imports.ts";
+import { type ImportTotals, sumImports } from "../db/imports.ts";
 import { countDeliveries } from "../db/notification_queries.ts";
 import { pingDatabase } from "../db/ping.ts";
 import { messageOf } from "../domain/errors.ts";
@@ -19,6 +19,7 @@ import {
   settleMsBounds,
   sumHistograms,
 } from "../domain/histogram.ts";
+import { mostLettersCounted } from "../domain/letter_count.ts";
 import { groups } from "../domain/messages.ts";
 import { outwardChannels } from "../domain/notification.ts";
 import { readActivityTotals } from "../streams/activity.ts";
@@ -31,9 +32,6 @@ import { within } from "./within.ts";
 
 /** Longest wait for a part, in milliseconds; a part that is late is missing. */
 const mostMs = 3_000;
-
-/** Imports that are looked at for running ones. */
-const latestImports = 20;
 
 /** One figure of a family. */
 export interface Sample {
@@ -70,7 +68,7 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
       read("Redis", () => readAlerts(deps)),
       read("Redis", () => countRaisedAlerts(deps)),
       read("The database", () => countDeadLetters(db)),
-      read("The database", () => listImports(db, { beforeId: undefined, limit: latestImports })),
+      read("The database", () => sumImports(db)),
       read("The database", () => countDeliveries(db)),
       read("The database", () => pingDatabase(db).then(() => true)),
       read("Redis", () => deps.redis.ping().then(() => true)),
@@ -119,7 +117,7 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
     add(
       "gauge",
       "group_dead_letters",
-      "Dead letters that wait for a decision",
+      `Dead letters that wait for a decision, counted up to ${mostLettersCounted}`,
       groups.map((group) => ({ labels: { group }, value: dead.get(group) ?? 0 })),
     );
   }
@@ -222,14 +220,26 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
     );
   }
   if (imports !== undefined) {
-    const running = imports.filter(({ status }) => status === "RUNNING");
-    const orders = running.reduce((sum, { counts }) => sum + counts.orders, 0);
-    add("gauge", "imports_running", "Imports that are running", one(running.length));
+    const sum = (value: (totals: ImportTotals) => number): Sample[] =>
+      one(imports.reduce((sum, totals) => sum + value(totals), 0));
+    const each = (value: (totals: ImportTotals) => number): Sample[] =>
+      imports.map((totals) => ({
+        labels: { run: totals.dryRun ? "trial" : "import" },
+        value: value(totals),
+      }));
+    add("gauge", "imports_running", "Imports that are running", sum((t) => t.running));
     add(
       "gauge",
       "imports_running_orders",
       "Orders that the running imports have done",
-      one(orders),
+      sum((t) => t.runningOrders),
+    );
+    add("counter", "import_rows_total", "Rows that imports have read", each((t) => t.rows));
+    add(
+      "counter",
+      "import_rows_rejected_total",
+      "Rows that imports have not taken",
+      each((t) => t.rowsRejected),
     );
   }
   if (unsent !== undefined) {

@@ -12,7 +12,9 @@ import { countOverdueReservations } from "../db/overdue_reservations.ts";
 import { type AlertCheck, alertNews, type AlertState, decideAlert } from "../domain/alerts.ts";
 import type { Config } from "../domain/config.ts";
 import { messageOf } from "../domain/errors.ts";
+import { describeLetters } from "../domain/letter_count.ts";
 import type { Log } from "../domain/log.ts";
+import { groups } from "../domain/messages.ts";
 import { noteAlertNews } from "./alert_posts.ts";
 import { pause } from "./pause.ts";
 import { readProof } from "./proof.ts";
@@ -68,84 +70,115 @@ export async function keepWatching(deps: AlertDeps, signal: AbortSignal): Promis
 /**
  * Takes one look: raises and resolves alerts, says so in the log, and has it posted where the settings say so.
  *
+ * Each kind of alert is judged as soon as it was read. What could not be read, because an engine is away, stays as it
+ * was: a database that is gone must not silence what Redis tells.
+ *
  * @param nowMs the time in ms since 1970
- * @throws when an engine is away; what is known then stays as it is
+ * @throws when Redis is away, where alerts are kept; what is known then stays as it is
  */
 export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
+  const known = await deps.redis.hgetall(deps.keys.alerts);
+  const reads: Record<string, Promise<AlertCheck[]>> = {
+    streams: checkStreams(deps),
+    dead_letters: checkDeadLetters(deps),
+    proof: checkProof(deps),
+    reservations: checkReservations(deps),
+  };
+  await Promise.all(
+    Object.entries(reads).map(async ([what, read]) => {
+      const checks = await read.catch((error) => {
+        deps.log.warn("not looked for alerts", { what, error: messageOf(error) });
+        return [];
+      });
+      for (const check of checks) await judge(deps, check, known[check.name], nowMs);
+    }),
+  );
+}
+
+/** @param text what is kept of the alert */
+async function judge(
+  deps: AlertDeps,
+  check: AlertCheck,
+  text: string | undefined,
+  nowMs: number,
+): Promise<void> {
   const { redis, keys, log } = deps;
-  const [known, checks] = await Promise.all([redis.hgetall(keys.alerts), readChecks(deps)]);
-  for (const check of checks) {
-    const text = known[check.name];
-    const before = text === undefined ? null : JSON.parse(text) as AlertState;
-    const { state, change } = decideAlert(before, check, nowMs);
-    // In one step, so that what was raised is told, and told once.
-    const writes = redis.multi();
-    if (change === "raised") writes.hincrby(keys.alertsRaised, check.name, 1);
-    if (change !== null && deps.config.alertWebhookUrl !== "") {
-      const alert = change === "raised" ? state : before;
-      noteAlertNews(writes, keys, check.name, alertNews(alert!, change, nowMs), nowMs);
-    }
-    if (state !== null) writes.hset(keys.alerts, check.name, JSON.stringify(state));
-    else if (text !== undefined) writes.hdel(keys.alerts, check.name);
-    if (writes.length > 0) await writes.exec();
-    if (change === "raised") {
-      log.error("alert raised", { alert: check.name, title: check.title, detail: check.detail });
-    } else if (change === "resolved") {
-      log.info("alert resolved", { alert: check.name, title: check.title });
-    }
+  const before = text === undefined ? null : JSON.parse(text) as AlertState;
+  const { state, change } = decideAlert(before, check, nowMs);
+  // In one step, so that what was raised is told, and told once.
+  const writes = redis.multi();
+  if (change === "raised") writes.hincrby(keys.alertsRaised, check.name, 1);
+  if (change !== null && deps.config.alertWebhookUrl !== "") {
+    const alert = change === "raised" ? state : before;
+    noteAlertNews(writes, keys, check.name, alertNews(alert!, change, nowMs), nowMs);
+  }
+  if (state !== null) writes.hset(keys.alerts, check.name, JSON.stringify(state));
+  else if (text !== undefined) writes.hdel(keys.alerts, check.name);
+  if (writes.length > 0) await writes.exec();
+  if (change === "raised") {
+    log.error("alert raised", { alert: check.name, title: check.title, detail: check.detail });
+  } else if (change === "resolved") {
+    log.info("alert resolved", { alert: check.name, title: check.title });
   }
 }
 
-async function readChecks(deps: AlertDeps): Promise<AlertCheck[]> {
-  const [streams, dead, proof, overdue] = await Promise.all([
-    readStreams(deps),
-    countDeadLetters(deps.db),
-    readProof(deps),
-    countOverdueReservations(deps.db, deps.config.reservationTtlSeconds + overdueSeconds),
-  ]);
-  const checks: AlertCheck[] = [];
-  for (const { group, oldestAgeMs, length, scheduled, consumers, paused } of streams) {
+async function checkStreams(deps: AlertDeps): Promise<AlertCheck[]> {
+  const streams = await readStreams(deps);
+  return streams.flatMap(({ group, oldestAgeMs, length, scheduled, consumers, paused }) => {
+    const waiting = length + scheduled;
     const minutes = Math.round(oldestAgeMs / 60_000);
-    checks.push({
+    const checks: AlertCheck[] = [{
       name: `oldest_age:${group}`,
       severity: "warning",
       title: `${group}: messages wait too long`,
-      detail: `the oldest of ${length} is ${minutes} min old${
+      detail: `the oldest of ${waiting} is ${minutes} min old${
         paused ? "; the group is paused" : ""
       }`,
       level: oldestAgeMs > oldMs ? "bad" : oldestAgeMs > youngMs ? "between" : "good",
-    });
-    checks.push({
+    }, {
       name: `no_consumer:${group}`,
       severity: "critical",
       title: `${group}: nobody is working`,
-      detail: `${length + scheduled} messages wait and no consumer is alive`,
-      level: consumers > 0 || length + scheduled === 0 ? "good" : "bad",
-    });
+      detail: `${waiting} messages wait and no consumer is alive`,
+      level: consumers > 0 || waiting === 0 ? "good" : "bad",
+    }];
+    return checks;
+  });
+}
+
+async function checkDeadLetters({ db }: AlertDeps): Promise<AlertCheck[]> {
+  const dead = await countDeadLetters(db);
+  return groups.map((group) => {
     const letters = dead.get(group) ?? 0;
-    checks.push({
+    return {
       name: `dead_letters:${group}`,
       severity: "warning",
       title: `${group}: dead letters`,
-      detail: `${letters} wait for a decision`,
+      detail: `${describeLetters(letters)} wait for a decision`,
       level: letters > 0 ? "bad" : "good",
-    });
-  }
-  for (const { name, drift_count: count } of proof?.checks ?? []) {
-    checks.push({
-      name: `drift:${name}`,
-      severity: "critical",
-      title: `The proof found drift in ${name}`,
-      detail: `${count} differ`,
-      level: count > 0 ? "bad" : "good",
-    });
-  }
-  checks.push({
+    };
+  });
+}
+
+async function checkProof(deps: AlertDeps): Promise<AlertCheck[]> {
+  const proof = await readProof(deps);
+  return (proof?.checks ?? []).map(({ name, drift_count: count }) => ({
+    name: `drift:${name}`,
+    severity: "critical",
+    title: `The proof found drift in ${name}`,
+    detail: `${count} differ`,
+    level: count > 0 ? "bad" : "good",
+  }));
+}
+
+async function checkReservations({ db, config }: AlertDeps): Promise<AlertCheck[]> {
+  const seconds = config.reservationTtlSeconds + overdueSeconds;
+  const overdue = await countOverdueReservations(db, seconds);
+  return [{
     name: "overdue_reservations",
     severity: "warning",
     title: "Reservations are not ended in time",
     detail: `${overdue} wait for their payment beyond the time they are given`,
     level: overdue > 0 ? "bad" : "good",
-  });
-  return checks;
+  }];
 }

@@ -24,10 +24,15 @@ export interface GroupStatus {
   pending: number;
   /** Messages that may not be read before a later time. */
   scheduled: number;
-  /** Since the oldest entry was enqueued; 0 for an empty stream. */
+  /**
+   * Since the oldest entry was enqueued, or the first scheduled message should have been: nothing moves it into
+   * the stream while the group is paused or has no consumer. 0 where nothing waits that could be worked on.
+   */
   oldestAgeMs: number;
-  /** When that was, ISO 8601; null for an empty stream. */
+  /** When that was, ISO 8601; null where nothing waits that could be worked on. */
   oldestUnfinishedAt: string | null;
+  /** Until the first scheduled message is due, 0 where it is; null where nothing is scheduled. */
+  nextDueInMs: number | null;
   /** Consumers that gave a sign within a minute. */
   consumers: number;
   /** Messages that failed and wait for their next try. */
@@ -45,7 +50,7 @@ export interface GroupStatus {
 }
 
 /** Commands that the pipeline has for each group. */
-const commandsPerGroup = 9;
+const commandsPerGroup = 10;
 
 /**
  * Reads the state of every group, in one round trip to Redis and one to the database. A stream or a group
@@ -69,6 +74,7 @@ export async function readStreams(
       .zrange(keys.alive(group), 0, "-1", "WITHSCORES")
       .xrange(stream, "-", "+", "COUNT", 1)
       .zcard(keys.scheduled(group))
+      .zrange(keys.scheduled(group), 0, 0, "WITHSCORES")
       .zcard(keys.retries(group))
       .hgetall(keys.money(group))
       .hmget(keys.stats(group), "processed", "retried")
@@ -85,20 +91,24 @@ export async function readStreams(
 
   return groups.map((group, index) => {
     const from = index * commandsPerGroup;
-    const [length, summary, consumers, first, scheduled, retries, money, stats, paused] = answers
-      .slice(from, from + commandsPerGroup) as [
+    const [length, summary, consumers, first, scheduled, next, retries, money, stats, paused] =
+      answers.slice(from, from + commandsPerGroup) as [
         number,
         [number, ...unknown[]] | null,
         string[],
         [id: string, fields: string[]][],
         number,
+        [message?: string, dueMs?: string],
         number,
         Record<string, string>,
         (string | null)[],
         number,
       ];
     const pending = Number(summary?.[0] ?? 0);
-    const oldestMs = first.length === 0 ? null : Number(first[0]![0].split("-")[0]);
+    const enqueuedMs = first.length === 0 ? Infinity : Number(first[0]![0].split("-")[0]);
+    const dueMs = next.length === 0 ? Infinity : Number(next[1]);
+    const sinceMs = Math.min(enqueuedMs, dueMs <= nowMs ? dueMs : Infinity);
+    const oldestMs = sinceMs === Infinity ? null : sinceMs;
     return {
       group,
       length,
@@ -107,6 +117,7 @@ export async function readStreams(
       scheduled,
       oldestAgeMs: oldestMs === null ? 0 : Math.max(0, nowMs - oldestMs),
       oldestUnfinishedAt: oldestMs === null ? null : new Date(oldestMs).toISOString(),
+      nextDueInMs: dueMs === Infinity ? null : Math.max(0, dueMs - nowMs),
       consumers: consumers.filter((score, at) =>
         at % 2 === 1 && nowMs - Number(score) < activeWithinMs
       ).length,

@@ -5,6 +5,7 @@
  */
 
 import type { FC } from "hono/jsx";
+import { describeLetters } from "../../domain/letter_count.ts";
 import type { Group } from "../../domain/messages.ts";
 import type { ActivityHour } from "../../streams/activity.ts";
 import type { GroupStatus } from "../../streams/queue_status.ts";
@@ -15,6 +16,16 @@ import type { Part } from "./reading.ts";
 
 /** An oldest message beyond this age is marked, in milliseconds. */
 const oldMs = 60_000;
+
+/** For how long the oldest message waits, or when the next one may be worked on. */
+export const Oldest: FC<{ status: Omit<GroupStatus, "dead"> }> = ({ status }) => {
+  if (status.oldestUnfinishedAt !== null) return <>{formatDuration(status.oldestAgeMs)}</>;
+  return (
+    <span class="muted">
+      {status.nextDueInMs === null ? "–" : `next in ${formatDuration(status.nextDueInMs)}`}
+    </span>
+  );
+};
 
 /** What waits in each group. */
 export const Groups: FC<
@@ -69,9 +80,7 @@ export const Groups: FC<
                   )}
               </td>
               <td class={`right nowrap ${status.oldestAgeMs > oldMs ? "strong-warn" : ""}`}>
-                {status.length === 0
-                  ? <span class="muted">–</span>
-                  : formatDuration(status.oldestAgeMs)}
+                <Oldest status={status} />
               </td>
               <td class="right">
                 {activity.ok
@@ -88,7 +97,7 @@ export const Groups: FC<
                     href={`/dashboard/dead-letters?group=${status.group}`}
                     data-key={`dead-${status.group}`}
                   >
-                    {formatCount(letters)}
+                    {describeLetters(letters)}
                   </a>
                 )}
               </td>

@@ -16,8 +16,8 @@ import type { AppDeps } from "../deps.ts";
 import { groupBatchSize, groupHandlerMs, groupRate } from "./activity_series.ts";
 import { Chart } from "./chart.tsx";
 import { actorOf, PostForm } from "./form.tsx";
-import { formatCount, formatDuration } from "./format.ts";
-import { Groups } from "./group_table.tsx";
+import { formatCount } from "./format.ts";
+import { Groups, Oldest } from "./group_table.tsx";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream, shared } from "./live.ts";
 import { Badge, Money, Notice, Region, toHtml } from "./parts.tsx";
@@ -206,7 +206,9 @@ const State: FC<{ status: Omit<GroupStatus, "dead"> }> = ({ status }) => (
     </div>
     <div>
       <dt>Oldest</dt>
-      <dd class="value">{status.length === 0 ? "–" : formatDuration(status.oldestAgeMs)}</dd>
+      <dd class="value">
+        <Oldest status={status} />
+      </dd>
     </div>
     <div>
       <dt>Money waiting</dt>

@@ -50,6 +50,35 @@ Deno.test("makeLog() lets no field pass for the time, the level or the event of 
   assert.deepEqual({ time, level, event }, { time: now(), level: "error", event: "engine away" });
 });
 
+Deno.test("makeLog() writes no address and no value that an engine's error repeats", () => {
+  const lines: string[] = [];
+  const log = makeLog({ level: "info", format: "json", now }, (line) => lines.push(line));
+  const cases: [error: string, written: string][] = [
+    [
+      "Duplicate entry 'Ann O'Hara' for key 'customers_external_id'",
+      "Duplicate entry '…' for key 'customers_external_id'",
+    ],
+    [
+      "Incorrect string value: '\\xF0 Ann' for column 'name' at row 1",
+      "Incorrect string value: '…' for column 'name' at row 1",
+    ],
+    [
+      "Incorrect string value: 'Ann' for column `shop`.`customers`.`name` at row 1",
+      "Incorrect string value: '…' for column `shop`.`customers`.`name` at row 1",
+    ],
+    ["Truncated incorrect DOUBLE value: 'Ann'", "Truncated incorrect DOUBLE value: '…'"],
+    [
+      "error in your SQL syntax near 'Ann' at line 1",
+      "error in your SQL syntax near '…' at line 1",
+    ],
+    ["550 5.1.1 <ann@example.com>: unknown", "550 5.1.1 <…>: unknown"],
+    ["Access denied for user 'orders'@'localhost'", "Access denied for user 'orders'@'localhost'"],
+    ["connect ECONNREFUSED 127.0.0.1:3306", "connect ECONNREFUSED 127.0.0.1:3306"],
+  ];
+  for (const [error] of cases) log.warn("message failed", { error });
+  assert.deepEqual(lines.map((line) => JSON.parse(line).error), cases.map(([, text]) => text));
+});
+
 Deno.test("silentLog writes nothing and takes everything", () => {
   for (const level of levels) assert.equal(silentLog[level]("event", { a: 1 }), undefined);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
+import { createImport, finishImport, updateImport } from "../../db/imports.ts";
 import { flushActivity, noActivity, noteTurn } from "../../streams/activity.ts";
 import { publish } from "../../streams/queue.ts";
 import { prove } from "../../streams/proof.ts";
@@ -69,6 +70,69 @@ Deno.test("no label of the metrics holds an id", async () => {
   const text = await metrics();
   assert.match(text, /route="\/orders\/:id"/);
   assert.doesNotMatch(text, new RegExp(`"[^"]*/${id}"|never-seen-before`));
+});
+
+Deno.test("methods that nobody knows share one label, so that no caller can grow the metrics", async () => {
+  for (let n = 0; n < 26; n++) {
+    const method = `BREW${String.fromCharCode(65 + n)}`;
+    assert.ok((await api.app.request("/livez", { method })).status >= 400);
+  }
+  await api.app.request("/livez", { method: "x-brew" });
+  await api.app.request("/livez", { method: "DELETE" });
+  const text = await metrics();
+  assert.doesNotMatch(text, /brew/i);
+  const methods = new Set([...text.matchAll(/method="([^"]*)"/g)].map(([, method]) => method));
+  assert.deepEqual([...methods].sort(), ["DELETE", "GET", "OTHER"]);
+  for (const name of ["http_requests_total", "http_request_duration_seconds_count"]) {
+    const others = [
+      ...text.matchAll(new RegExp(`^orders_${name}\\{method="OTHER".* (\\d+)$`, "gm")),
+    ];
+    assert.equal(others.reduce((sum, [, count]) => sum + Number(count), 0), 27, name);
+  }
+});
+
+Deno.test("GET /metrics counts the rows of imports, those that are over as well", async () => {
+  const { db } = api.deps;
+  const none = {
+    orders: 0,
+    ordersNew: 0,
+    ordersUpdated: 0,
+    ordersUnchanged: 0,
+    ordersRejected: 0,
+    ordersConflict: 0,
+    published: 0,
+  };
+  const over = await createImport(db, "over.csv");
+  await finishImport(db, over, { ...none, rows: 1_000, rowsRejected: 30 }, { status: "DONE" });
+  const running = await createImport(db, "running.csv");
+  await updateImport(db, running, { ...none, rows: 200, rowsRejected: 1, orders: 70 });
+  const trial = await createImport(db, "trial.csv", { dryRun: true });
+  const end = { status: "FAILED", error: "broken" } as const;
+  await finishImport(db, trial, { ...none, rows: 5, rowsRejected: 2 }, end);
+  // Its process is gone, and more of them came later than an import may be long.
+  const gone = await createImport(db, "gone.csv");
+  await updateImport(db, gone, { ...none, rows: 40, rowsRejected: 0, orders: 13 });
+  await db.run("update imports set updated_at = '2025-01-01' where id = ?", [gone]);
+  for (let n = 0; n < 25; n++) {
+    await finishImport(db, await createImport(db, "empty.csv"), {
+      ...none,
+      rows: 0,
+      rowsRejected: 0,
+    }, {
+      status: "DONE",
+    });
+  }
+  const text = await metrics();
+  for (
+    const line of [
+      'orders_import_rows_total{run="import"} 1240',
+      'orders_import_rows_total{run="trial"} 5',
+      'orders_import_rows_rejected_total{run="import"} 31',
+      'orders_import_rows_rejected_total{run="trial"} 2',
+      "orders_imports_running 1",
+      "orders_imports_running_orders 70",
+    ]
+  ) assert.ok(text.includes(`${line}\n`), `${line} in ${text}`);
 });
 
 Deno.test("GET /metrics tells of this process' connections", async () => {

@@ -13,6 +13,7 @@ import {
 import type { Delivery, Handler } from "../../streams/handler.ts";
 import { shareOut } from "../../streams/handlers.ts";
 import { publish } from "../../streams/queue.ts";
+import { readStreams } from "../../streams/queue_status.ts";
 import { runScript } from "../../streams/scripts.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
 import { assertBooks, makeDue, orphan, pendingOf } from "./books.ts";
@@ -191,6 +192,7 @@ Deno.test("consumeOnce() counts no try while an engine is away, however long tha
       await makeDue(flow);
     }
     assert.equal(await flow.redis.hlen(flow.keys.errors("orders")), 0);
+    assert.equal((await readStreams(flow))[0]!.retried, 0, "no try has failed");
     for (const { deliveries } of (await pendingOf(flow, "orders")).values()) {
       assert.equal(deliveries, 0, "what ended in an outage was no delivery");
     }

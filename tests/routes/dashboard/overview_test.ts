@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { makeApp } from "../../../routes/app.ts";
+import { lookOnce } from "../../../streams/alerts.ts";
 import { applyKpis } from "../../../streams/kpis.ts";
 import { pauseGroup } from "../../../streams/pausing.ts";
 import { readProof } from "../../../streams/proof.ts";
@@ -42,6 +43,46 @@ Deno.test("the overview counts what waits in messages and in money", async () =>
   await pauseGroup(deps, "payments", "test");
   const { text } = await openPage({ app: makeApp(deps) }, "/dashboard");
   assert.match(text, /payments paused 2 €251.00 /);
+});
+
+Deno.test("the overview tells when scheduled work is due, and how late it is", async () => {
+  const { deps } = api;
+  const scheduled = deps.keys.scheduled("refunds");
+  const message = {
+    type: "refund.process",
+    orderId: 1,
+    refundId: 1,
+    amountCents: 700,
+    currency: "EUR",
+  } as const;
+  await publish(deps, [{ message, delayMs: 3_600_000 }]);
+  const early = await openPage({ app: makeApp(deps) }, "/dashboard");
+  assert.match(early.text, /refunds 1 €7\.00 next in 60 min /);
+  const streams = await openPage(api, "/dashboard/streams");
+  assert.match(streams.text, /refunds 1 €7\.00 next in 60 min /);
+  const group = await openPage(api, "/dashboard/streams/refunds");
+  assert.match(group.text, /Oldest next in 60 min /);
+  const [member] = await deps.redis.zrange(scheduled, 0, "-1");
+  await deps.redis.zadd(scheduled, Date.now() - 420_000, member!);
+  const late = await openPage({ app: makeApp(deps) }, "/dashboard");
+  assert.match(late.text, /refunds 1 €7\.00 7 min /);
+});
+
+Deno.test("the overview shows an alert from when it is raised until it is resolved", async () => {
+  const { deps } = api;
+  const now = Date.now();
+  const shown = async () => (await openPage({ app: makeApp(deps) }, "/dashboard")).text;
+  await lookOnce(deps, now - 120_000);
+  assert.doesNotMatch(await shown(), /nobody is working/, "it may be over soon");
+  await lookOnce(deps, now - 60_000);
+  assert.match(
+    await shown(),
+    /payments: nobody is working 2 messages wait and no consumer is alive; it began 2\.?\d* min ago/,
+  );
+  await deps.redis.zadd(deps.keys.alive("payments"), now, "host:1:abc");
+  await lookOnce(deps, now);
+  await lookOnce(deps, now + 60_000);
+  assert.doesNotMatch(await shown(), /payments: nobody is working/);
 });
 
 Deno.test("pages load their own files only and run no script that stands in them", async () => {
