@@ -5,12 +5,15 @@
  */
 
 import type { OrderStatus } from "../domain/order.ts";
-import { type Queryable, toInteger } from "./database.ts";
+import { type Queryable, type Row, toInteger } from "./database.ts";
 import { type OrderSummary, readOrderSummaries } from "./order_queries.ts";
 
 /** What is looked for; what is undefined does not matter. */
 export interface OrderSearch {
-  /** An order's id or external id, a customer's external id, name or e-mail, or a SKU. */
+  /**
+   * An order's id or external id, a customer's external id or e-mail, or a SKU; three characters or more may be
+   * the beginning of an e-mail.
+   */
   text?: string;
   status?: OrderStatus;
   /** Database id. */
@@ -31,6 +34,8 @@ export interface FoundOrders {
   nextBeforeId: number | undefined;
   /** True if the search stopped before the page was full, and is to go on by the next page. */
   stoppedEarly: boolean;
+  /** True if more customers than {@linkcode mostCustomers} have an e-mail that begins so: the others are left out. */
+  leavesCustomersOut: boolean;
 }
 
 /** How much a page may read. */
@@ -47,15 +52,19 @@ export interface SearchLimits {
  */
 export const searchLimits: SearchLimits = { walked: 100_000, lookedUp: 20_000 };
 
-/** Most customers that a word may mean. */
-const mostCustomers = 100;
+/** Characters from which on a word may be the beginning of an e-mail. */
+const shortestBeginning = 3;
+
+/** Most customers that the beginning of an e-mail may mean: each is a way of its own through the orders. */
+export const mostCustomers = 100;
 
 /**
  * Looks for orders, from the newest id down.
  *
  * A word or a customer is looked up by indexes, open orders by the index of unfinished ones, and any other
  * filter walks down the primary key. A page that found too little within {@linkcode searchLimits} is short and
- * says where to go on; none is passed over.
+ * says where to go on. None is passed over, but where the beginning of an e-mail means more than
+ * {@linkcode mostCustomers}: then every page says so.
  *
  * @param options.beforeId only ids below it; undefined for the start
  * @param options.limit most rows
@@ -67,8 +76,8 @@ export async function searchOrders(
   options: { beforeId: number | undefined; limit: number; limits?: SearchLimits },
 ): Promise<FoundOrders> {
   const { beforeId, limit, limits = searchLimits } = options;
-  const ways = search.text === undefined
-    ? [wayOf(search)]
+  const { ways, leavesCustomersOut } = search.text === undefined
+    ? { ways: [wayOf(search)], leavesCustomersOut: false }
     : await waysOfWord(db, search.text, search.customerId);
   const conditions = conditionsOf(search);
   const { top, floor } = await reach(db, ways, beforeId ?? Number.MAX_SAFE_INTEGER, {
@@ -82,10 +91,12 @@ export async function searchOrders(
   const ids = [...new Set(found)].sort((a, b) => b - a);
   const byId = await readOrderSummaries(db, ids.slice(0, limit));
   const orders = ids.slice(0, limit).flatMap((id) => byId.get(id) ?? []);
-  if (ids.length > limit) return { orders, nextBeforeId: ids[limit - 1], stoppedEarly: false };
+  if (ids.length > limit) {
+    return { orders, nextBeforeId: ids[limit - 1], stoppedEarly: false, leavesCustomersOut };
+  }
   return floor > 0
-    ? { orders, nextBeforeId: floor, stoppedEarly: true }
-    : { orders, nextBeforeId: undefined, stoppedEarly: false };
+    ? { orders, nextBeforeId: floor, stoppedEarly: true, leavesCustomersOut }
+    : { orders, nextBeforeId: undefined, stoppedEarly: false, leavesCustomersOut };
 }
 
 /** An index by which orders are found, from the newest id down. */
@@ -136,13 +147,17 @@ async function waysOfWord(
   db: Queryable,
   text: string,
   customerId: number | undefined,
-): Promise<Way[]> {
+): Promise<{ ways: Way[]; leavesCustomersOut: boolean }> {
   const id = Number(/^#?([1-9]\d{0,15})$/.exec(text)?.[1]);
-  const [customers, products] = await Promise.all([
-    customersByWord(db, text),
+  const [byId, byEmail, products] = await Promise.all([
+    db.query("select id from customers where external_id = ?", [text]),
+    customersByEmail(db, text),
     db.execute("select id from products where sku = ?", [text]),
   ]);
-  return [
+  const customers = new Set(
+    [...byId, ...byEmail.slice(0, mostCustomers)].map((row) => toInteger(row.id)),
+  );
+  const ways: Way[] = [
     {
       ...primaryKey,
       from: "orders force index (orders_external_order_id)",
@@ -152,7 +167,7 @@ async function waysOfWord(
     ...(Number.isSafeInteger(id)
       ? [{ ...primaryKey, where: "and orders.id = ?", values: [id] }]
       : []),
-    ...customers
+    ...[...customers]
       .filter((customer) => customerId === undefined || customer === customerId)
       .map(wayOfCustomer),
     ...products.map((row): Way => ({
@@ -164,6 +179,7 @@ async function waysOfWord(
       once: "distinct",
     })),
   ];
+  return { ways, leavesCustomersOut: byEmail.length > mostCustomers };
 }
 
 /**
@@ -241,17 +257,14 @@ async function unite(db: Queryable, selects: readonly Select[]): Promise<number[
   return rows.map((row) => toInteger(row.id));
 }
 
-/** Customers with this external id or e-mail, or an e-mail that begins so. */
-async function customersByWord(db: Queryable, text: string): Promise<number[]> {
+/** Customers whose e-mail begins so, and one more than {@linkcode mostCustomers} where there are more. */
+async function customersByEmail(db: Queryable, text: string): Promise<Row[]> {
+  if (text.length < shortestBeginning) return [];
   const escaped = text.replace(/[\\%_]/g, "\\$&");
-  const rows = await db.query(
-    `
-    select id from customers where external_id = ?
-    union
-    select id from (select id from customers where email like ? order by email limit ?) by_email`,
-    [text, `${escaped}%`, text.length < 3 ? 0 : mostCustomers],
+  return await db.query(
+    "select id from customers where email like ? order by email limit ?",
+    [`${escaped}%`, mostCustomers + 1],
   );
-  return rows.map((row) => toInteger(row.id));
 }
 
 /** What a search asks for beside the way that it takes. */

@@ -129,6 +129,12 @@ export function isEngineAway(error: unknown): boolean {
   return isServerFault(error) || isRedisAway(error);
 }
 
+/** Such an engine, for people; a limit of time does not know which of them was asked. */
+export function awayName(error: unknown): string {
+  if (isServerFault(error)) return "The database";
+  return isRedisAway(error) ? "Redis" : "An engine";
+}
+
 /** Every type of problem that has a name of its own. */
 export function problemTypes(): { type: string; status: number; title: string }[] {
   return Object.entries(problems)

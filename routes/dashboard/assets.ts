@@ -1,11 +1,12 @@
 /**
- * The files of the dashboard: styles, scripts and the chart library. All are part of the program, so no
+ * The files of the dashboard: styles, scripts and the libraries of those. All are part of the program, so no
  * page ever loads anything from elsewhere.
  *
  * @module
  */
 
 import { Hono } from "hono";
+import morphLibrary from "morphdom/dist/morphdom-umd.min.js" with { type: "text" };
 import chartStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
 import chartLibrary from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import charts from "./assets/charts.js" with { type: "text" };
@@ -19,6 +20,7 @@ const files: Readonly<Record<string, { type: string; body: string }>> = {
   "uplot.css": { type: "text/css", body: chartStyle },
   "uplot.js": { type: "text/javascript", body: chartLibrary },
   "charts.js": { type: "text/javascript", body: charts },
+  "morphdom.js": { type: "text/javascript", body: morphLibrary },
   "live.js": { type: "text/javascript", body: live },
   "icon.svg": { type: "image/svg+xml", body: icon },
 };

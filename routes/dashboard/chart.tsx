@@ -5,6 +5,7 @@
  */
 
 import type { FC } from "hono/jsx";
+import { formatCount, formatDay, formatDuration, formatRate } from "./format.ts";
 
 /** What a chart shows, as assets/charts.js takes it. */
 export interface Series {
@@ -18,7 +19,10 @@ export interface Series {
 }
 
 /** Width and height of the picture's own coordinates. */
-const width = 600, height = 190;
+const width = 600, height = 174;
+
+/** From so many points on, a line is drawn without dots. */
+const mostDots = 30;
 
 /**
  * A chart with a heading.
@@ -54,23 +58,118 @@ export const Chart: FC<
   </figure>
 );
 
-/** The first line of a chart. */
-const Spark: FC<{ series: Series }> = ({ series: { x, y } }) => {
-  const values = (y[0] ?? []).map((value) => value ?? 0);
-  const most = Math.max(1, ...values) * 1.12;
-  const step = width / Math.max(1, x.length - 1);
-  const points = values.map((value, index) =>
-    `${(index * step).toFixed(1)},${(height - value / most * height).toFixed(1)}`
-  ).join(" ");
+/** The picture, and in words the ends of its axes. */
+const Spark: FC<{ series: Series }> = ({ series: { kind, unit, x, y } }) => {
+  const values = y.flat().map((value) => value ?? 0);
+  const most = Math.max(unit === "money" ? 100 : 1, ...values) * 1.12;
+  const least = Math.min(0, ...values) * 1.12;
+  const heightOf = (value: number) => height - (value - least) / (most - least) * height;
+  const write = written[unit];
+  const dated = x.length === 1 || x[1]! - x[0]! >= 86_400;
+  const when = (seconds: number) => {
+    const iso = new Date(seconds * 1_000).toISOString();
+    return dated ? formatDay(iso.slice(0, 10)) : iso.slice(11, 16);
+  };
   return (
-    <svg
-      class="spark"
-      viewBox={`0 0 ${width} ${height}`}
-      preserveAspectRatio="none"
-      aria-hidden="true"
-    >
-      <polygon class="area" points={`0,${height} ${points} ${width},${height}`} />
-      <polyline class="line" points={points} />
-    </svg>
+    <>
+      <svg
+        class="spark"
+        viewBox={`0 0 ${width} ${height}`}
+        preserveAspectRatio="none"
+        aria-hidden="true"
+      >
+        {y.map((line, index) => (
+          kind === "bars"
+            ? <Bars key={index} line={line} index={index} zero={heightOf(0)} heightOf={heightOf} />
+            : (
+              <Line
+                key={index}
+                line={line}
+                spansGaps={unit === "ms"}
+                index={index}
+                zero={heightOf(0)}
+                heightOf={heightOf}
+              />
+            )
+        ))}
+        {least < 0 && <path class="zero" d={`M0 ${heightOf(0).toFixed(1)}h${width}`} />}
+      </svg>
+      {x.length > 0 && (
+        <>
+          {values.some((value) => value > 0) && (
+            <span class="spark-end most">{write(Math.max(...values))}</span>
+          )}
+          {least < 0 && <span class="spark-end least">{write(Math.min(...values))}</span>}
+          <span class="spark-end first">{when(x[0]!)}</span>
+          <span class="spark-end last">{when(x.at(-1)!)}</span>
+        </>
+      )}
+    </>
   );
+};
+
+/** Values of a chart as text; money in whole units of its currency. */
+const written: Readonly<Record<Series["unit"], (value: number) => string>> = {
+  rate: formatRate,
+  ms: formatDuration,
+  count: (value) => formatCount(Math.round(value)),
+  money: (value) => formatCount(Math.round(value / 100)),
+};
+
+/** What {@linkcode Spark} draws of one list of values. */
+interface Drawn {
+  line: (number | null)[];
+  /** Of the list among the chart's. */
+  index: number;
+  /** Where zero is, from the top. */
+  zero: number;
+  heightOf: (value: number) => number;
+}
+
+/** A line, broken where there is nothing to show unless it spans gaps. */
+const Line: FC<Drawn & { spansGaps: boolean }> = (
+  { line, spansGaps, index, zero, heightOf },
+) => {
+  const step = width / Math.max(1, line.length - 1);
+  const points = line.map((value, at): [x: string, y: string] | null =>
+    value === null ? null : [(at * step).toFixed(1), heightOf(value).toFixed(1)]
+  );
+  const known = points.filter((point) => point !== null);
+  // A value without another beside it would not be seen.
+  const dots = known.length < mostDots ? known : [];
+  const second = index === 0 ? "" : " second";
+  return (
+    <>
+      {pieces(spansGaps ? known : points).map((piece, at) => {
+        const path = piece.map((point) => point.join()).join(" ");
+        const ends = `${piece.at(-1)![0]},${zero.toFixed(1)} ${piece[0]![0]},${zero.toFixed(1)}`;
+        return (
+          <g key={at}>
+            {index === 0 && <polygon class="area" points={`${path} ${ends}`} />}
+            <polyline class={`line${second}`} points={path} />
+          </g>
+        );
+      })}
+      <path class={`dots${second}`} d={dots.map(([x, y]) => `M${x} ${y}h0`).join("")} />
+    </>
+  );
+};
+
+/** The parts of a list that lie between nulls. */
+function pieces<T>(list: readonly (T | null)[]): T[][] {
+  const found: T[][] = [[]];
+  for (const one of list) {
+    if (one === null) found.push([]);
+    else found.at(-1)!.push(one);
+  }
+  return found.filter((piece) => piece.length > 0);
+}
+
+const Bars: FC<Drawn> = ({ line, index, zero, heightOf }) => {
+  const step = width / Math.max(1, line.length);
+  const path = line.map((value, at) =>
+    `M${((at + 0.15) * step).toFixed(1)} ${zero.toFixed(1)}` +
+    `V${heightOf(value ?? 0).toFixed(1)}h${(step * 0.7).toFixed(1)}V${zero.toFixed(1)}z`
+  ).join("");
+  return <path class={index === 0 ? "bar" : "bar second"} d={path} />;
 };

@@ -24,8 +24,9 @@ export function customerRoutes(deps: AppDeps): Hono {
 
   app.get("/customers", async (c) => {
     const query = pageQuery(c);
-    const currencies = await need(readCurrencies(deps));
-    const currency = query.oneOf("currency", currencies) ?? deps.baseCurrency;
+    const currency = query.currency("currency") ?? deps.baseCurrency;
+    // One that was asked for may be older than the latest ones.
+    const currencies = [...new Set([...await need(readCurrencies(deps)), currency])];
     const ranked = await need(readLeaderboard(deps, currency, places));
     const names = await need(
       readCustomerNames(deps.db, ranked.map(({ customerId }) => customerId)),
@@ -60,7 +61,7 @@ export function customerRoutes(deps: AppDeps): Hono {
             : (
               <Table label={`Customers by revenue in ${currency}`}>
                 <Columns
-                  names={[{ right: "Place" }, "Customer", { wide: "Id" }, { right: "Revenue" }]}
+                  names={[{ right: "Place" }, "Customer", "Id", { right: "Revenue" }]}
                 />
                 <tbody>
                   {ranked.map(({ customerId, revenueCents }, index) => {
@@ -74,7 +75,7 @@ export function customerRoutes(deps: AppDeps): Hono {
                             {customer?.name ?? `Customer ${customerId}`}
                           </a>
                         </th>
-                        <td class="wide">{externalId}</td>
+                        <td>{externalId}</td>
                         <td class="right">
                           <Money cents={revenueCents} currency={currency} />
                           <svg

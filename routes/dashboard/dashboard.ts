@@ -12,6 +12,7 @@ import { customerRoutes } from "./customers.tsx";
 import { deadLetterRoutes } from "./dead_letters.tsx";
 import { errorPage, notFoundPage } from "./error_page.tsx";
 import { importPageRoutes } from "./imports.tsx";
+import { pageCsp } from "./layout.tsx";
 import { kpiPageRoutes } from "./kpis.tsx";
 import { orderRoutes } from "./order.tsx";
 import { ordersRoutes } from "./orders.tsx";
@@ -22,18 +23,6 @@ import { streamPageRoutes } from "./streams.tsx";
 
 /** Where files are sent to. */
 export const uploadPath = "/dashboard/imports";
-
-/** Pages load what this process serves and nothing else, and run no script that stands in a page. */
-const pageCsp = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-  "base-uri 'none'",
-].join("; ");
 
 /** Everything below `/dashboard`. */
 export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {

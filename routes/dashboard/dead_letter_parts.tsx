@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { FC } from "hono/jsx";
+import type { Child, FC } from "hono/jsx";
 import type { DeadLetterRow } from "../../db/dead_letters.ts";
 import { type Group, groups, messageOfEntry } from "../../domain/messages.ts";
 import { formatCount } from "./format.ts";
@@ -72,8 +72,24 @@ export const DeadLetterFilters: FC<{ given: Given }> = ({ given }) => (
   </form>
 );
 
-/** A page of dead letters, with what can be done about some or all of them. */
-export const LetterTable: FC<
+/** A page of dead letters, as rows only. */
+export const LetterTable: FC<{ letters: readonly DeadLetterRow[]; now: number }> = (
+  { letters, now },
+) => (
+  <Table label="Dead letters">
+    <LetterColumns />
+    <tbody>
+      {letters.map((letter) => (
+        <tr key={letter.id}>
+          <LetterCells letter={letter} now={now} />
+        </tr>
+      ))}
+    </tbody>
+  </Table>
+);
+
+/** The same with what can be done about some or all of them. */
+export const LetterChoice: FC<
   { letters: readonly DeadLetterRow[]; given: Given; count: number; now: number }
 > = ({ letters, given, count, now }) => (
   <form method="get" action="/dashboard/dead-letters/decide">
@@ -95,19 +111,11 @@ export const LetterTable: FC<
       </div>
     </div>
     <Table label="Dead letters">
-      <thead>
-        <tr>
-          <th scope="col">
-            <input type="checkbox" data-all="ids" aria-label="Select all on this page" />
-          </th>
-          <th scope="col">Dead letter</th>
-          <th scope="col">Error</th>
-          <th scope="col" class="wide">Order</th>
-          <th scope="col" class="wide right">Tries</th>
-          <th scope="col" class="wide right">Died</th>
-          <th scope="col" class="right">At stake</th>
-        </tr>
-      </thead>
+      <LetterColumns>
+        <th scope="col">
+          <input type="checkbox" data-all="ids" aria-label="Select all on this page" />
+        </th>
+      </LetterColumns>
       <tbody>
         {letters.map((letter) => (
           <tr key={letter.id}>
@@ -119,30 +127,51 @@ export const LetterTable: FC<
                 aria-label={`Select dead letter ${letter.id}`}
               />
             </td>
-            <th scope="row" class="nowrap">
-              <a href={`/dashboard/dead-letters/${letter.id}`}>#{letter.id}</a>{" "}
-              <span class="muted small wide">{letter.group}</span>
-            </th>
-            <td class="ellipsis" title={letter.error}>{letter.error}</td>
-            <td class="wide">
-              {letter.orderId === null
-                ? "–"
-                : <a href={`/dashboard/orders/${letter.orderId}`}>#{letter.orderId}</a>}
-            </td>
-            <td class="wide right">{letter.attempts}</td>
-            <td class="wide right">
-              <Ago at={letter.diedAt} now={now} />
-            </td>
-            <td class="right">
-              {letter.currency === null
-                ? "–"
-                : <Money cents={letter.amountCents} currency={letter.currency} />}
-            </td>
+            <LetterCells letter={letter} now={now} />
           </tr>
         ))}
       </tbody>
     </Table>
   </form>
+);
+
+/** The head of a table of dead letters; the children are columns before. */
+const LetterColumns: FC<{ children?: Child }> = ({ children }) => (
+  <thead>
+    <tr>
+      {children}
+      <th scope="col">Dead letter</th>
+      <th scope="col">Error</th>
+      <th scope="col" class="wide">Order</th>
+      <th scope="col" class="wide right">Tries</th>
+      <th scope="col" class="wide right">Died</th>
+      <th scope="col" class="right">At stake</th>
+    </tr>
+  </thead>
+);
+
+const LetterCells: FC<{ letter: DeadLetterRow; now: number }> = ({ letter, now }) => (
+  <>
+    <th scope="row" class="nowrap">
+      <a href={`/dashboard/dead-letters/${letter.id}`}>#{letter.id}</a>{" "}
+      <span class="muted small wide">{letter.group}</span>
+    </th>
+    <td class="ellipsis" title={letter.error}>{letter.error}</td>
+    <td class="wide">
+      {letter.orderId === null
+        ? "–"
+        : <a href={`/dashboard/orders/${letter.orderId}`}>#{letter.orderId}</a>}
+    </td>
+    <td class="wide right">{letter.attempts}</td>
+    <td class="wide right">
+      <Ago at={letter.diedAt} now={now} />
+    </td>
+    <td class="right">
+      {letter.currency === null
+        ? "–"
+        : <Money cents={letter.amountCents} currency={letter.currency} />}
+    </td>
+  </>
 );
 
 function allLink(verb: string, given: Given): string {

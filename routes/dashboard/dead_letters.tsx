@@ -21,8 +21,14 @@ import { discardDeadLetters, retryDeadLetters } from "../../streams/dead_letters
 import type { AppDeps } from "../deps.ts";
 import { readForm } from "../read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
-import { actorOf, PostForm } from "./form.tsx";
-import { DeadLetterFilters, type Given, LetterTable, Payload } from "./dead_letter_parts.tsx";
+import { actorOf, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
+import {
+  DeadLetterFilters,
+  type Given,
+  LetterChoice,
+  LetterTable,
+  Payload,
+} from "./dead_letter_parts.tsx";
 import { formatCount, formatMoney } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Timeline } from "./order_timeline.tsx";
@@ -53,6 +59,7 @@ export function deadLetterRoutes(deps: AppDeps): Hono {
     const last = shown.at(-1);
     const count = sums.reduce((sum, one) => sum + one.count, 0);
     const done = c.req.query("done");
+    const missing = missingScopes(c, `${home}/decide`);
     const isFiltered = Object.values(given).some((value) => value !== undefined);
     return page(
       c,
@@ -77,7 +84,14 @@ export function deadLetterRoutes(deps: AppDeps): Hono {
                 {isFiltered ? "" : "Every message so far was handled, or waits for its next try."}
               </Empty>
             )
-            : <LetterTable letters={shown} given={given} count={count} now={Date.now()} />}
+            : missing === undefined
+            ? <LetterChoice letters={shown} given={given} count={count} now={Date.now()} />
+            : (
+              <>
+                <ScopeNeeded missing={missing} />
+                <LetterTable letters={shown} now={Date.now()} />
+              </>
+            )}
           <Pager
             shown={shown.length === 0 ? "" : `${shown.length} of ${formatCount(count)}`}
             first={after === undefined ? undefined : linkTo(home, given)}
@@ -98,7 +112,7 @@ export function deadLetterRoutes(deps: AppDeps): Hono {
     const ids = (c.req.queries("ids") ?? []).slice(0, mostIds).map(Number)
       .filter((id) => Number.isSafeInteger(id) && id > 0);
     const isAll = query.text("all") !== undefined;
-    const filter = isAll ? filterOf(query, given) : { ids };
+    const filter: DeadLetterFilter = isAll ? filterOf(query, given) : { ids };
     const sums = await need(sumDeadLetters(db, filter));
     const count = sums.reduce((sum, one) => sum + one.count, 0);
     if (verb === undefined || count === 0) {
@@ -127,6 +141,9 @@ export function deadLetterRoutes(deps: AppDeps): Hono {
                 <input type="hidden" name="all" value="1" />
                 {Object.entries(given).map(([name, value]) =>
                   value && <input key={name} type="hidden" name={name} value={value} />
+                )}
+                {filter.diedBefore && (
+                  <input type="hidden" name="before" value={filter.diedBefore} />
                 )}
               </>
             )
@@ -164,18 +181,28 @@ export function deadLetterRoutes(deps: AppDeps): Hono {
     const order = letter.orderId === null
       ? undefined
       : await need(readOrderDetail(db, letter.orderId));
+    const missing = missingScopes(c, `${home}/decide`);
     return page(
       c,
       { title: `Dead letter #${id}`, nav: home },
       (
         <>
           <PageHead title={`Dead letter #${id}`} crumb={[home, "Dead letters"]} note={letter.error}>
-            <a class="button primary" href={linkTo(`${home}/decide`, { verb: "retry", ids: id })}>
-              Retry
-            </a>
-            <a class="button" href={linkTo(`${home}/decide`, { verb: "discard", ids: id })}>
-              Discard
-            </a>
+            {missing === undefined
+              ? (
+                <>
+                  <a
+                    class="button primary"
+                    href={linkTo(`${home}/decide`, { verb: "retry", ids: id })}
+                  >
+                    Retry
+                  </a>
+                  <a class="button" href={linkTo(`${home}/decide`, { verb: "discard", ids: id })}>
+                    Discard
+                  </a>
+                </>
+              )
+              : <ScopeNeeded missing={missing} />}
           </PageHead>
           <div class="columns">
             <Payload letter={letter} />
@@ -271,11 +298,13 @@ function filterOf(query: ReturnType<typeof pageQuery>, given: Given): DeadLetter
 function decisionOf(form: Record<string, string | undefined>): DeadLetterFilter {
   const read = pageQuery({ req: { query: (name: string) => form[name] } } as unknown as Context);
   const given = givenIn(read);
-  const filter = filterOf(read, given);
+  // As old as they had to be for the question: what has aged since was not asked about.
+  const filter = { ...filterOf(read, given), diedBefore: form.before };
+  const isDated = given.older === undefined ? form.before === undefined : isTime(form.before ?? "");
   const upToId = Number(form.upto);
   const ids = (form.ids ?? "").split(",").map(Number);
   const isClear = (form.verb === "retry" || form.verb === "discard") && read.faults.length === 0 &&
-    Number.isSafeInteger(upToId) &&
+    Number.isSafeInteger(upToId) && isDated &&
     (form.all === "1" || ids.every((id) => Number.isSafeInteger(id) && id > 0));
   if (!isClear) throw new WorkflowError("bad_request", "The form does not say what to decide");
   return form.all === "1" ? { ...filter, upToId } : { ids: ids.slice(0, mostIds), upToId };
@@ -285,6 +314,12 @@ function cursorOf(text: string | undefined): { amountCents: number; id: number }
   const match = /^(-?\d{1,15})\.(\d{1,15})$/.exec(text ?? "");
   if (match === null) return undefined;
   return { amountCents: Number(match[1]), id: Number(match[2]) };
+}
+
+/** Whether it is a time as {@linkcode hoursAgo} writes them. */
+function isTime(text: string): boolean {
+  const ms = Date.parse(`${text}Z`);
+  return !Number.isNaN(ms) && fromIsoTime(new Date(ms).toISOString()) === text;
 }
 
 function hoursAgo(hours: number): string {

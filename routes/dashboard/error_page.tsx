@@ -4,20 +4,38 @@
  * @module
  */
 
-import type { Context } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { isServerFault } from "../../db/faults.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
-import { isRedisAway } from "../../streams/redis_away.ts";
 import type { AppDeps } from "../deps.ts";
-import { isEngineAway, problemOf } from "../problem.ts";
-import { page } from "./layout.tsx";
+import { awayName, isEngineAway, type Problem, problemOf } from "../problem.ts";
+import { page, pageCsp } from "./layout.tsx";
 import { Empty } from "./parts.tsx";
 
 /** Says that something does not exist. */
 export function notFoundPage(c: Context, what: string): Response | Promise<Response> {
   return show(c, 404, what, "The address may be mistyped, or it was of another database.");
+}
+
+/**
+ * Shows people a page where what stands before all routes refused them, or had to give up, in words for programs.
+ */
+export function problemPages(): MiddlewareHandler {
+  return async (c, next) => {
+    await next();
+    const isProblem = c.res.headers.get("content-type")?.startsWith("application/problem+json");
+    if (!isProblem || !/\btext\/html\b/.test(c.req.header("accept") ?? "")) return;
+    const { status, headers } = c.res;
+    const problem = await c.res.json() as Problem;
+    const shown = await show(c, status as ContentfulStatusCode, problem.detail, "");
+    for (const [name, value] of headers) {
+      if (!/^content-(type|length)$/.test(name)) shown.headers.set(name, value);
+    }
+    shown.headers.set("content-security-policy", pageCsp);
+    c.res = undefined;
+    c.res = shown;
+  };
 }
 
 /** Says what went wrong: what was asked for, an engine, or the program itself. */
@@ -31,7 +49,7 @@ export function errorPage(
     return show(
       c,
       503,
-      `${nameOf(error)} gives no answer`,
+      `${awayName(error)} gives no answer`,
       "It can't be reached just now. Nothing is lost: try again in a moment. The overview tells when it " +
         "is back.",
     );
@@ -51,12 +69,6 @@ export function errorPage(
     stack: error.stack,
   });
   return show(c, 500, "Something unexpected happened", `The log has it under ${request_id}.`);
-}
-
-/** The engine that is away; a limit of time does not know which of them was asked. */
-function nameOf(error: Error): string {
-  if (isServerFault(error)) return "The database";
-  return isRedisAway(error) ? "Redis" : "An engine";
 }
 
 function show(

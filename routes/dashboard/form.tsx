@@ -6,21 +6,40 @@
 
 import type { Context } from "hono";
 import type { Child, FC } from "hono/jsx";
+import { isAllowed } from "../../domain/api_token.ts";
+import { neededScopes } from "../access.ts";
 import { csrfField } from "../session.ts";
 
 /**
- * A form that is sent by POST, with what proves that it is one of our own pages.
+ * A form that is sent by POST, with what proves that it is one of our own pages. Whoever may not send it is told
+ * which scope that needs.
  *
  * @param c the request that the page answers
  */
 export const PostForm: FC<
   { c: Context; action: string; class?: string; label?: string; children?: Child }
-> = ({ c, action, class: className, label, children }) => (
-  <form method="post" action={action} class={className} aria-label={label}>
-    <CsrfField c={c} />
-    {children}
-  </form>
-);
+> = ({ c, action, class: className, label, children }) => {
+  const missing = missingScopes(c, action);
+  if (missing !== undefined) return <ScopeNeeded missing={missing} class={className} />;
+  return (
+    <form method="post" action={action} class={className} aria-label={label}>
+      <CsrfField c={c} />
+      {children}
+    </form>
+  );
+};
+
+/** Stands in the place of a form that whoever looks at the page may not send. */
+export const ScopeNeeded: FC<{ missing: string; class?: string }> = (
+  { missing, class: className = "" },
+) => <p class={`${className} muted small`}>To change this needs the scope {missing}</p>;
+
+/** The scopes that whoever asks lacks to send something by POST; undefined where nothing is lacking. */
+export function missingScopes(c: Context, action: string): string | undefined {
+  const needed = neededScopes("POST", action);
+  if (needed === "nothing" || isAllowed(c.get("caller")?.scopes ?? [], needed)) return undefined;
+  return needed.join(" or ");
+}
 
 /** The first field of a form in a session; nothing where there is none. */
 export const CsrfField: FC<{ c: Context }> = ({ c }) =>

@@ -14,7 +14,7 @@ import type { ImportRuns } from "../import_runs.ts";
 import { problemOf } from "../problem.ts";
 import { openUpload } from "../upload.ts";
 import { notFoundPage } from "./error_page.tsx";
-import { actorOf, CsrfField, csrfToken, PostForm } from "./form.tsx";
+import { actorOf, CsrfField, csrfToken, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
 import { ImportTable, Progress, readFirstRejects, Rejects } from "./import_parts.tsx";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { type LiveState, liveStream } from "./live.ts";
@@ -157,8 +157,13 @@ function idOf(c: Context): number {
   return Number(c.req.param("id"));
 }
 
-/** Sends a file, for a trial or for good. */
-const Upload: FC<{ c: Context }> = ({ c }) => (
+/** Sends a file, for a trial or for good; see {@linkcode PostForm}. */
+const Upload: FC<{ c: Context }> = ({ c }) => {
+  const missing = missingScopes(c, home);
+  return missing === undefined ? <UploadForm c={c} /> : <ScopeNeeded missing={missing} />;
+};
+
+const UploadForm: FC<{ c: Context }> = ({ c }) => (
   <form
     method="post"
     action={home}

@@ -56,9 +56,14 @@ export function kpiPageRoutes(deps: AppDeps): Hono {
 
   app.get("/kpis", async (c) => {
     const { query, from, to, today } = rangeIn(c);
-    const currencies = await need(readCurrencies(deps));
-    const currency = query.oneOf("currency", currencies) ?? deps.baseCurrency;
-    const read = await need(readKpis(deps, from, to));
+    const [latest, read] = await need(
+      Promise.all([readCurrencies(deps), readKpis(deps, from, to)]),
+    );
+    const currency = query.currency("currency") ?? deps.baseCurrency;
+    // What these days have may be older than what the latest ones have.
+    const currencies = [
+      ...new Set([...latest, ...read.map((row) => row.currency), currency]),
+    ];
     const days = completed(read.filter((row) => row.currency === currency), from, to, currency);
     const total = sumOf(days, currency);
     const x = days.map(({ date }) => Date.parse(`${date}T00:00:00Z`) / 1_000);
@@ -74,6 +79,9 @@ export function kpiPageRoutes(deps: AppDeps): Hono {
               formatDay(to)
             }, by the day of settlement in ${deps.config.kpiTimezone}`}
           >
+            <a class="button" href={linkTo("/dashboard/customers", { currency })}>
+              Customers in {currency}
+            </a>
             <a
               class="button"
               href={linkTo("/kpis.csv", { from, to })}
@@ -195,12 +203,12 @@ const DayTable = ({ days, currency }: { days: readonly KpiRow[]; currency: strin
               "Day",
               { right: "Revenue" },
               { right: "Paid" },
-              { wide: "Average", right: true },
+              { right: "Average" },
               {
                 right: "Failed",
               },
-              { wide: "Refunds", right: true },
-              { wide: "Refunded", right: true },
+              { right: "Refunds" },
+              { right: "Refunded" },
             ]}
           />
           <tbody>
@@ -211,12 +219,12 @@ const DayTable = ({ days, currency }: { days: readonly KpiRow[]; currency: strin
                   <Money cents={row.revenue_cents} currency={currency} />
                 </td>
                 <td class="right">{formatCount(row.order_count)}</td>
-                <td class="wide right">
+                <td class="right">
                   <Money cents={row.avg_order_value_cents} currency={currency} />
                 </td>
                 <td class="right">{formatCount(row.failed_order_count)}</td>
-                <td class="wide right">{formatCount(row.refund_count)}</td>
-                <td class="wide right">
+                <td class="right">{formatCount(row.refund_count)}</td>
+                <td class="right">
                   <Money cents={row.refund_amount_cents} currency={currency} />
                 </td>
               </tr>

@@ -11,6 +11,18 @@ import { assetPath } from "./assets.ts";
 import { PostForm } from "./form.tsx";
 import { Icon, type IconName } from "./icons.tsx";
 
+/** Pages load what this process serves and nothing else, and run no script that stands in a page. */
+export const pageCsp = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join("; ");
+
 /** What a page says of itself. */
 export interface PageOptions {
   title: string;
@@ -67,6 +79,7 @@ const Frame: FC<PageOptions & { c: Context; children?: Child }> = (
       <link rel="icon" href={assetPath("icon.svg")} type="image/svg+xml" />
       {charts && <link rel="stylesheet" href={assetPath("uplot.css")} />}
       <link rel="stylesheet" href={assetPath("dashboard.css")} />
+      {live && <script src={assetPath("morphdom.js")}></script>}
       <script src={assetPath("live.js")}></script>
       {charts && <script src={assetPath("uplot.js")} defer></script>}
       {charts && <script src={assetPath("charts.js")} defer></script>}

@@ -10,11 +10,13 @@
 import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import type { AppDeps } from "../deps.ts";
+import { awayName, isEngineAway } from "../problem.ts";
+import type { Told } from "./activity_series.ts";
 
-/** HTML by region id, and data for charts by chart name. */
+/** HTML by region id, and charts by their names. */
 export interface LiveState {
   regions: Record<string, string>;
-  charts?: Record<string, unknown>;
+  charts?: Record<string, Told>;
 }
 
 /** How often a page is rendered anew, in milliseconds. */
@@ -32,7 +34,8 @@ const mostStreams = 200;
 let streams = 0;
 
 /**
- * Answers with the stream of a page. It ends when the browser leaves or the process stops.
+ * Answers with the stream of a page. It ends when the browser leaves or the process stops. While an engine
+ * that the page needs is away, it says so, and goes on when the engine is back.
  *
  * @param render the page's regions as they are now
  */
@@ -53,7 +56,16 @@ export function liveStream(
     stopping?.addEventListener("abort", stop, { once: true });
     try {
       while (!stream.aborted && !stream.closed && performance.now() < endAt) {
-        const state = await render();
+        let state: LiveState;
+        try {
+          state = await render();
+        } catch (error) {
+          if (!isEngineAway(error)) throw error;
+          spokeAt = performance.now();
+          await stream.writeSSE({ event: "away", data: JSON.stringify(awayName(error)) });
+          await stream.sleep(intervalMs);
+          continue;
+        }
         const regions = changed(sent, "region", state.regions, String);
         const charts = changed(sent, "chart", state.charts ?? {}, JSON.stringify);
         const write = async (event: string, data: string) => {

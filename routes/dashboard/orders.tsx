@@ -7,7 +7,7 @@
 import { Hono } from "hono";
 import type { FC } from "hono/jsx";
 import type { OrderSummary } from "../../db/order_queries.ts";
-import { type OrderSearch, searchOrders } from "../../db/order_search.ts";
+import { mostCustomers, type OrderSearch, searchOrders } from "../../db/order_search.ts";
 import { type OrderStatus, orderTransitions } from "../../domain/order.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
@@ -44,7 +44,7 @@ export function ordersRoutes({ db }: AppDeps): Hono {
     };
     const beforeId = query.cursor("orders");
     const found = await need(searchOrders(db, search, { beforeId, limit: pageSize }));
-    const { orders, nextBeforeId, stoppedEarly } = found;
+    const { orders, nextBeforeId, stoppedEarly, leavesCustomersOut } = found;
     const [only] = orders;
     const isOrder = only !== undefined && beforeId === undefined && orders.length === 1 &&
       (given.q === only.externalOrderId || given.q === String(only.id));
@@ -70,6 +70,11 @@ export function ordersRoutes({ db }: AppDeps): Hono {
             <a class="button" href={file} download="orders.csv">Download CSV</a>
           </PageHead>
           {query.faults.map((fault) => <Notice key={fault} tone="warn" title={fault} />)}
+          {leavesCustomersOut && (
+            <Notice tone="warn" title={`More than ${mostCustomers} e-mail addresses begin so`}>
+              Only orders of the first {mostCustomers} of them are found: type more of the address.
+            </Notice>
+          )}
           <OrderFilters given={given} />
           {orders.length === 0 && !stoppedEarly
             ? isFiltered
@@ -78,8 +83,8 @@ export function ordersRoutes({ db }: AppDeps): Hono {
                   title="No order fits"
                   actions={<a class="button" href="/dashboard/orders">Show all orders</a>}
                 >
-                  Ids, external ids, customer ids, e-mail addresses and SKUs are found; an e-mail
-                  address by its beginning too.
+                  Ids, external ids, customers' ids, e-mail addresses and SKUs are found; an e-mail
+                  address by its first three characters or more too.
                 </Empty>
               )
               : (
@@ -120,7 +125,7 @@ const OrderFilters: FC<{ given: Record<string, string | undefined> }> = ({ given
         name="q"
         type="search"
         value={given.q}
-        placeholder="Order, customer, e-mail or SKU"
+        placeholder="Order, customer id, e-mail or SKU"
         autocomplete="off"
       />
     </div>

@@ -6,10 +6,12 @@
 
 import { Hono } from "hono";
 import { daysBefore } from "../../domain/day.ts";
+import { messageOf } from "../../domain/errors.ts";
 import { pingDatabase } from "../../db/ping.ts";
 import { countDeadLetters } from "../../db/dead_letter_counts.ts";
-import { readActivity } from "../../streams/activity.ts";
+import { type ActivityHour, readActivity } from "../../streams/activity.ts";
 import { readAlerts } from "../../streams/alerts.ts";
+import { pause } from "../../streams/pause.ts";
 import { readKpis } from "../../streams/kpis.ts";
 import { prove, readProof } from "../../streams/proof.ts";
 import { readStreams } from "../../streams/queue_status.ts";
@@ -24,6 +26,15 @@ import { type LiveState, liveStream, shared } from "./live.ts";
 import { AlertList, Engines, type EngineState, Proof, Today } from "./overview_parts.tsx";
 import { Region, toHtml } from "./parts.tsx";
 import { attempt } from "./reading.ts";
+
+/** What charts are made of while nothing is known. */
+const emptyHour: ActivityHour = {
+  times: [],
+  groups: { orders: [], payments: [], notifications: [], refunds: [] },
+};
+
+/** How long a browser waits for a proof, in milliseconds. */
+const proofWaitMs = 5_000;
 
 /** `GET /dashboard`, its stream, and `POST /dashboard/proof`. */
 export function overviewRoutes(deps: AppDeps): Hono {
@@ -66,7 +77,7 @@ export function overviewRoutes(deps: AppDeps): Hono {
 
   type Data = Awaited<ReturnType<typeof readAll>>;
   const regions = (data: Data) => ({
-    alerts: <AlertList alerts={data.alerts} engines={data.engines} now={data.now} />,
+    alerts: <AlertList alerts={data.alerts} engines={data.engines} />,
     today: (
       <Today
         kpis={data.kpis}
@@ -79,10 +90,13 @@ export function overviewRoutes(deps: AppDeps): Hono {
     proof: <Proof proof={data.proof} now={data.now} />,
     engines: <Engines engines={data.engines} />,
   });
-  const charts = ({ activity }: Data) =>
-    activity.ok
-      ? { settled: settledRate(activity.value), latency: settleLatency(activity.value) }
-      : undefined;
+  const charts = ({ activity }: Data) => {
+    const hour = activity.ok ? activity.value : emptyHour;
+    const told = { settled: settledRate(hour), latency: settleLatency(hour) };
+    if (activity.ok) return told;
+    const summary = "Not available while Redis gives no answer";
+    return { settled: { ...told.settled, summary }, latency: { ...told.latency, summary } };
+  };
 
   app.get("/", async (c) => {
     const data = await readAll();
@@ -104,12 +118,8 @@ export function overviewRoutes(deps: AppDeps): Hono {
             <Region name="today">{parts.today}</Region>
           </section>
           <section aria-label="The last hour" class="cards">
-            {drawn && (
-              <>
-                <Chart name="settled" title="Orders settled per second" {...drawn.settled} />
-                <Chart name="latency" title="From arrival to settlement" {...drawn.latency} />
-              </>
-            )}
+            <Chart name="settled" title="Orders settled per second" {...drawn.settled} />
+            <Chart name="latency" title="From arrival to settlement" {...drawn.latency} />
           </section>
           <section aria-labelledby="groups-heading">
             <div class="section-head">
@@ -138,15 +148,14 @@ export function overviewRoutes(deps: AppDeps): Hono {
       const html = Object.entries(regions(data)).map(async ([name, element]) =>
         [name, await toHtml(element)] as const
       );
-      const drawn = charts(data);
-      return {
-        regions: Object.fromEntries(await Promise.all(html)),
-        charts: drawn && { settled: drawn.settled.series, latency: drawn.latency.series },
-      };
+      return { regions: Object.fromEntries(await Promise.all(html)), charts: charts(data) };
     }));
 
   app.post("/proof", async (c) => {
-    await prove(deps);
+    const proof = prove(deps);
+    // At millions of orders it takes longer than a browser should wait: the page shows it when it is there.
+    await Promise.race([proof, pause(proofWaitMs)]);
+    proof.catch((error) => deps.log.warn("proof failed", { error: messageOf(error) }));
     return c.redirect("/dashboard#proof", 303);
   });
 

@@ -9,7 +9,7 @@ import { emptyKpiRow, type KpiRow } from "../../domain/kpi.ts";
 import type { AlertState } from "../../streams/alerts.ts";
 import type { CheckName, VerifyReport } from "../../streams/verify.ts";
 import { formatChange, formatCount, formatDuration, formatMoney } from "./format.ts";
-import { Ago, Badge, Notice, NotRead } from "./parts.tsx";
+import { Ago, Badge, Notice, NotRead, Time } from "./parts.tsx";
 import type { Part } from "./reading.ts";
 
 /** How an engine answers. */
@@ -20,10 +20,13 @@ export interface EngineState {
   answer: Part<number>;
 }
 
-/** What is wrong now: engines that don't answer, and alerts. */
+/**
+ * What is wrong now: engines that don't answer, and alerts. It is read aloud when it changes, so nothing in
+ * it counts the seconds.
+ */
 export const AlertList: FC<
-  { alerts: Part<AlertState[]>; engines: readonly EngineState[]; now: number }
-> = ({ alerts, engines, now }) => (
+  { alerts: Part<AlertState[]>; engines: readonly EngineState[] }
+> = ({ alerts, engines }) => (
   <>
     {engines.filter(({ answer }) => !answer.ok).map(({ name }) => (
       <Notice key={name} tone="bad" title={`${name} gives no answer`}>
@@ -39,7 +42,7 @@ export const AlertList: FC<
           tone={alert.severity === "critical" ? "bad" : "warn"}
           title={alert.title}
         >
-          {alert.detail}; it began <Ago at={alert.since} now={now} />
+          {alert.detail}; it began <Time at={alert.since} />
         </Notice>
       ))}
   </>

@@ -83,11 +83,8 @@ export function productRoutes({ db }: AppDeps): Hono {
                   names={[
                     "Product",
                     "State",
-                    { wide: "Last price", right: true },
-                    {
-                      wide: "Received",
-                      right: true,
-                    },
+                    { right: "Last price" },
+                    { right: "Received" },
                     { right: "Held" },
                     { right: "Left" },
                   ]}
@@ -135,8 +132,8 @@ const Row = ({ product }: { product: ListedProduct }) => {
           ? <Badge tone="warn">low</Badge>
           : <Badge tone="good">in stock</Badge>}
       </td>
-      <td class="wide right">{plainAmount(priceCents)}</td>
-      <td class="wide right">{formatCount(receivedQty)}</td>
+      <td class="right">{plainAmount(priceCents)}</td>
+      <td class="right">{formatCount(receivedQty)}</td>
       <td class="right">{formatCount(receivedQty - stockQty)}</td>
       <td class="right">
         {formatCount(stockQty)}

@@ -30,7 +30,7 @@ export const Consumers: FC<{ consumers: readonly ConsumerState[] }> = ({ consume
     : (
       <Table label="Consumers">
         <Columns
-          names={["Host", "State", { wide: "Process" }, { wide: "Since" }, { right: "Holds" }, {
+          names={["Host", "State", "Process", "Since", { right: "Holds" }, {
             right: "Last sign",
           }]}
         />
@@ -39,13 +39,13 @@ export const Consumers: FC<{ consumers: readonly ConsumerState[] }> = ({ consume
             const [host, pid] = name.split(":");
             const alive = silentMs !== null && silentMs < aliveMs;
             return (
-              <tr key={name}>
+              <tr key={name} data-key={name}>
                 <th scope="row" title={name}>{host}</th>
                 <td>
                   <Badge tone={alive ? "good" : "warn"}>{alive ? "alive" : "silent"}</Badge>
                 </td>
-                <td class="wide num">{pid ?? "–"}</td>
-                <td class="wide">
+                <td class="num">{pid ?? "–"}</td>
+                <td>
                   <Time at={startedAt} />
                 </td>
                 <td class="right">{formatCount(pending)}</td>
@@ -71,17 +71,15 @@ export const Pending: FC<{ detail: GroupDetail; count: number }> = (
         <Columns
           names={["Message", "Order", { right: "Amount" }, { right: "Age" }, {
             right: "Deliveries",
-          }, {
-            wide: "State",
-          }]}
+          }, "State"]}
         />
         <tbody>
           {pending.map((one) => (
-            <tr key={one.id}>
+            <tr key={one.id} data-key={one.id}>
               <MessageCells message={one.message} />
               <td class="right nowrap">{formatDuration(one.ageMs)}</td>
               <td class={`right ${one.deliveries > 1 ? "strong-warn" : ""}`}>{one.deliveries}</td>
-              <td class="wide ellipsis" title={one.lastError ?? one.consumer}>
+              <td class="ellipsis told" title={one.lastError ?? one.consumer}>
                 {one.retryInMs !== null
                   ? `next try in ${formatDuration(one.retryInMs)}: ${one.lastError ?? ""}`
                   : `with ${one.consumer.split(":")[0]} for ${formatDuration(one.idleMs)}`}

@@ -149,9 +149,7 @@ export function streamPageRoutes(deps: AppDeps): Hono {
       );
       return {
         regions: Object.fromEntries(await Promise.all(html)),
-        charts: Object.fromEntries(
-          Object.entries(charts).map(([name, { series }]) => [name, series]),
-        ),
+        charts,
       };
     });
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Database, openDatabase, type Queryable, toInteger } from "../../db/database.ts";
 import { migrate } from "../../db/migrate.ts";
-import { type OrderSearch, searchOrders } from "../../db/order_search.ts";
+import { mostCustomers, type OrderSearch, searchOrders } from "../../db/order_search.ts";
 import { listRefunds } from "../../db/refund_list.ts";
 import { type TestContext, testContext } from "../support.ts";
 
@@ -188,6 +188,30 @@ Deno.test("searchOrders() reads a bounded number of rows, whatever is looked for
     return counts;
   });
   assert.deepEqual(counts.filter(([, reads]) => reads > 300), [], `of ${count} orders`);
+});
+
+Deno.test("searchOrders() says when the beginning of an e-mail means too many customers", async () => {
+  const options = { beforeId: undefined, limit: 7 };
+  const few = await searchOrders(db, { text: "cust" }, options);
+  assert.equal(few.leavesCustomersOut, false);
+  await db.transaction(async (tx) => {
+    const numbers = Array.from({ length: mostCustomers }, (_, n) => n);
+    const add = (names: readonly string[]) =>
+      tx.runText(
+        `
+        insert into customers (external_id, email, name)
+        values ${names.map(() => "(?, ?, 'N')").join(",")}`,
+        names.flatMap((name) => [name, `${name}@shop.example`]),
+      );
+    await add(numbers.map((n) => `many${n}`));
+    const most = await searchOrders(tx, { text: "many" }, options);
+    assert.equal(most.leavesCustomersOut, false);
+    await add(["many-and-one"]);
+    const many = await searchOrders(tx, { text: "many" }, options);
+    assert.equal(many.leavesCustomersOut, true);
+    const one = await searchOrders(tx, { text: "many-and-one" }, options);
+    assert.equal(one.leavesCustomersOut, false);
+  });
 });
 
 Deno.test("searchOrders() jumps over ids that no order has", async () => {

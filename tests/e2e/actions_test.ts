@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import type { Database } from "../../db/database.ts";
 import { pauseGroup, resumeGroup } from "../../streams/pausing.ts";
+import { openTab } from "./browser.ts";
 import { bringAgain, untilDrained } from "./service.ts";
 import { takePicture } from "./pictures.ts";
 import { setStage } from "./stage.ts";
@@ -11,7 +13,8 @@ stage.test("figures move by themselves while an imported file drains", async ({ 
   const revenue = page.locator('[data-figure="revenue-GBP"]');
   await page.goto("/dashboard");
   const before = await revenue.textContent();
-  const importing = await stage.browser.newPage({ baseURL: stage.service.url });
+  const importer = await openTab(stage.browser, stage.service.url);
+  const importing = importer.page;
   await importing.goto("/dashboard/imports");
   const rows = Array.from(
     { length: 300 },
@@ -19,16 +22,7 @@ stage.test("figures move by themselves while an imported file drains", async ({ 
       `E2E-${index},2024-01-05 10:00:00,GBP,e2e,e2e@example.com,"Ann, of the tests",E2E-MUG,Mug,250,2`,
   );
   rows.push("E2E-BAD,2024-01-05 10:00:00,GBP,e2e,e2e@example.com,Ann,E2E-MUG,Mug,250,0");
-  const csv = [
-    "external_order_id,order_placed_at,currency,customer_id,customer_email,customer_name,product_sku," +
-    "product_name,unit_price_cents,qty",
-    ...rows,
-  ].join("\n");
-  const file = {
-    name: "shop.csv",
-    mimeType: "text/csv",
-    buffer: Buffer.from(csv),
-  };
+  const file = fileOf("shop.csv", rows);
 
   await importing.setInputFiles("#file", file);
   await importing.getByRole("button", { name: "Try it out" }).click();
@@ -48,10 +42,62 @@ stage.test("figures move by themselves while an imported file drains", async ({ 
   await importing.getByRole("link", { name: "Download rejects" }).click();
   const rejects = await Deno.readTextFile((await (await downloading).path())!);
   assert.match(rejects, /E2E-BAD,.*qty/);
-  await importing.close();
+  await importer.close();
+  assert.deepEqual(importer.faults, []);
 
   await revenue.filter({ hasNotText: before! }).waitFor();
   await page.locator('tr:has-text("orders") [data-figure="waiting-orders"]:text-is("0")').waitFor();
+});
+
+stage.test("the figures of an import move while it runs", async ({ page }) => {
+  const { db } = stage.service.deps;
+  // The file comes to two batches, each of a product of its own.
+  const skus = ["HELD-1", "HELD-2"];
+  for (const sku of skus) {
+    await db.run(
+      `
+      insert into products (sku, name, price_cents, stock_qty, received_qty)
+      values (?, 'Mug', 1, 5000, 5000)`,
+      [sku],
+    );
+  }
+  const [first, second] = await Promise.all(skus.map((sku) => holdProduct(db, sku)));
+  try {
+    const rows = skus.flatMap((sku) =>
+      Array.from(
+        { length: 1_000 },
+        (_, index) =>
+          `${sku}-${index},2024-01-05 10:00:00,GBP,e2e,e2e@example.com,Ann,${sku},Mug,1,1`,
+      )
+    );
+    await page.goto("/dashboard/imports");
+    await page.setInputFiles("#file", fileOf("slow.csv", rows));
+    await page.getByRole("button", { name: "Import", exact: true }).click();
+    await page.waitForURL(/imports\/\d+$/);
+    await page.locator("#live-state.on").waitFor();
+    const figure = (name: string, count: string) =>
+      page.locator(`dl > div:has(dt:text-is("${name}")) dd:text-is("${count}")`);
+    await page.getByText("Running").waitFor();
+    await figure("New", "0").waitFor();
+    await page.evaluate("document.body.dataset.same = 'yes'");
+    // Counts are written at most twice a second, and the first sign of life comes after a second.
+    const id = Number(/\d+$/.exec(page.url())![0]);
+    const isAlive = async () =>
+      (await db.query("select id from imports where id = ? and updated_at > created_at", [id]))
+        .length > 0;
+    while (!await isAlive()) await new Promise((resolve) => setTimeout(resolve, 50));
+
+    await first!();
+    await figure("New", "1,000").waitFor();
+    await page.getByText("Running").waitFor();
+    assert.equal(await page.evaluate("document.body.dataset.same"), "yes", "it is the same page");
+    await second!();
+    await page.getByText("Done").waitFor();
+    await figure("New", "2,000").waitFor();
+  } finally {
+    await Promise.all([first!(), second!()]);
+  }
+  await untilDrained(stage.service);
 });
 
 stage.test("the money that waits is shown while it waits", async ({ page }) => {
@@ -189,6 +235,30 @@ stage.test("all dead letters that match are counted first, then discarded", asyn
   await page.goto("/dashboard/dead-letters?error=502");
   await page.getByText("No dead letter fits").waitFor();
 });
+
+/** A file as a browser sends it. */
+function fileOf(name: string, rows: readonly string[]) {
+  const head =
+    "external_order_id,order_placed_at,currency,customer_id,customer_email,customer_name,product_sku," +
+    "product_name,unit_price_cents,qty";
+  return { name, mimeType: "text/csv", buffer: Buffer.from([head, ...rows].join("\n")) };
+}
+
+/** Keeps orders of a product from being taken; @returns what lets it go, and may be called again */
+async function holdProduct(db: Database, sku: string): Promise<() => Promise<void>> {
+  const held = Promise.withResolvers<void>();
+  const free = Promise.withResolvers<void>();
+  const ended = db.transaction(async (tx) => {
+    await tx.query("select id from products where sku = ? for update", [sku]);
+    held.resolve();
+    await free.promise;
+  }, { idleTransactionSeconds: 60 });
+  await Promise.race([held.promise, ended]);
+  return () => {
+    free.resolve();
+    return ended;
+  };
+}
 
 /** Sends an order that will be paid; @returns its id */
 async function postOrder(url: string, externalOrderId: string): Promise<number> {

@@ -34,7 +34,7 @@ export async function startBrowser(): Promise<Browser> {
   });
 }
 
-/** A page, and what went wrong on it. */
+/** A page, and what went wrong on it and on those that were opened beside it. */
 export interface Tab {
   page: Page;
   /** Errors of the console, of scripts and of the content security policy. */
@@ -56,11 +56,11 @@ export async function openTab(
   context.setDefaultTimeout(patienceMs);
   const page = await context.newPage();
   const faults: string[] = [];
-  page.on("console", (message) => {
+  context.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) faults.push(message.text());
   });
-  page.on("pageerror", (error) => faults.push(error.message));
-  page.on("requestfailed", (request) => {
+  context.on("weberror", (fault) => faults.push(fault.error().message));
+  context.on("requestfailed", (request) => {
     // A page that is left ends what it was loading, its stream above all.
     const reason = request.failure()?.errorText;
     if (reason !== "net::ERR_ABORTED") faults.push(`${request.url()}: ${reason}`);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { openDatabase } from "../../db/database.ts";
 import { openRedis } from "../../streams/redis.ts";
 import { makeApp } from "../../routes/app.ts";
-import { startProxy } from "../routes/proxy.ts";
-import { assertAccessible, browserPath, openTab } from "./browser.ts";
+import { type Proxy, startProxy } from "../routes/proxy.ts";
+import { assertAccessible, browserPath, openTab, type Tab } from "./browser.ts";
 import { setStage } from "./stage.ts";
 
 const stage = setStage("engines_away_e2e");
@@ -25,6 +25,9 @@ const fine = {
   ],
 } as const;
 
+/** A live page that needs the engine for all that it shows. */
+const open = { database: "/dashboard/orders/1", redis: "/dashboard/streams/payments" } as const;
+
 /** Pages that can't. */
 const away = {
   database: [
@@ -40,9 +43,14 @@ const away = {
   redis: ["/dashboard/customers", "/dashboard/kpis", "/dashboard/streams/payments"],
 } as const;
 
-for (const engine of ["database", "redis"] as const) {
+/** A test with a tab on a service that reaches one engine through a proxy. */
+function testBehindProxy(
+  name: string,
+  engine: "database" | "redis",
+  work: (tab: Tab, proxy: Proxy) => Promise<void>,
+): void {
   Deno.test({
-    name: `every page says that the ${engine} is away instead of failing`,
+    name,
     ignore: browserPath === undefined,
     sanitizeOps: false,
     sanitizeResources: false,
@@ -60,30 +68,12 @@ for (const engine of ["database", "redis"] as const) {
         makeApp({ ...deps, db, redis, stopping: stopping.signal }).fetch,
       );
       const tab = await openTab(stage.browser, `http://127.0.0.1:${server.addr.port}`);
-      const { page } = tab;
-      const name = engine === "redis" ? "Redis" : /MariaDB|MySQL/;
-      const notice = page.locator(".notice.bad").filter({ hasText: name });
       try {
-        await page.goto("/dashboard");
-        await page.locator("#live-state.on").waitFor();
-        assert.equal(await notice.count(), 0);
-        proxy.close();
-        // The open page says so by itself.
-        await notice.waitFor();
-        await assertAccessible(page, `overview without ${engine}`);
-
-        for (const path of fine[engine]) {
-          assert.equal((await page.goto(path))!.status(), 200, path);
-          assert.equal(await page.locator("h1").count(), 1, path);
-        }
-        const title = engine === "redis" ? "Redis gives no answer" : "The database gives no answer";
-        for (const path of away[engine]) {
-          assert.equal((await page.goto(path))!.status(), 503, path);
-          await page.getByRole("heading", { name: title }).last().waitFor();
-        }
+        await work(tab, proxy);
       } finally {
         await tab.close();
         stopping.abort();
+        proxy.close();
         await server.shutdown();
         if (engine === "database") await db.close();
         else redis.disconnect();
@@ -91,3 +81,51 @@ for (const engine of ["database", "redis"] as const) {
     },
   });
 }
+
+for (const engine of ["database", "redis"] as const) {
+  const test = `every page says that the ${engine} is away instead of failing`;
+  testBehindProxy(test, engine, async ({ page }, proxy) => {
+    const other = await page.context().newPage();
+    const name = engine === "redis" ? "Redis" : /MariaDB|MySQL/;
+    const notice = page.locator(".notice.bad").filter({ hasText: name });
+    await page.goto("/dashboard");
+    await page.locator("#live-state.on").waitFor();
+    assert.equal(await notice.count(), 0);
+    await other.goto(open[engine]);
+    await other.locator("#live-state.on").waitFor();
+    proxy.close();
+    // The open page says so by itself.
+    await notice.waitFor();
+    const title = engine === "redis" ? "Redis gives no answer" : "The database gives no answer";
+    await other.locator("#live-state.off", { hasText: title }).waitFor();
+    await assertAccessible(page, `overview without ${engine}`);
+
+    for (const path of fine[engine]) {
+      assert.equal((await page.goto(path))!.status(), 200, path);
+      assert.equal(await page.locator("h1").count(), 1, path);
+    }
+    for (const path of away[engine]) {
+      assert.equal((await page.goto(path))!.status(), 503, path);
+      await page.getByRole("heading", { name: title }).last().waitFor();
+    }
+  });
+}
+
+testBehindProxy(
+  "an overview that was opened without Redis is whole when Redis is back",
+  "redis",
+  async ({ page, faults }, proxy) => {
+    proxy.freeze();
+    await page.goto("/dashboard");
+    const readouts = page.locator("figure [data-readout]");
+    const missing = readouts.filter({ hasText: "Not available while Redis gives no answer" });
+    await missing.nth(1).waitFor();
+    assert.equal(await readouts.count(), 2);
+    await assertAccessible(page, "overview that was opened without Redis");
+    proxy.thaw();
+    await readouts.filter({ hasText: "orders/s in the last minute" }).waitFor();
+    await missing.first().waitFor({ state: "detached" });
+    await page.locator(".notice.bad").filter({ hasText: "Redis" }).waitFor({ state: "detached" });
+    assert.deepEqual(faults, []);
+  },
+);

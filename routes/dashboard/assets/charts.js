@@ -1,7 +1,8 @@
 /*
  * Draws the charts of a page with uPlot. A chart is an element with data-chart="NAME"; its data stands in
- * a data-series attribute and comes anew with every "charts" event:
+ * a data-series attribute:
  * {kind: "line" | "bars", unit, x: seconds since 1970, y: [[...], ...], labels: [...]}
+ * It comes anew, as {series, summary}, with every "charts" event.
  */
 (() => {
   const plots = new Map();
@@ -47,7 +48,7 @@
       grid: { stroke: colour("--chart-grid"), width: 1 },
     };
     const write = written[data.unit];
-    const whenText = data.x[1] - data.x[0] >= 86_400 ? dayMonth : hourMinute;
+    const whenText = data.x.length === 1 || data.x[1] - data.x[0] >= 86_400 ? dayMonth : hourMinute;
     const bars = data.kind === "bars"
       ? uPlot.paths.bars({ size: [0.7, 40], radius: 0.15 })
       : undefined;
@@ -60,7 +61,13 @@
       legend: { show: false },
       scales: {
         x: { time: true },
-        y: { range: (_, __, most) => [0, Math.max(most * 1.12, data.unit === "money" ? 100 : 1)] },
+        // What was given back may be more than what came in.
+        y: {
+          range: (_, least, most) => [
+            Math.min(0, least * 1.12),
+            Math.max(most * 1.12, data.unit === "money" ? 100 : 1),
+          ],
+        },
       },
       axes: [
         {
@@ -141,9 +148,14 @@
 
   addEventListener("DOMContentLoaded", drawAll);
   document.addEventListener("charts", ({ detail }) => {
-    for (const [name, data] of Object.entries(detail)) {
+    for (const [name, { series, summary }] of Object.entries(detail)) {
       const element = document.querySelector(`[data-chart="${CSS.escape(name)}"]`);
-      if (element !== null) draw(element, data);
+      if (element === null) continue;
+      draw(element, series);
+      const read = element.parentElement.querySelector("[data-readout]");
+      // What is being pointed at stays.
+      if (read.textContent === read.dataset.readout) read.textContent = summary;
+      read.dataset.readout = summary;
     }
   });
   let resizing;

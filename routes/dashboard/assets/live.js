@@ -19,20 +19,22 @@
     }, true);
   }
 
+  // Only what differs is touched, so that focus, scrolled tables and what is read aloud stay where they are.
   const swap = (name, html) => {
     const region = document.querySelector(`[data-region="${CSS.escape(name)}"]`);
-    if (region === null || region.dataset.html === html) return;
-    region.dataset.html = html;
-    const active = document.activeElement;
-    const focused = region.contains(active) ? active.getAttribute("data-key") ?? active.id : null;
-    region.innerHTML = html;
+    if (region === null) return;
+    const next = region.cloneNode(false);
+    next.innerHTML = html;
+    morphdom(region, next, {
+      childrenOnly: true,
+      getNodeKey: (node) => node.dataset?.key ?? node.id,
+      onBeforeElUpdated: (before, after) => {
+        if (before.localName === "details") after.open = before.open;
+        return !before.isEqualNode(after);
+      },
+    });
     // What is over offers other things to do than what is going on.
-    if (region.querySelector("[data-over]") !== null) return location.reload();
-    if (focused) {
-      const again = region.querySelector(`[data-key="${CSS.escape(focused)}"]`) ??
-        document.getElementById(focused);
-      again?.focus({ preventScroll: true });
-    }
+    if (region.querySelector("[data-over]") !== null) location.reload();
   };
 
   const follow = (url) => {
@@ -44,39 +46,49 @@
     };
     let source;
     let lastHeard = 0;
+    const close = () => {
+      source?.close();
+      source = undefined;
+    };
     const open = () => {
+      close();
       lastHeard = Date.now();
-      source = new EventSource(url);
+      const mine = source = new EventSource(url);
       const on = (event, use) =>
-        source.addEventListener(event, (message) => {
+        mine.addEventListener(event, (message) => {
           lastHeard = Date.now();
-          tell("on", "Live");
           use(JSON.parse(message.data));
         });
       on("regions", (regions) => {
+        tell("on", "Live");
         for (const [name, html] of Object.entries(regions)) {
           if (pressed) waiting.set(name, html);
           else swap(name, html);
         }
       });
-      on(
-        "charts",
-        (charts) => document.dispatchEvent(new CustomEvent("charts", { detail: charts })),
-      );
-      on("alive", () => {});
-      source.addEventListener("error", () => {
+      on("charts", (charts) => {
+        tell("on", "Live");
+        document.dispatchEvent(new CustomEvent("charts", { detail: charts }));
+      });
+      on("alive", () => tell("on", "Live"));
+      on("away", (engine) => tell("off", `${engine} gives no answer`));
+      mine.addEventListener("error", () => {
         tell("off", "Reconnecting");
-        if (source.readyState === EventSource.CLOSED) setTimeout(open, 3_000);
+        if (mine.readyState !== EventSource.CLOSED) return;
+        setTimeout(() => source === mine && open(), 3_000);
       });
     };
-    open();
+    // A browser has few connections for one address: what nobody sees keeps none, or the seventh page would
+    // not load.
+    const look = () => document.hidden ? close() : source ?? open();
+    look();
+    document.addEventListener("visibilitychange", look);
+    addEventListener("pagehide", close);
+    addEventListener("pageshow", look);
     // A connection that died without a word is opened anew.
     setInterval(() => {
-      if (Date.now() - lastHeard < 40_000) return;
-      source.close();
-      open();
+      if (source !== undefined && Date.now() - lastHeard >= 40_000) open();
     }, 10_000);
-    addEventListener("pagehide", () => source.close());
   };
 
   addEventListener("DOMContentLoaded", () => {

@@ -90,6 +90,31 @@ Deno.test("the filters of dead letters hold for the list and for what is decided
     );
   }));
 
+Deno.test("a decision about old dead letters is about those that were old when it was asked for", () =>
+  withApi(async (api) => {
+    await bury(api, [100, 200]);
+    await api.deps.db.runText(
+      "update dead_letters set created_at = created_at - interval 2 hour where amount_cents = 100",
+    );
+    const question = await openPage(
+      api,
+      "/dashboard/dead-letters/decide?verb=discard&all=1&older=1",
+    );
+    assert.match(question.text, /Discard 1 dead letter\?/);
+    const names = ["verb", "all", "older", "before", "upto"];
+    const form = Object.fromEntries(names.map((name) => [name, fieldOf(question, name)]));
+    const send = async (change: Record<string, string>) => {
+      const sent = await sendForm(api, "/dashboard/dead-letters/decide", { ...form, ...change });
+      return sent.status === 303 ? sent.headers.get("location") : sent.status;
+    };
+    for (const before of ["", "yesterday", "2026-02-31 00:00:00.000", "0"]) {
+      assert.equal(await send({ before }), 400, before);
+    }
+    const earlier = "2001-01-01 00:00:00.000";
+    assert.match(String(await send({ before: earlier })), /done=0/, "not the hour before now");
+    assert.match(String(await send({})), /done=1/);
+  }));
+
 Deno.test("selected dead letters are published again, once, and their orders' timelines say so", () =>
   withApi(async (api) => {
     const { redis, keys, db } = api.deps;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { daysBefore } from "../../../domain/day.ts";
 import { requestRefund } from "../../../db/refunds.ts";
 import { applyKpis } from "../../../streams/kpis.ts";
 import { publish } from "../../../streams/queue.ts";
@@ -53,10 +54,10 @@ Deno.test("customers are ranked in each currency", async () => {
   assert.match(euros.text, /1 Name of second second €3.00 2 Name of first first €1.00/);
   const dollars = await openPage(api, "/dashboard/customers?currency=USD");
   assert.match(dollars.text, /1 Name of first first \$5.00/);
-  assert.match(
-    (await openPage(api, "/dashboard/customers?currency=XXX")).text,
-    /There is no currency “XXX”/,
-  );
+  const unknown = await openPage(api, "/dashboard/customers?currency=xxx");
+  assert.match(unknown.text, /Nobody has paid in XXX yet/);
+  const mistyped = await openPage(api, "/dashboard/customers?currency=EURO");
+  assert.match(mistyped.text, /“EURO” is no currency/);
 });
 
 Deno.test("products show what is held and what is low", async () => {
@@ -108,6 +109,56 @@ Deno.test("the figures of a range are a table, charts and a file", async () => {
     "2024-03-03,SEK,7,1,7,0,0,0",
     "",
   ]);
+});
+
+Deno.test("without scripts a chart has all of its figures, what went below zero too", async () => {
+  await applyKpis(api.deps, [
+    { kind: "paid", orderId: 920, day: "2022-03-01", currency: "CHF", cents: 2_000, customerId: 1 },
+    {
+      kind: "refunded",
+      refundId: 920,
+      day: "2022-03-02",
+      currency: "CHF",
+      cents: 1_000,
+      customerId: 1,
+    },
+  ]);
+  const query = "from=2022-03-01&to=2022-03-02&currency=CHF";
+  const { html } = await openPage(api, `/dashboard/kpis?${query}`);
+  const chart = /data-chart="revenue".*?<\/figure>/s.exec(html)![0];
+  const bars = /<path class="bar" d="([^"]+)"/.exec(chart)![1]!;
+  const ends = [...bars.matchAll(/M[\d.]+ ([\d.]+)V([\d.]+)/g)].map((m) => m.slice(1).map(Number));
+  assert.equal(ends.length, 2);
+  const [[zero, paid], [, refunded]] = ends as [[number, number], [number, number]];
+  assert.ok(paid < zero && refunded > zero, bars);
+  assert.ok(Math.abs((zero - paid) / (refunded - zero) - 2) < 0.02, bars);
+  assert.match(chart, /spark-end most">20<.*spark-end least">-10</s);
+  assert.match(chart, /spark-end first">1 Mar 2022<.*spark-end last">2 Mar 2022</s);
+});
+
+Deno.test("a currency that no later day has is found by its days, and kept for others", async () => {
+  const { redis, keys } = api.deps;
+  await applyKpis(api.deps, [
+    { kind: "paid", orderId: 930, day: "1999-03-01", currency: "DEM", cents: 777, customerId: 1 },
+  ]);
+  // As many days as are looked at for the currencies of other pages.
+  const later = Array.from({ length: 2_000 }, (_, n) => [0, `${daysBefore("2030-01-01", n)}:USD`]);
+  await redis.zadd(keys.kpiIndex, ...later.flat());
+  try {
+    const options = (html: string) =>
+      [...html.matchAll(/<option value="([A-Z]{3})"/g)].map(([, code]) => code);
+    const old = await openPage(api, "/dashboard/kpis?from=1999-02-28&to=1999-03-02");
+    assert.ok(options(old.html).includes("DEM"));
+    const marks = "/dashboard/kpis?from=1999-02-28&to=1999-03-02&currency=DEM";
+    assert.match((await openPage(api, marks)).text, /1 Mar 1999 DEM 7.77 1/);
+    const now = await openPage(api, "/dashboard/kpis?currency=DEM");
+    assert.match(now.html, /<option value="DEM" selected/);
+    assert.match(now.text, /Nothing was settled on these days/);
+    const customers = await openPage(api, "/dashboard/customers?currency=DEM");
+    assert.match(customers.text, /DEM 7.77/);
+  } finally {
+    await redis.zrem(keys.kpiIndex, ...later.map(([, name]) => name!));
+  }
 });
 
 Deno.test("a group's page shows its messages, and pauses and resumes it", async () => {

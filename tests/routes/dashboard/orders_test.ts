@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { mostCustomers } from "../../../db/order_search.ts";
 import { type Api, openApi, storeOrder } from "../api.ts";
 import { fieldOf, openPage, sendForm } from "./pages.ts";
 
@@ -40,6 +41,22 @@ Deno.test("the list finds orders by id, external id, customer, e-mail and SKU", 
     } else assert.ok(found.html.includes(`/dashboard/orders/${other}"`));
   }
   assert.deepEqual(await idsOn("/dashboard/orders?q=100%25_nobody"), []);
+});
+
+Deno.test("the list says when an e-mail's beginning means more customers than it looks through", async () => {
+  const { db } = api.deps;
+  const path = "/dashboard/orders?q=everybody";
+  const id = await storeOrder(db, { customer: "everybody" });
+  assert.deepEqual(await idsOn(path), [id]);
+  assert.doesNotMatch((await openPage(api, path)).text, /e-mail addresses begin so/);
+  await db.runText(
+    `
+    insert into customers (external_id, email, name)
+    values ${"(?, ?, 'N'),".repeat(mostCustomers).slice(0, -1)}`,
+    Array.from({ length: mostCustomers }, (_, n) => [`e${n}`, `everybody-${n}@example.com`]).flat(),
+  );
+  const { text } = await openPage(api, path);
+  assert.match(text, /More than 100 e-mail addresses begin so Only orders of the first 100/);
 });
 
 Deno.test("the list's filters hold together, and its pages neither repeat nor miss an order", async () => {

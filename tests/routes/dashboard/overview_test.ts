@@ -77,7 +77,8 @@ Deno.test("the overview shows an alert from when it is raised until it is resolv
   await lookOnce(deps, now - 60_000);
   assert.match(
     await shown(),
-    /payments: nobody is working 2 messages wait and no consumer is alive; it began 2\.?\d* min ago/,
+    // A time that stands still: the alert would be read aloud again at every change.
+    /payments: nobody is working 2 messages wait and no consumer is alive; it began \d+ \w+ \d{4}, \d\d:\d\d /,
   );
   await deps.redis.zadd(deps.keys.alive("payments"), now, "host:1:abc");
   await lookOnce(deps, now);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { buryMessages } from "../../../db/dead_letters.ts";
 import { formatApiToken, type Scope, tokenHash } from "../../../domain/api_token.ts";
 import { csvOf } from "../../csv_orders.ts";
 import { type Api, openApi, storeOrder } from "../api.ts";
@@ -64,11 +65,62 @@ Deno.test("who may only read sees the pages and changes nothing", async () => {
   const cookie = await signIn("ann");
   const { response, html } = await browse(`/dashboard/orders/${id}`, { cookie });
   assert.equal(response.status, 200);
+  assert.doesNotMatch(html, /Cancel the order/);
+  assert.match(html, /To change this needs the scope orders/);
   const sent = await browse(`/dashboard/orders/${id}/cancel`, {
     cookie,
     form: { csrf_token: csrfIn(html) },
   });
   assert.equal(sent.response.status, 403);
+  assert.match(sent.html, /<h1[^>]*>This needs the scope orders</, "a page, not a document");
+  assert.match(sent.response.headers.get("content-security-policy")!, /script-src 'self'/);
+  for (const path of ["/dashboard", "/dashboard/imports", "/dashboard/streams/orders"]) {
+    const page = await browse(path, { cookie });
+    assert.doesNotMatch(page.html, /method="post" action="\/dashboard/, path);
+    assert.match(page.html, /To change this needs the scope/, path);
+  }
+  const letter = await buryLetter(api);
+  for (const path of ["/dashboard/dead-letters", `/dashboard/dead-letters/${letter}`]) {
+    const page = await browse(path, { cookie });
+    assert.match(page.html, /provider away/, path);
+    assert.match(page.html, /To change this needs the scope admin/, path);
+    assert.doesNotMatch(page.html, /dead-letters\/decide|type="checkbox"/, path);
+    const able = await browse(path, { cookie: await signIn("bob") });
+    assert.match(able.html, /dead-letters\/decide/, path);
+  }
+});
+
+/** @returns the dead letter's id */
+async function buryLetter({ deps: { db } }: Api): Promise<number> {
+  await buryMessages(db, [{
+    group: "payments",
+    messageId: "1-1",
+    orderId: null,
+    refundId: null,
+    amountCents: 0,
+    currency: null,
+    payload: "[]",
+    error: "provider away",
+    attempts: 5,
+    firstSeenMs: Date.now(),
+  }]);
+  const [row] = await db.query("select max(id) as id from dead_letters");
+  return Number(row!.id);
+}
+
+Deno.test("what stands before all pages refuses people by a page and programs by a problem", async () => {
+  const asked = (accept: string) =>
+    api.app.request("http://localhost/dashboard/proof", {
+      method: "POST",
+      headers: { accept, origin: "https://elsewhere.example" },
+    });
+  const page = await asked("text/html");
+  assert.equal(page.status, 403);
+  assert.match(page.headers.get("content-type")!, /^text\/html/);
+  assert.equal(page.headers.get("cache-control"), "no-store");
+  assert.match(await page.text(), /A page of another origin can(&#39;|')t change anything here/);
+  const problem = await asked("*/*");
+  assert.equal((await problem.json()).status, 403);
 });
 
 const file = (id: string) =>
