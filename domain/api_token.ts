@@ -46,6 +46,8 @@ export function isScope(text: string): text is Scope {
  */
 export function parseApiTokens(text: string, onFault: (detail: string) => void): ApiToken[] {
   const entries = text.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "");
+  // Meant to name somebody: nobody being named would mean that nobody is asked.
+  if (entries.length === 0 && text !== "") onFault("must have an entry where it is set");
   if (entries.length > mostTokens) onFault(`must have at most ${mostTokens} entries`);
   const numberOf = new Map<string, number>();
   return entries.slice(0, mostTokens).flatMap((entry, index): ApiToken[] => {

@@ -459,7 +459,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     logLevel: oneOf("LOG_LEVEL", ["error", "warn", "info", "debug"]),
     logFormat: oneOf("LOG_FORMAT", ["text", "json", "auto"]),
   };
-  if (text("API_TOKENS") === "" && !config.allowAnonymous && !isLoopback(config.host)) {
+  if (apiTokens.length === 0 && !config.allowAnonymous && !isLoopback(config.host)) {
     fault(
       "HOST",
       `"${config.host}" is reachable from outside and nobody is asked who they are; ` +

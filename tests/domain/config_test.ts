@@ -192,6 +192,11 @@ Deno.test("parseConfig() listens beyond loopback only with tokens, or where ALLO
     assert.deepEqual(faultyNames({ HOST: host }), ["HOST"], host);
     assert.equal(parseConfig({ ...required, HOST: host, ALLOW_ANONYMOUS: "1" }).host, host);
     assert.equal(parseConfig({ ...required, HOST: host, API_TOKENS: token }).host, host);
+    // As two variables leave it that are not set.
+    assert.deepEqual(faultyNames({ HOST: host, API_TOKENS: "," }), ["API_TOKENS", "HOST"]);
+  }
+  for (const tokens of [",", " , \n,"]) {
+    assert.deepEqual(faultyNames({ API_TOKENS: tokens }), ["API_TOKENS"], tokens);
   }
   for (const host of ["127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"]) {
     assert.equal(parseConfig({ ...required, HOST: host }).host, host);
