@@ -20,11 +20,9 @@ const oldMs = 60_000;
 /** For how long the oldest message waits, or when the next one may be worked on. */
 export const Oldest: FC<{ status: Omit<GroupStatus, "dead"> }> = ({ status }) => {
   if (status.oldestUnfinishedAt !== null) return <>{formatDuration(status.oldestAgeMs)}</>;
-  return (
-    <span class="muted">
-      {status.nextDueInMs === null ? "–" : `next in ${formatDuration(status.nextDueInMs)}`}
-    </span>
-  );
+  return status.nextDueInMs === null
+    ? <span class="muted">–</span>
+    : <span class="muted small nowrap">next in {formatDuration(status.nextDueInMs)}</span>;
 };
 
 /** What waits in each group. */

@@ -49,57 +49,6 @@ stage.test("figures move by themselves while an imported file drains", async ({ 
   await page.locator('tr:has-text("orders") [data-figure="waiting-orders"]:text-is("0")').waitFor();
 });
 
-stage.test("the figures of an import move while it runs", async ({ page }) => {
-  const { db } = stage.service.deps;
-  // The file comes to two batches, each of a product of its own.
-  const skus = ["HELD-1", "HELD-2"];
-  for (const sku of skus) {
-    await db.run(
-      `
-      insert into products (sku, name, price_cents, stock_qty, received_qty)
-      values (?, 'Mug', 1, 5000, 5000)`,
-      [sku],
-    );
-  }
-  const [first, second] = await Promise.all(skus.map((sku) => holdProduct(db, sku)));
-  try {
-    const rows = skus.flatMap((sku) =>
-      Array.from(
-        { length: 1_000 },
-        (_, index) =>
-          `${sku}-${index},2024-01-05 10:00:00,GBP,e2e,e2e@example.com,Ann,${sku},Mug,1,1`,
-      )
-    );
-    await page.goto("/dashboard/imports");
-    await page.setInputFiles("#file", fileOf("slow.csv", rows));
-    await page.getByRole("button", { name: "Import", exact: true }).click();
-    await page.waitForURL(/imports\/\d+$/);
-    await page.locator("#live-state.on").waitFor();
-    const figure = (name: string, count: string) =>
-      page.locator(`dl > div:has(dt:text-is("${name}")) dd:text-is("${count}")`);
-    await page.getByText("Running").waitFor();
-    await figure("New", "0").waitFor();
-    await page.evaluate("document.body.dataset.same = 'yes'");
-    // Counts are written at most twice a second, and the first sign of life comes after a second.
-    const id = Number(/\d+$/.exec(page.url())![0]);
-    const isAlive = async () =>
-      (await db.query("select id from imports where id = ? and updated_at > created_at", [id]))
-        .length > 0;
-    while (!await isAlive()) await new Promise((resolve) => setTimeout(resolve, 50));
-
-    await first!();
-    await figure("New", "1,000").waitFor();
-    await page.getByText("Running").waitFor();
-    assert.equal(await page.evaluate("document.body.dataset.same"), "yes", "it is the same page");
-    await second!();
-    await page.getByText("Done").waitFor();
-    await figure("New", "2,000").waitFor();
-  } finally {
-    await Promise.all([first!(), second!()]);
-  }
-  await untilDrained(stage.service);
-});
-
 stage.test("the money that waits is shown while it waits", async ({ page }) => {
   await page.goto("/dashboard");
   await bringAgain(stage.service);
@@ -234,6 +183,57 @@ stage.test("all dead letters that match are counted first, then discarded", asyn
   assert.equal(await page.locator("tbody tr").count(), before - matching);
   await page.goto("/dashboard/dead-letters?error=502");
   await page.getByText("No dead letter fits").waitFor();
+});
+
+stage.test("the figures of an import move while it runs", async ({ page }) => {
+  const { db } = stage.service.deps;
+  // The file comes to two batches, each of a product of its own.
+  const skus = ["HELD-1", "HELD-2"];
+  for (const sku of skus) {
+    await db.run(
+      `
+      insert into products (sku, name, price_cents, stock_qty, received_qty)
+      values (?, 'Mug', 1, 5000, 5000)`,
+      [sku],
+    );
+  }
+  const [first, second] = await Promise.all(skus.map((sku) => holdProduct(db, sku)));
+  try {
+    const rows = skus.flatMap((sku) =>
+      Array.from(
+        { length: 1_000 },
+        (_, index) =>
+          `${sku}-${index},2024-01-05 10:00:00,GBP,e2e,e2e@example.com,Ann,${sku},Mug,1,1`,
+      )
+    );
+    await page.goto("/dashboard/imports");
+    await page.setInputFiles("#file", fileOf("slow.csv", rows));
+    await page.getByRole("button", { name: "Import", exact: true }).click();
+    await page.waitForURL(/imports\/\d+$/);
+    await page.locator("#live-state.on").waitFor();
+    const figure = (name: string, count: string) =>
+      page.locator(`dl > div:has(dt:text-is("${name}")) dd:text-is("${count}")`);
+    await page.getByText("Running").waitFor();
+    await figure("New", "0").waitFor();
+    await page.evaluate("document.body.dataset.same = 'yes'");
+    // Counts are written at most twice a second, and the first sign of life comes after a second.
+    const id = Number(/\d+$/.exec(page.url())![0]);
+    const isAlive = async () =>
+      (await db.query("select id from imports where id = ? and updated_at > created_at", [id]))
+        .length > 0;
+    while (!await isAlive()) await new Promise((resolve) => setTimeout(resolve, 50));
+
+    await first!();
+    await figure("New", "1,000").waitFor();
+    await page.getByText("Running").waitFor();
+    assert.equal(await page.evaluate("document.body.dataset.same"), "yes", "it is the same page");
+    await second!();
+    await page.getByText("Done").waitFor();
+    await figure("New", "2,000").waitFor();
+  } finally {
+    await Promise.all([first!(), second!()]);
+  }
+  await untilDrained(stage.service);
 });
 
 /** A file as a browser sends it. */
