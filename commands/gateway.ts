@@ -17,12 +17,13 @@ Usage: deno task gateway [OPTIONS]
   --callback=URL    where answers go (default http://127.0.0.1:8000/payments/callback)
   --secret=SECRET   signs them: whsec_ and base64 (default: GATEWAY_SECRETS, or a new one that is printed)
   --delay-ms=N      milliseconds until a charge is decided (default 500)
-  --errors=N        percent of charges that are answered 503 at first
-  --time-outs=N     percent whose first try is never answered, although it is charged
-  --duplicates=N    percent whose answer comes twice
+  --errors=N        percent of charges and refunds that are answered 503 at first
+  --time-outs=N     percent of charges and refunds whose first try is never answered, although the money moves
+  --duplicates=N    percent of charges whose answer comes twice
   --early=N         percent whose answer comes before the charge call returns
   --silent=N        percent whose answer never comes
   --lies=N          percent of which somebody without the secret claims the opposite first
+  --wrong-amounts=N percent of which the provider itself claims first that it took a cent more
 
 Pays even amounts and declines odd ones. Wants GATEWAY_TOKEN as a bearer token if that is set. Everything is
 kept in memory. SIGTERM or Ctrl-C stops it.`,
@@ -39,6 +40,7 @@ kept in memory. SIGTERM or Ctrl-C stops it.`,
         "early",
         "silent",
         "lies",
+        "wrong-amounts",
       ],
     });
     const percent = (name: string) => options.integer(name, 0, 100) ?? 0;
@@ -59,6 +61,7 @@ kept in memory. SIGTERM or Ctrl-C stops it.`,
       early: percent("early"),
       silent: percent("silent"),
       lies: percent("lies"),
+      wrongAmounts: percent("wrong-amounts"),
     });
     const server = Deno.serve({
       hostname: "127.0.0.1",

@@ -9,7 +9,7 @@ import { hash as digestOf } from "node:crypto";
 import { Hono } from "hono";
 import { Webhook } from "standardwebhooks";
 
-/** How the provider behaves. Percentages are of charges; which of them is told by their keys. */
+/** How the provider behaves. Percentages are of charges, or of refunds too; their keys tell of which of them. */
 export interface ProviderOptions {
   /** Where callbacks go; undefined for none. */
   callbackUrl: string | undefined;
@@ -21,9 +21,9 @@ export interface ProviderOptions {
   delayMs: number;
   /** Milliseconds until a callback that was not taken is sent again, doubling. */
   resendMs: number;
-  /** Percent that are answered 503 at the first try, before anything is charged. */
+  /** Percent, of refunds too, that are answered 503 at the first try, before any money moves. */
   errors: number;
-  /** Percent whose first try is never answered, although it is charged. */
+  /** Percent, of refunds too, whose first try is never answered, although the money moves. */
   timeOuts: number;
   /** Percent whose callback comes twice. */
   duplicates: number;
@@ -33,6 +33,8 @@ export interface ProviderOptions {
   silent: number;
   /** Percent of which somebody without the secret claims the opposite first. */
   lies: number;
+  /** Percent of which the provider itself, well signed, claims first that it took a cent more. */
+  wrongAmounts: number;
 }
 
 /** A charge as the provider has it. */
@@ -51,14 +53,17 @@ export interface ProviderCharge {
   refundedCents: number;
 }
 
+/** Whose hand a callback is from, and what it says. */
+type CallbackKind = "true" | "forged" | "wrong amount";
+
 /** The provider. */
 export interface PaymentProvider {
   /** To serve. */
   app: Hono;
   /** By the key that it was asked for under. */
   charges: ReadonlyMap<string, ProviderCharge>;
-  /** Statuses with which callbacks were answered, forged ones included. */
-  deliveries: { forged: boolean; status: number }[];
+  /** Statuses with which callbacks were answered, and which of them were no true ones. */
+  deliveries: { kind: CallbackKind; status: number }[];
   /** Resolves when no callback is on its way. */
   settled(): Promise<void>;
   /** Ends all waiting. */
@@ -97,7 +102,8 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
       }, { once: true });
     });
 
-  const post = async (signer: Webhook, id: string, body: string): Promise<number> => {
+  const post = async (kind: CallbackKind, id: string, body: string): Promise<number> => {
+    const signer = kind === "forged" ? stranger : webhook;
     const now = new Date();
     const response = await fetch(options.callbackUrl!, {
       method: "POST",
@@ -111,30 +117,34 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
       signal: AbortSignal.any([stop.signal, AbortSignal.timeout(5_000)]),
     });
     await response.body?.cancel();
-    deliveries.push({ forged: signer === stranger, status: response.status });
+    deliveries.push({ kind, status: response.status });
     return response.status;
   };
 
   const callBack = async (charge: ProviderCharge, status: "succeeded" | "declined") => {
-    const bodyOf = (outcome: string) =>
+    const bodyOf = (outcome: string, amountCents = charge.amountCents) =>
       JSON.stringify({
         type: `charge.${outcome}`,
         timestamp: new Date().toISOString(),
         data: {
           id: charge.id,
           idempotency_key: charge.key,
-          amount_cents: charge.amountCents,
+          amount_cents: amountCents,
           currency: charge.currency,
         },
       });
     if (happens("lie", charge.key, options.lies)) {
       const opposite = status === "succeeded" ? "declined" : "succeeded";
-      await post(stranger, `lie_${charge.id}`, bodyOf(opposite)).catch(() => {});
+      await post("forged", `lie_${charge.id}`, bodyOf(opposite)).catch(() => {});
+    }
+    if (happens("wrong amount", charge.key, options.wrongAmounts)) {
+      const wrong = bodyOf("succeeded", charge.amountCents + 1);
+      await post("wrong amount", `wrong_${charge.id}`, wrong).catch(() => {});
     }
     const copies = happens("duplicate", charge.key, options.duplicates) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       for (let attempt = 0; attempt < mostDeliveries && !stop.signal.aborted; attempt++) {
-        const answer = await post(webhook, `msg_${charge.id}`, bodyOf(status)).catch(() => 0);
+        const answer = await post("true", `msg_${charge.id}`, bodyOf(status)).catch(() => 0);
         if (answer >= 200 && answer < 300) break;
         await wait(options.resendMs * 2 ** attempt);
       }
@@ -209,7 +219,15 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
       : { id: `re_${crypto.randomUUID()}`, status: "succeeded" };
     if (refund.status === "succeeded") charge!.refundedCents += amountCents;
     refunds.set(key, refund);
+    if (happens("time-out", key, options.timeOuts) && firstTime("time-out", key)) {
+      await wait(3_600_000);
+    }
     return c.json(refund);
+  });
+
+  app.get("/refunds/:key", (c) => {
+    const refund = refunds.get(c.req.param("key"));
+    return refund === undefined ? c.json({ error: "unknown" }, 404) : c.json(refund);
   });
 
   return {

@@ -25,6 +25,19 @@ const reasons: Readonly<Record<FailureReason, string>> = {
   payment_timeout: "Your payment did not reach us in time.",
 };
 
+/**
+ * Of an order that ended unpaid: money may have been asked for by then, and be taken yet. It is sent back as
+ * soon as that is known, which may be after this e-mail.
+ */
+const ifTaken = "If money was taken for it, it is given back.";
+
+/** What an order that failed has cost its customer. */
+const costs: Readonly<Record<FailureReason, string>> = {
+  insufficient_stock: "You have not been charged for it.",
+  payment_declined: ifTaken,
+  payment_timeout: ifTaken,
+};
+
 /** What is said of each happening: the subject, and the sentences. */
 const texts: Readonly<
   Record<NoticeType, (notice: Notice, amount: string) => { subject: string; says: string[] }>
@@ -37,15 +50,14 @@ const texts: Readonly<
     subject: `Your order ${externalOrderId} could not be completed`,
     says: [
       `We could not complete your order ${externalOrderId} over ${amount}.`,
-      ...(failureReason === null ? [] : [reasons[failureReason]]),
-      "You have not been charged for it.",
+      ...(failureReason === null ? [ifTaken] : [reasons[failureReason], costs[failureReason]]),
     ],
   }),
   "order.cancelled": ({ externalOrderId }, amount) => ({
     subject: `Your order ${externalOrderId} is cancelled`,
     says: [
       `Your order ${externalOrderId} over ${amount} is cancelled.`,
-      "You have not been charged for it.",
+      ifTaken,
     ],
   }),
   "refund.processed": ({ externalOrderId }, amount) => ({

@@ -14,6 +14,8 @@ export interface GatewayRequest {
   currency: string;
   /** The same key is the same money, however often it is asked for. */
   idempotencyKey: string;
+  /** Of a charge: it may have been asked for before, perhaps so long ago that its key is forgotten. */
+  askedBefore?: true;
 }
 
 /** What a provider says at once. */
@@ -23,6 +25,12 @@ export type ChargeAnswer =
   /** It could not be asked. */
   | { kind: "failed"; error: string }
   | ProviderAway;
+
+/** What a provider says of a charge that may have been asked for. */
+export type ChargeStatus =
+  | ChargeAnswer
+  /** It was not, so no money was taken. */
+  | { kind: "unknown" };
 
 /** What a provider says of money to give back. */
 export type GiveBackAnswer =
@@ -40,7 +48,7 @@ export interface ProviderAway {
 }
 
 /**
- * A payment provider. Both calls take many requests and answer each, in the same order: one that can't be
+ * A payment provider. All calls take many requests and answer each, in the same order: one that can't be
  * asked takes none of the others' answers away.
  */
 export interface Gateway {
@@ -48,6 +56,11 @@ export interface Gateway {
   name: string;
   charge(requests: readonly GatewayRequest[]): Promise<ChargeAnswer[]>;
   giveBack(requests: readonly GatewayRequest[]): Promise<GiveBackAnswer[]>;
+  /**
+   * Tells what became of charges, and never charges. A provider whose answers all come as messages by
+   * themselves has no need of it.
+   */
+  status?(requests: readonly GatewayRequest[]): Promise<ChargeStatus[]>;
 }
 
 /** Idempotency key of an order's one charge. */

@@ -8,6 +8,7 @@
  * - `GET /charges/{idempotency key}` → the same, or 404 where it knows of no such charge
  * - `POST /refunds {order_id, amount_cents, currency}` → `{id, status}` with `succeeded` or `refused`, and then
  *   a `reason`
+ * - `GET /refunds/{idempotency key}` → the same, or 404 where it knows of no such refund
  *
  * @module
  */
@@ -17,6 +18,7 @@ import type { CallbackMessage, ChargeMessage } from "../domain/messages.ts";
 import {
   type ChargeAnswer,
   chargeKey,
+  type ChargeStatus,
   type Gateway,
   type GatewayRequest,
   type GiveBackAnswer,
@@ -72,8 +74,11 @@ interface Reply {
 
 /**
  * Makes a gateway that asks over HTTP: with a time limit, and a few tries with random waits between them. A try
- * whose outcome is unknown is asked about before it is repeated. When the provider fails again and again it is
- * left alone for a while; what is asked meanwhile is answered `away`, and its messages wait without losing a try.
+ * whose outcome is unknown is asked about before it is repeated. Nobody knows of a refund whether it was tried
+ * long ago, when its key may be forgotten by now, so the provider is asked about each before the first try.
+ *
+ * When the provider fails again and again it is left alone for a while; what is asked meanwhile is answered
+ * `away`, and its messages wait without losing a try. Then a single request finds out whether it is back.
  *
  * A charge that the provider has not decided is asked about again after a while, should its callback not come.
  */
@@ -87,6 +92,8 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
 
   const askOnce = async (method: string, path: string, key: string, body?: unknown) => {
     if (performance.now() < restsUntil) throw new LeftAlone();
+    // After a rest one request is let through; until it is answered, all others stay out.
+    if (failuresInRow >= failuresToRest) restsUntil = Infinity;
     try {
       const response = await fetch(`${base}${path}`, {
         method,
@@ -105,25 +112,18 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
         throw new NoAnswer(`it answered ${response.status}`);
       }
       failuresInRow = 0;
+      restsUntil = -Infinity;
       return { status: response.status, body: parsed(text) };
     } catch (error) {
-      if (++failuresInRow >= failuresToRest) {
-        // One request is let through then; should it fail, the rest begins again.
-        failuresInRow = failuresToRest - 1;
-        restsUntil = performance.now() + restMs;
-      }
+      if (++failuresInRow >= failuresToRest) restsUntil = performance.now() + restMs;
       throw error instanceof NoAnswer ? error : new NoAnswer(messageOf(error));
     }
   };
 
-  const ask = async (path: string, key: string, body: unknown, known?: string): Promise<Reply> => {
+  const insist = async (once: (attempt: number) => Promise<Reply>): Promise<Reply> => {
     for (let attempt = 1;; attempt++) {
       try {
-        if (attempt > 1 && known !== undefined) {
-          const before = await askOnce("GET", known, key);
-          if (before.status === 200) return before;
-        }
-        return await askOnce("POST", path, key, body);
+        return await once(attempt);
       } catch (error) {
         if (!(error instanceof NoAnswer) || attempt === tries) throw error;
         const mostMs = firstWaitMs * 2 ** attempt;
@@ -132,14 +132,24 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     }
   };
 
-  const charge = async (request: GatewayRequest): Promise<ChargeAnswer> => {
+  const lookUp = (path: string, key: string): Promise<Reply> =>
+    askOnce("GET", `${path}/${encodeURIComponent(key)}`, key);
+
+  /** @param looksFrom the first try before which the provider is asked whether it knows of an earlier one */
+  const post = (path: string, request: GatewayRequest, looksFrom: number): Promise<Reply> => {
     const { orderId, amountCents, currency, idempotencyKey: key } = request;
-    const { status, body } = await ask(
-      "/charges",
-      key,
-      { order_id: orderId, amount_cents: amountCents, currency },
-      `/charges/${encodeURIComponent(key)}`,
-    );
+    return insist(async (attempt) => {
+      if (attempt >= looksFrom) {
+        const before = await lookUp(path, key);
+        if (before.status !== 404) return before;
+      }
+      const body = { order_id: orderId, amount_cents: amountCents, currency };
+      return await askOnce("POST", path, key, body);
+    });
+  };
+
+  const chargeAnswer = (request: GatewayRequest, { status, body }: Reply): ChargeAnswer => {
+    const { orderId, amountCents, currency } = request;
     const { id, status: outcome } = body;
     if (status >= 300 || typeof id !== "string" || id === "" || typeof outcome !== "string") {
       return failed(`the provider refused to charge: it answered ${status}`);
@@ -174,15 +184,24 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     return { kind: "accepted", callback: { message } };
   };
 
+  const charge = async (request: GatewayRequest): Promise<ChargeAnswer> =>
+    chargeAnswer(request, await post("/charges", request, request.askedBefore ? 1 : 2));
+
+  const status = async (request: GatewayRequest): Promise<ChargeStatus> => {
+    const reply = await insist(() => lookUp("/charges", request.idempotencyKey));
+    if (reply.status === 404) return { kind: "unknown" };
+    if (reply.status >= 300) {
+      return failed(`the provider does not tell of the charge: it answered ${reply.status}`);
+    }
+    return chargeAnswer(request, reply);
+  };
+
   const giveBack = async (request: GatewayRequest): Promise<GiveBackAnswer> => {
-    const { orderId, amountCents, currency, idempotencyKey: key } = request;
-    const { status, body } = await ask("/refunds", key, {
-      order_id: orderId,
-      amount_cents: amountCents,
-      currency,
-    });
-    if (body.status === "succeeded") return { kind: "given_back" };
-    if (body.status === "refused") return { kind: "refused", reason: String(body.reason ?? "") };
+    const { status, body } = await post("/refunds", request, 1);
+    if (status < 300 && body.status === "succeeded") return { kind: "given_back" };
+    if (status < 300 && body.status === "refused") {
+      return { kind: "refused", reason: String(body.reason ?? "") };
+    }
     return failed(`the provider answered ${status} to a refund`);
   };
 
@@ -190,6 +209,7 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     name: httpGatewayName,
     charge: (requests) => eachInLanes(requests, charge),
     giveBack: (requests) => eachInLanes(requests, giveBack),
+    status: (requests) => eachInLanes(requests, status),
   };
 }
 
@@ -199,7 +219,7 @@ export function orderOfChargeKey(key: string): number | undefined {
   return Number.isSafeInteger(orderId) && chargeKey(orderId) === key ? orderId : undefined;
 }
 
-async function eachInLanes<A extends ChargeAnswer | GiveBackAnswer>(
+async function eachInLanes<A extends ChargeStatus | GiveBackAnswer>(
   requests: readonly GatewayRequest[],
   work: (request: GatewayRequest) => Promise<A>,
 ): Promise<(A | Unanswered)[]> {

@@ -5,17 +5,20 @@
  */
 
 import { readOrders } from "../db/orders.ts";
+import { readPayments } from "../db/payments.ts";
 import { effectsOfOrder } from "../domain/effects.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { AskAgainMessage, CallbackMessage, ChargeMessage } from "../domain/messages.ts";
 import type { OrderFacts } from "../domain/order.ts";
-import { type ChargeAnswer, chargeKey } from "./gateway.ts";
+import { chargeKey, type ChargeStatus, type GatewayRequest } from "./gateway.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
 import { settlePayments } from "./settle_payments.ts";
 import type { Enqueued } from "./queue.ts";
 
 /**
- * Charges the reserved orders of a batch, and settles those whose answer the gateway gives at once.
+ * Charges the reserved orders of a batch, and settles those whose answer the gateway gives at once. Orders
+ * that have ended meanwhile are not charged, but their money may have been taken before: see
+ * {@linkcode askAboutEnded}.
  *
  * Nothing is written before the answers are there: the idempotency key makes asking again the same charge,
  * so a crash before or after the call is mended by asking again.
@@ -24,7 +27,10 @@ export function chargePayments(
   deps: HandlerDeps,
   deliveries: readonly Delivery<ChargeMessage>[],
 ): Promise<Outcome[]> {
-  return charge(deps, deliveries, () => []);
+  const again = new Set(
+    deliveries.filter(({ attempt }) => attempt > 1).map(({ message }) => message.orderId),
+  );
+  return charge(deps, deliveries, { askedBefore: (id) => again.has(id), further: () => [] });
 }
 
 /** How long the gateway has to answer when it is asked again, in milliseconds. */
@@ -39,7 +45,7 @@ export function askAgain(
   deliveries: readonly Delivery<AskAgainMessage>[],
 ): Promise<Outcome[]> {
   const delayMs = Math.min(secondAnswerMs, deps.reservationTtlSeconds * 1_000);
-  return charge(deps, deliveries, (order) => [{
+  const further = (order: OrderFacts): Enqueued[] => [{
     message: {
       type: "payment.time_out",
       orderId: order.id,
@@ -47,40 +53,72 @@ export function askAgain(
       currency: order.currency,
     },
     delayMs,
-  }]);
+  }];
+  return charge(deps, deliveries, { askedBefore: () => true, further });
 }
 
-/** @param further what follows from a charge whose answer is still to come, besides it */
+/**
+ * @param options.askedBefore tells of an order's id whether its money may have been asked for already
+ * @param options.further what follows for a reserved order whose answer is still to come, besides it
+ */
 async function charge(
   deps: HandlerDeps,
   deliveries: readonly Delivery[],
-  further: (order: OrderFacts) => Enqueued[],
+  { askedBefore, further }: {
+    askedBefore: (orderId: number) => boolean;
+    further: (order: OrderFacts) => Enqueued[];
+  },
 ): Promise<Outcome[]> {
   const orders = await readOrders(deps.db, deliveries.map(({ message }) => message.orderId));
   const reserved = [...orders.values()].filter(({ status }) => status === "RESERVED");
   const answers = await deps.gateway.charge(
-    reserved.map(({ id, totalCents, currency }) => ({
-      orderId: id,
-      amountCents: totalCents,
-      currency,
-      idempotencyKey: chargeKey(id),
+    reserved.map((order) => ({
+      ...requestFor(order),
+      ...(askedBefore(order.id) ? { askedBefore: true } : {}),
     })),
   );
-  const answerOf = new Map(reserved.map(({ id }, index) => [id, answers[index]!]));
+  const answerOf = await askAboutEnded(deps, [...orders.values()]);
+  for (const [index, { id }] of reserved.entries()) answerOf.set(id, answers[index]!);
   const settled = await settleAnswered(deps, deliveries, answerOf);
 
   return deliveries.map(({ message: { orderId } }): Outcome => {
     const order = orders.get(orderId);
     if (order === undefined) return vanished("order", orderId);
     const answer = answerOf.get(orderId);
-    if (answer === undefined) return withoutCharge(deps, order);
+    if (answer === undefined || answer.kind === "unknown") return withoutCharge(deps, order);
     if (answer.kind === "away") return { kind: "outage", error: answer.error };
     if (answer.kind === "failed") return { kind: "retry", error: answer.error };
     const outcome = settled.get(orderId);
     if (outcome !== undefined) return outcome;
     const callbacks = answer.callback === null ? [] : [answer.callback];
-    return { kind: "done", followUps: [...callbacks, ...further(order)], kpis: [] };
+    if (order.status === "RESERVED") callbacks.push(...further(order));
+    const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
+    const told = messages.map((message) => ({ message }));
+    return { kind: "done", followUps: [...callbacks, ...told], kpis };
   });
+}
+
+function requestFor({ id, totalCents, currency }: OrderFacts): GatewayRequest {
+  return { orderId: id, amountCents: totalCents, currency, idempotencyKey: chargeKey(id) };
+}
+
+/**
+ * Asks what became of the charges of orders that failed or were cancelled without a payment on record: the
+ * provider may take the money yet, or have taken it without an answer, and it has to go back.
+ *
+ * @returns answers by order id, of those that were asked about
+ */
+async function askAboutEnded(
+  { db, gateway }: HandlerDeps,
+  orders: readonly OrderFacts[],
+): Promise<Map<number, ChargeStatus>> {
+  const ended = orders.filter(({ status }) => status === "FAILED" || status === "CANCELLED");
+  if (gateway.status === undefined || ended.length === 0) return new Map();
+  const payments = await readPayments(db, ended.map(({ id }) => id));
+  // A crash may have left money that is to go back without its message, so that is asked about again.
+  const open = ended.filter(({ id }) => (payments.get(id)?.status ?? "REVERSING") === "REVERSING");
+  const answers = await gateway.status(open.map(requestFor));
+  return new Map(open.map(({ id }, index) => [id, answers[index]!]));
 }
 
 /**
@@ -93,7 +131,7 @@ async function charge(
 async function settleAnswered(
   deps: HandlerDeps,
   deliveries: readonly Delivery[],
-  answerOf: ReadonlyMap<number, ChargeAnswer>,
+  answerOf: ReadonlyMap<number, ChargeStatus>,
 ): Promise<Map<number, Outcome>> {
   const answered = new Map<number, Delivery<CallbackMessage>>();
   for (const { id, attempt, message: { orderId } } of deliveries) {

@@ -18,14 +18,7 @@ import { effectsOfOrder } from "../domain/effects.ts";
 import type { CallbackMessage } from "../domain/messages.ts";
 import { sumNeeds } from "../domain/reserve.ts";
 import { decideSettle } from "../domain/settle.ts";
-import {
-  type Delivery,
-  done,
-  doneWith,
-  type HandlerDeps,
-  type Outcome,
-  vanished,
-} from "./handler.ts";
+import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
 
 /**
  * Settles the orders of a batch of answers in one transaction: payment row and `PAID`, or payment row,
@@ -81,15 +74,19 @@ export function settlePayments(
           break;
         case "already_settled":
           break;
-        case "late_success":
+        case "late_success": {
           late.push(message);
           paidBy.set(orderId, message.providerRef);
-          return doneWith({
+          const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
+          const { amountCents } = message;
+          messages.push({
             type: "payment.reverse",
             orderId,
-            amountCents: message.amountCents,
+            amountCents,
             currency: order.currency,
           });
+          return done({ messages, kpis });
+        }
         case "too_early":
           return { kind: "retry", error: `order ${orderId} was paid before it was reserved` };
         case "paid_twice":

@@ -40,13 +40,31 @@ Deno.test("gateway charges over HTTP, prints the secret it made, and ends on SIG
   assert.equal(status, "pending");
   const shown = await fetch(`${url}/charges/order-1`);
   assert.equal((await shown.json()).id, id);
+  const refund = await fetch(`${url}/refunds`, {
+    method: "POST",
+    body: JSON.stringify({ order_id: 1, amount_cents: 101, currency: "EUR" }),
+    headers: { "idempotency-key": "refund-1", "content-type": "application/json" },
+  });
+  const answer = await refund.json();
+  assert.equal(answer.status, "refused");
+  assert.deepEqual(await (await fetch(`${url}/refunds/refund-1`)).json(), answer);
+  const unknown = await fetch(`${url}/refunds/refund-2`);
+  assert.equal(unknown.status, 404);
+  await unknown.body?.cancel();
   process.kill("SIGTERM");
   assert.equal((await process.status).code, 0, await errors);
   await reader.cancel();
 });
 
 Deno.test("gateway refuses options that make no sense", async () => {
-  for (const option of ["--errors=101", "--secret=secret", "--callback=nowhere", "--percent=1"]) {
+  const options = [
+    "--errors=101",
+    "--wrong-amounts=-1",
+    "--secret=secret",
+    "--callback=nowhere",
+    "--percent=1",
+  ];
+  for (const option of options) {
     const { process, errors, reader } = await startGateway([option], 1);
     assert.equal((await process.status).code, 2, option);
     assert.equal((await errors).trim().split("\n").length, 1);

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { cancelOrder } from "../../db/cancel.ts";
+import type { TakenOrder } from "../../db/intake.ts";
 import { requestRefund } from "../../db/refunds.ts";
 import { parseConfig } from "../../domain/config.ts";
 import { paymentProvider, type ProviderOptions } from "../../commands/payment_provider.ts";
 import { makeApp } from "../../routes/app.ts";
+import { retryDeadLetters } from "../../streams/dead_letters.ts";
 import type { Gateway, GatewayRequest } from "../../streams/gateway.ts";
 import { httpGateway, orderOfChargeKey } from "../../streams/http_gateway.ts";
+import { chargePayments } from "../../streams/payments_charge.ts";
 import { publish } from "../../streams/queue.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
 import { assertBooks, makeDue } from "./books.ts";
@@ -23,6 +26,7 @@ const calm: Omit<ProviderOptions, "callbackUrl"> = {
   early: 0,
   silent: 0,
   lies: 0,
+  wrongAmounts: 0,
 };
 
 function listen(handler: (request: Request) => Response | Promise<Response>) {
@@ -44,6 +48,7 @@ async function withProvider(
     name: "http",
     charge: async (requests) => await (await late.promise).charge(requests),
     giveBack: async (requests) => await (await late.promise).giveBack(requests),
+    status: async (requests) => await (await late.promise).status!(requests),
   };
   const flow = await openWorkflow("http_gateway", {
     gateway,
@@ -122,7 +127,7 @@ Deno.test("every order is settled once whatever the provider does on the way", a
       assert.ok(refs.has(String(ref)));
     }
     assert.equal(await flow.stock("A"), 1_000 - 30);
-    const forged = provider.deliveries.filter(({ forged }) => forged);
+    const forged = provider.deliveries.filter(({ kind }) => kind === "forged");
     assert.ok(forged.length > 5);
     assert.deepEqual(new Set(forged.map(({ status }) => status)), new Set([401]));
     assert.ok(provider.deliveries.length > 60, "some came twice");
@@ -145,40 +150,204 @@ Deno.test("an order whose answer never comes has a home, and is settled by askin
   });
 });
 
+/** Adds orders and has them charged by a provider that answers `pending`. */
+async function chargePending(flow: Workflow, count: number): Promise<TakenOrder[]> {
+  const taken = await flow.add(orders(count), 10);
+  await flow.turn("orders");
+  await flow.turn("payments");
+  for (const { orderId } of taken) {
+    assert.equal((await flow.order(orderId!)).status, "RESERVED");
+  }
+  return taken;
+}
+
+const paymentsOf = (flow: Workflow) =>
+  flow.rows("select order_id, amount_cents, status from payments order by order_id");
+
+Deno.test("chargePayments() gives money back that was taken for a cancelled order without a callback", async () => {
+  await withProvider({ silent: 100, delayMs: 0 }, async (flow, provider) => {
+    const taken = await chargePending(flow, 2);
+    for (const { orderId } of taken) await cancelOrder(flow.db, orderId!, "test");
+    await provider.settled();
+    await flow.drain();
+    assert.deepEqual(
+      [...provider.charges.values()].map(({ status, refundedCents }) => [status, refundedCents]),
+      [["succeeded", 100], ["declined", 0]],
+    );
+    assert.deepEqual(provider.deliveries, []);
+    assert.deepEqual(await paymentsOf(flow), [
+      { order_id: taken[0]!.orderId, amount_cents: 100, status: "REVERSED" },
+    ]);
+    for (const { orderId } of taken) {
+      assert.equal((await flow.order(orderId!)).status, "CANCELLED");
+    }
+    assert.equal(await flow.stock("A"), 10);
+    assert.deepEqual(await flow.rows("select * from dead_letters"), []);
+    await assertBooks(flow);
+  });
+});
+
+Deno.test("chargePayments() asks about a failed order until the provider has decided, and charges nothing anew", async () => {
+  await withProvider({ silent: 100, delayMs: 1_000 }, async (flow, provider) => {
+    const [{ orderId, totalCents: amountCents, currency }] = await chargePending(flow, 1) as [
+      TakenOrder,
+    ];
+    await publish(flow, [{
+      message: { type: "payment.time_out", orderId: orderId!, amountCents, currency },
+    }]);
+    await flow.turn("payments");
+    const { status, failureReason } = await flow.order(orderId!);
+    assert.deepEqual([status, failureReason], ["FAILED", "payment_timeout"]);
+    const charge = provider.charges.get(`order-${orderId}`)!;
+    await makeDue(flow);
+    await flow.turn("payments");
+    assert.equal(charge.status, "pending");
+    assert.equal(await flow.redis.zcard(flow.keys.scheduled("payments")), 1, "it is asked again");
+    await provider.settled();
+    await flow.drain();
+    assert.deepEqual([provider.charges.size, charge.refundedCents], [1, 100]);
+    assert.deepEqual(await paymentsOf(flow), [
+      { order_id: orderId, amount_cents: 100, status: "REVERSED" },
+    ]);
+    await assertBooks(flow);
+  });
+});
+
+Deno.test("chargePayments() finds money of a cancelled order after crashes, and charges none that was not asked", async () => {
+  await withProvider({ silent: 100, delayMs: 0 }, async (flow, provider) => {
+    const taken = await flow.add(orders(3), 10);
+    await flow.turn("orders");
+    const [asked] = taken as [TakenOrder];
+    // Charged, and nobody noted it.
+    await flow.gateway.charge([request(asked.orderId!)]);
+    for (const { orderId } of taken) await cancelOrder(flow.db, orderId!, "test");
+    await provider.settled();
+    // Recorded as money to give back, and the message about that was lost.
+    const message = {
+      type: "payment.charge",
+      orderId: asked.orderId!,
+      amountCents: 100,
+      currency: "EUR",
+    } as const;
+    await chargePayments(flow, [{ id: "1-0", attempt: 1, message }]);
+    assert.deepEqual((await paymentsOf(flow)).map(({ status }) => status), ["REVERSING"]);
+    await flow.drain();
+    assert.deepEqual([...provider.charges.keys()], [`order-${asked.orderId}`]);
+    assert.equal(provider.charges.get(`order-${asked.orderId}`)!.refundedCents, 100);
+    assert.deepEqual((await paymentsOf(flow)).map(({ status }) => status), ["REVERSED"]);
+    assert.deepEqual(await flow.rows("select * from dead_letters"), []);
+    await assertBooks(flow);
+  });
+});
+
+Deno.test("a signed callback of a wrong amount becomes a dead letter and moves no money", async () => {
+  await withProvider({ wrongAmounts: 100 }, async (flow, provider, settleAll) => {
+    const taken = await flow.add(orders(2), 10);
+    await settleAll();
+    const lies = provider.deliveries.filter(({ kind }) => kind === "wrong amount");
+    assert.deepEqual(lies.map(({ status }) => status), [202, 202], "both are well signed");
+    const letters = await flow.rows(
+      "select order_id, amount_cents, error from dead_letters order by order_id",
+    );
+    assert.deepEqual(
+      letters,
+      taken.map(({ orderId, totalCents }) => ({
+        order_id: orderId,
+        amount_cents: totalCents + 1,
+        error: `the provider took ${totalCents + 1} cents for order ${orderId}, ` +
+          `whose total is ${totalCents}`,
+      })),
+    );
+    assert.deepEqual(await paymentsOf(flow), [
+      { order_id: taken[0]!.orderId, amount_cents: 100, status: "SUCCEEDED" },
+      { order_id: taken[1]!.orderId, amount_cents: 101, status: "DECLINED" },
+    ]);
+    for (const { refundedCents } of provider.charges.values()) assert.equal(refundedCents, 0);
+    await assertBooks(flow);
+  });
+});
+
+/** Requests a refund and has it carried out; its message comes so many times, as after crashes. */
+async function refundOf(flow: Workflow, orderId: number, amountCents: number, times = 2) {
+  const { refund, currency } = await requestRefund(
+    flow.db,
+    { orderId, amountCents, reason: null, idempotencyKey: null },
+    "test",
+  );
+  const message = { type: "refund.process", orderId, refundId: refund.id, amountCents, currency };
+  for (let n = 0; n < times; n++) await publish(flow, [{ message: message as never }]);
+  await flow.drain();
+  const [row] = await flow.rows("select status, failure_reason from refunds where id = ?", [
+    refund.id,
+  ]);
+  return row;
+}
+
 Deno.test("refunds go to the provider once, and its refusal fails them", async () => {
   await withProvider({ errors: 50 }, async (flow, provider, settleAll) => {
     const [taken] = await flow.add(orders(1), 10);
     await settleAll();
     const orderId = taken!.orderId!;
     const charge = provider.charges.get(`order-${orderId}`)!;
-    const refund = async (amountCents: number) => {
-      const { refund, currency } = await requestRefund(
-        flow.db,
-        { orderId, amountCents, reason: null, idempotencyKey: null },
-        "test",
-      );
-      const message = {
-        type: "refund.process",
-        orderId,
-        refundId: refund.id,
-        amountCents,
-        currency,
-      };
-      // Twice, as after a crash.
-      for (let n = 0; n < 2; n++) await publish(flow, [{ message: message as never }]);
-      await flow.drain();
-      const [row] = await flow.rows("select status, failure_reason from refunds where id = ?", [
-        refund.id,
-      ]);
-      return row;
-    };
-    assert.deepEqual(await refund(30), { status: "PROCESSED", failure_reason: null });
+    assert.deepEqual(await refundOf(flow, orderId, 30), {
+      status: "PROCESSED",
+      failure_reason: null,
+    });
     assert.equal(charge.refundedCents, 30);
     charge.refundedCents = 90;
-    const refused = await refund(50);
+    const refused = await refundOf(flow, orderId, 50);
     assert.deepEqual(refused, { status: "FAILED", failure_reason: "nothing of it is left" });
     assert.equal(charge.refundedCents, 90);
   });
+});
+
+Deno.test("a refund whose answer is lost is asked about and given once", async () => {
+  await withProvider({ timeOuts: 100 }, async (flow, provider, settleAll) => {
+    const [taken] = await flow.add(orders(1), 10);
+    await settleAll();
+    const processed = { status: "PROCESSED", failure_reason: null };
+    assert.deepEqual(await refundOf(flow, taken!.orderId!, 30), processed);
+    assert.equal(provider.charges.get(`order-${taken!.orderId}`)!.refundedCents, 30);
+    await assertBooks(flow);
+  });
+});
+
+Deno.test("applyRefunds() gives once what was tried long ago, though the provider forgot the key", async () => {
+  let posts = 0;
+  let breaks = true;
+  const { url, server } = listen(async (incoming) => {
+    const { pathname } = new URL(incoming.url);
+    if (pathname === "/charges") {
+      const { amount_cents, currency } = await incoming.json();
+      return Response.json({ id: "c", status: "succeeded", amount_cents, currency });
+    }
+    if (incoming.method === "POST") posts++;
+    if (posts > 0 && breaks) return new Response(null, { status: 502 });
+    return posts === 0
+      ? Response.json({ error: "unknown" }, { status: 404 })
+      : Response.json({ id: "r", status: "succeeded" });
+  });
+  const gateway = httpGateway({ url, token: "", timeoutMs: 5_000, firstWaitMs: 1 });
+  const flow = await openWorkflow("http_refund_late", { gateway, consumer: { maxDeliveries: 1 } });
+  try {
+    const [taken] = await flow.add(orders(1), 10);
+    await flow.drain();
+    await refundOf(flow, taken!.orderId!, 40, 1);
+    assert.equal(posts, 1);
+    const [letter] = await flow.rows("select id, error from dead_letters");
+    assert.match(String(letter!.error), /answered 502/);
+    breaks = false;
+    await retryDeadLetters(flow, {}, "test");
+    await flow.drain();
+    assert.equal(posts, 1, "it is asked about, not repeated");
+    assert.deepEqual(await flow.rows("select status, amount_cents from refunds"), [
+      { status: "PROCESSED", amount_cents: 40 },
+    ]);
+    await assertBooks(flow);
+  } finally {
+    await flow.close();
+    await server.shutdown();
+  }
 });
 
 const request = (n: number, changes: Partial<GatewayRequest> = {}): GatewayRequest => ({
@@ -207,6 +376,20 @@ Deno.test("httpGateway() calls it failed when the answer says nothing or somethi
       Response.json({ id: "x".repeat(129), status: "declined", amount_cents: 1, currency: "EUR" }),
       /name/,
     ],
+    [
+      Response.json(
+        { id: "x", status: "succeeded", amount_cents: 100, currency: "EUR" },
+        { status: 422 },
+      ),
+      /422/,
+    ],
+    [
+      Response.json(
+        { id: "x", status: "declined", amount_cents: 100, currency: "EUR" },
+        { status: 404 },
+      ),
+      /404/,
+    ],
     [Response.redirect("http://127.0.0.1:9/elsewhere"), /no answer/],
   ];
   for (const [answer, expected] of answers) {
@@ -215,8 +398,14 @@ Deno.test("httpGateway() calls it failed when the answer says nothing or somethi
     const [result] = await gateway.charge([request(1)]);
     assert.equal(result!.kind, "failed");
     assert.match((result as { error: string }).error, expected);
-    const [back] = answer.status === 302 ? [] : await gateway.giveBack([request(1)]);
-    if (answer.status >= 400) assert.equal(back!.kind, "failed");
+    if (answer.status >= 400) {
+      const [back] = await gateway.giveBack([request(1)]);
+      assert.equal(back!.kind, "failed");
+    }
+    if (answer.status !== 302) {
+      const [status] = await gateway.status!([request(1)]);
+      assert.equal(status!.kind, answer.status === 404 ? "unknown" : "failed");
+    }
     await server.shutdown();
   }
 });
@@ -251,6 +440,13 @@ Deno.test("httpGateway() sends its token and the key, and asks before it repeats
     },
   });
   assert.deepEqual(seen, ["POST /charges order-7", "GET /charges/order-7 order-7"]);
+  seen.length = 0;
+  assert.deepEqual(await gateway.charge([request(7, { askedBefore: true })]), [answer]);
+  assert.deepEqual(
+    seen,
+    ["GET /charges/order-7 order-7"],
+    "what was asked for before is no new charge",
+  );
   await server.shutdown();
 });
 
@@ -283,12 +479,17 @@ Deno.test("httpGateway() leaves a provider alone that fails again and again, and
   assert.deepEqual(kindsOf(await gateway.charge(many)), ["away"]);
   assert.deepEqual(kindsOf(await gateway.giveBack(many)), ["away"]);
   assert.equal(asked, once, "nothing is asked meanwhile");
+  while (asked === once) assert.deepEqual(kindsOf(await gateway.charge(many)), ["away"]);
+  assert.equal(asked, once + 1, "one request finds out that it is still away");
   broken = false;
   let kinds: string[];
   do {
     kinds = kindsOf(await gateway.charge(many));
-  } while (kinds.includes("away"));
-  assert.deepEqual(kinds, ["accepted"]);
+  } while (kinds.every((kind) => kind === "away"));
+  assert.equal(asked, once + 2, "one request finds out that it is back");
+  assert.deepEqual(kinds.toSorted(), ["accepted", "away"]);
+  assert.deepEqual(kindsOf(await gateway.charge(many)), ["accepted"]);
+  assert.equal(asked, once + 2 + many.length);
   await server.shutdown();
 });
 

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import type { Notice } from "../../domain/notice.ts";
+import { noticeEmail } from "../../domain/notice_email.ts";
+
+const notice = (changes: Partial<Notice>): Notice => ({
+  id: 1,
+  type: "order.failed",
+  orderId: 42,
+  externalOrderId: "web-1",
+  refundId: null,
+  customer: { externalId: "c1", email: "ann@example.com", name: "Ann" },
+  status: "FAILED",
+  failureReason: null,
+  currency: "EUR",
+  amountCents: 1_250,
+  totalCents: 1_250,
+  createdAt: "2026-01-05T10:00:00Z",
+  ...changes,
+});
+
+Deno.test("noticeEmail() denies a charge only where no money can have been asked for", () => {
+  const denies = "You have not been charged for it.";
+  const promises = "If money was taken for it, it is given back.";
+  const cases: [Partial<Notice>, string][] = [
+    [{ failureReason: "insufficient_stock" }, denies],
+    [{ failureReason: "payment_declined" }, promises],
+    [{ failureReason: "payment_timeout" }, promises],
+    [{ failureReason: null }, promises],
+    [{ type: "order.cancelled", status: "CANCELLED" }, promises],
+  ];
+  for (const [changes, expected] of cases) {
+    const { text, html } = noticeEmail(notice(changes));
+    for (const sentence of [denies, promises]) {
+      assert.equal(text.includes(sentence), sentence === expected, JSON.stringify(changes));
+      assert.equal(html.includes(sentence), sentence === expected, JSON.stringify(changes));
+    }
+  }
+});
