@@ -41,7 +41,7 @@ export const claimSeconds = 15;
 /** Hours that an answer is kept. */
 export const keyHours = 24;
 
-/** Rows that one purge deletes at the most. */
+/** Rows that one statement of a purge deletes at the most: it holds up nobody for long. */
 const purgeRows = 1_000;
 
 /** Claims as a table. */
@@ -203,14 +203,17 @@ export async function releaseKey(
   );
 }
 
-/** Deletes keys that are older than a day; not all at once. */
+/** Deletes all keys that are older than a day, not in one statement. */
 export async function purgeKeys(db: Queryable): Promise<void> {
-  await db.run(
-    `
-    delete from idempotency_keys
-    where created_at < current_timestamp(6) - interval ${keyHours} hour
-    limit ${purgeRows}`,
-  );
+  for (;;) {
+    const { affectedRows } = await db.run(
+      `
+      delete from idempotency_keys
+      where created_at < current_timestamp(6) - interval ${keyHours} hour
+      limit ${purgeRows}`,
+    );
+    if (affectedRows < purgeRows) return;
+  }
 }
 
 /** The error for a key whose request is still being worked on. */

@@ -122,6 +122,11 @@ async function takeInTransaction(
     requests.flatMap(({ idempotencyKey }) => idempotencyKey ?? []),
   );
 
+  // A key is unique in all of the books. Another token's must not be taken for a repetition of this one's.
+  const hashOf = (request: RefundRequest) => {
+    const by = request.actor ?? actor;
+    return refundRequestHash({ ...request, owner: by.startsWith("api:") ? by : "" });
+  };
   const accepted: { index: number; amountCents: number }[] = [];
   const repeated: { index: number; of: number }[] = [];
   const results: (TakenRefund | WorkflowError)[] = [];
@@ -135,14 +140,14 @@ async function takeInTransaction(
     const key = request.idempotencyKey;
     const before = key === null ? undefined : known.get(key);
     if (before !== undefined) {
-      results[index] = sameBytes(before.requestHash, refundRequestHash(request))
+      results[index] = sameBytes(before.requestHash, hashOf(request))
         ? { refund: asFirstAnswered(before.refund), currency: order.currency, replayed: true }
         : reusedKey();
       return;
     }
     const twin = key === null ? undefined : keysHere.get(key);
     if (twin !== undefined) {
-      if (sameBytes(refundRequestHash(requests[twin]!), refundRequestHash(request))) {
+      if (sameBytes(hashOf(requests[twin]!), hashOf(request))) {
         repeated.push({ index, of: twin });
       } else results[index] = reusedKey();
       return;
@@ -163,7 +168,7 @@ async function takeInTransaction(
     tx,
     accepted.map(({ index, amountCents }) => {
       const request = requests[index]!;
-      return { ...request, amountCents, requestHash: refundRequestHash(request) };
+      return { ...request, amountCents, requestHash: hashOf(request) };
     }),
   );
   accepted.forEach(({ index }, position) => {

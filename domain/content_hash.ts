@@ -32,12 +32,17 @@ function itemText({ sku, unitPriceCents, qty }: OrderContent["items"][number]): 
   return `[${text},${unitPriceCents},${qty}]`;
 }
 
-/** 16 bytes that are equal for equal refund requests. */
+/**
+ * 16 bytes that are equal for equal refund requests.
+ *
+ * @param request.owner the token that the key belongs to; empty for whoever has none
+ */
 export function refundRequestHash(
-  request: { orderId: number; amountCents: number | null; reason: string | null },
+  request: { orderId: number; amountCents: number | null; reason: string | null; owner: string },
 ): Uint8Array {
-  const { orderId, amountCents, reason } = request;
-  return Uint8Array.fromHex(hash(`${orderId}\n${amountCents}\n${JSON.stringify(reason)}`));
+  const { orderId, amountCents, reason, owner } = request;
+  const text = `${orderId}\n${amountCents}\n${JSON.stringify(reason)}`;
+  return Uint8Array.fromHex(hash(owner === "" ? text : `${text}\n${owner}`));
 }
 
 /** SHA-256 over what a request says, in hexadecimal: the same for the same request, however it was written. */

@@ -89,7 +89,9 @@ Deno.test("refundRequestHash() tells every difference in a request", () => {
     { orderId: 1, amountCents: 100, reason: "" },
     { orderId: 1, amountCents: 100, reason: "null" },
     { orderId: 1, amountCents: null, reason: "100" },
-  ];
+    { orderId: 1, amountCents: null, reason: null, owner: "api:a" },
+    { orderId: 1, amountCents: null, reason: null, owner: "api:b" },
+  ].map((request) => ({ owner: "", ...request }));
   const hashes = requests.map((request) => hex(refundRequestHash(request)));
   assert.equal(new Set(hashes).size, requests.length);
   assert.equal(hex(refundRequestHash({ ...requests[2]! })), hashes[2]);

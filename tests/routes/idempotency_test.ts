@@ -172,6 +172,28 @@ Deno.test("an answer is there with the change, or neither is", async () => {
   assert.deepEqual(await claimKeys(api.deps.db, [claim]), [{ kind: "claimed" }]);
 });
 
+Deno.test("a purge leaves none of many old keys, and all young ones", async () => {
+  const { db } = api.deps;
+  const names = Array.from({ length: 2_500 }, (_, index) => `old-${index}`);
+  const claims = names.map((key) => ({
+    owner: "many",
+    key,
+    requestHash: "0".repeat(64),
+    claim: crypto.randomUUID().replaceAll("-", ""),
+  }));
+  await claimKeys(db, [...claims, { ...claims[0]!, key: "young" }]);
+  await db.run(
+    `
+    update idempotency_keys
+    set created_at = current_timestamp(6) - interval 25 hour
+    where owner = 'many' and idempotency_key <> 'young'`,
+    [],
+  );
+  await purgeKeys(db);
+  const left = await db.query("select idempotency_key from idempotency_keys where owner = 'many'");
+  assert.deepEqual(left.map((row) => row.idempotency_key), ["young"]);
+});
+
 Deno.test("a key is free again after a day, and is then forgotten", async () => {
   const headers = withKey();
   const key = headers["idempotency-key"];
@@ -221,6 +243,32 @@ Deno.test("keys are each token's own", async () => {
     ids.push(body.id);
   }
   assert.notEqual(ids[0], ids[1]);
+});
+
+Deno.test("a refund is never another token's that used the same key", async () => {
+  const tokenOf = (name: string) => ({
+    name,
+    hash: tokenHash(`${name}-secret`),
+    scopes: ["refunds" as const],
+  });
+  const config = { ...api.deps.config, apiTokens: [tokenOf("one"), tokenOf("two")] };
+  const app = makeApp({ ...api.deps, config });
+  const id = await storeOrder(api.deps.db, { status: "PAID", totalCents: 1_000 });
+  const key = withKey();
+  const refund = (name: string) =>
+    ask({ app }, "POST", `/orders/${id}/refunds`, { amount_cents: 100 }, {
+      ...key,
+      authorization: `Bearer ${name}-secret`,
+    });
+  const first = await refund("one");
+  assert.equal(first.status, 202);
+  assertProblem(await refund("two"), 422, "idempotency-key-reused");
+  // Once the answer of the first day is gone, the refund itself still knows whose it is.
+  await api.deps.db.run("delete from idempotency_keys", []);
+  assertProblem(await refund("two"), 422, "idempotency-key-reused");
+  const again = await refund("one");
+  assert.equal(again.headers.get("idempotent-replayed"), "true");
+  assert.deepEqual(again.body, first.body);
 });
 
 Deno.test("claimKeys() gives a key that comes twice at once to one of them", async () => {
