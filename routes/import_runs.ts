@@ -17,8 +17,8 @@ import type { AppDeps } from "./deps.ts";
 /** Imports at once in one process: each takes three connections and some 100 MB. */
 const mostRuns = 4;
 
-/** Most rows of a file: a small archive may hold very much. */
-const mostRows = 20_000_000;
+/** Most rows of a file, and most bytes once it is unpacked: a small archive may hold very much. */
+const fileLimits = { rows: 20_000_000, unpackedBytes: 8 * 1024 ** 3 };
 
 /** Milliseconds between two signs of life, and until a wish to cancel is heard. */
 const touchEveryMs = 1_000;
@@ -63,8 +63,12 @@ export interface ImportRuns {
   cancel(importId: number): void;
 }
 
-/** Makes {@linkcode ImportRuns}. */
-export function importRuns(deps: AppDeps): ImportRuns {
+/**
+ * Makes {@linkcode ImportRuns}.
+ *
+ * @param limits of a file; for tests
+ */
+export function importRuns(deps: AppDeps, limits: typeof fileLimits = fileLimits): ImportRuns {
   const { db, log } = deps;
   const running = new Set<{ id: number | undefined; stop: AbortController }>();
   deps.stopping?.addEventListener("abort", () => {
@@ -96,9 +100,14 @@ export function importRuns(deps: AppDeps): ImportRuns {
         keepGoodRows: request.keepGoodRows,
         actor: request.actor,
         signal: run.stop.signal,
-        onProgress: ({ rowsRead }) => {
-          if (rowsRead > mostRows) {
-            throw new WorkflowError("invalid", `The file must have at most ${mostRows} rows`);
+        onProgress: ({ rowsRead, unpackedBytes }) => {
+          const over = rowsRead > limits.rows
+            ? `${limits.rows} rows`
+            : unpackedBytes > limits.unpackedBytes
+            ? `${limits.unpackedBytes} bytes once it is unpacked`
+            : undefined;
+          if (over !== undefined) {
+            throw new WorkflowError("invalid", `The file must have at most ${over}`);
           }
         },
         begin: async () => {

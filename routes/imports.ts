@@ -27,6 +27,9 @@ import { openUpload } from "./upload.ts";
 /** Milliseconds between two looks at an import whose progress somebody follows. */
 const lookEveryMs = 500;
 
+/** Followers at once: each asks the database that often. */
+const mostFollowers = 200;
+
 /** Milliseconds of silence after which a follower gets a sign of life. */
 const silenceMs = 15_000;
 
@@ -54,6 +57,7 @@ export function bringsFile(c: Context): boolean {
  */
 export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   const app = new Hono();
+  let followers = 0;
   const { db } = deps;
   const answerOnce = idempotency(deps);
 
@@ -174,37 +178,45 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     async (c) => {
       const { id } = c.req.valid("param");
       let row = await find(id);
+      if (followers >= mostFollowers) {
+        throw new WorkflowError("unavailable", "Too many imports are followed; try again later");
+      }
+      followers++;
       c.header("x-accel-buffering", "no");
       return streamSSE(c, async (stream) => {
         const stop = new AbortController();
         stream.onAbort(() => stop.abort());
         deps.stopping?.addEventListener("abort", () => stop.abort(), { signal: stop.signal });
-        let sent = "";
-        let sentAt = performance.now();
-        while (!stop.signal.aborted) {
-          const data = JSON.stringify(importJson(row));
-          if (data !== sent) {
-            await stream.writeSSE({ event: "progress", data });
-            sent = data;
-            sentAt = performance.now();
-          } else if (performance.now() - sentAt >= silenceMs) {
-            await stream.write(": still here\n\n");
-            sentAt = performance.now();
+        try {
+          let sent = "";
+          let sentAt = performance.now();
+          while (!stop.signal.aborted) {
+            const data = JSON.stringify(importJson(row));
+            if (data !== sent) {
+              await stream.writeSSE({ event: "progress", data });
+              sent = data;
+              sentAt = performance.now();
+            } else if (performance.now() - sentAt >= silenceMs) {
+              await stream.write(": still here\n\n");
+              sentAt = performance.now();
+            }
+            if (row.status !== "RUNNING") {
+              await stream.writeSSE({ event: "end", data });
+              break;
+            }
+            await new Promise<void>((resolve) => {
+              const timer = setTimeout(resolve, lookEveryMs);
+              stop.signal.addEventListener("abort", () => {
+                clearTimeout(timer);
+                resolve();
+              }, { once: true });
+            });
+            row = await find(id);
           }
-          if (row.status !== "RUNNING") {
-            await stream.writeSSE({ event: "end", data });
-            break;
-          }
-          await new Promise<void>((resolve) => {
-            const timer = setTimeout(resolve, lookEveryMs);
-            stop.signal.addEventListener("abort", () => {
-              clearTimeout(timer);
-              resolve();
-            }, { once: true });
-          });
-          row = await find(id);
+        } finally {
+          followers--;
+          stop.abort();
         }
-        stop.abort();
       });
     },
   );

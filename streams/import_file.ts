@@ -36,8 +36,8 @@ export interface OrderGroup {
 
 /** What {@linkcode openImportFile} may be told. */
 export interface ImportFileOptions {
-  /** Is told how many bytes and rows were read, piece by piece. */
-  onProgress: (read: { bytes: number; rows: number }) => void;
+  /** Is told how much was read, piece by piece: bytes of the source, bytes once unpacked, and rows. */
+  onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
   /** For tests: how much is kept in memory. */
   limits?: ImportFileLimits;
 }
@@ -104,7 +104,7 @@ async function check(
 ) {
   let header: string[] | undefined;
   let places: ColumnPlaces | undefined;
-  let bytesRead = 0, rows = 0;
+  let bytesRead = 0, unpackedBytes = 0, rows = 0;
   const seen = idMarks();
   let lastId = "", rowsOfLast = 0;
 
@@ -136,12 +136,13 @@ async function check(
   for await (
     const { bytes, text } of readText(source, scanner.line, (count) => bytesRead += count)
   ) {
+    unpackedBytes += bytes.length;
     spool.write(bytes);
     scanner.push(text);
-    options.onProgress({ bytes: bytesRead, rows });
+    options.onProgress({ bytes: bytesRead, unpackedBytes, rows });
   }
   scanner.end();
-  options.onProgress({ bytes: bytesRead, rows });
+  options.onProgress({ bytes: bytesRead, unpackedBytes, rows });
   if (header === undefined) throw notCsv(1, "the header is missing");
   return { header: header as readonly string[], places: places!, rows };
 }

@@ -68,6 +68,8 @@ export interface ImportProgress {
   phase: "reading" | "writing";
   /** Of the source, compressed bytes if it is. */
   bytesRead: number;
+  /** Of what they were unpacked to. */
+  unpackedBytes: number;
   rowsRead: number;
   /** Rows whose orders were taken or rejected. */
   rowsDone: number;
@@ -134,6 +136,7 @@ async function runImport(
   const progress: ImportProgress = {
     phase: "reading",
     bytesRead: 0,
+    unpackedBytes: 0,
     rowsRead: 0,
     rowsDone: 0,
     ordersDone: 0,
@@ -170,8 +173,9 @@ async function openFile(
   try {
     return await openImportFile(source, {
       limits: limits?.file,
-      onProgress({ bytes, rows }) {
+      onProgress({ bytes, unpackedBytes, rows }) {
         progress.bytesRead = bytes;
+        progress.unpackedBytes = unpackedBytes;
         progress.rowsRead = rows;
         onProgress?.(progress);
         signal?.throwIfAborted();

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { WorkflowError } from "../domain/errors.ts";
+
 /** Where bytes lie in the file. */
 export interface Extent {
   offset: number;
@@ -12,7 +14,10 @@ export interface Extent {
 
 /** See {@linkcode openTemporaryFile}. */
 export interface TemporaryFile {
-  /** @returns where the bytes begin */
+  /**
+   * @returns where the bytes begin
+   * @throws {WorkflowError} `unavailable` when the disk is full
+   */
   append(bytes: Uint8Array): number;
   /**
    * @param into where the bytes are read to, if they fit; else, and by default, to new memory
@@ -20,6 +25,22 @@ export interface TemporaryFile {
    */
   read(extent: Extent, into?: Uint8Array): Uint8Array;
   close(): void;
+}
+
+/**
+ * Writes all of some bytes.
+ *
+ * @throws {WorkflowError} `unavailable` when the disk is full
+ */
+export function writeWhole(file: Pick<Deno.FsFile, "writeSync">, bytes: Uint8Array): void {
+  try {
+    for (let written = 0; written < bytes.length;) {
+      written += file.writeSync(bytes.subarray(written));
+    }
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ENOSPC") throw error;
+    throw new WorkflowError("unavailable", "The disk for temporary files is full");
+  }
 }
 
 /**
@@ -38,9 +59,7 @@ export function openTemporaryFile(): TemporaryFile {
       const offset = end;
       end += bytes.length;
       file.seekSync(offset, Deno.SeekMode.Start);
-      for (let written = 0; written < bytes.length;) {
-        written += file.writeSync(bytes.subarray(written));
-      }
+      writeWhole(file, bytes);
       return offset;
     },
     read({ offset, length }, into) {

@@ -177,6 +177,7 @@ Deno.test("importProgressLine() shows share, rate and time left where the end is
   const reading = {
     phase: "reading" as const,
     bytesRead: 250,
+    unpackedBytes: 250,
     rowsRead: 1_000,
     rowsDone: 0,
     ordersDone: 0,

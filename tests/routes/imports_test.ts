@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { createImport, interruptImports, readImport, touchImport } from "../../db/imports.ts";
 import { makeApp } from "../../routes/app.ts";
+import { importRuns } from "../../routes/import_runs.ts";
 import { csvOf, manyRows } from "../csv_orders.ts";
 import { type Answer, type Api, ask, assertProblem, openApi } from "./api.ts";
 
@@ -12,6 +13,40 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(() => api.close());
 
 let files = 0;
+
+Deno.test("a small archive may not unpack to very much", async () => {
+  const before = await counts();
+  const runs = importRuns(api.deps, { rows: 1_000, unpackedBytes: 1_000_000 });
+  const start = (text: string) =>
+    runs.start({
+      source: new Blob([gzipSync(text)]).stream(),
+      name: "packed",
+      dryRun: false,
+      keepGoodRows: false,
+      actor: "api",
+    });
+  const empty = `${fileOf(1)}${"\n".repeat(5_000_000)}`;
+  await assert.rejects(start(empty), {
+    code: "invalid",
+    message: /at most 1000000 bytes once it is unpacked/,
+  });
+  await assert.rejects(start(fileOf(1_001)), { code: "invalid", message: /at most 1000 rows/ });
+  assert.deepEqual(await counts(), before);
+});
+
+Deno.test("GET /imports/{id}/events has places for so many followers", async () => {
+  const id = await createImport(api.deps.db, "followed");
+  const follow = () => api.app.request(`/imports/${id}/events`);
+  const followers = await Promise.all(Array.from({ length: 200 }, follow));
+  assert.ok(followers.every(({ status }) => status === 200));
+  const refused = await answerOf(follow());
+  assertProblem(refused, 503, "unavailable");
+  assert.ok(refused.headers.get("retry-after"));
+  await Promise.all(followers.map(({ body }) => body!.cancel()));
+  const next = await follow();
+  assert.equal(next.status, 200);
+  await next.body!.cancel();
+});
 
 /** A file of so many orders that no other test knows, one item each. */
 function fileOf(orders: number, changes: Record<string, string> = {}): string {
