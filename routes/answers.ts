@@ -54,6 +54,13 @@ const orderFields = {
 /** An order without what belongs to it. */
 export const orderAnswer = z.object(orderFields).meta({ id: "Order" });
 
+/** An order for whoever has brought or changed it. */
+export const orderReceiptAnswer = z.object({
+  ...orderFields,
+  customer: customer.partial({ email: true, name: true })
+    .meta({ description: "E-mail and name are for tokens with the scope `read`" }),
+}).meta({ id: "OrderReceipt" });
+
 /** A refund. */
 export const refundAnswer = z.object({
   id,

@@ -15,9 +15,9 @@ import type {
   importListAnswer,
   kpisAnswer,
   leaderboardAnswer,
-  orderAnswer,
   orderDetailAnswer,
   orderListAnswer,
+  orderReceiptAnswer,
   problemAnswer,
   readyAnswer,
   refundAnswer,
@@ -67,10 +67,10 @@ export type ApiSchema = {
       typeof orderListAnswer,
       200
     >;
-    $post: Route<{ json: z.input<typeof orderBody> } & Keyed, typeof orderAnswer, 200 | 202>;
+    $post: Route<{ json: z.input<typeof orderBody> } & Keyed, typeof orderReceiptAnswer, 200 | 202>;
   };
   "/orders/:id": { $get: Route<ById, typeof orderDetailAnswer, 200> };
-  "/orders/:id/cancel": { $post: Route<ById & Keyed, typeof orderAnswer, 200> };
+  "/orders/:id/cancel": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/refunds": {
     $get: Route<ById & { query: Page }, typeof refundListAnswer, 200>;
     $post: Route<

@@ -281,6 +281,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
           );
         }
         await cancelImport(db, id);
+        deps.log.info("import cancelled", { import: id, actor: c.get("caller").actor });
         runs.cancel(id);
         return {
           status: 202,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isAllowed, type Scope } from "../domain/api_token.ts";
 import { toIsoTime } from "../db/database.ts";
 import type { OrderDetail, OrderSummary } from "../db/order_queries.ts";
 import type { ListedRefund } from "../db/refund_list.ts";
@@ -27,6 +28,18 @@ export function orderJson(order: OrderSummary) {
     created_at: order.createdAt,
     updated_at: order.updatedAt,
   };
+}
+
+/**
+ * An order for whoever has brought or changed it: without `read`, nothing of its customer but the ids.
+ *
+ * @param held the scopes of whoever gets it
+ */
+export function orderReceiptJson(order: OrderSummary, held: readonly Scope[]) {
+  const shown = orderJson(order);
+  if (isAllowed(held, ["read"])) return shown;
+  const { id, external_id } = shown.customer;
+  return { ...shown, customer: { id, external_id } };
 }
 
 /** An order with everything. */

@@ -12,14 +12,14 @@ import { cancelOrder } from "../db/cancel.ts";
 import type { Queryable } from "../db/database.ts";
 import { readOrderDetail, readOrderSummaries } from "../db/order_queries.ts";
 import { searchOrders } from "../db/order_search.ts";
-import { orderAnswer, orderDetailAnswer, orderListAnswer } from "./answers.ts";
+import { orderDetailAnswer, orderListAnswer, orderReceiptAnswer } from "./answers.ts";
 import { checked, idParam, jsonBody, pageQuery } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
 import { idempotency, idempotencyHeaders, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
 import { exampleOrder, orderBody } from "./order_body.ts";
 import { orderFilters, orderSearch } from "./order_filters.ts";
-import { orderDetailJson, orderJson } from "./order_json.ts";
+import { orderDetailJson, orderJson, orderReceiptJson } from "./order_json.ts";
 import { publishAfterCommit } from "./publish_after_commit.ts";
 import { newOrderAnswer, orderTaker } from "./take_orders.ts";
 
@@ -40,8 +40,16 @@ export function orderRoutes(deps: AppDeps): Hono {
       tag: "Orders",
       scopes: ["orders"],
       answers: {
-        202: { says: "It is new and waits for its stock", schema: orderAnswer, located: true },
-        200: { says: "It is known with the same content", schema: orderAnswer, located: true },
+        202: {
+          says: "It is new and waits for its stock",
+          schema: orderReceiptAnswer,
+          located: true,
+        },
+        200: {
+          says: "It is known with the same content",
+          schema: orderReceiptAnswer,
+          located: true,
+        },
       },
       problems: [408, 409, 413, 415, 422],
       example: exampleOrder,
@@ -52,16 +60,16 @@ export function orderRoutes(deps: AppDeps): Hono {
     checked("json", orderBody),
     (c) => {
       const order = c.req.valid("json");
-      const { actor } = c.get("caller");
+      const { actor, scopes } = c.get("caller");
       return answerOnce(c, ["order", order], async (key) => {
-        const taken = await takeOrder({ order, actor, key });
+        const taken = await takeOrder({ order, actor, scopes, key });
         if (taken.outcome === "conflict") {
           throw new WorkflowError(
             "order_conflict",
             `Order ${JSON.stringify(order.externalOrderId)} is known with another content`,
           );
         }
-        const answer = newOrderAnswer(taken.order);
+        const answer = newOrderAnswer(taken.order, scopes);
         const isNew = taken.outcome === "new";
         return { ...answer, status: isNew ? 202 : 200, stored: isNew };
       });
@@ -119,7 +127,7 @@ export function orderRoutes(deps: AppDeps): Hono {
       summary: "Cancels an order that is not settled",
       tag: "Orders",
       scopes: ["orders"],
-      answers: { 200: { says: "It is cancelled, now or before", schema: orderAnswer } },
+      answers: { 200: { says: "It is cancelled, now or before", schema: orderReceiptAnswer } },
       problems: [404, 409],
       repeatable: true,
     }),
@@ -127,12 +135,13 @@ export function orderRoutes(deps: AppDeps): Hono {
     checked("header", idempotencyHeaders),
     (c) => {
       const { id } = c.req.valid("param");
+      const { actor, scopes } = c.get("caller");
       return answerOnce(c, ["cancel", id], async (key) => {
         const answer = async (source: Queryable): Promise<KeyedAnswer> => {
           const order = (await readOrderSummaries(source, [id])).get(id)!;
-          return { status: 200, location: null, body: orderJson(order) };
+          return { status: 200, location: null, body: orderReceiptJson(order, scopes) };
         };
-        const { order, changed } = await cancelOrder(db, id, c.get("caller").actor, {
+        const { order, changed } = await cancelOrder(db, id, actor, {
           inTransaction: key === null
             ? undefined
             : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),

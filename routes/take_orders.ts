@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Scope } from "../domain/api_token.ts";
 import type { IncomingOrder } from "../domain/incoming_order.ts";
 import type { Message } from "../domain/messages.ts";
 import { takeOrders } from "../db/intake.ts";
@@ -12,7 +13,7 @@ import { inSpan, traceparent, tracing } from "../streams/tracing.ts";
 import type { AppDeps } from "./deps.ts";
 import { gather } from "./gather.ts";
 import { type HeldKey, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
-import { orderJson } from "./order_json.ts";
+import { orderReceiptJson } from "./order_json.ts";
 import { isEngineAway } from "./problem.ts";
 import { publishAfterCommit } from "./publish_after_commit.ts";
 
@@ -31,6 +32,8 @@ export interface BroughtOrder {
   order: IncomingOrder;
   /** Who brings it, for the timeline. */
   actor: string;
+  /** What its sender may do, and so get to see. */
+  scopes: readonly Scope[];
   /** Under which its answer is to be stored, if any. */
   key: HeldKey | null;
 }
@@ -62,13 +65,16 @@ export function orderTaker(deps: AppDeps): (brought: BroughtOrder) => Promise<Ta
       actorOf: (order) => broughtOf.get(order)!.actor,
       inTransaction: async (tx, inserted) => {
         const keyed = [...inserted].flatMap(([order, id]) => {
-          const { key } = broughtOf.get(order)!;
-          return key === null ? [] : [{ key, id }];
+          const { key, scopes } = broughtOf.get(order)!;
+          return key === null ? [] : [{ key, id, scopes }];
         });
         const summaries = await readOrderSummaries(tx, keyed.map(({ id }) => id));
         await storeAnswers(
           tx,
-          keyed.map(({ key, id }) => ({ key, answer: newOrderAnswer(summaries.get(id)!) })),
+          keyed.map(({ key, id, scopes }) => ({
+            key,
+            answer: newOrderAnswer(summaries.get(id)!, scopes),
+          })),
         );
       },
     });
@@ -112,7 +118,11 @@ function traceparentsOf(
   }));
 }
 
-/** What a new order is answered with. */
-export function newOrderAnswer(order: OrderSummary): KeyedAnswer {
-  return { status: 202, location: `/orders/${order.id}`, body: orderJson(order) };
+/**
+ * What a new order is answered with.
+ *
+ * @param scopes of whoever has brought it: somebody else may have said more of its customer
+ */
+export function newOrderAnswer(order: OrderSummary, scopes: readonly Scope[]): KeyedAnswer {
+  return { status: 202, location: `/orders/${order.id}`, body: orderReceiptJson(order, scopes) };
 }

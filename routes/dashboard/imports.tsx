@@ -146,6 +146,7 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.post("/imports/:id{[0-9]{1,15}}/cancel", async (c) => {
     const id = idOf(c);
     await need(cancelImport(db, id));
+    deps.log.info("import cancelled", { import: id, actor: actorOf(c) });
     runs.cancel(id);
     return c.redirect(`${home}/${id}`, 303);
   });

@@ -56,6 +56,34 @@ Deno.test("every route but the probes, the sign-in and the document needs a toke
   assertChallenge(await ask(api, "GET", "/nothing"), 401, /^Bearer realm="orders"$/);
 });
 
+Deno.test("who may bring and cancel orders learns nothing of customers that others have brought", async () => {
+  const { customer } = orderBodyOf();
+  const theirs = { ...customer, email: "secret@example.com", name: "Secret" };
+  const brought = await ask(
+    api,
+    "POST",
+    "/orders",
+    orderBodyOf({ placed_at: "2030-01-01T00:00:00Z", customer: theirs }),
+    as("boss"),
+  );
+  assert.equal(brought.body.customer.email, "secret@example.com");
+  const body = orderBodyOf({ customer: { ...customer, external_id: theirs.external_id } });
+  const key = { "idempotency-key": crypto.randomUUID() };
+  const first = await ask(api, "POST", "/orders", body, { ...as("shop"), ...key });
+  assert.equal(first.status, 202);
+  const answers = [
+    first,
+    await ask(api, "POST", "/orders", body, { ...as("shop"), ...key }),
+    await ask(api, "POST", "/orders", body, as("shop")),
+    await ask(api, "POST", `/orders/${first.body.id}/cancel`, undefined, as("shop")),
+    await ask(api, "POST", `/orders/${brought.body.id}/cancel`, undefined, as("shop")),
+  ];
+  for (const { status, body } of answers) {
+    assert.ok(status === 200 || status === 202);
+    assert.deepEqual(Object.keys(body.customer), ["id", "external_id"]);
+  }
+});
+
 Deno.test("a token that is wrong, mangled or of another kind is refused", async () => {
   const wrong = [
     "Bearer wrong",
