@@ -66,7 +66,7 @@ export async function insertRefunds(
   const stored = await tx.query(
     `
     select ${refundColumns}
-    from refunds
+    from refunds force index (refunds_order)
     where order_id in (?) and status = 'REQUESTED'
     order by id desc`,
     [orderIds],
@@ -94,7 +94,7 @@ export async function refundFactsOf(
   const rows = await tx.query(
     `
     select id, order_id, amount_cents, status
-    from refunds
+    from refunds force index (refunds_order)
     where order_id in (?)
     order by id
     ${options.lock ? "for update" : ""}`,
