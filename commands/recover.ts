@@ -27,11 +27,18 @@ running it without need changes nothing. Consumers do it by themselves when they
       if (report.kind === "busy") {
         throw new WorkflowError("unavailable", "Another process is recovering and does not end");
       }
-      const { orders, refunds, reversals, notices } = report.republished;
+      const { orders, refunds, charges, reversals, notices } = report.republished;
       console.log(
         `Republished ${formatCount(orders)} orders, ${formatCount(refunds)} refunds, ` +
           `${formatCount(reversals)} reversals and ${formatCount(notices)} notifications`,
       );
+      if (charges > 0) {
+        console.log(
+          `Asking the payment provider about ${
+            formatCount(charges)
+          } orders that ended without an answer`,
+        );
+      }
       console.log(
         `Rebuilt the KPIs from ${formatCount(report.kpis.orders)} orders and ` +
           `${formatCount(report.kpis.refunds)} refunds in ${report.seconds.toFixed(1)} s`,

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Queryable, type Row, toInteger, toIsoTime } from "./database.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import { type Database, type Queryable, type Row, toInteger, toIsoTime } from "./database.ts";
 
 /** The counts of a run so far. */
 export interface ImportCounts {
@@ -116,6 +117,8 @@ export interface ImportRow {
   status: "RUNNING" | "DONE" | "FAILED" | "CANCELLED" | "INTERRUPTED";
   /** Somebody wants it to end. */
   cancelRequested: boolean;
+  /** Who; null where nobody does. */
+  cancelledBy: string | null;
   /** Why it failed. */
   error: string | null;
   /** So far, or in the end. */
@@ -129,8 +132,8 @@ export interface ImportRow {
 }
 
 const importColumns = `
-  id, source, dry_run, actor, cancel_requested, error, row_count, rows_rejected, orders, orders_new,
-  orders_updated, orders_unchanged, orders_rejected, orders_conflict, published, created_at, updated_at,
+  id, source, dry_run, actor, cancel_requested, cancelled_by, error, row_count, rows_rejected, orders,
+  orders_new, orders_updated, orders_unchanged, orders_rejected, orders_conflict, published, created_at, updated_at,
   finished_at,
   if(status = 'RUNNING' and updated_at < current_timestamp(6) - interval ${importSilenceSeconds} second,
     'INTERRUPTED', status) as status`;
@@ -235,19 +238,45 @@ export async function interruptImports(db: Queryable): Promise<number> {
   return affectedRows;
 }
 
-/** Wants a run to end; one whose process is gone ends by this. */
-export async function cancelImport(db: Queryable, id: number): Promise<void> {
-  await db.run(
-    `
-    update imports
-    set cancel_requested = 1,
-      finished_at = if(
-        updated_at < current_timestamp(6) - interval ${importSilenceSeconds} second,
-        current_timestamp(6), finished_at),
-      status = if(finished_at is null, status, 'CANCELLED')
-    where id = ? and status in ('RUNNING', 'INTERRUPTED')`,
-    [id],
-  );
+/**
+ * Wants a run to end, in one transaction; one whose process is gone ends by this. Again is nothing.
+ *
+ * @param actor who wants it; the first one is kept
+ * @param options.inTransaction is called with the run as it is then, in the same transaction
+ * @returns the run as it is then
+ * @throws {WorkflowError} `not_found`, or `import_not_cancellable` once it is over otherwise
+ */
+export function cancelImport(
+  db: Database,
+  id: number,
+  actor: string,
+  options: { inTransaction?: (tx: Queryable, row: ImportRow) => Promise<void> } = {},
+): Promise<ImportRow> {
+  return db.transaction(async (tx) => {
+    await tx.execute("select id from imports where id = ? for update", [id]);
+    const found = await readImport(tx, id);
+    if (found === undefined) throw new WorkflowError("not_found", `There is no import ${id}`);
+    if (found.status === "DONE" || found.status === "FAILED") {
+      throw new WorkflowError(
+        "import_not_cancellable",
+        `Cannot cancel import ${id}: it is ${found.status} already`,
+      );
+    }
+    await tx.run(
+      `
+      update imports
+      set cancel_requested = 1, cancelled_by = coalesce(cancelled_by, ?),
+        finished_at = if(
+          updated_at < current_timestamp(6) - interval ${importSilenceSeconds} second,
+          current_timestamp(6), finished_at),
+        status = if(finished_at is null, status, 'CANCELLED')
+      where id = ? and status in ('RUNNING', 'INTERRUPTED')`,
+      [actor, id],
+    );
+    const row = (await readImport(tx, id))!;
+    await options.inTransaction?.(tx, row);
+    return row;
+  });
 }
 
 /** Adds a piece to a run's rejects file. */
@@ -290,6 +319,7 @@ function toImportRow(row: Row): ImportRow {
     actor: row.actor as string | null,
     status: row.status as ImportRow["status"],
     cancelRequested: row.cancel_requested === 1,
+    cancelledBy: row.cancelled_by as string | null,
     error: row.error as string | null,
     counts: {
       rows: toInteger(row.row_count),

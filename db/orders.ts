@@ -87,6 +87,23 @@ export async function readExpiredReservations(
   return rows.map(toOrderFacts);
 }
 
+/** Which of some orders were reserved longer ago than a time. */
+export async function readLongReserved(
+  db: Queryable,
+  ids: readonly number[],
+  olderThanSeconds: number,
+): Promise<number[]> {
+  if (ids.length === 0) return [];
+  const rows = await db.query(
+    `
+    select id
+    from orders force index (primary)
+    where id in (?) and reserved_at < current_timestamp(6) - interval ? second`,
+    [sorted(ids), olderThanSeconds],
+  );
+  return rows.map(({ id }) => toInteger(id));
+}
+
 /** Where orders stand, without locking them, and what they are worth. */
 export async function readStatuses(
   db: Queryable,

@@ -129,6 +129,32 @@ export async function listOpenReversals(db: Queryable, page: PageRequest): Promi
   }));
 }
 
+/** Days for which an order that ended without a payment is asked about. */
+const askedDays = 30;
+
+/**
+ * A page of the orders that ended within {@linkcode askedDays} days after a reservation, and not by an answer of
+ * the payment provider: it may have taken their money nevertheless, or take it yet. Reads the whole table.
+ */
+export async function listUnansweredOrders(db: Queryable, page: PageRequest): Promise<OpenOrder[]> {
+  const rows = await db.query(
+    `
+    select orders.id, orders.status, orders.total_cents as amount_cents, orders.currency
+    from orders
+    left join payments on payments.order_id = orders.id
+    where orders.id > ? and orders.reserved_at is not null
+      and (orders.status = 'CANCELLED' or orders.failure_reason = 'payment_timeout')
+      and orders.settled_at > current_timestamp(6) - interval ${askedDays} day ${
+      filter("orders", page)
+    }
+      and payments.id is null
+    order by orders.id
+    limit ?`,
+    [page.afterId, page.limit],
+  );
+  return rows.map(toOpenOrder);
+}
+
 /** A page of the settled orders without a row in the history of notices, on any channel. Reads the whole table. */
 export async function listUntoldOrders(db: Queryable, page: PageRequest): Promise<OpenOrder[]> {
   const rows = await db.query(

@@ -135,6 +135,7 @@ export const importAnswer = z.object({
   actor: z.string().nullable(),
   status: z.enum(["RUNNING", "DONE", "FAILED", "CANCELLED", "INTERRUPTED"]),
   cancel_requested: z.boolean(),
+  cancelled_by: z.string().nullable(),
   error: z.string().nullable(),
   rows: count,
   rows_rejected: count,

@@ -272,23 +272,21 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     checked("header", idempotencyHeaders),
     (c) => {
       const { id } = c.req.valid("param");
-      return answerOnce(c, ["cancel import", id], async () => {
-        const { status } = await find(id);
-        if (status !== "RUNNING" && status !== "INTERRUPTED" && status !== "CANCELLED") {
-          throw new WorkflowError(
-            "import_not_cancellable",
-            `Cannot cancel import ${id}: it is ${status} already`,
-          );
-        }
-        await cancelImport(db, id);
-        deps.log.info("import cancelled", { import: id, actor: c.get("caller").actor });
-        runs.cancel(id);
-        return {
+      const { actor } = c.get("caller");
+      return answerOnce(c, ["cancel import", id], async (key) => {
+        const answer = (row: ImportRow): KeyedAnswer => ({
           status: 202,
           location: `/imports/${id}`,
-          body: importJson(await find(id)),
-          stored: false,
-        };
+          body: importJson(row),
+        });
+        const row = await cancelImport(db, id, actor, {
+          inTransaction: key === null
+            ? undefined
+            : (tx, row) => storeAnswers(tx, [{ key, answer: answer(row) }]),
+        });
+        deps.log.info("import cancelled", { import: id, actor });
+        runs.cancel(id);
+        return { ...answer(row), stored: key !== null };
       });
     },
   );
@@ -306,6 +304,7 @@ export function importJson(row: ImportRow) {
     actor: row.actor,
     status: row.status,
     cancel_requested: row.cancelRequested,
+    cancelled_by: row.cancelledBy,
     error: row.error,
     rows: counts.rows,
     rows_rejected: counts.rowsRejected,

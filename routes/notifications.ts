@@ -6,6 +6,7 @@
 
 import { Hono } from "hono";
 import { z } from "zod";
+import type { Queryable } from "../db/database.ts";
 import { enableEndpoint, readDisabledEndpoint } from "../db/disabled_endpoints.ts";
 import { replayDelivery, type ReplayResult } from "../db/notification_deliveries.ts";
 import {
@@ -21,7 +22,7 @@ import { decodeCursor, pageLimits, pageOf } from "../domain/paging.ts";
 import { checked, idParam, optionalQuery, pageQuery, queryInteger, queryText } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
-import { idempotency, idempotencyHeaders, storeAnswers } from "./idempotency.ts";
+import { idempotency, idempotencyHeaders, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
 import {
   channelAnswer,
   channelsAnswer,
@@ -55,12 +56,10 @@ export function notificationRoutes(deps: AppDeps): Hono {
   const { db, config } = deps;
   const answerOnce = idempotency(deps);
 
-  const readChannels = async () => {
+  const readChannels = async (source: Queryable) => {
     const url = config.notifyWebhookUrl;
-    const [counts, disabled] = await Promise.all([
-      countDeliveries(db),
-      url === "" ? undefined : readDisabledEndpoint(db, url),
-    ]);
+    const counts = await countDeliveries(source);
+    const disabled = url === "" ? undefined : await readDisabledEndpoint(source, url);
     return noticeChannels.map((channel) => {
       const found = counts.find((count) => count.channel === channel);
       const off = channel === "webhook" ? disabled : undefined;
@@ -110,7 +109,7 @@ export function notificationRoutes(deps: AppDeps): Hono {
       scopes: ["read"],
       answers: { 200: { says: "Every channel", schema: channelsAnswer } },
     }),
-    async (c) => c.json({ channels: await readChannels() }),
+    async (c) => c.json({ channels: await readChannels(db) }),
   );
 
   app.post(
@@ -128,18 +127,22 @@ export function notificationRoutes(deps: AppDeps): Hono {
     checked("header", idempotencyHeaders),
     (c) => {
       const { channel } = c.req.valid("param");
-      return answerOnce(c, ["enable", channel], async () => {
+      return answerOnce(c, ["enable", channel], async (key) => {
         if (config.notifyWebhookUrl === "") {
           throw new WorkflowError(
             "channel_not_configured",
             "Cannot enable webhook: NOTIFY_WEBHOOK_URL is not set",
           );
         }
-        await enableEndpoint(db, config.notifyWebhookUrl);
+        const answer = await db.transaction(async (tx): Promise<KeyedAnswer> => {
+          await enableEndpoint(tx, config.notifyWebhookUrl);
+          const body = (await readChannels(tx)).find((found) => found.channel === channel);
+          const answer = { status: 200 as const, location: null, body };
+          if (key !== null) await storeAnswers(tx, [{ key, answer }]);
+          return answer;
+        });
         deps.log.info("webhook endpoint enabled", { actor: c.get("caller").actor });
-        const channels = await readChannels();
-        const body = channels.find((found) => found.channel === channel);
-        return { status: 200, location: null, body, stored: false };
+        return { ...answer, stored: key !== null };
       });
     },
   );

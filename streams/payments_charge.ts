@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readOrders } from "../db/orders.ts";
+import { readLongReserved, readOrders } from "../db/orders.ts";
 import { readPayments } from "../db/payments.ts";
 import { effectsOfOrder } from "../domain/effects.ts";
 import { messageOf } from "../domain/errors.ts";
@@ -15,6 +15,9 @@ import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from ".
 import { settlePayments } from "./settle_payments.ts";
 import type { Enqueued } from "./queue.ts";
 
+/** Seconds for which every provider remembers a key: a day is usual. */
+const keySeconds = 3_600;
+
 /**
  * Charges the reserved orders of a batch, and settles those whose answer the gateway gives at once. Orders
  * that have ended meanwhile are not charged, but their money may have been taken before: see
@@ -23,14 +26,19 @@ import type { Enqueued } from "./queue.ts";
  * Nothing is written before the answers are there: the idempotency key makes asking again the same charge,
  * so a crash before or after the call is mended by asking again.
  */
-export function chargePayments(
+export async function chargePayments(
   deps: HandlerDeps,
   deliveries: readonly Delivery<ChargeMessage>[],
 ): Promise<Outcome[]> {
   const again = new Set(
     deliveries.filter(({ attempt }) => attempt > 1).map(({ message }) => message.orderId),
   );
-  return charge(deps, deliveries, { askedBefore: (id) => again.has(id), further: () => [] });
+  // A message that comes from a dead letter or from the books counts its attempts anew.
+  if (deps.gateway.status !== undefined) {
+    const ids = deliveries.map(({ message }) => message.orderId);
+    for (const id of await readLongReserved(deps.db, ids, keySeconds)) again.add(id);
+  }
+  return await charge(deps, deliveries, { askedBefore: (id) => again.has(id), further: () => [] });
 }
 
 /** How long the gateway has to answer when it is asked again, in milliseconds. */

@@ -80,9 +80,9 @@ export async function recover(
   for (let attempt = 1; attempt <= tries; attempt++) {
     const report = await underLock(deps, options.waitMs ?? 0, async (token) => {
       if (await options.unless?.()) return null;
-      const { server } = await readEpoch(deps);
+      const { server, state } = await readEpoch(deps);
       for (const group of groups) await ensureGroup(deps, group);
-      const republished = await republish(deps);
+      const republished = await republish(deps, { afterLoss: state !== "complete" });
       const kpis = await rebuildKpis(deps);
       const ended = await runScript(
         deps.redis,

@@ -10,6 +10,7 @@ import {
   listOpenOrders,
   listOpenRefunds,
   listOpenReversals,
+  listUnansweredOrders,
   listUntoldOrders,
   listUntoldRefunds,
   type OpenOrder,
@@ -35,6 +36,8 @@ export interface Republished {
   orders: number;
   /** Refunds that are not finished. */
   refunds: number;
+  /** Charges of orders that ended without an answer to them. */
+  charges: number;
   /** Payments that are to be given back. */
   reversals: number;
   /** Settled orders and finished refunds that nobody was told of. */
@@ -55,13 +58,23 @@ const marksPerCall = 1_000;
  * What was finished after the search is not met in the books any more. What came into the books after it
  * may be published once too often, which is harmless.
  *
+ * @param options.afterLoss ask about the charges of ended orders as well: the books don't say which of them
+ * a message still waited for
  * @param options.olderThanSeconds leave out what has changed within so many seconds
  */
 export async function republish(
   deps: RepublishDeps,
-  { openOnly = false, olderThanSeconds }: { openOnly?: boolean; olderThanSeconds?: number } = {},
+  { openOnly = false, afterLoss = false, olderThanSeconds }: {
+    openOnly?: boolean;
+    afterLoss?: boolean;
+    olderThanSeconds?: number;
+  } = {},
 ): Promise<Republished> {
-  const kinds = openOnly ? openKinds : allKinds;
+  const kinds = [
+    ...openKinds,
+    ...(openOnly ? [] : settledKinds),
+    ...(afterLoss ? [unansweredOrders] : []),
+  ];
   const held = await findHeldWork(deps, await highestIds(deps.db));
   const sum = nothingRepublished();
   for (const kind of kinds) {
@@ -98,7 +111,7 @@ export async function publishAgain(
 
 /** Zeros. */
 export function nothingRepublished(): Republished {
-  return { orders: 0, refunds: 0, reversals: 0, notices: 0 };
+  return { orders: 0, refunds: 0, charges: 0, reversals: 0, notices: 0 };
 }
 
 /** Kinds of work, each with where it stands in the books and which messages bring it about. */
@@ -151,6 +164,20 @@ const openReversals: Kind = {
         }))),
 };
 
+const unansweredOrders: Kind = {
+  count: "charges",
+  read: async (db, page) =>
+    workPage(await listUnansweredOrders(db, page), (rows, held) =>
+      rows
+        .filter(({ id }) => !held.holds("settle", id))
+        .map(({ id: orderId, amountCents, currency }) => ({
+          type: "payment.charge",
+          orderId,
+          amountCents,
+          currency,
+        }))),
+};
+
 const untoldOrders: Kind = {
   count: "notices",
   read: async (db, page) =>
@@ -171,7 +198,7 @@ const untoldRefunds: Kind = {
 };
 
 const openKinds: readonly Kind[] = [openOrders, openRefunds];
-const allKinds: readonly Kind[] = [...openKinds, openReversals, untoldOrders, untoldRefunds];
+const settledKinds: readonly Kind[] = [openReversals, untoldOrders, untoldRefunds];
 
 function workPage<T extends { id: number }>(
   rows: readonly T[],

@@ -97,6 +97,11 @@ export const Progress: FC<{ row: ImportRow }> = ({ row }) => {
       {row.cancelRequested && row.status === "RUNNING" && (
         <Notice tone="warn" title="It ends after the batch in hand" />
       )}
+      {row.cancelledBy !== null && row.status === "CANCELLED" && (
+        <Notice tone="accent" title={`Cancelled by ${row.cancelledBy}`}>
+          What was written until then stays.
+        </Notice>
+      )}
       <section class="card" {...(row.status === "RUNNING" ? {} : { "data-over": "" })}>
         <div class="section-head">
           <h2>

@@ -145,8 +145,9 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
 
   app.post("/imports/:id{[0-9]{1,15}}/cancel", async (c) => {
     const id = idOf(c);
-    await need(cancelImport(db, id));
-    deps.log.info("import cancelled", { import: id, actor: actorOf(c) });
+    const actor = actorOf(c);
+    await need(cancelImport(db, id, actor));
+    deps.log.info("import cancelled", { import: id, actor });
     runs.cancel(id);
     return c.redirect(`${home}/${id}`, 303);
   });

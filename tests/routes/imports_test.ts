@@ -112,6 +112,7 @@ Deno.test("POST /imports takes a CSV, answers where to look, and imports it", as
     actor: "api",
     status: "DONE",
     cancel_requested: false,
+    cancelled_by: null,
     error: null,
     rows: 5,
     rows_rejected: 0,
@@ -288,12 +289,18 @@ Deno.test("POST /imports repeats its answer for a key and the same file, however
 
 Deno.test("POST /imports/{id}/cancel ends an import between two batches", async () => {
   const { body: { id } } = await send(csvOf(manyRows(30_000)));
-  const cancelled = await ask(api, "POST", `/imports/${id}/cancel`);
+  const cancel = () =>
+    ask(api, "POST", `/imports/${id}/cancel`, undefined, { "idempotency-key": `cancel-${id}` });
+  const cancelled = await cancel();
   assert.equal(cancelled.status, 202);
   assert.equal(cancelled.body.cancel_requested, true);
+  assert.equal(cancelled.body.cancelled_by, "api");
   const { body } = await endOf(id);
   assert.equal(body.status, "CANCELLED");
   assert.ok(Number(body.orders) < 30_000, String(body.orders));
+  const again = await cancel();
+  assert.deepEqual(again.body, cancelled.body, "the first answer, again");
+  assert.equal(again.headers.get("idempotent-replayed"), "true");
   const [row] = await api.deps.db.query("select count(*) as n from order_events where actor = ?", [
     `api import:${id}`,
   ]);

@@ -155,8 +155,15 @@ Deno.test("GET /notifications/channels tells of an endpoint that is gone, and en
   assert.ok(Math.abs(Date.parse(off.disabled_at) - Date.now()) < 60_000);
   assert.equal(off.disabled_reason, "the endpoint answered 410");
   assert.doesNotMatch(JSON.stringify(off), /secret/);
-  const enabled = await ask(api, "POST", "/notifications/channels/webhook/enable");
+  const enable = () =>
+    ask(api, "POST", "/notifications/channels/webhook/enable", undefined, {
+      "idempotency-key": "enable",
+    });
+  const enabled = await enable();
   assert.equal(enabled.status, 200);
   assert.equal(enabled.body.disabled_at, null);
+  await disableEndpoint(api.deps.db, url, "the endpoint answered 410");
+  assert.deepEqual((await enable()).body, enabled.body, "the first answer, again");
+  assert.notEqual((await channels())[2].disabled_at, null, "and nothing was changed again");
   assertProblem(await ask(api, "POST", "/notifications/channels/email/enable"), 400);
 });

@@ -10,6 +10,8 @@ import type { Gateway, GatewayRequest } from "../../streams/gateway.ts";
 import { httpGateway, orderOfChargeKey } from "../../streams/http_gateway.ts";
 import { chargePayments } from "../../streams/payments_charge.ts";
 import { publish } from "../../streams/queue.ts";
+import { recover } from "../../streams/recover.ts";
+import { loseRedis } from "../proof.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
 import { assertBooks, makeDue } from "./books.ts";
 
@@ -237,6 +239,43 @@ Deno.test("chargePayments() finds money of a cancelled order after crashes, and 
     assert.deepEqual((await paymentsOf(flow)).map(({ status }) => status), ["REVERSED"]);
     assert.deepEqual(await flow.rows("select * from dead_letters"), []);
     await assertBooks(flow);
+  });
+});
+
+Deno.test("recover() asks about the charges of ended orders when their messages are lost", async () => {
+  await withProvider({ silent: 100, delayMs: 0 }, async (flow, provider) => {
+    const taken = await chargePending(flow, 3);
+    const [cancelled, declined, failed] = taken as [TakenOrder, TakenOrder, TakenOrder];
+    for (const { orderId } of [cancelled, declined]) {
+      await cancelOrder(flow.db, orderId!, "test");
+    }
+    const { orderId, totalCents: amountCents, currency } = failed;
+    await publish(flow, [{
+      message: { type: "payment.time_out", orderId: orderId!, amountCents, currency },
+    }]);
+    await flow.turn("payments");
+    await provider.settled();
+    const recoverCharges = async () => {
+      const report = await recover(flow);
+      assert.ok(report.kind === "recovered");
+      return report.republished.charges;
+    };
+    await loseRedis(flow);
+    assert.equal(await recoverCharges(), 3);
+    assert.equal(await recoverCharges(), 0, "nothing was lost this time");
+    await flow.drain();
+    assert.deepEqual(await paymentsOf(flow), [
+      { order_id: cancelled.orderId, amount_cents: 100, status: "REVERSED" },
+      { order_id: failed.orderId, amount_cents: 102, status: "REVERSED" },
+    ]);
+    assert.deepEqual(
+      [...provider.charges.values()].map(({ refundedCents }) => refundedCents),
+      [100, 0, 102],
+    );
+    await assertBooks(flow);
+    await flow.rows("update orders set settled_time = settled_time - interval 31 day");
+    await loseRedis(flow);
+    assert.equal(await recoverCharges(), 0, "what is a month old is left alone");
   });
 });
 

@@ -103,6 +103,26 @@ Deno.test("chargePayments() charges an order by one key however often it is aske
   }, { gateway });
 });
 
+Deno.test("chargePayments() has an order looked up that may have been charged long ago", async () => {
+  const { gateway, state } = notingGateway(60_000);
+  const status: Gateway["status"] = (requests) =>
+    Promise.resolve(requests.map(() => ({ kind: "unknown" })));
+  await withFlow("payments_long_ago", async (flow) => {
+    const taken = await flow.add(["1", "2"].map((id) => anOrder(id, [{ sku: "a", qty: 1 }])));
+    const [old, young] = taken.map(({ orderId }) => orderId!) as [number, number];
+    await flow.turn("orders");
+    await flow.rows(
+      "update orders set reserved_time = reserved_time - interval 61 minute where id = ?",
+      [old],
+    );
+    await flow.turn("payments");
+    assert.deepEqual(
+      state.charges.map(({ orderId, askedBefore = false }) => [orderId, askedBefore]),
+      [[old, true], [young, false]],
+    );
+  }, { gateway: { ...gateway, status } });
+});
+
 Deno.test("chargePayments() charges no cancelled order and tells that it was cancelled", async () => {
   const { gateway, state } = notingGateway();
   await withFlow("payments_cancelled", async (flow) => {
