@@ -4,6 +4,9 @@
  * @module
  */
 
+/** Days that one question may span. */
+export const mostKpiDays = 3_660;
+
 /** One thing to count, at most once for its kind and id. */
 export type KpiEvent =
   | {

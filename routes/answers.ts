@@ -205,3 +205,6 @@ export const readyAnswer = z.object({
   status: z.enum(["ok", "unavailable"]),
   checks: z.record(z.string(), z.string()),
 }).meta({ id: "Ready" });
+
+/** What a callback is answered. */
+export const takenAnswer = z.object({ duplicate: z.boolean() }).meta({ id: "CallbackTaken" });

@@ -10,7 +10,6 @@ import { HTTPException } from "hono/http-exception";
 import { resolver, uniqueSymbol } from "hono-openapi";
 import { z } from "zod";
 import { type Fault, WorkflowError } from "../domain/errors.ts";
-import { pageLimits } from "../domain/paging.ts";
 
 /** What a request brings along, in words. */
 const parts: Readonly<Partial<Record<keyof ValidationTargets, string>>> = {
@@ -95,36 +94,11 @@ export const idParam: z.ZodObject<{ id: z.ZodType<number, string> }> = z.object(
     .regex(/^\d{1,16}$/, "must be an id, which is a whole number")
     .transform(Number)
     .refine(Number.isSafeInteger, "must be an id, which is a whole number")
-    .meta({ type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER, pattern: undefined }),
+    .meta({
+      description: "The database's number of it",
+      type: "integer",
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      pattern: undefined,
+    }),
 });
-
-/** A query parameter that may be missing; an empty one counts as missing. */
-export function optionalQuery<Output>(
-  schema: z.ZodType<Output, string>,
-): z.ZodType<Output | undefined, string | undefined> {
-  return z.preprocess(
-    (value) => value === "" ? undefined : value,
-    schema.optional(),
-  ) as unknown as z.ZodType<Output | undefined, string | undefined>;
-}
-
-/** Text of a query parameter, given once. */
-export function queryText(): z.ZodString {
-  return z.string({ error: "can be given only once" });
-}
-
-/** An integer query parameter from `least` to `most`. */
-export function queryInteger(least: number, most: number): z.ZodType<number, string> {
-  const message = `must be an integer ${least}…${most}`;
-  return queryText()
-    .regex(/^\d{1,15}$/, message)
-    .transform(Number)
-    .refine((value) => value >= least && value <= most, message)
-    .meta({ type: "integer", minimum: least, maximum: most, pattern: undefined });
-}
-
-/** The query parameters of a list. */
-export const pageQuery = {
-  limit: optionalQuery(queryInteger(1, pageLimits.most)),
-  cursor: optionalQuery(queryText()),
-};

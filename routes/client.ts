@@ -32,86 +32,92 @@ import type {
   notificationListAnswer,
 } from "./notification_answers.ts";
 import type { orderBody } from "./order_body.ts";
-import type { refundBody } from "./refunds.ts";
+import type {
+  daysQuery,
+  importQuery,
+  leaderboardQuery,
+  notificationListQuery,
+  orderFileQuery,
+  orderListQuery,
+  pageQuery,
+  refundFileQuery,
+  refundListQuery,
+} from "./queries.ts";
+import type { refundBody } from "./refund_body.ts";
 
 /** What a route answers: JSON when all goes well, a problem otherwise. */
 type Route<Input, Output extends z.ZodType, Status extends StatusCode> =
   | { input: Input; output: z.output<Output>; outputFormat: "json"; status: Status }
-  | {
-    input: Input;
-    output: z.output<typeof problemAnswer>;
-    outputFormat: "json";
-    status: 400 | 401 | 403 | 404 | 408 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
-  };
+  | Refusal<Input>;
 
+/** What a route answers that gives text: a file, or events. */
+type TextRoute<Input> =
+  | { input: Input; output: string; outputFormat: "text"; status: 200 }
+  | Refusal<Input>;
+
+type Refusal<Input> = {
+  input: Input;
+  output: z.output<typeof problemAnswer>;
+  outputFormat: "json";
+  status: 400 | 401 | 403 | 404 | 408 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
+};
+
+type Nothing = Record<never, never>;
 type ById = { param: { id: string } };
 type Keyed = { header?: { "idempotency-key": string } };
-type Page = { limit?: string; cursor?: string };
+/** Every parameter that the route checks, as text. */
+type Query<Schema extends z.ZodType> = { query?: { [Name in keyof z.input<Schema>]?: string } };
 
-/** Every route that answers with JSON, with what it takes and gives. */
+/** Every route but the payment provider's, with what it takes and gives. */
 export type ApiSchema = {
   "/orders": {
-    $get: Route<
-      {
-        query: Page & {
-          q?: string;
-          status?: string;
-          customer?: string;
-          currency?: string;
-          from?: string;
-          to?: string;
-          least_cents?: string;
-          most_cents?: string;
-        };
-      },
-      typeof orderListAnswer,
-      200
-    >;
+    $get: Route<Query<typeof orderListQuery>, typeof orderListAnswer, 200>;
     $post: Route<{ json: z.input<typeof orderBody> } & Keyed, typeof orderReceiptAnswer, 200 | 202>;
   };
+  "/orders.csv": { $get: TextRoute<Query<typeof orderFileQuery>> };
   "/orders/:id": { $get: Route<ById, typeof orderDetailAnswer, 200> };
   "/orders/:id/cancel": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/refunds": {
-    $get: Route<ById & { query: Page }, typeof refundListAnswer, 200>;
+    $get: Route<ById & Query<typeof pageQuery>, typeof refundListAnswer, 200>;
     $post: Route<
-      ById & Keyed & { json: z.input<typeof refundBody> },
+      ById & Keyed & { json?: z.input<typeof refundBody> },
       typeof refundAnswer,
       202
     >;
   };
-  "/refunds": {
-    $get: Route<
-      { query: Page & { status?: string; from?: string; to?: string } },
-      typeof refundListAnswer,
-      200
+  "/refunds": { $get: Route<Query<typeof refundListQuery>, typeof refundListAnswer, 200> };
+  "/refunds.csv": { $get: TextRoute<Query<typeof refundFileQuery>> };
+  "/refunds/:id": { $get: Route<ById, typeof refundAnswer, 200> };
+  "/imports": {
+    $get: Route<Query<typeof pageQuery>, typeof importListAnswer, 200>;
+    $post: Route<
+      Query<typeof importQuery> & Keyed & { form: { file: File } },
+      typeof importAnswer,
+      202
     >;
   };
-  "/refunds/:id": { $get: Route<ById, typeof refundAnswer, 200> };
-  "/imports": { $get: Route<{ query: Page }, typeof importListAnswer, 200> };
   "/imports/:id": { $get: Route<ById, typeof importAnswer, 200> };
+  "/imports/:id/events": { $get: TextRoute<ById> };
+  "/imports/:id/rejects": { $get: TextRoute<ById> };
   "/imports/:id/cancel": { $post: Route<ById & Keyed, typeof importAnswer, 202> };
   "/notifications": {
-    $get: Route<
-      { query: Page & { order?: string; channel?: string; success?: string } },
-      typeof notificationListAnswer,
-      200
-    >;
+    $get: Route<Query<typeof notificationListQuery>, typeof notificationListAnswer, 200>;
   };
-  "/notifications/channels": { $get: Route<Record<never, never>, typeof channelsAnswer, 200> };
+  "/notifications/channels": { $get: Route<Nothing, typeof channelsAnswer, 200> };
   "/notifications/channels/:channel/enable": {
     $post: Route<{ param: { channel: string } } & Keyed, typeof channelAnswer, 200>;
   };
   "/notifications/:id": { $get: Route<ById, typeof notificationDetailAnswer, 200> };
   "/notifications/:id/replay": { $post: Route<ById & Keyed, typeof notificationAnswer, 202> };
-  "/kpis": {
-    $get: Route<{ query: { date?: string; from?: string; to?: string } }, typeof kpisAnswer, 200>;
-  };
+  "/kpis": { $get: Route<Query<typeof daysQuery>, typeof kpisAnswer, 200> };
+  "/kpis.csv": { $get: TextRoute<Query<typeof daysQuery>> };
   "/leaderboard": {
-    $get: Route<{ query: { limit?: string; currency?: string } }, typeof leaderboardAnswer, 200>;
+    $get: Route<Query<typeof leaderboardQuery>, typeof leaderboardAnswer, 200>;
   };
-  "/streams": { $get: Route<Record<never, never>, typeof streamsAnswer, 200> };
-  "/livez": { $get: Route<Record<never, never>, typeof aliveAnswer, 200> };
-  "/readyz": { $get: Route<Record<never, never>, typeof readyAnswer, 200 | 503> };
+  "/streams": { $get: Route<Nothing, typeof streamsAnswer, 200> };
+  "/metrics": { $get: TextRoute<Nothing> };
+  "/livez": { $get: Route<Nothing, typeof aliveAnswer, 200> };
+  "/readyz": { $get: Route<Nothing, typeof readyAnswer, 200 | 503> };
 };
 
 /** The type that Hono's client needs. */

@@ -7,6 +7,7 @@
 
 import script from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "text" };
 import style from "swagger-ui-dist/swagger-ui.css" with { type: "text" };
+import icon from "./dashboard/assets/icon.svg" with { type: "text" };
 
 const start = `SwaggerUIBundle({ url: "/openapi.json", dom_id: "#api", deepLinking: true });\n`;
 
@@ -14,5 +15,6 @@ const start = `SwaggerUIBundle({ url: "/openapi.json", dom_id: "#api", deepLinki
 export const docsFiles: Readonly<Record<string, { type: string; body: string }>> = {
   "swagger-ui.css": { type: "text/css", body: style },
   "swagger-ui.js": { type: "text/javascript", body: script },
+  "icon.svg": { type: "image/svg+xml", body: icon },
   "start.js": { type: "text/javascript", body: start },
 };

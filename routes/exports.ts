@@ -5,7 +5,6 @@
  */
 
 import { Hono } from "hono";
-import { z } from "zod";
 import { daysBefore } from "../domain/day.ts";
 import { emptyKpiRow } from "../domain/kpi.ts";
 import { searchOrders } from "../db/order_search.ts";
@@ -15,10 +14,10 @@ import { checked } from "./checked.ts";
 import { csvDownload } from "./csv_download.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
-import { daysQuery, rangeOf } from "./kpis.ts";
-import { orderFilters, orderSearch } from "./order_filters.ts";
+import { rangeOf } from "./kpis.ts";
+import { orderSearch } from "./order_filters.ts";
 import { listedRefundJson, orderJson } from "./order_json.ts";
-import { refundFilters } from "./refunds.ts";
+import { daysQuery, orderFileQuery, refundFileQuery } from "./queries.ts";
 
 /** Rows to one page: some 200 kB. */
 const pageRows = 1_000;
@@ -69,6 +68,12 @@ const aboutFiles =
   "spreadsheet would take for a formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return) has " +
   "an apostrophe in front. The file is whole if the connection ended in order: an error breaks it off.";
 
+/** Says of a file which columns it has. */
+function fileAnswer(columns: readonly string[]) {
+  const example = `${columns.join(",")}\r\n`;
+  return { 200: { says: "The file", type: "text/csv", example, file: true } };
+}
+
 /** `GET /orders.csv`, `GET /refunds.csv` and `GET /kpis.csv`: the lists of these names, whole. */
 export function exportRoutes(deps: AppDeps): Hono {
   const app = new Hono();
@@ -81,9 +86,9 @@ export function exportRoutes(deps: AppDeps): Hono {
       description: `With the filters of \`/orders\`. ${aboutFiles}`,
       tag: "Orders",
       scopes: ["read"],
-      answers: { 200: { says: "The file", type: "text/csv" } },
+      answers: fileAnswer(orderColumns),
     }),
-    checked("query", z.object(orderFilters)),
+    checked("query", orderFileQuery),
     async (c) => {
       const search = await orderSearch(db, c.req.valid("query"));
       return await csvDownload(c, deps, {
@@ -117,9 +122,9 @@ export function exportRoutes(deps: AppDeps): Hono {
       description: `With the filters of \`/refunds\`. ${aboutFiles}`,
       tag: "Refunds",
       scopes: ["read"],
-      answers: { 200: { says: "The file", type: "text/csv" } },
+      answers: fileAnswer(refundColumns),
     }),
-    checked("query", z.object(refundFilters)),
+    checked("query", refundFileQuery),
     (c) => {
       const { status, from, to } = c.req.valid("query");
       const filter = { status, requestedFrom: from, requestedTo: to };
@@ -149,7 +154,7 @@ export function exportRoutes(deps: AppDeps): Hono {
       description: `With the parameters of \`/kpis\`. ${aboutFiles}`,
       tag: "Figures",
       scopes: ["read"],
-      answers: { 200: { says: "The file", type: "text/csv" } },
+      answers: fileAnswer(kpiColumns),
     }),
     checked("query", daysQuery),
     (c) => {

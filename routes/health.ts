@@ -11,6 +11,7 @@ import { migrationStatus } from "../db/migrate.ts";
 import { aliveAnswer, readyAnswer } from "./answers.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
+import { alive, notReady, ready } from "./examples.ts";
 import { within } from "./within.ts";
 
 /** Longest wait for one check, in milliseconds: an engine that hangs is not ready. */
@@ -37,7 +38,7 @@ export function healthRoutes(deps: AppDeps): Hono {
       summary: "Whether the process lives",
       tag: "Operation",
       scopes: null,
-      answers: { 200: { says: "It does", schema: aliveAnswer } },
+      answers: { 200: { says: "It does", schema: aliveAnswer, example: alive } },
     }),
     (c) => c.json({ status: "ok" }),
   );
@@ -49,8 +50,12 @@ export function healthRoutes(deps: AppDeps): Hono {
       tag: "Operation",
       scopes: null,
       answers: {
-        200: { says: "It can", schema: readyAnswer },
-        503: { says: "It can't; the part that fails says why", schema: readyAnswer },
+        200: { says: "It can", schema: readyAnswer, example: ready },
+        503: {
+          says: "It can't; the part that fails says why",
+          schema: readyAnswer,
+          example: notReady,
+        },
       },
     }),
     async (c) => {

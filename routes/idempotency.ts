@@ -47,7 +47,10 @@ const prolongEveryMs = claimSeconds * 1_000 / 3;
 export const idempotencyHeaders = z.object({
   "idempotency-key": z.string()
     .regex(/^[\x21-\x7e]{1,255}$/, "must have 1…255 visible ASCII characters")
-    .optional(),
+    .optional()
+    .meta({
+      description: "The same request under the same key gets the first answer again, for a day",
+    }),
 });
 
 /** What a request that succeeded is answered with. */

@@ -6,7 +6,6 @@
 
 import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
-import { z } from "zod";
 import { WorkflowError } from "../domain/errors.ts";
 import { decodeCursor, pageLimits, pageOf } from "../domain/paging.ts";
 import {
@@ -17,11 +16,13 @@ import {
   readRejects,
 } from "../db/imports.ts";
 import { importAnswer, importListAnswer } from "./answers.ts";
-import { checked, idParam, optionalQuery, pageQuery, queryInteger, queryText } from "./checked.ts";
+import { checked, idParam } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
+import { doneImport, endingImport, files, importList, runningImport } from "./examples.ts";
 import { idempotency, idempotencyHeaders, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
 import type { ImportRuns } from "./import_runs.ts";
+import { importQuery, pageQuery } from "./queries.ts";
 import { openUpload } from "./upload.ts";
 
 /** Milliseconds between two looks at an import whose progress somebody follows. */
@@ -32,19 +33,6 @@ const mostFollowers = 200;
 
 /** Milliseconds of silence after which a follower gets a sign of life. */
 const silenceMs = 15_000;
-
-const flag = optionalQuery(
-  queryText().regex(/^(true|false|1|0)$/, "must be true or false")
-    .transform((text) => text === "true" || text === "1")
-    .meta({ type: "boolean", pattern: undefined }),
-);
-
-const importQuery = z.object({
-  dry_run: flag,
-  keep_good_rows: flag,
-  initial_stock: optionalQuery(queryInteger(0, 1_000_000_000)),
-  name: optionalQuery(queryText().trim().max(255, "must have at most 255 characters")),
-});
 
 /** True for a request that brings a file, which is larger than other bodies and takes its time. */
 export function bringsFile(c: Context): boolean {
@@ -76,12 +64,23 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
         "on by itself.",
       tag: "Imports",
       scopes: ["orders"],
-      answers: { 202: { says: "It is a CSV of orders", schema: importAnswer, located: true } },
-      problems: [408, 413, 415, 422],
+      answers: {
+        202: {
+          says: "It is a CSV of orders",
+          schema: importAnswer,
+          example: runningImport,
+          located: true,
+        },
+      },
+      problems: [415, "invalid"],
       body: {
-        "text/csv": { schema: { type: "string" } },
-        "application/gzip": { schema: { type: "string", format: "binary" } },
+        "text/csv": { example: files.import },
+        "application/gzip": {
+          schema: { type: "string", format: "binary" },
+          example: "the same, packed",
+        },
         "multipart/form-data": {
+          example: { file: files.import },
           schema: {
             type: "object",
             properties: { file: { type: "string", format: "binary" } },
@@ -135,9 +134,9 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
       summary: "Lists imports, the latest first",
       tag: "Imports",
       scopes: ["read", "orders"],
-      answers: { 200: { says: "A page", schema: importListAnswer } },
+      answers: { 200: { says: "A page", schema: importListAnswer, example: importList } },
     }),
-    checked("query", z.object(pageQuery)),
+    checked("query", pageQuery),
     async (c) => {
       const { limit = pageLimits.fallback, cursor } = c.req.valid("query");
       const beforeId = cursor === undefined ? undefined : decodeCursor("imports", cursor);
@@ -153,8 +152,8 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
       summary: "Shows an import: its status and counts",
       tag: "Imports",
       scopes: ["read", "orders"],
-      answers: { 200: { says: "The import", schema: importAnswer } },
-      problems: [404],
+      answers: { 200: { says: "The import", schema: importAnswer, example: doneImport } },
+      problems: ["not_found"],
     }),
     checked("param", idParam),
     async (c) => {
@@ -171,8 +170,10 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
         "as its data.",
       tag: "Imports",
       scopes: ["read", "orders"],
-      answers: { 200: { says: "The events", type: "text/event-stream" } },
-      problems: [404],
+      answers: {
+        200: { says: "The events", type: "text/event-stream", example: files.progress },
+      },
+      problems: ["not_found"],
     }),
     checked("param", idParam),
     async (c) => {
@@ -229,8 +230,10 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
         "The file's own columns with `line` and `reason`, to be mended and imported again.",
       tag: "Imports",
       scopes: ["read", "orders"],
-      answers: { 200: { says: "The rejects file", type: "text/csv" } },
-      problems: [404, 409],
+      answers: {
+        200: { says: "The rejects file", type: "text/csv", example: files.rejects, file: true },
+      },
+      problems: ["not_found", "import_has_no_rejects"],
     }),
     checked("param", idParam),
     async (c) => {
@@ -264,8 +267,10 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
       summary: "Ends an import between two batches; what was written stays",
       tag: "Imports",
       scopes: ["orders"],
-      answers: { 202: { says: "It will end", schema: importAnswer, located: true } },
-      problems: [404, 409],
+      answers: {
+        202: { says: "It will end", schema: importAnswer, example: endingImport, located: true },
+      },
+      problems: ["not_found", "import_not_cancellable"],
       repeatable: true,
     }),
     checked("param", idParam),

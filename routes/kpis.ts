@@ -5,52 +5,19 @@
  */
 
 import { Hono } from "hono";
-import { z } from "zod";
-import { daysBetween, isDay } from "../domain/day.ts";
+import type { z } from "zod";
 import { readCustomerNames } from "../db/customers.ts";
-import { mostKpiDays, readKpis, readLeaderboard } from "../streams/kpis.ts";
+import { readKpis, readLeaderboard } from "../streams/kpis.ts";
 import { kpisAnswer, leaderboardAnswer } from "./answers.ts";
-import { checked, optionalQuery, queryInteger, queryText } from "./checked.ts";
+import { checked } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
+import { kpis, leaderboard } from "./examples.ts";
+import { daysQuery, leaderboardQuery, places } from "./queries.ts";
 import { shareBriefly } from "./share_briefly.ts";
 
 /** Milliseconds for which the figures of a day are given again without asking Redis. */
 const sharedMs = 10;
-
-/** Places on the leaderboard. */
-const places = { fallback: 10, most: 1_000 } as const;
-
-const day = optionalQuery(
-  queryText().refine(isDay, "must be a real date YYYY-MM-DD from 1970 to 9998")
-    .meta({ format: "date" }),
-);
-
-/** The query parameters by which days are chosen. */
-export const daysQuery = z.object({ date: day, from: day, to: day })
-  .superRefine(({ date, from, to }, issues) => {
-    const fault = (path: string, message: string) =>
-      issues.addIssue({ code: "custom", path: [path], message });
-    if (date !== undefined && (from ?? to) !== undefined) {
-      fault("date", "can't be given together with from and to");
-    } else if ((from === undefined) !== (to === undefined)) {
-      fault(from === undefined ? "from" : "to", "is missing; from and to go together");
-    } else if (from !== undefined && to !== undefined) {
-      if (from > to) fault("from", "must not be after to");
-      else if (daysBetween(from, to) > mostKpiDays) {
-        fault("to", `must be less than ${mostKpiDays} days after from`);
-      }
-    }
-  });
-
-const leaderboardQuery = z.object({
-  limit: optionalQuery(queryInteger(1, places.most)),
-  currency: optionalQuery(
-    queryText().regex(/^[A-Za-z]{3}$/, "must be three letters").transform((text) =>
-      text.toUpperCase()
-    ),
-  ),
-});
 
 /** The first and the last day that are asked for; today where nothing is said. */
 export function rangeOf(
@@ -78,7 +45,9 @@ export function kpiRoutes(deps: AppDeps): Hono {
       description: "A day is the day on which orders were settled. By default today.",
       tag: "Figures",
       scopes: ["read"],
-      answers: { 200: { says: "A row for each day and currency", schema: kpisAnswer } },
+      answers: {
+        200: { says: "A row for each day and currency", schema: kpisAnswer, example: kpis },
+      },
     }),
     checked("query", daysQuery),
     async (c) => {
@@ -94,7 +63,9 @@ export function kpiRoutes(deps: AppDeps): Hono {
       summary: "The customers with the highest revenue",
       tag: "Figures",
       scopes: ["read"],
-      answers: { 200: { says: "The highest first", schema: leaderboardAnswer } },
+      answers: {
+        200: { says: "The highest first", schema: leaderboardAnswer, example: leaderboard },
+      },
     }),
     checked("query", leaderboardQuery),
     async (c) => {

@@ -9,6 +9,7 @@ import { prometheus } from "@hono/prometheus";
 import { type Metric, Registry } from "prom-client";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
+import { files } from "./examples.ts";
 import { readFamilies } from "./metric_families.ts";
 
 /** Methods that are told apart: anybody may ask by names of their own, and each would be kept for ever. */
@@ -40,7 +41,9 @@ export function metricRoutes(
       summary: "Figures for Prometheus",
       tag: "Operation",
       scopes: ["read"],
-      answers: { 200: { says: "In Prometheus' text format", type: "text/plain" } },
+      answers: {
+        200: { says: "In Prometheus' text format", type: "text/plain", example: files.metrics },
+      },
     }),
     async (c: Context) => {
       const families = await readFamilies(deps);

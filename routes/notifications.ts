@@ -19,9 +19,16 @@ import {
 import { WorkflowError } from "../domain/errors.ts";
 import { noticeChannels } from "../domain/notification.ts";
 import { decodeCursor, pageLimits, pageOf } from "../domain/paging.ts";
-import { checked, idParam, optionalQuery, pageQuery, queryInteger, queryText } from "./checked.ts";
+import { checked, idParam } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
+import {
+  channel as channelExample,
+  channels as channelsExample,
+  notificationDetail,
+  notificationList,
+  replayedNotification,
+} from "./examples.ts";
 import { idempotency, idempotencyHeaders, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
 import {
   channelAnswer,
@@ -30,22 +37,13 @@ import {
   notificationDetailAnswer,
   notificationListAnswer,
 } from "./notification_answers.ts";
-
-const listQuery = z.object({
-  order: optionalQuery(queryInteger(1, 999_999_999_999_999)),
-  channel: optionalQuery(
-    z.enum(noticeChannels, { error: `must be one of ${noticeChannels.join(", ")}` }),
-  ),
-  success: optionalQuery(
-    queryText().regex(/^(true|false|1|0)$/, "must be true or false")
-      .transform((text) => text === "true" || text === "1")
-      .meta({ type: "boolean", pattern: undefined }),
-  ),
-  ...pageQuery,
-});
+import { notificationListQuery } from "./queries.ts";
 
 /** The one channel whose receiver can switch itself off. */
-const channelParam = z.object({ channel: z.enum(["webhook"], { error: "must be webhook" }) });
+const channelParam = z.object({
+  channel: z.enum(["webhook"], { error: "must be webhook" })
+    .meta({ description: "The one whose receiver can switch itself off" }),
+});
 
 /**
  * `GET /notifications`, `GET /notifications/{id}`, `POST /notifications/{id}/replay`,
@@ -83,9 +81,11 @@ export function notificationRoutes(deps: AppDeps): Hono {
         "One for each order, event and channel; `success=false` finds what was not sent.",
       tag: "Notifications",
       scopes: ["read"],
-      answers: { 200: { says: "A page", schema: notificationListAnswer } },
+      answers: {
+        200: { says: "A page", schema: notificationListAnswer, example: notificationList },
+      },
     }),
-    checked("query", listQuery),
+    checked("query", notificationListQuery),
     async (c) => {
       const { order: orderId, channel, success, limit = pageLimits.fallback, cursor } = c.req.valid(
         "query",
@@ -107,7 +107,7 @@ export function notificationRoutes(deps: AppDeps): Hono {
         "Shows the channels: what waits, what was given up, and whether the endpoint is gone",
       tag: "Notifications",
       scopes: ["read"],
-      answers: { 200: { says: "Every channel", schema: channelsAnswer } },
+      answers: { 200: { says: "Every channel", schema: channelsAnswer, example: channelsExample } },
     }),
     async (c) => c.json({ channels: await readChannels(db) }),
   );
@@ -119,8 +119,8 @@ export function notificationRoutes(deps: AppDeps): Hono {
       description: "What waited for it is then sent.",
       tag: "Notifications",
       scopes: ["admin"],
-      answers: { 200: { says: "The channel", schema: channelAnswer } },
-      problems: [409],
+      answers: { 200: { says: "The channel", schema: channelAnswer, example: channelExample } },
+      problems: ["channel_not_configured"],
       repeatable: true,
     }),
     checked("param", channelParam),
@@ -153,8 +153,14 @@ export function notificationRoutes(deps: AppDeps): Hono {
       summary: "Shows a notification with every try to send it",
       tag: "Notifications",
       scopes: ["read"],
-      answers: { 200: { says: "The notification", schema: notificationDetailAnswer } },
-      problems: [404],
+      answers: {
+        200: {
+          says: "The notification",
+          schema: notificationDetailAnswer,
+          example: notificationDetail,
+        },
+      },
+      problems: ["not_found"],
     }),
     checked("param", idParam),
     async (c) => {
@@ -185,8 +191,15 @@ export function notificationRoutes(deps: AppDeps): Hono {
         "given up or waits.",
       tag: "Notifications",
       scopes: ["admin"],
-      answers: { 202: { says: "It will be sent", schema: notificationAnswer, located: true } },
-      problems: [404, 409],
+      answers: {
+        202: {
+          says: "It will be sent",
+          schema: notificationAnswer,
+          example: replayedNotification,
+          located: true,
+        },
+      },
+      problems: ["not_found", "notification_not_replayable"],
       repeatable: true,
     }),
     checked("param", idParam),

@@ -8,7 +8,7 @@ import { type Context, Hono } from "hono";
 import { html } from "hono/html";
 import { generateSpecs } from "hono-openapi";
 import { problemTypes } from "./problem.ts";
-import { cookieNames } from "./session.ts";
+import { cookieNames, csrfHeader } from "./session.ts";
 
 const info = {
   title: "Orders Workflow",
@@ -33,13 +33,30 @@ const securitySchemes = {
     type: "apiKey",
     in: "cookie",
     name: cookieNames.local,
-    description: "A session of the dashboard; changes then need its token in X-CSRF-Token as well",
+    description:
+      "The session of somebody who has signed in at `/sign-in`; where the service is reached by HTTPS the " +
+      `cookie is called \`${cookieNames.secure}\``,
+  },
+  csrf: {
+    type: "apiKey",
+    in: "header",
+    name: csrfHeader,
+    description: "Of the session, for changes: the pages have it in their forms, as `csrf`",
+  },
+  signature: {
+    type: "apiKey",
+    in: "header",
+    name: "webhook-signature",
+    description:
+      "Of the payment provider, as [Standard Webhooks](https://www.standardwebhooks.com) has it, with one of " +
+      "`GATEWAY_SECRETS` over `webhook-id`, `webhook-timestamp` and the body",
   },
 } as const;
 
 /** An operation of the document, as far as it is worked on here. */
 interface Operation {
   requestBody?: { required?: boolean; content: Record<string, { example?: unknown }> };
+  security?: Record<string, string[]>[];
   "x-example"?: unknown;
   "x-optional-body"?: boolean;
 }
@@ -66,7 +83,12 @@ export async function openApiDocument(app: Hono): Promise<Record<string, unknown
   } as any) as unknown as Record<string, unknown> & {
     paths: Record<string, Record<string, Operation>>;
   };
-  for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path))) {
+  for (
+    const [method, operation] of Object.values(document.paths).flatMap(Object.entries<Operation>)
+  ) {
+    if (method !== "get") {
+      for (const needed of operation.security ?? []) if ("session" in needed) needed.csrf = [];
+    }
     const json = operation.requestBody?.content["application/json"];
     if (json !== undefined && operation["x-example"] !== undefined) {
       json.example = operation["x-example"];
@@ -107,6 +129,7 @@ export function openApiRoutes(whole: () => Hono): Hono {
           <meta charset="utf-8">
           <meta name="viewport" content="width=device-width, initial-scale=1">
           <title>API · Orders</title>
+          <link rel="icon" href="/docs/icon.svg" type="image/svg+xml">
           <link rel="stylesheet" href="/docs/swagger-ui.css">
         </head>
         <body>

@@ -95,12 +95,3 @@ export const orderBody = fields.transform((order, issues): IncomingOrder => {
   });
   return z.NEVER;
 });
-
-/** An order as somebody may send it. */
-export const exampleOrder = {
-  external_order_id: "web-1",
-  placed_at: "2026-01-05T10:00:00Z",
-  currency: "EUR",
-  customer: { external_id: "c-7", email: "ann@example.com", name: "Ann" },
-  items: [{ sku: "MUG", name: "Mug", unit_price_cents: 1_250, qty: 2 }],
-};

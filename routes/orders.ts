@@ -5,7 +5,6 @@
  */
 
 import { Hono } from "hono";
-import { z } from "zod";
 import { WorkflowError } from "../domain/errors.ts";
 import { decodeCursor, encodeCursor, pageLimits } from "../domain/paging.ts";
 import { cancelOrder } from "../db/cancel.ts";
@@ -13,17 +12,24 @@ import type { Queryable } from "../db/database.ts";
 import { readOrderDetail, readOrderSummaries } from "../db/order_queries.ts";
 import { searchOrders } from "../db/order_search.ts";
 import { orderDetailAnswer, orderListAnswer, orderReceiptAnswer } from "./answers.ts";
-import { checked, idParam, jsonBody, pageQuery } from "./checked.ts";
+import { checked, idParam, jsonBody } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
+import {
+  cancelledOrder,
+  knownOrder,
+  newOrder,
+  orderDetail,
+  orderList,
+  takenOrder,
+} from "./examples.ts";
 import { idempotency, idempotencyHeaders, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
-import { exampleOrder, orderBody } from "./order_body.ts";
-import { orderFilters, orderSearch } from "./order_filters.ts";
+import { orderBody } from "./order_body.ts";
+import { orderSearch } from "./order_filters.ts";
 import { orderDetailJson, orderJson, orderReceiptJson } from "./order_json.ts";
 import { publishAfterCommit } from "./publish_after_commit.ts";
+import { orderListQuery } from "./queries.ts";
 import { newOrderAnswer, orderTaker } from "./take_orders.ts";
-
-const listQuery = z.object({ ...orderFilters, ...pageQuery });
 
 /** `POST /orders`, `GET /orders`, `GET /orders/{id}` and `POST /orders/{id}/cancel`. */
 export function orderRoutes(deps: AppDeps): Hono {
@@ -43,16 +49,18 @@ export function orderRoutes(deps: AppDeps): Hono {
         202: {
           says: "It is new and waits for its stock",
           schema: orderReceiptAnswer,
+          example: takenOrder,
           located: true,
         },
         200: {
           says: "It is known with the same content",
           schema: orderReceiptAnswer,
+          example: knownOrder,
           located: true,
         },
       },
-      problems: [408, 409, 413, 415, 422],
-      example: exampleOrder,
+      problems: [415, "invalid", "order_conflict"],
+      example: newOrder,
       repeatable: true,
     }),
     checked("header", idempotencyHeaders),
@@ -87,9 +95,9 @@ export function orderRoutes(deps: AppDeps): Hono {
         "null. `/orders.csv` has all of them as one file.",
       tag: "Orders",
       scopes: ["read"],
-      answers: { 200: { says: "A page", schema: orderListAnswer } },
+      answers: { 200: { says: "A page", schema: orderListAnswer, example: orderList } },
     }),
-    checked("query", listQuery),
+    checked("query", orderListQuery),
     async (c) => {
       const { limit = pageLimits.fallback, cursor, ...filters } = c.req.valid("query");
       const beforeId = cursor === undefined ? undefined : decodeCursor("orders", cursor);
@@ -109,8 +117,8 @@ export function orderRoutes(deps: AppDeps): Hono {
       summary: "Shows an order with everything that belongs to it",
       tag: "Orders",
       scopes: ["read"],
-      answers: { 200: { says: "The order", schema: orderDetailAnswer } },
-      problems: [404],
+      answers: { 200: { says: "The order", schema: orderDetailAnswer, example: orderDetail } },
+      problems: ["not_found"],
     }),
     checked("param", idParam),
     async (c) => {
@@ -127,8 +135,14 @@ export function orderRoutes(deps: AppDeps): Hono {
       summary: "Cancels an order that is not settled",
       tag: "Orders",
       scopes: ["orders"],
-      answers: { 200: { says: "It is cancelled, now or before", schema: orderReceiptAnswer } },
-      problems: [404, 409],
+      answers: {
+        200: {
+          says: "It is cancelled, now or before",
+          schema: orderReceiptAnswer,
+          example: cancelledOrder,
+        },
+      },
+      problems: ["not_found", "order_not_cancellable"],
       repeatable: true,
     }),
     checked("param", idParam),

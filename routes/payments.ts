@@ -6,31 +6,19 @@
 
 import { Hono } from "hono";
 import { Webhook } from "standardwebhooks";
-import { z } from "zod";
 import { WorkflowError } from "../domain/errors.ts";
 import { readOrders } from "../db/orders.ts";
 import { httpGatewayName, orderOfChargeKey } from "../streams/http_gateway.ts";
 import { publish } from "../streams/queue.ts";
+import { takenAnswer } from "./answers.ts";
+import { callbackBody } from "./callback_body.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
+import { callback, takenCallback } from "./examples.ts";
 import { httpProblem } from "./problem.ts";
 
 /** Seconds for which a callback's id is remembered: longer than its signature is good for. */
 const rememberSeconds = 900;
-
-/** What a provider sends, after Standard Webhooks. */
-const callbackBody = z.object({
-  type: z.enum(["charge.succeeded", "charge.declined"]),
-  timestamp: z.string(),
-  data: z.object({
-    id: z.string().min(1).max(128),
-    idempotency_key: z.string().max(255),
-    amount_cents: z.int().min(0),
-    currency: z.string().regex(/^[A-Z]{3}$/),
-  }),
-});
-
-const takenAnswer = z.object({ duplicate: z.boolean() }).meta({ id: "CallbackTaken" });
 
 /**
  * `POST /payments/callback`: signed by the provider as Standard Webhooks has it, with one of `GATEWAY_SECRETS`
@@ -50,9 +38,10 @@ export function paymentRoutes(deps: AppDeps): Hono {
         "Signed as Standard Webhooks; there only with GATEWAY=http. An id that was taken before " +
         "is a duplicate and changes nothing.",
       tag: "Operation",
-      scopes: null,
-      answers: { 202: { says: "It will be settled", schema: takenAnswer } },
-      problems: [401, 404, 408, 413, 422],
+      scopes: "signed",
+      answers: { 202: { says: "It will be settled", schema: takenAnswer, example: takenCallback } },
+      body: { "application/json": { schema: callbackBody, example: callback } },
+      problems: [401, 404, 408, 413, "invalid"],
     }),
     async (c) => {
       if (config.gateway !== "http") return c.notFound();

@@ -61,6 +61,11 @@ const httpTitles: Readonly<Record<number, string>> = {
   429: "Too many requests",
 };
 
+/** The problem document of a status that says it all. */
+export function httpProblemOf(status: ContentfulStatusCode, detail: string): Problem {
+  return { type: "about:blank", title: httpTitles[status] ?? "Error", status, detail };
+}
+
 /** Answers with a problem that is about HTTP alone. */
 export function httpProblem(
   c: Context,
@@ -68,12 +73,11 @@ export function httpProblem(
   detail: string,
   headers: Record<string, string> = {},
 ): Response {
-  const title = httpTitles[status] ?? "Error";
   // The rest of such a body is not read, so nothing can follow on the connection.
   const isCutOff = status === 408 || status === 413;
   return send(
     c,
-    { type: "about:blank", title, status, detail },
+    httpProblemOf(status, detail),
     isCutOff ? { ...headers, connection: "close" } : headers,
   );
 }

@@ -5,10 +5,7 @@
  */
 
 import { Hono } from "hono";
-import { z } from "zod";
 import { WorkflowError } from "../domain/errors.ts";
-import { orderLimits } from "../domain/incoming_order.ts";
-import { type RefundStatus, refundTransitions } from "../domain/order.ts";
 import { decodeCursor, encodeCursor, pageLimits, pageOf } from "../domain/paging.ts";
 import { listRefundsOf } from "../db/order_queries.ts";
 import { readOrders } from "../db/orders.ts";
@@ -16,9 +13,10 @@ import { listRefunds } from "../db/refund_list.ts";
 import { readRefunds } from "../db/refund_rows.ts";
 import { type RefundRequest, requestRefunds, type TakenRefund } from "../db/refunds.ts";
 import { refundAnswer, refundListAnswer } from "./answers.ts";
-import { checked, idParam, jsonBody, optionalQuery, pageQuery } from "./checked.ts";
+import { checked, idParam, jsonBody } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
+import { newRefund, processedRefund, refundList, requestedRefund } from "./examples.ts";
 import { gather } from "./gather.ts";
 import {
   type HeldKey,
@@ -28,9 +26,10 @@ import {
   storeAnswers,
 } from "./idempotency.ts";
 import { listedRefundJson, refundJson } from "./order_json.ts";
-import { placedFrom, placedTo } from "./placed_query.ts";
 import { isEngineAway } from "./problem.ts";
 import { publishAfterCommit } from "./publish_after_commit.ts";
+import { pageQuery, refundListQuery } from "./queries.ts";
+import { refundBody } from "./refund_body.ts";
 
 /** Most requests to one transaction. */
 const mostRequests = 200;
@@ -40,34 +39,6 @@ const mostWaiting = 10_000;
 
 /** Longest time for one transaction and what follows from it, in milliseconds. */
 const mostMs = 10_000;
-
-/**
- * Strict, because a misspelt `amount_cents` that was passed over would give everything back; null is
- * refused for the same reason: it is what a calculation gone wrong looks like in JSON.
- */
-export const refundBody = z.strictObject({
-  amount_cents: z.int({ error: "must be a whole number of cents" })
-    .min(1, "must be at least 1")
-    .optional(),
-  reason: z.string({ error: "must be text" }).trim()
-    .refine((text) => [...text].length <= orderLimits.textLength, {
-      error: `must have at most ${orderLimits.textLength} characters`,
-    })
-    .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), {
-      error: "must hold no control characters",
-    })
-    .transform((text) => text === "" ? null : text)
-    .nullish(),
-}, { error: (issue) => issue.code === "invalid_type" ? "must be an object" : undefined });
-
-const refundStatuses = Object.keys(refundTransitions) as [RefundStatus, ...RefundStatus[]];
-
-/** The query parameters by which refunds are chosen. */
-export const refundFilters = {
-  status: optionalQuery(z.enum(refundStatuses, `must be one of ${refundStatuses.join(", ")}`)),
-  from: placedFrom,
-  to: placedTo,
-} as const;
 
 /**
  * `POST /orders/{id}/refunds`, `GET /orders/{id}/refunds`, `GET /refunds` and `GET /refunds/{id}`.
@@ -110,9 +81,16 @@ export function refundRoutes(deps: AppDeps): Hono {
       description: "Without a body, or without an amount, of all that is left.",
       tag: "Refunds",
       scopes: ["refunds"],
-      answers: { 202: { says: "It will be processed", schema: refundAnswer, located: true } },
-      problems: [404, 408, 409, 413, 415, 422],
-      example: { amount_cents: 500, reason: "one mug broken" },
+      answers: {
+        202: {
+          says: "It will be processed",
+          schema: refundAnswer,
+          example: requestedRefund,
+          located: true,
+        },
+      },
+      problems: [415, "not_found", "invalid", "order_not_refundable", "refund_exceeds_left"],
+      example: newRefund,
       optionalBody: true,
       repeatable: true,
     }),
@@ -144,11 +122,11 @@ export function refundRoutes(deps: AppDeps): Hono {
       summary: "Lists the refunds of an order, the first first",
       tag: "Refunds",
       scopes: ["read"],
-      answers: { 200: { says: "A page", schema: refundListAnswer } },
-      problems: [404],
+      answers: { 200: { says: "A page", schema: refundListAnswer, example: refundList } },
+      problems: ["not_found"],
     }),
     checked("param", idParam),
-    checked("query", z.object(pageQuery)),
+    checked("query", pageQuery),
     async (c) => {
       const { id } = c.req.valid("param");
       const { limit = pageLimits.fallback, cursor } = c.req.valid("query");
@@ -173,9 +151,9 @@ export function refundRoutes(deps: AppDeps): Hono {
         "none: there are more until `next_cursor` is null. `/refunds.csv` has all of them as one file.",
       tag: "Refunds",
       scopes: ["read"],
-      answers: { 200: { says: "A page", schema: refundListAnswer } },
+      answers: { 200: { says: "A page", schema: refundListAnswer, example: refundList } },
     }),
-    checked("query", z.object({ ...refundFilters, ...pageQuery })),
+    checked("query", refundListQuery),
     async (c) => {
       const { status, from, to, limit = pageLimits.fallback, cursor } = c.req.valid("query");
       const beforeId = cursor === undefined ? undefined : decodeCursor("refunds", cursor);
@@ -194,8 +172,8 @@ export function refundRoutes(deps: AppDeps): Hono {
       summary: "Shows a refund",
       tag: "Refunds",
       scopes: ["read"],
-      answers: { 200: { says: "The refund", schema: refundAnswer } },
-      problems: [404],
+      answers: { 200: { says: "The refund", schema: refundAnswer, example: processedRefund } },
+      problems: ["not_found"],
     }),
     checked("param", idParam),
     async (c) => {

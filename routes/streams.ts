@@ -9,6 +9,7 @@ import { readQueueStatus } from "../streams/queue_status.ts";
 import { streamsAnswer } from "./answers.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
+import { streams } from "./examples.ts";
 
 /** `GET /streams`. */
 export function streamRoutes(deps: AppDeps): Hono {
@@ -20,7 +21,7 @@ export function streamRoutes(deps: AppDeps): Hono {
       summary: "What waits in each group, and how much money it is about",
       tag: "Operation",
       scopes: ["read"],
-      answers: { 200: { says: "The groups", schema: streamsAnswer } },
+      answers: { 200: { says: "The groups", schema: streamsAnswer, example: streams } },
     }),
     async (c) => {
       const status = await readQueueStatus(deps, deps.db);

@@ -16,9 +16,6 @@ export interface KpiDeps {
   baseCurrency: string;
 }
 
-/** Days that one question may span. */
-export const mostKpiDays = 3_660;
-
 /** Events to one script call: bounds how long Redis is busy with one. */
 const eventsPerCall = 2_000;
 

@@ -26,12 +26,20 @@ export interface Schema extends Json {
 export interface Content {
   schema: Schema;
   example?: unknown;
+  /** Of problems. */
+  examples?: Record<string, { value: { type: string } }>;
 }
 
 /** One method of one path. */
 export interface Operation {
   summary: string;
-  parameters?: { in: string; name: string; required?: boolean; schema: Schema }[];
+  parameters?: {
+    in: string;
+    name: string;
+    description?: string;
+    required?: boolean;
+    schema: Schema;
+  }[];
   requestBody?: { required?: boolean; content: Record<string, Content> };
   responses: Record<string, { content?: Record<string, Content>; headers?: Json }>;
   security: Record<string, string[]>[];
