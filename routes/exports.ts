@@ -7,7 +7,6 @@
 import { Hono } from "hono";
 import { daysBefore } from "../domain/day.ts";
 import { emptyKpiRow } from "../domain/kpi.ts";
-import { searchOrders } from "../db/order_search.ts";
 import { listRefunds } from "../db/refund_list.ts";
 import { readKpis } from "../streams/kpis.ts";
 import { checked } from "./checked.ts";
@@ -15,7 +14,7 @@ import { csvDownload } from "./csv_download.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
 import { rangeOf } from "./kpis.ts";
-import { orderSearch } from "./order_filters.ts";
+import { orderFinder } from "./find_orders.ts";
 import { listedRefundJson, orderJson } from "./order_json.ts";
 import { daysQuery, orderFileQuery, refundFileQuery } from "./queries.ts";
 
@@ -90,13 +89,12 @@ export function exportRoutes(deps: AppDeps): Hono {
     }),
     checked("query", orderFileQuery),
     async (c) => {
-      const search = await orderSearch(db, c.req.valid("query"));
+      const find = await orderFinder(db, c.req.valid("query"));
       return await csvDownload(c, deps, {
         name: "orders.csv",
         columns: orderColumns,
         nextPage: pages(async (beforeId) => {
-          if (search === null) return { rows: [], nextBeforeId: undefined };
-          const found = await searchOrders(db, search, { beforeId, limit: pageRows });
+          const found = await find({ beforeId, limit: pageRows });
           return {
             rows: found.orders.map((order) => {
               const { customer, ...row } = orderJson(order);

@@ -10,7 +10,6 @@ import { decodeCursor, encodeCursor, pageLimits } from "../domain/paging.ts";
 import { cancelOrder } from "../db/cancel.ts";
 import type { Queryable } from "../db/database.ts";
 import { readOrderDetail, readOrderSummaries } from "../db/order_queries.ts";
-import { searchOrders } from "../db/order_search.ts";
 import { orderDetailAnswer, orderListAnswer, orderReceiptAnswer } from "./answers.ts";
 import { checked, idParam, jsonBody } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
@@ -23,9 +22,9 @@ import {
   orderList,
   takenOrder,
 } from "./examples.ts";
+import { orderFinder } from "./find_orders.ts";
 import { idempotency, idempotencyHeaders, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
 import { orderBody } from "./order_body.ts";
-import { orderSearch } from "./order_filters.ts";
 import { orderDetailJson, orderJson, orderReceiptJson } from "./order_json.ts";
 import { publishAfterCommit } from "./publish_after_commit.ts";
 import { orderListQuery } from "./queries.ts";
@@ -101,9 +100,8 @@ export function orderRoutes(deps: AppDeps): Hono {
     async (c) => {
       const { limit = pageLimits.fallback, cursor, ...filters } = c.req.valid("query");
       const beforeId = cursor === undefined ? undefined : decodeCursor("orders", cursor);
-      const search = await orderSearch(db, filters);
-      if (search === null) return c.json({ data: [], next_cursor: null });
-      const { orders, nextBeforeId } = await searchOrders(db, search, { beforeId, limit });
+      const find = await orderFinder(db, filters);
+      const { orders, nextBeforeId } = await find({ beforeId, limit });
       return c.json({
         data: orders.map(orderJson),
         next_cursor: nextBeforeId === undefined ? null : encodeCursor("orders", nextBeforeId),

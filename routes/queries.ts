@@ -106,7 +106,7 @@ const currency = queryText().trim().regex(/^[A-Za-z]{3}$/, "must be three letter
 /** The query parameters by which orders are chosen. */
 const orderFilters = {
   q: optionalQuery(
-    "An id, an external id, a customer's id or e-mail, or a SKU",
+    "An id, an external id, a customer's id, the beginning of an e-mail, or a SKU",
     queryText().trim().max(255, "must have at most 255 characters")
       .refine((text) => !/\p{Cc}/u.test(text), "must hold no control characters"),
   ),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { mostCustomers } from "../../db/order_search.ts";
 import { type Message, messageOfEntry } from "../../domain/messages.ts";
 import { type Api, ask, assertProblem, openApi, orderBodyOf, storeOrder } from "./api.ts";
 
@@ -305,6 +306,26 @@ Deno.test("GET /orders finds a customer by the shop's id first, then by the data
   assert.deepEqual(await listed(customerId), [namesake]);
   assert.deepEqual(await listed("nobody"), []);
   assert.deepEqual(await listed("99999999999999999999"), []);
+});
+
+Deno.test("GET /orders and its file refuse a beginning that means more customers than they look through", async () => {
+  const { db } = api.deps;
+  const id = await storeOrder(db, { customer: "swarm" });
+  const found = await ask(api, "GET", "/orders?q=swarm");
+  assert.deepEqual(found.body.data.map((order: { id: number }) => order.id), [id]);
+  await db.runText(
+    `
+    insert into customers (external_id, email, name)
+    values ${"(?, ?, 'N'),".repeat(mostCustomers).slice(0, -1)}`,
+    Array.from({ length: mostCustomers }, (_, n) => [`w${n}`, `swarm-${n}@example.com`]).flat(),
+  );
+  for (const path of ["/orders?q=swarm", "/orders.csv?q=swarm"]) {
+    const refused = await ask(api, "GET", path);
+    assertProblem(refused, 400, "bad-request");
+    assert.equal(refused.body.errors[0].parameter, "q");
+  }
+  assert.equal((await ask(api, "GET", "/orders?q=swarm&customer=swarm")).status, 400);
+  assert.equal((await ask(api, "GET", "/orders?customer=swarm")).body.data.length, 1);
 });
 
 Deno.test("POST /orders/{id}/cancel cancels an open order and tells the customer", async () => {
