@@ -22,8 +22,8 @@ export interface Problem {
   errors?: ({ pointer: string; detail: string } | { parameter: string; detail: string })[];
 }
 
-/** Most faulty fields that one answer lists. */
-const mostFaults = 50;
+/** Most faulty fields that one answer lists: all that an order of a thousand items may have. */
+const mostFaults = 5_000;
 
 /** Seconds after which a caller may try again that was turned away. */
 const retryAfterSeconds = 1;
@@ -159,8 +159,10 @@ export function problemOf(error: WorkflowError): Problem {
     status,
     detail: error.message,
   };
-  if (error.faults.length > 0) {
-    problem.errors = error.faults.slice(0, mostFaults).map(faultJson);
+  const { length } = error.faults;
+  if (length > 0) problem.errors = error.faults.slice(0, mostFaults).map(faultJson);
+  if (length > mostFaults) {
+    problem.detail += ` (the first ${mostFaults} of ${length} faults follow)`;
   }
   return problem;
 }

@@ -170,6 +170,14 @@ Deno.test("POST /orders names every faulty field and leaves nothing behind", asy
   assert.deepEqual(await Promise.all(tables.map(count)), before);
 });
 
+Deno.test("POST /orders names all faults of a large order", async () => {
+  const items = Array.from({ length: 1_000 }, () => ({}));
+  const refused = await ask(api, "POST", "/orders", { ...orderBodyOf(), items });
+  assertProblem(refused, 422, "invalid");
+  assert.equal(refused.body.errors.length, 4_000);
+  assert.equal(refused.body.errors.at(-1).pointer, "#/items/999/qty");
+});
+
 Deno.test("POST /orders takes every field at its limit", async () => {
   const answer = await ask(api, "POST", "/orders", {
     external_order_id: ` ${crypto.randomUUID()}${"😀".repeat(28)} `,

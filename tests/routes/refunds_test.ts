@@ -47,6 +47,14 @@ Deno.test("POST /orders/{id}/refunds without a body gives back all that is left"
   assertProblem(await ask(api, "POST", `/orders/${id}/refunds`), 409, "order-not-refundable");
 });
 
+Deno.test("POST /orders/{id}/refunds says so where it does not list all faults", async () => {
+  const unknown = Object.fromEntries(Array.from({ length: 6_000 }, (_, n) => [`f${n}`, 1]));
+  const refused = await ask(api, "POST", "/orders/1/refunds", unknown);
+  assertProblem(refused, 422, "invalid");
+  assert.equal(refused.body.errors.length, 5_000);
+  assert.match(refused.body.detail, /the first 5000 of 6000 faults follow/);
+});
+
 Deno.test("POST /orders/{id}/refunds takes an empty body of any type for no body", async () => {
   for (const type of ["application/json", "text/plain", "application/x-www-form-urlencoded"]) {
     const id = await paid();
