@@ -7,6 +7,7 @@
 import { type Context, Hono } from "hono";
 import { html } from "hono/html";
 import { generateSpecs } from "hono-openapi";
+import type { Description } from "./described.ts";
 import { problemTypes } from "./problem.ts";
 import { cookieNames, csrfHeader } from "./session.ts";
 
@@ -53,6 +54,16 @@ const securitySchemes = {
   },
 } as const;
 
+/** The headings that the routes stand under. */
+const tags: Readonly<Record<Description["tag"], string>> = {
+  Orders: "Taking orders, finding them, cancelling them",
+  Refunds: "Giving money back, in part or in full",
+  Imports: "Files of orders, and what became of their rows",
+  Notifications: "What customers and shops were told, on which channel, and telling it again",
+  Figures: "Revenue and counts by day and currency, and the best customers",
+  Operation: "Health, what waits in the groups, metrics, and the payment provider's answers",
+};
+
 /** An operation of the document, as far as it is worked on here. */
 interface Operation {
   requestBody?: { required?: boolean; content: Record<string, { example?: unknown }> };
@@ -71,9 +82,7 @@ export async function openApiDocument(app: Hono): Promise<Record<string, unknown
       openapi: "3.1.0",
       info,
       servers: [{ url: "/" }],
-      tags: ["Orders", "Refunds", "Imports", "Notifications", "Figures", "Operation"].map((
-        name,
-      ) => ({ name })),
+      tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
       components: { securitySchemes },
     },
     exclude: [/^\/dashboard/],
