@@ -190,6 +190,8 @@ async function pagesOf({ db }: Books): Promise<[name: string, path: string][]> {
     ["refunds", "/dashboard/refunds"],
     ["refunds failed (none)", "/dashboard/refunds?status=FAILED"],
     ["refunds requested (none)", "/dashboard/refunds?status=REQUESTED"],
+    ["notifications", "/dashboard/notifications"],
+    ["all notifications", "/dashboard/notifications?show=all"],
     ["imports", "/dashboard/imports"],
     ["an import", "/dashboard/imports/1"],
     ["customers", "/dashboard/customers"],

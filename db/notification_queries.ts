@@ -57,48 +57,84 @@ const columns = `
   notification_logs.success, notification_logs.error, notification_logs.sent_at,
   notification_logs.created_at, notification_deliveries.due_at`;
 
+/** A page of the list. */
+export interface ListedNotifications {
+  notifications: ListedNotification[];
+  /** Where the next page begins: ids below it; undefined where nothing more can follow. */
+  nextBeforeId: number | undefined;
+}
+
+/** Ids that one page walks through at the most. */
+const mostWalked = 100_000;
+
 /**
- * Notifications from the newest id down. An order's are found by their key, and those that were not sent by
- * the work list, on which all of them stand; anything else walks down the primary key.
+ * Notifications from the newest down. Those of an order have an index, and those that are not sent the work list;
+ * any other walks down the primary key. A page that found too little within `mostWalked` ids is short and says
+ * where to go on.
  *
  * @param options.beforeId only ids below it; undefined for the start of the list
+ * @param options.limit most rows
  */
 export async function listNotifications(
   db: Queryable,
   filter: NotificationFilter,
-  options: { beforeId: number | undefined; limit: number },
-): Promise<ListedNotification[]> {
-  const unsent = filter.success === false;
-  const id = unsent ? "notification_deliveries.notification_log_id" : "notification_logs.id";
-  const conditions: [sql: string, value: string | number][] = [
-    [`${id} < ?`, options.beforeId ?? Number.MAX_SAFE_INTEGER],
-  ];
-  if (filter.orderId !== undefined) {
-    conditions.push(["notification_logs.order_id = ?", filter.orderId]);
-  }
-  if (filter.channel !== undefined) {
-    conditions.push(["notification_logs.channel = ?", filter.channel]);
-  }
-  if (filter.success !== undefined) {
-    conditions.push(["notification_logs.success = ?", filter.success ? 1 : 0]);
-  }
-  const tables = unsent
-    ? `notification_deliveries
+  options: { beforeId: number | undefined; limit: number; mostWalked?: number },
+): Promise<ListedNotifications> {
+  const { limit } = options;
+  const isUnsent = filter.success === false;
+  const id = isUnsent ? "notification_deliveries.notification_log_id" : "notification_logs.id";
+  const top = await highestBelow(db, id, options.beforeId ?? Number.MAX_SAFE_INTEGER);
+  if (top === undefined) return { notifications: [], nextBeforeId: undefined };
+  const least = filter.orderId !== undefined
+    ? 0
+    : Math.max(0, top + 1 - (options.mostWalked ?? mostWalked));
+  const given = ([
+    ["notification_logs.order_id = ?", filter.orderId],
+    ["notification_logs.channel = ?", filter.channel],
+    [
+      "notification_logs.success = ?",
+      filter.success === undefined ? undefined : Number(filter.success),
+    ],
+  ] satisfies [string, string | number | undefined][]).filter(([, value]) => value !== undefined);
+  const tables = isUnsent
+    ? `notification_deliveries force index (primary)
     straight_join notification_logs
       on notification_logs.id = notification_deliveries.notification_log_id`
-    : `notification_logs
+    : `notification_logs force index (${
+      filter.orderId === undefined ? "primary" : "notification_logs_once"
+    })
     left join notification_deliveries
       on notification_deliveries.notification_log_id = notification_logs.id`;
   const rows = await db.query(
     `
     select ${columns}
     from ${tables}
-    where ${conditions.map(([sql]) => sql).join(" and ")}
+    where ${id} <= ? and ${id} >= ? ${given.map(([sql]) => `and ${sql}`).join(" ")}
     order by ${id} desc
     limit ?`,
-    [...conditions.map(([, value]) => value), options.limit],
+    [top, least, ...given.map(([, value]) => value!), limit + 1],
   );
-  return rows.map(toListed);
+  const notifications = rows.slice(0, limit).map(toListed);
+  if (rows.length > limit) return { notifications, nextBeforeId: notifications.at(-1)!.id };
+  const next = least === 0 ? undefined : await highestBelow(db, id, least);
+  return { notifications, nextBeforeId: next === undefined ? undefined : next + 1 };
+}
+
+async function highestBelow(
+  db: Queryable,
+  column: "notification_deliveries.notification_log_id" | "notification_logs.id",
+  below: number,
+): Promise<number | undefined> {
+  const [row] = await db.execute(
+    `
+    select ${column} as id
+    from ${column.split(".")[0]}
+    where ${column} < ?
+    order by ${column} desc
+    limit 1`,
+    [below],
+  );
+  return row === undefined ? undefined : toInteger(row.id);
 }
 
 /** One notification, or undefined where there is none. */

@@ -6,19 +6,14 @@
 
 import { Hono } from "hono";
 import { z } from "zod";
-import type { Queryable } from "../db/database.ts";
-import { enableEndpoint, readDisabledEndpoint } from "../db/disabled_endpoints.ts";
-import { replayDelivery, type ReplayResult } from "../db/notification_deliveries.ts";
 import {
-  countDeliveries,
   type ListedNotification,
   listNotifications,
   readAttempts,
   readNotification,
 } from "../db/notification_queries.ts";
 import { WorkflowError } from "../domain/errors.ts";
-import { noticeChannels } from "../domain/notification.ts";
-import { decodeCursor, pageLimits, pageOf } from "../domain/paging.ts";
+import { decodeCursor, encodeCursor, pageLimits } from "../domain/paging.ts";
 import { checked, idParam } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
@@ -30,6 +25,12 @@ import {
   replayedNotification,
 } from "./examples.ts";
 import { idempotency, idempotencyHeaders, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
+import {
+  type ChannelState,
+  enableWebhook,
+  readChannels,
+  replayNotification,
+} from "./notification_actions.ts";
 import {
   channelAnswer,
   channelsAnswer,
@@ -54,31 +55,13 @@ export function notificationRoutes(deps: AppDeps): Hono {
   const { db, config } = deps;
   const answerOnce = idempotency(deps);
 
-  const readChannels = async (source: Queryable) => {
-    const url = config.notifyWebhookUrl;
-    const counts = await countDeliveries(source);
-    const disabled = url === "" ? undefined : await readDisabledEndpoint(source, url);
-    return noticeChannels.map((channel) => {
-      const found = counts.find((count) => count.channel === channel);
-      const off = channel === "webhook" ? disabled : undefined;
-      return {
-        channel,
-        configured: config.notifyChannels.includes(channel),
-        waiting: found?.waiting ?? 0,
-        given_up: found?.givenUp ?? 0,
-        oldest_due_at: found?.oldestDueAt ?? null,
-        disabled_at: off?.disabledAt ?? null,
-        disabled_reason: off?.reason ?? null,
-      };
-    });
-  };
-
   app.get(
     "/notifications",
     described({
       summary: "Lists notifications, the latest first",
       description:
-        "One for each order, event and channel; `success=false` finds what was not sent.",
+        "One for each order, event and channel; `success=false` finds what was not sent. Where few fit, a " +
+        "page may have less than `limit` of them, or none: there are more until `next_cursor` is null.",
       tag: "Notifications",
       scopes: ["read"],
       answers: {
@@ -91,12 +74,17 @@ export function notificationRoutes(deps: AppDeps): Hono {
         "query",
       );
       const beforeId = cursor === undefined ? undefined : decodeCursor("notifications", cursor);
-      const rows = await listNotifications(db, { orderId, channel, success }, {
-        beforeId,
-        limit: limit + 1,
+      const { notifications, nextBeforeId } = await listNotifications(
+        db,
+        { orderId, channel, success },
+        { beforeId, limit },
+      );
+      return c.json({
+        data: notifications.map(notificationJson),
+        next_cursor: nextBeforeId === undefined
+          ? null
+          : encodeCursor("notifications", nextBeforeId),
       });
-      const { data, nextCursor } = pageOf("notifications", rows, limit);
-      return c.json({ data: data.map(notificationJson), next_cursor: nextCursor });
     },
   );
 
@@ -109,7 +97,7 @@ export function notificationRoutes(deps: AppDeps): Hono {
       scopes: ["read"],
       answers: { 200: { says: "Every channel", schema: channelsAnswer, example: channelsExample } },
     }),
-    async (c) => c.json({ channels: await readChannels(db) }),
+    async (c) => c.json({ channels: (await readChannels(db, config)).map(channelJson) }),
   );
 
   app.post(
@@ -128,16 +116,10 @@ export function notificationRoutes(deps: AppDeps): Hono {
     (c) => {
       const { channel } = c.req.valid("param");
       return answerOnce(c, ["enable", channel], async (key) => {
-        if (config.notifyWebhookUrl === "") {
-          throw new WorkflowError(
-            "channel_not_configured",
-            "Cannot enable webhook: NOTIFY_WEBHOOK_URL is not set",
-          );
-        }
         const answer = await db.transaction(async (tx): Promise<KeyedAnswer> => {
-          await enableEndpoint(tx, config.notifyWebhookUrl);
-          const body = (await readChannels(tx)).find((found) => found.channel === channel);
-          const answer = { status: 200 as const, location: null, body };
+          await enableWebhook(tx, config);
+          const found = (await readChannels(tx, config)).find((one) => one.channel === channel)!;
+          const answer = { status: 200 as const, location: null, body: channelJson(found) };
           if (key !== null) await storeAnswers(tx, [{ key, answer }]);
           return answer;
         });
@@ -166,7 +148,9 @@ export function notificationRoutes(deps: AppDeps): Hono {
     async (c) => {
       const { id } = c.req.valid("param");
       const found = await readNotification(db, id);
-      if (found === undefined) throw missing(id);
+      if (found === undefined) {
+        throw new WorkflowError("not_found", `There is no notification ${id}`);
+      }
       const attempts = await readAttempts(db, id);
       return c.json({
         ...notificationJson(found),
@@ -208,7 +192,7 @@ export function notificationRoutes(deps: AppDeps): Hono {
       const { id } = c.req.valid("param");
       return answerOnce(c, ["replay", id], (key) =>
         db.transaction(async (tx) => {
-          refuseUnless(await replayDelivery(tx, id, c.get("caller").actor), id);
+          await replayNotification(tx, id, c.get("caller").actor);
           const body = notificationJson((await readNotification(tx, id))!);
           const answer = { status: 202 as const, location: `/notifications/${id}`, body };
           if (key !== null) await storeAnswers(tx, [{ key, answer }]);
@@ -220,28 +204,16 @@ export function notificationRoutes(deps: AppDeps): Hono {
   return app;
 }
 
-/** @throws {WorkflowError} for everything but a notification that will be sent */
-function refuseUnless({ kind }: ReplayResult, id: number): void {
-  switch (kind) {
-    case "queued":
-      return;
-    case "not_found":
-      throw missing(id);
-    case "only_logged":
-      throw new WorkflowError(
-        "notification_not_replayable",
-        `Cannot send notification ${id} again: it was only ever written to the log`,
-      );
-    case "being_sent":
-      throw new WorkflowError(
-        "notification_not_replayable",
-        `Cannot send notification ${id} again: it is being sent at this moment`,
-      );
-  }
-}
-
-function missing(id: number): WorkflowError {
-  return new WorkflowError("not_found", `There is no notification ${id}`);
+function channelJson(state: ChannelState) {
+  return {
+    channel: state.channel,
+    configured: state.configured,
+    waiting: state.waiting,
+    given_up: state.givenUp,
+    oldest_due_at: state.oldestDueAt,
+    disabled_at: state.disabled?.disabledAt ?? null,
+    disabled_reason: state.disabled?.reason ?? null,
+  };
 }
 
 function notificationJson(notification: ListedNotification) {

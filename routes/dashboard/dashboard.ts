@@ -14,6 +14,7 @@ import { errorPage, notFoundPage } from "./error_page.tsx";
 import { importPageRoutes } from "./imports.tsx";
 import { pageCsp } from "./layout.tsx";
 import { kpiPageRoutes } from "./kpis.tsx";
+import { notificationPageRoutes } from "./notifications.tsx";
 import { orderRoutes } from "./order.tsx";
 import { ordersRoutes } from "./orders.tsx";
 import { overviewRoutes } from "./overview.tsx";
@@ -42,6 +43,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", importPageRoutes(deps, runs));
   app.route("/", deadLetterRoutes(deps));
   app.route("/", streamPageRoutes(deps));
+  app.route("/", notificationPageRoutes(deps));
   app.get("/*", (c) => notFoundPage(c, "There is no such page"));
   app.onError((error, c) => errorPage(deps, error, c));
   return app;

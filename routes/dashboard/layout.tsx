@@ -44,6 +44,7 @@ const navigation: readonly { path: string; name: string; icon: IconName; apart?:
   { path: "/dashboard/kpis", name: "KPIs", icon: "kpis", apart: true },
   { path: "/dashboard/imports", name: "Imports", icon: "imports" },
   { path: "/dashboard/streams", name: "Streams", icon: "streams", apart: true },
+  { path: "/dashboard/notifications", name: "Notifications", icon: "notifications" },
   { path: "/dashboard/dead-letters", name: "Dead letters", icon: "dead" },
 ];
 

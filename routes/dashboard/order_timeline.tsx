@@ -218,7 +218,8 @@ export const Told: FC<{ order: OrderDetail }> = ({ order: { notifications } }) =
           {notifications.map((notice) => (
             <li key={notice.id}>
               <span class={`dot ${notice.success ? "good" : notice.error === null ? "" : "bad"}`}>
-                {notice.event} <span class="muted">{notice.channel}</span>
+                <a href={`/dashboard/notifications/${notice.id}`}>{notice.event}</a>{" "}
+                <span class="muted">{notice.channel}</span>
               </span>
               <span class="muted small">
                 {notice.error ??

@@ -11,6 +11,9 @@ async function allPaths(): Promise<Record<string, string>> {
   const [letter] = await stage.service.deps.db.query(
     "select max(id) as id from dead_letters where status = 'DEAD'",
   );
+  const [notification] = await stage.service.deps.db.query(
+    "select max(id) as id from notification_logs",
+  );
   return {
     overview: "/dashboard",
     orders: "/dashboard/orders",
@@ -21,6 +24,8 @@ async function allPaths(): Promise<Record<string, string>> {
     kpis: "/dashboard/kpis",
     imports: "/dashboard/imports",
     import: "/dashboard/imports/1",
+    notifications: "/dashboard/notifications?show=all",
+    notification: `/dashboard/notifications/${notification!.id}`,
     streams: "/dashboard/streams",
     stream: "/dashboard/streams/payments",
     dead_letters: "/dashboard/dead-letters",

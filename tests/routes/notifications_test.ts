@@ -1,55 +1,18 @@
 import assert from "node:assert/strict";
 import { disableEndpoint } from "../../db/disabled_endpoints.ts";
-import { claimDeliveries, settleDeliveries } from "../../db/notification_deliveries.ts";
-import { writeNotifications } from "../../db/notifications.ts";
-import { type Api, ask, assertProblem, openApi, storeOrder } from "./api.ts";
-
-const url = "http://127.0.0.1:9/hooks/secret";
+import { claimDeliveries } from "../../db/notification_deliveries.ts";
+import { type Api, ask, assertProblem, openApi } from "./api.ts";
+import { allChannels, endpointUrl, fail, told } from "./told.ts";
 
 let api: Api;
 Deno.test.beforeAll(async () => {
-  api = await openApi("notifications_routes", {
-    NOTIFY_CHANNELS: "log,email,webhook",
-    SMTP_URL: "smtp://127.0.0.1:9",
-    NOTIFY_FROM: "a@b.example",
-    NOTIFY_WEBHOOK_URL: url,
-    NOTIFY_WEBHOOK_SECRETS: `whsec_${btoa("s".repeat(32))}`,
-  });
+  api = await openApi("notifications_routes", allChannels);
 });
 Deno.test.afterAll(() => api.close());
 
-/** An order that was told of on all channels; its notifications by channel. */
-async function told(): Promise<{ orderId: number; ids: Record<string, number> }> {
-  const { db } = api.deps;
-  const orderId = await storeOrder(db, { status: "PAID" });
-  const notice = { orderId, refundId: null, event: "order.paid", amountCents: 1_000 };
-  await db.transaction((tx) => writeNotifications(tx, [notice], ["log", "email", "webhook"]));
-  const rows = await db.query("select id, channel from notification_logs where order_id = ?", [
-    orderId,
-  ]);
-  return { orderId, ids: Object.fromEntries(rows.map(({ id, channel }) => [channel, Number(id)])) };
-}
-
-/** One failed try, after which it waits or is given up. */
-async function fail(id: number, channel: "email" | "webhook", nextMs: number | null) {
-  const { db } = api.deps;
-  const claim = crypto.randomUUID().replaceAll("-", "");
-  await claimDeliveries(db, channel, { claim, limit: 1_000, leaseMs: 60_000 });
-  await settleDeliveries(db, claim, [{
-    notificationId: id,
-    agoMs: 20,
-    durationMs: 20,
-    statusCode: 500,
-    reply: "oh",
-    error: "the endpoint answered 500",
-    nextMs,
-  }]);
-  await db.run("update notification_deliveries set claim = null");
-}
-
 Deno.test("GET /notifications lists by order, channel and success, page by page", async () => {
-  const { orderId, ids } = await told();
-  const other = await told();
+  const { orderId, ids } = await told(api);
+  const other = await told(api);
   const list = async (query: string) => {
     const { status, body } = await ask(api, "GET", `/notifications?${query}`);
     assert.equal(status, 200);
@@ -79,10 +42,10 @@ Deno.test("GET /notifications lists by order, channel and success, page by page"
 });
 
 Deno.test("GET /notifications/{id} shows every try and what comes next", async () => {
-  const { ids, orderId } = await told();
+  const { ids, orderId } = await told(api);
   const show = async () => (await ask(api, "GET", `/notifications/${ids.webhook}`)).body;
   assert.deepEqual((await show()).attempts, []);
-  await fail(ids.webhook!, "webhook", 60_000);
+  await fail(api, ids.webhook!, "webhook", 60_000);
   let shown = await show();
   assert.equal(shown.state, "waiting");
   assert.ok(Date.parse(shown.next_try_at) > Date.now() + 30_000);
@@ -97,7 +60,7 @@ Deno.test("GET /notifications/{id} shows every try and what comes next", async (
     error: "the endpoint answered 500",
   });
   await api.deps.db.run("update notification_deliveries set due_at = current_timestamp(6)");
-  await fail(ids.webhook!, "webhook", null);
+  await fail(api, ids.webhook!, "webhook", null);
   shown = await show();
   assert.deepEqual([shown.state, shown.next_try_at, shown.attempts.length], ["given_up", null, 2]);
   assertProblem(await ask(api, "GET", "/notifications/999999"), 404, "not-found");
@@ -113,8 +76,8 @@ Deno.test("GET /notifications/{id} shows every try and what comes next", async (
 });
 
 Deno.test("POST /notifications/{id}/replay puts it on the list again, once a key", async () => {
-  const { ids, orderId } = await told();
-  await fail(ids.email!, "email", null);
+  const { ids, orderId } = await told(api);
+  await fail(api, ids.email!, "email", null);
   const path = `/notifications/${ids.email}/replay`;
   const key = { "idempotency-key": "again-1" };
   const taken = await ask(api, "POST", path, undefined, key);
@@ -144,13 +107,13 @@ Deno.test("POST /notifications/{id}/replay puts it on the list again, once a key
 });
 
 Deno.test("GET /notifications/channels tells of an endpoint that is gone, and enable brings it back", async () => {
-  await told();
+  await told(api);
   const channels = async () => (await ask(api, "GET", "/notifications/channels")).body.channels;
   const [log, email, webhook] = await channels();
   assert.deepEqual([log.channel, log.configured, log.waiting], ["log", true, 0]);
   assert.ok(email.waiting > 0 && email.oldest_due_at !== null);
   assert.equal(webhook.disabled_at, null);
-  await disableEndpoint(api.deps.db, url, "the endpoint answered 410");
+  await disableEndpoint(api.deps.db, endpointUrl, "the endpoint answered 410");
   const off = (await channels())[2];
   assert.ok(Math.abs(Date.parse(off.disabled_at) - Date.now()) < 60_000);
   assert.equal(off.disabled_reason, "the endpoint answered 410");
@@ -162,7 +125,7 @@ Deno.test("GET /notifications/channels tells of an endpoint that is gone, and en
   const enabled = await enable();
   assert.equal(enabled.status, 200);
   assert.equal(enabled.body.disabled_at, null);
-  await disableEndpoint(api.deps.db, url, "the endpoint answered 410");
+  await disableEndpoint(api.deps.db, endpointUrl, "the endpoint answered 410");
   assert.deepEqual((await enable()).body, enabled.body, "the first answer, again");
   assert.notEqual((await channels())[2].disabled_at, null, "and nothing was changed again");
   assertProblem(await ask(api, "POST", "/notifications/channels/email/enable"), 400);

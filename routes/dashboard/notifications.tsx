@@ -1,0 +1,322 @@
+/**
+ * Notifications: what each channel still has to send, what was not sent, every try, and sending again.
+ *
+ * @module
+ */
+
+import { type Context, Hono } from "hono";
+import type { FC } from "hono/jsx";
+import {
+  type ListedAttempt,
+  type ListedNotification,
+  listNotifications,
+  type NotificationState,
+  readAttempts,
+  readNotification,
+} from "../../db/notification_queries.ts";
+import { encodeCursor } from "../../domain/paging.ts";
+import type { AppDeps } from "../deps.ts";
+import {
+  type ChannelState,
+  enableWebhook,
+  readChannels,
+  replayNotification,
+} from "../notification_actions.ts";
+import { notFoundPage } from "./error_page.tsx";
+import { actorOf, PostForm } from "./form.tsx";
+import { formatCount } from "./format.ts";
+import { page, PageHead } from "./layout.tsx";
+import { Badge, Columns, Empty, linkTo, Notice, Pager, Table, Time, type Tone } from "./parts.tsx";
+import { pageQuery, pageSize } from "./queries.ts";
+import { need } from "./reading.ts";
+
+const home = "/dashboard/notifications";
+
+/** `GET /dashboard/notifications`, one of them, sending it again, and switching the webhook on. */
+export function notificationPageRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+  const { db, config } = deps;
+
+  app.get("/notifications", async (c) => {
+    const query = pageQuery(c);
+    const all = query.oneOf("show", ["all"]);
+    const beforeId = query.cursor("notifications");
+    const [channels, { notifications: shown, nextBeforeId }] = await need(Promise.all([
+      readChannels(db, config),
+      listNotifications(
+        db,
+        all === undefined ? { success: false } : {},
+        { beforeId, limit: pageSize },
+      ),
+    ]));
+    const next = nextBeforeId === undefined
+      ? undefined
+      : linkTo(home, { show: all, cursor: encodeCursor("notifications", nextBeforeId) });
+    return page(
+      c,
+      { title: "Notifications", nav: home },
+      (
+        <>
+          <PageHead title="Notifications" note="One for each order, event and channel" />
+          {query.faults.map((fault) => <Notice key={fault} tone="warn" title={fault} />)}
+          <section aria-labelledby="channels-heading">
+            <h2 id="channels-heading" class="heading">Channels</h2>
+            <Channels c={c} channels={channels} />
+          </section>
+          <section aria-labelledby="list-heading">
+            <h2 id="list-heading" class="heading">
+              {all === undefined ? "Not sent, newest first" : "All, newest first"}
+            </h2>
+            <nav class="tabs" aria-label="Notifications by state">
+              <a href={home} aria-current={all === undefined ? "page" : undefined}>Not sent</a>
+              <a
+                href={linkTo(home, { show: "all" })}
+                aria-current={all === undefined ? undefined : "page"}
+              >
+                All
+              </a>
+            </nav>
+            {shown.length === 0 && next === undefined
+              ? <Empty title={all === undefined ? "Everything was sent" : "Nobody was told yet"} />
+              : <List notifications={shown} />}
+          </section>
+          <Pager
+            shown={shown.length === 0
+              ? ""
+              : `${shown.length} notifications${next ? "" : ", the last ones"}`}
+            first={beforeId === undefined ? undefined : linkTo(home, { show: all })}
+            next={next}
+          />
+        </>
+      ),
+    );
+  });
+
+  app.get("/notifications/:id{[0-9]{1,15}}", async (c) => {
+    const id = idOf(c);
+    const [found, attempts] = await need(
+      Promise.all([readNotification(db, id), readAttempts(db, id)]),
+    );
+    if (found === undefined) return await notFoundPage(c, `There is no notification #${id}`);
+    return page(
+      c,
+      { title: `Notification #${id}`, nav: home },
+      (
+        <>
+          <PageHead title={`#${id}`} crumb={[home, "Notifications"]} note={found.event}>
+            {found.channel !== "log" && (
+              <PostForm c={c} action={`${home}/${id}/replay`}>
+                <button type="submit">Send again</button>
+              </PostForm>
+            )}
+          </PageHead>
+          <div class="columns apart">
+            <section aria-labelledby="tries-heading">
+              <h2 id="tries-heading" class="heading">Tries</h2>
+              {attempts.length === 0
+                ? (
+                  <Empty
+                    title={found.channel === "log"
+                      ? "It is written to the log, which can't fail"
+                      : "It was not tried yet"}
+                  />
+                )
+                : <Tries attempts={attempts} />}
+            </section>
+            <div class="side-stack">
+              <section class="card" aria-label="What it is about">
+                <Facts notification={found} />
+              </section>
+              <section class="card" aria-labelledby="payload-heading">
+                <h2 id="payload-heading">Payload</h2>
+                <pre tabindex={0}>{JSON.stringify(found.payload, null, 2)}</pre>
+              </section>
+            </div>
+          </div>
+        </>
+      ),
+    );
+  });
+
+  app.post("/notifications/:id{[0-9]{1,15}}/replay", async (c) => {
+    const id = idOf(c);
+    await need(db.transaction((tx) => replayNotification(tx, id, actorOf(c))));
+    return c.redirect(`${home}/${id}`, 303);
+  });
+
+  app.post("/notifications/channels/webhook/enable", async (c) => {
+    await need(enableWebhook(db, config));
+    deps.log.info("webhook endpoint enabled", { actor: actorOf(c) });
+    return c.redirect(home, 303);
+  });
+
+  return app;
+}
+
+function idOf(c: Context): number {
+  return Number(c.req.param("id"));
+}
+
+const Channels: FC<{ c: Context; channels: readonly ChannelState[] }> = ({ c, channels }) => (
+  <Table label="Channels">
+    <Columns
+      names={[
+        "Channel",
+        "State",
+        { right: "Waiting" },
+        { right: "Given up" },
+        { wide: "Oldest is due" },
+      ]}
+    />
+    <tbody>
+      {channels.map((state) => (
+        <tr key={state.channel}>
+          <th scope="row">{state.channel}</th>
+          <td>
+            {state.disabled !== undefined
+              ? <Disabled c={c} disabled={state.disabled} />
+              : state.configured
+              ? <Badge tone="good">on</Badge>
+              : <Badge tone="plain">not configured</Badge>}
+          </td>
+          <td class="right">{formatCount(state.waiting)}</td>
+          <td class={state.givenUp > 0 ? "right strong-warn" : "right"}>
+            {formatCount(state.givenUp)}
+          </td>
+          <td class="wide">
+            <Time at={state.oldestDueAt} />
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </Table>
+);
+
+const Disabled: FC<{ c: Context; disabled: NonNullable<ChannelState["disabled"]> }> = (
+  { c, disabled },
+) => (
+  <>
+    <Badge tone="bad">switched off</Badge>
+    <div class="muted small">
+      {disabled.reason}, <Time at={disabled.disabledAt} />
+    </div>
+    <PostForm c={c} action={`${home}/channels/webhook/enable`}>
+      <button type="submit">Switch on</button>
+    </PostForm>
+  </>
+);
+
+const stateBadges: Readonly<Record<NotificationState, [name: string, tone: Tone]>> = {
+  sent: ["Sent", "good"],
+  waiting: ["Waiting", "accent"],
+  given_up: ["Given up", "bad"],
+};
+
+const State: FC<{ of: NotificationState }> = ({ of }) => {
+  const [name, tone] = stateBadges[of];
+  return <Badge tone={tone}>{name}</Badge>;
+};
+
+const List: FC<{ notifications: readonly ListedNotification[] }> = ({ notifications }) => (
+  <Table label="Notifications">
+    <Columns
+      names={[
+        "Notification",
+        "State",
+        "Event",
+        { wide: "Order" },
+        { wide: "Error" },
+        { wide: "Written" },
+        { wide: "Next try" },
+      ]}
+    />
+    <tbody>
+      {notifications.map((one) => (
+        <tr key={one.id}>
+          <th scope="row" class="nowrap">
+            <a href={`${home}/${one.id}`}>#{one.id}</a>{" "}
+            <span class="muted small">{one.channel}</span>
+          </th>
+          <td>
+            <State of={one.state} />
+          </td>
+          <td>{one.event}</td>
+          <td class="wide">
+            <a href={`/dashboard/orders/${one.orderId}`}>#{one.orderId}</a>
+          </td>
+          <td class="wide ellipsis" title={one.error ?? undefined}>
+            {one.error ?? <span class="muted">–</span>}
+          </td>
+          <td class="wide">
+            <Time at={one.createdAt} />
+          </td>
+          <td class="wide">
+            <Time at={one.nextTryAt} />
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </Table>
+);
+
+const Facts: FC<{ notification: ListedNotification }> = ({ notification }) => (
+  <dl class="facts">
+    <dt>State</dt>
+    <dd>
+      <State of={notification.state} />
+    </dd>
+    <dt>Channel</dt>
+    <dd>{notification.channel}</dd>
+    <dt>Order</dt>
+    <dd>
+      <a href={`/dashboard/orders/${notification.orderId}`}>#{notification.orderId}</a>
+    </dd>
+    {notification.refundId !== null && (
+      <>
+        <dt>Refund</dt>
+        <dd>#{notification.refundId}</dd>
+      </>
+    )}
+    <dt>Written</dt>
+    <dd>
+      <Time at={notification.createdAt} seconds />
+    </dd>
+    <dt>Sent</dt>
+    <dd>
+      <Time at={notification.sentAt} seconds />
+    </dd>
+    <dt>Next try</dt>
+    <dd>
+      <Time at={notification.nextTryAt} seconds />
+    </dd>
+    {notification.error !== null && (
+      <>
+        <dt>Error</dt>
+        <dd>{notification.error}</dd>
+      </>
+    )}
+  </dl>
+);
+
+const Tries: FC<{ attempts: readonly ListedAttempt[] }> = ({ attempts }) => (
+  <Table label="Tries">
+    <Columns names={["Time", "Result", { right: "Took" }, { wide: "Reply" }]} />
+    <tbody>
+      {attempts.map((attempt) => (
+        <tr key={attempt.at}>
+          <th scope="row">
+            <Time at={attempt.at} seconds />
+          </th>
+          <td>
+            {attempt.success
+              ? <Badge tone="good">{attempt.statusCode ?? "sent"}</Badge>
+              : <Badge tone="bad">{attempt.statusCode ?? "no answer"}</Badge>}
+            {attempt.error !== null && <div class="muted small">{attempt.error}</div>}
+          </td>
+          <td class="right">{formatCount(attempt.durationMs)} ms</td>
+          <td class="wide ellipsis">{attempt.reply ?? <span class="muted">–</span>}</td>
+        </tr>
+      ))}
+    </tbody>
+  </Table>
+);
