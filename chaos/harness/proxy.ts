@@ -24,8 +24,10 @@ export interface Proxy {
    * The client's next commits reach the database, and then the connection ends before the answer arrives.
    *
    * @param times how many answers are lost
+   * @param after only commits of connections that sent this text before, in the same transaction: without
+   * it, whoever commits next loses the answer
    */
-  loseCommitAnswers(times: number): void;
+  loseCommitAnswers(times: number, after?: string): void;
   /** The client's next commit is held back, and everything freezes until `thaw`. */
   holdCommit(): void;
   /** Answers that were lost so far. */
@@ -40,6 +42,8 @@ interface Link {
   client: Deno.Conn;
   engine: Deno.Conn;
   losesAnswer: boolean;
+  /** Whether the transaction that is open sent the text whose commit is to lose its answer. */
+  chosen: boolean;
   closed: boolean;
 }
 
@@ -53,6 +57,7 @@ export function startProxy(targetPort: number): Proxy {
   let refusing = false;
   let delayMs = 0;
   let toLose = 0;
+  let loseAfter = "";
   let lost = 0;
   let toHold = 0;
   let held = 0;
@@ -89,9 +94,13 @@ export function startProxy(targetPort: number): Proxy {
           freeze();
         }
         await gate;
-        if (direction === "to_engine" && toLose > 0 && hasCommit(bytes)) {
-          toLose--;
-          link.losesAnswer = true;
+        if (direction === "to_engine" && toLose > 0) {
+          link.chosen ||= latin1.decode(bytes).includes(loseAfter);
+          if (hasCommit(bytes)) {
+            if (link.chosen) toLose--;
+            link.losesAnswer = link.chosen;
+            link.chosen = false;
+          }
         }
         if (direction === "to_client") {
           if (link.losesAnswer) {
@@ -120,7 +129,7 @@ export function startProxy(targetPort: number): Proxy {
   const connect = async (client: Deno.Conn) => {
     try {
       const engine = await Deno.connect({ hostname: "127.0.0.1", port: target });
-      const link = { client, engine, losesAnswer: false, closed: false };
+      const link = { client, engine, losesAnswer: false, chosen: false, closed: false };
       links.add(link);
       pump(link, "to_engine");
       pump(link, "to_client");
@@ -153,8 +162,10 @@ export function startProxy(targetPort: number): Proxy {
     delay: (ms) => {
       delayMs = ms;
     },
-    loseCommitAnswers: (times) => {
+    loseCommitAnswers: (times, after = "") => {
       toLose = times;
+      loseAfter = after;
+      for (const link of links) link.chosen = false;
     },
     holdCommit: () => {
       toHold = 1;
@@ -176,8 +187,11 @@ export function startProxy(targetPort: number): Proxy {
 /** A query's byte and its text; clients of MySQL 8 say in between that it has no attributes. */
 const commitCommands = ["\x03commit", "\x03\x00\x01commit"];
 
+/** Every byte is a character, so text is found between the binary parts of a packet. */
+const latin1 = new TextDecoder("latin1");
+
 function hasCommit(bytes: Uint8Array): boolean {
-  const text = new TextDecoder("latin1").decode(bytes);
+  const text = latin1.decode(bytes);
   return commitCommands.some((command) => text.endsWith(command));
 }
 
