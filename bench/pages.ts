@@ -190,7 +190,7 @@ async function pagesOf({ db }: Books): Promise<[name: string, path: string][]> {
     ["refunds", "/dashboard/refunds"],
     ["refunds failed (none)", "/dashboard/refunds?status=FAILED"],
     ["refunds requested (none)", "/dashboard/refunds?status=REQUESTED"],
-    ["notifications", "/dashboard/notifications"],
+    ["notifications not sent (none)", "/dashboard/notifications"],
     ["all notifications", "/dashboard/notifications?show=all"],
     ["imports", "/dashboard/imports"],
     ["an import", "/dashboard/imports/1"],

@@ -20,7 +20,7 @@ import {
   warning,
 } from "../domain/diagnosis.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
-import { describeLetters } from "../domain/letter_count.ts";
+import { describeCount } from "../domain/bounded_count.ts";
 import { keysFor } from "../streams/keys.ts";
 import { openRedis } from "../streams/redis.ts";
 import { readRedisFacts } from "../streams/redis_facts.ts";
@@ -112,7 +112,7 @@ async function judgeDeadLetters(db: Database): Promise<Finding> {
   const dead = await countDeadLetters(db);
   if (dead.size === 0) return fine("dead letters", "none");
   const counts = [...dead]
-    .map(([group, count]) => `${describeLetters(count)} in ${group}`)
+    .map(([group, count]) => `${describeCount(count)} in ${group}`)
     .join(", ");
   return warning("dead letters", counts, "look at deno task dead, then retry or discard them");
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { mostLettersCounted } from "../domain/letter_count.ts";
+import { mostCounted } from "../domain/bounded_count.ts";
 import { type Group, groups } from "../domain/messages.ts";
 import { type Queryable, toInteger } from "./database.ts";
 
@@ -14,7 +14,7 @@ import { type Queryable, toInteger } from "./database.ts";
  */
 export async function countDeadLetters(
   db: Queryable,
-  mostOfGroup: number = mostLettersCounted,
+  mostOfGroup: number = mostCounted,
 ): Promise<Map<Group, number>> {
   const rows = await db.query(
     groups.map(() => `

@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { NoticeChannel } from "../domain/notification.ts";
+import { mostCounted } from "../domain/bounded_count.ts";
+import {
+  type NoticeChannel,
+  type OutwardChannel,
+  outwardChannels,
+} from "../domain/notification.ts";
+import { type PageRequest, readBoundedPage } from "./bounded_page.ts";
 import { type Queryable, type Row, toInteger, toIsoTime } from "./database.ts";
 
 /** What became of a notification: a replay waits although it was sent before. */
@@ -64,77 +70,53 @@ export interface ListedNotifications {
   nextBeforeId: number | undefined;
 }
 
-/** Ids that one page walks through at the most. */
-const mostWalked = 100_000;
-
 /**
  * Notifications from the newest down. Those of an order have an index, and those that are not sent the work list;
- * any other walks down the primary key. A page that found too little within `mostWalked` ids is short and says
- * where to go on.
- *
- * @param options.beforeId only ids below it; undefined for the start of the list
- * @param options.limit most rows
+ * any other walks down the primary key, a bounded piece for a page.
  */
 export async function listNotifications(
   db: Queryable,
   filter: NotificationFilter,
-  options: { beforeId: number | undefined; limit: number; mostWalked?: number },
+  request: PageRequest,
 ): Promise<ListedNotifications> {
-  const { limit } = options;
-  const isUnsent = filter.success === false;
-  const id = isUnsent ? "notification_deliveries.notification_log_id" : "notification_logs.id";
-  const top = await highestBelow(db, id, options.beforeId ?? Number.MAX_SAFE_INTEGER);
-  if (top === undefined) return { notifications: [], nextBeforeId: undefined };
-  const least = filter.orderId !== undefined
-    ? 0
-    : Math.max(0, top + 1 - (options.mostWalked ?? mostWalked));
+  const { orderId, channel, success } = filter;
   const given = ([
-    ["notification_logs.order_id = ?", filter.orderId],
-    ["notification_logs.channel = ?", filter.channel],
-    [
-      "notification_logs.success = ?",
-      filter.success === undefined ? undefined : Number(filter.success),
-    ],
+    ["notification_logs.order_id = ?", orderId],
+    ["notification_logs.channel = ?", channel],
+    ["notification_logs.success = ?", success === undefined ? undefined : Number(success)],
   ] satisfies [string, string | number | undefined][]).filter(([, value]) => value !== undefined);
-  const tables = isUnsent
+  const isOfOrder = orderId !== undefined;
+  const onWorkList = success === false && !isOfOrder;
+  const [table, id] = onWorkList
+    ? ["notification_deliveries", "notification_log_id"] as const
+    : ["notification_logs", "id"] as const;
+  const tables = onWorkList
     ? `notification_deliveries force index (primary)
-    straight_join notification_logs
-      on notification_logs.id = notification_deliveries.notification_log_id`
-    : `notification_logs force index (${
-      filter.orderId === undefined ? "primary" : "notification_logs_once"
-    })
-    left join notification_deliveries
-      on notification_deliveries.notification_log_id = notification_logs.id`;
-  const rows = await db.query(
-    `
-    select ${columns}
-    from ${tables}
-    where ${id} <= ? and ${id} >= ? ${given.map(([sql]) => `and ${sql}`).join(" ")}
-    order by ${id} desc
-    limit ?`,
-    [top, least, ...given.map(([, value]) => value!), limit + 1],
+      straight_join notification_logs
+        on notification_logs.id = notification_deliveries.notification_log_id`
+    : `notification_logs force index (${isOfOrder ? "notification_logs_once" : "primary"})
+      left join notification_deliveries
+        on notification_deliveries.notification_log_id = notification_logs.id`;
+  const { items: notifications, nextBeforeId } = await readBoundedPage(
+    db,
+    { table, id, isIndexed: isOfOrder },
+    request,
+    async ({ top, least, limit }) => {
+      const rows = await db.query(
+        `
+        select ${columns}
+        from ${tables}
+        where ${table}.${id} <= ? and ${table}.${id} >= ? ${
+          given.map(([sql]) => `and ${sql}`).join(" ")
+        }
+        order by ${table}.${id} desc
+        limit ?`,
+        [top, least, ...given.map(([, value]) => value!), limit],
+      );
+      return rows.map(toListed);
+    },
   );
-  const notifications = rows.slice(0, limit).map(toListed);
-  if (rows.length > limit) return { notifications, nextBeforeId: notifications.at(-1)!.id };
-  const next = least === 0 ? undefined : await highestBelow(db, id, least);
-  return { notifications, nextBeforeId: next === undefined ? undefined : next + 1 };
-}
-
-async function highestBelow(
-  db: Queryable,
-  column: "notification_deliveries.notification_log_id" | "notification_logs.id",
-  below: number,
-): Promise<number | undefined> {
-  const [row] = await db.execute(
-    `
-    select ${column} as id
-    from ${column.split(".")[0]}
-    where ${column} < ?
-    order by ${column} desc
-    limit 1`,
-    [below],
-  );
-  return row === undefined ? undefined : toInteger(row.id);
+  return { notifications, nextBeforeId };
 }
 
 /** One notification, or undefined where there is none. */
@@ -177,24 +159,43 @@ export async function readAttempts(db: Queryable, id: number): Promise<ListedAtt
 
 /** How much of a channel is still to be sent. */
 export interface ChannelBacklog {
-  channel: string;
-  /** To be sent now or later. */
+  channel: OutwardChannel;
+  /** To be sent now or later; counted up to a limit. */
   waiting: number;
-  /** Not sent, and not tried any more. */
+  /** Not sent, and not tried any more; counted up to a limit. */
   givenUp: number;
-  /** When the one that waits for the longest is or was due, ISO 8601 UTC. */
+  /** When the one that waits for the longest is or was due, ISO 8601 UTC; null where none waits. */
   oldestDueAt: string | null;
 }
 
-/** What is on the work list, by channel; a channel of which nothing is there is absent. */
-export async function countDeliveries(db: Queryable): Promise<ChannelBacklog[]> {
-  const rows = await db.query(`
-    select channel, count(due_at) as waiting, count(*) - count(due_at) as given_up,
-      min(due_at) as oldest
-    from notification_deliveries
-    group by channel`);
+/**
+ * What is on the work list of each channel. Both numbers end at `most`, because an endpoint that is away for a
+ * day may have a million behind it, and somebody looks at them all the time.
+ */
+export async function countDeliveries(
+  db: Queryable,
+  most: number = mostCounted,
+): Promise<ChannelBacklog[]> {
+  const counted = (condition: string) => `
+      (select count(*)
+       from (
+         select 1
+         from notification_deliveries force index (notification_deliveries_due)
+         where channel = ? and ${condition}
+         limit ?
+       ) found)`;
+  const rows = await db.query(
+    outwardChannels.map(() => `
+    select ? as channel, ${counted("due_at is not null")} as waiting, ${
+      counted("due_at is null")
+    } as given_up,
+      (select min(due_at) from notification_deliveries where channel = ?) as oldest`).join(
+      " union all ",
+    ),
+    outwardChannels.flatMap((channel) => [channel, channel, most, channel, most, channel]),
+  );
   return rows.map((row) => ({
-    channel: String(row.channel),
+    channel: row.channel as OutwardChannel,
     waiting: toInteger(row.waiting),
     givenUp: toInteger(row.given_up),
     oldestDueAt: toIsoTime(row.oldest),

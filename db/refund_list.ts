@@ -5,6 +5,7 @@
  */
 
 import type { RefundStatus } from "../domain/order.ts";
+import { type PageRequest, readBoundedPage } from "./bounded_page.ts";
 import { type Queryable, type Row, toInteger, toIsoTime } from "./database.ts";
 import { callersKey } from "./refund_rows.ts";
 
@@ -43,58 +44,45 @@ export interface ListedRefunds {
   nextBeforeId: number | undefined;
 }
 
-/** Ids of the primary key that one page walks through at the most. */
-const mostWalked = 100_000;
-
 /**
  * Refunds from the newest down. Those that are not finished have an index; any other filter walks down the
- * primary key, and a page that found too little within `mostWalked` ids is short and says where to go on.
- *
- * @param options.beforeId only ids below it; undefined for the start of the list
- * @param options.limit most rows
+ * primary key, a bounded piece for a page.
  */
 export async function listRefunds(
   db: Queryable,
   filter: RefundFilter,
-  options: { beforeId: number | undefined; limit: number; mostWalked?: number },
+  request: PageRequest,
 ): Promise<ListedRefunds> {
-  const { limit } = options;
-  const top = await highestBelow(db, options.beforeId ?? Number.MAX_SAFE_INTEGER);
-  if (top === undefined) return { refunds: [], nextBeforeId: undefined };
   const isOpen = filter.status === "REQUESTED";
-  const least = isOpen ? 0 : Math.max(0, top + 1 - (options.mostWalked ?? mostWalked));
   const given = ([
     ["refunds.status = ?", filter.status],
     ["refunds.unfinished = ?", isOpen ? 1 : undefined],
     ["refunds.created_at >= ?", filter.requestedFrom],
     ["refunds.created_at <= ?", filter.requestedTo],
   ] satisfies [string, string | number | undefined][]).filter(([, value]) => value !== undefined);
-  const rows = await db.query(
-    `
-    select refunds.id, refunds.order_id, refunds.amount_cents, refunds.reason, refunds.failure_reason,
-      refunds.status, refunds.idempotency_key, refunds.created_at, refunds.processed_at,
-      orders.external_order_id, orders.currency, orders.total_cents, customers.external_id,
-      customers.name
-    from refunds force index (${isOpen ? "refunds_unfinished" : "primary"})
-    straight_join orders on orders.id = refunds.order_id
-    straight_join customers on customers.id = orders.customer_id
-    where refunds.id <= ? and refunds.id >= ? ${given.map(([sql]) => `and ${sql}`).join(" ")}
-    order by refunds.id desc
-    limit ?`,
-    [top, least, ...given.map(([, value]) => value!), limit + 1],
+  const { items: refunds, nextBeforeId } = await readBoundedPage(
+    db,
+    { table: "refunds", id: "id", isIndexed: isOpen },
+    request,
+    async ({ top, least, limit }) => {
+      const rows = await db.query(
+        `
+        select refunds.id, refunds.order_id, refunds.amount_cents, refunds.reason, refunds.failure_reason,
+          refunds.status, refunds.idempotency_key, refunds.created_at, refunds.processed_at,
+          orders.external_order_id, orders.currency, orders.total_cents, customers.external_id,
+          customers.name
+        from refunds force index (${isOpen ? "refunds_unfinished" : "primary"})
+        straight_join orders on orders.id = refunds.order_id
+        straight_join customers on customers.id = orders.customer_id
+        where refunds.id <= ? and refunds.id >= ? ${given.map(([sql]) => `and ${sql}`).join(" ")}
+        order by refunds.id desc
+        limit ?`,
+        [top, least, ...given.map(([, value]) => value!), limit],
+      );
+      return rows.map(toListedRefund);
+    },
   );
-  const refunds = rows.slice(0, limit).map(toListedRefund);
-  if (rows.length > limit) return { refunds, nextBeforeId: refunds.at(-1)!.id };
-  const next = least === 0 ? undefined : await highestBelow(db, least);
-  return { refunds, nextBeforeId: next === undefined ? undefined : next + 1 };
-}
-
-async function highestBelow(db: Queryable, id: number): Promise<number | undefined> {
-  const [row] = await db.execute(
-    "select id from refunds where id < ? order by id desc limit 1",
-    [id],
-  );
-  return row === undefined ? undefined : toInteger(row.id);
+  return { refunds, nextBeforeId };
 }
 
 function toListedRefund(row: Row): ListedRefund {

@@ -6,7 +6,7 @@
  */
 
 import { z } from "zod";
-import { mostLettersCounted } from "../domain/letter_count.ts";
+import { mostCounted } from "../domain/bounded_count.ts";
 import { groups } from "../domain/messages.ts";
 import { type OrderStatus, orderTransitions } from "../domain/order.ts";
 
@@ -191,7 +191,7 @@ export const streamsAnswer = z.object({
     oldest_unfinished_at: time.nullable(),
     consumers: count,
     retries: count,
-    dead: count.meta({ description: `Counted up to ${mostLettersCounted}` }),
+    dead: count.meta({ description: `Counted up to ${mostCounted}` }),
     processed: count,
     money: z.array(z.object({ currency, amount_cents: z.int() })),
   })),

@@ -19,9 +19,8 @@ import {
   settleMsBounds,
   sumHistograms,
 } from "../domain/histogram.ts";
-import { mostLettersCounted } from "../domain/letter_count.ts";
+import { mostCounted } from "../domain/bounded_count.ts";
 import { groups } from "../domain/messages.ts";
-import { outwardChannels } from "../domain/notification.ts";
 import { readActivityTotals } from "../streams/activity.ts";
 import { countRaisedAlerts, readAlerts } from "../streams/alerts.ts";
 import { readProof } from "../streams/proof.ts";
@@ -117,7 +116,7 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
     add(
       "gauge",
       "group_dead_letters",
-      `Dead letters that wait for a decision, counted up to ${mostLettersCounted}`,
+      `Dead letters that wait for a decision, counted up to ${mostCounted}`,
       groups.map((group) => ({ labels: { group }, value: dead.get(group) ?? 0 })),
     );
   }
@@ -244,20 +243,20 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
   }
   if (unsent !== undefined) {
     const each = (value: (backlog: NonNullable<typeof unsent>[number]) => number): Sample[] =>
-      outwardChannels.map((channel) => {
-        const found = unsent.find((backlog) => backlog.channel === channel);
-        return { labels: { channel }, value: found === undefined ? 0 : value(found) };
-      });
+      unsent.map((backlog) => ({
+        labels: { channel: backlog.channel },
+        value: value(backlog),
+      }));
     add(
       "gauge",
       "notifications_waiting",
-      "Notifications that are to be sent, now or later",
+      `Notifications that are to be sent, now or later, counted up to ${mostCounted}`,
       each((backlog) => backlog.waiting),
     );
     add(
       "gauge",
       "notifications_given_up",
-      "Notifications that were not sent and are not tried any more",
+      `Notifications that were not sent and are not tried any more, counted up to ${mostCounted}`,
       each((backlog) => backlog.givenUp),
     );
   }

@@ -5,6 +5,7 @@
  */
 
 import { z } from "zod";
+import { mostCounted } from "../domain/bounded_count.ts";
 import { noticeChannels } from "../domain/notification.ts";
 
 const id = z.int().min(1);
@@ -55,8 +56,8 @@ export const notificationListAnswer = z.object({
 export const channelAnswer = z.object({
   channel: z.enum(noticeChannels),
   configured: z.boolean(),
-  waiting: count,
-  given_up: count,
+  waiting: count.meta({ description: `Counted up to ${mostCounted}` }),
+  given_up: count.meta({ description: `Counted up to ${mostCounted}` }),
   oldest_due_at: time.nullable(),
   disabled_at: time.nullable()
     .meta({ description: "When the endpoint said that it wants nothing any more" }),

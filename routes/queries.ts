@@ -64,10 +64,10 @@ const page = {
 export const pageQuery = z.object(page);
 
 /** `from`: a date means its first moment. */
-const placedFrom = boundary("Not before", "00:00:00");
+const periodFrom = boundary("Not before", "00:00:00");
 
 /** `to`: the moment itself is included, and a date means its last moment. */
-const placedTo = boundary("Not after", "23:59:59.999", "999");
+const periodTo = boundary("Not after", "23:59:59.999", "999");
 
 /**
  * @param says what it is the boundary for
@@ -118,12 +118,9 @@ const orderFilters = {
     "The shop's id of the customer, or else the database's",
     queryText().trim().max(64, "must have at most 64 characters"),
   ),
-  currency: optionalQuery(
-    "ISO 4217",
-    currency,
-  ),
-  from: placedFrom,
-  to: placedTo,
+  currency: optionalQuery("ISO 4217", currency),
+  from: periodFrom,
+  to: periodTo,
   least_cents: optionalQuery("Total, from so many cents", cents),
   most_cents: optionalQuery("Total, up to so many cents", cents),
 } as const;
@@ -142,8 +139,8 @@ const refundFilters = {
     "Where the refund stands",
     z.enum(refundStatuses, `must be one of ${refundStatuses.join(", ")}`),
   ),
-  from: placedFrom,
-  to: placedTo,
+  from: periodFrom,
+  to: periodTo,
 } as const;
 
 /** The query parameters of the list of refunds. */
@@ -159,10 +156,7 @@ export const notificationListQuery = z.object({
     "On which it is told",
     z.enum(noticeChannels, { error: `must be one of ${noticeChannels.join(", ")}` }),
   ),
-  success: optionalQuery(
-    "Whether it was sent",
-    flag,
-  ),
+  success: optionalQuery("Whether it was sent", flag),
   ...page,
 });
 
@@ -199,10 +193,7 @@ export const leaderboardQuery = z.object({
     `Places; ${places.fallback} where it is not given`,
     queryInteger(1, places.most),
   ),
-  currency: optionalQuery(
-    "ISO 4217; `BASE_CURRENCY` where it is not given",
-    currency,
-  ),
+  currency: optionalQuery("ISO 4217; `BASE_CURRENCY` where it is not given", currency),
 });
 
 /** The query parameters of an upload. */

@@ -12,7 +12,7 @@ import { countOverdueReservations } from "../db/overdue_reservations.ts";
 import { type AlertCheck, alertNews, type AlertState, decideAlert } from "../domain/alerts.ts";
 import type { Config } from "../domain/config.ts";
 import { messageOf } from "../domain/errors.ts";
-import { describeLetters } from "../domain/letter_count.ts";
+import { describeCount } from "../domain/bounded_count.ts";
 import type { Log } from "../domain/log.ts";
 import { groups } from "../domain/messages.ts";
 import { noteAlertNews } from "./alert_posts.ts";
@@ -154,7 +154,7 @@ async function checkDeadLetters({ db }: AlertDeps): Promise<AlertCheck[]> {
       name: `dead_letters:${group}`,
       severity: "warning",
       title: `${group}: dead letters`,
-      detail: `${describeLetters(letters)} wait for a decision`,
+      detail: `${describeCount(letters)} wait for a decision`,
       level: letters > 0 ? "bad" : "good",
     };
   });

@@ -5,7 +5,7 @@
  */
 
 import type { FC } from "hono/jsx";
-import { describeLetters } from "../../domain/letter_count.ts";
+import { describeCount } from "../../domain/bounded_count.ts";
 import type { Group } from "../../domain/messages.ts";
 import type { ActivityHour } from "../../streams/activity.ts";
 import type { GroupStatus } from "../../streams/queue_status.ts";
@@ -95,7 +95,7 @@ export const Groups: FC<
                     href={`/dashboard/dead-letters?group=${status.group}`}
                     data-key={`dead-${status.group}`}
                   >
-                    {describeLetters(letters)}
+                    {describeCount(letters)}
                   </a>
                 )}
               </td>

@@ -7,8 +7,7 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { daysBefore, daysBetween } from "../../domain/day.ts";
-import { averageCents, type KpiRow } from "../../domain/kpi.ts";
-import { mostKpiDays } from "../../domain/kpi.ts";
+import { averageCents, type KpiRow, mostKpiDays } from "../../domain/kpi.ts";
 import { readCurrencies, readKpis } from "../../streams/kpis.ts";
 import type { AppDeps } from "../deps.ts";
 import { Chart } from "./chart.tsx";

@@ -14,6 +14,7 @@ import {
   readAttempts,
   readNotification,
 } from "../../db/notification_queries.ts";
+import { describeCount } from "../../domain/bounded_count.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
 import {
@@ -82,7 +83,7 @@ export function notificationPageRoutes(deps: AppDeps): Hono {
           </section>
           <Pager
             shown={shown.length === 0
-              ? ""
+              ? next === undefined ? "" : "None among the latest ones"
               : `${shown.length} notifications${next ? "" : ", the last ones"}`}
             first={beforeId === undefined ? undefined : linkTo(home, { show: all })}
             next={next}
@@ -179,9 +180,9 @@ const Channels: FC<{ c: Context; channels: readonly ChannelState[] }> = ({ c, ch
               ? <Badge tone="good">on</Badge>
               : <Badge tone="plain">not configured</Badge>}
           </td>
-          <td class="right">{formatCount(state.waiting)}</td>
+          <td class="right">{describeCount(state.waiting)}</td>
           <td class={state.givenUp > 0 ? "right strong-warn" : "right"}>
-            {formatCount(state.givenUp)}
+            {describeCount(state.givenUp)}
           </td>
           <td class="wide">
             <Time at={state.oldestDueAt} />

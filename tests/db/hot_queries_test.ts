@@ -6,7 +6,7 @@ import { readOrderDetail } from "../../db/order_queries.ts";
 import { searchOrders } from "../../db/order_search.ts";
 import { listOpenOrders, listOpenRefunds, listSettledOrders } from "../../db/recovery.ts";
 import { readStatuses } from "../../db/orders.ts";
-import { listNotifications } from "../../db/notification_queries.ts";
+import { countDeliveries, listNotifications } from "../../db/notification_queries.ts";
 import { listRefunds } from "../../db/refund_list.ts";
 import { requestRefunds } from "../../db/refunds.ts";
 import type { Group } from "../../domain/messages.ts";
@@ -201,9 +201,11 @@ async function runHotStatements(flow: Workflow, from: number): Promise<SentState
     for (const status of [undefined, "REQUESTED"] as const) {
       await listRefunds(db, { status }, { beforeId: undefined, limit: 50 });
     }
-    for (const filter of [{}, { success: false }, { orderId: ids[0]! }]) {
+    const orderId = ids[0]!;
+    for (const filter of [{}, { success: false }, { orderId }, { orderId, success: false }]) {
       await listNotifications(db, filter, { beforeId: undefined, limit: 50 });
     }
+    await countDeliveries(db);
   });
 }
 

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Webhook } from "standardwebhooks";
 import { formatApiToken, type Scope, tokenHash } from "../../domain/api_token.ts";
 import { parseConfig } from "../../domain/config.ts";
 import { entryOf, groups } from "../../domain/messages.ts";
@@ -11,6 +10,7 @@ import { resumeGroup } from "../../streams/pausing.ts";
 import { openSettled, prove, type SettledWorkflow } from "../proof.ts";
 import { anOrder } from "../workflow.ts";
 import { recordedLog } from "./api.ts";
+import { providerSecret, signatureOf } from "./callbacks.ts";
 import { assertHarmless, send, show } from "./harmless.ts";
 import { type Attack, attacksOn, attacksOnPage, type Vocabulary } from "./hostile_requests.ts";
 import { type Document, operationsOf } from "./schema_values.ts";
@@ -23,8 +23,6 @@ const runs = { operation: 100, page: 50 } as const;
 
 const entry = (name: string, scopes: Scope[]) =>
   formatApiToken({ name, hash: tokenHash(`${name}-secret`), scopes });
-
-const providerSecret = `whsec_${btoa("s".repeat(32))}`;
 
 const recorded = recordedLog();
 let flow: SettledWorkflow;
@@ -94,16 +92,12 @@ function signed(attack: Attack, orderId: number): Attack {
   const body = new TextDecoder().decode(attack.body)
     .replace(/("idempotency_key":)"[^"]*"/, `$1"order-${orderId}"`)
     .replace(/("currency":)"[A-Z]{3}"/, '$1"EUR"');
-  const id = crypto.randomUUID();
-  const now = new Date();
   return {
     ...attack,
     body: new TextEncoder().encode(body),
     headers: [
       ...attack.headers.filter(([name]) => !name.startsWith("webhook-")),
-      ["webhook-id", id],
-      ["webhook-timestamp", String(Math.floor(now.getTime() / 1_000))],
-      ["webhook-signature", new Webhook(providerSecret).sign(id, now, body)],
+      ...Object.entries(signatureOf(body)),
     ],
   };
 }

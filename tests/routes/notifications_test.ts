@@ -11,8 +11,8 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(() => api.close());
 
 Deno.test("GET /notifications lists by order, channel and success, page by page", async () => {
-  const { orderId, ids } = await told(api);
-  const other = await told(api);
+  const { orderId, ids } = await told(api.deps.db);
+  const other = await told(api.deps.db);
   const list = async (query: string) => {
     const { status, body } = await ask(api, "GET", `/notifications?${query}`);
     assert.equal(status, 200);
@@ -42,10 +42,10 @@ Deno.test("GET /notifications lists by order, channel and success, page by page"
 });
 
 Deno.test("GET /notifications/{id} shows every try and what comes next", async () => {
-  const { ids, orderId } = await told(api);
+  const { ids, orderId } = await told(api.deps.db);
   const show = async () => (await ask(api, "GET", `/notifications/${ids.webhook}`)).body;
   assert.deepEqual((await show()).attempts, []);
-  await fail(api, ids.webhook!, "webhook", 60_000);
+  await fail(api.deps.db, ids.webhook!, "webhook", 60_000);
   let shown = await show();
   assert.equal(shown.state, "waiting");
   assert.ok(Date.parse(shown.next_try_at) > Date.now() + 30_000);
@@ -60,7 +60,7 @@ Deno.test("GET /notifications/{id} shows every try and what comes next", async (
     error: "the endpoint answered 500",
   });
   await api.deps.db.run("update notification_deliveries set due_at = current_timestamp(6)");
-  await fail(api, ids.webhook!, "webhook", null);
+  await fail(api.deps.db, ids.webhook!, "webhook", null);
   shown = await show();
   assert.deepEqual([shown.state, shown.next_try_at, shown.attempts.length], ["given_up", null, 2]);
   assertProblem(await ask(api, "GET", "/notifications/999999"), 404, "not-found");
@@ -76,8 +76,8 @@ Deno.test("GET /notifications/{id} shows every try and what comes next", async (
 });
 
 Deno.test("POST /notifications/{id}/replay puts it on the list again, once a key", async () => {
-  const { ids, orderId } = await told(api);
-  await fail(api, ids.email!, "email", null);
+  const { ids, orderId } = await told(api.deps.db);
+  await fail(api.deps.db, ids.email!, "email", null);
   const path = `/notifications/${ids.email}/replay`;
   const key = { "idempotency-key": "again-1" };
   const taken = await ask(api, "POST", path, undefined, key);
@@ -107,7 +107,7 @@ Deno.test("POST /notifications/{id}/replay puts it on the list again, once a key
 });
 
 Deno.test("GET /notifications/channels tells of an endpoint that is gone, and enable brings it back", async () => {
-  await told(api);
+  await told(api.deps.db);
   const channels = async () => (await ask(api, "GET", "/notifications/channels")).body.channels;
   const [log, email, webhook] = await channels();
   assert.deepEqual([log.channel, log.configured, log.waiting], ["log", true, 0]);

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
-import { Webhook } from "standardwebhooks";
 import { tokenHash } from "../../domain/api_token.ts";
 import { createImport } from "../../db/imports.ts";
 import { writeNotifications } from "../../db/notifications.ts";
@@ -11,9 +10,8 @@ import { makeApp } from "../../routes/app.ts";
 import { problemTypes } from "../../routes/problem.ts";
 import { csvOf } from "../csv_orders.ts";
 import { type Api, ask, openApi, orderBodyOf, storeOrder } from "./api.ts";
+import { providerSecret, signatureOf } from "./callbacks.ts";
 import { arbitraryOf, type Described, type Document, operationsOf } from "./schema_values.ts";
-
-const providerSecret = `whsec_${btoa("s".repeat(32))}`;
 
 let api: Api;
 let document: Document;
@@ -194,7 +192,10 @@ Deno.test("the examples of requests are taken as they stand", async () => {
       const response = await api.app.request(path.replace("{id}", String(id)), {
         method,
         body,
-        headers: { "content-type": type, ...(path === "/payments/callback" ? signed(body) : {}) },
+        headers: {
+          "content-type": type,
+          ...(path === "/payments/callback" ? signatureOf(body) : {}),
+        },
       });
       assert.equal(response.status, 202);
       await assertDescribed(described, response, "its example");
@@ -212,17 +213,6 @@ Deno.test("the examples of requests are taken as they stand", async () => {
 type Json = Record<string, unknown>;
 
 const callbackOf = (orderId: number) => ({ idempotency_key: `order-${orderId}` });
-
-/** The headers that a payment provider sends with a body. */
-function signed(body: string): Record<string, string> {
-  const id = crypto.randomUUID();
-  const now = new Date();
-  return {
-    "webhook-id": id,
-    "webhook-timestamp": String(Math.floor(now.getTime() / 1_000)),
-    "webhook-signature": new Webhook(providerSecret).sign(id, now, body),
-  };
-}
 
 Deno.test("whom a route turns away is told as the document says, on every route", async () => {
   const secretOf = (name: string) => `secret-of-${name}`;
@@ -354,7 +344,7 @@ Deno.test("every answer to what the document describes, and to what it does not,
         if (content !== undefined) headers["content-type"] = content.type;
         // Hardly ever would chance make a signature.
         if (path === "/payments/callback" && headers["webhook-timestamp"] === undefined) {
-          Object.assign(headers, signed(content?.text ?? ""));
+          Object.assign(headers, signatureOf(content?.text ?? ""));
         }
         const sent = JSON.stringify([url, String(query), headers, content?.text.slice(0, 200)]);
         const response = await api.app.request(`${url}?${query}`, {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { Webhook } from "standardwebhooks";
 import { makeApp } from "../../routes/app.ts";
 import { type CallbackMessage, messageOfEntry } from "../../domain/messages.ts";
 import { type Api, ask, assertProblem, openApi, storeOrder } from "./api.ts";
+import { signatureOf } from "./callbacks.ts";
 
 const secrets = ["old", "new"].map((name) => `whsec_${btoa(name.padEnd(32, "."))}`);
 
@@ -39,15 +39,9 @@ function callbackOf(orderId: number, changes: Record<string, unknown> = {}): str
   });
 }
 
-function send(
-  body: string,
-  { secret = secrets[0]!, id = crypto.randomUUID(), ...rest }: Sent = {},
-) {
-  const at = rest.at ?? new Date();
+function send(body: string, { secret = secrets[0]!, id, at, ...rest }: Sent = {}) {
   return ask(api, "POST", "/payments/callback", rest.body ?? body, {
-    "webhook-id": id,
-    "webhook-timestamp": String(Math.floor(at.getTime() / 1_000)),
-    "webhook-signature": new Webhook(secret).sign(id, at, body),
+    ...signatureOf(body, { secret, id, at }),
     ...rest.headers,
   });
 }

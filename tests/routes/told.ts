@@ -6,7 +6,8 @@
 
 import { claimDeliveries, settleDeliveries } from "../../db/notification_deliveries.ts";
 import { writeNotifications } from "../../db/notifications.ts";
-import { type Api, storeOrder } from "./api.ts";
+import type { Database } from "../../db/database.ts";
+import { storeOrder } from "./api.ts";
 
 /** Where webhooks go, and nobody listens. */
 export const endpointUrl = "http://127.0.0.1:9/hooks/secret";
@@ -22,7 +23,7 @@ export const allChannels = {
 
 /** An order that was told of on all channels; its notifications by channel. */
 export async function told(
-  { deps: { db } }: Api,
+  db: Database,
 ): Promise<{ orderId: number; ids: Record<string, number> }> {
   const orderId = await storeOrder(db, { status: "PAID" });
   const notice = { orderId, refundId: null, event: "order.paid", amountCents: 1_000 };
@@ -35,7 +36,7 @@ export async function told(
 
 /** One failed try, after which it waits or is given up. */
 export async function fail(
-  { deps: { db } }: Api,
+  db: Database,
   id: number,
   channel: "email" | "webhook",
   nextMs: number | null,

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { disableEndpoint, readDisabledEndpoint } from "../../../db/disabled_endpoints.ts";
-import { type ListedNotifications, listNotifications } from "../../../db/notification_queries.ts";
 import { type Api, openApi } from "../api.ts";
 import { allChannels, endpointUrl, fail, told } from "../told.ts";
 import { openPage, sendForm } from "./pages.ts";
@@ -14,8 +13,8 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(() => api.close());
 
 Deno.test("the page shows what was not sent, and all of it where that is asked for", async () => {
-  const { ids } = await told(api);
-  await fail(api, ids.webhook!, "webhook", null);
+  const { ids } = await told(api.deps.db);
+  await fail(api.deps.db, ids.webhook!, "webhook", null);
   const idsOn = async (path: string) =>
     [...(await openPage(api, path)).html.matchAll(/notifications\/(\d+)"/g)]
       .map(([, id]) => Number(id));
@@ -27,9 +26,9 @@ Deno.test("the page shows what was not sent, and all of it where that is asked f
 });
 
 Deno.test("one notification shows its tries and is sent again by a click", async () => {
-  const { orderId, ids } = await told(api);
+  const { orderId, ids } = await told(api.deps.db);
   const path = `${home}/${ids.webhook}`;
-  await fail(api, ids.webhook!, "webhook", null);
+  await fail(api.deps.db, ids.webhook!, "webhook", null);
   const before = await openPage(api, path);
   assert.match(before.text, /500 the endpoint answered 500 20 ms oh/);
   assert.match(before.text, /Given up/);
@@ -53,25 +52,4 @@ Deno.test("an endpoint that is gone is shown with why, and switched on by a clic
   assert.doesNotMatch(off.html, /hooks\/secret/);
   assert.equal((await sendForm(api, `${home}/channels/webhook/enable`, {})).status, 303);
   assert.equal(await readDisabledEndpoint(db, endpointUrl), undefined);
-});
-
-Deno.test("listNotifications() reads a bounded piece for a page, and passes none over", async () => {
-  const made = [await told(api), await told(api), await told(api)];
-  const wanted = made.map(({ ids }) => ids.log!).sort((a, b) => b - a);
-  const seen: number[] = [];
-  let short = 0;
-  let beforeId: number | undefined = Number.MAX_SAFE_INTEGER;
-  while (beforeId !== undefined) {
-    const { notifications, nextBeforeId }: ListedNotifications = await listNotifications(
-      api.deps.db,
-      { channel: "log" },
-      { beforeId, limit: 2, mostWalked: 2 },
-    );
-    seen.push(...notifications.map(({ id }) => id));
-    if (notifications.length === 0) short++;
-    beforeId = nextBeforeId;
-  }
-  assert.ok(short > 0, "some pages have none");
-  assert.deepEqual(seen.slice(0, 3), wanted);
-  assert.deepEqual(seen, [...new Set(seen)].sort((a, b) => b - a));
 });

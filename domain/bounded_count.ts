@@ -1,0 +1,16 @@
+/**
+ * How far rows are counted that wait for somebody: dead letters, and notifications to be sent.
+ *
+ * @module
+ */
+
+/**
+ * So many rows of a kind are counted at the most, which takes 10 to 20 ms: beyond that, their number helps
+ * nobody.
+ */
+export const mostCounted = 100_000;
+
+/** `1,200`, or `100,000+` where counting ended there. */
+export function describeCount(count: number): string {
+  return count.toLocaleString("en") + (count >= mostCounted ? "+" : "");
+}
