@@ -6,12 +6,15 @@
 
 import { resolve } from "node:path";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import type { ImportMoney } from "../domain/import_money.ts";
 import { kindOfReason, type RejectedRow } from "../domain/order_csv.ts";
-import { importOrders, type ImportReport } from "../streams/orders_import.ts";
+import { formatAmount } from "../domain/notice.ts";
+import { importOrders, type ImportReport, tookNothing } from "../streams/orders_import.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { importProgressBar } from "./import_progress.ts";
+import { formatCount, formatTable } from "./table.ts";
 
 /** Reasons that the summary names; the rejects file has them all. */
 const reasonsShown = 5;
@@ -19,13 +22,15 @@ const reasonsShown = 5;
 const command: Command = {
   summary: "Streams a CSV file of order items into orders and publishes them to the consumers.",
   help: `
-Usage: deno task import FILE [--dry-run] [--initial-stock=N] [--rejects=FILE] [--keep-good-rows] [--json]
+Usage: deno task import FILE [--dry-run] [--initial-stock=N] [--rejects=FILE] [--keep-good-rows]
+  [--replace] [--json]
 
   FILE               UTF-8 CSV, plain or .gz; - for standard input
-  --dry-run          check the file and compare it with the books; change nothing
+  --dry-run          check the file and compare it with the books; change nothing, and tell the money
   --initial-stock=N  units of products that are new (default: INITIAL_STOCK)
-  --rejects=FILE     write rows that were not taken to FILE, with line and reason
+  --rejects=FILE     write all rows of orders of which a row was not taken to FILE, with line and reason
   --keep-good-rows   leave bad rows out instead of rejecting their whole orders
+  --replace          let the file take items away from known orders that are still PENDING
   --json             print the counts as one line of JSON
 
 The header is required; columns may be in any order and case, others are ignored:
@@ -33,10 +38,10 @@ The header is required; columns may be in any order and case, others are ignored
   product_sku, product_name, unit_price_cents, qty
 
 Importing a file again is safe: known orders are recognised. Exit code 0 if the file was imported, even
-if rows were rejected; 1 if it was refused, and then nothing was changed.`,
+if rows were rejected; 1 if none of its orders was taken, or if it was refused and nothing was changed.`,
   async run(args, env) {
     const options = readOptions(args, {
-      boolean: ["dry-run", "keep-good-rows", "json"],
+      boolean: ["dry-run", "keep-good-rows", "replace", "json"],
       string: ["initial-stock", "rejects"],
       positionals: [1, 1],
     });
@@ -56,6 +61,7 @@ if rows were rejected; 1 if it was refused, and then nothing was changed.`,
           initialStock: initialStock ?? context.config.initialStock,
           dryRun: options.flag("dry-run"),
           keepGoodRows: options.flag("keep-good-rows"),
+          replace: options.flag("replace"),
           rejectsPath,
           onProgress: bar?.draw,
           onRejected: (rows) => countReasons(reasons, rows),
@@ -66,7 +72,7 @@ if rows were rejected; 1 if it was refused, and then nothing was changed.`,
           const notes = { dryRun: options.flag("dry-run"), rejectsPath: rejects };
           console.log(importSummary(report, reasons, notes));
         }
-        return 0;
+        return tookNothing(report) ? 1 : 0;
       } finally {
         bar?.clear();
       }
@@ -131,8 +137,11 @@ export function importSummary(
     `${number(report.orders)} orders in ${report.seconds} s (${number(rate)} rows/s)`,
     ...counts.map(([what, value]) => `  ${what.padEnd(10)} ${number(value).padStart(width)}`),
   ];
+  if (report.money !== undefined && report.money.length > 0) {
+    lines.push(...moneyLines(report.money));
+  }
   if (report.rows_rejected > 0) {
-    lines.push(`${number(report.rows_rejected)} rows were not taken, for these reasons:`);
+    lines.push(`${number(report.rows_rejected)} rows are rejects, for these reasons:`);
     const sorted = [...reasons].sort(([, a], [, b]) => b - a);
     for (const [reason, count] of sorted.slice(0, reasonsShown)) {
       lines.push(`  ${number(count)} × ${reason}`);
@@ -144,5 +153,26 @@ export function importSummary(
     if (notes.rejectsPath === undefined) lines.push("  --rejects=FILE writes them to a file");
   }
   if (notes.rejectsPath !== undefined) lines.push(`Rejects file: ${notes.rejectsPath}`);
+  if (tookNothing(report)) {
+    lines.push(`None of the file's orders ${notes.dryRun ? "would be" : "was"} taken`);
+  }
   return lines.join("\n");
+}
+
+/** What the orders are worth: a unit that is wrong by a hundred shows here before it is charged. */
+function moneyLines(money: readonly ImportMoney[]): string[] {
+  const right = (heading: string) => ({ heading, align: "right" as const });
+  const table = formatTable(
+    [{ heading: "currency" }, ...["orders", "sum", "smallest", "median", "largest"].map(right)],
+    money.map(({ currency, orders, sum_cents, smallest_cents, median_cents, largest_cents }) => [
+      currency,
+      formatCount(orders),
+      ...[sum_cents, smallest_cents, median_cents, largest_cents]
+        .map((cents) => formatAmount(cents, currency)),
+    ]),
+  );
+  return [
+    "Money of the orders that would be taken or are known:",
+    ...table.split("\n").map((line) => `  ${line}`),
+  ];
 }

@@ -5,6 +5,7 @@
  */
 
 import { WorkflowError } from "../domain/errors.ts";
+import type { ImportMoney } from "../domain/import_money.ts";
 import { type Database, type Queryable, type Row, toInteger, toIsoTime } from "./database.ts";
 
 /** The counts of a run so far. */
@@ -55,18 +56,26 @@ export async function createImport(
 
 /** Writes down how far a run has come. */
 export async function updateImport(db: Queryable, id: number, counts: ImportCounts): Promise<void> {
-  await writeImport(db, id, counts, "RUNNING", null);
+  await writeImport(db, id, counts, "RUNNING", null, null);
 }
 
-/** Ends a run. */
+/**
+ * Ends a run.
+ *
+ * @param end.money of a trial run: what it would have taken
+ */
 export async function finishImport(
   db: Queryable,
   id: number,
   counts: ImportCounts,
-  end: { status: "DONE" | "CANCELLED" } | { status: "FAILED"; error: string },
+  end:
+    | { status: "DONE"; money?: readonly ImportMoney[] }
+    | { status: "CANCELLED" }
+    | { status: "FAILED"; error: string },
 ): Promise<void> {
   const error = end.status === "FAILED" ? [...end.error].slice(0, errorLength).join("") : null;
-  await writeImport(db, id, counts, end.status, error);
+  const money = end.status === "DONE" && end.money !== undefined ? JSON.stringify(end.money) : null;
+  await writeImport(db, id, counts, end.status, error, money);
 }
 
 async function writeImport(
@@ -75,13 +84,14 @@ async function writeImport(
   counts: ImportCounts,
   status: "RUNNING" | "DONE" | "FAILED" | "CANCELLED",
   error: string | null,
+  money: string | null,
 ): Promise<void> {
   await db.run(
     `
     update imports
     set row_count = ?, rows_rejected = ?, orders = ?, orders_new = ?, orders_updated = ?,
       orders_unchanged = ?, orders_rejected = ?, orders_conflict = ?, published = ?,
-      status = ?, error = ?, finished_at = if(status = 'RUNNING', null, current_timestamp(6))
+      status = ?, error = ?, money = ?, finished_at = if(status = 'RUNNING', null, current_timestamp(6))
     where id = ?`,
     [
       counts.rows,
@@ -95,6 +105,7 @@ async function writeImport(
       counts.published,
       status,
       error,
+      money,
       id,
     ],
   );
@@ -123,6 +134,8 @@ export interface ImportRow {
   error: string | null;
   /** So far, or in the end. */
   counts: ImportCounts;
+  /** Of a trial that is done: the money of the orders that would be taken or are known, by currency. */
+  money: ImportMoney[] | null;
   /** When it began. */
   createdAt: string;
   /** The last sign of life. */
@@ -134,7 +147,7 @@ export interface ImportRow {
 const importColumns = `
   id, source, dry_run, actor, cancel_requested, cancelled_by, error, row_count, rows_rejected, orders,
   orders_new, orders_updated, orders_unchanged, orders_rejected, orders_conflict, published, created_at, updated_at,
-  finished_at,
+  finished_at, cast(money as char) as money,
   if(status = 'RUNNING' and updated_at < current_timestamp(6) - interval ${importSilenceSeconds} second,
     'INTERRUPTED', status) as status`;
 
@@ -332,6 +345,7 @@ function toImportRow(row: Row): ImportRow {
       ordersConflict: toInteger(row.orders_conflict),
       published: toInteger(row.published),
     },
+    money: row.money === null ? null : JSON.parse(String(row.money)),
     createdAt: toIsoTime(row.created_at)!,
     updatedAt: toIsoTime(row.updated_at)!,
     finishedAt: toIsoTime(row.finished_at),

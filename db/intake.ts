@@ -6,7 +6,14 @@
 
 import { contentOf, type IncomingOrder, totalCentsOf } from "../domain/incoming_order.ts";
 import { orderContentHash } from "../domain/content_hash.ts";
-import { decideIntake, type IntakeOutcome } from "../domain/intake.ts";
+import {
+  decideIntake,
+  type IntakeChange,
+  type IntakeOutcome,
+  type PendingChange,
+  sumsOf,
+  takesAway,
+} from "../domain/intake.ts";
 import type { OrderStatus } from "../domain/order.ts";
 import {
   type Catalog,
@@ -29,6 +36,7 @@ import {
   lockKnownOrders,
   lockProductsShared,
   type OrderToWrite,
+  readItemSums,
   updateOrders,
 } from "./intake_writes.ts";
 
@@ -37,7 +45,7 @@ export interface TakeOptions {
   /** Units of products that no order has named before. */
   initialStock: number;
   /** What another content means for an order that is still `PENDING`. */
-  onPendingChange: "update" | "conflict";
+  onPendingChange: PendingChange;
   /** Who takes them, for the timeline. */
   actor: string;
   /** Who brought one of them, where it is not the one who takes them. */
@@ -137,9 +145,10 @@ async function takeOnce(
   catalog: Catalog,
   options: TakeOptions,
 ): Promise<TakenOrder[]> {
-  const decide = ({ hash }: OrderToWrite, order: KnownOrder | undefined) =>
-    decideIntake(order, order?.hash === hash, options.onPendingChange);
   const known = await findOrders(db, candidates.map(({ order }) => order.externalOrderId));
+  const losing = await losingOrders(db, candidates, known, options);
+  const decide = (candidate: OrderToWrite, order: KnownOrder | undefined) =>
+    decideIntake(order, changeOf(candidate, order, losing), options.onPendingChange);
   const knownOf = ({ order }: OrderToWrite) => known.get(order.externalOrderId);
   const fresh: OrderToWrite[] = [];
   const changing: OrderToWrite[] = [];
@@ -177,7 +186,7 @@ async function takeOnce(
     await completeCatalog(db, catalog, unchanged, { initialStock: undefined });
   }
   const written = entering.length === 0
-    ? { locked: new Map<string, KnownOrder>(), ids: new Map<string, number>() }
+    ? { locked: new Map<string, KnownOrder>(), ids: new Map<string, number>(), losing }
     : await db.transaction((tx) => writeOrders(tx, fresh, changing, known, catalog, options));
 
   const results = candidates.map((candidate) => {
@@ -186,8 +195,12 @@ async function takeOnce(
     if (insertedId !== undefined) {
       return { ...result(candidate, "new", undefined), orderId: insertedId };
     }
-    const before = written.locked.get(id) ?? knownOf(candidate);
-    return result(candidate, decide(candidate, before), before);
+    const locked = written.locked.get(id);
+    if (locked === undefined) {
+      return result(candidate, decide(candidate, knownOf(candidate)), knownOf(candidate));
+    }
+    const change = changeOf(candidate, locked, written.losing);
+    return result(candidate, decideIntake(locked, change, options.onPendingChange), locked);
   });
   const described = candidates.filter((_, index) =>
     results[index]!.outcome === "new" || results[index]!.outcome === "updated" ||
@@ -197,10 +210,53 @@ async function takeOnce(
   return results;
 }
 
+/** How an order differs from the known one; `losing` says which of them would lose something. */
+function changeOf(
+  { order, hash }: OrderToWrite,
+  known: KnownOrder | undefined,
+  losing: ReadonlySet<string>,
+): IntakeChange {
+  const { name, email } = order.customer;
+  return {
+    content: known?.hash !== hash,
+    recipient: known?.recipient?.email !== email || known.recipient.name !== name,
+    takesAway: losing.has(order.externalOrderId),
+  };
+}
+
+/**
+ * The orders that would lose items by their new content, by external id. Only those are looked at that a file
+ * may change.
+ */
+async function losingOrders(
+  db: Queryable,
+  candidates: readonly OrderToWrite[],
+  known: ReadonlyMap<string, KnownOrder>,
+  { onPendingChange }: Pick<TakeOptions, "onPendingChange">,
+): Promise<Set<string>> {
+  if (onPendingChange !== "update") return new Set();
+  const changed = candidates.flatMap(({ order, hash }) => {
+    const before = known.get(order.externalOrderId);
+    if (before?.status !== "PENDING" || before.hash === hash) return [];
+    return [{ order, before, kinds: sumsOf(order.items).size }];
+  });
+  const sums = await readItemSums(
+    db,
+    new Map(changed.map(({ before: { id }, kinds }) => [id, kinds])),
+  );
+  const losing = changed.filter(({ order, before }) => {
+    const had = sums.get(before.id);
+    // In another currency every price is another one.
+    return had === undefined || before.currency !== order.currency || takesAway(had, order.items);
+  });
+  return new Set(losing.map(({ order }) => order.externalOrderId));
+}
+
 /**
  * Locks the known orders, then the products, each by id, and writes.
  *
- * @returns the ids of inserted orders, and the known ones as they were when they were locked
+ * @returns the ids of inserted orders, and the known ones as they were when they were locked, with those of
+ * them that would have lost items
  */
 async function writeOrders(
   tx: Queryable,
@@ -209,16 +265,17 @@ async function writeOrders(
   known: ReadonlyMap<string, KnownOrder>,
   catalog: Catalog,
   options: TakeOptions,
-): Promise<{ ids: Map<string, number>; locked: Map<string, KnownOrder> }> {
+): Promise<{ ids: Map<string, number>; locked: Map<string, KnownOrder>; losing: Set<string> }> {
   const locked = await lockKnownOrders(
     tx,
     changing.map(({ order }) => known.get(order.externalOrderId)!.id),
   );
   // Meanwhile a consumer may have begun with an order, or another import have brought the same content.
+  const losing = await losingOrders(tx, changing, locked, options);
   const updates = changing.filter((candidate) => {
     const order = locked.get(candidate.order.externalOrderId);
-    return decideIntake(order, order?.hash === candidate.hash, options.onPendingChange) ===
-      "updated";
+    const change = changeOf(candidate, order, losing);
+    return decideIntake(order, change, options.onPendingChange) === "updated";
   });
 
   const ids = await insertOrders(tx, fresh, catalog);
@@ -243,7 +300,7 @@ async function writeOrders(
     tx,
     new Map(fresh.map(({ order }) => [order, ids.get(order.externalOrderId)!])),
   );
-  return { ids, locked };
+  return { ids, locked, losing };
 }
 
 /** Adds the steps that were taken to the timelines. */

@@ -5,6 +5,7 @@
  */
 
 import type { IncomingOrder } from "../domain/incoming_order.ts";
+import type { ItemSum } from "../domain/intake.ts";
 import type { OrderStatus } from "../domain/order.ts";
 import type { Catalog } from "./catalog.ts";
 import { type Queryable, type Row, toInteger } from "./database.ts";
@@ -23,6 +24,9 @@ export interface KnownOrder {
   status: OrderStatus;
   /** Of its content, in hexadecimal. */
   hash: string;
+  currency: string;
+  /** Null where a process wrote it that did not keep whom an order was placed for. */
+  recipient: { name: string; email: string } | null;
 }
 
 /** Orders by their external ids, without locks. */
@@ -33,7 +37,7 @@ export async function findOrders(
   if (externalIds.length === 0) return new Map();
   const rows = await db.query(
     `
-    select id, external_order_id, status, content_hash
+    select id, external_order_id, status, content_hash, currency, recipient_name, recipient_email
     from orders
     where external_order_id in (?)`,
     [[...externalIds]],
@@ -49,7 +53,7 @@ export async function lockKnownOrders(
   if (ids.length === 0) return new Map();
   const rows = await tx.query(
     `
-    select id, external_order_id, status, content_hash
+    select id, external_order_id, status, content_hash, currency, recipient_name, recipient_email
     from orders
     where id in (?)
     order by id
@@ -64,6 +68,10 @@ function knownOrders(rows: readonly Row[]): Map<string, KnownOrder> {
     id: toInteger(row.id),
     status: row.status as OrderStatus,
     hash: (row.content_hash as Uint8Array).toHex(),
+    currency: String(row.currency),
+    recipient: row.recipient_email === null
+      ? null
+      : { name: String(row.recipient_name), email: String(row.recipient_email) },
   }]));
 }
 
@@ -102,19 +110,25 @@ export async function insertOrders(
     totalCents,
     hash,
     order.placedAt,
+    order.customer.name,
+    order.customer.email,
   ]);
   const { insertId } = await tx.run(
     `
     insert into orders
-      (external_order_id, customer_id, currency, total_cents, content_hash, placed_at)
-    select j.external_order_id, j.customer_id, j.currency, j.total_cents, unhex(j.hash), j.placed_at
+      (external_order_id, customer_id, currency, total_cents, content_hash, placed_at, recipient_name,
+       recipient_email)
+    select j.external_order_id, j.customer_id, j.currency, j.total_cents, unhex(j.hash), j.placed_at,
+      j.recipient_name, j.recipient_email
     from json_table(?, '$[*]' columns (
       external_order_id varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[0]',
       customer_id bigint unsigned path '$[1]',
       currency char(3) character set ascii collate ascii_bin path '$[2]',
       total_cents bigint path '$[3]',
       hash char(32) character set ascii collate ascii_bin path '$[4]',
-      placed_at datetime(6) path '$[5]')) j`,
+      placed_at datetime(6) path '$[5]',
+      recipient_name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[6]',
+      recipient_email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[7]')) j`,
     [JSON.stringify(rows)],
   );
   return await insertedIds(tx, insertId, candidates.map(({ order }) => order.externalOrderId));
@@ -187,6 +201,8 @@ export async function updateOrders(
     totalCents,
     hash,
     order.placedAt,
+    order.customer.name,
+    order.customer.email,
   ]);
   const { affectedRows } = await tx.run(
     `
@@ -196,17 +212,68 @@ export async function updateOrders(
         currency char(3) character set ascii collate ascii_bin path '$[2]',
         total_cents bigint path '$[3]',
         hash char(32) character set ascii collate ascii_bin path '$[4]',
-        placed_at datetime(6) path '$[5]')) j
+        placed_at datetime(6) path '$[5]',
+        recipient_name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[6]',
+        recipient_email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[7]')) j
       straight_join orders on orders.id = j.id
     set orders.customer_id = j.customer_id, orders.currency = j.currency,
       orders.total_cents = j.total_cents, orders.content_hash = unhex(j.hash),
-      orders.placed_at = j.placed_at
+      orders.placed_at = j.placed_at, orders.recipient_name = j.recipient_name,
+      orders.recipient_email = j.recipient_email
     where orders.status = 'PENDING'`,
     [JSON.stringify(rows)],
   );
   if (affectedRows !== candidates.length) {
     throw new Error(`${affectedRows} of ${candidates.length} locked orders were still PENDING`);
   }
+}
+
+/**
+ * Of orders, by their ids, that may have other items than `most` names: all they have, summed up by product and
+ * price. An order with more kinds of them than that is given by `undefined`, because nobody can say how many
+ * they are; so no more is read than was brought.
+ *
+ * @param most kinds of items, by the order's id
+ */
+export async function readItemSums(
+  db: Queryable,
+  most: ReadonlyMap<number, number>,
+): Promise<Map<number, ItemSum[] | undefined>> {
+  const found = new Map<number, ItemSum[] | undefined>([...most.keys()].map((id) => [id, []]));
+  if (most.size === 0) return found;
+  const counts = await db.query(
+    `
+    select order_id, count(distinct product_id, unit_price_cents) as kinds
+    from order_items
+    where order_id in (?)
+    group by order_id`,
+    [[...most.keys()]],
+  );
+  const few: number[] = [];
+  for (const row of counts) {
+    const id = toInteger(row.order_id);
+    if (toInteger(row.kinds) > most.get(id)!) found.set(id, undefined);
+    else few.push(id);
+  }
+  if (few.length === 0) return found;
+  const rows = await db.query(
+    `
+    select order_items.order_id, products.sku, order_items.unit_price_cents,
+      sum(order_items.qty) as qty
+    from order_items
+    straight_join products on products.id = order_items.product_id
+    where order_items.order_id in (?)
+    group by order_items.order_id, order_items.product_id, products.sku, order_items.unit_price_cents`,
+    [few],
+  );
+  for (const row of rows) {
+    found.get(toInteger(row.order_id))!.push({
+      sku: String(row.sku),
+      unitPriceCents: toInteger(row.unit_price_cents),
+      qty: toInteger(row.qty),
+    });
+  }
+  return found;
 }
 
 /** Deletes all items of orders. */

@@ -8,6 +8,7 @@ import mysql from "mysql2/promise";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { connectionOptions, withoutSecrets } from "./connection.ts";
 import type { Row } from "./database.ts";
+import { isRetryable } from "./faults.ts";
 
 /** One file of `migrations/`. */
 export interface Migration {
@@ -25,6 +26,12 @@ const lockName = "concat('migrate:', sha2(database(), 224))";
 
 /** Seconds to wait for another process that is migrating. */
 const lockSeconds = 60;
+
+/** Rows that one step of a large statement may change: others write to the table meanwhile. */
+const rowsPerStep = 5_000;
+
+/** Tries of one step, which may meet a deadlock with those others. */
+const triesPerStep = 10;
 
 /**
  * Applies every pending migration, in the order of their numbers, under a lock that one process holds at
@@ -62,7 +69,7 @@ export async function migrate(url: string): Promise<{ all: Migration[]; applied:
         const source = await Deno.readTextFile(new URL(`${name}.sql`, folder));
         for (const statement of splitStatements(source)) {
           try {
-            await connection.query(statement);
+            await runStatement(connection, statement);
           } catch (error) {
             throw new WorkflowError("unavailable", `Migration ${name} failed: ${messageOf(error)}`);
           }
@@ -78,6 +85,38 @@ export async function migrate(url: string): Promise<{ all: Migration[]; applied:
       await connection.query(`select release_lock(${lockName})`);
     }
   });
+}
+
+/**
+ * Runs a statement: as it is, or, where it begins with `in steps of TABLE` as a comment, once for every few
+ * thousand rows of that table, whose ids are `@step_first` to `@step_last`. Each step is committed by itself.
+ */
+async function runStatement(connection: mysql.Connection, statement: string): Promise<void> {
+  const table = /^\/\* in steps of (\w+) \*\//.exec(statement)?.[1];
+  if (table === undefined) {
+    await connection.query(statement);
+    return;
+  }
+  for (let after = 0;;) {
+    const [rows] = await connection.query(
+      `
+      select min(id) as first, max(id) as last
+      from (select id from ${table} where id > ? order by id limit ${rowsPerStep}) step`,
+      [after],
+    );
+    const { first, last } = (rows as Row[])[0]!;
+    if (last === null) return;
+    await connection.query("set @step_first = ?, @step_last = ?", [Number(first), Number(last)]);
+    for (let attempt = 1;; attempt++) {
+      try {
+        await connection.query(statement);
+        break;
+      } catch (error) {
+        if (!isRetryable(error) || attempt >= triesPerStep) throw error;
+      }
+    }
+    after = Number(last);
+  }
 }
 
 /**

@@ -17,7 +17,10 @@ export interface OrderSummary {
   currency: string;
   totalCents: number;
   refundedCents: number;
+  /** As the latest of the customer's orders describes them. */
   customer: { id: number; externalId: string; email: string; name: string };
+  /** Whom the order was placed for: its messages go there. */
+  recipient: { name: string; email: string };
   placedAt: string;
   reservedAt: string | null;
   settledAt: string | null;
@@ -85,7 +88,9 @@ const summaryColumns = `
   orders.id, orders.external_order_id, orders.status, orders.failure_reason, orders.currency,
   orders.total_cents, orders.refunded_cents, orders.placed_at, orders.reserved_at,
   orders.settled_at, orders.created_at, orders.updated_at, customers.id as customer_id,
-  customers.external_id, customers.email, customers.name`;
+  customers.external_id, customers.email, customers.name,
+  coalesce(orders.recipient_name, customers.name) as recipient_name,
+  coalesce(orders.recipient_email, customers.email) as recipient_email`;
 
 /** Orders by id; an id that no row has is absent. */
 export async function readOrderSummaries(
@@ -254,6 +259,7 @@ function toOrderSummary(row: Row): OrderSummary {
       email: String(row.email),
       name: String(row.name),
     },
+    recipient: { name: String(row.recipient_name), email: String(row.recipient_email) },
     placedAt: toIsoTime(row.placed_at)!,
     reservedAt: toIsoTime(row.reserved_at),
     settledAt: toIsoTime(row.settled_at),

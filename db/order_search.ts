@@ -11,8 +11,8 @@ import { type OrderSummary, readOrderSummaries } from "./order_queries.ts";
 /** What is looked for; what is undefined does not matter. */
 export interface OrderSearch {
   /**
-   * An order's id or external id, a customer's external id or e-mail, or a SKU; three characters or more may be
-   * the beginning of an e-mail.
+   * An order's id or external id, a customer's external id, the e-mail that an order was placed with, or a SKU; three
+   * characters or more may be the beginning of an e-mail.
    */
   text?: string;
   status?: OrderStatus;
@@ -34,8 +34,8 @@ export interface FoundOrders {
   nextBeforeId: number | undefined;
   /** True if the search stopped before the page was full, and is to go on by the next page. */
   stoppedEarly: boolean;
-  /** True if more customers than {@linkcode mostCustomers} have an e-mail that begins so: the others are left out. */
-  leavesCustomersOut: boolean;
+  /** True if more e-mail addresses than {@linkcode mostAddresses} begin so: the others are left out. */
+  leavesAddressesOut: boolean;
 }
 
 /** How much a page may read. */
@@ -55,8 +55,8 @@ export const searchLimits: SearchLimits = { walked: 100_000, lookedUp: 20_000 };
 /** Characters from which on a word may be the beginning of an e-mail. */
 const shortestBeginning = 3;
 
-/** Most customers that the beginning of an e-mail may mean: each is a way of its own through the orders. */
-export const mostCustomers = 100;
+/** Most addresses that the beginning of an e-mail may mean: each is a way of its own through the orders. */
+export const mostAddresses = 100;
 
 /**
  * Looks for orders, from the newest id down.
@@ -64,7 +64,7 @@ export const mostCustomers = 100;
  * A word or a customer is looked up by indexes, open orders by the index of unfinished ones, and any other
  * filter walks down the primary key. A page that found too little within {@linkcode searchLimits} is short and
  * says where to go on. None is passed over, but where the beginning of an e-mail means more than
- * {@linkcode mostCustomers}: then every page says so.
+ * {@linkcode mostAddresses}: then every page says so.
  *
  * @param options.beforeId only ids below it; undefined for the start
  * @param options.limit most rows
@@ -76,8 +76,8 @@ export async function searchOrders(
   options: { beforeId: number | undefined; limit: number; limits?: SearchLimits },
 ): Promise<FoundOrders> {
   const { beforeId, limit, limits = searchLimits } = options;
-  const { ways, leavesCustomersOut } = search.text === undefined
-    ? { ways: [wayOf(search)], leavesCustomersOut: false }
+  const { ways, leavesAddressesOut } = search.text === undefined
+    ? { ways: [wayOf(search)], leavesAddressesOut: false }
     : await waysOfWord(db, search.text, search.customerId);
   const conditions = conditionsOf(search);
   const { top, floor } = await reach(db, ways, beforeId ?? Number.MAX_SAFE_INTEGER, {
@@ -92,11 +92,11 @@ export async function searchOrders(
   const byId = await readOrderSummaries(db, ids.slice(0, limit));
   const orders = ids.slice(0, limit).flatMap((id) => byId.get(id) ?? []);
   if (ids.length > limit) {
-    return { orders, nextBeforeId: ids[limit - 1], stoppedEarly: false, leavesCustomersOut };
+    return { orders, nextBeforeId: ids[limit - 1], stoppedEarly: false, leavesAddressesOut };
   }
   return floor > 0
-    ? { orders, nextBeforeId: floor, stoppedEarly: true, leavesCustomersOut }
-    : { orders, nextBeforeId: undefined, stoppedEarly: false, leavesCustomersOut };
+    ? { orders, nextBeforeId: floor, stoppedEarly: true, leavesAddressesOut }
+    : { orders, nextBeforeId: undefined, stoppedEarly: false, leavesAddressesOut };
 }
 
 /** An index by which orders are found, from the newest id down. */
@@ -142,21 +142,27 @@ function wayOfCustomer(customerId: number): Way {
   };
 }
 
+function wayOfRecipient(email: string): Way {
+  return {
+    ...primaryKey,
+    from: "orders force index (orders_recipient_email)",
+    where: "and orders.recipient_email = ?",
+    values: [email],
+  };
+}
+
 /** Every index that a word may be in. */
 async function waysOfWord(
   db: Queryable,
   text: string,
   customerId: number | undefined,
-): Promise<{ ways: Way[]; leavesCustomersOut: boolean }> {
+): Promise<{ ways: Way[]; leavesAddressesOut: boolean }> {
   const id = Number(/^#?([1-9]\d{0,15})$/.exec(text)?.[1]);
-  const [byId, byEmail, products] = await Promise.all([
+  const [customers, emails, products] = await Promise.all([
     db.query("select id from customers where external_id = ?", [text]),
-    customersByEmail(db, text),
+    recipientEmails(db, text),
     db.execute("select id from products where sku = ?", [text]),
   ]);
-  const customers = new Set(
-    [...byId, ...byEmail.slice(0, mostCustomers)].map((row) => toInteger(row.id)),
-  );
   const ways: Way[] = [
     {
       ...primaryKey,
@@ -167,9 +173,11 @@ async function waysOfWord(
     ...(Number.isSafeInteger(id)
       ? [{ ...primaryKey, where: "and orders.id = ?", values: [id] }]
       : []),
-    ...[...customers]
+    ...customers
+      .map((row) => toInteger(row.id))
       .filter((customer) => customerId === undefined || customer === customerId)
       .map(wayOfCustomer),
+    ...emails.slice(0, mostAddresses).map(wayOfRecipient),
     ...products.map((row): Way => ({
       from: "order_items force index (order_items_product)",
       id: "order_items.order_id",
@@ -179,7 +187,7 @@ async function waysOfWord(
       once: "distinct",
     })),
   ];
-  return { ways, leavesCustomersOut: byEmail.length > mostCustomers };
+  return { ways, leavesAddressesOut: emails.length > mostAddresses };
 }
 
 /**
@@ -257,14 +265,24 @@ async function unite(db: Queryable, selects: readonly Select[]): Promise<number[
   return rows.map((row) => toInteger(row.id));
 }
 
-/** Customers whose e-mail begins so, and one more than {@linkcode mostCustomers} where there are more. */
-async function customersByEmail(db: Queryable, text: string): Promise<Row[]> {
+/**
+ * The addresses of orders that begin so, and one more than {@linkcode mostAddresses} where there are more. Both
+ * engines jump from one address to the next in the index, however many orders each has.
+ */
+async function recipientEmails(db: Queryable, text: string): Promise<string[]> {
   if (text.length < shortestBeginning) return [];
   const escaped = text.replace(/[\\%_]/g, "\\$&");
-  return await db.query(
-    "select id from customers where email like ? order by email limit ?",
-    [`${escaped}%`, mostCustomers + 1],
+  const rows = await db.query(
+    `
+    select recipient_email
+    from orders force index (orders_recipient_email)
+    where recipient_email like ?
+    group by recipient_email
+    order by recipient_email
+    limit ?`,
+    [`${escaped}%`, mostAddresses + 1],
   );
+  return rows.map((row) => String(row.recipient_email));
 }
 
 /** What a search asks for beside the way that it takes. */

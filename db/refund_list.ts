@@ -15,7 +15,10 @@ export interface ListedRefund {
   orderId: number;
   externalOrderId: string;
   customerExternalId: string;
+  /** As the latest of the customer's orders says. */
   customerName: string;
+  /** Whom the order was placed for. */
+  recipientName: string;
   currency: string;
   amountCents: number;
   /** What the order was worth. */
@@ -70,7 +73,7 @@ export async function listRefunds(
         select refunds.id, refunds.order_id, refunds.amount_cents, refunds.reason, refunds.failure_reason,
           refunds.status, refunds.idempotency_key, refunds.created_at, refunds.processed_at,
           orders.external_order_id, orders.currency, orders.total_cents, customers.external_id,
-          customers.name
+          customers.name, coalesce(orders.recipient_name, customers.name) as recipient_name
         from refunds force index (${isOpen ? "refunds_unfinished" : "primary"})
         straight_join orders on orders.id = refunds.order_id
         straight_join customers on customers.id = orders.customer_id
@@ -92,6 +95,7 @@ function toListedRefund(row: Row): ListedRefund {
     externalOrderId: String(row.external_order_id),
     customerExternalId: String(row.external_id),
     customerName: String(row.name),
+    recipientName: String(row.recipient_name),
     currency: String(row.currency),
     amountCents: toInteger(row.amount_cents),
     totalCents: toInteger(row.total_cents),

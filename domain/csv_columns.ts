@@ -53,6 +53,12 @@ export function placeColumns(header: readonly string[]): ColumnPlaces | string {
   ) as Record<ImportColumn, number>;
 }
 
+/** True for the header of a file of rejects, mended or not. */
+export function isRejectsHeader(header: readonly string[]): boolean {
+  const names = header.map(columnName);
+  return rejectColumns.every((column) => names.includes(column));
+}
+
 /**
  * The places of the columns that a rejects file repeats: all but those that an earlier rejects file added,
  * so that a mended one can be imported, rejected and mended again.

@@ -7,7 +7,7 @@
 import type { ColumnPlaces, ImportColumn } from "./csv_columns.ts";
 import type { Fault } from "./errors.ts";
 import { type IncomingItem, orderLimits } from "./incoming_order.ts";
-import { parsePlacedAt } from "./placed_at.ts";
+import { parsePlacedAt, tooFarAhead } from "./placed_at.ts";
 
 /** A record as it stands in the file. */
 export interface CsvRow {
@@ -34,6 +34,7 @@ export interface OrderRow {
 /**
  * Checks every field of a row against the limits of the import format.
  *
+ * @param latestPlacedAt the latest time that an order can have been placed at; any by default
  * @param before another row and what was read of it: what both say of their order in the same words is
  * taken from there
  * @returns the row, or all of its faults: `at` is the column
@@ -41,12 +42,13 @@ export interface OrderRow {
 export function readRow(
   fields: readonly string[],
   places: ColumnPlaces,
+  latestPlacedAt = "9999-12-31 23:59:59.999",
   before?: { fields: readonly string[]; row: OrderRow },
 ): OrderRow | Fault[] {
   const faults: Fault[] = [];
   const head = before !== undefined && sameHead(fields, before.fields, places)
     ? before.row
-    : readHead(fields, places, faults);
+    : readHead(fields, places, latestPlacedAt, faults);
   const sku = trimmed(fields, places, "product_sku");
   check(faults, "product_sku", idProblem(sku));
   const name = trimmed(fields, places, "product_name");
@@ -71,6 +73,20 @@ export function readRow(
   };
 }
 
+/** The columns that are about the item. */
+const itemColumns = ["product_sku", "product_name", "unit_price_cents", "qty"] as const;
+
+/** True for a row that says nothing at all, as spreadsheets leave them behind. */
+export function isBlankRow(fields: readonly string[]): boolean {
+  return fields.every((field) => field.trim() === "");
+}
+
+/** True for a row that has something of an item and does not say of which order. */
+export function lacksItsOrder(fields: readonly string[], places: ColumnPlaces): boolean {
+  return trimmed(fields, places, "external_order_id") === "" &&
+    itemColumns.some((column) => trimmed(fields, places, column) !== "");
+}
+
 /** The columns that are about the order. */
 const headColumns = [
   "order_placed_at",
@@ -90,12 +106,14 @@ function sameHead(a: readonly string[], b: readonly string[], places: ColumnPlac
 function readHead(
   fields: readonly string[],
   places: ColumnPlaces,
+  latestPlacedAt: string,
   faults: Fault[],
 ): Omit<OrderRow, "item"> {
   const externalOrderId = trimmed(fields, places, "external_order_id");
   check(faults, "external_order_id", idProblem(externalOrderId));
   const placedAt = parsePlacedAt(trimmed(fields, places, "order_placed_at"));
   if (placedAt === undefined) check(faults, "order_placed_at", placedAtProblem);
+  else if (placedAt > latestPlacedAt) check(faults, "order_placed_at", tooFarAhead);
   const currency = trimmed(fields, places, "currency");
   if (!/^[a-z]{3}$/i.test(currency)) check(faults, "currency", "must be three letters");
   const externalId = trimmed(fields, places, "customer_id");

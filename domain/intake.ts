@@ -17,20 +17,60 @@ export type IntakeOutcome =
   /** It is known with another content and must not be changed any more. */
   | "conflict";
 
+/** How an order that comes in differs from the one that the books have. */
+export interface IntakeChange {
+  /** It has another content: see `contentOf()`. */
+  content: boolean;
+  /** It names another recipient. That is not another content: an order keeps whom it was placed for. */
+  recipient: boolean;
+  /** It lacks items that the known order has, or has them in another currency or at another price. */
+  takesAway: boolean;
+}
+
+/**
+ * What another content of an order that is still `PENDING` means: it is taken unless it takes something away,
+ * taken whatever it says, or never taken.
+ */
+export type PendingChange = "update" | "replace" | "conflict";
+
 /**
  * Decides what becomes of an order that comes in.
  *
  * @param known what the books say of the order; undefined if they don't know it
- * @param sameContent whether it is known with the content that comes in
- * @param onPendingChange what another content of an order that is still `PENDING` means
+ * @param change of no meaning for an order that is not known
  */
 export function decideIntake(
   known: { status: OrderStatus } | undefined,
-  sameContent: boolean,
-  onPendingChange: "update" | "conflict",
+  change: IntakeChange,
+  onPendingChange: PendingChange,
 ): IntakeOutcome {
   if (known === undefined) return "new";
-  if (sameContent) return "unchanged";
-  if (known.status !== "PENDING" || onPendingChange === "conflict") return "conflict";
-  return "updated";
+  const mayChange = known.status === "PENDING" && onPendingChange !== "conflict";
+  if (!change.content) return change.recipient && mayChange ? "updated" : "unchanged";
+  if (!mayChange) return "conflict";
+  return change.takesAway && onPendingChange === "update" ? "conflict" : "updated";
+}
+
+/** One thing that an order has: all its units of a product at one price. */
+export interface ItemSum {
+  sku: string;
+  unitPriceCents: number;
+  qty: number;
+}
+
+/** True where `items` have less of anything than `known` has, or not at its price. */
+export function takesAway(known: readonly ItemSum[], items: readonly ItemSum[]): boolean {
+  const left = sumsOf(items);
+  for (const [key, qty] of sumsOf(known)) if ((left.get(key) ?? 0) < qty) return true;
+  return false;
+}
+
+/** Units by product and price, however many lines they stand in. */
+export function sumsOf(items: readonly ItemSum[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { sku, unitPriceCents, qty } of items) {
+    const key = `${unitPriceCents} ${sku}`;
+    sums.set(key, (sums.get(key) ?? 0) + qty);
+  }
+  return sums;
 }

@@ -26,7 +26,7 @@ export interface Notice {
   externalOrderId: string;
   /** Database id of the refund that it is about; null where it is about the order. */
   refundId: number | null;
-  /** Who is told, and the shop's own name for them. */
+  /** Who is told: whom the order was placed for, and the shop's own name for the customer. */
   customer: { externalId: string; email: string; name: string };
   /** The order's. */
   status: OrderStatus;

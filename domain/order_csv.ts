@@ -31,11 +31,12 @@ export const mostOrderRows = 100_000;
  *
  * @param rows all rows with one order id, or one row that has none
  * @param options.keepGoodRows leave bad rows out instead of rejecting the order for them
+ * @param options.latestPlacedAt the latest time that an order can have been placed at
  */
 export function decideOrder(
   rows: readonly CsvRow[],
   places: ColumnPlaces,
-  options: { keepGoodRows: boolean },
+  options: { keepGoodRows: boolean; latestPlacedAt: string },
 ): OrderReading {
   if (rows.length > mostOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
   const sources: CsvRow[] = [];
@@ -44,7 +45,7 @@ export function decideOrder(
   let before: { fields: readonly string[]; row: OrderRow } | undefined;
   for (const source of rows) {
     const { fields } = source;
-    const row = readRow(fields, places, before);
+    const row = readRow(fields, places, options.latestPlacedAt, before);
     if (Array.isArray(row)) {
       bad.push(rejectedFor(source, faultsText(row)));
       continue;
@@ -74,9 +75,31 @@ export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
   return rows.map((row) => rejectedFor(row, reason));
 }
 
-/** Rejects the rows of an order that the books have with other content and that can't change any more. */
+/**
+ * Rejects the rows of an order that the books have with other content. One that could still be changed is
+ * rejected because the file would take items away from it.
+ */
 export function rejectConflict(rows: readonly CsvRow[], status: OrderStatus): RejectedRow[] {
-  const reason = `the order is known with other content and is already ${status}`;
+  const reason = status === "PENDING"
+    ? "the order is known with items that are missing or other here and only --replace " +
+      "(replace=true over HTTP) takes them away"
+    : `the order is known with other content and is already ${status}`;
+  return rows.map((row) => rejectedFor(row, reason));
+}
+
+/**
+ * All rows of an order of which some were left out: mended, the file must have the order whole, or the rest
+ * of it would be missing.
+ *
+ * @param rows those that were taken
+ * @param leftOut the others, which are all there is to be mended
+ */
+export function rejectWhole(
+  rows: readonly CsvRow[],
+  leftOut: readonly RejectedRow[],
+): RejectedRow[] {
+  if (leftOut.length === 0) return [];
+  const reason = `taken although another row of the order was left out (line ${leftOut[0]!.line})`;
   return rows.map((row) => rejectedFor(row, reason));
 }
 

@@ -34,6 +34,22 @@ export function parsePlacedAt(text: string): string | undefined {
   return utc >= "1000-01-01" && utc.length === local.length ? utc : undefined;
 }
 
+/** How far ahead the clock of a shop may be, or its time zone be taken for UTC, in milliseconds. */
+const mostAheadMs = 86_400_000;
+
+/** What is wrong with a time after {@linkcode latestPlacedAt}. */
+export const tooFarAhead = "must not be more than a day ahead";
+
+/**
+ * The latest time at which an order can have been placed, as {@linkcode parsePlacedAt} gives times. A later one
+ * is an error of the shop, or of somebody who wants the last word on a customer for ever.
+ *
+ * @param nowMs since 1970
+ */
+export function latestPlacedAt(nowMs: number): string {
+  return new Date(nowMs + mostAheadMs).toISOString().replace("T", " ").replace("Z", "");
+}
+
 /** How far a time zone such as `+01:00` is ahead of UTC; undefined for one that can't be. */
 function offsetMs(offset: string): number | undefined {
   const match = /^([+-])(\d\d):?(\d\d)?$/.exec(offset);

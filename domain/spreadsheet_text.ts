@@ -12,3 +12,17 @@
 export function spreadsheetText(text: string): string {
   return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
 }
+
+/**
+ * The same for a file that is to come back and say what it said before, as {@linkcode rearmed} reads it. Text
+ * that already has an apostrophe in front of such a beginning gets one more, so that none is ever taken off
+ * that was there.
+ */
+export function disarmed(text: string): string {
+  return /^'*[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+}
+
+/** What {@linkcode disarmed} was given; text that it never gives stays as it is. */
+export function rearmed(text: string): string {
+  return /^'+[=+\-@\t\r]/.test(text) ? text.slice(1) : text;
+}

@@ -44,6 +44,9 @@ const orderFields = {
   total_cents: cents,
   refunded_cents: cents,
   customer,
+  recipient_name: z.string().meta({ description: "As the order was placed" }),
+  recipient_email: z.string()
+    .meta({ description: "As the order was placed; its messages go there" }),
   placed_at: time,
   reserved_at: time.nullable(),
   settled_at: time.nullable(),
@@ -59,6 +62,8 @@ export const orderReceiptAnswer = z.object({
   ...orderFields,
   customer: customer.partial({ email: true, name: true })
     .meta({ description: "E-mail and name are for tokens with the scope `read`" }),
+  recipient_name: orderFields.recipient_name.optional(),
+  recipient_email: orderFields.recipient_email.optional(),
 }).meta({ id: "OrderReceipt" });
 
 /** A refund. */
@@ -146,6 +151,17 @@ export const importAnswer = z.object({
   orders_rejected: count,
   orders_conflict: count,
   published: count,
+  money: z.array(z.object({
+    currency,
+    orders: count,
+    sum_cents: cents,
+    smallest_cents: cents,
+    median_cents: cents,
+    largest_cents: cents,
+  })).nullable().meta({
+    description:
+      "Of a trial that is done: the orders that would be taken or are known, by currency",
+  }),
   created_at: time,
   finished_at: time.nullable(),
 }).meta({ id: "Import" });

@@ -54,6 +54,8 @@ const taken = {
   total_cents: 2_500,
   refunded_cents: 0,
   customer: { id: 7, external_id: "c-7", email: "ann@example.com", name: "Ann" },
+  recipient_name: "Ann",
+  recipient_email: "ann@example.com",
   placed_at: "2026-01-05T10:00:00.000000Z",
   reserved_at: null,
   settled_at: null,
@@ -256,6 +258,7 @@ export const runningImport = {
   cancelled_by: null,
   error: null,
   ...noCounts,
+  money: null,
   created_at: "2026-03-31T08:00:00.401277Z",
   finished_at: null,
 } satisfies z.input<typeof importAnswer>;

@@ -6,7 +6,7 @@
 
 import type { z } from "zod";
 import { findCustomer } from "../db/customers.ts";
-import { type FoundOrders, mostCustomers, searchOrders } from "../db/order_search.ts";
+import { type FoundOrders, mostAddresses, searchOrders } from "../db/order_search.ts";
 import type { Queryable } from "../db/database.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { orderFileQuery } from "./queries.ts";
@@ -28,7 +28,7 @@ export async function orderFinder(
       orders: [],
       nextBeforeId: undefined,
       stoppedEarly: false,
-      leavesCustomersOut: false,
+      leavesAddressesOut: false,
     };
     return () => Promise.resolve(none);
   }
@@ -44,8 +44,8 @@ export async function orderFinder(
   };
   return async (page) => {
     const found = await searchOrders(db, search, page);
-    if (found.leavesCustomersOut) {
-      const detail = `begins the e-mails of more than ${mostCustomers} customers; give more of it`;
+    if (found.leavesAddressesOut) {
+      const detail = `begins more than ${mostAddresses} e-mail addresses; give more of it`;
       throw new WorkflowError("bad_request", `The query is not valid: q ${detail}`, [
         { at: "q", detail },
       ]);

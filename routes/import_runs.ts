@@ -4,10 +4,9 @@
  * @module
  */
 
-import { originalPlaces, rejectColumns } from "../domain/csv_columns.ts";
-import { csvLine } from "../domain/csv_text.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { RejectedRow } from "../domain/order_csv.ts";
+import { rejectsCsv } from "../domain/rejects_csv.ts";
 import type { Database, Queryable } from "../db/database.ts";
 import { addRejects, createImport, deleteRejects, touchImport } from "../db/imports.ts";
 import { importOrders } from "../streams/orders_import.ts";
@@ -39,6 +38,8 @@ export interface ImportRequest {
   dryRun: boolean;
   /** Leave bad rows out instead of rejecting their orders. */
   keepGoodRows: boolean;
+  /** Let the file take items away from orders that are still `PENDING`. */
+  replace?: boolean;
   /** Units of new products; undefined for the setting. */
   initialStock?: number;
   /** Who brings it. */
@@ -98,6 +99,7 @@ export function importRuns(deps: AppDeps, limits: typeof fileLimits = fileLimits
         initialStock: request.initialStock ?? deps.config.initialStock,
         dryRun: request.dryRun,
         keepGoodRows: request.keepGoodRows,
+        replace: request.replace,
         actor: request.actor,
         signal: run.stop.signal,
         onProgress: ({ rowsRead, unpackedBytes }) => {
@@ -156,25 +158,21 @@ async function openStoredRejects(
   importId: number,
   header: readonly string[],
 ): Promise<RejectsFile> {
-  const places = originalPlaces(header);
+  const text = rejectsCsv(header);
   let pieces = 0;
   let held: RejectedRow[] = [];
   let size = 0;
   let isOpen = true;
 
   const writeHeld = async () => {
-    const rows = held.sort((a, b) => a.line - b.line);
+    const rows = held;
     held = [];
     size = 0;
     if (rows.length === 0) return;
-    const csv = rows.map(({ line, reason, fields }) =>
-      csvLine([...places.map((place) => fields[place] ?? ""), line, reason])
-    ).join("");
-    await addRejects(db, importId, pieces++, csv);
+    await addRejects(db, importId, pieces++, text.linesOf(rows));
   };
 
-  const head = csvLine([...places.map((place) => header[place]!), ...rejectColumns]);
-  await addRejects(db, importId, pieces++, head);
+  await addRejects(db, importId, pieces++, text.header);
   return {
     async add(rows) {
       for (const row of rows) {

@@ -99,6 +99,8 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
         query.dry_run ?? false,
         query.keep_good_rows ?? false,
         query.initial_stock ?? null,
+        // Only where it is asked for: keys of before it could be are still known.
+        ...(query.replace ? ["replace"] : []),
       ];
       const isSame = async (answer: KeyedAnswer) => {
         for await (const _ of upload.source);
@@ -116,6 +118,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
           name: query.name ?? (upload.name || "upload"),
           dryRun: query.dry_run ?? false,
           keepGoodRows: query.keep_good_rows ?? false,
+          replace: query.replace ?? false,
           initialStock: query.initial_stock,
           actor: c.get("caller").actor,
           onBegin: key === null ? undefined : async (tx, importId) => {
@@ -227,7 +230,9 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     described({
       summary: "The rows that were not taken, as CSV",
       description:
-        "The file's own columns with `line` and `reason`, to be mended and imported again.",
+        "The file's own columns with `line` and `reason`, to be mended and imported again: all rows of every " +
+        "order of which a row was not taken. A field that a spreadsheet would take for a formula has an " +
+        "apostrophe in front, which the import takes off.",
       tag: "Imports",
       scopes: ["read", "orders"],
       answers: {
@@ -320,6 +325,7 @@ export function importJson(row: ImportRow) {
     orders_rejected: counts.ordersRejected,
     orders_conflict: counts.ordersConflict,
     published: counts.published,
+    money: row.money,
     created_at: row.createdAt,
     finished_at: row.finishedAt,
   };

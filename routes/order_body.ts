@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { idProblem, textProblem } from "../domain/csv_rows.ts";
 import { type IncomingOrder, orderLimits, totalCentsOf } from "../domain/incoming_order.ts";
-import { parsePlacedAt } from "../domain/placed_at.ts";
+import { latestPlacedAt, parsePlacedAt, tooFarAhead } from "../domain/placed_at.ts";
 
 /** Items of one order; larger ones come by import. */
 const mostItems = 1_000;
@@ -33,14 +33,16 @@ function integer(least: number, most: number) {
 
 // The description stands before the transformation: a document of inputs forgets examples of what comes after.
 const placedAt = z.string({ error: typeError("must be text") }).trim().meta({
-  description: "A date and time; UTC unless it says otherwise",
+  description: "A date and time, at most a day ahead; UTC unless it says otherwise",
   examples: ["2026-01-05T10:00:00Z", "2026-01-05 10:00:00"],
 }).transform((value, issues) => {
   const time = parsePlacedAt(value);
-  if (time !== undefined) return time;
+  if (time !== undefined && time <= latestPlacedAt(Date.now())) return time;
   issues.addIssue({
     code: "custom",
-    message: "must be a date and time such as 2010-12-01T08:26:00Z or 2010-12-01 08:26:00",
+    message: time === undefined
+      ? "must be a date and time such as 2010-12-01T08:26:00Z or 2010-12-01 08:26:00"
+      : tooFarAhead,
   });
   return z.NEVER;
 });

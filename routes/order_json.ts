@@ -22,6 +22,8 @@ export function orderJson(order: OrderSummary) {
     total_cents: order.totalCents,
     refunded_cents: order.refundedCents,
     customer: { id, external_id: externalId, email, name },
+    recipient_name: order.recipient.name,
+    recipient_email: order.recipient.email,
     placed_at: order.placedAt,
     reserved_at: order.reservedAt,
     settled_at: order.settledAt,
@@ -38,8 +40,9 @@ export function orderJson(order: OrderSummary) {
 export function orderReceiptJson(order: OrderSummary, held: readonly Scope[]) {
   const shown = orderJson(order);
   if (isAllowed(held, ["read"])) return shown;
-  const { id, external_id } = shown.customer;
-  return { ...shown, customer: { id, external_id } };
+  const { recipient_name: _name, recipient_email: _email, customer, ...rest } = shown;
+  const { id, external_id } = customer;
+  return { ...rest, customer: { id, external_id } };
 }
 
 /** An order with everything. */

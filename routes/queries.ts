@@ -203,6 +203,10 @@ export const importQuery = z.object({
     "Leave bad rows out, instead of the orders that they belong to",
     flag,
   ),
+  replace: optionalQuery(
+    "Let the file take items away from orders that are still PENDING, instead of rejecting that as a conflict",
+    flag,
+  ),
   initial_stock: optionalQuery(
     "Units of new products; `INITIAL_STOCK` where it is not given",
     queryInteger(0, 1_000_000_000),

@@ -12,9 +12,9 @@ import type { OrderGroup } from "./import_file.ts";
 
 /** Orders to one transaction, and what was found wrong on the way to them. */
 export interface ImportBatch {
-  /** Orders that can be taken, each with the rows it was made of. */
-  orders: { order: IncomingOrder; rows: CsvRow[] }[];
-  /** Rows for the rejects file. */
+  /** Orders that can be taken, each with the rows it was made of and those that were left out of it. */
+  orders: { order: IncomingOrder; rows: CsvRow[]; leftOut: RejectedRow[] }[];
+  /** Rows for the rejects file, those that were left out not among them. */
   rejected: RejectedRow[];
   /** Orders none of whose rows was taken. */
   ordersRejected: number;
@@ -42,7 +42,7 @@ const defaultLimits: BatchLimits = { orders: 1_000, items: 4_000, rows: 8_000 };
 export async function* importBatches(
   groups: AsyncGenerator<OrderGroup>,
   places: ColumnPlaces,
-  options: { keepGoodRows: boolean; limits?: BatchLimits },
+  options: { keepGoodRows: boolean; latestPlacedAt: string; limits?: BatchLimits },
 ): AsyncGenerator<ImportBatch> {
   const limits = options.limits ?? defaultLimits;
   const large = new Set<string>();
@@ -57,8 +57,8 @@ export async function* importBatches(
     const reading = decideOrder(rows, places, options);
     if (reading.kind === "rejected") return reject(reading.rejected, orders);
     items += reading.order.items.length;
-    batch.orders.push({ order: reading.order, rows: rowsWithout(rows, reading.rejected) });
-    reject(reading.rejected, 0);
+    const { order, rejected: leftOut } = reading;
+    batch.orders.push({ order, rows: rowsWithout(rows, leftOut), leftOut });
   };
 
   for await (const { orders, isPart } of groups) {

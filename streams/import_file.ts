@@ -5,10 +5,11 @@
  */
 
 import { setImmediate } from "node:timers/promises";
-import { type ColumnPlaces, placeColumns } from "../domain/csv_columns.ts";
+import { type ColumnPlaces, isRejectsHeader, placeColumns } from "../domain/csv_columns.ts";
 import { fieldsOf, outlineOf } from "../domain/csv_fields.ts";
 import { notCsv, scanRecords } from "../domain/csv_records.ts";
-import type { CsvRow } from "../domain/csv_rows.ts";
+import { type CsvRow, isBlankRow, lacksItsOrder } from "../domain/csv_rows.ts";
+import { rearmed } from "../domain/spreadsheet_text.ts";
 import { readText } from "./csv_source.ts";
 import { type IdMarks, idMarks } from "./id_marks.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
@@ -18,7 +19,7 @@ import { openSpool, type Spool } from "./spool.ts";
 export interface ImportFile {
   header: readonly string[];
   places: ColumnPlaces;
-  /** Rows, the header not counted. */
+  /** Rows, the header and those that are blank not counted. */
   rows: number;
   /** Gives all rows back once, those of an order together; throws the signal's reason when it aborts. */
   groups(signal?: AbortSignal): AsyncGenerator<OrderGroup>;
@@ -28,7 +29,10 @@ export interface ImportFile {
 
 /** Rows of some orders. */
 export interface OrderGroup {
-  /** The rows of each order in the order of the file; rows without an order id come one by one or together. */
+  /**
+   * The rows of each order in the order of the file; rows without an order id, which have no item either, come one
+   * by one or together.
+   */
   orders: CsvRow[][];
   /** The rows are of orders with too many of them, and not all of their rows. */
   isPart: boolean;
@@ -73,21 +77,51 @@ export async function openImportFile(
   const spool = openSpool(limits?.spool ?? defaultSpoolBytes);
   const scattered = idMarks();
   try {
-    const { header, places, rows } = await check(source, spool, scattered, {
+    const { header, form, rows } = await check(source, spool, scattered, {
       onProgress,
       mostOrderRows: limits?.orderRows ?? defaultOrderRows,
     });
     return {
       header,
-      places,
+      places: form.places,
       rows,
-      groups: (signal) => orderGroups(spool, places, scattered, { limits: limits?.store, signal }),
+      groups: (signal) => orderGroups(spool, form, scattered, { limits: limits?.store, signal }),
       close: () => spool.close(),
     };
   } catch (error) {
     spool.close();
     throw error;
   }
+}
+
+/** How the records of a file are read. */
+interface RowForm {
+  places: ColumnPlaces;
+  /** It holds the rejects of an earlier import, whose fields were disarmed for spreadsheets. */
+  isRejects: boolean;
+}
+
+function readFields(
+  text: string,
+  from: number,
+  to: number,
+  quoted: boolean,
+  { isRejects }: RowForm,
+): readonly string[] {
+  const fields = fieldsOf(text, from, to, quoted);
+  return isRejects ? fields.map(rearmed) : fields;
+}
+
+/** How many fields a record has, and the id of its order; "" for none. */
+function idIn(
+  text: string,
+  from: number,
+  to: number,
+  quoted: boolean,
+  { places, isRejects }: RowForm,
+): { count: number; id: string } {
+  const { count, field } = outlineOf(text, from, to, quoted, places.external_order_id);
+  return { count, id: (isRejects ? rearmed(field) : field).trim() };
 }
 
 /** The id of a row's order; "" for none. */
@@ -103,7 +137,7 @@ async function check(
   options: { onProgress: ImportFileOptions["onProgress"]; mostOrderRows: number },
 ) {
   let header: string[] | undefined;
-  let places: ColumnPlaces | undefined;
+  let form: RowForm | undefined;
   let bytesRead = 0, unpackedBytes = 0, rows = 0;
   const seen = idMarks();
   let lastId = "", rowsOfLast = 0;
@@ -114,16 +148,26 @@ async function check(
       const placed = placeColumns(names);
       if (typeof placed === "string") throw notCsv(line, placed);
       header = names;
-      places = placed;
+      form = { places: placed, isRejects: isRejectsHeader(names) };
       return;
     }
-    const { count, field } = outlineOf(text, from, to, quoted, places!.external_order_id);
+    const { count, id } = idIn(text, from, to, quoted, form!);
+    if (id === "") {
+      const fields = readFields(text, from, to, quoted, form!);
+      if (isBlankRow(fields)) return;
+      if (count === header.length && lacksItsOrder(fields, form!.places)) {
+        throw notCsv(
+          line,
+          "has an item but no external_order_id, so it can't be told which order it belongs to; " +
+            "write the id on every row of an order, or remove the row",
+        );
+      }
+    }
     if (count !== header.length) {
       const fields = count === 1 ? "field" : "fields";
       throw notCsv(line, `has ${count} ${fields}, but the header has ${header.length}`);
     }
     rows++;
-    const id = field.trim();
     if (id === lastId) {
       if (++rowsOfLast === options.mostOrderRows && id !== "") scattered.add(id);
       return;
@@ -144,15 +188,16 @@ async function check(
   scanner.end();
   options.onProgress({ bytes: bytesRead, unpackedBytes, rows });
   if (header === undefined) throw notCsv(1, "the header is missing");
-  return { header: header as readonly string[], places: places!, rows };
+  return { header: header as readonly string[], form: form!, rows };
 }
 
 async function* orderGroups(
   spool: Spool,
-  places: ColumnPlaces,
+  form: RowForm,
   scattered: IdMarks,
   { limits, signal }: { limits: RowStoreLimits | undefined; signal: AbortSignal | undefined },
 ): AsyncGenerator<OrderGroup> {
+  const { places } = form;
   const store = openRowStore((row) => orderIdOf(row, places), limits);
   let isHeader = true;
   let orders: CsvRow[][] = [];
@@ -165,7 +210,8 @@ async function* orderGroups(
       isHeader = false;
       return;
     }
-    const id = outlineOf(text, from, to, quoted, places.external_order_id).field.trim();
+    const { id } = idIn(text, from, to, quoted, form);
+    if (id === "" && isBlankRow(fieldsOf(text, from, to, quoted))) return;
     if (id !== currentId || id === "") {
       if (current.length > 0) orders.push(current);
       current = [];
@@ -174,7 +220,10 @@ async function* orderGroups(
     }
     if (isScattered) {
       // What is kept is copied: a field is part of a whole piece of the file, which would stay for its sake.
-      store.add(JSON.parse(JSON.stringify({ line, fields: fieldsOf(text, from, to, quoted) })));
+      const fields = readFields(text, from, to, quoted, form);
+      store.add(JSON.parse(JSON.stringify({ line, fields })));
+    } else if (form.isRejects) {
+      current.push({ line, fields: readFields(text, from, to, quoted, form) });
     } else {
       current.push(new TextRow(line, text.slice(from, to), quoted));
     }

@@ -12,12 +12,15 @@ import type { Database } from "../db/database.ts";
 import { createImport, finishImport, type ImportCounts, updateImport } from "../db/imports.ts";
 import { type TakenOrder, takeOrders } from "../db/intake.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import type { ImportMoney } from "../domain/import_money.ts";
 import type { Log } from "../domain/log.ts";
-import { rejectConflict, type RejectedRow } from "../domain/order_csv.ts";
+import { rejectConflict, type RejectedRow, rejectWhole } from "../domain/order_csv.ts";
+import { latestPlacedAt } from "../domain/placed_at.ts";
 import { type BatchLimits, type ImportBatch, importBatches } from "./import_batches.ts";
 import { type ImportFile, type ImportFileLimits, openImportFile } from "./import_file.ts";
 import { inLanes } from "./in_lanes.ts";
 import type { Keys } from "./keys.ts";
+import { type OrderTotals, orderTotals } from "./order_totals.ts";
 import { publish } from "./queue.ts";
 import type { RedisClient } from "./redis.ts";
 import { openRejectsFile, type RejectsFile } from "./rejects_file.ts";
@@ -39,6 +42,8 @@ export interface ImportOptions {
   initialStock: number;
   /** Leave bad rows out instead of rejecting their orders. */
   keepGoodRows?: boolean;
+  /** Let the file take items away from orders that are still `PENDING`. */
+  replace?: boolean;
   /** Read, check and compare with the books, and change nothing. */
   dryRun?: boolean;
   /** Where rows that were not taken are written to. */
@@ -91,6 +96,14 @@ export interface ImportReport {
   /** Orders that went onto the stream and had not been there before. */
   published: number;
   seconds: number;
+  /** Of a dry run only: the money of the orders that would be taken or are known, by currency. */
+  money?: ImportMoney[];
+}
+
+/** True for a file that has something, of which nothing was or would be taken. */
+export function tookNothing(report: ImportReport): boolean {
+  const taken = report.orders_new + report.orders_updated + report.orders_unchanged;
+  return taken === 0 && report.rows > 0;
 }
 
 /**
@@ -142,6 +155,7 @@ async function runImport(
     ordersDone: 0,
   };
   const file = await openFile(source, progress, options);
+  const totals = options.dryRun ? orderTotals() : undefined;
   try {
     const begin = options.begin ??
       (async () => options.dryRun ? undefined : await createImport(deps.db, options.name));
@@ -153,13 +167,16 @@ async function runImport(
       options.signal?.throwIfAborted();
       const id = await begin();
       rejects ??= await options.openRejects?.(file.header);
-      const counts = await writeBatches(deps, { file, rejects, id }, progress, options);
+      const parts = { file, rejects, id, totals };
+      const counts = await writeBatches(deps, parts, progress, options);
       const seconds = Math.round(performance.now() - startedAt) / 1000;
-      return reportOf(counts, seconds);
+      const report = reportOf(counts, seconds);
+      return totals === undefined ? report : { ...report, money: totals.money() };
     } finally {
       await rejects?.discard();
     }
   } finally {
+    totals?.close();
     file.close();
   }
 }
@@ -189,10 +206,11 @@ async function openFile(
 
 async function writeBatches(
   deps: ImportDeps,
-  { file, rejects, id }: {
+  { file, rejects, id, totals }: {
     file: ImportFile;
     rejects: RejectsFile | undefined;
     id: number | undefined;
+    totals: OrderTotals | undefined;
   },
   progress: ImportProgress,
   options: ImportOptions,
@@ -233,7 +251,7 @@ async function writeBatches(
     catalogs.use((catalog) =>
       takeOrders(db, batch.orders.map(({ order }) => order), {
         initialStock: options.initialStock,
-        onPendingChange: "update",
+        onPendingChange: options.replace ? "replace" : "update",
         actor,
         dryRun: options.dryRun,
         catalog,
@@ -248,7 +266,7 @@ async function writeBatches(
   ): Promise<void> => {
     await turn;
     const published = options.dryRun ? 0 : await publishTaken(deps, taken);
-    const rejected = [...batch.rejected, ...conflictRows(batch, taken)];
+    const rejected = [...batch.rejected, ...rejectedOf(batch, taken)];
     await rejects?.add(rejected);
     options.onRejected?.(rejected);
 
@@ -256,7 +274,10 @@ async function writeBatches(
     counts.rowsRejected += rejected.length;
     counts.ordersRejected += batch.ordersRejected;
     counts.orders += batch.ordersRejected + taken.length;
-    for (const { outcome } of taken) counts[countOf[outcome]]++;
+    for (const { outcome, currency, totalCents } of taken) {
+      counts[countOf[outcome]]++;
+      if (outcome !== "conflict") totals?.add(currency, totalCents);
+    }
     progress.rowsDone += batch.rows;
     progress.ordersDone = counts.orders;
     options.onProgress?.(progress);
@@ -270,13 +291,16 @@ async function writeBatches(
     const { limits, keepGoodRows = false } = options;
     const batches = importBatches(file.groups(options.signal), file.places, {
       keepGoodRows,
+      latestPlacedAt: latestPlacedAt(Date.now()),
       limits: limits?.batch,
     });
     const traced = (batch: ImportBatch) => inSpan("import batch", {}, () => write(batch));
     await inLanes(batches, lanes, tracing ? traced : write);
     if (!options.dryRun) await catalogs.finish();
     await rejects?.finish();
-    if (id !== undefined) await finishImport(db, id, counts, { status: "DONE" });
+    if (id !== undefined) {
+      await finishImport(db, id, counts, { status: "DONE", money: totals?.money() });
+    }
   } catch (error) {
     if (id !== undefined) {
       // An abort that gives no reason of its own is somebody who wants no more of it.
@@ -320,10 +344,15 @@ async function publishTaken(deps: ImportDeps, taken: readonly TakenOrder[]): Pro
   return await publish(deps, messages, { oncePerOrder: true });
 }
 
-function conflictRows(batch: ImportBatch, taken: readonly TakenOrder[]): RejectedRow[] {
-  return taken.flatMap(({ outcome, status }, index) =>
-    outcome === "conflict" ? rejectConflict(batch.orders[index]!.rows, status) : []
-  );
+/** The rows of conflicting orders, and all rows of those of which some were left out. */
+function rejectedOf(batch: ImportBatch, taken: readonly TakenOrder[]): RejectedRow[] {
+  return taken.flatMap(({ outcome, status }, index) => {
+    const { rows, leftOut } = batch.orders[index]!;
+    const others = outcome === "conflict"
+      ? rejectConflict(rows, status)
+      : rejectWhole(rows, leftOut);
+    return [...leftOut, ...others];
+  });
 }
 
 function reportOf(counts: ImportCounts, seconds: number): ImportReport {

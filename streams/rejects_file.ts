@@ -5,10 +5,9 @@
  * @module
  */
 
-import { originalPlaces, rejectColumns } from "../domain/csv_columns.ts";
-import { csvLine } from "../domain/csv_text.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { RejectedRow } from "../domain/order_csv.ts";
+import { rejectsCsv } from "../domain/rejects_csv.ts";
 
 /** See {@linkcode openRejectsFile}. */
 export interface RejectsFile {
@@ -25,7 +24,10 @@ const rowsPerWrite = 10_000;
 
 /**
  * Begins a rejects file under the name `PATH.partial`; an earlier file under its final name stays until this
- * one is complete. A crash leaves the `.partial` file, which the next run writes anew.
+ * one is complete. A crash leaves the `.partial` file, which the next run removes.
+ *
+ * Rows hold names and addresses, so only the owner may read the file. It is made anew and never opened through a
+ * link that somebody has put there; two runs that write to the same name don't mix, the one that ends first fails.
  *
  * @param header of the imported file; its columns `line` and `reason`, if it is an earlier rejects file, are
  * replaced
@@ -36,17 +38,9 @@ export async function openRejectsFile(
   header: readonly string[],
 ): Promise<RejectsFile> {
   const partial = `${path}.partial`;
-  const places = originalPlaces(header);
+  const text = rejectsCsv(header);
   const encoder = new TextEncoder();
-  let file: Deno.FsFile;
-  try {
-    file = await Deno.open(partial, { write: true, create: true, truncate: true });
-  } catch (error) {
-    throw new WorkflowError(
-      "bad_request",
-      `Cannot write the rejects file ${path}: ${messageOf(error)}`,
-    );
-  }
+  const file = await createAnew(path, partial);
   let held: RejectedRow[] = [];
   let isOpen = true;
 
@@ -57,16 +51,12 @@ export async function openRejectsFile(
     }
   };
   const writeHeld = async () => {
-    const rows = held.sort((a, b) => a.line - b.line);
+    const rows = held;
     held = [];
-    await write(
-      rows.map(({ line, reason, fields }) =>
-        csvLine([...places.map((place) => fields[place] ?? ""), line, reason])
-      ).join(""),
-    );
+    await write(text.linesOf(rows));
   };
 
-  await write(csvLine([...places.map((place) => header[place]!), ...rejectColumns]));
+  await write(text.header);
   return {
     async add(rows) {
       for (const row of rows) held.push(row);
@@ -75,6 +65,12 @@ export async function openRejectsFile(
     async finish() {
       await writeHeld();
       await file.sync();
+      if (!await isStill(partial, file)) {
+        throw new WorkflowError(
+          "bad_request",
+          `Cannot write the rejects file ${path}: another import is writing to it`,
+        );
+      }
       file.close();
       isOpen = false;
       await Deno.rename(partial, path);
@@ -82,8 +78,42 @@ export async function openRejectsFile(
     async discard() {
       if (!isOpen) return;
       isOpen = false;
+      const isOurs = await isStill(partial, file);
       file.close();
-      await Deno.remove(partial);
+      if (isOurs) await Deno.remove(partial);
     },
   };
+}
+
+/** Removes what an earlier run has left behind, and creates the file. */
+async function createAnew(path: string, partial: string): Promise<Deno.FsFile> {
+  try {
+    const target = await lstat(path);
+    if (target !== undefined && !target.isFile && !target.isSymlink) {
+      throw new Error("it is there and is not a file");
+    }
+    if ((await lstat(partial))?.isDirectory === false) await Deno.remove(partial);
+    return await Deno.open(partial, { write: true, createNew: true, mode: 0o600 });
+  } catch (error) {
+    throw new WorkflowError(
+      "bad_request",
+      `Cannot write the rejects file ${path}: ${messageOf(error)}`,
+    );
+  }
+}
+
+/** What stands under a name, links not followed; undefined for nothing. */
+async function lstat(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Whether an open file is still the one under its name. */
+async function isStill(path: string, file: Deno.FsFile): Promise<boolean> {
+  const [there, own] = await Promise.all([lstat(path), file.stat()]);
+  return there?.ino === own.ino && there.dev === own.dev;
 }

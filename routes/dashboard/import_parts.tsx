@@ -8,8 +8,10 @@ import { CsvParseStream } from "@std/csv/parse-stream";
 import type { FC } from "hono/jsx";
 import type { ImportRow } from "../../db/imports.ts";
 import { rejectColumns } from "../../domain/csv_columns.ts";
+import type { ImportMoney } from "../../domain/import_money.ts";
+import { rearmed } from "../../domain/spreadsheet_text.ts";
 import { formatCount, formatDuration } from "./format.ts";
-import { Badge, Columns, Notice, Status, Table, Time } from "./parts.tsx";
+import { Badge, Columns, Money, Notice, Status, Table, Time } from "./parts.tsx";
 
 /** Rejected rows that are shown; the file has all of them. */
 const shownRejects = 20;
@@ -122,9 +124,49 @@ export const Progress: FC<{ row: ImportRow }> = ({ row }) => {
           ))}
         </dl>
       </section>
+      {row.money !== null && row.money.length > 0 && <MoneyTable money={row.money} />}
     </>
   );
 };
+
+/** What a trial would have taken: a unit that is wrong by a hundred shows here before it is charged. */
+const MoneyTable: FC<{ money: readonly ImportMoney[] }> = ({ money }) => (
+  <section aria-labelledby="money-heading">
+    <h2 id="money-heading" class="heading">Money of the orders that would be taken or are known</h2>
+    <Table label="Money">
+      <Columns
+        names={[
+          "Currency",
+          { right: "Orders" },
+          { right: "Sum" },
+          { wide: "Smallest", right: true },
+          { right: "Median" },
+          { wide: "Largest", right: true },
+        ]}
+      />
+      <tbody>
+        {money.map(({ currency, ...of }) => (
+          <tr key={currency}>
+            <th scope="row">{currency}</th>
+            <td class="right">{formatCount(of.orders)}</td>
+            <td class="right">
+              <Money cents={of.sum_cents} currency={currency} />
+            </td>
+            <td class="wide right">
+              <Money cents={of.smallest_cents} currency={currency} />
+            </td>
+            <td class="right">
+              <Money cents={of.median_cents} currency={currency} />
+            </td>
+            <td class="wide right">
+              <Money cents={of.largest_cents} currency={currency} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </Table>
+  </section>
+);
 
 /** A row that was not taken. */
 export interface Reject {
@@ -150,7 +192,7 @@ export async function readFirstRejects(text: string): Promise<Reject[]> {
     rejects.push({
       line: record[line] ?? "",
       reason: record[reason] ?? "",
-      externalOrderId: id === undefined ? "" : record[id] ?? "",
+      externalOrderId: id === undefined ? "" : rearmed(record[id] ?? ""),
     });
     if (rejects.length === shownRejects) break;
   }

@@ -77,6 +77,7 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
         name: upload.name || "upload",
         dryRun: c.req.query("dry_run") === "1",
         keepGoodRows: c.req.query("keep_good_rows") === "1",
+        replace: c.req.query("replace") === "1",
         actor: actorOf(c),
       });
       return c.redirect(`${home}/${id}`, 303);
@@ -180,7 +181,9 @@ const UploadForm: FC<{ c: Context }> = ({ c }) => (
     </div>
     <p class="muted small">
       One row an order item. Known orders are recognised, so importing a file again is safe; an
-      order with a bad row is rejected whole, and the rejects can be downloaded and mended.
+      order with a bad row is rejected whole, and the rejects can be downloaded and mended. A file
+      takes items away from a known order only where you say so, and only until its stock is
+      reserved.
     </p>
     <progress id="upload" max={100} value={0} aria-label="Upload" hidden></progress>
     <p role="alert" id="upload-fault" class="strong-bad" hidden></p>
@@ -189,6 +192,9 @@ const UploadForm: FC<{ c: Context }> = ({ c }) => (
       <button type="submit" class="primary">Import</button>
       <button type="submit" formaction={`${home}?keep_good_rows=1`}>
         Import, leaving bad rows out
+      </button>
+      <button type="submit" formaction={`${home}?replace=1`}>
+        Import, taking items away
       </button>
     </div>
   </form>

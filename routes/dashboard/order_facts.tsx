@@ -44,15 +44,17 @@ export const Items: FC<{ order: OrderDetail }> = ({ order }) => (
   </Table>
 );
 
-/** Who ordered. */
-export const Customer: FC<{ order: OrderDetail }> = ({ order: { customer, placedAt } }) => (
+/** Who ordered, and where the messages go. */
+export const Customer: FC<{ order: OrderDetail }> = (
+  { order: { customer, recipient, placedAt } },
+) => (
   <>
     <h2>Customer</h2>
     <dl class="facts">
       <dt>Name</dt>
-      <dd>{customer.name}</dd>
+      <dd>{recipient.name}</dd>
       <dt>E-mail</dt>
-      <dd>{customer.email}</dd>
+      <dd>{recipient.email}</dd>
       <dt>Id</dt>
       <dd>
         <a href={linkTo("/dashboard/orders", { q: customer.externalId })}>{customer.externalId}</a>

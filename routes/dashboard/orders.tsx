@@ -7,7 +7,7 @@
 import { Hono } from "hono";
 import type { FC } from "hono/jsx";
 import type { OrderSummary } from "../../db/order_queries.ts";
-import { mostCustomers, type OrderSearch, searchOrders } from "../../db/order_search.ts";
+import { mostAddresses, type OrderSearch, searchOrders } from "../../db/order_search.ts";
 import { type OrderStatus, orderTransitions } from "../../domain/order.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
@@ -44,7 +44,7 @@ export function ordersRoutes({ db }: AppDeps): Hono {
     };
     const beforeId = query.cursor("orders");
     const found = await need(searchOrders(db, search, { beforeId, limit: pageSize }));
-    const { orders, nextBeforeId, stoppedEarly, leavesCustomersOut } = found;
+    const { orders, nextBeforeId, stoppedEarly, leavesAddressesOut } = found;
     const [only] = orders;
     const isOrder = only !== undefined && beforeId === undefined && orders.length === 1 &&
       (given.q === only.externalOrderId || given.q === String(only.id));
@@ -70,9 +70,9 @@ export function ordersRoutes({ db }: AppDeps): Hono {
             <a class="button" href={file} download="orders.csv">Download CSV</a>
           </PageHead>
           {query.faults.map((fault) => <Notice key={fault} tone="warn" title={fault} />)}
-          {leavesCustomersOut && (
-            <Notice tone="warn" title={`More than ${mostCustomers} e-mail addresses begin so`}>
-              Only orders of the first {mostCustomers} of them are found: type more of the address.
+          {leavesAddressesOut && (
+            <Notice tone="warn" title={`More than ${mostAddresses} e-mail addresses begin so`}>
+              Only orders of the first {mostAddresses} of them are found: type more of the address.
             </Notice>
           )}
           <OrderFilters given={given} />
@@ -189,7 +189,7 @@ export const OrderTable: FC<{ orders: readonly OrderSummary[] }> = ({ orders }) 
           </td>
           <td class="wide ellipsis">
             <a href={linkTo("/dashboard/orders", { q: order.customer.externalId })}>
-              {order.customer.name}
+              {order.recipient.name}
             </a>
           </td>
           <td class="wide">

@@ -76,7 +76,7 @@ export function refundPageRoutes({ db }: AppDeps): Hono {
                       </td>
                       <td>
                         <a href={`/dashboard/orders/${refund.orderId}`}>{refund.externalOrderId}</a>
-                        <div class="before">{refund.customerName}</div>
+                        <div class="before">{refund.recipientName}</div>
                       </td>
                       <td class="wide ellipsis">
                         {refund.failureReason ?? refund.reason ?? <span class="muted">–</span>}

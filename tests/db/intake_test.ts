@@ -38,10 +38,12 @@ function newOrder(change: Partial<IncomingOrder> = {}): IncomingOrder {
   };
 }
 
+const item = (sku: string, qty = 1) => ({ sku, name: "Item", unitPriceCents: 100, qty });
+
 async function orderRow(externalOrderId: string) {
   const [row] = await db.query(
     `select o.id, o.status, o.currency, o.total_cents, o.placed_at, o.unfinished,
-       c.external_id, c.email, c.name
+       c.external_id, c.email, c.name, o.recipient_name, o.recipient_email
      from orders o join customers c on c.id = o.customer_id where o.external_order_id = ?`,
     [externalOrderId],
   );
@@ -128,7 +130,7 @@ Deno.test("takeOrders() leaves a known order and its stock alone when nothing ch
   assert.deepEqual((await product(order.items[0]!.sku))!.slice(2), [7, 50]);
 });
 
-Deno.test("takeOrders() replaces what a pending order says", async () => {
+Deno.test("takeOrders() replaces what a pending order says where it is told to", async () => {
   const order = newOrder();
   const [first] = await takeOrders(db, [order, newOrder()], options);
   const changed: IncomingOrder = {
@@ -143,7 +145,11 @@ Deno.test("takeOrders() replaces what a pending order says", async () => {
       qty: 2,
     }],
   };
-  const [again] = await takeOrders(db, [changed], { ...options, actor: "other" });
+  const [again] = await takeOrders(db, [changed], {
+    ...options,
+    onPendingChange: "replace",
+    actor: "other",
+  });
   assert.equal(again!.outcome, "updated");
   assert.equal(again!.orderId, first!.orderId);
   const row = (await orderRow(order.externalOrderId))!;
@@ -158,6 +164,127 @@ Deno.test("takeOrders() replaces what a pending order says", async () => {
   assert.deepEqual(await eventsOf(first!.orderId!), ["created by test", "updated by other"]);
   const [third] = await takeOrders(db, [changed], options);
   assert.equal(third!.outcome, "unchanged");
+});
+
+const less: [what: string, change: (order: IncomingOrder) => Partial<IncomingOrder>][] = [
+  ["an item missing", ({ items }) => ({ items: items.slice(1) })],
+  [
+    "another item instead",
+    ({ items, externalOrderId }) => ({ items: [items[0]!, item(`${externalOrderId}-c`)] }),
+  ],
+  ["fewer units", ({ items }) => ({ items: [items[0]!, { ...items[1]!, qty: 7 }] })],
+  ["another price", ({ items }) => ({ items: [items[0]!, { ...items[1]!, unitPriceCents: 1 }] })],
+  ["another currency", () => ({ currency: "USD" })],
+];
+
+for (const [what, change] of less) {
+  Deno.test(`takeOrders() calls ${what} of a pending order a conflict unless it is to be replaced`, async () => {
+    const order = newOrder();
+    const [first] = await takeOrders(db, [order], options);
+    const changed = {
+      ...order,
+      customer: { externalId: `${order.externalOrderId}-new`, email: "new@example.com", name: "N" },
+      ...change(order),
+    };
+    const [again] = await takeOrders(db, [changed, newOrder()], options);
+    assert.deepEqual([again!.outcome, again!.status], ["conflict", "PENDING"]);
+    const row = (await orderRow(order.externalOrderId))!;
+    assert.deepEqual(
+      [Number(row.total_cents), row.currency, row.recipient_email],
+      [4234, "EUR", order.customer.email],
+    );
+    assert.equal((await itemsOf(first!.orderId!)).length, 2);
+    const unknown = [changed.customer.externalId, `${order.externalOrderId}-c`];
+    const rows = await db.query(
+      `select external_id from customers where external_id in (?)
+       union all select sku from products where sku in (?)`,
+      [unknown, unknown],
+    );
+    assert.deepEqual(rows, []);
+    const replacing = { ...options, onPendingChange: "replace" as const };
+    const [replaced] = await takeOrders(db, [changed], replacing);
+    assert.equal(replaced!.outcome, "updated");
+    assert.equal((await itemsOf(first!.orderId!)).length, changed.items.length);
+  });
+}
+
+Deno.test("takeOrders() adds to a pending order, in any order of its lines", async () => {
+  const order = newOrder();
+  const [first] = await takeOrders(db, [order], options);
+  const [tea, cup] = order.items as [IncomingOrder["items"][0], IncomingOrder["items"][0]];
+  const more = { ...order, items: [cup, item("more"), { ...tea, qty: 5 }, { ...tea, qty: 2 }] };
+  const [again] = await takeOrders(db, [more], options);
+  assert.equal(again!.outcome, "updated");
+  assert.equal((await itemsOf(first!.orderId!)).length, 4);
+});
+
+Deno.test("takeOrders() sees what another import adds between its look and its lock", async () => {
+  const order = newOrder();
+  const [first] = await takeOrders(db, [order], options);
+  const one = { ...order, items: [...order.items, item("one")] };
+  const other = { ...order, items: [...order.items, item("other")] };
+  let begun = false;
+  const interrupted = new Proxy(db, {
+    get(target, name) {
+      if (name !== "transaction" || begun) return Reflect.get(target, name);
+      return async (...given: Parameters<Database["transaction"]>) => {
+        // The catalogue is complete; what follows is the transaction that writes orders.
+        const known = await db.query("select id from products where sku = 'other'");
+        if (known.length > 0 && !begun) {
+          begun = true;
+          await takeOrders(db, [one], options);
+        }
+        return await target.transaction(...given);
+      };
+    },
+  });
+  const [late] = await takeOrders(interrupted, [other], options);
+  assert.ok(begun);
+  assert.equal(late!.outcome, "conflict");
+  assert.deepEqual((await itemsOf(first!.orderId!)).map(([sku]) => sku), [
+    ...order.items.map(({ sku }) => sku),
+    "one",
+  ]);
+});
+
+Deno.test("takeOrders() keeps for each order whom it was placed for, whatever later ones say", async () => {
+  const guest = (name: string, placedAt: string) =>
+    newOrder({
+      placedAt,
+      customer: { externalId: "guest-0", email: `${name}@guest.example`, name },
+    });
+  const guests = [
+    guest("ida", "2026-01-05 10:00:00.000"),
+    guest("ben", "2026-01-05 10:05:00.000"),
+    guest("zoe", "2026-01-05 10:10:00.000"),
+  ];
+  await takeOrders(db, guests.slice(0, 2), options);
+  await takeOrders(db, guests.slice(2), options);
+  for (const order of guests) {
+    const row = (await orderRow(order.externalOrderId))!;
+    const { name, email } = order.customer;
+    assert.deepEqual([row.recipient_name, row.recipient_email], [name, email]);
+    assert.equal(row.email, "zoe@guest.example");
+  }
+});
+
+Deno.test("takeOrders() lets a file correct whom a pending order is for, and nothing else", async () => {
+  const order = newOrder();
+  const [first] = await takeOrders(db, [order], options);
+  const mended = { ...order, customer: { ...order.customer, email: "right@example.com" } };
+  const recipient = async () => (await orderRow(order.externalOrderId))!.recipient_email;
+  const [posted] = await takeOrders(db, [mended], { ...options, onPendingChange: "conflict" });
+  assert.equal(posted!.outcome, "unchanged");
+  assert.equal(await recipient(), order.customer.email);
+  const [taken] = await takeOrders(db, [mended], options);
+  assert.equal(taken!.outcome, "updated");
+  assert.equal(await recipient(), "right@example.com");
+  await db.run("update orders set status = 'RESERVED' where id = ?", [first!.orderId!]);
+  for (const onPendingChange of ["update", "replace"] as const) {
+    const [late] = await takeOrders(db, [order], { ...options, onPendingChange });
+    assert.equal(late!.outcome, "unchanged");
+    assert.equal(await recipient(), "right@example.com");
+  }
 });
 
 for (
@@ -199,8 +326,8 @@ Deno.test("takeOrders() calls another content a conflict where pending orders mu
 });
 
 Deno.test("takeOrders() changes nothing in a dry run", async () => {
-  const [known, changing, fresh] = [newOrder(), newOrder(), newOrder()];
-  await takeOrders(db, [known, changing], options);
+  const [known, changing, losing, fresh] = [newOrder(), newOrder(), newOrder(), newOrder()];
+  await takeOrders(db, [known, changing, losing], options);
   const counts = () =>
     db.query(
       `select (select count(*) from orders) o, (select count(*) from products) p,
@@ -209,25 +336,31 @@ Deno.test("takeOrders() changes nothing in a dry run", async () => {
   const before = await counts();
   const taken = await takeOrders(
     db,
-    [known, { ...changing, currency: "USD" }, fresh],
+    [known, { ...changing, items: [...changing.items, item("more")] }, fresh, {
+      ...losing,
+      items: [...losing.items.slice(1), item("more")],
+    }],
     { ...options, dryRun: true },
   );
-  assert.deepEqual(taken.map(({ outcome }) => outcome), ["unchanged", "updated", "new"]);
+  assert.deepEqual(
+    taken.map(({ outcome }) => outcome),
+    ["unchanged", "updated", "new", "conflict"],
+  );
   assert.equal(taken[2]!.orderId, null);
   assert.deepEqual(await counts(), before);
-  assert.equal((await orderRow(changing.externalOrderId))!.currency, "EUR");
+  assert.equal(Number((await orderRow(changing.externalOrderId))!.total_cents), 4234);
 });
 
 Deno.test("takeOrders() takes an id that stands there twice once and then compares", async () => {
   const order = newOrder();
   const taken = await takeOrders(
     db,
-    [order, newOrder(), order, { ...order, currency: "USD" }],
+    [order, newOrder(), order, { ...order, items: [...order.items, item("more")] }],
     options,
   );
   assert.deepEqual(taken.map(({ outcome }) => outcome), ["new", "new", "unchanged", "updated"]);
   assert.equal(taken[2]!.orderId, taken[0]!.orderId);
-  assert.equal((await orderRow(order.externalOrderId))!.currency, "USD");
+  assert.equal((await itemsOf(taken[0]!.orderId!)).length, 3);
 });
 
 Deno.test("takeOrders() gives the same books when several take the same orders at once", async () => {

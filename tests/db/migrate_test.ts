@@ -87,6 +87,53 @@ Deno.test("migrate() brings a migration to its end that a crash left half done",
   }
 });
 
+Deno.test("migrate() gives every known order the recipient that its customer is, in steps", async () => {
+  const test = await testContext("migrate_recipients");
+  try {
+    await migrate(test.databaseUrl);
+    await withConnection(test.databaseUrl, async (query) => {
+      // As it was before: no columns, and what orders from afar have said of their customers and products.
+      await query(
+        "alter table orders drop key orders_recipient_email, drop column recipient_name, " +
+          "drop column recipient_email",
+      );
+      await query("create index customers_email on customers (email)");
+      await query("alter table imports drop column money");
+      await query("delete from schema_migrations where version = 17");
+      await query(
+        "insert into customers (id, external_id, email, name, described_by) values " +
+          "(1, 'c1', 'one@shop.example', 'One', '2026-01-05 10:00:00.000 a'), " +
+          "(2, 'c2', 'two@shop.example', 'Two', '9999-12-31 23:59:59.000 b')",
+      );
+      const rows = Array.from({ length: 12_001 }, (_, n) =>
+        // A gap in the middle, as a counter that was raised leaves it.
+        `(${n < 6_000 ? n + 1 : n + 1_000_000_000}, 'o${n}', ${1 + n % 2}, 'EUR', 1, ` +
+        "repeat('x', 16), '2025-03-01', '2025-03-01 00:00:00')");
+      await query(
+        "insert into orders (id, external_order_id, customer_id, currency, total_cents, " +
+          `content_hash, placed_at, updated_at) values ${rows.join(",")}`,
+      );
+      for (let time = 1; time <= 2; time++) {
+        await migrate(test.databaseUrl);
+        const [counts] = await query(
+          "select count(*) as orders, sum(o.recipient_email = c.email) as emails, " +
+            "sum(o.recipient_name = c.name) as names, count(distinct o.updated_at) as times " +
+            "from orders o join customers c on c.id = o.customer_id",
+        );
+        assert.deepEqual(Object.values(counts!).map(Number), [12_001, 12_001, 12_001, 1]);
+        await query("delete from schema_migrations where version = 17");
+      }
+      const described = await query("select described_by from customers order by id");
+      assert.deepEqual(
+        described.map((row) => row.described_by),
+        ["2026-01-05 10:00:00.000 a", ""],
+      );
+    });
+  } finally {
+    await test.close();
+  }
+});
+
 Deno.test("migrate() is done by one of several processes that start at once", async () => {
   const test = await testContext("migrate_at_once");
   try {

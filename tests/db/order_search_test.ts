@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Database, openDatabase, type Queryable, toInteger } from "../../db/database.ts";
 import { migrate } from "../../db/migrate.ts";
-import { mostCustomers, type OrderSearch, searchOrders } from "../../db/order_search.ts";
+import { mostAddresses, type OrderSearch, searchOrders } from "../../db/order_search.ts";
 import { listRefunds } from "../../db/refund_list.ts";
 import { type TestContext, testContext } from "../support.ts";
 
@@ -63,8 +63,8 @@ async function fillBooks(): Promise<void> {
     `
     insert into orders
       (id, external_order_id, customer_id, status, currency, total_cents, content_hash, placed_at,
-       settled_time)
-    values ${stored.map(() => "(?, ?, ?, ?, ?, ?, repeat('x', 16), ?, ?)").join(",")}`,
+       settled_time, recipient_name, recipient_email)
+    values ${stored.map(() => "(?, ?, ?, ?, ?, ?, repeat('x', 16), ?, ?, 'R', ?)").join(",")}`,
     stored.flatMap(({ id, customerId, status, currency, totalCents, placedAt }) => [
       id,
       `E${id}`,
@@ -74,6 +74,7 @@ async function fillBooks(): Promise<void> {
       totalCents,
       placedAt,
       status === "PENDING" || status === "RESERVED" ? "1000-01-01 00:00:00" : placedAt,
+      `cust${customerId}@shop.example`,
     ]),
   );
   // Two items of the same product: an order is found once nevertheless.
@@ -145,7 +146,7 @@ const cases: [name: string, search: OrderSearch, fits: (order: Stored) => boolea
     ({ currency }) => currency === "USD",
   ],
   [
-    "customers by the beginning of their e-mail, in a currency",
+    "the orders of an e-mail's beginning, in a currency",
     { text: "cust2@", currency: "USD" },
     ({ customerId, currency }) => customerId === 2 && currency === "USD",
   ],
@@ -190,28 +191,53 @@ Deno.test("searchOrders() reads a bounded number of rows, whatever is looked for
   assert.deepEqual(counts.filter(([, reads]) => reads > 300), [], `of ${count} orders`);
 });
 
-Deno.test("searchOrders() says when the beginning of an e-mail means too many customers", async () => {
+Deno.test("searchOrders() says when the beginning of an e-mail means too many addresses", async () => {
   const options = { beforeId: undefined, limit: 7 };
   const few = await searchOrders(db, { text: "cust" }, options);
-  assert.equal(few.leavesCustomersOut, false);
+  assert.equal(few.leavesAddressesOut, false);
   await db.transaction(async (tx) => {
-    const numbers = Array.from({ length: mostCustomers }, (_, n) => n);
     const add = (names: readonly string[]) =>
       tx.runText(
         `
-        insert into customers (external_id, email, name)
-        values ${names.map(() => "(?, ?, 'N')").join(",")}`,
+        insert into orders
+          (external_order_id, customer_id, currency, total_cents, content_hash, placed_at,
+           recipient_name, recipient_email)
+        values ${names.map(() => "(?, 1, 'EUR', 1, repeat('x', 16), now(6), 'R', ?)").join(",")}`,
         names.flatMap((name) => [name, `${name}@shop.example`]),
       );
-    await add(numbers.map((n) => `many${n}`));
+    await add(Array.from({ length: mostAddresses }, (_, n) => `many${n}`));
     const most = await searchOrders(tx, { text: "many" }, options);
-    assert.equal(most.leavesCustomersOut, false);
+    assert.equal(most.leavesAddressesOut, false);
     await add(["many-and-one"]);
     const many = await searchOrders(tx, { text: "many" }, options);
-    assert.equal(many.leavesCustomersOut, true);
+    assert.equal(many.leavesAddressesOut, true);
     const one = await searchOrders(tx, { text: "many-and-one" }, options);
-    assert.equal(one.leavesCustomersOut, false);
+    assert.equal(one.leavesAddressesOut, false);
   });
+});
+
+Deno.test("searchOrders() finds an order by whom it was placed for, whatever its customer is called now", async () => {
+  await db.transaction(async (tx) => {
+    const add = async (name: string) => {
+      const { insertId } = await tx.run(
+        `
+        insert into orders
+          (external_order_id, customer_id, currency, total_cents, content_hash, placed_at,
+           recipient_name, recipient_email)
+        values (?, 1, 'EUR', 1, repeat('x', 16), now(6), ?, ?)`,
+        [name, name, `${name}@guest.example`],
+      );
+      return insertId;
+    };
+    const [ida, ben] = [await add("ida"), await add("ben")];
+    await tx.run("update customers set email = 'ben@guest.example' where id = 1");
+    const find = async (text: string) =>
+      (await searchOrders(tx, { text }, { beforeId: undefined, limit: 7 })).orders
+        .map(({ id, recipient }) => [id, recipient.email]);
+    assert.deepEqual(await find("ida@guest"), [[ida, "ida@guest.example"]]);
+    assert.deepEqual(await find("BEN@guest.example"), [[ben, "ben@guest.example"]]);
+    throw new Error("undone");
+  }).catch((error) => assert.equal(error.message, "undone", error.stack));
 });
 
 Deno.test("searchOrders() jumps over ids that no order has", async () => {
@@ -274,7 +300,8 @@ Deno.test("searchOrders() has the indexes that it names on every engine", async 
     where table_schema = database() and table_name in ('orders', 'order_items') and seq_in_index = 1`,
   );
   const names = new Set(rows.map(({ name }) => String(name).toLowerCase()));
-  for (const name of ["primary", "orders_unfinished", "orders_customer", "order_items_product"]) {
+  const needed = ["primary", "orders_unfinished", "orders_customer", "orders_recipient_email"];
+  for (const name of [...needed, "order_items_product"]) {
     assert.ok(names.has(name), name);
   }
   // No index that the drain would have to move at every step, or the import at every order.

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type ColumnPlaces, importColumns, placeColumns } from "../../domain/csv_columns.ts";
 import { type CsvRow, readRow } from "../../domain/csv_rows.ts";
-import { decideOrder, kindOfReason, mostOrderRows } from "../../domain/order_csv.ts";
+import { decideOrder, kindOfReason, mostOrderRows, rejectWhole } from "../../domain/order_csv.ts";
 
 const places = placeColumns(importColumns) as ColumnPlaces;
 const goodFields = {
@@ -29,7 +29,7 @@ function row(line: number, change: Fields = {}): CsvRow {
 }
 
 function decide(rows: CsvRow[], keepGoodRows = false) {
-  return decideOrder(rows, places, { keepGoodRows });
+  return decideOrder(rows, places, { keepGoodRows, latestPlacedAt: "2026-01-02 03:04:05.678" });
 }
 
 Deno.test("readRow() trims fields and turns them into what they mean", () => {
@@ -95,6 +95,20 @@ Deno.test("readRow() names every faulty column", () => {
   const faults = readRow(importColumns.map(() => ""), places);
   assert.ok(Array.isArray(faults));
   assert.deepEqual(faults.map(({ at }) => at).sort(), [...importColumns].sort());
+});
+
+Deno.test("decideOrder() refuses a time that is further ahead than it is told", () => {
+  const placedAt = (time: string) => decide([row(2, { order_placed_at: time })]);
+  assert.equal(placedAt("2026-01-02T03:04:05.678").kind, "accepted");
+  assert.equal(placedAt("2026-01-02T04:04:05.678+01:00").kind, "accepted");
+  for (const time of ["2026-01-02T03:04:05.679", "9999-12-31 23:59:59", "2026-01-02T02:30-01:00"]) {
+    const reading = placedAt(time);
+    assert.equal(reading.kind, "rejected", time);
+    assert.equal(
+      reading.rejected[0]!.reason,
+      "order_placed_at: must not be more than a day ahead",
+    );
+  }
 });
 
 Deno.test("decideOrder() makes one order of its rows, placed when the earliest was", () => {
@@ -195,4 +209,16 @@ Deno.test("kindOfReason() leaves out what tells cases apart", () => {
     kindOfReason("qty: must be an integer 1…1000000"),
     "qty: must be an integer 1…1000000",
   );
+});
+
+Deno.test("rejectWhole() gives all rows of an order of which some were left out", () => {
+  const rows = [row(2), row(3, { qty: "0" }), row(7)];
+  const reading = decide(rows, true);
+  assert.ok(reading.kind === "accepted");
+  const others = rejectWhole([rows[0]!, rows[2]!], reading.rejected);
+  assert.deepEqual(others.map(({ line, reason }) => [line, reason]), [
+    [2, "taken although another row of the order was left out (line 3)"],
+    [7, "taken although another row of the order was left out (line 3)"],
+  ]);
+  assert.deepEqual(rejectWhole(rows, []), []);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parsePlacedAt } from "../../domain/placed_at.ts";
+import { latestPlacedAt, parsePlacedAt } from "../../domain/placed_at.ts";
 
 const good: [text: string, utc: string][] = [
   ["2010-12-01 08:26:00", "2010-12-01 08:26:00.000"],
@@ -53,4 +53,10 @@ Deno.test("parsePlacedAt() reads every form as UTC to the millisecond", () => {
 
 Deno.test("parsePlacedAt() refuses times that do not exist and years that the database does not take", () => {
   for (const text of bad) assert.equal(parsePlacedAt(text), undefined, text);
+});
+
+Deno.test("latestPlacedAt() is a day ahead, in the form of the times that it is compared with", () => {
+  const now = Date.parse("2026-12-31T08:26:00.123Z");
+  assert.equal(latestPlacedAt(now), "2027-01-01 08:26:00.123");
+  assert.equal(latestPlacedAt(now), parsePlacedAt("2027-01-01T08:26:00.123Z"));
 });

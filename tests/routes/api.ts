@@ -164,8 +164,8 @@ export async function storeOrder(db: Database, order: StoredOrder = {}): Promise
       `
       insert into orders
         (external_order_id, customer_id, status, failure_reason, currency, total_cents, content_hash,
-         placed_at, settled_time)
-      select ?, id, ?, ?, ?, ?, ?, ?, ?
+         placed_at, settled_time, recipient_name, recipient_email)
+      select ?, id, ?, ?, ?, ?, ?, ?, ?, name, email
       from customers
       where external_id = ?`,
       [

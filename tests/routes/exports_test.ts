@@ -104,7 +104,8 @@ Deno.test("GET /orders.csv says what it is, and HEAD the same without the file",
       method === "HEAD"
         ? ""
         : "id,external_order_id,status,failure_reason,currency,total_cents,refunded_cents,customer_id," +
-          "customer_external_id,customer_email,customer_name,placed_at,reserved_at,settled_at," +
+          "customer_external_id,customer_email,customer_name,recipient_name,recipient_email,placed_at," +
+          "reserved_at,settled_at," +
           "created_at,updated_at\r\n",
     );
   }
@@ -141,6 +142,8 @@ Deno.test("GET /orders.csv quotes what needs it, and disarms formulas in text al
   assert.equal(row!.customer_name, name);
   assert.equal(row!.customer_external_id, `'${external_id}`);
   assert.equal(row!.customer_email, "'@x@example.com");
+  assert.equal(row!.recipient_name, name);
+  assert.equal(row!.recipient_email, "'@x@example.com");
 });
 
 Deno.test("GET /refunds.csv has what GET /refunds lists, under the same filters", async () => {

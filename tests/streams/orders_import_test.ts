@@ -218,17 +218,23 @@ Deno.test("importOrders() updates pending orders, and lists changed ones that ar
     })
   ));
 
+const noItem = { product_sku: "", product_name: "", unit_price_cents: "", qty: "" };
+
 /** Rows of which some are bad: orders G (good), H (one bad row of two), I (all bad), none, and J. */
 const faulty: CsvOrderRow[] = [
   { external_order_id: "G", customer_id: "g", product_sku: "g" },
   { external_order_id: "H", customer_id: "h", product_sku: "h1" },
   { external_order_id: "H", customer_id: "h", product_sku: "h2", qty: 0 },
   { external_order_id: "I", customer_id: "i", product_sku: "i", qty: "many", currency: "EU" },
-  { external_order_id: "", customer_id: "n", product_sku: "n1" },
-  { external_order_id: " ", customer_id: "n", product_sku: "n2" },
+  { ...noItem, external_order_id: "", customer_id: "n" },
+  { ...noItem, external_order_id: " ", customer_id: "n" },
   { external_order_id: "J", customer_id: "j", product_sku: "j1" },
   { external_order_id: "J", customer_id: "jj", product_sku: "j2" },
 ];
+
+const noOrder =
+  "external_order_id: is missing; product_sku: is missing; product_name: is missing; " +
+  "unit_price_cents: must be an integer 0…2147483647; qty: must be an integer 1…1000000";
 
 Deno.test("importOrders() rejects orders with bad rows whole, creates nothing for them, and goes on", () =>
   withBench((bench) =>
@@ -252,8 +258,8 @@ Deno.test("importOrders() rejects orders with bad rows whole, creates nothing fo
         `${file[2]},3,another row of the order is bad (line 4)`,
         `${file[3]},4,qty: must be an integer 1…1000000`,
         `${file[4]},5,currency: must be three letters; qty: must be an integer 1…1000000`,
-        `${file[5]},6,external_order_id: is missing`,
-        `${file[6]},7,external_order_id: is missing`,
+        `${file[5]},6,${noOrder}`,
+        `${file[6]},7,${noOrder}`,
         `${
           file[7]
         },8,"rows of the order disagree on customer_id and customer_email and customer_name (lines 8 and 9)"`
@@ -273,7 +279,7 @@ Deno.test("importOrders() leaves out only the bad rows where good ones are to be
       assert.deepEqual(report, {
         ...nothing,
         rows: 8,
-        rows_rejected: 6,
+        rows_rejected: 7,
         orders: 4,
         orders_new: 2,
         orders_rejected: 2,
@@ -281,6 +287,7 @@ Deno.test("importOrders() leaves out only the bad rows where good ones are to be
       });
       assert.deepEqual((await booksOf(bench.db)).items, ["G|g|100|2|200", "H|h1|100|2|200"]);
       assert.deepEqual((await rejects()).slice(1).map((line) => line.split(",").at(-2)), [
+        "3",
         "4",
         "5",
         "6",
@@ -315,6 +322,183 @@ Deno.test("importOrders() takes a rejects file that was mended, again and again"
     })
   ));
 
+/** A sofa and a table that are right, and a mug whose price is not in cents. */
+const oneBadRow: CsvOrderRow[] = [
+  { product_sku: "SOFA", unit_price_cents: 120_000, qty: 1 },
+  { product_sku: "TABLE", unit_price_cents: 45_000, qty: 1 },
+  { product_sku: "MUG", unit_price_cents: "12.50", qty: 2 },
+].map((row) => ({ ...row, external_order_id: "G-1" }));
+
+for (const scattered of [false, true]) {
+  Deno.test(`importOrders() makes an order whole by its mended rejects, its rows ${scattered ? "scattered" : "together"}`, () =>
+    withBench((bench) =>
+      withRejects(async (path, rejects) => {
+        const others = manyRows(40);
+        const rows = scattered
+          ? [
+            oneBadRow[0]!,
+            ...others,
+            oneBadRow[1]!,
+            ...others.map((row) => ({ ...row, external_order_id: `x-${row.external_order_id}` })),
+            oneBadRow[2]!,
+          ]
+          : oneBadRow;
+        const limits = {
+          file: { spool: 500, store: { file: 100, partition: 100_000, block: 100 }, orderRows: 9 },
+        };
+        const options = { rejectsPath: path, keepGoodRows: true, limits };
+        const report = await run(bench, csvOf(rows), options);
+        assert.equal(report.rows_rejected, 3);
+        const [, ...lines] = await rejects();
+        const line = scattered ? rows.length + 1 : 4;
+        const taken = `taken although another row of the order was left out (line ${line})`;
+        assert.deepEqual(lines.map((line) => [line.split(",")[6], line.split(",").at(-1)]), [
+          ["SOFA", taken],
+          ["TABLE", taken],
+          ["MUG", "unit_price_cents: must be an integer 0…2147483647"],
+        ]);
+        const total = async () => {
+          const [row] = await bench.db.query(
+            "select total_cents from orders where external_order_id = 'G-1'",
+          );
+          return Number(row!.total_cents);
+        };
+        assert.equal(await total(), 165_000);
+
+        const mended = (await Deno.readTextFile(path)).replace(",12.50,", ",1250,");
+        const alone = mended.split("\n").filter((line) => !/SOFA|TABLE/.test(line)).join("\n");
+        for (const dryRun of [true, false]) {
+          const conflict = await run(bench, alone, { rejectsPath: path, dryRun });
+          assert.deepEqual([conflict.orders_conflict, conflict.orders_updated], [1, 0]);
+          assert.match(
+            (await rejects())[1]!,
+            /only --replace \(replace=true over HTTP\) takes them away$/,
+          );
+          assert.equal(await total(), 165_000);
+        }
+
+        const whole = await run(bench, mended, { rejectsPath: path });
+        assert.deepEqual([whole.orders_updated, whole.rows_rejected], [1, 0]);
+        assert.equal(await total(), 167_500);
+
+        assert.equal((await run(bench, alone, { replace: true })).orders_updated, 1);
+        assert.equal(await total(), 2_500);
+      })
+    ));
+}
+
+Deno.test("importOrders() lists every row of an order once, where one was left out and the rest is a conflict", () =>
+  withBench((bench) =>
+    withRejects(async (path, rejects) => {
+      await run(bench, csvOf(oneBadRow.slice(0, 2)));
+      await bench.db.run("update orders set status = 'RESERVED'");
+      const options = { rejectsPath: path, keepGoodRows: true };
+      const rows = [{ ...oneBadRow[0]!, qty: 9 }, oneBadRow[1]!, oneBadRow[2]!];
+      const report = await run(bench, csvOf(rows), options);
+      assert.deepEqual([report.orders_conflict, report.rows_rejected], [1, 3]);
+      const known = "the order is known with other content and is already RESERVED";
+      assert.deepEqual((await rejects()).slice(1).map((line) => line.split(",").at(-1)), [
+        known,
+        known,
+        "unit_price_cents: must be an integer 0…2147483647",
+      ]);
+    })
+  ));
+
+Deno.test("importOrders() gives the same values from mended rejects as from the file", () =>
+  withBench((bench) =>
+    withRejects(async (path) => {
+      const odd = [
+        "=HYPERLINK(1)",
+        "@SUM(A1)",
+        "+49 30",
+        "-1",
+        "'=1",
+        "''-1",
+        "'s-Hertogenbosch",
+        "'",
+        "''",
+      ];
+      const rows = odd.map((value, index): CsvOrderRow => ({
+        external_order_id: `${value}o`,
+        customer_id: value,
+        customer_email: `${value}@x`,
+        customer_name: value,
+        product_sku: value,
+        product_name: value,
+        qty: index + 1,
+      }));
+      const bad = (rows: CsvOrderRow[]) =>
+        rows.map((row) => ({ ...row, unit_price_cents: "1.00" }));
+      await run(bench, csvOf(bad(rows)), { rejectsPath: path });
+      const once = await Deno.readTextFile(path);
+      assert.doesNotMatch(once, /(^|,)"?[=+\-@]/m);
+      await run(bench, once, { rejectsPath: path });
+      assert.equal(await Deno.readTextFile(path), once);
+      const report = await run(bench, once.replaceAll(",1.00,", ",100,"), { rejectsPath: path });
+      assert.equal(report.orders_new, odd.length);
+      const books = await booksOf(bench.db);
+      await withBench(async (other) => {
+        await run(other, csvOf(rows));
+        assert.deepEqual(books, await booksOf(other.db));
+      });
+    })
+  ));
+
+Deno.test("importOrders() refuses a row with an item and no order, and changes nothing", () =>
+  withBench(async (bench) => {
+    const rows: CsvOrderRow[] = [
+      { external_order_id: "S00041", product_sku: "CHAIR" },
+      { external_order_id: "", product_sku: "TABLE" },
+      { external_order_id: "S00042", product_sku: "LAMP" },
+    ];
+    const head = csvOf([]);
+    const rest = (line: string) => head + csvOf(rows).split("\n")[1]! + "\n" + line + "\n";
+    const files = [
+      csvOf(rows),
+      rest(",,,,,,TABLE,,,"),
+      rest(",,,,,,,,89000,"),
+      rest(' ,,,,,,"",,,"1"'),
+    ];
+    for (const keepGoodRows of [false, true]) {
+      for (const file of files) {
+        await assert.rejects(() => run(bench, file, { keepGoodRows }), (error) => {
+          assert.ok(error instanceof WorkflowError && error.code === "invalid");
+          assert.match(error.message, /line 3: has an item but no external_order_id/);
+          assert.match(error.message, /write the id on every row of an order, or remove the row$/);
+          return true;
+        });
+      }
+    }
+    for (const table of Object.values(await booksOf(bench.db))) assert.deepEqual(table, []);
+    assert.deepEqual(await bench.db.query("select id from imports"), []);
+  }));
+
+Deno.test("importOrders() passes over blank rows, wherever they are and however long", () =>
+  withBench(async (bench) => {
+    const [head, ...lines] = csvOf(mixed).trimEnd().split("\n");
+    const blank = ",,,,,,,,,";
+    const content = [head, blank, lines[0], `" "${blank.slice(1)}`, ...lines.slice(1), ",,", blank];
+    const report = await counted(run(bench, content.join("\r\n")));
+    assert.deepEqual(report, { ...nothing, rows: 5, orders: 3, orders_new: 3, published: 3 });
+  }));
+
+Deno.test("importOrders() rejects orders that were placed more than a day ahead", () =>
+  withBench((bench) =>
+    withRejects(async (path, rejects) => {
+      const ahead = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
+      const rows = [ahead(23), ahead(25), "9999-12-31T23:59:59Z"].map((time, index) => ({
+        external_order_id: `t-${index}`,
+        order_placed_at: time,
+      }));
+      const report = await run(bench, csvOf(rows), { rejectsPath: path });
+      assert.deepEqual([report.orders_new, report.orders_rejected], [1, 2]);
+      for (const line of (await rejects()).slice(1)) {
+        assert.match(line, /order_placed_at: must not be more than a day ahead$/);
+      }
+    })
+  ));
+
 Deno.test("importOrders() writes an empty rejects file where nothing was rejected", () =>
   withBench((bench) =>
     withRejects(async (path, rejects) => {
@@ -340,6 +524,24 @@ Deno.test("importOrders() counts in a dry run what it would do, and changes noth
         orders_updated: 1,
         orders_unchanged: 2,
         orders_rejected: 3,
+        money: [
+          {
+            currency: "EUR",
+            orders: 3,
+            sum_cents: 111 + 400 + 200,
+            smallest_cents: 111,
+            median_cents: 200,
+            largest_cents: 400,
+          },
+          {
+            currency: "GBP",
+            orders: 1,
+            sum_cents: 700,
+            smallest_cents: 700,
+            median_cents: 700,
+            largest_cents: 700,
+          },
+        ],
       });
       assert.deepEqual(await booksOf(bench.db), books);
       assert.equal((await publishedOrders(bench)).length, 3);
@@ -467,7 +669,8 @@ Deno.test("importOrders() gives the same books when the same file is imported se
     const reports = await Promise.all(
       [rows, rows.toReversed(), rows].map((part) => run(bench, csvOf(part), { limits })),
     );
-    const sum = (name: keyof ImportReport) => reports.reduce((total, one) => total + one[name], 0);
+    const sum = (name: Exclude<keyof ImportReport, "money">) =>
+      reports.reduce((total, one) => total + one[name], 0);
     assert.equal(sum("orders_new"), 300);
     assert.equal(sum("orders_unchanged"), 600);
     assert.equal(sum("published"), 300);
