@@ -87,6 +87,68 @@ Deno.test("import succeeds where rows were rejected and says why in words", asyn
   assert.match(await Deno.readTextFile(rejects), /,5,qty: must be an integer/);
 });
 
+Deno.test("import fails where none of the file's orders was taken, and says so", async () => {
+  const path = `${folder}/nothing.csv`;
+  await Deno.writeTextFile(path, csvOf([{ external_order_id: "none", qty: 0 }]));
+  for (const args of [[path], [path, "--dry-run"], [path, "--json"]]) {
+    const { code, out } = await run(args);
+    assert.equal(code, 1, args.join(" "));
+    if (args.includes("--json")) assert.equal(JSON.parse(out).orders_rejected, 1);
+    else assert.match(out, /\nNone of the file's orders (was|would be) taken\n$/);
+  }
+  // Known orders are taken, and a shop may have had none today.
+  for (
+    const [name, rows] of [["again", manyRows(1)], ["again", manyRows(1)], ["none", []]] as const
+  ) {
+    const own = `${folder}/${name}.csv`;
+    await Deno.writeTextFile(own, csvOf(rows));
+    assert.equal((await run([own])).code, 0, name);
+  }
+});
+
+Deno.test("import tells the money by currency in a dry run", async () => {
+  const path = `${folder}/money.csv`;
+  const order = (external_order_id: string, unit_price_cents: number, currency = "EUR") => ({
+    external_order_id: `money-${external_order_id}`,
+    unit_price_cents,
+    currency,
+    qty: 1,
+  });
+  await Deno.writeTextFile(
+    path,
+    csvOf([order("a", 1_200), order("b", 165_000), order("c", 2_400), order("d", 30, "GBP")]),
+  );
+  const { code, out } = await run([path, "--dry-run"]);
+  assert.equal(code, 0);
+  assert.match(
+    out,
+    /Money of the orders that would be taken or are known:\n {2}currency +orders +sum +smallest +median +largest\n/,
+  );
+  assert.match(out, /\n {2}EUR +3 +€1,686\.00 +€12\.00 +€24\.00 +€1,650\.00\n/);
+  assert.match(out, /\n {2}GBP +1 +£0\.30 +£0\.30 +£0\.30 +£0\.30/);
+  const json = await run([path, "--dry-run", "--json"]);
+  assert.deepEqual(JSON.parse(json.out).money[0], {
+    currency: "EUR",
+    orders: 3,
+    sum_cents: 168_600,
+    smallest_cents: 1_200,
+    median_cents: 2_400,
+    largest_cents: 165_000,
+  });
+});
+
+Deno.test("import takes items away from a pending order only with --replace", async () => {
+  const path = `${folder}/less.csv`;
+  const rows = ["TV", "CABLE"].map((product_sku) => ({ external_order_id: "less", product_sku }));
+  await Deno.writeTextFile(path, csvOf(rows));
+  assert.equal((await run([path])).code, 0);
+  await Deno.writeTextFile(path, csvOf(rows.slice(1)));
+  const refused = await run([path]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.out, /1 × the order is known with items that are missing or other here/);
+  assert.equal((await run([path, "--replace"])).code, 0);
+});
+
 Deno.test("import refuses a file that is no CSV with one line that names the line", async () => {
   const path = `${folder}/broken.csv`;
   await Deno.writeTextFile(path, `${csvOf(manyRows(2))}"x`);

@@ -63,10 +63,11 @@ Deno.test("who may bring and cancel orders learns nothing of customers that othe
     api,
     "POST",
     "/orders",
-    orderBodyOf({ placed_at: "2030-01-01T00:00:00Z", customer: theirs }),
+    orderBodyOf({ placed_at: "2025-01-01T00:00:00Z", customer: theirs }),
     as("boss"),
   );
   assert.equal(brought.body.customer.email, "secret@example.com");
+  assert.equal(brought.body.recipient_email, "secret@example.com");
   const body = orderBodyOf({ customer: { ...customer, external_id: theirs.external_id } });
   const key = { "idempotency-key": crypto.randomUUID() };
   const first = await ask(api, "POST", "/orders", body, { ...as("shop"), ...key });
@@ -81,6 +82,7 @@ Deno.test("who may bring and cancel orders learns nothing of customers that othe
   for (const { status, body } of answers) {
     assert.ok(status === 200 || status === 202);
     assert.deepEqual(Object.keys(body.customer), ["id", "external_id"]);
+    assert.equal("recipient_name" in body || "recipient_email" in body, false);
   }
 });
 

@@ -6,6 +6,7 @@ import { type Log, makeLog, silentLog } from "../../domain/log.ts";
 import type { OrderStatus } from "../../domain/order.ts";
 import { type Database, openDatabase } from "../../db/database.ts";
 import { migrate } from "../../db/migrate.ts";
+import { mostAddresses } from "../../db/order_search.ts";
 import { makeApp } from "../../routes/app.ts";
 import type { AppDeps } from "../../routes/deps.ts";
 import { keysFor } from "../../streams/keys.ts";
@@ -120,6 +121,22 @@ export function orderBodyOf(changes: Record<string, unknown> = {}) {
     items: [{ sku: "TEA", name: "Tea", unit_price_cents: 450, qty: 2 }],
     ...changes,
   };
+}
+
+/** Orders like another one, each for an address of its own, as many as a search by an e-mail's beginning takes. */
+export async function storeAddresses(db: Database, like: number, beginning: string): Promise<void> {
+  const numbers = Array.from({ length: mostAddresses }, (_, n) => n);
+  await db.run(
+    `
+    insert into orders
+      (external_order_id, customer_id, status, currency, total_cents, content_hash, placed_at,
+       settled_time, recipient_name, recipient_email)
+    select concat(?, j.n), customer_id, status, currency, total_cents, content_hash, placed_at,
+      settled_time, recipient_name, concat(?, '-', j.n, '@example.com')
+    from json_table(?, '$[*]' columns (n int path '$')) j
+    straight_join orders on orders.id = ?`,
+    [`S-${crypto.randomUUID()}-`, beginning, JSON.stringify(numbers), like],
+  );
 }
 
 /** An order to put into the books directly. */

@@ -123,6 +123,7 @@ Deno.test("POST /imports takes a CSV, answers where to look, and imports it", as
     orders_rejected: 0,
     orders_conflict: 0,
     published: 5,
+    money: null,
   });
   const rows = await api.deps.db.query(
     "select distinct actor from order_events where actor like ?",
@@ -169,6 +170,14 @@ Deno.test("POST /imports?dry_run=true tells what would become of a file and chan
     3,
     0,
   ]);
+  assert.deepEqual(body.money, [{
+    currency: "EUR",
+    orders: 3,
+    sum_cents: 600,
+    smallest_cents: 200,
+    median_cents: 200,
+    largest_cents: 200,
+  }]);
   assert.deepEqual(await counts(), { ...before, imports: Number(before.imports) + 1 });
 });
 
@@ -195,6 +204,55 @@ Deno.test("GET /imports/{id}/rejects gives the rows that were not taken, to be m
   await endOf(none.body.id);
   const empty = await api.app.request(`/imports/${none.body.id}/rejects`);
   assert.equal((await empty.text()).trim().split("\n").length, 1);
+});
+
+Deno.test("POST /imports takes items away from a pending order only with replace=true", async () => {
+  const name = `less-${crypto.randomUUID()}`;
+  const rows = ["TV", "CABLE"].map((product_sku) => ({ external_order_id: name, product_sku }));
+  await endOf((await send(csvOf(rows))).body.id);
+  const less = csvOf(rows.slice(1));
+  for (const query of ["", "?replace=false", "?dry_run=true"]) {
+    const { body: { id } } = await send(less, { query });
+    assert.equal((await endOf(id)).body.orders_conflict, 1);
+    const rejects = await (await api.app.request(`/imports/${id}/rejects`)).text();
+    if (!query.includes("dry_run")) {
+      assert.match(rejects, /replace=true over HTTP\) takes them away$/m);
+    }
+  }
+  const { body: { id } } = await send(less, { query: "?replace=true" });
+  assert.equal((await endOf(id)).body.orders_updated, 1);
+  const [row] = await api.deps.db.query(
+    "select total_cents from orders where external_order_id = ?",
+    [name],
+  );
+  assert.equal(Number(row!.total_cents), 200);
+});
+
+Deno.test("POST /imports gives back all rows of an order of which one was left out, disarmed", async () => {
+  const rows = ["=TV()", "CABLE"].map((product_sku, index) => ({
+    external_order_id: "@kept",
+    product_sku,
+    qty: index === 0 ? "1" : "x2",
+  }));
+  const { body: { id } } = await send(csvOf(rows), { query: "?keep_good_rows=true" });
+  const { body } = await endOf(id);
+  assert.deepEqual([body.orders_new, body.rows_rejected], [1, 2]);
+  const csv = await (await api.app.request(`/imports/${id}/rejects`)).text();
+  assert.deepEqual(csv.trim().split("\n").slice(1).map((line) => line.split(",").slice(0, 1)), [
+    ["'@kept"],
+    ["'@kept"],
+  ]);
+  assert.match(csv, /,'=TV\(\),/);
+  const mended = await send(csv.replace(",x2,", ",2,"));
+  assert.equal((await endOf(mended.body.id)).body.orders_updated, 1);
+});
+
+Deno.test("POST /imports refuses a row with an item and no order, and leaves nothing", async () => {
+  const before = await counts();
+  const answer = await send(fileOf(2).replace(/\nf\d+-1,/, "\n,"));
+  assertProblem(answer, 422, "invalid");
+  assert.match(answer.body.detail, /line 3: has an item but no external_order_id/);
+  assert.deepEqual(await counts(), before);
 });
 
 Deno.test("rejects of a large file come in many pieces and lose nothing", async () => {

@@ -104,6 +104,49 @@ Deno.test("emailSender() tells customers of payment, failure and refund, as text
     );
   }));
 
+Deno.test("emailSender() writes to whom each order was placed for, of payments and of refunds", () =>
+  withMails("email_recipients", async ({ flow, server, sender }) => {
+    const guests = ["ida", "ben", "zoe"];
+    const taken = await flow.add(
+      guests.map((name, index) =>
+        anOrder(`700${index}`, [{ sku: "a", qty: 1, unitPriceCents: 1_000 }], {
+          placedAt: `2026-01-05 10:0${index}:00.000`,
+          customer: { externalId: "0", email: `${name}@guest.example`, name },
+        })
+      ),
+    );
+    await flow.drain();
+    await deliverOnce(flow, sender);
+    // Somebody else has the last word on the customer; whom orders were placed for does not change by it.
+    await flow.add([
+      anOrder("7009", [{ sku: "a", qty: 1, unitPriceCents: 1_000 }], {
+        placedAt: "2026-01-06 10:00:00.000",
+        customer: { externalId: "0", email: "thief@guest.example", name: "thief" },
+      }),
+    ]);
+    const orderId = taken[0]!.orderId!;
+    const { refund } = await requestRefund(
+      flow.db,
+      { orderId, amountCents: 250, reason: null, idempotencyKey: null },
+      "test",
+    );
+    const message = { orderId, refundId: refund.id, amountCents: 250, currency: "EUR" };
+    await publish(flow, [{ message: { type: "refund.process", ...message } }]);
+    await flow.drain();
+    await deliverOnce(flow, sender);
+    const told = server.mails.map(({ to, parsed }) => `${to} ${parsed.subject}`).sort();
+    assert.deepEqual(told, [
+      "ben@guest.example Your order 7001 is paid",
+      "ida@guest.example Your order 7000 is paid",
+      "ida@guest.example Your refund for order 7000",
+      "thief@guest.example Your order 7009 is paid",
+      "zoe@guest.example Your order 7002 is paid",
+    ]);
+    for (const { to, parsed } of server.mails) {
+      assert.ok(parsed.text!.startsWith(`Hello ${to[0]!.split("@")[0]},`));
+    }
+  }));
+
 Deno.test("emailSender() lets no name, order or address write headers, recipients or HTML", () =>
   withMails("email_injection", async ({ flow, server, sender }) => {
     const names = [
@@ -116,9 +159,9 @@ Deno.test("emailSender() lets no name, order or address write headers, recipient
     // Straight into the books: an import would refuse most of it.
     for (const [index, name] of names.entries()) {
       await settle(flow, `I-${index}`, { email: `eve${index}@example.com` });
-      await flow.rows("update customers set name = ? where external_id = ?", [
+      await flow.rows("update orders set recipient_name = ? where external_order_id = ?", [
         name,
-        `c-I-${index}`,
+        `I-${index}`,
       ]);
     }
     await flow.rows(
@@ -158,9 +201,9 @@ Deno.test("emailSender() gives up at once on addresses that are none or that the
     ];
     for (const [index, email] of addresses.entries()) {
       await settle(flow, `A-${index}`, { email: `x${index}@example.com` });
-      await flow.rows("update customers set email = ? where external_id = ?", [
+      await flow.rows("update orders set recipient_email = ? where external_order_id = ?", [
         email,
-        `c-A-${index}`,
+        `A-${index}`,
       ]);
     }
     server.refuse = () => ({ code: 550, text: "no such mailbox" });
