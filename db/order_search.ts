@@ -5,7 +5,7 @@
  */
 
 import type { OrderStatus } from "../domain/order.ts";
-import { type Queryable, type Row, toInteger } from "./database.ts";
+import { type Queryable, toInteger } from "./database.ts";
 import { type OrderSummary, readOrderSummaries } from "./order_queries.ts";
 
 /** What is looked for; what is undefined does not matter. */

@@ -53,8 +53,11 @@ export function decideIntake(
 
 /** One thing that an order has: all its units of a product at one price. */
 export interface ItemSum {
+  /** The shop's own id of the product. */
   sku: string;
+  /** Price of one unit. */
   unitPriceCents: number;
+  /** Units. */
   qty: number;
 }
 

@@ -14,8 +14,8 @@ import { disarmed, rearmed } from "./spreadsheet_text.ts";
 export interface RejectsCsv {
   /** The header as a line. */
   header: string;
-  /** Rows as lines, by their places in the imported file. */
-  linesOf(rows: RejectedRow[]): string;
+  /** A row as a line. */
+  lineOf(row: RejectedRow): string;
 }
 
 /**
@@ -28,14 +28,11 @@ export interface RejectsCsv {
 export function rejectsCsv(header: readonly string[]): RejectsCsv {
   const places = originalPlaces(header);
   const names = isRejectsHeader(header) ? header.map(rearmed) : header;
-  const lineOf = (fields: readonly (string | number)[]) =>
+  const written = (fields: readonly (string | number)[]) =>
     csvLine(fields.map((field) => typeof field === "string" ? disarmed(field) : field));
   return {
-    header: lineOf([...places.map((place) => names[place]!), ...rejectColumns]),
-    linesOf: (rows) =>
-      rows.sort((a, b) => a.line - b.line)
-        .map(({ line, reason, fields }) =>
-          lineOf([...places.map((place) => fields[place] ?? ""), line, reason])
-        ).join(""),
+    header: written([...places.map((place) => names[place]!), ...rejectColumns]),
+    lineOf: ({ line, reason, fields }) =>
+      written([...places.map((place) => fields[place] ?? ""), line, reason]),
   };
 }

@@ -5,10 +5,10 @@
  */
 
 import { messageOf, WorkflowError } from "../domain/errors.ts";
-import type { RejectedRow } from "../domain/order_csv.ts";
 import { rejectsCsv } from "../domain/rejects_csv.ts";
 import type { Database, Queryable } from "../db/database.ts";
 import { addRejects, createImport, deleteRejects, touchImport } from "../db/imports.ts";
+import { holdRejects } from "../streams/held_rejects.ts";
 import { importOrders } from "../streams/orders_import.ts";
 import type { RejectsFile } from "../streams/rejects_file.ts";
 import type { AppDeps } from "./deps.ts";
@@ -21,12 +21,6 @@ const fileLimits = { rows: 20_000_000, unpackedBytes: 8 * 1024 ** 3 };
 
 /** Milliseconds between two signs of life, and until a wish to cancel is heard. */
 const touchEveryMs = 1_000;
-
-/** Rows of a rejects file that are held to be sorted. */
-const rowsPerPiece = 10_000;
-
-/** Characters after which they are written nevertheless. */
-const charactersPerPiece = 1_048_576;
 
 /** What is to be imported. */
 export interface ImportRequest {
@@ -160,29 +154,14 @@ async function openStoredRejects(
 ): Promise<RejectsFile> {
   const text = rejectsCsv(header);
   let pieces = 0;
-  let held: RejectedRow[] = [];
-  let size = 0;
   let isOpen = true;
-
-  const writeHeld = async () => {
-    const rows = held;
-    held = [];
-    size = 0;
-    if (rows.length === 0) return;
-    await addRejects(db, importId, pieces++, text.linesOf(rows));
-  };
+  const held = holdRejects(text, (csv) => addRejects(db, importId, pieces++, csv));
 
   await addRejects(db, importId, pieces++, text.header);
   return {
-    async add(rows) {
-      for (const row of rows) {
-        held.push(row);
-        size += row.reason.length + row.fields.reduce((sum, field) => sum + field.length, 0);
-        if (held.length >= rowsPerPiece || size >= charactersPerPiece) await writeHeld();
-      }
-    },
+    add: (rows) => held.add(rows),
     async finish() {
-      await writeHeld();
+      await held.flush();
       isOpen = false;
     },
     async discard() {

@@ -8,6 +8,7 @@
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { RejectedRow } from "../domain/order_csv.ts";
 import { rejectsCsv } from "../domain/rejects_csv.ts";
+import { holdRejects } from "./held_rejects.ts";
 
 /** See {@linkcode openRejectsFile}. */
 export interface RejectsFile {
@@ -18,9 +19,6 @@ export interface RejectsFile {
   /** Closes and removes what is unfinished. After `finish` it does nothing. */
   discard(): Promise<void>;
 }
-
-/** Rows that are held to be sorted. */
-const rowsPerWrite = 10_000;
 
 /**
  * Begins a rejects file under the name `PATH.partial`; an earlier file under its final name stays until this
@@ -41,7 +39,6 @@ export async function openRejectsFile(
   const text = rejectsCsv(header);
   const encoder = new TextEncoder();
   const file = await createAnew(path, partial);
-  let held: RejectedRow[] = [];
   let isOpen = true;
 
   const write = async (text: string) => {
@@ -50,20 +47,13 @@ export async function openRejectsFile(
       written += await file.write(bytes.subarray(written));
     }
   };
-  const writeHeld = async () => {
-    const rows = held;
-    held = [];
-    await write(text.linesOf(rows));
-  };
+  const held = holdRejects(text, write);
 
   await write(text.header);
   return {
-    async add(rows) {
-      for (const row of rows) held.push(row);
-      if (held.length >= rowsPerWrite) await writeHeld();
-    },
+    add: (rows) => held.add(rows),
     async finish() {
-      await writeHeld();
+      await held.flush();
       await file.sync();
       if (!await isStill(partial, file)) {
         throw new WorkflowError(
