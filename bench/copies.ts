@@ -107,7 +107,8 @@ function copied(
     case "provider_ref":
       return `concat(${column}, '-${copy}')`;
     case "email":
-      return `concat('${copy}.', email)`;
+    case "recipient_email":
+      return `concat('${copy}.', ${column})`;
     case "idempotency_key":
       return "null";
     case "currency":

@@ -138,8 +138,8 @@ async function buryLetters({ db }: Books): Promise<void> {
 async function pagesOf({ db }: Books): Promise<[name: string, path: string][]> {
   const [order] = await db.query(
     `
-    select orders.id, orders.external_order_id, customers.external_id, customers.email,
-      date(orders.placed_at) as day
+    select orders.id, orders.external_order_id, customers.external_id,
+      orders.recipient_email as email, date(orders.placed_at) as day
     from orders
     join customers on customers.id = orders.customer_id
     where orders.id = ?`,
