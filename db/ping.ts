@@ -5,8 +5,26 @@
  */
 
 import type { Queryable } from "./database.ts";
+import { isWrongServer } from "./faults.ts";
 
 /** Resolves if the database answers; may hang as long as the server does. */
 export async function pingDatabase(db: Queryable): Promise<void> {
   await db.query("select 1");
+}
+
+/**
+ * Sees whether the database takes a change. The server refuses the statement before it looks for a row, so
+ * one that changes none says the same as one that does, and locks nothing.
+ *
+ * @returns false where the server is read-only: a primary that was demoted, a node without quorum
+ * @throws any other error of the database; may hang as long as the server does
+ */
+export async function canWrite(db: Queryable): Promise<boolean> {
+  try {
+    await db.runText("update orders set updated_at = updated_at where id = 0");
+    return true;
+  } catch (error) {
+    if (isWrongServer(error)) return false;
+    throw error;
+  }
 }

@@ -5,6 +5,7 @@
  */
 
 import { type ApiToken, parseApiTokens } from "./api_token.ts";
+import { readDatabaseUrl, readRedisUrls } from "./engine_url.ts";
 import { type Fault, WorkflowError } from "./errors.ts";
 import { parseSender } from "./mail_address.ts";
 import { type NoticeChannel, noticeChannels } from "./notification.ts";
@@ -105,13 +106,14 @@ export const settings: readonly Setting[] = [
   {
     name: "DATABASE_URL",
     fallback: undefined,
-    meaning: "`mysql://user:pass@host:3306/name`; `?socket=/path` for a Unix socket",
+    meaning: "`mysql://user:pass@host:3306/name`; `?socket=/path` for a Unix socket; " +
+      "`ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key` encrypt (docs/operating.md)",
   },
   {
     name: "REDIS_URL",
     fallback: undefined,
-    meaning:
-      "`redis://`, `rediss://` or `unix:///path`; several comma-separated node URLs mean Redis Cluster",
+    meaning: "`redis://`, `rediss://` (encrypted, with the same parameters) or `unix:///path`; " +
+      "several comma-separated node URLs mean Redis Cluster",
   },
   {
     name: "REDIS_PREFIX",
@@ -315,6 +317,9 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
 
   const databaseUrl = text("DATABASE_URL");
   url("DATABASE_URL", databaseUrl, ["mysql:", "mariadb:"]);
+  if (URL.canParse(databaseUrl)) {
+    for (const detail of readDatabaseUrl(databaseUrl).faults) fault("DATABASE_URL", detail);
+  }
   const databaseName = URL.parse(databaseUrl)?.pathname.slice(1);
   if (databaseName !== undefined && !/^[^/]+$/.test(databaseName)) {
     fault("DATABASE_URL", "must name a database after the host, as in mysql://host/orders");
@@ -322,6 +327,9 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
   const redisUrl = text("REDIS_URL");
   for (const node of redisUrl.split(",")) {
     url("REDIS_URL", node.trim(), ["redis:", "rediss:", "unix:"]);
+  }
+  if (redisUrl.split(",").every((node) => URL.canParse(node.trim()))) {
+    for (const detail of readRedisUrls(redisUrl).faults) fault("REDIS_URL", detail);
   }
   const redisPrefix = text("REDIS_PREFIX");
   if (redisUrl.includes(",") && !/\{[^{}]+\}/.test(redisPrefix)) {

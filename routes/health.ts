@@ -6,8 +6,9 @@
 
 import { Hono } from "hono";
 import { messageOf } from "../domain/errors.ts";
-import { pingDatabase } from "../db/ping.ts";
+import { canWrite } from "../db/ping.ts";
 import { migrationStatus } from "../db/migrate.ts";
+import { isReplica } from "../streams/redis_away.ts";
 import { aliveAnswer, readyAnswer } from "./answers.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
@@ -27,7 +28,7 @@ type Check = () => Promise<string>;
 export function healthRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   const checks: Record<string, Check> = {
-    database: shared(() => pingDatabase(deps.db).then(() => "ok")),
+    database: shared(databaseCheck(deps)),
     redis: shared(redisCheck(deps)),
     migrations: shared(migrationCheck(deps)),
   };
@@ -85,9 +86,25 @@ async function resultOf({ log }: AppDeps, name: string, check: Check): Promise<s
   }
 }
 
+/** A word for a server that answers and takes no change: it was demoted, or its group has no quorum. */
+const readOnly = "read-only";
+
+/** A primary that was demoted answers every question, so a change is tried. */
+function databaseCheck({ db }: AppDeps): Check {
+  return async () => await canWrite(db) ? "ok" : readOnly;
+}
+
 /** A server without memory answers a PING and takes no message, so something is written. */
 function redisCheck({ redis, keys }: AppDeps): Check {
-  return () => redis.set(keys.probe, "1", "PX", probeMs).then(() => "ok");
+  return async () => {
+    try {
+      await redis.set(keys.probe, "1", "PX", probeMs);
+      return "ok";
+    } catch (error) {
+      if (isReplica(error)) return readOnly;
+      throw error;
+    }
+  };
 }
 
 /** Lets everybody who asks while a check runs have its answer: probes never pile up behind a hung engine. */

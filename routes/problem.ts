@@ -8,7 +8,7 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type ErrorCode, type Fault, messageOf, WorkflowError } from "../domain/errors.ts";
-import { isServerFault } from "../db/faults.ts";
+import { isServerFault, unclearFault } from "../db/faults.ts";
 import { isRedisAway } from "../streams/redis_away.ts";
 import type { AppDeps } from "./deps.ts";
 
@@ -130,12 +130,13 @@ function isBrokenOff(error: unknown): boolean {
  */
 export function isEngineAway(error: unknown): boolean {
   if (error instanceof WorkflowError) return error.code === "unavailable";
-  return isServerFault(error) || isRedisAway(error);
+  // What nobody knows and nobody asked for is more likely to pass than to be a fault of the request.
+  return isServerFault(error) || unclearFault(error) !== null || isRedisAway(error);
 }
 
 /** Such an engine, for people; a limit of time does not know which of them was asked. */
 export function awayName(error: unknown): string {
-  if (isServerFault(error)) return "The database";
+  if (isServerFault(error) || unclearFault(error) !== null) return "The database";
   return isRedisAway(error) ? "Redis" : "An engine";
 }
 
