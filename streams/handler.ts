@@ -46,8 +46,8 @@ export interface Delivery<M extends Message = Message> {
 export type Outcome =
   /** Committed, or found committed: count, tell the next group, acknowledge. */
   | { kind: "done"; followUps: Enqueued[]; kpis: KpiEvent[] }
-  /** Failed: try again after a backoff, as often as is allowed. */
-  | { kind: "retry"; error: string }
+  /** Failed: try again after a backoff, as often as is allowed; `unclear`: see `engine_doubt.ts`. */
+  | { kind: "retry"; error: string; unclear?: string }
   /** An engine or the payment provider was away: it waits, and loses no try. */
   | { kind: "outage"; error: string }
   /** No retry can help: a person has to look. */
