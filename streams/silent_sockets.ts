@@ -42,7 +42,9 @@ export function watchSilence(client: RedisClient, silenceMs: number): () => void
       const waits = commandQueue.length > 0;
       const silent = waits && before?.bytes === stream.bytesRead ? before.silent + 1 : 0;
       seen.set(stream, { bytes: stream.bytesRead, silent });
-      if (silent >= looks) stream.destroy(new Error("Connection is closed: no answer for too long"));
+      if (silent >= looks) {
+        stream.destroy(new Error("Connection is closed: no answer for too long"));
+      }
     }
   };
   const timer = setInterval(look, silenceMs / looks);
