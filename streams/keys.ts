@@ -88,6 +88,12 @@ export interface Keys {
   countedRefunds(segment: number): string;
   /** Set while a rebuild fills the shadow figures; its value is the rebuild's token. */
   kpiRebuild: string;
+  /** Prefix of the shadow figures that a rebuild fills. */
+  kpiShadow: string;
+  /** Set of the keys of the shadow figures. */
+  kpiShadowKeys: string;
+  /** Prefixes of everything that a rebuild replaces. */
+  kpiReplaced: readonly string[];
   /** A KPI figure; days of the base currency carry no currency in their key. */
   kpiFigure(day: string, currency: string, figure: KpiFigure): string;
   /** Sorted set: customer's database id by cents. */
@@ -155,6 +161,11 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     countedOrders: (segment) => `${prefix}once:kpi-orders:${segment}`,
     countedRefunds: (segment) => `${prefix}once:kpi-refunds:${segment}`,
     kpiRebuild: `${prefix}rebuild`,
+    kpiShadow: `${prefix}shadow:`,
+    kpiShadowKeys: `${prefix}rebuild-keys`,
+    kpiReplaced: ["kpi:", "leaderboard:customers", "once:kpi-", "index:kpi"].map((start) =>
+      `${prefix}${start}`
+    ),
     kpiFigure: (day, currency, figure) =>
       currency === baseCurrency
         ? `${prefix}kpi:${day}:${figure}`

@@ -170,14 +170,16 @@ Deno.test("orders that were taken while connections flap settle soon after", asy
   };
   try {
     await withProcess(urlsOf, async (api) => {
+      assert.equal(await post(api, "before"), 202);
+      await until("the first order settles", 15_000, async () => await unsettled(api) === 0);
       const names = new Set<string>();
       const end = performance.now() + 3_000;
       for (let n = 0; performance.now() < end; n++) {
         if (n % 3 === 0) redisProxy.cut();
         if (n % 5 === 0) databaseProxy.cut();
-        if (n % 8 === 0) {
+        if (n % 40 === 0) {
           redisProxy.close();
-          setTimeout(() => redisProxy.open(), 100);
+          setTimeout(() => redisProxy.open(), 500);
         }
         const name = `flap ${n}`;
         if (await post(api, name) === 202) names.add(name);
