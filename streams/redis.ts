@@ -5,6 +5,7 @@
  */
 
 import { Cluster, Redis, type RedisOptions } from "ioredis";
+import type { TLSSocket } from "node:tls";
 import { readTlsFiles } from "../db/tls_files.ts";
 import { readRedisUrls, type TlsChoice } from "../domain/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
@@ -161,6 +162,17 @@ function clientFor(url: string, options: RedisOptions): RedisClient {
 function tlsOptions(choice: TlsChoice): NonNullable<RedisOptions["tls"]> {
   const { verifyIdentity, ...material } = readTlsFiles("REDIS_URL", choice);
   return verifyIdentity ? material : { ...material, checkServerIdentity: () => undefined };
+}
+
+/** How a connection is encrypted; null where it is not. In a cluster, the one to the first master. */
+export function encryptionOf(client: RedisClient): { protocol: string; cipher: string } | null {
+  const node = client instanceof Cluster ? client.nodes("master")[0] : client;
+  const stream = node?.stream as Partial<TLSSocket> | undefined;
+  if (stream?.getCipher === undefined) return null;
+  return {
+    protocol: stream.getProtocol?.() ?? "TLS",
+    cipher: stream.getCipher()?.name ?? "unknown cipher",
+  };
 }
 
 /** The URL or URLs fit for logs: without passwords. */

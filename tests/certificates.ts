@@ -26,7 +26,17 @@ export async function makeCertificates(): Promise<Certificates> {
   const path = (name: string) => join(dir, name);
   const authority = async (name: string) => {
     await openssl(
-      ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"],
+      [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+      ],
       ["-keyout", path(`${name}.key`), "-out", path(`${name}.pem`), "-subj", `/CN=${name}`],
     );
     return path(`${name}.pem`);

@@ -60,9 +60,19 @@ export interface OwnRedis extends RedisEngine {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Starts a Redis that ends with the test. */
-export async function ownRedis(extra: string[] = []): Promise<OwnRedis> {
+/**
+ * Starts a Redis that ends with the test.
+ *
+ * @param files that its folder has from the start
+ */
+export async function ownRedis(
+  extra: string[] = [],
+  files: Record<string, string> = {},
+): Promise<OwnRedis> {
   const dir = await Deno.makeTempDir({ prefix: "orders_own_" });
+  for (const [name, text] of Object.entries(files)) {
+    await Deno.writeTextFile(join(dir, name), text);
+  }
   const engine = await startRedis({ dir, temporary: true, extra });
   return {
     ...engine,

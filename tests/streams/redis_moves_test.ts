@@ -31,6 +31,8 @@ async function withProcess(
   const config = { ...api.deps.config, databaseUrl, redisUrl };
   const redis = await openRedis(redisUrl);
   const db = await openDatabase(databaseUrl);
+  // The proof would mend what is lost, in a process that has just begun.
+  await redis.set(api.deps.keys.proofRest, "1", "PX", 600_000);
   const stop = new AbortController();
   const deps = { ...api.deps, config, redis, db, stopping: stop.signal };
   const consumers = runConsumers(
@@ -184,11 +186,12 @@ Deno.test("orders that were taken while connections flap settle soon after", asy
         const name = `flap ${n}`;
         if (await post(api, name) === 202) names.add(name);
       }
-      redisProxy.open();
       assert.ok(names.size > 10, String(names.size));
-      const start = performance.now();
+      // These can't be published when they are committed.
+      redisProxy.close();
+      for (let n = 0; n < 5; n++) assert.equal(await post(api, `late ${n}`), 202);
+      redisProxy.open();
       await until("all orders settle", 15_000, async () => await unsettled(api) === 0);
-      console.log(`${names.size} orders, ${Math.round(performance.now() - start)} ms`);
     });
   } finally {
     redisProxy.end();
