@@ -9,6 +9,7 @@ import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type ErrorCode, type Fault, messageOf, WorkflowError } from "../domain/errors.ts";
 import { isServerFault, unclearFault } from "../db/faults.ts";
+import { diskFaultOf } from "../streams/disk_fault.ts";
 import { isRedisAway } from "../streams/redis_away.ts";
 import type { AppDeps } from "./deps.ts";
 
@@ -106,6 +107,12 @@ export function problemHandler({ log }: AppDeps): (error: Error, c: Context) => 
         c,
         problemOf(new WorkflowError("unavailable", "An engine cannot be reached; try again later")),
       );
+    }
+    const disk = diskFaultOf(error);
+    if (disk !== null) {
+      log.error("no file can be kept", { request_id, path: c.req.path, error: messageOf(error) });
+      const detail = `This server can't keep files: ${disk}`;
+      return sendUnavailable(c, problemOf(new WorkflowError("unavailable", detail)));
     }
     log.error("request failed", {
       request_id,

@@ -9,7 +9,6 @@
  */
 
 import { Cluster, type Redis } from "ioredis";
-import type { RedisClient } from "./redis.ts";
 
 /** What is read of a node's connection; the driver has no other word for it. */
 interface Inner {
@@ -31,7 +30,7 @@ const looks = 8;
  * @param silenceMs more than any command takes
  * @returns ends the watch
  */
-export function watchSilence(client: RedisClient, silenceMs: number): () => void {
+export function watchSilence(client: Redis | Cluster, silenceMs: number): () => void {
   const seen = new WeakMap<object, { bytes: number; silent: number }>();
   const look = () => {
     const nodes: Redis[] = client instanceof Cluster ? client.nodes("all") : [client];

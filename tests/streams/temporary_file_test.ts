@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { WorkflowError } from "../../domain/errors.ts";
+import { diskFaultOf } from "../../streams/disk_fault.ts";
 import { openTemporaryFile, writeWhole } from "../../streams/temporary_file.ts";
 
 Deno.test("openTemporaryFile() gives back what was appended, and leaves no name behind", () => {
@@ -25,4 +27,32 @@ Deno.test("writeWhole() says that the disk is full, as an engine that is away", 
     code: "unavailable",
     message: "The disk for temporary files is full",
   });
+});
+
+Deno.test("openTemporaryFile() says why there is none, and blames no engine", () => {
+  const before = Deno.env.get("TMPDIR");
+  try {
+    Deno.env.set("TMPDIR", "/nowhere/at/all");
+    assert.throws(
+      () => openTemporaryFile(),
+      (error) => {
+        assert.ok(error instanceof WorkflowError && error.code === "unavailable");
+        assert.match(error.message, /^No temporary file can be made: the folder does not exist/);
+        return true;
+      },
+    );
+  } finally {
+    if (before === undefined) Deno.env.delete("TMPDIR");
+    else Deno.env.set("TMPDIR", before);
+  }
+});
+
+Deno.test("diskFaultOf() knows disks, and no network", () => {
+  const of = (code: string) => diskFaultOf(Object.assign(new Error(code), { code }));
+  assert.equal(of("EROFS"), "the file system is read-only");
+  assert.equal(of("ENOSPC"), "the disk is full");
+  for (const code of ["ECONNREFUSED", "ENOENT", "ER_ACCESS_DENIED_ERROR"]) {
+    assert.equal(of(code), null, code);
+  }
+  for (const error of [null, undefined, new Error("plain")]) assert.equal(diskFaultOf(error), null);
 });
