@@ -6,6 +6,7 @@
 
 import mysql from "mysql2/promise";
 import { hangs, isFatal, isWrongServer } from "./faults.ts";
+import { watchSilentConnections } from "./silent_connections.ts";
 
 /** Connections of a pool. */
 export interface ConnectionCounts {
@@ -53,10 +54,12 @@ interface Lists {
  * Opens a pool; no connection is made yet.
  *
  * @param prepare is run on every connection before it is lent for the first time
+ * @param lookMs how often connections are looked at whose statements are not answered
  */
 export function openPool(
   options: mysql.PoolOptions,
   prepare: (connection: mysql.PoolConnection) => Promise<void>,
+  lookMs = 1_000,
 ): ConnectionPool {
   const pool = mysql.createPool(options);
   const lists = pool.pool as unknown as Lists;
@@ -104,8 +107,15 @@ export function openPool(
     }
   };
 
+  const unwatch = watchSilentConnections({
+    lent: borrowed,
+    ask: () => askForConnections(options),
+    onDead: renew,
+  }, lookMs);
+
   let closed: Promise<void> | undefined;
   const close = async (): Promise<void> => {
+    unwatch();
     for (const connection of borrowed) connection.destroy();
     // One that the server has closed meanwhile is closed all the same.
     await Promise.race([
@@ -126,4 +136,25 @@ export function openPool(
     },
     close: () => closed ??= close(),
   };
+}
+
+/** Longest wait for the server's list of its connections. */
+const longestAskMs = 3_000;
+
+/** See {@linkcode SilenceWatch}. */
+async function askForConnections(
+  { connectionLimit: _limit, maxIdle: _idle, ...options }: mysql.PoolOptions,
+): Promise<ReadonlyMap<number, string> | null> {
+  const connection = await mysql.createConnection({ ...options, connectTimeout: longestAskMs });
+  // One that is cut off while nothing is asked of it says so here, and is of no interest.
+  connection.on("error", () => {});
+  try {
+    const [rows] = await connection.query({ sql: "show processlist", timeout: longestAskMs });
+    const known = new Map(
+      (rows as { Id: number; Command: string }[]).map(({ Id, Command }) => [Number(Id), Command]),
+    );
+    return known.has(connection.threadId) ? known : null;
+  } finally {
+    connection.destroy();
+  }
 }

@@ -78,6 +78,8 @@ export interface DatabaseOptions {
   idleTransactionSeconds?: number;
   /** See {@linkcode longestStatementMs}. */
   longestStatementMs?: number;
+  /** How often silent connections are looked at, in milliseconds; default 1000. */
+  lookMs?: number;
 }
 
 /** As long as it takes until a silent consumer's work is taken over: then its locks must go too. */
@@ -134,13 +136,17 @@ export async function openDatabase(
       );
     }
   };
-  const pool = openPool({
-    ...connectionOptions(url),
-    ...(options.name === undefined ? {} : { database: options.name }),
-    connectionLimit: options.connections ?? 10,
-    maxIdle: options.connections ?? 10,
-    maxPreparedStatements: preparedStatements,
-  }, prepare);
+  const pool = openPool(
+    {
+      ...connectionOptions(url),
+      ...(options.name === undefined ? {} : { database: options.name }),
+      connectionLimit: options.connections ?? 10,
+      maxIdle: options.connections ?? 10,
+      maxPreparedStatements: preparedStatements,
+    },
+    prepare,
+    options.lookMs,
+  );
   const prepared = preparation();
   const on = (connection: mysql.PoolConnection, timeout = statementMs) =>
     queryable(connection, engine, timeout, prepared);
