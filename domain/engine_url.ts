@@ -26,10 +26,13 @@ export interface TlsChoice {
 export interface DatabaseAddress {
   /** A name or an address, IPv6 without brackets. */
   host: string;
+  /** TCP port. */
   port: number;
   /** Path of a Unix socket, which is used instead of host and port. */
   socket?: string;
+  /** Name of the user. */
   user: string;
+  /** A secret; may be empty. */
   password: string;
   /** Name of the database. */
   name: string;
@@ -41,11 +44,13 @@ export interface DatabaseAddress {
 export interface RedisAddress {
   /** A name or an address, IPv6 without brackets. */
   host: string;
+  /** TCP port. */
   port: number;
   /** Path of a Unix socket, which is used instead of host and port. */
   socket?: string;
   /** Empty for the default user. */
   user: string;
+  /** A secret; may be empty. */
   password: string;
   /** Number of the database. */
   db: number;
@@ -57,6 +62,7 @@ export interface RedisAddress {
 export interface ReadUrl<T> {
   /** Of no use where there are faults. */
   address: T;
+  /** Empty where all is well. */
   faults: string[];
 }
 
