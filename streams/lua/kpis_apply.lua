@@ -24,8 +24,9 @@ local function apply(space)
     local kind, id, day, currency, cents, customer = unpack(event)
     local once = kind == 'refunded' and 'once:kpi-refunds:' or 'once:kpi-orders:'
     local segment = math.floor(id / segment_size)
-    touched[space .. once .. segment] = true
-    if redis.call('SETBIT', space .. once .. segment, id % segment_size, 1) == 0 then
+    local bitmap = space .. once .. segment
+    touched[bitmap] = true
+    if redis.call('SETBIT', bitmap, id % segment_size, 1) == 0 then
       counted = counted + 1
       local name = day .. ':' .. currency
       local sums = days[name]
