@@ -65,24 +65,27 @@ export async function readOrders(
 }
 
 /**
- * `RESERVED` orders whose reservation is older than a time, oldest id first.
+ * A page of the `RESERVED` orders whose reservation is older than a time, by id. Those whose payment is in dispute
+ * are left out: they wait for a person.
  *
- * @param limit most orders
+ * @param page.afterId the last id of the page before, 0 for the first page
+ * @param page.limit most orders
  */
 export async function readExpiredReservations(
   db: Queryable,
   olderThanSeconds: number,
-  limit: number,
+  page: { afterId: number; limit: number },
 ): Promise<OrderFacts[]> {
   const rows = await db.query(
     `
     select ${orderColumns}
     from orders
-    where unfinished = 1 and status = 'RESERVED'
+    where unfinished = 1 and status = 'RESERVED' and id > ?
       and reserved_at < current_timestamp(6) - interval ? second
+      and not exists (select 1 from payment_disputes where payment_disputes.order_id = orders.id)
     order by id
     limit ?`,
-    [olderThanSeconds, limit],
+    [page.afterId, olderThanSeconds, page.limit],
   );
   return rows.map(toOrderFacts);
 }

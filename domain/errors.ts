@@ -17,6 +17,7 @@ export type ErrorCode =
   | "order_not_cancellable"
   | "order_not_refundable"
   | "refund_exceeds_left"
+  | "payment_not_disputed"
   | "import_has_no_rejects"
   | "import_not_cancellable"
   | "notification_not_replayable"

@@ -52,7 +52,10 @@ export interface CallbackMessage extends Subject {
   providerRef: string;
 }
 
-/** A reservation got no answer in its time: ask the gateway once more. */
+/**
+ * A reservation got no answer in its time: ask the gateway once more. Where another message of the order waits, which
+ * carries its money, this one and the time-out after it are about 0 cents, so that money is counted once.
+ */
 export interface AskAgainMessage extends Subject {
   /** Tells messages apart. */
   type: "payment.ask_again";
@@ -86,7 +89,7 @@ export interface RefundMessage extends Subject {
   refundId: number;
 }
 
-/** Give back a payment that came for an order which had already failed or been cancelled. */
+/** Give back the payments of an order that came too late, or that a person gave up. */
 export interface ReversalMessage extends Subject {
   /** Tells messages apart. */
   type: "payment.reverse";
@@ -135,6 +138,30 @@ export function encodeMessage(message: Message): string {
     return `${subject} ${message.outcome} ${message.provider} ${message.providerRef}`;
   }
   return subject;
+}
+
+/**
+ * What a message is to bring about, as a text: the same for all messages that would bring about the same for the
+ * same order, refund or payment, whatever they are worth.
+ */
+export function purposeOf(message: Message): string {
+  switch (message.type) {
+    case "payment.charge":
+    case "payment.ask_again":
+    case "payment.time_out":
+      return `settle ${message.orderId}`;
+    case "payment.callback": {
+      const { orderId, amountCents, currency, outcome, provider, providerRef } = message;
+      return `settle ${orderId} ${outcome} ${amountCents} ${currency} ${provider} ${providerRef}`;
+    }
+    case "notify.refund":
+    case "refund.process":
+      return `${message.type} ${message.orderId} ${message.refundId}`;
+    case "order.reserve":
+    case "notify.order":
+    case "payment.reverse":
+      return `${message.type} ${message.orderId}`;
+  }
 }
 
 /** The message as the fields of a stream entry, as XADD takes them. */

@@ -28,6 +28,7 @@ import { metricRoutes } from "./metrics.ts";
 import { notificationRoutes } from "./notifications.ts";
 import { openApiRoutes } from "./openapi.ts";
 import { orderRoutes } from "./orders.ts";
+import { paymentDecisionRoutes } from "./payment_decisions.ts";
 import { paymentRoutes } from "./payments.ts";
 import { httpProblem, problemHandler } from "./problem.ts";
 import { refundRoutes } from "./refunds.ts";
@@ -102,6 +103,7 @@ export function makeApp(deps: AppDeps): Hono {
   app.route("/", kpiRoutes(deps));
   app.route("/", orderRoutes(deps));
   app.route("/", refundRoutes(deps));
+  app.route("/", paymentDecisionRoutes(deps));
   app.route("/", exportRoutes(deps));
   app.route("/", importRoutes(deps, runs));
   app.route("/", notificationRoutes(deps));

@@ -35,6 +35,7 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
   order_conflict: [409, "The order is known with another content"],
   order_not_cancellable: [409, "The order can no longer be cancelled"],
   order_not_refundable: [409, "The order cannot be refunded"],
+  payment_not_disputed: [409, "No payment waits for this decision"],
   import_has_no_rejects: [409, "The import has no rejects file"],
   import_not_cancellable: [409, "The import can no longer be cancelled"],
   notification_not_replayable: [409, "The notification cannot be sent again"],

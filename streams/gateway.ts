@@ -14,6 +14,8 @@ export interface GatewayRequest {
   currency: string;
   /** The same key is the same money, however often it is asked for. */
   idempotencyKey: string;
+  /** Of money to give back: the provider's own name for the charge that took it. */
+  chargeId?: string;
   /** Of a charge: it may have been asked for before, perhaps so long ago that its key is forgotten. */
   askedBefore?: true;
 }
@@ -41,7 +43,7 @@ export type GiveBackAnswer =
   | { kind: "failed"; error: string }
   | ProviderAway;
 
-/** It answers nobody at the moment: what was to be asked waits, and is not to blame. */
+/** It answers nobody at the moment, or refuses everybody: what was to be asked waits, and is not to blame. */
 export interface ProviderAway {
   kind: "away";
   error: string;
@@ -62,6 +64,12 @@ export interface Gateway {
    */
   status?(requests: readonly GatewayRequest[]): Promise<ChargeStatus[]>;
 }
+
+/** How long a gateway has to answer when it is asked again, in milliseconds. */
+export const secondAnswerMs = 30_000;
+
+/** Stands in `payments.provider` of an order that costs nothing: no provider was asked, and none ever is. */
+export const noProvider = "none";
 
 /** Idempotency key of an order's one charge. */
 export function chargeKey(orderId: number): string {

@@ -7,12 +7,13 @@
  *   `pending`, `succeeded` or `declined`; while it is pending the answer comes later, as a signed callback
  * - `GET /charges/{idempotency key}` → the same, or 404 where it knows of no such charge
  * - `POST /refunds {order_id, amount_cents, currency}` → `{id, status}` with `succeeded` or `refused`, and then
- *   a `reason`
+ *   a `reason`; `charge_id` besides, where a certain charge is to go back whole
  * - `GET /refunds/{idempotency key}` → the same, or 404 where it knows of no such refund
  *
  * @module
  */
 
+import { cutText } from "../domain/cut_text.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { CallbackMessage, ChargeMessage } from "../domain/messages.ts";
 import {
@@ -66,8 +67,31 @@ class LeftAlone extends Error {
   override name = "LeftAlone";
 }
 
+/** The provider refuses, and not because of what was asked: the settings are wrong, and everything has to wait. */
+class RefusesAll extends Error {
+  override name = "RefusesAll";
+}
+
+/** Statuses by which everybody is refused: the token is not known or may not, or the address is wrong. */
+const refusesAll: readonly number[] = [401, 403, 405, 407];
+
+/** Statuses that mean "try again", besides those of 500 and more. */
+const tryAgain: readonly number[] = [408, 425, 429];
+
+/** Statuses that mean the same for this one alone: another request under its key is being worked on. */
+const inProgress: readonly number[] = [409, 423];
+
+/** True where a request was refused for what it asks. */
+function isRefusal({ method, status }: Reply): boolean {
+  return method === "POST" && status >= 400 && status < 500;
+}
+
+/** Characters of a provider's reason that are kept. */
+const longestReason = 120;
+
 /** An answer of the provider. */
 interface Reply {
+  method: string;
   status: number;
   body: Record<string, unknown>;
 }
@@ -78,7 +102,10 @@ interface Reply {
  * long ago, when its key may be forgotten by now, so the provider is asked about each before the first try.
  *
  * When the provider fails again and again it is left alone for a while; what is asked meanwhile is answered
- * `away`, and its messages wait without losing a try. Then a single request finds out whether it is back.
+ * `away`, and its messages wait without losing a try. Then a single request finds out whether it is back. A provider
+ * that refuses for reasons of its own or of the settings (401, 403, 404 to a POST) is away just so, because it would
+ * refuse everything. What it refuses for what was asked (400, 402, 422 …) is looked up: where the provider knows
+ * nothing of it no money has moved, and the charge is declined, or the refund refused, with the provider's words.
  *
  * A charge that the provider has not decided is asked about again after a while, should its callback not come.
  */
@@ -88,12 +115,17 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
   const callbackMs = options.callbackMs ?? 30_000;
   const restMs = options.restMs ?? 10_000;
   let failuresInRow = 0;
+  // A look-up that is answered does not end these: a token may be good for looking and not for charging.
+  let refusalsInRow = 0;
   let restsUntil = -Infinity;
+  let cause = "";
+  const needsRest = () => Math.max(failuresInRow, refusalsInRow) >= failuresToRest;
 
   const askOnce = async (method: string, path: string, key: string, body?: unknown) => {
-    if (performance.now() < restsUntil) throw new LeftAlone();
+    if (performance.now() < restsUntil) throw new LeftAlone(cause);
     // After a rest one request is let through; until it is answered, all others stay out.
-    if (failuresInRow >= failuresToRest) restsUntil = Infinity;
+    if (needsRest()) restsUntil = Infinity;
+    let reply: Reply;
     try {
       const response = await fetch(`${base}${path}`, {
         method,
@@ -108,16 +140,25 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
         signal: AbortSignal.timeout(options.timeoutMs),
       });
       const text = await response.text();
-      if (response.status >= 500 || [408, 425, 429].includes(response.status)) {
-        throw new NoAnswer(`it answered ${response.status}`);
+      const { status } = response;
+      if (refusesAll.includes(status) || (method === "POST" && status === 404)) {
+        throw new RefusesAll(`it answered ${status} to ${method} /${path.split("/")[1]}`);
       }
-      failuresInRow = 0;
-      restsUntil = -Infinity;
-      return { status: response.status, body: parsed(text) };
+      if (status >= 500 || tryAgain.includes(status)) throw new NoAnswer(`it answered ${status}`);
+      reply = { method, status, body: parsed(text) };
     } catch (error) {
-      if (++failuresInRow >= failuresToRest) restsUntil = performance.now() + restMs;
-      throw error instanceof NoAnswer ? error : new NoAnswer(messageOf(error));
+      if (error instanceof RefusesAll) refusalsInRow++;
+      else failuresInRow++;
+      cause = messageOf(error);
+      if (needsRest()) restsUntil = performance.now() + restMs;
+      if (error instanceof NoAnswer || error instanceof RefusesAll) throw error;
+      throw new NoAnswer(messageOf(error));
     }
+    failuresInRow = 0;
+    if (method === "POST") refusalsInRow = 0;
+    restsUntil = -Infinity;
+    if (inProgress.includes(reply.status)) throw new NoAnswer(`it answered ${reply.status}`);
+    return reply;
   };
 
   const insist = async (once: (attempt: number) => Promise<Reply>): Promise<Reply> => {
@@ -137,13 +178,18 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
 
   /** @param looksFrom the first try before which the provider is asked whether it knows of an earlier one */
   const post = (path: string, request: GatewayRequest, looksFrom: number): Promise<Reply> => {
-    const { orderId, amountCents, currency, idempotencyKey: key } = request;
+    const { orderId, amountCents, currency, idempotencyKey: key, chargeId } = request;
     return insist(async (attempt) => {
       if (attempt >= looksFrom) {
         const before = await lookUp(path, key);
         if (before.status !== 404) return before;
       }
-      const body = { order_id: orderId, amount_cents: amountCents, currency };
+      const body = {
+        order_id: orderId,
+        amount_cents: amountCents,
+        currency,
+        ...(chargeId === undefined ? {} : { charge_id: chargeId }),
+      };
       return await askOnce("POST", path, key, body);
     });
   };
@@ -157,8 +203,9 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     if (id.length > longestRef) {
       return failed(`the provider's name for the charge has more than ${longestRef} characters`);
     }
-    if (body.currency !== currency) {
-      return failed(`the provider answered in ${body.currency} to a charge in ${currency}`);
+    const answeredCurrency = body.currency;
+    if (typeof answeredCurrency !== "string" || !/^[A-Z]{3}$/.test(answeredCurrency)) {
+      return failed("the provider does not say in which currency it took the money");
     }
     if (outcome === "pending") {
       // The callback may never come. Meanwhile this message is what knows of the order.
@@ -176,7 +223,8 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
       type: "payment.callback",
       orderId,
       amountCents: answeredCents as number,
-      currency,
+      // Another one than was asked for is disputed, see domain/settle.ts.
+      currency: answeredCurrency,
       outcome,
       provider: httpGatewayName,
       providerRef: id,
@@ -184,8 +232,13 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     return { kind: "accepted", callback: { message } };
   };
 
-  const charge = async (request: GatewayRequest): Promise<ChargeAnswer> =>
-    chargeAnswer(request, await post("/charges", request, request.askedBefore ? 1 : 2));
+  /** Under a key that is refused something may have been charged before, so nothing is concluded without a look. */
+  const charge = async (request: GatewayRequest): Promise<ChargeAnswer> => {
+    const reply = await post("/charges", request, request.askedBefore ? 1 : 2);
+    if (!isRefusal(reply)) return chargeAnswer(request, reply);
+    const known = await insist(() => lookUp("/charges", request.idempotencyKey));
+    return known.status === 404 ? declinedFor(request, reply) : chargeAnswer(request, known);
+  };
 
   const status = async (request: GatewayRequest): Promise<ChargeStatus> => {
     const reply = await insist(() => lookUp("/charges", request.idempotencyKey));
@@ -197,7 +250,12 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
   };
 
   const giveBack = async (request: GatewayRequest): Promise<GiveBackAnswer> => {
-    const { status, body } = await post("/refunds", request, 1);
+    const reply = await post("/refunds", request, 1);
+    const refused = isRefusal(reply);
+    const { status, body } = refused
+      ? await insist(() => lookUp("/refunds", request.idempotencyKey))
+      : reply;
+    if (refused && status === 404) return { kind: "refused", reason: reasonOf(reply) };
     if (status < 300 && body.status === "succeeded") return { kind: "given_back" };
     if (status < 300 && body.status === "refused") {
       return { kind: "refused", reason: String(body.reason ?? "") };
@@ -211,6 +269,33 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     giveBack: (requests) => eachInLanes(requests, giveBack),
     status: (requests) => eachInLanes(requests, status),
   };
+}
+
+/** A charge that was refused and of which the provider knows nothing: it took no money, and never will. */
+function declinedFor(request: GatewayRequest, reply: Reply): ChargeAnswer {
+  const { orderId, amountCents, currency, idempotencyKey } = request;
+  const message: CallbackMessage = {
+    type: "payment.callback",
+    orderId,
+    amountCents,
+    currency,
+    outcome: "declined",
+    provider: httpGatewayName,
+    // The charge has no name: the key tells it from others, and people find the reason here.
+    providerRef: cutText(`refused ${idempotencyKey}: ${reasonOf(reply)}`, longestRef),
+  };
+  return { kind: "accepted", callback: { message } };
+}
+
+/** Status and words of a refusal, on one line. */
+function reasonOf({ status, body }: Reply): string {
+  const nested = typeof body.error === "object" && body.error !== null
+    ? (body.error as Record<string, unknown>).message
+    : body.error;
+  const words = [body.reason, nested, body.message, body.detail, body.title]
+    .find((value) => typeof value === "string" && value !== "");
+  const text = String(words ?? "").replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim();
+  return cutText(`${status} ${text}`.trim(), longestReason);
 }
 
 /** The order that a key of {@linkcode chargeKey} is about; undefined for any other text. */
@@ -245,7 +330,17 @@ type Unanswered = { kind: "failed"; error: string } | ProviderAway;
 /** @throws what is neither the provider's fault nor a rest that it gets */
 function unanswered(error: unknown): Unanswered {
   if (error instanceof LeftAlone) {
-    return { kind: "away", error: "the payment provider does not answer; it is left alone" };
+    return {
+      kind: "away",
+      error: `the payment provider is left alone for a while: ${error.message}`,
+    };
+  }
+  if (error instanceof RefusesAll) {
+    return {
+      kind: "away",
+      error: `the payment provider refuses everything: ${error.message}; are GATEWAY_URL and ` +
+        "GATEWAY_TOKEN right?",
+    };
   }
   if (error instanceof NoAnswer) return failed(`the provider gave no answer: ${error.message}`);
   throw error;

@@ -8,12 +8,25 @@ import { readLongReserved, readOrders } from "../db/orders.ts";
 import { readPayments } from "../db/payments.ts";
 import { effectsOfOrder } from "../domain/effects.ts";
 import { messageOf } from "../domain/errors.ts";
-import type { AskAgainMessage, CallbackMessage, ChargeMessage } from "../domain/messages.ts";
+import type {
+  AskAgainMessage,
+  CallbackMessage,
+  ChargeMessage,
+  Message,
+  Subject,
+} from "../domain/messages.ts";
 import type { OrderFacts } from "../domain/order.ts";
-import { chargeKey, type ChargeStatus, type GatewayRequest } from "./gateway.ts";
+import {
+  chargeKey,
+  type ChargeStatus,
+  type GatewayRequest,
+  noProvider,
+  secondAnswerMs,
+} from "./gateway.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
-import { settlePayments } from "./settle_payments.ts";
+import { noteProviderAway } from "./provider_away.ts";
 import type { Enqueued } from "./queue.ts";
+import { settlePayments } from "./settle_payments.ts";
 
 /** Seconds for which every provider remembers a key: a day is usual. */
 const keySeconds = 3_600;
@@ -38,76 +51,117 @@ export async function chargePayments(
     const ids = deliveries.map(({ message }) => message.orderId);
     for (const id of await readLongReserved(deps.db, ids, keySeconds)) again.add(id);
   }
-  return await charge(deps, deliveries, { askedBefore: (id) => again.has(id), further: () => [] });
+  return await charge(deps, deliveries, { askedBefore: (id) => again.has(id) });
 }
-
-/** How long the gateway has to answer when it is asked again, in milliseconds. */
-export const secondAnswerMs = 30_000;
 
 /**
  * Asks once more, under the same keys, for the money of orders whose reservation has expired without an
- * answer, and schedules their failing for the case that this gives nothing either.
+ * answer. What gets no answer that settles it is scheduled to fail, whatever the reason is: a reservation ends in
+ * its time also where the gateway refuses or can't be asked.
  */
 export function askAgain(
   deps: HandlerDeps,
   deliveries: readonly Delivery<AskAgainMessage>[],
 ): Promise<Outcome[]> {
   const delayMs = Math.min(secondAnswerMs, deps.reservationTtlSeconds * 1_000);
-  const further = (order: OrderFacts): Enqueued[] => [{
-    message: {
-      type: "payment.time_out",
-      orderId: order.id,
-      amountCents: order.totalCents,
-      currency: order.currency,
-    },
+  const timeOut = ({ orderId, amountCents, currency }: Subject): Enqueued => ({
+    message: { type: "payment.time_out", orderId, amountCents, currency },
     delayMs,
-  }];
-  return charge(deps, deliveries, { askedBefore: () => true, further });
+  });
+  return charge(deps, deliveries, { askedBefore: () => true, timeOut });
+}
+
+/** What was answered about an order's money, by order id. */
+interface Answers {
+  orders: Map<number, OrderFacts>;
+  answerOf: Map<number, ChargeStatus>;
+  /** Of what was settled at once. */
+  settled: Map<number, Outcome>;
 }
 
 /**
  * @param options.askedBefore tells of an order's id whether its money may have been asked for already
- * @param options.further what follows for a reserved order whose answer is still to come, besides it
+ * @param options.timeOut makes what fails a reserved order that gets no answer; without it the message is tried again
  */
 async function charge(
   deps: HandlerDeps,
   deliveries: readonly Delivery[],
-  { askedBefore, further }: {
+  { askedBefore, timeOut }: {
     askedBefore: (orderId: number) => boolean;
-    further: (order: OrderFacts) => Enqueued[];
+    timeOut?: (subject: Subject) => Enqueued;
   },
 ): Promise<Outcome[]> {
   const orders = await readOrders(deps.db, deliveries.map(({ message }) => message.orderId));
   const reserved = [...orders.values()].filter(({ status }) => status === "RESERVED");
+  const asked = reserved.filter(({ totalCents }) => totalCents > 0);
   const answers = await deps.gateway.charge(
-    reserved.map((order) => ({
+    asked.map((order) => ({
       ...requestFor(order),
       ...(askedBefore(order.id) ? { askedBefore: true } : {}),
     })),
   );
   const answerOf = await askAboutEnded(deps, [...orders.values()]);
-  for (const [index, { id }] of reserved.entries()) answerOf.set(id, answers[index]!);
+  for (const [index, { id }] of asked.entries()) answerOf.set(id, answers[index]!);
+  await noteProviderAway(deps, [...answerOf.values()]);
+  for (const order of reserved) if (order.totalCents === 0) answerOf.set(order.id, freeOf(order));
   const settled = await settleAnswered(deps, deliveries, answerOf);
+  return deliveries.map(({ message }) =>
+    outcomeOf(deps, message, { orders, answerOf, settled }, timeOut)
+  );
+}
 
-  return deliveries.map(({ message: { orderId } }): Outcome => {
-    const order = orders.get(orderId);
-    if (order === undefined) return vanished("order", orderId);
-    const answer = answerOf.get(orderId);
-    if (answer === undefined || answer.kind === "unknown") return withoutCharge(deps, order);
-    if (answer.kind === "away") return { kind: "outage", error: answer.error };
-    if (answer.kind === "failed") return { kind: "retry", error: answer.error };
-    const outcome = settled.get(orderId);
-    if (outcome !== undefined) return outcome;
-    const callbacks = answer.callback === null ? [] : [answer.callback];
-    if (order.status === "RESERVED") callbacks.push(...further(order));
-    const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
-    const told = messages.map((message) => ({ message }));
-    return { kind: "done", followUps: [...callbacks, ...told], kpis };
-  });
+function outcomeOf(
+  deps: HandlerDeps,
+  message: Message,
+  { orders, answerOf, settled }: Answers,
+  timeOut: ((subject: Subject) => Enqueued) | undefined,
+): Outcome {
+  const { orderId } = message;
+  const order = orders.get(orderId);
+  if (order === undefined) return vanished("order", orderId);
+  const answer = answerOf.get(orderId);
+  if (answer === undefined || answer.kind === "unknown") return withoutCharge(deps, order);
+  const outcome = settled.get(orderId);
+  if (outcome !== undefined) return outcome;
+  const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
+  const told = messages.map((message) => ({ message }));
+  const callback = answer.kind === "accepted" ? answer.callback : null;
+  if (timeOut !== undefined && order.status === "RESERVED") {
+    // An answer that is on its way carries the order's money, so the time-out is about none.
+    return callback?.message.type === "payment.callback"
+      ? doneThen([callback, timeOut({ ...message, amountCents: 0 })])
+      : doneThen([timeOut(message)]);
+  }
+  if (answer.kind === "away") return { kind: "outage", error: answer.error };
+  if (answer.kind === "failed") return { kind: "retry", error: answer.error };
+  return { kind: "done", followUps: [...(callback === null ? [] : [callback]), ...told], kpis };
+}
+
+/** Finished, with messages of which some may be scheduled. */
+function doneThen(followUps: Enqueued[]): Outcome {
+  return { kind: "done", followUps, kpis: [] };
 }
 
 function requestFor({ id, totalCents, currency }: OrderFacts): GatewayRequest {
   return { orderId: id, amountCents: totalCents, currency, idempotencyKey: chargeKey(id) };
+}
+
+/** An order that costs nothing is paid without a provider, none of which takes nothing. */
+function freeOf({ id, totalCents, currency }: OrderFacts): ChargeStatus {
+  return {
+    kind: "accepted",
+    callback: {
+      message: {
+        type: "payment.callback",
+        orderId: id,
+        amountCents: totalCents,
+        currency,
+        outcome: "succeeded",
+        provider: noProvider,
+        providerRef: `free_${id}`,
+      },
+    },
+  };
 }
 
 /**
@@ -120,7 +174,9 @@ async function askAboutEnded(
   { db, gateway }: HandlerDeps,
   orders: readonly OrderFacts[],
 ): Promise<Map<number, ChargeStatus>> {
-  const ended = orders.filter(({ status }) => status === "FAILED" || status === "CANCELLED");
+  const ended = orders.filter(({ status, totalCents }) =>
+    (status === "FAILED" || status === "CANCELLED") && totalCents > 0
+  );
   if (gateway.status === undefined || ended.length === 0) return new Map();
   const payments = await readPayments(db, ended.map(({ id }) => id));
   // A crash may have left money that is to go back without its message, so that is asked about again.

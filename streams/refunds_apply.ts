@@ -6,13 +6,14 @@
 
 import { addOrderEvents, type OrderEventRow } from "../db/events.ts";
 import { addRefunded, lockOrders, readOrders } from "../db/orders.ts";
-import { markReversed, readPayments } from "../db/payments.ts";
+import { markReversed, readPayments, readReversing } from "../db/payments.ts";
 import { endRefunds, refundFactsOf } from "../db/refund_rows.ts";
 import { effectsOfRefund } from "../domain/effects.ts";
 import type { RefundMessage, ReversalMessage } from "../domain/messages.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../domain/refund.ts";
 import type { GatewayRequest, GiveBackAnswer } from "./gateway.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
+import { noteProviderAway } from "./provider_away.ts";
 
 /**
  * Gives the money of requested refunds back: the gateway first, under the refund's idempotency key, then
@@ -115,6 +116,7 @@ async function askGateway(
     });
   }
   const answers = await deps.gateway.giveBack([...requests.values()]);
+  await noteProviderAway(deps, answers);
   return new Map([...requests.keys()].map((refundId, index) => [refundId, answers[index]!]));
 }
 
@@ -138,46 +140,54 @@ function withAnswer(
 }
 
 /**
- * Gives back payments that came too late: the gateway first, under the order's reversal key, then the
- * books. A crash between the two is mended by asking again with the same key.
+ * Gives back payments that came too late, or that a person gave up: the gateway first, under the payment's reversal
+ * key, then the books. A crash between the two is mended by asking again with the same key. A payment of nothing
+ * is over without the gateway.
  */
 export async function reversePayments(
   deps: HandlerDeps,
   deliveries: readonly Delivery<ReversalMessage>[],
 ): Promise<Outcome[]> {
   const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
-  const payments = await readPayments(deps.db, orderIds);
-  const currencies = new Map(deliveries.map(({ message }) => [message.orderId, message.currency]));
-  const open = orderIds.filter((orderId) => payments.get(orderId)?.status === "REVERSING");
+  const known = await readPayments(deps.db, orderIds);
+  const orders = await readOrders(deps.db, orderIds);
+  const open = await readReversing(deps.db, orderIds);
+  const asked = open.filter(({ amountCents }) => amountCents > 0);
   const answers = await deps.gateway.giveBack(
-    open.map((orderId) => ({
+    asked.map(({ orderId, amountCents, currency, providerRef, surplus }) => ({
       orderId,
-      amountCents: payments.get(orderId)!.amountCents,
-      currency: currencies.get(orderId)!,
-      idempotencyKey: `reversal-${orderId}`,
+      amountCents,
+      currency: currency ?? orders.get(orderId)!.currency,
+      idempotencyKey: `reversal-${orderId}${surplus === 0 ? "" : `-${surplus}`}`,
+      chargeId: providerRef,
     })),
   );
-  const answerOf = new Map(open.map((orderId, index) => [orderId, answers[index]!]));
-  const outcomes = deliveries.map(({ message: { orderId } }): Outcome => {
-    if (!payments.has(orderId)) return vanished("payment of order", orderId);
-    const answer = answerOf.get(orderId);
-    if (answer?.kind === "away") return { kind: "outage", error: answer.error };
-    if (answer?.kind === "failed") return { kind: "retry", error: answer.error };
-    if (answer?.kind === "refused") {
-      return { kind: "dead", error: `the provider keeps the payment: ${answer.reason}` };
-    }
-    return done();
-  });
-  const givenBack = [...answerOf].filter(([, { kind }]) => kind === "given_back");
+  await noteProviderAway(deps, answers);
+  const answerOf = new Map(asked.map(({ id }, index) => [id, answers[index]!]));
+  const givenBack = open.filter(({ id }) =>
+    (answerOf.get(id)?.kind ?? "given_back") === "given_back"
+  );
   await deps.db.transaction(async (tx) => {
     await lockOrders(tx, orderIds);
     const events: OrderEventRow[] = [];
-    for (const [orderId] of givenBack) {
-      if (!await markReversed(tx, orderId)) continue;
-      const { amountCents } = payments.get(orderId)!;
+    for (const { id, orderId, amountCents } of givenBack) {
+      if (!await markReversed(tx, id)) continue;
       events.push({ orderId, event: "payment_reversed", detail: `${amountCents} cents` });
     }
     await addOrderEvents(tx, events, deps.consumer);
   });
-  return outcomes;
+  return deliveries.map(({ message: { orderId } }): Outcome => {
+    if (!known.has(orderId)) return vanished("payment of order", orderId);
+    const own = open.filter((payment) => payment.orderId === orderId)
+      .map(({ id }) => answerOf.get(id));
+    const away = own.find((answer) => answer?.kind === "away");
+    if (away?.kind === "away") return { kind: "outage", error: away.error };
+    const failed = own.find((answer) => answer?.kind === "failed");
+    if (failed?.kind === "failed") return { kind: "retry", error: failed.error };
+    const refused = own.find((answer) => answer?.kind === "refused");
+    if (refused?.kind === "refused") {
+      return { kind: "dead", error: `the provider keeps the payment: ${refused.reason}` };
+    }
+    return done();
+  });
 }

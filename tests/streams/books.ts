@@ -59,7 +59,8 @@ function moneyFaults({ rows }: Workflow) {
     select orders.id, orders.status, orders.total_cents, orders.refunded_cents
     from orders
     left join (
-      select order_id, sum(status = 'SUCCEEDED') as succeeded, sum(amount_cents) as cents
+      select order_id, sum(status = 'SUCCEEDED') as succeeded, 
+        sum(case status when 'SUCCEEDED' then amount_cents end) as cents
       from payments
       group by order_id
     ) paid on paid.order_id = orders.id
