@@ -6,6 +6,7 @@
 
 import { WorkflowError } from "../domain/errors.ts";
 import type { CallbackMessage } from "../domain/messages.ts";
+import { moneyText } from "../domain/money_text.ts";
 import type { OrderFacts } from "../domain/order.ts";
 import { sumNeeds } from "../domain/reserve.ts";
 import { decideDispute, type DisputeVerdict } from "../domain/settle.ts";
@@ -119,7 +120,7 @@ async function carryOut(
   let after = order;
   switch (verdict) {
     case "accept": {
-      const [{ amountCents }] = concerned as [RecordedPayment];
+      const [{ amountCents, providerRef }] = concerned as [RecordedPayment];
       await adjustTotal(tx, {
         orderId: order.id,
         kind: "payment_difference",
@@ -128,6 +129,7 @@ async function carryOut(
       });
       await markPaid(tx, [order.id], now);
       await endDisputes(tx, ids, "SUCCEEDED");
+      steps.push({ orderId: order.id, event: "paid", detail: providerRef });
       after = { ...order, status: "PAID", totalCents: amountCents, settledAt: now };
       break;
     }
@@ -156,9 +158,7 @@ function stepOf(
   order: OrderFacts,
   { amountCents, currency, providerRef }: RecordedPayment,
 ): OrderEventRow {
-  const amount = currency === null || currency === order.currency
-    ? `${amountCents} cents`
-    : `${amountCents} minor units of ${currency}`;
+  const amount = moneyText(amountCents, currency ?? order.currency, order.currency);
   return { orderId: order.id, event: eventOf[verdict], detail: `${amount} by ${providerRef}` };
 }
 

@@ -142,7 +142,7 @@ export async function readPaymentsOf(db: Queryable, orderId: number): Promise<Re
   return rows.map(toPayment);
 }
 
-/** Payments of orders that are to be given back, in the order of their ids. */
+/** Payments of orders that are to be given back. */
 export async function readReversing(
   db: Queryable,
   orderIds: readonly number[],
@@ -153,7 +153,7 @@ export async function readReversing(
     select ${columns}
     from payments
     where order_id in (?) and status = 'REVERSING'
-    order by id`,
+    order by order_id, surplus`,
     [[...orderIds]],
   );
   return rows.map(toPayment);

@@ -150,8 +150,12 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
       if (error instanceof RefusesAll) refusalsInRow++;
       else failuresInRow++;
       cause = messageOf(error);
-      if (needsRest()) restsUntil = performance.now() + restMs;
-      if (error instanceof NoAnswer || error instanceof RefusesAll) throw error;
+      const rests = needsRest();
+      if (rests) restsUntil = performance.now() + restMs;
+      if (error instanceof RefusesAll) throw error;
+      // Whoever finds out that it is still away is not to blame either.
+      if (rests) throw new LeftAlone(cause);
+      if (error instanceof NoAnswer) throw error;
       throw new NoAnswer(messageOf(error));
     }
     failuresInRow = 0;

@@ -10,6 +10,7 @@ import { markReversed, readPayments, readReversing } from "../db/payments.ts";
 import { endRefunds, refundFactsOf } from "../db/refund_rows.ts";
 import { effectsOfRefund } from "../domain/effects.ts";
 import type { RefundMessage, ReversalMessage } from "../domain/messages.ts";
+import { moneyText } from "../domain/money_text.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../domain/refund.ts";
 import type { GatewayRequest, GiveBackAnswer } from "./gateway.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
@@ -170,9 +171,11 @@ export async function reversePayments(
   await deps.db.transaction(async (tx) => {
     await lockOrders(tx, orderIds);
     const events: OrderEventRow[] = [];
-    for (const { id, orderId, amountCents } of givenBack) {
+    for (const { id, orderId, amountCents, currency } of givenBack) {
       if (!await markReversed(tx, id)) continue;
-      events.push({ orderId, event: "payment_reversed", detail: `${amountCents} cents` });
+      const own = orders.get(orderId)!.currency;
+      const detail = moneyText(amountCents, currency ?? own, own);
+      events.push({ orderId, event: "payment_reversed", detail });
     }
     await addOrderEvents(tx, events, deps.consumer);
   });

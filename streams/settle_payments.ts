@@ -22,6 +22,7 @@ import {
 import { lockStock, writeStock } from "../db/products.ts";
 import { effectsOfOrder } from "../domain/effects.ts";
 import type { CallbackMessage, ReversalMessage } from "../domain/messages.ts";
+import { moneyText } from "../domain/money_text.ts";
 import type { OrderFacts } from "../domain/order.ts";
 import { sumNeeds } from "../domain/reserve.ts";
 import { decideSettle, type RecordedMoney } from "../domain/settle.ts";
@@ -160,7 +161,9 @@ function settleOne(
       events.push({
         orderId,
         event: "payment_disputed",
-        detail: `${moneyIn(message, order)} instead of ${order.totalCents} cents`,
+        detail: `${
+          moneyText(amountCents, currency, order.currency)
+        } instead of ${order.totalCents} cents`,
         attempt,
       });
       break;
@@ -173,7 +176,9 @@ function settleOne(
       return {
         kind: "dead",
         error:
-          `the provider says that it took ${moneyIn(message, order)} for order ${orderId} by ` +
+          `the provider says that it took ${
+            moneyText(amountCents, currency, order.currency)
+          } for order ${orderId} by ` +
           `${providerRef}, but ${before?.amountCents ?? order.totalCents} cents were counted`,
       };
   }
@@ -220,7 +225,9 @@ async function recordUnexpected(
     events.push({
       orderId,
       event: "payment_second",
-      detail: `${moneyIn(message, orders.get(orderId)!)} by ${providerRef} besides ${first}`,
+      detail: `${
+        moneyText(amountCents, currency, orders.get(orderId)!.currency)
+      } by ${providerRef} besides ${first}`,
     });
     deps.log.error("order paid twice", {
       order_id: orderId,
@@ -230,16 +237,6 @@ async function recordUnexpected(
       paid_by: first,
     });
   }
-}
-
-/** "1001 cents", which pages show as an amount of the order's currency; other currencies are named. */
-function moneyIn(
-  { amountCents, currency }: { amountCents: number; currency: string },
-  order: OrderFacts,
-): string {
-  return currency === order.currency
-    ? `${amountCents} cents`
-    : `${amountCents} minor units of ${currency}`;
 }
 
 function reversalOf({ orderId, amountCents, currency }: CallbackMessage): ReversalMessage {

@@ -104,11 +104,16 @@ Deno.test("POST /payments/callback refuses what is not signed, and what is too o
   assert.equal((await send(body, { at: minutes(-4) })).status, 202);
 });
 
+Deno.test("POST /payments/callback takes money of another currency, which will be disputed", async () => {
+  const order = await storeOrder(api.deps.db, { status: "RESERVED" });
+  assert.equal((await send(callbackOf(order, { currency: "USD" }))).status, 202);
+  assert.deepEqual((await published(order)).map(({ currency }) => currency), ["USD"]);
+});
+
 Deno.test("POST /payments/callback refuses a signed callback that fits no order", async () => {
   const order = await storeOrder(api.deps.db, { status: "RESERVED" });
   const bodies = [
     callbackOf(999_999_999),
-    callbackOf(order, { currency: "USD" }),
     callbackOf(order, { idempotency_key: `refund-${order}` }),
     callbackOf(order, { idempotency_key: `order-0${order}` }),
     callbackOf(order, { amount_cents: -1 }),
