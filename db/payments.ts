@@ -142,6 +142,18 @@ export async function readPaymentsOf(db: Queryable, orderId: number): Promise<Re
   return rows.map(toPayment);
 }
 
+/** The order whose payment has the provider's name; undefined where there is none. */
+export async function readOwner(
+  db: Queryable,
+  { provider, providerRef }: Pick<TakenMoney, "provider" | "providerRef">,
+): Promise<number | undefined> {
+  const rows = await db.execute(
+    "select order_id from payments where provider = ? and provider_ref = ?",
+    [provider, providerRef],
+  );
+  return rows[0] === undefined ? undefined : toInteger(rows[0].order_id);
+}
+
 /** Payments of orders that are to be given back. */
 export async function readReversing(
   db: Queryable,

@@ -16,6 +16,7 @@ import {
 import {
   insertPayments,
   type PaymentRow,
+  readOwner,
   readPayments,
   recordLatePayment,
 } from "../db/payments.ts";
@@ -39,12 +40,10 @@ interface Settling {
   paid: number[];
   declined: number[];
   payments: PaymentRow[];
-  late: CallbackMessage[];
-  disputed: CallbackMessage[];
   /** Disputed money that is the order's total after all. */
   mended: CallbackMessage[];
-  /** Further money, and the place of its outcome. */
-  second: { message: CallbackMessage; index: number }[];
+  /** Money that came too late, does not fit or came besides, and the place of its outcome. */
+  unexpected: { kind: "late" | "disputed" | "second"; message: CallbackMessage; index: number }[];
   events: OrderEventRow[];
 }
 
@@ -69,10 +68,8 @@ export function settlePayments(
       paid: [],
       declined: [],
       payments: [],
-      late: [],
-      disputed: [],
       mended: [],
-      second: [],
+      unexpected: [],
       events: [],
     };
     const outcomes = deliveries.map((delivery, index) =>
@@ -150,25 +147,17 @@ function settleOne(
     case "already_disputed":
       break;
     case "late_success": {
-      settling.late.push(message);
+      settling.unexpected.push({ kind: "late", message, index });
       if (before === null) note(false);
       const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
       return done({ messages: [...messages, reversalOf(message)], kpis });
     }
     case "dispute":
-      settling.disputed.push(message);
+      settling.unexpected.push({ kind: "disputed", message, index });
       note(true);
-      events.push({
-        orderId,
-        event: "payment_disputed",
-        detail: `${
-          moneyText(amountCents, currency, order.currency)
-        } instead of ${order.totalCents} cents`,
-        attempt,
-      });
       break;
     case "second_payment":
-      settling.second.push({ message, index });
+      settling.unexpected.push({ kind: "second", message, index });
       break;
     case "too_early":
       return { kind: "retry", error: `order ${orderId} was paid before it was reserved` };
@@ -185,58 +174,96 @@ function settleOne(
   return done(effectsOfOrder(orders.get(orderId)!, deps.kpiDay));
 }
 
-/** Records money that came too late, does not fit, or came twice; all of it is rare. */
+/**
+ * Records money that came too late, does not fit, or came twice; all of it is rare. Money that is another order's
+ * by the provider's own name for it is nobody's second payment, and is never given back: a person has to look.
+ */
 async function recordUnexpected(
   deps: HandlerDeps,
   tx: Queryable,
-  { orders, recorded, now, late, disputed, mended, second, events }: Settling,
+  settling: Settling,
   outcomes: Outcome[],
 ): Promise<void> {
-  for (const answer of late) {
-    if (!await recordLatePayment(tx, answer, now)) continue;
-    const { status } = orders.get(answer.orderId)!;
-    events.push({
-      orderId: answer.orderId,
-      event: "payment_late",
-      detail: `order was ${status}`,
-    });
+  for (const { orderId, amountCents } of settling.mended) {
+    await settleDispute(tx, orderId, amountCents);
   }
-  for (const answer of disputed) {
-    await recordDispute(tx, answer, now);
-    const { orderId, amountCents, currency, providerRef } = answer;
-    deps.log.error("payment in dispute", {
-      order_id: orderId,
-      amount_cents: amountCents,
-      currency,
-      asked_cents: orders.get(orderId)!.totalCents,
-      provider_ref: providerRef,
-    });
+  for (const { kind, message, index } of settling.unexpected) {
+    const owner = await readOwner(tx, message);
+    if (owner !== undefined && owner !== message.orderId) {
+      outcomes[index] = {
+        kind: "dead",
+        error: `the provider says that ${message.providerRef} is the payment of order ` +
+          `${message.orderId}, but it is that of order ${owner}`,
+      };
+    } else if (kind === "late") await recordLate(tx, settling, message);
+    else if (kind === "disputed") await recordDisputed(deps, tx, settling, message);
+    else await recordSecond(deps, tx, settling, message, outcomes[index]!);
   }
-  for (const { orderId, amountCents } of mended) await settleDispute(tx, orderId, amountCents);
-  for (const { message, index } of second) {
-    const { status, isNew } = await recordSecondPayment(tx, message, now);
-    const outcome = outcomes[index]!;
-    if (status === "REVERSING" && outcome.kind === "done") {
-      outcome.followUps.push({ message: reversalOf(message) });
-    }
-    if (!isNew) continue;
-    const { orderId, amountCents, currency, providerRef } = message;
-    const first = recorded.get(orderId)!.providerRef;
-    events.push({
-      orderId,
-      event: "payment_second",
-      detail: `${
-        moneyText(amountCents, currency, orders.get(orderId)!.currency)
-      } by ${providerRef} besides ${first}`,
-    });
-    deps.log.error("order paid twice", {
-      order_id: orderId,
-      amount_cents: amountCents,
-      currency,
-      provider_ref: providerRef,
-      paid_by: first,
-    });
+}
+
+async function recordLate(
+  tx: Queryable,
+  { orders, now, events }: Settling,
+  message: CallbackMessage,
+): Promise<void> {
+  if (!await recordLatePayment(tx, message, now)) return;
+  const { orderId } = message;
+  const detail = `order was ${orders.get(orderId)!.status}`;
+  events.push({ orderId, event: "payment_late", detail });
+}
+
+async function recordDisputed(
+  { log }: HandlerDeps,
+  tx: Queryable,
+  { orders, now, events }: Settling,
+  message: CallbackMessage,
+): Promise<void> {
+  await recordDispute(tx, message, now);
+  const { orderId, amountCents, currency, providerRef } = message;
+  const order = orders.get(orderId)!;
+  events.push({
+    orderId,
+    event: "payment_disputed",
+    detail: `${
+      moneyText(amountCents, currency, order.currency)
+    } instead of ${order.totalCents} cents`,
+  });
+  log.error("payment in dispute", {
+    order_id: orderId,
+    amount_cents: amountCents,
+    currency,
+    asked_cents: order.totalCents,
+    provider_ref: providerRef,
+  });
+}
+
+async function recordSecond(
+  { log }: HandlerDeps,
+  tx: Queryable,
+  { orders, recorded, now, events }: Settling,
+  message: CallbackMessage,
+  outcome: Outcome,
+): Promise<void> {
+  const { status, isNew } = await recordSecondPayment(tx, message, now);
+  if (status === "REVERSING" && outcome.kind === "done") {
+    outcome.followUps.push({ message: reversalOf(message) });
   }
+  if (!isNew) return;
+  const { orderId, amountCents, currency, providerRef } = message;
+  const amount = moneyText(amountCents, currency, orders.get(orderId)!.currency);
+  const first = recorded.get(orderId)!.providerRef;
+  events.push({
+    orderId,
+    event: "payment_second",
+    detail: `${amount} by ${providerRef} besides ${first}`,
+  });
+  log.error("order paid twice", {
+    order_id: orderId,
+    amount_cents: amountCents,
+    currency,
+    provider_ref: providerRef,
+    paid_by: first,
+  });
 }
 
 function reversalOf({ orderId, amountCents, currency }: CallbackMessage): ReversalMessage {
