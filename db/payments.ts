@@ -88,9 +88,12 @@ export async function recordLatePayment(
 
 /** A payment that is to be given back, or was. */
 export interface Reversal {
+  provider: string;
   providerRef: string;
   amountCents: number;
   status: string;
+  /** When the money was taken as far as we know, UTC; null where it was not. */
+  paidAt: string | null;
 }
 
 /** Payments of orders, by order id. */
@@ -101,15 +104,17 @@ export async function readPayments(
   if (orderIds.length === 0) return new Map();
   const rows = await db.query(
     `
-    select order_id, provider_ref, amount_cents, status
+    select order_id, provider, provider_ref, amount_cents, status, paid_at
     from payments
     where order_id in (?)`,
     [[...orderIds]],
   );
   return new Map(rows.map((row) => [toInteger(row.order_id), {
+    provider: String(row.provider),
     providerRef: String(row.provider_ref),
     amountCents: toInteger(row.amount_cents),
     status: String(row.status),
+    paidAt: row.paid_at as string | null,
   }]));
 }
 
@@ -124,4 +129,26 @@ export async function markReversed(tx: Queryable, orderId: number): Promise<bool
     [orderId],
   );
   return affectedRows === 1;
+}
+
+/** More providers than anybody has. */
+const mostProviders = 100;
+
+/**
+ * The providers that took money, or were asked for some, by what the books hold. Goes from name to name by an index,
+ * however many payments there are.
+ */
+export async function listProviders(db: Queryable): Promise<string[]> {
+  const names = new Set<string>();
+  for (const table of ["payments force index (payments_provider_ref)", "charge_keys"]) {
+    for (let last = ""; names.size < mostProviders;) {
+      const [row] = await db.query(
+        `select provider from ${table} where provider > ? order by provider limit 1`,
+        [last],
+      );
+      if (row === undefined) break;
+      names.add(last = String(row.provider));
+    }
+  }
+  return [...names].sort();
 }

@@ -5,18 +5,26 @@
  */
 
 import { addOrderEvents, type OrderEventRow } from "../db/events.ts";
-import { addRefunded, lockOrders, readOrders } from "../db/orders.ts";
-import { markReversed, readPayments } from "../db/payments.ts";
-import { endRefunds, refundFactsOf } from "../db/refund_rows.ts";
+import { readInstallation } from "../db/installation.ts";
+import { addRefunded, lockOrders, readCharges } from "../db/orders.ts";
+import { markReversed, readPayments, type Reversal } from "../db/payments.ts";
+import { endRefunds, readProviderKeys, refundFactsOf } from "../db/refund_rows.ts";
 import { effectsOfRefund } from "../domain/effects.ts";
 import type { RefundMessage, ReversalMessage } from "../domain/messages.ts";
+import { reversalKeyOf } from "../domain/payment_key.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../domain/refund.ts";
-import type { GatewayRequest, GiveBackAnswer } from "./gateway.ts";
+import {
+  gatewayNamed,
+  type GatewayRequest,
+  type Gateways,
+  type GiveBackAnswer,
+  type StillOurs,
+} from "./gateway.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
 
 /**
- * Gives the money of requested refunds back: the gateway first, under the refund's idempotency key, then
- * the books, in one transaction for the batch.
+ * Gives the money of requested refunds back: the gateway that took it first, under the refund's key, then the
+ * books, in one transaction for the batch.
  *
  * A crash between the two is mended by asking again with the same key. The sums were checked when the
  * refunds were requested; they are checked again under the orders' locks before anything is written.
@@ -74,6 +82,8 @@ export async function applyRefunds(
           return { kind: "outage", error: decision.error };
         case "unanswered":
           return { kind: "retry", error: decision.error };
+        case "stranger":
+          return { kind: "dead", error: decision.error };
       }
       return done(effectsOfRefund(order, refund, deps.kpiDay));
     });
@@ -91,37 +101,91 @@ export async function applyRefunds(
   });
 }
 
+/** The money is with a provider that is not configured: nobody else may give it back. */
+interface Stranger {
+  kind: "stranger";
+  error: string;
+}
+
 /** Asks for the refunds of a batch that are neither finished nor refused by the sums. */
 async function askGateway(
   deps: HandlerDeps,
   deliveries: readonly Delivery<RefundMessage>[],
-): Promise<Map<number, GiveBackAnswer>> {
+): Promise<Map<number, GiveBackAnswer | Stranger>> {
   const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
-  const orders = await readOrders(deps.db, orderIds);
+  const orders = await readCharges(deps.db, orderIds);
   const refundsOf = await refundFactsOf(deps.db, orderIds, { lock: false });
-  const requests = new Map<number, GatewayRequest>();
+  const payments = await readPayments(deps.db, orderIds);
+  const keys = await readProviderKeys(deps.db, deliveries.map(({ message }) => message.refundId));
+  const requests = new Map<number, RequestThrough>();
   for (const { message: { orderId, refundId } } of deliveries) {
     const order = orders.get(orderId);
     const refunds = refundsOf.get(orderId) ?? [];
     const refund = refunds.find(({ id }) => id === refundId);
-    if (order === undefined || refund === undefined) continue;
+    const payment = payments.get(orderId);
+    if (order === undefined || refund === undefined || payment === undefined) continue;
     const others = refunds.filter((other) => other !== refund);
     if (decideRefund(order, refund, others).kind !== "process") continue;
     requests.set(refundId, {
-      orderId,
-      amountCents: refund.amountCents,
-      currency: order.currency,
-      idempotencyKey: `refund-${refundId}`,
+      provider: payment.provider,
+      request: {
+        orderId,
+        reference: order.externalOrderId,
+        amountCents: refund.amountCents,
+        currency: order.currency,
+        idempotencyKey: keys.get(refundId)!,
+        chargeRef: payment.providerRef,
+      },
     });
   }
-  const answers = await deps.gateway.giveBack([...requests.values()]);
-  return new Map([...requests.keys()].map((refundId, index) => [refundId, answers[index]!]));
+  const behind = Map.groupBy(deliveries, ({ message }) => message.refundId);
+  return await giveBackThrough(deps, requests, behind);
+}
+
+/** Money to give back, and who took it. */
+interface RequestThrough {
+  provider: string;
+  request: GatewayRequest;
+}
+
+/**
+ * Asks each provider for what it took itself; what no gateway is configured for is asked for nowhere.
+ *
+ * @param behind the messages that want each of them
+ */
+async function giveBackThrough(
+  deps: HandlerDeps,
+  requests: ReadonlyMap<number, RequestThrough>,
+  behind: ReadonlyMap<number, readonly Delivery[]>,
+): Promise<Map<number, GiveBackAnswer | Stranger>> {
+  const messagesOf = new Map(
+    [...requests].map(([id, { request }]) => [request, behind.get(id)!.map(({ id }) => id)]),
+  );
+  const stillOurs: StillOurs = (request) =>
+    deps.stillOurs?.(messagesOf.get(request)!) ?? Promise.resolve(true);
+  const answers = new Map<number, GiveBackAnswer | Stranger>();
+  const byProvider = Map.groupBy(requests, ([, { provider }]) => provider);
+  await Promise.all([...byProvider].map(async ([provider, wanted]) => {
+    const gateway = gatewayNamed(deps, provider);
+    const given = await gateway?.giveBack(wanted.map(([, { request }]) => request), stillOurs);
+    wanted.forEach(([id, { request: { reference } }], index) => {
+      answers.set(
+        id,
+        given?.[index] ?? {
+          kind: "stranger",
+          error: `the money of order ${JSON.stringify(reference)} was taken by "${provider}", ` +
+            "which is not configured here: only it can give it back",
+        },
+      );
+    });
+  }));
+  return answers;
 }
 
 function withAnswer(
   decision: RefundDecision,
-  answer: GiveBackAnswer | undefined,
-): RefundDecision | { kind: "away" | "unanswered"; error: string } {
+  answer: GiveBackAnswer | Stranger | undefined,
+): RefundDecision | Stranger | { kind: "away" | "unanswered"; error: string } {
   if (decision.kind !== "process") return decision;
   switch (answer?.kind) {
     case "given_back":
@@ -129,6 +193,7 @@ function withAnswer(
     case "refused":
       return { kind: "refuse", because: answer.reason };
     case "away":
+    case "stranger":
       return answer;
     case "failed":
       return { kind: "unanswered", error: answer.error };
@@ -138,7 +203,7 @@ function withAnswer(
 }
 
 /**
- * Gives back payments that came too late: the gateway first, under the order's reversal key, then the
+ * Gives back payments that came too late: the gateway that took them first, under the payment's own key, then the
  * books. A crash between the two is mended by asking again with the same key.
  */
 export async function reversePayments(
@@ -147,22 +212,13 @@ export async function reversePayments(
 ): Promise<Outcome[]> {
   const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
   const payments = await readPayments(deps.db, orderIds);
-  const currencies = new Map(deliveries.map(({ message }) => [message.orderId, message.currency]));
-  const open = orderIds.filter((orderId) => payments.get(orderId)?.status === "REVERSING");
-  const answers = await deps.gateway.giveBack(
-    open.map((orderId) => ({
-      orderId,
-      amountCents: payments.get(orderId)!.amountCents,
-      currency: currencies.get(orderId)!,
-      idempotencyKey: `reversal-${orderId}`,
-    })),
-  );
-  const answerOf = new Map(open.map((orderId, index) => [orderId, answers[index]!]));
+  const answerOf = await askForReversals(deps, deliveries, payments);
   const outcomes = deliveries.map(({ message: { orderId } }): Outcome => {
     if (!payments.has(orderId)) return vanished("payment of order", orderId);
     const answer = answerOf.get(orderId);
     if (answer?.kind === "away") return { kind: "outage", error: answer.error };
     if (answer?.kind === "failed") return { kind: "retry", error: answer.error };
+    if (answer?.kind === "stranger") return { kind: "dead", error: answer.error };
     if (answer?.kind === "refused") {
       return { kind: "dead", error: `the provider keeps the payment: ${answer.reason}` };
     }
@@ -180,4 +236,32 @@ export async function reversePayments(
     await addOrderEvents(tx, events, deps.consumer);
   });
   return outcomes;
+}
+
+/** Asks for the payments of a batch that are to be given back; answers by order id. */
+async function askForReversals(
+  deps: HandlerDeps,
+  deliveries: readonly Delivery<ReversalMessage>[],
+  payments: ReadonlyMap<number, Reversal>,
+): Promise<Map<number, GiveBackAnswer | Stranger>> {
+  const open = [...payments].filter(([, { status }]) => status === "REVERSING");
+  const [orders, installation] = await Promise.all([
+    readCharges(deps.db, open.map(([orderId]) => orderId)),
+    readInstallation(deps.db),
+  ]);
+  const requests = new Map(open.map(([orderId, payment]): [number, RequestThrough] => {
+    const { externalOrderId: reference, currency } = orders.get(orderId)!;
+    const { provider, providerRef: chargeRef, amountCents } = payment;
+    const idempotencyKey = reversalKeyOf(installation, {
+      ...payment,
+      orderId,
+      externalOrderId: reference,
+    });
+    return [orderId, {
+      provider,
+      request: { orderId, reference, amountCents, currency, idempotencyKey, chargeRef },
+    }];
+  }));
+  const behind = Map.groupBy(deliveries, ({ message }) => message.orderId);
+  return await giveBackThrough(deps, requests, behind);
 }

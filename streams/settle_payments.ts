@@ -6,7 +6,8 @@
 
 import type { Queryable } from "../db/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../db/events.ts";
-import { lockOrders, markFailed, markPaid, readItems } from "../db/orders.ts";
+import { readInstallation } from "../db/installation.ts";
+import { lockOrders, markFailed, markPaid, readCharges, readItems } from "../db/orders.ts";
 import {
   insertPayments,
   type PaymentRow,
@@ -16,6 +17,7 @@ import {
 import { lockStock, writeStock } from "../db/products.ts";
 import { effectsOfOrder } from "../domain/effects.ts";
 import type { CallbackMessage } from "../domain/messages.ts";
+import { chargeKeyOf } from "../domain/payment_key.ts";
 import { sumNeeds } from "../domain/reserve.ts";
 import { decideSettle } from "../domain/settle.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
@@ -42,6 +44,7 @@ export function settlePayments(
         .filter(([, { status }]) => status !== "DECLINED")
         .map(([orderId, { providerRef }]) => [orderId, providerRef]),
     );
+    const keyOf = await keysOf(tx, deliveries);
     const paid: number[] = [];
     const declined: number[] = [];
     const late: CallbackMessage[] = [];
@@ -52,6 +55,12 @@ export function settlePayments(
       const { orderId } = message;
       const order = orders.get(orderId);
       if (order === undefined) return vanished("order", orderId);
+      if (message.key !== undefined && message.key !== keyOf.get(orderId)) {
+        return {
+          kind: "dead",
+          error: `the answer to charge ${message.key} is not about order ${orderId}`,
+        };
+      }
       const decision = decideSettle(order, message, paidBy.get(orderId) ?? null);
       switch (decision.kind) {
         case "pay":
@@ -122,6 +131,21 @@ export function settlePayments(
     await giveStockBack(tx, declined);
     return outcomes;
   });
+}
+
+/**
+ * The keys of the orders that answers with a key name. Row ids may have been given anew since the answer came: after a
+ * failover that lost the last commits, an answer that waits in Redis is about an order that is no more.
+ */
+async function keysOf(
+  tx: Queryable,
+  deliveries: readonly Delivery<CallbackMessage>[],
+): Promise<Map<number, string>> {
+  const ids = deliveries.flatMap(({ message }) => message.key === undefined ? [] : message.orderId);
+  if (ids.length === 0) return new Map();
+  const installation = await readInstallation(tx);
+  const orders = await readCharges(tx, ids);
+  return new Map([...orders].map(([id, order]) => [id, chargeKeyOf(installation, order)]));
 }
 
 function paymentOf(answer: CallbackMessage, status: PaymentRow["status"]): PaymentRow {

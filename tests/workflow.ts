@@ -13,7 +13,10 @@ import { silentLog } from "../domain/log.ts";
 import { type Group, groups } from "../domain/messages.ts";
 import type { NoticeChannel } from "../domain/notification.ts";
 import type { OrderFacts } from "../domain/order.ts";
-import { readOrders } from "../db/orders.ts";
+import { readInstallation } from "../db/installation.ts";
+import { readCharges, readOrders } from "../db/orders.ts";
+import type { Queryable } from "../db/database.ts";
+import { chargeKeyOf } from "../domain/payment_key.ts";
 import {
   consumeOnce,
   type Consumer,
@@ -143,6 +146,12 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
       await test.close();
     },
   };
+}
+
+/** The key under which the provider is asked for an order's money. */
+export async function chargeKey(db: Queryable, orderId: number): Promise<string> {
+  const order = (await readCharges(db, [orderId])).get(orderId)!;
+  return chargeKeyOf(await readInstallation(db), order);
 }
 
 /** An order with sensible fields, of which a test names those it is about. */
