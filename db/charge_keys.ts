@@ -42,6 +42,8 @@ export async function readOrderOfChargeKey(
   provider: string,
   key: string,
 ): Promise<ChargeFacts | undefined> {
+  // Nobody charges under anything else, and a server may refuse to compare it.
+  if (!/^[\w-]{1,64}$/.test(key)) return undefined;
   const rows = await db.query(
     "select order_id from charge_keys where provider = ? and charge_key = ?",
     [provider, key],

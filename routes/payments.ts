@@ -81,7 +81,7 @@ export function paymentRoutes(deps: AppDeps): Hono {
       const { type, data } = body.data;
       const order = await readOrderOfChargeKey(deps.db, httpGatewayName, data.idempotency_key);
       if (order === undefined) {
-        log.error("callback of an unknown charge", {
+        log.warn("callback of an unknown charge", {
           idempotency_key: data.idempotency_key,
           reference: data.reference,
           provider_ref: data.id,

@@ -13,6 +13,7 @@ import { silentLog } from "../domain/log.ts";
 import { type Group, groups } from "../domain/messages.ts";
 import type { NoticeChannel } from "../domain/notification.ts";
 import type { OrderFacts } from "../domain/order.ts";
+import { noteChargeKeys } from "../db/charge_keys.ts";
 import { readInstallation } from "../db/installation.ts";
 import { readCharges, readOrders } from "../db/orders.ts";
 import type { Queryable } from "../db/database.ts";
@@ -152,6 +153,13 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
 export async function chargeKey(db: Queryable, orderId: number): Promise<string> {
   const order = (await readCharges(db, [orderId])).get(orderId)!;
   return chargeKeyOf(await readInstallation(db), order);
+}
+
+/** The same, noted as if the provider had been asked. */
+export async function askedKey(db: Queryable, orderId: number): Promise<string> {
+  const key = await chargeKey(db, orderId);
+  await noteChargeKeys(db, "http", [{ key, orderId }]);
+  return key;
 }
 
 /** An order with sensible fields, of which a test names those it is about. */
