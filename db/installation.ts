@@ -5,7 +5,7 @@
  */
 
 import type { Installation } from "../domain/payment_key.ts";
-import { type Queryable, toInteger } from "./database.ts";
+import type { Queryable } from "./database.ts";
 
 /**
  * Reads what the keys of charges and refunds are made of. Read whenever it is needed and never kept: another
@@ -15,12 +15,23 @@ import { type Queryable, toInteger } from "./database.ts";
  */
 export async function readInstallation(db: Queryable): Promise<Installation> {
   const [row] = await db.query(
-    "select name, last_old_order_id, made_at from installation where id = 1",
+    "select name, old_keys_until from installation where id = 1",
   );
   if (row === undefined) throw new Error("The database does not say which installation it is");
   return {
     name: String(row.name),
-    lastOldOrderId: toInteger(row.last_old_order_id),
-    madeAt: String(row.made_at),
+    oldKeysUntil: row.old_keys_until as string | null,
   };
+}
+
+/**
+ * Ends the time of keys made of row ids, once and for all; the orders that are reserved by now keep theirs.
+ *
+ * @returns false where it had ended before
+ */
+export async function endOldKeys(db: Queryable): Promise<boolean> {
+  const { affectedRows } = await db.run(
+    "update installation set old_keys_until = utc_timestamp(6) where id = 1 and old_keys_until is null",
+  );
+  return affectedRows === 1;
 }

@@ -40,8 +40,8 @@ export interface RefundToInsert {
   idempotencyKey: string | null;
   /** Of what was asked, to recognise it under the same key. */
   requestHash: Uint8Array;
-  /** Under which the provider is asked; no other refund's. */
-  providerKey: string;
+  /** Under which the provider is asked; no other refund's. Null for one that is made of the row's id. */
+  providerKey: string | null;
 }
 
 /**

@@ -172,7 +172,7 @@ async function takeInTransaction(
     accepted.map(({ index }, position) => ({
       ...wanted[position]!,
       requestHash: hashOf(requests[index]!),
-      providerKey: providerKeys[position]!,
+      providerKey: providerKeys[position] ?? null,
     })),
   );
   accepted.forEach(({ index }, position) => {
@@ -212,7 +212,7 @@ async function providerKeysOf(
   tx: Queryable,
   requests: readonly (RefundRequest & { amountCents: number })[],
   actor: string,
-): Promise<string[]> {
+): Promise<(string | null)[]> {
   if (requests.length === 0) return [];
   const installation = await readInstallation(tx);
   const orders = await readCharges(tx, [...new Set(requests.map(({ orderId }) => orderId))]);
@@ -224,8 +224,10 @@ async function providerKeysOf(
       amountCents: request.amountCents,
     });
   const keys = requests.map((request) => keyOf(request, request.idempotencyKey));
-  const taken = await readTakenProviderKeys(tx, keys);
-  return keys.map((key, index) => taken.has(key) ? keyOf(requests[index]!, null) : key);
+  const taken = await readTakenProviderKeys(tx, keys.filter((key) => key !== null));
+  return keys.map((key, index) =>
+    key !== null && taken.has(key) ? keyOf(requests[index]!, null) : key
+  );
 }
 
 function refusal(

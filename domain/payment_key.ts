@@ -16,10 +16,11 @@ import { hash as digestOf } from "node:crypto";
 export interface Installation {
   /** Random; tells this installation from all others. */
   name: string;
-  /** The newest order when the name was drawn, 0 where there was none. */
-  lastOldOrderId: number;
-  /** When the name was drawn: UTC, `YYYY-MM-DD HH:MM:SS.ffffff`. */
-  madeAt: string;
+  /**
+   * Until when keys were made of row ids: UTC, `YYYY-MM-DD HH:MM:SS.ffffff`; null while processes of the version before
+   * may still ask under them.
+   */
+  oldKeysUntil: string | null;
 }
 
 /** An order as far as its charge's key needs it. */
@@ -38,11 +39,11 @@ export interface ChargedOrder {
 
 /** The key of an order's one charge. */
 export function chargeKeyOf(
-  { name, lastOldOrderId, madeAt }: Installation,
+  { name, oldKeysUntil }: Installation,
   order: ChargedOrder,
 ): string {
   const { id, externalOrderId, totalCents, currency, reservedAt } = order;
-  if (id <= lastOldOrderId && reservedAt !== null && reservedAt <= madeAt) return `order-${id}`;
+  if (isOld(reservedAt, oldKeysUntil)) return `order-${id}`;
   // What may hold anything comes last, so that no two orders give the same text.
   return `charge_${digest(`charge\n${name}\n${currency}\n${totalCents}\n${externalOrderId}`)}`;
 }
@@ -54,15 +55,16 @@ export function orderOfOldKey(key: string): number | undefined {
 }
 
 /**
- * The key of a refund: the same for a request that is repeated under the client's key after its row was lost.
+ * The key of a refund, null while those made of row ids are in use: the same for a request that is repeated under the client's key after its row was lost.
  *
  * @param refund.owner whose idempotency key it is, e.g. the token's name; empty for whoever has none
  * @param refund.idempotencyKey the client's, or a random one of our own
  */
 export function refundKeyOf(
-  { name }: Installation,
+  { name, oldKeysUntil }: Installation,
   refund: { externalOrderId: string; owner: string; idempotencyKey: string; amountCents: number },
-): string {
+): string | null {
+  if (oldKeysUntil === null) return null;
   const { externalOrderId, owner, idempotencyKey, amountCents } = refund;
   const said = [name, externalOrderId, owner, idempotencyKey, amountCents];
   return `refund_${digest(`refund\n${JSON.stringify(said)}`)}`;
@@ -75,7 +77,7 @@ export function oldRefundKey(refundId: number): string {
 
 /** The key under which a payment that came too late is given back. */
 export function reversalKeyOf(
-  { name, madeAt }: Installation,
+  { name, oldKeysUntil }: Installation,
   payment: {
     orderId: number;
     externalOrderId: string;
@@ -83,15 +85,20 @@ export function reversalKeyOf(
     /** The provider's own name for the charge. */
     providerRef: string;
     amountCents: number;
-    /** When it was recorded; UTC, as {@linkcode Installation.madeAt}. */
+    /** When it was recorded; UTC, as {@linkcode Installation.oldKeysUntil}. */
     paidAt: string | null;
   },
 ): string {
   const { orderId, externalOrderId, provider, providerRef, amountCents, paidAt } = payment;
   // It may have been asked for under its old key.
-  if (paidAt === null || paidAt <= madeAt) return `reversal-${orderId}`;
+  if (isOld(paidAt, oldKeysUntil)) return `reversal-${orderId}`;
   const said = [name, externalOrderId, provider, providerRef, amountCents];
   return `reversal_${digest(`reversal\n${JSON.stringify(said)}`)}`;
+}
+
+/** Whether money may have been asked for under a key made of a row id. */
+function isOld(time: string | null, oldKeysUntil: string | null): boolean {
+  return oldKeysUntil === null || (time !== null && time <= oldKeysUntil);
 }
 
 /** SHA-256 in 43 characters. */

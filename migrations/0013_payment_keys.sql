@@ -2,13 +2,12 @@
 -- failover that lost the last commits, so no key may be made of them: keys are made of this database's own
 -- name, which is drawn once and lives on in every dump, and of what the shop and the client call things.
 --
--- Orders that were reserved before may have been charged under keys made of row ids. They keep these:
--- last_old_order_id and made_at tell which they are.
+-- Orders that were reserved before old_keys_until may have been charged under keys made of row ids, and keep these.
+-- It is null while processes of the version before may still charge; without any order there are none.
 create table if not exists installation (
   id tinyint unsigned not null,
   name char(64) character set ascii collate ascii_bin not null,
-  last_old_order_id bigint unsigned not null,
-  made_at datetime(6) not null,
+  old_keys_until datetime(6) null,
   created_at datetime(6) not null default current_timestamp(6),
   updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
   primary key (id),
@@ -19,8 +18,8 @@ create table if not exists installation (
 set @installation_name = sha2(concat_ws(' ', uuid(), rand(), rand(), rand(), utc_timestamp(6),
   connection_id(), @@hostname, database()), 256);
 
-insert into installation (id, name, last_old_order_id, made_at)
-select 1, @installation_name, coalesce((select max(id) from orders), 0), utc_timestamp(6)
+insert into installation (id, name, old_keys_until)
+select 1, @installation_name, if(exists (select 1 from orders), null, utc_timestamp(6))
 from (select count(*) as installations from installation) known
 where known.installations = 0;
 
@@ -36,7 +35,7 @@ create table if not exists charge_keys (
   primary key (provider, charge_key)
 ) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
 
--- Null for what was requested before: its key is made of its id.
+-- Null for what was requested before then: its key is made of its id.
 set @statement = if(
   exists (
     select 1 from information_schema.columns

@@ -20,6 +20,7 @@ import {
 } from "./consumer.ts";
 import type { Turn } from "./conclude.ts";
 import { deliverNotices, openSenders } from "./deliver_notices.ts";
+import { leaveOldKeys, newConsumerName } from "./end_old_keys.ts";
 import { gatewayOf, refuseUnknownProviders, warnOfSimulation } from "./gateways.ts";
 import type { Keys } from "./keys.ts";
 import { keepProving } from "./proof.ts";
@@ -76,7 +77,7 @@ export async function runConsumers(
 ): Promise<void> {
   const { config, redis, log } = deps;
   const wanted = options.groups.length === 0 ? groups : [...new Set(options.groups)];
-  const name = `${hostname()}:${Deno.pid}:${crypto.randomUUID().slice(0, 8)}`;
+  const name = newConsumerName(hostname());
   const gateway = gatewayOf(config);
   if (wanted.includes("payments") || wanted.includes("refunds")) {
     await refuseUnknownProviders(deps);
@@ -131,6 +132,7 @@ export async function runConsumers(
       );
     };
     try {
+      if (group === "payments" && !await leaveOldKeys(deps, stopped)) return;
       const first = consumerNamed(name);
       await Promise.all([run(first), run(consumerNamed(helperOf(name), first))]);
     } finally {

@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { requestRefund } from "../../db/refunds.ts";
 import { readInstallation } from "../../db/installation.ts";
 import { cancelOrder } from "../../db/cancel.ts";
+import { migrate } from "../../db/migrate.ts";
+import { leaveOldKeys, newConsumerName } from "../../streams/end_old_keys.ts";
 import { publish } from "../../streams/queue.ts";
 import { recover } from "../../streams/recover.ts";
 import { type Dump, restoreDump, takeDump } from "../dump.ts";
 import { loseRedis } from "../proof.ts";
+import { recordedLog } from "../routes/api.ts";
 import { type Provided, settleAll, until, withProvider } from "../provider.ts";
 import { anOrder, chargeKey, type Workflow } from "../workflow.ts";
 import { assertBooks } from "./books.ts";
@@ -206,7 +209,7 @@ Deno.test("orders and refunds of before the upgrade keep their old keys, and no 
       "update orders set status = 'PENDING', reserved_time = '1000-01-01' where id = ?",
       [pending],
     );
-    await flow.rows("update installation set last_old_order_id = 3, made_at = utc_timestamp(6)");
+    await flow.rows("update installation set old_keys_until = utc_timestamp(6)");
     // As the version before charged them, without an answer.
     for (const orderId of [reserved, cancelled]) {
       await provider.app.request("/charges", {
@@ -262,7 +265,7 @@ Deno.test("a callback under an old key settles its order, and none that only has
     await ask("order-1");
     await until("a callback came", () => provider.deliveries.length > 0);
     assert.equal(provider.deliveries[0]!.status, 409, "it was reserved after the upgrade");
-    await flow.rows("update installation set last_old_order_id = 1, made_at = utc_timestamp(6)");
+    await flow.rows("update installation set old_keys_until = utc_timestamp(6)");
     await provider.settled();
     await flow.drain();
     assert.equal((await flow.order(1)).status, "PAID");
@@ -343,4 +346,58 @@ Deno.test("older books under load, and everything sent again: the provider took 
     await assertBooks(flow);
     const { name } = await readInstallation(flow.db);
     assert.equal(name, dump!.get("installation")!.rows[0]![1]);
+  }));
+
+Deno.test("leaveOldKeys() waits until no consumer asks under keys of row ids, and keeps what they may have asked for", () =>
+  withProvider("keys_side_by_side", { silent: 100 }, async (provided) => {
+    const { flow, provider } = provided;
+    await flow.add([web(1), web(2)]);
+    await flow.turn("orders");
+    // As after an upgrade of books with orders in them.
+    await flow.rows("delete from installation");
+    await flow.rows("delete from schema_migrations where version = 13");
+    await migrate(flow.test.databaseUrl);
+    assert.equal((await readInstallation(flow.db)).oldKeysUntil, null);
+    assert.equal(await chargeKey(flow.db, 1), "order-1");
+
+    const older = "shop.example:7:0123abcd";
+    const stream = flow.keys.stream("payments");
+    await flow.redis.xreadgroup("GROUP", "payments", older, "COUNT", 1, "STREAMS", stream, ">");
+    await flow.redis.zadd(flow.keys.alive("refunds"), Date.now() + 60_000, `${older}:2`);
+    await flow.redis.zadd(
+      flow.keys.alive("refunds"),
+      Date.now() + 60_000,
+      newConsumerName("shop.example"),
+    );
+    const recorded = recordedLog();
+    const stop = new AbortController();
+    const leaving = leaveOldKeys({ ...flow, log: recorded.log }, stop.signal);
+    await until("it waits", () => recorded.lines.length > 0);
+    assert.match(recorded.lines[0]!, new RegExp(`"consumers":"${older}:2,${older}"`));
+    stop.abort();
+    assert.equal(await leaving, false);
+    await flow.redis.zrem(flow.keys.alive("refunds"), `${older}:2`);
+    const left = leaveOldKeys({ ...flow, log: recorded.log }, new AbortController().signal);
+    await until("it waits for the message in hand", () => recorded.lines.length > 1);
+    assert.match(recorded.lines[1]!, new RegExp(`"consumers":"${older}"`));
+    assert.equal((await readInstallation(flow.db)).oldKeysUntil, null);
+
+    // It charges and stops.
+    await flow.gateway.charge([{
+      orderId: 1,
+      reference: "web-1",
+      amountCents: 1_000,
+      currency: "EUR",
+      idempotencyKey: await chargeKey(flow.db, 1),
+    }]);
+    await flow.redis.xgroup("SETID", stream, "payments", "0");
+    await flow.redis.xgroup("DELCONSUMER", stream, "payments", older);
+    assert.equal(await left, true);
+    await flow.add([web(3)]);
+    await settleAll(provided);
+    const keys = [...provider.charges.keys()].sort();
+    assert.deepEqual(keys.slice(1), ["order-1", "order-2"]);
+    assert.match(keys[0]!, /^charge_/);
+    await assertOwnCharges(provided);
+    await assertBooks(flow);
   }));
