@@ -131,7 +131,10 @@ export function simulatedGateway(options: { delayMs: number }): Gateway {
   };
 }
 
-/** An old key keeps the name that it had, because its answer may be on its way. */
-function simulatedRef(orderId: number, key: string): string {
+/**
+ * The simulated provider's name for a charge. One under an old key keeps the name that it had, because its answer may
+ * be on its way.
+ */
+export function simulatedRef(orderId: number, key: string): string {
   return key.startsWith("charge_") ? `sim_${key.slice("charge_".length)}` : `sim_${orderId}`;
 }

@@ -96,9 +96,9 @@ export async function settleAll({ flow, provider }: Provided): Promise<void> {
   await flow.drain();
 }
 
-/** Waits for something that comes about by itself, ten seconds at the most. */
+/** Waits for something that comes about by itself, half a minute at the most. */
 export async function until(what: string, came: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 30_000;
   while (!await came()) {
     if (performance.now() > end) throw new Error(`it did not come about: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -27,7 +27,7 @@ import {
   makeConsumer,
 } from "../streams/consumer.ts";
 import type { Turn } from "../streams/conclude.ts";
-import { type Gateway, simulatedGateway } from "../streams/gateway.ts";
+import { type Gateway, simulatedGateway, simulatedRef } from "../streams/gateway.ts";
 import { keysFor } from "../streams/keys.ts";
 import { publish } from "../streams/queue.ts";
 import { isDrained } from "../streams/run_consumers.ts";
@@ -155,7 +155,13 @@ export async function chargeKey(db: Queryable, orderId: number): Promise<string>
   return chargeKeyOf(await readInstallation(db), order);
 }
 
-/** The same, noted as if the provider had been asked. */
+/** The simulated provider's name for an order's charge; for an order that does not exist, one of its id. */
+export async function simulatedRefOf(db: Queryable, orderId: number): Promise<string> {
+  const isThere = (await readOrders(db, [orderId])).size > 0;
+  return simulatedRef(orderId, isThere ? await chargeKey(db, orderId) : "");
+}
+
+/** The key of {@linkcode chargeKey}, noted as if the provider had been asked. */
 export async function askedKey(db: Queryable, orderId: number): Promise<string> {
   const key = await chargeKey(db, orderId);
   await noteChargeKeys(db, "http", [{ key, orderId }]);

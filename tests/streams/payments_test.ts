@@ -8,6 +8,7 @@ import {
   anOrder,
   chargeKey,
   openWorkflow,
+  simulatedRefOf,
   type Workflow,
   type WorkflowOptions,
 } from "../workflow.ts";
@@ -325,8 +326,7 @@ Deno.test("settlePayments() records what the gateway said, when, and in which wo
     ])).map(({ orderId }) => orderId!) as [number, number];
     await flow.drain();
     const [even, odd] = await flow.rows("select * from payments order by order_id");
-    const simulatedRef = async (id: number) =>
-      (await chargeKey(flow.db, id)).replace("charge_", "sim_");
+    const simulatedRef = (id: number) => simulatedRefOf(flow.db, id);
     const settledAt = async (id: number) => (await flow.order(id)).settledAt;
     assert.deepEqual(
       [even!.status, even!.provider, even!.provider_ref, even!.amount_cents, even!.paid_at],
