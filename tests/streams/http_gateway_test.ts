@@ -695,3 +695,59 @@ Deno.test("chargePayments() asks for no charge again because one answer can't be
     await server.shutdown();
   }
 });
+
+Deno.test("httpGateway() counts no answer about another order, key or refund than it asked for", async () => {
+  const charge = { id: "x", status: "succeeded", amount_cents: 100, currency: "EUR" };
+  const given = { id: "r", status: "succeeded" };
+  const others: Record<string, unknown>[] = [
+    { reference: "o2" },
+    { idempotency_key: "order-2" },
+    { reference: 1 },
+  ];
+  const otherRefunds = [...others, { amount_cents: 99 }, { currency: "USD" }, {
+    amount_cents: "100",
+  }];
+  let answer: Record<string, unknown> = {};
+  const { url, server } = listen(() => Response.json(answer));
+  const gateway = httpGateway({ url, token: "", timeoutMs: 1_000, firstWaitMs: 1 });
+  const kindOf = async (ask: "charge" | "giveBack" | "status", said: Record<string, unknown>) => {
+    answer = said;
+    return (await gateway[ask]!([request(1)]))[0]!.kind;
+  };
+  for (const other of others) {
+    assert.equal(await kindOf("charge", { ...charge, ...other }), "failed", JSON.stringify(other));
+    assert.equal(await kindOf("status", { ...charge, ...other }), "failed", JSON.stringify(other));
+  }
+  for (const status of ["succeeded", "refused"]) {
+    for (const other of otherRefunds) {
+      const said = { ...given, status, ...other };
+      assert.equal(await kindOf("giveBack", said), "failed", JSON.stringify(said));
+    }
+  }
+  const own = { reference: "o1", idempotency_key: "order-1" };
+  assert.equal(await kindOf("charge", { ...charge, ...own }), "accepted");
+  assert.equal(await kindOf("charge", { ...charge, reference: null }), "accepted");
+  const money = { amount_cents: 100, currency: "EUR" };
+  assert.equal(await kindOf("giveBack", { ...given, ...own, ...money }), "given_back");
+  assert.equal(await kindOf("giveBack", given), "given_back", "an answer may repeat nothing");
+  await server.shutdown();
+});
+
+Deno.test("httpGateway() moves no money where nobody tells whether the message is still this consumer's", async () => {
+  const methods: string[] = [];
+  const { url, server } = listen(({ method }) => {
+    methods.push(method);
+    return new Response(null, { status: 404 });
+  });
+  const gateway = httpGateway({ url, token: "", timeoutMs: 1_000, firstWaitMs: 1 });
+  const lost = () => Promise.resolve(false);
+  const unknown = () => Promise.reject(new Error("Connection is closed."));
+  for (const stillOurs of [lost, unknown]) {
+    for (const ask of ["charge", "giveBack"] as const) {
+      const answers = await gateway[ask]([request(1), request(2)], stillOurs);
+      assert.deepEqual(answers.map(({ kind }) => kind), ["away", "away"]);
+    }
+  }
+  assert.ok(!methods.includes("POST"));
+  await server.shutdown();
+});
