@@ -101,7 +101,7 @@ function isOld(time: string | null, oldKeysUntil: string | null): boolean {
   return oldKeysUntil === null || (time !== null && time <= oldKeysUntil);
 }
 
-/** SHA-256 in 43 characters. */
+/** The first 160 bits of SHA-256, in hexadecimal, which is made twice as fast as base64. */
 function digest(text: string): string {
-  return digestOf("sha256", text, "base64url");
+  return digestOf("sha256", text, "hex").slice(0, 40);
 }

@@ -364,7 +364,7 @@ export const callback = {
   timestamp: "2026-01-05T10:00:03Z",
   data: {
     id: "ch_17",
-    idempotency_key: "charge_0r5bqKqmCFCkYHEUMBiAAfpYFwSmFSZ0Sbf8XyVSjZA",
+    idempotency_key: "charge_8c1f5e0b7a94d2c36f80a1b9e7d4c5f60312ab98",
     amount_cents: 2_500,
     currency: "EUR",
   },
