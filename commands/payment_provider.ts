@@ -47,6 +47,10 @@ export interface ProviderCharge {
   id: string;
   /** Under which it was asked for. */
   key: string;
+  /** What the service calls its row of the order; other orders may have been called so before. */
+  orderId: number;
+  /** The shop's id of the order; null where it was not told. */
+  reference: string | null;
   /** What was asked for, in cents. */
   askedCents: number;
   /** What it takes, in cents. */
@@ -151,6 +155,7 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
         data: {
           id: charge.id,
           idempotency_key: charge.key,
+          reference: charge.reference,
           amount_cents: amountCents,
           currency: charge.currency,
         },
@@ -197,7 +202,8 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
 
   app.post("/charges", async (c) => {
     const key = c.req.header("idempotency-key") ?? "";
-    const { amount_cents: amountCents, currency } = await c.req.json();
+    const { order_id: orderId, reference = null, amount_cents: amountCents, currency } = await c.req
+      .json();
     if (key === "" || !Number.isSafeInteger(amountCents)) return c.json({ error: "invalid" }, 422);
     if (happens("error", key, options.errors) && firstTime("error", key)) {
       return c.json({ error: "try again" }, 503);
@@ -210,6 +216,8 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
       const made: ProviderCharge = {
         id: `ch_${crypto.randomUUID()}`,
         key,
+        orderId,
+        reference,
         askedCents: amountCents,
         amountCents: amountCents + (happens("overcharge", key, options.overcharges) ? 1 : 0),
         currency,
@@ -240,14 +248,27 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
     }
     const before = refunds.get(key);
     if (before !== undefined) return c.json(before);
-    const { order_id: orderId, amount_cents: amountCents, charge_id: id } = await c.req.json();
-    const charge = id === undefined
-      ? charges.get(`order-${orderId}`)
-      : charges.values().find((one) => one.id === id);
+    const {
+      order_id: orderId,
+      charge_id: chargeId,
+      reference,
+      amount_cents: amountCents,
+      currency,
+    } = await c.req.json();
+    const charge = [...charges.values()].findLast(({ id, orderId: of }) =>
+      chargeId === undefined ? of === orderId : id === chargeId
+    );
     const left = charge?.status === "succeeded" ? charge.amountCents - charge.refundedCents : 0;
-    const refund = charge === undefined || amountCents < 1 || amountCents > left
-      ? { id: `re_${crypto.randomUUID()}`, status: "refused", reason: "nothing of it is left" }
-      : { id: `re_${crypto.randomUUID()}`, status: "succeeded" };
+    const refund = {
+      id: `re_${crypto.randomUUID()}`,
+      ...(charge === undefined || amountCents < 1 || amountCents > left ||
+          charge.currency !== currency
+        ? { status: "refused", reason: "nothing of it is left" }
+        : { status: "succeeded" }),
+      reference,
+      amount_cents: amountCents,
+      currency,
+    };
     if (refund.status === "succeeded") charge!.refundedCents += amountCents;
     refunds.set(key, refund);
     if (happens("time-out", key, options.timeOuts) && firstTime("time-out", key)) {
@@ -264,6 +285,6 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
   return provider;
 }
 
-function chargeJson({ id, status, amountCents, currency }: ProviderCharge) {
-  return { id, status, amount_cents: amountCents, currency };
+function chargeJson({ id, status, reference, amountCents, currency }: ProviderCharge) {
+  return { id, status, reference, amount_cents: amountCents, currency };
 }

@@ -32,7 +32,8 @@ export async function readDisputes(
   if (any.length === 0) return [];
   const rows = await db.query(
     `
-    select p.id, p.order_id, p.provider, p.provider_ref, p.amount_cents, p.currency, p.status, p.surplus
+    select p.id, p.order_id, p.provider, p.provider_ref, p.amount_cents, p.currency, p.status, p.surplus,
+      p.paid_at
     from payment_disputes d
     straight_join payments p on p.id = d.payment_id
     where d.order_id in (?) and p.status = 'DISPUTED'
@@ -185,4 +186,23 @@ export async function adjustTotal(
     [amountCents, orderId],
   );
   if (affectedRows !== 1) throw new Error(`order ${orderId} is not RESERVED any more`);
+}
+
+/** By how many cents the totals of orders were changed by payments that were accepted; by order id. */
+export async function readAcceptedDifferences(
+  db: Queryable,
+  orderIds: readonly number[],
+): Promise<Map<number, number>> {
+  if (orderIds.length === 0) return new Map();
+  const any = await db.query("select id from order_adjustments limit 1");
+  if (any.length === 0) return new Map();
+  const rows = await db.query(
+    `
+    select order_id, sum(amount_cents) as cents
+    from order_adjustments
+    where order_id in (?) and kind = 'payment_difference'
+    group by order_id`,
+    [[...orderIds]],
+  );
+  return new Map(rows.map((row) => [toInteger(row.order_id), toInteger(row.cents)]));
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { noProvider } from "../domain/order.ts";
 import { type Queryable, type Row, toInteger } from "./database.ts";
 
 /** What the gateway said of an order's money. */
@@ -118,6 +119,8 @@ export interface RecordedPayment {
   status: string;
   /** 0 for the one that the order is settled by; further money counts up. */
   surplus: number;
+  /** When the money was taken as far as we know, UTC; null where it was not. */
+  paidAt: string | null;
 }
 
 /** The payments that orders are settled by, by order id. */
@@ -184,7 +187,8 @@ export async function markReversed(tx: Queryable, paymentId: number): Promise<bo
   return affectedRows === 1;
 }
 
-const columns = "id, order_id, provider, provider_ref, amount_cents, currency, status, surplus";
+const columns =
+  "id, order_id, provider, provider_ref, amount_cents, currency, status, surplus, paid_at";
 
 /** The columns of {@linkcode RecordedPayment}. */
 export function toPayment(row: Row): RecordedPayment {
@@ -197,5 +201,29 @@ export function toPayment(row: Row): RecordedPayment {
     currency: row.currency === null ? null : String(row.currency),
     status: String(row.status),
     surplus: toInteger(row.surplus),
+    paidAt: row.paid_at as string | null,
   };
+}
+
+/** More providers than anybody has. */
+const mostProviders = 100;
+
+/**
+ * The providers that took money, or were asked for some, by what the books hold. Goes from name to name by an index,
+ * however many payments there are. What cost nothing was of none.
+ */
+export async function listProviders(db: Queryable): Promise<string[]> {
+  const names = new Set<string>();
+  for (const table of ["payments force index (payments_provider_ref)", "charge_keys"]) {
+    for (let last = ""; names.size < mostProviders;) {
+      const [row] = await db.query(
+        `select provider from ${table} where provider > ? order by provider limit 1`,
+        [last],
+      );
+      if (row === undefined) break;
+      last = String(row.provider);
+      if (last !== noProvider) names.add(last);
+    }
+  }
+  return [...names].sort();
 }

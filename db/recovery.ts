@@ -322,7 +322,7 @@ export async function listUndoneDecisions(
   const rows = await db.query(
     `
     select distinct payments.id, payments.order_id, payments.provider, payments.provider_ref,
-      payments.amount_cents, payments.currency, payments.status, payments.surplus,
+      payments.amount_cents, payments.currency, payments.status, payments.surplus, payments.paid_at,
       orders.currency as order_currency
     from order_events
     straight_join orders on orders.id = order_events.order_id

@@ -14,6 +14,7 @@ export type ErrorCode =
   | "invalid"
   | "not_found"
   | "order_conflict"
+  | "charge_not_known"
   | "order_not_cancellable"
   | "order_not_refundable"
   | "refund_exceeds_left"

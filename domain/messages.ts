@@ -46,8 +46,13 @@ export interface CallbackMessage extends Subject {
   type: "payment.callback";
   /** Whether the money was taken. */
   outcome: "succeeded" | "declined";
-  /** Name of the provider, as in `payments.provider`; without spaces. */
+  /** Name of the provider, as in `payments.provider`; without spaces and slashes. */
   provider: string;
+  /**
+   * The key that was charged under, without spaces: the order has to have it still when the answer counts. Left out by
+   * providers that have no answers from outside.
+   */
+  key?: string;
   /** The provider's own name for the charge. */
   providerRef: string;
 }
@@ -128,14 +133,16 @@ export const traceField = "traceparent";
 
 /**
  * The message as a text: `TYPE ORDER_ID AMOUNT_CENTS CURRENCY`, then the refund's id where it is about
- * one, or outcome, provider and the provider's reference, which alone may have spaces, where it is an
- * answer.
+ * one, or outcome, provider (with `/KEY` where there is a key) and the provider's reference, which alone may have
+ * spaces, where it is an answer.
  */
 export function encodeMessage(message: Message): string {
   const subject = `${message.type} ${message.orderId} ${message.amountCents} ${message.currency}`;
   if ("refundId" in message) return `${subject} ${message.refundId}`;
   if ("outcome" in message) {
-    return `${subject} ${message.outcome} ${message.provider} ${message.providerRef}`;
+    const { outcome, provider, key, providerRef } = message;
+    const from = key === undefined ? provider : `${provider}/${key}`;
+    return `${subject} ${outcome} ${from} ${providerRef}`;
   }
   return subject;
 }
@@ -213,13 +220,16 @@ export function decodeMessage(text: string): Message | string {
       if (words.length > 4) return "there is more in it than a message of its type has";
       return { type, orderId, amountCents, currency };
     case "payment.callback": {
-      const [, , , , outcome, provider, ...ref] = words;
+      const [, , , , outcome, from = "", ...ref] = words;
+      const slash = from.indexOf("/");
+      const provider = slash < 0 ? from : from.slice(0, slash);
+      const key = slash < 0 ? {} : { key: from.slice(slash + 1) };
       const providerRef = ref.join(" ");
       if (outcome !== "succeeded" && outcome !== "declined") {
         return "the outcome is neither succeeded nor declined";
       }
       if (!provider || !providerRef) return "the provider or its reference is missing";
-      return { type, orderId, amountCents, currency, outcome, provider, providerRef };
+      return { type, orderId, amountCents, currency, outcome, provider, ...key, providerRef };
     }
     case "notify.refund":
     case "refund.process": {

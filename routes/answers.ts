@@ -232,6 +232,10 @@ export const aliveAnswer = z.object({ status: z.literal("ok") });
 export const readyAnswer = z.object({
   status: z.enum(["ok", "unavailable"]),
   checks: z.record(z.string(), z.string()),
+  /** Name of the payment provider. */
+  gateway: z.string(),
+  /** What works and is not what it may seem. */
+  warnings: z.array(z.string()),
 }).meta({ id: "Ready" });
 
 /** What a callback is answered. */

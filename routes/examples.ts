@@ -362,19 +362,28 @@ export const alive = { status: "ok" } satisfies z.input<typeof aliveAnswer>;
 export const ready = {
   status: "ok",
   checks: { database: "ok", redis: "ok", migrations: "ok" },
+  gateway: "http",
+  warnings: [],
 } satisfies z.input<typeof readyAnswer>;
 
 /** A part does not. */
 export const notReady = {
   status: "unavailable",
   checks: { database: "ok", redis: "no answer", migrations: "ok" },
+  gateway: "simulated",
+  warnings: ["Payments are simulated: no money is taken or given back (GATEWAY=simulated)"],
 } satisfies z.input<typeof readyAnswer>;
 
 /** What a provider sends. */
 export const callback = {
   type: "charge.succeeded",
   timestamp: "2026-01-05T10:00:03Z",
-  data: { id: "ch_17", idempotency_key: "order-42", amount_cents: 2_500, currency: "EUR" },
+  data: {
+    id: "ch_17",
+    idempotency_key: "charge_8c1f5e0b7a94d2c36f80a1b9e7d4c5f60312ab98",
+    amount_cents: 2_500,
+    currency: "EUR",
+  },
 } satisfies z.input<typeof callbackBody>;
 
 /** What it is answered. */
@@ -420,6 +429,7 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   }],
   not_found: ["There is no order 42"],
   order_conflict: ['Order "web-1" is known with another content'],
+  charge_not_known: ["No order is known that was charged under this key; send it again later"],
   order_not_cancellable: ["Cannot cancel order 42: it is PAID already"],
   order_not_refundable: [
     "Cannot refund order 42: it is PENDING, and only PAID orders can be refunded",

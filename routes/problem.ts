@@ -33,6 +33,7 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
   bad_request: [400, "The request cannot be understood"],
   not_found: [404, "Not found"],
   order_conflict: [409, "The order is known with another content"],
+  charge_not_known: [409, "The charge is not known, or not any more"],
   order_not_cancellable: [409, "The order can no longer be cancelled"],
   order_not_refundable: [409, "The order cannot be refunded"],
   payment_not_disputed: [409, "No payment waits for this decision"],

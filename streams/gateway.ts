@@ -10,15 +10,25 @@ import type { Enqueued } from "./queue.ts";
 /** Money to take, or to give back. */
 export interface GatewayRequest {
   orderId: number;
+  /** The shop's own id of the order: what its row is called after it was lost and sent again. */
+  reference: string;
   amountCents: number;
   currency: string;
   /** The same key is the same money, however often it is asked for. */
   idempotencyKey: string;
-  /** Of money to give back: the provider's own name for the charge that took it. */
-  chargeId?: string;
   /** Of a charge: it may have been asked for before, perhaps so long ago that its key is forgotten. */
   askedBefore?: true;
+  /** Of money to give back: the provider's own name for the charge that took it. */
+  chargeRef?: string;
 }
+
+/**
+ * Asked right before each request that moves money: whether a message that wants it is still this consumer's. One
+ * that stood still may have lost its messages to another, which has long been done with them.
+ *
+ * @throws where nobody can tell; then nothing may be asked
+ */
+export type StillOurs = (request: GatewayRequest) => Promise<boolean>;
 
 /** What a provider says at once. */
 export type ChargeAnswer =
@@ -47,6 +57,8 @@ export type GiveBackAnswer =
 export interface ProviderAway {
   kind: "away";
   error: string;
+  /** The fault is not the provider's: the message may be another consumer's by now. */
+  notAsked?: true;
 }
 
 /**
@@ -56,25 +68,41 @@ export interface ProviderAway {
 export interface Gateway {
   /** Stands in `payments.provider`. */
   name: string;
-  charge(requests: readonly GatewayRequest[]): Promise<ChargeAnswer[]>;
-  giveBack(requests: readonly GatewayRequest[]): Promise<GiveBackAnswer[]>;
+  charge(requests: readonly GatewayRequest[], stillOurs?: StillOurs): Promise<ChargeAnswer[]>;
+  giveBack(requests: readonly GatewayRequest[], stillOurs?: StillOurs): Promise<GiveBackAnswer[]>;
   /**
    * Tells what became of charges, and never charges. A provider whose answers all come as messages by
    * themselves has no need of it.
    */
   status?(requests: readonly GatewayRequest[]): Promise<ChargeStatus[]>;
+  /**
+   * Milliseconds after which a charge without an answer is asked about again, where answers may come from outside
+   * as callbacks: then keys are noted before they are used, and what may have been asked for is looked for again.
+   */
+  callbackMs?: number;
 }
 
 /** How long a gateway has to answer when it is asked again, in milliseconds. */
 export const secondAnswerMs = 30_000;
 
-/** Stands in `payments.provider` of an order that costs nothing: no provider was asked, and none ever is. */
-export const noProvider = "none";
-
-/** Idempotency key of an order's one charge. */
-export function chargeKey(orderId: number): string {
-  return `order-${orderId}`;
+/** Gateways of a process. */
+export interface Gateways {
+  /** The one that charges. */
+  gateway: Gateway;
+  /** Further ones that are configured, for what they took earlier. */
+  otherGateways?: readonly Gateway[];
 }
+
+/** The gateway that money is given back through: the one that took it, or none. */
+export function gatewayNamed(
+  { gateway, otherGateways = [] }: Gateways,
+  name: string,
+): Gateway | undefined {
+  return [gateway, ...otherGateways].find((configured) => configured.name === name);
+}
+
+/** Name of the provider that moves no money. */
+export const simulatedGatewayName = "simulated";
 
 /**
  * A provider that pays even amounts and declines odd ones, and gives everything back.
@@ -85,23 +113,33 @@ export function chargeKey(orderId: number): string {
  * @param options.delayMs milliseconds until it answers
  */
 export function simulatedGateway(options: { delayMs: number }): Gateway {
-  const name = "simulated";
+  const name = simulatedGatewayName;
   return {
     name,
     charge: (requests) =>
-      Promise.resolve(requests.map(({ orderId, amountCents, currency }): ChargeAnswer => {
-        const message: CallbackMessage = {
-          type: "payment.callback",
-          orderId,
-          amountCents,
-          currency,
-          outcome: amountCents % 2 === 0 ? "succeeded" : "declined",
-          provider: name,
-          providerRef: `sim_${orderId}`,
-        };
-        return { kind: "accepted", callback: { message, delayMs: options.delayMs } };
-      })),
+      Promise.resolve(
+        requests.map(({ orderId, amountCents, currency, idempotencyKey }): ChargeAnswer => {
+          const message: CallbackMessage = {
+            type: "payment.callback",
+            orderId,
+            amountCents,
+            currency,
+            outcome: amountCents % 2 === 0 ? "succeeded" : "declined",
+            provider: name,
+            providerRef: simulatedRef(orderId, idempotencyKey),
+          };
+          return { kind: "accepted", callback: { message, delayMs: options.delayMs } };
+        }),
+      ),
     giveBack: (requests) =>
       Promise.resolve(requests.map((): GiveBackAnswer => ({ kind: "given_back" }))),
   };
+}
+
+/**
+ * The simulated provider's name for a charge. One under an old key keeps the name that it had, because its answer may
+ * be on its way.
+ */
+export function simulatedRef(orderId: number, key: string): string {
+  return key.startsWith("charge_") ? `sim_${key.slice("charge_".length)}` : `sim_${orderId}`;
 }

@@ -3,12 +3,15 @@
  *
  * What it must offer, in JSON, with every request under an `Idempotency-Key` that makes repeating it safe:
  *
- * - `POST /charges {order_id, amount_cents, currency}` → `{id, status, amount_cents, currency}` with the status
- *   `pending`, `succeeded` or `declined`; while it is pending the answer comes later, as a signed callback
+ * - `POST /charges {order_id, reference, amount_cents, currency}` → `{id, status, amount_cents, currency}` with the
+ *   status `pending`, `succeeded` or `declined`; while it is pending the answer comes later, as a signed callback
  * - `GET /charges/{idempotency key}` → the same, or 404 where it knows of no such charge
- * - `POST /refunds {order_id, amount_cents, currency}` → `{id, status}` with `succeeded` or `refused`, and then
- *   a `reason`; `charge_id` besides, where a certain charge is to go back whole
+ * - `POST /refunds {order_id, reference, charge_id, amount_cents, currency}` → `{id, status}` with `succeeded` or
+ *   `refused`, and then a `reason`
  * - `GET /refunds/{idempotency key}` → the same, or 404 where it knows of no such refund
+ *
+ * `reference` is the shop's id of the order. Whatever an answer repeats of the request has to be what was asked for,
+ * or it counts as no answer.
  *
  * @module
  */
@@ -16,14 +19,14 @@
 import { cutText } from "../domain/cut_text.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { CallbackMessage, ChargeMessage } from "../domain/messages.ts";
-import {
-  type ChargeAnswer,
-  chargeKey,
-  type ChargeStatus,
-  type Gateway,
-  type GatewayRequest,
-  type GiveBackAnswer,
-  type ProviderAway,
+import type {
+  ChargeAnswer,
+  ChargeStatus,
+  Gateway,
+  GatewayRequest,
+  GiveBackAnswer,
+  ProviderAway,
+  StillOurs,
 } from "./gateway.ts";
 
 /** How the provider is asked. */
@@ -88,6 +91,11 @@ function isRefusal({ method, status }: Reply): boolean {
 
 /** Characters of a provider's reason that are kept. */
 const longestReason = 120;
+
+/** The provider was not asked for money, because the message that wanted it may be another consumer's by now. */
+class NotAsked extends Error {
+  override name = "NotAsked";
+}
 
 /** An answer of the provider. */
 interface Reply {
@@ -181,8 +189,13 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     askOnce("GET", `${path}/${encodeURIComponent(key)}`, key);
 
   /** @param looksFrom the first try before which the provider is asked whether it knows of an earlier one */
-  const post = (path: string, request: GatewayRequest, looksFrom: number): Promise<Reply> => {
-    const { orderId, amountCents, currency, idempotencyKey: key, chargeId } = request;
+  const post = (
+    path: string,
+    request: GatewayRequest,
+    looksFrom: number,
+    stillOurs: StillOurs,
+  ): Promise<Reply> => {
+    const { orderId, reference, amountCents, currency, chargeRef, idempotencyKey: key } = request;
     return insist(async (attempt) => {
       if (attempt >= looksFrom) {
         const before = await lookUp(path, key);
@@ -190,16 +203,18 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
       }
       const body = {
         order_id: orderId,
+        reference,
+        ...(chargeRef === undefined ? {} : { charge_id: chargeRef }),
         amount_cents: amountCents,
         currency,
-        ...(chargeId === undefined ? {} : { charge_id: chargeId }),
       };
+      await mayAsk(request, stillOurs);
       return await askOnce("POST", path, key, body);
     });
   };
 
   const chargeAnswer = (request: GatewayRequest, { status, body }: Reply): ChargeAnswer => {
-    const { orderId, amountCents, currency } = request;
+    const { orderId, amountCents, currency, idempotencyKey: key } = request;
     const { id, status: outcome } = body;
     if (status >= 300 || typeof id !== "string" || id === "" || typeof outcome !== "string") {
       return failed(`the provider refused to charge: it answered ${status}`);
@@ -211,10 +226,12 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     if (typeof answeredCurrency !== "string" || !/^[A-Z]{3}$/.test(answeredCurrency)) {
       return failed("the provider does not say in which currency it took the money");
     }
+    const other = otherOrder(request, body);
+    if (other !== undefined) return failed(other);
     if (outcome === "pending") {
       // The callback may never come. Meanwhile this message is what knows of the order.
       const message: ChargeMessage = { type: "payment.charge", orderId, amountCents, currency };
-      return { kind: "accepted", callback: { message, delayMs: callbackMs } };
+      return { kind: "accepted", callback: { message, delayMs: callbackMs, evenIfLost: true } };
     }
     if (outcome !== "succeeded" && outcome !== "declined") {
       return failed(`the provider answered "${outcome}", which is not known`);
@@ -231,14 +248,15 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
       currency: answeredCurrency,
       outcome,
       provider: httpGatewayName,
+      key,
       providerRef: id,
     };
-    return { kind: "accepted", callback: { message } };
+    return { kind: "accepted", callback: { message, evenIfLost: true } };
   };
 
   /** Under a key that is refused something may have been charged before, so nothing is concluded without a look. */
-  const charge = async (request: GatewayRequest): Promise<ChargeAnswer> => {
-    const reply = await post("/charges", request, request.askedBefore ? 1 : 2);
+  const charge = async (request: GatewayRequest, stillOurs: StillOurs): Promise<ChargeAnswer> => {
+    const reply = await post("/charges", request, request.askedBefore ? 1 : 2, stillOurs);
     if (!isRefusal(reply)) return chargeAnswer(request, reply);
     const known = await insist(() => lookUp("/charges", request.idempotencyKey));
     return known.status === 404 ? declinedFor(request, reply) : chargeAnswer(request, known);
@@ -253,13 +271,18 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     return chargeAnswer(request, reply);
   };
 
-  const giveBack = async (request: GatewayRequest): Promise<GiveBackAnswer> => {
-    const reply = await post("/refunds", request, 1);
+  const giveBack = async (
+    request: GatewayRequest,
+    stillOurs: StillOurs,
+  ): Promise<GiveBackAnswer> => {
+    const reply = await post("/refunds", request, 1, stillOurs);
     const refused = isRefusal(reply);
     const { status, body } = refused
       ? await insist(() => lookUp("/refunds", request.idempotencyKey))
       : reply;
     if (refused && status === 404) return { kind: "refused", reason: reasonOf(reply) };
+    const other = status < 300 ? otherRefund(request, body) : undefined;
+    if (other !== undefined) return failed(other);
     if (status < 300 && body.status === "succeeded") return { kind: "given_back" };
     if (status < 300 && body.status === "refused") {
       return { kind: "refused", reason: String(body.reason ?? "") };
@@ -269,9 +292,12 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
 
   return {
     name: httpGatewayName,
-    charge: (requests) => eachInLanes(requests, charge),
-    giveBack: (requests) => eachInLanes(requests, giveBack),
+    charge: (requests, stillOurs = always) =>
+      eachInLanes(requests, (request) => charge(request, stillOurs)),
+    giveBack: (requests, stillOurs = always) =>
+      eachInLanes(requests, (request) => giveBack(request, stillOurs)),
     status: (requests) => eachInLanes(requests, status),
+    callbackMs,
   };
 }
 
@@ -285,10 +311,11 @@ function declinedFor(request: GatewayRequest, reply: Reply): ChargeAnswer {
     currency,
     outcome: "declined",
     provider: httpGatewayName,
+    key: idempotencyKey,
     // The charge has no name: the key tells it from others, and people find the reason here.
     providerRef: cutText(`refused ${idempotencyKey}: ${reasonOf(reply)}`, longestRef),
   };
-  return { kind: "accepted", callback: { message } };
+  return { kind: "accepted", callback: { message, evenIfLost: true } };
 }
 
 /** Status and words of a refusal, on one line. */
@@ -302,10 +329,38 @@ function reasonOf({ status, body }: Reply): string {
   return cutText(`${status} ${text}`.trim(), longestReason);
 }
 
-/** The order that a key of {@linkcode chargeKey} is about; undefined for any other text. */
-export function orderOfChargeKey(key: string): number | undefined {
-  const orderId = Number(/\d+$/.exec(key)?.[0]);
-  return Number.isSafeInteger(orderId) && chargeKey(orderId) === key ? orderId : undefined;
+/** For whoever asks without a message. */
+const always: StillOurs = () => Promise.resolve(true);
+
+/** @throws {NotAsked} where no message of this consumer wants the money any more */
+async function mayAsk(request: GatewayRequest, stillOurs: StillOurs): Promise<void> {
+  let ours: boolean;
+  try {
+    ours = await stillOurs(request);
+  } catch (error) {
+    throw new NotAsked(`nobody tells whether it is still to be asked: ${messageOf(error)}`);
+  }
+  if (!ours) throw new NotAsked("its message was taken over by another consumer meanwhile");
+}
+
+/** What is wrong with an answer that repeats another order or key than was asked about. */
+function otherOrder(request: GatewayRequest, body: Record<string, unknown>): string | undefined {
+  const { reference, idempotencyKey } = request;
+  const isOther = (repeated: unknown, asked: string) =>
+    repeated !== undefined && repeated !== null && repeated !== asked;
+  return isOther(body.reference, reference) || isOther(body.idempotency_key, idempotencyKey)
+    ? `the provider answered about another order than ${JSON.stringify(reference)}`
+    : undefined;
+}
+
+/** What is wrong with an answer that is about other money than was to be given back. */
+function otherRefund(request: GatewayRequest, body: Record<string, unknown>): string | undefined {
+  const { amountCents, currency } = request;
+  const amount = body.amount_cents ?? amountCents;
+  const money = body.currency ?? currency;
+  return amount !== amountCents || money !== currency
+    ? `the provider answered about a refund of ${amount} cents in ${money} to one of ${amountCents} in ${currency}`
+    : otherOrder(request, body);
 }
 
 async function eachInLanes<A extends ChargeStatus | GiveBackAnswer>(
@@ -345,6 +400,10 @@ function unanswered(error: unknown): Unanswered {
       error: `the payment provider refuses everything: ${error.message}; are GATEWAY_URL and ` +
         "GATEWAY_TOKEN right?",
     };
+  }
+  if (error instanceof NotAsked) {
+    const text = `the payment provider was not asked: ${error.message}`;
+    return { kind: "away", error: text, notAsked: true };
   }
   if (error instanceof NoAnswer) return failed(`the provider gave no answer: ${error.message}`);
   throw error;

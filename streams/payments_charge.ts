@@ -4,7 +4,9 @@
  * @module
  */
 
-import { readLongReserved, readOrders } from "../db/orders.ts";
+import { noteChargeKeys } from "../db/charge_keys.ts";
+import { readInstallation } from "../db/installation.ts";
+import { type ChargeFacts, readCharges } from "../db/orders.ts";
 import { readPayments } from "../db/payments.ts";
 import { effectsOfOrder } from "../domain/effects.ts";
 import { messageOf } from "../domain/errors.ts";
@@ -12,31 +14,27 @@ import type {
   AskAgainMessage,
   CallbackMessage,
   ChargeMessage,
-  Message,
   Subject,
 } from "../domain/messages.ts";
-import type { OrderFacts } from "../domain/order.ts";
+import { noProvider, type OrderFacts } from "../domain/order.ts";
+import { chargeKeyOf } from "../domain/payment_key.ts";
 import {
-  chargeKey,
   type ChargeStatus,
   type GatewayRequest,
-  noProvider,
   secondAnswerMs,
+  type StillOurs,
 } from "./gateway.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
 import { noteProviderAway } from "./provider_away.ts";
 import type { Enqueued } from "./queue.ts";
 import { settlePayments } from "./settle_payments.ts";
 
-/** Seconds for which every provider remembers a key: a day is usual. */
-const keySeconds = 3_600;
-
 /**
  * Charges the reserved orders of a batch, and settles those whose answer the gateway gives at once. Orders
  * that have ended meanwhile are not charged, but their money may have been taken before: see
  * {@linkcode askAboutEnded}.
  *
- * Nothing is written before the answers are there: the idempotency key makes asking again the same charge,
+ * Nothing but the keys is written before the answers are there: a key makes asking again the same charge,
  * so a crash before or after the call is mended by asking again.
  */
 export async function chargePayments(
@@ -46,12 +44,12 @@ export async function chargePayments(
   const again = new Set(
     deliveries.filter(({ attempt }) => attempt > 1).map(({ message }) => message.orderId),
   );
-  // A message that comes from a dead letter or from the books counts its attempts anew.
-  if (deps.gateway.status !== undefined) {
-    const ids = deliveries.map(({ message }) => message.orderId);
-    for (const id of await readLongReserved(deps.db, ids, keySeconds)) again.add(id);
-  }
-  return await charge(deps, deliveries, { askedBefore: (id) => again.has(id) });
+  // A message that comes from a dead letter or from the books counts its attempts anew, and a row that was lost and
+  // sent again is as young as its new reservation.
+  const mayBeForgotten = ({ isOld }: ChargeFacts) => deps.gateway.status !== undefined && isOld;
+  return await charge(deps, deliveries, {
+    askedBefore: (order) => again.has(order.id) || mayBeForgotten(order),
+  });
 }
 
 /**
@@ -67,52 +65,62 @@ export function askAgain(
   const timeOut = ({ orderId, amountCents, currency }: Subject): Enqueued => ({
     message: { type: "payment.time_out", orderId, amountCents, currency },
     delayMs,
+    // What was asked just before the message was taken over has to be asked about by somebody.
+    evenIfLost: true,
   });
   return charge(deps, deliveries, { askedBefore: () => true, timeOut });
 }
 
 /** What was answered about an order's money, by order id. */
 interface Answers {
-  orders: Map<number, OrderFacts>;
+  orders: Map<number, ChargeFacts>;
   answerOf: Map<number, ChargeStatus>;
   /** Of what was settled at once. */
   settled: Map<number, Outcome>;
 }
 
 /**
- * @param options.askedBefore tells of an order's id whether its money may have been asked for already
+ * @param options.askedBefore tells of an order whether its money may have been asked for already
  * @param options.timeOut makes what fails a reserved order that gets no answer; without it the message is tried again
  */
 async function charge(
   deps: HandlerDeps,
   deliveries: readonly Delivery[],
   { askedBefore, timeOut }: {
-    askedBefore: (orderId: number) => boolean;
+    askedBefore: (order: ChargeFacts) => boolean;
     timeOut?: (subject: Subject) => Enqueued;
   },
 ): Promise<Outcome[]> {
-  const orders = await readOrders(deps.db, deliveries.map(({ message }) => message.orderId));
+  const [orders, installation] = await Promise.all([
+    readCharges(deps.db, deliveries.map(({ message }) => message.orderId)),
+    readInstallation(deps.db),
+  ]);
+  const requestFor = (order: ChargeFacts): GatewayRequest => ({
+    orderId: order.id,
+    reference: order.externalOrderId,
+    amountCents: order.totalCents,
+    currency: order.currency,
+    idempotencyKey: chargeKeyOf(installation, order),
+    ...(order.status === "RESERVED" && askedBefore(order) ? { askedBefore: true } : {}),
+  });
   const reserved = [...orders.values()].filter(({ status }) => status === "RESERVED");
   const asked = reserved.filter(({ totalCents }) => totalCents > 0);
-  const answers = await deps.gateway.charge(
-    asked.map((order) => ({
-      ...requestFor(order),
-      ...(askedBefore(order.id) ? { askedBefore: true } : {}),
-    })),
-  );
-  const answerOf = await askAboutEnded(deps, [...orders.values()]);
+  const requests = asked.map(requestFor);
+  await noteKeys(deps, requests);
+  const answers = await deps.gateway.charge(requests, stillWanted(deps, deliveries));
+  const answerOf = await askAboutEnded(deps, [...orders.values()], requestFor);
   for (const [index, { id }] of asked.entries()) answerOf.set(id, answers[index]!);
   await noteProviderAway(deps, [...answerOf.values()]);
   for (const order of reserved) if (order.totalCents === 0) answerOf.set(order.id, freeOf(order));
   const settled = await settleAnswered(deps, deliveries, answerOf);
-  return deliveries.map(({ message }) =>
-    outcomeOf(deps, message, { orders, answerOf, settled }, timeOut)
+  return deliveries.map((delivery) =>
+    outcomeOf(deps, delivery, { orders, answerOf, settled }, timeOut)
   );
 }
 
 function outcomeOf(
   deps: HandlerDeps,
-  message: Message,
+  { message, attempt }: Delivery,
   { orders, answerOf, settled }: Answers,
   timeOut: ((subject: Subject) => Enqueued) | undefined,
 ): Outcome {
@@ -120,7 +128,10 @@ function outcomeOf(
   const order = orders.get(orderId);
   if (order === undefined) return vanished("order", orderId);
   const answer = answerOf.get(orderId);
-  if (answer === undefined || answer.kind === "unknown") return withoutCharge(deps, order);
+  if (answer === undefined) return withoutCharge(deps, order);
+  const ifLost = lookLater(deps, order);
+  // Whoever had the message before may be about to charge, or its request on its way.
+  if (answer.kind === "unknown") return withoutCharge(deps, order, attempt > 1 ? ifLost : []);
   const outcome = settled.get(orderId);
   if (outcome !== undefined) return outcome;
   const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
@@ -132,8 +143,8 @@ function outcomeOf(
       ? doneThen([callback, timeOut({ ...message, amountCents: 0 })])
       : doneThen([timeOut(message)]);
   }
-  if (answer.kind === "away") return { kind: "outage", error: answer.error };
-  if (answer.kind === "failed") return { kind: "retry", error: answer.error };
+  if (answer.kind === "away") return { kind: "outage", error: answer.error, ifLost };
+  if (answer.kind === "failed") return { kind: "retry", error: answer.error, ifLost };
   return { kind: "done", followUps: [...(callback === null ? [] : [callback]), ...told], kpis };
 }
 
@@ -142,8 +153,32 @@ function doneThen(followUps: Enqueued[]): Outcome {
   return { kind: "done", followUps, kpis: [] };
 }
 
-function requestFor({ id, totalCents, currency }: OrderFacts): GatewayRequest {
-  return { orderId: id, amountCents: totalCents, currency, idempotencyKey: chargeKey(id) };
+/** Where answers come from outside, they say which key they are about and nothing else. */
+async function noteKeys(
+  { db, gateway }: HandlerDeps,
+  requests: readonly GatewayRequest[],
+): Promise<void> {
+  if (gateway.callbackMs === undefined) return;
+  await noteChargeKeys(
+    db,
+    gateway.name,
+    requests.map(({ idempotencyKey, orderId }) => ({ key: idempotencyKey, orderId })),
+  );
+}
+
+/** Whether any message about a request's order is still this consumer's. */
+function stillWanted(deps: HandlerDeps, deliveries: readonly Delivery[]): StillOurs {
+  const idsOf = Map.groupBy(deliveries, ({ message }) => message.orderId);
+  return ({ orderId }) =>
+    deps.stillOurs?.(idsOf.get(orderId)!.map(({ id }) => id)) ?? Promise.resolve(true);
+}
+
+/** Looks later whether money was taken, of a provider that would not tell by itself. */
+function lookLater({ gateway }: HandlerDeps, order: OrderFacts): Enqueued[] {
+  if (gateway.callbackMs === undefined) return [];
+  const { id: orderId, totalCents: amountCents, currency } = order;
+  const message: ChargeMessage = { type: "payment.charge", orderId, amountCents, currency };
+  return [{ message, delayMs: gateway.callbackMs, evenIfLost: true }];
 }
 
 /** An order that costs nothing is paid without a provider, none of which takes nothing. */
@@ -172,7 +207,8 @@ function freeOf({ id, totalCents, currency }: OrderFacts): ChargeStatus {
  */
 async function askAboutEnded(
   { db, gateway }: HandlerDeps,
-  orders: readonly OrderFacts[],
+  orders: readonly ChargeFacts[],
+  requestFor: (order: ChargeFacts) => GatewayRequest,
 ): Promise<Map<number, ChargeStatus>> {
   const ended = orders.filter(({ status, totalCents }) =>
     (status === "FAILED" || status === "CANCELLED") && totalCents > 0
@@ -223,9 +259,12 @@ async function settleAnswered(
   );
 }
 
-function withoutCharge(deps: HandlerDeps, order: OrderFacts): Outcome {
+function withoutCharge(deps: HandlerDeps, order: OrderFacts, further: Enqueued[] = []): Outcome {
   if (order.status === "PENDING") {
     return { kind: "retry", error: `order ${order.id} is to be charged but holds no stock` };
   }
-  return done(effectsOfOrder(order, deps.kpiDay));
+  const outcome = done(effectsOfOrder(order, deps.kpiDay));
+  return outcome.kind === "done"
+    ? { ...outcome, followUps: [...outcome.followUps, ...further] }
+    : outcome;
 }

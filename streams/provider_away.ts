@@ -16,9 +16,9 @@ const longestCause = 500;
 /** Notes that requests could not be made, where one of the answers says so; costs nothing otherwise. */
 export async function noteProviderAway(
   { redis, keys }: QueueDeps,
-  answers: readonly { kind: string; error?: string }[],
+  answers: readonly { kind: string; error?: string; notAsked?: true }[],
 ): Promise<void> {
-  const away = answers.find(({ kind }) => kind === "away");
+  const away = answers.find(({ kind, notAsked }) => kind === "away" && !notAsked);
   if (away === undefined) return;
   const cause = cutText(away.error ?? "", longestCause);
   await redis.set(keys.providerAway, cause, "EX", rememberSeconds);

@@ -6,8 +6,10 @@
 
 import type { Queryable } from "../db/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../db/events.ts";
-import { lockOrders, markFailed, markPaid, readItems } from "../db/orders.ts";
+import { readInstallation } from "../db/installation.ts";
+import { lockOrders, markFailed, markPaid, readCharges, readItems } from "../db/orders.ts";
 import {
+  readAcceptedDifferences,
   readDisputes,
   recordDispute,
   recordSecondPayment,
@@ -25,6 +27,7 @@ import { effectsOfOrder } from "../domain/effects.ts";
 import type { CallbackMessage, ReversalMessage } from "../domain/messages.ts";
 import { moneyText } from "../domain/money_text.ts";
 import type { OrderFacts } from "../domain/order.ts";
+import { chargeKeyOf } from "../domain/payment_key.ts";
 import { sumNeeds } from "../domain/reserve.ts";
 import { decideSettle, type RecordedMoney } from "../domain/settle.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
@@ -35,6 +38,8 @@ interface Settling {
   orders: Map<number, OrderFacts>;
   /** The money that was recorded first for each order. */
   recorded: Map<number, RecordedMoney>;
+  /** Under which each order was charged, of those that answers with a key name. */
+  keyOf: Map<number, string>;
   /** The moment of locking, UTC. */
   now: string;
   paid: number[];
@@ -64,6 +69,7 @@ export function settlePayments(
     const settling: Settling = {
       orders,
       recorded: await readRecorded(tx, [...orders.values()]),
+      keyOf: await keysOf(tx, deliveries),
       now,
       paid: [],
       declined: [],
@@ -120,6 +126,12 @@ function settleOne(
   const { orderId, providerRef, amountCents, currency } = message;
   const order = orders.get(orderId);
   if (order === undefined) return vanished("order", orderId);
+  if (message.key !== undefined && message.key !== settling.keyOf.get(orderId)) {
+    return {
+      kind: "dead",
+      error: `the answer to charge ${message.key} is not about order ${orderId}`,
+    };
+  }
   const before = recorded.get(orderId) ?? null;
   const note = (disputed: boolean) =>
     recorded.set(orderId, { providerRef, amountCents, currency, disputed });
@@ -268,6 +280,26 @@ async function recordSecond(
 
 function reversalOf({ orderId, amountCents, currency }: CallbackMessage): ReversalMessage {
   return { type: "payment.reverse", orderId, amountCents, currency };
+}
+
+/**
+ * The keys of the orders that answers with a key name. Row ids may have been given anew since the answer came: after a
+ * failover that lost the last commits, an answer that waits in Redis is about an order that is no more.
+ */
+async function keysOf(
+  tx: Queryable,
+  deliveries: readonly Delivery<CallbackMessage>[],
+): Promise<Map<number, string>> {
+  const ids = deliveries.flatMap(({ message }) => message.key === undefined ? [] : message.orderId);
+  if (ids.length === 0) return new Map();
+  const installation = await readInstallation(tx);
+  const orders = await readCharges(tx, ids);
+  // Accepting another amount changed the total, and not what was asked for.
+  const accepted = await readAcceptedDifferences(tx, [...orders.keys()]);
+  return new Map([...orders].map(([id, order]) => {
+    const totalCents = order.totalCents - (accepted.get(id) ?? 0);
+    return [id, chargeKeyOf(installation, { ...order, totalCents })];
+  }));
 }
 
 function paymentOf(answer: CallbackMessage, status: PaymentRow["status"]): PaymentRow {

@@ -11,6 +11,7 @@ import { neededScopes } from "../../routes/access.ts";
 import { makeApp } from "../../routes/app.ts";
 import { problemTypes } from "../../routes/problem.ts";
 import { csvOf } from "../csv_orders.ts";
+import { askedKey } from "../workflow.ts";
 import { type Api, ask, openApi, orderBodyOf, storeOrder } from "./api.ts";
 import { providerSecret, signatureOf } from "./callbacks.ts";
 import { arbitraryOf, type Described, type Document, operationsOf } from "./schema_values.ts";
@@ -188,7 +189,10 @@ Deno.test("the examples of requests are taken as they stand", async () => {
       const { path, method } = described;
       const id = await storeOrder(api.deps.db, { status: "PAID", totalCents: 1_000 });
       const sent = path === "/payments/callback"
-        ? { ...example as Json, data: { ...(example as { data: Json }).data, ...callbackOf(id) } }
+        ? {
+          ...example as Json,
+          data: { ...(example as { data: Json }).data, ...await callbackOf(id) },
+        }
         : example;
       const body = typeof sent === "string" ? sent : JSON.stringify(sent);
       const response = await api.app.request(path.replace("{id}", String(id)), {
@@ -214,7 +218,9 @@ Deno.test("the examples of requests are taken as they stand", async () => {
 
 type Json = Record<string, unknown>;
 
-const callbackOf = (orderId: number) => ({ idempotency_key: `order-${orderId}` });
+const callbackOf = async (orderId: number) => ({
+  idempotency_key: await askedKey(api.deps.db, orderId),
+});
 
 Deno.test("whom a route turns away is told as the document says, on every route", async () => {
   const secretOf = (name: string) => `secret-of-${name}`;
@@ -307,10 +313,11 @@ Deno.test("every answer to what the document describes, and to what it does not,
   }
   const decided = await storeOrder(api.deps.db, { status: "RESERVED" });
   await decideEveryWay(decided);
-  const callbacks = fc.constantFrom(pending, paid, failed).map((id: number) => ({
+  const asked = await Promise.all([pending, paid, failed].map(callbackOf));
+  const callbacks = fc.constantFrom(...asked).map((key) => ({
     type: "charge.succeeded",
     timestamp: "",
-    data: { id: `ch-${id}`, amount_cents: 1, currency: "EUR", ...callbackOf(id) },
+    data: { id: "ch-1", amount_cents: 1, currency: "EUR", ...key },
   }));
   const ids = fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom(pending, paid, failed, cancelled, decided, 1, 2) },

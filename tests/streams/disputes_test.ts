@@ -108,6 +108,17 @@ Deno.test("decidePayment() accepts: the order is paid and worth what was taken, 
     await assert.rejects(decide(flow, id, "give_back"), /none is in dispute/);
     await assertBooks(flow);
 
+    // The provider says it again, under the key that the charge was asked for with.
+    const [{ provider: by, provider_ref: ref }] = await flow.rows(
+      "select provider, provider_ref from payments",
+    ) as [{ provider: string; provider_ref: string }];
+    const [key] = [...provider.charges.keys()];
+    const again = { amountCents: 1_001, provider: by, providerRef: ref, key };
+    await publish(flow, [second(id, again)]);
+    await flow.drain();
+    assert.deepEqual(await flow.rows("select * from dead_letters"), []);
+    await assertBooks(flow);
+
     const wish = { orderId: id, amountCents: null, reason: null, idempotencyKey: null };
     const { refund } = await requestRefund(flow.db, wish, "test");
     assert.equal(refund.amountCents, 1_001);

@@ -5,7 +5,7 @@ import { WorkflowError } from "../../domain/errors.ts";
 import type { CallbackMessage, Message } from "../../domain/messages.ts";
 import { consumeOnce } from "../../streams/consumer.ts";
 import { publish } from "../../streams/queue.ts";
-import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+import { anOrder, openWorkflow, simulatedRefOf, type Workflow } from "../workflow.ts";
 import { assertBooks, makeDue, messagesOf, storedFigures } from "./books.ts";
 
 /** Everything that a replay must not change. */
@@ -41,8 +41,17 @@ function refund(orderId: number, amountCents: number | null) {
 }
 
 async function publishAll(flow: Workflow, messages: Message[]): Promise<void> {
-  await publish(flow, messages.map((message) => ({ message })));
+  const published = messages.map(async (message) => {
+    const isSimulated = message.type === "payment.callback" && message.providerRef === theRef;
+    return isSimulated
+      ? { message: { ...message, providerRef: await simulatedRefOf(flow.db, message.orderId) } }
+      : { message };
+  });
+  await publish(flow, await Promise.all(published));
 }
+
+/** Stands for the name that the simulated provider gives to the order's charge. */
+const theRef = "the order's own";
 
 /** The same list in another order, the same for the same seed. */
 function shuffled<T>(list: readonly T[], seed: number): T[] {
@@ -60,7 +69,7 @@ function callbackOf(orderId: number, rest: Partial<CallbackMessage> = {}): Callb
     currency: "EUR",
     outcome: "succeeded",
     provider: "simulated",
-    providerRef: `sim_${orderId}`,
+    providerRef: theRef,
     ...rest,
   };
 }
