@@ -12,7 +12,7 @@ import { effectsOfOrder } from "../domain/effects.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { AskAgainMessage, CallbackMessage, ChargeMessage } from "../domain/messages.ts";
 import type { OrderFacts } from "../domain/order.ts";
-import { chargeKeyOf } from "../domain/payment_key.ts";
+import { chargeKeyOf, hasOldKey } from "../domain/payment_key.ts";
 import type { ChargeStatus, GatewayRequest, StillOurs } from "./gateway.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
 import { settlePayments } from "./settle_payments.ts";
@@ -87,7 +87,11 @@ async function charge(
     reference: order.externalOrderId,
     amountCents: order.totalCents,
     currency: order.currency,
-    idempotencyKey: chargeKeyOf(installation, order),
+    // Only where somebody looks: the simulated provider does without.
+    get idempotencyKey() {
+      return chargeKeyOf(installation, order);
+    },
+    ...(hasOldKey(installation, order) ? { underOldKey: true } : {}),
     ...(order.status === "RESERVED" && askedBefore(order) ? { askedBefore: true } : {}),
   });
   const reserved = [...orders.values()].filter(({ status }) => status === "RESERVED");
