@@ -5,11 +5,9 @@
  */
 
 import { cancelOrder } from "../db/cancel.ts";
-import { readInstallation } from "../db/installation.ts";
 import { readCharges } from "../db/orders.ts";
 import type { IncomingOrder } from "../domain/incoming_order.ts";
 import { type Group, groups, type Message, messageOfEntry } from "../domain/messages.ts";
-import { chargeKeyOf } from "../domain/payment_key.ts";
 import { simulatedRef } from "../streams/gateway.ts";
 import { publish } from "../streams/queue.ts";
 import { book, bringOrders, feed, take } from "./harness/feed.ts";
@@ -120,8 +118,8 @@ async function send(stage: Stage, messages: Message[]): Promise<void> {
 
 /** The simulated provider's own names for the charges of orders. */
 async function simulatedRefs({ db }: Stage, ids: number[]): Promise<(id: number) => string> {
-  const [installation, orders] = await Promise.all([readInstallation(db), readCharges(db, ids)]);
-  return (id) => simulatedRef(id, chargeKeyOf(installation, orders.get(id)!));
+  const orders = await readCharges(db, ids);
+  return (id) => simulatedRef({ orderId: id, reference: orders.get(id)!.externalOrderId });
 }
 
 /** The same answer again, and a decline of what was paid. */

@@ -48,6 +48,11 @@ export function chargeKeyOf(
   return `charge_${digest(`charge\n${name}\n${currency}\n${totalCents}\n${externalOrderId}`)}`;
 }
 
+/** Whether an order's charge may have been asked for under a key made of its row's id, which it keeps then. */
+export function hasOldKey({ oldKeysUntil }: Installation, { reservedAt }: ChargedOrder): boolean {
+  return isOld(reservedAt, oldKeysUntil);
+}
+
 /** The order that an old charge key was made of; undefined for any other text. */
 export function orderOfOldKey(key: string): number | undefined {
   const orderId = Number(/^order-([1-9]\d{0,15})$/.exec(key)?.[1]);

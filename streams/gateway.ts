@@ -18,6 +18,8 @@ export interface GatewayRequest {
   idempotencyKey: string;
   /** Of a charge: it may have been asked for before, perhaps so long ago that its key is forgotten. */
   askedBefore?: true;
+  /** Of a charge: its key is made of a row id, as before there were others. */
+  underOldKey?: true;
   /** Of money to give back: the provider's own name for the charge that took it. */
   chargeRef?: string;
 }
@@ -118,7 +120,8 @@ export function simulatedGateway(options: { delayMs: number }): Gateway {
     name,
     charge: (requests) =>
       Promise.resolve(
-        requests.map(({ orderId, amountCents, currency, idempotencyKey }): ChargeAnswer => {
+        requests.map((request): ChargeAnswer => {
+          const { orderId, amountCents, currency } = request;
           const message: CallbackMessage = {
             type: "payment.callback",
             orderId,
@@ -126,7 +129,7 @@ export function simulatedGateway(options: { delayMs: number }): Gateway {
             currency,
             outcome: amountCents % 2 === 0 ? "succeeded" : "declined",
             provider: name,
-            providerRef: simulatedRef(orderId, idempotencyKey),
+            providerRef: simulatedRef(request),
           };
           return { kind: "accepted", callback: { message, delayMs: options.delayMs } };
         }),
@@ -137,9 +140,14 @@ export function simulatedGateway(options: { delayMs: number }): Gateway {
 }
 
 /**
- * The simulated provider's name for a charge. One under an old key keeps the name that it had, because its answer may
- * be on its way.
+ * The simulated provider's name for a charge: of the order as the shop calls it, like the key, and without the time that
+ * its digest takes. One under an old key keeps the name that it had, because its answer may be on its way.
  */
-export function simulatedRef(orderId: number, key: string): string {
-  return key.startsWith("charge_") ? `sim_${key.slice("charge_".length)}` : `sim_${orderId}`;
+export function simulatedRef(
+  { orderId, reference, underOldKey }: Pick<
+    GatewayRequest,
+    "orderId" | "reference" | "underOldKey"
+  >,
+): string {
+  return underOldKey ? `sim_${orderId}` : `sim_${reference}`;
 }

@@ -17,7 +17,7 @@ import type {
   Subject,
 } from "../domain/messages.ts";
 import { noProvider, type OrderFacts } from "../domain/order.ts";
-import { chargeKeyOf } from "../domain/payment_key.ts";
+import { chargeKeyOf, hasOldKey } from "../domain/payment_key.ts";
 import {
   type ChargeStatus,
   type GatewayRequest,
@@ -100,7 +100,11 @@ async function charge(
     reference: order.externalOrderId,
     amountCents: order.totalCents,
     currency: order.currency,
-    idempotencyKey: chargeKeyOf(installation, order),
+    // Only where somebody looks: the simulated provider does without.
+    get idempotencyKey() {
+      return chargeKeyOf(installation, order);
+    },
+    ...(hasOldKey(installation, order) ? { underOldKey: true } : {}),
     ...(order.status === "RESERVED" && askedBefore(order) ? { askedBefore: true } : {}),
   });
   const reserved = [...orders.values()].filter(({ status }) => status === "RESERVED");

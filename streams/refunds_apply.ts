@@ -17,7 +17,6 @@ import { decideRefund, type RefundDecision, type RefundFacts } from "../domain/r
 import {
   gatewayNamed,
   type GatewayRequest,
-  type Gateways,
   type GiveBackAnswer,
   type StillOurs,
 } from "./gateway.ts";

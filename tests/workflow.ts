@@ -155,10 +155,10 @@ export async function chargeKey(db: Queryable, orderId: number): Promise<string>
   return chargeKeyOf(await readInstallation(db), order);
 }
 
-/** The simulated provider's name for an order's charge; for an order that does not exist, one of its id. */
+/** The simulated provider's name for an order's charge. */
 export async function simulatedRefOf(db: Queryable, orderId: number): Promise<string> {
-  const isThere = (await readOrders(db, [orderId])).size > 0;
-  return simulatedRef(orderId, isThere ? await chargeKey(db, orderId) : "");
+  const reference = (await readCharges(db, [orderId])).get(orderId)?.externalOrderId ?? "nothing";
+  return simulatedRef({ orderId, reference });
 }
 
 /** The key of {@linkcode chargeKey}, noted as if the provider had been asked. */
