@@ -4,7 +4,9 @@
  * @module
  */
 
+import { parseConfig } from "../domain/config.ts";
 import { groups } from "../domain/messages.ts";
+import { simulatedWarning } from "../streams/gateways.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
@@ -33,6 +35,7 @@ Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
       return group;
     });
     const batch = options.integer("batch", 1, 5_000);
+    if (parseConfig(env).gateway === "simulated") console.log(simulatedWarning);
     return await withContext(env, async (context) => {
       await refuseDanger(context);
       let handled = 0;

@@ -8,6 +8,7 @@ import { countDeadLetters } from "../db/dead_letter_counts.ts";
 import { type Database, openDatabase } from "../db/database.ts";
 import { migrationStatus } from "../db/migrate.ts";
 import { canWrite } from "../db/ping.ts";
+import { listProviders } from "../db/payments.ts";
 import { readEncryption, readServerFacts } from "../db/server_facts.ts";
 import { type Config, isLoopback, parseConfig } from "../domain/config.ts";
 import {
@@ -26,6 +27,7 @@ import {
 import { readDatabaseUrl, readRedisUrls } from "../domain/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { describeCount } from "../domain/bounded_count.ts";
+import { providerFault, simulatedWarning } from "../streams/gateways.ts";
 import { keysFor } from "../streams/keys.ts";
 import { encryptionOf, openRedis, type RedisClient } from "../streams/redis.ts";
 import { isReplica } from "../streams/redis_away.ts";
@@ -62,6 +64,7 @@ export async function diagnose(env: Record<string, string | undefined>): Promise
   }
   return [
     judgeSettings(config),
+    judgeGateway(config),
     ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config)),
     ...await guarded("redis", "REDIS_URL", () => diagnoseRedis(config)),
   ];
@@ -73,6 +76,12 @@ function judgeSettings({ host, apiTokens }: Config): Finding {
     `the API listens on ${host} and asks nobody who they are`,
     "set API_TOKENS, let only trusted machines reach it, or set HOST=127.0.0.1",
   );
+}
+
+function judgeGateway({ gateway, gatewayUrl }: Config): Finding {
+  return gateway === "simulated"
+    ? warning("payment provider", simulatedWarning, "set GATEWAY and its settings for real money")
+    : fine("payment provider", `${gateway}, asked at ${URL.parse(gatewayUrl)?.origin}`);
 }
 
 async function guarded(
@@ -114,6 +123,7 @@ async function diagnoseDatabase(config: Config): Promise<Finding[]> {
       ...findings,
       fine("migrations", "all applied"),
       judgeWriting("database", "DATABASE_URL", await canWrite(db)),
+      judgeProviders(config, await listProviders(db)),
       await judgeDeadLetters(db),
     ];
   } finally {
@@ -148,6 +158,14 @@ function judgeRedisWay(url: string, redis: RedisClient): Finding {
     seen: encryptionOf(redis),
   };
   return judgeEncryption("redis", way, isLoopback(host), encryptMend.redis);
+}
+
+function judgeProviders(config: Config, providers: readonly string[]): Finding {
+  const what = "payments of the books";
+  const fault = providerFault(config, providers);
+  return fault === undefined
+    ? fine(what, providers.length === 0 ? "none yet" : `all by ${providers.join(", ")}`)
+    : problem(what, fault, "no process that serves or handles payments starts like this");
 }
 
 async function judgeDeadLetters(db: Database): Promise<Finding> {

@@ -5,6 +5,7 @@
  */
 
 import { serveHttp } from "../routes/server.ts";
+import { refuseUnknownProviders } from "../streams/gateways.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { refuseDanger } from "./refuse_danger.ts";
@@ -22,6 +23,8 @@ hand, a second one at once.`,
     readOptions(args, {});
     return await withContext(env, async (context) => {
       await refuseDanger(context);
+      // It takes the provider's callbacks, and its pages say what kind of money they show.
+      await refuseUnknownProviders(context);
       await untilStopped(context, (signal) =>
         serveHttp(context, signal, {
           onListening: (url) => console.log(`Listening on ${url}`),

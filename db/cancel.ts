@@ -6,20 +6,23 @@
 
 import { decideCancel } from "../domain/cancel.ts";
 import { WorkflowError } from "../domain/errors.ts";
+import type { Message } from "../domain/messages.ts";
 import type { OrderFacts } from "../domain/order.ts";
 import { sumNeeds } from "../domain/reserve.ts";
 import type { Database, Queryable } from "./database.ts";
+import { giveBackDisputed } from "./decide_payment.ts";
 import { addOrderEvents } from "./events.ts";
 import { lockOrders, markCancelled, readItems } from "./orders.ts";
 import { lockStock, writeStock } from "./products.ts";
 
 /**
  * Cancels an order that is not settled and gives its units back, in one transaction. A crash leaves it
- * cancelled or as it was; that the customer is told is a message of its own, which recovery repeats.
+ * cancelled or as it was; that the customer is told is a message of its own, which recovery repeats. Money of it
+ * that is in dispute is given back.
  *
  * @param actor who cancels, for the timeline
  * @param options.inTransaction is called where the order is cancelled, in the same transaction
- * @returns the order as it is now, and whether this call changed it
+ * @returns the order as it is now, whether this call changed it, and what to publish
  * @throws {WorkflowError} `not_found`, or `order_not_cancellable` once it is settled otherwise
  */
 export function cancelOrder(
@@ -27,7 +30,7 @@ export function cancelOrder(
   orderId: number,
   actor: string,
   options: { inTransaction?: (tx: Queryable) => Promise<void> } = {},
-): Promise<{ order: OrderFacts; changed: boolean }> {
+): Promise<{ order: OrderFacts; changed: boolean; messages: Message[] }> {
   return db.transaction(async (tx) => {
     const { orders, now } = await lockOrders(tx, [orderId]);
     const order = orders.get(orderId);
@@ -35,7 +38,7 @@ export function cancelOrder(
     const decision = decideCancel(order.status);
     switch (decision.kind) {
       case "already_cancelled":
-        return { order, changed: false };
+        return { order, changed: false, messages: [noticeOf(order)] };
       case "refused":
         throw new WorkflowError(
           "order_not_cancellable",
@@ -52,9 +55,18 @@ export function cancelOrder(
         }
         await markCancelled(tx, order.status, [orderId], now);
         await addOrderEvents(tx, [{ orderId, event: "cancelled" }], actor);
+        const reversals = await giveBackDisputed(tx, order, actor);
         await options.inTransaction?.(tx);
-        return { order: { ...order, status: "CANCELLED", settledAt: now }, changed: true };
+        return {
+          order: { ...order, status: "CANCELLED", settledAt: now },
+          changed: true,
+          messages: [noticeOf(order), ...reversals],
+        };
       }
     }
   });
+}
+
+function noticeOf({ id, totalCents, currency }: OrderFacts): Message {
+  return { type: "notify.order", orderId: id, amountCents: totalCents, currency };
 }

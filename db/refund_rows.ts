@@ -6,6 +6,7 @@
 
 import { cutText } from "../domain/cut_text.ts";
 import type { RefundStatus } from "../domain/order.ts";
+import { oldRefundKey } from "../domain/payment_key.ts";
 import type { RefundFacts } from "../domain/refund.ts";
 import { type Queryable, type Row, toInteger } from "./database.ts";
 
@@ -39,6 +40,8 @@ export interface RefundToInsert {
   idempotencyKey: string | null;
   /** Of what was asked, to recognise it under the same key. */
   requestHash: Uint8Array;
+  /** Under which the provider is asked; no other refund's. Null for one that is made of the row's id. */
+  providerKey: string | null;
 }
 
 /**
@@ -52,15 +55,12 @@ export async function insertRefunds(
   if (accepted.length === 0) return [];
   await tx.runText(
     `
-    insert into refunds (order_id, amount_cents, reason, idempotency_key, request_hash)
-    values ${accepted.map(() => "(?, ?, ?, ?, ?)").join(", ")}`,
-    accepted.flatMap(({ orderId, amountCents, reason, idempotencyKey, requestHash }) => [
-      orderId,
-      amountCents,
-      reason,
-      idempotencyKey,
-      requestHash,
-    ]),
+    insert into refunds
+      (order_id, amount_cents, reason, idempotency_key, request_hash, provider_key)
+    values ${accepted.map(() => "(?, ?, ?, ?, ?, ?)").join(", ")}`,
+    accepted.flatMap((
+      { orderId, amountCents, reason, idempotencyKey, requestHash, providerKey },
+    ) => [orderId, amountCents, reason, idempotencyKey, requestHash, providerKey]),
   );
   const orderIds = [...new Set(accepted.map(({ orderId }) => orderId))];
   const stored = await tx.query(
@@ -182,6 +182,33 @@ export async function readRefundsByKeys(
     refund: toRefundRow(row),
     requestHash: row.request_hash as Uint8Array,
   }]));
+}
+
+/** The keys under which the provider is asked for refunds, by the refund's id. */
+export async function readProviderKeys(
+  db: Queryable,
+  refundIds: readonly number[],
+): Promise<Map<number, string>> {
+  if (refundIds.length === 0) return new Map();
+  const rows = await db.query("select id, provider_key from refunds where id in (?)", [
+    [...refundIds],
+  ]);
+  return new Map(rows.map((row) => {
+    const id = toInteger(row.id);
+    return [id, row.provider_key === null ? oldRefundKey(id) : String(row.provider_key)];
+  }));
+}
+
+/** Which of some keys a refund has already. */
+export async function readTakenProviderKeys(
+  tx: Queryable,
+  keys: readonly string[],
+): Promise<Set<string>> {
+  if (keys.length === 0) return new Set();
+  const rows = await tx.query("select provider_key from refunds where provider_key in (?)", [
+    [...keys],
+  ]);
+  return new Set(rows.map((row) => String(row.provider_key)));
 }
 
 /** The key of a refund as its caller gave it; null where it is only our own. */

@@ -7,15 +7,18 @@
 import { refundRequestHash } from "../domain/content_hash.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { OrderFacts } from "../domain/order.ts";
+import { refundKeyOf } from "../domain/payment_key.ts";
 import { decideRefundRequest } from "../domain/refund.ts";
 import { type Database, type Queryable, transactionTries } from "./database.ts";
 import { isDuplicateKey } from "./faults.ts";
 import { addOrderEvents, type OrderEventRow } from "./events.ts";
-import { lockOrders } from "./orders.ts";
+import { readInstallation } from "./installation.ts";
+import { lockOrders, readCharges } from "./orders.ts";
 import {
   insertRefunds,
   ownKeyStart,
   readRefundsByKeys,
+  readTakenProviderKeys,
   refundFactsOf,
   type RefundRow,
 } from "./refund_rows.ts";
@@ -123,10 +126,8 @@ async function takeInTransaction(
   );
 
   // A key is unique in all of the books. Another token's must not be taken for a repetition of this one's.
-  const hashOf = (request: RefundRequest) => {
-    const by = request.actor ?? actor;
-    return refundRequestHash({ ...request, owner: by.startsWith("api:") ? by : "" });
-  };
+  const hashOf = (request: RefundRequest) =>
+    refundRequestHash({ ...request, owner: ownerOf(request, actor) });
   const accepted: { index: number; amountCents: number }[] = [];
   const repeated: { index: number; of: number }[] = [];
   const results: (TakenRefund | WorkflowError)[] = [];
@@ -164,12 +165,15 @@ async function takeInTransaction(
     accepted.push({ index, amountCents });
   });
 
+  const wanted = accepted.map(({ index, amountCents }) => ({ ...requests[index]!, amountCents }));
+  const providerKeys = await providerKeysOf(tx, wanted, actor);
   const rows = await insertRefunds(
     tx,
-    accepted.map(({ index, amountCents }) => {
-      const request = requests[index]!;
-      return { ...request, amountCents, requestHash: hashOf(request) };
-    }),
+    accepted.map(({ index }, position) => ({
+      ...wanted[position]!,
+      requestHash: hashOf(requests[index]!),
+      providerKey: providerKeys[position] ?? null,
+    })),
   );
   accepted.forEach(({ index }, position) => {
     const refund = rows[position]!;
@@ -192,6 +196,38 @@ async function takeInTransaction(
     actor,
   );
   return results;
+}
+
+/** The token whose idempotency key it is; empty for whoever has none. */
+function ownerOf(request: RefundRequest, actor: string): string {
+  const by = request.actor ?? actor;
+  return by.startsWith("api:") ? by : "";
+}
+
+/**
+ * Keys for the provider. A client's key gives the same one whenever its request is taken, so that a refund whose row
+ * was lost is not paid out again; where the books have such a refund, this one is another and gets a key of its own.
+ */
+async function providerKeysOf(
+  tx: Queryable,
+  requests: readonly (RefundRequest & { amountCents: number })[],
+  actor: string,
+): Promise<(string | null)[]> {
+  if (requests.length === 0) return [];
+  const installation = await readInstallation(tx);
+  const orders = await readCharges(tx, [...new Set(requests.map(({ orderId }) => orderId))]);
+  const keyOf = (request: typeof requests[number], idempotencyKey: string | null) =>
+    refundKeyOf(installation, {
+      externalOrderId: orders.get(request.orderId)!.externalOrderId,
+      owner: ownerOf(request, actor),
+      idempotencyKey: idempotencyKey ?? crypto.randomUUID(),
+      amountCents: request.amountCents,
+    });
+  const keys = requests.map((request) => keyOf(request, request.idempotencyKey));
+  const taken = await readTakenProviderKeys(tx, keys.filter((key) => key !== null));
+  return keys.map((key, index) =>
+    key !== null && taken.has(key) ? keyOf(requests[index]!, null) : key
+  );
 }
 
 function refusal(

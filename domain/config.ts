@@ -160,7 +160,12 @@ export const settings: readonly Setting[] = [
     fallback: "50",
     meaning: "units of a product that an order names for the first time, 0…1000000000",
   },
-  { name: "GATEWAY", fallback: "simulated", meaning: "payment provider: `simulated` or `http`" },
+  {
+    name: "GATEWAY",
+    fallback: "simulated",
+    meaning: "payment provider: `simulated` (moves no money) or `http`; " +
+      "the one that the books hold payments of",
+  },
   {
     name: "GATEWAY_URL",
     fallback: "",

@@ -22,9 +22,9 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
   ["POST", /^\/orders(\/[^/]+\/cancel)?$/, ["orders"]],
   ["POST", /^\/imports(\/[^/]+\/cancel)?$/, ["orders"]],
   ["GET HEAD", /^\/imports(\/|$)/, ["read", "orders"]],
-  ["POST", /^\/orders\/[^/]+\/refunds$/, ["refunds"]],
+  ["POST", /^\/orders\/[^/]+\/(refunds|payment\/(accept|give-back|dismiss))$/, ["refunds"]],
   ["POST", /^\/dashboard\/(orders\/[^/]+\/cancel|imports(\/.*)?)$/, ["orders"]],
-  ["POST", /^\/dashboard\/orders\/[^/]+\/refund$/, ["refunds"]],
+  ["POST", /^\/dashboard\/orders\/[^/]+\/(refund|payment)$/, ["refunds"]],
   ["GET HEAD", /./, ["read"]],
 ];
 

@@ -80,6 +80,17 @@ export const refundAnswer = z.object({
   created_at: time,
 }).meta({ id: "Refund" });
 
+const payment = z.object({
+  id,
+  provider: z.string(),
+  provider_ref: z.string(),
+  amount_cents: cents,
+  currency,
+  status: z.enum(["SUCCEEDED", "DECLINED", "REVERSING", "REVERSED", "DISPUTED", "DISMISSED"])
+    .meta({ description: "`DISPUTED` waits for a decision: it does not fit the order" }),
+  paid_at: time.nullable(),
+});
+
 /** An order with everything. */
 export const orderDetailAnswer = z.object({
   ...orderFields,
@@ -90,14 +101,15 @@ export const orderDetailAnswer = z.object({
     qty: z.int().min(1),
     subtotal_cents: cents,
   })),
-  payment: z.object({
-    id,
-    provider: z.string(),
-    provider_ref: z.string(),
-    amount_cents: cents,
-    status: z.enum(["SUCCEEDED", "DECLINED", "REVERSING", "REVERSED"]),
-    paid_at: time.nullable(),
-  }).nullable(),
+  adjustments: z.array(z.object({
+    kind: z.string(),
+    label: z.string(),
+    amount_cents: z.int().meta({ description: "In cents; may be negative" }),
+    included: z.boolean().meta({ description: "True for what the items' prices hold already" }),
+  })).meta({ description: "What the total has besides the items" }),
+  payment: payment.nullable(),
+  further_payments: z.array(payment)
+    .meta({ description: "Money beside the payment that settles the order" }),
   refunds: z.array(refundAnswer),
   notifications: z.array(z.object({
     id,
@@ -220,6 +232,10 @@ export const aliveAnswer = z.object({ status: z.literal("ok") });
 export const readyAnswer = z.object({
   status: z.enum(["ok", "unavailable"]),
   checks: z.record(z.string(), z.string()),
+  /** Name of the payment provider. */
+  gateway: z.string(),
+  /** What works and is not what it may seem. */
+  warnings: z.array(z.string()),
 }).meta({ id: "Ready" });
 
 /** What a callback is answered. */

@@ -15,6 +15,7 @@ import type { Caller } from "./caller.ts";
 import { cors } from "./cors.ts";
 import { dashboardRoutes, uploadPath } from "./dashboard/dashboard.ts";
 import { problemPages } from "./dashboard/error_page.tsx";
+import { tellSimulation } from "./dashboard/layout.tsx";
 import type { AppDeps } from "./deps.ts";
 import { exportRoutes } from "./exports.ts";
 import { guard } from "./guard.ts";
@@ -28,6 +29,7 @@ import { metricRoutes } from "./metrics.ts";
 import { notificationRoutes } from "./notifications.ts";
 import { openApiRoutes } from "./openapi.ts";
 import { orderRoutes } from "./orders.ts";
+import { paymentDecisionRoutes } from "./payment_decisions.ts";
 import { paymentRoutes } from "./payments.ts";
 import { httpProblem, problemHandler } from "./problem.ts";
 import { refundRoutes } from "./refunds.ts";
@@ -70,7 +72,7 @@ export function makeApp(deps: AppDeps): Hono {
     if (!headers.has("content-security-policy")) headers.set("content-security-policy", strictCsp);
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
   });
-  app.use("/dashboard/*", problemPages());
+  app.use("/dashboard/*", tellSimulation(deps.config), problemPages());
   app.use(cors(deps.config));
   app.use(methodNotAllowed({
     app,
@@ -102,6 +104,7 @@ export function makeApp(deps: AppDeps): Hono {
   app.route("/", kpiRoutes(deps));
   app.route("/", orderRoutes(deps));
   app.route("/", refundRoutes(deps));
+  app.route("/", paymentDecisionRoutes(deps));
   app.route("/", exportRoutes(deps));
   app.route("/", importRoutes(deps, runs));
   app.route("/", notificationRoutes(deps));

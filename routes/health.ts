@@ -14,6 +14,7 @@ import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
 import { alive, notReady, ready } from "./examples.ts";
 import { within } from "./within.ts";
+import { simulatedWarning } from "../streams/gateways.ts";
 
 /** Longest wait for one check, in milliseconds: an engine that hangs is not ready. */
 const checkTimeoutMs = 2_000;
@@ -67,7 +68,12 @@ export function healthRoutes(deps: AppDeps): Hono {
       );
       const ready = results.every(([, result]) => result === "ok");
       return c.json(
-        { status: ready ? "ok" : "unavailable", checks: Object.fromEntries(results) },
+        {
+          status: ready ? "ok" : "unavailable",
+          checks: Object.fromEntries(results),
+          gateway: deps.config.gateway,
+          warnings: deps.config.gateway === "simulated" ? [simulatedWarning] : [],
+        },
         ready ? 200 : 503,
       );
     },

@@ -153,15 +153,12 @@ export function orderRoutes(deps: AppDeps): Hono {
           const order = (await readOrderSummaries(source, [id])).get(id)!;
           return { status: 200, location: null, body: orderReceiptJson(order, scopes) };
         };
-        const { order, changed } = await cancelOrder(db, id, actor, {
+        const { changed, messages } = await cancelOrder(db, id, actor, {
           inTransaction: key === null
             ? undefined
             : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),
         });
-        const { totalCents: amountCents, currency } = order;
-        await publishAfterCommit(deps, [
-          { type: "notify.order", orderId: id, amountCents, currency },
-        ]);
+        await publishAfterCommit(deps, messages);
         return { ...await answer(db), stored: changed };
       });
     },

@@ -19,6 +19,7 @@ import {
 import { decideRedelivery, deliveriesBeforeIsolation } from "../domain/retry.ts";
 import { type Activity, flushActivity, noActivity, noteTurn } from "./activity.ts";
 import { conclude, type Entry, isOutage, type Result, type Turn } from "./conclude.ts";
+import { lookForMoney } from "./look_for_money.ts";
 import type { Delivery, Handler, HandlerDeps, Outcome } from "./handler.ts";
 import { type Share, shareOut } from "./handlers.ts";
 import { enginesTakeWrites, unclearOf, weighFailures } from "./engine_doubt.ts";
@@ -391,8 +392,11 @@ async function runEntries(
     const share = options.share ?? shareOut;
     // What is known to be finished is written before a suspect is tried that may kill the process.
     for (const batch of batches) {
-      results.push(...await runBatch(deps, options, share(batch), byId));
-      await conclude(deps, options, results.filter(({ entry }) => !beat.lost.has(entry.id)), turn);
+      results.push(
+        ...await runBatch({ ...deps, stillOurs: beat.keep }, options, share(batch), byId),
+      );
+      const ours = await lookForMoney(deps, results, beat);
+      await conclude(deps, options, ours, turn);
       for (const { outcome } of results) {
         for (const event of outcome.kind === "done" ? outcome.kpis : []) {
           if (event.kind === "paid") paid.push(event.orderId);
@@ -491,26 +495,34 @@ async function runHalving(
   }
 }
 
-/** Tells a few times in a take-over time that the messages are being worked on. */
+/** Tells a few times in a take-over time that the messages are being worked on, and whenever it is asked. */
 function startHeartbeat(
   { redis, keys, consumer, log }: ConsumerDeps,
   { group, takeoverMs }: ConsumerOptions,
   ids: readonly string[],
-): { lost: Set<string>; stop: () => void } {
+): {
+  lost: ReadonlySet<string>;
+  keep: (ids: readonly string[]) => Promise<boolean>;
+  stop: () => void;
+} {
   const lost = new Set<string>();
+  const keep = async (ids: readonly string[]): Promise<boolean> => {
+    const gone = await runScript(redis, "heartbeat", [keys.stream(group)], [
+      group,
+      consumer,
+      ...ids,
+    ]) as string[];
+    for (const id of gone) lost.add(id);
+    return gone.length < ids.length;
+  };
   const timer = setInterval(async () => {
     try {
-      const gone = await runScript(redis, "heartbeat", [keys.stream(group)], [
-        group,
-        consumer,
-        ...ids,
-      ]) as string[];
-      for (const id of gone) lost.add(id);
+      await keep(ids);
     } catch (error) {
       log.warn("heartbeat failed", { group, error: messageOf(error) });
     }
   }, takeoverMs / 3);
-  return { lost, stop: () => clearInterval(timer) };
+  return { lost, keep, stop: () => clearInterval(timer) };
 }
 
 /**

@@ -66,6 +66,8 @@ export interface Keys {
   productLock: string;
   /** Prefix of the marks of expired reservations that are being asked about: the order id follows. */
   expiryMark: string;
+  /** Why the payment provider can't be asked at the moment; expires by itself. */
+  providerAway: string;
   /** Names the server for which the streams are known to hold all unfinished work, see `epoch.ts`. */
   epoch: string;
   /** Marks of callbacks of the payment provider that were taken; the callback's id follows. */
@@ -150,6 +152,7 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     publishedOnce: `${prefix}once:published:`,
     productLock: `${prefix}lock:product:`,
     expiryMark: `${prefix}expiry:`,
+    providerAway: `${prefix}provider-away`,
     epoch: `${prefix}epoch`,
     callback: `${prefix}callback:`,
     rateLimit: `${prefix}rate:`,

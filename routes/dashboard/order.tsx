@@ -7,12 +7,14 @@
 import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { cancelOrder } from "../../db/cancel.ts";
+import { decidePayment } from "../../db/decide_payment.ts";
 import { type OrderDetail, readOrderDetail } from "../../db/order_queries.ts";
 import { readOrders } from "../../db/orders.ts";
 import { requestRefund } from "../../db/refunds.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { orderLimits } from "../../domain/incoming_order.ts";
 import { isSettled } from "../../domain/order.ts";
+import type { DisputeVerdict } from "../../domain/settle.ts";
 import type { AppDeps } from "../deps.ts";
 import { problemOf } from "../problem.ts";
 import { publishAfterCommit } from "../publish_after_commit.ts";
@@ -22,7 +24,7 @@ import { actorOf } from "./form.tsx";
 import { parseAmount } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
-import { CancelForm, leftCents, RefundForm } from "./order_actions.tsx";
+import { CancelForm, DisputeForm, isDisputed, leftCents, RefundForm } from "./order_actions.tsx";
 import { Customer, Items, Payment, Refunds } from "./order_facts.tsx";
 import { Path, Timeline, Told } from "./order_timeline.tsx";
 import { Notice, Region, toHtml } from "./parts.tsx";
@@ -32,6 +34,7 @@ import { need } from "./reading.ts";
 const notices: Readonly<Record<string, string>> = {
   refund: "The refund was requested",
   cancel: "The order was cancelled",
+  payment: "The payment was decided about",
 };
 
 /** What a form said that could not be done. */
@@ -98,17 +101,24 @@ export function orderRoutes(deps: AppDeps): Hono {
     const id = idOf(c);
     const form = await readForm(c);
     try {
-      const { order } = await cancelOrder(db, id, actorOf(c));
-      await publishAfterCommit(deps, [{
-        type: "notify.order",
-        orderId: id,
-        amountCents: order.totalCents,
-        currency: order.currency,
-      }]);
+      const { messages } = await cancelOrder(db, id, actorOf(c));
+      await publishAfterCommit(deps, messages);
     } catch (error) {
       return await refuse(c, deps, error, form);
     }
     return c.redirect(`/dashboard/orders/${id}?done=cancel`, 303);
+  });
+
+  app.post("/orders/:id{[0-9]{1,15}}/payment", async (c) => {
+    const id = idOf(c);
+    const form = await readForm(c);
+    try {
+      const { messages } = await decidePayment(db, id, verdictOf(form.verdict), actorOf(c));
+      await publishAfterCommit(deps, messages);
+    } catch (error) {
+      return await refuse(c, deps, error, form);
+    }
+    return c.redirect(`/dashboard/orders/${id}?done=payment`, 303);
   });
 
   return app;
@@ -116,6 +126,11 @@ export function orderRoutes(deps: AppDeps): Hono {
 
 function idOf(c: Context): number {
   return Number(c.req.param("id"));
+}
+
+function verdictOf(text: string | undefined): DisputeVerdict {
+  if (text === "accept" || text === "give_back" || text === "dismiss") return text;
+  throw new WorkflowError("invalid", "The form is not complete; reload the page and try again");
 }
 
 function amountOf(text: string | undefined): number {
@@ -188,6 +203,12 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
             <section aria-label="Payment" class="card">
               <Region name="payment">{regions.payment}</Region>
             </section>
+            {isDisputed(order) && (
+              <section aria-labelledby="dispute-heading" class="card" id="dispute">
+                <h2 id="dispute-heading">Decide about the payment</h2>
+                <DisputeForm c={c} order={order} />
+              </section>
+            )}
             <section aria-label="Notifications" class="card">
               <Region name="told">{regions.told}</Region>
             </section>

@@ -13,7 +13,13 @@ export type Tone = "good" | "bad" | "warn" | "accent" | "plain";
 
 /** Names and looks of states. */
 type KnownState = OrderStatus | RefundStatus | PaymentState | ImportState;
-type PaymentState = "SUCCEEDED" | "DECLINED" | "REVERSING" | "REVERSED";
+type PaymentState =
+  | "SUCCEEDED"
+  | "DECLINED"
+  | "REVERSING"
+  | "REVERSED"
+  | "DISPUTED"
+  | "DISMISSED";
 type ImportState = "RUNNING" | "DONE" | "FAILED";
 
 const states: Readonly<Record<KnownState, [name: string, tone: Tone]>> = {
@@ -28,6 +34,8 @@ const states: Readonly<Record<KnownState, [name: string, tone: Tone]>> = {
   DECLINED: ["Declined", "bad"],
   REVERSING: ["Going back", "warn"],
   REVERSED: ["Gave back", "plain"],
+  DISPUTED: ["In dispute", "bad"],
+  DISMISSED: ["Dismissed", "plain"],
   RUNNING: ["Running", "accent"],
   DONE: ["Done", "good"],
 };
