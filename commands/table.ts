@@ -31,7 +31,7 @@ export function formatTable(columns: readonly Column[], rows: readonly string[][
 
 /** An integer with thousands separated: `1,234,567`. */
 export function formatCount(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+  return count.toLocaleString("en");
 }
 
 /** Cents as an amount of hundredths: `1,234.56`. */

@@ -7,6 +7,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { findToken, isAllowed, type Scope, scopes, tokenHash } from "../domain/api_token.ts";
 import type { Config } from "../domain/config.ts";
+import { trimEnd } from "../domain/trim_end.ts";
 import type { Caller } from "./caller.ts";
 import { httpProblem } from "./problem.ts";
 import { type Sessions, signInPath } from "./session.ts";
@@ -30,7 +31,7 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
 
 /** The scopes of which a caller needs one; `nothing` where anybody may ask. */
 export function neededScopes(method: string, path: string): readonly Scope[] | "nothing" {
-  const plain = path.length > 1 ? path.replace(/\/+$/, "") : path;
+  const plain = path.length > 1 ? trimEnd(path, "/") : path;
   const rule = rules.find(([methods, pattern]) =>
     methods.split(" ").includes(method) && pattern.test(plain)
   );

@@ -15,6 +15,7 @@
 
 import { messageOf } from "../domain/errors.ts";
 import type { CallbackMessage, ChargeMessage } from "../domain/messages.ts";
+import { trimEnd } from "../domain/trim_end.ts";
 import {
   type ChargeAnswer,
   chargeKey,
@@ -83,7 +84,7 @@ interface Reply {
  * A charge that the provider has not decided is asked about again after a while, should its callback not come.
  */
 export function httpGateway(options: HttpGatewayOptions): Gateway {
-  const base = options.url.replace(/\/+$/, "");
+  const base = trimEnd(options.url, "/");
   const firstWaitMs = options.firstWaitMs ?? 200;
   const callbackMs = options.callbackMs ?? 30_000;
   const restMs = options.restMs ?? 10_000;
@@ -215,7 +216,7 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
 
 /** The order that a key of {@linkcode chargeKey} is about; undefined for any other text. */
 export function orderOfChargeKey(key: string): number | undefined {
-  const orderId = Number(/\d+$/.exec(key)?.[0]);
+  const orderId = Number(/\d{1,16}$/.exec(key)?.[0]);
   return Number.isSafeInteger(orderId) && chargeKey(orderId) === key ? orderId : undefined;
 }
 

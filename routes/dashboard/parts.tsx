@@ -53,7 +53,7 @@ export const Time: FC<{ at: string | null; seconds?: boolean }> = ({ at, seconds
   at === null
     ? <span class="muted">–</span>
     : (
-      <time datetime={at} title={at.replace("T", " ").replace(/\.?0*Z$/, " UTC")} class="nowrap">
+      <time datetime={at} title={at.replace("T", " ").replace(/\.?0{0,9}Z$/, " UTC")} class="nowrap">
         {formatTime(at)}
         {seconds && <span class="muted">{at.slice(16, 23)}</span>}
       </time>
