@@ -69,6 +69,8 @@ export function makeApp(deps: AppDeps): Hono {
     // A page says itself what it needs.
     if (!headers.has("content-security-policy")) headers.set("content-security-policy", strictCsp);
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+    // Nobody will read it, and whatever makes it must come to an end.
+    if (c.req.method === "HEAD") await c.res.body?.cancel();
   });
   app.use("/dashboard/*", problemPages());
   app.use(cors(deps.config));

@@ -19,6 +19,7 @@ import { importAnswer, importListAnswer } from "./answers.ts";
 import { checked, idParam } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
+import { eventStreamHead } from "./event_stream_head.ts";
 import { doneImport, endingImport, files, importList, runningImport } from "./examples.ts";
 import { idempotency, idempotencyHeaders, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
 import type { ImportRuns } from "./import_runs.ts";
@@ -185,8 +186,9 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
       if (followers >= mostFollowers) {
         throw new WorkflowError("unavailable", "Too many imports are followed; try again later");
       }
-      followers++;
       c.header("x-accel-buffering", "no");
+      if (c.req.method === "HEAD") return eventStreamHead(c);
+      followers++;
       return streamSSE(c, async (stream) => {
         const stop = new AbortController();
         stream.onAbort(() => stop.abort());
