@@ -5,7 +5,12 @@
  */
 
 import { setImmediate } from "node:timers/promises";
-import { type ColumnPlaces, isRejectsHeader, placeColumns } from "../domain/csv_columns.ts";
+import {
+  type ColumnPlaces,
+  isRejectsHeader,
+  mostColumns,
+  placeColumns,
+} from "../domain/csv_columns.ts";
 import { fieldsOf, outlineOf } from "../domain/csv_fields.ts";
 import { notCsv, scanRecords } from "../domain/csv_records.ts";
 import { type CsvRow, isBlankRow, lacksItsOrder } from "../domain/csv_rows.ts";
@@ -14,6 +19,7 @@ import { readText } from "./csv_source.ts";
 import { type IdMarks, idMarks } from "./id_marks.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 import { openSpool, type Spool } from "./spool.ts";
+import { takeTurns } from "./take_turns.ts";
 
 /** See {@linkcode openImportFile}. */
 export interface ImportFile {
@@ -145,6 +151,9 @@ async function check(
   const scanner = scanRecords((text, from, to, line, quoted) => {
     if (header === undefined) {
       const names = fieldsOf(text, from, to, quoted);
+      if (names.length > mostColumns) {
+        throw notCsv(line, `has ${names.length} columns; there may be at most ${mostColumns}`);
+      }
       const placed = placeColumns(names);
       if (typeof placed === "string") throw notCsv(line, placed);
       header = names;
@@ -177,6 +186,7 @@ async function check(
     if (id !== "" && seen.add(id)) scattered.add(id);
   });
 
+  const othersTurn = takeTurns();
   for await (
     const { bytes, text } of readText(source, scanner.line, (count) => bytesRead += count)
   ) {
@@ -184,6 +194,8 @@ async function check(
     spool.write(bytes);
     scanner.push(text);
     options.onProgress({ bytes: bytesRead, unpackedBytes, rows });
+    // A packed file may hold much more than was sent, and is unpacked as fast as it is read.
+    await othersTurn();
   }
   scanner.end();
   options.onProgress({ bytes: bytesRead, unpackedBytes, rows });
@@ -242,9 +254,12 @@ async function* orderGroups(
     scanner.end();
     if (current.length > 0) orders.push(current);
     if (orders.length > 0) yield { orders, isPart: false };
-    for (const { rows, isPart } of store.groups()) {
-      yield { orders: [...byOrder(rows, places).values()], isPart };
+    for (const group of store.groups()) {
+      if (group !== null) {
+        yield { orders: [...byOrder(group.rows, places).values()], isPart: group.isPart };
+      }
       await setImmediate();
+      signal?.throwIfAborted();
     }
   } finally {
     store.close();
