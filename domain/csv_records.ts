@@ -11,7 +11,7 @@
 import { WorkflowError } from "./errors.ts";
 
 /** Characters that a record may have: a quote that is never closed must not gather the file in memory. */
-export const mostRecordCharacters = 1_048_576;
+export const mostRecordCharacters = 262_144;
 
 /**
  * Is told a record: it is `text` from `from` to `to`, without its line break, begins on `line`, and has

@@ -23,8 +23,12 @@ export type OrderReading =
   /** None of its rows is taken. */
   | { kind: "rejected"; rejected: RejectedRow[] };
 
-/** Rows that one order may have: all of them are in memory at once. */
+/** Rows that one order may have, and characters of all of them: they are in memory at once. */
 export const mostOrderRows = 100_000;
+export const mostOrderCharacters = 33_554_432;
+
+/** Rows of an order that are read before others get their turn: the longest ones take some milliseconds each. */
+export const rowsToATurn = 8;
 
 /**
  * Reads the rows of one order, given in the order of the file.
@@ -38,6 +42,19 @@ export function decideOrder(
   places: ColumnPlaces,
   options: { keepGoodRows: boolean; latestPlacedAt: string },
 ): OrderReading {
+  const steps = decideOrderStepwise(rows, places, options);
+  for (;;) {
+    const { value, done } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** The same with breaks, because an order may have very many rows. */
+export function* decideOrderStepwise(
+  rows: readonly CsvRow[],
+  places: ColumnPlaces,
+  options: { keepGoodRows: boolean },
+): Generator<void, OrderReading> {
   if (rows.length > mostOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
   const sources: CsvRow[] = [];
   const good: OrderRow[] = [];
@@ -53,6 +70,7 @@ export function decideOrder(
     before ??= { fields, row };
     sources.push(source);
     good.push(row);
+    if (sources.length % rowsToATurn === 0) yield;
   }
   if (good.length === 0) return { kind: "rejected", rejected: bad };
   const problem = bad.length > 0 && !options.keepGoodRows
@@ -69,9 +87,10 @@ export function decideOrder(
   return { kind: "rejected", rejected: byLine(rejected) };
 }
 
-/** Rejects rows of an order that has more than {@linkcode mostOrderRows}. */
+/** Rejects rows of an order that has more than {@linkcode mostOrderRows}, or {@linkcode mostOrderCharacters}. */
 export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
-  const reason = `an order may have at most ${mostOrderRows} rows`;
+  const reason =
+    `an order may have at most ${mostOrderRows} rows and ${mostOrderCharacters} characters`;
   return rows.map((row) => rejectedFor(row, reason));
 }
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { setImmediate } from "node:timers/promises";
 import { HTTPException } from "hono/http-exception";
+import { takeTurns } from "../streams/take_turns.ts";
 
 /** What a body may be. */
 export interface BodyLimits {
@@ -29,8 +29,8 @@ const freeChunks = 16_384;
 /** Least bytes of further chunks, on average: a row of a CSV has more, a segment of a slow connection hundreds. */
 const leastChunkBytes = 16;
 
-/** Chunks after which others get their turn: what has come already is read without waiting. */
-const chunksToATurn = 256;
+/** Chunks after which it may be others' turn: what has come already is read without waiting. */
+const chunksToLook = 64;
 
 /**
  * Gives a body in pieces of {@linkcode pieceBytes}, the last one shorter. Each has memory of its own, and no more
@@ -49,6 +49,7 @@ export async function* bodyPieces(
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   if (body === null) return;
   const chunks = chunksOf(body);
+  const othersTurn = takeTurns();
   let size = 0, chunkCount = 0;
   let leftMs = limits.ms;
   let piece = new Uint8Array(pieceBytes);
@@ -68,7 +69,7 @@ export async function* bodyPieces(
           filled += bytes;
           size += bytes;
           check(size, ++chunkCount, limits.bytes);
-          if (chunkCount % chunksToATurn === 0) await setImmediate();
+          if (chunkCount % chunksToLook === 0) await othersTurn();
         }
       } finally {
         late.clear();

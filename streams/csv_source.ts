@@ -14,6 +14,9 @@ import { messageOf } from "../domain/errors.ts";
 /** Bytes that are worked on at once, so that whoever hands in a file as one piece holds up nobody. */
 const mostPieceBytes = 65_536;
 
+/** Packed bytes that are unpacked at once: to four megabytes at the most. */
+const packedBytes = 4_096;
+
 /** Smaller chunks are put together first: what is done for each piece costs more than reading it. */
 const leastPieceBytes = 8_192;
 
@@ -145,12 +148,21 @@ async function* unzipped(
     return;
   }
   const gunzip = createGunzip();
-  pipeline(Readable.from(all), gunzip, () => {});
+  pipeline(Readable.from(inSlices(all)), gunzip, () => {});
   try {
     for await (const chunk of gunzip) yield chunk;
   } catch (error) {
     if (!/^Z_/.test((error as { code?: string }).code ?? "")) throw error;
     throw notCsv(line(), `the gzip data is damaged or cut off (${messageOf(error)})`);
+  }
+}
+
+/** What is handed in at once is unpacked at once, to a thousand times as much where somebody means harm. */
+async function* inSlices(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += packedBytes) {
+      yield chunk.subarray(at, at + packedBytes);
+    }
   }
 }
 

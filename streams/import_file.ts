@@ -4,7 +4,6 @@
  * @module
  */
 
-import { setImmediate } from "node:timers/promises";
 import {
   type ColumnPlaces,
   isRejectsHeader,
@@ -65,6 +64,9 @@ export interface ImportFileLimits {
 const defaultSpoolBytes = 8 * 1024 * 1024;
 
 const defaultOrderRows = 10_000;
+
+/** Characters of one order that are put together without the store. */
+const orderCharacters = 8 * 1024 * 1024;
 
 /**
  * Reads a file to its end and checks all that makes it a CSV of orders. Its bytes are kept, on disk where
@@ -146,7 +148,7 @@ async function check(
   let form: RowForm | undefined;
   let bytesRead = 0, unpackedBytes = 0, rows = 0;
   const seen = idMarks();
-  let lastId = "", rowsOfLast = 0;
+  let lastId = "", rowsOfLast = 0, charactersOfLast = 0;
 
   const scanner = scanRecords((text, from, to, line, quoted) => {
     if (header === undefined) {
@@ -178,11 +180,15 @@ async function check(
     }
     rows++;
     if (id === lastId) {
-      if (++rowsOfLast === options.mostOrderRows && id !== "") scattered.add(id);
+      const before = charactersOfLast;
+      charactersOfLast += to - from;
+      const isMuch = before <= orderCharacters && charactersOfLast > orderCharacters;
+      if ((++rowsOfLast === options.mostOrderRows || isMuch) && id !== "") scattered.add(id);
       return;
     }
     lastId = id;
     rowsOfLast = 1;
+    charactersOfLast = to - from;
     if (id !== "" && seen.add(id)) scattered.add(id);
   });
 
@@ -243,12 +249,13 @@ async function* orderGroups(
 
   try {
     const decoder = new TextDecoder();
+    const othersTurn = takeTurns();
     for (const bytes of spool.pieces()) {
       scanner.push(decoder.decode(bytes, { stream: true }));
       if (orders.length > 0) yield { orders, isPart: false };
       orders = [];
       // All of it is work for this thread alone: others get their turn, too.
-      await setImmediate();
+      await othersTurn();
       signal?.throwIfAborted();
     }
     scanner.end();
@@ -258,7 +265,7 @@ async function* orderGroups(
       if (group !== null) {
         yield { orders: [...byOrder(group.rows, places).values()], isPart: group.isPart };
       }
-      await setImmediate();
+      await othersTurn();
       signal?.throwIfAborted();
     }
   } finally {

@@ -6,14 +6,14 @@
  */
 
 import type { CsvRow } from "../domain/csv_rows.ts";
-import { mostOrderRows } from "../domain/order_csv.ts";
+import { mostOrderCharacters, mostOrderRows } from "../domain/order_csv.ts";
 import { type Extent, openTemporaryFile, type TemporaryFile } from "./temporary_file.ts";
 import { textHash } from "./text_hash.ts";
 
 /** Rows of whole orders, or a part of an order that has too many. */
 export interface RowGroup {
   rows: CsvRow[];
-  /** The rows are of orders with more than {@linkcode mostOrderRows} rows, and not all of them. */
+  /** The rows are of orders with more than {@linkcode mostOrderRows} rows or so many characters, and not all. */
   isPart: boolean;
 }
 
@@ -163,12 +163,20 @@ function* largeOrders(
   partition: Partition,
   keyOf: (row: CsvRow) => string,
 ): Generator<RowGroup | null> {
-  const counts = new Map<string, number>();
+  const sizes = new Map<string, { rows: number; characters: number }>();
   for (const some of rowsOf(file, partition)) {
-    for (const row of some) counts.set(keyOf(row), (counts.get(keyOf(row)) ?? 0) + 1);
+    for (const row of some) {
+      const size = sizes.get(keyOf(row)) ?? { rows: 0, characters: 0 };
+      size.rows++;
+      for (const field of row.fields) size.characters += field.length;
+      sizes.set(keyOf(row), size);
+    }
     yield null;
   }
-  const isTooLarge = (row: CsvRow) => counts.get(keyOf(row))! > mostOrderRows;
+  const isTooLarge = (row: CsvRow) => {
+    const { rows, characters } = sizes.get(keyOf(row))!;
+    return rows > mostOrderRows || characters > mostOrderCharacters;
+  };
   const whole: CsvRow[] = [];
   for (const some of rowsOf(file, partition)) {
     const parts = some.filter(isTooLarge);

@@ -17,8 +17,8 @@ export interface Served {
   log(): string;
   /** Bytes of memory that it holds, and the most that it ever held. */
   memory(): Promise<{ now: number; most: number }>;
-  /** Forgets the most. */
-  forgetMost(): Promise<void>;
+  /** Milliseconds that its own thread has worked so far. */
+  workedMs(): Promise<number>;
   /** Ends it and waits for its end; its exit code. */
   stop(): Promise<number>;
 }
@@ -56,19 +56,21 @@ export async function startServed(
   const ended = Promise.all(listening).then(() => heard.reject(new Error(`It ended: ${output}`)));
   const url = await heard.promise;
   const pid = await childOf(process.pid);
+  const ask = asker(pid);
   return {
     url,
     port: Number(new URL(url).port),
     pid,
     log: () => output,
     async memory() {
-      const status = await Deno.readTextFile(`/proc/${pid}/status`);
+      const status = await ask("status");
       const bytes = (name: string) =>
         1_024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)![1]);
       return { now: bytes("VmRSS"), most: bytes("VmHWM") };
     },
-    forgetMost: () => Deno.writeTextFile(`/proc/${pid}/clear_refs`, "5"),
+    workedMs: async () => Number((await ask(`task/${pid}/schedstat`)).split(" ")[0]) / 1_000_000,
     async stop() {
+      ask.end();
       Deno.kill(pid, "SIGTERM");
       const { code } = await process.status;
       await ended;
@@ -79,9 +81,36 @@ export async function startServed(
 
 /** The program that a task runs is a process below that of the task. */
 async function childOf(pid: number): Promise<number> {
-  const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`).catch(() => "");
-  const child = Number(children.trim().split(" ")[0]);
+  const ask = asker(pid);
+  const child = Number((await ask(`task/${pid}/children`)).trim().split(" ")[0]);
+  ask.end();
   return child > 0 ? child : pid;
+}
+
+/** Reads files about a process, which Deno itself lets nobody read who may not do everything. */
+function asker(pid: number) {
+  const reader = new Deno.Command("sh", {
+    args: ["-c", 'while read -r file; do cat "/proc/$0/$file"; echo "."; done', String(pid)],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = reader.stdin.getWriter();
+  const lines = reader.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let turn = Promise.resolve("");
+  const ask = (file: string): Promise<string> => {
+    turn = turn.then(async () => {
+      await writer.write(new TextEncoder().encode(`${file}\n`));
+      let text = "";
+      while (!text.endsWith(".\n")) {
+        const { value, done } = await lines.read();
+        if (done) throw new Error("Nothing is told of the process any more");
+        text += value;
+      }
+      return text.slice(0, -2);
+    });
+    return turn;
+  };
+  return Object.assign(ask, { end: () => void writer.close().catch(() => {}) });
 }
 
 /** Sends bytes on a connection of its own and reads the answer to its end. */
@@ -121,17 +150,23 @@ export function chunkOf(bytes: Uint8Array): Uint8Array[] {
 /** The last chunk. */
 export const lastChunk: Uint8Array = bytesOf("0\r\n\r\n");
 
-/** The longest time that an ordinary request takes while something goes on, in milliseconds. */
-export async function longestGapMs(url: string, work: () => Promise<unknown>): Promise<number> {
+/**
+ * The longest time that an ordinary request takes while something goes on, in milliseconds. Of that only counts what
+ * the server's own thread has worked meanwhile: other programs share the machine.
+ */
+export async function longestGapMs(
+  { url, workedMs }: Served,
+  work: () => Promise<unknown>,
+): Promise<number> {
   let isOver = false;
   let longest = 0;
   const watching = (async () => {
     while (!isOver) {
-      const startedAt = performance.now();
+      const startedAt = await workedMs();
       const response = await fetch(`${url}/livez`);
       await response.body?.cancel();
       assert.equal(response.status, 200);
-      longest = Math.max(longest, performance.now() - startedAt);
+      longest = Math.max(longest, await workedMs() - startedAt);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   })();
