@@ -44,7 +44,9 @@ const keyWords = "' for key";
 
 function endOfKey(text: string): number {
   let at = text.lastIndexOf(keyWords);
-  while (at > 0 && /\w/.test(text[at + keyWords.length] ?? "")) at = text.lastIndexOf(keyWords, at - 1);
+  while (at > 0 && /\w/.test(text[at + keyWords.length] ?? "")) {
+    at = text.lastIndexOf(keyWords, at - 1);
+  }
   return at;
 }
 

@@ -23,8 +23,10 @@ export type OrderReading =
   /** None of its rows is taken. */
   | { kind: "rejected"; rejected: RejectedRow[] };
 
-/** Rows that one order may have, and characters of all of them: they are in memory at once. */
+/** Rows that one order may have: all of them are in memory at once. */
 export const mostOrderRows = 100_000;
+
+/** Characters that all of its rows may have together. */
 export const mostOrderCharacters = 33_554_432;
 
 /** Rows of an order that are read before others get their turn: the longest ones take some milliseconds each. */

@@ -123,18 +123,33 @@ interface Chunks {
 }
 
 /**
- * Not by a BYOB reader, which would need no other memory: reading the end of a body into a view of a few bytes hangs
- * in Deno 2.9.6, and small bodies can't be read so at all.
+ * Larger bodies come from the network as a stream of bytes, which can be read into memory that is there: without it,
+ * every chunk would be given a buffer of 64 KiB, and wait as garbage with thousands of its kind. It is always offered
+ * a whole buffer: Deno 2.9.6 never finds the end of a body that is read into a few bytes.
  */
 function chunksOf(body: ReadableStream<Uint8Array>): Chunks {
-  const reader = body.getReader();
+  let next: () => Promise<Uint8Array | undefined>;
+  let reader: ReadableStreamBYOBReader | ReadableStreamDefaultReader<Uint8Array>;
+  try {
+    const bytes = reader = body.getReader({ mode: "byob" });
+    let room = new Uint8Array(pieceBytes);
+    next = async () => {
+      const { value, done } = await readable(bytes.read(room));
+      if (done || value === undefined) return undefined;
+      room = new Uint8Array(value.buffer);
+      return value;
+    };
+  } catch {
+    const plain = reader = body.getReader();
+    next = async () => (await readable(plain.read())).value;
+  }
   let rest = new Uint8Array();
   return {
     async readInto(piece, at) {
       if (rest.length === 0) {
-        const { value, done } = await readable(reader.read());
-        if (done) return undefined;
-        rest = value as Uint8Array<ArrayBuffer>;
+        const chunk = await next();
+        if (chunk === undefined) return undefined;
+        rest = chunk as Uint8Array<ArrayBuffer>;
       }
       const some = rest.subarray(0, piece.length - at);
       piece.set(some, at);

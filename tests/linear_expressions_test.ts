@@ -11,7 +11,28 @@ const length = 30_000;
 const mostMs = 25;
 
 /** What expressions are made of that is none of their own letters. */
-const common = ["a", "0", "A", " ", "/", "@", '"', "'", "(", ",", ";", "\n", "\t", "%", "-", ":", "=", "\\", "<", "x,"];
+const common = [
+  "a",
+  "0",
+  "A",
+  " ",
+  "/",
+  "@",
+  '"',
+  "'",
+  "(",
+  ",",
+  ";",
+  "\n",
+  "\t",
+  "%",
+  "-",
+  ":",
+  "=",
+  "\\",
+  "<",
+  "x,",
+];
 
 /** A regular expression as it stands in a source file. */
 interface Found {
@@ -33,7 +54,9 @@ function expressionsIn(name: string, text: string): Found[] {
 
 /** Texts that repeat what the expression itself is made of, between what may begin and what can't end a match. */
 function* hostileTexts({ source }: RegExp): Generator<string> {
-  const words = [...source.replace(/\\[bdswBDSW]/g, "\0").matchAll(/(?:[\w@"'\/ ,;:=<>-]|\\[\/.$()[\]])+/g)]
+  const words = [
+    ...source.replace(/\\[bdswBDSW]/g, "\0").matchAll(/(?:[\w@"'\/ ,;:=<>-]|\\[\/.$()[\]])+/g),
+  ]
     .map(([word]) => word.replaceAll("\\", "")).filter((word) => word.length <= 40);
   const own = [...new Set([...words, ...words.flatMap((word) => [...word])])];
   const pieces = [...new Set([...common, ...own])];
@@ -47,7 +70,9 @@ function* hostileTexts({ source }: RegExp): Generator<string> {
   }
   const few = pieces.slice(0, 24);
   for (const one of few) {
-    for (const other of few) yield (one + other).repeat(length / (one.length + other.length)) + "\u0001";
+    for (const other of few) {
+      yield (one + other).repeat(length / (one.length + other.length)) + "\u0001";
+    }
   }
 }
 

@@ -16,7 +16,9 @@ Deno.test.afterAll(() => api.close());
 async function paths(): Promise<string[]> {
   const order = await storeOrder(api.deps.db, { status: "PAID" });
   const run = await createImport(api.deps.db, "a.csv");
-  const found = api.app.routes.filter(({ method, path }) => method === "GET" && path !== "/docs/:file")
+  const found = api.app.routes.filter(({ method, path }) =>
+    method === "GET" && path !== "/docs/:file"
+  )
     .map(({ path }) =>
       path.replace(/:file\b/, "app.js").replace(/:group\b[^/]*/, "orders")
         .replace(/:\w+(\{[^}]*\})?/g, path.includes("imports") ? String(run) : String(order))

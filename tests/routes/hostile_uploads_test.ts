@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { csvOf, csvOrderFields, type CsvOrderRow } from "../csv_orders.ts";
 import { type Api, openApi } from "./api.ts";
 import { bytesOf } from "./raw_http.ts";
-import { chunkOf, lastChunk, longestGapMs, oneByteChunks, sendRaw, type Served, startServed } from "./served.ts";
+import {
+  chunkOf,
+  lastChunk,
+  longestGapMs,
+  oneByteChunks,
+  sendRaw,
+  type Served,
+  startServed,
+} from "./served.ts";
 
 /** Milliseconds that others may wait, whatever somebody sends. */
 const mostMs = 250;
@@ -74,21 +82,34 @@ const uploads: Upload[] = [
       oneByteChunks(40_000, '"'),
       lastChunk,
     ])],
-  ["a quote that is never closed", 422, () =>
-    sendRaw(served.port, csvHead, inChunks(`${header}\n"${"x\n".repeat(10 * megabyte)}`))],
+  [
+    "a quote that is never closed",
+    422,
+    () => sendRaw(served.port, csvHead, inChunks(`${header}\n"${"x\n".repeat(10 * megabyte)}`)),
+  ],
   ["a gzip of one endless row", 422, () =>
     sendRaw(
       served.port,
       headOf("/imports?dry_run=1", "application/gzip"),
       gzipped("x".repeat(megabyte), 500),
     )],
-  ["half a million columns", 422, () =>
-    sendRaw(served.port, csvHead, inChunks(`${header}${",x".repeat(500_000)}\n${",".repeat(megabyte)}\n`))],
+  [
+    "half a million columns",
+    422,
+    () =>
+      sendRaw(
+        served.port,
+        csvHead,
+        inChunks(`${header}${",x".repeat(500_000)}\n${",".repeat(megabyte)}\n`),
+      ),
+  ],
   ["bad rows of 16,000 columns each", 202, () =>
     sendRaw(
       served.port,
       csvHead,
-      inChunks(`${header}${",x".repeat(16_000)}\n${`${row(1)}${",".repeat(16_000)}\n`.repeat(1_000)}`),
+      inChunks(
+        `${header}${",x".repeat(16_000)}\n${`${row(1)}${",".repeat(16_000)}\n`.repeat(1_000)}`,
+      ),
     )],
   ["an order of rows of 200 kB each", 202, () =>
     sendRaw(
@@ -96,32 +117,73 @@ const uploads: Upload[] = [
       csvHead,
       inChunks(`${header},more\n${`${row(1)},"${'""'.repeat(100_000)}"\n`.repeat(150)}`),
     )],
-  ["one order of 100,000 rows", 202, () =>
-    sendRaw(served.port, csvHead, inChunks(`${header}\n${`${row(1)}\n`.repeat(100_000)}`))],
+  [
+    "one order of 100,000 rows",
+    202,
+    () => sendRaw(served.port, csvHead, inChunks(`${header}\n${`${row(1)}\n`.repeat(100_000)}`)),
+  ],
   ["200,000 bad rows", 202, () =>
     sendRaw(
       served.port,
       csvHead,
-      inChunks(`${header}\n${Array.from({ length: 200_000 }, (_, n) => `${row(n, { qty: "x" })}\n`).join("")}`),
+      inChunks(`${header}\n${
+        Array.from({ length: 200_000 }, (_, n) => `${row(n, { qty: "x" })}\n`).join("")
+      }`),
     )],
   ["300,000 rows of scattered orders", 202, () =>
     sendRaw(
       served.port,
       csvHead,
-      inChunks(`${header}\n${Array.from({ length: 300_000 }, (_, n) => `${row(n % 100_000)}\n`).join("")}`),
+      inChunks(
+        `${header}\n${Array.from({ length: 300_000 }, (_, n) => `${row(n % 100_000)}\n`).join("")}`,
+      ),
     )],
-  ["a form that nearly ends again and again, byte by byte", 413, () =>
-    sendRaw(served.port, headOf("/imports?dry_run=1", "multipart/form-data; boundary=boundary"), [
-      ...chunkOf(bytesOf('--boundary\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n')),
-      bytesOf(`1\r\n\r\r\n1\r\n\n\r\n1\r\n-\r\n1\r\n-\r\n1\r\nb\r\n1\r\no\r\n1\r\nu\r\n`.repeat(20_000)),
-      lastChunk,
-    ])],
-  ["an order of a megabyte of brackets", 400, () =>
-    sendRaw(served.port, headOf("/orders", "application/json"), inChunks("[".repeat(megabyte - 1)))],
-  ["a form of a megabyte of empty fields", 401, () =>
-    sendRaw(served.port, headOf("/sign-in", "application/x-www-form-urlencoded"), inChunks("&".repeat(megabyte - 1)))],
-  ["a form of a megabyte of percent signs", 401, () =>
-    sendRaw(served.port, headOf("/sign-in", "application/x-www-form-urlencoded"), inChunks("%".repeat(megabyte - 1)))],
+  [
+    "a form that nearly ends again and again, byte by byte",
+    413,
+    () =>
+      sendRaw(served.port, headOf("/imports?dry_run=1", "multipart/form-data; boundary=boundary"), [
+        ...chunkOf(
+          bytesOf(
+            '--boundary\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n',
+          ),
+        ),
+        bytesOf(
+          `1\r\n\r\r\n1\r\n\n\r\n1\r\n-\r\n1\r\n-\r\n1\r\nb\r\n1\r\no\r\n1\r\nu\r\n`.repeat(20_000),
+        ),
+        lastChunk,
+      ]),
+  ],
+  [
+    "an order of a megabyte of brackets",
+    400,
+    () =>
+      sendRaw(
+        served.port,
+        headOf("/orders", "application/json"),
+        inChunks("[".repeat(megabyte - 1)),
+      ),
+  ],
+  [
+    "a form of a megabyte of empty fields",
+    401,
+    () =>
+      sendRaw(
+        served.port,
+        headOf("/sign-in", "application/x-www-form-urlencoded"),
+        inChunks("&".repeat(megabyte - 1)),
+      ),
+  ],
+  [
+    "a form of a megabyte of percent signs",
+    401,
+    () =>
+      sendRaw(
+        served.port,
+        headOf("/sign-in", "application/x-www-form-urlencoded"),
+        inChunks("%".repeat(megabyte - 1)),
+      ),
+  ],
   ["a form of a megabyte of boundaries", 400, () =>
     sendRaw(
       served.port,
@@ -144,7 +206,9 @@ for (const [what, status, send] of uploads) {
           if (answer.startsWith("HTTP/1.1 202") && id !== undefined) await untilDone(Number(id));
         }),
       );
-      if (Deno.env.get("SHOW")) console.log(what, answer.slice(9, 12), gaps.at(-1), performance.now() - startedAt);
+      if (Deno.env.get("SHOW")) {
+        console.log(what, answer.slice(9, 12), gaps.at(-1), performance.now() - startedAt);
+      }
       assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `), answer);
       if (gaps.at(-1)! <= mostMs) return;
     }
