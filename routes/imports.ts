@@ -62,7 +62,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
       summary: "Imports a file of orders",
       description:
         "Read to its end before anything is written; the answer comes then, and the import goes " +
-        "on by itself.",
+        "on by itself. A dry run leaves nothing but the import itself, with its counts and reasons.",
       tag: "Imports",
       scopes: ["orders"],
       answers: {
@@ -245,12 +245,14 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     checked("param", idParam),
     async (c) => {
       const { id } = c.req.valid("param");
-      const { status } = await find(id);
+      const { status, dryRun } = await find(id);
       const first = status === "DONE" ? await readRejects(db, id, 0) : undefined;
       if (first === undefined) {
         throw new WorkflowError(
           "import_has_no_rejects",
-          status === "DONE"
+          dryRun
+            ? `Import ${id} was a dry run, which keeps no rejects; its reasons stand in the import`
+            : status === "DONE"
             ? `Import ${id} was a command's, which writes its rejects to a file of its own`
             : `Import ${id} has no rejects file, because it is ${status}`,
         );
@@ -318,6 +320,7 @@ export function importJson(row: ImportRow) {
     cancel_requested: row.cancelRequested,
     cancelled_by: row.cancelledBy,
     error: row.error,
+    reasons: row.reasons,
     rows: counts.rows,
     rows_rejected: counts.rowsRejected,
     orders: counts.orders,
