@@ -1,6 +1,6 @@
 /**
  * Log lines: one event a line, for people on a terminal and as JSON for machines. Lines carry ids and
- * counts, never names, addresses or secrets.
+ * counts, never names, addresses or secrets; an address of the network only where somebody was refused.
  *
  * @module
  */

@@ -12,6 +12,7 @@ import { httpGatewayName, orderOfChargeKey } from "../streams/http_gateway.ts";
 import { publish } from "../streams/queue.ts";
 import { takenAnswer } from "./answers.ts";
 import { callbackBody } from "./callback_body.ts";
+import { addressOf } from "./client_address.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
 import { callback, takenCallback } from "./examples.ts";
@@ -60,7 +61,10 @@ export function paymentRoutes(deps: AppDeps): Hono {
         }
       });
       if (!signed) {
-        log.warn("callback refused", { request_id: c.get("requestId") as string });
+        log.warn("callback refused", {
+          request_id: c.get("requestId") as string,
+          address: addressOf(c, config),
+        });
         return httpProblem(c, 401, "The signature is missing, wrong or too old");
       }
       const body = callbackBody.safeParse(parsed(text));
@@ -83,7 +87,11 @@ export function paymentRoutes(deps: AppDeps): Hono {
         ? undefined
         : (await readOrders(deps.db, [orderId])).get(orderId);
       if (order === undefined || order.currency !== data.currency) {
-        log.error("callback fits no order", { order_id: orderId, provider_ref: data.id });
+        log.error("callback fits no order", {
+          order_id: orderId,
+          provider_ref: data.id,
+          address: addressOf(c, config),
+        });
         throw new WorkflowError("invalid", "The callback fits no order that was to be charged");
       }
       await publish(deps, [{

@@ -9,6 +9,7 @@ import { keepPosting } from "../streams/alert_posts.ts";
 import { keepWatching } from "../streams/alerts.ts";
 import { keepProving } from "../streams/proof.ts";
 import { makeApp } from "./app.ts";
+import type { ConnectionFacts } from "./client_address.ts";
 import type { AppDeps } from "./deps.ts";
 
 /** Part of the shutdown time that open requests are waited for; the rest is for ending in order. */
@@ -37,7 +38,7 @@ export async function serveHttp(
       port: config.port,
       onListen: ({ hostname, port }) =>
         onListening(`http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`),
-    }, (request) => app.fetch(request));
+    }, (request, { remoteAddr }) => app.fetch(request, { remoteAddr } satisfies ConnectionFacts));
   } catch (error) {
     throw new WorkflowError(
       "unavailable",

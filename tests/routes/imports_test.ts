@@ -115,6 +115,7 @@ Deno.test("POST /imports takes a CSV, answers where to look, and imports it", as
     cancel_requested: false,
     cancelled_by: null,
     error: null,
+    reasons: [],
     rows: 5,
     rows_rejected: 0,
     orders: 5,
