@@ -25,6 +25,7 @@ import {
   type GiveBackAnswer,
   type ProviderAway,
 } from "./gateway.ts";
+import { readReply } from "./read_reply.ts";
 
 /** How the provider is asked. */
 export interface HttpGatewayOptions {
@@ -108,7 +109,7 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
         redirect: "error",
         signal: AbortSignal.timeout(options.timeoutMs),
       });
-      const text = await response.text();
+      const text = await readReply(response);
       if (response.status >= 500 || [408, 425, 429].includes(response.status)) {
         throw new NoAnswer(`it answered ${response.status}`);
       }
