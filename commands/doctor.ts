@@ -21,10 +21,12 @@ import {
 } from "../domain/diagnosis.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { describeCount } from "../domain/bounded_count.ts";
+import { visibleText } from "../domain/visible_text.ts";
 import { keysFor } from "../streams/keys.ts";
 import { openRedis } from "../streams/redis.ts";
 import { readRedisFacts } from "../streams/redis_facts.ts";
 import { type Command, readOptions } from "./command.ts";
+import { print } from "./print.ts";
 
 const command: Command = {
   summary: "Checks settings, engines, migrations and clocks, and says how to mend what is wrong.",
@@ -35,7 +37,7 @@ Changes nothing. Exits 1 if there is a problem; a warning is no problem.`,
   async run(args, env) {
     readOptions(args, {});
     const findings = await diagnose(env);
-    console.log(formatFindings(findings));
+    print(formatFindings(findings));
     return findings.some(({ level }) => level === "problem") ? 1 : 0;
   },
 };
@@ -148,7 +150,7 @@ async function diagnoseRedis(config: Config): Promise<Finding[]> {
 export function formatFindings(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ what }) => what.length));
   const lines = findings.flatMap(({ level, what, detail, mend }) => [
-    `${level.padEnd(7)}  ${what.padEnd(width)}  ${detail}`,
+    `${level.padEnd(7)}  ${what.padEnd(width)}  ${visibleText(detail)}`,
     ...(mend === "" ? [] : [`${" ".repeat(9 + width + 2)}→ ${mend}`]),
   ]);
   const count = (level: Finding["level"]) =>

@@ -7,6 +7,7 @@
 import { serveHttp } from "../routes/server.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { print } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { untilStopped } from "./signals.ts";
 
@@ -24,7 +25,7 @@ hand, a second one at once.`,
       await refuseDanger(context);
       await untilStopped(context, (signal) =>
         serveHttp(context, signal, {
-          onListening: (url) => console.log(`Listening on ${url}`),
+          onListening: (url) => print(`Listening on ${url}`),
         }));
       return 0;
     });

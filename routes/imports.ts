@@ -6,7 +6,7 @@
 
 import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
-import { WorkflowError } from "../domain/errors.ts";
+import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { decodeCursor, pageLimits, pageOf } from "../domain/paging.ts";
 import {
   cancelImport,
@@ -223,6 +223,9 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
           followers--;
           stop.abort();
         }
+      }, (error) => {
+        deps.log.warn("events of an import ended", { import: id, error: messageOf(error) });
+        return Promise.resolve();
       });
     },
   );
