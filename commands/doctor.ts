@@ -25,6 +25,7 @@ import { visibleText } from "../domain/visible_text.ts";
 import { keysFor } from "../streams/keys.ts";
 import { openRedis } from "../streams/redis.ts";
 import { readRedisFacts } from "../streams/redis_facts.ts";
+import { temporaryFileFault } from "../streams/temporary_file.ts";
 import { type Command, readOptions } from "./command.ts";
 import { print } from "./print.ts";
 
@@ -57,6 +58,7 @@ export async function diagnose(env: Record<string, string | undefined>): Promise
   }
   return [
     judgeSettings(config),
+    judgeTemporaryFiles(),
     ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config)),
     ...await guarded("redis", "REDIS_URL", () => diagnoseRedis(config)),
   ];
@@ -68,6 +70,16 @@ function judgeSettings({ host, apiTokens }: Config): Finding {
     `the API listens on ${host} and asks nobody who they are`,
     "set API_TOKENS, let only trusted machines reach it, or set HOST=127.0.0.1",
   );
+}
+
+function judgeTemporaryFiles(): Finding {
+  const what = "temporary files";
+  const fault = temporaryFileFault();
+  if (fault === null) return fine(what, "can be made");
+  const mend =
+    "set TMPDIR to a folder below /tmp or /run that can be written, or name its folder in " +
+    "--allow-read and --allow-write of the task in deno.json";
+  return (fault.isFatal ? problem : warning)(what, fault.detail, mend);
 }
 
 async function guarded(

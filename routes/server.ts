@@ -8,6 +8,7 @@ import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { keepPosting } from "../streams/alert_posts.ts";
 import { keepWatching } from "../streams/alerts.ts";
 import { keepProving } from "../streams/proof.ts";
+import { temporaryFileFault } from "../streams/temporary_file.ts";
 import { makeApp } from "./app.ts";
 import type { ConnectionFacts } from "./client_address.ts";
 import type { AppDeps } from "./deps.ts";
@@ -29,6 +30,8 @@ export async function serveHttp(
 ): Promise<void> {
   const { config, log } = deps;
   const onListening = options.onListening ?? ((url) => log.info("listening", { url }));
+  const fault = temporaryFileFault();
+  if (fault !== null) log.warn("temporary files", { error: fault.detail });
   const background = new Set<Promise<void>>();
   const app = makeApp({ ...deps, stopping: signal, background });
   let server: Deno.HttpServer<Deno.NetAddr>;
