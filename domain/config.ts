@@ -140,8 +140,8 @@ export const settings: readonly Setting[] = [
     name: "ALLOWED_HOSTS",
     fallback: "",
     meaning:
-      "names that the API answers to besides `HOST` and those of loopback, separated by commas, a port " +
-      "where it matters; empty: any name with `API_TOKENS`, without them any address but no other name",
+      "names that the API answers to besides `HOST` and those of loopback, separated by commas, " +
+      "a port where it matters; empty: any name with `API_TOKENS`, any address with `ALLOW_ANONYMOUS`",
   },
   {
     name: "TRUSTED_PROXIES",

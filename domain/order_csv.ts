@@ -55,14 +55,15 @@ export function decideOrder(
 export function* decideOrderStepwise(
   rows: readonly CsvRow[],
   places: ColumnPlaces,
-  options: { keepGoodRows: boolean },
+  options: { keepGoodRows: boolean; latestPlacedAt: string },
 ): Generator<void, OrderReading> {
   if (rows.length > mostOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
   const sources: CsvRow[] = [];
   const good: OrderRow[] = [];
   const bad: RejectedRow[] = [];
   let before: { fields: readonly string[]; row: OrderRow } | undefined;
-  for (const source of rows) {
+  for (const [index, source] of rows.entries()) {
+    if ((index + 1) % rowsToATurn === 0) yield;
     const { fields } = source;
     const row = readRow(fields, places, options.latestPlacedAt, before);
     if (Array.isArray(row)) {
@@ -72,7 +73,6 @@ export function* decideOrderStepwise(
     before ??= { fields, row };
     sources.push(source);
     good.push(row);
-    if (sources.length % rowsToATurn === 0) yield;
   }
   if (good.length === 0) return { kind: "rejected", rejected: bad };
   const problem = bad.length > 0 && !options.keepGoodRows

@@ -1,5 +1,18 @@
 import assert from "node:assert/strict";
 import { join, relative } from "node:path";
+import { idProblem, textProblem } from "../domain/csv_rows.ts";
+import { csvLine } from "../domain/csv_text.ts";
+import { makeLog } from "../domain/log.ts";
+import { isMailAddress, parseSender } from "../domain/mail_address.ts";
+import { clientAddress, parseNetwork } from "../domain/network.ts";
+import { kindOfReason } from "../domain/order_csv.ts";
+import { decodeCursor } from "../domain/paging.ts";
+import { parsePlacedAt } from "../domain/placed_at.ts";
+import { spreadsheetText } from "../domain/spreadsheet_text.ts";
+import { trimEnd } from "../domain/trim_end.ts";
+import { visibleText } from "../domain/visible_text.ts";
+import { boundaryOf } from "../routes/multipart.ts";
+import { redactRedisUrl } from "../streams/redis.ts";
 import { fromFileUrl, walk } from "./sources.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
@@ -99,6 +112,75 @@ Deno.test("no regular expression takes longer than linear time for long repetiti
       if (took() <= mostMs || took() <= mostMs) continue;
       slow.push(`${at} ${pattern} on ${JSON.stringify(text.slice(0, 40))}…`);
       break;
+    }
+  }
+  assert.deepEqual(slow, []);
+});
+
+Deno.test("no function that others' text passes through takes longer than linear time", () => {
+  const log = makeLog({ level: "debug", format: "text", now: () => "" }, () => {});
+  const functions: Record<string, (text: string) => unknown> = {
+    log: (text) => log.warn("event", { error: text, path: text }),
+    trimEnd: (text) => trimEnd(`/${text}`, "/"),
+    boundaryOf,
+    parseSender,
+    isMailAddress,
+    visibleText,
+    spreadsheetText,
+    redactRedisUrl,
+    parsePlacedAt,
+    kindOfReason,
+    parseNetwork,
+    clientAddress: (text) => clientAddress("127.0.0.1", text, [parseNetwork("0.0.0.0/0")!]),
+    idProblem,
+    textProblem,
+    csvLine: (text) => csvLine([text]),
+    decodeCursor: (text) => {
+      try {
+        decodeCursor("orders", text);
+      } catch {
+        // It is none.
+      }
+    },
+  };
+  const leads = [
+    "",
+    "entry '",
+    "value: '",
+    "near '",
+    "multipart/form-data;",
+    "a <",
+    "redis://",
+    " (",
+    "@",
+    "Bearer ",
+  ];
+  const slow: string[] = [];
+  for (const [name, run] of Object.entries(functions)) {
+    for (const lead of leads) {
+      for (
+        const piece of [
+          ...common,
+          ...leads,
+          "' for key",
+          "' for ",
+          "boundary=",
+          "a@",
+          "@a",
+          "//",
+          "b@c ",
+        ]
+      ) {
+        if (piece === "") continue;
+        const text = `${lead}${piece.repeat(length / piece.length)}\u0001`;
+        const took = () => {
+          const start = performance.now();
+          run(text);
+          return performance.now() - start;
+        };
+        // Linear, but with more to do for each character than an expression has.
+        if (took() > 3 * mostMs && took() > 3 * mostMs) slow.push(`${name} ${lead}${piece}`);
+      }
     }
   }
   assert.deepEqual(slow, []);
