@@ -28,12 +28,15 @@ import { readDatabaseUrl, readRedisUrls } from "../domain/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { describeCount } from "../domain/bounded_count.ts";
 import { providerFault, simulatedWarning } from "../streams/gateways.ts";
+import { visibleText } from "../domain/visible_text.ts";
 import { keysFor } from "../streams/keys.ts";
 import { encryptionOf, openRedis, type RedisClient } from "../streams/redis.ts";
 import { isReplica } from "../streams/redis_away.ts";
 import { findRefusedCommands } from "../streams/redis_commands.ts";
 import { readRedisFacts } from "../streams/redis_facts.ts";
+import { temporaryFileFault } from "../streams/temporary_file.ts";
 import { type Command, readOptions } from "./command.ts";
+import { print } from "./print.ts";
 
 const command: Command = {
   summary: "Checks settings, engines, migrations and clocks, and says how to mend what is wrong.",
@@ -44,7 +47,7 @@ Changes nothing. Exits 1 if there is a problem; a warning is no problem.`,
   async run(args, env) {
     readOptions(args, {});
     const findings = await diagnose(env);
-    console.log(formatFindings(findings));
+    print(formatFindings(findings));
     return findings.some(({ level }) => level === "problem") ? 1 : 0;
   },
 };
@@ -65,6 +68,7 @@ export async function diagnose(env: Record<string, string | undefined>): Promise
   return [
     judgeSettings(config),
     judgeGateway(config),
+    judgeTemporaryFiles(),
     ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config)),
     ...await guarded("redis", "REDIS_URL", () => diagnoseRedis(config)),
   ];
@@ -82,6 +86,16 @@ function judgeGateway({ gateway, gatewayUrl }: Config): Finding {
   return gateway === "simulated"
     ? warning("payment provider", simulatedWarning, "set GATEWAY and its settings for real money")
     : fine("payment provider", `${gateway}, asked at ${URL.parse(gatewayUrl)?.origin}`);
+}
+
+function judgeTemporaryFiles(): Finding {
+  const what = "temporary files";
+  const fault = temporaryFileFault();
+  if (fault === null) return fine(what, "can be made");
+  const mend =
+    "set TMPDIR to a folder below /tmp or /run that can be written, or name its folder in " +
+    "--allow-read and --allow-write of the task in deno.json";
+  return (fault.isFatal ? problem : warning)(what, fault.detail, mend);
 }
 
 async function guarded(
@@ -218,7 +232,7 @@ async function diagnoseStore(config: Config, redis: RedisClient): Promise<Findin
 export function formatFindings(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ what }) => what.length));
   const lines = findings.flatMap(({ level, what, detail, mend }) => [
-    `${level.padEnd(7)}  ${what.padEnd(width)}  ${detail}`,
+    `${level.padEnd(7)}  ${what.padEnd(width)}  ${visibleText(detail)}`,
     ...(mend === "" ? [] : [`${" ".repeat(9 + width + 2)}→ ${mend}`]),
   ]);
   const count = (level: Finding["level"]) =>

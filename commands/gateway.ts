@@ -7,6 +7,7 @@
 import { isWebhookSecret } from "../domain/config.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { paymentProvider } from "./payment_provider.ts";
+import { print } from "./print.ts";
 
 const command: Command = {
   summary: "Runs a simulated payment provider, to try GATEWAY=http with.",
@@ -73,8 +74,8 @@ kept in memory. SIGTERM or Ctrl-C stops it.`,
       hostname: "127.0.0.1",
       port: options.integer("port", 0, 65_535) ?? 8_100,
       onListen: ({ port }) => {
-        console.log(`Provider on http://127.0.0.1:${port}`);
-        if (!given) console.log(`Secret, for GATEWAY_SECRETS: ${secret}`);
+        print(`Provider on http://127.0.0.1:${port}`);
+        if (!given) print(`Secret, for GATEWAY_SECRETS: ${secret}`);
       },
     }, (request) => provider.app.fetch(request));
     const stop = () => {

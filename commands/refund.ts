@@ -9,6 +9,7 @@ import { messageOf } from "../domain/errors.ts";
 import { publish } from "../streams/queue.ts";
 import { type Command, integerArgument, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { print } from "./print.ts";
 
 const command: Command = {
   summary: "Requests a refund of a paid order; consumers process it.",
@@ -43,7 +44,7 @@ Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--reason=TEXT] [--key=KEY]
       await publish(context, [{ message }]).catch((error) =>
         context.log.warn("refund not published; the sweep will", { error: messageOf(error) })
       );
-      console.log(
+      print(
         `Refund ${refund.id} of order ${orderId}: ${refund.amountCents} cents ${currency} ` +
           (replayed ? "(requested before)" : "requested"),
       );

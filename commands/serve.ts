@@ -8,6 +8,7 @@ import { serveHttp } from "../routes/server.ts";
 import { refuseUnknownProviders } from "../streams/gateways.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { print } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { untilStopped } from "./signals.ts";
 
@@ -27,7 +28,7 @@ hand, a second one at once.`,
       await refuseUnknownProviders(context);
       await untilStopped(context, (signal) =>
         serveHttp(context, signal, {
-          onListening: (url) => console.log(`Listening on ${url}`),
+          onListening: (url) => print(`Listening on ${url}`),
         }));
       return 0;
     });

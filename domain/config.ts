@@ -8,6 +8,7 @@ import { type ApiToken, parseApiTokens } from "./api_token.ts";
 import { readDatabaseUrl, readRedisUrls } from "./engine_url.ts";
 import { type Fault, WorkflowError } from "./errors.ts";
 import { parseSender } from "./mail_address.ts";
+import { type Network, parseNetwork } from "./network.ts";
 import { type NoticeChannel, noticeChannels } from "./notification.ts";
 
 /** Every setting, parsed. Times in the unit that ends the name, money in integer cents. */
@@ -24,6 +25,10 @@ export interface Config {
   port: number;
   /** Without it and without tokens, the API refuses to listen on anything but loopback. */
   allowAnonymous: boolean;
+  /** Names that the API answers to, `shop.example` or `shop.example:8443`; see `ALLOWED_HOSTS`. */
+  allowedHosts: string[];
+  /** Of the addresses that a connection may come from, those that say whose request they pass on. */
+  trustedProxies: Network[];
   /** Who may use the API; where it is empty, nobody is asked who they are. */
   apiTokens: ApiToken[];
   /** Signs the sessions of the dashboard; a secret, random at every start where none is set. */
@@ -132,6 +137,20 @@ export const settings: readonly Setting[] = [
     name: "ALLOW_ANONYMOUS",
     fallback: "0",
     meaning: "`1` lets the API listen beyond loopback without `API_TOKENS`",
+  },
+  {
+    name: "ALLOWED_HOSTS",
+    fallback: "",
+    meaning:
+      "names that the API answers to besides `HOST` and those of loopback, separated by commas, " +
+      "a port where it matters; empty: any name with `API_TOKENS`, any address with `ALLOW_ANONYMOUS`",
+  },
+  {
+    name: "TRUSTED_PROXIES",
+    fallback: "",
+    meaning:
+      "addresses and networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed, " +
+      "separated by commas",
   },
   {
     name: "SESSION_SECRET",
@@ -314,9 +333,17 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
   const flag = (name: string): boolean => oneOf(name, ["0", "1"]) === "1";
   const url = (name: string, raw: string, protocols: readonly string[]): void => {
     const parsed = URL.parse(raw);
+    const hasProtocol = protocols.some((protocol) => raw.toLowerCase().startsWith(`${protocol}//`));
     if (raw === "") fault(name, "is required");
-    else if (parsed === null || !protocols.includes(parsed.protocol)) {
+    else if (parsed === null && hasProtocol) {
+      fault(
+        name,
+        'is not a URL; "/", "?", "#", "@" and "%" in a password are written %2F, %3F, %23, %40, %25',
+      );
+    } else if (parsed === null || !protocols.includes(parsed.protocol)) {
       fault(name, `must be a URL beginning with ${protocols.map((p) => `${p}//`).join(" or ")}`);
+    } else if (!isDecodable(parsed)) {
+      fault(name, 'has a "%" that begins no escape such as %2F; a "%" itself is written %25');
     }
   };
 
@@ -363,6 +390,22 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
       fault("CORS_ORIGINS", `must hold origins such as https://shop.example, not "${origin}"`);
     }
   }
+
+  const list = (name: string): string[] =>
+    text(name).split(",").map((entry) => entry.trim()).filter((entry) => entry !== "");
+  const allowedHosts = list("ALLOWED_HOSTS").map((entry) => {
+    const url = /^[^\s/?#@\\]+$/.test(entry) ? URL.parse(`http://${entry}`) : null;
+    if (url === null) {
+      fault("ALLOWED_HOSTS", `must hold names such as orders.example, not "${entry}"`);
+    }
+    return url?.host ?? entry;
+  });
+  const trustedProxies = list("TRUSTED_PROXIES").flatMap((entry) => {
+    const network = parseNetwork(entry);
+    if (network !== undefined) return [network];
+    fault("TRUSTED_PROXIES", `must hold addresses or networks such as 10.0.0.0/8, not "${entry}"`);
+    return [];
+  });
 
   const gatewaySecrets = text("GATEWAY_SECRETS").split(",").map((secret) => secret.trim())
     .filter((secret) => secret !== "");
@@ -440,6 +483,8 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     host: text("HOST"),
     port: integer("PORT", 0, 65_535),
     allowAnonymous: flag("ALLOW_ANONYMOUS"),
+    allowedHosts,
+    trustedProxies,
     apiTokens,
     sessionSecret,
     rateLimitPerMinute: integer("RATE_LIMIT", 0, 1_000_000),
@@ -484,6 +529,18 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     throw new WorkflowError("bad_settings", `Bad settings: ${lines.join("; ")}`, faults);
   }
   return config;
+}
+
+/** Whether the parts of a URL that are used without their escapes have only such that can be read. */
+function isDecodable({ protocol, username, password, pathname }: URL): boolean {
+  // The path of a web address is sent as it stands.
+  const path = /^https?:$/.test(protocol) ? "" : pathname;
+  try {
+    for (const part of [username, password, path]) decodeURIComponent(part);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** True where only this machine can reach `host`. */

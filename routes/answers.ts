@@ -9,6 +9,7 @@ import { z } from "zod";
 import { mostCounted } from "../domain/bounded_count.ts";
 import { groups } from "../domain/messages.ts";
 import { type OrderStatus, orderTransitions } from "../domain/order.ts";
+import { mostReasons } from "../domain/reject_reasons.ts";
 
 const statuses = Object.keys(orderTransitions) as [OrderStatus, ...OrderStatus[]];
 
@@ -154,6 +155,14 @@ export const importAnswer = z.object({
   cancel_requested: z.boolean(),
   cancelled_by: z.string().nullable(),
   error: z.string().nullable(),
+  reasons: z.array(z.object({
+    reason: z.string(),
+    rows: count,
+    line: z.int().min(1).meta({ description: "The first one that has it" }),
+  })).meta({
+    description: `Why rows were not taken, the most frequent first, at most ${mostReasons}; ` +
+      "empty until it ends",
+  }),
   rows: count,
   rows_rejected: count,
   orders: count,

@@ -9,7 +9,7 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
 import { tracing } from "../streams/tracing.ts";
-import { controlAccess } from "./access.ts";
+import { controlAccess, identifyCaller } from "./access.ts";
 import { bodyTimes } from "./body_times.ts";
 import type { Caller } from "./caller.ts";
 import { cors } from "./cors.ts";
@@ -25,6 +25,7 @@ import { bringsFile, importRoutes } from "./imports.ts";
 import { kpiRoutes } from "./kpis.ts";
 import { limitBody } from "./limit_body.ts";
 import { limitRate } from "./limit_rate.ts";
+import { limitStrangers } from "./limit_strangers.ts";
 import { metricRoutes } from "./metrics.ts";
 import { notificationRoutes } from "./notifications.ts";
 import { openApiRoutes } from "./openapi.ts";
@@ -71,6 +72,8 @@ export function makeApp(deps: AppDeps): Hono {
     // A page says itself what it needs.
     if (!headers.has("content-security-policy")) headers.set("content-security-policy", strictCsp);
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+    // Nobody will read it, and whatever makes it must come to an end.
+    if (c.req.method === "HEAD") await c.res.body?.cancel();
   });
   app.use("/dashboard/*", tellSimulation(deps.config), problemPages());
   app.use(cors(deps.config));
@@ -82,9 +85,12 @@ export function makeApp(deps: AppDeps): Hono {
       return httpProblem(c, 405, `${c.req.path} takes ${allow.allow} only`, allow);
     },
   }));
-  app.use(guard(deps));
-  app.use(controlAccess(deps.config, sessions));
+  const strangers = limitStrangers(deps);
+  // Whatever is answered to a token counts against its limit, refusals among it.
+  app.use(identifyCaller(deps.config, sessions));
   app.use(limitRate(deps));
+  app.use(guard(deps));
+  app.use(controlAccess(strangers.refused));
   const { wholeMs } = deps.bodyTimes ?? bodyTimes;
   const limit = limitBody({ bytes: bodyBytes, ms: wholeMs });
   // A file may be larger than any other body, and takes its time.
@@ -112,7 +118,7 @@ export function makeApp(deps: AppDeps): Hono {
   app.route("/", streamRoutes(deps));
   app.route("/", metrics.routes);
   app.route("/dashboard", dashboardRoutes(deps, runs));
-  app.route("/", sessionRoutes(deps, sessions));
+  app.route("/", sessionRoutes(deps, sessions, strangers.signIn));
   app.route("/", openApiRoutes(() => app));
 
   app.onError(problemHandler(deps));

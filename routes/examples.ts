@@ -273,6 +273,7 @@ export const runningImport = {
   cancel_requested: false,
   cancelled_by: null,
   error: null,
+  reasons: [],
   ...noCounts,
   money: null,
   created_at: "2026-03-31T08:00:00.401277Z",
@@ -283,6 +284,10 @@ export const runningImport = {
 export const doneImport = {
   ...runningImport,
   status: "DONE",
+  reasons: [
+    { reason: "qty: must be an integer 1…1000000", rows: 3, line: 17 },
+    { reason: "the order is known with other content and is already PAID", rows: 1, line: 803 },
+  ],
   rows: 3_012,
   rows_rejected: 4,
   orders: 1_000,

@@ -12,6 +12,7 @@ import { httpGatewayName } from "../streams/http_gateway.ts";
 import { publish } from "../streams/queue.ts";
 import { takenAnswer } from "./answers.ts";
 import { callbackBody } from "./callback_body.ts";
+import { addressOf } from "./client_address.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
 import { callback, takenCallback } from "./examples.ts";
@@ -61,7 +62,10 @@ export function paymentRoutes(deps: AppDeps): Hono {
         }
       });
       if (!signed) {
-        log.warn("callback refused", { request_id: c.get("requestId") as string });
+        log.warn("callback refused", {
+          request_id: c.get("requestId") as string,
+          address: addressOf(c, config),
+        });
         return httpProblem(c, 401, "The signature is missing, wrong or too old");
       }
       const body = callbackBody.safeParse(parsed(text));
@@ -85,6 +89,7 @@ export function paymentRoutes(deps: AppDeps): Hono {
           idempotency_key: data.idempotency_key,
           reference: data.reference,
           provider_ref: data.id,
+          address: addressOf(c, config),
         });
         throw new WorkflowError(
           "charge_not_known",
@@ -94,7 +99,11 @@ export function paymentRoutes(deps: AppDeps): Hono {
       const reference = data.reference ?? order.externalOrderId;
       // Money of another currency is the order's all the same, if the charge is: it will be disputed.
       if (order.externalOrderId !== reference) {
-        log.error("callback fits no order", { order_id: order.id, provider_ref: data.id });
+        log.error("callback fits no order", {
+          order_id: order.id,
+          provider_ref: data.id,
+          address: addressOf(c, config),
+        });
         throw new WorkflowError("invalid", "The callback fits no order that was to be charged");
       }
       await publish(deps, [{

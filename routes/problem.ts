@@ -61,6 +61,7 @@ const httpTitles: Readonly<Record<number, string>> = {
   408: "Request timeout",
   413: "Content too large",
   415: "Unsupported media type",
+  421: "Misdirected request",
   429: "Too many requests",
 };
 

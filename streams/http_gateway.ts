@@ -19,6 +19,7 @@
 import { cutText } from "../domain/cut_text.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { CallbackMessage, ChargeMessage } from "../domain/messages.ts";
+import { trimEnd } from "../domain/trim_end.ts";
 import type {
   ChargeAnswer,
   ChargeStatus,
@@ -28,6 +29,7 @@ import type {
   ProviderAway,
   StillOurs,
 } from "./gateway.ts";
+import { readReply } from "./read_reply.ts";
 
 /** How the provider is asked. */
 export interface HttpGatewayOptions {
@@ -118,7 +120,7 @@ interface Reply {
  * A charge that the provider has not decided is asked about again after a while, should its callback not come.
  */
 export function httpGateway(options: HttpGatewayOptions): Gateway {
-  const base = options.url.replace(/\/+$/, "");
+  const base = trimEnd(options.url, "/");
   const firstWaitMs = options.firstWaitMs ?? 200;
   const callbackMs = options.callbackMs ?? 30_000;
   const restMs = options.restMs ?? 10_000;
@@ -147,7 +149,7 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
         redirect: "error",
         signal: AbortSignal.timeout(options.timeoutMs),
       });
-      const text = await response.text();
+      const text = await readReply(response);
       const { status } = response;
       if (refusesAll.includes(status) || (method === "POST" && status === 404)) {
         throw new RefusesAll(`it answered ${status} to ${method} /${path.split("/")[1]}`);

@@ -247,3 +247,10 @@ Deno.test("every Lua script says what it takes and returns, and has one typed ca
     );
   }
 });
+
+Deno.test("what is printed goes through commands/print.ts, which shows what a terminal would obey", () => {
+  for (const { path, code } of inFolders("main", "commands", "routes", "streams", "db", "domain")) {
+    if (path === "commands/print.ts") continue;
+    assert.doesNotMatch(code, /\bconsole\.\w+\(/, path);
+  }
+});

@@ -738,3 +738,28 @@ Deno.test("httpGateway() moves no money where nobody tells whether the message i
   assert.ok(!methods.includes("POST"));
   await server.shutdown();
 });
+
+Deno.test("an endless answer of the provider is given up and not gathered", async () => {
+  let sent = 0;
+  const ended: string[] = [];
+  const piece = new Uint8Array(65_536).fill(32);
+  const provider = listen(() =>
+    new Response(
+      new ReadableStream({
+        pull(controller) {
+          sent += piece.length;
+          controller.enqueue(piece);
+        },
+        cancel: () => void ended.push("cancelled"),
+      }, { highWaterMark: 0 }),
+    )
+  );
+  const gateway = httpGateway({ url: provider.url, token: "", timeoutMs: 5_000, firstWaitMs: 1 });
+  const request = { orderId: 1, amountCents: 100, currency: "EUR", idempotencyKey: "k" };
+  const [answer] = await gateway.charge([request as GatewayRequest]);
+  assert.equal(answer!.kind, "failed");
+  assert.match((answer as { error: string }).error, /more than 65536 bytes/);
+  await provider.server.shutdown();
+  assert.ok(sent < 64 * 1_048_576, `${sent} bytes were sent`);
+  assert.ok(ended.length > 0);
+});
