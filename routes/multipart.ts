@@ -89,9 +89,11 @@ export async function firstFieldOf(
     }
     room.set(value, length);
     length += value.length;
-    for (let at; boundaries < 2; boundaries++, searched = at + 1) {
-      at = room.subarray(0, length).indexOf(dashes, searched);
+    while (boundaries < 2) {
+      const at = room.subarray(0, length).indexOf(dashes, searched);
       if (at < 0) break;
+      boundaries++;
+      searched = at + 1;
     }
     // The end of what there is may be the beginning of a boundary.
     if (boundaries < 2) searched = Math.max(searched, length - dashes.length + 1);

@@ -256,9 +256,9 @@ Deno.test("no command sends a terminal what it would obey", () =>
       await run({ ...envOf(flow), DATABASE_URL: `mysql://host${escapes}/orders` }, "doctor"),
     ];
     for (const { out, err } of answers) {
-      // deno-lint-ignore no-control-regex
       assert.doesNotMatch(
         out + err,
+        // deno-lint-ignore no-control-regex
         /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/,
         JSON.stringify(out + err),
       );
