@@ -17,6 +17,7 @@ import { describeCount } from "../domain/bounded_count.ts";
 import type { Log } from "../domain/log.ts";
 import { groups } from "../domain/messages.ts";
 import { noteAlertNews } from "./alert_posts.ts";
+import { takeLease } from "./lease.ts";
 import { pause } from "./pause.ts";
 import { readProof } from "./proof.ts";
 import { readProviderAway } from "./provider_away.ts";
@@ -59,7 +60,8 @@ export async function keepWatching(deps: AlertDeps, signal: AbortSignal): Promis
   const { redis, keys, log } = deps;
   while (!signal.aborted) {
     try {
-      if (await redis.set(keys.alertsLock, "1", "PX", lookMs - 1_000, "NX") !== null) {
+      // Not given back: it ends shortly before the next look is due, whoever takes that.
+      if (await takeLease(redis, keys.alertsLock, lookMs - 1_000) !== null) {
         await lookOnce(deps, Date.now());
       }
     } catch (error) {

@@ -21,7 +21,7 @@ import { ensureGroup } from "./consumer.ts";
 import { epochOf, readEpoch } from "./epoch.ts";
 import { countMessages, findHeldWork } from "./held_work.ts";
 import { type RebuildDeps, rebuildKpis, type RebuildReport } from "./kpis_rebuild.ts";
-import { releaseLock, renewLock } from "./locks.ts";
+import { type Lease, takeLease, underLease } from "./lease.ts";
 import { pause } from "./pause.ts";
 import {
   nothingRepublished,
@@ -80,7 +80,7 @@ export async function recover(
 ): Promise<RecoverReport> {
   const started = performance.now();
   for (let attempt = 1; attempt <= tries; attempt++) {
-    const report = await underLock(deps, options.waitMs ?? 0, async (token) => {
+    const report = await alone(deps, options.waitMs ?? 0, async (lease) => {
       if (await options.unless?.()) return null;
       const { server, state } = await readEpoch(deps);
       for (const group of groups) await ensureGroup(deps, group);
@@ -90,7 +90,7 @@ export async function recover(
         deps.redis,
         "recover_end",
         [deps.keys.recoverLock, deps.keys.epoch],
-        [token, epochOf(server)],
+        [lease.value, epochOf(server)],
       );
       return ended === 1 ? { republished, kpis } : "lost";
     });
@@ -158,7 +158,7 @@ export async function sweepHomes(
   options: { olderThanSeconds: number },
 ): Promise<Republished> {
   const { olderThanSeconds } = options;
-  const republished = await underLock(deps, 0, async () => {
+  const republished = await alone(deps, 0, async () => {
     const sum = await mayBeLost(deps, olderThanSeconds)
       ? await republish(deps, { openOnly: true, olderThanSeconds })
       : nothingRepublished();
@@ -208,32 +208,21 @@ async function repeatDecided(
 }
 
 /**
- * Runs `work` while this process holds the recover lock, which is renewed meanwhile and given back in the
- * end, whatever happens; a crash leaves it to expire.
+ * Runs `work` while this process holds the lease of recoveries.
  *
  * @returns what `work` returns, or `busy` if another process held it for longer than `waitMs`
  */
-async function underLock<T>(
+async function alone<T>(
   deps: RecoverDeps,
   waitMs: number,
-  work: (token: string) => Promise<T>,
+  work: (lease: Lease) => Promise<T>,
 ): Promise<T | "busy"> {
   const { redis, keys } = deps;
-  const token = crypto.randomUUID();
   const until = performance.now() + waitMs;
-  while (await redis.set(keys.recoverLock, token, "PX", lockTtlMs, "NX") === null) {
+  for (;;) {
+    const lease = await takeLease(redis, keys.recoverLock, lockTtlMs);
+    if (lease !== null) return await underLease(redis, lease, () => work(lease));
     if (performance.now() >= until || deps.signal?.aborted) return "busy";
     await pause(waitStepMs, deps.signal);
-  }
-  // Renewing never takes the lock anew: if Redis lost it, it may have lost the messages as well.
-  const timer = setInterval(
-    () => void renewLock(redis, keys.recoverLock, token, lockTtlMs).catch(() => {}),
-    lockTtlMs / 5,
-  );
-  try {
-    return await work(token);
-  } finally {
-    clearInterval(timer);
-    await releaseLock(redis, keys.recoverLock, token).catch(() => {});
   }
 }
