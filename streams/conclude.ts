@@ -56,6 +56,11 @@ export interface ConcludeOptions {
 /** How long messages wait that failed for no fault of theirs, because an engine is away. */
 const outagePauseMs = 1_000;
 
+/** The longest that a message is parked, in milliseconds. */
+export function longestParkMs({ maxDeliveries, retryBackoffMs }: ConcludeOptions): number {
+  return Math.max(outagePauseMs, backoffMs(maxDeliveries, retryBackoffMs));
+}
+
 /** Characters of an error that are kept with a message until its next try. */
 const longestErrorText = 2_000;
 

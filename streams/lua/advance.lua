@@ -113,7 +113,9 @@ for _, column in ipairs(columns) do
     end
     local traceparent = traced and traces[index]
     if wanted and due_ms then
-      wanted = call('ZADD', scheduled, 'NX', due_ms, texts[index]) == 1
+      -- The same message again never moves it away, but it may bring one nearer that was scheduled while
+      -- Redis' clock was ahead.
+      wanted = call('ZADD', scheduled, 'LT', due_ms, texts[index]) == 1
       if wanted and traceparent and traceparent ~= '' then
         call('HSET', KEYS[7], texts[index], traceparent)
       end
