@@ -11,6 +11,7 @@ import {
   readStock,
   type StockChange,
 } from "../db/stock.ts";
+import { guardBooks } from "../streams/books_guard.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { formatCount } from "./table.ts";
@@ -36,11 +37,13 @@ what is available.`,
       : add !== undefined
       ? { add }
       : undefined;
-    return await withContext(env, async ({ db }) => {
+    return await withContext(env, async (context) => {
+      const { db } = context;
       if (change === undefined) {
         console.log(formatStock(await readStock(db, sku)));
         return 0;
       }
+      await guardBooks(context);
       const { before, after } = await changeStock(db, sku, change);
       console.log(formatStock(after));
       console.log(`available was ${formatCount(before.stockQty)}`);

@@ -30,6 +30,7 @@ import { longestDelayMs } from "./gateway.ts";
 import { lookForMoney } from "./look_for_money.ts";
 import type { Delivery, Handler, HandlerDeps, Outcome } from "./handler.ts";
 import { type Share, shareOut } from "./handlers.ts";
+import { beat } from "./heartbeat.ts";
 import { enginesTakeWrites, unclearOf, weighFailures } from "./engine_doubt.ts";
 import type { Keys } from "./keys.ts";
 import { pause } from "./pause.ts";
@@ -521,11 +522,7 @@ function startHeartbeat(
 } {
   const lost = new Set<string>();
   const keep = async (ids: readonly string[]): Promise<boolean> => {
-    const gone = await runScript(redis, "heartbeat", [keys.stream(group)], [
-      group,
-      consumer,
-      ...ids,
-    ]) as string[];
+    const gone = await beat({ redis, keys, consumer }, group, ids);
     for (const id of gone) lost.add(id);
     return gone.length < ids.length;
   };

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { countLosses } from "../db/books_marks.ts";
 import { catalogKeeper } from "../db/catalog_keeper.ts";
 import type { Database } from "../db/database.ts";
 import { createImport, finishImport, type ImportCounts, updateImport } from "../db/imports.ts";
@@ -228,6 +229,7 @@ async function writeBatches(
     published: 0,
   };
   const catalogs = catalogKeeper(db, options.limits?.catalogEntries);
+  const losses = options.dryRun ? 0 : await countLosses(db);
   let updatedAt = performance.now();
 
   const actor = [options.actor, id === undefined ? "import" : `import:${id}`].join(" ").trim();
@@ -296,12 +298,18 @@ async function writeBatches(
     });
     const traced = (batch: ImportBatch) => inSpan("import batch", {}, () => write(batch));
     await inLanes(batches, lanes, tracing ? traced : write);
-    if (!options.dryRun) await catalogs.finish();
+    if (!options.dryRun) {
+      await catalogs.finish();
+      if (await countLosses(db) !== losses) throw lostOrders();
+    }
     await rejects?.finish();
     if (id !== undefined) {
       await finishImport(db, id, counts, { status: "DONE", money: totals?.money() });
     }
-  } catch (error) {
+  } catch (thrown) {
+    // Customers and products that this run knows may be gone: what they lead to says nothing to anybody.
+    const isLost = !options.dryRun && await countLosses(db).catch(() => losses) !== losses;
+    const error = isLost ? lostOrders() : thrown;
     if (id !== undefined) {
       // An abort that gives no reason of its own is somebody who wants no more of it.
       const cancelled = options.signal?.aborted === true && error === options.signal.reason &&
@@ -316,6 +324,14 @@ async function writeBatches(
     throw error;
   }
   return counts;
+}
+
+function lostOrders(): WorkflowError {
+  return new WorkflowError(
+    "unavailable",
+    "The database was replaced by an older one during the import, which lacks some of its orders: " +
+      "import the file again",
+  );
 }
 
 const countOf = {
@@ -341,7 +357,7 @@ async function publishTaken(deps: ImportDeps, taken: readonly TakenOrder[]): Pro
       currency,
     },
   }));
-  return await publish(deps, messages, { oncePerOrder: true });
+  return await publish(deps, messages, { oncePerOrder: true, committed: true });
 }
 
 /** The rows of conflicting orders, and all rows of those of which some were left out. */

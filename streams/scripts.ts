@@ -9,10 +9,12 @@ import type { RedisClient } from "./redis.ts";
 
 const names = [
   "advance",
+  "books_note",
   "claim_crashed",
   "claim_due",
   "count_activity",
   "epoch",
+  "forget_messages",
   "give_back",
   "heartbeat",
   "kpis_apply",
