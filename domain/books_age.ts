@@ -85,8 +85,9 @@ export interface RecordedLoss {
   lostFrom: string;
   /** Until when; null where Redis did not know. */
   lostUntil: string | null;
-  /** Numbers that no row has; upper bounds. */
+  /** Numbers of orders that no row has: an upper bound. */
   ordersLost: number;
+  /** The same for refunds. */
   refundsLost: number;
 }
 
