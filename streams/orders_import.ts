@@ -308,7 +308,9 @@ async function writeBatches(
     }
   } catch (thrown) {
     // Customers and products that this run knows may be gone: what they lead to says nothing to anybody.
-    const isLost = !options.dryRun && await countLosses(db).catch(() => losses) !== losses;
+    // A transaction is tried again by another connection where the first was cut with the rest.
+    const now = options.dryRun ? losses : await db.transaction(countLosses).catch(() => losses);
+    const isLost = now !== losses;
     const error = isLost ? lostOrders() : thrown;
     if (id !== undefined) {
       // An abort that gives no reason of its own is somebody who wants no more of it.
