@@ -17,6 +17,7 @@ import connectionsCut from "./connections_cut.ts";
 import consumersKilled from "./consumers_killed.ts";
 import damageMended from "./damage_mended.ts";
 import databaseKilled from "./database_killed.ts";
+import databaseRestored from "./database_restored.ts";
 import defaultTimes from "./default_times.ts";
 import enginesHang from "./engines_hang.ts";
 import gracefulStops from "./graceful_stops.ts";
@@ -48,6 +49,7 @@ export const scenarios: readonly Scenario[] = [
   redisFailover,
   damageMended,
   databaseKilled,
+  databaseRestored,
   connectionsCut,
   commitAnswersLost,
   lockStorm,

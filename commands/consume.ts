@@ -6,6 +6,7 @@
 
 import { parseConfig } from "../domain/config.ts";
 import { groups } from "../domain/messages.ts";
+import { guardBooks } from "../streams/books_guard.ts";
 import { simulatedWarning } from "../streams/gateways.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { type Command, readOptions, usage } from "./command.ts";
@@ -39,6 +40,7 @@ Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
     if (parseConfig(env).gateway === "simulated") print(simulatedWarning);
     return await withContext(env, async (context) => {
       await refuseDanger(context);
+      await guardBooks(context);
       let handled = 0;
       await untilStopped(context, (signal) =>
         runConsumers(context, {

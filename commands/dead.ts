@@ -9,6 +9,7 @@ import { readOrders } from "../db/orders.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import { groups } from "../domain/messages.ts";
 import { isSettled } from "../domain/order.ts";
+import { guardBooks } from "../streams/books_guard.ts";
 import { type Decided, discardDeadLetters, retryDeadLetters } from "../streams/dead_letters.ts";
 import { type Command, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
@@ -67,6 +68,7 @@ finished is published anew by the next sweep, unless it is cancelled.`,
 
     return await withContext(env, async (context) => {
       if (verb === "list") return await list(context, filter, all);
+      await guardBooks(context);
       const decided = verb === "retry"
         ? await retryDeadLetters(context, filter, actor)
         : await discardDeadLetters(context, filter, actor);

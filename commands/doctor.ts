@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readLatestLoss } from "../db/books_marks.ts";
 import { countDeadLetters } from "../db/dead_letter_counts.ts";
 import { type Database, openDatabase } from "../db/database.ts";
 import { migrationStatus } from "../db/migrate.ts";
@@ -14,6 +15,7 @@ import { type Config, isLoopback, parseConfig } from "../domain/config.ts";
 import {
   type Finding,
   fine,
+  judgeBooks,
   judgeClock,
   judgeCommands,
   judgeDatabase,
@@ -27,6 +29,7 @@ import {
 import { readDatabaseUrl, readRedisUrls } from "../domain/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { describeCount } from "../domain/bounded_count.ts";
+import { lookAtBooks } from "../streams/books_age.ts";
 import { providerFault, simulatedWarning } from "../streams/gateways.ts";
 import { visibleText } from "../domain/visible_text.ts";
 import { keysFor } from "../streams/keys.ts";
@@ -37,6 +40,9 @@ import { readRedisFacts } from "../streams/redis_facts.ts";
 import { temporaryFileFault } from "../streams/temporary_file.ts";
 import { type Command, readOptions } from "./command.ts";
 import { print } from "./print.ts";
+
+/** For how many hours a loss of the database is told of. */
+const lossHours = 24;
 
 const command: Command = {
   summary: "Checks settings, engines, migrations and clocks, and says how to mend what is wrong.",
@@ -71,7 +77,26 @@ export async function diagnose(env: Record<string, string | undefined>): Promise
     judgeTemporaryFiles(),
     ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config)),
     ...await guarded("redis", "REDIS_URL", () => diagnoseRedis(config)),
+    ...await diagnoseBooks(config),
   ];
+}
+
+/** What is wrong with either engine was told before. */
+async function diagnoseBooks(config: Config): Promise<Finding[]> {
+  const engines: { close(): unknown }[] = [];
+  try {
+    const db = await openDatabase(config.databaseUrl, { connections: 1 });
+    engines.push(db);
+    const redis = await openRedis(config.redisUrl);
+    engines.push({ close: () => redis.disconnect() });
+    const keys = keysFor(config.redisPrefix, config.baseCurrency);
+    const loss = await lookAtBooks({ redis, keys }, db);
+    return [judgeBooks(loss !== null, await readLatestLoss(db, lossHours))];
+  } catch {
+    return [];
+  } finally {
+    for (const engine of engines) await engine.close();
+  }
 }
 
 function judgeSettings({ host, apiTokens }: Config): Finding {

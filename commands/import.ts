@@ -10,6 +10,7 @@ import type { ImportMoney } from "../domain/import_money.ts";
 import { kindOfReason, type RejectedRow } from "../domain/order_csv.ts";
 import { formatAmount } from "../domain/notice.ts";
 import { visibleText } from "../domain/visible_text.ts";
+import { guardBooks } from "../streams/books_guard.ts";
 import { importOrders, type ImportReport, tookNothing } from "../streams/orders_import.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
@@ -55,6 +56,7 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
     const rejectsPath = rejects === undefined ? undefined : path(rejects);
     return await withContext(env, async (context) => {
       await refuseDanger(context);
+      if (!options.flag("dry-run")) await guardBooks(context);
       const reasons = new Map<string, number>();
       const bar = Deno.stderr.isTerminal() ? importProgressBar(bytes) : undefined;
       try {

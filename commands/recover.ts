@@ -20,13 +20,24 @@ const command: Command = {
 Usage: deno task recover
 
 After it, losing all of Redis has cost nothing. It may run at any time, beside everything else, and
-running it without need changes nothing. Consumers do it by themselves when they find Redis empty.`,
+running it without need changes nothing. Consumers do it by themselves when they find Redis empty, or the
+database older than what was published from it.`,
   async run(args, env) {
     readOptions(args, {});
     return await withContext(env, async (context) => {
       const report = await recover(context, { waitMs });
       if (report.kind === "busy") {
         throw new WorkflowError("unavailable", "Another process is recovering and does not end");
+      }
+      if (report.loss !== null) {
+        const { lostFrom, lostUntil, lost } = report.loss;
+        console.log(
+          `The database was older than what was published from it: it lacks what was committed between ` +
+            `${lostFrom} and ${lostUntil ?? "now"} (UTC), up to ${
+              formatCount(lost.orders)
+            } orders and ` +
+            `${formatCount(lost.refunds)} refunds; have them sent again`,
+        );
       }
       const { orders, refunds, charges, reversals, notices } = report.republished;
       print(

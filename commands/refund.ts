@@ -6,6 +6,7 @@
 
 import { requestRefund } from "../db/refunds.ts";
 import { messageOf } from "../domain/errors.ts";
+import { guardBooks } from "../streams/books_guard.ts";
 import { publish } from "../streams/queue.ts";
 import { type Command, integerArgument, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
@@ -28,6 +29,7 @@ Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--reason=TEXT] [--key=KEY]
       : integerArgument("AMOUNT_CENTS", amount, 1, Number.MAX_SAFE_INTEGER);
     const reason = options.text("reason") ?? null;
     return await withContext(env, async (context) => {
+      await guardBooks(context);
       const { refund, currency, replayed } = await requestRefund(context.db, {
         orderId,
         amountCents,
@@ -41,7 +43,7 @@ Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--reason=TEXT] [--key=KEY]
         amountCents: refund.amountCents,
         currency,
       } as const;
-      await publish(context, [{ message }]).catch((error) =>
+      await publish(context, [{ message }], { committed: true }).catch((error) =>
         context.log.warn("refund not published; the sweep will", { error: messageOf(error) })
       );
       print(

@@ -5,6 +5,7 @@
  */
 
 import { serveHttp } from "../routes/server.ts";
+import { guardBooks, keepLooking } from "../streams/books_guard.ts";
 import { refuseUnknownProviders } from "../streams/gateways.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
@@ -24,12 +25,15 @@ hand, a second one at once.`,
     readOptions(args, {});
     return await withContext(env, async (context) => {
       await refuseDanger(context);
+      await guardBooks(context);
       // It takes the provider's callbacks, and its pages say what kind of money they show.
       await refuseUnknownProviders(context);
-      await untilStopped(context, (signal) =>
-        serveHttp(context, signal, {
+      await untilStopped(context, (signal) => {
+        void keepLooking(context, signal);
+        return serveHttp(context, signal, {
           onListening: (url) => print(`Listening on ${url}`),
-        }));
+        });
+      });
       return 0;
     });
   },

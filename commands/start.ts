@@ -5,6 +5,7 @@
  */
 
 import { serveHttp } from "../routes/server.ts";
+import { guardBooks } from "../streams/books_guard.ts";
 import { refuseUnknownProviders } from "../streams/gateways.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { type Command, readOptions } from "./command.ts";
@@ -23,6 +24,7 @@ after the work in hand, a second one at once.`,
     readOptions(args, {});
     return await withContext(env, async (context) => {
       await refuseDanger(context);
+      await guardBooks(context);
       // Before anything is listened on; the consumers look as well.
       await refuseUnknownProviders(context);
       await untilStopped(context, async (signal) => {

@@ -11,6 +11,7 @@ import {
   readStock,
   type StockChange,
 } from "../db/stock.ts";
+import { guardBooks } from "../streams/books_guard.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
@@ -37,11 +38,13 @@ what is available.`,
       : add !== undefined
       ? { add }
       : undefined;
-    return await withContext(env, async ({ db }) => {
+    return await withContext(env, async (context) => {
+      const { db } = context;
       if (change === undefined) {
         print(formatStock(await readStock(db, sku)));
         return 0;
       }
+      await guardBooks(context);
       const { before, after } = await changeStock(db, sku, change);
       print(formatStock(after));
       print(`available was ${formatCount(before.stockQty)}`);

@@ -266,23 +266,30 @@ function createProducts(
  * An INSERT from a SELECT holds MariaDB's lock on a table's counter until it ends, and whoever waits for
  * rows with it deadlocks with writers of stock, who hold rows and wait for the counter. With all rows
  * locked first, nobody waits for a row while holding the counter.
+ *
+ * @returns those that are still there: a database that was replaced by an older one may lack some, or have given
+ * their ids to others, and must not get them as products without stock
  */
-async function lockRows(
+async function lockRows<T extends { id: number }>(
   tx: Queryable,
   table: "customers" | "products",
-  rows: readonly [string, { id: number }][],
-): Promise<void> {
+  rows: readonly [string, T][],
+): Promise<[string, T][]> {
   const ids = rows.map(([, { id }]) => id).sort((a, b) => a - b);
-  await tx.query(
-    `select id from ${table} force index (primary) where id in (?) order by id for update`,
+  const key = table === "customers" ? "external_id" : "sku";
+  const found = await tx.query(
+    `select id, ${key} as name from ${table} force index (primary) where id in (?) order by id for update`,
     [ids],
   );
+  const nameOf = new Map(found.map(({ id, name }) => [toInteger(id), String(name)]));
+  return rows.filter(([name, { id }]) => nameOf.get(id) === name);
 }
 
 // The rows exist: inserting them only leads to the update, by primary key and in the order of the ids.
 
-async function describeCustomers(tx: Queryable, rows: [string, CatalogEntry<CustomerText>][]) {
-  await lockRows(tx, "customers", rows);
+async function describeCustomers(tx: Queryable, known: [string, CatalogEntry<CustomerText>][]) {
+  const rows = await lockRows(tx, "customers", known);
+  if (rows.length === 0) return;
   await tx.run(
     `
     insert into customers (id, external_id, email, name, described_by)
@@ -309,8 +316,9 @@ async function describeCustomers(tx: Queryable, rows: [string, CatalogEntry<Cust
   );
 }
 
-async function describeProducts(tx: Queryable, rows: [string, CatalogEntry<ProductText>][]) {
-  await lockRows(tx, "products", rows);
+async function describeProducts(tx: Queryable, known: [string, CatalogEntry<ProductText>][]) {
+  const rows = await lockRows(tx, "products", known);
+  if (rows.length === 0) return;
   await tx.run(
     `
     insert into products (id, sku, name, price_cents, described_by, stock_qty, received_qty)

@@ -13,7 +13,7 @@ import {
   sessionSettings,
   withoutSecrets,
 } from "./connection.ts";
-import { type ConnectionCounts, openPool } from "./connection_pool.ts";
+import { type ConnectionCounts, type ConnectionPool, openPool } from "./connection_pool.ts";
 import { hangs, isFatal, isRetryable, isWrongServer } from "./faults.ts";
 import { preparation, type Queryable, queryable, type Row } from "./queryable.ts";
 
@@ -45,11 +45,32 @@ export interface Database extends Queryable {
   ): Promise<T>;
   /** The connections at this moment. */
   connections(): ConnectionCounts;
+  /** Has every connection looked at before it is used for the first time, those that are open as well. */
+  guard(guard: ConnectionGuard): void;
+  /** Has the guard, where there is one, look at every connection again before it is used. */
+  lookAgain(): void;
+  /** The same pool without its guard: for whoever makes good what the guard has found. */
+  unguarded: Database;
   /**
    * Ends all connections. Statements that still run are abandoned, and a server that hangs is not waited
    * for, so that a process can always stop. Closing again is nothing.
    */
   close(): Promise<void>;
+}
+
+/** Decides whether a new connection leads to a database that may be worked on. */
+export interface ConnectionGuard {
+  /**
+   * @param connection the new one, and nothing else of the pool
+   * @returns false where it must not be used yet
+   */
+  look(connection: Queryable): Promise<boolean>;
+  /**
+   * Waits until a look may find otherwise. Nobody holds a connection meanwhile.
+   *
+   * @throws {WorkflowError} `unavailable` to whoever wanted a connection
+   */
+  wait(): Promise<void>;
 }
 
 /** How a transaction differs from others. */
@@ -161,20 +182,45 @@ export async function openDatabase(
     );
   }
 
+  let guard: ConnectionGuard | undefined;
+  let guarded = new WeakSet<object>();
+  const passes = async (connection: mysql.PoolConnection): Promise<boolean> => {
+    const { connection: own } = connection;
+    if (guard === undefined || guarded.has(own)) return true;
+    const looked = guarded;
+    if (!await guard.look(on(connection))) return false;
+    looked.add(own);
+    return true;
+  };
+  const useGuarded: ConnectionPool["use"] = async (work) => {
+    for (;;) {
+      const done = await pool.use(async (connection) =>
+        await passes(connection) ? { result: await work(connection) } : null
+      );
+      if (done !== null) return done.result;
+      await guard!.wait();
+    }
+  };
+
+  let lastStep = 0;
   const transactOnce = <T>(
+    use: ConnectionPool["use"],
     work: (tx: Queryable) => Promise<T>,
     own: TransactionOptions,
     committing: () => void,
   ): Promise<T> =>
-    pool.use(async (connection) => {
+    use(async (connection) => {
       const timeout = own.longestStatementMs ?? statementMs;
       const limits = { usualSeconds: idleSeconds, ownSeconds: own.idleTransactionSeconds };
       const endLimit = await limitSilence(connection, engine, limits, timeout);
       await connection.query({ sql: "start transaction", timeout });
       try {
-        const result = await work(on(connection, timeout));
+        let step = 0;
+        const noteStep = (id: number) => step = Math.max(step, id);
+        const result = await work({ ...on(connection, timeout), noteStep });
         committing();
         await connection.query({ sql: "commit", timeout });
+        lastStep = Math.max(lastStep, step);
         await endLimit();
         return result;
       } catch (error) {
@@ -186,18 +232,19 @@ export async function openDatabase(
       }
     });
 
-  return {
+  const databaseOn = (use: ConnectionPool["use"]): Omit<Database, "unguarded"> => ({
     engine,
     version: version!,
-    query: (sql, values) => pool.use((c) => on(c).query(sql, values)),
-    execute: (sql, values) => pool.use((c) => on(c).execute(sql, values)),
-    run: (sql, values) => pool.use((c) => on(c).run(sql, values)),
-    runText: (sql, values) => pool.use((c) => on(c).runText(sql, values)),
+    query: (sql, values) => use((c) => on(c).query(sql, values)),
+    execute: (sql, values) => use((c) => on(c).execute(sql, values)),
+    run: (sql, values) => use((c) => on(c).run(sql, values)),
+    runText: (sql, values) => use((c) => on(c).runText(sql, values)),
+    lastStep: () => lastStep,
     transaction: async (work, own = {}) => {
       for (let attempt = 1;; attempt++) {
         let committing = false;
         try {
-          return await transactOnce(work, own, () => committing = true);
+          return await transactOnce(use, work, own, () => committing = true);
         } catch (error) {
           if (committing && own.repeatable === false && isFatal(error)) throw lostCommit(error);
           const tries = isWrongServer(error)
@@ -211,8 +258,18 @@ export async function openDatabase(
       }
     },
     connections: pool.counts,
+    guard: (own) => {
+      guard = own;
+      guarded = new WeakSet();
+    },
+    lookAgain: () => {
+      guarded = new WeakSet();
+    },
     close: pool.close,
-  };
+  });
+  const unguarded = { ...databaseOn(pool.use) } as Database;
+  unguarded.unguarded = unguarded;
+  return { ...databaseOn(useGuarded), unguarded };
 }
 
 /**

@@ -50,7 +50,7 @@ export async function addOrderEvents(
   actor: string,
 ): Promise<void> {
   if (events.length === 0) return;
-  await tx.run(
+  const { insertId } = await tx.run(
     `
     insert into order_events (order_id, refund_id, event, detail, actor, attempt)
     select step.order_id, step.refund_id, step.event, step.detail,
@@ -76,4 +76,5 @@ export async function addOrderEvents(
       ),
     ],
   );
+  tx.noteStep?.(insertId);
 }

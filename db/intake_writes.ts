@@ -171,7 +171,7 @@ export async function addCreatedEvents(
   { firstId, lastId }: { firstId: number; lastId: number },
   actor: string,
 ): Promise<void> {
-  await tx.run(
+  const { insertId } = await tx.run(
     `
     insert into order_events (order_id, event, actor)
     select id, 'created', ?
@@ -179,6 +179,7 @@ export async function addCreatedEvents(
     where id between ? and ?`,
     [actor, firstId, lastId],
   );
+  tx.noteStep?.(insertId);
 }
 
 /**

@@ -29,6 +29,12 @@ export interface Queryable {
   ): Promise<{ affectedRows: number; insertId: number }>;
   /** Which engine answers; statements that differ are chosen by it, here in db/ only. */
   engine: EngineKind;
+  /**
+   * Of a transaction: notes the id of a step that it adds to the timelines, or the first of many.
+   */
+  noteStep?(id: number): void;
+  /** Of the pool: the highest step noted by a transaction of this process that was committed, 0 for none. */
+  lastStep?(): number;
 }
 
 /** Whether statements are prepared; shared by the connections of a pool. */

@@ -64,14 +64,20 @@ export function decideAlert(
   }
   if (level === "good") {
     if (before.raisedAt === null) return { state: null, change: null };
-    const goodSince = before.goodSince ?? now;
+    const goodSince = earlier(before.goodSince ?? now, now);
     if (nowMs - Date.parse(goodSince) >= resolveAfterMs) return { state: null, change: "resolved" };
     return { state: { ...before, goodSince }, change: null };
   }
   const state: AlertState = { ...before, ...facts, goodSince: null };
   if (before.raisedAt !== null || level === "between") return { state, change: null };
-  if (nowMs - Date.parse(before.since) < raiseAfterMs) return { state, change: null };
+  state.since = earlier(before.since, now);
+  if (nowMs - Date.parse(state.since) < raiseAfterMs) return { state, change: null };
   return { state: { ...state, raisedAt: now }, change: "raised" };
+}
+
+/** What is said to have begun in the future was written while a clock was ahead: it begins now. */
+function earlier(since: string, now: string): string {
+  return since < now ? since : now;
 }
 
 /** A change of an alert as the body of a webhook, after Standard Webhooks. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { describeLoss, type RecordedLoss } from "./books_age.ts";
+
 /** One line of a diagnosis. */
 export interface Finding {
   /** How bad it is; a problem endangers data or work. */
@@ -262,6 +264,28 @@ function judgePacketSize(bytes: number): Finding {
 
 function megabytes(bytes: number): string {
   return `${Math.floor(bytes / 1_048_576)} MB`;
+}
+
+/**
+ * Judges whether the database is as new as what was published from it.
+ *
+ * @param isOlder at this moment
+ * @param loss the latest that was found and made good
+ */
+export function judgeBooks(isOlder: boolean, loss: RecordedLoss | null): Finding {
+  const what = "database age";
+  if (isOlder) {
+    return problem(
+      what,
+      "the database is older than what was published from it",
+      "start the consumers, or run deno task recover; then have lost orders sent again",
+    );
+  }
+  return loss === null ? fine(what, "as new as what was published from it") : warning(
+    what,
+    `found at ${loss.foundAt}: ${describeLoss(loss)}`,
+    "reconcile with the provider",
+  );
 }
 
 /**

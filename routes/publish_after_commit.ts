@@ -33,7 +33,7 @@ export async function publishAfterCommit(
     tracing ? { message, traceparent: traceparents?.get(message.orderId) } : { message }
   );
   try {
-    const published = publish(deps, enqueued, options);
+    const published = publish(deps, enqueued, { ...options, committed: true });
     await within(mostWaitMs, "Redis", published);
   } catch (error) {
     deps.log.warn("publishing failed, it will be repeated", {

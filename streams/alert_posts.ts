@@ -15,6 +15,7 @@ import { messageOf } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
 import { backoffMs } from "../domain/retry.ts";
 import type { Keys } from "./keys.ts";
+import { endLease, takeLease } from "./lease.ts";
 import { pause } from "./pause.ts";
 import { postWebhook } from "./post_webhook.ts";
 import type { QueueDeps } from "./queue.ts";
@@ -52,6 +53,9 @@ const firstWaitMs = 5_000;
 
 /** Longest wait that a receiver may ask for, in milliseconds. */
 const longestWaitMs = 900_000;
+
+/** Longest wait between two posts, in milliseconds. */
+const mostWaitMs = Math.max(longestWaitMs, backoffMs(mostTries, firstWaitMs));
 
 /** How long it is remembered that a change was posted, in seconds. */
 const rememberSeconds = 86_400;
@@ -101,7 +105,10 @@ export async function postOnce(
     const known = oldest.get(post.alert);
     if (known === undefined || post.atMs < known[1].atMs) oldest.set(post.alert, [id, post]);
   }
-  const due = [...oldest.values()].filter(([, { dueMs }]) => dueMs <= nowMs);
+  // What is due later than any wait allows was noted by a clock that was ahead.
+  const due = [...oldest.values()].filter(([, { dueMs }]) =>
+    dueMs <= nowMs || dueMs > nowMs + mostWaitMs
+  );
   const taken = await Promise.all(
     due.map(([id, post]) => postChange(deps, id, post, nowMs, signal)),
   );
@@ -117,7 +124,8 @@ async function postChange(
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   const mark = keys.alertPost + id;
-  if (await redis.set(mark, "posting", "PX", 2 * timeoutMs, "NX") === null) {
+  const lease = await takeLease(redis, mark, 2 * timeoutMs);
+  if (lease === null) {
     // Another process may have posted it and then noted it once more, when both looked at the same moment.
     if (await redis.get(mark) === "done") await redis.hdel(keys.alertPosts, id);
     return false;
@@ -139,6 +147,7 @@ async function postChange(
   const dueMs = nowMs + Math.max(backoffMs(tries, firstWaitMs), asked);
   const next: Post = stopped ? post : { ...post, tries, dueMs };
   if (!stopped) log.warn("alert not posted", { alert: post.alert, tries, error: result.error });
-  await redis.multi().hset(keys.alertPosts, id, JSON.stringify(next)).del(mark).exec();
+  await redis.hset(keys.alertPosts, id, JSON.stringify(next));
+  await endLease(redis, lease);
   return false;
 }

@@ -6,10 +6,12 @@
  * @module
  */
 
+import { readLatestLoss } from "../db/books_marks.ts";
 import { countDeadLetters } from "../db/dead_letter_counts.ts";
 import type { Database } from "../db/database.ts";
 import { countOverdueReservations } from "../db/overdue_reservations.ts";
 import { countDisputes } from "../db/payment_disputes.ts";
+import { describeLoss } from "../domain/books_age.ts";
 import { type AlertCheck, alertNews, type AlertState, decideAlert } from "../domain/alerts.ts";
 import type { Config } from "../domain/config.ts";
 import { messageOf } from "../domain/errors.ts";
@@ -17,6 +19,7 @@ import { describeCount } from "../domain/bounded_count.ts";
 import type { Log } from "../domain/log.ts";
 import { groups } from "../domain/messages.ts";
 import { noteAlertNews } from "./alert_posts.ts";
+import { takeLease } from "./lease.ts";
 import { pause } from "./pause.ts";
 import { readProof } from "./proof.ts";
 import { readProviderAway } from "./provider_away.ts";
@@ -41,6 +44,9 @@ const oldMs = 300_000, youngMs = 60_000;
 /** A reservation is overdue when the sweep should have ended it so long ago, in seconds. */
 const overdueSeconds = 300;
 
+/** For how many hours after it was found people are told of a loss of the database. */
+const lossHours = 24;
+
 /** Every alert that is raised or about to be, the first ones first. */
 export async function readAlerts({ redis, keys }: QueueDeps): Promise<AlertState[]> {
   const states = await redis.hvals(keys.alerts);
@@ -59,7 +65,8 @@ export async function keepWatching(deps: AlertDeps, signal: AbortSignal): Promis
   const { redis, keys, log } = deps;
   while (!signal.aborted) {
     try {
-      if (await redis.set(keys.alertsLock, "1", "PX", lookMs - 1_000, "NX") !== null) {
+      // Not given back: it ends shortly before the next look is due, whoever takes that.
+      if (await takeLease(redis, keys.alertsLock, lookMs - 1_000) !== null) {
         await lookOnce(deps, Date.now());
       }
     } catch (error) {
@@ -87,6 +94,7 @@ export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
     reservations: checkReservations(deps),
     disputes: checkDisputes(deps),
     provider: checkProvider(deps),
+    books: checkBooks(deps),
   };
   await Promise.all(
     Object.entries(reads).map(async ([what, read]) => {
@@ -206,5 +214,16 @@ async function checkProvider(deps: AlertDeps): Promise<AlertCheck[]> {
     title: "The payment provider cannot be asked",
     detail: cause ?? "it answers",
     level: cause === null ? "good" : "bad",
+  }];
+}
+
+async function checkBooks({ db }: AlertDeps): Promise<AlertCheck[]> {
+  const loss = await readLatestLoss(db, lossHours);
+  return [{
+    name: "database_older",
+    severity: "critical",
+    title: "The database lost what was committed",
+    detail: loss === null ? "nothing is lost" : describeLoss(loss),
+    level: loss === null ? "good" : "bad",
   }];
 }

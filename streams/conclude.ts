@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readLossFloors } from "../db/books_marks.ts";
 import { buryMessages } from "../db/dead_letters.ts";
 import { isServerFault } from "../db/faults.ts";
 import { causeHash } from "../domain/content_hash.ts";
@@ -13,7 +14,9 @@ import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { KpiEvent } from "../domain/kpi.ts";
 import { type Group, purposeOf } from "../domain/messages.ts";
 import { backoffMs, decideRedelivery } from "../domain/retry.ts";
+import { lookAtBooks } from "./books_age.ts";
 import type { Delivery, HandlerDeps, Outcome } from "./handler.ts";
+import { beat } from "./heartbeat.ts";
 import { applyKpis } from "./kpis.ts";
 import { finish, type Finished } from "./queue.ts";
 import { isRedisAway } from "./redis_away.ts";
@@ -55,6 +58,11 @@ export interface ConcludeOptions {
 
 /** How long messages wait that failed for no fault of theirs, because an engine is away. */
 const outagePauseMs = 1_000;
+
+/** The longest that a message is parked, in milliseconds. */
+export function longestParkMs({ maxDeliveries, retryBackoffMs }: ConcludeOptions): number {
+  return Math.max(outagePauseMs, backoffMs(maxDeliveries, retryBackoffMs));
+}
 
 /** Characters of an error that are kept with a message until its next try. */
 const longestErrorText = 2_000;
@@ -99,7 +107,7 @@ export async function conclude(
         delayed.push({ entry, delivery, error: outcome.error });
         break;
       case "dead":
-        dead.push({ entry, delivery, error: outcome.error });
+        dead.push({ entry, delivery, error: outcome.error, vanished: outcome.vanished });
         break;
       default:
         throw new Error(`unknown outcome ${JSON.stringify(outcome satisfies never)}`);
@@ -108,7 +116,9 @@ export async function conclude(
   if (kpis.length > 0) await applyKpis(deps, kpis);
   turn.handled += await finish(deps, group, finished, "processed");
   try {
-    turn.dead += await bury(deps, group, dead);
+    const { buried, waiting } = await bury(deps, group, dead);
+    turn.dead += buried;
+    delayed.push(...waiting);
   } catch (error) {
     if (isRedisAway(error)) throw error;
     const { consumer } = deps;
@@ -124,6 +134,8 @@ interface Failed {
   entry: Entry;
   delivery: Delivery | null;
   error: string;
+  /** The row that does not exist. */
+  vanished?: { what: string; id: number };
 }
 
 function moneyOf(delivery: Delivery | null): Finished["money"] {
@@ -132,9 +144,18 @@ function moneyOf(delivery: Delivery | null): Finished["money"] {
   return { currency, amountCents };
 }
 
-/** @returns how many were still pending */
-async function bury(deps: HandlerDeps, group: Group, dead: readonly Failed[]): Promise<number> {
-  if (dead.length === 0) return 0;
+/** @returns how many were still pending, and which of them have to wait */
+async function bury(
+  deps: HandlerDeps,
+  group: Group,
+  all: readonly Failed[],
+): Promise<{ buried: number; waiting: Failed[] }> {
+  if (all.length === 0) return { buried: 0, waiting: [] };
+  // One that is another's by now, or that Redis forgot because its order is gone, is not this one's to bury.
+  const lost = await beat(deps, group, all.map(({ entry }) => entry.id));
+  const own = all.filter(({ entry }) => !lost.includes(entry.id));
+  const { dead, waiting } = await withoutLost(deps, group, own);
+  if (dead.length === 0) return { buried: 0, waiting };
   await buryMessages(
     deps.db,
     dead.map(({ entry, delivery, error }) => {
@@ -172,7 +193,49 @@ async function bury(deps: HandlerDeps, group: Group, dead: readonly Failed[]): P
     });
   }
   if (tracing) noteOutcome(dead.map(({ entry }) => entry.id), "dead", (at) => dead[at]!.error);
-  return count;
+  return { buried: count, waiting };
+}
+
+/**
+ * Ends messages about orders and refunds that the database lost when it was restored: whoever published them had
+ * committed before and did not know it yet. There is nothing for a person to decide.
+ *
+ * @returns the others: those to be buried, and those that wait because rows are gone right now
+ */
+async function withoutLost(
+  deps: HandlerDeps,
+  group: Group,
+  dead: readonly Failed[],
+): Promise<{ dead: Failed[]; waiting: Failed[] }> {
+  if (dead.every(({ vanished }) => vanished === undefined)) return { dead: [...dead], waiting: [] };
+  const { db } = deps;
+  if (await lookAtBooks(deps, db) !== null) {
+    db.lookAgain();
+    return {
+      dead: dead.filter(({ vanished }) => vanished === undefined),
+      waiting: dead.filter(({ vanished }) => vanished !== undefined),
+    };
+  }
+  const floors = new Map(Object.entries(await readLossFloors(deps.db)));
+  const isLost = ({ vanished }: Failed): boolean =>
+    vanished !== undefined && vanished.id <= (floors.get(vanished.what) ?? 0);
+  const lost = dead.filter(isLost);
+  const gone = lost.map(({ entry, delivery }): Finished => ({
+    id: entry.id,
+    money: moneyOf(delivery),
+    followUps: [],
+  }));
+  await finish(deps, group, gone, "processed");
+  for (const { entry, delivery, error } of lost) {
+    const { id } = entry;
+    deps.log.warn("message about a lost row dropped", {
+      group,
+      id,
+      order_id: delivery?.message.orderId,
+      error,
+    });
+  }
+  return { dead: dead.filter((failed) => !isLost(failed)), waiting: [] };
 }
 
 /**

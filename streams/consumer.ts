@@ -18,10 +18,19 @@ import {
 } from "../domain/messages.ts";
 import { decideRedelivery, deliveriesBeforeIsolation } from "../domain/retry.ts";
 import { type Activity, flushActivity, noActivity, noteTurn } from "./activity.ts";
-import { conclude, type Entry, isOutage, type Result, type Turn } from "./conclude.ts";
+import {
+  conclude,
+  type Entry,
+  isOutage,
+  longestParkMs,
+  type Result,
+  type Turn,
+} from "./conclude.ts";
+import { longestDelayMs } from "./gateway.ts";
 import { lookForMoney } from "./look_for_money.ts";
 import type { Delivery, Handler, HandlerDeps, Outcome } from "./handler.ts";
 import { type Share, shareOut } from "./handlers.ts";
+import { beat } from "./heartbeat.ts";
 import { enginesTakeWrites, unclearOf, weighFailures } from "./engine_doubt.ts";
 import type { Keys } from "./keys.ts";
 import { pause } from "./pause.ts";
@@ -113,7 +122,7 @@ export async function consumeOnce(consumer: Consumer, blockMs = 0): Promise<Turn
   const { deps, options } = consumer;
   const { helps } = options;
   if (helps?.needsHelp === false) return await rest(untilCalled(helps, blockMs));
-  if (await isPaused(deps, options.group)) {
+  if (await isPaused(consumer)) {
     return await rest(pause(Math.min(blockMs, pausedTurnMs)));
   }
   const { entries, nextDueMs, others } = await claim(consumer);
@@ -169,10 +178,11 @@ async function noteStart(
 }
 
 /** A paused group's consumers take nothing and say that they are alive. */
-async function isPaused(deps: ConsumerDeps, group: Group): Promise<boolean> {
-  if (await deps.redis.exists(deps.keys.paused(group)) === 0) return false;
+async function isPaused(consumer: Consumer): Promise<boolean> {
+  const { deps, options } = consumer;
+  if (await deps.redis.exists(deps.keys.paused(options.group)) === 0) return false;
   // By Redis' clock, as every sign of life.
-  await claimDue(deps, group, 0);
+  await claimDue(consumer, 0);
   return true;
 }
 
@@ -186,14 +196,17 @@ export function helperOf(consumer: string): string {
  * processes that are.
  */
 async function claimDue(
-  { redis, keys, consumer }: ConsumerDeps,
-  group: Group,
+  { deps: { redis, keys, consumer }, options }: Consumer,
   most: number,
 ): Promise<[nextMs: number, others: number, ...RawEntry[]]> {
-  const scriptKeys = [...retryKeys(keys, group), keys.alive(group)];
+  const { group } = options;
   const helper = helperOf(consumer);
-  const args = [group, consumer, most, helper, 5 * longestBlockMs];
-  return await runScript(redis, "claim_due", scriptKeys, args) as [number, number, ...RawEntry[]];
+  const args = [group, consumer, most, helper, 5 * longestBlockMs, longestParkMs(options)];
+  return await runScript(redis, "claim_due", retryKeys(keys, group), args) as [
+    number,
+    number,
+    ...RawEntry[],
+  ];
 }
 
 /** What the scripts need that look for messages to be tried again. */
@@ -203,6 +216,7 @@ function retryKeys(keys: Keys, group: Group): string[] {
     keys.retries(group),
     keys.errors(group),
     keys.errorTexts(group),
+    keys.alive(group),
   ];
 }
 
@@ -257,8 +271,9 @@ async function claim(
       batchSize,
       messageField,
       traceField,
+      longestDelayMs(consumer.deps.gateway),
     ]),
-    claimDue(consumer.deps, group, batchSize),
+    claimDue(consumer, batchSize),
   ]) as [[number, number], [number, number, ...RawEntry[]]];
   const [nextParkedMs, others, ...parked] = due;
   const entries = parked.map(toEntry);
@@ -507,11 +522,7 @@ function startHeartbeat(
 } {
   const lost = new Set<string>();
   const keep = async (ids: readonly string[]): Promise<boolean> => {
-    const gone = await runScript(redis, "heartbeat", [keys.stream(group)], [
-      group,
-      consumer,
-      ...ids,
-    ]) as string[];
+    const gone = await beat({ redis, keys, consumer }, group, ids);
     for (const id of gone) lost.add(id);
     return gone.length < ids.length;
   };

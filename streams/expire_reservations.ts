@@ -11,6 +11,7 @@ import type { Log } from "../domain/log.ts";
 import type { OrderFacts } from "../domain/order.ts";
 import { secondAnswerMs } from "./gateway.ts";
 import { findHeldWork, type HeldWork } from "./held_work.ts";
+import { takeLease } from "./lease.ts";
 import { publish, type QueueDeps } from "./queue.ts";
 
 /** Reservations to one page. */
@@ -62,10 +63,11 @@ async function markFresh(
   orders: readonly OrderFacts[],
 ): Promise<OrderFacts[]> {
   if (orders.length === 0) return [];
-  const marks = redis.pipeline();
-  for (const { id } of orders) marks.set(`${keys.expiryMark}${id}`, "1", "EX", markSeconds, "NX");
-  const replies = await marks.exec() ?? [];
-  return orders.filter((_, index) => replies[index]?.[1] === "OK");
+  // Nobody gives these leases back: they end when the order may be taken up again.
+  const marks = await Promise.all(
+    orders.map(({ id }) => takeLease(redis, `${keys.expiryMark}${id}`, markSeconds * 1_000)),
+  );
+  return orders.filter((_, index) => marks[index] !== null);
 }
 
 /** @returns how many orders will be asked about */

@@ -82,10 +82,17 @@ export interface Gateway {
    * as callbacks: then keys are noted before they are used, and what may have been asked for is looked for again.
    */
   callbackMs?: number;
+  /** The longest that it delays an answer of its own, in milliseconds; none by default. */
+  longestAnswerMs?: number;
 }
 
 /** How long a gateway has to answer when it is asked again, in milliseconds. */
 export const secondAnswerMs = 30_000;
+
+/** The longest that a message is scheduled ahead, in milliseconds. */
+export function longestDelayMs({ longestAnswerMs = 0, callbackMs = 0 }: Gateway): number {
+  return Math.max(secondAnswerMs, longestAnswerMs, callbackMs);
+}
 
 /** Gateways of a process. */
 export interface Gateways {
@@ -118,6 +125,7 @@ export function simulatedGateway(options: { delayMs: number }): Gateway {
   const name = simulatedGatewayName;
   return {
     name,
+    longestAnswerMs: options.delayMs,
     charge: (requests) =>
       Promise.resolve(
         requests.map((request): ChargeAnswer => {

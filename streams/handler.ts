@@ -55,12 +55,17 @@ export type Outcome =
   /** An engine or the payment provider was away: it waits, and loses no try. */
   | { kind: "outage"; error: string; ifLost?: Enqueued[] }
   /**
-   * No retry can help: a person has to look.
+   * No retry can help: a person has to look, unless it is about a row that a restored database lost.
    *
    * Of these three, `ifLost` is what looks for money that may have been taken, where another consumer has taken the
    * message over and this outcome counts for nothing.
    */
-  | { kind: "dead"; error: string; ifLost?: Enqueued[] };
+  | {
+    kind: "dead";
+    error: string;
+    ifLost?: Enqueued[];
+    vanished?: { what: string; id: number };
+  };
 
 /**
  * Handles a batch: commits what it decides, then returns an outcome for each delivery, in the same order.
@@ -87,5 +92,5 @@ export function doneWith(...messages: Message[]): Outcome {
 
 /** A message about a row that does not exist. */
 export function vanished(what: string, id: number): Outcome {
-  return { kind: "dead", error: `${what} ${id} does not exist` };
+  return { kind: "dead", error: `${what} ${id} does not exist`, vanished: { what, id } };
 }

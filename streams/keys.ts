@@ -70,6 +70,8 @@ export interface Keys {
   providerAway: string;
   /** Names the server for which the streams are known to hold all unfinished work, see `epoch.ts`. */
   epoch: string;
+  /** Hash: how far the books were when anything was last published, counted or looked at, see `books_age.ts`. */
+  booksMarks: string;
   /** Marks of callbacks of the payment provider that were taken; the callback's id follows. */
   callback: string;
   /** When the requests of a token that were counted are forgotten; its name follows. */
@@ -154,6 +156,7 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     expiryMark: `${prefix}expiry:`,
     providerAway: `${prefix}provider-away`,
     epoch: `${prefix}epoch`,
+    booksMarks: `${prefix}books`,
     callback: `${prefix}callback:`,
     rateLimit: `${prefix}rate:`,
     probe: `${prefix}probe`,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Queryable } from "../db/database.ts";
 import { emptyKpiRow, type KpiEvent, type KpiRow } from "../domain/kpi.ts";
 import { type Keys, kpiFigures, onceSegmentSize } from "./keys.ts";
 import type { RedisClient } from "./redis.ts";
@@ -14,6 +15,8 @@ export interface KpiDeps {
   redis: RedisClient;
   keys: Keys;
   baseCurrency: string;
+  /** Where what is counted was committed. */
+  db?: Queryable;
 }
 
 /** Events to one script call: bounds how long Redis is busy with one. */
@@ -27,7 +30,7 @@ const eventsPerCall = 2_000;
  * @returns how many were counted for the first time; -1 if the rebuild is no longer current
  */
 export async function applyKpis(
-  { redis, keys, baseCurrency }: KpiDeps,
+  { redis, keys, baseCurrency, db }: KpiDeps,
   events: readonly KpiEvent[],
   target = "live",
 ): Promise<number> {
@@ -41,12 +44,14 @@ export async function applyKpis(
       event.kind === "failed" ? 0 : event.cents,
       event.kind === "failed" ? 0 : event.customerId,
     ]);
-    const result = await runScript(redis, "kpis_apply", [keys.kpiRebuild, keys.kpiShadowKeys], [
+    const scriptKeys = [keys.kpiRebuild, keys.kpiShadowKeys, keys.booksMarks];
+    const result = await runScript(redis, "kpis_apply", scriptKeys, [
       keys.prefix,
       baseCurrency,
       onceSegmentSize,
       target,
       JSON.stringify(part),
+      db?.lastStep?.() ?? 0,
     ]) as number;
     if (result < 0) return -1;
     counted += result;

@@ -14,7 +14,7 @@ import {
 import { WorkflowError } from "../domain/errors.ts";
 import type { KpiEvent } from "../domain/kpi.ts";
 import { applyKpis, type KpiDeps } from "./kpis.ts";
-import { releaseLock } from "./locks.ts";
+import { type Lease, takeLease, underLease } from "./lease.ts";
 import { pause } from "./pause.ts";
 import { scanKeys } from "./scan_keys.ts";
 import { runScript } from "./scripts.ts";
@@ -73,22 +73,14 @@ const tries = 3;
 export async function rebuildKpis(deps: RebuildDeps): Promise<RebuildReport> {
   const started = performance.now();
   for (let attempt = 1; attempt <= tries; attempt++) {
-    const token = crypto.randomUUID();
-    await begin(deps, token);
-    const timer = setInterval(
-      () => void deps.redis.pexpire(deps.keys.kpiRebuild, markTtlMs).catch(() => {}),
-      markTtlMs / 5,
-    );
-    try {
-      const counts = await fill(deps, token);
-      if (counts !== null && await swapShadow(deps, token)) {
-        return { ...counts, seconds: Math.round(performance.now() - started) / 1_000 };
-      }
-    } catch (error) {
-      await releaseLock(deps.redis, deps.keys.kpiRebuild, token).catch(() => {});
-      throw error;
-    } finally {
-      clearInterval(timer);
+    const mark = await takeMark(deps);
+    const counts = await underLease(deps.redis, mark, async () => {
+      if (!await emptyShadow(deps, mark.value)) return null;
+      const counted = await fill(deps, mark.value);
+      return counted !== null && await swapShadow(deps, mark.value) ? counted : null;
+    });
+    if (counts !== null) {
+      return { ...counts, seconds: Math.round(performance.now() - started) / 1_000 };
     }
   }
   throw new WorkflowError(
@@ -116,11 +108,12 @@ export function refundKpiEvent(
   return { kind: "refunded", refundId, day: kpiDay(settledAt), currency, cents, customerId };
 }
 
-async function begin({ redis, keys, signal }: RebuildDeps, token: string): Promise<void> {
+async function takeMark({ redis, keys, signal }: RebuildDeps): Promise<Lease> {
   const until = performance.now() + longestWaitMs;
   for (;;) {
     signal?.throwIfAborted();
-    if (await beginShadow({ redis, keys }, token)) return;
+    const mark = await takeLease(redis, keys.kpiRebuild, markTtlMs);
+    if (mark !== null) return mark;
     if (performance.now() > until) {
       throw new WorkflowError(
         "unavailable",
@@ -180,20 +173,19 @@ async function eachPage<T extends { id: number }>(
 }
 
 /**
- * Empties the shadow and sets the mark, after which whatever is counted is counted there as well.
+ * Empties the shadow, after the mark was set. What was counted into it since then goes as well: it was committed
+ * before, so the pages bring it.
  *
- * @param ttlMs until the mark expires unless it is renewed
- * @returns false if another rebuild is running
+ * @param token the mark's value
+ * @returns false if the rebuild is no longer current
  */
-export async function beginShadow(
+export async function emptyShadow(
   { redis, keys }: Pick<KpiDeps, "redis" | "keys">,
   token: string,
-  ttlMs = markTtlMs,
 ): Promise<boolean> {
   const left = [...await scanKeys(redis, keys.kpiShadow)];
   const scriptKeys = [keys.kpiRebuild, keys.kpiShadowKeys];
-  const args = [token, ttlMs, JSON.stringify(left)];
-  return await runScript(redis, "kpis_begin", scriptKeys, args) === 1;
+  return await runScript(redis, "kpis_begin", scriptKeys, [token, JSON.stringify(left)]) === 1;
 }
 
 /**

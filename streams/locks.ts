@@ -4,6 +4,9 @@
  * They are no guard. `FOR UPDATE` in the database is: a lock that expires, or a Redis that is away, costs
  * contention and never stock.
  *
+ * They are no leases as in `lease.ts` because a batch takes thousands of them at once, all of an order or
+ * none, which has to be one script; nor are they renewed, because nothing depends on holding them.
+ *
  * @module
  */
 
@@ -93,29 +96,4 @@ export async function releaseLocks(
   } catch (error) {
     log.warn("product locks not released", { error: messageOf(error) });
   }
-}
-
-/**
- * Gives a lock back that is one key of its own and holds its owner's token; another's is left alone.
- *
- * @param key the whole key
- * @throws when Redis is away; the lock then expires
- */
-export async function releaseLock(redis: RedisClient, key: string, token: string): Promise<void> {
-  await runScript(redis, "locks_release", [key], [token, ""]);
-}
-
-/**
- * Lets such a lock live on; one that expired, and may be another's by now, is left alone.
- *
- * @returns whether it is still its owner's
- * @throws when Redis is away
- */
-export async function renewLock(
-  redis: RedisClient,
-  key: string,
-  token: string,
-  ttlMs: number,
-): Promise<boolean> {
-  return await runScript(redis, "lock_renew", [key], [token, ttlMs]) === 1;
 }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { countLosses } from "../db/books_marks.ts";
 import { catalogKeeper } from "../db/catalog_keeper.ts";
 import type { Database } from "../db/database.ts";
 import { createImport, finishImport, type ImportCounts, updateImport } from "../db/imports.ts";
@@ -230,6 +231,7 @@ async function writeBatches(
   };
   const reasons = countReasons();
   const catalogs = catalogKeeper(db, options.limits?.catalogEntries);
+  const losses = options.dryRun ? 0 : await countLosses(db);
   let updatedAt = performance.now();
 
   const actor = [options.actor, id === undefined ? "import" : `import:${id}`].join(" ").trim();
@@ -299,13 +301,21 @@ async function writeBatches(
     });
     const traced = (batch: ImportBatch) => inSpan("import batch", {}, () => write(batch));
     await inLanes(batches, lanes, tracing ? traced : write);
-    if (!options.dryRun) await catalogs.finish();
+    if (!options.dryRun) {
+      await catalogs.finish();
+      if (await countLosses(db) !== losses) throw lostOrders();
+    }
     await rejects?.finish();
     if (id !== undefined) {
       const end = { status: "DONE", money: totals?.money(), reasons: reasons.list() } as const;
       await finishImport(db, id, counts, end);
     }
-  } catch (error) {
+  } catch (thrown) {
+    // Customers and products that this run knows may be gone: what they lead to says nothing to anybody.
+    // A transaction is tried again by another connection where the first was cut with the rest.
+    const now = options.dryRun ? losses : await db.transaction(countLosses).catch(() => losses);
+    const isLost = now !== losses;
+    const error = isLost ? lostOrders() : thrown;
     if (id !== undefined) {
       // An abort that gives no reason of its own is somebody who wants no more of it.
       const cancelled = options.signal?.aborted === true && error === options.signal.reason &&
@@ -320,6 +330,14 @@ async function writeBatches(
     throw error;
   }
   return counts;
+}
+
+function lostOrders(): WorkflowError {
+  return new WorkflowError(
+    "unavailable",
+    "The database was replaced by an older one during the import, which lacks some of its orders: " +
+      "import the file again",
+  );
 }
 
 const countOf = {
@@ -345,7 +363,7 @@ async function publishTaken(deps: ImportDeps, taken: readonly TakenOrder[]): Pro
       currency,
     },
   }));
-  return await publish(deps, messages, { oncePerOrder: true });
+  return await publish(deps, messages, { oncePerOrder: true, committed: true });
 }
 
 /** The rows of conflicting orders, and all rows of those of which some were left out. */

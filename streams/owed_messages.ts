@@ -78,7 +78,7 @@ async function pay(deps: QueueDeps, owed: Debt["owed"]): Promise<number> {
     const other = owed.findIndex((one) => one.oncePerOrder !== oncePerOrder);
     const count = Math.min(messagesPerTry, other < 0 ? owed.length : other);
     const part = owed.slice(0, count).map(({ entry }) => entry);
-    await publish(deps, part, { oncePerOrder });
+    await publish(deps, part, { oncePerOrder, committed: true });
     owed.splice(0, count);
     published += count;
   }

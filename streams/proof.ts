@@ -6,6 +6,7 @@
 
 import { messageOf } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
+import { isLeased, takeLease, underLease } from "./lease.ts";
 import { mend } from "./mend.ts";
 import { pause } from "./pause.ts";
 import type { QueueDeps } from "./queue.ts";
@@ -24,8 +25,8 @@ const restShare = 30;
 /** How often it is asked whether a proof is due, in milliseconds. */
 const lookMs = 5_000;
 
-/** A proof that takes longer than this was stopped by a crash; another process may begin. */
-const lockMs = 300_000;
+/** A proof that gave no sign for so long was stopped by a crash; another process may begin. */
+const lockMs = 30_000;
 
 /** The last report, or null where nothing was proven yet. */
 export async function readProof({ redis, keys }: QueueDeps): Promise<VerifyReport | null> {
@@ -41,20 +42,20 @@ export async function readProof({ redis, keys }: QueueDeps): Promise<VerifyRepor
  */
 export async function prove(deps: ProofDeps): Promise<VerifyReport | null> {
   const { redis, keys, log } = deps;
-  const token = crypto.randomUUID();
-  if (await redis.set(keys.proofLock, token, "PX", lockMs, "NX") === null) return null;
-  try {
+  const lease = await takeLease(redis, keys.proofLock, lockMs);
+  if (lease === null) return null;
+  return await underLease(redis, lease, async () => {
     const report = await verify(deps);
     await redis.set(keys.proof, JSON.stringify(report));
-    await redis.set(keys.proofRest, "1", "PX", restMsAfter(report));
+    // Nobody gives this one back: it ends when the next proof is due.
+    await redis.del(keys.proofRest);
+    await takeLease(redis, keys.proofRest, restMsAfter(report));
     if (!report.ok) {
       const drifts = report.checks.map(({ name, drift_count: count }) => [name, count] as const);
       log.error("drift", Object.fromEntries(drifts));
     }
     return report;
-  } finally {
-    if (await redis.get(keys.proofLock) === token) await redis.del(keys.proofLock);
-  }
+  });
 }
 
 /**
@@ -66,7 +67,7 @@ export async function keepProving(deps: ProofDeps, signal: AbortSignal): Promise
     await pause(lookMs, signal);
     if (signal.aborted) break;
     try {
-      if (await deps.redis.exists(deps.keys.proofRest) === 1) continue;
+      if (await isLeased(deps.redis, deps.keys.proofRest)) continue;
       const report = await prove(deps);
       if (report !== null) await mend(deps, report);
     } catch (error) {

@@ -13,6 +13,7 @@ import {
   messageField,
   traceField,
 } from "../domain/messages.ts";
+import type { Queryable } from "../db/database.ts";
 import { type Keys, onceSegmentSize } from "./keys.ts";
 import type { RedisClient } from "./redis.ts";
 import { runScript } from "./scripts.ts";
@@ -22,6 +23,8 @@ import { noteOutcome, traceparentOf, tracePublish, tracing } from "./tracing.ts"
 export interface QueueDeps {
   redis: RedisClient;
   keys: Keys;
+  /** Where what the messages are about was committed. */
+  db?: Queryable;
 }
 
 /** A message to enqueue. */
@@ -48,6 +51,11 @@ export interface Finished {
   followUps: Enqueued[];
 }
 
+interface PublishOptions {
+  oncePerOrder?: boolean;
+  committed?: boolean;
+}
+
 /** Messages to one script call: bounds how long Redis is busy with one. */
 const messagesPerCall = 2_000;
 
@@ -58,12 +66,14 @@ const messagesPerCall = 2_000;
  * a repeated message with the same effects.
  *
  * @param options.oncePerOrder skip orders that an earlier call with this option has published
+ * @param options.committed their orders and refunds are in the books for certain, so that books which lack them
+ * have lost them, see `books_age.ts`
  * @returns how many were enqueued
  */
 export function publish(
   deps: QueueDeps,
   messages: readonly Enqueued[],
-  options: { oncePerOrder?: boolean } = {},
+  options: PublishOptions = {},
 ): Promise<number> {
   if (!tracing || messages.length === 0) return enqueue(deps, messages, options);
   return tracePublish(messages, (traced) => enqueue(deps, traced, options));
@@ -72,7 +82,7 @@ export function publish(
 async function enqueue(
   deps: QueueDeps,
   messages: readonly Enqueued[],
-  options: { oncePerOrder?: boolean },
+  options: PublishOptions,
 ): Promise<number> {
   let enqueued = 0;
   for (let from = 0; from < messages.length; from += messagesPerCall) {
@@ -82,7 +92,8 @@ async function enqueue(
       cause: 0,
       onceId: options.oncePerOrder === true ? entry.message.orderId : 0,
     }));
-    enqueued += (await advance(deps, "orders", [], followers, "")).enqueued;
+    const marks = options.committed === true ? highestIn(part) : none;
+    enqueued += (await advance(deps, "orders", [], followers, "", marks)).enqueued;
   }
   return enqueued;
 }
@@ -114,6 +125,18 @@ export async function finish(
     if (counter === "processed") noteOutcome(finished.map(({ id }) => id), "processed");
   }
   return (await advance(deps, group, finished, followers, counter)).acknowledged;
+}
+
+/** No numbers that are known to be in the books. */
+const none = { orderId: 0, refundId: 0 };
+
+function highestIn(messages: readonly Enqueued[]): typeof none {
+  const highest = { ...none };
+  for (const { message } of messages) {
+    highest.orderId = Math.max(highest.orderId, message.orderId);
+    if ("refundId" in message) highest.refundId = Math.max(highest.refundId, message.refundId);
+  }
+  return highest;
 }
 
 interface Follower extends Enqueued {
@@ -166,11 +189,12 @@ function columnsOf(followers: readonly Follower[]): Column[] {
 }
 
 async function advance(
-  { redis, keys }: QueueDeps,
+  { redis, keys, db }: QueueDeps,
   group: Group,
   finished: readonly Finished[],
   followers: readonly Follower[],
   counter: string,
+  committed = none,
 ): Promise<{ acknowledged: number; enqueued: number }> {
   const reply = await runScript(
     redis,
@@ -184,6 +208,7 @@ async function advance(
       keys.stats(group),
       keys.scheduledTraces,
       ...groups.flatMap((to) => [keys.stream(to), keys.scheduled(to), keys.money(to)]),
+      keys.booksMarks,
     ],
     [
       group,
@@ -202,6 +227,9 @@ async function advance(
       counter,
       messageField,
       traceField,
+      committed.orderId,
+      committed.refundId,
+      db?.lastStep?.() ?? 0,
     ],
   ) as [number, number];
   return { acknowledged: reply[0], enqueued: reply[1] };

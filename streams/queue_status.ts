@@ -119,7 +119,7 @@ export async function readStreams(
       oldestUnfinishedAt: oldestMs === null ? null : new Date(oldestMs).toISOString(),
       nextDueInMs: dueMs === Infinity ? null : Math.max(0, dueMs - nowMs),
       consumers: consumers.filter((score, at) =>
-        at % 2 === 1 && nowMs - Number(score) < activeWithinMs
+        at % 2 === 1 && Math.abs(nowMs - Number(score)) < activeWithinMs
       ).length,
       retries,
       processed: Number(stats[0] ?? 0),
@@ -127,7 +127,9 @@ export async function readStreams(
       paused: paused === 1,
       money: Object.entries(money)
         .map(([currency, cents]) => ({ currency, amountCents: Number(cents) }))
-        .filter(({ amountCents }) => amountCents !== 0)
+        .filter(({ amountCents }) =>
+          amountCents !== 0
+        )
         .sort((a, b) => a.currency < b.currency ? -1 : 1),
     };
   });

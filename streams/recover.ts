@@ -14,14 +14,16 @@ import {
   listUndoneDecisions,
   listUntoldCancellations,
 } from "../db/recovery.ts";
+import type { BooksLoss } from "../domain/books_age.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
 import { groups } from "../domain/messages.ts";
+import { lookAtBooks, makeBooksGood } from "./books_age.ts";
 import { ensureGroup } from "./consumer.ts";
-import { epochOf, readEpoch } from "./epoch.ts";
+import { type Epoch, epochOf, readEpoch } from "./epoch.ts";
 import { countMessages, findHeldWork } from "./held_work.ts";
 import { type RebuildDeps, rebuildKpis, type RebuildReport } from "./kpis_rebuild.ts";
-import { releaseLock, renewLock } from "./locks.ts";
+import { type Lease, takeLease, underLease } from "./lease.ts";
 import { pause } from "./pause.ts";
 import {
   nothingRepublished,
@@ -40,7 +42,14 @@ export interface RecoverDeps extends RebuildDeps {
 
 /** What a recovery did. */
 export type RecoverReport =
-  | { kind: "recovered"; republished: Republished; kpis: RebuildReport; seconds: number }
+  | {
+    kind: "recovered";
+    /** What the database turned out to lack; null where it lacked nothing. */
+    loss: BooksLoss | null;
+    republished: Republished;
+    kpis: RebuildReport;
+    seconds: number;
+  }
   /** Another process is recovering and did not end within the time that was allowed, or has just ended. */
   | { kind: "busy" };
 
@@ -60,7 +69,8 @@ const cheapSearch = 20_000;
 const firstSweepEvents = 1_000_000;
 
 /**
- * Creates the consumer groups, republishes whatever the books say is unfinished and no stream, schedule
+ * Makes a database good that is older than what was published from it, see `books_age.ts`, creates the consumer
+ * groups, republishes whatever the books say is unfinished and no stream, schedule
  * or dead letter holds, rebuilds the figures and the leaderboard, and marks Redis as complete.
  *
  * Safe at any time, beside consumers, importers and the API: a message too many meets handlers that
@@ -73,6 +83,7 @@ const firstSweepEvents = 1_000_000;
  * @param options.waitMs how long to wait for another process's recovery
  * @param options.unless is asked once the lock is held: true ends the recovery before it begins
  * @throws {WorkflowError} `unavailable` when Redis loses its data again and again meanwhile
+ * @throws where the database is older and its tables can't be altered
  */
 export async function recover(
   deps: RecoverDeps,
@@ -80,8 +91,10 @@ export async function recover(
 ): Promise<RecoverReport> {
   const started = performance.now();
   for (let attempt = 1; attempt <= tries; attempt++) {
-    const report = await underLock(deps, options.waitMs ?? 0, async (token) => {
+    const report = await alone(deps, options.waitMs ?? 0, async (lease) => {
       if (await options.unless?.()) return null;
+      const loss = await makeBooksGood(deps, lease);
+      if (loss === "lost") return loss;
       const { server, state } = await readEpoch(deps);
       for (const group of groups) await ensureGroup(deps, group);
       const republished = await republish(deps, { afterLoss: state !== "complete" });
@@ -90,9 +103,9 @@ export async function recover(
         deps.redis,
         "recover_end",
         [deps.keys.recoverLock, deps.keys.epoch],
-        [token, epochOf(server)],
+        [lease.value, epochOf(server)],
       );
-      return ended === 1 ? { republished, kpis } : "lost";
+      return ended === 1 ? { loss, republished, kpis } : "lost";
     });
     if (report === "busy" || report === null) return { kind: "busy" };
     if (report === "lost") continue;
@@ -109,37 +122,46 @@ export async function recover(
 const ensureWaitMs = 600_000;
 
 /**
- * Recovers if Redis may have lost something: it is new, was flushed, was restarted, or a replica was
- * promoted. Costs one look at the epoch otherwise. While another process recovers, waits until it has
- * ended.
+ * Recovers if Redis may have lost something (it is new, was flushed, was restarted, or a replica was promoted),
+ * or the database has (it is older than what was published). Costs one look at the epoch and one at the books
+ * otherwise. While another process recovers, waits until it has ended.
  *
  * Ends between two pages when `deps.signal` aborts, as a crash would end it: whoever comes next recovers.
  *
  * @returns the report if this process recovered, else null
  */
 export async function ensureRecovered(deps: RecoverDeps): Promise<RecoverReport | null> {
-  const isComplete = async () => (await readEpoch(deps)).state === "complete";
-  const { state } = await readEpoch(deps);
-  if (state === "complete") return null;
+  const because = await findCause(deps);
+  if (because === null) return null;
   let report: RecoverReport;
   try {
-    report = await recover(deps, { waitMs: ensureWaitMs, unless: isComplete });
+    const unless = async () => await findCause(deps) === null;
+    report = await recover(deps, { waitMs: ensureWaitMs, unless });
   } catch (error) {
     if (deps.signal?.aborted) return null;
     throw error;
   }
   if (report.kind === "busy") {
-    if (deps.signal?.aborted || await isComplete()) return null;
+    if (deps.signal?.aborted || await findCause(deps) === null) return null;
     throw new WorkflowError("unavailable", "Another process is recovering Redis and does not end");
   }
   const { republished, kpis, seconds } = report;
   deps.log.info("redis recovered", {
-    because: state,
+    because,
     ...republished,
     settled_orders: kpis.orders,
     seconds,
   });
   return report;
+}
+
+/** Why a recovery is needed; null where none is. */
+async function findCause(
+  deps: RecoverDeps,
+): Promise<Exclude<Epoch["state"], "complete"> | "older_database" | null> {
+  const { state } = await readEpoch(deps);
+  if (state !== "complete") return state;
+  return await lookAtBooks(deps, deps.db) === null ? null : "older_database";
 }
 
 /**
@@ -158,7 +180,7 @@ export async function sweepHomes(
   options: { olderThanSeconds: number },
 ): Promise<Republished> {
   const { olderThanSeconds } = options;
-  const republished = await underLock(deps, 0, async () => {
+  const republished = await alone(deps, 0, async () => {
     const sum = await mayBeLost(deps, olderThanSeconds)
       ? await republish(deps, { openOnly: true, olderThanSeconds })
       : nothingRepublished();
@@ -208,32 +230,21 @@ async function repeatDecided(
 }
 
 /**
- * Runs `work` while this process holds the recover lock, which is renewed meanwhile and given back in the
- * end, whatever happens; a crash leaves it to expire.
+ * Runs `work` while this process holds the lease of recoveries.
  *
  * @returns what `work` returns, or `busy` if another process held it for longer than `waitMs`
  */
-async function underLock<T>(
+async function alone<T>(
   deps: RecoverDeps,
   waitMs: number,
-  work: (token: string) => Promise<T>,
+  work: (lease: Lease) => Promise<T>,
 ): Promise<T | "busy"> {
   const { redis, keys } = deps;
-  const token = crypto.randomUUID();
   const until = performance.now() + waitMs;
-  while (await redis.set(keys.recoverLock, token, "PX", lockTtlMs, "NX") === null) {
+  for (;;) {
+    const lease = await takeLease(redis, keys.recoverLock, lockTtlMs);
+    if (lease !== null) return await underLease(redis, lease, () => work(lease));
     if (performance.now() >= until || deps.signal?.aborted) return "busy";
     await pause(waitStepMs, deps.signal);
-  }
-  // Renewing never takes the lock anew: if Redis lost it, it may have lost the messages as well.
-  const timer = setInterval(
-    () => void renewLock(redis, keys.recoverLock, token, lockTtlMs).catch(() => {}),
-    lockTtlMs / 5,
-  );
-  try {
-    return await work(token);
-  } finally {
-    clearInterval(timer);
-    await releaseLock(redis, keys.recoverLock, token).catch(() => {});
   }
 }

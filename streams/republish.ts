@@ -106,7 +106,7 @@ export async function publishAgain(
     deps,
     messages.flatMap((message) => message.type === "order.reserve" ? message.orderId : []),
   );
-  await publish(deps, messages.map((message) => ({ message })));
+  await publish(deps, messages.map((message) => ({ message })), { committed: true });
 }
 
 /** Zeros. */

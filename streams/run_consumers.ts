@@ -85,7 +85,9 @@ export async function runConsumers(
   }
   const stop = new AbortController();
   const stopped = AbortSignal.any([signal, stop.signal]);
-  const recovering = ensureRecovered({ ...deps, signal: stopped });
+  // Whoever makes the books good must not wait until they are.
+  const unguarded = { ...deps, db: deps.db.unguarded };
+  const recovering = ensureRecovered({ ...unguarded, signal: stopped });
   const recovered = await Promise.race([
     recovering.then(() => true),
     overdue(signal, config.shutdownTimeoutMs * graceShare).then(() => false),
@@ -141,10 +143,12 @@ export async function runConsumers(
     }
   };
   log.info("consumers started", { consumer: name, groups: wanted.join(",") });
-  const sweeping = sweep(deps, stopped, { reservationTtlSeconds: config.reservationTtlSeconds });
+  const sweeping = sweep(unguarded, stopped, {
+    reservationTtlSeconds: config.reservationTtlSeconds,
+  });
   const delivering = deliverNotices(deps, senders, stopped, options.drain ? signal : undefined);
   // A proof changes nothing, so a stop does not wait for it.
-  keepProving(deps, stopped);
+  keepProving(unguarded, stopped);
   try {
     const all = Promise.all([
       ...wanted.map(runGroup),

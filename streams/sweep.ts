@@ -7,13 +7,14 @@
 import { interruptImports } from "../db/imports.ts";
 import { messageOf } from "../domain/errors.ts";
 import { groups } from "../domain/messages.ts";
+import { booksNoter } from "./books_age.ts";
 import { ensureGroup } from "./consumer.ts";
 import { expireReservations } from "./expire_reservations.ts";
 import { pause } from "./pause.ts";
 import { ensureRecovered, type RecoverDeps, sweepHomes } from "./recover.ts";
 import { removeConsumers } from "./remove_consumers.ts";
 
-/** How often Redis is asked whether it still has its data, in milliseconds. */
+/** How often both engines are asked whether they still have their data, in milliseconds. */
 const epochCheckMs = 2_000;
 
 /** How often the books are compared with the streams, in milliseconds. */
@@ -26,11 +27,11 @@ const settlingSeconds = 60;
 const forgottenConsumerMs = 3_600_000;
 
 /**
- * Until the signal aborts: recovers as soon as Redis may have lost something, asks again for the money of
+ * Until the signal aborts: recovers as soon as Redis or the database may have lost something, asks again for the money of
  * reservations that got no answer, republishes single orders and refunds that no stream holds, and forgets
  * consumers and marks imports that ended without saying so.
  *
- * Costs one look at the epoch every two seconds, one look-up by index for expired reservations and one
+ * Costs one look at the epoch and one at the books every two seconds, with a write of one row where work goes on, one look-up by index for expired reservations and one
  * comparison of counts a minute when all is well.
  */
 export async function sweep(
@@ -40,6 +41,7 @@ export async function sweep(
 ): Promise<void> {
   const { reservationTtlSeconds } = options;
   const expiryCheckMs = Math.min(homesCheckMs, reservationTtlSeconds * 1_000 / 10);
+  const noteBooks = booksNoter(deps);
   let homesAt = performance.now();
   let expiryAt = homesAt;
   while (!signal.aborted) {
@@ -47,6 +49,10 @@ export async function sweep(
     if (signal.aborted) break;
     try {
       await ensureRecovered({ ...deps, signal });
+      // A database that takes no writes is no reason to leave the rest undone.
+      await noteBooks().catch((error) =>
+        deps.log.warn("books not noted", { error: messageOf(error) })
+      );
       const now = performance.now();
       if (now - expiryAt >= expiryCheckMs) {
         expiryAt = now;

@@ -8,6 +8,7 @@ const chosen = [
   "redis_lost",
   "redis_failover",
   "database_killed",
+  "database_restored",
   "commit_answers_lost",
   "poison",
 ];

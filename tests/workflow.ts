@@ -130,7 +130,7 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
             currency: order.currency,
           },
         })),
-        { oncePerOrder: true },
+        { oncePerOrder: true, committed: true },
       );
       return taken;
     },

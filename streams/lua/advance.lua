@@ -11,7 +11,8 @@
 -- KEYS[3]      their errors hash     KEYS[4] their error texts hash     KEYS[5] their retries set
 -- KEYS[6]      their stats hash
 -- KEYS[7]      traces of scheduled messages (message -> traceparent)
--- KEYS[8..]    stream, scheduled set and money hash of each group that may get messages
+-- KEYS[8..]    stream, scheduled set and money hash of each group that may get messages; the last key: marks
+--              of the books
 -- ARGV[1]      group of the acknowledged messages
 -- ARGV[2]      JSON [[id, ...], [currency, ...], [cents, ...]]: what to acknowledge
 -- ARGV[3]      JSON [[group index from 0, delay in ms, [cause, ...], [currency, ...], [cents, ...],
@@ -21,6 +22,8 @@
 -- ARGV[4]      prefix of the once bitmaps      ARGV[5] ids to a bitmap
 -- ARGV[6]      stats counter to raise by the acknowledged ("" for none)
 -- ARGV[7]      field of a stream entry that holds the message     ARGV[8] field that holds its trace
+-- ARGV[9]      highest number of an order that was committed     ARGV[10] the same of a refund
+-- ARGV[11]     the same of a step of the timelines; 0 for none. The marks of the books are raised to them
 -- Returns      {acknowledged, enqueued}
 
 local group, once_prefix, segment_size, counter = ARGV[1], ARGV[4], tonumber(ARGV[5]), ARGV[6]
@@ -113,7 +116,9 @@ for _, column in ipairs(columns) do
     end
     local traceparent = traced and traces[index]
     if wanted and due_ms then
-      wanted = call('ZADD', scheduled, 'NX', due_ms, texts[index]) == 1
+      -- The same message again never moves it away, but it may bring one nearer that was scheduled while
+      -- Redis' clock was ahead.
+      wanted = call('ZADD', scheduled, 'LT', due_ms, texts[index]) == 1
       if wanted and traceparent and traceparent ~= '' then
         call('HSET', KEYS[7], texts[index], traceparent)
       end
@@ -131,10 +136,16 @@ for _, column in ipairs(columns) do
   add_money(KEYS[10 + 3 * target], money_in, 1)
 end
 -- An empty queue holds no money: what crashes and losses left over in the sums is put right.
-for target = 0, (#KEYS - 7) / 3 - 1 do
+for target = 0, (#KEYS - 8) / 3 - 1 do
   local stream, scheduled = KEYS[8 + 3 * target], KEYS[9 + 3 * target]
   if stream == KEYS[1] and redis.call('XLEN', stream) == 0 and redis.call('ZCARD', scheduled) == 0 then
     for _, currency in ipairs(redis.call('HKEYS', KEYS[2])) do redis.call('HSET', KEYS[2], currency, 0) end
+  end
+end
+for offset, name in ipairs({'orders', 'refunds', 'order_events'}) do
+  local number = tonumber(ARGV[8 + offset])
+  if number > 0 and number > tonumber(call('HGET', KEYS[#KEYS], name) or 0) then
+    call('HSET', KEYS[#KEYS], name, ARGV[8 + offset])
   end
 end
 if counter ~= '' and acknowledged > 0 then call('HINCRBY', KEYS[6], counter, acknowledged) end

@@ -1,10 +1,15 @@
 -- Claims parked messages whose time has come, and notes that this consumer is alive: it is called in
 -- every turn, and not every server counts a read that finds nothing as a sign of life.
 --
+-- Times that lie further ahead than they can were written while Redis' clock was ahead: messages that are due
+-- later than the longest delay allows are brought back to it, and signs of life from then are forgotten; who
+-- lives gives another in its next turn.
+--
 -- KEYS[1]  stream     KEYS[2] retries set     KEYS[3] errors hash     KEYS[4] error texts hash
 -- KEYS[5]  set of live consumers (name by the time in ms of their last sign)
 -- ARGV[1]  group      ARGV[2] consumer        ARGV[3] most messages
 -- ARGV[4]  name of the consumer that helps this one    ARGV[5] for how many ms a sign of life counts
+-- ARGV[6]  longest time in ms for which a message is parked
 -- Returns  {ms until the next is due or -1, other live consumers, entry, ...}, an entry being
 --          {id, deliveries, errors, last error text, {field, value, ...}}
 
@@ -13,6 +18,11 @@ local helper, alive_ms = ARGV[4], tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZADD', KEYS[5], now_ms, consumer)
+redis.call('ZREMRANGEBYSCORE', KEYS[5], '(' .. (now_ms + alive_ms), '+inf')
+local latest_ms = now_ms + tonumber(ARGV[6])
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. latest_ms, '+inf', 'LIMIT', 0, 1000)) do
+  redis.call('ZADD', KEYS[2], 'XX', latest_ms, id)
+end
 local others = 0
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], now_ms - alive_ms, '+inf')) do
   if name ~= consumer and name ~= helper then others = others + 1 end

@@ -3,9 +3,11 @@
 --
 -- KEYS[1]  rebuild mark (see streams/keys.ts; all other keys are derived from the prefix)
 -- KEYS[2]  set of the shadow's keys: whoever swaps them must know them, and may ask no server for a list
+-- KEYS[3]  marks of the books
 -- ARGV[1]  prefix of all keys     ARGV[2] base currency     ARGV[3] ids to a once bitmap
 -- ARGV[4]  "live", or the token of a rebuild that fills its shadow
 -- ARGV[5]  JSON [[kind, id, day, currency, cents, customer id], ...] with kind paid, failed, refunded
+-- ARGV[6]  highest step of the timelines that was committed, 0 for none: its mark is raised to it
 -- Returns  number counted that had not been counted before; -1 if the rebuild is no longer current
 
 local prefix, base, segment_size, target = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
@@ -81,5 +83,9 @@ local function apply(space)
 end
 
 if target ~= 'live' then return apply(prefix .. 'shadow:') end
+local step = tonumber(ARGV[6])
+if step > 0 and step > tonumber(redis.call('HGET', KEYS[3], 'order_events') or 0) then
+  redis.call('HSET', KEYS[3], 'order_events', ARGV[6])
+end
 if rebuilding then apply(prefix .. 'shadow:') end
 return apply(prefix)

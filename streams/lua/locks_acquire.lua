@@ -1,6 +1,8 @@
 -- Takes the product locks of as many whole orders as it can: all locks of an order or none of them, and
 -- none at all if that would be too few orders.
 --
+-- A lock that lives longer than it was given was set while Redis' clock was ahead: it is cut to its time.
+--
 -- KEYS[1]  prefix of the lock keys, which end in the product's id
 -- ARGV[1]  token of the owner     ARGV[2] time to live in ms
 -- ARGV[3]  orders that have to get theirs, or none is taken
@@ -30,6 +32,8 @@ for first = 1, #keys, 1000 do
     if owner and owner ~= token then
       busy = all[first + offset - 1]
       is_busy[busy] = true
+      local key = keys[first + offset - 1]
+      if redis.call('PTTL', key) > tonumber(ttl_ms) then redis.call('PEXPIRE', key, ttl_ms) end
     end
   end
 end

@@ -1,7 +1,7 @@
 -- Gives locks back; a lock that expired and is another's by now is left alone.
 --
--- KEYS[1]  prefix of the lock keys, which end in the product's id; or the whole key of another lock
--- ARGV[1]  token of the owner     ARGV[2..] product ids; or "" for the key itself
+-- KEYS[1]  prefix of the lock keys, which end in the product's id
+-- ARGV[1]  token of the owner     ARGV[2..] product ids
 -- Returns  number released
 
 local prefix, token = KEYS[1], ARGV[1]

@@ -1,16 +1,21 @@
 -- Moves scheduled messages that are due into their stream. Redis' own clock decides, so hosts with wrong
--- clocks agree on what is due.
+-- clocks agree on what is due. What is due later than any delay could bring about was scheduled while that
+-- clock was ahead: it is brought back to the longest delay.
 --
 -- KEYS[1]  scheduled set (messages by due time in ms)
 -- KEYS[2]  stream
 -- KEYS[3]  traces of scheduled messages (message -> traceparent)
 -- ARGV[1]  most messages to move     ARGV[2] field of a stream entry that holds the message
--- ARGV[3]  field that holds its trace
+-- ARGV[3]  field that holds its trace        ARGV[4] longest delay in ms
 -- Returns  {moved, ms until the next is due or -1}
 
 local most = tonumber(ARGV[1])
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local latest_ms = now_ms + tonumber(ARGV[4])
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. latest_ms, '+inf', 'LIMIT', 0, most)) do
+  redis.call('ZADD', KEYS[1], 'XX', latest_ms, member)
+end
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now_ms, 'LIMIT', 0, most)
 local traced = #due > 0 and redis.call('EXISTS', KEYS[3]) == 1
 for _, member in ipairs(due) do

@@ -12,6 +12,8 @@ local interval_us = minute_us / limit
 local time = redis.call('TIME')
 local now_us = time[1] * 1000000 + time[2]
 local forgotten_us = math.max(now_us, tonumber(redis.call('GET', KEYS[1]) or 0))
+-- No caller has more to be forgotten than a minute's worth: the clock was ahead when this was written.
+if forgotten_us > now_us + minute_us then forgotten_us = now_us end
 local allowed = 0
 if forgotten_us + interval_us - minute_us <= now_us then
   allowed = 1

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { keepBooks } from "../../chaos/harness/older_books.ts";
 import { buryMessages } from "../../db/dead_letters.ts";
 import { entryOf } from "../../domain/messages.ts";
 import { csvOf } from "../csv_orders.ts";
@@ -228,6 +229,28 @@ Deno.test("doctor finds nothing wrong with engines that work, and warns of a Red
     assert.match(ill.out, /^warning +streams +no group/m);
     assert.match(ill.out, /→ start the consumers, or run deno task recover$/m);
     assert.match(ill.out, /^warning +dead letters +1 in orders$/m);
+  }));
+
+Deno.test("doctor tells of a database that is older than what was published, recover makes it good", () =>
+  withCommands("cli_doctor_older", async (flow, type) => {
+    assert.equal((await type("recover")).code, 0);
+    assert.match((await type("doctor")).out, /^ok +database age +as new as what was published/m);
+    const kept = await keepBooks(flow.test.databaseUrl);
+    await flow.add([anOrder("lost", [{ sku: "a", qty: 1 }])]);
+    await kept.putBack();
+    const older = await type("doctor");
+    assert.equal(older.code, 1);
+    assert.match(
+      older.out,
+      /^problem +database age +the database is older than what was published/m,
+    );
+    const recovered = await type("recover");
+    assert.equal(recovered.code, 0);
+    assert.match(recovered.out, /^The database was older .* up to \d+ orders and 0 refunds/m);
+    const good = await type("doctor");
+    assert.equal(good.code, 0, good.out);
+    assert.match(good.out, /^warning +database age +found at .* is gone, up to \d+ orders/m);
+    assert.equal((await type("verify")).code, 0);
   }));
 
 Deno.test("doctor names settings and engines that are wrong, and exits 1", () =>

@@ -409,3 +409,36 @@ Deno.test("takeOrders() leaves descriptions to the caller who brings a catalogue
   await writeDescriptions(db, catalog, { everyDate: false });
   assert.equal((await product(order.items[0]!.sku))![0], "Renamed");
 });
+
+Deno.test("writeDescriptions() brings nothing back that a restored database lost or gave to others", async () => {
+  const order = newOrder();
+  const catalog = emptyCatalog();
+  const [taken] = await takeOrders(db, [order], { ...options, catalog });
+  const renamed = {
+    ...order,
+    placedAt: "2011-01-01 00:00:00.000",
+    customer: { ...order.customer, name: "Later" },
+    items: order.items.map((item) => ({ ...item, name: "Later" })),
+  };
+  await takeOrders(db, [renamed], { ...options, catalog });
+  const [a, b] = order.items.map(({ sku }) => sku) as [string, string];
+  for (const table of ["order_items", "order_events"]) {
+    await db.query(`delete from ${table} where order_id = ?`, [taken!.orderId!]);
+  }
+  await db.query("delete from orders where id = ?", [taken!.orderId!]);
+  await db.query("delete from customers where external_id = ?", [order.customer.externalId]);
+  await db.query("delete from products where sku = ?", [a]);
+  await db.query("update products set sku = ? where sku = ?", [`${b} of another`, b]);
+  await writeDescriptions(db, catalog, { everyDate: true });
+  const products = await db.query("select sku, name, received_qty from products where sku like ?", [
+    `${a.slice(0, -1)}%`,
+  ]);
+  assert.deepEqual(
+    products.map(({ sku, name, received_qty: qty }) => [sku, name, Number(qty)]),
+    [[`${b} of another`, "Hanger", 50]],
+  );
+  const customers = await db.query("select 1 from customers where external_id = ?", [
+    order.customer.externalId,
+  ]);
+  assert.deepEqual(customers, []);
+});

@@ -103,6 +103,19 @@ const causes: Cause[] = [
     },
   },
   {
+    alert: "database_older",
+    severity: "critical",
+    detail:
+      /^what was committed from 2025-03-01T11:00:00Z to 2025-03-01T11:30:00Z is gone, up to 2 orders and 1 /,
+    begin: ({ db }) =>
+      db.run(
+        `insert into books_losses (lost_from, lost_until, orders_lost, refunds_lost, steps_lost)
+        values ('2025-03-01 11:00:00', '2025-03-01 11:30:00', 2, 1, 9)`,
+      ),
+    end: ({ db }) =>
+      db.run("update books_losses set created_at = current_timestamp(6) - interval 25 hour"),
+  },
+  {
     alert: "overdue_reservations",
     severity: "warning",
     detail: /^1 wait for their payment beyond the time they are given$/,
@@ -200,7 +213,7 @@ Deno.test("lookOnce() raises what Redis tells while the database is away, and fo
     assert.deepEqual(
       new Set(missed.map(({ event, what }) => `${event}: ${what}`)),
       new Set(
-        ["dead_letters", "disputes", "reservations"].map((what) =>
+        ["books", "dead_letters", "disputes", "reservations"].map((what) =>
           `not looked for alerts: ${what}`
         ),
       ),

@@ -308,6 +308,7 @@ Deno.test("claim_crashed goes on where its last look ended, past thousands that 
         flow.keys.retries("orders"),
         flow.keys.errors("orders"),
         flow.keys.errorTexts("orders"),
+        flow.keys.alive("orders"),
       ];
       const args = ["orders", "heir", 10_000, 10, 100, from, deliveriesBeforeIsolation];
       return await runScript(flow.redis, "claim_crashed", scriptKeys, args) as [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { silentLog } from "../../domain/log.ts";
 import { keysFor } from "../../streams/keys.ts";
-import { acquireLocks, releaseLocks, renewLock, untilLockFree } from "../../streams/locks.ts";
+import { acquireLocks, releaseLocks, untilLockFree } from "../../streams/locks.ts";
 import { openRedis } from "../../streams/redis.ts";
 import { testContext } from "../support.ts";
 
@@ -79,18 +79,12 @@ Deno.test("releaseLocks() gives back its own locks only", async () => {
   await releaseLocks(deps, "me", []);
 });
 
-Deno.test("renewLock() lets its owner's lock live on, and leaves another's alone", async () => {
-  await using deps = await setUp("locks_renew");
-  const key = deps.keys.recoverLock;
-  await deps.redis.set(key, "me", "PX", 5_000);
-  assert.equal(await renewLock(deps.redis, key, "me", 60_000), true);
-  assert.ok(await deps.redis.pttl(key) > 50_000);
-  await deps.redis.set(key, "other", "PX", 5_000);
-  assert.equal(await renewLock(deps.redis, key, "me", 60_000), false);
-  assert.ok(await deps.redis.pttl(key) <= 5_000);
-  await deps.redis.del(key);
-  assert.equal(await renewLock(deps.redis, key, "me", 60_000), false);
-  assert.equal(await deps.redis.exists(key), 0);
+Deno.test("acquireLocks() cuts locks that live longer than they were given, as a stepped clock leaves them", async () => {
+  await using deps = await setUp("locks_stepped");
+  await acquireLocks(deps, "crashed", [[1]]);
+  await deps.redis.pexpire(`${deps.keys.productLock}1`, 7_200_000);
+  assert.deepEqual((await acquireLocks(deps, "me", [[1]])).held, [false]);
+  assert.ok(await deps.redis.pttl(`${deps.keys.productLock}1`) <= 10_000);
 });
 
 Deno.test("acquireLocks() and releaseLocks() take thousands of products at once", async () => {

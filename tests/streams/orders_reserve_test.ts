@@ -57,7 +57,11 @@ Deno.test("reserveOrders() serves first come, first served, whole orders only", 
     );
     assert.deepEqual(again.slice(0, 4), outcomes);
     assert.deepEqual(again[4], outcomes[0]);
-    assert.deepEqual(again[5], { kind: "dead", error: "order 999999 does not exist" });
+    assert.deepEqual(again[5], {
+      kind: "dead",
+      error: "order 999999 does not exist",
+      vanished: { what: "order", id: 999_999 },
+    });
     assert.deepEqual([await flow.stock("a"), await flow.stock("b")], [0, 0]);
     assert.deepEqual(
       await flow.redis.keys(`${flow.keys.productLock}*`),
