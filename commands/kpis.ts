@@ -6,11 +6,12 @@
 
 import { isDay } from "../domain/day.ts";
 import type { KpiRow } from "../domain/kpi.ts";
+import { groupedAmount } from "../domain/money.ts";
 import { readKpis } from "../streams/kpis.ts";
 import { rebuildKpis } from "../streams/kpis_rebuild.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
-import { formatCents, formatCount, formatTable } from "./table.ts";
+import { formatCount, formatTable } from "./table.ts";
 
 const command: Command = {
   summary: "Shows the KPIs of a day, or rebuilds all of them from the database.",
@@ -60,12 +61,12 @@ export function formatKpis(kpis: readonly KpiRow[]): string {
     kpis.map((row) => [
       row.date,
       row.currency,
-      formatCents(row.revenue_cents),
+      groupedAmount(row.revenue_cents, row.currency),
       formatCount(row.order_count),
-      formatCents(row.avg_order_value_cents),
+      groupedAmount(row.avg_order_value_cents, row.currency),
       formatCount(row.failed_order_count),
       formatCount(row.refund_count),
-      formatCents(row.refund_amount_cents),
+      groupedAmount(row.refund_amount_cents, row.currency),
     ]),
   );
 }

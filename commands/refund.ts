@@ -6,6 +6,7 @@
 
 import { requestRefund } from "../db/refunds.ts";
 import { messageOf } from "../domain/errors.ts";
+import { namedAmount } from "../domain/money.ts";
 import { publish } from "../streams/queue.ts";
 import { type Command, integerArgument, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
@@ -44,7 +45,7 @@ Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--reason=TEXT] [--key=KEY]
         context.log.warn("refund not published; the sweep will", { error: messageOf(error) })
       );
       console.log(
-        `Refund ${refund.id} of order ${orderId}: ${refund.amountCents} cents ${currency} ` +
+        `Refund ${refund.id} of order ${orderId}: ${namedAmount(refund.amountCents, currency)} ` +
           (replayed ? "(requested before)" : "requested"),
       );
       return 0;

@@ -109,7 +109,7 @@ export async function readCurrencies({ redis, keys, baseCurrency }: KpiDeps): Pr
 /** A place on the leaderboard. */
 export interface LeaderboardPlace {
   customerId: number;
-  /** Paid less refunded, in cents. */
+  /** Paid less refunded, in minor units. */
   revenueCents: number;
 }
 

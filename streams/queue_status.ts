@@ -127,7 +127,7 @@ export async function readStreams(
       paused: paused === 1,
       money: Object.entries(money)
         .map(([currency, cents]) => ({ currency, amountCents: Number(cents) }))
-        .filter(({ amountCents }) => amountCents !== 0)
+        .filter(({ amountCents }) => amountCents > 0)
         .sort((a, b) => a.currency < b.currency ? -1 : 1),
     };
   });

@@ -11,6 +11,7 @@ import { markReversed, readPayments, readReversing, type RecordedPayment } from 
 import { endRefunds, readProviderKeys, refundFactsOf } from "../db/refund_rows.ts";
 import { effectsOfRefund } from "../domain/effects.ts";
 import type { RefundMessage, ReversalMessage } from "../domain/messages.ts";
+import { namedAmount } from "../domain/money.ts";
 import { moneyText } from "../domain/money_text.ts";
 import { reversalKeyOf } from "../domain/payment_key.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../domain/refund.ts";
@@ -61,7 +62,7 @@ export async function applyRefunds(
             orderId,
             refundId,
             event: "refund_processed",
-            detail: `${refund.amountCents} cents`,
+            detail: namedAmount(refund.amountCents, order.currency),
             attempt,
           });
           break;

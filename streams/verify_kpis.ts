@@ -9,12 +9,13 @@ import { type CustomerSum, sumCustomers, sumQuarters } from "../db/kpi_sums.ts";
 import { highestIds } from "../db/recovery.ts";
 import { readSnapshot } from "../db/snapshot.ts";
 import type { KpiEvent } from "../domain/kpi.ts";
+import { exactAmount } from "../domain/money.ts";
 import { addDrift, addDrifts, type Drifts, noDrifts } from "./drift.ts";
 import { findHeldWork } from "./held_work.ts";
 import { kpiFigures } from "./keys.ts";
 import { type CountedMarks, findUncounted, isCounted, segmentsFor } from "./kpi_counted.ts";
 import { figuresOf, subtractEvents, sumDays } from "./kpi_figures.ts";
-import { customerIdOf, type KpiSuspects, type Place } from "./kpi_suspects.ts";
+import { customerIdOf, isScoreOf, type KpiSuspects, type Place } from "./kpi_suspects.ts";
 import type { RebuildDeps } from "./kpis_rebuild.ts";
 import { pause } from "./pause.ts";
 
@@ -103,7 +104,7 @@ async function lookClosely(
       addDrift(drifts, {
         subject: deps.keys.kpiFigure(day, currency, figure),
         what: "value",
-        expected: expected[figure],
+        expected: exactAmount(expected[figure]),
         found,
       });
     });
@@ -119,13 +120,13 @@ async function lookClosely(
   });
   places.forEach(({ currency, member }, index) => {
     const sum = customers.get(`${member}:${currency}`);
-    const expected = sum === undefined || sum.events === 0 ? null : sum.cents;
+    const isOn = sum !== undefined && sum.events > 0;
     const found = stored.scores[index] ?? null;
-    if (expected === (found === null ? null : Number(found))) return;
+    if (isOn ? isScoreOf(sum, found === null ? null : Number(found)) : found === null) return;
     addDrift(drifts, {
       subject: deps.keys.leaderboard(currency),
       what: `score of customer ${member}`,
-      expected,
+      expected: isOn ? exactAmount(sum.cents) : null,
       found,
     });
   });
@@ -225,7 +226,8 @@ function withoutEvents(
     const sum = byName.get(`${event.customerId}:${event.currency}`);
     if (sum === undefined) continue;
     sum.events--;
-    sum.cents += event.kind === "paid" ? -event.cents : event.cents;
+    sum.cents += BigInt(event.kind === "paid" ? -event.cents : event.cents);
+    sum.movedCents -= BigInt(event.cents);
   }
   return byName;
 }
