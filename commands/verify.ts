@@ -5,6 +5,7 @@
  */
 
 import type { Drift } from "../streams/drift.ts";
+import { mendable } from "../streams/mend.ts";
 import { type CheckName, verify, type VerifyReport } from "../streams/verify.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
@@ -56,6 +57,9 @@ export function formatReport(report: VerifyReport): string {
     ...check.drift.map((drift) => `  ${formatDrift(drift)}`),
     ...(check.drift_count > check.drift.length
       ? [`  … and ${formatCount(check.drift_count - check.drift.length)} more`]
+      : []),
+    ...(mendable.includes(check.name) && check.for_people
+      ? [`  ${formatCount(check.for_people)} of them no repair can mend: a person has to decide`]
       : []),
   ]);
   const verdict = report.ok

@@ -50,6 +50,12 @@ export interface Keys {
   proofLock: string;
   /** Set while no new proof is due; expires by itself. */
   proofRest: string;
+  /** How often in a row the proof could not be made, as JSON. */
+  proofFailures: string;
+  /** Hash: check of the proof → what became of repairing it, as JSON; nothing of what agrees. */
+  repairs: string;
+  /** Prefix of the marks of checks that are not repaired again yet; the check follows. They expire by themselves. */
+  repairRest: string;
   /** Hash: name of an alert → its state as JSON. */
   alerts: string;
   /** Hash of counters: how often each alert was raised. */
@@ -144,6 +150,9 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     proof: `${prefix}proof`,
     proofLock: `${prefix}lock:proof`,
     proofRest: `${prefix}proof-rest`,
+    proofFailures: `${prefix}proof-failures`,
+    repairs: `${prefix}repairs`,
+    repairRest: `${prefix}repair-rest:`,
     alerts: `${prefix}alerts`,
     alertsRaised: `${prefix}alerts-raised`,
     alertsLock: `${prefix}lock:alerts`,

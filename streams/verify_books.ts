@@ -75,7 +75,7 @@ function amountOf(cents: bigint | null): number | string | null {
   return cents === null ? null : exactAmount(cents);
 }
 
-/** Adds faults as differences. */
+/** Adds faults of the books as differences: nothing else says how the books should be. */
 export function collect<T>(drifts: Drifts, { rows, count }: Faults<T>, toDrift: (row: T) => Drift) {
-  addDrifts(drifts, rows.map(toDrift), count);
+  addDrifts(drifts, { list: rows.map(toDrift), count, forPeople: count });
 }

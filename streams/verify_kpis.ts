@@ -54,7 +54,7 @@ export async function verifyKpis(
   settleMs: number,
 ): Promise<Drifts> {
   const drifts = noDrifts();
-  addDrifts(drifts, suspects.strange.list, suspects.strange.count);
+  addDrifts(drifts, suspects.strange);
   const places = suspects.places;
   if (suspects.days.length + places.length === 0) return drifts;
   await untilRebuilt(deps);
