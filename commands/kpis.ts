@@ -7,6 +7,7 @@
 import { isDay } from "../domain/day.ts";
 import type { KpiRow } from "../domain/kpi.ts";
 import { groupedAmount } from "../domain/money.ts";
+import { ensureBasis, holdBasis, isOwnBasis } from "../streams/kpi_basis.ts";
 import { readKpis } from "../streams/kpis.ts";
 import { rebuildKpis } from "../streams/kpis_rebuild.ts";
 import { type Command, readOptions, usage } from "./command.ts";
@@ -20,7 +21,8 @@ Usage: deno task kpis [--date=YYYY-MM-DD] [--rebuild] [--json]
 
   --date=YYYY-MM-DD  the day, in KPI_TIMEZONE (default: today)
   --rebuild          first count every KPI key and the leaderboard anew from the database; orders may
-                     go on being settled meanwhile
+                     go on being settled meanwhile; done by itself where BASE_CURRENCY or KPI_TIMEZONE
+                     are no longer those that the figures were counted by
   --json             print {"kpis": [...]} as the API does`,
   async run(args, env) {
     const options = readOptions(args, { boolean: ["rebuild", "json"], string: ["date"] });
@@ -29,15 +31,21 @@ Usage: deno task kpis [--date=YYYY-MM-DD] [--rebuild] [--json]
       throw usage(`--date must be a day such as 2026-01-31, not "${date}"`);
     }
     return await withContext(env, async (context) => {
-      if (options.flag("rebuild")) {
-        const { days, orders, refunds, seconds } = await rebuildKpis(context);
-        context.log.info("kpis rebuilt", { days, orders, refunds, seconds });
+      const rebuilds = options.flag("rebuild");
+      const basis = rebuilds || !await isOwnBasis(context) ? await holdBasis(context) : undefined;
+      try {
+        if (rebuilds) {
+          const { days, orders, refunds, seconds } = await rebuildKpis(context);
+          context.log.info("kpis rebuilt", { days, orders, refunds, seconds });
+        } else await ensureBasis(context);
+        const now = new Date().toISOString().replace("T", " ");
+        const day = date ?? context.kpiDay(now);
+        const kpis = await readKpis(context, day, day);
+        console.log(options.flag("json") ? JSON.stringify({ kpis }) : formatKpis(kpis));
+        return 0;
+      } finally {
+        await basis?.release();
       }
-      const now = new Date().toISOString().replace("T", " ");
-      const day = date ?? context.kpiDay(now);
-      const kpis = await readKpis(context, day, day);
-      console.log(options.flag("json") ? JSON.stringify({ kpis }) : formatKpis(kpis));
-      return 0;
     });
   },
 };

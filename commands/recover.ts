@@ -5,6 +5,7 @@
  */
 
 import { WorkflowError } from "../domain/errors.ts";
+import { holdBasis } from "../streams/kpi_basis.ts";
 import { recover } from "../streams/recover.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
@@ -23,7 +24,8 @@ running it without need changes nothing. Consumers do it by themselves when they
   async run(args, env) {
     readOptions(args, {});
     return await withContext(env, async (context) => {
-      const report = await recover(context, { waitMs });
+      const basis = await holdBasis(context);
+      const report = await recover(context, { waitMs }).finally(() => basis.release());
       if (report.kind === "busy") {
         throw new WorkflowError("unavailable", "Another process is recovering and does not end");
       }

@@ -102,6 +102,12 @@ export interface Keys {
   kpiShadowKeys: string;
   /** Prefixes of everything that a rebuild replaces. */
   kpiReplaced: readonly string[];
+  /** What this process counts the figures by: its base currency and time zone, such as `EUR Europe/Berlin`. */
+  kpiBasis: string;
+  /** What the figures that are there were counted by. */
+  kpiBasisKept: string;
+  /** Sorted set: the processes that are alive, each with its basis, by the ms at which they count as ended. */
+  kpiBasisAlive: string;
   /** A KPI figure; days of the base currency carry no currency in their key. */
   kpiFigure(day: string, currency: string, figure: KpiFigure): string;
   /** Sorted set: customer's database id by cents. */
@@ -130,8 +136,9 @@ export const kpiFigures: readonly KpiFigure[] = [
 /**
  * @param prefix goes before every key, may be empty
  * @param baseCurrency the currency whose keys carry none
+ * @param kpiTimezone IANA zone of the days of the figures
  */
-export function keysFor(prefix: string, baseCurrency: string): Keys {
+export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC"): Keys {
   return {
     prefix,
     stream: (group) => `${prefix}${group}`,
@@ -178,6 +185,9 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     kpiReplaced: ["kpi:", "leaderboard:customers", "once:kpi-", "index:kpi"].map((start) =>
       `${prefix}${start}`
     ),
+    kpiBasis: `${baseCurrency} ${kpiTimezone}`,
+    kpiBasisKept: `${prefix}kpi-basis`,
+    kpiBasisAlive: `${prefix}kpi-basis-alive`,
     kpiFigure: (day, currency, figure) =>
       currency === baseCurrency
         ? `${prefix}kpi:${day}:${figure}`

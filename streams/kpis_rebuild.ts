@@ -13,7 +13,7 @@ import {
 } from "../db/recovery.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { KpiEvent } from "../domain/kpi.ts";
-import { applyKpis, type KpiDeps } from "./kpis.ts";
+import { applyKpis, type KpiDeps, otherBasis } from "./kpis.ts";
 import { releaseLock } from "./locks.ts";
 import { pause } from "./pause.ts";
 import { scanKeys } from "./scan_keys.ts";
@@ -67,13 +67,14 @@ const tries = 3;
  * One rebuild runs at a time; another waits for its turn. A crash leaves the live figures as they were,
  * and a mark and a shadow that end with the next rebuild.
  *
- * @throws {WorkflowError} `unavailable` where another rebuild does not end, or the mark was lost again
- * and again
+ * @throws {WorkflowError} `unavailable` where another rebuild does not end, the mark was lost again and again, or
+ * processes are alive that count by another currency or zone
  */
 export async function rebuildKpis(deps: RebuildDeps): Promise<RebuildReport> {
   const started = performance.now();
   for (let attempt = 1; attempt <= tries; attempt++) {
-    const token = crypto.randomUUID();
+    // The token begins with the basis, so that whoever counts meanwhile sees by which the shadow is counted.
+    const token = `${deps.keys.kpiBasis}|${crypto.randomUUID()}`;
     await begin(deps, token);
     const timer = setInterval(
       () => void deps.redis.pexpire(deps.keys.kpiRebuild, markTtlMs).catch(() => {}),
@@ -184,6 +185,7 @@ async function eachPage<T extends { id: number }>(
  *
  * @param ttlMs until the mark expires unless it is renewed
  * @returns false if another rebuild is running
+ * @throws {WorkflowError} `unavailable` where processes are alive that count by another currency or zone
  */
 export async function beginShadow(
   { redis, keys }: Pick<KpiDeps, "redis" | "keys">,
@@ -191,9 +193,11 @@ export async function beginShadow(
   ttlMs = markTtlMs,
 ): Promise<boolean> {
   const left = [...await scanKeys(redis, keys.kpiShadow)];
-  const scriptKeys = [keys.kpiRebuild, keys.kpiShadowKeys];
-  const args = [token, ttlMs, JSON.stringify(left)];
-  return await runScript(redis, "kpis_begin", scriptKeys, args) === 1;
+  const scriptKeys = [keys.kpiRebuild, keys.kpiShadowKeys, keys.kpiBasisAlive];
+  const args = [token, ttlMs, JSON.stringify(left), keys.kpiBasis];
+  const begun = await runScript(redis, "kpis_begin", scriptKeys, args);
+  if (typeof begun === "string") throw otherBasis(keys, begun, "processes that are alive");
+  return begun === 1;
 }
 
 /**
@@ -202,7 +206,7 @@ export async function beginShadow(
  * The server is asked for no list of keys within a script: many forbid that. The shadow's keys are noted as
  * they are made, and what else is to go is looked for before.
  *
- * @returns false if the rebuild is no longer current
+ * @returns false if the rebuild is no longer current, or processes of another currency or zone are alive
  */
 export async function swapShadow(
   { redis, keys }: Pick<KpiDeps, "redis" | "keys">,
@@ -214,11 +218,18 @@ export async function swapShadow(
   }
   const shadow = await scanKeys(redis, keys.kpiShadow);
   const shadowOf = (key: string) => `${keys.kpiShadow}${key.slice(keys.prefix.length)}`;
-  const swapped = await runScript(redis, "kpis_swap", [keys.kpiRebuild, keys.kpiShadowKeys], [
+  const scriptKeys = [
+    keys.kpiRebuild,
+    keys.kpiShadowKeys,
+    keys.kpiBasisKept,
+    keys.kpiBasisAlive,
+  ];
+  const swapped = await runScript(redis, "kpis_swap", scriptKeys, [
     keys.prefix,
     token,
     JSON.stringify([...live].filter((key) => !shadow.has(shadowOf(key)))),
     JSON.stringify([...shadow]),
+    keys.kpiBasis,
   ]);
   return swapped === 1;
 }

@@ -17,6 +17,7 @@ const names = [
   "heartbeat",
   "kpis_apply",
   "kpis_begin",
+  "kpis_hold_basis",
   "kpis_swap",
   "lock_renew",
   "locks_acquire",

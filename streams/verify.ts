@@ -8,6 +8,7 @@ import { highestIds } from "../db/recovery.ts";
 import { readSnapshot } from "../db/snapshot.ts";
 import { countBooks } from "../db/verify.ts";
 import { addDrifts, type Drift, type Drifts } from "./drift.ts";
+import { withKeptBasis } from "./kpi_basis.ts";
 import { findKpiSuspects } from "./kpi_suspects.ts";
 import { verifyMoney, verifyStock } from "./verify_books.ts";
 import { verifyHomes, verifyNotices } from "./verify_homes.ts";
@@ -60,6 +61,8 @@ export const settleMs = 5_000;
  * changed. What the others guarantee say {@linkcode verifyKpis} and {@linkcode verifyHomes}: work on its
  * way is never taken for drift, and drift never for work on its way.
  *
+ * Figures are proven by the currency and zone that they were counted by, whatever this process is set to.
+ *
  * It changes nothing and locks nothing. A million orders take about ten seconds.
  *
  * @param options.settleMs see {@linkcode settleMs}; only where something differs is it waited for
@@ -71,6 +74,7 @@ export async function verify(
   const started = performance.now();
   const checkedAt = new Date().toISOString();
   const patienceMs = options.settleMs ?? settleMs;
+  deps = await withKeptBasis(deps);
   const books = await readSnapshot(deps.db, async (tx) => ({
     limits: await highestIds(tx),
     counts: await countBooks(tx),

@@ -4,17 +4,33 @@
 -- Sums of money are exact, however large: Lua's numbers are to 2^53, Redis' integers to 2^63, and beyond
 -- that a sum is kept as the text of its digits. Scores of the leaderboard are exact to 2^53.
 --
+-- Figures of one basis (base currency and time zone) are never mixed with those of another: nothing is
+-- counted into figures that were counted by another one.
+--
 -- KEYS[1]  rebuild mark (see streams/keys.ts; all other keys are derived from the prefix)
 -- KEYS[2]  set of the shadow's keys: whoever swaps them must know them, and may ask no server for a list
+-- KEYS[3]  basis of the figures
 -- ARGV[1]  prefix of all keys     ARGV[2] base currency     ARGV[3] ids to a once bitmap
 -- ARGV[4]  "live", or the token of a rebuild that fills its shadow
 -- ARGV[5]  JSON [[kind, id, day, currency, cents, customer id], ...] with kind paid, failed, refunded
--- Returns  number counted that had not been counted before; -1 if the rebuild is no longer current
+-- ARGV[6]  basis of the caller
+-- Returns  number counted that had not been counted before; -1 if the rebuild is no longer current; -2 if
+--          the figures are of another basis
 
 local prefix, base, segment_size, target = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local events = cjson.decode(ARGV[5])
-local rebuilding = redis.call('GET', KEYS[1])
+local basis = ARGV[6]
+local rebuilding, kept = unpack(redis.call('MGET', KEYS[1], KEYS[3]))
 if target ~= 'live' and rebuilding ~= target then return -1 end
+if target == 'live' then
+  if kept and kept ~= basis then return -2 end
+  if not kept then redis.call('SET', KEYS[3], basis) end
+  -- A rebuild by another basis would miss these events: it begins anew, if it still may.
+  if rebuilding and string.sub(rebuilding, 1, #basis + 1) ~= basis .. '|' then
+    redis.call('DEL', KEYS[1])
+    rebuilding = false
+  end
+end
 
 local figures = {
   'revenue_cents', 'order_count', 'avg_order_value_cents', 'failed_order_count', 'refund_count', 'refund_amount_cents',
