@@ -359,7 +359,7 @@ function otherRefund(request: GatewayRequest, body: Record<string, unknown>): st
   const amount = body.amount_cents ?? amountCents;
   const money = body.currency ?? currency;
   return amount !== amountCents || money !== currency
-    ? `the provider answered about a refund of ${amount} cents in ${money} to one of ${amountCents} in ${currency}`
+    ? `the provider answered about a refund of ${amount} ${money} to one of ${amountCents} ${currency}, in minor units`
     : otherOrder(request, body);
 }
 

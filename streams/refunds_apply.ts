@@ -12,7 +12,6 @@ import { endRefunds, readProviderKeys, refundFactsOf } from "../db/refund_rows.t
 import { effectsOfRefund } from "../domain/effects.ts";
 import type { RefundMessage, ReversalMessage } from "../domain/messages.ts";
 import { namedAmount } from "../domain/money.ts";
-import { moneyText } from "../domain/money_text.ts";
 import { reversalKeyOf } from "../domain/payment_key.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../domain/refund.ts";
 import {
@@ -228,7 +227,7 @@ export async function reversePayments(
     for (const { id, orderId, amountCents, currency } of givenBack) {
       if (!await markReversed(tx, id)) continue;
       const own = orders.get(orderId)!.currency;
-      const detail = moneyText(amountCents, currency ?? own, own);
+      const detail = namedAmount(amountCents, currency ?? own);
       events.push({ orderId, event: "payment_reversed", detail });
     }
     await addOrderEvents(tx, events, deps.consumer);
