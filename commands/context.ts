@@ -72,7 +72,7 @@ export async function openContext(config: Config): Promise<Context> {
       config,
       db,
       redis,
-      keys: keysFor(config.redisPrefix, config.baseCurrency),
+      keys: keysFor(config.redisPrefix, config.baseCurrency, config.kpiTimezone),
       log,
       baseCurrency: config.baseCurrency,
       kpiDay: kpiDayIn(config.kpiTimezone),

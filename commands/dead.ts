@@ -8,13 +8,14 @@ import { type DeadLetterFilter, type DeadLetterRow, listDeadLetters } from "../d
 import { readOrders } from "../db/orders.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import { groups } from "../domain/messages.ts";
+import { groupedAmount } from "../domain/money.ts";
 import { isSettled } from "../domain/order.ts";
 import { guardBooks } from "../streams/books_guard.ts";
 import { type Decided, discardDeadLetters, retryDeadLetters } from "../streams/dead_letters.ts";
 import { type Command, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { print, printError } from "./print.ts";
-import { formatCents, formatCount, formatTable } from "./table.ts";
+import { formatCount, formatTable } from "./table.ts";
 
 /** Letters that the list shows without `--all`. */
 const shown = 50;
@@ -112,7 +113,7 @@ async function list({ db }: Context, filter: DeadLetterFilter, all: boolean): Pr
       letter.group,
       String(letter.orderId ?? "-"),
       String(letter.refundId ?? "-"),
-      formatCents(letter.amountCents),
+      letter.currency === null ? "-" : groupedAmount(letter.amountCents, letter.currency),
       letter.currency ?? "",
       String(letter.attempts),
       letter.diedAt.slice(0, 19).replace("T", " "),

@@ -6,6 +6,7 @@
 
 import { resolve } from "node:path";
 import { readCustomerNames } from "../db/customers.ts";
+import { groupedAmount, namedAmount } from "../domain/money.ts";
 import { type PrivateEngines, startPrivateEngines } from "../engines/private_engines.ts";
 import { serveHttp } from "../routes/server.ts";
 import { readKpis, readLeaderboard } from "../streams/kpis.ts";
@@ -18,7 +19,7 @@ import { type Context, withContext } from "./context.ts";
 import { formatKpis } from "./kpis.ts";
 import { print } from "./print.ts";
 import { untilStopped } from "./signals.ts";
-import { formatCents, formatCount, formatTable } from "./table.ts";
+import { formatCount, formatTable } from "./table.ts";
 import { formatReport } from "./verify.ts";
 
 /** The orders of the tour; where they come from stands in samples/README.md. */
@@ -121,7 +122,7 @@ async function showQueues({ redis, keys, db }: Context, started: number): Promis
   if (status === null) return;
   const parts = status.map(({ group, length, scheduled, money }) => {
     const waiting = money.map(({ currency, amountCents }) =>
-      ` ${formatCents(amountCents)} ${currency}`
+      ` ${namedAmount(amountCents, currency)}`
     );
     return `${group} ${formatCount(length + scheduled)}${waiting.join("")}`;
   });
@@ -144,7 +145,7 @@ async function showResults(context: Context): Promise<number> {
     places.map(({ customerId, revenueCents }, index) => [
       String(index + 1),
       names.get(customerId)?.name ?? String(customerId),
-      formatCents(revenueCents),
+      groupedAmount(revenueCents, context.baseCurrency),
     ]),
   )));
 

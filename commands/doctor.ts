@@ -229,7 +229,7 @@ async function diagnoseRedis(config: Config): Promise<Finding[]> {
 }
 
 async function diagnoseStore(config: Config, redis: RedisClient): Promise<Finding[]> {
-  const keys = keysFor(config.redisPrefix, config.baseCurrency);
+  const keys = keysFor(config.redisPrefix, config.baseCurrency, config.kpiTimezone);
   const way = judgeRedisWay(config.redisUrl, redis);
   const commands = judgeCommands(await findRefusedCommands({ redis, keys }));
   // What follows would only fail of the same.

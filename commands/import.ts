@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { ImportMoney } from "../domain/import_money.ts";
 import { kindOfReason, type RejectedRow } from "../domain/order_csv.ts";
-import { formatAmount } from "../domain/notice.ts";
+import { formatMoney } from "../domain/money.ts";
 import { visibleText } from "../domain/visible_text.ts";
 import { guardBooks } from "../streams/books_guard.ts";
 import { importOrders, type ImportReport, tookNothing } from "../streams/orders_import.ts";
@@ -172,7 +172,7 @@ function moneyLines(money: readonly ImportMoney[]): string[] {
       currency,
       formatCount(orders),
       ...[sum_cents, smallest_cents, median_cents, largest_cents]
-        .map((cents) => formatAmount(cents, currency)),
+        .map((cents) => formatMoney(cents, currency)),
     ]),
   );
   return [

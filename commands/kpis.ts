@@ -6,12 +6,14 @@
 
 import { isDay } from "../domain/day.ts";
 import type { KpiRow } from "../domain/kpi.ts";
+import { groupedAmount } from "../domain/money.ts";
+import { ensureBasis, holdBasis, isOwnBasis } from "../streams/kpi_basis.ts";
 import { readKpis } from "../streams/kpis.ts";
 import { rebuildKpis } from "../streams/kpis_rebuild.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
-import { formatCents, formatCount, formatTable } from "./table.ts";
+import { formatCount, formatTable } from "./table.ts";
 
 const command: Command = {
   summary: "Shows the KPIs of a day, or rebuilds all of them from the database.",
@@ -20,7 +22,8 @@ Usage: deno task kpis [--date=YYYY-MM-DD] [--rebuild] [--json]
 
   --date=YYYY-MM-DD  the day, in KPI_TIMEZONE (default: today)
   --rebuild          first count every KPI key and the leaderboard anew from the database; orders may
-                     go on being settled meanwhile
+                     go on being settled meanwhile; done by itself where BASE_CURRENCY or KPI_TIMEZONE
+                     are no longer those that the figures were counted by
   --json             print {"kpis": [...]} as the API does`,
   async run(args, env) {
     const options = readOptions(args, { boolean: ["rebuild", "json"], string: ["date"] });
@@ -29,15 +32,21 @@ Usage: deno task kpis [--date=YYYY-MM-DD] [--rebuild] [--json]
       throw usage(`--date must be a day such as 2026-01-31, not "${date}"`);
     }
     return await withContext(env, async (context) => {
-      if (options.flag("rebuild")) {
-        const { days, orders, refunds, seconds } = await rebuildKpis(context);
-        context.log.info("kpis rebuilt", { days, orders, refunds, seconds });
+      const rebuilds = options.flag("rebuild");
+      const basis = rebuilds || !await isOwnBasis(context) ? await holdBasis(context) : undefined;
+      try {
+        if (rebuilds) {
+          const { days, orders, refunds, seconds } = await rebuildKpis(context);
+          context.log.info("kpis rebuilt", { days, orders, refunds, seconds });
+        } else await ensureBasis(context);
+        const now = new Date().toISOString().replace("T", " ");
+        const day = date ?? context.kpiDay(now);
+        const kpis = await readKpis(context, day, day);
+        print(options.flag("json") ? JSON.stringify({ kpis }) : formatKpis(kpis));
+        return 0;
+      } finally {
+        await basis?.release();
       }
-      const now = new Date().toISOString().replace("T", " ");
-      const day = date ?? context.kpiDay(now);
-      const kpis = await readKpis(context, day, day);
-      print(options.flag("json") ? JSON.stringify({ kpis }) : formatKpis(kpis));
-      return 0;
     });
   },
 };
@@ -61,12 +70,12 @@ export function formatKpis(kpis: readonly KpiRow[]): string {
     kpis.map((row) => [
       row.date,
       row.currency,
-      formatCents(row.revenue_cents),
+      groupedAmount(row.revenue_cents, row.currency),
       formatCount(row.order_count),
-      formatCents(row.avg_order_value_cents),
+      groupedAmount(row.avg_order_value_cents, row.currency),
       formatCount(row.failed_order_count),
       formatCount(row.refund_count),
-      formatCents(row.refund_amount_cents),
+      groupedAmount(row.refund_amount_cents, row.currency),
     ]),
   );
 }

@@ -51,15 +51,15 @@ export interface ProviderCharge {
   orderId: number;
   /** The shop's id of the order; null where it was not told. */
   reference: string | null;
-  /** What was asked for, in cents. */
+  /** What was asked for, in minor units of the currency. */
   askedCents: number;
-  /** What it takes, in cents. */
+  /** What it takes, in minor units of the currency. */
   amountCents: number;
   /** ISO 4217. */
   currency: string;
   /** `pending` until it is decided. */
   status: "pending" | "succeeded" | "declined";
-  /** What went back of it, in cents. */
+  /** What went back of it, in minor units. */
   refundedCents: number;
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { WorkflowError } from "../domain/errors.ts";
+import { holdBasis } from "../streams/kpi_basis.ts";
 import { recover } from "../streams/recover.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
@@ -25,13 +26,14 @@ database older than what was published from it.`,
   async run(args, env) {
     readOptions(args, {});
     return await withContext(env, async (context) => {
-      const report = await recover(context, { waitMs });
+      const basis = await holdBasis(context);
+      const report = await recover(context, { waitMs }).finally(() => basis.release());
       if (report.kind === "busy") {
         throw new WorkflowError("unavailable", "Another process is recovering and does not end");
       }
       if (report.loss !== null) {
         const { lostFrom, lostUntil, lost } = report.loss;
-        console.log(
+        print(
           `The database was older than what was published from it: it lacks what was committed between ` +
             `${lostFrom} and ${lostUntil ?? "now"} (UTC), up to ${
               formatCount(lost.orders)

@@ -7,6 +7,7 @@
 import { requestRefund } from "../db/refunds.ts";
 import { messageOf } from "../domain/errors.ts";
 import { guardBooks } from "../streams/books_guard.ts";
+import { namedAmount } from "../domain/money.ts";
 import { publish } from "../streams/queue.ts";
 import { type Command, integerArgument, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
@@ -47,7 +48,7 @@ Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--reason=TEXT] [--key=KEY]
         context.log.warn("refund not published; the sweep will", { error: messageOf(error) })
       );
       print(
-        `Refund ${refund.id} of order ${orderId}: ${refund.amountCents} cents ${currency} ` +
+        `Refund ${refund.id} of order ${orderId}: ${namedAmount(refund.amountCents, currency)} ` +
           (replayed ? "(requested before)" : "requested"),
       );
       return 0;

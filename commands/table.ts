@@ -36,9 +36,3 @@ export function formatTable(columns: readonly Column[], rows: readonly string[][
 export function formatCount(count: number): string {
   return count.toLocaleString("en");
 }
-
-/** Cents as an amount of hundredths: `1,234.56`. */
-export function formatCents(cents: number): string {
-  const digits = String(Math.abs(cents)).padStart(3, "0");
-  return `${cents < 0 ? "-" : ""}${formatCount(Number(digits.slice(0, -2)))}.${digits.slice(-2)}`;
-}

@@ -5,6 +5,8 @@
  */
 
 import type { Drift } from "../streams/drift.ts";
+import { withKeptBasis } from "../streams/kpi_basis.ts";
+import { mendable } from "../streams/mend.ts";
 import { type CheckName, verify, type VerifyReport } from "../streams/verify.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
@@ -23,6 +25,11 @@ difference is waited for, for a few seconds, before it counts.`,
   async run(args, env) {
     const options = readOptions(args, { boolean: ["json"] });
     return await withContext(env, async (context) => {
+      const { kpiBasis } = (await withKeptBasis(context)).keys;
+      if (kpiBasis !== context.keys.kpiBasis) {
+        const own = context.keys.kpiBasis;
+        context.log.warn("the figures are counted by other settings", { theirs: kpiBasis, own });
+      }
       const report = await verify(context);
       print(options.flag("json") ? JSON.stringify(report) : formatReport(report));
       return report.ok ? 0 : 1;
@@ -57,6 +64,9 @@ export function formatReport(report: VerifyReport): string {
     ...check.drift.map((drift) => `  ${formatDrift(drift)}`),
     ...(check.drift_count > check.drift.length
       ? [`  … and ${formatCount(check.drift_count - check.drift.length)} more`]
+      : []),
+    ...(mendable.includes(check.name) && check.for_people
+      ? [`  ${formatCount(check.for_people)} of them no repair can mend: a person has to decide`]
       : []),
   ]);
   const verdict = report.ok

@@ -284,6 +284,17 @@ export function toInteger(value: Row[string] | undefined): number {
 }
 
 /**
+ * A sum over many rows, which may be larger than any number holds exactly.
+ *
+ * @throws {RangeError} when it is null or not an integer
+ */
+export function toBigInteger(value: Row[string] | undefined): bigint {
+  const text = String(value);
+  if (!/^-?\d+$/.test(text)) throw new RangeError(`${text} is no integer`);
+  return BigInt(text);
+}
+
+/**
  * A database time (`YYYY-MM-DD HH:MM:SS.ffffff`, UTC) as ISO 8601, null staying null. The fraction, which
  * the driver leaves out of a prepared statement's rows where it is zero, is always there.
  */

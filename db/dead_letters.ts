@@ -6,7 +6,7 @@
 
 import { cutText } from "../domain/cut_text.ts";
 import { type Group, groups } from "../domain/messages.ts";
-import { type Queryable, type Row, toInteger, toIsoTime } from "./database.ts";
+import { type Queryable, type Row, toBigInteger, toInteger, toIsoTime } from "./database.ts";
 
 /** A message to bury. */
 export interface DeadLetter {
@@ -183,7 +183,8 @@ export async function listCostliestDeadLetters(
 export interface DeadLetterSum {
   currency: string | null;
   count: number;
-  amountCents: number;
+  /** A sum, so it may be larger than a number holds. */
+  amountCents: bigint;
   /** The newest of them. */
   highestId: number;
 }
@@ -214,7 +215,7 @@ export async function sumDeadLetters(
   return rows.map((row) => ({
     currency: row.currency === null ? null : String(row.currency),
     count: toInteger(row.letters),
-    amountCents: toInteger(row.cents),
+    amountCents: toBigInteger(row.cents),
     highestId: toInteger(row.highest_id),
   }));
 }

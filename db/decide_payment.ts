@@ -6,7 +6,7 @@
 
 import { WorkflowError } from "../domain/errors.ts";
 import type { CallbackMessage } from "../domain/messages.ts";
-import { moneyText } from "../domain/money_text.ts";
+import { namedAmount } from "../domain/money.ts";
 import type { OrderFacts } from "../domain/order.ts";
 import { sumNeeds } from "../domain/reserve.ts";
 import { decideDispute, type DisputeVerdict } from "../domain/settle.ts";
@@ -158,7 +158,7 @@ function stepOf(
   order: OrderFacts,
   { amountCents, currency, providerRef }: RecordedPayment,
 ): OrderEventRow {
-  const amount = moneyText(amountCents, currency ?? order.currency, order.currency);
+  const amount = namedAmount(amountCents, currency ?? order.currency);
   return { orderId: order.id, event: eventOf[verdict], detail: `${amount} by ${providerRef}` };
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Queryable, type Row, toInteger } from "./database.ts";
+import { type Queryable, type Row, toBigInteger, toInteger } from "./database.ts";
 import {
   type ProcessedRefund,
   type SettledOrder,
@@ -20,7 +20,8 @@ export interface QuarterSum {
   settledAt: string;
   currency: string;
   count: number;
-  cents: number;
+  /** A sum, so it may be larger than a number holds; 0 of `FAILED` orders, whose money counts nowhere. */
+  cents: bigint;
 }
 
 /**
@@ -31,7 +32,7 @@ export interface QuarterSum {
 export async function sumQuarters(tx: Queryable): Promise<QuarterSum[]> {
   const orders = await tx.query(`
     select status as kind, timestampdiff(minute, '1970-01-01', settled_at) div 15 as quarter, currency,
-      count(*) as n, sum(total_cents) as cents
+      count(*) as n, sum(if(status = 'PAID', total_cents, 0)) as cents
     from orders
     where status in ('PAID', 'FAILED')
     group by status, quarter, currency`);
@@ -51,7 +52,7 @@ export async function sumQuarters(tx: Queryable): Promise<QuarterSum[]> {
     ),
     currency: String(row.currency),
     count: toInteger(row.n),
-    cents: toInteger(row.cents),
+    cents: toBigInteger(row.cents),
   }));
 }
 
@@ -62,7 +63,9 @@ export interface CustomerSum {
   /** Paid orders and processed refunds together. */
   events: number;
   /** Paid less refunded. */
-  cents: number;
+  cents: bigint;
+  /** Paid and refunded together: no sum of some of the events is larger. */
+  movedCents: bigint;
 }
 
 /** Customers of a range of ids, or certain ones. */
@@ -84,22 +87,29 @@ export async function sumCustomers(
     where status = 'PAID' and ${condition}
     group by customer_id, currency`);
   const refunded = await tx.query(`
-    select orders.customer_id, orders.currency, count(*) as n, -sum(refunds.amount_cents) as cents
+    select orders.customer_id, orders.currency, count(*) as n, sum(refunds.amount_cents) as cents
     from refunds
     straight_join orders on orders.id = refunds.order_id
     where refunds.status = 'PROCESSED' and ${condition}
     group by orders.customer_id, orders.currency`);
   const sums = new Map<string, CustomerSum>();
-  for (const row of [...paid, ...refunded]) {
+  for (const [row, sign] of [...withSign(paid, 1n), ...withSign(refunded, -1n)]) {
     const customerId = toInteger(row.customer_id);
     const currency = String(row.currency);
     const name = `${customerId}:${currency}`;
-    const sum = sums.get(name) ?? { customerId, currency, events: 0, cents: 0 };
+    const sum = sums.get(name) ??
+      { customerId, currency, events: 0, cents: 0n, movedCents: 0n };
+    const cents = toBigInteger(row.cents);
     sum.events += toInteger(row.n);
-    sum.cents += toInteger(row.cents);
+    sum.cents += sign * cents;
+    sum.movedCents += cents;
     sums.set(name, sum);
   }
   return [...sums.values()];
+}
+
+function withSign(rows: readonly Row[], sign: bigint): [Row, bigint][] {
+  return rows.map((row) => [row, sign]);
 }
 
 /** The last id of a page of customers; null where no more follow. */

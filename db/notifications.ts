@@ -13,7 +13,7 @@ export interface NotificationRow {
   refundId: number | null;
   /** Names one happening, see `domain/notification.ts`. */
   event: string;
-  /** What it is about, in cents: the order's total or the refund's amount. */
+  /** What it is about, in minor units: the order's total or the refund's amount. */
   amountCents: number;
 }
 

@@ -6,6 +6,7 @@
 
 import { refundRequestHash } from "../domain/content_hash.ts";
 import { WorkflowError } from "../domain/errors.ts";
+import { namedAmount } from "../domain/money.ts";
 import type { OrderFacts } from "../domain/order.ts";
 import { refundKeyOf } from "../domain/payment_key.ts";
 import { decideRefundRequest } from "../domain/refund.ts";
@@ -191,7 +192,8 @@ async function takeInTransaction(
       actor: requests[accepted[position]!.index]!.actor,
       refundId: refund.id,
       event: "refund_requested",
-      detail: `${refund.amountCents} cents${refund.reason === null ? "" : `: ${refund.reason}`}`,
+      detail: namedAmount(refund.amountCents, orders.get(refund.orderId)!.currency) +
+        (refund.reason === null ? "" : `: ${refund.reason}`),
     })),
     actor,
   );
@@ -236,13 +238,14 @@ function refusal(
   { because, leftCents }: { because: string; leftCents: number },
 ): WorkflowError {
   const start = `Cannot refund order ${order.id}`;
+  const money = (minor: number) => namedAmount(minor, order.currency);
   if (because === "not_positive") {
-    return new WorkflowError("invalid", `${start}: ${request.amountCents} cents is no amount`);
+    return new WorkflowError("invalid", `${start}: ${request.amountCents} is no amount`);
   }
   if (because === "exceeds_left") {
     return new WorkflowError(
       "refund_exceeds_left",
-      `${start}: ${request.amountCents} cents exceed the ${leftCents} cents that are left`,
+      `${start}: ${money(request.amountCents!)} exceed the ${money(leftCents)} that are left`,
     );
   }
   return new WorkflowError(

@@ -7,7 +7,7 @@
 
 import { orderEventName } from "../domain/notification.ts";
 import type { OrderStatus } from "../domain/order.ts";
-import { type Queryable, type Row, toInteger } from "./database.ts";
+import { type Queryable, type Row, toBigInteger, toInteger } from "./database.ts";
 import { refundEventStarts } from "./recovery.ts";
 
 /** What a check found wrong. */
@@ -108,7 +108,7 @@ export interface MoneyFault {
   status: OrderStatus;
   totalCents: number;
   /** What was paid, or what was given back; null where there is no such row. */
-  foundCents: number | null;
+  foundCents: bigint | null;
   refundedCents: number;
 }
 
@@ -311,7 +311,7 @@ function toMoneyFault(row: Row): MoneyFault {
     orderId: toInteger(row.id),
     status: row.status as OrderStatus,
     totalCents: toInteger(row.total_cents),
-    foundCents: row.found_cents === null ? null : toInteger(row.found_cents),
+    foundCents: row.found_cents === null ? null : toBigInteger(row.found_cents),
     refundedCents: toInteger(row.refunded_cents),
   };
 }

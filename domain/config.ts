@@ -8,10 +8,11 @@ import { type ApiToken, parseApiTokens } from "./api_token.ts";
 import { readDatabaseUrl, readRedisUrls } from "./engine_url.ts";
 import { type Fault, WorkflowError } from "./errors.ts";
 import { parseSender } from "./mail_address.ts";
+import { currencyProblem, isCurrency } from "./money.ts";
 import { type Network, parseNetwork } from "./network.ts";
 import { type NoticeChannel, noticeChannels } from "./notification.ts";
 
-/** Every setting, parsed. Times in the unit that ends the name, money in integer cents. */
+/** Every setting, parsed. Times in the unit that ends the name, money in integer minor units. */
 export interface Config {
   /** See `DATABASE_URL`; holds a secret. */
   databaseUrl: string;
@@ -368,8 +369,8 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     fault("REDIS_PREFIX", "must hold a hash tag such as {orders}: for a cluster");
   }
   const baseCurrency = text("BASE_CURRENCY").toUpperCase();
-  if (!/^[A-Z]{3}$/.test(baseCurrency)) {
-    fault("BASE_CURRENCY", `must be three letters, not "${baseCurrency}"`);
+  if (!isCurrency(baseCurrency)) {
+    fault("BASE_CURRENCY", `${currencyProblem}, not "${baseCurrency}"`);
   }
   const kpiTimezone = text("KPI_TIMEZONE");
   try {

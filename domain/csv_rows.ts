@@ -7,6 +7,7 @@
 import type { ColumnPlaces, ImportColumn } from "./csv_columns.ts";
 import type { Fault } from "./errors.ts";
 import { type IncomingItem, orderLimits } from "./incoming_order.ts";
+import { currencyProblem, isCurrency } from "./money.ts";
 import { parsePlacedAt, tooFarAhead } from "./placed_at.ts";
 
 /** A record as it stands in the file. */
@@ -23,7 +24,7 @@ export interface OrderRow {
   externalOrderId: string;
   /** UTC, `YYYY-MM-DD HH:MM:SS.fff`. */
   placedAt: string;
-  /** Three upper-case letters. */
+  /** ISO 4217, upper case. */
   currency: string;
   /** Who buys; every row of an order says the same. */
   customer: { externalId: string; email: string; name: string };
@@ -115,7 +116,7 @@ function readHead(
   if (placedAt === undefined) check(faults, "order_placed_at", placedAtProblem);
   else if (placedAt > latestPlacedAt) check(faults, "order_placed_at", tooFarAhead);
   const currency = trimmed(fields, places, "currency");
-  if (!/^[a-z]{3}$/i.test(currency)) check(faults, "currency", "must be three letters");
+  if (!isCurrency(currency.toUpperCase())) check(faults, "currency", currencyProblem);
   const externalId = trimmed(fields, places, "customer_id");
   check(faults, "customer_id", idProblem(externalId));
   const email = trimmed(fields, places, "customer_email");

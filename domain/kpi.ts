@@ -27,7 +27,7 @@ export type KpiEvent =
     customerId: number;
   };
 
-/** The figures of one day in one currency, money in cents. */
+/** The figures of one day in one currency, money in its minor units. */
 export interface KpiRow {
   /** `YYYY-MM-DD` in `KPI_TIMEZONE`. */
   date: string;

@@ -22,7 +22,7 @@ export type Group = (typeof groups)[number];
 export interface Subject {
   /** Database id of the order. */
   orderId: number;
-  /** What the order or the refund is worth, in cents of `currency`. */
+  /** What the order or the refund is worth, in minor units of `currency`. */
   amountCents: number;
   /** ISO 4217, upper case. */
   currency: string;
@@ -208,7 +208,7 @@ export function decodeMessage(text: string): Message | string {
   const amountCents = whole(words[2]);
   const currency = words[3];
   if (orderId === undefined) return `order id ${JSON.stringify(words[1] ?? null)} is no id`;
-  if (amountCents === undefined) return "the amount in cents is none";
+  if (amountCents === undefined) return "the amount is none";
   if (currency === undefined || !/^[A-Z]{3}$/.test(currency)) return "the currency is none";
   switch (type) {
     case "order.reserve":

@@ -34,7 +34,7 @@ export interface Notice {
   failureReason: FailureReason | null;
   /** ISO 4217, upper case. */
   currency: string;
-  /** What it is about, in cents: the order's total or the refund's amount. */
+  /** What it is about, in minor units: the order's total or the refund's amount. */
   amountCents: number;
   /** The order's total. */
   totalCents: number;
@@ -50,21 +50,4 @@ export function noticeTypeOf(event: string): NoticeType {
 /** The notification's name to receivers: the same for every try and every replay, so they can drop it. */
 export function noticeName(id: number): string {
   return `ntf_${id}`;
-}
-
-const formats = new Map<string, Intl.NumberFormat>();
-
-/** `€12.50`; every currency has two places, because every amount is in cents. */
-export function formatAmount(cents: number, currency: string): string {
-  let format = formats.get(currency);
-  if (format === undefined) {
-    format = new Intl.NumberFormat("en", {
-      style: "currency",
-      currency,
-      minimumFractionDigits: 2,
-      maximumFractionDigits: 2,
-    });
-    formats.set(currency, format);
-  }
-  return format.format(cents / 100);
 }

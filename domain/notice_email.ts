@@ -4,7 +4,8 @@
  * @module
  */
 
-import { formatAmount, type Notice, type NoticeType } from "./notice.ts";
+import { formatMoney } from "./money.ts";
+import type { Notice, NoticeType } from "./notice.ts";
 import type { FailureReason } from "./order.ts";
 
 /** What stands in an e-mail; all of it is text but `html`. */
@@ -75,7 +76,7 @@ const texts: Readonly<
 
 /** Writes the e-mail of a notification, as text and as HTML with the same words. */
 export function noticeEmail(notice: Notice): NoticeEmail {
-  const amount = formatAmount(notice.amountCents, notice.currency);
+  const amount = formatMoney(notice.amountCents, notice.currency);
   const { subject, says } = texts[notice.type](notice, amount);
   const name = oneLine(notice.customer.name);
   const sentences = says.map(oneLine);

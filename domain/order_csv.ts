@@ -7,7 +7,7 @@
 import type { ColumnPlaces } from "./csv_columns.ts";
 import { type CsvRow, type OrderRow, readRow } from "./csv_rows.ts";
 import type { Fault } from "./errors.ts";
-import { type IncomingOrder, orderLimits, totalCentsOf } from "./incoming_order.ts";
+import { type IncomingOrder, totalProblem } from "./incoming_order.ts";
 import type { OrderStatus } from "./order.ts";
 
 /** A row that goes to the rejects file. */
@@ -75,16 +75,15 @@ export function* decideOrderStepwise(
     good.push(row);
   }
   if (good.length === 0) return { kind: "rejected", rejected: bad };
-  const problem = bad.length > 0 && !options.keepGoodRows
+  let reason = bad.length > 0 && !options.keepGoodRows
     ? `another row of the order is bad (line ${bad[0]!.line})`
     : disagreement(good, sources);
-  if (problem === undefined) {
+  if (reason === undefined) {
     const order = orderOf(good);
-    if (totalCentsOf(order.items) <= orderLimits.totalCents) {
-      return { kind: "accepted", order, rejected: bad };
-    }
+    const problem = totalProblem(order);
+    if (problem === undefined) return { kind: "accepted", order, rejected: bad };
+    reason = `the order's total is too large (its items ${problem})`;
   }
-  const reason = problem ?? `the order's total is beyond ${orderLimits.totalCents} cents`;
   const rejected = [...bad, ...sources.map((source) => rejectedFor(source, reason))];
   return { kind: "rejected", rejected: byLine(rejected) };
 }

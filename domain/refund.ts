@@ -5,6 +5,7 @@
  * @module
  */
 
+import { namedAmount } from "./money.ts";
 import type { OrderStatus, RefundStatus } from "./order.ts";
 
 /** A refund of the order, as far as the sums need it. */
@@ -64,12 +65,12 @@ export type RefundDecision =
 /**
  * Decides how an accepted refund ends. Where the books hold more than was paid, earlier requests win.
  *
- * @param order status and total of the order
+ * @param order status, total and currency of the order
  * @param refund the one to handle
  * @param others every other refund of the order
  */
 export function decideRefund(
-  order: { status: OrderStatus; totalCents: number },
+  order: { status: OrderStatus; totalCents: number; currency: string },
   refund: RefundFacts,
   others: readonly RefundFacts[],
 ): RefundDecision {
@@ -82,7 +83,8 @@ export function decideRefund(
     claimedCents(others.filter((other) => other.id < refund.id)) -
     claimedCents(others.filter((other) => other.id > refund.id && other.status === "PROCESSED"));
   if (refund.amountCents > leftCents) {
-    return { kind: "refuse", because: `only ${leftCents} cents are left to refund` };
+    const left = namedAmount(leftCents, order.currency);
+    return { kind: "refuse", because: `only ${left} are left to refund` };
   }
   return { kind: "process" };
 }

@@ -15,7 +15,9 @@ const statuses = Object.keys(orderTransitions) as [OrderStatus, ...OrderStatus[]
 
 const id = z.int().min(1);
 const count = z.int().min(0);
-const cents = z.int().min(0).meta({ description: "In cents" });
+const cents = z.int().min(0).meta({
+  description: "In minor units of the currency: cents of euros, whole yen",
+});
 const time = z.string().meta({ format: "date-time", description: "ISO 8601 in UTC" });
 const currency = z.string().meta({ pattern: "^[A-Z]{3}$", examples: ["EUR"] });
 const day = z.string().meta({ format: "date", examples: ["2026-01-05"] });

@@ -439,7 +439,7 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   order_not_refundable: [
     "Cannot refund order 42: it is PENDING, and only PAID orders can be refunded",
   ],
-  refund_exceeds_left: ["Cannot refund order 42: 5000 cents exceed the 2500 cents that are left"],
+  refund_exceeds_left: ["Cannot refund order 42: 50.00 EUR exceed the 25.00 EUR that are left"],
   payment_not_disputed: ["Cannot decide about the payment of order 42: none is in dispute"],
   import_has_no_rejects: ["Import 7 has no rejects file, because it is RUNNING"],
   import_not_cancellable: ["Cannot cancel import 7: it is DONE already"],

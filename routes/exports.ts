@@ -66,7 +66,7 @@ const kpiColumns = Object.keys(emptyKpiRow("", ""));
 
 /** What the OpenAPI document says of each file. */
 const aboutFiles =
-  "RFC 4180 with CRLF and a header, UTF-8; times in ISO 8601 UTC, money in integer cents. Text that a " +
+  "RFC 4180 with CRLF and a header, UTF-8; times in ISO 8601 UTC, money in integer minor units. Text that a " +
   "spreadsheet would take for a formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return) has " +
   "an apostrophe in front. The file is whole if the connection ended in order: an error breaks it off.";
 

@@ -15,7 +15,7 @@ const info = {
   title: "Orders Workflow",
   version: "1",
   description: [
-    "Takes orders, reserves stock, charges, refunds and counts. JSON in snake_case, money in integer cents, " +
+    "Takes orders, reserves stock, charges, refunds and counts. JSON in snake_case, money in integer minor units, " +
     "times in ISO 8601 UTC.",
     "Errors are RFC 9457 problems. Their types:",
     ...problemTypes().map(({ type, status, title }) => `- \`${type}\` (${status}): ${title}`),

@@ -6,7 +6,8 @@
 
 import { z } from "zod";
 import { idProblem, textProblem } from "../domain/csv_rows.ts";
-import { type IncomingOrder, orderLimits, totalCentsOf } from "../domain/incoming_order.ts";
+import { type IncomingOrder, orderLimits, totalProblem } from "../domain/incoming_order.ts";
+import { currencyProblem, isCurrency } from "../domain/money.ts";
 import { latestPlacedAt, parsePlacedAt, tooFarAhead } from "../domain/placed_at.ts";
 
 /** Items of one order; larger ones come by import. */
@@ -53,8 +54,9 @@ const fields = z.object({
   external_order_id: text(idProblem, orderLimits.idLength),
   placed_at: placedAt,
   currency: z.string({ error: typeError("must be text") }).trim()
-    .regex(/^[A-Za-z]{3}$/, "must be three letters")
-    .transform((value) => value.toUpperCase()),
+    .regex(/^[A-Za-z]{3}$/, currencyProblem)
+    .transform((value) => value.toUpperCase())
+    .refine(isCurrency, currencyProblem),
   customer: z.object({
     external_id: text(idProblem, orderLimits.idLength),
     email: text(textProblem, orderLimits.textLength),
@@ -89,11 +91,8 @@ export const orderBody = fields.transform((order, issues): IncomingOrder => {
       qty: item.qty,
     })),
   };
-  if (totalCentsOf(incoming.items) <= orderLimits.totalCents) return incoming;
-  issues.addIssue({
-    code: "custom",
-    path: ["items"],
-    message: `must be worth at most ${orderLimits.totalCents} cents together`,
-  });
+  const problem = totalProblem(incoming);
+  if (problem === undefined) return incoming;
+  issues.addIssue({ code: "custom", path: ["items"], message: problem });
   return z.NEVER;
 });

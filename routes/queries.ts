@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { daysBetween, isDay } from "../domain/day.ts";
 import { mostKpiDays } from "../domain/kpi.ts";
+import { currencyProblem, isCurrency } from "../domain/money.ts";
 import { noticeChannels } from "../domain/notification.ts";
 import {
   type OrderStatus,
@@ -97,11 +98,12 @@ function boundary(
 
 const statuses = Object.keys(orderTransitions) as [OrderStatus, ...OrderStatus[]];
 
-/** An amount that an order may have, in cents. */
+/** An amount that an order may have, in minor units. */
 const cents = queryInteger(0, 999_999_999_999_999);
 
-const currency = queryText().trim().regex(/^[A-Za-z]{3}$/, "must be three letters")
-  .transform((text) => text.toUpperCase());
+const currency = queryText().trim().regex(/^[A-Za-z]{3}$/, currencyProblem)
+  .transform((text) => text.toUpperCase())
+  .refine(isCurrency, currencyProblem);
 
 /** The query parameters by which orders are chosen. */
 const orderFilters = {
@@ -121,8 +123,8 @@ const orderFilters = {
   currency: optionalQuery("ISO 4217", currency),
   from: periodFrom,
   to: periodTo,
-  least_cents: optionalQuery("Total, from so many cents", cents),
-  most_cents: optionalQuery("Total, up to so many cents", cents),
+  least_cents: optionalQuery("Total, from so many minor units (cents)", cents),
+  most_cents: optionalQuery("Total, up to so many minor units (cents)", cents),
 } as const;
 
 /** The query parameters of the list of orders. */

@@ -12,7 +12,7 @@ import { orderLimits } from "../domain/incoming_order.ts";
  * refused for the same reason: it is what a calculation gone wrong looks like in JSON.
  */
 export const refundBody = z.strictObject({
-  amount_cents: z.int({ error: "must be a whole number of cents" })
+  amount_cents: z.int({ error: "must be a whole number of minor units (cents)" })
     .min(1, "must be at least 1")
     .optional(),
   reason: z.string({ error: "must be text" }).trim()

@@ -7,6 +7,8 @@
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { keepPosting } from "../streams/alert_posts.ts";
 import { keepWatching } from "../streams/alerts.ts";
+import { ensureBasis, type HeldBasis, holdBasis } from "../streams/kpi_basis.ts";
+import { pause } from "../streams/pause.ts";
 import { keepProving } from "../streams/proof.ts";
 import { temporaryFileFault } from "../streams/temporary_file.ts";
 import { makeApp } from "./app.ts";
@@ -16,22 +18,41 @@ import type { AppDeps } from "./deps.ts";
 /** Part of the shutdown time that open requests are waited for; the rest is for ending in order. */
 const graceShare = 0.8;
 
+/** How long the first answer waits for figures that are counted anew, in milliseconds. */
+const longestBasisMs = 10_000;
+
 /**
  * Serves until the signal aborts, and proves and looks for alerts meanwhile. Requests in hand are then answered first; those that are still open
  * when most of `SHUTDOWN_TIMEOUT_MS` is over are left to end with the process.
  *
  * @param options.onListening is told the address, e.g. `http://127.0.0.1:8000`; by default it is logged
- * @throws {WorkflowError} `unavailable` when the address can't be listened on
+ * @throws {WorkflowError} `unavailable` when the address can't be listened on, or processes are alive that count the
+ * figures by another currency or zone
  */
 export async function serveHttp(
   deps: AppDeps,
   signal: AbortSignal,
   options: { onListening?: (url: string) => void } = {},
 ): Promise<void> {
+  const basis = await holdBasis(deps, { signal });
+  try {
+    await serveHeld(deps, signal, options, basis);
+  } finally {
+    await basis.release();
+  }
+}
+
+async function serveHeld(
+  deps: AppDeps,
+  signal: AbortSignal,
+  options: { onListening?: (url: string) => void },
+  basis: HeldBasis,
+): Promise<void> {
   const { config, log } = deps;
   const onListening = options.onListening ?? ((url) => log.info("listening", { url }));
   const fault = temporaryFileFault();
   if (fault !== null) log.warn("temporary files", { error: fault.detail });
+  const { failed } = await countFigures(deps, signal);
   const background = new Set<Promise<void>>();
   const app = makeApp({ ...deps, stopping: signal, background });
   let server: Deno.HttpServer<Deno.NetAddr>;
@@ -60,6 +81,30 @@ export async function serveHttp(
     keepWatching(deps, signal),
     keepPosting(deps, signal),
   ];
-  await Promise.race([server.finished, stopped.promise]);
+  try {
+    await Promise.race([server.finished, stopped.promise, basis.lost, failed]);
+  } catch (error) {
+    await server.shutdown();
+    throw error;
+  }
   await Promise.race([Promise.all([...watching, ...background]), stopped.promise]);
+}
+
+/**
+ * Waits until the figures are counted by the settings of this process, but not for long: where that takes its time,
+ * everything else is answered meanwhile, and figures are 503.
+ *
+ * @returns a promise that fails when they can't be, and never comes to an end otherwise
+ */
+async function countFigures(
+  deps: AppDeps,
+  signal: AbortSignal,
+): Promise<{ failed: Promise<never> }> {
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => {});
+  const counted = ensureBasis({ ...deps, signal }).then(() => {}, (error) => {
+    if (!signal.aborted) failed.reject(error);
+  });
+  await Promise.race([counted, pause(longestBasisMs, signal)]);
+  return { failed: failed.promise };
 }

@@ -20,8 +20,9 @@ import type { Log } from "../domain/log.ts";
 import { groups } from "../domain/messages.ts";
 import { noteAlertNews } from "./alert_posts.ts";
 import { takeLease } from "./lease.ts";
+import { mendable, readFailedRepairs } from "./mend.ts";
 import { pause } from "./pause.ts";
-import { readProof } from "./proof.ts";
+import { readProof, readProofFailures } from "./proof.ts";
 import { readProviderAway } from "./provider_away.ts";
 import type { QueueDeps } from "./queue.ts";
 import { readStreams } from "./queue_status.ts";
@@ -46,6 +47,8 @@ const overdueSeconds = 300;
 
 /** For how many hours after it was found people are told of a loss of the database. */
 const lossHours = 24;
+/** Proofs that can't be made in a row until people are told: an engine may be away for a while. */
+const failedProofs = 3;
 
 /** Every alert that is raised or about to be, the first ones first. */
 export async function readAlerts({ redis, keys }: QueueDeps): Promise<AlertState[]> {
@@ -91,6 +94,7 @@ export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
     streams: checkStreams(deps),
     dead_letters: checkDeadLetters(deps),
     proof: checkProof(deps),
+    repairs: checkRepairs(deps),
     reservations: checkReservations(deps),
     disputes: checkDisputes(deps),
     provider: checkProvider(deps),
@@ -173,14 +177,40 @@ async function checkDeadLetters({ db }: AlertDeps): Promise<AlertCheck[]> {
 }
 
 async function checkProof(deps: AlertDeps): Promise<AlertCheck[]> {
-  const proof = await readProof(deps);
-  return (proof?.checks ?? []).map(({ name, drift_count: count }) => ({
-    name: `drift:${name}`,
+  const [proof, failures] = await Promise.all([readProof(deps), readProofFailures(deps)]);
+  const checks = (proof?.checks ?? []).map((check): AlertCheck => ({
+    name: `drift:${check.name}`,
     severity: "critical",
-    title: `The proof found drift in ${name}`,
-    detail: `${count} differ`,
-    level: count > 0 ? "bad" : "good",
+    title: `The proof found drift in ${check.name}`,
+    detail: `${check.drift_count} differ${
+      mendable.includes(check.name) && check.for_people
+        ? `; a person has to decide about ${check.for_people}`
+        : ""
+    }`,
+    level: check.drift_count > 0 ? "bad" : "good",
   }));
+  const count = failures?.count ?? 0;
+  return [...checks, {
+    name: "not_proven",
+    severity: "critical",
+    title: "The proof can't be made",
+    detail: `it failed ${count} times in a row: ${failures?.error ?? ""}`,
+    level: count >= failedProofs ? "bad" : count > 0 ? "between" : "good",
+  }];
+}
+
+async function checkRepairs(deps: AlertDeps): Promise<AlertCheck[]> {
+  const failed = new Map((await readFailedRepairs(deps)).map((repair) => [repair.check, repair]));
+  return mendable.map((check) => {
+    const { failures = 0, left = 0, example = "" } = failed.get(check) ?? {};
+    return {
+      name: `not_mended:${check}`,
+      severity: "critical",
+      title: `Repair does not mend the drift in ${check}`,
+      detail: `${left} differ after ${failures} repairs, such as ${example}`,
+      level: failures > 0 ? "bad" : "good",
+    };
+  });
 }
 
 async function checkReservations({ db, config }: AlertDeps): Promise<AlertCheck[]> {

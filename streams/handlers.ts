@@ -13,31 +13,26 @@ import { timeOutPayments } from "./payments_time_out.ts";
 import { applyRefunds, reversePayments } from "./refunds_apply.ts";
 import { settlePayments } from "./settle_payments.ts";
 
-/** A step of the workflow and the types of messages it takes; together they cover every type. */
-interface Step {
-  types: readonly Message["type"][];
-  handle: Handler;
-}
-
-/** Narrows a handler of certain messages to the general form; {@linkcode steps} pairs it with them. */
-function step<M extends Message>(
-  types: readonly M["type"][],
-  handle: (deps: HandlerDeps, deliveries: Delivery<M>[]) => Promise<Outcome[]>,
-): Step {
-  return { types, handle: (deps, deliveries) => handle(deps, deliveries as Delivery<M>[]) };
-}
-
-/** Every step there is. */
-const steps: readonly Step[] = [
-  step(["order.reserve"], reserveOrders),
-  step(["payment.callback"], settlePayments),
-  step(["payment.time_out"], timeOutPayments),
-  step(["payment.charge"], chargePayments),
-  step(["payment.ask_again"], askAgain),
-  step(["notify.order", "notify.refund"], sendNotifications),
-  step(["refund.process"], applyRefunds),
-  step(["payment.reverse"], reversePayments),
-];
+/**
+ * Every type of message with its handler, in the order in which the parts of a batch are handled. A type that is not
+ * in it, or a handler that takes other messages, does not compile.
+ */
+const handlers = {
+  "order.reserve": reserveOrders,
+  "payment.callback": settlePayments,
+  "payment.time_out": timeOutPayments,
+  "payment.charge": chargePayments,
+  "payment.ask_again": askAgain,
+  "notify.order": sendNotifications,
+  "notify.refund": sendNotifications,
+  "refund.process": applyRefunds,
+  "payment.reverse": reversePayments,
+} satisfies {
+  [T in Message["type"]]: (
+    deps: HandlerDeps,
+    deliveries: Delivery<Extract<Message, { type: T }>>[],
+  ) => Promise<Outcome[]>;
+};
 
 /** The messages of a batch that one handler takes. */
 export interface Share {
@@ -45,12 +40,24 @@ export interface Share {
   deliveries: Delivery[];
 }
 
-/** Divides a batch of any types among the handlers. */
+/**
+ * Divides a batch of any types among the handlers; types of one handler are handled together. A message of a type
+ * without a handler, which only one that was not compiled can be, ends at once as a dead letter that names the type.
+ */
 export function shareOut(deliveries: readonly Delivery[]): Share[] {
-  return steps
-    .map(({ types, handle }) => ({
-      handle,
-      deliveries: deliveries.filter(({ message }) => types.includes(message.type)),
-    }))
-    .filter((share) => share.deliveries.length > 0);
+  const known = handlers as unknown as Readonly<Record<string, Handler>>;
+  const shares = Map.groupBy(
+    deliveries,
+    ({ message: { type } }) => Object.hasOwn(known, type) ? known[type]! : refuseUnknown,
+  );
+  return [...new Set([...Object.values(known), refuseUnknown])].flatMap((handle) => {
+    const own = shares.get(handle);
+    return own === undefined ? [] : [{ handle, deliveries: own }];
+  });
 }
+
+const refuseUnknown: Handler = (_, deliveries) =>
+  Promise.resolve(deliveries.map(({ message: { type } }): Outcome => ({
+    kind: "dead",
+    error: `no handler takes messages of the type "${type}"`,
+  })));

@@ -45,6 +45,11 @@ export interface HeldWork {
   holds(need: Need, id: number): boolean;
   /** True if a message is there that will bring it about; a dead letter brings nothing about. */
   moves(need: Need, id: number): boolean;
+  /**
+   * True if the very message that is for it alone is a dead letter: it was tried, and a person decides now. Trying
+   * once more by itself would end the same way.
+   */
+  isDead(need: Need, id: number): boolean;
 }
 
 /** What is searched with. */
@@ -56,31 +61,32 @@ export interface HeldWorkDeps {
   signal?: AbortSignal;
 }
 
-/** Kinds of messages, a bit each; refunds have their own set of flags. */
-const reserveBit = 1, payBit = 2, noticeBit = 4, reverseBit = 8, timeOutBit = 16;
-const processBit = 1, refundNoticeBit = 2;
+/**
+ * The needs that each type of message brings about, first the one that it is there for. A type that is not in it does
+ * not compile: recovery would publish it again and again, and the proof would miss it.
+ */
+const needsOf = {
+  "order.reserve": ["reserve", "settle", "order_notice", "order_count"],
+  "payment.charge": ["settle", "order_notice", "order_count", "reversal"],
+  "payment.callback": ["settle", "order_notice", "order_count", "reversal"],
+  "payment.ask_again": ["settle", "time_out", "order_notice", "order_count", "reversal"],
+  "payment.time_out": ["settle", "time_out", "order_notice", "order_count", "reversal"],
+  "notify.order": ["order_notice"],
+  "payment.reverse": ["reversal"],
+  "refund.process": ["refund", "refund_notice"],
+  "notify.refund": ["refund_notice"],
+} as const satisfies Record<Message["type"], readonly [Need, ...Need[]]>;
 
-const bitOf: Readonly<Record<Message["type"], number>> = {
-  "order.reserve": reserveBit,
-  "payment.charge": payBit,
-  "payment.callback": payBit,
-  "payment.ask_again": payBit | timeOutBit,
-  "payment.time_out": payBit | timeOutBit,
-  "notify.order": noticeBit,
-  "payment.reverse": reverseBit,
-  "refund.process": processBit,
-  "notify.refund": refundNoticeBit,
-};
-
-const bitsOf: Readonly<Record<Need, number>> = {
-  reserve: reserveBit,
-  settle: reserveBit | payBit,
-  time_out: timeOutBit,
-  order_notice: reserveBit | payBit | noticeBit,
-  order_count: reserveBit | payBit,
-  reversal: payBit | reverseBit,
-  refund: processBit,
-  refund_notice: processBit | refundNoticeBit,
+/** Whose id each need has, and its flag among the needs of that kind. */
+const flagOf: Readonly<Record<Need, { of: "order" | "refund"; bit: number }>> = {
+  reserve: { of: "order", bit: 1 },
+  settle: { of: "order", bit: 2 },
+  order_notice: { of: "order", bit: 4 },
+  order_count: { of: "order", bit: 8 },
+  reversal: { of: "order", bit: 16 },
+  time_out: { of: "order", bit: 32 },
+  refund: { of: "refund", bit: 1 },
+  refund_notice: { of: "refund", bit: 2 },
 };
 
 /** Entries to one reply. */
@@ -109,23 +115,31 @@ export async function findHeldWork(
   deps: HeldWorkDeps,
   limits: { orderId: number; refundId: number },
 ): Promise<HeldWork> {
-  const moving = flagsOf(limits);
-  const dead = flagsOf(limits);
-  await readDeadLetters(deps.db, dead.note);
+  const moving = flagsOf(limits, allNeeds);
+  const dead = flagsOf(limits, allNeeds);
+  const deadOwn = flagsOf(limits, ownNeed);
+  const noteDead = (message: Message | string) => {
+    dead.note(message);
+    deadOwn.note(message);
+  };
+  await readDeadLetters(deps.db, noteDead);
   for (const group of searchOrder) {
     const last = await readStream(deps, group, "-", moving.note);
     await readSchedule(deps, group, moving.note);
     await readStream(deps, group, last === null ? "-" : `(${last}`, moving.note);
   }
-  await readDeadLetters(deps.db, dead.note);
+  await readDeadLetters(deps.db, noteDead);
   return {
     holds: (need, id) => moving.has(need, id) || dead.has(need, id),
     moves: (need, id) => moving.has(need, id),
+    isDead: (need, id) => deadOwn.has(need, id),
   };
 }
 
 /** Groups in the direction in which messages cause each other; {@linkcode groups} is not in it. */
-const searchOrder: readonly Group[] = ["orders", "payments", "refunds", "notifications"];
+const searchOrder = Object.keys(
+  { orders: 1, payments: 2, refunds: 3, notifications: 4 } satisfies Record<Group, number>,
+) as Group[];
 
 /** How many messages the streams and schedules hold: an upper bound of the orders that they hold. */
 export async function countMessages(
@@ -197,20 +211,35 @@ export function parseFields(json: string): string[] {
   }
 }
 
-/** What kinds of messages there are about each order and each refund. */
-function flagsOf(limits: { orderId: number; refundId: number }) {
+/** For each type of message the flags of what it is about. */
+type FlagsOfTypes = ReadonlyMap<Message["type"], { order: number; refund: number }>;
+
+const allNeeds = flagsOfTypes((needs) => needs);
+const ownNeed = flagsOfTypes((needs) => needs.slice(0, 1));
+
+function flagsOfTypes(choose: (needs: readonly Need[]) => readonly Need[]): FlagsOfTypes {
+  const types = Object.entries(needsOf) as [Message["type"], readonly Need[]][];
+  return new Map(types.map(([type, needs]) => {
+    const flags = { order: 0, refund: 0 };
+    for (const { of, bit } of choose(needs).map((need) => flagOf[need])) flags[of] |= bit;
+    return [type, flags];
+  }));
+}
+
+/** What there is for the needs of each order and each refund. */
+function flagsOf(limits: { orderId: number; refundId: number }, flagsOfTypes: FlagsOfTypes) {
   const orders = flagsUpTo(limits.orderId);
   const refunds = flagsUpTo(limits.refundId);
   return {
     note: (message: Message | string): void => {
       if (typeof message === "string") return;
-      if (message.type === "refund.process" || message.type === "notify.refund") {
-        refunds.add(message.refundId, bitOf[message.type]);
-      } else orders.add(message.orderId, bitOf[message.type]);
+      const { order, refund } = flagsOfTypes.get(message.type)!;
+      if (order !== 0) orders.add(message.orderId, order);
+      if (refund !== 0 && "refundId" in message) refunds.add(message.refundId, refund);
     },
     has: (need: Need, id: number): boolean => {
-      const flags = need === "refund" || need === "refund_notice" ? refunds : orders;
-      return (flags.get(id) & bitsOf[need]) !== 0;
+      const { of, bit } = flagOf[need];
+      return ((of === "refund" ? refunds : orders).get(id) & bit) !== 0;
     },
   };
 }

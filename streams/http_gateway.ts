@@ -152,7 +152,8 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
       const text = await readReply(response);
       const { status } = response;
       if (refusesAll.includes(status) || (method === "POST" && status === 404)) {
-        throw new RefusesAll(`it answered ${status} to ${method} /${path.split("/")[1]}`);
+        const [, resource] = path.split("/");
+        throw new RefusesAll(`it answered ${status} to ${method} /${resource}`);
       }
       if (status >= 500 || tryAgain.includes(status)) throw new NoAnswer(`it answered ${status}`);
       reply = { method, status, body: parsed(text) };
@@ -361,7 +362,7 @@ function otherRefund(request: GatewayRequest, body: Record<string, unknown>): st
   const amount = body.amount_cents ?? amountCents;
   const money = body.currency ?? currency;
   return amount !== amountCents || money !== currency
-    ? `the provider answered about a refund of ${amount} cents in ${money} to one of ${amountCents} in ${currency}`
+    ? `the provider answered about a refund of ${amount} ${money} to one of ${amountCents} ${currency}, in minor units`
     : otherOrder(request, body);
 }
 

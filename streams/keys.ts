@@ -50,6 +50,12 @@ export interface Keys {
   proofLock: string;
   /** Set while no new proof is due; expires by itself. */
   proofRest: string;
+  /** How often in a row the proof could not be made, as JSON. */
+  proofFailures: string;
+  /** Hash: check of the proof → what became of repairing it, as JSON; nothing of what agrees. */
+  repairs: string;
+  /** Prefix of the marks of checks that are not repaired again yet; the check follows. They expire by themselves. */
+  repairRest: string;
   /** Hash: name of an alert → its state as JSON. */
   alerts: string;
   /** Hash of counters: how often each alert was raised. */
@@ -98,6 +104,12 @@ export interface Keys {
   kpiShadowKeys: string;
   /** Prefixes of everything that a rebuild replaces. */
   kpiReplaced: readonly string[];
+  /** What this process counts the figures by: its base currency and time zone, such as `EUR Europe/Berlin`. */
+  kpiBasis: string;
+  /** What the figures that are there were counted by. */
+  kpiBasisKept: string;
+  /** Sorted set: the processes that are alive, each with its basis, by the ms at which they count as ended. */
+  kpiBasisAlive: string;
   /** A KPI figure; days of the base currency carry no currency in their key. */
   kpiFigure(day: string, currency: string, figure: KpiFigure): string;
   /** Sorted set: customer's database id by cents. */
@@ -126,8 +138,9 @@ export const kpiFigures: readonly KpiFigure[] = [
 /**
  * @param prefix goes before every key, may be empty
  * @param baseCurrency the currency whose keys carry none
+ * @param kpiTimezone IANA zone of the days of the figures
  */
-export function keysFor(prefix: string, baseCurrency: string): Keys {
+export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC"): Keys {
   return {
     prefix,
     stream: (group) => `${prefix}${group}`,
@@ -146,6 +159,9 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     proof: `${prefix}proof`,
     proofLock: `${prefix}lock:proof`,
     proofRest: `${prefix}proof-rest`,
+    proofFailures: `${prefix}proof-failures`,
+    repairs: `${prefix}repairs`,
+    repairRest: `${prefix}repair-rest:`,
     alerts: `${prefix}alerts`,
     alertsRaised: `${prefix}alerts-raised`,
     alertsLock: `${prefix}lock:alerts`,
@@ -172,6 +188,9 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     kpiReplaced: ["kpi:", "leaderboard:customers", "once:kpi-", "index:kpi"].map((start) =>
       `${prefix}${start}`
     ),
+    kpiBasis: `${baseCurrency} ${kpiTimezone}`,
+    kpiBasisKept: `${prefix}kpi-basis`,
+    kpiBasisAlive: `${prefix}kpi-basis-alive`,
     kpiFigure: (day, currency, figure) =>
       currency === baseCurrency
         ? `${prefix}kpi:${day}:${figure}`

@@ -4,18 +4,18 @@
  * @module
  */
 
-import { averageCents, type KpiEvent } from "../domain/kpi.ts";
+import type { KpiEvent } from "../domain/kpi.ts";
 import type { QuarterSum } from "../db/kpi_sums.ts";
 import type { KpiFigure } from "./keys.ts";
 
 /** What a day and currency came to. */
 export interface DaySum {
   /** Paid less refunded. */
-  revenueCents: number;
+  revenueCents: bigint;
   orders: number;
   failed: number;
   refunds: number;
-  refundedCents: number;
+  refundedCents: bigint;
 }
 
 /** Sums by `YYYY-MM-DD:CUR`. */
@@ -37,23 +37,31 @@ export function sumDays(
 export function subtractEvents(sums: DaySums, events: readonly KpiEvent[]): void {
   for (const event of events) {
     const name = `${event.day}:${event.currency}`;
-    if (event.kind === "paid") add(sums, name, "PAID", -1, -event.cents);
-    else if (event.kind === "failed") add(sums, name, "FAILED", -1, 0);
-    else add(sums, name, "REFUNDED", -1, -event.cents);
+    if (event.kind === "paid") add(sums, name, "PAID", -1, -BigInt(event.cents));
+    else if (event.kind === "failed") add(sums, name, "FAILED", -1, 0n);
+    else add(sums, name, "REFUNDED", -1, -BigInt(event.cents));
   }
 }
 
 /** The figures that a sum makes; those of no sum are all 0. */
-export function figuresOf(sum: DaySum | undefined): Record<KpiFigure, number> {
+export function figuresOf(sum: DaySum | undefined): Record<KpiFigure, bigint> {
   const { revenueCents, orders, failed, refunds, refundedCents } = sum ?? emptySum();
   return {
     revenue_cents: revenueCents,
-    order_count: orders,
-    avg_order_value_cents: averageCents(revenueCents, orders),
-    failed_order_count: failed,
-    refund_count: refunds,
+    order_count: BigInt(orders),
+    avg_order_value_cents: averageOf(revenueCents, orders),
+    failed_order_count: BigInt(failed),
+    refund_count: BigInt(refunds),
     refund_amount_cents: refundedCents,
   };
+}
+
+/** Rounded down, below zero too; 0 where there are no orders. */
+function averageOf(revenueCents: bigint, orders: number): bigint {
+  if (orders === 0) return 0n;
+  const count = BigInt(orders);
+  const average = revenueCents / count;
+  return revenueCents % count < 0n ? average - 1n : average;
 }
 
 function add(
@@ -61,7 +69,7 @@ function add(
   name: string,
   kind: QuarterSum["kind"],
   count: number,
-  cents: number,
+  cents: bigint,
 ): void {
   let sum = sums.get(name);
   if (sum === undefined) sums.set(name, sum = emptySum());
@@ -82,5 +90,5 @@ function add(
 }
 
 function emptySum(): DaySum {
-  return { revenueCents: 0, orders: 0, failed: 0, refunds: 0, refundedCents: 0 };
+  return { revenueCents: 0n, orders: 0, failed: 0, refunds: 0, refundedCents: 0n };
 }

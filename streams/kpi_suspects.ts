@@ -6,7 +6,7 @@
  */
 
 import type { Queryable } from "../db/database.ts";
-import { lastCustomerOfPage, sumCustomers, sumQuarters } from "../db/kpi_sums.ts";
+import { type CustomerSum, lastCustomerOfPage, sumCustomers, sumQuarters } from "../db/kpi_sums.ts";
 import { addDrift, type Drifts, noDrifts } from "./drift.ts";
 import { kpiFigures } from "./keys.ts";
 import { figuresOf, sumDays } from "./kpi_figures.ts";
@@ -161,10 +161,12 @@ async function compareBoards(
         currency,
         sums.map(({ customerId }) => String(customerId)),
       );
-      sums.forEach(({ customerId, cents }, index) => {
+      sums.forEach((sum, index) => {
         const score = scores[index];
         if (score !== null) matched.set(currency, (matched.get(currency) ?? 0) + 1);
-        if (score !== cents) suspects.push({ currency, member: String(customerId) });
+        if (!isScoreOf(sum, score ?? null)) {
+          suspects.push({ currency, member: String(sum.customerId) });
+        }
       });
     }
     after = upTo;
@@ -174,6 +176,21 @@ async function compareBoards(
     suspects.push(...await findStrays(tx, deps, currency));
   }
   return { suspects, checked };
+}
+
+/**
+ * True if a score is what a customer's orders come to. Scores are floating-point numbers, exact up to 2^53. One that
+ * has been larger may have been rounded at every event, and that much is allowed to it: no repair could do better.
+ */
+export function isScoreOf(
+  { cents, events, movedCents }: CustomerSum,
+  score: number | null,
+): boolean {
+  if (score === null || !Number.isInteger(score)) return false;
+  if (movedCents <= BigInt(Number.MAX_SAFE_INTEGER)) return BigInt(score) === cents;
+  const difference = BigInt(score) - cents;
+  const rounded = BigInt(events) * (movedCents / 2n ** 53n + 1n);
+  return difference <= rounded && difference >= -rounded;
 }
 
 /** Members of a leaderboard who have no paid order in its currency. */

@@ -5,6 +5,7 @@
  */
 
 import type { Queryable } from "../db/database.ts";
+import { WorkflowError } from "../domain/errors.ts";
 import { emptyKpiRow, type KpiEvent, type KpiRow } from "../domain/kpi.ts";
 import { type Keys, kpiFigures, onceSegmentSize } from "./keys.ts";
 import type { RedisClient } from "./redis.ts";
@@ -28,6 +29,7 @@ const eventsPerCall = 2_000;
  *
  * @param target `live`, or the token of a rebuild that fills its shadow figures
  * @returns how many were counted for the first time; -1 if the rebuild is no longer current
+ * @throws {WorkflowError} `unavailable` where the figures are counted by another currency or zone
  */
 export async function applyKpis(
   { redis, keys, baseCurrency, db }: KpiDeps,
@@ -44,15 +46,22 @@ export async function applyKpis(
       event.kind === "failed" ? 0 : event.cents,
       event.kind === "failed" ? 0 : event.customerId,
     ]);
-    const scriptKeys = [keys.kpiRebuild, keys.kpiShadowKeys, keys.booksMarks];
+    const scriptKeys = [
+      keys.kpiRebuild,
+      keys.kpiShadowKeys,
+      keys.kpiBasisKept,
+      keys.booksMarks,
+    ];
     const result = await runScript(redis, "kpis_apply", scriptKeys, [
       keys.prefix,
       baseCurrency,
       onceSegmentSize,
       target,
       JSON.stringify(part),
+      keys.kpiBasis,
       db?.lastStep?.() ?? 0,
     ]) as number;
+    if (result === -2) throw otherBasis(keys, await redis.get(keys.kpiBasisKept), "the figures");
     if (result < 0) return -1;
     counted += result;
   }
@@ -65,6 +74,7 @@ export async function applyKpis(
  *
  * @param from first day, `YYYY-MM-DD`
  * @param to last day, included; at most {@linkcode mostKpiDays} days after `from`
+ * @throws {WorkflowError} `unavailable` where the figures are counted by another currency or zone
  */
 export async function readKpis(
   { redis, keys, baseCurrency }: KpiDeps,
@@ -75,11 +85,13 @@ export async function readKpis(
   for (let day = from; day <= to; day = nextDay(day)) days.push(day);
   const fill = async (rows: KpiRow[]): Promise<KpiRow[]> => {
     if (rows.length === 0) return rows;
-    const values = await redis.mget(
-      rows.flatMap((row) =>
+    const [kept, ...values] = await redis.mget([
+      keys.kpiBasisKept,
+      ...rows.flatMap((row) =>
         kpiFigures.map((figure) => keys.kpiFigure(row.date, row.currency, figure))
       ),
-    );
+    ]);
+    refuseOther(keys, kept);
     rows.forEach((row, index) => {
       kpiFigures.forEach((figure, offset) => {
         row[figure] = Number(values[index * kpiFigures.length + offset] ?? 0);
@@ -105,7 +117,11 @@ const currencyEntries = 2_000;
 
 /** The currencies of the latest days, the base currency first. */
 export async function readCurrencies({ redis, keys, baseCurrency }: KpiDeps): Promise<string[]> {
-  const names = await redis.zrevrange(keys.kpiIndex, 0, currencyEntries - 1);
+  const [kept, names] = await Promise.all([
+    redis.get(keys.kpiBasisKept),
+    redis.zrevrange(keys.kpiIndex, 0, currencyEntries - 1),
+  ]);
+  refuseOther(keys, kept);
   const others = new Set(names.map((name) => name.split(":")[1]!));
   others.delete(baseCurrency);
   return [baseCurrency, ...[...others].sort()];
@@ -114,7 +130,7 @@ export async function readCurrencies({ redis, keys, baseCurrency }: KpiDeps): Pr
 /** A place on the leaderboard. */
 export interface LeaderboardPlace {
   customerId: number;
-  /** Paid less refunded, in cents. */
+  /** Paid less refunded, in minor units. */
   revenueCents: number;
 }
 
@@ -124,12 +140,32 @@ export async function readLeaderboard(
   currency: string,
   limit: number,
 ): Promise<LeaderboardPlace[]> {
-  const flat = await redis.zrevrange(keys.leaderboard(currency), 0, limit - 1, "WITHSCORES");
+  const [kept, flat] = await Promise.all([
+    redis.get(keys.kpiBasisKept),
+    redis.zrevrange(keys.leaderboard(currency), 0, limit - 1, "WITHSCORES"),
+  ]);
+  refuseOther(keys, kept);
   const places: LeaderboardPlace[] = [];
   for (let i = 0; i + 1 < flat.length; i += 2) {
     places.push({ customerId: Number(flat[i]), revenueCents: Number(flat[i + 1]) });
   }
   return places;
+}
+
+/** Figures that were counted by another basis are not shown: yen would pass for euros, and days for others. */
+function refuseOther(keys: Keys, kept: string | null | undefined): void {
+  if (kept && kept !== keys.kpiBasis) throw otherBasis(keys, kept, "the figures");
+}
+
+/** The error of a process whose settings are not those that the figures are counted by. */
+export function otherBasis(keys: Keys, found: string | null, of: string): WorkflowError {
+  return new WorkflowError(
+    "unavailable",
+    `BASE_CURRENCY and KPI_TIMEZONE are ${keys.kpiBasis} here, but ${
+      found ?? "others"
+    } for ${of}: ` +
+      "they must be the same for all processes, and where they were changed the figures are counted anew at a start",
+  );
 }
 
 function nextDay(day: string): string {

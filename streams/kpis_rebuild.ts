@@ -13,7 +13,7 @@ import {
 } from "../db/recovery.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { KpiEvent } from "../domain/kpi.ts";
-import { applyKpis, type KpiDeps } from "./kpis.ts";
+import { applyKpis, type KpiDeps, otherBasis } from "./kpis.ts";
 import { type Lease, takeLease, underLease } from "./lease.ts";
 import { pause } from "./pause.ts";
 import { scanKeys } from "./scan_keys.ts";
@@ -67,8 +67,8 @@ const tries = 3;
  * One rebuild runs at a time; another waits for its turn. A crash leaves the live figures as they were,
  * and a mark and a shadow that end with the next rebuild.
  *
- * @throws {WorkflowError} `unavailable` where another rebuild does not end, or the mark was lost again
- * and again
+ * @throws {WorkflowError} `unavailable` where another rebuild does not end, the mark was lost again and again, or
+ * processes are alive that count by another currency or zone
  */
 export async function rebuildKpis(deps: RebuildDeps): Promise<RebuildReport> {
   const started = performance.now();
@@ -112,7 +112,8 @@ async function takeMark({ redis, keys, signal }: RebuildDeps): Promise<Lease> {
   const until = performance.now() + longestWaitMs;
   for (;;) {
     signal?.throwIfAborted();
-    const mark = await takeLease(redis, keys.kpiRebuild, markTtlMs);
+    // It names the basis, so that whoever counts meanwhile sees by which the shadow is counted.
+    const mark = await takeLease(redis, keys.kpiRebuild, markTtlMs, keys.kpiBasis);
     if (mark !== null) return mark;
     if (performance.now() > until) {
       throw new WorkflowError(
@@ -178,14 +179,18 @@ async function eachPage<T extends { id: number }>(
  *
  * @param token the mark's value
  * @returns false if the rebuild is no longer current
+ * @throws {WorkflowError} `unavailable` where processes are alive that count by another currency or zone
  */
 export async function emptyShadow(
   { redis, keys }: Pick<KpiDeps, "redis" | "keys">,
   token: string,
 ): Promise<boolean> {
   const left = [...await scanKeys(redis, keys.kpiShadow)];
-  const scriptKeys = [keys.kpiRebuild, keys.kpiShadowKeys];
-  return await runScript(redis, "kpis_begin", scriptKeys, [token, JSON.stringify(left)]) === 1;
+  const scriptKeys = [keys.kpiRebuild, keys.kpiShadowKeys, keys.kpiBasisAlive];
+  const args = [token, JSON.stringify(left), keys.kpiBasis];
+  const begun = await runScript(redis, "kpis_begin", scriptKeys, args);
+  if (typeof begun === "string") throw otherBasis(keys, begun, "processes that are alive");
+  return begun === 1;
 }
 
 /**
@@ -194,7 +199,7 @@ export async function emptyShadow(
  * The server is asked for no list of keys within a script: many forbid that. The shadow's keys are noted as
  * they are made, and what else is to go is looked for before.
  *
- * @returns false if the rebuild is no longer current
+ * @returns false if the rebuild is no longer current, or processes of another currency or zone are alive
  */
 export async function swapShadow(
   { redis, keys }: Pick<KpiDeps, "redis" | "keys">,
@@ -206,11 +211,18 @@ export async function swapShadow(
   }
   const shadow = await scanKeys(redis, keys.kpiShadow);
   const shadowOf = (key: string) => `${keys.kpiShadow}${key.slice(keys.prefix.length)}`;
-  const swapped = await runScript(redis, "kpis_swap", [keys.kpiRebuild, keys.kpiShadowKeys], [
+  const scriptKeys = [
+    keys.kpiRebuild,
+    keys.kpiShadowKeys,
+    keys.kpiBasisKept,
+    keys.kpiBasisAlive,
+  ];
+  const swapped = await runScript(redis, "kpis_swap", scriptKeys, [
     keys.prefix,
     token,
     JSON.stringify([...live].filter((key) => !shadow.has(shadowOf(key)))),
     JSON.stringify([...shadow]),
+    keys.kpiBasis,
   ]);
   return swapped === 1;
 }

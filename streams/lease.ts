@@ -28,6 +28,7 @@ const renewals = 5;
 /**
  * Takes a lease if nobody holds it.
  *
+ * @param about what the lease's value ends with after a bar, for scripts that have to know it
  * @returns null if another holds it
  * @throws when Redis is away; the lease may be taken then, and ends by itself
  */
@@ -35,8 +36,9 @@ export async function takeLease(
   redis: RedisClient,
   key: string,
   ttlMs: number,
+  about = "",
 ): Promise<Lease | null> {
-  const value = `${ttlMs}:${crypto.randomUUID()}`;
+  const value = `${ttlMs}:${crypto.randomUUID()}|${about}`;
   const taken = await runScript(redis, "lease_take", [key], [value, ttlMs]) === 1;
   return taken ? { key, value, ttlMs } : null;
 }

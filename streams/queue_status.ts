@@ -128,7 +128,7 @@ export async function readStreams(
       money: Object.entries(money)
         .map(([currency, cents]) => ({ currency, amountCents: Number(cents) }))
         .filter(({ amountCents }) =>
-          amountCents !== 0
+          amountCents > 0
         )
         .sort((a, b) => a.currency < b.currency ? -1 : 1),
     };

@@ -26,6 +26,7 @@ import { type RebuildDeps, rebuildKpis, type RebuildReport } from "./kpis_rebuil
 import { type Lease, takeLease, underLease } from "./lease.ts";
 import { pause } from "./pause.ts";
 import {
+  mayBeTold,
   nothingRepublished,
   noticesOf,
   publishAgain,
@@ -197,6 +198,22 @@ export async function sweepHomes(
   return republished;
 }
 
+/**
+ * Publishes again what no stream holds, and counts the figures anew, each where it is asked for. Like a recovery it
+ * may run beside everything else, but it does not mark Redis as complete.
+ *
+ * @returns `busy` where another process is recovering
+ */
+export async function repair(
+  deps: RecoverDeps,
+  what: { messages: boolean; figures: boolean },
+): Promise<{ republished: Republished; kpis: RebuildReport | null } | "busy"> {
+  return await alone(deps, 0, async () => ({
+    republished: what.messages ? await republish(deps) : nothingRepublished(),
+    kpis: what.figures ? await rebuildKpis(deps) : null,
+  }));
+}
+
 async function mayBeLost(deps: RecoverDeps, olderThanSeconds: number): Promise<boolean> {
   if (!await hasStaleWork(deps.db, olderThanSeconds)) return false;
   const open = await countOpenWork(deps.db);
@@ -219,7 +236,7 @@ async function repeatDecided(
   const untold = await listUntoldCancellations(db, after, olderThanSeconds);
   if (untold.orders.length > 0) {
     const held = await findHeldWork(deps, await highestIds(db));
-    const lost = untold.orders.filter(({ id }) => !held.holds("order_notice", id));
+    const lost = untold.orders.filter(({ id }) => mayBeTold(held, "order_notice", id));
     await publishAgain(deps, noticesOf(lost));
     told = lost.length;
   }

@@ -11,7 +11,7 @@ import { markReversed, readPayments, readReversing, type RecordedPayment } from 
 import { endRefunds, readProviderKeys, refundFactsOf } from "../db/refund_rows.ts";
 import { effectsOfRefund } from "../domain/effects.ts";
 import type { RefundMessage, ReversalMessage } from "../domain/messages.ts";
-import { moneyText } from "../domain/money_text.ts";
+import { namedAmount } from "../domain/money.ts";
 import { reversalKeyOf } from "../domain/payment_key.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../domain/refund.ts";
 import {
@@ -61,7 +61,7 @@ export async function applyRefunds(
             orderId,
             refundId,
             event: "refund_processed",
-            detail: `${refund.amountCents} cents`,
+            detail: namedAmount(refund.amountCents, order.currency),
             attempt,
           });
           break;
@@ -227,7 +227,7 @@ export async function reversePayments(
     for (const { id, orderId, amountCents, currency } of givenBack) {
       if (!await markReversed(tx, id)) continue;
       const own = orders.get(orderId)!.currency;
-      const detail = moneyText(amountCents, currency ?? own, own);
+      const detail = namedAmount(amountCents, currency ?? own);
       events.push({ orderId, event: "payment_reversed", detail });
     }
     await addOrderEvents(tx, events, deps.consumer);

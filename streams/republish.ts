@@ -19,7 +19,7 @@ import {
   type PageRequest,
 } from "../db/recovery.ts";
 import type { Message } from "../domain/messages.ts";
-import { findHeldWork, type HeldWork } from "./held_work.ts";
+import { findHeldWork, type HeldWork, type Need } from "./held_work.ts";
 import { onceSegmentSize } from "./keys.ts";
 import { publish, type QueueDeps } from "./queue.ts";
 
@@ -71,8 +71,7 @@ export async function republish(
   } = {},
 ): Promise<Republished> {
   const kinds = [
-    ...openKinds,
-    ...(openOnly ? [] : settledKinds),
+    ...everyKind.filter(({ readsAll }) => !(openOnly && readsAll)),
     ...(afterLoss ? [unansweredOrders] : []),
   ];
   const held = await findHeldWork(deps, await highestIds(deps.db));
@@ -117,6 +116,8 @@ export function nothingRepublished(): Republished {
 /** Kinds of work, each with where it stands in the books and which messages bring it about. */
 interface Kind {
   count: keyof Republished;
+  /** True where a whole table is read to find it. */
+  readsAll?: true;
   /** A page of what is to be done; `last` is where the next page starts, null on the last one. */
   read(db: Queryable, page: PageRequest): Promise<WorkPage>;
 }
@@ -152,6 +153,7 @@ const openRefunds: Kind = {
 
 const openReversals: Kind = {
   count: "reversals",
+  readsAll: true,
   read: async (db, page) =>
     workPage<OpenReversal>(await listOpenReversals(db, page), (rows, held) =>
       rows
@@ -166,6 +168,7 @@ const openReversals: Kind = {
 
 const unansweredOrders: Kind = {
   count: "charges",
+  readsAll: true,
   read: async (db, page) =>
     workPage(await listUnansweredOrders(db, page), (rows, held) =>
       rows
@@ -180,25 +183,42 @@ const unansweredOrders: Kind = {
 
 const untoldOrders: Kind = {
   count: "notices",
+  readsAll: true,
   read: async (db, page) =>
     workPage(
       await listUntoldOrders(db, page),
-      (rows, held) => noticesOf(rows.filter(({ id }) => !held.holds("order_notice", id))),
+      (rows, held) => noticesOf(rows.filter(({ id }) => mayBeTold(held, "order_notice", id))),
     ),
 };
 
 const untoldRefunds: Kind = {
   count: "notices",
+  readsAll: true,
   read: async (db, page) =>
     workPage(
       await listUntoldRefunds(db, page),
       (rows, held) =>
-        refundMessages("notify.refund", rows, (id) => held.holds("refund_notice", id)),
+        refundMessages("notify.refund", rows, (id) => !mayBeTold(held, "refund_notice", id)),
     ),
 };
 
-const openKinds: readonly Kind[] = [openOrders, openRefunds];
-const settledKinds: readonly Kind[] = [openReversals, untoldOrders, untoldRefunds];
+/**
+ * Which kind of work is published where a need is not met. A need that is not in it does not compile, so that no
+ * message that something waits for can be lost for good.
+ */
+const kindOf: Readonly<Record<Need, Kind | null>> = {
+  reserve: openOrders,
+  settle: openOrders,
+  refund: openRefunds,
+  reversal: openReversals,
+  order_notice: untoldOrders,
+  refund_notice: untoldRefunds,
+  // The figures are counted anew from the books, and overdue reservations are looked for by themselves.
+  order_count: null,
+  time_out: null,
+};
+
+const everyKind = [...new Set(Object.values(kindOf))].filter((kind) => kind !== null);
 
 function workPage<T extends { id: number }>(
   rows: readonly T[],
@@ -208,6 +228,18 @@ function workPage<T extends { id: number }>(
     last: rows.length < pageSize ? null : rows.at(-1)!.id,
     missing: (held) => missing(rows, held),
   };
+}
+
+/**
+ * True where the notice of an end is to be published: nothing on its way brings it about, and it has not become a
+ * dead letter. A dead letter of an earlier step tells nobody anything, whatever is decided about it.
+ */
+export function mayBeTold(
+  held: HeldWork,
+  need: "order_notice" | "refund_notice",
+  id: number,
+): boolean {
+  return !held.moves(need, id) && !held.isDead(need, id);
 }
 
 /** The notices of settled orders. */

@@ -23,6 +23,7 @@ import { deliverNotices, openSenders } from "./deliver_notices.ts";
 import { leaveOldKeys, newConsumerName } from "./end_old_keys.ts";
 import { gatewayOf, refuseUnknownProviders, warnOfSimulation } from "./gateways.ts";
 import type { Keys } from "./keys.ts";
+import { ensureBasis, type HeldBasis, holdBasis } from "./kpi_basis.ts";
 import { keepProving } from "./proof.ts";
 import { openBlockingRedis, type RedisClient } from "./redis.ts";
 import { ensureRecovered } from "./recover.ts";
@@ -67,13 +68,28 @@ const drainBlockMs = 50;
  * or given back for others to claim when most of `SHUTDOWN_TIMEOUT_MS` is over. A recovery that comes before
  * all this is left to the next process.
  *
- * @throws {WorkflowError} `unavailable` when Redis can't be reached at the start; `bad_settings` where payments or
- * refunds are served and the books hold those of a provider that is not configured
+ * @throws {WorkflowError} `unavailable` when Redis can't be reached at the start, or processes are alive that count the
+ * figures by another currency or zone; `bad_settings` where payments or refunds are served and the books hold those of
+ * a provider that is not configured
  */
 export async function runConsumers(
   deps: ConsumersDeps,
   options: ConsumersOptions,
   signal: AbortSignal,
+): Promise<void> {
+  const basis = await holdBasis(deps, { signal });
+  try {
+    await runGroups(deps, options, signal, basis);
+  } finally {
+    await basis.release();
+  }
+}
+
+async function runGroups(
+  deps: ConsumersDeps,
+  options: ConsumersOptions,
+  signal: AbortSignal,
+  basis: HeldBasis,
 ): Promise<void> {
   const { config, redis, log } = deps;
   const wanted = options.groups.length === 0 ? groups : [...new Set(options.groups)];
@@ -87,7 +103,7 @@ export async function runConsumers(
   const stopped = AbortSignal.any([signal, stop.signal]);
   // Whoever makes the books good must not wait until they are.
   const unguarded = { ...deps, db: deps.db.unguarded };
-  const recovering = ensureRecovered({ ...unguarded, signal: stopped });
+  const recovering = prepare({ ...unguarded, signal: stopped });
   const recovered = await Promise.race([
     recovering.then(() => true),
     overdue(signal, config.shutdownTimeoutMs * graceShare).then(() => false),
@@ -155,12 +171,13 @@ export async function runConsumers(
       sweeping,
       delivering,
     ]);
+    all.catch(() => {});
     const finished = await Promise.race([
       all.then(() => true),
+      basis.lost,
       overdue(signal, config.shutdownTimeoutMs * graceShare).then(() => false),
     ]);
     if (!finished) {
-      all.catch(() => {});
       const given = await Promise.all(running.map(giveBack));
       log.warn("work given back", { messages: given.reduce((sum, count) => sum + count, 0) });
       return;
@@ -169,6 +186,15 @@ export async function runConsumers(
     stop.abort();
   }
   log.info("consumers stopped", { consumer: name });
+}
+
+/** What has to be so before the first message is taken. A stop leaves it to the next process. */
+async function prepare(deps: ConsumersDeps & { signal: AbortSignal }): Promise<void> {
+  await ensureRecovered(deps);
+  if (deps.signal.aborted) return;
+  await ensureBasis(deps).catch((error) => {
+    if (!deps.signal.aborted) throw error;
+  });
 }
 
 /** Ends when the signal was aborted so many milliseconds ago; never before it aborts. */

@@ -19,6 +19,7 @@ const names = [
   "heartbeat",
   "kpis_apply",
   "kpis_begin",
+  "kpis_hold_basis",
   "kpis_swap",
   "lease_end",
   "lease_look",

@@ -25,7 +25,7 @@ import {
 import { lockStock, writeStock } from "../db/products.ts";
 import { effectsOfOrder } from "../domain/effects.ts";
 import type { CallbackMessage, ReversalMessage } from "../domain/messages.ts";
-import { moneyText } from "../domain/money_text.ts";
+import { namedAmount } from "../domain/money.ts";
 import type { OrderFacts } from "../domain/order.ts";
 import { chargeKeyOf } from "../domain/payment_key.ts";
 import { sumNeeds } from "../domain/reserve.ts";
@@ -178,9 +178,11 @@ function settleOne(
         kind: "dead",
         error:
           `the provider says that it took ${
-            moneyText(amountCents, currency, order.currency)
+            namedAmount(amountCents, currency)
           } for order ${orderId} by ` +
-          `${providerRef}, but ${before?.amountCents ?? order.totalCents} cents were counted`,
+          `${providerRef}, but ${
+            namedAmount(before?.amountCents ?? order.totalCents, before?.currency ?? order.currency)
+          } were counted`,
       };
   }
   return done(effectsOfOrder(orders.get(orderId)!, deps.kpiDay));
@@ -236,9 +238,9 @@ async function recordDisputed(
   events.push({
     orderId,
     event: "payment_disputed",
-    detail: `${
-      moneyText(amountCents, currency, order.currency)
-    } instead of ${order.totalCents} cents`,
+    detail: `${namedAmount(amountCents, currency)} instead of ${
+      namedAmount(order.totalCents, order.currency)
+    }`,
   });
   log.error("payment in dispute", {
     order_id: orderId,
@@ -252,7 +254,7 @@ async function recordDisputed(
 async function recordSecond(
   { log }: HandlerDeps,
   tx: Queryable,
-  { orders, recorded, now, events }: Settling,
+  { recorded, now, events }: Settling,
   message: CallbackMessage,
   outcome: Outcome,
 ): Promise<void> {
@@ -262,7 +264,7 @@ async function recordSecond(
   }
   if (!isNew) return;
   const { orderId, amountCents, currency, providerRef } = message;
-  const amount = moneyText(amountCents, currency, orders.get(orderId)!.currency);
+  const amount = namedAmount(amountCents, currency);
   const first = recorded.get(orderId)!.providerRef;
   events.push({
     orderId,

@@ -13,6 +13,7 @@ import {
   findStockFaults,
   findUnpaidOrders,
 } from "../db/verify.ts";
+import { exactAmount } from "../domain/money.ts";
 import { addDrifts, type Drift, type Drifts, noDrifts } from "./drift.ts";
 
 /** Every unit that is gone is held by a reserved or paid order, and none is lacking. */
@@ -32,15 +33,15 @@ export async function verifyMoney(tx: Queryable): Promise<Drifts> {
   const drifts = noDrifts();
   collect(drifts, await findUnpaidOrders(tx), ({ orderId, totalCents, foundCents }) => ({
     subject: `order ${orderId}`,
-    what: "cents of its succeeded payment",
+    what: "amount_cents of its succeeded payment",
     expected: totalCents,
-    found: foundCents,
+    found: amountOf(foundCents),
   }));
   collect(drifts, await findPaymentsForNothing(tx), ({ orderId, status, foundCents }) => ({
     subject: `order ${orderId}`,
-    what: `cents of a succeeded payment for a ${status} order`,
+    what: `amount_cents of a succeeded payment for a ${status} order`,
     expected: null,
-    found: foundCents,
+    found: amountOf(foundCents),
   }));
   collect(drifts, await findDisputeFaults(tx), ({ paymentId, orderId, status }) => ({
     subject: `payment ${paymentId} of order ${orderId}`,
@@ -54,23 +55,27 @@ export async function verifyMoney(tx: Queryable): Promise<Drifts> {
     ({ orderId, status, totalCents, foundCents, refundedCents }) => {
       const subject = `order ${orderId}`;
       if (status !== "PAID") {
-        const what = `cents of processed refunds of a ${status} order`;
-        return { subject, what, expected: null, found: foundCents };
+        const what = `amount_cents of processed refunds of a ${status} order`;
+        return { subject, what, expected: null, found: amountOf(foundCents) };
       }
       return foundCents! > totalCents
         ? {
           subject,
-          what: "cents of its refunds",
+          what: "amount_cents of its refunds",
           expected: `${totalCents} at most`,
-          found: foundCents,
+          found: amountOf(foundCents),
         }
-        : { subject, what: "refunded_cents", expected: foundCents, found: refundedCents };
+        : { subject, what: "refunded_cents", expected: amountOf(foundCents), found: refundedCents };
     },
   );
   return drifts;
 }
 
-/** Adds faults as differences. */
+function amountOf(cents: bigint | null): number | string | null {
+  return cents === null ? null : exactAmount(cents);
+}
+
+/** Adds faults of the books as differences: nothing else says how the books should be. */
 export function collect<T>(drifts: Drifts, { rows, count }: Faults<T>, toDrift: (row: T) => Drift) {
-  addDrifts(drifts, rows.map(toDrift), count);
+  addDrifts(drifts, { list: rows.map(toDrift), count, forPeople: count });
 }

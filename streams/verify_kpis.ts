@@ -9,13 +9,15 @@ import { type CustomerSum, sumCustomers, sumQuarters } from "../db/kpi_sums.ts";
 import { highestIds } from "../db/recovery.ts";
 import { readSnapshot } from "../db/snapshot.ts";
 import type { KpiEvent } from "../domain/kpi.ts";
+import { exactAmount } from "../domain/money.ts";
 import { addDrift, addDrifts, type Drifts, noDrifts } from "./drift.ts";
 import { findHeldWork } from "./held_work.ts";
 import { kpiFigures } from "./keys.ts";
 import { type CountedMarks, findUncounted, isCounted, segmentsFor } from "./kpi_counted.ts";
 import { figuresOf, subtractEvents, sumDays } from "./kpi_figures.ts";
-import { customerIdOf, type KpiSuspects, type Place } from "./kpi_suspects.ts";
+import { customerIdOf, isScoreOf, type KpiSuspects, type Place } from "./kpi_suspects.ts";
 import type { RebuildDeps } from "./kpis_rebuild.ts";
+import { isLeased } from "./lease.ts";
 import { pause } from "./pause.ts";
 
 /** What the proof works with. */
@@ -53,7 +55,7 @@ export async function verifyKpis(
   settleMs: number,
 ): Promise<Drifts> {
   const drifts = noDrifts();
-  addDrifts(drifts, suspects.strange.list, suspects.strange.count);
+  addDrifts(drifts, suspects.strange);
   const places = suspects.places;
   if (suspects.days.length + places.length === 0) return drifts;
   await untilRebuilt(deps);
@@ -68,7 +70,7 @@ export async function verifyKpis(
 
 async function untilRebuilt({ redis, keys }: KpiProofDeps): Promise<void> {
   const until = performance.now() + rebuildWaitMs;
-  while (performance.now() < until && await redis.exists(keys.kpiRebuild) === 1) {
+  while (performance.now() < until && await isLeased(redis, keys.kpiRebuild)) {
     await pause(lookAgainMs);
   }
 }
@@ -103,7 +105,7 @@ async function lookClosely(
       addDrift(drifts, {
         subject: deps.keys.kpiFigure(day, currency, figure),
         what: "value",
-        expected: expected[figure],
+        expected: exactAmount(expected[figure]),
         found,
       });
     });
@@ -119,13 +121,13 @@ async function lookClosely(
   });
   places.forEach(({ currency, member }, index) => {
     const sum = customers.get(`${member}:${currency}`);
-    const expected = sum === undefined || sum.events === 0 ? null : sum.cents;
+    const isOn = sum !== undefined && sum.events > 0;
     const found = stored.scores[index] ?? null;
-    if (expected === (found === null ? null : Number(found))) return;
+    if (isOn ? isScoreOf(sum, found === null ? null : Number(found)) : found === null) return;
     addDrift(drifts, {
       subject: deps.keys.leaderboard(currency),
       what: `score of customer ${member}`,
-      expected,
+      expected: isOn ? exactAmount(sum.cents) : null,
       found,
     });
   });
@@ -225,7 +227,8 @@ function withoutEvents(
     const sum = byName.get(`${event.customerId}:${event.currency}`);
     if (sum === undefined) continue;
     sum.events--;
-    sum.cents += event.kind === "paid" ? -event.cents : event.cents;
+    sum.cents += BigInt(event.kind === "paid" ? -event.cents : event.cents);
+    sum.movedCents -= BigInt(event.cents);
   }
   return byName;
 }

@@ -75,7 +75,7 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
   const redis = await openRedis(test.redisUrl);
   const blocking = await openBlockingRedis(test.redisUrl);
   const baseCurrency = options.baseCurrency ?? "EUR";
-  const keys = keysFor(test.redisPrefix, baseCurrency);
+  const keys = keysFor(test.redisPrefix, baseCurrency, options.kpiTimezone);
   const deps: ConsumerDeps = {
     db,
     redis,

@@ -16,6 +16,8 @@ export interface Series {
   /** One list a line; null where there is nothing to show. */
   y: (number | null)[][];
   labels: string[];
+  /** Of money: the digits after the point of its currency. */
+  digits?: number;
 }
 
 /** Width and height of the picture's own coordinates. */
@@ -59,12 +61,12 @@ export const Chart: FC<
 );
 
 /** The picture, and in words the ends of its axes. */
-const Spark: FC<{ series: Series }> = ({ series: { kind, unit, x, y } }) => {
+const Spark: FC<{ series: Series }> = ({ series: { kind, unit, x, y, digits = 0 } }) => {
   const values = y.flat().map((value) => value ?? 0);
-  const most = Math.max(unit === "money" ? 100 : 1, ...values) * 1.12;
+  const most = Math.max(10 ** digits, ...values) * 1.12;
   const least = Math.min(0, ...values) * 1.12;
   const heightOf = (value: number) => height - (value - least) / (most - least) * height;
-  const write = written[unit];
+  const write = (value: number) => written[unit](value / 10 ** digits);
   const dated = x.length === 1 || x[1]! - x[0]! >= 86_400;
   const when = (seconds: number) => {
     const iso = new Date(seconds * 1_000).toISOString();
@@ -113,7 +115,7 @@ const written: Readonly<Record<Series["unit"], (value: number) => string>> = {
   rate: formatRate,
   ms: formatDuration,
   count: (value) => formatCount(Math.round(value)),
-  money: (value) => formatCount(Math.round(value / 100)),
+  money: (value) => formatCount(Math.round(value)),
 };
 
 /** What {@linkcode Spark} draws of one list of values. */

@@ -49,7 +49,7 @@ export function deadLetterRoutes(deps: AppDeps): Hono {
   app.get("/dead-letters", async (c) => {
     const query = pageQuery(c);
     const given = givenIn(query);
-    const filter = filterOf(query, given);
+    const filter = filterOf(query, given, deps.baseCurrency);
     const after = cursorOf(query.text("cursor"));
     const [letters, sums] = await need(Promise.all([
       listCostliestDeadLetters(db, filter, after, pageSize + 1),
@@ -112,7 +112,7 @@ export function deadLetterRoutes(deps: AppDeps): Hono {
     const ids = (c.req.queries("ids") ?? []).slice(0, mostIds).map(Number)
       .filter((id) => Number.isSafeInteger(id) && id > 0);
     const isAll = query.text("all") !== undefined;
-    const filter: DeadLetterFilter = isAll ? filterOf(query, given) : { ids };
+    const filter: DeadLetterFilter = isAll ? filterOf(query, given, deps.baseCurrency) : { ids };
     const sums = await need(sumDeadLetters(db, filter));
     const count = sums.reduce((sum, one) => sum + one.count, 0);
     if (verb === undefined || count === 0) {
@@ -156,7 +156,7 @@ export function deadLetterRoutes(deps: AppDeps): Hono {
 
   app.post("/dead-letters/decide", async (c) => {
     const form = await readForm(c);
-    const filter = decisionOf(form);
+    const filter = decisionOf(form, deps.baseCurrency);
     const actor = actorOf(c);
     const { letters, refused } = form.verb === "retry"
       ? await retryDeadLetters(deps, filter, actor)
@@ -284,22 +284,30 @@ function givenIn(query: ReturnType<typeof pageQuery>): Given {
   };
 }
 
-function filterOf(query: ReturnType<typeof pageQuery>, given: Given): DeadLetterFilter {
+/** Letters of any currency: amounts are read with the digits of the base currency. */
+function filterOf(
+  query: ReturnType<typeof pageQuery>,
+  given: Given,
+  baseCurrency: string,
+): DeadLetterFilter {
   return {
     group: given.group,
     error: given.error,
-    leastCents: query.cents("least"),
-    mostCents: query.cents("most"),
+    leastCents: query.cents("least", baseCurrency),
+    mostCents: query.cents("most", baseCurrency),
     diedBefore: given.older === undefined ? undefined : hoursAgo(Number(given.older)),
   };
 }
 
 /** What a confirmed form means; what does not say it clearly means nothing. */
-function decisionOf(form: Record<string, string | undefined>): DeadLetterFilter {
+function decisionOf(
+  form: Record<string, string | undefined>,
+  baseCurrency: string,
+): DeadLetterFilter {
   const read = pageQuery({ req: { query: (name: string) => form[name] } } as unknown as Context);
   const given = givenIn(read);
   // As old as they had to be for the question: what has aged since was not asked about.
-  const filter = { ...filterOf(read, given), diedBefore: form.before };
+  const filter = { ...filterOf(read, given, baseCurrency), diedBefore: form.before };
   const isDated = given.older === undefined ? form.before === undefined : isTime(form.before ?? "");
   const upToId = Number(form.upto);
   const ids = (form.ids ?? "").split(",").map(Number);

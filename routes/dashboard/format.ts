@@ -4,29 +4,9 @@
  * @module
  */
 
+export { formatMoney, parseAmount, plainAmount } from "../../domain/money.ts";
+
 const counts = new Intl.NumberFormat("en");
-const currencies = new Map<string, Intl.NumberFormat>();
-
-/** `£12,345.60`; every currency has two places, because every amount is in cents. */
-export function formatMoney(cents: number, currency: string): string {
-  let format = currencies.get(currency);
-  if (format === undefined) {
-    format = new Intl.NumberFormat("en", {
-      style: "currency",
-      currency,
-      currencyDisplay: "narrowSymbol",
-      minimumFractionDigits: 2,
-      maximumFractionDigits: 2,
-    });
-    currencies.set(currency, format);
-  }
-  return format.format(cents / 100);
-}
-
-/** `1234.50`, as a form field or a file takes it. */
-export function plainAmount(cents: number): string {
-  return (cents / 100).toFixed(2);
-}
 
 /** `12,345` */
 export function formatCount(count: number): string {
@@ -79,16 +59,4 @@ export function formatChange(now: number, before: number): string | undefined {
     return `${share > 0 ? "+" : "−"}${formatCount(Math.abs(Math.round(share)))}×`;
   }
   return `${share < 0 ? "−" : "+"}${Math.abs(share * 100).toFixed(1)} %`;
-}
-
-/**
- * Cents of an amount that a person typed: `12`, `12.5`, `1,234.50`.
- *
- * @returns undefined for anything that is no amount
- */
-export function parseAmount(text: string): number | undefined {
-  const plain = text.trim().replace(/(?<=\d),(?=\d{3}(\D|$))/g, "");
-  const match = /^(\d{1,12})(?:\.(\d{1,2}))?$/.exec(plain);
-  if (match === null) return undefined;
-  return Number(match[1]) * 100 + Number((match[2] ?? "").padEnd(2, "0"));
 }

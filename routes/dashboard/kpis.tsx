@@ -8,6 +8,7 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 import { daysBefore, daysBetween } from "../../domain/day.ts";
 import { averageCents, type KpiRow, mostKpiDays } from "../../domain/kpi.ts";
+import { currencyDigits } from "../../domain/money.ts";
 import { readCurrencies, readKpis } from "../../streams/kpis.ts";
 import type { AppDeps } from "../deps.ts";
 import { Chart } from "./chart.tsx";
@@ -159,6 +160,7 @@ export function kpiPageRoutes(deps: AppDeps): Hono {
                 x,
                 y: [days.map((row) => row.revenue_cents)],
                 labels: ["revenue"],
+                digits: currencyDigits(currency),
               }}
             />
             <Chart

@@ -21,7 +21,7 @@ import { publishAfterCommit } from "../publish_after_commit.ts";
 import { readForm } from "../read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { actorOf } from "./form.tsx";
-import { parseAmount } from "./format.ts";
+import { parseAmount, plainAmount } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
 import { CancelForm, DisputeForm, isDisputed, leftCents, RefundForm } from "./order_actions.tsx";
@@ -67,7 +67,7 @@ export function orderRoutes(deps: AppDeps): Hono {
     const id = idOf(c);
     const form = await readForm(c);
     try {
-      const amountCents = form.which === "part" ? amountOf(form.amount) : null;
+      const amountCents = form.which === "part" ? await amountOf(deps, id, form.amount) : null;
       const reason = form.reason ? form.reason : null;
       if (reason !== null && [...reason].length > orderLimits.textLength) {
         throw new WorkflowError("invalid", "The reason is too long");
@@ -133,12 +133,19 @@ function verdictOf(text: string | undefined): DisputeVerdict {
   throw new WorkflowError("invalid", "The form is not complete; reload the page and try again");
 }
 
-function amountOf(text: string | undefined): number {
-  const cents = parseAmount(text ?? "");
-  if (cents === undefined || cents === 0) {
-    throw new WorkflowError("invalid", `“${text ?? ""}” is no amount to refund, such as 12.50`);
+/** What was typed as the part of an order that is to go back, in the digits of the order's currency. */
+async function amountOf({ db }: AppDeps, orderId: number, text = ""): Promise<number> {
+  const order = (await readOrders(db, [orderId])).get(orderId);
+  if (order === undefined) throw new WorkflowError("not_found", `There is no order ${orderId}`);
+  const amount = parseAmount(text, order.currency);
+  if (amount === undefined || amount === 0) {
+    const such = plainAmount(order.totalCents, order.currency);
+    throw new WorkflowError(
+      "invalid",
+      `“${text}” is no amount to refund in ${order.currency}, such as ${such}`,
+    );
   }
-  return cents;
+  return amount;
 }
 
 /** Shows the page again, with what was wrong and what was typed. */

@@ -50,7 +50,7 @@ export const RefundForm: FC<
           name="amount"
           inputmode="decimal"
           autocomplete="off"
-          placeholder={plainAmount(left)}
+          placeholder={plainAmount(left, order.currency)}
           value={form?.amount}
         />
       </div>

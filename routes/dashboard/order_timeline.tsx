@@ -173,7 +173,7 @@ function entryOfStep(
   };
 }
 
-/** Cents in a text as people write amounts. */
+/** Amounts as people write them, in details of earlier versions, which counted in "cents" of any currency. */
 function inMoney(text: string, currency: string): string {
   return text.replace(/\b(\d{1,15}) cents\b/g, (_, cents) => formatMoney(Number(cents), currency));
 }

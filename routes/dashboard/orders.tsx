@@ -19,7 +19,7 @@ import { need } from "./reading.ts";
 const statuses = Object.keys(orderTransitions) as OrderStatus[];
 
 /** `GET /dashboard/orders`. */
-export function ordersRoutes({ db }: AppDeps): Hono {
+export function ordersRoutes({ db, baseCurrency }: AppDeps): Hono {
   const app = new Hono();
 
   app.get("/orders", async (c) => {
@@ -39,8 +39,8 @@ export function ordersRoutes({ db }: AppDeps): Hono {
       currency: given.currency,
       placedFrom: given.from,
       placedTo: given.to && `${given.to} 23:59:59.999999`,
-      leastCents: query.cents("least"),
-      mostCents: query.cents("most"),
+      leastCents: query.cents("least", given.currency ?? baseCurrency),
+      mostCents: query.cents("most", given.currency ?? baseCurrency),
     };
     const beforeId = query.cursor("orders");
     const found = await need(searchOrders(db, search, { beforeId, limit: pageSize }));

@@ -23,7 +23,7 @@ const fewUnits = 10;
 const lowShare = 0.1;
 
 /** `GET /dashboard/products`. */
-export function productRoutes({ db }: AppDeps): Hono {
+export function productRoutes({ db, baseCurrency }: AppDeps): Hono {
   const app = new Hono();
 
   app.get("/products", async (c) => {
@@ -90,7 +90,9 @@ export function productRoutes({ db }: AppDeps): Hono {
                   ]}
                 />
                 <tbody>
-                  {products.map((product) => <Row key={product.id} product={product} />)}
+                  {products.map((product) => (
+                    <Row key={product.id} product={product} currency={baseCurrency} />
+                  ))}
                 </tbody>
               </Table>
             )}
@@ -114,7 +116,8 @@ export function productRoutes({ db }: AppDeps): Hono {
   return app;
 }
 
-const Row = ({ product }: { product: ListedProduct }) => {
+/** @param currency with whose digits the price is written: products know no currency of their own */
+const Row = ({ product, currency }: { product: ListedProduct; currency: string }) => {
   const { sku, name, priceCents, stockQty, receivedQty } = product;
   const left = receivedQty === 0 ? 0 : stockQty / receivedQty;
   return (
@@ -132,7 +135,7 @@ const Row = ({ product }: { product: ListedProduct }) => {
           ? <Badge tone="warn">low</Badge>
           : <Badge tone="good">in stock</Badge>}
       </td>
-      <td class="right">{plainAmount(priceCents)}</td>
+      <td class="right">{plainAmount(priceCents, currency)}</td>
       <td class="right">{formatCount(receivedQty)}</td>
       <td class="right">{formatCount(receivedQty - stockQty)}</td>
       <td class="right">

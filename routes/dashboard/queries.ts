@@ -8,7 +8,7 @@
 import type { Context } from "hono";
 import { decodeCursor } from "../../domain/paging.ts";
 import { isDay } from "../../domain/day.ts";
-import { parseAmount } from "./format.ts";
+import { parseAmount } from "../../domain/money.ts";
 
 /** Rows to a page. */
 export const pageSize = 50;
@@ -18,7 +18,8 @@ export interface PageQuery {
   text(name: string, most?: number): string | undefined;
   oneOf<T extends string>(name: string, known: readonly T[]): T | undefined;
   day(name: string): string | undefined;
-  cents(name: string): number | undefined;
+  /** Minor units of an amount in a currency. */
+  cents(name: string, currency: string): number | undefined;
   /** Three capital letters. */
   currency(name: string): string | undefined;
   /** The id after which the page begins. */
@@ -52,14 +53,17 @@ export function pageQuery(c: Context): PageQuery {
       faults.push(`“${value}” is no date`);
       return undefined;
     },
-    cents: (name) => {
+    cents: (name, currency) => {
       const value = text(name);
-      const cents = value === undefined ? undefined : parseAmount(value);
-      if (value !== undefined && cents === undefined) faults.push(`“${value}” is no amount`);
+      const cents = value === undefined ? undefined : parseAmount(value, currency);
+      if (value !== undefined && cents === undefined) {
+        faults.push(`“${value}” is no amount in ${currency}`);
+      }
       return cents;
     },
     currency: (name) => {
       const value = text(name);
+      // The books may have orders of codes that were never registered, and a page shows what there is.
       if (value === undefined || /^[A-Za-z]{3}$/.test(value)) return value?.toUpperCase();
       faults.push(`“${value}” is no currency`);
       return undefined;

@@ -35,13 +35,34 @@ local stream = KEYS[1]
 local acknowledged, enqueued = 0, 0
 local done, gone, money_out = {}, {}, {}
 
+-- Adds to a money hash what is an exact number. An order may be worth nothing, and the negative of 0 is "-0",
+-- which HINCRBY refuses. It also refuses what would be beyond its 64 bits: the sum stays at its end then, and
+-- messages go on all the same, because what a queue is worth is shown and not settled by.
+local function add_money(key, currency, cents, sign)
+  if cents == 0 then return end
+  local reply = redis.pcall('HINCRBY', key, currency, string.format('%.0f', sign * cents))
+  if type(reply) == 'table' and reply.err then
+    call('HSET', key, currency, sign > 0 and '9223372036854775807' or '0')
+  end
+end
+
+-- Collects money of one currency, and writes it before the sum is no exact number any more.
+local most_exact = 9007199254740991
+local function collect(key, sums, currency, cents, sign)
+  local sum = sums[currency] or 0
+  if sum + cents > most_exact then
+    add_money(key, currency, sum, sign)
+    sum = 0
+  end
+  sums[currency] = sum + cents
+end
+
 for position, id in ipairs(ids) do
   if call('XACK', stream, group, id) == 1 then
     done[position] = true
     acknowledged = acknowledged + 1
     gone[acknowledged] = id
-    local currency = currencies[position]
-    money_out[currency] = (money_out[currency] or 0) + cents_out[position]
+    collect(KEYS[2], money_out, currencies[position], cents_out[position], -1)
   end
 end
 
@@ -89,17 +110,11 @@ if acknowledged > 0 and call('EXISTS', KEYS[3], KEYS[5]) > 0 then
   end
 end
 
--- An order may be worth nothing, and the negative of 0 is "-0", which HINCRBY refuses.
-local function add_money(key, sums, sign)
-  for currency, cents in pairs(sums) do
-    if cents ~= 0 then call('HINCRBY', key, currency, string.format('%.0f', sign * cents)) end
-  end
-end
-add_money(KEYS[2], money_out, -1)
+for currency, cents in pairs(money_out) do add_money(KEYS[2], currency, cents, -1) end
 
 for _, column in ipairs(columns) do
   local target, delay_ms, causes, currencies, cents, texts, once_ids, traces = unpack(column)
-  local to, scheduled = KEYS[8 + 3 * target], KEYS[9 + 3 * target]
+  local to, scheduled, money_key = KEYS[8 + 3 * target], KEYS[9 + 3 * target], KEYS[10 + 3 * target]
   local due_ms
   if delay_ms > 0 then
     local time = call('TIME')
@@ -129,11 +144,10 @@ for _, column in ipairs(columns) do
     end
     if wanted then
       enqueued = enqueued + 1
-      local currency = currencies[index]
-      money_in[currency] = (money_in[currency] or 0) + cents[index]
+      collect(money_key, money_in, currencies[index], cents[index], 1)
     end
   end
-  add_money(KEYS[10 + 3 * target], money_in, 1)
+  for currency, sum in pairs(money_in) do add_money(money_key, currency, sum, 1) end
 end
 -- An empty queue holds no money: what crashes and losses left over in the sums is put right.
 for target = 0, (#KEYS - 8) / 3 - 1 do

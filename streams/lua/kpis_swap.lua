@@ -1,14 +1,22 @@
 -- Puts the rebuilt shadow figures in the place of the live ones and ends the rebuild, in one step.
 --
 -- KEYS[1]  rebuild mark       KEYS[2] set of the shadow's keys, which kpis_apply fills
+-- KEYS[3]  basis of the figures     KEYS[4] processes that are alive, see kpis_hold_basis.lua
 -- ARGV[1]  prefix of all keys     ARGV[2] rebuild's token
 -- ARGV[3]  JSON [key, ...]: live keys that the shadow has nothing for. One that was made since they were
 --          looked for is in the shadow as well, because the mark was set
 -- ARGV[4]  JSON [key, ...]: further keys of the shadow, from a process of an older version
--- Returns  1, or 0 if the rebuild is no longer current
+-- ARGV[5]  basis of the caller
+-- Returns  1, or 0 if the rebuild is no longer current, or processes of another basis are alive
 
-local prefix, token = ARGV[1], ARGV[2]
+local prefix, token, basis = ARGV[1], ARGV[2], ARGV[5]
 if redis.call('GET', KEYS[1]) ~= token then return 0 end
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], now_ms, '+inf')) do
+  local held = string.match(member, '^(.*)|')
+  if held ~= basis then return 0 end
+end
 for _, key in ipairs(cjson.decode(ARGV[4])) do redis.call('SADD', KEYS[2], key) end
 local space = prefix .. 'shadow:'
 for _, key in ipairs(cjson.decode(ARGV[3])) do
@@ -20,5 +28,6 @@ for _, key in ipairs(redis.call('SMEMBERS', KEYS[2])) do
     redis.call('RENAME', key, prefix .. string.sub(key, #space + 1))
   end
 end
+redis.call('SET', KEYS[3], basis)
 redis.call('UNLINK', KEYS[1], KEYS[2])
 return 1

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Api, openApi, orderBodyOf } from "../routes/api.ts";
+import { rebuildKpis } from "../../streams/kpis_rebuild.ts";
+import { type Api, openApi, orderBodyOf, storeOrder } from "../routes/api.ts";
 
 let api: Api;
 Deno.test.beforeAll(async () => {
@@ -118,4 +119,31 @@ Deno.test("serve says in one line that its port is taken", async () => {
   } finally {
     listener.close();
   }
+});
+
+Deno.test("serve answers figures in a changed BASE_CURRENCY right from its first answer on", async () => {
+  await storeOrder(api.deps.db, { currency: "GBP", totalCents: 700 });
+  await rebuildKpis(api.deps);
+  const { process, url, reader, errors } = await startServe({ BASE_CURRENCY: "GBP" });
+  const answer = await fetch(`${url}/kpis?date=2024-05-06`);
+  const { kpis } = await answer.json();
+  assert.deepEqual([kpis[0].currency, kpis[0].revenue_cents], ["GBP", 700]);
+
+  // One that is set otherwise does not start beside it.
+  const second = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "main.ts", "kpis", "--json"],
+    cwd: root,
+    env: { ...api.env, BASE_CURRENCY: "EUR", LOG_FORMAT: "json" },
+  }).output();
+  assert.equal(second.code, 1);
+  assert.match(
+    new TextDecoder().decode(second.stderr),
+    /are EUR UTC here, but GBP UTC for processes that are alive/,
+  );
+  process.kill("SIGTERM");
+  assert.equal((await process.status).code, 0);
+  await reader.cancel();
+  await errors;
+  const { keys, redis } = api.deps;
+  assert.equal(await redis.exists(keys.kpiBasisAlive), 0, "it has ended, and said so");
 });

@@ -77,9 +77,9 @@ Deno.test("requestRefunds() takes many at once, each against what the others lef
     "select order_id, detail from order_events where event = 'refund_requested' order by id",
   );
   assert.deepEqual(events, [
-    { order_id: a, detail: "600 cents" },
-    { order_id: b, detail: "500 cents" },
-    { order_id: a, detail: "400 cents" },
+    { order_id: a, detail: "6.00 EUR" },
+    { order_id: b, detail: "5.00 EUR" },
+    { order_id: a, detail: "4.00 EUR" },
   ]);
 });
 
@@ -116,13 +116,13 @@ Deno.test("requestRefund() says in one sentence why not", async () => {
   };
   assert.equal(
     await refusal(paid!, 1_001),
-    `Cannot refund order ${paid}: 1001 cents exceed the 1000 cents that are left`,
+    `Cannot refund order ${paid}: 10.01 EUR exceed the 10.00 EUR that are left`,
   );
   assert.equal(
     await refusal(failed!, 1),
     `Cannot refund order ${failed}: it is FAILED, and only PAID orders can be refunded`,
   );
-  assert.equal(await refusal(paid!, -5), `Cannot refund order ${paid}: -5 cents is no amount`);
+  assert.equal(await refusal(paid!, -5), `Cannot refund order ${paid}: -5 is no amount`);
   assert.equal(await refusal(999_999, null), "There is no order 999999");
   await requestRefund(flow.db, ask({ orderId: paid!, amountCents: null }), "test");
   assert.equal(

@@ -36,3 +36,15 @@ Deno.test("noticeEmail() denies a charge only where no money can have been asked
     }
   }
 });
+
+Deno.test("noticeEmail() writes every amount with the digits of its currency", () => {
+  const cases: [currency: string, written: string][] = [
+    ["EUR", "€12.50"],
+    ["JPY", "¥1,250"],
+    ["KWD", "KWD\u00a01.250"],
+  ];
+  for (const [currency, written] of cases) {
+    const { text, html } = noticeEmail(notice({ type: "order.paid", currency }));
+    for (const body of [text, html]) assert.ok(body.includes(`received ${written} for`), body);
+  }
+});

@@ -167,15 +167,26 @@ for (
   });
 }
 
-Deno.test("decideOrder() rejects a total that could not be counted exactly", () => {
-  const rows = Array.from(
-    { length: 5 },
-    (_, index) => row(index + 2, { unit_price_cents: "2147483647", qty: "1000000" }),
-  );
-  assert.equal(decide(rows.slice(0, 4)).kind, "accepted");
-  const reading = decide(rows);
+Deno.test("decideOrder() rejects a total beyond the bound, with the sum written out", () => {
+  const most = row(2, { unit_price_cents: "2147483647", qty: "1000000" });
+  const free = row(3, { unit_price_cents: "0", qty: "1" });
+  assert.equal(decide([most, free]).kind, "accepted");
+  const reading = decide([most, row(3, { unit_price_cents: "1", qty: "1" })]);
   assert.equal(reading.kind, "rejected");
-  assert.match(reading.rejected[0]!.reason, /total is beyond 9007199254740991 cents/);
+  assert.equal(
+    reading.rejected[0]!.reason,
+    "the order's total is too large (its items come to 21,474,836,470,000.01 GBP, " +
+      "and an order may be worth 21,474,836,470,000.00 GBP at most)",
+  );
+  const largest = Array.from(
+    { length: 4 },
+    (_, index) =>
+      row(index + 2, { unit_price_cents: "2147483647", qty: "1000000", currency: "JPY" }),
+  );
+  assert.match(
+    decide(largest).rejected[0]!.reason,
+    /come to 8,589,934,588,000,000 JPY, and .* 2,147,483,647,000,000 JPY at most/,
+  );
 });
 
 Deno.test("decideOrder() rejects an order with too many rows", () => {

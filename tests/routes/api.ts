@@ -44,7 +44,7 @@ export async function openApi(
     config,
     db,
     redis,
-    keys: keysFor(config.redisPrefix, config.baseCurrency),
+    keys: keysFor(config.redisPrefix, config.baseCurrency, config.kpiTimezone),
     log,
     baseCurrency: config.baseCurrency,
     kpiDay: kpiDayIn(config.kpiTimezone),

@@ -152,3 +152,25 @@ Deno.test("GET /leaderboard refuses limits and currencies out of range", async (
     assertProblem(await ask(api, "GET", `/leaderboard?${query}`), 400, "bad-request");
   }
 });
+
+Deno.test("figures that were counted by other settings are 503 and not shown", async () => {
+  const { redis, keys } = api.deps;
+  await redis.set(keys.kpiBasisKept, "EUR Pacific/Kiritimati");
+  try {
+    for (
+      const path of ["/kpis", "/kpis?from=2024-05-01&to=2024-05-09", "/leaderboard", "/kpis.csv"]
+    ) {
+      const answer = await ask(api, "GET", path);
+      assertProblem(answer, 503, "unavailable");
+      assert.match(answer.body.detail, /BASE_CURRENCY and KPI_TIMEZONE/);
+    }
+    for (const path of ["/dashboard/kpis", "/dashboard/customers"]) {
+      const page = await api.app.request(path);
+      assert.equal(page.status, 503, path);
+      assert.doesNotMatch(await page.text(), /15\.00/);
+    }
+  } finally {
+    await redis.set(keys.kpiBasisKept, keys.kpiBasis);
+  }
+  assert.equal((await ask(api, "GET", "/kpis")).status, 200);
+});

@@ -240,29 +240,30 @@ Deno.test("readLeaderboard() has the best first and no more than asked for", asy
 Deno.test("a rebuild's shadow gets what is counted meanwhile, and takes the place of the live figures", async () => {
   await using deps = await setUp("kpis_shadow");
   const { redis, keys } = deps;
+  const token = `token|${keys.kpiBasis}`;
   await applyKpis(deps, [paid(1, 100), paid(2, 200)]);
   // Something wrong that only a rebuild can mend.
   await redis.incrby(keys.kpiFigure(day, "EUR", "revenue_cents"), 1_000_000);
   await redis.set(keys.kpiFigure("1999-01-01", "EUR", "revenue_cents"), "5");
 
-  assert.equal(await applyKpis(deps, [paid(1, 100)], "token"), -1, "no rebuild has begun");
+  assert.equal(await applyKpis(deps, [paid(1, 100)], token), -1, "no rebuild has begun");
   // Left behind by a process of an older version, which noted no keys.
   await redis.setbit(`${keys.kpiShadow}once:kpi-orders:0`, 1, 1);
-  await redis.set(keys.kpiRebuild, "token");
-  await applyKpis(deps, [paid(1, 100)], "token");
+  await redis.set(keys.kpiRebuild, token);
+  await applyKpis(deps, [paid(1, 100)], token);
   assert.equal(await emptyShadow(deps, "two"), false, "the mark is another's");
-  assert.equal(await emptyShadow(deps, "token"), true);
+  assert.equal(await emptyShadow(deps, token), true);
   assert.deepEqual(await deps.values("shadow:"), {});
   assert.equal(await applyKpis(deps, [paid(3, 300)]), 1, "a live event counts in both");
-  assert.equal(await applyKpis(deps, [paid(1, 100), paid(2, 200), paid(3, 300)], "token"), 2);
+  assert.equal(await applyKpis(deps, [paid(1, 100), paid(2, 200), paid(3, 300)], token), 2);
   assert.equal(await applyKpis(deps, [paid(4, 400)], "another"), -1);
   assert.equal(await applyKpis(deps, [paid(2, 200), refunded(1, 50)]), 1, "2 was counted before");
 
   // Such a process counts as well, and notes none.
   await redis.set(`${keys.kpiShadow}kpi:2025-03-09:refund_count`, "3");
   assert.equal(await swapShadow(deps, "another"), false);
-  assert.equal(await swapShadow(deps, "token"), true);
-  assert.equal(await swapShadow(deps, "token"), false);
+  assert.equal(await swapShadow(deps, token), true);
+  assert.equal(await swapShadow(deps, token), false);
   assert.equal(await redis.get(keys.kpiFigure("2025-03-09", "EUR", "refund_count")), "3");
   const [row] = await readKpis(deps, day, day);
   assert.deepEqual([row!.revenue_cents, row!.order_count, row!.refund_count], [550, 3, 1]);

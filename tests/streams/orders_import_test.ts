@@ -257,7 +257,9 @@ Deno.test("importOrders() rejects orders with bad rows whole, creates nothing fo
         `${file[0]},line,reason`,
         `${file[2]},3,another row of the order is bad (line 4)`,
         `${file[3]},4,qty: must be an integer 1…1000000`,
-        `${file[4]},5,currency: must be three letters; qty: must be an integer 1…1000000`,
+        `${
+          file[4]
+        },5,currency: must be a currency of ISO 4217 such as EUR; qty: must be an integer 1…1000000`,
         `${file[5]},6,${noOrder}`,
         `${file[6]},7,${noOrder}`,
         `${

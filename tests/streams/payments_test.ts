@@ -365,7 +365,7 @@ Deno.test("settlePayments() leaves other money for a paid order to a person", as
       "select detail from order_events where event in ('paid', 'payment_second') order by id",
     );
     const first = await simulatedRefOf(flow.db, orderId);
-    assert.equal(step!.detail, `100 cents by another besides ${first}`);
+    assert.equal(step!.detail, `1.00 EUR by another besides ${first}`);
     assert.equal((await flow.order(orderId)).status, "PAID");
   } finally {
     await flow.close();

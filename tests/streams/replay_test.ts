@@ -309,7 +309,7 @@ Deno.test("an answer of the gateway at any moment", async (t) => {
       const letter = await lastLetter();
       assert.match(
         String(letter?.error),
-        /says that it took 99 cents .* but 100 cents were counted/,
+        /says that it took 0.99 EUR .* but 1.00 EUR were counted/,
       );
       assert.deepEqual(
         [letter?.group_name, letter?.order_id, letter?.attempts, letter?.status],

@@ -81,7 +81,7 @@ Deno.test("verify() finds refunds above what was paid", () =>
     await rebuildKpis(flow);
     assert.deepEqual(driftOf(await prove(flow), "money"), [{
       subject: `order ${flow.ids.paid}`,
-      what: "cents of its refunds",
+      what: "amount_cents of its refunds",
       expected: "400 at most",
       found: 401,
     }]);

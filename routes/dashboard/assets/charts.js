@@ -1,7 +1,7 @@
 /*
  * Draws the charts of a page with uPlot. A chart is an element with data-chart="NAME"; its data stands in
  * a data-series attribute:
- * {kind: "line" | "bars", unit, x: seconds since 1970, y: [[...], ...], labels: [...]}
+ * {kind: "line" | "bars", unit, x: seconds since 1970, y: [[...], ...], labels: [...], digits?}
  * It comes anew, as {series, summary}, with every "charts" event.
  */
 (() => {
@@ -24,7 +24,7 @@
     count: (value) => Math.round(value).toLocaleString("en"),
     money: (value) =>
       new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 })
-        .format(value / 100),
+        .format(value),
   };
 
   const hourMinute = (seconds) => {
@@ -47,7 +47,9 @@
       ticks: { show: false },
       grid: { stroke: colour("--chart-grid"), width: 1 },
     };
-    const write = written[data.unit];
+    // Money comes in minor units, of which its currency has so many digits.
+    const unit = 10 ** (data.digits ?? 0);
+    const write = (value) => written[data.unit](value / unit);
     const whenText = data.x.length === 1 || data.x[1] - data.x[0] >= 86_400 ? dayMonth : hourMinute;
     const bars = data.kind === "bars"
       ? uPlot.paths.bars({ size: [0.7, 40], radius: 0.15 })
@@ -65,7 +67,7 @@
         y: {
           range: (_, least, most) => [
             Math.min(0, least * 1.12),
-            Math.max(most * 1.12, data.unit === "money" ? 100 : 1),
+            Math.max(most * 1.12, unit),
           ],
         },
       },

@@ -99,14 +99,38 @@ Deno.test("the refund form sent twice is one refund", async () => {
   const after = await openPage(api, `/dashboard/orders/${id}?done=refund`);
   assert.match(after.text, /The refund was requested/);
   assert.match(after.text, /All that is left, €87.50/);
-  assert.match(after.text, /Refund requested #\d+ €12.50: a mug/);
+  assert.match(after.text, /Refund requested #\d+ 12.50 EUR: a mug/);
+});
+
+Deno.test("the refund form takes and shows amounts in the digits of the order's currency", async () => {
+  const cases = [
+    { currency: "JPY", all: "¥10,000", typed: "1,250", minor: 1_250, shown: "1,250 JPY" },
+    { currency: "KWD", all: "KWD 10.000", typed: "1.25", minor: 1_250, shown: "1.250 KWD" },
+  ];
+  for (const { currency, all, typed, minor, shown } of cases) {
+    const id = await storeOrder(api.deps.db, { totalCents: 10_000, currency });
+    const page = await openPage(api, `/dashboard/orders/${id}`);
+    assert.ok(page.text.replaceAll("\u00a0", " ").includes(`All that is left, ${all}`), page.text);
+    const form = { key: fieldOf(page, "key"), which: "part", amount: typed, reason: "" };
+    const finer = { ...form, amount: currency === "JPY" ? "1.5" : "1.2345" };
+    const refused = await sendForm(api, `/dashboard/orders/${id}/refund`, finer);
+    assert.equal(refused.status, 422);
+    assert.match(refused.text, new RegExp(`is no amount to refund in ${currency}`));
+    assert.equal((await sendForm(api, `/dashboard/orders/${id}/refund`, form)).status, 303);
+    const [row] = await api.deps.db.query("select amount_cents from refunds where order_id = ?", [
+      id,
+    ]);
+    assert.equal(Number(row!.amount_cents), minor);
+    const after = await openPage(api, `/dashboard/orders/${id}`);
+    assert.ok(after.text.includes(`Refund requested #`) && after.text.includes(shown), after.text);
+  }
 });
 
 Deno.test("a refund that can't be is refused on the page, with what was typed", async () => {
   const id = await storeOrder(api.deps.db, { totalCents: 10_000 });
   const key = fieldOf(await openPage(api, `/dashboard/orders/${id}`), "key");
   const cases: [amount: string, status: number, words: RegExp][] = [
-    ["100.01", 422, /exceed the 10000 cents that are left/],
+    ["100.01", 422, /exceed the 100.00 EUR that are left/],
     ["<b>", 422, /“<b>” is no amount/],
     ["0", 422, /is no amount/],
   ];

@@ -1,0 +1,96 @@
+/**
+ * Currencies and their amounts.
+ *
+ * Every amount of the product is an integer in the minor unit of its currency, whatever a field is called: cents of
+ * euros, whole yen, a thousandth of a Kuwaiti dinar. This is the only place that knows how many of them make a unit.
+ *
+ * @module
+ */
+
+/** The registered currencies, as `Intl` knows them. */
+const registered = new Set(Intl.supportedValuesOf("currency"));
+
+/** Digits of a code that is not registered: the books of earlier versions may have such orders. */
+const usualDigits = 2;
+
+/** Why a text can't be a currency, where it can't. */
+export const currencyProblem = "must be a currency of ISO 4217 such as EUR";
+
+/** True for the code of a registered currency in upper case. */
+export function isCurrency(code: string): boolean {
+  return registered.has(code);
+}
+
+const formats = new Map<string, Intl.NumberFormat>();
+
+/** Kept for registered currencies alone, so that foreign text can't fill the memory. */
+function formatOf(currency: string): Intl.NumberFormat | undefined {
+  if (!registered.has(currency)) return undefined;
+  let format = formats.get(currency);
+  if (format === undefined) {
+    format = new Intl.NumberFormat("en", { style: "currency", currency });
+    formats.set(currency, format);
+  }
+  return format;
+}
+
+/** How many digits stand after the point: 2 for EUR, none for JPY, 3 for KWD. */
+export function currencyDigits(currency: string): number {
+  return formatOf(currency)?.resolvedOptions().maximumFractionDigits ?? usualDigits;
+}
+
+/** `€12,345.60`, `¥1,235`, `KWD 1.500`; exact, however large the amount is. */
+export function formatMoney(minor: number | bigint, currency: string): string {
+  const plain = plainAmount(minor, currency);
+  // As text, because a number would lose digits; its type does not know that the text is one.
+  return formatOf(currency)?.format(plain as Intl.StringNumericLiteral) ??
+    `${currency}\u00a0${grouped(plain)}`;
+}
+
+/** `1234.50`, as a form field or a file takes it. */
+export function plainAmount(minor: number | bigint, currency: string): string {
+  // A key of Redis that somebody has written into; a page must show it all the same.
+  if (typeof minor === "number" && !Number.isInteger(minor)) return String(minor);
+  const digits = currencyDigits(currency);
+  const value = BigInt(minor);
+  const text = String(value < 0n ? -value : value).padStart(digits + 1, "0");
+  const sign = value < 0n ? "-" : "";
+  return digits === 0 ? sign + text : `${sign}${text.slice(0, -digits)}.${text.slice(-digits)}`;
+}
+
+/** `1,234.50`: an amount whose currency stands beside it. */
+export function groupedAmount(minor: number | bigint, currency: string): string {
+  return grouped(plainAmount(minor, currency));
+}
+
+/** `1,234.50 EUR`, as the log, the timeline and errors write it. */
+export function namedAmount(minor: number | bigint, currency: string): string {
+  return `${groupedAmount(minor, currency)} ${currency}`;
+}
+
+/**
+ * The minor units of an amount that a person typed: `12`, `12.5`, `1,234.50`.
+ *
+ * @returns undefined for anything that is no amount, or has more digits than the currency
+ */
+export function parseAmount(text: string, currency: string): number | undefined {
+  const digits = currencyDigits(currency);
+  const plain = text.trim().replace(/(?<=\d),(?=\d{3}(\D|$))/g, "");
+  const match = /^(\d{1,12})(?:\.(\d{1,4}))?$/.exec(plain);
+  if (match === null) return undefined;
+  const fraction = match[2] ?? "";
+  if (fraction.length > digits) return undefined;
+  return Number(match[1] + fraction.padEnd(digits, "0"));
+}
+
+/** A sum for those who can't show more digits: a number where it is exact, else its digits as text. */
+export function exactAmount(minor: bigint): number | string {
+  const number = Number(minor);
+  return Number.isSafeInteger(number) ? number : String(minor);
+}
+
+function grouped(plain: string): string {
+  const [whole, fraction] = plain.split(".") as [string, string?];
+  const thousands = whole.replace(/\B(?=(\d{3})+$)/g, ",");
+  return fraction === undefined ? thousands : `${thousands}.${fraction}`;
+}

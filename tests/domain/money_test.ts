@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  currencyDigits,
+  exactAmount,
+  formatMoney,
+  groupedAmount,
+  isCurrency,
+  namedAmount,
+  parseAmount,
+  plainAmount,
+} from "../../domain/money.ts";
+
+Deno.test("isCurrency() knows registered currencies alone", () => {
+  for (const code of ["EUR", "USD", "JPY", "KWD", "CHF"]) assert.ok(isCurrency(code), code);
+  for (const code of ["XQZ", "ABC", "eur", "EU", "EURO", "", "€"]) {
+    assert.ok(!isCurrency(code), code);
+  }
+});
+
+Deno.test("formatMoney() gives every currency the digits that it has", () => {
+  assert.equal(formatMoney(1_234_560, "GBP"), "£12,345.60");
+  assert.equal(formatMoney(-5, "EUR"), "-€0.05");
+  assert.equal(formatMoney(1_234, "JPY"), "¥1,234");
+  assert.equal(formatMoney(1_500, "KWD"), "KWD\u00a01.500");
+  assert.equal(formatMoney(0, "JPY"), "¥0");
+  assert.equal(formatMoney(100, "XQZ"), "XQZ\u00a01.00", "an order of an earlier version");
+  assert.equal(formatMoney(123_456, "XQZ"), "XQZ\u00a01,234.56");
+});
+
+Deno.test("formatMoney() loses no digit of a sum that no number holds", () => {
+  assert.equal(formatMoney(9_007_199_254_740_993n, "EUR"), "€90,071,992,547,409.93");
+  assert.equal(formatMoney(-123_456_789_012_345_678_901n, "JPY"), "-¥123,456,789,012,345,678,901");
+  assert.equal(exactAmount(9_007_199_254_740_991n), 9_007_199_254_740_991);
+  assert.equal(exactAmount(9_007_199_254_740_993n), "9007199254740993");
+});
+
+Deno.test("plainAmount(), groupedAmount() and namedAmount() write the digits of the currency", () => {
+  assert.equal(plainAmount(123_450, "EUR"), "1234.50");
+  assert.equal(plainAmount(123_450, "JPY"), "123450");
+  assert.equal(plainAmount(-5, "KWD"), "-0.005");
+  assert.deepEqual([0, 5, -5, 123_456, -100_000].map((cents) => groupedAmount(cents, "EUR")), [
+    "0.00",
+    "0.05",
+    "-0.05",
+    "1,234.56",
+    "-1,000.00",
+  ]);
+  assert.equal(namedAmount(123_456, "JPY"), "123,456 JPY");
+});
+
+Deno.test("parseAmount() reads what plainAmount() and people write, in the digits of the currency", () => {
+  const good: [string, string, number][] = [
+    ["12", "EUR", 1_200],
+    ["12.5", "EUR", 1_250],
+    [" 1,234.50 ", "EUR", 123_450],
+    ["0.05", "EUR", 5],
+    ["12", "JPY", 12],
+    ["1,200", "JPY", 1_200],
+    ["1.5", "KWD", 1_500],
+    ["0.001", "KWD", 1],
+  ];
+  for (const [text, currency, minor] of good) {
+    assert.equal(parseAmount(text, currency), minor, `${text} ${currency}`);
+  }
+  const bad: [string, string][] = [
+    ["", "EUR"],
+    ["12.345", "EUR"],
+    ["12.5", "JPY"],
+    ["12.", "EUR"],
+    [".5", "EUR"],
+    ["-1", "EUR"],
+    ["1e3", "EUR"],
+    ["1,23", "EUR"],
+    ["1.2345", "KWD"],
+    ["1234567890123", "EUR"],
+  ];
+  for (const [text, currency] of bad) {
+    assert.equal(parseAmount(text, currency), undefined, `${text} ${currency}`);
+  }
+  fc.assert(fc.property(
+    fc.integer({ min: 0, max: 999_999_999_999 }),
+    fc.constantFrom("EUR", "JPY", "KWD", "XQZ"),
+    (minor, currency) => parseAmount(plainAmount(minor, currency), currency) === minor,
+  ));
+});
+
+Deno.test("currencyDigits() follows the register", () => {
+  assert.deepEqual(
+    ["EUR", "JPY", "KRW", "KWD", "BHD", "XQZ"].map(currencyDigits),
+    [2, 0, 0, 3, 3, 2],
+  );
+});
