@@ -27,7 +27,7 @@ hand, a second one at once.`,
           onListening: (url) => console.log(`Listening on ${url}`),
         }));
       return 0;
-    });
+    }, { migrates: true });
   },
 };
 

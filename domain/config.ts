@@ -79,7 +79,7 @@ export interface Config {
   takeoverMs: number;
   /** Most connections of a process. */
   databaseConnections: number;
-  /** Apply pending migrations when a process starts. */
+  /** Apply pending migrations when a process starts that may. */
   autoMigrate: boolean;
   /** Chattier lines are dropped. */
   logLevel: LogLevel;
@@ -268,7 +268,8 @@ export const settings: readonly Setting[] = [
   {
     name: "AUTO_MIGRATE",
     fallback: "1",
-    meaning: "`0`: refuse to start on pending migrations instead of applying them",
+    meaning: "`0`: `start`, `serve`, `consume` and `import` refuse pending migrations instead of " +
+      "applying them, as all other commands do always",
   },
   { name: "LOG_LEVEL", fallback: "info", meaning: "`error`, `warn`, `info` or `debug`" },
   {
