@@ -6,18 +6,20 @@
 
 import { refundRequestHash } from "../domain/content_hash.ts";
 import { WorkflowError } from "../domain/errors.ts";
-import type { OrderFacts } from "../domain/order.ts";
-import { decideRefundRequest } from "../domain/refund.ts";
+import { decideRefundRequest, refusedRefund } from "../domain/refund.ts";
+import { refundWishFaults, trimmedReason } from "../domain/refund_request.ts";
 import { type Database, type Queryable, transactionTries } from "./database.ts";
 import { isDuplicateKey } from "./faults.ts";
 import { addOrderEvents, type OrderEventRow } from "./events.ts";
 import { lockOrders } from "./orders.ts";
 import {
   insertRefunds,
+  type KeyedRefund,
   ownKeyStart,
   readRefundsByKeys,
   refundFactsOf,
   type RefundRow,
+  type RefundToInsert,
 } from "./refund_rows.ts";
 
 /** What somebody asks for. */
@@ -26,8 +28,12 @@ export interface RefundRequest {
   /** Null means all that is left. */
   amountCents: number | null;
   reason: string | null;
-  /** The same key with the same request is the same refund; null where the caller gave none. */
+  /**
+   * The same owner's key with the same request is the same refund, for a day; null where the caller gave none.
+   */
   idempotencyKey: string | null;
+  /** Whose key it is, where it is not the one's who asks. */
+  keyOwner?: string;
   /** Who asks for this one, where it is not the one who asks for the others. */
   actor?: string;
 }
@@ -59,22 +65,37 @@ export interface RefundOptions {
  * as `REQUESTED` until a message about them is handled, and recovery republishes lost messages.
  *
  * @param actor who asks, for the timeline
- * @returns for each request, in the same order, the refund or the reason why not: `not_found`,
- * `order_not_refundable`, `refund_exceeds_left`, `invalid` (not one cent) or `idempotency_key_reused`
+ * @returns for each request, in the same order, the refund or the reason why not: `invalid`, `not_found`,
+ * `order_not_refundable`, `refund_exceeds_left` or `idempotency_key_reused`
  */
-export async function requestRefunds(
+export async function takeRefunds(
   db: Database,
   requests: readonly RefundRequest[],
   actor: string,
   options: RefundOptions = {},
 ): Promise<(TakenRefund | WorkflowError)[]> {
-  const keyed = requests.map((request) => ({
-    ...request,
-    idempotencyKey: request.idempotencyKey ?? `${ownKeyStart}${crypto.randomUUID()}`,
-  }));
+  const asked = requests.map((request): Asked => {
+    const { idempotencyKey, keyOwner, actor: own } = request;
+    const reason = trimmedReason(request.reason);
+    const owner = keyOwner ?? own ?? actor;
+    return {
+      orderId: request.orderId,
+      amountCents: request.amountCents,
+      reason,
+      actor: own,
+      idempotencyKey: idempotencyKey ?? `${ownKeyStart}${crypto.randomUUID()}`,
+      keyOwner: owner,
+      requestHash: refundRequestHash({
+        ...request,
+        reason,
+        owner: owner.startsWith("api:") ? owner : "",
+      }),
+      fault: faultOf({ ...request, reason }),
+    };
+  });
   const take = async () => {
     const results = await db.transaction(async (tx) => {
-      const results = await takeInTransaction(tx, keyed, actor);
+      const results = await takeInTransaction(tx, asked, actor);
       await options.inTransaction?.(tx, results);
       return results;
     });
@@ -95,82 +116,79 @@ export async function requestRefunds(
 }
 
 /**
- * Takes one refund request, see {@linkcode requestRefunds}.
+ * Takes one refund request, see {@linkcode takeRefunds}.
  *
  * @throws {WorkflowError} where it is refused
  */
-export async function requestRefund(
+export async function takeRefund(
   db: Database,
   request: RefundRequest,
   actor: string,
 ): Promise<TakenRefund> {
-  const [result] = await requestRefunds(db, [request], actor);
+  const [result] = await takeRefunds(db, [request], actor);
   if (result instanceof WorkflowError) throw result;
   return result!;
 }
 
+/** A request with all that is known of it before anybody looks at its order. */
+interface Asked extends Omit<RefundToInsert, "amountCents"> {
+  amountCents: number | null;
+  actor: string | undefined;
+  /** Why it is no request. */
+  fault: WorkflowError | undefined;
+}
+
+/** A request that is accepted, by its place among the others. */
+interface Accepted {
+  index: number;
+  amountCents: number;
+}
+
 async function takeInTransaction(
   tx: Queryable,
-  requests: readonly RefundRequest[],
+  requests: readonly Asked[],
   actor: string,
 ): Promise<(TakenRefund | WorkflowError)[]> {
   const orderIds = [...new Set(requests.map(({ orderId }) => orderId))];
   const { orders } = await lockOrders(tx, orderIds);
   const refunds = await refundFactsOf(tx, orderIds, { lock: true });
-  const known = await readRefundsByKeys(
-    tx,
-    requests.flatMap(({ idempotencyKey }) => idempotencyKey ?? []),
-  );
+  const known = await readRefundsByKeys(tx, requests.map(({ idempotencyKey }) => idempotencyKey));
 
-  // A key is unique in all of the books. Another token's must not be taken for a repetition of this one's.
-  const hashOf = (request: RefundRequest) => {
-    const by = request.actor ?? actor;
-    return refundRequestHash({ ...request, owner: by.startsWith("api:") ? by : "" });
-  };
-  const accepted: { index: number; amountCents: number }[] = [];
+  const accepted: Accepted[] = [];
   const repeated: { index: number; of: number }[] = [];
-  const results: (TakenRefund | WorkflowError)[] = [];
   const keysHere = new Map<string, number>();
-  requests.forEach((request, index) => {
+  const decide = (request: Asked, index: number): TakenRefund | WorkflowError | undefined => {
+    if (request.fault !== undefined) return request.fault;
     const order = orders.get(request.orderId);
     if (order === undefined) {
-      results[index] = new WorkflowError("not_found", `There is no order ${request.orderId}`);
-      return;
+      return new WorkflowError("not_found", `There is no order ${request.orderId}`);
     }
-    const key = request.idempotencyKey;
-    const before = key === null ? undefined : known.get(key);
+    const { requestHash } = request;
+    const before = requestedBefore(request, known.get(request.idempotencyKey) ?? []);
     if (before !== undefined) {
-      results[index] = sameBytes(before.requestHash, hashOf(request))
+      return sameBytes(before.requestHash, requestHash)
         ? { refund: asFirstAnswered(before.refund), currency: order.currency, replayed: true }
         : reusedKey();
-      return;
     }
-    const twin = key === null ? undefined : keysHere.get(key);
+    const key = `${request.keyOwner}\n${request.idempotencyKey}`;
+    const twin = keysHere.get(key);
     if (twin !== undefined) {
-      if (sameBytes(hashOf(requests[twin]!), hashOf(request))) {
-        repeated.push({ index, of: twin });
-      } else results[index] = reusedKey();
-      return;
+      if (!sameBytes(requests[twin]!.requestHash, requestHash)) return reusedKey();
+      repeated.push({ index, of: twin });
+      return undefined;
     }
     const others = refunds.get(order.id) ?? [];
     const decision = decideRefundRequest(order, others, request.amountCents);
-    if (decision.kind === "refused") {
-      results[index] = refusal(order, request, decision);
-      return;
-    }
+    if (decision.kind === "refused") return refusedRefund(order, request.amountCents, decision);
     const { amountCents } = decision;
     refunds.set(order.id, [...others, { id: Infinity, amountCents, status: "REQUESTED" }]);
-    if (key !== null) keysHere.set(key, index);
+    keysHere.set(key, index);
     accepted.push({ index, amountCents });
-  });
+    return undefined;
+  };
+  const results = requests.map(decide);
 
-  const rows = await insertRefunds(
-    tx,
-    accepted.map(({ index, amountCents }) => {
-      const request = requests[index]!;
-      return { ...request, amountCents, requestHash: hashOf(request) };
-    }),
-  );
+  const rows = await writeAccepted(tx, requests, accepted, actor);
   accepted.forEach(({ index }, position) => {
     const refund = rows[position]!;
     const { currency } = orders.get(refund.orderId)!;
@@ -180,6 +198,20 @@ async function takeInTransaction(
     const first = results[of]!;
     results[index] = first instanceof WorkflowError ? first : { ...first, replayed: true };
   }
+  return results.map((result) => result!);
+}
+
+/** Inserts the refunds and their steps of the timelines. */
+async function writeAccepted(
+  tx: Queryable,
+  requests: readonly Asked[],
+  accepted: readonly Accepted[],
+  actor: string,
+): Promise<RefundRow[]> {
+  const rows = await insertRefunds(
+    tx,
+    accepted.map(({ index, amountCents }) => ({ ...requests[index]!, amountCents })),
+  );
   await addOrderEvents(
     tx,
     rows.map((refund, position): OrderEventRow => ({
@@ -191,29 +223,26 @@ async function takeInTransaction(
     })),
     actor,
   );
-  return results;
+  return rows;
 }
 
-function refusal(
-  order: OrderFacts,
-  request: RefundRequest,
-  { because, leftCents }: { because: string; leftCents: number },
-): WorkflowError {
-  const start = `Cannot refund order ${order.id}`;
-  if (because === "not_positive") {
-    return new WorkflowError("invalid", `${start}: ${request.amountCents} cents is no amount`);
-  }
-  if (because === "exceeds_left") {
-    return new WorkflowError(
-      "refund_exceeds_left",
-      `${start}: ${request.amountCents} cents exceed the ${leftCents} cents that are left`,
-    );
-  }
+/** What was requested under the key before. One without an owner can be told by its request alone. */
+function requestedBefore(
+  { keyOwner, requestHash }: Asked,
+  known: readonly KeyedRefund[],
+): KeyedRefund | undefined {
+  return known.find((one) => one.keyOwner === keyOwner) ??
+    known.find((one) => one.keyOwner === null && sameBytes(one.requestHash, requestHash));
+}
+
+/** Why what was asked for is no request for a refund. */
+function faultOf(request: RefundRequest): WorkflowError | undefined {
+  const faults = refundWishFaults(request);
+  if (faults.length === 0) return undefined;
+  const said = faults.map(({ at, detail }) => at === "amount" ? detail : `the ${at} ${detail}`);
   return new WorkflowError(
-    "order_not_refundable",
-    because === "not_paid"
-      ? `${start}: it is ${order.status}, and only PAID orders can be refunded`
-      : `${start}: nothing is left to refund`,
+    "invalid",
+    `Cannot refund order ${request.orderId}: ${said.join("; ")}`,
   );
 }
 

@@ -16,6 +16,7 @@ export type ErrorCode =
   | "order_conflict"
   | "order_not_cancellable"
   | "order_not_refundable"
+  | "not_yours"
   | "refund_exceeds_left"
   | "import_has_no_rejects"
   | "import_not_cancellable"

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { WorkflowError } from "./errors.ts";
 import type { OrderStatus, RefundStatus } from "./order.ts";
 
 /** A refund of the order, as far as the sums need it. */
@@ -48,6 +49,30 @@ export function decideRefundRequest(
   if (amountCents < 1) return { kind: "refused", because: "not_positive", leftCents };
   if (amountCents > leftCents) return { kind: "refused", because: "exceeds_left", leftCents };
   return { kind: "accept", amountCents };
+}
+
+/** A refusal in one sentence. */
+export function refusedRefund(
+  order: { id: number; status: OrderStatus },
+  amountCents: number | null,
+  { because, leftCents }: { because: string; leftCents: number },
+): WorkflowError {
+  const start = `Cannot refund order ${order.id}`;
+  if (because === "not_positive") {
+    return new WorkflowError("invalid", `${start}: ${amountCents} cents is no amount`);
+  }
+  if (because === "exceeds_left") {
+    return new WorkflowError(
+      "refund_exceeds_left",
+      `${start}: ${amountCents} cents exceed the ${leftCents} cents that are left`,
+    );
+  }
+  return new WorkflowError(
+    "order_not_refundable",
+    because === "not_paid"
+      ? `${start}: it is ${order.status}, and only PAID orders can be refunded`
+      : `${start}: nothing is left to refund`,
+  );
 }
 
 /** What becomes of an accepted refund when its message is handled. */

@@ -19,11 +19,12 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
   ["POST", /^\/sign-out$/, "nothing"],
   // Signed by the payment provider.
   ["POST", /^\/payments\/callback$/, "nothing"],
-  ["POST", /^\/orders(\/[^/]+\/cancel)?$/, ["orders"]],
-  ["POST", /^\/imports(\/[^/]+\/cancel)?$/, ["orders"]],
+  ["POST", /^\/(orders|imports)$/, ["orders"]],
+  // Whoever has brought it, or may cancel everybody's; which of them asks, the transaction finds out.
+  ["POST", /^(\/dashboard)?\/(orders|imports)\/[^/]+\/cancel$/, ["orders", "cancel"]],
   ["GET HEAD", /^\/imports(\/|$)/, ["read", "orders"]],
   ["POST", /^\/orders\/[^/]+\/refunds$/, ["refunds"]],
-  ["POST", /^\/dashboard\/(orders\/[^/]+\/cancel|imports(\/.*)?)$/, ["orders"]],
+  ["POST", /^\/dashboard\/imports$/, ["orders"]],
   ["POST", /^\/dashboard\/orders\/[^/]+\/refund$/, ["refunds"]],
   ["GET HEAD", /./, ["read"]],
 ];

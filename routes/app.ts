@@ -34,7 +34,7 @@ import { refundRoutes } from "./refunds.ts";
 import { makeSessions, protectSessions, sessionRoutes } from "./session.ts";
 import { streamRoutes } from "./streams.ts";
 import { traceRequests } from "./trace_requests.ts";
-import { within } from "./within.ts";
+import { within } from "../streams/within.ts";
 
 /** Most bytes of a request's body. */
 const bodyBytes = 1_048_576;

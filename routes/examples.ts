@@ -405,6 +405,9 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   not_found: ["There is no order 42"],
   order_conflict: ['Order "web-1" is known with another content'],
   order_not_cancellable: ["Cannot cancel order 42: it is PAID already"],
+  not_yours: [
+    "Cannot cancel order 42: another token has brought it, so this needs the scope cancel",
+  ],
   order_not_refundable: [
     "Cannot refund order 42: it is PENDING, and only PAID orders can be refunded",
   ],

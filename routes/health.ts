@@ -12,7 +12,7 @@ import { aliveAnswer, readyAnswer } from "./answers.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
 import { alive, notReady, ready } from "./examples.ts";
-import { within } from "./within.ts";
+import { within } from "../streams/within.ts";
 
 /** Longest wait for one check, in milliseconds: an engine that hangs is not ready. */
 const checkTimeoutMs = 2_000;

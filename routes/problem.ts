@@ -34,6 +34,7 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
   not_found: [404, "Not found"],
   order_conflict: [409, "The order is known with another content"],
   order_not_cancellable: [409, "The order can no longer be cancelled"],
+  not_yours: [403, "It was brought by another token"],
   order_not_refundable: [409, "The order cannot be refunded"],
   import_has_no_rejects: [409, "The import has no rejects file"],
   import_not_cancellable: [409, "The import can no longer be cancelled"],

@@ -6,26 +6,28 @@
 
 import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { cancelOrder } from "../../db/cancel.ts";
 import { type OrderDetail, readOrderDetail } from "../../db/order_queries.ts";
 import { readOrders } from "../../db/orders.ts";
-import { requestRefund } from "../../db/refunds.ts";
 import { WorkflowError } from "../../domain/errors.ts";
-import { orderLimits } from "../../domain/incoming_order.ts";
+import { bringerOf, foreignFault } from "../../domain/bringer.ts";
 import { isSettled } from "../../domain/order.ts";
+import { reasonFault, trimmedReason } from "../../domain/refund_request.ts";
+import { cancelAndPublish } from "../../services/cancel_order.ts";
+import { requestRefund } from "../../services/request_refunds.ts";
+import { cancelsOnly } from "../caller.ts";
 import type { AppDeps } from "../deps.ts";
 import { problemOf } from "../problem.ts";
-import { publishAfterCommit } from "../publish_after_commit.ts";
 import { readForm } from "../read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
-import { actorOf } from "./form.tsx";
-import { parseAmount } from "./format.ts";
+import { actorOf, ScopeNeeded } from "./form.tsx";
+import { formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
-import { CancelForm, leftCents, RefundForm } from "./order_actions.tsx";
+import { CancelForm, leftCents, RefundForm, wantedCents } from "./order_actions.tsx";
 import { Customer, Items, Payment, Refunds } from "./order_facts.tsx";
 import { Path, Timeline, Told } from "./order_timeline.tsx";
 import { Notice, Region, toHtml } from "./parts.tsx";
+import { askFirst, isConfirmed } from "./question.tsx";
 import { need } from "./reading.ts";
 
 /** What the address after a change says was done. */
@@ -64,30 +66,17 @@ export function orderRoutes(deps: AppDeps): Hono {
     const id = idOf(c);
     const form = await readForm(c);
     try {
-      const amountCents = form.which === "part" ? amountOf(form.amount) : null;
-      const reason = form.reason ? form.reason : null;
-      if (reason !== null && [...reason].length > orderLimits.textLength) {
-        throw new WorkflowError("invalid", "The reason is too long");
-      }
-      if (!/^[\x21-\x7e]{8,255}$/.test(form.key ?? "")) {
+      if (!isConfirmed(form)) return await askRefund(c, deps, form);
+      const amountCents = /^[1-9]\d{0,14}$/.test(form.cents ?? "") ? Number(form.cents) : undefined;
+      if (amountCents === undefined || !form.key) {
         throw new WorkflowError(
           "invalid",
           "The form is not complete; reload the page and try again",
         );
       }
-      const { refund, currency } = await requestRefund(db, {
-        orderId: id,
-        amountCents,
-        reason,
-        idempotencyKey: form.key!,
-      }, actorOf(c));
-      await publishAfterCommit(deps, [{
-        type: "refund.process",
-        orderId: id,
-        refundId: refund.id,
-        amountCents: refund.amountCents,
-        currency,
-      }]);
+      const { reason = null, key: idempotencyKey } = form;
+      const request = { orderId: id, amountCents, reason, idempotencyKey };
+      await requestRefund(deps, request, actorOf(c));
     } catch (error) {
       return await refuse(c, deps, error, form);
     }
@@ -98,13 +87,8 @@ export function orderRoutes(deps: AppDeps): Hono {
     const id = idOf(c);
     const form = await readForm(c);
     try {
-      const { order } = await cancelOrder(db, id, actorOf(c));
-      await publishAfterCommit(deps, [{
-        type: "notify.order",
-        orderId: id,
-        amountCents: order.totalCents,
-        currency: order.currency,
-      }]);
+      if (!isConfirmed(form)) return await askCancel(c, deps);
+      await cancelAndPublish(deps, id, actorOf(c), { only: cancelsOnly(c.get("caller")) });
     } catch (error) {
       return await refuse(c, deps, error, form);
     }
@@ -118,12 +102,71 @@ function idOf(c: Context): number {
   return Number(c.req.param("id"));
 }
 
-function amountOf(text: string | undefined): number {
-  const cents = parseAmount(text ?? "");
-  if (cents === undefined || cents === 0) {
-    throw new WorkflowError("invalid", `“${text ?? ""}” is no amount to refund, such as 12.50`);
+/** The order that a question is about. */
+async function orderFor(c: Context, { db }: AppDeps): Promise<OrderDetail> {
+  const order = await need(readOrderDetail(db, idOf(c)));
+  if (order === undefined) {
+    throw new WorkflowError("not_found", `There is no order ${idOf(c)}`);
   }
-  return cents;
+  return order;
+}
+
+/**
+ * Asks before money goes back. The amount is in the answer: what is left may be another one by then. So is the
+ * key, which makes two clicks one refund.
+ */
+async function askRefund(
+  c: Context,
+  deps: AppDeps,
+  form: Record<string, string | undefined>,
+): Promise<Response> {
+  const order = await orderFor(c, deps);
+  const cents = wantedCents(order, form);
+  const reason = trimmedReason(form.reason ?? null);
+  const fault = reason === null ? undefined : reasonFault(reason);
+  if (fault !== undefined) throw new WorkflowError("invalid", `The reason ${fault}`);
+  const { customer, externalOrderId, totalCents, currency } = order;
+  const left = leftCents(order) - cents;
+  return await askFirst(c, {
+    title: `Refund ${formatMoney(cents, currency)} to ${customer.name}?`,
+    note: `Order ${externalOrderId} of ${formatMoney(totalCents, currency)}, ${customer.email}`,
+    says:
+      `${formatMoney(cents, currency)} of order ${externalOrderId} go back to ${customer.name}. ` +
+      `${left === 0 ? "Nothing" : formatMoney(left, currency)} is left to refund then` +
+      `${reason === null ? "" : `. Reason: ${reason}`}.`,
+    nav: "/dashboard/orders",
+    action: `/dashboard/orders/${order.id}/refund`,
+    verb: `Refund ${formatMoney(cents, currency)}`,
+    fields: { cents, reason, key: `dashboard-${crypto.randomUUID()}` },
+    crumb: [`/dashboard/orders/${order.id}`, externalOrderId],
+    keep: "Keep the money",
+  });
+}
+
+/** Asks before an order is cancelled. */
+async function askCancel(c: Context, deps: AppDeps): Promise<Response> {
+  const order = await orderFor(c, deps);
+  const { customer, externalOrderId, totalCents, currency, status } = order;
+  if (isSettled(status) && status !== "CANCELLED") {
+    throw new WorkflowError(
+      "order_not_cancellable",
+      `Cannot cancel order ${order.id}: it is ${status} already`,
+    );
+  }
+  return await askFirst(c, {
+    title: `Cancel order ${externalOrderId} of ${customer.name}?`,
+    note: `${formatMoney(totalCents, currency)}, ${customer.email}`,
+    says: `The order of ${formatMoney(totalCents, currency)} by ${customer.name} ends. ` +
+      (status === "RESERVED"
+        ? "Its units go back into stock, and if the payment comes after all, it is given back."
+        : "Nothing is reserved for it yet."),
+    nav: "/dashboard/orders",
+    action: `/dashboard/orders/${order.id}/cancel`,
+    verb: "Cancel the order",
+    danger: true,
+    crumb: [`/dashboard/orders/${order.id}`, externalOrderId],
+    keep: "Keep the order",
+  });
 }
 
 /** Shows the page again, with what was wrong and what was typed. */
@@ -200,7 +243,9 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
             {!isSettled(order.status) && (
               <section aria-labelledby="cancel-heading" class="card">
                 <h2 id="cancel-heading">Cancel</h2>
-                <CancelForm c={c} order={order} />
+                {mayCancel(c, order)
+                  ? <CancelForm c={c} order={order} />
+                  : <ScopeNeeded missing="cancel" />}
               </section>
             )}
           </div>
@@ -208,6 +253,15 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
       </>
     ),
   );
+}
+
+/** False where only the bringer of an order may cancel it, and that is another. */
+function mayCancel(c: Context, { id, timeline }: OrderDetail): boolean {
+  const created = timeline.find(({ event }) => event === "created");
+  const bringer = created === undefined ? null : bringerOf(created.actor);
+  const { scopes } = c.get("caller");
+  return !scopes.includes("orders") ||
+    foreignFault(cancelsOnly(c.get("caller")), bringer, `order ${id}`) === undefined;
 }
 
 function regionsOf(order: OrderDetail) {

@@ -30,10 +30,11 @@ Deno.test({
       await page.getByRole("button", { name: "Sign in" }).click();
       await page.waitForURL("**/dashboard/streams/refunds");
 
-      await page.getByRole("button", { name: "Pause" }).click();
+      await page.getByRole("button", { name: "Pause…" }).click();
+      await page.getByRole("button", { name: "Pause refunds" }).click();
       await page.getByText("This group is paused").waitFor();
       await page.getByRole("button", { name: "Resume" }).click();
-      await page.getByRole("button", { name: "Pause" }).waitFor();
+      await page.getByRole("button", { name: "Pause…" }).waitFor();
 
       await page.goto("/dashboard/imports");
       await page.setInputFiles("#file", {

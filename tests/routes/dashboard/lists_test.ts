@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { daysBefore } from "../../../domain/day.ts";
-import { requestRefund } from "../../../db/refunds.ts";
+import { takeRefund } from "../../../db/refunds.ts";
 import { applyKpis } from "../../../streams/kpis.ts";
 import { publish } from "../../../streams/queue.ts";
 import { type Api, openApi, storeOrder } from "../api.ts";
@@ -19,7 +19,7 @@ Deno.test("refunds are listed from the newest down and by state", async () => {
   const orderId = await storeOrder(db, { totalCents: 100_000 });
   const ids: number[] = [];
   for (let index = 1; index <= 55; index++) {
-    const { refund } = await requestRefund(db, { orderId, amountCents: index, ...nothing }, "test");
+    const { refund } = await takeRefund(db, { orderId, amountCents: index, ...nothing }, "test");
     ids.unshift(refund.id);
   }
   const idsOf = (html: string) =>
@@ -178,7 +178,12 @@ Deno.test("a group's page shows its messages, and pauses and resumes it", async 
   assert.match(text, /payment.charge #5 €7.00 .* 1 with h for/);
   assert.match(text, /payment.ask_again #6 €9.00 in 60 s/);
   for (const [verb, words] of [["pause", /This group is paused/], ["resume", /Pause/]] as const) {
-    const sent = await sendForm(api, `/dashboard/streams/payments/${verb}`, {});
+    if (verb === "pause") {
+      const question = await sendForm(api, `/dashboard/streams/payments/pause`, {});
+      assert.match(question.text, /Pause the group payments\? .* €16\.00 wait in it now/);
+      assert.equal(await redis.exists(keys.paused("payments")), 0);
+    }
+    const sent = await sendForm(api, `/dashboard/streams/payments/${verb}`, { confirmed: "yes" });
     assert.equal(sent.headers.get("location"), "/dashboard/streams/payments");
     assert.match((await openPage(api, "/dashboard/streams/payments")).text, words);
     assert.equal(await redis.exists(keys.paused("payments")), verb === "pause" ? 1 : 0);

@@ -79,68 +79,127 @@ Deno.test("a filter that makes no sense is passed over and said so", async () =>
   assert.equal((await openPage(api, "/dashboard/orders?cursor=rubbish")).status, 400);
 });
 
-Deno.test("the refund form sent twice is one refund", async () => {
-  const id = await storeOrder(api.deps.db, { totalCents: 10_000 });
+const refundsOf = async (id: number) =>
+  (await api.deps.db.query("select amount_cents, reason from refunds where order_id = ?", [id]))
+    .map((row) => [Number(row.amount_cents), row.reason]);
+
+Deno.test("a refund is asked about first, with amount and customer, and its answer sent twice is one refund", async () => {
+  const id = await storeOrder(api.deps.db, { totalCents: 10_000, customer: "asked" });
   const page = await openPage(api, `/dashboard/orders/${id}`);
   assert.match(page.text, /All that is left, €100.00/);
-  const form = { key: fieldOf(page, "key"), which: "part", amount: "12.50", reason: "a mug" };
+  const form = { which: "part", amount: "12.50", reason: " a mug " };
+  const question = await sendForm(api, `/dashboard/orders/${id}/refund`, form);
+  assert.equal(question.status, 200);
+  assert.match(question.text, /Refund €12\.50 to Name of asked\? Order S-\S+ of €100\.00, asked@/);
+  assert.match(question.text, /€87\.50 is left to refund then\. Reason: a mug\./);
+  assert.deepEqual(await refundsOf(id), [], "nothing has happened yet");
+
+  const answer = {
+    confirmed: "yes",
+    cents: fieldOf(question, "cents"),
+    reason: fieldOf(question, "reason"),
+    key: fieldOf(question, "key"),
+  };
   for (let clicks = 0; clicks < 2; clicks++) {
-    const sent = await sendForm(api, `/dashboard/orders/${id}/refund`, form);
+    const sent = await sendForm(api, `/dashboard/orders/${id}/refund`, answer);
     assert.equal(sent.status, 303);
     assert.equal(sent.headers.get("location"), `/dashboard/orders/${id}?done=refund`);
   }
-  const rows = await api.deps.db.query(
-    "select amount_cents, reason from refunds where order_id = ?",
-    [
-      id,
-    ],
-  );
-  assert.deepEqual(rows.map((row) => [Number(row.amount_cents), row.reason]), [[1_250, "a mug"]]);
+  assert.deepEqual(await refundsOf(id), [[1_250, "a mug"]]);
   const after = await openPage(api, `/dashboard/orders/${id}?done=refund`);
   assert.match(after.text, /The refund was requested/);
   assert.match(after.text, /All that is left, €87.50/);
   assert.match(after.text, /Refund requested #\d+ €12.50: a mug/);
 });
 
+Deno.test("an amount that is typed is never passed over for all that is left", async () => {
+  const id = await storeOrder(api.deps.db, { totalCents: 10_000 });
+  const both = await sendForm(api, `/dashboard/orders/${id}/refund`, {
+    which: "all",
+    amount: "1.00",
+  });
+  assert.equal(both.status, 422);
+  assert.match(
+    both.text,
+    /“1\.00” was typed and all that is left was selected: choose one of them/,
+  );
+  assert.equal(fieldOf(both, "amount"), "1.00");
+  for (const form of [{ amount: "1.00" }, { which: "part", amount: "1.00" }]) {
+    const question = await sendForm(api, `/dashboard/orders/${id}/refund`, { ...form } as never);
+    assert.match(question.text, /Refund €1\.00 to/);
+    assert.equal(fieldOf(question, "cents"), "100");
+  }
+  const whole = await sendForm(api, `/dashboard/orders/${id}/refund`, { which: "all", amount: "" });
+  assert.match(whole.text, /Refund €100\.00 to .* Nothing is left to refund then/);
+  // What was asked about is what goes back, whatever is left by then.
+  const [first, second] = ["cents", "cents"].map((name) => fieldOf(whole, name));
+  const answer = (key: string) =>
+    sendForm(api, `/dashboard/orders/${id}/refund`, { confirmed: "yes", cents: first!, key });
+  assert.equal(first, second);
+  const part = { confirmed: "yes", cents: "1", key: "part-1" };
+  assert.equal((await sendForm(api, `/dashboard/orders/${id}/refund`, part)).status, 303);
+  assert.equal((await answer("whole-1")).status, 422);
+  assert.deepEqual(await refundsOf(id), [[1, null]]);
+});
+
 Deno.test("a refund that can't be is refused on the page, with what was typed", async () => {
   const id = await storeOrder(api.deps.db, { totalCents: 10_000 });
-  const key = fieldOf(await openPage(api, `/dashboard/orders/${id}`), "key");
-  const cases: [amount: string, status: number, words: RegExp][] = [
+  const cases: [amount: string, status: number, words: RegExp, reason?: string][] = [
     ["100.01", 422, /exceed the 10000 cents that are left/],
     ["<b>", 422, /“<b>” is no amount/],
     ["0", 422, /is no amount/],
+    ["", 422, /is no amount/],
+    ["1.00", 422, /The reason must have at most 255 characters/, "x".repeat(256)],
+    ["1.00", 422, /The reason must hold no control characters/, "a\u0007b"],
   ];
-  for (const [amount, status, words] of cases) {
-    const form = { key, which: "part", amount, reason: "why" };
+  for (const [amount, status, words, reason = "why"] of cases) {
+    const form = { which: "part", amount, reason };
     const page = await sendForm(api, `/dashboard/orders/${id}/refund`, form);
-    assert.equal(page.status, status);
+    assert.equal(page.status, status, amount);
     assert.match(page.text, words);
-    assert.equal(fieldOf(page, "reason"), "why");
+    assert.equal(fieldOf(page, "reason"), reason);
   }
   const unpaid = await storeOrder(api.deps.db, { status: "PENDING" });
-  const refused = await sendForm(api, `/dashboard/orders/${unpaid}/refund`, { key, which: "all" });
+  const refused = await sendForm(api, `/dashboard/orders/${unpaid}/refund`, { which: "all" });
   assert.equal(refused.status, 409);
-  const rows = await api.deps.db.query("select id from refunds where order_id in (?)", [[
-    id,
-    unpaid,
-  ]]);
-  assert.equal(rows.length, 0);
+  const forged: Record<string, string>[] = [
+    { confirmed: "yes" },
+    { confirmed: "yes", cents: "100" },
+    { confirmed: "yes", key: "k-1" },
+    { confirmed: "yes", cents: "-5", key: "k-1" },
+    { confirmed: "yes", cents: "1e3", key: "k-1" },
+    { confirmed: "yes", cents: "100", key: "with space" },
+    { confirmed: "yes", cents: "100", key: "k-1", reason: "a\u0007b" },
+    { confirmed: "yes", cents: "100", key: "k-1", reason: "x".repeat(256) },
+  ];
+  for (const form of forged) {
+    const page = await sendForm(api, `/dashboard/orders/${id}/refund`, form);
+    assert.equal(page.status, 422, JSON.stringify(form));
+  }
+  assert.deepEqual([await refundsOf(id), await refundsOf(unpaid)], [[], []]);
 });
 
-Deno.test("an order is cancelled once, and a settled one not at all", async () => {
-  const id = await storeOrder(api.deps.db, { status: "RESERVED" });
+Deno.test("an order is cancelled once and after a question, and a settled one not at all", async () => {
+  const id = await storeOrder(api.deps.db, { status: "RESERVED", customer: "ended" });
   const { text } = await openPage(api, `/dashboard/orders/${id}`);
   assert.match(text, /Its units go back into stock/);
+  const question = await sendForm(api, `/dashboard/orders/${id}/cancel`, {});
+  assert.equal(question.status, 200);
+  assert.match(question.text, /Cancel order S-\S+ of Name of ended\? €10\.00, ended@example\.com/);
+  assert.match((await openPage(api, `/dashboard/orders/${id}`)).text, /Cancel the order/);
+  const yes = { confirmed: fieldOf(question, "confirmed") };
   for (let clicks = 0; clicks < 2; clicks++) {
-    assert.equal((await sendForm(api, `/dashboard/orders/${id}/cancel`, {})).status, 303);
+    assert.equal((await sendForm(api, `/dashboard/orders/${id}/cancel`, yes)).status, 303);
   }
   const after = await openPage(api, `/dashboard/orders/${id}?done=cancel`);
   assert.match(after.text, /The order was cancelled/);
   assert.doesNotMatch(after.text, /Cancel the order/);
   const paid = await storeOrder(api.deps.db);
-  const refused = await sendForm(api, `/dashboard/orders/${paid}/cancel`, {});
-  assert.equal(refused.status, 409);
-  assert.match(refused.text, /Cannot cancel order \d+: it is PAID already/);
+  for (const form of [{}, yes]) {
+    const refused = await sendForm(api, `/dashboard/orders/${paid}/cancel`, form as never);
+    assert.equal(refused.status, 409);
+    assert.match(refused.text, /Cannot cancel order \d+: it is PAID already/);
+  }
 });
 
 Deno.test("the timeline says in words who did what, and what the customer was told", async () => {

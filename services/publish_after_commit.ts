@@ -6,10 +6,17 @@
 
 import { messageOf } from "../domain/errors.ts";
 import type { Message } from "../domain/messages.ts";
-import { publish } from "../streams/queue.ts";
+import type { Log } from "../domain/log.ts";
+import type { Database } from "../db/database.ts";
+import { publish, type QueueDeps } from "../streams/queue.ts";
 import { tracing } from "../streams/tracing.ts";
-import type { AppDeps } from "./deps.ts";
-import { within } from "./within.ts";
+import { within } from "../streams/within.ts";
+
+/** What a use case works with. */
+export interface ServiceDeps extends QueueDeps {
+  db: Database;
+  log: Log;
+}
 
 /** Longest wait for Redis before the caller is answered without it, in milliseconds. */
 const mostWaitMs = 2_000;
@@ -22,7 +29,7 @@ const mostWaitMs = 2_000;
  * @param options.traceparents by order, the traces that the messages belong to; by default the running one
  */
 export async function publishAfterCommit(
-  deps: AppDeps,
+  deps: Omit<ServiceDeps, "db">,
   messages: readonly Message[],
   options: { oncePerOrder?: boolean; traceparents?: ReadonlyMap<number, string> } = {},
 ): Promise<void> {
