@@ -25,8 +25,6 @@ export interface Config {
   allowAnonymous: boolean;
   /** Who may use the API; where it is empty, nobody is asked who they are. */
   apiTokens: ApiToken[];
-  /** Signs the sessions of the dashboard; a secret, random at every start where none is set. */
-  sessionSecret: string;
   /** Requests that a token may make in a minute; 0 for any number. */
   rateLimitPerMinute: number;
   /** Origins of other web pages that may use the API, e.g. `https://shop.example`. */
@@ -130,12 +128,6 @@ export const settings: readonly Setting[] = [
     name: "ALLOW_ANONYMOUS",
     fallback: "0",
     meaning: "`1` lets the API listen beyond loopback without `API_TOKENS`",
-  },
-  {
-    name: "SESSION_SECRET",
-    fallback: "",
-    meaning:
-      "signs the dashboard's sessions, at least 32 characters; random at every start if empty",
   },
   {
     name: "RATE_LIMIT",
@@ -340,10 +332,6 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
   }
 
   const apiTokens = parseApiTokens(text("API_TOKENS"), (detail) => fault("API_TOKENS", detail));
-  const sessionSecret = text("SESSION_SECRET");
-  if (sessionSecret !== "" && sessionSecret.length < 32) {
-    fault("SESSION_SECRET", "must have at least 32 characters");
-  }
   const corsOrigins = text("CORS_ORIGINS").split(",").map((origin) => origin.trim())
     .filter((origin) => origin !== "");
   for (const origin of corsOrigins) {
@@ -429,7 +417,6 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     port: integer("PORT", 0, 65_535),
     allowAnonymous: flag("ALLOW_ANONYMOUS"),
     apiTokens,
-    sessionSecret,
     rateLimitPerMinute: integer("RATE_LIMIT", 0, 1_000_000),
     corsOrigins,
     baseCurrency,

@@ -30,3 +30,15 @@ set @statement = (
 prepare imports_change from @statement;
 execute imports_change;
 deallocate prepare imports_change;
+
+-- Who is signed in on the dashboard. id_hash is the SHA-256 of what the cookie says, token_print that of the hash which
+-- the settings have: neither signs anybody in. Rows past their end are as good as gone.
+create table if not exists sessions (
+  id_hash binary(32) not null,
+  token_print binary(32) not null,
+  ends_at datetime(6) not null,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (id_hash),
+  key sessions_end (ends_at)
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;

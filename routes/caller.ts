@@ -19,6 +19,8 @@ export interface Caller {
   by: "token" | "session" | "nothing";
   /** What a page must send back with every change; empty unless there is a session. */
   csrfToken: string;
+  /** Of a session: whether it has not ended meanwhile; for answers that go on for long. */
+  goesOn?: () => Promise<boolean>;
 }
 
 /** Whose orders and imports a caller may cancel; undefined for everybody's. */

@@ -11,7 +11,6 @@ let api: Api;
 Deno.test.beforeAll(async () => {
   api = await openApi("dashboard_session", {
     API_TOKENS: [entry("ann", ["read"]), entry("bob", ["admin"])].join(),
-    SESSION_SECRET: "x".repeat(32),
   });
 });
 Deno.test.afterAll(() => api.close());
