@@ -22,6 +22,7 @@ import { healthRoutes } from "./health.ts";
 import { importRuns } from "./import_runs.ts";
 import { bringsFile, importRoutes } from "./imports.ts";
 import { kpiRoutes } from "./kpis.ts";
+import { refuseUnknownQuery, takesAnyQuery } from "./known_query.ts";
 import { limitBody } from "./limit_body.ts";
 import { limitRate } from "./limit_rate.ts";
 import { metricRoutes } from "./metrics.ts";
@@ -83,6 +84,7 @@ export function makeApp(deps: AppDeps): Hono {
   app.use(guard(deps));
   app.use(controlAccess(deps.config, sessions));
   app.use(limitRate(deps));
+  app.use(refuseUnknownQuery());
   const { wholeMs } = deps.bodyTimes ?? bodyTimes;
   const limit = limitBody({ bytes: bodyBytes, ms: wholeMs });
   // A file may be larger than any other body, and takes its time.
@@ -94,7 +96,7 @@ export function makeApp(deps: AppDeps): Hono {
   app.use(protectSessions());
   app.use((c, next) => isUpload(c) ? next() : within(answerMs, "An engine", next()));
 
-  app.get("/", (c) => {
+  app.get("/", takesAnyQuery(), (c) => {
     if (c.req.header("accept")?.includes("text/html")) return c.redirect("/dashboard");
     return c.json({ routes: routesOf(app) });
   });

@@ -36,6 +36,7 @@ export function healthRoutes(deps: AppDeps): Hono {
     "/livez",
     described({
       summary: "Whether the process lives",
+      anyQuery: true,
       tag: "Operation",
       scopes: null,
       answers: { 200: { says: "It does", schema: aliveAnswer, example: alive } },
@@ -47,6 +48,7 @@ export function healthRoutes(deps: AppDeps): Hono {
     "/readyz",
     described({
       summary: "Whether the process can serve",
+      anyQuery: true,
       tag: "Operation",
       scopes: null,
       answers: {

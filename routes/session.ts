@@ -14,6 +14,7 @@ import { beginSession, endSession, readSession } from "../db/sessions.ts";
 import { inTime } from "./body_times.ts";
 import type { Caller } from "./caller.ts";
 import type { AppDeps } from "./deps.ts";
+import { takesAnyQuery } from "./known_query.ts";
 import { boundaryOf, firstFieldOf } from "./multipart.ts";
 import { httpProblem } from "./problem.ts";
 import { readForm } from "./read_form.ts";
@@ -178,7 +179,7 @@ export function sessionRoutes({ config, log }: AppDeps, sessions: Sessions): Hon
     return c.html(signInPage({ action: signInPath, next, fault }), status);
   };
 
-  app.get(signInPath, (c) => {
+  app.get(signInPath, takesAnyQuery(), (c) => {
     const next = ownPath(c.req.query("next"));
     if (config.apiTokens.length === 0 || c.get("caller") !== undefined) {
       return c.redirect(next, 303);
@@ -186,7 +187,7 @@ export function sessionRoutes({ config, log }: AppDeps, sessions: Sessions): Hon
     return page(c, 200, next, "");
   });
 
-  app.post(signInPath, async (c) => {
+  app.post(signInPath, takesAnyQuery(), async (c) => {
     const form = await readForm(c);
     const next = ownPath(form.next);
     const token = findToken(config.apiTokens, tokenHash(form.token ?? ""));
@@ -199,7 +200,7 @@ export function sessionRoutes({ config, log }: AppDeps, sessions: Sessions): Hon
     return c.redirect(next, 303);
   });
 
-  app.post(signOutPath, async (c) => {
+  app.post(signOutPath, takesAnyQuery(), async (c) => {
     await sessions.end(c);
     return c.redirect(signInPath, 303);
   });

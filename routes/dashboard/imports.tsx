@@ -14,6 +14,7 @@ import { cancelsOnly } from "../caller.ts";
 import type { AppDeps } from "../deps.ts";
 import type { ImportRuns } from "../import_runs.ts";
 import { problemOf } from "../problem.ts";
+import { knowsQuery } from "../known_query.ts";
 import { readForm } from "../read_form.ts";
 import { openUpload } from "../upload.ts";
 import { notFoundPage } from "./error_page.tsx";
@@ -74,7 +75,7 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
 
   app.get("/imports", (c) => list(c));
 
-  app.post("/imports", async (c) => {
+  app.post("/imports", knowsQuery("dry_run", "keep_good_rows"), async (c) => {
     try {
       const upload = await openUpload(c, deps);
       const id = await runs.start({

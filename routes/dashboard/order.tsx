@@ -28,6 +28,7 @@ import { Customer, Items, Payment, Refunds } from "./order_facts.tsx";
 import { Path, Timeline, Told } from "./order_timeline.tsx";
 import { Notice, Region, toHtml } from "./parts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
+import { said } from "./queries.ts";
 import { need } from "./reading.ts";
 
 /** What the address after a change says was done. */
@@ -185,8 +186,8 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
   const order = await need(readOrderDetail(db, id));
   if (order === undefined) return await notFoundPage(c, `There is no order #${id}`);
   const regions = regionsOf(order);
-  const said = c.req.query("done") ?? "";
-  const done = Object.hasOwn(notices, said) ? notices[said] : undefined;
+  const change = said(c, "done") ?? "";
+  const done = Object.hasOwn(notices, change) ? notices[change] : undefined;
   const status: ContentfulStatusCode = refused === undefined
     ? 200
     : problemOf(refused.error).status;
