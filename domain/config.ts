@@ -181,8 +181,8 @@ export const settings: readonly Setting[] = [
   {
     name: "NOTIFY_CHANNELS",
     fallback: "log",
-    meaning: "where ends of orders and refunds are told: `log`, `email` and `webhook`, " +
-      "one or more, separated by commas",
+    meaning: "where ends of orders and refunds are written or sent to: `log` (the history alone, " +
+      "nobody hears of it), `email` and `webhook`, one or more, separated by commas",
   },
   {
     name: "NOTIFY_FROM",

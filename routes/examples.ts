@@ -225,6 +225,7 @@ export const orderDetail = {
     payload: told.payload,
     success: told.success,
     error: told.error,
+    state: told.state,
     sent_at: told.sent_at,
     created_at: told.created_at,
   }],

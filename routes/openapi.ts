@@ -62,7 +62,7 @@ const tags: Readonly<Record<Description["tag"], string>> = {
   Orders: "Taking orders, finding them, cancelling them",
   Refunds: "Giving money back, in part or in full",
   Imports: "Files of orders, and what became of their rows",
-  Notifications: "What customers and shops were told, on which channel, and telling it again",
+  Notifications: "What was written to the log or sent by e-mail or webhook, and sending it again",
   Figures: "Revenue and counts by day and currency, and the best customers",
   Operation: "Health, what waits in the groups, metrics, and the payment provider's answers",
 };

@@ -105,7 +105,7 @@ stage.test("an order is refunded once by a double click", async ({ page }) => {
   await takePicture(page, "order-refunded");
 });
 
-stage.test("an order that waits is cancelled, and its customer told", async ({ page }) => {
+stage.test("an order that waits is cancelled, and its end is written to the log", async ({ page }) => {
   const { deps, url } = stage.service;
   await pauseGroup(deps, "orders", "test");
   try {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Api, openApi, storeAddresses, storeOrder } from "../api.ts";
+import { type Api, ask, openApi, storeAddresses, storeOrder } from "../api.ts";
+import { fail, told } from "../told.ts";
 import { fieldOf, openPage, sendForm } from "./pages.ts";
 
 let api: Api;
@@ -202,7 +203,7 @@ Deno.test("an order is cancelled once and after a question, and a settled one no
   }
 });
 
-Deno.test("the timeline says in words who did what, and what the customer was told", async () => {
+Deno.test("the timeline says in words who did what, and what was sent", async () => {
   const id = await storeOrder(api.deps.db);
   const { db } = api.deps;
   const steps: [event: string, detail: string | null, actor: string][] = [
@@ -231,12 +232,58 @@ Deno.test("the timeline says in words who did what, and what the customer was to
   const { text } = await openPage(api, `/dashboard/orders/${id}`);
   const lines = [
     /Refund requested €12.50: a mug .* by ann on the command line/,
-    /Customer told order.paid .* 500 ms later · by log/,
+    /Written to the log order.paid .* 500 ms later · notification #\d+/,
     /Paid Reference sim_1 .* worker on worker-1.example/,
     /Stock reserved .* worker on worker-1.example/,
     /Taken into the books .* import #7/,
   ];
   assert.match(text, new RegExp(lines.map(({ source }) => source).join(".*")));
+});
+
+Deno.test("a page claims no more of a notification than is known", async () => {
+  const { db } = api.deps;
+  const { orderId, ids } = await told(db);
+  const shown = async () => {
+    const { text } = await openPage(api, `/dashboard/orders/${orderId}`);
+    const [timeline = "", list = ""] = [
+      /Timeline(.*?)Notifications/.exec(text.slice(text.indexOf("Timeline")))?.[1],
+      /Notifications order\.paid(.*?)(Refund All|$)/.exec(text)?.[1],
+    ];
+    assert.doesNotMatch(text, /\btold\b/i);
+    return { timeline, list };
+  };
+  const states = async () => {
+    const { body } = await ask(api, "GET", `/orders/${orderId}`);
+    return body.notifications.map((one: { channel: string; state: string }) =>
+      `${one.channel} ${one.state}`
+    ).join();
+  };
+  const first = await shown();
+  assert.match(first.timeline, /Written to the log order\.paid/);
+  assert.doesNotMatch(
+    first.timeline,
+    /E-mail (waits|sent)|Webhook/,
+    "what waits for its first try is no step",
+  );
+  assert.match(first.list, /Written to the log .* E-mail waits .* Webhook waits/);
+  assert.equal(await states(), "log logged,email waiting,webhook waiting");
+
+  await fail(db, ids.webhook!, "webhook", 60_000);
+  const later = await shown();
+  assert.match(later.timeline, /Webhook waits order\.paid: the endpoint answered 500/);
+  await fail(db, ids.email!, "email", null);
+  assert.match((await shown()).timeline, /E-mail given up order\.paid: the endpoint answered 500/);
+  await db.run(
+    "update notification_logs set success = 1, error = null, sent_at = created_at where id = ?",
+    [ids.webhook!],
+  );
+  await db.run("delete from notification_deliveries where notification_log_id = ?", [ids.webhook!]);
+  const last = await shown();
+  assert.match(last.timeline, /Webhook sent order\.paid/);
+  assert.match(last.list, /Written to the log .* E-mail given up .* Webhook sent/);
+  assert.equal(await states(), "log logged,email given_up,webhook sent");
+  const page = await openPage(api, `/dashboard/notifications/${ids.log}`);
+  assert.match(page.text, /State Logged Channel log/);
 });
 
 Deno.test("an order that does not exist is a page that says so", async () => {
