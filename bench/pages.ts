@@ -5,7 +5,7 @@
  */
 
 import { toInteger } from "../db/database.ts";
-import { takeRefund } from "../db/refunds.ts";
+import { requestRefund } from "../db/refunds.ts";
 import { daysBefore } from "../domain/day.ts";
 import { freePort } from "../engines/free_port.ts";
 import { publish } from "../streams/queue.ts";
@@ -104,7 +104,7 @@ async function refundSome(books: Books): Promise<void> {
   );
   for (const row of rows) {
     const orderId = toInteger(row.id);
-    const { refund, currency } = await takeRefund(books.db, {
+    const { refund, currency } = await requestRefund(books.db, {
       orderId,
       amountCents: Math.ceil(toInteger(row.total_cents) / 2),
       reason: "broken on arrival",

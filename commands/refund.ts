@@ -4,7 +4,7 @@
  * @module
  */
 
-import { requestRefund } from "../services/request_refunds.ts";
+import { requestAndPublish } from "../services/request_refunds.ts";
 import { type Command, integerArgument, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 
@@ -25,7 +25,7 @@ Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--reason=TEXT] [--key=KEY]
       ? null
       : integerArgument("AMOUNT_CENTS", amount, 1, Number.MAX_SAFE_INTEGER);
     return await withContext(env, async (context) => {
-      const { refund, currency, replayed } = await requestRefund(context, {
+      const { refund, currency, replayed } = await requestAndPublish(context, {
         orderId,
         amountCents,
         reason: options.text("reason") ?? null,

@@ -68,7 +68,7 @@ export interface RefundOptions {
  * @returns for each request, in the same order, the refund or the reason why not: `invalid`, `not_found`,
  * `order_not_refundable`, `refund_exceeds_left` or `idempotency_key_reused`
  */
-export async function takeRefunds(
+export async function requestRefunds(
   db: Database,
   requests: readonly RefundRequest[],
   actor: string,
@@ -116,16 +116,16 @@ export async function takeRefunds(
 }
 
 /**
- * Takes one refund request, see {@linkcode takeRefunds}.
+ * Takes one refund request, see {@linkcode requestRefunds}.
  *
  * @throws {WorkflowError} where it is refused
  */
-export async function takeRefund(
+export async function requestRefund(
   db: Database,
   request: RefundRequest,
   actor: string,
 ): Promise<TakenRefund> {
-  const [result] = await takeRefunds(db, [request], actor);
+  const [result] = await requestRefunds(db, [request], actor);
   if (result instanceof WorkflowError) throw result;
   return result!;
 }

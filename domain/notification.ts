@@ -63,7 +63,11 @@ export const notificationStates = ["logged", "sent", "waiting", "given_up"] as c
 /** One of {@linkcode notificationStates}. */
 export type NotificationState = typeof notificationStates[number];
 
-/** @param facts.isDue somebody is still to send it */
+/**
+ * What became of a notification.
+ *
+ * @param facts.isDue somebody is still to send it
+ */
 export function notificationState(
   { channel, success, isDue }: { channel: string; success: boolean; isDue: boolean },
 ): NotificationState {

@@ -28,6 +28,7 @@ export function trimmedReason(reason: string | null): string | null {
 export interface RefundWish {
   /** Null means all that is left. */
   amountCents: number | null;
+  /** For the books. */
   reason: string | null;
   /** Null where the caller gave none. */
   idempotencyKey: string | null;

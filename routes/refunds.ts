@@ -13,7 +13,7 @@ import { listRefunds } from "../db/refund_list.ts";
 import { readRefunds } from "../db/refund_rows.ts";
 import {
   type RefundRequest,
-  requestRefunds,
+  requestAllAndPublish,
   type TakenRefund,
 } from "../services/request_refunds.ts";
 import { refundAnswer, refundListAnswer } from "./answers.ts";
@@ -55,7 +55,7 @@ export function refundRoutes(deps: AppDeps): Hono {
     RefundRequest & { key: HeldKey | null },
     TakenRefund | WorkflowError
   >((requests) =>
-    requestRefunds(deps, requests, "api", {
+    requestAllAndPublish(deps, requests, "api", {
       inTransaction: (tx, results) =>
         storeAnswers(
           tx,

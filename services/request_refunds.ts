@@ -7,8 +7,8 @@
 import {
   type RefundOptions,
   type RefundRequest,
+  requestRefunds,
   type TakenRefund,
-  takeRefunds,
 } from "../db/refunds.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
@@ -23,13 +23,13 @@ export type { RefundRequest, TakenRefund };
  * @returns for each request, in the same order, the refund or the reason why not: `invalid`, `not_found`,
  * `order_not_refundable`, `refund_exceeds_left` or `idempotency_key_reused`
  */
-export async function requestRefunds(
+export async function requestAllAndPublish(
   deps: ServiceDeps,
   requests: readonly RefundRequest[],
   actor: string,
   options: RefundOptions = {},
 ): Promise<(TakenRefund | WorkflowError)[]> {
-  const results = await takeRefunds(deps.db, requests, actor, options);
+  const results = await requestRefunds(deps.db, requests, actor, options);
   await publishAfterCommit(
     deps,
     results.flatMap((result) => {
@@ -42,16 +42,16 @@ export async function requestRefunds(
 }
 
 /**
- * Requests one refund, see {@linkcode requestRefunds}.
+ * Requests one refund, see {@linkcode requestAllAndPublish}.
  *
  * @throws {WorkflowError} where it is refused
  */
-export async function requestRefund(
+export async function requestAndPublish(
   deps: ServiceDeps,
   request: RefundRequest,
   actor: string,
 ): Promise<TakenRefund> {
-  const [result] = await requestRefunds(deps, [request], actor);
+  const [result] = await requestAllAndPublish(deps, [request], actor);
   if (result instanceof WorkflowError) throw result;
   return result!;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { takeRefund } from "../db/refunds.ts";
+import { requestRefund } from "../db/refunds.ts";
 import { publish } from "../streams/queue.ts";
 import { scanKeys } from "../streams/scan_keys.ts";
 import { type CheckReport, verify, type VerifyReport } from "../streams/verify.ts";
@@ -71,7 +71,7 @@ export async function withSettled(
 
 /** Requests a refund in the books and returns the message about it, which is not published yet. */
 export async function askRefund(flow: Workflow, orderId: number, amountCents: number) {
-  const { refund, currency } = await takeRefund(
+  const { refund, currency } = await requestRefund(
     flow.db,
     { orderId, amountCents, reason: null, idempotencyKey: null },
     "test",

@@ -13,7 +13,7 @@ import { bringerOf, foreignFault } from "../../domain/bringer.ts";
 import { isSettled } from "../../domain/order.ts";
 import { reasonFault, trimmedReason } from "../../domain/refund_request.ts";
 import { cancelAndPublish } from "../../services/cancel_order.ts";
-import { requestRefund } from "../../services/request_refunds.ts";
+import { requestAndPublish } from "../../services/request_refunds.ts";
 import { cancelsOnly } from "../caller.ts";
 import type { AppDeps } from "../deps.ts";
 import { problemOf } from "../problem.ts";
@@ -77,7 +77,7 @@ export function orderRoutes(deps: AppDeps): Hono {
       }
       const { reason = null, key: idempotencyKey } = form;
       const request = { orderId: id, amountCents, reason, idempotencyKey };
-      await requestRefund(deps, request, actorOf(c));
+      await requestAndPublish(deps, request, actorOf(c));
     } catch (error) {
       return await refuse(c, deps, error, form);
     }

@@ -8,7 +8,7 @@ import { listOpenOrders, listOpenRefunds, listSettledOrders } from "../../db/rec
 import { readStatuses } from "../../db/orders.ts";
 import { countDeliveries, listNotifications } from "../../db/notification_queries.ts";
 import { listRefunds } from "../../db/refund_list.ts";
-import { takeRefunds } from "../../db/refunds.ts";
+import { requestRefunds } from "../../db/refunds.ts";
 import type { Group } from "../../domain/messages.ts";
 import { consumeOnce, makeConsumer } from "../../streams/consumer.ts";
 import { expireReservations } from "../../streams/expire_reservations.ts";
@@ -134,7 +134,7 @@ async function refundAll(flow: Workflow, db: Database, orderIds: number[]): Prom
     reason: null,
     idempotencyKey: null,
   }));
-  for (const taken of await takeRefunds(db, requests, "test")) {
+  for (const taken of await requestRefunds(db, requests, "test")) {
     if (taken instanceof Error) throw taken;
     const { refund: { id: refundId, orderId, amountCents }, currency } = taken;
     await publish(flow, [{

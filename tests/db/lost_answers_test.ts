@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Proxy, startProxy, withPort } from "../../chaos/harness/proxy.ts";
 import { type Database, openDatabase } from "../../db/database.ts";
-import { takeRefund } from "../../db/refunds.ts";
+import { requestRefund } from "../../db/refunds.ts";
 import { changeStock } from "../../db/stock.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { type SettledWorkflow, withSettled } from "../proof.ts";
@@ -30,11 +30,11 @@ function withRelay(
 const countOf = async (flow: SettledWorkflow, table: string): Promise<number> =>
   Number((await flow.rows(`select count(*) as n from ${table}`))[0]!.n);
 
-Deno.test("takeRefund() without a key takes one refund when the answer to its commit is lost", () =>
+Deno.test("requestRefund() without a key takes one refund when the answer to its commit is lost", () =>
   withRelay("lost_refund", {}, async (flow, db, proxy) => {
     const before = await countOf(flow, "refunds");
     proxy.loseCommitAnswers(1);
-    const taken = await takeRefund(
+    const taken = await requestRefund(
       db,
       { orderId: flow.ids.paid, amountCents: 10, reason: null, idempotencyKey: null },
       "test",

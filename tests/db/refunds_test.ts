@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { transactionTries } from "../../db/database.ts";
 import { readRefunds, readRefundsOf } from "../../db/refund_rows.ts";
-import { takeRefund, takeRefunds } from "../../db/refunds.ts";
+import { requestRefund, requestRefunds } from "../../db/refunds.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { publish } from "../../streams/queue.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
@@ -39,13 +39,13 @@ const ask = ({ orderId, amountCents, key, reason }: Ask) => ({
 
 /** What each request came to: its amount, or the code of its refusal. */
 async function outcomesOf(flow: Workflow, ...asks: Ask[]): Promise<(number | string)[]> {
-  const results = await takeRefunds(flow.db, asks.map(ask), "test");
+  const results = await requestRefunds(flow.db, asks.map(ask), "test");
   return results.map((result) =>
     result instanceof WorkflowError ? result.code : result.refund.amountCents
   );
 }
 
-Deno.test("takeRefunds() takes many at once, each against what the others left", async () => {
+Deno.test("requestRefunds() takes many at once, each against what the others left", async () => {
   await using test = await setUp("db_refunds_many", [1_000, 500]);
   const { flow, ids: [a, b] } = test;
   const asks: Ask[] = [
@@ -83,7 +83,7 @@ Deno.test("takeRefunds() takes many at once, each against what the others left",
   ]);
 });
 
-Deno.test("takeRefunds() gives each request its own refund, in whatever order they come", async () => {
+Deno.test("requestRefunds() gives each request its own refund, in whatever order they come", async () => {
   await using test = await setUp("db_refunds_order", [1_000, 1_000]);
   const { flow, ids: [a, b] } = test;
   const asks = [7, 5, 3, 1].flatMap((cents) => [
@@ -91,7 +91,7 @@ Deno.test("takeRefunds() gives each request its own refund, in whatever order th
     { orderId: a!, amountCents: cents + 1 },
   ]);
   await outcomesOf(flow, ...asks);
-  const results = await takeRefunds(flow.db, asks.map(ask), "test");
+  const results = await requestRefunds(flow.db, asks.map(ask), "test");
   results.forEach((result, index) => {
     assert.ok(!(result instanceof WorkflowError));
     assert.equal(result.refund.orderId, asks[index]!.orderId);
@@ -103,12 +103,12 @@ Deno.test("takeRefunds() gives each request its own refund, in whatever order th
   assert.equal(stored.size, asks.length);
 });
 
-Deno.test("takeRefund() says in one sentence why not", async () => {
+Deno.test("requestRefund() says in one sentence why not", async () => {
   await using test = await setUp("db_refunds_words", [1_000, 101]);
   const { flow, ids: [paid, failed] } = test;
   const refusal = async (orderId: number, amountCents: number | null) => {
     try {
-      await takeRefund(flow.db, ask({ orderId, amountCents }), "test");
+      await requestRefund(flow.db, ask({ orderId, amountCents }), "test");
     } catch (error) {
       assert.ok(error instanceof WorkflowError);
       return error.message;
@@ -124,18 +124,18 @@ Deno.test("takeRefund() says in one sentence why not", async () => {
   );
   assert.equal(await refusal(paid!, -5), `Cannot refund order ${paid}: -5 cents is no amount`);
   assert.equal(await refusal(999_999, null), "There is no order 999999");
-  await takeRefund(flow.db, ask({ orderId: paid!, amountCents: null }), "test");
+  await requestRefund(flow.db, ask({ orderId: paid!, amountCents: null }), "test");
   assert.equal(
     await refusal(paid!, null),
     `Cannot refund order ${paid}: nothing is left to refund`,
   );
 });
 
-Deno.test("takeRefund() answers a repeated key as it did first, and refuses another request", async () => {
+Deno.test("requestRefund() answers a repeated key as it did first, and refuses another request", async () => {
   await using test = await setUp("db_refunds_key", [1_000, 1_000]);
   const { flow, ids: [a, b] } = test;
   const key = "Key-1";
-  const first = await takeRefund(flow.db, ask({ orderId: a!, amountCents: 900, key }), "test");
+  const first = await requestRefund(flow.db, ask({ orderId: a!, amountCents: 900, key }), "test");
   assert.equal(first.replayed, false);
   await publish(flow, [{
     message: {
@@ -147,7 +147,7 @@ Deno.test("takeRefund() answers a repeated key as it did first, and refuses anot
     },
   }]);
   await flow.drain();
-  const again = await takeRefund(flow.db, ask({ orderId: a!, amountCents: 900, key }), "test");
+  const again = await requestRefund(flow.db, ask({ orderId: a!, amountCents: 900, key }), "test");
   assert.deepEqual(again, { ...first, replayed: true }, "although it is processed by now");
   const others: Ask[] = [
     { orderId: a!, amountCents: 899, key },
@@ -182,12 +182,12 @@ Deno.test("takeRefund() answers a repeated key as it did first, and refuses anot
   );
 });
 
-Deno.test("takeRefund() keeps keys apart by their owners, and for a day", async () => {
+Deno.test("requestRefund() keeps keys apart by their owners, and for a day", async () => {
   await using test = await setUp("db_refunds_owners", [1_000, 1_000]);
   const { flow, ids: [a, b] } = test;
   const key = "return-17";
   const take = (orderId: number, amountCents: number, actor: string, keyOwner?: string) =>
-    takeRefund(flow.db, { ...ask({ orderId, amountCents, key }), keyOwner }, actor)
+    requestRefund(flow.db, { ...ask({ orderId, amountCents, key }), keyOwner }, actor)
       .then(({ refund, replayed }) => [refund.id, replayed], ({ code }: WorkflowError) => code);
   const [shop] = await take(a!, 100, "api:shop");
   const [desk] = await take(b!, 200, "api:desk");
@@ -220,11 +220,11 @@ Deno.test("takeRefund() keeps keys apart by their owners, and for a day", async 
   ]);
 });
 
-Deno.test("takeRefund() makes one refund of a key that is free again and used many times at once", async () => {
+Deno.test("requestRefund() makes one refund of a key that is free again and used many times at once", async () => {
   await using test = await setUp("db_refunds_key_again", [1_000, 1_000]);
   const { flow, ids: [a, b] } = test;
   const take = (orderId: number) =>
-    takeRefund(flow.db, ask({ orderId, amountCents: 10, key: "again" }), "api:shop")
+    requestRefund(flow.db, ask({ orderId, amountCents: 10, key: "again" }), "api:shop")
       .then(({ refund }) => refund.id, ({ code }: WorkflowError) => code);
   const first = await take(a!);
   await flow.rows("update refunds set created_at = created_at - interval 2 day");
@@ -234,11 +234,11 @@ Deno.test("takeRefund() makes one refund of a key that is free again and used ma
   assert.equal(answers.filter((answer) => answer === "idempotency_key_reused").length, 3);
 });
 
-Deno.test("takeRefund() knows what a process of the version before has written", async () => {
+Deno.test("requestRefund() knows what a process of the version before has written", async () => {
   await using test = await setUp("db_refunds_older", [1_000]);
   const { flow, ids: [a] } = test;
   const take = (amountCents: number, actor: string) =>
-    takeRefund(flow.db, ask({ orderId: a!, amountCents, key: "old" }), actor)
+    requestRefund(flow.db, ask({ orderId: a!, amountCents, key: "old" }), actor)
       .then(({ refund, replayed }) => [refund.id, replayed]);
   const [id] = await take(100, "api:shop");
   await flow.rows("update refunds set key_owner = null");
@@ -247,14 +247,14 @@ Deno.test("takeRefund() knows what a process of the version before has written",
   assert.notEqual(other, id, "another's request says something else");
 });
 
-Deno.test("takeRefund() makes one refund of a key that is used many times at once", async () => {
+Deno.test("requestRefund() makes one refund of a key that is used many times at once", async () => {
   await using test = await setUp("db_refunds_key_race", [1_000, 1_000]);
   const { flow, ids: [a, b] } = test;
   for (let round = 0; round < 5; round++) {
     const key = `race-${round}`;
     const answers = await Promise.all(
       [a, b, a, b, a, b].map((orderId) =>
-        takeRefund(flow.db, ask({ orderId: orderId!, amountCents: 10, key }), "test")
+        requestRefund(flow.db, ask({ orderId: orderId!, amountCents: 10, key }), "test")
           .then(({ refund }) => refund.id, (error: WorkflowError) => error.code)
       ),
     );
@@ -293,7 +293,7 @@ Deno.test("refunds never exceed the payment, whoever asks for and processes what
           await Promise.all([
             ...burst.map(async ({ order, cents, times }) => {
               const orderId = taken[order]!.orderId!;
-              const [result] = await takeRefunds(
+              const [result] = await requestRefunds(
                 flow.db,
                 [ask({ orderId, amountCents: cents })],
                 "test",

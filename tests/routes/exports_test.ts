@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CsvParseStream } from "@std/csv/parse-stream";
 import { Hono } from "hono";
 import { silentLog } from "../../domain/log.ts";
-import { takeRefunds } from "../../db/refunds.ts";
+import { requestRefunds } from "../../db/refunds.ts";
 import { makeApp } from "../../routes/app.ts";
 import { csvDownload, type CsvFile } from "../../routes/csv_download.ts";
 import { applyKpis } from "../../streams/kpis.ts";
@@ -149,7 +149,7 @@ Deno.test("GET /orders.csv quotes what needs it, and disarms formulas in text al
 Deno.test("GET /refunds.csv has what GET /refunds lists, under the same filters", async () => {
   const { db } = api.deps;
   const orderId = await storeOrder(db, { totalCents: 10_000 });
-  const results = await takeRefunds(
+  const results = await requestRefunds(
     db,
     [1, 2, 3].map((amountCents) => ({
       orderId,

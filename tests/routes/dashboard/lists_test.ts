@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { daysBefore } from "../../../domain/day.ts";
-import { takeRefund } from "../../../db/refunds.ts";
+import { requestRefund } from "../../../db/refunds.ts";
 import { applyKpis } from "../../../streams/kpis.ts";
 import { publish } from "../../../streams/queue.ts";
 import { type Api, openApi, storeOrder } from "../api.ts";
@@ -19,7 +19,7 @@ Deno.test("refunds are listed from the newest down and by state", async () => {
   const orderId = await storeOrder(db, { totalCents: 100_000 });
   const ids: number[] = [];
   for (let index = 1; index <= 55; index++) {
-    const { refund } = await takeRefund(db, { orderId, amountCents: index, ...nothing }, "test");
+    const { refund } = await requestRefund(db, { orderId, amountCents: index, ...nothing }, "test");
     ids.unshift(refund.id);
   }
   const idsOf = (html: string) =>
