@@ -75,7 +75,7 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
 
   app.get("/imports", (c) => list(c));
 
-  app.post("/imports", knowsQuery("dry_run", "keep_good_rows"), async (c) => {
+  app.post("/imports", knowsQuery("dry_run", "keep_good_rows", "replace"), async (c) => {
     try {
       const upload = await openUpload(c, deps);
       const id = await runs.start({

@@ -126,13 +126,13 @@ async function askRefund(
   const reason = trimmedReason(form.reason ?? null);
   const fault = reason === null ? undefined : reasonFault(reason);
   if (fault !== undefined) throw new WorkflowError("invalid", `The reason ${fault}`);
-  const { customer, externalOrderId, totalCents, currency } = order;
+  const { recipient, externalOrderId, totalCents, currency } = order;
   const left = leftCents(order) - cents;
   return await askFirst(c, {
-    title: `Refund ${formatMoney(cents, currency)} to ${customer.name}?`,
-    note: `Order ${externalOrderId} of ${formatMoney(totalCents, currency)}, ${customer.email}`,
+    title: `Refund ${formatMoney(cents, currency)} to ${recipient.name}?`,
+    note: `Order ${externalOrderId} of ${formatMoney(totalCents, currency)}, ${recipient.email}`,
     says:
-      `${formatMoney(cents, currency)} of order ${externalOrderId} go back to ${customer.name}. ` +
+      `${formatMoney(cents, currency)} of order ${externalOrderId} go back to ${recipient.name}. ` +
       `${left === 0 ? "Nothing" : formatMoney(left, currency)} is left to refund then` +
       `${reason === null ? "" : `. Reason: ${reason}`}.`,
     nav: "/dashboard/orders",
@@ -147,7 +147,7 @@ async function askRefund(
 /** Asks before an order is cancelled. */
 async function askCancel(c: Context, deps: AppDeps): Promise<Response> {
   const order = await orderFor(c, deps);
-  const { customer, externalOrderId, totalCents, currency, status } = order;
+  const { recipient, externalOrderId, totalCents, currency, status } = order;
   if (isSettled(status) && status !== "CANCELLED") {
     throw new WorkflowError(
       "order_not_cancellable",
@@ -155,9 +155,9 @@ async function askCancel(c: Context, deps: AppDeps): Promise<Response> {
     );
   }
   return await askFirst(c, {
-    title: `Cancel order ${externalOrderId} of ${customer.name}?`,
-    note: `${formatMoney(totalCents, currency)}, ${customer.email}`,
-    says: `The order of ${formatMoney(totalCents, currency)} by ${customer.name} ends. ` +
+    title: `Cancel order ${externalOrderId} of ${recipient.name}?`,
+    note: `${formatMoney(totalCents, currency)}, ${recipient.email}`,
+    says: `The order of ${formatMoney(totalCents, currency)} by ${recipient.name} ends. ` +
       (status === "RESERVED"
         ? "Its units go back into stock, and if the payment comes after all, it is given back."
         : "Nothing is reserved for it yet."),

@@ -168,6 +168,16 @@ Deno.test("a page shows itself and says what was passed over in its address", as
   }
 });
 
+Deno.test("what the buttons of the upload ask for is known", async () => {
+  const { html } = await openPage(api, "/dashboard/imports");
+  const addresses = [...html.matchAll(/formaction="([^"]+)"/g)].map(([, address]) => address!);
+  assert.ok(addresses.length >= 2);
+  for (const address of addresses) {
+    const sent = await sendForm(api, address, {}, { accept: "text/html" });
+    assert.doesNotMatch(sent.text, /is not known/, address);
+  }
+});
+
 Deno.test("a form that asks for something unknown changes nothing", async () => {
   const sent = await sendForm(api, "/dashboard/imports?dry_ran=1", {}, { accept: "text/html" });
   assert.equal(sent.status, 400);
