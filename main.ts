@@ -6,6 +6,7 @@
  */
 
 import type { Command } from "./commands/command.ts";
+import { print, printError } from "./commands/print.ts";
 import { settings } from "./domain/config.ts";
 import { messageOf, WorkflowError } from "./domain/errors.ts";
 
@@ -45,22 +46,22 @@ export async function main(
     if (load === undefined) {
       const list = Object.keys(commands).join(", ");
       if (name === "--help") {
-        console.log(`Usage: deno task COMMAND [ARGS]\n\nCommands: ${list}\nEach has --help.`);
+        print(`Usage: deno task COMMAND [ARGS]\n\nCommands: ${list}\nEach has --help.`);
         return 0;
       }
       throw new WorkflowError("bad_usage", `There is no command "${name}"; there are ${list}`);
     }
     const { default: command } = await load();
     if (rest.includes("--help")) {
-      console.log(`${command.summary}\n\n${command.help.trim()}`);
+      print(`${command.summary}\n\n${command.help.trim()}`);
       return 0;
     }
     return await command.run(rest, env);
   } catch (error) {
     const expected = error instanceof WorkflowError;
     const line = messageOf(error).split("\n")[0];
-    console.error(`${name}: ${line}`);
-    if (env.LOG_LEVEL === "debug" && error instanceof Error) console.error(error.stack);
+    printError(`${name}: ${line}`);
+    if (env.LOG_LEVEL === "debug" && error instanceof Error) printError(error.stack ?? "");
     return expected && (error.code === "bad_usage" || error.code === "bad_settings") ? 2 : 1;
   }
 }

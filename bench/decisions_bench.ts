@@ -56,6 +56,7 @@ Deno.bench("decideSettle(): 1,000 answers", () => {
     decideSettle(order, {
       outcome: "succeeded",
       amountCents: order.totalCents,
+      currency: order.currency,
       providerRef: "sim_1",
     }, null);
   }

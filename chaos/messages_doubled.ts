@@ -5,8 +5,10 @@
  */
 
 import { cancelOrder } from "../db/cancel.ts";
+import { readCharges } from "../db/orders.ts";
 import type { IncomingOrder } from "../domain/incoming_order.ts";
 import { type Group, groups, type Message, messageOfEntry } from "../domain/messages.ts";
+import { simulatedRef } from "../streams/gateway.ts";
 import { publish } from "../streams/queue.ts";
 import { book, bringOrders, feed, take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders, willBePaid } from "./harness/orders.ts";
@@ -114,6 +116,12 @@ async function send(stage: Stage, messages: Message[]): Promise<void> {
   stage.figures.faults += messages.length;
 }
 
+/** The simulated provider's own names for the charges of orders. */
+async function simulatedRefs({ db }: Stage, ids: number[]): Promise<(id: number) => string> {
+  const orders = await readCharges(db, ids);
+  return (id) => simulatedRef({ orderId: id, reference: orders.get(id)!.externalOrderId });
+}
+
 /** The same answer again, and a decline of what was paid. */
 async function answersForSettled(stage: Stage): Promise<void> {
   const rows = await stage.db.query(
@@ -121,9 +129,10 @@ async function answersForSettled(stage: Stage): Promise<void> {
     [oddities],
   );
   const orders = rows.map((row) => ({ id: Number(row.id), totalCents: Number(row.total_cents) }));
+  const refOf = await simulatedRefs(stage, orders.map(({ id }) => id));
   await send(stage, [
-    ...orders.map((order) => answerFor(order, "succeeded", `sim_${order.id}`)),
-    ...orders.map((order) => answerFor(order, "declined", `sim_${order.id}`)),
+    ...orders.map((order) => answerFor(order, "succeeded", refOf(order.id))),
+    ...orders.map((order) => answerFor(order, "declined", refOf(order.id))),
   ]);
 }
 
@@ -182,11 +191,12 @@ async function answersBeforeCharges(stage: Stage): Promise<IncomingOrder[]> {
   const rows = await db.query(
     "select id, total_cents from orders where external_order_id like 'early-%'",
   );
+  const refOf = await simulatedRefs(stage, rows.map(({ id }) => Number(id)));
   await send(
     stage,
     rows.map((row) => {
       const order = { id: Number(row.id), totalCents: Number(row.total_cents) };
-      return answerFor(order, "succeeded", `sim_${order.id}`);
+      return answerFor(order, "succeeded", refOf(order.id));
     }),
   );
   return early;

@@ -4,10 +4,13 @@
  * @module
  */
 
+import { parseConfig } from "../domain/config.ts";
 import { groups } from "../domain/messages.ts";
+import { simulatedWarning } from "../streams/gateways.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
+import { print } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { untilStopped } from "./signals.ts";
 
@@ -33,6 +36,7 @@ Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
       return group;
     });
     const batch = options.integer("batch", 1, 5_000);
+    if (parseConfig(env).gateway === "simulated") print(simulatedWarning);
     return await withContext(env, async (context) => {
       await refuseDanger(context);
       let handled = 0;

@@ -12,6 +12,7 @@ import { isSettled } from "../domain/order.ts";
 import { type Decided, discardDeadLetters, retryDeadLetters } from "../streams/dead_letters.ts";
 import { type Command, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
+import { print, printError } from "./print.ts";
 import { formatCents, formatCount, formatTable } from "./table.ts";
 
 /** Letters that the list shows without `--all`. */
@@ -88,11 +89,11 @@ async function list({ db }: Context, filter: DeadLetterFilter, all: boolean): Pr
     afterId = page.at(-1)!.id;
   }
   if (letters.length === 0) {
-    console.log("No dead letters");
+    print("No dead letters");
     return 0;
   }
   const right = (heading: string) => ({ heading, align: "right" } as const);
-  console.log(formatTable(
+  print(formatTable(
     [
       right("id"),
       { heading: "group" },
@@ -116,7 +117,7 @@ async function list({ db }: Context, filter: DeadLetterFilter, all: boolean): Pr
       shorten(letter.error),
     ]),
   ));
-  if (!all && letters.length > shown) console.log("… and more; --all shows them");
+  if (!all && letters.length > shown) print("… and more; --all shows them");
   return 0;
 }
 
@@ -126,10 +127,10 @@ async function report(
   { letters, refused }: Decided,
 ): Promise<number> {
   for (const { letter, reason } of refused) {
-    console.error(`Cannot retry dead letter ${letter.id}: ${reason}; it can only be discarded`);
+    printError(`Cannot retry dead letter ${letter.id}: ${reason}; it can only be discarded`);
   }
   const done = verb === "retry" ? "Retried" : "Discarded";
-  console.log(`${done} ${formatCount(letters.length)} dead letters`);
+  print(`${done} ${formatCount(letters.length)} dead letters`);
   if (verb === "discard") {
     const ids = [...new Set(letters.flatMap(({ orderId }) => orderId ?? []))];
     let open = 0;
@@ -138,7 +139,7 @@ async function report(
       for (const { status } of orders.values()) if (!isSettled(status)) open++;
     }
     if (open > 0) {
-      console.log(
+      print(
         `${formatCount(open)} of their orders are not finished: cancel them, or the next sweep ` +
           "publishes them anew",
       );

@@ -16,6 +16,7 @@ import { verify } from "../streams/verify.ts";
 import { type Command, readOptions } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { formatKpis } from "./kpis.ts";
+import { print } from "./print.ts";
 import { untilStopped } from "./signals.ts";
 import { formatCents, formatCount, formatTable } from "./table.ts";
 import { formatReport } from "./verify.ts";
@@ -188,7 +189,7 @@ let shown = false;
 function say(line: string): void {
   if (shown) Deno.stdout.writeSync(encoder.encode("\r\x1b[K"));
   shown = false;
-  console.log(line);
+  print(line);
 }
 
 /** A line that the next one replaces; only a terminal shows it. */

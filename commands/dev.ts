@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { dataDir } from "../engines/data_dir.ts";
 import { startPrivateEngines } from "../engines/private_engines.ts";
 import { type Command, readOptions } from "./command.ts";
+import { printError } from "./print.ts";
 
 const command: Command = {
   summary:
@@ -21,8 +22,8 @@ Settings from the environment apply, except DATABASE_URL and REDIS_URL.`,
     readOptions(args, {});
     const engines = await startPrivateEngines({ dir: join(dataDir, "dev") });
     try {
-      console.error(`DATABASE_URL=${engines.env.DATABASE_URL}`);
-      console.error(`REDIS_URL=${engines.env.REDIS_URL}`);
+      printError(`DATABASE_URL=${engines.env.DATABASE_URL}`);
+      printError(`REDIS_URL=${engines.env.REDIS_URL}`);
       const child = new Deno.Command(Deno.execPath(), {
         args: ["run", "--watch", ...await startArguments()],
         env: engines.env,

@@ -7,24 +7,36 @@
 import { countDeadLetters } from "../db/dead_letter_counts.ts";
 import { type Database, openDatabase } from "../db/database.ts";
 import { migrationStatus } from "../db/migrate.ts";
-import { readServerFacts } from "../db/server_facts.ts";
+import { canWrite } from "../db/ping.ts";
+import { listProviders } from "../db/payments.ts";
+import { readEncryption, readServerFacts } from "../db/server_facts.ts";
 import { type Config, isLoopback, parseConfig } from "../domain/config.ts";
 import {
   type Finding,
   fine,
   judgeClock,
+  judgeCommands,
   judgeDatabase,
+  judgeEncryption,
   judgeRedis,
   judgeVersion,
+  judgeWriting,
   problem,
   warning,
 } from "../domain/diagnosis.ts";
+import { readDatabaseUrl, readRedisUrls } from "../domain/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { describeCount } from "../domain/bounded_count.ts";
+import { providerFault, simulatedWarning } from "../streams/gateways.ts";
+import { visibleText } from "../domain/visible_text.ts";
 import { keysFor } from "../streams/keys.ts";
-import { openRedis } from "../streams/redis.ts";
+import { encryptionOf, openRedis, type RedisClient } from "../streams/redis.ts";
+import { isReplica } from "../streams/redis_away.ts";
+import { findRefusedCommands } from "../streams/redis_commands.ts";
 import { readRedisFacts } from "../streams/redis_facts.ts";
+import { temporaryFileFault } from "../streams/temporary_file.ts";
 import { type Command, readOptions } from "./command.ts";
+import { print } from "./print.ts";
 
 const command: Command = {
   summary: "Checks settings, engines, migrations and clocks, and says how to mend what is wrong.",
@@ -35,7 +47,7 @@ Changes nothing. Exits 1 if there is a problem; a warning is no problem.`,
   async run(args, env) {
     readOptions(args, {});
     const findings = await diagnose(env);
-    console.log(formatFindings(findings));
+    print(formatFindings(findings));
     return findings.some(({ level }) => level === "problem") ? 1 : 0;
   },
 };
@@ -55,6 +67,8 @@ export async function diagnose(env: Record<string, string | undefined>): Promise
   }
   return [
     judgeSettings(config),
+    judgeGateway(config),
+    judgeTemporaryFiles(),
     ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config)),
     ...await guarded("redis", "REDIS_URL", () => diagnoseRedis(config)),
   ];
@@ -66,6 +80,22 @@ function judgeSettings({ host, apiTokens }: Config): Finding {
     `the API listens on ${host} and asks nobody who they are`,
     "set API_TOKENS, let only trusted machines reach it, or set HOST=127.0.0.1",
   );
+}
+
+function judgeGateway({ gateway, gatewayUrl }: Config): Finding {
+  return gateway === "simulated"
+    ? warning("payment provider", simulatedWarning, "set GATEWAY and its settings for real money")
+    : fine("payment provider", `${gateway}, asked at ${URL.parse(gatewayUrl)?.origin}`);
+}
+
+function judgeTemporaryFiles(): Finding {
+  const what = "temporary files";
+  const fault = temporaryFileFault();
+  if (fault === null) return fine(what, "can be made");
+  const mend =
+    "set TMPDIR to a folder below /tmp or /run that can be written, or name its folder in " +
+    "--allow-read and --allow-write of the task in deno.json";
+  return (fault.isFatal ? problem : warning)(what, fault.detail, mend);
 }
 
 async function guarded(
@@ -88,6 +118,7 @@ async function diagnoseDatabase(config: Config): Promise<Finding[]> {
     const facts = await readServerFacts(db);
     const findings = [
       judgeVersion(facts.engine, facts.version),
+      await judgeDatabaseWay(config.databaseUrl, db),
       ...judgeDatabase(facts, config.databaseConnections),
       judgeClock("database", facts.nowMs, askedMs, Date.now()),
     ];
@@ -106,10 +137,53 @@ async function diagnoseDatabase(config: Config): Promise<Finding[]> {
       );
       return findings;
     }
-    return [...findings, fine("migrations", "all applied"), await judgeDeadLetters(db)];
+    return [
+      ...findings,
+      fine("migrations", "all applied"),
+      judgeWriting("database", "DATABASE_URL", await canWrite(db)),
+      judgeProviders(config, await listProviders(db)),
+      await judgeDeadLetters(db),
+    ];
   } finally {
     await db.close();
   }
+}
+
+/** How to have the whole way to an engine encrypted, and be sure of who is at its end. */
+const encryptMend = {
+  database: "add ssl-mode=verify-identity, and ssl-ca where its authority is your own",
+  redis: "write rediss://, and ssl-ca where its authority is your own",
+};
+
+async function judgeDatabaseWay(url: string, db: Database): Promise<Finding> {
+  const { host, socket, tls } = readDatabaseUrl(url).address;
+  const way = {
+    host,
+    isSocket: socket !== undefined,
+    mode: tls?.mode ?? null,
+    seen: await readEncryption(db),
+  };
+  return judgeEncryption("database", way, isLoopback(host), encryptMend.database);
+}
+
+function judgeRedisWay(url: string, redis: RedisClient): Finding {
+  const nodes = readRedisUrls(url).address;
+  const { host, socket, tls } = nodes.find(({ host }) => !isLoopback(host)) ?? nodes[0]!;
+  const way = {
+    host,
+    isSocket: socket !== undefined,
+    mode: tls?.mode ?? null,
+    seen: encryptionOf(redis),
+  };
+  return judgeEncryption("redis", way, isLoopback(host), encryptMend.redis);
+}
+
+function judgeProviders(config: Config, providers: readonly string[]): Finding {
+  const what = "payments of the books";
+  const fault = providerFault(config, providers);
+  return fault === undefined
+    ? fine(what, providers.length === 0 ? "none yet" : `all by ${providers.join(", ")}`)
+    : problem(what, fault, "no process that serves or handles payments starts like this");
 }
 
 async function judgeDeadLetters(db: Database): Promise<Finding> {
@@ -124,35 +198,45 @@ async function judgeDeadLetters(db: Database): Promise<Finding> {
 async function diagnoseRedis(config: Config): Promise<Finding[]> {
   const redis = await openRedis(config.redisUrl);
   try {
-    const keys = keysFor(config.redisPrefix, config.baseCurrency);
-    const askedMs = Date.now();
-    const facts = await readRedisFacts({ redis, keys });
-    const findings = [
-      judgeVersion(facts.server === "valkey" ? "valkey" : "redis", facts.version),
-      ...judgeRedis(facts, config.redisPrefix),
-      judgeClock("redis", facts.nowMs, askedMs, Date.now()),
-    ];
-    if (facts.missingGroups.length > 0 || !facts.isComplete) {
-      const missing = facts.missingGroups.length > 0
-        ? `no group ${facts.missingGroups.join(", ")}`
-        : "Redis is new, was restarted, or may have lost something otherwise";
-      findings.push(
-        warning("streams", missing, "start the consumers, or run deno task recover"),
-      );
-    } else {
-      findings.push(fine("streams", "every group exists and holds its unfinished work"));
-    }
-    return findings;
+    return await diagnoseStore(config, redis);
+  } catch (error) {
+    if (isReplica(error)) return [judgeWriting("redis", "REDIS_URL", false)];
+    throw error;
   } finally {
     redis.disconnect();
   }
+}
+
+async function diagnoseStore(config: Config, redis: RedisClient): Promise<Finding[]> {
+  const keys = keysFor(config.redisPrefix, config.baseCurrency);
+  const way = judgeRedisWay(config.redisUrl, redis);
+  const commands = judgeCommands(await findRefusedCommands({ redis, keys }));
+  // What follows would only fail of the same.
+  if (commands.level === "problem") return [way, commands];
+  const askedMs = Date.now();
+  const facts = await readRedisFacts({ redis, keys });
+  const isWhole = facts.missingGroups.length === 0 && facts.isComplete;
+  const missing = facts.missingGroups.length > 0
+    ? `no group ${facts.missingGroups.join(", ")}`
+    : "Redis is new, was restarted, or may have lost something otherwise";
+  return [
+    judgeVersion(facts.server === "valkey" ? "valkey" : "redis", facts.version),
+    way,
+    ...judgeRedis(facts, config.redisPrefix),
+    judgeWriting("redis", "REDIS_URL", true),
+    commands,
+    judgeClock("redis", facts.nowMs, askedMs, Date.now()),
+    isWhole
+      ? fine("streams", "every group exists and holds its unfinished work")
+      : warning("streams", missing, "start the consumers, or run deno task recover"),
+  ];
 }
 
 /** A line for each finding, and under it how to mend it. */
 export function formatFindings(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ what }) => what.length));
   const lines = findings.flatMap(({ level, what, detail, mend }) => [
-    `${level.padEnd(7)}  ${what.padEnd(width)}  ${detail}`,
+    `${level.padEnd(7)}  ${what.padEnd(width)}  ${visibleText(detail)}`,
     ...(mend === "" ? [] : [`${" ".repeat(9 + width + 2)}→ ${mend}`]),
   ]);
   const count = (level: Finding["level"]) =>

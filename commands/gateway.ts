@@ -7,6 +7,7 @@
 import { isWebhookSecret } from "../domain/config.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { paymentProvider } from "./payment_provider.ts";
+import { print } from "./print.ts";
 
 const command: Command = {
   summary: "Runs a simulated payment provider, to try GATEWAY=http with.",
@@ -24,6 +25,8 @@ Usage: deno task gateway [OPTIONS]
   --silent=N        percent whose answer never comes
   --lies=N          percent of which somebody without the secret claims the opposite first
   --wrong-amounts=N percent of which the provider itself claims first that it took a cent more
+  --overcharges=N   percent of which it really takes a cent more
+  --refusals=N      percent that are refused with 422
 
 Pays even amounts and declines odd ones. Wants GATEWAY_TOKEN as a bearer token if that is set. Everything is
 kept in memory. SIGTERM or Ctrl-C stops it.`,
@@ -41,6 +44,8 @@ kept in memory. SIGTERM or Ctrl-C stops it.`,
         "silent",
         "lies",
         "wrong-amounts",
+        "overcharges",
+        "refusals",
       ],
     });
     const percent = (name: string) => options.integer(name, 0, 100) ?? 0;
@@ -62,13 +67,15 @@ kept in memory. SIGTERM or Ctrl-C stops it.`,
       silent: percent("silent"),
       lies: percent("lies"),
       wrongAmounts: percent("wrong-amounts"),
+      overcharges: percent("overcharges"),
+      refusals: percent("refusals"),
     });
     const server = Deno.serve({
       hostname: "127.0.0.1",
       port: options.integer("port", 0, 65_535) ?? 8_100,
       onListen: ({ port }) => {
-        console.log(`Provider on http://127.0.0.1:${port}`);
-        if (!given) console.log(`Secret, for GATEWAY_SECRETS: ${secret}`);
+        print(`Provider on http://127.0.0.1:${port}`);
+        if (!given) print(`Secret, for GATEWAY_SECRETS: ${secret}`);
       },
     }, (request) => provider.app.fetch(request));
     const stop = () => {

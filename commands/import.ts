@@ -9,9 +9,11 @@ import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { ImportMoney } from "../domain/import_money.ts";
 import { kindOfReason, type RejectedRow } from "../domain/order_csv.ts";
 import { formatAmount } from "../domain/notice.ts";
+import { visibleText } from "../domain/visible_text.ts";
 import { importOrders, type ImportReport, tookNothing } from "../streams/orders_import.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { print } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { importProgressBar } from "./import_progress.ts";
 import { formatCount, formatTable } from "./table.ts";
@@ -67,10 +69,10 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
           onRejected: (rows) => countReasons(reasons, rows),
         });
         bar?.clear();
-        if (options.flag("json")) console.log(JSON.stringify(report));
+        if (options.flag("json")) print(JSON.stringify(report));
         else {
           const notes = { dryRun: options.flag("dry-run"), rejectsPath: rejects };
-          console.log(importSummary(report, reasons, notes));
+          print(importSummary(report, reasons, notes));
         }
         return tookNothing(report) ? 1 : 0;
       } finally {
@@ -145,7 +147,7 @@ export function importSummary(
     lines.push(`${number(report.rows_rejected)} rows are rejects, for these reasons:`);
     const sorted = [...reasons].sort(([, a], [, b]) => b - a);
     for (const [reason, count] of sorted.slice(0, reasonsShown)) {
-      lines.push(`  ${number(count)} × ${reason}`);
+      lines.push(`  ${number(count)} × ${visibleText(reason)}`);
     }
     const others = sorted.length - reasonsShown;
     if (others > 0) {

@@ -10,6 +10,7 @@ import { readKpis } from "../streams/kpis.ts";
 import { rebuildKpis } from "../streams/kpis_rebuild.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
+import { print } from "./print.ts";
 import { formatCents, formatCount, formatTable } from "./table.ts";
 
 const command: Command = {
@@ -35,7 +36,7 @@ Usage: deno task kpis [--date=YYYY-MM-DD] [--rebuild] [--json]
       const now = new Date().toISOString().replace("T", " ");
       const day = date ?? context.kpiDay(now);
       const kpis = await readKpis(context, day, day);
-      console.log(options.flag("json") ? JSON.stringify({ kpis }) : formatKpis(kpis));
+      print(options.flag("json") ? JSON.stringify({ kpis }) : formatKpis(kpis));
       return 0;
     });
   },

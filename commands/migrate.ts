@@ -7,6 +7,7 @@
 import { migrate, migrationStatus } from "../db/migrate.ts";
 import { parseConfig } from "../domain/config.ts";
 import { type Command, readOptions } from "./command.ts";
+import { print } from "./print.ts";
 import { formatTable } from "./table.ts";
 
 const command: Command = {
@@ -23,16 +24,16 @@ other.`,
     const { databaseUrl } = parseConfig(env);
     if (options.flag("status")) {
       const all = await migrationStatus(databaseUrl);
-      console.log(formatTable(
+      print(formatTable(
         [{ heading: "migration" }, { heading: "state" }],
         all.map(({ name, applied }) => [name, applied ? "applied" : "pending"]),
       ));
       return 0;
     }
     const { all, applied } = await migrate(databaseUrl);
-    for (const name of applied) console.log(`Applied ${name}`);
+    for (const name of applied) print(`Applied ${name}`);
     if (applied.length === 0) {
-      console.log(`Nothing to do: all ${all.length} migrations are applied`);
+      print(`Nothing to do: all ${all.length} migrations are applied`);
     }
     return 0;
   },

@@ -35,6 +35,10 @@ export interface ProviderOptions {
   lies: number;
   /** Percent of which the provider itself, well signed, claims first that it took a cent more. */
   wrongAmounts: number;
+  /** Percent of which it really takes a cent more. */
+  overcharges: number;
+  /** Percent that are refused with 422, as an amount that is too small. */
+  refusals: number;
 }
 
 /** A charge as the provider has it. */
@@ -43,7 +47,13 @@ export interface ProviderCharge {
   id: string;
   /** Under which it was asked for. */
   key: string;
-  /** In cents. */
+  /** What the service calls its row of the order; other orders may have been called so before. */
+  orderId: number;
+  /** The shop's id of the order; null where it was not told. */
+  reference: string | null;
+  /** What was asked for, in cents. */
+  askedCents: number;
+  /** What it takes, in cents. */
   amountCents: number;
   /** ISO 4217. */
   currency: string;
@@ -62,6 +72,10 @@ export interface PaymentProvider {
   app: Hono;
   /** By the key that it was asked for under. */
   charges: ReadonlyMap<string, ProviderCharge>;
+  /** What is wrong with all of it at the moment: it answers 503, or 401 as to a token that has expired. */
+  trouble: "none" | "down" | "denied";
+  /** How many requests it answered, good or bad. */
+  asked: number;
   /** Statuses with which callbacks were answered, and which of them were no true ones. */
   deliveries: { kind: CallbackKind; status: number }[];
   /** Resolves when no callback is on its way. */
@@ -84,6 +98,18 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
   const stop = new AbortController();
   const webhook = new Webhook(options.secret);
   const stranger = new Webhook(`whsec_${btoa("a stranger who has no secret")}`);
+
+  const provider: PaymentProvider = {
+    app,
+    charges,
+    trouble: "none",
+    asked: 0,
+    deliveries,
+    async settled() {
+      while (onTheWay.size > 0) await Promise.all(onTheWay);
+    },
+    stop: () => stop.abort(),
+  };
 
   const happens = (what: string, key: string, percent: number) =>
     parseInt(digestOf("sha256", `${what} ${key}`, "hex").slice(0, 8), 16) % 100 < percent;
@@ -129,6 +155,7 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
         data: {
           id: charge.id,
           idempotency_key: charge.key,
+          reference: charge.reference,
           amount_cents: amountCents,
           currency: charge.currency,
         },
@@ -153,7 +180,7 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
 
   const decide = async (charge: ProviderCharge): Promise<void> => {
     if (charge.status !== "pending") return;
-    const status = charge.amountCents % 2 === 0 ? "succeeded" : "declined";
+    const status = charge.askedCents % 2 === 0 ? "succeeded" : "declined";
     charge.status = status;
     if (options.callbackUrl === undefined || happens("silence", charge.key, options.silent)) return;
     await callBack(charge, status);
@@ -164,6 +191,9 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
   };
 
   app.use(async (c, next) => {
+    provider.asked++;
+    if (provider.trouble === "down") return c.json({ error: "down" }, 503);
+    if (provider.trouble === "denied") return c.json({ error: "token expired" }, 401);
     if (options.token !== "" && c.req.header("authorization") !== `Bearer ${options.token}`) {
       return c.json({ error: "unauthorized" }, 401);
     }
@@ -172,17 +202,24 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
 
   app.post("/charges", async (c) => {
     const key = c.req.header("idempotency-key") ?? "";
-    const { amount_cents: amountCents, currency } = await c.req.json();
+    const { order_id: orderId, reference = null, amount_cents: amountCents, currency } = await c.req
+      .json();
     if (key === "" || !Number.isSafeInteger(amountCents)) return c.json({ error: "invalid" }, 422);
     if (happens("error", key, options.errors) && firstTime("error", key)) {
       return c.json({ error: "try again" }, 503);
+    }
+    if (amountCents < 1 || happens("refusal", key, options.refusals)) {
+      return c.json({ error: { message: "amount_too_small" } }, 422);
     }
     let charge = charges.get(key);
     if (charge === undefined) {
       const made: ProviderCharge = {
         id: `ch_${crypto.randomUUID()}`,
         key,
-        amountCents,
+        orderId,
+        reference,
+        askedCents: amountCents,
+        amountCents: amountCents + (happens("overcharge", key, options.overcharges) ? 1 : 0),
         currency,
         status: "pending",
         refundedCents: 0,
@@ -190,7 +227,7 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
       charges.set(key, charge = made);
       if (happens("early", key, options.early)) await decide(made);
       else inBackground(wait(options.delayMs).then(() => decide(made)));
-    } else if (charge.amountCents !== amountCents || charge.currency !== currency) {
+    } else if (charge.askedCents !== amountCents || charge.currency !== currency) {
       return c.json({ error: "another request under this key" }, 422);
     }
     if (happens("time-out", key, options.timeOuts) && firstTime("time-out", key)) {
@@ -211,12 +248,27 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
     }
     const before = refunds.get(key);
     if (before !== undefined) return c.json(before);
-    const { order_id: orderId, amount_cents: amountCents } = await c.req.json();
-    const charge = charges.get(`order-${orderId}`);
+    const {
+      order_id: orderId,
+      charge_id: chargeId,
+      reference,
+      amount_cents: amountCents,
+      currency,
+    } = await c.req.json();
+    const charge = [...charges.values()].findLast(({ id, orderId: of }) =>
+      chargeId === undefined ? of === orderId : id === chargeId
+    );
     const left = charge?.status === "succeeded" ? charge.amountCents - charge.refundedCents : 0;
-    const refund = charge === undefined || amountCents > left
-      ? { id: `re_${crypto.randomUUID()}`, status: "refused", reason: "nothing of it is left" }
-      : { id: `re_${crypto.randomUUID()}`, status: "succeeded" };
+    const refund = {
+      id: `re_${crypto.randomUUID()}`,
+      ...(charge === undefined || amountCents < 1 || amountCents > left ||
+          charge.currency !== currency
+        ? { status: "refused", reason: "nothing of it is left" }
+        : { status: "succeeded" }),
+      reference,
+      amount_cents: amountCents,
+      currency,
+    };
     if (refund.status === "succeeded") charge!.refundedCents += amountCents;
     refunds.set(key, refund);
     if (happens("time-out", key, options.timeOuts) && firstTime("time-out", key)) {
@@ -230,17 +282,9 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
     return refund === undefined ? c.json({ error: "unknown" }, 404) : c.json(refund);
   });
 
-  return {
-    app,
-    charges,
-    deliveries,
-    async settled() {
-      while (onTheWay.size > 0) await Promise.all(onTheWay);
-    },
-    stop: () => stop.abort(),
-  };
+  return provider;
 }
 
-function chargeJson({ id, status, amountCents, currency }: ProviderCharge) {
-  return { id, status, amount_cents: amountCents, currency };
+function chargeJson({ id, status, reference, amountCents, currency }: ProviderCharge) {
+  return { id, status, reference, amount_cents: amountCents, currency };
 }

@@ -8,6 +8,7 @@ import { WorkflowError } from "../domain/errors.ts";
 import { recover } from "../streams/recover.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { print } from "./print.ts";
 import { formatCount } from "./table.ts";
 
 /** How long to wait for another process that is recovering. */
@@ -28,18 +29,18 @@ running it without need changes nothing. Consumers do it by themselves when they
         throw new WorkflowError("unavailable", "Another process is recovering and does not end");
       }
       const { orders, refunds, charges, reversals, notices } = report.republished;
-      console.log(
+      print(
         `Republished ${formatCount(orders)} orders, ${formatCount(refunds)} refunds, ` +
           `${formatCount(reversals)} reversals and ${formatCount(notices)} notifications`,
       );
       if (charges > 0) {
-        console.log(
+        print(
           `Asking the payment provider about ${
             formatCount(charges)
           } orders that ended without an answer`,
         );
       }
-      console.log(
+      print(
         `Rebuilt the KPIs from ${formatCount(report.kpis.orders)} orders and ` +
           `${formatCount(report.kpis.refunds)} refunds in ${report.seconds.toFixed(1)} s`,
       );

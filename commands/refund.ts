@@ -7,6 +7,7 @@
 import { requestAndPublish } from "../services/request_refunds.ts";
 import { type Command, integerArgument, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { print } from "./print.ts";
 
 const command: Command = {
   summary: "Requests a refund of a paid order; consumers process it.",
@@ -33,7 +34,7 @@ Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--reason=TEXT] [--key=KEY]
         // Whoever types it, a second one who repeats it means the same refund.
         keyOwner: "cli",
       }, `cli:${env.USER || "unknown"}`);
-      console.log(
+      print(
         `Refund ${refund.id} of order ${orderId}: ${refund.amountCents} cents ${currency} ` +
           (replayed ? "(requested before)" : "requested"),
       );

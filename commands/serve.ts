@@ -5,8 +5,10 @@
  */
 
 import { serveHttp } from "../routes/server.ts";
+import { refuseUnknownProviders } from "../streams/gateways.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { print } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { untilStopped } from "./signals.ts";
 
@@ -22,9 +24,11 @@ hand, a second one at once.`,
     readOptions(args, {});
     return await withContext(env, async (context) => {
       await refuseDanger(context);
+      // It takes the provider's callbacks, and its pages say what kind of money they show.
+      await refuseUnknownProviders(context);
       await untilStopped(context, (signal) =>
         serveHttp(context, signal, {
-          onListening: (url) => console.log(`Listening on ${url}`),
+          onListening: (url) => print(`Listening on ${url}`),
         }));
       return 0;
     }, { migrates: true });

@@ -5,6 +5,7 @@
  */
 
 import { serveHttp } from "../routes/server.ts";
+import { refuseUnknownProviders } from "../streams/gateways.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
@@ -22,6 +23,8 @@ after the work in hand, a second one at once.`,
     readOptions(args, {});
     return await withContext(env, async (context) => {
       await refuseDanger(context);
+      // Before anything is listened on; the consumers look as well.
+      await refuseUnknownProviders(context);
       await untilStopped(context, async (signal) => {
         const stop = new AbortController();
         const stopped = AbortSignal.any([signal, stop.signal]);

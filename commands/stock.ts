@@ -13,6 +13,7 @@ import {
 } from "../db/stock.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
+import { print } from "./print.ts";
 import { formatCount } from "./table.ts";
 
 const command: Command = {
@@ -38,12 +39,12 @@ what is available.`,
       : undefined;
     return await withContext(env, async ({ db }) => {
       if (change === undefined) {
-        console.log(formatStock(await readStock(db, sku)));
+        print(formatStock(await readStock(db, sku)));
         return 0;
       }
       const { before, after } = await changeStock(db, sku, change);
-      console.log(formatStock(after));
-      console.log(`available was ${formatCount(before.stockQty)}`);
+      print(formatStock(after));
+      print(`available was ${formatCount(before.stockQty)}`);
       return 0;
     });
   },

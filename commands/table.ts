@@ -4,6 +4,8 @@
  * @module
  */
 
+import { visibleText } from "../domain/visible_text.ts";
+
 /** A column: its heading, and on which side its cells line up. */
 export interface Column {
   heading: string;
@@ -11,12 +13,13 @@ export interface Column {
 }
 
 /**
- * Lines of a table, two spaces between columns, without spaces at the ends of lines.
+ * Lines of a table, two spaces between columns, without spaces at the ends of lines. A cell stays one line whatever it
+ * holds.
  *
  * @param rows a cell for each column
  */
 export function formatTable(columns: readonly Column[], rows: readonly string[][]): string {
-  const lines = [columns.map(({ heading }) => heading), ...rows];
+  const lines = [columns.map(({ heading }) => heading), ...rows.map((row) => row.map(visibleText))];
   const widths = columns.map((_, column) =>
     Math.max(...lines.map((cells) => [...(cells[column] ?? "")].length))
   );
@@ -31,7 +34,7 @@ export function formatTable(columns: readonly Column[], rows: readonly string[][
 
 /** An integer with thousands separated: `1,234,567`. */
 export function formatCount(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+  return count.toLocaleString("en");
 }
 
 /** Cents as an amount of hundredths: `1,234.56`. */

@@ -13,6 +13,7 @@ import {
   tokenHash,
 } from "../domain/api_token.ts";
 import { type Command, readOptions, usage } from "./command.ts";
+import { print } from "./print.ts";
 
 /** Random bytes of a token: nobody finds one by trying. */
 const tokenBytes = 32;
@@ -47,8 +48,8 @@ away.`,
       })
     }`;
     const entry = { name, hash: tokenHash(token), scopes: wantedScopes(options.text("scopes")) };
-    console.log(`Token, shown this once:\n  ${token}`);
-    console.log(`Entry for API_TOKENS:\n  ${formatApiToken(entry)}`);
+    print(`Token, shown this once:\n  ${token}`);
+    print(`Entry for API_TOKENS:\n  ${formatApiToken(entry)}`);
     return 0;
   },
 };

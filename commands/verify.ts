@@ -8,6 +8,7 @@ import type { Drift } from "../streams/drift.ts";
 import { type CheckName, verify, type VerifyReport } from "../streams/verify.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { print } from "./print.ts";
 import { formatCount, formatTable } from "./table.ts";
 
 const command: Command = {
@@ -23,7 +24,7 @@ difference is waited for, for a few seconds, before it counts.`,
     const options = readOptions(args, { boolean: ["json"] });
     return await withContext(env, async (context) => {
       const report = await verify(context);
-      console.log(options.flag("json") ? JSON.stringify(report) : formatReport(report));
+      print(options.flag("json") ? JSON.stringify(report) : formatReport(report));
       return report.ok ? 0 : 1;
     });
   },

@@ -7,9 +7,11 @@
 import { foreignFault, type OnlyOf } from "../domain/bringer.ts";
 import { decideCancel } from "../domain/cancel.ts";
 import { WorkflowError } from "../domain/errors.ts";
+import type { Message } from "../domain/messages.ts";
 import type { OrderFacts } from "../domain/order.ts";
 import { sumNeeds } from "../domain/reserve.ts";
 import type { Database, Queryable } from "./database.ts";
+import { giveBackDisputed } from "./decide_payment.ts";
 import { addOrderEvents, readBringer } from "./events.ts";
 import { lockOrders, markCancelled, readItems } from "./orders.ts";
 import { lockStock, writeStock } from "./products.ts";
@@ -28,11 +30,14 @@ export interface CancelResult {
   order: OrderFacts;
   /** False where it was cancelled before. */
   changed: boolean;
+  /** What to publish. */
+  messages: Message[];
 }
 
 /**
  * Cancels an order that is not settled and gives its units back, in one transaction. A crash leaves it
- * cancelled or as it was; that its end is told is a message of its own, which recovery repeats.
+ * cancelled or as it was; that its end is told is a message of its own, which recovery repeats. Money of it
+ * that is in dispute is given back.
  *
  * @param actor who cancels, for the timeline
  * @throws {WorkflowError} `not_found`, `not_yours`, or `order_not_cancellable` once it is settled otherwise
@@ -54,7 +59,7 @@ export function cancelOrder(
     const decision = decideCancel(order.status);
     switch (decision.kind) {
       case "already_cancelled":
-        return { order, changed: false };
+        return { order, changed: false, messages: [noticeOf(order)] };
       case "refused":
         throw new WorkflowError(
           "order_not_cancellable",
@@ -71,9 +76,18 @@ export function cancelOrder(
         }
         await markCancelled(tx, order.status, [orderId], now);
         await addOrderEvents(tx, [{ orderId, event: "cancelled" }], actor);
+        const reversals = await giveBackDisputed(tx, order, actor);
         await options.inTransaction?.(tx);
-        return { order: { ...order, status: "CANCELLED", settledAt: now }, changed: true };
+        return {
+          order: { ...order, status: "CANCELLED", settledAt: now },
+          changed: true,
+          messages: [noticeOf(order), ...reversals],
+        };
       }
     }
   });
+}
+
+function noticeOf({ id, totalCents, currency }: OrderFacts): Message {
+  return { type: "notify.order", orderId: id, amountCents: totalCents, currency };
 }

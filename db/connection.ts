@@ -5,6 +5,10 @@
  */
 
 import type mysql from "mysql2/promise";
+import { connect, type Socket } from "node:net";
+import { readDatabaseUrl } from "../domain/engine_url.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import { readTlsFiles } from "./tls_files.ts";
 
 /** The two families of servers that are supported. */
 export type EngineKind = "mysql" | "mariadb";
@@ -12,22 +16,31 @@ export type EngineKind = "mysql" | "mariadb";
 /** Seconds that a statement waits for another's row lock before the transaction is tried again. */
 export const lockWaitSeconds = 5;
 
+/** Silence of a connection after which the operating system asks whether the other side still exists. */
+const keepAliveMs = 10_000;
+
 /**
  * Options of the driver for a URL.
  *
- * @param url `mysql://user:pass@host:3306/name?socket=/path`
+ * @param url `mysql://user:pass@host:3306/name`, with parameters as `DATABASE_URL`
+ * @throws {WorkflowError} `bad_settings` for a parameter or a file that is not as it should be
  */
 export function connectionOptions(url: string): mysql.ConnectionOptions {
-  const parsed = new URL(url);
-  const socketPath = parsed.searchParams.get("socket");
+  const { address: { host, port, socket, user, password, name, tls }, faults } = readDatabaseUrl(
+    url,
+  );
+  if (faults.length > 0) {
+    const lines = faults.map((fault) => `DATABASE_URL ${fault}`);
+    throw new WorkflowError("bad_settings", `Bad settings: ${lines.join("; ")}`);
+  }
   return {
-    ...(socketPath === null
-      ? { host: parsed.hostname || "127.0.0.1", port: Number(parsed.port || 3306) }
-      : { socketPath }),
-    user: decodeURIComponent(parsed.username),
-    password: decodeURIComponent(parsed.password),
-    database: decodeURIComponent(parsed.pathname.slice(1)),
-    ...(parsed.searchParams.get("ssl") === null ? {} : { ssl: {} }),
+    ...(socket === undefined
+      ? { host, port, stream: () => connectTo(host, port) }
+      : { socketPath: socket }),
+    user,
+    password,
+    database: name,
+    ...(tls === null ? {} : { ssl: readTlsFiles("DATABASE_URL", tls) }),
     charset: "utf8mb4_unicode_ci",
     timezone: "Z",
     dateStrings: true,
@@ -35,6 +48,18 @@ export function connectionOptions(url: string): mysql.ConnectionOptions {
     connectTimeout: 10_000,
     trace: false,
   } as mysql.ConnectionOptions;
+}
+
+/**
+ * What the driver does itself where it is not told of a host by address: it gives TLS the name of the host
+ * for the look at the certificate, but of an address nothing, and then the certificate is held against
+ * `localhost`. TLS asks the socket for what it was not told.
+ */
+function connectTo(host: string, port: number): Socket {
+  const socket = connect(port, host);
+  socket.on("connect", () => socket.setKeepAlive(true, keepAliveMs));
+  socket.setNoDelay(true);
+  return Object.assign(socket, { _host: host });
 }
 
 /** A URL fit for logs: without password. */

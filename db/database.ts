@@ -4,7 +4,7 @@
  * @module
  */
 
-import mysql from "mysql2/promise";
+import type mysql from "mysql2/promise";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import {
   connectionOptions,
@@ -13,10 +13,12 @@ import {
   sessionSettings,
   withoutSecrets,
 } from "./connection.ts";
-import { hangs, isFatal, isRetryable } from "./faults.ts";
-import { type Queryable, queryable, type Row } from "./queryable.ts";
+import { type ConnectionCounts, openPool } from "./connection_pool.ts";
+import { hangs, isFatal, isRetryable, isWrongServer } from "./faults.ts";
+import { preparation, type Queryable, queryable, type Row } from "./queryable.ts";
 
 export type { EngineKind } from "./connection.ts";
+export type { ConnectionCounts } from "./connection_pool.ts";
 export type { Queryable, Row, Value } from "./queryable.ts";
 
 /** The pool. */
@@ -26,8 +28,8 @@ export interface Database extends Queryable {
   /**
    * Runs `work` in one transaction at READ COMMITTED and commits.
    *
-   * Deadlocks, lock wait time-outs and lost connections roll back and run `work` again from the start,
-   * so it must keep nothing from an earlier try. A connection that is lost while it commits leaves open
+   * Deadlocks, lock wait time-outs, lost connections and servers that are read-only roll back and run `work`
+   * again from the start, so it must keep nothing from an earlier try. A connection that is lost while it commits leaves open
    * whether the commit counted, so `work` may run again although it did, and must recognise its own
    * effects; where it can't, say `repeatable: false`. A crash, or an error that `work` throws, leaves
    * nothing behind.
@@ -48,16 +50,6 @@ export interface Database extends Queryable {
    * for, so that a process can always stop. Closing again is nothing.
    */
   close(): Promise<void>;
-}
-
-/** Connections of a pool. */
-export interface ConnectionCounts {
-  /** All that there are, those that are being opened included. */
-  open: number;
-  /** Those that run something, or are held by a transaction. */
-  inUse: number;
-  /** Callers that wait for one. */
-  waiting: number;
 }
 
 /** How a transaction differs from others. */
@@ -86,6 +78,8 @@ export interface DatabaseOptions {
   idleTransactionSeconds?: number;
   /** See {@linkcode longestStatementMs}. */
   longestStatementMs?: number;
+  /** How often silent connections are looked at, in milliseconds; default 1000. */
+  lookMs?: number;
 }
 
 /** As long as it takes until a silent consumer's work is taken over: then its locks must go too. */
@@ -100,14 +94,14 @@ export const longestStatementMs = 60_000;
 /** Tries of a transaction before its error is passed on. */
 export const transactionTries = 10;
 
-/** Longest wait for an orderly end of connections that nobody uses. */
-const longestCloseMs = 500;
+/**
+ * Tries of a transaction that met a server which is not the one to write to: the next connection may lead to
+ * its successor, and one that has none takes no write however often it is asked.
+ */
+const wrongServerTries = 3;
 
 /** The most that a transaction waits before it is tried again; the first waits are much shorter. */
 const longestRetryPauseMs = 1_000;
-
-/** Silence of a connection after which the operating system asks whether the other side still exists. */
-const keepAliveMs = 10_000;
 
 /** Prepared statements that a connection keeps; their shapes are fixed, so there are few. */
 const preparedStatements = 200;
@@ -115,9 +109,10 @@ const preparedStatements = 200;
 /**
  * Opens a pool and finds out which engine it talks to.
  *
- * @param url `mysql://user:pass@host:3306/name`, with `?socket=/path` for a Unix socket
+ * @param url `mysql://user:pass@host:3306/name`, with parameters as `DATABASE_URL`
  * @param options.connections most connections at once
- * @throws {WorkflowError} `unavailable` when the server can't be reached or refuses the login
+ * @throws {WorkflowError} `unavailable` when the server can't be reached or refuses the login, `bad_settings`
+ * for a parameter of the URL that is not as it should be
  */
 export async function openDatabase(
   url: string,
@@ -125,133 +120,98 @@ export async function openDatabase(
 ): Promise<Database> {
   const idleSeconds = options.idleTransactionSeconds ?? idleTransactionSeconds;
   const statementMs = options.longestStatementMs ?? longestStatementMs;
-  const pool = mysql.createPool({
-    ...connectionOptions(url),
-    ...(options.name === undefined ? {} : { database: options.name }),
-    connectionLimit: options.connections ?? 10,
-    maxIdle: options.connections ?? 10,
-    enableKeepAlive: true,
-    keepAliveInitialDelay: keepAliveMs,
-    maxPreparedStatements: preparedStatements,
-  });
-  const prepared = new WeakSet<object>();
-  const borrowed = new Set<mysql.PoolConnection>();
-
-  const prepare = async (connection: mysql.PoolConnection): Promise<void> => {
-    if (prepared.has(connection.connection)) return;
-    for (const sql of sessionSettings) await connection.query({ sql, timeout: statementMs });
-    if (engine === "mariadb") {
-      const sql =
-        `set in_predicate_conversion_threshold = 0, idle_transaction_timeout = ${idleSeconds}`;
-      await connection.query({ sql, timeout: statementMs });
-    }
-    prepared.add(connection.connection);
-  };
-  const withConnection = async <T>(
-    work: (connection: mysql.PoolConnection) => Promise<T>,
-  ): Promise<T> => {
-    const connection = await pool.getConnection();
-    borrowed.add(connection);
-    let broken = true;
-    try {
-      await prepare(connection);
-      const result = await work(connection);
-      broken = false;
-      return result;
-    } catch (error) {
-      broken = isFatal(error);
-      throw error;
-    } finally {
-      borrowed.delete(connection);
-      if (broken) connection.destroy();
-      else connection.release();
-    }
-  };
-
   let engine: EngineKind = "mysql";
-  let version: string;
-  try {
-    const connection = await pool.getConnection();
-    try {
-      const [rows] = await connection.query({
-        sql: "select version() as version",
-        timeout: statementMs,
-      });
+  let version: string | undefined;
+  const prepare = async (connection: mysql.PoolConnection): Promise<void> => {
+    const tell = (sql: string) => connection.query({ sql, timeout: statementMs });
+    if (version === undefined) {
+      const [rows] = await tell("select version() as version");
       version = String((rows as Row[])[0]?.version);
       engine = /mariadb/i.test(version) ? "mariadb" : "mysql";
-    } finally {
-      connection.release();
     }
+    for (const sql of sessionSettings) await tell(sql);
+    if (engine === "mariadb") {
+      await tell(
+        `set in_predicate_conversion_threshold = 0, idle_transaction_timeout = ${idleSeconds}`,
+      );
+    }
+  };
+  const pool = openPool(
+    {
+      ...connectionOptions(url),
+      ...(options.name === undefined ? {} : { database: options.name }),
+      connectionLimit: options.connections ?? 10,
+      maxIdle: options.connections ?? 10,
+      maxPreparedStatements: preparedStatements,
+    },
+    prepare,
+    options.lookMs,
+  );
+  const prepared = preparation();
+  const on = (connection: mysql.PoolConnection, timeout = statementMs) =>
+    queryable(connection, engine, timeout, prepared);
+
+  try {
+    await pool.use(() => Promise.resolve());
   } catch (error) {
-    await pool.end().catch(() => {});
+    await pool.close();
     throw new WorkflowError(
       "unavailable",
       `Cannot reach the database at ${withoutSecrets(url)}: ${messageOf(error)}`,
     );
   }
 
-  let closed: Promise<void> | undefined;
-  const close = async (): Promise<void> => {
-    for (const connection of borrowed) connection.destroy();
-    // One that the server has closed meanwhile is closed all the same.
-    await Promise.race([pool.end().catch(() => {}), pause(longestCloseMs)]);
-  };
-
-  const database: Database = {
-    engine,
-    version,
-    query: (sql, values) =>
-      withConnection((c) => queryable(c, engine, statementMs).query(sql, values)),
-    execute: (sql, values) =>
-      withConnection((c) => queryable(c, engine, statementMs).execute(sql, values)),
-    run: (sql, values) => withConnection((c) => queryable(c, engine, statementMs).run(sql, values)),
-    runText: (sql, values) =>
-      withConnection((c) => queryable(c, engine, statementMs).runText(sql, values)),
-    transaction: async (work, own = {}) => {
+  const transactOnce = <T>(
+    work: (tx: Queryable) => Promise<T>,
+    own: TransactionOptions,
+    committing: () => void,
+  ): Promise<T> =>
+    pool.use(async (connection) => {
       const timeout = own.longestStatementMs ?? statementMs;
+      const limits = { usualSeconds: idleSeconds, ownSeconds: own.idleTransactionSeconds };
+      const endLimit = await limitSilence(connection, engine, limits, timeout);
+      await connection.query({ sql: "start transaction", timeout });
+      try {
+        const result = await work(on(connection, timeout));
+        committing();
+        await connection.query({ sql: "commit", timeout });
+        await endLimit();
+        return result;
+      } catch (error) {
+        if (!isFatal(error) && !isWrongServer(error)) {
+          await connection.query({ sql: "rollback", timeout });
+          await endLimit();
+        }
+        throw error;
+      }
+    });
+
+  return {
+    engine,
+    version: version!,
+    query: (sql, values) => pool.use((c) => on(c).query(sql, values)),
+    execute: (sql, values) => pool.use((c) => on(c).execute(sql, values)),
+    run: (sql, values) => pool.use((c) => on(c).run(sql, values)),
+    runText: (sql, values) => pool.use((c) => on(c).runText(sql, values)),
+    transaction: async (work, own = {}) => {
       for (let attempt = 1;; attempt++) {
         let committing = false;
         try {
-          return await withConnection(async (connection) => {
-            const limits = { usualSeconds: idleSeconds, ownSeconds: own.idleTransactionSeconds };
-            const endLimit = await limitSilence(connection, engine, limits, timeout);
-            await connection.query({ sql: "start transaction", timeout });
-            try {
-              const result = await work(queryable(connection, engine, timeout));
-              committing = true;
-              await connection.query({ sql: "commit", timeout });
-              await endLimit();
-              return result;
-            } catch (error) {
-              if (!isFatal(error)) {
-                await connection.query({ sql: "rollback", timeout });
-                await endLimit();
-              }
-              throw error;
-            }
-          });
+          return await transactOnce(work, own, () => committing = true);
         } catch (error) {
           if (committing && own.repeatable === false && isFatal(error)) throw lostCommit(error);
-          if (!isRetryable(error) || hangs(error) || attempt >= transactionTries) throw error;
+          const tries = isWrongServer(error)
+            ? wrongServerTries
+            : isRetryable(error) && !hangs(error)
+            ? transactionTries
+            : 1;
+          if (attempt >= tries) throw error;
           await pause(Math.random() * Math.min(longestRetryPauseMs, 10 * 2 ** attempt));
         }
       }
     },
-    connections: () => countConnections(pool),
-    close: () => closed ??= close(),
-  };
-  return database;
-}
-
-/** Reads the driver's own lists: it has no other word for them, and counting along would cost every statement. */
-function countConnections(pool: mysql.Pool): ConnectionCounts {
-  type Lists = Record<"_allConnections" | "_freeConnections" | "_connectionQueue", unknown[]>;
-  const lists = pool.pool as unknown as Lists;
-  const open = lists._allConnections.length;
-  return {
-    open,
-    inUse: open - lists._freeConnections.length,
-    waiting: lists._connectionQueue.length,
+    connections: pool.counts,
+    close: pool.close,
   };
 }
 

@@ -26,6 +26,8 @@ export interface DeadLetter {
   attempts: number;
   /** When the message was published, in ms since 1970. */
   firstSeenMs: number;
+  /** 16 bytes in hexadecimal, equal for messages with one purpose; null for what nobody understands. */
+  cause?: string | null;
 }
 
 /** Where a dead letter stands. */
@@ -73,6 +75,9 @@ const lastTimeMs = 253_402_300_799_999;
 /**
  * Writes dead letters. The same message buried again (its burial was not acknowledged) is one row still,
  * and keeps what a person has decided about it since.
+ *
+ * While a letter waits for a decision, further messages of the same cause are no letters of their own: they raise
+ * its attempts and bring its error up to date, so that what is wrong once is told, and counted in money, once.
  */
 export async function buryMessages(db: Queryable, letters: readonly DeadLetter[]): Promise<void> {
   if (letters.length === 0) return;
@@ -80,10 +85,10 @@ export async function buryMessages(db: Queryable, letters: readonly DeadLetter[]
     `
     insert into dead_letters
       (group_name, message_id, order_id, refund_id, amount_cents, currency, payload, error, attempts,
-       first_seen_at)
+       first_seen_at, cause)
     select * from (
       select j.group_name, j.message_id, j.order_id, j.refund_id, j.amount_cents, j.currency,
-        j.payload, j.error, j.attempts, j.first_seen_at
+        j.payload, j.error, j.attempts, j.first_seen_at, unhex(j.cause) as cause
       from json_table(?, '$[*]' columns (
         group_name varchar(32) character set ascii collate ascii_bin path '$[0]',
         message_id varchar(48) character set ascii collate ascii_bin path '$[1]',
@@ -94,10 +99,17 @@ export async function buryMessages(db: Queryable, letters: readonly DeadLetter[]
         payload longtext path '$[6]',
         error varchar(2000) path '$[7]',
         attempts int path '$[8]',
-        first_seen_at datetime(6) path '$[9]'
+        first_seen_at datetime(6) path '$[9]',
+        cause varchar(32) character set ascii collate ascii_bin path '$[10]'
       )) j
     ) n
-    on duplicate key update attempts = greatest(dead_letters.attempts, n.attempts)`,
+    on duplicate key update
+      error = case when dead_letters.message_id = n.message_id
+        then dead_letters.error else n.error end,
+      amount_cents = greatest(dead_letters.amount_cents, n.amount_cents),
+      attempts = case when dead_letters.message_id = n.message_id
+        then greatest(dead_letters.attempts, n.attempts)
+        else dead_letters.attempts + n.attempts end`,
     [JSON.stringify(letters.map((letter) => [
       letter.group,
       letter.messageId,
@@ -109,6 +121,7 @@ export async function buryMessages(db: Queryable, letters: readonly DeadLetter[]
       cutText(letter.error, longestError),
       letter.attempts,
       timeOf(letter.firstSeenMs),
+      letter.cause ?? null,
     ]))],
   );
 }
@@ -175,7 +188,10 @@ export interface DeadLetterSum {
   highestId: number;
 }
 
-/** How many messages wait for a decision, and the money in them, by currency. */
+/**
+ * How many messages wait for a decision, and the money in them, by currency: what an order or a refund is worth once,
+ * however many letters are about it. Answers of the payment provider are money of their own.
+ */
 export async function sumDeadLetters(
   db: Queryable,
   filter: DeadLetterFilter,
@@ -183,9 +199,14 @@ export async function sumDeadLetters(
   const { sql, values } = conditionsOf(filter);
   const rows = await db.query(
     `
-    select currency, count(*) as letters, sum(amount_cents) as cents, max(id) as highest_id
-    from dead_letters
-    where status = 'DEAD' ${sql}
+    select currency, sum(letters) as letters, sum(cents) as cents, max(highest_id) as highest_id
+    from (
+      select currency, count(*) as letters, max(amount_cents) as cents, max(id) as highest_id
+      from dead_letters
+      where status = 'DEAD' ${sql}
+      group by currency, order_id, refund_id,
+        case when order_id is null or payload like '%"payment.callback %' then id else 0 end
+    ) about_one
     group by currency
     order by currency`,
     values,

@@ -7,6 +7,7 @@
 import { foreignFault, type OnlyOf } from "../domain/bringer.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { ImportMoney } from "../domain/import_money.ts";
+import type { RejectReason } from "../domain/reject_reasons.ts";
 import { type Database, type Queryable, type Row, toInteger, toIsoTime } from "./database.ts";
 
 /** The counts of a run so far. */
@@ -64,19 +65,23 @@ export async function updateImport(db: Queryable, id: number, counts: ImportCoun
  * Ends a run.
  *
  * @param end.money of a trial run: what it would have taken
+ * @param end.reasons why rows were not taken
  */
 export async function finishImport(
   db: Queryable,
   id: number,
   counts: ImportCounts,
   end:
-    | { status: "DONE"; money?: readonly ImportMoney[] }
-    | { status: "CANCELLED" }
-    | { status: "FAILED"; error: string },
+    & (
+      | { status: "DONE"; money?: readonly ImportMoney[] }
+      | { status: "CANCELLED" }
+      | { status: "FAILED"; error: string }
+    )
+    & { reasons?: readonly RejectReason[] },
 ): Promise<void> {
   const error = end.status === "FAILED" ? [...end.error].slice(0, errorLength).join("") : null;
   const money = end.status === "DONE" && end.money !== undefined ? JSON.stringify(end.money) : null;
-  await writeImport(db, id, counts, end.status, error, money);
+  await writeImport(db, id, counts, end.status, error, money, end.reasons);
 }
 
 async function writeImport(
@@ -86,13 +91,15 @@ async function writeImport(
   status: "RUNNING" | "DONE" | "FAILED" | "CANCELLED",
   error: string | null,
   money: string | null,
+  reasons: readonly RejectReason[] = [],
 ): Promise<void> {
   await db.run(
     `
     update imports
     set row_count = ?, rows_rejected = ?, orders = ?, orders_new = ?, orders_updated = ?,
       orders_unchanged = ?, orders_rejected = ?, orders_conflict = ?, published = ?,
-      status = ?, error = ?, money = ?, finished_at = if(status = 'RUNNING', null, current_timestamp(6))
+      status = ?, error = ?, money = ?, reasons = ?,
+      finished_at = if(status = 'RUNNING', null, current_timestamp(6))
     where id = ?`,
     [
       counts.rows,
@@ -107,6 +114,7 @@ async function writeImport(
       status,
       error,
       money,
+      reasons.length === 0 ? null : JSON.stringify(reasons),
       id,
     ],
   );
@@ -133,6 +141,8 @@ export interface ImportRow {
   cancelledBy: string | null;
   /** Why it failed. */
   error: string | null;
+  /** Why rows were not taken, the most frequent reasons first; empty until it ended. */
+  reasons: RejectReason[];
   /** So far, or in the end. */
   counts: ImportCounts;
   /** Of a trial that is done: the money of the orders that would be taken or are known, by currency. */
@@ -146,7 +156,7 @@ export interface ImportRow {
 }
 
 const importColumns = `
-  id, source, dry_run, actor, cancel_requested, cancelled_by, error, row_count, rows_rejected, orders,
+  id, source, dry_run, actor, cancel_requested, cancelled_by, error, reasons, row_count, rows_rejected, orders,
   orders_new, orders_updated, orders_unchanged, orders_rejected, orders_conflict, published, created_at, updated_at,
   finished_at, cast(money as char) as money,
   if(status = 'RUNNING' and updated_at < current_timestamp(6) - interval ${importSilenceSeconds} second,
@@ -351,6 +361,7 @@ function toImportRow(row: Row): ImportRow {
     cancelRequested: row.cancel_requested === 1,
     cancelledBy: row.cancelled_by as string | null,
     error: row.error as string | null,
+    reasons: row.reasons === null ? [] : JSON.parse(String(row.reasons)),
     counts: {
       rows: toInteger(row.row_count),
       rowsRejected: toInteger(row.rows_rejected),

@@ -33,6 +33,10 @@ export interface OrderSummary {
 export interface OrderDetail extends OrderSummary {
   items: OrderItem[];
   payment: OrderPayment | null;
+  /** Money beside the payment that settles it. */
+  furtherPayments: OrderPayment[];
+  /** What its total has besides the items. */
+  adjustments: OrderAdjustment[];
   refunds: RefundRow[];
   notifications: OrderNotification[];
   timeline: OrderStep[];
@@ -47,12 +51,24 @@ export interface OrderItem {
   subtotalCents: number;
 }
 
+/** What an order's total has besides its items. */
+export interface OrderAdjustment {
+  kind: string;
+  label: string;
+  /** May be negative. */
+  amountCents: number;
+  /** True for what the items' prices hold already. */
+  included: boolean;
+}
+
 /** What the payment provider took, or refused to take. */
 export interface OrderPayment {
   id: number;
   provider: string;
   providerRef: string;
   amountCents: number;
+  /** ISO 4217, upper case: the order's, but for money that was taken in another. */
+  currency: string;
   status: string;
   paidAt: string | null;
 }
@@ -122,14 +138,24 @@ export async function readOrderDetail(
 ): Promise<OrderDetail | undefined> {
   const order = (await readOrderSummaries(db, [id])).get(id);
   if (order === undefined) return undefined;
-  const [items, payment, refunds, notifications, timeline] = await Promise.all([
+  const [items, adjustments, payments, refunds, notifications, timeline] = await Promise.all([
     readOrderItems(db, id),
-    readOrderPayment(db, id),
+    readOrderAdjustments(db, id),
+    readOrderPayments(db, id, order.currency),
     listRefundsOf(db, id, { afterId: 0, limit: mostInDetail }),
     readOrderNotifications(db, id),
     readTimeline(db, id),
   ]);
-  return { ...order, items, payment, refunds, notifications, timeline };
+  return {
+    ...order,
+    items,
+    adjustments,
+    payment: payments.find(({ isSurplus }) => !isSurplus)?.payment ?? null,
+    furtherPayments: payments.filter(({ isSurplus }) => isSurplus).map(({ payment }) => payment),
+    refunds,
+    notifications,
+    timeline,
+  };
 }
 
 /**
@@ -177,23 +203,51 @@ async function readOrderItems(db: Queryable, orderId: number): Promise<OrderItem
   }));
 }
 
-async function readOrderPayment(db: Queryable, orderId: number): Promise<OrderPayment | null> {
-  const [row] = await db.execute(
+async function readOrderAdjustments(db: Queryable, orderId: number): Promise<OrderAdjustment[]> {
+  const rows = await db.execute(
     `
-    select id, provider, provider_ref, amount_cents, status, paid_at
-    from payments
-    where order_id = ?`,
+    select kind, label, amount_cents, included
+    from order_adjustments
+    where order_id = ?
+    order by id
+    limit ${mostInDetail}`,
     [orderId],
   );
-  if (row === undefined) return null;
-  return {
-    id: toInteger(row.id),
-    provider: String(row.provider),
-    providerRef: String(row.provider_ref),
+  return rows.map((row) => ({
+    kind: String(row.kind),
+    label: String(row.label),
     amountCents: toInteger(row.amount_cents),
-    status: String(row.status),
-    paidAt: toIsoTime(row.paid_at),
-  };
+    included: toInteger(row.included) === 1,
+  }));
+}
+
+/** @param currency the order's */
+async function readOrderPayments(
+  db: Queryable,
+  orderId: number,
+  currency: string,
+): Promise<{ payment: OrderPayment; isSurplus: boolean }[]> {
+  const rows = await db.execute(
+    `
+    select id, provider, provider_ref, amount_cents, currency, status, surplus, paid_at
+    from payments
+    where order_id = ?
+    order by surplus
+    limit ${mostInDetail}`,
+    [orderId],
+  );
+  return rows.map((row) => ({
+    isSurplus: toInteger(row.surplus) > 0,
+    payment: {
+      id: toInteger(row.id),
+      provider: String(row.provider),
+      providerRef: String(row.provider_ref),
+      amountCents: toInteger(row.amount_cents),
+      currency: row.currency === null ? currency : String(row.currency),
+      status: String(row.status),
+      paidAt: toIsoTime(row.paid_at),
+    },
+  }));
 }
 
 async function readOrderNotifications(

@@ -5,6 +5,7 @@
  */
 
 import type { FailureReason, ItemNeed, OrderFacts, OrderStatus } from "../domain/order.ts";
+import type { ChargedOrder } from "../domain/payment_key.ts";
 import { type Queryable, type Row, toInteger } from "./database.ts";
 import { type PackedColumn, readPacked } from "./packed_rows.ts";
 
@@ -64,44 +65,75 @@ export async function readOrders(
   return ordersOf(rows);
 }
 
+/** An order with what its charge needs. */
+export interface ChargeFacts extends OrderFacts, ChargedOrder {
+  /** It was placed or reserved longer ago than {@linkcode keySeconds}. */
+  isOld: boolean;
+}
+
+/** Seconds for which every provider remembers a key: a day is usual. */
+const keySeconds = 3_600;
+
+const packedCharge: readonly PackedColumn[] = [
+  ...packedOrder,
+  { sql: "external_order_id", kind: "any text" },
+  { sql: "reserved_at", kind: "text or null" },
+  {
+    sql: `least(placed_at, coalesce(reserved_at, placed_at))
+      < current_timestamp(6) - interval ${keySeconds} second`,
+    kind: "number",
+  },
+];
+
+/** Orders as they are committed, with what their charges need, without locking them. */
+export async function readCharges(
+  db: Queryable,
+  ids: readonly number[],
+): Promise<Map<number, ChargeFacts>> {
+  if (ids.length === 0) return new Map();
+  const { rows } = await readPacked(
+    db,
+    packedCharge,
+    "from orders force index (primary) where id in (?)",
+    [sorted(ids)],
+  );
+  const orders = ordersOf(rows);
+  return new Map(rows.map((row) => {
+    const order = orders.get(toInteger(row[0]!))!;
+    const [externalOrderId, reservedAt, isOld] = row.slice(packedOrder.length);
+    return [order.id, {
+      ...order,
+      externalOrderId: String(externalOrderId),
+      reservedAt: reservedAt as string | null,
+      isOld: isOld === 1,
+    }];
+  }));
+}
+
 /**
- * `RESERVED` orders whose reservation is older than a time, oldest id first.
+ * A page of the `RESERVED` orders whose reservation is older than a time, by id. Those whose payment is in dispute
+ * are left out: they wait for a person.
  *
- * @param limit most orders
+ * @param page.afterId the last id of the page before, 0 for the first page
+ * @param page.limit most orders
  */
 export async function readExpiredReservations(
   db: Queryable,
   olderThanSeconds: number,
-  limit: number,
+  page: { afterId: number; limit: number },
 ): Promise<OrderFacts[]> {
   const rows = await db.query(
     `
     select ${orderColumns}
     from orders
-    where unfinished = 1 and status = 'RESERVED'
+    where unfinished = 1 and status = 'RESERVED' and id > ?
       and reserved_at < current_timestamp(6) - interval ? second
+      and not exists (select 1 from payment_disputes where payment_disputes.order_id = orders.id)
     order by id
     limit ?`,
-    [olderThanSeconds, limit],
+    [page.afterId, olderThanSeconds, page.limit],
   );
   return rows.map(toOrderFacts);
-}
-
-/** Which of some orders were reserved longer ago than a time. */
-export async function readLongReserved(
-  db: Queryable,
-  ids: readonly number[],
-  olderThanSeconds: number,
-): Promise<number[]> {
-  if (ids.length === 0) return [];
-  const rows = await db.query(
-    `
-    select id
-    from orders force index (primary)
-    where id in (?) and reserved_at < current_timestamp(6) - interval ? second`,
-    [sorted(ids), olderThanSeconds],
-  );
-  return rows.map(({ id }) => toInteger(id));
 }
 
 /** Where orders stand, without locking them, and what they are worth. */

@@ -11,7 +11,7 @@ const mostCounted = 1_000;
 
 /**
  * Orders that have been `RESERVED` for longer than so many seconds, up to a thousand; found by the index of
- * unfinished orders.
+ * unfinished orders. Those whose payment is in dispute wait for a person, and are not counted.
  */
 export async function countOverdueReservations(
   db: Queryable,
@@ -25,6 +25,7 @@ export async function countOverdueReservations(
       from orders
       where unfinished = 1 and status = 'RESERVED'
         and reserved_at < current_timestamp(6) - interval ? second
+        and not exists (select 1 from payment_disputes where payment_disputes.order_id = orders.id)
       limit ${mostCounted}
     ) found`,
     [olderThanSeconds],

@@ -6,11 +6,14 @@
 
 import { type Queryable, toInteger, type Value } from "./database.ts";
 
-/** A column of {@linkcode readPacked}: a number, or a text without quotes, backslashes and breaks. */
+/**
+ * A column of {@linkcode readPacked}: a number, a text without quotes, backslashes and breaks, or a text that may
+ * hold anything.
+ */
 export interface PackedColumn {
   /** The column or expression. */
   sql: string;
-  kind: "number" | "text" | "text or null";
+  kind: "number" | "text" | "text or null" | "any text";
 }
 
 /**
@@ -53,5 +56,8 @@ function packed({ sql, kind }: PackedColumn): string {
       return `'"', ${sql}, '"'`;
     case "text or null":
       return `coalesce(concat('"', ${sql}, '"'), 'null')`;
+    case "any text":
+      // Told, because columns of other texts have other collations, between which none wins by itself.
+      return `json_quote(${sql}) collate utf8mb4_bin`;
   }
 }

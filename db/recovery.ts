@@ -12,6 +12,7 @@
 import { orderEventName, refundEventName } from "../domain/notification.ts";
 import type { OrderStatus, RefundStatus } from "../domain/order.ts";
 import { type Queryable, type Row, toInteger } from "./database.ts";
+import { type RecordedPayment, toPayment } from "./payments.ts";
 
 /** An order that is not settled, or one that nobody was told of. */
 export interface OpenOrder {
@@ -80,13 +81,14 @@ export async function highestIds(db: Queryable): Promise<{ orderId: number; refu
   return { orderId: toInteger(row?.order_id), refundId: toInteger(row?.refund_id) };
 }
 
-/** A page of the orders that are not settled. */
+/** A page of the orders that are not settled, except those whose payment is in dispute: they wait for a person. */
 export async function listOpenOrders(db: Queryable, page: PageRequest): Promise<OpenOrder[]> {
   const rows = await db.query(
     `
     select id, status, total_cents as amount_cents, currency
     from orders force index (orders_unfinished)
     where unfinished = 1 and id > ? ${filter("orders", page)}
+      and not exists (select 1 from payment_disputes where payment_disputes.order_id = orders.id)
     order by id
     limit ?`,
     [page.afterId, page.limit],
@@ -109,11 +111,12 @@ export async function listOpenRefunds(db: Queryable, page: PageRequest): Promise
   return rows.map(toOpenRefund);
 }
 
-/** A page of the payments that are to be given back. Reads the whole table. */
+/** A page of the payments that are to be given back, with their currency. Reads the whole table. */
 export async function listOpenReversals(db: Queryable, page: PageRequest): Promise<OpenReversal[]> {
   const rows = await db.query(
     `
-    select payments.id, payments.order_id, payments.amount_cents, orders.currency
+    select payments.id, payments.order_id, payments.amount_cents,
+      coalesce(payments.currency, orders.currency) as currency
     from payments
     straight_join orders on orders.id = payments.order_id
     where payments.status = 'REVERSING' and payments.id > ? ${filter("payments", page)}
@@ -244,21 +247,25 @@ export async function hasStaleWork(db: Queryable, olderThanSeconds: number): Pro
   return (await listOpenRefunds(db, { afterId: 0, limit: 1, olderThanSeconds })).length > 0;
 }
 
-/** How many orders and refunds are unfinished and not named by a dead letter. */
+/** How many orders and refunds are unfinished and neither in dispute nor named by a dead letter. */
 export async function countOpenWork(db: Queryable): Promise<number> {
   const [row] = await db.query(`
     select
       (select count(*) from orders where unfinished = 1) as orders,
       (select count(*) from refunds where unfinished = 1) as refunds,
-      (select count(distinct orders.id)
-        from dead_letters
-        straight_join orders on orders.id = dead_letters.order_id
-        where dead_letters.status = 'DEAD' and orders.unfinished = 1) as dead_orders,
+      (select count(*)
+        from (
+          select order_id from dead_letters where status = 'DEAD'
+          union
+          select order_id from payment_disputes
+        ) known
+        straight_join orders on orders.id = known.order_id
+        where orders.unfinished = 1) as known_orders,
       (select count(distinct refunds.id)
         from dead_letters
         straight_join refunds on refunds.id = dead_letters.refund_id
         where dead_letters.status = 'DEAD' and refunds.unfinished = 1) as dead_refunds`);
-  return toInteger(row?.orders) - toInteger(row?.dead_orders) +
+  return toInteger(row?.orders) - toInteger(row?.known_orders) +
     toInteger(row?.refunds) - toInteger(row?.dead_refunds);
 }
 
@@ -296,6 +303,49 @@ export async function listUntoldCancellations(
     [orderEventName("CANCELLED"), afterEventId, lastEventId],
   );
   return { orders: rows.map(toOpenOrder), lastEventId };
+}
+
+/**
+ * Payments whose dispute was decided in the steps of the timelines after one, up to another, and of which something is
+ * still to be done: they are to be given back, or their order was not told of. What follows may be on its way, or
+ * have been lost between the books and the stream.
+ *
+ * @param afterEventId last step that was looked at before
+ * @param lastEventId last step to look at
+ * @returns each with its order's currency
+ */
+export async function listUndoneDecisions(
+  db: Queryable,
+  afterEventId: number,
+  lastEventId: number,
+): Promise<{ payment: RecordedPayment; currency: string }[]> {
+  const rows = await db.query(
+    `
+    select distinct payments.id, payments.order_id, payments.provider, payments.provider_ref,
+      payments.amount_cents, payments.currency, payments.status, payments.surplus, payments.paid_at,
+      orders.currency as order_currency
+    from order_events
+    straight_join orders on orders.id = order_events.order_id
+    straight_join payments on payments.order_id = orders.id
+    left join notification_logs on notification_logs.order_id = orders.id
+      and notification_logs.event = case orders.status when 'PAID' then ? when 'FAILED' then ? else ? end
+    where order_events.id > ? and order_events.id <= ?
+      and order_events.event in ('payment_accepted', 'payment_given_back')
+      and (payments.status = 'REVERSING'
+        or (payments.status = 'SUCCEEDED' and notification_logs.id is null))
+    order by payments.id`,
+    [
+      orderEventName("PAID"),
+      orderEventName("FAILED"),
+      orderEventName("CANCELLED"),
+      afterEventId,
+      lastEventId,
+    ],
+  );
+  return rows.map((row) => ({
+    payment: toPayment(row),
+    currency: String(row.order_currency),
+  }));
 }
 
 /** The number of the last step of the timelines, 0 where there is none. */

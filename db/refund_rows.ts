@@ -6,6 +6,7 @@
 
 import { cutText } from "../domain/cut_text.ts";
 import type { RefundStatus } from "../domain/order.ts";
+import { oldRefundKey } from "../domain/payment_key.ts";
 import type { RefundFacts } from "../domain/refund.ts";
 import { type Queryable, type Row, toInteger } from "./database.ts";
 import { keyHours } from "./idempotency.ts";
@@ -42,6 +43,8 @@ export interface RefundToInsert {
   keyOwner: string;
   /** Of what was asked, to recognise it under the same key. */
   requestHash: Uint8Array;
+  /** Under which the provider is asked; no other refund's. Null for one that is made of the row's id. */
+  providerKey: string | null;
 }
 
 /**
@@ -55,16 +58,12 @@ export async function insertRefunds(
   if (accepted.length === 0) return [];
   await tx.runText(
     `
-    insert into refunds (order_id, amount_cents, reason, idempotency_key, key_owner, request_hash)
-    values ${accepted.map(() => "(?, ?, ?, ?, ?, ?)").join(", ")}`,
-    accepted.flatMap(({ orderId, amountCents, reason, idempotencyKey, keyOwner, requestHash }) => [
-      orderId,
-      amountCents,
-      reason,
-      idempotencyKey,
-      keyOwner,
-      requestHash,
-    ]),
+    insert into refunds
+      (order_id, amount_cents, reason, idempotency_key, key_owner, request_hash, provider_key)
+    values ${accepted.map(() => "(?, ?, ?, ?, ?, ?, ?)").join(", ")}`,
+    accepted.flatMap((
+      { orderId, amountCents, reason, idempotencyKey, keyOwner, requestHash, providerKey },
+    ) => [orderId, amountCents, reason, idempotencyKey, keyOwner, requestHash, providerKey]),
   );
   const orderIds = [...new Set(accepted.map(({ orderId }) => orderId))];
   const stored = await tx.query(
@@ -219,6 +218,33 @@ export async function readRefundsByKeys(
     }]);
   }
   return byKey;
+}
+
+/** The keys under which the provider is asked for refunds, by the refund's id. */
+export async function readProviderKeys(
+  db: Queryable,
+  refundIds: readonly number[],
+): Promise<Map<number, string>> {
+  if (refundIds.length === 0) return new Map();
+  const rows = await db.query("select id, provider_key from refunds where id in (?)", [
+    [...refundIds],
+  ]);
+  return new Map(rows.map((row) => {
+    const id = toInteger(row.id);
+    return [id, row.provider_key === null ? oldRefundKey(id) : String(row.provider_key)];
+  }));
+}
+
+/** Which of some keys a refund has already. */
+export async function readTakenProviderKeys(
+  tx: Queryable,
+  keys: readonly string[],
+): Promise<Set<string>> {
+  if (keys.length === 0) return new Set();
+  const rows = await tx.query("select provider_key from refunds where provider_key in (?)", [
+    [...keys],
+  ]);
+  return new Set(rows.map((row) => String(row.provider_key)));
 }
 
 /** The key of a refund as its caller gave it; null where it is only our own. */

@@ -6,17 +6,20 @@
 
 import { refundRequestHash } from "../domain/content_hash.ts";
 import { WorkflowError } from "../domain/errors.ts";
+import { refundKeyOf } from "../domain/payment_key.ts";
 import { decideRefundRequest, refusedRefund } from "../domain/refund.ts";
 import { refundWishFaults, trimmedReason } from "../domain/refund_request.ts";
 import { type Database, type Queryable, transactionTries } from "./database.ts";
 import { isDuplicateKey } from "./faults.ts";
 import { addOrderEvents, type OrderEventRow } from "./events.ts";
-import { lockOrders } from "./orders.ts";
+import { readInstallation } from "./installation.ts";
+import { lockOrders, readCharges } from "./orders.ts";
 import {
   insertRefunds,
   type KeyedRefund,
   ownKeyStart,
   readRefundsByKeys,
+  readTakenProviderKeys,
   refundFactsOf,
   type RefundRow,
   type RefundToInsert,
@@ -131,7 +134,7 @@ export async function requestRefund(
 }
 
 /** A request with all that is known of it before anybody looks at its order. */
-interface Asked extends Omit<RefundToInsert, "amountCents"> {
+interface Asked extends Omit<RefundToInsert, "amountCents" | "providerKey"> {
   amountCents: number | null;
   actor: string | undefined;
   /** Why it is no request. */
@@ -208,9 +211,14 @@ async function writeAccepted(
   accepted: readonly Accepted[],
   actor: string,
 ): Promise<RefundRow[]> {
+  const wanted = accepted.map(({ index, amountCents }): Wanted => ({
+    ...requests[index]!,
+    amountCents,
+  }));
+  const providerKeys = await providerKeysOf(tx, wanted);
   const rows = await insertRefunds(
     tx,
-    accepted.map(({ index, amountCents }) => ({ ...requests[index]!, amountCents })),
+    wanted.map((one, position) => ({ ...one, providerKey: providerKeys[position] ?? null })),
   );
   await addOrderEvents(
     tx,
@@ -233,6 +241,34 @@ function requestedBefore(
 ): KeyedRefund | undefined {
   return known.find((one) => one.keyOwner === keyOwner) ??
     known.find((one) => one.keyOwner === null && sameBytes(one.requestHash, requestHash));
+}
+
+/** A request of which it is decided how much goes back. */
+type Wanted = Asked & { amountCents: number };
+
+/**
+ * Keys for the provider. A client's key gives the same one whenever its request is taken, so that a refund whose row
+ * was lost is not paid out again; where the books have such a refund, this one is another and gets a key of its own.
+ */
+async function providerKeysOf(
+  tx: Queryable,
+  requests: readonly Wanted[],
+): Promise<(string | null)[]> {
+  if (requests.length === 0) return [];
+  const installation = await readInstallation(tx);
+  const orders = await readCharges(tx, [...new Set(requests.map(({ orderId }) => orderId))]);
+  const keyOf = (request: Wanted, idempotencyKey: string) =>
+    refundKeyOf(installation, {
+      externalOrderId: orders.get(request.orderId)!.externalOrderId,
+      owner: request.keyOwner,
+      idempotencyKey,
+      amountCents: request.amountCents,
+    });
+  const keys = requests.map((request) => keyOf(request, request.idempotencyKey));
+  const taken = await readTakenProviderKeys(tx, keys.filter((key) => key !== null));
+  return keys.map((key, index) =>
+    key !== null && taken.has(key) ? keyOf(requests[index]!, crypto.randomUUID()) : key
+  );
 }
 
 /** Why what was asked for is no request for a refund. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Database, toInteger } from "./database.ts";
+import { type Database, type Queryable, toInteger } from "./database.ts";
 
 /** Settings of the server that matter to the product. */
 export interface ServerFacts {
@@ -42,4 +42,14 @@ export async function readServerFacts(db: Database): Promise<ServerFacts> {
     bufferPoolBytes: toInteger(row?.buffer_pool),
     nowMs: Date.parse(`${String(row?.now).replace(" ", "T")}Z`),
   };
+}
+
+/** How the connections of a pool are encrypted; null where they are not. */
+export async function readEncryption(
+  db: Queryable,
+): Promise<{ protocol: string; cipher: string } | null> {
+  const rows = await db.query("show session status like 'Ssl\\_%'");
+  const values = new Map(rows.map((row) => [String(row.Variable_name), String(row.Value)]));
+  const cipher = values.get("Ssl_cipher") ?? "";
+  return cipher === "" ? null : { protocol: values.get("Ssl_version") ?? "TLS", cipher };
 }

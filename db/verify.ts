@@ -121,7 +121,8 @@ export async function findUnpaidOrders(tx: Queryable): Promise<Faults<MoneyFault
     from orders
     left join payments on payments.order_id = orders.id and payments.status = 'SUCCEEDED'
     where orders.status = 'PAID'
-      and (payments.id is null or payments.amount_cents <> orders.total_cents)
+      and (payments.id is null or payments.amount_cents <> orders.total_cents
+        or payments.currency <> orders.currency)
     order by orders.id
     limit ?`,
     [mostRows],
@@ -143,6 +144,33 @@ export async function findPaymentsForNothing(tx: Queryable): Promise<Faults<Mone
     [mostRows],
   );
   return faultsOf(rows, toMoneyFault);
+}
+
+/** A payment that is in dispute and waits for nobody, or is not in dispute and waits for somebody. */
+export interface DisputeFault {
+  paymentId: number;
+  orderId: number;
+  /** Of the payment. */
+  status: string;
+}
+
+/** Payments whose status and place on the list of what is to be decided don't agree. */
+export async function findDisputeFaults(tx: Queryable): Promise<Faults<DisputeFault>> {
+  const rows = await tx.query(
+    `
+    select payments.id, payments.order_id, payments.status, count(*) over () as faults
+    from payments
+    left join payment_disputes on payment_disputes.payment_id = payments.id
+    where (payments.status = 'DISPUTED') <> (payment_disputes.payment_id is not null)
+    order by payments.id
+    limit ?`,
+    [mostRows],
+  );
+  return faultsOf(rows, (row) => ({
+    paymentId: toInteger(row.id),
+    orderId: toInteger(row.order_id),
+    status: String(row.status),
+  }));
 }
 
 /**

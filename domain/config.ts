@@ -5,8 +5,10 @@
  */
 
 import { type ApiToken, parseApiTokens } from "./api_token.ts";
+import { readDatabaseUrl, readRedisUrls } from "./engine_url.ts";
 import { type Fault, WorkflowError } from "./errors.ts";
 import { parseSender } from "./mail_address.ts";
+import { type Network, parseNetwork } from "./network.ts";
 import { type NoticeChannel, noticeChannels } from "./notification.ts";
 
 /** Every setting, parsed. Times in the unit that ends the name, money in integer cents. */
@@ -23,6 +25,10 @@ export interface Config {
   port: number;
   /** Without it and without tokens, the API refuses to listen on anything but loopback. */
   allowAnonymous: boolean;
+  /** Names that the API answers to, `shop.example` or `shop.example:8443`; see `ALLOWED_HOSTS`. */
+  allowedHosts: string[];
+  /** Of the addresses that a connection may come from, those that say whose request they pass on. */
+  trustedProxies: Network[];
   /** Who may use the API; where it is empty, nobody is asked who they are. */
   apiTokens: ApiToken[];
   /** Requests that a token may make in a minute; 0 for any number. */
@@ -103,13 +109,14 @@ export const settings: readonly Setting[] = [
   {
     name: "DATABASE_URL",
     fallback: undefined,
-    meaning: "`mysql://user:pass@host:3306/name`; `?socket=/path` for a Unix socket",
+    meaning: "`mysql://user:pass@host:3306/name`; `?socket=/path` for a Unix socket; " +
+      "`ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key` encrypt (docs/operating.md)",
   },
   {
     name: "REDIS_URL",
     fallback: undefined,
-    meaning:
-      "`redis://`, `rediss://` or `unix:///path`; several comma-separated node URLs mean Redis Cluster",
+    meaning: "`redis://`, `rediss://` (encrypted, with the same parameters) or `unix:///path`; " +
+      "several comma-separated node URLs mean Redis Cluster",
   },
   {
     name: "REDIS_PREFIX",
@@ -128,6 +135,20 @@ export const settings: readonly Setting[] = [
     name: "ALLOW_ANONYMOUS",
     fallback: "0",
     meaning: "`1` lets the API listen beyond loopback without `API_TOKENS`",
+  },
+  {
+    name: "ALLOWED_HOSTS",
+    fallback: "",
+    meaning:
+      "names that the API answers to besides `HOST` and those of loopback, separated by commas, " +
+      "a port where it matters; empty: any name with `API_TOKENS`, any address with `ALLOW_ANONYMOUS`",
+  },
+  {
+    name: "TRUSTED_PROXIES",
+    fallback: "",
+    meaning:
+      "addresses and networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed, " +
+      "separated by commas",
   },
   {
     name: "RATE_LIMIT",
@@ -150,7 +171,12 @@ export const settings: readonly Setting[] = [
     fallback: "50",
     meaning: "units of a product that an order names for the first time, 0…1000000000",
   },
-  { name: "GATEWAY", fallback: "simulated", meaning: "payment provider: `simulated` or `http`" },
+  {
+    name: "GATEWAY",
+    fallback: "simulated",
+    meaning: "payment provider: `simulated` (moves no money) or `http`; " +
+      "the one that the books hold payments of",
+  },
   {
     name: "GATEWAY_URL",
     fallback: "",
@@ -300,14 +326,25 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
   const flag = (name: string): boolean => oneOf(name, ["0", "1"]) === "1";
   const url = (name: string, raw: string, protocols: readonly string[]): void => {
     const parsed = URL.parse(raw);
+    const hasProtocol = protocols.some((protocol) => raw.toLowerCase().startsWith(`${protocol}//`));
     if (raw === "") fault(name, "is required");
-    else if (parsed === null || !protocols.includes(parsed.protocol)) {
+    else if (parsed === null && hasProtocol) {
+      fault(
+        name,
+        'is not a URL; "/", "?", "#", "@" and "%" in a password are written %2F, %3F, %23, %40, %25',
+      );
+    } else if (parsed === null || !protocols.includes(parsed.protocol)) {
       fault(name, `must be a URL beginning with ${protocols.map((p) => `${p}//`).join(" or ")}`);
+    } else if (!isDecodable(parsed)) {
+      fault(name, 'has a "%" that begins no escape such as %2F; a "%" itself is written %25');
     }
   };
 
   const databaseUrl = text("DATABASE_URL");
   url("DATABASE_URL", databaseUrl, ["mysql:", "mariadb:"]);
+  if (URL.canParse(databaseUrl)) {
+    for (const detail of readDatabaseUrl(databaseUrl).faults) fault("DATABASE_URL", detail);
+  }
   const databaseName = URL.parse(databaseUrl)?.pathname.slice(1);
   if (databaseName !== undefined && !/^[^/]+$/.test(databaseName)) {
     fault("DATABASE_URL", "must name a database after the host, as in mysql://host/orders");
@@ -315,6 +352,9 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
   const redisUrl = text("REDIS_URL");
   for (const node of redisUrl.split(",")) {
     url("REDIS_URL", node.trim(), ["redis:", "rediss:", "unix:"]);
+  }
+  if (redisUrl.split(",").every((node) => URL.canParse(node.trim()))) {
+    for (const detail of readRedisUrls(redisUrl).faults) fault("REDIS_URL", detail);
   }
   const redisPrefix = text("REDIS_PREFIX");
   if (redisUrl.includes(",") && !/\{[^{}]+\}/.test(redisPrefix)) {
@@ -339,6 +379,22 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
       fault("CORS_ORIGINS", `must hold origins such as https://shop.example, not "${origin}"`);
     }
   }
+
+  const list = (name: string): string[] =>
+    text(name).split(",").map((entry) => entry.trim()).filter((entry) => entry !== "");
+  const allowedHosts = list("ALLOWED_HOSTS").map((entry) => {
+    const url = /^[^\s/?#@\\]+$/.test(entry) ? URL.parse(`http://${entry}`) : null;
+    if (url === null) {
+      fault("ALLOWED_HOSTS", `must hold names such as orders.example, not "${entry}"`);
+    }
+    return url?.host ?? entry;
+  });
+  const trustedProxies = list("TRUSTED_PROXIES").flatMap((entry) => {
+    const network = parseNetwork(entry);
+    if (network !== undefined) return [network];
+    fault("TRUSTED_PROXIES", `must hold addresses or networks such as 10.0.0.0/8, not "${entry}"`);
+    return [];
+  });
 
   const gatewaySecrets = text("GATEWAY_SECRETS").split(",").map((secret) => secret.trim())
     .filter((secret) => secret !== "");
@@ -416,6 +472,8 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     host: text("HOST"),
     port: integer("PORT", 0, 65_535),
     allowAnonymous: flag("ALLOW_ANONYMOUS"),
+    allowedHosts,
+    trustedProxies,
     apiTokens,
     rateLimitPerMinute: integer("RATE_LIMIT", 0, 1_000_000),
     corsOrigins,
@@ -459,6 +517,18 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     throw new WorkflowError("bad_settings", `Bad settings: ${lines.join("; ")}`, faults);
   }
   return config;
+}
+
+/** Whether the parts of a URL that are used without their escapes have only such that can be read. */
+function isDecodable({ protocol, username, password, pathname }: URL): boolean {
+  // The path of a web address is sent as it stands.
+  const path = /^https?:$/.test(protocol) ? "" : pathname;
+  try {
+    for (const part of [username, password, path]) decodeURIComponent(part);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** True where only this machine can reach `host`. */

@@ -45,6 +45,11 @@ export function refundRequestHash(
   return Uint8Array.fromHex(hash(owner === "" ? text : `${text}\n${owner}`));
 }
 
+/** 16 bytes in hexadecimal that are equal for equal causes of dead letters. */
+export function causeHash(group: string, purpose: string): string {
+  return hash(`${group}\n${purpose}`);
+}
+
 /** SHA-256 over what a request says, in hexadecimal: the same for the same request, however it was written. */
 export function requestHash(value: unknown): string {
   return digestOf("sha256", JSON.stringify(value), "hex");

@@ -18,6 +18,9 @@ export const importColumns = [
   "qty",
 ] as const;
 
+/** Columns that a file may have, others among them: as many as a spreadsheet. */
+export const mostColumns = 16_384;
+
 /** A column of the import file. */
 export type ImportColumn = (typeof importColumns)[number];
 

@@ -11,7 +11,7 @@
 import { WorkflowError } from "./errors.ts";
 
 /** Characters that a record may have: a quote that is never closed must not gather the file in memory. */
-export const mostRecordCharacters = 1_048_576;
+export const mostRecordCharacters = 262_144;
 
 /**
  * Is told a record: it is `text` from `from` to `to`, without its line break, begins on `line`, and has
@@ -51,60 +51,148 @@ export function notCsv(line: number, detail: string): WorkflowError {
 /**
  * Starts at line 1. Empty lines count as lines but are no records. Lines end in LF or CRLF.
  *
+ * The time that it takes grows with the text and not with the number of pieces: of a record that is not complete is
+ * kept how far it has come, and no character of it is looked at again.
+ *
  * @param onRecord is told every record as soon as it is complete; what it throws is passed on
  */
 export function scanRecords(onRecord: OnRecord): RecordScanner {
   let rest = "";
+  let progress = beginning();
   let line = 1;
 
+  const tell = (text: string, from: number, end: number, quoted: boolean): void => {
+    const breakAt = end > from && text.charCodeAt(end - 1) === lineFeed ? end - 1 : end;
+    const to = withoutReturn(text, from, breakAt);
+    if (to - from > mostRecordCharacters) throw tooLong(line);
+    if (to > from) onRecord(text, from, to, line, quoted);
+  };
+
   /** Goes over all complete records; returns where the next one begins. */
-  const scan = (text: string, atEnd: boolean): number => {
-    let at = 0;
-    let quote = text.indexOf('"');
+  const scan = (text: string, from: number): number => {
+    let at = from;
+    let quote = text.indexOf('"', at);
     while (at < text.length) {
       if (quote >= 0 && quote < at) quote = text.indexOf('"', at);
-      let newline = text.indexOf("\n", at);
-      if (quote < 0 || (newline >= 0 && newline < quote)) {
-        if (newline < 0) {
-          if (!atEnd) return at;
-          newline = text.length;
-        }
-        const to = withoutReturn(text, at, newline);
-        if (to - at > mostRecordCharacters) throw tooLong(line);
-        if (to > at) onRecord(text, at, to, line, false);
+      const newline = text.indexOf("\n", at);
+      if (newline >= 0 && (quote < 0 || newline < quote)) {
+        tell(text, at, newline + 1, false);
         line++;
         at = newline + 1;
         continue;
       }
-      const record = quotedRecord(text, at, quote, line, atEnd);
+      const record = quote < 0 ? undefined : quotedRecord(text, at, quote, line);
       if (record === undefined) return at;
-      const { end } = record;
-      const breakAt = text.charCodeAt(end - 1) === lineFeed ? end - 1 : end;
-      const to = withoutReturn(text, at, breakAt);
-      if (to - at > mostRecordCharacters) throw tooLong(line);
-      onRecord(text, at, to, line, true);
+      tell(text, at, record.end, true);
       line += record.lines;
-      at = end;
+      at = record.end;
     }
-    return Math.min(at, text.length);
+    return at;
+  };
+
+  /** Takes what belongs to the record that the text before has left; returns where the next one begins. */
+  const complete = (text: string): number => {
+    const end = advance(progress, text, 0, line);
+    rest += end < 0 ? text : text.slice(0, end);
+    if (end < 0) return text.length;
+    tell(rest, 0, rest.length, progress.quoted);
+    line += progress.lines + 1;
+    rest = "";
+    progress = beginning();
+    return end;
   };
 
   return {
-    push(piece) {
-      const text = rest + piece;
-      const end = scan(text, false);
-      rest = text.slice(end);
+    push(text) {
+      const from = rest === "" ? 0 : complete(text);
+      if (rest === "") {
+        const end = scan(text, from);
+        advance(progress, text, end, line);
+        rest = text.slice(end);
+      }
       // With room for a line break: what is refused must not depend on where the pieces end.
       if (rest.length > mostRecordCharacters + 2) throw tooLong(line);
     },
     end() {
-      const text = rest;
+      if (rest === "") return;
+      if (progress.place === "quoted") {
+        throw notCsv(line + progress.lines, 'a quote (") is never closed');
+      }
+      tell(rest, 0, rest.length, progress.quoted);
+      line += progress.lines + 1;
       rest = "";
-      scan(text, true);
+      progress = beginning();
     },
-    line: () => line + lineBreaks(rest, 0, rest.length),
+    line: () => line + progress.lines + progress.linesInQuotes,
   };
 }
+
+/** How far a record has come that is not complete. */
+interface Progress {
+  /**
+   * Where the next character stands: at the beginning of a field, in one without quotes, in one with quotes, behind
+   * a quote there that is doubled or closes, or behind the CR after it.
+   */
+  place: "start" | "plain" | "quoted" | "quote" | "return";
+  /** Whether it has any quotes. */
+  quoted: boolean;
+  /** Line breaks in fields that are closed. */
+  lines: number;
+  /** Line breaks in the one that is not. */
+  linesInQuotes: number;
+}
+
+function beginning(): Progress {
+  return { place: "start", quoted: false, lines: 0, linesInQuotes: 0 };
+}
+
+/**
+ * Goes on with a record, character by character.
+ *
+ * @param line that the record begins on
+ * @returns where the record ends, behind its line break; -1 if it does not
+ * @throws {WorkflowError} `invalid` with the line of a wrong quote
+ */
+function advance(progress: Progress, text: string, from: number, line: number): number {
+  for (let at = from; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    switch (progress.place) {
+      case "start":
+      case "plain":
+        if (character === lineFeed) return at + 1;
+        if (character === doubleQuote) {
+          if (progress.place === "plain") throw notCsv(line + progress.lines, strayQuote);
+          progress.place = "quoted";
+          progress.quoted = true;
+        } else progress.place = character === comma ? "start" : "plain";
+        break;
+      case "quoted":
+        if (character === lineFeed) progress.linesInQuotes++;
+        else if (character === doubleQuote) progress.place = "quote";
+        break;
+      case "quote":
+        if (character === doubleQuote) {
+          progress.place = "quoted";
+          break;
+        }
+        progress.lines += progress.linesInQuotes;
+        progress.linesInQuotes = 0;
+        if (character === lineFeed) return at + 1;
+        if (character !== comma && character !== carriageReturn) {
+          throw notCsv(line + progress.lines, textBehindQuote);
+        }
+        progress.place = character === comma ? "start" : "return";
+        break;
+      case "return":
+        if (character === lineFeed) return at + 1;
+        throw notCsv(line + progress.lines, textBehindQuote);
+    }
+  }
+  return -1;
+}
+
+const strayQuote = 'a quote (") inside a field that does not begin with one';
+const textBehindQuote = 'text between a closing quote (") and the next comma';
 
 function tooLong(line: number): WorkflowError {
   return notCsv(
@@ -116,6 +204,8 @@ function tooLong(line: number): WorkflowError {
 
 const lineFeed = 10;
 const carriageReturn = 13;
+const doubleQuote = 34;
+const comma = 44;
 
 function withoutReturn(text: string, from: number, to: number): number {
   return to > from && text.charCodeAt(to - 1) === carriageReturn ? to - 1 : to;
@@ -133,43 +223,32 @@ function quotedRecord(
   at: number,
   quote: number,
   line: number,
-  atEnd: boolean,
 ): { end: number; lines: number } | undefined {
   let lines = 0;
   for (let open = quote;;) {
-    if (open > at && text[open - 1] !== ",") {
-      throw notCsv(line + lines, 'a quote (") inside a field that does not begin with one');
-    }
+    if (open > at && text.charCodeAt(open - 1) !== comma) throw notCsv(line + lines, strayQuote);
     const close = closingQuote(text, open);
-    if (close < 0) {
-      if (atEnd) throw notCsv(line + lines, 'a quote (") is never closed');
-      return undefined;
-    }
-    const after = text[close + 1];
-    const isCrLf = after === "\r" && text[close + 2] === "\n";
     // A quote at the edge may be the first half of a doubled one, a CR there of a line break.
-    const needed = after === "\r" ? close + 2 : close + 1;
-    if (needed >= text.length && !atEnd) return undefined;
+    if (close < 0 || close + 1 >= text.length) return undefined;
+    const after = text.charCodeAt(close + 1);
+    if (after === carriageReturn && close + 2 >= text.length) return undefined;
     lines += lineBreaks(text, open, close);
-    if (needed >= text.length) return { end: text.length, lines: lines + 1 };
-    if (after === "\n") return { end: close + 2, lines: lines + 1 };
-    if (isCrLf) return { end: close + 3, lines: lines + 1 };
-    if (after !== ",") {
-      throw notCsv(line + lines, 'text between a closing quote (") and the next comma');
+    if (after === lineFeed) return { end: close + 2, lines: lines + 1 };
+    if (after === carriageReturn && text.charCodeAt(close + 2) === lineFeed) {
+      return { end: close + 3, lines: lines + 1 };
     }
+    if (after !== comma) throw notCsv(line + lines, textBehindQuote);
     const newline = text.indexOf("\n", close + 2);
     open = text.indexOf('"', close + 2);
-    if (open < 0 || (newline >= 0 && newline < open)) {
-      if (newline >= 0) return { end: newline + 1, lines: lines + 1 };
-      return atEnd ? { end: text.length, lines: lines + 1 } : undefined;
-    }
+    if (newline >= 0 && (open < 0 || newline < open)) return { end: newline + 1, lines: lines + 1 };
+    if (open < 0) return undefined;
   }
 }
 
 /** The quote that closes the one at `open`, doubled ones passed over; -1 if there is none. */
 function closingQuote(text: string, open: number): number {
   let at = text.indexOf('"', open + 1);
-  while (at >= 0 && text[at + 1] === '"') at = text.indexOf('"', at + 2);
+  while (at >= 0 && text.charCodeAt(at + 1) === doubleQuote) at = text.indexOf('"', at + 2);
   return at;
 }
 

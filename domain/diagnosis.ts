@@ -145,6 +145,74 @@ export function judgeRedis(
   return findings;
 }
 
+/**
+ * Judges whether an engine takes changes.
+ *
+ * @param whose `database` or `redis`
+ * @param setting whose URL leads there
+ */
+export function judgeWriting(whose: string, setting: string, writable: boolean): Finding {
+  const what = `${whose} writing`;
+  return writable ? fine(what, "it takes changes") : problem(
+    what,
+    "the server is read-only: it is a replica, was demoted, or its group has no quorum",
+    `let ${setting} lead to the server that can be written to`,
+  );
+}
+
+/** How a connection goes, as the settings have it and as it is. */
+export interface Encryption {
+  /** Host that was asked for. */
+  host: string;
+  /** Whether it is a Unix socket. */
+  isSocket: boolean;
+  /** What was asked for; null for clear text. */
+  mode: "required" | "verify-ca" | "verify-identity" | null;
+  /** What the connection says of itself; null for clear text. */
+  seen: { protocol: string; cipher: string } | null;
+}
+
+/**
+ * Judges whether others can read what goes to an engine, or pretend to be it.
+ *
+ * @param whose `database` or `redis`
+ * @param mend how its URL is to be changed
+ */
+export function judgeEncryption(
+  whose: string,
+  { host, isSocket, mode, seen }: Encryption,
+  isLocal: boolean,
+  mend: string,
+): Finding {
+  const what = `${whose} encryption`;
+  if (seen !== null) {
+    const how = `${seen.protocol}, ${seen.cipher}`;
+    if (mode === "verify-identity") return fine(what, `${how}; the certificate is one for ${host}`);
+    const doubt = mode === "verify-ca"
+      ? "the certificate is signed, for whatever host"
+      : "the certificate is not looked at";
+    return isLocal
+      ? fine(what, `${how}; ${doubt}`)
+      : warning(what, `${how}; ${doubt}: somebody between may read along`, mend);
+  }
+  if (mode !== null) return problem(what, "in clear text although encryption was asked for", mend);
+  if (isSocket) return fine(what, "a Unix socket, nothing goes over a network");
+  if (isLocal) return fine(what, "in clear text, and only within this machine");
+  return warning(what, `everything goes to ${host} in clear text, the password included`, mend);
+}
+
+/** Judges which commands Redis refuses, each with the server's own words. */
+export function judgeCommands(refused: readonly { command: string; reason: string }[]): Finding {
+  const what = "redis commands";
+  if (refused.length === 0) return fine(what, "all that are needed are allowed");
+  const names = refused.map(({ command }) => command).join(", ");
+  return problem(
+    what,
+    `${names} refused: ${refused[0]!.reason.split("\n")[0]}`,
+    "allow the user of REDIS_URL these commands, or use a server that has them",
+  );
+}
+
 /** What a process must know of the engines before it writes. */
 export interface EngineFacts {
   /** `mysql` or `mariadb`. */

@@ -27,8 +27,11 @@ export function isMailAddress(text: string): boolean {
 
 /** `Shop <orders@shop.example>` or just the address; null for anything else. */
 export function parseSender(text: string): Mailbox | null {
-  const match = /^(?:"?([^"<>\p{Cc}]*?)"?\s*<([^<>]+)>|([^<>\s]+))$/u.exec(text.trim());
-  if (match === null) return null;
-  const address = (match[2] ?? match[3])!.trim();
-  return isMailAddress(address) ? { name: match[1]?.trim() ?? "", address } : null;
+  const whole = text.trim();
+  const open = whole.indexOf("<");
+  if (open < 0) return isMailAddress(whole) ? { name: "", address: whole } : null;
+  if (!whole.endsWith(">")) return null;
+  const address = whole.slice(open + 1, -1).trim();
+  const name = /^"?([^"<>\p{Cc}]*)"?$/u.exec(whole.slice(0, open).trim())?.[1];
+  return name !== undefined && isMailAddress(address) ? { name: name.trim(), address } : null;
 }

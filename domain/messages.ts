@@ -46,13 +46,21 @@ export interface CallbackMessage extends Subject {
   type: "payment.callback";
   /** Whether the money was taken. */
   outcome: "succeeded" | "declined";
-  /** Name of the provider, as in `payments.provider`; without spaces. */
+  /** Name of the provider, as in `payments.provider`; without spaces and slashes. */
   provider: string;
+  /**
+   * The key that was charged under, without spaces: the order has to have it still when the answer counts. Left out by
+   * providers that have no answers from outside.
+   */
+  key?: string;
   /** The provider's own name for the charge. */
   providerRef: string;
 }
 
-/** A reservation got no answer in its time: ask the gateway once more. */
+/**
+ * A reservation got no answer in its time: ask the gateway once more. Where another message of the order waits, which
+ * carries its money, this one and the time-out after it are about 0 cents, so that money is counted once.
+ */
 export interface AskAgainMessage extends Subject {
   /** Tells messages apart. */
   type: "payment.ask_again";
@@ -86,7 +94,7 @@ export interface RefundMessage extends Subject {
   refundId: number;
 }
 
-/** Give back a payment that came for an order which had already failed or been cancelled. */
+/** Give back the payments of an order that came too late, or that a person gave up. */
 export interface ReversalMessage extends Subject {
   /** Tells messages apart. */
   type: "payment.reverse";
@@ -125,16 +133,42 @@ export const traceField = "traceparent";
 
 /**
  * The message as a text: `TYPE ORDER_ID AMOUNT_CENTS CURRENCY`, then the refund's id where it is about
- * one, or outcome, provider and the provider's reference, which alone may have spaces, where it is an
- * answer.
+ * one, or outcome, provider (with `/KEY` where there is a key) and the provider's reference, which alone may have
+ * spaces, where it is an answer.
  */
 export function encodeMessage(message: Message): string {
   const subject = `${message.type} ${message.orderId} ${message.amountCents} ${message.currency}`;
   if ("refundId" in message) return `${subject} ${message.refundId}`;
   if ("outcome" in message) {
-    return `${subject} ${message.outcome} ${message.provider} ${message.providerRef}`;
+    const { outcome, provider, key, providerRef } = message;
+    const from = key === undefined ? provider : `${provider}/${key}`;
+    return `${subject} ${outcome} ${from} ${providerRef}`;
   }
   return subject;
+}
+
+/**
+ * What a message is to bring about, as a text: the same for all messages that would bring about the same for the
+ * same order, refund or payment, whatever they are worth.
+ */
+export function purposeOf(message: Message): string {
+  switch (message.type) {
+    case "payment.charge":
+    case "payment.ask_again":
+    case "payment.time_out":
+      return `settle ${message.orderId}`;
+    case "payment.callback": {
+      const { orderId, amountCents, currency, outcome, provider, providerRef } = message;
+      return `settle ${orderId} ${outcome} ${amountCents} ${currency} ${provider} ${providerRef}`;
+    }
+    case "notify.refund":
+    case "refund.process":
+      return `${message.type} ${message.orderId} ${message.refundId}`;
+    case "order.reserve":
+    case "notify.order":
+    case "payment.reverse":
+      return `${message.type} ${message.orderId}`;
+  }
 }
 
 /** The message as the fields of a stream entry, as XADD takes them. */
@@ -186,13 +220,16 @@ export function decodeMessage(text: string): Message | string {
       if (words.length > 4) return "there is more in it than a message of its type has";
       return { type, orderId, amountCents, currency };
     case "payment.callback": {
-      const [, , , , outcome, provider, ...ref] = words;
+      const [, , , , outcome, from = "", ...ref] = words;
+      const slash = from.indexOf("/");
+      const provider = slash < 0 ? from : from.slice(0, slash);
+      const key = slash < 0 ? {} : { key: from.slice(slash + 1) };
       const providerRef = ref.join(" ");
       if (outcome !== "succeeded" && outcome !== "declined") {
         return "the outcome is neither succeeded nor declined";
       }
       if (!provider || !providerRef) return "the provider or its reference is missing";
-      return { type, orderId, amountCents, currency, outcome, provider, providerRef };
+      return { type, orderId, amountCents, currency, outcome, provider, ...key, providerRef };
     }
     case "notify.refund":
     case "refund.process": {

@@ -13,6 +13,9 @@ export type FailureReason = "insufficient_stock" | "payment_declined" | "payment
 /** What can happen to an order. */
 export type OrderEvent = "reserve" | "run_short" | "pay" | "decline" | "time_out" | "cancel";
 
+/** Stands in `payments.provider` of an order that costs nothing: no provider was asked, and none ever is. */
+export const noProvider = "none";
+
 /** Where a refund stands. */
 export type RefundStatus = "REQUESTED" | "PROCESSED" | "FAILED";
 

@@ -26,6 +26,12 @@ export type OrderReading =
 /** Rows that one order may have: all of them are in memory at once. */
 export const mostOrderRows = 100_000;
 
+/** Characters that all of its rows may have together. */
+export const mostOrderCharacters = 33_554_432;
+
+/** Rows of an order that are read before others get their turn: the longest ones take some milliseconds each. */
+export const rowsToATurn = 8;
+
 /**
  * Reads the rows of one order, given in the order of the file.
  *
@@ -38,12 +44,26 @@ export function decideOrder(
   places: ColumnPlaces,
   options: { keepGoodRows: boolean; latestPlacedAt: string },
 ): OrderReading {
+  const steps = decideOrderStepwise(rows, places, options);
+  for (;;) {
+    const { value, done } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** The same with breaks, because an order may have very many rows. */
+export function* decideOrderStepwise(
+  rows: readonly CsvRow[],
+  places: ColumnPlaces,
+  options: { keepGoodRows: boolean; latestPlacedAt: string },
+): Generator<void, OrderReading> {
   if (rows.length > mostOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
   const sources: CsvRow[] = [];
   const good: OrderRow[] = [];
   const bad: RejectedRow[] = [];
   let before: { fields: readonly string[]; row: OrderRow } | undefined;
-  for (const source of rows) {
+  for (const [index, source] of rows.entries()) {
+    if ((index + 1) % rowsToATurn === 0) yield;
     const { fields } = source;
     const row = readRow(fields, places, options.latestPlacedAt, before);
     if (Array.isArray(row)) {
@@ -69,9 +89,10 @@ export function decideOrder(
   return { kind: "rejected", rejected: byLine(rejected) };
 }
 
-/** Rejects rows of an order that has more than {@linkcode mostOrderRows}. */
+/** Rejects rows of an order that has more than {@linkcode mostOrderRows}, or {@linkcode mostOrderCharacters}. */
 export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
-  const reason = `an order may have at most ${mostOrderRows} rows`;
+  const reason =
+    `an order may have at most ${mostOrderRows} rows and ${mostOrderCharacters} characters`;
   return rows.map((row) => rejectedFor(row, reason));
 }
 

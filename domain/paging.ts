@@ -39,7 +39,7 @@ export function pageOf<T extends { id: number }>(
 
 /** The cursor of what follows the row `id`. */
 export function encodeCursor(list: string, id: number): string {
-  return btoa(`${list}:${id}`).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return btoa(`${list}:${id}`).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 /**

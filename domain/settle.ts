@@ -12,8 +12,22 @@ export interface GatewayAnswer {
   outcome: "succeeded" | "declined";
   /** What the provider says it took, or refused to take. */
   amountCents: number;
+  /** In what it took it: ISO 4217, upper case. */
+  currency: string;
   /** The provider's own name for the charge. */
   providerRef: string;
+}
+
+/** Money that was recorded for an order, be it on its way back or gone; a refusal is none. */
+export interface RecordedMoney {
+  /** What was really taken. */
+  amountCents: number;
+  /** ISO 4217, upper case. */
+  currency: string;
+  /** The provider's own name for the charge. */
+  providerRef: string;
+  /** True while it waits for a person's decision. */
+  disputed: boolean;
 }
 
 /** What became of one answer. Replays are outcomes too: they have the effects of the first time. */
@@ -28,40 +42,120 @@ export type SettleDecision =
   | { kind: "late_success" }
   /** The order is not reserved yet, so nothing can have been charged: look again later. */
   | { kind: "too_early" }
-  /** The order was paid, in time or too late, and this is other money: a person has to look. */
-  | { kind: "paid_twice" }
-  /** The provider took another amount than the order's total: a person has to look. */
+  /** Another amount or currency was taken than was asked for: record it and hold the order for a person. */
+  | { kind: "dispute" }
+  /** It waits for a person already. */
+  | { kind: "already_disputed" }
+  /** This is other money than what was recorded for the order: record it beside that, for a person. */
+  | { kind: "second_payment" }
+  /** The provider now says another amount of money that was counted: a person has to look. */
   | { kind: "wrong_amount" };
 
 /**
  * Decides what one answer does to its order.
  *
+ * An order that is over gives back whatever was taken; one that is `RESERVED` is paid by its total alone.
+ * While money is disputed, only the provider itself can mend it: by saying of the same charge that it took the
+ * total after all. That it took nothing is not believed without a person, because it said otherwise before.
+ *
  * @param order as its locked row says
  * @param answer the gateway's
- * @param paidBy the provider's name for the charge whose money was recorded for the order, be it on its way
- * back or gone; null where there was none
+ * @param recorded the money that was recorded for the order first; null where there was none
  */
 export function decideSettle(
   order: OrderFacts,
   answer: GatewayAnswer,
-  paidBy: string | null,
+  recorded: RecordedMoney | null,
 ): SettleDecision {
-  if (answer.outcome === "succeeded" && paidBy !== null && answer.providerRef !== paidBy) {
-    return { kind: "paid_twice" };
+  const { status } = order;
+  if (status === "PENDING") return { kind: "too_early" };
+  if (answer.outcome === "declined") {
+    if (status !== "RESERVED") return { kind: "already_settled" };
+    return { kind: recorded === null ? "decline" : "already_disputed" };
   }
-  if (answer.outcome === "succeeded" && answer.amountCents !== order.totalCents) {
-    return { kind: "wrong_amount" };
+  const isTotal = isSame(answer, { amountCents: order.totalCents, currency: order.currency });
+  if (recorded === null) {
+    switch (status) {
+      case "RESERVED":
+        return { kind: isTotal ? "pay" : "dispute" };
+      case "PAID":
+        return { kind: isTotal ? "already_settled" : "wrong_amount" };
+      case "FAILED":
+      case "CANCELLED":
+        // There is nothing to give back of nothing.
+        return { kind: answer.amountCents === 0 ? "already_settled" : "late_success" };
+    }
   }
-  switch (order.status) {
-    case "PENDING":
-      return { kind: "too_early" };
-    case "PAID":
-      return { kind: "already_settled" };
-    case "FAILED":
-    case "CANCELLED":
-      return { kind: answer.outcome === "succeeded" ? "late_success" : "already_settled" };
-    case "RESERVED":
-      return { kind: answer.outcome === "succeeded" ? "pay" : "decline" };
+  if (answer.providerRef !== recorded.providerRef) return { kind: "second_payment" };
+  if (recorded.disputed) {
+    if (isTotal && status === "RESERVED") return { kind: "pay" };
+    return { kind: isSame(answer, recorded) ? "already_disputed" : "dispute" };
+  }
+  if (!isSame(answer, recorded)) return { kind: "wrong_amount" };
+  return { kind: status === "PAID" ? "already_settled" : "late_success" };
+}
+
+function isSame(
+  a: { amountCents: number; currency: string },
+  b: { amountCents: number; currency: string },
+): boolean {
+  return a.amountCents === b.amountCents && a.currency === b.currency;
+}
+
+/** What a person decides about disputed money. */
+export type DisputeVerdict =
+  /** The order is worth what was taken: it is paid. */
+  | "accept"
+  /** What was taken goes back; the order that waited for it fails. */
+  | "give_back"
+  /** It is no money of ours any more: it went back by other ways, or never was other money. */
+  | "dismiss";
+
+/** What a verdict does. */
+export type DisputeDecision =
+  /** Record it. */
+  | { kind: "decide" }
+  /** The same was decided before: repeat what follows from it. */
+  | { kind: "already_decided" }
+  /** It can't be done. */
+  | { kind: "refused"; because: "not_disputed" | "other_currency" | "settles_nothing" | "settles" };
+
+/**
+ * Decides whether a verdict about an order's disputed payments can be carried out. `accept` is about the one
+ * that the order waits for, `dismiss` about those beside it, `give_back` about all of them.
+ *
+ * @param order as its locked row says
+ * @param disputed what waits for a decision
+ * @param before the verdicts of earlier decisions about this order
+ */
+export function decideDispute(
+  order: Pick<OrderFacts, "status" | "currency">,
+  disputed: readonly { currency: string; isSurplus: boolean }[],
+  verdict: DisputeVerdict,
+  before: readonly DisputeVerdict[],
+): DisputeDecision {
+  if (disputed.length === 0) {
+    return before.includes(verdict)
+      ? { kind: "already_decided" }
+      : { kind: "refused", because: "not_disputed" };
+  }
+  const awaited = disputed.find(({ isSurplus }) => !isSurplus);
+  switch (verdict) {
+    case "give_back":
+      return { kind: "decide" };
+    case "dismiss":
+      return disputed.some(({ isSurplus }) => isSurplus)
+        ? { kind: "decide" }
+        : { kind: "refused", because: "settles" };
+    case "accept":
+      if (awaited === undefined) {
+        return before.includes("accept")
+          ? { kind: "already_decided" }
+          : { kind: "refused", because: "settles_nothing" };
+      }
+      return awaited.currency === order.currency
+        ? { kind: "decide" }
+        : { kind: "refused", because: "other_currency" };
   }
 }
 

@@ -35,6 +35,8 @@ export interface DatabaseOptions {
   bufferPoolMb?: number;
   /** True: the folder is removed if this process dies without stopping the engine. */
   temporary?: boolean;
+  /** Further arguments of the server; they win over the built-in ones. */
+  extra?: string[];
   /** Gets a line before programs are installed; default: standard error. */
   log?: (line: string) => void;
 }
@@ -83,7 +85,7 @@ export interface DatabaseEngine {
  * connections in time; the message ends with the last lines of the server's log
  */
 export async function startDatabase(options: DatabaseOptions): Promise<DatabaseEngine> {
-  const { engine, durable = true, bufferPoolMb = 512, temporary = false } = options;
+  const { engine, durable = true, bufferPoolMb = 512, temporary = false, extra = [] } = options;
   const dir = resolve(options.dir);
   const programs = await ensurePrograms({ engine, log: options.log ?? console.error });
   await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
@@ -111,6 +113,7 @@ export async function startDatabase(options: DatabaseOptions): Promise<DatabaseE
       "--max-allowed-packet=64M",
       "--local-infile=1",
       "--skip-name-resolve",
+      ...extra,
     ],
     dir,
     port: options.port,

@@ -7,7 +7,9 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { findToken, isAllowed, type Scope, scopes, tokenHash } from "../domain/api_token.ts";
 import type { Config } from "../domain/config.ts";
+import { trimEnd } from "../domain/trim_end.ts";
 import type { Caller } from "./caller.ts";
+import type { CountStranger } from "./limit_strangers.ts";
 import { httpProblem } from "./problem.ts";
 import { type Sessions, signInPath, signOutPath } from "./session.ts";
 
@@ -23,15 +25,15 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
   // Whoever has brought it, or may cancel everybody's; which of them asks, the transaction finds out.
   ["POST", /^(\/dashboard)?\/(orders|imports)\/[^/]+\/cancel$/, ["orders", "cancel"]],
   ["GET HEAD", /^\/imports(\/|$)/, ["read", "orders"]],
-  ["POST", /^\/orders\/[^/]+\/refunds$/, ["refunds"]],
+  ["POST", /^\/orders\/[^/]+\/(refunds|payment\/(accept|give-back|dismiss))$/, ["refunds"]],
   ["POST", /^\/dashboard\/imports$/, ["orders"]],
-  ["POST", /^\/dashboard\/orders\/[^/]+\/refund$/, ["refunds"]],
+  ["POST", /^\/dashboard\/orders\/[^/]+\/(refund|payment)$/, ["refunds"]],
   ["GET HEAD", /./, ["read"]],
 ];
 
 /** The scopes of which a caller needs one; `nothing` where anybody may ask. */
 export function neededScopes(method: string, path: string): readonly Scope[] | "nothing" {
-  const plain = path.length > 1 ? path.replace(/\/+$/, "") : path;
+  const plain = path.length > 1 ? trimEnd(path, "/") : path;
   const rule = rules.find(([methods, pattern]) =>
     methods.split(" ").includes(method) && pattern.test(plain)
   );
@@ -39,11 +41,10 @@ export function neededScopes(method: string, path: string): readonly Scope[] | "
 }
 
 /**
- * Finds out who asks, puts it into the context as `caller`, and answers 401 or 403 where that is not enough.
- * A person whose browser asks for a page is sent to the sign-in instead. Without tokens in the settings
+ * Finds out who asks and puts it into the context as `caller`; turns nobody away. Without tokens in the settings
  * everybody may do everything: the address that is listened on is the guard then.
  */
-export function controlAccess(
+export function identifyCaller(
   { apiTokens }: Pick<Config, "apiTokens">,
   sessions: Sessions,
 ): MiddlewareHandler {
@@ -53,10 +54,31 @@ export function controlAccess(
       ? { actor: "api", name: null, scopes, by: "nothing" as const, csrfToken: "" }
       : needed === "nothing" && !knowsSessions(c.req.path)
       ? undefined
-      : await callerOf(c, { apiTokens }, sessions);
+      // What is no URL is refused by the guard, which comes later so that its answers are counted.
+      : URL.canParse(c.req.url)
+      ? await callerOf(c, { apiTokens }, sessions)
+      : undefined;
     if (caller !== undefined) c.set("caller", caller);
+    await next();
+  };
+}
+
+/**
+ * Answers 401 or 403 where what the caller may do is not enough, and 429 to an address with too many of the first. A
+ * person whose browser asks for a page is sent to the sign-in instead.
+ */
+export function controlAccess(countRefused: CountStranger): MiddlewareHandler {
+  return async (c, next) => {
+    const needed = neededScopes(c.req.method, c.req.path);
     if (needed === "nothing") return await next();
-    if (caller === undefined) return refuse(c);
+    const caller = c.get("caller") as Caller | undefined;
+    if (caller === undefined) {
+      const waitSeconds = await countRefused(c);
+      if (waitSeconds === 0) return refuse(c);
+      return httpProblem(c, 429, "Too many requests without a token that is known", {
+        "retry-after": String(waitSeconds),
+      });
+    }
     if (!isAllowed(caller.scopes, needed)) {
       const scope = needed.join(" ");
       return httpProblem(c, 403, `This needs the scope ${needed.join(" or ")}`, {

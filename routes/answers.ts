@@ -10,6 +10,7 @@ import { notificationStates } from "../domain/notification.ts";
 import { mostCounted } from "../domain/bounded_count.ts";
 import { groups } from "../domain/messages.ts";
 import { type OrderStatus, orderTransitions } from "../domain/order.ts";
+import { mostReasons } from "../domain/reject_reasons.ts";
 
 const statuses = Object.keys(orderTransitions) as [OrderStatus, ...OrderStatus[]];
 
@@ -81,6 +82,17 @@ export const refundAnswer = z.object({
   created_at: time,
 }).meta({ id: "Refund" });
 
+const payment = z.object({
+  id,
+  provider: z.string(),
+  provider_ref: z.string(),
+  amount_cents: cents,
+  currency,
+  status: z.enum(["SUCCEEDED", "DECLINED", "REVERSING", "REVERSED", "DISPUTED", "DISMISSED"])
+    .meta({ description: "`DISPUTED` waits for a decision: it does not fit the order" }),
+  paid_at: time.nullable(),
+});
+
 /** An order with everything. */
 export const orderDetailAnswer = z.object({
   ...orderFields,
@@ -91,14 +103,15 @@ export const orderDetailAnswer = z.object({
     qty: z.int().min(1),
     subtotal_cents: cents,
   })),
-  payment: z.object({
-    id,
-    provider: z.string(),
-    provider_ref: z.string(),
-    amount_cents: cents,
-    status: z.enum(["SUCCEEDED", "DECLINED", "REVERSING", "REVERSED"]),
-    paid_at: time.nullable(),
-  }).nullable(),
+  adjustments: z.array(z.object({
+    kind: z.string(),
+    label: z.string(),
+    amount_cents: z.int().meta({ description: "In cents; may be negative" }),
+    included: z.boolean().meta({ description: "True for what the items' prices hold already" }),
+  })).meta({ description: "What the total has besides the items" }),
+  payment: payment.nullable(),
+  further_payments: z.array(payment)
+    .meta({ description: "Money beside the payment that settles the order" }),
   refunds: z.array(refundAnswer),
   notifications: z.array(z.object({
     id,
@@ -144,6 +157,14 @@ export const importAnswer = z.object({
   cancel_requested: z.boolean(),
   cancelled_by: z.string().nullable(),
   error: z.string().nullable(),
+  reasons: z.array(z.object({
+    reason: z.string(),
+    rows: count,
+    line: z.int().min(1).meta({ description: "The first one that has it" }),
+  })).meta({
+    description: `Why rows were not taken, the most frequent first, at most ${mostReasons}; ` +
+      "empty until it ends",
+  }),
   rows: count,
   rows_rejected: count,
   orders: count,
@@ -222,6 +243,10 @@ export const aliveAnswer = z.object({ status: z.literal("ok") });
 export const readyAnswer = z.object({
   status: z.enum(["ok", "unavailable"]),
   checks: z.record(z.string(), z.string()),
+  /** Name of the payment provider. */
+  gateway: z.string(),
+  /** What works and is not what it may seem. */
+  warnings: z.array(z.string()),
 }).meta({ id: "Ready" });
 
 /** What a callback is answered. */

@@ -9,12 +9,13 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
 import { tracing } from "../streams/tracing.ts";
-import { controlAccess } from "./access.ts";
+import { controlAccess, identifyCaller } from "./access.ts";
 import { bodyTimes } from "./body_times.ts";
 import type { Caller } from "./caller.ts";
 import { cors } from "./cors.ts";
 import { dashboardRoutes, uploadPath } from "./dashboard/dashboard.ts";
 import { problemPages } from "./dashboard/error_page.tsx";
+import { tellSimulation } from "./dashboard/layout.tsx";
 import type { AppDeps } from "./deps.ts";
 import { exportRoutes } from "./exports.ts";
 import { guard } from "./guard.ts";
@@ -25,10 +26,12 @@ import { kpiRoutes } from "./kpis.ts";
 import { refuseUnknownQuery, takesAnyQuery } from "./known_query.ts";
 import { limitBody } from "./limit_body.ts";
 import { limitRate } from "./limit_rate.ts";
+import { limitStrangers } from "./limit_strangers.ts";
 import { metricRoutes } from "./metrics.ts";
 import { notificationRoutes } from "./notifications.ts";
 import { openApiRoutes } from "./openapi.ts";
 import { orderRoutes } from "./orders.ts";
+import { paymentDecisionRoutes } from "./payment_decisions.ts";
 import { paymentRoutes } from "./payments.ts";
 import { httpProblem, problemHandler } from "./problem.ts";
 import { refundRoutes } from "./refunds.ts";
@@ -70,8 +73,10 @@ export function makeApp(deps: AppDeps): Hono {
     // A page says itself what it needs.
     if (!headers.has("content-security-policy")) headers.set("content-security-policy", strictCsp);
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+    // Nobody will read it, and whatever makes it must come to an end.
+    if (c.req.method === "HEAD") await c.res.body?.cancel();
   });
-  app.use("/dashboard/*", problemPages());
+  app.use("/dashboard/*", tellSimulation(deps.config), problemPages());
   app.use(cors(deps.config));
   app.use(methodNotAllowed({
     app,
@@ -81,9 +86,12 @@ export function makeApp(deps: AppDeps): Hono {
       return httpProblem(c, 405, `${c.req.path} takes ${allow.allow} only`, allow);
     },
   }));
-  app.use(guard(deps));
-  app.use(controlAccess(deps.config, sessions));
+  const strangers = limitStrangers(deps);
+  // Whatever is answered to a token counts against its limit, refusals among it.
+  app.use(identifyCaller(deps.config, sessions));
   app.use(limitRate(deps));
+  app.use(guard(deps));
+  app.use(controlAccess(strangers.refused));
   app.use(refuseUnknownQuery());
   const { wholeMs } = deps.bodyTimes ?? bodyTimes;
   const limit = limitBody({ bytes: bodyBytes, ms: wholeMs });
@@ -104,6 +112,7 @@ export function makeApp(deps: AppDeps): Hono {
   app.route("/", kpiRoutes(deps));
   app.route("/", orderRoutes(deps));
   app.route("/", refundRoutes(deps));
+  app.route("/", paymentDecisionRoutes(deps));
   app.route("/", exportRoutes(deps));
   app.route("/", importRoutes(deps, runs));
   app.route("/", notificationRoutes(deps));
@@ -111,7 +120,7 @@ export function makeApp(deps: AppDeps): Hono {
   app.route("/", streamRoutes(deps));
   app.route("/", metrics.routes);
   app.route("/dashboard", dashboardRoutes(deps, runs));
-  app.route("/", sessionRoutes(deps, sessions));
+  app.route("/", sessionRoutes(deps, sessions, strangers.signIn));
   app.route("/", openApiRoutes(() => app));
 
   app.onError(problemHandler(deps));

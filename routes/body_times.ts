@@ -10,12 +10,9 @@ import { HTTPException } from "hono/http-exception";
 export interface BodyTimes {
   /** For a whole body, other than a file's. */
   wholeMs: number;
-  /** For the next {@linkcode leastBytes} of a file. */
+  /** For each piece of a file, see `body_pieces.ts`: who sends less than 1 KiB a second only wants to hold a place. */
   fileMs: number;
 }
-
-/** Who sends less of a file in `fileMs` only wants to hold a place: 1 KiB a second. */
-export const leastBytes = 65_536;
 
 /** Enough for a body of the largest size at half a megabit a second. */
 export const bodyTimes: BodyTimes = { wholeMs: 20_000, fileMs: 60_000 };

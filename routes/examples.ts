@@ -77,6 +77,19 @@ export const takenOrder = taken satisfies z.input<typeof orderReceiptAnswer>;
 /** The answer to the same order again, once it is paid. */
 export const knownOrder = paid satisfies z.input<typeof orderReceiptAnswer>;
 
+/** An order whose payment of ten cents too much was accepted. */
+export const acceptedOrder = {
+  ...paid,
+  total_cents: 2_510,
+} satisfies z.input<typeof orderReceiptAnswer>;
+
+/** An order whose payment of another amount was given back. */
+export const returnedOrder = {
+  ...paid,
+  status: "FAILED",
+  failure_reason: "payment_declined",
+} satisfies z.input<typeof orderReceiptAnswer>;
+
 /** An order after its cancellation. */
 export const cancelledOrder = {
   ...taken,
@@ -206,14 +219,17 @@ export const orderDetail = {
     qty: 2,
     subtotal_cents: 2_500,
   }],
+  adjustments: [],
   payment: {
     id: 40,
     provider: "http",
     provider_ref: "ch_17",
     amount_cents: 2_500,
+    currency: "EUR",
     status: "SUCCEEDED",
     paid_at: "2026-01-05T10:00:03.204417Z",
   },
+  further_payments: [],
   refunds: [processedRefund],
   notifications: [{
     id: told.id,
@@ -258,6 +274,7 @@ export const runningImport = {
   cancel_requested: false,
   cancelled_by: null,
   error: null,
+  reasons: [],
   ...noCounts,
   money: null,
   created_at: "2026-03-31T08:00:00.401277Z",
@@ -268,6 +285,10 @@ export const runningImport = {
 export const doneImport = {
   ...runningImport,
   status: "DONE",
+  reasons: [
+    { reason: "qty: must be an integer 1…1000000", rows: 3, line: 17 },
+    { reason: "the order is known with other content and is already PAID", rows: 1, line: 803 },
+  ],
   rows: 3_012,
   rows_rejected: 4,
   orders: 1_000,
@@ -347,19 +368,28 @@ export const alive = { status: "ok" } satisfies z.input<typeof aliveAnswer>;
 export const ready = {
   status: "ok",
   checks: { database: "ok", redis: "ok", migrations: "ok" },
+  gateway: "http",
+  warnings: [],
 } satisfies z.input<typeof readyAnswer>;
 
 /** A part does not. */
 export const notReady = {
   status: "unavailable",
   checks: { database: "ok", redis: "no answer", migrations: "ok" },
+  gateway: "simulated",
+  warnings: ["Payments are simulated: no money is taken or given back (GATEWAY=simulated)"],
 } satisfies z.input<typeof readyAnswer>;
 
 /** What a provider sends. */
 export const callback = {
   type: "charge.succeeded",
   timestamp: "2026-01-05T10:00:03Z",
-  data: { id: "ch_17", idempotency_key: "order-42", amount_cents: 2_500, currency: "EUR" },
+  data: {
+    id: "ch_17",
+    idempotency_key: "charge_8c1f5e0b7a94d2c36f80a1b9e7d4c5f60312ab98",
+    amount_cents: 2_500,
+    currency: "EUR",
+  },
 } satisfies z.input<typeof callbackBody>;
 
 /** What it is answered. */
@@ -405,6 +435,7 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   }],
   not_found: ["There is no order 42"],
   order_conflict: ['Order "web-1" is known with another content'],
+  charge_not_known: ["No order is known that was charged under this key; send it again later"],
   order_not_cancellable: ["Cannot cancel order 42: it is PAID already"],
   not_yours: [
     "Cannot cancel order 42: another token has brought it, so this needs the scope cancel",
@@ -413,6 +444,7 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
     "Cannot refund order 42: it is PENDING, and only PAID orders can be refunded",
   ],
   refund_exceeds_left: ["Cannot refund order 42: 5000 cents exceed the 2500 cents that are left"],
+  payment_not_disputed: ["Cannot decide about the payment of order 42: none is in dispute"],
   import_has_no_rejects: ["Import 7 has no rejects file, because it is RUNNING"],
   import_not_cancellable: ["Cannot cancel import 7: it is DONE already"],
   notification_not_replayable: [

@@ -7,13 +7,37 @@
 
 import type { MiddlewareHandler } from "hono";
 import { isLoopback } from "../domain/config.ts";
+import { parseNetwork } from "../domain/network.ts";
+import { trimEnd } from "../domain/trim_end.ts";
 import type { AppDeps } from "./deps.ts";
 import { httpProblem } from "./problem.ts";
 
 /**
- * Refuses what only a browser that was led astray would send: a change that a page of another origin
- * asks for, and, where nobody but this machine is meant to be served, a name that some page's owner has
- * pointed at the loopback address.
+ * Whether a request is for a name that is meant. A page's owner can point a name of theirs at any address, that of
+ * this machine and its network among them, and then reads and changes everything that the browser's user may.
+ *
+ * With tokens and without a list, any name will do: a browser sends neither token nor session to a name that it got
+ * them not from. Without tokens an address will do where others than this machine are served: no page can have one
+ * that is not its own.
+ */
+function isMeant({ hostname, host }: URL, config: AppDeps["config"]): boolean {
+  if (isLoopback(hostname) || hostname.endsWith(".localhost")) return true;
+  if (withoutBrackets(hostname) === withoutBrackets(config.host)) return true;
+  const { allowedHosts } = config;
+  if (allowedHosts.length > 0) {
+    return allowedHosts.includes(hostname) || allowedHosts.includes(host);
+  }
+  if (config.apiTokens.length > 0) return true;
+  return config.allowAnonymous && parseNetwork(withoutBrackets(hostname)) !== undefined;
+}
+
+function withoutBrackets(host: string): string {
+  return host.startsWith("[") ? host.slice(1, -1) : host.toLowerCase();
+}
+
+/**
+ * Refuses what only a browser that was led astray would send: a change that a page of another origin asks for, and a
+ * name that nobody here has given, see {@linkcode isMeant}.
  */
 export function guard({ config }: AppDeps): MiddlewareHandler {
   return async (c, next) => {
@@ -25,13 +49,15 @@ export function guard({ config }: AppDeps): MiddlewareHandler {
     if (!/^[A-Z]{1,20}$/.test(c.req.method) || /^(TRACE|TRACK|CONNECT)$/.test(c.req.method)) {
       return httpProblem(c, 405, "There is no such method", { allow: "GET, HEAD, POST, OPTIONS" });
     }
-    const { hostname, host } = url;
-    if (
-      config.apiTokens.length === 0 && !config.allowAnonymous && !isLoopback(hostname) &&
-      !hostname.endsWith(".localhost") &&
-      hostname !== config.host
-    ) {
-      return httpProblem(c, 403, `This API does not answer to the name ${hostname}`);
+    const { host } = url;
+    // Orchestrators ask by whatever address the process has; what they are told is of no use to anybody else.
+    const isProbe = /^\/(livez|readyz)$/.test(trimEnd(c.req.path, "/"));
+    if (!isProbe && !isMeant(url, config)) {
+      return httpProblem(
+        c,
+        421,
+        `This API does not answer to the name ${url.hostname}; ALLOWED_HOSTS lists those that it does`,
+      );
     }
     const origin = c.req.header("origin");
     const isChange = !["GET", "HEAD", "OPTIONS"].includes(c.req.method);

@@ -6,12 +6,14 @@
 
 import { Hono } from "hono";
 import { messageOf } from "../domain/errors.ts";
-import { pingDatabase } from "../db/ping.ts";
+import { canWrite } from "../db/ping.ts";
 import { migrationStatus } from "../db/migrate.ts";
+import { isReplica } from "../streams/redis_away.ts";
 import { aliveAnswer, readyAnswer } from "./answers.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
 import { alive, notReady, ready } from "./examples.ts";
+import { simulatedWarning } from "../streams/gateways.ts";
 import { within } from "../streams/within.ts";
 
 /** Longest wait for one check, in milliseconds: an engine that hangs is not ready. */
@@ -27,7 +29,7 @@ type Check = () => Promise<string>;
 export function healthRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   const checks: Record<string, Check> = {
-    database: shared(() => pingDatabase(deps.db).then(() => "ok")),
+    database: shared(databaseCheck(deps)),
     redis: shared(redisCheck(deps)),
     migrations: shared(migrationCheck(deps)),
   };
@@ -68,7 +70,12 @@ export function healthRoutes(deps: AppDeps): Hono {
       );
       const ready = results.every(([, result]) => result === "ok");
       return c.json(
-        { status: ready ? "ok" : "unavailable", checks: Object.fromEntries(results) },
+        {
+          status: ready ? "ok" : "unavailable",
+          checks: Object.fromEntries(results),
+          gateway: deps.config.gateway,
+          warnings: deps.config.gateway === "simulated" ? [simulatedWarning] : [],
+        },
         ready ? 200 : 503,
       );
     },
@@ -87,9 +94,25 @@ async function resultOf({ log }: AppDeps, name: string, check: Check): Promise<s
   }
 }
 
+/** A word for a server that answers and takes no change: it was demoted, or its group has no quorum. */
+const readOnly = "read-only";
+
+/** A primary that was demoted answers every question, so a change is tried. */
+function databaseCheck({ db }: AppDeps): Check {
+  return async () => await canWrite(db) ? "ok" : readOnly;
+}
+
 /** A server without memory answers a PING and takes no message, so something is written. */
 function redisCheck({ redis, keys }: AppDeps): Check {
-  return () => redis.set(keys.probe, "1", "PX", probeMs).then(() => "ok");
+  return async () => {
+    try {
+      await redis.set(keys.probe, "1", "PX", probeMs);
+      return "ok";
+    } catch (error) {
+      if (isReplica(error)) return readOnly;
+      throw error;
+    }
+  };
 }
 
 /** Lets everybody who asks while a check runs have its answer: probes never pile up behind a hung engine. */

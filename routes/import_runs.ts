@@ -131,7 +131,10 @@ export function importRuns(deps: AppDeps, limits: typeof fileLimits = fileLimits
           accepted.resolve(id);
           return id;
         },
-        openRejects: (header) => openStoredRejects(db, run.id!, header),
+        // A trial leaves nothing but its own row, which tells why rows would not be taken.
+        openRejects: request.dryRun
+          ? undefined
+          : (header) => openStoredRejects(db, run.id!, header),
       });
       const ended = work.then(
         ({ orders, seconds }) => log.info("import finished", { import: run.id, orders, seconds }),

@@ -6,7 +6,7 @@
 
 import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
-import { WorkflowError } from "../domain/errors.ts";
+import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { decodeCursor, pageLimits, pageOf } from "../domain/paging.ts";
 import { type ImportRow, listImports, readImport, readRejects } from "../db/imports.ts";
 import { importAnswer, importListAnswer } from "./answers.ts";
@@ -14,6 +14,7 @@ import { cancelsOnly, looksOnlyAt } from "./caller.ts";
 import { checked, idParam } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
+import { eventStreamHead } from "./event_stream_head.ts";
 import { doneImport, endingImport, files, importList, runningImport } from "./examples.ts";
 import { idempotency, idempotencyHeaders, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
 import type { ImportRuns } from "./import_runs.ts";
@@ -60,7 +61,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
       summary: "Imports a file of orders",
       description:
         "Read to its end before anything is written; the answer comes then, and the import goes " +
-        "on by itself.",
+        "on by itself. A dry run leaves nothing but the import itself, with its counts and reasons.",
       tag: "Imports",
       scopes: ["orders"],
       answers: {
@@ -187,8 +188,9 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
       if (followers >= mostFollowers) {
         throw new WorkflowError("unavailable", "Too many imports are followed; try again later");
       }
-      followers++;
       c.header("x-accel-buffering", "no");
+      if (c.req.method === "HEAD") return eventStreamHead(c);
+      followers++;
       return streamSSE(c, async (stream) => {
         const stop = new AbortController();
         stream.onAbort(() => stop.abort());
@@ -223,6 +225,9 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
           followers--;
           stop.abort();
         }
+      }, (error) => {
+        deps.log.warn("events of an import ended", { import: id, error: messageOf(error) });
+        return Promise.resolve();
       });
     },
   );
@@ -245,12 +250,14 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     checked("param", idParam),
     async (c) => {
       const { id } = c.req.valid("param");
-      const { status } = await find(c, id);
+      const { status, dryRun } = await find(c, id);
       const first = status === "DONE" ? await readRejects(db, id, 0) : undefined;
       if (first === undefined) {
         throw new WorkflowError(
           "import_has_no_rejects",
-          status === "DONE"
+          dryRun
+            ? `Import ${id} was a dry run, which keeps no rejects; its reasons stand in the import`
+            : status === "DONE"
             ? `Import ${id} was a command's, which writes its rejects to a file of its own`
             : `Import ${id} has no rejects file, because it is ${status}`,
         );
@@ -319,6 +326,7 @@ export function importJson(row: ImportRow) {
     cancel_requested: row.cancelRequested,
     cancelled_by: row.cancelledBy,
     error: row.error,
+    reasons: row.reasons,
     rows: counts.rows,
     rows_rejected: counts.rowsRejected,
     orders: counts.orders,

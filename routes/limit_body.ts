@@ -5,6 +5,7 @@
  */
 
 import type { MiddlewareHandler } from "hono";
+import { bodyPieces } from "./body_pieces.ts";
 import { inTime } from "./body_times.ts";
 import { httpProblem } from "./problem.ts";
 
@@ -12,8 +13,8 @@ import { httpProblem } from "./problem.ts";
 const smallBytes = 65_536;
 
 /**
- * Answers 413 to a body that is too large and 408 to one that takes too long. A body beyond the limits is not
- * read to its end.
+ * Answers 413 to a body that is too large or comes in too many chunks, and 408 to one that takes too long. A body
+ * beyond the limits is not read to its end.
  *
  * Hono's own middleware of this kind copies the request together with its signal, whose use Deno warns of.
  *
@@ -34,22 +35,10 @@ export function limitBody(most: { bytes: number; ms: number }): MiddlewareHandle
         return await next();
       }
     }
-    const reader = body.getReader();
-    const endAt = performance.now() + most.ms;
-    const chunks: Uint8Array<ArrayBuffer>[] = [];
-    let size = 0;
-    try {
-      for (;;) {
-        const { value, done } = await inTime(endAt - performance.now(), reader.read());
-        if (done) break;
-        size += value.byteLength;
-        if (size > most.bytes) return tooLarge();
-        chunks.push(value);
-      }
-    } finally {
-      reader.cancel().catch(() => {});
-    }
-    c.req.raw = new Request(c.req.url, { method, headers, body: new Blob(chunks) });
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    const limits = { bytes: most.bytes, ms: most.ms, each: "body" } as const;
+    for await (const piece of bodyPieces(body, limits)) pieces.push(piece);
+    c.req.raw = new Request(c.req.url, { method, headers, body: new Blob(pieces) });
     return await next();
   };
 }

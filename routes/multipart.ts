@@ -78,12 +78,27 @@ export async function firstFieldOf(
 ): Promise<FirstField> {
   const reader = body.getReader();
   const dashes = Buffer.from(`--${boundary}`);
-  let head = Buffer.alloc(0);
-  while (head.length <= mostBytes && head.indexOf(dashes, head.indexOf(dashes) + 1) <= 0) {
+  let room = Buffer.alloc(2 * mostBytes);
+  let length = 0, boundaries = 0, searched = 0;
+  while (length <= mostBytes && boundaries < 2) {
     const { value, done } = await reader.read();
     if (done) break;
-    head = Buffer.concat([head, value]);
+    // Copied, because a chunk of one byte would keep a whole read buffer.
+    if (length + value.length > room.length) {
+      room = Buffer.concat([room.subarray(0, length)], length + value.length);
+    }
+    room.set(value, length);
+    length += value.length;
+    while (boundaries < 2) {
+      const at = room.subarray(0, length).indexOf(dashes, searched);
+      if (at < 0) break;
+      boundaries++;
+      searched = at + 1;
+    }
+    // The end of what there is may be the beginning of a boundary.
+    if (boundaries < 2) searched = Math.max(searched, length - dashes.length + 1);
   }
+  const head = room.subarray(0, length);
   let isHeadRead = false;
   const whole = new ReadableStream<Uint8Array>({
     async pull(controller) {

@@ -6,7 +6,7 @@
 
 import { isAllowed, type Scope } from "../domain/api_token.ts";
 import { toIsoTime } from "../db/database.ts";
-import type { OrderDetail, OrderSummary } from "../db/order_queries.ts";
+import type { OrderDetail, OrderPayment, OrderSummary } from "../db/order_queries.ts";
 import type { ListedRefund } from "../db/refund_list.ts";
 import type { RefundRow } from "../db/refund_rows.ts";
 
@@ -57,14 +57,14 @@ export function orderDetailJson(order: OrderDetail) {
       qty: item.qty,
       subtotal_cents: item.subtotalCents,
     })),
-    payment: payment === null ? null : {
-      id: payment.id,
-      provider: payment.provider,
-      provider_ref: payment.providerRef,
-      amount_cents: payment.amountCents,
-      status: payment.status,
-      paid_at: payment.paidAt,
-    },
+    adjustments: order.adjustments.map((adjustment) => ({
+      kind: adjustment.kind,
+      label: adjustment.label,
+      amount_cents: adjustment.amountCents,
+      included: adjustment.included,
+    })),
+    payment: payment === null ? null : paymentJson(payment),
+    further_payments: order.furtherPayments.map(paymentJson),
     refunds: order.refunds.map((refund) => refundJson(refund, order.currency)),
     notifications: order.notifications.map((notification) => ({
       id: notification.id,
@@ -88,6 +88,18 @@ export function orderDetailJson(order: OrderDetail) {
       actor: step.actor,
       attempt: step.attempt,
     })),
+  };
+}
+
+function paymentJson(payment: OrderPayment) {
+  return {
+    id: payment.id,
+    provider: payment.provider,
+    provider_ref: payment.providerRef,
+    amount_cents: payment.amountCents,
+    currency: payment.currency,
+    status: payment.status,
+    paid_at: payment.paidAt,
   };
 }
 

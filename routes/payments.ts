@@ -7,11 +7,12 @@
 import { Hono } from "hono";
 import { Webhook } from "standardwebhooks";
 import { WorkflowError } from "../domain/errors.ts";
-import { readOrders } from "../db/orders.ts";
-import { httpGatewayName, orderOfChargeKey } from "../streams/http_gateway.ts";
+import { readOrderOfChargeKey } from "../db/charge_keys.ts";
+import { httpGatewayName } from "../streams/http_gateway.ts";
 import { publish } from "../streams/queue.ts";
 import { takenAnswer } from "./answers.ts";
 import { callbackBody } from "./callback_body.ts";
+import { addressOf } from "./client_address.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
 import { callback, takenCallback } from "./examples.ts";
@@ -23,7 +24,8 @@ const rememberSeconds = 900;
 /**
  * `POST /payments/callback`: signed by the provider as Standard Webhooks has it, with one of `GATEWAY_SECRETS`
  * and a time that is at most five minutes off. Answered once the answer is in the `payments` stream; a crash
- * before that makes the provider send it again.
+ * before that makes the provider send it again. So does 409, for a key that no order has: its row may have been lost,
+ * and has the same key again as soon as the shop sends the order again.
  */
 export function paymentRoutes(deps: AppDeps): Hono {
   const app = new Hono();
@@ -42,7 +44,7 @@ export function paymentRoutes(deps: AppDeps): Hono {
       anyQuery: true,
       answers: { 202: { says: "It will be settled", schema: takenAnswer, example: takenCallback } },
       body: { "application/json": { schema: callbackBody, example: callback } },
-      problems: [401, 404, 408, 413, "invalid"],
+      problems: [401, 404, 408, 413, "charge_not_known", "invalid"],
     }),
     async (c) => {
       if (config.gateway !== "http") return c.notFound();
@@ -61,7 +63,10 @@ export function paymentRoutes(deps: AppDeps): Hono {
         }
       });
       if (!signed) {
-        log.warn("callback refused", { request_id: c.get("requestId") as string });
+        log.warn("callback refused", {
+          request_id: c.get("requestId") as string,
+          address: addressOf(c, config),
+        });
         return httpProblem(c, 401, "The signature is missing, wrong or too old");
       }
       const body = callbackBody.safeParse(parsed(text));
@@ -79,12 +84,27 @@ export function paymentRoutes(deps: AppDeps): Hono {
       if (await redis.exists(seenKey) === 1) return c.json({ duplicate: true }, 202);
 
       const { type, data } = body.data;
-      const orderId = orderOfChargeKey(data.idempotency_key);
-      const order = orderId === undefined
-        ? undefined
-        : (await readOrders(deps.db, [orderId])).get(orderId);
-      if (order === undefined || order.currency !== data.currency) {
-        log.error("callback fits no order", { order_id: orderId, provider_ref: data.id });
+      const order = await readOrderOfChargeKey(deps.db, httpGatewayName, data.idempotency_key);
+      if (order === undefined) {
+        log.warn("callback of an unknown charge", {
+          idempotency_key: data.idempotency_key,
+          reference: data.reference,
+          provider_ref: data.id,
+          address: addressOf(c, config),
+        });
+        throw new WorkflowError(
+          "charge_not_known",
+          "No order is known that was charged under this key; send it again later",
+        );
+      }
+      const reference = data.reference ?? order.externalOrderId;
+      // Money of another currency is the order's all the same, if the charge is: it will be disputed.
+      if (order.externalOrderId !== reference) {
+        log.error("callback fits no order", {
+          order_id: order.id,
+          provider_ref: data.id,
+          address: addressOf(c, config),
+        });
         throw new WorkflowError("invalid", "The callback fits no order that was to be charged");
       }
       await publish(deps, [{
@@ -95,6 +115,7 @@ export function paymentRoutes(deps: AppDeps): Hono {
           currency: data.currency,
           outcome: type === "charge.succeeded" ? "succeeded" : "declined",
           provider: httpGatewayName,
+          key: data.idempotency_key,
           providerRef: data.id,
         },
       }]);

@@ -8,7 +8,8 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type ErrorCode, type Fault, messageOf, WorkflowError } from "../domain/errors.ts";
-import { isServerFault } from "../db/faults.ts";
+import { isServerFault, unclearFault } from "../db/faults.ts";
+import { diskFaultOf } from "../streams/disk_fault.ts";
 import { isRedisAway } from "../streams/redis_away.ts";
 import type { AppDeps } from "./deps.ts";
 
@@ -33,9 +34,11 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
   bad_request: [400, "The request cannot be understood"],
   not_found: [404, "Not found"],
   order_conflict: [409, "The order is known with another content"],
+  charge_not_known: [409, "The charge is not known, or not any more"],
   order_not_cancellable: [409, "The order can no longer be cancelled"],
   not_yours: [403, "It was brought by another token"],
   order_not_refundable: [409, "The order cannot be refunded"],
+  payment_not_disputed: [409, "No payment waits for this decision"],
   import_has_no_rejects: [409, "The import has no rejects file"],
   import_not_cancellable: [409, "The import can no longer be cancelled"],
   notification_not_replayable: [409, "The notification cannot be sent again"],
@@ -59,6 +62,7 @@ const httpTitles: Readonly<Record<number, string>> = {
   408: "Request timeout",
   413: "Content too large",
   415: "Unsupported media type",
+  421: "Misdirected request",
   429: "Too many requests",
 };
 
@@ -108,6 +112,12 @@ export function problemHandler({ log }: AppDeps): (error: Error, c: Context) => 
         problemOf(new WorkflowError("unavailable", "An engine cannot be reached; try again later")),
       );
     }
+    const disk = diskFaultOf(error);
+    if (disk !== null) {
+      log.error("no file can be kept", { request_id, path: c.req.path, error: messageOf(error) });
+      const detail = `This server can't keep files: ${disk}`;
+      return sendUnavailable(c, problemOf(new WorkflowError("unavailable", detail)));
+    }
     log.error("request failed", {
       request_id,
       method: c.req.method,
@@ -131,12 +141,13 @@ function isBrokenOff(error: unknown): boolean {
  */
 export function isEngineAway(error: unknown): boolean {
   if (error instanceof WorkflowError) return error.code === "unavailable";
-  return isServerFault(error) || isRedisAway(error);
+  // What nobody knows and nobody asked for is more likely to pass than to be a fault of the request.
+  return isServerFault(error) || unclearFault(error) !== null || isRedisAway(error);
 }
 
 /** Such an engine, for people; a limit of time does not know which of them was asked. */
 export function awayName(error: unknown): string {
-  if (isServerFault(error)) return "The database";
+  if (isServerFault(error) || unclearFault(error) !== null) return "The database";
   return isRedisAway(error) ? "Redis" : "An engine";
 }
 

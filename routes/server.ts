@@ -8,7 +8,9 @@ import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { keepPosting } from "../streams/alert_posts.ts";
 import { keepWatching } from "../streams/alerts.ts";
 import { keepProving } from "../streams/proof.ts";
+import { temporaryFileFault } from "../streams/temporary_file.ts";
 import { makeApp } from "./app.ts";
+import type { ConnectionFacts } from "./client_address.ts";
 import type { AppDeps } from "./deps.ts";
 
 /** Part of the shutdown time that open requests are waited for; the rest is for ending in order. */
@@ -28,6 +30,8 @@ export async function serveHttp(
 ): Promise<void> {
   const { config, log } = deps;
   const onListening = options.onListening ?? ((url) => log.info("listening", { url }));
+  const fault = temporaryFileFault();
+  if (fault !== null) log.warn("temporary files", { error: fault.detail });
   const background = new Set<Promise<void>>();
   const app = makeApp({ ...deps, stopping: signal, background });
   let server: Deno.HttpServer<Deno.NetAddr>;
@@ -37,7 +41,7 @@ export async function serveHttp(
       port: config.port,
       onListen: ({ hostname, port }) =>
         onListening(`http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`),
-    }, (request) => app.fetch(request));
+    }, (request, { remoteAddr }) => app.fetch(request, { remoteAddr } satisfies ConnectionFacts));
   } catch (error) {
     throw new WorkflowError(
       "unavailable",

@@ -13,8 +13,10 @@ import { isLoopback } from "../domain/config.ts";
 import { beginSession, endSession, readSession } from "../db/sessions.ts";
 import { inTime } from "./body_times.ts";
 import type { Caller } from "./caller.ts";
+import { addressOf } from "./client_address.ts";
 import type { AppDeps } from "./deps.ts";
 import { takesAnyQuery } from "./known_query.ts";
+import type { CountStranger } from "./limit_strangers.ts";
 import { boundaryOf, firstFieldOf } from "./multipart.ts";
 import { httpProblem } from "./problem.ts";
 import { readForm } from "./read_form.ts";
@@ -171,10 +173,14 @@ async function tokenInForm(c: Context): Promise<string | undefined> {
 }
 
 /** `GET /sign-in`, `POST /sign-in` and `POST /sign-out`. */
-export function sessionRoutes({ config, log }: AppDeps, sessions: Sessions): Hono {
+export function sessionRoutes(
+  { config, log }: AppDeps,
+  sessions: Sessions,
+  countTry: CountStranger,
+): Hono {
   const app = new Hono();
 
-  const page = (c: Context, status: 200 | 401, next: string, fault: string) => {
+  const page = (c: Context, status: 200 | 401 | 429, next: string, fault: string) => {
     c.header("content-security-policy", signInCsp);
     return c.html(signInPage({ action: signInPath, next, fault }), status);
   };
@@ -190,9 +196,19 @@ export function sessionRoutes({ config, log }: AppDeps, sessions: Sessions): Hon
   app.post(signInPath, takesAnyQuery(), async (c) => {
     const form = await readForm(c);
     const next = ownPath(form.next);
+    const facts = {
+      request_id: c.get("requestId") as string,
+      address: addressOf(c, config),
+    };
+    const waitSeconds = await countTry(c);
+    if (waitSeconds > 0) {
+      log.warn("too many sign-ins", facts);
+      c.header("retry-after", String(waitSeconds));
+      return page(c, 429, next, `Too many tries; try again in ${waitSeconds} seconds.`);
+    }
     const token = findToken(config.apiTokens, tokenHash(form.token ?? ""));
     if (token === undefined) {
-      log.warn("sign-in refused", { request_id: c.get("requestId") as string });
+      log.warn("sign-in refused", facts);
       return page(c, 401, next, "This token is not known.");
     }
     await sessions.begin(c, token);

@@ -7,7 +7,8 @@
 import { createHash } from "node:crypto";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { bodyTimes, inTime, leastBytes } from "./body_times.ts";
+import { bodyPieces } from "./body_pieces.ts";
+import { bodyTimes } from "./body_times.ts";
 import type { AppDeps } from "./deps.ts";
 import { boundaryOf, fileOfForm, type UploadedFile } from "./multipart.ts";
 
@@ -37,7 +38,8 @@ export async function openUpload(
     throw new HTTPException(415, { message: `The encoding ${encoding} is not known; gzip is` });
   }
   const hash = createHash("sha256");
-  const body = ReadableStream.from(timed(c.req.raw.body, fileMs, (chunk) => hash.update(chunk)));
+  const limits = { bytes: mostBytes, ms: fileMs, each: "piece" } as const;
+  const body = watched(bodyPieces(c.req.raw.body, limits), (chunk) => hash.update(chunk));
   const known = () => hash.copy().digest("hex");
   const boundary = boundaryOf(type);
   if (boundary !== undefined) {
@@ -46,7 +48,7 @@ export async function openUpload(
     const { name, source } = await fileOfForm(body, boundary);
     return {
       name,
-      source: ReadableStream.from(watched(source, (chunk) => fileHash.update(chunk))),
+      source: watched(source, (chunk) => fileHash.update(chunk)),
       hash: () => fileHash.copy().digest("hex"),
     };
   }
@@ -59,42 +61,15 @@ export async function openUpload(
   return { name: "", source: body, hash: known };
 }
 
-/** Only the time is counted in which the sender is waited for, not that of whoever reads. */
-async function* timed(
-  body: ReadableStream<Uint8Array> | null,
-  fileMs: number,
+/** The same file, of which every piece is told. */
+function watched(
+  file: AsyncIterable<Uint8Array>,
   onChunk: (chunk: Uint8Array) => void,
-): AsyncGenerator<Uint8Array> {
-  if (body === null) return;
-  const reader = body.getReader();
-  let size = 0;
-  let piece = { bytes: 0, leftMs: fileMs };
-  try {
-    for (;;) {
-      const askedAt = performance.now();
-      const { value, done } = await inTime(piece.leftMs, reader.read());
-      if (done) return;
-      size += value.length;
-      if (size > mostBytes) {
-        throw new HTTPException(413, { message: `The file must have at most ${mostBytes} bytes` });
-      }
-      piece.bytes += value.length;
-      piece.leftMs -= performance.now() - askedAt;
-      if (piece.bytes >= leastBytes) piece = { bytes: 0, leftMs: fileMs };
-      onChunk(value);
-      yield value;
+): ReadableStream<Uint8Array> {
+  return ReadableStream.from((async function* () {
+    for await (const chunk of file) {
+      onChunk(chunk);
+      yield chunk;
     }
-  } finally {
-    reader.cancel().catch(() => {});
-  }
-}
-
-async function* watched(
-  file: ReadableStream<Uint8Array>,
-  onChunk: (chunk: Uint8Array) => void,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of file) {
-    onChunk(chunk);
-    yield chunk;
-  }
+  })());
 }

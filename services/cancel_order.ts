@@ -8,7 +8,7 @@ import { type CancelOptions, cancelOrder, type CancelResult } from "../db/cancel
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /**
- * Cancels an order that is not settled, gives its units back, and publishes its end to the notifications. A
+ * Cancels an order that is not settled, gives its units back, and publishes what follows. A
  * crash leaves it cancelled or as it was; what no stream holds then, the sweep publishes.
  *
  * @param actor who cancels, for the timeline
@@ -21,7 +21,6 @@ export async function cancelAndPublish(
   options: CancelOptions = {},
 ): Promise<CancelResult> {
   const result = await cancelOrder(deps.db, orderId, actor, options);
-  const { totalCents: amountCents, currency } = result.order;
-  await publishAfterCommit(deps, [{ type: "notify.order", orderId, amountCents, currency }]);
+  await publishAfterCommit(deps, result.messages);
   return result;
 }

@@ -8,6 +8,7 @@ import { messageOf } from "../domain/errors.ts";
 import type { Message } from "../domain/messages.ts";
 import type { Log } from "../domain/log.ts";
 import type { Database } from "../db/database.ts";
+import { publishWhenBack } from "../streams/owed_messages.ts";
 import { publish, type QueueDeps } from "../streams/queue.ts";
 import { tracing } from "../streams/tracing.ts";
 import { within } from "../streams/within.ts";
@@ -16,6 +17,10 @@ import { within } from "../streams/within.ts";
 export interface ServiceDeps extends QueueDeps {
   db: Database;
   log: Log;
+  /** Aborts when the process is about to stop. */
+  stopping?: AbortSignal;
+  /** Work that goes on after its answer; whoever closes the engines waits for it. */
+  background?: Set<Promise<void>>;
 }
 
 /** Longest wait for Redis before the caller is answered without it, in milliseconds. */
@@ -23,7 +28,7 @@ const mostWaitMs = 2_000;
 
 /**
  * Publishes messages about what has been committed. Redis being away is no error to the caller: the books
- * hold the work, and the sweep publishes what no stream holds.
+ * hold the work, this process publishes it when Redis is back, and the sweep what nobody knows of.
  *
  * @param options.oncePerOrder skip orders that were published before
  * @param options.traceparents by order, the traces that the messages belong to; by default the running one
@@ -34,18 +39,23 @@ export async function publishAfterCommit(
   options: { oncePerOrder?: boolean; traceparents?: ReadonlyMap<number, string> } = {},
 ): Promise<void> {
   if (messages.length === 0) return;
+  const { traceparents } = options;
+  const enqueued = messages.map((message) =>
+    tracing ? { message, traceparent: traceparents?.get(message.orderId) } : { message }
+  );
   try {
-    const { traceparents } = options;
-    const enqueued = messages.map((message) =>
-      tracing ? { message, traceparent: traceparents?.get(message.orderId) } : { message }
-    );
     const published = publish(deps, enqueued, options);
     await within(mostWaitMs, "Redis", published);
   } catch (error) {
-    deps.log.warn("publishing failed, the sweep will repeat it", {
+    deps.log.warn("publishing failed, it will be repeated", {
       messages: messages.length,
       first_order_id: messages[0]!.orderId,
       error: messageOf(error),
     });
+    const { background, stopping: signal } = deps;
+    const { oncePerOrder } = options;
+    const paid = publishWhenBack(deps, enqueued, { oncePerOrder, signal });
+    background?.add(paid);
+    paid.finally(() => background?.delete(paid));
   }
 }

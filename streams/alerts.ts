@@ -9,6 +9,7 @@
 import { countDeadLetters } from "../db/dead_letter_counts.ts";
 import type { Database } from "../db/database.ts";
 import { countOverdueReservations } from "../db/overdue_reservations.ts";
+import { countDisputes } from "../db/payment_disputes.ts";
 import { type AlertCheck, alertNews, type AlertState, decideAlert } from "../domain/alerts.ts";
 import type { Config } from "../domain/config.ts";
 import { messageOf } from "../domain/errors.ts";
@@ -18,6 +19,7 @@ import { groups } from "../domain/messages.ts";
 import { noteAlertNews } from "./alert_posts.ts";
 import { pause } from "./pause.ts";
 import { readProof } from "./proof.ts";
+import { readProviderAway } from "./provider_away.ts";
 import type { QueueDeps } from "./queue.ts";
 import { readStreams } from "./queue_status.ts";
 
@@ -83,6 +85,8 @@ export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
     dead_letters: checkDeadLetters(deps),
     proof: checkProof(deps),
     reservations: checkReservations(deps),
+    disputes: checkDisputes(deps),
+    provider: checkProvider(deps),
   };
   await Promise.all(
     Object.entries(reads).map(async ([what, read]) => {
@@ -180,5 +184,27 @@ async function checkReservations({ db, config }: AlertDeps): Promise<AlertCheck[
     title: "Reservations are not ended in time",
     detail: `${overdue} wait for their payment beyond the time they are given`,
     level: overdue > 0 ? "bad" : "good",
+  }];
+}
+
+async function checkDisputes({ db }: AlertDeps): Promise<AlertCheck[]> {
+  const disputes = await countDisputes(db);
+  return [{
+    name: "disputed_payments",
+    severity: "critical",
+    title: "Payments wait for a decision",
+    detail: `${describeCount(disputes)} were taken in another amount than was asked for, or twice`,
+    level: disputes > 0 ? "bad" : "good",
+  }];
+}
+
+async function checkProvider(deps: AlertDeps): Promise<AlertCheck[]> {
+  const cause = await readProviderAway(deps);
+  return [{
+    name: "payment_provider",
+    severity: "critical",
+    title: "The payment provider cannot be asked",
+    detail: cause ?? "it answers",
+    level: cause === null ? "good" : "bad",
   }];
 }

@@ -7,10 +7,11 @@
 
 import { buryMessages } from "../db/dead_letters.ts";
 import { isServerFault } from "../db/faults.ts";
+import { causeHash } from "../domain/content_hash.ts";
 import { cutText } from "../domain/cut_text.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { KpiEvent } from "../domain/kpi.ts";
-import type { Group } from "../domain/messages.ts";
+import { type Group, purposeOf } from "../domain/messages.ts";
 import { backoffMs, decideRedelivery } from "../domain/retry.ts";
 import type { Delivery, HandlerDeps, Outcome } from "./handler.ts";
 import { applyKpis } from "./kpis.ts";
@@ -149,6 +150,7 @@ async function bury(deps: HandlerDeps, group: Group, dead: readonly Failed[]): P
         error,
         attempts: entry.deliveries,
         firstSeenMs: Number(entry.id.split("-")[0]),
+        cause: delivery === null ? null : causeHash(group, purposeOf(delivery.message)),
       };
     }),
   );

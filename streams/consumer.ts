@@ -19,11 +19,14 @@ import {
 import { decideRedelivery, deliveriesBeforeIsolation } from "../domain/retry.ts";
 import { type Activity, flushActivity, noActivity, noteTurn } from "./activity.ts";
 import { conclude, type Entry, isOutage, type Result, type Turn } from "./conclude.ts";
+import { lookForMoney } from "./look_for_money.ts";
 import type { Delivery, Handler, HandlerDeps, Outcome } from "./handler.ts";
-import { shareOut } from "./handlers.ts";
+import { type Share, shareOut } from "./handlers.ts";
+import { enginesTakeWrites, unclearOf, weighFailures } from "./engine_doubt.ts";
 import type { Keys } from "./keys.ts";
 import { pause } from "./pause.ts";
 import { isLostGroup, longestBlockMs, type RedisClient } from "./redis.ts";
+import { isRedisAway } from "./redis_away.ts";
 import { removeConsumers } from "./remove_consumers.ts";
 import { runScript } from "./scripts.ts";
 import { traceBatch, traceIdOf, tracing } from "./tracing.ts";
@@ -231,6 +234,17 @@ export async function giveBack({ deps, options, inHand }: Consumer): Promise<num
   ]) as number;
 }
 
+/**
+ * Gives up what a turn left pending that was broken off because Redis was away: no consumer has died, so
+ * nobody needs to wait for its silence, and the delivery does not count. What is parked stays so.
+ */
+async function releaseOwn({ deps, options }: Consumer): Promise<void> {
+  const { redis, keys, consumer } = deps;
+  const { group, takeoverMs } = options;
+  const scriptKeys = [keys.stream(group), keys.retries(group)];
+  await runScript(redis, "release_own", scriptKeys, [group, consumer, takeoverMs, takeoverScan]);
+}
+
 /** What waits: due messages are claimed; with the time until the next one is due, and who else is alive. */
 async function claim(
   consumer: Consumer,
@@ -378,13 +392,11 @@ async function runEntries(
     const share = options.share ?? shareOut;
     // What is known to be finished is written before a suspect is tried that may kill the process.
     for (const batch of batches) {
-      for (const { handle, deliveries } of share(batch)) {
-        const outcomes = await runHalving(deps, handle, deliveries);
-        deliveries.forEach((delivery, index) => {
-          results.push({ entry: byId.get(delivery.id)!, delivery, outcome: outcomes[index]! });
-        });
-      }
-      await conclude(deps, options, results.filter(({ entry }) => !beat.lost.has(entry.id)), turn);
+      results.push(
+        ...await runBatch({ ...deps, stillOurs: beat.keep }, options, share(batch), byId),
+      );
+      const ours = await lookForMoney(deps, results, beat);
+      await conclude(deps, options, ours, turn);
       for (const { outcome } of results) {
         for (const event of outcome.kind === "done" ? outcome.kpis : []) {
           if (event.kind === "paid") paid.push(event.orderId);
@@ -401,6 +413,37 @@ async function runEntries(
   return turn;
 }
 
+/** Has the messages of a batch handled, each by its handler. */
+async function runBatch(
+  deps: ConsumerDeps,
+  { group, maxDeliveries }: ConsumerOptions,
+  shares: readonly Share[],
+  entries: ReadonlyMap<string, Entry>,
+): Promise<Result[]> {
+  let trial: Promise<boolean> | undefined;
+  const isWell = () => trial ??= enginesTakeWrites(deps);
+  const ran: (Result & { delivery: Delivery; handle: Handler })[] = [];
+  for (const { handle, deliveries } of shares) {
+    const outcomes = await runHalving(deps, handle, deliveries, isWell);
+    deliveries.forEach((delivery, index) => {
+      ran.push({ entry: entries.get(delivery.id)!, delivery, outcome: outcomes[index]!, handle });
+    });
+  }
+  const weighed = ran.map(({ delivery: { id }, outcome }) => ({ id, outcome }));
+  const outcomes = await weighFailures(deps, group, weighed, {
+    isWell,
+    isLast: (index) => {
+      const { deliveries, errors } = ran[index]!.entry;
+      return decideRedelivery(deliveries + 1, errors + 1, maxDeliveries) === "bury";
+    },
+    again: async (index) => {
+      const { handle, delivery } = ran[index]!;
+      return (await runHalving(deps, handle, [delivery], isWell))[0]!;
+    },
+  });
+  return ran.map(({ entry, delivery }, index) => ({ entry, delivery, outcome: outcomes[index]! }));
+}
+
 function reasonToBury({ deliveries, errors, lastError }: Entry): string {
   return errors > 0
     ? lastError
@@ -409,12 +452,15 @@ function reasonToBury({ deliveries, errors, lastError }: Entry): string {
 
 /**
  * Has a batch handled. A batch that fails is halved until the culprits stand alone, so that one bad
- * message never fails its neighbours.
+ * message never fails its neighbours; where an engine is at fault there is no culprit to look for.
+ *
+ * @param isWell whether the engines take changes
  */
 async function runHalving(
   deps: ConsumerDeps,
   handle: Handler,
   deliveries: Delivery[],
+  isWell: () => Promise<boolean>,
 ): Promise<Outcome[]> {
   try {
     const outcomes = await handle(deps, deliveries);
@@ -425,7 +471,8 @@ async function runHalving(
     return outcomes;
   } catch (error) {
     const text = messageOf(error);
-    if (isOutage(error)) {
+    const unclear = unclearOf(error);
+    if (isOutage(error) || (unclear !== undefined && !await isWell())) {
       deps.log.warn("engine away", { error: text, messages: deliveries.length });
       return deliveries.map(() => ({ kind: "outage", error: text }));
     }
@@ -438,36 +485,44 @@ async function runHalving(
         error: text,
         trace_id: tracing ? traceIdOf(deliveries[0]!.id) : undefined,
       });
-      return [{ kind: "retry", error: text }];
+      return [{ kind: "retry", error: text, unclear }];
     }
     const middle = Math.ceil(deliveries.length / 2);
     return [
-      ...await runHalving(deps, handle, deliveries.slice(0, middle)),
-      ...await runHalving(deps, handle, deliveries.slice(middle)),
+      ...await runHalving(deps, handle, deliveries.slice(0, middle), isWell),
+      ...await runHalving(deps, handle, deliveries.slice(middle), isWell),
     ];
   }
 }
 
-/** Tells a few times in a take-over time that the messages are being worked on. */
+/** Tells a few times in a take-over time that the messages are being worked on, and whenever it is asked. */
 function startHeartbeat(
   { redis, keys, consumer, log }: ConsumerDeps,
   { group, takeoverMs }: ConsumerOptions,
   ids: readonly string[],
-): { lost: Set<string>; stop: () => void } {
+): {
+  lost: ReadonlySet<string>;
+  keep: (ids: readonly string[]) => Promise<boolean>;
+  stop: () => void;
+} {
   const lost = new Set<string>();
+  const keep = async (ids: readonly string[]): Promise<boolean> => {
+    const gone = await runScript(redis, "heartbeat", [keys.stream(group)], [
+      group,
+      consumer,
+      ...ids,
+    ]) as string[];
+    for (const id of gone) lost.add(id);
+    return gone.length < ids.length;
+  };
   const timer = setInterval(async () => {
     try {
-      const gone = await runScript(redis, "heartbeat", [keys.stream(group)], [
-        group,
-        consumer,
-        ...ids,
-      ]) as string[];
-      for (const id of gone) lost.add(id);
+      await keep(ids);
     } catch (error) {
       log.warn("heartbeat failed", { group, error: messageOf(error) });
     }
   }, takeoverMs / 3);
-  return { lost, stop: () => clearInterval(timer) };
+  return { lost, keep, stop: () => clearInterval(timer) };
 }
 
 /**
@@ -486,6 +541,7 @@ export async function consume(
   const startedAt = new Date().toISOString();
   let failures = 0;
   let grouped = false;
+  let brokenOff = false;
   while (!signal.aborted) {
     try {
       if (!grouped) {
@@ -493,6 +549,11 @@ export async function consume(
         await noteStart(deps, group, startedAt);
       }
       grouped = true;
+      if (brokenOff) {
+        await releaseOwn(consumer);
+        consumer.takeoverAt = -Infinity;
+      }
+      brokenOff = false;
       // One that helps must not begin to wait for one that has ended meanwhile.
       if (signal.aborted) break;
       const turn = await consumeOnce(consumer, blockMs);
@@ -501,6 +562,8 @@ export async function consume(
     } catch (error) {
       if (signal.aborted) break;
       grouped = false;
+      // Whatever else ends a turn counts as a crash, so that a message that always does so ends somewhere.
+      brokenOff ||= isRedisAway(error);
       if (!isLostGroup(error)) failures++;
       deps.log.warn("turn failed", { group, error: messageOf(error) });
     }

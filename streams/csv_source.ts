@@ -14,6 +14,12 @@ import { messageOf } from "../domain/errors.ts";
 /** Bytes that are worked on at once, so that whoever hands in a file as one piece holds up nobody. */
 const mostPieceBytes = 65_536;
 
+/** Packed bytes that are unpacked at once: to four megabytes at the most. */
+const packedBytes = 4_096;
+
+/** Smaller chunks are put together first: what is done for each piece costs more than reading it. */
+const leastPieceBytes = 8_192;
+
 /**
  * Reads records in pages; the first record is the header. A byte order mark, CRLF and empty lines are taken
  * care of. Memory holds a page and a few pieces of the file.
@@ -62,7 +68,7 @@ export async function* readText(
   onBytes: (bytes: number) => void,
 ): AsyncGenerator<TextPiece> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
-  for await (const chunk of unzipped(counted(source, onBytes), line)) {
+  for await (const chunk of gathered(unzipped(counted(source, onBytes), line))) {
     for (let at = 0; at < chunk.length; at += mostPieceBytes) {
       const bytes = chunk.subarray(at, at + mostPieceBytes);
       let text: string;
@@ -81,6 +87,31 @@ export async function* readText(
   } catch {
     throw notCsv(line(), "is not UTF-8: the file ends within a character");
   }
+}
+
+/** The same bytes without very small chunks, which would cost more than they hold. */
+async function* gathered(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let room: Uint8Array | undefined;
+  let filled = 0;
+  for await (const chunk of chunks) {
+    if (filled === 0 && chunk.length >= leastPieceBytes) {
+      yield chunk;
+      continue;
+    }
+    for (let at = 0; at < chunk.length;) {
+      room ??= new Uint8Array(mostPieceBytes);
+      const some = chunk.subarray(at, at + mostPieceBytes - filled);
+      room.set(some, filled);
+      at += some.length;
+      filled += some.length;
+      if (filled < mostPieceBytes) continue;
+      yield room;
+      // Whoever got it may keep it.
+      room = undefined;
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield room!.slice(0, filled);
 }
 
 async function* counted(source: ReadableStream<Uint8Array>, onBytes: (bytes: number) => void) {
@@ -117,12 +148,21 @@ async function* unzipped(
     return;
   }
   const gunzip = createGunzip();
-  pipeline(Readable.from(all), gunzip, () => {});
+  pipeline(Readable.from(inSlices(all)), gunzip, () => {});
   try {
     for await (const chunk of gunzip) yield chunk;
   } catch (error) {
     if (!/^Z_/.test((error as { code?: string }).code ?? "")) throw error;
     throw notCsv(line(), `the gzip data is damaged or cut off (${messageOf(error)})`);
+  }
+}
+
+/** What is handed in at once is unpacked at once, to a thousand times as much where somebody means harm. */
+async function* inSlices(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += packedBytes) {
+      yield chunk.subarray(at, at + packedBytes);
+    }
   }
 }
 

@@ -161,18 +161,22 @@ export async function deliverOnce(
   const claim = crypto.randomUUID().replaceAll("-", "");
   const leaseMs = perLane * sender.longestMs + leaseReserveMs;
   const claimedAt = performance.now();
+  const claimedAtMs = Date.now();
   const notices = await claimDeliveries(db, channel, { claim, limit: batchOf(sender), leaseMs });
   turn.claimed = notices.length;
   if (notices.length === 0) return turn;
   // Whoever begins later might still be sending when the lease ends.
-  const lastStart = claimedAt + leaseMs - sender.longestMs - leaseReserveMs / 3;
+  const startMs = leaseMs - sender.longestMs - leaseReserveMs / 3;
+  // The one clock stands still while the machine sleeps, the other may be set.
+  const isOver = () =>
+    performance.now() > claimedAt + startMs || Date.now() > claimedAtMs + startMs;
 
   const untried = new Set(notices.map(({ id }) => id));
   const writer = gatherAttempts(db, claim);
   let gone = false;
   const work = async function* (): AsyncGenerator<ClaimedNotice> {
     for (const notice of notices) {
-      if (gone || signal?.aborted || performance.now() > lastStart) return;
+      if (gone || signal?.aborted || isOver()) return;
       yield notice;
     }
   };

@@ -105,7 +105,7 @@ function listenTo<C extends object>(
 /** A statement in one line, with `?` for its values: they may be about people. */
 export function withoutValues(statement: string): string {
   return statement
-    .replace(/'(?:[^'\\]|\\[\s\S]|'')*'|"(?:[^"\\]|\\[\s\S]|"")*"/g, "?")
+    .replace(/'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)|"(?:[^"\\]|\\[\s\S]|"")*(?:"|$)/g, "?")
     .replace(/\b(?:x\?|\d+(?:\.\d+)?)/gi, "?")
     .replace(/\s+/g, " ")
     .replace(/(\((?:\?, ?)*\?\)|\?)(?:, ?\1)+/g, "$1, …")

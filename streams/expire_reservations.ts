@@ -6,12 +6,15 @@
 
 import type { Database } from "../db/database.ts";
 import { readExpiredReservations } from "../db/orders.ts";
+import { highestIds } from "../db/recovery.ts";
 import type { Log } from "../domain/log.ts";
-import { secondAnswerMs } from "./payments_charge.ts";
+import type { OrderFacts } from "../domain/order.ts";
+import { secondAnswerMs } from "./gateway.ts";
+import { findHeldWork, type HeldWork } from "./held_work.ts";
 import { publish, type QueueDeps } from "./queue.ts";
 
-/** Most reservations that one look takes up; the next look takes up the rest. */
-const mostPerLook = 1_000;
+/** Reservations to one page. */
+const pageSize = 1_000;
 
 /** A reservation that was taken up is left alone until its second answer is overdue. */
 const markSeconds = 4 * secondAnswerMs / 1_000;
@@ -20,27 +23,68 @@ const markSeconds = 4 * secondAnswerMs / 1_000;
  * Has the gateway asked again about `RESERVED` orders without an answer. Their messages queue up behind
  * everything that waits already, so an answer that was only not handled yet comes first.
  *
+ * All of them are looked at every time, page by page, so that no number of stuck ones keeps others waiting. One that
+ * is being asked about or about to be failed gets no second message, however long that takes: the streams are
+ * searched for them, once a look and only where one is found that was not taken up lately. Where another message of
+ * the order waits, its money is counted there.
+ *
  * A crash in between leaves a mark without a message; it expires, and the next look takes the order up.
  *
+ * @param options.signal ends the look between two pages
  * @returns how many were taken up
  */
 export async function expireReservations(
   deps: QueueDeps & { db: Database; log: Log },
-  options: { olderThanSeconds: number },
+  options: { olderThanSeconds: number; signal?: AbortSignal },
 ): Promise<number> {
-  const { db, redis, keys, log } = deps;
-  const expired = await readExpiredReservations(db, options.olderThanSeconds, mostPerLook);
-  if (expired.length === 0) return 0;
+  const { olderThanSeconds, signal } = options;
+  let held: HeldWork | undefined;
+  let takenUp = 0;
+  for (let afterId = 0;;) {
+    signal?.throwIfAborted();
+    const page = { afterId, limit: pageSize };
+    const expired = await readExpiredReservations(deps.db, olderThanSeconds, page);
+    const fresh = await markFresh(deps, expired);
+    if (fresh.length > 0) {
+      held ??= await findHeldWork({ ...deps, signal }, await highestIds(deps.db));
+      takenUp += await askAbout(deps, fresh, held);
+    }
+    if (expired.length < pageSize) break;
+    afterId = expired.at(-1)!.id;
+  }
+  if (takenUp > 0) deps.log.warn("reservations expired", { orders: takenUp });
+  return takenUp;
+}
+
+/** Marks orders as taken up, so that of many processes one does it; those that were marked before are left out. */
+async function markFresh(
+  { redis, keys }: QueueDeps,
+  orders: readonly OrderFacts[],
+): Promise<OrderFacts[]> {
+  if (orders.length === 0) return [];
   const marks = redis.pipeline();
-  for (const { id } of expired) marks.set(`${keys.expiryMark}${id}`, "1", "EX", markSeconds, "NX");
+  for (const { id } of orders) marks.set(`${keys.expiryMark}${id}`, "1", "EX", markSeconds, "NX");
   const replies = await marks.exec() ?? [];
-  const fresh = expired.filter((_, index) => replies[index]?.[1] === "OK");
+  return orders.filter((_, index) => replies[index]?.[1] === "OK");
+}
+
+/** @returns how many orders will be asked about */
+async function askAbout(
+  deps: QueueDeps,
+  orders: readonly OrderFacts[],
+  held: HeldWork,
+): Promise<number> {
+  const forgotten = orders.filter(({ id }) => !held.moves("time_out", id));
   await publish(
     deps,
-    fresh.map(({ id, totalCents, currency }) => ({
-      message: { type: "payment.ask_again", orderId: id, amountCents: totalCents, currency },
+    forgotten.map(({ id, totalCents, currency }) => ({
+      message: {
+        type: "payment.ask_again",
+        orderId: id,
+        amountCents: held.moves("settle", id) ? 0 : totalCents,
+        currency,
+      },
     })),
   );
-  if (fresh.length > 0) log.warn("reservations expired", { orders: fresh.length });
-  return fresh.length;
+  return forgotten.length;
 }

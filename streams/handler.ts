@@ -10,17 +10,16 @@ import type { KpiEvent } from "../domain/kpi.ts";
 import type { Log } from "../domain/log.ts";
 import type { Message } from "../domain/messages.ts";
 import type { NoticeChannel } from "../domain/notification.ts";
-import type { Gateway } from "./gateway.ts";
+import type { Gateways } from "./gateway.ts";
 import type { Keys } from "./keys.ts";
 import type { Enqueued } from "./queue.ts";
 import type { RedisClient } from "./redis.ts";
 
 /** What handlers work with. */
-export interface HandlerDeps {
+export interface HandlerDeps extends Gateways {
   db: Database;
   redis: RedisClient;
   keys: Keys;
-  gateway: Gateway;
   log: Log;
   baseCurrency: string;
   /** The KPI day of a database time. */
@@ -31,6 +30,11 @@ export interface HandlerDeps {
   notifyChannels?: readonly NoticeChannel[];
   /** Name of this consumer, for timelines and locks. */
   consumer: string;
+  /**
+   * Tells whether any of some deliveries is still this consumer's, and if so keeps it so for another while. Asked
+   * before whatever can't be taken back; without it all are.
+   */
+  stillOurs?: (ids: readonly string[]) => Promise<boolean>;
 }
 
 /** A message that was handed to this consumer. */
@@ -46,12 +50,17 @@ export interface Delivery<M extends Message = Message> {
 export type Outcome =
   /** Committed, or found committed: count, tell the next group, acknowledge. */
   | { kind: "done"; followUps: Enqueued[]; kpis: KpiEvent[] }
-  /** Failed: try again after a backoff, as often as is allowed. */
-  | { kind: "retry"; error: string }
+  /** Failed: try again after a backoff, as often as is allowed; `unclear`: see `engine_doubt.ts`. */
+  | { kind: "retry"; error: string; unclear?: string; ifLost?: Enqueued[] }
   /** An engine or the payment provider was away: it waits, and loses no try. */
-  | { kind: "outage"; error: string }
-  /** No retry can help: a person has to look. */
-  | { kind: "dead"; error: string };
+  | { kind: "outage"; error: string; ifLost?: Enqueued[] }
+  /**
+   * No retry can help: a person has to look.
+   *
+   * Of these three, `ifLost` is what looks for money that may have been taken, where another consumer has taken the
+   * message over and this outcome counts for nothing.
+   */
+  | { kind: "dead"; error: string; ifLost?: Enqueued[] };
 
 /**
  * Handles a batch: commits what it decides, then returns an outcome for each delivery, in the same order.
@@ -63,7 +72,12 @@ export type Handler = (deps: HandlerDeps, deliveries: Delivery[]) => Promise<Out
 
 /** Finished, with what follows. */
 export function done({ messages, kpis }: Effects = { messages: [], kpis: [] }): Outcome {
-  return { kind: "done", followUps: messages.map((message) => ({ message })), kpis };
+  return { kind: "done", followUps: messages.map(followUpOf), kpis };
+}
+
+/** A payment that was recorded as money to give back has to go back whoever has the message by now. */
+function followUpOf(message: Message): Enqueued {
+  return message.type === "payment.reverse" ? { message, evenIfLost: true } : { message };
 }
 
 /** Finished, with messages for other groups. */

@@ -6,6 +6,7 @@
 
 import type { RejectedRow } from "../domain/order_csv.ts";
 import type { RejectsCsv } from "../domain/rejects_csv.ts";
+import { takeTurns } from "./take_turns.ts";
 
 /** See {@linkcode holdRejects}. */
 export interface HeldRejects {
@@ -33,6 +34,7 @@ export function holdRejects(
 ): HeldRejects {
   let held: { line: number; text: string }[] = [];
   let characters = 0;
+  const othersTurn = takeTurns();
   const flush = async () => {
     if (held.length === 0) return;
     const lines = held.sort((a, b) => a.line - b.line);
@@ -46,6 +48,8 @@ export function holdRejects(
         const text = lineOf(row);
         held.push({ line: row.line, text });
         characters += text.length;
+        const turn = othersTurn();
+        if (turn !== undefined) await turn;
         if (held.length >= mostRows || characters >= mostCharacters) await flush();
       }
     },

@@ -26,6 +26,8 @@ export type Need =
   | "reserve"
   /** A `RESERVED` order: its charge, or the answer to it. */
   | "settle"
+  /** One whose time is over: what asks once more, or fails it. */
+  | "time_out"
   /** A settled order that nobody was told of: the notice, or what repeats an order's effects. */
   | "order_notice"
   /** A settled order that is not in the figures: what repeats an order's effects. */
@@ -55,15 +57,15 @@ export interface HeldWorkDeps {
 }
 
 /** Kinds of messages, a bit each; refunds have their own set of flags. */
-const reserveBit = 1, payBit = 2, noticeBit = 4, reverseBit = 8;
+const reserveBit = 1, payBit = 2, noticeBit = 4, reverseBit = 8, timeOutBit = 16;
 const processBit = 1, refundNoticeBit = 2;
 
 const bitOf: Readonly<Record<Message["type"], number>> = {
   "order.reserve": reserveBit,
   "payment.charge": payBit,
   "payment.callback": payBit,
-  "payment.ask_again": payBit,
-  "payment.time_out": payBit,
+  "payment.ask_again": payBit | timeOutBit,
+  "payment.time_out": payBit | timeOutBit,
   "notify.order": noticeBit,
   "payment.reverse": reverseBit,
   "refund.process": processBit,
@@ -73,6 +75,7 @@ const bitOf: Readonly<Record<Message["type"], number>> = {
 const bitsOf: Readonly<Record<Need, number>> = {
   reserve: reserveBit,
   settle: reserveBit | payBit,
+  time_out: timeOutBit,
   order_notice: reserveBit | payBit | noticeBit,
   order_count: reserveBit | payBit,
   reversal: payBit | reverseBit,

@@ -3,27 +3,33 @@
  *
  * What it must offer, in JSON, with every request under an `Idempotency-Key` that makes repeating it safe:
  *
- * - `POST /charges {order_id, amount_cents, currency}` → `{id, status, amount_cents, currency}` with the status
- *   `pending`, `succeeded` or `declined`; while it is pending the answer comes later, as a signed callback
+ * - `POST /charges {order_id, reference, amount_cents, currency}` → `{id, status, amount_cents, currency}` with the
+ *   status `pending`, `succeeded` or `declined`; while it is pending the answer comes later, as a signed callback
  * - `GET /charges/{idempotency key}` → the same, or 404 where it knows of no such charge
- * - `POST /refunds {order_id, amount_cents, currency}` → `{id, status}` with `succeeded` or `refused`, and then
- *   a `reason`
+ * - `POST /refunds {order_id, reference, charge_id, amount_cents, currency}` → `{id, status}` with `succeeded` or
+ *   `refused`, and then a `reason`
  * - `GET /refunds/{idempotency key}` → the same, or 404 where it knows of no such refund
+ *
+ * `reference` is the shop's id of the order. Whatever an answer repeats of the request has to be what was asked for,
+ * or it counts as no answer.
  *
  * @module
  */
 
+import { cutText } from "../domain/cut_text.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { CallbackMessage, ChargeMessage } from "../domain/messages.ts";
-import {
-  type ChargeAnswer,
-  chargeKey,
-  type ChargeStatus,
-  type Gateway,
-  type GatewayRequest,
-  type GiveBackAnswer,
-  type ProviderAway,
+import { trimEnd } from "../domain/trim_end.ts";
+import type {
+  ChargeAnswer,
+  ChargeStatus,
+  Gateway,
+  GatewayRequest,
+  GiveBackAnswer,
+  ProviderAway,
+  StillOurs,
 } from "./gateway.ts";
+import { readReply } from "./read_reply.ts";
 
 /** How the provider is asked. */
 export interface HttpGatewayOptions {
@@ -66,8 +72,36 @@ class LeftAlone extends Error {
   override name = "LeftAlone";
 }
 
+/** The provider refuses, and not because of what was asked: the settings are wrong, and everything has to wait. */
+class RefusesAll extends Error {
+  override name = "RefusesAll";
+}
+
+/** Statuses by which everybody is refused: the token is not known or may not, or the address is wrong. */
+const refusesAll: readonly number[] = [401, 403, 405, 407];
+
+/** Statuses that mean "try again", besides those of 500 and more. */
+const tryAgain: readonly number[] = [408, 425, 429];
+
+/** Statuses that mean the same for this one alone: another request under its key is being worked on. */
+const inProgress: readonly number[] = [409, 423];
+
+/** True where a request was refused for what it asks. */
+function isRefusal({ method, status }: Reply): boolean {
+  return method === "POST" && status >= 400 && status < 500;
+}
+
+/** Characters of a provider's reason that are kept. */
+const longestReason = 120;
+
+/** The provider was not asked for money, because the message that wanted it may be another consumer's by now. */
+class NotAsked extends Error {
+  override name = "NotAsked";
+}
+
 /** An answer of the provider. */
 interface Reply {
+  method: string;
   status: number;
   body: Record<string, unknown>;
 }
@@ -78,22 +112,30 @@ interface Reply {
  * long ago, when its key may be forgotten by now, so the provider is asked about each before the first try.
  *
  * When the provider fails again and again it is left alone for a while; what is asked meanwhile is answered
- * `away`, and its messages wait without losing a try. Then a single request finds out whether it is back.
+ * `away`, and its messages wait without losing a try. Then a single request finds out whether it is back. A provider
+ * that refuses for reasons of its own or of the settings (401, 403, 404 to a POST) is away just so, because it would
+ * refuse everything. What it refuses for what was asked (400, 402, 422 …) is looked up: where the provider knows
+ * nothing of it no money has moved, and the charge is declined, or the refund refused, with the provider's words.
  *
  * A charge that the provider has not decided is asked about again after a while, should its callback not come.
  */
 export function httpGateway(options: HttpGatewayOptions): Gateway {
-  const base = options.url.replace(/\/+$/, "");
+  const base = trimEnd(options.url, "/");
   const firstWaitMs = options.firstWaitMs ?? 200;
   const callbackMs = options.callbackMs ?? 30_000;
   const restMs = options.restMs ?? 10_000;
   let failuresInRow = 0;
+  // A look-up that is answered does not end these: a token may be good for looking and not for charging.
+  let refusalsInRow = 0;
   let restsUntil = -Infinity;
+  let cause = "";
+  const needsRest = () => Math.max(failuresInRow, refusalsInRow) >= failuresToRest;
 
   const askOnce = async (method: string, path: string, key: string, body?: unknown) => {
-    if (performance.now() < restsUntil) throw new LeftAlone();
+    if (performance.now() < restsUntil) throw new LeftAlone(cause);
     // After a rest one request is let through; until it is answered, all others stay out.
-    if (failuresInRow >= failuresToRest) restsUntil = Infinity;
+    if (needsRest()) restsUntil = Infinity;
+    let reply: Reply;
     try {
       const response = await fetch(`${base}${path}`, {
         method,
@@ -107,17 +149,30 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
         redirect: "error",
         signal: AbortSignal.timeout(options.timeoutMs),
       });
-      const text = await response.text();
-      if (response.status >= 500 || [408, 425, 429].includes(response.status)) {
-        throw new NoAnswer(`it answered ${response.status}`);
+      const text = await readReply(response);
+      const { status } = response;
+      if (refusesAll.includes(status) || (method === "POST" && status === 404)) {
+        throw new RefusesAll(`it answered ${status} to ${method} /${path.split("/")[1]}`);
       }
-      failuresInRow = 0;
-      restsUntil = -Infinity;
-      return { status: response.status, body: parsed(text) };
+      if (status >= 500 || tryAgain.includes(status)) throw new NoAnswer(`it answered ${status}`);
+      reply = { method, status, body: parsed(text) };
     } catch (error) {
-      if (++failuresInRow >= failuresToRest) restsUntil = performance.now() + restMs;
-      throw error instanceof NoAnswer ? error : new NoAnswer(messageOf(error));
+      if (error instanceof RefusesAll) refusalsInRow++;
+      else failuresInRow++;
+      cause = messageOf(error);
+      const rests = needsRest();
+      if (rests) restsUntil = performance.now() + restMs;
+      if (error instanceof RefusesAll) throw error;
+      // Whoever finds out that it is still away is not to blame either.
+      if (rests) throw new LeftAlone(cause);
+      if (error instanceof NoAnswer) throw error;
+      throw new NoAnswer(messageOf(error));
     }
+    failuresInRow = 0;
+    if (method === "POST") refusalsInRow = 0;
+    restsUntil = -Infinity;
+    if (inProgress.includes(reply.status)) throw new NoAnswer(`it answered ${reply.status}`);
+    return reply;
   };
 
   const insist = async (once: (attempt: number) => Promise<Reply>): Promise<Reply> => {
@@ -136,20 +191,32 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     askOnce("GET", `${path}/${encodeURIComponent(key)}`, key);
 
   /** @param looksFrom the first try before which the provider is asked whether it knows of an earlier one */
-  const post = (path: string, request: GatewayRequest, looksFrom: number): Promise<Reply> => {
-    const { orderId, amountCents, currency, idempotencyKey: key } = request;
+  const post = (
+    path: string,
+    request: GatewayRequest,
+    looksFrom: number,
+    stillOurs: StillOurs,
+  ): Promise<Reply> => {
+    const { orderId, reference, amountCents, currency, chargeRef, idempotencyKey: key } = request;
     return insist(async (attempt) => {
       if (attempt >= looksFrom) {
         const before = await lookUp(path, key);
         if (before.status !== 404) return before;
       }
-      const body = { order_id: orderId, amount_cents: amountCents, currency };
+      const body = {
+        order_id: orderId,
+        reference,
+        ...(chargeRef === undefined ? {} : { charge_id: chargeRef }),
+        amount_cents: amountCents,
+        currency,
+      };
+      await mayAsk(request, stillOurs);
       return await askOnce("POST", path, key, body);
     });
   };
 
   const chargeAnswer = (request: GatewayRequest, { status, body }: Reply): ChargeAnswer => {
-    const { orderId, amountCents, currency } = request;
+    const { orderId, amountCents, currency, idempotencyKey: key } = request;
     const { id, status: outcome } = body;
     if (status >= 300 || typeof id !== "string" || id === "" || typeof outcome !== "string") {
       return failed(`the provider refused to charge: it answered ${status}`);
@@ -157,13 +224,16 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     if (id.length > longestRef) {
       return failed(`the provider's name for the charge has more than ${longestRef} characters`);
     }
-    if (body.currency !== currency) {
-      return failed(`the provider answered in ${body.currency} to a charge in ${currency}`);
+    const answeredCurrency = body.currency;
+    if (typeof answeredCurrency !== "string" || !/^[A-Z]{3}$/.test(answeredCurrency)) {
+      return failed("the provider does not say in which currency it took the money");
     }
+    const other = otherOrder(request, body);
+    if (other !== undefined) return failed(other);
     if (outcome === "pending") {
       // The callback may never come. Meanwhile this message is what knows of the order.
       const message: ChargeMessage = { type: "payment.charge", orderId, amountCents, currency };
-      return { kind: "accepted", callback: { message, delayMs: callbackMs } };
+      return { kind: "accepted", callback: { message, delayMs: callbackMs, evenIfLost: true } };
     }
     if (outcome !== "succeeded" && outcome !== "declined") {
       return failed(`the provider answered "${outcome}", which is not known`);
@@ -176,16 +246,23 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
       type: "payment.callback",
       orderId,
       amountCents: answeredCents as number,
-      currency,
+      // Another one than was asked for is disputed, see domain/settle.ts.
+      currency: answeredCurrency,
       outcome,
       provider: httpGatewayName,
+      key,
       providerRef: id,
     };
-    return { kind: "accepted", callback: { message } };
+    return { kind: "accepted", callback: { message, evenIfLost: true } };
   };
 
-  const charge = async (request: GatewayRequest): Promise<ChargeAnswer> =>
-    chargeAnswer(request, await post("/charges", request, request.askedBefore ? 1 : 2));
+  /** Under a key that is refused something may have been charged before, so nothing is concluded without a look. */
+  const charge = async (request: GatewayRequest, stillOurs: StillOurs): Promise<ChargeAnswer> => {
+    const reply = await post("/charges", request, request.askedBefore ? 1 : 2, stillOurs);
+    if (!isRefusal(reply)) return chargeAnswer(request, reply);
+    const known = await insist(() => lookUp("/charges", request.idempotencyKey));
+    return known.status === 404 ? declinedFor(request, reply) : chargeAnswer(request, known);
+  };
 
   const status = async (request: GatewayRequest): Promise<ChargeStatus> => {
     const reply = await insist(() => lookUp("/charges", request.idempotencyKey));
@@ -196,8 +273,18 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     return chargeAnswer(request, reply);
   };
 
-  const giveBack = async (request: GatewayRequest): Promise<GiveBackAnswer> => {
-    const { status, body } = await post("/refunds", request, 1);
+  const giveBack = async (
+    request: GatewayRequest,
+    stillOurs: StillOurs,
+  ): Promise<GiveBackAnswer> => {
+    const reply = await post("/refunds", request, 1, stillOurs);
+    const refused = isRefusal(reply);
+    const { status, body } = refused
+      ? await insist(() => lookUp("/refunds", request.idempotencyKey))
+      : reply;
+    if (refused && status === 404) return { kind: "refused", reason: reasonOf(reply) };
+    const other = status < 300 ? otherRefund(request, body) : undefined;
+    if (other !== undefined) return failed(other);
     if (status < 300 && body.status === "succeeded") return { kind: "given_back" };
     if (status < 300 && body.status === "refused") {
       return { kind: "refused", reason: String(body.reason ?? "") };
@@ -207,16 +294,75 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
 
   return {
     name: httpGatewayName,
-    charge: (requests) => eachInLanes(requests, charge),
-    giveBack: (requests) => eachInLanes(requests, giveBack),
+    charge: (requests, stillOurs = always) =>
+      eachInLanes(requests, (request) => charge(request, stillOurs)),
+    giveBack: (requests, stillOurs = always) =>
+      eachInLanes(requests, (request) => giveBack(request, stillOurs)),
     status: (requests) => eachInLanes(requests, status),
+    callbackMs,
   };
 }
 
-/** The order that a key of {@linkcode chargeKey} is about; undefined for any other text. */
-export function orderOfChargeKey(key: string): number | undefined {
-  const orderId = Number(/\d+$/.exec(key)?.[0]);
-  return Number.isSafeInteger(orderId) && chargeKey(orderId) === key ? orderId : undefined;
+/** A charge that was refused and of which the provider knows nothing: it took no money, and never will. */
+function declinedFor(request: GatewayRequest, reply: Reply): ChargeAnswer {
+  const { orderId, amountCents, currency, idempotencyKey } = request;
+  const message: CallbackMessage = {
+    type: "payment.callback",
+    orderId,
+    amountCents,
+    currency,
+    outcome: "declined",
+    provider: httpGatewayName,
+    key: idempotencyKey,
+    // The charge has no name: the key tells it from others, and people find the reason here.
+    providerRef: cutText(`refused ${idempotencyKey}: ${reasonOf(reply)}`, longestRef),
+  };
+  return { kind: "accepted", callback: { message, evenIfLost: true } };
+}
+
+/** Status and words of a refusal, on one line. */
+function reasonOf({ status, body }: Reply): string {
+  const nested = typeof body.error === "object" && body.error !== null
+    ? (body.error as Record<string, unknown>).message
+    : body.error;
+  const words = [body.reason, nested, body.message, body.detail, body.title]
+    .find((value) => typeof value === "string" && value !== "");
+  const text = String(words ?? "").replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim();
+  return cutText(`${status} ${text}`.trim(), longestReason);
+}
+
+/** For whoever asks without a message. */
+const always: StillOurs = () => Promise.resolve(true);
+
+/** @throws {NotAsked} where no message of this consumer wants the money any more */
+async function mayAsk(request: GatewayRequest, stillOurs: StillOurs): Promise<void> {
+  let ours: boolean;
+  try {
+    ours = await stillOurs(request);
+  } catch (error) {
+    throw new NotAsked(`nobody tells whether it is still to be asked: ${messageOf(error)}`);
+  }
+  if (!ours) throw new NotAsked("its message was taken over by another consumer meanwhile");
+}
+
+/** What is wrong with an answer that repeats another order or key than was asked about. */
+function otherOrder(request: GatewayRequest, body: Record<string, unknown>): string | undefined {
+  const { reference, idempotencyKey } = request;
+  const isOther = (repeated: unknown, asked: string) =>
+    repeated !== undefined && repeated !== null && repeated !== asked;
+  return isOther(body.reference, reference) || isOther(body.idempotency_key, idempotencyKey)
+    ? `the provider answered about another order than ${JSON.stringify(reference)}`
+    : undefined;
+}
+
+/** What is wrong with an answer that is about other money than was to be given back. */
+function otherRefund(request: GatewayRequest, body: Record<string, unknown>): string | undefined {
+  const { amountCents, currency } = request;
+  const amount = body.amount_cents ?? amountCents;
+  const money = body.currency ?? currency;
+  return amount !== amountCents || money !== currency
+    ? `the provider answered about a refund of ${amount} cents in ${money} to one of ${amountCents} in ${currency}`
+    : otherOrder(request, body);
 }
 
 async function eachInLanes<A extends ChargeStatus | GiveBackAnswer>(
@@ -245,7 +391,21 @@ type Unanswered = { kind: "failed"; error: string } | ProviderAway;
 /** @throws what is neither the provider's fault nor a rest that it gets */
 function unanswered(error: unknown): Unanswered {
   if (error instanceof LeftAlone) {
-    return { kind: "away", error: "the payment provider does not answer; it is left alone" };
+    return {
+      kind: "away",
+      error: `the payment provider is left alone for a while: ${error.message}`,
+    };
+  }
+  if (error instanceof RefusesAll) {
+    return {
+      kind: "away",
+      error: `the payment provider refuses everything: ${error.message}; are GATEWAY_URL and ` +
+        "GATEWAY_TOKEN right?",
+    };
+  }
+  if (error instanceof NotAsked) {
+    const text = `the payment provider was not asked: ${error.message}`;
+    return { kind: "away", error: text, notAsked: true };
   }
   if (error instanceof NoAnswer) return failed(`the provider gave no answer: ${error.message}`);
   throw error;

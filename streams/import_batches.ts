@@ -7,8 +7,16 @@
 import type { ColumnPlaces } from "../domain/csv_columns.ts";
 import type { CsvRow } from "../domain/csv_rows.ts";
 import type { IncomingOrder } from "../domain/incoming_order.ts";
-import { decideOrder, type RejectedRow, rejectLargeOrder } from "../domain/order_csv.ts";
+import {
+  decideOrder,
+  decideOrderStepwise,
+  type OrderReading,
+  type RejectedRow,
+  rejectLargeOrder,
+  rowsToATurn,
+} from "../domain/order_csv.ts";
 import type { OrderGroup } from "./import_file.ts";
+import { takeTurns } from "./take_turns.ts";
 
 /** Orders to one transaction, and what was found wrong on the way to them. */
 export interface ImportBatch {
@@ -53,8 +61,14 @@ export async function* importBatches(
     for (const row of rows) batch.rejected.push(row);
     batch.ordersRejected += orders;
   };
-  const take = (rows: CsvRow[], orders: 0 | 1) => {
-    const reading = decideOrder(rows, places, options);
+  const othersTurn = takeTurns();
+  const decide = async (rows: CsvRow[]) => {
+    const steps = decideOrderStepwise(rows, places, options);
+    let step = steps.next();
+    for (; !step.done; step = steps.next()) await othersTurn();
+    return step.value;
+  };
+  const take = (rows: CsvRow[], reading: OrderReading, orders: 0 | 1) => {
     if (reading.kind === "rejected") return reject(reading.rejected, orders);
     items += reading.order.items.length;
     const { order, rejected: leftOut } = reading;
@@ -66,12 +80,13 @@ export async function* importBatches(
       const id = own[0]!.fields[places.external_order_id]!.trim();
       batch.rows += own.length;
       if (id === "") {
-        for (const row of own) take([row], 0);
+        for (const row of own) take([row], decideOrder([row], places, options), 0);
       } else if (isPart) {
         reject(rejectLargeOrder(own), large.has(id) ? 0 : 1);
         large.add(id);
       } else {
-        take(own, 1);
+        const isLong = own.length > rowsToATurn;
+        take(own, isLong ? await decide(own) : decideOrder(own, places, options), 1);
       }
       if (
         batch.orders.length >= limits.orders || items >= limits.items || batch.rows >= limits.rows
@@ -80,6 +95,8 @@ export async function* importBatches(
         batch = emptyBatch();
         items = 0;
       }
+      const turn = othersTurn();
+      if (turn !== undefined) await turn;
     }
   }
   if (batch.rows > 0) yield batch;

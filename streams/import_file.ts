@@ -4,8 +4,12 @@
  * @module
  */
 
-import { setImmediate } from "node:timers/promises";
-import { type ColumnPlaces, isRejectsHeader, placeColumns } from "../domain/csv_columns.ts";
+import {
+  type ColumnPlaces,
+  isRejectsHeader,
+  mostColumns,
+  placeColumns,
+} from "../domain/csv_columns.ts";
 import { fieldsOf, outlineOf } from "../domain/csv_fields.ts";
 import { notCsv, scanRecords } from "../domain/csv_records.ts";
 import { type CsvRow, isBlankRow, lacksItsOrder } from "../domain/csv_rows.ts";
@@ -14,6 +18,7 @@ import { readText } from "./csv_source.ts";
 import { type IdMarks, idMarks } from "./id_marks.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 import { openSpool, type Spool } from "./spool.ts";
+import { takeTurns } from "./take_turns.ts";
 
 /** See {@linkcode openImportFile}. */
 export interface ImportFile {
@@ -59,6 +64,9 @@ export interface ImportFileLimits {
 const defaultSpoolBytes = 8 * 1024 * 1024;
 
 const defaultOrderRows = 10_000;
+
+/** Characters of one order that are put together without the store. */
+const orderCharacters = 8 * 1024 * 1024;
 
 /**
  * Reads a file to its end and checks all that makes it a CSV of orders. Its bytes are kept, on disk where
@@ -140,11 +148,14 @@ async function check(
   let form: RowForm | undefined;
   let bytesRead = 0, unpackedBytes = 0, rows = 0;
   const seen = idMarks();
-  let lastId = "", rowsOfLast = 0;
+  let lastId = "", rowsOfLast = 0, charactersOfLast = 0;
 
   const scanner = scanRecords((text, from, to, line, quoted) => {
     if (header === undefined) {
       const names = fieldsOf(text, from, to, quoted);
+      if (names.length > mostColumns) {
+        throw notCsv(line, `has ${names.length} columns; there may be at most ${mostColumns}`);
+      }
       const placed = placeColumns(names);
       if (typeof placed === "string") throw notCsv(line, placed);
       header = names;
@@ -169,14 +180,19 @@ async function check(
     }
     rows++;
     if (id === lastId) {
-      if (++rowsOfLast === options.mostOrderRows && id !== "") scattered.add(id);
+      const before = charactersOfLast;
+      charactersOfLast += to - from;
+      const isMuch = before <= orderCharacters && charactersOfLast > orderCharacters;
+      if ((++rowsOfLast === options.mostOrderRows || isMuch) && id !== "") scattered.add(id);
       return;
     }
     lastId = id;
     rowsOfLast = 1;
+    charactersOfLast = to - from;
     if (id !== "" && seen.add(id)) scattered.add(id);
   });
 
+  const othersTurn = takeTurns();
   for await (
     const { bytes, text } of readText(source, scanner.line, (count) => bytesRead += count)
   ) {
@@ -184,6 +200,8 @@ async function check(
     spool.write(bytes);
     scanner.push(text);
     options.onProgress({ bytes: bytesRead, unpackedBytes, rows });
+    // A packed file may hold much more than was sent, and is unpacked as fast as it is read.
+    await othersTurn();
   }
   scanner.end();
   options.onProgress({ bytes: bytesRead, unpackedBytes, rows });
@@ -231,20 +249,24 @@ async function* orderGroups(
 
   try {
     const decoder = new TextDecoder();
+    const othersTurn = takeTurns();
     for (const bytes of spool.pieces()) {
       scanner.push(decoder.decode(bytes, { stream: true }));
       if (orders.length > 0) yield { orders, isPart: false };
       orders = [];
       // All of it is work for this thread alone: others get their turn, too.
-      await setImmediate();
+      await othersTurn();
       signal?.throwIfAborted();
     }
     scanner.end();
     if (current.length > 0) orders.push(current);
     if (orders.length > 0) yield { orders, isPart: false };
-    for (const { rows, isPart } of store.groups()) {
-      yield { orders: [...byOrder(rows, places).values()], isPart };
-      await setImmediate();
+    for (const group of store.groups()) {
+      if (group !== null) {
+        yield { orders: [...byOrder(group.rows, places).values()], isPart: group.isPart };
+      }
+      await othersTurn();
+      signal?.throwIfAborted();
     }
   } finally {
     store.close();

@@ -66,6 +66,8 @@ export interface Keys {
   productLock: string;
   /** Prefix of the marks of expired reservations that are being asked about: the order id follows. */
   expiryMark: string;
+  /** Why the payment provider can't be asked at the moment; expires by itself. */
+  providerAway: string;
   /** Names the server for which the streams are known to hold all unfinished work, see `epoch.ts`. */
   epoch: string;
   /** Marks of callbacks of the payment provider that were taken; the callback's id follows. */
@@ -88,6 +90,12 @@ export interface Keys {
   countedRefunds(segment: number): string;
   /** Set while a rebuild fills the shadow figures; its value is the rebuild's token. */
   kpiRebuild: string;
+  /** Prefix of the shadow figures that a rebuild fills. */
+  kpiShadow: string;
+  /** Set of the keys of the shadow figures. */
+  kpiShadowKeys: string;
+  /** Prefixes of everything that a rebuild replaces. */
+  kpiReplaced: readonly string[];
   /** A KPI figure; days of the base currency carry no currency in their key. */
   kpiFigure(day: string, currency: string, figure: KpiFigure): string;
   /** Sorted set: customer's database id by cents. */
@@ -144,6 +152,7 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     publishedOnce: `${prefix}once:published:`,
     productLock: `${prefix}lock:product:`,
     expiryMark: `${prefix}expiry:`,
+    providerAway: `${prefix}provider-away`,
     epoch: `${prefix}epoch`,
     callback: `${prefix}callback:`,
     rateLimit: `${prefix}rate:`,
@@ -155,6 +164,11 @@ export function keysFor(prefix: string, baseCurrency: string): Keys {
     countedOrders: (segment) => `${prefix}once:kpi-orders:${segment}`,
     countedRefunds: (segment) => `${prefix}once:kpi-refunds:${segment}`,
     kpiRebuild: `${prefix}rebuild`,
+    kpiShadow: `${prefix}shadow:`,
+    kpiShadowKeys: `${prefix}rebuild-keys`,
+    kpiReplaced: ["kpi:", "leaderboard:customers", "once:kpi-", "index:kpi"].map((start) =>
+      `${prefix}${start}`
+    ),
     kpiFigure: (day, currency, figure) =>
       currency === baseCurrency
         ? `${prefix}kpi:${day}:${figure}`

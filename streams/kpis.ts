@@ -41,7 +41,7 @@ export async function applyKpis(
       event.kind === "failed" ? 0 : event.cents,
       event.kind === "failed" ? 0 : event.customerId,
     ]);
-    const result = await runScript(redis, "kpis_apply", [keys.kpiRebuild], [
+    const result = await runScript(redis, "kpis_apply", [keys.kpiRebuild, keys.kpiShadowKeys], [
       keys.prefix,
       baseCurrency,
       onceSegmentSize,

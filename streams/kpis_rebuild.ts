@@ -16,7 +16,7 @@ import type { KpiEvent } from "../domain/kpi.ts";
 import { applyKpis, type KpiDeps } from "./kpis.ts";
 import { releaseLock } from "./locks.ts";
 import { pause } from "./pause.ts";
-import { escapePattern } from "./scan_keys.ts";
+import { scanKeys } from "./scan_keys.ts";
 import { runScript } from "./scripts.ts";
 
 /** What a rebuild works with. */
@@ -81,7 +81,7 @@ export async function rebuildKpis(deps: RebuildDeps): Promise<RebuildReport> {
     );
     try {
       const counts = await fill(deps, token);
-      if (counts !== null && await swap(deps, token)) {
+      if (counts !== null && await swapShadow(deps, token)) {
         return { ...counts, seconds: Math.round(performance.now() - started) / 1_000 };
       }
     } catch (error) {
@@ -120,12 +120,7 @@ async function begin({ redis, keys, signal }: RebuildDeps, token: string): Promi
   const until = performance.now() + longestWaitMs;
   for (;;) {
     signal?.throwIfAborted();
-    const begun = await runScript(redis, "kpis_begin", [keys.kpiRebuild], [
-      escapePattern(keys.prefix),
-      token,
-      markTtlMs,
-    ]);
-    if (begun === 1) return;
+    if (await beginShadow({ redis, keys }, token)) return;
     if (performance.now() > until) {
       throw new WorkflowError(
         "unavailable",
@@ -184,11 +179,46 @@ async function eachPage<T extends { id: number }>(
   return rows;
 }
 
-async function swap({ redis, keys }: KpiDeps, token: string): Promise<boolean> {
-  const swapped = await runScript(redis, "kpis_swap", [keys.kpiRebuild], [
+/**
+ * Empties the shadow and sets the mark, after which whatever is counted is counted there as well.
+ *
+ * @param ttlMs until the mark expires unless it is renewed
+ * @returns false if another rebuild is running
+ */
+export async function beginShadow(
+  { redis, keys }: Pick<KpiDeps, "redis" | "keys">,
+  token: string,
+  ttlMs = markTtlMs,
+): Promise<boolean> {
+  const left = [...await scanKeys(redis, keys.kpiShadow)];
+  const scriptKeys = [keys.kpiRebuild, keys.kpiShadowKeys];
+  const args = [token, ttlMs, JSON.stringify(left)];
+  return await runScript(redis, "kpis_begin", scriptKeys, args) === 1;
+}
+
+/**
+ * Puts the shadow in the place of the live figures and takes the mark away.
+ *
+ * The server is asked for no list of keys within a script: many forbid that. The shadow's keys are noted as
+ * they are made, and what else is to go is looked for before.
+ *
+ * @returns false if the rebuild is no longer current
+ */
+export async function swapShadow(
+  { redis, keys }: Pick<KpiDeps, "redis" | "keys">,
+  token: string,
+): Promise<boolean> {
+  const live = new Set<string>();
+  for (const start of keys.kpiReplaced) {
+    for (const key of await scanKeys(redis, start)) live.add(key);
+  }
+  const shadow = await scanKeys(redis, keys.kpiShadow);
+  const shadowOf = (key: string) => `${keys.kpiShadow}${key.slice(keys.prefix.length)}`;
+  const swapped = await runScript(redis, "kpis_swap", [keys.kpiRebuild, keys.kpiShadowKeys], [
     keys.prefix,
-    escapePattern(keys.prefix),
     token,
+    JSON.stringify([...live].filter((key) => !shadow.has(shadowOf(key)))),
+    JSON.stringify([...shadow]),
   ]);
   return swapped === 1;
 }

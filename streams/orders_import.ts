@@ -16,6 +16,7 @@ import type { ImportMoney } from "../domain/import_money.ts";
 import type { Log } from "../domain/log.ts";
 import { rejectConflict, type RejectedRow, rejectWhole } from "../domain/order_csv.ts";
 import { latestPlacedAt } from "../domain/placed_at.ts";
+import { countReasons } from "../domain/reject_reasons.ts";
 import { type BatchLimits, type ImportBatch, importBatches } from "./import_batches.ts";
 import { type ImportFile, type ImportFileLimits, openImportFile } from "./import_file.ts";
 import { inLanes } from "./in_lanes.ts";
@@ -227,6 +228,7 @@ async function writeBatches(
     ordersConflict: 0,
     published: 0,
   };
+  const reasons = countReasons();
   const catalogs = catalogKeeper(db, options.limits?.catalogEntries);
   let updatedAt = performance.now();
 
@@ -268,6 +270,7 @@ async function writeBatches(
     const published = options.dryRun ? 0 : await publishTaken(deps, taken);
     const rejected = [...batch.rejected, ...rejectedOf(batch, taken)];
     await rejects?.add(rejected);
+    reasons.add(rejected);
     options.onRejected?.(rejected);
 
     counts.published += published;
@@ -299,7 +302,8 @@ async function writeBatches(
     if (!options.dryRun) await catalogs.finish();
     await rejects?.finish();
     if (id !== undefined) {
-      await finishImport(db, id, counts, { status: "DONE", money: totals?.money() });
+      const end = { status: "DONE", money: totals?.money(), reasons: reasons.list() } as const;
+      await finishImport(db, id, counts, end);
     }
   } catch (error) {
     if (id !== undefined) {
@@ -309,7 +313,7 @@ async function writeBatches(
       const end = cancelled
         ? { status: "CANCELLED" as const }
         : { status: "FAILED" as const, error: messageOf(error) };
-      await finishImport(db, id, counts, end).catch((cause) =>
+      await finishImport(db, id, counts, { ...end, reasons: reasons.list() }).catch((cause) =>
         log.warn("import not marked as failed", { import: id, error: messageOf(cause) })
       );
     }

@@ -4,26 +4,37 @@
  * @module
  */
 
-import { readLongReserved, readOrders } from "../db/orders.ts";
+import { noteChargeKeys } from "../db/charge_keys.ts";
+import { readInstallation } from "../db/installation.ts";
+import { type ChargeFacts, readCharges } from "../db/orders.ts";
 import { readPayments } from "../db/payments.ts";
 import { effectsOfOrder } from "../domain/effects.ts";
 import { messageOf } from "../domain/errors.ts";
-import type { AskAgainMessage, CallbackMessage, ChargeMessage } from "../domain/messages.ts";
-import type { OrderFacts } from "../domain/order.ts";
-import { chargeKey, type ChargeStatus, type GatewayRequest } from "./gateway.ts";
+import type {
+  AskAgainMessage,
+  CallbackMessage,
+  ChargeMessage,
+  Subject,
+} from "../domain/messages.ts";
+import { noProvider, type OrderFacts } from "../domain/order.ts";
+import { chargeKeyOf, hasOldKey } from "../domain/payment_key.ts";
+import {
+  type ChargeStatus,
+  type GatewayRequest,
+  secondAnswerMs,
+  type StillOurs,
+} from "./gateway.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
-import { settlePayments } from "./settle_payments.ts";
+import { noteProviderAway } from "./provider_away.ts";
 import type { Enqueued } from "./queue.ts";
-
-/** Seconds for which every provider remembers a key: a day is usual. */
-const keySeconds = 3_600;
+import { settlePayments } from "./settle_payments.ts";
 
 /**
  * Charges the reserved orders of a batch, and settles those whose answer the gateway gives at once. Orders
  * that have ended meanwhile are not charged, but their money may have been taken before: see
  * {@linkcode askAboutEnded}.
  *
- * Nothing is written before the answers are there: the idempotency key makes asking again the same charge,
+ * Nothing but the keys is written before the answers are there: a key makes asking again the same charge,
  * so a crash before or after the call is mended by asking again.
  */
 export async function chargePayments(
@@ -33,81 +44,163 @@ export async function chargePayments(
   const again = new Set(
     deliveries.filter(({ attempt }) => attempt > 1).map(({ message }) => message.orderId),
   );
-  // A message that comes from a dead letter or from the books counts its attempts anew.
-  if (deps.gateway.status !== undefined) {
-    const ids = deliveries.map(({ message }) => message.orderId);
-    for (const id of await readLongReserved(deps.db, ids, keySeconds)) again.add(id);
-  }
-  return await charge(deps, deliveries, { askedBefore: (id) => again.has(id), further: () => [] });
+  // A message that comes from a dead letter or from the books counts its attempts anew, and a row that was lost and
+  // sent again is as young as its new reservation.
+  const mayBeForgotten = ({ isOld }: ChargeFacts) => deps.gateway.status !== undefined && isOld;
+  return await charge(deps, deliveries, {
+    askedBefore: (order) => again.has(order.id) || mayBeForgotten(order),
+  });
 }
-
-/** How long the gateway has to answer when it is asked again, in milliseconds. */
-export const secondAnswerMs = 30_000;
 
 /**
  * Asks once more, under the same keys, for the money of orders whose reservation has expired without an
- * answer, and schedules their failing for the case that this gives nothing either.
+ * answer. What gets no answer that settles it is scheduled to fail, whatever the reason is: a reservation ends in
+ * its time also where the gateway refuses or can't be asked.
  */
 export function askAgain(
   deps: HandlerDeps,
   deliveries: readonly Delivery<AskAgainMessage>[],
 ): Promise<Outcome[]> {
   const delayMs = Math.min(secondAnswerMs, deps.reservationTtlSeconds * 1_000);
-  const further = (order: OrderFacts): Enqueued[] => [{
-    message: {
-      type: "payment.time_out",
-      orderId: order.id,
-      amountCents: order.totalCents,
-      currency: order.currency,
-    },
+  const timeOut = ({ orderId, amountCents, currency }: Subject): Enqueued => ({
+    message: { type: "payment.time_out", orderId, amountCents, currency },
     delayMs,
-  }];
-  return charge(deps, deliveries, { askedBefore: () => true, further });
+    // What was asked just before the message was taken over has to be asked about by somebody.
+    evenIfLost: true,
+  });
+  return charge(deps, deliveries, { askedBefore: () => true, timeOut });
+}
+
+/** What was answered about an order's money, by order id. */
+interface Answers {
+  orders: Map<number, ChargeFacts>;
+  answerOf: Map<number, ChargeStatus>;
+  /** Of what was settled at once. */
+  settled: Map<number, Outcome>;
 }
 
 /**
- * @param options.askedBefore tells of an order's id whether its money may have been asked for already
- * @param options.further what follows for a reserved order whose answer is still to come, besides it
+ * @param options.askedBefore tells of an order whether its money may have been asked for already
+ * @param options.timeOut makes what fails a reserved order that gets no answer; without it the message is tried again
  */
 async function charge(
   deps: HandlerDeps,
   deliveries: readonly Delivery[],
-  { askedBefore, further }: {
-    askedBefore: (orderId: number) => boolean;
-    further: (order: OrderFacts) => Enqueued[];
+  { askedBefore, timeOut }: {
+    askedBefore: (order: ChargeFacts) => boolean;
+    timeOut?: (subject: Subject) => Enqueued;
   },
 ): Promise<Outcome[]> {
-  const orders = await readOrders(deps.db, deliveries.map(({ message }) => message.orderId));
-  const reserved = [...orders.values()].filter(({ status }) => status === "RESERVED");
-  const answers = await deps.gateway.charge(
-    reserved.map((order) => ({
-      ...requestFor(order),
-      ...(askedBefore(order.id) ? { askedBefore: true } : {}),
-    })),
-  );
-  const answerOf = await askAboutEnded(deps, [...orders.values()]);
-  for (const [index, { id }] of reserved.entries()) answerOf.set(id, answers[index]!);
-  const settled = await settleAnswered(deps, deliveries, answerOf);
-
-  return deliveries.map(({ message: { orderId } }): Outcome => {
-    const order = orders.get(orderId);
-    if (order === undefined) return vanished("order", orderId);
-    const answer = answerOf.get(orderId);
-    if (answer === undefined || answer.kind === "unknown") return withoutCharge(deps, order);
-    if (answer.kind === "away") return { kind: "outage", error: answer.error };
-    if (answer.kind === "failed") return { kind: "retry", error: answer.error };
-    const outcome = settled.get(orderId);
-    if (outcome !== undefined) return outcome;
-    const callbacks = answer.callback === null ? [] : [answer.callback];
-    if (order.status === "RESERVED") callbacks.push(...further(order));
-    const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
-    const told = messages.map((message) => ({ message }));
-    return { kind: "done", followUps: [...callbacks, ...told], kpis };
+  const [orders, installation] = await Promise.all([
+    readCharges(deps.db, deliveries.map(({ message }) => message.orderId)),
+    readInstallation(deps.db),
+  ]);
+  const requestFor = (order: ChargeFacts): GatewayRequest => ({
+    orderId: order.id,
+    reference: order.externalOrderId,
+    amountCents: order.totalCents,
+    currency: order.currency,
+    // Only where somebody looks: the simulated provider does without.
+    get idempotencyKey() {
+      return chargeKeyOf(installation, order);
+    },
+    ...(hasOldKey(installation, order) ? { underOldKey: true } : {}),
+    ...(order.status === "RESERVED" && askedBefore(order) ? { askedBefore: true } : {}),
   });
+  const reserved = [...orders.values()].filter(({ status }) => status === "RESERVED");
+  const asked = reserved.filter(({ totalCents }) => totalCents > 0);
+  const requests = asked.map(requestFor);
+  await noteKeys(deps, requests);
+  const answers = await deps.gateway.charge(requests, stillWanted(deps, deliveries));
+  const answerOf = await askAboutEnded(deps, [...orders.values()], requestFor);
+  for (const [index, { id }] of asked.entries()) answerOf.set(id, answers[index]!);
+  await noteProviderAway(deps, [...answerOf.values()]);
+  for (const order of reserved) if (order.totalCents === 0) answerOf.set(order.id, freeOf(order));
+  const settled = await settleAnswered(deps, deliveries, answerOf);
+  return deliveries.map((delivery) =>
+    outcomeOf(deps, delivery, { orders, answerOf, settled }, timeOut)
+  );
 }
 
-function requestFor({ id, totalCents, currency }: OrderFacts): GatewayRequest {
-  return { orderId: id, amountCents: totalCents, currency, idempotencyKey: chargeKey(id) };
+function outcomeOf(
+  deps: HandlerDeps,
+  { message, attempt }: Delivery,
+  { orders, answerOf, settled }: Answers,
+  timeOut: ((subject: Subject) => Enqueued) | undefined,
+): Outcome {
+  const { orderId } = message;
+  const order = orders.get(orderId);
+  if (order === undefined) return vanished("order", orderId);
+  const answer = answerOf.get(orderId);
+  if (answer === undefined) return withoutCharge(deps, order);
+  const ifLost = lookLater(deps, order);
+  // Whoever had the message before may be about to charge, or its request on its way.
+  if (answer.kind === "unknown") return withoutCharge(deps, order, attempt > 1 ? ifLost : []);
+  const outcome = settled.get(orderId);
+  if (outcome !== undefined) return outcome;
+  const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
+  const told = messages.map((message) => ({ message }));
+  const callback = answer.kind === "accepted" ? answer.callback : null;
+  if (timeOut !== undefined && order.status === "RESERVED") {
+    // An answer that is on its way carries the order's money, so the time-out is about none.
+    return callback?.message.type === "payment.callback"
+      ? doneThen([callback, timeOut({ ...message, amountCents: 0 })])
+      : doneThen([timeOut(message)]);
+  }
+  if (answer.kind === "away") return { kind: "outage", error: answer.error, ifLost };
+  if (answer.kind === "failed") return { kind: "retry", error: answer.error, ifLost };
+  return { kind: "done", followUps: [...(callback === null ? [] : [callback]), ...told], kpis };
+}
+
+/** Finished, with messages of which some may be scheduled. */
+function doneThen(followUps: Enqueued[]): Outcome {
+  return { kind: "done", followUps, kpis: [] };
+}
+
+/** Where answers come from outside, they say which key they are about and nothing else. */
+async function noteKeys(
+  { db, gateway }: HandlerDeps,
+  requests: readonly GatewayRequest[],
+): Promise<void> {
+  if (gateway.callbackMs === undefined) return;
+  await noteChargeKeys(
+    db,
+    gateway.name,
+    requests.map(({ idempotencyKey, orderId }) => ({ key: idempotencyKey, orderId })),
+  );
+}
+
+/** Whether any message about a request's order is still this consumer's. */
+function stillWanted(deps: HandlerDeps, deliveries: readonly Delivery[]): StillOurs {
+  const idsOf = Map.groupBy(deliveries, ({ message }) => message.orderId);
+  return ({ orderId }) =>
+    deps.stillOurs?.(idsOf.get(orderId)!.map(({ id }) => id)) ?? Promise.resolve(true);
+}
+
+/** Looks later whether money was taken, of a provider that would not tell by itself. */
+function lookLater({ gateway }: HandlerDeps, order: OrderFacts): Enqueued[] {
+  if (gateway.callbackMs === undefined) return [];
+  const { id: orderId, totalCents: amountCents, currency } = order;
+  const message: ChargeMessage = { type: "payment.charge", orderId, amountCents, currency };
+  return [{ message, delayMs: gateway.callbackMs, evenIfLost: true }];
+}
+
+/** An order that costs nothing is paid without a provider, none of which takes nothing. */
+function freeOf({ id, totalCents, currency }: OrderFacts): ChargeStatus {
+  return {
+    kind: "accepted",
+    callback: {
+      message: {
+        type: "payment.callback",
+        orderId: id,
+        amountCents: totalCents,
+        currency,
+        outcome: "succeeded",
+        provider: noProvider,
+        providerRef: `free_${id}`,
+      },
+    },
+  };
 }
 
 /**
@@ -118,9 +211,12 @@ function requestFor({ id, totalCents, currency }: OrderFacts): GatewayRequest {
  */
 async function askAboutEnded(
   { db, gateway }: HandlerDeps,
-  orders: readonly OrderFacts[],
+  orders: readonly ChargeFacts[],
+  requestFor: (order: ChargeFacts) => GatewayRequest,
 ): Promise<Map<number, ChargeStatus>> {
-  const ended = orders.filter(({ status }) => status === "FAILED" || status === "CANCELLED");
+  const ended = orders.filter(({ status, totalCents }) =>
+    (status === "FAILED" || status === "CANCELLED") && totalCents > 0
+  );
   if (gateway.status === undefined || ended.length === 0) return new Map();
   const payments = await readPayments(db, ended.map(({ id }) => id));
   // A crash may have left money that is to go back without its message, so that is asked about again.
@@ -167,9 +263,12 @@ async function settleAnswered(
   );
 }
 
-function withoutCharge(deps: HandlerDeps, order: OrderFacts): Outcome {
+function withoutCharge(deps: HandlerDeps, order: OrderFacts, further: Enqueued[] = []): Outcome {
   if (order.status === "PENDING") {
     return { kind: "retry", error: `order ${order.id} is to be charged but holds no stock` };
   }
-  return done(effectsOfOrder(order, deps.kpiDay));
+  const outcome = done(effectsOfOrder(order, deps.kpiDay));
+  return outcome.kind === "done"
+    ? { ...outcome, followUps: [...outcome.followUps, ...further] }
+    : outcome;
 }

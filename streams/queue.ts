@@ -29,6 +29,11 @@ export interface Enqueued {
   message: Message;
   /** Milliseconds until it may be read. The same message scheduled twice is one message. */
   delayMs?: number;
+  /**
+   * Looks for money that may have been taken: enqueued even where the message that it follows from was taken over by
+   * another consumer, which knows nothing of that money.
+   */
+  evenIfLost?: true;
   /** The trace that it belongs to; by default the one of whoever publishes it, or of what it follows from. */
   traceparent?: string;
 }
@@ -39,7 +44,7 @@ export interface Finished {
   id: string;
   /** Money that leaves the queue with it; null where the message could not be understood. */
   money: { currency: string; amountCents: number } | null;
-  /** What follows from it; enqueued only if the message was still pending. */
+  /** What follows from it; enqueued only if the message was still pending, unless it looks for money. */
   followUps: Enqueued[];
 }
 
@@ -98,12 +103,14 @@ export async function finish(
 ): Promise<number> {
   if (finished.length === 0) return 0;
   const followers: Follower[] = finished.flatMap(({ followUps }, index) =>
-    followUps.map((entry) => ({ ...entry, cause: index + 1, onceId: 0 }))
+    followUps.map((entry) => ({
+      ...entry,
+      traceparent: tracing ? traceparentOf(finished[index]!.id) : undefined,
+      cause: entry.evenIfLost ? 0 : index + 1,
+      onceId: 0,
+    }))
   );
   if (tracing) {
-    for (const follower of followers) {
-      follower.traceparent = traceparentOf(finished[follower.cause - 1]!.id);
-    }
     if (counter === "processed") noteOutcome(finished.map(({ id }) => id), "processed");
   }
   return (await advance(deps, group, finished, followers, counter)).acknowledged;

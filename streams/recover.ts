@@ -5,11 +5,13 @@
  */
 
 import type { Database } from "../db/database.ts";
+import { answerOf } from "../db/decide_payment.ts";
 import {
   countOpenWork,
   hasStaleWork,
   highestIds,
   lastEventId,
+  listUndoneDecisions,
   listUntoldCancellations,
 } from "../db/recovery.ts";
 import { WorkflowError } from "../domain/errors.ts";
@@ -142,7 +144,7 @@ export async function ensureRecovered(deps: RecoverDeps): Promise<RecoverReport 
 
 /**
  * Republishes unfinished orders and refunds that nothing holds and that have not changed for a while, and
- * the notices of cancelled orders that were lost between the books and the stream.
+ * what follows from cancelled orders and decided disputes that was lost between the books and the stream.
  *
  * When all is well it costs two look-ups by index, and a page of the newest steps of the timelines. With
  * old work waiting and few messages, the streams are searched; with many, only if they hold fewer
@@ -160,12 +162,14 @@ export async function sweepHomes(
     const sum = await mayBeLost(deps, olderThanSeconds)
       ? await republish(deps, { openOnly: true, olderThanSeconds })
       : nothingRepublished();
-    sum.notices += await tellCancelled(deps, olderThanSeconds);
+    const { told, repeated } = await repeatDecided(deps, olderThanSeconds);
+    sum.notices += told;
+    sum.reversals += repeated;
     return sum;
   });
   if (republished === "busy") return nothingRepublished();
-  const { orders, refunds, notices } = republished;
-  if (orders + refunds + notices > 0) {
+  const { orders, refunds, reversals, notices } = republished;
+  if (orders + refunds + reversals + notices > 0) {
     deps.log.warn("lost work republished", { ...republished });
   }
   return republished;
@@ -179,7 +183,11 @@ async function mayBeLost(deps: RecoverDeps, olderThanSeconds: number): Promise<b
   return messages <= cheapSearch || open > messages;
 }
 
-async function tellCancelled(deps: RecoverDeps, olderThanSeconds: number): Promise<number> {
+/** What follows from cancellations and from decisions about disputed payments, where it may have been lost. */
+async function repeatDecided(
+  deps: RecoverDeps,
+  olderThanSeconds: number,
+): Promise<{ told: number; repeated: number }> {
   const { db, redis, keys } = deps;
   const known = await redis.get(keys.sweptEvent);
   const after = known === null
@@ -193,8 +201,10 @@ async function tellCancelled(deps: RecoverDeps, olderThanSeconds: number): Promi
     await publishAgain(deps, noticesOf(lost));
     told = lost.length;
   }
+  const undone = await listUndoneDecisions(db, after, untold.lastEventId);
+  await publishAgain(deps, undone.map(({ payment, currency }) => answerOf(payment, currency)));
   if (untold.lastEventId > after) await redis.set(keys.sweptEvent, untold.lastEventId);
-  return told;
+  return { told, repeated: undone.length };
 }
 
 /**

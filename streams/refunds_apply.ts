@@ -5,18 +5,27 @@
  */
 
 import { addOrderEvents, type OrderEventRow } from "../db/events.ts";
-import { addRefunded, lockOrders, readOrders } from "../db/orders.ts";
-import { markReversed, readPayments } from "../db/payments.ts";
-import { endRefunds, refundFactsOf } from "../db/refund_rows.ts";
+import { readInstallation } from "../db/installation.ts";
+import { addRefunded, lockOrders, readCharges } from "../db/orders.ts";
+import { markReversed, readPayments, readReversing, type RecordedPayment } from "../db/payments.ts";
+import { endRefunds, readProviderKeys, refundFactsOf } from "../db/refund_rows.ts";
 import { effectsOfRefund } from "../domain/effects.ts";
 import type { RefundMessage, ReversalMessage } from "../domain/messages.ts";
+import { moneyText } from "../domain/money_text.ts";
+import { reversalKeyOf } from "../domain/payment_key.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../domain/refund.ts";
-import type { GatewayRequest, GiveBackAnswer } from "./gateway.ts";
+import {
+  gatewayNamed,
+  type GatewayRequest,
+  type GiveBackAnswer,
+  type StillOurs,
+} from "./gateway.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
+import { noteProviderAway } from "./provider_away.ts";
 
 /**
- * Gives the money of requested refunds back: the gateway first, under the refund's idempotency key, then
- * the books, in one transaction for the batch.
+ * Gives the money of requested refunds back: the gateway that took it first, under the refund's key, then the
+ * books, in one transaction for the batch.
  *
  * A crash between the two is mended by asking again with the same key. The sums were checked when the
  * refunds were requested; they are checked again under the orders' locks before anything is written.
@@ -74,6 +83,8 @@ export async function applyRefunds(
           return { kind: "outage", error: decision.error };
         case "unanswered":
           return { kind: "retry", error: decision.error };
+        case "stranger":
+          return { kind: "dead", error: decision.error };
       }
       return done(effectsOfRefund(order, refund, deps.kpiDay));
     });
@@ -91,37 +102,92 @@ export async function applyRefunds(
   });
 }
 
+/** The money is with a provider that is not configured: nobody else may give it back. */
+interface Stranger {
+  kind: "stranger";
+  error: string;
+}
+
 /** Asks for the refunds of a batch that are neither finished nor refused by the sums. */
 async function askGateway(
   deps: HandlerDeps,
   deliveries: readonly Delivery<RefundMessage>[],
-): Promise<Map<number, GiveBackAnswer>> {
+): Promise<Map<number, GiveBackAnswer | Stranger>> {
   const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
-  const orders = await readOrders(deps.db, orderIds);
+  const orders = await readCharges(deps.db, orderIds);
   const refundsOf = await refundFactsOf(deps.db, orderIds, { lock: false });
-  const requests = new Map<number, GatewayRequest>();
+  const payments = await readPayments(deps.db, orderIds);
+  const keys = await readProviderKeys(deps.db, deliveries.map(({ message }) => message.refundId));
+  const requests = new Map<number, RequestThrough>();
   for (const { message: { orderId, refundId } } of deliveries) {
     const order = orders.get(orderId);
     const refunds = refundsOf.get(orderId) ?? [];
     const refund = refunds.find(({ id }) => id === refundId);
-    if (order === undefined || refund === undefined) continue;
+    const payment = payments.get(orderId);
+    if (order === undefined || refund === undefined || payment === undefined) continue;
     const others = refunds.filter((other) => other !== refund);
     if (decideRefund(order, refund, others).kind !== "process") continue;
     requests.set(refundId, {
-      orderId,
-      amountCents: refund.amountCents,
-      currency: order.currency,
-      idempotencyKey: `refund-${refundId}`,
+      provider: payment.provider,
+      request: {
+        orderId,
+        reference: order.externalOrderId,
+        amountCents: refund.amountCents,
+        currency: order.currency,
+        idempotencyKey: keys.get(refundId)!,
+        chargeRef: payment.providerRef,
+      },
     });
   }
-  const answers = await deps.gateway.giveBack([...requests.values()]);
-  return new Map([...requests.keys()].map((refundId, index) => [refundId, answers[index]!]));
+  const behind = Map.groupBy(deliveries, ({ message }) => message.refundId);
+  return await giveBackThrough(deps, requests, behind);
+}
+
+/** Money to give back, and who took it. */
+interface RequestThrough {
+  provider: string;
+  request: GatewayRequest;
+}
+
+/**
+ * Asks each provider for what it took itself; what no gateway is configured for is asked for nowhere.
+ *
+ * @param behind the messages that want each of them
+ */
+async function giveBackThrough(
+  deps: HandlerDeps,
+  requests: ReadonlyMap<number, RequestThrough>,
+  behind: ReadonlyMap<number, readonly Delivery[]>,
+): Promise<Map<number, GiveBackAnswer | Stranger>> {
+  const messagesOf = new Map(
+    [...requests].map(([id, { request }]) => [request, behind.get(id)!.map(({ id }) => id)]),
+  );
+  const stillOurs: StillOurs = (request) =>
+    deps.stillOurs?.(messagesOf.get(request)!) ?? Promise.resolve(true);
+  const answers = new Map<number, GiveBackAnswer | Stranger>();
+  const byProvider = Map.groupBy(requests, ([, { provider }]) => provider);
+  await Promise.all([...byProvider].map(async ([provider, wanted]) => {
+    const gateway = gatewayNamed(deps, provider);
+    const given = await gateway?.giveBack(wanted.map(([, { request }]) => request), stillOurs);
+    wanted.forEach(([id, { request: { reference } }], index) => {
+      answers.set(
+        id,
+        given?.[index] ?? {
+          kind: "stranger",
+          error: `the money of order ${JSON.stringify(reference)} was taken by "${provider}", ` +
+            "which is not configured here: only it can give it back",
+        },
+      );
+    });
+  }));
+  await noteProviderAway(deps, [...answers.values()]);
+  return answers;
 }
 
 function withAnswer(
   decision: RefundDecision,
-  answer: GiveBackAnswer | undefined,
-): RefundDecision | { kind: "away" | "unanswered"; error: string } {
+  answer: GiveBackAnswer | Stranger | undefined,
+): RefundDecision | Stranger | { kind: "away" | "unanswered"; error: string } {
   if (decision.kind !== "process") return decision;
   switch (answer?.kind) {
     case "given_back":
@@ -129,6 +195,7 @@ function withAnswer(
     case "refused":
       return { kind: "refuse", because: answer.reason };
     case "away":
+    case "stranger":
       return answer;
     case "failed":
       return { kind: "unanswered", error: answer.error };
@@ -138,46 +205,80 @@ function withAnswer(
 }
 
 /**
- * Gives back payments that came too late: the gateway first, under the order's reversal key, then the
- * books. A crash between the two is mended by asking again with the same key.
+ * Gives back payments that came too late, or that a person gave up: the gateway that took them first, under the
+ * payment's own key, then the books. A crash between the two is mended by asking again with the same key. A payment
+ * of nothing is over without the gateway.
  */
 export async function reversePayments(
   deps: HandlerDeps,
   deliveries: readonly Delivery<ReversalMessage>[],
 ): Promise<Outcome[]> {
   const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
-  const payments = await readPayments(deps.db, orderIds);
-  const currencies = new Map(deliveries.map(({ message }) => [message.orderId, message.currency]));
-  const open = orderIds.filter((orderId) => payments.get(orderId)?.status === "REVERSING");
-  const answers = await deps.gateway.giveBack(
-    open.map((orderId) => ({
-      orderId,
-      amountCents: payments.get(orderId)!.amountCents,
-      currency: currencies.get(orderId)!,
-      idempotencyKey: `reversal-${orderId}`,
-    })),
+  const known = await readPayments(deps.db, orderIds);
+  const open = await readReversing(deps.db, orderIds);
+  const asked = open.filter(({ amountCents }) => amountCents > 0);
+  const answerOf = await askForReversals(deps, deliveries, asked);
+  const givenBack = open.filter(({ id }) =>
+    (answerOf.get(id)?.kind ?? "given_back") === "given_back"
   );
-  const answerOf = new Map(open.map((orderId, index) => [orderId, answers[index]!]));
-  const outcomes = deliveries.map(({ message: { orderId } }): Outcome => {
-    if (!payments.has(orderId)) return vanished("payment of order", orderId);
-    const answer = answerOf.get(orderId);
-    if (answer?.kind === "away") return { kind: "outage", error: answer.error };
-    if (answer?.kind === "failed") return { kind: "retry", error: answer.error };
-    if (answer?.kind === "refused") {
-      return { kind: "dead", error: `the provider keeps the payment: ${answer.reason}` };
-    }
-    return done();
-  });
-  const givenBack = [...answerOf].filter(([, { kind }]) => kind === "given_back");
   await deps.db.transaction(async (tx) => {
-    await lockOrders(tx, orderIds);
+    const { orders } = await lockOrders(tx, orderIds);
     const events: OrderEventRow[] = [];
-    for (const [orderId] of givenBack) {
-      if (!await markReversed(tx, orderId)) continue;
-      const { amountCents } = payments.get(orderId)!;
-      events.push({ orderId, event: "payment_reversed", detail: `${amountCents} cents` });
+    for (const { id, orderId, amountCents, currency } of givenBack) {
+      if (!await markReversed(tx, id)) continue;
+      const own = orders.get(orderId)!.currency;
+      const detail = moneyText(amountCents, currency ?? own, own);
+      events.push({ orderId, event: "payment_reversed", detail });
     }
     await addOrderEvents(tx, events, deps.consumer);
   });
-  return outcomes;
+  return deliveries.map(({ message: { orderId } }): Outcome => {
+    if (!known.has(orderId)) return vanished("payment of order", orderId);
+    const own = open.filter((payment) => payment.orderId === orderId)
+      .map(({ id }) => answerOf.get(id));
+    const away = own.find((answer) => answer?.kind === "away");
+    if (away?.kind === "away") return { kind: "outage", error: away.error };
+    const failed = own.find((answer) => answer?.kind === "failed");
+    if (failed?.kind === "failed") return { kind: "retry", error: failed.error };
+    const stranger = own.find((answer) => answer?.kind === "stranger");
+    if (stranger?.kind === "stranger") return { kind: "dead", error: stranger.error };
+    const refused = own.find((answer) => answer?.kind === "refused");
+    if (refused?.kind === "refused") {
+      return { kind: "dead", error: `the provider keeps the payment: ${refused.reason}` };
+    }
+    return done();
+  });
+}
+
+/** Asks for payments that are to be given back; answers by payment id. */
+async function askForReversals(
+  deps: HandlerDeps,
+  deliveries: readonly Delivery<ReversalMessage>[],
+  payments: readonly RecordedPayment[],
+): Promise<Map<number, GiveBackAnswer | Stranger>> {
+  const [orders, installation] = await Promise.all([
+    readCharges(deps.db, payments.map(({ orderId }) => orderId)),
+    readInstallation(deps.db),
+  ]);
+  const requests = new Map(payments.map((payment): [number, RequestThrough] => {
+    const { id, orderId, provider, providerRef: chargeRef, amountCents } = payment;
+    const { externalOrderId: reference, currency } = orders.get(orderId)!;
+    // Money beside the first was never asked for under a key made of the order's row id.
+    const keys = payment.surplus === 0 ? installation : { ...installation, oldKeysUntil: "" };
+    const idempotencyKey = reversalKeyOf(keys, { ...payment, externalOrderId: reference });
+    return [id, {
+      provider,
+      request: {
+        orderId,
+        reference,
+        amountCents,
+        currency: payment.currency ?? currency,
+        idempotencyKey,
+        chargeRef,
+      },
+    }];
+  }));
+  const messages = Map.groupBy(deliveries, ({ message }) => message.orderId);
+  const behind = new Map(payments.map(({ id, orderId }) => [id, messages.get(orderId)!]));
+  return await giveBackThrough(deps, requests, behind);
 }

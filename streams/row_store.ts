@@ -6,14 +6,14 @@
  */
 
 import type { CsvRow } from "../domain/csv_rows.ts";
-import { mostOrderRows } from "../domain/order_csv.ts";
+import { mostOrderCharacters, mostOrderRows } from "../domain/order_csv.ts";
 import { type Extent, openTemporaryFile, type TemporaryFile } from "./temporary_file.ts";
 import { textHash } from "./text_hash.ts";
 
 /** Rows of whole orders, or a part of an order that has too many. */
 export interface RowGroup {
   rows: CsvRow[];
-  /** The rows are of orders with more than {@linkcode mostOrderRows} rows, and not all of them. */
+  /** The rows are of orders with more than {@linkcode mostOrderRows} rows or so many characters, and not all. */
   isPart: boolean;
 }
 
@@ -21,8 +21,11 @@ export interface RowGroup {
 export interface RowStore {
   /** Takes a row. */
   add(row: CsvRow): void;
-  /** Gives all rows back; nothing can be added any more. */
-  groups(): Generator<RowGroup>;
+  /**
+   * Gives all rows back; nothing can be added any more. Null is no group: there was much to do, and others may have
+   * their turn.
+   */
+  groups(): Generator<RowGroup | null>;
   /** Frees the disk. */
   close(): void;
 }
@@ -53,6 +56,13 @@ const partitionCount = 256;
 /** How often a part that does not fit into memory is split again. */
 const mostSplits = 3;
 
+/** Rows that go to disk for each one that is added, once there are too many: soon none is left in memory. */
+const rowsAtATime = 4;
+
+/** Rows that are written, and blocks that are read, before others get their turn. */
+const rowsToATurn = 2_000;
+const blocksToATurn = 16;
+
 interface Partition {
   extents: Extent[];
   /** Rows as JSON that wait to be written. */
@@ -78,31 +88,41 @@ export function openRowStore(
   let characters = 0;
   let partitions: Partition[] | undefined;
 
-  const spill = (): void => {
-    file ??= openTemporaryFile();
-    partitions = emptyPartitions();
-    for (const row of rows) append(file, partitions, row, keyOf, 0, limits.block);
+  /** Rows before it are on disk. */
+  let spilled = 0;
+
+  /** Writes some of the rows that are still in memory: all of them at once would take a tenth of a second. */
+  const spill = (some: number): void => {
+    const end = Math.min(rows.length, spilled + some);
+    for (; spilled < end; spilled++) {
+      append(file!, partitions!, rows[spilled]!, keyOf, 0, limits.block);
+    }
+    if (spilled < rows.length) return;
     rows = [];
+    spilled = 0;
   };
 
   return {
     add(row) {
-      if (partitions !== undefined) {
-        append(file!, partitions, row, keyOf, 0, limits.block);
-        return;
-      }
       rows.push(row);
+      if (partitions !== undefined) return spill(rowsAtATime);
       for (const field of row.fields) characters += field.length;
-      if (characters > limits.file) spill();
+      if (characters <= limits.file) return;
+      file ??= openTemporaryFile();
+      partitions = emptyPartitions();
     },
     *groups() {
       if (partitions === undefined) {
         const all = rows;
         rows = [];
         if (all.length > 0) yield { rows: all, isPart: false };
-      } else {
-        yield* groupsOf(file!, partitions, keyOf, 1, limits);
+        return;
       }
+      while (rows.length > 0) {
+        spill(rowsToATurn);
+        yield null;
+      }
+      yield* groupsOf(file!, partitions, keyOf, 1, limits);
     },
     close: () => file?.close(),
   };
@@ -114,16 +134,21 @@ function* groupsOf(
   keyOf: (row: CsvRow) => string,
   depth: number,
   limits: RowStoreLimits,
-): Generator<RowGroup> {
+): Generator<RowGroup | null> {
   for (const partition of partitions) {
     if (partition.characters <= limits.partition) {
       const rows: CsvRow[] = [];
-      for (const some of rowsOf(file, partition)) for (const row of some) rows.push(row);
+      let blocks = 0;
+      for (const some of rowsOf(file, partition)) {
+        for (const row of some) rows.push(row);
+        if (++blocks % blocksToATurn === 0) yield null;
+      }
       if (rows.length > 0) yield { rows, isPart: false };
     } else if (depth <= mostSplits) {
       const parts = emptyPartitions();
       for (const some of rowsOf(file, partition)) {
         for (const row of some) append(file, parts, row, keyOf, depth, limits.block);
+        yield null;
       }
       yield* groupsOf(file, parts, keyOf, depth + 1, limits);
     } else {
@@ -137,17 +162,27 @@ function* largeOrders(
   file: TemporaryFile,
   partition: Partition,
   keyOf: (row: CsvRow) => string,
-): Generator<RowGroup> {
-  const counts = new Map<string, number>();
+): Generator<RowGroup | null> {
+  const sizes = new Map<string, { rows: number; characters: number }>();
   for (const some of rowsOf(file, partition)) {
-    for (const row of some) counts.set(keyOf(row), (counts.get(keyOf(row)) ?? 0) + 1);
+    for (const row of some) {
+      const size = sizes.get(keyOf(row)) ?? { rows: 0, characters: 0 };
+      size.rows++;
+      for (const field of row.fields) size.characters += field.length;
+      sizes.set(keyOf(row), size);
+    }
+    yield null;
   }
-  const isTooLarge = (row: CsvRow) => counts.get(keyOf(row))! > mostOrderRows;
+  const isTooLarge = (row: CsvRow) => {
+    const { rows, characters } = sizes.get(keyOf(row))!;
+    return rows > mostOrderRows || characters > mostOrderCharacters;
+  };
   const whole: CsvRow[] = [];
   for (const some of rowsOf(file, partition)) {
     const parts = some.filter(isTooLarge);
     if (parts.length > 0) yield { rows: parts, isPart: true };
     for (const row of some) if (!isTooLarge(row)) whole.push(row);
+    yield null;
   }
   if (whole.length > 0) yield { rows: whole, isPart: false };
 }

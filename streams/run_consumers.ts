@@ -20,8 +20,8 @@ import {
 } from "./consumer.ts";
 import type { Turn } from "./conclude.ts";
 import { deliverNotices, openSenders } from "./deliver_notices.ts";
-import { type Gateway, simulatedGateway } from "./gateway.ts";
-import { httpGateway } from "./http_gateway.ts";
+import { leaveOldKeys, newConsumerName } from "./end_old_keys.ts";
+import { gatewayOf, refuseUnknownProviders, warnOfSimulation } from "./gateways.ts";
 import type { Keys } from "./keys.ts";
 import { keepProving } from "./proof.ts";
 import { openBlockingRedis, type RedisClient } from "./redis.ts";
@@ -67,7 +67,8 @@ const drainBlockMs = 50;
  * or given back for others to claim when most of `SHUTDOWN_TIMEOUT_MS` is over. A recovery that comes before
  * all this is left to the next process.
  *
- * @throws {WorkflowError} `unavailable` when Redis can't be reached at the start
+ * @throws {WorkflowError} `unavailable` when Redis can't be reached at the start; `bad_settings` where payments or
+ * refunds are served and the books hold those of a provider that is not configured
  */
 export async function runConsumers(
   deps: ConsumersDeps,
@@ -76,8 +77,12 @@ export async function runConsumers(
 ): Promise<void> {
   const { config, redis, log } = deps;
   const wanted = options.groups.length === 0 ? groups : [...new Set(options.groups)];
-  const name = `${hostname()}:${Deno.pid}:${crypto.randomUUID().slice(0, 8)}`;
+  const name = newConsumerName(hostname());
   const gateway = gatewayOf(config);
+  if (wanted.includes("payments") || wanted.includes("refunds")) {
+    await refuseUnknownProviders(deps);
+    warnOfSimulation(deps);
+  }
   const stop = new AbortController();
   const stopped = AbortSignal.any([signal, stop.signal]);
   const recovering = ensureRecovered({ ...deps, signal: stopped });
@@ -127,6 +132,7 @@ export async function runConsumers(
       );
     };
     try {
+      if (group === "payments" && !await leaveOldKeys(deps, stopped)) return;
       const first = consumerNamed(name);
       await Promise.all([run(first), run(consumerNamed(helperOf(name), first))]);
     } finally {
@@ -159,16 +165,6 @@ export async function runConsumers(
     stop.abort();
   }
   log.info("consumers stopped", { consumer: name });
-}
-
-/** The payment provider that the settings name. */
-function gatewayOf(config: Config): Gateway {
-  if (config.gateway === "simulated") return simulatedGateway({ delayMs: config.gatewayDelayMs });
-  return httpGateway({
-    url: config.gatewayUrl,
-    token: config.gatewayToken,
-    timeoutMs: config.gatewayTimeoutMs,
-  });
 }
 
 /** Ends when the signal was aborted so many milliseconds ago; never before it aborts. */

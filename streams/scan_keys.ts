@@ -35,6 +35,6 @@ export async function scanKeys(redis: RedisClient, start: string): Promise<Set<s
 }
 
 /** Text that a pattern matches literally. */
-export function escapePattern(text: string): string {
+function escapePattern(text: string): string {
   return text.replace(/[\\*?[\]^-]/g, "\\$&");
 }

@@ -25,6 +25,7 @@ const names = [
   "promote",
   "rate_limit",
   "recover_end",
+  "release_own",
   "remove_consumer",
 ] as const;
 

@@ -6,23 +6,56 @@
 
 import type { Queryable } from "../db/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../db/events.ts";
-import { lockOrders, markFailed, markPaid, readItems } from "../db/orders.ts";
+import { readInstallation } from "../db/installation.ts";
+import { lockOrders, markFailed, markPaid, readCharges, readItems } from "../db/orders.ts";
+import {
+  readAcceptedDifferences,
+  readDisputes,
+  recordDispute,
+  recordSecondPayment,
+  settleDispute,
+} from "../db/payment_disputes.ts";
 import {
   insertPayments,
   type PaymentRow,
+  readOwner,
   readPayments,
   recordLatePayment,
 } from "../db/payments.ts";
 import { lockStock, writeStock } from "../db/products.ts";
 import { effectsOfOrder } from "../domain/effects.ts";
-import type { CallbackMessage } from "../domain/messages.ts";
+import type { CallbackMessage, ReversalMessage } from "../domain/messages.ts";
+import { moneyText } from "../domain/money_text.ts";
+import type { OrderFacts } from "../domain/order.ts";
+import { chargeKeyOf } from "../domain/payment_key.ts";
 import { sumNeeds } from "../domain/reserve.ts";
-import { decideSettle } from "../domain/settle.ts";
+import { decideSettle, type RecordedMoney } from "../domain/settle.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
+
+/** What a batch of answers found, and what it will write. */
+interface Settling {
+  /** As they will stand, by id. */
+  orders: Map<number, OrderFacts>;
+  /** The money that was recorded first for each order. */
+  recorded: Map<number, RecordedMoney>;
+  /** Under which each order was charged, of those that answers with a key name. */
+  keyOf: Map<number, string>;
+  /** The moment of locking, UTC. */
+  now: string;
+  paid: number[];
+  declined: number[];
+  payments: PaymentRow[];
+  /** Disputed money that is the order's total after all. */
+  mended: CallbackMessage[];
+  /** Money that came too late, does not fit or came besides, and the place of its outcome. */
+  unexpected: { kind: "late" | "disputed" | "second"; message: CallbackMessage; index: number }[];
+  events: OrderEventRow[];
+}
 
 /**
  * Settles the orders of a batch of answers in one transaction: payment row and `PAID`, or payment row,
- * `FAILED` and the stock back.
+ * `FAILED` and the stock back. Money that does not fit its order is recorded as `DISPUTED`, and the order is
+ * held until a person decides.
  *
  * A crash leaves all of it or nothing. Redelivery meets settled orders and repeats their effects.
  */
@@ -31,97 +64,242 @@ export function settlePayments(
   deliveries: readonly Delivery<CallbackMessage>[],
 ): Promise<Outcome[]> {
   return deps.db.transaction(async (tx) => {
-    const { orders, now } = await lockOrders(
-      tx,
-      [...new Set(deliveries.map(({ message }) => message.orderId))],
+    const ids = [...new Set(deliveries.map(({ message }) => message.orderId))];
+    const { orders, now } = await lockOrders(tx, ids);
+    const settling: Settling = {
+      orders,
+      recorded: await readRecorded(tx, [...orders.values()]),
+      keyOf: await keysOf(tx, deliveries),
+      now,
+      paid: [],
+      declined: [],
+      payments: [],
+      mended: [],
+      unexpected: [],
+      events: [],
+    };
+    const outcomes = deliveries.map((delivery, index) =>
+      settleOne(deps, settling, delivery, index)
     );
-    const settled = [...orders.values()].filter(({ settledAt }) => settledAt !== null);
-    // Money that goes back or went back counts as well: its reversal does not cover a second payment.
-    const paidBy = new Map(
-      [...await readPayments(tx, settled.map(({ id }) => id))]
-        .filter(([, { status }]) => status !== "DECLINED")
-        .map(([orderId, { providerRef }]) => [orderId, providerRef]),
-    );
-    const paid: number[] = [];
-    const declined: number[] = [];
-    const late: CallbackMessage[] = [];
-    const payments: PaymentRow[] = [];
-    const events: OrderEventRow[] = [];
-
-    const outcomes = deliveries.map(({ message, attempt }): Outcome => {
-      const { orderId } = message;
-      const order = orders.get(orderId);
-      if (order === undefined) return vanished("order", orderId);
-      const decision = decideSettle(order, message, paidBy.get(orderId) ?? null);
-      switch (decision.kind) {
-        case "pay":
-          paid.push(orderId);
-          paidBy.set(orderId, message.providerRef);
-          payments.push(paymentOf(message, "SUCCEEDED"));
-          events.push({ orderId, event: "paid", detail: message.providerRef, attempt });
-          orders.set(orderId, { ...order, status: "PAID", settledAt: now });
-          break;
-        case "decline":
-          declined.push(orderId);
-          payments.push(paymentOf(message, "DECLINED"));
-          events.push({ orderId, event: "failed", detail: "payment_declined", attempt });
-          orders.set(orderId, {
-            ...order,
-            status: "FAILED",
-            failureReason: "payment_declined",
-            settledAt: now,
-          });
-          break;
-        case "already_settled":
-          break;
-        case "late_success": {
-          late.push(message);
-          paidBy.set(orderId, message.providerRef);
-          const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
-          const { amountCents } = message;
-          messages.push({
-            type: "payment.reverse",
-            orderId,
-            amountCents,
-            currency: order.currency,
-          });
-          return done({ messages, kpis });
-        }
-        case "too_early":
-          return { kind: "retry", error: `order ${orderId} was paid before it was reserved` };
-        case "paid_twice":
-          return {
-            kind: "dead",
-            error: `the provider took money for order ${orderId} by ${message.providerRef}, ` +
-              `but it was paid by ${paidBy.get(orderId)} before`,
-          };
-        case "wrong_amount":
-          return {
-            kind: "dead",
-            error: `the provider took ${message.amountCents} cents for order ${orderId}, ` +
-              `whose total is ${order.totalCents}`,
-          };
-      }
-      return done(effectsOfOrder(orders.get(orderId)!, deps.kpiDay));
-    });
-
+    const { paid, declined, payments, events } = settling;
     await markPaid(tx, paid, now);
     await markFailed(tx, "RESERVED", "payment_declined", declined, now);
     await insertPayments(tx, payments, now);
-    for (const answer of late) {
-      if (!await recordLatePayment(tx, answer, now)) continue;
-      const status = orders.get(answer.orderId)!.status;
-      events.push({
-        orderId: answer.orderId,
-        event: "payment_late",
-        detail: `order was ${status}`,
-      });
-    }
+    await recordUnexpected(deps, tx, settling, outcomes);
     await addOrderEvents(tx, events, deps.consumer);
     // Last, because other consumers wait for products that are locked here.
     await giveStockBack(tx, declined);
     return outcomes;
   });
+}
+
+/** Money that goes back or went back counts as well: its reversal does not cover a second payment. */
+async function readRecorded(
+  tx: Queryable,
+  orders: readonly OrderFacts[],
+): Promise<Map<number, RecordedMoney>> {
+  const idsOf = (settled: boolean) =>
+    orders.filter(({ settledAt }) => (settledAt !== null) === settled).map(({ id }) => id);
+  const payments = [
+    ...(await readPayments(tx, idsOf(true))).values(),
+    ...(await readDisputes(tx, idsOf(false))).filter(({ surplus }) => surplus === 0),
+  ];
+  const currencyOf = new Map(orders.map(({ id, currency }) => [id, currency]));
+  return new Map(
+    payments.filter(({ status }) => status !== "DECLINED").map((payment) => [payment.orderId, {
+      providerRef: payment.providerRef,
+      amountCents: payment.amountCents,
+      currency: payment.currency ?? currencyOf.get(payment.orderId)!,
+      disputed: payment.status === "DISPUTED",
+    }]),
+  );
+}
+
+/** @returns the outcome, which {@linkcode recordUnexpected} may still add to */
+function settleOne(
+  deps: HandlerDeps,
+  settling: Settling,
+  { message, attempt }: Delivery<CallbackMessage>,
+  index: number,
+): Outcome {
+  const { orders, recorded, events, now } = settling;
+  const { orderId, providerRef, amountCents, currency } = message;
+  const order = orders.get(orderId);
+  if (order === undefined) return vanished("order", orderId);
+  if (message.key !== undefined && message.key !== settling.keyOf.get(orderId)) {
+    return {
+      kind: "dead",
+      error: `the answer to charge ${message.key} is not about order ${orderId}`,
+    };
+  }
+  const before = recorded.get(orderId) ?? null;
+  const note = (disputed: boolean) =>
+    recorded.set(orderId, { providerRef, amountCents, currency, disputed });
+  switch (decideSettle(order, message, before).kind) {
+    case "pay":
+      settling.paid.push(orderId);
+      if (before === null) settling.payments.push(paymentOf(message, "SUCCEEDED"));
+      else settling.mended.push(message);
+      note(false);
+      events.push({ orderId, event: "paid", detail: providerRef, attempt });
+      orders.set(orderId, { ...order, status: "PAID", settledAt: now });
+      break;
+    case "decline":
+      settling.declined.push(orderId);
+      settling.payments.push(paymentOf(message, "DECLINED"));
+      events.push({ orderId, event: "failed", detail: "payment_declined", attempt });
+      orders.set(orderId, {
+        ...order,
+        status: "FAILED",
+        failureReason: "payment_declined",
+        settledAt: now,
+      });
+      break;
+    case "already_settled":
+    case "already_disputed":
+      break;
+    case "late_success": {
+      settling.unexpected.push({ kind: "late", message, index });
+      if (before === null) note(false);
+      const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
+      return done({ messages: [...messages, reversalOf(message)], kpis });
+    }
+    case "dispute":
+      settling.unexpected.push({ kind: "disputed", message, index });
+      note(true);
+      break;
+    case "second_payment":
+      settling.unexpected.push({ kind: "second", message, index });
+      break;
+    case "too_early":
+      return { kind: "retry", error: `order ${orderId} was paid before it was reserved` };
+    case "wrong_amount":
+      return {
+        kind: "dead",
+        error:
+          `the provider says that it took ${
+            moneyText(amountCents, currency, order.currency)
+          } for order ${orderId} by ` +
+          `${providerRef}, but ${before?.amountCents ?? order.totalCents} cents were counted`,
+      };
+  }
+  return done(effectsOfOrder(orders.get(orderId)!, deps.kpiDay));
+}
+
+/**
+ * Records money that came too late, does not fit, or came twice; all of it is rare. Money that is another order's
+ * by the provider's own name for it is nobody's second payment, and is never given back: a person has to look.
+ */
+async function recordUnexpected(
+  deps: HandlerDeps,
+  tx: Queryable,
+  settling: Settling,
+  outcomes: Outcome[],
+): Promise<void> {
+  for (const { orderId, amountCents } of settling.mended) {
+    await settleDispute(tx, orderId, amountCents);
+  }
+  for (const { kind, message, index } of settling.unexpected) {
+    const owner = await readOwner(tx, message);
+    if (owner !== undefined && owner !== message.orderId) {
+      outcomes[index] = {
+        kind: "dead",
+        error: `the provider says that ${message.providerRef} is the payment of order ` +
+          `${message.orderId}, but it is that of order ${owner}`,
+      };
+    } else if (kind === "late") await recordLate(tx, settling, message);
+    else if (kind === "disputed") await recordDisputed(deps, tx, settling, message);
+    else await recordSecond(deps, tx, settling, message, outcomes[index]!);
+  }
+}
+
+async function recordLate(
+  tx: Queryable,
+  { orders, now, events }: Settling,
+  message: CallbackMessage,
+): Promise<void> {
+  if (!await recordLatePayment(tx, message, now)) return;
+  const { orderId } = message;
+  const detail = `order was ${orders.get(orderId)!.status}`;
+  events.push({ orderId, event: "payment_late", detail });
+}
+
+async function recordDisputed(
+  { log }: HandlerDeps,
+  tx: Queryable,
+  { orders, now, events }: Settling,
+  message: CallbackMessage,
+): Promise<void> {
+  await recordDispute(tx, message, now);
+  const { orderId, amountCents, currency, providerRef } = message;
+  const order = orders.get(orderId)!;
+  events.push({
+    orderId,
+    event: "payment_disputed",
+    detail: `${
+      moneyText(amountCents, currency, order.currency)
+    } instead of ${order.totalCents} cents`,
+  });
+  log.error("payment in dispute", {
+    order_id: orderId,
+    amount_cents: amountCents,
+    currency,
+    asked_cents: order.totalCents,
+    provider_ref: providerRef,
+  });
+}
+
+async function recordSecond(
+  { log }: HandlerDeps,
+  tx: Queryable,
+  { orders, recorded, now, events }: Settling,
+  message: CallbackMessage,
+  outcome: Outcome,
+): Promise<void> {
+  const { status, isNew } = await recordSecondPayment(tx, message, now);
+  if (status === "REVERSING" && outcome.kind === "done") {
+    outcome.followUps.push({ message: reversalOf(message) });
+  }
+  if (!isNew) return;
+  const { orderId, amountCents, currency, providerRef } = message;
+  const amount = moneyText(amountCents, currency, orders.get(orderId)!.currency);
+  const first = recorded.get(orderId)!.providerRef;
+  events.push({
+    orderId,
+    event: "payment_second",
+    detail: `${amount} by ${providerRef} besides ${first}`,
+  });
+  log.error("order paid twice", {
+    order_id: orderId,
+    amount_cents: amountCents,
+    currency,
+    provider_ref: providerRef,
+    paid_by: first,
+  });
+}
+
+function reversalOf({ orderId, amountCents, currency }: CallbackMessage): ReversalMessage {
+  return { type: "payment.reverse", orderId, amountCents, currency };
+}
+
+/**
+ * The keys of the orders that answers with a key name. Row ids may have been given anew since the answer came: after a
+ * failover that lost the last commits, an answer that waits in Redis is about an order that is no more.
+ */
+async function keysOf(
+  tx: Queryable,
+  deliveries: readonly Delivery<CallbackMessage>[],
+): Promise<Map<number, string>> {
+  const ids = deliveries.flatMap(({ message }) => message.key === undefined ? [] : message.orderId);
+  if (ids.length === 0) return new Map();
+  const installation = await readInstallation(tx);
+  const orders = await readCharges(tx, ids);
+  // Accepting another amount changed the total, and not what was asked for.
+  const accepted = await readAcceptedDifferences(tx, [...orders.keys()]);
+  return new Map([...orders].map(([id, order]) => {
+    const totalCents = order.totalCents - (accepted.get(id) ?? 0);
+    return [id, chargeKeyOf(installation, { ...order, totalCents })];
+  }));
 }
 
 function paymentOf(answer: CallbackMessage, status: PaymentRow["status"]): PaymentRow {

@@ -50,7 +50,7 @@ export async function sweep(
       const now = performance.now();
       if (now - expiryAt >= expiryCheckMs) {
         expiryAt = now;
-        await expireReservations(deps, { olderThanSeconds: reservationTtlSeconds });
+        await expireReservations(deps, { olderThanSeconds: reservationTtlSeconds, signal });
       }
       if (now - homesAt >= homesCheckMs) {
         homesAt = now;

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { WorkflowError } from "../domain/errors.ts";
+import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { diskFaultOf } from "./disk_fault.ts";
 
 /** Where bytes lie in the file. */
 export interface Extent {
@@ -30,7 +31,7 @@ export interface TemporaryFile {
 /**
  * Writes all of some bytes.
  *
- * @throws {WorkflowError} `unavailable` when the disk is full
+ * @throws {WorkflowError} `unavailable` when the disk is full or fails
  */
 export function writeWhole(file: Pick<Deno.FsFile, "writeSync">, bytes: Uint8Array): void {
   try {
@@ -38,8 +39,74 @@ export function writeWhole(file: Pick<Deno.FsFile, "writeSync">, bytes: Uint8Arr
       written += file.writeSync(bytes.subarray(written));
     }
   } catch (error) {
-    if ((error as { code?: string }).code !== "ENOSPC") throw error;
-    throw new WorkflowError("unavailable", "The disk for temporary files is full");
+    if ((error as { code?: string }).code === "ENOSPC") {
+      throw new WorkflowError("unavailable", "The disk for temporary files is full");
+    }
+    throw new WorkflowError("unavailable", `Cannot write a temporary file: ${reasonOf(error)}`);
+  }
+}
+
+/** The folder that the tasks may write to wherever `TMPDIR` points. */
+const usualFolder = "/tmp";
+
+/** How temporary files are made; tests put something else in the place of the system's way. */
+export type MakeFile = (options: { prefix: string; dir?: string }) => string;
+
+/** A new temporary file: in the folder that `TMPDIR` names, or in the usual one where the task may not write there. */
+function makeFile(make: MakeFile): { path: string; isElsewhere: boolean } {
+  const prefix = "orders_import_";
+  try {
+    return { path: make({ prefix }), isElsewhere: false };
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw cannotMake(error);
+  }
+  try {
+    return { path: make({ prefix, dir: usualFolder }), isElsewhere: true };
+  } catch (error) {
+    throw cannotMake(error);
+  }
+}
+
+function cannotMake(error: unknown): WorkflowError {
+  return new WorkflowError(
+    "unavailable",
+    `Cannot make a temporary file in the folder of TMPDIR or in ${usualFolder}: ${reasonOf(error)}`,
+  );
+}
+
+/** Why, without a path: whoever sends a file reads it. */
+function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.NotCapable) return "the task has no permission to write there";
+  const { code } = error as { code?: string };
+  return diskFaultOf(error) ?? reasons[code ?? ""] ?? "it can't be used";
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  ENOENT: "there is no such folder",
+  ENOTDIR: "it is no folder",
+};
+
+/**
+ * What is wrong with temporary files, which large uploads need; null if nothing is. Makes one and takes it away.
+ *
+ * @param make for tests
+ */
+export function temporaryFileFault(
+  make: MakeFile = Deno.makeTempFileSync,
+): { detail: string; isFatal: boolean } | null {
+  try {
+    const { path, isElsewhere } = makeFile(make);
+    Deno.removeSync(path);
+    if (!isElsewhere) return null;
+    return {
+      detail:
+        `the task may not write to the folder that TMPDIR names: large files go to ${usualFolder}`,
+      isFatal: false,
+    };
+  } catch (error) {
+    return { detail: messageOf(error), isFatal: true };
   }
 }
 
@@ -48,9 +115,12 @@ export function writeWhole(file: Pick<Deno.FsFile, "writeSync">, bytes: Uint8Arr
  *
  * It reads and writes at once instead of through promises: blocks are small and go to the system's cache,
  * and the way over another thread took 0.3 ms each.
+ *
+ * @param make for tests
+ * @throws {WorkflowError} `unavailable` where no file can be made, with the reason
  */
-export function openTemporaryFile(): TemporaryFile {
-  const path = Deno.makeTempFileSync({ prefix: "orders_import_" });
+export function openTemporaryFile(make: MakeFile = Deno.makeTempFileSync): TemporaryFile {
+  const { path } = makeFile(make);
   const file = Deno.openSync(path, { read: true, write: true });
   Deno.removeSync(path);
   let end = 0;

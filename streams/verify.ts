@@ -45,12 +45,13 @@ export const settleMs = 5_000;
  *
  * 1. `stock`: every unit that is gone is held by a reserved or paid order, and no product has less than
  *    none.
- * 2. `money`: every paid order has one succeeded payment of its total, nobody else has one, processed
- *    refunds never exceed it, and `refunded_cents` is what they come to.
+ * 2. `money`: every paid order has one succeeded payment of its total, nobody else has one, what is in dispute is
+ *    on the list of what is to be decided, processed refunds never exceed the total, and `refunded_cents` is what
+ *    they come to. A payment of another amount that was accepted has become the order's total.
  * 3. `kpis`: every KPI key and leaderboard score is what the books say, less what is on its way.
  * 4. `notifications`: every end of an order or refund was told once on each of its channels, or its message is
  *    on its way; what was not sent stands on the work list.
- * 5. `homes`: all unfinished work is in a stream, scheduled, or a dead letter.
+ * 5. `homes`: all unfinished work is in a stream, scheduled, or a dead letter, or its payment is in dispute.
  *
  * The points that are about the books alone are read in one snapshot, so no order is ever seen half
  * changed. What the others guarantee say {@linkcode verifyKpis} and {@linkcode verifyHomes}: work on its

@@ -7,6 +7,7 @@
 import type { Queryable } from "../db/database.ts";
 import {
   type Faults,
+  findDisputeFaults,
   findPaymentsForNothing,
   findRefundFaults,
   findStockFaults,
@@ -40,6 +41,12 @@ export async function verifyMoney(tx: Queryable): Promise<Drifts> {
     what: `cents of a succeeded payment for a ${status} order`,
     expected: null,
     found: foundCents,
+  }));
+  collect(drifts, await findDisputeFaults(tx), ({ paymentId, orderId, status }) => ({
+    subject: `payment ${paymentId} of order ${orderId}`,
+    what: "a decision that it waits for",
+    expected: status === "DISPUTED" ? "one" : null,
+    found: status === "DISPUTED" ? null : "one",
   }));
   collect(
     drifts,

@@ -144,7 +144,7 @@ Deno.test("handlers never import each other, and routes no consumer", () => {
 });
 
 Deno.test("routes and commands change orders and refunds through the use cases alone", () => {
-  for (const path of ["db/cancel.ts", "db/refunds.ts"]) {
+  for (const path of ["db/cancel.ts", "db/decide_payment.ts", "db/refunds.ts"]) {
     const users = inFolders("routes", "commands", "services")
       .filter(({ imports }) => imports.includes(path)).map(({ folder }) => folder);
     assert.deepEqual(users, ["services"], path);
@@ -261,5 +261,12 @@ Deno.test("every Lua script says what it takes and returns, and has one typed ca
       /\bdefineCommand\(|\.eval(sha)?\(/i,
       `${path} runs a script by itself`,
     );
+  }
+});
+
+Deno.test("what is printed goes through commands/print.ts, which shows what a terminal would obey", () => {
+  for (const { path, code } of inFolders("main", "commands", "routes", "streams", "db", "domain")) {
+    if (path === "commands/print.ts") continue;
+    assert.doesNotMatch(code, /\bconsole\.\w+\(/, path);
   }
 });

@@ -13,7 +13,11 @@ import { silentLog } from "../domain/log.ts";
 import { type Group, groups } from "../domain/messages.ts";
 import type { NoticeChannel } from "../domain/notification.ts";
 import type { OrderFacts } from "../domain/order.ts";
-import { readOrders } from "../db/orders.ts";
+import { noteChargeKeys } from "../db/charge_keys.ts";
+import { readInstallation } from "../db/installation.ts";
+import { readCharges, readOrders } from "../db/orders.ts";
+import type { Queryable } from "../db/database.ts";
+import { chargeKeyOf } from "../domain/payment_key.ts";
 import {
   consumeOnce,
   type Consumer,
@@ -23,7 +27,7 @@ import {
   makeConsumer,
 } from "../streams/consumer.ts";
 import type { Turn } from "../streams/conclude.ts";
-import { type Gateway, simulatedGateway } from "../streams/gateway.ts";
+import { type Gateway, simulatedGateway, simulatedRef } from "../streams/gateway.ts";
 import { keysFor } from "../streams/keys.ts";
 import { publish } from "../streams/queue.ts";
 import { isDrained } from "../streams/run_consumers.ts";
@@ -143,6 +147,25 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
       await test.close();
     },
   };
+}
+
+/** The key under which the provider is asked for an order's money. */
+export async function chargeKey(db: Queryable, orderId: number): Promise<string> {
+  const order = (await readCharges(db, [orderId])).get(orderId)!;
+  return chargeKeyOf(await readInstallation(db), order);
+}
+
+/** The simulated provider's name for an order's charge. */
+export async function simulatedRefOf(db: Queryable, orderId: number): Promise<string> {
+  const reference = (await readCharges(db, [orderId])).get(orderId)?.externalOrderId ?? "nothing";
+  return simulatedRef({ orderId, reference });
+}
+
+/** The key of {@linkcode chargeKey}, noted as if the provider had been asked. */
+export async function askedKey(db: Queryable, orderId: number): Promise<string> {
+  const key = await chargeKey(db, orderId);
+  await noteChargeKeys(db, "http", [{ key, orderId }]);
+  return key;
 }
 
 /** An order with sensible fields, of which a test names those it is about. */

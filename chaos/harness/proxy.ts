@@ -13,6 +13,8 @@ export interface Proxy {
   thaw(): void;
   /** Closes every connection. @returns how many there were */
   cut(): number;
+  /** From now on nothing passes on the connections that there are, and nobody is told; new ones work. */
+  vanish(): void;
   /** Refuses new connections as well, until the relay is opened again. */
   close(): void;
   open(): void;
@@ -44,6 +46,8 @@ interface Link {
   losesAnswer: boolean;
   /** Whether the transaction that is open sent the text whose commit is to lose its answer. */
   chosen: boolean;
+  /** Whether its host has vanished. */
+  gone: boolean;
   closed: boolean;
 }
 
@@ -87,6 +91,7 @@ export function startProxy(targetPort: number): Proxy {
       for (;;) {
         const size = await from.read(buffer);
         if (size === null) break;
+        if (link.gone) continue;
         const bytes = buffer.subarray(0, size);
         if (direction === "to_engine" && toHold > 0 && hasCommit(bytes)) {
           toHold--;
@@ -94,6 +99,7 @@ export function startProxy(targetPort: number): Proxy {
           freeze();
         }
         await gate;
+        if (link.gone) continue;
         if (direction === "to_engine" && toLose > 0) {
           link.chosen ||= latin1.decode(bytes).includes(loseAfter);
           if (hasCommit(bytes)) {
@@ -114,7 +120,8 @@ export function startProxy(targetPort: number): Proxy {
     } catch {
       // One side is gone, so the other has to go too.
     }
-    closeLink(link);
+    // A host that has vanished says no goodbye either.
+    if (!link.gone || direction === "to_engine") closeLink(link);
   };
 
   const accept = async () => {
@@ -129,7 +136,14 @@ export function startProxy(targetPort: number): Proxy {
   const connect = async (client: Deno.Conn) => {
     try {
       const engine = await Deno.connect({ hostname: "127.0.0.1", port: target });
-      const link = { client, engine, losesAnswer: false, chosen: false, closed: false };
+      const link = {
+        client,
+        engine,
+        losesAnswer: false,
+        chosen: false,
+        gone: false,
+        closed: false,
+      };
       links.add(link);
       pump(link, "to_engine");
       pump(link, "to_client");
@@ -149,6 +163,9 @@ export function startProxy(targetPort: number): Proxy {
     freeze,
     thaw: () => openGate(),
     cut,
+    vanish: () => {
+      for (const link of links) link.gone = true;
+    },
     close: () => {
       refusing = true;
       cut();

@@ -9,6 +9,7 @@ import type { FC } from "hono/jsx";
 import type { ImportRow } from "../../db/imports.ts";
 import { rejectColumns } from "../../domain/csv_columns.ts";
 import type { ImportMoney } from "../../domain/import_money.ts";
+import type { RejectReason } from "../../domain/reject_reasons.ts";
 import { rearmed } from "../../domain/spreadsheet_text.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { Badge, Columns, Money, Notice, Status, Table, Time } from "./parts.tsx";
@@ -218,5 +219,24 @@ export const Rejects: FC<{ rejects: readonly Reject[]; count: number }> = ({ rej
     {count > rejects.length && (
       <p class="pager small">The file has the other {formatCount(count - rejects.length)} rows</p>
     )}
+  </section>
+);
+
+/** Why rows would not be taken, of a trial, which keeps no rows. */
+export const Reasons: FC<{ reasons: readonly RejectReason[] }> = ({ reasons }) => (
+  <section aria-labelledby="reasons-heading">
+    <h2 id="reasons-heading" class="heading">Why rows would be rejected</h2>
+    <Table label="Reasons">
+      <Columns names={[{ right: "Rows" }, { right: "First line" }, "Reason"]} />
+      <tbody>
+        {reasons.map(({ reason, rows, line }) => (
+          <tr key={reason}>
+            <td class="right">{formatCount(rows)}</td>
+            <td class="right">{line}</td>
+            <th scope="row">{reason}</th>
+          </tr>
+        ))}
+      </tbody>
+    </Table>
   </section>
 );

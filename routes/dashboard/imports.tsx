@@ -19,7 +19,7 @@ import { readForm } from "../read_form.ts";
 import { openUpload } from "../upload.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { actorOf, CsrfField, csrfToken, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
-import { ImportTable, Progress, readFirstRejects, Rejects } from "./import_parts.tsx";
+import { ImportTable, Progress, readFirstRejects, Reasons, Rejects } from "./import_parts.tsx";
 import { formatCount } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { type LiveState, liveStream } from "./live.ts";
@@ -96,7 +96,7 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.get("/imports/:id{[0-9]{1,15}}", async (c) => {
     const row = await need(readImport(db, idOf(c)));
     if (row === undefined) return notFoundPage(c, `There is no import #${c.req.param("id")}`);
-    const hasRejects = row.status === "DONE" && row.counts.rowsRejected > 0;
+    const hasRejects = row.status === "DONE" && !row.dryRun && row.counts.rowsRejected > 0;
     // The header has a piece of its own, and the first rows are in the next one.
     const [header, rows] = hasRejects
       ? await need(Promise.all([readRejects(db, row.id, 0), readRejects(db, row.id, 1)]))
@@ -136,6 +136,7 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
           <Region name="progress">
             <Progress row={row} />
           </Region>
+          {row.dryRun && row.reasons.length > 0 && <Reasons reasons={row.reasons} />}
           {rejects.length > 0 && <Rejects rejects={rejects} count={row.counts.rowsRejected} />}
         </>
       ),

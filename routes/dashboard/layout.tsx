@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { Context } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import type { Child, FC } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { Config } from "../../domain/config.ts";
 import { assetPath } from "./assets.ts";
 import { PostForm } from "./form.tsx";
 import { Icon, type IconName } from "./icons.tsx";
@@ -50,6 +51,14 @@ const navigation: readonly { path: string; name: string; icon: IconName; apart?:
   { path: "/dashboard/dead-letters", name: "Dead letters", icon: "dead" },
 ];
 
+/** Lets every page say where payments are simulated, those that tell of errors included. */
+export function tellSimulation({ gateway }: Pick<Config, "gateway">): MiddlewareHandler {
+  return (c, next) => {
+    c.set("simulated", gateway === "simulated");
+    return next();
+  };
+}
+
 /** Answers with a page. */
 export function page(
   c: Context,
@@ -89,6 +98,12 @@ const Frame: FC<PageOptions & { c: Context; children?: Child }> = (
     </head>
     <body {...(live === undefined ? {} : { "data-live": live })}>
       <a class="skip" href="#main">Skip to content</a>
+      {c.get("simulated") && (
+        <p class="simulated" role="note">
+          <strong>Payments are simulated.</strong> No money is taken or given back:{" "}
+          <code>GATEWAY=simulated</code>
+        </p>
+      )}
       <div class="shell">
         <header class="side">
           <a class="brand" href="/dashboard">

@@ -10,6 +10,7 @@
 import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import type { AppDeps } from "../deps.ts";
+import { eventStreamHead } from "../event_stream_head.ts";
 import { awayName, isEngineAway } from "../problem.ts";
 import type { Told } from "./activity_series.ts";
 
@@ -50,6 +51,7 @@ export function liveStream(
   if (stopping?.aborted || streams >= mostStreams) {
     return c.text("Too many pages are open", 503, { "retry-after": "30" });
   }
+  if (c.req.method === "HEAD") return eventStreamHead(c);
   return streamSSE(c, async (stream) => {
     streams++;
     const sent = new Map<string, string>();

@@ -12,7 +12,9 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { bringerOf, foreignFault } from "../../domain/bringer.ts";
 import { isSettled } from "../../domain/order.ts";
 import { reasonFault, trimmedReason } from "../../domain/refund_request.ts";
+import type { DisputeVerdict } from "../../domain/settle.ts";
 import { cancelAndPublish } from "../../services/cancel_order.ts";
+import { decideAndPublish } from "../../services/decide_payment.ts";
 import { requestAndPublish } from "../../services/request_refunds.ts";
 import { cancelsOnly } from "../caller.ts";
 import type { AppDeps } from "../deps.ts";
@@ -23,7 +25,14 @@ import { actorOf, ScopeNeeded } from "./form.tsx";
 import { formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
-import { CancelForm, leftCents, RefundForm, wantedCents } from "./order_actions.tsx";
+import {
+  CancelForm,
+  DisputeForm,
+  isDisputed,
+  leftCents,
+  RefundForm,
+  wantedCents,
+} from "./order_actions.tsx";
 import { Customer, Items, Payment, Refunds } from "./order_facts.tsx";
 import { Path, Timeline, Told } from "./order_timeline.tsx";
 import { Notice, Region, toHtml } from "./parts.tsx";
@@ -35,6 +44,7 @@ import { need } from "./reading.ts";
 const notices: Readonly<Record<string, string>> = {
   refund: "The refund was requested",
   cancel: "The order was cancelled",
+  payment: "The payment was decided about",
 };
 
 /** What a form said that could not be done. */
@@ -96,11 +106,29 @@ export function orderRoutes(deps: AppDeps): Hono {
     return c.redirect(`/dashboard/orders/${id}?done=cancel`, 303);
   });
 
+  app.post("/orders/:id{[0-9]{1,15}}/payment", async (c) => {
+    const id = idOf(c);
+    const form = await readForm(c);
+    try {
+      const verdict = verdictOf(form.verdict);
+      if (!isConfirmed(form)) return await askVerdict(c, deps, verdict);
+      await decideAndPublish(deps, id, verdict, actorOf(c));
+    } catch (error) {
+      return await refuse(c, deps, error, form);
+    }
+    return c.redirect(`/dashboard/orders/${id}?done=payment`, 303);
+  });
+
   return app;
 }
 
 function idOf(c: Context): number {
   return Number(c.req.param("id"));
+}
+
+function verdictOf(text: string | undefined): DisputeVerdict {
+  if (text === "accept" || text === "give_back" || text === "dismiss") return text;
+  throw new WorkflowError("invalid", "The form is not complete; reload the page and try again");
 }
 
 /** The order that a question is about. */
@@ -141,6 +169,40 @@ async function askRefund(
     fields: { cents, reason, key: `dashboard-${crypto.randomUUID()}` },
     crumb: [`/dashboard/orders/${order.id}`, externalOrderId],
     keep: "Keep the money",
+  });
+}
+
+const verdicts: Readonly<Record<DisputeVerdict, [verb: string, says: string]>> = {
+  accept: ["Accept", "The order becomes PAID, and its total what was taken."],
+  give_back: [
+    "Give back",
+    "It goes back; an order that waited for it fails, and its stock returns.",
+  ],
+  dismiss: ["Dismiss", "Nothing is given back: it went back otherwise, or is the same money."],
+};
+
+/** Asks before it is decided about money that does not fit an order. */
+async function askVerdict(c: Context, deps: AppDeps, verdict: DisputeVerdict): Promise<Response> {
+  const order = await orderFor(c, deps);
+  const { recipient, externalOrderId, payment, furtherPayments } = order;
+  const waiting = (payment?.status === "DISPUTED" ? [payment] : []).concat(
+    verdict === "accept" ? [] : furtherPayments.filter(({ status }) => status === "DISPUTED"),
+  );
+  const concerned = verdict === "dismiss" ? waiting.filter((one) => one !== payment) : waiting;
+  const money = concerned.map((one) => formatMoney(one.amountCents, one.currency)).join(" and ");
+  const [verb, says] = verdicts[verdict];
+  return await askFirst(c, {
+    title: `${verb} ${money || "the payment"} of ${recipient.name}?`,
+    note: `Order ${externalOrderId} of ${formatMoney(order.totalCents, order.currency)}, ` +
+      recipient.email,
+    says,
+    nav: "/dashboard/orders",
+    action: `/dashboard/orders/${order.id}/payment`,
+    verb: `${verb} ${money}`.trim(),
+    danger: verdict === "give_back",
+    fields: { verdict },
+    crumb: [`/dashboard/orders/${order.id}`, externalOrderId],
+    keep: "Decide later",
   });
 }
 
@@ -232,6 +294,12 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
             <section aria-label="Payment" class="card">
               <Region name="payment">{regions.payment}</Region>
             </section>
+            {isDisputed(order) && (
+              <section aria-labelledby="dispute-heading" class="card" id="dispute">
+                <h2 id="dispute-heading">Decide about the payment</h2>
+                <DisputeForm c={c} order={order} />
+              </section>
+            )}
             <section aria-label="Notifications" class="card">
               <Region name="told">{regions.told}</Region>
             </section>

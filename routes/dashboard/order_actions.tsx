@@ -72,6 +72,47 @@ export const RefundForm: FC<
   );
 };
 
+/** True while money of the order waits for a decision. */
+export function isDisputed({ payment, furtherPayments }: OrderDetail): boolean {
+  return payment?.status === "DISPUTED" ||
+    furtherPayments.some(({ status }) => status === "DISPUTED");
+}
+
+/** Decides about money that does not fit the order. */
+export const DisputeForm: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) => {
+  const { payment, furtherPayments, currency, totalCents } = order;
+  const waits = payment?.status === "DISPUTED" ? payment : null;
+  const second = furtherPayments.filter(({ status }) => status === "DISPUTED");
+  return (
+    <PostForm c={c} action={`/dashboard/orders/${order.id}/payment`} class="stack-form">
+      {waits && (
+        <p>
+          The provider took {formatMoney(waits.amountCents, waits.currency)} for an order of{" "}
+          {formatMoney(totalCents, currency)}. The order and its stock are held until you decide.
+        </p>
+      )}
+      {second.map(({ id, amountCents, currency, providerRef }) => (
+        <p key={id}>
+          Besides, it took {formatMoney(amountCents, currency)} as <code>{providerRef}</code>.
+        </p>
+      ))}
+      {waits && waits.currency === currency && (
+        <button class="primary" type="submit" name="verdict" value="accept">
+          Accept: the order is worth {formatMoney(waits.amountCents, currency)}
+        </button>
+      )}
+      <button class="danger" type="submit" name="verdict" value="give_back">
+        {waits ? "Give back, and let the order fail" : "Give it back"}
+      </button>
+      {second.length > 0 && (
+        <button type="submit" name="verdict" value="dismiss">
+          Dismiss: it went back otherwise, or is the same money
+        </button>
+      )}
+    </PostForm>
+  );
+};
+
 /** Cancels an order that is not settled. */
 export const CancelForm: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) => (
   <PostForm c={c} action={`/dashboard/orders/${order.id}/cancel`} class="stack-form">

@@ -6,7 +6,7 @@
 
 import type { FC } from "hono/jsx";
 import { toIsoTime } from "../../db/database.ts";
-import type { OrderDetail } from "../../db/order_queries.ts";
+import type { OrderDetail, OrderPayment } from "../../db/order_queries.ts";
 import { formatCount, formatMoney } from "./format.ts";
 import { Columns, linkTo, Money, Status, Table, Time } from "./parts.tsx";
 
@@ -34,6 +34,14 @@ export const Items: FC<{ order: OrderDetail }> = ({ order }) => (
       ))}
     </tbody>
     <tfoot>
+      {order.adjustments.map((adjustment, index) => (
+        <tr key={index}>
+          <th scope="row" colspan={3}>{adjustment.label}</th>
+          <td class="right">
+            <Money cents={adjustment.amountCents} currency={order.currency} />
+          </td>
+        </tr>
+      ))}
       <tr>
         <th scope="row" colspan={3}>Total</th>
         <td class="right">
@@ -68,7 +76,9 @@ export const Customer: FC<{ order: OrderDetail }> = (
 );
 
 /** What the provider took. */
-export const Payment: FC<{ order: OrderDetail }> = ({ order: { payment, currency, status } }) => (
+export const Payment: FC<{ order: OrderDetail }> = (
+  { order: { payment, furtherPayments, status } },
+) => (
   <>
     <h2>Payment</h2>
     {payment === null
@@ -81,27 +91,35 @@ export const Payment: FC<{ order: OrderDetail }> = ({ order: { payment, currency
             : "None was taken"}
         </p>
       )
-      : (
-        <dl class="facts">
-          <dt>State</dt>
-          <dd>
-            <Status of={payment.status} />
-          </dd>
-          <dt>Amount</dt>
-          <dd>{formatMoney(payment.amountCents, currency)}</dd>
-          <dt>Provider</dt>
-          <dd>{payment.provider}</dd>
-          <dt>Reference</dt>
-          <dd>
-            <code>{payment.providerRef}</code>
-          </dd>
-          <dt>Paid</dt>
-          <dd>
-            <Time at={payment.paidAt} />
-          </dd>
-        </dl>
-      )}
+      : <PaymentFacts payment={payment} />}
+    {furtherPayments.map((further) => (
+      <section key={further.id} aria-label="Further payment">
+        <h3>Taken besides</h3>
+        <PaymentFacts payment={further} />
+      </section>
+    ))}
   </>
+);
+
+const PaymentFacts: FC<{ payment: OrderPayment }> = ({ payment }) => (
+  <dl class="facts">
+    <dt>State</dt>
+    <dd>
+      <Status of={payment.status} />
+    </dd>
+    <dt>Amount</dt>
+    <dd>{formatMoney(payment.amountCents, payment.currency)}</dd>
+    <dt>Provider</dt>
+    <dd>{payment.provider}</dd>
+    <dt>Reference</dt>
+    <dd>
+      <code>{payment.providerRef}</code>
+    </dd>
+    <dt>Paid</dt>
+    <dd>
+      <Time at={payment.paidAt} />
+    </dd>
+  </dl>
 );
 
 /** Its refunds; nothing where there are none. */

@@ -13,7 +13,13 @@ export type Tone = "good" | "bad" | "warn" | "accent" | "plain";
 
 /** Names and looks of states. */
 type KnownState = OrderStatus | RefundStatus | PaymentState | ImportState;
-type PaymentState = "SUCCEEDED" | "DECLINED" | "REVERSING" | "REVERSED";
+type PaymentState =
+  | "SUCCEEDED"
+  | "DECLINED"
+  | "REVERSING"
+  | "REVERSED"
+  | "DISPUTED"
+  | "DISMISSED";
 type ImportState = "RUNNING" | "DONE" | "FAILED";
 
 const states: Readonly<Record<KnownState, [name: string, tone: Tone]>> = {
@@ -28,6 +34,8 @@ const states: Readonly<Record<KnownState, [name: string, tone: Tone]>> = {
   DECLINED: ["Declined", "bad"],
   REVERSING: ["Going back", "warn"],
   REVERSED: ["Gave back", "plain"],
+  DISPUTED: ["In dispute", "bad"],
+  DISMISSED: ["Dismissed", "plain"],
   RUNNING: ["Running", "accent"],
   DONE: ["Done", "good"],
 };
@@ -50,14 +58,16 @@ export const Money: FC<{ cents: number; currency: string }> = ({ cents, currency
 
 /** A time: date and minute, with all of it for those who point at it. */
 export const Time: FC<{ at: string | null; seconds?: boolean }> = ({ at, seconds }) =>
-  at === null
-    ? <span class="muted">–</span>
-    : (
-      <time datetime={at} title={at.replace("T", " ").replace(/\.?0*Z$/, " UTC")} class="nowrap">
-        {formatTime(at)}
-        {seconds && <span class="muted">{at.slice(16, 23)}</span>}
-      </time>
-    );
+  at === null ? <span class="muted">–</span> : (
+    <time
+      datetime={at}
+      title={at.replace("T", " ").replace(/\.?0{0,9}Z$/, " UTC")}
+      class="nowrap"
+    >
+      {formatTime(at)}
+      {seconds && <span class="muted">{at.slice(16, 23)}</span>}
+    </time>
+  );
 
 /** How long ago something was. */
 export const Ago: FC<{ at: string; now?: number }> = ({ at, now = Date.now() }) => (

@@ -3,7 +3,8 @@
 -- acknowledge.
 --
 -- A message that is not pending any more (another consumer finished it, or Redis lost the stream)
--- enqueues nothing: whoever finished it did so, or recovery will.
+-- enqueues nothing: whoever finished it did so, or recovery will. What looks for money that only this
+-- consumer knows of has no cause, and is enqueued whatever became of the message.
 --
 -- KEYS[1]      stream of the acknowledged messages
 -- KEYS[2]      their money hash (currency -> cents)

@@ -1,5 +1,6 @@
 -- Tells that messages are still being worked on, so that nobody takes them over. Touches only what is
--- still pending with this consumer: a beat must never steal a message back from a new owner.
+-- still pending with this consumer: a beat must never steal a message back from a new owner. Also asked before
+-- what can't be taken back, for whether a message is still this consumer's.
 --
 -- KEYS[1]  stream
 -- ARGV[1]  group     ARGV[2] consumer     ARGV[3..] message ids

@@ -2,6 +2,7 @@
 -- however often it comes. While a rebuild is filling its shadow figures, they are counted there too.
 --
 -- KEYS[1]  rebuild mark (see streams/keys.ts; all other keys are derived from the prefix)
+-- KEYS[2]  set of the shadow's keys: whoever swaps them must know them, and may ask no server for a list
 -- ARGV[1]  prefix of all keys     ARGV[2] base currency     ARGV[3] ids to a once bitmap
 -- ARGV[4]  "live", or the token of a rebuild that fills its shadow
 -- ARGV[5]  JSON [[kind, id, day, currency, cents, customer id], ...] with kind paid, failed, refunded
@@ -12,13 +13,20 @@ local events = cjson.decode(ARGV[5])
 local rebuilding = redis.call('GET', KEYS[1])
 if target ~= 'live' and rebuilding ~= target then return -1 end
 
+local figures = {
+  'revenue_cents', 'order_count', 'avg_order_value_cents', 'failed_order_count', 'refund_count', 'refund_amount_cents',
+}
+
 local function apply(space)
   local days, boards, counted = {}, {}, 0
+  local touched = {}
   for _, event in ipairs(events) do
     local kind, id, day, currency, cents, customer = unpack(event)
     local once = kind == 'refunded' and 'once:kpi-refunds:' or 'once:kpi-orders:'
     local segment = math.floor(id / segment_size)
-    if redis.call('SETBIT', space .. once .. segment, id % segment_size, 1) == 0 then
+    local bitmap = space .. once .. segment
+    touched[bitmap] = true
+    if redis.call('SETBIT', bitmap, id % segment_size, 1) == 0 then
       counted = counted + 1
       local name = day .. ':' .. currency
       local sums = days[name]
@@ -55,13 +63,19 @@ local function apply(space)
     redis.call('INCRBY', key .. 'refund_count', sums.refunds)
     redis.call('INCRBY', key .. 'refund_amount_cents', string.format('%.0f', sums.refunded))
     redis.call('ZADD', space .. 'index:kpi', 0, name)
+    touched[space .. 'index:kpi'] = true
+    for _, figure in ipairs(figures) do touched[key .. figure] = true end
   end
   for currency, scores in pairs(boards) do
     local board = space .. 'leaderboard:customers'
     if currency ~= base then board = board .. ':' .. currency end
+    touched[board] = true
     for customer, cents in pairs(scores) do
       redis.call('ZINCRBY', board, string.format('%.0f', cents), string.format('%.0f', customer))
     end
+  end
+  if space ~= prefix then
+    for key in pairs(touched) do redis.call('SADD', KEYS[2], key) end
   end
   return counted
 end

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { buryMessages } from "../../db/dead_letters.ts";
 import { entryOf } from "../../domain/messages.ts";
+import { csvOf } from "../csv_orders.ts";
 import { loseRedis, openSettled, type SettledWorkflow } from "../proof.ts";
 import { anOrder } from "../workflow.ts";
 import { envOf, type Ran, run } from "./run_command.ts";
@@ -21,7 +22,13 @@ async function withCommands(
   }
 }
 
-async function buryOrder(flow: SettledWorkflow): Promise<number> {
+/** What a terminal would obey: another colour and title, in one character as well, and text that runs backwards. */
+const escapes = "\x1b[31m\x1b]0;title\x07\x9b2J\r\u202e";
+
+async function buryOrder(
+  flow: SettledWorkflow,
+  error = `first line\nsecond line ${"x".repeat(200)}`,
+): Promise<number> {
   const [order] = await flow.add([anOrder("dead", [{ sku: "a", qty: 1 }])]);
   await flow.redis.xtrim(flow.keys.stream("orders"), "MAXLEN", 0);
   const orderId = order!.orderId!;
@@ -35,7 +42,7 @@ async function buryOrder(flow: SettledWorkflow): Promise<number> {
     payload: JSON.stringify(
       entryOf({ type: "order.reserve", orderId, amountCents: 100, currency: "EUR" }),
     ),
-    error: `first line\nsecond line ${"x".repeat(200)}`,
+    error,
     attempts: 5,
     firstSeenMs: 0,
   }]);
@@ -294,4 +301,33 @@ Deno.test("doctor names settings and engines that are wrong, and exits 1", () =>
     assert.equal(code, 1);
     assert.match(out, /^problem +redis +Cannot reach Redis at redis:\/\/\*\*\*@127\.0\.0\.1:1/m);
     assert.match(out, /^ok +migrations +all applied$/m);
+  }));
+
+Deno.test("no command sends a terminal what it would obey", () =>
+  withCommands("cli_escapes", async (flow, type) => {
+    await buryOrder(flow, `bad ${escapes}`);
+    const answers = [
+      await type("dead", "list"),
+      await type("dead", `list${escapes}`),
+      await type(`dead${escapes}`),
+      await type("stock", `a${escapes}`),
+      await type("refund", `1${escapes}`),
+      await type("import", `/nowhere/${escapes}.csv`),
+      await run({ ...envOf(flow), DATABASE_URL: `mysql://host${escapes}/orders` }, "doctor"),
+    ];
+    for (const { out, err } of answers) {
+      assert.doesNotMatch(
+        out + err,
+        // deno-lint-ignore no-control-regex
+        /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/,
+        JSON.stringify(out + err),
+      );
+    }
+    assert.match(answers[0]!.out, /bad \\u001b\[31m/);
+    const file = await Deno.makeTempFile();
+    await Deno.writeTextFile(file, `${csvOf([{ currency: escapes }])}"a\x1b[2J\nb",,,,,,,,,\n`);
+    const imported = await type("import", "--dry-run", file);
+    await Deno.remove(file);
+    // deno-lint-ignore no-control-regex
+    assert.doesNotMatch(imported.out + imported.err, /[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
   }));

@@ -47,9 +47,9 @@ Deno.test("serve answers on a real port and ends in order on SIGTERM", async () 
   const order = await fetch(`${url}${taken.headers.get("location")}`);
   assert.equal((await order.json()).id, id);
   const { hostname, port } = new URL(url);
-  for (const [host, status] of [["ga rbage", 400], ["evil.example", 403], ["localhost", 200]]) {
+  for (const [host, status] of [["ga rbage", 400], ["evil.example", 421], ["localhost", 200]]) {
     const connection = await Deno.connect({ hostname, port: Number(port) });
-    const head = `GET /livez HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+    const head = `GET /kpis HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
     await connection.write(new TextEncoder().encode(head));
     const answer = await new Response(connection.readable).text();
     assert.ok(answer.startsWith(`HTTP/1.1 ${status} `), answer);

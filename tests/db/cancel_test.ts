@@ -29,14 +29,14 @@ Deno.test("cancelOrder() cancels what is not settled, gives its units back and s
     await flow.turn("orders");
     assert.deepEqual([await flow.stock("a"), await flow.stock("b")], [47, 47]);
 
-    const { order, changed } = await cancelOrder(flow.db, reserved, "anna");
+    const { order, changed, messages } = await cancelOrder(flow.db, reserved, "anna");
     assert.equal(changed, true);
     assert.deepEqual(order, await flow.order(reserved), "it tells what is committed");
     assert.deepEqual([order.status, order.failureReason], ["CANCELLED", null]);
     assert.deepEqual([await flow.stock("a"), await flow.stock("b")], [50, 50]);
 
     const again = await cancelOrder(flow.db, reserved, "ben");
-    assert.deepEqual(again, { order, changed: false });
+    assert.deepEqual(again, { order, changed: false, messages });
     assert.deepEqual([await flow.stock("a"), await flow.stock("b")], [50, 50]);
     const steps = await flow.rows("select actor from order_events where event = 'cancelled'");
     assert.deepEqual(steps, [{ actor: "anna" }, { actor: "anna" }]);

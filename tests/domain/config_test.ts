@@ -30,6 +30,8 @@ Deno.test("parseConfig() has the promised default of every setting", () => {
     host: "127.0.0.1",
     port: 8_000,
     allowAnonymous: false,
+    allowedHosts: [],
+    trustedProxies: [],
     apiTokens: [],
     rateLimitPerMinute: 6_000,
     corsOrigins: [],
@@ -238,4 +240,57 @@ Deno.test("parseConfig() wants an address and a secret for a provider over HTTP"
     assert.deepEqual(faultyNames({ ...http, GATEWAY_SECRETS: bad }), ["GATEWAY_SECRETS"], bad);
   }
   assert.deepEqual(faultyNames({ ...http, GATEWAY_URL: "pay.example" }), ["GATEWAY_URL"]);
+});
+
+Deno.test("parseConfig() names the setting whose user name or password can't be read, and not its value", () => {
+  const secret = `whsec_${btoa("s".repeat(32))}`;
+  const all = {
+    NOTIFY_CHANNELS: "log,email,webhook",
+    NOTIFY_FROM: "orders@shop.example",
+    NOTIFY_WEBHOOK_SECRETS: secret,
+    ALERT_WEBHOOK_SECRETS: secret,
+    GATEWAY: "http",
+    GATEWAY_SECRETS: secret,
+    GATEWAY_URL: "https://pay.example",
+    NOTIFY_WEBHOOK_URL: "https://shop.example",
+    SMTP_URL: "smtp://mail.example",
+  };
+  const bad: Env = {
+    DATABASE_URL: "mysql://ann:50%off@host/orders",
+    REDIS_URL: "redis://:50%off@host, redis://host",
+    SMTP_URL: "smtp://ann:50%off@host",
+    GATEWAY_URL: "https://ann:50%off@host",
+    ALERT_WEBHOOK_URL: "https://ann:50%off@host",
+  };
+  for (const [name, value] of Object.entries(bad)) {
+    const error = faultsOf({ ...required, ...all, REDIS_PREFIX: "{o}:", [name]: value });
+    assert.equal(error.faults[0]!.at, name);
+    assert.match(error.faults[0]!.detail, /"%".*%25/);
+    assert.doesNotMatch(error.message, /off/);
+  }
+  for (const password of ["a#b", "a/b", "a?b"]) {
+    const error = faultsOf({
+      ...required,
+      ...all,
+      DATABASE_URL: `mysql://ann:${password}@host/orders`,
+    });
+    assert.match(error.faults[0]!.detail, /%2F, %3F, %23/, password);
+  }
+  parseConfig({ ...required, DATABASE_URL: "mysql://ann:50%25off@host/orders" });
+});
+
+Deno.test("parseConfig() takes names and networks, and nothing else as one", () => {
+  const config = parseConfig({
+    ...required,
+    ALLOWED_HOSTS: "Orders.Example, orders.example:8443,[::1]",
+    TRUSTED_PROXIES: "127.0.0.1, fd00::/8",
+  });
+  assert.deepEqual(config.allowedHosts, ["orders.example", "orders.example:8443", "[::1]"]);
+  assert.deepEqual(config.trustedProxies.map(({ prefix }) => prefix), [32, 8]);
+  for (const value of ["https://orders.example", "a b", "orders.example/x", "a:99999", "*@x"]) {
+    assert.deepEqual(faultyNames({ ALLOWED_HOSTS: value }), ["ALLOWED_HOSTS"], value);
+  }
+  for (const value of ["proxy.example", "10.0.0.0/33", "10.0.0"]) {
+    assert.deepEqual(faultyNames({ TRUSTED_PROXIES: value }), ["TRUSTED_PROXIES"], value);
+  }
 });

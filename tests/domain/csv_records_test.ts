@@ -172,3 +172,18 @@ Deno.test("scanRecords() takes and refuses the same records wherever the pieces 
     }
   }
 });
+
+Deno.test("scanRecords() takes a time that grows with the text, however small its pieces are", () => {
+  const timeOf = (start: string, piece: string, pieces: number) => {
+    const scanner = scanRecords(() => {});
+    scanner.push(`a\n${start}`);
+    const from = performance.now();
+    for (let n = 0; n < pieces; n++) scanner.push(piece);
+    return performance.now() - from;
+  };
+  const most = mostRecordCharacters;
+  for (const [start, piece] of [["x", "x"], ['"x', "x"], ['"x', "\n"], ['"x', '"'], [",", ","]]) {
+    const ms = timeOf(start!.padEnd(most - 50_000, start!.at(-1)), piece!, 49_998);
+    assert.ok(ms < 1_000, `${Math.round(ms)} ms for ${JSON.stringify(piece)}`);
+  }
+});

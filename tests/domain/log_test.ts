@@ -82,3 +82,16 @@ Deno.test("makeLog() writes no address and no value that an engine's error repea
 Deno.test("silentLog writes nothing and takes everything", () => {
   for (const level of levels) assert.equal(silentLog[level]("event", { a: 1 }), undefined);
 });
+
+Deno.test("makeLog() shows control characters instead of sending them, in both formats", () => {
+  const text = "a\x1b[31m\x9b2J\x7f\u202eb";
+  for (const format of ["text", "json"] as const) {
+    const lines: string[] = [];
+    const log = makeLog({ level: "info", format, now }, (line) => lines.push(line));
+    log.info("event", { error: text });
+    // deno-lint-ignore no-control-regex
+    assert.doesNotMatch(lines[0]!, /[\x00-\x1f\x7f-\x9f\u202e]/);
+    assert.match(lines[0]!, /a\\u001b\[31m\\u009b2J\\u007f\\u202eb/);
+    if (format === "json") assert.equal(JSON.parse(lines[0]!).error, text);
+  }
+});

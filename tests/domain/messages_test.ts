@@ -27,9 +27,10 @@ const messageOf: Record<Message["type"], fc.Arbitrary<Message>> = {
     ...subject,
     outcome: fc.constantFrom("succeeded" as const, "declined" as const),
     provider: fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 })
-      .filter((name) => !name.includes(" ")),
+      .filter((name) => !/[ /]/.test(name)),
+    key: fc.option(fc.stringMatching(/^[\w-]{1,64}$/), { nil: undefined }),
     providerRef: text,
-  }),
+  }).map(({ key, ...message }) => key === undefined ? message : { ...message, key }),
   "payment.ask_again": fc.record({ type: fc.constant("payment.ask_again" as const), ...subject }),
   "payment.time_out": fc.record({ type: fc.constant("payment.time_out" as const), ...subject }),
   "notify.order": fc.record({ type: fc.constant("notify.order" as const), ...subject }),
@@ -70,6 +71,17 @@ Deno.test("encodeMessage() writes what people can read in a stream", () => {
       providerRef: "ch 7",
     }),
     "payment.callback 42 1999 EUR succeeded http ch 7",
+  );
+  assert.equal(
+    encodeMessage({
+      type: "payment.callback",
+      ...subject,
+      outcome: "succeeded",
+      provider: "http",
+      key: "charge_x",
+      providerRef: "ch 7",
+    }),
+    "payment.callback 42 1999 EUR succeeded http/charge_x ch 7",
   );
 });
 

@@ -1,17 +1,28 @@
 import assert from "node:assert/strict";
 import { type OrderStatus, orderTransitions } from "../../domain/order.ts";
 import {
+  decideDispute,
   decideSettle,
   decideTimeOut,
+  type DisputeVerdict,
   type GatewayAnswer,
+  type RecordedMoney,
   type SettleDecision,
 } from "../../domain/settle.ts";
 import { orderIn, orderStates } from "./life.ts";
 
-const answer = (outcome: GatewayAnswer["outcome"], amountCents = 1_000): GatewayAnswer => ({
-  outcome,
-  amountCents,
+const answer = (
+  outcome: GatewayAnswer["outcome"],
+  amountCents = 1_000,
+  currency = "EUR",
+): GatewayAnswer => ({ outcome, amountCents, currency, providerRef: "ref" });
+
+const money = (rest: Partial<RecordedMoney> = {}): RecordedMoney => ({
+  amountCents: 1_000,
+  currency: "EUR",
   providerRef: "ref",
+  disputed: false,
+  ...rest,
 });
 
 type Kinds = Record<OrderStatus, SettleDecision["kind"]>;
@@ -43,16 +54,36 @@ Deno.test("decideSettle() answers for every state × outcome and moves only wher
   }
 });
 
-Deno.test("decideSettle() takes no success of another amount, whatever the state", () => {
+Deno.test("decideSettle() pays no order by another amount or currency, whatever the state", () => {
+  const kinds: Kinds = {
+    PENDING: "too_early",
+    RESERVED: "dispute",
+    PAID: "wrong_amount",
+    FAILED: "late_success",
+    CANCELLED: "late_success",
+  };
   for (const status of orderStates) {
-    for (const cents of [0, 999, 1_001]) {
-      assert.equal(
-        decideSettle(orderIn(status), answer("succeeded", cents), null).kind,
-        "wrong_amount",
-        `${status}, ${cents} cents`,
-      );
+    for (const [cents, currency] of [[999, "EUR"], [1_001, "EUR"], [1_000, "USD"]] as const) {
+      const decision = decideSettle(orderIn(status), answer("succeeded", cents, currency), null);
+      assert.equal(decision.kind, kinds[status], `${status}, ${cents} ${currency}`);
     }
   }
+  assert.equal(decideSettle(orderIn("RESERVED"), answer("succeeded", 0), null).kind, "dispute");
+  for (const status of ["FAILED", "CANCELLED"] as const) {
+    const nothing = decideSettle(orderIn(status), answer("succeeded", 0), null);
+    assert.equal(nothing.kind, "already_settled", "there is nothing to give back of nothing");
+  }
+});
+
+Deno.test("decideSettle() lets only the provider's own correction end a dispute", () => {
+  const disputed = money({ amountCents: 1_001, disputed: true });
+  const decide = (given: GatewayAnswer) => decideSettle(orderIn("RESERVED"), given, disputed).kind;
+  assert.equal(decide(answer("succeeded", 1_001)), "already_disputed");
+  assert.equal(decide(answer("succeeded", 1_002)), "dispute");
+  assert.equal(decide(answer("succeeded", 1_000)), "pay");
+  assert.equal(decide(answer("succeeded", 1_000, "USD")), "dispute");
+  assert.equal(decide(answer("declined")), "already_disputed", "it said that it took the money");
+  assert.equal(decide({ ...answer("succeeded"), providerRef: "other" }), "second_payment");
 });
 
 Deno.test("decideSettle() lets a decline fail the order whatever amount it names", () => {
@@ -60,16 +91,43 @@ Deno.test("decideSettle() lets a decline fail the order whatever amount it names
 });
 
 Deno.test("decideSettle() tells other money for an order from the same money again", () => {
-  const { providerRef } = answer("succeeded");
-  const before = `${providerRef} of before`;
   for (const status of ["PAID", "FAILED", "CANCELLED"] as const) {
-    const again = decideSettle(orderIn(status), answer("succeeded"), providerRef);
+    const again = decideSettle(orderIn(status), answer("succeeded"), money());
     assert.equal(again.kind, onSuccess[status]);
+    const more = decideSettle(orderIn(status), answer("succeeded", 1_001), money());
+    assert.equal(more.kind, "wrong_amount", status);
+    const before = money({ providerRef: "before" });
     const other = decideSettle(orderIn(status), answer("succeeded"), before);
-    assert.equal(other.kind, "paid_twice", status);
+    assert.equal(other.kind, "second_payment", status);
     const declined = decideSettle(orderIn(status), answer("declined"), before);
     assert.equal(declined.kind, "already_settled", status);
   }
+  // A dispute that was accepted has made the order worth what was taken.
+  const accepted = orderIn("PAID", { totalCents: 1_001 });
+  const said = answer("succeeded", 1_001);
+  assert.equal(decideSettle(accepted, said, money({ amountCents: 1_001 })).kind, "already_settled");
+});
+
+Deno.test("decideDispute() decides about what waits, and repeats what was decided", () => {
+  const awaited = { currency: "EUR", isSurplus: false };
+  const second = { currency: "EUR", isSurplus: true };
+  const verdicts: DisputeVerdict[] = ["accept", "give_back", "dismiss"];
+  const all = (
+    disputed: Parameters<typeof decideDispute>[1],
+    before: DisputeVerdict[] = [],
+    status: OrderStatus = "RESERVED",
+  ) =>
+    verdicts.map((verdict) => {
+      const decision = decideDispute(orderIn(status), disputed, verdict, before);
+      return decision.kind === "refused" ? decision.because : decision.kind;
+    });
+  assert.deepEqual(all([]), ["not_disputed", "not_disputed", "not_disputed"]);
+  assert.deepEqual(all([], ["accept"]), ["already_decided", "not_disputed", "not_disputed"]);
+  assert.deepEqual(all([awaited]), ["decide", "decide", "settles"]);
+  assert.deepEqual(all([{ ...awaited, currency: "USD" }]), ["other_currency", "decide", "settles"]);
+  assert.deepEqual(all([awaited, second]), ["decide", "decide", "decide"]);
+  assert.deepEqual(all([second], [], "PAID"), ["settles_nothing", "decide", "decide"]);
+  assert.deepEqual(all([second], ["accept"], "PAID"), ["already_decided", "decide", "decide"]);
 });
 
 Deno.test("decideTimeOut() ends reservations only", () => {

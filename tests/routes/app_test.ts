@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { Config } from "../../domain/config.ts";
 import { makeApp } from "../../routes/app.ts";
 import {
   type Api,
@@ -322,12 +323,42 @@ Deno.test("a web page of another origin can change nothing", async () => {
   assert.equal((await ask(api, "GET", "/kpis", undefined, { origin: "null" })).status, 200);
 });
 
-Deno.test("a foreign name for the loopback address is refused unless anybody may ask", async () => {
-  assertProblem(await ask(api, "GET", "http://evil.example/orders"), 403);
+Deno.test("a name that nobody here has given is refused: whoever owns it can point it anywhere", async () => {
+  const refused = await ask(api, "GET", "http://evil.example/orders");
+  assertProblem(refused, 421);
+  assert.match(refused.body.detail, /ALLOWED_HOSTS/);
   for (const host of ["localhost:8000", "127.0.0.1:8000", "[::1]:8000", "orders.localhost"]) {
     assert.equal((await ask(api, "GET", `http://${host}/orders`)).status, 200, host);
   }
-  const config = { ...api.deps.config, allowAnonymous: true };
-  const open = { app: makeApp({ ...api.deps, config }) };
-  assert.equal((await ask(open, "GET", "http://orders.example/orders")).status, 200);
+  const statusOf = async (host: string, changes: Partial<Config>, path = "/orders") => {
+    const app = makeApp({ ...api.deps, config: { ...api.deps.config, ...changes } });
+    return (await ask({ app }, "GET", `http://${host}${path}`)).status;
+  };
+  const open = { allowAnonymous: true, host: "0.0.0.0" };
+  const named = { allowedHosts: ["orders.example", "other.example:8443"] };
+  const asked = { apiTokens: [{ name: "a", hash: "0".repeat(64), scopes: ["read" as const] }] };
+  const cases: [host: string, changes: Partial<Config>, status: number][] = [
+    ["10.0.0.7", {}, 421],
+    ["evil.example", open, 421],
+    ["10.0.0.7:8000", open, 200],
+    ["[fd00::7]", open, 200],
+    ["localhost", open, 200],
+    ["orders.example", { ...open, ...named }, 200],
+    ["ORDERS.example:8000", { ...open, ...named }, 200],
+    ["other.example:8443", { ...open, ...named }, 200],
+    ["other.example", { ...open, ...named }, 421],
+    ["evil.example", { ...open, ...named }, 421],
+    ["10.0.0.7", { ...open, ...named }, 421],
+    ["localhost", { ...open, ...named }, 200],
+    ["orders.example", { host: "orders.example" }, 200],
+    ["anything.example", asked, 401],
+    ["evil.example", { ...asked, ...named }, 421],
+    ["orders.example", { ...asked, ...named }, 401],
+  ];
+  for (const [host, changes, status] of cases) {
+    assert.equal(await statusOf(host, changes), status, `${host} ${JSON.stringify(changes)}`);
+  }
+  for (const path of ["/livez", "/readyz", "/livez/"]) {
+    assert.equal(await statusOf("10.0.0.7", {}, path), 200, "probes ask by any address");
+  }
 });

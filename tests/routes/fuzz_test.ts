@@ -8,7 +8,7 @@ import { neededScopes } from "../../routes/access.ts";
 import { makeApp } from "../../routes/app.ts";
 import { resumeGroup } from "../../streams/pausing.ts";
 import { openSettled, prove, type SettledWorkflow } from "../proof.ts";
-import { anOrder } from "../workflow.ts";
+import { anOrder, askedKey } from "../workflow.ts";
 import { recordedLog } from "./api.ts";
 import { providerSecret, signatureOf } from "./callbacks.ts";
 import { assertHarmless, send, show } from "./harmless.ts";
@@ -73,7 +73,7 @@ const as = (name: string): [string, string] => ["authorization", `Bearer ${name}
 async function strike(attack: Attack, who: number): Promise<void> {
   const weak = who === 0 ? [as("reader")] : who === 1 ? [] : undefined;
   const mine = who % 2 === 0 && attack.target.startsWith("/payments/callback")
-    ? signed(attack, who)
+    ? await signed(attack, who)
     : attack;
   const sent = { ...mine, headers: [...weak ?? [as("boss")], ...mine.headers] };
   const { response, text } = await send(app, sent);
@@ -88,9 +88,11 @@ async function strike(attack: Attack, who: number): Promise<void> {
 }
 
 /** The attack as the payment provider would make it: under its signature, and about an order that is there. */
-function signed(attack: Attack, orderId: number): Attack {
+async function signed(attack: Attack, orderId: number): Promise<Attack> {
+  const isThere = (await flow.rows("select 1 from orders where id = ?", [orderId])).length > 0;
+  const key = isThere ? await askedKey(flow.db, orderId) : `order-${orderId}`;
   const body = new TextDecoder().decode(attack.body)
-    .replace(/("idempotency_key":)"[^"]*"/, `$1"order-${orderId}"`)
+    .replace(/("idempotency_key":)"[^"]*"/, `$1"${key}"`)
     .replace(/("currency":)"[A-Z]{3}"/, '$1"EUR"');
   return {
     ...attack,

@@ -14,7 +14,7 @@ import {
 } from "../../db/idempotency.ts";
 import { Hono } from "hono";
 import { makeApp } from "../../routes/app.ts";
-import { controlAccess } from "../../routes/access.ts";
+import { identifyCaller } from "../../routes/access.ts";
 import { idempotency } from "../../routes/idempotency.ts";
 import { makeSessions } from "../../routes/session.ts";
 import { type Api, ask, assertProblem, openApi, orderBodyOf, storeOrder } from "./api.ts";
@@ -340,7 +340,7 @@ Deno.test("a request that takes its time keeps its key", async () => {
   const gate = Promise.withResolvers<void>();
   const answerOnce = idempotency(api.deps, { prolongEveryMs: 5 });
   const app = new Hono();
-  app.use(controlAccess(api.deps.config, makeSessions(api.deps)));
+  app.use(identifyCaller(api.deps.config, makeSessions(api.deps)));
   app.post("/slow", (c) =>
     answerOnce(c, ["slow"], async () => {
       await gate.promise;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { createImport, interruptImports, readImport, touchImport } from "../../db/imports.ts";
+import type { RejectReason } from "../../domain/reject_reasons.ts";
 import { makeApp } from "../../routes/app.ts";
 import { importRuns } from "../../routes/import_runs.ts";
 import { csvOf, manyRows } from "../csv_orders.ts";
@@ -114,6 +115,7 @@ Deno.test("POST /imports takes a CSV, answers where to look, and imports it", as
     cancel_requested: false,
     cancelled_by: null,
     error: null,
+    reasons: [],
     rows: 5,
     rows_rejected: 0,
     orders: 5,
@@ -179,6 +181,36 @@ Deno.test("POST /imports?dry_run=true tells what would become of a file and chan
     largest_cents: 200,
   }]);
   assert.deepEqual(await counts(), { ...before, imports: Number(before.imports) + 1 });
+});
+
+Deno.test("a dry run keeps no rejects: the import itself tells why rows would not be taken", async () => {
+  const rows = manyRows(300).map((row, index) => ({
+    ...row,
+    qty: index % 3 === 0 ? "x" : 1,
+    currency: index % 2 === 0 ? "EU" : "EUR",
+  }));
+  const before = await counts();
+  const { body: { id } } = await send(csvOf(rows), { query: "?dry_run=true" });
+  const { body } = await endOf(id);
+  assert.equal(body.rows_rejected, rows.length);
+  const [stored] = await api.deps.db.query(
+    "select count(*) as n from import_rejects where import_id = ?",
+    [id],
+  );
+  assert.equal(Number(stored!.n), 0);
+  assert.deepEqual(await counts(), { ...before, imports: Number(before.imports) + 1 });
+  const reasons = body.reasons as RejectReason[];
+  const of = (reason: RegExp) => reasons.find((one) => reason.test(one.reason))!;
+  assert.deepEqual([of(/^qty: /).rows, of(/^qty: /).line], [Math.ceil(rows.length / 3), 2]);
+  assert.equal(of(/^currency: /).rows, Math.ceil(rows.length / 2));
+  const sizes = reasons.map(({ rows }) => rows);
+  assert.deepEqual(sizes, sizes.toSorted((a, b) => b - a));
+  const rejects = await ask(api, "GET", `/imports/${id}/rejects`);
+  assertProblem(rejects, 409, "import-has-no-rejects");
+  assert.match(rejects.body.detail, /was a dry run/);
+  const page = await (await api.app.request(`/dashboard/imports/${id}`)).text();
+  assert.match(page, /Why rows would be rejected/);
+  assert.doesNotMatch(page, /Download rejects/);
 });
 
 Deno.test("GET /imports/{id}/rejects gives the rows that were not taken, to be mended", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { makeApp } from "../../routes/app.ts";
 import { type CallbackMessage, messageOfEntry } from "../../domain/messages.ts";
+import { askedKey } from "../workflow.ts";
 import { type Api, ask, assertProblem, openApi, storeOrder } from "./api.ts";
 import { signatureOf } from "./callbacks.ts";
 
@@ -25,13 +26,19 @@ interface Sent {
   headers?: Record<string, string>;
 }
 
-function callbackOf(orderId: number, changes: Record<string, unknown> = {}): string {
+/** An order that was charged, as far as the books know. */
+async function charged(): Promise<{ order: number; key: string }> {
+  const order = await storeOrder(api.deps.db, { status: "RESERVED" });
+  return { order, key: await askedKey(api.deps.db, order) };
+}
+
+function callbackOf(key: string, changes: Record<string, unknown> = {}): string {
   return JSON.stringify({
     type: "charge.succeeded",
     timestamp: new Date().toISOString(),
     data: {
-      id: `ch_${orderId}`,
-      idempotency_key: `order-${orderId}`,
+      id: "ch_1",
+      idempotency_key: key,
       amount_cents: 1_000,
       currency: "EUR",
       ...changes,
@@ -55,8 +62,8 @@ async function published(orderId: number): Promise<CallbackMessage[]> {
 
 Deno.test("POST /payments/callback takes what is signed with either secret, without a token", async () => {
   for (const secret of secrets) {
-    const id = await storeOrder(api.deps.db, { status: "RESERVED" });
-    const answer = await send(callbackOf(id), { secret });
+    const { order: id, key } = await charged();
+    const answer = await send(callbackOf(key), { secret });
     assert.equal(answer.status, 202, JSON.stringify(answer.body));
     assert.deepEqual(answer.body, { duplicate: false });
     assert.deepEqual(await published(id), [{
@@ -66,14 +73,15 @@ Deno.test("POST /payments/callback takes what is signed with either secret, with
       currency: "EUR",
       outcome: "succeeded",
       provider: "http",
-      providerRef: `ch_${id}`,
+      key,
+      providerRef: "ch_1",
     }]);
   }
 });
 
 Deno.test("POST /payments/callback takes an id once", async () => {
-  const order = await storeOrder(api.deps.db, { status: "RESERVED" });
-  const body = callbackOf(order);
+  const { order, key } = await charged();
+  const body = callbackOf(key);
   const first = await send(body, { id: "msg_1" });
   const again = await send(body, { id: "msg_1" });
   assert.deepEqual([first.body.duplicate, again.body.duplicate], [false, true]);
@@ -82,8 +90,8 @@ Deno.test("POST /payments/callback takes an id once", async () => {
 });
 
 Deno.test("POST /payments/callback refuses what is not signed, and what is too old or too new", async () => {
-  const order = await storeOrder(api.deps.db, { status: "RESERVED" });
-  const body = callbackOf(order);
+  const { order, key } = await charged();
+  const body = callbackOf(key);
   const minutes = (n: number) => new Date(Date.now() + n * 60_000);
   const forgeries: Sent[] = [
     { secret: `whsec_${btoa("x".repeat(32))}` },
@@ -104,16 +112,19 @@ Deno.test("POST /payments/callback refuses what is not signed, and what is too o
   assert.equal((await send(body, { at: minutes(-4) })).status, 202);
 });
 
-Deno.test("POST /payments/callback refuses a signed callback that fits no order", async () => {
-  const order = await storeOrder(api.deps.db, { status: "RESERVED" });
+Deno.test("POST /payments/callback takes money of another currency, which will be disputed", async () => {
+  const { order, key } = await charged();
+  assert.equal((await send(callbackOf(key, { currency: "USD" }))).status, 202);
+  assert.deepEqual((await published(order)).map(({ currency }) => currency), ["USD"]);
+});
+
+Deno.test("POST /payments/callback refuses a signed callback that does not fit its order", async () => {
+  const { order, key } = await charged();
   const bodies = [
-    callbackOf(999_999_999),
-    callbackOf(order, { currency: "USD" }),
-    callbackOf(order, { idempotency_key: `refund-${order}` }),
-    callbackOf(order, { idempotency_key: `order-0${order}` }),
-    callbackOf(order, { amount_cents: -1 }),
-    callbackOf(order, { amount_cents: "1000" }),
-    callbackOf(order, { id: "" }),
+    callbackOf(key, { reference: "another" }),
+    callbackOf(key, { amount_cents: -1 }),
+    callbackOf(key, { amount_cents: "1000" }),
+    callbackOf(key, { id: "" }),
     JSON.stringify({ type: "charge.other" }),
     "no JSON",
   ];
@@ -121,8 +132,34 @@ Deno.test("POST /payments/callback refuses a signed callback that fits no order"
   assert.equal((await published(order)).length, 0);
 });
 
+Deno.test("POST /payments/callback wants a callback again whose charge is not known, or not any more", async () => {
+  const { order, key } = await charged();
+  const stale = await charged();
+  await api.deps.db.run("update charge_keys set order_id = ? where charge_key = ?", [
+    order,
+    stale.key,
+  ]);
+  const keys = [
+    stale.key,
+    `${key}x`,
+    `order-${order}`,
+    `refund-${order}`,
+    "order-999999999",
+    "",
+    "😀",
+  ];
+  for (const unknown of keys) {
+    assertProblem(await send(callbackOf(unknown)), 409, "charge-not-known");
+  }
+  assert.equal((await published(order)).length, 0);
+  await askedKey(api.deps.db, stale.order);
+  const body = callbackOf(stale.key);
+  assert.equal((await send(body)).status, 202);
+  assert.equal((await published(stale.order)).length, 1);
+});
+
 Deno.test("POST /payments/callback is not there for the simulated gateway", async () => {
   const config = { ...api.deps.config, gateway: "simulated" as const };
   const app = makeApp({ ...api.deps, config });
-  assertProblem(await ask({ app }, "POST", "/payments/callback", callbackOf(1)), 404);
+  assertProblem(await ask({ app }, "POST", "/payments/callback", callbackOf("1")), 404);
 });

@@ -30,7 +30,7 @@ export function serveRaw(app: Hono): RawServer {
   const end = new AbortController();
   const server = Deno.serve(
     { hostname, port: 0, onListen() {}, signal: end.signal },
-    (request) => app.fetch(request),
+    (request, { remoteAddr }) => app.fetch(request, { remoteAddr }),
   );
   const { port } = server.addr;
   const open = async (text: string | Uint8Array) => {

@@ -199,7 +199,11 @@ Deno.test("lookOnce() raises what Redis tells while the database is away, and fo
     const missed = lines.map((line) => JSON.parse(line)).filter(({ level }) => level === "warn");
     assert.deepEqual(
       new Set(missed.map(({ event, what }) => `${event}: ${what}`)),
-      new Set(["not looked for alerts: dead_letters", "not looked for alerts: reservations"]),
+      new Set(
+        ["dead_letters", "disputes", "reservations"].map((what) =>
+          `not looked for alerts: ${what}`
+        ),
+      ),
     );
 
     await flow.db.run("update dead_letters set status = 'DISCARDED'");

@@ -59,7 +59,8 @@ function moneyFaults({ rows }: Workflow) {
     select orders.id, orders.status, orders.total_cents, orders.refunded_cents
     from orders
     left join (
-      select order_id, sum(status = 'SUCCEEDED') as succeeded, sum(amount_cents) as cents
+      select order_id, sum(status = 'SUCCEEDED') as succeeded, 
+        sum(case status when 'SUCCEEDED' then amount_cents end) as cents
       from payments
       group by order_id
     ) paid on paid.order_id = orders.id
@@ -102,7 +103,7 @@ function repeatedSteps({ rows }: Workflow) {
   return rows(`
     select order_id, event, refund_id, count(*) as times
     from order_events
-    group by order_id, event, refund_id
+    group by order_id, event, refund_id, case when event like 'payment%' then detail end
     having count(*) > 1
     union all
     select orders.id, orders.status, null, 0

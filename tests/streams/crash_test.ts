@@ -161,7 +161,7 @@ const scenarios: Scenario[] = [
     group: "notifications",
     prepare: async (flow, run) => {
       await flow.redis.xadd(flow.keys.stream("notifications"), "*", "type", "unknown", "n", run);
-      await publish(flow, [about("notify.order", 999_999)]);
+      await publish(flow, [about("notify.order", 999_999 + run)]);
       return [];
     },
     statuses: [],
@@ -174,7 +174,7 @@ const scenarios: Scenario[] = [
     prepare: async (flow, run) => {
       const ids = await threeOrders(flow, run);
       await publish(flow, [{
-        message: { type: "order.reserve", orderId: 888_888, amountCents: 7, currency: "EUR" },
+        message: { type: "order.reserve", orderId: 888_888 + run, amountCents: 7, currency: "EUR" },
       }]);
       return ids;
     },
@@ -182,7 +182,7 @@ const scenarios: Scenario[] = [
       shareOut(deliveries).map((share) => ({
         ...share,
         handle: (deps, batch) => {
-          if (batch.some(({ message }) => message.orderId === 888_888)) throw new Error("unlucky");
+          if (batch.some(({ message }) => message.orderId >= 888_888)) throw new Error("unlucky");
           return share.handle(deps, batch);
         },
       })),

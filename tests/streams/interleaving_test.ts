@@ -7,7 +7,7 @@ import { type Group, groups, type Message } from "../../domain/messages.ts";
 import { consumeOnce, type Consumer, makeConsumer } from "../../streams/consumer.ts";
 import { publish } from "../../streams/queue.ts";
 import { recover } from "../../streams/recover.ts";
-import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+import { anOrder, openWorkflow, simulatedRefOf, type Workflow } from "../workflow.ts";
 import { assertBooks, makeDue, messagesOf, orphan } from "./books.ts";
 import { fateAfter, mortal } from "./crash.ts";
 
@@ -168,7 +168,7 @@ async function take(run: Run, one: Step): Promise<void> {
         currency: order.currency,
         outcome: one.outcome,
         provider: "simulated",
-        providerRef: `sim_${order.id}`,
+        providerRef: await simulatedRefOf(flow.db, order.id),
       });
       return;
     }

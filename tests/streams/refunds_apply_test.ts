@@ -68,10 +68,18 @@ Deno.test("applyRefunds() gives back under one key a refund, and books it once",
   const second = await request(flow, orderId, 400);
   await publishAll(flow, second, first, first);
   await flow.turn("refunds");
+  const stored = await flow.rows("select amount_cents, provider_key from refunds order by id desc");
   assert.deepEqual(
     state.asked.map(({ amountCents, idempotencyKey }) => [amountCents, idempotencyKey]).sort(),
-    [[400, `refund-${second.refundId}`], [600, `refund-${first.refundId}`]],
+    stored.map(({ amount_cents: cents, provider_key: key }) => [cents, key]),
   );
+  const [{ provider_ref: chargeRef }] = await flow.rows("select provider_ref from payments") as [
+    { provider_ref: string },
+  ];
+  for (const asked of state.asked) {
+    assert.match(asked.idempotencyKey, /^refund_[0-9a-f]{40}$/);
+    assert.deepEqual([asked.reference, asked.chargeRef], ["1", chargeRef]);
+  }
   assert.equal((await flow.order(orderId)).refundedCents, 1_000);
   await publishAll(flow, first, second);
   await flow.drain();
@@ -127,10 +135,11 @@ Deno.test("applyRefunds() asks again later when the gateway can't be asked", asy
   state.answer = { kind: "given_back" };
   await makeDue(flow);
   await flow.drain();
-  assert.deepEqual(
-    new Set(state.asked.map(({ idempotencyKey }) => idempotencyKey)),
-    new Set([`refund-${message.refundId}`]),
-  );
+  const [stored] = await flow.rows("select provider_key from refunds where id = ?", [
+    message.refundId,
+  ]);
+  assert.equal(state.asked.length, 2);
+  for (const { idempotencyKey } of state.asked) assert.equal(idempotencyKey, stored!.provider_key);
   assert.equal((await flow.order(orderId)).refundedCents, 700);
   await assertBooks(flow);
 });
@@ -176,7 +185,11 @@ Deno.test("applyRefunds() ends refunds beyond the payment as failed, whoever wro
   await publishAll(flow, message(two), message(one));
   await flow.drain();
   assert.deepEqual((await refundsOf(flow)).map(({ status }) => status), ["PROCESSED", "FAILED"]);
-  assert.deepEqual(state.asked.map(({ idempotencyKey }) => idempotencyKey), [`refund-${one}`]);
+  assert.deepEqual(
+    state.asked.map(({ idempotencyKey }) => idempotencyKey),
+    [`refund-${one}`],
+    "requested before keys were kept",
+  );
   assert.equal((await flow.order(orderId)).refundedCents, 600);
 });
 
@@ -216,9 +229,15 @@ Deno.test("reversePayments() gives late money back once, or a person has to look
   assert.equal(await statusOf(id), "REVERSED");
   await publishAll(flow, reverse(id));
   await flow.turn("refunds");
+  const key = state.asked[0]!.idempotencyKey;
+  assert.match(key, /^reversal_[0-9a-f]{40}$/);
   assert.deepEqual(
-    state.asked.map(({ idempotencyKey, amountCents }) => [idempotencyKey, amountCents]),
-    Array.from({ length: 2 }, () => [`reversal-${id}`, 100]),
+    state.asked.map(({ idempotencyKey, amountCents, chargeRef }) => [
+      idempotencyKey,
+      amountCents,
+      chargeRef,
+    ]),
+    Array.from({ length: 2 }, () => [key, 100, `late ${id}`]),
     "one try that failed, then one for both messages of a batch, all under one key",
   );
 

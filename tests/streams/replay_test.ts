@@ -5,7 +5,7 @@ import { WorkflowError } from "../../domain/errors.ts";
 import type { CallbackMessage, Message } from "../../domain/messages.ts";
 import { consumeOnce } from "../../streams/consumer.ts";
 import { publish } from "../../streams/queue.ts";
-import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+import { anOrder, openWorkflow, simulatedRefOf, type Workflow } from "../workflow.ts";
 import { assertBooks, makeDue, messagesOf, storedFigures } from "./books.ts";
 
 /** Everything that a replay must not change. */
@@ -41,8 +41,17 @@ function refund(orderId: number, amountCents: number | null) {
 }
 
 async function publishAll(flow: Workflow, messages: Message[]): Promise<void> {
-  await publish(flow, messages.map((message) => ({ message })));
+  const published = messages.map(async (message) => {
+    const isSimulated = message.type === "payment.callback" && message.providerRef === theRef;
+    return isSimulated
+      ? { message: { ...message, providerRef: await simulatedRefOf(flow.db, message.orderId) } }
+      : { message };
+  });
+  await publish(flow, await Promise.all(published));
 }
+
+/** Stands for the name that the simulated provider gives to the order's charge. */
+const theRef = "the order's own";
 
 /** The same list in another order, the same for the same seed. */
 function shuffled<T>(list: readonly T[], seed: number): T[] {
@@ -60,7 +69,7 @@ function callbackOf(orderId: number, rest: Partial<CallbackMessage> = {}): Callb
     currency: "EUR",
     outcome: "succeeded",
     provider: "simulated",
-    providerRef: `sim_${orderId}`,
+    providerRef: theRef,
     ...rest,
   };
 }
@@ -287,24 +296,57 @@ Deno.test("an answer of the gateway at any moment", async (t) => {
       assert.equal((await flow.order(id)).status, "PAID");
       await assertBooks(flow);
     });
+    await t.step("a success of another amount for a paid order: a dead letter", async () => {
+      const id = await orderThatIs("PAID");
+      const [{ provider, provider_ref }] = await flow.rows(
+        "select provider, provider_ref from payments where order_id = ?",
+        [id],
+      ) as [{ provider: string; provider_ref: string }];
+      await publishAll(flow, [
+        callbackOf(id, { amountCents: 99, provider, providerRef: provider_ref }),
+      ]);
+      assert.equal((await flow.turn("payments")).dead, 1);
+      const letter = await lastLetter();
+      assert.match(
+        String(letter?.error),
+        /says that it took 99 cents .* but 100 cents were counted/,
+      );
+      assert.deepEqual(
+        [letter?.group_name, letter?.order_id, letter?.attempts, letter?.status],
+        ["payments", id, 1, "DEAD"],
+      );
+      await flow.drain();
+      await assertBooks(flow);
+    });
+    await t.step("a success of another amount for an order that is over: goes back", async () => {
+      for (const state of ["FAILED", "CANCELLED"] as const) {
+        const id = await orderThatIs(state);
+        await publishAll(flow, [callbackOf(id, { amountCents: 99 })]);
+        await flow.drain();
+        assert.deepEqual(await paymentsOf(id), ["REVERSED"]);
+        const [row] = await flow.rows("select amount_cents from payments where order_id = ?", [id]);
+        assert.equal(row!.amount_cents, 99, "what was really taken");
+        await assertBooks(flow);
+      }
+    });
     await t.step(
-      "a success of another amount: a dead letter, whatever the order's state",
+      "a success of another amount for a reserved order: held until corrected",
       async () => {
-        for (const state of ["RESERVED", "PAID", "FAILED", "CANCELLED"] as const) {
-          const id = await orderThatIs(state);
-          await publishAll(flow, [callbackOf(id, { amountCents: 99 })]);
-          assert.equal((await flow.turn("payments")).dead, 1, state);
-          const letter = await lastLetter();
-          assert.match(
-            String(letter?.error),
-            /^the provider took 99 cents for order \d+, whose total/,
-          );
-          assert.deepEqual(
-            [letter?.group_name, letter?.order_id, letter?.attempts, letter?.status],
-            ["payments", id, 1, "DEAD"],
-          );
-          await flow.drain();
-        }
+        const id = await orderThatIs("RESERVED");
+        await publishAll(flow, [callbackOf(id, { amountCents: 99 })]);
+        // The simulated gateway says of the same charge that it took the total.
+        await flow.drain();
+        assert.deepEqual(await paymentsOf(id), ["SUCCEEDED"]);
+        const steps = await flow.rows(
+          "select event, detail from order_events where order_id = ? and event like 'pa%' order by id",
+          [id],
+        );
+        assert.deepEqual(
+          steps.map(({ event }) => event).sort(),
+          ["paid", "payment_disputed"],
+          JSON.stringify(steps),
+        );
+        assert.equal((await flow.order(id)).status, "PAID");
         await assertBooks(flow);
       },
     );

@@ -9,7 +9,7 @@ function storeAndRead(rows: CsvRow[], limits?: RowStoreLimits): RowGroup[] {
   const store = openRowStore(keyOf, limits);
   try {
     for (const row of rows) store.add(row);
-    return [...store.groups()];
+    return [...store.groups()].filter((group) => group !== null);
   } finally {
     store.close();
   }

@@ -1,0 +1,59 @@
+/**
+ * Which order a charge's key is about, for answers that name nothing but the key.
+ *
+ * @module
+ */
+
+import { chargeKeyOf, orderOfOldKey } from "../domain/payment_key.ts";
+import { type Queryable, toInteger } from "./database.ts";
+import { readInstallation } from "./installation.ts";
+import { type ChargeFacts, readCharges } from "./orders.ts";
+
+/**
+ * Notes keys before the provider is asked: its answer may come before the call returns. A key that was noted for a
+ * row which is lost by now is then about the new one.
+ */
+export async function noteChargeKeys(
+  db: Queryable,
+  provider: string,
+  keys: readonly { key: string; orderId: number }[],
+): Promise<void> {
+  if (keys.length === 0) return;
+  const rows = keys.toSorted((a, b) => a.key < b.key ? -1 : 1)
+    .map(({ key, orderId }) => [key, orderId]);
+  await db.run(
+    `
+    insert into charge_keys (provider, charge_key, order_id)
+    select ?, asked.charge_key, asked.order_id
+    from json_table(?, '$[*]' columns (
+      charge_key varchar(64) character set ascii path '$[0]',
+      order_id bigint unsigned path '$[1]')) asked
+    on duplicate key update order_id = asked.order_id`,
+    [provider, JSON.stringify(rows)],
+  );
+}
+
+/**
+ * The order that a charge's key is about: only one whose own key it is, so what is left over from rows that were
+ * lost is about nothing.
+ */
+export async function readOrderOfChargeKey(
+  db: Queryable,
+  provider: string,
+  key: string,
+): Promise<ChargeFacts | undefined> {
+  // Nobody charges under anything else, and a server may refuse to compare it.
+  if (!/^[\w-]{1,64}$/.test(key)) return undefined;
+  const rows = await db.query(
+    "select order_id from charge_keys where provider = ? and charge_key = ?",
+    [provider, key],
+  );
+  const orderId = rows[0] === undefined ? orderOfOldKey(key) : toInteger(rows[0].order_id);
+  if (orderId === undefined) return undefined;
+  const [installation, orders] = await Promise.all([
+    readInstallation(db),
+    readCharges(db, [orderId]),
+  ]);
+  const order = orders.get(orderId);
+  return order !== undefined && chargeKeyOf(installation, order) === key ? order : undefined;
+}

@@ -1,0 +1,160 @@
+/**
+ * Lends connections, and throws those away that are of no further use.
+ *
+ * @module
+ */
+
+import mysql from "mysql2/promise";
+import { hangs, isFatal, isWrongServer } from "./faults.ts";
+import { watchSilentConnections } from "./silent_connections.ts";
+
+/** Connections of a pool. */
+export interface ConnectionCounts {
+  /** All that there are, those that are being opened included. */
+  open: number;
+  /** Those that run something, or are held by a transaction. */
+  inUse: number;
+  /** Callers that wait for one. */
+  waiting: number;
+}
+
+/** Connections to one address. */
+export interface ConnectionPool {
+  /**
+   * Lends a connection for as long as `work` takes. One that died, or that leads to a server that is not the
+   * one to write to any more, does not come back, and none of those that were opened before it is lent again:
+   * behind the address another server may stand by now.
+   *
+   * @throws what `work` throws, or what opening a connection throws
+   */
+  use<T>(work: (connection: mysql.PoolConnection) => Promise<T>): Promise<T>;
+  /** The connections at this moment. */
+  counts(): ConnectionCounts;
+  /** Ends all connections; statements that still run are abandoned. Closing again is nothing. */
+  close(): Promise<void>;
+}
+
+/** Longest wait for an orderly end of connections that nobody uses. */
+const longestCloseMs = 500;
+
+/**
+ * While a server stays read-only every write fails, and would have all others opened anew: once in this time
+ * is enough to meet its successor.
+ */
+const leastRenewalMs = 1_000;
+
+/** The driver's own lists: it has no other word for them, and counting along would cost every statement. */
+interface Lists {
+  _allConnections: { length: number };
+  _freeConnections: { length: number; get(index: number): { destroy(): void } };
+  _connectionQueue: { length: number };
+}
+
+/**
+ * Opens a pool; no connection is made yet.
+ *
+ * @param prepare is run on every connection before it is lent for the first time
+ * @param lookMs how often connections are looked at whose statements are not answered
+ */
+export function openPool(
+  options: mysql.PoolOptions,
+  prepare: (connection: mysql.PoolConnection) => Promise<void>,
+  lookMs = 1_000,
+): ConnectionPool {
+  const pool = mysql.createPool(options);
+  const lists = pool.pool as unknown as Lists;
+  const borrowed = new Set<mysql.PoolConnection>();
+  /** The generation that each connection belongs to; older ones are not lent again. */
+  const generations = new WeakMap<object, number>();
+  let generation = 0;
+  let renewedAt = -Infinity;
+
+  const renew = (): void => {
+    const now = performance.now();
+    if (now - renewedAt < leastRenewalMs) return;
+    renewedAt = now;
+    generation++;
+    const free = lists._freeConnections;
+    const idle = Array.from({ length: free.length }, (_, index) => free.get(index));
+    for (const connection of idle) connection.destroy();
+  };
+
+  const use = async <T>(
+    work: (connection: mysql.PoolConnection) => Promise<T>,
+  ): Promise<T> => {
+    const connection = await pool.getConnection();
+    const itself = connection.connection;
+    borrowed.add(connection);
+    let broken = true;
+    try {
+      if (!generations.has(itself)) {
+        const opened = generation;
+        await prepare(connection);
+        generations.set(itself, opened);
+      }
+      const result = await work(connection);
+      broken = false;
+      return result;
+    } catch (error) {
+      broken = isFatal(error) || isWrongServer(error);
+      const isCurrent = (generations.get(itself) ?? generation) === generation;
+      if (isCurrent && (isWrongServer(error) || hangs(error))) renew();
+      throw error;
+    } finally {
+      borrowed.delete(connection);
+      if (broken || generations.get(itself) !== generation) connection.destroy();
+      else connection.release();
+    }
+  };
+
+  const unwatch = watchSilentConnections({
+    lent: borrowed,
+    ask: () => askForConnections(options),
+    onDead: renew,
+  }, lookMs);
+
+  let closed: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    unwatch();
+    for (const connection of borrowed) connection.destroy();
+    // One that the server has closed meanwhile is closed all the same.
+    await Promise.race([
+      pool.end().catch(() => {}),
+      new Promise((resolve) => setTimeout(resolve, longestCloseMs)),
+    ]);
+  };
+
+  return {
+    use,
+    counts: () => {
+      const open = lists._allConnections.length;
+      return {
+        open,
+        inUse: open - lists._freeConnections.length,
+        waiting: lists._connectionQueue.length,
+      };
+    },
+    close: () => closed ??= close(),
+  };
+}
+
+/** Longest wait for the server's list of its connections. */
+const longestAskMs = 3_000;
+
+/** See {@linkcode SilenceWatch}. */
+async function askForConnections(
+  { connectionLimit: _limit, maxIdle: _idle, ...options }: mysql.PoolOptions,
+): Promise<ReadonlyMap<number, string> | null> {
+  const connection = await mysql.createConnection({ ...options, connectTimeout: longestAskMs });
+  // One that is cut off while nothing is asked of it says so here, and is of no interest.
+  connection.on("error", () => {});
+  try {
+    const [rows] = await connection.query({ sql: "show processlist", timeout: longestAskMs });
+    const known = new Map(
+      (rows as { Id: number; Command: string }[]).map(({ Id, Command }) => [Number(Id), Command]),
+    );
+    return known.has(connection.threadId) ? known : null;
+  } finally {
+    connection.destroy();
+  }
+}

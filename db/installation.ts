@@ -1,0 +1,37 @@
+/**
+ * The one row that says which installation this is.
+ *
+ * @module
+ */
+
+import type { Installation } from "../domain/payment_key.ts";
+import type { Queryable } from "./database.ts";
+
+/**
+ * Reads what the keys of charges and refunds are made of. Read whenever it is needed and never kept: another
+ * database may have taken the place of this one.
+ *
+ * @throws {Error} where the database has none: no money may be asked for then
+ */
+export async function readInstallation(db: Queryable): Promise<Installation> {
+  const [row] = await db.query(
+    "select name, old_keys_until from installation where id = 1",
+  );
+  if (row === undefined) throw new Error("The database does not say which installation it is");
+  return {
+    name: String(row.name),
+    oldKeysUntil: row.old_keys_until as string | null,
+  };
+}
+
+/**
+ * Ends the time of keys made of row ids, once and for all; the orders that are reserved by now keep theirs.
+ *
+ * @returns false where it had ended before
+ */
+export async function endOldKeys(db: Queryable): Promise<boolean> {
+  const { affectedRows } = await db.run(
+    "update installation set old_keys_until = utc_timestamp(6) where id = 1 and old_keys_until is null",
+  );
+  return affectedRows === 1;
+}

@@ -1,0 +1,299 @@
+/**
+ * Reads `DATABASE_URL` and `REDIS_URL`: where the engines are, and how the way there is encrypted.
+ *
+ * A parameter that nobody looks at is worse than none, because whoever wrote it relies on it: unknown ones
+ * are refused, and spellings of other drivers are named with the right one.
+ *
+ * @module
+ */
+
+/** How a connection is encrypted. */
+export interface TlsChoice {
+  /**
+   * `required` encrypts, and takes whatever certificate there is; `verify-ca` wants one that a known
+   * authority has signed; `verify-identity` wants one that was signed for the host that was asked for.
+   */
+  mode: "required" | "verify-ca" | "verify-identity";
+  /** Path of the authorities' certificates (PEM); without it those that the runtime knows. */
+  ca?: string;
+  /** Path of the own certificate (PEM), for servers that ask for one. */
+  cert?: string;
+  /** Path of its key (PEM). */
+  key?: string;
+}
+
+/** Where the database is. */
+export interface DatabaseAddress {
+  /** A name or an address, IPv6 without brackets. */
+  host: string;
+  /** TCP port. */
+  port: number;
+  /** Path of a Unix socket, which is used instead of host and port. */
+  socket?: string;
+  /** Name of the user. */
+  user: string;
+  /** A secret; may be empty. */
+  password: string;
+  /** Name of the database. */
+  name: string;
+  /** Null for a connection in clear text. */
+  tls: TlsChoice | null;
+}
+
+/** Where a node of Redis is. */
+export interface RedisAddress {
+  /** A name or an address, IPv6 without brackets. */
+  host: string;
+  /** TCP port. */
+  port: number;
+  /** Path of a Unix socket, which is used instead of host and port. */
+  socket?: string;
+  /** Empty for the default user. */
+  user: string;
+  /** A secret; may be empty. */
+  password: string;
+  /** Number of the database. */
+  db: number;
+  /** Null for a connection in clear text. */
+  tls: TlsChoice | null;
+}
+
+/** What was read, and everything that is wrong with it: sentences that go on after the setting's name. */
+export interface ReadUrl<T> {
+  /** Of no use where there are faults. */
+  address: T;
+  /** Empty where all is well. */
+  faults: string[];
+}
+
+const modes = ["disabled", "required", "verify-ca", "verify-identity"] as const;
+const tlsParameters = ["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key"];
+const databaseParameters = ["socket", ...tlsParameters];
+const redisParameters = ["db", ...tlsParameters];
+
+/**
+ * Reads a database's URL.
+ *
+ * @param text `mysql://user:pass@host:3306/name?ssl-mode=verify-identity&ssl-ca=/path`
+ */
+export function readDatabaseUrl(text: string): ReadUrl<DatabaseAddress> {
+  const url = URL.parse(text);
+  if (url === null) return { address: nowhere, faults: ["is no URL"] };
+  const faults: string[] = [];
+  const parameters = readParameters(url, databaseParameters, faults);
+  const socket = parameters.get("socket");
+  const tls = readTls(parameters, faults);
+  if (socket !== undefined && tls !== null) {
+    faults.push(`has ssl-mode=${tls.mode} beside a Unix socket, which needs no encryption`);
+  }
+  const address = {
+    host: hostOf(url) || "127.0.0.1",
+    port: Number(url.port || 3306),
+    ...(socket === undefined ? {} : { socket }),
+    user: decode(url.username, "user name", faults),
+    password: decode(url.password, "password", faults),
+    name: decode(url.pathname.slice(1), "database name", faults),
+    tls,
+  };
+  return { address, faults };
+}
+
+const nowhere: DatabaseAddress & RedisAddress = {
+  host: "",
+  port: 0,
+  user: "",
+  password: "",
+  name: "",
+  db: 0,
+  tls: null,
+};
+
+/**
+ * Reads the URL or the comma-separated URLs of Redis.
+ *
+ * @param text `redis://`, `rediss://` (encrypted) or `unix:///path`; `?db=1` chooses a database, as a path
+ * does
+ */
+export function readRedisUrls(text: string): ReadUrl<RedisAddress[]> {
+  const faults: string[] = [];
+  const address = text.split(",").map((node) => readRedisUrl(node.trim(), faults));
+  const ways = new Set(address.map(({ tls }) => JSON.stringify(tls)));
+  if (ways.size > 1) faults.push("must encrypt the way to every node of a cluster alike");
+  if (address.length > 1 && address.some(({ db }) => db !== 0)) {
+    faults.push("names a database, of which a cluster has only one");
+  }
+  return { address, faults: [...new Set(faults)] };
+}
+
+function readRedisUrl(text: string, faults: string[]): RedisAddress {
+  const url = URL.parse(text);
+  if (url === null) {
+    faults.push("is no URL");
+    return nowhere;
+  }
+  const parameters = readParameters(url, redisParameters, faults);
+  const isEncrypted = url.protocol === "rediss:";
+  const chosen = tlsParameters.find((name) => parameters.has(name));
+  if (!isEncrypted && chosen !== undefined) {
+    faults.push(`has ${chosen}, but begins with ${url.protocol}//; write rediss:// to encrypt`);
+  }
+  if (isEncrypted && parameters.get("ssl-mode") === "disabled") {
+    faults.push("has ssl-mode=disabled, but begins with rediss://; write redis:// for clear text");
+  }
+  const tls = isEncrypted ? readTls(parameters, faults) : null;
+  const isSocket = url.protocol === "unix:";
+  const path = decode(url.pathname, "path", faults);
+  const db = parameters.get("db") ?? (isSocket ? "0" : path.slice(1) || "0");
+  if (!/^\d{1,5}$/.test(db)) faults.push(`must name the database by its number, not "${db}"`);
+  return {
+    host: hostOf(url) || "127.0.0.1",
+    port: Number(url.port || 6379),
+    ...(isSocket ? { socket: path } : {}),
+    user: decode(url.username, "user name", faults),
+    password: decode(url.password, "password", faults),
+    db: Number(db),
+    tls: isEncrypted ? tls ?? { mode: "verify-identity" } : null,
+  };
+}
+
+/** An address of IPv6 stands in brackets in a URL, and nowhere else. */
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, "$1");
+}
+
+function decode(text: string, what: string, faults: string[]): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    faults.push(`has a % in its ${what} that begins no escape; write %25 for it`);
+    return "";
+  }
+}
+
+function readParameters(
+  url: URL,
+  known: readonly string[],
+  faults: string[],
+): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const [name, value] of url.searchParams) {
+    if (!known.includes(name)) faults.push(refuse(name, value, known));
+    else if (found.has(name)) faults.push(`has the parameter ${name} twice`);
+    else if (value === "") faults.push(`has the parameter ${name} without a value`);
+    else found.set(name, value);
+  }
+  return found;
+}
+
+function readTls(parameters: Map<string, string>, faults: string[]): TlsChoice | null {
+  const [ca, cert, key] = ["ssl-ca", "ssl-cert", "ssl-key"].map((name) => parameters.get(name));
+  if ((cert === undefined) !== (key === undefined)) {
+    faults.push("must have both ssl-cert and ssl-key, or none of them");
+  }
+  const given = parameters.get("ssl-mode");
+  const hasFiles = ca !== undefined || cert !== undefined || key !== undefined;
+  // Who names an authority wants to know whom it has vouched for.
+  const mode = given === undefined
+    ? (hasFiles ? "verify-identity" : "disabled")
+    : modes.find((mode) => mode === given.toLowerCase().replaceAll("_", "-"));
+  if (mode === undefined) {
+    faults.push(`must have one of ${modes.join(", ")} as its ssl-mode, not "${given}"`);
+    return null;
+  }
+  if (mode === "disabled") {
+    if (hasFiles) faults.push("has ssl-mode=disabled and certificates that are of no use then");
+    return null;
+  }
+  return {
+    mode,
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  };
+}
+
+/** How other drivers spell what is meant, without regard to case and to what stands between letters. */
+const foreign: Readonly<Record<string, string>> = {
+  ssl: "ssl-mode",
+  tls: "ssl-mode",
+  usessl: "ssl-mode",
+  requiressl: "ssl-mode",
+  sslmode: "ssl-mode",
+  tlsmode: "ssl-mode",
+  sslaccept: "ssl-mode",
+  sslverify: "ssl-mode",
+  sslcertreqs: "ssl-mode",
+  verifyservercertificate: "ssl-mode",
+  rejectunauthorized: "ssl-mode",
+  tlsskipverify: "ssl-mode",
+  sslrootcert: "ssl-ca",
+  sslcacerts: "ssl-ca",
+  sslca: "ssl-ca",
+  tlsca: "ssl-ca",
+  cacert: "ssl-ca",
+  cafile: "ssl-ca",
+  sslcert: "ssl-cert",
+  sslcertfile: "ssl-cert",
+  tlscert: "ssl-cert",
+  sslidentity: "ssl-cert",
+  sslkey: "ssl-key",
+  sslkeyfile: "ssl-key",
+  tlskey: "ssl-key",
+  unixsocket: "socket",
+  socketpath: "socket",
+  database: "db",
+  dbnumber: "db",
+};
+
+/** What other drivers say for a mode. */
+const foreignModes: Readonly<Record<string, string>> = {
+  "0": "disabled",
+  false: "disabled",
+  no: "disabled",
+  off: "disabled",
+  disable: "disabled",
+  disabled: "disabled",
+  none: "required",
+  require: "required",
+  required: "required",
+  accept_invalid_certs: "required",
+  "verify-ca": "verify-ca",
+  verify_ca: "verify-ca",
+};
+
+function refuse(name: string, value: string, known: readonly string[]): string {
+  const plain = name.toLowerCase().replace(/[^a-z]/g, "");
+  const right = foreign[plain];
+  if (right !== undefined && known.includes(right)) {
+    const example = right === "ssl-mode"
+      ? `ssl-mode=${foreignModes[value.toLowerCase()] ?? "verify-identity"}`
+      : right;
+    return `has the parameter ${name}, which is written ${example} here`;
+  }
+  const near = nearest(name.toLowerCase(), known);
+  return `has the unknown parameter ${name}; ` +
+    (near === null ? `there are ${known.join(", ")}` : `the nearest known one is ${near}`);
+}
+
+/** The known name that needs the fewest changes of letters, or null where all need too many. */
+function nearest(name: string, known: readonly string[]): string | null {
+  const ranked = known
+    .map((candidate) => ({ candidate, steps: distance(name.slice(0, 64), candidate) }))
+    .sort((a, b) => a.steps - b.steps);
+  const best = ranked[0]!;
+  return best.steps <= best.candidate.length / 2 ? best.candidate : null;
+}
+
+/** Letters to change, add or take away between two short words. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const changed = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(changed, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,112 @@
+/**
+ * Keys under which the payment provider knows charges and refunds: asking again under the same key is the same
+ * money, whatever became of our rows meanwhile, and no two of them ever meet.
+ *
+ * They are made of what survives the loss of rows: this installation's own name, the shop's id of the order, and
+ * what is to be paid. So an order that is sent again after its row was lost is charged under the key that it had,
+ * and another order, or one of another installation on the same account, never is. Only what may have been asked for
+ * before there were such keys keeps the old ones, which were made of row ids.
+ *
+ * @module
+ */
+
+import { hash as digestOf } from "node:crypto";
+
+/** What is written down once in a database and lives on in its dumps. */
+export interface Installation {
+  /** Random; tells this installation from all others. */
+  name: string;
+  /**
+   * Until when keys were made of row ids: UTC, `YYYY-MM-DD HH:MM:SS.ffffff`; null while processes of the version before
+   * may still ask under them.
+   */
+  oldKeysUntil: string | null;
+}
+
+/** An order as far as its charge's key needs it. */
+export interface ChargedOrder {
+  /** Database id. */
+  id: number;
+  /** The shop's own id of the order. */
+  externalOrderId: string;
+  /** In minor units of `currency`. */
+  totalCents: number;
+  /** ISO 4217, upper case. */
+  currency: string;
+  /** UTC, `YYYY-MM-DD HH:MM:SS.ffffff`; null before. */
+  reservedAt: string | null;
+}
+
+/** The key of an order's one charge. */
+export function chargeKeyOf(
+  { name, oldKeysUntil }: Installation,
+  order: ChargedOrder,
+): string {
+  const { id, externalOrderId, totalCents, currency, reservedAt } = order;
+  if (isOld(reservedAt, oldKeysUntil)) return `order-${id}`;
+  // What may hold anything comes last, so that no two orders give the same text.
+  return `charge_${digest(`charge\n${name}\n${currency}\n${totalCents}\n${externalOrderId}`)}`;
+}
+
+/** Whether an order's charge may have been asked for under a key made of its row's id, which it keeps then. */
+export function hasOldKey({ oldKeysUntil }: Installation, { reservedAt }: ChargedOrder): boolean {
+  return isOld(reservedAt, oldKeysUntil);
+}
+
+/** The order that an old charge key was made of; undefined for any other text. */
+export function orderOfOldKey(key: string): number | undefined {
+  const orderId = Number(/^order-([1-9]\d{0,15})$/.exec(key)?.[1]);
+  return Number.isSafeInteger(orderId) ? orderId : undefined;
+}
+
+/**
+ * The key of a refund, null while those made of row ids are in use: the same for a request that is repeated under the client's key after its row was lost.
+ *
+ * @param refund.owner whose idempotency key it is, e.g. the token's name; empty for whoever has none
+ * @param refund.idempotencyKey the client's, or a random one of our own
+ */
+export function refundKeyOf(
+  { name, oldKeysUntil }: Installation,
+  refund: { externalOrderId: string; owner: string; idempotencyKey: string; amountCents: number },
+): string | null {
+  if (oldKeysUntil === null) return null;
+  const { externalOrderId, owner, idempotencyKey, amountCents } = refund;
+  const said = [name, externalOrderId, owner, idempotencyKey, amountCents];
+  return `refund_${digest(`refund\n${JSON.stringify(said)}`)}`;
+}
+
+/** The key of a refund that was requested before keys were kept with refunds. */
+export function oldRefundKey(refundId: number): string {
+  return `refund-${refundId}`;
+}
+
+/** The key under which a payment that came too late is given back. */
+export function reversalKeyOf(
+  { name, oldKeysUntil }: Installation,
+  payment: {
+    orderId: number;
+    externalOrderId: string;
+    provider: string;
+    /** The provider's own name for the charge. */
+    providerRef: string;
+    amountCents: number;
+    /** When it was recorded; UTC, as {@linkcode Installation.oldKeysUntil}. */
+    paidAt: string | null;
+  },
+): string {
+  const { orderId, externalOrderId, provider, providerRef, amountCents, paidAt } = payment;
+  // It may have been asked for under its old key.
+  if (isOld(paidAt, oldKeysUntil)) return `reversal-${orderId}`;
+  const said = [name, externalOrderId, provider, providerRef, amountCents];
+  return `reversal_${digest(`reversal\n${JSON.stringify(said)}`)}`;
+}
+
+/** Whether money may have been asked for under a key made of a row id. */
+function isOld(time: string | null, oldKeysUntil: string | null): boolean {
+  return oldKeysUntil === null || (time !== null && time <= oldKeysUntil);
+}
+
+/** The first 160 bits of SHA-256, in hexadecimal, which is made twice as fast as base64. */
+function digest(text: string): string {
+  return digestOf("sha256", text, "hex").slice(0, 40);
+}
