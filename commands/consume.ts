@@ -51,7 +51,7 @@ Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
         }, signal));
       context.log.info("messages handled", { handled });
       return 0;
-    });
+    }, { migrates: true });
   },
 };
 

@@ -27,17 +27,29 @@ export interface Context {
   kpiDay: (settledAt: string) => string;
 }
 
+/** How a command opens its context. */
+export interface ContextOptions {
+  /**
+   * The command may change the schema: `start`, `serve`, `consume`, `import` and `demo`, and none of them with
+   * `AUTO_MIGRATE=0`. Somebody who only looks would else upgrade the database under processes of another
+   * version, and migrations are never taken back.
+   */
+  migrates?: boolean;
+}
+
 /**
- * Reads the settings, applies pending migrations (or refuses, with `AUTO_MIGRATE=0`), opens the engines,
- * runs `work` and closes everything.
+ * Reads the settings, opens the engines, runs `work` and closes everything. Pending migrations are applied
+ * where the command may, else they end it.
  *
- * @throws {WorkflowError} `bad_settings`, or `unavailable` when an engine can't be reached
+ * @throws {WorkflowError} `bad_settings`, or `unavailable` when an engine can't be reached or migrations
+ * are pending
  */
 export async function withContext<T>(
   env: Record<string, string | undefined>,
   work: (context: Context) => Promise<T>,
+  options: ContextOptions = {},
 ): Promise<T> {
-  const context = await openContext(parseConfig(env));
+  const context = await openContext(parseConfig(env), options);
   try {
     return await work(context);
   } finally {
@@ -46,19 +58,16 @@ export async function withContext<T>(
 }
 
 /** See {@linkcode withContext}. */
-export async function openContext(config: Config): Promise<Context> {
+export async function openContext(
+  config: Config,
+  { migrates = false }: ContextOptions = {},
+): Promise<Context> {
   const log = openLog(config);
-  if (config.autoMigrate) {
+  if (migrates && config.autoMigrate) {
     const { applied } = await migrate(config.databaseUrl);
     for (const name of applied) log.info("migration applied", { name });
   } else {
-    const pending = (await migrationStatus(config.databaseUrl)).filter(({ applied }) => !applied);
-    if (pending.length > 0) {
-      throw new WorkflowError(
-        "unavailable",
-        `The database lacks ${pending.length} migrations; run deno task migrate`,
-      );
-    }
+    await refusePending(config.databaseUrl);
   }
   const db = await openDatabase(config.databaseUrl, {
     connections: config.databaseConnections,
@@ -81,6 +90,17 @@ export async function openContext(config: Config): Promise<Context> {
     await db.close();
     throw error;
   }
+}
+
+/** @throws {WorkflowError} `unavailable` that names the pending migrations */
+async function refusePending(databaseUrl: string): Promise<void> {
+  const pending = (await migrationStatus(databaseUrl)).filter(({ applied }) => !applied);
+  if (pending.length === 0) return;
+  const names = pending.map(({ name }) => name).join(", ");
+  throw new WorkflowError(
+    "unavailable",
+    `The database lacks ${names}; back it up and run deno task migrate`,
+  );
 }
 
 /** A transaction may be silent for so long at least: its process may wait for Redis meanwhile. */

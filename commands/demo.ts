@@ -66,7 +66,7 @@ are installed with the machine's package manager.`,
           if (!options.flag("exit")) await serveOn(context, signal);
         });
         return code;
-      });
+      }, { migrates: true });
     } finally {
       await engines?.stop();
     }

@@ -153,7 +153,11 @@ async function diagnoseDatabase(config: Config): Promise<Finding[]> {
       const mend = "run deno task migrate";
       findings.push(
         config.autoMigrate
-          ? warning("migrations", `the next process to start applies ${names}`, mend)
+          ? warning(
+            "migrations",
+            `${names} are not applied: commands that only look refuse until the next start applies them`,
+            mend,
+          )
           : problem("migrations", `${names} are not applied`, mend),
       );
       return findings;

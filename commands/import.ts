@@ -80,7 +80,8 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
       } finally {
         bar?.clear();
       }
-    });
+      // A dry run changes nothing, the schema neither.
+    }, { migrates: !options.flag("dry-run") });
   },
 };
 

@@ -4,11 +4,9 @@
  * @module
  */
 
-import { requestRefund } from "../db/refunds.ts";
-import { messageOf } from "../domain/errors.ts";
-import { guardBooks } from "../streams/books_guard.ts";
 import { namedAmount } from "../domain/money.ts";
-import { publish } from "../streams/queue.ts";
+import { requestAndPublish } from "../services/request_refunds.ts";
+import { guardBooks } from "../streams/books_guard.ts";
 import { type Command, integerArgument, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
@@ -20,7 +18,8 @@ Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--reason=TEXT] [--key=KEY]
 
   AMOUNT_CENTS   how much goes back; all that is left without it
   --reason=TEXT  why, at most 255 characters
-  --key=KEY      idempotency key: the same key with the same request is the same refund`,
+  --key=KEY      idempotency key, 1…255 visible ASCII characters: the same key with the same request is the
+                 same refund, for 24 hours; the keys of the command line are nobody else's`,
   async run(args, env) {
     const options = readOptions(args, { string: ["reason", "key"], positionals: [1, 2] });
     const [order, amount] = options.positionals;
@@ -28,25 +27,16 @@ Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--reason=TEXT] [--key=KEY]
     const amountCents = amount === undefined
       ? null
       : integerArgument("AMOUNT_CENTS", amount, 1, Number.MAX_SAFE_INTEGER);
-    const reason = options.text("reason") ?? null;
     return await withContext(env, async (context) => {
       await guardBooks(context);
-      const { refund, currency, replayed } = await requestRefund(context.db, {
+      const { refund, currency, replayed } = await requestAndPublish(context, {
         orderId,
         amountCents,
-        reason: reason === null ? null : [...reason].slice(0, 255).join(""),
+        reason: options.text("reason") ?? null,
         idempotencyKey: options.text("key") ?? null,
-      }, "cli");
-      const message = {
-        type: "refund.process",
-        orderId,
-        refundId: refund.id,
-        amountCents: refund.amountCents,
-        currency,
-      } as const;
-      await publish(context, [{ message }], { committed: true }).catch((error) =>
-        context.log.warn("refund not published; the sweep will", { error: messageOf(error) })
-      );
+        // Whoever types it, a second one who repeats it means the same refund.
+        keyOwner: "cli",
+      }, `cli:${env.USER || "unknown"}`);
       print(
         `Refund ${refund.id} of order ${orderId}: ${namedAmount(refund.amountCents, currency)} ` +
           (replayed ? "(requested before)" : "requested"),

@@ -35,7 +35,7 @@ hand, a second one at once.`,
         });
       });
       return 0;
-    });
+    }, { migrates: true });
   },
 };
 

@@ -40,7 +40,7 @@ after the work in hand, a second one at once.`,
         await Promise.all(parts.map((part) => part.finally(() => stop.abort())));
       });
       return 0;
-    });
+    }, { migrates: true });
   },
 };
 

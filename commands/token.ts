@@ -25,8 +25,10 @@ Usage: deno task token NAME --scopes=SCOPE[,SCOPE]…
 
   NAME       stands in the orders' timelines as api:NAME; 1…64 letters, digits, dots, dashes, underscores
   --scopes   read     everything that GET shows
-             orders   take, import and cancel orders
+             orders   take and import orders; see and cancel the imports, and cancel the orders, that a
+                      token of this NAME has brought
              refunds  request refunds
+             cancel   cancel orders and imports, whoever has brought them
              admin    everything
 
 Prints the token, which is shown this once, and its entry for API_TOKENS, which holds only its SHA-256. To

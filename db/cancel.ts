@@ -4,6 +4,7 @@
  * @module
  */
 
+import { foreignFault, type OnlyOf } from "../domain/bringer.ts";
 import { decideCancel } from "../domain/cancel.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Message } from "../domain/messages.ts";
@@ -11,30 +12,50 @@ import type { OrderFacts } from "../domain/order.ts";
 import { sumNeeds } from "../domain/reserve.ts";
 import type { Database, Queryable } from "./database.ts";
 import { giveBackDisputed } from "./decide_payment.ts";
-import { addOrderEvents } from "./events.ts";
+import { addOrderEvents, readBringer } from "./events.ts";
 import { lockOrders, markCancelled, readItems } from "./orders.ts";
 import { lockStock, writeStock } from "./products.ts";
 
+/** What belongs to cancelling an order. */
+export interface CancelOptions {
+  /** Is called where the order is cancelled, in the same transaction. */
+  inTransaction?: (tx: Queryable) => Promise<void>;
+  /** Only an order that this one has brought. */
+  only?: OnlyOf;
+}
+
+/** An order after its cancelling. */
+export interface CancelResult {
+  /** As it is now. */
+  order: OrderFacts;
+  /** False where it was cancelled before. */
+  changed: boolean;
+  /** What to publish. */
+  messages: Message[];
+}
+
 /**
  * Cancels an order that is not settled and gives its units back, in one transaction. A crash leaves it
- * cancelled or as it was; that the customer is told is a message of its own, which recovery repeats. Money of it
+ * cancelled or as it was; that its end is told is a message of its own, which recovery repeats. Money of it
  * that is in dispute is given back.
  *
  * @param actor who cancels, for the timeline
- * @param options.inTransaction is called where the order is cancelled, in the same transaction
- * @returns the order as it is now, whether this call changed it, and what to publish
- * @throws {WorkflowError} `not_found`, or `order_not_cancellable` once it is settled otherwise
+ * @throws {WorkflowError} `not_found`, `not_yours`, or `order_not_cancellable` once it is settled otherwise
  */
 export function cancelOrder(
   db: Database,
   orderId: number,
   actor: string,
-  options: { inTransaction?: (tx: Queryable) => Promise<void> } = {},
-): Promise<{ order: OrderFacts; changed: boolean; messages: Message[] }> {
+  options: CancelOptions = {},
+): Promise<CancelResult> {
   return db.transaction(async (tx) => {
     const { orders, now } = await lockOrders(tx, [orderId]);
     const order = orders.get(orderId);
     if (order === undefined) throw new WorkflowError("not_found", `There is no order ${orderId}`);
+    if (options.only !== undefined) {
+      const fault = foreignFault(options.only, await readBringer(tx, orderId), `order ${orderId}`);
+      if (fault !== undefined) throw fault;
+    }
     const decision = decideCancel(order.status);
     switch (decision.kind) {
       case "already_cancelled":

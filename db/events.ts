@@ -4,6 +4,7 @@
  * @module
  */
 
+import { bringerOf } from "../domain/bringer.ts";
 import { cutText } from "../domain/cut_text.ts";
 import type { Queryable } from "./database.ts";
 
@@ -77,4 +78,18 @@ export async function addOrderEvents(
     ],
   );
   tx.noteStep?.(insertId);
+}
+
+/** Who brought an order, by its timeline; null where that does not say. */
+export async function readBringer(db: Queryable, orderId: number): Promise<string | null> {
+  const [row] = await db.execute(
+    `
+    select actor
+    from order_events
+    where order_id = ? and event = 'created'
+    order by id
+    limit 1`,
+    [orderId],
+  );
+  return row === undefined ? null : bringerOf(String(row.actor));
 }

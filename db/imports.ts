@@ -4,6 +4,7 @@
  * @module
  */
 
+import { foreignFault, type OnlyOf } from "../domain/bringer.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { ImportMoney } from "../domain/import_money.ts";
 import type { RejectReason } from "../domain/reject_reasons.ts";
@@ -171,15 +172,22 @@ export async function readImport(db: Queryable, id: number): Promise<ImportRow |
  * Runs, the latest first.
  *
  * @param page.beforeId only those with lower ids
+ * @param page.actor only those that this one has brought
  */
 export async function listImports(
   db: Queryable,
-  page: { beforeId: number | undefined; limit: number },
+  page: { beforeId: number | undefined; limit: number; actor?: string },
 ): Promise<ImportRow[]> {
-  const rows = await db.query(
-    `select ${importColumns} from imports where id < ? order by id desc limit ?`,
-    [page.beforeId ?? Number.MAX_SAFE_INTEGER, page.limit],
-  );
+  const beforeId = page.beforeId ?? Number.MAX_SAFE_INTEGER;
+  const rows = page.actor === undefined
+    ? await db.query(
+      `select ${importColumns} from imports where id < ? order by id desc limit ?`,
+      [beforeId, page.limit],
+    )
+    : await db.query(
+      `select ${importColumns} from imports where actor = ? and id < ? order by id desc limit ?`,
+      [page.actor, beforeId, page.limit],
+    );
   return rows.map(toImportRow);
 }
 
@@ -261,24 +269,33 @@ export async function interruptImports(db: Queryable): Promise<number> {
   return affectedRows;
 }
 
+/** What belongs to cancelling a run. */
+export interface CancelImportOptions {
+  inTransaction?: (tx: Queryable, row: ImportRow) => Promise<void>;
+  only?: OnlyOf;
+}
+
 /**
  * Wants a run to end, in one transaction; one whose process is gone ends by this. Again is nothing.
  *
  * @param actor who wants it; the first one is kept
  * @param options.inTransaction is called with the run as it is then, in the same transaction
+ * @param options.only only a run that this one has brought
  * @returns the run as it is then
- * @throws {WorkflowError} `not_found`, or `import_not_cancellable` once it is over otherwise
+ * @throws {WorkflowError} `not_found`, `not_yours`, or `import_not_cancellable` once it is over otherwise
  */
 export function cancelImport(
   db: Database,
   id: number,
   actor: string,
-  options: { inTransaction?: (tx: Queryable, row: ImportRow) => Promise<void> } = {},
+  options: CancelImportOptions = {},
 ): Promise<ImportRow> {
   return db.transaction(async (tx) => {
     await tx.execute("select id from imports where id = ? for update", [id]);
     const found = await readImport(tx, id);
     if (found === undefined) throw new WorkflowError("not_found", `There is no import ${id}`);
+    const fault = foreignFault(options.only, found.actor, `import ${id}`);
+    if (fault !== undefined) throw fault;
     if (found.status === "DONE" || found.status === "FAILED") {
       throw new WorkflowError(
         "import_not_cancellable",

@@ -7,14 +7,13 @@
 import { mostCounted } from "../domain/bounded_count.ts";
 import {
   type NoticeChannel,
+  type NotificationState,
+  notificationState,
   type OutwardChannel,
   outwardChannels,
 } from "../domain/notification.ts";
 import { type PageRequest, readBoundedPage } from "./bounded_page.ts";
 import { type Queryable, type Row, toInteger, toIsoTime } from "./database.ts";
-
-/** What became of a notification: a replay waits although it was sent before. */
-export type NotificationState = "sent" | "waiting" | "given_up";
 
 /** A notification with what is to become of it. Times are ISO 8601 UTC. */
 export interface ListedNotification {
@@ -204,18 +203,19 @@ export async function countDeliveries(
 
 function toListed(row: Row): ListedNotification {
   const success = toInteger(row.success) === 1;
+  const channel = row.channel as NoticeChannel;
   return {
     id: toInteger(row.id),
     orderId: toInteger(row.order_id),
     refundId: row.refund_id === null ? null : toInteger(row.refund_id),
     event: String(row.event),
-    channel: row.channel as NoticeChannel,
+    channel,
     status: String(row.status),
     totalCents: toInteger(row.total_cents),
     payload: JSON.parse(String(row.payload)),
     success,
     error: row.error as string | null,
-    state: row.due_at !== null ? "waiting" : success ? "sent" : "given_up",
+    state: notificationState({ channel, success, isDue: row.due_at !== null }),
     nextTryAt: toIsoTime(row.due_at),
     sentAt: toIsoTime(row.sent_at),
     createdAt: toIsoTime(row.created_at)!,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type NotificationState, notificationState } from "../domain/notification.ts";
 import type { FailureReason, OrderStatus } from "../domain/order.ts";
 import { type Database, type Queryable, type Row, toInteger, toIsoTime } from "./database.ts";
 import { readRefunds, type RefundRow } from "./refund_rows.ts";
@@ -72,7 +73,7 @@ export interface OrderPayment {
   paidAt: string | null;
 }
 
-/** What the customer was told. */
+/** What was written to the log, or sent, or is to be. */
 export interface OrderNotification {
   id: number;
   refundId: number | null;
@@ -83,6 +84,7 @@ export interface OrderNotification {
   payload: unknown;
   success: boolean;
   error: string | null;
+  state: NotificationState;
   sentAt: string | null;
   createdAt: string;
 }
@@ -255,27 +257,34 @@ async function readOrderNotifications(
   const rows = await db.execute(
     `
     select
-      id, refund_id, event, channel, status, total_cents, cast(payload as char) as payload, success,
-      error, sent_at, created_at
-    from notification_logs
-    where order_id = ?
-    order by id
+      log.id, log.refund_id, log.event, log.channel, log.status, log.total_cents,
+      cast(log.payload as char) as payload, log.success, log.error, log.sent_at, log.created_at,
+      delivery.due_at is not null as is_due
+    from notification_logs log
+    left join notification_deliveries delivery on delivery.notification_log_id = log.id
+    where log.order_id = ?
+    order by log.id
     limit ${mostInDetail}`,
     [orderId],
   );
-  return rows.map((row) => ({
-    id: toInteger(row.id),
-    refundId: row.refund_id === null ? null : toInteger(row.refund_id),
-    event: String(row.event),
-    channel: String(row.channel),
-    status: String(row.status),
-    totalCents: toInteger(row.total_cents),
-    payload: JSON.parse(String(row.payload)),
-    success: toInteger(row.success) === 1,
-    error: row.error as string | null,
-    sentAt: toIsoTime(row.sent_at),
-    createdAt: toIsoTime(row.created_at)!,
-  }));
+  return rows.map((row) => {
+    const channel = String(row.channel);
+    const success = toInteger(row.success) === 1;
+    return {
+      id: toInteger(row.id),
+      refundId: row.refund_id === null ? null : toInteger(row.refund_id),
+      event: String(row.event),
+      channel,
+      status: String(row.status),
+      totalCents: toInteger(row.total_cents),
+      payload: JSON.parse(String(row.payload)),
+      success,
+      error: row.error as string | null,
+      state: notificationState({ channel, success, isDue: toInteger(row.is_due) === 1 }),
+      sentAt: toIsoTime(row.sent_at),
+      createdAt: toIsoTime(row.created_at)!,
+    };
+  });
 }
 
 async function readTimeline(db: Queryable, orderId: number): Promise<OrderStep[]> {

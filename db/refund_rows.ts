@@ -9,6 +9,7 @@ import type { RefundStatus } from "../domain/order.ts";
 import { oldRefundKey } from "../domain/payment_key.ts";
 import type { RefundFacts } from "../domain/refund.ts";
 import { type Queryable, type Row, toInteger } from "./database.ts";
+import { keyHours } from "./idempotency.ts";
 
 /** A refund as its row says; times are UTC, `YYYY-MM-DD HH:MM:SS.ffffff`. */
 export interface RefundRow {
@@ -37,7 +38,9 @@ export interface RefundToInsert {
   orderId: number;
   amountCents: number;
   reason: string | null;
-  idempotencyKey: string | null;
+  idempotencyKey: string;
+  /** Whose key it is; others may have the same one for something else. */
+  keyOwner: string;
   /** Of what was asked, to recognise it under the same key. */
   requestHash: Uint8Array;
   /** Under which the provider is asked; no other refund's. Null for one that is made of the row's id. */
@@ -56,11 +59,11 @@ export async function insertRefunds(
   await tx.runText(
     `
     insert into refunds
-      (order_id, amount_cents, reason, idempotency_key, request_hash, provider_key)
-    values ${accepted.map(() => "(?, ?, ?, ?, ?, ?)").join(", ")}`,
+      (order_id, amount_cents, reason, idempotency_key, key_owner, request_hash, provider_key)
+    values ${accepted.map(() => "(?, ?, ?, ?, ?, ?, ?)").join(", ")}`,
     accepted.flatMap((
-      { orderId, amountCents, reason, idempotencyKey, requestHash, providerKey },
-    ) => [orderId, amountCents, reason, idempotencyKey, requestHash, providerKey]),
+      { orderId, amountCents, reason, idempotencyKey, keyOwner, requestHash, providerKey },
+    ) => [orderId, amountCents, reason, idempotencyKey, keyOwner, requestHash, providerKey]),
   );
   const orderIds = [...new Set(accepted.map(({ orderId }) => orderId))];
   const stored = await tx.query(
@@ -168,20 +171,53 @@ export async function readRefundsOf(db: Queryable, orderId: number): Promise<Ref
   return rows.map(toRefundRow);
 }
 
-/** Refunds by their idempotency keys, with what was asked for under them. */
+/** A refund that was requested under a key within {@linkcode keyHours}. */
+export interface KeyedRefund {
+  refund: RefundRow;
+  /** Null where a process of an older version wrote it, which did not say whose key it is. */
+  keyOwner: string | null;
+  /** Of what was asked for. */
+  requestHash: Uint8Array;
+}
+
+/**
+ * Refunds by their idempotency keys, whosever they are, as long as the keys count; those that are older lose
+ * theirs, so that they can be used again.
+ */
 export async function readRefundsByKeys(
   tx: Queryable,
   keys: readonly string[],
-): Promise<Map<string, { refund: RefundRow; requestHash: Uint8Array }>> {
-  if (keys.length === 0) return new Map();
+): Promise<Map<string, KeyedRefund[]>> {
+  const byKey = new Map<string, KeyedRefund[]>();
+  if (keys.length === 0) return byKey;
   const rows = await tx.query(
-    `select ${refundColumns}, request_hash from refunds where idempotency_key in (?)`,
+    `
+    select ${refundColumns}, key_owner, request_hash,
+      created_at >= current_timestamp(6) - interval ${keyHours} hour as counts
+    from refunds
+    where idempotency_key in (?)`,
     [[...keys]],
   );
-  return new Map(rows.map((row) => [String(row.idempotency_key), {
-    refund: toRefundRow(row),
-    requestHash: row.request_hash as Uint8Array,
-  }]));
+  const expired = rows.filter((row) => Number(row.counts) === 0 && row.key_owner !== null);
+  if (expired.length > 0) {
+    await tx.query(
+      `
+      update refunds
+      set key_owner = null, updated_at = updated_at
+      where id in (?)`,
+      [expired.map((row) => toInteger(row.id)).sort((a, b) => a - b)],
+    );
+  }
+  for (const row of rows) {
+    if (Number(row.counts) === 0) continue;
+    const key = String(row.idempotency_key);
+    byKey.set(key, [...(byKey.get(key) ?? []), {
+      refund: toRefundRow(row),
+      keyOwner: row.key_owner as string | null,
+      requestHash: row.request_hash as Uint8Array,
+    }]);
+  }
+  return byKey;
 }
 
 /** The keys under which the provider is asked for refunds, by the refund's id. */

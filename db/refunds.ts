@@ -7,9 +7,9 @@
 import { refundRequestHash } from "../domain/content_hash.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import { namedAmount } from "../domain/money.ts";
-import type { OrderFacts } from "../domain/order.ts";
 import { refundKeyOf } from "../domain/payment_key.ts";
-import { decideRefundRequest } from "../domain/refund.ts";
+import { decideRefundRequest, refusedRefund } from "../domain/refund.ts";
+import { refundWishFaults, trimmedReason } from "../domain/refund_request.ts";
 import { type Database, type Queryable, transactionTries } from "./database.ts";
 import { isDuplicateKey } from "./faults.ts";
 import { addOrderEvents, type OrderEventRow } from "./events.ts";
@@ -17,11 +17,13 @@ import { readInstallation } from "./installation.ts";
 import { lockOrders, readCharges } from "./orders.ts";
 import {
   insertRefunds,
+  type KeyedRefund,
   ownKeyStart,
   readRefundsByKeys,
   readTakenProviderKeys,
   refundFactsOf,
   type RefundRow,
+  type RefundToInsert,
 } from "./refund_rows.ts";
 
 /** What somebody asks for. */
@@ -30,8 +32,12 @@ export interface RefundRequest {
   /** Null means all that is left. */
   amountCents: number | null;
   reason: string | null;
-  /** The same key with the same request is the same refund; null where the caller gave none. */
+  /**
+   * The same owner's key with the same request is the same refund, for a day; null where the caller gave none.
+   */
   idempotencyKey: string | null;
+  /** Whose key it is, where it is not the one's who asks. */
+  keyOwner?: string;
   /** Who asks for this one, where it is not the one who asks for the others. */
   actor?: string;
 }
@@ -63,8 +69,8 @@ export interface RefundOptions {
  * as `REQUESTED` until a message about them is handled, and recovery republishes lost messages.
  *
  * @param actor who asks, for the timeline
- * @returns for each request, in the same order, the refund or the reason why not: `not_found`,
- * `order_not_refundable`, `refund_exceeds_left`, `invalid` (not one cent) or `idempotency_key_reused`
+ * @returns for each request, in the same order, the refund or the reason why not: `invalid`, `not_found`,
+ * `order_not_refundable`, `refund_exceeds_left` or `idempotency_key_reused`
  */
 export async function requestRefunds(
   db: Database,
@@ -72,13 +78,28 @@ export async function requestRefunds(
   actor: string,
   options: RefundOptions = {},
 ): Promise<(TakenRefund | WorkflowError)[]> {
-  const keyed = requests.map((request) => ({
-    ...request,
-    idempotencyKey: request.idempotencyKey ?? `${ownKeyStart}${crypto.randomUUID()}`,
-  }));
+  const asked = requests.map((request): Asked => {
+    const { idempotencyKey, keyOwner, actor: own } = request;
+    const reason = trimmedReason(request.reason);
+    const owner = keyOwner ?? own ?? actor;
+    return {
+      orderId: request.orderId,
+      amountCents: request.amountCents,
+      reason,
+      actor: own,
+      idempotencyKey: idempotencyKey ?? `${ownKeyStart}${crypto.randomUUID()}`,
+      keyOwner: owner,
+      requestHash: refundRequestHash({
+        ...request,
+        reason,
+        owner: owner.startsWith("api:") ? owner : "",
+      }),
+      fault: faultOf({ ...request, reason }),
+    };
+  });
   const take = async () => {
     const results = await db.transaction(async (tx) => {
-      const results = await takeInTransaction(tx, keyed, actor);
+      const results = await takeInTransaction(tx, asked, actor);
       await options.inTransaction?.(tx, results);
       return results;
     });
@@ -113,78 +134,93 @@ export async function requestRefund(
   return result!;
 }
 
+/** A request with all that is known of it before anybody looks at its order. */
+interface Asked extends Omit<RefundToInsert, "amountCents" | "providerKey"> {
+  amountCents: number | null;
+  actor: string | undefined;
+  /** Why it is no request. */
+  fault: WorkflowError | undefined;
+}
+
+/** A request that is accepted, by its place among the others. */
+interface Accepted {
+  index: number;
+  amountCents: number;
+}
+
 async function takeInTransaction(
   tx: Queryable,
-  requests: readonly RefundRequest[],
+  requests: readonly Asked[],
   actor: string,
 ): Promise<(TakenRefund | WorkflowError)[]> {
   const orderIds = [...new Set(requests.map(({ orderId }) => orderId))];
   const { orders } = await lockOrders(tx, orderIds);
   const refunds = await refundFactsOf(tx, orderIds, { lock: true });
-  const known = await readRefundsByKeys(
-    tx,
-    requests.flatMap(({ idempotencyKey }) => idempotencyKey ?? []),
-  );
+  const known = await readRefundsByKeys(tx, requests.map(({ idempotencyKey }) => idempotencyKey));
 
-  // A key is unique in all of the books. Another token's must not be taken for a repetition of this one's.
-  const hashOf = (request: RefundRequest) =>
-    refundRequestHash({ ...request, owner: ownerOf(request, actor) });
-  const accepted: { index: number; amountCents: number }[] = [];
+  const accepted: Accepted[] = [];
   const repeated: { index: number; of: number }[] = [];
-  const results: (TakenRefund | WorkflowError)[] = [];
   const keysHere = new Map<string, number>();
-  requests.forEach((request, index) => {
+  const decide = (request: Asked, index: number): TakenRefund | WorkflowError | undefined => {
+    if (request.fault !== undefined) return request.fault;
     const order = orders.get(request.orderId);
     if (order === undefined) {
-      results[index] = new WorkflowError("not_found", `There is no order ${request.orderId}`);
-      return;
+      return new WorkflowError("not_found", `There is no order ${request.orderId}`);
     }
-    const key = request.idempotencyKey;
-    const before = key === null ? undefined : known.get(key);
+    const { requestHash } = request;
+    const before = requestedBefore(request, known.get(request.idempotencyKey) ?? []);
     if (before !== undefined) {
-      results[index] = sameBytes(before.requestHash, hashOf(request))
+      return sameBytes(before.requestHash, requestHash)
         ? { refund: asFirstAnswered(before.refund), currency: order.currency, replayed: true }
         : reusedKey();
-      return;
     }
-    const twin = key === null ? undefined : keysHere.get(key);
+    const key = `${request.keyOwner}\n${request.idempotencyKey}`;
+    const twin = keysHere.get(key);
     if (twin !== undefined) {
-      if (sameBytes(hashOf(requests[twin]!), hashOf(request))) {
-        repeated.push({ index, of: twin });
-      } else results[index] = reusedKey();
-      return;
+      if (!sameBytes(requests[twin]!.requestHash, requestHash)) return reusedKey();
+      repeated.push({ index, of: twin });
+      return undefined;
     }
     const others = refunds.get(order.id) ?? [];
     const decision = decideRefundRequest(order, others, request.amountCents);
-    if (decision.kind === "refused") {
-      results[index] = refusal(order, request, decision);
-      return;
-    }
+    if (decision.kind === "refused") return refusedRefund(order, request.amountCents, decision);
     const { amountCents } = decision;
     refunds.set(order.id, [...others, { id: Infinity, amountCents, status: "REQUESTED" }]);
-    if (key !== null) keysHere.set(key, index);
+    keysHere.set(key, index);
     accepted.push({ index, amountCents });
-  });
+    return undefined;
+  };
+  const results = requests.map(decide);
 
-  const wanted = accepted.map(({ index, amountCents }) => ({ ...requests[index]!, amountCents }));
-  const providerKeys = await providerKeysOf(tx, wanted, actor);
-  const rows = await insertRefunds(
-    tx,
-    accepted.map(({ index }, position) => ({
-      ...wanted[position]!,
-      requestHash: hashOf(requests[index]!),
-      providerKey: providerKeys[position] ?? null,
-    })),
-  );
+  const currencyOf = (orderId: number) => orders.get(orderId)!.currency;
+  const rows = await writeAccepted(tx, requests, accepted, { actor, currencyOf });
   accepted.forEach(({ index }, position) => {
     const refund = rows[position]!;
-    const { currency } = orders.get(refund.orderId)!;
-    results[index] = { refund, currency, replayed: false };
+    results[index] = { refund, currency: currencyOf(refund.orderId), replayed: false };
   });
   for (const { index, of } of repeated) {
     const first = results[of]!;
     results[index] = first instanceof WorkflowError ? first : { ...first, replayed: true };
   }
+  return results.map((result) => result!);
+}
+
+/** Inserts the refunds and their steps of the timelines. */
+async function writeAccepted(
+  tx: Queryable,
+  requests: readonly Asked[],
+  accepted: readonly Accepted[],
+  { actor, currencyOf }: { actor: string; currencyOf: (orderId: number) => string },
+): Promise<RefundRow[]> {
+  const wanted = accepted.map(({ index, amountCents }): Wanted => ({
+    ...requests[index]!,
+    amountCents,
+  }));
+  const providerKeys = await providerKeysOf(tx, wanted);
+  const rows = await insertRefunds(
+    tx,
+    wanted.map((one, position) => ({ ...one, providerKey: providerKeys[position] ?? null })),
+  );
   await addOrderEvents(
     tx,
     rows.map((refund, position): OrderEventRow => ({
@@ -192,19 +228,25 @@ async function takeInTransaction(
       actor: requests[accepted[position]!.index]!.actor,
       refundId: refund.id,
       event: "refund_requested",
-      detail: namedAmount(refund.amountCents, orders.get(refund.orderId)!.currency) +
+      detail: namedAmount(refund.amountCents, currencyOf(refund.orderId)) +
         (refund.reason === null ? "" : `: ${refund.reason}`),
     })),
     actor,
   );
-  return results;
+  return rows;
 }
 
-/** The token whose idempotency key it is; empty for whoever has none. */
-function ownerOf(request: RefundRequest, actor: string): string {
-  const by = request.actor ?? actor;
-  return by.startsWith("api:") ? by : "";
+/** What was requested under the key before. One without an owner can be told by its request alone. */
+function requestedBefore(
+  { keyOwner, requestHash }: Asked,
+  known: readonly KeyedRefund[],
+): KeyedRefund | undefined {
+  return known.find((one) => one.keyOwner === keyOwner) ??
+    known.find((one) => one.keyOwner === null && sameBytes(one.requestHash, requestHash));
 }
+
+/** A request of which it is decided how much goes back. */
+type Wanted = Asked & { amountCents: number };
 
 /**
  * Keys for the provider. A client's key gives the same one whenever its request is taken, so that a refund whose row
@@ -212,47 +254,33 @@ function ownerOf(request: RefundRequest, actor: string): string {
  */
 async function providerKeysOf(
   tx: Queryable,
-  requests: readonly (RefundRequest & { amountCents: number })[],
-  actor: string,
+  requests: readonly Wanted[],
 ): Promise<(string | null)[]> {
   if (requests.length === 0) return [];
   const installation = await readInstallation(tx);
   const orders = await readCharges(tx, [...new Set(requests.map(({ orderId }) => orderId))]);
-  const keyOf = (request: typeof requests[number], idempotencyKey: string | null) =>
+  const keyOf = (request: Wanted, idempotencyKey: string) =>
     refundKeyOf(installation, {
       externalOrderId: orders.get(request.orderId)!.externalOrderId,
-      owner: ownerOf(request, actor),
-      idempotencyKey: idempotencyKey ?? crypto.randomUUID(),
+      owner: request.keyOwner,
+      idempotencyKey,
       amountCents: request.amountCents,
     });
   const keys = requests.map((request) => keyOf(request, request.idempotencyKey));
   const taken = await readTakenProviderKeys(tx, keys.filter((key) => key !== null));
   return keys.map((key, index) =>
-    key !== null && taken.has(key) ? keyOf(requests[index]!, null) : key
+    key !== null && taken.has(key) ? keyOf(requests[index]!, crypto.randomUUID()) : key
   );
 }
 
-function refusal(
-  order: OrderFacts,
-  request: RefundRequest,
-  { because, leftCents }: { because: string; leftCents: number },
-): WorkflowError {
-  const start = `Cannot refund order ${order.id}`;
-  const money = (minor: number) => namedAmount(minor, order.currency);
-  if (because === "not_positive") {
-    return new WorkflowError("invalid", `${start}: ${request.amountCents} is no amount`);
-  }
-  if (because === "exceeds_left") {
-    return new WorkflowError(
-      "refund_exceeds_left",
-      `${start}: ${money(request.amountCents!)} exceed the ${money(leftCents)} that are left`,
-    );
-  }
+/** Why what was asked for is no request for a refund. */
+function faultOf(request: RefundRequest): WorkflowError | undefined {
+  const faults = refundWishFaults(request);
+  if (faults.length === 0) return undefined;
+  const said = faults.map(({ at, detail }) => at === "amount" ? detail : `the ${at} ${detail}`);
   return new WorkflowError(
-    "order_not_refundable",
-    because === "not_paid"
-      ? `${start}: it is ${order.status}, and only PAID orders can be refunded`
-      : `${start}: nothing is left to refund`,
+    "invalid",
+    `Cannot refund order ${request.orderId}: ${said.join("; ")}`,
   );
 }
 

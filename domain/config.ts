@@ -32,8 +32,6 @@ export interface Config {
   trustedProxies: Network[];
   /** Who may use the API; where it is empty, nobody is asked who they are. */
   apiTokens: ApiToken[];
-  /** Signs the sessions of the dashboard; a secret, random at every start where none is set. */
-  sessionSecret: string;
   /** Requests that a token may make in a minute; 0 for any number. */
   rateLimitPerMinute: number;
   /** Origins of other web pages that may use the API, e.g. `https://shop.example`. */
@@ -86,7 +84,7 @@ export interface Config {
   takeoverMs: number;
   /** Most connections of a process. */
   databaseConnections: number;
-  /** Apply pending migrations when a process starts. */
+  /** Apply pending migrations when a process starts that may. */
   autoMigrate: boolean;
   /** Chattier lines are dropped. */
   logLevel: LogLevel;
@@ -154,12 +152,6 @@ export const settings: readonly Setting[] = [
       "separated by commas",
   },
   {
-    name: "SESSION_SECRET",
-    fallback: "",
-    meaning:
-      "signs the dashboard's sessions, at least 32 characters; random at every start if empty",
-  },
-  {
     name: "RATE_LIMIT",
     fallback: "6000",
     meaning: "requests that a token may make in a minute, 0…1000000 (0: any number)",
@@ -216,8 +208,8 @@ export const settings: readonly Setting[] = [
   {
     name: "NOTIFY_CHANNELS",
     fallback: "log",
-    meaning: "where ends of orders and refunds are told: `log`, `email` and `webhook`, " +
-      "one or more, separated by commas",
+    meaning: "where ends of orders and refunds are written or sent to: `log` (the history alone, " +
+      "nobody hears of it), `email` and `webhook`, one or more, separated by commas",
   },
   {
     name: "NOTIFY_FROM",
@@ -295,7 +287,8 @@ export const settings: readonly Setting[] = [
   {
     name: "AUTO_MIGRATE",
     fallback: "1",
-    meaning: "`0`: refuse to start on pending migrations instead of applying them",
+    meaning: "`0`: `start`, `serve`, `consume` and `import` refuse pending migrations instead of " +
+      "applying them, as all other commands do always",
   },
   { name: "LOG_LEVEL", fallback: "info", meaning: "`error`, `warn`, `info` or `debug`" },
   {
@@ -380,10 +373,6 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
   }
 
   const apiTokens = parseApiTokens(text("API_TOKENS"), (detail) => fault("API_TOKENS", detail));
-  const sessionSecret = text("SESSION_SECRET");
-  if (sessionSecret !== "" && sessionSecret.length < 32) {
-    fault("SESSION_SECRET", "must have at least 32 characters");
-  }
   const corsOrigins = text("CORS_ORIGINS").split(",").map((origin) => origin.trim())
     .filter((origin) => origin !== "");
   for (const origin of corsOrigins) {
@@ -487,7 +476,6 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     allowedHosts,
     trustedProxies,
     apiTokens,
-    sessionSecret,
     rateLimitPerMinute: integer("RATE_LIMIT", 0, 1_000_000),
     corsOrigins,
     baseCurrency,

@@ -91,6 +91,12 @@ export function exactAmount(minor: bigint): number | string {
 
 function grouped(plain: string): string {
   const [whole, fraction] = plain.split(".") as [string, string?];
-  const thousands = whole.replace(/\B(?=(\d{3})+$)/g, ",");
+  const sign = whole.startsWith("-") ? "-" : "";
+  const digits = whole.slice(sign.length);
+  const parts = [digits.slice(0, digits.length % 3)].filter((part) => part !== "");
+  for (let at = digits.length % 3; at < digits.length; at += 3) {
+    parts.push(digits.slice(at, at + 3));
+  }
+  const thousands = sign + parts.join(",");
   return fraction === undefined ? thousands : `${thousands}.${fraction}`;
 }

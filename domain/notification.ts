@@ -53,3 +53,25 @@ export function refundEventName(refundId: number, status: RefundStatus): string 
   const start = refundEvents[status];
   return start === null ? null : `${start}${refundId}`;
 }
+
+/**
+ * What became of a notification: `logged` is a row of the history, of which nobody has heard; the others left the
+ * process or are to. One that is sent again waits although it was sent before.
+ */
+export const notificationStates = ["logged", "sent", "waiting", "given_up"] as const;
+
+/** One of {@linkcode notificationStates}. */
+export type NotificationState = typeof notificationStates[number];
+
+/**
+ * What became of a notification.
+ *
+ * @param facts.isDue somebody is still to send it
+ */
+export function notificationState(
+  { channel, success, isDue }: { channel: string; success: boolean; isDue: boolean },
+): NotificationState {
+  if (channel === "log") return "logged";
+  if (isDue) return "waiting";
+  return success ? "sent" : "given_up";
+}

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { WorkflowError } from "./errors.ts";
 import { namedAmount } from "./money.ts";
 import type { OrderStatus, RefundStatus } from "./order.ts";
 
@@ -49,6 +50,31 @@ export function decideRefundRequest(
   if (amountCents < 1) return { kind: "refused", because: "not_positive", leftCents };
   if (amountCents > leftCents) return { kind: "refused", because: "exceeds_left", leftCents };
   return { kind: "accept", amountCents };
+}
+
+/** A refusal in one sentence. */
+export function refusedRefund(
+  order: { id: number; status: OrderStatus; currency: string },
+  amountCents: number | null,
+  { because, leftCents }: { because: string; leftCents: number },
+): WorkflowError {
+  const start = `Cannot refund order ${order.id}`;
+  const money = (minor: number) => namedAmount(minor, order.currency);
+  if (because === "not_positive") {
+    return new WorkflowError("invalid", `${start}: ${amountCents} is no amount`);
+  }
+  if (because === "exceeds_left") {
+    return new WorkflowError(
+      "refund_exceeds_left",
+      `${start}: ${money(amountCents!)} exceed the ${money(leftCents)} that are left`,
+    );
+  }
+  return new WorkflowError(
+    "order_not_refundable",
+    because === "not_paid"
+      ? `${start}: it is ${order.status}, and only PAID orders can be refunded`
+      : `${start}: nothing is left to refund`,
+  );
 }
 
 /** What becomes of an accepted refund when its message is handled. */

@@ -11,7 +11,7 @@ import { trimEnd } from "../domain/trim_end.ts";
 import type { Caller } from "./caller.ts";
 import type { CountStranger } from "./limit_strangers.ts";
 import { httpProblem } from "./problem.ts";
-import { type Sessions, signInPath } from "./session.ts";
+import { type Sessions, signInPath, signOutPath } from "./session.ts";
 
 /** Who may do what: the first line that fits counts. What no line names is for `admin`. */
 const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] | "nothing"][] = [
@@ -21,11 +21,12 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
   ["POST", /^\/sign-out$/, "nothing"],
   // Signed by the payment provider.
   ["POST", /^\/payments\/callback$/, "nothing"],
-  ["POST", /^\/orders(\/[^/]+\/cancel)?$/, ["orders"]],
-  ["POST", /^\/imports(\/[^/]+\/cancel)?$/, ["orders"]],
+  ["POST", /^\/(orders|imports)$/, ["orders"]],
+  // Whoever has brought it, or may cancel everybody's; which of them asks, the transaction finds out.
+  ["POST", /^(\/dashboard)?\/(orders|imports)\/[^/]+\/cancel$/, ["orders", "cancel"]],
   ["GET HEAD", /^\/imports(\/|$)/, ["read", "orders"]],
   ["POST", /^\/orders\/[^/]+\/(refunds|payment\/(accept|give-back|dismiss))$/, ["refunds"]],
-  ["POST", /^\/dashboard\/(orders\/[^/]+\/cancel|imports(\/.*)?)$/, ["orders"]],
+  ["POST", /^\/dashboard\/imports$/, ["orders"]],
   ["POST", /^\/dashboard\/orders\/[^/]+\/(refund|payment)$/, ["refunds"]],
   ["GET HEAD", /./, ["read"]],
 ];
@@ -48,11 +49,14 @@ export function identifyCaller(
   sessions: Sessions,
 ): MiddlewareHandler {
   return async (c, next) => {
+    const needed = neededScopes(c.req.method, c.req.path);
     const caller = apiTokens.length === 0
       ? { actor: "api", name: null, scopes, by: "nothing" as const, csrfToken: "" }
+      : needed === "nothing" && !knowsSessions(c.req.path)
+      ? undefined
       // What is no URL is refused by the guard, which comes later so that its answers are counted.
       : URL.canParse(c.req.url)
-      ? callerOf(c, { apiTokens }, sessions)
+      ? await callerOf(c, { apiTokens }, sessions)
       : undefined;
     if (caller !== undefined) c.set("caller", caller);
     await next();
@@ -85,15 +89,20 @@ export function controlAccess(countRefused: CountStranger): MiddlewareHandler {
   };
 }
 
+/** The only open routes that ask who it is: a probe must not wait for the database to find a session. */
+function knowsSessions(path: string): boolean {
+  return path.startsWith(signInPath) || path.startsWith(signOutPath);
+}
+
 const challenge = 'Bearer realm="orders"';
 
-function callerOf(
+async function callerOf(
   c: Context,
   { apiTokens }: Pick<Config, "apiTokens">,
   sessions: Sessions,
-): Caller | undefined {
+): Promise<Caller | undefined> {
   const authorization = c.req.header("authorization");
-  if (authorization === undefined) return sessions.callerOf(c);
+  if (authorization === undefined) return await sessions.callerOf(c);
   const presented = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
   const token = presented === undefined ? undefined : findToken(apiTokens, tokenHash(presented));
   if (token === undefined) return undefined;

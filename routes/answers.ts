@@ -6,6 +6,7 @@
  */
 
 import { z } from "zod";
+import { notificationStates } from "../domain/notification.ts";
 import { mostCounted } from "../domain/bounded_count.ts";
 import { groups } from "../domain/messages.ts";
 import { type OrderStatus, orderTransitions } from "../domain/order.ts";
@@ -124,6 +125,7 @@ export const orderDetailAnswer = z.object({
     payload: z.unknown(),
     success: z.boolean(),
     error: z.string().nullable(),
+    state: z.enum(notificationStates),
     sent_at: time.nullable(),
     created_at: time,
   })),

@@ -23,6 +23,7 @@ import { healthRoutes } from "./health.ts";
 import { importRuns } from "./import_runs.ts";
 import { bringsFile, importRoutes } from "./imports.ts";
 import { kpiRoutes } from "./kpis.ts";
+import { refuseUnknownQuery, takesAnyQuery } from "./known_query.ts";
 import { limitBody } from "./limit_body.ts";
 import { limitRate } from "./limit_rate.ts";
 import { limitStrangers } from "./limit_strangers.ts";
@@ -37,7 +38,7 @@ import { refundRoutes } from "./refunds.ts";
 import { makeSessions, protectSessions, sessionRoutes } from "./session.ts";
 import { streamRoutes } from "./streams.ts";
 import { traceRequests } from "./trace_requests.ts";
-import { within } from "./within.ts";
+import { within } from "../streams/within.ts";
 
 /** Most bytes of a request's body. */
 const bodyBytes = 1_048_576;
@@ -91,6 +92,7 @@ export function makeApp(deps: AppDeps): Hono {
   app.use(limitRate(deps));
   app.use(guard(deps));
   app.use(controlAccess(strangers.refused));
+  app.use(refuseUnknownQuery());
   const { wholeMs } = deps.bodyTimes ?? bodyTimes;
   const limit = limitBody({ bytes: bodyBytes, ms: wholeMs });
   // A file may be larger than any other body, and takes its time.
@@ -102,7 +104,7 @@ export function makeApp(deps: AppDeps): Hono {
   app.use(protectSessions());
   app.use((c, next) => isUpload(c) ? next() : within(answerMs, "An engine", next()));
 
-  app.get("/", (c) => {
+  app.get("/", takesAnyQuery(), (c) => {
     if (c.req.header("accept")?.includes("text/html")) return c.redirect("/dashboard");
     return c.json({ routes: routesOf(app) });
   });

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Scope } from "../domain/api_token.ts";
+import { isAllowed, type Scope } from "../domain/api_token.ts";
+import type { OnlyOf } from "../domain/bringer.ts";
 
 /** Who makes a request. */
 export interface Caller {
@@ -18,6 +19,19 @@ export interface Caller {
   by: "token" | "session" | "nothing";
   /** What a page must send back with every change; empty unless there is a session. */
   csrfToken: string;
+  /** Of a session: whether it has not ended meanwhile; for answers that go on for long. */
+  goesOn?: () => Promise<boolean>;
+}
+
+/** Whose orders and imports a caller may cancel; undefined for everybody's. */
+export function cancelsOnly({ actor, scopes }: Caller): OnlyOf | undefined {
+  if (isAllowed(scopes, ["cancel"])) return undefined;
+  return { actor, seesOthers: isAllowed(scopes, ["read"]) };
+}
+
+/** The actor whose imports alone a caller may look at; undefined for everybody's. */
+export function looksOnlyAt({ actor, scopes }: Caller): string | undefined {
+  return isAllowed(scopes, ["read"]) ? undefined : actor;
 }
 
 declare module "hono" {

@@ -10,6 +10,7 @@ import { HTTPException } from "hono/http-exception";
 import { resolver, uniqueSymbol } from "hono-openapi";
 import { z } from "zod";
 import { type Fault, WorkflowError } from "../domain/errors.ts";
+import { withQueryNames } from "./known_query.ts";
 
 /** What a request brings along, in words. */
 const parts: Readonly<Partial<Record<keyof ValidationTargets, string>>> = {
@@ -39,7 +40,10 @@ export function checked<Target extends keyof ValidationTargets, Schema extends z
     );
   });
   // What checks a part of the request also says in the OpenAPI document what the part looks like.
-  return Object.assign(check, { [uniqueSymbol]: { target, ...resolver(schema) } });
+  const described = Object.assign(check, { [uniqueSymbol]: { target, ...resolver(schema) } });
+  return target === "query" && schema instanceof z.ZodObject
+    ? withQueryNames(described, Object.keys(schema.shape))
+    : described;
 }
 
 function faultsOf(issue: z.core.$ZodIssue, isBody: boolean): Fault[] {

@@ -10,6 +10,7 @@ import type { z } from "zod";
 import type { Scope } from "../domain/api_token.ts";
 import { problemAnswer } from "./answers.ts";
 import { problemExample, type ProblemName } from "./examples.ts";
+import { withQueryNames } from "./known_query.ts";
 
 /** A body of a request or an answer. */
 export interface Content {
@@ -41,6 +42,8 @@ export interface Description {
   example?: unknown;
   /** The JSON body may be left out. */
   optionalBody?: boolean;
+  /** The same answer whatever the query says, see {@linkcode takesAnyQuery}. */
+  anyQuery?: boolean;
   /** The change may be repeated under an `Idempotency-Key`. */
   repeatable?: boolean;
 }
@@ -139,7 +142,7 @@ export function described(route: Description): MiddlewareHandler {
         },
       },
     }]);
-  return describeRoute(
+  const description = describeRoute(
     {
       summary: route.summary,
       ...(route.description === undefined ? {} : { description: route.description }),
@@ -168,6 +171,7 @@ export function described(route: Description): MiddlewareHandler {
       responses: Object.fromEntries([...good, ...problems]),
     } as unknown as Parameters<typeof describeRoute>[0],
   );
+  return route.anyQuery ? withQueryNames(description, "any") : description;
 }
 
 function headersNamed(names: readonly (keyof typeof headers)[]) {

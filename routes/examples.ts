@@ -241,6 +241,7 @@ export const orderDetail = {
     payload: told.payload,
     success: told.success,
     error: told.error,
+    state: told.state,
     sent_at: told.sent_at,
     created_at: told.created_at,
   }],
@@ -436,6 +437,9 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   order_conflict: ['Order "web-1" is known with another content'],
   charge_not_known: ["No order is known that was charged under this key; send it again later"],
   order_not_cancellable: ["Cannot cancel order 42: it is PAID already"],
+  not_yours: [
+    "Cannot cancel order 42: another token has brought it, so this needs the scope cancel",
+  ],
   order_not_refundable: [
     "Cannot refund order 42: it is PENDING, and only PAID orders can be refunded",
   ],

@@ -5,7 +5,7 @@
  */
 
 import { WorkflowError } from "../domain/errors.ts";
-import { within } from "./within.ts";
+import { within } from "../streams/within.ts";
 
 /** How calls are gathered. */
 export interface GatherOptions {

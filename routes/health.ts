@@ -13,8 +13,8 @@ import { aliveAnswer, readyAnswer } from "./answers.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
 import { alive, notReady, ready } from "./examples.ts";
-import { within } from "./within.ts";
 import { simulatedWarning } from "../streams/gateways.ts";
+import { within } from "../streams/within.ts";
 
 /** Longest wait for one check, in milliseconds: an engine that hangs is not ready. */
 const checkTimeoutMs = 2_000;
@@ -38,6 +38,7 @@ export function healthRoutes(deps: AppDeps): Hono {
     "/livez",
     described({
       summary: "Whether the process lives",
+      anyQuery: true,
       tag: "Operation",
       scopes: null,
       answers: { 200: { says: "It does", schema: aliveAnswer, example: alive } },
@@ -49,6 +50,7 @@ export function healthRoutes(deps: AppDeps): Hono {
     "/readyz",
     described({
       summary: "Whether the process can serve",
+      anyQuery: true,
       tag: "Operation",
       scopes: null,
       answers: {

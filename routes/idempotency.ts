@@ -8,6 +8,7 @@ import type { Context } from "hono";
 import { z } from "zod";
 import { requestHash } from "../domain/content_hash.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { idempotencyKeyPattern } from "../domain/refund_request.ts";
 import type { Queryable } from "../db/database.ts";
 import {
   answerKeys,
@@ -46,7 +47,7 @@ const prolongEveryMs = claimSeconds * 1_000 / 3;
 /** The header. */
 export const idempotencyHeaders = z.object({
   "idempotency-key": z.string()
-    .regex(/^[\x21-\x7e]{1,255}$/, "must have 1…255 visible ASCII characters")
+    .regex(idempotencyKeyPattern, "must have 1…255 visible ASCII characters")
     .optional()
     .meta({
       description: "The same request under the same key gets the first answer again, for a day",

@@ -7,7 +7,15 @@
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { rejectsCsv } from "../domain/rejects_csv.ts";
 import type { Database, Queryable } from "../db/database.ts";
-import { addRejects, createImport, deleteRejects, touchImport } from "../db/imports.ts";
+import {
+  addRejects,
+  cancelImport,
+  type CancelImportOptions,
+  createImport,
+  deleteRejects,
+  type ImportRow,
+  touchImport,
+} from "../db/imports.ts";
 import { holdRejects } from "../streams/held_rejects.ts";
 import { importOrders } from "../streams/orders_import.ts";
 import type { RejectsFile } from "../streams/rejects_file.ts";
@@ -54,8 +62,8 @@ export interface ImportRuns {
    * @throws what reading the file throws
    */
   start(request: ImportRequest): Promise<number>;
-  /** Ends an import between two batches, if it runs in this process. */
-  cancel(importId: number): void;
+  /** Ends an import between two batches, see {@linkcode cancelImport}: at once where it runs in this process. */
+  cancel(importId: number, actor: string, options?: CancelImportOptions): Promise<ImportRow>;
 }
 
 /**
@@ -143,8 +151,11 @@ export function importRuns(deps: AppDeps, limits: typeof fileLimits = fileLimits
       deps.background?.add(ended);
       return accepted.promise;
     },
-    cancel(importId) {
+    async cancel(importId, actor, options) {
+      const row = await cancelImport(db, importId, actor, options);
+      log.info("import cancelled", { import: importId, actor });
       for (const { id, stop } of running) if (id === importId) stop.abort();
+      return row;
     },
   };
 }

@@ -8,14 +8,9 @@ import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { decodeCursor, pageLimits, pageOf } from "../domain/paging.ts";
-import {
-  cancelImport,
-  type ImportRow,
-  listImports,
-  readImport,
-  readRejects,
-} from "../db/imports.ts";
+import { type ImportRow, listImports, readImport, readRejects } from "../db/imports.ts";
 import { importAnswer, importListAnswer } from "./answers.ts";
+import { cancelsOnly, looksOnlyAt } from "./caller.ts";
 import { checked, idParam } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
@@ -50,9 +45,13 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   const { db } = deps;
   const answerOnce = idempotency(deps);
 
-  const find = async (id: number): Promise<ImportRow> => {
+  /** An import of somebody else is as though it were not there, for whoever has no `read`. */
+  const find = async (c: Context, id: number): Promise<ImportRow> => {
     const found = await readImport(db, id);
-    if (found === undefined) throw new WorkflowError("not_found", `There is no import ${id}`);
+    const only = looksOnlyAt(c.get("caller"));
+    if (found === undefined || (only !== undefined && found.actor !== only)) {
+      throw new WorkflowError("not_found", `There is no import ${id}`);
+    }
     return found;
   };
 
@@ -127,7 +126,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
             await storeAnswers(tx, [{ key, answer: answer(row) }]);
           },
         });
-        return { ...answer(await find(id)), stored: true };
+        return { ...answer(await find(c, id)), stored: true };
       }, { isSame });
     },
   );
@@ -136,6 +135,8 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     "/imports",
     described({
       summary: "Lists imports, the latest first",
+      description:
+        "Without `read` only those that a token of the same name has brought; likewise below.",
       tag: "Imports",
       scopes: ["read", "orders"],
       answers: { 200: { says: "A page", schema: importListAnswer, example: importList } },
@@ -144,7 +145,8 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     async (c) => {
       const { limit = pageLimits.fallback, cursor } = c.req.valid("query");
       const beforeId = cursor === undefined ? undefined : decodeCursor("imports", cursor);
-      const rows = await listImports(db, { beforeId, limit: limit + 1 });
+      const actor = looksOnlyAt(c.get("caller"));
+      const rows = await listImports(db, { beforeId, limit: limit + 1, actor });
       const { data, nextCursor } = pageOf("imports", rows, limit);
       return c.json({ data: data.map(importJson), next_cursor: nextCursor });
     },
@@ -161,7 +163,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     }),
     checked("param", idParam),
     async (c) => {
-      return c.json(importJson(await find(c.req.valid("param").id)));
+      return c.json(importJson(await find(c, c.req.valid("param").id)));
     },
   );
 
@@ -182,7 +184,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     checked("param", idParam),
     async (c) => {
       const { id } = c.req.valid("param");
-      let row = await find(id);
+      let row = await find(c, id);
       if (followers >= mostFollowers) {
         throw new WorkflowError("unavailable", "Too many imports are followed; try again later");
       }
@@ -217,7 +219,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
                 resolve();
               }, { once: true });
             });
-            row = await find(id);
+            row = await find(c, id);
           }
         } finally {
           followers--;
@@ -248,7 +250,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     checked("param", idParam),
     async (c) => {
       const { id } = c.req.valid("param");
-      const { status, dryRun } = await find(id);
+      const { status, dryRun } = await find(c, id);
       const first = status === "DONE" ? await readRejects(db, id, 0) : undefined;
       if (first === undefined) {
         throw new WorkflowError(
@@ -277,12 +279,14 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     "/imports/:id/cancel",
     described({
       summary: "Ends an import between two batches; what was written stays",
+      description:
+        "With `orders` an import that a token of the same name has brought, with `cancel` any.",
       tag: "Imports",
-      scopes: ["orders"],
+      scopes: ["orders", "cancel"],
       answers: {
         202: { says: "It will end", schema: importAnswer, example: endingImport, located: true },
       },
-      problems: ["not_found", "import_not_cancellable"],
+      problems: ["not_found", "not_yours", "import_not_cancellable"],
       repeatable: true,
     }),
     checked("param", idParam),
@@ -296,13 +300,12 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
           location: `/imports/${id}`,
           body: importJson(row),
         });
-        const row = await cancelImport(db, id, actor, {
+        const row = await runs.cancel(id, actor, {
+          only: cancelsOnly(c.get("caller")),
           inTransaction: key === null
             ? undefined
             : (tx, row) => storeAnswers(tx, [{ key, answer: answer(row) }]),
         });
-        deps.log.info("import cancelled", { import: id, actor });
-        runs.cancel(id);
         return { ...answer(row), stored: key !== null };
       });
     },

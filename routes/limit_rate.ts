@@ -10,7 +10,7 @@ import { countRequest } from "../streams/rate_limit.ts";
 import type { Caller } from "./caller.ts";
 import type { AppDeps } from "./deps.ts";
 import { httpProblem } from "./problem.ts";
-import { within } from "./within.ts";
+import { within } from "../streams/within.ts";
 
 /** Longest wait for the count, in milliseconds. */
 const mostWaitMs = 250;

@@ -10,7 +10,7 @@ import { localLimit } from "../domain/local_limit.ts";
 import { countRequest } from "../streams/rate_limit.ts";
 import { addressOf } from "./client_address.ts";
 import type { AppDeps } from "./deps.ts";
-import { within } from "./within.ts";
+import { within } from "../streams/within.ts";
 
 /** Tries to sign in within a minute: of one address, and of all together. */
 export const signInLimits = { address: 30, all: 300 } as const;

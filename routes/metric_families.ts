@@ -27,7 +27,7 @@ import { readProof } from "../streams/proof.ts";
 import { type GroupStatus, readStreams } from "../streams/queue_status.ts";
 import { countRedisConnections } from "../streams/redis.ts";
 import type { AppDeps } from "./deps.ts";
-import { within } from "./within.ts";
+import { within } from "../streams/within.ts";
 
 /** Longest wait for a part, in milliseconds; a part that is late is missing. */
 const mostMs = 3_000;

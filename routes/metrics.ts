@@ -39,6 +39,7 @@ export function metricRoutes(
     "/metrics",
     described({
       summary: "Figures for Prometheus",
+      anyQuery: true,
       tag: "Operation",
       scopes: ["read"],
       answers: {

@@ -6,7 +6,7 @@
 
 import { z } from "zod";
 import { mostCounted } from "../domain/bounded_count.ts";
-import { noticeChannels } from "../domain/notification.ts";
+import { noticeChannels, notificationStates } from "../domain/notification.ts";
 
 const id = z.int().min(1);
 const count = z.int().min(0);
@@ -23,7 +23,9 @@ const fields = {
   payload: z.unknown(),
   success: z.boolean(),
   error: z.string().nullable().meta({ description: "Of the last try, if it failed" }),
-  state: z.enum(["sent", "waiting", "given_up"]),
+  state: z.enum(notificationStates).meta({
+    description: "`logged` is a row of the history alone, of which nobody has heard",
+  }),
   next_try_at: time.nullable(),
   sent_at: time.nullable(),
   created_at: time,

@@ -8,6 +8,7 @@ import { type Context, Hono } from "hono";
 import { html } from "hono/html";
 import { generateSpecs } from "hono-openapi";
 import type { Description } from "./described.ts";
+import { takesAnyQuery } from "./known_query.ts";
 import { problemTypes } from "./problem.ts";
 import { cookieNames, csrfHeader } from "./session.ts";
 
@@ -20,6 +21,8 @@ const info = {
     "Errors are RFC 9457 problems. Their types:",
     ...problemTypes().map(({ type, status, title }) => `- \`${type}\` (${status}): ${title}`),
     "`about:blank` stands where the status says it all.",
+    "Query parameters that a route does not know are 400 `bad-request`, but for those of `/livez`, `/readyz`, " +
+    "`/metrics` and `/payments/callback`, which pass over whatever is added to their addresses.",
   ].join("\n\n").replaceAll("\n\n-", "\n-"),
   license: { name: "MIT", identifier: "MIT" },
 };
@@ -59,7 +62,7 @@ const tags: Readonly<Record<Description["tag"], string>> = {
   Orders: "Taking orders, finding them, cancelling them",
   Refunds: "Giving money back, in part or in full",
   Imports: "Files of orders, and what became of their rows",
-  Notifications: "What customers and shops were told, on which channel, and telling it again",
+  Notifications: "What was written to the log or sent by e-mail or webhook, and sending it again",
   Figures: "Revenue and counts by day and currency, and the best customers",
   Operation: "Health, what waits in the groups, metrics, and the payment provider's answers",
 };
@@ -127,9 +130,13 @@ export function openApiRoutes(whole: () => Hono): Hono {
   const app = new Hono();
   let document: Promise<Record<string, unknown>> | undefined;
 
-  app.get("/openapi.json", async (c) => c.json(await (document ??= openApiDocument(whole()))));
+  app.get(
+    "/openapi.json",
+    takesAnyQuery(),
+    async (c) => c.json(await (document ??= openApiDocument(whole()))),
+  );
 
-  app.get("/docs", (c) => {
+  app.get("/docs", takesAnyQuery(), (c) => {
     c.header("content-security-policy", docsCsp);
     return c.html(html`
       <!DOCTYPE html>
@@ -150,7 +157,7 @@ export function openApiRoutes(whole: () => Hono): Hono {
     `);
   });
 
-  app.get("/docs/:name", async (c: Context) => {
+  app.get("/docs/:name", takesAnyQuery(), async (c: Context) => {
     const { docsFiles } = await import("./docs_files.ts");
     const name = c.req.param("name") ?? "";
     if (!Object.hasOwn(docsFiles, name)) return c.notFound();

@@ -76,6 +76,7 @@ export function orderDetailJson(order: OrderDetail) {
       payload: notification.payload,
       success: notification.success,
       error: notification.error,
+      state: notification.state,
       sent_at: notification.sentAt,
       created_at: notification.createdAt,
     })),

@@ -7,10 +7,10 @@
 import { Hono } from "hono";
 import { WorkflowError } from "../domain/errors.ts";
 import { decodeCursor, encodeCursor, pageLimits } from "../domain/paging.ts";
-import { cancelOrder } from "../db/cancel.ts";
 import type { Queryable } from "../db/database.ts";
 import { readOrderDetail, readOrderSummaries } from "../db/order_queries.ts";
 import { orderDetailAnswer, orderListAnswer, orderReceiptAnswer } from "./answers.ts";
+import { cancelsOnly } from "./caller.ts";
 import { checked, idParam, jsonBody } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
 import { described } from "./described.ts";
@@ -26,7 +26,7 @@ import { orderFinder } from "./find_orders.ts";
 import { idempotency, idempotencyHeaders, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
 import { orderBody } from "./order_body.ts";
 import { orderDetailJson, orderJson, orderReceiptJson } from "./order_json.ts";
-import { publishAfterCommit } from "./publish_after_commit.ts";
+import { cancelAndPublish } from "../services/cancel_order.ts";
 import { orderListQuery } from "./queries.ts";
 import { newOrderAnswer, orderTaker } from "./take_orders.ts";
 
@@ -131,8 +131,10 @@ export function orderRoutes(deps: AppDeps): Hono {
     "/orders/:id/cancel",
     described({
       summary: "Cancels an order that is not settled",
+      description:
+        "With `orders` an order that a token of the same name has brought, with `cancel` any.",
       tag: "Orders",
-      scopes: ["orders"],
+      scopes: ["orders", "cancel"],
       answers: {
         200: {
           says: "It is cancelled, now or before",
@@ -140,7 +142,7 @@ export function orderRoutes(deps: AppDeps): Hono {
           example: cancelledOrder,
         },
       },
-      problems: ["not_found", "order_not_cancellable"],
+      problems: ["not_found", "not_yours", "order_not_cancellable"],
       repeatable: true,
     }),
     checked("param", idParam),
@@ -153,12 +155,12 @@ export function orderRoutes(deps: AppDeps): Hono {
           const order = (await readOrderSummaries(source, [id])).get(id)!;
           return { status: 200, location: null, body: orderReceiptJson(order, scopes) };
         };
-        const { changed, messages } = await cancelOrder(db, id, actor, {
+        const { changed } = await cancelAndPublish(deps, id, actor, {
+          only: cancelsOnly(c.get("caller")),
           inTransaction: key === null
             ? undefined
             : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),
         });
-        await publishAfterCommit(deps, messages);
         return { ...await answer(db), stored: changed };
       });
     },

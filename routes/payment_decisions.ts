@@ -6,7 +6,6 @@
 
 import { Hono } from "hono";
 import type { Queryable } from "../db/database.ts";
-import { decidePayment } from "../db/decide_payment.ts";
 import { readOrderSummaries } from "../db/order_queries.ts";
 import type { DisputeVerdict } from "../domain/settle.ts";
 import { orderReceiptAnswer } from "./answers.ts";
@@ -16,7 +15,7 @@ import { described } from "./described.ts";
 import { acceptedOrder, knownOrder, returnedOrder } from "./examples.ts";
 import { idempotency, idempotencyHeaders, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
 import { orderReceiptJson } from "./order_json.ts";
-import { publishAfterCommit } from "./publish_after_commit.ts";
+import { decideAndPublish } from "../services/decide_payment.ts";
 
 /** What each decision is called in the address, and what it does. */
 const decisions = [
@@ -83,12 +82,11 @@ export function paymentDecisionRoutes(deps: AppDeps): Hono {
             const order = (await readOrderSummaries(source, [id])).get(id)!;
             return { status: 200, location: null, body: orderReceiptJson(order, scopes) };
           };
-          const { changed, messages } = await decidePayment(db, id, verdict, actor, {
+          const { changed } = await decideAndPublish(deps, id, verdict, actor, {
             inTransaction: key === null
               ? undefined
               : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),
           });
-          await publishAfterCommit(deps, messages);
           return { ...await answer(db), stored: changed };
         });
       },

@@ -41,6 +41,7 @@ export function paymentRoutes(deps: AppDeps): Hono {
         "is a duplicate and changes nothing.",
       tag: "Operation",
       scopes: "signed",
+      anyQuery: true,
       answers: { 202: { says: "It will be settled", schema: takenAnswer, example: takenCallback } },
       body: { "application/json": { schema: callbackBody, example: callback } },
       problems: [401, 404, 408, 413, "charge_not_known", "invalid"],

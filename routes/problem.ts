@@ -36,6 +36,7 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
   order_conflict: [409, "The order is known with another content"],
   charge_not_known: [409, "The charge is not known, or not any more"],
   order_not_cancellable: [409, "The order can no longer be cancelled"],
+  not_yours: [403, "It was brought by another token"],
   order_not_refundable: [409, "The order cannot be refunded"],
   payment_not_disputed: [409, "No payment waits for this decision"],
   import_has_no_rejects: [409, "The import has no rejects file"],

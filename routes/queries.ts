@@ -155,7 +155,7 @@ export const refundFileQuery = z.object(refundFilters);
 export const notificationListQuery = z.object({
   order: optionalQuery("The order's id", queryInteger(1, 999_999_999_999_999)),
   channel: optionalQuery(
-    "On which it is told",
+    "On which it is written or sent",
     z.enum(noticeChannels, { error: `must be one of ${noticeChannels.join(", ")}` }),
   ),
   success: optionalQuery("Whether it was sent", flag),

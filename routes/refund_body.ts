@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { orderLimits } from "../domain/incoming_order.ts";
+import { reasonFault, trimmedReason } from "../domain/refund_request.ts";
 
 /**
  * Strict, because a misspelt `amount_cents` that was passed over would give everything back; null is
@@ -16,12 +16,10 @@ export const refundBody = z.strictObject({
     .min(1, "must be at least 1")
     .optional(),
   reason: z.string({ error: "must be text" }).trim()
-    .refine((text) => [...text].length <= orderLimits.textLength, {
-      error: `must have at most ${orderLimits.textLength} characters`,
+    .superRefine((text, issues) => {
+      const message = reasonFault(text);
+      if (message !== undefined) issues.addIssue({ code: "custom", message });
     })
-    .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), {
-      error: "must hold no control characters",
-    })
-    .transform((text) => text === "" ? null : text)
+    .transform(trimmedReason)
     .nullish(),
 }, { error: (issue) => issue.code === "invalid_type" ? "must be an object" : undefined });

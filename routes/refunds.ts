@@ -11,7 +11,11 @@ import { listRefundsOf } from "../db/order_queries.ts";
 import { readOrders } from "../db/orders.ts";
 import { listRefunds } from "../db/refund_list.ts";
 import { readRefunds } from "../db/refund_rows.ts";
-import { type RefundRequest, requestRefunds, type TakenRefund } from "../db/refunds.ts";
+import {
+  type RefundRequest,
+  requestAllAndPublish,
+  type TakenRefund,
+} from "../services/request_refunds.ts";
 import { refundAnswer, refundListAnswer } from "./answers.ts";
 import { checked, idParam, jsonBody } from "./checked.ts";
 import type { AppDeps } from "./deps.ts";
@@ -27,7 +31,6 @@ import {
 } from "./idempotency.ts";
 import { listedRefundJson, refundJson } from "./order_json.ts";
 import { isEngineAway } from "./problem.ts";
-import { publishAfterCommit } from "./publish_after_commit.ts";
 import { pageQuery, refundListQuery } from "./queries.ts";
 import { refundBody } from "./refund_body.ts";
 
@@ -51,8 +54,8 @@ export function refundRoutes(deps: AppDeps): Hono {
   const requestRefund = gather<
     RefundRequest & { key: HeldKey | null },
     TakenRefund | WorkflowError
-  >(async (requests) => {
-    const results = await requestRefunds(db, requests, "api", {
+  >((requests) =>
+    requestAllAndPublish(deps, requests, "api", {
       inTransaction: (tx, results) =>
         storeAnswers(
           tx,
@@ -62,17 +65,7 @@ export function refundRoutes(deps: AppDeps): Hono {
             return [{ key, answer: refundAccepted(result) }];
           }),
         ),
-    });
-    await publishAfterCommit(
-      deps,
-      results.flatMap((result) => {
-        if (result instanceof WorkflowError) return [];
-        const { refund: { id: refundId, orderId, amountCents }, currency } = result;
-        return [{ type: "refund.process" as const, orderId, refundId, amountCents, currency }];
-      }),
-    );
-    return results;
-  }, { most: mostRequests, mostWaiting, mostMs, concernsAll: isEngineAway });
+    }), { most: mostRequests, mostWaiting, mostMs, concernsAll: isEngineAway });
 
   app.post(
     "/orders/:id/refunds",

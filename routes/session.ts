@@ -1,19 +1,21 @@
 /**
- * Sessions of people who use the dashboard in a browser: signing in with a token, a signed cookie instead of
+ * Sessions of people who use the dashboard in a browser: signing in with a token, a cookie instead of
  * it from then on, and the proof that a change comes from our own page.
  *
  * @module
  */
 
-import { createHmac, hash as digestOf, timingSafeEqual } from "node:crypto";
+import { hash as digestOf, timingSafeEqual } from "node:crypto";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { type ApiToken, findToken, tokenHash } from "../domain/api_token.ts";
 import { isLoopback } from "../domain/config.ts";
+import { beginSession, endSession, readSession } from "../db/sessions.ts";
 import { inTime } from "./body_times.ts";
 import type { Caller } from "./caller.ts";
 import { addressOf } from "./client_address.ts";
 import type { AppDeps } from "./deps.ts";
+import { takesAnyQuery } from "./known_query.ts";
 import type { CountStranger } from "./limit_strangers.ts";
 import { boundaryOf, firstFieldOf } from "./multipart.ts";
 import { httpProblem } from "./problem.ts";
@@ -22,6 +24,12 @@ import { signInCsp, signInPage } from "./sign_in_page.ts";
 
 /** Where people sign in. */
 export const signInPath = "/sign-in";
+
+/** Where they sign out. */
+export const signOutPath = "/sign-out";
+
+/** Random bytes of a session's name: nobody finds one by trying. */
+const idBytes = 32;
 
 /** Seconds after which a person has to sign in again. */
 const sessionSeconds = 12 * 3_600;
@@ -35,58 +43,56 @@ export const csrfHeader = "x-csrf-token";
 /** The field of a form that does the same. */
 export const csrfField = "csrf_token";
 
-/** Makes and reads sessions. */
+/** Makes, reads and ends sessions. */
 export interface Sessions {
   /**
-   * Who asks, by the cookie of the request; undefined without one that is genuine, fresh, and of a token
+   * Who asks, by the cookie of the request; undefined without one of a session that goes on, begun with a token
    * that the settings still have.
    */
-  callerOf(c: Context): Caller | undefined;
-  /** Sets the cookie. */
-  begin(c: Context, token: ApiToken): void;
-  /** Takes the cookie away. */
-  end(c: Context): void;
+  callerOf(c: Context): Promise<Caller | undefined>;
+  /** Begins a session and sets the cookie; what the request came with ends, so that nobody can plant a session. */
+  begin(c: Context, token: ApiToken): Promise<void>;
+  /** Ends the session for all processes and takes the cookie away. */
+  end(c: Context): Promise<void>;
 }
 
 /**
- * Sessions are not stored: the cookie says whose they are and when they end, under a signature. So any
- * process with the same secret knows them, and they end early only when the token leaves the settings or
- * the secret changes.
- *
- * @param now milliseconds since 1970
+ * Sessions are random names in a cookie; the database has who they are, so every process knows them, and knows at
+ * once when they end: by signing out, after twelve hours, or when their token leaves the settings.
  */
-export function makeSessions(
-  { config }: Pick<AppDeps, "config">,
-  now: () => number = Date.now,
-): Sessions {
-  const secret = config.sessionSecret === ""
-    ? crypto.getRandomValues(new Uint8Array(32)).toHex()
-    : config.sessionSecret;
-  const sign = (purpose: string, text: string) =>
-    createHmac("sha256", secret).update(`${purpose}\n${text}`).digest("base64url");
+export function makeSessions({ config, db }: Pick<AppDeps, "config" | "db">): Sessions {
+  const tokenOf = new Map(
+    config.apiTokens.map((token) => [digestOf("sha256", printed(token), "hex"), token]),
+  );
+  const read = async (id: string): Promise<ApiToken | undefined> => {
+    const print = await readSession(db, digestOf("sha256", id, "buffer"));
+    return print === undefined ? undefined : tokenOf.get(print.toHex());
+  };
   return {
-    callerOf(c) {
-      const cookie = getCookie(c, cookieName(c)) ?? "";
-      const [payload = "", signature = ""] = cookie.split(".");
-      if (!isSame(signature, sign("session", payload))) return undefined;
-      const [hash, endsAtMs] = JSON.parse(atob(payload)) as [string, number, string];
-      const token = findToken(config.apiTokens, hash);
-      if (token === undefined || endsAtMs <= now()) return undefined;
+    async callerOf(c) {
+      const id = sessionIdOf(c);
+      const token = id === undefined ? undefined : await read(id);
+      if (id === undefined || token === undefined) return undefined;
       return {
         actor: `api:${token.name}`,
         name: token.name,
         scopes: token.scopes,
         by: "session",
-        csrfToken: sign("csrf", payload),
+        // Of the id, so that each session has its own; it tells nobody the id.
+        csrfToken: digestOf("sha256", `csrf\n${id}`, "base64url"),
+        goesOn: async () => await read(id) !== undefined,
       };
     },
-    begin(c, { hash }) {
-      const payload = btoa(JSON.stringify([
-        hash,
-        now() + sessionSeconds * 1_000,
-        crypto.randomUUID(),
-      ]));
-      setCookie(c, cookieName(c), `${payload}.${sign("session", payload)}`, {
+    async begin(c, token) {
+      const before = sessionIdOf(c);
+      if (before !== undefined) await endSession(db, digestOf("sha256", before, "buffer"));
+      const id = crypto.getRandomValues(new Uint8Array(idBytes)).toBase64({
+        alphabet: "base64url",
+        omitPadding: true,
+      });
+      const print = digestOf("sha256", printed(token), "buffer");
+      await beginSession(db, digestOf("sha256", id, "buffer"), print, sessionSeconds);
+      setCookie(c, cookieName(c), id, {
         path: "/",
         httpOnly: true,
         sameSite: "Lax",
@@ -94,10 +100,23 @@ export function makeSessions(
         maxAge: sessionSeconds,
       });
     },
-    end: (c) => {
+    async end(c) {
+      const id = sessionIdOf(c);
+      if (id !== undefined) await endSession(db, digestOf("sha256", id, "buffer"));
       deleteCookie(c, cookieName(c), { path: "/", secure: isSecure(c) });
     },
   };
+}
+
+/** What stands for a token in the database: not its hash, which is the settings' alone. */
+function printed({ hash }: ApiToken): string {
+  return `session\n${hash}`;
+}
+
+/** The session that a request names; undefined for what can be none. */
+function sessionIdOf(c: Context): string | undefined {
+  const cookie = getCookie(c, cookieName(c)) ?? "";
+  return /^[\w-]{43}$/.test(cookie) ? cookie : undefined;
 }
 
 /**
@@ -166,7 +185,7 @@ export function sessionRoutes(
     return c.html(signInPage({ action: signInPath, next, fault }), status);
   };
 
-  app.get(signInPath, (c) => {
+  app.get(signInPath, takesAnyQuery(), (c) => {
     const next = ownPath(c.req.query("next"));
     if (config.apiTokens.length === 0 || c.get("caller") !== undefined) {
       return c.redirect(next, 303);
@@ -174,7 +193,7 @@ export function sessionRoutes(
     return page(c, 200, next, "");
   });
 
-  app.post(signInPath, async (c) => {
+  app.post(signInPath, takesAnyQuery(), async (c) => {
     const form = await readForm(c);
     const next = ownPath(form.next);
     const facts = {
@@ -192,13 +211,13 @@ export function sessionRoutes(
       log.warn("sign-in refused", facts);
       return page(c, 401, next, "This token is not known.");
     }
-    sessions.begin(c, token);
+    await sessions.begin(c, token);
     log.info("signed in", { actor: `api:${token.name}` });
     return c.redirect(next, 303);
   });
 
-  app.post("/sign-out", (c) => {
-    sessions.end(c);
+  app.post(signOutPath, takesAnyQuery(), async (c) => {
+    await sessions.end(c);
     return c.redirect(signInPath, 303);
   });
 

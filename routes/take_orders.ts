@@ -15,7 +15,7 @@ import { gather } from "./gather.ts";
 import { type HeldKey, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
 import { orderReceiptJson } from "./order_json.ts";
 import { isEngineAway } from "./problem.ts";
-import { publishAfterCommit } from "./publish_after_commit.ts";
+import { publishAfterCommit } from "../services/publish_after_commit.ts";
 
 /** Most orders to one transaction. */
 const mostOrders = 200;

@@ -9,8 +9,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   domain: ["domain"],
   db: ["db", "domain"],
   streams: ["streams", "db", "domain"],
-  routes: ["routes", "streams", "db", "domain"],
-  commands: ["commands", "routes", "streams", "db", "domain", "engines"],
+  services: ["services", "streams", "db", "domain"],
+  routes: ["routes", "services", "streams", "db", "domain"],
+  commands: ["commands", "routes", "services", "streams", "db", "domain", "engines"],
   main: ["commands", "domain"],
   engines: ["engines"],
   std: ["std"],
@@ -45,6 +46,7 @@ const packages: Readonly<Record<string, RegExp>> = {
   db: /^(mysql2\/promise$|node:)/,
   streams: /^(ioredis$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
   // What talks to the engines stands behind db and streams.
+  services: /^node:/,
   routes: /^(?!mysql2|ioredis)/,
 };
 
@@ -141,6 +143,14 @@ Deno.test("handlers never import each other, and routes no consumer", () => {
   }
 });
 
+Deno.test("routes and commands change orders and refunds through the use cases alone", () => {
+  for (const path of ["db/cancel.ts", "db/decide_payment.ts", "db/refunds.ts"]) {
+    const users = inFolders("routes", "commands", "services")
+      .filter(({ imports }) => imports.includes(path)).map(({ folder }) => folder);
+    assert.deepEqual(users, ["services"], path);
+  }
+});
+
 Deno.test("no file imports itself, however long the way", () => {
   const importsOf = new Map(sources.map(({ path, imports }) => [path, imports]));
   const finished = new Set<string>();
@@ -168,7 +178,9 @@ Deno.test("every file that is imported exists", () => {
 Deno.test("SQL stands in db/ and migrations/ only", () => {
   const statement =
     /["'`]\s*(select\s[^"'`]*\sfrom\s|insert\s+into|update\s+\w+\s+set|delete\s+from|create\s+(table|database|index)|alter\s+table|drop\s+(table|database)|start\s+transaction|commit["'`])/i;
-  for (const { path, code } of inFolders("domain", "streams", "routes", "commands", "main")) {
+  for (
+    const { path, code } of inFolders("domain", "streams", "services", "routes", "commands", "main")
+  ) {
     assert.doesNotMatch(code, statement, path);
   }
   assert.ok(inFolders("db").some(({ code }) => statement.test(code)), "it would be recognised");
@@ -176,13 +188,17 @@ Deno.test("SQL stands in db/ and migrations/ only", () => {
 
 Deno.test("only main.ts reads the environment and the arguments of the product", () => {
   const reading = /\b(Deno\.env|Deno\.args|process\.env|process\.argv)\b/;
-  for (const { path, code } of inFolders("domain", "db", "streams", "routes", "commands")) {
+  for (
+    const { path, code } of inFolders("domain", "db", "streams", "services", "routes", "commands")
+  ) {
     assert.doesNotMatch(code, reading, path);
   }
 });
 
 Deno.test("everything that is exported says what it is", () => {
-  for (const { path, text } of inFolders("domain", "db", "streams", "routes", "commands")) {
+  for (
+    const { path, text } of inFolders("domain", "db", "streams", "services", "routes", "commands")
+  ) {
     const lines = text.split("\n");
     assert.match(text, /^\/\*\*[\s\S]*?@module[\s\S]*?\*\//, `${path} says what it is for`);
     lines.forEach((line, index) => {

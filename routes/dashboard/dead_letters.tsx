@@ -33,7 +33,7 @@ import { formatCount, formatMoney } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Timeline } from "./order_timeline.tsx";
 import { Empty, linkTo, Notice, Pager } from "./parts.tsx";
-import { pageQuery, pageSize } from "./queries.ts";
+import { allSaid, pageQuery, pageSize, said } from "./queries.ts";
 import { need } from "./reading.ts";
 
 const home = "/dashboard/dead-letters";
@@ -58,7 +58,7 @@ export function deadLetterRoutes(deps: AppDeps): Hono {
     const shown = letters.slice(0, pageSize);
     const last = shown.at(-1);
     const count = sums.reduce((sum, one) => sum + one.count, 0);
-    const done = c.req.query("done");
+    const [done, verb, refused] = ["done", "verb", "refused"].map((name) => said(c, name));
     const missing = missingScopes(c, `${home}/decide`);
     const isFiltered = Object.values(given).some((value) => value !== undefined);
     return page(
@@ -68,9 +68,9 @@ export function deadLetterRoutes(deps: AppDeps): Hono {
         <>
           <PageHead title="Dead letters" note={count === 0 ? undefined : stakes(sums)} />
           {done && /^\d{1,9}$/.test(done) && (
-            <Notice tone="good" title={outcome(Number(done), c.req.query("verb"))}>
-              {Number(c.req.query("refused")) > 0 &&
-                `${c.req.query("refused")} can't be retried, because nobody understands them`}
+            <Notice tone="good" title={outcome(Number(done), verb)}>
+              {Number(refused) > 0 &&
+                `${refused} can't be retried, because nobody understands them`}
             </Notice>
           )}
           {query.faults.map((fault) => <Notice key={fault} tone="warn" title={fault} />)}
@@ -109,7 +109,7 @@ export function deadLetterRoutes(deps: AppDeps): Hono {
     const query = pageQuery(c);
     const given = givenIn(query);
     const verb = query.oneOf("verb", ["retry", "discard"]);
-    const ids = (c.req.queries("ids") ?? []).slice(0, mostIds).map(Number)
+    const ids = allSaid(c, "ids").slice(0, mostIds).map(Number)
       .filter((id) => Number.isSafeInteger(id) && id > 0);
     const isAll = query.text("all") !== undefined;
     const filter: DeadLetterFilter = isAll ? filterOf(query, given, deps.baseCurrency) : { ids };

@@ -6,20 +6,26 @@
 
 import { type Context, Hono } from "hono";
 import type { FC } from "hono/jsx";
-import { cancelImport, listImports, readImport, readRejects } from "../../db/imports.ts";
+import { type ImportRow, listImports, readImport, readRejects } from "../../db/imports.ts";
+import { foreignFault } from "../../domain/bringer.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { encodeCursor } from "../../domain/paging.ts";
+import { cancelsOnly } from "../caller.ts";
 import type { AppDeps } from "../deps.ts";
 import type { ImportRuns } from "../import_runs.ts";
 import { problemOf } from "../problem.ts";
+import { knowsQuery } from "../known_query.ts";
+import { readForm } from "../read_form.ts";
 import { openUpload } from "../upload.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { actorOf, CsrfField, csrfToken, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
 import { ImportTable, Progress, readFirstRejects, Reasons, Rejects } from "./import_parts.tsx";
+import { formatCount } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { type LiveState, liveStream } from "./live.ts";
 import { Empty, linkTo, Notice, Pager, Region, Time, toHtml } from "./parts.tsx";
 import { pageQuery, pageSize } from "./queries.ts";
+import { askFirst, isConfirmed } from "./question.tsx";
 import { need } from "./reading.ts";
 
 const home = "/dashboard/imports";
@@ -69,7 +75,7 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
 
   app.get("/imports", (c) => list(c));
 
-  app.post("/imports", async (c) => {
+  app.post("/imports", knowsQuery("dry_run", "keep_good_rows", "replace"), async (c) => {
     try {
       const upload = await openUpload(c, deps);
       const id = await runs.start({
@@ -120,9 +126,10 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
             {header !== undefined && (
               <a class="button" href={`/imports/${row.id}/rejects`} download>Download rejects</a>
             )}
-            {isRunning && (
+            {isRunning && !mayCancel(c, row) && <ScopeNeeded missing="cancel" />}
+            {isRunning && mayCancel(c, row) && (
               <PostForm c={c} action={`${home}/${row.id}/cancel`}>
-                <button type="submit" class="danger">Cancel</button>
+                <button type="submit" class="danger">Cancel…</button>
               </PostForm>
             )}
           </PageHead>
@@ -147,14 +154,40 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
 
   app.post("/imports/:id{[0-9]{1,15}}/cancel", async (c) => {
     const id = idOf(c);
-    const actor = actorOf(c);
-    await need(cancelImport(db, id, actor));
-    deps.log.info("import cancelled", { import: id, actor });
-    runs.cancel(id);
+    if (!isConfirmed(await readForm(c))) return await askCancel(c, deps);
+    await need(runs.cancel(id, actorOf(c), { only: cancelsOnly(c.get("caller")) }));
     return c.redirect(`${home}/${id}`, 303);
   });
 
   return app;
+}
+
+/** Asks before an import is ended. */
+async function askCancel(c: Context, { db }: AppDeps): Promise<Response> {
+  const row = await need(readImport(db, idOf(c)));
+  if (row === undefined) return notFoundPage(c, `There is no import #${idOf(c)}`);
+  return await askFirst(c, {
+    title: `Cancel the import of ${row.source}?`,
+    note: row.actor === null ? undefined : `Brought by ${row.actor}`,
+    says:
+      `${
+        formatCount(row.counts.orders)
+      } orders were written so far, and they stay. Importing the ` +
+      "file again takes the rest.",
+    nav: home,
+    action: `${home}/${row.id}/cancel`,
+    verb: "Cancel the import",
+    danger: true,
+    crumb: [`${home}/${row.id}`, row.source],
+    keep: "Let it run",
+  });
+}
+
+/** False where only the bringer of an import may cancel it, and that is another. */
+function mayCancel(c: Context, { id, actor }: ImportRow): boolean {
+  const caller = c.get("caller");
+  return !caller.scopes.includes("orders") ||
+    foreignFault(cancelsOnly(caller), actor, `import ${id}`) === undefined;
 }
 
 function idOf(c: Context): number {

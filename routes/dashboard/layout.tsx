@@ -11,6 +11,8 @@ import type { Config } from "../../domain/config.ts";
 import { assetPath } from "./assets.ts";
 import { PostForm } from "./form.tsx";
 import { Icon, type IconName } from "./icons.tsx";
+import { Notice } from "./parts.tsx";
+import { passedOver } from "./queries.ts";
 
 /** Pages load what this process serves and nothing else, and run no script that stands in a page. */
 export const pageCsp = [
@@ -78,7 +80,7 @@ const doctype = Object.assign(new String("<!doctype html>"), {
 }) as unknown as Child;
 
 const Frame: FC<PageOptions & { c: Context; children?: Child }> = (
-  { c, title, nav, live, charts, children },
+  { c, title, nav, live, charts, status, children },
 ) => (
   <html lang="en">
     <head>
@@ -122,7 +124,11 @@ const Frame: FC<PageOptions & { c: Context; children?: Child }> = (
           </nav>
           <Foot c={c} />
         </header>
-        <main id="main" tabindex={-1}>{children}</main>
+        <main id="main" tabindex={-1}>
+          {(status ?? 200) === 200 &&
+            passedOver(c).map((fault) => <Notice key={fault} tone="warn" title={fault} />)}
+          {children}
+        </main>
       </div>
     </body>
   </html>

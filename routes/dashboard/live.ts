@@ -29,13 +29,16 @@ const keepAliveMs = 15_000;
 /** Streams end by themselves then, in milliseconds; browsers come back at once. */
 const longestMs = 3_600_000;
 
+/** How often it is asked whether whoever looks at a page is still signed in, in milliseconds. */
+const askEveryMs = 5_000;
+
 /** Most streams at once: each costs a connection and a rendering a second. */
 const mostStreams = 200;
 
 let streams = 0;
 
 /**
- * Answers with the stream of a page. It ends when the browser leaves or the process stops. While an engine
+ * Answers with the stream of a page. It ends when the browser leaves, the session ends or the process stops. While an engine
  * that the page needs is away, it says so, and goes on when the engine is back.
  *
  * @param render the page's regions as they are now
@@ -54,12 +57,19 @@ export function liveStream(
     const sent = new Map<string, string>();
     const endAt = performance.now() + longestMs;
     let spokeAt = performance.now();
+    let askAt = spokeAt + askEveryMs;
+    const goesOn = async () => {
+      if (performance.now() < askAt) return true;
+      askAt = performance.now() + askEveryMs;
+      return await c.get("caller").goesOn?.() ?? true;
+    };
     const stop = () => stream.abort();
     stopping?.addEventListener("abort", stop, { once: true });
     try {
       while (!stream.aborted && !stream.closed && performance.now() < endAt) {
         let state: LiveState;
         try {
+          if (!await goesOn()) break;
           state = await render();
         } catch (error) {
           if (!isEngineAway(error)) throw error;

@@ -10,10 +10,10 @@ import {
   type ListedAttempt,
   type ListedNotification,
   listNotifications,
-  type NotificationState,
   readAttempts,
   readNotification,
 } from "../../db/notification_queries.ts";
+import type { NotificationState } from "../../domain/notification.ts";
 import { describeCount } from "../../domain/bounded_count.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
@@ -78,7 +78,13 @@ export function notificationPageRoutes(deps: AppDeps): Hono {
               </a>
             </nav>
             {shown.length === 0 && next === undefined
-              ? <Empty title={all === undefined ? "Everything was sent" : "Nobody was told yet"} />
+              ? (
+                <Empty
+                  title={all === undefined
+                    ? "Nothing waits and nothing was given up"
+                    : "Nothing was written or sent yet"}
+                />
+              )
               : <List notifications={shown} />}
           </section>
           <Pager
@@ -208,6 +214,7 @@ const Disabled: FC<{ c: Context; disabled: NonNullable<ChannelState["disabled"]>
 );
 
 const stateBadges: Readonly<Record<NotificationState, [name: string, tone: Tone]>> = {
+  logged: ["Logged", "plain"],
   sent: ["Sent", "good"],
   waiting: ["Waiting", "accent"],
   given_up: ["Given up", "bad"],

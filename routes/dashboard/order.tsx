@@ -6,28 +6,38 @@
 
 import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { cancelOrder } from "../../db/cancel.ts";
-import { decidePayment } from "../../db/decide_payment.ts";
 import { type OrderDetail, readOrderDetail } from "../../db/order_queries.ts";
 import { readOrders } from "../../db/orders.ts";
-import { requestRefund } from "../../db/refunds.ts";
 import { WorkflowError } from "../../domain/errors.ts";
-import { orderLimits } from "../../domain/incoming_order.ts";
+import { bringerOf, foreignFault } from "../../domain/bringer.ts";
 import { isSettled } from "../../domain/order.ts";
+import { reasonFault, trimmedReason } from "../../domain/refund_request.ts";
 import type { DisputeVerdict } from "../../domain/settle.ts";
+import { cancelAndPublish } from "../../services/cancel_order.ts";
+import { decideAndPublish } from "../../services/decide_payment.ts";
+import { requestAndPublish } from "../../services/request_refunds.ts";
+import { cancelsOnly } from "../caller.ts";
 import type { AppDeps } from "../deps.ts";
 import { problemOf } from "../problem.ts";
-import { publishAfterCommit } from "../publish_after_commit.ts";
 import { readForm } from "../read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
-import { actorOf } from "./form.tsx";
-import { parseAmount, plainAmount } from "./format.ts";
+import { actorOf, ScopeNeeded } from "./form.tsx";
+import { formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
-import { CancelForm, DisputeForm, isDisputed, leftCents, RefundForm } from "./order_actions.tsx";
+import {
+  CancelForm,
+  DisputeForm,
+  isDisputed,
+  leftCents,
+  RefundForm,
+  wantedCents,
+} from "./order_actions.tsx";
 import { Customer, Items, Payment, Refunds } from "./order_facts.tsx";
 import { Path, Timeline, Told } from "./order_timeline.tsx";
 import { Notice, Region, toHtml } from "./parts.tsx";
+import { askFirst, isConfirmed } from "./question.tsx";
+import { said } from "./queries.ts";
 import { need } from "./reading.ts";
 
 /** What the address after a change says was done. */
@@ -67,30 +77,17 @@ export function orderRoutes(deps: AppDeps): Hono {
     const id = idOf(c);
     const form = await readForm(c);
     try {
-      const amountCents = form.which === "part" ? await amountOf(deps, id, form.amount) : null;
-      const reason = form.reason ? form.reason : null;
-      if (reason !== null && [...reason].length > orderLimits.textLength) {
-        throw new WorkflowError("invalid", "The reason is too long");
-      }
-      if (!/^[\x21-\x7e]{8,255}$/.test(form.key ?? "")) {
+      if (!isConfirmed(form)) return await askRefund(c, deps, form);
+      const amountCents = /^[1-9]\d{0,14}$/.test(form.cents ?? "") ? Number(form.cents) : undefined;
+      if (amountCents === undefined || !form.key) {
         throw new WorkflowError(
           "invalid",
           "The form is not complete; reload the page and try again",
         );
       }
-      const { refund, currency } = await requestRefund(db, {
-        orderId: id,
-        amountCents,
-        reason,
-        idempotencyKey: form.key!,
-      }, actorOf(c));
-      await publishAfterCommit(deps, [{
-        type: "refund.process",
-        orderId: id,
-        refundId: refund.id,
-        amountCents: refund.amountCents,
-        currency,
-      }]);
+      const { reason = null, key: idempotencyKey } = form;
+      const request = { orderId: id, amountCents, reason, idempotencyKey };
+      await requestAndPublish(deps, request, actorOf(c));
     } catch (error) {
       return await refuse(c, deps, error, form);
     }
@@ -101,8 +98,8 @@ export function orderRoutes(deps: AppDeps): Hono {
     const id = idOf(c);
     const form = await readForm(c);
     try {
-      const { messages } = await cancelOrder(db, id, actorOf(c));
-      await publishAfterCommit(deps, messages);
+      if (!isConfirmed(form)) return await askCancel(c, deps);
+      await cancelAndPublish(deps, id, actorOf(c), { only: cancelsOnly(c.get("caller")) });
     } catch (error) {
       return await refuse(c, deps, error, form);
     }
@@ -113,8 +110,9 @@ export function orderRoutes(deps: AppDeps): Hono {
     const id = idOf(c);
     const form = await readForm(c);
     try {
-      const { messages } = await decidePayment(db, id, verdictOf(form.verdict), actorOf(c));
-      await publishAfterCommit(deps, messages);
+      const verdict = verdictOf(form.verdict);
+      if (!isConfirmed(form)) return await askVerdict(c, deps, verdict);
+      await decideAndPublish(deps, id, verdict, actorOf(c));
     } catch (error) {
       return await refuse(c, deps, error, form);
     }
@@ -133,19 +131,105 @@ function verdictOf(text: string | undefined): DisputeVerdict {
   throw new WorkflowError("invalid", "The form is not complete; reload the page and try again");
 }
 
-/** What was typed as the part of an order that is to go back, in the digits of the order's currency. */
-async function amountOf({ db }: AppDeps, orderId: number, text = ""): Promise<number> {
-  const order = (await readOrders(db, [orderId])).get(orderId);
-  if (order === undefined) throw new WorkflowError("not_found", `There is no order ${orderId}`);
-  const amount = parseAmount(text, order.currency);
-  if (amount === undefined || amount === 0) {
-    const such = plainAmount(order.totalCents, order.currency);
+/** The order that a question is about. */
+async function orderFor(c: Context, { db }: AppDeps): Promise<OrderDetail> {
+  const order = await need(readOrderDetail(db, idOf(c)));
+  if (order === undefined) {
+    throw new WorkflowError("not_found", `There is no order ${idOf(c)}`);
+  }
+  return order;
+}
+
+/**
+ * Asks before money goes back. The amount is in the answer: what is left may be another one by then. So is the
+ * key, which makes two clicks one refund.
+ */
+async function askRefund(
+  c: Context,
+  deps: AppDeps,
+  form: Record<string, string | undefined>,
+): Promise<Response> {
+  const order = await orderFor(c, deps);
+  const cents = wantedCents(order, form);
+  const reason = trimmedReason(form.reason ?? null);
+  const fault = reason === null ? undefined : reasonFault(reason);
+  if (fault !== undefined) throw new WorkflowError("invalid", `The reason ${fault}`);
+  const { recipient, externalOrderId, totalCents, currency } = order;
+  const left = leftCents(order) - cents;
+  return await askFirst(c, {
+    title: `Refund ${formatMoney(cents, currency)} to ${recipient.name}?`,
+    note: `Order ${externalOrderId} of ${formatMoney(totalCents, currency)}, ${recipient.email}`,
+    says:
+      `${formatMoney(cents, currency)} of order ${externalOrderId} go back to ${recipient.name}. ` +
+      `${left === 0 ? "Nothing" : formatMoney(left, currency)} is left to refund then` +
+      `${reason === null ? "" : `. Reason: ${reason}`}.`,
+    nav: "/dashboard/orders",
+    action: `/dashboard/orders/${order.id}/refund`,
+    verb: `Refund ${formatMoney(cents, currency)}`,
+    fields: { cents, reason, key: `dashboard-${crypto.randomUUID()}` },
+    crumb: [`/dashboard/orders/${order.id}`, externalOrderId],
+    keep: "Keep the money",
+  });
+}
+
+const verdicts: Readonly<Record<DisputeVerdict, [verb: string, says: string]>> = {
+  accept: ["Accept", "The order becomes PAID, and its total what was taken."],
+  give_back: [
+    "Give back",
+    "It goes back; an order that waited for it fails, and its stock returns.",
+  ],
+  dismiss: ["Dismiss", "Nothing is given back: it went back otherwise, or is the same money."],
+};
+
+/** Asks before it is decided about money that does not fit an order. */
+async function askVerdict(c: Context, deps: AppDeps, verdict: DisputeVerdict): Promise<Response> {
+  const order = await orderFor(c, deps);
+  const { recipient, externalOrderId, payment, furtherPayments } = order;
+  const waiting = (payment?.status === "DISPUTED" ? [payment] : []).concat(
+    verdict === "accept" ? [] : furtherPayments.filter(({ status }) => status === "DISPUTED"),
+  );
+  const concerned = verdict === "dismiss" ? waiting.filter((one) => one !== payment) : waiting;
+  const money = concerned.map((one) => formatMoney(one.amountCents, one.currency)).join(" and ");
+  const [verb, says] = verdicts[verdict];
+  return await askFirst(c, {
+    title: `${verb} ${money || "the payment"} of ${recipient.name}?`,
+    note: `Order ${externalOrderId} of ${formatMoney(order.totalCents, order.currency)}, ` +
+      recipient.email,
+    says,
+    nav: "/dashboard/orders",
+    action: `/dashboard/orders/${order.id}/payment`,
+    verb: `${verb} ${money}`.trim(),
+    danger: verdict === "give_back",
+    fields: { verdict },
+    crumb: [`/dashboard/orders/${order.id}`, externalOrderId],
+    keep: "Decide later",
+  });
+}
+
+/** Asks before an order is cancelled. */
+async function askCancel(c: Context, deps: AppDeps): Promise<Response> {
+  const order = await orderFor(c, deps);
+  const { recipient, externalOrderId, totalCents, currency, status } = order;
+  if (isSettled(status) && status !== "CANCELLED") {
     throw new WorkflowError(
-      "invalid",
-      `“${text}” is no amount to refund in ${order.currency}, such as ${such}`,
+      "order_not_cancellable",
+      `Cannot cancel order ${order.id}: it is ${status} already`,
     );
   }
-  return amount;
+  return await askFirst(c, {
+    title: `Cancel order ${externalOrderId} of ${recipient.name}?`,
+    note: `${formatMoney(totalCents, currency)}, ${recipient.email}`,
+    says: `The order of ${formatMoney(totalCents, currency)} by ${recipient.name} ends. ` +
+      (status === "RESERVED"
+        ? "Its units go back into stock, and if the payment comes after all, it is given back."
+        : "Nothing is reserved for it yet."),
+    nav: "/dashboard/orders",
+    action: `/dashboard/orders/${order.id}/cancel`,
+    verb: "Cancel the order",
+    danger: true,
+    crumb: [`/dashboard/orders/${order.id}`, externalOrderId],
+    keep: "Keep the order",
+  });
 }
 
 /** Shows the page again, with what was wrong and what was typed. */
@@ -164,8 +248,8 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
   const order = await need(readOrderDetail(db, id));
   if (order === undefined) return await notFoundPage(c, `There is no order #${id}`);
   const regions = regionsOf(order);
-  const said = c.req.query("done") ?? "";
-  const done = Object.hasOwn(notices, said) ? notices[said] : undefined;
+  const change = said(c, "done") ?? "";
+  const done = Object.hasOwn(notices, change) ? notices[change] : undefined;
   const status: ContentfulStatusCode = refused === undefined
     ? 200
     : problemOf(refused.error).status;
@@ -228,7 +312,9 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
             {!isSettled(order.status) && (
               <section aria-labelledby="cancel-heading" class="card">
                 <h2 id="cancel-heading">Cancel</h2>
-                <CancelForm c={c} order={order} />
+                {mayCancel(c, order)
+                  ? <CancelForm c={c} order={order} />
+                  : <ScopeNeeded missing="cancel" />}
               </section>
             )}
           </div>
@@ -236,6 +322,15 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
       </>
     ),
   );
+}
+
+/** False where only the bringer of an order may cancel it, and that is another. */
+function mayCancel(c: Context, { id, timeline }: OrderDetail): boolean {
+  const created = timeline.find(({ event }) => event === "created");
+  const bringer = created === undefined ? null : bringerOf(created.actor);
+  const { scopes } = c.get("caller");
+  return !scopes.includes("orders") ||
+    foreignFault(cancelsOnly(c.get("caller")), bringer, `order ${id}`) === undefined;
 }
 
 function regionsOf(order: OrderDetail) {

@@ -7,6 +7,7 @@
 import type { Child, FC } from "hono/jsx";
 import type { OrderDetail, OrderNotification, OrderStep } from "../../db/order_queries.ts";
 import { formatDuration, formatMoney } from "./format.ts";
+import { noticeWords } from "./notice_words.ts";
 import { Badge, Time } from "./parts.tsx";
 
 interface Station {
@@ -116,7 +117,7 @@ interface Entry {
   by: Child;
 }
 
-/** Every step and everything that the customer was told, the newest first. */
+/** Every step and everything that was written to the log or sent, the newest first. */
 export const Timeline: FC<{ order: OrderDetail }> = ({ order }) => {
   const done = order.timeline.map((step) => entryOfStep(step, order.currency));
   const entries = [...done, ...order.notifications.flatMap(entryOfNotice)]
@@ -185,12 +186,12 @@ function entryOfNotice(notice: OrderNotification): Entry[] {
   if (!notice.success && notice.error === null) return [];
   return [{
     at: notice.sentAt ?? notice.createdAt,
-    name: notice.success ? "Customer told" : "Customer not told",
+    name: noticeWords(notice.channel, notice.state),
     look: notice.success ? "" : "bad",
     refundId: notice.refundId,
     attempt: 1,
     detail: notice.error === null ? event : `${event}: ${notice.error}`,
-    by: `by ${notice.channel}`,
+    by: <a href={`/dashboard/notifications/${notice.id}`}>notification #{notice.id}</a>,
   }];
 }
 
@@ -208,29 +209,31 @@ function wordsFor(actor: string): string {
   if (host !== undefined) return `worker on ${host}`;
   const [way, name] = actor.split(":");
   if (way === "api") return name === undefined ? "by the API" : `by ${name}`;
-  if (way === "cli") return `by ${name} on the command line`;
+  if (way === "cli") return `${name === undefined ? "" : `by ${name} `}on the command line`;
   return actor === "dashboard" ? "on the dashboard" : actor;
 }
 
-/** What the customer was told. */
+/** What was written to the log or sent, and what is to be. */
 export const Told: FC<{ order: OrderDetail }> = ({ order: { notifications } }) => (
   <>
     <h2>Notifications</h2>
     {notifications.length === 0
-      ? <p class="muted">The customer was told nothing yet</p>
+      ? <p class="muted">Nothing was written or sent yet</p>
       : (
         <ul class="checks">
           {notifications.map((notice) => (
             <li key={notice.id}>
               <span class={`dot ${notice.success ? "good" : notice.error === null ? "" : "bad"}`}>
                 <a href={`/dashboard/notifications/${notice.id}`}>{notice.event}</a>{" "}
-                <span class="muted">{notice.channel}</span>
+                <span class="muted">{noticeWords(notice.channel, notice.state)}</span>
               </span>
               <span class="muted small">
                 {notice.error ??
-                  (notice.success
-                    ? <Time at={notice.sentAt ?? notice.createdAt} />
-                    : "not sent yet")}
+                  (
+                    <Time
+                      at={notice.success ? notice.sentAt ?? notice.createdAt : notice.createdAt}
+                    />
+                  )}
               </span>
             </li>
           ))}

@@ -9,6 +9,7 @@ import type { Context } from "hono";
 import { decodeCursor } from "../../domain/paging.ts";
 import { isDay } from "../../domain/day.ts";
 import { parseAmount } from "../../domain/money.ts";
+import { unknownQuery } from "../known_query.ts";
 
 /** Rows to a page. */
 export const pageSize = 50;
@@ -28,11 +29,38 @@ export interface PageQuery {
   faults: string[];
 }
 
+/** The query parameters that a page has read: what else its address says was passed over. */
+const namesRead = new WeakMap<Context, Set<string>>();
+
+/** Notes that a page knows a query parameter, given or not. */
+function note(c: Context, name: string): void {
+  const names = namesRead.get(c) ?? new Set();
+  namesRead.set(c, names.add(name));
+}
+
+/** A query parameter as it stands in the address of a page, for what a change has written there. */
+export function said(c: Context, name: string): string | undefined {
+  note(c, name);
+  return c.req.query(name);
+}
+
+/** All values of a query parameter. */
+export function allSaid(c: Context, name: string): string[] {
+  note(c, name);
+  return c.req.queries(name) ?? [];
+}
+
+/** Sentences about query parameters that the page has not read, and does not know therefore. */
+export function passedOver(c: Context): string[] {
+  if (!c.req.url.includes("?")) return [];
+  return unknownQuery(c, [...namesRead.get(c) ?? []]).map(({ at, detail }) => `“${at}” ${detail}`);
+}
+
 /** Reads the query of a request. */
 export function pageQuery(c: Context): PageQuery {
   const faults: string[] = [];
   const text: PageQuery["text"] = (name, most = 255) => {
-    const value = c.req.query(name)?.trim() ?? "";
+    const value = said(c, name)?.trim() ?? "";
     if (value === "") return undefined;
     if ([...value].length <= most && !/\p{Cc}/u.test(value) && value.isWellFormed()) return value;
     faults.push(`What was given for ${name} is too long or no text`);

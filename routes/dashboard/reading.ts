@@ -7,7 +7,7 @@
 import { messageOf } from "../../domain/errors.ts";
 import type { AppDeps } from "../deps.ts";
 import { isEngineAway } from "../problem.ts";
-import { within } from "../within.ts";
+import { within } from "../../streams/within.ts";
 
 /** Longest wait for a part of a page, in milliseconds. */
 const mostMs = 3_000;

@@ -13,14 +13,16 @@ import { readGroupDetail } from "../../streams/group_detail.ts";
 import { pauseGroup, resumeGroup } from "../../streams/pausing.ts";
 import { type GroupStatus, readStreams } from "../../streams/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
+import { readForm } from "../read_form.ts";
 import { groupBatchSize, groupHandlerMs, groupRate } from "./activity_series.ts";
 import { Chart } from "./chart.tsx";
 import { actorOf, PostForm } from "./form.tsx";
-import { formatCount } from "./format.ts";
+import { formatCount, formatMoney } from "./format.ts";
 import { Groups, Oldest } from "./group_table.tsx";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream, shared } from "./live.ts";
 import { Badge, Money, Notice, Region, toHtml } from "./parts.tsx";
+import { askFirst, isConfirmed } from "./question.tsx";
 import { attempt, need } from "./reading.ts";
 import { Consumers, Pending, Scheduled } from "./stream_parts.tsx";
 
@@ -106,7 +108,7 @@ export function streamPageRoutes(deps: AppDeps): Hono {
               action={`/dashboard/streams/${group}/${status.paused ? "resume" : "pause"}`}
             >
               <button type="submit" class={status.paused ? "primary" : undefined}>
-                {status.paused ? "Resume" : "Pause"}
+                {status.paused ? "Resume" : "Pause…"}
               </button>
             </PostForm>
           </PageHead>
@@ -154,8 +156,30 @@ export function streamPageRoutes(deps: AppDeps): Hono {
     });
   });
 
+  const askPause = async (c: Context, group: Group) => {
+    const status = (await need(readStreams(deps))).find((one) => one.group === group)!;
+    const money = status.money.map(({ amountCents, currency }) =>
+      formatMoney(amountCents, currency)
+    );
+    return await askFirst(c, {
+      title: `Pause the group ${group}?`,
+      note: purposes[group],
+      says: `No consumer takes anything from ${group} until somebody resumes it. ` +
+        (money.length === 0
+          ? "Nothing waits in it now."
+          : `${money.join(" and ")} wait in it now.`),
+      nav: "/dashboard/streams",
+      action: `/dashboard/streams/${group}/pause`,
+      verb: `Pause ${group}`,
+      danger: true,
+      crumb: [`/dashboard/streams/${group}`, group],
+      keep: "Let it run",
+    });
+  };
+
   app.post(`${path}/pause`, async (c) => {
     const group = groupOf(c);
+    if (!isConfirmed(await readForm(c))) return await askPause(c, group);
     await need(pauseGroup(deps, group, actorOf(c)));
     deps.log.warn("group paused", { group, actor: actorOf(c) });
     return c.redirect(`/dashboard/streams/${group}`, 303);

@@ -215,6 +215,66 @@ Deno.test("migrate lists migrations, applies them, and has nothing to do afterwa
     }
   }));
 
+Deno.test("commands that are not there to start anything never migrate, and say what is pending", () =>
+  withCommands("cli_pending", async (flow, type) => {
+    const versionsOf = async () =>
+      (await flow.rows("select version from schema_migrations order by version"))
+        .map(({ version }) => Number(version));
+    const all = await versionsOf();
+    const last = all.at(-1)!;
+    // Its statements may run again: only the note that they have run is missing.
+    const forget = () => flow.rows(`delete from schema_migrations where version = ${last}`);
+    const file = await Deno.makeTempFile({ suffix: ".csv" });
+    try {
+      await Deno.writeTextFile(
+        file,
+        "external_order_id,order_placed_at,currency,customer_id,customer_email,customer_name," +
+          "product_sku,product_name,unit_price_cents,qty\n" +
+          "w-1,2026-01-05 10:00:00,EUR,c,c@example.com,C,a,A,100,1\n",
+      );
+      await forget();
+      for (
+        const args of [
+          ["verify"],
+          ["verify", "--json"],
+          ["kpis"],
+          ["kpis", "--rebuild"],
+          ["recover"],
+          ["refund", "1"],
+          ["dead"],
+          ["dead", "retry", "--all"],
+          ["dead", "discard", "--all"],
+          ["stock", "a"],
+          ["stock", "a", "--set=7"],
+          ["import", file, "--dry-run"],
+        ]
+      ) {
+        const { code, out, err } = await type(...args);
+        assert.deepEqual([code, out], [1, ""], args.join(" "));
+        assert.match(
+          err,
+          new RegExp(
+            `^${args[0]}: The database lacks ${String(last).padStart(4, "0")}_\\w+; ` +
+              "back it up and run deno task migrate$",
+          ),
+        );
+        assert.deepEqual(await versionsOf(), all.slice(0, -1), args.join(" "));
+      }
+      assert.match((await type("doctor")).out, /^warning +migrations +\d{4}_\w+ are not applied/m);
+      const refusing = await run({ ...envOf(flow), AUTO_MIGRATE: "0" }, "consume", "--drain");
+      assert.equal(refusing.code, 1);
+      assert.match(refusing.err, /The database lacks \d{4}_\w+;/);
+      assert.equal((await type("import", file)).code, 0);
+      assert.deepEqual(await versionsOf(), all);
+      await forget();
+      assert.equal((await type("consume", "--drain")).code, 0);
+      assert.deepEqual(await versionsOf(), all);
+      assert.equal((await type("verify")).code, 0);
+    } finally {
+      await Deno.remove(file);
+    }
+  }));
+
 Deno.test("doctor finds nothing wrong with engines that work, and warns of a Redis without groups", () =>
   withCommands("cli_doctor", async (flow, type) => {
     assert.equal((await type("recover")).code, 0);

@@ -240,3 +240,40 @@ Deno.test("the schema refuses what must never be, whoever writes it", async () =
     await test.close();
   }
 });
+
+Deno.test("migrate() gives the keys of the last day's refunds to whoever has sent them", async () => {
+  const test = await testContext("migrate_owners");
+  try {
+    await migrate(test.databaseUrl);
+    await withConnection(test.databaseUrl, async (query) => {
+      await query(
+        "insert into customers (id, external_id, email, name) values (1, 'c', 'c@x.y', 'C')",
+      );
+      await query(`insert into orders
+        (id, external_order_id, customer_id, currency, total_cents, content_hash, placed_at)
+        values (1, 'o', 1, 'EUR', 100, repeat('x', 16), '2026-01-01')`);
+      // As the version before has left it.
+      await query(`alter table refunds drop key refunds_key_of_owner, drop column key_owner,
+        add unique key refunds_idempotency_key (idempotency_key)`);
+      await query(
+        `insert into refunds (id, order_id, amount_cents, idempotency_key, created_at) values
+        (1, 1, 1, 'new', current_timestamp(6)),
+        (2, 1, 1, 'old', current_timestamp(6) - interval 25 hour)`,
+      );
+      await query(`insert into order_events (order_id, refund_id, event, actor) values
+        (1, 1, 'refund_requested', 'api:shop'), (1, 1, 'refund_failed', 'worker'),
+        (1, 2, 'refund_requested', 'api:shop')`);
+      await query("delete from schema_migrations where version = 18");
+    });
+    assert.deepEqual((await migrate(test.databaseUrl)).applied, ["0018_owners"]);
+    await withConnection(test.databaseUrl, async (query) => {
+      assert.deepEqual(
+        (await query("select idempotency_key, key_owner from refunds order by id"))
+          .map((row) => Object.values(row)),
+        [["new", "api:shop"], ["old", null]],
+      );
+    });
+  } finally {
+    await test.close();
+  }
+});

@@ -134,7 +134,7 @@ Deno.test("requestRefund() says in one sentence why not", async () => {
 Deno.test("requestRefund() answers a repeated key as it did first, and refuses another request", async () => {
   await using test = await setUp("db_refunds_key", [1_000, 1_000]);
   const { flow, ids: [a, b] } = test;
-  const key = "Schlüssel-1";
+  const key = "Key-1";
   const first = await requestRefund(flow.db, ask({ orderId: a!, amountCents: 900, key }), "test");
   assert.equal(first.replayed, false);
   await publish(flow, [{
@@ -159,7 +159,7 @@ Deno.test("requestRefund() answers a repeated key as it did first, and refuses a
     assert.deepEqual(await outcomesOf(flow, other), ["idempotency_key_reused"]);
   }
   assert.deepEqual(
-    await outcomesOf(flow, { orderId: a!, amountCents: 100, key: "schlüssel-1" }),
+    await outcomesOf(flow, { orderId: a!, amountCents: 100, key: "key-1" }),
     [100],
     "keys differ by case",
   );
@@ -182,11 +182,76 @@ Deno.test("requestRefund() answers a repeated key as it did first, and refuses a
   );
 });
 
+Deno.test("requestRefund() keeps keys apart by their owners, and for a day", async () => {
+  await using test = await setUp("db_refunds_owners", [1_000, 1_000]);
+  const { flow, ids: [a, b] } = test;
+  const key = "return-17";
+  const take = (orderId: number, amountCents: number, actor: string, keyOwner?: string) =>
+    requestRefund(flow.db, { ...ask({ orderId, amountCents, key }), keyOwner }, actor)
+      .then(({ refund, replayed }) => [refund.id, replayed], ({ code }: WorkflowError) => code);
+  const [shop] = await take(a!, 100, "api:shop");
+  const [desk] = await take(b!, 200, "api:desk");
+  const [typed] = await take(a!, 100, "cli:ann", "cli");
+  assert.equal(new Set([shop, desk, typed]).size, 3, "each a refund of its own");
+  assert.deepEqual(await take(a!, 100, "cli:ben", "cli"), [typed, true], "whoever types it");
+  assert.deepEqual(await take(a!, 100, "api:shop"), [shop, true]);
+  assert.deepEqual(await take(b!, 200, "api:desk"), [desk, true]);
+  assert.equal(await take(a!, 101, "api:shop"), "idempotency_key_reused");
+
+  const age = (interval: string) =>
+    flow.rows(
+      `update refunds set created_at = current_timestamp(6) - interval ${interval} where id = ${shop}`,
+    );
+  await age("1435 minute");
+  assert.deepEqual(await take(a!, 100, "api:shop"), [shop, true], "almost a day");
+  await age("1441 minute");
+  const [next, replayed] = await take(a!, 100, "api:shop") as [number, boolean];
+  assert.ok(next > Number(typed) && !replayed, "the key is free again");
+  assert.deepEqual(await take(a!, 100, "api:shop"), [next, true]);
+  const rows = await flow.rows(
+    "select id, key_owner from refunds where idempotency_key = ? order by id",
+    [key],
+  );
+  assert.deepEqual(rows.map((row) => [Number(row.id), row.key_owner]), [
+    [shop, null],
+    [desk, "api:desk"],
+    [typed, "cli"],
+    [next, "api:shop"],
+  ]);
+});
+
+Deno.test("requestRefund() makes one refund of a key that is free again and used many times at once", async () => {
+  await using test = await setUp("db_refunds_key_again", [1_000, 1_000]);
+  const { flow, ids: [a, b] } = test;
+  const take = (orderId: number) =>
+    requestRefund(flow.db, ask({ orderId, amountCents: 10, key: "again" }), "api:shop")
+      .then(({ refund }) => refund.id, ({ code }: WorkflowError) => code);
+  const first = await take(a!);
+  await flow.rows("update refunds set created_at = created_at - interval 2 day");
+  const answers = await Promise.all([a, b, a, b, a, b].map((orderId) => take(orderId!)));
+  const ids = new Set(answers.filter((answer) => typeof answer === "number"));
+  assert.ok(ids.size === 1 && !ids.has(first as number), JSON.stringify(answers));
+  assert.equal(answers.filter((answer) => answer === "idempotency_key_reused").length, 3);
+});
+
+Deno.test("requestRefund() knows what a process of the version before has written", async () => {
+  await using test = await setUp("db_refunds_older", [1_000]);
+  const { flow, ids: [a] } = test;
+  const take = (amountCents: number, actor: string) =>
+    requestRefund(flow.db, ask({ orderId: a!, amountCents, key: "old" }), actor)
+      .then(({ refund, replayed }) => [refund.id, replayed]);
+  const [id] = await take(100, "api:shop");
+  await flow.rows("update refunds set key_owner = null");
+  assert.deepEqual(await take(100, "api:shop"), [id, true]);
+  const [other] = await take(100, "api:desk");
+  assert.notEqual(other, id, "another's request says something else");
+});
+
 Deno.test("requestRefund() makes one refund of a key that is used many times at once", async () => {
   await using test = await setUp("db_refunds_key_race", [1_000, 1_000]);
   const { flow, ids: [a, b] } = test;
   for (let round = 0; round < 5; round++) {
-    const key = `race ${round}`;
+    const key = `race-${round}`;
     const answers = await Promise.all(
       [a, b, a, b, a, b].map((orderId) =>
         requestRefund(flow.db, ask({ orderId: orderId!, amountCents: 10, key }), "test")

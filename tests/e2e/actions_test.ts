@@ -86,10 +86,13 @@ stage.test("a file that is no CSV is refused on the spot", async ({ page }) => {
 stage.test("an order is refunded once by a double click", async ({ page }) => {
   const id = await stage.somePaidOrder();
   await page.goto(`/dashboard/orders/${id}`);
-  await page.getByLabel("A part of it").check();
+  assert.ok(await page.getByLabel(/All that is left/).isChecked());
   await page.getByLabel(/Amount of the part/).fill("12.34");
+  assert.ok(await page.getByLabel("A part of it").isChecked(), "what is typed selects it");
   await page.getByLabel(/Reason/).fill("one mug broken");
-  await page.getByRole("button", { name: "Refund" }).dblclick();
+  await page.getByRole("button", { name: "Refund…" }).dblclick();
+  await page.getByRole("heading", { name: /^Refund £12\.34 to .+\?$/ }).waitFor();
+  await page.getByRole("button", { name: "Refund £12.34" }).dblclick();
   await page.getByText("The refund was requested").waitFor();
   await page.locator(".timeline").getByText("Refund processed").waitFor();
   const rows = await stage.service.deps.db.query(
@@ -102,12 +105,16 @@ stage.test("an order is refunded once by a double click", async ({ page }) => {
   await takePicture(page, "order-refunded");
 });
 
-stage.test("an order that waits is cancelled, and its customer told", async ({ page }) => {
+stage.test("an order that waits is cancelled, and its end is written to the log", async ({ page }) => {
   const { deps, url } = stage.service;
   await pauseGroup(deps, "orders", "test");
   try {
     const id = await postOrder(url, "CANCEL-1");
     await page.goto(`/dashboard/orders/${id}`);
+    await page.getByRole("button", { name: "Cancel the order…" }).click();
+    await page.getByRole("heading", { name: /^Cancel order CANCEL-1 of Ann/ }).waitFor();
+    await page.getByRole("link", { name: "Keep the order" }).click();
+    await page.getByRole("button", { name: "Cancel the order…" }).click();
     await page.getByRole("button", { name: "Cancel the order" }).dblclick();
     await page.getByText("The order was cancelled").waitFor();
     await page.locator(".path").getByText("Cancelled").waitFor();
@@ -121,7 +128,9 @@ stage.test("an order that waits is cancelled, and its customer told", async ({ p
 
 stage.test("a group is paused and resumed, and its work waits meanwhile", async ({ page }) => {
   await page.goto("/dashboard/streams/notifications");
-  await page.getByRole("button", { name: "Pause" }).click();
+  await page.getByRole("button", { name: "Pause…" }).click();
+  await page.getByRole("heading", { name: "Pause the group notifications?" }).waitFor();
+  await page.getByRole("button", { name: "Pause notifications" }).click();
   await page.getByText("This group is paused").waitFor();
   // A consumer that is just waiting for a message notices within two seconds, and takes one until then.
   const { redis, keys } = stage.service.deps;
@@ -132,7 +141,7 @@ stage.test("a group is paused and resumed, and its work waits meanwhile", async 
   }
   await page.locator("dl > div").filter({ hasText: /^Unread[1-9]/ }).waitFor();
   await page.getByRole("button", { name: "Resume" }).click();
-  await page.getByRole("button", { name: "Pause" }).waitFor();
+  await page.getByRole("button", { name: "Pause…" }).waitFor();
   await untilDrained(stage.service);
   await page.locator("dl > div").filter({ hasText: /^Unread0$/ }).waitFor();
   assert.equal(await waiting.textContent(), "0");

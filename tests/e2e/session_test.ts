@@ -17,7 +17,7 @@ Deno.test({
     const { deps } = stage.service;
     const stopping = new AbortController();
     const apiTokens = [{ name: "ann", hash: tokenHash("ann-secret"), scopes: ["admin" as const] }];
-    const config = { ...deps.config, apiTokens, sessionSecret: "x".repeat(32) };
+    const config = { ...deps.config, apiTokens };
     const server = Deno.serve(
       { port: 0, hostname: "127.0.0.1", onListen: () => {} },
       makeApp({ ...deps, config, stopping: stopping.signal }).fetch,
@@ -30,10 +30,11 @@ Deno.test({
       await page.getByRole("button", { name: "Sign in" }).click();
       await page.waitForURL("**/dashboard/streams/refunds");
 
-      await page.getByRole("button", { name: "Pause" }).click();
+      await page.getByRole("button", { name: "Pause…" }).click();
+      await page.getByRole("button", { name: "Pause refunds" }).click();
       await page.getByText("This group is paused").waitFor();
       await page.getByRole("button", { name: "Resume" }).click();
-      await page.getByRole("button", { name: "Pause" }).waitFor();
+      await page.getByRole("button", { name: "Pause…" }).waitFor();
 
       await page.goto("/dashboard/imports");
       await page.setInputFiles("#file", {

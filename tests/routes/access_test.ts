@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { formatApiToken, type Scope, tokenHash } from "../../domain/api_token.ts";
 import { neededScopes } from "../../routes/access.ts";
 import { makeApp } from "../../routes/app.ts";
+import { csvOf } from "../csv_orders.ts";
 import { openRedis } from "../../streams/redis.ts";
 import {
   type Answer,
@@ -23,6 +24,9 @@ Deno.test.beforeAll(async () => {
     API_TOKENS: [
       entry("reader", ["read"]),
       entry("shop", ["orders"]),
+      entry("mall", ["orders"]),
+      entry("clerk", ["read", "orders"]),
+      entry("care", ["cancel"]),
       entry("desk", ["refunds"]),
       entry("boss", ["admin"]),
       entry("busy", ["read"]),
@@ -77,7 +81,7 @@ Deno.test("who may bring and cancel orders learns nothing of customers that othe
     await ask(api, "POST", "/orders", body, { ...as("shop"), ...key }),
     await ask(api, "POST", "/orders", body, as("shop")),
     await ask(api, "POST", `/orders/${first.body.id}/cancel`, undefined, as("shop")),
-    await ask(api, "POST", `/orders/${brought.body.id}/cancel`, undefined, as("shop")),
+    await ask(api, "POST", `/orders/${brought.body.id}/cancel`, undefined, as("care")),
   ];
   for (const { status, body } of answers) {
     assert.ok(status === 200 || status === 202);
@@ -114,8 +118,7 @@ Deno.test("no scope does what is another's", async () => {
     ["read", "HEAD", "/orders"],
     ["read", "GET", "/streams"],
     ["orders", "POST", "/orders", orderBodyOf()],
-    ["orders", "POST", `/orders/${id}/cancel`],
-    ["orders", "POST", `/orders/${id}/cancel/`],
+    ["orders", "POST", "/imports?dry_run=1", "a,b\n"],
     ["refunds", "POST", `/orders/${id}/refunds`, { amount_cents: 1 }],
     ["refunds", "POST", `/orders/${id}/refunds/`, { amount_cents: 1 }],
   ];
@@ -128,6 +131,146 @@ Deno.test("no scope does what is another's", async () => {
       } else if (method === "HEAD") assert.equal(answer.status, 403);
       else assertChallenge(answer, 403, new RegExp(`insufficient_scope", scope="${needed}"$`));
     }
+  }
+});
+
+/** Sends a file of one order and waits until it is imported; @returns the import's id */
+async function bring(
+  name: string,
+  row: Record<string, string | number>,
+  { app }: Pick<Api, "app"> = api,
+): Promise<number> {
+  const sent = await ask({ app }, "POST", "/imports", csvOf([row]), {
+    "content-type": "text/csv",
+    ...as(name),
+  });
+  assert.equal(sent.status, 202, JSON.stringify(sent.body));
+  const events = await app.request(`/imports/${sent.body.id}/events`, { headers: as(name) });
+  assert.match(await events.text(), /"status":"DONE"/);
+  return sent.body.id;
+}
+
+Deno.test("imports and their rejects are shown to who has brought them, and to who may read all", async () => {
+  const mine = await bring("shop", { external_order_id: "shop-1", qty: "x" });
+  const theirs = await bring("mall", { external_order_id: "mall-1", qty: "x" });
+  const paths = (id: number) => ["", "/events", "/rejects"].map((end) => `/imports/${id}${end}`);
+  const statuses = async (name: string, id: number) => {
+    const all = paths(id).map(async (path) => {
+      const response = await api.app.request(path, { headers: as(name) });
+      await response.body?.cancel();
+      return response.status;
+    });
+    return (await Promise.all(all)).join(" ");
+  };
+  assert.equal(await statuses("shop", mine), "200 200 200");
+  assert.equal(await statuses("shop", theirs), "404 404 404");
+  assert.equal(await statuses("mall", mine), "404 404 404");
+  for (const name of ["reader", "clerk", "boss"]) {
+    assert.equal(await statuses(name, mine), "200 200 200", name);
+    assert.equal(await statuses(name, theirs), "200 200 200", name);
+  }
+  assert.equal(await statuses("care", mine), "403 403 403");
+  const listed = async (name: string) => {
+    const { body } = await ask(api, "GET", "/imports?limit=100", undefined, as(name));
+    return body.data.map(({ id, actor }: { id: number; actor: string }) => [id, actor]);
+  };
+  assert.ok((await listed("shop")).every(([, actor]: [number, string]) => actor === "api:shop"));
+  assert.deepEqual((await listed("shop"))[0], [mine, "api:shop"]);
+  assert.deepEqual((await listed("reader")).slice(0, 2), [
+    [theirs, "api:mall"],
+    [mine, "api:shop"],
+  ]);
+  const cancel = (name: string, id: number) =>
+    ask(api, "POST", `/imports/${id}/cancel`, undefined, as(name));
+  assertProblem(await cancel("shop", theirs), 404, "not-found");
+  assertProblem(await cancel("clerk", theirs), 403, "not-yours");
+  for (const name of ["mall", "care", "boss"]) {
+    assertProblem(await cancel(name, theirs), 409, "import-not-cancellable");
+  }
+});
+
+Deno.test("an order is cancelled by who has brought it, or may cancel all", async () => {
+  const cancel = (name: string, id: number) =>
+    ask(api, "POST", `/orders/${id}/cancel`, undefined, as(name));
+  const post = async (name: string): Promise<number> =>
+    (await ask(api, "POST", "/orders", orderBodyOf(), as(name))).body.id;
+  const mine = await post("shop");
+  assertProblem(await cancel("mall", mine), 404, "not-found");
+  const foreign = await cancel("clerk", mine);
+  assertProblem(foreign, 403, "not-yours");
+  assert.match(foreign.body.detail, /this needs the scope cancel/);
+  const key = { ...as("mall"), "idempotency-key": "c-1" };
+  assertProblem(await ask(api, "POST", `/orders/${mine}/cancel`, undefined, key), 404, "not-found");
+  const [row] = await api.deps.db.query("select status from orders where id = ?", [mine]);
+  assert.equal(row!.status, "PENDING");
+  assert.equal((await cancel("shop", mine)).status, 200);
+  for (const name of ["care", "boss"]) {
+    assert.equal((await cancel(name, await post("mall"))).status, 200);
+  }
+  const nobodys = await storeOrder(api.deps.db, { status: "PENDING" });
+  assertProblem(await cancel("shop", nobodys), 404, "not-found");
+
+  const external = `mall-${crypto.randomUUID()}`;
+  await bring("mall", { external_order_id: external });
+  const [brought] = await api.deps.db.query("select id from orders where external_order_id = ?", [
+    external,
+  ]);
+  assertProblem(await cancel("shop", Number(brought!.id)), 404, "not-found");
+  assert.equal((await cancel("mall", Number(brought!.id))).status, 200, "by a file as well");
+});
+
+Deno.test("the guide's table of what each scope sees and cancels is true", async () => {
+  const guide = await Deno.readTextFile(new URL("../../docs/operating.md", import.meta.url));
+  const table = guide.split("| scopes | imports and rejects |")[1]!.split("\n\n")[0]!;
+  const rows = [...table.matchAll(/^\| `([a-z+]+)` \| (.+?) \| (.+?) \|$/gm)];
+  assert.equal(rows.length, 6);
+  const tokenOf = (name: string, scopes: Scope[]) => ({
+    name,
+    hash: tokenHash(`${name}-secret`),
+    scopes,
+  });
+  /** Statuses of what is one's own and of what is another's, in the words of the table. */
+  const words = (own: number, others: number) =>
+    own === 403
+      ? "none: 403"
+      : own !== 200
+      ? `unexpected ${own}`
+      : others === 200
+      ? "all"
+      : `own; others' are ${others}`;
+  for (const [, scopeText = "", imports, cancels] of rows) {
+    const scopes = scopeText.split("+") as Scope[];
+    // Whoever may bring nothing has another token of the same name that does.
+    const mine = { ...tokenOf("mine", ["orders"]), name: "me" };
+    const apiTokens = [tokenOf("me", scopes), mine, tokenOf("other", ["orders"])];
+    const app = makeApp({ ...api.deps, config: { ...api.deps.config, apiTokens } });
+    const statuses: { seen: number[]; cancelled: number[]; ended: number[] } = {
+      seen: [],
+      cancelled: [],
+      ended: [],
+    };
+    for (const bringer of ["mine", "other"]) {
+      const order = await ask({ app }, "POST", "/orders", orderBodyOf(), as(bringer));
+      const id = await bring(bringer, { external_order_id: crypto.randomUUID(), qty: "x" }, {
+        app,
+      });
+      const seen = await ask({ app }, "GET", `/imports/${id}`, undefined, as("me"));
+      const cancelled = await ask(
+        { app },
+        "POST",
+        `/orders/${order.body.id}/cancel`,
+        undefined,
+        as("me"),
+      );
+      const ended = await ask({ app }, "POST", `/imports/${id}/cancel`, undefined, as("me"));
+      statuses.seen.push(seen.status);
+      statuses.cancelled.push(cancelled.status);
+      // It is over, so that 409 is the answer to whoever might have cancelled it.
+      statuses.ended.push(ended.status === 409 ? 200 : ended.status);
+    }
+    assert.equal(words(statuses.seen[0]!, statuses.seen[1]!), imports, scopeText);
+    assert.equal(words(statuses.cancelled[0]!, statuses.cancelled[1]!), cancels, scopeText);
+    assert.equal(words(statuses.ended[0]!, statuses.ended[1]!), cancels, scopeText);
   }
 });
 

@@ -220,5 +220,9 @@ async function vocabularyOf(
   }
   words.set("amount", new Set(["0.01", "1"]));
   words.set("which", new Set(["part", "all"]));
+  // They stand on the question after a form alone.
+  words.set("confirmed", new Set(["yes"]));
+  words.set("cents", new Set(["1", "100"]));
+  words.set("key", new Set(["fuzz-1", "fuzz-2", "fuzz-3"]));
   return new Map([...words].map(([name, values]) => [name, [...values]]));
 }

@@ -34,7 +34,7 @@ Deno.test("GET /notifications lists by order, channel and success, page by page"
     assert.ok(!unsent.includes(one.log));
   }
   const [row] = (await list(`order=${orderId}&channel=log`)).data;
-  assert.equal(row.state, "sent");
+  assert.equal(row.state, "logged");
   assert.equal(row.payload.event, "order.paid");
   for (const bad of ["order=x", "channel=sms", "success=maybe", "cursor=x", "order=0"]) {
     assertProblem(await ask(api, "GET", `/notifications?${bad}`), 400, "bad-request");

@@ -13,7 +13,6 @@ let api: Api;
 Deno.test.beforeAll(async () => {
   api = await openApi("session_routes", {
     API_TOKENS: [entry("ann", ["read", "orders"]), entry("bob", ["admin"])].join(),
-    SESSION_SECRET: "x".repeat(32),
   });
 });
 Deno.test.afterAll(() => api.close());
@@ -41,7 +40,10 @@ async function signIn(name: string, app = api.app): Promise<string> {
 /** The CSRF token that a page of this session would carry. */
 async function csrfTokenOf(cookie: string): Promise<string> {
   const sessions = makeSessions(api.deps);
-  const page = new Hono().get("/", (c) => c.text(sessions.callerOf(c)?.csrfToken ?? ""));
+  const page = new Hono().get(
+    "/",
+    async (c) => c.text((await sessions.callerOf(c))?.csrfToken ?? ""),
+  );
   const response = await page.request(`${site}/`, { headers: { cookie } });
   return await response.text();
 }
@@ -137,42 +139,115 @@ Deno.test("a session changes nothing without its own CSRF token", async () => {
   assert.equal(rows[0]!.actor, "api:ann");
 });
 
-Deno.test("a session that was changed, is old, or whose token is gone is none", async () => {
+const statusOf = async (cookie: string, app = api.app) => {
+  const response = await app.request(`${site}/orders`, { headers: { cookie } });
+  await response.body?.cancel();
+  return response.status;
+};
+
+Deno.test("a session that was changed, is over, or whose token is gone is none", async () => {
   const cookie = await signIn("bob");
-  const [name, value = ""] = cookie.split("=");
-  const [payload, signature] = decodeURIComponent(value).split(".");
-  const forged = btoa(atob(payload!).replace(tokenHash("bob-secret"), tokenHash("ann-secret")));
-  const status = async (app: Hono, cookie: string) => {
-    const response = await app.request(`${site}/orders`, { headers: { cookie } });
-    return response.status;
-  };
-  assert.equal(await status(api.app, cookie), 200);
-  const bad = [`${forged}.${signature}`, `${payload}.`, `${payload}`, "", ".", `x.${signature}`];
-  for (const other of bad) {
-    assert.equal(await status(api.app, `${name}=${encodeURIComponent(other)}`), 401, other);
-  }
-  const { config } = api.deps;
+  const [name, id = ""] = cookie.split("=");
+  assert.equal(await statusOf(cookie), 200);
+  const bad = [
+    `${id}x`,
+    id.slice(1),
+    id.toUpperCase(),
+    `${id}.${id}`,
+    "",
+    ".",
+    "%00",
+    "x".repeat(43),
+  ];
+  for (const other of bad) assert.equal(await statusOf(`${name}=${other}`), 401, other);
+  const { config, db } = api.deps;
   const apiTokens = config.apiTokens.filter(({ name }) => name !== "bob");
-  assert.equal(
-    await status(makeApp({ ...api.deps, config: { ...config, apiTokens } }), cookie),
-    401,
-  );
-  const sessionSecret = "y".repeat(32);
-  const other = makeApp({ ...api.deps, config: { ...config, sessionSecret } });
-  assert.equal(await status(other, cookie), 401, "another secret");
-  const later = makeSessions(api.deps, () => Date.now() + 12 * 3_600_000);
-  const page = new Hono().get("/", (c) => c.json(later.callerOf(c) ?? null));
-  const old = await page.request(`${site}/`, { headers: { cookie } });
-  assert.equal(await old.json(), null, "twelve hours later");
+  const without = makeApp({ ...api.deps, config: { ...config, apiTokens } });
+  assert.equal(await statusOf(cookie, without), 401);
+  const renewed = { name: "bob", hash: tokenHash("bob-second"), scopes: ["admin" as const] };
+  const other = makeApp({
+    ...api.deps,
+    config: { ...config, apiTokens: [...apiTokens, renewed] },
+  });
+  assert.equal(await statusOf(cookie, other), 401, "another token of the same name");
+  assert.equal(await statusOf(cookie, makeApp(api.deps)), 200, "another process");
+  await db.run("update sessions set ends_at = ends_at - interval 12 hour");
+  assert.equal(await statusOf(cookie), 401, "twelve hours later");
+  await signIn("ann");
+  const rows = await db.query("select ends_at from sessions");
+  assert.equal(rows.length, 1, "what is over is cleared away");
 });
 
-Deno.test("signing out takes the cookie away, with the CSRF token in the form", async () => {
+Deno.test("the cookie is random, and neither it nor the table holds anything of a token", async () => {
+  const cookies = [await signIn("bob"), await signIn("bob")];
+  assert.notEqual(cookies[0], cookies[1]);
+  const hashes = ["bob-secret", tokenHash("bob-secret")].flatMap((text) => {
+    const digest = createHash("sha256").update(text).digest();
+    return [text, digest.toString("hex"), digest.toString("base64"), digest.toString("base64url")];
+  });
+  const rows = await api.deps.db.query(
+    "select lower(hex(id_hash)) as id, lower(hex(token_print)) as print from sessions",
+  );
+  const stored = rows.map(({ id, print }) => `${id} ${print}`).join(" ");
+  for (const cookie of cookies) {
+    assert.match(cookie, /^orders_session=[\w-]{43}$/);
+    const id = cookie.split("=")[1]!;
+    const decoded = atob(id.replaceAll("-", "+").replaceAll("_", "/"));
+    for (const secret of hashes) {
+      assert.ok(!`${cookie} ${decoded}`.includes(secret));
+      assert.ok(!stored.includes(secret));
+    }
+    assert.ok(!stored.includes(Uint8Array.from(decoded, (c) => c.charCodeAt(0)).toHex()));
+  }
+});
+
+Deno.test("signing out ends the session for all processes, with the CSRF token in the form", async () => {
   const cookie = await signIn("ann");
+  const elsewhere = makeApp(api.deps);
   assert.equal((await post(api.app, "/sign-out", {}, { cookie })).status, 403);
+  assert.equal(await statusOf(cookie, elsewhere), 200);
+  const other = await signIn("ann");
   const form = { csrf_token: await csrfTokenOf(cookie) };
   const response = await post(api.app, "/sign-out", form, { cookie });
   assert.equal(response.status, 303);
   assert.match(response.headers.get("set-cookie")!, /^orders_session=; Max-Age=0/);
+  for (const app of [api.app, elsewhere]) assert.equal(await statusOf(cookie, app), 401);
+  assert.equal(await statusOf(other), 200, "another session of the same token goes on");
+  assert.equal((await post(api.app, "/sign-out", {}, { cookie })).status, 303, "again is nothing");
+});
+
+Deno.test("signing in ends the session that the browser came with: nobody can plant one", async () => {
+  const planted = await signIn("bob");
+  const form = { token: "ann-secret", next: "/", csrf_token: await csrfTokenOf(planted) };
+  const response = await post(api.app, "/sign-in", form, { cookie: planted });
+  const own = response.headers.get("set-cookie")!.split(";")[0]!;
+  assert.notEqual(own, planted);
+  assert.equal(await statusOf(planted), 401);
+  assert.equal(await statusOf(own), 200);
+});
+
+Deno.test("a live page ends when its session does", async () => {
+  const cookie = await signIn("ann");
+  const response = await api.app.request(`${site}/dashboard/streams/live`, { headers: { cookie } });
+  assert.equal(response.status, 200);
+  const ended = response.text();
+  await post(api.app, "/sign-out", { csrf_token: await csrfTokenOf(cookie) }, { cookie });
+  assert.match(await ended, /event: regions/);
+});
+
+Deno.test("what is open to all asks no database who has a cookie", async () => {
+  const cookie = `orders_session=${"x".repeat(43)}`;
+  const away = {
+    execute: () => Promise.reject(new Error("asked")),
+    query: () => Promise.reject(new Error("asked")),
+    run: () => Promise.reject(new Error("asked")),
+  };
+  const app = makeApp({ ...api.deps, db: away as never });
+  for (const path of ["/livez", "/docs", "/openapi.json"]) {
+    const response = await app.request(`${site}${path}`, { headers: { cookie } });
+    await response.body?.cancel();
+    assert.equal(response.status, 200, path);
+  }
 });
 
 Deno.test("nobody needs to sign in where nobody is asked who they are", async () => {

@@ -159,6 +159,12 @@
     request.send(body);
   }, true);
 
+  // What is typed into a field means the choice that it belongs to.
+  document.addEventListener("input", (event) => {
+    const { selects } = event.target.dataset ?? {};
+    if (selects !== undefined) document.getElementById(selects).checked = true;
+  });
+
   document.addEventListener("change", (event) => {
     const { all } = event.target.dataset ?? {};
     if (all === undefined) return;

@@ -178,7 +178,12 @@ Deno.test("a group's page shows its messages, and pauses and resumes it", async 
   assert.match(text, /payment.charge #5 €7.00 .* 1 with h for/);
   assert.match(text, /payment.ask_again #6 €9.00 in 60 s/);
   for (const [verb, words] of [["pause", /This group is paused/], ["resume", /Pause/]] as const) {
-    const sent = await sendForm(api, `/dashboard/streams/payments/${verb}`, {});
+    if (verb === "pause") {
+      const question = await sendForm(api, `/dashboard/streams/payments/pause`, {});
+      assert.match(question.text, /Pause the group payments\? .* €16\.00 wait in it now/);
+      assert.equal(await redis.exists(keys.paused("payments")), 0);
+    }
+    const sent = await sendForm(api, `/dashboard/streams/payments/${verb}`, { confirmed: "yes" });
     assert.equal(sent.headers.get("location"), "/dashboard/streams/payments");
     assert.match((await openPage(api, "/dashboard/streams/payments")).text, words);
     assert.equal(await redis.exists(keys.paused("payments")), verb === "pause" ? 1 : 0);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Api, openApi, storeAddresses, storeOrder } from "../api.ts";
+import { type Api, ask, openApi, storeAddresses, storeOrder } from "../api.ts";
+import { fail, told } from "../told.ts";
 import { fieldOf, openPage, sendForm } from "./pages.ts";
 
 let api: Api;
@@ -79,23 +80,33 @@ Deno.test("a filter that makes no sense is passed over and said so", async () =>
   assert.equal((await openPage(api, "/dashboard/orders?cursor=rubbish")).status, 400);
 });
 
-Deno.test("the refund form sent twice is one refund", async () => {
-  const id = await storeOrder(api.deps.db, { totalCents: 10_000 });
+const refundsOf = async (id: number) =>
+  (await api.deps.db.query("select amount_cents, reason from refunds where order_id = ?", [id]))
+    .map((row) => [Number(row.amount_cents), row.reason]);
+
+Deno.test("a refund is asked about first, with amount and customer, and its answer sent twice is one refund", async () => {
+  const id = await storeOrder(api.deps.db, { totalCents: 10_000, customer: "asked" });
   const page = await openPage(api, `/dashboard/orders/${id}`);
   assert.match(page.text, /All that is left, €100.00/);
-  const form = { key: fieldOf(page, "key"), which: "part", amount: "12.50", reason: "a mug" };
+  const form = { which: "part", amount: "12.50", reason: " a mug " };
+  const question = await sendForm(api, `/dashboard/orders/${id}/refund`, form);
+  assert.equal(question.status, 200);
+  assert.match(question.text, /Refund €12\.50 to Name of asked\? Order S-\S+ of €100\.00, asked@/);
+  assert.match(question.text, /€87\.50 is left to refund then\. Reason: a mug\./);
+  assert.deepEqual(await refundsOf(id), [], "nothing has happened yet");
+
+  const answer = {
+    confirmed: "yes",
+    cents: fieldOf(question, "cents"),
+    reason: fieldOf(question, "reason"),
+    key: fieldOf(question, "key"),
+  };
   for (let clicks = 0; clicks < 2; clicks++) {
-    const sent = await sendForm(api, `/dashboard/orders/${id}/refund`, form);
+    const sent = await sendForm(api, `/dashboard/orders/${id}/refund`, answer);
     assert.equal(sent.status, 303);
     assert.equal(sent.headers.get("location"), `/dashboard/orders/${id}?done=refund`);
   }
-  const rows = await api.deps.db.query(
-    "select amount_cents, reason from refunds where order_id = ?",
-    [
-      id,
-    ],
-  );
-  assert.deepEqual(rows.map((row) => [Number(row.amount_cents), row.reason]), [[1_250, "a mug"]]);
+  assert.deepEqual(await refundsOf(id), [[1_250, "a mug"]]);
   const after = await openPage(api, `/dashboard/orders/${id}?done=refund`);
   assert.match(after.text, /The refund was requested/);
   assert.match(after.text, /All that is left, €87.50/);
@@ -111,12 +122,20 @@ Deno.test("the refund form takes and shows amounts in the digits of the order's 
     const id = await storeOrder(api.deps.db, { totalCents: 10_000, currency });
     const page = await openPage(api, `/dashboard/orders/${id}`);
     assert.ok(page.text.replaceAll("\u00a0", " ").includes(`All that is left, ${all}`), page.text);
-    const form = { key: fieldOf(page, "key"), which: "part", amount: typed, reason: "" };
+    const form = { which: "part", amount: typed, reason: "" };
     const finer = { ...form, amount: currency === "JPY" ? "1.5" : "1.2345" };
     const refused = await sendForm(api, `/dashboard/orders/${id}/refund`, finer);
     assert.equal(refused.status, 422);
     assert.match(refused.text, new RegExp(`is no amount to refund in ${currency}`));
-    assert.equal((await sendForm(api, `/dashboard/orders/${id}/refund`, form)).status, 303);
+    const question = await sendForm(api, `/dashboard/orders/${id}/refund`, form);
+    assert.equal(fieldOf(question, "cents"), String(minor));
+    const answer = {
+      confirmed: fieldOf(question, "confirmed"),
+      cents: fieldOf(question, "cents"),
+      key: fieldOf(question, "key"),
+      reason: "",
+    };
+    assert.equal((await sendForm(api, `/dashboard/orders/${id}/refund`, answer)).status, 303);
     const [row] = await api.deps.db.query("select amount_cents from refunds where order_id = ?", [
       id,
     ]);
@@ -126,48 +145,97 @@ Deno.test("the refund form takes and shows amounts in the digits of the order's 
   }
 });
 
+Deno.test("an amount that is typed is never passed over for all that is left", async () => {
+  const id = await storeOrder(api.deps.db, { totalCents: 10_000 });
+  const both = await sendForm(api, `/dashboard/orders/${id}/refund`, {
+    which: "all",
+    amount: "1.00",
+  });
+  assert.equal(both.status, 422);
+  assert.match(
+    both.text,
+    /“1\.00” was typed and all that is left was selected: choose one of them/,
+  );
+  assert.equal(fieldOf(both, "amount"), "1.00");
+  for (const form of [{ amount: "1.00" }, { which: "part", amount: "1.00" }]) {
+    const question = await sendForm(api, `/dashboard/orders/${id}/refund`, { ...form } as never);
+    assert.match(question.text, /Refund €1\.00 to/);
+    assert.equal(fieldOf(question, "cents"), "100");
+  }
+  const whole = await sendForm(api, `/dashboard/orders/${id}/refund`, { which: "all", amount: "" });
+  assert.match(whole.text, /Refund €100\.00 to .* Nothing is left to refund then/);
+  // What was asked about is what goes back, whatever is left by then.
+  const [first, second] = ["cents", "cents"].map((name) => fieldOf(whole, name));
+  const answer = (key: string) =>
+    sendForm(api, `/dashboard/orders/${id}/refund`, { confirmed: "yes", cents: first!, key });
+  assert.equal(first, second);
+  const part = { confirmed: "yes", cents: "1", key: "part-1" };
+  assert.equal((await sendForm(api, `/dashboard/orders/${id}/refund`, part)).status, 303);
+  assert.equal((await answer("whole-1")).status, 422);
+  assert.deepEqual(await refundsOf(id), [[1, null]]);
+});
+
 Deno.test("a refund that can't be is refused on the page, with what was typed", async () => {
   const id = await storeOrder(api.deps.db, { totalCents: 10_000 });
-  const key = fieldOf(await openPage(api, `/dashboard/orders/${id}`), "key");
-  const cases: [amount: string, status: number, words: RegExp][] = [
+  const cases: [amount: string, status: number, words: RegExp, reason?: string][] = [
     ["100.01", 422, /exceed the 100.00 EUR that are left/],
     ["<b>", 422, /“<b>” is no amount/],
     ["0", 422, /is no amount/],
+    ["", 422, /is no amount/],
+    ["1.00", 422, /The reason must have at most 255 characters/, "x".repeat(256)],
+    ["1.00", 422, /The reason must hold no control characters/, "a\u0007b"],
   ];
-  for (const [amount, status, words] of cases) {
-    const form = { key, which: "part", amount, reason: "why" };
+  for (const [amount, status, words, reason = "why"] of cases) {
+    const form = { which: "part", amount, reason };
     const page = await sendForm(api, `/dashboard/orders/${id}/refund`, form);
-    assert.equal(page.status, status);
+    assert.equal(page.status, status, amount);
     assert.match(page.text, words);
-    assert.equal(fieldOf(page, "reason"), "why");
+    assert.equal(fieldOf(page, "reason"), reason);
   }
   const unpaid = await storeOrder(api.deps.db, { status: "PENDING" });
-  const refused = await sendForm(api, `/dashboard/orders/${unpaid}/refund`, { key, which: "all" });
+  const refused = await sendForm(api, `/dashboard/orders/${unpaid}/refund`, { which: "all" });
   assert.equal(refused.status, 409);
-  const rows = await api.deps.db.query("select id from refunds where order_id in (?)", [[
-    id,
-    unpaid,
-  ]]);
-  assert.equal(rows.length, 0);
+  const forged: Record<string, string>[] = [
+    { confirmed: "yes" },
+    { confirmed: "yes", cents: "100" },
+    { confirmed: "yes", key: "k-1" },
+    { confirmed: "yes", cents: "-5", key: "k-1" },
+    { confirmed: "yes", cents: "1e3", key: "k-1" },
+    { confirmed: "yes", cents: "100", key: "with space" },
+    { confirmed: "yes", cents: "100", key: "k-1", reason: "a\u0007b" },
+    { confirmed: "yes", cents: "100", key: "k-1", reason: "x".repeat(256) },
+  ];
+  for (const form of forged) {
+    const page = await sendForm(api, `/dashboard/orders/${id}/refund`, form);
+    assert.equal(page.status, 422, JSON.stringify(form));
+  }
+  assert.deepEqual([await refundsOf(id), await refundsOf(unpaid)], [[], []]);
 });
 
-Deno.test("an order is cancelled once, and a settled one not at all", async () => {
-  const id = await storeOrder(api.deps.db, { status: "RESERVED" });
+Deno.test("an order is cancelled once and after a question, and a settled one not at all", async () => {
+  const id = await storeOrder(api.deps.db, { status: "RESERVED", customer: "ended" });
   const { text } = await openPage(api, `/dashboard/orders/${id}`);
   assert.match(text, /Its units go back into stock/);
+  const question = await sendForm(api, `/dashboard/orders/${id}/cancel`, {});
+  assert.equal(question.status, 200);
+  assert.match(question.text, /Cancel order S-\S+ of Name of ended\? €10\.00, ended@example\.com/);
+  assert.match((await openPage(api, `/dashboard/orders/${id}`)).text, /Cancel the order/);
+  const yes = { confirmed: fieldOf(question, "confirmed") };
   for (let clicks = 0; clicks < 2; clicks++) {
-    assert.equal((await sendForm(api, `/dashboard/orders/${id}/cancel`, {})).status, 303);
+    assert.equal((await sendForm(api, `/dashboard/orders/${id}/cancel`, yes)).status, 303);
   }
   const after = await openPage(api, `/dashboard/orders/${id}?done=cancel`);
   assert.match(after.text, /The order was cancelled/);
   assert.doesNotMatch(after.text, /Cancel the order/);
   const paid = await storeOrder(api.deps.db);
-  const refused = await sendForm(api, `/dashboard/orders/${paid}/cancel`, {});
-  assert.equal(refused.status, 409);
-  assert.match(refused.text, /Cannot cancel order \d+: it is PAID already/);
+  for (const form of [{}, yes]) {
+    const refused = await sendForm(api, `/dashboard/orders/${paid}/cancel`, form as never);
+    assert.equal(refused.status, 409);
+    assert.match(refused.text, /Cannot cancel order \d+: it is PAID already/);
+  }
 });
 
-Deno.test("the timeline says in words who did what, and what the customer was told", async () => {
+Deno.test("the timeline says in words who did what, and what was sent", async () => {
   const id = await storeOrder(api.deps.db);
   const { db } = api.deps;
   const steps: [event: string, detail: string | null, actor: string][] = [
@@ -196,12 +264,58 @@ Deno.test("the timeline says in words who did what, and what the customer was to
   const { text } = await openPage(api, `/dashboard/orders/${id}`);
   const lines = [
     /Refund requested €12.50: a mug .* by ann on the command line/,
-    /Customer told order.paid .* 500 ms later · by log/,
+    /Written to the log order.paid .* 500 ms later · notification #\d+/,
     /Paid Reference sim_1 .* worker on worker-1.example/,
     /Stock reserved .* worker on worker-1.example/,
     /Taken into the books .* import #7/,
   ];
   assert.match(text, new RegExp(lines.map(({ source }) => source).join(".*")));
+});
+
+Deno.test("a page claims no more of a notification than is known", async () => {
+  const { db } = api.deps;
+  const { orderId, ids } = await told(db);
+  const shown = async () => {
+    const { text } = await openPage(api, `/dashboard/orders/${orderId}`);
+    const [timeline = "", list = ""] = [
+      /Timeline(.*?)Notifications/.exec(text.slice(text.indexOf("Timeline")))?.[1],
+      /Notifications order\.paid(.*?)(Refund All|$)/.exec(text)?.[1],
+    ];
+    assert.doesNotMatch(text, /\btold\b/i);
+    return { timeline, list };
+  };
+  const states = async () => {
+    const { body } = await ask(api, "GET", `/orders/${orderId}`);
+    return body.notifications.map((one: { channel: string; state: string }) =>
+      `${one.channel} ${one.state}`
+    ).join();
+  };
+  const first = await shown();
+  assert.match(first.timeline, /Written to the log order\.paid/);
+  assert.doesNotMatch(
+    first.timeline,
+    /E-mail (waits|sent)|Webhook/,
+    "what waits for its first try is no step",
+  );
+  assert.match(first.list, /Written to the log .* E-mail waits .* Webhook waits/);
+  assert.equal(await states(), "log logged,email waiting,webhook waiting");
+
+  await fail(db, ids.webhook!, "webhook", 60_000);
+  const later = await shown();
+  assert.match(later.timeline, /Webhook waits order\.paid: the endpoint answered 500/);
+  await fail(db, ids.email!, "email", null);
+  assert.match((await shown()).timeline, /E-mail given up order\.paid: the endpoint answered 500/);
+  await db.run(
+    "update notification_logs set success = 1, error = null, sent_at = created_at where id = ?",
+    [ids.webhook!],
+  );
+  await db.run("delete from notification_deliveries where notification_log_id = ?", [ids.webhook!]);
+  const last = await shown();
+  assert.match(last.timeline, /Webhook sent order\.paid/);
+  assert.match(last.list, /Written to the log .* E-mail given up .* Webhook sent/);
+  assert.equal(await states(), "log logged,email given_up,webhook sent");
+  const page = await openPage(api, `/dashboard/notifications/${ids.log}`);
+  assert.match(page.text, /State Logged Channel log/);
 });
 
 Deno.test("an order that does not exist is a page that says so", async () => {

@@ -6,11 +6,22 @@
 
 import { messageOf } from "../domain/errors.ts";
 import type { Message } from "../domain/messages.ts";
+import type { Log } from "../domain/log.ts";
+import type { Database } from "../db/database.ts";
 import { publishWhenBack } from "../streams/owed_messages.ts";
-import { publish } from "../streams/queue.ts";
+import { publish, type QueueDeps } from "../streams/queue.ts";
 import { tracing } from "../streams/tracing.ts";
-import type { AppDeps } from "./deps.ts";
-import { within } from "./within.ts";
+import { within } from "../streams/within.ts";
+
+/** What a use case works with. */
+export interface ServiceDeps extends QueueDeps {
+  db: Database;
+  log: Log;
+  /** Aborts when the process is about to stop. */
+  stopping?: AbortSignal;
+  /** Work that goes on after its answer; whoever closes the engines waits for it. */
+  background?: Set<Promise<void>>;
+}
 
 /** Longest wait for Redis before the caller is answered without it, in milliseconds. */
 const mostWaitMs = 2_000;
@@ -23,7 +34,7 @@ const mostWaitMs = 2_000;
  * @param options.traceparents by order, the traces that the messages belong to; by default the running one
  */
 export async function publishAfterCommit(
-  deps: AppDeps,
+  deps: Omit<ServiceDeps, "db">,
   messages: readonly Message[],
   options: { oncePerOrder?: boolean; traceparents?: ReadonlyMap<number, string> } = {},
 ): Promise<void> {
