@@ -135,14 +135,18 @@ Deno.test("the page of an order offers the decision, and carries it out", async 
   const page = async (name: keyof typeof tokens = "reader") =>
     await (await api.app.request(`/dashboard/orders/${id}`, { headers: as(name) })).text();
   assert.match(await page(), /Decide about the payment/);
-  const send = (verdict: string) =>
+  const send = (verdict: string, confirmed = "") =>
     api.app.request(`/dashboard/orders/${id}/payment`, {
       method: "POST",
       headers: { ...headers, "content-type": "application/x-www-form-urlencoded" },
-      body: `verdict=${verdict}`,
+      body: `verdict=${verdict}${confirmed}`,
     });
   assert.equal((await send("nonsense")).status, 422);
-  const answer = await send("give_back");
+  const question = await send("give_back");
+  assert.equal(question.status, 200);
+  assert.match(await question.text(), /<h1>Give back €[\d.,]+ of Name of [^<]+\?<\/h1>/);
+  assert.match(await page(), /Decide about the payment/, "nothing has happened yet");
+  const answer = await send("give_back", "&confirmed=yes");
   assert.equal(answer.status, 303);
   await answer.body?.cancel();
   assert.doesNotMatch(await page(), /Decide about the payment/);
