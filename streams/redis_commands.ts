@@ -18,7 +18,7 @@ import type { QueueDeps } from "./queue.ts";
 const trials: readonly (readonly string[])[] = [
   ["PING"], ["TIME"], ["INFO", "server"], ["SCAN", "0", "COUNT", "1"],
   ["SET", "text", "1", "EX", "60"], ["GET", "text"], ["MGET", "text"], ["EXISTS", "text"],
-  ["TYPE", "text"], ["INCRBY", "text", "1"], ["EXPIRE", "text", "60"], ["PEXPIRE", "text", "60000"],
+  ["TYPE", "text"], ["INCRBY", "text", "1"], ["EXPIRE", "text", "60"], ["PEXPIRE", "text", "60000"], ["PTTL", "text"],
   ["SETBIT", "other", "1", "1"], ["BITFIELD", "other", "SET", "u1", "1", "1"], ["EXPIRE", "other", "60"],
   ["RENAME", "other", "text"], ["EXPIRE", "text", "60"],
   ["HSET", "hash", "f", "1"], ["EXPIRE", "hash", "60"], ["HINCRBY", "hash", "f", "1"],
