@@ -40,9 +40,9 @@ export function refundWishFaults(
 ): { at: string; detail: string }[] {
   const faults: { at: string; detail: string }[] = [];
   if (amountCents !== null && !Number.isSafeInteger(amountCents)) {
-    faults.push({ at: "amount", detail: "must be a whole number of cents" });
+    faults.push({ at: "amount", detail: "must be a whole number of minor units (cents)" });
   } else if (amountCents !== null && amountCents < 1) {
-    faults.push({ at: "amount", detail: `${amountCents} cents is no amount` });
+    faults.push({ at: "amount", detail: `${amountCents} is no amount` });
   }
   const fault = reason === null ? undefined : reasonFault(reason);
   if (fault !== undefined) faults.push({ at: "reason", detail: fault });
