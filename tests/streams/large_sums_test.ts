@@ -166,22 +166,21 @@ Deno.test("a queue of more money than 64 bits hold loses no message and is empty
 
 Deno.test("sumDeadLetters() tells a sum that no number holds", () =>
   withFlow("large_dead", async (flow) => {
-    const message = {
-      type: "order.reserve",
-      orderId: 1,
-      amountCents: mostCents,
-      currency: "EUR",
-    } as const;
     await buryMessages(
       flow.db,
-      [1, 2, 3].map((n) => ({
+      [1, 2, 3].map((orderId) => ({
         group: "orders",
-        messageId: `1-${n}`,
-        orderId: 1,
+        messageId: `1-${orderId}`,
+        orderId,
         refundId: null,
         amountCents: mostCents,
         currency: "EUR",
-        payload: JSON.stringify(entryOf(message)),
+        payload: JSON.stringify(entryOf({
+          type: "order.reserve",
+          orderId,
+          amountCents: mostCents,
+          currency: "EUR",
+        })),
         error: "because",
         attempts: 5,
         firstSeenMs: 1,

@@ -195,7 +195,7 @@ Deno.test("what goes wrong with an order's charge for one reason is one dead let
     await publish(flow, [{ message: { type: "payment.reverse", ...about } }]);
     assert.equal((await flow.turn("refunds")).dead, 1);
     const [sum] = await sumDeadLetters(flow.db, {});
-    assert.deepEqual([sum!.count, sum!.amountCents], [2, 1_500]);
+    assert.deepEqual([sum!.count, sum!.amountCents], [2, 1_500n]);
     // Once decided about, the same may die again.
     await retryDeadLetters(flow, { group: "payments" }, "test");
     assert.equal((await flow.turn("payments")).dead, 1);

@@ -15,11 +15,11 @@ async function withApi(work: (api: Api) => Promise<void>): Promise<void> {
   }
 }
 
-/** Buries a charge for each amount, in cents. */
+/** Buries a charge for each amount, in cents, of orders of their own unless one is named. */
 async function bury(
   { deps }: Api,
   amounts: readonly number[],
-  { group = "payments", error = "provider away", orderId = 1 }: {
+  { group = "payments", error = "provider away", orderId: named }: {
     group?: Group;
     error?: string;
     orderId?: number;
@@ -27,20 +27,23 @@ async function bury(
 ): Promise<void> {
   await buryMessages(
     deps.db,
-    amounts.map((amountCents) => ({
-      group,
-      messageId: `${Date.now()}-${crypto.getRandomValues(new Uint32Array(1))[0]}`,
-      orderId,
-      refundId: null,
-      amountCents,
-      currency: "EUR",
-      payload: JSON.stringify(
-        entryOf({ type: "payment.charge", orderId, amountCents, currency: "EUR" }),
-      ),
-      error,
-      attempts: 5,
-      firstSeenMs: Date.now(),
-    })),
+    amounts.map((amountCents, index) => {
+      const orderId = named ?? index + 1;
+      return {
+        group,
+        messageId: `${Date.now()}-${crypto.getRandomValues(new Uint32Array(1))[0]}`,
+        orderId,
+        refundId: null,
+        amountCents,
+        currency: "EUR",
+        payload: JSON.stringify(
+          entryOf({ type: "payment.charge", orderId, amountCents, currency: "EUR" }),
+        ),
+        error,
+        attempts: 5,
+        firstSeenMs: Date.now(),
+      };
+    }),
   );
 }
 
