@@ -119,18 +119,22 @@ async function decide(stage: Stage): Promise<void> {
 
   // A letter about an order that exists leaves its trace in the order's timeline.
   const [order] = await db.query("select id, total_cents from orders order by id limit 1");
+  const [foreign] = await db.query(
+    "select provider_ref from payments where order_id <> ? and status = 'SUCCEEDED' limit 1",
+    [Number(order!.id)],
+  );
   await publish(productDeps(stage), [{
     message: {
       type: "payment.callback",
       orderId: Number(order!.id),
-      amountCents: Number(order!.total_cents) + 1,
+      amountCents: Number(order!.total_cents),
       currency: "GBP",
       outcome: "succeeded",
       provider: "simulated",
-      providerRef: "too-much",
+      providerRef: String(foreign!.provider_ref),
     },
   }]);
-  await until("the wrong amount is a dead letter", 20_000, async () => {
+  await until("an answer that names another order's payment is a dead letter", 20_000, async () => {
     const [row] = await db.query(
       "select count(*) as n from dead_letters where status = 'DEAD' and order_id = ?",
       [Number(order!.id)],
