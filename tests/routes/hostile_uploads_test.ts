@@ -198,7 +198,6 @@ for (const [what, status, send] of uploads) {
     // Other programs share the machine: one quiet moment of three is enough to show what the server does.
     for (let tries = 0; tries < 3; tries++) {
       let answer = "";
-      const startedAt = performance.now();
       gaps.push(
         await longestGapMs(served, async () => {
           answer = await send();
@@ -206,9 +205,6 @@ for (const [what, status, send] of uploads) {
           if (answer.startsWith("HTTP/1.1 202") && id !== undefined) await untilDone(Number(id));
         }),
       );
-      if (Deno.env.get("SHOW")) {
-        console.log(what, answer.slice(9, 12), gaps.at(-1), performance.now() - startedAt);
-      }
       assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `), answer);
       if (gaps.at(-1)! <= mostMs) return;
     }
