@@ -85,8 +85,18 @@ export function controlAccess(countRefused: CountStranger): MiddlewareHandler {
         "www-authenticate": `${challenge}, error="insufficient_scope", scope="${scope}"`,
       });
     }
+    if (isPage(c.req.path) && !isAllowed(caller.scopes, ["read"])) {
+      return httpProblem(c, 403, "The pages need the scope read", {
+        "www-authenticate": `${challenge}, error="insufficient_scope", scope="read"`,
+      });
+    }
     return await next();
   };
+}
+
+/** Whatever is asked of the dashboard is answered with a page, and those show what `read` is for. */
+function isPage(path: string): boolean {
+  return /^\/dashboard(\/|$)/.test(path);
 }
 
 /** The only open routes that ask who it is: a probe must not wait for the database to find a session. */

@@ -90,6 +90,33 @@ Deno.test("who may bring and cancel orders learns nothing of customers that othe
   }
 });
 
+Deno.test("who may not read learns nothing from the pages that answer a form", async () => {
+  const customer = { ...orderBodyOf().customer, email: "hidden@example.com", name: "Hidden" };
+  const brought = await ask(api, "POST", "/orders", orderBodyOf({ customer }), as("boss"));
+  const form = "application/x-www-form-urlencoded";
+  const order = `/dashboard/orders/${brought.body.id}`;
+  for (
+    const [name, path, body, type] of [
+      ["shop", `${order}/cancel`, "", form],
+      ["shop", `${order}/cancel`, "confirmed=yes", form],
+      ["care", `${order}/cancel`, "", form],
+      ["desk", `${order}/refund`, "which=none", form],
+      ["desk", `${order}/payment`, "verdict=accept", form],
+      ["shop", "/dashboard/imports", "no import", "text/csv"],
+      ["shop", "/dashboard/imports/1/cancel", "", form],
+    ] as const
+  ) {
+    const response = await api.app.request(path, {
+      method: "POST",
+      body,
+      headers: { ...as(name), "content-type": type },
+    });
+    const text = await response.text();
+    assert.equal(response.status, 403, `${name} ${path}: ${text}`);
+    assert.doesNotMatch(text, /hidden@example\.com|Hidden|Earlier imports/);
+  }
+});
+
 Deno.test("a token that is wrong, mangled or of another kind is refused", async () => {
   const wrong = [
     "Bearer wrong",
