@@ -9,7 +9,7 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
 import { tracing } from "../streams/tracing.ts";
-import { controlAccess, identifyCaller } from "./access.ts";
+import { controlAccess, identifyCaller, neededScopes } from "./access.ts";
 import { bodyTimes } from "./body_times.ts";
 import type { Caller } from "./caller.ts";
 import { cors } from "./cors.ts";
@@ -42,6 +42,12 @@ import { within } from "../streams/within.ts";
 
 /** Most bytes of a request's body. */
 const bodyBytes = 1_048_576;
+
+/**
+ * Most bytes of a form without a file, and of what anybody may send: as many of them come at once as somebody likes, and a form
+ * of very many fields takes long to read.
+ */
+const smallBytes = 32_768;
 
 /** For answers that are no pages. */
 const strictCsp = "default-src 'none'; frame-ancestors 'none'";
@@ -95,12 +101,18 @@ export function makeApp(deps: AppDeps): Hono {
   app.use(refuseUnknownQuery());
   const { wholeMs } = deps.bodyTimes ?? bodyTimes;
   const limit = limitBody({ bytes: bodyBytes, ms: wholeMs });
+  const limitSmall = limitBody({ bytes: smallBytes, ms: wholeMs });
+  const isSmall = (c: Context) =>
+    neededScopes(c.req.method, c.req.path) === "nothing" ||
+    /^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(
+      c.req.header("content-type") ?? "",
+    );
   // A file may be larger than any other body, and takes its time.
   const isUpload = (c: Context) =>
     (bringsFile(c) || (c.req.method === "POST" && c.req.path === uploadPath)) &&
     // No file comes as this, and it would be read whole to find a session's token.
     !/^application\/x-www-form-urlencoded\b/i.test(c.req.header("content-type") ?? "");
-  app.use((c, next) => isUpload(c) ? next() : limit(c, next));
+  app.use((c, next) => isUpload(c) ? next() : (isSmall(c) ? limitSmall : limit)(c, next));
   app.use(protectSessions());
   app.use((c, next) => isUpload(c) ? next() : within(answerMs, "An engine", next()));
 

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { formatApiToken, tokenHash } from "../../domain/api_token.ts";
 import { type Api, openApi } from "./api.ts";
 import { bytesOf } from "./raw_http.ts";
-import { chunkOf, lastChunk, oneByteChunks, sendRaw, type Served, startServed } from "./served.ts";
+import {
+  chunkOf,
+  lastChunk,
+  longestGapMs,
+  oneByteChunks,
+  sendRaw,
+  type Served,
+  startServed,
+} from "./served.ts";
 
 /** More memory than this for a stranger's body of less than a megabyte is a leak. */
 const mostBytes = 200 * 1_048_576;
@@ -65,6 +73,23 @@ Deno.test("a body of very many chunks takes no more memory than its bytes, whoev
       assert.ok(grown < mostBytes, `${grown / 1_048_576} MB more after ${head}`);
     }
   }
+});
+
+Deno.test("a crowd of strangers with large forms holds up nobody and takes little memory", async () => {
+  const fields = Array.from({ length: 170_000 }, (_, n) => n.toString(16)).join("&");
+  const head = headOf("/sign-in", form).replace(
+    "Transfer-Encoding: chunked",
+    `Content-Length: ${fields.length}`,
+  );
+  const before = await served.memory();
+  const crowd = () =>
+    Promise.allSettled(
+      Array.from({ length: 30 }, () => sendRaw(served.port, head, [bytesOf(fields)])),
+    );
+  const gap = await longestGapMs(served, crowd);
+  const grown = (await served.memory()).most - before.most;
+  assert.ok(gap < mostMs, `${gap} ms without an answer`);
+  assert.ok(grown < mostBytes, `${grown / 1_048_576} MB more`);
 });
 
 Deno.test("chunks as small clients write them are taken", async () => {

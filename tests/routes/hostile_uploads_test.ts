@@ -166,7 +166,7 @@ const uploads: Upload[] = [
   ],
   [
     "a form of a megabyte of empty fields",
-    401,
+    413,
     () =>
       sendRaw(
         served.port,
@@ -176,7 +176,7 @@ const uploads: Upload[] = [
   ],
   [
     "a form of a megabyte of percent signs",
-    401,
+    413,
     () =>
       sendRaw(
         served.port,
@@ -184,7 +184,7 @@ const uploads: Upload[] = [
         inChunks("%".repeat(megabyte - 1)),
       ),
   ],
-  ["a form of a megabyte of boundaries", 400, () =>
+  ["a form of a megabyte of boundaries", 413, () =>
     sendRaw(
       served.port,
       headOf("/sign-in", "multipart/form-data; boundary=b"),
