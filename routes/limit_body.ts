@@ -12,9 +12,16 @@ import { httpProblem } from "./problem.ts";
 /** Deno takes the memory of a declared body at once, so what is only promised must be small. */
 const smallBytes = 65_536;
 
+/** Most bytes of larger bodies in hand at once, read or yet to be read. */
+const mostInHandBytes = 134_217_728;
+
+/** Larger bodies that are worked on at once: what JSON of a megabyte becomes may take twenty of them. */
+const mostWorkedOn = 8;
+
 /**
  * Answers 413 to a body that is too large or comes in too many chunks, and 408 to one that takes too long. A body
- * beyond the limits is not read to its end.
+ * beyond the limits is not read to its end. Of larger ones only so many are read and worked on at once, and a further
+ * one is answered 503.
  *
  * Hono's own middleware of this kind copies the request together with its signal, whose use Deno warns of.
  *
@@ -22,6 +29,8 @@ const smallBytes = 65_536;
  * @param most.ms milliseconds that it may take
  */
 export function limitBody(most: { bytes: number; ms: number }): MiddlewareHandler {
+  let inHandBytes = 0;
+  const takeTurn = turns(mostWorkedOn);
   return async (c, next) => {
     const tooLarge = () => httpProblem(c, 413, `The body must have at most ${most.bytes} bytes`);
     const { body, method, headers } = c.req.raw;
@@ -35,10 +44,48 @@ export function limitBody(most: { bytes: number; ms: number }): MiddlewareHandle
         return await next();
       }
     }
-    const pieces: Uint8Array<ArrayBuffer>[] = [];
-    const limits = { bytes: most.bytes, ms: most.ms, each: "body" } as const;
-    for await (const piece of bodyPieces(body, limits)) pieces.push(piece);
-    c.req.raw = new Request(c.req.url, { method, headers, body: new Blob(pieces) });
-    return await next();
+    let ownBytes = 0;
+    const isTooMuch = (bytes: number) => {
+      ownBytes += bytes;
+      inHandBytes += bytes;
+      return inHandBytes > mostInHandBytes;
+    };
+    const tooMany = () =>
+      httpProblem(c, 503, "Too many large bodies come at once; try again later", {
+        "retry-after": "1",
+      });
+    let endTurn: (() => void) | undefined;
+    try {
+      const pieces: Uint8Array<ArrayBuffer>[] = [];
+      const limits = { bytes: most.bytes, ms: most.ms, each: "body" } as const;
+      const isDeclared = declared !== null && !headers.has("transfer-encoding");
+      if (isDeclared && isTooMuch(Number(declared))) return tooMany();
+      for await (const piece of bodyPieces(body, limits)) {
+        if (!isDeclared && isTooMuch(piece.length)) return tooMany();
+        pieces.push(piece);
+      }
+      c.req.raw = new Request(c.req.url, { method, headers, body: new Blob(pieces) });
+      if (ownBytes > smallBytes) endTurn = await takeTurn();
+      return await next();
+    } finally {
+      endTurn?.();
+      inHandBytes -= ownBytes;
+    }
+  };
+}
+
+/** Lets so many at once, one after the other; each says when its turn is over. */
+function turns(most: number): () => Promise<() => void> {
+  const waiting: (() => void)[] = [];
+  let taken = 0;
+  const end = () => {
+    const next = waiting.shift();
+    if (next === undefined) taken--;
+    else next();
+  };
+  return async () => {
+    if (taken < most) taken++;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    return end;
   };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { formatApiToken, tokenHash } from "../../domain/api_token.ts";
-import { type Api, openApi } from "./api.ts";
+import { type Api, openApi, orderBodyOf } from "./api.ts";
 import { bytesOf } from "./raw_http.ts";
 import {
   chunkOf,
@@ -90,6 +90,21 @@ Deno.test("a crowd of strangers with large forms holds up nobody and takes littl
   const grown = (await served.memory()).most - before.most;
   assert.ok(gap < mostMs, `${gap} ms without an answer`);
   assert.ok(grown < mostBytes, `${grown / 1_048_576} MB more`);
+});
+
+Deno.test("a crowd of large orders with fields that nobody knows does not end the process", async () => {
+  const junk = `[${"{},".repeat(330_000)}{}]`;
+  const orders = Array.from({ length: 200 }, () => JSON.stringify(orderBodyOf()));
+  const answers = await Promise.all(orders.map((order) => {
+    const body = `${order.slice(0, -1)},"junk":${junk}}`;
+    const head = headOf("/orders", "application/json", token).replace(
+      "Transfer-Encoding: chunked",
+      `Content-Length: ${body.length}`,
+    );
+    return sendRaw(served.port, head, [bytesOf(body)]);
+  }));
+  for (const answer of answers) assert.match(answer.slice(9, 12), /202|503/, answer);
+  assert.ok(answers.some((answer) => answer.startsWith("HTTP/1.1 202 ")));
 });
 
 Deno.test("chunks as small clients write them are taken", async () => {
