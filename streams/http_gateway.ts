@@ -99,6 +99,17 @@ class NotAsked extends Error {
   override name = "NotAsked";
 }
 
+/** What went wrong again and again, and how long nothing is asked because of it. */
+interface Trouble {
+  inRow: number;
+  restsUntil: number;
+  cause: string;
+}
+
+function noTrouble(): Trouble {
+  return { inRow: 0, restsUntil: -Infinity, cause: "" };
+}
+
 /** An answer of the provider. */
 interface Reply {
   method: string;
@@ -114,7 +125,7 @@ interface Reply {
  * When the provider fails again and again it is left alone for a while; what is asked meanwhile is answered
  * `away`, and its messages wait without losing a try. Then a single request finds out whether it is back. A provider
  * that refuses for reasons of its own or of the settings (401, 403, 404 to a POST) is away just so, because it would
- * refuse everything. What it refuses for what was asked (400, 402, 422 …) is looked up: where the provider knows
+ * refuse everything of the kind: who may charge and not refund goes on charging. What it refuses for what was asked (400, 402, 422 …) is looked up: where the provider knows
  * nothing of it no money has moved, and the charge is declined, or the refund refused, with the provider's words.
  *
  * A charge that the provider has not decided is asked about again after a while, should its callback not come.
@@ -124,17 +135,20 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
   const firstWaitMs = options.firstWaitMs ?? 200;
   const callbackMs = options.callbackMs ?? 30_000;
   const restMs = options.restMs ?? 10_000;
-  let failuresInRow = 0;
-  // A look-up that is answered does not end these: a token may be good for looking and not for charging.
-  let refusalsInRow = 0;
-  let restsUntil = -Infinity;
-  let cause = "";
-  const needsRest = () => Math.max(failuresInRow, refusalsInRow) >= failuresToRest;
+  const failures = noTrouble();
+  // Of each kind by itself, because a token may be good for charges and not for refunds. A look-up that is answered
+  // does not end these: it may be good for looking and not for charging.
+  const refusals = new Map<string, Trouble>();
+  const needsRest = ({ inRow }: Trouble) => inRow >= failuresToRest;
 
   const askOnce = async (method: string, path: string, key: string, body?: unknown) => {
-    if (performance.now() < restsUntil) throw new LeftAlone(cause);
+    const [, resource = ""] = path.split("/");
+    const refused = refusals.get(resource) ?? noTrouble();
+    refusals.set(resource, refused);
+    const resting = [failures, refused].find(({ restsUntil }) => performance.now() < restsUntil);
+    if (resting !== undefined) throw new LeftAlone(resting.cause);
     // After a rest one request is let through; until it is answered, all others stay out.
-    if (needsRest()) restsUntil = Infinity;
+    for (const trouble of [failures, refused].filter(needsRest)) trouble.restsUntil = Infinity;
     let reply: Reply;
     try {
       const response = await fetch(`${base}${path}`, {
@@ -152,26 +166,25 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
       const text = await readReply(response);
       const { status } = response;
       if (refusesAll.includes(status) || (method === "POST" && status === 404)) {
-        const [, resource] = path.split("/");
         throw new RefusesAll(`it answered ${status} to ${method} /${resource}`);
       }
       if (status >= 500 || tryAgain.includes(status)) throw new NoAnswer(`it answered ${status}`);
       reply = { method, status, body: parsed(text) };
     } catch (error) {
-      if (error instanceof RefusesAll) refusalsInRow++;
-      else failuresInRow++;
-      cause = messageOf(error);
-      const rests = needsRest();
-      if (rests) restsUntil = performance.now() + restMs;
+      const trouble = error instanceof RefusesAll ? refused : failures;
+      trouble.inRow++;
+      trouble.cause = messageOf(error);
+      const rests = [failures, refused].filter(needsRest);
+      for (const trouble of rests) trouble.restsUntil = performance.now() + restMs;
       if (error instanceof RefusesAll) throw error;
       // Whoever finds out that it is still away is not to blame either.
-      if (rests) throw new LeftAlone(cause);
+      if (rests.length > 0) throw new LeftAlone(trouble.cause);
       if (error instanceof NoAnswer) throw error;
       throw new NoAnswer(messageOf(error));
     }
-    failuresInRow = 0;
-    if (method === "POST") refusalsInRow = 0;
-    restsUntil = -Infinity;
+    failures.inRow = 0;
+    if (method === "POST") refused.inRow = 0;
+    for (const trouble of [failures, refused]) trouble.restsUntil = -Infinity;
     if (inProgress.includes(reply.status)) throw new NoAnswer(`it answered ${reply.status}`);
     return reply;
   };
