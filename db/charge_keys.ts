@@ -8,6 +8,7 @@ import { chargeKeyOf, orderOfOldKey } from "../domain/payment_key.ts";
 import { type Queryable, toInteger } from "./database.ts";
 import { readInstallation } from "./installation.ts";
 import { type ChargeFacts, readCharges } from "./orders.ts";
+import { readAcceptedDifferences } from "./payment_disputes.ts";
 
 /**
  * Notes keys before the provider is asked: its answer may come before the call returns. A key that was noted for a
@@ -50,10 +51,22 @@ export async function readOrderOfChargeKey(
   );
   const orderId = rows[0] === undefined ? orderOfOldKey(key) : toInteger(rows[0].order_id);
   if (orderId === undefined) return undefined;
-  const [installation, orders] = await Promise.all([
-    readInstallation(db),
-    readCharges(db, [orderId]),
-  ]);
-  const order = orders.get(orderId);
-  return order !== undefined && chargeKeyOf(installation, order) === key ? order : undefined;
+  const order = (await readCharges(db, [orderId])).get(orderId);
+  return order !== undefined && (await readChargeKeys(db, [order])).get(orderId) === key
+    ? order
+    : undefined;
+}
+
+/** The keys under which orders were charged, or will be, by order id. */
+export async function readChargeKeys(
+  db: Queryable,
+  orders: readonly ChargeFacts[],
+): Promise<Map<number, string>> {
+  const installation = await readInstallation(db);
+  // Accepting another amount changed the total, and not what was asked for.
+  const accepted = await readAcceptedDifferences(db, orders.map(({ id }) => id));
+  return new Map(orders.map((order) => {
+    const totalCents = order.totalCents - (accepted.get(order.id) ?? 0);
+    return [order.id, chargeKeyOf(installation, { ...order, totalCents })];
+  }));
 }

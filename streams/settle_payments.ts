@@ -5,11 +5,10 @@
  */
 
 import type { Queryable } from "../db/database.ts";
+import { readChargeKeys } from "../db/charge_keys.ts";
 import { addOrderEvents, type OrderEventRow } from "../db/events.ts";
-import { readInstallation } from "../db/installation.ts";
 import { lockOrders, markFailed, markPaid, readCharges, readItems } from "../db/orders.ts";
 import {
-  readAcceptedDifferences,
   readDisputes,
   recordDispute,
   recordSecondPayment,
@@ -27,7 +26,6 @@ import { effectsOfOrder } from "../domain/effects.ts";
 import type { CallbackMessage, ReversalMessage } from "../domain/messages.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { OrderFacts } from "../domain/order.ts";
-import { chargeKeyOf } from "../domain/payment_key.ts";
 import { sumNeeds } from "../domain/reserve.ts";
 import { decideSettle, type RecordedMoney } from "../domain/settle.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
@@ -294,14 +292,7 @@ async function keysOf(
 ): Promise<Map<number, string>> {
   const ids = deliveries.flatMap(({ message }) => message.key === undefined ? [] : message.orderId);
   if (ids.length === 0) return new Map();
-  const installation = await readInstallation(tx);
-  const orders = await readCharges(tx, ids);
-  // Accepting another amount changed the total, and not what was asked for.
-  const accepted = await readAcceptedDifferences(tx, [...orders.keys()]);
-  return new Map([...orders].map(([id, order]) => {
-    const totalCents = order.totalCents - (accepted.get(id) ?? 0);
-    return [id, chargeKeyOf(installation, { ...order, totalCents })];
-  }));
+  return await readChargeKeys(tx, [...(await readCharges(tx, ids)).values()]);
 }
 
 function paymentOf(answer: CallbackMessage, status: PaymentRow["status"]): PaymentRow {
