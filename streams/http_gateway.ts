@@ -371,7 +371,11 @@ function otherOrder(request: GatewayRequest, body: Record<string, unknown>): str
 
 /** What is wrong with an answer that is about other money than was to be given back. */
 function otherRefund(request: GatewayRequest, body: Record<string, unknown>): string | undefined {
-  const { amountCents, currency } = request;
+  const { amountCents, currency, chargeRef } = request;
+  if ((body.charge_id ?? chargeRef) !== chargeRef) {
+    return `the provider answered about a refund of charge ${JSON.stringify(body.charge_id)} ` +
+      `to one of ${JSON.stringify(chargeRef)}`;
+  }
   const amount = body.amount_cents ?? amountCents;
   const money = body.currency ?? currency;
   return amount !== amountCents || money !== currency

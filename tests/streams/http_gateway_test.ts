@@ -691,9 +691,15 @@ Deno.test("httpGateway() counts no answer about another order, key or refund tha
     { idempotency_key: "order-2" },
     { reference: 1 },
   ];
-  const otherRefunds = [...others, { amount_cents: 99 }, { currency: "USD" }, {
-    amount_cents: "100",
-  }];
+  const otherRefunds = [
+    ...others,
+    { charge_id: "ch_2" },
+    { amount_cents: 99 },
+    { currency: "USD" },
+    {
+      amount_cents: "100",
+    },
+  ];
   let answer: Record<string, unknown> = {};
   const { url, server } = listen(() => Response.json(answer));
   const gateway = httpGateway({ url, token: "", timeoutMs: 1_000, firstWaitMs: 1 });
