@@ -149,7 +149,8 @@ export function simulatedGateway(options: { delayMs: number }): Gateway {
 
 /**
  * The simulated provider's name for a charge: of the order as the shop calls it, like the key, and without the time that
- * its digest takes. One under an old key keeps the name that it had, because its answer may be on its way.
+ * its digest takes. One under an old key keeps the name that it had, because its answer may be on its way; the shop may
+ * call another order what that one's row is called.
  */
 export function simulatedRef(
   { orderId, reference, underOldKey }: Pick<
@@ -157,5 +158,5 @@ export function simulatedRef(
     "orderId" | "reference" | "underOldKey"
   >,
 ): string {
-  return underOldKey ? `sim_${orderId}` : `sim_${reference}`;
+  return underOldKey ? `sim_${orderId}` : `sim_of_${reference}`;
 }
