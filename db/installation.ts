@@ -35,3 +35,22 @@ export async function endOldKeys(db: Queryable): Promise<boolean> {
   );
   return affectedRows === 1;
 }
+
+/**
+ * Gives the installation a name that it had, where its own was drawn after a moment: its table is not in dumps of
+ * earlier versions, and what was charged before the dump was restored is known to the provider by the old name.
+ *
+ * @param since a database time
+ * @returns false where it keeps its name
+ */
+export async function renameInstallation(
+  db: Queryable,
+  name: string,
+  since: string,
+): Promise<boolean> {
+  const { affectedRows } = await db.run(
+    "update installation set name = ? where id = 1 and name <> ? and created_at > ?",
+    [name, name, since],
+  );
+  return affectedRows === 1;
+}

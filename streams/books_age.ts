@@ -17,6 +17,7 @@ import {
   tickBooks,
 } from "../db/books_marks.ts";
 import type { Database, Queryable } from "../db/database.ts";
+import { readInstallation, renameInstallation } from "../db/installation.ts";
 import {
   type BooksLoss,
   type BooksMarks,
@@ -115,6 +116,11 @@ export async function makeBooksGood(
     steps_lost: loss.lost.order_events,
   });
   await raiseCounters(db, floors);
+  const name = await deps.redis.get(deps.keys.installation);
+  if (name !== null && loss.lostUntil !== null) {
+    const renamed = await renameInstallation(db, name, loss.lostUntil);
+    if (renamed) log.warn("the installation has its name of before again");
+  }
   if (!await forgetMessages(deps, lease, heard)) return "lost";
   await acceptLoss(db, loss, floors, heard.ticks);
   return loss;
@@ -163,6 +169,7 @@ export function booksNoter(deps: BooksDeps): () => Promise<void> {
       books = await readBooksMarks(db, tables);
     }
     before = numbers;
+    await redis.set(keys.installation, (await readInstallation(db)).name);
     await runScript(redis, "books_note", [keys.booksMarks], [
       books.ticks,
       books.tickedAt!,

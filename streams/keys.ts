@@ -78,6 +78,8 @@ export interface Keys {
   epoch: string;
   /** Hash: how far the books were when anything was last published, counted or looked at, see `books_age.ts`. */
   booksMarks: string;
+  /** The installation's name as the books last had it, for books of before there were names, see `books_age.ts`. */
+  installation: string;
   /** Marks of callbacks of the payment provider that were taken; the callback's id follows. */
   callback: string;
   /** When the requests of a token that were counted are forgotten; its name follows. */
@@ -173,6 +175,7 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     providerAway: `${prefix}provider-away`,
     epoch: `${prefix}epoch`,
     booksMarks: `${prefix}books`,
+    installation: `${prefix}installation`,
     callback: `${prefix}callback:`,
     rateLimit: `${prefix}rate:`,
     probe: `${prefix}probe`,
