@@ -8,6 +8,9 @@ import { Hono } from "hono";
 import { Webhook } from "standardwebhooks";
 import { WorkflowError } from "../domain/errors.ts";
 import { readOrderOfChargeKey } from "../db/charge_keys.ts";
+import type { Queryable } from "../db/database.ts";
+import { readInstallation } from "../db/installation.ts";
+import { orderOfOldKey } from "../domain/payment_key.ts";
 import { httpGatewayName } from "../streams/http_gateway.ts";
 import { publish } from "../streams/queue.ts";
 import { takenAnswer } from "./answers.ts";
@@ -107,6 +110,7 @@ export function paymentRoutes(deps: AppDeps): Hono {
         });
         throw new WorkflowError("invalid", "The callback fits no order that was to be charged");
       }
+      const key = data.idempotency_key;
       await publish(deps, [{
         message: {
           type: "payment.callback",
@@ -115,7 +119,7 @@ export function paymentRoutes(deps: AppDeps): Hono {
           currency: data.currency,
           outcome: type === "charge.succeeded" ? "succeeded" : "declined",
           provider: httpGatewayName,
-          key: data.idempotency_key,
+          ...(await isReadByOlder(deps.db, key) ? {} : { key }),
           providerRef: data.id,
         },
       }]);
@@ -126,6 +130,15 @@ export function paymentRoutes(deps: AppDeps): Hono {
   );
 
   return app;
+}
+
+/**
+ * Whether processes of the version before may take the message: they would read a key in it as part of the provider's
+ * name, and nobody could give that money back. Their keys say no more than the order's id does.
+ */
+async function isReadByOlder(db: Queryable, key: string): Promise<boolean> {
+  if (orderOfOldKey(key) === undefined) return false;
+  return (await readInstallation(db)).oldKeysUntil === null;
 }
 
 function parsed(text: string): unknown {
