@@ -46,12 +46,15 @@ export function openRedis(url: string, options: RedisOpenOptions = {}): Promise<
   });
 }
 
-/**
- * Grace on top of a blocked read's own time, in milliseconds. The driver's default of 100 ms is less than
- * a busy server may take, and a reply that comes later is dropped: its messages would wait for a
- * take-over.
- */
+/** Grace on top of a blocked read's own time, in milliseconds: as long as a busy server may take. */
 const blockGraceMs = 8_000;
+
+/**
+ * Silence after which the driver gives up a blocked read, in milliseconds: much longer than its connection lives
+ * then. A read that was given up is sent again all the same as soon as there is another connection, and its reply
+ * dropped: its messages would wait for a take-over.
+ */
+const readGivenUpMs = 3 * blockGraceMs;
 
 /**
  * Opens a connection for blocking reads: without a time limit for commands, because a blocked read is
@@ -69,7 +72,7 @@ export function openBlockingRedis(
     maxRetriesPerRequest: null,
     enableAutoPipelining: false,
     blockingTimeout: longestBlockMs,
-    blockingTimeoutGrace: blockGraceMs,
+    blockingTimeoutGrace: readGivenUpMs,
   } as RedisOptions);
 }
 

@@ -159,6 +159,32 @@ Deno.test("a connection whose host has vanished is thrown away, waiting or block
   }
 });
 
+Deno.test("a blocked read whose host has vanished gives its messages to whoever reads", async () => {
+  await using server = await ownRedis();
+  const proxy = startProxy(server.port);
+  const direct = await openRedis(server.url);
+  const blocking = await openBlockingRedis(withPort(server.url, proxy.port));
+  try {
+    await direct.xgroup("CREATE", "s", "g", "0", "MKSTREAM");
+    proxy.vanish();
+    const read = () =>
+      blocking.xreadgroup("GROUP", "g", "me", "BLOCK", 500, "STREAMS", "s", ">") as Promise<
+        unknown
+      >;
+    const first = read();
+    // The server has ended the read that it knows of.
+    await pause(1_000);
+    await direct.xadd("s", "*", "f", "v");
+    let reply = await first;
+    while (reply === null && (await direct.xpending("s", "g"))[0] === 0) reply = await read();
+    assert.match(JSON.stringify(reply), /"f","v"/);
+  } finally {
+    direct.disconnect();
+    blocking.disconnect();
+    proxy.end();
+  }
+});
+
 Deno.test("orders that were taken while connections flap settle soon after", async () => {
   await using server = await ownRedis();
   const redisProxy = startProxy(server.port);
