@@ -5,7 +5,7 @@
  */
 
 import mysql from "mysql2/promise";
-import { hangs, isFatal, isWrongServer } from "./faults.ts";
+import { hangs, isFatal, isOverTimeLimit, isWrongServer } from "./faults.ts";
 import { watchSilentConnections } from "./silent_connections.ts";
 
 /** Connections of a pool. */
@@ -96,7 +96,7 @@ export function openPool(
       broken = false;
       return result;
     } catch (error) {
-      broken = isFatal(error) || isWrongServer(error);
+      broken = isFatal(error) || isWrongServer(error) || isOverTimeLimit(error);
       const isCurrent = (generations.get(itself) ?? generation) === generation;
       if (isCurrent && (isWrongServer(error) || hangs(error))) renew();
       throw error;

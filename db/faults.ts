@@ -66,6 +66,12 @@ const connectionErrors: ReadonlySet<number> = new Set([
  */
 const wrongServerErrors: ReadonlySet<number> = new Set([1047, 1290, 1792, 1836, 1874, 3100]);
 
+/**
+ * Error numbers of a statement that took longer than its connection was told when it was opened (MariaDB's and
+ * MySQL's): the server's time limit may be another one by now.
+ */
+const timeLimitErrors: ReadonlySet<number> = new Set([1969, 3024]);
+
 /** Error numbers of prepared statements that can't be had: the same as text may succeed. */
 const preparedErrors: ReadonlySet<number> = new Set([1243, 1295, 1461, 1615]);
 
@@ -105,6 +111,11 @@ export function isRetryable(error: unknown): boolean {
 /** True where the server says that it is not the one to write to; another connection may reach one that is. */
 export function isWrongServer(error: unknown): boolean {
   return wrongServerErrors.has(driverError(error).errno ?? 0);
+}
+
+/** True where a time limit of the connection's own was over; a new connection may have another one. */
+export function isOverTimeLimit(error: unknown): boolean {
+  return timeLimitErrors.has(driverError(error).errno ?? 0);
 }
 
 /** True where the statement was not run because it could not be prepared: as text it may be. */
