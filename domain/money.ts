@@ -71,11 +71,17 @@ export function namedAmount(minor: number | bigint, currency: string): string {
 /**
  * The minor units of an amount that a person typed: `12`, `12.5`, `1,234.50`.
  *
- * @returns undefined for anything that is no amount, or has more digits than the currency
+ * @returns undefined for anything that is no amount, has more digits than the currency, or may mean another
+ * amount to whoever writes decimals with a comma: `0,250`, and `1,250` of a currency with three decimals
  */
 export function parseAmount(text: string, currency: string): number | undefined {
   const digits = currencyDigits(currency);
-  const plain = text.trim().replace(/(?<=\d),(?=\d{3}(\D|$))/g, "");
+  const typed = text.trim();
+  if (typed.includes(",") && !/^[1-9]\d{0,2}(?:,\d{3}){1,4}(?:\.\d{1,4})?$/.test(typed)) {
+    return undefined;
+  }
+  if (digits === 3 && /^\d+,\d{3}$/.test(typed)) return undefined;
+  const plain = typed.replaceAll(",", "");
   const match = /^(\d{1,12})(?:\.(\d{1,4}))?$/.exec(plain);
   if (match === null) return undefined;
   const fraction = match[2] ?? "";

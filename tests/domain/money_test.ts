@@ -59,6 +59,8 @@ Deno.test("parseAmount() reads what plainAmount() and people write, in the digit
     ["1,200", "JPY", 1_200],
     ["1.5", "KWD", 1_500],
     ["0.001", "KWD", 1],
+    ["1,234.500", "KWD", 1_234_500],
+    ["1,234,567", "KWD", 1_234_567_000],
   ];
   for (const [text, currency, minor] of good) {
     assert.equal(parseAmount(text, currency), minor, `${text} ${currency}`);
@@ -73,6 +75,12 @@ Deno.test("parseAmount() reads what plainAmount() and people write, in the digit
     ["1e3", "EUR"],
     ["1,23", "EUR"],
     ["1.2345", "KWD"],
+    // Whoever writes decimals with a comma means a thousandth of what it would be read as.
+    ["0,250", "KWD"],
+    ["1,250", "KWD"],
+    ["0,250", "EUR"],
+    ["1234,567", "EUR"],
+    ["1.234,567", "KWD"],
     ["1234567890123", "EUR"],
   ];
   for (const [text, currency] of bad) {
