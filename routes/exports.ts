@@ -36,13 +36,14 @@ const orderColumns = [
   "customer_external_id",
   "customer_email",
   "customer_name",
-  "recipient_name",
-  "recipient_email",
   "placed_at",
   "reserved_at",
   "settled_at",
   "created_at",
   "updated_at",
+  // New columns come at the end: programs read the others by their places.
+  "recipient_name",
+  "recipient_email",
 ] as const;
 
 const refundColumns = [
@@ -51,7 +52,6 @@ const refundColumns = [
   "external_order_id",
   "customer_external_id",
   "customer_name",
-  "recipient_name",
   "amount_cents",
   "currency",
   "reason",
@@ -60,6 +60,7 @@ const refundColumns = [
   "idempotency_key",
   "processed_at",
   "created_at",
+  "recipient_name",
 ] as const;
 
 const kpiColumns = Object.keys(emptyKpiRow("", ""));

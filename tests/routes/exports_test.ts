@@ -104,9 +104,8 @@ Deno.test("GET /orders.csv says what it is, and HEAD the same without the file",
       method === "HEAD"
         ? ""
         : "id,external_order_id,status,failure_reason,currency,total_cents,refunded_cents,customer_id," +
-          "customer_external_id,customer_email,customer_name,recipient_name,recipient_email,placed_at," +
-          "reserved_at,settled_at," +
-          "created_at,updated_at\r\n",
+          "customer_external_id,customer_email,customer_name,placed_at,reserved_at,settled_at," +
+          "created_at,updated_at,recipient_name,recipient_email\r\n",
     );
   }
 });
@@ -329,4 +328,19 @@ Deno.test("GET /orders.csv is a problem where the database is away before it beg
   const answer = await ask({ app }, "GET", "/orders.csv");
   assertProblem(answer, 503, "unavailable");
   assert.equal(answer.headers.get("retry-after"), "1");
+});
+
+Deno.test("columns that a file had first keep their places: new ones come at the end", async () => {
+  const header = async (path: string) =>
+    (await (await api.app.request(path)).text()).split("\r\n")[0]!.split(",");
+  assert.deepEqual((await header("/orders.csv")).slice(0, 16), [
+    ..."id external_order_id status failure_reason currency total_cents refunded_cents".split(" "),
+    ..."customer_id customer_external_id customer_email customer_name".split(" "),
+    ..."placed_at reserved_at settled_at created_at updated_at".split(" "),
+  ]);
+  assert.deepEqual((await header("/refunds.csv")).slice(0, 13), [
+    ..."id order_id external_order_id customer_external_id customer_name".split(" "),
+    ..."amount_cents currency reason status failure_reason idempotency_key".split(" "),
+    ..."processed_at created_at".split(" "),
+  ]);
 });
