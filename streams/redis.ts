@@ -115,6 +115,8 @@ async function connect(
   const unwatch = watchSilence(client, silenceMs);
   try {
     await client.connect();
+    // The driver passes over a refusal, and would go on in database 0, which may be another installation's.
+    if (client instanceof Redis && client.options.db) await client.select(client.options.db);
     opened.set(client, use);
     client.once("end", () => {
       unwatch();

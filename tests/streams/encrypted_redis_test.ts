@@ -124,3 +124,22 @@ Deno.test("Redis is reached by a Unix socket, and in a database of its own", asy
     await Deno.remove(dir, { recursive: true });
   }
 });
+
+Deno.test("a Redis that lacks the database of the URL is refused, and database 0 is left alone", async () => {
+  await using server = await ownRedis(["databases 2"]);
+  const { port, url } = server;
+  const { password } = new URL(url);
+  const refused = await pings(`redis://:${password}@127.0.0.1:${port}/2`);
+  assert.ok(refused instanceof WorkflowError, String(refused));
+  assert.match(refused.message, /out of range/);
+  await assert.rejects(
+    openBlockingRedis(`redis://:${password}@127.0.0.1:${port}/2`),
+    /out of range/,
+  );
+  const redis = await openRedis(`redis://:${password}@127.0.0.1:${port}/0`);
+  try {
+    assert.equal(await redis.dbsize(), 0);
+  } finally {
+    redis.disconnect();
+  }
+});
