@@ -77,3 +77,19 @@ Deno.test("openTemporaryFile() goes to /tmp where the task may not write to the 
   assert.deepEqual(temporaryFileFault(make)?.isFatal, false);
   assert.equal(temporaryFileFault(), null);
 });
+
+Deno.test("openTemporaryFile() goes to /tmp where TMPDIR is empty or names no folder", () => {
+  for (const code of ["ENOENT", "ENOTDIR", "EACCES", "EROFS"]) {
+    const make = (options: { prefix: string; dir?: string }) =>
+      options.dir === undefined ? failing(code)() : Deno.makeTempFileSync(options);
+    openTemporaryFile(make).close();
+    assert.equal(temporaryFileFault(make)?.isFatal, false);
+  }
+  // What makeTempFileSync() says where TMPDIR is set and empty; it has no code.
+  const empty = (options: { prefix: string; dir?: string }) => {
+    if (options.dir === undefined) throw new TypeError("path is empty");
+    return Deno.makeTempFileSync(options);
+  };
+  openTemporaryFile(empty).close();
+  assert.match(temporaryFileFault(empty)?.detail ?? "", /large files go to \/tmp/);
+});
