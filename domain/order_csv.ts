@@ -98,12 +98,21 @@ export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
 /**
  * Rejects the rows of an order that the books have with other content. One that could still be changed is
  * rejected because the file would take items away from it.
+ *
+ * @param leftOut further rows of the order: what it lacks for want of them, the file does not mean to take away
  */
-export function rejectConflict(rows: readonly CsvRow[], status: OrderStatus): RejectedRow[] {
-  const reason = status === "PENDING"
-    ? "the order is known with items that are missing or other here and only --replace " +
-      "(replace=true over HTTP) takes them away"
-    : `the order is known with other content and is already ${status}`;
+export function rejectConflict(
+  rows: readonly CsvRow[],
+  status: OrderStatus,
+  leftOut: readonly RejectedRow[],
+): RejectedRow[] {
+  const reason = status !== "PENDING"
+    ? `the order is known with other content and is already ${status}`
+    : leftOut.length > 0
+    ? "the order is known with items that are missing or other here, maybe because another row of the order " +
+      `was left out (line ${leftOut[0]!.line})`
+    : "the order is known with items that are missing or other here and only --replace " +
+      "(replace=true over HTTP) takes them away";
   return rows.map((row) => rejectedFor(row, reason));
 }
 

@@ -252,15 +252,25 @@ async function writeBatches(
   };
 
   const take = (batch: ImportBatch): Promise<TakenOrder[]> =>
-    catalogs.use((catalog) =>
-      takeOrders(db, batch.orders.map(({ order }) => order), {
-        initialStock: options.initialStock,
-        onPendingChange: options.replace ? "replace" : "update",
-        actor,
-        dryRun: options.dryRun,
-        catalog,
-      })
-    );
+    catalogs.use(async (catalog) => {
+      const taken: TakenOrder[] = [];
+      // What an order lacks because its rows were left out is not what the file says.
+      for (const isWhole of options.replace ? [true, false] : [false]) {
+        const places = [...batch.orders.keys()].filter((place) =>
+          !options.replace || (batch.orders[place]!.leftOut.length === 0) === isWhole
+        );
+        if (places.length === 0) continue;
+        const results = await takeOrders(db, places.map((place) => batch.orders[place]!.order), {
+          initialStock: options.initialStock,
+          onPendingChange: isWhole ? "replace" : "update",
+          actor,
+          dryRun: options.dryRun,
+          catalog,
+        });
+        for (const [index, place] of places.entries()) taken[place] = results[index]!;
+      }
+      return taken;
+    });
 
   /** @param turn ends when the batch before is concluded */
   const conclude = async (
@@ -371,7 +381,7 @@ function rejectedOf(batch: ImportBatch, taken: readonly TakenOrder[]): RejectedR
   return taken.flatMap(({ outcome, status }, index) => {
     const { rows, leftOut } = batch.orders[index]!;
     const others = outcome === "conflict"
-      ? rejectConflict(rows, status)
+      ? rejectConflict(rows, status, leftOut)
       : rejectWhole(rows, leftOut);
     return [...leftOut, ...others];
   });

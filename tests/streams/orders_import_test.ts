@@ -389,6 +389,36 @@ for (const scattered of [false, true]) {
     ));
 }
 
+Deno.test("importOrders() takes nothing away for a row that was left out, not even where the file replaces", () =>
+  withBench((bench) =>
+    withRejects(async (path, rejects) => {
+      const good = oneBadRow.map((row) => ({ ...row, unit_price_cents: 1_000 }));
+      await run(bench, csvOf(good));
+      const options = { rejectsPath: path, keepGoodRows: true, replace: true };
+      const other = [{ ...good[0]!, external_order_id: "G-2" }];
+      await run(bench, csvOf(other));
+      const changed = [{ ...other[0]!, unit_price_cents: 500 }];
+      const report = await run(
+        bench,
+        csvOf([...good.slice(0, 2), oneBadRow[2]!, ...changed]),
+        options,
+      );
+      assert.deepEqual([report.orders_conflict, report.orders_updated, report.rows_rejected], [
+        1,
+        1,
+        3,
+      ]);
+      assert.match(
+        (await rejects())[1]!,
+        /because another row of the order was left out \(line 4\)/,
+      );
+      const rows = await bench.db.query(
+        "select total_cents from orders order by external_order_id",
+      );
+      assert.deepEqual(rows.map((row) => Number(row.total_cents)), [4_000, 500]);
+    })
+  ));
+
 Deno.test("importOrders() lists every row of an order once, where one was left out and the rest is a conflict", () =>
   withBench((bench) =>
     withRejects(async (path, rejects) => {
