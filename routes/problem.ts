@@ -100,6 +100,9 @@ export function problemHandler({ log }: AppDeps): (error: Error, c: Context) => 
       }
       return send(c, problem);
     }
+    if (error instanceof HTTPException && error.status === 400) {
+      return send(c, problemOf(new WorkflowError("bad_request", error.message)));
+    }
     if (error instanceof HTTPException) {
       return httpProblem(c, error.status as ContentfulStatusCode, error.message);
     }

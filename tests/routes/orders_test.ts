@@ -428,3 +428,16 @@ Deno.test("POST /orders/{id}/cancel refuses a settled order", async () => {
   }
   assertProblem(await ask(api, "POST", "/orders/999999999/cancel"), 404, "not-found");
 });
+
+Deno.test("a body that is no JSON is a bad-request, as the guide says", async () => {
+  for (const path of ["/orders", "/orders/1/refunds"]) {
+    const response = await api.app.request(path, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{",
+    });
+    assert.equal(response.status, 400);
+    const { type } = await response.json();
+    assert.equal(type, "urn:orders-workflow:bad-request");
+  }
+});
