@@ -75,7 +75,8 @@ function parseAddress(text: string): Address | undefined {
     return { value: parts.reduce((sum, part) => sum * 256n + BigInt(part), 0n), bits: 32 };
   }
   // Anything else could end the brackets, or be what stands before a host.
-  const url = /^[\da-f:.]*:[\da-f:.]*$/i.test(text) ? URL.parse(`http://[${text}]`) : null;
+  const isAddress = text.includes(":") && /^[\da-f:.]+$/i.test(text);
+  const url = isAddress ? URL.parse(`http://[${text}]`) : null;
   if (url === null) return undefined;
   const [head = "", tail] = url.hostname.slice(1, -1).split("::");
   const groups = (part: string | undefined) => part ? part.split(":") : [];

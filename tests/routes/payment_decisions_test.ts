@@ -3,7 +3,12 @@ import { recordDispute, recordSecondPayment } from "../../db/payment_disputes.ts
 import { messageOfEntry } from "../../domain/messages.ts";
 import { type Api, ask, assertProblem, openApi, storeOrder } from "./api.ts";
 
-const tokens = { shop: "s".repeat(40), desk: "d".repeat(40), reader: "r".repeat(40) };
+const tokens = {
+  shop: "s".repeat(40),
+  desk: "d".repeat(40),
+  reader: "r".repeat(40),
+  clerk: "c".repeat(40),
+};
 
 async function hashed(token: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token));
@@ -12,7 +17,7 @@ async function hashed(token: string): Promise<string> {
 
 let api: Api;
 Deno.test.beforeAll(async () => {
-  const scopes = { shop: "orders", desk: "refunds", reader: "read" };
+  const scopes = { shop: "orders", desk: "refunds", reader: "read", clerk: "read+refunds" };
   const list = await Promise.all(
     (Object.keys(tokens) as (keyof typeof tokens)[]).map(async (name) =>
       `${name}:${await hashed(tokens[name])}:${scopes[name]}`
@@ -131,7 +136,7 @@ Deno.test("POST /orders/{id}/payment/dismiss lets go of a second payment, and th
 
 Deno.test("the page of an order offers the decision, and carries it out", async () => {
   const id = await disputed();
-  const headers = { ...as("desk"), accept: "text/html" };
+  const headers = { ...as("clerk"), accept: "text/html" };
   const page = async (name: keyof typeof tokens = "reader") =>
     await (await api.app.request(`/dashboard/orders/${id}`, { headers: as(name) })).text();
   assert.match(await page(), /Decide about the payment/);
