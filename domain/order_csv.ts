@@ -98,9 +98,17 @@ export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
 /**
  * Rejects the rows of an order that the books have with other content. One that could still be changed is
  * rejected because the file would take items away from it.
+ *
+ * @param known its status; `foreign` for an order of another, of which nothing is told
  */
-export function rejectConflict(rows: readonly CsvRow[], status: OrderStatus): RejectedRow[] {
-  const reason = status === "PENDING"
+export function rejectConflict(
+  rows: readonly CsvRow[],
+  { status, foreign }: { status: OrderStatus; foreign: boolean },
+): RejectedRow[] {
+  const reason = foreign
+    ? "the order is known with other content and was brought by somebody else, so changing it needs " +
+      "the scope cancel"
+    : status === "PENDING"
     ? "the order is known with items that are missing or other here and only --replace " +
       "(replace=true over HTTP) takes them away"
     : `the order is known with other content and is already ${status}`;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { OnlyOf } from "../domain/bringer.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { rejectsCsv } from "../domain/rejects_csv.ts";
 import type { Database, Queryable } from "../db/database.ts";
@@ -46,6 +47,8 @@ export interface ImportRequest {
   initialStock?: number;
   /** Who brings it. */
   actor: string;
+  /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
+  only: OnlyOf | undefined;
   /** Is called in the transaction that begins the import. */
   onBegin?: (tx: Queryable, importId: number) => Promise<void>;
 }
@@ -103,6 +106,7 @@ export function importRuns(deps: AppDeps, limits: typeof fileLimits = fileLimits
         keepGoodRows: request.keepGoodRows,
         replace: request.replace,
         actor: request.actor,
+        only: request.only,
         signal: run.stop.signal,
         onProgress: ({ rowsRead, unpackedBytes }) => {
           const over = rowsRead > limits.rows

@@ -121,6 +121,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
           replace: query.replace ?? false,
           initialStock: query.initial_stock,
           actor: c.get("caller").actor,
+          only: cancelsOnly(c.get("caller")),
           onBegin: key === null ? undefined : async (tx, importId) => {
             const row = (await readImport(tx, importId))!;
             await storeAnswers(tx, [{ key, answer: answer(row) }]);
