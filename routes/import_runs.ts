@@ -21,9 +21,13 @@ import { holdRejects } from "../streams/held_rejects.ts";
 import { importOrders } from "../streams/orders_import.ts";
 import type { RejectsFile } from "../streams/rejects_file.ts";
 import type { AppDeps } from "./deps.ts";
+import { sharedPlaces } from "./places.ts";
 
 /** Imports at once in one process: each takes three connections and some 100 MB. */
 const mostRuns = 4;
+
+/** Of these, imports at once of one token, so that none shuts the others out. */
+const mostRunsOfToken = 2;
 
 /** Most rows of a file, and most bytes once it is unpacked: a small archive may hold very much. */
 const fileLimits = { rows: 20_000_000, unpackedBytes: 8 * 1024 ** 3 };
@@ -49,6 +53,8 @@ export interface ImportRequest {
   actor: string;
   /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
   only: OnlyOf | undefined;
+  /** Name of the token that brings it; null where nobody is asked. */
+  token: string | null;
   /** Is called in the transaction that begins the import. */
   onBegin?: (tx: Queryable, importId: number) => Promise<void>;
 }
@@ -61,7 +67,7 @@ export interface ImportRuns {
    *
    * @returns the import's id, once the file was read and found to be a CSV of orders; what follows goes on
    * by itself and is told in `imports`
-   * @throws {WorkflowError} `unavailable` when too many imports run, `invalid` for a file that is no CSV
+   * @throws {WorkflowError} `unavailable` when too many imports run, or of this token; `invalid` for a file that is no CSV
    * @throws what reading the file throws
    */
   start(request: ImportRequest): Promise<number>;
@@ -76,6 +82,7 @@ export interface ImportRuns {
  */
 export function importRuns(deps: AppDeps, limits: typeof fileLimits = fileLimits): ImportRuns {
   const { db, log } = deps;
+  const places = sharedPlaces({ most: mostRuns, share: mostRunsOfToken });
   const running = new Set<{ id: number | undefined; stop: AbortController }>();
   deps.stopping?.addEventListener("abort", () => {
     const reason = new WorkflowError(
@@ -87,10 +94,13 @@ export function importRuns(deps: AppDeps, limits: typeof fileLimits = fileLimits
 
   return {
     start(request) {
-      if (running.size >= mostRuns || deps.stopping?.aborted) {
-        return Promise.reject(
-          new WorkflowError("unavailable", "Too many imports are running; try again later"),
-        );
+      const place = deps.stopping?.aborted ? "full" : places.take(request.token);
+      if (typeof place === "string") {
+        const why = place === "full"
+          ? "Too many imports are running; try again later"
+          : `${mostRunsOfToken} imports of the token ${request.token} are running, which may have no more ` +
+            "at once; try again when one of them has ended";
+        return Promise.reject(new WorkflowError("unavailable", why));
       }
       const accepted = Promise.withResolvers<number>();
       const run = { id: undefined as number | undefined, stop: new AbortController() };
@@ -150,6 +160,7 @@ export function importRuns(deps: AppDeps, limits: typeof fileLimits = fileLimits
       ).finally(() => {
         clearInterval(touching);
         running.delete(run);
+        place();
         deps.background?.delete(ended);
       });
       deps.background?.add(ended);

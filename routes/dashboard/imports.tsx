@@ -86,6 +86,7 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
         replace: c.req.query("replace") === "1",
         actor: actorOf(c),
         only: cancelsOnly(c.get("caller")),
+        token: c.get("caller").name,
       });
       return c.redirect(`${home}/${id}`, 303);
     } catch (error) {
