@@ -6,7 +6,7 @@
 
 import { bringerOf } from "../domain/bringer.ts";
 import { cutText } from "../domain/cut_text.ts";
-import type { Queryable } from "./database.ts";
+import { type Queryable, toInteger } from "./database.ts";
 
 /** One step in an order's life. */
 export interface OrderEventRow {
@@ -78,6 +78,26 @@ export async function addOrderEvents(
     ],
   );
   tx.noteStep?.(insertId);
+}
+
+/** Who brought orders, by their ids and timelines; those are missing of which it does not say. */
+export async function readBringers(
+  db: Queryable,
+  orderIds: readonly number[],
+): Promise<Map<number, string>> {
+  const bringers = new Map<number, string>();
+  if (orderIds.length === 0) return bringers;
+  const rows = await db.query(
+    `
+    select order_id, actor
+    from order_events
+    where order_id in (?) and event = 'created'
+    order by id desc`,
+    [[...orderIds]],
+  );
+  // The first step of each comes last.
+  for (const row of rows) bringers.set(toInteger(row.order_id), bringerOf(String(row.actor)));
+  return bringers;
 }
 
 /** Who brought an order, by its timeline; null where that does not say. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isForeign, type OnlyOf } from "../domain/bringer.ts";
 import { contentOf, type IncomingOrder, totalCentsOf } from "../domain/incoming_order.ts";
 import { orderContentHash } from "../domain/content_hash.ts";
 import {
@@ -24,7 +25,7 @@ import {
 } from "./catalog.ts";
 import type { Database, Queryable } from "./database.ts";
 import { isDuplicateKey } from "./faults.ts";
-import { addOrderEvents } from "./events.ts";
+import { addOrderEvents, readBringers } from "./events.ts";
 import {
   addCreatedEvents,
   deleteItems,
@@ -50,6 +51,8 @@ export interface TakeOptions {
   actor: string;
   /** Who brought one of them, where it is not the one who takes them. */
   actorOf?: (order: IncomingOrder) => string;
+  /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
+  only?: OnlyOf;
   /**
    * Is told the orders that were inserted, with their ids, in the transaction that inserts them: what it
    * writes is there with the orders or not at all.
@@ -72,6 +75,8 @@ export interface TakenOrder {
   outcome: IntakeOutcome;
   /** As the books have it now. */
   status: OrderStatus;
+  /** Somebody else has brought it, so that its new content was not taken. */
+  foreign: boolean;
   /** In `currency`, as the order that came in says. */
   totalCents: number;
   currency: string;
@@ -146,9 +151,10 @@ async function takeOnce(
   options: TakeOptions,
 ): Promise<TakenOrder[]> {
   const known = await findOrders(db, candidates.map(({ order }) => order.externalOrderId));
+  const foreign = await foreignOrders(db, candidates, known, options);
   const losing = await losingOrders(db, candidates, known, options);
   const decide = (candidate: OrderToWrite, order: KnownOrder | undefined) =>
-    decideIntake(order, changeOf(candidate, order, losing), options.onPendingChange);
+    decideIntake(order, changeOf(candidate, order, { losing, foreign }), options.onPendingChange);
   const knownOf = ({ order }: OrderToWrite) => known.get(order.externalOrderId);
   const fresh: OrderToWrite[] = [];
   const changing: OrderToWrite[] = [];
@@ -169,6 +175,7 @@ async function takeOnce(
     orderId: order?.id ?? null,
     outcome,
     status: order?.status ?? "PENDING",
+    foreign: foreign.has(candidate.order.externalOrderId),
     totalCents: candidate.totalCents,
     currency: candidate.order.currency,
   });
@@ -199,7 +206,7 @@ async function takeOnce(
     if (locked === undefined) {
       return result(candidate, decide(candidate, knownOf(candidate)), knownOf(candidate));
     }
-    const change = changeOf(candidate, locked, written.losing);
+    const change = changeOf(candidate, locked, { losing: written.losing, foreign });
     return result(candidate, decideIntake(locked, change, options.onPendingChange), locked);
   });
   const described = candidates.filter((_, index) =>
@@ -210,18 +217,47 @@ async function takeOnce(
   return results;
 }
 
-/** How an order differs from the known one; `losing` says which of them would lose something. */
+/**
+ * How an order differs from the known one; `losing` says which of them would lose something, and `foreign` which are
+ * another's.
+ */
 function changeOf(
   { order, hash }: OrderToWrite,
   known: KnownOrder | undefined,
-  losing: ReadonlySet<string>,
+  { losing, foreign }: { losing: ReadonlySet<string>; foreign?: ReadonlySet<string> },
 ): IntakeChange {
   const { name, email } = order.customer;
   return {
     content: known?.hash !== hash,
     recipient: known?.recipient?.email !== email || known.recipient.name !== name,
     takesAway: losing.has(order.externalOrderId),
+    foreign: foreign?.has(order.externalOrderId) ?? false,
   };
+}
+
+/**
+ * The orders that somebody else has brought, by external id. Only those are looked at that would be changed, or are
+ * known with other content.
+ */
+async function foreignOrders(
+  db: Queryable,
+  candidates: readonly OrderToWrite[],
+  known: ReadonlyMap<string, KnownOrder>,
+  { only }: Pick<TakeOptions, "only">,
+): Promise<Set<string>> {
+  if (only === undefined) return new Set();
+  const changed = candidates.flatMap((candidate) => {
+    const before = known.get(candidate.order.externalOrderId);
+    if (before === undefined) return [];
+    const { content, recipient } = changeOf(candidate, before, { losing: new Set() });
+    const isLookedAt = content || (recipient && before.status === "PENDING");
+    return isLookedAt ? [{ externalId: candidate.order.externalOrderId, id: before.id }] : [];
+  });
+  const bringers = await readBringers(db, changed.map(({ id }) => id));
+  return new Set(
+    changed.filter(({ id }) => isForeign(only, bringers.get(id) ?? null))
+      .map(({ externalId }) => externalId),
+  );
 }
 
 /**
@@ -270,11 +306,12 @@ async function writeOrders(
     tx,
     changing.map(({ order }) => known.get(order.externalOrderId)!.id),
   );
+  // Who has brought them does not change; what is another's is not among them.
   // Meanwhile a consumer may have begun with an order, or another import have brought the same content.
   const losing = await losingOrders(tx, changing, locked, options);
   const updates = changing.filter((candidate) => {
     const order = locked.get(candidate.order.externalOrderId);
-    const change = changeOf(candidate, order, losing);
+    const change = changeOf(candidate, order, { losing });
     return decideIntake(order, change, options.onPendingChange) === "updated";
   });
 

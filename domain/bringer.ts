@@ -20,6 +20,19 @@ export function bringerOf(actor: string): string {
 }
 
 /**
+ * True where somebody may not change something, because another has brought it.
+ *
+ * @param only undefined for those who may change everybody's
+ * @param bringer null where nobody knows
+ */
+export function isForeign(
+  only: Pick<OnlyOf, "actor"> | undefined,
+  bringer: string | null,
+): boolean {
+  return only !== undefined && only.actor !== bringer;
+}
+
+/**
  * Why somebody may not change something; undefined where they may.
  *
  * @param only undefined for those who may change everybody's
@@ -31,7 +44,7 @@ export function foreignFault(
   bringer: string | null,
   what: string,
 ): WorkflowError | undefined {
-  if (only === undefined || only.actor === bringer) return undefined;
+  if (only === undefined || !isForeign(only, bringer)) return undefined;
   return only.seesOthers
     ? new WorkflowError(
       "not_yours",

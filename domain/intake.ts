@@ -25,6 +25,8 @@ export interface IntakeChange {
   recipient: boolean;
   /** It lacks items that the known order has, or has them in another currency or at another price. */
   takesAway: boolean;
+  /** Another has brought the known order, and whoever brings this may not change what others have brought. */
+  foreign: boolean;
 }
 
 /**
@@ -45,7 +47,8 @@ export function decideIntake(
   onPendingChange: PendingChange,
 ): IntakeOutcome {
   if (known === undefined) return "new";
-  const mayChange = known.status === "PENDING" && onPendingChange !== "conflict";
+  const mayChange = known.status === "PENDING" && onPendingChange !== "conflict" &&
+    !change.foreign;
   if (!change.content) return change.recipient && mayChange ? "updated" : "unchanged";
   if (!mayChange) return "conflict";
   return change.takesAway && onPendingChange === "update" ? "conflict" : "updated";

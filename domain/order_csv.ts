@@ -99,14 +99,18 @@ export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
  * Rejects the rows of an order that the books have with other content. One that could still be changed is
  * rejected because the file would take items away from it.
  *
+ * @param known its status; `foreign` for an order of another, of which nothing is told
  * @param leftOut further rows of the order: what it lacks for want of them, the file does not mean to take away
  */
 export function rejectConflict(
   rows: readonly CsvRow[],
-  status: OrderStatus,
+  { status, foreign }: { status: OrderStatus; foreign: boolean },
   leftOut: readonly RejectedRow[],
 ): RejectedRow[] {
-  const reason = status !== "PENDING"
+  const reason = foreign
+    ? "the order is known with other content and was brought by somebody else, so changing it needs " +
+      "the scope cancel"
+    : status !== "PENDING"
     ? `the order is known with other content and is already ${status}`
     : leftOut.length > 0
     ? "the order is known with items that are missing or other here, maybe because another row of the order " +

@@ -23,7 +23,7 @@ export interface Caller {
   goesOn?: () => Promise<boolean>;
 }
 
-/** Whose orders and imports a caller may cancel; undefined for everybody's. */
+/** Whose orders a caller may cancel and change, and whose imports cancel; undefined for everybody's. */
 export function cancelsOnly({ actor, scopes }: Caller): OnlyOf | undefined {
   if (isAllowed(scopes, ["cancel"])) return undefined;
   return { actor, seesOthers: isAllowed(scopes, ["read"]) };

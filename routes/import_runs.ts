@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { OnlyOf } from "../domain/bringer.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { rejectsCsv } from "../domain/rejects_csv.ts";
 import type { Database, Queryable } from "../db/database.ts";
@@ -20,9 +21,13 @@ import { holdRejects } from "../streams/held_rejects.ts";
 import { importOrders } from "../streams/orders_import.ts";
 import type { RejectsFile } from "../streams/rejects_file.ts";
 import type { AppDeps } from "./deps.ts";
+import { sharedPlaces } from "./places.ts";
 
 /** Imports at once in one process: each takes three connections and some 100 MB. */
 const mostRuns = 4;
+
+/** Of these, imports at once of one token, so that none shuts the others out. */
+const mostRunsOfToken = 2;
 
 /** Most rows of a file, and most bytes once it is unpacked: a small archive may hold very much. */
 const fileLimits = { rows: 20_000_000, unpackedBytes: 8 * 1024 ** 3 };
@@ -46,6 +51,10 @@ export interface ImportRequest {
   initialStock?: number;
   /** Who brings it. */
   actor: string;
+  /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
+  only: OnlyOf | undefined;
+  /** Name of the token that brings it; null where nobody is asked. */
+  token: string | null;
   /** Is called in the transaction that begins the import. */
   onBegin?: (tx: Queryable, importId: number) => Promise<void>;
 }
@@ -58,7 +67,7 @@ export interface ImportRuns {
    *
    * @returns the import's id, once the file was read and found to be a CSV of orders; what follows goes on
    * by itself and is told in `imports`
-   * @throws {WorkflowError} `unavailable` when too many imports run, `invalid` for a file that is no CSV
+   * @throws {WorkflowError} `unavailable` when too many imports run, or of this token; `invalid` for a file that is no CSV
    * @throws what reading the file throws
    */
   start(request: ImportRequest): Promise<number>;
@@ -73,6 +82,10 @@ export interface ImportRuns {
  */
 export function importRuns(deps: AppDeps, limits: typeof fileLimits = fileLimits): ImportRuns {
   const { db, log } = deps;
+  // Where there is but one token, nobody else could want the places.
+  const names = new Set(deps.config.apiTokens.map(({ name }) => name));
+  const share = names.size > 1 ? mostRunsOfToken : mostRuns;
+  const places = sharedPlaces({ most: mostRuns, share });
   const running = new Set<{ id: number | undefined; stop: AbortController }>();
   deps.stopping?.addEventListener("abort", () => {
     const reason = new WorkflowError(
@@ -84,10 +97,13 @@ export function importRuns(deps: AppDeps, limits: typeof fileLimits = fileLimits
 
   return {
     start(request) {
-      if (running.size >= mostRuns || deps.stopping?.aborted) {
-        return Promise.reject(
-          new WorkflowError("unavailable", "Too many imports are running; try again later"),
-        );
+      const place = deps.stopping?.aborted ? "full" : places.take(request.token);
+      if (typeof place === "string") {
+        const why = place === "full"
+          ? "Too many imports are running; try again later"
+          : `${share} imports of the token ${request.token} are running, which may have no more ` +
+            "at once; try again when one of them has ended";
+        return Promise.reject(new WorkflowError("unavailable", why));
       }
       const accepted = Promise.withResolvers<number>();
       const run = { id: undefined as number | undefined, stop: new AbortController() };
@@ -103,6 +119,7 @@ export function importRuns(deps: AppDeps, limits: typeof fileLimits = fileLimits
         keepGoodRows: request.keepGoodRows,
         replace: request.replace,
         actor: request.actor,
+        only: request.only,
         signal: run.stop.signal,
         onProgress: ({ rowsRead, unpackedBytes }) => {
           const over = rowsRead > limits.rows
@@ -146,6 +163,7 @@ export function importRuns(deps: AppDeps, limits: typeof fileLimits = fileLimits
       ).finally(() => {
         clearInterval(touching);
         running.delete(run);
+        place();
         deps.background?.delete(ended);
       });
       deps.background?.add(ended);

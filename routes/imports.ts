@@ -18,14 +18,15 @@ import { eventStreamHead } from "./event_stream_head.ts";
 import { doneImport, endingImport, files, importList, runningImport } from "./examples.ts";
 import { idempotency, idempotencyHeaders, type KeyedAnswer, storeAnswers } from "./idempotency.ts";
 import type { ImportRuns } from "./import_runs.ts";
+import { sharedPlaces } from "./places.ts";
 import { importQuery, pageQuery } from "./queries.ts";
 import { openUpload } from "./upload.ts";
 
 /** Milliseconds between two looks at an import whose progress somebody follows. */
 const lookEveryMs = 500;
 
-/** Followers at once: each asks the database that often. */
-const mostFollowers = 200;
+/** Followers at once, of all and of one token: each asks the database that often. */
+const followerPlaces = { most: 200, share: 50 };
 
 /** Milliseconds of silence after which a follower gets a sign of life. */
 const silenceMs = 15_000;
@@ -41,7 +42,7 @@ export function bringsFile(c: Context): boolean {
  */
 export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   const app = new Hono();
-  let followers = 0;
+  const followers = sharedPlaces(followerPlaces);
   const { db } = deps;
   const answerOnce = idempotency(deps);
 
@@ -121,6 +122,8 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
           replace: query.replace ?? false,
           initialStock: query.initial_stock,
           actor: c.get("caller").actor,
+          only: cancelsOnly(c.get("caller")),
+          token: c.get("caller").name,
           onBegin: key === null ? undefined : async (tx, importId) => {
             const row = (await readImport(tx, importId))!;
             await storeAnswers(tx, [{ key, answer: answer(row) }]);
@@ -185,12 +188,20 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     async (c) => {
       const { id } = c.req.valid("param");
       let row = await find(c, id);
-      if (followers >= mostFollowers) {
-        throw new WorkflowError("unavailable", "Too many imports are followed; try again later");
+      const { name } = c.get("caller");
+      const place = followers.take(name);
+      if (typeof place === "string") {
+        const whose = place === "full" ? "" : ` by the token ${name}`;
+        throw new WorkflowError(
+          "unavailable",
+          `Too many imports are followed${whose}; try again later`,
+        );
       }
       c.header("x-accel-buffering", "no");
-      if (c.req.method === "HEAD") return eventStreamHead(c);
-      followers++;
+      if (c.req.method === "HEAD") {
+        place();
+        return eventStreamHead(c);
+      }
       return streamSSE(c, async (stream) => {
         const stop = new AbortController();
         stream.onAbort(() => stop.abort());
@@ -222,7 +233,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
             row = await find(c, id);
           }
         } finally {
-          followers--;
+          place();
           stop.abort();
         }
       }, (error) => {

@@ -14,6 +14,7 @@ import { temporaryFileFault } from "../streams/temporary_file.ts";
 import { makeApp } from "./app.ts";
 import type { ConnectionFacts } from "./client_address.ts";
 import type { AppDeps } from "./deps.ts";
+import { openApiBytes } from "./openapi.ts";
 
 /** Part of the shutdown time that open requests are waited for; the rest is for ending in order. */
 const graceShare = 0.8;
@@ -55,6 +56,7 @@ async function serveHeld(
   const { failed } = await countFigures(deps, signal);
   const background = new Set<Promise<void>>();
   const app = makeApp({ ...deps, stopping: signal, background });
+  await openApiBytes(app);
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve({

@@ -12,6 +12,7 @@ import { catalogKeeper } from "../db/catalog_keeper.ts";
 import type { Database } from "../db/database.ts";
 import { createImport, finishImport, type ImportCounts, updateImport } from "../db/imports.ts";
 import { type TakenOrder, takeOrders } from "../db/intake.ts";
+import type { OnlyOf } from "../domain/bringer.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { ImportMoney } from "../domain/import_money.ts";
 import type { Log } from "../domain/log.ts";
@@ -59,6 +60,8 @@ export interface ImportOptions {
   begin?: () => Promise<number | undefined>;
   /** Who brings the file, for the timeline; the import's id follows. */
   actor?: string;
+  /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
+  only?: OnlyOf;
   /** Ends the import between two batches; those that were written stay. */
   signal?: AbortSignal;
   /** Is told how far the import is, at least once a batch. */
@@ -264,6 +267,7 @@ async function writeBatches(
           initialStock: options.initialStock,
           onPendingChange: isWhole ? "replace" : "update",
           actor,
+          only: options.only,
           dryRun: options.dryRun,
           catalog,
         });
@@ -378,10 +382,10 @@ async function publishTaken(deps: ImportDeps, taken: readonly TakenOrder[]): Pro
 
 /** The rows of conflicting orders, and all rows of those of which some were left out. */
 function rejectedOf(batch: ImportBatch, taken: readonly TakenOrder[]): RejectedRow[] {
-  return taken.flatMap(({ outcome, status }, index) => {
+  return taken.flatMap((order, index) => {
     const { rows, leftOut } = batch.orders[index]!;
-    const others = outcome === "conflict"
-      ? rejectConflict(rows, status, leftOut)
+    const others = order.outcome === "conflict"
+      ? rejectConflict(rows, order, leftOut)
       : rejectWhole(rows, leftOut);
     return [...leftOut, ...others];
   });

@@ -85,6 +85,8 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
         keepGoodRows: c.req.query("keep_good_rows") === "1",
         replace: c.req.query("replace") === "1",
         actor: actorOf(c),
+        only: cancelsOnly(c.get("caller")),
+        token: c.get("caller").name,
       });
       return c.redirect(`${home}/${id}`, 303);
     } catch (error) {

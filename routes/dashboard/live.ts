@@ -11,6 +11,7 @@ import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import type { AppDeps } from "../deps.ts";
 import { eventStreamHead } from "../event_stream_head.ts";
+import { sharedPlaces } from "../places.ts";
 import { awayName, isEngineAway } from "../problem.ts";
 import type { Told } from "./activity_series.ts";
 
@@ -32,10 +33,8 @@ const longestMs = 3_600_000;
 /** How often it is asked whether whoever looks at a page is still signed in, in milliseconds. */
 const askEveryMs = 5_000;
 
-/** Most streams at once: each costs a connection and a rendering a second. */
-const mostStreams = 200;
-
-let streams = 0;
+/** Streams at once, of all and of one token: each costs a connection and a rendering a second. */
+const streams = sharedPlaces({ most: 200, share: 50 });
 
 /**
  * Answers with the stream of a page. It ends when the browser leaves, the session ends or the process stops. While an engine
@@ -48,12 +47,17 @@ export function liveStream(
   { stopping, log }: AppDeps,
   render: () => Promise<LiveState>,
 ): Response | Promise<Response> {
-  if (stopping?.aborted || streams >= mostStreams) {
-    return c.text("Too many pages are open", 503, { "retry-after": "30" });
+  const { name } = c.get("caller");
+  const place = stopping?.aborted ? "full" : streams.take(name);
+  if (typeof place === "string") {
+    const whose = place === "full" ? "" : ` by the token ${name}`;
+    return c.text(`Too many pages are open${whose}`, 503, { "retry-after": "30" });
   }
-  if (c.req.method === "HEAD") return eventStreamHead(c);
+  if (c.req.method === "HEAD") {
+    place();
+    return eventStreamHead(c);
+  }
   return streamSSE(c, async (stream) => {
-    streams++;
     const sent = new Map<string, string>();
     const endAt = performance.now() + longestMs;
     let spokeAt = performance.now();
@@ -90,7 +94,7 @@ export function liveStream(
         await stream.sleep(intervalMs);
       }
     } finally {
-      streams--;
+      place();
       stopping?.removeEventListener("abort", stop);
     }
   }, (error) => {

@@ -86,6 +86,7 @@ Deno.test("takeOrders() writes new orders with customer, products, items in orde
       orderId: row.id,
       outcome: "new",
       status: "PENDING",
+      foreign: false,
       totalCents: 339 * 6 + 275 * 8,
       currency: order.currency,
     });

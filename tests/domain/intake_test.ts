@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { decideIntake, type ItemSum, takesAway } from "../../domain/intake.ts";
 import { type OrderStatus, orderTransitions } from "../../domain/order.ts";
 
-const same = { content: false, recipient: false, takesAway: false };
+const same = { content: false, recipient: false, takesAway: false, foreign: false };
 const other = { ...same, content: true };
 
 Deno.test("decideIntake() takes unknown orders and recognises known ones in every status", () => {
@@ -37,6 +37,19 @@ Deno.test("decideIntake() changes whom an order is for only while it may be chan
         status === "PENDING" && mode !== "conflict" ? "updated" : "unchanged",
       );
     }
+  }
+});
+
+Deno.test("decideIntake() changes nothing of what is another's", () => {
+  for (const mode of ["update", "replace", "conflict"] as const) {
+    const pending = { status: "PENDING" } as const;
+    assert.equal(decideIntake(pending, { ...other, foreign: true }, mode), "conflict");
+    assert.equal(
+      decideIntake(pending, { ...same, recipient: true, foreign: true }, mode),
+      "unchanged",
+    );
+    assert.equal(decideIntake(pending, { ...same, foreign: true }, mode), "unchanged");
+    assert.equal(decideIntake(undefined, { ...other, foreign: true }, mode), "new");
   }
 });
 

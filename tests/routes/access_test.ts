@@ -166,8 +166,9 @@ async function bring(
   name: string,
   row: Record<string, string | number>,
   { app }: Pick<Api, "app"> = api,
+  query = "",
 ): Promise<number> {
-  const sent = await ask({ app }, "POST", "/imports", csvOf([row]), {
+  const sent = await ask({ app }, "POST", `/imports${query}`, csvOf([row]), {
     "content-type": "text/csv",
     ...as(name),
   });
@@ -246,10 +247,68 @@ Deno.test("an order is cancelled by who has brought it, or may cancel all", asyn
   assert.equal((await cancel("mall", Number(brought!.id))).status, 200, "by a file as well");
 });
 
+Deno.test("a file changes an order of who has brought it, or of whoever may cancel all", async () => {
+  const { db } = api.deps;
+  const external = crypto.randomUUID();
+  const theirs = { external_order_id: external, customer_id: `c-${external}`, qty: 2 };
+  await bring("shop", theirs);
+  const stored = async () => {
+    const [row] = await db.query(
+      "select total_cents, recipient_name, recipient_email from orders where external_order_id = ?",
+      [external],
+    );
+    return [Number(row!.total_cents), row!.recipient_name, row!.recipient_email];
+  };
+  const before = await stored();
+  const outcome = async (name: string, change: Record<string, string | number>, query = "") => {
+    const id = await bring(name, { ...theirs, ...change }, api, query);
+    const { body } = await ask(api, "GET", `/imports/${id}`, undefined, as(name));
+    const rejects = await api.app.request(`/imports/${id}/rejects`, { headers: as(name) });
+    const counts = ["new", "updated", "unchanged", "rejected", "conflict"] as const;
+    return { is: counts.find((count) => body[`orders_${count}`] === 1), csv: await rejects.text() };
+  };
+  const more = { qty: 3 };
+  const given = { customer_name: "Evil", customer_email: "e@example.com" };
+  const refusals: [string, string, Record<string, string | number>][] = [
+    ["mall", "", more],
+    ["mall", "?replace=true", { ...given, unit_price_cents: 1 }],
+    ["clerk", "?replace=true", more],
+  ];
+  for (const [name, query, change] of refusals) {
+    const { is, csv } = await outcome(name, change, query);
+    assert.equal(is, "conflict", `${name} ${query}`);
+    assert.match(csv, /brought by somebody else/);
+    assert.doesNotMatch(csv, /PENDING|replace/);
+  }
+  assert.equal((await outcome("mall", more, "?dry_run=1")).is, "conflict");
+  assert.equal((await outcome("mall", given, "?replace=true")).is, "unchanged");
+  assert.equal((await outcome("mall", {})).is, "unchanged");
+  assert.deepEqual(await stored(), before);
+  const posted = orderBodyOf();
+  assert.equal((await ask(api, "POST", "/orders", posted, as("shop"))).status, 202);
+  const customer = { ...posted.customer, name: "Evil", email: "e@example.com" };
+  const again = await ask(api, "POST", "/orders", { ...posted, customer }, as("mall"));
+  assert.equal(again.status, 200);
+  const [{ recipient_name }] = await db.query(
+    "select recipient_name from orders where external_order_id = ?",
+    [posted.external_order_id],
+  ) as [Record<string, unknown>];
+  assert.equal(recipient_name, posted.customer.name);
+
+  assert.equal((await outcome("shop", more)).is, "updated");
+  assert.equal((await outcome("boss", { qty: 4 })).is, "updated", "by whom all may be cancelled");
+  assert.equal((await outcome("shop", { qty: 5 })).is, "updated", "it is still whose it was");
+  const [row] = await db.query("select id from orders where external_order_id = ?", [external]);
+  const cancel = `/orders/${row!.id}/cancel`;
+  assert.equal((await ask(api, "POST", cancel, undefined, as("shop"))).status, 200);
+  assert.doesNotMatch((await outcome("mall", { qty: 6 })).csv, /CANCELLED/);
+  assert.match((await outcome("shop", { qty: 6 })).csv, /is already CANCELLED/);
+});
+
 Deno.test("the guide's table of what each scope sees and cancels is true", async () => {
   const guide = await Deno.readTextFile(new URL("../../docs/operating.md", import.meta.url));
   const table = guide.split("| scopes | imports and rejects |")[1]!.split("\n\n")[0]!;
-  const rows = [...table.matchAll(/^\| `([a-z+]+)` \| (.+?) \| (.+?) \|$/gm)];
+  const rows = [...table.matchAll(/^\| `([a-z+]+)` \| (.+?) \| (.+?) \| (.+?) \|$/gm)];
   assert.equal(rows.length, 6);
   const tokenOf = (name: string, scopes: Scope[]) => ({
     name,
@@ -265,12 +324,13 @@ Deno.test("the guide's table of what each scope sees and cancels is true", async
       : others === 200
       ? "all"
       : `own; others' are ${others}`;
-  for (const [, scopeText = "", imports, cancels] of rows) {
+  for (const [, scopeText = "", imports, cancels, changes] of rows) {
     const scopes = scopeText.split("+") as Scope[];
     // Whoever may bring nothing has another token of the same name that does.
     const mine = { ...tokenOf("mine", ["orders"]), name: "me" };
     const apiTokens = [tokenOf("me", scopes), mine, tokenOf("other", ["orders"])];
     const app = makeApp({ ...api.deps, config: { ...api.deps.config, apiTokens } });
+    const changed: string[] = [];
     const statuses: { seen: number[]; cancelled: number[]; ended: number[] } = {
       seen: [],
       cancelled: [],
@@ -290,6 +350,16 @@ Deno.test("the guide's table of what each scope sees and cancels is true", async
         as("me"),
       );
       const ended = await ask({ app }, "POST", `/imports/${id}/cancel`, undefined, as("me"));
+      const external = crypto.randomUUID();
+      await bring(bringer, { external_order_id: external, qty: 1 }, { app });
+      const file = csvOf([{ external_order_id: external, qty: 2 }]);
+      const csv = { "content-type": "text/csv", ...as("me") };
+      const sent = await ask({ app }, "POST", "/imports", file, csv);
+      if (sent.status === 202) {
+        const events = await app.request(`/imports/${sent.body.id}/events`, { headers: as("me") });
+        const { orders_updated } = JSON.parse((await events.text()).match(/\{.*"DONE".*\}/)![0]);
+        changed.push(orders_updated === 1 ? "all" : "own; others' are conflicts");
+      } else changed.push(`none: ${sent.status}`);
       statuses.seen.push(seen.status);
       statuses.cancelled.push(cancelled.status);
       // It is over, so that 409 is the answer to whoever might have cancelled it.
@@ -298,6 +368,9 @@ Deno.test("the guide's table of what each scope sees and cancels is true", async
     assert.equal(words(statuses.seen[0]!, statuses.seen[1]!), imports, scopeText);
     assert.equal(words(statuses.cancelled[0]!, statuses.cancelled[1]!), cancels, scopeText);
     assert.equal(words(statuses.ended[0]!, statuses.ended[1]!), cancels, scopeText);
+    // One's own may be changed by whoever may bring anything.
+    if (!changed[0]!.startsWith("none")) assert.equal(changed[0], "all", scopeText);
+    assert.equal(changed[1], changes, scopeText);
   }
 });
 

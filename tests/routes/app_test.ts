@@ -77,6 +77,35 @@ Deno.test("a body of another type is refused before it is read", async () => {
   }
 });
 
+Deno.test("bodies of forms and of strangers may have as much as the guides say, and no more", async () => {
+  for (const guide of ["integrating", "operating"]) {
+    const text = await Deno.readTextFile(new URL(`../../docs/${guide}.md`, import.meta.url));
+    assert.match(
+      text.replaceAll(/\s+/g, " "),
+      /1 MiB\W[^.]*32 KiB (for a|of) forms? without a file/,
+    );
+  }
+  const form = "application/x-www-form-urlencoded";
+  const json = "application/json";
+  const cases = [
+    ["/payments/callback", json, 32_768],
+    ["/sign-in", form, 32_768],
+    ["/dashboard/orders/1/cancel", form, 32_768],
+    ["/orders", json, 1_048_576],
+  ] as const;
+  for (const [path, type, most] of cases) {
+    for (const over of [0, 1]) {
+      const response = await api.app.request(path, {
+        method: "POST",
+        body: "x".repeat(most + over),
+        headers: { "content-type": type, "content-length": String(most + over) },
+      });
+      await response.body?.cancel();
+      assert.equal(response.status === 413, over === 1, `${path} ${most + over}`);
+    }
+  }
+});
+
 Deno.test("a body beyond 1 MB is refused, declared or not", async () => {
   const declared = await ask(api, "POST", "/orders", "x".repeat(1_048_577), {
     "content-length": "1048577",

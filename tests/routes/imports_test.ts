@@ -25,6 +25,8 @@ Deno.test("a small archive may not unpack to very much", async () => {
       dryRun: false,
       keepGoodRows: false,
       actor: "api",
+      only: undefined,
+      token: null,
     });
   const empty = `${fileOf(1)}${"\n".repeat(5_000_000)}`;
   await assert.rejects(start(empty), {

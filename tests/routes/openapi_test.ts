@@ -10,6 +10,7 @@ import { recordDispute, recordSecondPayment } from "../../db/payment_disputes.ts
 import { neededScopes } from "../../routes/access.ts";
 import { makeApp } from "../../routes/app.ts";
 import { problemTypes } from "../../routes/problem.ts";
+import { serveHttp } from "../../routes/server.ts";
 import { csvOf } from "../csv_orders.ts";
 import { askedKey } from "../workflow.ts";
 import { type Api, ask, openApi, orderBodyOf, storeOrder } from "./api.ts";
@@ -125,6 +126,37 @@ Deno.test("GET /openapi.json is a valid OpenAPI 3.1 document by an independent v
   const result = await validator.validate(structuredClone(document));
   assert.ok(result.valid, JSON.stringify(result.errors));
   assert.equal(validator.version, "3.1");
+});
+
+Deno.test("GET /openapi.json is made once, before anybody is listened to", async () => {
+  const { stringify } = JSON;
+  let made = 0;
+  JSON.stringify = (value: { openapi?: unknown }, ...rest: []) => {
+    if (value?.openapi !== undefined) made++;
+    return stringify(value, ...rest);
+  };
+  const stop = new AbortController();
+  const listening = Promise.withResolvers<string>();
+  const config = { ...api.deps.config, port: 0 };
+  const served = serveHttp({ ...api.deps, config }, stop.signal, {
+    onListening: listening.resolve,
+  });
+  try {
+    const url = await Promise.race([listening.promise, served.then(() => "")]);
+    assert.equal(made, 1);
+    for (let n = 0; n < 3; n++) {
+      const response = await fetch(`${url}/openapi.json`);
+      assert.equal(response.headers.get("content-type"), "application/json");
+      assert.deepEqual(await response.json(), document);
+    }
+    const head = await fetch(`${url}/openapi.json`, { method: "HEAD" });
+    assert.equal(await head.text(), "");
+    assert.equal(made, 1);
+  } finally {
+    JSON.stringify = stringify;
+    stop.abort();
+    await served;
+  }
 });
 
 Deno.test("GET /openapi.json describes every route, its scopes and its problems", () => {
