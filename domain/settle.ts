@@ -49,14 +49,17 @@ export type SettleDecision =
   /** This is other money than what was recorded for the order: record it beside that, for a person. */
   | { kind: "second_payment" }
   /** The provider now says another amount of money that was counted: a person has to look. */
-  | { kind: "wrong_amount" };
+  | { kind: "wrong_amount" }
+  /** The provider now says that it declined the very charge by which the order is paid: a person has to look. */
+  | { kind: "taken_back" };
 
 /**
  * Decides what one answer does to its order.
  *
  * An order that is over gives back whatever was taken; one that is `RESERVED` is paid by its total alone.
  * While money is disputed, only the provider itself can mend it: by saying of the same charge that it took the
- * total after all. That it took nothing is not believed without a person, because it said otherwise before.
+ * total after all. That it took nothing is not believed without a person, because it said otherwise before; nor is it
+ * of money that a paid order was counted by.
  *
  * @param order as its locked row says
  * @param answer the gateway's
@@ -70,6 +73,9 @@ export function decideSettle(
   const { status } = order;
   if (status === "PENDING") return { kind: "too_early" };
   if (answer.outcome === "declined") {
+    if (status === "PAID" && answer.providerRef === recorded?.providerRef && !recorded.disputed) {
+      return { kind: "taken_back" };
+    }
     if (status !== "RESERVED") return { kind: "already_settled" };
     return { kind: recorded === null ? "decline" : "already_disputed" };
   }

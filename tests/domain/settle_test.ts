@@ -108,6 +108,20 @@ Deno.test("decideSettle() tells other money for an order from the same money aga
   assert.equal(decideSettle(accepted, said, money({ amountCents: 1_001 })).kind, "already_settled");
 });
 
+Deno.test("decideSettle() shows a person a decline of the charge that an order is paid by", () => {
+  const kinds: Kinds = { ...onDecline, RESERVED: "already_disputed", PAID: "taken_back" };
+  for (const status of orderStates) {
+    const same = decideSettle(orderIn(status), answer("declined"), money());
+    assert.equal(same.kind, kinds[status], status);
+    // Which amount it names is all one, as that of any decline.
+    assert.equal(decideSettle(orderIn(status), answer("declined", 1), money()).kind, kinds[status]);
+    const other = { ...answer("declined"), providerRef: "other" };
+    if (status !== "PAID") continue;
+    assert.equal(decideSettle(orderIn(status), other, money()).kind, "already_settled");
+    assert.equal(decideSettle(orderIn(status), answer("declined"), null).kind, "already_settled");
+  }
+});
+
 Deno.test("decideDispute() decides about what waits, and repeats what was decided", () => {
   const awaited = { currency: "EUR", isSurplus: false };
   const second = { currency: "EUR", isSurplus: true };
