@@ -10,7 +10,7 @@ import { type OrderFacts, type OrderStatus, orderTransitions } from "./order.ts"
 export interface GatewayAnswer {
   /** Whether the money was taken. */
   outcome: "succeeded" | "declined";
-  /** What the provider says it took, or refused to take. */
+  /** What the provider says it took and still has, or refused to take. */
   amountCents: number;
   /** In what it took it: ISO 4217, upper case. */
   currency: string;
@@ -58,7 +58,7 @@ export type SettleDecision =
  *
  * An order that is over gives back whatever was taken; one that is `RESERVED` is paid by its total alone.
  * While money is disputed, only the provider itself can mend it: by saying of the same charge that it took the
- * total after all. That it took nothing is not believed without a person, because it said otherwise before; nor is it
+ * total after all, unless all of it went back. That it took nothing is not believed without a person, because it said otherwise before; nor is it
  * of money that a paid order was counted by.
  *
  * @param order as its locked row says
@@ -94,10 +94,16 @@ export function decideSettle(
   }
   if (answer.providerRef !== recorded.providerRef) return { kind: "second_payment" };
   if (recorded.disputed) {
+    // Nothing was left of the charge, so an answer of before is no correction.
+    if (recorded.amountCents === 0) return { kind: "already_disputed" };
     if (isTotal && status === "RESERVED") return { kind: "pay" };
     return { kind: isSame(answer, recorded) ? "already_disputed" : "dispute" };
   }
-  if (!isSame(answer, recorded)) return { kind: "wrong_amount" };
+  if (!isSame(answer, recorded)) {
+    // The answer to a charge that was asked for again, after its money had gone back.
+    const wentBack = status !== "PAID" && answer.amountCents === 0;
+    return { kind: wentBack ? "already_settled" : "wrong_amount" };
+  }
   return { kind: status === "PAID" ? "already_settled" : "late_success" };
 }
 

@@ -4,7 +4,8 @@
  * What it must offer, in JSON, with every request under an `Idempotency-Key` that makes repeating it safe:
  *
  * - `POST /charges {order_id, reference, amount_cents, currency}` → `{id, status, amount_cents, currency}` with the
- *   status `pending`, `succeeded` or `declined`; while it is pending the answer comes later, as a signed callback
+ *   status `pending`, `succeeded` or `declined`; while it is pending the answer comes later, as a signed callback.
+ *   Where some of the money went back already, `refunded_cents` says how much
  * - `GET /charges/{idempotency key}` → the same, or 404 where it knows of no such charge
  * - `POST /refunds {order_id, reference, charge_id, amount_cents, currency}` → `{id, status}` with `succeeded` or
  *   `refused`, and then a `reason`
@@ -247,7 +248,12 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     });
   };
 
-  const chargeAnswer = (request: GatewayRequest, { status, body }: Reply): ChargeAnswer => {
+  /** @param isOpen nothing was counted for the order, so what went back of the charge is not there to be counted */
+  const chargeAnswer = (
+    request: GatewayRequest,
+    { status, body }: Reply,
+    isOpen: boolean,
+  ): ChargeAnswer => {
     const { orderId, amountCents, currency, idempotencyKey: key } = request;
     const { id, status: outcome } = body;
     if (status >= 300 || typeof id !== "string" || id === "" || typeof outcome !== "string") {
@@ -270,15 +276,21 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     if (outcome !== "succeeded" && outcome !== "declined") {
       return failed(`the provider answered "${outcome}", which is not known`);
     }
-    const answeredCents = body.amount_cents;
-    if (!Number.isSafeInteger(answeredCents) || answeredCents as number < 0) {
-      return failed("the provider does not say which amount it took");
+    const { amount_cents: answeredCents, refunded_cents: refunded } = body;
+    if (!isCents(answeredCents)) return failed("the provider does not say which amount it took");
+    const refundedCents = refunded ?? 0;
+    if (!isCents(refundedCents) || refundedCents > answeredCents) {
+      return failed(
+        "the provider says that less than nothing, or more than it took, went back of the charge",
+      );
     }
     const message: CallbackMessage = {
       type: "payment.callback",
       orderId,
-      amountCents: answeredCents as number,
-      // Another one than was asked for is disputed, see domain/settle.ts.
+      // Another one than was asked for is disputed, see domain/settle.ts; so is what is left of one that went back.
+      amountCents: isOpen && outcome === "succeeded"
+        ? answeredCents - refundedCents
+        : answeredCents,
       currency: answeredCurrency,
       outcome,
       provider: httpGatewayName,
@@ -291,9 +303,9 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
   /** Under a key that is refused something may have been charged before, so nothing is concluded without a look. */
   const charge = async (request: GatewayRequest, stillOurs: StillOurs): Promise<ChargeAnswer> => {
     const reply = await post("/charges", request, request.askedBefore ? 1 : 2, stillOurs);
-    if (!isRefusal(reply)) return chargeAnswer(request, reply);
+    if (!isRefusal(reply)) return chargeAnswer(request, reply, true);
     const known = await insist(() => lookUp("/charges", request.idempotencyKey));
-    return known.status === 404 ? declinedFor(request, reply) : chargeAnswer(request, known);
+    return known.status === 404 ? declinedFor(request, reply) : chargeAnswer(request, known, true);
   };
 
   const status = async (request: GatewayRequest): Promise<ChargeStatus> => {
@@ -302,7 +314,8 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     if (reply.status >= 300) {
       return failed(`the provider does not tell of the charge: it answered ${reply.status}`);
     }
-    return chargeAnswer(request, reply);
+    // What went back of it is perhaps what is being given back, and is looked up under the key of that.
+    return chargeAnswer(request, reply, false);
   };
 
   const giveBack = async (
@@ -350,6 +363,11 @@ function declinedFor(request: GatewayRequest, reply: Reply): ChargeAnswer {
     providerRef: cutText(`refused ${idempotencyKey}: ${reasonOf(reply)}`, longestRef),
   };
   return { kind: "accepted", callback: { message, evenIfLost: true } };
+}
+
+/** True of an amount in minor units. */
+function isCents(value: unknown): value is number {
+  return Number.isSafeInteger(value) && value as number >= 0;
 }
 
 /** Status and words of a refusal, on one line. */

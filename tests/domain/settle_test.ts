@@ -122,6 +122,24 @@ Deno.test("decideSettle() shows a person a decline of the charge that an order i
   }
 });
 
+Deno.test("decideSettle() counts no money of which nothing is left", () => {
+  const gone = money({ amountCents: 0, disputed: true });
+  const reserved = orderIn("RESERVED");
+  assert.equal(decideSettle(reserved, answer("succeeded", 0), null).kind, "dispute");
+  for (const cents of [0, 999, 1_000]) {
+    const later = decideSettle(reserved, answer("succeeded", cents), gone);
+    assert.equal(later.kind, "already_disputed", String(cents));
+  }
+  for (const status of ["FAILED", "CANCELLED"] as const) {
+    const late = decideSettle(orderIn(status), answer("succeeded", 0), money());
+    assert.equal(late.kind, "already_settled", "its money went back");
+    const given = decideSettle(orderIn(status), answer("succeeded", 0), money({ amountCents: 0 }));
+    assert.equal(given.kind, "late_success", "a reversal of nothing is over without a provider");
+  }
+  const paid = decideSettle(orderIn("PAID"), answer("succeeded", 0), money());
+  assert.equal(paid.kind, "wrong_amount");
+});
+
 Deno.test("decideDispute() decides about what waits, and repeats what was decided", () => {
   const awaited = { currency: "EUR", isSurplus: false };
   const second = { currency: "EUR", isSurplus: true };
