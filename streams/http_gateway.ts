@@ -29,6 +29,7 @@ import type {
   GiveBackAnswer,
   ProviderAway,
   StillOurs,
+  WentBackAnswer,
 } from "./gateway.ts";
 import { readReply } from "./read_reply.ts";
 import { type Refusals, refusalsOf } from "./refusals.ts";
@@ -337,6 +338,16 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     return failed(`the provider answered ${status} to a refund`);
   };
 
+  const wentBack = async (request: GatewayRequest): Promise<WentBackAnswer> => {
+    const { status, body } = await insist(() => lookUp("/refunds", request.idempotencyKey));
+    if (status === 404) return { kind: "unknown" };
+    const other = status < 300 ? otherRefund(request, body) : undefined;
+    if (other !== undefined) return failed(other);
+    if (status < 300 && body.status === "succeeded") return { kind: "given_back" };
+    if (status < 300 && body.status === "refused") return { kind: "unknown" };
+    return failed(`the provider does not tell of the refund: it answered ${status}`);
+  };
+
   return {
     name: httpGatewayName,
     charge: (requests, stillOurs = always) =>
@@ -344,6 +355,7 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     giveBack: (requests, stillOurs = always) =>
       eachInLanes(requests, (request) => giveBack(request, stillOurs)),
     status: (requests) => eachInLanes(requests, status),
+    wentBack: (requests) => eachInLanes(requests, wentBack),
     callbackMs,
   };
 }
@@ -419,7 +431,7 @@ function otherRefund(request: GatewayRequest, body: Record<string, unknown>): st
     : otherOrder(request, body);
 }
 
-async function eachInLanes<A extends ChargeStatus | GiveBackAnswer>(
+async function eachInLanes<A extends ChargeStatus | GiveBackAnswer | WentBackAnswer>(
   requests: readonly GatewayRequest[],
   work: (request: GatewayRequest) => Promise<A>,
 ): Promise<(A | Unanswered)[]> {

@@ -92,39 +92,85 @@ async function loseRefunded(provided: Provided, refundCents: number | null): Pro
   await untilDisputed(provided);
 }
 
+/** Charges an order, cancels it and has its money back, of which the books that are restored then know nothing. */
+async function loseReversal(provided: Provided): Promise<void> {
+  const { flow, provider } = provided;
+  await flow.add([web(1)]);
+  await flow.turn("orders");
+  const dump = await takeDump(flow.test.databaseUrl);
+  await flow.turn("payments");
+  await provider.settled();
+  await cancelOrder(flow.db, 1, "test");
+  const [charge] = provider.charges.values();
+  await until("the reversal", async () => {
+    for (const group of ["payments", "refunds"] as const) await flow.turn(group);
+    return charge!.refundedCents === 1_000;
+  });
+  for (let tick = 0; tick < 3; tick++) await booksNoter(flow)();
+  await restoreDump(flow.test.databaseUrl, dump);
+  await ensureRecovered(flow);
+}
+
+/** A provider that does not say what went back of its charges. */
+async function withoutRefundedCents(work: () => Promise<void>): Promise<void> {
+  const { fetch } = globalThis;
+  globalThis.fetch = async (input, init) => {
+    const response = await fetch(input, init);
+    if (!String(input).includes("/charges")) return response;
+    const { refunded_cents: _, ...rest } = await response.json();
+    return Response.json(rest, { status: response.status });
+  };
+  try {
+    await work();
+  } finally {
+    globalThis.fetch = fetch;
+  }
+}
+
+async function giveBackNothing(provided: Provided): Promise<void> {
+  const { flow, provider } = provided;
+  await untilDisputed(provided);
+  assert.deepEqual(await disputesOf(provided), [
+    { status: "RESERVED", payment: "DISPUTED", amount_cents: 0 },
+  ]);
+  const [step] = await flow.rows(
+    "select detail from order_events where event = 'payment_disputed'",
+  );
+  assert.equal(step!.detail, "0.00 EUR instead of 10.00 EUR");
+  const { messages } = await decidePayment(flow.db, 1, "give_back", "test");
+  await publish(flow, messages.map((message) => ({ message })));
+  await settleAll(provided);
+  assert.equal((await flow.order(1)).status, "FAILED");
+  assert.deepEqual(await flow.rows("select status from payments"), [{ status: "REVERSED" }]);
+  const [charge] = provider.charges.values();
+  assert.equal(charge!.refundedCents, 1_000, "nothing went back twice");
+  assert.deepEqual(await flow.rows("select error from dead_letters"), []);
+  await assertBooks(flow);
+}
+
 Deno.test("an order that older books call reserved is not paid by money that has gone back", () =>
   withProvider("dump_reversed", { silent: 100 }, async (provided) => {
-    const { flow, provider } = provided;
-    await flow.add([web(1)]);
-    await flow.turn("orders");
-    const dump = await takeDump(flow.test.databaseUrl);
-    await flow.turn("payments");
-    await provider.settled();
-    await cancelOrder(flow.db, 1, "test");
-    const [charge] = provider.charges.values();
-    await until("the reversal", async () => {
-      for (const group of ["payments", "refunds"] as const) await flow.turn(group);
-      return charge!.refundedCents === 1_000;
-    });
-    await restoreDump(flow.test.databaseUrl, dump);
-    await ensureRecovered(flow);
-    await untilDisputed(provided);
-    assert.deepEqual(await disputesOf(provided), [
-      { status: "RESERVED", payment: "DISPUTED", amount_cents: 0 },
-    ]);
-    const [step] = await flow.rows(
-      "select detail from order_events where event = 'payment_disputed'",
-    );
-    assert.equal(step!.detail, "0.00 EUR instead of 10.00 EUR");
-    const { messages } = await decidePayment(flow.db, 1, "give_back", "test");
-    await publish(flow, messages.map((message) => ({ message })));
-    await settleAll(provided);
-    assert.equal((await flow.order(1)).status, "FAILED");
-    assert.deepEqual(await flow.rows("select status from payments"), [{ status: "REVERSED" }]);
-    assert.equal(charge!.refundedCents, 1_000, "nothing went back twice");
-    assert.deepEqual(await flow.rows("select error from dead_letters"), []);
-    await assertBooks(flow);
+    await loseReversal(provided);
+    await giveBackNothing(provided);
   }));
+
+Deno.test("nor where the provider says of its reversals alone what went back", () =>
+  withProvider(
+    "dump_reversed_silently",
+    { silent: 100 },
+    (provided) =>
+      withoutRefundedCents(async () => {
+        await loseReversal(provided);
+        await giveBackNothing(provided);
+        // What was never given back is paid all the same.
+        await provided.flow.add([web(2)]);
+        await settleAll(provided);
+        const [next] = await provided.flow.rows(
+          "select status from orders where external_order_id = 'web-2'",
+        );
+        assert.equal(next!.status, "PAID");
+      }),
+  ));
 
 Deno.test("a refunded order that was lost and is sent again is worth what is left of its money at the most", () =>
   withProvider("dump_refunded", {}, async (provided) => {
