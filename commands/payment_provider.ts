@@ -285,6 +285,14 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
   return provider;
 }
 
-function chargeJson({ id, status, reference, amountCents, currency }: ProviderCharge) {
-  return { id, status, reference, amount_cents: amountCents, currency };
+function chargeJson(charge: ProviderCharge) {
+  const { id, status, reference, amountCents, currency, refundedCents } = charge;
+  return {
+    id,
+    status,
+    reference,
+    amount_cents: amountCents,
+    currency,
+    refunded_cents: refundedCents,
+  };
 }

@@ -152,3 +152,23 @@ export async function readLatestLoss(db: Queryable, hours: number): Promise<Reco
     refundsLost: toInteger(row.refunds_lost),
   };
 }
+
+/**
+ * Which of some orders may have had another life before the books turned out to be older within some hours: those that
+ * were placed before that was found, with an hour for the shop's clock.
+ */
+export async function readPlacedBeforeLoss(
+  db: Queryable,
+  orderIds: readonly number[],
+  hours: number,
+): Promise<Set<number>> {
+  if (orderIds.length === 0 || await readLatestLoss(db, hours) === null) return new Set();
+  const rows = await db.query(
+    `
+    select id
+    from orders
+    where id in (?) and placed_at < (select max(created_at) from books_losses) + interval 1 hour`,
+    [[...orderIds]],
+  );
+  return new Set(rows.map(({ id }) => toInteger(id)));
+}

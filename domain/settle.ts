@@ -10,7 +10,7 @@ import { type OrderFacts, type OrderStatus, orderTransitions } from "./order.ts"
 export interface GatewayAnswer {
   /** Whether the money was taken. */
   outcome: "succeeded" | "declined";
-  /** What the provider says it took, or refused to take. */
+  /** What the provider says it took and still has, or refused to take. */
   amountCents: number;
   /** In what it took it: ISO 4217, upper case. */
   currency: string;
@@ -49,14 +49,17 @@ export type SettleDecision =
   /** This is other money than what was recorded for the order: record it beside that, for a person. */
   | { kind: "second_payment" }
   /** The provider now says another amount of money that was counted: a person has to look. */
-  | { kind: "wrong_amount" };
+  | { kind: "wrong_amount" }
+  /** The provider now says that it declined the very charge by which the order is paid: a person has to look. */
+  | { kind: "taken_back" };
 
 /**
  * Decides what one answer does to its order.
  *
  * An order that is over gives back whatever was taken; one that is `RESERVED` is paid by its total alone.
  * While money is disputed, only the provider itself can mend it: by saying of the same charge that it took the
- * total after all. That it took nothing is not believed without a person, because it said otherwise before.
+ * total after all, unless all of it went back. That it took nothing is not believed without a person, because it said otherwise before; nor is it
+ * of money that a paid order was counted by.
  *
  * @param order as its locked row says
  * @param answer the gateway's
@@ -70,6 +73,9 @@ export function decideSettle(
   const { status } = order;
   if (status === "PENDING") return { kind: "too_early" };
   if (answer.outcome === "declined") {
+    if (status === "PAID" && answer.providerRef === recorded?.providerRef && !recorded.disputed) {
+      return { kind: "taken_back" };
+    }
     if (status !== "RESERVED") return { kind: "already_settled" };
     return { kind: recorded === null ? "decline" : "already_disputed" };
   }
@@ -88,10 +94,16 @@ export function decideSettle(
   }
   if (answer.providerRef !== recorded.providerRef) return { kind: "second_payment" };
   if (recorded.disputed) {
+    // Nothing was left of the charge, so an answer of before is no correction.
+    if (recorded.amountCents === 0) return { kind: "already_disputed" };
     if (isTotal && status === "RESERVED") return { kind: "pay" };
     return { kind: isSame(answer, recorded) ? "already_disputed" : "dispute" };
   }
-  if (!isSame(answer, recorded)) return { kind: "wrong_amount" };
+  if (!isSame(answer, recorded)) {
+    // The answer to a charge that was asked for again, after its money had gone back.
+    const wentBack = status !== "PAID" && answer.amountCents === 0;
+    return { kind: wentBack ? "already_settled" : "wrong_amount" };
+  }
   return { kind: status === "PAID" ? "already_settled" : "late_success" };
 }
 

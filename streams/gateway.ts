@@ -55,6 +55,15 @@ export type GiveBackAnswer =
   | { kind: "failed"; error: string }
   | ProviderAway;
 
+/** What a provider says of money that may have gone back. */
+export type WentBackAnswer =
+  | { kind: "given_back" }
+  /** It knows of nothing that went back under this key. */
+  | { kind: "unknown" }
+  /** It could not be asked. */
+  | { kind: "failed"; error: string }
+  | ProviderAway;
+
 /** It answers nobody at the moment, or refuses everybody: what was to be asked waits, and is not to blame. */
 export interface ProviderAway {
   kind: "away";
@@ -77,6 +86,8 @@ export interface Gateway {
    * themselves has no need of it.
    */
   status?(requests: readonly GatewayRequest[]): Promise<ChargeStatus[]>;
+  /** Tells what became of requests to give money back, and never gives any back. */
+  wentBack?(requests: readonly GatewayRequest[]): Promise<WentBackAnswer[]>;
   /**
    * Milliseconds after which a charge without an answer is asked about again, where answers may come from outside
    * as callbacks: then keys are noted before they are used, and what may have been asked for is looked for again.

@@ -4,7 +4,8 @@
  * What it must offer, in JSON, with every request under an `Idempotency-Key` that makes repeating it safe:
  *
  * - `POST /charges {order_id, reference, amount_cents, currency}` → `{id, status, amount_cents, currency}` with the
- *   status `pending`, `succeeded` or `declined`; while it is pending the answer comes later, as a signed callback
+ *   status `pending`, `succeeded` or `declined`; while it is pending the answer comes later, as a signed callback.
+ *   Where some of the money went back already, `refunded_cents` says how much
  * - `GET /charges/{idempotency key}` → the same, or 404 where it knows of no such charge
  * - `POST /refunds {order_id, reference, charge_id, amount_cents, currency}` → `{id, status}` with `succeeded` or
  *   `refused`, and then a `reason`
@@ -28,8 +29,10 @@ import type {
   GiveBackAnswer,
   ProviderAway,
   StillOurs,
+  WentBackAnswer,
 } from "./gateway.ts";
 import { readReply } from "./read_reply.ts";
+import { type Refusals, refusalsOf } from "./refusals.ts";
 
 /** How the provider is asked. */
 export interface HttpGatewayOptions {
@@ -80,6 +83,9 @@ class RefusesAll extends Error {
 /** Statuses by which everybody is refused: the token is not known or may not, or the address is wrong. */
 const refusesAll: readonly number[] = [401, 403, 405, 407];
 
+/** Those of them that may be about one request alone, which the others of its kind tell. */
+const refusesAllOrOne: readonly number[] = [403, 404];
+
 /** Statuses that mean "try again", besides those of 500 and more. */
 const tryAgain: readonly number[] = [408, 425, 429];
 
@@ -118,6 +124,26 @@ interface Reply {
 }
 
 /**
+ * Tells others of the kind what an answer means for them.
+ *
+ * @throws {RefusesAll} where it refuses everybody, as far as is known
+ */
+function weigh(
+  { method, status }: Reply,
+  { resource, key, refusals }: { resource: string; key: string; refusals: Refusals },
+): void {
+  const isPost = method === "POST";
+  if (refusesAll.includes(status) || (isPost && status === 404)) {
+    if (isPost && refusesAllOrOne.includes(status) && refusals.isAlone(key)) return;
+    const cause = `it answered ${status} to ${method} /${resource}`;
+    refusals.refused(key, cause);
+    throw new RefusesAll(cause);
+  }
+  if (isPost) refusals.posted(key, status < 300);
+  else refusals.lookedUp(key);
+}
+
+/**
  * Makes a gateway that asks over HTTP: with a time limit, and a few tries with random waits between them. A try
  * whose outcome is unknown is asked about before it is repeated. Nobody knows of a refund whether it was tried
  * long ago, when its key may be forgotten by now, so the provider is asked about each before the first try.
@@ -125,7 +151,8 @@ interface Reply {
  * When the provider fails again and again it is left alone for a while; what is asked meanwhile is answered
  * `away`, and its messages wait without losing a try. Then a single request finds out whether it is back. A provider
  * that refuses for reasons of its own or of the settings (401, 403, 404 to a POST) is away just so, because it would
- * refuse everything of the kind: who may charge and not refund goes on charging. What it refuses for what was asked (400, 402, 422 …) is looked up: where the provider knows
+ * refuse everything of the kind: who may charge and not refund goes on charging. What it refuses for what was asked
+ * (400, 402, 422 …, and 403 or 404 again after others of the kind succeeded) is looked up: where the provider knows
  * nothing of it no money has moved, and the charge is declined, or the refund refused, with the provider's words.
  *
  * A charge that the provider has not decided is asked about again after a while, should its callback not come.
@@ -138,17 +165,17 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
   const failures = noTrouble();
   // Of each kind by itself, because a token may be good for charges and not for refunds. A look-up that is answered
   // does not end these: it may be good for looking and not for charging.
-  const refusals = new Map<string, Trouble>();
+  const kinds = new Map<string, Refusals>();
   const needsRest = ({ inRow }: Trouble) => inRow >= failuresToRest;
 
   const askOnce = async (method: string, path: string, key: string, body?: unknown) => {
     const [, resource = ""] = path.split("/");
-    const refused = refusals.get(resource) ?? noTrouble();
-    refusals.set(resource, refused);
-    const resting = [failures, refused].find(({ restsUntil }) => performance.now() < restsUntil);
-    if (resting !== undefined) throw new LeftAlone(resting.cause);
+    const refusals = kinds.get(resource) ?? refusalsOf({ most: failuresToRest, restMs });
+    kinds.set(resource, refusals);
+    if (performance.now() < failures.restsUntil) throw new LeftAlone(failures.cause);
+    if (!refusals.admits(key)) throw new LeftAlone(refusals.cause);
     // After a rest one request is let through; until it is answered, all others stay out.
-    for (const trouble of [failures, refused].filter(needsRest)) trouble.restsUntil = Infinity;
+    if (needsRest(failures)) failures.restsUntil = Infinity;
     let reply: Reply;
     try {
       const response = await fetch(`${base}${path}`, {
@@ -165,26 +192,19 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
       });
       const text = await readReply(response);
       const { status } = response;
-      if (refusesAll.includes(status) || (method === "POST" && status === 404)) {
-        throw new RefusesAll(`it answered ${status} to ${method} /${resource}`);
-      }
       if (status >= 500 || tryAgain.includes(status)) throw new NoAnswer(`it answered ${status}`);
       reply = { method, status, body: parsed(text) };
     } catch (error) {
-      const trouble = error instanceof RefusesAll ? refused : failures;
-      trouble.inRow++;
-      trouble.cause = messageOf(error);
-      const rests = [failures, refused].filter(needsRest);
-      for (const trouble of rests) trouble.restsUntil = performance.now() + restMs;
-      if (error instanceof RefusesAll) throw error;
+      failures.inRow++;
+      failures.cause = messageOf(error);
+      if (!needsRest(failures)) throw new NoAnswer(failures.cause);
+      failures.restsUntil = performance.now() + restMs;
       // Whoever finds out that it is still away is not to blame either.
-      if (rests.length > 0) throw new LeftAlone(trouble.cause);
-      if (error instanceof NoAnswer) throw error;
-      throw new NoAnswer(messageOf(error));
+      throw new LeftAlone(failures.cause);
     }
     failures.inRow = 0;
-    if (method === "POST") refused.inRow = 0;
-    for (const trouble of [failures, refused]) trouble.restsUntil = -Infinity;
+    failures.restsUntil = -Infinity;
+    weigh(reply, { resource, key, refusals });
     if (inProgress.includes(reply.status)) throw new NoAnswer(`it answered ${reply.status}`);
     return reply;
   };
@@ -229,7 +249,12 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     });
   };
 
-  const chargeAnswer = (request: GatewayRequest, { status, body }: Reply): ChargeAnswer => {
+  /** @param isOpen nothing was counted for the order, so what went back of the charge is not there to be counted */
+  const chargeAnswer = (
+    request: GatewayRequest,
+    { status, body }: Reply,
+    isOpen: boolean,
+  ): ChargeAnswer => {
     const { orderId, amountCents, currency, idempotencyKey: key } = request;
     const { id, status: outcome } = body;
     if (status >= 300 || typeof id !== "string" || id === "" || typeof outcome !== "string") {
@@ -252,15 +277,21 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     if (outcome !== "succeeded" && outcome !== "declined") {
       return failed(`the provider answered "${outcome}", which is not known`);
     }
-    const answeredCents = body.amount_cents;
-    if (!Number.isSafeInteger(answeredCents) || answeredCents as number < 0) {
-      return failed("the provider does not say which amount it took");
+    const { amount_cents: answeredCents, refunded_cents: refunded } = body;
+    if (!isCents(answeredCents)) return failed("the provider does not say which amount it took");
+    const refundedCents = refunded ?? 0;
+    if (!isCents(refundedCents) || refundedCents > answeredCents) {
+      return failed(
+        "the provider says that less than nothing, or more than it took, went back of the charge",
+      );
     }
     const message: CallbackMessage = {
       type: "payment.callback",
       orderId,
-      amountCents: answeredCents as number,
-      // Another one than was asked for is disputed, see domain/settle.ts.
+      // Another one than was asked for is disputed, see domain/settle.ts; so is what is left of one that went back.
+      amountCents: isOpen && outcome === "succeeded"
+        ? answeredCents - refundedCents
+        : answeredCents,
       currency: answeredCurrency,
       outcome,
       provider: httpGatewayName,
@@ -273,9 +304,9 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
   /** Under a key that is refused something may have been charged before, so nothing is concluded without a look. */
   const charge = async (request: GatewayRequest, stillOurs: StillOurs): Promise<ChargeAnswer> => {
     const reply = await post("/charges", request, request.askedBefore ? 1 : 2, stillOurs);
-    if (!isRefusal(reply)) return chargeAnswer(request, reply);
+    if (!isRefusal(reply)) return chargeAnswer(request, reply, true);
     const known = await insist(() => lookUp("/charges", request.idempotencyKey));
-    return known.status === 404 ? declinedFor(request, reply) : chargeAnswer(request, known);
+    return known.status === 404 ? declinedFor(request, reply) : chargeAnswer(request, known, true);
   };
 
   const status = async (request: GatewayRequest): Promise<ChargeStatus> => {
@@ -284,7 +315,8 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     if (reply.status >= 300) {
       return failed(`the provider does not tell of the charge: it answered ${reply.status}`);
     }
-    return chargeAnswer(request, reply);
+    // What went back of it is perhaps what is being given back, and is looked up under the key of that.
+    return chargeAnswer(request, reply, false);
   };
 
   const giveBack = async (
@@ -306,6 +338,16 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     return failed(`the provider answered ${status} to a refund`);
   };
 
+  const wentBack = async (request: GatewayRequest): Promise<WentBackAnswer> => {
+    const { status, body } = await insist(() => lookUp("/refunds", request.idempotencyKey));
+    if (status === 404) return { kind: "unknown" };
+    const other = status < 300 ? otherRefund(request, body) : undefined;
+    if (other !== undefined) return failed(other);
+    if (status < 300 && body.status === "succeeded") return { kind: "given_back" };
+    if (status < 300 && body.status === "refused") return { kind: "unknown" };
+    return failed(`the provider does not tell of the refund: it answered ${status}`);
+  };
+
   return {
     name: httpGatewayName,
     charge: (requests, stillOurs = always) =>
@@ -313,6 +355,7 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     giveBack: (requests, stillOurs = always) =>
       eachInLanes(requests, (request) => giveBack(request, stillOurs)),
     status: (requests) => eachInLanes(requests, status),
+    wentBack: (requests) => eachInLanes(requests, wentBack),
     callbackMs,
   };
 }
@@ -332,6 +375,11 @@ function declinedFor(request: GatewayRequest, reply: Reply): ChargeAnswer {
     providerRef: cutText(`refused ${idempotencyKey}: ${reasonOf(reply)}`, longestRef),
   };
   return { kind: "accepted", callback: { message, evenIfLost: true } };
+}
+
+/** True of an amount in minor units. */
+function isCents(value: unknown): value is number {
+  return Number.isSafeInteger(value) && value as number >= 0;
 }
 
 /** Status and words of a refusal, on one line. */
@@ -383,7 +431,7 @@ function otherRefund(request: GatewayRequest, body: Record<string, unknown>): st
     : otherOrder(request, body);
 }
 
-async function eachInLanes<A extends ChargeStatus | GiveBackAnswer>(
+async function eachInLanes<A extends ChargeStatus | GiveBackAnswer | WentBackAnswer>(
   requests: readonly GatewayRequest[],
   work: (request: GatewayRequest) => Promise<A>,
 ): Promise<(A | Unanswered)[]> {

@@ -25,6 +25,7 @@ import {
   type StillOurs,
 } from "./gateway.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "./handler.ts";
+import { withoutMoneyGone } from "./money_gone.ts";
 import { noteProviderAway } from "./provider_away.ts";
 import type { Enqueued } from "./queue.ts";
 import { settlePayments } from "./settle_payments.ts";
@@ -111,7 +112,12 @@ async function charge(
   const asked = reserved.filter(({ totalCents }) => totalCents > 0);
   const requests = asked.map(requestFor);
   await noteKeys(deps, requests);
-  const answers = await deps.gateway.charge(requests, stillWanted(deps, deliveries));
+  const answers = await withoutMoneyGone(
+    deps,
+    installation,
+    asked,
+    await deps.gateway.charge(requests, stillWanted(deps, deliveries)),
+  );
   const answerOf = await askAboutEnded(deps, [...orders.values()], requestFor);
   for (const [index, { id }] of asked.entries()) answerOf.set(id, answers[index]!);
   await noteProviderAway(deps, [...answerOf.values()]);

@@ -171,6 +171,12 @@ function settleOne(
       break;
     case "too_early":
       return { kind: "retry", error: `order ${orderId} was paid before it was reserved` };
+    case "taken_back":
+      return {
+        kind: "dead",
+        error: `the provider says that it declined ${providerRef}, but order ${orderId} is paid ` +
+          `by it: ${namedAmount(before!.amountCents, before!.currency)} were counted`,
+      };
     case "wrong_amount":
       return {
         kind: "dead",

@@ -108,6 +108,38 @@ Deno.test("decideSettle() tells other money for an order from the same money aga
   assert.equal(decideSettle(accepted, said, money({ amountCents: 1_001 })).kind, "already_settled");
 });
 
+Deno.test("decideSettle() shows a person a decline of the charge that an order is paid by", () => {
+  const kinds: Kinds = { ...onDecline, RESERVED: "already_disputed", PAID: "taken_back" };
+  for (const status of orderStates) {
+    const same = decideSettle(orderIn(status), answer("declined"), money());
+    assert.equal(same.kind, kinds[status], status);
+    // Which amount it names is all one, as that of any decline.
+    assert.equal(decideSettle(orderIn(status), answer("declined", 1), money()).kind, kinds[status]);
+    const other = { ...answer("declined"), providerRef: "other" };
+    if (status !== "PAID") continue;
+    assert.equal(decideSettle(orderIn(status), other, money()).kind, "already_settled");
+    assert.equal(decideSettle(orderIn(status), answer("declined"), null).kind, "already_settled");
+  }
+});
+
+Deno.test("decideSettle() counts no money of which nothing is left", () => {
+  const gone = money({ amountCents: 0, disputed: true });
+  const reserved = orderIn("RESERVED");
+  assert.equal(decideSettle(reserved, answer("succeeded", 0), null).kind, "dispute");
+  for (const cents of [0, 999, 1_000]) {
+    const later = decideSettle(reserved, answer("succeeded", cents), gone);
+    assert.equal(later.kind, "already_disputed", String(cents));
+  }
+  for (const status of ["FAILED", "CANCELLED"] as const) {
+    const late = decideSettle(orderIn(status), answer("succeeded", 0), money());
+    assert.equal(late.kind, "already_settled", "its money went back");
+    const given = decideSettle(orderIn(status), answer("succeeded", 0), money({ amountCents: 0 }));
+    assert.equal(given.kind, "late_success", "a reversal of nothing is over without a provider");
+  }
+  const paid = decideSettle(orderIn("PAID"), answer("succeeded", 0), money());
+  assert.equal(paid.kind, "wrong_amount");
+});
+
 Deno.test("decideDispute() decides about what waits, and repeats what was decided", () => {
   const awaited = { currency: "EUR", isSurplus: false };
   const second = { currency: "EUR", isSurplus: true };

@@ -409,6 +409,16 @@ Deno.test("httpGateway() calls it failed when the answer says nothing or somethi
       Response.json({ id: "x", status: "succeeded", amount_cents: -1, currency: "EUR" }),
       /amount/,
     ],
+    ...[101, -1, "1"].map((refunded_cents): [Response, RegExp] => [
+      Response.json({
+        id: "x",
+        status: "succeeded",
+        amount_cents: 100,
+        currency: "EUR",
+        refunded_cents,
+      }),
+      /went back of the charge/,
+    ]),
     [
       Response.json({ id: "x".repeat(129), status: "declined", amount_cents: 1, currency: "EUR" }),
       /name/,

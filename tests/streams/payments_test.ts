@@ -371,3 +371,35 @@ Deno.test("settlePayments() leaves other money for a paid order to a person", as
     await flow.close();
   }
 });
+
+Deno.test("settlePayments() leaves a decline of the charge that an order is paid by to a person, as one letter", async () => {
+  const flow = await openWorkflow("paid_then_declined");
+  try {
+    const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
+    await flow.drain();
+    const orderId = order!.orderId!;
+    const providerRef = await simulatedRefOf(flow.db, orderId);
+    const decline = {
+      ...success(orderId, 100, providerRef).message as CallbackMessage,
+      outcome: "declined" as const,
+    };
+    const before = await flow.rows("select * from payments");
+    for (let time = 0; time < 3; time++) {
+      await publish(flow, [{ message: { ...decline } }]);
+      assert.equal((await flow.turn("payments")).dead, 1);
+    }
+    // Under another name it is the decline of another try.
+    await publish(flow, [{ message: { ...decline, providerRef: "another" } }]);
+    assert.equal((await flow.turn("payments")).handled, 1);
+    assert.deepEqual(await flow.rows("select order_id, error, attempts from dead_letters"), [{
+      order_id: orderId,
+      error: `the provider says that it declined ${providerRef}, but order ${orderId} is paid by ` +
+        "it: 1.00 EUR were counted",
+      attempts: 3,
+    }]);
+    assert.equal((await flow.order(orderId)).status, "PAID");
+    assert.deepEqual(await flow.rows("select * from payments"), before);
+  } finally {
+    await flow.close();
+  }
+});

@@ -289,7 +289,7 @@ Deno.test("an answer of the gateway at any moment", async (t) => {
       assert.deepEqual(await paymentsOf(paid), ["SUCCEEDED"]);
       await assertBooks(flow);
     });
-    await t.step("a decline for a paid order: nothing", async () => {
+    await t.step("a decline of another charge for a paid order: nothing", async () => {
       const id = await orderThatIs("PAID");
       await publishAll(flow, [callbackOf(id, { outcome: "declined" })]);
       await flow.drain();
