@@ -21,6 +21,8 @@ export interface Installation {
    * may still ask under them.
    */
   oldKeysUntil: string | null;
+  /** When such a process was last seen alive after that, written alike; null where none was. */
+  olderSeenAt: string | null;
 }
 
 /** An order as far as its charge's key needs it. */

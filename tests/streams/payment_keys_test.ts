@@ -3,7 +3,9 @@ import { requestRefund } from "../../db/refunds.ts";
 import { readInstallation } from "../../db/installation.ts";
 import { cancelOrder } from "../../db/cancel.ts";
 import { migrate } from "../../db/migrate.ts";
-import { leaveOldKeys, newConsumerName } from "../../streams/end_old_keys.ts";
+import { keepOldKeysAway, leaveOldKeys, newConsumerName } from "../../streams/end_old_keys.ts";
+import { lookOnce, readAlerts } from "../../streams/alerts.ts";
+import { consumeOnce } from "../../streams/consumer.ts";
 import { publish } from "../../streams/queue.ts";
 import { recover } from "../../streams/recover.ts";
 import { type Dump, restoreDump, takeDump } from "../dump.ts";
@@ -402,5 +404,57 @@ Deno.test("leaveOldKeys() waits until no consumer asks under keys of row ids, an
     assert.deepEqual(keys.slice(1), ["order-1", "order-2"]);
     assert.match(keys[0]!, /^charge_/);
     await assertOwnCharges(provided);
+    await assertBooks(flow);
+  }));
+
+Deno.test("a new database has the keys of today as soon as somebody takes payments, and no sooner", () =>
+  withProvider("keys_new", {}, async ({ flow }) => {
+    await flow.rows("delete from installation");
+    await flow.rows("delete from schema_migrations where version in (13, 20)");
+    await migrate(flow.test.databaseUrl);
+    assert.equal((await readInstallation(flow.db)).oldKeysUntil, null, "an older one may run");
+    for (const group of ["payments", "refunds"] as const) {
+      await flow.redis.del(flow.keys.stream(group));
+    }
+    const began = performance.now();
+    assert.equal(await leaveOldKeys(flow, new AbortController().signal), true);
+    assert.ok(performance.now() - began < 400, "nothing is waited for");
+    const { oldKeysUntil } = await readInstallation(flow.db);
+    assert.equal(oldKeysUntil, "1000-01-01 00:00:00.000000", "no order has an old key");
+  }));
+
+Deno.test("an older consumer that comes back keeps the others from payments until it is gone", () =>
+  withProvider("keys_come_back", {}, async (provided) => {
+    const { flow, provider } = provided;
+    const gate = { isShut: false };
+    const recorded = recordedLog();
+    const stop = new AbortController();
+    const deps = { ...flow, log: recorded.log };
+    const watching = keepOldKeysAway(deps, gate, stop.signal);
+    const older = "shop.example:7:0123abcd";
+    await flow.redis.zadd(flow.keys.alive("payments"), Date.now(), older);
+    await until("it is seen", () => gate.isShut);
+    await until("it is noted", async () => (await readInstallation(flow.db)).olderSeenAt !== null);
+    assert.match(recorded.lines[0]!, new RegExp(`"level":"error".*"consumers":"${older}"`));
+    assert.equal(await leaveOldKeys(deps, AbortSignal.timeout(100)), false, "at a start as well");
+
+    await flow.add([web(1)]);
+    await flow.turn("orders");
+    const gated = flow.consumerOf("payments", { gate }, newConsumerName("shop.example"));
+    assert.equal((await consumeOnce(gated)).handled, 0);
+    assert.equal(provider.charges.size, 0);
+    const config = { reservationTtlSeconds: 900, alertWebhookUrl: "" };
+    await lookOnce({ ...deps, config }, 0);
+    await lookOnce({ ...deps, config }, 60_000);
+    const names = (await readAlerts(flow)).map(({ name }) => name);
+    assert.ok(names.includes("older_version"), names.join());
+
+    await flow.redis.zrem(flow.keys.alive("payments"), older);
+    await until("it is gone", () => !gate.isShut);
+    stop.abort();
+    await watching;
+    assert.equal((await consumeOnce(gated)).handled, 1);
+    await settleAll(provided);
+    assert.equal(provider.charges.size, 1);
     await assertBooks(flow);
   }));
