@@ -55,6 +55,18 @@ export function hasOldKey({ oldKeysUntil }: Installation, { reservedAt }: Charge
   return isOld(reservedAt, oldKeysUntil);
 }
 
+/**
+ * The key made of its row's id under which an order may have been charged besides its own, by a process of the version
+ * before that was alive although the time of these keys was over; undefined where none was since.
+ */
+export function furtherKeyOf(
+  { oldKeysUntil, olderSeenAt }: Installation,
+  { id, reservedAt }: ChargedOrder,
+): string | undefined {
+  if (reservedAt === null || olderSeenAt === null || isOld(reservedAt, oldKeysUntil)) return;
+  return reservedAt <= olderSeenAt ? `order-${id}` : undefined;
+}
+
 /** The order that an old charge key was made of; undefined for any other text. */
 export function orderOfOldKey(key: string): number | undefined {
   const orderId = Number(/^order-([1-9]\d{0,15})$/.exec(key)?.[1]);

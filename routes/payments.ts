@@ -87,9 +87,14 @@ export function paymentRoutes(deps: AppDeps): Hono {
       if (await redis.exists(seenKey) === 1) return c.json({ duplicate: true }, 202);
 
       const { type, data } = body.data;
-      const order = await readOrderOfChargeKey(deps.db, httpGatewayName, data.idempotency_key);
+      const order = await readOrderOfChargeKey(deps.db, httpGatewayName, data.idempotency_key, {
+        amountCents: data.amount_cents,
+        currency: data.currency,
+      });
       if (order === undefined) {
-        log.warn("callback of an unknown charge", {
+        // Under a key of before, somebody may still charge who should not.
+        const isOld = orderOfOldKey(data.idempotency_key) !== undefined;
+        log[isOld ? "error" : "warn"]("callback of an unknown charge", {
           idempotency_key: data.idempotency_key,
           reference: data.reference,
           provider_ref: data.id,

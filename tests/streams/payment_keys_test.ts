@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { countDisputes } from "../../db/payment_disputes.ts";
 import { requestRefund } from "../../db/refunds.ts";
-import { readInstallation } from "../../db/installation.ts";
+import { noteOlderSeen, readInstallation } from "../../db/installation.ts";
 import { cancelOrder } from "../../db/cancel.ts";
+import type { ChargeMessage } from "../../domain/messages.ts";
 import { migrate } from "../../db/migrate.ts";
 import { keepOldKeysAway, leaveOldKeys, newConsumerName } from "../../streams/end_old_keys.ts";
 import { lookOnce, readAlerts } from "../../streams/alerts.ts";
@@ -457,4 +459,91 @@ Deno.test("an older consumer that comes back keeps the others from payments unti
     await settleAll(provided);
     assert.equal(provider.charges.size, 1);
     await assertBooks(flow);
+  }));
+
+/** Charges as a process of the version before does. */
+const chargeAsBefore = async ({ provider }: Provided, orderId: number, of = {}) => {
+  const { status } = await provider.app.request("/charges", {
+    method: "POST",
+    headers: { "idempotency-key": `order-${orderId}`, "content-type": "application/json" },
+    body: JSON.stringify({ order_id: orderId, amount_cents: 1_000, currency: "EUR", ...of }),
+  });
+  assert.ok(status < 300, String(status));
+};
+
+Deno.test("what an older process has charged although its time was over is not charged again, and goes back where it has to", () =>
+  withProvider("keys_charged_by_older", { silent: 100 }, async (provided) => {
+    const { flow, provider } = provided;
+    const taken = await flow.add([web(1), web(2), web(3), web(4), web(5, 1_200)]);
+    const [paid, cancelled, , other, otherMoney] = taken.map(({ orderId }) => orderId!);
+    await flow.turn("orders");
+    await chargeAsBefore(provided, paid!);
+    await chargeAsBefore(provided, cancelled!);
+    // Those of lost rows with the same ids.
+    await chargeAsBefore(provided, other!, { reference: "web-77" });
+    await chargeAsBefore(provided, otherMoney!);
+    await noteOlderSeen(flow.db);
+    await cancelOrder(flow.db, cancelled!, "test");
+    await settleAll(provided);
+    await flow.add([web(6)]);
+    await settleAll(provided);
+    const statuses = await flow.rows("select status from orders order by id");
+    assert.deepEqual(
+      statuses.map(({ status }) => status),
+      ["PAID", "CANCELLED", "PAID", "PAID", "PAID", "PAID"],
+    );
+    assert.equal(provider.charges.size, 8, "one more for each but the first two");
+    assert.equal(provider.charges.get("order-2")!.refundedCents, 1_000);
+    const refs = await flow.rows("select provider_ref from payments order by order_id");
+    const byKey = [...provider.charges].filter(([, { id }]) =>
+      refs.some(({ provider_ref }) => provider_ref === id)
+    ).map(([key]) => key.replace(/_.*/, ""));
+    assert.deepEqual(byKey, ["order-1", "order-2", "charge", "charge", "charge", "charge"]);
+    await assertBooks(flow);
+  }));
+
+Deno.test("an order that was charged under its own key keeps it when an older process is seen", () =>
+  withProvider("keys_keep", { silent: 100, delayMs: 300 }, async (provided) => {
+    const { flow, provider } = provided;
+    await flow.add([web(1)]);
+    await flow.turn("orders");
+    await flow.turn("payments");
+    assert.equal(provider.charges.size, 1, "asked, without an answer yet");
+    await noteOlderSeen(flow.db);
+    await settleAll(provided);
+    assert.equal((await flow.order(1)).status, "PAID");
+    assert.equal(provider.charges.size, 1);
+    await assertOwnCharges(provided);
+    await assertBooks(flow);
+  }));
+
+Deno.test("a callback about an older process' charge is taken once that one was seen, and second money is disputed", () =>
+  withProvider("keys_older_callback", { delayMs: 100, resendMs: 50 }, async (provided) => {
+    const { flow, provider } = provided;
+    await flow.add([web(1), web(2), web(3)]);
+    await flow.turn("orders");
+    await flow.redis.xtrim(flow.keys.stream("payments"), "MAXLEN", 0);
+    await chargeAsBefore(provided, 1);
+    await chargeAsBefore(provided, 2);
+    await chargeAsBefore(provided, 3, { amount_cents: 1_200 });
+    // The second one is charged by both.
+    const message = { type: "payment.charge", orderId: 2, amountCents: 1_000, currency: "EUR" };
+    await publish(flow, [{ message: message as ChargeMessage }]);
+    await until("callbacks are refused", async () => {
+      await flow.turn("payments");
+      return provider.deliveries.filter(({ status }) => status === 409).length >= 3 &&
+        (await flow.order(2)).status === "PAID";
+    });
+    await noteOlderSeen(flow.db);
+    await until("both are paid, and a person is asked about second money", async () => {
+      await flow.turn("payments");
+      return (await flow.order(1)).status === "PAID" && await countDisputes(flow.db) === 1;
+    });
+    const disputed = await flow.rows(
+      "select order_id, surplus from payments where status = 'DISPUTED'",
+    );
+    assert.deepEqual(disputed.map(({ order_id, surplus }) => [order_id, surplus]), [[2, 1]]);
+    assert.equal((await flow.order(3)).status, "RESERVED", "it is other money");
+    const [{ n }] = await flow.rows("select count(*) as n from dead_letters") as [{ n: number }];
+    assert.equal(Number(n), 0);
   }));
