@@ -26,6 +26,18 @@ export async function readInstallation(db: Queryable): Promise<Installation> {
 }
 
 /**
+ * Whether processes of the version before may read messages: their time is not over, or one was seen in the last minute.
+ */
+export async function mayOlderRead(db: Queryable): Promise<boolean> {
+  const [row] = await db.query(`
+    select old_keys_until is null
+      or coalesce(older_seen_at > utc_timestamp(6) - interval 60 second, false) as may
+    from installation
+    where id = 1`);
+  return Number(row?.may ?? 1) === 1;
+}
+
+/**
  * Ends the time of keys made of row ids, once and for all; the orders that are reserved by now keep theirs. Where there
  * is no order there never was such a time.
  *
