@@ -25,6 +25,9 @@ const silenceMs = 30_000;
 /** The groups that ask the provider. */
 const asking: readonly Group[] = ["payments", "refunds"];
 
+/** Consumers of processes are called after host and process in every version; others are tests' and people's. */
+const processName = /:\d+:[^:]/;
+
 /** Names end with so many hexadecimal digits since the keys of today: it tells these consumers from older ones. */
 const nameEnd = /:[0-9a-f]{12}(:2)?$/;
 
@@ -126,5 +129,5 @@ export async function olderConsumers({ redis, keys }: QueueDeps): Promise<string
       }
     }
   }
-  return [...names].filter((name) => !nameEnd.test(name));
+  return [...names].filter((name) => processName.test(name) && !nameEnd.test(name));
 }
