@@ -64,6 +64,24 @@ export async function noteOlderSeen(db: Queryable): Promise<void> {
 }
 
 /**
+ * Notes the same of a process that has ended by now, where an order that it reserved is not finished: nobody of today's
+ * may have been there to see it, as after a return to the version before.
+ */
+export async function noteOlderRan(db: Queryable): Promise<void> {
+  await db.run(`
+    update installation
+    set older_seen_at = utc_timestamp(6)
+    where id = 1 and exists (
+      select 1
+      from orders
+      join order_events on order_events.order_id = orders.id
+      where orders.unfinished = 1 and orders.status = 'RESERVED'
+        and order_events.event = 'reserved'
+        and order_events.created_at > installation.old_keys_until
+        and order_events.actor regexp ':[0-9]+:[0-9a-f]{8}(:2)?$')`);
+}
+
+/**
  * Gives the installation a name that it had, where its own was drawn after a moment: its table is not in dumps of
  * earlier versions, and what was charged before the dump was restored is known to the provider by the old name.
  *

@@ -5,7 +5,7 @@
  */
 
 import type { Queryable } from "../db/database.ts";
-import { endOldKeys, noteOlderSeen, readInstallation } from "../db/installation.ts";
+import { endOldKeys, noteOlderRan, noteOlderSeen, readInstallation } from "../db/installation.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
 import type { Group } from "../domain/messages.ts";
@@ -56,7 +56,7 @@ export async function leaveOldKeys(deps: OldKeysDeps, signal: AbortSignal): Prom
   const gate = { isShut: true };
   while (!signal.aborted) {
     await lookForOlder(deps, gate, "warn");
-    if (!gate.isShut) return true;
+    if (!gate.isShut && await noteRan(deps)) return true;
     await pause(lookMs, signal);
   }
   return false;
@@ -74,6 +74,17 @@ export async function keepOldKeysAway(
   while (!signal.aborted) {
     await pause(gate.isShut ? lookMs : laterLookMs, signal);
     if (!signal.aborted) await lookForOlder(deps, gate, "error");
+  }
+}
+
+/** @returns false where nobody can tell whether one ran meanwhile */
+async function noteRan({ db, log }: OldKeysDeps): Promise<boolean> {
+  try {
+    await noteOlderRan(db);
+    return true;
+  } catch (error) {
+    log.warn("not looked for the version before", { error: messageOf(error) });
+    return false;
   }
 }
 

@@ -547,3 +547,20 @@ Deno.test("a callback about an older process' charge is taken once that one was 
     const [{ n }] = await flow.rows("select count(*) as n from dead_letters") as [{ n: number }];
     assert.equal(Number(n), 0);
   }));
+
+Deno.test("what the version before charged while none of today's ran is not charged again", () =>
+  withProvider("keys_rolled_back", { silent: 100 }, async (provided) => {
+    const { flow, provider } = provided;
+    await flow.add([web(1)]);
+    await flow.turn("orders");
+    const never = new AbortController().signal;
+    assert.equal(await leaveOldKeys(flow, never), true);
+    assert.equal((await readInstallation(flow.db)).olderSeenAt, null, "none ran");
+    await flow.rows("update order_events set actor = 'shop.example:7:0123abcd'");
+    await chargeAsBefore(provided, 1);
+    assert.equal(await leaveOldKeys(flow, never), true);
+    await settleAll(provided);
+    assert.equal((await flow.order(1)).status, "PAID");
+    assert.deepEqual([...provider.charges.keys()], ["order-1"]);
+    await assertBooks(flow);
+  }));
