@@ -6,6 +6,7 @@
 
 import type { Queryable } from "../db/database.ts";
 import { endOldKeys, noteOlderRan, noteOlderSeen, readInstallation } from "../db/installation.ts";
+import { mendProviders } from "../db/payments.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
 import type { Group } from "../domain/messages.ts";
@@ -101,7 +102,10 @@ async function lookForOlder(
     ]);
     if (older.length > 0) {
       gate.isShut = true;
-      if (oldKeysUntil !== null) await noteOlderSeen(deps.db);
+      if (oldKeysUntil !== null) {
+        await noteOlderSeen(deps.db);
+        await mendProviders(deps.db);
+      }
       if (!gate.told) {
         deps.log[level]("waits with payments until the version before has stopped", {
           consumers: older.join(","),

@@ -8,6 +8,7 @@ import { migrate } from "../../db/migrate.ts";
 import { keepOldKeysAway, leaveOldKeys, newConsumerName } from "../../streams/end_old_keys.ts";
 import { lookOnce, readAlerts } from "../../streams/alerts.ts";
 import { consumeOnce } from "../../streams/consumer.ts";
+import { refuseUnknownProviders } from "../../streams/gateways.ts";
 import { publish } from "../../streams/queue.ts";
 import { recover } from "../../streams/recover.ts";
 import { type Dump, restoreDump, takeDump } from "../dump.ts";
@@ -563,4 +564,21 @@ Deno.test("what the version before charged while none of today's ran is not char
     assert.equal((await flow.order(1)).status, "PAID");
     assert.deepEqual([...provider.charges.keys()], ["order-1"]);
     await assertBooks(flow);
+  }));
+
+Deno.test("a provider's name that the version before has misread is mended while it is there, and at a start", () =>
+  withProvider("keys_misread", {}, async (provided) => {
+    const { flow } = provided;
+    await addAndSettle(provided, web(1));
+    const providers = async () =>
+      (await flow.rows("select provider from payments")).map(({ provider }) => provider);
+    const misread = () =>
+      flow.rows("update payments set provider = 'http/charge_33b22d9163bbd2e0c9de'");
+    await misread();
+    await refuseUnknownProviders({ config: { gateway: "http" }, db: flow.db });
+    assert.deepEqual(await providers(), ["http"]);
+    await misread();
+    await flow.redis.zadd(flow.keys.alive("payments"), Date.now(), "shop.example:7:0123abcd");
+    assert.equal(await leaveOldKeys(flow, AbortSignal.timeout(300)), false);
+    assert.deepEqual(await providers(), ["http"]);
   }));
