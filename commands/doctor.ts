@@ -30,6 +30,7 @@ import { readDatabaseUrl, readRedisUrls } from "../domain/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { describeCount } from "../domain/bounded_count.ts";
 import { lookAtBooks } from "../streams/books_age.ts";
+import { olderConsumers } from "../streams/end_old_keys.ts";
 import { providerFault, simulatedWarning } from "../streams/gateways.ts";
 import { visibleText } from "../domain/visible_text.ts";
 import { keysFor } from "../streams/keys.ts";
@@ -91,12 +92,24 @@ async function diagnoseBooks(config: Config): Promise<Finding[]> {
     engines.push({ close: () => redis.disconnect() });
     const keys = keysFor(config.redisPrefix, config.baseCurrency);
     const loss = await lookAtBooks({ redis, keys }, db);
-    return [judgeBooks(loss !== null, await readLatestLoss(db, lossHours))];
+    return [
+      judgeBooks(loss !== null, await readLatestLoss(db, lossHours)),
+      judgeOlder(await olderConsumers({ redis, keys })),
+    ];
   } catch {
     return [];
   } finally {
     for (const engine of engines) await engine.close();
   }
+}
+
+function judgeOlder(older: readonly string[]): Finding {
+  const what = "older processes";
+  return older.length === 0 ? fine(what, "none takes payments") : problem(
+    what,
+    `${older.join(", ")} take payments as the version before does, and nobody else takes any`,
+    "stop them, and whatever starts them again",
+  );
 }
 
 function judgeSettings({ host, apiTokens }: Config): Finding {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { chargeKeyOf, orderOfOldKey } from "../domain/payment_key.ts";
+import { chargeKeyOf, furtherKeyOf, orderOfOldKey } from "../domain/payment_key.ts";
 import { type Queryable, toInteger } from "./database.ts";
 import { readInstallation } from "./installation.ts";
 import { type ChargeFacts, readCharges } from "./orders.ts";
@@ -36,12 +36,16 @@ export async function noteChargeKeys(
 
 /**
  * The order that a charge's key is about: only one whose own key it is, so what is left over from rows that were
- * lost is about nothing.
+ * lost is about nothing. Under a further key that an older process may have used it has to be the order's money too,
+ * because the charge may be that of a lost row with the same id.
+ *
+ * @param taken what the charge took
  */
 export async function readOrderOfChargeKey(
   db: Queryable,
   provider: string,
   key: string,
+  taken: { amountCents: number; currency: string },
 ): Promise<ChargeFacts | undefined> {
   // Nobody charges under anything else, and a server may refuse to compare it.
   if (!/^[\w-]{1,64}$/.test(key)) return undefined;
@@ -52,21 +56,27 @@ export async function readOrderOfChargeKey(
   const orderId = rows[0] === undefined ? orderOfOldKey(key) : toInteger(rows[0].order_id);
   if (orderId === undefined) return undefined;
   const order = (await readCharges(db, [orderId])).get(orderId);
-  return order !== undefined && (await readChargeKeys(db, [order])).get(orderId) === key
-    ? order
-    : undefined;
+  if (order === undefined) return undefined;
+  const [own, further] = (await readChargeKeys(db, [order])).get(orderId)!;
+  const fits = taken.amountCents === order.totalCents && taken.currency === order.currency;
+  return key === own || (key === further && fits) ? order : undefined;
 }
 
-/** The keys under which orders were charged, or will be, by order id. */
+/**
+ * The keys under which orders were charged, or will be, by order id: its own, and where an older process may have
+ * charged it too, that one's.
+ */
 export async function readChargeKeys(
   db: Queryable,
   orders: readonly ChargeFacts[],
-): Promise<Map<number, string>> {
+): Promise<Map<number, [own: string, further?: string]>> {
   const installation = await readInstallation(db);
   // Accepting another amount changed the total, and not what was asked for.
   const accepted = await readAcceptedDifferences(db, orders.map(({ id }) => id));
   return new Map(orders.map((order) => {
     const totalCents = order.totalCents - (accepted.get(order.id) ?? 0);
-    return [order.id, chargeKeyOf(installation, { ...order, totalCents })];
+    const own = chargeKeyOf(installation, { ...order, totalCents });
+    const further = furtherKeyOf(installation, order);
+    return [order.id, further === undefined ? [own] : [own, further]];
   }));
 }

@@ -209,6 +209,25 @@ export function toPayment(row: Row): RecordedPayment {
 const mostProviders = 100;
 
 /**
+ * Gives payments their provider's name back, where a process of the version before has read the key in an answer as a
+ * part of it. Costs a look-up by index.
+ */
+export async function mendProviders(db: Queryable): Promise<void> {
+  const misread = await db.query(
+    "select id from payments force index (payments_provider_ref) where provider like 'http/%' limit 1000",
+  );
+  if (misread.length === 0) return;
+  const ids = JSON.stringify(misread.map(({ id }) => toInteger(id)));
+  await db.run(
+    `
+    update ignore payments
+    join json_table(?, '$[*]' columns (id bigint unsigned path '$')) misread on misread.id = payments.id
+    set payments.provider = 'http'`,
+    [ids],
+  );
+}
+
+/**
  * The providers that took money, or were asked for some, by what the books hold. Goes from name to name by an index,
  * however many payments there are. What cost nothing was of none.
  */

@@ -21,6 +21,8 @@ export interface Installation {
    * may still ask under them.
    */
   oldKeysUntil: string | null;
+  /** When such a process was last seen alive after that, written alike; null where none was. */
+  olderSeenAt: string | null;
 }
 
 /** An order as far as its charge's key needs it. */
@@ -51,6 +53,18 @@ export function chargeKeyOf(
 /** Whether an order's charge may have been asked for under a key made of its row's id, which it keeps then. */
 export function hasOldKey({ oldKeysUntil }: Installation, { reservedAt }: ChargedOrder): boolean {
   return isOld(reservedAt, oldKeysUntil);
+}
+
+/**
+ * The key made of its row's id under which an order may have been charged besides its own, by a process of the version
+ * before that was alive although the time of these keys was over; undefined where none was since.
+ */
+export function furtherKeyOf(
+  { oldKeysUntil, olderSeenAt }: Installation,
+  { id, reservedAt }: ChargedOrder,
+): string | undefined {
+  if (reservedAt === null || olderSeenAt === null || isOld(reservedAt, oldKeysUntil)) return;
+  return reservedAt <= olderSeenAt ? `order-${id}` : undefined;
 }
 
 /** The order that an old charge key was made of; undefined for any other text. */

@@ -3,7 +3,8 @@
 -- name, which is drawn once and lives on in every dump, and of what the shop and the client call things.
 --
 -- Orders that were reserved before old_keys_until may have been charged under keys made of row ids, and keep these.
--- It is null while processes of the version before may still charge, and long ago where there was no order before.
+-- It is null while processes of the version before may still charge, which nobody knows here: the first process of
+-- today's that takes payments looks.
 create table if not exists installation (
   id tinyint unsigned not null,
   name char(64) character set ascii collate ascii_bin not null,
@@ -19,7 +20,7 @@ set @installation_name = sha2(concat_ws(' ', uuid(), rand(), rand(), rand(), utc
   connection_id(), @@hostname, database()), 256);
 
 insert into installation (id, name, old_keys_until)
-select 1, @installation_name, if(exists (select 1 from orders), null, '1000-01-01 00:00:00')
+select 1, @installation_name, null
 from (select count(*) as installations from installation) known
 where known.installations = 0;
 

@@ -8,8 +8,7 @@ import { Hono } from "hono";
 import { Webhook } from "standardwebhooks";
 import { WorkflowError } from "../domain/errors.ts";
 import { readOrderOfChargeKey } from "../db/charge_keys.ts";
-import type { Queryable } from "../db/database.ts";
-import { readInstallation } from "../db/installation.ts";
+import { mayOlderRead } from "../db/installation.ts";
 import { orderOfOldKey } from "../domain/payment_key.ts";
 import { httpGatewayName } from "../streams/http_gateway.ts";
 import { publish } from "../streams/queue.ts";
@@ -87,9 +86,14 @@ export function paymentRoutes(deps: AppDeps): Hono {
       if (await redis.exists(seenKey) === 1) return c.json({ duplicate: true }, 202);
 
       const { type, data } = body.data;
-      const order = await readOrderOfChargeKey(deps.db, httpGatewayName, data.idempotency_key);
+      const order = await readOrderOfChargeKey(deps.db, httpGatewayName, data.idempotency_key, {
+        amountCents: data.amount_cents,
+        currency: data.currency,
+      });
       if (order === undefined) {
-        log.warn("callback of an unknown charge", {
+        // Under a key of before, somebody may still charge who should not.
+        const isOld = orderOfOldKey(data.idempotency_key) !== undefined;
+        log[isOld ? "error" : "warn"]("callback of an unknown charge", {
           idempotency_key: data.idempotency_key,
           reference: data.reference,
           provider_ref: data.id,
@@ -119,7 +123,8 @@ export function paymentRoutes(deps: AppDeps): Hono {
           currency: data.currency,
           outcome: type === "charge.succeeded" ? "succeeded" : "declined",
           provider: httpGatewayName,
-          ...(await isReadByOlder(deps.db, key) ? {} : { key }),
+          // They would read a key as part of the provider's name, and nobody could give that money back.
+          ...(await mayOlderRead(deps.db) ? {} : { key }),
           providerRef: data.id,
         },
       }]);
@@ -130,15 +135,6 @@ export function paymentRoutes(deps: AppDeps): Hono {
   );
 
   return app;
-}
-
-/**
- * Whether processes of the version before may take the message: they would read a key in it as part of the provider's
- * name, and nobody could give that money back. Their keys say no more than the order's id does.
- */
-async function isReadByOlder(db: Queryable, key: string): Promise<boolean> {
-  if (orderOfOldKey(key) === undefined) return false;
-  return (await readInstallation(db)).oldKeysUntil === null;
 }
 
 function parsed(text: string): unknown {

@@ -11,6 +11,7 @@ import { countDeadLetters } from "../db/dead_letter_counts.ts";
 import type { Database } from "../db/database.ts";
 import { countOverdueReservations } from "../db/overdue_reservations.ts";
 import { countDisputes } from "../db/payment_disputes.ts";
+import { readInstallation } from "../db/installation.ts";
 import { describeLoss } from "../domain/books_age.ts";
 import { type AlertCheck, alertNews, type AlertState, decideAlert } from "../domain/alerts.ts";
 import type { Config } from "../domain/config.ts";
@@ -19,6 +20,7 @@ import { describeCount } from "../domain/bounded_count.ts";
 import type { Log } from "../domain/log.ts";
 import { groups } from "../domain/messages.ts";
 import { noteAlertNews } from "./alert_posts.ts";
+import { olderConsumers } from "./end_old_keys.ts";
 import { takeLease } from "./lease.ts";
 import { mendable, readFailedRepairs } from "./mend.ts";
 import { pause } from "./pause.ts";
@@ -98,6 +100,7 @@ export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
     reservations: checkReservations(deps),
     disputes: checkDisputes(deps),
     provider: checkProvider(deps),
+    older: checkOlder(deps),
     books: checkBooks(deps),
   };
   await Promise.all(
@@ -244,6 +247,23 @@ async function checkProvider(deps: AlertDeps): Promise<AlertCheck[]> {
     title: "The payment provider cannot be asked",
     detail: cause ?? "it answers",
     level: cause === null ? "good" : "bad",
+  }];
+}
+
+async function checkOlder(deps: AlertDeps): Promise<AlertCheck[]> {
+  const [older, { oldKeysUntil }] = await Promise.all([
+    olderConsumers(deps),
+    readInstallation(deps.db),
+  ]);
+  return [{
+    name: "older_version",
+    severity: "critical",
+    title: "A process of the version before takes payments",
+    detail: older.length === 0
+      ? "none is alive"
+      : `nobody else takes any until it has stopped: ${older.join(", ")}`,
+    // At an upgrade they may be there.
+    level: older.length > 0 && oldKeysUntil !== null ? "bad" : "good",
   }];
 }
 

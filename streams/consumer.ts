@@ -59,6 +59,8 @@ export interface ConsumerOptions {
   share?: typeof shareOut;
   /** The consumer of the same process that this one helps: it works only while that one needs it. */
   helps?: Consumer;
+  /** Nothing is taken while it is shut. */
+  gate?: { isShut: boolean };
 }
 
 /** A consumer of one group; make one with {@linkcode makeConsumer}. */
@@ -177,10 +179,11 @@ async function noteStart(
   await redis.hset(starts, consumer, startedAt);
 }
 
-/** A paused group's consumers take nothing and say that they are alive. */
+/** A paused group's consumers, and those behind a gate that is shut, take nothing and say that they are alive. */
 async function isPaused(consumer: Consumer): Promise<boolean> {
   const { deps, options } = consumer;
-  if (await deps.redis.exists(deps.keys.paused(options.group)) === 0) return false;
+  const isShut = options.gate?.isShut === true;
+  if (!isShut && await deps.redis.exists(deps.keys.paused(options.group)) === 0) return false;
   // By Redis' clock, as every sign of life.
   await claimDue(consumer, 0);
   return true;

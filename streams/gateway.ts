@@ -36,8 +36,8 @@ export type StillOurs = (request: GatewayRequest) => Promise<boolean>;
 export type ChargeAnswer =
   /** The outcome comes as a message of its own: here, or from outside if there is none. */
   | { kind: "accepted"; callback: Enqueued | null }
-  /** It could not be asked. */
-  | { kind: "failed"; error: string }
+  /** It could not be asked, or answered about another order. */
+  | { kind: "failed"; error: string; isOther?: true }
   | ProviderAway;
 
 /** What a provider says of a charge that may have been asked for. */

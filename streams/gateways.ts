@@ -4,7 +4,7 @@
  * @module
  */
 
-import { listProviders } from "../db/payments.ts";
+import { listProviders, mendProviders } from "../db/payments.ts";
 import type { Queryable } from "../db/database.ts";
 import type { Config } from "../domain/config.ts";
 import { WorkflowError } from "../domain/errors.ts";
@@ -40,6 +40,7 @@ export function warnOfSimulation({ config, log }: { config: Config; log: Log }):
 export async function refuseUnknownProviders(
   { config, db }: { config: Pick<Config, "gateway">; db: Queryable },
 ): Promise<void> {
+  await mendProviders(db);
   const fault = providerFault(config, await listProviders(db));
   if (fault !== undefined) throw new WorkflowError("bad_settings", fault);
 }

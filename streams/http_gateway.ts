@@ -268,7 +268,7 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
       return failed("the provider does not say in which currency it took the money");
     }
     const other = otherOrder(request, body);
-    if (other !== undefined) return failed(other);
+    if (other !== undefined) return { ...failed(other), isOther: true };
     if (outcome === "pending") {
       // The callback may never come. Meanwhile this message is what knows of the order.
       const message: ChargeMessage = { type: "payment.charge", orderId, amountCents, currency };

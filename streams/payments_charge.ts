@@ -17,7 +17,8 @@ import type {
   Subject,
 } from "../domain/messages.ts";
 import { noProvider, type OrderFacts } from "../domain/order.ts";
-import { chargeKeyOf, hasOldKey } from "../domain/payment_key.ts";
+import { chargeKeyOf, hasOldKey, type Installation } from "../domain/payment_key.ts";
+import { findCharges, findOlderCharges } from "./find_charges.ts";
 import {
   type ChargeStatus,
   type GatewayRequest,
@@ -112,14 +113,22 @@ async function charge(
   const asked = reserved.filter(({ totalCents }) => totalCents > 0);
   const requests = asked.map(requestFor);
   await noteKeys(deps, requests);
+  const found = await findOlderCharges(
+    deps.gateway,
+    installation,
+    asked.map((order, index) => ({ order, request: requests[index]! })),
+  );
+  const charged = asked.filter(({ id }) => !found.has(id));
+  const toCharge = requests.filter(({ orderId }) => !found.has(orderId));
   const answers = await withoutMoneyGone(
     deps,
     installation,
-    asked,
-    await deps.gateway.charge(requests, stillWanted(deps, deliveries)),
+    charged,
+    await deps.gateway.charge(toCharge, stillWanted(deps, deliveries)),
   );
-  const answerOf = await askAboutEnded(deps, [...orders.values()], requestFor);
-  for (const [index, { id }] of asked.entries()) answerOf.set(id, answers[index]!);
+  const answerOf = await askAboutEnded(deps, installation, [...orders.values()], requestFor);
+  for (const [id, answer] of found) answerOf.set(id, answer);
+  for (const [index, { id }] of charged.entries()) answerOf.set(id, answers[index]!);
   await noteProviderAway(deps, [...answerOf.values()]);
   for (const order of reserved) if (order.totalCents === 0) answerOf.set(order.id, freeOf(order));
   const settled = await settleAnswered(deps, deliveries, answerOf);
@@ -217,6 +226,7 @@ function freeOf({ id, totalCents, currency }: OrderFacts): ChargeStatus {
  */
 async function askAboutEnded(
   { db, gateway }: HandlerDeps,
+  installation: Installation,
   orders: readonly ChargeFacts[],
   requestFor: (order: ChargeFacts) => GatewayRequest,
 ): Promise<Map<number, ChargeStatus>> {
@@ -227,7 +237,8 @@ async function askAboutEnded(
   const payments = await readPayments(db, ended.map(({ id }) => id));
   // A crash may have left money that is to go back without its message, so that is asked about again.
   const open = ended.filter(({ id }) => (payments.get(id)?.status ?? "REVERSING") === "REVERSING");
-  const answers = await gateway.status(open.map(requestFor));
+  const asked = open.map((order) => ({ order, request: requestFor(order) }));
+  const answers = await findCharges(gateway.status, installation, asked);
   return new Map(open.map(({ id }, index) => [id, answers[index]!]));
 }
 

@@ -20,7 +20,12 @@ import {
 } from "./consumer.ts";
 import type { Turn } from "./conclude.ts";
 import { deliverNotices, openSenders } from "./deliver_notices.ts";
-import { leaveOldKeys, newConsumerName } from "./end_old_keys.ts";
+import {
+  keepOldKeysAway,
+  leaveOldKeys,
+  newConsumerName,
+  type PaymentsGate,
+} from "./end_old_keys.ts";
 import { gatewayOf, refuseUnknownProviders, warnOfSimulation } from "./gateways.ts";
 import type { Keys } from "./keys.ts";
 import { ensureBasis, type HeldBasis, holdBasis } from "./kpi_basis.ts";
@@ -113,6 +118,7 @@ async function runGroups(
   const senders = wanted.includes("notifications") ? await openSenders(config) : [];
 
   const running: Consumer[] = [];
+  const gate: PaymentsGate = { isShut: false };
   const runGroup = async (group: Group): Promise<void> => {
     const blocking = await openBlockingRedis(config.redisUrl);
     const unblock = wakeOnAbort(redis, blocking, stopped);
@@ -133,6 +139,7 @@ async function runGroups(
         retryBackoffMs: config.retryBackoffMs,
         takeoverMs: config.takeoverMs,
         helps,
+        ...(group === "payments" ? { gate } : {}),
       });
     };
     const run = async (consumer: Consumer): Promise<void> => {
@@ -152,7 +159,14 @@ async function runGroups(
     try {
       if (group === "payments" && !await leaveOldKeys(deps, stopped)) return;
       const first = consumerNamed(name);
-      await Promise.all([run(first), run(consumerNamed(helperOf(name), first))]);
+      const ended = new AbortController();
+      await Promise.all([
+        Promise.all([run(first), run(consumerNamed(helperOf(name), first))])
+          .finally(() => ended.abort()),
+        ...(group === "payments"
+          ? [keepOldKeysAway(deps, gate, AbortSignal.any([stopped, ended.signal]))]
+          : []),
+      ]);
     } finally {
       unblock();
       blocking.disconnect();

@@ -36,8 +36,8 @@ interface Settling {
   orders: Map<number, OrderFacts>;
   /** The money that was recorded first for each order. */
   recorded: Map<number, RecordedMoney>;
-  /** Under which each order was charged, of those that answers with a key name. */
-  keyOf: Map<number, string>;
+  /** Under which each order may have been charged, of those that answers with a key name. */
+  keysOf: ReadonlyMap<number, readonly (string | undefined)[]>;
   /** The moment of locking, UTC. */
   now: string;
   paid: number[];
@@ -67,7 +67,7 @@ export function settlePayments(
     const settling: Settling = {
       orders,
       recorded: await readRecorded(tx, [...orders.values()]),
-      keyOf: await keysOf(tx, deliveries),
+      keysOf: await keysOf(tx, deliveries),
       now,
       paid: [],
       declined: [],
@@ -124,7 +124,7 @@ function settleOne(
   const { orderId, providerRef, amountCents, currency } = message;
   const order = orders.get(orderId);
   if (order === undefined) return vanished("order", orderId);
-  if (message.key !== undefined && message.key !== settling.keyOf.get(orderId)) {
+  if (message.key !== undefined && !settling.keysOf.get(orderId)?.includes(message.key)) {
     return {
       kind: "dead",
       error: `the answer to charge ${message.key} is not about order ${orderId}`,
@@ -295,7 +295,7 @@ function reversalOf({ orderId, amountCents, currency }: CallbackMessage): Revers
 async function keysOf(
   tx: Queryable,
   deliveries: readonly Delivery<CallbackMessage>[],
-): Promise<Map<number, string>> {
+): Promise<Settling["keysOf"]> {
   const ids = deliveries.flatMap(({ message }) => message.key === undefined ? [] : message.orderId);
   if (ids.length === 0) return new Map();
   return await readChargeKeys(tx, [...(await readCharges(tx, ids)).values()]);

@@ -14,7 +14,7 @@ import { type Group, groups } from "../domain/messages.ts";
 import type { NoticeChannel } from "../domain/notification.ts";
 import type { OrderFacts } from "../domain/order.ts";
 import { noteChargeKeys } from "../db/charge_keys.ts";
-import { readInstallation } from "../db/installation.ts";
+import { endOldKeys, readInstallation } from "../db/installation.ts";
 import { readCharges, readOrders } from "../db/orders.ts";
 import type { Queryable } from "../db/database.ts";
 import { chargeKeyOf } from "../domain/payment_key.ts";
@@ -72,6 +72,7 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
   const test = await testContext(name);
   await migrate(test.databaseUrl);
   const db = await openDatabase(test.databaseUrl);
+  await endOldKeys(db);
   const redis = await openRedis(test.redisUrl);
   const blocking = await openBlockingRedis(test.redisUrl);
   const baseCurrency = options.baseCurrency ?? "EUR";

@@ -7,7 +7,11 @@ import {
   reversalKeyOf,
 } from "../../domain/payment_key.ts";
 
-const here: Installation = { name: "here", oldKeysUntil: "2026-01-01 00:00:00.000000" };
+const here: Installation = {
+  name: "here",
+  oldKeysUntil: "2026-01-01 00:00:00.000000",
+  olderSeenAt: null,
+};
 
 const order = {
   id: 1,

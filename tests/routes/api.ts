@@ -5,6 +5,7 @@ import { kpiDayIn } from "../../domain/kpi.ts";
 import { type Log, makeLog, silentLog } from "../../domain/log.ts";
 import type { OrderStatus } from "../../domain/order.ts";
 import { type Database, openDatabase } from "../../db/database.ts";
+import { endOldKeys } from "../../db/installation.ts";
 import { migrate } from "../../db/migrate.ts";
 import { mostAddresses } from "../../db/order_search.ts";
 import { makeApp } from "../../routes/app.ts";
@@ -39,6 +40,7 @@ export async function openApi(
   const config: Config = parseConfig(env);
   await migrate(config.databaseUrl);
   const db = await openDatabase(config.databaseUrl);
+  await endOldKeys(db);
   const redis = await openRedis(config.redisUrl);
   const deps: AppDeps = {
     config,

@@ -79,22 +79,32 @@ Deno.test("POST /payments/callback takes what is signed with either secret, with
   }
 });
 
-Deno.test("while processes of the version before may read answers, these are as those know them", async () => {
-  const { db } = api.deps;
-  const { order } = await charged();
-  await db.run("update installation set old_keys_until = null");
-  try {
-    assert.equal((await send(callbackOf(`order-${order}`))).status, 202);
-    const entries = await api.deps.redis.xrange(api.deps.keys.stream("payments"), "-", "+");
-    const texts = entries.map(([, fields]) => fields[1]!.split(" "));
-    assert.deepEqual(
-      texts.filter(([, id]) => id === String(order)),
-      [["payment.callback", String(order), "1000", "EUR", "succeeded", "http", "ch_1"]],
-    );
-  } finally {
-    await db.run("update installation set old_keys_until = '1000-01-01 00:00:00'");
-  }
-});
+for (
+  const [when, change] of [
+    ["while processes of the version before may read answers", "old_keys_until = null"],
+    ["once one was seen again", "older_seen_at = utc_timestamp(6) + interval 1 second"],
+  ] as const
+) {
+  Deno.test(`${when}, these are as those know them`, async () => {
+    const { db } = api.deps;
+    const { order } = await charged();
+    await db.run("update orders set reserved_time = utc_timestamp(6) where id = ?", [order]);
+    await db.run(`update installation set ${change}`);
+    try {
+      assert.equal((await send(callbackOf(`order-${order}`))).status, 202);
+      const entries = await api.deps.redis.xrange(api.deps.keys.stream("payments"), "-", "+");
+      const texts = entries.map(([, fields]) => fields[1]!.split(" "));
+      assert.deepEqual(
+        texts.filter(([, id]) => id === String(order)),
+        [["payment.callback", String(order), "1000", "EUR", "succeeded", "http", "ch_1"]],
+      );
+    } finally {
+      await db.run(
+        "update installation set old_keys_until = '1000-01-01 00:00:00', older_seen_at = null",
+      );
+    }
+  });
+}
 
 Deno.test("POST /payments/callback takes an id once", async () => {
   const { order, key } = await charged();

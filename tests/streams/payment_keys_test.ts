@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
+import { countDisputes } from "../../db/payment_disputes.ts";
 import { requestRefund } from "../../db/refunds.ts";
-import { readInstallation } from "../../db/installation.ts";
+import { noteOlderSeen, readInstallation } from "../../db/installation.ts";
 import { cancelOrder } from "../../db/cancel.ts";
+import type { ChargeMessage } from "../../domain/messages.ts";
 import { migrate } from "../../db/migrate.ts";
-import { leaveOldKeys, newConsumerName } from "../../streams/end_old_keys.ts";
+import { keepOldKeysAway, leaveOldKeys, newConsumerName } from "../../streams/end_old_keys.ts";
+import { lookOnce, readAlerts } from "../../streams/alerts.ts";
+import { consumeOnce } from "../../streams/consumer.ts";
+import { refuseUnknownProviders } from "../../streams/gateways.ts";
 import { publish } from "../../streams/queue.ts";
 import { recover } from "../../streams/recover.ts";
 import { type Dump, restoreDump, takeDump } from "../dump.ts";
@@ -403,4 +408,177 @@ Deno.test("leaveOldKeys() waits until no consumer asks under keys of row ids, an
     assert.match(keys[0]!, /^charge_/);
     await assertOwnCharges(provided);
     await assertBooks(flow);
+  }));
+
+Deno.test("a new database has the keys of today as soon as somebody takes payments, and no sooner", () =>
+  withProvider("keys_new", {}, async ({ flow }) => {
+    await flow.rows("delete from installation");
+    await flow.rows("delete from schema_migrations where version in (13, 20)");
+    await migrate(flow.test.databaseUrl);
+    assert.equal((await readInstallation(flow.db)).oldKeysUntil, null, "an older one may run");
+    for (const group of ["payments", "refunds"] as const) {
+      await flow.redis.del(flow.keys.stream(group));
+    }
+    const began = performance.now();
+    assert.equal(await leaveOldKeys(flow, new AbortController().signal), true);
+    assert.ok(performance.now() - began < 400, "nothing is waited for");
+    const { oldKeysUntil } = await readInstallation(flow.db);
+    assert.equal(oldKeysUntil, "1000-01-01 00:00:00.000000", "no order has an old key");
+  }));
+
+Deno.test("an older consumer that comes back keeps the others from payments until it is gone", () =>
+  withProvider("keys_come_back", {}, async (provided) => {
+    const { flow, provider } = provided;
+    const gate = { isShut: false };
+    const recorded = recordedLog();
+    const stop = new AbortController();
+    const deps = { ...flow, log: recorded.log };
+    const watching = keepOldKeysAway(deps, gate, stop.signal);
+    const older = "shop.example:7:0123abcd";
+    await flow.redis.zadd(flow.keys.alive("payments"), Date.now(), older);
+    await until("it is seen", () => gate.isShut);
+    await until("it is noted", async () => (await readInstallation(flow.db)).olderSeenAt !== null);
+    assert.match(recorded.lines[0]!, new RegExp(`"level":"error".*"consumers":"${older}"`));
+    assert.equal(await leaveOldKeys(deps, AbortSignal.timeout(100)), false, "at a start as well");
+
+    await flow.add([web(1)]);
+    await flow.turn("orders");
+    const gated = flow.consumerOf("payments", { gate }, newConsumerName("shop.example"));
+    assert.equal((await consumeOnce(gated)).handled, 0);
+    assert.equal(provider.charges.size, 0);
+    const config = { reservationTtlSeconds: 900, alertWebhookUrl: "" };
+    await lookOnce({ ...deps, config }, 0);
+    await lookOnce({ ...deps, config }, 60_000);
+    const names = (await readAlerts(flow)).map(({ name }) => name);
+    assert.ok(names.includes("older_version"), names.join());
+
+    await flow.redis.zrem(flow.keys.alive("payments"), older);
+    await until("it is gone", () => !gate.isShut);
+    stop.abort();
+    await watching;
+    assert.equal((await consumeOnce(gated)).handled, 1);
+    await settleAll(provided);
+    assert.equal(provider.charges.size, 1);
+    await assertBooks(flow);
+  }));
+
+/** Charges as a process of the version before does. */
+const chargeAsBefore = async ({ provider }: Provided, orderId: number, of = {}) => {
+  const { status } = await provider.app.request("/charges", {
+    method: "POST",
+    headers: { "idempotency-key": `order-${orderId}`, "content-type": "application/json" },
+    body: JSON.stringify({ order_id: orderId, amount_cents: 1_000, currency: "EUR", ...of }),
+  });
+  assert.ok(status < 300, String(status));
+};
+
+Deno.test("what an older process has charged although its time was over is not charged again, and goes back where it has to", () =>
+  withProvider("keys_charged_by_older", { silent: 100 }, async (provided) => {
+    const { flow, provider } = provided;
+    const taken = await flow.add([web(1), web(2), web(3), web(4), web(5, 1_200)]);
+    const [paid, cancelled, , other, otherMoney] = taken.map(({ orderId }) => orderId!);
+    await flow.turn("orders");
+    await chargeAsBefore(provided, paid!);
+    await chargeAsBefore(provided, cancelled!);
+    // Those of lost rows with the same ids.
+    await chargeAsBefore(provided, other!, { reference: "web-77" });
+    await chargeAsBefore(provided, otherMoney!);
+    await noteOlderSeen(flow.db);
+    await cancelOrder(flow.db, cancelled!, "test");
+    await settleAll(provided);
+    await flow.add([web(6)]);
+    await settleAll(provided);
+    const statuses = await flow.rows("select status from orders order by id");
+    assert.deepEqual(
+      statuses.map(({ status }) => status),
+      ["PAID", "CANCELLED", "PAID", "PAID", "PAID", "PAID"],
+    );
+    assert.equal(provider.charges.size, 8, "one more for each but the first two");
+    assert.equal(provider.charges.get("order-2")!.refundedCents, 1_000);
+    const refs = await flow.rows("select provider_ref from payments order by order_id");
+    const byKey = [...provider.charges].filter(([, { id }]) =>
+      refs.some(({ provider_ref }) => provider_ref === id)
+    ).map(([key]) => key.replace(/_.*/, ""));
+    assert.deepEqual(byKey, ["order-1", "order-2", "charge", "charge", "charge", "charge"]);
+    await assertBooks(flow);
+  }));
+
+Deno.test("an order that was charged under its own key keeps it when an older process is seen", () =>
+  withProvider("keys_keep", { silent: 100, delayMs: 300 }, async (provided) => {
+    const { flow, provider } = provided;
+    await flow.add([web(1)]);
+    await flow.turn("orders");
+    await flow.turn("payments");
+    assert.equal(provider.charges.size, 1, "asked, without an answer yet");
+    await noteOlderSeen(flow.db);
+    await settleAll(provided);
+    assert.equal((await flow.order(1)).status, "PAID");
+    assert.equal(provider.charges.size, 1);
+    await assertOwnCharges(provided);
+    await assertBooks(flow);
+  }));
+
+Deno.test("a callback about an older process' charge is taken once that one was seen, and second money is disputed", () =>
+  withProvider("keys_older_callback", { delayMs: 100, resendMs: 50 }, async (provided) => {
+    const { flow, provider } = provided;
+    await flow.add([web(1), web(2), web(3)]);
+    await flow.turn("orders");
+    await flow.redis.xtrim(flow.keys.stream("payments"), "MAXLEN", 0);
+    await chargeAsBefore(provided, 1);
+    await chargeAsBefore(provided, 2);
+    await chargeAsBefore(provided, 3, { amount_cents: 1_200 });
+    // The second one is charged by both.
+    const message = { type: "payment.charge", orderId: 2, amountCents: 1_000, currency: "EUR" };
+    await publish(flow, [{ message: message as ChargeMessage }]);
+    await until("callbacks are refused", async () => {
+      await flow.turn("payments");
+      return provider.deliveries.filter(({ status }) => status === 409).length >= 3 &&
+        (await flow.order(2)).status === "PAID";
+    });
+    await noteOlderSeen(flow.db);
+    await until("both are paid, and a person is asked about second money", async () => {
+      await flow.turn("payments");
+      return (await flow.order(1)).status === "PAID" && await countDisputes(flow.db) === 1;
+    });
+    const disputed = await flow.rows(
+      "select order_id, surplus from payments where status = 'DISPUTED'",
+    );
+    assert.deepEqual(disputed.map(({ order_id, surplus }) => [order_id, surplus]), [[2, 1]]);
+    assert.equal((await flow.order(3)).status, "RESERVED", "it is other money");
+    const [{ n }] = await flow.rows("select count(*) as n from dead_letters") as [{ n: number }];
+    assert.equal(Number(n), 0);
+  }));
+
+Deno.test("what the version before charged while none of today's ran is not charged again", () =>
+  withProvider("keys_rolled_back", { silent: 100 }, async (provided) => {
+    const { flow, provider } = provided;
+    await flow.add([web(1)]);
+    await flow.turn("orders");
+    const never = new AbortController().signal;
+    assert.equal(await leaveOldKeys(flow, never), true);
+    assert.equal((await readInstallation(flow.db)).olderSeenAt, null, "none ran");
+    await flow.rows("update order_events set actor = 'shop.example:7:0123abcd'");
+    await chargeAsBefore(provided, 1);
+    assert.equal(await leaveOldKeys(flow, never), true);
+    await settleAll(provided);
+    assert.equal((await flow.order(1)).status, "PAID");
+    assert.deepEqual([...provider.charges.keys()], ["order-1"]);
+    await assertBooks(flow);
+  }));
+
+Deno.test("a provider's name that the version before has misread is mended while it is there, and at a start", () =>
+  withProvider("keys_misread", {}, async (provided) => {
+    const { flow } = provided;
+    await addAndSettle(provided, web(1));
+    const providers = async () =>
+      (await flow.rows("select provider from payments")).map(({ provider }) => provider);
+    const misread = () =>
+      flow.rows("update payments set provider = 'http/charge_33b22d9163bbd2e0c9de'");
+    await misread();
+    await refuseUnknownProviders({ config: { gateway: "http" }, db: flow.db });
+    assert.deepEqual(await providers(), ["http"]);
+    await misread();
+    await flow.redis.zadd(flow.keys.alive("payments"), Date.now(), "shop.example:7:0123abcd");
+    assert.equal(await leaveOldKeys(flow, AbortSignal.timeout(300)), false);
+    assert.deepEqual(await providers(), ["http"]);
   }));
