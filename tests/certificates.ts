@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { findInPath, install } from "../engines/programs.ts";
 
 /** Certificates that were made for a test, each the path of a PEM file. */
 export interface Certificates {
@@ -20,8 +21,14 @@ interface Certificate {
   key: string;
 }
 
-/** Makes an authority, another one, and what the first signs, in a folder that goes with them. */
+const opensslPackage = { program: "openssl", apt: "openssl", brew: "openssl" };
+
+/**
+ * Makes an authority, another one, and what the first signs, in a folder that goes with them. Installs openssl where it
+ * is missing.
+ */
 export async function makeCertificates(): Promise<Certificates> {
+  if ((await findInPath("openssl")).length === 0) await install([opensslPackage], console.error);
   const dir = await Deno.makeTempDir({ prefix: "orders_certificates_" });
   const path = (name: string) => join(dir, name);
   const authority = async (name: string) => {
