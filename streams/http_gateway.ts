@@ -288,9 +288,10 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
     const message: CallbackMessage = {
       type: "payment.callback",
       orderId,
-      // Another one than was asked for is disputed, see domain/settle.ts; so is what is left of one that went back.
-      amountCents: isOpen && outcome === "succeeded"
-        ? answeredCents - refundedCents
+      // Another one than was asked for is disputed, see domain/settle.ts; so is one that went back whole. Of a part that
+      // went back the request is sent again under its own key.
+      amountCents: isOpen && outcome === "succeeded" && refundedCents === answeredCents
+        ? 0
         : answeredCents,
       currency: answeredCurrency,
       outcome,
