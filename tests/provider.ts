@@ -85,8 +85,9 @@ export async function withProvider(
   }
 }
 
-/** Turns until every order and refund is at its end and nothing is on its way. */
+/** Turns until every order and refund is at its end and nothing is on its way, two minutes at the most. */
 export async function settleAll({ flow, provider }: Provided): Promise<void> {
+  const end = performance.now() + 120_000;
   for (;;) {
     await flow.drain();
     await provider.settled();
@@ -94,6 +95,7 @@ export async function settleAll({ flow, provider }: Provided): Promise<void> {
       select (select count(*) from orders where unfinished = 1) +
         (select count(*) from refunds where unfinished = 1) as n`);
     if (Number(open!.n) === 0) break;
+    if (performance.now() > end) throw new Error(`${open!.n} orders and refunds never ended`);
   }
   await flow.drain();
 }
