@@ -18,6 +18,8 @@ import { type Database, type Queryable, type Row, toInteger } from "./database.t
 /** A row of the catalogue, and what the orders of this run say of it. */
 export interface CatalogEntry<T> {
   id: number;
+  /** What a customer was first known by; see {@linkcode recipientOf}. */
+  first?: T;
   /** As the database had it when it was read. */
   stored: Described<T>;
   /** The latest of the run; written by {@linkcode writeDescriptions}. */
@@ -81,6 +83,18 @@ export async function completeCatalog(
     findProducts,
     (tx, rows) => createProducts(tx, rows, options.initialStock ?? 0),
   );
+}
+
+/** Whom an order was placed for, as its row keeps it: null where it is what its customer was first known by. */
+export function recipientOf(
+  { customer: { externalId, name, email } }: IncomingOrder,
+  { customers }: Catalog,
+): { name: string | null; email: string | null } {
+  const first = customers.get(externalId)?.first;
+  return {
+    name: name === first?.name ? null : name,
+    email: email === first?.email ? null : email,
+  };
 }
 
 /** Notes what orders say of customers and products that the catalogue knows; writes nothing. */
@@ -187,14 +201,19 @@ async function findCustomers(db: Queryable, externalIds: string[]) {
   for (const part of chunks(externalIds)) {
     const rows = await db.query(
       `
-      select id, external_id, email, name, described_by
+      select id, external_id, email, name, first_email, first_name, described_by
       from customers
       where external_id in (?)`,
       [part],
     );
     for (const row of rows) {
       const text = { email: String(row.email), name: String(row.name) };
-      found.set(String(row.external_id), { id: toInteger(row.id), stored: stored(row, text) });
+      const first = { email: String(row.first_email), name: String(row.first_name) };
+      found.set(String(row.external_id), {
+        id: toInteger(row.id),
+        first: sameText(first, text) ? text : first,
+        stored: stored(row, text),
+      });
     }
   }
   return found;

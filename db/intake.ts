@@ -229,7 +229,7 @@ function changeOf(
   const { name, email } = order.customer;
   return {
     content: known?.hash !== hash,
-    recipient: known?.recipient?.email !== email || known.recipient.name !== name,
+    recipient: known?.recipient.email !== email || known?.recipient.name !== name,
     takesAway: losing.has(order.externalOrderId),
     foreign: foreign?.has(order.externalOrderId) ?? false,
   };

@@ -7,8 +7,8 @@
 import type { IncomingOrder } from "../domain/incoming_order.ts";
 import type { ItemSum } from "../domain/intake.ts";
 import type { OrderStatus } from "../domain/order.ts";
-import type { Catalog } from "./catalog.ts";
-import { type Queryable, type Row, toInteger } from "./database.ts";
+import { type Catalog, recipientOf } from "./catalog.ts";
+import { type Queryable, toInteger } from "./database.ts";
 
 /** An order to write. */
 export interface OrderToWrite {
@@ -25,8 +25,8 @@ export interface KnownOrder {
   /** Of its content, in hexadecimal. */
   hash: string;
   currency: string;
-  /** Null where a process wrote it that did not keep whom an order was placed for. */
-  recipient: { name: string; email: string } | null;
+  /** Whom it was placed for. */
+  recipient: { name: string; email: string };
 }
 
 /** Orders by their external ids, without locks. */
@@ -35,14 +35,7 @@ export async function findOrders(
   externalIds: readonly string[],
 ): Promise<Map<string, KnownOrder>> {
   if (externalIds.length === 0) return new Map();
-  const rows = await db.query(
-    `
-    select id, external_order_id, status, content_hash, currency, recipient_name, recipient_email
-    from orders
-    where external_order_id in (?)`,
-    [[...externalIds]],
-  );
-  return knownOrders(rows);
+  return await readKnownOrders(db, "external_order_id in (?)", [[...externalIds]]);
 }
 
 /** Locks orders, by id. */
@@ -51,27 +44,32 @@ export async function lockKnownOrders(
   ids: readonly number[],
 ): Promise<Map<string, KnownOrder>> {
   if (ids.length === 0) return new Map();
-  const rows = await tx.query(
-    `
-    select id, external_order_id, status, content_hash, currency, recipient_name, recipient_email
-    from orders
-    where id in (?)
-    order by id
-    for update`,
-    [[...ids].sort((a, b) => a - b)],
-  );
-  return knownOrders(rows);
+  const sorted = [...ids].sort((a, b) => a - b);
+  await tx.query("select id from orders where id in (?) order by id for update", [sorted]);
+  // Their customers are not to be locked: what those were first known by never changes.
+  return await readKnownOrders(tx, "orders.id in (?)", [sorted]);
 }
 
-function knownOrders(rows: readonly Row[]): Map<string, KnownOrder> {
+async function readKnownOrders(
+  db: Queryable,
+  where: string,
+  values: (string | number)[][],
+): Promise<Map<string, KnownOrder>> {
+  const rows = await db.query(
+    `
+    select orders.id, external_order_id, status, content_hash, currency,
+      coalesce(recipient_name, first_name) as name, coalesce(recipient_email, first_email) as email
+    from orders
+    straight_join customers on customers.id = orders.customer_id
+    where ${where}`,
+    values,
+  );
   return new Map(rows.map((row) => [String(row.external_order_id), {
     id: toInteger(row.id),
     status: row.status as OrderStatus,
     hash: (row.content_hash as Uint8Array).toHex(),
     currency: String(row.currency),
-    recipient: row.recipient_email === null
-      ? null
-      : { name: String(row.recipient_name), email: String(row.recipient_email) },
+    recipient: { name: String(row.name), email: String(row.email) },
   }]));
 }
 
@@ -103,16 +101,12 @@ export async function insertOrders(
   catalog: Catalog,
 ): Promise<Map<string, number>> {
   if (candidates.length === 0) return new Map();
-  const rows = candidates.map(({ order, hash, totalCents }) => [
-    order.externalOrderId,
-    catalog.customers.get(order.customer.externalId)!.id,
-    order.currency,
-    totalCents,
-    hash,
-    order.placedAt,
-    order.customer.name,
-    order.customer.email,
-  ]);
+  const rows = candidates.map(({ order, hash, totalCents }) => {
+    const { name, email } = recipientOf(order, catalog);
+    const customerId = catalog.customers.get(order.customer.externalId)!.id;
+    const { externalOrderId, currency, placedAt } = order;
+    return [externalOrderId, customerId, currency, totalCents, hash, placedAt, name, email];
+  });
   const { insertId } = await tx.run(
     `
     insert into orders
@@ -195,16 +189,12 @@ export async function updateOrders(
   catalog: Catalog,
 ): Promise<void> {
   if (candidates.length === 0) return;
-  const rows = candidates.map(({ order, hash, totalCents }) => [
-    locked.get(order.externalOrderId)!.id,
-    catalog.customers.get(order.customer.externalId)!.id,
-    order.currency,
-    totalCents,
-    hash,
-    order.placedAt,
-    order.customer.name,
-    order.customer.email,
-  ]);
+  const rows = candidates.map(({ order, hash, totalCents }) => {
+    const { name, email } = recipientOf(order, catalog);
+    const { id } = locked.get(order.externalOrderId)!;
+    const customerId = catalog.customers.get(order.customer.externalId)!.id;
+    return [id, customerId, order.currency, totalCents, hash, order.placedAt, name, email];
+  });
   const { affectedRows } = await tx.run(
     `
     update json_table(?, '$[*]' columns (

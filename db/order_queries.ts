@@ -107,8 +107,8 @@ const summaryColumns = `
   orders.total_cents, orders.refunded_cents, orders.placed_at, orders.reserved_at,
   orders.settled_at, orders.created_at, orders.updated_at, customers.id as customer_id,
   customers.external_id, customers.email, customers.name,
-  coalesce(orders.recipient_name, customers.name) as recipient_name,
-  coalesce(orders.recipient_email, customers.email) as recipient_email`;
+  coalesce(orders.recipient_name, customers.first_name) as recipient_name,
+  coalesce(orders.recipient_email, customers.first_email) as recipient_email`;
 
 /** Orders by id; an id that no row has is absent. */
 export async function readOrderSummaries(

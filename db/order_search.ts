@@ -55,7 +55,10 @@ export const searchLimits: SearchLimits = { walked: 100_000, lookedUp: 20_000 };
 /** Characters from which on a word may be the beginning of an e-mail. */
 const shortestBeginning = 3;
 
-/** Most addresses that the beginning of an e-mail may mean: each is a way of its own through the orders. */
+/**
+ * Most addresses that the beginning of an e-mail may mean, of those that customers were first known by and of
+ * others: each is a way of its own through the orders.
+ */
 export const mostAddresses = 100;
 
 /**
@@ -107,6 +110,8 @@ interface Way {
   id: string;
   /** What holds for all that the way leads to; empty for all orders. */
   where: string;
+  /** What has to hold for an order's row besides, and is not in the index; empty for nothing. */
+  filter: string;
   values: (string | number)[];
   /** Joins the orders' rows where the index is another table's. */
   join: string;
@@ -118,6 +123,7 @@ const primaryKey: Way = {
   from: "orders force index (primary)",
   id: "orders.id",
   where: "",
+  filter: "",
   values: [],
   join: "",
   once: "",
@@ -142,6 +148,23 @@ function wayOfCustomer(customerId: number): Way {
   };
 }
 
+/** To the orders that were placed with what their customer was first known by. */
+function wayOfFirstEmail(customerId: number): Way {
+  return { ...wayOfCustomer(customerId), filter: "and orders.recipient_email is null" };
+}
+
+/** The same of all customers that were first known by one address. */
+function wayOfSharedEmail(email: string): Way {
+  return {
+    ...primaryKey,
+    from: "customers force index (customers_first_email) " +
+      "straight_join orders force index (orders_customer) on orders.customer_id = customers.id",
+    where: "and customers.first_email = ?",
+    filter: "and orders.recipient_email is null",
+    values: [email],
+  };
+}
+
 function wayOfRecipient(email: string): Way {
   return {
     ...primaryKey,
@@ -158,8 +181,9 @@ async function waysOfWord(
   customerId: number | undefined,
 ): Promise<{ ways: Way[]; leavesAddressesOut: boolean }> {
   const id = Number(/^#?([1-9]\d{0,15})$/.exec(text)?.[1]);
-  const [customers, emails, products] = await Promise.all([
+  const [customers, firstKnown, emails, products] = await Promise.all([
     db.query("select id from customers where external_id = ?", [text]),
+    waysOfFirstEmails(db, text),
     recipientEmails(db, text),
     db.execute("select id from products where sku = ?", [text]),
   ]);
@@ -177,8 +201,10 @@ async function waysOfWord(
       .map((row) => toInteger(row.id))
       .filter((customer) => customerId === undefined || customer === customerId)
       .map(wayOfCustomer),
+    ...firstKnown.ways,
     ...emails.slice(0, mostAddresses).map(wayOfRecipient),
     ...products.map((row): Way => ({
+      ...primaryKey,
       from: "order_items force index (order_items_product)",
       id: "order_items.order_id",
       where: "and order_items.product_id = ?",
@@ -187,7 +213,10 @@ async function waysOfWord(
       once: "distinct",
     })),
   ];
-  return { ways, leavesAddressesOut: emails.length > mostAddresses };
+  return {
+    ways,
+    leavesAddressesOut: firstKnown.leavesAddressesOut || emails.length > mostAddresses,
+  };
 }
 
 /**
@@ -202,7 +231,8 @@ async function reach(
   { limits, conditions }: { limits: SearchLimits; conditions: Conditions },
 ): Promise<{ top: number; floor: number }> {
   // Where everything on the ways fits, the page itself is the limit.
-  if (conditions.sql === "") return { top, floor: 0 };
+  const isWhole = conditions.sql === "" && ways.every(({ filter }) => filter === "");
+  if (isWhole) return { top, floor: 0 };
   if (ways[0] === primaryKey) {
     // Ids that were never given to an order, at whose edge a page began, are jumped over.
     const [highest] = await unite(db, [idAt(primaryKey, top, 0)]);
@@ -238,7 +268,7 @@ function idAt({ from, id, where, values, once }: Way, top: number, entries: numb
 
 /** The highest ids on a way. */
 function idsBetween(
-  { from, id, where, values, join, once }: Way,
+  { from, id, where, filter, values, join, once }: Way,
   options: { top: number; floor: number; conditions: Conditions; limit: number },
 ): Select {
   const { top, floor, conditions, limit } = options;
@@ -247,7 +277,7 @@ function idsBetween(
     select ${once} ${id} as id
     from ${from}
     ${conditions.sql === "" ? "" : join}
-    where ${id} < ? and ${id} >= ? ${where} ${conditions.sql}
+    where ${id} < ? and ${id} >= ? ${where} ${filter} ${conditions.sql}
     order by ${id} desc
     limit ?`,
     values: [top, floor, ...values, ...conditions.values, limit],
@@ -265,13 +295,54 @@ async function unite(db: Queryable, selects: readonly Select[]): Promise<number[
   return rows.map((row) => toInteger(row.id));
 }
 
+/** Ways to the orders that were placed with what their customer was first known by, where that begins so. */
+async function waysOfFirstEmails(
+  db: Queryable,
+  text: string,
+): Promise<{ ways: Way[]; leavesAddressesOut: boolean }> {
+  if (text.length < shortestBeginning) return { ways: [], leavesAddressesOut: false };
+  const begins = [beginning(text), mostAddresses + 1];
+  const customers = await db.query(
+    `
+    select id
+    from customers force index (customers_first_email)
+    where first_email like ?
+    order by first_email, id
+    limit ?`,
+    begins,
+  );
+  if (customers.length <= mostAddresses) {
+    const ways = customers.map(({ id }) => wayOfFirstEmail(toInteger(id)));
+    return { ways, leavesAddressesOut: false };
+  }
+  // Many customers may share an address, as that of a counter where it is not asked for.
+  const emails = await db.query(
+    `
+    select first_email
+    from customers force index (customers_first_email)
+    where first_email like ?
+    group by first_email
+    order by first_email
+    limit ?`,
+    begins,
+  );
+  const ways = emails.slice(0, mostAddresses).map((row) =>
+    wayOfSharedEmail(String(row.first_email))
+  );
+  return { ways, leavesAddressesOut: emails.length > mostAddresses };
+}
+
+/** A pattern for what begins so. */
+function beginning(text: string): string {
+  return `${text.replace(/[\\%_]/g, "\\$&")}%`;
+}
+
 /**
- * The addresses of orders that begin so, and one more than {@linkcode mostAddresses} where there are more. Both
+ * The other addresses of orders that begin so, and one more than {@linkcode mostAddresses} where there are more. Both
  * engines jump from one address to the next in the index, however many orders each has.
  */
 async function recipientEmails(db: Queryable, text: string): Promise<string[]> {
   if (text.length < shortestBeginning) return [];
-  const escaped = text.replace(/[\\%_]/g, "\\$&");
   const rows = await db.query(
     `
     select recipient_email
@@ -280,7 +351,7 @@ async function recipientEmails(db: Queryable, text: string): Promise<string[]> {
     group by recipient_email
     order by recipient_email
     limit ?`,
-    [`${escaped}%`, mostAddresses + 1],
+    [beginning(text), mostAddresses + 1],
   );
   return rows.map((row) => String(row.recipient_email));
 }

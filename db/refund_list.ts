@@ -73,7 +73,7 @@ export async function listRefunds(
         select refunds.id, refunds.order_id, refunds.amount_cents, refunds.reason, refunds.failure_reason,
           refunds.status, refunds.idempotency_key, refunds.created_at, refunds.processed_at,
           orders.external_order_id, orders.currency, orders.total_cents, customers.external_id,
-          customers.name, coalesce(orders.recipient_name, customers.name) as recipient_name
+          customers.name, coalesce(orders.recipient_name, customers.first_name) as recipient_name
         from refunds force index (${isOpen ? "refunds_unfinished" : "primary"})
         straight_join orders on orders.id = refunds.order_id
         straight_join customers on customers.id = orders.customer_id

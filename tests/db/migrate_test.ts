@@ -87,7 +87,7 @@ Deno.test("migrate() brings a migration to its end that a crash left half done",
   }
 });
 
-Deno.test("migrate() gives every known order the recipient that its customer is, in steps", async () => {
+Deno.test("migrate() gives every known order the recipient that its customer is, whatever that is called later", async () => {
   const test = await testContext("migrate_recipients");
   try {
     await migrate(test.databaseUrl);
@@ -97,6 +97,10 @@ Deno.test("migrate() gives every known order the recipient that its customer is,
         "alter table orders drop key orders_recipient_email, drop column recipient_name, " +
           "drop column recipient_email",
       );
+      await query(
+        "alter table customers drop key customers_first_email, drop column first_name, " +
+          "drop column first_email",
+      );
       await query("create index customers_email on customers (email)");
       await query("alter table imports drop column money");
       await query("delete from schema_migrations where version = 17");
@@ -105,22 +109,19 @@ Deno.test("migrate() gives every known order the recipient that its customer is,
           "(1, 'c1', 'one@shop.example', 'One', '2026-01-05 10:00:00.000 a'), " +
           "(2, 'c2', 'two@shop.example', 'Two', '9999-12-31 23:59:59.000 b')",
       );
-      const rows = Array.from({ length: 12_001 }, (_, n) =>
-        // A gap in the middle, as a counter that was raised leaves it.
-        `(${n < 6_000 ? n + 1 : n + 1_000_000_000}, 'o${n}', ${1 + n % 2}, 'EUR', 1, ` +
-        "repeat('x', 16), '2025-03-01', '2025-03-01 00:00:00')");
       await query(
         "insert into orders (id, external_order_id, customer_id, currency, total_cents, " +
-          `content_hash, placed_at, updated_at) values ${rows.join(",")}`,
+          "content_hash, placed_at) values (1, 'o1', 1, 'EUR', 1, repeat('x', 16), '2025-03-01')",
       );
       for (let time = 1; time <= 2; time++) {
         await migrate(test.databaseUrl);
-        const [counts] = await query(
-          "select count(*) as orders, sum(o.recipient_email = c.email) as emails, " +
-            "sum(o.recipient_name = c.name) as names, count(distinct o.updated_at) as times " +
-            "from orders o join customers c on c.id = o.customer_id",
+        const [order] = await query(
+          "select coalesce(recipient_name, first_name) as name, " +
+            "coalesce(recipient_email, first_email) as email " +
+            "from orders join customers on customers.id = customer_id",
         );
-        assert.deepEqual(Object.values(counts!).map(Number), [12_001, 12_001, 12_001, 1]);
+        assert.deepEqual(order, { name: "One", email: "one@shop.example" });
+        await query("update customers set name = 'Now', email = 'now@shop.example' where id = 1");
         await query("delete from schema_migrations where version = 17");
       }
       const described = await query("select described_by from customers order by id");

@@ -64,7 +64,7 @@ async function fillBooks(): Promise<void> {
     insert into orders
       (id, external_order_id, customer_id, status, currency, total_cents, content_hash, placed_at,
        settled_time, recipient_name, recipient_email)
-    values ${stored.map(() => "(?, ?, ?, ?, ?, ?, repeat('x', 16), ?, ?, 'R', ?)").join(",")}`,
+    values ${stored.map(() => "(?, ?, ?, ?, ?, ?, repeat('x', 16), ?, ?, null, ?)").join(",")}`,
     stored.flatMap(({ id, customerId, status, currency, totalCents, placedAt }) => [
       id,
       `E${id}`,
@@ -74,7 +74,8 @@ async function fillBooks(): Promise<void> {
       totalCents,
       placedAt,
       status === "PENDING" || status === "RESERVED" ? "1000-01-01 00:00:00" : placedAt,
-      `cust${customerId}@shop.example`,
+      // Null is what the customer was first known by.
+      totalCents % 3 === 0 ? `cust${customerId}@shop.example` : null,
     ]),
   );
   // Two items of the same product: an order is found once nevertheless.
@@ -240,6 +241,44 @@ Deno.test("searchOrders() finds an order by whom it was placed for, whatever its
   }).catch((error) => assert.equal(error.message, "undone", error.stack));
 });
 
+Deno.test("searchOrders() finds the orders of every customer that shares an address", async () => {
+  await db.transaction(async (tx) => {
+    const numbers = Array.from({ length: mostAddresses + 1 }, (_, n) => n);
+    await tx.runText(
+      "insert into customers (external_id, email, name) values " +
+        numbers.map((n) => `('shares${n}', 'counter@shop.example', 'N')`).join(","),
+    );
+    await tx.run(
+      `
+      insert into orders
+        (external_order_id, customer_id, currency, total_cents, content_hash, placed_at,
+         recipient_name, recipient_email)
+      select external_id, id, 'EUR', 1, repeat('x', 16), now(6), null,
+        if(external_id = 'shares7', 'own@shop.example', null)
+      from customers
+      where email = 'counter@shop.example'
+      order by id`,
+    );
+    // Where they came from does not matter.
+    await tx.run("update customers set email = 'new@shop.example' where external_id = 'shares3'");
+    const found: string[] = [];
+    let beforeId: number | undefined;
+    do {
+      const page = await searchOrders(tx, { text: "counter@" }, {
+        beforeId,
+        limit: 40,
+        limits: { walked: 1_000, lookedUp: 40 },
+      });
+      assert.equal(page.leavesAddressesOut, false);
+      found.push(...page.orders.map(({ externalOrderId }) => externalOrderId));
+      beforeId = page.nextBeforeId;
+    } while (beforeId !== undefined);
+    const expected = numbers.filter((n) => n !== 7).map((n) => `shares${n}`);
+    assert.deepEqual(found.sort(), expected.sort());
+    throw new Error("undone");
+  }).catch((error) => assert.equal(error.message, "undone", error.stack));
+});
+
 Deno.test("searchOrders() jumps over ids that no order has", async () => {
   const { nextBeforeId } = await searchOrders(
     db,
@@ -297,13 +336,19 @@ Deno.test("searchOrders() has the indexes that it names on every engine", async 
     `
     select index_name as name
     from information_schema.statistics
-    where table_schema = database() and table_name in ('orders', 'order_items') and seq_in_index = 1`,
+    where table_schema = database() and table_name in ('orders', 'order_items', 'customers')
+      and seq_in_index = 1`,
   );
   const names = new Set(rows.map(({ name }) => String(name).toLowerCase()));
-  const needed = ["primary", "orders_unfinished", "orders_customer", "orders_recipient_email"];
-  for (const name of [...needed, "order_items_product"]) {
-    assert.ok(names.has(name), name);
-  }
+  const needed = [
+    "primary",
+    "orders_unfinished",
+    "orders_customer",
+    "orders_recipient_email",
+    "customers_first_email",
+    "order_items_product",
+  ];
+  for (const name of needed) assert.ok(names.has(name), name);
   // No index that the drain would have to move at every step, or the import at every order.
   const indexed = await db.query(
     `
