@@ -107,6 +107,7 @@ function copied(
     case "provider_ref":
       return `concat(${column}, '-${copy}')`;
     case "email":
+    case "first_email":
     case "recipient_email":
       return `concat('${copy}.', ${column})`;
     case "idempotency_key":

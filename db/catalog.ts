@@ -85,16 +85,17 @@ export async function completeCatalog(
   );
 }
 
-/** Whom an order was placed for, as its row keeps it: null where it is what its customer was first known by. */
+/**
+ * Whom an order was placed for, as its row keeps it: null where it is what its customer was first known by, and
+ * undefined where it is that altogether.
+ */
 export function recipientOf(
-  { customer: { externalId, name, email } }: IncomingOrder,
-  { customers }: Catalog,
-): { name: string | null; email: string | null } {
-  const first = customers.get(externalId)?.first;
-  return {
-    name: name === first?.name ? null : name,
-    email: email === first?.email ? null : email,
-  };
+  { name, email }: CustomerText,
+  { first }: CatalogEntry<CustomerText>,
+): { name: string | null; email: string | null } | undefined {
+  const isFirstName = name === first?.name, isFirstEmail = email === first?.email;
+  if (isFirstName && isFirstEmail) return undefined;
+  return { name: isFirstName ? null : name, email: isFirstEmail ? null : email };
 }
 
 /** Notes what orders say of customers and products that the catalogue knows; writes nothing. */

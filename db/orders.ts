@@ -24,11 +24,17 @@ const packedOrder: readonly PackedColumn[] = [
   { sql: "id", kind: "number" },
   { sql: "customer_id", kind: "number" },
   { sql: "status", kind: "text" },
-  { sql: "failure_reason", kind: "text or null" },
   { sql: "currency", kind: "text" },
   { sql: "total_cents", kind: "number" },
-  { sql: "refunded_cents", kind: "number" },
-  { sql: "settled_at", kind: "text or null" },
+  {
+    // Nearly all that are read have not ended, and building this took a tenth of the statement's time.
+    sql: `case
+      when status in ('PENDING', 'RESERVED') then 'null,0,null'
+      else concat_ws(',', coalesce(concat('"', failure_reason, '"'), 'null'), refunded_cents,
+        coalesce(concat('"', settled_at, '"'), 'null'))
+      end`,
+    kind: "values",
+  },
 ];
 
 /**
@@ -79,8 +85,11 @@ const packedCharge: readonly PackedColumn[] = [
   { sql: "external_order_id", kind: "any text" },
   { sql: "reserved_at", kind: "text or null" },
   {
-    sql: `least(placed_at, coalesce(reserved_at, placed_at))
-      < current_timestamp(6) - interval ${keySeconds} second`,
+    sql: `case
+      when placed_at < current_timestamp(6) - interval ${keySeconds} second then 1
+      when reserved_at < current_timestamp(6) - interval ${keySeconds} second then 1
+      else 0
+      end`,
     kind: "number",
   },
 ];
@@ -97,17 +106,16 @@ export async function readCharges(
     "from orders force index (primary) where id in (?)",
     [sorted(ids)],
   );
-  const orders = ordersOf(rows);
-  return new Map(rows.map((row) => {
-    const order = orders.get(toInteger(row[0]!))!;
-    const [externalOrderId, reservedAt, isOld] = row.slice(packedOrder.length);
-    return [order.id, {
-      ...order,
-      externalOrderId: String(externalOrderId),
-      reservedAt: reservedAt as string | null,
-      isOld: isOld === 1,
-    }];
-  }));
+  const charges = new Map<number, ChargeFacts>();
+  for (const row of rows) {
+    const order = orderOf(row) as ChargeFacts;
+    const { length } = row;
+    order.externalOrderId = String(row[length - 3]);
+    order.reservedAt = row[length - 2] as string | null;
+    order.isOld = row[length - 1] === 1;
+    charges.set(order.id, order);
+  }
+  return charges;
 }
 
 /**
@@ -302,19 +310,24 @@ function sorted(ids: readonly number[]): number[] {
 
 function ordersOf(rows: readonly (number | string | null)[][]): Map<number, OrderFacts> {
   return new Map(rows.map((row) => {
-    const [id, customerId, status, failureReason, currency, totalCents, refundedCents, settledAt] =
-      row;
-    return [toInteger(id!), {
-      id: toInteger(id!),
-      customerId: toInteger(customerId!),
-      status: status as OrderStatus,
-      failureReason: failureReason as FailureReason | null,
-      currency: String(currency),
-      totalCents: toInteger(totalCents!),
-      refundedCents: toInteger(refundedCents!),
-      settledAt: settledAt as string | null,
-    }];
+    const order = orderOf(row);
+    return [order.id, order];
   }));
+}
+
+function orderOf(row: readonly (number | string | null)[]): OrderFacts {
+  const [id, customerId, status, currency, totalCents, failureReason, refundedCents, settledAt] =
+    row;
+  return {
+    id: toInteger(id!),
+    customerId: toInteger(customerId!),
+    status: status as OrderStatus,
+    failureReason: failureReason as FailureReason | null,
+    currency: String(currency),
+    totalCents: toInteger(totalCents!),
+    refundedCents: toInteger(refundedCents!),
+    settledAt: settledAt as string | null,
+  };
 }
 
 function toOrderFacts(row: Row): OrderFacts {

@@ -7,13 +7,13 @@
 import { type Queryable, toInteger, type Value } from "./database.ts";
 
 /**
- * A column of {@linkcode readPacked}: a number, a text without quotes, backslashes and breaks, or a text that may
- * hold anything.
+ * A column of {@linkcode readPacked}: a number, a text without quotes, backslashes and breaks, a text that may hold
+ * anything, or several values, as JSON writes them between its brackets.
  */
 export interface PackedColumn {
   /** The column or expression. */
   sql: string;
-  kind: "number" | "text" | "text or null" | "any text";
+  kind: "number" | "text" | "text or null" | "any text" | "values";
 }
 
 /**
@@ -51,6 +51,7 @@ export async function readPacked(
 function packed({ sql, kind }: PackedColumn): string {
   switch (kind) {
     case "number":
+    case "values":
       return sql;
     case "text":
       return `'"', ${sql}, '"'`;

@@ -44,11 +44,10 @@ export function decideOrder(
   places: ColumnPlaces,
   options: { keepGoodRows: boolean; latestPlacedAt: string },
 ): OrderReading {
-  const steps = decideOrderStepwise(rows, places, options);
-  for (;;) {
-    const { value, done } = steps.next();
-    if (done) return value;
-  }
+  if (rows.length > mostOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
+  const read = readRows();
+  for (const source of rows) readInto(read, source, places, options);
+  return readingOf(read, options);
 }
 
 /** The same with breaks, because an order may have very many rows. */
@@ -58,24 +57,51 @@ export function* decideOrderStepwise(
   options: { keepGoodRows: boolean; latestPlacedAt: string },
 ): Generator<void, OrderReading> {
   if (rows.length > mostOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
-  const sources: CsvRow[] = [];
-  const good: OrderRow[] = [];
-  const bad: RejectedRow[] = [];
-  let before: { fields: readonly string[]; row: OrderRow } | undefined;
+  const read = readRows();
   for (const [index, source] of rows.entries()) {
     if ((index + 1) % rowsToATurn === 0) yield;
-    const { fields } = source;
-    const row = readRow(fields, places, options.latestPlacedAt, before);
-    if (Array.isArray(row)) {
-      bad.push(rejectedFor(source, faultsText(row)));
-      continue;
-    }
-    before ??= { fields, row };
-    sources.push(source);
-    good.push(row);
+    readInto(read, source, places, options);
   }
+  return readingOf(read, options);
+}
+
+/** The rows of an order, read so far. */
+interface ReadRows {
+  /** Those of the good ones. */
+  sources: CsvRow[];
+  good: OrderRow[];
+  bad: RejectedRow[];
+  /** The first good one, which most others repeat. */
+  before: { fields: readonly string[]; row: OrderRow } | undefined;
+}
+
+function readRows(): ReadRows {
+  return { sources: [], good: [], bad: [], before: undefined };
+}
+
+function readInto(
+  read: ReadRows,
+  source: CsvRow,
+  places: ColumnPlaces,
+  { latestPlacedAt }: { latestPlacedAt: string },
+): void {
+  const { fields } = source;
+  const row = readRow(fields, places, latestPlacedAt, read.before);
+  if (Array.isArray(row)) {
+    read.bad.push(rejectedFor(source, faultsText(row)));
+    return;
+  }
+  read.before ??= { fields, row };
+  read.sources.push(source);
+  read.good.push(row);
+}
+
+function readingOf(
+  { sources, good, bad }: ReadRows,
+  { keepGoodRows }: { keepGoodRows: boolean },
+): OrderReading {
   if (good.length === 0) return { kind: "rejected", rejected: bad };
-  let reason = bad.length > 0 && !options.keepGoodRows
+  let reason = bad.length > 0 && !keepGoodRows
     ? `another row of the order is bad (line ${bad[0]!.line})`
     : disagreement(good, sources);
   if (reason === undefined) {

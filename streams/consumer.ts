@@ -31,7 +31,13 @@ import { lookForMoney } from "./look_for_money.ts";
 import type { Delivery, Handler, HandlerDeps, Outcome } from "./handler.ts";
 import { type Share, shareOut } from "./handlers.ts";
 import { beat } from "./heartbeat.ts";
-import { enginesTakeWrites, unclearOf, weighFailures } from "./engine_doubt.ts";
+import {
+  enginesTakeWrites,
+  isUnclear,
+  noteSuccess,
+  unclearOf,
+  weighFailures,
+} from "./engine_doubt.ts";
 import type { Keys } from "./keys.ts";
 import { pause } from "./pause.ts";
 import { isLostGroup, longestBlockMs, type RedisClient } from "./redis.ts";
@@ -446,6 +452,10 @@ async function runBatch(
     deliveries.forEach((delivery, index) => {
       ran.push({ entry: entries.get(delivery.id)!, delivery, outcome: outcomes[index]!, handle });
     });
+  }
+  if (!ran.some(({ outcome }) => isUnclear(outcome))) {
+    if (ran.some(({ outcome }) => outcome.kind === "done")) noteSuccess(deps.db, group);
+    return ran;
   }
   const weighed = ran.map(({ delivery: { id }, outcome }) => ({ id, outcome }));
   const outcomes = await weighFailures(deps, group, weighed, {

@@ -99,6 +99,11 @@ export function noteSuccess(db: Database, group: Group): void {
   if (doubts.get(db)?.groups.has(group)) doubts.delete(db);
 }
 
+/** Whether a message failed of what may be an engine's fault. */
+export function isUnclear(outcome: Outcome): boolean {
+  return outcome.kind === "retry" && outcome.unclear !== undefined;
+}
+
 /** A message, and what became of it. */
 interface Weighed {
   id: string;
@@ -108,6 +113,7 @@ interface Weighed {
 /**
  * Looks at what a batch failed of, and takes back the blame where it is an engine's.
  *
+ * @param results of which some are {@linkcode isUnclear}
  * @param work.isWell see {@linkcode enginesTakeWrites}
  * @param work.isLast true for a message that would be buried now
  * @param work.again tries a message once more
@@ -126,7 +132,6 @@ export async function weighFailures(
   const outcomes = results.map(({ outcome }) => outcome);
   const reasons = outcomes.map((outcome) => outcome.kind === "retry" ? outcome.unclear : undefined);
   if (outcomes.some(({ kind }) => kind === "done")) noteSuccess(db, group);
-  if (reasons.every((reason) => reason === undefined)) return outcomes;
   const blameless = (): Outcome[] =>
     outcomes.map((outcome, index) =>
       outcome.kind === "retry" && reasons[index] !== undefined

@@ -120,16 +120,9 @@ function readFields(
   return isRejects ? fields.map(rearmed) : fields;
 }
 
-/** How many fields a record has, and the id of its order; "" for none. */
-function idIn(
-  text: string,
-  from: number,
-  to: number,
-  quoted: boolean,
-  { places, isRejects }: RowForm,
-): { count: number; id: string } {
-  const { count, field } = outlineOf(text, from, to, quoted, places.external_order_id);
-  return { count, id: (isRejects ? rearmed(field) : field).trim() };
+/** The id of an order as its field says it; "" for none. */
+function idIn(field: string, { isRejects }: RowForm): string {
+  return (isRejects ? rearmed(field) : field).trim();
 }
 
 /** The id of a row's order; "" for none. */
@@ -162,7 +155,8 @@ async function check(
       form = { places: placed, isRejects: isRejectsHeader(names) };
       return;
     }
-    const { count, id } = idIn(text, from, to, quoted, form!);
+    const { count, field } = outlineOf(text, from, to, quoted, form!.places.external_order_id);
+    const id = idIn(field, form!);
     if (id === "") {
       const fields = readFields(text, from, to, quoted, form!);
       if (isBlankRow(fields)) return;
@@ -228,7 +222,7 @@ async function* orderGroups(
       isHeader = false;
       return;
     }
-    const { id } = idIn(text, from, to, quoted, form);
+    const id = idIn(outlineOf(text, from, to, quoted, places.external_order_id).field, form);
     if (id === "" && isBlankRow(fieldsOf(text, from, to, quoted))) return;
     if (id !== currentId || id === "") {
       if (current.length > 0) orders.push(current);

@@ -30,18 +30,19 @@ export async function lookForMoney(
   results: readonly Result[],
   kept: Kept,
 ): Promise<Result[]> {
-  const doubtful = results
-    .filter(({ entry, outcome }) => !kept.lost.has(entry.id) && looksIfLost(outcome).length > 0)
-    .map(({ entry }) => entry.id);
-  if (doubtful.length > 0) await kept.keep(doubtful);
+  const doubtful = results.filter(({ entry, outcome }) =>
+    outcome.kind !== "done" && outcome.ifLost !== undefined && outcome.ifLost.length > 0 &&
+    !kept.lost.has(entry.id)
+  );
+  if (doubtful.length > 0) await kept.keep(doubtful.map(({ entry }) => entry.id));
   if (kept.lost.size === 0) return [...results];
   const isLost = ({ entry }: Result) => kept.lost.has(entry.id);
-  await publish(deps, results.filter(isLost).flatMap(({ outcome }) => looksIfLost(outcome, true)));
+  await publish(deps, results.filter(isLost).flatMap(({ outcome }) => looksIfLost(outcome)));
   return results.filter((result) => !isLost(result));
 }
 
-/** @param known a message that is known to be lost is not acknowledged, so its follow-ups are left to this */
-function looksIfLost(outcome: Outcome, known = false): Enqueued[] {
+/** A message that is lost is not acknowledged, so its follow-ups are left to this. */
+function looksIfLost(outcome: Outcome): Enqueued[] {
   if (outcome.kind !== "done") return outcome.ifLost ?? [];
-  return known ? outcome.followUps.filter(({ evenIfLost }) => evenIfLost) : [];
+  return outcome.followUps.filter(({ evenIfLost }) => evenIfLost);
 }

@@ -382,13 +382,14 @@ async function publishTaken(deps: ImportDeps, taken: readonly TakenOrder[]): Pro
 
 /** The rows of conflicting orders, and all rows of those of which some were left out. */
 function rejectedOf(batch: ImportBatch, taken: readonly TakenOrder[]): RejectedRow[] {
-  return taken.flatMap((order, index) => {
+  const rejected: RejectedRow[] = [];
+  for (const [index, order] of taken.entries()) {
     const { rows, leftOut } = batch.orders[index]!;
-    const others = order.outcome === "conflict"
-      ? rejectConflict(rows, order, leftOut)
-      : rejectWhole(rows, leftOut);
-    return [...leftOut, ...others];
-  });
+    if (order.outcome === "conflict") {
+      rejected.push(...leftOut, ...rejectConflict(rows, order, leftOut));
+    } else if (leftOut.length > 0) rejected.push(...leftOut, ...rejectWhole(rows, leftOut));
+  }
+  return rejected;
 }
 
 function reportOf(counts: ImportCounts, seconds: number): ImportReport {

@@ -46,23 +46,21 @@ local function add_money(key, currency, cents, sign)
   end
 end
 
--- Collects money of one currency, and writes it before the sum is no exact number any more.
+-- Sums are written before they are no exact number any more.
 local most_exact = 9007199254740991
-local function collect(key, sums, currency, cents, sign)
-  local sum = sums[currency] or 0
-  if sum + cents > most_exact then
-    add_money(key, currency, sum, sign)
-    sum = 0
-  end
-  sums[currency] = sum + cents
-end
 
 for position, id in ipairs(ids) do
   if call('XACK', stream, group, id) == 1 then
     done[position] = true
     acknowledged = acknowledged + 1
     gone[acknowledged] = id
-    collect(KEYS[2], money_out, currencies[position], cents_out[position], -1)
+    local currency, cents = currencies[position], cents_out[position]
+    local sum = money_out[currency] or 0
+    if sum + cents > most_exact then
+      add_money(KEYS[2], currency, sum, -1)
+      sum = 0
+    end
+    money_out[currency] = sum + cents
   end
 end
 
@@ -144,7 +142,13 @@ for _, column in ipairs(columns) do
     end
     if wanted then
       enqueued = enqueued + 1
-      collect(money_key, money_in, currencies[index], cents[index], 1)
+      local currency = currencies[index]
+      local sum = money_in[currency] or 0
+      if sum + cents[index] > most_exact then
+        add_money(money_key, currency, sum, 1)
+        sum = 0
+      end
+      money_in[currency] = sum + cents[index]
     end
   end
   for currency, sum in pairs(money_in) do add_money(money_key, currency, sum, 1) end

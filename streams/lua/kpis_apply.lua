@@ -103,12 +103,7 @@ local function average(key, sum, count)
   return add_texts('-' .. quotient, rest > 0 and '-1' or '0')
 end
 
--- A list of exact numbers whose sum is meant: a new one is begun where the sum would not be exact.
-local function collect(parts, cents)
-  local sum = parts[#parts] + cents
-  if math.abs(sum) <= most_exact then parts[#parts] = sum else parts[#parts + 1] = cents end
-end
-
+-- Sums are lists of exact numbers: a new one is begun where the sum would not be exact.
 local function add_all(key, parts)
   local sum
   for _, part in ipairs(parts) do sum = add(key, string.format('%.0f', part)) end
@@ -118,12 +113,16 @@ end
 local function apply(space)
   local days, boards, counted = {}, {}, 0
   local touched = {}
+  -- Most events have the bitmap of the one before, whose name is put together once.
+  local bitmap, bitmap_kind, bitmap_segment
   for _, event in ipairs(events) do
     local kind, id, day, currency, cents, customer = unpack(event)
     local once = kind == 'refunded' and 'once:kpi-refunds:' or 'once:kpi-orders:'
     local segment = math.floor(id / segment_size)
-    local bitmap = space .. once .. segment
-    touched[bitmap] = true
+    if segment ~= bitmap_segment or once ~= bitmap_kind then
+      bitmap, bitmap_kind, bitmap_segment = space .. once .. segment, once, segment
+      touched[bitmap] = true
+    end
     if redis.call('SETBIT', bitmap, id % segment_size, 1) == 0 then
       counted = counted + 1
       local name = day .. ':' .. currency
@@ -141,9 +140,17 @@ local function apply(space)
         else
           sign = -1
           sums.refunds = sums.refunds + 1
-          collect(sums.refunded, cents)
+          local refunded = sums.refunded
+          local sum = refunded[#refunded] + cents
+          if sum <= most_exact then refunded[#refunded] = sum else refunded[#refunded + 1] = cents end
         end
-        collect(sums.revenue, sign * cents)
+        local revenue = sums.revenue
+        local sum = revenue[#revenue] + sign * cents
+        if sum <= most_exact and sum >= -most_exact then
+          revenue[#revenue] = sum
+        else
+          revenue[#revenue + 1] = sign * cents
+        end
         boards[currency] = boards[currency] or {}
         boards[currency][customer] = (boards[currency][customer] or 0) + sign * cents
       end
