@@ -7,7 +7,7 @@
 
 import type { Command } from "./commands/command.ts";
 import { print, printError } from "./commands/print.ts";
-import { settings } from "./domain/config.ts";
+import { settings } from "./config/config.ts";
 import { messageOf, WorkflowError } from "./domain/errors.ts";
 
 /** Every command, loaded only when it is typed: each task needs no more permissions than its own. */

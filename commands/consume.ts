@@ -4,10 +4,10 @@
  * @module
  */
 
-import { parseConfig } from "../domain/config.ts";
-import { groups } from "../domain/messages.ts";
-import { guardBooks } from "../streams/books_guard.ts";
-import { simulatedWarning } from "../streams/gateways.ts";
+import { parseConfig } from "../config/config.ts";
+import { groups } from "../domain/messages/messages.ts";
+import { guardBooks } from "../streams/recovery/database_guard.ts";
+import { simulatedWarning } from "../streams/payments/gateways.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";

@@ -4,16 +4,16 @@
  * @module
  */
 
-import { type Config, parseConfig } from "../domain/config.ts";
+import { type Config, parseConfig } from "../config/config.ts";
 import { WorkflowError } from "../domain/errors.ts";
-import { kpiDayIn } from "../domain/kpi.ts";
-import { type Log, makeLog } from "../domain/log.ts";
-import { type Database, openDatabase } from "../db/database.ts";
-import { migrate, migrationStatus } from "../db/migrate.ts";
-import { traceEngines } from "../streams/engine_spans.ts";
-import { type Keys, keysFor } from "../streams/keys.ts";
-import { openRedis, type RedisClient } from "../streams/redis.ts";
-import { traceId, tracing } from "../streams/tracing.ts";
+import { kpiDayIn } from "../domain/kpi/kpi.ts";
+import { type Log, makeLog } from "../domain/operation/log.ts";
+import { type Database, openDatabase } from "../db/connection/database.ts";
+import { migrate, migrationStatus } from "../db/connection/migrate.ts";
+import { traceEngines } from "../streams/telemetry/engine_spans.ts";
+import { type Keys, keysFor } from "../streams/redis/keys.ts";
+import { openRedis, type RedisClient } from "../streams/redis/redis.ts";
+import { traceId, tracing } from "../streams/telemetry/tracing.ts";
 
 /** Everything that the parts of the product are given; they open nothing themselves. */
 export interface Context {

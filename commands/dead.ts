@@ -4,14 +4,22 @@
  * @module
  */
 
-import { type DeadLetterFilter, type DeadLetterRow, listDeadLetters } from "../db/dead_letters.ts";
-import { readOrders } from "../db/orders.ts";
+import {
+  type DeadLetterFilter,
+  type DeadLetterRow,
+  listDeadLetters,
+} from "../db/dead_letters/dead_letters.ts";
+import { readOrders } from "../db/orders/orders.ts";
 import { WorkflowError } from "../domain/errors.ts";
-import { groups } from "../domain/messages.ts";
+import { groups } from "../domain/messages/messages.ts";
 import { groupedAmount } from "../domain/money.ts";
-import { isSettled } from "../domain/order.ts";
-import { guardBooks } from "../streams/books_guard.ts";
-import { type Decided, discardDeadLetters, retryDeadLetters } from "../streams/dead_letters.ts";
+import { isSettled } from "../domain/order/order.ts";
+import { guardBooks } from "../streams/recovery/database_guard.ts";
+import {
+  type Decided,
+  discardDeadLetters,
+  retryDeadLetters,
+} from "../streams/queue/dead_letters.ts";
 import { type Command, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { print, printError } from "./print.ts";

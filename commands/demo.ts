@@ -5,15 +5,15 @@
  */
 
 import { resolve } from "node:path";
-import { readCustomerNames } from "../db/customers.ts";
+import { readCustomerNames } from "../db/catalog/customers.ts";
 import { groupedAmount, namedAmount } from "../domain/money.ts";
-import { type PrivateEngines, startPrivateEngines } from "../engines/private_engines.ts";
+import { type PrivateEngines, startPrivateEngines } from "../tools/engines/private_engines.ts";
 import { serveHttp } from "../routes/server.ts";
-import { readKpis, readLeaderboard } from "../streams/kpis.ts";
-import { importOrders } from "../streams/orders_import.ts";
-import { readQueueStatus } from "../streams/queue_status.ts";
+import { readKpis, readLeaderboard } from "../streams/kpis/kpis.ts";
+import { importOrders } from "../streams/imports/orders_import.ts";
+import { readQueueStatus } from "../streams/queue/queue_status.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
-import { verify } from "../streams/verify.ts";
+import { verify } from "../streams/verification/verify.ts";
 import { type Command, readOptions } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { formatKpis } from "./kpis.ts";
@@ -22,8 +22,8 @@ import { untilStopped } from "./signals.ts";
 import { formatCount, formatTable } from "./table.ts";
 import { formatReport } from "./verify.ts";
 
-/** The orders of the tour; where they come from stands in samples/README.md. */
-const sample = new URL("../samples/online-retail-2010-12.csv.gz", import.meta.url);
+/** The orders of the tour; where they come from stands in tools/samples/README.md. */
+const sample = new URL("../tools/samples/online-retail-2010-12.csv.gz", import.meta.url);
 
 /** Settings that suit the sample; the environment's own go before them. */
 const sampleSettings = {

@@ -5,8 +5,8 @@
  */
 
 import { join } from "node:path";
-import { dataDir } from "../engines/data_dir.ts";
-import { startPrivateEngines } from "../engines/private_engines.ts";
+import { dataDir } from "../tools/engines/data_dir.ts";
+import { startPrivateEngines } from "../tools/engines/private_engines.ts";
 import { type Command, readOptions } from "./command.ts";
 import { printError } from "./print.ts";
 

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { readLatestLoss } from "../db/books_marks.ts";
-import { countDeadLetters } from "../db/dead_letter_counts.ts";
-import { type Database, openDatabase } from "../db/database.ts";
-import { migrationStatus } from "../db/migrate.ts";
-import { canWrite } from "../db/ping.ts";
-import { listProviders } from "../db/payments.ts";
-import { readEncryption, readServerFacts } from "../db/server_facts.ts";
-import { type Config, isLoopback, parseConfig } from "../domain/config.ts";
+import { readLatestLoss } from "../db/recovery/database_marks.ts";
+import { countDeadLetters } from "../db/dead_letters/dead_letter_counts.ts";
+import { type Database, openDatabase } from "../db/connection/database.ts";
+import { migrationStatus } from "../db/connection/migrate.ts";
+import { canWrite } from "../db/connection/ping.ts";
+import { listProviders } from "../db/payments/payments.ts";
+import { readEncryption, readServerFacts } from "../db/connection/server_facts.ts";
+import { type Config, isLoopback, parseConfig } from "../config/config.ts";
 import {
   type Finding,
   fine,
@@ -25,20 +25,20 @@ import {
   judgeWriting,
   problem,
   warning,
-} from "../domain/diagnosis.ts";
-import { readDatabaseUrl, readRedisUrls } from "../domain/engine_url.ts";
+} from "../domain/operation/diagnosis.ts";
+import { readDatabaseUrl, readRedisUrls } from "../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { describeCount } from "../domain/bounded_count.ts";
-import { lookAtBooks } from "../streams/books_age.ts";
-import { olderConsumers } from "../streams/end_old_keys.ts";
-import { providerFault, simulatedWarning } from "../streams/gateways.ts";
-import { visibleText } from "../domain/visible_text.ts";
-import { keysFor } from "../streams/keys.ts";
-import { encryptionOf, openRedis, type RedisClient } from "../streams/redis.ts";
-import { isReplica } from "../streams/redis_away.ts";
-import { findRefusedCommands } from "../streams/redis_commands.ts";
-import { readRedisFacts } from "../streams/redis_facts.ts";
-import { temporaryFileFault } from "../streams/temporary_file.ts";
+import { lookAtBooks } from "../streams/recovery/database_age.ts";
+import { olderConsumers } from "../streams/payments/end_old_keys.ts";
+import { providerFault, simulatedWarning } from "../streams/payments/gateways.ts";
+import { visibleText } from "../domain/text/visible_text.ts";
+import { keysFor } from "../streams/redis/keys.ts";
+import { encryptionOf, openRedis, type RedisClient } from "../streams/redis/redis.ts";
+import { isReplica } from "../streams/redis/redis_away.ts";
+import { findRefusedCommands } from "../streams/redis/redis_commands.ts";
+import { readRedisFacts } from "../streams/redis/redis_facts.ts";
+import { temporaryFileFault } from "../streams/imports/temporary_file.ts";
 import { type Command, readOptions } from "./command.ts";
 import { print } from "./print.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isWebhookSecret } from "../domain/config.ts";
+import { isWebhookSecret } from "../config/config.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { paymentProvider } from "./payment_provider.ts";
 import { print } from "./print.ts";

@@ -6,12 +6,12 @@
 
 import { resolve } from "node:path";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
-import type { ImportMoney } from "../domain/import_money.ts";
-import { kindOfReason, type RejectedRow } from "../domain/order_csv.ts";
+import type { ImportMoney } from "../domain/import/import_money.ts";
+import { kindOfReason, type RejectedRow } from "../domain/import/order_csv.ts";
 import { formatMoney } from "../domain/money.ts";
-import { visibleText } from "../domain/visible_text.ts";
-import { guardBooks } from "../streams/books_guard.ts";
-import { importOrders, type ImportReport, tookNothing } from "../streams/orders_import.ts";
+import { visibleText } from "../domain/text/visible_text.ts";
+import { guardBooks } from "../streams/recovery/database_guard.ts";
+import { importOrders, type ImportReport, tookNothing } from "../streams/imports/orders_import.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ImportProgress } from "../streams/orders_import.ts";
+import type { ImportProgress } from "../streams/imports/orders_import.ts";
 
 /** Milliseconds between two drawings. */
 const redrawMs = 100;

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { isDay } from "../domain/day.ts";
-import type { KpiRow } from "../domain/kpi.ts";
+import { isDay } from "../domain/kpi/day.ts";
+import type { KpiRow } from "../domain/kpi/kpi.ts";
 import { groupedAmount } from "../domain/money.ts";
-import { ensureBasis, holdBasis, isOwnBasis } from "../streams/kpi_basis.ts";
-import { readKpis } from "../streams/kpis.ts";
-import { rebuildKpis } from "../streams/kpis_rebuild.ts";
+import { ensureBasis, holdBasis, isOwnBasis } from "../streams/kpis/kpi_basis.ts";
+import { readKpis } from "../streams/kpis/kpis.ts";
+import { rebuildKpis } from "../streams/kpis/kpis_rebuild.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";

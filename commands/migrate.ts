@@ -4,8 +4,8 @@
  * @module
  */
 
-import { migrate, migrationStatus } from "../db/migrate.ts";
-import { parseConfig } from "../domain/config.ts";
+import { migrate, migrationStatus } from "../db/connection/migrate.ts";
+import { parseConfig } from "../config/config.ts";
 import { type Command, readOptions } from "./command.ts";
 import { print } from "./print.ts";
 import { formatTable } from "./table.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { visibleLines } from "../domain/visible_text.ts";
+import { visibleLines } from "../domain/text/visible_text.ts";
 
 /**
  * Prints lines on standard output. Names, reasons and errors may come from anybody, so what a terminal would obey is

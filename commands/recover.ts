@@ -5,8 +5,8 @@
  */
 
 import { WorkflowError } from "../domain/errors.ts";
-import { holdBasis } from "../streams/kpi_basis.ts";
-import { recover } from "../streams/recover.ts";
+import { holdBasis } from "../streams/kpis/kpi_basis.ts";
+import { recover } from "../streams/recovery/recover.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";

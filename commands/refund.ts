@@ -6,7 +6,7 @@
 
 import { namedAmount } from "../domain/money.ts";
 import { requestAndPublish } from "../services/request_refunds.ts";
-import { guardBooks } from "../streams/books_guard.ts";
+import { guardBooks } from "../streams/recovery/database_guard.ts";
 import { type Command, integerArgument, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";

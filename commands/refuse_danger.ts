@@ -4,10 +4,10 @@
  * @module
  */
 
-import { readServerFacts } from "../db/server_facts.ts";
-import { findDangers } from "../domain/diagnosis.ts";
+import { readServerFacts } from "../db/connection/server_facts.ts";
+import { findDangers } from "../domain/operation/diagnosis.ts";
 import { WorkflowError } from "../domain/errors.ts";
-import { readRedisFacts } from "../streams/redis_facts.ts";
+import { readRedisFacts } from "../streams/redis/redis_facts.ts";
 import type { Context } from "./context.ts";
 
 /**

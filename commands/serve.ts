@@ -5,8 +5,8 @@
  */
 
 import { serveHttp } from "../routes/server.ts";
-import { guardBooks, keepLooking } from "../streams/books_guard.ts";
-import { refuseUnknownProviders } from "../streams/gateways.ts";
+import { guardBooks, keepLooking } from "../streams/recovery/database_guard.ts";
+import { refuseUnknownProviders } from "../streams/payments/gateways.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Config } from "../domain/config.ts";
-import type { Log } from "../domain/log.ts";
+import type { Config } from "../config/config.ts";
+import type { Log } from "../domain/operation/log.ts";
 
 /** What a stop may take beyond `SHUTDOWN_TIMEOUT_MS` before it counts as failed, in milliseconds. */
 const overtimeMs = 1_000;

@@ -5,8 +5,8 @@
  */
 
 import { serveHttp } from "../routes/server.ts";
-import { guardBooks } from "../streams/books_guard.ts";
-import { refuseUnknownProviders } from "../streams/gateways.ts";
+import { guardBooks } from "../streams/recovery/database_guard.ts";
+import { refuseUnknownProviders } from "../streams/payments/gateways.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";

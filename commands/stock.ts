@@ -10,8 +10,8 @@ import {
   type ProductStock,
   readStock,
   type StockChange,
-} from "../db/stock.ts";
-import { guardBooks } from "../streams/books_guard.ts";
+} from "../db/catalog/stock.ts";
+import { guardBooks } from "../streams/recovery/database_guard.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";

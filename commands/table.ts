@@ -4,7 +4,7 @@
  * @module
  */
 
-import { visibleText } from "../domain/visible_text.ts";
+import { visibleText } from "../domain/text/visible_text.ts";
 
 /** A column: its heading, and on which side its cells line up. */
 export interface Column {

@@ -11,7 +11,7 @@ import {
   type Scope,
   scopes,
   tokenHash,
-} from "../domain/api_token.ts";
+} from "../domain/operation/api_token.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { print } from "./print.ts";
 

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Drift } from "../streams/drift.ts";
-import { withKeptBasis } from "../streams/kpi_basis.ts";
-import { mendable } from "../streams/mend.ts";
-import { type CheckName, verify, type VerifyReport } from "../streams/verify.ts";
+import type { Drift } from "../streams/verification/drift.ts";
+import { withKeptBasis } from "../streams/kpis/kpi_basis.ts";
+import { mendable } from "../streams/recovery/repair.ts";
+import { type CheckName, verify, type VerifyReport } from "../streams/verification/verify.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";

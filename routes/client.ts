@@ -23,15 +23,15 @@ import type {
   refundAnswer,
   refundListAnswer,
   streamsAnswer,
-} from "./answers.ts";
+} from "./api/description/answers.ts";
 import type {
   channelAnswer,
   channelsAnswer,
   notificationAnswer,
   notificationDetailAnswer,
   notificationListAnswer,
-} from "./notification_answers.ts";
-import type { orderBody } from "./order_body.ts";
+} from "./api/notifications/notification_answers.ts";
+import type { orderBody } from "./api/orders/order_body.ts";
 import type {
   daysQuery,
   importQuery,
@@ -42,8 +42,8 @@ import type {
   pageQuery,
   refundFileQuery,
   refundListQuery,
-} from "./queries.ts";
-import type { refundBody } from "./refund_body.ts";
+} from "./api/description/queries.ts";
+import type { refundBody } from "./api/refunds/refund_body.ts";
 
 /** What a route answers: JSON when all goes well, a problem otherwise. */
 type Route<Input, Output extends z.ZodType, Status extends StatusCode> =

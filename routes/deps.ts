@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { Config } from "../domain/config.ts";
-import type { Log } from "../domain/log.ts";
-import type { Database } from "../db/database.ts";
-import type { Keys } from "../streams/keys.ts";
-import type { RedisClient } from "../streams/redis.ts";
-import type { BodyTimes } from "./body_times.ts";
+import type { Config } from "../config/config.ts";
+import type { Log } from "../domain/operation/log.ts";
+import type { Database } from "../db/connection/database.ts";
+import type { Keys } from "../streams/redis/keys.ts";
+import type { RedisClient } from "../streams/redis/redis.ts";
+import type { BodyTimes } from "./middleware/body_times.ts";
 
 /** Everything that a route works with; routes open nothing themselves. */
 export interface AppDeps {

@@ -5,16 +5,16 @@
  */
 
 import { messageOf, WorkflowError } from "../domain/errors.ts";
-import { keepPosting } from "../streams/alert_posts.ts";
-import { keepWatching } from "../streams/alerts.ts";
-import { ensureBasis, type HeldBasis, holdBasis } from "../streams/kpi_basis.ts";
-import { pause } from "../streams/pause.ts";
-import { keepProving } from "../streams/proof.ts";
-import { temporaryFileFault } from "../streams/temporary_file.ts";
+import { keepPosting } from "../streams/alerts/alert_posts.ts";
+import { keepWatching } from "../streams/alerts/alerts.ts";
+import { ensureBasis, type HeldBasis, holdBasis } from "../streams/kpis/kpi_basis.ts";
+import { pause } from "../streams/queue/pause.ts";
+import { keepProving } from "../streams/verification/verify_regularly.ts";
+import { temporaryFileFault } from "../streams/imports/temporary_file.ts";
 import { makeApp } from "./app.ts";
-import type { ConnectionFacts } from "./client_address.ts";
+import type { ConnectionFacts } from "./middleware/client_address.ts";
 import type { AppDeps } from "./deps.ts";
-import { openApiBytes } from "./openapi.ts";
+import { openApiBytes } from "./api/description/openapi.ts";
 
 /** Part of the shutdown time that open requests are waited for; the rest is for ending in order. */
 const graceShare = 0.8;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type CancelOptions, cancelOrder, type CancelResult } from "../db/cancel.ts";
+import { type CancelOptions, cancelOrder, type CancelResult } from "../db/orders/cancel.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /**

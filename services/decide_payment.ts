@@ -4,9 +4,9 @@
  * @module
  */
 
-import { type DecidedPayment, decidePayment } from "../db/decide_payment.ts";
-import type { Queryable } from "../db/database.ts";
-import type { DisputeVerdict } from "../domain/settle.ts";
+import { type DecidedPayment, decidePayment } from "../db/payments/decide_payment.ts";
+import type { Queryable } from "../db/connection/database.ts";
+import type { DisputeVerdict } from "../domain/order/settle.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /**

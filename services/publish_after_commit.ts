@@ -5,13 +5,13 @@
  */
 
 import { messageOf } from "../domain/errors.ts";
-import type { Message } from "../domain/messages.ts";
-import type { Log } from "../domain/log.ts";
-import type { Database } from "../db/database.ts";
-import { publishWhenBack } from "../streams/owed_messages.ts";
-import { publish, type QueueDeps } from "../streams/queue.ts";
-import { tracing } from "../streams/tracing.ts";
-import { within } from "../streams/within.ts";
+import type { Message } from "../domain/messages/messages.ts";
+import type { Log } from "../domain/operation/log.ts";
+import type { Database } from "../db/connection/database.ts";
+import { publishWhenBack } from "../streams/recovery/owed_messages.ts";
+import { publish, type QueueDeps } from "../streams/queue/publish.ts";
+import { tracing } from "../streams/telemetry/tracing.ts";
+import { within } from "../streams/queue/deadline.ts";
 
 /** What a use case works with. */
 export interface ServiceDeps extends QueueDeps {

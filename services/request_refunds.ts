@@ -9,7 +9,7 @@ import {
   type RefundRequest,
   requestRefunds,
   type TakenRefund,
-} from "../db/refunds.ts";
+} from "../db/refunds/refunds.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 

@@ -5,11 +5,11 @@
  */
 
 import { hostname } from "node:os";
-import type { Config } from "../domain/config.ts";
-import type { Database } from "../db/database.ts";
+import type { Config } from "../config/config.ts";
+import type { Database } from "../db/connection/database.ts";
 import { messageOf } from "../domain/errors.ts";
-import type { Log } from "../domain/log.ts";
-import { type Group, groups } from "../domain/messages.ts";
+import type { Log } from "../domain/operation/log.ts";
+import { type Group, groups } from "../domain/messages/messages.ts";
 import {
   consume,
   type Consumer,
@@ -17,22 +17,22 @@ import {
   giveBack,
   helperOf,
   makeConsumer,
-} from "./consumer.ts";
-import type { Turn } from "./conclude.ts";
-import { deliverNotices, openSenders } from "./deliver_notices.ts";
+} from "./queue/consumer.ts";
+import type { Turn } from "./queue/complete.ts";
+import { deliverNotices, openSenders } from "./notifications/deliver_notices.ts";
 import {
   keepOldKeysAway,
   leaveOldKeys,
   newConsumerName,
   type PaymentsGate,
-} from "./end_old_keys.ts";
-import { gatewayOf, refuseUnknownProviders, warnOfSimulation } from "./gateways.ts";
-import type { Keys } from "./keys.ts";
-import { ensureBasis, type HeldBasis, holdBasis } from "./kpi_basis.ts";
-import { keepProving } from "./proof.ts";
-import { openBlockingRedis, type RedisClient } from "./redis.ts";
-import { ensureRecovered } from "./recover.ts";
-import { sweep } from "./sweep.ts";
+} from "./payments/end_old_keys.ts";
+import { gatewayOf, refuseUnknownProviders, warnOfSimulation } from "./payments/gateways.ts";
+import type { Keys } from "./redis/keys.ts";
+import { ensureBasis, type HeldBasis, holdBasis } from "./kpis/kpi_basis.ts";
+import { keepProving } from "./verification/verify_regularly.ts";
+import { openBlockingRedis, type RedisClient } from "./redis/redis.ts";
+import { ensureRecovered } from "./recovery/recover.ts";
+import { sweep } from "./recovery/sweep.ts";
 
 /** What the consumers of a process work with. */
 export interface ConsumersDeps {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fromFileUrl, walk } from "./sources.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
@@ -7,42 +7,53 @@ const root = fromFileUrl(new URL("..", import.meta.url));
 /** Folders of code, and which of them each may import from. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   domain: ["domain"],
-  db: ["db", "domain"],
-  streams: ["streams", "db", "domain"],
-  services: ["services", "streams", "db", "domain"],
-  routes: ["routes", "services", "streams", "db", "domain"],
-  commands: ["commands", "routes", "services", "streams", "db", "domain", "engines"],
-  main: ["commands", "domain"],
-  engines: ["engines"],
+  config: ["config", "domain"],
+  db: ["db", "config", "domain"],
+  streams: ["streams", "db", "config", "domain"],
+  services: ["services", "streams", "db", "config", "domain"],
+  routes: ["routes", "services", "streams", "db", "config", "domain"],
+  commands: [
+    "commands",
+    "routes",
+    "services",
+    "streams",
+    "db",
+    "config",
+    "domain",
+    "tools/engines",
+  ],
+  main: ["commands", "config", "domain"],
+  "tools/engines": ["tools/engines"],
   std: ["std"],
 };
 
 /** Handlers of messages: they meet through messages and keys. */
 const handlers = [
-  "streams/orders_reserve.ts",
-  "streams/payments_charge.ts",
-  "streams/payments_time_out.ts",
-  "streams/notifications_send.ts",
-  "streams/refunds_apply.ts",
+  "streams/handlers/order_reserve.ts",
+  "streams/handlers/payment_charge.ts",
+  "streams/handlers/payment_time_out.ts",
+  "streams/handlers/notify.ts",
+  "streams/handlers/refund_process.ts",
 ];
 
 /** What takes messages out of the streams is not the API's business. */
 const notForRoutes = [
   ...handlers,
-  "streams/conclude.ts",
-  "streams/consumer.ts",
-  "streams/handler.ts",
-  "streams/handlers.ts",
-  "streams/locks.ts",
+  "streams/queue/complete.ts",
+  "streams/queue/consumer.ts",
+  "streams/queue/handler.ts",
+  "streams/handlers/handlers.ts",
+  "streams/handlers/product_locks.ts",
   "streams/run_consumers.ts",
-  "streams/scripts.ts",
-  "streams/settle_payments.ts",
-  "streams/sweep.ts",
+  "streams/redis/scripts.ts",
+  "streams/handlers/payment_callback.ts",
+  "streams/recovery/sweep.ts",
 ];
 
 /** Packages and built-in modules that a folder may use; others are for the folders not named here. */
 const packages: Readonly<Record<string, RegExp>> = {
   domain: /^(node:crypto$|zod$)/,
+  config: /^node:/,
   db: /^(mysql2\/promise$|node:)/,
   streams: /^(ioredis$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
   // What talks to the engines stands behind db and streams.
@@ -51,7 +62,7 @@ const packages: Readonly<Record<string, RegExp>> = {
 };
 
 interface Source {
-  /** From the root, `db/orders.ts`. */
+  /** From the root, `db/orders/orders.ts`. */
   path: string;
   folder: string;
   text: string;
@@ -67,6 +78,13 @@ function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
 }
 
+/** The folder by whose rules a file lives: the first one, and within the tools the one of the tool. */
+function folderOf(path: string): string {
+  const [first, second] = path.split("/");
+  if (second === undefined) return path.replace(/\.tsx?$/, "");
+  return first === "tools" ? `${first}/${second}` : first!;
+}
+
 function toSource(file: string, text: string): Source {
   const path = relative(root, file);
   const code = withoutComments(text);
@@ -78,7 +96,7 @@ function toSource(file: string, text: string): Source {
   const isOwn = (specifier: string) => specifier.startsWith(".");
   return {
     path,
-    folder: path.includes("/") ? path.split("/")[0]! : path.replace(/\.tsx?$/, ""),
+    folder: folderOf(path),
     text,
     code,
     imports: specifiers.filter(isOwn).map((specifier) =>
@@ -102,8 +120,8 @@ const inFolders = (...folders: string[]) =>
 
 Deno.test("the sources are found", () => {
   for (const folder of Object.keys(mayImport)) assert.ok(inFolders(folder).length > 0, folder);
-  const consumer = sources.find(({ path }) => path === "streams/consumer.ts")!;
-  assert.ok(consumer.imports.includes("streams/queue.ts") || consumer.imports.length > 5);
+  const consumer = sources.find(({ path }) => path === "streams/queue/consumer.ts")!;
+  assert.ok(consumer.imports.includes("streams/queue/publish.ts") || consumer.imports.length > 5);
   const main = sources.find(({ path }) => path === "main.ts")!;
   assert.ok(main.imports.includes("commands/start.ts"), "lazy imports are seen");
   assert.ok(sources.some(({ packages }) => packages.includes("mysql2/promise")));
@@ -114,7 +132,7 @@ Deno.test("each folder imports only from the folders that it may know", () => {
     for (const { path, imports } of inFolders(folder)) {
       for (const imported of imports) {
         assert.ok(
-          allowed.includes(imported.split("/")[0]!),
+          allowed.includes(folderOf(imported)),
           `${path} must not import ${imported}`,
         );
       }
@@ -144,7 +162,9 @@ Deno.test("handlers never import each other, and routes no consumer", () => {
 });
 
 Deno.test("routes and commands change orders and refunds through the use cases alone", () => {
-  for (const path of ["db/cancel.ts", "db/decide_payment.ts", "db/refunds.ts"]) {
+  for (
+    const path of ["db/orders/cancel.ts", "db/payments/decide_payment.ts", "db/refunds/refunds.ts"]
+  ) {
     const users = inFolders("routes", "commands", "services")
       .filter(({ imports }) => imports.includes(path)).map(({ folder }) => folder);
     assert.deepEqual(users, ["services"], path);
@@ -179,7 +199,15 @@ Deno.test("SQL stands in db/ and migrations/ only", () => {
   const statement =
     /["'`]\s*(select\s[^"'`]*\sfrom\s|insert\s+into|update\s+\w+\s+set|delete\s+from|create\s+(table|database|index)|alter\s+table|drop\s+(table|database)|start\s+transaction|commit["'`])/i;
   for (
-    const { path, code } of inFolders("domain", "streams", "services", "routes", "commands", "main")
+    const { path, code } of inFolders(
+      "domain",
+      "config",
+      "streams",
+      "services",
+      "routes",
+      "commands",
+      "main",
+    )
   ) {
     assert.doesNotMatch(code, statement, path);
   }
@@ -189,7 +217,15 @@ Deno.test("SQL stands in db/ and migrations/ only", () => {
 Deno.test("only main.ts reads the environment and the arguments of the product", () => {
   const reading = /\b(Deno\.env|Deno\.args|process\.env|process\.argv)\b/;
   for (
-    const { path, code } of inFolders("domain", "db", "streams", "services", "routes", "commands")
+    const { path, code } of inFolders(
+      "domain",
+      "config",
+      "db",
+      "streams",
+      "services",
+      "routes",
+      "commands",
+    )
   ) {
     assert.doesNotMatch(code, reading, path);
   }
@@ -197,7 +233,15 @@ Deno.test("only main.ts reads the environment and the arguments of the product",
 
 Deno.test("everything that is exported says what it is", () => {
   for (
-    const { path, text } of inFolders("domain", "db", "streams", "services", "routes", "commands")
+    const { path, text } of inFolders(
+      "domain",
+      "config",
+      "db",
+      "streams",
+      "services",
+      "routes",
+      "commands",
+    )
   ) {
     const lines = text.split("\n");
     assert.match(text, /^\/\*\*[\s\S]*?@module[\s\S]*?\*\//, `${path} says what it is for`);
@@ -231,12 +275,12 @@ Deno.test("no task has all permissions, and those that serve name theirs", async
 });
 
 Deno.test("every Lua script says what it takes and returns, and has one typed caller", async () => {
-  const { code } = sources.find(({ path }) => path === "streams/scripts.ts")!;
-  const names = [...code.split("const names = [")[1]!.split("]")[0]!.matchAll(/"(\w+)"/g)]
-    .map((match) => match[1]!);
+  const { code } = sources.find(({ path }) => path === "streams/redis/scripts.ts")!;
+  const table = code.split("const folders = {")[1]!.split("}")[0]!;
+  const names = [...table.matchAll(/(\w+): "/g)].map((match) => match[1]!);
   const found: string[] = [];
-  for await (const file of walk(join(root, "streams/lua"), /\.lua$/)) {
-    const name = relative(join(root, "streams/lua"), file).replace(/\.lua$/, "");
+  for await (const file of walk(join(root, "streams"), /\.lua$/)) {
+    const name = basename(file, ".lua");
     found.push(name);
     const script = await Deno.readTextFile(file);
     const header = script.split("\n\n")[0]! + script.split(/^(?!--)/m)[0]!;
@@ -248,14 +292,18 @@ Deno.test("every Lua script says what it takes and returns, and has one typed ca
       assert.match(header, /^-- ARGV\[1\]/m, `${name} lists its arguments`);
     }
     const callers = sources.filter(({ path, code }) =>
-      !path.startsWith("tests/") && path !== "streams/scripts.ts" &&
+      !path.startsWith("tests/") && path !== "streams/redis/scripts.ts" &&
       new RegExp(`runScript\\([^;]*?"${name}"`).test(code)
     );
-    assert.equal(callers.length, 1, `${name}: ${callers.map(({ path }) => path).join(", ")}`);
+    assert.deepEqual(
+      callers.map(({ path }) => dirname(path)),
+      [dirname(relative(root, file))],
+      `${name} lies beside its one caller`,
+    );
   }
   assert.deepEqual(names.sort(), found.sort(), "ScriptName names every script");
   for (const { path, code } of sources) {
-    if (path.startsWith("tests/") || path === "streams/scripts.ts") continue;
+    if (path.startsWith("tests/") || path === "streams/redis/scripts.ts") continue;
     assert.doesNotMatch(
       code,
       /\bdefineCommand\(|\.eval(sha)?\(/i,

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { findInPath, install } from "../engines/programs.ts";
+import { findInPath, install } from "../tools/engines/programs.ts";
 
 /** Certificates that were made for a test, each the path of a PEM file. */
 export interface Certificates {

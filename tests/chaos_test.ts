@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { runScenario, scenarios } from "../chaos/chaos.ts";
-import { startDatabase } from "../engines/database.ts";
+import { runScenario, scenarios } from "../tools/chaos/chaos.ts";
+import { startDatabase } from "../tools/engines/database.ts";
 
 /** Of `deno task chaos`, what fits into a test suite: one scenario of each family, for a moment each. */
 const chosen = [

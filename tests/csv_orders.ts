@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Queryable } from "../db/database.ts";
-import { importColumns } from "../domain/csv_columns.ts";
-import { csvLine } from "../domain/csv_text.ts";
+import type { Queryable } from "../db/connection/database.ts";
+import { importColumns } from "../domain/import/csv_columns.ts";
+import { csvLine } from "../domain/import/csv_text.ts";
 
 /** A row of an import file; what is not given is the same everywhere. */
 export type CsvOrderRow = Partial<Record<(typeof importColumns)[number], string | number>>;

@@ -2,8 +2,8 @@ import { Redis } from "ioredis";
 import mysql from "mysql2/promise";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { type PrivateEngines, startPrivateEngines } from "../engines/private_engines.ts";
-import { formatCounts, parseSummary, parseTestArgs } from "../engines/test.ts";
+import { type PrivateEngines, startPrivateEngines } from "../tools/engines/private_engines.ts";
+import { formatCounts, parseSummary, parseTestArgs } from "../tools/engines/test.ts";
 import { testContext } from "./support.ts";
 
 const engine = Deno.env.get("TEST_ENGINE") === "mysql" ? "mysql" : "mariadb";

@@ -5,7 +5,7 @@
  * @module
  */
 import { dirname } from "node:path";
-import { startPrivateEngines } from "../engines/private_engines.ts";
+import { startPrivateEngines } from "../tools/engines/private_engines.ts";
 
 if (import.meta.main) {
   const [engine, dir] = Deno.args;

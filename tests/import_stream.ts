@@ -6,13 +6,13 @@
  * @module
  */
 
-import { openDatabase } from "../db/database.ts";
-import { importColumns } from "../domain/csv_columns.ts";
-import { csvLine } from "../domain/csv_text.ts";
-import { silentLog } from "../domain/log.ts";
-import { keysFor } from "../streams/keys.ts";
-import { importOrders } from "../streams/orders_import.ts";
-import { openRedis } from "../streams/redis.ts";
+import { openDatabase } from "../db/connection/database.ts";
+import { importColumns } from "../domain/import/csv_columns.ts";
+import { csvLine } from "../domain/import/csv_text.ts";
+import { silentLog } from "../domain/operation/log.ts";
+import { keysFor } from "../streams/redis/keys.ts";
+import { importOrders } from "../streams/imports/orders_import.ts";
+import { openRedis } from "../streams/redis/redis.ts";
 import { csvOrderFields } from "./csv_orders.ts";
 
 /** Which orders have rows that do not stand together. */

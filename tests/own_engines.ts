@@ -1,7 +1,7 @@
 import mysql from "mysql2/promise";
 import { join } from "node:path";
-import { type DatabaseEngine, startDatabase } from "../engines/database.ts";
-import { type RedisEngine, startRedis } from "../engines/redis.ts";
+import { type DatabaseEngine, startDatabase } from "../tools/engines/database.ts";
+import { type RedisEngine, startRedis } from "../tools/engines/redis.ts";
 
 /** A server of a test's own, whose settings it may change while it runs. */
 export interface OwnDatabase extends DatabaseEngine {

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { requestRefund } from "../db/refunds.ts";
-import { publish } from "../streams/queue.ts";
-import { scanKeys } from "../streams/scan_keys.ts";
-import { type CheckReport, verify, type VerifyReport } from "../streams/verify.ts";
-import type { Drift } from "../streams/drift.ts";
+import { requestRefund } from "../db/refunds/refunds.ts";
+import { publish } from "../streams/queue/publish.ts";
+import { scanKeys } from "../streams/redis/scan_keys.ts";
+import { type CheckReport, verify, type VerifyReport } from "../streams/verification/verify.ts";
+import type { Drift } from "../streams/verification/drift.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "./workflow.ts";
 
 /** A workflow with settled orders. */

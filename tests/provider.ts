@@ -5,11 +5,11 @@
  */
 
 import { paymentProvider, type ProviderOptions } from "../commands/payment_provider.ts";
-import { parseConfig } from "../domain/config.ts";
+import { parseConfig } from "../config/config.ts";
 import { makeApp } from "../routes/app.ts";
-import type { Gateway } from "../streams/gateway.ts";
-import { httpGateway } from "../streams/http_gateway.ts";
-import { providerSecret } from "./routes/callbacks.ts";
+import type { Gateway } from "../streams/payments/gateway.ts";
+import { httpGateway } from "../streams/payments/http_gateway.ts";
+import { providerSecret } from "./routes/api/payments/callbacks.ts";
 import { openWorkflow, type Workflow } from "./workflow.ts";
 
 /** What a test has of both sides. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { settings } from "../domain/config.ts";
+import { settings } from "../config/config.ts";
 
 const root = new URL("../", import.meta.url);
 const readme = await Deno.readTextFile(new URL("README.md", root));

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { readKpis, readLeaderboard } from "../streams/kpis.ts";
-import { importOrders } from "../streams/orders_import.ts";
-import { verify } from "../streams/verify.ts";
+import { readKpis, readLeaderboard } from "../streams/kpis/kpis.ts";
+import { importOrders } from "../streams/imports/orders_import.ts";
+import { verify } from "../streams/verification/verify.ts";
 import { openWorkflow } from "./workflow.ts";
 
-const samples = new URL("../samples/", import.meta.url);
+const samples = new URL("../tools/samples/", import.meta.url);
 const file = "online-retail-2010-12.csv.gz";
 
-/** What an independent program computed for the file with ample stock, see samples/README.md. */
+/** What an independent program computed for the file with ample stock, see tools/samples/README.md. */
 interface Expected {
   rows: number;
   rows_bad: number;

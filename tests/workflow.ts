@@ -4,20 +4,20 @@
  * @module
  */
 
-import { openDatabase } from "../db/database.ts";
-import { type TakenOrder, takeOrders } from "../db/intake.ts";
-import { migrate } from "../db/migrate.ts";
-import type { IncomingOrder } from "../domain/incoming_order.ts";
-import { kpiDayIn } from "../domain/kpi.ts";
-import { silentLog } from "../domain/log.ts";
-import { type Group, groups } from "../domain/messages.ts";
-import type { NoticeChannel } from "../domain/notification.ts";
-import type { OrderFacts } from "../domain/order.ts";
-import { noteChargeKeys } from "../db/charge_keys.ts";
-import { endOldKeys, readInstallation } from "../db/installation.ts";
-import { readCharges, readOrders } from "../db/orders.ts";
-import type { Queryable } from "../db/database.ts";
-import { chargeKeyOf } from "../domain/payment_key.ts";
+import { openDatabase } from "../db/connection/database.ts";
+import { type TakenOrder, takeOrders } from "../db/orders/intake.ts";
+import { migrate } from "../db/connection/migrate.ts";
+import type { IncomingOrder } from "../domain/order/incoming_order.ts";
+import { kpiDayIn } from "../domain/kpi/kpi.ts";
+import { silentLog } from "../domain/operation/log.ts";
+import { type Group, groups } from "../domain/messages/messages.ts";
+import type { NoticeChannel } from "../domain/notification/notification.ts";
+import type { OrderFacts } from "../domain/order/order.ts";
+import { noteChargeKeys } from "../db/payments/charge_keys.ts";
+import { endOldKeys, readInstallation } from "../db/payments/installation.ts";
+import { readCharges, readOrders } from "../db/orders/orders.ts";
+import type { Queryable } from "../db/connection/database.ts";
+import { chargeKeyOf } from "../domain/payment/payment_key.ts";
 import {
   consumeOnce,
   type Consumer,
@@ -25,13 +25,13 @@ import {
   type ConsumerOptions,
   ensureGroup,
   makeConsumer,
-} from "../streams/consumer.ts";
-import type { Turn } from "../streams/conclude.ts";
-import { type Gateway, simulatedGateway, simulatedRef } from "../streams/gateway.ts";
-import { keysFor } from "../streams/keys.ts";
-import { publish } from "../streams/queue.ts";
+} from "../streams/queue/consumer.ts";
+import type { Turn } from "../streams/queue/complete.ts";
+import { type Gateway, simulatedGateway, simulatedRef } from "../streams/payments/gateway.ts";
+import { keysFor } from "../streams/redis/keys.ts";
+import { publish } from "../streams/queue/publish.ts";
 import { isDrained } from "../streams/run_consumers.ts";
-import { openBlockingRedis, openRedis } from "../streams/redis.ts";
+import { openBlockingRedis, openRedis } from "../streams/redis/redis.ts";
 import { type TestContext, testContext } from "./support.ts";
 
 /** What a test may choose. */

@@ -11,9 +11,13 @@ import {
   quantile,
   settleMsBounds,
   sumHistograms,
-} from "../../domain/histogram.ts";
-import { type Group, groups } from "../../domain/messages.ts";
-import { type ActivityCounts, type ActivityHour, slotSeconds } from "../../streams/activity.ts";
+} from "../../domain/operation/histogram.ts";
+import { type Group, groups } from "../../domain/messages/messages.ts";
+import {
+  type ActivityCounts,
+  type ActivityHour,
+  slotSeconds,
+} from "../../streams/kpis/activity.ts";
 import type { Series } from "./chart.tsx";
 import { formatDuration, formatRate } from "./format.ts";
 

@@ -5,8 +5,8 @@
  */
 
 import { Hono } from "hono";
-import { readCustomerNames } from "../../db/customers.ts";
-import { readCurrencies, readLeaderboard } from "../../streams/kpis.ts";
+import { readCustomerNames } from "../../db/catalog/customers.ts";
+import { readCurrencies, readLeaderboard } from "../../streams/kpis/kpis.ts";
 import type { AppDeps } from "../deps.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Columns, Empty, linkTo, Money, Notice, Table } from "./parts.tsx";

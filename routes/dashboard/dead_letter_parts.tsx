@@ -5,8 +5,8 @@
  */
 
 import type { Child, FC } from "hono/jsx";
-import type { DeadLetterRow } from "../../db/dead_letters.ts";
-import { type Group, groups, messageOfEntry } from "../../domain/messages.ts";
+import type { DeadLetterRow } from "../../db/dead_letters/dead_letters.ts";
+import { type Group, groups, messageOfEntry } from "../../domain/messages/messages.ts";
 import { formatCount } from "./format.ts";
 import { Ago, Money, Table, Time } from "./parts.tsx";
 

@@ -6,20 +6,20 @@
 
 import { type Context, Hono } from "hono";
 import type { FC } from "hono/jsx";
-import { fromIsoTime } from "../../db/database.ts";
+import { fromIsoTime } from "../../db/connection/database.ts";
 import {
   type DeadLetterFilter,
   type DeadLetterSum,
   listCostliestDeadLetters,
   listDeadLetters,
   sumDeadLetters,
-} from "../../db/dead_letters.ts";
-import { readOrderDetail } from "../../db/order_queries.ts";
+} from "../../db/dead_letters/dead_letters.ts";
+import { readOrderDetail } from "../../db/orders/order_queries.ts";
 import { WorkflowError } from "../../domain/errors.ts";
-import { groups } from "../../domain/messages.ts";
-import { discardDeadLetters, retryDeadLetters } from "../../streams/dead_letters.ts";
+import { groups } from "../../domain/messages/messages.ts";
+import { discardDeadLetters, retryDeadLetters } from "../../streams/queue/dead_letters.ts";
 import type { AppDeps } from "../deps.ts";
-import { readForm } from "../read_form.ts";
+import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { actorOf, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
 import {

@@ -9,7 +9,7 @@ import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import type { AppDeps } from "../deps.ts";
-import { awayName, isEngineAway, type Problem, problemOf } from "../problem.ts";
+import { awayName, isEngineAway, type Problem, problemOf } from "../middleware/problem.ts";
 import { page, pageCsp } from "./layout.tsx";
 import { Empty } from "./parts.tsx";
 

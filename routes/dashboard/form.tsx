@@ -6,9 +6,9 @@
 
 import type { Context } from "hono";
 import type { Child, FC } from "hono/jsx";
-import { isAllowed } from "../../domain/api_token.ts";
-import { neededScopes } from "../access.ts";
-import { csrfField } from "../session.ts";
+import { isAllowed } from "../../domain/operation/api_token.ts";
+import { neededScopes } from "../middleware/access.ts";
+import { csrfField } from "../middleware/session.ts";
 
 /**
  * A form that is sent by POST, with what proves that it is one of our own pages. Whoever may not send it is told

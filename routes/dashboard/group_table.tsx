@@ -6,9 +6,9 @@
 
 import type { FC } from "hono/jsx";
 import { describeCount } from "../../domain/bounded_count.ts";
-import type { Group } from "../../domain/messages.ts";
-import type { ActivityHour } from "../../streams/activity.ts";
-import type { GroupStatus } from "../../streams/queue_status.ts";
+import type { Group } from "../../domain/messages/messages.ts";
+import type { ActivityHour } from "../../streams/kpis/activity.ts";
+import type { GroupStatus } from "../../streams/queue/queue_status.ts";
 import { lastMinuteRate } from "./activity_series.ts";
 import { formatCount, formatDuration, formatRate } from "./format.ts";
 import { Badge, Columns, Money, NotRead, Table } from "./parts.tsx";

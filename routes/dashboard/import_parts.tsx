@@ -6,11 +6,11 @@
 
 import { CsvParseStream } from "@std/csv/parse-stream";
 import type { FC } from "hono/jsx";
-import type { ImportRow } from "../../db/imports.ts";
-import { rejectColumns } from "../../domain/csv_columns.ts";
-import type { ImportMoney } from "../../domain/import_money.ts";
-import type { RejectReason } from "../../domain/reject_reasons.ts";
-import { rearmed } from "../../domain/spreadsheet_text.ts";
+import type { ImportRow } from "../../db/imports/imports.ts";
+import { rejectColumns } from "../../domain/import/csv_columns.ts";
+import type { ImportMoney } from "../../domain/import/import_money.ts";
+import type { RejectReason } from "../../domain/import/reject_reasons.ts";
+import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { Badge, Columns, Money, Notice, Status, Table, Time } from "./parts.tsx";
 

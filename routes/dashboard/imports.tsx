@@ -6,17 +6,17 @@
 
 import { type Context, Hono } from "hono";
 import type { FC } from "hono/jsx";
-import { type ImportRow, listImports, readImport, readRejects } from "../../db/imports.ts";
-import { foreignFault } from "../../domain/bringer.ts";
+import { type ImportRow, listImports, readImport, readRejects } from "../../db/imports/imports.ts";
+import { foreignFault } from "../../domain/order/bringer.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { encodeCursor } from "../../domain/paging.ts";
-import { cancelsOnly } from "../caller.ts";
+import { cancelsOnly } from "../middleware/caller.ts";
 import type { AppDeps } from "../deps.ts";
-import type { ImportRuns } from "../import_runs.ts";
-import { problemOf } from "../problem.ts";
-import { knowsQuery } from "../known_query.ts";
-import { readForm } from "../read_form.ts";
-import { openUpload } from "../upload.ts";
+import type { ImportRuns } from "../api/imports/import_runs.ts";
+import { problemOf } from "../middleware/problem.ts";
+import { knowsQuery } from "../middleware/known_query.ts";
+import { readForm } from "../middleware/read_form.ts";
+import { openUpload } from "../api/imports/upload.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { actorOf, CsrfField, csrfToken, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
 import { ImportTable, Progress, readFirstRejects, Reasons, Rejects } from "./import_parts.tsx";

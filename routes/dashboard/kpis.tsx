@@ -6,10 +6,10 @@
 
 import { Hono } from "hono";
 import type { Context } from "hono";
-import { daysBefore, daysBetween } from "../../domain/day.ts";
-import { averageCents, type KpiRow, mostKpiDays } from "../../domain/kpi.ts";
+import { daysBefore, daysBetween } from "../../domain/kpi/day.ts";
+import { averageCents, type KpiRow, mostKpiDays } from "../../domain/kpi/kpi.ts";
 import { currencyDigits } from "../../domain/money.ts";
-import { readCurrencies, readKpis } from "../../streams/kpis.ts";
+import { readCurrencies, readKpis } from "../../streams/kpis/kpis.ts";
 import type { AppDeps } from "../deps.ts";
 import { Chart } from "./chart.tsx";
 import { formatCount, formatDay, formatMoney } from "./format.ts";

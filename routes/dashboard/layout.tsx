@@ -7,7 +7,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { Child, FC } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import type { Config } from "../../domain/config.ts";
+import type { Config } from "../../config/config.ts";
 import { assetPath } from "./assets.ts";
 import { PostForm } from "./form.tsx";
 import { Icon, type IconName } from "./icons.tsx";

@@ -10,9 +10,9 @@
 import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import type { AppDeps } from "../deps.ts";
-import { eventStreamHead } from "../event_stream_head.ts";
-import { sharedPlaces } from "../places.ts";
-import { awayName, isEngineAway } from "../problem.ts";
+import { eventStreamHead } from "../middleware/event_stream_head.ts";
+import { sharedPlaces } from "../api/description/places.ts";
+import { awayName, isEngineAway } from "../middleware/problem.ts";
 import type { Told } from "./activity_series.ts";
 
 /** HTML by region id, and charts by their names. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { NotificationState } from "../../domain/notification.ts";
+import type { NotificationState } from "../../domain/notification/notification.ts";
 
 /** What channels that leave the process are called. */
 const names: Readonly<Record<string, string>> = { email: "E-mail", webhook: "Webhook" };

@@ -12,8 +12,8 @@ import {
   listNotifications,
   readAttempts,
   readNotification,
-} from "../../db/notification_queries.ts";
-import type { NotificationState } from "../../domain/notification.ts";
+} from "../../db/notifications/notification_queries.ts";
+import type { NotificationState } from "../../domain/notification/notification.ts";
 import { describeCount } from "../../domain/bounded_count.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
@@ -22,7 +22,7 @@ import {
   enableWebhook,
   readChannels,
   replayNotification,
-} from "../notification_actions.ts";
+} from "../api/notifications/notification_actions.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { actorOf, PostForm } from "./form.tsx";
 import { formatCount } from "./format.ts";

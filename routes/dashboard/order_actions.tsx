@@ -6,10 +6,14 @@
 
 import type { Context } from "hono";
 import type { FC } from "hono/jsx";
-import type { OrderDetail } from "../../db/order_queries.ts";
+import type { OrderDetail } from "../../db/orders/order_queries.ts";
 import { WorkflowError } from "../../domain/errors.ts";
-import { orderLimits } from "../../domain/incoming_order.ts";
-import { decideRefundRequest, type RefundFacts, refusedRefund } from "../../domain/refund.ts";
+import { orderLimits } from "../../domain/order/incoming_order.ts";
+import {
+  decideRefundRequest,
+  type RefundFacts,
+  refusedRefund,
+} from "../../domain/refund/refund.ts";
 import { PostForm } from "./form.tsx";
 import { formatMoney, parseAmount, plainAmount } from "./format.ts";
 

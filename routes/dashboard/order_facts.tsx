@@ -5,8 +5,8 @@
  */
 
 import type { FC } from "hono/jsx";
-import { toIsoTime } from "../../db/database.ts";
-import type { OrderDetail, OrderPayment } from "../../db/order_queries.ts";
+import { toIsoTime } from "../../db/connection/database.ts";
+import type { OrderDetail, OrderPayment } from "../../db/orders/order_queries.ts";
 import { formatCount, formatMoney } from "./format.ts";
 import { Columns, linkTo, Money, Status, Table, Time } from "./parts.tsx";
 

@@ -5,7 +5,7 @@
  */
 
 import type { Child, FC } from "hono/jsx";
-import type { OrderDetail, OrderNotification, OrderStep } from "../../db/order_queries.ts";
+import type { OrderDetail, OrderNotification, OrderStep } from "../../db/orders/order_queries.ts";
 import { formatDuration, formatMoney } from "./format.ts";
 import { noticeWords } from "./notice_words.ts";
 import { Badge, Time } from "./parts.tsx";

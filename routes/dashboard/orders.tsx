@@ -6,9 +6,9 @@
 
 import { Hono } from "hono";
 import type { FC } from "hono/jsx";
-import type { OrderSummary } from "../../db/order_queries.ts";
-import { mostAddresses, type OrderSearch, searchOrders } from "../../db/order_search.ts";
-import { type OrderStatus, orderTransitions } from "../../domain/order.ts";
+import type { OrderSummary } from "../../db/orders/order_queries.ts";
+import { mostAddresses, type OrderSearch, searchOrders } from "../../db/orders/order_search.ts";
+import { type OrderStatus, orderTransitions } from "../../domain/order/order.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
 import { page, PageHead } from "./layout.tsx";

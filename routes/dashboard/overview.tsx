@@ -5,16 +5,16 @@
  */
 
 import { Hono } from "hono";
-import { daysBefore } from "../../domain/day.ts";
+import { daysBefore } from "../../domain/kpi/day.ts";
 import { messageOf } from "../../domain/errors.ts";
-import { pingDatabase } from "../../db/ping.ts";
-import { countDeadLetters } from "../../db/dead_letter_counts.ts";
-import { type ActivityHour, readActivity } from "../../streams/activity.ts";
-import { readAlerts } from "../../streams/alerts.ts";
-import { pause } from "../../streams/pause.ts";
-import { readKpis } from "../../streams/kpis.ts";
-import { prove, readProof } from "../../streams/proof.ts";
-import { readStreams } from "../../streams/queue_status.ts";
+import { pingDatabase } from "../../db/connection/ping.ts";
+import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
+import { type ActivityHour, readActivity } from "../../streams/kpis/activity.ts";
+import { readAlerts } from "../../streams/alerts/alerts.ts";
+import { pause } from "../../streams/queue/pause.ts";
+import { readKpis } from "../../streams/kpis/kpis.ts";
+import { prove, readProof } from "../../streams/verification/verify_regularly.ts";
+import { readStreams } from "../../streams/queue/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
 import { settledRate, settleLatency } from "./activity_series.ts";
 import { Chart } from "./chart.tsx";

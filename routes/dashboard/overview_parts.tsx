@@ -5,9 +5,9 @@
  */
 
 import type { FC } from "hono/jsx";
-import { emptyKpiRow, type KpiRow } from "../../domain/kpi.ts";
-import type { AlertState } from "../../streams/alerts.ts";
-import type { CheckName, VerifyReport } from "../../streams/verify.ts";
+import { emptyKpiRow, type KpiRow } from "../../domain/kpi/kpi.ts";
+import type { AlertState } from "../../streams/alerts/alerts.ts";
+import type { CheckName, VerifyReport } from "../../streams/verification/verify.ts";
 import { formatChange, formatCount, formatDuration, formatMoney } from "./format.ts";
 import { Ago, Badge, Notice, NotRead, Time } from "./parts.tsx";
 import type { Part } from "./reading.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { Child, FC } from "hono/jsx";
-import type { OrderStatus, RefundStatus } from "../../domain/order.ts";
+import type { OrderStatus, RefundStatus } from "../../domain/order/order.ts";
 import { formatAgo, formatMoney, formatTime } from "./format.ts";
 
 /** The look of a badge or a dot. */

@@ -5,7 +5,7 @@
  */
 
 import { Hono } from "hono";
-import { type ListedProduct, searchProducts } from "../../db/product_list.ts";
+import { type ListedProduct, searchProducts } from "../../db/catalog/product_list.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
 import { formatCount, plainAmount } from "./format.ts";

@@ -7,9 +7,9 @@
 
 import type { Context } from "hono";
 import { decodeCursor } from "../../domain/paging.ts";
-import { isDay } from "../../domain/day.ts";
+import { isDay } from "../../domain/kpi/day.ts";
 import { parseAmount } from "../../domain/money.ts";
-import { unknownQuery } from "../known_query.ts";
+import { unknownQuery } from "../middleware/known_query.ts";
 
 /** Rows to a page. */
 export const pageSize = 50;

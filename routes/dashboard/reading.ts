@@ -6,8 +6,8 @@
 
 import { messageOf } from "../../domain/errors.ts";
 import type { AppDeps } from "../deps.ts";
-import { isEngineAway } from "../problem.ts";
-import { within } from "../../streams/within.ts";
+import { isEngineAway } from "../middleware/problem.ts";
+import { within } from "../../streams/queue/deadline.ts";
 
 /** Longest wait for a part of a page, in milliseconds. */
 const mostMs = 3_000;

@@ -5,8 +5,8 @@
  */
 
 import { Hono } from "hono";
-import { listRefunds } from "../../db/refund_list.ts";
-import { type RefundStatus, refundTransitions } from "../../domain/order.ts";
+import { listRefunds } from "../../db/refunds/refund_list.ts";
+import { type RefundStatus, refundTransitions } from "../../domain/order/order.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
 import { page, PageHead } from "./layout.tsx";

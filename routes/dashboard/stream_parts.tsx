@@ -5,14 +5,14 @@
  */
 
 import type { FC } from "hono/jsx";
-import type { Message } from "../../domain/messages.ts";
+import type { Message } from "../../domain/messages/messages.ts";
 import {
   type ConsumerState,
   type GroupDetail,
   mostDeliveriesApart,
   type PendingBand,
   type ScheduledMessage,
-} from "../../streams/group_detail.ts";
+} from "../../streams/queue/group_detail.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { Badge, Columns, Empty, Money, Table, Time } from "./parts.tsx";
 

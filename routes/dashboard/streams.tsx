@@ -6,14 +6,14 @@
 
 import { type Context, Hono } from "hono";
 import type { FC } from "hono/jsx";
-import { countDeadLetters } from "../../db/dead_letter_counts.ts";
-import { type Group, groups } from "../../domain/messages.ts";
-import { readActivity } from "../../streams/activity.ts";
-import { readGroupDetail } from "../../streams/group_detail.ts";
-import { pauseGroup, resumeGroup } from "../../streams/pausing.ts";
-import { type GroupStatus, readStreams } from "../../streams/queue_status.ts";
+import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
+import { type Group, groups } from "../../domain/messages/messages.ts";
+import { readActivity } from "../../streams/kpis/activity.ts";
+import { readGroupDetail } from "../../streams/queue/group_detail.ts";
+import { pauseGroup, resumeGroup } from "../../streams/queue/pause_group.ts";
+import { type GroupStatus, readStreams } from "../../streams/queue/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
-import { readForm } from "../read_form.ts";
+import { readForm } from "../middleware/read_form.ts";
 import { groupBatchSize, groupHandlerMs, groupRate } from "./activity_series.ts";
 import { Chart } from "./chart.tsx";
 import { actorOf, PostForm } from "./form.tsx";

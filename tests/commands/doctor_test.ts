@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { freePort } from "../../engines/free_port.ts";
-import { migrate } from "../../db/migrate.ts";
-import { judgeEncryption } from "../../domain/diagnosis.ts";
+import { freePort } from "../../tools/engines/free_port.ts";
+import { migrate } from "../../db/connection/migrate.ts";
+import { judgeEncryption } from "../../domain/operation/diagnosis.ts";
 import { makeCertificates } from "../certificates.ts";
 import { type OwnDatabase, ownDatabase, ownRedis } from "../own_engines.ts";
 

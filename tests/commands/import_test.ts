@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { importProgressLine } from "../../commands/import_progress.ts";
-import { openDatabase } from "../../db/database.ts";
-import { migrate } from "../../db/migrate.ts";
-import { openRedis } from "../../streams/redis.ts";
+import { openDatabase } from "../../db/connection/database.ts";
+import { migrate } from "../../db/connection/migrate.ts";
+import { openRedis } from "../../streams/redis/redis.ts";
 import { booksOf, csvOf, manyRows } from "../csv_orders.ts";
 import { type TestContext, testContext } from "../support.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { keepBooks } from "../../chaos/harness/older_books.ts";
-import { buryMessages } from "../../db/dead_letters.ts";
-import { entryOf } from "../../domain/messages.ts";
+import { keepBooks } from "../../tools/chaos/harness/older_books.ts";
+import { buryMessages } from "../../db/dead_letters/dead_letters.ts";
+import { entryOf } from "../../domain/messages/messages.ts";
 import { csvOf } from "../csv_orders.ts";
 import { loseRedis, openSettled, type SettledWorkflow } from "../proof.ts";
 import { anOrder } from "../workflow.ts";

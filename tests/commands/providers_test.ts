@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { noteChargeKeys } from "../../db/charge_keys.ts";
-import { listProviders } from "../../db/payments.ts";
-import { observeDatabase } from "../db/observed_database.ts";
+import { noteChargeKeys } from "../../db/payments/charge_keys.ts";
+import { listProviders } from "../../db/payments/payments.ts";
+import { observeDatabase } from "../db/connection/observed_database.ts";
 import { askRefund, openSettled, type SettledWorkflow } from "../proof.ts";
-import { publish } from "../../streams/queue.ts";
-import { providerSecret } from "../routes/callbacks.ts";
+import { publish } from "../../streams/queue/publish.ts";
+import { providerSecret } from "../routes/api/payments/callbacks.ts";
 import { ask } from "../routes/api.ts";
-import { parseConfig } from "../../domain/config.ts";
+import { parseConfig } from "../../config/config.ts";
 import { makeApp } from "../../routes/app.ts";
 import { envOf, type Ran, run } from "./run_command.ts";
 

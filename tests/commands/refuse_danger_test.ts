@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { startRedis } from "../../engines/redis.ts";
-import { findDangers } from "../../domain/diagnosis.ts";
+import { startRedis } from "../../tools/engines/redis.ts";
+import { findDangers } from "../../domain/operation/diagnosis.ts";
 import { testContext } from "../support.ts";
 import { run } from "./run_command.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rebuildKpis } from "../../streams/kpis_rebuild.ts";
+import { rebuildKpis } from "../../streams/kpis/kpis_rebuild.ts";
 import { type Api, openApi, orderBodyOf, storeOrder } from "../routes/api.ts";
 
 let api: Api;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseApiTokens, tokenHash } from "../../domain/api_token.ts";
+import { parseApiTokens, tokenHash } from "../../domain/operation/api_token.ts";
 
 const root = new URL("../../", import.meta.url);
 

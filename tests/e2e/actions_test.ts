@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import type { Database } from "../../db/database.ts";
-import { pauseGroup, resumeGroup } from "../../streams/pausing.ts";
+import type { Database } from "../../db/connection/database.ts";
+import { pauseGroup, resumeGroup } from "../../streams/queue/pause_group.ts";
 import { openTab } from "./browser.ts";
 import { bringAgain, untilDrained } from "./service.ts";
 import { takePicture } from "./pictures.ts";

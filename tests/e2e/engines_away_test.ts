@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { openDatabase } from "../../db/database.ts";
-import { openRedis } from "../../streams/redis.ts";
+import { openDatabase } from "../../db/connection/database.ts";
+import { openRedis } from "../../streams/redis/redis.ts";
 import { makeApp } from "../../routes/app.ts";
 import { type Proxy, startProxy } from "../routes/proxy.ts";
 import { assertAccessible, browserPath, openTab, type Tab } from "./browser.ts";

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { groups } from "../../domain/messages.ts";
-import { rebuildKpis } from "../../streams/kpis_rebuild.ts";
+import { groups } from "../../domain/messages/messages.ts";
+import { rebuildKpis } from "../../streams/kpis/kpis_rebuild.ts";
 import { serveHttp } from "../../routes/server.ts";
-import { importOrders } from "../../streams/orders_import.ts";
+import { importOrders } from "../../streams/imports/orders_import.ts";
 import { isDrained, runConsumers } from "../../streams/run_consumers.ts";
 import { type Api, openApi } from "../routes/api.ts";
 
@@ -16,8 +16,8 @@ export interface Service extends Api {
   url: string;
 }
 
-/** Orders of a British gift retailer; samples/README.md says where they are from. */
-const sample = new URL("../../samples/online-retail-2010-12.csv.gz", import.meta.url);
+/** Orders of a British gift retailer; tools/samples/README.md says where they are from. */
+const sample = new URL("../../tools/samples/online-retail-2010-12.csv.gz", import.meta.url);
 
 /** The last day of the sample. */
 const lastDay = "2010-12-23";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { tokenHash } from "../../domain/api_token.ts";
+import { tokenHash } from "../../domain/operation/api_token.ts";
 import { makeApp } from "../../routes/app.ts";
 import { csvOf } from "../csv_orders.ts";
 import { browserPath, openTab } from "./browser.ts";

@@ -5,9 +5,9 @@
  */
 
 import assert from "node:assert/strict";
-import { buryMessages } from "../../db/dead_letters.ts";
-import { entryOf } from "../../domain/messages.ts";
-import { prove } from "../../streams/proof.ts";
+import { buryMessages } from "../../db/dead_letters/dead_letters.ts";
+import { entryOf } from "../../domain/messages/messages.ts";
+import { prove } from "../../streams/verification/verify_regularly.ts";
 import { browserPath, openTab, startBrowser, type Tab } from "./browser.ts";
 import { bringMonth, type Service, startService } from "./service.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { pauseGroup, resumeGroup } from "../../streams/pausing.ts";
-import { prove } from "../../streams/proof.ts";
+import { pauseGroup, resumeGroup } from "../../streams/queue/pause_group.ts";
+import { prove } from "../../streams/verification/verify_regularly.ts";
 import { setStage } from "./stage.ts";
 
 const stage = setStage("tabs_e2e");

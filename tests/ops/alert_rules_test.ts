@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { stringify } from "yaml";
-import { capture } from "../../engines/capture.ts";
-import { ensurePromtool } from "../../engines/promtool.ts";
+import { capture } from "../../tools/engines/capture.ts";
+import { ensurePromtool } from "../../tools/engines/promtool.ts";
 import { fromFileUrl } from "../sources.ts";
 
 const folder = fromFileUrl(new URL("../../ops", import.meta.url));

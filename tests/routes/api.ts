@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import type { Hono } from "hono";
-import { type Config, parseConfig } from "../../domain/config.ts";
-import { kpiDayIn } from "../../domain/kpi.ts";
-import { type Log, makeLog, silentLog } from "../../domain/log.ts";
-import type { OrderStatus } from "../../domain/order.ts";
-import { type Database, openDatabase } from "../../db/database.ts";
-import { endOldKeys } from "../../db/installation.ts";
-import { migrate } from "../../db/migrate.ts";
-import { mostAddresses } from "../../db/order_search.ts";
+import { type Config, parseConfig } from "../../config/config.ts";
+import { kpiDayIn } from "../../domain/kpi/kpi.ts";
+import { type Log, makeLog, silentLog } from "../../domain/operation/log.ts";
+import type { OrderStatus } from "../../domain/order/order.ts";
+import { type Database, openDatabase } from "../../db/connection/database.ts";
+import { endOldKeys } from "../../db/payments/installation.ts";
+import { migrate } from "../../db/connection/migrate.ts";
+import { mostAddresses } from "../../db/orders/order_search.ts";
 import { makeApp } from "../../routes/app.ts";
 import type { AppDeps } from "../../routes/deps.ts";
-import { keysFor } from "../../streams/keys.ts";
-import { openRedis } from "../../streams/redis.ts";
+import { keysFor } from "../../streams/redis/keys.ts";
+import { openRedis } from "../../streams/redis/redis.ts";
 import { type TestContext, testContext } from "../support.ts";
 
 /** The API on a database and a key prefix of its own. */

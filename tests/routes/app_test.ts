@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Config } from "../../domain/config.ts";
+import type { Config } from "../../config/config.ts";
 import { makeApp } from "../../routes/app.ts";
 import {
   type Api,

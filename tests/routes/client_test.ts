@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { ordersClient } from "../../routes/client.ts";
-import { newOrder } from "../../routes/examples.ts";
+import { newOrder } from "../../routes/api/description/examples.ts";
 import { csvOf } from "../csv_orders.ts";
 import { type Api, openApi, storeOrder } from "./api.ts";
-import { operationsOf } from "./schema_values.ts";
+import { operationsOf } from "./api/description/schema_values.ts";
 
 let api: Api;
 Deno.test.beforeAll(async () => {
@@ -58,7 +58,9 @@ Deno.test("ordersClient() knows the routes and the types of their answers", asyn
 });
 
 Deno.test("ordersClient() has a type for every route of the document but the provider's", async () => {
-  const source = await Deno.readTextFile(new URL("../../routes/client.ts", import.meta.url));
+  const source = await Deno.readTextFile(
+    new URL("../../routes/client.ts", import.meta.url),
+  );
   const [, schema] = /export type ApiSchema = \{\n(.*?)\n\};\n/s.exec(source)!;
   const typed = [...schema!.matchAll(/^ {2}"([^"]+)": \{(.*?)(?=^ {2}"|$(?![^]))/gms)].flatMap(
     ([, path, methods]) =>

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import type { Api } from "./api.ts";
-import { bytesOf, readAll } from "./raw_http.ts";
+import { bytesOf, readAll } from "./hostile/raw_http.ts";
 
 /** A running `serve` or `start`. */
 export interface Served {

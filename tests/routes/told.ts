@@ -4,9 +4,12 @@
  * @module
  */
 
-import { claimDeliveries, settleDeliveries } from "../../db/notification_deliveries.ts";
-import { writeNotifications } from "../../db/notifications.ts";
-import type { Database } from "../../db/database.ts";
+import {
+  claimDeliveries,
+  settleDeliveries,
+} from "../../db/notifications/notification_deliveries.ts";
+import { writeNotifications } from "../../db/notifications/notifications.ts";
+import type { Database } from "../../db/connection/database.ts";
 import { storeOrder } from "./api.ts";
 
 /** Where webhooks go, and nobody listens. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { entryOf } from "../../domain/messages.ts";
+import { entryOf } from "../../domain/messages/messages.ts";
 import { type Api, ask, openApi, storeOrder } from "../routes/api.ts";
 import { fieldOf, type Page, sendForm } from "../routes/dashboard/pages.ts";
 import { run } from "../commands/run_command.ts";

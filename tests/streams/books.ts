@@ -12,9 +12,9 @@ import {
   groups,
   type Message,
   messageOfEntry,
-} from "../../domain/messages.ts";
-import { kpiFigures } from "../../streams/keys.ts";
-import { verify } from "../../streams/verify.ts";
+} from "../../domain/messages/messages.ts";
+import { kpiFigures } from "../../streams/redis/keys.ts";
+import { verify } from "../../streams/verification/verify.ts";
 import type { Workflow } from "../workflow.ts";
 
 /**

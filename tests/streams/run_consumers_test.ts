@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { parseConfig } from "../../domain/config.ts";
-import { groups } from "../../domain/messages.ts";
+import { parseConfig } from "../../config/config.ts";
+import { groups } from "../../domain/messages/messages.ts";
 import { type ConsumersOptions, isDrained, runConsumers } from "../../streams/run_consumers.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
 import { assertBooks, messagesOf } from "./books.ts";

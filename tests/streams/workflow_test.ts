@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { requestRefund } from "../../db/refunds.ts";
+import { requestRefund } from "../../db/refunds/refunds.ts";
 import { WorkflowError } from "../../domain/errors.ts";
-import { readKpis, readLeaderboard } from "../../streams/kpis.ts";
-import { publish } from "../../streams/queue.ts";
+import { readKpis, readLeaderboard } from "../../streams/kpis/kpis.ts";
+import { publish } from "../../streams/queue/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
 
 const today = () => new Date().toISOString().slice(0, 10);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { buryMessages } from "../../../db/dead_letters.ts";
-import { countDeadLetters } from "../../../db/dead_letter_counts.ts";
-import { entryOf, type Group } from "../../../domain/messages.ts";
+import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
+import { countDeadLetters } from "../../../db/dead_letters/dead_letter_counts.ts";
+import { entryOf, type Group } from "../../../domain/messages/messages.ts";
 import { type Api, openApi, storeOrder } from "../api.ts";
 import { fieldOf, openPage, sendForm } from "./pages.ts";
 

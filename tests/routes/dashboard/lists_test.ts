@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { daysBefore } from "../../../domain/day.ts";
-import { requestRefund } from "../../../db/refunds.ts";
-import { applyKpis } from "../../../streams/kpis.ts";
-import { publish } from "../../../streams/queue.ts";
+import { daysBefore } from "../../../domain/kpi/day.ts";
+import { requestRefund } from "../../../db/refunds/refunds.ts";
+import { applyKpis } from "../../../streams/kpis/kpis.ts";
+import { publish } from "../../../streams/queue/publish.ts";
 import { type Api, openApi, storeOrder } from "../api.ts";
 import { openPage, sendForm } from "./pages.ts";
 

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { disableEndpoint, readDisabledEndpoint } from "../../../db/disabled_endpoints.ts";
+import {
+  disableEndpoint,
+  readDisabledEndpoint,
+} from "../../../db/notifications/disabled_endpoints.ts";
 import { type Api, openApi } from "../api.ts";
 import { allChannels, endpointUrl, fail, told } from "../told.ts";
 import { openPage, sendForm } from "./pages.ts";

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { makeApp } from "../../../routes/app.ts";
-import { lookOnce } from "../../../streams/alerts.ts";
-import { applyKpis } from "../../../streams/kpis.ts";
-import { pauseGroup } from "../../../streams/pausing.ts";
-import { readProof } from "../../../streams/proof.ts";
-import { publish } from "../../../streams/queue.ts";
-import { daysBefore } from "../../../domain/day.ts";
+import { lookOnce } from "../../../streams/alerts/alerts.ts";
+import { applyKpis } from "../../../streams/kpis/kpis.ts";
+import { pauseGroup } from "../../../streams/queue/pause_group.ts";
+import { readProof } from "../../../streams/verification/verify_regularly.ts";
+import { publish } from "../../../streams/queue/publish.ts";
+import { daysBefore } from "../../../domain/kpi/day.ts";
 import { type Api, openApi } from "../api.ts";
 import { openPage, sendForm } from "./pages.ts";
 

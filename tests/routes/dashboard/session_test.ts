@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { buryMessages } from "../../../db/dead_letters.ts";
-import { formatApiToken, type Scope, tokenHash } from "../../../domain/api_token.ts";
+import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
+import { formatApiToken, type Scope, tokenHash } from "../../../domain/operation/api_token.ts";
 import { csvOf } from "../../csv_orders.ts";
 import { type Api, openApi, storeOrder } from "../api.ts";
 

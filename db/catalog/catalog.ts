@@ -1,0 +1,367 @@
+/**
+ * Customers and products: found, created, and described by the latest order that names them.
+ *
+ * @module
+ */
+
+import {
+  compareText,
+  type CustomerText,
+  type Described,
+  describedBy,
+  laterDescription,
+  type ProductText,
+} from "../../domain/order/descriptions.ts";
+import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
+import { type Database, type Queryable, type Row, toInteger } from "../connection/database.ts";
+
+/** A row of the catalogue, and what the orders of this run say of it. */
+export interface CatalogEntry<T> {
+  id: number;
+  /** What a customer was first known by; see {@linkcode recipientOf}. */
+  first?: T;
+  /** As the database had it when it was read. */
+  stored: Described<T>;
+  /** The latest of the run; written by {@linkcode writeDescriptions}. */
+  latest?: Described<T>;
+}
+
+/**
+ * What a run knows of the catalogue, so that it asks only once. It can't be wrong: ids never change, and a
+ * description is written under the condition that it is later than the one in the database.
+ */
+export interface Catalog {
+  customers: Map<string, CatalogEntry<CustomerText>>;
+  products: Map<string, CatalogEntry<ProductText>>;
+}
+
+/** Rows to a statement. */
+const rowsPerStatement = 1_000;
+
+/** A catalogue that knows nothing yet. */
+export function emptyCatalog(): Catalog {
+  return { customers: new Map(), products: new Map() };
+}
+
+/**
+ * Makes the catalogue know every customer and product of the orders, creating what is missing.
+ *
+ * New products get `initialStock` units; products that exist are not touched. Each statement is committed
+ * by itself: a crash leaves customers and products that no order names yet, which the next run finds.
+ *
+ * @param options.initialStock units of a new product; undefined: create nothing
+ */
+export async function completeCatalog(
+  db: Database,
+  catalog: Catalog,
+  orders: readonly IncomingOrder[],
+  options: { initialStock: number | undefined },
+): Promise<void> {
+  const { customers, products } = unknownIn(catalog, orders);
+  const complete = async <T>(
+    known: Map<string, CatalogEntry<T>>,
+    named: Map<string, Described<T>>,
+    find: (db: Queryable, keys: string[]) => Promise<Map<string, CatalogEntry<T>>>,
+    create: (tx: Queryable, rows: [string, Described<T>][]) => Promise<unknown>,
+  ) => {
+    const learn = async (keys: string[]): Promise<string[]> => {
+      if (keys.length === 0) return [];
+      const found = await find(db, keys);
+      for (const [key, entry] of found) if (!known.has(key)) known.set(key, entry);
+      return keys.filter((key) => !found.has(key));
+    };
+    const missing = await learn([...named.keys()]);
+    if (missing.length === 0 || options.initialStock === undefined) return;
+    const rows = missing.sort().map((key): [string, Described<T>] => [key, named.get(key)!]);
+    await db.transaction((tx) => create(tx, rows));
+    await learn(missing);
+  };
+  await complete(catalog.customers, customers, findCustomers, createCustomers);
+  await complete(
+    catalog.products,
+    products,
+    findProducts,
+    (tx, rows) => createProducts(tx, rows, options.initialStock ?? 0),
+  );
+}
+
+/**
+ * Whom an order was placed for, as its row keeps it: null where it is what its customer was first known by, and
+ * undefined where it is that altogether.
+ */
+export function recipientOf(
+  { name, email }: CustomerText,
+  { first }: CatalogEntry<CustomerText>,
+): { name: string | null; email: string | null } | undefined {
+  const isFirstName = name === first?.name, isFirstEmail = email === first?.email;
+  if (isFirstName && isFirstEmail) return undefined;
+  return { name: isFirstName ? null : name, email: isFirstEmail ? null : email };
+}
+
+/** Notes what orders say of customers and products that the catalogue knows; writes nothing. */
+export function noteDescriptions(catalog: Catalog, orders: readonly IncomingOrder[]): void {
+  // Most files have the latest order last: met first, it leaves nothing to do for the others.
+  for (let at = orders.length - 1; at >= 0; at--) {
+    const order = orders[at]!;
+    const by = describedBy(order);
+    const { externalId, email, name } = order.customer;
+    const customer = catalog.customers.get(externalId);
+    if (mayDescribe(customer, by)) note(customer, { text: { email, name }, by });
+    for (const { sku, name, unitPriceCents } of order.items) {
+      const product = catalog.products.get(sku);
+      if (mayDescribe(product, by)) {
+        note(product, { text: { name, priceCents: unitPriceCents }, by });
+      }
+    }
+  }
+}
+
+/**
+ * Writes the descriptions that differ from the stored ones, unless a later order has described the row.
+ *
+ * @param options.everyDate write as well which order described a row last where its description stays the
+ * same: for a catalogue that is given up in the middle of a run
+ */
+export async function writeDescriptions(
+  db: Database,
+  catalog: Catalog,
+  options: { everyDate: boolean },
+): Promise<void> {
+  const customers = changed(catalog.customers, options.everyDate);
+  const products = changed(catalog.products, options.everyDate);
+  for (const rows of chunks(customers)) {
+    await db.transaction((tx) => describeCustomers(tx, rows));
+  }
+  for (const rows of chunks(products)) {
+    await db.transaction((tx) => describeProducts(tx, rows));
+  }
+  for (const [, entry] of [...customers, ...products]) entry.stored = entry.latest!;
+}
+
+/** Most orders are not the latest of what they name: this tells so before anything is made of them. */
+function mayDescribe<T>(entry: CatalogEntry<T> | undefined, by: string): entry is CatalogEntry<T> {
+  return entry !== undefined &&
+    (entry.latest === undefined || compareText(entry.latest.by, by) <= 0);
+}
+
+function note<T extends object>(entry: CatalogEntry<T>, described: Described<T>): void {
+  const later = laterDescription(entry.latest, described);
+  if (later === entry.latest) return;
+  // What an order says is part of a piece of its file, which must not stay in memory for it.
+  const text = sameText(later.text, entry.stored.text)
+    ? entry.stored.text
+    : JSON.parse(JSON.stringify(later.text)) as T;
+  entry.latest = { text, by: later.by };
+}
+
+/** What the orders name and the catalogue does not know, with its latest description. */
+function unknownIn(catalog: Catalog, orders: readonly IncomingOrder[]) {
+  const customers = new Map<string, Described<CustomerText>>();
+  const products = new Map<string, Described<ProductText>>();
+  for (const order of orders) {
+    const { externalId, email, name } = order.customer;
+    if (!catalog.customers.has(externalId)) {
+      const customer = { text: { email, name }, by: describedBy(order) };
+      customers.set(externalId, laterDescription(customers.get(externalId), customer));
+    }
+    for (const { sku, name, unitPriceCents } of order.items) {
+      if (catalog.products.has(sku)) continue;
+      const product = { text: { name, priceCents: unitPriceCents }, by: describedBy(order) };
+      products.set(sku, laterDescription(products.get(sku), product));
+    }
+  }
+  return { customers, products };
+}
+
+/** Entries to write, by id as rows are locked. */
+function changed<T extends object>(
+  entries: Map<string, CatalogEntry<T>>,
+  everyDate: boolean,
+): [string, CatalogEntry<T>][] {
+  return [...entries]
+    .filter(([, { stored, latest }]) => {
+      if (latest === undefined) return false;
+      const order = compareText(latest.by, stored.by);
+      return order >= 0 && (!sameText(latest.text, stored.text) || (everyDate && order > 0));
+    })
+    .sort(([, a], [, b]) => a.id - b.id);
+}
+
+function sameText<T extends object>(a: T, b: T): boolean {
+  return (Object.keys(a) as (keyof T)[]).every((key) => a[key] === b[key]);
+}
+
+function* chunks<T>(rows: T[]): Generator<T[]> {
+  for (let from = 0; from < rows.length; from += rowsPerStatement) {
+    yield rows.slice(from, from + rowsPerStatement);
+  }
+}
+
+async function findCustomers(db: Queryable, externalIds: string[]) {
+  const found = new Map<string, CatalogEntry<CustomerText>>();
+  for (const part of chunks(externalIds)) {
+    const rows = await db.query(
+      `
+      select id, external_id, email, name, first_email, first_name, described_by
+      from customers
+      where external_id in (?)`,
+      [part],
+    );
+    for (const row of rows) {
+      const text = { email: String(row.email), name: String(row.name) };
+      const first = { email: String(row.first_email), name: String(row.first_name) };
+      found.set(String(row.external_id), {
+        id: toInteger(row.id),
+        first: sameText(first, text) ? text : first,
+        stored: stored(row, text),
+      });
+    }
+  }
+  return found;
+}
+
+async function findProducts(db: Queryable, skus: string[]) {
+  const found = new Map<string, CatalogEntry<ProductText>>();
+  for (const part of chunks(skus)) {
+    const rows = await db.query(
+      `
+      select id, sku, name, price_cents, described_by
+      from products
+      where sku in (?)`,
+      [part],
+    );
+    for (const row of rows) {
+      const text = { name: String(row.name), priceCents: toInteger(row.price_cents) };
+      found.set(String(row.sku), { id: toInteger(row.id), stored: stored(row, text) });
+    }
+  }
+  return found;
+}
+
+function stored<T>(row: Row, text: T): Described<T> {
+  return { text, by: String(row.described_by) };
+}
+
+function createCustomers(tx: Queryable, rows: [string, Described<CustomerText>][]) {
+  return tx.run(
+    `
+    insert into customers (external_id, email, name, described_by)
+    select j.external_id, j.email, j.name, j.described_by
+    from json_table(?, '$[*]' columns (
+      external_id varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[0]',
+      email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[1]',
+      name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[2]',
+      described_by varchar(96) character set utf8mb4 collate utf8mb4_bin path '$[3]')) j
+    on duplicate key update external_id = customers.external_id`,
+    [JSON.stringify(rows.map(([key, { text, by }]) => [key, text.email, text.name, by]))],
+  );
+}
+
+function createProducts(
+  tx: Queryable,
+  rows: [string, Described<ProductText>][],
+  initialStock: number,
+) {
+  return tx.run(
+    `
+    insert into products (sku, name, price_cents, described_by, stock_qty, received_qty)
+    select j.sku, j.name, j.price_cents, j.described_by, ?, ?
+    from json_table(?, '$[*]' columns (
+      sku varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[0]',
+      name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[1]',
+      price_cents bigint path '$[2]',
+      described_by varchar(96) character set utf8mb4 collate utf8mb4_bin path '$[3]')) j
+    on duplicate key update sku = products.sku`,
+    [
+      initialStock,
+      initialStock,
+      JSON.stringify(rows.map(([key, { text, by }]) => [key, text.name, text.priceCents, by])),
+    ],
+  );
+}
+
+/**
+ * Locks rows that are about to be described.
+ *
+ * An INSERT from a SELECT holds MariaDB's lock on a table's counter until it ends, and whoever waits for
+ * rows with it deadlocks with writers of stock, who hold rows and wait for the counter. With all rows
+ * locked first, nobody waits for a row while holding the counter.
+ *
+ * @returns those that are still there: a database that was replaced by an older one may lack some, or have given
+ * their ids to others, and must not get them as products without stock
+ */
+async function lockRows<T extends { id: number }>(
+  tx: Queryable,
+  table: "customers" | "products",
+  rows: readonly [string, T][],
+): Promise<[string, T][]> {
+  const ids = rows.map(([, { id }]) => id).sort((a, b) => a - b);
+  const key = table === "customers" ? "external_id" : "sku";
+  const found = await tx.query(
+    `select id, ${key} as name from ${table} force index (primary) where id in (?) order by id for update`,
+    [ids],
+  );
+  const nameOf = new Map(found.map(({ id, name }) => [toInteger(id), String(name)]));
+  return rows.filter(([name, { id }]) => nameOf.get(id) === name);
+}
+
+// The rows exist: inserting them only leads to the update, by primary key and in the order of the ids.
+
+async function describeCustomers(tx: Queryable, known: [string, CatalogEntry<CustomerText>][]) {
+  const rows = await lockRows(tx, "customers", known);
+  if (rows.length === 0) return;
+  await tx.run(
+    `
+    insert into customers (id, external_id, email, name, described_by)
+    select j.id, j.external_id, j.email, j.name, j.described_by
+    from json_table(?, '$[*]' columns (
+      id bigint unsigned path '$[0]',
+      external_id varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[1]',
+      email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[2]',
+      name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[3]',
+      described_by varchar(96) character set utf8mb4 collate utf8mb4_bin path '$[4]')) j
+    on duplicate key update
+      email = if(values(described_by) >= customers.described_by, values(email), customers.email),
+      name = if(values(described_by) >= customers.described_by, values(name), customers.name),
+      described_by = greatest(values(described_by), customers.described_by)`,
+    [
+      JSON.stringify(rows.map(([key, { id, latest }]) => [
+        id,
+        key,
+        latest!.text.email,
+        latest!.text.name,
+        latest!.by,
+      ])),
+    ],
+  );
+}
+
+async function describeProducts(tx: Queryable, known: [string, CatalogEntry<ProductText>][]) {
+  const rows = await lockRows(tx, "products", known);
+  if (rows.length === 0) return;
+  await tx.run(
+    `
+    insert into products (id, sku, name, price_cents, described_by, stock_qty, received_qty)
+    select j.id, j.sku, j.name, j.price_cents, j.described_by, 0, 0
+    from json_table(?, '$[*]' columns (
+      id bigint unsigned path '$[0]',
+      sku varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[1]',
+      name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[2]',
+      price_cents bigint path '$[3]',
+      described_by varchar(96) character set utf8mb4 collate utf8mb4_bin path '$[4]')) j
+    on duplicate key update
+      name = if(values(described_by) >= products.described_by, values(name), products.name),
+      price_cents =
+        if(values(described_by) >= products.described_by, values(price_cents), products.price_cents),
+      described_by = greatest(values(described_by), products.described_by)`,
+    [
+      JSON.stringify(rows.map(([key, { id, latest }]) => [
+        id,
+        key,
+        latest!.text.name,
+        latest!.text.priceCents,
+        latest!.by,
+      ])),
+    ],
+  );
+}

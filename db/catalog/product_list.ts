@@ -1,0 +1,84 @@
+/**
+ * Products with their stock, for people.
+ *
+ * @module
+ */
+
+import { type Queryable, toInteger } from "../connection/database.ts";
+
+/** A product as its row says. */
+export interface ListedProduct {
+  id: number;
+  sku: string;
+  name: string;
+  /** In the currency of the order that described it last, which the row does not say. */
+  priceCents: number;
+  stockQty: number;
+  receivedQty: number;
+}
+
+/** What is looked for; what is undefined does not matter. */
+export interface ProductSearch {
+  /** The beginning of a SKU, or a part of a name. */
+  text?: string;
+  /** Only those of which at most this many units are left. */
+  mostStock?: number;
+}
+
+/** A page of products. */
+export interface FoundProducts {
+  products: ListedProduct[];
+  /** Where the next page begins: ids above it; undefined where nothing more can follow. */
+  nextAfterId: number | undefined;
+  /** True if the search stopped before the page was full, and is to go on by the next page. */
+  stoppedEarly: boolean;
+}
+
+/** Ids that one page looks at, so that a rare product never costs a whole table. */
+const mostScanned = 100_000;
+
+/**
+ * Products by their ids, walking up the primary key; a page that found too little after
+ * {@linkcode mostScanned} ids says so, and the next page goes on there.
+ */
+export async function searchProducts(
+  db: Queryable,
+  search: ProductSearch,
+  options: { afterId: number; limit: number },
+): Promise<FoundProducts> {
+  const { afterId, limit } = options;
+  const escaped = search.text?.replace(/[\\%_]/g, "\\$&");
+  const rows = await db.query(
+    `
+    select id, sku, name, price_cents, stock_qty, received_qty
+    from products
+    where id > ? and id <= ?
+      ${escaped === undefined ? "" : "and (sku like ? or name like ?)"}
+      ${search.mostStock === undefined ? "" : "and stock_qty <= ?"}
+    order by id
+    limit ?`,
+    [
+      afterId,
+      afterId + mostScanned,
+      ...(escaped === undefined ? [] : [`${escaped}%`, `%${escaped}%`]),
+      ...(search.mostStock === undefined ? [] : [search.mostStock]),
+      limit + 1,
+    ],
+  );
+  const products = rows.slice(0, limit).map((row) => ({
+    id: toInteger(row.id),
+    sku: String(row.sku),
+    name: String(row.name),
+    priceCents: toInteger(row.price_cents),
+    stockQty: toInteger(row.stock_qty),
+    receivedQty: toInteger(row.received_qty),
+  }));
+  if (rows.length > limit) {
+    return { products, nextAfterId: products.at(-1)!.id, stoppedEarly: false };
+  }
+  const [row] = await db.execute("select max(id) as id from products");
+  const highest = row?.id === null || row === undefined ? 0 : toInteger(row.id);
+  return highest > afterId + mostScanned
+    ? { products, nextAfterId: afterId + mostScanned, stoppedEarly: true }
+    : { products, nextAfterId: undefined, stoppedEarly: false };
+}

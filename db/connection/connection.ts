@@ -1,0 +1,108 @@
+/**
+ * How connections to the database are made, and what they are told.
+ *
+ * @module
+ */
+
+import type mysql from "mysql2/promise";
+import { connect, type Socket } from "node:net";
+import { readDatabaseUrl } from "../../config/engine_url.ts";
+import { WorkflowError } from "../../domain/errors.ts";
+import { readTlsFiles } from "./tls_files.ts";
+
+/** The two families of servers that are supported. */
+export type EngineKind = "mysql" | "mariadb";
+
+/** Seconds that a statement waits for another's row lock before the transaction is tried again. */
+export const lockWaitSeconds = 5;
+
+/** Silence of a connection after which the operating system asks whether the other side still exists. */
+const keepAliveMs = 10_000;
+
+/**
+ * Options of the driver for a URL.
+ *
+ * @param url `mysql://user:pass@host:3306/name`, with parameters as `DATABASE_URL`
+ * @throws {WorkflowError} `bad_settings` for a parameter or a file that is not as it should be
+ */
+export function connectionOptions(url: string): mysql.ConnectionOptions {
+  const { address: { host, port, socket, user, password, name, tls }, faults } = readDatabaseUrl(
+    url,
+  );
+  if (faults.length > 0) {
+    const lines = faults.map((fault) => `DATABASE_URL ${fault}`);
+    throw new WorkflowError("bad_settings", `Bad settings: ${lines.join("; ")}`);
+  }
+  return {
+    ...(socket === undefined
+      ? { host, port, stream: () => connectTo(host, port) }
+      : { socketPath: socket }),
+    user,
+    password,
+    database: name,
+    ...(tls === null ? {} : { ssl: readTlsFiles("DATABASE_URL", tls) }),
+    charset: "utf8mb4_unicode_ci",
+    timezone: "Z",
+    dateStrings: true,
+    supportBigNumbers: true,
+    connectTimeout: 10_000,
+    trace: false,
+  } as mysql.ConnectionOptions;
+}
+
+/**
+ * What the driver does itself where it is not told of a host by address: it gives TLS the name of the host
+ * for the look at the certificate, but of an address nothing, and then the certificate is held against
+ * `localhost`. TLS asks the socket for what it was not told.
+ */
+function connectTo(host: string, port: number): Socket {
+  const socket = connect(port, host);
+  socket.on("connect", () => socket.setKeepAlive(true, keepAliveMs));
+  socket.setNoDelay(true);
+  return Object.assign(socket, { _host: host });
+}
+
+/** A URL fit for logs: without password. */
+export function withoutSecrets(url: string): string {
+  const parsed = URL.parse(url);
+  if (parsed === null) return "(not a URL)";
+  if (parsed.password !== "") parsed.password = "***";
+  return parsed.href;
+}
+
+/** Bytes of rows that are read as one text, see `packed_rows.ts`: far more than a batch needs. */
+const longestPacked = 64 * 1024 * 1024;
+
+/** What every connection is told first: nothing depends on the server's defaults. */
+export const sessionSettings = [
+  "set time_zone = '+00:00', " +
+  "sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', " +
+  `innodb_lock_wait_timeout = ${lockWaitSeconds}, group_concat_max_len = ${longestPacked}`,
+  "set names utf8mb4 collate utf8mb4_unicode_ci",
+  "set session transaction isolation level read committed",
+];
+
+/**
+ * Has the server end this connection's transaction when its client is silent for too long. MariaDB has a
+ * limit for transactions alone, which every connection is told first; MySQL has only one for connections,
+ * which must not hold for those that wait in the pool.
+ *
+ * @returns gives the connection its usual limit back; an error of that only means that the connection is
+ * of no further use, because the transaction has ended by then
+ */
+export async function limitSilence(
+  connection: mysql.PoolConnection,
+  engine: EngineKind,
+  limits: { usualSeconds: number; ownSeconds: number | undefined },
+  timeout: number,
+): Promise<() => Promise<void>> {
+  const { usualSeconds, ownSeconds } = limits;
+  if (engine === "mariadb" && ownSeconds === undefined) return () => Promise.resolve();
+  const variable = engine === "mariadb" ? "idle_transaction_timeout" : "wait_timeout";
+  const set = async (value: number | "default") => {
+    await connection.query({ sql: `set session ${variable} = ${value}`, timeout });
+  };
+  await set(ownSeconds ?? usualSeconds);
+  const usual = engine === "mariadb" ? usualSeconds : "default";
+  return () => set(usual).catch(() => connection.destroy());
+}

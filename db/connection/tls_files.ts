@@ -1,0 +1,62 @@
+/**
+ * Reads the certificates that a connection is encrypted with.
+ *
+ * @module
+ */
+
+import type { TlsChoice } from "../../config/engine_url.ts";
+import { messageOf, WorkflowError } from "../../domain/errors.ts";
+
+/** What a driver is told of a connection that is encrypted. */
+export interface TlsMaterial {
+  ca?: string;
+  cert?: string;
+  key?: string;
+  /** Whether the certificate must be one of a known authority. */
+  rejectUnauthorized: boolean;
+  /** Whether it must have been made for the host. */
+  verifyIdentity: boolean;
+}
+
+/**
+ * Reads the files that a URL names.
+ *
+ * @param setting whose URL it is, for the error
+ * @throws {WorkflowError} `bad_settings` naming the file that can't be read, or holds something else
+ */
+export function readTlsFiles(setting: string, tls: TlsChoice): TlsMaterial {
+  const read = (name: "ca" | "cert" | "key") => {
+    const path = tls[name];
+    return path === undefined ? {} : { [name]: readPem(`${setting}: ssl-${name}`, path) };
+  };
+  return {
+    ...read("ca"),
+    ...read("cert"),
+    ...read("key"),
+    rejectUnauthorized: tls.mode !== "required",
+    verifyIdentity: tls.mode === "verify-identity",
+  };
+}
+
+function readPem(what: string, path: string): string {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    throw new WorkflowError("bad_settings", `${what} ${path} cannot be read: ${reasonOf(error)}`);
+  }
+  if (!/-----BEGIN [A-Z ]+-----/.test(text)) {
+    throw new WorkflowError("bad_settings", `${what} ${path} is no PEM file`);
+  }
+  return text;
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.NotCapable) {
+    return "the task may not read there; put the file below the project's folder, /run, /etc/ssl, " +
+      "/etc/pki or /etc/orders, or give the task's --allow-read another folder in deno.json";
+  }
+  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  if (error instanceof Deno.errors.PermissionDenied) return "its permissions do not allow it";
+  return messageOf(error);
+}

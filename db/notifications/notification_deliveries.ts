@@ -1,0 +1,279 @@
+/**
+ * Statements on what is to be sent: the work list of notifications, and the tries.
+ *
+ * Rows are locked in this order: the history by id, then the list by id.
+ *
+ * @module
+ */
+
+import { cutText } from "../../domain/text/cut_text.ts";
+import { type Notice, noticeTypeOf } from "../../domain/notification/notice.ts";
+import type { OutwardChannel } from "../../domain/notification/notification.ts";
+import {
+  type Database,
+  type Queryable,
+  type Row,
+  toInteger,
+  toIsoTime,
+} from "../connection/database.ts";
+
+/** A notification that this process may send until its lease ends. */
+export interface ClaimedNotice extends Notice {
+  /** Failures so far. */
+  attempts: number;
+}
+
+/** Characters of a receiver's reply that are kept. */
+export const longestReply = 500;
+
+/** Characters of an error that are kept. */
+const longestError = 1_000;
+
+/** What is known of one try. */
+export interface Attempt {
+  notificationId: number;
+  /** How long ago it began, in milliseconds: by how much the database's clock is to be set back. */
+  agoMs: number;
+  durationMs: number;
+  /** The HTTP status, or the code of the mail server's reply. */
+  statusCode: number | null;
+  /** What the receiver said. */
+  reply: string | null;
+  /** Null where it got through. */
+  error: string | null;
+  /** Milliseconds until the next try; null where there is none. */
+  nextMs: number | null;
+}
+
+/**
+ * Takes due notifications of one channel, the longest due first. They are this process's until the lease ends:
+ * then, or after a crash, whoever comes next takes them. Rows that another process is just taking are passed
+ * over.
+ *
+ * @param options.claim 32 hexadecimal digits, new for every call
+ */
+export async function claimDeliveries(
+  db: Database,
+  channel: OutwardChannel,
+  options: { claim: string; limit: number; leaseMs: number },
+): Promise<ClaimedNotice[]> {
+  const ids = await db.transaction(async (tx) => {
+    const due = await tx.execute(
+      `
+      select notification_log_id
+      from notification_deliveries
+      where channel = ? and due_at <= current_timestamp(6)
+      order by due_at
+      limit ${options.limit}
+      for update skip locked`,
+      [channel],
+    );
+    if (due.length === 0) return [];
+    const ids = due.map((row) => toInteger(row.notification_log_id));
+    await tx.runText(
+      `
+      update notification_deliveries
+      set claim = unhex(?), due_at = current_timestamp(6) + interval ? microsecond
+      where notification_log_id in (?)`,
+      [options.claim, options.leaseMs * 1_000, ids],
+    );
+    return ids;
+  });
+  if (ids.length === 0) return [];
+  const rows = await db.query(
+    `
+    select notification_logs.id, notification_logs.order_id, notification_logs.refund_id,
+      notification_logs.event, notification_logs.status, notification_logs.total_cents,
+      cast(notification_logs.payload as char) as payload, notification_logs.created_at,
+      customers.external_id, coalesce(orders.recipient_email, customers.first_email) as email,
+      coalesce(orders.recipient_name, customers.first_name) as name, notification_deliveries.attempts
+    from notification_deliveries
+    straight_join notification_logs on notification_logs.id = notification_deliveries.notification_log_id
+    straight_join orders on orders.id = notification_logs.order_id
+    straight_join customers on customers.id = notification_logs.customer_id
+    where notification_deliveries.notification_log_id in (?)
+      and notification_deliveries.claim = unhex(?)
+    order by notification_logs.id`,
+    [ids, options.claim],
+  );
+  return rows.map(toClaimedNotice);
+}
+
+/**
+ * Gives notifications back that were taken and not tried: they are due again at once.
+ *
+ * @param claim of {@linkcode claimDeliveries}; what another process has taken meanwhile stays that one's
+ */
+export async function releaseDeliveries(
+  db: Queryable,
+  claim: string,
+  ids: readonly number[],
+): Promise<void> {
+  if (ids.length === 0) return;
+  await db.runText(
+    `
+    update notification_deliveries
+    set claim = null, due_at = current_timestamp(6)
+    where notification_log_id in (?) and claim = unhex(?)`,
+    [[...ids], claim],
+  );
+}
+
+/**
+ * Writes down what became of tries: each as a row of its own, and in the history whether the notification got
+ * through and the last error. What got through leaves the list; what failed is due again later, or stays on
+ * the list without a time where it was given up.
+ *
+ * A try whose lease had ended is written down as well, but what becomes of the notification is then said by
+ * the process that has taken it since, unless it got through. A notification that got through once stays
+ * sent, even where a replay of it failed. Running it again after a lost answer writes the tries twice and
+ * changes nothing else.
+ */
+export async function settleDeliveries(
+  db: Database,
+  claim: string,
+  attempts: readonly Attempt[],
+): Promise<void> {
+  if (attempts.length === 0) return;
+  const json = JSON.stringify(
+    attempts.toSorted((a, b) => a.notificationId - b.notificationId).map((attempt) => [
+      attempt.notificationId,
+      Math.round(attempt.agoMs),
+      Math.round(attempt.durationMs),
+      attempt.statusCode,
+      attempt.reply === null ? null : cutText(attempt.reply, longestReply),
+      attempt.error === null ? null : cutText(attempt.error, longestError),
+      attempt.nextMs,
+      attempt.error === null ? 1 : 0,
+    ]),
+  );
+  await db.transaction(async (tx) => {
+    await tx.run(
+      `
+      update ${attemptTable}
+      straight_join notification_logs on notification_logs.id = attempt.id
+      set notification_logs.error = attempt.error,
+        notification_logs.sent_at = case attempt.success when 1 then current_timestamp(6) end,
+        notification_logs.success = attempt.success
+      where attempt.success = 1 or notification_logs.success = 0`,
+      [json],
+    );
+    await tx.run(
+      `
+      insert into notification_attempts
+        (notification_log_id, attempted_at, duration_ms, success, status_code, reply, error)
+      select notification_logs.id, current_timestamp(6) - interval attempt.ago_ms * 1000 microsecond,
+        attempt.duration_ms, attempt.success, attempt.status_code, attempt.reply, attempt.error
+      from ${attemptTable}
+      straight_join notification_logs on notification_logs.id = attempt.id`,
+      [json],
+    );
+    // What got through leaves the list, and so does a replay that was given up.
+    await tx.run(
+      `
+      delete notification_deliveries
+      from ${attemptTable}
+      straight_join notification_deliveries force index (primary)
+        on notification_deliveries.notification_log_id = attempt.id
+      straight_join notification_logs on notification_logs.id = attempt.id
+      where notification_deliveries.claim = unhex(?)
+        and (attempt.success = 1 or (attempt.next_ms is null and notification_logs.success = 1))`,
+      [json, claim],
+    );
+    await tx.run(
+      `
+      update ${attemptTable}
+      straight_join notification_deliveries force index (primary)
+        on notification_deliveries.notification_log_id = attempt.id
+      set notification_deliveries.attempts = notification_deliveries.attempts + 1,
+        notification_deliveries.due_at = current_timestamp(6) + interval attempt.next_ms * 1000 microsecond,
+        notification_deliveries.claim = null
+      where notification_deliveries.claim = unhex(?) and attempt.success = 0`,
+      [json, claim],
+    );
+  });
+}
+
+const attemptTable = `json_table(?, '$[*]' columns (
+  id bigint unsigned path '$[0]',
+  ago_ms bigint path '$[1]',
+  duration_ms int unsigned path '$[2]',
+  status_code int path '$[3]',
+  reply varchar(500) character set utf8mb4 path '$[4]',
+  error varchar(1000) character set utf8mb4 path '$[5]',
+  next_ms bigint path '$[6]',
+  success tinyint path '$[7]')) attempt`;
+
+/** What came of a wish to send something again. */
+export type ReplayResult =
+  | { kind: "queued" }
+  | { kind: "not_found" }
+  /** It stands in the history only. */
+  | { kind: "only_logged" }
+  /** A process is sending it at this moment. */
+  | { kind: "being_sent" };
+
+/**
+ * Puts a notification on the list again, due at once and with all its tries, whatever became of it; writes
+ * into the order's timeline who wanted it.
+ */
+export async function replayDelivery(
+  tx: Queryable,
+  id: number,
+  actor: string,
+): Promise<ReplayResult> {
+  const [log] = await tx.execute(
+    "select channel from notification_logs where id = ? for update",
+    [id],
+  );
+  if (log === undefined) return { kind: "not_found" };
+  if (log.channel === "log") return { kind: "only_logged" };
+  const [held] = await tx.execute(
+    `
+    select 1 as held
+    from notification_deliveries
+    where notification_log_id = ? and claim is not null and due_at > current_timestamp(6)
+    for update`,
+    [id],
+  );
+  if (held !== undefined) return { kind: "being_sent" };
+  await tx.run(
+    `
+    insert into notification_deliveries (notification_log_id, channel, due_at)
+    values (?, ?, current_timestamp(6))
+    on duplicate key update due_at = current_timestamp(6), attempts = 0, claim = null`,
+    [id, log.channel!],
+  );
+  await tx.run(
+    `
+    insert into order_events (order_id, refund_id, event, detail, actor)
+    select order_id, refund_id, 'notification_replayed', concat(channel, ': ', event), ?
+    from notification_logs
+    where id = ?`,
+    [actor, id],
+  );
+  return { kind: "queued" };
+}
+
+function toClaimedNotice(row: Row): ClaimedNotice {
+  const payload = JSON.parse(String(row.payload)) as Record<string, unknown>;
+  return {
+    id: toInteger(row.id),
+    type: noticeTypeOf(String(row.event)),
+    orderId: toInteger(row.order_id),
+    externalOrderId: String(payload.external_order_id),
+    refundId: row.refund_id === null ? null : toInteger(row.refund_id),
+    customer: {
+      externalId: String(row.external_id),
+      email: String(row.email),
+      name: String(row.name),
+    },
+    status: row.status as Notice["status"],
+    failureReason: payload.failure_reason as Notice["failureReason"],
+    currency: String(payload.currency),
+    amountCents: toInteger(payload.amount_cents as number),
+    totalCents: toInteger(row.total_cents),
+    createdAt: toIsoTime(row.created_at)!,
+    attempts: toInteger(row.attempts),
+  };
+}

@@ -1,0 +1,155 @@
+/**
+ * Statements on `notification_logs`.
+ *
+ * @module
+ */
+
+import { type NoticeChannel, orderEnds } from "../../domain/notification/notification.ts";
+import type { Queryable } from "../connection/database.ts";
+
+/** Something that a customer is told. */
+export interface NotificationRow {
+  orderId: number;
+  refundId: number | null;
+  /** Names one happening, see `domain/notification/notification.ts`. */
+  event: string;
+  /** What it is about, in minor units: the order's total or the refund's amount. */
+  amountCents: number;
+}
+
+/**
+ * Writes the history, one row for each channel. On the channel `log` writing it is the sending; for the others
+ * the rows say that nothing was sent yet, and what is to be sent is put on the work list beside them. The
+ * unique key on order, event and channel is the once-key: what was told before is left as it is, and what is
+ * on the list, or was on it, does not come onto it again.
+ *
+ * Every row locks its order for the sake of the foreign key, so they are written in the order of their
+ * orders' ids, as every writer locks them.
+ */
+export async function writeNotifications(
+  tx: Queryable,
+  notifications: readonly NotificationRow[],
+  channels: readonly NoticeChannel[],
+): Promise<void> {
+  if (notifications.length === 0) return;
+  const sorted = notifications.toSorted((a, b) => a.orderId - b.orderId);
+  // Nearly every order passes here, and mostly nothing has to be sent: that is one statement.
+  if (channels.length === 1 && channels[0] === "log") return await logNotifications(tx, sorted);
+  await insertForChannels(tx, sorted, channels);
+  await enqueueDeliveries(tx, sorted);
+}
+
+/**
+ * Writes the history of orders that are at their end, on the channel `log`, without asking first which of them
+ * are: nearly all are, and then this is all there is to do. Orders that are not, or do not exist, are left out.
+ *
+ * @returns how many of the orders have been told of, now or before
+ */
+export async function logOrderEnds(tx: Queryable, orderIds: readonly number[]): Promise<number> {
+  const event = `case orders.status ${
+    orderEnds.map(([status, name]) => `when '${status}' then '${name}'`).join(" ")
+  } end`;
+  const { affectedRows } = await tx.runText(
+    `
+    insert into notification_logs
+      (order_id, customer_id, event, channel, status, total_cents, payload, success, sent_at)
+    select orders.id, orders.customer_id, ${event}, 'log', orders.status, orders.total_cents,
+      ${payloadOf(event, "orders.total_cents")},
+      1, current_timestamp(6)
+    from orders force index (primary)
+    where orders.id in (?) and orders.status in (?)
+    on duplicate key update id = notification_logs.id`,
+    [orderIds.toSorted((a, b) => a - b), orderEnds.map(([status]) => status)],
+  );
+  return affectedRows;
+}
+
+/** What the history keeps of a happening, as it is then. */
+const payloadOf = (event: string, amountCents: string) => `
+      json_object('event', ${event}, 'order_id', orders.id,
+        'external_order_id', orders.external_order_id, 'status', orders.status,
+        'failure_reason', orders.failure_reason, 'currency', orders.currency,
+        'amount_cents', ${amountCents})`;
+
+/** The same of what stands in {@linkcode notices}. */
+const payload = payloadOf("notice.event", "notice.amount_cents");
+
+/** What is told, as a table, with its orders. */
+const notices = `
+      json_table(?, '$[*]' columns (
+        order_id bigint unsigned path '$[0]',
+        refund_id bigint unsigned path '$[1]',
+        event varchar(48) character set ascii path '$[2]',
+        amount_cents bigint path '$[3]')) notice
+      straight_join orders on orders.id = notice.order_id`;
+
+/** @param sorted by their orders' ids */
+async function logNotifications(tx: Queryable, sorted: readonly NotificationRow[]): Promise<void> {
+  await tx.run(
+    `
+    insert into notification_logs
+      (order_id, customer_id, refund_id, event, channel, status, total_cents, payload, success, sent_at)
+    select orders.id, orders.customer_id, notice.refund_id, notice.event, 'log', orders.status,
+      orders.total_cents,
+      ${payload},
+      1, current_timestamp(6)
+    from ${notices}
+    on duplicate key update id = notification_logs.id`,
+    [asJson(sorted)],
+  );
+}
+
+/** The same for any channels: the rows of an event are there together or not at all, and say how many they are. */
+async function insertForChannels(
+  tx: Queryable,
+  sorted: readonly NotificationRow[],
+  channels: readonly NoticeChannel[],
+): Promise<void> {
+  await tx.run(
+    `
+    insert into notification_logs
+      (order_id, customer_id, refund_id, event, channel, channels, status, total_cents, payload,
+       success, sent_at)
+    select orders.id, orders.customer_id, notice.refund_id, notice.event, told.channel, ?,
+      orders.status, orders.total_cents,
+      ${payload},
+      told.channel = 'log', case told.channel when 'log' then current_timestamp(6) end
+    from ${notices}
+    straight_join json_table(?, '$[*]' columns (
+      channel varchar(16) character set ascii path '$')) told on true
+    on duplicate key update id = notification_logs.id`,
+    [channels.length, asJson(sorted), JSON.stringify(channels)],
+  );
+}
+
+/** What was neither sent nor given up belongs on the list; what is there already stays as it is. */
+async function enqueueDeliveries(
+  tx: Queryable,
+  sorted: readonly NotificationRow[],
+): Promise<void> {
+  await tx.run(
+    `
+    insert into notification_deliveries (notification_log_id, channel, due_at)
+    select notification_logs.id, notification_logs.channel, current_timestamp(6)
+    from json_table(?, '$[*]' columns (
+      order_id bigint unsigned path '$[0]',
+      event varchar(48) character set ascii collate ascii_bin path '$[2]')) notice
+    straight_join notification_logs on notification_logs.order_id = notice.order_id
+      and notification_logs.event = notice.event
+    where notification_logs.success = 0 and notification_logs.channel <> 'log'
+    order by notification_logs.id
+    on duplicate key update channel = notification_deliveries.channel`,
+    [asJson(sorted)],
+  );
+}
+
+function asJson(notifications: readonly NotificationRow[]): string {
+  return JSON.stringify(
+    notifications.map(({ orderId, refundId, event, amountCents }) => [
+      orderId,
+      refundId,
+      event,
+      amountCents,
+    ]),
+  );
+}

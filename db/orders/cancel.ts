@@ -1,0 +1,93 @@
+/**
+ * Cancels an order.
+ *
+ * @module
+ */
+
+import { foreignFault, type OnlyOf } from "../../domain/order/bringer.ts";
+import { decideCancel } from "../../domain/order/cancel.ts";
+import { WorkflowError } from "../../domain/errors.ts";
+import type { Message } from "../../domain/messages/messages.ts";
+import type { OrderFacts } from "../../domain/order/order.ts";
+import { sumNeeds } from "../../domain/order/reserve.ts";
+import type { Database, Queryable } from "../connection/database.ts";
+import { giveBackDisputed } from "../payments/decide_payment.ts";
+import { addOrderEvents, readBringer } from "./events.ts";
+import { lockOrders, markCancelled, readItems } from "./orders.ts";
+import { lockStock, writeStock } from "../catalog/products.ts";
+
+/** What belongs to cancelling an order. */
+export interface CancelOptions {
+  /** Is called where the order is cancelled, in the same transaction. */
+  inTransaction?: (tx: Queryable) => Promise<void>;
+  /** Only an order that this one has brought. */
+  only?: OnlyOf;
+}
+
+/** An order after its cancelling. */
+export interface CancelResult {
+  /** As it is now. */
+  order: OrderFacts;
+  /** False where it was cancelled before. */
+  changed: boolean;
+  /** What to publish. */
+  messages: Message[];
+}
+
+/**
+ * Cancels an order that is not settled and gives its units back, in one transaction. A crash leaves it
+ * cancelled or as it was; that its end is told is a message of its own, which recovery repeats. Money of it
+ * that is in dispute is given back.
+ *
+ * @param actor who cancels, for the timeline
+ * @throws {WorkflowError} `not_found`, `not_yours`, or `order_not_cancellable` once it is settled otherwise
+ */
+export function cancelOrder(
+  db: Database,
+  orderId: number,
+  actor: string,
+  options: CancelOptions = {},
+): Promise<CancelResult> {
+  return db.transaction(async (tx) => {
+    const { orders, now } = await lockOrders(tx, [orderId]);
+    const order = orders.get(orderId);
+    if (order === undefined) throw new WorkflowError("not_found", `There is no order ${orderId}`);
+    if (options.only !== undefined) {
+      const fault = foreignFault(options.only, await readBringer(tx, orderId), `order ${orderId}`);
+      if (fault !== undefined) throw fault;
+    }
+    const decision = decideCancel(order.status);
+    switch (decision.kind) {
+      case "already_cancelled":
+        return { order, changed: false, messages: [noticeOf(order)] };
+      case "refused":
+        throw new WorkflowError(
+          "order_not_cancellable",
+          `Cannot cancel order ${orderId}: it is ${order.status} already`,
+        );
+      case "cancel": {
+        if (decision.returnsStock) {
+          const needs = sumNeeds((await readItems(tx, [orderId])).get(orderId) ?? []);
+          const stock = await lockStock(tx, needs.map(({ productId }) => productId));
+          for (const { productId, qty } of needs) {
+            stock.set(productId, stock.get(productId)! + qty);
+          }
+          await writeStock(tx, stock);
+        }
+        await markCancelled(tx, order.status, [orderId], now);
+        await addOrderEvents(tx, [{ orderId, event: "cancelled" }], actor);
+        const reversals = await giveBackDisputed(tx, order, actor);
+        await options.inTransaction?.(tx);
+        return {
+          order: { ...order, status: "CANCELLED", settledAt: now },
+          changed: true,
+          messages: [noticeOf(order), ...reversals],
+        };
+      }
+    }
+  });
+}
+
+function noticeOf({ id, totalCents, currency }: OrderFacts): Message {
+  return { type: "notify.order", orderId: id, amountCents: totalCents, currency };
+}

@@ -1,0 +1,372 @@
+/**
+ * Orders into the books, from files and over HTTP.
+ *
+ * @module
+ */
+
+import { isForeign, type OnlyOf } from "../../domain/order/bringer.ts";
+import { contentOf, type IncomingOrder, totalCentsOf } from "../../domain/order/incoming_order.ts";
+import { orderContentHash } from "../../domain/order/content_hash.ts";
+import {
+  decideIntake,
+  type IntakeChange,
+  type IntakeOutcome,
+  type PendingChange,
+  sumsOf,
+  takesAway,
+} from "../../domain/order/intake.ts";
+import type { OrderStatus } from "../../domain/order/order.ts";
+import {
+  type Catalog,
+  completeCatalog,
+  emptyCatalog,
+  noteDescriptions,
+  writeDescriptions,
+} from "../catalog/catalog.ts";
+import type { Database, Queryable } from "../connection/database.ts";
+import { isDuplicateKey } from "../connection/faults.ts";
+import { addOrderEvents, readBringers } from "./events.ts";
+import {
+  addCreatedEvents,
+  deleteItems,
+  findOrders,
+  insertItems,
+  insertOrders,
+  type ItemToWrite,
+  type KnownOrder,
+  lockKnownOrders,
+  lockProductsShared,
+  type OrderToWrite,
+  readItemSums,
+  updateOrders,
+} from "./intake_writes.ts";
+
+/** How orders are taken. */
+export interface TakeOptions {
+  /** Units of products that no order has named before. */
+  initialStock: number;
+  /** What another content means for an order that is still `PENDING`. */
+  onPendingChange: PendingChange;
+  /** Who takes them, for the timeline. */
+  actor: string;
+  /** Who brought one of them, where it is not the one who takes them. */
+  actorOf?: (order: IncomingOrder) => string;
+  /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
+  only?: OnlyOf;
+  /**
+   * Is told the orders that were inserted, with their ids, in the transaction that inserts them: what it
+   * writes is there with the orders or not at all.
+   */
+  inTransaction?: (tx: Queryable, inserted: ReadonlyMap<IncomingOrder, number>) => Promise<void>;
+  /** Tell what would become of them and change nothing. */
+  dryRun?: boolean;
+  /**
+   * What a longer run knows of customers and products. With it, the caller writes the descriptions
+   * when the run ends; without it they are written with the orders.
+   */
+  catalog?: Catalog;
+}
+
+/** What became of one order. */
+export interface TakenOrder {
+  externalOrderId: string;
+  /** Null if it is new and this was a dry run. */
+  orderId: number | null;
+  outcome: IntakeOutcome;
+  /** As the books have it now. */
+  status: OrderStatus;
+  /** Somebody else has brought it, so that its new content was not taken. */
+  foreign: boolean;
+  /** In `currency`, as the order that came in says. */
+  totalCents: number;
+  currency: string;
+}
+
+/** Tries to insert orders that somebody else inserts at the same moment. */
+const mostTries = 10;
+
+/**
+ * Puts orders into the books, or recognises them there. Safe to repeat, also while others take the same
+ * orders.
+ *
+ * Customers and products of orders that are taken are created first. Then one transaction writes all
+ * orders, items and timeline: a crash leaves all of them or none.
+ *
+ * @param orders validated; about 1,000 at once are fastest. An id that stands there twice is taken once
+ * and then compared.
+ * @returns what became of each, in the order given
+ */
+export async function takeOrders(
+  db: Database,
+  orders: readonly IncomingOrder[],
+  options: TakeOptions,
+): Promise<TakenOrder[]> {
+  const catalog = options.catalog ?? emptyCatalog();
+  const taken = new Array<TakenOrder>(orders.length);
+  let left = orders.map((order, place) => ({ order, place }));
+  while (left.length > 0) {
+    const first = new Map<string, { order: IncomingOrder; place: number }>();
+    const repeated: typeof left = [];
+    for (const entry of left) {
+      const id = entry.order.externalOrderId;
+      if (first.has(id)) repeated.push(entry);
+      else first.set(id, entry);
+    }
+    const round = [...first.values()];
+    const results = await takeDistinct(db, round.map(({ order }) => order), catalog, options);
+    results.forEach((result, index) => taken[round[index]!.place] = result);
+    left = repeated;
+  }
+  if (options.catalog === undefined && !options.dryRun) {
+    await writeDescriptions(db, catalog, { everyDate: false });
+  }
+  return taken;
+}
+
+async function takeDistinct(
+  db: Database,
+  orders: IncomingOrder[],
+  catalog: Catalog,
+  options: TakeOptions,
+): Promise<TakenOrder[]> {
+  const candidates = orders.map((order): OrderToWrite => ({
+    order,
+    hash: orderContentHash(contentOf(order)),
+    totalCents: totalCentsOf(order.items),
+  }));
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await takeOnce(db, candidates, catalog, options);
+    } catch (error) {
+      // Somebody else inserted one of the orders after it was looked up: now it is known.
+      if (!isDuplicateKey(error) || attempt >= mostTries) throw error;
+    }
+  }
+}
+
+async function takeOnce(
+  db: Database,
+  candidates: readonly OrderToWrite[],
+  catalog: Catalog,
+  options: TakeOptions,
+): Promise<TakenOrder[]> {
+  const known = await findOrders(db, candidates.map(({ order }) => order.externalOrderId));
+  const foreign = await foreignOrders(db, candidates, known, options);
+  const losing = await losingOrders(db, candidates, known, options);
+  const decide = (candidate: OrderToWrite, order: KnownOrder | undefined) =>
+    decideIntake(order, changeOf(candidate, order, { losing, foreign }), options.onPendingChange);
+  const knownOf = ({ order }: OrderToWrite) => known.get(order.externalOrderId);
+  const fresh: OrderToWrite[] = [];
+  const changing: OrderToWrite[] = [];
+  const unchanged: IncomingOrder[] = [];
+  for (const candidate of candidates) {
+    const outcome = decide(candidate, knownOf(candidate));
+    if (outcome === "new") fresh.push(candidate);
+    if (outcome === "updated") changing.push(candidate);
+    if (outcome === "unchanged") unchanged.push(candidate.order);
+  }
+
+  const result = (
+    candidate: OrderToWrite,
+    outcome: IntakeOutcome,
+    order: KnownOrder | undefined,
+  ) => ({
+    externalOrderId: candidate.order.externalOrderId,
+    orderId: order?.id ?? null,
+    outcome,
+    status: order?.status ?? "PENDING",
+    foreign: foreign.has(candidate.order.externalOrderId),
+    totalCents: candidate.totalCents,
+    currency: candidate.order.currency,
+  });
+  if (options.dryRun) {
+    return candidates.map((candidate) =>
+      result(candidate, decide(candidate, knownOf(candidate)), knownOf(candidate))
+    );
+  }
+
+  const entering = [...fresh, ...changing].map(({ order }) => order);
+  if (entering.length > 0) {
+    await completeCatalog(db, catalog, entering, { initialStock: options.initialStock });
+  }
+  if (options.catalog !== undefined && unchanged.length > 0) {
+    await completeCatalog(db, catalog, unchanged, { initialStock: undefined });
+  }
+  const written = entering.length === 0
+    ? { locked: new Map<string, KnownOrder>(), ids: new Map<string, number>(), losing }
+    : await db.transaction((tx) => writeOrders(tx, fresh, changing, known, catalog, options));
+
+  const results = candidates.map((candidate) => {
+    const id = candidate.order.externalOrderId;
+    const insertedId = written.ids.get(id);
+    if (insertedId !== undefined) {
+      return { ...result(candidate, "new", undefined), orderId: insertedId };
+    }
+    const locked = written.locked.get(id);
+    if (locked === undefined) {
+      return result(candidate, decide(candidate, knownOf(candidate)), knownOf(candidate));
+    }
+    const change = changeOf(candidate, locked, { losing: written.losing, foreign });
+    return result(candidate, decideIntake(locked, change, options.onPendingChange), locked);
+  });
+  const described = candidates.filter((_, index) =>
+    results[index]!.outcome === "new" || results[index]!.outcome === "updated" ||
+    (results[index]!.outcome === "unchanged" && options.catalog !== undefined)
+  );
+  noteDescriptions(catalog, described.map(({ order }) => order));
+  return results;
+}
+
+/**
+ * How an order differs from the known one; `losing` says which of them would lose something, and `foreign` which are
+ * another's.
+ */
+function changeOf(
+  { order, hash }: OrderToWrite,
+  known: KnownOrder | undefined,
+  { losing, foreign }: { losing: ReadonlySet<string>; foreign?: ReadonlySet<string> },
+): IntakeChange {
+  const { name, email } = order.customer;
+  return {
+    content: known?.hash !== hash,
+    recipient: known?.recipient.email !== email || known?.recipient.name !== name,
+    takesAway: losing.has(order.externalOrderId),
+    foreign: foreign?.has(order.externalOrderId) ?? false,
+  };
+}
+
+/**
+ * The orders that somebody else has brought, by external id. Only those are looked at that would be changed, or are
+ * known with other content.
+ */
+async function foreignOrders(
+  db: Queryable,
+  candidates: readonly OrderToWrite[],
+  known: ReadonlyMap<string, KnownOrder>,
+  { only }: Pick<TakeOptions, "only">,
+): Promise<Set<string>> {
+  if (only === undefined) return new Set();
+  const changed = candidates.flatMap((candidate) => {
+    const before = known.get(candidate.order.externalOrderId);
+    if (before === undefined) return [];
+    const { content, recipient } = changeOf(candidate, before, { losing: new Set() });
+    const isLookedAt = content || (recipient && before.status === "PENDING");
+    return isLookedAt ? [{ externalId: candidate.order.externalOrderId, id: before.id }] : [];
+  });
+  const bringers = await readBringers(db, changed.map(({ id }) => id));
+  return new Set(
+    changed.filter(({ id }) => isForeign(only, bringers.get(id) ?? null))
+      .map(({ externalId }) => externalId),
+  );
+}
+
+/**
+ * The orders that would lose items by their new content, by external id. Only those are looked at that a file
+ * may change.
+ */
+async function losingOrders(
+  db: Queryable,
+  candidates: readonly OrderToWrite[],
+  known: ReadonlyMap<string, KnownOrder>,
+  { onPendingChange }: Pick<TakeOptions, "onPendingChange">,
+): Promise<Set<string>> {
+  if (onPendingChange !== "update") return new Set();
+  const changed = candidates.flatMap(({ order, hash }) => {
+    const before = known.get(order.externalOrderId);
+    if (before?.status !== "PENDING" || before.hash === hash) return [];
+    return [{ order, before, kinds: sumsOf(order.items).size }];
+  });
+  const sums = await readItemSums(
+    db,
+    new Map(changed.map(({ before: { id }, kinds }) => [id, kinds])),
+  );
+  const losing = changed.filter(({ order, before }) => {
+    const had = sums.get(before.id);
+    // In another currency every price is another one.
+    return had === undefined || before.currency !== order.currency || takesAway(had, order.items);
+  });
+  return new Set(losing.map(({ order }) => order.externalOrderId));
+}
+
+/**
+ * Locks the known orders, then the products, each by id, and writes.
+ *
+ * @returns the ids of inserted orders, and the known ones as they were when they were locked, with those of
+ * them that would have lost items
+ */
+async function writeOrders(
+  tx: Queryable,
+  fresh: readonly OrderToWrite[],
+  changing: readonly OrderToWrite[],
+  known: ReadonlyMap<string, KnownOrder>,
+  catalog: Catalog,
+  options: TakeOptions,
+): Promise<{ ids: Map<string, number>; locked: Map<string, KnownOrder>; losing: Set<string> }> {
+  const locked = await lockKnownOrders(
+    tx,
+    changing.map(({ order }) => known.get(order.externalOrderId)!.id),
+  );
+  // Who has brought them does not change; what is another's is not among them.
+  // Meanwhile a consumer may have begun with an order, or another import have brought the same content.
+  const losing = await losingOrders(tx, changing, locked, options);
+  const updates = changing.filter((candidate) => {
+    const order = locked.get(candidate.order.externalOrderId);
+    const change = changeOf(candidate, order, { losing });
+    return decideIntake(order, change, options.onPendingChange) === "updated";
+  });
+
+  const ids = await insertOrders(tx, fresh, catalog);
+  await updateOrders(tx, updates, locked, catalog);
+
+  const items: ItemToWrite[] = [];
+  const addItems = (orderId: number, order: IncomingOrder) => {
+    for (const { sku, unitPriceCents, qty } of order.items) {
+      items.push({ orderId, productId: catalog.products.get(sku)!.id, unitPriceCents, qty });
+    }
+  };
+  for (const { order } of fresh) addItems(ids.get(order.externalOrderId)!, order);
+  const updatedIds = updates.map(({ order }) => locked.get(order.externalOrderId)!.id);
+  for (const [index, { order }] of updates.entries()) addItems(updatedIds[index]!, order);
+  if (items.length > 0) {
+    await lockProductsShared(tx, [...new Set(items.map(({ productId }) => productId))]);
+    await deleteItems(tx, updatedIds);
+    await insertItems(tx, items);
+  }
+  await addEvents(tx, { fresh, ids, updates, updatedIds }, options);
+  await options.inTransaction?.(
+    tx,
+    new Map(fresh.map(({ order }) => [order, ids.get(order.externalOrderId)!])),
+  );
+  return { ids, locked, losing };
+}
+
+/** Adds the steps that were taken to the timelines. */
+async function addEvents(
+  tx: Queryable,
+  { fresh, ids, updates, updatedIds }: {
+    fresh: readonly OrderToWrite[];
+    ids: ReadonlyMap<string, number>;
+    updates: readonly OrderToWrite[];
+    updatedIds: readonly number[];
+  },
+  { actor, actorOf }: TakeOptions,
+): Promise<void> {
+  const created = [...ids.values()];
+  const { 0: firstId = 0, [created.length - 1]: lastId = 0 } = created;
+  const inOneRange = actorOf === undefined && created.length > 0 &&
+    lastId - firstId === created.length - 1 &&
+    created.every((id, index) => id === firstId + index);
+  if (inOneRange) await addCreatedEvents(tx, { firstId, lastId }, actor);
+  await addOrderEvents(tx, [
+    ...(inOneRange ? [] : fresh).map(({ order }) => ({
+      orderId: ids.get(order.externalOrderId)!,
+      event: "created" as const,
+      actor: actorOf?.(order),
+    })),
+    ...updates.map(({ order }, index) => ({
+      orderId: updatedIds[index]!,
+      event: "updated" as const,
+      actor: actorOf?.(order),
+    })),
+  ], actor);
+}

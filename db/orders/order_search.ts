@@ -1,0 +1,383 @@
+/**
+ * Orders as people and programs look for them: by a word and by filters, from the newest down.
+ *
+ * @module
+ */
+
+import type { OrderStatus } from "../../domain/order/order.ts";
+import { type Queryable, toInteger } from "../connection/database.ts";
+import { type OrderSummary, readOrderSummaries } from "./order_queries.ts";
+
+/** What is looked for; what is undefined does not matter. */
+export interface OrderSearch {
+  /**
+   * An order's id or external id, a customer's external id, the e-mail that an order was placed with, or a SKU; three
+   * characters or more may be the beginning of an e-mail.
+   */
+  text?: string;
+  status?: OrderStatus;
+  /** Database id. */
+  customerId?: number;
+  currency?: string;
+  /** Earliest `placed_at`, UTC, `YYYY-MM-DD HH:MM:SS[.ffffff]`. */
+  placedFrom?: string;
+  /** Latest `placed_at`, included. */
+  placedTo?: string;
+  leastCents?: number;
+  mostCents?: number;
+}
+
+/** A page of what was found. */
+export interface FoundOrders {
+  orders: OrderSummary[];
+  /** Where the next page begins: ids below it; undefined where nothing more can follow. */
+  nextBeforeId: number | undefined;
+  /** True if the search stopped before the page was full, and is to go on by the next page. */
+  stoppedEarly: boolean;
+  /** True if more e-mail addresses than {@linkcode mostAddresses} begin so: the others are left out. */
+  leavesAddressesOut: boolean;
+}
+
+/** How much a page may read. */
+export interface SearchLimits {
+  /** Ids of the primary key that are walked through. */
+  walked: number;
+  /** Entries of other indexes whose rows are looked up one by one. */
+  lookedUp: number;
+}
+
+/**
+ * What one page reads at the most, so that a rare order never costs a whole table. No index on status or time is there to be walked instead: the drain
+ * and the import would have to keep it up at every order.
+ */
+export const searchLimits: SearchLimits = { walked: 100_000, lookedUp: 20_000 };
+
+/** Characters from which on a word may be the beginning of an e-mail. */
+const shortestBeginning = 3;
+
+/**
+ * Most addresses that the beginning of an e-mail may mean, of those that customers were first known by and of
+ * others: each is a way of its own through the orders.
+ */
+export const mostAddresses = 100;
+
+/**
+ * Looks for orders, from the newest id down.
+ *
+ * A word or a customer is looked up by indexes, open orders by the index of unfinished ones, and any other
+ * filter walks down the primary key. A page that found too little within {@linkcode searchLimits} is short and
+ * says where to go on. None is passed over, but where the beginning of an e-mail means more than
+ * {@linkcode mostAddresses}: then every page says so.
+ *
+ * @param options.beforeId only ids below it; undefined for the start
+ * @param options.limit most rows
+ * @param options.limits how much may be read
+ */
+export async function searchOrders(
+  db: Queryable,
+  search: OrderSearch,
+  options: { beforeId: number | undefined; limit: number; limits?: SearchLimits },
+): Promise<FoundOrders> {
+  const { beforeId, limit, limits = searchLimits } = options;
+  const { ways, leavesAddressesOut } = search.text === undefined
+    ? { ways: [wayOf(search)], leavesAddressesOut: false }
+    : await waysOfWord(db, search.text, search.customerId);
+  const conditions = conditionsOf(search);
+  const { top, floor } = await reach(db, ways, beforeId ?? Number.MAX_SAFE_INTEGER, {
+    limits,
+    conditions,
+  });
+  const found = await unite(
+    db,
+    ways.map((way) => idsBetween(way, { top, floor, conditions, limit: limit + 1 })),
+  );
+  const ids = [...new Set(found)].sort((a, b) => b - a);
+  const byId = await readOrderSummaries(db, ids.slice(0, limit));
+  const orders = ids.slice(0, limit).flatMap((id) => byId.get(id) ?? []);
+  if (ids.length > limit) {
+    return { orders, nextBeforeId: ids[limit - 1], stoppedEarly: false, leavesAddressesOut };
+  }
+  return floor > 0
+    ? { orders, nextBeforeId: floor, stoppedEarly: true, leavesAddressesOut }
+    : { orders, nextBeforeId: undefined, stoppedEarly: false, leavesAddressesOut };
+}
+
+/** An index by which orders are found, from the newest id down. */
+interface Way {
+  /** Tables, with the index that is to be used. */
+  from: string;
+  /** The column with the order's id, in that index. */
+  id: string;
+  /** What holds for all that the way leads to; empty for all orders. */
+  where: string;
+  /** What has to hold for an order's row besides, and is not in the index; empty for nothing. */
+  filter: string;
+  values: (string | number)[];
+  /** Joins the orders' rows where the index is another table's. */
+  join: string;
+  /** `distinct` where an order may be met more than once. */
+  once: "distinct" | "";
+}
+
+const primaryKey: Way = {
+  from: "orders force index (primary)",
+  id: "orders.id",
+  where: "",
+  filter: "",
+  values: [],
+  join: "",
+  once: "",
+};
+
+function wayOf({ customerId, status }: OrderSearch): Way {
+  if (customerId !== undefined) return wayOfCustomer(customerId);
+  if (status !== "PENDING" && status !== "RESERVED") return primaryKey;
+  return {
+    ...primaryKey,
+    from: "orders force index (orders_unfinished)",
+    where: "and orders.unfinished = 1",
+  };
+}
+
+function wayOfCustomer(customerId: number): Way {
+  return {
+    ...primaryKey,
+    from: "orders force index (orders_customer)",
+    where: "and orders.customer_id = ?",
+    values: [customerId],
+  };
+}
+
+/** To the orders that were placed with what their customer was first known by. */
+function wayOfFirstEmail(customerId: number): Way {
+  return { ...wayOfCustomer(customerId), filter: "and orders.recipient_email is null" };
+}
+
+/** The same of all customers that were first known by one address. */
+function wayOfSharedEmail(email: string): Way {
+  return {
+    ...primaryKey,
+    from: "customers force index (customers_first_email) " +
+      "straight_join orders force index (orders_customer) on orders.customer_id = customers.id",
+    where: "and customers.first_email = ?",
+    filter: "and orders.recipient_email is null",
+    values: [email],
+  };
+}
+
+function wayOfRecipient(email: string): Way {
+  return {
+    ...primaryKey,
+    from: "orders force index (orders_recipient_email)",
+    where: "and orders.recipient_email = ?",
+    values: [email],
+  };
+}
+
+/** Every index that a word may be in. */
+async function waysOfWord(
+  db: Queryable,
+  text: string,
+  customerId: number | undefined,
+): Promise<{ ways: Way[]; leavesAddressesOut: boolean }> {
+  const id = Number(/^#?([1-9]\d{0,15})$/.exec(text)?.[1]);
+  const [customers, firstKnown, emails, products] = await Promise.all([
+    db.query("select id from customers where external_id = ?", [text]),
+    waysOfFirstEmails(db, text),
+    recipientEmails(db, text),
+    db.execute("select id from products where sku = ?", [text]),
+  ]);
+  const ways: Way[] = [
+    {
+      ...primaryKey,
+      from: "orders force index (orders_external_order_id)",
+      where: "and orders.external_order_id = ?",
+      values: [text],
+    },
+    ...(Number.isSafeInteger(id)
+      ? [{ ...primaryKey, where: "and orders.id = ?", values: [id] }]
+      : []),
+    ...customers
+      .map((row) => toInteger(row.id))
+      .filter((customer) => customerId === undefined || customer === customerId)
+      .map(wayOfCustomer),
+    ...firstKnown.ways,
+    ...emails.slice(0, mostAddresses).map(wayOfRecipient),
+    ...products.map((row): Way => ({
+      ...primaryKey,
+      from: "order_items force index (order_items_product)",
+      id: "order_items.order_id",
+      where: "and order_items.product_id = ?",
+      values: [toInteger(row.id)],
+      join: "straight_join orders on orders.id = order_items.order_id",
+      once: "distinct",
+    })),
+  ];
+  return {
+    ways,
+    leavesAddressesOut: firstKnown.leavesAddressesOut || emails.length > mostAddresses,
+  };
+}
+
+/**
+ * How far down one page may go.
+ *
+ * @returns the ids from `floor` to below `top`; a floor above 0 means that more may follow below it
+ */
+async function reach(
+  db: Queryable,
+  ways: readonly Way[],
+  top: number,
+  { limits, conditions }: { limits: SearchLimits; conditions: Conditions },
+): Promise<{ top: number; floor: number }> {
+  // Where everything on the ways fits, the page itself is the limit.
+  const isWhole = conditions.sql === "" && ways.every(({ filter }) => filter === "");
+  if (isWhole) return { top, floor: 0 };
+  if (ways[0] === primaryKey) {
+    // Ids that were never given to an order, at whose edge a page began, are jumped over.
+    const [highest] = await unite(db, [idAt(primaryKey, top, 0)]);
+    if (highest === undefined) return { top, floor: 0 };
+    const below = highest + 1 - limits.walked;
+    const [next] = below <= 0 ? [] : await unite(db, [idAt(primaryKey, below, 0)]);
+    return { top: highest + 1, floor: next === undefined ? 0 : next + 1 };
+  }
+  // Above the highest of the ends every way is gone to its end.
+  const entries = Math.max(1, Math.floor(limits.lookedUp / ways.length));
+  const ends = await unite(db, ways.map((way) => idAt(way, top, entries)));
+  return { top, floor: ends.length === 0 ? 0 : Math.max(...ends) + 1 };
+}
+
+/** A select of ids. */
+interface Select {
+  sql: string;
+  values: (string | number)[];
+}
+
+/** The id so many entries down a way; none where it is not so long. */
+function idAt({ from, id, where, values, once }: Way, top: number, entries: number): Select {
+  return {
+    sql: `
+    select ${once} ${id} as id
+    from ${from}
+    where ${id} < ? ${where}
+    order by ${id} desc
+    limit 1 offset ?`,
+    values: [top, ...values, entries],
+  };
+}
+
+/** The highest ids on a way. */
+function idsBetween(
+  { from, id, where, filter, values, join, once }: Way,
+  options: { top: number; floor: number; conditions: Conditions; limit: number },
+): Select {
+  const { top, floor, conditions, limit } = options;
+  return {
+    sql: `
+    select ${once} ${id} as id
+    from ${from}
+    ${conditions.sql === "" ? "" : join}
+    where ${id} < ? and ${id} >= ? ${where} ${filter} ${conditions.sql}
+    order by ${id} desc
+    limit ?`,
+    values: [top, floor, ...values, ...conditions.values, limit],
+  };
+}
+
+/** The ids of several selects by one statement, however many customers a word means. */
+async function unite(db: Queryable, selects: readonly Select[]): Promise<number[]> {
+  const rows = await db.query(
+    selects.length === 1
+      ? selects[0]!.sql
+      : selects.map(({ sql }) => `(${sql})`).join(" union all "),
+    selects.flatMap(({ values }) => values),
+  );
+  return rows.map((row) => toInteger(row.id));
+}
+
+/** Ways to the orders that were placed with what their customer was first known by, where that begins so. */
+async function waysOfFirstEmails(
+  db: Queryable,
+  text: string,
+): Promise<{ ways: Way[]; leavesAddressesOut: boolean }> {
+  if (text.length < shortestBeginning) return { ways: [], leavesAddressesOut: false };
+  const begins = [beginning(text), mostAddresses + 1];
+  const customers = await db.query(
+    `
+    select id
+    from customers force index (customers_first_email)
+    where first_email like ?
+    order by first_email, id
+    limit ?`,
+    begins,
+  );
+  if (customers.length <= mostAddresses) {
+    const ways = customers.map(({ id }) => wayOfFirstEmail(toInteger(id)));
+    return { ways, leavesAddressesOut: false };
+  }
+  // Many customers may share an address, as that of a counter where it is not asked for.
+  const emails = await db.query(
+    `
+    select first_email
+    from customers force index (customers_first_email)
+    where first_email like ?
+    group by first_email
+    order by first_email
+    limit ?`,
+    begins,
+  );
+  const ways = emails.slice(0, mostAddresses).map((row) =>
+    wayOfSharedEmail(String(row.first_email))
+  );
+  return { ways, leavesAddressesOut: emails.length > mostAddresses };
+}
+
+/** A pattern for what begins so. */
+function beginning(text: string): string {
+  return `${text.replace(/[\\%_]/g, "\\$&")}%`;
+}
+
+/**
+ * The other addresses of orders that begin so, and one more than {@linkcode mostAddresses} where there are more. Both
+ * engines jump from one address to the next in the index, however many orders each has.
+ */
+async function recipientEmails(db: Queryable, text: string): Promise<string[]> {
+  if (text.length < shortestBeginning) return [];
+  const rows = await db.query(
+    `
+    select recipient_email
+    from orders force index (orders_recipient_email)
+    where recipient_email like ?
+    group by recipient_email
+    order by recipient_email
+    limit ?`,
+    [beginning(text), mostAddresses + 1],
+  );
+  return rows.map((row) => String(row.recipient_email));
+}
+
+/** What a search asks for beside the way that it takes. */
+interface Conditions {
+  /** Empty where there is nothing. */
+  sql: string;
+  values: (string | number)[];
+}
+
+function conditionsOf(search: OrderSearch): Conditions {
+  const byWord = search.text !== undefined;
+  const conditions: [sql: string, value: string | number | undefined][] = [
+    ["orders.status = ?", search.status],
+    // Without a word the customer is the way.
+    ["orders.customer_id = ?", byWord ? search.customerId : undefined],
+    ["orders.currency = ?", search.currency],
+    ["orders.placed_at >= ?", search.placedFrom],
+    ["orders.placed_at <= ?", search.placedTo],
+    ["orders.total_cents >= ?", search.leastCents],
+    ["orders.total_cents <= ?", search.mostCents],
+  ];
+  const given = conditions.filter(([, value]) => value !== undefined);
+  return {
+    sql: given.map(([sql]) => `and ${sql}`).join(" "),
+    values: given.map(([, value]) => value!),
+  };
+}

@@ -1,0 +1,248 @@
+/**
+ * Statements on `payments`.
+ *
+ * @module
+ */
+
+import { noProvider } from "../../domain/order/order.ts";
+import { type Queryable, type Row, toInteger } from "../connection/database.ts";
+
+/** What the gateway said of an order's money. */
+export interface PaymentRow {
+  orderId: number;
+  provider: string;
+  providerRef: string;
+  amountCents: number;
+  status: "SUCCEEDED" | "DECLINED";
+}
+
+/**
+ * Records answers of orders that are settled by them. The unique key on the order is the once-key.
+ *
+ * @param now the database's clock, UTC
+ */
+export async function insertPayments(
+  tx: Queryable,
+  payments: readonly PaymentRow[],
+  now: string,
+): Promise<void> {
+  if (payments.length === 0) return;
+  await tx.run(
+    `
+    insert into payments (order_id, provider, provider_ref, amount_cents, status, paid_at)
+    select answer.order_id, answer.provider, answer.provider_ref, answer.amount_cents, answer.status,
+      case answer.status when 'SUCCEEDED' then ? end
+    from json_table(?, '$[*]' columns (
+      order_id bigint unsigned path '$[0]',
+      provider varchar(32) character set ascii path '$[1]',
+      provider_ref varchar(128) character set utf8mb4 path '$[2]',
+      amount_cents bigint path '$[3]',
+      status varchar(16) character set ascii path '$[4]')) answer`,
+    [
+      now,
+      JSON.stringify(
+        payments.map(({ orderId, provider, providerRef, amountCents, status }) => [
+          orderId,
+          provider,
+          providerRef,
+          amountCents,
+          status,
+        ]),
+      ),
+    ],
+  );
+}
+
+/**
+ * Records money that came for an order which was over by then, as something to give back. A decline that
+ * was recorded before is overruled; money on its way back stays so.
+ *
+ * @param now the database's clock, UTC
+ * @returns false where it had been recorded before
+ */
+export async function recordLatePayment(
+  tx: Queryable,
+  payment: TakenMoney,
+  now: string,
+): Promise<boolean> {
+  const before = await tx.execute(
+    "select status from payments where order_id = ? and surplus = 0 for update",
+    [payment.orderId],
+  );
+  const values = [
+    payment.provider,
+    payment.providerRef,
+    payment.amountCents,
+    payment.currency,
+    now,
+    payment.orderId,
+  ];
+  if (before[0] === undefined) {
+    await tx.run(
+      `
+      insert into payments
+        (provider, provider_ref, amount_cents, currency, paid_at, order_id, status)
+      values (?, ?, ?, ?, ?, ?, 'REVERSING')`,
+      values,
+    );
+    return true;
+  }
+  const { affectedRows } = await tx.run(
+    `
+    update payments
+    set status = 'REVERSING', provider = ?, provider_ref = ?, amount_cents = ?, currency = ?, paid_at = ?
+    where order_id = ? and surplus = 0 and status = 'DECLINED'`,
+    values,
+  );
+  return affectedRows === 1;
+}
+
+/** Money that the provider says it took. */
+export interface TakenMoney {
+  orderId: number;
+  provider: string;
+  providerRef: string;
+  amountCents: number;
+  /** ISO 4217, upper case. */
+  currency: string;
+}
+
+/** A payment as it was recorded. */
+export interface RecordedPayment {
+  id: number;
+  orderId: number;
+  provider: string;
+  providerRef: string;
+  amountCents: number;
+  /** Null where it is the order's. */
+  currency: string | null;
+  status: string;
+  /** 0 for the one that the order is settled by; further money counts up. */
+  surplus: number;
+  /** When the money was taken as far as we know, UTC; null where it was not. */
+  paidAt: string | null;
+}
+
+/** The payments that orders are settled by, by order id. */
+export async function readPayments(
+  db: Queryable,
+  orderIds: readonly number[],
+): Promise<Map<number, RecordedPayment>> {
+  if (orderIds.length === 0) return new Map();
+  const rows = await db.query(
+    `select ${columns} from payments where order_id in (?) and surplus = 0`,
+    [[...orderIds]],
+  );
+  return new Map(rows.map((row) => [toInteger(row.order_id), toPayment(row)]));
+}
+
+/** All payments of an order, the one that settles it first; further ones by the time they came. */
+export async function readPaymentsOf(db: Queryable, orderId: number): Promise<RecordedPayment[]> {
+  const rows = await db.execute(
+    `select ${columns} from payments where order_id = ? order by surplus`,
+    [orderId],
+  );
+  return rows.map(toPayment);
+}
+
+/** The order whose payment has the provider's name; undefined where there is none. */
+export async function readOwner(
+  db: Queryable,
+  { provider, providerRef }: Pick<TakenMoney, "provider" | "providerRef">,
+): Promise<number | undefined> {
+  const rows = await db.execute(
+    "select order_id from payments where provider = ? and provider_ref = ?",
+    [provider, providerRef],
+  );
+  return rows[0] === undefined ? undefined : toInteger(rows[0].order_id);
+}
+
+/** Payments of orders that are to be given back. */
+export async function readReversing(
+  db: Queryable,
+  orderIds: readonly number[],
+): Promise<RecordedPayment[]> {
+  if (orderIds.length === 0) return [];
+  const rows = await db.query(
+    `
+    select ${columns}
+    from payments
+    where order_id in (?) and status = 'REVERSING'
+    order by order_id, surplus`,
+    [[...orderIds]],
+  );
+  return rows.map(toPayment);
+}
+
+/**
+ * `REVERSING` → `REVERSED`.
+ *
+ * @returns false where it was so before
+ */
+export async function markReversed(tx: Queryable, paymentId: number): Promise<boolean> {
+  const { affectedRows } = await tx.run(
+    "update payments set status = 'REVERSED' where id = ? and status = 'REVERSING'",
+    [paymentId],
+  );
+  return affectedRows === 1;
+}
+
+const columns =
+  "id, order_id, provider, provider_ref, amount_cents, currency, status, surplus, paid_at";
+
+/** The columns of {@linkcode RecordedPayment}. */
+export function toPayment(row: Row): RecordedPayment {
+  return {
+    id: toInteger(row.id),
+    orderId: toInteger(row.order_id),
+    provider: String(row.provider),
+    providerRef: String(row.provider_ref),
+    amountCents: toInteger(row.amount_cents),
+    currency: row.currency === null ? null : String(row.currency),
+    status: String(row.status),
+    surplus: toInteger(row.surplus),
+    paidAt: row.paid_at as string | null,
+  };
+}
+
+/** More providers than anybody has. */
+const mostProviders = 100;
+
+/**
+ * Gives payments their provider's name back, where a process of the version before has read the key in an answer as a
+ * part of it. Costs a look-up by index.
+ */
+export async function mendProviders(db: Queryable): Promise<void> {
+  const misread = await db.query(
+    "select id from payments force index (payments_provider_ref) where provider like 'http/%' limit 1000",
+  );
+  if (misread.length === 0) return;
+  const ids = JSON.stringify(misread.map(({ id }) => toInteger(id)));
+  await db.run(
+    `
+    update ignore payments
+    join json_table(?, '$[*]' columns (id bigint unsigned path '$')) misread on misread.id = payments.id
+    set payments.provider = 'http'`,
+    [ids],
+  );
+}
+
+/**
+ * The providers that took money, or were asked for some, by what the books hold. Goes from name to name by an index,
+ * however many payments there are. What cost nothing was of none.
+ */
+export async function listProviders(db: Queryable): Promise<string[]> {
+  const names = new Set<string>();
+  for (const table of ["payments force index (payments_provider_ref)", "charge_keys"]) {
+    for (let last = ""; names.size < mostProviders;) {
+      const [row] = await db.query(
+        `select provider from ${table} where provider > ? order by provider limit 1`,
+        [last],
+      );
+      if (row === undefined) break;
+      last = String(row.provider);
+      if (last !== noProvider) names.add(last);
+    }
+  }
+  return [...names].sort();
+}

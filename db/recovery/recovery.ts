@@ -1,0 +1,407 @@
+/**
+ * What the books say is still to be done, and what is to be counted, in pages by id. Nothing is locked:
+ * a row that changes meanwhile is met in its old or its new state.
+ *
+ * The statements are sent as text with their numbers in place, so that both engines read each page by the
+ * primary key, or by the index of unfinished rows, from where the last page ended. That index is forced:
+ * with none of a million refunds unfinished, MariaDB would walk through all of them to find out.
+ *
+ * @module
+ */
+
+import { orderEventName, refundEventName } from "../../domain/notification/notification.ts";
+import type { OrderStatus, RefundStatus } from "../../domain/order/order.ts";
+import { type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { type RecordedPayment, toPayment } from "../payments/payments.ts";
+
+/** An order that is not settled, or one that nobody was told of. */
+export interface OpenOrder {
+  id: number;
+  status: OrderStatus;
+  amountCents: number;
+  currency: string;
+}
+
+/** A refund that is not finished, or one that nobody was told of. */
+export interface OpenRefund {
+  id: number;
+  orderId: number;
+  status: RefundStatus;
+  amountCents: number;
+  currency: string;
+}
+
+/** A payment that is to be given back. */
+export interface OpenReversal {
+  /** Of the payment. */
+  id: number;
+  orderId: number;
+  amountCents: number;
+  currency: string;
+}
+
+/** A settled order as the figures count it. */
+export interface SettledOrder {
+  id: number;
+  status: "PAID" | "FAILED";
+  customerId: number;
+  currency: string;
+  totalCents: number;
+  settledAt: string;
+}
+
+/** A processed refund as the figures count it. */
+export interface ProcessedRefund {
+  id: number;
+  customerId: number;
+  currency: string;
+  amountCents: number;
+  /** When its order was settled: the day that it lowers. */
+  settledAt: string;
+}
+
+/** A page of a list in the order of ids. */
+export interface PageRequest {
+  /** Last id of the page before, 0 for the first page. */
+  afterId: number;
+  /** Most rows. */
+  limit: number;
+  /** Leave out what has changed within so many seconds; by the database's clock. */
+  olderThanSeconds?: number;
+  /** Only these ids. */
+  ids?: readonly number[];
+}
+
+/** The highest ids in use, 0 where there are none. */
+export async function highestIds(db: Queryable): Promise<{ orderId: number; refundId: number }> {
+  const [row] = await db.query(`
+    select
+      (select coalesce(max(id), 0) from orders) as order_id,
+      (select coalesce(max(id), 0) from refunds) as refund_id`);
+  return { orderId: toInteger(row?.order_id), refundId: toInteger(row?.refund_id) };
+}
+
+/** A page of the orders that are not settled, except those whose payment is in dispute: they wait for a person. */
+export async function listOpenOrders(db: Queryable, page: PageRequest): Promise<OpenOrder[]> {
+  const rows = await db.query(
+    `
+    select id, status, total_cents as amount_cents, currency
+    from orders force index (orders_unfinished)
+    where unfinished = 1 and id > ? ${filter("orders", page)}
+      and not exists (select 1 from payment_disputes where payment_disputes.order_id = orders.id)
+    order by id
+    limit ?`,
+    [page.afterId, page.limit],
+  );
+  return rows.map(toOpenOrder);
+}
+
+/** A page of the refunds that are not finished. */
+export async function listOpenRefunds(db: Queryable, page: PageRequest): Promise<OpenRefund[]> {
+  const rows = await db.query(
+    `
+    select refunds.id, refunds.order_id, refunds.status, refunds.amount_cents, orders.currency
+    from refunds force index (refunds_unfinished)
+    straight_join orders on orders.id = refunds.order_id
+    where refunds.unfinished = 1 and refunds.id > ? ${filter("refunds", page)}
+    order by refunds.id
+    limit ?`,
+    [page.afterId, page.limit],
+  );
+  return rows.map(toOpenRefund);
+}
+
+/** A page of the payments that are to be given back, with their currency. Reads the whole table. */
+export async function listOpenReversals(db: Queryable, page: PageRequest): Promise<OpenReversal[]> {
+  const rows = await db.query(
+    `
+    select payments.id, payments.order_id, payments.amount_cents,
+      coalesce(payments.currency, orders.currency) as currency
+    from payments
+    straight_join orders on orders.id = payments.order_id
+    where payments.status = 'REVERSING' and payments.id > ? ${filter("payments", page)}
+    order by payments.id
+    limit ?`,
+    [page.afterId, page.limit],
+  );
+  return rows.map((row) => ({
+    id: toInteger(row.id),
+    orderId: toInteger(row.order_id),
+    amountCents: toInteger(row.amount_cents),
+    currency: String(row.currency),
+  }));
+}
+
+/** Days for which an order that ended without a payment is asked about. */
+const askedDays = 30;
+
+/**
+ * A page of the orders that ended within {@linkcode askedDays} days after a reservation, and not by an answer of
+ * the payment provider: it may have taken their money nevertheless, or take it yet. Reads the whole table.
+ */
+export async function listUnansweredOrders(db: Queryable, page: PageRequest): Promise<OpenOrder[]> {
+  const rows = await db.query(
+    `
+    select orders.id, orders.status, orders.total_cents as amount_cents, orders.currency
+    from orders
+    left join payments on payments.order_id = orders.id
+    where orders.id > ? and orders.reserved_at is not null
+      and (orders.status = 'CANCELLED' or orders.failure_reason = 'payment_timeout')
+      and orders.settled_at > current_timestamp(6) - interval ${askedDays} day ${
+      filter("orders", page)
+    }
+      and payments.id is null
+    order by orders.id
+    limit ?`,
+    [page.afterId, page.limit],
+  );
+  return rows.map(toOpenOrder);
+}
+
+/** A page of the settled orders without a row in the history of notices, on any channel. Reads the whole table. */
+export async function listUntoldOrders(db: Queryable, page: PageRequest): Promise<OpenOrder[]> {
+  const rows = await db.query(
+    `
+    select orders.id, orders.status, orders.total_cents as amount_cents, orders.currency
+    from orders
+    left join notification_logs on notification_logs.order_id = orders.id
+      and notification_logs.event = case orders.status when 'PAID' then ? when 'FAILED' then ? else ? end
+    where orders.settled_at is not null and orders.id > ? ${filter("orders", page)}
+      and notification_logs.id is null
+    order by orders.id
+    limit ?`,
+    [
+      orderEventName("PAID"),
+      orderEventName("FAILED"),
+      orderEventName("CANCELLED"),
+      page.afterId,
+      page.limit,
+    ],
+  );
+  return rows.map(toOpenOrder);
+}
+
+/** A page of the finished refunds without a row in the history of notices, on any channel. Reads the whole table. */
+export async function listUntoldRefunds(db: Queryable, page: PageRequest): Promise<OpenRefund[]> {
+  const rows = await db.query(
+    `
+    select refunds.id, refunds.order_id, refunds.status, refunds.amount_cents, orders.currency
+    from refunds
+    straight_join orders on orders.id = refunds.order_id
+    left join notification_logs on notification_logs.order_id = refunds.order_id
+      and notification_logs.event = concat(case refunds.status when 'PROCESSED' then ? else ? end, refunds.id)
+    where refunds.status <> 'REQUESTED' and refunds.id > ? ${filter("refunds", page)}
+      and notification_logs.id is null
+    order by refunds.id
+    limit ?`,
+    [...refundEventStarts(), page.afterId, page.limit],
+  );
+  return rows.map(toOpenRefund);
+}
+
+/** What the names of `PROCESSED` and of `FAILED` refunds begin with. */
+export function refundEventStarts(): [string, string] {
+  const start = (status: RefundStatus) => refundEventName(0, status)!.slice(0, -"0".length);
+  return [start("PROCESSED"), start("FAILED")];
+}
+
+/** A page of the orders that count: `PAID` and `FAILED` ones. */
+export async function listSettledOrders(
+  db: Queryable,
+  { afterId, limit }: PageRequest,
+): Promise<SettledOrder[]> {
+  const rows = await db.query(
+    `
+    select id, status, customer_id, currency, total_cents, settled_at
+    from orders
+    where id > ? and status in ('PAID', 'FAILED')
+    order by id
+    limit ?`,
+    [afterId, limit],
+  );
+  return rows.map(toSettledOrder);
+}
+
+/** A page of the refunds that count: `PROCESSED` ones. */
+export async function listProcessedRefunds(
+  db: Queryable,
+  { afterId, limit }: PageRequest,
+): Promise<ProcessedRefund[]> {
+  const rows = await db.query(
+    `
+    select refunds.id, orders.customer_id, orders.currency, refunds.amount_cents, orders.settled_at
+    from refunds
+    straight_join orders on orders.id = refunds.order_id
+    where refunds.id > ? and refunds.status = 'PROCESSED' and orders.settled_at is not null
+    order by refunds.id
+    limit ?`,
+    [afterId, limit],
+  );
+  return rows.map(toProcessedRefund);
+}
+
+/** Whether an order or a refund is unfinished that has not changed for a while. */
+export async function hasStaleWork(db: Queryable, olderThanSeconds: number): Promise<boolean> {
+  const orders = await listOpenOrders(db, { afterId: 0, limit: 1, olderThanSeconds });
+  if (orders.length > 0) return true;
+  return (await listOpenRefunds(db, { afterId: 0, limit: 1, olderThanSeconds })).length > 0;
+}
+
+/** How many orders and refunds are unfinished and neither in dispute nor named by a dead letter. */
+export async function countOpenWork(db: Queryable): Promise<number> {
+  const [row] = await db.query(`
+    select
+      (select count(*) from orders where unfinished = 1) as orders,
+      (select count(*) from refunds where unfinished = 1) as refunds,
+      (select count(*)
+        from (
+          select order_id from dead_letters where status = 'DEAD'
+          union
+          select order_id from payment_disputes
+        ) known
+        straight_join orders on orders.id = known.order_id
+        where orders.unfinished = 1) as known_orders,
+      (select count(distinct refunds.id)
+        from dead_letters
+        straight_join refunds on refunds.id = dead_letters.refund_id
+        where dead_letters.status = 'DEAD' and refunds.unfinished = 1) as dead_refunds`);
+  return toInteger(row?.orders) - toInteger(row?.known_orders) +
+    toInteger(row?.refunds) - toInteger(row?.dead_refunds);
+}
+
+/**
+ * Cancellations among the steps of the timelines after one, that nobody was told of. Steps are numbered
+ * before they are committed, so the last minute must be left out: it may have gaps that fill up.
+ *
+ * @param afterEventId last step that was looked at before
+ * @param olderThanSeconds leave out steps that are younger, by the database's clock
+ * @returns the orders, and the last step that was looked at now
+ */
+export async function listUntoldCancellations(
+  db: Queryable,
+  afterEventId: number,
+  olderThanSeconds: number,
+): Promise<{ orders: OpenOrder[]; lastEventId: number }> {
+  const [last] = await db.query(
+    `
+    select coalesce(max(id), ?) as id
+    from order_events
+    where id > ? and created_at < current_timestamp(6) - interval ? second`,
+    [afterEventId, afterEventId, olderThanSeconds],
+  );
+  const lastEventId = toInteger(last?.id);
+  const rows = await db.query(
+    `
+    select distinct orders.id, orders.status, orders.total_cents as amount_cents, orders.currency
+    from order_events
+    straight_join orders on orders.id = order_events.order_id
+    left join notification_logs on notification_logs.order_id = orders.id
+      and notification_logs.event = ?
+    where order_events.id > ? and order_events.id <= ? and order_events.event = 'cancelled'
+      and orders.status = 'CANCELLED' and notification_logs.id is null
+    order by orders.id`,
+    [orderEventName("CANCELLED"), afterEventId, lastEventId],
+  );
+  return { orders: rows.map(toOpenOrder), lastEventId };
+}
+
+/**
+ * Payments whose dispute was decided in the steps of the timelines after one, up to another, and of which something is
+ * still to be done: they are to be given back, or their order was not told of. What follows may be on its way, or
+ * have been lost between the books and the stream.
+ *
+ * @param afterEventId last step that was looked at before
+ * @param lastEventId last step to look at
+ * @returns each with its order's currency
+ */
+export async function listUndoneDecisions(
+  db: Queryable,
+  afterEventId: number,
+  lastEventId: number,
+): Promise<{ payment: RecordedPayment; currency: string }[]> {
+  const rows = await db.query(
+    `
+    select distinct payments.id, payments.order_id, payments.provider, payments.provider_ref,
+      payments.amount_cents, payments.currency, payments.status, payments.surplus, payments.paid_at,
+      orders.currency as order_currency
+    from order_events
+    straight_join orders on orders.id = order_events.order_id
+    straight_join payments on payments.order_id = orders.id
+    left join notification_logs on notification_logs.order_id = orders.id
+      and notification_logs.event = case orders.status when 'PAID' then ? when 'FAILED' then ? else ? end
+    where order_events.id > ? and order_events.id <= ?
+      and order_events.event in ('payment_accepted', 'payment_given_back')
+      and (payments.status = 'REVERSING'
+        or (payments.status = 'SUCCEEDED' and notification_logs.id is null))
+    order by payments.id`,
+    [
+      orderEventName("PAID"),
+      orderEventName("FAILED"),
+      orderEventName("CANCELLED"),
+      afterEventId,
+      lastEventId,
+    ],
+  );
+  return rows.map((row) => ({
+    payment: toPayment(row),
+    currency: String(row.order_currency),
+  }));
+}
+
+/** The number of the last step of the timelines, 0 where there is none. */
+export async function lastEventId(db: Queryable): Promise<number> {
+  const [row] = await db.query("select coalesce(max(id), 0) as id from order_events");
+  return toInteger(row?.id);
+}
+
+/** The columns of {@linkcode SettledOrder}. */
+export function toSettledOrder(row: Row): SettledOrder {
+  return {
+    id: toInteger(row.id),
+    status: row.status as SettledOrder["status"],
+    customerId: toInteger(row.customer_id),
+    currency: String(row.currency),
+    totalCents: toInteger(row.total_cents),
+    settledAt: String(row.settled_at),
+  };
+}
+
+/** The columns of {@linkcode ProcessedRefund}. */
+export function toProcessedRefund(row: Row): ProcessedRefund {
+  return {
+    id: toInteger(row.id),
+    customerId: toInteger(row.customer_id),
+    currency: String(row.currency),
+    amountCents: toInteger(row.amount_cents),
+    settledAt: String(row.settled_at),
+  };
+}
+
+/** Further conditions of a page; they hold numbers only. */
+function filter(table: string, { olderThanSeconds, ids }: PageRequest): string {
+  const age = olderThanSeconds === undefined
+    ? ""
+    : `and ${table}.updated_at < current_timestamp(6) - interval ${
+      Number(olderThanSeconds)
+    } second`;
+  return ids === undefined ? age : `${age} and ${table}.id in (${ids.map(Number).join(", ")})`;
+}
+
+function toOpenOrder(row: Row): OpenOrder {
+  return {
+    id: toInteger(row.id),
+    status: row.status as OrderStatus,
+    amountCents: toInteger(row.amount_cents),
+    currency: String(row.currency),
+  };
+}
+
+function toOpenRefund(row: Row): OpenRefund {
+  return {
+    id: toInteger(row.id),
+    orderId: toInteger(row.order_id),
+    status: row.status as RefundStatus,
+    amountCents: toInteger(row.amount_cents),
+    currency: String(row.currency),
+  };
+}

@@ -1,0 +1,189 @@
+/**
+ * The sums that the figures and the leaderboard in Redis must agree with. They read whole tables; to be
+ * run in one snapshot.
+ *
+ * @module
+ */
+
+import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
+import {
+  type ProcessedRefund,
+  type SettledOrder,
+  toProcessedRefund,
+  toSettledOrder,
+} from "../recovery/recovery.ts";
+
+/** Orders or refunds of one quarter of an hour and one currency, together. */
+export interface QuarterSum {
+  kind: "PAID" | "FAILED" | "REFUNDED";
+  /** Beginning of the quarter in which the orders were settled: UTC, `YYYY-MM-DD HH:MM:SS`. */
+  settledAt: string;
+  currency: string;
+  count: number;
+  /** A sum, so it may be larger than a number holds; 0 of `FAILED` orders, whose money counts nowhere. */
+  cents: bigint;
+}
+
+/**
+ * What settled orders and processed refunds come to. No time zone changes its day within a quarter of an
+ * hour, so days can be put together from quarters outside the database, whose servers may lack the names
+ * of zones.
+ */
+export async function sumQuarters(tx: Queryable): Promise<QuarterSum[]> {
+  const orders = await tx.query(`
+    select status as kind, timestampdiff(minute, '1970-01-01', settled_at) div 15 as quarter, currency,
+      count(*) as n, sum(if(status = 'PAID', total_cents, 0)) as cents
+    from orders
+    where status in ('PAID', 'FAILED')
+    group by status, quarter, currency`);
+  const refunds = await tx.query(`
+    select 'REFUNDED' as kind,
+      timestampdiff(minute, '1970-01-01', orders.settled_at) div 15 as quarter, orders.currency,
+      count(*) as n, sum(refunds.amount_cents) as cents
+    from refunds
+    straight_join orders on orders.id = refunds.order_id
+    where refunds.status = 'PROCESSED' and orders.settled_at is not null
+    group by quarter, orders.currency`);
+  return [...orders, ...refunds].map((row) => ({
+    kind: row.kind as QuarterSum["kind"],
+    settledAt: new Date(toInteger(row.quarter) * 900_000).toISOString().slice(0, 19).replace(
+      "T",
+      " ",
+    ),
+    currency: String(row.currency),
+    count: toInteger(row.n),
+    cents: toBigInteger(row.cents),
+  }));
+}
+
+/** What a customer's paid orders in one currency come to. */
+export interface CustomerSum {
+  customerId: number;
+  currency: string;
+  /** Paid orders and processed refunds together. */
+  events: number;
+  /** Paid less refunded. */
+  cents: bigint;
+  /** Paid and refunded together: no sum of some of the events is larger. */
+  movedCents: bigint;
+}
+
+/** Customers of a range of ids, or certain ones. */
+export type CustomerFilter = { after: number; upTo: number } | { ids: readonly number[] };
+
+/** What customers have paid less what they were refunded. Without an index of customers it reads all. */
+export async function sumCustomers(
+  tx: Queryable,
+  filter: CustomerFilter,
+): Promise<CustomerSum[]> {
+  const condition = "ids" in filter
+    ? `orders.customer_id in (${filter.ids.map(Number).join(", ")})`
+    : `orders.customer_id > ${Number(filter.after)} and orders.customer_id <= ${
+      Number(filter.upTo)
+    }`;
+  const paid = await tx.query(`
+    select customer_id, currency, count(*) as n, sum(total_cents) as cents
+    from orders
+    where status = 'PAID' and ${condition}
+    group by customer_id, currency`);
+  const refunded = await tx.query(`
+    select orders.customer_id, orders.currency, count(*) as n, sum(refunds.amount_cents) as cents
+    from refunds
+    straight_join orders on orders.id = refunds.order_id
+    where refunds.status = 'PROCESSED' and ${condition}
+    group by orders.customer_id, orders.currency`);
+  const sums = new Map<string, CustomerSum>();
+  for (const [row, sign] of [...withSign(paid, 1n), ...withSign(refunded, -1n)]) {
+    const customerId = toInteger(row.customer_id);
+    const currency = String(row.currency);
+    const name = `${customerId}:${currency}`;
+    const sum = sums.get(name) ??
+      { customerId, currency, events: 0, cents: 0n, movedCents: 0n };
+    const cents = toBigInteger(row.cents);
+    sum.events += toInteger(row.n);
+    sum.cents += sign * cents;
+    sum.movedCents += cents;
+    sums.set(name, sum);
+  }
+  return [...sums.values()];
+}
+
+function withSign(rows: readonly Row[], sign: bigint): [Row, bigint][] {
+  return rows.map((row) => [row, sign]);
+}
+
+/** The last id of a page of customers; null where no more follow. */
+export async function lastCustomerOfPage(
+  tx: Queryable,
+  after: number,
+  size: number,
+): Promise<number | null> {
+  const [row] = await tx.query(
+    `
+    select max(id) as id
+    from (select id from customers where id > ? order by id limit ?) page`,
+    [after, size],
+  );
+  return row?.id === null || row === undefined ? null : toInteger(row.id);
+}
+
+/** Ids to one bucket of {@linkcode countOrderBuckets}. */
+export const bucketSize = 1_024;
+
+/** How many ids of each bucket (id divided by {@linkcode bucketSize}) are settled orders that count. */
+export async function countOrderBuckets(tx: Queryable): Promise<Map<number, number>> {
+  return toBuckets(
+    await tx.query(
+      `
+    select id div ? as bucket, count(*) as n
+    from orders
+    where status in ('PAID', 'FAILED')
+    group by bucket`,
+      [bucketSize],
+    ),
+  );
+}
+
+/** How many ids of each bucket are processed refunds. */
+export async function countRefundBuckets(tx: Queryable): Promise<Map<number, number>> {
+  return toBuckets(
+    await tx.query(
+      `
+    select id div ? as bucket, count(*) as n
+    from refunds
+    where status = 'PROCESSED'
+    group by bucket`,
+      [bucketSize],
+    ),
+  );
+}
+
+/** The settled orders of one bucket. */
+export async function readOrderBucket(tx: Queryable, bucket: number): Promise<SettledOrder[]> {
+  const rows = await tx.query(
+    `
+    select id, status, customer_id, currency, total_cents, settled_at
+    from orders
+    where id >= ? and id < ? and status in ('PAID', 'FAILED')`,
+    [bucket * bucketSize, (bucket + 1) * bucketSize],
+  );
+  return rows.map(toSettledOrder);
+}
+
+/** The processed refunds of one bucket. */
+export async function readRefundBucket(tx: Queryable, bucket: number): Promise<ProcessedRefund[]> {
+  const rows = await tx.query(
+    `
+    select refunds.id, orders.customer_id, orders.currency, refunds.amount_cents, orders.settled_at
+    from refunds
+    straight_join orders on orders.id = refunds.order_id
+    where refunds.id >= ? and refunds.id < ? and refunds.status = 'PROCESSED'
+      and orders.settled_at is not null`,
+    [bucket * bucketSize, (bucket + 1) * bucketSize],
+  );
+  return rows.map(toProcessedRefund);
+}
+
+function toBuckets(rows: readonly Row[]): Map<number, number> {
+  return new Map(rows.map((row) => [toInteger(row.bucket), toInteger(row.n)]));
+}

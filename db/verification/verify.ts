@@ -1,0 +1,326 @@
+/**
+ * The statements that prove that the books agree with themselves. They read whole tables once each; to be
+ * run in one snapshot.
+ *
+ * @module
+ */
+
+import { orderEventName } from "../../domain/notification/notification.ts";
+import type { OrderStatus } from "../../domain/order/order.ts";
+import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
+import { refundEventStarts } from "../recovery/recovery.ts";
+
+/** What a check found wrong. */
+export interface Faults<T> {
+  /** The first ones, in the order of their ids. */
+  rows: T[];
+  /** How many there are in all. */
+  count: number;
+}
+
+/** Faults of one kind that are told in full. */
+const mostRows = 20;
+
+/** How many rows each check looks at. */
+export interface BookCounts {
+  products: number;
+  paidOrders: number;
+  refunds: number;
+  settledOrders: number;
+  finishedRefunds: number;
+  openOrders: number;
+  openRefunds: number;
+}
+
+/** Counts what is there to be checked. */
+export async function countBooks(tx: Queryable): Promise<BookCounts> {
+  const [orders] = await tx.query(`
+    select count(*) as orders, coalesce(sum(status = 'PAID'), 0) as paid, count(unfinished) as open
+    from orders`);
+  const [refunds] = await tx.query(
+    "select count(*) as refunds, count(unfinished) as open from refunds",
+  );
+  const [products] = await tx.query("select count(*) as products from products");
+  const openOrders = toInteger(orders?.open);
+  const openRefunds = toInteger(refunds?.open);
+  return {
+    products: toInteger(products?.products),
+    paidOrders: toInteger(orders?.paid),
+    refunds: toInteger(refunds?.refunds),
+    settledOrders: toInteger(orders?.orders) - openOrders,
+    finishedRefunds: toInteger(refunds?.refunds) - openRefunds,
+    openOrders,
+    openRefunds,
+  };
+}
+
+/** A product whose units don't add up. */
+export interface StockFault {
+  productId: number;
+  sku: string;
+  stockQty: number;
+  /** What is missing from all that was received. */
+  takenQty: number;
+  /** What reserved and paid orders hold. */
+  heldQty: number;
+}
+
+/**
+ * Products that lack another number of units than `RESERVED` and `PAID` orders hold, or have less than
+ * none.
+ *
+ * The items are read in their own order and the orders looked up by id. By the index of products, which
+ * the engines prefer for grouping, it takes two to four times as long (2.7 to 4.3 s against 1.1 s for a
+ * million orders).
+ */
+export async function findStockFaults(tx: Queryable): Promise<Faults<StockFault>> {
+  const rows = await tx.query(
+    `
+    select products.id, products.sku, products.stock_qty,
+      products.received_qty - products.stock_qty as taken_qty,
+      coalesce(held.qty, 0) as held_qty, count(*) over () as faults
+    from products
+    left join (
+      select order_items.product_id, sum(order_items.qty) as qty
+      from order_items ignore index (order_items_product, order_items_order)
+      straight_join orders on orders.id = order_items.order_id
+      where orders.status in ('RESERVED', 'PAID')
+      group by order_items.product_id
+    ) held on held.product_id = products.id
+    where products.received_qty - products.stock_qty <> coalesce(held.qty, 0)
+      or products.stock_qty < 0
+    order by products.id
+    limit ?`,
+    [mostRows],
+  );
+  return faultsOf(rows, (row) => ({
+    productId: toInteger(row.id),
+    sku: String(row.sku),
+    stockQty: toInteger(row.stock_qty),
+    takenQty: toInteger(row.taken_qty),
+    heldQty: toInteger(row.held_qty),
+  }));
+}
+
+/** An order whose money does not add up. */
+export interface MoneyFault {
+  orderId: number;
+  status: OrderStatus;
+  totalCents: number;
+  /** What was paid, or what was given back; null where there is no such row. */
+  foundCents: bigint | null;
+  refundedCents: number;
+}
+
+/** `PAID` orders without a succeeded payment of their total; a second one the unique key rules out. */
+export async function findUnpaidOrders(tx: Queryable): Promise<Faults<MoneyFault>> {
+  const rows = await tx.query(
+    `
+    select orders.id, orders.status, orders.total_cents, orders.refunded_cents,
+      payments.amount_cents as found_cents, count(*) over () as faults
+    from orders
+    left join payments on payments.order_id = orders.id and payments.status = 'SUCCEEDED'
+    where orders.status = 'PAID'
+      and (payments.id is null or payments.amount_cents <> orders.total_cents
+        or payments.currency <> orders.currency)
+    order by orders.id
+    limit ?`,
+    [mostRows],
+  );
+  return faultsOf(rows, toMoneyFault);
+}
+
+/** Orders that are not `PAID` and yet have a succeeded payment: money was taken for nothing. */
+export async function findPaymentsForNothing(tx: Queryable): Promise<Faults<MoneyFault>> {
+  const rows = await tx.query(
+    `
+    select orders.id, orders.status, orders.total_cents, orders.refunded_cents,
+      payments.amount_cents as found_cents, count(*) over () as faults
+    from payments
+    straight_join orders on orders.id = payments.order_id
+    where payments.status = 'SUCCEEDED' and orders.status <> 'PAID'
+    order by orders.id
+    limit ?`,
+    [mostRows],
+  );
+  return faultsOf(rows, toMoneyFault);
+}
+
+/** A payment that is in dispute and waits for nobody, or is not in dispute and waits for somebody. */
+export interface DisputeFault {
+  paymentId: number;
+  orderId: number;
+  /** Of the payment. */
+  status: string;
+}
+
+/** Payments whose status and place on the list of what is to be decided don't agree. */
+export async function findDisputeFaults(tx: Queryable): Promise<Faults<DisputeFault>> {
+  const rows = await tx.query(
+    `
+    select payments.id, payments.order_id, payments.status, count(*) over () as faults
+    from payments
+    left join payment_disputes on payment_disputes.payment_id = payments.id
+    where (payments.status = 'DISPUTED') <> (payment_disputes.payment_id is not null)
+    order by payments.id
+    limit ?`,
+    [mostRows],
+  );
+  return faultsOf(rows, (row) => ({
+    paymentId: toInteger(row.id),
+    orderId: toInteger(row.order_id),
+    status: String(row.status),
+  }));
+}
+
+/**
+ * Orders whose processed refunds are not what `refunded_cents` says, or exceed the total, or belong to an
+ * order that was not paid.
+ */
+export async function findRefundFaults(tx: Queryable): Promise<Faults<MoneyFault>> {
+  const rows = await tx.query(
+    `
+    select orders.id, orders.status, orders.total_cents, orders.refunded_cents,
+      coalesce(refunded.cents, 0) as found_cents, count(*) over () as faults
+    from orders
+    left join (
+      select order_id, sum(amount_cents) as cents
+      from refunds
+      where status = 'PROCESSED'
+      group by order_id
+    ) refunded on refunded.order_id = orders.id
+    where orders.refunded_cents <> coalesce(refunded.cents, 0)
+      or (refunded.order_id is not null
+        and (orders.status <> 'PAID' or refunded.cents > orders.total_cents))
+    order by orders.id
+    limit ?`,
+    [mostRows],
+  );
+  return faultsOf(rows, toMoneyFault);
+}
+
+/** A notice that should not be there. */
+export interface NoticeFault {
+  orderId: number;
+  refundId: number | null;
+  /** The status of what the notice is about; null where there is no such refund. */
+  status: string | null;
+  event: string;
+}
+
+/**
+ * Notices that tell of an end which their order or refund did not have. The unique key rules out a
+ * second row of one on a channel.
+ */
+export async function findWrongNotices(tx: Queryable): Promise<Faults<NoticeFault>> {
+  const [processed, failed] = refundEventStarts();
+  const orders = await tx.query(
+    `
+    select orders.id as order_id, null as refund_id, orders.status, notification_logs.event,
+      count(*) over () as faults
+    from notification_logs
+    straight_join orders on orders.id = notification_logs.order_id
+    where notification_logs.event in (?)
+      and notification_logs.event <>
+        case orders.status when 'PAID' then ? when 'FAILED' then ? when 'CANCELLED' then ? else '' end
+    order by notification_logs.id
+    limit ?`,
+    [
+      [orderEventName("PAID")!, orderEventName("FAILED")!, orderEventName("CANCELLED")!],
+      orderEventName("PAID"),
+      orderEventName("FAILED"),
+      orderEventName("CANCELLED"),
+      mostRows,
+    ],
+  );
+  const refunds = await tx.query(
+    `
+    select notification_logs.order_id, refunds.id as refund_id, refunds.status,
+      notification_logs.event, count(*) over () as faults
+    from notification_logs
+    left join refunds on refunds.order_id = notification_logs.order_id
+      and notification_logs.event =
+        concat(case refunds.status when 'PROCESSED' then ? when 'FAILED' then ? else '' end, refunds.id)
+    where (notification_logs.event like ? or notification_logs.event like ?)
+      and refunds.id is null
+    order by notification_logs.id
+    limit ?`,
+    [processed, failed, `${processed}%`, `${failed}%`, mostRows],
+  );
+  const all = [orders, refunds].map((rows) => faultsOf(rows, toNoticeFault));
+  return {
+    rows: all.flatMap(({ rows }) => rows),
+    count: all.reduce((sum, { count }) => sum + count, 0),
+  };
+}
+
+/** A notice that is incomplete. */
+export interface NoticeGap {
+  orderId: number;
+  event: string;
+  channel: string;
+  /** True where rows of the same event on other channels are missing; false where it waits nowhere. */
+  lacksChannels: boolean;
+}
+
+/**
+ * Notices whose event was told on more channels than there are rows, and notices that were not sent and do not
+ * stand on the list of what is to be sent or was given up.
+ *
+ * How many channels an event was told on is written in its rows, so the proof needs no settings, and a channel
+ * that was added later makes no fault of older events.
+ */
+export async function findNoticeGaps(tx: Queryable): Promise<Faults<NoticeGap>> {
+  const rows = await tx.query(
+    `
+    select gaps.order_id, gaps.event, gaps.channel, gaps.lacks_channels, count(*) over () as faults
+    from (
+      select notification_logs.id, notification_logs.order_id, notification_logs.event,
+        notification_logs.channel,
+        notification_logs.channels > 1
+          and notification_logs.channels > (
+            select count(*)
+            from notification_logs brothers
+            where brothers.order_id = notification_logs.order_id
+              and brothers.event = notification_logs.event) as lacks_channels
+      from notification_logs
+      where notification_logs.channels > 1 or notification_logs.success = 0
+    ) gaps
+    straight_join notification_logs on notification_logs.id = gaps.id
+    left join notification_deliveries on notification_deliveries.notification_log_id = gaps.id
+    where gaps.lacks_channels = 1
+      or (notification_logs.success = 0 and notification_deliveries.notification_log_id is null)
+    order by gaps.id
+    limit ?`,
+    [mostRows],
+  );
+  return faultsOf(rows, (row) => ({
+    orderId: toInteger(row.order_id),
+    event: String(row.event),
+    channel: String(row.channel),
+    lacksChannels: toInteger(row.lacks_channels) === 1,
+  }));
+}
+
+function faultsOf<T>(rows: readonly Row[], toFault: (row: Row) => T): Faults<T> {
+  return { rows: rows.map(toFault), count: rows.length === 0 ? 0 : toInteger(rows[0]!.faults) };
+}
+
+function toMoneyFault(row: Row): MoneyFault {
+  return {
+    orderId: toInteger(row.id),
+    status: row.status as OrderStatus,
+    totalCents: toInteger(row.total_cents),
+    foundCents: row.found_cents === null ? null : toBigInteger(row.found_cents),
+    refundedCents: toInteger(row.refunded_cents),
+  };
+}
+
+function toNoticeFault(row: Row): NoticeFault {
+  return {
+    orderId: toInteger(row.order_id),
+    refundId: row.refund_id === null ? null : toInteger(row.refund_id),
+    status: row.status === null ? null : String(row.status),
+    event: String(row.event),
+  };
+}

@@ -1,0 +1,218 @@
+/**
+ * Decides what the rows of one order in an import file amount to.
+ *
+ * @module
+ */
+
+import type { ColumnPlaces } from "./csv_columns.ts";
+import { type CsvRow, type OrderRow, readRow } from "./csv_rows.ts";
+import type { Fault } from "../errors.ts";
+import { type IncomingOrder, totalProblem } from "../order/incoming_order.ts";
+import type { OrderStatus } from "../order/order.ts";
+
+/** A row that goes to the rejects file. */
+export interface RejectedRow extends CsvRow {
+  /** For people; what tells cases apart stands in brackets at its end. */
+  reason: string;
+}
+
+/** What becomes of an order. */
+export type OrderReading =
+  /** An order, and the bad rows that were left out of it. */
+  | { kind: "accepted"; order: IncomingOrder; rejected: RejectedRow[] }
+  /** None of its rows is taken. */
+  | { kind: "rejected"; rejected: RejectedRow[] };
+
+/** Rows that one order may have: all of them are in memory at once. */
+export const mostOrderRows = 100_000;
+
+/** Characters that all of its rows may have together. */
+export const mostOrderCharacters = 33_554_432;
+
+/** Rows of an order that are read before others get their turn: the longest ones take some milliseconds each. */
+export const rowsToATurn = 8;
+
+/**
+ * Reads the rows of one order, given in the order of the file.
+ *
+ * @param rows all rows with one order id, or one row that has none
+ * @param options.keepGoodRows leave bad rows out instead of rejecting the order for them
+ * @param options.latestPlacedAt the latest time that an order can have been placed at
+ */
+export function decideOrder(
+  rows: readonly CsvRow[],
+  places: ColumnPlaces,
+  options: { keepGoodRows: boolean; latestPlacedAt: string },
+): OrderReading {
+  if (rows.length > mostOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
+  const read = readRows();
+  for (const source of rows) readInto(read, source, places, options);
+  return readingOf(read, options);
+}
+
+/** The same with breaks, because an order may have very many rows. */
+export function* decideOrderStepwise(
+  rows: readonly CsvRow[],
+  places: ColumnPlaces,
+  options: { keepGoodRows: boolean; latestPlacedAt: string },
+): Generator<void, OrderReading> {
+  if (rows.length > mostOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
+  const read = readRows();
+  for (const [index, source] of rows.entries()) {
+    if ((index + 1) % rowsToATurn === 0) yield;
+    readInto(read, source, places, options);
+  }
+  return readingOf(read, options);
+}
+
+/** The rows of an order, read so far. */
+interface ReadRows {
+  /** Those of the good ones. */
+  sources: CsvRow[];
+  good: OrderRow[];
+  bad: RejectedRow[];
+  /** The first good one, which most others repeat. */
+  before: { fields: readonly string[]; row: OrderRow } | undefined;
+}
+
+function readRows(): ReadRows {
+  return { sources: [], good: [], bad: [], before: undefined };
+}
+
+function readInto(
+  read: ReadRows,
+  source: CsvRow,
+  places: ColumnPlaces,
+  { latestPlacedAt }: { latestPlacedAt: string },
+): void {
+  const { fields } = source;
+  const row = readRow(fields, places, latestPlacedAt, read.before);
+  if (Array.isArray(row)) {
+    read.bad.push(rejectedFor(source, faultsText(row)));
+    return;
+  }
+  read.before ??= { fields, row };
+  read.sources.push(source);
+  read.good.push(row);
+}
+
+function readingOf(
+  { sources, good, bad }: ReadRows,
+  { keepGoodRows }: { keepGoodRows: boolean },
+): OrderReading {
+  if (good.length === 0) return { kind: "rejected", rejected: bad };
+  let reason = bad.length > 0 && !keepGoodRows
+    ? `another row of the order is bad (line ${bad[0]!.line})`
+    : disagreement(good, sources);
+  if (reason === undefined) {
+    const order = orderOf(good);
+    const problem = totalProblem(order);
+    if (problem === undefined) return { kind: "accepted", order, rejected: bad };
+    reason = `the order's total is too large (its items ${problem})`;
+  }
+  const rejected = [...bad, ...sources.map((source) => rejectedFor(source, reason))];
+  return { kind: "rejected", rejected: byLine(rejected) };
+}
+
+/** Rejects rows of an order that has more than {@linkcode mostOrderRows}, or {@linkcode mostOrderCharacters}. */
+export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
+  const reason =
+    `an order may have at most ${mostOrderRows} rows and ${mostOrderCharacters} characters`;
+  return rows.map((row) => rejectedFor(row, reason));
+}
+
+/**
+ * Rejects the rows of an order that the books have with other content. One that could still be changed is
+ * rejected because the file would take items away from it.
+ *
+ * @param known its status; `foreign` for an order of another, of which nothing is told
+ * @param leftOut further rows of the order: what it lacks for want of them, the file does not mean to take away
+ */
+export function rejectConflict(
+  rows: readonly CsvRow[],
+  { status, foreign }: { status: OrderStatus; foreign: boolean },
+  leftOut: readonly RejectedRow[],
+): RejectedRow[] {
+  const reason = foreign
+    ? "the order is known with other content and was brought by somebody else, so changing it needs " +
+      "the scope cancel"
+    : status !== "PENDING"
+    ? `the order is known with other content and is already ${status}`
+    : leftOut.length > 0
+    ? "the order is known with items that are missing or other here, maybe because another row of the order " +
+      `was left out (line ${leftOut[0]!.line})`
+    : "the order is known with items that are missing or other here and only --replace " +
+      "(replace=true over HTTP) takes them away";
+  return rows.map((row) => rejectedFor(row, reason));
+}
+
+/**
+ * All rows of an order of which some were left out: mended, the file must have the order whole, or the rest
+ * of it would be missing.
+ *
+ * @param rows those that were taken
+ * @param leftOut the others, which are all there is to be mended
+ */
+export function rejectWhole(
+  rows: readonly CsvRow[],
+  leftOut: readonly RejectedRow[],
+): RejectedRow[] {
+  if (leftOut.length === 0) return [];
+  const reason = `taken although another row of the order was left out (line ${leftOut[0]!.line})`;
+  return rows.map((row) => rejectedFor(row, reason));
+}
+
+/** The reasons of a row's faults as one text: `column: problem; column: problem`. */
+export function faultsText(faults: readonly Fault[]): string {
+  return faults.map(({ at, detail }) => `${at}: ${detail}`).join("; ");
+}
+
+/** The reason without what tells its cases apart, to count reasons by. */
+export function kindOfReason(reason: string): string {
+  return reason.replace(/ \([^()]*\)$/, "");
+}
+
+function rejectedFor({ line, fields }: CsvRow, reason: string): RejectedRow {
+  return { line, fields, reason };
+}
+
+function byLine(rows: RejectedRow[]): RejectedRow[] {
+  return rows.sort((a, b) => a.line - b.line);
+}
+
+/** Why the rows can't be one order, if they can't. */
+function disagreement(
+  rows: readonly OrderRow[],
+  sources: readonly CsvRow[],
+): string | undefined {
+  const first = rows[0]!;
+  for (const [index, row] of rows.entries()) {
+    if (row.currency === first.currency && sameCustomer(row.customer, first.customer)) continue;
+    const columns = [
+      ...(row.currency === first.currency ? [] : ["currency"]),
+      ...(row.customer.externalId === first.customer.externalId ? [] : ["customer_id"]),
+      ...(row.customer.email === first.customer.email ? [] : ["customer_email"]),
+      ...(row.customer.name === first.customer.name ? [] : ["customer_name"]),
+    ];
+    const names = columns.join(" and ");
+    const lines = `lines ${sources[0]!.line} and ${sources[index]!.line}`;
+    return `rows of the order disagree on ${names} (${lines})`;
+  }
+}
+
+function sameCustomer(a: OrderRow["customer"], b: OrderRow["customer"]): boolean {
+  return a === b || a.externalId === b.externalId && a.email === b.email && a.name === b.name;
+}
+
+function orderOf(rows: readonly OrderRow[]): IncomingOrder {
+  const first = rows[0]!;
+  let { placedAt } = first;
+  for (const row of rows) if (row.placedAt < placedAt) placedAt = row.placedAt;
+  return {
+    externalOrderId: first.externalOrderId,
+    placedAt,
+    currency: first.currency,
+    customer: first.customer,
+    items: rows.map(({ item }) => item),
+  };
+}

@@ -1,0 +1,53 @@
+/**
+ * What is told about an order or a refund, whatever the channel.
+ *
+ * @module
+ */
+
+import type { FailureReason, OrderStatus } from "../order/order.ts";
+
+/** What may have happened. */
+export type NoticeType =
+  | "order.paid"
+  | "order.failed"
+  | "order.cancelled"
+  | "refund.processed"
+  | "refund.failed";
+
+/** A notification that is to be sent. What it says is what was true when it was written. */
+export interface Notice {
+  /** Of its row in the history. */
+  id: number;
+  /** What happened. */
+  type: NoticeType;
+  /** Database id of the order. */
+  orderId: number;
+  /** The shop's own name for the order. */
+  externalOrderId: string;
+  /** Database id of the refund that it is about; null where it is about the order. */
+  refundId: number | null;
+  /** Who is told: whom the order was placed for, and the shop's own name for the customer. */
+  customer: { externalId: string; email: string; name: string };
+  /** The order's. */
+  status: OrderStatus;
+  /** Why the order failed. */
+  failureReason: FailureReason | null;
+  /** ISO 4217, upper case. */
+  currency: string;
+  /** What it is about, in minor units: the order's total or the refund's amount. */
+  amountCents: number;
+  /** The order's total. */
+  totalCents: number;
+  /** When it was written, ISO 8601 in UTC. */
+  createdAt: string;
+}
+
+/** What an event's name says without the id that may follow: `refund.processed` of `refund.processed:17`. */
+export function noticeTypeOf(event: string): NoticeType {
+  return event.split(":")[0] as NoticeType;
+}
+
+/** The notification's name to receivers: the same for every try and every replay, so they can drop it. */
+export function noticeName(id: number): string {
+  return `ntf_${id}`;
+}

@@ -1,0 +1,319 @@
+/**
+ * Judges what the engines say of themselves.
+ *
+ * @module
+ */
+
+import { describeLoss, type RecordedLoss } from "./database_age.ts";
+
+/** One line of a diagnosis. */
+export interface Finding {
+  /** How bad it is; a problem endangers data or work. */
+  level: "ok" | "warning" | "problem";
+  /** What was looked at. */
+  what: string;
+  /** What was found. */
+  detail: string;
+  /** How to mend it; empty where nothing is wrong. */
+  mend: string;
+}
+
+/** The oldest versions that are supported. */
+export const leastVersions = {
+  mysql: "8.0",
+  mariadb: "10.6",
+  redis: "6.2",
+  valkey: "7.2",
+} as const;
+
+/** Least bytes that a statement must be able to hold: a batch of orders is sent as one. */
+const leastPacketBytes = 16 * 1_048_576;
+
+/** Less memory for the database's pages than this is for trials only. */
+const leastBufferPoolBytes = 256 * 1_048_576;
+
+/** Connections beside those of one process: other processes, people, monitors. */
+const spareConnections = 10;
+
+/** Clocks that differ by more than this put events in the wrong order for people. */
+const clockWarningMs = 1_000;
+
+/** Clocks that differ by more than this put orders on the wrong day. */
+const clockProblemMs = 30_000;
+
+/** A finding that all is well. */
+export function fine(what: string, detail: string): Finding {
+  return { level: "ok", what, detail, mend: "" };
+}
+
+/** A finding that something is wrong: it works, but not as well or as safely as it should. */
+export function warning(what: string, detail: string, mend: string): Finding {
+  return { level: "warning", what, detail, mend };
+}
+
+/** A finding that something does not work, or loses data. */
+export function problem(what: string, detail: string, mend: string): Finding {
+  return { level: "problem", what, detail, mend };
+}
+
+/**
+ * Compares a version with the oldest that is supported.
+ *
+ * @param version such as `10.11.19-MariaDB`
+ */
+export function judgeVersion(engine: keyof typeof leastVersions, version: string): Finding {
+  const what = `${engine} version`;
+  const least = leastVersions[engine];
+  const numbers = (text: string) => (text.match(/\d+/g) ?? []).slice(0, 2).map(Number);
+  const [major = 0, minor = 0] = numbers(version);
+  const [leastMajor = 0, leastMinor = 0] = numbers(least);
+  return major > leastMajor || (major === leastMajor && minor >= leastMinor)
+    ? fine(what, version)
+    : problem(what, `${version} is too old`, `install ${least} or newer`);
+}
+
+/** Judges the settings of the database server. */
+export function judgeDatabase(
+  facts: {
+    flushLogAtCommit: number;
+    syncBinlog: number | null;
+    charset: string;
+    maxConnections: number;
+    maxPacketBytes: number;
+    bufferPoolBytes: number;
+  },
+  connections: number,
+): Finding[] {
+  const durable = facts.flushLogAtCommit === 1 && (facts.syncBinlog ?? 1) === 1;
+  return [
+    durable ? fine("database durability", "every commit is on disk") : warning(
+      "database durability",
+      `innodb_flush_log_at_trx_commit is ${facts.flushLogAtCommit}` +
+        (facts.syncBinlog === null ? "" : `, sync_binlog is ${facts.syncBinlog}`) +
+        ": a power cut loses the last commits",
+      "set both to 1 in production",
+    ),
+    facts.charset === "utf8mb4" ? fine("database character set", facts.charset) : warning(
+      "database character set",
+      `${facts.charset}; the product's own tables are utf8mb4 all the same`,
+      "alter database … character set utf8mb4",
+    ),
+    facts.maxConnections >= connections + spareConnections
+      ? fine("database connections", `${facts.maxConnections} allowed, ${connections} used at most`)
+      : problem(
+        "database connections",
+        `${facts.maxConnections} are allowed, and one process opens up to ${connections}`,
+        "raise max_connections or lower DATABASE_CONNECTIONS",
+      ),
+    judgePacketSize(facts.maxPacketBytes),
+    facts.bufferPoolBytes >= leastBufferPoolBytes
+      ? fine("database memory", `${megabytes(facts.bufferPoolBytes)} for pages`)
+      : warning(
+        "database memory",
+        `innodb_buffer_pool_size is ${megabytes(facts.bufferPoolBytes)}`,
+        "give it half of the machine's memory in production",
+      ),
+  ];
+}
+
+/** Judges the settings of the Redis server. */
+export function judgeRedis(
+  facts: { evictionPolicy: string; appendOnly: boolean; isClusterNode: boolean },
+  prefix: string,
+): Finding[] {
+  const findings = [
+    facts.evictionPolicy === "noeviction" ? fine("redis eviction", facts.evictionPolicy) : problem(
+      "redis eviction",
+      `maxmemory-policy is ${facts.evictionPolicy}: it may throw messages and figures away`,
+      "set maxmemory-policy to noeviction",
+    ),
+    facts.appendOnly ? fine("redis persistence", "append-only file") : warning(
+      "redis persistence",
+      "there is no append-only file: a restart loses the streams, which costs a recovery",
+      "set appendonly yes in production",
+    ),
+  ];
+  if (facts.isClusterNode) {
+    findings.push(
+      /\{[^{}]+\}/.test(prefix)
+        ? fine("redis cluster", `keys lie in the slot of ${prefix}`)
+        : problem(
+          "redis cluster",
+          "keys would lie on several nodes",
+          "set REDIS_PREFIX to a hash tag such as {orders}:",
+        ),
+    );
+  }
+  return findings;
+}
+
+/**
+ * Judges whether an engine takes changes.
+ *
+ * @param whose `database` or `redis`
+ * @param setting whose URL leads there
+ */
+export function judgeWriting(whose: string, setting: string, writable: boolean): Finding {
+  const what = `${whose} writing`;
+  return writable ? fine(what, "it takes changes") : problem(
+    what,
+    "the server is read-only: it is a replica, was demoted, or its group has no quorum",
+    `let ${setting} lead to the server that can be written to`,
+  );
+}
+
+/** How a connection goes, as the settings have it and as it is. */
+export interface Encryption {
+  /** Host that was asked for. */
+  host: string;
+  /** Whether it is a Unix socket. */
+  isSocket: boolean;
+  /** What was asked for; null for clear text. */
+  mode: "required" | "verify-ca" | "verify-identity" | null;
+  /** What the connection says of itself; null for clear text. */
+  seen: { protocol: string; cipher: string } | null;
+}
+
+/**
+ * Judges whether others can read what goes to an engine, or pretend to be it.
+ *
+ * @param whose `database` or `redis`
+ * @param mend how its URL is to be changed
+ */
+export function judgeEncryption(
+  whose: string,
+  { host, isSocket, mode, seen }: Encryption,
+  isLocal: boolean,
+  mend: string,
+): Finding {
+  const what = `${whose} encryption`;
+  if (seen !== null) {
+    const how = `${seen.protocol}, ${seen.cipher}`;
+    if (mode === "verify-identity") return fine(what, `${how}; the certificate is one for ${host}`);
+    const doubt = mode === "verify-ca"
+      ? "the certificate is signed, for whatever host"
+      : "the certificate is not looked at";
+    return isLocal
+      ? fine(what, `${how}; ${doubt}`)
+      : warning(what, `${how}; ${doubt}: somebody between may read along`, mend);
+  }
+  if (mode !== null) return problem(what, "in clear text although encryption was asked for", mend);
+  if (isSocket) return fine(what, "a Unix socket, nothing goes over a network");
+  if (isLocal) return fine(what, "in clear text, and only within this machine");
+  return warning(what, `everything goes to ${host} in clear text, the password included`, mend);
+}
+
+/** Judges which commands Redis refuses, each with the server's own words. */
+export function judgeCommands(refused: readonly { command: string; reason: string }[]): Finding {
+  const what = "redis commands";
+  if (refused.length === 0) return fine(what, "all that are needed are allowed");
+  const names = refused.map(({ command }) => command).join(", ");
+  return problem(
+    what,
+    `${names} refused: ${refused[0]!.reason.split("\n")[0]}`,
+    "allow the user of REDIS_URL these commands, or use a server that has them",
+  );
+}
+
+/** What a process must know of the engines before it writes. */
+export interface EngineFacts {
+  /** `mysql` or `mariadb`. */
+  engine: "mysql" | "mariadb";
+  /** Of the database server. */
+  version: string;
+  /** Longest statement that the server takes. */
+  maxPacketBytes: number;
+}
+
+/** What a process must know of Redis before it writes. */
+export interface StoreFacts {
+  /** `redis` or `valkey`. */
+  server: string;
+  /** Of the server. */
+  version: string;
+  /** `unknown` where the server does not tell. */
+  evictionPolicy: string;
+  /** Whether it writes an append-only file. */
+  appendOnly: boolean;
+  /** Whether it is one node of a cluster. */
+  isClusterNode: boolean;
+}
+
+/** Of what {@linkcode judgeRedis} and its like find, that which loses data or fails every batch. */
+export function findDangers(database: EngineFacts, store: StoreFacts, prefix: string): Finding[] {
+  const findings = [
+    judgeVersion(database.engine, database.version),
+    judgePacketSize(database.maxPacketBytes),
+    judgeVersion(store.server === "valkey" ? "valkey" : "redis", store.version),
+    // A server that does not tell its policy may well have the right one.
+    ...judgeRedis(store, prefix).filter(({ what }) =>
+      what !== "redis eviction" || store.evictionPolicy !== "unknown"
+    ),
+  ];
+  return findings.filter(({ level }) => level === "problem");
+}
+
+function judgePacketSize(bytes: number): Finding {
+  const what = "database packet size";
+  return bytes >= leastPacketBytes ? fine(what, megabytes(bytes)) : problem(
+    what,
+    `max_allowed_packet is ${megabytes(bytes)}`,
+    `set it to ${megabytes(leastPacketBytes)} or more: batches are sent as one statement`,
+  );
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.floor(bytes / 1_048_576)} MB`;
+}
+
+/**
+ * Judges whether the database is as new as what was published from it.
+ *
+ * @param isOlder at this moment
+ * @param loss the latest that was found and made good
+ */
+export function judgeBooks(isOlder: boolean, loss: RecordedLoss | null): Finding {
+  const what = "database age";
+  if (isOlder) {
+    return problem(
+      what,
+      "the database is older than what was published from it",
+      "start the consumers, or run deno task recover; then have lost orders sent again",
+    );
+  }
+  return loss === null ? fine(what, "as new as what was published from it") : warning(
+    what,
+    `found at ${loss.foundAt}: ${describeLoss(loss)}`,
+    "reconcile with the provider",
+  );
+}
+
+/**
+ * Judges a clock.
+ *
+ * @param whose `database` or `redis`
+ * @param serverMs what the server said, ms since 1970
+ * @param askedMs this machine's clock before it was asked
+ * @param answeredMs this machine's clock afterwards; the true time of the answer lies between
+ */
+export function judgeClock(
+  whose: string,
+  serverMs: number,
+  askedMs: number,
+  answeredMs: number,
+): Finding {
+  const what = `${whose} clock`;
+  const offsetMs = serverMs < askedMs
+    ? serverMs - askedMs
+    : serverMs > answeredMs
+    ? serverMs - answeredMs
+    : 0;
+  const detail = Math.abs(offsetMs) < 1_000
+    ? "within a second of this machine's"
+    : `${(Math.abs(offsetMs) / 1_000).toFixed(1)} s ${
+      offsetMs < 0 ? "behind" : "ahead of"
+    } this machine's`;
+  const mend = "let all machines follow one time server";
+  if (Math.abs(offsetMs) > clockProblemMs) return problem(what, detail, mend);
+  return Math.abs(offsetMs) > clockWarningMs ? warning(what, detail, mend) : fine(what, detail);
+}

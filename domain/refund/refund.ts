@@ -1,0 +1,124 @@
+/**
+ * Decides how much of a payment may go back. A request already counts against what is left, so two
+ * requests at once can never return too much.
+ *
+ * @module
+ */
+
+import { WorkflowError } from "../errors.ts";
+import { namedAmount } from "../money.ts";
+import type { OrderStatus, RefundStatus } from "../order/order.ts";
+
+/** A refund of the order, as far as the sums need it. */
+export interface RefundFacts {
+  /** Database id; lower ones were requested earlier. */
+  id: number;
+  /** At least 1. */
+  amountCents: number;
+  /** As its row says. */
+  status: RefundStatus;
+}
+
+/** What becomes of a request for a refund. */
+export type RefundRequestDecision =
+  | { kind: "accept"; amountCents: number }
+  | {
+    kind: "refused";
+    because: "not_positive" | "not_paid" | "nothing_left" | "exceeds_left";
+    leftCents: number;
+  };
+
+/**
+ * Decides whether a request is accepted, and for how much.
+ *
+ * @param order status and total of the locked order
+ * @param others every refund of the order
+ * @param amountCents what is asked for; null means all that is left
+ */
+export function decideRefundRequest(
+  order: { status: OrderStatus; totalCents: number },
+  others: readonly RefundFacts[],
+  amountCents: number | null,
+): RefundRequestDecision {
+  if (order.status !== "PAID") return { kind: "refused", because: "not_paid", leftCents: 0 };
+  const leftCents = order.totalCents - claimedCents(others);
+  if (amountCents === null) {
+    return leftCents > 0
+      ? { kind: "accept", amountCents: leftCents }
+      : { kind: "refused", because: "nothing_left", leftCents };
+  }
+  if (amountCents < 1) return { kind: "refused", because: "not_positive", leftCents };
+  if (amountCents > leftCents) return { kind: "refused", because: "exceeds_left", leftCents };
+  return { kind: "accept", amountCents };
+}
+
+/** A refusal in one sentence. */
+export function refusedRefund(
+  order: { id: number; status: OrderStatus; currency: string },
+  amountCents: number | null,
+  { because, leftCents }: { because: string; leftCents: number },
+): WorkflowError {
+  const start = `Cannot refund order ${order.id}`;
+  const money = (minor: number) => namedAmount(minor, order.currency);
+  if (because === "not_positive") {
+    return new WorkflowError("invalid", `${start}: ${amountCents} is no amount`);
+  }
+  if (because === "exceeds_left") {
+    return new WorkflowError(
+      "refund_exceeds_left",
+      `${start}: ${money(amountCents!)} exceed the ${money(leftCents)} that are left`,
+    );
+  }
+  return new WorkflowError(
+    "order_not_refundable",
+    because === "not_paid"
+      ? `${start}: it is ${order.status}, and only PAID orders can be refunded`
+      : `${start}: nothing is left to refund`,
+  );
+}
+
+/** What becomes of an accepted refund when its message is handled. */
+export type RefundDecision =
+  /** The gateway gave the money back: count it. */
+  | { kind: "process" }
+  /** It can't be given back; the refund ends as `FAILED`. */
+  | { kind: "refuse"; because: string }
+  /** Was processed before: repeat what follows from it. */
+  | { kind: "already_processed" }
+  /** Was refused before: repeat what follows from it. */
+  | { kind: "already_failed" };
+
+/**
+ * Decides how an accepted refund ends. Where the books hold more than was paid, earlier requests win.
+ *
+ * @param order status, total and currency of the order
+ * @param refund the one to handle
+ * @param others every other refund of the order
+ */
+export function decideRefund(
+  order: { status: OrderStatus; totalCents: number; currency: string },
+  refund: RefundFacts,
+  others: readonly RefundFacts[],
+): RefundDecision {
+  if (refund.status === "PROCESSED") return { kind: "already_processed" };
+  if (refund.status === "FAILED") return { kind: "already_failed" };
+  if (order.status !== "PAID") {
+    return { kind: "refuse", because: `the order is ${order.status}, not PAID` };
+  }
+  const leftCents = order.totalCents -
+    claimedCents(others.filter((other) => other.id < refund.id)) -
+    claimedCents(others.filter((other) => other.id > refund.id && other.status === "PROCESSED"));
+  if (refund.amountCents > leftCents) {
+    const left = namedAmount(leftCents, order.currency);
+    return { kind: "refuse", because: `only ${left} are left to refund` };
+  }
+  return { kind: "process" };
+}
+
+/** What requested and processed refunds take from a payment together. */
+function claimedCents(refunds: readonly RefundFacts[]): number {
+  return refunds.reduce(
+    (sum, refund) => refund.status === "FAILED" ? sum : sum + refund.amountCents,
+    0,
+  );
+}

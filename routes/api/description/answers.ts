@@ -1,0 +1,255 @@
+/**
+ * What the API answers with, as schemas: the OpenAPI document is made of them, and answers are checked against
+ * them by the tests.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { notificationStates } from "../../../domain/notification/notification.ts";
+import { mostCounted } from "../../../domain/bounded_count.ts";
+import { groups } from "../../../domain/messages/messages.ts";
+import { type OrderStatus, orderTransitions } from "../../../domain/order/order.ts";
+import { mostReasons } from "../../../domain/import/reject_reasons.ts";
+
+const statuses = Object.keys(orderTransitions) as [OrderStatus, ...OrderStatus[]];
+
+const id = z.int().min(1);
+const count = z.int().min(0);
+const cents = z.int().min(0).meta({
+  description: "In minor units of the currency: cents of euros, whole yen",
+});
+const time = z.string().meta({ format: "date-time", description: "ISO 8601 in UTC" });
+const currency = z.string().meta({ pattern: "^[A-Z]{3}$", examples: ["EUR"] });
+const day = z.string().meta({ format: "date", examples: ["2026-01-05"] });
+
+/** An RFC 9457 problem. */
+export const problemAnswer = z.object({
+  type: z.string().meta({ description: "A URN, or about:blank where the status says it all" }),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  errors: z.array(z.object({
+    pointer: z.string().optional().meta({ description: "JSON pointer into the body" }),
+    parameter: z.string().optional()
+      .meta({ description: "Of the query, a part of the path, or a header" }),
+    detail: z.string(),
+  })).optional().meta({ description: "Every faulty field" }),
+}).meta({ id: "Problem" });
+
+const customer = z.object({ id, external_id: z.string(), email: z.string(), name: z.string() });
+
+const orderFields = {
+  id,
+  external_order_id: z.string(),
+  status: z.enum(statuses),
+  failure_reason: z.enum(["insufficient_stock", "payment_declined", "payment_timeout"]).nullable(),
+  currency,
+  total_cents: cents,
+  refunded_cents: cents,
+  customer,
+  recipient_name: z.string().meta({ description: "As the order was placed" }),
+  recipient_email: z.string()
+    .meta({ description: "As the order was placed; its messages go there" }),
+  placed_at: time,
+  reserved_at: time.nullable(),
+  settled_at: time.nullable(),
+  created_at: time,
+  updated_at: time,
+};
+
+/** An order without what belongs to it. */
+export const orderAnswer = z.object(orderFields).meta({ id: "Order" });
+
+/** An order for whoever has brought or changed it. */
+export const orderReceiptAnswer = z.object({
+  ...orderFields,
+  customer: customer.partial({ email: true, name: true })
+    .meta({ description: "E-mail and name are for tokens with the scope `read`" }),
+  recipient_name: orderFields.recipient_name.optional(),
+  recipient_email: orderFields.recipient_email.optional(),
+}).meta({ id: "OrderReceipt" });
+
+/** A refund. */
+export const refundAnswer = z.object({
+  id,
+  order_id: id,
+  amount_cents: cents,
+  currency,
+  reason: z.string().nullable(),
+  status: z.enum(["REQUESTED", "PROCESSED", "FAILED"]),
+  failure_reason: z.string().nullable(),
+  idempotency_key: z.string().nullable(),
+  processed_at: time.nullable(),
+  created_at: time,
+}).meta({ id: "Refund" });
+
+const payment = z.object({
+  id,
+  provider: z.string(),
+  provider_ref: z.string(),
+  amount_cents: cents,
+  currency,
+  status: z.enum(["SUCCEEDED", "DECLINED", "REVERSING", "REVERSED", "DISPUTED", "DISMISSED"])
+    .meta({ description: "`DISPUTED` waits for a decision: it does not fit the order" }),
+  paid_at: time.nullable(),
+});
+
+/** An order with everything. */
+export const orderDetailAnswer = z.object({
+  ...orderFields,
+  items: z.array(z.object({
+    sku: z.string(),
+    name: z.string(),
+    unit_price_cents: cents,
+    qty: z.int().min(1),
+    subtotal_cents: cents,
+  })),
+  adjustments: z.array(z.object({
+    kind: z.string(),
+    label: z.string(),
+    amount_cents: z.int().meta({ description: "In cents; may be negative" }),
+    included: z.boolean().meta({ description: "True for what the items' prices hold already" }),
+  })).meta({ description: "What the total has besides the items" }),
+  payment: payment.nullable(),
+  further_payments: z.array(payment)
+    .meta({ description: "Money beside the payment that settles the order" }),
+  refunds: z.array(refundAnswer),
+  notifications: z.array(z.object({
+    id,
+    refund_id: id.nullable(),
+    event: z.string(),
+    channel: z.string(),
+    status: z.string(),
+    total_cents: cents,
+    payload: z.unknown(),
+    success: z.boolean(),
+    error: z.string().nullable(),
+    state: z.enum(notificationStates),
+    sent_at: time.nullable(),
+    created_at: time,
+  })),
+  timeline: z.array(z.object({
+    at: time,
+    event: z.string(),
+    detail: z.string().nullable(),
+    refund_id: id.nullable(),
+    actor: z.string(),
+    attempt: z.int(),
+  })),
+}).meta({ id: "OrderDetail" });
+
+function listOf<Item extends z.ZodType>(item: Item) {
+  return z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+}
+
+/** A page of orders. */
+export const orderListAnswer = listOf(orderAnswer).meta({ id: "OrderList" });
+
+/** A page of refunds. */
+export const refundListAnswer = listOf(refundAnswer).meta({ id: "RefundList" });
+
+/** An import. */
+export const importAnswer = z.object({
+  id,
+  source: z.string(),
+  dry_run: z.boolean(),
+  actor: z.string().nullable(),
+  status: z.enum(["RUNNING", "DONE", "FAILED", "CANCELLED", "INTERRUPTED"]),
+  cancel_requested: z.boolean(),
+  cancelled_by: z.string().nullable(),
+  error: z.string().nullable(),
+  reasons: z.array(z.object({
+    reason: z.string(),
+    rows: count,
+    line: z.int().min(1).meta({ description: "The first one that has it" }),
+  })).meta({
+    description: `Why rows were not taken, the most frequent first, at most ${mostReasons}; ` +
+      "empty until it ends",
+  }),
+  rows: count,
+  rows_rejected: count,
+  orders: count,
+  orders_new: count,
+  orders_updated: count,
+  orders_unchanged: count,
+  orders_rejected: count,
+  orders_conflict: count,
+  published: count,
+  money: z.array(z.object({
+    currency,
+    orders: count,
+    sum_cents: cents,
+    smallest_cents: cents,
+    median_cents: cents,
+    largest_cents: cents,
+  })).nullable().meta({
+    description:
+      "Of a trial that is done: the orders that would be taken or are known, by currency",
+  }),
+  created_at: time,
+  finished_at: time.nullable(),
+}).meta({ id: "Import" });
+
+/** A page of imports. */
+export const importListAnswer = listOf(importAnswer).meta({ id: "ImportList" });
+
+/** Days of figures. */
+export const kpisAnswer = z.object({
+  kpis: z.array(z.object({
+    date: day,
+    currency,
+    revenue_cents: z.int(),
+    order_count: count,
+    avg_order_value_cents: z.int(),
+    failed_order_count: count,
+    refund_count: count,
+    refund_amount_cents: cents,
+  })),
+}).meta({ id: "Kpis" });
+
+/** The customers with the highest revenue. */
+export const leaderboardAnswer = z.object({
+  currency,
+  leaderboard: z.array(z.object({
+    rank: z.int().min(1),
+    customer_id: id,
+    external_id: z.string().nullable(),
+    name: z.string().nullable(),
+    revenue_cents: z.int(),
+  })),
+}).meta({ id: "Leaderboard" });
+
+/** What waits in the groups. */
+export const streamsAnswer = z.object({
+  streams: z.array(z.object({
+    group: z.enum(groups),
+    length: count,
+    lag: count,
+    pending: count,
+    scheduled: count,
+    oldest_age_ms: count,
+    oldest_unfinished_at: time.nullable(),
+    consumers: count,
+    retries: count,
+    dead: count.meta({ description: `Counted up to ${mostCounted}` }),
+    processed: count,
+    money: z.array(z.object({ currency, amount_cents: z.int() })),
+  })),
+}).meta({ id: "Streams" });
+
+/** The process lives. */
+export const aliveAnswer = z.object({ status: z.literal("ok") });
+
+/** Whether the process can serve, part by part. */
+export const readyAnswer = z.object({
+  status: z.enum(["ok", "unavailable"]),
+  checks: z.record(z.string(), z.string()),
+  /** Name of the payment provider. */
+  gateway: z.string(),
+  /** What works and is not what it may seem. */
+  warnings: z.array(z.string()),
+}).meta({ id: "Ready" });
+
+/** What a callback is answered. */
+export const takenAnswer = z.object({ duplicate: z.boolean() }).meta({ id: "CallbackTaken" });

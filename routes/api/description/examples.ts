@@ -1,0 +1,478 @@
+/**
+ * Examples for the OpenAPI document: one small order and what becomes of it.
+ *
+ * @module
+ */
+
+import type { z } from "zod";
+import { importColumns, rejectColumns } from "../../../domain/import/csv_columns.ts";
+import { csvLine } from "../../../domain/import/csv_text.ts";
+import { type ErrorCode, type Fault, WorkflowError } from "../../../domain/errors.ts";
+import type {
+  aliveAnswer,
+  importAnswer,
+  importListAnswer,
+  kpisAnswer,
+  leaderboardAnswer,
+  orderAnswer,
+  orderDetailAnswer,
+  orderListAnswer,
+  orderReceiptAnswer,
+  readyAnswer,
+  refundAnswer,
+  refundListAnswer,
+  streamsAnswer,
+  takenAnswer,
+} from "./answers.ts";
+import type { callbackBody } from "../payments/callback_body.ts";
+import type {
+  channelAnswer,
+  channelsAnswer,
+  notificationAnswer,
+  notificationDetailAnswer,
+  notificationListAnswer,
+} from "../notifications/notification_answers.ts";
+import type { orderBody } from "../orders/order_body.ts";
+import { httpProblemOf, type Problem, problemOf } from "../../middleware/problem.ts";
+import type { refundBody } from "../refunds/refund_body.ts";
+
+/** An order as somebody may send it. */
+export const newOrder = {
+  external_order_id: "web-1",
+  placed_at: "2026-01-05T10:00:00Z",
+  currency: "EUR",
+  customer: { external_id: "c-7", email: "ann@example.com", name: "Ann" },
+  items: [{ sku: "MUG", name: "Mug", unit_price_cents: 1_250, qty: 2 }],
+} satisfies z.input<typeof orderBody>;
+
+const taken = {
+  id: 42,
+  external_order_id: "web-1",
+  status: "PENDING",
+  failure_reason: null,
+  currency: "EUR",
+  total_cents: 2_500,
+  refunded_cents: 0,
+  customer: { id: 7, external_id: "c-7", email: "ann@example.com", name: "Ann" },
+  recipient_name: "Ann",
+  recipient_email: "ann@example.com",
+  placed_at: "2026-01-05T10:00:00.000000Z",
+  reserved_at: null,
+  settled_at: null,
+  created_at: "2026-01-05T10:00:01.120345Z",
+  updated_at: "2026-01-05T10:00:01.120345Z",
+} satisfies z.input<typeof orderAnswer>;
+
+const paid = {
+  ...taken,
+  status: "PAID",
+  reserved_at: "2026-01-05T10:00:01.131982Z",
+  settled_at: "2026-01-05T10:00:03.204417Z",
+  updated_at: "2026-01-05T10:00:03.204417Z",
+} satisfies z.input<typeof orderAnswer>;
+
+/** What `POST /orders` answers to {@linkcode newOrder}. */
+export const takenOrder = taken satisfies z.input<typeof orderReceiptAnswer>;
+
+/** The answer to the same order again, once it is paid. */
+export const knownOrder = paid satisfies z.input<typeof orderReceiptAnswer>;
+
+/** An order whose payment of ten cents too much was accepted. */
+export const acceptedOrder = {
+  ...paid,
+  total_cents: 2_510,
+} satisfies z.input<typeof orderReceiptAnswer>;
+
+/** An order whose payment of another amount was given back. */
+export const returnedOrder = {
+  ...paid,
+  status: "FAILED",
+  failure_reason: "payment_declined",
+} satisfies z.input<typeof orderReceiptAnswer>;
+
+/** An order after its cancellation. */
+export const cancelledOrder = {
+  ...taken,
+  status: "CANCELLED",
+  settled_at: "2026-01-05T10:00:02.557201Z",
+  updated_at: "2026-01-05T10:00:02.557201Z",
+} satisfies z.input<typeof orderReceiptAnswer>;
+
+/** A page of orders with more to come. */
+export const orderList = {
+  data: [paid],
+  next_cursor: "b3JkZXJzOjQy",
+} satisfies z.input<typeof orderListAnswer>;
+
+/** A partial refund as somebody may ask for it. */
+export const newRefund = {
+  amount_cents: 500,
+  reason: "one mug broken",
+} satisfies z.input<typeof refundBody>;
+
+/** The refund as it is requested. */
+export const requestedRefund = {
+  id: 17,
+  order_id: 42,
+  amount_cents: 500,
+  currency: "EUR",
+  reason: "one mug broken",
+  status: "REQUESTED",
+  failure_reason: null,
+  idempotency_key: "return-17",
+  processed_at: null,
+  created_at: "2026-01-06T09:30:00.004512Z",
+} satisfies z.input<typeof refundAnswer>;
+
+/** The refund as the customer has it. */
+export const processedRefund = {
+  ...requestedRefund,
+  status: "PROCESSED",
+  processed_at: "2026-01-06T09:30:00.871204Z",
+} satisfies z.input<typeof refundAnswer>;
+
+/** A page of refunds, which is the last. */
+export const refundList = {
+  data: [processedRefund],
+  next_cursor: null,
+} satisfies z.input<typeof refundListAnswer>;
+
+const told = {
+  id: 9,
+  order_id: 42,
+  refund_id: null,
+  event: "order.paid",
+  channel: "webhook",
+  status: "PAID",
+  total_cents: 2_500,
+  payload: { order_id: 42, external_order_id: "web-1", total_cents: 2_500, currency: "EUR" },
+  success: true,
+  error: null,
+  state: "sent",
+  next_try_at: null,
+  sent_at: "2026-01-05T10:00:04.310002Z",
+  created_at: "2026-01-05T10:00:03.298113Z",
+} satisfies z.input<typeof notificationAnswer>;
+
+/** A notification with its one try. */
+export const notificationDetail = {
+  ...told,
+  attempts: [{
+    at: "2026-01-05T10:00:04.310002Z",
+    duration_ms: 41,
+    success: true,
+    status_code: 204,
+    reply: null,
+    error: null,
+  }],
+} satisfies z.input<typeof notificationDetailAnswer>;
+
+/** A page of notifications, which is the last. */
+export const notificationList = {
+  data: [told],
+  next_cursor: null,
+} satisfies z.input<typeof notificationListAnswer>;
+
+/** A notification that is to be sent again. */
+export const replayedNotification = {
+  ...told,
+  success: false,
+  state: "waiting",
+  next_try_at: "2026-01-05T11:15:00.000000Z",
+  sent_at: null,
+} satisfies z.input<typeof notificationAnswer>;
+
+/** A channel that works. */
+export const channel = {
+  channel: "webhook",
+  configured: true,
+  waiting: 0,
+  given_up: 0,
+  oldest_due_at: null,
+  disabled_at: null,
+  disabled_reason: null,
+} satisfies z.input<typeof channelAnswer>;
+
+/** All channels. */
+export const channels = {
+  channels: [
+    { ...channel, channel: "log" },
+    { ...channel, channel: "email", configured: false },
+    {
+      ...channel,
+      waiting: 3,
+      oldest_due_at: "2026-01-05T11:15:00.000000Z",
+      disabled_at: "2026-01-05T11:14:30.118200Z",
+      disabled_reason: "the endpoint answered 410",
+    },
+  ],
+} satisfies z.input<typeof channelsAnswer>;
+
+/** The order with everything. */
+export const orderDetail = {
+  ...paid,
+  refunded_cents: 500,
+  items: [{
+    sku: "MUG",
+    name: "Mug",
+    unit_price_cents: 1_250,
+    qty: 2,
+    subtotal_cents: 2_500,
+  }],
+  adjustments: [],
+  payment: {
+    id: 40,
+    provider: "http",
+    provider_ref: "ch_17",
+    amount_cents: 2_500,
+    currency: "EUR",
+    status: "SUCCEEDED",
+    paid_at: "2026-01-05T10:00:03.204417Z",
+  },
+  further_payments: [],
+  refunds: [processedRefund],
+  notifications: [{
+    id: told.id,
+    refund_id: told.refund_id,
+    event: told.event,
+    channel: told.channel,
+    status: told.status,
+    total_cents: told.total_cents,
+    payload: told.payload,
+    success: told.success,
+    error: told.error,
+    state: told.state,
+    sent_at: told.sent_at,
+    created_at: told.created_at,
+  }],
+  timeline: [
+    { at: taken.created_at, event: "created", actor: "api:shop" },
+    { at: paid.reserved_at, event: "reserved", actor: "orders-host-1" },
+    { at: paid.settled_at, event: "paid", actor: "payments-host-1", detail: "ch_17" },
+  ].map((step) => ({ detail: null, refund_id: null, attempt: 1, ...step })),
+} satisfies z.input<typeof orderDetailAnswer>;
+
+const noCounts = {
+  rows: 0,
+  rows_rejected: 0,
+  orders: 0,
+  orders_new: 0,
+  orders_updated: 0,
+  orders_unchanged: 0,
+  orders_rejected: 0,
+  orders_conflict: 0,
+  published: 0,
+};
+
+/** An import that has just begun. */
+export const runningImport = {
+  id: 7,
+  source: "march.csv",
+  dry_run: false,
+  actor: "api:shop",
+  status: "RUNNING",
+  cancel_requested: false,
+  cancelled_by: null,
+  error: null,
+  reasons: [],
+  ...noCounts,
+  money: null,
+  created_at: "2026-03-31T08:00:00.401277Z",
+  finished_at: null,
+} satisfies z.input<typeof importAnswer>;
+
+/** The import when it is over. */
+export const doneImport = {
+  ...runningImport,
+  status: "DONE",
+  reasons: [
+    { reason: "qty: must be an integer 1…1000000", rows: 3, line: 17 },
+    { reason: "the order is known with other content and is already PAID", rows: 1, line: 803 },
+  ],
+  rows: 3_012,
+  rows_rejected: 4,
+  orders: 1_000,
+  orders_new: 996,
+  orders_unchanged: 1,
+  orders_rejected: 2,
+  orders_conflict: 1,
+  published: 996,
+  finished_at: "2026-03-31T08:00:00.622934Z",
+} satisfies z.input<typeof importAnswer>;
+
+/** The import when somebody wants it to end. */
+export const endingImport = {
+  ...runningImport,
+  cancel_requested: true,
+  cancelled_by: "api:shop",
+  rows: 1_500,
+  orders: 498,
+  orders_new: 498,
+  published: 498,
+} satisfies z.input<typeof importAnswer>;
+
+/** A page of imports, which is the last. */
+export const importList = {
+  data: [doneImport],
+  next_cursor: null,
+} satisfies z.input<typeof importListAnswer>;
+
+/** A day in one currency. */
+export const kpis = {
+  kpis: [{
+    date: "2026-01-05",
+    currency: "EUR",
+    revenue_cents: 1_204_350,
+    order_count: 482,
+    avg_order_value_cents: 2_498,
+    failed_order_count: 25,
+    refund_count: 3,
+    refund_amount_cents: 4_990,
+  }],
+} satisfies z.input<typeof kpisAnswer>;
+
+/** The best customer. */
+export const leaderboard = {
+  currency: "EUR",
+  leaderboard: [{
+    rank: 1,
+    customer_id: 7,
+    external_id: "c-7",
+    name: "Ann",
+    revenue_cents: 152_000,
+  }],
+} satisfies z.input<typeof leaderboardAnswer>;
+
+/** One of the groups. */
+export const streams = {
+  streams: [{
+    group: "payments",
+    length: 1_930,
+    lag: 1_430,
+    pending: 500,
+    scheduled: 12,
+    oldest_age_ms: 840,
+    oldest_unfinished_at: "2026-01-05T10:00:01.131982Z",
+    consumers: 1,
+    retries: 0,
+    dead: 0,
+    processed: 98_211,
+    money: [{ currency: "EUR", amount_cents: 4_861_200 }],
+  }],
+} satisfies z.input<typeof streamsAnswer>;
+
+/** The process lives. */
+export const alive = { status: "ok" } satisfies z.input<typeof aliveAnswer>;
+
+/** All parts work. */
+export const ready = {
+  status: "ok",
+  checks: { database: "ok", redis: "ok", migrations: "ok" },
+  gateway: "http",
+  warnings: [],
+} satisfies z.input<typeof readyAnswer>;
+
+/** A part does not. */
+export const notReady = {
+  status: "unavailable",
+  checks: { database: "ok", redis: "no answer", migrations: "ok" },
+  gateway: "simulated",
+  warnings: ["Payments are simulated: no money is taken or given back (GATEWAY=simulated)"],
+} satisfies z.input<typeof readyAnswer>;
+
+/** What a provider sends. */
+export const callback = {
+  type: "charge.succeeded",
+  timestamp: "2026-01-05T10:00:03Z",
+  data: {
+    id: "ch_17",
+    idempotency_key: "charge_8c1f5e0b7a94d2c36f80a1b9e7d4c5f60312ab98",
+    amount_cents: 2_500,
+    currency: "EUR",
+  },
+} satisfies z.input<typeof callbackBody>;
+
+/** What it is answered. */
+export const takenCallback = { duplicate: false } satisfies z.input<typeof takenAnswer>;
+
+const row = [
+  "web-1",
+  "2026-01-05 10:00:00",
+  "EUR",
+  "c-7",
+  "ann@example.com",
+  "Ann",
+  "MUG",
+  "Mug",
+  1_250,
+];
+
+/** Files, as they come and go. */
+export const files = {
+  import: csvLine(importColumns) + csvLine([...row, 2]),
+  rejects: csvLine([...importColumns, ...rejectColumns]) +
+    csvLine([...row, 0, 2, "qty must be an integer 1…1000000"]),
+  progress: `event: progress\ndata: ${JSON.stringify(runningImport)}\n\n` +
+    `event: end\ndata: ${JSON.stringify(doneImport)}\n\n`,
+  metrics: "# HELP orders_group_backlog Messages that wait\n# TYPE orders_group_backlog gauge\n" +
+    'orders_group_backlog{group="payments"} 1942\n',
+} as const;
+
+/** A problem that is about HTTP alone. */
+type HttpProblem = 400 | 401 | 403 | 404 | 408 | 413 | 415 | 429 | 500;
+
+/** What a problem is called here: its code, or its status where it is about HTTP alone. */
+export type ProblemName = Exclude<ErrorCode, "bad_settings" | "bad_usage"> | HttpProblem;
+
+const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...faults: Fault[]]>> = {
+  bad_request: ["The query is not valid: limit must be an integer 1…100", {
+    at: "limit",
+    detail: "must be an integer 1…100",
+  }],
+  invalid: ["The body is not valid: #/items/0/qty must be an integer 1…1000000", {
+    at: "#/items/0/qty",
+    detail: "must be an integer 1…1000000",
+  }],
+  not_found: ["There is no order 42"],
+  order_conflict: ['Order "web-1" is known with another content'],
+  charge_not_known: ["No order is known that was charged under this key; send it again later"],
+  order_not_cancellable: ["Cannot cancel order 42: it is PAID already"],
+  not_yours: [
+    "Cannot cancel order 42: another token has brought it, so this needs the scope cancel",
+  ],
+  order_not_refundable: [
+    "Cannot refund order 42: it is PENDING, and only PAID orders can be refunded",
+  ],
+  refund_exceeds_left: ["Cannot refund order 42: 50.00 EUR exceed the 25.00 EUR that are left"],
+  payment_not_disputed: ["Cannot decide about the payment of order 42: none is in dispute"],
+  import_has_no_rejects: ["Import 7 has no rejects file, because it is RUNNING"],
+  import_not_cancellable: ["Cannot cancel import 7: it is DONE already"],
+  notification_not_replayable: [
+    "Cannot send notification 9 again: it is being sent at this moment",
+  ],
+  channel_not_configured: ["Cannot enable webhook: NOTIFY_WEBHOOK_URL is not set"],
+  idempotency_key_in_use: [
+    "A request with this idempotency key is still running; try again later",
+  ],
+  idempotency_key_reused: ["The idempotency key has been used with another request"],
+  unavailable: ["An engine cannot be reached; try again later"],
+};
+
+const saidByHttp: Readonly<Record<HttpProblem, string>> = {
+  400: "The body ended too early",
+  401: "This needs a token: Authorization: Bearer …",
+  403: "This needs the scope orders",
+  404: "There is nothing at /payments/callback",
+  408: "The body did not come in time",
+  413: "The body must have at most 1048576 bytes",
+  415: "The body must be application/json, not text/plain",
+  429: "shop has made more than 600 requests a minute",
+  500: "An unexpected error; the log has it under 5f1c…",
+};
+
+/** A problem of this name. */
+export function problemExample(name: ProblemName): Problem {
+  if (typeof name === "number") return httpProblemOf(name, saidByHttp[name]);
+  const [detail, ...faults] = said[name];
+  return problemOf(new WorkflowError(name, detail, faults));
+}

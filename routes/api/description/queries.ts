@@ -1,0 +1,220 @@
+/**
+ * What the addresses of the API may ask for: the query parameters of lists, files, figures and uploads.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { daysBetween, isDay } from "../../../domain/kpi/day.ts";
+import { mostKpiDays } from "../../../domain/kpi/kpi.ts";
+import { currencyProblem, isCurrency } from "../../../domain/money.ts";
+import { noticeChannels } from "../../../domain/notification/notification.ts";
+import {
+  type OrderStatus,
+  orderTransitions,
+  type RefundStatus,
+  refundTransitions,
+} from "../../../domain/order/order.ts";
+import { pageLimits } from "../../../domain/paging.ts";
+import { parsePlacedAt } from "../../../domain/order/placed_at.ts";
+
+/**
+ * A query parameter that may be missing; an empty one counts as missing.
+ *
+ * @param says what it is, for the OpenAPI document
+ */
+function optionalQuery<Output>(
+  says: string,
+  schema: z.ZodType<Output, string>,
+): z.ZodType<Output | undefined, string | undefined> {
+  return z.preprocess(
+    (value) => value === "" ? undefined : value,
+    schema.optional().meta({ description: says }),
+  ) as unknown as z.ZodType<Output | undefined, string | undefined>;
+}
+
+/** Text of a query parameter, given once. */
+function queryText(): z.ZodString {
+  return z.string({ error: "can be given only once" });
+}
+
+/** An integer query parameter from `least` to `most`. */
+function queryInteger(least: number, most: number): z.ZodType<number, string> {
+  const message = `must be an integer ${least}…${most}`;
+  return queryText()
+    .regex(/^\d{1,15}$/, message)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, message)
+    .meta({ type: "integer", minimum: least, maximum: most, pattern: undefined });
+}
+
+const flag = queryText().regex(/^(true|false|1|0)$/, "must be true or false")
+  .transform((text) => text === "true" || text === "1")
+  .meta({ type: "boolean", pattern: undefined });
+
+/** The query parameters of every list. */
+const page = {
+  limit: optionalQuery(
+    `Most rows of the page; ${pageLimits.fallback} where it is not given`,
+    queryInteger(1, pageLimits.most),
+  ),
+  cursor: optionalQuery("`next_cursor` of the page before", queryText()),
+};
+
+/** The query parameters of a list that has no others. */
+export const pageQuery = z.object(page);
+
+/** `from`: a date means its first moment. */
+const periodFrom = boundary("Not before", "00:00:00");
+
+/** `to`: the moment itself is included, and a date means its last moment. */
+const periodTo = boundary("Not after", "23:59:59.999", "999");
+
+/**
+ * @param says what it is the boundary for
+ * @param time of the day that a date without a time means
+ * @param micros what follows its milliseconds
+ */
+function boundary(
+  says: string,
+  time: string,
+  micros = "",
+): z.ZodType<string | undefined, string | undefined> {
+  const message = "must be a real date such as 2010-12-01, or with a time such as " +
+    "2010-12-01T08:26:00Z (a + must be written %2B)";
+  const read = (text: string) => {
+    if (!/^[\d-]{10}$/.test(text)) return parsePlacedAt(text);
+    const day = parsePlacedAt(`${text} ${time}`);
+    return day === undefined ? undefined : `${day}${micros}`;
+  };
+  return optionalQuery(
+    `${says} this date, or date and time`,
+    queryText().trim()
+      .refine((text) => read(text) !== undefined, message)
+      .meta({ examples: ["2010-12-01"] })
+      .transform((text) => read(text)!),
+  );
+}
+
+const statuses = Object.keys(orderTransitions) as [OrderStatus, ...OrderStatus[]];
+
+/** An amount that an order may have, in minor units. */
+const cents = queryInteger(0, 999_999_999_999_999);
+
+const currency = queryText().trim().regex(/^[A-Za-z]{3}$/, currencyProblem)
+  .transform((text) => text.toUpperCase())
+  .refine(isCurrency, currencyProblem);
+
+/** The query parameters by which orders are chosen. */
+const orderFilters = {
+  q: optionalQuery(
+    "An id, an external id, a customer's id, the beginning of an e-mail, or a SKU",
+    queryText().trim().max(255, "must have at most 255 characters")
+      .refine((text) => !/\p{Cc}/u.test(text), "must hold no control characters"),
+  ),
+  status: optionalQuery(
+    "Where the order stands",
+    z.enum(statuses, `must be one of ${statuses.join(", ")}`),
+  ),
+  customer: optionalQuery(
+    "The shop's id of the customer, or else the database's",
+    queryText().trim().max(64, "must have at most 64 characters"),
+  ),
+  currency: optionalQuery("ISO 4217", currency),
+  from: periodFrom,
+  to: periodTo,
+  least_cents: optionalQuery("Total, from so many minor units (cents)", cents),
+  most_cents: optionalQuery("Total, up to so many minor units (cents)", cents),
+} as const;
+
+/** The query parameters of the list of orders. */
+export const orderListQuery = z.object({ ...orderFilters, ...page });
+
+/** The query parameters of the file of orders. */
+export const orderFileQuery = z.object(orderFilters);
+
+const refundStatuses = Object.keys(refundTransitions) as [RefundStatus, ...RefundStatus[]];
+
+/** The query parameters by which refunds are chosen. */
+const refundFilters = {
+  status: optionalQuery(
+    "Where the refund stands",
+    z.enum(refundStatuses, `must be one of ${refundStatuses.join(", ")}`),
+  ),
+  from: periodFrom,
+  to: periodTo,
+} as const;
+
+/** The query parameters of the list of refunds. */
+export const refundListQuery = z.object({ ...refundFilters, ...page });
+
+/** The query parameters of the file of refunds. */
+export const refundFileQuery = z.object(refundFilters);
+
+/** The query parameters of the list of notifications. */
+export const notificationListQuery = z.object({
+  order: optionalQuery("The order's id", queryInteger(1, 999_999_999_999_999)),
+  channel: optionalQuery(
+    "On which it is written or sent",
+    z.enum(noticeChannels, { error: `must be one of ${noticeChannels.join(", ")}` }),
+  ),
+  success: optionalQuery("Whether it was sent", flag),
+  ...page,
+});
+
+/** Places on the leaderboard. */
+export const places = { fallback: 10, most: 1_000 } as const;
+
+const day = queryText().refine(isDay, "must be a real date YYYY-MM-DD from 1970 to 9998")
+  .meta({ format: "date" });
+
+/** The query parameters by which days are chosen. */
+export const daysQuery = z.object({
+  date: optionalQuery("The one day; today where nothing is given", day),
+  from: optionalQuery("The first day, together with `to`", day),
+  to: optionalQuery("The last day", day),
+})
+  .superRefine(({ date, from, to }, issues) => {
+    const fault = (path: string, message: string) =>
+      issues.addIssue({ code: "custom", path: [path], message });
+    if (date !== undefined && (from ?? to) !== undefined) {
+      fault("date", "can't be given together with from and to");
+    } else if ((from === undefined) !== (to === undefined)) {
+      fault(from === undefined ? "from" : "to", "is missing; from and to go together");
+    } else if (from !== undefined && to !== undefined) {
+      if (from > to) fault("from", "must not be after to");
+      else if (daysBetween(from, to) > mostKpiDays) {
+        fault("to", `must be less than ${mostKpiDays} days after from`);
+      }
+    }
+  });
+
+/** The query parameters of the leaderboard. */
+export const leaderboardQuery = z.object({
+  limit: optionalQuery(
+    `Places; ${places.fallback} where it is not given`,
+    queryInteger(1, places.most),
+  ),
+  currency: optionalQuery("ISO 4217; `BASE_CURRENCY` where it is not given", currency),
+});
+
+/** The query parameters of an upload. */
+export const importQuery = z.object({
+  dry_run: optionalQuery("Check and compare only, and change nothing", flag),
+  keep_good_rows: optionalQuery(
+    "Leave bad rows out, instead of the orders that they belong to",
+    flag,
+  ),
+  replace: optionalQuery(
+    "Let the file take items away from orders that are still PENDING, instead of rejecting that as a conflict",
+    flag,
+  ),
+  initial_stock: optionalQuery(
+    "Units of new products; `INITIAL_STOCK` where it is not given",
+    queryInteger(0, 1_000_000_000),
+  ),
+  name: optionalQuery(
+    "The file's name; that of a form, or `upload`, where it is not given",
+    queryText().trim().max(255, "must have at most 255 characters"),
+  ),
+});

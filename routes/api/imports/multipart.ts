@@ -1,0 +1,176 @@
+/**
+ * The file in a multipart form, as it comes in.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { WorkflowError } from "../../../domain/errors.ts";
+
+/** A file that is still on its way. */
+export interface UploadedFile {
+  /** As the form says; empty where it says nothing. */
+  name: string;
+  /** Fails where the form ends before the file does. */
+  source: ReadableStream<Uint8Array>;
+}
+
+/** The boundary of a `multipart/form-data` content type; undefined for any other type. */
+export function boundaryOf(contentType: string): string | undefined {
+  const match = /^multipart\/form-data\s*;.*boundary=("([^"]{1,70})"|[^\s;"]{1,70})/i.exec(
+    contentType,
+  );
+  return match?.[2] ?? match?.[1];
+}
+
+/** Most bytes of a part's headers, and of a field that is no file. */
+const mostBytes = 16_384;
+
+/** Most parts that are passed over until the file. */
+const mostParts = 20;
+
+/**
+ * Finds the first file of a `multipart/form-data` body. Other parts before it are passed over, what comes after
+ * it is not read. Memory holds a few pieces of the body.
+ *
+ * @param boundary of the content type
+ * @throws {WorkflowError} `bad_request` for a body that is no such form or has no file
+ */
+export async function fileOfForm(
+  body: ReadableStream<Uint8Array>,
+  boundary: string,
+): Promise<UploadedFile> {
+  const bytes = readPieces(body);
+  const delimiter = Buffer.from(`\r\n--${boundary}`);
+  await bytes.text(delimiter);
+  for (let part = 0; part < mostParts; part++) {
+    const end = await bytes.text(Buffer.from("\r\n"));
+    if (end.startsWith("--")) break;
+    const headers = await bytes.text(Buffer.from("\r\n\r\n"));
+    const disposition = /^content-disposition:.*$/im.exec(headers)?.[0] ?? "";
+    const name = /;\s*filename="((?:[^"\\]|\\.)*)"/i.exec(disposition)?.[1];
+    if (name !== undefined) {
+      return { name, source: ReadableStream.from(bytes.until(delimiter)) };
+    }
+    await bytes.text(delimiter);
+  }
+  throw new WorkflowError("bad_request", "The form has no file");
+}
+
+/** The first part of a form, if it is a field. */
+export interface FirstField {
+  /** Its name; empty where the form does not begin with a short field. */
+  name: string;
+  value: string;
+  /** The whole body, to be read instead of the one that was looked into. */
+  body: ReadableStream<Uint8Array>;
+}
+
+/**
+ * Looks at the first field of a `multipart/form-data` body without taking it away, and without reading on to
+ * the file.
+ *
+ * @param boundary of the content type
+ */
+export async function firstFieldOf(
+  body: ReadableStream<Uint8Array>,
+  boundary: string,
+): Promise<FirstField> {
+  const reader = body.getReader();
+  const dashes = Buffer.from(`--${boundary}`);
+  let room = Buffer.alloc(2 * mostBytes);
+  let length = 0, boundaries = 0, searched = 0;
+  while (length <= mostBytes && boundaries < 2) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    // Copied, because a chunk of one byte would keep a whole read buffer.
+    if (length + value.length > room.length) {
+      room = Buffer.concat([room.subarray(0, length)], length + value.length);
+    }
+    room.set(value, length);
+    length += value.length;
+    while (boundaries < 2) {
+      const at = room.subarray(0, length).indexOf(dashes, searched);
+      if (at < 0) break;
+      boundaries++;
+      searched = at + 1;
+    }
+    // The end of what there is may be the beginning of a boundary.
+    if (boundaries < 2) searched = Math.max(searched, length - dashes.length + 1);
+  }
+  const head = room.subarray(0, length);
+  let isHeadRead = false;
+  const whole = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      if (!isHeadRead) {
+        isHeadRead = true;
+        if (head.length > 0) return controller.enqueue(new Uint8Array(head));
+      }
+      const { value, done } = await reader.read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+  return { ...await fieldIn(head, boundary), body: whole };
+}
+
+async function fieldIn(head: Buffer, boundary: string): Promise<{ name: string; value: string }> {
+  const delimiter = Buffer.from(`\r\n--${boundary}`);
+  const pieces = readPieces(ReadableStream.from([new Uint8Array(head)]));
+  try {
+    await pieces.text(delimiter);
+    await pieces.text(Buffer.from("\r\n"));
+    const headers = await pieces.text(Buffer.from("\r\n\r\n"));
+    const disposition = /^content-disposition:.*$/im.exec(headers)?.[0] ?? "";
+    const name = /;\s*name="((?:[^"\\]|\\.)*)"/i.exec(disposition)?.[1];
+    if (name === undefined || /;\s*filename=/i.test(disposition)) return { name: "", value: "" };
+    return { name, value: await pieces.text(delimiter) };
+  } catch (error) {
+    if (error instanceof WorkflowError) return { name: "", value: "" };
+    throw error;
+  }
+}
+
+function readPieces(body: ReadableStream<Uint8Array>) {
+  const reader = body.getReader();
+  // The first delimiter has no line break before it.
+  let rest = Buffer.from("\r\n");
+
+  async function* until(delimiter: Buffer): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const at = rest.indexOf(delimiter);
+      if (at >= 0) {
+        const last = rest.subarray(0, at);
+        rest = rest.subarray(at + delimiter.length);
+        if (last.length > 0) yield last;
+        return;
+      }
+      // The end of what there is may be the beginning of the delimiter.
+      const sure = rest.subarray(0, Math.max(0, rest.length - delimiter.length + 1));
+      rest = rest.subarray(sure.length);
+      if (sure.length > 0) yield sure;
+      const { value, done } = await reader.read();
+      if (done) throw new WorkflowError("bad_request", "The form is not complete");
+      rest = Buffer.concat([rest, value]);
+    }
+  }
+
+  async function text(delimiter: Buffer): Promise<string> {
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    for await (const piece of until(delimiter)) {
+      size += piece.length;
+      if (size > mostBytes) {
+        throw new WorkflowError(
+          "bad_request",
+          "The form has a part that is too long before its file",
+        );
+      }
+      pieces.push(piece);
+    }
+    return Buffer.concat(pieces).toString("utf8");
+  }
+
+  return { until, text };
+}

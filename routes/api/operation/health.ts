@@ -1,0 +1,133 @@
+/**
+ * Whether the process lives, and whether it can serve.
+ *
+ * @module
+ */
+
+import { Hono } from "hono";
+import { messageOf } from "../../../domain/errors.ts";
+import { canWrite } from "../../../db/connection/ping.ts";
+import { migrationStatus } from "../../../db/connection/migrate.ts";
+import { isReplica } from "../../../streams/redis/redis_away.ts";
+import { aliveAnswer, readyAnswer } from "../description/answers.ts";
+import type { AppDeps } from "../../deps.ts";
+import { described } from "../description/described.ts";
+import { alive, notReady, ready } from "../description/examples.ts";
+import { simulatedWarning } from "../../../streams/payments/gateways.ts";
+import { within } from "../../../streams/queue/deadline.ts";
+
+/** Longest wait for one check, in milliseconds: an engine that hangs is not ready. */
+const checkTimeoutMs = 2_000;
+
+/** How long a probe stays in Redis, in milliseconds. */
+const probeMs = 10_000;
+
+/** A part that has to work: `ok`, or a word on why it does not that anybody may read. */
+type Check = () => Promise<string>;
+
+/** `GET /livez` and `GET /readyz`. */
+export function healthRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+  const checks: Record<string, Check> = {
+    database: shared(databaseCheck(deps)),
+    redis: shared(redisCheck(deps)),
+    migrations: shared(migrationCheck(deps)),
+  };
+
+  app.get(
+    "/livez",
+    described({
+      summary: "Whether the process lives",
+      anyQuery: true,
+      tag: "Operation",
+      scopes: null,
+      answers: { 200: { says: "It does", schema: aliveAnswer, example: alive } },
+    }),
+    (c) => c.json({ status: "ok" }),
+  );
+
+  app.get(
+    "/readyz",
+    described({
+      summary: "Whether the process can serve",
+      anyQuery: true,
+      tag: "Operation",
+      scopes: null,
+      answers: {
+        200: { says: "It can", schema: readyAnswer, example: ready },
+        503: {
+          says: "It can't; the part that fails says why",
+          schema: readyAnswer,
+          example: notReady,
+        },
+      },
+    }),
+    async (c) => {
+      const results = await Promise.all(
+        Object.entries(checks).map(async (
+          [name, check],
+        ) => [name, await resultOf(deps, name, check)]),
+      );
+      const ready = results.every(([, result]) => result === "ok");
+      return c.json(
+        {
+          status: ready ? "ok" : "unavailable",
+          checks: Object.fromEntries(results),
+          gateway: deps.config.gateway,
+          warnings: deps.config.gateway === "simulated" ? [simulatedWarning] : [],
+        },
+        ready ? 200 : 503,
+      );
+    },
+  );
+
+  return app;
+}
+
+/** What a check says; an error's own words may name hosts and users, so they go to the log alone. */
+async function resultOf({ log }: AppDeps, name: string, check: Check): Promise<string> {
+  try {
+    return await within(checkTimeoutMs, "It", check());
+  } catch (error) {
+    log.warn("not ready", { part: name, error: messageOf(error) });
+    return "no answer";
+  }
+}
+
+/** A word for a server that answers and takes no change: it was demoted, or its group has no quorum. */
+const readOnly = "read-only";
+
+/** A primary that was demoted answers every question, so a change is tried. */
+function databaseCheck({ db }: AppDeps): Check {
+  return async () => await canWrite(db) ? "ok" : readOnly;
+}
+
+/** A server without memory answers a PING and takes no message, so something is written. */
+function redisCheck({ redis, keys }: AppDeps): Check {
+  return async () => {
+    try {
+      await redis.set(keys.probe, "1", "PX", probeMs);
+      return "ok";
+    } catch (error) {
+      if (isReplica(error)) return readOnly;
+      throw error;
+    }
+  };
+}
+
+/** Lets everybody who asks while a check runs have its answer: probes never pile up behind a hung engine. */
+function shared(check: Check): Check {
+  let running: Promise<string> | undefined;
+  return () => running ??= check().finally(() => running = undefined);
+}
+
+/** Migrations are never taken back, so once all are applied there is nothing more to ask. */
+function migrationCheck({ config }: AppDeps): Check {
+  let applied = false;
+  return async () => {
+    if (applied) return "ok";
+    const pending = (await migrationStatus(config.databaseUrl)).filter(({ applied }) => !applied);
+    applied = pending.length === 0;
+    return applied ? "ok" : `${pending.length} pending`;
+  };
+}

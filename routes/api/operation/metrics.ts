@@ -1,0 +1,64 @@
+/**
+ * Figures for Prometheus.
+ *
+ * @module
+ */
+
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { prometheus } from "@hono/prometheus";
+import { type Metric, Registry } from "prom-client";
+import type { AppDeps } from "../../deps.ts";
+import { described } from "../description/described.ts";
+import { files } from "../description/examples.ts";
+import { readFamilies } from "./metric_families.ts";
+
+/** Methods that are told apart: anybody may ask by names of their own, and each would be kept for ever. */
+const knownMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/** The labels of a request, of which the method is one of a few. */
+const requestLabels = {
+  labelNames: ["status", "ok", "route"],
+  customLabels: {
+    method: ({ req }: Context) => knownMethods.includes(req.method) ? req.method : "OTHER",
+  },
+};
+
+/** The middleware that measures requests, and `GET /metrics`. */
+export function metricRoutes(
+  deps: AppDeps,
+): { measure: MiddlewareHandler; routes: Hono } {
+  const registry = new Registry();
+  const { registerMetrics } = prometheus({
+    registry,
+    prefix: "orders_",
+    metricOptions: { requestDuration: requestLabels, requestsTotal: requestLabels },
+  });
+  const app = new Hono();
+
+  app.get(
+    "/metrics",
+    described({
+      summary: "Figures for Prometheus",
+      anyQuery: true,
+      tag: "Operation",
+      scopes: ["read"],
+      answers: {
+        200: { says: "In Prometheus' text format", type: "text/plain", example: files.metrics },
+      },
+    }),
+    async (c: Context) => {
+      const families = await readFamilies(deps);
+      const own = new Registry();
+      for (const family of families) {
+        own.registerMetric({
+          ...family,
+          get: () => Promise.resolve({ ...family, aggregator: "sum" }),
+        } as unknown as Metric);
+      }
+      const text = await Registry.merge([own, registry]).metrics();
+      return c.body(text, 200, { "content-type": registry.contentType });
+    },
+  );
+
+  return { measure: registerMetrics, routes: app };
+}

@@ -1,0 +1,55 @@
+/**
+ * The orders that a list or file is asked for.
+ *
+ * @module
+ */
+
+import type { z } from "zod";
+import { findCustomer } from "../../../db/catalog/customers.ts";
+import { type FoundOrders, mostAddresses, searchOrders } from "../../../db/orders/order_search.ts";
+import type { Queryable } from "../../../db/connection/database.ts";
+import { WorkflowError } from "../../../domain/errors.ts";
+import type { orderFileQuery } from "../description/queries.ts";
+
+/**
+ * Looks for the orders that the parameters ask for, page by page.
+ *
+ * @returns reads a page, which throws `bad_request` where it could not be whole: where the beginning of an e-mail
+ * means too many customers
+ */
+export async function orderFinder(
+  db: Queryable,
+  query: z.output<typeof orderFileQuery>,
+): Promise<(page: { beforeId: number | undefined; limit: number }) => Promise<FoundOrders>> {
+  const { customer } = query;
+  const customerId = customer === undefined ? undefined : await findCustomer(db, customer);
+  if (customer !== undefined && customerId === undefined) {
+    const none = {
+      orders: [],
+      nextBeforeId: undefined,
+      stoppedEarly: false,
+      leavesAddressesOut: false,
+    };
+    return () => Promise.resolve(none);
+  }
+  const search = {
+    text: query.q,
+    status: query.status,
+    customerId,
+    currency: query.currency,
+    placedFrom: query.from,
+    placedTo: query.to,
+    leastCents: query.least_cents,
+    mostCents: query.most_cents,
+  };
+  return async (page) => {
+    const found = await searchOrders(db, search, page);
+    if (found.leavesAddressesOut) {
+      const detail = `begins more than ${mostAddresses} e-mail addresses; give more of it`;
+      throw new WorkflowError("bad_request", `The query is not valid: q ${detail}`, [
+        { at: "q", detail },
+      ]);
+    }
+    return found;
+  };
+}

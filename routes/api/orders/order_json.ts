@@ -1,0 +1,136 @@
+/**
+ * Orders and refunds as the API shows them.
+ *
+ * @module
+ */
+
+import { isAllowed, type Scope } from "../../../domain/operation/api_token.ts";
+import { toIsoTime } from "../../../db/connection/database.ts";
+import type { OrderDetail, OrderPayment, OrderSummary } from "../../../db/orders/order_queries.ts";
+import type { ListedRefund } from "../../../db/refunds/refund_list.ts";
+import type { RefundRow } from "../../../db/refunds/refund_rows.ts";
+
+/** An order without what belongs to it. */
+export function orderJson(order: OrderSummary) {
+  const { id, externalId, email, name } = order.customer;
+  return {
+    id: order.id,
+    external_order_id: order.externalOrderId,
+    status: order.status,
+    failure_reason: order.failureReason,
+    currency: order.currency,
+    total_cents: order.totalCents,
+    refunded_cents: order.refundedCents,
+    customer: { id, external_id: externalId, email, name },
+    recipient_name: order.recipient.name,
+    recipient_email: order.recipient.email,
+    placed_at: order.placedAt,
+    reserved_at: order.reservedAt,
+    settled_at: order.settledAt,
+    created_at: order.createdAt,
+    updated_at: order.updatedAt,
+  };
+}
+
+/**
+ * An order for whoever has brought or changed it: without `read`, nothing of its customer but the ids.
+ *
+ * @param held the scopes of whoever gets it
+ */
+export function orderReceiptJson(order: OrderSummary, held: readonly Scope[]) {
+  const shown = orderJson(order);
+  if (isAllowed(held, ["read"])) return shown;
+  const { recipient_name: _name, recipient_email: _email, customer, ...rest } = shown;
+  const { id, external_id } = customer;
+  return { ...rest, customer: { id, external_id } };
+}
+
+/** An order with everything. */
+export function orderDetailJson(order: OrderDetail) {
+  const { payment } = order;
+  return {
+    ...orderJson(order),
+    items: order.items.map((item) => ({
+      sku: item.sku,
+      name: item.name,
+      unit_price_cents: item.unitPriceCents,
+      qty: item.qty,
+      subtotal_cents: item.subtotalCents,
+    })),
+    adjustments: order.adjustments.map((adjustment) => ({
+      kind: adjustment.kind,
+      label: adjustment.label,
+      amount_cents: adjustment.amountCents,
+      included: adjustment.included,
+    })),
+    payment: payment === null ? null : paymentJson(payment),
+    further_payments: order.furtherPayments.map(paymentJson),
+    refunds: order.refunds.map((refund) => refundJson(refund, order.currency)),
+    notifications: order.notifications.map((notification) => ({
+      id: notification.id,
+      refund_id: notification.refundId,
+      event: notification.event,
+      channel: notification.channel,
+      status: notification.status,
+      total_cents: notification.totalCents,
+      payload: notification.payload,
+      success: notification.success,
+      error: notification.error,
+      state: notification.state,
+      sent_at: notification.sentAt,
+      created_at: notification.createdAt,
+    })),
+    timeline: order.timeline.map((step) => ({
+      at: step.at,
+      event: step.event,
+      detail: step.detail,
+      refund_id: step.refundId,
+      actor: step.actor,
+      attempt: step.attempt,
+    })),
+  };
+}
+
+function paymentJson(payment: OrderPayment) {
+  return {
+    id: payment.id,
+    provider: payment.provider,
+    provider_ref: payment.providerRef,
+    amount_cents: payment.amountCents,
+    currency: payment.currency,
+    status: payment.status,
+    paid_at: payment.paidAt,
+  };
+}
+
+/** A refund. */
+export function refundJson(refund: RefundRow, currency: string) {
+  return {
+    id: refund.id,
+    order_id: refund.orderId,
+    amount_cents: refund.amountCents,
+    currency,
+    reason: refund.reason,
+    status: refund.status,
+    failure_reason: refund.failureReason,
+    idempotency_key: refund.idempotencyKey,
+    processed_at: toIsoTime(refund.processedAt),
+    created_at: toIsoTime(refund.createdAt),
+  };
+}
+
+/** A refund of a list of all; its times are ISO 8601 already. */
+export function listedRefundJson(refund: ListedRefund) {
+  return {
+    id: refund.id,
+    order_id: refund.orderId,
+    amount_cents: refund.amountCents,
+    currency: refund.currency,
+    reason: refund.reason,
+    status: refund.status,
+    failure_reason: refund.failureReason,
+    idempotency_key: refund.idempotencyKey,
+    processed_at: refund.processedAt,
+    created_at: refund.createdAt,
+  };
+}

@@ -1,0 +1,175 @@
+/**
+ * Orders: taking them, looking at them, cancelling them.
+ *
+ * @module
+ */
+
+import { Hono } from "hono";
+import { WorkflowError } from "../../../domain/errors.ts";
+import { decodeCursor, encodeCursor, pageLimits } from "../../../domain/paging.ts";
+import type { Queryable } from "../../../db/connection/database.ts";
+import { readOrderDetail, readOrderSummaries } from "../../../db/orders/order_queries.ts";
+import { orderDetailAnswer, orderListAnswer, orderReceiptAnswer } from "../description/answers.ts";
+import { cancelsOnly } from "../../middleware/caller.ts";
+import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
+import type { AppDeps } from "../../deps.ts";
+import { described } from "../description/described.ts";
+import {
+  cancelledOrder,
+  knownOrder,
+  newOrder,
+  orderDetail,
+  orderList,
+  takenOrder,
+} from "../description/examples.ts";
+import { orderFinder } from "./find_orders.ts";
+import {
+  idempotency,
+  idempotencyHeaders,
+  type KeyedAnswer,
+  storeAnswers,
+} from "../../middleware/idempotency.ts";
+import { orderBody } from "./order_body.ts";
+import { orderDetailJson, orderJson, orderReceiptJson } from "./order_json.ts";
+import { cancelAndPublish } from "../../../services/cancel_order.ts";
+import { orderListQuery } from "../description/queries.ts";
+import { newOrderAnswer, orderTaker } from "./take_orders.ts";
+
+/** `POST /orders`, `GET /orders`, `GET /orders/{id}` and `POST /orders/{id}/cancel`. */
+export function orderRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+  const { db } = deps;
+  const takeOrder = orderTaker(deps);
+  const answerOnce = idempotency(deps);
+
+  app.post(
+    "/orders",
+    described({
+      summary: "Takes one order",
+      description: "The same order again is recognised by its content, with or without a key.",
+      tag: "Orders",
+      scopes: ["orders"],
+      answers: {
+        202: {
+          says: "It is new and waits for its stock",
+          schema: orderReceiptAnswer,
+          example: takenOrder,
+          located: true,
+        },
+        200: {
+          says: "It is known with the same content",
+          schema: orderReceiptAnswer,
+          example: knownOrder,
+          located: true,
+        },
+      },
+      problems: [415, "invalid", "order_conflict"],
+      example: newOrder,
+      repeatable: true,
+    }),
+    checked("header", idempotencyHeaders),
+    jsonBody(),
+    checked("json", orderBody),
+    (c) => {
+      const order = c.req.valid("json");
+      const { actor, scopes } = c.get("caller");
+      return answerOnce(c, ["order", order], async (key) => {
+        const taken = await takeOrder({ order, actor, scopes, key });
+        if (taken.outcome === "conflict") {
+          throw new WorkflowError(
+            "order_conflict",
+            `Order ${JSON.stringify(order.externalOrderId)} is known with another content`,
+          );
+        }
+        const answer = newOrderAnswer(taken.order, scopes);
+        const isNew = taken.outcome === "new";
+        return { ...answer, status: isNew ? 202 : 200, stored: isNew };
+      });
+    },
+  );
+
+  app.get(
+    "/orders",
+    described({
+      summary: "Lists orders, the latest first",
+      description:
+        "`customer` is the shop's id of the customer, or else the database's; `from` and `to` are " +
+        "about when orders were placed, and a date as `to` includes that day. Where few orders fit, " +
+        "a page may have less than `limit` of them, or none: there are more until `next_cursor` is " +
+        "null. `/orders.csv` has all of them as one file.",
+      tag: "Orders",
+      scopes: ["read"],
+      answers: { 200: { says: "A page", schema: orderListAnswer, example: orderList } },
+    }),
+    checked("query", orderListQuery),
+    async (c) => {
+      const { limit = pageLimits.fallback, cursor, ...filters } = c.req.valid("query");
+      const beforeId = cursor === undefined ? undefined : decodeCursor("orders", cursor);
+      const find = await orderFinder(db, filters);
+      const { orders, nextBeforeId } = await find({ beforeId, limit });
+      return c.json({
+        data: orders.map(orderJson),
+        next_cursor: nextBeforeId === undefined ? null : encodeCursor("orders", nextBeforeId),
+      });
+    },
+  );
+
+  app.get(
+    "/orders/:id",
+    described({
+      summary: "Shows an order with everything that belongs to it",
+      tag: "Orders",
+      scopes: ["read"],
+      answers: { 200: { says: "The order", schema: orderDetailAnswer, example: orderDetail } },
+      problems: ["not_found"],
+    }),
+    checked("param", idParam),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const order = await readOrderDetail(db, id);
+      if (order === undefined) throw new WorkflowError("not_found", `There is no order ${id}`);
+      return c.json(orderDetailJson(order));
+    },
+  );
+
+  app.post(
+    "/orders/:id/cancel",
+    described({
+      summary: "Cancels an order that is not settled",
+      description:
+        "With `orders` an order that a token of the same name has brought, with `cancel` any.",
+      tag: "Orders",
+      scopes: ["orders", "cancel"],
+      answers: {
+        200: {
+          says: "It is cancelled, now or before",
+          schema: orderReceiptAnswer,
+          example: cancelledOrder,
+        },
+      },
+      problems: ["not_found", "not_yours", "order_not_cancellable"],
+      repeatable: true,
+    }),
+    checked("param", idParam),
+    checked("header", idempotencyHeaders),
+    (c) => {
+      const { id } = c.req.valid("param");
+      const { actor, scopes } = c.get("caller");
+      return answerOnce(c, ["cancel", id], async (key) => {
+        const answer = async (source: Queryable): Promise<KeyedAnswer> => {
+          const order = (await readOrderSummaries(source, [id])).get(id)!;
+          return { status: 200, location: null, body: orderReceiptJson(order, scopes) };
+        };
+        const { changed } = await cancelAndPublish(deps, id, actor, {
+          only: cancelsOnly(c.get("caller")),
+          inTransaction: key === null
+            ? undefined
+            : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),
+        });
+        return { ...await answer(db), stored: changed };
+      });
+    },
+  );
+
+  return app;
+}

@@ -1,0 +1,195 @@
+/**
+ * Refunds: requesting them and looking at them.
+ *
+ * @module
+ */
+
+import { Hono } from "hono";
+import { WorkflowError } from "../../../domain/errors.ts";
+import { decodeCursor, encodeCursor, pageLimits, pageOf } from "../../../domain/paging.ts";
+import { listRefundsOf } from "../../../db/orders/order_queries.ts";
+import { readOrders } from "../../../db/orders/orders.ts";
+import { listRefunds } from "../../../db/refunds/refund_list.ts";
+import { readRefunds } from "../../../db/refunds/refund_rows.ts";
+import {
+  type RefundRequest,
+  requestAllAndPublish,
+  type TakenRefund,
+} from "../../../services/request_refunds.ts";
+import { refundAnswer, refundListAnswer } from "../description/answers.ts";
+import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
+import type { AppDeps } from "../../deps.ts";
+import { described } from "../description/described.ts";
+import {
+  newRefund,
+  processedRefund,
+  refundList,
+  requestedRefund,
+} from "../description/examples.ts";
+import { gather } from "../../middleware/batcher.ts";
+import {
+  type HeldKey,
+  idempotency,
+  idempotencyHeaders,
+  type KeyedAnswer,
+  storeAnswers,
+} from "../../middleware/idempotency.ts";
+import { listedRefundJson, refundJson } from "../orders/order_json.ts";
+import { isEngineAway } from "../../middleware/problem.ts";
+import { pageQuery, refundListQuery } from "../description/queries.ts";
+import { refundBody } from "./refund_body.ts";
+
+/** Most requests to one transaction. */
+const mostRequests = 200;
+
+/** Requests that wait for their transaction; further ones are turned away. */
+const mostWaiting = 10_000;
+
+/** Longest time for one transaction and what follows from it, in milliseconds. */
+const mostMs = 10_000;
+
+/**
+ * `POST /orders/{id}/refunds`, `GET /orders/{id}/refunds`, `GET /refunds` and `GET /refunds/{id}`.
+ */
+export function refundRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+  const { db } = deps;
+  const answerOnce = idempotency(deps);
+
+  const requestRefund = gather<
+    RefundRequest & { key: HeldKey | null },
+    TakenRefund | WorkflowError
+  >((requests) =>
+    requestAllAndPublish(deps, requests, "api", {
+      inTransaction: (tx, results) =>
+        storeAnswers(
+          tx,
+          results.flatMap((result, index) => {
+            const { key } = requests[index]!;
+            if (key === null || result instanceof WorkflowError) return [];
+            return [{ key, answer: refundAccepted(result) }];
+          }),
+        ),
+    }), { most: mostRequests, mostWaiting, mostMs, concernsAll: isEngineAway });
+
+  app.post(
+    "/orders/:id/refunds",
+    described({
+      summary: "Requests a refund",
+      description: "Without a body, or without an amount, of all that is left.",
+      tag: "Refunds",
+      scopes: ["refunds"],
+      answers: {
+        202: {
+          says: "It will be processed",
+          schema: refundAnswer,
+          example: requestedRefund,
+          located: true,
+        },
+      },
+      problems: [415, "not_found", "invalid", "order_not_refundable", "refund_exceeds_left"],
+      example: newRefund,
+      optionalBody: true,
+      repeatable: true,
+    }),
+    checked("param", idParam),
+    checked("header", idempotencyHeaders),
+    jsonBody({ optional: true }),
+    checked("json", refundBody),
+    (c) => {
+      const { amount_cents: amountCents = null, reason = null } = c.req.valid("json");
+      const orderId = c.req.valid("param").id;
+      return answerOnce(c, ["refund", orderId, amountCents, reason], async (key) => {
+        const result = await requestRefund({
+          orderId,
+          amountCents,
+          reason,
+          idempotencyKey: key?.key ?? null,
+          actor: c.get("caller").actor,
+          key,
+        });
+        if (result instanceof WorkflowError) throw result;
+        return { ...refundAccepted(result), stored: true, replayed: result.replayed };
+      });
+    },
+  );
+
+  app.get(
+    "/orders/:id/refunds",
+    described({
+      summary: "Lists the refunds of an order, the first first",
+      tag: "Refunds",
+      scopes: ["read"],
+      answers: { 200: { says: "A page", schema: refundListAnswer, example: refundList } },
+      problems: ["not_found"],
+    }),
+    checked("param", idParam),
+    checked("query", pageQuery),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const { limit = pageLimits.fallback, cursor } = c.req.valid("query");
+      const afterId = cursor === undefined ? 0 : decodeCursor("refunds", cursor);
+      const order = (await readOrders(db, [id])).get(id);
+      if (order === undefined) throw new WorkflowError("not_found", `There is no order ${id}`);
+      const refunds = await listRefundsOf(db, id, { afterId, limit: limit + 1 });
+      const { data, nextCursor } = pageOf("refunds", refunds, limit);
+      return c.json({
+        data: data.map((refund) => refundJson(refund, order.currency)),
+        next_cursor: nextCursor,
+      });
+    },
+  );
+
+  app.get(
+    "/refunds",
+    described({
+      summary: "Lists refunds, the latest first",
+      description: "`from` and `to` are about when refunds were requested, and a date as `to` " +
+        "includes that day. Where few refunds fit, a page may have less than `limit` of them, or " +
+        "none: there are more until `next_cursor` is null. `/refunds.csv` has all of them as one file.",
+      tag: "Refunds",
+      scopes: ["read"],
+      answers: { 200: { says: "A page", schema: refundListAnswer, example: refundList } },
+    }),
+    checked("query", refundListQuery),
+    async (c) => {
+      const { status, from, to, limit = pageLimits.fallback, cursor } = c.req.valid("query");
+      const beforeId = cursor === undefined ? undefined : decodeCursor("refunds", cursor);
+      const filter = { status, requestedFrom: from, requestedTo: to };
+      const { refunds, nextBeforeId } = await listRefunds(db, filter, { beforeId, limit });
+      return c.json({
+        data: refunds.map((refund) => listedRefundJson(refund)),
+        next_cursor: nextBeforeId === undefined ? null : encodeCursor("refunds", nextBeforeId),
+      });
+    },
+  );
+
+  app.get(
+    "/refunds/:id",
+    described({
+      summary: "Shows a refund",
+      tag: "Refunds",
+      scopes: ["read"],
+      answers: { 200: { says: "The refund", schema: refundAnswer, example: processedRefund } },
+      problems: ["not_found"],
+    }),
+    checked("param", idParam),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const refund = (await readRefunds(db, [id])).get(id);
+      if (refund === undefined) throw new WorkflowError("not_found", `There is no refund ${id}`);
+      const order = (await readOrders(db, [refund.orderId])).get(refund.orderId)!;
+      return c.json(refundJson(refund, order.currency));
+    },
+  );
+
+  return app;
+}
+
+function refundAccepted({ refund, currency }: TakenRefund): KeyedAnswer {
+  return {
+    status: 202,
+    location: `/refunds/${refund.id}`,
+    body: refundJson(refund, currency),
+  };
+}

@@ -1,0 +1,51 @@
+/**
+ * What waits in the streams.
+ *
+ * @module
+ */
+
+import { Hono } from "hono";
+import { readQueueStatus } from "../../../streams/queue/queue_status.ts";
+import { streamsAnswer } from "../description/answers.ts";
+import type { AppDeps } from "../../deps.ts";
+import { described } from "../description/described.ts";
+import { streams } from "../description/examples.ts";
+
+/** `GET /streams`. */
+export function streamRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+
+  app.get(
+    "/streams",
+    described({
+      summary: "What waits in each group, and how much money it is about",
+      tag: "Operation",
+      scopes: ["read"],
+      answers: { 200: { says: "The groups", schema: streamsAnswer, example: streams } },
+    }),
+    async (c) => {
+      const status = await readQueueStatus(deps, deps.db);
+      return c.json({
+        streams: status.map((group) => ({
+          group: group.group,
+          length: group.length,
+          lag: group.lag,
+          pending: group.pending,
+          scheduled: group.scheduled,
+          oldest_age_ms: group.oldestAgeMs,
+          oldest_unfinished_at: group.oldestUnfinishedAt,
+          consumers: group.consumers,
+          retries: group.retries,
+          dead: group.dead,
+          processed: group.processed,
+          money: group.money.map(({ currency, amountCents }) => ({
+            currency,
+            amount_cents: amountCents,
+          })),
+        })),
+      });
+    },
+  );
+
+  return app;
+}

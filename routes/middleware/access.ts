@@ -1,0 +1,148 @@
+/**
+ * Lets nobody in without a token or a session, and nobody further than their scopes.
+ *
+ * @module
+ */
+
+import type { Context, MiddlewareHandler } from "hono";
+import {
+  findToken,
+  isAllowed,
+  type Scope,
+  scopes,
+  tokenHash,
+} from "../../domain/operation/api_token.ts";
+import type { Config } from "../../config/config.ts";
+import { trimEnd } from "../../domain/text/trim_end.ts";
+import type { Caller } from "./caller.ts";
+import type { CountStranger } from "./limit_strangers.ts";
+import { httpProblem } from "./problem.ts";
+import { type Sessions, signInPath, signOutPath } from "./session.ts";
+
+/** Who may do what: the first line that fits counts. What no line names is for `admin`. */
+const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] | "nothing"][] = [
+  ["GET HEAD", /^\/(livez|readyz|openapi\.json|docs(\/[\w.-]+)?)$/, "nothing"],
+  ["GET HEAD", /^\/favicon\.ico$/, "nothing"],
+  ["GET HEAD POST", /^\/sign-in$/, "nothing"],
+  ["POST", /^\/sign-out$/, "nothing"],
+  // Signed by the payment provider.
+  ["POST", /^\/payments\/callback$/, "nothing"],
+  ["POST", /^\/(orders|imports)$/, ["orders"]],
+  // Whoever has brought it, or may cancel everybody's; which of them asks, the transaction finds out.
+  ["POST", /^(\/dashboard)?\/(orders|imports)\/[^/]+\/cancel$/, ["orders", "cancel"]],
+  ["GET HEAD", /^\/imports(\/|$)/, ["read", "orders"]],
+  ["POST", /^\/orders\/[^/]+\/(refunds|payment\/(accept|give-back|dismiss))$/, ["refunds"]],
+  ["POST", /^\/dashboard\/imports$/, ["orders"]],
+  ["POST", /^\/dashboard\/orders\/[^/]+\/(refund|payment)$/, ["refunds"]],
+  ["GET HEAD", /./, ["read"]],
+];
+
+/** The scopes of which a caller needs one; `nothing` where anybody may ask. */
+export function neededScopes(method: string, path: string): readonly Scope[] | "nothing" {
+  const plain = path.length > 1 ? trimEnd(path, "/") : path;
+  const rule = rules.find(([methods, pattern]) =>
+    methods.split(" ").includes(method) && pattern.test(plain)
+  );
+  return rule?.[2] ?? ["admin"];
+}
+
+/**
+ * Finds out who asks and puts it into the context as `caller`; turns nobody away. Without tokens in the settings
+ * everybody may do everything: the address that is listened on is the guard then.
+ */
+export function identifyCaller(
+  { apiTokens }: Pick<Config, "apiTokens">,
+  sessions: Sessions,
+): MiddlewareHandler {
+  return async (c, next) => {
+    const needed = neededScopes(c.req.method, c.req.path);
+    const caller = apiTokens.length === 0
+      ? { actor: "api", name: null, scopes, by: "nothing" as const, csrfToken: "" }
+      : needed === "nothing" && !knowsSessions(c.req.path)
+      ? undefined
+      // What is no URL is refused by the guard, which comes later so that its answers are counted.
+      : URL.canParse(c.req.url)
+      ? await callerOf(c, { apiTokens }, sessions)
+      : undefined;
+    if (caller !== undefined) c.set("caller", caller);
+    await next();
+  };
+}
+
+/**
+ * Answers 401 or 403 where what the caller may do is not enough, and 429 to an address with too many of the first. A
+ * person whose browser asks for a page is sent to the sign-in instead.
+ */
+export function controlAccess(countRefused: CountStranger): MiddlewareHandler {
+  return async (c, next) => {
+    const needed = neededScopes(c.req.method, c.req.path);
+    if (needed === "nothing") return await next();
+    const caller = c.get("caller") as Caller | undefined;
+    if (caller === undefined) {
+      const waitSeconds = await countRefused(c);
+      if (waitSeconds === 0) return refuse(c);
+      return httpProblem(c, 429, "Too many requests without a token that is known", {
+        "retry-after": String(waitSeconds),
+      });
+    }
+    if (!isAllowed(caller.scopes, needed)) {
+      const scope = needed.join(" ");
+      return httpProblem(c, 403, `This needs the scope ${needed.join(" or ")}`, {
+        "www-authenticate": `${challenge}, error="insufficient_scope", scope="${scope}"`,
+      });
+    }
+    if (isPage(c.req.path) && !isAllowed(caller.scopes, ["read"])) {
+      return httpProblem(c, 403, "The pages need the scope read", {
+        "www-authenticate": `${challenge}, error="insufficient_scope", scope="read"`,
+      });
+    }
+    return await next();
+  };
+}
+
+/** Whatever is asked of the dashboard is answered with a page, and those show what `read` is for. */
+function isPage(path: string): boolean {
+  return /^\/dashboard(\/|$)/.test(path);
+}
+
+/** The only open routes that ask who it is: a probe must not wait for the database to find a session. */
+function knowsSessions(path: string): boolean {
+  return path.startsWith(signInPath) || path.startsWith(signOutPath);
+}
+
+const challenge = 'Bearer realm="orders"';
+
+async function callerOf(
+  c: Context,
+  { apiTokens }: Pick<Config, "apiTokens">,
+  sessions: Sessions,
+): Promise<Caller | undefined> {
+  const authorization = c.req.header("authorization");
+  if (authorization === undefined) return await sessions.callerOf(c);
+  const presented = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
+  const token = presented === undefined ? undefined : findToken(apiTokens, tokenHash(presented));
+  if (token === undefined) return undefined;
+  return {
+    actor: `api:${token.name}`,
+    name: token.name,
+    scopes: token.scopes,
+    by: "token",
+    csrfToken: "",
+  };
+}
+
+function refuse(c: Context): Response | Promise<Response> {
+  const isPage = c.req.method === "GET" && /\btext\/html\b/.test(c.req.header("accept") ?? "");
+  const hasToken = c.req.header("authorization") !== undefined;
+  if (isPage && !hasToken) {
+    const { pathname, search } = new URL(c.req.url);
+    return c.redirect(`${signInPath}?next=${encodeURIComponent(pathname + search)}`, 303);
+  }
+  return hasToken
+    ? httpProblem(c, 401, "The token is not known", {
+      "www-authenticate": `${challenge}, error="invalid_token"`,
+    })
+    : httpProblem(c, 401, "This needs a token: Authorization: Bearer …", {
+      "www-authenticate": challenge,
+    });
+}

@@ -1,0 +1,108 @@
+/**
+ * Checks of what a request brings along, before a handler sees it.
+ *
+ * @module
+ */
+
+import { zValidator } from "@hono/zod-validator";
+import type { MiddlewareHandler, ValidationTargets } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { resolver, uniqueSymbol } from "hono-openapi";
+import { z } from "zod";
+import { type Fault, WorkflowError } from "../../domain/errors.ts";
+import { withQueryNames } from "./known_query.ts";
+
+/** What a request brings along, in words. */
+const parts: Readonly<Partial<Record<keyof ValidationTargets, string>>> = {
+  json: "body",
+  query: "query",
+  param: "path",
+  header: "headers",
+};
+
+/**
+ * Validates a part of the request; the handler gets it by `c.req.valid(target)`.
+ *
+ * @throws {WorkflowError} `invalid` for a body, `bad_request` for anything else, naming every faulty field
+ */
+export function checked<Target extends keyof ValidationTargets, Schema extends z.ZodType>(
+  target: Target,
+  schema: Schema,
+) {
+  const check = zValidator(target, schema, (result) => {
+    if (result.success) return;
+    const faults = result.error.issues.flatMap((issue) => faultsOf(issue, target === "json"));
+    const [first] = faults;
+    throw new WorkflowError(
+      target === "json" ? "invalid" : "bad_request",
+      `The ${parts[target] ?? target} is not valid: ${first!.at} ${first!.detail}`,
+      faults,
+    );
+  });
+  // What checks a part of the request also says in the OpenAPI document what the part looks like.
+  const described = Object.assign(check, { [uniqueSymbol]: { target, ...resolver(schema) } });
+  return target === "query" && schema instanceof z.ZodObject
+    ? withQueryNames(described, Object.keys(schema.shape))
+    : described;
+}
+
+function faultsOf(issue: z.core.$ZodIssue, isBody: boolean): Fault[] {
+  const at = (path: readonly PropertyKey[]) =>
+    isBody ? `#${path.map((part) => `/${escape(String(part))}`).join("")}` : path.join(".");
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({ at: at([...issue.path, key]), detail: "is not known" }));
+  }
+  return [{ at: at(issue.path), detail: issue.message }];
+}
+
+/** A part of a JSON pointer: `~` and `/` have a meaning there. */
+function escape(part: string): string {
+  return part.replaceAll("~", "~0").replaceAll("/", "~1");
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Lets only JSON through to the check of a body: a check alone would take any other content type for an
+ * empty body.
+ *
+ * @param options.optional no body at all counts as `{}`, whatever type it claims to have
+ */
+export function jsonBody(options: { optional?: boolean } = {}): MiddlewareHandler {
+  return async (c, next) => {
+    const bytes = await c.req.arrayBuffer();
+    if (bytes.byteLength === 0 && options.optional === true) {
+      const headers = new Headers(c.req.raw.headers);
+      for (const name of ["content-type", "content-length"]) headers.delete(name);
+      c.req.raw = new Request(c.req.url, { method: c.req.method, headers });
+      return await next();
+    }
+    const type = c.req.header("content-type");
+    if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? "")) {
+      throw new HTTPException(415, {
+        message: `The body must be application/json, not ${type ?? "of no content type"}`,
+      });
+    }
+    try {
+      decoder.decode(bytes);
+    } catch {
+      throw new WorkflowError("bad_request", "The body is not UTF-8");
+    }
+    return await next();
+  };
+}
+
+/** The `id` in a path. */
+export const idParam: z.ZodObject<{ id: z.ZodType<number, string> }> = z.object({
+  id: z.string()
+    .regex(/^\d{1,16}$/, "must be an id, which is a whole number")
+    .transform(Number)
+    .refine(Number.isSafeInteger, "must be an id, which is a whole number")
+    .meta({
+      description: "The database's number of it",
+      type: "integer",
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      pattern: undefined,
+    }),
+});

@@ -1,0 +1,197 @@
+/**
+ * Repeated requests, told by the `Idempotency-Key` header: the first answer again, and no second change.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import { z } from "zod";
+import { requestHash } from "../../domain/order/content_hash.ts";
+import { messageOf, WorkflowError } from "../../domain/errors.ts";
+import { idempotencyKeyPattern } from "../../domain/refund/refund_request.ts";
+import type { Queryable } from "../../db/connection/database.ts";
+import {
+  answerKeys,
+  claimKeys,
+  type ClaimResult,
+  claimSeconds,
+  type KeyClaim,
+  keyInUse,
+  prolongKey,
+  purgeKeys,
+  releaseKey,
+  settleKey,
+} from "../../db/clients/idempotency.ts";
+import type { AppDeps } from "../deps.ts";
+import { gather } from "./batcher.ts";
+import { isEngineAway } from "./problem.ts";
+
+/** Claims to one transaction. */
+const mostClaims = 200;
+
+/** Claims that wait for their transaction; further ones are turned away. */
+const mostWaiting = 10_000;
+
+/** Longest time for one transaction of claims, in milliseconds. */
+const mostMs = 10_000;
+
+/** Waits for a request that is still running, in milliseconds; then the caller is told so. */
+const waitsMs = [25, 50, 100, 200, 400, 800];
+
+/** Milliseconds between two purges of keys that are too old. */
+const purgeEveryMs = 600_000;
+
+/** Milliseconds between two signs of life of a request that takes its time. */
+const prolongEveryMs = claimSeconds * 1_000 / 3;
+
+/** The header. */
+export const idempotencyHeaders = z.object({
+  "idempotency-key": z.string()
+    .regex(idempotencyKeyPattern, "must have 1…255 visible ASCII characters")
+    .optional()
+    .meta({
+      description: "The same request under the same key gets the first answer again, for a day",
+    }),
+});
+
+/** What a request that succeeded is answered with. */
+export interface KeyedAnswer {
+  /** Of the answer. */
+  status: 200 | 202;
+  /** The header, where there is one. */
+  location: string | null;
+  /** To be sent as JSON. */
+  body: unknown;
+  /** Of the request's body, where that is not part of what the request says. */
+  bodyHash?: string;
+}
+
+/** A key that this request holds, and the answer that was stored with the change. */
+export interface HeldKey extends KeyClaim {
+  /** Set by {@linkcode storeAnswers}, again for every try of a transaction. */
+  answer?: KeyedAnswer;
+}
+
+/** What a request came to. */
+export interface Worked extends KeyedAnswer {
+  /** True where {@linkcode storeAnswers} has stored the answer in the transaction of the change. */
+  stored: boolean;
+  /** True where somebody else knew that it was a repetition. */
+  replayed?: boolean;
+}
+
+/** Stores the answers of requests that came with a key, in the transaction of their change. */
+export async function storeAnswers(
+  tx: Queryable,
+  answers: readonly { key: HeldKey; answer: KeyedAnswer }[],
+): Promise<void> {
+  await answerKeys(
+    tx,
+    answers.map(({ key, answer }) => ({ claim: key, answer: JSON.stringify(answer) })),
+  );
+  for (const { key, answer } of answers) key.answer = answer;
+}
+
+/**
+ * Does the work of a request once a key.
+ *
+ * @param c of a route that has checked {@linkcode idempotencyHeaders}
+ * @param request what the request says, for telling it from others: anything that JSON can hold
+ * @param work gets the key, or null where there is none; what it throws frees the key
+ * @param options.isSame tells whether a request whose body is yet to be read is the one that got an answer
+ */
+export type AnswerOnce = (
+  c: Context,
+  request: readonly unknown[],
+  work: (key: HeldKey | null) => Promise<Worked>,
+  options?: { isSame?: (answer: KeyedAnswer) => Promise<boolean> },
+) => Promise<Response>;
+
+/**
+ * Makes {@linkcode AnswerOnce}. Keys are each token's own. An answer counts for a day and is stored with the
+ * change itself, so a crash at any moment leaves both or neither; a key whose request died is free after
+ * {@linkcode claimSeconds}. Refusals are not stored: nothing has changed then, and the request may come again under its key.
+ */
+export function idempotency(
+  deps: Pick<AppDeps, "db" | "log">,
+  options: { prolongEveryMs?: number } = {},
+): AnswerOnce {
+  const { db, log } = deps;
+  const claimKey = gather<KeyClaim, ClaimResult>((claims) => claimKeys(db, claims), {
+    most: mostClaims,
+    mostWaiting,
+    mostMs,
+    concernsAll: isEngineAway,
+  });
+  let purgedAt = -Infinity;
+  const purge = () => {
+    if (performance.now() - purgedAt < purgeEveryMs) return;
+    purgedAt = performance.now();
+    purgeKeys(db).catch((error) => log.warn("old keys not purged", { error: messageOf(error) }));
+  };
+
+  const claim = async (key: KeyClaim): Promise<ClaimResult> => {
+    for (const waitMs of waitsMs) {
+      const result = await claimKey(key);
+      if (result.kind !== "running") return result;
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+    return await claimKey(key);
+  };
+
+  return async (c, request, work, { isSame } = {}) => {
+    const text = c.req.header("idempotency-key");
+    if (text === undefined) return respond(c, await work(null));
+    purge();
+    const key: HeldKey = {
+      owner: c.get("caller").actor,
+      key: text,
+      requestHash: requestHash(request),
+      claim: crypto.randomUUID().replaceAll("-", ""),
+    };
+    const result = await claim(key);
+    switch (result.kind) {
+      case "answered": {
+        const answer = JSON.parse(result.answer) as KeyedAnswer;
+        if (isSame !== undefined && !await isSame(answer)) throw reusedKey();
+        return respond(c, { ...answer, replayed: true });
+      }
+      case "other_request":
+        throw reusedKey();
+      case "running":
+        throw keyInUse();
+      case "claimed":
+    }
+    const alive = setInterval(
+      () => void prolongKey(db, key).catch(() => {}),
+      options.prolongEveryMs ?? prolongEveryMs,
+    );
+    try {
+      const { stored, replayed, ...answer } = await work(key);
+      if (stored) return respond(c, { ...(key.answer ?? answer), replayed });
+      const settled = await settleKey(db, key, JSON.stringify(answer));
+      if (settled === null) throw keyInUse();
+      return respond(c, { ...JSON.parse(settled), replayed });
+    } catch (error) {
+      await releaseKey(db, key).catch((cause) =>
+        log.warn("key not released", { error: messageOf(cause) })
+      );
+      throw error;
+    } finally {
+      clearInterval(alive);
+    }
+  };
+}
+
+function reusedKey(): WorkflowError {
+  return new WorkflowError(
+    "idempotency_key_reused",
+    "The idempotency key has been used with another request",
+  );
+}
+
+function respond(c: Context, answer: KeyedAnswer & { replayed?: boolean }): Response {
+  if (answer.location !== null) c.header("location", answer.location);
+  if (answer.replayed) c.header("idempotent-replayed", "true");
+  return c.json(answer.body as object, answer.status);
+}

@@ -1,0 +1,198 @@
+/**
+ * Errors as RFC 9457 problem documents.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { type ErrorCode, type Fault, messageOf, WorkflowError } from "../../domain/errors.ts";
+import { isServerFault, unclearFault } from "../../db/connection/faults.ts";
+import { diskFaultOf } from "../../streams/imports/disk_fault.ts";
+import { isRedisAway } from "../../streams/redis/redis_away.ts";
+import type { AppDeps } from "../deps.ts";
+
+/** A problem document; `type` is `about:blank` where the status says it all. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: ContentfulStatusCode;
+  detail: string;
+  /** Every faulty field: `pointer` into the body, or the name of a query or path parameter or header. */
+  errors?: ({ pointer: string; detail: string } | { parameter: string; detail: string })[];
+}
+
+/** Most faulty fields that one answer lists: all that an order of a thousand items may have. */
+const mostFaults = 5_000;
+
+/** Seconds after which a caller may try again that was turned away. */
+const retryAfterSeconds = 1;
+
+/** Status and title of each code that a route may meet. */
+const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
+  bad_request: [400, "The request cannot be understood"],
+  not_found: [404, "Not found"],
+  order_conflict: [409, "The order is known with another content"],
+  charge_not_known: [409, "The charge is not known, or not any more"],
+  order_not_cancellable: [409, "The order can no longer be cancelled"],
+  not_yours: [403, "It was brought by another token"],
+  order_not_refundable: [409, "The order cannot be refunded"],
+  payment_not_disputed: [409, "No payment waits for this decision"],
+  import_has_no_rejects: [409, "The import has no rejects file"],
+  import_not_cancellable: [409, "The import can no longer be cancelled"],
+  notification_not_replayable: [409, "The notification cannot be sent again"],
+  channel_not_configured: [409, "The channel is not configured"],
+  idempotency_key_in_use: [409, "A request with this idempotency key is still running"],
+  invalid: [422, "The request is not valid"],
+  refund_exceeds_left: [422, "The amount exceeds what is left to refund"],
+  idempotency_key_reused: [422, "The idempotency key belongs to another request"],
+  unavailable: [503, "Temporarily unavailable"],
+  bad_settings: [500, "Internal error"],
+  bad_usage: [500, "Internal error"],
+};
+
+/** Titles of problems that are about HTTP alone. */
+const httpTitles: Readonly<Record<number, string>> = {
+  400: "Bad request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not found",
+  405: "Method not allowed",
+  408: "Request timeout",
+  413: "Content too large",
+  415: "Unsupported media type",
+  421: "Misdirected request",
+  429: "Too many requests",
+};
+
+/** The problem document of a status that says it all. */
+export function httpProblemOf(status: ContentfulStatusCode, detail: string): Problem {
+  return { type: "about:blank", title: httpTitles[status] ?? "Error", status, detail };
+}
+
+/** Answers with a problem that is about HTTP alone. */
+export function httpProblem(
+  c: Context,
+  status: ContentfulStatusCode,
+  detail: string,
+  headers: Record<string, string> = {},
+): Response {
+  // The rest of such a body is not read, so nothing can follow on the connection.
+  const isCutOff = status === 408 || status === 413;
+  return send(
+    c,
+    httpProblemOf(status, detail),
+    isCutOff ? { ...headers, connection: "close" } : headers,
+  );
+}
+
+/**
+ * Makes the one error handler: an expected error becomes its problem, an engine that is away 503, and
+ * everything else a 500 that says nothing of what happened; the log does.
+ */
+export function problemHandler({ log }: AppDeps): (error: Error, c: Context) => Response {
+  return (error, c) => {
+    if (error instanceof WorkflowError && problems[error.code][0] !== 500) {
+      const problem = problemOf(error);
+      if (problem.status === 503 || error.code === "idempotency_key_in_use") {
+        return sendUnavailable(c, problem);
+      }
+      return send(c, problem);
+    }
+    if (error instanceof HTTPException && error.status === 400) {
+      return send(c, problemOf(new WorkflowError("bad_request", error.message)));
+    }
+    if (error instanceof HTTPException) {
+      return httpProblem(c, error.status as ContentfulStatusCode, error.message);
+    }
+    if (isBrokenOff(error)) return httpProblem(c, 400, "The body ended too early");
+    const request_id = c.get("requestId") as string;
+    if (isEngineAway(error)) {
+      log.warn("engine away", { request_id, path: c.req.path, error: messageOf(error) });
+      return sendUnavailable(
+        c,
+        problemOf(new WorkflowError("unavailable", "An engine cannot be reached; try again later")),
+      );
+    }
+    const disk = diskFaultOf(error);
+    if (disk !== null) {
+      log.error("no file can be kept", { request_id, path: c.req.path, error: messageOf(error) });
+      const detail = `This server can't keep files: ${disk}`;
+      return sendUnavailable(c, problemOf(new WorkflowError("unavailable", detail)));
+    }
+    log.error("request failed", {
+      request_id,
+      method: c.req.method,
+      path: c.req.path,
+      error: messageOf(error),
+      stack: error.stack,
+    });
+    return httpProblem(c, 500, `An unexpected error; the log has it under ${request_id}`);
+  };
+}
+
+/** True where the caller went away while its body was read. */
+function isBrokenOff(error: unknown): boolean {
+  return error instanceof Deno.errors.Http || error instanceof Deno.errors.BadResource ||
+    error instanceof Deno.errors.UnexpectedEof;
+}
+
+/**
+ * True for an error of an engine that is away for now, whatever was asked of it: it can't be reached, or it
+ * takes nothing, as a database that is read-only, full or not set up.
+ */
+export function isEngineAway(error: unknown): boolean {
+  if (error instanceof WorkflowError) return error.code === "unavailable";
+  // What nobody knows and nobody asked for is more likely to pass than to be a fault of the request.
+  return isServerFault(error) || unclearFault(error) !== null || isRedisAway(error);
+}
+
+/** Such an engine, for people; a limit of time does not know which of them was asked. */
+export function awayName(error: unknown): string {
+  if (isServerFault(error) || unclearFault(error) !== null) return "The database";
+  return isRedisAway(error) ? "Redis" : "An engine";
+}
+
+/** Every type of problem that has a name of its own. */
+export function problemTypes(): { type: string; status: number; title: string }[] {
+  return Object.entries(problems)
+    .filter(([, [status]]) => status !== 500)
+    .map(([code, [status, title]]) => ({ type: typeOf(code), status, title }));
+}
+
+function typeOf(code: string): string {
+  return `urn:orders-workflow:${code.replaceAll("_", "-")}`;
+}
+
+/** The problem document of an expected error. */
+export function problemOf(error: WorkflowError): Problem {
+  const [status, title] = problems[error.code];
+  const problem: Problem = {
+    type: typeOf(error.code),
+    title,
+    status,
+    detail: error.message,
+  };
+  const { length } = error.faults;
+  if (length > 0) problem.errors = error.faults.slice(0, mostFaults).map(faultJson);
+  if (length > mostFaults) {
+    problem.detail += ` (the first ${mostFaults} of ${length} faults follow)`;
+  }
+  return problem;
+}
+
+function faultJson({ at, detail }: Fault) {
+  return at.startsWith("#") ? { pointer: at, detail } : { parameter: at, detail };
+}
+
+function sendUnavailable(c: Context, problem: Problem): Response {
+  return send(c, problem, { "retry-after": String(retryAfterSeconds) });
+}
+
+function send(c: Context, problem: Problem, headers: Record<string, string> = {}): Response {
+  return c.body(JSON.stringify(problem), problem.status, {
+    ...headers,
+    "content-type": "application/problem+json",
+  });
+}

@@ -1,0 +1,284 @@
+/**
+ * Looks now and then whether something is wrong that a person should know of.
+ *
+ * What is found is kept in Redis, so that every process shows the same, and a restart forgets nothing.
+ *
+ * @module
+ */
+
+import { readLatestLoss } from "../../db/recovery/database_marks.ts";
+import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
+import type { Database } from "../../db/connection/database.ts";
+import { countOverdueReservations } from "../../db/orders/overdue_reservations.ts";
+import { countDisputes } from "../../db/payments/payment_disputes.ts";
+import { readInstallation } from "../../db/payments/installation.ts";
+import { describeLoss } from "../../domain/operation/database_age.ts";
+import {
+  type AlertCheck,
+  alertNews,
+  type AlertState,
+  decideAlert,
+} from "../../domain/operation/alerts.ts";
+import type { Config } from "../../config/config.ts";
+import { messageOf } from "../../domain/errors.ts";
+import { describeCount } from "../../domain/bounded_count.ts";
+import type { Log } from "../../domain/operation/log.ts";
+import { groups } from "../../domain/messages/messages.ts";
+import { noteAlertNews } from "./alert_posts.ts";
+import { olderConsumers } from "../payments/end_old_keys.ts";
+import { takeLease } from "../redis/lease.ts";
+import { mendable, readFailedRepairs } from "../recovery/repair.ts";
+import { pause } from "../queue/pause.ts";
+import { readProof, readProofFailures } from "../verification/verify_regularly.ts";
+import { readProviderAway } from "../payments/provider_away.ts";
+import type { QueueDeps } from "../queue/publish.ts";
+import { readStreams } from "../queue/queue_status.ts";
+
+export type { AlertState } from "../../domain/operation/alerts.ts";
+
+/** What looking works with. */
+export interface AlertDeps extends QueueDeps {
+  db: Database;
+  config: Pick<Config, "reservationTtlSeconds" | "alertWebhookUrl">;
+  log: Log;
+}
+
+/** How often is looked, in milliseconds. */
+const lookMs = 10_000;
+
+/** Age of the oldest message from which on it is too old, and up to which it is not, in milliseconds. */
+const oldMs = 300_000, youngMs = 60_000;
+
+/** A reservation is overdue when the sweep should have ended it so long ago, in seconds. */
+const overdueSeconds = 300;
+
+/** For how many hours after it was found people are told of a loss of the database. */
+const lossHours = 24;
+/** Proofs that can't be made in a row until people are told: an engine may be away for a while. */
+const failedProofs = 3;
+
+/** Every alert that is raised or about to be, the first ones first. */
+export async function readAlerts({ redis, keys }: QueueDeps): Promise<AlertState[]> {
+  const states = await redis.hvals(keys.alerts);
+  return states.map((text) => JSON.parse(text) as AlertState)
+    .sort((a, b) => a.since < b.since ? -1 : 1);
+}
+
+/** How often each alert was raised so far, by name. */
+export async function countRaisedAlerts({ redis, keys }: QueueDeps): Promise<Map<string, number>> {
+  const counts = await redis.hgetall(keys.alertsRaised);
+  return new Map(Object.entries(counts).map(([name, count]) => [name, Number(count)]));
+}
+
+/** Looks until the signal aborts; of many processes one does so at a time. */
+export async function keepWatching(deps: AlertDeps, signal: AbortSignal): Promise<void> {
+  const { redis, keys, log } = deps;
+  while (!signal.aborted) {
+    try {
+      // Not given back: it ends shortly before the next look is due, whoever takes that.
+      if (await takeLease(redis, keys.alertsLock, lookMs - 1_000) !== null) {
+        await lookOnce(deps, Date.now());
+      }
+    } catch (error) {
+      if (!signal.aborted) log.warn("not looked for alerts", { error: messageOf(error) });
+    }
+    await pause(lookMs, signal);
+  }
+}
+
+/**
+ * Takes one look: raises and resolves alerts, says so in the log, and has it posted where the settings say so.
+ *
+ * Each kind of alert is judged as soon as it was read. What could not be read, because an engine is away, stays as it
+ * was: a database that is gone must not silence what Redis tells.
+ *
+ * @param nowMs the time in ms since 1970
+ * @throws when Redis is away, where alerts are kept; what is known then stays as it is
+ */
+export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
+  const known = await deps.redis.hgetall(deps.keys.alerts);
+  const reads: Record<string, Promise<AlertCheck[]>> = {
+    streams: checkStreams(deps),
+    dead_letters: checkDeadLetters(deps),
+    proof: checkProof(deps),
+    repairs: checkRepairs(deps),
+    reservations: checkReservations(deps),
+    disputes: checkDisputes(deps),
+    provider: checkProvider(deps),
+    older: checkOlder(deps),
+    books: checkBooks(deps),
+  };
+  await Promise.all(
+    Object.entries(reads).map(async ([what, read]) => {
+      const checks = await read.catch((error) => {
+        deps.log.warn("not looked for alerts", { what, error: messageOf(error) });
+        return [];
+      });
+      for (const check of checks) await judge(deps, check, known[check.name], nowMs);
+    }),
+  );
+}
+
+/** @param text what is kept of the alert */
+async function judge(
+  deps: AlertDeps,
+  check: AlertCheck,
+  text: string | undefined,
+  nowMs: number,
+): Promise<void> {
+  const { redis, keys, log } = deps;
+  const before = text === undefined ? null : JSON.parse(text) as AlertState;
+  const { state, change } = decideAlert(before, check, nowMs);
+  // In one step, so that what was raised is told, and told once.
+  const writes = redis.multi();
+  if (change === "raised") writes.hincrby(keys.alertsRaised, check.name, 1);
+  if (change !== null && deps.config.alertWebhookUrl !== "") {
+    const alert = change === "raised" ? state : before;
+    noteAlertNews(writes, keys, check.name, alertNews(alert!, change, nowMs), nowMs);
+  }
+  if (state !== null) writes.hset(keys.alerts, check.name, JSON.stringify(state));
+  else if (text !== undefined) writes.hdel(keys.alerts, check.name);
+  if (writes.length > 0) await writes.exec();
+  if (change === "raised") {
+    log.error("alert raised", { alert: check.name, title: check.title, detail: check.detail });
+  } else if (change === "resolved") {
+    log.info("alert resolved", { alert: check.name, title: check.title });
+  }
+}
+
+async function checkStreams(deps: AlertDeps): Promise<AlertCheck[]> {
+  const streams = await readStreams(deps);
+  return streams.flatMap(({ group, oldestAgeMs, length, scheduled, consumers, paused }) => {
+    const waiting = length + scheduled;
+    const minutes = Math.round(oldestAgeMs / 60_000);
+    const checks: AlertCheck[] = [{
+      name: `oldest_age:${group}`,
+      severity: "warning",
+      title: `${group}: messages wait too long`,
+      detail: `the oldest of ${waiting} is ${minutes} min old${
+        paused ? "; the group is paused" : ""
+      }`,
+      level: oldestAgeMs > oldMs ? "bad" : oldestAgeMs > youngMs ? "between" : "good",
+    }, {
+      name: `no_consumer:${group}`,
+      severity: "critical",
+      title: `${group}: nobody is working`,
+      detail: `${waiting} messages wait and no consumer is alive`,
+      level: consumers > 0 || waiting === 0 ? "good" : "bad",
+    }];
+    return checks;
+  });
+}
+
+async function checkDeadLetters({ db }: AlertDeps): Promise<AlertCheck[]> {
+  const dead = await countDeadLetters(db);
+  return groups.map((group) => {
+    const letters = dead.get(group) ?? 0;
+    return {
+      name: `dead_letters:${group}`,
+      severity: "warning",
+      title: `${group}: dead letters`,
+      detail: `${describeCount(letters)} wait for a decision`,
+      level: letters > 0 ? "bad" : "good",
+    };
+  });
+}
+
+async function checkProof(deps: AlertDeps): Promise<AlertCheck[]> {
+  const [proof, failures] = await Promise.all([readProof(deps), readProofFailures(deps)]);
+  const checks = (proof?.checks ?? []).map((check): AlertCheck => ({
+    name: `drift:${check.name}`,
+    severity: "critical",
+    title: `The proof found drift in ${check.name}`,
+    detail: `${check.drift_count} differ${
+      mendable.includes(check.name) && check.for_people
+        ? `; a person has to decide about ${check.for_people}`
+        : ""
+    }`,
+    level: check.drift_count > 0 ? "bad" : "good",
+  }));
+  const count = failures?.count ?? 0;
+  return [...checks, {
+    name: "not_proven",
+    severity: "critical",
+    title: "The proof can't be made",
+    detail: `it failed ${count} times in a row: ${failures?.error ?? ""}`,
+    level: count >= failedProofs ? "bad" : count > 0 ? "between" : "good",
+  }];
+}
+
+async function checkRepairs(deps: AlertDeps): Promise<AlertCheck[]> {
+  const failed = new Map((await readFailedRepairs(deps)).map((repair) => [repair.check, repair]));
+  return mendable.map((check) => {
+    const { failures = 0, left = 0, example = "" } = failed.get(check) ?? {};
+    return {
+      name: `not_mended:${check}`,
+      severity: "critical",
+      title: `Repair does not mend the drift in ${check}`,
+      detail: `${left} differ after ${failures} repairs, such as ${example}`,
+      level: failures > 0 ? "bad" : "good",
+    };
+  });
+}
+
+async function checkReservations({ db, config }: AlertDeps): Promise<AlertCheck[]> {
+  const seconds = config.reservationTtlSeconds + overdueSeconds;
+  const overdue = await countOverdueReservations(db, seconds);
+  return [{
+    name: "overdue_reservations",
+    severity: "warning",
+    title: "Reservations are not ended in time",
+    detail: `${overdue} wait for their payment beyond the time they are given`,
+    level: overdue > 0 ? "bad" : "good",
+  }];
+}
+
+async function checkDisputes({ db }: AlertDeps): Promise<AlertCheck[]> {
+  const disputes = await countDisputes(db);
+  return [{
+    name: "disputed_payments",
+    severity: "critical",
+    title: "Payments wait for a decision",
+    detail: `${describeCount(disputes)} were taken in another amount than was asked for, or twice`,
+    level: disputes > 0 ? "bad" : "good",
+  }];
+}
+
+async function checkProvider(deps: AlertDeps): Promise<AlertCheck[]> {
+  const cause = await readProviderAway(deps);
+  return [{
+    name: "payment_provider",
+    severity: "critical",
+    title: "The payment provider cannot be asked",
+    detail: cause ?? "it answers",
+    level: cause === null ? "good" : "bad",
+  }];
+}
+
+async function checkOlder(deps: AlertDeps): Promise<AlertCheck[]> {
+  const [older, { oldKeysUntil }] = await Promise.all([
+    olderConsumers(deps),
+    readInstallation(deps.db),
+  ]);
+  return [{
+    name: "older_version",
+    severity: "critical",
+    title: "A process of the version before takes payments",
+    detail: older.length === 0
+      ? "none is alive"
+      : `nobody else takes any until it has stopped: ${older.join(", ")}`,
+    // At an upgrade they may be there.
+    level: older.length > 0 && oldKeysUntil !== null ? "bad" : "good",
+  }];
+}
+
+async function checkBooks({ db }: AlertDeps): Promise<AlertCheck[]> {
+  const loss = await readLatestLoss(db, lossHours);
+  return [{
+    name: "database_older",
+    severity: "critical",
+    title: "The database lost what was committed",
+    detail: loss === null ? "nothing is lost" : describeLoss(loss),
+    level: loss === null ? "good" : "bad",
+  }];
+}

@@ -1,0 +1,85 @@
+/**
+ * The `notifications` group: tells customers how their orders and refunds ended.
+ *
+ * @module
+ */
+
+import {
+  logOrderEnds,
+  type NotificationRow,
+  writeNotifications,
+} from "../../db/notifications/notifications.ts";
+import { readStatuses } from "../../db/orders/orders.ts";
+import { readRefunds } from "../../db/refunds/refund_rows.ts";
+import type { OrderNoticeMessage, RefundNoticeMessage } from "../../domain/messages/messages.ts";
+import {
+  type NoticeChannel,
+  orderEventName,
+  refundEventName,
+} from "../../domain/notification/notification.ts";
+import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "../queue/handler.ts";
+
+/** The channels where nothing else is said. */
+const logOnly: readonly NoticeChannel[] = ["log"];
+
+/**
+ * Tells the customers of a batch, once for each order, event and channel however often a message comes. What
+ * leaves the process is only put on the list here, and sent by `deliver_notices.ts`: no receiver can hold up
+ * this group. A crash leaves what was written; the rest is delivered again.
+ */
+export async function sendNotifications(
+  deps: HandlerDeps,
+  deliveries: readonly Delivery<OrderNoticeMessage | RefundNoticeMessage>[],
+): Promise<Outcome[]> {
+  const channels = deps.notifyChannels ?? logOnly;
+  if (channels.length === 1 && channels[0] === "log" && await allEndsLogged(deps, deliveries)) {
+    return deliveries.map(() => done());
+  }
+  const orders = await readStatuses(deps.db, deliveries.map(({ message }) => message.orderId));
+  const refunds = await readRefunds(
+    deps.db,
+    deliveries.flatMap(({ message }) => message.type === "notify.refund" ? message.refundId : []),
+  );
+  const notifications: NotificationRow[] = [];
+  const outcomes = deliveries.map(({ message }): Outcome => {
+    const { orderId } = message;
+    const order = orders.get(orderId);
+    if (order === undefined) return vanished("order", orderId);
+    if (message.type === "notify.order") {
+      const event = orderEventName(order.status);
+      if (event === null) {
+        return { kind: "retry", error: `order ${orderId} is ${order.status}: nothing to tell yet` };
+      }
+      notifications.push({ orderId, refundId: null, event, amountCents: order.totalCents });
+      return done();
+    }
+    const { refundId } = message;
+    const refund = refunds.get(refundId);
+    if (refund === undefined || refund.orderId !== orderId) return vanished("refund", refundId);
+    const event = refundEventName(refundId, refund.status);
+    if (event === null) {
+      return { kind: "retry", error: `refund ${refundId} is not finished: nothing to tell yet` };
+    }
+    notifications.push({ orderId, refundId, event, amountCents: refund.amountCents });
+    return done();
+  });
+  if (notifications.length > 0) {
+    await deps.db.transaction((tx) => writeNotifications(tx, notifications, channels));
+  }
+  return outcomes;
+}
+
+/**
+ * Tells of a batch in which all orders are at their end, as they nearly always are, by one statement.
+ *
+ * @returns false where something else is to be told, or an order is not at its end: nothing is missed by looking
+ *   at each message then
+ */
+async function allEndsLogged(
+  { db }: HandlerDeps,
+  deliveries: readonly Delivery<OrderNoticeMessage | RefundNoticeMessage>[],
+): Promise<boolean> {
+  if (deliveries.some(({ message }) => message.type !== "notify.order")) return false;
+  const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
+  return await db.transaction((tx) => logOrderEnds(tx, orderIds)) === orderIds.length;
+}

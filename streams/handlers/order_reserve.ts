@@ -1,0 +1,194 @@
+/**
+ * The `orders` group: reserves stock for whole orders.
+ *
+ * @module
+ */
+
+import type { Queryable } from "../../db/connection/database.ts";
+import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
+import { lockOrders, markFailed, markReserved, readItems } from "../../db/orders/orders.ts";
+import { lockStock, writeStock } from "../../db/catalog/products.ts";
+import { effectsOfOrder } from "../../domain/order/effects.ts";
+import type { OrderFacts } from "../../domain/order/order.ts";
+import { decideReservations, type ReserveRequest, sumNeeds } from "../../domain/order/reserve.ts";
+import {
+  type Delivery,
+  done,
+  doneWith,
+  type HandlerDeps,
+  type Outcome,
+  vanished,
+} from "../queue/handler.ts";
+import { acquireLocks, releaseLocks, untilLockFree } from "./product_locks.ts";
+
+/** Rounds that wait for another's product locks; afterwards the database alone keeps the peace. */
+const lockRounds = 3;
+
+/**
+ * How long a round waits while fewer than half of its orders have their locks, in milliseconds: a batch of
+ * another consumer holds them for up to 100, and several may come before this one.
+ */
+const lockPatienceMs = 500;
+
+/**
+ * Reserves stock for the orders of a batch, first come first served, in one transaction a round: orders
+ * whose products another consumer has locked wait for the next round.
+ *
+ * A crash leaves the rounds that were committed; their messages are delivered again and meet `RESERVED`
+ * or `FAILED` orders, whose effects they repeat.
+ */
+export async function reserveOrders(
+  deps: HandlerDeps,
+  deliveries: readonly Delivery[],
+): Promise<Outcome[]> {
+  const attempts = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
+  const outcomes = new Map<number, Outcome>();
+  const token = `${deps.consumer}:${crypto.randomUUID()}`;
+  for (let round = 1; outcomes.size < attempts.size; round++) {
+    const waiting = [...attempts.keys()].filter((orderId) => !outcomes.has(orderId));
+    const locks = round <= lockRounds ? token : null;
+    for (const [orderId, outcome] of await reserveRound(deps, waiting, attempts, locks)) {
+      outcomes.set(orderId, outcome);
+    }
+  }
+  return deliveries.map(({ message }) => outcomes.get(message.orderId)!);
+}
+
+/** @param lockToken null to do without product locks */
+async function reserveRound(
+  deps: HandlerDeps,
+  orderIds: readonly number[],
+  attempts: ReadonlyMap<number, number>,
+  lockToken: string | null,
+): Promise<Map<number, Outcome>> {
+  const locked = new Set<number>();
+  try {
+    return await deps.db.transaction(async (tx) => {
+      const { orders, now } = await lockOrders(tx, orderIds);
+      const requests = await readRequests(tx, orderIds, orders);
+      const free = await withFreeProducts(deps, requests, lockToken, locked);
+      const stock = await lockStock(
+        tx,
+        free.flatMap(({ needs }) => needs.map(({ productId }) => productId)),
+      );
+      return await decideAndWrite(deps, tx, { orderIds, orders, free, stock, now, attempts });
+    });
+  } finally {
+    if (lockToken !== null && locked.size > 0) await releaseLocks(deps, lockToken, [...locked]);
+  }
+}
+
+async function readRequests(
+  tx: Queryable,
+  orderIds: readonly number[],
+  orders: ReadonlyMap<number, OrderFacts>,
+): Promise<ReserveRequest[]> {
+  const found = orderIds.flatMap((id) => orders.get(id) ?? []);
+  const pending = found.filter(({ status }) => status === "PENDING").map(({ id }) => id);
+  const items = await readItems(tx, pending);
+  return found.map((order) => ({ order, needs: sumNeeds(items.get(order.id) ?? []) }));
+}
+
+/** The requests whose products are free for this consumer; the others have to wait. */
+async function withFreeProducts(
+  deps: HandlerDeps,
+  requests: ReserveRequest[],
+  lockToken: string | null,
+  locked: Set<number>,
+): Promise<ReserveRequest[]> {
+  if (lockToken === null) return requests;
+  const products = requests.map(({ needs }) => needs.map(({ productId }) => productId));
+  const deadline = performance.now() + lockPatienceMs;
+  for (;;) {
+    const isLast = performance.now() >= deadline;
+    const least = isLast ? 0 : Math.ceil(products.length / 2);
+    const { held, busyProduct } = await acquireLocks(deps, lockToken, products, least);
+    if (held.includes(true) || busyProduct === null || isLast) {
+      products.forEach((ids, index) => {
+        if (held[index]) { for (const id of ids) locked.add(id); }
+      });
+      return requests.filter((_, index) => held[index]);
+    }
+    // Waiting here costs nothing but time: no product is locked yet, only this batch's own orders are.
+    await untilLockFree(deps, busyProduct, deadline);
+  }
+}
+
+interface Round {
+  orderIds: readonly number[];
+  orders: ReadonlyMap<number, OrderFacts>;
+  free: readonly ReserveRequest[];
+  stock: Map<number, number>;
+  now: string;
+  attempts: ReadonlyMap<number, number>;
+}
+
+async function decideAndWrite(
+  deps: HandlerDeps,
+  tx: Queryable,
+  { orderIds, orders, free, stock, now, attempts }: Round,
+): Promise<Map<number, Outcome>> {
+  const outcomes = new Map<number, Outcome>();
+  for (const id of orderIds) if (!orders.has(id)) outcomes.set(id, vanished("order", id));
+
+  const reserved: number[] = [];
+  const short: number[] = [];
+  const events: OrderEventRow[] = [];
+  decideReservations(free, stock).forEach((decision, index) => {
+    const { order } = free[index]!;
+    const attempt = attempts.get(order.id) ?? 1;
+    const charge = {
+      type: "payment.charge",
+      orderId: order.id,
+      amountCents: order.totalCents,
+      currency: order.currency,
+    } as const;
+    switch (decision.kind) {
+      case "reserve":
+        reserved.push(order.id);
+        events.push({ orderId: order.id, event: "reserved", attempt });
+        outcomes.set(order.id, doneWith(charge));
+        break;
+      case "already_reserved":
+        outcomes.set(order.id, doneWith(charge));
+        break;
+      case "fail": {
+        const { reason } = decision;
+        short.push(order.id);
+        events.push({ orderId: order.id, event: "failed", detail: reason, attempt });
+        const failed = {
+          ...order,
+          status: "FAILED",
+          failureReason: reason,
+          settledAt: now,
+        } as const;
+        outcomes.set(order.id, done(effectsOfOrder(failed, deps.kpiDay)));
+        break;
+      }
+      case "already_settled":
+        outcomes.set(order.id, done(effectsOfOrder(order, deps.kpiDay)));
+        break;
+    }
+  });
+
+  if (reserved.length > 0) await writeStock(tx, takenStock(free, reserved, stock));
+  await markReserved(tx, reserved, now);
+  await markFailed(tx, "PENDING", "insufficient_stock", short, now);
+  await addOrderEvents(tx, events, deps.consumer);
+  return outcomes;
+}
+
+/** What is left of the products from which units were taken; the others need no writing. */
+function takenStock(
+  requests: readonly ReserveRequest[],
+  reserved: readonly number[],
+  stock: ReadonlyMap<number, number>,
+): Map<number, number> {
+  const ids = new Set(reserved);
+  const taken = new Map<number, number>();
+  for (const { order, needs } of requests) {
+    if (!ids.has(order.id)) continue;
+    for (const { productId } of needs) taken.set(productId, stock.get(productId)!);
+  }
+  return taken;
+}

@@ -1,0 +1,68 @@
+/**
+ * The `payments` group, second half: fails orders whose gateway never answered.
+ *
+ * @module
+ */
+
+import { addOrderEvents } from "../../db/orders/events.ts";
+import { lockOrders, markFailed } from "../../db/orders/orders.ts";
+import { readDisputes } from "../../db/payments/payment_disputes.ts";
+import { effectsOfOrder } from "../../domain/order/effects.ts";
+import type { TimeOutMessage } from "../../domain/messages/messages.ts";
+import { decideTimeOut } from "../../domain/order/settle.ts";
+import { secondAnswerMs } from "../payments/gateway.ts";
+import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "../queue/handler.ts";
+import { giveStockBack } from "./payment_callback.ts";
+
+/**
+ * Fails the orders of a batch whose gateway gave no answer, and gives their stock back. An answer that
+ * came meanwhile wins, and so does a payment in dispute, which a person decides about; a success that comes later
+ * is given back by {@linkcode settlePayments}.
+ *
+ * Without an answer nobody knows whether money was taken. So where no other message of the order is on its way,
+ * which the amount of this one tells, one follows that asks about it until there is an answer, and charges nothing.
+ */
+export function timeOutPayments(
+  deps: HandlerDeps,
+  deliveries: readonly Delivery<TimeOutMessage>[],
+): Promise<Outcome[]> {
+  return deps.db.transaction(async (tx) => {
+    const attempts = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
+    const { orders, now } = await lockOrders(tx, [...attempts.keys()]);
+    const failureReason = "payment_timeout";
+    const reserved = [...orders.values()].filter(({ status }) =>
+      decideTimeOut(status).kind === "time_out"
+    );
+    const held = new Set(
+      (await readDisputes(tx, reserved.map(({ id }) => id))).map(({ orderId }) => orderId),
+    );
+    const expired = reserved.filter(({ id }) => !held.has(id));
+    const ids = expired.map(({ id }) => id);
+    for (const order of expired) {
+      orders.set(order.id, { ...order, status: "FAILED", failureReason, settledAt: now });
+    }
+    await giveStockBack(tx, ids);
+    await markFailed(tx, "RESERVED", failureReason, ids, now);
+    await addOrderEvents(
+      tx,
+      ids.map((orderId) => ({
+        orderId,
+        event: "failed",
+        detail: failureReason,
+        attempt: attempts.get(orderId),
+      })),
+      deps.consumer,
+    );
+    return deliveries.map(({ message: { orderId, amountCents, currency } }): Outcome => {
+      const order = orders.get(orderId);
+      if (order === undefined) return vanished("order", orderId);
+      const outcome = done(effectsOfOrder(order, deps.kpiDay));
+      const isOpen = order.failureReason === failureReason && amountCents > 0;
+      if (outcome.kind === "done" && isOpen && deps.gateway.status !== undefined) {
+        const message = { type: "payment.charge", orderId, amountCents, currency } as const;
+        outcome.followUps.push({ message, delayMs: secondAnswerMs });
+      }
+      return outcome;
+    });
+  });
+}

@@ -1,0 +1,301 @@
+/**
+ * A file to be imported: checked to its end before anything is made of it, then read once more.
+ *
+ * @module
+ */
+
+import {
+  type ColumnPlaces,
+  isRejectsHeader,
+  mostColumns,
+  placeColumns,
+} from "../../domain/import/csv_columns.ts";
+import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
+import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
+import { type CsvRow, isBlankRow, lacksItsOrder } from "../../domain/import/csv_rows.ts";
+import { rearmed } from "../../domain/import/spreadsheet_text.ts";
+import { readText } from "./csv_source.ts";
+import { type IdMarks, idMarks } from "./bloom_filter.ts";
+import { openRowStore, type RowStoreLimits } from "./row_store.ts";
+import { openSpool, type Spool } from "./spool.ts";
+import { takeTurns } from "./take_turns.ts";
+
+/** See {@linkcode openImportFile}. */
+export interface ImportFile {
+  header: readonly string[];
+  places: ColumnPlaces;
+  /** Rows, the header and those that are blank not counted. */
+  rows: number;
+  /** Gives all rows back once, those of an order together; throws the signal's reason when it aborts. */
+  groups(signal?: AbortSignal): AsyncGenerator<OrderGroup>;
+  /** Frees the disk. */
+  close(): void;
+}
+
+/** Rows of some orders. */
+export interface OrderGroup {
+  /**
+   * The rows of each order in the order of the file; rows without an order id, which have no item either, come one
+   * by one or together.
+   */
+  orders: CsvRow[][];
+  /** The rows are of orders with too many of them, and not all of their rows. */
+  isPart: boolean;
+}
+
+/** What {@linkcode openImportFile} may be told. */
+export interface ImportFileOptions {
+  /** Is told how much was read, piece by piece: bytes of the source, bytes once unpacked, and rows. */
+  onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
+  /** For tests: how much is kept in memory. */
+  limits?: ImportFileLimits;
+}
+
+/** How much is kept in memory. */
+export interface ImportFileLimits {
+  /** Bytes of the file beyond which it is kept on disk. */
+  spool: number;
+  /** Rows of scattered orders. */
+  store: RowStoreLimits;
+  /** Rows of one order that are put together without the store. */
+  orderRows: number;
+}
+
+const defaultSpoolBytes = 8 * 1024 * 1024;
+
+const defaultOrderRows = 10_000;
+
+/** Characters of one order that are put together without the store. */
+const orderCharacters = 8 * 1024 * 1024;
+
+/**
+ * Reads a file to its end and checks all that makes it a CSV of orders. Its bytes are kept, on disk where
+ * they are many, and its rows are made when they are asked for.
+ *
+ * In most files the rows of an order stand together, and then an order is complete as soon as the next one
+ * begins. Which orders are scattered is known after the check; only their rows are gathered.
+ *
+ * @throws {WorkflowError} `invalid`, with the line, for a file that is no CSV of orders
+ * @throws what the source throws
+ */
+export async function openImportFile(
+  source: ReadableStream<Uint8Array>,
+  { onProgress, limits }: ImportFileOptions,
+): Promise<ImportFile> {
+  const spool = openSpool(limits?.spool ?? defaultSpoolBytes);
+  const scattered = idMarks();
+  try {
+    const { header, form, rows } = await check(source, spool, scattered, {
+      onProgress,
+      mostOrderRows: limits?.orderRows ?? defaultOrderRows,
+    });
+    return {
+      header,
+      places: form.places,
+      rows,
+      groups: (signal) => orderGroups(spool, form, scattered, { limits: limits?.store, signal }),
+      close: () => spool.close(),
+    };
+  } catch (error) {
+    spool.close();
+    throw error;
+  }
+}
+
+/** How the records of a file are read. */
+interface RowForm {
+  places: ColumnPlaces;
+  /** It holds the rejects of an earlier import, whose fields were disarmed for spreadsheets. */
+  isRejects: boolean;
+}
+
+function readFields(
+  text: string,
+  from: number,
+  to: number,
+  quoted: boolean,
+  { isRejects }: RowForm,
+): readonly string[] {
+  const fields = fieldsOf(text, from, to, quoted);
+  return isRejects ? fields.map(rearmed) : fields;
+}
+
+/** The id of an order as its field says it; "" for none. */
+function idIn(field: string, { isRejects }: RowForm): string {
+  return (isRejects ? rearmed(field) : field).trim();
+}
+
+/** The id of a row's order; "" for none. */
+function orderIdOf({ fields }: CsvRow, places: ColumnPlaces): string {
+  return fields[places.external_order_id]!.trim();
+}
+
+/** Marks in `scattered` every order whose rows do not stand together, or are very many. */
+async function check(
+  source: ReadableStream<Uint8Array>,
+  spool: Spool,
+  scattered: IdMarks,
+  options: { onProgress: ImportFileOptions["onProgress"]; mostOrderRows: number },
+) {
+  let header: string[] | undefined;
+  let form: RowForm | undefined;
+  let bytesRead = 0, unpackedBytes = 0, rows = 0;
+  const seen = idMarks();
+  let lastId = "", rowsOfLast = 0, charactersOfLast = 0;
+
+  const scanner = scanRecords((text, from, to, line, quoted) => {
+    if (header === undefined) {
+      const names = fieldsOf(text, from, to, quoted);
+      if (names.length > mostColumns) {
+        throw notCsv(line, `has ${names.length} columns; there may be at most ${mostColumns}`);
+      }
+      const placed = placeColumns(names);
+      if (typeof placed === "string") throw notCsv(line, placed);
+      header = names;
+      form = { places: placed, isRejects: isRejectsHeader(names) };
+      return;
+    }
+    const { count, field } = outlineOf(text, from, to, quoted, form!.places.external_order_id);
+    const id = idIn(field, form!);
+    if (id === "") {
+      const fields = readFields(text, from, to, quoted, form!);
+      if (isBlankRow(fields)) return;
+      if (count === header.length && lacksItsOrder(fields, form!.places)) {
+        throw notCsv(
+          line,
+          "has an item but no external_order_id, so it can't be told which order it belongs to; " +
+            "write the id on every row of an order, or remove the row",
+        );
+      }
+    }
+    if (count !== header.length) {
+      const fields = count === 1 ? "field" : "fields";
+      throw notCsv(line, `has ${count} ${fields}, but the header has ${header.length}`);
+    }
+    rows++;
+    if (id === lastId) {
+      const before = charactersOfLast;
+      charactersOfLast += to - from;
+      const isMuch = before <= orderCharacters && charactersOfLast > orderCharacters;
+      if ((++rowsOfLast === options.mostOrderRows || isMuch) && id !== "") scattered.add(id);
+      return;
+    }
+    lastId = id;
+    rowsOfLast = 1;
+    charactersOfLast = to - from;
+    if (id !== "" && seen.add(id)) scattered.add(id);
+  });
+
+  const othersTurn = takeTurns();
+  for await (
+    const { bytes, text } of readText(source, scanner.line, (count) => bytesRead += count)
+  ) {
+    unpackedBytes += bytes.length;
+    spool.write(bytes);
+    scanner.push(text);
+    options.onProgress({ bytes: bytesRead, unpackedBytes, rows });
+    // A packed file may hold much more than was sent, and is unpacked as fast as it is read.
+    await othersTurn();
+  }
+  scanner.end();
+  options.onProgress({ bytes: bytesRead, unpackedBytes, rows });
+  if (header === undefined) throw notCsv(1, "the header is missing");
+  return { header: header as readonly string[], form: form!, rows };
+}
+
+async function* orderGroups(
+  spool: Spool,
+  form: RowForm,
+  scattered: IdMarks,
+  { limits, signal }: { limits: RowStoreLimits | undefined; signal: AbortSignal | undefined },
+): AsyncGenerator<OrderGroup> {
+  const { places } = form;
+  const store = openRowStore((row) => orderIdOf(row, places), limits);
+  let isHeader = true;
+  let orders: CsvRow[][] = [];
+  let current: CsvRow[] = [];
+  let currentId: string | undefined;
+  let isScattered = false;
+
+  const scanner = scanRecords((text, from, to, line, quoted) => {
+    if (isHeader) {
+      isHeader = false;
+      return;
+    }
+    const id = idIn(outlineOf(text, from, to, quoted, places.external_order_id).field, form);
+    if (id === "" && isBlankRow(fieldsOf(text, from, to, quoted))) return;
+    if (id !== currentId || id === "") {
+      if (current.length > 0) orders.push(current);
+      current = [];
+      currentId = id;
+      isScattered = id !== "" && scattered.has(id);
+    }
+    if (isScattered) {
+      // What is kept is copied: a field is part of a whole piece of the file, which would stay for its sake.
+      const fields = readFields(text, from, to, quoted, form);
+      store.add(JSON.parse(JSON.stringify({ line, fields })));
+    } else if (form.isRejects) {
+      current.push({ line, fields: readFields(text, from, to, quoted, form) });
+    } else {
+      current.push(new TextRow(line, text.slice(from, to), quoted));
+    }
+  });
+
+  try {
+    const decoder = new TextDecoder();
+    const othersTurn = takeTurns();
+    for (const bytes of spool.pieces()) {
+      scanner.push(decoder.decode(bytes, { stream: true }));
+      if (orders.length > 0) yield { orders, isPart: false };
+      orders = [];
+      // All of it is work for this thread alone: others get their turn, too.
+      await othersTurn();
+      signal?.throwIfAborted();
+    }
+    scanner.end();
+    if (current.length > 0) orders.push(current);
+    if (orders.length > 0) yield { orders, isPart: false };
+    for (const group of store.groups()) {
+      if (group !== null) {
+        yield { orders: [...byOrder(group.rows, places).values()], isPart: group.isPart };
+      }
+      await othersTurn();
+      signal?.throwIfAborted();
+    }
+  } finally {
+    store.close();
+  }
+}
+
+/**
+ * A row that stays one text until its fields are asked for, and afterwards: rows live as long as their
+ * batch, and ten strings to each of them were half of what the garbage collector had to carry.
+ */
+class TextRow implements CsvRow {
+  readonly line: number;
+  readonly #text: string;
+  readonly #quoted: boolean;
+
+  constructor(line: number, text: string, quoted: boolean) {
+    this.line = line;
+    this.#text = text;
+    this.#quoted = quoted;
+  }
+
+  /** Made anew each time. */
+  get fields(): readonly string[] {
+    return fieldsOf(this.#text, 0, this.#text.length, this.#quoted);
+  }
+}
+
+/** The rows of each order, orders by their first rows. */
+function byOrder(rows: readonly CsvRow[], places: ColumnPlaces): Map<string, CsvRow[]> {
+  const orders = new Map<string, CsvRow[]>();
+  for (const row of rows) {
+    const id = orderIdOf(row, places);
+    const own = orders.get(id);
+    if (own === undefined) orders.set(id, [row]);
+    else own.push(row);
+  }
+  return orders;
+}

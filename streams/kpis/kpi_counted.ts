@@ -1,0 +1,90 @@
+/**
+ * Which orders and refunds are in the figures.
+ *
+ * @module
+ */
+
+import type { Queryable } from "../../db/connection/database.ts";
+import {
+  bucketSize,
+  countOrderBuckets,
+  countRefundBuckets,
+  readOrderBucket,
+  readRefundBucket,
+} from "../../db/verification/kpi_sums.ts";
+import type { KpiEvent } from "../../domain/kpi/kpi.ts";
+import { onceSegmentSize } from "../redis/keys.ts";
+import { orderKpiEvent, refundKpiEvent } from "./kpis_rebuild.ts";
+
+/** The once-bitmaps as they were at one moment, a segment each; null for one that does not exist. */
+export interface CountedMarks {
+  orders: readonly (Uint8Array | null)[];
+  refunds: readonly (Uint8Array | null)[];
+}
+
+/** Events that may be on their way at once; what lies beyond is not collected. */
+export const mostInFlight = 100_000;
+
+/** Segments that hold the ids up to one, and one more: ids go on growing while they are read. */
+export function segmentsFor(highestId: number): number {
+  return Math.floor(highestId / onceSegmentSize) + 2;
+}
+
+/** True if the marks say that the event was counted. */
+export function isCounted(marks: CountedMarks, event: KpiEvent): boolean {
+  return event.kind === "refunded"
+    ? hasMark(marks.refunds, event.refundId)
+    : hasMark(marks.orders, event.orderId);
+}
+
+/**
+ * The events that the books know and the marks do not, at most {@linkcode mostInFlight}.
+ *
+ * Ids are compared in buckets: only where a bucket has another number of marks than of settled orders
+ * are its rows read. Marks are never without a settled order (what is counted was committed before), so
+ * equal numbers mean the same orders.
+ *
+ * @param tx a snapshot that is younger than the marks
+ */
+export async function findUncounted(
+  tx: Queryable,
+  marks: CountedMarks,
+  kpiDay: (settledAt: string) => string,
+): Promise<KpiEvent[]> {
+  const uncounted: KpiEvent[] = [];
+  const collect = (events: readonly KpiEvent[]): void => {
+    for (const event of events) {
+      if (uncounted.length >= mostInFlight) return;
+      if (!isCounted(marks, event)) uncounted.push(event);
+    }
+  };
+  for (const [bucket, count] of await countOrderBuckets(tx)) {
+    if (marksIn(marks.orders, bucket) === count || uncounted.length >= mostInFlight) continue;
+    collect((await readOrderBucket(tx, bucket)).map((order) => orderKpiEvent(order, kpiDay)));
+  }
+  for (const [bucket, count] of await countRefundBuckets(tx)) {
+    if (marksIn(marks.refunds, bucket) === count || uncounted.length >= mostInFlight) continue;
+    collect((await readRefundBucket(tx, bucket)).map((refund) => refundKpiEvent(refund, kpiDay)));
+  }
+  return uncounted;
+}
+
+/** SETBIT counts from the highest bit of the first byte. */
+function hasMark(segments: readonly (Uint8Array | null)[], id: number): boolean {
+  const offset = id % onceSegmentSize;
+  const byte = segments[Math.floor(id / onceSegmentSize)]?.[offset >> 3] ?? 0;
+  return (byte & (0x80 >> (offset & 7))) !== 0;
+}
+
+/** Marks in one bucket; a bucket lies within one segment because its size divides a segment's. */
+function marksIn(segments: readonly (Uint8Array | null)[], bucket: number): number {
+  const first = bucket * bucketSize;
+  const start = (first % onceSegmentSize) >> 3;
+  const bytes = segments[Math.floor(first / onceSegmentSize)]
+    ?.subarray(start, start + (bucketSize >> 3)) ?? [];
+  let marks = 0;
+  for (let byte of bytes) {
+    for (; byte !== 0; byte &= byte - 1) marks++;
+  }
+  return marks;
+}

@@ -1,0 +1,173 @@
+/**
+ * The day's figures and the leaderboard in Redis.
+ *
+ * @module
+ */
+
+import type { Queryable } from "../../db/connection/database.ts";
+import { WorkflowError } from "../../domain/errors.ts";
+import { emptyKpiRow, type KpiEvent, type KpiRow } from "../../domain/kpi/kpi.ts";
+import { type Keys, kpiFigures, onceSegmentSize } from "../redis/keys.ts";
+import type { RedisClient } from "../redis/redis.ts";
+import { runScript } from "../redis/scripts.ts";
+
+/** What the figures are kept with. */
+export interface KpiDeps {
+  redis: RedisClient;
+  keys: Keys;
+  baseCurrency: string;
+  /** Where what is counted was committed. */
+  db?: Queryable;
+}
+
+/** Events to one script call: bounds how long Redis is busy with one. */
+const eventsPerCall = 2_000;
+
+/**
+ * Counts events into the figures, each at most once for its kind and id, so that a crash before or after
+ * is mended by calling it again.
+ *
+ * @param target `live`, or the token of a rebuild that fills its shadow figures
+ * @returns how many were counted for the first time; -1 if the rebuild is no longer current
+ * @throws {WorkflowError} `unavailable` where the figures are counted by another currency or zone
+ */
+export async function applyKpis(
+  { redis, keys, baseCurrency, db }: KpiDeps,
+  events: readonly KpiEvent[],
+  target = "live",
+): Promise<number> {
+  let counted = 0;
+  for (let from = 0; from < events.length; from += eventsPerCall) {
+    const part = events.slice(from, from + eventsPerCall).map((event) => [
+      event.kind,
+      event.kind === "refunded" ? event.refundId : event.orderId,
+      event.day,
+      event.currency,
+      event.kind === "failed" ? 0 : event.cents,
+      event.kind === "failed" ? 0 : event.customerId,
+    ]);
+    const scriptKeys = [
+      keys.kpiRebuild,
+      keys.kpiShadowKeys,
+      keys.kpiBasisKept,
+      keys.booksMarks,
+    ];
+    const result = await runScript(redis, "kpis_apply", scriptKeys, [
+      keys.prefix,
+      baseCurrency,
+      onceSegmentSize,
+      target,
+      JSON.stringify(part),
+      keys.kpiBasis,
+      db?.lastStep?.() ?? 0,
+    ]) as number;
+    if (result === -2) throw otherBasis(keys, await redis.get(keys.kpiBasisKept), "the figures");
+    if (result < 0) return -1;
+    counted += result;
+  }
+  return counted;
+}
+
+/**
+ * The figures of every day from `from` to `to`: a row for the base currency whatever happened, and one
+ * for each other currency that has figures.
+ *
+ * @param from first day, `YYYY-MM-DD`
+ * @param to last day, included; at most {@linkcode mostKpiDays} days after `from`
+ * @throws {WorkflowError} `unavailable` where the figures are counted by another currency or zone
+ */
+export async function readKpis(
+  { redis, keys, baseCurrency }: KpiDeps,
+  from: string,
+  to: string,
+): Promise<KpiRow[]> {
+  const days: string[] = [];
+  for (let day = from; day <= to; day = nextDay(day)) days.push(day);
+  const fill = async (rows: KpiRow[]): Promise<KpiRow[]> => {
+    if (rows.length === 0) return rows;
+    const [kept, ...values] = await redis.mget([
+      keys.kpiBasisKept,
+      ...rows.flatMap((row) =>
+        kpiFigures.map((figure) => keys.kpiFigure(row.date, row.currency, figure))
+      ),
+    ]);
+    refuseOther(keys, kept);
+    rows.forEach((row, index) => {
+      kpiFigures.forEach((figure, offset) => {
+        row[figure] = Number(values[index * kpiFigures.length + offset] ?? 0);
+      });
+    });
+    return rows;
+  };
+  // Most shops know one currency, so its figures do not wait for the names of the others.
+  const [known, inBase] = await Promise.all([
+    redis.zrangebylex(keys.kpiIndex, `[${from}:`, `[${to};`),
+    fill(days.map((day) => emptyKpiRow(day, baseCurrency))),
+  ]);
+  const inOthers = await fill(known.flatMap((name) => {
+    const [day, currency] = name.split(":") as [string, string];
+    return currency === baseCurrency ? [] : emptyKpiRow(day, currency);
+  }));
+  const others = Map.groupBy(inOthers, ({ date }) => date);
+  return inBase.flatMap((row) => [row, ...(others.get(row.date) ?? [])]);
+}
+
+/** Days and currencies from the newest down that are looked at for currencies. */
+const currencyEntries = 2_000;
+
+/** The currencies of the latest days, the base currency first. */
+export async function readCurrencies({ redis, keys, baseCurrency }: KpiDeps): Promise<string[]> {
+  const [kept, names] = await Promise.all([
+    redis.get(keys.kpiBasisKept),
+    redis.zrevrange(keys.kpiIndex, 0, currencyEntries - 1),
+  ]);
+  refuseOther(keys, kept);
+  const others = new Set(names.map((name) => name.split(":")[1]!));
+  others.delete(baseCurrency);
+  return [baseCurrency, ...[...others].sort()];
+}
+
+/** A place on the leaderboard. */
+export interface LeaderboardPlace {
+  customerId: number;
+  /** Paid less refunded, in minor units. */
+  revenueCents: number;
+}
+
+/** The customers with the highest revenue in a currency, best first. */
+export async function readLeaderboard(
+  { redis, keys }: KpiDeps,
+  currency: string,
+  limit: number,
+): Promise<LeaderboardPlace[]> {
+  const [kept, flat] = await Promise.all([
+    redis.get(keys.kpiBasisKept),
+    redis.zrevrange(keys.leaderboard(currency), 0, limit - 1, "WITHSCORES"),
+  ]);
+  refuseOther(keys, kept);
+  const places: LeaderboardPlace[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    places.push({ customerId: Number(flat[i]), revenueCents: Number(flat[i + 1]) });
+  }
+  return places;
+}
+
+/** Figures that were counted by another basis are not shown: yen would pass for euros, and days for others. */
+function refuseOther(keys: Keys, kept: string | null | undefined): void {
+  if (kept && kept !== keys.kpiBasis) throw otherBasis(keys, kept, "the figures");
+}
+
+/** The error of a process whose settings are not those that the figures are counted by. */
+export function otherBasis(keys: Keys, found: string | null, of: string): WorkflowError {
+  return new WorkflowError(
+    "unavailable",
+    `BASE_CURRENCY and KPI_TIMEZONE are ${keys.kpiBasis} here, but ${
+      found ?? "others"
+    } for ${of}: ` +
+      "they must be the same for all processes, and where they were changed the figures are counted anew at a start",
+  );
+}
+
+function nextDay(day: string): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);
+}

@@ -1,0 +1,193 @@
+-- Counts events into the day's figures and the leaderboard, each at most once for its kind and id
+-- however often it comes. While a rebuild is filling its shadow figures, they are counted there too.
+--
+-- Sums of money are exact, however large: Lua's numbers are to 2^53, Redis' integers to 2^63, and beyond
+-- that a sum is kept as the text of its digits. Scores of the leaderboard are exact to 2^53.
+--
+-- Figures of one basis (base currency and time zone) are never mixed with those of another: nothing is
+-- counted into figures that were counted by another one.
+--
+-- KEYS[1]  rebuild mark (see streams/redis/keys.ts; all other keys are derived from the prefix)
+-- KEYS[2]  set of the shadow's keys: whoever swaps them must know them, and may ask no server for a list
+-- KEYS[3]  basis of the figures     KEYS[4] marks of the books
+-- ARGV[1]  prefix of all keys     ARGV[2] base currency     ARGV[3] ids to a once bitmap
+-- ARGV[4]  "live", or the token of a rebuild that fills its shadow
+-- ARGV[5]  JSON [[kind, id, day, currency, cents, customer id], ...] with kind paid, failed, refunded
+-- ARGV[6]  basis of the caller
+-- ARGV[7]  highest step of the timelines that was committed, 0 for none: its mark is raised to it
+-- Returns  number counted that had not been counted before; -1 if the rebuild is no longer current; -2 if
+--          the figures are of another basis
+
+local prefix, base, segment_size, target = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local events = cjson.decode(ARGV[5])
+local basis = ARGV[6]
+local rebuilding, kept = unpack(redis.call('MGET', KEYS[1], KEYS[3]))
+if target ~= 'live' and rebuilding ~= target then return -1 end
+if target == 'live' then
+  if kept and kept ~= basis then return -2 end
+  if not kept then redis.call('SET', KEYS[3], basis) end
+  -- A rebuild by another basis would miss these events: it begins anew, if it still may.
+  if rebuilding and string.sub(rebuilding, -#basis - 1) ~= '|' .. basis then
+    redis.call('DEL', KEYS[1])
+    rebuilding = false
+  end
+end
+
+local figures = {
+  'revenue_cents', 'order_count', 'avg_order_value_cents', 'failed_order_count', 'refund_count', 'refund_amount_cents',
+}
+
+local most_exact = 9007199254740991
+
+-- Digits of two texts without signs, added; or the smaller taken from the larger.
+local function combine(a, b, sign)
+  local digits, carry = {}, 0
+  for at = 0, math.max(#a, #b) - 1 do
+    local left = at < #a and string.byte(a, #a - at) - 48 or 0
+    local right = at < #b and string.byte(b, #b - at) - 48 or 0
+    local sum = left + sign * right + carry
+    carry = sum < 0 and -1 or sum > 9 and 1 or 0
+    digits[#digits + 1] = sum - 10 * carry
+  end
+  if carry > 0 then digits[#digits + 1] = carry end
+  local text = string.gsub(string.reverse(table.concat(digits)), '^0+', '')
+  return text == '' and '0' or text
+end
+
+local function is_less(a, b)
+  if #a ~= #b then return #a < #b end
+  return a < b
+end
+
+-- Adds two integers that are given as texts.
+local function add_texts(a, b)
+  local a_minus, b_minus = string.sub(a, 1, 1) == '-', string.sub(b, 1, 1) == '-'
+  if a_minus then a = string.sub(a, 2) end
+  if b_minus then b = string.sub(b, 2) end
+  if a_minus == b_minus then
+    local sum = combine(a, b, 1)
+    return a_minus and sum ~= '0' and '-' .. sum or sum
+  end
+  if is_less(a, b) then a, b, a_minus = b, a, b_minus end
+  local difference = combine(a, b, -1)
+  return a_minus and difference ~= '0' and '-' .. difference or difference
+end
+
+-- Adds cents to a figure, exact texts of integers both.
+local function add(key, cents)
+  local reply = redis.pcall('INCRBY', key, cents)
+  if type(reply) == 'number' then return reply end
+  local before = redis.call('GET', key) or '0'
+  -- What is no number at all is not worth failing for: the proof finds it, and the figures are counted anew.
+  if not string.match(before, '^-?%d+$') then before = '0' end
+  local sum = add_texts(before, cents)
+  redis.call('SET', key, sum)
+  return math.huge
+end
+
+-- Rounded down. Division of numbers is exact while they are; beyond that it goes digit by digit.
+local function average(key, sum, count)
+  if count == 0 then return '0' end
+  if math.abs(sum) <= most_exact then return string.format('%.0f', math.floor(sum / count)) end
+  local text = redis.call('GET', key)
+  local minus = string.sub(text, 1, 1) == '-'
+  local digits, rest = {}, 0
+  for digit in string.gmatch(text, '%d') do
+    rest = rest * 10 + tonumber(digit)
+    digits[#digits + 1] = math.floor(rest / count)
+    rest = rest % count
+  end
+  local quotient = string.gsub(table.concat(digits), '^0+', '')
+  if quotient == '' then quotient = '0' end
+  if not minus then return quotient end
+  return add_texts('-' .. quotient, rest > 0 and '-1' or '0')
+end
+
+-- Sums are lists of exact numbers: a new one is begun where the sum would not be exact.
+local function add_all(key, parts)
+  local sum
+  for _, part in ipairs(parts) do sum = add(key, string.format('%.0f', part)) end
+  return sum
+end
+
+local function apply(space)
+  local days, boards, counted = {}, {}, 0
+  local touched = {}
+  -- Most events have the bitmap of the one before, whose name is put together once.
+  local bitmap, bitmap_kind, bitmap_segment
+  for _, event in ipairs(events) do
+    local kind, id, day, currency, cents, customer = unpack(event)
+    local once = kind == 'refunded' and 'once:kpi-refunds:' or 'once:kpi-orders:'
+    local segment = math.floor(id / segment_size)
+    if segment ~= bitmap_segment or once ~= bitmap_kind then
+      bitmap, bitmap_kind, bitmap_segment = space .. once .. segment, once, segment
+      touched[bitmap] = true
+    end
+    if redis.call('SETBIT', bitmap, id % segment_size, 1) == 0 then
+      counted = counted + 1
+      local name = day .. ':' .. currency
+      local sums = days[name]
+      if not sums then
+        sums = { day = day, currency = currency, revenue = {0}, orders = 0, failed = 0, refunds = 0, refunded = {0} }
+        days[name] = sums
+      end
+      if kind == 'failed' then
+        sums.failed = sums.failed + 1
+      else
+        local sign = 1
+        if kind == 'paid' then
+          sums.orders = sums.orders + 1
+        else
+          sign = -1
+          sums.refunds = sums.refunds + 1
+          local refunded = sums.refunded
+          local sum = refunded[#refunded] + cents
+          if sum <= most_exact then refunded[#refunded] = sum else refunded[#refunded + 1] = cents end
+        end
+        local revenue = sums.revenue
+        local sum = revenue[#revenue] + sign * cents
+        if sum <= most_exact and sum >= -most_exact then
+          revenue[#revenue] = sum
+        else
+          revenue[#revenue + 1] = sign * cents
+        end
+        boards[currency] = boards[currency] or {}
+        boards[currency][customer] = (boards[currency][customer] or 0) + sign * cents
+      end
+    end
+  end
+
+  for name, sums in pairs(days) do
+    local key = space .. 'kpi:' .. sums.day .. ':'
+    if sums.currency ~= base then key = key .. sums.currency .. ':' end
+    local revenue = add_all(key .. 'revenue_cents', sums.revenue)
+    local orders = redis.call('INCRBY', key .. 'order_count', sums.orders)
+    redis.call('SET', key .. 'avg_order_value_cents', average(key .. 'revenue_cents', revenue, orders))
+    redis.call('INCRBY', key .. 'failed_order_count', sums.failed)
+    redis.call('INCRBY', key .. 'refund_count', sums.refunds)
+    add_all(key .. 'refund_amount_cents', sums.refunded)
+    redis.call('ZADD', space .. 'index:kpi', 0, name)
+    touched[space .. 'index:kpi'] = true
+    for _, figure in ipairs(figures) do touched[key .. figure] = true end
+  end
+  for currency, scores in pairs(boards) do
+    local board = space .. 'leaderboard:customers'
+    if currency ~= base then board = board .. ':' .. currency end
+    touched[board] = true
+    for customer, cents in pairs(scores) do
+      redis.call('ZINCRBY', board, string.format('%.0f', cents), string.format('%.0f', customer))
+    end
+  end
+  if space ~= prefix then
+    for key in pairs(touched) do redis.call('SADD', KEYS[2], key) end
+  end
+  return counted
+end
+
+if target ~= 'live' then return apply(prefix .. 'shadow:') end
+local step = tonumber(ARGV[7])
+if step > 0 and step > tonumber(redis.call('HGET', KEYS[4], 'order_events') or 0) then
+  redis.call('HSET', KEYS[4], 'order_events', ARGV[7])
+end
+if rebuilding then apply(prefix .. 'shadow:') end
+return apply(prefix)

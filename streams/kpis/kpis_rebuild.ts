@@ -1,0 +1,228 @@
+/**
+ * Counts every figure and the leaderboard anew from the books, while live events go on being counted.
+ *
+ * @module
+ */
+
+import type { Queryable } from "../../db/connection/database.ts";
+import {
+  listProcessedRefunds,
+  listSettledOrders,
+  type ProcessedRefund,
+  type SettledOrder,
+} from "../../db/recovery/recovery.ts";
+import { WorkflowError } from "../../domain/errors.ts";
+import type { KpiEvent } from "../../domain/kpi/kpi.ts";
+import { applyKpis, type KpiDeps, otherBasis } from "./kpis.ts";
+import { type Lease, takeLease, underLease } from "../redis/lease.ts";
+import { pause } from "../queue/pause.ts";
+import { scanKeys } from "../redis/scan_keys.ts";
+import { runScript } from "../redis/scripts.ts";
+
+/** What a rebuild works with. */
+export interface RebuildDeps extends KpiDeps {
+  db: Queryable;
+  /** The KPI day of a database time. */
+  kpiDay: (settledAt: string) => string;
+  /** Ends the rebuild between two pages when it aborts: its reason is thrown, and the figures stay. */
+  signal?: AbortSignal;
+}
+
+/** What a rebuild counted. */
+export interface RebuildReport {
+  /** Days with figures, each currency counted apart. */
+  days: number;
+  orders: number;
+  refunds: number;
+  seconds: number;
+}
+
+/** Rows to one page: 2 MB at the most, and a fifth of a second. */
+const pageSize = 10_000;
+
+/** A rebuild that gave no sign for so long has died. */
+const markTtlMs = 6_000;
+
+/** How long to wait for another rebuild. */
+const longestWaitMs = 120_000;
+
+/** How often to look whether the other rebuild has ended. */
+const waitStepMs = 100;
+
+/** Tries, where a rebuild loses its mark because this process or Redis stood still. */
+const tries = 3;
+
+/**
+ * Replaces every KPI key and the leaderboard by what the books say, all in one step.
+ *
+ * **Why nothing is lost or counted twice.** The rebuild fills figures of its own in the shadow, where
+ * once-bitmaps make every order and refund count once, whoever brings it. From the moment the mark is
+ * set, whatever is counted live is counted in the shadow as well. An event is committed to the books
+ * before it is counted. So one that was counted live before the mark is in the books before the first
+ * page is read, and the pages bring it; one that is counted live between the mark and the swap is in the
+ * shadow by that, whether or not the pages met it; and one that is counted live after the swap meets the
+ * swapped bitmaps, which know whether the pages had met it. The swap takes the bitmaps along with the
+ * figures in one script, so no live event falls between them.
+ *
+ * One rebuild runs at a time; another waits for its turn. A crash leaves the live figures as they were,
+ * and a mark and a shadow that end with the next rebuild.
+ *
+ * @throws {WorkflowError} `unavailable` where another rebuild does not end, the mark was lost again and again, or
+ * processes are alive that count by another currency or zone
+ */
+export async function rebuildKpis(deps: RebuildDeps): Promise<RebuildReport> {
+  const started = performance.now();
+  for (let attempt = 1; attempt <= tries; attempt++) {
+    const mark = await takeMark(deps);
+    const counts = await underLease(deps.redis, mark, async () => {
+      if (!await emptyShadow(deps, mark.value)) return null;
+      const counted = await fill(deps, mark.value);
+      return counted !== null && await swapShadow(deps, mark.value) ? counted : null;
+    });
+    if (counts !== null) {
+      return { ...counts, seconds: Math.round(performance.now() - started) / 1_000 };
+    }
+  }
+  throw new WorkflowError(
+    "unavailable",
+    "Cannot rebuild the KPIs: Redis lost the mark of the rebuild again and again",
+  );
+}
+
+/** The event by which a settled order counts. */
+export function orderKpiEvent(
+  { id: orderId, status, customerId, currency, totalCents: cents, settledAt }: SettledOrder,
+  kpiDay: (settledAt: string) => string,
+): KpiEvent {
+  const day = kpiDay(settledAt);
+  return status === "PAID"
+    ? { kind: "paid", orderId, day, currency, cents, customerId }
+    : { kind: "failed", orderId, day, currency };
+}
+
+/** The event by which a processed refund counts. */
+export function refundKpiEvent(
+  { id: refundId, customerId, currency, amountCents: cents, settledAt }: ProcessedRefund,
+  kpiDay: (settledAt: string) => string,
+): KpiEvent {
+  return { kind: "refunded", refundId, day: kpiDay(settledAt), currency, cents, customerId };
+}
+
+async function takeMark({ redis, keys, signal }: RebuildDeps): Promise<Lease> {
+  const until = performance.now() + longestWaitMs;
+  for (;;) {
+    signal?.throwIfAborted();
+    // It names the basis, so that whoever counts meanwhile sees by which the shadow is counted.
+    const mark = await takeLease(redis, keys.kpiRebuild, markTtlMs, keys.kpiBasis);
+    if (mark !== null) return mark;
+    if (performance.now() > until) {
+      throw new WorkflowError(
+        "unavailable",
+        "Cannot rebuild the KPIs: another rebuild is running and does not end",
+      );
+    }
+    await pause(waitStepMs, signal);
+  }
+}
+
+/** @returns null if the rebuild is no longer current */
+async function fill(
+  deps: RebuildDeps,
+  token: string,
+): Promise<Omit<RebuildReport, "seconds"> | null> {
+  const { db, kpiDay } = deps;
+  const days = new Set<string>();
+  const count = async (events: KpiEvent[]): Promise<boolean> => {
+    deps.signal?.throwIfAborted();
+    for (const { day, currency } of events) days.add(`${day}:${currency}`);
+    return await applyKpis(deps, events, token) >= 0;
+  };
+  const orders = await eachPage(
+    (afterId) => listSettledOrders(db, { afterId, limit: pageSize }),
+    (page) => count(page.map((order) => orderKpiEvent(order, kpiDay))),
+  );
+  if (orders === null) return null;
+  const refunds = await eachPage(
+    (afterId) => listProcessedRefunds(db, { afterId, limit: pageSize }),
+    (page) => count(page.map((refund) => refundKpiEvent(refund, kpiDay))),
+  );
+  return refunds === null ? null : { days: days.size, orders, refunds };
+}
+
+/**
+ * Reads page after page, each while the one before is being counted.
+ *
+ * @returns the number of rows, or null as soon as counting says no
+ */
+async function eachPage<T extends { id: number }>(
+  read: (afterId: number) => Promise<T[]>,
+  count: (page: T[]) => Promise<boolean>,
+): Promise<number | null> {
+  let rows = 0;
+  let page = await read(0);
+  while (page.length > 0) {
+    rows += page.length;
+    const isLast = page.length < pageSize;
+    const [goesOn, next] = await Promise.all([
+      count(page),
+      isLast ? [] : read(page.at(-1)!.id),
+    ]);
+    if (!goesOn) return null;
+    page = next;
+  }
+  return rows;
+}
+
+/**
+ * Empties the shadow, after the mark was set. What was counted into it since then goes as well: it was committed
+ * before, so the pages bring it.
+ *
+ * @param token the mark's value
+ * @returns false if the rebuild is no longer current
+ * @throws {WorkflowError} `unavailable` where processes are alive that count by another currency or zone
+ */
+export async function emptyShadow(
+  { redis, keys }: Pick<KpiDeps, "redis" | "keys">,
+  token: string,
+): Promise<boolean> {
+  const left = [...await scanKeys(redis, keys.kpiShadow)];
+  const scriptKeys = [keys.kpiRebuild, keys.kpiShadowKeys, keys.kpiBasisAlive];
+  const args = [token, JSON.stringify(left), keys.kpiBasis];
+  const begun = await runScript(redis, "kpis_begin", scriptKeys, args);
+  if (typeof begun === "string") throw otherBasis(keys, begun, "processes that are alive");
+  return begun === 1;
+}
+
+/**
+ * Puts the shadow in the place of the live figures and takes the mark away.
+ *
+ * The server is asked for no list of keys within a script: many forbid that. The shadow's keys are noted as
+ * they are made, and what else is to go is looked for before.
+ *
+ * @returns false if the rebuild is no longer current, or processes of another currency or zone are alive
+ */
+export async function swapShadow(
+  { redis, keys }: Pick<KpiDeps, "redis" | "keys">,
+  token: string,
+): Promise<boolean> {
+  const live = new Set<string>();
+  for (const start of keys.kpiReplaced) {
+    for (const key of await scanKeys(redis, start)) live.add(key);
+  }
+  const shadow = await scanKeys(redis, keys.kpiShadow);
+  const shadowOf = (key: string) => `${keys.kpiShadow}${key.slice(keys.prefix.length)}`;
+  const scriptKeys = [
+    keys.kpiRebuild,
+    keys.kpiShadowKeys,
+    keys.kpiBasisKept,
+    keys.kpiBasisAlive,
+  ];
+  const swapped = await runScript(redis, "kpis_swap", scriptKeys, [
+    keys.prefix,
+    token,
+    JSON.stringify([...live].filter((key) => !shadow.has(shadowOf(key)))),
+    JSON.stringify([...shadow]),
+    keys.kpiBasis,
+  ]);
+  return swapped === 1;
+}

@@ -1,0 +1,264 @@
+/**
+ * Sends the notifications that leave the process, beside everything else.
+ *
+ * @module
+ */
+
+import {
+  disableEndpoint,
+  readDisabledEndpoint,
+} from "../../db/notifications/disabled_endpoints.ts";
+import type { Database } from "../../db/connection/database.ts";
+import {
+  type Attempt,
+  claimDeliveries,
+  type ClaimedNotice,
+  releaseDeliveries,
+  settleDeliveries,
+} from "../../db/notifications/notification_deliveries.ts";
+import type { Config } from "../../config/config.ts";
+import { decideNextTry } from "../../domain/notification/delivery.ts";
+import { messageOf } from "../../domain/errors.ts";
+import type { Log } from "../../domain/operation/log.ts";
+import { noticeName } from "../../domain/notification/notice.ts";
+import { inLanes } from "../queue/in_lanes.ts";
+import type { NoticeSender, SendResult } from "./notice_sender.ts";
+import { pause } from "../queue/pause.ts";
+import { webhookSender } from "./webhook_sender.ts";
+
+/** What sending works with. */
+export interface DeliverDeps {
+  db: Database;
+  log: Log;
+}
+
+/** Notifications for each lane that are taken at once. */
+const perLane = 4;
+
+/** A lease outlives the longest sending of all that was taken by this, in milliseconds. */
+const leaseReserveMs = 15_000;
+
+/** How often the list is looked at where nothing is due, in milliseconds. */
+const pollMs = 500;
+
+/** Wait after an error of our own, in milliseconds. */
+const errorPauseMs = 5_000;
+
+/** What one turn did. */
+export interface DeliveryTurn {
+  /** Taken from the list. */
+  claimed: number;
+  /** Got through. */
+  sent: number;
+  /** Did not; will be tried again, or were given up. */
+  failed: number;
+}
+
+/** The senders of the channels that the settings name; the mail library is loaded only where it is needed. */
+export async function openSenders(
+  config: Pick<
+    Config,
+    | "notifyChannels"
+    | "notifyFrom"
+    | "smtpUrl"
+    | "notifyWebhookUrl"
+    | "notifyWebhookSecrets"
+    | "notifyTimeoutMs"
+  >,
+): Promise<NoticeSender[]> {
+  const timeoutMs = config.notifyTimeoutMs;
+  const senders: NoticeSender[] = [];
+  if (config.notifyChannels.includes("email")) {
+    const { emailSender } = await import("./email_sender.ts");
+    senders.push(emailSender({ smtpUrl: config.smtpUrl, from: config.notifyFrom, timeoutMs }));
+  }
+  if (config.notifyChannels.includes("webhook")) {
+    senders.push(webhookSender({
+      url: config.notifyWebhookUrl,
+      secrets: config.notifyWebhookSecrets,
+      timeoutMs,
+    }));
+  }
+  return senders;
+}
+
+/**
+ * Sends until the signal aborts, each channel by itself: a receiver that is slow or dead holds up its own
+ * channel only. With `finish`, what is due is then still sent, unless that signal aborts as well.
+ *
+ * Nothing is held while something is sent, neither a connection nor a lock; a crash leaves leases that end.
+ */
+export async function deliverNotices(
+  deps: DeliverDeps,
+  senders: readonly NoticeSender[],
+  signal: AbortSignal,
+  finish?: AbortSignal,
+): Promise<void> {
+  await Promise.all(senders.map(async (sender) => {
+    try {
+      await keepSending(deps, sender, signal);
+      if (finish !== undefined) await sendAllDue(deps, sender, finish);
+    } finally {
+      sender.close();
+    }
+  }));
+}
+
+async function keepSending(
+  deps: DeliverDeps,
+  sender: NoticeSender,
+  signal: AbortSignal,
+): Promise<void> {
+  const { log } = deps;
+  const { channel } = sender;
+  let failing = false;
+  while (!signal.aborted) {
+    try {
+      const { claimed, sent, failed } = await deliverOnce(deps, sender, { signal });
+      // Once for each change, however much fails.
+      if (sent > 0 && failing) log.info("notifications get through again", { channel });
+      if (failed > 0 && sent === 0 && !failing) log.warn("notifications fail", { channel, failed });
+      if (sent + failed > 0) failing = sent === 0;
+      if (claimed < batchOf(sender)) await pause(pollMs, signal);
+    } catch (error) {
+      log.warn("sending failed", { channel, error: messageOf(error) });
+      await pause(errorPauseMs, signal);
+    }
+  }
+}
+
+async function sendAllDue(
+  deps: DeliverDeps,
+  sender: NoticeSender,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const { sent, failed } = await deliverOnce(deps, sender, { signal });
+    if (sent + failed === 0) return;
+  }
+}
+
+function batchOf(sender: NoticeSender): number {
+  return sender.lanes * perLane;
+}
+
+/**
+ * One turn of a channel: takes what is due, sends it, several at once, and writes down what became of it as
+ * soon as it is known.
+ *
+ * Sending comes before writing it down, so a crash between the two sends again, under the same id; the lease
+ * says when. An endpoint that is switched off gets nothing, and one that answers 410 is switched off.
+ *
+ * @param options.signal what was taken and is not being sent when it aborts is given back
+ */
+export async function deliverOnce(
+  deps: DeliverDeps,
+  sender: NoticeSender,
+  { signal }: { signal?: AbortSignal } = {},
+): Promise<DeliveryTurn> {
+  const { db, log } = deps;
+  const { channel, endpoint } = sender;
+  const turn: DeliveryTurn = { claimed: 0, sent: 0, failed: 0 };
+  if (endpoint !== null && await readDisabledEndpoint(db, endpoint) !== undefined) return turn;
+
+  const claim = crypto.randomUUID().replaceAll("-", "");
+  const leaseMs = perLane * sender.longestMs + leaseReserveMs;
+  const claimedAt = performance.now();
+  const claimedAtMs = Date.now();
+  const notices = await claimDeliveries(db, channel, { claim, limit: batchOf(sender), leaseMs });
+  turn.claimed = notices.length;
+  if (notices.length === 0) return turn;
+  // Whoever begins later might still be sending when the lease ends.
+  const startMs = leaseMs - sender.longestMs - leaseReserveMs / 3;
+  // The one clock stands still while the machine sleeps, the other may be set.
+  const isOver = () =>
+    performance.now() > claimedAt + startMs || Date.now() > claimedAtMs + startMs;
+
+  const untried = new Set(notices.map(({ id }) => id));
+  const writer = gatherAttempts(db, claim);
+  let gone = false;
+  const work = async function* (): AsyncGenerator<ClaimedNotice> {
+    for (const notice of notices) {
+      if (gone || signal?.aborted || isOver()) return;
+      yield notice;
+    }
+  };
+  try {
+    await inLanes(work(), sender.lanes, async (notice) => {
+      untried.delete(notice.id);
+      const started = performance.now();
+      const result = await sender.send(notice);
+      const ended = performance.now();
+      if (result.gone === true && endpoint !== null && !gone) {
+        gone = true;
+        await disableEndpoint(db, endpoint, result.error ?? "410");
+        log.error("webhook endpoint disabled", { origin: new URL(endpoint).origin });
+      }
+      if (result.error === null) turn.sent++;
+      else turn.failed++;
+      const nextMs = nextTryOf(notice, result);
+      if (result.error !== null && nextMs === null) {
+        log.warn("notification given up", {
+          notification: noticeName(notice.id),
+          order_id: notice.orderId,
+          channel,
+          attempt: notice.attempts + 1,
+          status_code: result.statusCode,
+        });
+      }
+      await writer.add({
+        notificationId: notice.id,
+        startedAt: started,
+        durationMs: ended - started,
+        statusCode: result.statusCode,
+        reply: result.reply,
+        error: result.error,
+        nextMs,
+      });
+    });
+  } finally {
+    await releaseDeliveries(db, claim, [...untried]);
+  }
+  return turn;
+}
+
+function nextTryOf(notice: ClaimedNotice, result: SendResult): number | null {
+  if (result.error === null) return null;
+  // Not its fault: it waits, due at once, until somebody switches the endpoint on again.
+  if (result.gone === true) return 0;
+  return decideNextTry({
+    failures: notice.attempts + 1,
+    permanent: result.permanent ?? false,
+    retryAfterMs: result.retryAfterMs ?? null,
+  }, Math.random());
+}
+
+/** A try whose beginning is known by the process's own clock. */
+type TimedAttempt = Omit<Attempt, "agoMs"> & { startedAt: number };
+
+/** Writes tries down together: those that end while others are being written are written next. */
+function gatherAttempts(db: Database, claim: string) {
+  let waiting: TimedAttempt[] = [];
+  let writing: Promise<void> | undefined;
+  const write = async () => {
+    while (waiting.length > 0) {
+      const attempts = waiting;
+      waiting = [];
+      const now = performance.now();
+      await settleDeliveries(
+        db,
+        claim,
+        attempts.map(({ startedAt, ...attempt }) => ({ ...attempt, agoMs: now - startedAt })),
+      );
+    }
+  };
+  return {
+    /** Ends when this try is written down. */
+    add: async (attempt: TimedAttempt): Promise<void> => {
+      waiting.push(attempt);
+      do await (writing ??= write().finally(() => writing = undefined)); while (
+        waiting.includes(attempt)
+      );
+    },
+  };
+}

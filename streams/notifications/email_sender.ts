@@ -1,0 +1,150 @@
+/**
+ * Notifications as e-mails over SMTP.
+ *
+ * @module
+ */
+
+import nodemailer from "nodemailer";
+import { isLoopback } from "../../config/config.ts";
+import { messageOf } from "../../domain/errors.ts";
+import { isMailAddress, parseSender } from "../../domain/notification/mail_address.ts";
+import { type Notice, noticeName } from "../../domain/notification/notice.ts";
+import { noticeEmail, oneLine } from "../../domain/notification/notice_email.ts";
+import type { NoticeSender, SendResult } from "./notice_sender.ts";
+
+/** How e-mails are sent. */
+export interface EmailOptions {
+  /** `smtp://user:pass@host:587` or `smtps://…` */
+  smtpUrl: string;
+  /** `Shop <orders@shop.example>` */
+  from: string;
+  /** Longest wait for each answer of the server, in milliseconds. */
+  timeoutMs: number;
+}
+
+/** Connections at once. */
+const lanes = 4;
+
+/** E-mails to one connection. */
+const mostMessages = 100;
+
+/** Answers that a whole conversation may wait for. */
+const answersToWaitFor = 3;
+
+const ports: Readonly<Record<string, number>> = { "smtp:": 587, "smtps:": 465 };
+
+/**
+ * Makes a sender of e-mails. `smtps:` encrypts from the start; `smtp:` as soon as the server offers it, and a
+ * password is sent over an encrypted connection only, unless the server is on this machine.
+ *
+ * Every try of a notification has the same `Message-ID`. A mailbox that does not exist and an e-mail that is
+ * refused for good are not tried again; everything else is.
+ */
+export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): NoticeSender {
+  const url = new URL(smtpUrl);
+  const sender = parseSender(from)!;
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  const transport = nodemailer.createTransport({
+    pool: true,
+    maxConnections: lanes,
+    maxMessages: mostMessages,
+    maxRequeues: 0,
+    host,
+    port: Number(url.port || ports[url.protocol]),
+    secure: url.protocol === "smtps:",
+    requireTLS: url.username !== "" && !isLoopback(host),
+    ...(url.username === "" ? {} : {
+      auth: {
+        user: decodeURIComponent(url.username),
+        pass: decodeURIComponent(url.password),
+      },
+    }),
+    dnsTimeout: timeoutMs,
+    connectionTimeout: timeoutMs,
+    greetingTimeout: timeoutMs,
+    socketTimeout: timeoutMs,
+    // Nothing in an e-mail is ever read from a file or an address.
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  const longestMs = answersToWaitFor * timeoutMs;
+  return {
+    channel: "email",
+    endpoint: null,
+    lanes,
+    longestMs,
+    send: async (notice) => {
+      const { email, name } = notice.customer;
+      if (!isMailAddress(email)) {
+        const error = "the customer's e-mail address is not one";
+        return { statusCode: null, reply: null, error, permanent: true };
+      }
+      const sending = transport.sendMail({
+        ...noticeEmail(notice),
+        from: sender,
+        to: { name: oneLine(name), address: email },
+        envelope: { from: sender.address, to: [email] },
+        messageId: messageIdOf(notice, sender.address),
+        headers: { "Auto-Submitted": "auto-generated" },
+      });
+      try {
+        const { response } = await inTime(sending, longestMs);
+        return { statusCode: codeOf(response), reply: response, error: null };
+      } catch (error) {
+        return failureOf(error);
+      }
+    },
+    close: () => transport.close(),
+  };
+}
+
+/** Unlike any other's, and the same for every try. */
+function messageIdOf({ id, createdAt }: Notice, address: string): string {
+  const written = createdAt.replace(/\D/g, "");
+  return `<${noticeName(id)}.${written}@${address.split("@")[1]}>`;
+}
+
+/** What the library says of a failure. */
+interface SmtpError {
+  /** `EENVELOPE`, `EMESSAGE`, `EAUTH`, … */
+  code?: string;
+  /** After which the server refused. */
+  command?: string;
+  responseCode?: number;
+  response?: string;
+}
+
+function failureOf(error: unknown): SendResult {
+  const { code, command, responseCode, response } = error as SmtpError;
+  const refused = (responseCode ?? 0) >= 500;
+  return {
+    statusCode: responseCode ?? null,
+    reply: response ?? null,
+    error: messageOf(error),
+    permanent: refused &&
+      ((code === "EENVELOPE" && command === "RCPT TO") || code === "EMESSAGE"),
+  };
+}
+
+function codeOf(response: string): number | null {
+  const code = /^\d{3}/.exec(response)?.[0];
+  return code === undefined ? null : Number(code);
+}
+
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    return await Promise.race([
+      work,
+      new Promise<never>((_, reject) => {
+        timer = setTimeout(
+          () => reject(new Error(`the mail server did not take it within ${ms} ms`)),
+          ms,
+        );
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => {});
+  }
+}

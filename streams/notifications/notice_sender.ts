@@ -1,0 +1,39 @@
+/**
+ * What sends notifications out of the process.
+ *
+ * @module
+ */
+
+import type { Notice } from "../../domain/notification/notice.ts";
+import type { OutwardChannel } from "../../domain/notification/notification.ts";
+
+/** What a receiver made of one try. */
+export interface SendResult {
+  /** The HTTP status, or the code of the mail server's reply; null where there was none. */
+  statusCode: number | null;
+  /** What it said. */
+  reply: string | null;
+  /** Why it did not get through; null where it did. */
+  error: string | null;
+  /** Another try can't end otherwise. */
+  permanent?: boolean;
+  /** How long the receiver wants to be left alone. */
+  retryAfterMs?: number | null;
+  /** The receiver wants nothing any more, whatever it is. */
+  gone?: boolean;
+}
+
+/** Sends the notifications of one channel. */
+export interface NoticeSender {
+  channel: OutwardChannel;
+  /** Which receiver is meant, where it may be switched off. */
+  endpoint: string | null;
+  /** Sends at once. */
+  lanes: number;
+  /** Longest time that {@linkcode NoticeSender.send} takes, in milliseconds. */
+  longestMs: number;
+  /** Sends one notification; never throws. */
+  send(notice: Notice): Promise<SendResult>;
+  /** Ends what is open. */
+  close(): void;
+}

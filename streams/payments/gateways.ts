@@ -1,0 +1,62 @@
+/**
+ * The payment providers that the settings name, and whether they suit the books.
+ *
+ * @module
+ */
+
+import { listProviders, mendProviders } from "../../db/payments/payments.ts";
+import type { Queryable } from "../../db/connection/database.ts";
+import type { Config } from "../../config/config.ts";
+import { WorkflowError } from "../../domain/errors.ts";
+import type { Log } from "../../domain/operation/log.ts";
+import { type Gateway, simulatedGateway } from "./gateway.ts";
+import { httpGateway } from "./http_gateway.ts";
+
+/** What is said wherever somebody may take the simulated provider for a real one. */
+export const simulatedWarning =
+  "Payments are simulated: no money is taken or given back (GATEWAY=simulated)";
+
+/** The payment provider that the settings name. */
+export function gatewayOf(config: Config): Gateway {
+  if (config.gateway === "simulated") return simulatedGateway({ delayMs: config.gatewayDelayMs });
+  return httpGateway({
+    url: config.gatewayUrl,
+    token: config.gatewayToken,
+    timeoutMs: config.gatewayTimeoutMs,
+  });
+}
+
+/** Says that payments are simulated, where they are. */
+export function warnOfSimulation({ config, log }: { config: Config; log: Log }): void {
+  if (config.gateway === "simulated") log.warn(simulatedWarning);
+}
+
+/**
+ * Finds out whether the books hold payments of providers that are not configured: a process that charged and refunded
+ * through another one would book money that never moved. Costs a few look-ups by index.
+ *
+ * @throws {WorkflowError} `bad_settings` naming them
+ */
+export async function refuseUnknownProviders(
+  { config, db }: { config: Pick<Config, "gateway">; db: Queryable },
+): Promise<void> {
+  await mendProviders(db);
+  const fault = providerFault(config, await listProviders(db));
+  if (fault !== undefined) throw new WorkflowError("bad_settings", fault);
+}
+
+/**
+ * What is wrong with the settings for books that hold payments of these providers; undefined where nothing is.
+ *
+ * @param providers of {@linkcode listProviders}
+ */
+export function providerFault(
+  { gateway }: Pick<Config, "gateway">,
+  providers: readonly string[],
+): string | undefined {
+  const others = providers.filter((name) => name !== gateway);
+  if (others.length === 0) return undefined;
+  return `GATEWAY is ${gateway}, but the books hold payments of ` +
+    `${others.map((name) => `"${name}"`).join(" and ")}, which only that provider can give back; ` +
+    `set GATEWAY=${others[0]}, or use another database`;
+}

@@ -1,0 +1,121 @@
+/**
+ * What a person decides about dead letters.
+ *
+ * @module
+ */
+
+import type { Database } from "../../db/connection/database.ts";
+import {
+  type DeadLetterFilter,
+  type DeadLetterRow,
+  lockDeadLetters,
+  resolveDeadLetters,
+} from "../../db/dead_letters/dead_letters.ts";
+import { type Message, messageOfEntry } from "../../domain/messages/messages.ts";
+import { parseFields } from "../recovery/held_work.ts";
+import { publish, type QueueDeps } from "./publish.ts";
+
+/** What the decisions work with. */
+export interface DeadLetterDeps extends QueueDeps {
+  db: Database;
+}
+
+/** What became of a decision. */
+export interface Decided {
+  /** Letters that were waiting and are decided about now. */
+  letters: DeadLetterRow[];
+  /** Letters that can't be retried, and why: they wait on. */
+  refused: { letter: DeadLetterRow; reason: string }[];
+}
+
+/** Letters to one transaction. */
+const lettersPerTransaction = 200;
+
+/**
+ * Publishes dead letters again, each to the stream of its group with all its tries before it, and marks
+ * them as `RETRIED`.
+ *
+ * Two people at once retry each letter once: the second waits for the lock of the first and finds the
+ * letter decided. A crash between the message and the mark leaves the letter waiting although its message
+ * is on its way; retrying it again repeats the message, which is harmless.
+ *
+ * @param actor who decides, for the timelines
+ */
+export function retryDeadLetters(
+  deps: DeadLetterDeps,
+  filter: DeadLetterFilter,
+  actor: string,
+): Promise<Decided> {
+  return decide(deps.db, filter, (letters) => {
+    const messages: Message[] = [];
+    const kept: DeadLetterRow[] = [];
+    const refused: Decided["refused"] = [];
+    for (const letter of letters) {
+      const message = messageOfEntry(parseFields(letter.payload));
+      if (typeof message === "string") refused.push({ letter, reason: message });
+      else {
+        messages.push(message);
+        kept.push(letter);
+      }
+    }
+    return {
+      kept,
+      refused,
+      status: "RETRIED",
+      actor,
+      beforeCommit: async () => {
+        await publish(deps, messages.map((message) => ({ message })));
+      },
+    };
+  });
+}
+
+/**
+ * Gives dead letters up and marks them as `DISCARDED`. What they were about stays as it is: an unfinished
+ * order or refund has no home then, and recovery will publish it anew.
+ *
+ * @param actor who decides, for the timelines
+ */
+export function discardDeadLetters(
+  deps: Pick<DeadLetterDeps, "db">,
+  filter: DeadLetterFilter,
+  actor: string,
+): Promise<Decided> {
+  return decide(deps.db, filter, (letters) => ({
+    kept: letters,
+    refused: [],
+    status: "DISCARDED",
+    actor,
+    beforeCommit: () => Promise.resolve(),
+  }));
+}
+
+interface Decision {
+  kept: DeadLetterRow[];
+  refused: Decided["refused"];
+  status: "RETRIED" | "DISCARDED";
+  actor: string;
+  beforeCommit(): Promise<void>;
+}
+
+async function decide(
+  db: Database,
+  filter: DeadLetterFilter,
+  choose: (letters: DeadLetterRow[]) => Decision,
+): Promise<Decided> {
+  const decided: Decided = { letters: [], refused: [] };
+  for (let afterId = 0;;) {
+    const page = await db.transaction(async (tx) => {
+      const letters = await lockDeadLetters(tx, filter, afterId, lettersPerTransaction);
+      const decision = choose(letters);
+      const ids = decision.kept.map(({ id }) => id);
+      await resolveDeadLetters(tx, ids, decision.status, decision.actor);
+      await decision.beforeCommit();
+      return { letters, decision };
+    });
+    decided.letters.push(...page.decision.kept);
+    decided.refused.push(...page.decision.refused);
+    if (page.letters.length < lettersPerTransaction) return decided;
+    afterId = page.letters.at(-1)!.id;
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Finds out whether the database is older than what Redis has published and counted of it, and makes it good:
+ * after a dump was restored, or another server took over that lacked the last commits.
+ *
+ * Redis keeps marks: the highest numbers of orders, refunds and steps of the timelines of which anything was
+ * published or counted, raised by the very scripts that do so, and the ticks of a counter in the books. What is
+ * published or counted was committed before, so books that are behind a mark have lost what they had.
+ *
+ * @module
+ */
+
+import {
+  acceptLoss,
+  listNumberedTables,
+  raiseCounters,
+  readBooksMarks,
+  tickBooks,
+} from "../../db/recovery/database_marks.ts";
+import type { Database, Queryable } from "../../db/connection/database.ts";
+import { readInstallation, renameInstallation } from "../../db/payments/installation.ts";
+import {
+  type BooksLoss,
+  type BooksMarks,
+  findLoss,
+  floorsAfter,
+  markedTables,
+} from "../../domain/operation/database_age.ts";
+import type { Log } from "../../domain/operation/log.ts";
+import { groups } from "../../domain/messages/messages.ts";
+import { onceSegmentSize } from "../redis/keys.ts";
+import type { Lease } from "../redis/lease.ts";
+import { pause } from "../queue/pause.ts";
+import type { QueueDeps } from "../queue/publish.ts";
+import { runScript } from "../redis/scripts.ts";
+
+/** Looks that must agree before the books are called older. */
+const looks = 5;
+
+/** Between two looks, in milliseconds: another node of a cluster may lag behind for a moment. */
+const lookAgainMs = 200;
+
+/** A tick is worth a write after so many milliseconds although no number has changed. */
+const idleTickMs = 60_000;
+
+/** What Redis has heard of the books. */
+export async function readHeard({ redis, keys }: QueueDeps): Promise<BooksMarks> {
+  const { ticks, ticked_at: tickedAt, ...numbers } = await redis.hgetall(keys.booksMarks);
+  return {
+    ticks: Number(ticks ?? 0),
+    tickedAt: tickedAt ?? null,
+    numbers: {
+      ...Object.fromEntries(markedTables.map((table) => [table, 0])),
+      ...Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, Number(value)])),
+    } as BooksMarks["numbers"],
+  };
+}
+
+/**
+ * One look at whether the books are older than what Redis has heard of them.
+ *
+ * @param db the pool, or the one connection that is in question
+ * @returns null where they are not
+ */
+export async function lookAtBooks(
+  deps: QueueDeps,
+  db: Queryable,
+): Promise<BooksLoss | null> {
+  // In this order: what Redis has heard of by now was committed before the books are read.
+  return await lookWith(await readHeard(deps), db);
+}
+
+/** The same with what Redis had heard of before. */
+export async function lookWith(heard: BooksMarks, db: Queryable): Promise<BooksLoss | null> {
+  return findLoss(await readBooksMarks(db), heard);
+}
+
+/** What makes an older database good. */
+export interface BooksDeps extends QueueDeps {
+  db: Database;
+  log: Log;
+}
+
+/**
+ * Where the books are older: has no row get a number that was in use, forgets every message, and writes down
+ * that rows are gone. What is to be done is then to be published anew, as if Redis had lost everything, and the
+ * figures are to be counted anew.
+ *
+ * A stop leaves counters that were raised for nothing, or a Redis without messages and without the mark that it
+ * is complete: either way the next recovery does the rest.
+ *
+ * @param lease of the recovery
+ * @returns the loss; null where there was none, `lost` where the lease was lost meanwhile
+ * @throws where the counters can't be raised: nothing may be written to such books
+ */
+export async function makeBooksGood(
+  deps: BooksDeps,
+  lease: Lease,
+): Promise<BooksLoss | null | "lost"> {
+  const { db, log } = deps;
+  let loss = await lookAtBooks(deps, db);
+  // Nobody of this process may go on by a connection that was looked at before.
+  if (loss !== null) db.lookAgain();
+  for (let look = 1; loss !== null && look < looks; look++) {
+    await pause(lookAgainMs);
+    loss = await lookAtBooks(deps, db);
+  }
+  if (loss === null) return null;
+  const tables = await listNumberedTables(db);
+  const heard = await readHeard(deps);
+  const floors = floorsAfter(loss, await readBooksMarks(db, tables), heard, [...tables.keys()]);
+  log.error("the database is older than what was published: making it good", {
+    lost_from: loss.lostFrom,
+    lost_until: loss.lostUntil,
+    orders_lost: loss.lost.orders,
+    refunds_lost: loss.lost.refunds,
+    steps_lost: loss.lost.order_events,
+  });
+  await raiseCounters(db, floors);
+  const name = await deps.redis.get(deps.keys.installation);
+  if (name !== null && loss.lostUntil !== null) {
+    const renamed = await renameInstallation(db, name, loss.lostUntil);
+    if (renamed) log.warn("the installation has its name of before again");
+  }
+  if (!await forgetMessages(deps, lease, heard)) return "lost";
+  await acceptLoss(db, loss, floors, heard.ticks);
+  return loss;
+}
+
+async function forgetMessages(
+  { redis, keys }: QueueDeps,
+  lease: Lease,
+  { numbers }: BooksMarks,
+): Promise<boolean> {
+  const segments = Math.floor(numbers.orders / onceSegmentSize) + 1;
+  const forgotten = [
+    keys.epoch,
+    keys.sweptEvent,
+    keys.scheduledTraces,
+    ...groups.flatMap((group) => [
+      keys.stream(group),
+      keys.scheduled(group),
+      keys.retries(group),
+      keys.errors(group),
+      keys.errorTexts(group),
+      keys.money(group),
+    ]),
+    ...Array.from({ length: segments }, (_, segment) => `${keys.publishedOnce}${segment}`),
+  ];
+  const args = [keys.recoverLock, ...forgotten];
+  return await runScript(redis, "forget_messages", args, [lease.value]) === 1;
+}
+
+/**
+ * Makes what notes now and then how far the books are, in Redis as well. To be called only after a look has
+ * found them no older than what Redis has heard.
+ */
+export function booksNoter(deps: BooksDeps): () => Promise<void> {
+  const { db, redis, keys } = deps;
+  let tables: Map<string, string> | undefined;
+  let before = "";
+  let tickedAt = -Infinity;
+  return async () => {
+    tables ??= await listNumberedTables(db);
+    let books = await readBooksMarks(db, tables);
+    const numbers = JSON.stringify(books.numbers);
+    if (numbers !== before || performance.now() - tickedAt >= idleTickMs) {
+      await tickBooks(db);
+      tickedAt = performance.now();
+      books = await readBooksMarks(db, tables);
+    }
+    before = numbers;
+    await redis.set(keys.installation, (await readInstallation(db)).name);
+    await runScript(redis, "database_note", [keys.booksMarks], [
+      books.ticks,
+      books.tickedAt!,
+      ...Object.entries(books.numbers).flatMap(([name, number]) => [name, number!]),
+    ]);
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * Keeps a process from working on a database that is older than what was published from it.
+ *
+ * A restored dump, or a server that takes over, comes by new connections. Each is looked at before it is used,
+ * so that no row gets a number again that Redis, clients or the payment provider know.
+ *
+ * @module
+ */
+
+import type { Queryable } from "../../db/connection/database.ts";
+import { messageOf, WorkflowError } from "../../domain/errors.ts";
+import type { BooksMarks } from "../../domain/operation/database_age.ts";
+import { lookAtBooks, lookWith, readHeard } from "./database_age.ts";
+import { pause } from "../queue/pause.ts";
+import { ensureRecovered, type RecoverDeps } from "./recover.ts";
+
+/** Longest wait of somebody who wants a connection until the books are good, in milliseconds. */
+const longestWaitMs = 30_000;
+
+/** How often to look whether another process has made the books good, in milliseconds. */
+const lookAgainMs = 250;
+
+/** Longest wait for Redis' word, in milliseconds: without it work goes on, and the sweep looks later. */
+const longestLookMs = 2_000;
+
+/**
+ * Has every new connection compared with what Redis has heard of the books, and makes older books good. From
+ * then on nobody gets a connection to older books: they wait, and get `unavailable` after half a minute.
+ *
+ * @throws {WorkflowError} `unavailable` where the books are older and can't be made good
+ */
+export async function guardBooks(deps: RecoverDeps): Promise<void> {
+  const { db, log } = deps;
+  const unguarded = { ...deps, db: db.unguarded };
+  let recovering: Promise<void> | undefined;
+  let failure = "";
+  const recover = async (): Promise<void> => {
+    failure = "";
+    try {
+      await ensureRecovered(unguarded);
+    } catch (error) {
+      failure = messageOf(error);
+      log.error("older books not made good", { error: failure });
+    }
+  };
+  const look = async (connection: Queryable): Promise<boolean> => {
+    let heard: BooksMarks;
+    try {
+      heard = await within(longestLookMs, readHeard(deps));
+    } catch (error) {
+      log.warn("books not looked at", { error: messageOf(error) });
+      return true;
+    }
+    return await lookWith(heard, connection) === null;
+  };
+  const wait = async (): Promise<void> => {
+    const mine = recovering ??= recover().finally(() => recovering = undefined);
+    const until = performance.now() + longestWaitMs;
+    while (performance.now() < until) {
+      const ended = await Promise.race([mine.then(() => true), pause(lookAgainMs)]);
+      // The rest of a recovery may go on beside everything else.
+      if (await lookAtBooks(unguarded, db.unguarded) === null) return;
+      if (ended === true) break;
+    }
+    throw new WorkflowError(
+      "unavailable",
+      "The database is older than what was published from it, and was not made good" +
+        (failure === "" ? "" : `: ${failure}`),
+    );
+  };
+  db.guard({ look, wait });
+  await db.query("select 1");
+}
+
+/** How often a process without a sweep looks at its books, in milliseconds. */
+const lookMs = 2_000;
+
+/**
+ * Looks until the signal aborts, for a process that has no sweep: connections may live on although the database
+ * behind them is another, where a proxy stands between.
+ */
+export async function keepLooking(deps: RecoverDeps, signal: AbortSignal): Promise<void> {
+  const { db, log } = deps;
+  while (!signal.aborted) {
+    await pause(lookMs, signal);
+    if (signal.aborted) break;
+    try {
+      if (await lookAtBooks(deps, db.unguarded) === null) continue;
+      db.lookAgain();
+      await ensureRecovered({ ...deps, db: db.unguarded, signal });
+    } catch (error) {
+      if (!signal.aborted) log.warn("books not looked at", { error: messageOf(error) });
+    }
+  }
+}
+
+function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout>;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`Redis did not answer in ${ms} ms`)), ms);
+  });
+  work.catch(() => {});
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,264 @@
+/**
+ * Which orders and refunds the streams hold: what is in a stream (read or not), scheduled, or a dead
+ * letter that nobody has decided about.
+ *
+ * @module
+ */
+
+import { listDeadLetters } from "../../db/dead_letters/dead_letters.ts";
+import type { Queryable } from "../../db/connection/database.ts";
+import {
+  decodeMessage,
+  type Group,
+  groups,
+  type Message,
+  messageOfEntry,
+} from "../../domain/messages/messages.ts";
+import type { Keys } from "../redis/keys.ts";
+import type { RedisClient } from "../redis/redis.ts";
+
+/**
+ * What a step of the workflow still needs, and which messages would bring it about. The last two are
+ * about refunds and have a refund's id, the others an order's.
+ */
+export type Need =
+  /** A `PENDING` order: its reservation. */
+  | "reserve"
+  /** A `RESERVED` order: its charge, or the answer to it. */
+  | "settle"
+  /** One whose time is over: what asks once more, or fails it. */
+  | "time_out"
+  /** A settled order that nobody was told of: the notice, or what repeats an order's effects. */
+  | "order_notice"
+  /** A settled order that is not in the figures: what repeats an order's effects. */
+  | "order_count"
+  /** A payment that came too late: its reversal, or the answer that asks for it. */
+  | "reversal"
+  /** A `REQUESTED` refund, or a `PROCESSED` one that is not in the figures: its message. */
+  | "refund"
+  /** A finished refund that nobody was told of: the notice, or what repeats a refund's effects. */
+  | "refund_notice";
+
+/** What was found. */
+export interface HeldWork {
+  /** True if a message or a dead letter is there for what the order, or the refund, needs. */
+  holds(need: Need, id: number): boolean;
+  /** True if a message is there that will bring it about; a dead letter brings nothing about. */
+  moves(need: Need, id: number): boolean;
+  /**
+   * True if the very message that is for it alone is a dead letter: it was tried, and a person decides now. Trying
+   * once more by itself would end the same way.
+   */
+  isDead(need: Need, id: number): boolean;
+}
+
+/** What is searched with. */
+export interface HeldWorkDeps {
+  db: Queryable;
+  redis: RedisClient;
+  keys: Keys;
+  /** Ends the search between two pages when it aborts: its reason is thrown. */
+  signal?: AbortSignal;
+}
+
+/**
+ * The needs that each type of message brings about, first the one that it is there for. A type that is not in it does
+ * not compile: recovery would publish it again and again, and the proof would miss it.
+ */
+const needsOf = {
+  "order.reserve": ["reserve", "settle", "order_notice", "order_count"],
+  "payment.charge": ["settle", "order_notice", "order_count", "reversal"],
+  "payment.callback": ["settle", "order_notice", "order_count", "reversal"],
+  "payment.ask_again": ["settle", "time_out", "order_notice", "order_count", "reversal"],
+  "payment.time_out": ["settle", "time_out", "order_notice", "order_count", "reversal"],
+  "notify.order": ["order_notice"],
+  "payment.reverse": ["reversal"],
+  "refund.process": ["refund", "refund_notice"],
+  "notify.refund": ["refund_notice"],
+} as const satisfies Record<Message["type"], readonly [Need, ...Need[]]>;
+
+/** Whose id each need has, and its flag among the needs of that kind. */
+const flagOf: Readonly<Record<Need, { of: "order" | "refund"; bit: number }>> = {
+  reserve: { of: "order", bit: 1 },
+  settle: { of: "order", bit: 2 },
+  order_notice: { of: "order", bit: 4 },
+  order_count: { of: "order", bit: 8 },
+  reversal: { of: "order", bit: 16 },
+  time_out: { of: "order", bit: 32 },
+  refund: { of: "refund", bit: 1 },
+  refund_notice: { of: "refund", bit: 2 },
+};
+
+/** Entries to one reply. */
+const pageSize = 2_000;
+
+/** Ids to one piece of the flags. */
+const pieceSize = 65_536;
+
+/**
+ * Searches all streams, schedules and dead letters.
+ *
+ * **Exactness.** A message that is somewhere during the whole search is found, even while consumers move
+ * it on: messages move from `orders` to `payments` and from there and from `refunds` to `notifications`
+ * or `refunds`, and the streams are read in that order; within `payments` a charge in the stream becomes
+ * a scheduled answer and that an entry at the stream's end, so every group's stream is read, then its
+ * schedule, then what the stream got since. Dead letters are read before the streams and after them, so
+ * neither a burial nor a retry slips through.
+ *
+ * Memory: a byte for each id up to `limits`, in pieces that are made only where there are messages.
+ * A million messages take about five seconds of one core.
+ *
+ * @param limits the highest ids that matter; messages about others are passed over, so that garbage in
+ * a stream costs no memory
+ */
+export async function findHeldWork(
+  deps: HeldWorkDeps,
+  limits: { orderId: number; refundId: number },
+): Promise<HeldWork> {
+  const moving = flagsOf(limits, allNeeds);
+  const dead = flagsOf(limits, allNeeds);
+  const deadOwn = flagsOf(limits, ownNeed);
+  const noteDead = (message: Message | string) => {
+    dead.note(message);
+    deadOwn.note(message);
+  };
+  await readDeadLetters(deps.db, noteDead);
+  for (const group of searchOrder) {
+    const last = await readStream(deps, group, "-", moving.note);
+    await readSchedule(deps, group, moving.note);
+    await readStream(deps, group, last === null ? "-" : `(${last}`, moving.note);
+  }
+  await readDeadLetters(deps.db, noteDead);
+  return {
+    holds: (need, id) => moving.has(need, id) || dead.has(need, id),
+    moves: (need, id) => moving.has(need, id),
+    isDead: (need, id) => deadOwn.has(need, id),
+  };
+}
+
+/** Groups in the direction in which messages cause each other; {@linkcode groups} is not in it. */
+const searchOrder = Object.keys(
+  { orders: 1, payments: 2, refunds: 3, notifications: 4 } satisfies Record<Group, number>,
+) as Group[];
+
+/** How many messages the streams and schedules hold: an upper bound of the orders that they hold. */
+export async function countMessages(
+  { redis, keys }: Pick<HeldWorkDeps, "redis" | "keys">,
+  of: readonly Group[] = groups,
+): Promise<number> {
+  const counts = await Promise.all(
+    of.flatMap((group) => [redis.xlen(keys.stream(group)), redis.zcard(keys.scheduled(group))]),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** @returns the last id that was read, or null if there was none */
+async function readStream(
+  { redis, keys, signal }: HeldWorkDeps,
+  group: Group,
+  from: string,
+  note: (message: Message | string) => void,
+): Promise<string | null> {
+  let last: string | null = null;
+  for (let start = from;;) {
+    signal?.throwIfAborted();
+    const page = await redis.xrange(keys.stream(group), start, "+", "COUNT", pageSize);
+    for (const [id, fields] of page) {
+      note(messageOfEntry(fields));
+      last = id;
+    }
+    if (page.length < pageSize) return last;
+    start = `(${last}`;
+  }
+}
+
+/** A set that is scanned gives every member that it holds from the first to the last call. */
+async function readSchedule(
+  { redis, keys, signal }: HeldWorkDeps,
+  group: Group,
+  note: (message: Message | string) => void,
+): Promise<void> {
+  let cursor = "0";
+  do {
+    signal?.throwIfAborted();
+    const [next, flat] = await redis.zscan(keys.scheduled(group), cursor, "COUNT", pageSize);
+    for (let i = 0; i < flat.length; i += 2) note(decodeMessage(flat[i]!));
+    cursor = next;
+  } while (cursor !== "0");
+}
+
+async function readDeadLetters(
+  db: Queryable,
+  note: (message: Message | string) => void,
+): Promise<void> {
+  for (let afterId = 0;;) {
+    const page = await listDeadLetters(db, {}, afterId, pageSize);
+    for (const { payload } of page) note(messageOfEntry(parseFields(payload)));
+    if (page.length < pageSize) return;
+    afterId = page.at(-1)!.id;
+  }
+}
+
+/** The flat fields of a message in JSON; none for what is no list of strings. */
+export function parseFields(json: string): string[] {
+  try {
+    const fields: unknown = JSON.parse(json);
+    return Array.isArray(fields) && fields.every((field) => typeof field === "string")
+      ? fields
+      : [];
+  } catch {
+    return [];
+  }
+}
+
+/** For each type of message the flags of what it is about. */
+type FlagsOfTypes = ReadonlyMap<Message["type"], { order: number; refund: number }>;
+
+const allNeeds = flagsOfTypes((needs) => needs);
+const ownNeed = flagsOfTypes((needs) => needs.slice(0, 1));
+
+function flagsOfTypes(choose: (needs: readonly Need[]) => readonly Need[]): FlagsOfTypes {
+  const types = Object.entries(needsOf) as [Message["type"], readonly Need[]][];
+  return new Map(types.map(([type, needs]) => {
+    const flags = { order: 0, refund: 0 };
+    for (const { of, bit } of choose(needs).map((need) => flagOf[need])) flags[of] |= bit;
+    return [type, flags];
+  }));
+}
+
+/** What there is for the needs of each order and each refund. */
+function flagsOf(limits: { orderId: number; refundId: number }, flagsOfTypes: FlagsOfTypes) {
+  const orders = flagsUpTo(limits.orderId);
+  const refunds = flagsUpTo(limits.refundId);
+  return {
+    note: (message: Message | string): void => {
+      if (typeof message === "string") return;
+      const { order, refund } = flagsOfTypes.get(message.type)!;
+      if (order !== 0) orders.add(message.orderId, order);
+      if (refund !== 0 && "refundId" in message) refunds.add(message.refundId, refund);
+    },
+    has: (need: Need, id: number): boolean => {
+      const { of, bit } = flagOf[need];
+      return ((of === "refund" ? refunds : orders).get(id) & bit) !== 0;
+    },
+  };
+}
+
+interface Flags {
+  add(id: number, bit: number): void;
+  get(id: number): number;
+}
+
+function flagsUpTo(limit: number): Flags {
+  const pieces = new Map<number, Uint8Array>();
+  return {
+    add: (id, bit) => {
+      if (id > limit) return;
+      const number = Math.floor(id / pieceSize);
+      let piece = pieces.get(number);
+      if (piece === undefined) pieces.set(number, piece = new Uint8Array(pieceSize));
+      piece[id % pieceSize]! |= bit;
+    },
+    get: (id) => pieces.get(Math.floor(id / pieceSize))?.[id % pieceSize] ?? 0,
+  };
+}

@@ -1,0 +1,206 @@
+/**
+ * Every Redis key there is.
+ *
+ * All keys of a group and everything that one script touches lie in one slot of a cluster if the prefix
+ * holds a hash tag, e.g. `{orders}:`.
+ *
+ * @module
+ */
+
+import type { Group } from "../../domain/messages/messages.ts";
+
+/** Ids to a segment of a once-marker bitmap: 128 KiB at the most, however large the ids are. */
+export const onceSegmentSize = 1_048_576;
+
+/** The keys under one prefix. */
+export interface Keys {
+  prefix: string;
+  /** Stream of a group: entries are deleted when acknowledged, so its length is the backlog. */
+  stream(group: Group): string;
+  /** Sorted set: messages that are not due yet (JSON of the fields) by due time in ms. */
+  scheduled(group: Group): string;
+  /**
+   * Hash: scheduled message → its trace, where there is one. Apart from the messages, because one that is
+   * scheduled twice is one message, whatever traces it belongs to.
+   */
+  scheduledTraces: string;
+  /** Sorted set: ids of pending messages that failed, by the time in ms when they are due again. */
+  retries(group: Group): string;
+  /** Sorted set: consumers by the time in ms of their last sign of life. */
+  alive(group: Group): string;
+  /** Hash: consumer → when it began, ISO 8601. */
+  consumerStarts(group: Group): string;
+  /** Hash: message id → how often a handler failed on it. */
+  errors(group: Group): string;
+  /** Hash: message id → the last error's text. */
+  errorTexts(group: Group): string;
+  /** Hash: currency → cents that wait in the stream and among the scheduled. */
+  money(group: Group): string;
+  /** Hash of counters: `processed`, `retried`, `dead`. */
+  stats(group: Group): string;
+  /** Set while the group's consumers are told to take nothing; its value says who told them. */
+  paused(group: Group): string;
+  /** Hash of counters by slot of time, see streams/kpis/activity.ts: what a group did in some minutes. */
+  activity(group: Group, period: number): string;
+  /** Hash of the same counters since the beginning. */
+  activityTotals(group: Group): string;
+  /** The last report of the proof, as JSON. */
+  proof: string;
+  /** Held by the process that is proving. */
+  proofLock: string;
+  /** Set while no new proof is due; expires by itself. */
+  proofRest: string;
+  /** How often in a row the proof could not be made, as JSON. */
+  proofFailures: string;
+  /** Hash: check of the proof → what became of repairing it, as JSON; nothing of what agrees. */
+  repairs: string;
+  /** Prefix of the marks of checks that are not repaired again yet; the check follows. They expire by themselves. */
+  repairRest: string;
+  /** Hash: name of an alert → its state as JSON. */
+  alerts: string;
+  /** Hash of counters: how often each alert was raised. */
+  alertsRaised: string;
+  /** Held by the process that looks after the alerts. */
+  alertsLock: string;
+  /** Hash: id of a change of an alert that is to be posted → what is known of it as JSON. */
+  alertPosts: string;
+  /** Prefix of the marks of changes that are being posted, or have been: the change's id follows. */
+  alertPost: string;
+  /** Prefix of the bitmaps by order id: set where the order was published by an import or the API. */
+  publishedOnce: string;
+  /** Prefix of product locks: the database id of the product follows. */
+  productLock: string;
+  /** Prefix of the marks of expired reservations that are being asked about: the order id follows. */
+  expiryMark: string;
+  /** Why the payment provider can't be asked at the moment; expires by itself. */
+  providerAway: string;
+  /** Names the server for which the streams are known to hold all unfinished work, see `epoch.ts`. */
+  epoch: string;
+  /** Hash: how far the books were when anything was last published, counted or looked at, see `database_age.ts`. */
+  booksMarks: string;
+  /** The installation's name as the books last had it, for books of before there were names, see `database_age.ts`. */
+  installation: string;
+  /** Marks of callbacks of the payment provider that were taken; the callback's id follows. */
+  callback: string;
+  /** When the requests of a token that were counted are forgotten; its name follows. */
+  rateLimit: string;
+  /** Written to see whether anything can be written; expires by itself. */
+  probe: string;
+  /** Held by the process that is recovering. */
+  recoverLock: string;
+  /** Id of the last step of the timelines whose notice the sweep has looked for. */
+  sweptEvent: string;
+  /** Whatever begins with it is a KPI key. */
+  kpi: string;
+  /** Sorted set of equal scores: `YYYY-MM-DD:CUR` for every day and currency that has figures. */
+  kpiIndex: string;
+  /** Bitmap of a segment of order ids: set where the order is in the figures. */
+  countedOrders(segment: number): string;
+  /** The same for refund ids. */
+  countedRefunds(segment: number): string;
+  /** Set while a rebuild fills the shadow figures; its value is the rebuild's token. */
+  kpiRebuild: string;
+  /** Prefix of the shadow figures that a rebuild fills. */
+  kpiShadow: string;
+  /** Set of the keys of the shadow figures. */
+  kpiShadowKeys: string;
+  /** Prefixes of everything that a rebuild replaces. */
+  kpiReplaced: readonly string[];
+  /** What this process counts the figures by: its base currency and time zone, such as `EUR Europe/Berlin`. */
+  kpiBasis: string;
+  /** What the figures that are there were counted by. */
+  kpiBasisKept: string;
+  /** Sorted set: the processes that are alive, each with its basis, by the ms at which they count as ended. */
+  kpiBasisAlive: string;
+  /** A KPI figure; days of the base currency carry no currency in their key. */
+  kpiFigure(day: string, currency: string, figure: KpiFigure): string;
+  /** Sorted set: customer's database id by cents. */
+  leaderboard(currency: string): string;
+}
+
+/** The last part of a KPI key. */
+export type KpiFigure =
+  | "revenue_cents"
+  | "order_count"
+  | "avg_order_value_cents"
+  | "failed_order_count"
+  | "refund_count"
+  | "refund_amount_cents";
+
+/** Every figure, in the order of the API's fields. */
+export const kpiFigures: readonly KpiFigure[] = [
+  "revenue_cents",
+  "order_count",
+  "avg_order_value_cents",
+  "failed_order_count",
+  "refund_count",
+  "refund_amount_cents",
+];
+
+/**
+ * @param prefix goes before every key, may be empty
+ * @param baseCurrency the currency whose keys carry none
+ * @param kpiTimezone IANA zone of the days of the figures
+ */
+export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC"): Keys {
+  return {
+    prefix,
+    stream: (group) => `${prefix}${group}`,
+    scheduled: (group) => `${prefix}scheduled:${group}`,
+    scheduledTraces: `${prefix}scheduled-traces`,
+    retries: (group) => `${prefix}retries:${group}`,
+    alive: (group) => `${prefix}alive:${group}`,
+    consumerStarts: (group) => `${prefix}consumer-starts:${group}`,
+    errors: (group) => `${prefix}errors:${group}`,
+    errorTexts: (group) => `${prefix}error-texts:${group}`,
+    money: (group) => `${prefix}money:${group}`,
+    stats: (group) => `${prefix}stats:${group}`,
+    paused: (group) => `${prefix}paused:${group}`,
+    activity: (group, period) => `${prefix}activity:${group}:${period}`,
+    activityTotals: (group) => `${prefix}activity-totals:${group}`,
+    proof: `${prefix}proof`,
+    proofLock: `${prefix}lock:proof`,
+    proofRest: `${prefix}proof-rest`,
+    proofFailures: `${prefix}proof-failures`,
+    repairs: `${prefix}repairs`,
+    repairRest: `${prefix}repair-rest:`,
+    alerts: `${prefix}alerts`,
+    alertsRaised: `${prefix}alerts-raised`,
+    alertsLock: `${prefix}lock:alerts`,
+    alertPosts: `${prefix}alert-posts`,
+    alertPost: `${prefix}lock:alert-post:`,
+    publishedOnce: `${prefix}once:published:`,
+    productLock: `${prefix}lock:product:`,
+    expiryMark: `${prefix}expiry:`,
+    providerAway: `${prefix}provider-away`,
+    epoch: `${prefix}epoch`,
+    booksMarks: `${prefix}books`,
+    installation: `${prefix}installation`,
+    callback: `${prefix}callback:`,
+    rateLimit: `${prefix}rate:`,
+    probe: `${prefix}probe`,
+    recoverLock: `${prefix}lock:recover`,
+    sweptEvent: `${prefix}swept-event`,
+    kpi: `${prefix}kpi:`,
+    kpiIndex: `${prefix}index:kpi`,
+    countedOrders: (segment) => `${prefix}once:kpi-orders:${segment}`,
+    countedRefunds: (segment) => `${prefix}once:kpi-refunds:${segment}`,
+    kpiRebuild: `${prefix}rebuild`,
+    kpiShadow: `${prefix}shadow:`,
+    kpiShadowKeys: `${prefix}rebuild-keys`,
+    kpiReplaced: ["kpi:", "leaderboard:customers", "once:kpi-", "index:kpi"].map((start) =>
+      `${prefix}${start}`
+    ),
+    kpiBasis: `${baseCurrency} ${kpiTimezone}`,
+    kpiBasisKept: `${prefix}kpi-basis`,
+    kpiBasisAlive: `${prefix}kpi-basis-alive`,
+    kpiFigure: (day, currency, figure) =>
+      currency === baseCurrency
+        ? `${prefix}kpi:${day}:${figure}`
+        : `${prefix}kpi:${day}:${currency}:${figure}`,
+    leaderboard: (currency) =>
+      currency === baseCurrency
+        ? `${prefix}leaderboard:customers`
+        : `${prefix}leaderboard:customers:${currency}`,
+  };
+}

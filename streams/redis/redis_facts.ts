@@ -1,0 +1,64 @@
+/**
+ * What the Redis server says of itself.
+ *
+ * @module
+ */
+
+import { messageOf } from "../../domain/errors.ts";
+import { type Group, groups } from "../../domain/messages/messages.ts";
+import { readEpoch } from "../recovery/epoch.ts";
+import type { QueueDeps } from "../queue/publish.ts";
+
+/** Settings of the server that matter to the product, and what it holds of the streams. */
+export interface RedisFacts {
+  /** `redis` or `valkey`. */
+  server: string;
+  version: string;
+  /** Such as `noeviction`. */
+  evictionPolicy: string;
+  appendOnly: boolean;
+  /** Whether it is one node of a cluster. */
+  isClusterNode: boolean;
+  /** The server's clock, ms since 1970. */
+  nowMs: number;
+  /** Groups whose stream or group does not exist. */
+  missingGroups: Group[];
+  /** Whether the streams are known to hold all unfinished work. */
+  isComplete: boolean;
+}
+
+/** Reads the settings of the server and looks for the groups. */
+export async function readRedisFacts({ redis, keys }: QueueDeps): Promise<RedisFacts> {
+  const info = new Map(
+    (await redis.info()).split(/\r?\n/).flatMap((line) => {
+      const at = line.indexOf(":");
+      return at < 0 ? [] : [[line.slice(0, at), line.slice(at + 1)]];
+    }),
+  );
+  const missingGroups: Group[] = [];
+  for (const group of groups) {
+    if (!await hasGroup({ redis, keys }, group)) missingGroups.push(group);
+  }
+  const isComplete = (await readEpoch({ redis, keys })).state === "complete";
+  const [seconds, microseconds] = await redis.time() as [number | string, number | string];
+  return {
+    server: info.has("valkey_version") ? "valkey" : "redis",
+    version: info.get("valkey_version") ?? info.get("redis_version") ?? "unknown",
+    evictionPolicy: info.get("maxmemory_policy") ?? "unknown",
+    appendOnly: info.get("aof_enabled") === "1",
+    isClusterNode: info.get("redis_mode") === "cluster",
+    nowMs: Number(seconds) * 1_000 + Number(microseconds) / 1_000,
+    missingGroups,
+    isComplete,
+  };
+}
+
+async function hasGroup({ redis, keys }: QueueDeps, group: Group): Promise<boolean> {
+  try {
+    const found = await redis.xinfo("GROUPS", keys.stream(group)) as unknown[][];
+    return found.some((fields) => fields[fields.indexOf("name") + 1] === group);
+  } catch (error) {
+    if (/no such key/i.test(messageOf(error))) return false;
+    throw error;
+  }
+}

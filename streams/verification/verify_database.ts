@@ -1,0 +1,81 @@
+/**
+ * Checks 1 and 2 of the proof: stock and money, from the books alone.
+ *
+ * @module
+ */
+
+import type { Queryable } from "../../db/connection/database.ts";
+import {
+  type Faults,
+  findDisputeFaults,
+  findPaymentsForNothing,
+  findRefundFaults,
+  findStockFaults,
+  findUnpaidOrders,
+} from "../../db/verification/verify.ts";
+import { exactAmount } from "../../domain/money.ts";
+import { addDrifts, type Drift, type Drifts, noDrifts } from "./drift.ts";
+
+/** Every unit that is gone is held by a reserved or paid order, and none is lacking. */
+export async function verifyStock(tx: Queryable): Promise<Drifts> {
+  const drifts = noDrifts();
+  collect(drifts, await findStockFaults(tx), ({ productId, sku, stockQty, takenQty, heldQty }) => {
+    const subject = `product ${productId} (${sku})`;
+    return takenQty === heldQty
+      ? { subject, what: "units left", expected: "0 or more", found: stockQty }
+      : { subject, what: "units that are gone", expected: heldQty, found: takenQty };
+  });
+  return drifts;
+}
+
+/** Paid orders were paid once and in full, nobody else paid, and refunds add up. */
+export async function verifyMoney(tx: Queryable): Promise<Drifts> {
+  const drifts = noDrifts();
+  collect(drifts, await findUnpaidOrders(tx), ({ orderId, totalCents, foundCents }) => ({
+    subject: `order ${orderId}`,
+    what: "amount_cents of its succeeded payment",
+    expected: totalCents,
+    found: amountOf(foundCents),
+  }));
+  collect(drifts, await findPaymentsForNothing(tx), ({ orderId, status, foundCents }) => ({
+    subject: `order ${orderId}`,
+    what: `amount_cents of a succeeded payment for a ${status} order`,
+    expected: null,
+    found: amountOf(foundCents),
+  }));
+  collect(drifts, await findDisputeFaults(tx), ({ paymentId, orderId, status }) => ({
+    subject: `payment ${paymentId} of order ${orderId}`,
+    what: "a decision that it waits for",
+    expected: status === "DISPUTED" ? "one" : null,
+    found: status === "DISPUTED" ? null : "one",
+  }));
+  collect(
+    drifts,
+    await findRefundFaults(tx),
+    ({ orderId, status, totalCents, foundCents, refundedCents }) => {
+      const subject = `order ${orderId}`;
+      if (status !== "PAID") {
+        const what = `amount_cents of processed refunds of a ${status} order`;
+        return { subject, what, expected: null, found: amountOf(foundCents) };
+      }
+      return foundCents! > totalCents
+        ? {
+          subject,
+          what: "amount_cents of its refunds",
+          expected: `${totalCents} at most`,
+          found: amountOf(foundCents),
+        }
+        : { subject, what: "refunded_cents", expected: amountOf(foundCents), found: refundedCents };
+    },
+  );
+  return drifts;
+}
+
+function amountOf(cents: bigint | null): number | string | null {
+  return cents === null ? null : exactAmount(cents);
+}
+
+/** Adds faults of the books as differences: nothing else says how the books should be. */
+export function collect<T>(drifts: Drifts, { rows, count }: Faults<T>, toDrift: (row: T) => Drift) {
+  addDrifts(drifts, { list: rows.map(toDrift), count, forPeople: count });
+}

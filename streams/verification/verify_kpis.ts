@@ -1,0 +1,234 @@
+/**
+ * Second half of check 3 of the proof: looks closely at figures and places that differed at first sight.
+ *
+ * @module
+ */
+
+import type { Database } from "../../db/connection/database.ts";
+import { type CustomerSum, sumCustomers, sumQuarters } from "../../db/verification/kpi_sums.ts";
+import { highestIds } from "../../db/recovery/recovery.ts";
+import { readSnapshot } from "../../db/connection/snapshot.ts";
+import type { KpiEvent } from "../../domain/kpi/kpi.ts";
+import { exactAmount } from "../../domain/money.ts";
+import { addDrift, addDrifts, type Drifts, noDrifts } from "./drift.ts";
+import { findHeldWork } from "../recovery/held_work.ts";
+import { kpiFigures } from "../redis/keys.ts";
+import { type CountedMarks, findUncounted, isCounted, segmentsFor } from "../kpis/kpi_counted.ts";
+import { figuresOf, subtractEvents, sumDays } from "../kpis/kpi_figures.ts";
+import { customerIdOf, isScoreOf, type KpiSuspects, type Place } from "./kpi_mismatches.ts";
+import type { RebuildDeps } from "../kpis/kpis_rebuild.ts";
+import { isLeased } from "../redis/lease.ts";
+import { pause } from "../queue/pause.ts";
+
+/** What the proof works with. */
+export interface KpiProofDeps extends RebuildDeps {
+  db: Database;
+}
+
+/** Places to one closer look. */
+const placesPerLook = 5_000;
+
+/** So many wrong places are enough: the closer looks end there, and the count is a lower bound. */
+const enoughDrifts = 1_000;
+
+/** Longest wait for a rebuild to end, in milliseconds. */
+const rebuildWaitMs = 30_000;
+
+/** How often the marks are read again while work is on its way, in milliseconds. */
+const lookAgainMs = 250;
+
+/**
+ * Compares the suspects exactly, while orders go on being settled and counted.
+ *
+ * **What it guarantees.** Every look takes, in one transaction of Redis, the figures together with the
+ * bitmaps that say which orders and refunds are in them, and afterwards a snapshot of the books, in which
+ * all of these are committed. What the books have settled and the bitmaps do not show is on its way: a
+ * message of it is still in a stream, or it is counted within `settleMs`. The figures must be equal, to
+ * the cent and however busy the system is, to the books less what is on its way. What is neither held by
+ * a stream nor counted in time is lost, and is missed in the figures like any other difference.
+ *
+ * @param settleMs how long something may be on its way that no stream holds any more
+ */
+export async function verifyKpis(
+  deps: KpiProofDeps,
+  suspects: KpiSuspects,
+  settleMs: number,
+): Promise<Drifts> {
+  const drifts = noDrifts();
+  addDrifts(drifts, suspects.strange);
+  const places = suspects.places;
+  if (suspects.days.length + places.length === 0) return drifts;
+  await untilRebuilt(deps);
+  let days = suspects.days;
+  for (let from = 0; days.length > 0 || from < places.length; from += placesPerLook) {
+    await lookClosely(deps, days, places.slice(from, from + placesPerLook), settleMs, drifts);
+    days = [];
+    if (drifts.count >= enoughDrifts) break;
+  }
+  return drifts;
+}
+
+async function untilRebuilt({ redis, keys }: KpiProofDeps): Promise<void> {
+  const until = performance.now() + rebuildWaitMs;
+  while (performance.now() < until && await isLeased(redis, keys.kpiRebuild)) {
+    await pause(lookAgainMs);
+  }
+}
+
+async function lookClosely(
+  deps: KpiProofDeps,
+  days: readonly string[],
+  places: readonly Place[],
+  settleMs: number,
+  drifts: Drifts,
+): Promise<void> {
+  const limits = await highestIds(deps.db);
+  const stored = await readStored(deps, days, places, limits);
+  const customerIds = [...new Set(places.flatMap(({ member }) => customerIdOf(member) ?? []))];
+  const books = await readSnapshot(deps.db, async (tx) => ({
+    days: sumDays(days.length === 0 ? [] : await sumQuarters(tx), deps.kpiDay),
+    customers: customerIds.length === 0 ? [] : await sumCustomers(tx, { ids: customerIds }),
+    uncounted: await findUncounted(tx, stored.marks, deps.kpiDay),
+  }));
+  const lost = new Set(await findLost(deps, books.uncounted, limits, settleMs));
+  const onTheirWay = books.uncounted.filter((event) => !lost.has(event));
+  subtractEvents(books.days, onTheirWay);
+  const customers = withoutEvents(books.customers, onTheirWay);
+
+  days.forEach((name, index) => {
+    const sum = books.days.get(name);
+    const expected = figuresOf(sum);
+    const [day, currency] = name.split(":") as [string, string];
+    kpiFigures.forEach((figure, offset) => {
+      const found = stored.figures[index * kpiFigures.length + offset] ?? "0";
+      if (found === `${expected[figure]}`) return;
+      addDrift(drifts, {
+        subject: deps.keys.kpiFigure(day, currency, figure),
+        what: "value",
+        expected: exactAmount(expected[figure]),
+        found,
+      });
+    });
+    const hasEvents = sum !== undefined && sum.orders + sum.failed + sum.refunds > 0;
+    if (hasEvents && currency !== deps.baseCurrency && stored.listed[index] === null) {
+      addDrift(drifts, {
+        subject: deps.keys.kpiIndex,
+        what: "member",
+        expected: name,
+        found: null,
+      });
+    }
+  });
+  places.forEach(({ currency, member }, index) => {
+    const sum = customers.get(`${member}:${currency}`);
+    const isOn = sum !== undefined && sum.events > 0;
+    const found = stored.scores[index] ?? null;
+    if (isOn ? isScoreOf(sum, found === null ? null : Number(found)) : found === null) return;
+    addDrift(drifts, {
+      subject: deps.keys.leaderboard(currency),
+      what: `score of customer ${member}`,
+      expected: isOn ? exactAmount(sum.cents) : null,
+      found,
+    });
+  });
+}
+
+/** Redis as of one moment. */
+interface Stored {
+  /** The figures of each day, in the order of {@linkcode kpiFigures}. */
+  figures: (string | null)[];
+  /** For each day whether it is in the index. */
+  listed: (string | null)[];
+  /** The score of each place. */
+  scores: (string | null)[];
+  marks: CountedMarks;
+}
+
+async function readStored(
+  { redis, keys }: KpiProofDeps,
+  days: readonly string[],
+  places: readonly Place[],
+  limits: { orderId: number; refundId: number },
+): Promise<Stored> {
+  const transaction = redis.multi();
+  for (const name of days) {
+    const [day, currency] = name.split(":") as [string, string];
+    transaction.mget(kpiFigures.map((figure) => keys.kpiFigure(day, currency, figure)));
+    transaction.zscore(keys.kpiIndex, name);
+  }
+  for (const { currency, member } of places) {
+    transaction.zscore(keys.leaderboard(currency), member);
+  }
+  const orderSegments = segmentsFor(limits.orderId);
+  const refundSegments = segmentsFor(limits.refundId);
+  for (let segment = 0; segment < orderSegments; segment++) {
+    transaction.getBuffer(keys.countedOrders(segment));
+  }
+  for (let segment = 0; segment < refundSegments; segment++) {
+    transaction.getBuffer(keys.countedRefunds(segment));
+  }
+  const replies = (await transaction.exec() ?? []).map(([error, reply]) => {
+    if (error !== null) throw error;
+    return reply;
+  });
+  const dayReplies = replies.splice(0, 2 * days.length);
+  return {
+    figures: dayReplies.filter((_, index) => index % 2 === 0).flat() as (string | null)[],
+    listed: dayReplies.filter((_, index) => index % 2 === 1) as (string | null)[],
+    scores: replies.splice(0, places.length) as (string | null)[],
+    marks: {
+      orders: replies.splice(0, orderSegments) as (Uint8Array | null)[],
+      refunds: replies as (Uint8Array | null)[],
+    },
+  };
+}
+
+/** Which of these are neither counted by now nor held by a stream, although there was time enough. */
+async function findLost(
+  deps: KpiProofDeps,
+  uncounted: readonly KpiEvent[],
+  limits: { orderId: number; refundId: number },
+  settleMs: number,
+): Promise<KpiEvent[]> {
+  const until = performance.now() + settleMs;
+  let rest = await stillUncounted(deps, uncounted, limits);
+  while (rest.length > 0) {
+    const held = await findHeldWork(deps, limits);
+    rest = rest.filter((event) =>
+      event.kind === "refunded"
+        ? !held.moves("refund", event.refundId)
+        : !held.moves("order_count", event.orderId)
+    );
+    // Counting comes before acknowledging: what was finished during the search has its mark now.
+    rest = await stillUncounted(deps, rest, limits);
+    if (performance.now() >= until) break;
+    if (rest.length > 0) await pause(lookAgainMs);
+  }
+  return rest;
+}
+
+async function stillUncounted(
+  deps: KpiProofDeps,
+  events: readonly KpiEvent[],
+  limits: { orderId: number; refundId: number },
+): Promise<KpiEvent[]> {
+  if (events.length === 0) return [];
+  const { marks } = await readStored(deps, [], [], limits);
+  return events.filter((event) => !isCounted(marks, event));
+}
+
+function withoutEvents(
+  sums: readonly CustomerSum[],
+  events: readonly KpiEvent[],
+): Map<string, CustomerSum> {
+  const byName = new Map(sums.map((sum) => [`${sum.customerId}:${sum.currency}`, { ...sum }]));
+  for (const event of events) {
+    if (event.kind === "failed") continue;
+    const sum = byName.get(`${event.customerId}:${event.currency}`);
+    if (sum === undefined) continue;
+    sum.events--;
+    sum.cents += BigInt(event.kind === "paid" ? -event.cents : event.cents);
+    sum.movedCents -= BigInt(event.cents);
+  }
+  return byName;
+}

@@ -1,0 +1,140 @@
+/**
+ * Proves again and again, keeps the last report where every process finds it, and mends what can be mended.
+ *
+ * @module
+ */
+
+import { messageOf } from "../../domain/errors.ts";
+import type { Log } from "../../domain/operation/log.ts";
+import { backoffMs } from "../../domain/messages/retry.ts";
+import { isLeased, takeLease, underLease } from "../redis/lease.ts";
+import { mend } from "../recovery/repair.ts";
+import { pause } from "../queue/pause.ts";
+import type { QueueDeps } from "../queue/publish.ts";
+import { verify, type VerifyReport } from "./verify.ts";
+import type { KpiProofDeps } from "./verify_kpis.ts";
+
+/** What proving works with. */
+export type ProofDeps = KpiProofDeps & QueueDeps & { log: Log };
+
+/** Shortest time from one proof to the next, in milliseconds. */
+const leastIntervalMs = 60_000;
+
+/** The proof may take this share of all time: what lasts ten seconds is repeated every five minutes. */
+const restShare = 30;
+
+/** Longest time from a proof that could not be made to the next, in milliseconds. */
+const longestFailedRestMs = 600_000;
+
+/** How often it is asked whether a proof is due, in milliseconds. */
+const lookMs = 5_000;
+
+/** A proof that gave no sign for so long was stopped by a crash; another process may begin. */
+const lockMs = 30_000;
+
+/** The last report, or null where nothing was proven yet. */
+export async function readProof({ redis, keys }: QueueDeps): Promise<VerifyReport | null> {
+  const text = await redis.get(keys.proof);
+  return text === null ? null : JSON.parse(text) as VerifyReport;
+}
+
+/**
+ * Proves and keeps the report, unless a proof is running already. A crash leaves the last report and a
+ * lock that ends by itself.
+ *
+ * @returns the report, or null where another proof is running
+ */
+export async function prove(deps: ProofDeps): Promise<VerifyReport | null> {
+  const { redis, keys, log } = deps;
+  const lease = await takeLease(redis, keys.proofLock, lockMs);
+  if (lease === null) return null;
+  return await underLease(redis, lease, async () => {
+    const report = await verify(deps);
+    await redis.set(keys.proof, JSON.stringify(report));
+    await restFor(deps, restMsAfter(report));
+    await redis.del(keys.proofFailures);
+    if (!report.ok) {
+      const drifts = report.checks.map(({ name, drift_count: count }) => [name, count] as const);
+      log.error("drift", Object.fromEntries(drifts));
+    }
+    return report;
+  });
+}
+
+/**
+ * Proves whenever it is due and mends what was found, until the signal aborts; of many processes one does
+ * so. What is due is decided by Redis' clock: a host whose own is wrong would prove all the time, or never.
+ */
+export async function keepProving(deps: ProofDeps, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await pause(lookMs, signal);
+    if (signal.aborted) break;
+    try {
+      if (await isLeased(deps.redis, deps.keys.proofRest)) continue;
+      await proveAndMend(deps, signal);
+    } catch (error) {
+      if (!signal.aborted) deps.log.warn("not proven", { error: messageOf(error) });
+    }
+  }
+}
+
+/**
+ * Proves once and mends what was found. A proof that could not be made is tried again after a wait that grows, and
+ * that it fails is kept where people are told of it.
+ *
+ * @throws what the proof throws
+ */
+export async function proveAndMend(deps: ProofDeps, signal?: AbortSignal): Promise<void> {
+  const own = { ...deps, signal: signal ?? deps.signal };
+  let report: VerifyReport | null;
+  try {
+    report = await prove(own);
+  } catch (error) {
+    if (!signal?.aborted) await noteFailure(own, error);
+    throw error;
+  }
+  if (report !== null) await mend(own, report, () => prove(own));
+}
+
+/** What is known of proofs that could not be made; null where the last one could. */
+export interface ProofFailures {
+  /** In a row. */
+  count: number;
+  /** When the first of them failed, ISO 8601. */
+  since: string;
+  /** What the last of them said. */
+  error: string;
+}
+
+/** See {@linkcode ProofFailures}. */
+export async function readProofFailures(
+  { redis, keys }: QueueDeps,
+): Promise<ProofFailures | null> {
+  const text = await redis.get(keys.proofFailures);
+  return text === null ? null : JSON.parse(text) as ProofFailures;
+}
+
+async function noteFailure(deps: ProofDeps, error: unknown): Promise<void> {
+  const { redis, keys } = deps;
+  const known = await readProofFailures(deps);
+  const count = (known?.count ?? 0) + 1;
+  const state: ProofFailures = {
+    count,
+    since: known?.since ?? new Date().toISOString(),
+    error: messageOf(error),
+  };
+  const restMs = Math.min(longestFailedRestMs, backoffMs(count, leastIntervalMs));
+  await redis.set(keys.proofFailures, JSON.stringify(state));
+  await restFor(deps, restMs);
+}
+
+/** Has all processes wait before the next proof: a lease that nobody gives back ends when that is due. */
+async function restFor({ redis, keys }: QueueDeps, ms: number): Promise<void> {
+  await redis.del(keys.proofRest);
+  await takeLease(redis, keys.proofRest, ms);
+}
+
+/** How long to rest after a proof, in milliseconds. */
+export function restMsAfter({ seconds }: Pick<VerifyReport, "seconds">): number {
+  return Math.max(leastIntervalMs, Math.round(seconds * 1_000 * restShare));
+}

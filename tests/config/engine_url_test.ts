@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { readDatabaseUrl, readRedisUrls } from "../../config/engine_url.ts";
+import { parseConfig } from "../../config/config.ts";
+import { WorkflowError } from "../../domain/errors.ts";
+
+const database = (rest: string) => readDatabaseUrl(`mysql://u:p@db.example/orders${rest}`);
+const faultOf = (rest: string) => database(rest).faults.join("; ");
+
+Deno.test("readDatabaseUrl() reads every part, addresses of IPv6 without brackets", () => {
+  const { address, faults } = readDatabaseUrl("mysql://us%40er:p%2Fa%3Ass@db.example:3307/or%20d");
+  assert.deepEqual(faults, []);
+  assert.deepEqual(address, {
+    host: "db.example",
+    port: 3307,
+    user: "us@er",
+    password: "p/a:ss",
+    name: "or d",
+    tls: null,
+  });
+  for (
+    const [url, host, port] of [
+      ["mysql://u:p@[::1]:3307/orders", "::1", 3307],
+      ["mysql://u:p@[2001:db8::17]/orders", "2001:db8::17", 3306],
+      ["mariadb://u:p@10.0.0.7/orders", "10.0.0.7", 3306],
+      ["mysql:///orders", "127.0.0.1", 3306],
+    ] as const
+  ) {
+    const { address } = readDatabaseUrl(url);
+    assert.deepEqual([address.host, address.port], [host, port], url);
+  }
+  assert.equal(database("?socket=/run/my.sock").address.socket, "/run/my.sock");
+});
+
+Deno.test("readDatabaseUrl() reads how the way is encrypted", () => {
+  assert.equal(database("").address.tls, null);
+  assert.equal(database("?ssl-mode=disabled").address.tls, null);
+  assert.deepEqual(database("?ssl-mode=required").address.tls, { mode: "required" });
+  assert.deepEqual(database("?ssl-mode=REQUIRED").address.tls, { mode: "required" });
+  assert.deepEqual(database("?ssl-mode=VERIFY_CA&ssl-ca=/ca.pem").address.tls, {
+    mode: "verify-ca",
+    ca: "/ca.pem",
+  });
+  assert.deepEqual(
+    database("?ssl-mode=verify-identity&ssl-ca=/ca.pem&ssl-cert=/c.pem&ssl-key=/k.pem").address.tls,
+    { mode: "verify-identity", ca: "/ca.pem", cert: "/c.pem", key: "/k.pem" },
+  );
+  // Who names an authority wants to know whom it has vouched for.
+  assert.equal(database("?ssl-ca=/ca.pem").address.tls?.mode, "verify-identity");
+});
+
+Deno.test("readDatabaseUrl() refuses parameters that it does not know, and names the right ones", () => {
+  for (
+    const [rest, detail] of [
+      ["?sslmode=verify-full", /sslmode, which is written ssl-mode=verify-identity/],
+      ["?sslmode=require", /written ssl-mode=required/],
+      ["?sslaccept=strict", /sslaccept, which is written ssl-mode=verify-identity/],
+      ["?ssl=true", /parameter ssl, which is written ssl-mode=verify-identity/],
+      ["?ssl=false", /parameter ssl, which is written ssl-mode=disabled/],
+      ["?useSSL=false", /written ssl-mode=disabled/],
+      ["?SSL_MODE=REQUIRED", /written ssl-mode=required/],
+      ["?sslrootcert=/ca.pem", /written ssl-ca/],
+      ["?ssl_ca=/ca.pem", /written ssl-ca/],
+      ["?unix_socket=/s", /written socket/],
+      ["?sockte=/s", /unknown parameter sockte; the nearest known one is socket/],
+      ["?ssl-mde=required", /nearest known one is ssl-mode/],
+      ["?connectionLimit=5", /unknown parameter connectionLimit; there are socket, ssl-mode/],
+      ["?ssl-mode=preferred", /one of disabled, required, .* not "preferred"/],
+      ["?ssl-mode=", /ssl-mode without a value/],
+      ["?ssl-mode=required&ssl-mode=disabled", /ssl-mode twice/],
+      ["?ssl-mode=disabled&ssl-ca=/ca.pem", /certificates that are of no use/],
+      ["?ssl-cert=/c.pem", /both ssl-cert and ssl-key/],
+      ["?socket=/s&ssl-mode=required", /beside a Unix socket/],
+    ] as const
+  ) assert.match(faultOf(rest), detail, rest);
+  assert.match(readDatabaseUrl("mysql://u:p%zz@h/orders").faults.join(), /a % in its password/);
+});
+
+Deno.test("readRedisUrls() reads nodes, and verifies the identity unless it is told not to", () => {
+  const one = (url: string) => readRedisUrls(url).address[0]!;
+  assert.deepEqual(one("redis://:secret@cache.example:6380/2"), {
+    host: "cache.example",
+    port: 6380,
+    user: "",
+    password: "secret",
+    db: 2,
+    tls: null,
+  });
+  assert.equal(one("redis://[::1]").host, "::1");
+  assert.deepEqual(one("rediss://cache.example").tls, { mode: "verify-identity" });
+  assert.deepEqual(one("rediss://cache.example?ssl-ca=/ca.pem").tls, {
+    mode: "verify-identity",
+    ca: "/ca.pem",
+  });
+  assert.equal(one("rediss://cache.example?ssl-mode=required").tls?.mode, "required");
+  const socket = one("unix:///run/redis.sock?db=3");
+  assert.deepEqual([socket.socket, socket.db], ["/run/redis.sock", 3]);
+  const cluster = readRedisUrls("rediss://a?ssl-ca=/c , rediss://b:7000?ssl-ca=/c");
+  assert.deepEqual(cluster.faults, []);
+  assert.deepEqual(cluster.address.map(({ host, port }) => [host, port]), [["a", 6379], [
+    "b",
+    7000,
+  ]]);
+});
+
+Deno.test("readRedisUrls() refuses what it does not know, and what contradicts itself", () => {
+  for (
+    const [url, detail] of [
+      ["rediss://h?ssl_cert_reqs=none", /ssl_cert_reqs, which is written ssl-mode=required/],
+      ["rediss://h?rejectUnauthorized=false", /written ssl-mode=/],
+      ["redis://h?tls=true", /written ssl-mode/],
+      ["redis://h?ssl-ca=/ca.pem", /begins with redis:\/\/; write rediss:\/\//],
+      ["unix:///s?ssl-mode=required", /begins with unix:\/\//],
+      ["rediss://h?ssl-mode=disabled", /write redis:\/\/ for clear text/],
+      ["redis://h?family=6", /unknown parameter family/],
+      ["redis://h/orders", /by its number, not "orders"/],
+      ["redis://a,rediss://b", /every node of a cluster alike/],
+      ["redis://a/1,redis://b/1", /a cluster has only one/],
+    ] as const
+  ) assert.match(readRedisUrls(url).faults.join("; "), detail, url);
+});
+
+Deno.test("parseConfig() names every fault of the URLs at once, and no secret", () => {
+  const env = {
+    DATABASE_URL: "mysql://u:hidden@h/orders?sslmode=require&nonsense=1",
+    REDIS_URL: "redis://:hidden@h?ssl=1",
+  };
+  assert.throws(() => parseConfig(env), (error) => {
+    assert.ok(error instanceof WorkflowError && error.code === "bad_settings");
+    assert.deepEqual(error.faults.map(({ at }) => at), [
+      "DATABASE_URL",
+      "DATABASE_URL",
+      "REDIS_URL",
+    ]);
+    assert.doesNotMatch(error.message, /hidden/);
+    return true;
+  });
+});

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { changeStock, readStock } from "../../../db/catalog/stock.ts";
+import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { prove } from "../../proof.ts";
+
+/** A workflow with 50 units of `a`, of which a reserved order holds 8. */
+async function withStock(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
+  const flow = await openWorkflow(name);
+  try {
+    await flow.add([anOrder("x", [{ sku: "a", qty: 8 }])]);
+    await flow.turn("orders");
+    await work(flow);
+  } finally {
+    await flow.close();
+  }
+}
+
+const units = async ({ db }: Workflow) => {
+  const { stockQty, heldQty, receivedQty } = await readStock(db, "a");
+  return [stockQty, heldQty, receivedQty];
+};
+
+Deno.test("readStock() tells what is available, held and received", () =>
+  withStock("stock_read", async (flow) => {
+    assert.deepEqual(await readStock(flow.db, "a"), {
+      productId: 1,
+      sku: "a",
+      name: "Product a",
+      stockQty: 42,
+      heldQty: 8,
+      receivedQty: 50,
+    });
+    await assert.rejects(readStock(flow.db, "A"), { code: "not_found" });
+  }));
+
+Deno.test("changeStock() sets and adds available units and leaves held ones alone", () =>
+  withStock("stock_change", async (flow) => {
+    const { before, after } = await changeStock(flow.db, "a", { set: 5 });
+    assert.deepEqual([before.stockQty, after.stockQty], [42, 5]);
+    assert.deepEqual(await units(flow), [5, 8, 13]);
+    await changeStock(flow.db, "a", { add: 10 });
+    assert.deepEqual(await units(flow), [15, 8, 23]);
+    await changeStock(flow.db, "a", { add: -15 });
+    assert.deepEqual(await units(flow), [0, 8, 8]);
+    assert.equal((await prove(flow)).ok, true);
+  }));
+
+Deno.test("changeStock() refuses to go below zero or beyond what is sane", () =>
+  withStock("stock_refused", async (flow) => {
+    await assert.rejects(changeStock(flow.db, "a", { add: -43 }), {
+      code: "invalid",
+      message: "Cannot take 43 units of a: only 42 left",
+    });
+    await assert.rejects(changeStock(flow.db, "a", { set: 1_000_000_000_000 }), {
+      code: "invalid",
+    });
+    await assert.rejects(changeStock(flow.db, "b", { set: 1 }), { code: "not_found" });
+    assert.deepEqual(await units(flow), [42, 8, 50]);
+  }));
+
+Deno.test("changeStock() loses no change that happens at the same time", () =>
+  withStock("stock_at_once", async (flow) => {
+    await flow.add(
+      Array.from({ length: 20 }, (_, n) => anOrder(`n${n}`, [{ sku: "a", qty: 1 }])),
+    );
+    await Promise.all([
+      ...Array.from({ length: 20 }, () => changeStock(flow.db, "a", { add: 1 })),
+      flow.turn("orders"),
+    ]);
+    assert.deepEqual(await units(flow), [42, 28, 70]);
+    assert.equal((await prove(flow)).ok, true);
+  }));

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import {
+  isFatal,
+  isRetryable,
+  isServerFault,
+  isWrongServer,
+  unclearFault,
+} from "../../../db/connection/faults.ts";
+import { openDatabase, toInteger } from "../../../db/connection/database.ts";
+import { isEngineAway } from "../../../routes/middleware/problem.ts";
+import { ownDatabase } from "../../own_engines.ts";
+
+const errorOf = (errno: number, sqlState = "HY000") =>
+  Object.assign(new Error(`error ${errno}`), { errno, sqlState, code: `ER_${errno}` });
+
+Deno.test("isServerFault() knows what servers say that can't serve, by number", () => {
+  // Read-only, groups, accounts, prepared statements, locks, logs, disks, tables, shutdown.
+  // deno-fmt-ignore
+  const numbers = [
+    1015, 1021, 1030, 1037, 1040, 1045, 1047, 1053, 1114, 1142, 1146, 1180, 1194, 1197, 1203, 1205, 1206,
+    1213, 1223, 1226, 1290, 1317, 1461, 1598, 1615, 1637, 1665, 1792, 1812, 1820, 1836, 1862, 1874, 1878,
+    1927, 1931, 1969, 3024, 3032, 3100, 3101, 3118, 3159, 3168, 4031, 4150, 4151,
+  ];
+  for (const number of numbers) {
+    assert.equal(isServerFault(errorOf(number)), true, String(number));
+    assert.equal(isEngineAway(errorOf(number)), true, String(number));
+    assert.equal(unclearFault(errorOf(number)), null, String(number));
+  }
+  for (const number of [1047, 1290, 1792, 1836, 3100]) {
+    assert.equal(isWrongServer(errorOf(number)), true, String(number));
+    assert.equal(isRetryable(errorOf(number)), false, "not on the same connection");
+  }
+  assert.equal(isRetryable(errorOf(3101, "40000")), true, "refused by the other members");
+});
+
+Deno.test("classes of SQLSTATE speak for numbers that no list knows", () => {
+  assert.equal(isServerFault(errorOf(9001, "08S01")), true);
+  assert.equal(isServerFault(errorOf(9002, "28000")), true);
+  assert.equal(isRetryable(errorOf(9003, "40001")), true);
+  assert.equal(isServerFault(errorOf(9004, "22001")), false);
+  assert.equal(unclearFault(errorOf(9005)), 9005);
+  // Deadlocks and the like are known; what was asked is nobody's fault but the asker's.
+  for (const error of [errorOf(9004, "22001"), errorOf(1062, "23000"), errorOf(1054, "42S22")]) {
+    assert.equal(unclearFault(error), null, error.message);
+  }
+  for (const number of [1364, 1366, 3819, 4025]) {
+    assert.equal(unclearFault(errorOf(number)), null, String(number));
+  }
+  for (const error of [null, undefined, "text", new Error("plain"), new TypeError("x")]) {
+    assert.equal(unclearFault(error), null);
+  }
+  assert.equal(isEngineAway(errorOf(9005)), true, "who asks over HTTP may ask again");
+});
+
+Deno.test("isFatal() takes no file of this machine for a connection to a server", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const missing = await Deno.open(`${dir}/nowhere/file`).catch((error) => error);
+    assert.equal(missing.code, "ENOENT");
+    assert.equal(isFatal(missing), false);
+    for (const code of ["EROFS", "ENOSPC", "EACCES", "EMFILE", "ENOENT", "EDQUOT"]) {
+      const error = Object.assign(new Error(`${code}: open '/tmp/x'`), { code, syscall: "open" });
+      assert.equal(isServerFault(error), false, code);
+      assert.equal(isEngineAway(error), false, code);
+    }
+    for (const code of ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH"]) {
+      assert.equal(isFatal(Object.assign(new Error(code), { code })), true, code);
+    }
+    const noSocket = Object.assign(new Error("connect ENOENT /run/db.sock"), {
+      code: "ENOENT",
+      syscall: "connect",
+    });
+    assert.equal(isFatal(noSocket), true);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("statements go as text while a server can't prepare any", async () => {
+  await using server = await ownDatabase();
+  const db = await openDatabase(server.url, { connections: 2 });
+  try {
+    await db.run("create table notes (id int primary key, note varchar(20)) engine = innodb");
+    await server.administer("set global max_prepared_stmt_count = 0");
+    const bytes = new TextEncoder().encode("it's");
+    await db.transaction(async (tx) => {
+      assert.equal((await tx.run("insert into notes values (?, ?)", [1, bytes])).affectedRows, 1);
+      assert.equal((await tx.run("insert into notes values (?, ?)", [2, null])).affectedRows, 1);
+    });
+    const rows = await db.execute("select id, note from notes where id < ? order by id", [3]);
+    assert.deepEqual(rows.map((row) => ({ ...row })), [
+      { id: 1, note: "it's" },
+      { id: 2, note: null },
+    ]);
+    const [{ sum }] = await db.execute("select sum(id) as sum from notes") as [{ sum: string }];
+    assert.equal(toInteger(sum), 3);
+  } finally {
+    await db.close();
+  }
+});

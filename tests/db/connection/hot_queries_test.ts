@@ -1,0 +1,261 @@
+import assert from "node:assert/strict";
+import { syntheticOrder } from "../../../tools/bench/orders_file.ts";
+import type { Database } from "../../../db/connection/database.ts";
+import { takeOrders } from "../../../db/orders/intake.ts";
+import { readOrderDetail } from "../../../db/orders/order_queries.ts";
+import { searchOrders } from "../../../db/orders/order_search.ts";
+import {
+  listOpenOrders,
+  listOpenRefunds,
+  listSettledOrders,
+} from "../../../db/recovery/recovery.ts";
+import { readStatuses } from "../../../db/orders/orders.ts";
+import {
+  countDeliveries,
+  listNotifications,
+} from "../../../db/notifications/notification_queries.ts";
+import { listRefunds } from "../../../db/refunds/refund_list.ts";
+import { requestRefunds } from "../../../db/refunds/refunds.ts";
+import type { Group } from "../../../domain/messages/messages.ts";
+import { consumeOnce, makeConsumer } from "../../../streams/queue/consumer.ts";
+import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
+import { sweepHomes } from "../../../streams/recovery/recover.ts";
+import { publish } from "../../../streams/queue/publish.ts";
+import { openWorkflow, type Workflow } from "../../workflow.ts";
+import { observeDatabase, type SentStatement } from "./observed_database.ts";
+
+/** Settled orders in the tables, far more than a batch takes. */
+const filled = 6_000;
+
+/** Products and, with five orders to one, customers. */
+const products = 3_000;
+
+/** Orders to a batch. */
+const batch = 100;
+
+/** Rows above which reading a whole table is a fault. */
+const largeTable = 1_000;
+
+/** Rows that a statement of a batch may walk through: its own list of values, a few times over. */
+const mostWalked = 10 * batch;
+
+/** What the tables are called that grow with the orders. */
+const growing = [
+  "customers",
+  "products",
+  "orders",
+  "order_items",
+  "order_events",
+  "payments",
+  "refunds",
+  "notification_logs",
+  "notification_deliveries",
+];
+
+/** The turns that take a batch of orders to its end. */
+const stages: readonly [Group, string][] = [
+  ["orders", "reserve"],
+  ["payments", "charge"],
+  ["payments", "settle"],
+  ["notifications", "notify"],
+];
+
+const stock = { initialStock: 1_000_000, onPendingChange: "update", actor: "test" } as const;
+
+Deno.test("every hot statement finds its rows by an index, whatever the statistics say", async (t) => {
+  const flow = await openWorkflow("hot_queries", { consumer: { batchSize: 1_000 } });
+  try {
+    // The engine believes from here on that the tables are as good as empty.
+    await takeAndPublish(flow, flow.db, { from: 0, to: 2 });
+    await flow.drain();
+    for (const table of growing) {
+      await flow.db.query(`alter table ${table} stats_persistent = 1, stats_auto_recalc = 0`);
+      await flow.db.query(`analyze table ${table}`);
+    }
+    await fill(flow);
+
+    const stale = await runHotStatements(flow, filled);
+    await t.step("with stale statistics, nothing walks through a large table", () => {
+      expectFewWalked(stale);
+    });
+    await t.step(
+      "with stale statistics, every plan uses an index",
+      () => expectIndexed(flow, stale),
+    );
+
+    for (const table of growing) await flow.db.query(`analyze table ${table}`);
+    const fresh = await runHotStatements(flow, filled + batch);
+    await t.step("after ANALYZE, nothing walks through a large table", () => {
+      expectFewWalked(fresh);
+    });
+    await t.step("after ANALYZE, every plan uses an index", () => expectIndexed(flow, fresh));
+
+    await t.step("the check of the plans can fail", async () => {
+      const [whole] = await observed(flow.db, async (db) => {
+        await db.query("select max(total_cents) as most from orders");
+      });
+      assert.throws(() => expectFewWalked([whole!]), /walked/);
+      await assert.rejects(expectIndexed(flow, [whole!]), /orders/);
+    });
+  } finally {
+    await flow.close();
+  }
+});
+
+async function takeAndPublish(
+  flow: Workflow,
+  db: Database,
+  { from, to }: { from: number; to: number },
+): Promise<number[]> {
+  const orders = Array.from(
+    { length: to - from },
+    (_, index) => syntheticOrder(from + index, { orders: filled, products }),
+  );
+  const taken = await takeOrders(db, orders, stock);
+  await publish(
+    flow,
+    taken.map(({ orderId, totalCents: amountCents, currency }) => ({
+      message: { type: "order.reserve", orderId: orderId!, amountCents, currency },
+    })),
+    { oncePerOrder: true },
+  );
+  return taken.map(({ orderId }) => orderId!);
+}
+
+async function fill(flow: Workflow): Promise<void> {
+  for (let from = 2; from < filled; from += 1_000) {
+    await takeAndPublish(flow, flow.db, { from, to: Math.min(from + 1_000, filled) });
+  }
+  await flow.drain();
+  const paid = await flow.rows(
+    "select id from orders where status = 'PAID' order by id limit 1500",
+  );
+  await refundAll(flow, flow.db, paid.map(({ id }) => Number(id)));
+  await flow.drain();
+}
+
+async function refundAll(flow: Workflow, db: Database, orderIds: number[]): Promise<void> {
+  const requests = orderIds.map((orderId) => ({
+    orderId,
+    amountCents: 1,
+    reason: null,
+    idempotencyKey: null,
+  }));
+  for (const taken of await requestRefunds(db, requests, "test")) {
+    if (taken instanceof Error) throw taken;
+    const { refund: { id: refundId, orderId, amountCents }, currency } = taken;
+    await publish(flow, [{
+      message: { type: "refund.process", orderId, refundId, amountCents, currency },
+    }]);
+  }
+}
+
+/** One batch through every stage by the real handlers, and a page of everything that is read by pages. */
+async function runHotStatements(flow: Workflow, from: number): Promise<SentStatement[]> {
+  // A sweep reads the timelines from where the one before it ended.
+  await sweepHomes(flow, { olderThanSeconds: 0 });
+  return await observed(flow.db, async (db, label) => {
+    const seen = { ...flow, db };
+    label("intake");
+    const ids = await takeAndPublish(flow, db, { from, to: from + batch });
+    label("intake of known orders");
+    await takeOrders(
+      db,
+      Array.from(
+        { length: batch },
+        (_, index) => syntheticOrder(from + index, { orders: filled, products }),
+      ),
+      stock,
+    );
+    label("intake of changed orders");
+    await takeOrders(
+      db,
+      Array.from({ length: batch }, (_, index) => {
+        const order = syntheticOrder(from + index, { orders: filled, products });
+        return { ...order, placedAt: "2025-06-01 00:00:00.000" };
+      }),
+      { ...stock, only: { actor: "test", seesOthers: false } },
+    );
+    for (const [group, stage] of stages) {
+      label(stage);
+      await seenTurn(flow, db, group);
+    }
+    label("refund");
+    const settled = await readStatuses(flow.db, ids);
+    assert.deepEqual(
+      [...settled.values()].filter(({ status }) => status !== "PAID" && status !== "FAILED"),
+      [],
+    );
+    await refundAll(flow, db, ids.filter((id) => settled.get(id)!.status === "PAID"));
+    await seenTurn(flow, db, "refunds");
+    label("notify of refunds");
+    await seenTurn(flow, db, "notifications");
+
+    label("sweep");
+    await expireReservations(seen, { olderThanSeconds: 1 });
+    await sweepHomes(seen, { olderThanSeconds: 1 });
+    label("pages");
+    await listOpenOrders(db, { afterId: 0, limit: batch });
+    await listOpenRefunds(db, { afterId: 0, limit: batch });
+    await listSettledOrders(db, { afterId: 1_000, limit: batch });
+    label("lists");
+    await readOrderDetail(db, ids[0]!);
+    for (const status of [undefined, "PENDING", "PAID"] as const) {
+      await searchOrders(db, { status }, { beforeId: undefined, limit: 50 });
+    }
+    await searchOrders(db, { customerId: 7 }, { beforeId: undefined, limit: 50 });
+    await searchOrders(db, { text: "SKU-000042" }, { beforeId: undefined, limit: 50 });
+    for (const status of [undefined, "REQUESTED"] as const) {
+      await listRefunds(db, { status }, { beforeId: undefined, limit: 50 });
+    }
+    const orderId = ids[0]!;
+    for (const filter of [{}, { success: false }, { orderId }, { orderId, success: false }]) {
+      await listNotifications(db, filter, { beforeId: undefined, limit: 50 });
+    }
+    await countDeliveries(db);
+  });
+}
+
+/** A turn of a group's consumer with another database. */
+async function seenTurn(flow: Workflow, db: Database, group: Group): Promise<void> {
+  await consumeOnce(makeConsumer({ ...flow, db }, flow.consumerOf(group).options));
+}
+
+async function observed(
+  real: Database,
+  work: (db: Database, label: (text: string) => void) => Promise<void>,
+): Promise<SentStatement[]> {
+  const { db, sent, label } = observeDatabase(real);
+  await work(db, label);
+  return sent;
+}
+
+function expectFewWalked(sent: readonly SentStatement[]): void {
+  const much = sent.filter(({ walked }) => walked > mostWalked);
+  assert.deepEqual(much.map(({ label, sql, walked }) => `${label} walked ${walked}: ${sql}`), []);
+}
+
+/** Explains one statement of each shape with the values that it was really sent with. */
+async function expectIndexed(flow: Workflow, sent: readonly SentStatement[]): Promise<void> {
+  const sizes = new Map<string, number>();
+  for (const table of growing) {
+    const [row] = await flow.rows(`select count(*) as n from ${table}`);
+    sizes.set(table, Number(row!.n));
+  }
+  const shapes = new Map(
+    sent.map((statement) => [`${statement.label} ${statement.sql}`, statement]),
+  );
+  const faults: string[] = [];
+  for (const { label, sql, values } of shapes.values()) {
+    if (!/^\s*(select|update|delete|insert|replace)\b/i.test(sql)) continue;
+    for (const step of await flow.db.query(`explain format = traditional ${sql}`, values)) {
+      const size = sizes.get(String(step.table)) ?? 0;
+      const isTarget = String(step.select_type).startsWith("INSERT") || step.rows === null;
+      if (size < largeTable || isTarget) continue;
+      if (step.key === null || step.type === "ALL") {
+        faults.push(`${label}: ${step.table} by ${step.type}, ${step.key}: ${sql}`);
+      }
+    }
+  }
+  assert.deepEqual(faults, []);
+}

@@ -1,0 +1,446 @@
+import assert from "node:assert/strict";
+import { emptyCatalog, writeDescriptions } from "../../../db/catalog/catalog.ts";
+import { type Database, openDatabase } from "../../../db/connection/database.ts";
+import { type TakeOptions, takeOrders } from "../../../db/orders/intake.ts";
+import { migrate } from "../../../db/connection/migrate.ts";
+import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
+import { type TestContext, testContext } from "../../support.ts";
+
+const options: TakeOptions = { initialStock: 50, onPendingChange: "update", actor: "test" };
+
+let context: TestContext;
+let db: Database;
+let count = 0;
+
+Deno.test.beforeAll(async () => {
+  context = await testContext("intake");
+  await migrate(context.databaseUrl);
+  db = await openDatabase(context.databaseUrl);
+});
+Deno.test.afterAll(async () => {
+  await db.close();
+  await context.close();
+});
+
+/** An order of its own: ids, customer and products that no other test has. */
+function newOrder(change: Partial<IncomingOrder> = {}): IncomingOrder {
+  const n = ++count;
+  return {
+    externalOrderId: `order-${n}`,
+    placedAt: "2010-12-01 08:26:00.000",
+    currency: "EUR",
+    customer: { externalId: `customer-${n}`, email: `c${n}@example.com`, name: `Customer ${n}` },
+    items: [
+      { sku: `sku-${n}-a`, name: "Lantern", unitPriceCents: 339, qty: 6 },
+      { sku: `sku-${n}-b`, name: "Hanger", unitPriceCents: 275, qty: 8 },
+    ],
+    ...change,
+  };
+}
+
+const item = (sku: string, qty = 1) => ({ sku, name: "Item", unitPriceCents: 100, qty });
+
+async function orderRow(externalOrderId: string) {
+  const [row] = await db.query(
+    `select o.id, o.status, o.currency, o.total_cents, o.placed_at, o.unfinished,
+       c.external_id, c.email, c.name, coalesce(o.recipient_name, c.first_name) as recipient_name,
+       coalesce(o.recipient_email, c.first_email) as recipient_email
+     from orders o join customers c on c.id = o.customer_id where o.external_order_id = ?`,
+    [externalOrderId],
+  );
+  return row;
+}
+
+async function itemsOf(orderId: number) {
+  const rows = await db.query(
+    `select p.sku, i.unit_price_cents, i.qty, i.subtotal_cents
+     from order_items i join products p on p.id = i.product_id where i.order_id = ? order by i.id`,
+    [orderId],
+  );
+  return rows.map(({ sku, unit_price_cents, qty }) => [sku, Number(unit_price_cents), qty]);
+}
+
+async function eventsOf(orderId: number) {
+  const rows = await db.query(
+    "select event, actor from order_events where order_id = ? order by id",
+    [orderId],
+  );
+  return rows.map(({ event, actor }) => `${event} by ${actor}`);
+}
+
+async function product(sku: string) {
+  const [row] = await db.query(
+    "select name, price_cents, stock_qty, received_qty from products where sku = ?",
+    [sku],
+  );
+  return row &&
+    Object.values(row).map((value) => typeof value === "string" ? value : Number(value));
+}
+
+Deno.test("takeOrders() writes new orders with customer, products, items in order and timeline", async () => {
+  const orders = [newOrder(), newOrder({ currency: "GBP" })];
+  const taken = await takeOrders(db, orders, options);
+  for (const [index, order] of orders.entries()) {
+    const row = (await orderRow(order.externalOrderId))!;
+    assert.deepEqual(taken[index], {
+      externalOrderId: order.externalOrderId,
+      orderId: row.id,
+      outcome: "new",
+      status: "PENDING",
+      foreign: false,
+      totalCents: 339 * 6 + 275 * 8,
+      currency: order.currency,
+    });
+    assert.equal(row.placed_at, "2010-12-01 08:26:00.000000");
+    assert.equal(row.email, order.customer.email);
+    assert.deepEqual(
+      await itemsOf(taken[index]!.orderId!),
+      order.items.map(({ sku, unitPriceCents, qty }) => [sku, unitPriceCents, qty]),
+    );
+    assert.deepEqual(await eventsOf(taken[index]!.orderId!), ["created by test"]);
+    assert.deepEqual(await product(order.items[0]!.sku), ["Lantern", 339, 50, 50]);
+  }
+});
+
+Deno.test("takeOrders() keeps every character of texts", async () => {
+  const name = 'Zoë "Q" O\'Neil\\ \n\t😀 \u2028 <b>&amp;</b> %s ? $1';
+  const order = newOrder({ customer: { externalId: "c'\"\\😀", email: "a+b@x", name } });
+  order.items[0] = { sku: "s'\"\\😀", name, unitPriceCents: 0, qty: 1_000_000 };
+  await takeOrders(db, [order], options);
+  const row = (await orderRow(order.externalOrderId))!;
+  assert.deepEqual([row.external_id, row.name], ["c'\"\\😀", name]);
+  assert.deepEqual((await product("s'\"\\😀"))![0], name);
+});
+
+Deno.test("takeOrders() tells ids apart by case and accent", async () => {
+  const orders = ["Case-é", "case-é", "case-e"].map((externalOrderId) =>
+    newOrder({ externalOrderId })
+  );
+  const taken = await takeOrders(db, orders, options);
+  assert.deepEqual(taken.map(({ outcome }) => outcome), ["new", "new", "new"]);
+  assert.equal(new Set(taken.map(({ orderId }) => orderId)).size, 3);
+});
+
+Deno.test("takeOrders() leaves a known order and its stock alone when nothing changed", async () => {
+  const order = newOrder();
+  const [first] = await takeOrders(db, [order], options);
+  await db.run("update products set stock_qty = 7 where sku = ?", [order.items[0]!.sku]);
+  const swapped = { ...order, items: [...order.items].reverse() };
+  const [again] = await takeOrders(db, [swapped], { ...options, initialStock: 99 });
+  assert.deepEqual(again, { ...first, outcome: "unchanged" });
+  assert.deepEqual(await eventsOf(first!.orderId!), ["created by test"]);
+  assert.deepEqual((await product(order.items[0]!.sku))!.slice(2), [7, 50]);
+});
+
+Deno.test("takeOrders() replaces what a pending order says where it is told to", async () => {
+  const order = newOrder();
+  const [first] = await takeOrders(db, [order, newOrder()], options);
+  const changed: IncomingOrder = {
+    ...order,
+    placedAt: "2010-12-02 00:00:00.123",
+    currency: "USD",
+    customer: { externalId: `${order.customer.externalId}-new`, email: "n@example.com", name: "N" },
+    items: [order.items[1]!, {
+      sku: `${order.externalOrderId}-c`,
+      name: "C",
+      unitPriceCents: 1,
+      qty: 2,
+    }],
+  };
+  const [again] = await takeOrders(db, [changed], {
+    ...options,
+    onPendingChange: "replace",
+    actor: "other",
+  });
+  assert.equal(again!.outcome, "updated");
+  assert.equal(again!.orderId, first!.orderId);
+  const row = (await orderRow(order.externalOrderId))!;
+  assert.deepEqual(
+    [row.placed_at, row.currency, Number(row.total_cents), row.external_id],
+    ["2010-12-02 00:00:00.123000", "USD", 2202, changed.customer.externalId],
+  );
+  assert.deepEqual(
+    await itemsOf(first!.orderId!),
+    changed.items.map(({ sku, unitPriceCents, qty }) => [sku, unitPriceCents, qty]),
+  );
+  assert.deepEqual(await eventsOf(first!.orderId!), ["created by test", "updated by other"]);
+  const [third] = await takeOrders(db, [changed], options);
+  assert.equal(third!.outcome, "unchanged");
+});
+
+const less: [what: string, change: (order: IncomingOrder) => Partial<IncomingOrder>][] = [
+  ["an item missing", ({ items }) => ({ items: items.slice(1) })],
+  [
+    "another item instead",
+    ({ items, externalOrderId }) => ({ items: [items[0]!, item(`${externalOrderId}-c`)] }),
+  ],
+  ["fewer units", ({ items }) => ({ items: [items[0]!, { ...items[1]!, qty: 7 }] })],
+  ["another price", ({ items }) => ({ items: [items[0]!, { ...items[1]!, unitPriceCents: 1 }] })],
+  ["another currency", () => ({ currency: "USD" })],
+];
+
+for (const [what, change] of less) {
+  Deno.test(`takeOrders() calls ${what} of a pending order a conflict unless it is to be replaced`, async () => {
+    const order = newOrder();
+    const [first] = await takeOrders(db, [order], options);
+    const changed = {
+      ...order,
+      customer: { externalId: `${order.externalOrderId}-new`, email: "new@example.com", name: "N" },
+      ...change(order),
+    };
+    const [again] = await takeOrders(db, [changed, newOrder()], options);
+    assert.deepEqual([again!.outcome, again!.status], ["conflict", "PENDING"]);
+    const row = (await orderRow(order.externalOrderId))!;
+    assert.deepEqual(
+      [Number(row.total_cents), row.currency, row.recipient_email],
+      [4234, "EUR", order.customer.email],
+    );
+    assert.equal((await itemsOf(first!.orderId!)).length, 2);
+    const unknown = [changed.customer.externalId, `${order.externalOrderId}-c`];
+    const rows = await db.query(
+      `select external_id from customers where external_id in (?)
+       union all select sku from products where sku in (?)`,
+      [unknown, unknown],
+    );
+    assert.deepEqual(rows, []);
+    const replacing = { ...options, onPendingChange: "replace" as const };
+    const [replaced] = await takeOrders(db, [changed], replacing);
+    assert.equal(replaced!.outcome, "updated");
+    assert.equal((await itemsOf(first!.orderId!)).length, changed.items.length);
+  });
+}
+
+Deno.test("takeOrders() adds to a pending order, in any order of its lines", async () => {
+  const order = newOrder();
+  const [first] = await takeOrders(db, [order], options);
+  const [tea, cup] = order.items as [IncomingOrder["items"][0], IncomingOrder["items"][0]];
+  const more = { ...order, items: [cup, item("more"), { ...tea, qty: 5 }, { ...tea, qty: 2 }] };
+  const [again] = await takeOrders(db, [more], options);
+  assert.equal(again!.outcome, "updated");
+  assert.equal((await itemsOf(first!.orderId!)).length, 4);
+});
+
+Deno.test("takeOrders() sees what another import adds between its look and its lock", async () => {
+  const order = newOrder();
+  const [first] = await takeOrders(db, [order], options);
+  const one = { ...order, items: [...order.items, item("one")] };
+  const other = { ...order, items: [...order.items, item("other")] };
+  let begun = false;
+  const interrupted = new Proxy(db, {
+    get(target, name) {
+      if (name !== "transaction" || begun) return Reflect.get(target, name);
+      return async (...given: Parameters<Database["transaction"]>) => {
+        // The catalogue is complete; what follows is the transaction that writes orders.
+        const known = await db.query("select id from products where sku = 'other'");
+        if (known.length > 0 && !begun) {
+          begun = true;
+          await takeOrders(db, [one], options);
+        }
+        return await target.transaction(...given);
+      };
+    },
+  });
+  const [late] = await takeOrders(interrupted, [other], options);
+  assert.ok(begun);
+  assert.equal(late!.outcome, "conflict");
+  assert.deepEqual((await itemsOf(first!.orderId!)).map(([sku]) => sku), [
+    ...order.items.map(({ sku }) => sku),
+    "one",
+  ]);
+});
+
+Deno.test("takeOrders() keeps for each order whom it was placed for, whatever later ones say", async () => {
+  const guest = (name: string, placedAt: string) =>
+    newOrder({
+      placedAt,
+      customer: { externalId: "guest-0", email: `${name}@guest.example`, name },
+    });
+  const guests = [
+    guest("ida", "2026-01-05 10:00:00.000"),
+    guest("ben", "2026-01-05 10:05:00.000"),
+    guest("zoe", "2026-01-05 10:10:00.000"),
+  ];
+  await takeOrders(db, guests.slice(0, 2), options);
+  await takeOrders(db, guests.slice(2), options);
+  for (const order of guests) {
+    const row = (await orderRow(order.externalOrderId))!;
+    const { name, email } = order.customer;
+    assert.deepEqual([row.recipient_name, row.recipient_email], [name, email]);
+    assert.equal(row.email, "zoe@guest.example");
+  }
+});
+
+Deno.test("takeOrders() lets a file correct whom a pending order is for, and nothing else", async () => {
+  const order = newOrder();
+  const [first] = await takeOrders(db, [order], options);
+  const mended = { ...order, customer: { ...order.customer, email: "right@example.com" } };
+  const recipient = async () => (await orderRow(order.externalOrderId))!.recipient_email;
+  const [posted] = await takeOrders(db, [mended], { ...options, onPendingChange: "conflict" });
+  assert.equal(posted!.outcome, "unchanged");
+  assert.equal(await recipient(), order.customer.email);
+  const [taken] = await takeOrders(db, [mended], options);
+  assert.equal(taken!.outcome, "updated");
+  assert.equal(await recipient(), "right@example.com");
+  await db.run("update orders set status = 'RESERVED' where id = ?", [first!.orderId!]);
+  for (const onPendingChange of ["update", "replace"] as const) {
+    const [late] = await takeOrders(db, [order], { ...options, onPendingChange });
+    assert.equal(late!.outcome, "unchanged");
+    assert.equal(await recipient(), "right@example.com");
+  }
+});
+
+for (
+  const [status, settledAt] of [["RESERVED", "1000-01-01"], ["PAID", "2010-12-02"], [
+    "CANCELLED",
+    "2010-12-02",
+  ]]
+) {
+  Deno.test(`takeOrders() calls another content of a ${status} order a conflict and leaves it alone`, async () => {
+    const order = newOrder();
+    const [first] = await takeOrders(db, [order], options);
+    await db.run("update orders set status = ?, settled_time = ? where id = ?", [
+      status!,
+      settledAt!,
+      first!.orderId!,
+    ]);
+    const changed = {
+      ...order,
+      customer: { ...order.customer, email: "changed@example.com" },
+      items: [{ sku: `${order.externalOrderId}-x`, name: "X", unitPriceCents: 1, qty: 1 }],
+    };
+    const [again] = await takeOrders(db, [changed], options);
+    assert.deepEqual([again!.outcome, again!.status], ["conflict", status]);
+    assert.equal((await orderRow(order.externalOrderId))!.email, order.customer.email);
+    assert.equal((await itemsOf(first!.orderId!)).length, 2);
+    assert.equal(await product(`${order.externalOrderId}-x`), undefined);
+    const [same] = await takeOrders(db, [order], options);
+    assert.deepEqual([same!.outcome, same!.status], ["unchanged", status]);
+  });
+}
+
+Deno.test("takeOrders() calls another content a conflict where pending orders must not change", async () => {
+  const order = newOrder();
+  await takeOrders(db, [order], options);
+  const changed = { ...order, currency: "USD" };
+  const [again] = await takeOrders(db, [changed], { ...options, onPendingChange: "conflict" });
+  assert.equal(again!.outcome, "conflict");
+  assert.equal((await orderRow(order.externalOrderId))!.currency, "EUR");
+});
+
+Deno.test("takeOrders() changes nothing in a dry run", async () => {
+  const [known, changing, losing, fresh] = [newOrder(), newOrder(), newOrder(), newOrder()];
+  await takeOrders(db, [known, changing, losing], options);
+  const counts = () =>
+    db.query(
+      `select (select count(*) from orders) o, (select count(*) from products) p,
+         (select count(*) from customers) c, (select count(*) from order_events) e`,
+    );
+  const before = await counts();
+  const taken = await takeOrders(
+    db,
+    [known, { ...changing, items: [...changing.items, item("more")] }, fresh, {
+      ...losing,
+      items: [...losing.items.slice(1), item("more")],
+    }],
+    { ...options, dryRun: true },
+  );
+  assert.deepEqual(
+    taken.map(({ outcome }) => outcome),
+    ["unchanged", "updated", "new", "conflict"],
+  );
+  assert.equal(taken[2]!.orderId, null);
+  assert.deepEqual(await counts(), before);
+  assert.equal(Number((await orderRow(changing.externalOrderId))!.total_cents), 4234);
+});
+
+Deno.test("takeOrders() takes an id that stands there twice once and then compares", async () => {
+  const order = newOrder();
+  const taken = await takeOrders(
+    db,
+    [order, newOrder(), order, { ...order, items: [...order.items, item("more")] }],
+    options,
+  );
+  assert.deepEqual(taken.map(({ outcome }) => outcome), ["new", "new", "unchanged", "updated"]);
+  assert.equal(taken[2]!.orderId, taken[0]!.orderId);
+  assert.equal((await itemsOf(taken[0]!.orderId!)).length, 3);
+});
+
+Deno.test("takeOrders() gives the same books when several take the same orders at once", async () => {
+  const orders = Array.from({ length: 200 }, () => newOrder());
+  for (const order of orders) order.items[0]!.sku = `shared-${count % 7}`;
+  const runs = await Promise.all(
+    [orders, [...orders].reverse(), orders, [...orders].reverse()].map((list) =>
+      takeOrders(db, list, options)
+    ),
+  );
+  const outcomes = runs.flat().map(({ outcome }) => outcome);
+  assert.equal(outcomes.filter((outcome) => outcome === "new").length, orders.length);
+  assert.equal(outcomes.filter((outcome) => outcome === "unchanged").length, 3 * orders.length);
+  for (const { orderId } of runs[0]!.slice(0, 5)) assert.equal((await itemsOf(orderId!)).length, 2);
+});
+
+Deno.test("takeOrders() lets the latest order describe customers and products, whichever comes first", async () => {
+  const order = (placedAt: string, name: string, price: number): IncomingOrder =>
+    newOrder({
+      placedAt,
+      customer: { externalId: "described", email: `${name}@example.com`, name },
+      items: [{ sku: "described", name, unitPriceCents: price, qty: 1 }],
+    });
+  const early = order("2010-12-01 00:00:00.000", "early", 1);
+  const late = order("2010-12-03 00:00:00.000", "late", 3);
+  const middle = order("2010-12-02 00:00:00.000", "middle", 2);
+  const latest = order("2010-12-04 00:00:00.000", "latest", 4);
+  await takeOrders(db, [early, late], options);
+  assert.deepEqual(await product("described"), ["late", 3, 50, 50]);
+  await takeOrders(db, [middle], options);
+  assert.deepEqual(await product("described"), ["late", 3, 50, 50]);
+  assert.equal((await orderRow(middle.externalOrderId))!.name, "late");
+  await takeOrders(db, [latest], { ...options, initialStock: 9 });
+  assert.deepEqual(await product("described"), ["latest", 4, 50, 50]);
+  assert.equal((await orderRow(middle.externalOrderId))!.email, "latest@example.com");
+});
+
+Deno.test("takeOrders() leaves descriptions to the caller who brings a catalogue", async () => {
+  const order = newOrder();
+  await takeOrders(db, [order], options);
+  const renamed = { ...order, items: order.items.map((item) => ({ ...item, name: "Renamed" })) };
+  const catalog = emptyCatalog();
+  const [taken] = await takeOrders(db, [renamed], { ...options, catalog });
+  assert.equal(taken!.outcome, "unchanged");
+  assert.equal((await product(order.items[0]!.sku))![0], "Lantern");
+  await writeDescriptions(db, catalog, { everyDate: false });
+  assert.equal((await product(order.items[0]!.sku))![0], "Renamed");
+});
+
+Deno.test("writeDescriptions() brings nothing back that a restored database lost or gave to others", async () => {
+  const order = newOrder();
+  const catalog = emptyCatalog();
+  const [taken] = await takeOrders(db, [order], { ...options, catalog });
+  const renamed = {
+    ...order,
+    placedAt: "2011-01-01 00:00:00.000",
+    customer: { ...order.customer, name: "Later" },
+    items: order.items.map((item) => ({ ...item, name: "Later" })),
+  };
+  await takeOrders(db, [renamed], { ...options, catalog });
+  const [a, b] = order.items.map(({ sku }) => sku) as [string, string];
+  for (const table of ["order_items", "order_events"]) {
+    await db.query(`delete from ${table} where order_id = ?`, [taken!.orderId!]);
+  }
+  await db.query("delete from orders where id = ?", [taken!.orderId!]);
+  await db.query("delete from customers where external_id = ?", [order.customer.externalId]);
+  await db.query("delete from products where sku = ?", [a]);
+  await db.query("update products set sku = ? where sku = ?", [`${b} of another`, b]);
+  await writeDescriptions(db, catalog, { everyDate: true });
+  const products = await db.query("select sku, name, received_qty from products where sku like ?", [
+    `${a.slice(0, -1)}%`,
+  ]);
+  assert.deepEqual(
+    products.map(({ sku, name, received_qty: qty }) => [sku, name, Number(qty)]),
+    [[`${b} of another`, "Hanger", 50]],
+  );
+  const customers = await db.query("select 1 from customers where external_id = ?", [
+    order.customer.externalId,
+  ]);
+  assert.deepEqual(customers, []);
+});

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import {
+  judgeClock,
+  judgeDatabase,
+  judgeRedis,
+  judgeVersion,
+} from "../../../domain/operation/diagnosis.ts";
+
+const database = {
+  flushLogAtCommit: 1,
+  syncBinlog: 1,
+  charset: "utf8mb4",
+  maxConnections: 151,
+  maxPacketBytes: 64 * 1_048_576,
+  bufferPoolBytes: 1_024 * 1_048_576,
+};
+
+Deno.test("judgeVersion() knows the oldest version of each engine", () => {
+  const levels = (
+    [
+      ["mysql", "8.0.0"],
+      ["mysql", "9.7.4"],
+      ["mysql", "5.7.44"],
+      ["mariadb", "10.6.1-MariaDB"],
+      ["mariadb", "11.0.2-MariaDB-1:ubu"],
+      ["mariadb", "10.5.29-MariaDB"],
+      ["redis", "6.2.0"],
+      ["redis", "6.0.16"],
+      ["valkey", "9.1.2"],
+      ["valkey", "7.1.0"],
+    ] as const
+  ).map(([engine, version]) => judgeVersion(engine, version).level);
+  const expected = "ok ok problem ok ok problem ok problem ok problem";
+  assert.deepEqual(levels, expected.split(" "));
+});
+
+Deno.test("judgeDatabase() finds nothing in a sound server and each fault in one that is not", () => {
+  const levels = (facts: Partial<typeof database> | { syncBinlog: null }, connections = 10) =>
+    judgeDatabase({ ...database, ...facts }, connections).map(({ level }) => level).join(" ");
+  assert.equal(levels({}), "ok ok ok ok ok");
+  assert.equal(levels({ syncBinlog: null }), "ok ok ok ok ok");
+  assert.equal(levels({ flushLogAtCommit: 2 }), "warning ok ok ok ok");
+  assert.equal(levels({ syncBinlog: 0 }), "warning ok ok ok ok");
+  assert.equal(levels({ charset: "latin1" }), "ok warning ok ok ok");
+  assert.equal(levels({}, 142), "ok ok problem ok ok");
+  assert.equal(levels({ maxPacketBytes: 1_048_576 }), "ok ok ok problem ok");
+  assert.equal(levels({ bufferPoolBytes: 134_217_728 }), "ok ok ok ok warning");
+});
+
+Deno.test("judgeRedis() insists on noeviction and, in a cluster, on a hash tag", () => {
+  const sound = { evictionPolicy: "noeviction", appendOnly: true, isClusterNode: false };
+  const levels = (facts: Partial<typeof sound>, prefix = "") =>
+    judgeRedis({ ...sound, ...facts }, prefix).map(({ level }) => level).join(" ");
+  assert.equal(levels({}), "ok ok");
+  assert.equal(levels({ evictionPolicy: "allkeys-lru" }), "problem ok");
+  assert.equal(levels({ appendOnly: false }), "ok warning");
+  assert.equal(levels({ isClusterNode: true }), "ok ok problem");
+  assert.equal(levels({ isClusterNode: true }, "{orders}:"), "ok ok ok");
+});
+
+Deno.test("judgeClock() takes the time of asking into account", () => {
+  const judge = (serverMs: number) => judgeClock("redis", serverMs, 100_000, 103_000);
+  assert.equal(judge(101_000).level, "ok");
+  assert.equal(judge(99_100).level, "ok");
+  assert.deepEqual(judge(98_500), {
+    level: "warning",
+    what: "redis clock",
+    detail: "1.5 s behind this machine's",
+    mend: "let all machines follow one time server",
+  });
+  assert.equal(judge(105_000).detail, "2.0 s ahead of this machine's");
+  assert.equal(judge(134_000).level, "problem");
+});

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  type OrderContent,
+  orderContentHash,
+  refundRequestHash,
+} from "../../../domain/order/content_hash.ts";
+
+const hex = (bytes: Uint8Array) => bytes.toHex();
+
+const content = (change: Partial<OrderContent> = {}): OrderContent => ({
+  customerExternalId: "c1",
+  currency: "EUR",
+  placedAt: "2025-03-01 12:00:00.000",
+  items: [{ sku: "a", unitPriceCents: 100, qty: 1 }, { sku: "b", unitPriceCents: 50, qty: 2 }],
+  ...change,
+});
+
+Deno.test("orderContentHash() is 16 bytes and does not depend on the order of the items", () => {
+  const hash = orderContentHash(content());
+  assert.match(hash, /^[0-9a-f]{32}$/);
+  const reversed = content({ items: content().items.toReversed() });
+  assert.equal(orderContentHash(reversed), hash);
+});
+
+Deno.test("orderContentHash() tells every difference in content", () => {
+  const [a, b] = content().items as [OrderContent["items"][number], OrderContent["items"][number]];
+  const variants = [
+    content(),
+    content({ customerExternalId: "c2" }),
+    content({ customerExternalId: "C1" }),
+    content({ currency: "GBP" }),
+    content({ placedAt: "2025-03-01 12:00:00.001" }),
+    content({ items: [a] }),
+    content({ items: [a, b, b] }),
+    content({ items: [{ ...a, qty: 2 }, b] }),
+    content({ items: [{ ...a, unitPriceCents: 101 }, b] }),
+    content({ items: [{ ...a, sku: "A" }, b] }),
+    content({ items: [{ ...a, sku: 'a",100,1' }, b] }),
+    content({ items: [{ sku: "a", unitPriceCents: 1, qty: 1001 }, b] }),
+  ];
+  assert.equal(
+    new Set(variants.map((variant) => orderContentHash(variant))).size,
+    variants.length,
+  );
+});
+
+Deno.test("orderContentHash() is equal only for equal contents, whatever text they hold", () => {
+  const text = fc.string({ unit: fc.constantFrom("a", "\n", '"', "[", ",", "1"), maxLength: 4 });
+  const item = fc.record({
+    sku: text,
+    unitPriceCents: fc.integer({ min: 0, max: 11 }),
+    qty: fc.integer({ min: 1, max: 11 }),
+  });
+  const any = fc.record({
+    customerExternalId: text,
+    currency: fc.constantFrom("EUR", "GBP"),
+    placedAt: fc.constant("2025-03-01 12:00:00.000"),
+    items: fc.array(item, { maxLength: 3 }),
+  });
+  const canonical = (order: OrderContent) =>
+    JSON.stringify({ ...order, items: order.items.map((item) => JSON.stringify(item)).sort() });
+  fc.assert(fc.property(any, any, (one, other) => {
+    assert.equal(
+      orderContentHash(one) === orderContentHash(other),
+      canonical(one) === canonical(other),
+    );
+  }));
+});
+
+Deno.test("orderContentHash() stays what it was: the books are full of it", () => {
+  assert.equal(orderContentHash(content()), "e94a0753d413ea09e41e062d502e3174");
+  const odd = content({
+    customerExternalId: "Zoë",
+    items: [
+      { sku: 'a"\\b', unitPriceCents: 0, qty: 7 },
+      { sku: "😀 é\u2028", unitPriceCents: 2_147_483_647, qty: 1_000_000 },
+      { sku: "~ !#[]", unitPriceCents: 5, qty: 1 },
+    ],
+  });
+  assert.equal(orderContentHash(odd), "b539c654a266bfd3d06c9fb38b885e6b");
+});
+
+Deno.test("refundRequestHash() tells every difference in a request", () => {
+  const requests = [
+    { orderId: 1, amountCents: null, reason: null },
+    { orderId: 2, amountCents: null, reason: null },
+    { orderId: 1, amountCents: 100, reason: null },
+    { orderId: 1, amountCents: 100, reason: "" },
+    { orderId: 1, amountCents: 100, reason: "null" },
+    { orderId: 1, amountCents: null, reason: "100" },
+    { orderId: 1, amountCents: null, reason: null, owner: "api:a" },
+    { orderId: 1, amountCents: null, reason: null, owner: "api:b" },
+  ].map((request) => ({ owner: "", ...request }));
+  const hashes = requests.map((request) => hex(refundRequestHash(request)));
+  assert.equal(new Set(hashes).size, requests.length);
+  assert.equal(hex(refundRequestHash({ ...requests[2]! })), hashes[2]);
+  assert.equal(refundRequestHash(requests[0]!).length, 16);
+});

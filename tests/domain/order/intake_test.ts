@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { decideIntake, type ItemSum, takesAway } from "../../../domain/order/intake.ts";
+import { type OrderStatus, orderTransitions } from "../../../domain/order/order.ts";
+
+const same = { content: false, recipient: false, takesAway: false, foreign: false };
+const other = { ...same, content: true };
+
+Deno.test("decideIntake() takes unknown orders and recognises known ones in every status", () => {
+  for (const status of Object.keys(orderTransitions) as OrderStatus[]) {
+    for (const mode of ["update", "replace", "conflict"] as const) {
+      const mayChange = status === "PENDING" && mode !== "conflict";
+      assert.equal(decideIntake(undefined, other, mode), "new");
+      assert.equal(decideIntake({ status }, same, mode), "unchanged");
+      assert.equal(decideIntake({ status }, other, mode), mayChange ? "updated" : "conflict");
+    }
+  }
+});
+
+Deno.test("decideIntake() takes nothing away from a known order unless it is told to", () => {
+  for (const status of Object.keys(orderTransitions) as OrderStatus[]) {
+    const less = { ...other, takesAway: true };
+    assert.equal(decideIntake({ status }, less, "update"), "conflict");
+    assert.equal(decideIntake({ status }, less, "conflict"), "conflict");
+    assert.equal(
+      decideIntake({ status }, less, "replace"),
+      status === "PENDING" ? "updated" : "conflict",
+    );
+  }
+});
+
+Deno.test("decideIntake() changes whom an order is for only while it may be changed at all", () => {
+  for (const status of Object.keys(orderTransitions) as OrderStatus[]) {
+    for (const mode of ["update", "replace", "conflict"] as const) {
+      assert.equal(
+        decideIntake({ status }, { ...same, recipient: true }, mode),
+        status === "PENDING" && mode !== "conflict" ? "updated" : "unchanged",
+      );
+    }
+  }
+});
+
+Deno.test("decideIntake() changes nothing of what is another's", () => {
+  for (const mode of ["update", "replace", "conflict"] as const) {
+    const pending = { status: "PENDING" } as const;
+    assert.equal(decideIntake(pending, { ...other, foreign: true }, mode), "conflict");
+    assert.equal(
+      decideIntake(pending, { ...same, recipient: true, foreign: true }, mode),
+      "unchanged",
+    );
+    assert.equal(decideIntake(pending, { ...same, foreign: true }, mode), "unchanged");
+    assert.equal(decideIntake(undefined, { ...other, foreign: true }, mode), "new");
+  }
+});
+
+Deno.test("takesAway() tells less of anything, at its price, from more", () => {
+  const item = (sku: string, qty: number, unitPriceCents = 100): ItemSum => ({
+    sku,
+    qty,
+    unitPriceCents,
+  });
+  const known = [item("TV", 1), item("CABLE", 2)];
+  const cases: [items: ItemSum[], less: boolean][] = [
+    [[item("TV", 1), item("CABLE", 2)], false],
+    [[item("CABLE", 1), item("TV", 1), item("CABLE", 1)], false],
+    [[item("TV", 1), item("CABLE", 3), item("MUG", 1)], false],
+    [[item("TV", 1)], true],
+    [[item("TV", 1), item("CABLE", 1)], true],
+    [[item("TV", 1, 99), item("CABLE", 2)], true],
+    [[item("TV", 1, 101), item("CABLE", 2)], true],
+    [[item("TV", 1, 99), item("TV", 1), item("CABLE", 2)], false],
+    [[], true],
+  ];
+  for (const [items, less] of cases) {
+    assert.equal(takesAway(known, items), less, JSON.stringify(items));
+  }
+});
+
+Deno.test("takesAway() never says so of an order to which something was added", () => {
+  const items = fc.array(fc.record({
+    sku: fc.constantFrom("1", "1 1", "a", "A"),
+    unitPriceCents: fc.nat(3),
+    qty: fc.integer({ min: 1, max: 3 }),
+  }));
+  fc.assert(fc.property(items, items, (known, added) => {
+    assert.equal(takesAway(known, [...added, ...known]), false);
+    assert.equal(takesAway([...known, ...added], known), added.length > 0);
+  }));
+});

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { type ItemNeed, type OrderStatus, orderTransitions } from "../../../domain/order/order.ts";
+import {
+  decideReservations,
+  type ReserveDecision,
+  sumNeeds,
+} from "../../../domain/order/reserve.ts";
+import { orderIn, orderStates } from "./life.ts";
+
+const needs: ItemNeed[] = [{ productId: 1, qty: 2 }, { productId: 2, qty: 3 }];
+
+const withStock: Record<OrderStatus, ReserveDecision> = {
+  PENDING: { kind: "reserve" },
+  RESERVED: { kind: "already_reserved" },
+  PAID: { kind: "already_settled" },
+  FAILED: { kind: "already_settled" },
+  CANCELLED: { kind: "already_settled" },
+};
+
+Deno.test("decideReservations() answers for every state, with and without stock", () => {
+  for (const status of orderStates) {
+    const enough = new Map([[1, 2], [2, 3]]);
+    assert.deepEqual(
+      decideReservations([{ order: orderIn(status), needs }], enough),
+      [withStock[status]],
+      status,
+    );
+    const taken = status === "PENDING" ? [[1, 0], [2, 0]] : [[1, 2], [2, 3]];
+    assert.deepEqual([...enough], taken, status);
+
+    const short = new Map([[1, 2], [2, 2]]);
+    const [decision] = decideReservations([{ order: orderIn(status), needs }], short);
+    const failed = { kind: "fail", reason: "insufficient_stock" } as const;
+    assert.deepEqual(decision, status === "PENDING" ? failed : withStock[status], status);
+    assert.deepEqual([...short], [[1, 2], [2, 2]], "a failed order takes nothing");
+    assert.equal(decision!.kind === "fail", orderTransitions[status].run_short === "FAILED");
+  }
+});
+
+Deno.test("decideReservations() fails an order of a product that has no row", () => {
+  const stock = new Map([[1, 10]]);
+  const [decision] = decideReservations([{ order: orderIn("PENDING"), needs }], stock);
+  assert.equal(decision!.kind, "fail");
+  assert.deepEqual([...stock], [[1, 10]]);
+});
+
+const anyNeeds = fc
+  .array(
+    fc.record({ productId: fc.integer({ min: 1, max: 4 }), qty: fc.integer({ min: 1, max: 9 }) }),
+    {
+      maxLength: 5,
+    },
+  )
+  .map(sumNeeds);
+
+Deno.test("decideReservations() never oversells and gives an order all or nothing", () => {
+  fc.assert(fc.property(
+    fc.array(fc.record({ status: fc.constantFrom(...orderStates), needs: anyNeeds }), {
+      maxLength: 30,
+    }),
+    fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 4, maxLength: 4 }),
+    (wanted, units) => {
+      const stock = new Map(units.map((qty, index) => [index + 1, qty]));
+      const left = new Map(stock);
+      const decisions = decideReservations(
+        wanted.map(({ status, needs }, id) => ({ order: orderIn(status, { id }), needs })),
+        stock,
+      );
+      assert.equal(decisions.length, wanted.length);
+      // The same by hand: first come, first served, whole orders only.
+      wanted.forEach(({ status, needs }, index) => {
+        const fits = needs.every(({ productId, qty }) => left.get(productId)! >= qty);
+        const takes = status === "PENDING" && fits;
+        assert.equal(decisions[index]!.kind === "reserve", takes);
+        assert.equal(decisions[index]!.kind === "fail", status === "PENDING" && !fits);
+        if (takes) {
+          for (const { productId, qty } of needs) left.set(productId, left.get(productId)! - qty);
+        }
+      });
+      assert.deepEqual([...stock], [...left]);
+      for (const qty of stock.values()) assert.ok(qty >= 0);
+    },
+  ));
+});
+
+Deno.test("sumNeeds() adds up the items of a product and sorts by product", () => {
+  fc.assert(fc.property(
+    fc.array(
+      fc.record({
+        productId: fc.integer({ min: 1, max: 9 }),
+        qty: fc.integer({ min: 1, max: 99 }),
+      }),
+    ),
+    (items) => {
+      const sums = sumNeeds(items);
+      const ids = sums.map(({ productId }) => productId);
+      assert.deepEqual(
+        ids,
+        [...new Set(items.map(({ productId }) => productId))].sort((a, b) => a - b),
+      );
+      for (const { productId, qty } of sums) {
+        const own = items.filter((item) => item.productId === productId);
+        assert.equal(qty, own.reduce((sum, item) => sum + item.qty, 0));
+      }
+    },
+  ));
+});

@@ -1,0 +1,461 @@
+import assert from "node:assert/strict";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import fc from "fast-check";
+import { tokenHash } from "../../../../domain/operation/api_token.ts";
+import { decidePayment } from "../../../../db/payments/decide_payment.ts";
+import { createImport } from "../../../../db/imports/imports.ts";
+import { writeNotifications } from "../../../../db/notifications/notifications.ts";
+import { recordDispute, recordSecondPayment } from "../../../../db/payments/payment_disputes.ts";
+import { neededScopes } from "../../../../routes/middleware/access.ts";
+import { makeApp } from "../../../../routes/app.ts";
+import { problemTypes } from "../../../../routes/middleware/problem.ts";
+import { serveHttp } from "../../../../routes/server.ts";
+import { csvOf } from "../../../csv_orders.ts";
+import { askedKey } from "../../../workflow.ts";
+import { type Api, ask, openApi, orderBodyOf, storeOrder } from "../../api.ts";
+import { providerSecret, signatureOf } from "../payments/callbacks.ts";
+import { arbitraryOf, type Described, type Document, operationsOf } from "./schema_values.ts";
+
+let api: Api;
+let document: Document;
+let ajv: Ajv2020;
+Deno.test.beforeAll(async () => {
+  api = await openApi("openapi_routes", {
+    GATEWAY: "http",
+    GATEWAY_URL: "http://127.0.0.1:9",
+    GATEWAY_SECRETS: providerSecret,
+    NOTIFY_CHANNELS: "log,webhook",
+    NOTIFY_WEBHOOK_URL: "http://127.0.0.1:9/hooks",
+    NOTIFY_WEBHOOK_SECRETS: `whsec_${btoa("s".repeat(32))}`,
+  });
+  document = (await ask(api, "GET", "/openapi.json")).body;
+  ajv = new Ajv2020({
+    strict: false,
+    formats: {
+      "date-time": /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(\d{3})?Z$/,
+      date: /^\d{4}-\d\d-\d\d$/,
+      binary: true,
+    },
+  });
+  ajv.addSchema(document, "api");
+});
+Deno.test.afterAll(() => api.close());
+
+const operations = () => operationsOf(document);
+
+/** Checks an answer against the document. */
+async function assertDescribed(
+  { method, path, operation }: Described,
+  response: Response,
+  sent: string,
+): Promise<void> {
+  const what = `${method} ${path} ${sent} → ${response.status}`;
+  const described = operation.responses[response.status];
+  const text = await response.text();
+  assert.ok(described !== undefined, `${what} is not described: ${text}`);
+  const type = response.headers.get("content-type")!.split(";")[0]!;
+  assert.ok(described.content?.[type] !== undefined, `${what}: ${type} is not described`);
+  for (const header of tellingHeaders) {
+    if (response.headers.has(header)) assert.ok(described.headers?.[header], `${what}: ${header}`);
+  }
+  if (!type.endsWith("json")) return;
+  const body = JSON.parse(text);
+  const pointer = ["paths", path, method.toLowerCase(), "responses", String(response.status)];
+  assertFits([...pointer, "content", type, "schema"], body, what);
+  if (type !== "application/problem+json") return;
+  const problems = Object.values(described.content[type]!.examples!).map(({ value }) => value);
+  assert.ok(problems.some((problem) => problem.type === body.type), `${what}: ${text}`);
+}
+
+/** Headers that say something of an answer; the others are the same for all. */
+const tellingHeaders = [
+  "location",
+  "idempotent-replayed",
+  "content-disposition",
+  "x-request-id",
+  "ratelimit",
+  "ratelimit-policy",
+  "retry-after",
+  "www-authenticate",
+];
+
+/** Checks a value against a schema of the document. */
+function assertFits(pointer: readonly string[], value: unknown, what: string): void {
+  const path = pointer
+    .map((part) => encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1")))
+    .join("/");
+  const validate = ajv.getSchema(`api#/${path}`)!;
+  const text = JSON.stringify(value);
+  assert.ok(validate(value), `${what}: ${text} ${JSON.stringify(validate.errors)}`);
+}
+
+const hostile = fc.constantFrom<unknown>(
+  "",
+  "'; drop table orders; --",
+  "../../etc/passwd",
+  "%00",
+  "\u0000",
+  "-1",
+  "1e999",
+  "9".repeat(400),
+  "<script>",
+  "{{7*7}}",
+  "\r\nx-injected: 1",
+  "\ud800",
+  "NaN",
+  null,
+  true,
+  [],
+  {},
+  -1,
+  0.1,
+  1e300,
+);
+
+function mostly(good: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
+  return fc.oneof({ weight: 6, arbitrary: good }, { weight: 1, arbitrary: hostile });
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value) ?? "";
+}
+
+Deno.test("GET /openapi.json is a valid OpenAPI 3.1 document by an independent validator", async () => {
+  const validator = new Validator();
+  const result = await validator.validate(structuredClone(document));
+  assert.ok(result.valid, JSON.stringify(result.errors));
+  assert.equal(validator.version, "3.1");
+});
+
+Deno.test("GET /openapi.json is made once, before anybody is listened to", async () => {
+  const { stringify } = JSON;
+  let made = 0;
+  JSON.stringify = (value: { openapi?: unknown }, ...rest: []) => {
+    if (value?.openapi !== undefined) made++;
+    return stringify(value, ...rest);
+  };
+  const stop = new AbortController();
+  const listening = Promise.withResolvers<string>();
+  const config = { ...api.deps.config, port: 0 };
+  const served = serveHttp({ ...api.deps, config }, stop.signal, {
+    onListening: listening.resolve,
+  });
+  try {
+    const url = await Promise.race([listening.promise, served.then(() => "")]);
+    assert.equal(made, 1);
+    for (let n = 0; n < 3; n++) {
+      const response = await fetch(`${url}/openapi.json`);
+      assert.equal(response.headers.get("content-type"), "application/json");
+      assert.deepEqual(await response.json(), document);
+    }
+    const head = await fetch(`${url}/openapi.json`, { method: "HEAD" });
+    assert.equal(await head.text(), "");
+    assert.equal(made, 1);
+  } finally {
+    JSON.stringify = stringify;
+    stop.abort();
+    await served;
+  }
+});
+
+Deno.test("GET /openapi.json describes every route, its scopes and its problems", () => {
+  const others = /^\/(dashboard.*|sign-in|sign-out|docs.*|openapi\.json|)$/;
+  const routes = api.app.routes
+    .filter(({ method, path }) => method !== "ALL" && !others.test(path))
+    .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`);
+  const described = operations().map(({ method, path }) => `${method} ${path}`);
+  assert.deepEqual(described.sort(), [...new Set(routes)].sort());
+  for (const { method, path, operation } of operations()) {
+    const needed = neededScopes(method, path.replace(/\{\w+\}/g, "1"));
+    const said = operation.security[0]?.bearer ?? "nothing";
+    assert.deepEqual(said, needed, `${method} ${path}`);
+    assert.ok(operation.summary.length > 5);
+    for (const { name, description } of operation.parameters ?? []) {
+      assert.ok(description, `${method} ${path}: ${name} is not described`);
+    }
+  }
+  const { description } = document.info as { description: string };
+  const guide = Deno.readTextFileSync(new URL("../../../../docs/integrating.md", import.meta.url));
+  for (const { type, status } of problemTypes()) {
+    assert.ok(description.includes(type), type);
+    assert.ok(guide.includes(`| \`${type.split(":").at(-1)}\` | ${status} |`), type);
+  }
+});
+
+Deno.test("every body of the document has an example that fits its schema", () => {
+  let checked = 0;
+  for (const { method, path, operation } of operations()) {
+    const start = ["paths", path, method.toLowerCase()];
+    const bodies = Object.entries(operation.responses).map(([status, { content }]) =>
+      [["responses", status], content] as const
+    );
+    for (
+      const [place, content] of [
+        [["requestBody"], operation.requestBody?.content] as const,
+        ...bodies,
+      ]
+    ) {
+      for (const [type, { example, examples }] of Object.entries(content ?? {})) {
+        const what = `${method} ${path} ${place.join(" ")} ${type}`;
+        const values = examples === undefined
+          ? [example]
+          : Object.values(examples).map(({ value }) => value);
+        assert.ok(values.length > 0 && values.every((value) => value !== undefined), what);
+        for (const value of values) {
+          assertFits([...start, ...place, "content", type, "schema"], value, what);
+          checked++;
+        }
+      }
+    }
+  }
+  assert.ok(checked > 200, String(checked));
+});
+
+Deno.test("the examples of requests are taken as they stand", async () => {
+  const taken: string[] = [];
+  for (const described of operations()) {
+    for (const [type, content] of Object.entries(described.operation.requestBody?.content ?? {})) {
+      if (!/json|csv/.test(type)) continue;
+      const { example } = content;
+      const { path, method } = described;
+      const id = await storeOrder(api.deps.db, { status: "PAID", totalCents: 1_000 });
+      const sent = path === "/payments/callback"
+        ? {
+          ...example as Json,
+          data: { ...(example as { data: Json }).data, ...await callbackOf(id) },
+        }
+        : example;
+      const body = typeof sent === "string" ? sent : JSON.stringify(sent);
+      const response = await api.app.request(path.replace("{id}", String(id)), {
+        method,
+        body,
+        headers: {
+          "content-type": type,
+          ...(path === "/payments/callback" ? signatureOf(body) : {}),
+        },
+      });
+      assert.equal(response.status, 202);
+      await assertDescribed(described, response, "its example");
+      taken.push(`${path} ${type}`);
+    }
+  }
+  assert.deepEqual(taken.sort(), [
+    "/imports text/csv",
+    "/orders application/json",
+    "/orders/{id}/refunds application/json",
+    "/payments/callback application/json",
+  ]);
+});
+
+type Json = Record<string, unknown>;
+
+const callbackOf = async (orderId: number) => ({
+  idempotency_key: await askedKey(api.deps.db, orderId),
+});
+
+Deno.test("whom a route turns away is told as the document says, on every route", async () => {
+  const secretOf = (name: string) => `secret-of-${name}`;
+  const scopesOf = { reader: "read", shop: "orders", returns: "refunds" };
+  const guarded = await openApi("openapi_guarded", {
+    RATE_LIMIT: "1000",
+    GATEWAY: "http",
+    GATEWAY_URL: "http://127.0.0.1:9",
+    GATEWAY_SECRETS: providerSecret,
+    API_TOKENS: Object.entries(scopesOf)
+      .map(([name, scope]) => `${name}:${tokenHash(secretOf(name))}:${scope}`).join(","),
+  });
+  const limited = makeApp({
+    ...guarded.deps,
+    config: { ...guarded.deps.config, rateLimitPerMinute: 1 },
+  });
+  try {
+    for (const described of operations()) {
+      const { method, path, operation } = described;
+      const url = path.replace("{channel}", "webhook").replace("{id}", "1");
+      const needed = operation.security[0]?.bearer;
+      const askBy = async (app: Api["app"], name: string | undefined) => {
+        const authorization = name === undefined ? "" : `Bearer ${secretOf(name)}`;
+        const response = await app.request(url, {
+          method,
+          headers: authorization === "" ? {} : { authorization },
+        });
+        await assertDescribed(described, response.clone(), `by ${name ?? "nobody"}`);
+        return response;
+      };
+      const stranger = await askBy(guarded.app, undefined);
+      if (needed === undefined) {
+        assert.notEqual(stranger.status, 403, `${method} ${path}`);
+        continue;
+      }
+      assert.equal(stranger.status, 401, `${method} ${path}`);
+      assert.ok(stranger.headers.has("www-authenticate"));
+      assert.equal((await askBy(guarded.app, "unknown")).status, 401, `${method} ${path}`);
+      for (const [name, scope] of Object.entries(scopesOf)) {
+        const { status, headers } = await askBy(guarded.app, name);
+        assert.equal(status === 403, !needed.includes(scope), `${method} ${path} by ${name}`);
+        assert.ok(headers.has("ratelimit"), `${method} ${path} by ${name} counts, refused or not`);
+      }
+      const name = Object.entries(scopesOf).find(([, scope]) => needed.includes(scope))?.[0];
+      if (name === undefined) continue;
+      const { status, headers } = await askBy(limited, name);
+      assert.equal(status, 429, `${method} ${path}`);
+      assert.ok(headers.has("retry-after"));
+    }
+  } finally {
+    await guarded.close();
+  }
+});
+
+/** Leaves an order of which every decision about its payments was taken: each again is answered well. */
+async function decideEveryWay(orderId: number): Promise<void> {
+  const money = (providerRef: string) => ({
+    orderId,
+    provider: "http",
+    providerRef,
+    amountCents: 1_001,
+    currency: "EUR",
+  });
+  const now = "2026-01-05 10:00:00.000000";
+  const { db } = api.deps;
+  await db.transaction((tx) => recordDispute(tx, money("decided"), now));
+  await decidePayment(db, orderId, "accept", "test");
+  for (const verdict of ["give_back", "dismiss"] as const) {
+    await db.transaction((tx) => recordSecondPayment(tx, money(verdict), now));
+    await decidePayment(db, orderId, verdict, "test");
+  }
+}
+
+Deno.test("every answer to what the document describes, and to what it does not, is described", async () => {
+  const { body: { id: pending } } = await ask(api, "POST", "/orders", orderBodyOf());
+  const paid = await storeOrder(api.deps.db, { status: "PAID", totalCents: 1_000_000 });
+  const failed = await storeOrder(api.deps.db, { status: "FAILED" });
+  const file = () => csvOf([{ external_order_id: `contract-${crypto.randomUUID()}` }]);
+  await api.app.request("/imports?dry_run=1", {
+    method: "POST",
+    body: file(),
+    headers: { "content-type": "text/csv" },
+  });
+  const cancelled = await createImport(api.deps.db, "cancelled");
+  await api.deps.db.run("update imports set status = 'CANCELLED' where id = ?", [cancelled]);
+  for (const orderId of [paid, failed]) {
+    const notice = { orderId, refundId: null, event: "order.paid", amountCents: 1 };
+    await api.deps.db.transaction((tx) => writeNotifications(tx, [notice], ["log", "webhook"]));
+  }
+  const decided = await storeOrder(api.deps.db, { status: "RESERVED" });
+  await decideEveryWay(decided);
+  const asked = await Promise.all([pending, paid, failed].map(callbackOf));
+  const callbacks = fc.constantFrom(...asked).map((key) => ({
+    type: "charge.succeeded",
+    timestamp: "",
+    data: { id: "ch-1", amount_cents: 1, currency: "EUR", ...key },
+  }));
+  const ids = fc.oneof(
+    { weight: 6, arbitrary: fc.constantFrom(pending, paid, failed, cancelled, decided, 1, 2) },
+    { weight: 1, arbitrary: fc.nat() },
+    { weight: 1, arbitrary: hostile },
+  );
+  const seen = new Map<string, Set<number>>();
+  for (const described of operations()) {
+    const { method, path, operation } = described;
+    const parameters = fc.record(
+      Object.fromEntries(
+        (operation.parameters ?? []).map(({ in: place, name, schema }) => [
+          `${place} ${name}`,
+          fc.option(name === "id" ? ids : mostly(arbitraryOf(schema)), {
+            nil: undefined,
+            freq: place === "path" ? 1e6 : 2,
+          }),
+        ]),
+      ),
+    );
+    const contents = Object.entries(operation.requestBody?.content ?? {});
+    const body = contents.length === 0 ? fc.constant(undefined) : fc.oneof(
+      ...contents.map(([type, { schema, example }]) => {
+        const good = type === "application/json"
+          ? fc.oneof(
+            ...(path === "/payments/callback" ? [{ weight: 4, arbitrary: callbacks }] : []),
+            arbitraryOf(schema),
+            fc.constant(example),
+            mostly(fc.anything({ maxDepth: 2 })),
+          ).map((value) =>
+            JSON.stringify(value, (_, part) => typeof part === "bigint" ? 0 : part) ?? ""
+          )
+          : fc.oneof(fc.constant("").map(file), fc.string());
+        return good.map((text) => ({ type, text }));
+      }),
+      hostile.map((value) => ({ type: "text/plain", text: textOf(value) })),
+    );
+    const statuses = new Set<number>();
+    seen.set(`${method} ${path}`, statuses);
+    const wentWell = () => [...statuses].some((status) => status < 300);
+    const asking = () =>
+      fc.assert(
+        fc.asyncProperty(parameters, body, async (values, content) => {
+          let url = path;
+          const query = new URLSearchParams();
+          const headers: Record<string, string> = {};
+          for (const [parameter, value] of Object.entries(values)) {
+            const [place, name] = parameter.split(" ") as [string, string];
+            if (value === undefined) continue;
+            const text = textOf(value);
+            if (place === "query") query.append(name, text);
+            else if (place === "path") {
+              url = url.replace(`{${name}}`, encodeURIComponent(text.toWellFormed()) || "0");
+            } else if (/^[\x20-\x7e]*$/.test(text)) headers[name] = text;
+          }
+          if (content !== undefined) headers["content-type"] = content.type;
+          // Hardly ever would chance make a signature.
+          if (path === "/payments/callback" && headers["webhook-timestamp"] === undefined) {
+            Object.assign(headers, signatureOf(content?.text ?? ""));
+          }
+          const sent = JSON.stringify([url, String(query), headers, content?.text.slice(0, 200)]);
+          const response = await api.app.request(`${url}?${query}`, {
+            method,
+            body: content?.text,
+            headers,
+          });
+          statuses.add(response.status);
+          if (path === "/imports" && response.status === 202) {
+            // Only so many run at once.
+            const events = await api.app.request(`${response.headers.get("location")}/events`);
+            await events.text();
+          }
+          assert.ok(response.status < 500, `${sent} ${response.status}`);
+          // What is no path of the API is not described either.
+          if (response.status === 404 && operation.responses[404] === undefined) {
+            await response.body?.cancel();
+            return;
+          }
+          await assertDescribed(described, response, sent);
+        }),
+        { numRuns: path === "/payments/callback" ? 200 : 60 },
+      );
+    await asking();
+    // Chance may have met none of what an operation is for.
+    for (let more = 1; more <= 20 && !wentWell(); more++) await asking();
+  }
+  for (const [what, statuses] of seen) {
+    const good = [...statuses].some((status) => status < 300);
+    assert.ok(good, `${what} was never asked for well: ${[...statuses]}`);
+  }
+});
+
+Deno.test("GET /docs is a page that loads nothing from elsewhere", async () => {
+  const page = await api.app.request("/docs");
+  assert.equal(page.status, 200);
+  const csp = page.headers.get("content-security-policy")!;
+  assert.match(csp, /script-src 'self'; style-src 'self'/);
+  assert.doesNotMatch(csp, /unsafe|http/);
+  const html = await page.text();
+  const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file]) => file!);
+  assert.equal(files.length, 4);
+  for (const file of files) {
+    const response = await api.app.request(file);
+    assert.equal(response.status, 200, file);
+    assert.ok((await response.text()).length > 50);
+  }
+  assert.doesNotMatch(html, /<script>|style=|\son\w+=/);
+  assert.equal((await api.app.request("/docs/other.js")).status, 404);
+  assert.equal((await api.app.request("/docs/constructor")).status, 404);
+});

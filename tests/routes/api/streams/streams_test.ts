@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import type { Message } from "../../../../domain/messages/messages.ts";
+import { publish } from "../../../../streams/queue/publish.ts";
+import { type Api, ask, openApi } from "../../api.ts";
+
+async function withApi(work: (api: Api) => Promise<void>): Promise<void> {
+  const api = await openApi("streams_routes");
+  try {
+    await work(api);
+  } finally {
+    await api.close();
+  }
+}
+
+const empty = {
+  length: 0,
+  lag: 0,
+  pending: 0,
+  scheduled: 0,
+  oldest_age_ms: 0,
+  oldest_unfinished_at: null,
+  consumers: 0,
+  retries: 0,
+  dead: 0,
+  processed: 0,
+  money: [],
+};
+
+const charge = (orderId: number, currency = "EUR"): Message => ({
+  type: "payment.charge",
+  orderId,
+  amountCents: 1_000 * orderId,
+  currency,
+});
+
+Deno.test("GET /streams shows zeros where there is no stream and no group", () =>
+  withApi(async (api) => {
+    const { status, body } = await ask(api, "GET", "/streams");
+    assert.equal(status, 200);
+    assert.deepEqual(body, {
+      streams: ["orders", "payments", "notifications", "refunds"].map((group) => ({
+        group,
+        ...empty,
+      })),
+    });
+  }));
+
+Deno.test("GET /streams tells read from unread, waiting from scheduled, and the money", () =>
+  withApi(async (api) => {
+    const { redis, keys, db } = api.deps;
+    const stream = keys.stream("payments");
+    await publish(api.deps, [
+      { message: charge(1) },
+      { message: charge(2, "USD") },
+      { message: charge(3) },
+      { message: charge(4), delayMs: 60_000 },
+    ]);
+    await redis.xgroup("CREATE", stream, "payments", "0");
+    await redis.xreadgroup("GROUP", "payments", "me", "COUNT", 1, "STREAMS", stream, ">");
+    const now = Date.now();
+    await redis.zadd(keys.alive("payments"), now, "me", now - 3_000, "he", now - 120_000, "gone");
+    await redis.zadd(keys.retries("payments"), 1, "1-1");
+    await redis.hset(keys.stats("payments"), "processed", 42);
+    await redis.hset(keys.money("payments"), "CHF", 0);
+    for (const [id, status] of [["1-1", "DEAD"], ["1-2", "DEAD"], ["1-3", "RETRIED"]] as const) {
+      await db.run(
+        `
+        insert into dead_letters
+          (group_name, message_id, payload, error, attempts, status, first_seen_at)
+        values ('payments', ?, '[]', 'broken', 5, ?, current_timestamp(6))`,
+        [id, status],
+      );
+    }
+    const { body } = await ask(api, "GET", "/streams");
+    const payments = body.streams[1];
+    const { oldest_age_ms, oldest_unfinished_at, ...rest } = payments;
+    assert.deepEqual(rest, {
+      group: "payments",
+      length: 3,
+      lag: 2,
+      pending: 1,
+      scheduled: 1,
+      consumers: 2,
+      retries: 1,
+      dead: 2,
+      processed: 42,
+      money: [{ currency: "EUR", amount_cents: 8_000 }, { currency: "USD", amount_cents: 2_000 }],
+    });
+    const [[firstId]] = await redis.xrange(stream, "-", "+", "COUNT", 1) as [[string, string[]]];
+    assert.equal(Date.parse(oldest_unfinished_at), Number(firstId.split("-")[0]));
+    assert.ok(oldest_age_ms >= 0 && oldest_age_ms < 60_000, String(oldest_age_ms));
+    assert.deepEqual(body.streams[0], { group: "orders", ...empty });
+  }));
+
+Deno.test("GET /streams measures age by the oldest unfinished entry", () =>
+  withApi(async (api) => {
+    const { redis, keys } = api.deps;
+    const anHourAgo = Date.now() - 3_600_000;
+    await redis.xadd(keys.stream("refunds"), `${anHourAgo}-0`, "type", "refund.process");
+    const { body } = await ask(api, "GET", "/streams");
+    const refunds = body.streams[3];
+    assert.equal(refunds.oldest_unfinished_at, new Date(anHourAgo).toISOString());
+    assert.ok(Math.abs(refunds.oldest_age_ms - 3_600_000) < 60_000, String(refunds.oldest_age_ms));
+    assert.equal(refunds.lag, 1);
+  }));

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { WorkflowError } from "../../../domain/errors.ts";
+import { gather, type GatherOptions } from "../../../routes/middleware/batcher.ts";
+
+const options: GatherOptions = {
+  most: 100,
+  mostWaiting: 1_000,
+  mostMs: 60_000,
+  concernsAll: () => false,
+};
+
+/** Work whose first batch ends only when told to, so that a crowd can gather behind it. */
+function slowFirstBatch(work: (inputs: readonly string[]) => string[]) {
+  const batches: string[][] = [];
+  const first = Promise.withResolvers<void>();
+  return {
+    batches,
+    release: () => first.resolve(),
+    work: async (inputs: readonly string[]) => {
+      batches.push([...inputs]);
+      if (batches.length === 1) await first.promise;
+      return work(inputs);
+    },
+  };
+}
+
+const shout = (inputs: readonly string[]) => inputs.map((input) => input.toUpperCase());
+
+Deno.test("gather() runs a lone call at once and those that come meanwhile together", async () => {
+  const { work, batches, release } = slowFirstBatch(shout);
+  const call = gather(work, options);
+  const calls = ["a", "b", "c", "d"].map(call);
+  assert.deepEqual(batches, [["a"]]);
+  release();
+  assert.deepEqual(await Promise.all(calls), ["A", "B", "C", "D"]);
+  assert.deepEqual(batches, [["a"], ["b", "c", "d"]]);
+});
+
+Deno.test("gather() never puts more than the most into a batch", async () => {
+  const { work, batches, release } = slowFirstBatch(shout);
+  const call = gather(work, { ...options, most: 2 });
+  const calls = ["a", "b", "c", "d", "e", "f"].map(call);
+  release();
+  await Promise.all(calls);
+  assert.deepEqual(batches, [["a"], ["b", "c"], ["d", "e"], ["f"]]);
+});
+
+Deno.test("gather() halves a failing batch until the culprit stands alone", async () => {
+  const { work, batches, release } = slowFirstBatch((inputs) => {
+    if (inputs.includes("bad")) throw new Error("it is bad");
+    return shout(inputs);
+  });
+  const call = gather(work, options);
+  const calls = ["first", "a", "b", "bad", "c", "d"].map(call);
+  release();
+  const results = await Promise.allSettled(calls);
+  assert.deepEqual(
+    results.map((result) => result.status === "fulfilled" ? result.value : result.reason.message),
+    ["FIRST", "A", "B", "it is bad", "C", "D"],
+  );
+  assert.deepEqual(batches.at(-1), ["c", "d"], "neighbours are not taken apart further");
+});
+
+Deno.test("gather() tries nothing again after an error that concerns all", async () => {
+  const { work, batches, release } = slowFirstBatch((inputs) => {
+    if (inputs.length > 1) throw new Error("the engine is gone");
+    return shout(inputs);
+  });
+  const call = gather(work, { ...options, concernsAll: () => true });
+  const calls = ["a", "b", "c"].map(call);
+  release();
+  const results = await Promise.allSettled(calls);
+  assert.deepEqual(results.map(({ status }) => status), ["fulfilled", "rejected", "rejected"]);
+  assert.equal(batches.length, 2);
+  assert.equal(await call("d"), "D", "and goes on with what comes later");
+});
+
+Deno.test("gather() turns calls away when too many wait", async () => {
+  const { work, release } = slowFirstBatch(shout);
+  const call = gather(work, { ...options, mostWaiting: 2 });
+  const calls = ["a", "b", "c"].map(call);
+  await assert.rejects(
+    call("d"),
+    (error) => error instanceof WorkflowError && error.code === "unavailable",
+  );
+  release();
+  assert.deepEqual(await Promise.all(calls), ["A", "B", "C"]);
+});
+
+Deno.test("gather() gives up a batch that hangs and goes on with the next", async () => {
+  let batches = 0;
+  const hangs = new Promise<string[]>(() => {});
+  const call = gather<string, string>(
+    (inputs) => ++batches === 1 ? hangs : Promise.resolve(shout(inputs)),
+    { ...options, mostMs: 1, concernsAll: () => true },
+  );
+  const results = await Promise.allSettled([call("a"), call("b")]);
+  assert.deepEqual(results.map(({ status }) => status), ["rejected", "fulfilled"]);
+});

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { openImportFile } from "../../../streams/imports/import_file.ts";
+import { csvOf, type CsvOrderRow } from "../../csv_orders.ts";
+
+interface Read {
+  /** Lines of the rows of each order, as they came. */
+  orders: { id: string; lines: number[]; isPart: boolean }[];
+  rows: number;
+}
+
+const limits = {
+  spool: 500,
+  store: { file: 300, partition: 100_000, block: 100 },
+  orderRows: 4,
+};
+
+async function read(rows: CsvOrderRow[], { small = false, size = 70 } = {}): Promise<Read> {
+  const bytes = new TextEncoder().encode(csvOf(rows));
+  const pieces = Array.from(
+    { length: Math.ceil(bytes.length / size) },
+    (_, index) => bytes.slice(index * size, (index + 1) * size),
+  );
+  const file = await openImportFile(ReadableStream.from(pieces), {
+    onProgress: () => {},
+    limits: small ? limits : undefined,
+  });
+  try {
+    const orders: Read["orders"] = [];
+    for await (const group of file.groups()) {
+      for (const own of group.orders) {
+        const ids = new Set(own.map(({ fields }) => fields[file.places.external_order_id]!.trim()));
+        assert.equal(ids.size, 1);
+        const lines = own.map(({ line }) => line);
+        orders.push({ id: [...ids][0]!, lines, isPart: group.isPart });
+      }
+    }
+    return { orders, rows: file.rows };
+  } finally {
+    file.close();
+  }
+}
+
+/** A row without an order has no item either: with one the file would be refused. */
+const row = (id: string): CsvOrderRow => ({
+  external_order_id: id,
+  ...(id === "" ? { product_sku: "", product_name: "", unit_price_cents: "", qty: " " } : {}),
+});
+
+Deno.test("openImportFile() gives orders whose rows stand together as they come, scattered ones later", async () => {
+  const rows = ["A", "A", "B", "C", "B", " C ", "", "D", ""].map(row);
+  assert.deepEqual(await read(rows), {
+    rows: 9,
+    orders: [
+      { id: "A", lines: [2, 3], isPart: false },
+      { id: "", lines: [8], isPart: false },
+      { id: "D", lines: [9], isPart: false },
+      { id: "", lines: [10], isPart: false },
+      { id: "B", lines: [4, 6], isPart: false },
+      { id: "C", lines: [5, 7], isPart: false },
+    ],
+  });
+});
+
+Deno.test("openImportFile() gives every order whole and every row once, in memory and on disk", async () => {
+  const ids = fc.array(fc.constantFrom("A", "B", "C", "long-id-of-an-order", "é", ""), {
+    maxLength: 40,
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      ids,
+      fc.boolean(),
+      fc.integer({ min: 1, max: 200 }),
+      async (ids, small, size) => {
+        const { orders, rows } = await read(ids.map(row), { small, size });
+        const expected = Map.groupBy(
+          ids.map((id, index) => ({ id, line: index + 2 })),
+          ({ id }) => id,
+        );
+        for (const id of expected.keys()) {
+          const own = orders.filter((order) => order.id === id);
+          if (id !== "") assert.equal(own.length, 1, `${id} came in ${own.length} groups`);
+          assert.deepEqual(
+            own.flatMap(({ lines }) => lines),
+            expected.get(id)!.map(({ line }) => line),
+          );
+        }
+        assert.equal(rows, ids.length);
+        assert.equal(orders.flatMap(({ lines }) => lines).length, ids.length);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test("openImportFile() ends between two pieces when its signal aborts", async () => {
+  const bytes = new TextEncoder().encode(csvOf([row("A"), row("B")]));
+  const file = await openImportFile(ReadableStream.from([bytes]), { onProgress: () => {} });
+  const groups = file.groups(AbortSignal.abort(new Error("enough")));
+  await groups.next();
+  await assert.rejects(() => groups.next(), /enough/);
+  file.close();
+});

@@ -1,0 +1,835 @@
+import assert from "node:assert/strict";
+import { type Message, messageOfEntry } from "../../../domain/messages/messages.ts";
+import { gzipSync } from "node:zlib";
+import fc from "fast-check";
+import { type Database, openDatabase } from "../../../db/connection/database.ts";
+import { takeOrders } from "../../../db/orders/intake.ts";
+import { migrate } from "../../../db/connection/migrate.ts";
+import { WorkflowError } from "../../../domain/errors.ts";
+import { silentLog } from "../../../domain/operation/log.ts";
+import {
+  type ImportOptions,
+  importOrders,
+  type ImportProgress,
+  type ImportReport,
+} from "../../../streams/imports/orders_import.ts";
+import { type Keys, keysFor } from "../../../streams/redis/keys.ts";
+import { openRedis, type RedisClient } from "../../../streams/redis/redis.ts";
+import { booksOf, csvOf, type CsvOrderRow, manyRows, sourceOf } from "../../csv_orders.ts";
+import { type TestContext, testContext } from "../../support.ts";
+
+interface Bench {
+  context: TestContext;
+  db: Database;
+  redis: RedisClient;
+  keys: Keys;
+}
+
+/** A database and a Redis prefix with nothing in them. */
+async function withBench(work: (bench: Bench) => Promise<void>): Promise<void> {
+  const context = await testContext("orders_import");
+  await migrate(context.databaseUrl);
+  const db = await openDatabase(context.databaseUrl);
+  const redis = await openRedis(context.redisUrl);
+  try {
+    await work({ context, db, redis, keys: keysFor(context.redisPrefix, "EUR") });
+  } finally {
+    redis.disconnect();
+    await db.close();
+    await context.close();
+  }
+}
+
+function run(
+  bench: Pick<Bench, "db" | "redis" | "keys">,
+  content: string | Uint8Array,
+  options: Partial<ImportOptions> = {},
+): Promise<ImportReport> {
+  return importOrders({ ...bench, log: silentLog }, sourceOf(content), {
+    name: "orders.csv",
+    initialStock: 50,
+    ...options,
+  });
+}
+
+/** The report without what differs from run to run. */
+async function counted(report: Promise<ImportReport>) {
+  const { seconds, ...counts } = await report;
+  assert.ok(seconds >= 0);
+  return counts;
+}
+
+/** Heap that is left to an import of 60 MB; keeping all rows would take five times the file. */
+const heapMb = 64;
+
+const nothing = {
+  rows: 0,
+  rows_rejected: 0,
+  orders: 0,
+  orders_new: 0,
+  orders_updated: 0,
+  orders_unchanged: 0,
+  orders_rejected: 0,
+  orders_conflict: 0,
+  published: 0,
+};
+
+/** The orders on the stream, by their external ids, as often as they stand there. */
+async function publishedOrders({ db, redis, keys }: Bench): Promise<string[]> {
+  const entries = await redis.xrange(keys.stream("orders"), "-", "+");
+  const ids = entries.map(([, fields]) => (messageOfEntry(fields) as Message).orderId);
+  if (ids.length === 0) return [];
+  const rows = await db.query("select id, external_order_id from orders where id in (?)", [ids]);
+  const names = new Map(rows.map((row) => [Number(row.id), String(row.external_order_id)]));
+  return ids.map((id) => names.get(id)!).sort();
+}
+
+async function withRejects(
+  work: (path: string, rejects: () => Promise<string[]>) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/rejects.csv`;
+  try {
+    await work(path, async () => (await Deno.readTextFile(path)).trimEnd().split("\n"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Three orders whose rows are mixed, two of them of one customer, one product in all of them. */
+const mixed: CsvOrderRow[] = [
+  { external_order_id: "A", customer_id: "1", product_sku: "x", qty: 1, unit_price_cents: 10 },
+  { external_order_id: "B", customer_id: "2", product_sku: "x", qty: 2, currency: "gbp" },
+  { external_order_id: "A", customer_id: "1", product_sku: "y", qty: 3, unit_price_cents: 7 },
+  { external_order_id: "C", customer_id: "1", product_sku: "x", qty: 4 },
+  { external_order_id: "B", customer_id: "2", product_sku: "z", qty: 5, currency: "GBP" },
+];
+
+Deno.test("importOrders() takes orders whose rows are scattered over the file and publishes each once", () =>
+  withBench(async (bench) => {
+    const progress: ImportProgress[] = [];
+    const report = await counted(
+      run(bench, csvOf(mixed), { onProgress: (now) => progress.push({ ...now }) }),
+    );
+    assert.deepEqual(report, { ...nothing, rows: 5, orders: 3, orders_new: 3, published: 3 });
+    assert.deepEqual(await publishedOrders(bench), ["A", "B", "C"]);
+    const books = await booksOf(bench.db);
+    assert.deepEqual(books.items, [
+      "A|x|10|1|10",
+      "A|y|7|3|21",
+      "B|x|100|2|200",
+      "B|z|100|5|500",
+      "C|x|100|4|400",
+    ]);
+    assert.equal(books.customers!.length, 2);
+    assert.deepEqual(books.events, ["A|created", "B|created", "C|created"]);
+    assert.equal(progress[0]!.phase, "reading");
+    const last = progress.at(-1)!;
+    assert.deepEqual([last.phase, last.rowsRead, last.rowsDone, last.ordersDone], [
+      "writing",
+      5,
+      5,
+      3,
+    ]);
+    assert.equal(last.bytesRead, csvOf(mixed).length);
+  }));
+
+Deno.test("importOrders() gives the same books whatever the form of the file", () =>
+  withBench(async (bench) => {
+    const quoted = mixed.map((row) => ({ ...row, customer_name: 'Zoë,\n"two" lines' }));
+    const plain = csvOf(quoted);
+    await run(bench, plain);
+    const expected = await booksOf(bench.db);
+    const [header, ...rest] = plain.split("\n");
+    const forms: Record<string, string | Uint8Array> = {
+      "byte order mark": `\ufeff${plain}`,
+      CRLF: plain.replaceAll(/(?<!"Zoë,)\n/g, "\r\n"),
+      "capital letters": [header!.toUpperCase(), ...rest].join("\n"),
+      "no line break at the end": plain.slice(0, -1),
+      "empty lines": `\n${plain.replace("\n", "\n\r\n\n")}\n\n`,
+      gzip: gzipSync(plain),
+    };
+    for (const [form, content] of Object.entries(forms)) {
+      const report = await counted(run(bench, content));
+      const unchanged = { ...nothing, rows: 5, orders: 3, orders_unchanged: 3 };
+      assert.deepEqual(report, unchanged, form);
+      await withBench(async (other) => {
+        await run(other, content);
+        assert.deepEqual(await booksOf(other.db), expected, form);
+      });
+    }
+  }));
+
+Deno.test("importOrders() takes columns in any order and ignores others", () =>
+  withBench(async (bench) => {
+    const lines = csvOf(mixed).trimEnd().split("\n").map((line) => line.split(","));
+    const turned = lines.map((fields) => ["note", ...fields.reverse(), "x"].join(",")).join("\n");
+    const report = await counted(run(bench, turned));
+    assert.equal(report.orders_new, 3);
+    assert.equal((await booksOf(bench.db)).items!.length, 5);
+  }));
+
+Deno.test("importOrders() recognises a file that it took before and touches no stock", () =>
+  withBench(async (bench) => {
+    await run(bench, csvOf(mixed));
+    await bench.db.run("update products set stock_qty = 3");
+    const books = await booksOf(bench.db);
+    const again = await counted(run(bench, csvOf(mixed.toReversed()), { initialStock: 999 }));
+    assert.deepEqual(again, { ...nothing, rows: 5, orders: 3, orders_unchanged: 3 });
+    assert.deepEqual(await booksOf(bench.db), books);
+    assert.deepEqual(await publishedOrders(bench), ["A", "B", "C"]);
+  }));
+
+Deno.test("importOrders() updates pending orders, and lists changed ones that are past that as rejects", () =>
+  withBench((bench) =>
+    withRejects(async (path, rejects) => {
+      await run(bench, csvOf(mixed));
+      await bench.db.run("update orders set status = 'RESERVED' where external_order_id = 'B'");
+      const changed = mixed.map((row) => ({ ...row, qty: Number(row.qty) + 1 }));
+      const report = await counted(run(bench, csvOf(changed), { rejectsPath: path }));
+      assert.deepEqual(report, {
+        ...nothing,
+        rows: 5,
+        rows_rejected: 2,
+        orders: 3,
+        orders_updated: 2,
+        orders_conflict: 1,
+      });
+      const books = await booksOf(bench.db);
+      assert.deepEqual(books.items, [
+        "A|x|10|2|20",
+        "A|y|7|4|28",
+        "B|x|100|2|200",
+        "B|z|100|5|500",
+        "C|x|100|5|500",
+      ]);
+      assert.deepEqual(books.events, [
+        "A|created",
+        "A|updated",
+        "B|created",
+        "C|created",
+        "C|updated",
+      ]);
+      const reason = "the order is known with other content and is already RESERVED";
+      assert.deepEqual((await rejects()).slice(1).map((line) => line.split(",").slice(-2)), [
+        ["3", reason],
+        ["6", reason],
+      ]);
+    })
+  ));
+
+const noItem = { product_sku: "", product_name: "", unit_price_cents: "", qty: "" };
+
+/** Rows of which some are bad: orders G (good), H (one bad row of two), I (all bad), none, and J. */
+const faulty: CsvOrderRow[] = [
+  { external_order_id: "G", customer_id: "g", product_sku: "g" },
+  { external_order_id: "H", customer_id: "h", product_sku: "h1" },
+  { external_order_id: "H", customer_id: "h", product_sku: "h2", qty: 0 },
+  { external_order_id: "I", customer_id: "i", product_sku: "i", qty: "many", currency: "EU" },
+  { ...noItem, external_order_id: "", customer_id: "n" },
+  { ...noItem, external_order_id: " ", customer_id: "n" },
+  { external_order_id: "J", customer_id: "j", product_sku: "j1" },
+  { external_order_id: "J", customer_id: "jj", product_sku: "j2" },
+];
+
+const noOrder =
+  "external_order_id: is missing; product_sku: is missing; product_name: is missing; " +
+  "unit_price_cents: must be an integer 0…2147483647; qty: must be an integer 1…1000000";
+
+Deno.test("importOrders() rejects orders with bad rows whole, creates nothing for them, and goes on", () =>
+  withBench((bench) =>
+    withRejects(async (path, rejects) => {
+      const report = await counted(run(bench, csvOf(faulty), { rejectsPath: path }));
+      assert.deepEqual(report, {
+        ...nothing,
+        rows: 8,
+        rows_rejected: 7,
+        orders: 4,
+        orders_new: 1,
+        orders_rejected: 3,
+        published: 1,
+      });
+      const books = await booksOf(bench.db);
+      assert.deepEqual(books.customers, ["g|g@example.com|Customer g"]);
+      assert.deepEqual(books.products, ["g|Product g|100|50|50"]);
+      const file = csvOf(faulty).trimEnd().split("\n");
+      assert.deepEqual(await rejects(), [
+        `${file[0]},line,reason`,
+        `${file[2]},3,another row of the order is bad (line 4)`,
+        `${file[3]},4,qty: must be an integer 1…1000000`,
+        `${
+          file[4]
+        },5,currency: must be a currency of ISO 4217 such as EUR; qty: must be an integer 1…1000000`,
+        `${file[5]},6,${noOrder}`,
+        `${file[6]},7,${noOrder}`,
+        `${
+          file[7]
+        },8,"rows of the order disagree on customer_id and customer_email and customer_name (lines 8 and 9)"`
+          .replaceAll('"', ""),
+        `${
+          file[8]
+        },9,rows of the order disagree on customer_id and customer_email and customer_name (lines 8 and 9)`,
+      ]);
+    })
+  ));
+
+Deno.test("importOrders() leaves out only the bad rows where good ones are to be kept", () =>
+  withBench((bench) =>
+    withRejects(async (path, rejects) => {
+      const options = { rejectsPath: path, keepGoodRows: true };
+      const report = await counted(run(bench, csvOf(faulty), options));
+      assert.deepEqual(report, {
+        ...nothing,
+        rows: 8,
+        rows_rejected: 7,
+        orders: 4,
+        orders_new: 2,
+        orders_rejected: 2,
+        published: 2,
+      });
+      assert.deepEqual((await booksOf(bench.db)).items, ["G|g|100|2|200", "H|h1|100|2|200"]);
+      assert.deepEqual((await rejects()).slice(1).map((line) => line.split(",").at(-2)), [
+        "3",
+        "4",
+        "5",
+        "6",
+        "7",
+        "8",
+        "9",
+      ]);
+    })
+  ));
+
+Deno.test("importOrders() takes a rejects file that was mended, again and again", () =>
+  withBench((bench) =>
+    withRejects(async (path, rejects) => {
+      await run(bench, csvOf(faulty), { rejectsPath: path });
+      const once = await Deno.readTextFile(path);
+      await run(bench, once, { rejectsPath: path });
+      assert.equal((await rejects())[0], once.split("\n")[0]);
+      const mended = (await Deno.readTextFile(path)).replaceAll(
+        ",h2,Product h2,100,0,",
+        ",h2,P,100,1,",
+      );
+      const report = await counted(run(bench, mended, { rejectsPath: path }));
+      assert.deepEqual(
+        [report.orders_new, report.orders_rejected, report.rows_rejected],
+        [1, 2, 5],
+      );
+      assert.deepEqual((await booksOf(bench.db)).items, [
+        "G|g|100|2|200",
+        "H|h1|100|2|200",
+        "H|h2|100|1|100",
+      ]);
+    })
+  ));
+
+/** A sofa and a table that are right, and a mug whose price is not in cents. */
+const oneBadRow: CsvOrderRow[] = [
+  { product_sku: "SOFA", unit_price_cents: 120_000, qty: 1 },
+  { product_sku: "TABLE", unit_price_cents: 45_000, qty: 1 },
+  { product_sku: "MUG", unit_price_cents: "12.50", qty: 2 },
+].map((row) => ({ ...row, external_order_id: "G-1" }));
+
+for (const scattered of [false, true]) {
+  Deno.test(`importOrders() makes an order whole by its mended rejects, its rows ${scattered ? "scattered" : "together"}`, () =>
+    withBench((bench) =>
+      withRejects(async (path, rejects) => {
+        const others = manyRows(40);
+        const rows = scattered
+          ? [
+            oneBadRow[0]!,
+            ...others,
+            oneBadRow[1]!,
+            ...others.map((row) => ({ ...row, external_order_id: `x-${row.external_order_id}` })),
+            oneBadRow[2]!,
+          ]
+          : oneBadRow;
+        const limits = {
+          file: { spool: 500, store: { file: 100, partition: 100_000, block: 100 }, orderRows: 9 },
+        };
+        const options = { rejectsPath: path, keepGoodRows: true, limits };
+        const report = await run(bench, csvOf(rows), options);
+        assert.equal(report.rows_rejected, 3);
+        const [, ...lines] = await rejects();
+        const line = scattered ? rows.length + 1 : 4;
+        const taken = `taken although another row of the order was left out (line ${line})`;
+        assert.deepEqual(lines.map((line) => [line.split(",")[6], line.split(",").at(-1)]), [
+          ["SOFA", taken],
+          ["TABLE", taken],
+          ["MUG", "unit_price_cents: must be an integer 0…2147483647"],
+        ]);
+        const total = async () => {
+          const [row] = await bench.db.query(
+            "select total_cents from orders where external_order_id = 'G-1'",
+          );
+          return Number(row!.total_cents);
+        };
+        assert.equal(await total(), 165_000);
+
+        const mended = (await Deno.readTextFile(path)).replace(",12.50,", ",1250,");
+        const alone = mended.split("\n").filter((line) => !/SOFA|TABLE/.test(line)).join("\n");
+        for (const dryRun of [true, false]) {
+          const conflict = await run(bench, alone, { rejectsPath: path, dryRun });
+          assert.deepEqual([conflict.orders_conflict, conflict.orders_updated], [1, 0]);
+          assert.match(
+            (await rejects())[1]!,
+            /only --replace \(replace=true over HTTP\) takes them away$/,
+          );
+          assert.equal(await total(), 165_000);
+        }
+
+        const whole = await run(bench, mended, { rejectsPath: path });
+        assert.deepEqual([whole.orders_updated, whole.rows_rejected], [1, 0]);
+        assert.equal(await total(), 167_500);
+
+        assert.equal((await run(bench, alone, { replace: true })).orders_updated, 1);
+        assert.equal(await total(), 2_500);
+      })
+    ));
+}
+
+Deno.test("importOrders() takes nothing away for a row that was left out, not even where the file replaces", () =>
+  withBench((bench) =>
+    withRejects(async (path, rejects) => {
+      const good = oneBadRow.map((row) => ({ ...row, unit_price_cents: 1_000 }));
+      await run(bench, csvOf(good));
+      const options = { rejectsPath: path, keepGoodRows: true, replace: true };
+      const other = [{ ...good[0]!, external_order_id: "G-2" }];
+      await run(bench, csvOf(other));
+      const changed = [{ ...other[0]!, unit_price_cents: 500 }];
+      const report = await run(
+        bench,
+        csvOf([...good.slice(0, 2), oneBadRow[2]!, ...changed]),
+        options,
+      );
+      assert.deepEqual([report.orders_conflict, report.orders_updated, report.rows_rejected], [
+        1,
+        1,
+        3,
+      ]);
+      assert.match(
+        (await rejects())[1]!,
+        /because another row of the order was left out \(line 4\)/,
+      );
+      const rows = await bench.db.query(
+        "select total_cents from orders order by external_order_id",
+      );
+      assert.deepEqual(rows.map((row) => Number(row.total_cents)), [4_000, 500]);
+    })
+  ));
+
+Deno.test("importOrders() lists every row of an order once, where one was left out and the rest is a conflict", () =>
+  withBench((bench) =>
+    withRejects(async (path, rejects) => {
+      await run(bench, csvOf(oneBadRow.slice(0, 2)));
+      await bench.db.run("update orders set status = 'RESERVED'");
+      const options = { rejectsPath: path, keepGoodRows: true };
+      const rows = [{ ...oneBadRow[0]!, qty: 9 }, oneBadRow[1]!, oneBadRow[2]!];
+      const report = await run(bench, csvOf(rows), options);
+      assert.deepEqual([report.orders_conflict, report.rows_rejected], [1, 3]);
+      const known = "the order is known with other content and is already RESERVED";
+      assert.deepEqual((await rejects()).slice(1).map((line) => line.split(",").at(-1)), [
+        known,
+        known,
+        "unit_price_cents: must be an integer 0…2147483647",
+      ]);
+    })
+  ));
+
+Deno.test("importOrders() gives the same values from mended rejects as from the file", () =>
+  withBench((bench) =>
+    withRejects(async (path) => {
+      const odd = [
+        "=HYPERLINK(1)",
+        "@SUM(A1)",
+        "+49 30",
+        "-1",
+        "'=1",
+        "''-1",
+        "'s-Hertogenbosch",
+        "'",
+        "''",
+      ];
+      const rows = odd.map((value, index): CsvOrderRow => ({
+        external_order_id: `${value}o`,
+        customer_id: value,
+        customer_email: `${value}@x`,
+        customer_name: value,
+        product_sku: value,
+        product_name: value,
+        qty: index + 1,
+      }));
+      const bad = (rows: CsvOrderRow[]) =>
+        rows.map((row) => ({ ...row, unit_price_cents: "1.00" }));
+      await run(bench, csvOf(bad(rows)), { rejectsPath: path });
+      const once = await Deno.readTextFile(path);
+      assert.doesNotMatch(once, /(^|,)"?[=+\-@]/m);
+      await run(bench, once, { rejectsPath: path });
+      assert.equal(await Deno.readTextFile(path), once);
+      const report = await run(bench, once.replaceAll(",1.00,", ",100,"), { rejectsPath: path });
+      assert.equal(report.orders_new, odd.length);
+      const books = await booksOf(bench.db);
+      await withBench(async (other) => {
+        await run(other, csvOf(rows));
+        assert.deepEqual(books, await booksOf(other.db));
+      });
+    })
+  ));
+
+Deno.test("importOrders() refuses a row with an item and no order, and changes nothing", () =>
+  withBench(async (bench) => {
+    const rows: CsvOrderRow[] = [
+      { external_order_id: "S00041", product_sku: "CHAIR" },
+      { external_order_id: "", product_sku: "TABLE" },
+      { external_order_id: "S00042", product_sku: "LAMP" },
+    ];
+    const head = csvOf([]);
+    const rest = (line: string) => head + csvOf(rows).split("\n")[1]! + "\n" + line + "\n";
+    const files = [
+      csvOf(rows),
+      rest(",,,,,,TABLE,,,"),
+      rest(",,,,,,,,89000,"),
+      rest(' ,,,,,,"",,,"1"'),
+    ];
+    for (const keepGoodRows of [false, true]) {
+      for (const file of files) {
+        await assert.rejects(() => run(bench, file, { keepGoodRows }), (error) => {
+          assert.ok(error instanceof WorkflowError && error.code === "invalid");
+          assert.match(error.message, /line 3: has an item but no external_order_id/);
+          assert.match(error.message, /write the id on every row of an order, or remove the row$/);
+          return true;
+        });
+      }
+    }
+    for (const table of Object.values(await booksOf(bench.db))) assert.deepEqual(table, []);
+    assert.deepEqual(await bench.db.query("select id from imports"), []);
+  }));
+
+Deno.test("importOrders() passes over blank rows, wherever they are and however long", () =>
+  withBench(async (bench) => {
+    const [head, ...lines] = csvOf(mixed).trimEnd().split("\n");
+    const blank = ",,,,,,,,,";
+    const content = [head, blank, lines[0], `" "${blank.slice(1)}`, ...lines.slice(1), ",,", blank];
+    const report = await counted(run(bench, content.join("\r\n")));
+    assert.deepEqual(report, { ...nothing, rows: 5, orders: 3, orders_new: 3, published: 3 });
+  }));
+
+Deno.test("importOrders() rejects orders that were placed more than a day ahead", () =>
+  withBench((bench) =>
+    withRejects(async (path, rejects) => {
+      const ahead = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
+      const rows = [ahead(23), ahead(25), "9999-12-31T23:59:59Z"].map((time, index) => ({
+        external_order_id: `t-${index}`,
+        order_placed_at: time,
+      }));
+      const report = await run(bench, csvOf(rows), { rejectsPath: path });
+      assert.deepEqual([report.orders_new, report.orders_rejected], [1, 2]);
+      for (const line of (await rejects()).slice(1)) {
+        assert.match(line, /order_placed_at: must not be more than a day ahead$/);
+      }
+    })
+  ));
+
+Deno.test("importOrders() writes an empty rejects file where nothing was rejected", () =>
+  withBench((bench) =>
+    withRejects(async (path, rejects) => {
+      await run(bench, csvOf(mixed), { rejectsPath: path });
+      assert.equal((await rejects()).length, 1);
+    })
+  ));
+
+Deno.test("importOrders() counts in a dry run what it would do, and changes nothing", () =>
+  withBench((bench) =>
+    withRejects(async (path, rejects) => {
+      await run(bench, csvOf(mixed));
+      const books = await booksOf(bench.db);
+      const [a, b] = mixed;
+      const content = csvOf([...mixed.slice(2), { ...a, qty: 9 }, b!, ...faulty]);
+      const report = await counted(run(bench, content, { dryRun: true, rejectsPath: path }));
+      assert.deepEqual(report, {
+        ...nothing,
+        rows: 13,
+        rows_rejected: 7,
+        orders: 7,
+        orders_new: 1,
+        orders_updated: 1,
+        orders_unchanged: 2,
+        orders_rejected: 3,
+        money: [
+          {
+            currency: "EUR",
+            orders: 3,
+            sum_cents: 111 + 400 + 200,
+            smallest_cents: 111,
+            median_cents: 200,
+            largest_cents: 400,
+          },
+          {
+            currency: "GBP",
+            orders: 1,
+            sum_cents: 700,
+            smallest_cents: 700,
+            median_cents: 700,
+            largest_cents: 700,
+          },
+        ],
+      });
+      assert.deepEqual(await booksOf(bench.db), books);
+      assert.equal((await publishedOrders(bench)).length, 3);
+      assert.equal((await rejects()).length, 8);
+      const [imports] = await bench.db.query("select count(*) as n from imports");
+      assert.equal(imports!.n, 1);
+    })
+  ));
+
+const refusals: [what: string, content: string | Uint8Array, message: RegExp][] = [
+  ["an empty file", "", /line 1: the header is missing/],
+  [
+    "a file without some columns",
+    "qty,note\n1,x\n",
+    /line 1: columns external_order_id, .* are missing/,
+  ],
+  [
+    "a needed column that stands there twice",
+    csvOf(mixed).replaceAll("\n", ",1\n").replace(",1\n", ",QTY\n"),
+    /line 1: column qty stands there twice/,
+  ],
+  [
+    "a row with too few fields",
+    `${csvOf(mixed)}D,2010-12-01 08:26:00,EUR`,
+    /line 7: has 3 fields, but the header has 10/,
+  ],
+  ["a row with too many fields", csvOf(mixed).replace("\nB,", "\nB,,"), /line 3: has 11 fields/],
+  ["a quote that is never closed", `${csvOf(mixed)}"D`, /line 7: a quote \("\) is never closed/],
+  ["a quote in the middle of a field", csvOf(mixed).replace("\nC,", '\nC"D"E,'), /line 5: a quote/],
+  [
+    "Latin-1 bytes",
+    Buffer.from(csvOf([...mixed, { customer_name: "Zoë" }]), "latin1"),
+    /line 7: is not UTF-8/,
+  ],
+  [
+    "gzip data that is cut off",
+    gzipSync(csvOf(mixed)).subarray(0, 100),
+    /line \d: the gzip data is damaged/,
+  ],
+];
+
+Deno.test("importOrders() refuses what is no CSV of orders, names the line and changes nothing", (test) =>
+  withBench(async (bench) => {
+    for (const [what, content, message] of refusals) {
+      await test.step(what, () =>
+        withRejects(async (path) => {
+          await assert.rejects(() => run(bench, content, { rejectsPath: path }), (error) => {
+            assert.ok(error instanceof WorkflowError);
+            assert.equal(error.code, "invalid");
+            assert.match(error.message, /^Cannot import orders\.csv: line \d+: /);
+            assert.match(error.message, message);
+            return true;
+          });
+          const books = await booksOf(bench.db);
+          for (const rows of Object.values(books)) assert.deepEqual(rows, []);
+          assert.deepEqual(await bench.db.query("select id from imports"), []);
+          assert.equal(await bench.redis.exists(bench.keys.stream("orders")), 0);
+          await assert.rejects(() => Deno.stat(path), Deno.errors.NotFound);
+        }));
+    }
+  }));
+
+Deno.test("importOrders() takes a file that has only a header", () =>
+  withBench(async (bench) => {
+    assert.deepEqual(await counted(run(bench, csvOf([]))), nothing);
+  }));
+
+Deno.test("importOrders() publishes what an earlier run had committed and not published", () =>
+  withBench(async (bench) => {
+    await run(bench, csvOf(mixed.slice(0, 2)));
+    const order = {
+      externalOrderId: "C",
+      placedAt: "2010-12-01 08:26:00.000",
+      currency: "EUR",
+      customer: { externalId: "1", email: "1@example.com", name: "Customer 1" },
+      items: [{ sku: "x", name: "Product x", unitPriceCents: 100, qty: 4 }],
+    };
+    await takeOrders(bench.db, [order], {
+      initialStock: 50,
+      onPendingChange: "update",
+      actor: "test",
+    });
+    const report = await counted(run(bench, csvOf(mixed)));
+    assert.deepEqual([report.orders_updated, report.orders_unchanged, report.published], [2, 1, 1]);
+    assert.deepEqual(await publishedOrders(bench), ["A", "B", "C"]);
+  }));
+
+Deno.test("importOrders() marks its run as failed when Redis fails, and the same run mends it", () =>
+  withBench(async (bench) => {
+    const away = await openRedis(bench.context.redisUrl);
+    away.disconnect();
+    await withRejects(async (path) => {
+      await assert.rejects(() =>
+        run({ ...bench, redis: away }, csvOf(mixed), { rejectsPath: path })
+      );
+      await assert.rejects(() => Deno.stat(`${path}.partial`), Deno.errors.NotFound);
+    });
+    const [failed] = await bench.db.query("select status, error, finished_at from imports");
+    assert.equal(failed!.status, "FAILED");
+    assert.ok(failed!.error !== null && failed!.finished_at !== null);
+    const report = await counted(run(bench, csvOf(mixed)));
+    assert.equal(report.published, 3);
+    assert.deepEqual(await publishedOrders(bench), ["A", "B", "C"]);
+  }));
+
+Deno.test("importOrders() writes its counts into the table of imports", () =>
+  withBench(async (bench) => {
+    const report = await counted(
+      run(bench, csvOf([...mixed, ...faulty]), { name: "x".repeat(300) }),
+    );
+    const [row] = await bench.db.query("select * from imports");
+    assert.deepEqual(
+      [row!.status, row!.error, String(row!.source).length, row!.finished_at !== null],
+      ["DONE", null, 255, true],
+    );
+    const { rows, ...others } = report;
+    assert.equal(row!.row_count, rows);
+    for (const [name, value] of Object.entries(others)) assert.equal(row![name], value, name);
+  }));
+
+Deno.test("importOrders() gives the same books when the same file is imported several times at once", () =>
+  withBench(async (bench) => {
+    const rows = manyRows(300);
+    const limits = { batch: { orders: 20, items: 100, rows: 200 } };
+    const reports = await Promise.all(
+      [rows, rows.toReversed(), rows].map((part) => run(bench, csvOf(part), { limits })),
+    );
+    const sum = (name: Exclude<keyof ImportReport, "money">) =>
+      reports.reduce((total, one) => total + one[name], 0);
+    assert.equal(sum("orders_new"), 300);
+    assert.equal(sum("orders_unchanged"), 600);
+    assert.equal(sum("published"), 300);
+    const books = await booksOf(bench.db);
+    await withBench(async (other) => {
+      await run(other, csvOf(rows));
+      assert.deepEqual(books, await booksOf(other.db));
+    });
+  }));
+
+Deno.test("importOrders() gives the same books for any order of the rows, in memory and on disk", async () => {
+  const rows = manyRows(60);
+  let expected: Awaited<ReturnType<typeof booksOf>> | undefined;
+  const shuffled = fc.shuffledSubarray(rows, { minLength: rows.length });
+  const file = fc.constantFrom(
+    undefined,
+    {
+      spool: 1_000,
+      store: { file: 2_000, partition: 100_000, block: 300 },
+      orderRows: 3,
+    },
+    {
+      spool: 100_000,
+      store: { file: 100, partition: 1_500, block: 100 },
+      orderRows: 100,
+    },
+  );
+  const batch = fc.constantFrom(undefined, { orders: 7, items: 30, rows: 50 });
+  const catalogEntries = fc.constantFrom(undefined, 20, 60);
+  await withBench((bench) =>
+    run(bench, csvOf(rows)).then(async () => {
+      expected = await booksOf(bench.db);
+    })
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      shuffled,
+      file,
+      batch,
+      catalogEntries,
+      (own, file, batch, catalogEntries) =>
+        withBench(async (bench) => {
+          const report = await run(bench, csvOf(own), { limits: { file, batch, catalogEntries } });
+          assert.equal(report.orders_new, 60);
+          assert.equal(report.published, 60);
+          assert.deepEqual(await booksOf(bench.db), expected);
+        }),
+    ),
+    { numRuns: 8 },
+  );
+});
+
+for (const scattered of ["all", "few"]) {
+  Deno.test(`importOrders() needs no more memory for a file with ${scattered} orders scattered that is larger than what it is given`, () =>
+    withBench(async ({ context }) => {
+      const rows = 600_000;
+      const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+        args: [
+          "run",
+          "--quiet",
+          "--allow-all",
+          `--v8-flags=--max-old-space-size=${heapMb}`,
+          new URL("../../import_stream.ts", import.meta.url).href,
+          context.databaseUrl,
+          context.redisUrl,
+          context.redisPrefix,
+          String(rows),
+          scattered,
+        ],
+        stderr: "inherit",
+      }).output();
+      assert.equal(code, 0);
+      const { report, bytes, peakRssBytes } = JSON.parse(new TextDecoder().decode(stdout));
+      assert.deepEqual([report.rows, report.orders_new], [rows, rows / 3]);
+      assert.ok(bytes > heapMb * 1024 * 1024 * 0.75, `the file has only ${bytes} bytes`);
+      assert.ok(peakRssBytes < 400 * 1024 * 1024, `${peakRssBytes} bytes were resident`);
+    }));
+}
+
+Deno.test("importOrders() finds in a month of real orders what an independent program found", () =>
+  withBench((bench) =>
+    withRejects(async (path, rejects) => {
+      const samples = new URL("../../../tools/samples/", import.meta.url);
+      const expected = JSON.parse(
+        await Deno.readTextFile(new URL("online-retail-2010-12.expected.json", samples)),
+      );
+      const content = await Deno.readFile(new URL("online-retail-2010-12.csv.gz", samples));
+      const report = await run(bench, content, { initialStock: 1_000_000, rejectsPath: path });
+      assert.deepEqual(
+        [
+          report.rows,
+          report.rows_rejected,
+          report.orders,
+          report.orders_new,
+          report.orders_rejected,
+        ],
+        [
+          expected.rows,
+          expected.rows_bad,
+          expected.orders,
+          expected.orders_accepted,
+          expected.orders_rejected,
+        ],
+      );
+      const lines = (await rejects()).slice(1);
+      for (const [column, count] of Object.entries(expected.bad_by_column)) {
+        const named = lines.filter((line) => new RegExp(`[,; "]${column}: `).test(line));
+        assert.equal(named.length, count, column);
+      }
+      const figures = async (sql: string) =>
+        Object.values((await bench.db.query(sql))[0]!).map(Number);
+      assert.deepEqual(
+        await figures(
+          `select (select count(*) from customers), (select count(*) from products),
+             (select count(*) from order_items), (select sum(qty) from order_items),
+             (select sum(total_cents) from orders), (select max(total_cents) from orders),
+             (select count(*) from orders where total_cents = 0)`,
+        ),
+        [
+          expected.customers,
+          expected.products,
+          expected.rows_in_accepted_orders,
+          expected.units,
+          expected.total_cents,
+          expected.largest_order_cents,
+          expected.zero_total_orders,
+        ],
+      );
+    })
+  ));

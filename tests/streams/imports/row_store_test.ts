@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import type { CsvRow } from "../../../domain/import/csv_rows.ts";
+import { mostOrderRows } from "../../../domain/import/order_csv.ts";
+import {
+  openRowStore,
+  type RowGroup,
+  type RowStoreLimits,
+} from "../../../streams/imports/row_store.ts";
+
+const keyOf = ({ fields }: CsvRow) => fields[0]!;
+
+function storeAndRead(rows: CsvRow[], limits?: RowStoreLimits): RowGroup[] {
+  const store = openRowStore(keyOf, limits);
+  try {
+    for (const row of rows) store.add(row);
+    return [...store.groups()].filter((group) => group !== null);
+  } finally {
+    store.close();
+  }
+}
+
+function rowsOf(count: number, keys: number): CsvRow[] {
+  return Array.from({ length: count }, (_, index) => ({
+    line: index + 2,
+    fields: [`key-${index * 7919 % keys}`, `text "${index}",\n😀`],
+  }));
+}
+
+function byLine(rows: CsvRow[]): CsvRow[] {
+  return rows.sort((a, b) => a.line - b.line);
+}
+
+Deno.test("openRowStore() keeps a small file as it is", () => {
+  const rows = rowsOf(100, 30);
+  assert.deepEqual(storeAndRead(rows), [{ rows, isPart: false }]);
+  assert.deepEqual(storeAndRead([]), []);
+});
+
+Deno.test("openRowStore() gives a large file back in parts, each with all rows of its keys in order", () => {
+  const rows = rowsOf(5_000, 700);
+  for (const partition of [1_000_000, 1_000, 300]) {
+    const groups = storeAndRead(rows, { file: 2_000, partition, block: 500 });
+    assert.ok(groups.length > 10);
+    const seen = new Set<string>();
+    for (const group of groups) {
+      assert.equal(group.isPart, false);
+      const keys = new Set(group.rows.map(keyOf));
+      for (const key of keys) {
+        assert.ok(!seen.has(key), `${key} is in two groups`);
+        seen.add(key);
+      }
+      const lines = group.rows.map(({ line }) => line);
+      assert.deepEqual(lines, lines.toSorted((a, b) => a - b));
+      if (keys.size > 20) assert.ok(JSON.stringify(group.rows).length < 2 * partition);
+    }
+    assert.deepEqual(byLine(groups.flatMap((group) => group.rows)), rows);
+  }
+});
+
+Deno.test("openRowStore() gives an order with too many rows in parts and the others whole", () => {
+  const large = Array.from({ length: mostOrderRows + 1 }, (_, index): CsvRow => ({
+    line: index + 2,
+    fields: ["large"],
+  }));
+  const others = rowsOf(50, 50);
+  const groups = storeAndRead([...large, ...others], {
+    file: 1_000,
+    partition: 100_000,
+    block: 50_000,
+  });
+  const parts = groups.filter(({ isPart }) => isPart);
+  assert.ok(parts.length > 1);
+  const inParts = parts.flatMap(({ rows }) => rows);
+  assert.equal(inParts.length, large.length);
+  assert.ok(inParts.every((row) => keyOf(row) === "large"));
+  const whole = groups.filter(({ isPart }) => !isPart).flatMap(({ rows }) => rows);
+  assert.deepEqual(byLine(whole), others);
+});
+
+Deno.test("openRowStore() leaves no file behind, even while it is open", async () => {
+  const before = await temporaryFiles();
+  const store = openRowStore(keyOf, { file: 100, partition: 1_000, block: 100 });
+  for (const row of rowsOf(100, 10)) store.add(row);
+  assert.deepEqual(await temporaryFiles(), before);
+  store.close();
+});
+
+async function temporaryFiles(): Promise<string[]> {
+  const probe = await Deno.makeTempFile();
+  const folder = probe.slice(0, probe.lastIndexOf("/"));
+  await Deno.remove(probe);
+  const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+  return names.filter((name) => name.startsWith("orders_import_")).sort();
+}

@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { openSpool } from "../../../streams/imports/spool.ts";
+
+Deno.test("openSpool() gives back what was written, from memory and from disk", () => {
+  const bytes = crypto.getRandomValues(new Uint8Array(60_000));
+  for (const memoryBytes of [0, 1, 100_000, 150_000, 1_000_000]) {
+    const spool = openSpool(memoryBytes);
+    try {
+      for (let round = 0; round < 3; round++) {
+        for (let at = 0; at < bytes.length; at += 7_000) spool.write(bytes.slice(at, at + 7_000));
+      }
+      // A piece is only good until the next one is asked for.
+      const pieces: Uint8Array[] = [];
+      for (const piece of spool.pieces()) pieces.push(piece.slice());
+      const read = Buffer.concat(pieces);
+      assert.equal(read.length, 180_000);
+      assert.ok(read.equals(Buffer.concat([bytes, bytes, bytes])), `with ${memoryBytes} in memory`);
+    } finally {
+      spool.close();
+    }
+  }
+});
+
+Deno.test("openSpool() gives nothing back where nothing was written", () => {
+  const spool = openSpool(0);
+  assert.deepEqual([...spool.pieces()], []);
+  spool.close();
+});

@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { httpGateway } from "../../../streams/payments/http_gateway.ts";
+import { listen } from "../../provider.ts";
+
+Deno.test("httpGateway() goes on charging with a token that may not refund", async () => {
+  const { url, server } = listen(async (request) => {
+    const path = new URL(request.url).pathname;
+    if (request.method === "GET") return Response.json({}, { status: 404 });
+    if (path === "/refunds") return Response.json({ error: "may not refund" }, { status: 403 });
+    return Response.json({ id: "ch_1", status: "succeeded", ...await request.json() });
+  });
+  try {
+    const gateway = httpGateway({ url, token: "", timeoutMs: 1_000, firstWaitMs: 1 });
+    const request = (n: number) => ({
+      orderId: n,
+      reference: `web-${n}`,
+      amountCents: 1_000,
+      currency: "EUR",
+      idempotencyKey: `key-${n}`,
+    });
+    const requests = Array.from({ length: 20 }, (_, n) => ({ ...request(n), chargeRef: "ch_0" }));
+    for (const { kind } of await gateway.giveBack(requests)) assert.equal(kind, "away");
+    const [answer] = await gateway.charge([request(99)]);
+    assert.equal(answer!.kind, "accepted");
+    // What it refuses goes on resting meanwhile.
+    const [again] = await gateway.giveBack([requests[0]!]);
+    assert.match(again!.kind === "away" ? again!.error : "", /left alone for a while/);
+  } finally {
+    await server.shutdown();
+  }
+});
+
+/** A charge, or a refund of one. */
+const requestOf = (n: number, currency = "EUR") => ({
+  orderId: n,
+  reference: `web-${n}`,
+  amountCents: 1_000,
+  currency,
+  idempotencyKey: `key-${n}`,
+  chargeRef: `ch_${n}`,
+});
+
+/** Serves a provider that knows of nothing and answers each request to move money as told. */
+async function withAnswers(
+  answer: (body: Record<string, unknown>) => Response,
+  work: (gateway: ReturnType<typeof httpGateway>) => Promise<void>,
+): Promise<void> {
+  const { url, server } = listen(async (request) =>
+    request.method === "GET" ? Response.json({}, { status: 404 }) : answer(await request.json())
+  );
+  try {
+    await work(httpGateway({ url, token: "", timeoutMs: 1_000, firstWaitMs: 1, restMs: 40 }));
+  } finally {
+    await server.shutdown();
+  }
+}
+
+/** Asks again and again, as waiting messages do, until each has an answer of its own or the time is over. */
+async function askAll<R, A extends { kind: string }>(
+  ask: (requests: R[]) => Promise<A[]>,
+  requests: readonly R[],
+  forMs = 10_000,
+): Promise<Map<R, A>> {
+  const answers = new Map<R, A>();
+  for (const end = performance.now() + forMs; performance.now() < end;) {
+    const waiting = requests.filter((request) => !answers.has(request));
+    if (waiting.length === 0) break;
+    for (const [n, answer] of (await ask(waiting)).entries()) {
+      if (answer.kind !== "away") answers.set(waiting[n]!, answer);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return answers;
+}
+
+for (const status of [403, 404]) {
+  const denied = (currency: unknown) =>
+    currency === "USD" ? Response.json({ error: "currency not enabled" }, { status }) : undefined;
+
+  Deno.test(`charges that are answered ${status} keep no others from being made, and are declined`, () =>
+    withAnswers(
+      (body) =>
+        denied(body.currency) ??
+          Response.json({ id: `ch_${body.reference}`, status: "succeeded", ...body }),
+      async (gateway) => {
+        const bad = Array.from({ length: 20 }, (_, n) => requestOf(n, "USD"));
+        await gateway.charge(bad);
+        const good = Array.from({ length: 5 }, (_, n) => requestOf(100 + n));
+        const answers = await askAll(gateway.charge, [...bad, ...good]);
+        const outcomes = [...bad, ...good].map((request) => {
+          const answer = answers.get(request);
+          const message = answer?.kind === "accepted" ? answer.callback?.message : undefined;
+          return message?.type === "payment.callback" ? message.outcome : answer?.kind;
+        });
+        assert.deepEqual(outcomes, [
+          ...bad.map(() => "declined"),
+          ...good.map(() => "succeeded"),
+        ]);
+      },
+    ));
+
+  Deno.test(`refunds that are answered ${status} keep no others from being made, and are refused`, () =>
+    withAnswers(
+      (body) => denied(body.currency) ?? Response.json({ id: "re_1", status: "succeeded" }),
+      async (gateway) => {
+        const bad = Array.from({ length: 20 }, (_, n) => requestOf(n, "USD"));
+        await gateway.giveBack(bad);
+        const good = Array.from({ length: 5 }, (_, n) => requestOf(100 + n));
+        const answers = await askAll(gateway.giveBack, [...bad, ...good]);
+        const reason = `${status} currency not enabled`;
+        for (const request of bad) {
+          assert.deepEqual(answers.get(request), { kind: "refused", reason });
+        }
+        for (const request of good) assert.deepEqual(answers.get(request), { kind: "given_back" });
+      },
+    ));
+}
+
+Deno.test("what was refused while everybody was is found to be good, although others stay refused", async () => {
+  let all = true;
+  await withAnswers(
+    (body) =>
+      all || body.currency === "USD"
+        ? Response.json({}, { status: 403 })
+        : Response.json({ id: `ch_${body.reference}`, status: "succeeded", ...body }),
+    async (gateway) => {
+      const requests = [
+        ...Array.from({ length: 12 }, (_, n) => requestOf(n, "USD")),
+        requestOf(100),
+      ];
+      assert.equal((await askAll(gateway.charge, requests, 500)).size, 0, "nobody is declined");
+      all = false;
+      assert.equal((await askAll(gateway.charge, requests)).size, requests.length);
+    },
+  );
+});
+
+Deno.test("a token that is not known any more declines nothing, whatever succeeded before", async () => {
+  let status = 403;
+  await withAnswers(
+    (body) =>
+      body.currency === "USD" || status === 401
+        ? Response.json({}, { status })
+        : Response.json({ id: `ch_${body.reference}`, status: "succeeded", ...body }),
+    async (gateway) => {
+      await gateway.charge([requestOf(1, "USD")]);
+      await gateway.charge([requestOf(2)]);
+      status = 401;
+      const [refused] = await gateway.charge([requestOf(1, "USD")]);
+      assert.equal(refused!.kind, "away");
+      status = 403;
+      const [declined] = await gateway.charge([requestOf(1, "USD")]);
+      assert.equal(declined!.kind, "accepted");
+    },
+  );
+});

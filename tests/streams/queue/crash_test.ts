@@ -1,0 +1,253 @@
+import assert from "node:assert/strict";
+import { cancelOrder } from "../../../db/orders/cancel.ts";
+import { requestRefund } from "../../../db/refunds/refunds.ts";
+import type { Group, Message } from "../../../domain/messages/messages.ts";
+import { consumeOnce, makeConsumer } from "../../../streams/queue/consumer.ts";
+import { simulatedGateway } from "../../../streams/payments/gateway.ts";
+import { type Share, shareOut } from "../../../streams/handlers/handlers.ts";
+import { publish } from "../../../streams/queue/publish.ts";
+import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { assertBooks, makeDue, messagesOf, orphan } from "../books.ts";
+import { fateAfter, mortal } from "./crash.ts";
+
+/** More moments than any turn has. */
+const mostMoments = 200;
+
+/** A turn that may be stopped anywhere. */
+interface Scenario {
+  name: string;
+  group: Group;
+  /** Brings messages into the group's stream, for new orders each time. */
+  prepare(flow: Workflow, run: number): Promise<number[]>;
+  /** How the orders must have ended. */
+  statuses: string[];
+  /** Dead letters that each run leaves. */
+  dead?: number;
+  share?: (deliveries: Parameters<typeof shareOut>[0]) => Share[];
+  maxDeliveries?: number;
+  /** The gateway answers by messages of their own. */
+  answersLater?: boolean;
+}
+
+async function threeOrders(flow: Workflow, run: number): Promise<number[]> {
+  const taken = await flow.add([
+    anOrder(`${run} even`, [{ sku: "even", qty: 1 }, { sku: "odd", qty: 1 }], { currency: "GBP" }),
+    anOrder(`${run} odd`, [{ sku: "odd", qty: 1, unitPriceCents: 101 }]),
+    anOrder(`${run} short`, [{ sku: "even", qty: 1 }, { sku: "scarce", qty: 1_000_000 }]),
+  ], 10_000);
+  return taken.map(({ orderId }) => orderId!);
+}
+
+async function turns(flow: Workflow, ...groups: Group[]): Promise<void> {
+  for (const group of groups) await flow.turn(group);
+}
+
+const about = (
+  type: "payment.time_out" | "payment.ask_again" | "notify.order",
+  orderId: number,
+) => ({
+  message: { type, orderId, amountCents: 100, currency: "EUR" } as Message,
+});
+
+const scenarios: Scenario[] = [
+  {
+    name: "reserving",
+    group: "orders",
+    prepare: threeOrders,
+    statuses: ["PAID", "FAILED", "FAILED"],
+  },
+  {
+    name: "charging",
+    group: "payments",
+    prepare: async (flow, run) => {
+      const ids = await threeOrders(flow, run);
+      await turns(flow, "orders");
+      return ids;
+    },
+    statuses: ["PAID", "FAILED", "FAILED"],
+  },
+  {
+    name: "settling",
+    group: "payments",
+    prepare: async (flow, run) => {
+      const ids = await threeOrders(flow, run);
+      await turns(flow, "orders", "payments");
+      await makeDue(flow);
+      return ids;
+    },
+    answersLater: true,
+    statuses: ["PAID", "FAILED", "FAILED"],
+  },
+  {
+    name: "asking again and timing out",
+    group: "payments",
+    prepare: async (flow, run) => {
+      const taken = await flow.add([
+        anOrder(`${run} asked`, [{ sku: "even", qty: 1 }]),
+        anOrder(`${run} timed out`, [{ sku: "even", qty: 1 }]),
+      ], 10_000);
+      await turns(flow, "orders");
+      const [asked, timedOut] = taken.map(({ orderId }) => orderId!) as [number, number];
+      await flow.redis.del(flow.keys.stream("payments"), flow.keys.money("payments"));
+      await flow.redis.xgroup("CREATE", flow.keys.stream("payments"), "payments", "0", "MKSTREAM");
+      await publish(flow, [about("payment.ask_again", asked), about("payment.time_out", timedOut)]);
+      return [asked, timedOut];
+    },
+    statuses: ["PAID", "FAILED"],
+  },
+  {
+    name: "settling what was cancelled",
+    group: "payments",
+    prepare: async (flow, run) => {
+      const [taken] = await flow.add([anOrder(`${run} late`, [{ sku: "even", qty: 1 }])], 10_000);
+      await turns(flow, "orders", "payments");
+      await cancelOrder(flow.db, taken!.orderId!, "test");
+      await publish(flow, [about("notify.order", taken!.orderId!)]);
+      await makeDue(flow);
+      return [taken!.orderId!];
+    },
+    answersLater: true,
+    statuses: ["CANCELLED"],
+  },
+  {
+    name: "giving back what came too late",
+    group: "refunds",
+    prepare: async (flow, run) => {
+      const [taken] = await flow.add([anOrder(`${run} back`, [{ sku: "even", qty: 1 }])], 10_000);
+      await turns(flow, "orders", "payments");
+      await cancelOrder(flow.db, taken!.orderId!, "test");
+      await publish(flow, [about("notify.order", taken!.orderId!)]);
+      await makeDue(flow);
+      await turns(flow, "payments");
+      return [taken!.orderId!];
+    },
+    answersLater: true,
+    statuses: ["CANCELLED"],
+  },
+  {
+    name: "telling",
+    group: "notifications",
+    prepare: async (flow, run) => {
+      const ids = await threeOrders(flow, run);
+      await turns(flow, "orders", "payments");
+      return ids;
+    },
+    statuses: ["PAID", "FAILED", "FAILED"],
+  },
+  {
+    name: "refunding",
+    group: "refunds",
+    prepare: async (flow, run) => {
+      const [taken] = await flow.add([anOrder(`${run} refund`, [{ sku: "even", qty: 4 }])], 10_000);
+      const orderId = taken!.orderId!;
+      await flow.drain();
+      for (const cents of [150, 250]) {
+        const { refund, currency } = await requestRefund(
+          flow.db,
+          { orderId, amountCents: cents, reason: null, idempotencyKey: null },
+          "test",
+        );
+        const refundId = refund.id;
+        await publish(flow, [{
+          message: { type: "refund.process", orderId, refundId, amountCents: cents, currency },
+        }]);
+      }
+      return [orderId];
+    },
+    statuses: ["PAID"],
+  },
+  {
+    name: "burying",
+    group: "notifications",
+    prepare: async (flow, run) => {
+      await flow.redis.xadd(flow.keys.stream("notifications"), "*", "type", "unknown", "n", run);
+      await publish(flow, [about("notify.order", 999_999 + run)]);
+      return [];
+    },
+    statuses: [],
+    dead: 2,
+  },
+  {
+    name: "failing, parking and burying",
+    group: "orders",
+    maxDeliveries: 2,
+    prepare: async (flow, run) => {
+      const ids = await threeOrders(flow, run);
+      await publish(flow, [{
+        message: { type: "order.reserve", orderId: 888_888 + run, amountCents: 7, currency: "EUR" },
+      }]);
+      return ids;
+    },
+    share: (deliveries) =>
+      shareOut(deliveries).map((share) => ({
+        ...share,
+        handle: (deps, batch) => {
+          if (batch.some(({ message }) => message.orderId >= 888_888)) throw new Error("unlucky");
+          return share.handle(deps, batch);
+        },
+      })),
+    statuses: ["PAID", "FAILED", "FAILED"],
+    dead: 1,
+  },
+];
+
+/** Product locks that a crash left end after some seconds. */
+async function expireLocks({ redis, keys }: Workflow): Promise<void> {
+  const locks = await redis.keys(`${keys.productLock}*`);
+  if (locks.length > 0) await redis.del(...locks);
+}
+
+for (const scenario of scenarios) {
+  const { name, group, share, maxDeliveries = 5 } = scenario;
+  Deno.test(`a crash at any moment of ${name} leaves one effect`, async () => {
+    const flow = await openWorkflow(`crash_${name.replaceAll(/\W+/g, "_").slice(0, 20)}`, {
+      gateway: simulatedGateway({ delayMs: scenario.answersLater === true ? 60_000 : 0 }),
+    });
+    const options = { batchSize: 500, maxDeliveries, retryBackoffMs: 1_000, takeoverMs: 10_000 };
+    let letters = 0;
+    try {
+      for (let moment = 0, dead = true; dead; moment++) {
+        assert.ok(moment < mostMoments, "the turn ends");
+        const ids = await scenario.prepare(flow, moment);
+        await expireLocks(flow);
+        const fate = fateAfter(moment);
+        const doomed = makeConsumer(mortal(flow, fate, "doomed"), { group, share, ...options });
+        await consumeOnce(doomed).catch((error) => assert.ok(fate.dead, error));
+        dead = fate.dead;
+        if (!dead) assert.ok(moment > 8, `${moment} moments make no turn`);
+
+        // What failed by itself and what the dead one held comes to another, now and then while the
+        // product locks of the dead one hold still.
+        if (moment % 5 !== 0) await expireLocks(flow);
+        const heir = flow.consumerOf(group, { share, maxDeliveries }, "heir");
+        for (let turn = 0; (await messagesOf(flow)).length > 0; turn++) {
+          assert.ok(turn < 20, `the streams drain after a crash at moment ${moment}`);
+          await orphan(flow, group);
+          await makeDue(flow);
+          heir.takeoverAt = -Infinity;
+          await consumeOnce(heir);
+          for (const other of ["orders", "payments", "refunds", "notifications"] as const) {
+            if (other !== group) await flow.turn(other);
+          }
+        }
+        await orphan(flow, group);
+        heir.takeoverAt = -Infinity;
+        await consumeOnce(heir);
+
+        assert.equal(await flow.redis.xlen(flow.keys.stream(group)), 0);
+        const statuses = await Promise.all(ids.map((id) => flow.order(id)));
+        assert.deepEqual(
+          statuses.map(({ status }) => status),
+          scenario.statuses,
+          `after a crash at moment ${moment}`,
+        );
+        letters += scenario.dead ?? 0;
+        const buried = await flow.rows("select id from dead_letters");
+        assert.equal(buried.length, letters, `dead letters after a crash at moment ${moment}`);
+      }
+      await assertBooks(flow);
+    } finally {
+      await flow.close();
+    }
+  });
+}

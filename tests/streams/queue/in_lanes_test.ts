@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
+import { inLanes } from "../../../streams/queue/in_lanes.ts";
+
+async function* numbers(count: number, onEnd: () => void): AsyncGenerator<number> {
+  try {
+    for (let number = 0; number < count; number++) yield await Promise.resolve(number);
+  } finally {
+    onEnd();
+  }
+}
+
+Deno.test("inLanes() works on every item once and never on more at once than it has lanes", async () => {
+  const done: number[] = [];
+  let running = 0;
+  let most = 0;
+  let ended = false;
+  await inLanes(numbers(20, () => ended = true), 3, async (number) => {
+    most = Math.max(most, ++running);
+    await setImmediate();
+    running--;
+    done.push(number);
+  });
+  assert.deepEqual(done.sort((a, b) => a - b), Array.from({ length: 20 }, (_, index) => index));
+  assert.equal(most, 3);
+  assert.equal(ended, true);
+});
+
+Deno.test("inLanes() ends begun work, takes no more and throws the first error", async () => {
+  const begun: number[] = [];
+  const done: number[] = [];
+  const other = Promise.withResolvers<void>();
+  let ended = false;
+  const all = inLanes(numbers(20, () => ended = true), 2, async (number) => {
+    begun.push(number);
+    if (number === 1) {
+      other.resolve();
+      throw new Error("item 1");
+    }
+    await other.promise.then(() => {}).then(() => {});
+    done.push(number);
+  });
+  await assert.rejects(all, /item 1/);
+  assert.deepEqual([begun, done, ended], [[0, 1], [0], true]);
+});
+
+Deno.test("inLanes() throws what the generator throws", async () => {
+  const failing = (async function* (): AsyncGenerator<number> {
+    yield await Promise.resolve(1);
+    throw new Error("no second item");
+  })();
+  await assert.rejects(() => inLanes(failing, 2, () => Promise.resolve()), /no second item/);
+});

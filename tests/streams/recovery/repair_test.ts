@@ -1,0 +1,260 @@
+import assert from "node:assert/strict";
+import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
+import { silentLog } from "../../../domain/operation/log.ts";
+import { entryOf, groupOf, type Message } from "../../../domain/messages/messages.ts";
+import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
+import { retryDeadLetters } from "../../../streams/queue/dead_letters.ts";
+import { mend, readFailedRepairs } from "../../../streams/recovery/repair.ts";
+import { proveAndMend, readProofFailures } from "../../../streams/verification/verify_regularly.ts";
+import { sweepHomes } from "../../../streams/recovery/recover.ts";
+import { dumpFigures, prove, type SettledWorkflow, withSettled } from "../../proof.ts";
+import { recordedLog } from "../../routes/api.ts";
+import { anOrder } from "../../workflow.ts";
+
+async function mendNow(flow: SettledWorkflow) {
+  return await mend(flow, await prove(flow), () => prove(flow));
+}
+
+function bury(flow: SettledWorkflow, message: Message) {
+  return buryMessages(flow.db, [{
+    group: groupOf[message.type],
+    messageId: "1-1",
+    orderId: message.orderId,
+    refundId: "refundId" in message ? message.refundId : null,
+    amountCents: message.amountCents,
+    currency: message.currency,
+    payload: JSON.stringify(entryOf(message)),
+    error: "because",
+    attempts: 5,
+    firstSeenMs: 1,
+  }]);
+}
+
+/** The alerts that are raised after two looks, `lateMs` from now on and later. */
+async function raisedAlerts(flow: SettledWorkflow, lateMs = 0): Promise<string[]> {
+  const deps = {
+    ...flow,
+    config: { reservationTtlSeconds: 900, alertWebhookUrl: "" },
+    log: silentLog,
+  };
+  for (const ms of [0, 120_000]) await lookOnce(deps, Date.now() + lateMs + ms);
+  return (await readAlerts(flow)).filter(({ raisedAt }) => raisedAt !== null)
+    .map(({ name, detail }) => `${name}: ${detail}`);
+}
+
+Deno.test("mend() makes damaged figures and lost messages good and leaves the rest alone", () =>
+  withSettled("mend", async (flow) => {
+    const { redis, keys, day } = flow;
+    const figures = await dumpFigures(flow);
+    assert.equal(await mendNow(flow), "nothing");
+
+    await redis.incrby(keys.kpiFigure(day, "EUR", "revenue_cents"), 5);
+    await redis.del(keys.kpiFigure(day, "USD", "order_count"));
+    await redis.zincrby(keys.leaderboard("EUR"), 7, "1");
+    const [order] = await flow.add([anOrder("lost", [{ sku: "a", qty: 1 }])]);
+    await redis.xtrim(keys.stream("orders"), "MAXLEN", 0);
+    await flow.rows("delete from notification_logs where order_id = ?", [flow.ids.declined]);
+    const broken = await prove(flow);
+    assert.deepEqual(
+      broken.checks.filter(({ ok }) => !ok).map(({ name }) => name),
+      ["kpis", "notifications", "homes"],
+    );
+
+    assert.equal(await mend(flow, broken, () => prove(flow)), "mended");
+    assert.deepEqual(await dumpFigures(flow), figures);
+    await flow.drain();
+    assert.equal((await flow.order(order!.orderId!)).status, "PAID");
+    assert.equal((await prove(flow)).ok, true);
+    assert.deepEqual(await readFailedRepairs(flow), []);
+
+    // Spoilt again at once, it waits; after the wait it is forgotten that it was mended.
+    await redis.incr(keys.kpiFigure(day, "EUR", "order_count"));
+    assert.equal(await mendNow(flow), "resting");
+    await redis.del(`${keys.repairRest}kpis`);
+    assert.equal(await mendNow(flow), "mended");
+    assert.ok(await redis.pttl(`${keys.repairRest}kpis`) > 100_000, "it has been the second time");
+    for (const check of ["kpis", "notifications", "homes"]) {
+      await redis.del(keys.repairRest + check);
+    }
+    assert.equal(await mendNow(flow), "nothing");
+    assert.equal(await redis.hlen(keys.repairs), 0);
+  }));
+
+Deno.test("mend() counts no figure anew for a message that is missing", () =>
+  withSettled("mend_parts", async (flow) => {
+    const { redis, keys, day } = flow;
+    await flow.rows("delete from notification_logs where order_id = ?", [flow.ids.declined]);
+    // A figure of 0 that a rebuild would take away.
+    const stray = keys.kpiFigure("1999-01-01", "EUR", "order_count");
+    await redis.set(stray, 0);
+    assert.equal(await mendNow(flow), "mended");
+    assert.equal(await redis.get(stray), "0");
+    await flow.drain();
+    assert.equal((await prove(flow)).ok, true);
+
+    await redis.incr(keys.kpiFigure(day, "EUR", "order_count"));
+    assert.equal(await mendNow(flow), "mended");
+    assert.equal(await redis.exists(stray), 0);
+  }));
+
+Deno.test("mend() leaves stock and money to people", () =>
+  withSettled("mend_books", async (flow) => {
+    await flow.rows("update products set stock_qty = stock_qty - 1 where sku = 'a'");
+    const report = await prove(flow);
+    assert.equal(report.ok, false);
+    assert.equal(report.checks[0]!.for_people, 1);
+    assert.equal(await mend(flow, report, () => prove(flow)), "nothing");
+    assert.deepEqual((await prove(flow)).checks, report.checks);
+  }));
+
+Deno.test("a notification that became a dead letter is drift for people, and repairs nothing", () =>
+  withSettled("mend_dead_notice", async (flow) => {
+    const { ids: { short, paid, refund }, redis, keys } = flow;
+    const about = { orderId: short, amountCents: 5_100, currency: "EUR" };
+    const refunded = { orderId: paid, refundId: refund, amountCents: 100, currency: "EUR" };
+    for (
+      const message of [
+        { type: "notify.order", ...about },
+        { type: "notify.refund", ...refunded },
+      ] as const
+    ) {
+      await buryMessages(flow.db, [{
+        group: "notifications",
+        messageId: `1-${message.orderId}`,
+        orderId: message.orderId,
+        refundId: "refundId" in message ? message.refundId : null,
+        amountCents: message.amountCents,
+        currency: "EUR",
+        payload: JSON.stringify(entryOf(message)),
+        error: "because",
+        attempts: 5,
+        firstSeenMs: 1,
+      }]);
+    }
+    await flow.rows("delete from notification_logs where order_id = ?", [short]);
+    await flow.rows("delete from notification_logs where refund_id = ?", [refund]);
+    await redis.set(keys.kpiFigure("1999-01-01", "EUR", "order_count"), 0);
+    const figures = await dumpFigures(flow);
+
+    for (let round = 0; round < 2; round++) {
+      const report = await prove(flow);
+      const notices = report.checks.find(({ name }) => name === "notifications")!;
+      assert.deepEqual([notices.ok, notices.drift_count, notices.for_people], [false, 2, 2]);
+      assert.deepEqual(notices.drift.map(({ subject, found }) => [subject, found]), [
+        [`order ${short}`, "a dead letter"],
+        [`refund ${refund} of order ${paid}`, "a dead letter"],
+      ]);
+      assert.equal(await mend(flow, report, () => prove(flow)), "nothing");
+    }
+    await sweepHomes(flow, { olderThanSeconds: 0 });
+    assert.equal(await redis.xlen(keys.stream("notifications")), 0);
+    assert.deepEqual(await dumpFigures(flow), figures, "nothing was counted anew");
+
+    await retryDeadLetters(flow, {}, "test");
+    await flow.drain();
+    assert.equal((await prove(flow)).ok, true);
+  }));
+
+Deno.test("a dead letter of an earlier step keeps no customer from being told", () =>
+  withSettled("mend_dead_charge", async (flow) => {
+    const { paid } = flow.ids;
+    await bury(flow, { type: "payment.charge", orderId: paid, amountCents: 400, currency: "EUR" });
+    await flow.rows("delete from notification_logs where order_id = ? and refund_id is null", [
+      paid,
+    ]);
+    assert.equal(await mendNow(flow), "mended");
+    await flow.drain();
+    assert.equal((await prove(flow)).ok, true);
+  }));
+
+Deno.test("a repair that does not help waits ever longer, says so, and is over when the proof agrees", () =>
+  withSettled("mend_in_vain", async (flow) => {
+    const { redis, keys, day } = flow;
+    const rest = `${keys.repairRest}kpis`;
+    const figure = keys.kpiFigure(day, "EUR", "order_count");
+    await redis.incr(figure);
+    const { log, lines } = recordedLog();
+    const deps = { ...flow, log };
+    // Whatever is repaired, something writes into the figures again.
+    const spoilt = async () => {
+      await redis.incr(figure);
+      return await prove(flow);
+    };
+    let before = 0;
+    for (let failures = 1; failures <= 4; failures++) {
+      assert.equal(await mend(deps, await prove(flow), spoilt), "not_mended");
+      const waitMs = await redis.pttl(rest);
+      assert.ok(waitMs > 1.9 * before && waitMs > 50_000, `${waitMs} ms after ${before}`);
+      before = waitMs;
+      // Another process, or this one after a restart.
+      assert.equal(await mend(deps, await prove(flow), spoilt), "resting");
+      const [state] = await readFailedRepairs(flow);
+      assert.deepEqual(
+        [state!.check, state!.tries, state!.failures, state!.left],
+        ["kpis", failures, failures, 1],
+      );
+      await redis.del(rest);
+    }
+    const told = lines.filter((line) => line.includes("drift not mended"));
+    assert.equal(told.length, 4);
+    assert.match(told[0]!, /kpis: 1.*order_count: value/);
+    assert.equal(lines.filter((line) => line.includes('"drift mended"')).length, 0);
+    const alert = `not_mended:kpis: 1 differ after 4 repairs, such as ${figure}: value`;
+    assert.deepEqual(await raisedAlerts(flow), [alert]);
+
+    // What differs elsewhere does not wait for it.
+    await redis.set(rest, "1", "PX", 1_000_000);
+    await flow.rows("delete from notification_logs where order_id = ?", [flow.ids.declined]);
+    assert.equal(await mendNow(flow), "mended");
+    await flow.drain();
+
+    await redis.del(rest);
+    assert.equal(await mendNow(flow), "mended");
+    assert.deepEqual(await readFailedRepairs(flow), []);
+    assert.deepEqual(await raisedAlerts(flow, 600_000), []);
+  }));
+
+Deno.test("a repair that fails counts, and one that an outage ends does not", () =>
+  withSettled("mend_failing", async (flow) => {
+    const { redis, keys, day } = flow;
+    await redis.incr(keys.kpiFigure(day, "EUR", "order_count"));
+    const report = await prove(flow);
+    const failing = (error: Error) => ({
+      ...flow,
+      db: { ...flow.db, query: () => Promise.reject(error) },
+    });
+    const away = Object.assign(new Error("server has gone away"), { errno: 1053, fatal: true });
+    await assert.rejects(mend(failing(away), report, () => prove(flow)));
+    assert.equal(await redis.hlen(keys.repairs), 0);
+    assert.equal(await redis.exists(`${keys.repairRest}kpis`), 0);
+    const bad = new RangeError("90071992547409930 is no exact integer");
+    assert.equal(await mend(failing(bad), report, () => prove(flow)), "not_mended");
+    assert.equal((await readFailedRepairs(flow))[0]!.example, bad.message);
+  }));
+
+Deno.test("a proof that can't be made is tried ever more rarely, and people are told", () =>
+  withSettled("mend_unproven", async (flow) => {
+    const { redis, keys } = flow;
+    const broken = {
+      ...flow,
+      db: {
+        ...flow.db,
+        transaction: () => Promise.reject(new RangeError("1e30 is no exact integer")),
+      },
+    };
+    let before = 0;
+    for (let count = 1; count <= 3; count++) {
+      assert.deepEqual(await raisedAlerts(flow), []);
+      await assert.rejects(proveAndMend(broken), /no exact integer/);
+      const waitMs = await redis.pttl(keys.proofRest);
+      assert.ok(waitMs > 1.9 * before && waitMs > 50_000, `${waitMs} ms after ${before}`);
+      before = waitMs;
+      assert.equal((await readProofFailures(flow))!.count, count);
+    }
+    assert.deepEqual(await raisedAlerts(flow), [
+      "not_proven: it failed 3 times in a row: 1e30 is no exact integer",
+    ]);
+    await proveAndMend(flow);
+    assert.equal(await readProofFailures(flow), null);
+    assert.deepEqual(await raisedAlerts(flow, 600_000), []);
+  }));

@@ -1,0 +1,168 @@
+/**
+ * How long one order takes, measured without asking again and again whether it is there yet.
+ *
+ * On an idle system: publishing to settled. A second connection waits in a blocking XREAD on the
+ * `notifications` stream, and Redis answers it in the moment in which the order's notice is enqueued. By
+ * then the order is `PAID` in the database and counted in the figures, so this is a little more than the
+ * time to the commit.
+ *
+ * At a steady rate notices come and go faster than such a reader can follow, so it is publishing to told:
+ * the moment that the notification's row carries. That is a whole stage more.
+ *
+ * @module
+ */
+
+import { takeOrders } from "../../db/orders/intake.ts";
+import { toInteger } from "../../db/connection/database.ts";
+import { messageOfEntry } from "../../domain/messages/messages.ts";
+import { openBlockingRedis, type RedisClient } from "../../streams/redis/redis.ts";
+import { type Enqueued, publish } from "../../streams/queue/publish.ts";
+import { type Figure, figure, quantile } from "./figures.ts";
+import { ampleStock, syntheticOrder } from "./orders_file.ts";
+import { type Books, expectVerified, openBooks, type Stage, startTask } from "./stage.ts";
+
+/** Orders that are timed, one after the other. */
+const timedOrders = 300;
+
+/** Orders before them: a process that just started is slower, and a service rarely just started. */
+const warmUpOrders = 50;
+
+/** Pause between two orders, so that the one before has left every group. */
+const pauseMs = 10;
+
+/** The steady load: orders a second, for so many seconds, of which the first is not counted. */
+const steadyPerSecond = 500;
+const steadySeconds = 4;
+
+/** Orders to one transaction while the books are filled. */
+const ordersPerTake = 1_000;
+
+/** Longest wait for one order. */
+const waitMs = 10_000;
+
+/** Measures single orders on an idle system. */
+export function benchLatency(stage: Stage): Promise<Figure[]> {
+  return benchPaced(stage, "latency, idle", warmUpOrders + timedOrders, async (books, orders) => {
+    const times: number[] = [];
+    const blocking = await openBlockingRedis(books.redisUrl);
+    try {
+      const reader = await blocking.client("ID");
+      for (const order of orders) {
+        const notice = nextNotice(blocking, books);
+        await untilWaiting(books.redis, reader);
+        const start = performance.now();
+        await publish(books, [order], { oncePerOrder: true });
+        const orderId = await notice;
+        times.push(performance.now() - start);
+        if (orderId !== order.message.orderId) {
+          throw new Error(`Order ${orderId} was settled instead of order ${order.message.orderId}`);
+        }
+        await sleep(pauseMs);
+      }
+    } finally {
+      blocking.disconnect();
+    }
+    return times.slice(warmUpOrders);
+  });
+}
+
+/** Measures orders that come at a steady rate. */
+export function benchSteady(stage: Stage): Promise<Figure[]> {
+  const scenario = `latency at ${steadyPerSecond} orders/s, to told`;
+  return benchPaced(stage, scenario, steadyPerSecond * steadySeconds, async (books, orders) => {
+    const published = new Map<number, number>();
+    const begin = performance.now();
+    await Promise.all(orders.map(async (order, index) => {
+      await sleep(begin + index * 1000 / steadyPerSecond - performance.now());
+      published.set(order.message.orderId, Date.now());
+      await publish(books, [order], { oncePerOrder: true });
+    }));
+    const told = await toldAt(books, orders.length);
+    return orders.slice(steadyPerSecond).map(({ message: { orderId } }) =>
+      told.get(orderId)! - published.get(orderId)!
+    );
+  });
+}
+
+async function benchPaced(
+  stage: Stage,
+  scenario: string,
+  count: number,
+  time: (books: Books, orders: Enqueued[]) => Promise<number[]>,
+): Promise<Figure[]> {
+  const p50: number[] = [], p99: number[] = [];
+  for (let run = 1; run <= stage.runs; run++) {
+    stage.log(`${scenario}, run ${run} of ${stage.runs}`);
+    const books = await openBooks(stage);
+    const consumer = await startTask(books, "consume", []);
+    await consumer.logged("consumers started");
+    try {
+      const times = await time(books, await takeSyntheticOrders(books, count));
+      p50.push(quantile(times, 0.5));
+      p99.push(quantile(times, 0.99));
+    } finally {
+      await consumer.stop();
+    }
+    await expectVerified(books);
+    await books.close();
+  }
+  return [figure(scenario, "p50 ms", p50), figure(scenario, "p99 ms", p99)];
+}
+
+/** Waits on the server for the next notice of a settled order. @returns the order's id */
+async function nextNotice(blocking: RedisClient, { keys }: Books): Promise<number> {
+  const stream = keys.stream("notifications");
+  const reply = await blocking.xread("BLOCK", waitMs, "STREAMS", stream, "$");
+  const fields = reply?.[0]?.[1]?.[0]?.[1];
+  if (fields === undefined) throw new Error(`No order was settled within ${waitMs} ms`);
+  const message = messageOfEntry(fields);
+  if (typeof message === "string") throw new Error(message);
+  return message.orderId;
+}
+
+/** Waits until the server holds the read: a notice that comes before it would never be seen. */
+async function untilWaiting(redis: RedisClient, reader: number): Promise<void> {
+  while (!/ flags=\w*b/.test(String(await redis.client("LIST", "ID", reader)))) await sleep(0);
+}
+
+/** Waits until so many orders were told of; the moments by order id, in ms since 1970. */
+async function toldAt({ db }: Books, count: number): Promise<Map<number, number>> {
+  const deadline = Date.now() + waitMs;
+  for (;;) {
+    const rows = await db.query(`
+      select order_id, cast(unix_timestamp(sent_at) * 1000 as double) as told_at
+      from notification_logs`);
+    if (rows.length >= count) {
+      return new Map(rows.map((row) => [toInteger(row.order_id), Number(row.told_at)]));
+    }
+    if (Date.now() > deadline) throw new Error(`${rows.length} of ${count} orders were settled`);
+    await sleep(100);
+  }
+}
+
+/** Puts orders into the books, all of which will be paid, and returns their messages unpublished. */
+export async function takeSyntheticOrders(books: Books, count: number): Promise<Enqueued[]> {
+  const messages: Enqueued[] = [];
+  for (let first = 0; first < count; first += ordersPerTake) {
+    const length = Math.min(ordersPerTake, count - first);
+    const orders = Array.from(
+      { length },
+      (_, index) => syntheticOrder(first + index, { orders: count, declinedShare: 0 }),
+    );
+    const taken = await takeOrders(books.db, orders, {
+      initialStock: ampleStock,
+      onPendingChange: "update",
+      actor: "bench",
+    });
+    for (const { orderId, totalCents, currency } of taken) {
+      messages.push({
+        message: { type: "order.reserve", orderId: orderId!, amountCents: totalCents, currency },
+      });
+    }
+  }
+  return messages;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
+}

@@ -1,0 +1,64 @@
+import { importColumns, placeColumns } from "../../domain/import/csv_columns.ts";
+import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
+import { scanRecords } from "../../domain/import/csv_records.ts";
+import { readRow } from "../../domain/import/csv_rows.ts";
+import { csvLine } from "../../domain/import/csv_text.ts";
+import { orderContentHash } from "../../domain/order/content_hash.ts";
+import { contentOf } from "../../domain/order/incoming_order.ts";
+import { decideOrder } from "../../domain/import/order_csv.ts";
+import { syntheticOrder } from "./orders_file.ts";
+
+const places = placeColumns(importColumns);
+if (typeof places === "string") throw new Error(places);
+
+/** Rows of a thousand orders as they stand in a file. */
+const orders = Array.from({ length: 1_000 }, (_, number) => {
+  const order = syntheticOrder(number, { orders: 1_000 });
+  const { externalOrderId, placedAt, currency, customer } = order;
+  const rows = order.items.map(({ sku, name, unitPriceCents, qty }, index) => ({
+    line: number * 5 + index + 2,
+    fields: [
+      externalOrderId,
+      placedAt,
+      currency,
+      customer.externalId,
+      customer.email,
+      customer.name,
+      sku,
+      name,
+      String(unitPriceCents),
+      String(qty),
+    ],
+  }));
+  return { order, rows };
+});
+
+const text = orders.flatMap(({ rows }) => rows).map(({ fields }) => csvLine(fields)).join("");
+
+Deno.bench("scanRecords() and outlineOf(): the rows of 1,000 orders", () => {
+  const scanner = scanRecords((text, from, to, _line, quoted) => {
+    outlineOf(text, from, to, quoted, places.external_order_id);
+  });
+  scanner.push(text);
+});
+
+Deno.bench("scanRecords() and fieldsOf(): the rows of 1,000 orders", () => {
+  const scanner = scanRecords((text, from, to, _line, quoted) => {
+    fieldsOf(text, from, to, quoted);
+  });
+  scanner.push(text);
+});
+
+Deno.bench("readRow(): the rows of 1,000 orders", () => {
+  for (const { rows } of orders) for (const { fields } of rows) readRow(fields, places);
+});
+
+Deno.bench("decideOrder(): 1,000 orders", () => {
+  for (const { rows } of orders) {
+    decideOrder(rows, places, { keepGoodRows: false, latestPlacedAt: "9999" });
+  }
+});
+
+Deno.bench("orderContentHash(): 1,000 orders", () => {
+  for (const { order } of orders) orderContentHash(contentOf(order));
+});

@@ -1,0 +1,253 @@
+/**
+ * What a scenario plays on: private engines, empty books, and the product's own commands as real
+ * processes with exactly the permissions of their tasks.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { TextLineStream } from "./text_line_stream.ts";
+import { type Database, openDatabase } from "../../db/connection/database.ts";
+import { migrate } from "../../db/connection/migrate.ts";
+import type { EngineName } from "../engines/programs.ts";
+import { type PrivateEngines, startPrivateEngines } from "../engines/private_engines.ts";
+import { kpiDayIn } from "../../domain/kpi/kpi.ts";
+import { silentLog } from "../../domain/operation/log.ts";
+import { ensureRecovered } from "../../streams/recovery/recover.ts";
+import { type Keys, keysFor } from "../../streams/redis/keys.ts";
+import { openRedis, type RedisClient } from "../../streams/redis/redis.ts";
+import { peakMemoryOf } from "./cpu.ts";
+
+/** What all scenarios of one benchmark share. */
+export interface Stage {
+  engine: EngineName;
+  engines: PrivateEngines;
+  /** Orders to a run of a scenario. */
+  orders: number;
+  /** Runs of a scenario, of which the median counts. */
+  runs: number;
+  /** Orders that the scenario `sizes` drains at once. */
+  largest: number;
+  /** A folder for files, removed at the end. */
+  dir: string;
+  /** Gets a line about what is going on. */
+  log: (line: string) => void;
+  close(): Promise<void>;
+}
+
+/** How to build a stage. */
+export interface StageOptions {
+  engine: EngineName;
+  orders: number;
+  runs: number;
+  largest: number;
+  /** Also safe against a power cut: doublewrite buffer on, Redis with an append-only file. */
+  durable: boolean;
+  bufferPoolMb: number;
+  log: (line: string) => void;
+}
+
+/** Empty books on the stage's engines: a migrated database and an empty Redis. */
+export interface Books {
+  databaseUrl: string;
+  redisUrl: string;
+  db: Database;
+  redis: RedisClient;
+  keys: Keys;
+  /** Settings for the product's processes. */
+  env: Record<string, string>;
+  /** Removes the database and everything in Redis. */
+  close(): Promise<void>;
+}
+
+/** Builds the stage; engines and files are gone after `close`, or when this process dies. */
+export async function openStage(options: StageOptions): Promise<Stage> {
+  const { engine, orders, runs, largest, durable, bufferPoolMb, log } = options;
+  const dir = await Deno.makeTempDir({ prefix: "orders_bench_" });
+  try {
+    const engines = await startPrivateEngines({
+      engine,
+      bufferPoolMb,
+      log,
+      ...(durable ? { dir: join(dir, "engines") } : {}),
+    });
+    return {
+      engine,
+      engines,
+      orders,
+      runs,
+      largest,
+      dir,
+      log,
+      close: async () => {
+        await engines.stop();
+        await Deno.remove(dir, { recursive: true });
+      },
+    };
+  } catch (error) {
+    await Deno.remove(dir, { recursive: true });
+    throw error;
+  }
+}
+
+let bookNumber = 0;
+
+/** Opens empty books; only one pair is open at a time, because Redis is emptied for it. */
+export async function openBooks({ engines }: Stage): Promise<Books> {
+  const databaseUrl = engines.database.adminUrl(`orders_bench_${++bookNumber}`);
+  const redisUrl = engines.redis.url;
+  await migrate(databaseUrl);
+  const db = await openDatabase(databaseUrl);
+  const redis = await openRedis(redisUrl);
+  await redis.flushall();
+  const keys = keysFor("", "EUR");
+  const day = kpiDayIn("UTC");
+  // Streams that are known to be whole: or the first consumer would look for lost work.
+  await ensureRecovered({ db, redis, keys, log: silentLog, baseCurrency: "EUR", kpiDay: day });
+  return {
+    databaseUrl,
+    redisUrl,
+    db,
+    redis,
+    keys,
+    env: {
+      DATABASE_URL: databaseUrl,
+      REDIS_URL: redisUrl,
+      GATEWAY_DELAY_MS: "0",
+      LOG_FORMAT: "json",
+    },
+    close: async () => {
+      await redis.flushall();
+      redis.disconnect();
+      await db.runText(`drop database ${new URL(databaseUrl).pathname.slice(1)}`);
+      await db.close();
+    },
+  };
+}
+
+/** A line of a process's log. */
+export interface LogLine {
+  /** Milliseconds since 1970. */
+  timeMs: number;
+  event: string;
+}
+
+/** A process of the product. */
+export interface TaskProcess {
+  pid: number;
+  /** When it was started, by the monotonic clock in ms. */
+  startedAt: number;
+  /** Resolves with the first line that has this event. */
+  logged(event: string): Promise<LogLine>;
+  /** Resolves with what it was when it ended. */
+  ended: Promise<Ended>;
+  /** Asks it to stop and waits for its end. */
+  stop(): Promise<Ended>;
+}
+
+/** A process of the product that succeeded. */
+export interface Ended {
+  /** From its start to its end. */
+  seconds: number;
+  stdout: string;
+  /** The most memory it had, as far as was seen. */
+  peakBytes: number;
+}
+
+/** How often the memory of a process is looked at; the peak is the kernel's, so this can be seldom. */
+const memoryCheckMs = 100;
+
+/** Last lines of a failed process's messages to show. */
+const shownLines = 8;
+
+/**
+ * Starts a task of deno.json with arguments added, as `deno task` does.
+ *
+ * @throws later, by its promises, if it ends with another exit code than 0
+ */
+export async function startTask(books: Books, task: string, args: string[]): Promise<TaskProcess> {
+  const [, ...denoArgs] = (await taskLine(task)).split(/\s+/);
+  const startedAt = performance.now();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...denoArgs, ...args],
+    cwd: projectDir,
+    env: books.env,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+
+  const events = new Map<string, { line: Promise<LogLine>; found: (line: LogLine) => void }>();
+  const eventNamed = (name: string) => {
+    let event = events.get(name);
+    if (event === undefined) {
+      const { promise: line, resolve: found } = Promise.withResolvers<LogLine>();
+      events.set(name, event = { line, found });
+    }
+    return event;
+  };
+  const lastLines: string[] = [];
+  const readLog = async () => {
+    for await (const line of child.stderr.pipeThrough(new TextLineStream())) {
+      lastLines.push(line);
+      if (lastLines.length > shownLines) lastLines.shift();
+      if (!line.startsWith("{")) continue;
+      const { time, event } = JSON.parse(line);
+      eventNamed(event).found({ timeMs: Date.parse(time), event });
+    }
+  };
+
+  let peakBytes = 0;
+  const watch = setInterval(async () => {
+    peakBytes = await peakMemoryOf(child.pid) ?? peakBytes;
+  }, memoryCheckMs);
+  const end = async (): Promise<Ended> => {
+    const [stdout, { code }] = await Promise.all([
+      new Response(child.stdout).text(),
+      child.status,
+      readLog(),
+    ]);
+    clearInterval(watch);
+    const seconds = (performance.now() - startedAt) / 1000;
+    if (code !== 0) {
+      const tail = [...lastLines, ...stdout.split("\n").slice(-shownLines)].join("\n");
+      throw new Error(`deno task ${[task, ...args].join(" ")} ended with ${code}:\n${tail}`);
+    }
+    return { seconds, stdout, peakBytes };
+  };
+  const ended = end();
+  // Whoever waits for a line must not wait for ever.
+  const failed = ended.then(() => new Promise<never>(() => {}));
+  failed.catch(() => {});
+  return {
+    pid: child.pid,
+    startedAt,
+    logged: (event) => Promise.race([eventNamed(event).line, failed]),
+    ended,
+    stop: () => {
+      child.kill("SIGTERM");
+      return ended;
+    },
+  };
+}
+
+/** Runs a task to its end. */
+export async function runTask(books: Books, task: string, args: string[]): Promise<Ended> {
+  return await (await startTask(books, task, args)).ended;
+}
+
+/**
+ * A speed at which the books do not agree is worth nothing.
+ *
+ * @throws {Error} when `verify` finds a drift
+ */
+export async function expectVerified(books: Books): Promise<void> {
+  await runTask(books, "verify", []);
+}
+
+const projectDir = new URL("../../", import.meta.url).pathname;
+
+async function taskLine(task: string): Promise<string> {
+  const { tasks } = JSON.parse(await Deno.readTextFile(join(projectDir, "deno.json")));
+  return tasks[task];
+}

@@ -1,0 +1,235 @@
+/**
+ * What a scenario plays on: a real database and a real Redis of its own, empty books, and processes of
+ * the product.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { type Database, openDatabase } from "../../../db/connection/database.ts";
+import { migrate } from "../../../db/connection/migrate.ts";
+import { kpiDayIn } from "../../../domain/kpi/kpi.ts";
+import { silentLog } from "../../../domain/operation/log.ts";
+import type { DatabaseEngine } from "../../engines/database.ts";
+import { type RedisEngine, startRedis } from "../../engines/redis.ts";
+import type { ConsumersDeps } from "../../../streams/run_consumers.ts";
+import { type Keys, keysFor } from "../../../streams/redis/keys.ts";
+import { openRedis, type RedisClient } from "../../../streams/redis/redis.ts";
+import { type Ended, type Process, startTask, type TaskOptions } from "./process.ts";
+import { type Proxy, startProxy, withPort } from "./proxy.ts";
+import { type Random, randomFrom } from "./random.ts";
+
+/** What was measured and counted. */
+export interface Figures {
+  /** Orders that were taken to their end. */
+  orders: number;
+  /** Processes, engines and connections that were killed, frozen or cut. */
+  faults: number;
+  /** Messages that were handed out once more. */
+  redeliveries: number;
+  /** The longest time from a fault until its consequences were mended, in milliseconds. */
+  longestRecoveryMs: number;
+  /** Whatever else a scenario has measured, in words. */
+  notes: string[];
+}
+
+/** What a scenario plays on. */
+export interface Stage {
+  readonly database: DatabaseEngine;
+  readonly redis: RedisEngine;
+  /** Between the harness and its Redis, for scenarios that change the server. */
+  readonly ownRedisProxy: Proxy;
+  /** Between the product and the engines, where a scenario asked for them. */
+  readonly databaseProxy: Proxy;
+  readonly redisProxy: Proxy;
+  /** The engines without relays in between. */
+  readonly directEnv: { DATABASE_URL: string; REDIS_URL: string };
+  /** The harness's own connections, which go past the relays. */
+  readonly db: Database;
+  readonly client: RedisClient;
+  readonly keys: Keys;
+  readonly random: Random;
+  /** For how long faults are made. */
+  readonly seconds: number;
+  /** A folder for files. */
+  readonly dir: string;
+  readonly figures: Figures;
+  /** Every process that was started, dead or alive. */
+  readonly processes: readonly Process[];
+  /** Starts a task of the product. */
+  start(
+    task: string,
+    args?: readonly string[],
+    env?: Record<string, string>,
+    options?: TaskOptions,
+  ): Promise<Process>;
+  /** Starts consumers and waits until they read. */
+  startConsumer(env?: Record<string, string>, options?: TaskOptions): Promise<Process>;
+  /** Runs a task to its end. @throws unless it succeeds */
+  run(task: string, args?: readonly string[], env?: Record<string, string>): Promise<Ended>;
+  /**
+   * Repeats something beside the scenario until it is stopped or the scenario is over.
+   *
+   * @returns stops it; throws what it threw
+   */
+  repeat(work: () => Promise<void>): () => Promise<void>;
+  /** Notes how long a recovery took. */
+  recovered(ms: number): void;
+  /** Removes everything. */
+  close(): Promise<void>;
+}
+
+/** How to build a stage. */
+export interface StageOptions {
+  database: DatabaseEngine;
+  seed: number;
+  seconds: number;
+  /** `aof` where a restart is to keep the data; default `none`. */
+  persistence?: "none" | "aof";
+  /** Further lines of redis.conf. */
+  redisConfig?: readonly string[];
+  /** Settings of the product's processes, beyond those that make its times short. */
+  env?: Record<string, string>;
+  /** Whether the product reaches the engines through relays; default false. */
+  proxied?: boolean;
+}
+
+/** Stock that nobody uses up: with it, only the gateway decides how an order ends. */
+export const ampleStock = 100_000_000;
+
+/** Times of the product that are short, so that many faults fit into a run. */
+const shortTimes = {
+  GATEWAY_DELAY_MS: "200",
+  RETRY_BACKOFF_MS: "200",
+  TAKEOVER_MS: "1000",
+  SHUTDOWN_TIMEOUT_MS: "5000",
+};
+
+/** Longest time for a task that ends by itself, in milliseconds. */
+const longestRunMs = 180_000;
+
+let stageNumber = 0;
+
+/** Builds a stage with an empty database of its own on a server that runs, and a Redis of its own. */
+export async function openStage(options: StageOptions): Promise<Stage> {
+  const { database, seed, seconds } = options;
+  const dir = await Deno.makeTempDir({ prefix: "orders_chaos_" });
+  const redis = await startRedis({
+    dir: join(dir, "redis"),
+    persistence: options.persistence,
+    extra: [...options.redisConfig ?? []],
+    temporary: true,
+  });
+  const name = `orders_chaos_${Deno.pid}_${++stageNumber}`;
+  const databaseUrl = database.adminUrl(name);
+  await migrate(databaseUrl);
+  const db = await openDatabase(databaseUrl, { connections: 4 });
+  const ownRedisProxy = startProxy(redis.port);
+  const ownRedisUrl = withPort(redis.url, ownRedisProxy.port);
+  const client = await openRedis(ownRedisUrl);
+  const databaseProxy = startProxy(database.port);
+  const redisProxy = startProxy(redis.port);
+  const processes: Process[] = [];
+  const env: Record<string, string> = {
+    DATABASE_URL: options.proxied ? withPort(databaseUrl, databaseProxy.port) : databaseUrl,
+    REDIS_URL: options.proxied ? withPort(redis.url, redisProxy.port) : redis.url,
+    BASE_CURRENCY: "GBP",
+    INITIAL_STOCK: String(ampleStock),
+    LOG_FORMAT: "json",
+    ...shortTimes,
+    ...options.env,
+  };
+  const figures: Figures = {
+    orders: 0,
+    faults: 0,
+    redeliveries: 0,
+    longestRecoveryMs: 0,
+    notes: [],
+  };
+
+  const repeated = new Set<() => Promise<void>>();
+  const repeat: Stage["repeat"] = (work) => {
+    let stopped = false;
+    const loop = async () => {
+      while (!stopped) await work();
+    };
+    const looping = loop();
+    // Whoever stops it is told of its error.
+    looping.catch(() => {});
+    const stop = async () => {
+      stopped = true;
+      repeated.delete(stop);
+      await looping;
+    };
+    repeated.add(stop);
+    return stop;
+  };
+  const start: Stage["start"] = async (task, args = [], own = {}, how = {}) => {
+    const started = await startTask(task, args, { ...env, ...own }, how);
+    processes.push(started);
+    return started;
+  };
+  return {
+    database,
+    redis,
+    ownRedisProxy,
+    databaseProxy,
+    redisProxy,
+    directEnv: { DATABASE_URL: databaseUrl, REDIS_URL: ownRedisUrl },
+    db,
+    client,
+    keys: keysFor("", "GBP"),
+    random: randomFrom(seed),
+    seconds,
+    dir,
+    figures,
+    processes,
+    start,
+    startConsumer: async (own = {}, how = {}) => {
+      const consumer = await start("consume", [], own, how);
+      await consumer.logged("consumers started");
+      return consumer;
+    },
+    run: async (task, args = [], own = {}) => {
+      const started = await start(task, args, own);
+      const ended = await started.endedWithin(longestRunMs);
+      if (ended.code === 0) return ended;
+      const tail = [...started.messages.slice(-5), ended.stdout.slice(-2_000)].join("\n");
+      const how = ended.signal ?? ended.code;
+      throw new Error(`deno task ${started.task} ended with ${how}:\n${tail}`);
+    },
+    repeat,
+    recovered: (ms) => {
+      figures.longestRecoveryMs = Math.max(figures.longestRecoveryMs, ms);
+    },
+    close: async () => {
+      for (const engine of [database, redis]) engine.kill("SIGCONT");
+      await Promise.allSettled([...repeated].map((stop) => stop()));
+      for (const process of processes) {
+        process.kill("SIGCONT");
+        process.kill("SIGKILL");
+      }
+      await Promise.all(processes.map(({ ended }) => ended));
+      databaseProxy.end();
+      redisProxy.end();
+      ownRedisProxy.end();
+      client.disconnect();
+      await db.runText(`drop database if exists ${name}`);
+      await db.close();
+      await redis.stop();
+      await Deno.remove(dir, { recursive: true });
+    },
+  };
+}
+
+/** The stage as the parts of the product that are called in this process want it. */
+export function productDeps({ db, client, keys }: Stage): Omit<ConsumersDeps, "config"> {
+  return {
+    db,
+    redis: client,
+    keys,
+    log: silentLog,
+    baseCurrency: "GBP",
+    kpiDay: kpiDayIn("UTC"),
+  };
+}

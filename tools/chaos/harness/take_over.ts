@@ -1,0 +1,80 @@
+/**
+ * Measures how long the work of a dead consumer lies about.
+ *
+ * @module
+ */
+
+import { type Group, groups } from "../../../domain/messages/messages.ts";
+import type { Process } from "./process.ts";
+import type { Stage } from "./stage.ts";
+import { until } from "./until.ts";
+
+/** The bound that the product promises, in milliseconds. */
+export const takeOverBoundMs = 15_000;
+
+/** A message that somebody has read and not finished. */
+export interface PendingMessage {
+  group: Group;
+  id: string;
+}
+
+/** Most messages to one look. */
+const mostMessages = 10_000;
+
+/** How many messages a process holds unfinished. */
+export async function heldBy(stage: Stage, process: Process): Promise<number> {
+  return (await messagesOf(stage, process)).length;
+}
+
+/** The messages that a process holds unfinished; its name holds its process id. */
+export async function messagesOf(
+  { client, keys }: Stage,
+  { pid }: Process,
+): Promise<PendingMessage[]> {
+  const held: PendingMessage[] = [];
+  for (const group of groups) {
+    const entries = await client.xpending(
+      keys.stream(group),
+      group,
+      "-",
+      "+",
+      mostMessages,
+    ) as [id: string, consumer: string, idleMs: number, deliveries: number][];
+    for (const [id, consumer] of entries) {
+      if (consumer.split(":")[1] === String(pid)) held.push({ group, id });
+    }
+  }
+  return held;
+}
+
+/** How many of the messages nobody has finished yet. */
+export async function stillPending(
+  { client, keys }: Stage,
+  messages: readonly PendingMessage[],
+): Promise<number> {
+  let pending = 0;
+  for (const { group, id } of messages) {
+    if ((await client.xrange(keys.stream(group), id, id)).length > 0) pending++;
+  }
+  return pending;
+}
+
+/**
+ * Waits until nothing is left in the hands of a process that is dead or frozen.
+ *
+ * @returns milliseconds since `since`, or null if it held nothing
+ */
+export async function takenOver(
+  stage: Stage,
+  process: Process,
+  since: number,
+  withinMs = takeOverBoundMs,
+): Promise<number | null> {
+  const held = await heldBy(stage, process);
+  if (held === 0) return null;
+  await until(`the work of process ${process.pid} is taken over`, withinMs, async () => {
+    const left = await heldBy(stage, process);
+    return left === 0 || `${left} of ${held} messages are still its own`;
+  });
+  return performance.now() - since;
+}
