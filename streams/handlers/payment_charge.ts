@@ -97,8 +97,18 @@ async function charge(
     readCharges(deps.db, deliveries.map(({ message }) => message.orderId)),
     readInstallation(deps.db),
   ]);
-  const requestFor = (order: ChargeFacts): GatewayRequest =>
-    new ChargeRequest(installation, order, order.status === "RESERVED" && askedBefore(order));
+  const requestFor = (order: ChargeFacts): GatewayRequest => {
+    const request: GatewayRequest = {
+      orderId: order.id,
+      reference: order.externalOrderId,
+      amountCents: order.totalCents,
+      currency: order.currency,
+      idempotencyKey: deps.gateway.ignoresKeys ? "" : chargeKeyOf(installation, order),
+    };
+    if (hasOldKey(installation, order)) request.underOldKey = true;
+    if (order.status === "RESERVED" && askedBefore(order)) request.askedBefore = true;
+    return request;
+  };
   const reserved = [...orders.values()].filter(({ status }) => status === "RESERVED");
   const asked = reserved.filter(({ totalCents }) => totalCents > 0);
   const requests = asked.map(requestFor);
@@ -155,33 +165,6 @@ function outcomeOf(
   if (answer.kind === "away") return { kind: "outage", error: answer.error, ifLost };
   if (answer.kind === "failed") return { kind: "retry", error: answer.error, ifLost };
   return { kind: "done", followUps: [...(callback === null ? [] : [callback]), ...told], kpis };
-}
-
-/** What is asked for an order. A class, because the digest for its key is only made where a provider looks at it. */
-class ChargeRequest implements GatewayRequest {
-  orderId: number;
-  reference: string;
-  amountCents: number;
-  currency: string;
-  underOldKey?: true;
-  askedBefore?: true;
-  readonly #installation: Installation;
-  readonly #order: ChargeFacts;
-
-  constructor(installation: Installation, order: ChargeFacts, askedBefore: boolean) {
-    this.orderId = order.id;
-    this.reference = order.externalOrderId;
-    this.amountCents = order.totalCents;
-    this.currency = order.currency;
-    this.underOldKey = hasOldKey(installation, order) ? true : undefined;
-    this.askedBefore = askedBefore ? true : undefined;
-    this.#installation = installation;
-    this.#order = order;
-  }
-
-  get idempotencyKey(): string {
-    return chargeKeyOf(this.#installation, this.#order);
-  }
 }
 
 /** Finished, with messages of which some may be scheduled. */

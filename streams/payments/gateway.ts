@@ -14,7 +14,7 @@ export interface GatewayRequest {
   reference: string;
   amountCents: number;
   currency: string;
-  /** The same key is the same money, however often it is asked for. */
+  /** The same key is the same money, however often it is asked for; empty for one that {@linkcode Gateway.ignoresKeys}. */
   idempotencyKey: string;
   /** Of a charge: it may have been asked for before, perhaps so long ago that its key is forgotten. */
   askedBefore?: true;
@@ -79,6 +79,8 @@ export interface ProviderAway {
 export interface Gateway {
   /** Stands in `payments.provider`. */
   name: string;
+  /** It looks at no keys, so none are made for it: a digest takes longer than its answer. */
+  ignoresKeys?: true;
   charge(requests: readonly GatewayRequest[], stillOurs?: StillOurs): Promise<ChargeAnswer[]>;
   giveBack(requests: readonly GatewayRequest[], stillOurs?: StillOurs): Promise<GiveBackAnswer[]>;
   /**
@@ -136,6 +138,7 @@ export function simulatedGateway(options: { delayMs: number }): Gateway {
   const name = simulatedGatewayName;
   return {
     name,
+    ignoresKeys: true,
     longestAnswerMs: options.delayMs,
     charge: (requests) =>
       Promise.resolve(

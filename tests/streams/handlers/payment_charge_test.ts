@@ -31,9 +31,9 @@ async function withFlow(
   }
 }
 
-/** The simulated gateway, its charges noted; it can be made not to answer. */
+/** The simulated gateway, its charges noted with their keys; it can be made not to answer. */
 function notingGateway(delayMs = 0) {
-  const gateway = simulatedGateway({ delayMs });
+  const { ignoresKeys: _, ...gateway } = simulatedGateway({ delayMs });
   const state = { charges: [] as GatewayRequest[], down: false, silent: false };
   const charge: Gateway["charge"] = async (requests) => {
     state.charges.push(...requests);
