@@ -2,19 +2,16 @@ import assert from "node:assert/strict";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { groups } from "../../../domain/messages/messages.ts";
 import { backoffMs, deliveriesBeforeIsolation } from "../../../domain/messages/retry.ts";
-import {
-  consume,
-  consumeOnce,
-  type ConsumerOptions,
-  ensureGroup,
-  giveBack,
-  helperOf,
-} from "../../../streams/queue/consumer.ts";
-import type { Delivery, Handler } from "../../../streams/queue/handler.ts";
-import { shareOut } from "../../../streams/handlers/handlers.ts";
-import { publish } from "../../../streams/queue/publish.ts";
-import { readStreams } from "../../../streams/queue/queue_status.ts";
-import { runScript } from "../../../streams/redis/scripts.ts";
+import { consume, consumeOnce, ensureGroup } from "../../../streams/queue/consumer.ts";
+import type { ConsumerOptions } from "../../../streams/workflow/consumer.ts";
+import { giveBack } from "../../../streams/queue/give_back.ts";
+import { helperOf } from "../../../streams/queue/claim.ts";
+import type { Delivery, Handler } from "../../../streams/workflow/handler.ts";
+import { shareOut } from "./share_out.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
+import { readStreams } from "../../../streams/workflow/queue_status.ts";
+import { claimCrashed } from "../../../streams/queue/claim.ts";
+import { beat } from "../../../streams/queue/heartbeat.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertBooks, makeDue, orphan, pendingOf } from "../books.ts";
 
@@ -302,20 +299,12 @@ Deno.test("claim_crashed goes on where its last look ended, past thousands that 
     const parked = ids.slice(0, 249).flatMap((id) => [Number.MAX_SAFE_INTEGER, id]);
     await flow.redis.zadd(flow.keys.retries("orders"), ...parked);
     await orphan(flow, "orders");
-    const look = async (from: string) => {
-      const scriptKeys = [
-        stream,
-        flow.keys.retries("orders"),
-        flow.keys.errors("orders"),
-        flow.keys.errorTexts("orders"),
-        flow.keys.alive("orders"),
-      ];
-      const args = ["orders", "heir", 10_000, 10, 100, from, deliveriesBeforeIsolation];
-      return await runScript(flow.redis, "claim_crashed", scriptKeys, args) as [
-        string,
-        ...[string, number][],
-      ];
-    };
+    const look = (from: string) =>
+      claimCrashed(
+        { ...flow, consumer: "heir" },
+        { group: "orders", takeoverMs: 10_000 },
+        { count: 10, from, scan: 100 },
+      );
     const found: string[] = [];
     const steps: string[] = ["-"];
     for (let looks = 0; looks < 4; looks++) {
@@ -338,7 +327,7 @@ Deno.test("heartbeat keeps what is one's own and never takes a message back", ()
     await flow.redis.xack(stream, "orders", ids[2]);
     const before = await pendingOf(flow, "orders");
 
-    const lost = await runScript(flow.redis, "heartbeat", [stream], ["orders", "slow", ...ids]);
+    const lost = await beat({ ...flow, consumer: "slow" }, "orders", ids);
     assert.deepEqual(lost, [ids[1], ids[2]]);
     const after = await pendingOf(flow, "orders");
     assert.equal(after.get(ids[0])!.owner, "slow");
