@@ -8,7 +8,7 @@ import { deliveriesBeforeIsolation } from "../../domain/messages/retry.ts";
 import { longestBlockMs } from "../redis/redis.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";
 import type { Consumer, ConsumerDeps } from "./consumer_state.ts";
-import { longestBackoff } from "./delay.ts";
+import { longestRetryDelayMs } from "./delay.ts";
 import type { AnyMessage, Codec, QueueDeps, QueueKeys } from "./queue.ts";
 import type { Entry, QueueTypes } from "./work.ts";
 
@@ -85,7 +85,7 @@ export async function claimDue<T extends QueueTypes>(
   const { redis, keys, consumer } = deps;
   const { group } = options;
   const helper = helperOf(consumer);
-  const args = [group, consumer, most, helper, 5 * longestBlockMs, longestBackoff(options)];
+  const args = [group, consumer, most, helper, 5 * longestBlockMs, longestRetryDelayMs(options)];
   return await runScript(redis, claimDueScript, retryKeys(keys, group), args) as [
     number,
     number,

@@ -19,7 +19,7 @@ const outagePauseMs = 1_000;
 const longestErrorText = 2_000;
 
 /** The longest that a message is delayed, in milliseconds. */
-export function longestBackoff(
+export function longestRetryDelayMs(
   { maxDeliveries, retryBackoffMs }: { maxDeliveries: number; retryBackoffMs: number },
 ): number {
   return Math.max(outagePauseMs, backoffMs(maxDeliveries, retryBackoffMs));

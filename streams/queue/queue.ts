@@ -1,17 +1,15 @@
 /**
  * A queue on Redis Streams that is worked on in batches. This folder knows nothing of what its messages are about:
- * {@linkcode Codec} tells how they are read and written, `work.ts` what is done with them. What it promises:
+ * {@linkcode Codec} tells how they are read and written, `work.ts` what is done with them. It promises:
  *
- * 1. Messages are taken in batches, and there is an outcome for each message, not for the batch.
- * 2. A message is acknowledged last: after its handler has committed and its events were taken. It leaves the stream
- *    in the same step in which its follow-ups are enqueued, so a crash at any moment repeats it and loses nothing.
- * 3. Therefore handlers may meet a message again, and must then have no second effect.
- * 4. A consumer that dies is missed by its silence, and others claim what it had; one that lives gives heartbeats.
- * 5. A message that was claimed by another counts for nothing here; what has to be looked at all the same is enqueued.
- * 6. One that fails is delayed and tried again, later each time; a batch that fails is halved until the culprit is alone.
- * 7. While an engine is away messages wait and lose no try, also where it fails in a way that no list knows.
- * 8. One that outlives several consumers is tried alone, and what can't be handled ends as a dead letter.
- * 9. A message may be scheduled, and the same one scheduled twice is one; Redis' clock alone decides what is due.
+ * - Messages are taken in batches, and there is an outcome for each message, not for the batch.
+ * - A message is acknowledged last, after its handler's commit and in one step with the enqueueing of what follows:
+ *   a crash at any moment loses nothing and repeats something, which must then have no second effect.
+ * - A consumer gives heartbeats; others claim what one had that died, and a claimed message counts for nothing there.
+ * - What fails is delayed, longer each time; a batch is halved until the culprit is alone and fails no neighbour.
+ * - While an engine is away messages wait and lose no try, also where it fails in a way that no list knows.
+ * - What outlives several consumers is tried alone; what can't be handled ends as a dead letter, which is kept first.
+ * - A message may be scheduled, and the same one twice is one. Redis' clock alone decides what is due and who is alive.
  *
  * @module
  */

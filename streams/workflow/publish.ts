@@ -44,12 +44,12 @@ export function publish(
 ): Promise<number> {
   return enqueue(deps, messageCodec, messages, {
     once: options.oncePerOrder,
-    marks: booksMarksOf(deps, options.committed === true ? messages : []),
+    marks: databaseMarksOf(deps, options.committed === true ? messages : []),
   });
 }
 
 /** How far the books are for certain, see `database_age.ts`. */
-export function booksMarksOf(
+export function databaseMarksOf(
   { keys, db }: PublishDeps,
   committed: readonly Enqueued[] = [],
 ): queue.Marks {

@@ -18,7 +18,7 @@ import type { Failed, Verdict, Work } from "../queue/work.ts";
 import { lookAtBooks } from "../recovery/database_age.ts";
 import type { HandlerDeps, WorkflowTypes } from "./handler.ts";
 import { messageCodec } from "./message_codec.ts";
-import { booksMarksOf } from "./publish.ts";
+import { databaseMarksOf } from "./publish.ts";
 import { store } from "./store.ts";
 
 /** The work of every group. */
@@ -33,7 +33,7 @@ export const workflow: Work<WorkflowTypes> = {
   judgeDead: dropLost,
   keepDead: ({ db }, group, dead) =>
     buryMessages(db, dead.map((failed) => letterOf(group, failed))),
-  marks: (deps) => booksMarksOf(deps),
+  marks: (deps) => databaseMarksOf(deps),
   watch: watchActivity,
 };
 
