@@ -14,10 +14,10 @@ import type { Entry, QueueTypes } from "./work.ts";
 
 const promoteScript = defineScript("promote", import.meta.url);
 const claimDueScript = defineScript("claim_due", import.meta.url);
-const claimCrashedScript = defineScript("claim_crashed", import.meta.url);
+const reclaimScript = defineScript("reclaim", import.meta.url);
 
 /** Pending entries that one look for orphans sees. */
-export const takeoverScan = 10_000;
+export const reclaimScan = 10_000;
 
 /** The name of the consumer that helps another. */
 export function helperOf(consumer: string): string {
@@ -37,16 +37,16 @@ export async function claim<T extends QueueTypes>(
   const entries = delayed.map(toEntry);
   // Looking for orphans costs a scan of what is pending: a few times in a take-over time is enough.
   const now = performance.now();
-  if (entries.length < batchSize && now - consumer.takeoverAt >= takeoverMs / 5) {
-    consumer.takeoverAt = now;
-    const [next, ...orphaned] = await claimCrashed(deps, consumer.options, {
+  if (entries.length < batchSize && now - consumer.reclaimAt >= takeoverMs / 5) {
+    consumer.reclaimAt = now;
+    const [next, ...orphaned] = await reclaim(deps, consumer.options, {
       count: batchSize - entries.length,
-      from: consumer.takeoverFrom,
+      from: consumer.reclaimFrom,
     });
-    consumer.takeoverFrom = next;
+    consumer.reclaimFrom = next;
     entries.push(...orphaned.map(toEntry));
     // Suspects come one at a time, so the next one is looked for as soon as this one is done.
-    if (entries.some(isSuspect)) consumer.takeoverAt = -Infinity;
+    if (entries.some(isSuspect)) consumer.reclaimAt = -Infinity;
     if (orphaned.length > 0) {
       deps.log.info("work taken over", {
         group,
@@ -99,14 +99,14 @@ export async function claimDue<T extends QueueTypes>(
  * @param look.scan pending entries to look at
  * @returns where the next look begins, and what was claimed
  */
-export async function claimCrashed(
+export async function reclaim(
   { redis, keys, consumer }: Pick<ConsumerDeps<QueueTypes>, "redis" | "keys" | "consumer">,
   { group, takeoverMs }: { group: string; takeoverMs: number },
   look: { count: number; from: string; scan?: number },
 ): Promise<[next: string, ...RawEntry[]]> {
-  const { count, from, scan = takeoverScan } = look;
+  const { count, from, scan = reclaimScan } = look;
   const args = [group, consumer, takeoverMs, count, scan, from, deliveriesBeforeIsolation];
-  return await runScript(redis, claimCrashedScript, retryKeys(keys, group), args) as [
+  return await runScript(redis, reclaimScript, retryKeys(keys, group), args) as [
     string,
     ...RawEntry[],
   ];

@@ -66,8 +66,8 @@ export async function complete<T extends QueueTypes>(
   const marks = work.marks?.(deps);
   turn.handled += await finish(deps, work.codec, { group, finished, counter: "processed", marks });
   try {
-    const { buried, waiting } = await deadLetter(deps, options, dead);
-    turn.dead += buried;
+    const { ended, waiting } = await deadLetter(deps, options, dead);
+    turn.dead += ended;
     delayed.push(...waiting);
   } catch (error) {
     if (isRedisAway(error)) throw error;

@@ -48,8 +48,8 @@ export function makeConsumer<T extends QueueTypes>(
     deps,
     options,
     share: options.share ?? shareOutBy(work.handlers),
-    takeoverAt: -Infinity,
-    takeoverFrom: "-",
+    reclaimAt: -Infinity,
+    reclaimFrom: "-",
     needsHelp: false,
     callHelp: () => {},
     inHand: [],
@@ -259,7 +259,7 @@ export async function consume<T extends QueueTypes>(
       grouped = true;
       if (brokenOff) {
         await releaseOwn(consumer);
-        consumer.takeoverAt = -Infinity;
+        consumer.reclaimAt = -Infinity;
       }
       brokenOff = false;
       // One that helps must not begin to wait for one that has ended meanwhile.

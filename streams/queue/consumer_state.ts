@@ -38,9 +38,9 @@ export interface Consumer<T extends QueueTypes> {
   options: ConsumerOptions<T>;
   share: ShareOut<T>;
   /** When orphaned messages were last looked for, by the monotonic clock in ms. */
-  takeoverAt: number;
+  reclaimAt: number;
   /** Where the next look begins: more may be pending than one look sees. */
-  takeoverFrom: string;
+  reclaimFrom: string;
   /** True while its latest batch was full, so more is likely to wait, and no other process serves the group. */
   needsHelp: boolean;
   /** Wakes the one that helps. */

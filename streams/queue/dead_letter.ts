@@ -19,8 +19,8 @@ export async function deadLetter<T extends QueueTypes>(
   deps: T["deps"],
   { group, work }: { group: T["group"]; work: Work<T> },
   all: readonly Failed<T["message"]>[],
-): Promise<{ buried: number; waiting: Failed<T["message"]>[] }> {
-  if (all.length === 0) return { buried: 0, waiting: [] };
+): Promise<{ ended: number; waiting: Failed<T["message"]>[] }> {
+  if (all.length === 0) return { ended: 0, waiting: [] };
   // One that is another's by now, or that Redis forgot because it is about nothing any more, is not this one's.
   const lost = await beat(deps, group, all.map(({ entry }) => entry.id));
   const own = all.filter(({ entry }) => !lost.includes(entry.id));
@@ -36,9 +36,9 @@ export async function deadLetter<T extends QueueTypes>(
   await end(judged("drop"), "processed");
   const waiting = judged("wait");
   const dead = judged("keep");
-  if (dead.length === 0) return { buried: 0, waiting };
+  if (dead.length === 0) return { ended: 0, waiting };
   await work.keepDead(deps, group, dead);
-  const buried = await end(dead, "dead");
+  const ended = await end(dead, "dead");
   for (const { entry, message, error } of dead) {
     deps.log.error("message buried", {
       group,
@@ -51,7 +51,7 @@ export async function deadLetter<T extends QueueTypes>(
     });
   }
   if (tracing) noteOutcome(dead.map(({ entry }) => entry.id), "dead", (at) => dead[at]!.error);
-  return { buried, waiting };
+  return { ended, waiting };
 }
 
 /** Nothing follows from a message that was not handled. */

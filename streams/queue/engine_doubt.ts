@@ -117,7 +117,7 @@ interface Weighed<M, E> {
  *
  * @param results of which some are {@linkcode isUnclear}
  * @param work.isWell see {@linkcode enginesTakeWrites}
- * @param work.isLast true for a message that would be buried now
+ * @param work.isLast true for a message that would become a dead letter now
  * @param work.again tries a message once more
  * @returns the outcomes that count, in the same order
  */

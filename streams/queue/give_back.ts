@@ -5,7 +5,7 @@
  */
 
 import { defineScript, runScript } from "../redis/scripts.ts";
-import { takeoverScan } from "./claim.ts";
+import { reclaimScan } from "./claim.ts";
 import type { Consumer } from "./consumer_state.ts";
 import type { QueueTypes } from "./work.ts";
 
@@ -42,6 +42,6 @@ export async function releaseOwn<T extends QueueTypes>(
   const { redis, keys, consumer } = deps;
   const { group, takeoverMs } = options;
   const scriptKeys = [keys.stream(group), keys.retries(group)];
-  const args = [group, consumer, takeoverMs, takeoverScan];
+  const args = [group, consumer, takeoverMs, reclaimScan];
   await runScript(redis, releaseOwnScript, scriptKeys, args);
 }

@@ -10,7 +10,7 @@ import type { Delivery, Handler } from "../../../streams/workflow/handler.ts";
 import { shareOut } from "./share_out.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
-import { claimCrashed } from "../../../streams/queue/claim.ts";
+import { reclaim } from "../../../streams/queue/claim.ts";
 import { beat } from "../../../streams/queue/heartbeat.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertBooks, makeDue, orphan, pendingOf } from "../books.ts";
@@ -131,7 +131,7 @@ Deno.test("consumeOnce() halves a failing batch until the culprit stands alone",
       const expected = backoffMs(errors, 5_000);
       assert.ok(wait <= expected && wait > expected / 2, `${wait} ms after ${errors} errors`);
       await orphan(flow, "orders", 3_600_000);
-      consumer.takeoverAt = -Infinity;
+      consumer.reclaimAt = -Infinity;
       assert.deepEqual(await consumeOnce(consumer), nothing, "a parked message is not taken over");
       await makeDue(flow);
       const turn = await consumeOnce(consumer);
@@ -208,11 +208,11 @@ Deno.test("consumeOnce() takes over what a dead consumer held, and nothing befor
     const heir = flow.consumerOf("orders", { takeoverMs: 60_000 }, "heir");
     assert.deepEqual(await consumeOnce(heir), nothing, "a living consumer is left alone");
     await orphan(flow, "orders", 40_000);
-    heir.takeoverAt = -Infinity;
+    heir.reclaimAt = -Infinity;
     assert.deepEqual(await consumeOnce(heir), nothing, "40 of 60 seconds are not enough");
     await orphan(flow, "orders", 60_001);
     assert.deepEqual(await consumeOnce(heir), nothing, "it does not look all the time");
-    heir.takeoverAt = -Infinity;
+    heir.reclaimAt = -Infinity;
     assert.deepEqual(await consumeOnce(heir), { ...nothing, handled: 30 });
     assert.deepEqual(await statusesOf(flow, ids), { RESERVED: 30 });
     await flow.drain();
@@ -278,7 +278,7 @@ Deno.test("consumeOnce() tries a message that outlives its consumers alone, then
     await assert.rejects(consumeOnce(dying), /killed/);
     assert.equal((await pendingOf(flow, "orders")).get(id)?.deliveries, last);
     await orphan(flow, "orders");
-    heir.takeoverAt = -Infinity;
+    heir.reclaimAt = -Infinity;
     assert.deepEqual(await consumeOnce(heir), { ...nothing, dead: 1 });
     assert.deepEqual(batches, [], "it was not run again");
     const [letter] = await flow.rows("select * from dead_letters");
@@ -290,7 +290,7 @@ Deno.test("consumeOnce() tries a message that outlives its consumers alone, then
     await assertBooks(flow);
   }));
 
-Deno.test("claim_crashed goes on where its last look ended, past thousands that are parked", () =>
+Deno.test("reclaim() goes on where its last look ended, past thousands that are parked", () =>
   withFlow("consumer_scan", async (flow) => {
     const stream = flow.keys.stream("orders");
     await publish(flow, Array.from({ length: 250 }, (_, n) => reserve(n + 1)));
@@ -300,7 +300,7 @@ Deno.test("claim_crashed goes on where its last look ended, past thousands that 
     await flow.redis.zadd(flow.keys.retries("orders"), ...parked);
     await orphan(flow, "orders");
     const look = (from: string) =>
-      claimCrashed(
+      reclaim(
         { ...flow, consumer: "heir" },
         { group: "orders", takeoverMs: 10_000 },
         { count: 10, from, scan: 100 },
@@ -366,7 +366,7 @@ Deno.test("consumeOnce() leaves to its new owner what was taken over while it wo
     assert.equal(await flow.redis.zcard(flow.keys.retries("orders")), 0);
     assert.equal(await flow.redis.hlen(flow.keys.errors("orders")), 0);
     await orphan(flow, "orders");
-    heir.takeoverAt = -Infinity;
+    heir.reclaimAt = -Infinity;
     assert.equal((await consumeOnce(heir)).handled, 1);
     await flow.drain();
     assert.deepEqual(await statusesOf(flow, [...ids, id]), { PAID: 3 });

@@ -227,14 +227,14 @@ for (const scenario of scenarios) {
           assert.ok(turn < 20, `the streams drain after a crash at moment ${moment}`);
           await orphan(flow, group);
           await makeDue(flow);
-          heir.takeoverAt = -Infinity;
+          heir.reclaimAt = -Infinity;
           await consumeOnce(heir);
           for (const other of ["orders", "payments", "refunds", "notifications"] as const) {
             if (other !== group) await flow.turn(other);
           }
         }
         await orphan(flow, group);
-        heir.takeoverAt = -Infinity;
+        heir.reclaimAt = -Infinity;
         await consumeOnce(heir);
 
         assert.equal(await flow.redis.xlen(flow.keys.stream(group)), 0);

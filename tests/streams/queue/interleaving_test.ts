@@ -195,7 +195,7 @@ async function finishAll(run: Run): Promise<void> {
       await orphan(flow, group);
       await makeDue(flow);
       for (const consumer of run.consumers.get(group)!) {
-        consumer.takeoverAt = -Infinity;
+        consumer.reclaimAt = -Infinity;
         await consumeOnce(consumer);
       }
     }
