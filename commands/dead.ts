@@ -19,7 +19,7 @@ import {
   type Decided,
   discardDeadLetters,
   retryDeadLetters,
-} from "../streams/queue/dead_letters.ts";
+} from "../streams/workflow/dead_letters.ts";
 import { type Command, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { print, printError } from "./print.ts";

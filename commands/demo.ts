@@ -11,7 +11,7 @@ import { type PrivateEngines, startPrivateEngines } from "../tools/engines/priva
 import { serveHttp } from "../routes/server.ts";
 import { readKpis, readLeaderboard } from "../streams/kpis/kpis.ts";
 import { importOrders } from "../streams/imports/orders_import.ts";
-import { readQueueStatus } from "../streams/queue/queue_status.ts";
+import { readQueueStatus } from "../streams/workflow/queue_status.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { verify } from "../streams/verification/verify.ts";
 import { type Command, readOptions } from "./command.ts";

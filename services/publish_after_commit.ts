@@ -9,12 +9,12 @@ import type { Message } from "../domain/messages/messages.ts";
 import type { Log } from "../domain/operation/log.ts";
 import type { Database } from "../db/connection/database.ts";
 import { publishWhenBack } from "../streams/recovery/owed_messages.ts";
-import { publish, type QueueDeps } from "../streams/queue/publish.ts";
+import { publish, type PublishDeps } from "../streams/workflow/publish.ts";
 import { tracing } from "../streams/telemetry/tracing.ts";
 import { within } from "../streams/queue/deadline.ts";
 
 /** What a use case works with. */
-export interface ServiceDeps extends QueueDeps {
+export interface ServiceDeps extends PublishDeps {
   db: Database;
   log: Log;
   /** Aborts when the process is about to stop. */

@@ -10,15 +10,11 @@ import type { Database } from "../db/connection/database.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { Log } from "../domain/operation/log.ts";
 import { type Group, groups } from "../domain/messages/messages.ts";
-import {
-  consume,
-  type Consumer,
-  type ConsumerDeps,
-  giveBack,
-  helperOf,
-  makeConsumer,
-} from "./queue/consumer.ts";
-import type { Turn } from "./queue/complete.ts";
+import { consume } from "./queue/consumer.ts";
+import { type Consumer, type ConsumerDeps, makeConsumer } from "./workflow/consumer.ts";
+import { giveBack } from "./queue/give_back.ts";
+import { helperOf } from "./queue/claim.ts";
+import type { Turn } from "./queue/work.ts";
 import { deliverNotices, openSenders } from "./notifications/deliver_notices.ts";
 import {
   keepOldKeysAway,
@@ -90,13 +86,29 @@ export async function runConsumers(
   }
 }
 
+/** The consumers of this process. */
+interface Running {
+  deps: ConsumersDeps;
+  options: ConsumersOptions;
+  groups: readonly Group[];
+  /** Name of the consumers that help nobody. */
+  name: string;
+  gateway: ConsumerDeps["gateway"];
+  consumers: Consumer[];
+  gate: PaymentsGate;
+  /** Ends them all. */
+  stop: AbortController;
+  /** Aborts when they are to end, for whatever reason. */
+  stopped: AbortSignal;
+}
+
 async function runGroups(
   deps: ConsumersDeps,
   options: ConsumersOptions,
   signal: AbortSignal,
   basis: HeldBasis,
 ): Promise<void> {
-  const { config, redis, log } = deps;
+  const { config, log } = deps;
   const wanted = options.groups.length === 0 ? groups : [...new Set(options.groups)];
   const name = newConsumerName(hostname());
   const gateway = gatewayOf(config);
@@ -108,91 +120,36 @@ async function runGroups(
   const stopped = AbortSignal.any([signal, stop.signal]);
   // Whoever makes the books good must not wait until they are.
   const unguarded = { ...deps, db: deps.db.unguarded };
-  const recovering = prepare({ ...unguarded, signal: stopped });
-  const recovered = await Promise.race([
-    recovering.then(() => true),
-    overdue(signal, config.shutdownTimeoutMs * graceShare).then(() => false),
-  ]);
-  if (!recovered) recovering.catch(() => {});
+  await orOverdue(prepare({ ...unguarded, signal: stopped }), config, signal);
   if (signal.aborted) return;
   const senders = wanted.includes("notifications") ? await openSenders(config) : [];
 
-  const running: Consumer[] = [];
   const gate: PaymentsGate = { isShut: false };
-  const runGroup = async (group: Group): Promise<void> => {
-    const blocking = await openBlockingRedis(config.redisUrl);
-    const unblock = wakeOnAbort(redis, blocking, stopped);
-    const { reservationTtlSeconds } = config;
-    const consumerNamed = (consumer: string, helps?: Consumer): Consumer => {
-      const own: ConsumerDeps = {
-        ...deps,
-        blocking,
-        gateway,
-        consumer,
-        reservationTtlSeconds,
-        notifyChannels: config.notifyChannels,
-      };
-      return makeConsumer(own, {
-        group,
-        batchSize: options.batchSize,
-        maxDeliveries: config.maxDeliveries,
-        retryBackoffMs: config.retryBackoffMs,
-        takeoverMs: config.takeoverMs,
-        helps,
-        ...(group === "payments" ? { gate } : {}),
-      });
-    };
-    const run = async (consumer: Consumer): Promise<void> => {
-      running.push(consumer);
-      await consume(
-        consumer,
-        stopped,
-        async (turn) => {
-          options.onTurn?.(group, turn);
-          const idle = turn.handled + turn.retried + turn.dead + turn.delayed === 0;
-          if (options.drain && idle && await isDrained(deps, wanted)) stop.abort();
-          return true;
-        },
-        options.drain ? drainBlockMs : undefined,
-      );
-    };
-    try {
-      if (group === "payments" && !await leaveOldKeys(deps, stopped)) return;
-      const first = consumerNamed(name);
-      const ended = new AbortController();
-      await Promise.all([
-        Promise.all([run(first), run(consumerNamed(helperOf(name), first))])
-          .finally(() => ended.abort()),
-        ...(group === "payments"
-          ? [keepOldKeysAway(deps, gate, AbortSignal.any([stopped, ended.signal]))]
-          : []),
-      ]);
-    } finally {
-      unblock();
-      blocking.disconnect();
-    }
+  const running: Running = {
+    deps,
+    options,
+    groups: wanted,
+    name,
+    gateway,
+    consumers: [],
+    gate,
+    stop,
+    stopped,
   };
   log.info("consumers started", { consumer: name, groups: wanted.join(",") });
-  const sweeping = sweep(unguarded, stopped, {
-    reservationTtlSeconds: config.reservationTtlSeconds,
-  });
+  const { reservationTtlSeconds } = config;
+  const sweeping = sweep(unguarded, stopped, { reservationTtlSeconds });
   const delivering = deliverNotices(deps, senders, stopped, options.drain ? signal : undefined);
   // A proof changes nothing, so a stop does not wait for it.
   keepProving(unguarded, stopped);
   try {
     const all = Promise.all([
-      ...wanted.map(runGroup),
+      ...wanted.map((group) => runGroup(running, group)),
       sweeping,
       delivering,
     ]);
-    all.catch(() => {});
-    const finished = await Promise.race([
-      all.then(() => true),
-      basis.lost,
-      overdue(signal, config.shutdownTimeoutMs * graceShare).then(() => false),
-    ]);
-    if (!finished) {
-      const given = await Promise.all(running.map(giveBack));
+    if (!await orOverdue(Promise.race([all, basis.lost]), config, signal)) {
+      const given = await Promise.all(running.consumers.map(giveBack));
       log.warn("work given back", { messages: given.reduce((sum, count) => sum + count, 0) });
       return;
     }
@@ -200,6 +157,83 @@ async function runGroups(
     stop.abort();
   }
   log.info("consumers stopped", { consumer: name });
+}
+
+/** @returns false where work goes on when most of the time for a stop is over; its end is then ignored */
+async function orOverdue(
+  work: Promise<unknown>,
+  config: Config,
+  signal: AbortSignal,
+): Promise<boolean> {
+  work.catch(() => {});
+  return await Promise.race([
+    work.then(() => true),
+    overdue(signal, config.shutdownTimeoutMs * graceShare).then(() => false),
+  ]);
+}
+
+/** Runs the consumer of a group and the one that helps it, until they are to end. */
+async function runGroup(running: Running, group: Group): Promise<void> {
+  const { deps, name, gate, stopped } = running;
+  const blocking = await openBlockingRedis(deps.config.redisUrl);
+  const unblock = wakeOnAbort(deps.redis, blocking, stopped);
+  try {
+    if (group === "payments" && !await leaveOldKeys(deps, stopped)) return;
+    const first = consumerOf(running, group, { blocking, name });
+    const second = consumerOf(running, group, { blocking, name: helperOf(name), helps: first });
+    const ended = new AbortController();
+    await Promise.all([
+      Promise.all([run(running, group, first), run(running, group, second)])
+        .finally(() => ended.abort()),
+      ...(group === "payments"
+        ? [keepOldKeysAway(deps, gate, AbortSignal.any([stopped, ended.signal]))]
+        : []),
+    ]);
+  } finally {
+    unblock();
+    blocking.disconnect();
+  }
+}
+
+function consumerOf(
+  { deps, options, gateway, gate }: Running,
+  group: Group,
+  { blocking, name, helps }: { blocking: RedisClient; name: string; helps?: Consumer },
+): Consumer {
+  const { config } = deps;
+  const own: ConsumerDeps = {
+    ...deps,
+    blocking,
+    gateway,
+    consumer: name,
+    reservationTtlSeconds: config.reservationTtlSeconds,
+    notifyChannels: config.notifyChannels,
+  };
+  return makeConsumer(own, {
+    group,
+    batchSize: options.batchSize,
+    maxDeliveries: config.maxDeliveries,
+    retryBackoffMs: config.retryBackoffMs,
+    takeoverMs: config.takeoverMs,
+    helps,
+    ...(group === "payments" ? { gate } : {}),
+  });
+}
+
+async function run(running: Running, group: Group, consumer: Consumer): Promise<void> {
+  const { deps, options, groups, stop, stopped } = running;
+  running.consumers.push(consumer);
+  await consume(
+    consumer,
+    stopped,
+    async (turn) => {
+      options.onTurn?.(group, turn);
+      const idle = turn.handled + turn.retried + turn.dead + turn.delayed === 0;
+      if (options.drain && idle && await isDrained(deps, groups)) stop.abort();
+      return true;
+    },
+    options.drain ? drainBlockMs : undefined,
+  );
 }
 
 /** What has to be so before the first message is taken. A stop leaves it to the next process. */

@@ -5,7 +5,7 @@
  */
 
 import { requestRefund } from "../db/refunds/refunds.ts";
-import { publish } from "../streams/queue/publish.ts";
+import { publish } from "../streams/workflow/publish.ts";
 import { scanKeys } from "../streams/redis/scan_keys.ts";
 import { type CheckReport, verify, type VerifyReport } from "../streams/verification/verify.ts";
 import type { Drift } from "../streams/verification/drift.ts";

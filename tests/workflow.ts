@@ -18,18 +18,17 @@ import { endOldKeys, readInstallation } from "../db/payments/installation.ts";
 import { readCharges, readOrders } from "../db/orders/orders.ts";
 import type { Queryable } from "../db/connection/database.ts";
 import { chargeKeyOf } from "../domain/payment/payment_key.ts";
+import { consumeOnce, ensureGroup } from "../streams/queue/consumer.ts";
 import {
-  consumeOnce,
   type Consumer,
   type ConsumerDeps,
   type ConsumerOptions,
-  ensureGroup,
   makeConsumer,
-} from "../streams/queue/consumer.ts";
-import type { Turn } from "../streams/queue/complete.ts";
+} from "../streams/workflow/consumer.ts";
+import type { Turn } from "../streams/queue/work.ts";
 import { type Gateway, simulatedGateway, simulatedRef } from "../streams/payments/gateway.ts";
 import { keysFor } from "../streams/redis/keys.ts";
-import { publish } from "../streams/queue/publish.ts";
+import { publish } from "../streams/workflow/publish.ts";
 import { isDrained } from "../streams/run_consumers.ts";
 import { openBlockingRedis, openRedis } from "../streams/redis/redis.ts";
 import { type TestContext, testContext } from "./support.ts";

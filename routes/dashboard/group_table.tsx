@@ -8,7 +8,7 @@ import type { FC } from "hono/jsx";
 import { describeCount } from "../../domain/bounded_count.ts";
 import type { Group } from "../../domain/messages/messages.ts";
 import type { ActivityHour } from "../../streams/kpis/activity.ts";
-import type { GroupStatus } from "../../streams/queue/queue_status.ts";
+import type { GroupStatus } from "../../streams/workflow/queue_status.ts";
 import { lastMinuteRate } from "./activity_series.ts";
 import { formatCount, formatDuration, formatRate } from "./format.ts";
 import { Badge, Columns, Money, NotRead, Table } from "./parts.tsx";

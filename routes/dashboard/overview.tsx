@@ -14,7 +14,7 @@ import { readAlerts } from "../../streams/alerts/alerts.ts";
 import { pause } from "../../streams/queue/pause.ts";
 import { readKpis } from "../../streams/kpis/kpis.ts";
 import { prove, readProof } from "../../streams/verification/verify_regularly.ts";
-import { readStreams } from "../../streams/queue/queue_status.ts";
+import { readStreams } from "../../streams/workflow/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
 import { settledRate, settleLatency } from "./activity_series.ts";
 import { Chart } from "./chart.tsx";

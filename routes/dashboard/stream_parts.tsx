@@ -60,7 +60,7 @@ export const Consumers: FC<{ consumers: readonly ConsumerState[] }> = ({ consume
     );
 
 /** The messages that consumers have taken: how many of what age, and the oldest ones themselves. */
-export const Pending: FC<{ detail: GroupDetail; count: number }> = (
+export const Pending: FC<{ detail: GroupDetail<Message>; count: number }> = (
   { detail: { pending, bands, counted }, count },
 ) =>
   pending.length === 0 ? <Empty title="Nothing is in hand" /> : (
@@ -124,7 +124,7 @@ const Bands: FC<{ bands: readonly PendingBand[] }> = ({ bands }) => (
 );
 
 /** The messages that are due next. */
-export const Scheduled: FC<{ scheduled: readonly ScheduledMessage[]; count: number }> = (
+export const Scheduled: FC<{ scheduled: readonly ScheduledMessage<Message>[]; count: number }> = (
   { scheduled, count },
 ) =>
   scheduled.length === 0 ? <Empty title="Nothing is scheduled" /> : (

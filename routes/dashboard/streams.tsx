@@ -11,7 +11,8 @@ import { type Group, groups } from "../../domain/messages/messages.ts";
 import { readActivity } from "../../streams/kpis/activity.ts";
 import { readGroupDetail } from "../../streams/queue/group_detail.ts";
 import { pauseGroup, resumeGroup } from "../../streams/queue/pause_group.ts";
-import { type GroupStatus, readStreams } from "../../streams/queue/queue_status.ts";
+import { messageCodec } from "../../streams/workflow/message_codec.ts";
+import { type GroupStatus, readStreams } from "../../streams/workflow/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { groupBatchSize, groupHandlerMs, groupRate } from "./activity_series.ts";
@@ -68,7 +69,7 @@ export function streamPageRoutes(deps: AppDeps): Hono {
   const readGroup = async (group: Group) => {
     const [streams, detail, activity] = await need(Promise.all([
       readStreams(deps),
-      readGroupDetail(deps, group),
+      readGroupDetail(deps, messageCodec, group),
       hour(),
     ]));
     const status = streams.find((one) => one.group === group)!;

@@ -14,14 +14,13 @@ import type { Config } from "../../config/config.ts";
 import { messageOf } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { backoffMs } from "../../domain/messages/retry.ts";
-import type { Keys } from "../redis/keys.ts";
+import type { Keys, RedisDeps } from "../redis/keys.ts";
 import { endLease, takeLease } from "../redis/lease.ts";
 import { pause } from "../queue/pause.ts";
 import { postWebhook } from "../notifications/post_webhook.ts";
-import type { QueueDeps } from "../queue/publish.ts";
 
 /** What posting works with. */
-export interface AlertPostDeps extends QueueDeps {
+export interface AlertPostDeps extends RedisDeps {
   config: Pick<Config, "alertWebhookUrl" | "alertWebhookSecrets">;
   log: Log;
 }

@@ -31,13 +31,13 @@ import { mendable, readFailedRepairs } from "../recovery/repair.ts";
 import { pause } from "../queue/pause.ts";
 import { readProof, readProofFailures } from "../verification/verify_regularly.ts";
 import { readProviderAway } from "../payments/provider_away.ts";
-import type { QueueDeps } from "../queue/publish.ts";
-import { readStreams } from "../queue/queue_status.ts";
+import type { RedisDeps } from "../redis/keys.ts";
+import { readStreams } from "../workflow/queue_status.ts";
 
 export type { AlertState } from "../../domain/operation/alerts.ts";
 
 /** What looking works with. */
-export interface AlertDeps extends QueueDeps {
+export interface AlertDeps extends RedisDeps {
   db: Database;
   config: Pick<Config, "reservationTtlSeconds" | "alertWebhookUrl">;
   log: Log;
@@ -58,14 +58,14 @@ const lossHours = 24;
 const failedProofs = 3;
 
 /** Every alert that is raised or about to be, the first ones first. */
-export async function readAlerts({ redis, keys }: QueueDeps): Promise<AlertState[]> {
+export async function readAlerts({ redis, keys }: RedisDeps): Promise<AlertState[]> {
   const states = await redis.hvals(keys.alerts);
   return states.map((text) => JSON.parse(text) as AlertState)
     .sort((a, b) => a.since < b.since ? -1 : 1);
 }
 
 /** How often each alert was raised so far, by name. */
-export async function countRaisedAlerts({ redis, keys }: QueueDeps): Promise<Map<string, number>> {
+export async function countRaisedAlerts({ redis, keys }: RedisDeps): Promise<Map<string, number>> {
   const counts = await redis.hgetall(keys.alertsRaised);
   return new Map(Object.entries(counts).map(([name, count]) => [name, Number(count)]));
 }

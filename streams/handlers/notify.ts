@@ -1,5 +1,5 @@
 /**
- * The `notifications` group: tells customers how their orders and refunds ended.
+ * `notify.order` and `notify.refund`, of the `notifications` group: tells customers how their orders and refunds ended.
  *
  * @module
  */
@@ -17,7 +17,13 @@ import {
   orderEventName,
   refundEventName,
 } from "../../domain/notification/notification.ts";
-import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "../queue/handler.ts";
+import {
+  type Delivery,
+  done,
+  type HandlerDeps,
+  type Outcome,
+  vanished,
+} from "../workflow/handler.ts";
 
 /** The channels where nothing else is said. */
 const logOnly: readonly NoticeChannel[] = ["log"];

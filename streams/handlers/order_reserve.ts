@@ -1,5 +1,5 @@
 /**
- * The `orders` group: reserves stock for whole orders.
+ * `order.reserve`, of the `orders` group: reserves stock for whole orders.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import {
   type HandlerDeps,
   type Outcome,
   vanished,
-} from "../queue/handler.ts";
+} from "../workflow/handler.ts";
 import { acquireLocks, releaseLocks, untilLockFree } from "./product_locks.ts";
 
 /** Rounds that wait for another's product locks; afterwards the database alone keeps the peace. */

@@ -1,5 +1,5 @@
 /**
- * The `payments` group, second half: fails orders whose gateway never answered.
+ * `payment.time_out`, of the `payments` group: fails orders whose gateway never answered.
  *
  * @module
  */
@@ -11,13 +11,19 @@ import { effectsOfOrder } from "../../domain/order/effects.ts";
 import type { TimeOutMessage } from "../../domain/messages/messages.ts";
 import { decideTimeOut } from "../../domain/order/settle.ts";
 import { secondAnswerMs } from "../payments/gateway.ts";
-import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "../queue/handler.ts";
-import { giveStockBack } from "./payment_callback.ts";
+import { restock } from "../payments/restock.ts";
+import {
+  type Delivery,
+  done,
+  type HandlerDeps,
+  type Outcome,
+  vanished,
+} from "../workflow/handler.ts";
 
 /**
  * Fails the orders of a batch whose gateway gave no answer, and gives their stock back. An answer that
  * came meanwhile wins, and so does a payment in dispute, which a person decides about; a success that comes later
- * is given back by {@linkcode settlePayments}.
+ * is given back by `payments/settle.ts`.
  *
  * Without an answer nobody knows whether money was taken. So where no other message of the order is on its way,
  * which the amount of this one tells, one follows that asks about it until there is an answer, and charges nothing.
@@ -41,7 +47,7 @@ export function timeOutPayments(
     for (const order of expired) {
       orders.set(order.id, { ...order, status: "FAILED", failureReason, settledAt: now });
     }
-    await giveStockBack(tx, ids);
+    await restock(tx, ids);
     await markFailed(tx, "RESERVED", failureReason, ids, now);
     await addOrderEvents(
       tx,

@@ -15,7 +15,10 @@ import { messageOf } from "../../domain/errors.ts";
 import type { Keys } from "../redis/keys.ts";
 import type { RedisClient } from "../redis/redis.ts";
 import { pause } from "../queue/pause.ts";
-import { runScript } from "../redis/scripts.ts";
+import { defineScript, runScript } from "../redis/scripts.ts";
+
+const locksAcquireScript = defineScript("locks_acquire", import.meta.url);
+const locksReleaseScript = defineScript("locks_release", import.meta.url);
 
 /** Longer than any transaction that holds locks; a crash leaves them for so long. */
 const lockTtlMs = 10_000;
@@ -50,7 +53,7 @@ export async function acquireLocks(
   least = 0,
 ): Promise<AcquiredLocks> {
   try {
-    const [busy, ...held] = await runScript(redis, "locks_acquire", [keys.productLock], [
+    const [busy, ...held] = await runScript(redis, locksAcquireScript, [keys.productLock], [
       token,
       lockTtlMs,
       least,
@@ -91,7 +94,7 @@ export async function releaseLocks(
   try {
     for (let from = 0; from < productIds.length; from += releasedPerCall) {
       const part = productIds.slice(from, from + releasedPerCall);
-      await runScript(redis, "locks_release", [keys.productLock], [token, ...part]);
+      await runScript(redis, locksReleaseScript, [keys.productLock], [token, ...part]);
     }
   } catch (error) {
     log.warn("product locks not released", { error: messageOf(error) });

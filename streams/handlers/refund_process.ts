@@ -1,32 +1,41 @@
 /**
- * The `refunds` group: gives money back.
+ * `refund.process`, of the `refunds` group: gives the money of a `PAID` order back.
  *
  * @module
  */
 
+import type { Queryable } from "../../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
-import { readInstallation } from "../../db/payments/installation.ts";
 import { addRefunded, lockOrders, readCharges } from "../../db/orders/orders.ts";
-import {
-  markReversed,
-  readPayments,
-  readReversing,
-  type RecordedPayment,
-} from "../../db/payments/payments.ts";
+import { readPayments } from "../../db/payments/payments.ts";
 import { endRefunds, readProviderKeys, refundFactsOf } from "../../db/refunds/refund_rows.ts";
 import { effectsOfRefund } from "../../domain/order/effects.ts";
-import type { RefundMessage, ReversalMessage } from "../../domain/messages/messages.ts";
+import type { RefundMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
-import { reversalKeyOf } from "../../domain/payment/payment_key.ts";
+import type { OrderFacts } from "../../domain/order/order.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../../domain/refund/refund.ts";
+import type { GiveBackAnswer } from "../payments/gateway.ts";
+import { giveBackThrough, type RequestThrough, type Stranger } from "../payments/give_back.ts";
 import {
-  gatewayNamed,
-  type GatewayRequest,
-  type GiveBackAnswer,
-  type StillOurs,
-} from "../payments/gateway.ts";
-import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "../queue/handler.ts";
-import { noteProviderAway } from "../payments/provider_away.ts";
+  type Delivery,
+  done,
+  type HandlerDeps,
+  type Outcome,
+  vanished,
+} from "../workflow/handler.ts";
+
+/** What a batch of refunds found, and what it will write. */
+interface Refunding {
+  orders: ReadonlyMap<number, OrderFacts>;
+  /** As they will stand, by order id. */
+  refundsOf: ReadonlyMap<number, RefundFacts[]>;
+  answers: ReadonlyMap<number, GiveBackAnswer | Stranger>;
+  processed: RefundFacts[];
+  failed: { id: number; failureReason: string }[];
+  /** Cents by order id. */
+  refunded: Map<number, number>;
+  events: OrderEventRow[];
+}
 
 /**
  * Gives the money of requested refunds back: the gateway that took it first, under the refund's key, then the
@@ -43,74 +52,77 @@ export async function applyRefunds(
   return await deps.db.transaction(async (tx) => {
     const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
     const { orders, now } = await lockOrders(tx, orderIds);
-    const refundsOf = await refundFactsOf(tx, orderIds, { lock: true });
-    const processed: RefundFacts[] = [];
-    const failed: { id: number; failureReason: string }[] = [];
-    const refunded = new Map<number, number>();
-    const events: OrderEventRow[] = [];
-
-    const outcomes = deliveries.map(({ message, attempt }): Outcome => {
-      const { orderId, refundId } = message;
-      const order = orders.get(orderId);
-      const refund = refundsOf.get(orderId)?.find(({ id }) => id === refundId);
-      if (order === undefined) return vanished("order", orderId);
-      if (refund === undefined) return vanished("refund", refundId);
-      const others = refundsOf.get(orderId)!.filter((other) => other !== refund);
-      const decision = withAnswer(decideRefund(order, refund, others), answers.get(refundId));
-      switch (decision.kind) {
-        case "process":
-          refund.status = "PROCESSED";
-          processed.push(refund);
-          refunded.set(orderId, (refunded.get(orderId) ?? 0) + refund.amountCents);
-          events.push({
-            orderId,
-            refundId,
-            event: "refund_processed",
-            detail: namedAmount(refund.amountCents, order.currency),
-            attempt,
-          });
-          break;
-        case "refuse":
-          refund.status = "FAILED";
-          failed.push({ id: refundId, failureReason: decision.because });
-          events.push({
-            orderId,
-            refundId,
-            event: "refund_failed",
-            detail: decision.because,
-            attempt,
-          });
-          break;
-        case "already_processed":
-        case "already_failed":
-          break;
-        case "away":
-          return { kind: "outage", error: decision.error };
-        case "unanswered":
-          return { kind: "retry", error: decision.error };
-        case "stranger":
-          return { kind: "dead", error: decision.error };
-      }
-      return done(effectsOfRefund(order, refund, deps.kpiDay));
-    });
-
-    await addRefunded(tx, refunded);
-    await endRefunds(
-      tx,
-      "PROCESSED",
-      processed.map(({ id }) => ({ id, failureReason: null })),
-      now,
-    );
-    await endRefunds(tx, "FAILED", failed, now);
-    await addOrderEvents(tx, events, deps.consumer);
+    const refunding: Refunding = {
+      orders,
+      refundsOf: await refundFactsOf(tx, orderIds, { lock: true }),
+      answers,
+      processed: [],
+      failed: [],
+      refunded: new Map(),
+      events: [],
+    };
+    const outcomes = deliveries.map((delivery) => applyOne(deps, refunding, delivery));
+    await writeRefunds(tx, refunding, now, deps.consumer);
     return outcomes;
   });
 }
 
-/** The money is with a provider that is not configured: nobody else may give it back. */
-interface Stranger {
-  kind: "stranger";
-  error: string;
+function applyOne(
+  deps: HandlerDeps,
+  { orders, refundsOf, answers, processed, failed, refunded, events }: Refunding,
+  { message: { orderId, refundId }, attempt }: Delivery<RefundMessage>,
+): Outcome {
+  const order = orders.get(orderId);
+  const refund = refundsOf.get(orderId)?.find(({ id }) => id === refundId);
+  if (order === undefined) return vanished("order", orderId);
+  if (refund === undefined) return vanished("refund", refundId);
+  const others = refundsOf.get(orderId)!.filter((other) => other !== refund);
+  const decision = withAnswer(decideRefund(order, refund, others), answers.get(refundId));
+  switch (decision.kind) {
+    case "process": {
+      const { amountCents } = refund;
+      refund.status = "PROCESSED";
+      processed.push(refund);
+      refunded.set(orderId, (refunded.get(orderId) ?? 0) + amountCents);
+      const detail = namedAmount(amountCents, order.currency);
+      events.push({ orderId, refundId, event: "refund_processed", detail, attempt });
+      break;
+    }
+    case "refuse": {
+      const { because } = decision;
+      refund.status = "FAILED";
+      failed.push({ id: refundId, failureReason: because });
+      events.push({ orderId, refundId, event: "refund_failed", detail: because, attempt });
+      break;
+    }
+    case "already_processed":
+    case "already_failed":
+      break;
+    case "away":
+      return { kind: "outage", error: decision.error };
+    case "unanswered":
+      return { kind: "retry", error: decision.error };
+    case "stranger":
+      return { kind: "dead", error: decision.error };
+  }
+  return done(effectsOfRefund(order, refund, deps.kpiDay));
+}
+
+async function writeRefunds(
+  tx: Queryable,
+  { processed, failed, refunded, events }: Refunding,
+  now: string,
+  consumer: string,
+): Promise<void> {
+  await addRefunded(tx, refunded);
+  await endRefunds(
+    tx,
+    "PROCESSED",
+    processed.map(({ id }) => ({ id, failureReason: null })),
+    now,
+  );
+  await endRefunds(tx, "FAILED", failed, now);
+  await addOrderEvents(tx, events, consumer);
 }
 
 /** Asks for the refunds of a batch that are neither finished nor refused by the sums. */
@@ -148,47 +160,6 @@ async function askGateway(
   return await giveBackThrough(deps, requests, behind);
 }
 
-/** Money to give back, and who took it. */
-interface RequestThrough {
-  provider: string;
-  request: GatewayRequest;
-}
-
-/**
- * Asks each provider for what it took itself; what no gateway is configured for is asked for nowhere.
- *
- * @param behind the messages that want each of them
- */
-async function giveBackThrough(
-  deps: HandlerDeps,
-  requests: ReadonlyMap<number, RequestThrough>,
-  behind: ReadonlyMap<number, readonly Delivery[]>,
-): Promise<Map<number, GiveBackAnswer | Stranger>> {
-  const messagesOf = new Map(
-    [...requests].map(([id, { request }]) => [request, behind.get(id)!.map(({ id }) => id)]),
-  );
-  const stillOurs: StillOurs = (request) =>
-    deps.stillOurs?.(messagesOf.get(request)!) ?? Promise.resolve(true);
-  const answers = new Map<number, GiveBackAnswer | Stranger>();
-  const byProvider = Map.groupBy(requests, ([, { provider }]) => provider);
-  await Promise.all([...byProvider].map(async ([provider, wanted]) => {
-    const gateway = gatewayNamed(deps, provider);
-    const given = await gateway?.giveBack(wanted.map(([, { request }]) => request), stillOurs);
-    wanted.forEach(([id, { request: { reference } }], index) => {
-      answers.set(
-        id,
-        given?.[index] ?? {
-          kind: "stranger",
-          error: `the money of order ${JSON.stringify(reference)} was taken by "${provider}", ` +
-            "which is not configured here: only it can give it back",
-        },
-      );
-    });
-  }));
-  await noteProviderAway(deps, [...answers.values()]);
-  return answers;
-}
-
 function withAnswer(
   decision: RefundDecision,
   answer: GiveBackAnswer | Stranger | undefined,
@@ -207,83 +178,4 @@ function withAnswer(
     case undefined:
       return { kind: "unanswered", error: "the refund was requested while its batch was running" };
   }
-}
-
-/**
- * Gives back payments that came too late, or that a person gave up: the gateway that took them first, under the
- * payment's own key, then the books. A crash between the two is mended by asking again with the same key. A payment
- * of nothing is over without the gateway.
- */
-export async function reversePayments(
-  deps: HandlerDeps,
-  deliveries: readonly Delivery<ReversalMessage>[],
-): Promise<Outcome[]> {
-  const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
-  const known = await readPayments(deps.db, orderIds);
-  const open = await readReversing(deps.db, orderIds);
-  const asked = open.filter(({ amountCents }) => amountCents > 0);
-  const answerOf = await askForReversals(deps, deliveries, asked);
-  const givenBack = open.filter(({ id }) =>
-    (answerOf.get(id)?.kind ?? "given_back") === "given_back"
-  );
-  await deps.db.transaction(async (tx) => {
-    const { orders } = await lockOrders(tx, orderIds);
-    const events: OrderEventRow[] = [];
-    for (const { id, orderId, amountCents, currency } of givenBack) {
-      if (!await markReversed(tx, id)) continue;
-      const own = orders.get(orderId)!.currency;
-      const detail = namedAmount(amountCents, currency ?? own);
-      events.push({ orderId, event: "payment_reversed", detail });
-    }
-    await addOrderEvents(tx, events, deps.consumer);
-  });
-  return deliveries.map(({ message: { orderId } }): Outcome => {
-    if (!known.has(orderId)) return vanished("payment of order", orderId);
-    const own = open.filter((payment) => payment.orderId === orderId)
-      .map(({ id }) => answerOf.get(id));
-    const away = own.find((answer) => answer?.kind === "away");
-    if (away?.kind === "away") return { kind: "outage", error: away.error };
-    const failed = own.find((answer) => answer?.kind === "failed");
-    if (failed?.kind === "failed") return { kind: "retry", error: failed.error };
-    const stranger = own.find((answer) => answer?.kind === "stranger");
-    if (stranger?.kind === "stranger") return { kind: "dead", error: stranger.error };
-    const refused = own.find((answer) => answer?.kind === "refused");
-    if (refused?.kind === "refused") {
-      return { kind: "dead", error: `the provider keeps the payment: ${refused.reason}` };
-    }
-    return done();
-  });
-}
-
-/** Asks for payments that are to be given back; answers by payment id. */
-async function askForReversals(
-  deps: HandlerDeps,
-  deliveries: readonly Delivery<ReversalMessage>[],
-  payments: readonly RecordedPayment[],
-): Promise<Map<number, GiveBackAnswer | Stranger>> {
-  const [orders, installation] = await Promise.all([
-    readCharges(deps.db, payments.map(({ orderId }) => orderId)),
-    readInstallation(deps.db),
-  ]);
-  const requests = new Map(payments.map((payment): [number, RequestThrough] => {
-    const { id, orderId, provider, providerRef: chargeRef, amountCents } = payment;
-    const { externalOrderId: reference, currency } = orders.get(orderId)!;
-    // Money beside the first was never asked for under a key made of the order's row id.
-    const keys = payment.surplus === 0 ? installation : { ...installation, oldKeysUntil: "" };
-    const idempotencyKey = reversalKeyOf(keys, { ...payment, externalOrderId: reference });
-    return [id, {
-      provider,
-      request: {
-        orderId,
-        reference,
-        amountCents,
-        currency: payment.currency ?? currency,
-        idempotencyKey,
-        chargeRef,
-      },
-    }];
-  }));
-  const messages = Map.groupBy(deliveries, ({ message }) => message.orderId);
-  const behind = new Map(payments.map(({ id, orderId }) => [id, messages.get(orderId)!]));
-  return await giveBackThrough(deps, requests, behind);
 }

@@ -29,7 +29,7 @@ import { type ImportFile, type ImportFileLimits, openImportFile } from "./import
 import { inLanes } from "../queue/in_lanes.ts";
 import type { Keys } from "../redis/keys.ts";
 import { type OrderTotals, orderTotals } from "./order_totals.ts";
-import { publish } from "../queue/publish.ts";
+import { publish } from "../workflow/publish.ts";
 import type { RedisClient } from "../redis/redis.ts";
 import { openRejectsFile, type RejectsFile } from "./rejects_file.ts";
 import { inSpan, tracing } from "../telemetry/tracing.ts";

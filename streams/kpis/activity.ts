@@ -17,9 +17,13 @@ import {
   type Histogram,
   settleMsBounds,
 } from "../../domain/operation/histogram.ts";
+import type { KpiEvent } from "../../domain/kpi/kpi.ts";
+import type { TurnFacts, Watch } from "../queue/work.ts";
 import type { Keys } from "../redis/keys.ts";
 import type { RedisClient } from "../redis/redis.ts";
-import { runScript } from "../redis/scripts.ts";
+import { defineScript, runScript } from "../redis/scripts.ts";
+
+const countActivityScript = defineScript("count_activity", import.meta.url);
 
 /** Seconds to a slot of time. */
 export const slotSeconds = 15;
@@ -37,26 +41,12 @@ const flushMs = 1_000;
 const settleSample = 200;
 
 /** What one consumer has not yet added to the counters in Redis. */
-export interface Activity {
+interface Activity {
   counts: Map<string, number>;
   /** Orders that were settled, of which some are looked up. */
   settled: number[];
   /** When it was last added, by the monotonic clock in ms. */
   flushedAt: number;
-}
-
-/** What a turn did, as far as it is counted. */
-export interface TurnFacts {
-  /** Messages that were taken together. */
-  batch: number;
-  /** How long they took from the first look to the acknowledgement, in milliseconds. */
-  ms: number;
-  handled: number;
-  retried: number;
-  dead: number;
-  /** Ids of orders that came to their end. */
-  paid: readonly number[];
-  failed: readonly number[];
 }
 
 /** What a group did in one slot of time, or since the beginning. */
@@ -83,13 +73,26 @@ export interface ActivityHour {
   groups: Record<Group, ActivityCounts[]>;
 }
 
-/** Nothing yet. */
-export function noActivity(): Activity {
-  return { counts: new Map(), settled: [], flushedAt: -Infinity };
+/** Counts what a consumer does, and adds it to the counters in Redis now and then. */
+export function watchActivity(
+  deps: { redis: RedisClient; db: Queryable; keys: Keys },
+  group: Group,
+): Watch<KpiEvent> {
+  const activity: Activity = { counts: new Map(), settled: [], flushedAt: -Infinity };
+  return {
+    note: (turn) => noteTurn(activity, turn),
+    flush: (options) => flushActivity(deps, group, activity, options),
+  };
 }
 
 /** Notes a turn; nothing is written yet. */
-export function noteTurn({ counts, settled }: Activity, turn: TurnFacts): void {
+function noteTurn({ counts, settled }: Activity, turn: TurnFacts<KpiEvent>): void {
+  const paid: number[] = [];
+  const failed: number[] = [];
+  for (const event of turn.events) {
+    if (event.kind === "paid") paid.push(event.orderId);
+    else if (event.kind === "failed") failed.push(event.orderId);
+  }
   const add = (field: string, count: number) => {
     if (count !== 0) counts.set(field, (counts.get(field) ?? 0) + count);
   };
@@ -97,13 +100,13 @@ export function noteTurn({ counts, settled }: Activity, turn: TurnFacts): void {
   add("retried", turn.retried);
   add("dead", turn.dead);
   add("batches", 1);
-  add("paid", turn.paid.length);
-  add("failed", turn.failed.length);
+  add("paid", paid.length);
+  add("failed", failed.length);
   add("sumMs", Math.round(turn.ms));
   add("sumBatch", turn.batch);
   add(`handlerMs.${bucketOf(handlerMsBounds, turn.ms)}`, 1);
   add(`batchSize.${bucketOf(batchSizeBounds, turn.batch)}`, 1);
-  for (const ids of [turn.paid, turn.failed]) {
+  for (const ids of [paid, failed]) {
     settled.push(...ids.slice(0, Math.max(0, settleSample - settled.length)));
   }
 }
@@ -114,7 +117,7 @@ export function noteTurn({ counts, settled }: Activity, turn: TurnFacts): void {
  * @param options.force now, however short ago the last time was
  * @throws when an engine is away; what was noted is then lost
  */
-export async function flushActivity(
+async function flushActivity(
   deps: { redis: RedisClient; db: Queryable; keys: Keys },
   group: Group,
   activity: Activity,
@@ -139,7 +142,7 @@ export async function flushActivity(
     deps.keys.activity(group, Math.floor(slot / slotsPerKey)),
     deps.keys.activityTotals(group),
   ];
-  await runScript(deps.redis, "count_activity", keys, [
+  await runScript(deps.redis, countActivityScript, keys, [
     slot,
     keptSeconds,
     JSON.stringify([...counts]),

@@ -18,7 +18,9 @@ import { type RebuildDeps, rebuildKpis } from "./kpis_rebuild.ts";
 import { isLeased } from "../redis/lease.ts";
 import { pause } from "../queue/pause.ts";
 import type { RedisClient } from "../redis/redis.ts";
-import { runScript } from "../redis/scripts.ts";
+import { defineScript, runScript } from "../redis/scripts.ts";
+
+const kpisHoldBasisScript = defineScript("kpis_hold_basis", import.meta.url);
 
 /** A process that gave no sign for so long has ended, in milliseconds. */
 const aliveMs = 15_000;
@@ -113,7 +115,7 @@ async function untilFree(deps: BasisDeps, waitMs: number, signal?: AbortSignal):
 }
 
 async function say({ redis, keys }: BasisDeps): Promise<string> {
-  return await runScript(redis, "kpis_hold_basis", [keys.kpiBasisAlive], [
+  return await runScript(redis, kpisHoldBasisScript, [keys.kpiBasisAlive], [
     keys.kpiBasis,
     processName,
     aliveMs,

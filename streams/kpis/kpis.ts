@@ -9,7 +9,9 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { emptyKpiRow, type KpiEvent, type KpiRow } from "../../domain/kpi/kpi.ts";
 import { type Keys, kpiFigures, onceSegmentSize } from "../redis/keys.ts";
 import type { RedisClient } from "../redis/redis.ts";
-import { runScript } from "../redis/scripts.ts";
+import { defineScript, runScript } from "../redis/scripts.ts";
+
+const kpisApplyScript = defineScript("kpis_apply", import.meta.url);
 
 /** What the figures are kept with. */
 export interface KpiDeps {
@@ -52,7 +54,7 @@ export async function applyKpis(
       keys.kpiBasisKept,
       keys.booksMarks,
     ];
-    const result = await runScript(redis, "kpis_apply", scriptKeys, [
+    const result = await runScript(redis, kpisApplyScript, scriptKeys, [
       keys.prefix,
       baseCurrency,
       onceSegmentSize,

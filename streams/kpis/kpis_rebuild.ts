@@ -17,7 +17,10 @@ import { applyKpis, type KpiDeps, otherBasis } from "./kpis.ts";
 import { type Lease, takeLease, underLease } from "../redis/lease.ts";
 import { pause } from "../queue/pause.ts";
 import { scanKeys } from "../redis/scan_keys.ts";
-import { runScript } from "../redis/scripts.ts";
+import { defineScript, runScript } from "../redis/scripts.ts";
+
+const kpisBeginScript = defineScript("kpis_begin", import.meta.url);
+const kpisSwapScript = defineScript("kpis_swap", import.meta.url);
 
 /** What a rebuild works with. */
 export interface RebuildDeps extends KpiDeps {
@@ -188,7 +191,7 @@ export async function emptyShadow(
   const left = [...await scanKeys(redis, keys.kpiShadow)];
   const scriptKeys = [keys.kpiRebuild, keys.kpiShadowKeys, keys.kpiBasisAlive];
   const args = [token, JSON.stringify(left), keys.kpiBasis];
-  const begun = await runScript(redis, "kpis_begin", scriptKeys, args);
+  const begun = await runScript(redis, kpisBeginScript, scriptKeys, args);
   if (typeof begun === "string") throw otherBasis(keys, begun, "processes that are alive");
   return begun === 1;
 }
@@ -217,7 +220,7 @@ export async function swapShadow(
     keys.kpiBasisKept,
     keys.kpiBasisAlive,
   ];
-  const swapped = await runScript(redis, "kpis_swap", scriptKeys, [
+  const swapped = await runScript(redis, kpisSwapScript, scriptKeys, [
     keys.prefix,
     token,
     JSON.stringify([...live].filter((key) => !shadow.has(shadowOf(key)))),

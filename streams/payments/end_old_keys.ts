@@ -15,7 +15,7 @@ import { mendProviders } from "../../db/payments/payments.ts";
 import { messageOf } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import type { Group } from "../../domain/messages/messages.ts";
-import type { QueueDeps } from "../queue/publish.ts";
+import type { RedisDeps } from "../redis/keys.ts";
 import { pause } from "../queue/pause.ts";
 import { isLostGroup } from "../redis/redis.ts";
 
@@ -38,7 +38,7 @@ const processName = /:\d+:[^:]/;
 const nameEnd = /:[0-9a-f]{12}(:2)?$/;
 
 /** What looking works with. */
-export type OldKeysDeps = QueueDeps & { db: Queryable; log: Log };
+export type OldKeysDeps = RedisDeps & { db: Queryable; log: Log };
 
 /** A new name for the consumers of this process. */
 export function newConsumerName(host: string): string {
@@ -130,7 +130,7 @@ async function lookForOlder(
 }
 
 /** The consumers that are alive and ask the provider under keys made of row ids. */
-export async function olderConsumers({ redis, keys }: QueueDeps): Promise<string[]> {
+export async function olderConsumers({ redis, keys }: RedisDeps): Promise<string[]> {
   const [seconds] = await redis.time();
   const since = Number(seconds) * 1_000 - silenceMs;
   const names = new Set<string>();

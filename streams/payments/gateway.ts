@@ -5,7 +5,7 @@
  */
 
 import type { CallbackMessage } from "../../domain/messages/messages.ts";
-import type { Enqueued } from "../queue/publish.ts";
+import type { Enqueued } from "../workflow/publish.ts";
 
 /** Money to take, or to give back. */
 export interface GatewayRequest {

@@ -9,7 +9,7 @@ import type { ChargeFacts } from "../../db/orders/orders.ts";
 import type { CallbackMessage } from "../../domain/messages/messages.ts";
 import { type Installation, reversalKeyOf } from "../../domain/payment/payment_key.ts";
 import type { ChargeAnswer, GatewayRequest } from "./gateway.ts";
-import type { HandlerDeps } from "../queue/handler.ts";
+import type { HandlerDeps } from "../workflow/handler.ts";
 
 /** For so long after the books turned out to be older, charges are looked at twice. */
 const lossHours = 168;

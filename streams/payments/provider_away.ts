@@ -5,7 +5,7 @@
  */
 
 import { cutText } from "../../domain/text/cut_text.ts";
-import type { QueueDeps } from "../queue/publish.ts";
+import type { RedisDeps } from "../redis/keys.ts";
 
 /** What could not be asked is tried again every second or two; so long after the last try it is over. */
 const rememberSeconds = 30;
@@ -15,7 +15,7 @@ const longestCause = 500;
 
 /** Notes that requests could not be made, where one of the answers says so; costs nothing otherwise. */
 export async function noteProviderAway(
-  { redis, keys }: QueueDeps,
+  { redis, keys }: RedisDeps,
   answers: readonly { kind: string; error?: string; notAsked?: true }[],
 ): Promise<void> {
   const away = answers.find(({ kind, notAsked }) => kind === "away" && !notAsked);
@@ -25,6 +25,6 @@ export async function noteProviderAway(
 }
 
 /** Why it can't be asked at the moment; null where it can, or nothing was to be asked. */
-export function readProviderAway({ redis, keys }: QueueDeps): Promise<string | null> {
+export function readProviderAway({ redis, keys }: RedisDeps): Promise<string | null> {
   return redis.get(keys.providerAway);
 }

@@ -3,46 +3,45 @@
 -- acknowledge.
 --
 -- A message that is not pending any more (another consumer finished it, or Redis lost the stream)
--- enqueues nothing: whoever finished it did so, or recovery will. What looks for money that only this
--- consumer knows of has no cause, and is enqueued whatever became of the message.
+-- enqueues nothing: whoever finished it did so. What looks at something that only this consumer knows of has
+-- no cause, and is enqueued whatever became of the message.
 --
 -- KEYS[1]      stream of the acknowledged messages
--- KEYS[2]      their money hash (currency -> cents)
+-- KEYS[2]      their weights (unit -> amount)
 -- KEYS[3]      their errors hash     KEYS[4] their error texts hash     KEYS[5] their retries set
 -- KEYS[6]      their stats hash
 -- KEYS[7]      traces of scheduled messages (message -> traceparent)
--- KEYS[8..]    stream, scheduled set and money hash of each group that may get messages; the last key: marks
---              of the books
+-- KEYS[8..]    stream, scheduled set and weights of each group that may get messages; a last key, if there is
+--              one: a hash of marks
 -- ARGV[1]      group of the acknowledged messages
--- ARGV[2]      JSON [[id, ...], [currency, ...], [cents, ...]]: what to acknowledge
--- ARGV[3]      JSON [[group index from 0, delay in ms, [cause, ...], [currency, ...], [cents, ...],
+-- ARGV[2]      JSON [[id, ...], [unit, ...], [amount, ...]]: what to acknowledge
+-- ARGV[3]      JSON [[group index from 0, delay in ms, [cause, ...], [unit, ...], [amount, ...],
 --              [message, ...], [once id, ...], [trace, ...]], ...]: what to enqueue, in order; cause is
 --              the position (from 1) of the message in ARGV[2] that it follows, or 0; once id is an id
 --              that is enqueued at most once, or 0; traces are traceparents, "" for none, or all left out
 -- ARGV[4]      prefix of the once bitmaps      ARGV[5] ids to a bitmap
 -- ARGV[6]      stats counter to raise by the acknowledged ("" for none)
 -- ARGV[7]      field of a stream entry that holds the message     ARGV[8] field that holds its trace
--- ARGV[9]      highest number of an order that was committed     ARGV[10] the same of a refund
--- ARGV[11]     the same of a step of the timelines; 0 for none. The marks of the books are raised to them
+-- ARGV[9..]    field of the marks, least number that it is to have, and so on; 0 says nothing
 -- Returns      {acknowledged, enqueued}
 
 local group, once_prefix, segment_size, counter = ARGV[1], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local field, trace_field = ARGV[7], ARGV[8]
-local ids, currencies, cents_out = unpack(cjson.decode(ARGV[2]))
+local ids, units, amounts_out = unpack(cjson.decode(ARGV[2]))
 local columns = cjson.decode(ARGV[3])
 local call = redis.call
 local stream = KEYS[1]
 local acknowledged, enqueued = 0, 0
-local done, gone, money_out = {}, {}, {}
+local done, gone, weight_out = {}, {}, {}
 
--- Adds to a money hash what is an exact number. An order may be worth nothing, and the negative of 0 is "-0",
--- which HINCRBY refuses. It also refuses what would be beyond its 64 bits: the sum stays at its end then, and
--- messages go on all the same, because what a queue is worth is shown and not settled by.
-local function add_money(key, currency, cents, sign)
-  if cents == 0 then return end
-  local reply = redis.pcall('HINCRBY', key, currency, string.format('%.0f', sign * cents))
+-- Adds to the weights what is an exact number. A message may weigh nothing, and the negative of 0 is "-0", which
+-- HINCRBY refuses. It also refuses what would be beyond its 64 bits: the sum stays at its end then, and messages
+-- go on all the same, because a queue's weight is only shown.
+local function add_weight(key, unit, amount, sign)
+  if amount == 0 then return end
+  local reply = redis.pcall('HINCRBY', key, unit, string.format('%.0f', sign * amount))
   if type(reply) == 'table' and reply.err then
-    call('HSET', key, currency, sign > 0 and '9223372036854775807' or '0')
+    call('HSET', key, unit, sign > 0 and '9223372036854775807' or '0')
   end
 end
 
@@ -54,13 +53,13 @@ for position, id in ipairs(ids) do
     done[position] = true
     acknowledged = acknowledged + 1
     gone[acknowledged] = id
-    local currency, cents = currencies[position], cents_out[position]
-    local sum = money_out[currency] or 0
-    if sum + cents > most_exact then
-      add_money(KEYS[2], currency, sum, -1)
+    local unit, amount = units[position], amounts_out[position]
+    local sum = weight_out[unit] or 0
+    if sum + amount > most_exact then
+      add_weight(KEYS[2], unit, sum, -1)
       sum = 0
     end
-    money_out[currency] = sum + cents
+    weight_out[unit] = sum + amount
   end
 end
 
@@ -108,18 +107,18 @@ if acknowledged > 0 and call('EXISTS', KEYS[3], KEYS[5]) > 0 then
   end
 end
 
-for currency, cents in pairs(money_out) do add_money(KEYS[2], currency, cents, -1) end
+for unit, amount in pairs(weight_out) do add_weight(KEYS[2], unit, amount, -1) end
 
 for _, column in ipairs(columns) do
-  local target, delay_ms, causes, currencies, cents, texts, once_ids, traces = unpack(column)
-  local to, scheduled, money_key = KEYS[8 + 3 * target], KEYS[9 + 3 * target], KEYS[10 + 3 * target]
+  local target, delay_ms, causes, units, amounts, texts, once_ids, traces = unpack(column)
+  local to, scheduled, weights = KEYS[8 + 3 * target], KEYS[9 + 3 * target], KEYS[10 + 3 * target]
   local due_ms
   if delay_ms > 0 then
     local time = call('TIME')
     due_ms = time[1] * 1000 + math.floor(time[2] / 1000) + delay_ms
   end
   local traced = #traces > 0
-  local money_in = {}
+  local weight_in = {}
   for index, cause in ipairs(causes) do
     local wanted = cause == 0 or done[cause]
     local once_id = once_ids[index]
@@ -142,28 +141,28 @@ for _, column in ipairs(columns) do
     end
     if wanted then
       enqueued = enqueued + 1
-      local currency = currencies[index]
-      local sum = money_in[currency] or 0
-      if sum + cents[index] > most_exact then
-        add_money(money_key, currency, sum, 1)
+      local unit = units[index]
+      local sum = weight_in[unit] or 0
+      if sum + amounts[index] > most_exact then
+        add_weight(weights, unit, sum, 1)
         sum = 0
       end
-      money_in[currency] = sum + cents[index]
+      weight_in[unit] = sum + amounts[index]
     end
   end
-  for currency, sum in pairs(money_in) do add_money(money_key, currency, sum, 1) end
+  for unit, sum in pairs(weight_in) do add_weight(weights, unit, sum, 1) end
 end
--- An empty queue holds no money: what crashes and losses left over in the sums is put right.
-for target = 0, (#KEYS - 8) / 3 - 1 do
+-- An empty queue weighs nothing: what crashes and losses left over in the sums is put right.
+for target = 0, math.floor((#KEYS - 7) / 3) - 1 do
   local stream, scheduled = KEYS[8 + 3 * target], KEYS[9 + 3 * target]
   if stream == KEYS[1] and redis.call('XLEN', stream) == 0 and redis.call('ZCARD', scheduled) == 0 then
-    for _, currency in ipairs(redis.call('HKEYS', KEYS[2])) do redis.call('HSET', KEYS[2], currency, 0) end
+    for _, unit in ipairs(redis.call('HKEYS', KEYS[2])) do redis.call('HSET', KEYS[2], unit, 0) end
   end
 end
-for offset, name in ipairs({'orders', 'refunds', 'order_events'}) do
-  local number = tonumber(ARGV[8 + offset])
+for position = 9, #ARGV, 2 do
+  local name, number = ARGV[position], tonumber(ARGV[position + 1])
   if number > 0 and number > tonumber(call('HGET', KEYS[#KEYS], name) or 0) then
-    call('HSET', KEYS[#KEYS], name, ARGV[8 + offset])
+    call('HSET', KEYS[#KEYS], name, ARGV[position + 1])
   end
 end
 if counter ~= '' and acknowledged > 0 then call('HINCRBY', KEYS[6], counter, acknowledged) end

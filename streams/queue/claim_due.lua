@@ -1,4 +1,4 @@
--- Claims parked messages whose time has come, and notes that this consumer is alive: it is called in
+-- Claims delayed messages whose time has come, and notes that this consumer is alive: it is called in
 -- every turn, and not every server counts a read that finds nothing as a sign of life.
 --
 -- Times that lie further ahead than they can were written while Redis' clock was ahead: messages that are due
@@ -9,7 +9,7 @@
 -- KEYS[5]  set of live consumers (name by the time in ms of their last sign)
 -- ARGV[1]  group      ARGV[2] consumer        ARGV[3] most messages
 -- ARGV[4]  name of the consumer that helps this one    ARGV[5] for how many ms a sign of life counts
--- ARGV[6]  longest time in ms for which a message is parked
+-- ARGV[6]  longest time in ms for which a message is delayed
 -- Returns  {ms until the next is due or -1, other live consumers, entry, ...}, an entry being
 --          {id, deliveries, errors, last error text, {field, value, ...}}
 

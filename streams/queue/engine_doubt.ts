@@ -10,14 +10,10 @@
  * @module
  */
 
-import type { Database } from "../../db/connection/database.ts";
-import { unclearFault } from "../../db/connection/faults.ts";
-import { tryWriting } from "../../db/connection/ping.ts";
 import { messageOf } from "../../domain/errors.ts";
-import type { Group } from "../../domain/messages/messages.ts";
-import type { HandlerDeps, Outcome } from "./handler.ts";
-import { pause } from "./pause.ts";
 import { isRedisAway } from "../redis/redis_away.ts";
+import { pause } from "./pause.ts";
+import type { EngineDeps, Outcome, QueueTypes, Store } from "./work.ts";
 
 /** How long failures that are alike are taken for an engine's while nothing succeeds. */
 export const longestDoubtMs = 900_000;
@@ -32,9 +28,12 @@ const probeMs = 10_000;
  * What an engine said that no list knows and that is not about what was asked, in a word by which two
  * failures are alike; undefined for every other error.
  */
-export function unclearOf(error: unknown): string | undefined {
-  const number = unclearFault(error);
-  if (number !== null) return `database ${number}`;
+export function unclearOf(
+  store: Pick<Store<never>, "unclearOf">,
+  error: unknown,
+): string | undefined {
+  const unclear = store.unclearOf(error);
+  if (unclear !== undefined) return unclear;
   const isReply = error instanceof Error && error.name === "ReplyError";
   if (!isReply || isRedisAway(error)) return undefined;
   const code = /^([A-Z]{3,}) /.exec(messageOf(error))?.[1];
@@ -44,12 +43,14 @@ export function unclearOf(error: unknown): string | undefined {
 /** Codes of Redis that are about what was asked, or that consumers mend by themselves. */
 const askedCodes = new Set(["ERR", "WRONGTYPE", "NOSCRIPT", "NOGROUP", "BUSYGROUP", "UNBLOCKED"]);
 
-/** True if both engines take a simple change now, in the way in which work is done. */
-export async function enginesTakeWrites(
-  { db, redis, keys }: Pick<HandlerDeps, "db" | "redis" | "keys">,
+/** True if Redis and what stands behind the handlers take a simple change now, in the way in which work is done. */
+export async function enginesTakeWrites<T extends QueueTypes>(
+  deps: T["deps"],
+  store: Store<T["deps"]>,
 ): Promise<boolean> {
+  const { redis, keys } = deps;
   const trial = Promise.all([
-    tryWriting(db),
+    store.tryWriting(deps),
     redis.set(keys.probe, "1", "PX", probeMs),
   ]).then(() => true, () => false);
   return await Promise.race([trial, pause(trialMs).then(() => false)]);
@@ -61,30 +62,31 @@ interface Doubt {
   unclear: string;
   since: number;
   /** Groups that failed so, and the messages of the latest batch of each. */
-  groups: Map<Group, ReadonlySet<string>>;
+  groups: Map<string, ReadonlySet<string>>;
   /** True once two batches failed alike. */
   confirmed: boolean;
 }
 
-const doubts = new WeakMap<Database, Doubt>();
+const doubts = new WeakMap<object, Doubt>();
 
 /**
  * Notes a batch all of whose messages failed alike.
  *
+ * @param engines what all consumers of a process have in common
  * @param ids of the messages: the same ones again are no other batch
  * @param now monotonic clock in ms
  * @returns true where it is the engine
  */
 export function noteAlike(
-  db: Database,
-  group: Group,
+  engines: object,
+  group: string,
   unclear: string,
   ids: readonly string[],
   now: number,
 ): boolean {
-  let doubt = doubts.get(db);
+  let doubt = doubts.get(engines);
   if (doubt?.unclear !== unclear) {
-    doubts.set(db, doubt = { unclear, since: now, groups: new Map(), confirmed: false });
+    doubts.set(engines, doubt = { unclear, since: now, groups: new Map(), confirmed: false });
   }
   const before = doubt.groups.get(group);
   if (before === undefined ? doubt.groups.size > 0 : ids.every((id) => !before.has(id))) {
@@ -95,19 +97,19 @@ export function noteAlike(
 }
 
 /** Notes that messages of a group succeed: whatever failed of it meanwhile failed for its own reason. */
-export function noteSuccess(db: Database, group: Group): void {
-  if (doubts.get(db)?.groups.has(group)) doubts.delete(db);
+export function noteSuccess(engines: object, group: string): void {
+  if (doubts.get(engines)?.groups.has(group)) doubts.delete(engines);
 }
 
 /** Whether a message failed of what may be an engine's fault. */
-export function isUnclear(outcome: Outcome): boolean {
+export function isUnclear(outcome: Outcome<unknown, unknown>): boolean {
   return outcome.kind === "retry" && outcome.unclear !== undefined;
 }
 
 /** A message, and what became of it. */
-interface Weighed {
+interface Weighed<M, E> {
   id: string;
-  outcome: Outcome;
+  outcome: Outcome<M, E>;
 }
 
 /**
@@ -115,24 +117,24 @@ interface Weighed {
  *
  * @param results of which some are {@linkcode isUnclear}
  * @param work.isWell see {@linkcode enginesTakeWrites}
- * @param work.isLast true for a message that would be buried now
+ * @param work.isLast true for a message that would become a dead letter now
  * @param work.again tries a message once more
  * @returns the outcomes that count, in the same order
  */
-export async function weighFailures(
-  { db, log }: Pick<HandlerDeps, "db" | "log">,
-  group: Group,
-  results: readonly Weighed[],
+export async function weighFailures<M, E>(
+  { redis, log }: Pick<EngineDeps, "redis" | "log">,
+  group: string,
+  results: readonly Weighed<M, E>[],
   work: {
     isWell: () => Promise<boolean>;
     isLast: (index: number) => boolean;
-    again: (index: number) => Promise<Outcome>;
+    again: (index: number) => Promise<Outcome<M, E>>;
   },
-): Promise<Outcome[]> {
+): Promise<Outcome<M, E>[]> {
   const outcomes = results.map(({ outcome }) => outcome);
   const reasons = outcomes.map((outcome) => outcome.kind === "retry" ? outcome.unclear : undefined);
-  if (outcomes.some(({ kind }) => kind === "done")) noteSuccess(db, group);
-  const blameless = (): Outcome[] =>
+  if (outcomes.some(({ kind }) => kind === "done")) noteSuccess(redis, group);
+  const blameless = (): Outcome<M, E>[] =>
     outcomes.map((outcome, index) =>
       outcome.kind === "retry" && reasons[index] !== undefined
         ? { kind: "outage", error: outcome.error }
@@ -144,7 +146,7 @@ export async function weighFailures(
   }
   const [first] = reasons;
   if (first !== undefined && reasons.every((reason) => reason === first)) {
-    if (noteAlike(db, group, first, results.map(({ id }) => id), performance.now())) {
+    if (noteAlike(redis, group, first, results.map(({ id }) => id), performance.now())) {
       log.warn("all messages fail alike", { group, error: first, messages: results.length });
       return blameless();
     }

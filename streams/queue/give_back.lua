@@ -1,5 +1,5 @@
 -- Gives up messages in hand so that any other consumer may claim them at once, as if this one had been
--- silent for long; the delivery does not count. What another has taken over is the other's.
+-- silent for long; the delivery does not count. What another has claimed is the other's.
 --
 -- KEYS[1]  stream
 -- ARGV[1]  group     ARGV[2] consumer     ARGV[3] idle time to pretend, in ms     ARGV[4..] message ids

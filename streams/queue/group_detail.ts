@@ -4,14 +4,8 @@
  * @module
  */
 
-import {
-  decodeMessage,
-  type Group,
-  type Message,
-  messageOfEntry,
-} from "../../domain/messages/messages.ts";
-import type { QueueDeps } from "./publish.ts";
 import { isLostGroup } from "../redis/redis.ts";
+import type { AnyMessage, Codec, QueueDeps } from "./queue.ts";
 
 /** Messages of each kind that are shown. */
 const mostShown = 25;
@@ -38,7 +32,7 @@ export interface ConsumerState {
 }
 
 /** A message that a consumer has taken. */
-export interface PendingMessage {
+export interface PendingMessage<M> {
   id: string;
   consumer: string;
   /** Since it was taken or last worked on, in milliseconds. */
@@ -51,7 +45,7 @@ export interface PendingMessage {
   /** Milliseconds until its next try; null where it does not wait for one. */
   retryInMs: number | null;
   /** What it says, or why nobody understands it. */
-  message: Message | string;
+  message: M | string;
 }
 
 /** Pending messages of about one age. */
@@ -63,22 +57,22 @@ export interface PendingBand {
 }
 
 /** A message that may not be read before its time. */
-export interface ScheduledMessage {
+export interface ScheduledMessage<M> {
   inMs: number;
-  message: Message | string;
+  message: M | string;
 }
 
 /** See {@linkcode readGroupDetail}. */
-export interface GroupDetail {
+export interface GroupDetail<M> {
   consumers: ConsumerState[];
   /** The oldest ones. */
-  pending: PendingMessage[];
+  pending: PendingMessage<M>[];
   /** The oldest {@linkcode mostCounted} by age, the youngest first; bands without any are left out. */
   bands: PendingBand[];
   /** How many those are. */
   counted: number;
   /** The next ones. */
-  scheduled: ScheduledMessage[];
+  scheduled: ScheduledMessage<M>[];
   nowMs: number;
 }
 
@@ -86,10 +80,11 @@ export interface GroupDetail {
 type PendingEntry = [id: string, consumer: string, idleMs: number, deliveries: number];
 
 /** Reads what a group is busy with; a group that does not exist has nothing. */
-export async function readGroupDetail(
+export async function readGroupDetail<M extends AnyMessage>(
   { redis, keys }: QueueDeps,
-  group: Group,
-): Promise<GroupDetail> {
+  codec: Codec<M>,
+  group: string,
+): Promise<GroupDetail<M>> {
   const stream = keys.stream(group);
   const replies = await redis.pipeline()
     .time()
@@ -115,12 +110,16 @@ export async function readGroupDetail(
   return {
     nowMs,
     consumers: consumersOf(infos ?? [], pairsOf(signs), starts, nowMs),
-    pending: await readPending({ redis, keys }, group, (pending ?? []).slice(0, mostShown), nowMs),
+    pending: await readPending({ redis, keys }, codec, {
+      group,
+      entries: (pending ?? []).slice(0, mostShown),
+      nowMs,
+    }),
     bands: bandsOf(pending ?? [], nowMs),
     counted: pending?.length ?? 0,
     scheduled: pairsOf(scheduled).map(([text, dueMs]) => ({
       inMs: Math.max(0, dueMs - nowMs),
-      message: decodeMessage(text),
+      message: codec.decode(text),
     })),
   };
 }
@@ -167,12 +166,11 @@ function ageOf(id: string, nowMs: number): number {
   return Math.max(0, nowMs - Number(id.split("-")[0]));
 }
 
-async function readPending(
+async function readPending<M extends AnyMessage>(
   { redis, keys }: QueueDeps,
-  group: Group,
-  entries: readonly PendingEntry[],
-  nowMs: number,
-): Promise<PendingMessage[]> {
+  codec: Codec<M>,
+  { group, entries, nowMs }: { group: string; entries: readonly PendingEntry[]; nowMs: number },
+): Promise<PendingMessage<M>[]> {
   const ids = entries.map(([id]) => id);
   if (ids.length === 0) return [];
   const pipeline = redis.pipeline();
@@ -197,7 +195,7 @@ async function readPending(
       errors: Number(errors[index] ?? 0),
       lastError: texts[index] ?? null,
       retryInMs: dueMs === null ? null : Math.max(0, Number(dueMs) - nowMs),
-      message: found.length === 0 ? "it is gone from the stream" : messageOfEntry(found[0]![1]),
+      message: found.length === 0 ? "it is gone from the stream" : codec.read(found[0]![1]),
     };
   });
 }

@@ -4,20 +4,53 @@
  * @module
  */
 
-import type { Group } from "../../domain/messages/messages.ts";
-import type { HandlerDeps } from "./handler.ts";
-import { runScript } from "../redis/scripts.ts";
+import { messageOf } from "../../domain/errors.ts";
+import { defineScript, runScript } from "../redis/scripts.ts";
+import type { EngineDeps } from "./work.ts";
+
+const heartbeatScript = defineScript("heartbeat", import.meta.url);
 
 /**
- * Tells that this consumer still works on messages, so that nobody takes them over.
+ * Tells that this consumer still works on messages, so that nobody claims them.
  *
  * @returns the ids that are not pending with this consumer any more
  */
 export async function beat(
-  { redis, keys, consumer }: Pick<HandlerDeps, "redis" | "keys" | "consumer">,
-  group: Group,
+  { redis, keys, consumer }: Pick<EngineDeps, "redis" | "keys" | "consumer">,
+  group: string,
   ids: readonly string[],
 ): Promise<string[]> {
   const args = [group, consumer, ...ids];
-  return await runScript(redis, "heartbeat", [keys.stream(group)], args) as string[];
+  return await runScript(redis, heartbeatScript, [keys.stream(group)], args) as string[];
+}
+
+/** Heartbeats that go on until they are stopped. */
+export interface Heartbeat {
+  /** Messages that are known to be another consumer's. */
+  lost: ReadonlySet<string>;
+  /** Looks whether any of some messages is still this consumer's, and notes those that are lost. */
+  keep: (ids: readonly string[]) => Promise<boolean>;
+  stop: () => void;
+}
+
+/** Tells a few times in a take-over time that the messages are being worked on, and whenever it is asked. */
+export function startHeartbeat(
+  { redis, keys, consumer, log }: EngineDeps,
+  { group, takeoverMs }: { group: string; takeoverMs: number },
+  ids: readonly string[],
+): Heartbeat {
+  const lost = new Set<string>();
+  const keep = async (ids: readonly string[]): Promise<boolean> => {
+    const gone = await beat({ redis, keys, consumer }, group, ids);
+    for (const id of gone) lost.add(id);
+    return gone.length < ids.length;
+  };
+  const timer = setInterval(async () => {
+    try {
+      await keep(ids);
+    } catch (error) {
+      log.warn("heartbeat failed", { group, error: messageOf(error) });
+    }
+  }, takeoverMs / 3);
+  return { lost, keep, stop: () => clearInterval(timer) };
 }

@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { Group } from "../../domain/messages/messages.ts";
-import type { QueueDeps } from "./publish.ts";
+import type { QueueDeps } from "./queue.ts";
 
 /**
  * Tells the consumers of a group to take nothing more. Each notices when its turn ends: after the batch
@@ -15,13 +14,13 @@ import type { QueueDeps } from "./publish.ts";
  */
 export async function pauseGroup(
   { redis, keys }: QueueDeps,
-  group: Group,
+  group: string,
   actor: string,
 ): Promise<void> {
   await redis.set(keys.paused(group), JSON.stringify({ actor, at: new Date().toISOString() }));
 }
 
 /** Lets the consumers of a group go on, within half a second. */
-export async function resumeGroup({ redis, keys }: QueueDeps, group: Group): Promise<void> {
+export async function resumeGroup({ redis, keys }: QueueDeps, group: string): Promise<void> {
   await redis.del(keys.paused(group));
 }

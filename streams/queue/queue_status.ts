@@ -4,18 +4,15 @@
  * @module
  */
 
-import { type Group, groups } from "../../domain/messages/messages.ts";
-import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
-import type { Queryable } from "../../db/connection/database.ts";
-import type { QueueDeps } from "./publish.ts";
 import { isLostGroup } from "../redis/redis.ts";
+import type { QueueDeps, Weight } from "./queue.ts";
 
 /** A consumer that gave a sign within this time counts as one. */
 const activeWithinMs = 60_000;
 
 /** One group and its stream. */
-export interface GroupStatus {
-  group: Group;
+export interface StreamStatus<G extends string> {
+  group: G;
   /** Entries in the stream, read or not: finished ones are deleted. */
   length: number;
   /** Entries that no consumer has read yet. */
@@ -37,34 +34,38 @@ export interface GroupStatus {
   consumers: number;
   /** Messages that failed and wait for their next try. */
   retries: number;
-  /** Dead letters that nobody has dealt with. */
-  dead: number;
   /** Messages finished so far. */
   processed: number;
   /** Tries that failed so far. */
   retried: number;
   /** True while the group's consumers are told to take nothing. */
   paused: boolean;
-  /** What the waiting messages are about, by currency, without those that are 0. */
-  money: { currency: string; amountCents: number }[];
+  /** What the waiting messages weigh, by unit, without those that are 0. */
+  weights: Weight[];
 }
 
 /** Commands that the pipeline has for each group. */
 const commandsPerGroup = 10;
 
-/**
- * Reads the state of every group, in one round trip to Redis and one to the database. A stream or a group
- * that does not exist counts as empty.
- */
-export async function readQueueStatus(deps: QueueDeps, db: Queryable): Promise<GroupStatus[]> {
-  const [streams, dead] = await Promise.all([readStreams(deps), countDeadLetters(db)]);
-  return streams.map((status) => ({ ...status, dead: dead.get(status.group) ?? 0 }));
-}
+/** What {@linkcode commandsPerGroup} commands answer. */
+type GroupAnswers = [
+  length: number,
+  summary: [number, ...unknown[]] | null,
+  consumers: string[],
+  first: [id: string, fields: string[]][],
+  scheduled: number,
+  next: [message?: string, dueMs?: string],
+  retries: number,
+  weights: Record<string, string>,
+  stats: (string | null)[],
+  paused: number,
+];
 
-/** What Redis alone knows of every group. */
-export async function readStreams(
+/** Reads the state of groups in one round trip. A stream or a group that does not exist counts as empty. */
+export async function readStreamStatus<G extends string>(
   { redis, keys }: QueueDeps,
-): Promise<Omit<GroupStatus, "dead">[]> {
+  groups: readonly G[],
+): Promise<StreamStatus<G>[]> {
   const pipeline = redis.pipeline();
   for (const group of groups) {
     const stream = keys.stream(group);
@@ -76,7 +77,7 @@ export async function readStreams(
       .zcard(keys.scheduled(group))
       .zrange(keys.scheduled(group), 0, 0, "WITHSCORES")
       .zcard(keys.retries(group))
-      .hgetall(keys.money(group))
+      .hgetall(keys.weights(group))
       .hmget(keys.stats(group), "processed", "retried")
       .exists(keys.paused(group));
   }
@@ -88,49 +89,43 @@ export async function readStreams(
   });
   const [seconds, microseconds] = answers.at(-1) as [number | string, number | string];
   const nowMs = Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
-
   return groups.map((group, index) => {
     const from = index * commandsPerGroup;
-    const [length, summary, consumers, first, scheduled, next, retries, money, stats, paused] =
-      answers.slice(from, from + commandsPerGroup) as [
-        number,
-        [number, ...unknown[]] | null,
-        string[],
-        [id: string, fields: string[]][],
-        number,
-        [message?: string, dueMs?: string],
-        number,
-        Record<string, string>,
-        (string | null)[],
-        number,
-      ];
-    const pending = Number(summary?.[0] ?? 0);
-    const enqueuedMs = first.length === 0 ? Infinity : Number(first[0]![0].split("-")[0]);
-    const dueMs = next.length === 0 ? Infinity : Number(next[1]);
-    const sinceMs = Math.min(enqueuedMs, dueMs <= nowMs ? dueMs : Infinity);
-    const oldestMs = sinceMs === Infinity ? null : sinceMs;
-    return {
-      group,
-      length,
-      lag: Math.max(0, length - pending),
-      pending,
-      scheduled,
-      oldestAgeMs: oldestMs === null ? 0 : Math.max(0, nowMs - oldestMs),
-      oldestUnfinishedAt: oldestMs === null ? null : new Date(oldestMs).toISOString(),
-      nextDueInMs: dueMs === Infinity ? null : Math.max(0, dueMs - nowMs),
-      consumers: consumers.filter((score, at) =>
+    return statusOf(group, answers.slice(from, from + commandsPerGroup) as GroupAnswers, nowMs);
+  });
+}
+
+function statusOf<G extends string>(
+  group: G,
+  [length, summary, consumers, first, scheduled, next, retries, weights, stats, paused]:
+    GroupAnswers,
+  nowMs: number,
+): StreamStatus<G> {
+  const pending = Number(summary?.[0] ?? 0);
+  const enqueuedMs = first.length === 0 ? Infinity : Number(first[0]![0].split("-")[0]);
+  const dueMs = next.length === 0 ? Infinity : Number(next[1]);
+  const sinceMs = Math.min(enqueuedMs, dueMs <= nowMs ? dueMs : Infinity);
+  const oldestMs = sinceMs === Infinity ? null : sinceMs;
+  return {
+    group,
+    length,
+    lag: Math.max(0, length - pending),
+    pending,
+    scheduled,
+    oldestAgeMs: oldestMs === null ? 0 : Math.max(0, nowMs - oldestMs),
+    oldestUnfinishedAt: oldestMs === null ? null : new Date(oldestMs).toISOString(),
+    nextDueInMs: dueMs === Infinity ? null : Math.max(0, dueMs - nowMs),
+    consumers:
+      consumers.filter((score, at) =>
         at % 2 === 1 && Math.abs(nowMs - Number(score)) < activeWithinMs
       ).length,
-      retries,
-      processed: Number(stats[0] ?? 0),
-      retried: Number(stats[1] ?? 0),
-      paused: paused === 1,
-      money: Object.entries(money)
-        .map(([currency, cents]) => ({ currency, amountCents: Number(cents) }))
-        .filter(({ amountCents }) =>
-          amountCents > 0
-        )
-        .sort((a, b) => a.currency < b.currency ? -1 : 1),
-    };
-  });
+    retries,
+    processed: Number(stats[0] ?? 0),
+    retried: Number(stats[1] ?? 0),
+    paused: paused === 1,
+    weights: Object.entries(weights)
+      .map(([unit, amount]) => ({ unit, amount: Number(amount) }))
+      .filter(({ amount }) => amount > 0)
+      .sort((a, b) => a.unit < b.unit ? -1 : 1),
+  };
 }

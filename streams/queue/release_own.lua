@@ -1,5 +1,5 @@
 -- Gives up whatever is pending with a consumer that lives and has nothing in hand, so that any consumer may
--- claim it at once; the delivery does not count. Parked messages are idle on purpose and stay as they are.
+-- claim it at once; the delivery does not count. Delayed messages are idle on purpose and stay as they are.
 --
 -- KEYS[1]  stream     KEYS[2] retries set
 -- ARGV[1]  group     ARGV[2] consumer     ARGV[3] idle time to pretend, in ms     ARGV[4] most messages

@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { Group } from "../../domain/messages/messages.ts";
-import type { QueueDeps } from "./publish.ts";
-import { runScript } from "../redis/scripts.ts";
+import { defineScript, runScript } from "../redis/scripts.ts";
+import type { QueueDeps } from "./queue.ts";
+
+const removeConsumerScript = defineScript("remove_consumer", import.meta.url);
 
 /**
  * Removes consumers of a group that hold no message; one that does stays, or its messages would be lost.
@@ -16,10 +17,10 @@ import { runScript } from "../redis/scripts.ts";
  */
 export async function removeConsumers(
   { redis, keys }: QueueDeps,
-  group: Group,
+  group: string,
   of: { name?: string; leastIdleMs: number },
 ): Promise<number> {
-  return await runScript(redis, "remove_consumer", [keys.stream(group), keys.alive(group)], [
+  return await runScript(redis, removeConsumerScript, [keys.stream(group), keys.alive(group)], [
     group,
     of.name ?? "",
     of.leastIdleMs,

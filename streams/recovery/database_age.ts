@@ -30,8 +30,11 @@ import { groups } from "../../domain/messages/messages.ts";
 import { onceSegmentSize } from "../redis/keys.ts";
 import type { Lease } from "../redis/lease.ts";
 import { pause } from "../queue/pause.ts";
-import type { QueueDeps } from "../queue/publish.ts";
-import { runScript } from "../redis/scripts.ts";
+import type { RedisDeps } from "../redis/keys.ts";
+import { defineScript, runScript } from "../redis/scripts.ts";
+
+const forgetMessagesScript = defineScript("forget_messages", import.meta.url);
+const databaseNoteScript = defineScript("database_note", import.meta.url);
 
 /** Looks that must agree before the books are called older. */
 const looks = 5;
@@ -43,7 +46,7 @@ const lookAgainMs = 200;
 const idleTickMs = 60_000;
 
 /** What Redis has heard of the books. */
-export async function readHeard({ redis, keys }: QueueDeps): Promise<BooksMarks> {
+export async function readHeard({ redis, keys }: RedisDeps): Promise<BooksMarks> {
   const { ticks, ticked_at: tickedAt, ...numbers } = await redis.hgetall(keys.booksMarks);
   return {
     ticks: Number(ticks ?? 0),
@@ -62,7 +65,7 @@ export async function readHeard({ redis, keys }: QueueDeps): Promise<BooksMarks>
  * @returns null where they are not
  */
 export async function lookAtBooks(
-  deps: QueueDeps,
+  deps: RedisDeps,
   db: Queryable,
 ): Promise<BooksLoss | null> {
   // In this order: what Redis has heard of by now was committed before the books are read.
@@ -75,7 +78,7 @@ export async function lookWith(heard: BooksMarks, db: Queryable): Promise<BooksL
 }
 
 /** What makes an older database good. */
-export interface BooksDeps extends QueueDeps {
+export interface BooksDeps extends RedisDeps {
   db: Database;
   log: Log;
 }
@@ -127,7 +130,7 @@ export async function makeBooksGood(
 }
 
 async function forgetMessages(
-  { redis, keys }: QueueDeps,
+  { redis, keys }: RedisDeps,
   lease: Lease,
   { numbers }: BooksMarks,
 ): Promise<boolean> {
@@ -142,12 +145,12 @@ async function forgetMessages(
       keys.retries(group),
       keys.errors(group),
       keys.errorTexts(group),
-      keys.money(group),
+      keys.weights(group),
     ]),
     ...Array.from({ length: segments }, (_, segment) => `${keys.publishedOnce}${segment}`),
   ];
   const args = [keys.recoverLock, ...forgotten];
-  return await runScript(redis, "forget_messages", args, [lease.value]) === 1;
+  return await runScript(redis, forgetMessagesScript, args, [lease.value]) === 1;
 }
 
 /**
@@ -170,7 +173,7 @@ export function booksNoter(deps: BooksDeps): () => Promise<void> {
     }
     before = numbers;
     await redis.set(keys.installation, (await readInstallation(db)).name);
-    await runScript(redis, "database_note", [keys.booksMarks], [
+    await runScript(redis, databaseNoteScript, [keys.booksMarks], [
       books.ticks,
       books.tickedAt!,
       ...Object.entries(books.numbers).flatMap(([name, number]) => [name, number!]),

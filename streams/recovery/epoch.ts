@@ -4,8 +4,10 @@
  * @module
  */
 
-import type { QueueDeps } from "../queue/publish.ts";
-import { runScript } from "../redis/scripts.ts";
+import type { RedisDeps } from "../redis/keys.ts";
+import { defineScript, runScript } from "../redis/scripts.ts";
+
+const epochScript = defineScript("epoch", import.meta.url);
 
 /** What the epoch says. */
 export type Epoch =
@@ -22,8 +24,8 @@ export type Epoch =
  * A replica that is promoted, and a server that is restarted from its append-only file, have the epoch
  * and all but the last writes, however well those had been acknowledged.
  */
-export async function readEpoch({ redis, keys }: QueueDeps): Promise<Epoch> {
-  const [server, value] = await runScript(redis, "epoch", [keys.epoch], []) as [string, string];
+export async function readEpoch({ redis, keys }: RedisDeps): Promise<Epoch> {
+  const [server, value] = await runScript(redis, epochScript, [keys.epoch], []) as [string, string];
   if (value === "") return { state: "empty", server };
   return { state: value.startsWith(`${server} `) ? "complete" : "another_server", server };
 }

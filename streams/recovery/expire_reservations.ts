@@ -12,7 +12,7 @@ import type { OrderFacts } from "../../domain/order/order.ts";
 import { secondAnswerMs } from "../payments/gateway.ts";
 import { findHeldWork, type HeldWork } from "./held_work.ts";
 import { takeLease } from "../redis/lease.ts";
-import { publish, type QueueDeps } from "../queue/publish.ts";
+import { publish, type PublishDeps } from "../workflow/publish.ts";
 
 /** Reservations to one page. */
 const pageSize = 1_000;
@@ -35,7 +35,7 @@ const markSeconds = 4 * secondAnswerMs / 1_000;
  * @returns how many were taken up
  */
 export async function expireReservations(
-  deps: QueueDeps & { db: Database; log: Log },
+  deps: PublishDeps & { db: Database; log: Log },
   options: { olderThanSeconds: number; signal?: AbortSignal },
 ): Promise<number> {
   const { olderThanSeconds, signal } = options;
@@ -59,7 +59,7 @@ export async function expireReservations(
 
 /** Marks orders as taken up, so that of many processes one does it; those that were marked before are left out. */
 async function markFresh(
-  { redis, keys }: QueueDeps,
+  { redis, keys }: PublishDeps,
   orders: readonly OrderFacts[],
 ): Promise<OrderFacts[]> {
   if (orders.length === 0) return [];
@@ -72,7 +72,7 @@ async function markFresh(
 
 /** @returns how many orders will be asked about */
 async function askAbout(
-  deps: QueueDeps,
+  deps: PublishDeps,
   orders: readonly OrderFacts[],
   held: HeldWork,
 ): Promise<number> {

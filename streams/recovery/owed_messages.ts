@@ -10,7 +10,7 @@
 import { messageOf } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { pause } from "../queue/pause.ts";
-import { type Enqueued, publish, type QueueDeps } from "../queue/publish.ts";
+import { type Enqueued, publish, type PublishDeps } from "../workflow/publish.ts";
 import type { RedisClient } from "../redis/redis.ts";
 
 /** Messages that are owed at the most, a few hundred bytes each; the sweep finds what is more. */
@@ -42,7 +42,7 @@ const debts = new WeakMap<RedisClient, Debt>();
  * @returns ends when nothing is owed any more, or the signal aborts, or the connection is closed for good
  */
 export async function publishWhenBack(
-  deps: QueueDeps & { log: Log },
+  deps: PublishDeps & { log: Log },
   messages: readonly Enqueued[],
   options: { oncePerOrder?: boolean; signal?: AbortSignal; tryMs?: number } = {},
 ): Promise<void> {
@@ -71,7 +71,7 @@ export async function publishWhenBack(
 }
 
 /** Takes off the list whatever Redis has taken. */
-async function pay(deps: QueueDeps, owed: Debt["owed"]): Promise<number> {
+async function pay(deps: PublishDeps, owed: Debt["owed"]): Promise<number> {
   let published = 0;
   while (owed.length > 0) {
     const { oncePerOrder } = owed[0]!;

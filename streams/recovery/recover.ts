@@ -33,7 +33,9 @@ import {
   republish,
   type Republished,
 } from "./republish.ts";
-import { runScript } from "../redis/scripts.ts";
+import { defineScript, runScript } from "../redis/scripts.ts";
+
+const recoverEndScript = defineScript("recover_end", import.meta.url);
 
 /** What a recovery works with. */
 export interface RecoverDeps extends RebuildDeps {
@@ -102,7 +104,7 @@ export async function recover(
       const kpis = await rebuildKpis(deps);
       const ended = await runScript(
         deps.redis,
-        "recover_end",
+        recoverEndScript,
         [deps.keys.recoverLock, deps.keys.epoch],
         [lease.value, epochOf(server)],
       );

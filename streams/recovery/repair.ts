@@ -10,8 +10,9 @@
 import { messageOf } from "../../domain/errors.ts";
 import { backoffMs } from "../../domain/messages/retry.ts";
 import { isOutage } from "../queue/complete.ts";
+import { store } from "../workflow/store.ts";
 import { isLeased, takeLease } from "../redis/lease.ts";
-import type { QueueDeps } from "../queue/publish.ts";
+import type { RedisDeps } from "../redis/keys.ts";
 import { type RecoverDeps, repair } from "./recover.ts";
 import type { CheckName, CheckReport, VerifyReport } from "../verification/verify.ts";
 
@@ -57,7 +58,7 @@ export type Mending =
 
 /** Repairs that have not helped. */
 export async function readFailedRepairs(
-  { redis, keys }: QueueDeps,
+  { redis, keys }: RedisDeps,
 ): Promise<FailedRepair[]> {
   const states = Object.values(await redis.hgetall(keys.repairs))
     .map((text) => JSON.parse(text) as FailedRepair);
@@ -100,7 +101,7 @@ export async function mend(
     const { republished, kpis } = result;
     log.info("drift repaired", { found: countsOf(due), ...republished, orders: kpis?.orders });
   } catch (thrown) {
-    if (isOutage(thrown) || deps.signal?.aborted) {
+    if (isOutage(store, thrown) || deps.signal?.aborted) {
       await giveTurnsBack(deps, due).catch(() => {});
       throw thrown;
     }
@@ -142,7 +143,7 @@ function exampleOf({ drift }: CheckReport): string {
 }
 
 /** What agrees has been mended, and is forgotten when it agrees after its wait. */
-async function forgetRepaired({ redis, keys }: QueueDeps, report: VerifyReport): Promise<void> {
+async function forgetRepaired({ redis, keys }: RedisDeps, report: VerifyReport): Promise<void> {
   for (const check of report.checks) {
     if (repairable(check) > 0) continue;
     const known = await readRepair({ redis, keys }, check.name);
@@ -157,7 +158,7 @@ async function forgetRepaired({ redis, keys }: QueueDeps, report: VerifyReport):
 
 /** The checks whose repair is due, each for this process alone. */
 async function takeTurns(
-  { redis, keys }: QueueDeps,
+  { redis, keys }: RedisDeps,
   checks: readonly CheckReport[],
 ): Promise<CheckReport[]> {
   const due: CheckReport[] = [];
@@ -184,7 +185,7 @@ async function takeTurns(
 
 /** Undoes a turn that came to nothing for no fault of the repair. */
 async function giveTurnsBack(
-  { redis, keys }: QueueDeps,
+  { redis, keys }: RedisDeps,
   checks: readonly CheckReport[],
 ): Promise<void> {
   for (const { name } of checks) {
@@ -197,7 +198,7 @@ async function giveTurnsBack(
 }
 
 async function noteFailures(
-  { redis, keys }: QueueDeps,
+  { redis, keys }: RedisDeps,
   left: readonly CheckReport[],
   error: string | undefined,
   seconds: number,
@@ -222,7 +223,7 @@ async function noteFailures(
 }
 
 async function readRepair(
-  { redis, keys }: QueueDeps,
+  { redis, keys }: RedisDeps,
   check: CheckName,
 ): Promise<FailedRepair | null> {
   const text = await redis.hget(keys.repairs, check);

@@ -21,10 +21,10 @@ import {
 import type { Message } from "../../domain/messages/messages.ts";
 import { findHeldWork, type HeldWork, type Need } from "./held_work.ts";
 import { onceSegmentSize } from "../redis/keys.ts";
-import { publish, type QueueDeps } from "../queue/publish.ts";
+import { publish, type PublishDeps } from "../workflow/publish.ts";
 
 /** What publishing again works with. */
-export interface RepublishDeps extends QueueDeps {
+export interface RepublishDeps extends PublishDeps {
   db: Queryable;
   /** Ends the work between two pages when it aborts: its reason is thrown. */
   signal?: AbortSignal;
@@ -269,7 +269,7 @@ function refundMessages(
 }
 
 async function markPublished(
-  { redis, keys }: QueueDeps,
+  { redis, keys }: PublishDeps,
   orderIds: readonly number[],
 ): Promise<void> {
   const bySegment = Map.groupBy(orderIds, (id) => Math.floor(id / onceSegmentSize));

@@ -8,9 +8,16 @@
  */
 
 import type { Group } from "../../domain/messages/messages.ts";
+import type { RedisClient } from "./redis.ts";
 
 /** Ids to a segment of a once-marker bitmap: 128 KiB at the most, however large the ids are. */
 export const onceSegmentSize = 1_048_576;
+
+/** A connection, and the keys to use it with. */
+export interface RedisDeps {
+  redis: RedisClient;
+  keys: Keys;
+}
 
 /** The keys under one prefix. */
 export interface Keys {
@@ -35,7 +42,7 @@ export interface Keys {
   /** Hash: message id → the last error's text. */
   errorTexts(group: Group): string;
   /** Hash: currency → cents that wait in the stream and among the scheduled. */
-  money(group: Group): string;
+  weights(group: Group): string;
   /** Hash of counters: `processed`, `retried`, `dead`. */
   stats(group: Group): string;
   /** Set while the group's consumers are told to take nothing; its value says who told them. */
@@ -153,7 +160,7 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     consumerStarts: (group) => `${prefix}consumer-starts:${group}`,
     errors: (group) => `${prefix}errors:${group}`,
     errorTexts: (group) => `${prefix}error-texts:${group}`,
-    money: (group) => `${prefix}money:${group}`,
+    weights: (group) => `${prefix}money:${group}`,
     stats: (group) => `${prefix}stats:${group}`,
     paused: (group) => `${prefix}paused:${group}`,
     activity: (group, period) => `${prefix}activity:${group}:${period}`,

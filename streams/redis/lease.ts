@@ -10,7 +10,12 @@
  */
 
 import type { RedisClient } from "./redis.ts";
-import { runScript } from "./scripts.ts";
+import { defineScript, runScript } from "./scripts.ts";
+
+const leaseTakeScript = defineScript("lease_take", import.meta.url);
+const leaseRenewScript = defineScript("lease_renew", import.meta.url);
+const leaseEndScript = defineScript("lease_end", import.meta.url);
+const leaseLookScript = defineScript("lease_look", import.meta.url);
 
 /** A lease that this process has taken. */
 export interface Lease {
@@ -39,7 +44,7 @@ export async function takeLease(
   about = "",
 ): Promise<Lease | null> {
   const value = `${ttlMs}:${crypto.randomUUID()}|${about}`;
-  const taken = await runScript(redis, "lease_take", [key], [value, ttlMs]) === 1;
+  const taken = await runScript(redis, leaseTakeScript, [key], [value, ttlMs]) === 1;
   return taken ? { key, value, ttlMs } : null;
 }
 
@@ -53,7 +58,7 @@ export async function renewLease(
   redis: RedisClient,
   { key, value, ttlMs }: Lease,
 ): Promise<boolean> {
-  return await runScript(redis, "lease_renew", [key], [value, ttlMs]) === 1;
+  return await runScript(redis, leaseRenewScript, [key], [value, ttlMs]) === 1;
 }
 
 /**
@@ -62,7 +67,7 @@ export async function renewLease(
  * @throws when Redis is away; the lease then ends by itself
  */
 export async function endLease(redis: RedisClient, { key, value }: Lease): Promise<void> {
-  await runScript(redis, "lease_end", [key], [value]);
+  await runScript(redis, leaseEndScript, [key], [value]);
 }
 
 /**
@@ -71,7 +76,7 @@ export async function endLease(redis: RedisClient, { key, value }: Lease): Promi
  * @throws when Redis is away
  */
 export async function isLeased(redis: RedisClient, key: string): Promise<boolean> {
-  return await runScript(redis, "lease_look", [key], []) === 1;
+  return await runScript(redis, leaseLookScript, [key], []) === 1;
 }
 
 /**

@@ -4,8 +4,10 @@
  * @module
  */
 
-import type { QueueDeps } from "../queue/publish.ts";
-import { runScript } from "./scripts.ts";
+import type { RedisDeps } from "./keys.ts";
+import { defineScript, runScript } from "./scripts.ts";
+
+const rateLimitScript = defineScript("rate_limit", import.meta.url);
 
 /** What is left of a caller's limit after a request. */
 export interface RateLimit {
@@ -27,11 +29,11 @@ export interface RateLimit {
  * @throws when Redis is away; then nothing was counted
  */
 export async function countRequest(
-  { redis, keys }: QueueDeps,
+  { redis, keys }: RedisDeps,
   caller: string,
   limit: number,
 ): Promise<RateLimit> {
-  const reply = await runScript(redis, "rate_limit", [`${keys.rateLimit}${caller}`], [limit]);
+  const reply = await runScript(redis, rateLimitScript, [`${keys.rateLimit}${caller}`], [limit]);
   const [allowed, left, resetMs, retryMs] = reply as [number, number, number, number];
   return { allowed: allowed === 1, left, resetMs, retryMs };
 }

@@ -7,7 +7,7 @@
 
 import { Cluster } from "ioredis";
 import { messageOf } from "../../domain/errors.ts";
-import type { QueueDeps } from "../queue/publish.ts";
+import type { RedisDeps } from "./keys.ts";
 
 /**
  * Every command that is sent, or that a script runs, with arguments for a trial on keys of its own, which it
@@ -61,7 +61,7 @@ export interface RefusedCommand {
  * @throws when Redis is away
  */
 export async function findRefusedCommands(
-  { redis, keys }: QueueDeps,
+  { redis, keys }: RedisDeps,
 ): Promise<RefusedCommand[]> {
   const base = `${keys.probe}:${crypto.randomUUID()}`;
   const refused: RefusedCommand[] = [];

@@ -7,7 +7,7 @@
 import { messageOf } from "../../domain/errors.ts";
 import { type Group, groups } from "../../domain/messages/messages.ts";
 import { readEpoch } from "../recovery/epoch.ts";
-import type { QueueDeps } from "../queue/publish.ts";
+import type { RedisDeps } from "./keys.ts";
 
 /** Settings of the server that matter to the product, and what it holds of the streams. */
 export interface RedisFacts {
@@ -28,7 +28,7 @@ export interface RedisFacts {
 }
 
 /** Reads the settings of the server and looks for the groups. */
-export async function readRedisFacts({ redis, keys }: QueueDeps): Promise<RedisFacts> {
+export async function readRedisFacts({ redis, keys }: RedisDeps): Promise<RedisFacts> {
   const info = new Map(
     (await redis.info()).split(/\r?\n/).flatMap((line) => {
       const at = line.indexOf(":");
@@ -53,7 +53,7 @@ export async function readRedisFacts({ redis, keys }: QueueDeps): Promise<RedisF
   };
 }
 
-async function hasGroup({ redis, keys }: QueueDeps, group: Group): Promise<boolean> {
+async function hasGroup({ redis, keys }: RedisDeps, group: Group): Promise<boolean> {
   try {
     const found = await redis.xinfo("GROUPS", keys.stream(group)) as unknown[][];
     return found.some((fields) => fields[fields.indexOf("name") + 1] === group);

@@ -1,5 +1,5 @@
 /**
- * Runs the Lua scripts, each by its hash; each lies beside its one caller.
+ * Lua scripts: each lies beside its one caller, which declares it, and is run by its hash.
  *
  * @module
  */
@@ -7,48 +7,36 @@
 import { createHash } from "node:crypto";
 import type { RedisClient } from "./redis.ts";
 
-const folders = {
-  advance: "queue",
-  database_note: "recovery",
-  claim_crashed: "queue",
-  claim_due: "queue",
-  count_activity: "kpis",
-  epoch: "recovery",
-  forget_messages: "recovery",
-  give_back: "queue",
-  heartbeat: "queue",
-  kpis_apply: "kpis",
-  kpis_begin: "kpis",
-  kpis_hold_basis: "kpis",
-  kpis_swap: "kpis",
-  lease_end: "redis",
-  lease_look: "redis",
-  lease_renew: "redis",
-  lease_take: "redis",
-  locks_acquire: "handlers",
-  locks_release: "handlers",
-  delay: "queue",
-  promote: "queue",
-  rate_limit: "redis",
-  recover_end: "recovery",
-  release_own: "queue",
-  remove_consumer: "queue",
-} as const;
-
-/** A script's name: its file without the ending. */
-export type ScriptName = keyof typeof folders;
+/** A script that is known to this process; make one with {@linkcode defineScript}. */
+export interface Script {
+  /** The name of its file without the ending. */
+  readonly name: string;
+  readonly source: string;
+  /** The method of a client that runs it. */
+  readonly command: string;
+}
 
 type Call = (keyCount: number, ...keysAndArgs: (string | number)[]) => Promise<unknown>;
 
-/** Read once, together: a deploy beside a running process must not mix old callers with new scripts. */
-const sources = new Map<ScriptName, string>(
-  Object.entries(folders).map(([name, folder]) => [
-    name as ScriptName,
-    Deno.readTextFileSync(new URL(`../${folder}/${name}.lua`, import.meta.url)),
-  ]),
-);
+const scripts = new Map<string, Script>();
 
-let namesOfCalls: Map<string, ScriptName> | undefined;
+/**
+ * Declares a script, once, where its caller's module begins: it is read then, because a deploy beside a running
+ * process must not mix old callers with new scripts.
+ *
+ * @param name of the file `NAME.lua`
+ * @param beside the caller's own `import.meta.url`
+ */
+export function defineScript(name: string, beside: string): Script {
+  if (scripts.has(name)) throw new Error(`there are two scripts of the name ${name}`);
+  const source = Deno.readTextFileSync(new URL(`${name}.lua`, beside));
+  const script: Script = { name, source, command: `script_${name}` };
+  scripts.set(name, script);
+  return script;
+}
+
+let namesOfCalls: Map<string, string> | undefined;
+let namedCalls = 0;
 
 /**
  * The script that a command runs, for those who watch commands go by.
@@ -56,18 +44,21 @@ let namesOfCalls: Map<string, ScriptName> | undefined;
  * @param source the command's first argument: the script's hash or its text
  * @returns undefined for any other command
  */
-export function scriptOfCall(command: string, source: string | undefined): ScriptName | undefined {
+export function scriptOfCall(command: string, source: string | undefined): string | undefined {
   if (source === undefined || !/^eval(sha)?$/i.test(command)) return undefined;
-  namesOfCalls ??= new Map(
-    [...sources].flatMap(([name, text]) => [
-      [text, name],
-      [createHash("sha1").update(text).digest("hex"), name],
-    ]),
-  );
+  if (namesOfCalls === undefined || namedCalls < scripts.size) {
+    namedCalls = scripts.size;
+    namesOfCalls = new Map(
+      [...scripts.values()].flatMap(({ name, source }) => [
+        [source, name],
+        [createHash("sha1").update(source).digest("hex"), name],
+      ]),
+    );
+  }
   return namesOfCalls.get(source);
 }
 
-const known = new WeakMap<RedisClient, Set<ScriptName>>();
+const known = new WeakMap<RedisClient, Set<Script>>();
 
 /**
  * Runs a script atomically. A server that does not know it yet, or has forgotten it in a restart, is
@@ -78,16 +69,16 @@ const known = new WeakMap<RedisClient, Set<ScriptName>>();
  */
 export function runScript(
   redis: RedisClient,
-  name: ScriptName,
+  script: Script,
   keys: readonly string[],
   args: readonly (string | number)[],
 ): Promise<unknown> {
+  const { command, source } = script;
   let defined = known.get(redis);
   if (defined === undefined) known.set(redis, defined = new Set());
-  const command = `script_${name}`;
-  if (!defined.has(name)) {
-    redis.defineCommand(command, { lua: sources.get(name)! });
-    defined.add(name);
+  if (!defined.has(script)) {
+    redis.defineCommand(command, { lua: source });
+    defined.add(script);
   }
   const call = (redis as unknown as Record<string, Call>)[command]!;
   return call.call(redis, keys.length, ...keys, ...args);

@@ -25,7 +25,6 @@ import {
   trace,
 } from "@opentelemetry/api";
 import { messageOf } from "../../domain/errors.ts";
-import type { Group } from "../../domain/messages/messages.ts";
 
 /** True where this process exports traces. */
 export const tracing = !(trace.getTracerProvider() instanceof ProxyTracerProvider);
@@ -82,10 +81,10 @@ export async function inSpan<T>(
   }
 }
 
-/** A message on its way into a stream. */
-interface Outgoing {
-  message: { type: string; orderId: number };
-  traceparent?: string;
+/** What a span tells of a message. */
+export interface Described {
+  type: string;
+  attributes: Attributes;
 }
 
 /**
@@ -95,8 +94,9 @@ interface Outgoing {
  *
  * @param work is told the messages with their contexts
  */
-export function tracePublish<M extends Outgoing, T>(
+export function tracePublish<M extends { traceparent?: string }, T>(
   messages: readonly M[],
+  describe: (message: M) => Described,
   work: (messages: readonly M[]) => Promise<T>,
 ): Promise<T> {
   const kind = SpanKind.PRODUCER;
@@ -115,12 +115,13 @@ export function tracePublish<M extends Outgoing, T>(
       const parent = brought === undefined
         ? ROOT_CONTEXT
         : trace.setSpanContext(ROOT_CONTEXT, brought);
+      const { type, attributes: own } = describe(one);
       const attributes = {
         "messaging.system": "redis",
         "messaging.operation.type": "create",
-        "order.id": one.message.orderId,
+        ...own,
       };
-      const name = `create ${one.message.type}`;
+      const name = `create ${type}`;
       const span = tracer.startSpan(name, { kind, attributes, links: [link] }, parent);
       span.end();
       return { ...one, traceparent: formatTraceparent(span) };
@@ -134,7 +135,7 @@ interface Incoming {
   id: string;
   /** Undefined where the message can't be understood. */
   type: string | undefined;
-  orderId: number | undefined;
+  attributes: Attributes;
   attempt: number;
   traceparent: string | undefined;
 }
@@ -143,7 +144,7 @@ const spansKey = createContextKey("spans of the messages of the running batch");
 
 /** Handles a batch in a span, with a span for each message that ends with it. */
 export function traceBatch<T>(
-  group: Group,
+  group: string,
   messages: readonly Incoming[],
   work: () => Promise<T>,
 ): Promise<T> {
@@ -158,7 +159,7 @@ export function traceBatch<T>(
   const of = messages.map(({ traceparent }) => traceparent);
   return inSpan(`process ${group}`, { kind, attributes, of }, async (batch) => {
     const links = [{ context: batch.spanContext() }];
-    const spans = new Map(messages.map(({ id, type, orderId, attempt, traceparent }) => {
+    const spans = new Map(messages.map(({ id, type, attributes: own, attempt, traceparent }) => {
       const brought = parseTraceparent(traceparent);
       const parent = brought === undefined
         ? ROOT_CONTEXT
@@ -167,7 +168,7 @@ export function traceBatch<T>(
         ...shared,
         "messaging.message.id": id,
         "messaging.message.delivery_attempt": attempt,
-        "order.id": orderId,
+        ...own,
       };
       return [id, tracer.startSpan(type ?? "unknown", { kind, attributes, links }, parent)];
     }));

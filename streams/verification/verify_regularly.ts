@@ -10,12 +10,12 @@ import { backoffMs } from "../../domain/messages/retry.ts";
 import { isLeased, takeLease, underLease } from "../redis/lease.ts";
 import { mend } from "../recovery/repair.ts";
 import { pause } from "../queue/pause.ts";
-import type { QueueDeps } from "../queue/publish.ts";
+import type { RedisDeps } from "../redis/keys.ts";
 import { verify, type VerifyReport } from "./verify.ts";
 import type { KpiProofDeps } from "./verify_kpis.ts";
 
 /** What proving works with. */
-export type ProofDeps = KpiProofDeps & QueueDeps & { log: Log };
+export type ProofDeps = KpiProofDeps & RedisDeps & { log: Log };
 
 /** Shortest time from one proof to the next, in milliseconds. */
 const leastIntervalMs = 60_000;
@@ -33,7 +33,7 @@ const lookMs = 5_000;
 const lockMs = 30_000;
 
 /** The last report, or null where nothing was proven yet. */
-export async function readProof({ redis, keys }: QueueDeps): Promise<VerifyReport | null> {
+export async function readProof({ redis, keys }: RedisDeps): Promise<VerifyReport | null> {
   const text = await redis.get(keys.proof);
   return text === null ? null : JSON.parse(text) as VerifyReport;
 }
@@ -108,7 +108,7 @@ export interface ProofFailures {
 
 /** See {@linkcode ProofFailures}. */
 export async function readProofFailures(
-  { redis, keys }: QueueDeps,
+  { redis, keys }: RedisDeps,
 ): Promise<ProofFailures | null> {
   const text = await redis.get(keys.proofFailures);
   return text === null ? null : JSON.parse(text) as ProofFailures;
@@ -129,7 +129,7 @@ async function noteFailure(deps: ProofDeps, error: unknown): Promise<void> {
 }
 
 /** Has all processes wait before the next proof: a lease that nobody gives back ends when that is due. */
-async function restFor({ redis, keys }: QueueDeps, ms: number): Promise<void> {
+async function restFor({ redis, keys }: RedisDeps, ms: number): Promise<void> {
   await redis.del(keys.proofRest);
   await takeLease(redis, keys.proofRest, ms);
 }

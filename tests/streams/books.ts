@@ -28,7 +28,7 @@ export async function assertBooks(flow: Workflow): Promise<void> {
   assert.deepEqual(await repeatedSteps(flow), [], "steps in the timelines");
   assert.deepEqual(await storedFigures(flow), await expectedFigures(flow));
   for (const group of groups) {
-    const money = await flow.redis.hgetall(flow.keys.money(group));
+    const money = await flow.redis.hgetall(flow.keys.weights(group));
     for (const [currency, cents] of Object.entries(money)) {
       assert.equal(cents, "0", `${currency} that waits in ${group}`);
     }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { requestRefund } from "../../db/refunds/refunds.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { readKpis, readLeaderboard } from "../../streams/kpis/kpis.ts";
-import { publish } from "../../streams/queue/publish.ts";
+import { publish } from "../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
 
 const today = () => new Date().toISOString().slice(0, 10);
@@ -56,8 +56,8 @@ Deno.test("workflow", async (t) => {
         refund_amount_cents: 0,
       });
       assert.equal((await flow.rows("select * from notification_logs")).length, 2);
-      assert.deepEqual(await flow.redis.hgetall(flow.keys.money("orders")), { EUR: "0" });
-      assert.deepEqual(await flow.redis.hgetall(flow.keys.money("payments")), { EUR: "0" });
+      assert.deepEqual(await flow.redis.hgetall(flow.keys.weights("orders")), { EUR: "0" });
+      assert.deepEqual(await flow.redis.hgetall(flow.keys.weights("payments")), { EUR: "0" });
     });
 
     await t.step("an order that is short takes nothing and fails", async () => {

@@ -16,7 +16,7 @@ import { takeOrders } from "../../db/orders/intake.ts";
 import { toInteger } from "../../db/connection/database.ts";
 import { messageOfEntry } from "../../domain/messages/messages.ts";
 import { openBlockingRedis, type RedisClient } from "../../streams/redis/redis.ts";
-import { type Enqueued, publish } from "../../streams/queue/publish.ts";
+import { type Enqueued, publish } from "../../streams/workflow/publish.ts";
 import { type Figure, figure, quantile } from "./figures.ts";
 import { ampleStock, syntheticOrder } from "./orders_file.ts";
 import { type Books, expectVerified, openBooks, type Stage, startTask } from "./stage.ts";

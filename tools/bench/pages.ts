@@ -8,7 +8,7 @@ import { toInteger } from "../../db/connection/database.ts";
 import { requestRefund } from "../../db/refunds/refunds.ts";
 import { daysBefore } from "../../domain/kpi/day.ts";
 import { freePort } from "../engines/free_port.ts";
-import { publish } from "../../streams/queue/publish.ts";
+import { publish } from "../../streams/workflow/publish.ts";
 import { copyOrders, readOriginals, takeStock } from "./copies.ts";
 import { runDrain } from "./drain.ts";
 import { type Figure, figure } from "./figures.ts";

@@ -14,7 +14,7 @@ import {
   messageOfEntry,
 } from "../../domain/messages/messages.ts";
 import { simulatedRef } from "../../streams/payments/gateway.ts";
-import { publish } from "../../streams/queue/publish.ts";
+import { publish } from "../../streams/workflow/publish.ts";
 import { book, bringOrders, feed, take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders, willBePaid } from "./harness/orders.ts";
 import { equal, prove, settled } from "./harness/proof.ts";

@@ -12,7 +12,7 @@ import type { Scenario } from "./harness/scenario.ts";
 import { productDeps, type Stage } from "./harness/stage.ts";
 import { until } from "./harness/until.ts";
 import { entryOf, messageField } from "../../domain/messages/messages.ts";
-import { publish } from "../../streams/queue/publish.ts";
+import { publish } from "../../streams/workflow/publish.ts";
 
 /** Messages to a batch: one of them is poison. */
 const batchSize = 500;

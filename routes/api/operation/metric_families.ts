@@ -24,7 +24,7 @@ import { groups } from "../../../domain/messages/messages.ts";
 import { readActivityTotals } from "../../../streams/kpis/activity.ts";
 import { countRaisedAlerts, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { readProof } from "../../../streams/verification/verify_regularly.ts";
-import { type GroupStatus, readStreams } from "../../../streams/queue/queue_status.ts";
+import { type GroupStatus, readStreams } from "../../../streams/workflow/queue_status.ts";
 import { countRedisConnections } from "../../../streams/redis/redis.ts";
 import type { AppDeps } from "../../deps.ts";
 import { within } from "../../../streams/queue/deadline.ts";

@@ -11,7 +11,7 @@ import { readOrderOfChargeKey } from "../../../db/payments/charge_keys.ts";
 import { mayOlderRead } from "../../../db/payments/installation.ts";
 import { orderOfOldKey } from "../../../domain/payment/payment_key.ts";
 import { httpGatewayName } from "../../../streams/payments/http_gateway.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { takenAnswer } from "../description/answers.ts";
 import { callbackBody } from "./callback_body.ts";
 import { addressOf } from "../../middleware/client_address.ts";

@@ -5,7 +5,7 @@
  */
 
 import { Hono } from "hono";
-import { readQueueStatus } from "../../../streams/queue/queue_status.ts";
+import { readQueueStatus } from "../../../streams/workflow/queue_status.ts";
 import { streamsAnswer } from "../description/answers.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";

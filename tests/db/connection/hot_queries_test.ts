@@ -17,10 +17,11 @@ import {
 import { listRefunds } from "../../../db/refunds/refund_list.ts";
 import { requestRefunds } from "../../../db/refunds/refunds.ts";
 import type { Group } from "../../../domain/messages/messages.ts";
-import { consumeOnce, makeConsumer } from "../../../streams/queue/consumer.ts";
+import { consumeOnce } from "../../../streams/queue/consumer.ts";
+import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
 import { sweepHomes } from "../../../streams/recovery/recover.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { openWorkflow, type Workflow } from "../../workflow.ts";
 import { observeDatabase, type SentStatement } from "./observed_database.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { cancelOrder } from "../../../db/orders/cancel.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertBooks } from "../../streams/books.ts";
 

@@ -4,7 +4,7 @@ import { transactionTries } from "../../../db/connection/database.ts";
 import { readRefunds, readRefundsOf } from "../../../db/refunds/refund_rows.ts";
 import { requestRefund, requestRefunds } from "../../../db/refunds/refunds.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertBooks } from "../../streams/books.ts";
 

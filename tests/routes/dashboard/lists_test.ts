@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { daysBefore } from "../../../domain/kpi/day.ts";
 import { requestRefund } from "../../../db/refunds/refunds.ts";
 import { applyKpis } from "../../../streams/kpis/kpis.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { type Api, openApi, storeOrder } from "../api.ts";
 import { openPage, sendForm } from "./pages.ts";
 

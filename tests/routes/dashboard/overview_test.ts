@@ -4,7 +4,7 @@ import { lookOnce } from "../../../streams/alerts/alerts.ts";
 import { applyKpis } from "../../../streams/kpis/kpis.ts";
 import { pauseGroup } from "../../../streams/queue/pause_group.ts";
 import { readProof } from "../../../streams/verification/verify_regularly.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { daysBefore } from "../../../domain/kpi/day.ts";
 import { type Api, openApi } from "../api.ts";
 import { openPage, sendForm } from "./pages.ts";

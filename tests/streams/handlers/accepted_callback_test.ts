@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { decidePayment } from "../../../db/payments/decide_payment.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { until, withProvider } from "../../provider.ts";
 import { anOrder } from "../../workflow.ts";
 import { assertBooks } from "../books.ts";

@@ -5,7 +5,7 @@ import { countDisputes } from "../../../db/payments/payment_disputes.ts";
 import { requestRefund } from "../../../db/refunds/refunds.ts";
 import type { CallbackMessage } from "../../../domain/messages/messages.ts";
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { recover, sweepHomes } from "../../../streams/recovery/recover.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { loseRedis } from "../../proof.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
 import type { Gateway } from "../../../streams/payments/gateway.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { anOrder, chargeKey, openWorkflow, type Workflow } from "../../workflow.ts";
 

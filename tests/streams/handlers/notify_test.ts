@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { logOrderEnds } from "../../../db/notifications/notifications.ts";
 import { requestRefund } from "../../../db/refunds/refunds.ts";
 import type { Message } from "../../../domain/messages/messages.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertBooks, makeDue } from "../books.ts";
 

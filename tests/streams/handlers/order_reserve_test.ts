@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { silentLog } from "../../../domain/operation/log.ts";
-import { consumeOnce, makeConsumer } from "../../../streams/queue/consumer.ts";
-import type { Delivery } from "../../../streams/queue/handler.ts";
+import { consumeOnce } from "../../../streams/queue/consumer.ts";
+import { makeConsumer } from "../../../streams/workflow/consumer.ts";
+import type { Delivery } from "../../../streams/workflow/handler.ts";
 import { acquireLocks } from "../../../streams/handlers/product_locks.ts";
 import { reserveOrders } from "../../../streams/handlers/order_reserve.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
@@ -41,7 +42,7 @@ Deno.test("reserveOrders() serves first come, first served, whole orders only", 
       outcome.kind === "done"
         ? [
           outcome.followUps.map(({ message }) => message.type),
-          outcome.kpis.map(({ kind }) => kind),
+          outcome.events.map(({ kind }) => kind),
         ]
         : outcome.kind
     );

@@ -7,7 +7,7 @@ import {
   type GatewayRequest,
   simulatedGateway,
 } from "../../../streams/payments/gateway.ts";
-import { type Enqueued, publish } from "../../../streams/queue/publish.ts";
+import { type Enqueued, publish } from "../../../streams/workflow/publish.ts";
 import {
   anOrder,
   chargeKey,
@@ -339,7 +339,7 @@ Deno.test("settlePayments() refuses another order's payment as its own", () =>
     const ids = (await flow.add(["1", "2"].map((name) => anOrder(name, [{ sku: "a", qty: 1 }]))))
       .map(({ orderId }) => orderId!) as [number, number];
     await flow.turn("orders");
-    await flow.redis.del(flow.keys.stream("payments"), flow.keys.money("payments"));
+    await flow.redis.del(flow.keys.stream("payments"), flow.keys.weights("payments"));
     await flow.redis.xgroup("CREATE", flow.keys.stream("payments"), "payments", "0", "MKSTREAM");
     await publish(flow, ids.map((orderId) => success(orderId, 100, "one and the same")));
     const turn = await flow.turn("payments");

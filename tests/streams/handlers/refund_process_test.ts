@@ -8,7 +8,7 @@ import {
   type GatewayRequest,
   simulatedGateway,
 } from "../../../streams/payments/gateway.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertBooks, makeDue } from "../books.ts";
 

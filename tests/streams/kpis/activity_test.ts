@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
-import { readActivity, readActivityTotals, slotSeconds } from "../../../streams/kpis/activity.ts";
-import { flushActivity, noActivity, noteTurn } from "../../../streams/kpis/activity.ts";
+import {
+  readActivity,
+  readActivityTotals,
+  slotSeconds,
+  watchActivity,
+} from "../../../streams/kpis/activity.ts";
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { readGroupDetail } from "../../../streams/queue/group_detail.ts";
 import { pauseGroup, resumeGroup } from "../../../streams/queue/pause_group.ts";
 import { prove, readProof, restMsAfter } from "../../../streams/verification/verify_regularly.ts";
-import { readStreams } from "../../../streams/queue/queue_status.ts";
+import { messageCodec } from "../../../streams/workflow/message_codec.ts";
+import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 
 async function withWorkflow(work: (flow: Workflow) => Promise<void>): Promise<void> {
@@ -47,17 +52,17 @@ Deno.test("consumers count what they did, by slots of time and in all", () =>
     );
   }));
 
-Deno.test("flushActivity() adds up what was noted, once a second unless it is forced", () =>
+Deno.test("watchActivity() adds up what was noted, once a second unless it is forced", () =>
   withWorkflow(async (flow) => {
-    const activity = noActivity();
-    const turn = { batch: 2, ms: 7, handled: 2, retried: 0, dead: 0, paid: [], failed: [] };
-    noteTurn(activity, turn);
-    await flushActivity(flow, "refunds", activity);
-    noteTurn(activity, turn);
-    await flushActivity(flow, "refunds", activity);
+    const watch = watchActivity(flow, "refunds");
+    const turn = { batch: 2, ms: 7, handled: 2, retried: 0, dead: 0, delayed: 0, events: [] };
+    watch.note(turn);
+    await watch.flush({});
+    watch.note(turn);
+    await watch.flush({});
     assert.equal((await readActivityTotals(flow)).refunds.handled, 2);
-    await flushActivity(flow, "refunds", activity, { force: true });
-    await flushActivity(flow, "refunds", activity, { force: true });
+    await watch.flush({ force: true });
+    await watch.flush({ force: true });
     assert.equal((await readActivityTotals(flow)).refunds.handled, 4);
   }));
 
@@ -77,7 +82,7 @@ Deno.test("readGroupDetail() shows who holds what, and what is to come", () =>
     await flow.add([anOrder("A", [{ sku: "x", qty: 1, unitPriceCents: 250 }])]);
     const stream = flow.keys.stream("orders");
     await flow.redis.xreadgroup("GROUP", "orders", "host:9:abc", "STREAMS", stream, ">");
-    const detail = await readGroupDetail(flow, "orders");
+    const detail = await readGroupDetail(flow, messageCodec, "orders");
     assert.deepEqual(detail.consumers.map(({ name, pending }) => [name, pending]), [[
       "host:9:abc",
       1,
@@ -88,7 +93,7 @@ Deno.test("readGroupDetail() shows who holds what, and what is to come", () =>
     assert.equal((held!.message as { amountCents: number }).amountCents, 250);
     assert.deepEqual(detail.scheduled, []);
     await flow.redis.del(stream);
-    const gone = await readGroupDetail(flow, "orders");
+    const gone = await readGroupDetail(flow, messageCodec, "orders");
     assert.deepEqual([gone.consumers, gone.pending, gone.scheduled], [[], [], []]);
   }));
 
@@ -106,7 +111,7 @@ Deno.test("readGroupDetail() counts what is in hand by age and deliveries", () =
     for (let delivery = 2; delivery <= 7; delivery++) {
       await flow.redis.call("XCLAIM", stream, "orders", "host:9:abc", 0, oldest![0]);
     }
-    const { bands, counted } = await readGroupDetail(flow, "orders");
+    const { bands, counted } = await readGroupDetail(flow, messageCodec, "orders");
     assert.equal(counted, 3);
     assert.deepEqual(bands, [
       { belowMs: 10_000, byDeliveries: [1, 0, 0, 0, 0] },

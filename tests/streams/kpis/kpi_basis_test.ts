@@ -11,7 +11,7 @@ import {
   readLeaderboard,
 } from "../../../streams/kpis/kpis.ts";
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { recover } from "../../../streams/recovery/recover.ts";
 import { askRefund, dumpFigures, prove, type SettledWorkflow, withSettled } from "../../proof.ts";
 import { envOf, run } from "../../commands/run_command.ts";

@@ -5,8 +5,10 @@ import type { KpiEvent } from "../../../domain/kpi/kpi.ts";
 import { entryOf } from "../../../domain/messages/messages.ts";
 import { applyKpis } from "../../../streams/kpis/kpis.ts";
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
-import { finish, publish } from "../../../streams/queue/publish.ts";
-import { readStreams } from "../../../streams/queue/queue_status.ts";
+import { finish } from "../../../streams/queue/enqueue.ts";
+import { messageCodec } from "../../../streams/workflow/message_codec.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
+import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { askRefund, dumpFigures, prove, withSettled } from "../../proof.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 
@@ -144,7 +146,7 @@ Deno.test("a queue of more money than 64 bits hold loses no message and is empty
       } as const,
     }));
     await publish(flow, messages.slice(0, 3));
-    assert.equal(await redis.hget(keys.money("orders"), "EUR"), String(3n * BigInt(mostCents)));
+    assert.equal(await redis.hget(keys.weights("orders"), "EUR"), String(3n * BigInt(mostCents)));
     await publish(flow, messages.slice(3));
     assert.equal(await redis.xlen(keys.stream("orders")), messages.length);
     const [orders] = await readStreams(flow);
@@ -154,14 +156,17 @@ Deno.test("a queue of more money than 64 bits hold loses no message and is empty
     const read = await redis.xreadgroup("GROUP", "orders", ...group) as [string, [string][]][];
     const finished = read[0]![1].map(([id], index) => ({
       id,
-      money: { currency: "EUR", amountCents: mostCents },
+      message: messages[index]!.message,
       followUps: [{
         message: { ...messages[index]!.message, type: "payment.charge" as const },
       }],
     }));
-    assert.equal(await finish(flow, "orders", finished, "processed"), messages.length);
+    assert.equal(
+      await finish(flow, messageCodec, { group: "orders", finished, counter: "processed" }),
+      messages.length,
+    );
     assert.equal(await redis.xlen(keys.stream("payments")), messages.length);
-    assert.equal(await redis.hget(keys.money("orders"), "EUR"), "0");
+    assert.equal(await redis.hget(keys.weights("orders"), "EUR"), "0");
   }));
 
 Deno.test("sumDeadLetters() tells a sum that no number holds", () =>

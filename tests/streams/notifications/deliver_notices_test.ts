@@ -14,7 +14,7 @@ import { deliveryWaitsMs } from "../../../domain/notification/delivery.ts";
 import type { NoticeChannel } from "../../../domain/notification/notification.ts";
 import { deliverNotices, deliverOnce } from "../../../streams/notifications/deliver_notices.ts";
 import type { NoticeSender } from "../../../streams/notifications/notice_sender.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { runConsumers } from "../../../streams/run_consumers.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { webhookSender } from "../../../streams/notifications/webhook_sender.ts";

@@ -3,7 +3,7 @@ import { requestRefund } from "../../../db/refunds/refunds.ts";
 import { deliverOnce } from "../../../streams/notifications/deliver_notices.ts";
 import { emailSender } from "../../../streams/notifications/email_sender.ts";
 import type { NoticeSender } from "../../../streams/notifications/notice_sender.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { type MailReceiver, receiveMails } from "../../receivers.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 

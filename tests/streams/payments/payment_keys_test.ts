@@ -13,7 +13,7 @@ import {
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { refuseUnknownProviders } from "../../../streams/payments/gateways.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { recover } from "../../../streams/recovery/recover.ts";
 import { type Dump, restoreDump, takeDump } from "../../dump.ts";
 import { loseRedis } from "../../proof.ts";

@@ -2,19 +2,16 @@ import assert from "node:assert/strict";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { groups } from "../../../domain/messages/messages.ts";
 import { backoffMs, deliveriesBeforeIsolation } from "../../../domain/messages/retry.ts";
-import {
-  consume,
-  consumeOnce,
-  type ConsumerOptions,
-  ensureGroup,
-  giveBack,
-  helperOf,
-} from "../../../streams/queue/consumer.ts";
-import type { Delivery, Handler } from "../../../streams/queue/handler.ts";
-import { shareOut } from "../../../streams/handlers/handlers.ts";
-import { publish } from "../../../streams/queue/publish.ts";
-import { readStreams } from "../../../streams/queue/queue_status.ts";
-import { runScript } from "../../../streams/redis/scripts.ts";
+import { consume, consumeOnce, ensureGroup } from "../../../streams/queue/consumer.ts";
+import type { ConsumerOptions } from "../../../streams/workflow/consumer.ts";
+import { giveBack } from "../../../streams/queue/give_back.ts";
+import { helperOf } from "../../../streams/queue/claim.ts";
+import type { Delivery, Handler } from "../../../streams/workflow/handler.ts";
+import { shareOut } from "./share_out.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
+import { readStreams } from "../../../streams/workflow/queue_status.ts";
+import { reclaim } from "../../../streams/queue/claim.ts";
+import { beat } from "../../../streams/queue/heartbeat.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertBooks, makeDue, orphan, pendingOf } from "../books.ts";
 
@@ -134,7 +131,7 @@ Deno.test("consumeOnce() halves a failing batch until the culprit stands alone",
       const expected = backoffMs(errors, 5_000);
       assert.ok(wait <= expected && wait > expected / 2, `${wait} ms after ${errors} errors`);
       await orphan(flow, "orders", 3_600_000);
-      consumer.takeoverAt = -Infinity;
+      consumer.reclaimAt = -Infinity;
       assert.deepEqual(await consumeOnce(consumer), nothing, "a parked message is not taken over");
       await makeDue(flow);
       const turn = await consumeOnce(consumer);
@@ -211,11 +208,11 @@ Deno.test("consumeOnce() takes over what a dead consumer held, and nothing befor
     const heir = flow.consumerOf("orders", { takeoverMs: 60_000 }, "heir");
     assert.deepEqual(await consumeOnce(heir), nothing, "a living consumer is left alone");
     await orphan(flow, "orders", 40_000);
-    heir.takeoverAt = -Infinity;
+    heir.reclaimAt = -Infinity;
     assert.deepEqual(await consumeOnce(heir), nothing, "40 of 60 seconds are not enough");
     await orphan(flow, "orders", 60_001);
     assert.deepEqual(await consumeOnce(heir), nothing, "it does not look all the time");
-    heir.takeoverAt = -Infinity;
+    heir.reclaimAt = -Infinity;
     assert.deepEqual(await consumeOnce(heir), { ...nothing, handled: 30 });
     assert.deepEqual(await statusesOf(flow, ids), { RESERVED: 30 });
     await flow.drain();
@@ -281,7 +278,7 @@ Deno.test("consumeOnce() tries a message that outlives its consumers alone, then
     await assert.rejects(consumeOnce(dying), /killed/);
     assert.equal((await pendingOf(flow, "orders")).get(id)?.deliveries, last);
     await orphan(flow, "orders");
-    heir.takeoverAt = -Infinity;
+    heir.reclaimAt = -Infinity;
     assert.deepEqual(await consumeOnce(heir), { ...nothing, dead: 1 });
     assert.deepEqual(batches, [], "it was not run again");
     const [letter] = await flow.rows("select * from dead_letters");
@@ -293,7 +290,7 @@ Deno.test("consumeOnce() tries a message that outlives its consumers alone, then
     await assertBooks(flow);
   }));
 
-Deno.test("claim_crashed goes on where its last look ended, past thousands that are parked", () =>
+Deno.test("reclaim() goes on where its last look ended, past thousands that are parked", () =>
   withFlow("consumer_scan", async (flow) => {
     const stream = flow.keys.stream("orders");
     await publish(flow, Array.from({ length: 250 }, (_, n) => reserve(n + 1)));
@@ -302,20 +299,12 @@ Deno.test("claim_crashed goes on where its last look ended, past thousands that 
     const parked = ids.slice(0, 249).flatMap((id) => [Number.MAX_SAFE_INTEGER, id]);
     await flow.redis.zadd(flow.keys.retries("orders"), ...parked);
     await orphan(flow, "orders");
-    const look = async (from: string) => {
-      const scriptKeys = [
-        stream,
-        flow.keys.retries("orders"),
-        flow.keys.errors("orders"),
-        flow.keys.errorTexts("orders"),
-        flow.keys.alive("orders"),
-      ];
-      const args = ["orders", "heir", 10_000, 10, 100, from, deliveriesBeforeIsolation];
-      return await runScript(flow.redis, "claim_crashed", scriptKeys, args) as [
-        string,
-        ...[string, number][],
-      ];
-    };
+    const look = (from: string) =>
+      reclaim(
+        { ...flow, consumer: "heir" },
+        { group: "orders", takeoverMs: 10_000 },
+        { count: 10, from, scan: 100 },
+      );
     const found: string[] = [];
     const steps: string[] = ["-"];
     for (let looks = 0; looks < 4; looks++) {
@@ -338,7 +327,7 @@ Deno.test("heartbeat keeps what is one's own and never takes a message back", ()
     await flow.redis.xack(stream, "orders", ids[2]);
     const before = await pendingOf(flow, "orders");
 
-    const lost = await runScript(flow.redis, "heartbeat", [stream], ["orders", "slow", ...ids]);
+    const lost = await beat({ ...flow, consumer: "slow" }, "orders", ids);
     assert.deepEqual(lost, [ids[1], ids[2]]);
     const after = await pendingOf(flow, "orders");
     assert.equal(after.get(ids[0])!.owner, "slow");
@@ -377,7 +366,7 @@ Deno.test("consumeOnce() leaves to its new owner what was taken over while it wo
     assert.equal(await flow.redis.zcard(flow.keys.retries("orders")), 0);
     assert.equal(await flow.redis.hlen(flow.keys.errors("orders")), 0);
     await orphan(flow, "orders");
-    heir.takeoverAt = -Infinity;
+    heir.reclaimAt = -Infinity;
     assert.equal((await consumeOnce(heir)).handled, 1);
     await flow.drain();
     assert.deepEqual(await statusesOf(flow, [...ids, id]), { PAID: 3 });

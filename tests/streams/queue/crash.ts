@@ -5,7 +5,7 @@
  */
 
 import type { Database, Queryable } from "../../../db/connection/database.ts";
-import type { ConsumerDeps } from "../../../streams/queue/consumer.ts";
+import type { ConsumerDeps } from "../../../streams/workflow/consumer.ts";
 import type { RedisClient } from "../../../streams/redis/redis.ts";
 
 /** What a dead process throws at every further call. */

@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { cancelOrder } from "../../../db/orders/cancel.ts";
 import { requestRefund } from "../../../db/refunds/refunds.ts";
 import type { Group, Message } from "../../../domain/messages/messages.ts";
-import { consumeOnce, makeConsumer } from "../../../streams/queue/consumer.ts";
+import { consumeOnce } from "../../../streams/queue/consumer.ts";
+import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { simulatedGateway } from "../../../streams/payments/gateway.ts";
-import { type Share, shareOut } from "../../../streams/handlers/handlers.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import type { WorkflowTypes } from "../../../streams/workflow/handler.ts";
+import { shareOut } from "./share_out.ts";
+import type { Share } from "../../../streams/queue/share_out.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertBooks, makeDue, messagesOf, orphan } from "../books.ts";
 import { fateAfter, mortal } from "./crash.ts";
@@ -23,7 +26,7 @@ interface Scenario {
   statuses: string[];
   /** Dead letters that each run leaves. */
   dead?: number;
-  share?: (deliveries: Parameters<typeof shareOut>[0]) => Share[];
+  share?: (deliveries: Parameters<typeof shareOut>[0]) => Share<WorkflowTypes>[];
   maxDeliveries?: number;
   /** The gateway answers by messages of their own. */
   answersLater?: boolean;
@@ -88,7 +91,7 @@ const scenarios: Scenario[] = [
       ], 10_000);
       await turns(flow, "orders");
       const [asked, timedOut] = taken.map(({ orderId }) => orderId!) as [number, number];
-      await flow.redis.del(flow.keys.stream("payments"), flow.keys.money("payments"));
+      await flow.redis.del(flow.keys.stream("payments"), flow.keys.weights("payments"));
       await flow.redis.xgroup("CREATE", flow.keys.stream("payments"), "payments", "0", "MKSTREAM");
       await publish(flow, [about("payment.ask_again", asked), about("payment.time_out", timedOut)]);
       return [asked, timedOut];
@@ -224,14 +227,14 @@ for (const scenario of scenarios) {
           assert.ok(turn < 20, `the streams drain after a crash at moment ${moment}`);
           await orphan(flow, group);
           await makeDue(flow);
-          heir.takeoverAt = -Infinity;
+          heir.reclaimAt = -Infinity;
           await consumeOnce(heir);
           for (const other of ["orders", "payments", "refunds", "notifications"] as const) {
             if (other !== group) await flow.turn(other);
           }
         }
         await orphan(flow, group);
-        heir.takeoverAt = -Infinity;
+        heir.reclaimAt = -Infinity;
         await consumeOnce(heir);
 
         assert.equal(await flow.redis.xlen(flow.keys.stream(group)), 0);

@@ -1,18 +1,16 @@
 import assert from "node:assert/strict";
 import type { Database } from "../../../db/connection/database.ts";
-import {
-  consumeOnce,
-  type ConsumerOptions,
-  makeConsumer,
-} from "../../../streams/queue/consumer.ts";
+import { consumeOnce } from "../../../streams/queue/consumer.ts";
+import { type ConsumerOptions, makeConsumer } from "../../../streams/workflow/consumer.ts";
 import {
   longestDoubtMs,
   noteAlike,
   noteSuccess,
   unclearOf,
 } from "../../../streams/queue/engine_doubt.ts";
-import type { Delivery, Handler } from "../../../streams/queue/handler.ts";
-import { shareOut } from "../../../streams/handlers/handlers.ts";
+import type { Delivery, Handler } from "../../../streams/workflow/handler.ts";
+import { store } from "../../../streams/workflow/store.ts";
+import { shareOut } from "./share_out.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertBooks, makeDue } from "../books.ts";
 
@@ -153,24 +151,24 @@ Deno.test("before a message is buried it is tried once more", () =>
   }));
 
 Deno.test("noteAlike() wants two batches that fail alike, and not for ever", () => {
-  const db = {} as Database;
-  assert.equal(noteAlike(db, "orders", "database 1", ["1", "2"], 0), false);
-  assert.equal(noteAlike(db, "orders", "database 1", ["2", "3"], 1), false, "they share one");
-  assert.equal(noteAlike(db, "payments", "database 2", ["1"], 2), false, "another fault");
-  assert.equal(noteAlike(db, "orders", "database 2", ["1"], 3), true, "another group");
-  assert.equal(noteAlike(db, "orders", "database 2", ["1"], 4), true, "the same batch again");
-  noteSuccess(db, "refunds");
-  assert.equal(noteAlike(db, "orders", "database 2", ["1"], 5), true);
-  noteSuccess(db, "payments");
-  assert.equal(noteAlike(db, "orders", "database 2", ["1"], 6), false);
-  assert.equal(noteAlike(db, "orders", "database 2", ["2"], 7), true);
-  assert.equal(noteAlike(db, "orders", "database 2", ["3"], 7 + longestDoubtMs), false);
+  const engines = {};
+  assert.equal(noteAlike(engines, "orders", "database 1", ["1", "2"], 0), false);
+  assert.equal(noteAlike(engines, "orders", "database 1", ["2", "3"], 1), false, "they share one");
+  assert.equal(noteAlike(engines, "payments", "database 2", ["1"], 2), false, "another fault");
+  assert.equal(noteAlike(engines, "orders", "database 2", ["1"], 3), true, "another group");
+  assert.equal(noteAlike(engines, "orders", "database 2", ["1"], 4), true, "the same batch again");
+  noteSuccess(engines, "refunds");
+  assert.equal(noteAlike(engines, "orders", "database 2", ["1"], 5), true);
+  noteSuccess(engines, "payments");
+  assert.equal(noteAlike(engines, "orders", "database 2", ["1"], 6), false);
+  assert.equal(noteAlike(engines, "orders", "database 2", ["2"], 7), true);
+  assert.equal(noteAlike(engines, "orders", "database 2", ["3"], 7 + longestDoubtMs), false);
 });
 
 Deno.test("unclearOf() is about engines, and about what no list knows", () => {
   const reply = (text: string) => Object.assign(new Error(text), { name: "ReplyError" });
-  assert.equal(unclearOf(unknownFault()), "database 9999");
-  assert.equal(unclearOf(reply("NEWCODE go away")), "redis NEWCODE");
+  assert.equal(unclearOf(store, unknownFault()), "database 9999");
+  assert.equal(unclearOf(store, reply("NEWCODE go away")), "redis NEWCODE");
   for (
     const error of [
       new Error("plain"),
@@ -179,5 +177,5 @@ Deno.test("unclearOf() is about engines, and about what no list knows", () => {
       reply("WRONGTYPE Operation against a key"),
       Object.assign(new Error("too long"), { errno: 1406, sqlState: "22001" }),
     ]
-  ) assert.equal(unclearOf(error), undefined, error.message);
+  ) assert.equal(unclearOf(store, error), undefined, error.message);
 });

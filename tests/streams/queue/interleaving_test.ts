@@ -4,8 +4,9 @@ import { cancelOrder } from "../../../db/orders/cancel.ts";
 import { requestRefunds } from "../../../db/refunds/refunds.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { type Group, groups, type Message } from "../../../domain/messages/messages.ts";
-import { consumeOnce, type Consumer, makeConsumer } from "../../../streams/queue/consumer.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { consumeOnce } from "../../../streams/queue/consumer.ts";
+import { type Consumer, makeConsumer } from "../../../streams/workflow/consumer.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { recover } from "../../../streams/recovery/recover.ts";
 import { anOrder, openWorkflow, simulatedRefOf, type Workflow } from "../../workflow.ts";
 import { assertBooks, makeDue, messagesOf, orphan } from "../books.ts";
@@ -194,7 +195,7 @@ async function finishAll(run: Run): Promise<void> {
       await orphan(flow, group);
       await makeDue(flow);
       for (const consumer of run.consumers.get(group)!) {
-        consumer.takeoverAt = -Infinity;
+        consumer.reclaimAt = -Infinity;
         await consumeOnce(consumer);
       }
     }

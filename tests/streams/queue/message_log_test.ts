@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { consumeOnce, makeConsumer } from "../../../streams/queue/consumer.ts";
+import { consumeOnce } from "../../../streams/queue/consumer.ts";
+import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { recordedLog } from "../../routes/api.ts";
 import { anOrder, openWorkflow } from "../../workflow.ts";
 import { makeDue, pendingOf } from "../books.ts";

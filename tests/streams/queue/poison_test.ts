@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { deliveriesBeforeIsolation } from "../../../domain/messages/retry.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
-import { shareOut } from "../../../streams/handlers/handlers.ts";
+import { shareOut } from "./share_out.ts";
 import { anOrder, openWorkflow } from "../../workflow.ts";
 import { pendingOf } from "../books.ts";
 

@@ -1,19 +1,15 @@
 import assert from "node:assert/strict";
-import {
-  entryOf,
-  groups,
-  type Message,
-  messageField,
-  traceField,
-} from "../../../domain/messages/messages.ts";
+import { entryOf, groups, type Message } from "../../../domain/messages/messages.ts";
 import { ensureGroup } from "../../../streams/queue/consumer.ts";
 import { keysFor, onceSegmentSize } from "../../../streams/redis/keys.ts";
-import { finish, publish, type QueueDeps } from "../../../streams/queue/publish.ts";
+import { promote } from "../../../streams/queue/claim.ts";
+import { finish, type Finished } from "../../../streams/queue/enqueue.ts";
+import { messageCodec } from "../../../streams/workflow/message_codec.ts";
+import { publish, type PublishDeps } from "../../../streams/workflow/publish.ts";
 import { openRedis, redactRedisUrl } from "../../../streams/redis/redis.ts";
-import { runScript } from "../../../streams/redis/scripts.ts";
 import { testContext } from "../../support.ts";
 
-async function withQueue(name: string, work: (deps: QueueDeps) => Promise<void>): Promise<void> {
+async function withQueue(name: string, work: (deps: PublishDeps) => Promise<void>): Promise<void> {
   const test = await testContext(name);
   const redis = await openRedis(test.redisUrl);
   const deps = { redis, keys: keysFor(test.redisPrefix, "EUR") };
@@ -40,7 +36,7 @@ const charge = (orderId: number, amountCents = 100): Message => ({
 });
 
 /** Reads everything unread of `orders`. */
-async function read({ redis, keys }: QueueDeps, consumer = "me"): Promise<string[]> {
+async function read({ redis, keys }: PublishDeps, consumer = "me"): Promise<string[]> {
   const reply = await redis.xreadgroup(
     "GROUP",
     "orders",
@@ -54,8 +50,8 @@ async function read({ redis, keys }: QueueDeps, consumer = "me"): Promise<string
   return (reply?.[0]?.[1] ?? []).map(([id]) => id);
 }
 
-const money = ({ redis, keys }: QueueDeps, group: "orders" | "payments") =>
-  redis.hgetall(keys.money(group));
+const money = ({ redis, keys }: PublishDeps, group: "orders" | "payments") =>
+  redis.hgetall(keys.weights(group));
 
 Deno.test("publish() puts each message into the stream of its group and counts its money", () =>
   withQueue("queue_publish", async (deps) => {
@@ -82,10 +78,10 @@ Deno.test("publish() takes thousands at once and keeps their order", () =>
     assert.equal(ids.length, count);
     const done = ids.map((id) => ({
       id,
-      money: { currency: "EUR", amountCents: 1 },
+      message: reserve(1, 1),
       followUps: [{ message: charge(1, 2) }],
     }));
-    assert.equal(await finish(deps, "orders", done, "processed"), count);
+    assert.equal(await finishOrders(deps, done), count);
     assert.equal(await deps.redis.xlen(deps.keys.stream("orders")), 0);
     assert.equal(await deps.redis.xlen(deps.keys.stream("payments")), count);
     assert.deepEqual(await money(deps, "orders"), { EUR: "0" });
@@ -105,10 +101,14 @@ Deno.test("publish() with oncePerOrder publishes an order once, whatever its id"
     assert.deepEqual(await money(deps, "orders"), { EUR: String(100 * (ids.length + 2)) });
   }));
 
-function promotePayments({ redis, keys }: QueueDeps, most: number): Promise<unknown> {
-  const scriptKeys = [keys.scheduled("payments"), keys.stream("payments"), keys.scheduledTraces];
-  return runScript(redis, "promote", scriptKeys, [most, messageField, traceField, 60_000]);
-}
+const promotePayments = (deps: PublishDeps, most: number) =>
+  promote(deps, messageCodec, { group: "payments", most, longestMs: 60_000 });
+
+const finishOrders = (
+  deps: PublishDeps,
+  finished: Finished<Message>[],
+  counter: "processed" | "dead" = "processed",
+) => finish(deps, messageCodec, { group: "orders", finished, counter });
 
 Deno.test("publish() schedules the same message once, and promote moves it when it is due", () =>
   withQueue("queue_scheduled", async (deps) => {
@@ -119,15 +119,15 @@ Deno.test("publish() schedules the same message once, and promote moves it when 
     assert.deepEqual(await money(deps, "payments"), { EUR: "100" });
     assert.equal(await redis.xlen(keys.stream("payments")), 0);
 
-    const promote = (most: number) => promotePayments(deps, most);
-    const [moved, nextMs] = await promote(10) as [number, number];
+    const promoteNow = (most: number) => promotePayments(deps, most);
+    const [moved, nextMs] = await promoteNow(10);
     assert.equal(moved, 0);
     assert.ok(nextMs > 50_000 && nextMs <= 60_000, `${nextMs} ms`);
     for (const member of await redis.zrange(keys.scheduled("payments"), "0", "-1")) {
       await redis.zadd(keys.scheduled("payments"), 0, member);
     }
-    assert.deepEqual(await promote(1), [1, 0], "one at a time, the next is due");
-    assert.deepEqual(await promote(10), [1, -1]);
+    assert.deepEqual(await promoteNow(1), [1, 0], "one at a time, the next is due");
+    assert.deepEqual(await promoteNow(10), [1, -1]);
     const entries = await redis.xrange(keys.stream("payments"), "-", "+");
     assert.deepEqual(
       entries.map(([, fields]) => fields).sort(),
@@ -163,10 +163,10 @@ Deno.test("finish() acknowledges an order worth nothing and a message without mo
     await deps.redis.xadd(deps.keys.stream("orders"), "*", "type", "garbage");
     const [nothing, garbage] = await read(deps) as [string, string];
     const finished = [
-      { id: nothing, money: { currency: "EUR", amountCents: 0 }, followUps: [] },
-      { id: garbage, money: null, followUps: [] },
+      { id: nothing, message: reserve(1, 0), followUps: [] },
+      { id: garbage, message: null, followUps: [] },
     ];
-    assert.equal(await finish(deps, "orders", finished, "dead"), 2);
+    assert.equal(await finishOrders(deps, finished, "dead"), 2);
     assert.deepEqual(await money(deps, "orders"), {});
     assert.equal(await deps.redis.hget(deps.keys.stats("orders"), "dead"), "2");
   }));
@@ -178,17 +178,17 @@ Deno.test("finish() enqueues what follows only from messages that were still pen
     const [first, second] = await read(deps) as [string, string];
     const finished = (id: string, orderId: number) => ({
       id,
-      money: { currency: "EUR", amountCents: 100 },
+      message: reserve(orderId),
       followUps: [{ message: charge(orderId) }, { message: charge(orderId), delayMs: 1_000 }],
     });
     await redis.hset(keys.errors("orders"), first, 2, second, 1);
     await redis.hset(keys.errorTexts("orders"), first, "a", second, "b");
     await redis.zadd(keys.retries("orders"), 1, first, 2, second);
 
-    assert.equal(await finish(deps, "orders", [finished(first, 1)], "processed"), 1);
-    assert.equal(await finish(deps, "orders", [finished(first, 1)], "processed"), 0);
-    assert.equal(await finish(deps, "orders", [finished("1-1", 9)], "processed"), 0);
-    assert.equal(await finish(deps, "orders", [], "processed"), 0);
+    assert.equal(await finishOrders(deps, [finished(first, 1)]), 1);
+    assert.equal(await finishOrders(deps, [finished(first, 1)]), 0);
+    assert.equal(await finishOrders(deps, [finished("1-1", 9)]), 0);
+    assert.equal(await finishOrders(deps, []), 0);
     assert.equal(await redis.xlen(keys.stream("payments")), 1);
     assert.equal(await redis.zcard(keys.scheduled("payments")), 1);
     assert.deepEqual(await money(deps, "orders"), { EUR: "100" });

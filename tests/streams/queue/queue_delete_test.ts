@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import type { Message } from "../../../domain/messages/messages.ts";
 import { ensureGroup } from "../../../streams/queue/consumer.ts";
 import { keysFor } from "../../../streams/redis/keys.ts";
-import { finish, publish, type QueueDeps } from "../../../streams/queue/publish.ts";
+import { finish } from "../../../streams/queue/enqueue.ts";
+import { messageCodec } from "../../../streams/workflow/message_codec.ts";
+import { publish, type PublishDeps } from "../../../streams/workflow/publish.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
 import { testContext } from "../../support.ts";
 
-async function withOrders(name: string, work: (deps: QueueDeps) => Promise<void>): Promise<void> {
+async function withOrders(name: string, work: (deps: PublishDeps) => Promise<void>): Promise<void> {
   const test = await testContext(name);
   const redis = await openRedis(test.redisUrl);
   const deps = { redis, keys: keysFor(test.redisPrefix, "EUR") };
@@ -19,14 +21,21 @@ async function withOrders(name: string, work: (deps: QueueDeps) => Promise<void>
   }
 }
 
-async function publishOrders(deps: QueueDeps, first: number, count: number): Promise<void> {
-  const messages = Array.from({ length: count }, (_, index): { message: Message } => ({
-    message: { type: "order.reserve", orderId: first + index, amountCents: 100, currency: "EUR" },
+const reserve = (orderId: number): Message => ({
+  type: "order.reserve",
+  orderId,
+  amountCents: 100,
+  currency: "EUR",
+});
+
+async function publishOrders(deps: PublishDeps, first: number, count: number): Promise<void> {
+  const messages = Array.from({ length: count }, (_, index) => ({
+    message: reserve(first + index),
   }));
   await publish(deps, messages);
 }
 
-async function read({ redis, keys }: QueueDeps, consumer: string, count: number) {
+async function read({ redis, keys }: PublishDeps, consumer: string, count: number) {
   const stream = keys.stream("orders");
   const reply = await redis
     .xreadgroup("GROUP", "orders", consumer, "COUNT", count, "STREAMS", stream, ">");
@@ -34,15 +43,14 @@ async function read({ redis, keys }: QueueDeps, consumer: string, count: number)
   return (streams[0]?.[1] ?? []).map(([id]) => id);
 }
 
-const finishAll = (deps: QueueDeps, ids: readonly string[]) =>
-  finish(
-    deps,
-    "orders",
-    ids.map((id) => ({ id, money: { currency: "EUR", amountCents: 100 }, followUps: [] })),
-    "processed",
-  );
+const finishAll = (deps: PublishDeps, ids: readonly string[]) =>
+  finish(deps, messageCodec, {
+    group: "orders",
+    finished: ids.map((id) => ({ id, message: reserve(1), followUps: [] })),
+    counter: "processed",
+  });
 
-const inStream = async ({ redis, keys }: QueueDeps) =>
+const inStream = async ({ redis, keys }: PublishDeps) =>
   (await redis.xrange(keys.stream("orders"), "-", "+")).map(([id]) => id);
 
 Deno.test("finish() deletes what is finished and nothing else, in whatever order it comes", () =>
@@ -84,5 +92,5 @@ Deno.test("finish() of everything leaves an empty stream, without a trace of the
     const ids = await read(deps, "me", 3_000);
     assert.equal(await finishAll(deps, ids), 3_000);
     assert.equal(await deps.redis.xlen(deps.keys.stream("orders")), 0);
-    assert.deepEqual(await deps.redis.hgetall(deps.keys.money("orders")), { EUR: "0" });
+    assert.deepEqual(await deps.redis.hgetall(deps.keys.weights("orders")), { EUR: "0" });
   }));

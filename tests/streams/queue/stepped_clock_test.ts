@@ -5,10 +5,11 @@
 
 import assert from "node:assert/strict";
 import { decideAlert } from "../../../domain/operation/alerts.ts";
-import { consumeOnce, type ConsumerOptions } from "../../../streams/queue/consumer.ts";
+import { consumeOnce } from "../../../streams/queue/consumer.ts";
+import type { ConsumerOptions } from "../../../streams/workflow/consumer.ts";
 import { simulatedGateway } from "../../../streams/payments/gateway.ts";
-import { readStreams } from "../../../streams/queue/queue_status.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { readStreams } from "../../../streams/workflow/queue_status.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { countRequest } from "../../../streams/redis/rate_limit.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../../workflow.ts";
 
@@ -75,7 +76,7 @@ Deno.test("the same message scheduled again is brought nearer and never farther"
     assert.ok(await dueInMs(flow, scheduled) <= 3_000);
     assert.equal(await schedule(60_000), 0);
     assert.ok(await dueInMs(flow, scheduled) <= 3_000);
-    assert.deepEqual(await flow.redis.hgetall(flow.keys.money("payments")), { EUR: "2" });
+    assert.deepEqual(await flow.redis.hgetall(flow.keys.weights("payments")), { EUR: "2" });
   }));
 
 Deno.test("a parked message of a stepped clock is brought back to the longest wait", () =>

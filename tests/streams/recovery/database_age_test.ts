@@ -7,9 +7,9 @@ import { booksNoter, lookAtBooks, readHeard } from "../../../streams/recovery/da
 import { guardBooks } from "../../../streams/recovery/database_guard.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { simulatedGateway } from "../../../streams/payments/gateway.ts";
-import { shareOut } from "../../../streams/handlers/handlers.ts";
+import { shareOut } from "../queue/share_out.ts";
 import { importOrders } from "../../../streams/imports/orders_import.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { ensureRecovered } from "../../../streams/recovery/recover.ts";
 import { askRefund, dumpFigures, prove, type SettledWorkflow, withSettled } from "../../proof.ts";
 import { anOrder } from "../../workflow.ts";
@@ -324,7 +324,7 @@ Deno.test("a message about an order that was lost is dropped, one about an order
     await flow.drain();
     await proven(flow);
     assert.equal(await lookAtBooks(flow, flow.db), null);
-    assert.equal((await flow.redis.hgetall(flow.keys.money("orders"))).EUR ?? "0", "0");
+    assert.equal((await flow.redis.hgetall(flow.keys.weights("orders"))).EUR ?? "0", "0");
 
     const never = { orderId: 9_000_000, amountCents: 100, currency: "EUR" };
     await publish(flow, [{ message: { type: "order.reserve", ...never } }]);

@@ -3,7 +3,7 @@ import type { RedisClient } from "../../../streams/redis/redis.ts";
 import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { entryOf, type Message } from "../../../domain/messages/messages.ts";
 import { findHeldWork, parseFields } from "../../../streams/recovery/held_work.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { openWorkflow, type Workflow } from "../../workflow.ts";
 
 const limits = { orderId: 1_000_000, refundId: 1_000_000 };

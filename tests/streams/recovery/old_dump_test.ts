@@ -5,7 +5,7 @@ import { endOldKeys, readInstallation } from "../../../db/payments/installation.
 import { migrate } from "../../../db/connection/migrate.ts";
 import { requestRefund } from "../../../db/refunds/refunds.ts";
 import { booksNoter } from "../../../streams/recovery/database_age.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { ensureRecovered } from "../../../streams/recovery/recover.ts";
 import { restoreDump, takeDump } from "../../dump.ts";
 import { type Provided, settleAll, until, withProvider } from "../../provider.ts";

@@ -3,7 +3,7 @@ import { cancelOrder } from "../../../db/orders/cancel.ts";
 import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { entryOf, type Group, groups, messageOfEntry } from "../../../domain/messages/messages.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { ensureRecovered, recover, sweepHomes } from "../../../streams/recovery/recover.ts";
 import {
   askRefund,
@@ -95,8 +95,8 @@ Deno.test("recover() counts the money of what it republishes", async () => {
   try {
     await loseRedis(flow);
     await recover(flow);
-    assert.deepEqual(await flow.redis.hgetall(flow.keys.money("orders")), { USD: "300" });
-    assert.deepEqual(await flow.redis.hgetall(flow.keys.money("refunds")), {
+    assert.deepEqual(await flow.redis.hgetall(flow.keys.weights("orders")), { USD: "300" });
+    assert.deepEqual(await flow.redis.hgetall(flow.keys.weights("refunds")), {
       USD: "5",
       EUR: "5100",
     });

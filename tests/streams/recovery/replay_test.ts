@@ -4,7 +4,7 @@ import { requestRefunds } from "../../../db/refunds/refunds.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import type { CallbackMessage, Message } from "../../../domain/messages/messages.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, simulatedRefOf, type Workflow } from "../../workflow.ts";
 import { assertBooks, makeDue, messagesOf, storedFigures } from "../books.ts";
 

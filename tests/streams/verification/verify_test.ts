@@ -3,7 +3,7 @@ import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { entryOf, messageOfEntry } from "../../../domain/messages/messages.ts";
 import { applyKpis } from "../../../streams/kpis/kpis.ts";
 import { chargePayments } from "../../../streams/handlers/payment_charge.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { askRefund, driftOf, loseRedis, prove, withSettled } from "../../proof.ts";
@@ -353,7 +353,7 @@ Deno.test("verify() takes a settled order that is not counted yet for work on it
     assert.equal((await prove(flow)).ok, true);
     // Counted, and not acknowledged.
     assert.ok(outcome?.kind === "done");
-    await applyKpis(flow, outcome.kpis);
+    await applyKpis(flow, outcome.events);
     assert.equal((await prove(flow)).ok, true);
     // Acknowledged without its follow-up: the notice is lost.
     await flow.redis.xack(stream, "payments", id);

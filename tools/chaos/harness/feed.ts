@@ -6,7 +6,7 @@
 
 import { type TakenOrder, takeOrders } from "../../../db/orders/intake.ts";
 import { type IncomingOrder, totalCentsOf } from "../../../domain/order/incoming_order.ts";
-import { publish } from "../../../streams/queue/publish.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { nthOrder, sampleOrders } from "./orders.ts";
 import { ampleStock, productDeps, type Stage } from "./stage.ts";
 import { pauseMs, until } from "./until.ts";

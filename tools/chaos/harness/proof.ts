@@ -119,7 +119,7 @@ async function sumOfFigure({ client }: Stage, figure: string): Promise<number> {
 async function moneyWaiting({ client, keys }: Stage): Promise<number> {
   let cents = 0;
   for (const group of groups) {
-    for (const amount of Object.values(await client.hgetall(keys.money(group)))) {
+    for (const amount of Object.values(await client.hgetall(keys.weights(group)))) {
       cents += Math.abs(Number(amount));
     }
   }

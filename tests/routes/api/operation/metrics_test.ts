@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { createImport, finishImport, updateImport } from "../../../../db/imports/imports.ts";
-import { flushActivity, noActivity, noteTurn } from "../../../../streams/kpis/activity.ts";
-import { publish } from "../../../../streams/queue/publish.ts";
+import { watchActivity } from "../../../../streams/kpis/activity.ts";
+import { publish } from "../../../../streams/workflow/publish.ts";
 import { prove } from "../../../../streams/verification/verify_regularly.ts";
 import { lookOnce } from "../../../../streams/alerts/alerts.ts";
 import { type Api, openApi, storeOrder } from "../../api.ts";
@@ -17,17 +17,19 @@ Deno.test.beforeAll(async () => {
     },
   ]);
   const orderId = await storeOrder(deps.db);
-  const activity = noActivity();
-  noteTurn(activity, {
+  const watch = watchActivity(deps, "payments");
+  watch.note({
     batch: 3,
     ms: 30,
     handled: 3,
     retried: 0,
     dead: 0,
-    paid: [orderId],
-    failed: [],
+    delayed: 0,
+    events: [
+      { kind: "paid", orderId, day: "2025-03-01", currency: "EUR", cents: 1, customerId: 1 },
+    ],
   });
-  await flushActivity(deps, "payments", activity);
+  await watch.flush({});
   await prove(deps);
   await lookOnce(deps, Date.now());
   await lookOnce(deps, Date.now() + 40_000);

@@ -140,7 +140,7 @@ Deno.test("POST /orders publishes an order that was committed and never publishe
   const body = orderBodyOf();
   const { body: { id } } = await ask(api, "POST", "/orders", body);
   const { redis, keys } = api.deps;
-  await redis.del(keys.stream("orders"), keys.money("orders"), `${keys.publishedOnce}0`);
+  await redis.del(keys.stream("orders"), keys.weights("orders"), `${keys.publishedOnce}0`);
   const again = await ask(api, "POST", "/orders", body);
   assert.equal(again.status, 200);
   assert.equal((await messagesOf("orders", id)).length, 1);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Message } from "../../../../domain/messages/messages.ts";
-import { publish } from "../../../../streams/queue/publish.ts";
+import { publish } from "../../../../streams/workflow/publish.ts";
 import { type Api, ask, openApi } from "../../api.ts";
 
 async function withApi(work: (api: Api) => Promise<void>): Promise<void> {
@@ -61,7 +61,7 @@ Deno.test("GET /streams tells read from unread, waiting from scheduled, and the 
     await redis.zadd(keys.alive("payments"), now, "me", now - 3_000, "he", now - 120_000, "gone");
     await redis.zadd(keys.retries("payments"), 1, "1-1");
     await redis.hset(keys.stats("payments"), "processed", 42);
-    await redis.hset(keys.money("payments"), "CHF", 0);
+    await redis.hset(keys.weights("payments"), "CHF", 0);
     for (const [id, status] of [["1-1", "DEAD"], ["1-2", "DEAD"], ["1-3", "RETRIED"]] as const) {
       await db.run(
         `

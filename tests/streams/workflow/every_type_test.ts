@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Message, messageField } from "../../../domain/messages/messages.ts";
-import { shareOut } from "../../../streams/handlers/handlers.ts";
+import { shareOut } from "../queue/share_out.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { openWorkflow } from "../../workflow.ts";
 

@@ -13,10 +13,10 @@ import {
 } from "../../db/dead_letters/dead_letters.ts";
 import { type Message, messageOfEntry } from "../../domain/messages/messages.ts";
 import { parseFields } from "../recovery/held_work.ts";
-import { publish, type QueueDeps } from "./publish.ts";
+import { publish, type PublishDeps } from "./publish.ts";
 
 /** What the decisions work with. */
-export interface DeadLetterDeps extends QueueDeps {
+export interface DeadLetterDeps extends PublishDeps {
   db: Database;
 }
 

@@ -1,4 +1,4 @@
--- Takes over messages whose consumer gave no sign for a while. Parked messages are idle on purpose and
+-- Reclaims messages whose consumer gave no sign for a while. Delayed messages are idle on purpose and
 -- are passed over. Of messages that have outlived several consumers only one is taken at a time, that
 -- which was tried least: one of them may be what kills its consumers, and must not take the others along.
 --

@@ -6,7 +6,7 @@ import {
   longestError,
 } from "../../../db/dead_letters/dead_letters.ts";
 import { entryOf } from "../../../domain/messages/messages.ts";
-import { discardDeadLetters, retryDeadLetters } from "../../../streams/queue/dead_letters.ts";
+import { discardDeadLetters, retryDeadLetters } from "../../../streams/workflow/dead_letters.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 
@@ -49,7 +49,7 @@ function letter(
 async function deadOrder(flow: Workflow): Promise<number> {
   const [order] = await flow.add([anOrder("dead", [{ sku: "a", qty: 1 }])]);
   await flow.redis.xtrim(flow.keys.stream("orders"), "MAXLEN", 0);
-  await flow.redis.del(flow.keys.money("orders"));
+  await flow.redis.del(flow.keys.weights("orders"));
   await buryMessages(flow.db, [letter("5-0", order!.orderId)]);
   return order!.orderId!;
 }
@@ -106,7 +106,7 @@ Deno.test("retryDeadLetters() publishes the message again and leaves a trace of 
     const orderId = await deadOrder(flow);
     const { letters, refused } = await retryDeadLetters(flow, { id: 1 }, "cli:ann");
     assert.deepEqual([letters.length, refused.length], [1, 0]);
-    assert.deepEqual(await flow.redis.hgetall(flow.keys.money("orders")), { EUR: "100" });
+    assert.deepEqual(await flow.redis.hgetall(flow.keys.weights("orders")), { EUR: "100" });
     const [row] = await flow.rows(
       "select status, resolved_by, resolved_at is not null as resolved from dead_letters",
     );

@@ -1,0 +1,110 @@
+/**
+ * `payment.reverse`, of the `refunds` group: gives back payments that came too late, or that a person gave up.
+ *
+ * @module
+ */
+
+import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
+import { lockOrders, readCharges } from "../../db/orders/orders.ts";
+import { readInstallation } from "../../db/payments/installation.ts";
+import {
+  markReversed,
+  readPayments,
+  readReversing,
+  type RecordedPayment,
+} from "../../db/payments/payments.ts";
+import type { ReversalMessage } from "../../domain/messages/messages.ts";
+import { namedAmount } from "../../domain/money.ts";
+import { reversalKeyOf } from "../../domain/payment/payment_key.ts";
+import type { GiveBackAnswer } from "../payments/gateway.ts";
+import { giveBackThrough, type RequestThrough, type Stranger } from "../payments/give_back.ts";
+import {
+  type Delivery,
+  done,
+  type HandlerDeps,
+  type Outcome,
+  vanished,
+} from "../workflow/handler.ts";
+
+/**
+ * Gives back payments that came too late, or that a person gave up: the gateway that took them first, under the
+ * payment's own key, then the books. A crash between the two is mended by asking again with the same key. A payment
+ * of nothing is over without the gateway.
+ */
+export async function reversePayments(
+  deps: HandlerDeps,
+  deliveries: readonly Delivery<ReversalMessage>[],
+): Promise<Outcome[]> {
+  const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
+  const known = await readPayments(deps.db, orderIds);
+  const open = await readReversing(deps.db, orderIds);
+  const asked = open.filter(({ amountCents }) => amountCents > 0);
+  const answerOf = await askForReversals(deps, deliveries, asked);
+  const givenBack = open.filter(({ id }) =>
+    (answerOf.get(id)?.kind ?? "given_back") === "given_back"
+  );
+  await deps.db.transaction(async (tx) => {
+    const { orders } = await lockOrders(tx, orderIds);
+    const events: OrderEventRow[] = [];
+    for (const { id, orderId, amountCents, currency } of givenBack) {
+      if (!await markReversed(tx, id)) continue;
+      const own = orders.get(orderId)!.currency;
+      const detail = namedAmount(amountCents, currency ?? own);
+      events.push({ orderId, event: "payment_reversed", detail });
+    }
+    await addOrderEvents(tx, events, deps.consumer);
+  });
+  return deliveries.map(({ message: { orderId } }): Outcome => {
+    if (!known.has(orderId)) return vanished("payment of order", orderId);
+    const own = open.filter((payment) => payment.orderId === orderId);
+    return outcomeOf(own.map(({ id }) => answerOf.get(id)));
+  });
+}
+
+/** @param answers about all payments of an order; undefined for one of nothing */
+function outcomeOf(answers: readonly (GiveBackAnswer | Stranger | undefined)[]): Outcome {
+  const away = answers.find((answer) => answer?.kind === "away");
+  if (away?.kind === "away") return { kind: "outage", error: away.error };
+  const failed = answers.find((answer) => answer?.kind === "failed");
+  if (failed?.kind === "failed") return { kind: "retry", error: failed.error };
+  const stranger = answers.find((answer) => answer?.kind === "stranger");
+  if (stranger?.kind === "stranger") return { kind: "dead", error: stranger.error };
+  const refused = answers.find((answer) => answer?.kind === "refused");
+  if (refused?.kind === "refused") {
+    return { kind: "dead", error: `the provider keeps the payment: ${refused.reason}` };
+  }
+  return done();
+}
+
+/** Asks for payments that are to be given back; answers by payment id. */
+async function askForReversals(
+  deps: HandlerDeps,
+  deliveries: readonly Delivery<ReversalMessage>[],
+  payments: readonly RecordedPayment[],
+): Promise<Map<number, GiveBackAnswer | Stranger>> {
+  const [orders, installation] = await Promise.all([
+    readCharges(deps.db, payments.map(({ orderId }) => orderId)),
+    readInstallation(deps.db),
+  ]);
+  const requests = new Map(payments.map((payment): [number, RequestThrough] => {
+    const { id, orderId, provider, providerRef: chargeRef, amountCents } = payment;
+    const { externalOrderId: reference, currency } = orders.get(orderId)!;
+    // Money beside the first was never asked for under a key made of the order's row id.
+    const keys = payment.surplus === 0 ? installation : { ...installation, oldKeysUntil: "" };
+    const idempotencyKey = reversalKeyOf(keys, { ...payment, externalOrderId: reference });
+    return [id, {
+      provider,
+      request: {
+        orderId,
+        reference,
+        amountCents,
+        currency: payment.currency ?? currency,
+        idempotencyKey,
+        chargeRef,
+      },
+    }];
+  }));
+  const messages = Map.groupBy(deliveries, ({ message }) => message.orderId);
+  const behind = new Map(payments.map(({ id, orderId }) => [id, messages.get(orderId)!]));
+  return await giveBackThrough(deps, requests, behind);
+}

@@ -1,0 +1,252 @@
+/**
+ * Charges orders, and settles those whose answer is there at once.
+ *
+ * @module
+ */
+
+import { noteChargeKeys } from "../../db/payments/charge_keys.ts";
+import { readInstallation } from "../../db/payments/installation.ts";
+import { type ChargeFacts, readCharges } from "../../db/orders/orders.ts";
+import { readPayments } from "../../db/payments/payments.ts";
+import { effectsOfOrder } from "../../domain/order/effects.ts";
+import { messageOf } from "../../domain/errors.ts";
+import type { CallbackMessage, ChargeMessage, Subject } from "../../domain/messages/messages.ts";
+import { noProvider, type OrderFacts } from "../../domain/order/order.ts";
+import { chargeKeyOf, hasOldKey, type Installation } from "../../domain/payment/payment_key.ts";
+import { findCharges, findOlderCharges } from "./find_charges.ts";
+import type { ChargeStatus, GatewayRequest, StillOurs } from "./gateway.ts";
+import {
+  type Delivery,
+  done,
+  type HandlerDeps,
+  type Outcome,
+  vanished,
+} from "../workflow/handler.ts";
+import { withoutMoneyGone } from "./money_gone.ts";
+import { noteProviderAway } from "./provider_away.ts";
+import type { Enqueued } from "../workflow/publish.ts";
+import { settlePayments } from "./settle.ts";
+
+/** What was answered about an order's money, by order id. */
+interface Answers {
+  orders: Map<number, ChargeFacts>;
+  answerOf: Map<number, ChargeStatus>;
+  /** Of what was settled at once. */
+  settled: Map<number, Outcome>;
+}
+
+/**
+ * Asks the gateway for the money of the reserved orders of a batch, settles what is answered at once, and asks about
+ * those that have ended without a payment on record.
+ *
+ * @param options.askedBefore tells of an order whether its money may have been asked for already
+ * @param options.timeOut makes what fails a reserved order that gets no answer; without it the message is tried again
+ */
+export async function chargeOrders(
+  deps: HandlerDeps,
+  deliveries: readonly Delivery[],
+  { askedBefore, timeOut }: {
+    askedBefore: (order: ChargeFacts) => boolean;
+    timeOut?: (subject: Subject) => Enqueued;
+  },
+): Promise<Outcome[]> {
+  const [orders, installation] = await Promise.all([
+    readCharges(deps.db, deliveries.map(({ message }) => message.orderId)),
+    readInstallation(deps.db),
+  ]);
+  const requestFor = (order: ChargeFacts): GatewayRequest => {
+    const request: GatewayRequest = {
+      orderId: order.id,
+      reference: order.externalOrderId,
+      amountCents: order.totalCents,
+      currency: order.currency,
+      idempotencyKey: deps.gateway.ignoresKeys ? "" : chargeKeyOf(installation, order),
+    };
+    if (hasOldKey(installation, order)) request.underOldKey = true;
+    if (order.status === "RESERVED" && askedBefore(order)) request.askedBefore = true;
+    return request;
+  };
+  const reserved = [...orders.values()].filter(({ status }) => status === "RESERVED");
+  const asked = reserved.filter(({ totalCents }) => totalCents > 0);
+  const requests = asked.map(requestFor);
+  await noteKeys(deps, requests);
+  const found = await findOlderCharges(
+    deps.gateway,
+    installation,
+    asked.map((order, index) => ({ order, request: requests[index]! })),
+  );
+  const charged = asked.filter(({ id }) => !found.has(id));
+  const toCharge = requests.filter(({ orderId }) => !found.has(orderId));
+  const answers = await withoutMoneyGone(
+    deps,
+    installation,
+    charged,
+    await deps.gateway.charge(toCharge, stillWanted(deps, deliveries)),
+  );
+  const answerOf = await askAboutEnded(deps, installation, [...orders.values()], requestFor);
+  for (const [id, answer] of found) answerOf.set(id, answer);
+  for (const [index, { id }] of charged.entries()) answerOf.set(id, answers[index]!);
+  await noteProviderAway(deps, [...answerOf.values()]);
+  for (const order of reserved) if (order.totalCents === 0) answerOf.set(order.id, freeOf(order));
+  const settled = await settleAnswered(deps, deliveries, answerOf);
+  return deliveries.map((delivery) =>
+    outcomeOf(deps, delivery, { orders, answerOf, settled }, timeOut)
+  );
+}
+
+function outcomeOf(
+  deps: HandlerDeps,
+  { message, attempt }: Delivery,
+  { orders, answerOf, settled }: Answers,
+  timeOut: ((subject: Subject) => Enqueued) | undefined,
+): Outcome {
+  const { orderId } = message;
+  const order = orders.get(orderId);
+  if (order === undefined) return vanished("order", orderId);
+  const answer = answerOf.get(orderId);
+  if (answer === undefined) return withoutCharge(deps, order);
+  const ifLost = lookLater(deps, order);
+  // Whoever had the message before may be about to charge, or its request on its way.
+  if (answer.kind === "unknown") return withoutCharge(deps, order, attempt > 1 ? ifLost : []);
+  const outcome = settled.get(orderId);
+  if (outcome !== undefined) return outcome;
+  const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
+  const told = messages.map((message) => ({ message }));
+  const callback = answer.kind === "accepted" ? answer.callback : null;
+  if (timeOut !== undefined && order.status === "RESERVED") {
+    // An answer that is on its way carries the order's money, so the time-out is about none.
+    return callback?.message.type === "payment.callback"
+      ? doneThen([callback, timeOut({ ...message, amountCents: 0 })])
+      : doneThen([timeOut(message)]);
+  }
+  if (answer.kind === "away") return { kind: "outage", error: answer.error, ifLost };
+  if (answer.kind === "failed") return { kind: "retry", error: answer.error, ifLost };
+  return {
+    kind: "done",
+    followUps: [...(callback === null ? [] : [callback]), ...told],
+    events: kpis,
+  };
+}
+
+/** Finished, with messages of which some may be scheduled. */
+function doneThen(followUps: Enqueued[]): Outcome {
+  return { kind: "done", followUps, events: [] };
+}
+
+/** Where answers come from outside, they say which key they are about and nothing else. */
+async function noteKeys(
+  { db, gateway }: HandlerDeps,
+  requests: readonly GatewayRequest[],
+): Promise<void> {
+  if (gateway.callbackMs === undefined) return;
+  await noteChargeKeys(
+    db,
+    gateway.name,
+    requests.map(({ idempotencyKey, orderId }) => ({ key: idempotencyKey, orderId })),
+  );
+}
+
+/** Whether any message about a request's order is still this consumer's. */
+function stillWanted(deps: HandlerDeps, deliveries: readonly Delivery[]): StillOurs {
+  const idsOf = Map.groupBy(deliveries, ({ message }) => message.orderId);
+  return ({ orderId }) =>
+    deps.stillOurs?.(idsOf.get(orderId)!.map(({ id }) => id)) ?? Promise.resolve(true);
+}
+
+/** Looks later whether money was taken, of a provider that would not tell by itself. */
+function lookLater({ gateway }: HandlerDeps, order: OrderFacts): Enqueued[] {
+  if (gateway.callbackMs === undefined) return [];
+  const { id: orderId, totalCents: amountCents, currency } = order;
+  const message: ChargeMessage = { type: "payment.charge", orderId, amountCents, currency };
+  return [{ message, delayMs: gateway.callbackMs, evenIfLost: true }];
+}
+
+/** An order that costs nothing is paid without a provider, none of which takes nothing. */
+function freeOf({ id, totalCents, currency }: OrderFacts): ChargeStatus {
+  return {
+    kind: "accepted",
+    callback: {
+      message: {
+        type: "payment.callback",
+        orderId: id,
+        amountCents: totalCents,
+        currency,
+        outcome: "succeeded",
+        provider: noProvider,
+        providerRef: `free_${id}`,
+      },
+    },
+  };
+}
+
+/**
+ * Asks what became of the charges of orders that failed or were cancelled without a payment on record: the
+ * provider may take the money yet, or have taken it without an answer, and it has to go back.
+ *
+ * @returns answers by order id, of those that were asked about
+ */
+async function askAboutEnded(
+  { db, gateway }: HandlerDeps,
+  installation: Installation,
+  orders: readonly ChargeFacts[],
+  requestFor: (order: ChargeFacts) => GatewayRequest,
+): Promise<Map<number, ChargeStatus>> {
+  const ended = orders.filter(({ status, totalCents }) =>
+    (status === "FAILED" || status === "CANCELLED") && totalCents > 0
+  );
+  if (gateway.status === undefined || ended.length === 0) return new Map();
+  const payments = await readPayments(db, ended.map(({ id }) => id));
+  // A crash may have left money that is to go back without its message, so that is asked about again.
+  const open = ended.filter(({ id }) => (payments.get(id)?.status ?? "REVERSING") === "REVERSING");
+  const asked = open.map((order) => ({ order, request: requestFor(order) }));
+  const answers = await findCharges(gateway.status, installation, asked);
+  return new Map(open.map(({ id }, index) => [id, answers[index]!]));
+}
+
+/**
+ * Settles what was answered at once, without the way over a message of its own. An answer that settles
+ * nothing, because it has to be looked at later or by a person, takes that way; so do all of a batch that
+ * can't be settled, because halving it here would ask the gateway again for each half.
+ *
+ * @returns outcomes by order id
+ */
+async function settleAnswered(
+  deps: HandlerDeps,
+  deliveries: readonly Delivery[],
+  answerOf: ReadonlyMap<number, ChargeStatus>,
+): Promise<Map<number, Outcome>> {
+  const answered = new Map<number, Delivery<CallbackMessage>>();
+  for (const { id, attempt, message: { orderId } } of deliveries) {
+    const answer = answerOf.get(orderId);
+    if (answer?.kind !== "accepted" || answer.callback === null) continue;
+    const { message, delayMs = 0 } = answer.callback;
+    if (delayMs > 0 || message.type !== "payment.callback") continue;
+    answered.set(orderId, { id, attempt, message });
+  }
+  if (answered.size === 0) return new Map();
+  let outcomes: Outcome[];
+  try {
+    outcomes = await settlePayments(deps, [...answered.values()]);
+  } catch (error) {
+    deps.log.warn("answers not settled at once", {
+      error: messageOf(error),
+      messages: answered.size,
+    });
+    return new Map();
+  }
+  return new Map(
+    [...answered.keys()]
+      .map((orderId, index): [number, Outcome] => [orderId, outcomes[index]!])
+      .filter(([, { kind }]) => kind === "done"),
+  );
+}
+
+function withoutCharge(deps: HandlerDeps, order: OrderFacts, further: Enqueued[] = []): Outcome {
+  if (order.status === "PENDING") {
+    return { kind: "retry", error: `order ${order.id} is to be charged but holds no stock` };
+  }
+  const outcome = done(effectsOfOrder(order, deps.kpiDay));
+  return outcome.kind === "done"
+    ? { ...outcome, followUps: [...outcome.followUps, ...further] }
+    : outcome;
+}

@@ -1,0 +1,61 @@
+/**
+ * Gives money back through the provider that took it.
+ *
+ * @module
+ */
+
+import type { Delivery, HandlerDeps } from "../workflow/handler.ts";
+import {
+  gatewayNamed,
+  type GatewayRequest,
+  type GiveBackAnswer,
+  type StillOurs,
+} from "./gateway.ts";
+import { noteProviderAway } from "./provider_away.ts";
+
+/** The money is with a provider that is not configured: nobody else may give it back. */
+export interface Stranger {
+  kind: "stranger";
+  error: string;
+}
+
+/** Money to give back, and who took it. */
+export interface RequestThrough {
+  provider: string;
+  request: GatewayRequest;
+}
+
+/**
+ * Asks each provider for what it took itself; what no gateway is configured for is asked for nowhere.
+ *
+ * @param behind the messages that want each of them
+ */
+export async function giveBackThrough(
+  deps: HandlerDeps,
+  requests: ReadonlyMap<number, RequestThrough>,
+  behind: ReadonlyMap<number, readonly Delivery[]>,
+): Promise<Map<number, GiveBackAnswer | Stranger>> {
+  const messagesOf = new Map(
+    [...requests].map(([id, { request }]) => [request, behind.get(id)!.map(({ id }) => id)]),
+  );
+  const stillOurs: StillOurs = (request) =>
+    deps.stillOurs?.(messagesOf.get(request)!) ?? Promise.resolve(true);
+  const answers = new Map<number, GiveBackAnswer | Stranger>();
+  const byProvider = Map.groupBy(requests, ([, { provider }]) => provider);
+  await Promise.all([...byProvider].map(async ([provider, wanted]) => {
+    const gateway = gatewayNamed(deps, provider);
+    const given = await gateway?.giveBack(wanted.map(([, { request }]) => request), stillOurs);
+    wanted.forEach(([id, { request: { reference } }], index) => {
+      answers.set(
+        id,
+        given?.[index] ?? {
+          kind: "stranger",
+          error: `the money of order ${JSON.stringify(reference)} was taken by "${provider}", ` +
+            "which is not configured here: only it can give it back",
+        },
+      );
+    });
+  }));
+  await noteProviderAway(deps, [...answers.values()]);
+  return answers;
+}

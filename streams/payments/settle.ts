@@ -1,0 +1,337 @@
+/**
+ * Settles orders by the gateway's answers: those that come as messages, and those that it gives at once.
+ *
+ * @module
+ */
+
+import type { Queryable } from "../../db/connection/database.ts";
+import { readChargeKeys } from "../../db/payments/charge_keys.ts";
+import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
+import { lockOrders, markFailed, markPaid, readCharges } from "../../db/orders/orders.ts";
+import {
+  readDisputes,
+  recordDispute,
+  recordSecondPayment,
+  settleDispute,
+} from "../../db/payments/payment_disputes.ts";
+import {
+  insertPayments,
+  type PaymentRow,
+  readOwner,
+  readPayments,
+  recordLatePayment,
+} from "../../db/payments/payments.ts";
+import { effectsOfOrder } from "../../domain/order/effects.ts";
+import type { CallbackMessage, ReversalMessage } from "../../domain/messages/messages.ts";
+import { namedAmount } from "../../domain/money.ts";
+import type { OrderFacts } from "../../domain/order/order.ts";
+import { decideSettle, type RecordedMoney } from "../../domain/order/settle.ts";
+import {
+  type Delivery,
+  done,
+  type HandlerDeps,
+  type Outcome,
+  vanished,
+} from "../workflow/handler.ts";
+import { restock } from "./restock.ts";
+
+/** What a batch of answers found, and what it will write. */
+interface Settling {
+  /** As they will stand, by id. */
+  orders: Map<number, OrderFacts>;
+  /** The money that was recorded first for each order. */
+  recorded: Map<number, RecordedMoney>;
+  /** Under which each order may have been charged, of those that answers with a key name. */
+  keysOf: ReadonlyMap<number, readonly (string | undefined)[]>;
+  /** The moment of locking, UTC. */
+  now: string;
+  paid: number[];
+  declined: number[];
+  payments: PaymentRow[];
+  /** Disputed money that is the order's total after all. */
+  mended: CallbackMessage[];
+  /** Money that came too late, does not fit or came besides, and the place of its outcome. */
+  unexpected: { kind: "late" | "disputed" | "second"; message: CallbackMessage; index: number }[];
+  events: OrderEventRow[];
+}
+
+/**
+ * Settles the orders of a batch of answers in one transaction: payment row and `PAID`, or payment row,
+ * `FAILED` and the stock back. Money that does not fit its order is recorded as `DISPUTED`, and the order is
+ * held until a person decides.
+ *
+ * A crash leaves all of it or nothing. Redelivery meets settled orders and repeats their effects.
+ */
+export function settlePayments(
+  deps: HandlerDeps,
+  deliveries: readonly Delivery<CallbackMessage>[],
+): Promise<Outcome[]> {
+  return deps.db.transaction(async (tx) => {
+    const ids = [...new Set(deliveries.map(({ message }) => message.orderId))];
+    const { orders, now } = await lockOrders(tx, ids);
+    const settling: Settling = {
+      orders,
+      recorded: await readRecorded(tx, [...orders.values()]),
+      keysOf: await keysOf(tx, deliveries),
+      now,
+      paid: [],
+      declined: [],
+      payments: [],
+      mended: [],
+      unexpected: [],
+      events: [],
+    };
+    const outcomes = deliveries.map((delivery, index) =>
+      settleOne(deps, settling, delivery, index)
+    );
+    const { paid, declined, payments, events } = settling;
+    await markPaid(tx, paid, now);
+    await markFailed(tx, "RESERVED", "payment_declined", declined, now);
+    await insertPayments(tx, payments, now);
+    await recordUnexpected(deps, tx, settling, outcomes);
+    await addOrderEvents(tx, events, deps.consumer);
+    // Last, because other consumers wait for products that are locked here.
+    await restock(tx, declined);
+    return outcomes;
+  });
+}
+
+/** Money that goes back or went back counts as well: its reversal does not cover a second payment. */
+async function readRecorded(
+  tx: Queryable,
+  orders: readonly OrderFacts[],
+): Promise<Map<number, RecordedMoney>> {
+  const idsOf = (settled: boolean) =>
+    orders.filter(({ settledAt }) => (settledAt !== null) === settled).map(({ id }) => id);
+  const payments = [
+    ...(await readPayments(tx, idsOf(true))).values(),
+    ...(await readDisputes(tx, idsOf(false))).filter(({ surplus }) => surplus === 0),
+  ];
+  const currencyOf = new Map(orders.map(({ id, currency }) => [id, currency]));
+  return new Map(
+    payments.filter(({ status }) => status !== "DECLINED").map((payment) => [payment.orderId, {
+      providerRef: payment.providerRef,
+      amountCents: payment.amountCents,
+      currency: payment.currency ?? currencyOf.get(payment.orderId)!,
+      disputed: payment.status === "DISPUTED",
+    }]),
+  );
+}
+
+/** @returns the outcome, which {@linkcode recordUnexpected} may still add to */
+function settleOne(
+  deps: HandlerDeps,
+  settling: Settling,
+  { message, attempt }: Delivery<CallbackMessage>,
+  index: number,
+): Outcome {
+  const { orders, recorded } = settling;
+  const { orderId, key } = message;
+  const order = orders.get(orderId);
+  if (order === undefined) return vanished("order", orderId);
+  if (key !== undefined && !settling.keysOf.get(orderId)?.includes(key)) {
+    return { kind: "dead", error: `the answer to charge ${key} is not about order ${orderId}` };
+  }
+  const before = recorded.get(orderId) ?? null;
+  switch (decideSettle(order, message, before).kind) {
+    case "pay":
+      notePaid(settling, order, message, attempt);
+      break;
+    case "decline":
+      noteDeclined(settling, order, message, attempt);
+      break;
+    case "already_settled":
+    case "already_disputed":
+      break;
+    case "late_success": {
+      settling.unexpected.push({ kind: "late", message, index });
+      if (before === null) recorded.set(orderId, moneyOf(message, false));
+      const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
+      return done({ messages: [...messages, reversalOf(message)], kpis });
+    }
+    case "dispute":
+      settling.unexpected.push({ kind: "disputed", message, index });
+      recorded.set(orderId, moneyOf(message, true));
+      break;
+    case "second_payment":
+      settling.unexpected.push({ kind: "second", message, index });
+      break;
+    case "too_early":
+      return { kind: "retry", error: `order ${orderId} was paid before it was reserved` };
+    case "taken_back":
+      return { kind: "dead", error: takenBack(message, before!) };
+    case "wrong_amount":
+      return { kind: "dead", error: wrongAmount(order, message, before) };
+  }
+  return done(effectsOfOrder(orders.get(orderId)!, deps.kpiDay));
+}
+
+/** What an answer is, once it is recorded first for its order. */
+function moneyOf(
+  { providerRef, amountCents, currency }: CallbackMessage,
+  disputed: boolean,
+): RecordedMoney {
+  return { providerRef, amountCents, currency, disputed };
+}
+
+function notePaid(
+  { orders, recorded, now, paid, payments, mended, events }: Settling,
+  order: OrderFacts,
+  message: CallbackMessage,
+  attempt: number,
+): void {
+  const { orderId, providerRef } = message;
+  paid.push(orderId);
+  if (recorded.has(orderId)) mended.push(message);
+  else payments.push(paymentOf(message, "SUCCEEDED"));
+  recorded.set(orderId, moneyOf(message, false));
+  events.push({ orderId, event: "paid", detail: providerRef, attempt });
+  orders.set(orderId, { ...order, status: "PAID", settledAt: now });
+}
+
+function noteDeclined(
+  { orders, now, declined, payments, events }: Settling,
+  order: OrderFacts,
+  message: CallbackMessage,
+  attempt: number,
+): void {
+  const { orderId } = message;
+  const failureReason = "payment_declined";
+  declined.push(orderId);
+  payments.push(paymentOf(message, "DECLINED"));
+  events.push({ orderId, event: "failed", detail: failureReason, attempt });
+  orders.set(orderId, { ...order, status: "FAILED", failureReason, settledAt: now });
+}
+
+function takenBack({ orderId, providerRef }: CallbackMessage, before: RecordedMoney): string {
+  return `the provider says that it declined ${providerRef}, but order ${orderId} is paid ` +
+    `by it: ${namedAmount(before.amountCents, before.currency)} were counted`;
+}
+
+function wrongAmount(
+  order: OrderFacts,
+  { orderId, providerRef, amountCents, currency }: CallbackMessage,
+  before: RecordedMoney | null,
+): string {
+  const said = namedAmount(amountCents, currency);
+  const counted = namedAmount(
+    before?.amountCents ?? order.totalCents,
+    before?.currency ?? order.currency,
+  );
+  return `the provider says that it took ${said} for order ${orderId} by ${providerRef}, ` +
+    `but ${counted} were counted`;
+}
+
+/**
+ * Records money that came too late, does not fit, or came twice; all of it is rare. Money that is another order's
+ * by the provider's own name for it is nobody's second payment, and is never given back: a person has to look.
+ */
+async function recordUnexpected(
+  deps: HandlerDeps,
+  tx: Queryable,
+  settling: Settling,
+  outcomes: Outcome[],
+): Promise<void> {
+  for (const { orderId, amountCents } of settling.mended) {
+    await settleDispute(tx, orderId, amountCents);
+  }
+  for (const { kind, message, index } of settling.unexpected) {
+    const owner = await readOwner(tx, message);
+    if (owner !== undefined && owner !== message.orderId) {
+      outcomes[index] = {
+        kind: "dead",
+        error: `the provider says that ${message.providerRef} is the payment of order ` +
+          `${message.orderId}, but it is that of order ${owner}`,
+      };
+    } else if (kind === "late") await recordLate(tx, settling, message);
+    else if (kind === "disputed") await recordDisputed(deps, tx, settling, message);
+    else await recordSecond(deps, tx, settling, message, outcomes[index]!);
+  }
+}
+
+async function recordLate(
+  tx: Queryable,
+  { orders, now, events }: Settling,
+  message: CallbackMessage,
+): Promise<void> {
+  if (!await recordLatePayment(tx, message, now)) return;
+  const { orderId } = message;
+  const detail = `order was ${orders.get(orderId)!.status}`;
+  events.push({ orderId, event: "payment_late", detail });
+}
+
+async function recordDisputed(
+  { log }: HandlerDeps,
+  tx: Queryable,
+  { orders, now, events }: Settling,
+  message: CallbackMessage,
+): Promise<void> {
+  await recordDispute(tx, message, now);
+  const { orderId, amountCents, currency, providerRef } = message;
+  const order = orders.get(orderId)!;
+  events.push({
+    orderId,
+    event: "payment_disputed",
+    detail: `${namedAmount(amountCents, currency)} instead of ${
+      namedAmount(order.totalCents, order.currency)
+    }`,
+  });
+  log.error("payment in dispute", {
+    order_id: orderId,
+    amount_cents: amountCents,
+    currency,
+    asked_cents: order.totalCents,
+    provider_ref: providerRef,
+  });
+}
+
+async function recordSecond(
+  { log }: HandlerDeps,
+  tx: Queryable,
+  { recorded, now, events }: Settling,
+  message: CallbackMessage,
+  outcome: Outcome,
+): Promise<void> {
+  const { status, isNew } = await recordSecondPayment(tx, message, now);
+  if (status === "REVERSING" && outcome.kind === "done") {
+    outcome.followUps.push({ message: reversalOf(message) });
+  }
+  if (!isNew) return;
+  const { orderId, amountCents, currency, providerRef } = message;
+  const amount = namedAmount(amountCents, currency);
+  const first = recorded.get(orderId)!.providerRef;
+  events.push({
+    orderId,
+    event: "payment_second",
+    detail: `${amount} by ${providerRef} besides ${first}`,
+  });
+  log.error("order paid twice", {
+    order_id: orderId,
+    amount_cents: amountCents,
+    currency,
+    provider_ref: providerRef,
+    paid_by: first,
+  });
+}
+
+function reversalOf({ orderId, amountCents, currency }: CallbackMessage): ReversalMessage {
+  return { type: "payment.reverse", orderId, amountCents, currency };
+}
+
+/**
+ * The keys of the orders that answers with a key name. Row ids may have been given anew since the answer came: after a
+ * failover that lost the last commits, an answer that waits in Redis is about an order that is no more.
+ */
+async function keysOf(
+  tx: Queryable,
+  deliveries: readonly Delivery<CallbackMessage>[],
+): Promise<Settling["keysOf"]> {
+  const ids = deliveries.flatMap(({ message }) => message.key === undefined ? [] : message.orderId);
+  if (ids.length === 0) return new Map();
+  return await readChargeKeys(tx, [...(await readCharges(tx, ids)).values()]);
+}
+
+function paymentOf(answer: CallbackMessage, status: PaymentRow["status"]): PaymentRow {
+  const { orderId, provider, providerRef, amountCents } = answer;
+  return { orderId, provider, providerRef, amountCents, status };
+}

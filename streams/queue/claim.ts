@@ -1,0 +1,182 @@
+/**
+ * Takes what is to be worked on: messages that are due again, those of consumers that have died, and new ones.
+ *
+ * @module
+ */
+
+import { deliveriesBeforeIsolation } from "../../domain/messages/retry.ts";
+import { longestBlockMs } from "../redis/redis.ts";
+import { defineScript, runScript } from "../redis/scripts.ts";
+import type { Consumer, ConsumerDeps } from "./consumer_state.ts";
+import { longestRetryDelayMs } from "./delay.ts";
+import type { AnyMessage, Codec, QueueDeps, QueueKeys } from "./queue.ts";
+import type { Entry, QueueTypes } from "./work.ts";
+
+const promoteScript = defineScript("promote", import.meta.url);
+const claimDueScript = defineScript("claim_due", import.meta.url);
+const reclaimScript = defineScript("reclaim", import.meta.url);
+
+/** Pending entries that one look for orphans sees. */
+export const reclaimScan = 10_000;
+
+/** The name of the consumer that helps another. */
+export function helperOf(consumer: string): string {
+  return `${consumer}:2`;
+}
+
+/** What waits: due messages are claimed; with the time until the next one is due, and who else is alive. */
+export async function claim<T extends QueueTypes>(
+  consumer: Consumer<T>,
+): Promise<{ entries: Entry[]; nextDueMs: number; others: number }> {
+  const { deps, options: { group, work, batchSize, takeoverMs } } = consumer;
+  const [[, nextScheduledMs], due] = await Promise.all([
+    promote(deps, work.codec, { group, most: batchSize, longestMs: work.longestDelayMs(deps) }),
+    claimDue(consumer, batchSize),
+  ]);
+  const [nextDelayedMs, others, ...delayed] = due;
+  const entries = delayed.map(toEntry);
+  // Looking for orphans costs a scan of what is pending: a few times in a take-over time is enough.
+  const now = performance.now();
+  if (entries.length < batchSize && now - consumer.reclaimAt >= takeoverMs / 5) {
+    consumer.reclaimAt = now;
+    const [next, ...orphaned] = await reclaim(deps, consumer.options, {
+      count: batchSize - entries.length,
+      from: consumer.reclaimFrom,
+    });
+    consumer.reclaimFrom = next;
+    entries.push(...orphaned.map(toEntry));
+    // Suspects come one at a time, so the next one is looked for as soon as this one is done.
+    if (entries.some(isSuspect)) consumer.reclaimAt = -Infinity;
+    if (orphaned.length > 0) {
+      deps.log.info("work taken over", {
+        group,
+        consumer: deps.consumer,
+        messages: orphaned.length,
+      });
+    }
+  }
+  const times = [nextScheduledMs, nextDelayedMs].filter((ms) => ms >= 0);
+  return { entries, nextDueMs: Math.min(longestBlockMs, ...times), others };
+}
+
+/**
+ * Moves scheduled messages that are due into the stream.
+ *
+ * @param longestMs the longest that a message is scheduled ahead
+ */
+export async function promote<M extends AnyMessage>(
+  { redis, keys }: QueueDeps,
+  { messageField, traceField }: Codec<M>,
+  { group, most, longestMs }: { group: string; most: number; longestMs: number },
+): Promise<[moved: number, nextMs: number]> {
+  const scriptKeys = [keys.scheduled(group), keys.stream(group), keys.scheduledTraces];
+  const args = [most, messageField, traceField, longestMs];
+  return await runScript(redis, promoteScript, scriptKeys, args) as [number, number];
+}
+
+/**
+ * Claims delayed messages that are due, tells that this consumer is alive, and counts those of other
+ * processes that are.
+ */
+export async function claimDue<T extends QueueTypes>(
+  { deps, options }: Consumer<T>,
+  most: number,
+): Promise<[nextMs: number, others: number, ...RawEntry[]]> {
+  const { redis, keys, consumer } = deps;
+  const { group } = options;
+  const helper = helperOf(consumer);
+  const args = [group, consumer, most, helper, 5 * longestBlockMs, longestRetryDelayMs(options)];
+  return await runScript(redis, claimDueScript, retryKeys(keys, group), args) as [
+    number,
+    number,
+    ...RawEntry[],
+  ];
+}
+
+/**
+ * Claims messages of consumers that gave no sign for a while.
+ *
+ * @param look.scan pending entries to look at
+ * @returns where the next look begins, and what was claimed
+ */
+export async function reclaim(
+  { redis, keys, consumer }: Pick<ConsumerDeps<QueueTypes>, "redis" | "keys" | "consumer">,
+  { group, takeoverMs }: { group: string; takeoverMs: number },
+  look: { count: number; from: string; scan?: number },
+): Promise<[next: string, ...RawEntry[]]> {
+  const { count, from, scan = reclaimScan } = look;
+  const args = [group, consumer, takeoverMs, count, scan, from, deliveriesBeforeIsolation];
+  return await runScript(redis, reclaimScript, retryKeys(keys, group), args) as [
+    string,
+    ...RawEntry[],
+  ];
+}
+
+/** What the scripts need that look for messages to be tried again. */
+function retryKeys(keys: QueueKeys, group: string): string[] {
+  return [
+    keys.stream(group),
+    keys.retries(group),
+    keys.errors(group),
+    keys.errorTexts(group),
+    keys.alive(group),
+  ];
+}
+
+/** True for a message that is tried alone because it has outlived several consumers. */
+function isSuspect({ deliveries, errors }: Entry): boolean {
+  return deliveries - 1 - errors >= deliveriesBeforeIsolation;
+}
+
+type RawEntry = [
+  id: string,
+  deliveries: number,
+  errors: number,
+  lastError: string,
+  fields: string[],
+];
+
+function toEntry([id, deliveries, errors, lastError, fields]: RawEntry): Entry {
+  return { id, deliveries, errors, lastError, fields };
+}
+
+/** Reads messages that nobody had yet. */
+export async function readNew<T extends QueueTypes>(
+  deps: ConsumerDeps<T>,
+  group: string,
+  count: number,
+  waitMs: number,
+): Promise<Entry[]> {
+  const { redis, blocking, keys, consumer } = deps;
+  const reply = waitMs >= 1
+    ? await blocking.xreadgroup(
+      "GROUP",
+      group,
+      consumer,
+      "COUNT",
+      count,
+      "BLOCK",
+      Math.floor(waitMs),
+      "STREAMS",
+      keys.stream(group),
+      ">",
+    )
+    : await redis.xreadgroup(
+      "GROUP",
+      group,
+      consumer,
+      "COUNT",
+      count,
+      "STREAMS",
+      keys.stream(group),
+      ">",
+    );
+  const streams = (reply ?? []) as [string, [string, string[]][]][];
+  return (streams[0]?.[1] ?? []).map(([id, fields]) => ({
+    id,
+    fields,
+    deliveries: 1,
+    errors: 0,
+    lastError: "",
+  }));
+}

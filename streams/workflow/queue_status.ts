@@ -1,0 +1,37 @@
+/**
+ * What waits in the streams, in money and with the dead letters.
+ *
+ * @module
+ */
+
+import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
+import type { Queryable } from "../../db/connection/database.ts";
+import { type Group, groups } from "../../domain/messages/messages.ts";
+import type { QueueDeps } from "../queue/queue.ts";
+import { readStreamStatus, type StreamStatus } from "../queue/queue_status.ts";
+
+/** One group and its stream. */
+export interface GroupStatus extends Omit<StreamStatus<Group>, "weights"> {
+  /** Dead letters that nobody has dealt with. */
+  dead: number;
+  /** What the waiting messages are about, by currency, without those that are 0. */
+  money: { currency: string; amountCents: number }[];
+}
+
+/**
+ * Reads the state of every group, in one round trip to Redis and one to the database. A stream or a group
+ * that does not exist counts as empty.
+ */
+export async function readQueueStatus(deps: QueueDeps, db: Queryable): Promise<GroupStatus[]> {
+  const [streams, dead] = await Promise.all([readStreams(deps), countDeadLetters(db)]);
+  return streams.map((status) => ({ ...status, dead: dead.get(status.group) ?? 0 }));
+}
+
+/** What Redis alone knows of every group. */
+export async function readStreams(deps: QueueDeps): Promise<Omit<GroupStatus, "dead">[]> {
+  const streams = await readStreamStatus(deps, groups);
+  return streams.map(({ weights, ...status }) => ({
+    ...status,
+    money: weights.map(({ unit, amount }) => ({ currency: unit, amountCents: amount })),
+  }));
+}

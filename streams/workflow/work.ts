@@ -1,0 +1,79 @@
+/**
+ * What is done with the messages of this workflow: its handlers, and what goes beyond them. The figures are counted
+ * before an acknowledgement, dead letters are kept in the database, and messages about rows that a restored database
+ * lost are dropped.
+ *
+ * @module
+ */
+
+import { buryMessages } from "../../db/dead_letters/dead_letters.ts";
+import { readLossFloors } from "../../db/recovery/database_marks.ts";
+import { type Group, type Message, purposeOf } from "../../domain/messages/messages.ts";
+import { causeHash } from "../../domain/order/content_hash.ts";
+import { handlers } from "../handlers/handlers.ts";
+import { watchActivity } from "../kpis/activity.ts";
+import { applyKpis } from "../kpis/kpis.ts";
+import { longestDelayMs } from "../payments/gateway.ts";
+import type { Failed, Verdict, Work } from "../queue/work.ts";
+import { lookAtBooks } from "../recovery/database_age.ts";
+import type { HandlerDeps, WorkflowTypes } from "./handler.ts";
+import { messageCodec } from "./message_codec.ts";
+import { databaseMarksOf } from "./publish.ts";
+import { store } from "./store.ts";
+
+/** The work of every group. */
+export const workflow: Work<WorkflowTypes> = {
+  codec: messageCodec,
+  handlers,
+  store,
+  longestDelayMs: ({ gateway }) => longestDelayMs(gateway),
+  beforeAcknowledge: async (deps, kpis) => {
+    await applyKpis(deps, kpis);
+  },
+  judgeDead: dropLost,
+  keepDead: ({ db }, group, dead) =>
+    buryMessages(db, dead.map((failed) => letterOf(group, failed))),
+  marks: (deps) => databaseMarksOf(deps),
+  watch: watchActivity,
+};
+
+function letterOf(group: Group, { entry, message, error }: Failed<Message>) {
+  return {
+    group,
+    messageId: entry.id,
+    orderId: message?.orderId ?? null,
+    refundId: message && "refundId" in message ? message.refundId : null,
+    amountCents: message?.amountCents ?? 0,
+    currency: message?.currency ?? null,
+    payload: JSON.stringify(entry.fields),
+    error,
+    attempts: entry.deliveries,
+    firstSeenMs: Number(entry.id.split("-")[0]),
+    cause: message === null ? null : causeHash(group, purposeOf(message)),
+  };
+}
+
+/**
+ * Drops messages about orders and refunds that the database lost when it was restored: whoever published them had
+ * committed before and did not know it yet. There is nothing for a person to decide. While rows are gone right now,
+ * they wait.
+ */
+async function dropLost(
+  deps: HandlerDeps,
+  group: Group,
+  dead: readonly Failed<Message>[],
+): Promise<readonly Verdict[]> {
+  if (dead.every(({ vanished }) => vanished === undefined)) return [];
+  const { db, log } = deps;
+  if (await lookAtBooks(deps, db) !== null) {
+    db.lookAgain();
+    return dead.map(({ vanished }) => vanished === undefined ? "keep" : "wait");
+  }
+  const floors = new Map(Object.entries(await readLossFloors(db)));
+  return dead.map(({ entry: { id }, message, error, vanished }) => {
+    if (vanished === undefined || vanished.id > (floors.get(vanished.what) ?? 0)) return "keep";
+    const order_id = message?.orderId;
+    log.warn("message about a lost row dropped", { group, id, order_id, error });
+    return "drop";
+  });
+}
