@@ -53,7 +53,7 @@ const notForRoutes = [
 /** Packages and built-in modules that a folder may use; others are for the folders not named here. */
 const packages: Readonly<Record<string, RegExp>> = {
   domain: /^(node:crypto$|zod$)/,
-  config: /^node:/,
+  config: /^(zod$|node:)/,
   db: /^(mysql2\/promise$|node:)/,
   streams: /^(ioredis$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
   // What talks to the engines stands behind db and streams.
