@@ -166,7 +166,7 @@ export const settingsTable = {
     name: "GATEWAY_DELAY_MS",
     fallback: "2000",
     kind: kinds.integer(0, 3_600_000, "ms"),
-    meaning: "until the simulated gateway answers",
+    meaning: "how long the simulated gateway takes to answer",
   },
   notifyChannels: {
     name: "NOTIFY_CHANNELS",
@@ -229,8 +229,8 @@ export const settingsTable = {
   maxDeliveries: {
     name: "MAX_DELIVERIES",
     fallback: "5",
-    kind: kinds.integer(1, 100, "errors"),
-    meaning: "after which a message becomes a dead letter",
+    kind: kinds.integer(1, 100),
+    meaning: "errors after which a message becomes a dead letter",
   },
   retryBackoffMs: {
     name: "RETRY_BACKOFF_MS",
@@ -253,8 +253,8 @@ export const settingsTable = {
   batchSize: {
     name: "BATCH_SIZE",
     fallback: "2000",
-    kind: kinds.integer(1, 5_000, "messages"),
-    meaning: "that a consumer takes at once at most",
+    kind: kinds.integer(1, 5_000),
+    meaning: "most messages that a consumer takes at once",
   },
   takeoverMs: {
     name: "TAKEOVER_MS",
@@ -265,8 +265,8 @@ export const settingsTable = {
   databaseConnections: {
     name: "DATABASE_CONNECTIONS",
     fallback: "16",
-    kind: kinds.integer(1, 200, "connections"),
-    meaning: "that a process opens at most",
+    kind: kinds.integer(1, 200),
+    meaning: "connections that a process opens at most",
   },
   autoMigrate: {
     name: "AUTO_MIGRATE",

@@ -257,23 +257,6 @@ Deno.test("everything that is exported says what it is", () => {
   }
 });
 
-Deno.test("no task has all permissions, and those that serve name theirs", async () => {
-  const { tasks } = JSON.parse(await Deno.readTextFile(join(root, "deno.json"))) as {
-    tasks: Record<string, string>;
-  };
-  for (const [name, command] of Object.entries(tasks)) {
-    // The benchmarks measure processes by /proc, and the browser's driver asks for more than can be named.
-    if (name !== "bench" && name !== "test:e2e") {
-      assert.doesNotMatch(command, /\s(-A|--allow-all)\b/, name);
-    }
-  }
-  for (const name of ["start", "serve", "consume", "import"]) {
-    const command = tasks[name]!;
-    assert.match(command, /--no-prompt --ignore-env --allow-env=/, name);
-    assert.doesNotMatch(command, /--allow-(run|ffi|env|sys)(\s|$)/, `${name} names what it needs`);
-  }
-});
-
 Deno.test("every Lua script says what it takes and returns, and has one typed caller", async () => {
   const { code } = sources.find(({ path }) => path === "streams/redis/scripts.ts")!;
   const table = code.split("const folders = {")[1]!.split("}")[0]!;

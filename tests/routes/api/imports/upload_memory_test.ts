@@ -71,7 +71,7 @@ Deno.test("a large file is taken wherever TMPDIR points, and the log says where 
   const served = await startServed(api, { TMPDIR: folder });
   try {
     await bring(served, 10 * megabyte);
-    assert.match(served.log(), /temporary files.*large files go to \/tmp/);
+    assert.match(served.log(), /temporary files.*\.data\/tmp/);
   } finally {
     await served.stop();
     await Deno.remove(folder);
