@@ -53,7 +53,7 @@ async function serveHeld(
   const onListening = options.onListening ?? ((url) => log.info("listening", { url }));
   const found = findTemporaryFolder();
   if ("fault" in found) log.warn("temporary files", { error: found.fault });
-  else log.info("temporary files", found);
+  else log.debug("temporary files", found);
   const { failed } = await countFigures(deps, signal);
   const background = new Set<Promise<void>>();
   const app = makeApp({ ...deps, stopping: signal, background });

@@ -63,10 +63,10 @@ export REDIS_URL='unix://:pass@localhost/run/redis/redis.sock'   # one of Redis 
 
 **Temporary files** go to the folder that \`TMPDIR\` names where that is \`/var/lib/orders\`, \`/run/orders\` or below one of
 them or \`.data/tmp\`, and else to \`.data/tmp\`, which is made when it is needed. Where the project's folder can't be
-written, set \`TMPDIR=/var/lib/orders\` (systemd: \`StateDirectory=orders\`) or mount something at \`.data/tmp\`. The log of
-a start and \`deno task doctor\` say where they go. \`import\` may read and write any file, as its arguments may name any, so
-there \`TMPDIR\` may be any folder.
+written, set \`TMPDIR=/var/lib/orders\` (systemd: \`StateDirectory=orders\`) or mount something at \`.data/tmp\`.
+\`deno task doctor\` says where they go, as a start does with \`LOG_LEVEL=debug\`, and warns where they can't be made. \`import\`
+may read and write any file, as its arguments may name any, so there \`TMPDIR\` may be any folder.
 
 Another folder altogether is one more entry of \`read\` and \`write\` of the set. Tasks for development and tests have the
-set \`tools\`, which may start programs and write anywhere, and reaches no other machine.
+set \`tools\`, which may start programs and write anywhere; the gateway, \`token\` and \`docs\` name the little that they need.
 `;
