@@ -13,12 +13,12 @@ import type { AppDeps } from "../deps.ts";
 import { eventStreamHead } from "../middleware/event_stream_head.ts";
 import { sharedPlaces } from "../api/description/places.ts";
 import { awayName, isEngineAway } from "../middleware/problem.ts";
-import type { Told } from "./activity_series.ts";
+import type { ChartData } from "./activity_series.ts";
 
 /** HTML by region id, and charts by their names. */
 export interface LiveState {
   regions: Record<string, string>;
-  charts?: Record<string, Told>;
+  charts?: Record<string, ChartData>;
 }
 
 /** How often a page is rendered anew, in milliseconds. */
