@@ -1,3 +1,14 @@
+/**
+ * The picture of what an order costs by the size of the tables.
+ *
+ * It is scaled as the dashboard's charts are, and drawn otherwise: a file that stands by itself needs its colours, the
+ * words of its axes and a grid inside, and its sizes lie logarithmically.
+ *
+ * @module
+ */
+
+import { coordinate, linearScale, pointList } from "../../routes/dashboard/chart_scale.ts";
+
 /** Costs at one size of the tables. */
 export interface CostPoint {
   /** Orders in the tables. */
@@ -18,20 +29,20 @@ export function costChart(unsorted: readonly CostPoint[]): string {
   const step = niceStep(most / 4);
   const ceiling = Math.ceil(most / step) * step;
   // Logarithmic across: the sizes go from thousands to millions.
-  const x = (size: number) =>
-    left + (width - left - right) * Math.log(size / smallest) / Math.log(largest / smallest);
-  const y = (us: number) => top + (height - top - bottom) * (1 - us / ceiling);
+  const across = linearScale([Math.log(smallest), Math.log(largest)], [left, width - right]);
+  const x = (size: number) => across(Math.log(size));
+  const y = linearScale([0, ceiling], [height - bottom, top]);
   const line = (of: (point: CostPoint) => number) =>
-    points.map((point) => `${x(point.size).toFixed(1)},${y(of(point)).toFixed(1)}`).join(" ");
+    pointList(points.map((point) => [x(point.size), y(of(point))]));
   const text = (at: [number, number], content: string, anchor = "middle") =>
-    `<text x="${at[0].toFixed(1)}" y="${
-      at[1].toFixed(1)
+    `<text x="${coordinate(at[0])}" y="${
+      coordinate(at[1])
     }" text-anchor="${anchor}">${content}</text>`;
 
   const grid = [];
   for (let us = 0; us <= ceiling; us += step) {
     grid.push(
-      `<path class="grid" d="M${left} ${y(us).toFixed(1)}H${width - right}"/>`,
+      `<path class="grid" d="M${left} ${coordinate(y(us))}H${width - right}"/>`,
       text([left - 8, y(us) + 4], String(us), "end"),
     );
   }
