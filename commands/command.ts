@@ -6,6 +6,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { WorkflowError } from "../domain/errors.ts";
+import { type Group, groups } from "../domain/messages/messages.ts";
 
 /** One task of the command line. */
 export interface Command {
@@ -101,6 +102,19 @@ export function integerArgument(what: string, raw: string, least: number, most: 
     throw usage(`${what} must be an integer ${least}…${most}, not "${raw}"`);
   }
   return value;
+}
+
+/**
+ * An argument that must name a group.
+ *
+ * @throws {WorkflowError} `bad_usage` where there is no such group
+ */
+export function groupArgument(name: string): Group {
+  const group = groups.find((known) => known === name);
+  if (group === undefined) {
+    throw usage(`There is no group "${name}"; there are ${groups.join(", ")}`);
+  }
+  return group;
 }
 
 /** The error for wrong usage. */

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { formatCount } from "../../domain/text/format_count.ts";
 import { coordinate, linearScale, pointList } from "../../routes/dashboard/chart_scale.ts";
 
 /** Costs at one size of the tables. */
@@ -49,7 +50,7 @@ export function costChart(unsorted: readonly CostPoint[]): string {
   for (const { size } of points) {
     // Every label would run into its neighbour.
     if (Math.log10(size) % 1 === 0) {
-      grid.push(text([x(size), height - bottom + 18], size.toLocaleString("en")));
+      grid.push(text([x(size), height - bottom + 18], formatCount(size)));
     }
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="CPU time an order costs, by orders in the tables">
