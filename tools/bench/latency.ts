@@ -17,7 +17,7 @@ import { toInteger } from "../../db/connection/database.ts";
 import { messageOfEntry } from "../../domain/messages/messages.ts";
 import { openBlockingRedis, type RedisClient } from "../../streams/redis/redis.ts";
 import { type Enqueued, publish } from "../../streams/queue/publish.ts";
-import { type Figure, figure, quantile } from "./figures.ts";
+import { exactQuantile, type Figure, figure } from "./figures.ts";
 import { ampleStock, syntheticOrder } from "./orders_file.ts";
 import { type Books, expectVerified, openBooks, type Stage, startTask } from "./stage.ts";
 
@@ -98,8 +98,8 @@ async function benchPaced(
     await consumer.logged("consumers started");
     try {
       const times = await time(books, await takeSyntheticOrders(books, count));
-      p50.push(quantile(times, 0.5));
-      p99.push(quantile(times, 0.99));
+      p50.push(exactQuantile(times, 0.5));
+      p99.push(exactQuantile(times, 0.99));
     } finally {
       await consumer.stop();
     }

@@ -112,27 +112,12 @@ let stageNumber = 0;
 
 /** Builds a stage with an empty database of its own on a server that runs, and a Redis of its own. */
 export async function openStage(options: StageOptions): Promise<Stage> {
-  const { database, seed, seconds } = options;
-  const dir = await Deno.makeTempDir({ prefix: "orders_chaos_" });
-  const redis = await startRedis({
-    dir: join(dir, "redis"),
-    persistence: options.persistence,
-    extra: [...options.redisConfig ?? []],
-    temporary: true,
-  });
-  const name = `orders_chaos_${Deno.pid}_${++stageNumber}`;
-  const databaseUrl = database.adminUrl(name);
-  await migrate(databaseUrl);
-  const db = await openDatabase(databaseUrl, { connections: 4 });
-  const ownRedisProxy = startProxy(redis.port);
-  const ownRedisUrl = withPort(redis.url, ownRedisProxy.port);
-  const client = await openRedis(ownRedisUrl);
-  const databaseProxy = startProxy(database.port);
-  const redisProxy = startProxy(redis.port);
-  const processes: Process[] = [];
+  const engines = await openEngines(options);
+  const { databaseUrl, ownRedisUrl, redis, databaseProxy, redisProxy } = engines;
+  const { database, proxied } = options;
   const env: Record<string, string> = {
-    DATABASE_URL: options.proxied ? withPort(databaseUrl, databaseProxy.port) : databaseUrl,
-    REDIS_URL: options.proxied ? withPort(redis.url, redisProxy.port) : redis.url,
+    DATABASE_URL: proxied ? withPort(databaseUrl, databaseProxy.port) : databaseUrl,
+    REDIS_URL: proxied ? withPort(redis.url, redisProxy.port) : redis.url,
     BASE_CURRENCY: "GBP",
     INITIAL_STOCK: String(ampleStock),
     LOG_FORMAT: "json",
@@ -146,7 +131,78 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     longestRecoveryMs: 0,
     notes: [],
   };
+  const processes: Process[] = [];
+  const repeats = openRepeats();
+  return {
+    ...engines,
+    ...openTasks(env, processes),
+    database,
+    directEnv: { DATABASE_URL: databaseUrl, REDIS_URL: ownRedisUrl },
+    keys: keysFor("", "GBP"),
+    random: randomFrom(options.seed),
+    seconds: options.seconds,
+    figures,
+    processes,
+    repeat: repeats.repeat,
+    recovered: (ms) => {
+      figures.longestRecoveryMs = Math.max(figures.longestRecoveryMs, ms);
+    },
+    close: async () => {
+      for (const engine of [database, redis]) engine.kill("SIGCONT");
+      await repeats.end();
+      for (const process of processes) {
+        process.kill("SIGCONT");
+        process.kill("SIGKILL");
+      }
+      await Promise.all(processes.map(({ ended }) => ended));
+      await engines.end();
+    },
+  };
+}
 
+/** The engines and the ways to them. */
+async function openEngines({ database, persistence, redisConfig }: StageOptions) {
+  const dir = await Deno.makeTempDir({ prefix: "orders_chaos_" });
+  const redis = await startRedis({
+    dir: join(dir, "redis"),
+    persistence,
+    extra: [...redisConfig ?? []],
+    temporary: true,
+  });
+  const name = `orders_chaos_${Deno.pid}_${++stageNumber}`;
+  const databaseUrl = database.adminUrl(name);
+  await migrate(databaseUrl);
+  const db = await openDatabase(databaseUrl, { connections: 4 });
+  const ownRedisProxy = startProxy(redis.port);
+  const ownRedisUrl = withPort(redis.url, ownRedisProxy.port);
+  const client = await openRedis(ownRedisUrl);
+  const databaseProxy = startProxy(database.port);
+  const redisProxy = startProxy(redis.port);
+  return {
+    dir,
+    redis,
+    databaseUrl,
+    db,
+    client,
+    ownRedisUrl,
+    ownRedisProxy,
+    databaseProxy,
+    redisProxy,
+    async end() {
+      databaseProxy.end();
+      redisProxy.end();
+      ownRedisProxy.end();
+      client.disconnect();
+      await db.runText(`drop database if exists ${name}`);
+      await db.close();
+      await redis.stop();
+      await Deno.remove(dir, { recursive: true });
+    },
+  };
+}
+
+/** Work beside a scenario; its end stops what goes on. */
+function openRepeats() {
   const repeated = new Set<() => Promise<void>>();
   const repeat: Stage["repeat"] = (work) => {
     let stopped = false;
@@ -164,26 +220,20 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     repeated.add(stop);
     return stop;
   };
+  return { repeat, end: () => Promise.allSettled([...repeated].map((stop) => stop())) };
+}
+
+/** Starts tasks of the product with the stage's settings, and notes their processes. */
+function openTasks(
+  env: Record<string, string>,
+  processes: Process[],
+): Pick<Stage, "start" | "startConsumer" | "run"> {
   const start: Stage["start"] = async (task, args = [], own = {}, how = {}) => {
     const started = await startTask(task, args, { ...env, ...own }, how);
     processes.push(started);
     return started;
   };
   return {
-    database,
-    redis,
-    ownRedisProxy,
-    databaseProxy,
-    redisProxy,
-    directEnv: { DATABASE_URL: databaseUrl, REDIS_URL: ownRedisUrl },
-    db,
-    client,
-    keys: keysFor("", "GBP"),
-    random: randomFrom(seed),
-    seconds,
-    dir,
-    figures,
-    processes,
     start,
     startConsumer: async (own = {}, how = {}) => {
       const consumer = await start("consume", [], own, how);
@@ -197,27 +247,6 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       const tail = [...started.messages.slice(-5), ended.stdout.slice(-2_000)].join("\n");
       const how = ended.signal ?? ended.code;
       throw new Error(`deno task ${started.task} ended with ${how}:\n${tail}`);
-    },
-    repeat,
-    recovered: (ms) => {
-      figures.longestRecoveryMs = Math.max(figures.longestRecoveryMs, ms);
-    },
-    close: async () => {
-      for (const engine of [database, redis]) engine.kill("SIGCONT");
-      await Promise.allSettled([...repeated].map((stop) => stop()));
-      for (const process of processes) {
-        process.kill("SIGCONT");
-        process.kill("SIGKILL");
-      }
-      await Promise.all(processes.map(({ ended }) => ended));
-      databaseProxy.end();
-      redisProxy.end();
-      ownRedisProxy.end();
-      client.disconnect();
-      await db.runText(`drop database if exists ${name}`);
-      await db.close();
-      await redis.stop();
-      await Deno.remove(dir, { recursive: true });
     },
   };
 }
