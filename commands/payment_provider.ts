@@ -19,7 +19,6 @@ export type { ProviderCharge, ProviderOptions } from "./provider_behaviour.ts";
 
 /** The provider. */
 export interface PaymentProvider {
-  /** To serve. */
   app: Hono;
   /** By the key that it was asked for under. */
   charges: ReadonlyMap<string, ProviderCharge>;

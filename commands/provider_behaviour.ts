@@ -52,7 +52,6 @@ export interface ProviderCharge {
   askedCents: number;
   /** What it takes, in minor units of the currency. */
   amountCents: number;
-  /** ISO 4217. */
   currency: string;
   /** `pending` until it is decided. */
   status: "pending" | "succeeded" | "declined";

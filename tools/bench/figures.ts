@@ -29,7 +29,6 @@ export interface Figure {
   floorRatio?: number;
   /** CPU time of each part to an order, in microseconds; medians too. */
   cpuUsPerOrder?: CpuSeconds;
-  /** What it should be. */
   target?: Target;
 }
 

@@ -21,7 +21,6 @@ import { type Random, randomFrom } from "./random.ts";
 
 /** What was measured and counted. */
 export interface Figures {
-  /** Orders that were taken to their end. */
   orders: number;
   /** Processes, engines and connections that were killed, frozen or cut. */
   faults: number;
@@ -51,12 +50,10 @@ export interface Stage {
   readonly random: Random;
   /** For how long faults are made. */
   readonly seconds: number;
-  /** A folder for files. */
   readonly dir: string;
   readonly figures: Figures;
   /** Every process that was started, dead or alive. */
   readonly processes: readonly Process[];
-  /** Starts a task of the product. */
   start(
     task: string,
     args?: readonly string[],
@@ -73,9 +70,7 @@ export interface Stage {
    * @returns stops it; throws what it threw
    */
   repeat(work: () => Promise<void>): () => Promise<void>;
-  /** Notes how long a recovery took. */
   recovered(ms: number): void;
-  /** Removes everything. */
   close(): Promise<void>;
 }
 
