@@ -26,10 +26,10 @@ export interface Callbacks {
 }
 
 /** Tries of one callback. */
-const mostDeliveries = 8;
+const maxDeliveries = 8;
 
 /** Longest wait for the answer to a callback, in milliseconds. */
-const longestAnswerMs = 5_000;
+const maxAnswerMs = 5_000;
 
 /** Opens what the provider calls back with. */
 export function openCallbacks(options: ProviderOptions, stopping: AbortSignal): Callbacks {
@@ -85,7 +85,7 @@ function poster(
         "webhook-timestamp": String(Math.floor(now.getTime() / 1_000)),
         "webhook-signature": signer.sign(id, now, body),
       },
-      signal: AbortSignal.any([stopping, AbortSignal.timeout(longestAnswerMs)]),
+      signal: AbortSignal.any([stopping, AbortSignal.timeout(maxAnswerMs)]),
     });
     await response.body?.cancel();
     deliveries.push({ kind, status: response.status });
@@ -118,7 +118,7 @@ async function deliver(
   stopping: AbortSignal,
   post: Post,
 ): Promise<void> {
-  for (let attempt = 0; attempt < mostDeliveries && !stopping.aborted; attempt++) {
+  for (let attempt = 0; attempt < maxDeliveries && !stopping.aborted; attempt++) {
     const answer = await post("true", `msg_${charge.id}`, bodyOf(charge, status)).catch(() => 0);
     if (answer >= 200 && answer < 300) break;
     await pause(resendMs * 2 ** attempt, stopping);

@@ -35,7 +35,7 @@ export interface PaymentProvider {
 }
 
 /** An answer that never comes is not waited for that long, in milliseconds. */
-const longestSilenceMs = 3_600_000;
+const maxSilenceMs = 3_600_000;
 
 /** Makes a provider that pays even amounts and declines odd ones. */
 export function paymentProvider(options: ProviderOptions): PaymentProvider {
@@ -95,7 +95,7 @@ function openCounter(options: ProviderOptions, stopping: AbortSignal): Counter {
     failsAtFirst: (key) => happens("error", key, options.errors) && isFirst("error", key),
     staysSilentAtFirst: async (key) => {
       if (happens("time-out", key, options.timeOuts) && isFirst("time-out", key)) {
-        await pause(longestSilenceMs, stopping);
+        await pause(maxSilenceMs, stopping);
       }
     },
   };

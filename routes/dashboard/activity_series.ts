@@ -37,10 +37,10 @@ export function settledRate({ times, groups: byGroup }: ActivityHour): ChartData
     slotSeconds
   );
   return chartData("rate", times, [rates], ["orders/s"], () => {
-    const most = Math.max(0, ...rates);
-    if (most === 0) return "No order was settled in the last hour";
+    const max = Math.max(0, ...rates);
+    if (max === 0) return "No order was settled in the last hour";
     const now = minuteBefore(rates);
-    return `${formatRate(now)} orders/s in the last minute, ${formatRate(most)} at most`;
+    return `${formatRate(now)} orders/s in the last minute, ${formatRate(max)} at most`;
   });
 }
 
@@ -56,10 +56,10 @@ export function settleLatency({ times, groups: byGroup }: ActivityHour): ChartDa
 export function groupRate({ times, groups: byGroup }: ActivityHour, group: Group): ChartData {
   const rates = byGroup[group].map(({ handled }) => handled / slotSeconds);
   return chartData("rate", times, [rates], ["messages/s"], () => {
-    const most = Math.max(0, ...rates);
-    if (most === 0) return "No message was handled in the last hour";
+    const max = Math.max(0, ...rates);
+    if (max === 0) return "No message was handled in the last hour";
     return `${formatRate(minuteBefore(rates))} messages/s in the last minute, ` +
-      `${formatRate(most)} at most`;
+      `${formatRate(max)} at most`;
   });
 }
 
@@ -103,8 +103,8 @@ function latency(
   nothing: string,
 ): ChartData {
   const half = histograms.map((histogram) => quantile(bounds, histogram, 0.5));
-  const most = histograms.map((histogram) => quantile(bounds, histogram, 0.95));
-  return chartData("ms", times, [half, most], ["median", "95 %"], () => {
+  const high = histograms.map((histogram) => quantile(bounds, histogram, 0.95));
+  return chartData("ms", times, [half, high], ["median", "95 %"], () => {
     const all = sumHistograms(histograms);
     const median = quantile(bounds, all, 0.5);
     if (median === null) return nothing;

@@ -28,7 +28,7 @@ const width = 600, height = 174;
 const headroom = 1.12;
 
 /** From so many points on, a line is drawn without dots. */
-const mostDots = 30;
+const maxDots = 30;
 
 /**
  * A chart with a heading.
@@ -66,8 +66,8 @@ export const Chart: FC<
 
 /** How a value of a series is drawn, and what it is called. */
 interface Axis {
-  most: number;
-  least: number;
+  max: number;
+  min: number;
   /** From the top, in the picture's own coordinates. */
   heightOf: (value: number) => number;
   write: (value: number) => string;
@@ -75,12 +75,12 @@ interface Axis {
 
 function axisOf({ unit, y, digits = 0 }: Series): Axis {
   const values = y.flat().map((value) => value ?? 0);
-  const most = Math.max(...values);
-  const least = Math.min(...values);
-  const ends = [Math.min(0, least) * headroom, Math.max(10 ** digits, most) * headroom] as const;
+  const max = Math.max(...values);
+  const min = Math.min(...values);
+  const ends = [Math.min(0, min) * headroom, Math.max(10 ** digits, max) * headroom] as const;
   return {
-    most,
-    least,
+    max,
+    min,
     heightOf: linearScale(ends, [height, 0]),
     write: (value) => written[unit](value / 10 ** digits),
   };
@@ -90,7 +90,7 @@ function axisOf({ unit, y, digits = 0 }: Series): Axis {
 const Spark: FC<{ series: Series }> = ({ series }) => {
   const { kind, unit, y } = series;
   const axis = axisOf(series);
-  const { least, heightOf } = axis;
+  const { min, heightOf } = axis;
   const zero = heightOf(0);
   return (
     <>
@@ -106,7 +106,7 @@ const Spark: FC<{ series: Series }> = ({ series }) => {
             ? <Bars key={index} {...drawn} />
             : <Line key={index} {...drawn} spansGaps={unit === "ms"} />;
         })}
-        {least < 0 && <path class="zero" d={`M0 ${coordinate(zero)}h${width}`} />}
+        {min < 0 && <path class="zero" d={`M0 ${coordinate(zero)}h${width}`} />}
       </svg>
       {series.x.length > 0 && <Ends x={series.x} axis={axis} />}
     </>
@@ -114,7 +114,7 @@ const Spark: FC<{ series: Series }> = ({ series }) => {
 };
 
 /** What the ends of both axes are, in words. */
-const Ends: FC<{ x: readonly number[]; axis: Axis }> = ({ x, axis: { most, least, write } }) => {
+const Ends: FC<{ x: readonly number[]; axis: Axis }> = ({ x, axis: { max, min, write } }) => {
   const dated = x.length === 1 || x[1]! - x[0]! >= 86_400;
   const when = (seconds: number) => {
     const iso = new Date(seconds * 1_000).toISOString();
@@ -122,8 +122,8 @@ const Ends: FC<{ x: readonly number[]; axis: Axis }> = ({ x, axis: { most, least
   };
   return (
     <>
-      {most > 0 && <span class="spark-end most">{write(most)}</span>}
-      {least < 0 && <span class="spark-end least">{write(least)}</span>}
+      {max > 0 && <span class="spark-end most">{write(max)}</span>}
+      {min < 0 && <span class="spark-end least">{write(min)}</span>}
       <span class="spark-end first">{when(x[0]!)}</span>
       <span class="spark-end last">{when(x.at(-1)!)}</span>
     </>
@@ -158,7 +158,7 @@ const Line: FC<Drawn & { spansGaps: boolean }> = (
   );
   const known = points.filter((point) => point !== null);
   // A value without another beside it would not be seen.
-  const dots = known.length < mostDots ? known : [];
+  const dots = known.length < maxDots ? known : [];
   const second = index === 0 ? "" : " second";
   return (
     <>

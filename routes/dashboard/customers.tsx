@@ -73,7 +73,7 @@ const Ranking: FC<
     currency: string;
   }
 > = ({ ranked, names, currency }) => {
-  const most = Math.max(1, ranked[0]?.revenueCents ?? 0);
+  const max = Math.max(1, ranked[0]?.revenueCents ?? 0);
   return (
     <Table label={`Customers by revenue in ${currency}`}>
       <Columns names={[{ right: "Place" }, "Customer", "Id", { right: "Revenue" }]} />
@@ -92,7 +92,7 @@ const Ranking: FC<
               <td>{externalId}</td>
               <td class="right">
                 <Money cents={revenueCents} currency={currency} />
-                <ShareBar share={revenueCents / most} />
+                <ShareBar share={revenueCents / max} />
               </td>
             </tr>
           );

@@ -40,7 +40,7 @@ import { need } from "./reading.ts";
 const home = "/dashboard/dead-letters";
 
 /** Ids to one address: a page's worth. */
-const mostIds = 200;
+const maxIds = 200;
 
 /** `GET /dashboard/dead-letters`, one of them, the question before a decision, and the decision. */
 export function deadLetterPageRoutes(deps: AppDeps): Hono {
@@ -116,7 +116,7 @@ async function askDecision(c: Context, { db, baseCurrency }: AppDeps): Promise<R
   const query = readPageQuery(c);
   const given = givenIn(query);
   const verb = query.oneOf("verb", ["retry", "discard"]);
-  const ids = allSaid(c, "ids").slice(0, mostIds).map(Number)
+  const ids = allSaid(c, "ids").slice(0, maxIds).map(Number)
     .filter((id) => Number.isSafeInteger(id) && id > 0);
   const isAll = query.text("all") !== undefined;
   const filter: DeadLetterFilter = isAll ? filterOf(query, given, baseCurrency) : { ids };
@@ -334,7 +334,7 @@ function decisionOf(
     Number.isSafeInteger(upToId) && isDated &&
     (form.all === "1" || ids.every((id) => Number.isSafeInteger(id) && id > 0));
   if (!isClear) throw new WorkflowError("bad_request", "The form does not say what to decide");
-  return form.all === "1" ? { ...filter, upToId } : { ids: ids.slice(0, mostIds), upToId };
+  return form.all === "1" ? { ...filter, upToId } : { ids: ids.slice(0, maxIds), upToId };
 }
 
 function cursorOf(text: string | undefined): { amountCents: number; id: number } | undefined {

@@ -28,7 +28,7 @@ const intervalMs = 1_000;
 const keepAliveMs = 15_000;
 
 /** Streams end by themselves then, in milliseconds; browsers come back at once. */
-const longestMs = 3_600_000;
+const maxMs = 3_600_000;
 
 /** How often it is asked whether whoever looks at a page is still signed in, in milliseconds. */
 const askEveryMs = 5_000;
@@ -59,7 +59,7 @@ export function liveStream(
   }
   return streamSSE(c, async (stream) => {
     const sent = new Map<string, string>();
-    const endAt = performance.now() + longestMs;
+    const endAt = performance.now() + maxMs;
     let spokeAt = performance.now();
     let askAt = spokeAt + askEveryMs;
     const goesOn = async () => {

@@ -41,7 +41,7 @@ import { idOf, said } from "./queries.ts";
 import { need } from "./reading.ts";
 
 /** What the address after a change says was done. */
-const notices: Readonly<Record<string, string>> = {
+const outcomes: Readonly<Record<string, string>> = {
   refund: "The refund was requested",
   cancel: "The order was cancelled",
   payment: "The payment was decided about",
@@ -298,7 +298,7 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
 /** What came of the form that led here. */
 const Outcome: FC<{ change: string; refused?: Refused }> = ({ change, refused }) => {
   if (refused) return <Notice tone="bad" title={refused.error.message} />;
-  return Object.hasOwn(notices, change) ? <Notice tone="good" title={notices[change]!} /> : null;
+  return Object.hasOwn(outcomes, change) ? <Notice tone="good" title={outcomes[change]!} /> : null;
 };
 
 /** A decision about its payment, while one is wanted. */

@@ -26,9 +26,9 @@ export function costChart(unsorted: readonly CostPoint[]): string {
   const points = unsorted.toSorted((a, b) => a.size - b.size);
   const largest = Math.max(...points.map(({ size }) => size));
   const smallest = Math.min(...points.map(({ size }) => size));
-  const most = Math.max(...points.map(({ importUs, drainUs }) => Math.max(importUs, drainUs)));
-  const step = niceStep(most / 4);
-  const ceiling = Math.ceil(most / step) * step;
+  const max = Math.max(...points.map(({ importUs, drainUs }) => Math.max(importUs, drainUs)));
+  const step = niceStep(max / 4);
+  const ceiling = Math.ceil(max / step) * step;
   // Logarithmic across: the sizes go from thousands to millions.
   const across = linearScale([Math.log(smallest), Math.log(largest)], [left, width - right]);
   const x = (size: number) => across(Math.log(size));
@@ -74,8 +74,8 @@ ${grid.join("\n")}
 `;
 }
 
-/** 1, 2 or 5 times a power of ten, at least `least`. */
-function niceStep(least: number): number {
-  const power = 10 ** Math.floor(Math.log10(least));
-  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least)!;
+/** 1, 2 or 5 times a power of ten, at least `min`. */
+function niceStep(min: number): number {
+  const power = 10 ** Math.floor(Math.log10(min));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= min)!;
 }

@@ -30,7 +30,7 @@ const quietShare = 0.05;
 const lookMs = 500;
 
 /** Looks after which it is not waited for any longer. */
-const mostLooks = 60;
+const maxLooks = 60;
 
 /** What the orders of one measurement took, each in microseconds. */
 interface Sample {
@@ -153,7 +153,7 @@ async function fill(
  */
 async function untilQuiet({ engines: { database } }: Stage): Promise<void> {
   let before = await cpuSecondsOf(database.pid);
-  for (let look = 1; look <= mostLooks; look++) {
+  for (let look = 1; look <= maxLooks; look++) {
     await new Promise((resolve) => setTimeout(resolve, lookMs));
     const now = await cpuSecondsOf(database.pid);
     if (now - before <= quietShare * lookMs / 1_000) return;

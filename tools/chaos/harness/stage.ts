@@ -27,7 +27,7 @@ export interface Figures {
   /** Messages that were handed out once more. */
   redeliveries: number;
   /** The longest time from a fault until its consequences were mended, in milliseconds. */
-  longestRecoveryMs: number;
+  maxRecoveryMs: number;
   /** Whatever else a scenario has measured, in words. */
   notes: string[];
 }
@@ -101,7 +101,7 @@ const shortTimes = {
 };
 
 /** Longest time for a task that ends by itself, in milliseconds. */
-const longestRunMs = 180_000;
+const maxRunMs = 180_000;
 
 let stageNumber = 0;
 
@@ -123,7 +123,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     orders: 0,
     faults: 0,
     redeliveries: 0,
-    longestRecoveryMs: 0,
+    maxRecoveryMs: 0,
     notes: [],
   };
   const processes: Process[] = [];
@@ -140,7 +140,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     processes,
     repeat: repeats.repeat,
     recovered: (ms) => {
-      figures.longestRecoveryMs = Math.max(figures.longestRecoveryMs, ms);
+      figures.maxRecoveryMs = Math.max(figures.maxRecoveryMs, ms);
     },
     close: async () => {
       for (const engine of [database, redis]) engine.kill("SIGCONT");
@@ -237,7 +237,7 @@ function openTasks(
     },
     run: async (task, args = [], own = {}) => {
       const started = await start(task, args, own);
-      const ended = await started.endedWithin(longestRunMs);
+      const ended = await started.endedWithin(maxRunMs);
       if (ended.code === 0) return ended;
       const tail = [...started.messages.slice(-5), ended.stdout.slice(-2_000)].join("\n");
       const how = ended.signal ?? ended.code;
