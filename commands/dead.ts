@@ -12,6 +12,7 @@ import {
 import { readOrders } from "../db/orders/orders.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import { groupedAmount } from "../domain/money.ts";
+import { formatCount } from "../domain/text/format_count.ts";
 import { isSettled } from "../domain/order/order.ts";
 import { guardBooks } from "../streams/recovery/database_guard.ts";
 import {
@@ -19,7 +20,6 @@ import {
   discardDeadLetters,
   retryDeadLetters,
 } from "../streams/queue/dead_letters.ts";
-import { formatCount } from "../domain/text/format_count.ts";
 import { type Command, groupArgument, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { print, printError } from "./print.ts";

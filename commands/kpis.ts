@@ -5,12 +5,12 @@
  */
 
 import { isDay } from "../domain/kpi/day.ts";
+import { formatCount } from "../domain/text/format_count.ts";
 import type { KpiRow } from "../domain/kpi/kpi.ts";
 import { groupedAmount } from "../domain/money.ts";
 import { ensureBasis, holdBasis, isOwnBasis } from "../streams/kpis/kpi_basis.ts";
 import { readKpis } from "../streams/kpis/kpis.ts";
 import { rebuildKpis } from "../streams/kpis/kpis_rebuild.ts";
-import { formatCount } from "../domain/text/format_count.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";

@@ -5,22 +5,22 @@
  */
 
 import { type Context, Hono } from "hono";
-import type { FC } from "hono/jsx";
+import type { Child, FC } from "hono/jsx";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
 import { type Group, groups } from "../../domain/messages/messages.ts";
-import { type ActivityHour, readActivity } from "../../streams/kpis/activity.ts";
+import { readActivity } from "../../streams/kpis/activity.ts";
 import { readGroupDetail } from "../../streams/queue/group_detail.ts";
 import { pauseGroup, resumeGroup } from "../../streams/queue/pause_group.ts";
 import { type GroupStatus, readStreams } from "../../streams/queue/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
 import { readForm } from "../middleware/read_form.ts";
-import { groupBatchSize, groupHandlerMs, groupRate } from "./activity_series.ts";
+import { type ChartData, groupBatchSize, groupHandlerMs, groupRate } from "./activity_series.ts";
 import { Chart } from "./chart.tsx";
 import { actorOf, PostForm } from "./form.tsx";
 import { formatCount, formatMoney } from "./format.ts";
 import { Groups, Oldest } from "./group_table.tsx";
 import { LiveDot, page, PageHead } from "./layout.tsx";
-import { type LiveState, liveStream, shared } from "./live.ts";
+import { liveStream, shared } from "./live.ts";
 import { Badge, Figure, Money, Notice, Region, regionsToHtml, toHtml } from "./parts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { attempt, need } from "./reading.ts";
@@ -35,50 +35,74 @@ export function streamPageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   const hour = shared(3_000, () => readActivity(deps, Date.now()));
 
-  app.get("/streams", (c) => showGroups(c, deps, hour));
+  const readAll = async () => {
+    const [streams, dead, activity] = await Promise.all([
+      attempt(deps, "Redis", () => readStreams(deps)),
+      attempt(deps, "The database", () => countDeadLetters(deps.db)),
+      attempt(deps, "Redis", hour),
+    ]);
+    return <Groups streams={streams} dead={dead} activity={activity} />;
+  };
+
+  app.get("/streams", async (c) => showGroups(c, await readAll()));
+
   app.get(
     "/streams/live",
-    (c) => liveStream(c, deps, async () => ({ regions: await groupsHtml(deps, hour) })),
+    (c) =>
+      liveStream(c, deps, async () => ({ regions: { groups: await toHtml(await readAll()) } })),
   );
-  app.get(path, (c) => showGroup(c, deps, hour));
-  app.get(`${path}/live`, (c) => liveStream(c, deps, () => groupHtml(deps, groupOf(c), hour)));
+
+  const readGroup = async (group: Group) => {
+    const [streams, detail, activity] = await need(Promise.all([
+      readStreams(deps),
+      readGroupDetail(deps, group),
+      hour(),
+    ]));
+    const status = streams.find((one) => one.group === group)!;
+    return {
+      status,
+      regions: {
+        state: <State status={status} />,
+        consumers: <Consumers consumers={detail.consumers} />,
+        pending: <Pending detail={detail} count={status.pending} />,
+        scheduled: <Scheduled scheduled={detail.scheduled} count={status.scheduled} />,
+      },
+      charts: {
+        rate: groupRate(activity, group),
+        handler: groupHandlerMs(activity, group),
+        batch: groupBatchSize(activity, group),
+      },
+    };
+  };
+
+  app.get(path, async (c) => showGroup(c, await readGroup(groupOf(c))));
+
+  app.get(`${path}/live`, (c) =>
+    liveStream(c, deps, async () => {
+      const { regions, charts } = await readGroup(groupOf(c));
+      return { regions: await regionsToHtml(regions), charts };
+    }));
 
   app.post(`${path}/pause`, async (c) => {
     const group = groupOf(c);
     if (!isConfirmed(await readForm(c))) return await askPause(c, deps, group);
     await need(pauseGroup(deps, group, actorOf(c)));
     deps.log.warn("group paused", { group, actor: actorOf(c) });
-    return c.redirect(`${home}/${group}`, 303);
+    return c.redirect(`/dashboard/streams/${group}`, 303);
   });
 
   app.post(`${path}/resume`, async (c) => {
     const group = groupOf(c);
     await need(resumeGroup(deps, group));
     deps.log.info("group resumed", { group, actor: actorOf(c) });
-    return c.redirect(`${home}/${group}`, 303);
+    return c.redirect(`/dashboard/streams/${group}`, 303);
   });
 
   return app;
 }
 
-/** What the consumers did in the last hour, read once for all who ask at the same time. */
-type Hour = () => Promise<ActivityHour>;
-
-async function readGroups(deps: AppDeps, hour: Hour) {
-  const [streams, dead, activity] = await Promise.all([
-    attempt(deps, "Redis", () => readStreams(deps)),
-    attempt(deps, "The database", () => countDeadLetters(deps.db)),
-    attempt(deps, "Redis", hour),
-  ]);
-  return <Groups streams={streams} dead={dead} activity={activity} />;
-}
-
-async function groupsHtml(deps: AppDeps, hour: Hour): Promise<LiveState["regions"]> {
-  return { groups: await toHtml(await readGroups(deps, hour)) };
-}
-
 /** All groups. */
-async function showGroups(c: Context, deps: AppDeps, hour: Hour): Promise<Response> {
+function showGroups(c: Context, groups: Child): Response | Promise<Response> {
   return page(
     c,
     { title: "Streams", nav: home, live: `${home}/live` },
@@ -87,45 +111,25 @@ async function showGroups(c: Context, deps: AppDeps, hour: Hour): Promise<Respon
         <PageHead title="Streams" note="Every group reads the stream of its own name">
           <LiveDot />
         </PageHead>
-        <Region name="groups">{await readGroups(deps, hour)}</Region>
+        <Region name="groups">{groups}</Region>
       </>
     ),
   );
 }
 
 /** What the page of a group shows, and its stream renews. */
-async function readGroup(deps: AppDeps, group: Group, hour: Hour) {
-  const [streams, detail, activity] = await need(Promise.all([
-    readStreams(deps),
-    readGroupDetail(deps, group),
-    hour(),
-  ]));
-  const status = streams.find((one) => one.group === group)!;
-  return {
-    status,
-    regions: {
-      state: <State status={status} />,
-      consumers: <Consumers consumers={detail.consumers} />,
-      pending: <Pending detail={detail} count={status.pending} />,
-      scheduled: <Scheduled scheduled={detail.scheduled} count={status.scheduled} />,
-    },
-    charts: {
-      rate: groupRate(activity, group),
-      handler: groupHandlerMs(activity, group),
-      batch: groupBatchSize(activity, group),
-    },
-  };
-}
-
-async function groupHtml(deps: AppDeps, group: Group, hour: Hour): Promise<LiveState> {
-  const { regions, charts } = await readGroup(deps, group, hour);
-  return { regions: await regionsToHtml(regions), charts };
+interface GroupFacts {
+  status: Omit<GroupStatus, "dead">;
+  regions: Record<"state" | "consumers" | "pending" | "scheduled", Child>;
+  charts: Record<"rate" | "handler" | "batch", ChartData>;
 }
 
 /** One group: what waits, what was done, who works. */
-async function showGroup(c: Context, deps: AppDeps, hour: Hour): Promise<Response> {
-  const group = groupOf(c);
-  const { status, regions, charts } = await readGroup(deps, group, hour);
+function showGroup(
+  c: Context,
+  { status, regions, charts }: GroupFacts,
+): Response | Promise<Response> {
+  const { group } = status;
   return page(
     c,
     { title: `Stream ${group}`, nav: home, live: `${home}/${group}/live`, charts: true },
