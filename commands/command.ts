@@ -6,6 +6,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { WorkflowError } from "../domain/errors.ts";
+import { type Group, groups } from "../domain/messages/messages.ts";
 
 /** One task of the command line. */
 export interface Command {
@@ -30,7 +31,7 @@ export interface OptionNames {
   string?: readonly string[];
   /** `--name=VALUE`, given any number of times */
   collect?: readonly string[];
-  /** Least and most arguments that are not options. */
+  /** The minimum and the maximum of arguments that are not options. */
   positionals?: readonly [number, number];
 }
 
@@ -38,8 +39,8 @@ export interface OptionNames {
 export interface Options {
   flag(name: string): boolean;
   text(name: string): string | undefined;
-  /** @throws {WorkflowError} `bad_usage` unless it is an integer from `least` to `most` */
-  integer(name: string, least: number, most: number): number | undefined;
+  /** @throws {WorkflowError} `bad_usage` unless it is an integer from `min` to `max` */
+  integer(name: string, min: number, max: number): number | undefined;
   list(name: string): string[];
   positionals: string[];
 }
@@ -75,15 +76,15 @@ export function readOptions(args: string[], names: OptionNames): Options {
     values.set(name, list);
   }
   const positionals = (parsed._ as unknown[]).map(String);
-  const [least, most] = names.positionals ?? [0, 0];
-  if (positionals.length < least) throw usage("An argument is missing");
-  if (positionals.length > most) throw usage(`Unexpected argument "${positionals[most]}"`);
+  const [min, max] = names.positionals ?? [0, 0];
+  if (positionals.length < min) throw usage("An argument is missing");
+  if (positionals.length > max) throw usage(`Unexpected argument "${positionals[max]}"`);
   return {
     flag: (name) => parsed[name] === true,
     text: (name) => values.get(name)?.[0],
-    integer: (name, low, high) => {
+    integer: (name, min, max) => {
       const raw = values.get(name)?.[0];
-      return raw === undefined ? undefined : integerArgument(`--${name}`, raw, low, high);
+      return raw === undefined ? undefined : integerArgument(`--${name}`, raw, min, max);
     },
     list: (name) => values.get(name) ?? [],
     positionals,
@@ -93,14 +94,27 @@ export function readOptions(args: string[], names: OptionNames): Options {
 /**
  * An argument that must be an integer.
  *
- * @throws {WorkflowError} `bad_usage` unless it is one from `least` to `most`
+ * @throws {WorkflowError} `bad_usage` unless it is one from `min` to `max`
  */
-export function integerArgument(what: string, raw: string, least: number, most: number): number {
+export function integerArgument(what: string, raw: string, min: number, max: number): number {
   const value = /^-?\d{1,16}$/.test(raw) ? Number(raw) : NaN;
-  if (!(value >= least && value <= most)) {
-    throw usage(`${what} must be an integer ${least}…${most}, not "${raw}"`);
+  if (!(value >= min && value <= max)) {
+    throw usage(`${what} must be an integer ${min}…${max}, not "${raw}"`);
   }
   return value;
+}
+
+/**
+ * An argument that must name a group.
+ *
+ * @throws {WorkflowError} `bad_usage` where there is no such group
+ */
+export function groupArgument(name: string): Group {
+  const group = groups.find((known) => known === name);
+  if (group === undefined) {
+    throw usage(`There is no group "${name}"; there are ${groups.join(", ")}`);
+  }
+  return group;
 }
 
 /** The error for wrong usage. */

@@ -5,11 +5,10 @@
  */
 
 import { parseConfig } from "../config/config.ts";
-import { groups } from "../domain/messages/messages.ts";
 import { guardBooks } from "../streams/recovery/database_guard.ts";
 import { simulatedWarning } from "../streams/payments/gateways.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
-import { type Command, readOptions, usage } from "./command.ts";
+import { type Command, groupArgument, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
@@ -29,13 +28,7 @@ Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
       string: ["batch"],
       collect: ["group"],
     });
-    const wanted = options.list("group").map((name) => {
-      const group = groups.find((known) => known === name);
-      if (group === undefined) {
-        throw usage(`There is no group "${name}"; there are ${groups.join(", ")}`);
-      }
-      return group;
-    });
+    const wanted = options.list("group").map(groupArgument);
     const batch = options.integer("batch", 1, 5_000);
     if (parseConfig(env).gateway === "simulated") print(simulatedWarning);
     return await withContext(env, async (context) => {

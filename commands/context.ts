@@ -72,7 +72,7 @@ export async function openContext(
   const db = await openDatabase(config.databaseUrl, {
     connections: config.databaseConnections,
     // Whoever takes over a silent consumer's work needs the rows that its transaction holds.
-    idleTransactionSeconds: Math.max(leastIdleSeconds, Math.ceil(config.takeoverMs / 1_000)),
+    idleTransactionSeconds: Math.max(minIdleSeconds, Math.ceil(config.takeoverMs / 1_000)),
   });
   if (tracing) traceEngines(db.engine);
   try {
@@ -104,7 +104,7 @@ async function refusePending(databaseUrl: string): Promise<void> {
 }
 
 /** A transaction may be silent for so long at least: its process may wait for Redis meanwhile. */
-const leastIdleSeconds = 5;
+const minIdleSeconds = 5;
 
 /** Closes what {@linkcode openContext} opened. */
 export async function closeContext({ db, redis }: Context): Promise<void> {

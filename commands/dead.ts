@@ -11,8 +11,8 @@ import {
 } from "../db/dead_letters/dead_letters.ts";
 import { readOrders } from "../db/orders/orders.ts";
 import { WorkflowError } from "../domain/errors.ts";
-import { groups } from "../domain/messages/messages.ts";
 import { groupedAmount } from "../domain/money.ts";
+import { formatCount } from "../domain/text/format_count.ts";
 import { isSettled } from "../domain/order/order.ts";
 import { guardBooks } from "../streams/recovery/database_guard.ts";
 import {
@@ -20,10 +20,10 @@ import {
   discardDeadLetters,
   retryDeadLetters,
 } from "../streams/workflow/dead_letters.ts";
-import { type Command, integerArgument, readOptions, usage } from "./command.ts";
+import { type Command, groupArgument, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { print, printError } from "./print.ts";
-import { formatCount, formatTable } from "./table.ts";
+import { formatTable, right } from "./table.ts";
 
 /** Letters that the list shows without `--all`. */
 const shown = 50;
@@ -59,10 +59,7 @@ finished is published anew by the next sweep, unless it is cancelled.`,
       throw usage(`There is no "dead ${verb}"; there are list, retry and discard`);
     }
     const name = options.text("group");
-    const group = groups.find((known) => known === name);
-    if (name !== undefined && group === undefined) {
-      throw usage(`There is no group "${name}"; there are ${groups.join(", ")}`);
-    }
+    const group = name === undefined ? undefined : groupArgument(name);
     const rawId = options.text("id");
     const id = rawId === undefined
       ? undefined
@@ -103,7 +100,6 @@ async function list({ db }: Context, filter: DeadLetterFilter, all: boolean): Pr
     print("No dead letters");
     return 0;
   }
-  const right = (heading: string) => ({ heading, align: "right" } as const);
   print(formatTable(
     [
       right("id"),

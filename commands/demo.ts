@@ -14,12 +14,13 @@ import { importOrders } from "../streams/imports/orders_import.ts";
 import { readQueueStatus } from "../streams/workflow/queue_status.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { verify } from "../streams/verification/verify.ts";
+import { formatCount } from "../domain/text/format_count.ts";
 import { type Command, readOptions } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { formatKpis } from "./kpis.ts";
 import { print } from "./print.ts";
 import { untilStopped } from "./signals.ts";
-import { formatCount, formatTable } from "./table.ts";
+import { formatTable, indent, right } from "./table.ts";
 import { formatReport } from "./verify.ts";
 
 /** The orders of the tour; where they come from stands in tools/samples/README.md. */
@@ -138,10 +139,7 @@ async function showResults(context: Context): Promise<number> {
   const places = await readLeaderboard(context, context.baseCurrency, 5);
   const names = await readCustomerNames(context.db, places.map(({ customerId }) => customerId));
   say(indent(formatTable(
-    [{ heading: "rank", align: "right" }, { heading: "customer" }, {
-      heading: "revenue",
-      align: "right",
-    }],
+    [right("rank"), { heading: "customer" }, right("revenue")],
     places.map(({ customerId, revenueCents }, index) => [
       String(index + 1),
       names.get(customerId)?.name ?? String(customerId),
@@ -177,10 +175,6 @@ function given(env: Record<string, string | undefined>): Record<string, string> 
 
 function hostOf(url: string): string {
   return new URL(url).host;
-}
-
-function indent(text: string): string {
-  return text.split("\n").map((line) => line === "" ? "" : `  ${line}`).join("\n");
 }
 
 const encoder = new TextEncoder();

@@ -9,6 +9,7 @@ import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { ImportMoney } from "../domain/import/import_money.ts";
 import { kindOfReason, type RejectedRow } from "../domain/import/order_csv.ts";
 import { formatMoney } from "../domain/money.ts";
+import { formatCount } from "../domain/text/format_count.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
 import { guardBooks } from "../streams/recovery/database_guard.ts";
 import { importOrders, type ImportReport, tookNothing } from "../streams/imports/orders_import.ts";
@@ -17,7 +18,7 @@ import { withContext } from "./context.ts";
 import { print } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { importProgressBar } from "./import_progress.ts";
-import { formatCount, formatTable } from "./table.ts";
+import { formatTable, indent, right } from "./table.ts";
 
 /** Reasons that the summary names; the rejects file has them all. */
 const reasonsShown = 5;
@@ -126,7 +127,6 @@ export function importSummary(
   reasons: ReadonlyMap<string, number>,
   notes: { dryRun: boolean; rejectsPath: string | undefined },
 ): string {
-  const number = (value: number) => value.toLocaleString("en");
   const rate = report.seconds > 0 ? Math.round(report.rows / report.seconds) : report.rows;
   const counts: [string, number, string?][] = [
     ["new", report.orders_new],
@@ -136,20 +136,20 @@ export function importSummary(
     ["conflict", report.orders_conflict],
     ["published", report.published],
   ];
-  const width = Math.max(...counts.map(([, value]) => number(value).length));
+  const width = Math.max(...counts.map(([, value]) => formatCount(value).length));
   const lines = [
-    `${notes.dryRun ? "Dry run, nothing was changed: " : ""}${number(report.rows)} rows, ` +
-    `${number(report.orders)} orders in ${report.seconds} s (${number(rate)} rows/s)`,
-    ...counts.map(([what, value]) => `  ${what.padEnd(10)} ${number(value).padStart(width)}`),
+    `${notes.dryRun ? "Dry run, nothing was changed: " : ""}${formatCount(report.rows)} rows, ` +
+    `${formatCount(report.orders)} orders in ${report.seconds} s (${formatCount(rate)} rows/s)`,
+    ...counts.map(([what, value]) => `  ${what.padEnd(10)} ${formatCount(value).padStart(width)}`),
   ];
   if (report.money !== undefined && report.money.length > 0) {
     lines.push(...moneyLines(report.money));
   }
   if (report.rows_rejected > 0) {
-    lines.push(`${number(report.rows_rejected)} rows are rejects, for these reasons:`);
+    lines.push(`${formatCount(report.rows_rejected)} rows are rejects, for these reasons:`);
     const sorted = [...reasons].sort(([, a], [, b]) => b - a);
     for (const [reason, count] of sorted.slice(0, reasonsShown)) {
-      lines.push(`  ${number(count)} × ${visibleText(reason)}`);
+      lines.push(`  ${formatCount(count)} × ${visibleText(reason)}`);
     }
     const others = sorted.length - reasonsShown;
     if (others > 0) {
@@ -166,7 +166,6 @@ export function importSummary(
 
 /** What the orders are worth: a unit that is wrong by a hundred shows here before it is charged. */
 function moneyLines(money: readonly ImportMoney[]): string[] {
-  const right = (heading: string) => ({ heading, align: "right" as const });
   const table = formatTable(
     [{ heading: "currency" }, ...["orders", "sum", "smallest", "median", "largest"].map(right)],
     money.map(({ currency, orders, sum_cents, smallest_cents, median_cents, largest_cents }) => [
@@ -178,6 +177,6 @@ function moneyLines(money: readonly ImportMoney[]): string[] {
   );
   return [
     "Money of the orders that would be taken or are known:",
-    ...table.split("\n").map((line) => `  ${line}`),
+    indent(table),
   ];
 }

@@ -5,6 +5,7 @@
  */
 
 import { isDay } from "../domain/kpi/day.ts";
+import { formatCount } from "../domain/text/format_count.ts";
 import type { KpiRow } from "../domain/kpi/kpi.ts";
 import { groupedAmount } from "../domain/money.ts";
 import { ensureBasis, holdBasis, isOwnBasis } from "../streams/kpis/kpi_basis.ts";
@@ -13,7 +14,7 @@ import { rebuildKpis } from "../streams/kpis/kpis_rebuild.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
-import { formatCount, formatTable } from "./table.ts";
+import { formatTable, right } from "./table.ts";
 
 const command: Command = {
   summary: "Shows the KPIs of a day, or rebuilds all of them from the database.",
@@ -55,7 +56,6 @@ export default command;
 
 /** Figures for people, a line a day and currency; money in units of the currency. */
 export function formatKpis(kpis: readonly KpiRow[]): string {
-  const right = (heading: string) => ({ heading, align: "right" } as const);
   return formatTable(
     [
       { heading: "date" },

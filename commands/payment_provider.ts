@@ -5,70 +5,20 @@
  * @module
  */
 
-import { hash as digestOf } from "node:crypto";
 import { Hono } from "hono";
-import { Webhook } from "standardwebhooks";
+import { pause } from "../streams/queue/pause.ts";
+import { type Callbacks, openCallbacks } from "./payment_callbacks.ts";
+import {
+  type Delivery,
+  happens,
+  type ProviderCharge,
+  type ProviderOptions,
+} from "./provider_behaviour.ts";
 
-/** How the provider behaves. Percentages are of charges, or of refunds too; their keys tell of which of them. */
-export interface ProviderOptions {
-  /** Where callbacks go; undefined for none. */
-  callbackUrl: string | undefined;
-  /** Signs them; `whsec_` and base64. */
-  secret: string;
-  /** Wants this bearer token; empty for none. */
-  token: string;
-  /** Milliseconds until a charge is decided. */
-  delayMs: number;
-  /** Milliseconds until a callback that was not taken is sent again, doubling. */
-  resendMs: number;
-  /** Percent, of refunds too, that are answered 503 at the first try, before any money moves. */
-  errors: number;
-  /** Percent, of refunds too, whose first try is never answered, although the money moves. */
-  timeOuts: number;
-  /** Percent whose callback comes twice. */
-  duplicates: number;
-  /** Percent whose callback comes before the answer to the charge. */
-  early: number;
-  /** Percent whose callback never comes. */
-  silent: number;
-  /** Percent of which somebody without the secret claims the opposite first. */
-  lies: number;
-  /** Percent of which the provider itself, well signed, claims first that it took a cent more. */
-  wrongAmounts: number;
-  /** Percent of which it really takes a cent more. */
-  overcharges: number;
-  /** Percent that are refused with 422, as an amount that is too small. */
-  refusals: number;
-}
-
-/** A charge as the provider has it. */
-export interface ProviderCharge {
-  /** The provider's name for it. */
-  id: string;
-  /** Under which it was asked for. */
-  key: string;
-  /** What the service calls its row of the order; other orders may have been called so before. */
-  orderId: number;
-  /** The shop's id of the order; null where it was not told. */
-  reference: string | null;
-  /** What was asked for, in minor units of the currency. */
-  askedCents: number;
-  /** What it takes, in minor units of the currency. */
-  amountCents: number;
-  /** ISO 4217. */
-  currency: string;
-  /** `pending` until it is decided. */
-  status: "pending" | "succeeded" | "declined";
-  /** What went back of it, in minor units. */
-  refundedCents: number;
-}
-
-/** Whose hand a callback is from, and what it says. */
-type CallbackKind = "true" | "forged" | "wrong amount";
+export type { ProviderCharge, ProviderOptions } from "./provider_behaviour.ts";
 
 /** The provider. */
 export interface PaymentProvider {
-  /** To serve. */
   app: Hono;
   /** By the key that it was asked for under. */
   charges: ReadonlyMap<string, ProviderCharge>;
@@ -77,117 +27,29 @@ export interface PaymentProvider {
   /** How many requests it answered, good or bad. */
   asked: number;
   /** Statuses with which callbacks were answered, and which of them were no true ones. */
-  deliveries: { kind: CallbackKind; status: number }[];
+  deliveries: Delivery[];
   /** Resolves when no callback is on its way. */
   settled(): Promise<void>;
   /** Ends all waiting. */
   stop(): void;
 }
 
-/** Tries of one callback. */
-const mostDeliveries = 8;
+/** An answer that never comes is not waited for that long, in milliseconds. */
+const maxSilenceMs = 3_600_000;
 
 /** Makes a provider that pays even amounts and declines odd ones. */
 export function paymentProvider(options: ProviderOptions): PaymentProvider {
   const app = new Hono();
-  const charges = new Map<string, ProviderCharge>();
-  const refunds = new Map<string, Record<string, unknown>>();
-  const deliveries: PaymentProvider["deliveries"] = [];
-  const met = new Set<string>();
-  const onTheWay = new Set<Promise<void>>();
   const stop = new AbortController();
-  const webhook = new Webhook(options.secret);
-  const stranger = new Webhook(`whsec_${btoa("a stranger who has no secret")}`);
-
+  const counter = openCounter(options, stop.signal);
   const provider: PaymentProvider = {
     app,
-    charges,
+    charges: counter.charges,
     trouble: "none",
     asked: 0,
-    deliveries,
-    async settled() {
-      while (onTheWay.size > 0) await Promise.all(onTheWay);
-    },
+    deliveries: counter.callbacks.deliveries,
+    settled: () => counter.callbacks.settled(),
     stop: () => stop.abort(),
-  };
-
-  const happens = (what: string, key: string, percent: number) =>
-    parseInt(digestOf("sha256", `${what} ${key}`, "hex").slice(0, 8), 16) % 100 < percent;
-  const firstTime = (what: string, key: string) => {
-    const name = `${what} ${key}`;
-    if (met.has(name)) return false;
-    met.add(name);
-    return true;
-  };
-  const wait = (ms: number) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      stop.signal.addEventListener("abort", () => {
-        clearTimeout(timer);
-        resolve();
-      }, { once: true });
-    });
-
-  const post = async (kind: CallbackKind, id: string, body: string): Promise<number> => {
-    const signer = kind === "forged" ? stranger : webhook;
-    const now = new Date();
-    const response = await fetch(options.callbackUrl!, {
-      method: "POST",
-      body,
-      headers: {
-        "content-type": "application/json",
-        "webhook-id": id,
-        "webhook-timestamp": String(Math.floor(now.getTime() / 1_000)),
-        "webhook-signature": signer.sign(id, now, body),
-      },
-      signal: AbortSignal.any([stop.signal, AbortSignal.timeout(5_000)]),
-    });
-    await response.body?.cancel();
-    deliveries.push({ kind, status: response.status });
-    return response.status;
-  };
-
-  const callBack = async (charge: ProviderCharge, status: "succeeded" | "declined") => {
-    const bodyOf = (outcome: string, amountCents = charge.amountCents) =>
-      JSON.stringify({
-        type: `charge.${outcome}`,
-        timestamp: new Date().toISOString(),
-        data: {
-          id: charge.id,
-          idempotency_key: charge.key,
-          reference: charge.reference,
-          amount_cents: amountCents,
-          currency: charge.currency,
-        },
-      });
-    if (happens("lie", charge.key, options.lies)) {
-      const opposite = status === "succeeded" ? "declined" : "succeeded";
-      await post("forged", `lie_${charge.id}`, bodyOf(opposite)).catch(() => {});
-    }
-    if (happens("wrong amount", charge.key, options.wrongAmounts)) {
-      const wrong = bodyOf("succeeded", charge.amountCents + 1);
-      await post("wrong amount", `wrong_${charge.id}`, wrong).catch(() => {});
-    }
-    const copies = happens("duplicate", charge.key, options.duplicates) ? 2 : 1;
-    for (let copy = 0; copy < copies; copy++) {
-      for (let attempt = 0; attempt < mostDeliveries && !stop.signal.aborted; attempt++) {
-        const answer = await post("true", `msg_${charge.id}`, bodyOf(status)).catch(() => 0);
-        if (answer >= 200 && answer < 300) break;
-        await wait(options.resendMs * 2 ** attempt);
-      }
-    }
-  };
-
-  const decide = async (charge: ProviderCharge): Promise<void> => {
-    if (charge.status !== "pending") return;
-    const status = charge.askedCents % 2 === 0 ? "succeeded" : "declined";
-    charge.status = status;
-    if (options.callbackUrl === undefined || happens("silence", charge.key, options.silent)) return;
-    await callBack(charge, status);
-  };
-  const inBackground = (work: Promise<void>) => {
-    const tracked = work.finally(() => onTheWay.delete(tracked));
-    onTheWay.add(tracked);
   };
 
   app.use(async (c, next) => {
@@ -199,40 +61,70 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
     }
     await next();
   });
+  app.route("/", chargeRoutes(counter));
+  app.route("/", refundRoutes(counter));
+  return provider;
+}
+
+/** What the provider has, and how it behaves. */
+interface Counter {
+  options: ProviderOptions;
+  charges: Map<string, ProviderCharge>;
+  /** Answers to refunds, by the key that they were asked for under. */
+  refunds: Map<string, Record<string, unknown>>;
+  callbacks: Callbacks;
+  /** The first try fails, before any money moves. */
+  failsAtFirst(key: string): boolean;
+  /** The first try is never answered, although the money moves. */
+  staysSilentAtFirst(key: string): Promise<void>;
+}
+
+function openCounter(options: ProviderOptions, stopping: AbortSignal): Counter {
+  const met = new Set<string>();
+  const isFirst = (what: string, key: string) => {
+    const name = `${what} ${key}`;
+    if (met.has(name)) return false;
+    met.add(name);
+    return true;
+  };
+  return {
+    options,
+    charges: new Map(),
+    refunds: new Map(),
+    callbacks: openCallbacks(options, stopping),
+    failsAtFirst: (key) => happens("error", key, options.errors) && isFirst("error", key),
+    staysSilentAtFirst: async (key) => {
+      if (happens("time-out", key, options.timeOuts) && isFirst("time-out", key)) {
+        await pause(maxSilenceMs, stopping);
+      }
+    },
+  };
+}
+
+/** Asking for a charge, and looking one up. */
+function chargeRoutes(counter: Counter): Hono {
+  const { options, charges, callbacks } = counter;
+  const app = new Hono();
 
   app.post("/charges", async (c) => {
     const key = c.req.header("idempotency-key") ?? "";
     const { order_id: orderId, reference = null, amount_cents: amountCents, currency } = await c.req
       .json();
     if (key === "" || !Number.isSafeInteger(amountCents)) return c.json({ error: "invalid" }, 422);
-    if (happens("error", key, options.errors) && firstTime("error", key)) {
-      return c.json({ error: "try again" }, 503);
-    }
+    if (counter.failsAtFirst(key)) return c.json({ error: "try again" }, 503);
     if (amountCents < 1 || happens("refusal", key, options.refusals)) {
       return c.json({ error: { message: "amount_too_small" } }, 422);
     }
     let charge = charges.get(key);
     if (charge === undefined) {
-      const made: ProviderCharge = {
-        id: `ch_${crypto.randomUUID()}`,
-        key,
-        orderId,
-        reference,
-        askedCents: amountCents,
-        amountCents: amountCents + (happens("overcharge", key, options.overcharges) ? 1 : 0),
-        currency,
-        status: "pending",
-        refundedCents: 0,
-      };
-      charges.set(key, charge = made);
-      if (happens("early", key, options.early)) await decide(made);
-      else inBackground(wait(options.delayMs).then(() => decide(made)));
+      charge = newCharge(options, { key, orderId, reference, amountCents, currency });
+      charges.set(key, charge);
+      if (happens("early", key, options.early)) await callbacks.decide(charge);
+      else callbacks.decideLater(charge);
     } else if (charge.askedCents !== amountCents || charge.currency !== currency) {
       return c.json({ error: "another request under this key" }, 422);
     }
-    if (happens("time-out", key, options.timeOuts) && firstTime("time-out", key)) {
-      await wait(3_600_000);
-    }
+    await counter.staysSilentAtFirst(key);
     return c.json(chargeJson(charge), charge.status === "pending" ? 202 : 200);
   });
 
@@ -241,11 +133,34 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
     return charge === undefined ? c.json({ error: "unknown" }, 404) : c.json(chargeJson(charge));
   });
 
+  return app;
+}
+
+function newCharge(
+  options: ProviderOptions,
+  { amountCents, ...asked }: Pick<
+    ProviderCharge,
+    "key" | "orderId" | "reference" | "amountCents" | "currency"
+  >,
+): ProviderCharge {
+  return {
+    id: `ch_${crypto.randomUUID()}`,
+    ...asked,
+    askedCents: amountCents,
+    amountCents: amountCents + (happens("overcharge", asked.key, options.overcharges) ? 1 : 0),
+    status: "pending",
+    refundedCents: 0,
+  };
+}
+
+/** Asking for a refund, and looking one up. */
+function refundRoutes(counter: Counter): Hono {
+  const { charges, refunds } = counter;
+  const app = new Hono();
+
   app.post("/refunds", async (c) => {
     const key = c.req.header("idempotency-key") ?? "";
-    if (happens("error", key, options.errors) && firstTime("error", key)) {
-      return c.json({ error: "try again" }, 503);
-    }
+    if (counter.failsAtFirst(key)) return c.json({ error: "try again" }, 503);
     const before = refunds.get(key);
     if (before !== undefined) return c.json(before);
     const {
@@ -271,9 +186,7 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
     };
     if (refund.status === "succeeded") charge!.refundedCents += amountCents;
     refunds.set(key, refund);
-    if (happens("time-out", key, options.timeOuts) && firstTime("time-out", key)) {
-      await wait(3_600_000);
-    }
+    await counter.staysSilentAtFirst(key);
     return c.json(refund);
   });
 
@@ -282,7 +195,7 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
     return refund === undefined ? c.json({ error: "unknown" }, 404) : c.json(refund);
   });
 
-  return provider;
+  return app;
 }
 
 function chargeJson(charge: ProviderCharge) {

@@ -7,10 +7,10 @@
 import { WorkflowError } from "../domain/errors.ts";
 import { holdBasis } from "../streams/kpis/kpi_basis.ts";
 import { recover } from "../streams/recovery/recover.ts";
+import { formatCount } from "../domain/text/format_count.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
-import { formatCount } from "./table.ts";
 
 /** How long to wait for another process that is recovering. */
 const waitMs = 600_000;

@@ -12,10 +12,10 @@ import {
   type StockChange,
 } from "../db/catalog/stock.ts";
 import { guardBooks } from "../streams/recovery/database_guard.ts";
+import { formatCount } from "../domain/text/format_count.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
-import { formatCount } from "./table.ts";
 
 const command: Command = {
   summary: "Shows or changes the stock of a product.",

@@ -32,7 +32,12 @@ export function formatTable(columns: readonly Column[], rows: readonly string[][
   ).join("\n");
 }
 
-/** An integer with thousands separated: `1,234,567`. */
-export function formatCount(count: number): string {
-  return count.toLocaleString("en");
+/** A column of figures. */
+export function right(heading: string): Column {
+  return { heading, align: "right" };
+}
+
+/** Lines further to the right; empty ones stay empty. */
+export function indent(text: string): string {
+  return text.split("\n").map((line) => line === "" ? "" : `  ${line}`).join("\n");
 }

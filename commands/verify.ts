@@ -8,10 +8,11 @@ import type { Drift } from "../streams/verification/drift.ts";
 import { withKeptBasis } from "../streams/kpis/kpi_basis.ts";
 import { mendable } from "../streams/recovery/repair.ts";
 import { type CheckName, verify, type VerifyReport } from "../streams/verification/verify.ts";
+import { formatCount } from "../domain/text/format_count.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
-import { formatCount, formatTable } from "./table.ts";
+import { formatTable, right } from "./table.ts";
 
 const command: Command = {
   summary: "Proves that books, stock, KPIs, notifications and streams agree.",
@@ -51,7 +52,7 @@ const claims: Readonly<Record<CheckName, string>> = {
 /** The report for people. */
 export function formatReport(report: VerifyReport): string {
   const table = formatTable(
-    [{ heading: "check" }, { heading: "checked", align: "right" }, { heading: "result" }],
+    [{ heading: "check" }, right("checked"), { heading: "result" }],
     report.checks.map(({ name, checked, ok, drift_count: count }) => [
       name,
       formatCount(checked),

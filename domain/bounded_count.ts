@@ -4,6 +4,8 @@
  * @module
  */
 
+import { formatCount } from "./text/format_count.ts";
+
 /**
  * So many rows of a kind are counted at the most, which takes 10 to 20 ms: beyond that, their number helps
  * nobody.
@@ -12,5 +14,5 @@ export const mostCounted = 100_000;
 
 /** `1,200`, or `100,000+` where counting ended there. */
 export function describeCount(count: number): string {
-  return count.toLocaleString("en") + (count >= mostCounted ? "+" : "");
+  return formatCount(count) + (count >= mostCounted ? "+" : "");
 }

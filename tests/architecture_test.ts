@@ -4,6 +4,8 @@ import { fromFileUrl, walk } from "./sources.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
 
+const product = ["domain", "config", "db", "streams", "services", "routes", "commands"];
+
 /** Folders of code, and which of them each may import from. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   domain: ["domain"],
@@ -24,6 +26,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   main: ["commands", "config", "domain"],
   "tools/engines": ["tools/engines"],
+  // What measures and breaks the product may look at all of it; of the product, only commands know a tool.
+  "tools/bench": ["tools/bench", "tools/engines", ...product],
+  "tools/chaos": ["tools/chaos", "tools/engines", ...product],
   std: ["std"],
 };
 
@@ -131,6 +136,13 @@ Deno.test("each folder imports only from the folders that it may know", () => {
       }
     }
   }
+});
+
+Deno.test("no engine is started by the product, except where somebody asks for a private one", () => {
+  const starting = inFolders(...product, "main")
+    .filter(({ imports }) => imports.some((path) => path.startsWith("tools/")))
+    .map(({ path }) => path);
+  assert.deepEqual(starting, ["commands/demo.ts", "commands/dev.ts"]);
 });
 
 Deno.test("each folder uses only the packages that are its business", () => {

@@ -22,7 +22,7 @@ import type { Series } from "./chart.tsx";
 import { formatDuration, formatRate } from "./format.ts";
 
 /** A chart's data and what it says in words. */
-export interface Told {
+export interface ChartData {
   series: Series;
   summary: string;
 }
@@ -31,21 +31,21 @@ export interface Told {
 const slotsPerMinute = 60 / slotSeconds;
 
 /** Orders that came to their end, a second. */
-export function settledRate({ times, groups: byGroup }: ActivityHour): Told {
+export function settledRate({ times, groups: byGroup }: ActivityHour): ChartData {
   const rates = times.map((_, at) =>
     groups.reduce((sum, group) => sum + byGroup[group][at]!.paid + byGroup[group][at]!.failed, 0) /
     slotSeconds
   );
-  return told("rate", times, [rates], ["orders/s"], () => {
-    const most = Math.max(0, ...rates);
-    if (most === 0) return "No order was settled in the last hour";
+  return chartData("rate", times, [rates], ["orders/s"], () => {
+    const max = Math.max(0, ...rates);
+    if (max === 0) return "No order was settled in the last hour";
     const now = minuteBefore(rates);
-    return `${formatRate(now)} orders/s in the last minute, ${formatRate(most)} at most`;
+    return `${formatRate(now)} orders/s in the last minute, ${formatRate(max)} at most`;
   });
 }
 
 /** From an order's arrival to its end. */
-export function settleLatency({ times, groups: byGroup }: ActivityHour): Told {
+export function settleLatency({ times, groups: byGroup }: ActivityHour): ChartData {
   const histograms = times.map((_, at) =>
     sumHistograms(groups.map((group) => byGroup[group][at]!.settleMs))
   );
@@ -53,28 +53,28 @@ export function settleLatency({ times, groups: byGroup }: ActivityHour): Told {
 }
 
 /** Messages that a group finished, a second. */
-export function groupRate({ times, groups: byGroup }: ActivityHour, group: Group): Told {
+export function groupRate({ times, groups: byGroup }: ActivityHour, group: Group): ChartData {
   const rates = byGroup[group].map(({ handled }) => handled / slotSeconds);
-  return told("rate", times, [rates], ["messages/s"], () => {
-    const most = Math.max(0, ...rates);
-    if (most === 0) return "No message was handled in the last hour";
+  return chartData("rate", times, [rates], ["messages/s"], () => {
+    const max = Math.max(0, ...rates);
+    if (max === 0) return "No message was handled in the last hour";
     return `${formatRate(minuteBefore(rates))} messages/s in the last minute, ` +
-      `${formatRate(most)} at most`;
+      `${formatRate(max)} at most`;
   });
 }
 
 /** How long a group's batches take. */
-export function groupHandlerMs(hour: ActivityHour, group: Group): Told {
+export function groupHandlerMs(hour: ActivityHour, group: Group): ChartData {
   const histograms = hour.groups[group].map(({ handlerMs }) => handlerMs);
   return latency(hour.times, handlerMsBounds, histograms, "No batch was handled in the last hour");
 }
 
 /** How many messages a group's batches hold. */
-export function groupBatchSize({ times, groups: byGroup }: ActivityHour, group: Group): Told {
+export function groupBatchSize({ times, groups: byGroup }: ActivityHour, group: Group): ChartData {
   const sizes = byGroup[group].map(({ sumBatch, batches }) =>
     batches === 0 ? null : sumBatch / batches
   );
-  return told("count", times, [sizes], ["messages a batch"], () => {
+  return chartData("count", times, [sizes], ["messages a batch"], () => {
     const half = quantile(
       batchSizeBounds,
       sumHistograms(byGroup[group].map(({ batchSize }) => batchSize)),
@@ -101,10 +101,10 @@ function latency(
   bounds: readonly number[],
   histograms: readonly Histogram[],
   nothing: string,
-): Told {
+): ChartData {
   const half = histograms.map((histogram) => quantile(bounds, histogram, 0.5));
-  const most = histograms.map((histogram) => quantile(bounds, histogram, 0.95));
-  return told("ms", times, [half, most], ["median", "95 %"], () => {
+  const high = histograms.map((histogram) => quantile(bounds, histogram, 0.95));
+  return chartData("ms", times, [half, high], ["median", "95 %"], () => {
     const all = sumHistograms(histograms);
     const median = quantile(bounds, all, 0.5);
     if (median === null) return nothing;
@@ -114,13 +114,13 @@ function latency(
   });
 }
 
-function told(
+function chartData(
   unit: Series["unit"],
   x: number[],
   y: (number | null)[][],
   labels: string[],
   summary: () => string,
-): Told {
+): ChartData {
   const rounded = y.map((values) =>
     values.map((value) => value === null ? null : Math.round(value * 100) / 100)
   );

@@ -5,6 +5,7 @@
  */
 
 import type { FC } from "hono/jsx";
+import { coordinate, linearScale, pointList } from "./chart_scale.ts";
 import { formatCount, formatDay, formatDuration, formatRate } from "./format.ts";
 
 /** What a chart shows, as assets/charts.js takes it. */
@@ -23,8 +24,11 @@ export interface Series {
 /** Width and height of the picture's own coordinates. */
 const width = 600, height = 174;
 
+/** So much larger than its largest value a chart is. */
+const headroom = 1.12;
+
 /** From so many points on, a line is drawn without dots. */
-const mostDots = 30;
+const maxDots = 30;
 
 /**
  * A chart with a heading.
@@ -60,18 +64,34 @@ export const Chart: FC<
   </figure>
 );
 
-/** The picture, and in words the ends of its axes. */
-const Spark: FC<{ series: Series }> = ({ series: { kind, unit, x, y, digits = 0 } }) => {
+/** How a value of a series is drawn, and what it is called. */
+interface Axis {
+  max: number;
+  min: number;
+  /** From the top, in the picture's own coordinates. */
+  heightOf: (value: number) => number;
+  write: (value: number) => string;
+}
+
+function axisOf({ unit, y, digits = 0 }: Series): Axis {
   const values = y.flat().map((value) => value ?? 0);
-  const most = Math.max(10 ** digits, ...values) * 1.12;
-  const least = Math.min(0, ...values) * 1.12;
-  const heightOf = (value: number) => height - (value - least) / (most - least) * height;
-  const write = (value: number) => written[unit](value / 10 ** digits);
-  const dated = x.length === 1 || x[1]! - x[0]! >= 86_400;
-  const when = (seconds: number) => {
-    const iso = new Date(seconds * 1_000).toISOString();
-    return dated ? formatDay(iso.slice(0, 10)) : iso.slice(11, 16);
+  const max = Math.max(...values);
+  const min = Math.min(...values);
+  const ends = [Math.min(0, min) * headroom, Math.max(10 ** digits, max) * headroom] as const;
+  return {
+    max,
+    min,
+    heightOf: linearScale(ends, [height, 0]),
+    write: (value) => written[unit](value / 10 ** digits),
   };
+}
+
+/** The picture, and in words the ends of its axes. */
+const Spark: FC<{ series: Series }> = ({ series }) => {
+  const { kind, unit, y } = series;
+  const axis = axisOf(series);
+  const { min, heightOf } = axis;
+  const zero = heightOf(0);
   return (
     <>
       <svg
@@ -80,32 +100,32 @@ const Spark: FC<{ series: Series }> = ({ series: { kind, unit, x, y, digits = 0 
         preserveAspectRatio="none"
         aria-hidden="true"
       >
-        {y.map((line, index) => (
-          kind === "bars"
-            ? <Bars key={index} line={line} index={index} zero={heightOf(0)} heightOf={heightOf} />
-            : (
-              <Line
-                key={index}
-                line={line}
-                spansGaps={unit === "ms"}
-                index={index}
-                zero={heightOf(0)}
-                heightOf={heightOf}
-              />
-            )
-        ))}
-        {least < 0 && <path class="zero" d={`M0 ${heightOf(0).toFixed(1)}h${width}`} />}
+        {y.map((line, index) => {
+          const drawn = { line, index, zero, heightOf };
+          return kind === "bars"
+            ? <Bars key={index} {...drawn} />
+            : <Line key={index} {...drawn} spansGaps={unit === "ms"} />;
+        })}
+        {min < 0 && <path class="zero" d={`M0 ${coordinate(zero)}h${width}`} />}
       </svg>
-      {x.length > 0 && (
-        <>
-          {values.some((value) => value > 0) && (
-            <span class="spark-end most">{write(Math.max(...values))}</span>
-          )}
-          {least < 0 && <span class="spark-end least">{write(Math.min(...values))}</span>}
-          <span class="spark-end first">{when(x[0]!)}</span>
-          <span class="spark-end last">{when(x.at(-1)!)}</span>
-        </>
-      )}
+      {series.x.length > 0 && <Ends x={series.x} axis={axis} />}
+    </>
+  );
+};
+
+/** What the ends of both axes are, in words. */
+const Ends: FC<{ x: readonly number[]; axis: Axis }> = ({ x, axis: { max, min, write } }) => {
+  const dated = x.length === 1 || x[1]! - x[0]! >= 86_400;
+  const when = (seconds: number) => {
+    const iso = new Date(seconds * 1_000).toISOString();
+    return dated ? formatDay(iso.slice(0, 10)) : iso.slice(11, 16);
+  };
+  return (
+    <>
+      {max > 0 && <span class="spark-end most">{write(max)}</span>}
+      {min < 0 && <span class="spark-end least">{write(min)}</span>}
+      <span class="spark-end first">{when(x[0]!)}</span>
+      <span class="spark-end last">{when(x.at(-1)!)}</span>
     </>
   );
 };
@@ -133,26 +153,28 @@ const Line: FC<Drawn & { spansGaps: boolean }> = (
   { line, spansGaps, index, zero, heightOf },
 ) => {
   const step = width / Math.max(1, line.length - 1);
-  const points = line.map((value, at): [x: string, y: string] | null =>
-    value === null ? null : [(at * step).toFixed(1), heightOf(value).toFixed(1)]
+  const points = line.map((value, at): [x: number, y: number] | null =>
+    value === null ? null : [at * step, heightOf(value)]
   );
   const known = points.filter((point) => point !== null);
   // A value without another beside it would not be seen.
-  const dots = known.length < mostDots ? known : [];
+  const dots = known.length < maxDots ? known : [];
   const second = index === 0 ? "" : " second";
   return (
     <>
       {pieces(spansGaps ? known : points).map((piece, at) => {
-        const path = piece.map((point) => point.join()).join(" ");
-        const ends = `${piece.at(-1)![0]},${zero.toFixed(1)} ${piece[0]![0]},${zero.toFixed(1)}`;
+        const ends = [[piece.at(-1)![0], zero], [piece[0]![0], zero]] as const;
         return (
           <g key={at}>
-            {index === 0 && <polygon class="area" points={`${path} ${ends}`} />}
-            <polyline class={`line${second}`} points={path} />
+            {index === 0 && <polygon class="area" points={pointList([...piece, ...ends])} />}
+            <polyline class={`line${second}`} points={pointList(piece)} />
           </g>
         );
       })}
-      <path class={`dots${second}`} d={dots.map(([x, y]) => `M${x} ${y}h0`).join("")} />
+      <path
+        class={`dots${second}`}
+        d={dots.map(([x, y]) => `M${coordinate(x)} ${coordinate(y)}h0`).join("")}
+      />
     </>
   );
 };
@@ -169,9 +191,18 @@ function pieces<T>(list: readonly (T | null)[]): T[][] {
 
 const Bars: FC<Drawn> = ({ line, index, zero, heightOf }) => {
   const step = width / Math.max(1, line.length);
+  const ground = coordinate(zero);
   const path = line.map((value, at) =>
-    `M${((at + 0.15) * step).toFixed(1)} ${zero.toFixed(1)}` +
-    `V${heightOf(value ?? 0).toFixed(1)}h${(step * 0.7).toFixed(1)}V${zero.toFixed(1)}z`
+    `M${coordinate((at + 0.15) * step)} ${ground}` +
+    `V${coordinate(heightOf(value ?? 0))}h${coordinate(step * 0.7)}V${ground}z`
   ).join("");
   return <path class={index === 0 ? "bar" : "bar second"} d={path} />;
 };
+
+/** A part of a whole, as a bar below a figure. */
+export const ShareBar: FC<{ share: number }> = ({ share }) => (
+  <svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
+    <rect width="100" height="4" rx="2" />
+    <rect width={String(Math.max(0, Math.round(share * 100)))} height="4" rx="2" />
+  </svg>
+);

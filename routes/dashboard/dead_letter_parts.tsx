@@ -7,8 +7,10 @@
 import type { Child, FC } from "hono/jsx";
 import type { DeadLetterRow } from "../../db/dead_letters/dead_letters.ts";
 import { type Group, groups, messageOfEntry } from "../../domain/messages/messages.ts";
+import { AmountFields, ChoiceField, Filters, SearchField } from "./filters.tsx";
+import { HiddenFields } from "./form.tsx";
 import { formatCount } from "./format.ts";
-import { Ago, Money, Table, Time } from "./parts.tsx";
+import { Ago, linkTo, Money, OrderLink, Table, Time } from "./parts.tsx";
 
 /** What the address says about which dead letters are meant. */
 export interface Given {
@@ -25,51 +27,24 @@ const ages = [["1", "an hour"], ["24", "a day"], ["168", "a week"]] as const;
 
 /** The filters above the list. */
 export const DeadLetterFilters: FC<{ given: Given }> = ({ given }) => (
-  <form
-    class="filters"
-    method="get"
-    action="/dashboard/dead-letters"
-    role="search"
-    aria-label="Dead letters"
-  >
-    <div class="field grow">
-      <label for="error">Error</label>
-      <input
-        id="error"
-        name="error"
-        type="search"
-        value={given.error}
-        placeholder="Part of its text"
-      />
-    </div>
-    <div class="field">
-      <label for="group">Group</label>
-      <select id="group" name="group">
-        <option value="">Any</option>
-        {groups.map((group) => (
-          <option key={group} value={group} selected={given.group === group}>{group}</option>
-        ))}
-      </select>
-    </div>
-    <div class="field">
-      <label for="older">Dead for</label>
-      <select id="older" name="older">
-        <option value="">Any time</option>
-        {ages.map(([hours, name]) => (
-          <option key={hours} value={hours} selected={given.older === hours}>{name} or more</option>
-        ))}
-      </select>
-    </div>
-    <div class="field short">
-      <label for="least">Amount from</label>
-      <input id="least" name="least" inputmode="decimal" value={given.least} placeholder="0.00" />
-    </div>
-    <div class="field short">
-      <label for="most">to</label>
-      <input id="most" name="most" inputmode="decimal" value={given.most} placeholder="any" />
-    </div>
-    <button class="primary" type="submit">Filter</button>
-  </form>
+  <Filters action="/dashboard/dead-letters" label="Dead letters" verb="Filter">
+    <SearchField name="error" label="Error" value={given.error} hint="Part of its text" />
+    <ChoiceField
+      name="group"
+      label="Group"
+      any="Any"
+      choices={groups.map((group) => [group, group])}
+      value={given.group}
+    />
+    <ChoiceField
+      name="older"
+      label="Dead for"
+      any="Any time"
+      choices={ages.map(([hours, name]) => [hours, `${name} or more`])}
+      value={given.older}
+    />
+    <AmountFields least={given.least} most={given.most} />
+  </Filters>
 );
 
 /** A page of dead letters, as rows only. */
@@ -93,9 +68,7 @@ export const LetterChoice: FC<
   { letters: readonly DeadLetterRow[]; given: Given; count: number; now: number }
 > = ({ letters, given, count, now }) => (
   <form method="get" action="/dashboard/dead-letters/decide">
-    {Object.entries(given).map(([name, value]) =>
-      value && <input key={name} type="hidden" name={name} value={value} />
-    )}
+    <HiddenFields fields={given} />
     <div class="filters">
       <div class="actions">
         <button name="verb" value="retry" type="submit">Retry selected</button>
@@ -158,9 +131,7 @@ const LetterCells: FC<{ letter: DeadLetterRow; now: number }> = ({ letter, now }
     </th>
     <td class="ellipsis" title={letter.error}>{letter.error}</td>
     <td class="wide">
-      {letter.orderId === null
-        ? "–"
-        : <a href={`/dashboard/orders/${letter.orderId}`}>#{letter.orderId}</a>}
+      {letter.orderId === null ? "–" : <OrderLink id={letter.orderId} />}
     </td>
     <td class="wide right">{letter.attempts}</td>
     <td class="wide right">
@@ -175,11 +146,7 @@ const LetterCells: FC<{ letter: DeadLetterRow; now: number }> = ({ letter, now }
 );
 
 function allLink(verb: string, given: Given): string {
-  const params = new URLSearchParams({ verb, all: "1" });
-  for (const [name, value] of Object.entries(given)) {
-    if (value !== undefined) params.set(name, value);
-  }
-  return `/dashboard/dead-letters/decide?${params}`;
+  return linkTo("/dashboard/dead-letters/decide", { verb, all: 1, ...given });
 }
 
 /** What a dead letter says. */
@@ -214,7 +181,7 @@ export const Payload: FC<{ letter: DeadLetterRow }> = ({ letter }) => (
           <>
             <dt>Order</dt>
             <dd>
-              <a href={`/dashboard/orders/${letter.orderId}`}>#{letter.orderId}</a>
+              <OrderLink id={letter.orderId} />
             </dd>
           </>
         )}

@@ -9,6 +9,7 @@ import type { FC } from "hono/jsx";
 import { fromIsoTime } from "../../db/connection/database.ts";
 import {
   type DeadLetterFilter,
+  type DeadLetterRow,
   type DeadLetterSum,
   listCostliestDeadLetters,
   listDeadLetters,
@@ -21,7 +22,7 @@ import { discardDeadLetters, retryDeadLetters } from "../../streams/workflow/dea
 import type { AppDeps } from "../deps.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
-import { actorOf, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
+import { actorOf, HiddenFields, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
 import {
   DeadLetterFilters,
   type Given,
@@ -32,127 +33,22 @@ import {
 import { formatCount, formatMoney } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Timeline } from "./order_timeline.tsx";
-import { Empty, linkTo, Notice, Pager } from "./parts.tsx";
-import { allSaid, pageQuery, pageSize, said } from "./queries.ts";
+import { Empty, Faults, linkTo, Notice, Pager } from "./parts.tsx";
+import { allSaid, idOf, type PageQuery, pageSize, readPageQuery, said } from "./queries.ts";
 import { need } from "./reading.ts";
 
 const home = "/dashboard/dead-letters";
 
 /** Ids to one address: a page's worth. */
-const mostIds = 200;
+const maxIds = 200;
 
 /** `GET /dashboard/dead-letters`, one of them, the question before a decision, and the decision. */
-export function deadLetterRoutes(deps: AppDeps): Hono {
+export function deadLetterPageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const { db } = deps;
 
-  app.get("/dead-letters", async (c) => {
-    const query = pageQuery(c);
-    const given = givenIn(query);
-    const filter = filterOf(query, given, deps.baseCurrency);
-    const after = cursorOf(query.text("cursor"));
-    const [letters, sums] = await need(Promise.all([
-      listCostliestDeadLetters(db, filter, after, pageSize + 1),
-      sumDeadLetters(db, filter),
-    ]));
-    const shown = letters.slice(0, pageSize);
-    const last = shown.at(-1);
-    const count = sums.reduce((sum, one) => sum + one.count, 0);
-    const [done, verb, refused] = ["done", "verb", "refused"].map((name) => said(c, name));
-    const missing = missingScopes(c, `${home}/decide`);
-    const isFiltered = Object.values(given).some((value) => value !== undefined);
-    return page(
-      c,
-      { title: "Dead letters", nav: home },
-      (
-        <>
-          <PageHead title="Dead letters" note={count === 0 ? undefined : stakes(sums)} />
-          {done && /^\d{1,9}$/.test(done) && (
-            <Notice tone="good" title={outcome(Number(done), verb)}>
-              {Number(refused) > 0 &&
-                `${refused} can't be retried, because nobody understands them`}
-            </Notice>
-          )}
-          {query.faults.map((fault) => <Notice key={fault} tone="warn" title={fault} />)}
-          {(count > 0 || isFiltered) && <DeadLetterFilters given={given} />}
-          {shown.length === 0
-            ? (
-              <Empty
-                title={isFiltered ? "No dead letter fits" : "No dead letters"}
-                actions={isFiltered && <a class="button" href={home}>Show all</a>}
-              >
-                {isFiltered ? "" : "Every message so far was handled, or waits for its next try."}
-              </Empty>
-            )
-            : missing === undefined
-            ? <LetterChoice letters={shown} given={given} count={count} now={Date.now()} />
-            : (
-              <>
-                <ScopeNeeded missing={missing} />
-                <LetterTable letters={shown} now={Date.now()} />
-              </>
-            )}
-          <Pager
-            shown={shown.length === 0 ? "" : `${shown.length} of ${formatCount(count)}`}
-            first={after === undefined ? undefined : linkTo(home, given)}
-            next={letters.length > pageSize && last
-              ? linkTo(home, { ...given, cursor: `${last.amountCents}.${last.id}` })
-              : undefined}
-            nextName="Less money"
-          />
-        </>
-      ),
-    );
-  });
-
-  app.get("/dead-letters/decide", async (c) => {
-    const query = pageQuery(c);
-    const given = givenIn(query);
-    const verb = query.oneOf("verb", ["retry", "discard"]);
-    const ids = allSaid(c, "ids").slice(0, mostIds).map(Number)
-      .filter((id) => Number.isSafeInteger(id) && id > 0);
-    const isAll = query.text("all") !== undefined;
-    const filter: DeadLetterFilter = isAll ? filterOf(query, given, deps.baseCurrency) : { ids };
-    const sums = await need(sumDeadLetters(db, filter));
-    const count = sums.reduce((sum, one) => sum + one.count, 0);
-    if (verb === undefined || count === 0) {
-      return page(
-        c,
-        { title: "Dead letters", nav: home },
-        (
-          <>
-            <PageHead title="Dead letters" crumb={[home, "Dead letters"]} />
-            <Empty title="Nothing is selected" actions={<a class="button" href={home}>Back</a>}>
-              Tick the dead letters that you mean, or choose all that match.
-            </Empty>
-          </>
-        ),
-      );
-    }
-    const upToId = Math.max(...sums.map(({ highestId }) => highestId));
-    return page(
-      c,
-      { title: `${names[verb]} dead letters`, nav: home },
-      (
-        <Question c={c} verb={verb} count={count} sums={sums}>
-          {isAll
-            ? (
-              <>
-                <input type="hidden" name="all" value="1" />
-                {Object.entries(given).map(([name, value]) =>
-                  value && <input key={name} type="hidden" name={name} value={value} />
-                )}
-                {filter.diedBefore && (
-                  <input type="hidden" name="before" value={filter.diedBefore} />
-                )}
-              </>
-            )
-            : <input type="hidden" name="ids" value={ids.join(",")} />}
-          <input type="hidden" name="upto" value={String(upToId)} />
-        </Question>
-      ),
-    );
-  });
+  app.get("/dead-letters", (c) => showList(c, deps));
+  app.get("/dead-letters/decide", (c) => askDecision(c, deps));
+  app.get("/dead-letters/:id{[0-9]{1,15}}", (c) => showOne(c, deps));
 
   app.post("/dead-letters/decide", async (c) => {
     const form = await readForm(c);
@@ -172,109 +68,230 @@ export function deadLetterRoutes(deps: AppDeps): Hono {
     );
   });
 
-  app.get("/dead-letters/:id{[0-9]{1,15}}", async (c) => {
-    const id = Number(c.req.param("id"));
-    const [letter] = await need(listDeadLetters(db, { id }, 0, 1));
-    if (letter === undefined) {
-      return notFoundPage(c, `No dead letter #${id} waits for a decision`);
-    }
-    const order = letter.orderId === null
-      ? undefined
-      : await need(readOrderDetail(db, letter.orderId));
-    const missing = missingScopes(c, `${home}/decide`);
-    return page(
-      c,
-      { title: `Dead letter #${id}`, nav: home },
-      (
-        <>
-          <PageHead title={`Dead letter #${id}`} crumb={[home, "Dead letters"]} note={letter.error}>
-            {missing === undefined
-              ? (
-                <>
-                  <a
-                    class="button primary"
-                    href={linkTo(`${home}/decide`, { verb: "retry", ids: id })}
-                  >
-                    Retry
-                  </a>
-                  <a class="button" href={linkTo(`${home}/decide`, { verb: "discard", ids: id })}>
-                    Discard
-                  </a>
-                </>
-              )
-              : <ScopeNeeded missing={missing} />}
-          </PageHead>
-          <div class="columns">
-            <Payload letter={letter} />
-            <section class="card" aria-labelledby="timeline-heading">
-              <h2 id="timeline-heading">
-                {order ? `Order ${order.externalOrderId}` : "Its order"}
-              </h2>
-              {order ? <Timeline order={order} /> : <p class="muted">It does not exist</p>}
-            </section>
-          </div>
-        </>
-      ),
-    );
-  });
-
   return app;
+}
+
+/** What waits for a decision, and how much of it. */
+async function showList(c: Context, { db, baseCurrency }: AppDeps): Promise<Response> {
+  const query = readPageQuery(c);
+  const given = givenIn(query);
+  const filter = filterOf(query, given, baseCurrency);
+  const after = cursorOf(query.text("cursor"));
+  const [letters, sums] = await need(Promise.all([
+    listCostliestDeadLetters(db, filter, after, pageSize + 1),
+    sumDeadLetters(db, filter),
+  ]));
+  const shown = letters.slice(0, pageSize);
+  const last = shown.at(-1);
+  const count = countOf(sums);
+  const [done, verb, refused] = ["done", "verb", "refused"].map((name) => said(c, name));
+  const isFiltered = Object.values(given).some((value) => value !== undefined);
+  return page(
+    c,
+    { title: "Dead letters", nav: home },
+    (
+      <>
+        <PageHead title="Dead letters" note={count === 0 ? undefined : stakes(sums)} />
+        <Outcome done={done} verb={verb} refused={refused} />
+        <Faults of={query.faults} />
+        {(count > 0 || isFiltered) && <DeadLetterFilters given={given} />}
+        {shown.length === 0
+          ? <NoLetters isFiltered={isFiltered} />
+          : <Letters c={c} letters={shown} given={given} count={count} />}
+        <Pager
+          shown={shown.length === 0 ? "" : `${shown.length} of ${formatCount(count)}`}
+          first={after === undefined ? undefined : linkTo(home, given)}
+          next={letters.length > pageSize && last
+            ? linkTo(home, { ...given, cursor: `${last.amountCents}.${last.id}` })
+            : undefined}
+          nextName="Less money"
+        />
+      </>
+    ),
+  );
+}
+
+/** Asks before some or all that match are decided about. */
+async function askDecision(c: Context, { db, baseCurrency }: AppDeps): Promise<Response> {
+  const query = readPageQuery(c);
+  const given = givenIn(query);
+  const verb = query.oneOf("verb", ["retry", "discard"]);
+  const ids = allSaid(c, "ids").slice(0, maxIds).map(Number)
+    .filter((id) => Number.isSafeInteger(id) && id > 0);
+  const isAll = query.text("all") !== undefined;
+  const filter: DeadLetterFilter = isAll ? filterOf(query, given, baseCurrency) : { ids };
+  const sums = await need(sumDeadLetters(db, filter));
+  if (verb === undefined || countOf(sums) === 0) return nothingSelected(c);
+  const upto = Math.max(...sums.map(({ highestId }) => highestId));
+  const meant = isAll
+    ? { all: 1, ...given, before: filter.diedBefore, upto }
+    : { ids: ids.join(","), upto };
+  return page(
+    c,
+    { title: `${names[verb]} dead letters`, nav: home },
+    <Question c={c} verb={verb} sums={sums} meant={meant} />,
+  );
+}
+
+function nothingSelected(c: Context): Response | Promise<Response> {
+  return page(
+    c,
+    { title: "Dead letters", nav: home },
+    (
+      <>
+        <PageHead title="Dead letters" crumb={[home, "Dead letters"]} />
+        <Empty title="Nothing is selected" actions={<a class="button" href={home}>Back</a>}>
+          Tick the dead letters that you mean, or choose all that match.
+        </Empty>
+      </>
+    ),
+  );
+}
+
+/** One dead letter, beside the timeline of its order. */
+async function showOne(c: Context, { db }: AppDeps): Promise<Response> {
+  const id = idOf(c);
+  const [letter] = await need(listDeadLetters(db, { id }, 0, 1));
+  if (letter === undefined) {
+    return await notFoundPage(c, `No dead letter #${id} waits for a decision`);
+  }
+  const order = letter.orderId === null
+    ? undefined
+    : await need(readOrderDetail(db, letter.orderId));
+  return page(
+    c,
+    { title: `Dead letter #${id}`, nav: home },
+    (
+      <>
+        <PageHead title={`Dead letter #${id}`} crumb={[home, "Dead letters"]} note={letter.error}>
+          <Decisions c={c} id={id} />
+        </PageHead>
+        <div class="columns">
+          <Payload letter={letter} />
+          <section class="card" aria-labelledby="timeline-heading">
+            <h2 id="timeline-heading">
+              {order ? `Order ${order.externalOrderId}` : "Its order"}
+            </h2>
+            {order ? <Timeline order={order} /> : <p class="muted">It does not exist</p>}
+          </section>
+        </div>
+      </>
+    ),
+  );
 }
 
 const names = { retry: "Retry", discard: "Discard" } as const;
 
-/** Asks before something is decided, and says how much it is about. */
+/** What the decision that led here has done. */
+const Outcome: FC<{ done?: string; verb?: string; refused?: string }> = (
+  { done, verb, refused },
+) => {
+  if (!done || !/^\d{1,9}$/.test(done)) return null;
+  const count = Number(done);
+  const subject = `${formatCount(count)} dead ${count === 1 ? "letter was" : "letters were"}`;
+  return (
+    <Notice
+      tone="good"
+      title={`${subject} ${verb === "retry" ? "published again" : "discarded"}`}
+    >
+      {Number(refused) > 0 && `${refused} can't be retried, because nobody understands them`}
+    </Notice>
+  );
+};
+
+const NoLetters: FC<{ isFiltered: boolean }> = ({ isFiltered }) =>
+  isFiltered
+    ? <Empty title="No dead letter fits" actions={<a class="button" href={home}>Show all</a>} />
+    : (
+      <Empty title="No dead letters">
+        Every message so far was handled, or waits for its next try.
+      </Empty>
+    );
+
+/** The letters, with what can be done about them where the caller may. */
+const Letters: FC<
+  { c: Context; letters: readonly DeadLetterRow[]; given: Given; count: number }
+> = ({ c, letters, given, count }) => {
+  const missing = missingScopes(c, `${home}/decide`);
+  const now = Date.now();
+  if (missing === undefined) {
+    return <LetterChoice letters={letters} given={given} count={count} now={now} />;
+  }
+  return (
+    <>
+      <ScopeNeeded missing={missing} />
+      <LetterTable letters={letters} now={now} />
+    </>
+  );
+};
+
+/** What can be decided about one letter. */
+const Decisions: FC<{ c: Context; id: number }> = ({ c, id }) => {
+  const missing = missingScopes(c, `${home}/decide`);
+  if (missing !== undefined) return <ScopeNeeded missing={missing} />;
+  const linkOf = (verb: string) => linkTo(`${home}/decide`, { verb, ids: id });
+  return (
+    <>
+      <a class="button primary" href={linkOf("retry")}>Retry</a>
+      <a class="button" href={linkOf("discard")}>Discard</a>
+    </>
+  );
+};
+
+/**
+ * Asks before something is decided, and says how much it is about.
+ *
+ * @param meant what the answer repeats: which letters the question was about
+ */
 const Question: FC<
   {
     c: Context;
     verb: "retry" | "discard";
-    count: number;
     sums: readonly DeadLetterSum[];
-    // deno-lint-ignore no-explicit-any
-    children?: any;
+    meant: Readonly<Record<string, string | number | undefined>>;
   }
-> = ({ c, verb, count, sums, children }) => (
-  <>
-    <PageHead
-      title={`${names[verb]} ${formatCount(count)} dead ${count === 1 ? "letter" : "letters"}?`}
-      crumb={[home, "Dead letters"]}
-      note={stakes(sums)}
-    />
-    <PostForm c={c} action={`${home}/decide`} class="card stack-form">
-      <p>
-        {verb === "retry"
-          ? "They are published again, each to the stream of its group, with all tries before them. What " +
-            "was done already is not done twice."
-          : "They are given up. An order or refund that is not finished is published anew by the next " +
-            "sweep, unless it is cancelled."}
-      </p>
-      <input type="hidden" name="verb" value={verb} />
-      {children}
-      <div class="actions">
-        <button type="submit" class={verb === "retry" ? "primary" : "danger"}>
-          {names[verb]} {formatCount(count)}
-        </button>
-        <a class="button" href={home}>Keep them</a>
-      </div>
-    </PostForm>
-  </>
-);
+> = ({ c, verb, sums, meant }) => {
+  const count = countOf(sums);
+  return (
+    <>
+      <PageHead
+        title={`${names[verb]} ${formatCount(count)} dead ${count === 1 ? "letter" : "letters"}?`}
+        crumb={[home, "Dead letters"]}
+        note={stakes(sums)}
+      />
+      <PostForm c={c} action={`${home}/decide`} class="card stack-form">
+        <p>
+          {verb === "retry"
+            ? "They are published again, each to the stream of its group, with all tries before them. What " +
+              "was done already is not done twice."
+            : "They are given up. An order or refund that is not finished is published anew by the next " +
+              "sweep, unless it is cancelled."}
+        </p>
+        <HiddenFields fields={{ verb, ...meant }} />
+        <div class="actions">
+          <button type="submit" class={verb === "retry" ? "primary" : "danger"}>
+            {names[verb]} {formatCount(count)}
+          </button>
+          <a class="button" href={home}>Keep them</a>
+        </div>
+      </PostForm>
+    </>
+  );
+};
 
-/** What was done about so many. */
-function outcome(count: number, verb: string | undefined): string {
-  const subject = `${formatCount(count)} dead ${count === 1 ? "letter was" : "letters were"}`;
-  return `${subject} ${verb === "retry" ? "published again" : "discarded"}`;
+function countOf(sums: readonly DeadLetterSum[]): number {
+  return sums.reduce((sum, one) => sum + one.count, 0);
 }
 
 function stakes(sums: readonly DeadLetterSum[]): string {
-  const count = sums.reduce((sum, one) => sum + one.count, 0);
+  const count = countOf(sums);
   const money = sums.filter(({ currency }) => currency !== null)
     .map(({ currency, amountCents }) => formatMoney(amountCents, currency!));
   return `${formatCount(count)} ${count === 1 ? "waits" : "wait"} for a decision` +
     (money.length === 0 ? "" : `, ${money.join(" and ")} at stake`);
 }
 
-function givenIn(query: ReturnType<typeof pageQuery>): Given {
+function givenIn(query: PageQuery): Given {
   return {
     group: query.oneOf("group", groups),
     error: query.text("error"),
@@ -286,7 +303,7 @@ function givenIn(query: ReturnType<typeof pageQuery>): Given {
 
 /** Letters of any currency: amounts are read with the digits of the base currency. */
 function filterOf(
-  query: ReturnType<typeof pageQuery>,
+  query: PageQuery,
   given: Given,
   baseCurrency: string,
 ): DeadLetterFilter {
@@ -304,7 +321,9 @@ function decisionOf(
   form: Record<string, string | undefined>,
   baseCurrency: string,
 ): DeadLetterFilter {
-  const read = pageQuery({ req: { query: (name: string) => form[name] } } as unknown as Context);
+  const read = readPageQuery(
+    { req: { query: (name: string) => form[name] } } as unknown as Context,
+  );
   const given = givenIn(read);
   // As old as they had to be for the question: what has aged since was not asked about.
   const filter = { ...filterOf(read, given, baseCurrency), diedBefore: form.before };
@@ -315,7 +334,7 @@ function decisionOf(
     Number.isSafeInteger(upToId) && isDated &&
     (form.all === "1" || ids.every((id) => Number.isSafeInteger(id) && id > 0));
   if (!isClear) throw new WorkflowError("bad_request", "The form does not say what to decide");
-  return form.all === "1" ? { ...filter, upToId } : { ids: ids.slice(0, mostIds), upToId };
+  return form.all === "1" ? { ...filter, upToId } : { ids: ids.slice(0, maxIds), upToId };
 }
 
 function cursorOf(text: string | undefined): { amountCents: number; id: number } | undefined {

@@ -7,6 +7,8 @@
 import type { Context } from "hono";
 import type { Child, FC } from "hono/jsx";
 import { isAllowed } from "../../domain/operation/api_token.ts";
+import { foreignFault } from "../../domain/order/bringer.ts";
+import { cancelsOnly } from "../middleware/caller.ts";
 import { neededScopes } from "../middleware/access.ts";
 import { csrfField } from "../middleware/session.ts";
 
@@ -41,6 +43,17 @@ export function missingScopes(c: Context, action: string): string | undefined {
   return needed.join(" or ");
 }
 
+/**
+ * False where only the bringer of something may cancel it, and that is another.
+ *
+ * @param what it is, with its id
+ */
+export function mayCancel(c: Context, bringer: string | null, what: string): boolean {
+  const caller = c.get("caller");
+  return !caller.scopes.includes("orders") ||
+    foreignFault(cancelsOnly(caller), bringer, what) === undefined;
+}
+
 /** The first field of a form in a session; nothing where there is none. */
 export const CsrfField: FC<{ c: Context }> = ({ c }) =>
   csrfToken(c) === "" ? null : <input type="hidden" name={csrfField} value={csrfToken(c)} />;
@@ -49,6 +62,18 @@ export const CsrfField: FC<{ c: Context }> = ({ c }) =>
 export function csrfToken(c: Context): string {
   return c.get("caller")?.csrfToken ?? "";
 }
+
+/** Fields of which nobody types anything, such as what a question repeats; those without a value are left out. */
+export const HiddenFields: FC<
+  { fields: Readonly<Record<string, string | number | null | undefined>> }
+> = ({ fields }) => (
+  <>
+    {Object.entries(fields).map(([name, value]) =>
+      value !== null && value !== undefined &&
+      <input key={name} type="hidden" name={name} value={String(value)} />
+    )}
+  </>
+);
 
 /** Who asks, for timelines. */
 export function actorOf(c: Context): string {

@@ -4,14 +4,10 @@
  * @module
  */
 
+import { formatCount } from "../../domain/text/format_count.ts";
+
 export { formatMoney, parseAmount, plainAmount } from "../../domain/money.ts";
-
-const counts = new Intl.NumberFormat("en");
-
-/** `12,345` */
-export function formatCount(count: number): string {
-  return counts.format(count);
-}
+export { formatCount };
 
 /** `0.4`, `12`, `3,410`: a rate with as many digits as say something. */
 export function formatRate(rate: number): string {

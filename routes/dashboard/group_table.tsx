@@ -11,24 +11,27 @@ import type { ActivityHour } from "../../streams/kpis/activity.ts";
 import type { GroupStatus } from "../../streams/workflow/queue_status.ts";
 import { lastMinuteRate } from "./activity_series.ts";
 import { formatCount, formatDuration, formatRate } from "./format.ts";
-import { Badge, Columns, Money, NotRead, Table } from "./parts.tsx";
+import { Badge, Columns, Money, None, NotRead, Table } from "./parts.tsx";
 import type { Part } from "./reading.ts";
 
 /** An oldest message beyond this age is marked, in milliseconds. */
 const oldMs = 60_000;
 
+/** A group without its dead letters, which the database counts. */
+type Waiting = Omit<GroupStatus, "dead">;
+
 /** For how long the oldest message waits, or when the next one may be worked on. */
-export const Oldest: FC<{ status: Omit<GroupStatus, "dead"> }> = ({ status }) => {
+export const Oldest: FC<{ status: Waiting }> = ({ status }) => {
   if (status.oldestUnfinishedAt !== null) return <>{formatDuration(status.oldestAgeMs)}</>;
   return status.nextDueInMs === null
-    ? <span class="muted">–</span>
+    ? <None />
     : <span class="muted small nowrap">next in {formatDuration(status.nextDueInMs)}</span>;
 };
 
 /** What waits in each group. */
 export const Groups: FC<
   {
-    streams: Part<Omit<GroupStatus, "dead">[]>;
+    streams: Part<Waiting[]>;
     dead: Part<Map<Group, number>>;
     activity: Part<ActivityHour>;
   }
@@ -49,63 +52,64 @@ export const Groups: FC<
         ]}
       />
       <tbody>
-        {streams.value.map((status) => {
-          const letters = dead.ok ? dead.value.get(status.group) ?? 0 : null;
-          const waiting = status.length + status.scheduled;
-          return (
-            <tr key={status.group}>
-              <th scope="row">
-                <a href={`/dashboard/streams/${status.group}`} data-key={`group-${status.group}`}>
-                  {status.group}
-                </a>
-                {status.paused && (
-                  <>
-                    {" "}
-                    <Badge tone="warn">paused</Badge>
-                  </>
-                )}
-              </th>
-              <td class="right" data-figure={`waiting-${status.group}`}>{formatCount(waiting)}</td>
-              <td class="right">
-                {status.money.length === 0
-                  ? <span class="muted">–</span>
-                  : (
-                    <span class="money-list">
-                      {status.money.map(({ currency, amountCents }) => (
-                        <Money key={currency} cents={amountCents} currency={currency} />
-                      ))}
-                    </span>
-                  )}
-              </td>
-              <td class={`right nowrap ${status.oldestAgeMs > oldMs ? "strong-warn" : ""}`}>
-                <Oldest status={status} />
-              </td>
-              <td class="right">
-                {activity.ok
-                  ? formatRate(lastMinuteRate(activity.value.groups[status.group]))
-                  : "–"}
-              </td>
-              <td class={`right ${status.retries > 0 ? "strong-warn" : ""}`}>
-                {formatCount(status.retries)}
-              </td>
-              <td class="right">
-                {letters === null ? "–" : letters === 0 ? "0" : (
-                  <a
-                    class="strong-bad"
-                    href={`/dashboard/dead-letters?group=${status.group}`}
-                    data-key={`dead-${status.group}`}
-                  >
-                    {describeCount(letters)}
-                  </a>
-                )}
-              </td>
-              <td class={`right ${status.consumers === 0 ? "strong-bad" : ""}`}>
-                {formatCount(status.consumers)}
-              </td>
-            </tr>
-          );
-        })}
+        {streams.value.map((status) => (
+          <Row
+            key={status.group}
+            status={status}
+            letters={dead.ok ? dead.value.get(status.group) ?? 0 : null}
+            rate={activity.ok ? lastMinuteRate(activity.value.groups[status.group]) : null}
+          />
+        ))}
       </tbody>
     </Table>
   );
 };
+
+/** A group; what could not be read is null. */
+const Row: FC<{ status: Waiting; letters: number | null; rate: number | null }> = (
+  { status, letters, rate },
+) => {
+  const { group, paused, length, scheduled, money, oldestAgeMs, retries, consumers } = status;
+  return (
+    <tr>
+      <th scope="row">
+        <a href={`/dashboard/streams/${group}`} data-key={`group-${group}`}>{group}</a>
+        {paused && (
+          <>
+            {" "}
+            <Badge tone="warn">paused</Badge>
+          </>
+        )}
+      </th>
+      <td class="right" data-figure={`waiting-${group}`}>{formatCount(length + scheduled)}</td>
+      <td class="right">
+        {money.length === 0 ? <None /> : (
+          <span class="money-list">
+            {money.map(({ currency, amountCents }) => (
+              <Money key={currency} cents={amountCents} currency={currency} />
+            ))}
+          </span>
+        )}
+      </td>
+      <td class={`right nowrap ${oldestAgeMs > oldMs ? "strong-warn" : ""}`}>
+        <Oldest status={status} />
+      </td>
+      <td class="right">{rate === null ? "–" : formatRate(rate)}</td>
+      <td class={`right ${retries > 0 ? "strong-warn" : ""}`}>{formatCount(retries)}</td>
+      <td class="right">
+        {letters === null ? "–" : letters === 0 ? "0" : <Letters group={group} count={letters} />}
+      </td>
+      <td class={`right ${consumers === 0 ? "strong-bad" : ""}`}>{formatCount(consumers)}</td>
+    </tr>
+  );
+};
+
+const Letters: FC<{ group: Group; count: number }> = ({ group, count }) => (
+  <a
+    class="strong-bad"
+    href={`/dashboard/dead-letters?group=${group}`}
+    data-key={`dead-${group}`}
+  >
+    {describeCount(count)}
+  </a>
+);

@@ -12,7 +12,7 @@ import type { ImportMoney } from "../../domain/import/import_money.ts";
 import type { RejectReason } from "../../domain/import/reject_reasons.ts";
 import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { formatCount, formatDuration } from "./format.ts";
-import { Badge, Columns, Money, Notice, Status, Table, Time } from "./parts.tsx";
+import { Badge, Columns, Figures, Money, Notice, Status, Table, Time } from "./parts.tsx";
 
 /** Rejected rows that are shown; the file has all of them. */
 const shownRejects = 20;
@@ -26,10 +26,7 @@ export const ImportTable: FC<{ imports: readonly ImportRow[] }> = ({ imports }) 
         "State",
         { right: "Rows" },
         { wide: "New", right: true },
-        {
-          wide: "Unchanged",
-          right: true,
-        },
+        { wide: "Unchanged", right: true },
         { right: "Rejected" },
         { wide: "Began" },
       ]}
@@ -116,14 +113,7 @@ export const Progress: FC<{ row: ImportRow }> = ({ row }) => {
           </span>
         </div>
         {row.status === "RUNNING" && <progress aria-label="The import is running"></progress>}
-        <dl class="figures">
-          {figures.map(([name, count]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd class="value">{formatCount(count)}</dd>
-            </div>
-          ))}
-        </dl>
+        <Figures of={figures.map(([name, count]) => [name, formatCount(count)])} />
       </section>
       {row.money !== null && row.money.length > 0 && <MoneyTable money={row.money} />}
     </>

@@ -6,8 +6,8 @@
 
 import { type Context, Hono } from "hono";
 import type { FC } from "hono/jsx";
+import type { Database } from "../../db/connection/database.ts";
 import { type ImportRow, listImports, readImport, readRejects } from "../../db/imports/imports.ts";
-import { foreignFault } from "../../domain/order/bringer.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import { cancelsOnly } from "../middleware/caller.ts";
@@ -18,13 +18,28 @@ import { knowsQuery } from "../middleware/known_query.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { openUpload } from "../api/imports/upload.ts";
 import { notFoundPage } from "./error_page.tsx";
-import { actorOf, CsrfField, csrfToken, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
-import { ImportTable, Progress, readFirstRejects, Reasons, Rejects } from "./import_parts.tsx";
+import {
+  actorOf,
+  CsrfField,
+  csrfToken,
+  mayCancel,
+  missingScopes,
+  PostForm,
+  ScopeNeeded,
+} from "./form.tsx";
+import {
+  ImportTable,
+  Progress,
+  readFirstRejects,
+  Reasons,
+  type Reject,
+  Rejects,
+} from "./import_parts.tsx";
 import { formatCount } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { type LiveState, liveStream } from "./live.ts";
 import { Empty, linkTo, Notice, Pager, Region, Time, toHtml } from "./parts.tsx";
-import { pageQuery, pageSize } from "./queries.ts";
+import { idOf, pageSize, readPageQuery } from "./queries.ts";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { need } from "./reading.ts";
 
@@ -35,45 +50,7 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   const app = new Hono();
   const { db } = deps;
 
-  const list = async (c: Context, fault?: WorkflowError) => {
-    const query = pageQuery(c);
-    const beforeId = query.cursor("imports");
-    const rows = await need(listImports(db, { beforeId, limit: pageSize + 1 }));
-    const shown = rows.slice(0, pageSize);
-    return page(
-      c,
-      {
-        title: "Imports",
-        nav: home,
-        status: fault === undefined ? 200 : problemOf(fault).status,
-      },
-      (
-        <>
-          <PageHead title="Imports" note="CSV files of order items, plain or gzip" />
-          {fault && <Notice tone="bad" title={fault.message}>Nothing was changed</Notice>}
-          <section class="card" aria-labelledby="bring-heading">
-            <h2 id="bring-heading">Bring a file</h2>
-            <Upload c={c} />
-          </section>
-          <section aria-labelledby="earlier-heading">
-            <h2 id="earlier-heading" class="heading">Earlier imports</h2>
-            {shown.length === 0
-              ? <Empty title="No file was imported yet" />
-              : <ImportTable imports={shown} />}
-            <Pager
-              shown=""
-              first={beforeId === undefined ? undefined : home}
-              next={rows.length > pageSize
-                ? linkTo(home, { cursor: encodeCursor("imports", shown.at(-1)!.id) })
-                : undefined}
-            />
-          </section>
-        </>
-      ),
-    );
-  };
-
-  app.get("/imports", (c) => list(c));
+  app.get("/imports", (c) => showList(c, deps));
 
   app.post("/imports", knowsQuery("dry_run", "keep_good_rows", "replace"), async (c) => {
     try {
@@ -91,59 +68,11 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
       return c.redirect(`${home}/${id}`, 303);
     } catch (error) {
       if (!(error instanceof WorkflowError)) throw error;
-      return await list(c, error);
+      return await showList(c, deps, error);
     }
   });
 
-  app.get("/imports/:id{[0-9]{1,15}}", async (c) => {
-    const row = await need(readImport(db, idOf(c)));
-    if (row === undefined) return notFoundPage(c, `There is no import #${c.req.param("id")}`);
-    const hasRejects = row.status === "DONE" && !row.dryRun && row.counts.rowsRejected > 0;
-    // The header has a piece of its own, and the first rows are in the next one.
-    const [header, rows] = hasRejects
-      ? await need(Promise.all([readRejects(db, row.id, 0), readRejects(db, row.id, 1)]))
-      : [];
-    const rejects = header === undefined ? [] : await readFirstRejects(header + (rows ?? ""));
-    const isRunning = row.status === "RUNNING";
-    return page(
-      c,
-      {
-        title: `Import ${row.source}`,
-        nav: home,
-        live: isRunning ? `${home}/${row.id}/live` : undefined,
-      },
-      (
-        <>
-          <PageHead
-            title={row.source}
-            crumb={[home, "Imports"]}
-            note={
-              <>
-                <Time at={row.createdAt} />
-                {row.actor && `, brought by ${row.actor}`}
-              </>
-            }
-          >
-            {isRunning && <LiveDot />}
-            {header !== undefined && (
-              <a class="button" href={`/imports/${row.id}/rejects`} download>Download rejects</a>
-            )}
-            {isRunning && !mayCancel(c, row) && <ScopeNeeded missing="cancel" />}
-            {isRunning && mayCancel(c, row) && (
-              <PostForm c={c} action={`${home}/${row.id}/cancel`}>
-                <button type="submit" class="danger">Cancel…</button>
-              </PostForm>
-            )}
-          </PageHead>
-          <Region name="progress">
-            <Progress row={row} />
-          </Region>
-          {row.dryRun && row.reasons.length > 0 && <Reasons reasons={row.reasons} />}
-          {rejects.length > 0 && <Rejects rejects={rejects} count={row.counts.rowsRejected} />}
-        </>
-      ),
-    );
-  });
+  app.get("/imports/:id{[0-9]{1,15}}", (c) => showOne(c, deps));
 
   app.get("/imports/:id{[0-9]{1,15}}/live", async (c) => {
     const first = await need(readImport(db, idOf(c)));
@@ -164,6 +93,107 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   return app;
 }
 
+/** What is brought and what was brought; after a file that was not taken, why. */
+async function showList(
+  c: Context,
+  { db }: AppDeps,
+  fault?: WorkflowError,
+): Promise<Response> {
+  const beforeId = readPageQuery(c).cursor("imports");
+  const rows = await need(listImports(db, { beforeId, limit: pageSize + 1 }));
+  const shown = rows.slice(0, pageSize);
+  return page(
+    c,
+    { title: "Imports", nav: home, status: fault === undefined ? 200 : problemOf(fault).status },
+    (
+      <>
+        <PageHead title="Imports" note="CSV files of order items, plain or gzip" />
+        {fault && <Notice tone="bad" title={fault.message}>Nothing was changed</Notice>}
+        <section class="card" aria-labelledby="bring-heading">
+          <h2 id="bring-heading">Bring a file</h2>
+          <Upload c={c} />
+        </section>
+        <section aria-labelledby="earlier-heading">
+          <h2 id="earlier-heading" class="heading">Earlier imports</h2>
+          {shown.length === 0
+            ? <Empty title="No file was imported yet" />
+            : <ImportTable imports={shown} />}
+          <Pager
+            shown=""
+            first={beforeId === undefined ? undefined : home}
+            next={rows.length > pageSize
+              ? linkTo(home, { cursor: encodeCursor("imports", shown.at(-1)!.id) })
+              : undefined}
+          />
+        </section>
+      </>
+    ),
+  );
+}
+
+/** One import: how far it is, or what came of it. */
+async function showOne(c: Context, { db }: AppDeps): Promise<Response> {
+  const row = await need(readImport(db, idOf(c)));
+  if (row === undefined) return await notFoundPage(c, `There is no import #${idOf(c)}`);
+  const rejects = await firstRejectsOf(db, row);
+  const isRunning = row.status === "RUNNING";
+  return page(
+    c,
+    {
+      title: `Import ${row.source}`,
+      nav: home,
+      live: isRunning ? `${home}/${row.id}/live` : undefined,
+    },
+    (
+      <>
+        <PageHead
+          title={row.source}
+          crumb={[home, "Imports"]}
+          note={
+            <>
+              <Time at={row.createdAt} />
+              {row.actor && `, brought by ${row.actor}`}
+            </>
+          }
+        >
+          {isRunning && <LiveDot />}
+          {rejects !== undefined && (
+            <a class="button" href={`/imports/${row.id}/rejects`} download>Download rejects</a>
+          )}
+          {isRunning && <Cancel c={c} row={row} />}
+        </PageHead>
+        <Region name="progress">
+          <Progress row={row} />
+        </Region>
+        {row.dryRun && row.reasons.length > 0 && <Reasons reasons={row.reasons} />}
+        {rejects !== undefined && rejects.length > 0 && (
+          <Rejects rejects={rejects} count={row.counts.rowsRejected} />
+        )}
+      </>
+    ),
+  );
+}
+
+/** The first rows that were not taken; undefined where no file of them is kept. */
+async function firstRejectsOf(db: Database, row: ImportRow): Promise<Reject[] | undefined> {
+  if (row.status !== "DONE" || row.dryRun || row.counts.rowsRejected === 0) return undefined;
+  // The header has a piece of its own, and the first rows are in the next one.
+  const [header, rows] = await need(
+    Promise.all([readRejects(db, row.id, 0), readRejects(db, row.id, 1)]),
+  );
+  return header === undefined ? undefined : await readFirstRejects(header + (rows ?? ""));
+}
+
+/** Ends an import, for those who may. */
+const Cancel: FC<{ c: Context; row: ImportRow }> = ({ c, row: { id, actor } }) =>
+  mayCancel(c, actor, `import ${id}`)
+    ? (
+      <PostForm c={c} action={`${home}/${id}/cancel`}>
+        <button type="submit" class="danger">Cancel…</button>
+      </PostForm>
+    )
+    : <ScopeNeeded missing="cancel" />;
+
 /** Asks before an import is ended. */
 async function askCancel(c: Context, { db }: AppDeps): Promise<Response> {
   const row = await need(readImport(db, idOf(c)));
@@ -183,17 +213,6 @@ async function askCancel(c: Context, { db }: AppDeps): Promise<Response> {
     crumb: [`${home}/${row.id}`, row.source],
     keep: "Let it run",
   });
-}
-
-/** False where only the bringer of an import may cancel it, and that is another. */
-function mayCancel(c: Context, { id, actor }: ImportRow): boolean {
-  const caller = c.get("caller");
-  return !caller.scopes.includes("orders") ||
-    foreignFault(cancelsOnly(caller), actor, `import ${id}`) === undefined;
-}
-
-function idOf(c: Context): number {
-  return Number(c.req.param("id"));
 }
 
 /** Sends a file, for a trial or for good; see {@linkcode PostForm}. */

@@ -5,17 +5,18 @@
  */
 
 import { Hono } from "hono";
-import type { Context } from "hono";
+import type { FC } from "hono/jsx";
 import { daysBefore, daysBetween } from "../../domain/kpi/day.ts";
 import { averageCents, type KpiRow, mostKpiDays } from "../../domain/kpi/kpi.ts";
 import { currencyDigits } from "../../domain/money.ts";
 import { readCurrencies, readKpis } from "../../streams/kpis/kpis.ts";
 import type { AppDeps } from "../deps.ts";
 import { Chart } from "./chart.tsx";
+import { DayFields } from "./filters.tsx";
 import { formatCount, formatDay, formatMoney } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
-import { Columns, Empty, linkTo, Money, Notice, Table } from "./parts.tsx";
-import { pageQuery } from "./queries.ts";
+import { Columns, Empty, Faults, Figures, linkTo, Money, Table } from "./parts.tsx";
+import { type PageQuery, readPageQuery } from "./queries.ts";
 import { need } from "./reading.ts";
 
 const home = "/dashboard/kpis";
@@ -39,24 +40,10 @@ const figures = [
 export function kpiPageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
 
-  const rangeIn = (c: Context) => {
-    const query = pageQuery(c);
-    const today = deps.kpiDay(new Date().toISOString());
-    const to = query.day("to") ?? today;
-    let from = query.day("from") ?? daysBefore(to, usualDays - 1);
-    if (from > to) {
-      query.faults.push("The first day is after the last one");
-      from = to;
-    }
-    if (daysBetween(from, to) > mostKpiDays) {
-      query.faults.push(`Only ${formatCount(mostKpiDays)} days are shown at a time`);
-      from = daysBefore(to, mostKpiDays - 1);
-    }
-    return { query, from, to, today };
-  };
-
   app.get("/kpis", async (c) => {
-    const { query, from, to, today } = rangeIn(c);
+    const query = readPageQuery(c);
+    const range = rangeIn(query, deps.kpiDay(new Date().toISOString()));
+    const { from, to } = range;
     const [latest, read] = await need(
       Promise.all([readCurrencies(deps), readKpis(deps, from, to)]),
     );
@@ -67,116 +54,18 @@ export function kpiPageRoutes(deps: AppDeps): Hono {
     ];
     const days = completed(read.filter((row) => row.currency === currency), from, to, currency);
     const total = sumOf(days, currency);
-    const x = days.map(({ date }) => Date.parse(`${date}T00:00:00Z`) / 1_000);
-    const ranges = [["7 days", 7], ["30 days", 30], ["90 days", 90], ["a year", 365]] as const;
     return page(
       c,
       { title: "KPIs", nav: home, charts: true },
       (
         <>
-          <PageHead
-            title="KPIs"
-            note={`${formatDay(from)} to ${
-              formatDay(to)
-            }, by the day of settlement in ${deps.config.kpiTimezone}`}
-          >
-            <a class="button" href={linkTo("/dashboard/customers", { currency })}>
-              Customers in {currency}
-            </a>
-            <a
-              class="button"
-              href={linkTo("/kpis.csv", { from, to })}
-              download={`kpis-${from}-${to}.csv`}
-            >
-              Download CSV
-            </a>
-          </PageHead>
-          {query.faults.map((fault) => <Notice key={fault} tone="warn" title={fault} />)}
-          <form class="filters" method="get" action={home} aria-label="Range of days">
-            <div class="field">
-              <label for="from">From</label>
-              <input id="from" name="from" type="date" value={from} />
-            </div>
-            <div class="field">
-              <label for="to">to</label>
-              <input id="to" name="to" type="date" value={to} />
-            </div>
-            <div class="field">
-              <label for="currency">Currency</label>
-              <select id="currency" name="currency">
-                {currencies.map((one) => (
-                  <option key={one} value={one} selected={one === currency}>{one}</option>
-                ))}
-              </select>
-            </div>
-            <button class="primary" type="submit">Show</button>
-            <div class="tabs push">
-              {ranges.map(([name, count]) => {
-                const start = daysBefore(today, count - 1);
-                return (
-                  <a
-                    key={name}
-                    href={linkTo(home, { from: start, to: today, currency })}
-                    aria-current={from === start && to === today ? "page" : undefined}
-                  >
-                    {name}
-                  </a>
-                );
-              })}
-            </div>
-          </form>
-          <section class="card" aria-label="All days together">
-            <dl class="figures">
-              <div>
-                <dt>Revenue</dt>
-                <dd class="value">{formatMoney(total.revenue_cents, currency)}</dd>
-              </div>
-              <div>
-                <dt>Orders paid</dt>
-                <dd class="value">{formatCount(total.order_count)}</dd>
-              </div>
-              <div>
-                <dt>Average value</dt>
-                <dd class="value">{formatMoney(total.avg_order_value_cents, currency)}</dd>
-              </div>
-              <div>
-                <dt>Failed</dt>
-                <dd class="value">{formatCount(total.failed_order_count)}</dd>
-              </div>
-              <div>
-                <dt>Refunds · {formatCount(total.refund_count)}</dt>
-                <dd class="value">{formatMoney(total.refund_amount_cents, currency)}</dd>
-              </div>
-            </dl>
-          </section>
+          <Head {...range} currency={currency} timezone={deps.config.kpiTimezone} />
+          <Faults of={query.faults} />
+          <RangeForm {...range} currency={currency} currencies={currencies} />
+          <Totals total={total} />
           <section class="cards" aria-label="Charts">
-            <Chart
-              name="revenue"
-              title={`Revenue, ${currency}`}
-              summary={best(days, currency)}
-              series={{
-                kind: "bars",
-                unit: "money",
-                x,
-                y: [days.map((row) => row.revenue_cents)],
-                labels: ["revenue"],
-                digits: currencyDigits(currency),
-              }}
-            />
-            <Chart
-              name="orders"
-              title="Orders paid and failed"
-              summary={`${formatCount(total.order_count)} paid, ${
-                formatCount(total.failed_order_count)
-              } failed`}
-              series={{
-                kind: "line",
-                unit: "count",
-                x,
-                y: [days.map((row) => row.order_count), days.map((row) => row.failed_order_count)],
-                labels: ["paid", "failed"],
-              }}
-            />
+            <RevenueChart days={days} currency={currency} />
+            <OrdersChart days={days} total={total} />
           </section>
           <section aria-labelledby="days-heading">
             <h2 id="days-heading" class="heading">Day by day</h2>
@@ -190,7 +79,137 @@ export function kpiPageRoutes(deps: AppDeps): Hono {
   return app;
 }
 
-const DayTable = ({ days, currency }: { days: readonly KpiRow[]; currency: string }) =>
+/** The days that are shown, both included. */
+interface Range {
+  from: string;
+  to: string;
+  today: string;
+}
+
+function rangeIn(query: PageQuery, today: string): Range {
+  const to = query.day("to") ?? today;
+  let from = query.day("from") ?? daysBefore(to, usualDays - 1);
+  if (from > to) {
+    query.faults.push("The first day is after the last one");
+    from = to;
+  }
+  if (daysBetween(from, to) > mostKpiDays) {
+    query.faults.push(`Only ${formatCount(mostKpiDays)} days are shown at a time`);
+    from = daysBefore(to, mostKpiDays - 1);
+  }
+  return { from, to, today };
+}
+
+const Head: FC<Range & { currency: string; timezone: string }> = (
+  { from, to, currency, timezone },
+) => (
+  <PageHead
+    title="KPIs"
+    note={`${formatDay(from)} to ${formatDay(to)}, by the day of settlement in ${timezone}`}
+  >
+    <a class="button" href={linkTo("/dashboard/customers", { currency })}>
+      Customers in {currency}
+    </a>
+    <a
+      class="button"
+      href={linkTo("/kpis.csv", { from, to })}
+      download={`kpis-${from}-${to}.csv`}
+    >
+      Download CSV
+    </a>
+  </PageHead>
+);
+
+/** Ranges that end today, by a click. */
+const ranges = [["7 days", 7], ["30 days", 30], ["90 days", 90], ["a year", 365]] as const;
+
+const RangeForm: FC<Range & { currency: string; currencies: readonly string[] }> = (
+  { from, to, today, currency, currencies },
+) => (
+  <form class="filters" method="get" action={home} aria-label="Range of days">
+    <DayFields label="From" from={from} to={to} />
+    <div class="field">
+      <label for="currency">Currency</label>
+      <select id="currency" name="currency">
+        {currencies.map((one) => (
+          <option key={one} value={one} selected={one === currency}>{one}</option>
+        ))}
+      </select>
+    </div>
+    <button class="primary" type="submit">Show</button>
+    <div class="tabs push">
+      {ranges.map(([name, count]) => {
+        const start = daysBefore(today, count - 1);
+        return (
+          <a
+            key={name}
+            href={linkTo(home, { from: start, to: today, currency })}
+            aria-current={from === start && to === today ? "page" : undefined}
+          >
+            {name}
+          </a>
+        );
+      })}
+    </div>
+  </form>
+);
+
+/** The figures of all days together. */
+const Totals: FC<{ total: KpiRow }> = ({ total }) => {
+  const money = (cents: number) => formatMoney(cents, total.currency);
+  return (
+    <section class="card" aria-label="All days together">
+      <Figures
+        of={[
+          ["Revenue", money(total.revenue_cents)],
+          ["Orders paid", formatCount(total.order_count)],
+          ["Average value", money(total.avg_order_value_cents)],
+          ["Failed", formatCount(total.failed_order_count)],
+          [`Refunds · ${formatCount(total.refund_count)}`, money(total.refund_amount_cents)],
+        ]}
+      />
+    </section>
+  );
+};
+
+const RevenueChart: FC<{ days: readonly KpiRow[]; currency: string }> = ({ days, currency }) => (
+  <Chart
+    name="revenue"
+    title={`Revenue, ${currency}`}
+    summary={best(days, currency)}
+    series={{
+      kind: "bars",
+      unit: "money",
+      x: secondsOf(days),
+      y: [days.map((row) => row.revenue_cents)],
+      labels: ["revenue"],
+      digits: currencyDigits(currency),
+    }}
+  />
+);
+
+const OrdersChart: FC<{ days: readonly KpiRow[]; total: KpiRow }> = ({ days, total }) => (
+  <Chart
+    name="orders"
+    title="Orders paid and failed"
+    summary={`${formatCount(total.order_count)} paid, ${
+      formatCount(total.failed_order_count)
+    } failed`}
+    series={{
+      kind: "line",
+      unit: "count",
+      x: secondsOf(days),
+      y: [days.map((row) => row.order_count), days.map((row) => row.failed_order_count)],
+      labels: ["paid", "failed"],
+    }}
+  />
+);
+
+function secondsOf(days: readonly KpiRow[]): number[] {
+  return days.map(({ date }) => Date.parse(`${date}T00:00:00Z`) / 1_000);
+}
+
+const DayTable: FC<{ days: readonly KpiRow[]; currency: string }> = ({ days, currency }) =>
   days.length === 0
     ? (
       <Empty title="Nothing was settled on these days">
@@ -206,9 +225,7 @@ const DayTable = ({ days, currency }: { days: readonly KpiRow[]; currency: strin
               { right: "Revenue" },
               { right: "Paid" },
               { right: "Average" },
-              {
-                right: "Failed",
-              },
+              { right: "Failed" },
               { right: "Refunds" },
               { right: "Refunded" },
             ]}

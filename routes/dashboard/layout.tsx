@@ -33,7 +33,6 @@ export interface PageOptions {
   nav: string;
   /** Where its stream is, if it is live. */
   live?: string;
-  /** It has charts. */
   charts?: boolean;
   status?: ContentfulStatusCode;
 }

@@ -13,12 +13,12 @@ import type { AppDeps } from "../deps.ts";
 import { eventStreamHead } from "../middleware/event_stream_head.ts";
 import { sharedPlaces } from "../api/description/places.ts";
 import { awayName, isEngineAway } from "../middleware/problem.ts";
-import type { Told } from "./activity_series.ts";
+import type { ChartData } from "./activity_series.ts";
 
 /** HTML by region id, and charts by their names. */
 export interface LiveState {
   regions: Record<string, string>;
-  charts?: Record<string, Told>;
+  charts?: Record<string, ChartData>;
 }
 
 /** How often a page is rendered anew, in milliseconds. */
@@ -28,7 +28,7 @@ const intervalMs = 1_000;
 const keepAliveMs = 15_000;
 
 /** Streams end by themselves then, in milliseconds; browsers come back at once. */
-const longestMs = 3_600_000;
+const maxMs = 3_600_000;
 
 /** How often it is asked whether whoever looks at a page is still signed in, in milliseconds. */
 const askEveryMs = 5_000;
@@ -59,7 +59,7 @@ export function liveStream(
   }
   return streamSSE(c, async (stream) => {
     const sent = new Map<string, string>();
-    const endAt = performance.now() + longestMs;
+    const endAt = performance.now() + maxMs;
     let spokeAt = performance.now();
     let askAt = spokeAt + askEveryMs;
     const goesOn = async () => {

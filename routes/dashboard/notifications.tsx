@@ -27,8 +27,21 @@ import { notFoundPage } from "./error_page.tsx";
 import { actorOf, PostForm } from "./form.tsx";
 import { formatCount } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
-import { Badge, Columns, Empty, linkTo, Notice, Pager, Table, Time, type Tone } from "./parts.tsx";
-import { pageQuery, pageSize } from "./queries.ts";
+import {
+  Badge,
+  Columns,
+  Empty,
+  Faults,
+  linkTo,
+  None,
+  OrderLink,
+  Pager,
+  Table,
+  Tabs,
+  Time,
+  type Tone,
+} from "./parts.tsx";
+import { idOf, pageSize, readPageQuery } from "./queries.ts";
 import { need } from "./reading.ts";
 
 const home = "/dashboard/notifications";
@@ -38,112 +51,8 @@ export function notificationPageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   const { db, config } = deps;
 
-  app.get("/notifications", async (c) => {
-    const query = pageQuery(c);
-    const all = query.oneOf("show", ["all"]);
-    const beforeId = query.cursor("notifications");
-    const [channels, { notifications: shown, nextBeforeId }] = await need(Promise.all([
-      readChannels(db, config),
-      listNotifications(
-        db,
-        all === undefined ? { success: false } : {},
-        { beforeId, limit: pageSize },
-      ),
-    ]));
-    const next = nextBeforeId === undefined
-      ? undefined
-      : linkTo(home, { show: all, cursor: encodeCursor("notifications", nextBeforeId) });
-    return page(
-      c,
-      { title: "Notifications", nav: home },
-      (
-        <>
-          <PageHead title="Notifications" note="One for each order, event and channel" />
-          {query.faults.map((fault) => <Notice key={fault} tone="warn" title={fault} />)}
-          <section aria-labelledby="channels-heading">
-            <h2 id="channels-heading" class="heading">Channels</h2>
-            <Channels c={c} channels={channels} />
-          </section>
-          <section aria-labelledby="list-heading">
-            <h2 id="list-heading" class="heading">
-              {all === undefined ? "Not sent, newest first" : "All, newest first"}
-            </h2>
-            <nav class="tabs" aria-label="Notifications by state">
-              <a href={home} aria-current={all === undefined ? "page" : undefined}>Not sent</a>
-              <a
-                href={linkTo(home, { show: "all" })}
-                aria-current={all === undefined ? undefined : "page"}
-              >
-                All
-              </a>
-            </nav>
-            {shown.length === 0 && next === undefined
-              ? (
-                <Empty
-                  title={all === undefined
-                    ? "Nothing waits and nothing was given up"
-                    : "Nothing was written or sent yet"}
-                />
-              )
-              : <List notifications={shown} />}
-          </section>
-          <Pager
-            shown={shown.length === 0
-              ? next === undefined ? "" : "None among the latest ones"
-              : `${shown.length} notifications${next ? "" : ", the last ones"}`}
-            first={beforeId === undefined ? undefined : linkTo(home, { show: all })}
-            next={next}
-          />
-        </>
-      ),
-    );
-  });
-
-  app.get("/notifications/:id{[0-9]{1,15}}", async (c) => {
-    const id = idOf(c);
-    const [found, attempts] = await need(
-      Promise.all([readNotification(db, id), readAttempts(db, id)]),
-    );
-    if (found === undefined) return await notFoundPage(c, `There is no notification #${id}`);
-    return page(
-      c,
-      { title: `Notification #${id}`, nav: home },
-      (
-        <>
-          <PageHead title={`#${id}`} crumb={[home, "Notifications"]} note={found.event}>
-            {found.channel !== "log" && (
-              <PostForm c={c} action={`${home}/${id}/replay`}>
-                <button type="submit">Send again</button>
-              </PostForm>
-            )}
-          </PageHead>
-          <div class="columns apart">
-            <section aria-labelledby="tries-heading">
-              <h2 id="tries-heading" class="heading">Tries</h2>
-              {attempts.length === 0
-                ? (
-                  <Empty
-                    title={found.channel === "log"
-                      ? "It is written to the log, which can't fail"
-                      : "It was not tried yet"}
-                  />
-                )
-                : <Tries attempts={attempts} />}
-            </section>
-            <div class="side-stack">
-              <section class="card" aria-label="What it is about">
-                <Facts notification={found} />
-              </section>
-              <section class="card" aria-labelledby="payload-heading">
-                <h2 id="payload-heading">Payload</h2>
-                <pre tabindex={0}>{JSON.stringify(found.payload, null, 2)}</pre>
-              </section>
-            </div>
-          </div>
-        </>
-      ),
-    );
-  });
+  app.get("/notifications", (c) => showList(c, deps));
+  app.get("/notifications/:id{[0-9]{1,15}}", (c) => showOne(c, deps));
 
   app.post("/notifications/:id{[0-9]{1,15}}/replay", async (c) => {
     const id = idOf(c);
@@ -160,8 +69,106 @@ export function notificationPageRoutes(deps: AppDeps): Hono {
   return app;
 }
 
-function idOf(c: Context): number {
-  return Number(c.req.param("id"));
+/** What was not sent, or all of it, below the channels. */
+async function showList(c: Context, { db, config }: AppDeps): Promise<Response> {
+  const query = readPageQuery(c);
+  const all = query.oneOf("show", ["all"]);
+  const beforeId = query.cursor("notifications");
+  const [channels, { notifications: shown, nextBeforeId }] = await need(Promise.all([
+    readChannels(db, config),
+    listNotifications(
+      db,
+      all === undefined ? { success: false } : {},
+      { beforeId, limit: pageSize },
+    ),
+  ]));
+  const next = nextBeforeId === undefined
+    ? undefined
+    : linkTo(home, { show: all, cursor: encodeCursor("notifications", nextBeforeId) });
+  return page(
+    c,
+    { title: "Notifications", nav: home },
+    (
+      <>
+        <PageHead title="Notifications" note="One for each order, event and channel" />
+        <Faults of={query.faults} />
+        <section aria-labelledby="channels-heading">
+          <h2 id="channels-heading" class="heading">Channels</h2>
+          <Channels c={c} channels={channels} />
+        </section>
+        <section aria-labelledby="list-heading">
+          <h2 id="list-heading" class="heading">
+            {all === undefined ? "Not sent, newest first" : "All, newest first"}
+          </h2>
+          <Tabs label="Notifications by state" tabs={tabs(all !== undefined)} />
+          {shown.length === 0 && next === undefined
+            ? (
+              <Empty
+                title={all === undefined
+                  ? "Nothing waits and nothing was given up"
+                  : "Nothing was written or sent yet"}
+              />
+            )
+            : <List notifications={shown} />}
+        </section>
+        <Pager
+          shown={shown.length === 0
+            ? next === undefined ? "" : "None among the latest ones"
+            : `${shown.length} notifications${next ? "" : ", the last ones"}`}
+          first={beforeId === undefined ? undefined : linkTo(home, { show: all })}
+          next={next}
+        />
+      </>
+    ),
+  );
+}
+
+/** What one notification says, and every try to send it. */
+async function showOne(c: Context, { db }: AppDeps): Promise<Response> {
+  const id = idOf(c);
+  const [found, attempts] = await need(
+    Promise.all([readNotification(db, id), readAttempts(db, id)]),
+  );
+  if (found === undefined) return await notFoundPage(c, `There is no notification #${id}`);
+  return page(
+    c,
+    { title: `Notification #${id}`, nav: home },
+    (
+      <>
+        <PageHead title={`#${id}`} crumb={[home, "Notifications"]} note={found.event}>
+          {found.channel !== "log" && (
+            <PostForm c={c} action={`${home}/${id}/replay`}>
+              <button type="submit">Send again</button>
+            </PostForm>
+          )}
+        </PageHead>
+        <div class="columns apart">
+          <section aria-labelledby="tries-heading">
+            <h2 id="tries-heading" class="heading">Tries</h2>
+            {attempts.length > 0
+              ? <Tries attempts={attempts} />
+              : <NoTries channel={found.channel} />}
+          </section>
+          <div class="side-stack">
+            <section class="card" aria-label="What it is about">
+              <Facts notification={found} />
+            </section>
+            <section class="card" aria-labelledby="payload-heading">
+              <h2 id="payload-heading">Payload</h2>
+              <pre tabindex={0}>{JSON.stringify(found.payload, null, 2)}</pre>
+            </section>
+          </div>
+        </div>
+      </>
+    ),
+  );
+}
+
+function tabs(showsAll: boolean) {
+  return [
+    { name: "Not sent", href: home, isShown: !showsAll },
+    { name: "All", href: linkTo(home, { show: "all" }), isShown: showsAll },
+  ];
 }
 
 const Channels: FC<{ c: Context; channels: readonly ChannelState[] }> = ({ c, channels }) => (
@@ -250,10 +257,10 @@ const List: FC<{ notifications: readonly ListedNotification[] }> = ({ notificati
           </td>
           <td>{one.event}</td>
           <td class="wide">
-            <a href={`/dashboard/orders/${one.orderId}`}>#{one.orderId}</a>
+            <OrderLink id={one.orderId} />
           </td>
           <td class="wide ellipsis" title={one.error ?? undefined}>
-            {one.error ?? <span class="muted">–</span>}
+            {one.error ?? <None />}
           </td>
           <td class="wide">
             <Time at={one.createdAt} />
@@ -277,7 +284,7 @@ const Facts: FC<{ notification: ListedNotification }> = ({ notification }) => (
     <dd>{notification.channel}</dd>
     <dt>Order</dt>
     <dd>
-      <a href={`/dashboard/orders/${notification.orderId}`}>#{notification.orderId}</a>
+      <OrderLink id={notification.orderId} />
     </dd>
     {notification.refundId !== null && (
       <>
@@ -306,6 +313,14 @@ const Facts: FC<{ notification: ListedNotification }> = ({ notification }) => (
   </dl>
 );
 
+const NoTries: FC<{ channel: string }> = ({ channel }) => (
+  <Empty
+    title={channel === "log"
+      ? "It is written to the log, which can't fail"
+      : "It was not tried yet"}
+  />
+);
+
 const Tries: FC<{ attempts: readonly ListedAttempt[] }> = ({ attempts }) => (
   <Table label="Tries">
     <Columns names={["Time", "Result", { right: "Took" }, { wide: "Reply" }]} />
@@ -322,7 +337,7 @@ const Tries: FC<{ attempts: readonly ListedAttempt[] }> = ({ attempts }) => (
             {attempt.error !== null && <div class="muted small">{attempt.error}</div>}
           </td>
           <td class="right">{formatCount(attempt.durationMs)} ms</td>
-          <td class="wide ellipsis">{attempt.reply ?? <span class="muted">–</span>}</td>
+          <td class="wide ellipsis">{attempt.reply ?? <None />}</td>
         </tr>
       ))}
     </tbody>

@@ -5,11 +5,11 @@
  */
 
 import { type Context, Hono } from "hono";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { FC } from "hono/jsx";
 import { type OrderDetail, readOrderDetail } from "../../db/orders/order_queries.ts";
 import { readOrders } from "../../db/orders/orders.ts";
 import { WorkflowError } from "../../domain/errors.ts";
-import { bringerOf, foreignFault } from "../../domain/order/bringer.ts";
+import { bringerOf } from "../../domain/order/bringer.ts";
 import { isSettled } from "../../domain/order/order.ts";
 import { reasonFault, trimmedReason } from "../../domain/refund/refund_request.ts";
 import type { DisputeVerdict } from "../../domain/order/settle.ts";
@@ -21,7 +21,7 @@ import type { AppDeps } from "../deps.ts";
 import { problemOf } from "../middleware/problem.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
-import { actorOf, ScopeNeeded } from "./form.tsx";
+import { actorOf, mayCancel, ScopeNeeded } from "./form.tsx";
 import { formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
@@ -34,14 +34,14 @@ import {
   wantedCents,
 } from "./order_actions.tsx";
 import { Customer, Items, Payment, Refunds } from "./order_facts.tsx";
-import { Path, Timeline, Told } from "./order_timeline.tsx";
-import { Notice, Region, toHtml } from "./parts.tsx";
+import { Notifications, Path, Timeline } from "./order_timeline.tsx";
+import { Notice, Region, regionsToHtml } from "./parts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
-import { said } from "./queries.ts";
+import { idOf, said } from "./queries.ts";
 import { need } from "./reading.ts";
 
 /** What the address after a change says was done. */
-const notices: Readonly<Record<string, string>> = {
+const outcomes: Readonly<Record<string, string>> = {
   refund: "The refund was requested",
   cancel: "The order was cancelled",
   payment: "The payment was decided about",
@@ -54,7 +54,7 @@ interface Refused {
 }
 
 /** `GET /dashboard/orders/{id}`, its stream, and the forms on it. */
-export function orderRoutes(deps: AppDeps): Hono {
+export function orderPageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   const { db } = deps;
 
@@ -66,10 +66,7 @@ export function orderRoutes(deps: AppDeps): Hono {
     return await liveStream(c, deps, async () => {
       const order = await need(readOrderDetail(db, idOf(c)));
       if (order === undefined) return { regions: {} };
-      const html = Object.entries(regionsOf(order)).map(async ([name, element]) =>
-        [name, await toHtml(element)] as const
-      );
-      return { regions: Object.fromEntries(await Promise.all(html)) };
+      return { regions: await regionsToHtml(regionsOf(order)) };
     });
   });
 
@@ -120,10 +117,6 @@ export function orderRoutes(deps: AppDeps): Hono {
   });
 
   return app;
-}
-
-function idOf(c: Context): number {
-  return Number(c.req.param("id"));
 }
 
 function verdictOf(text: string | undefined): DisputeVerdict {
@@ -249,17 +242,13 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
   if (order === undefined) return await notFoundPage(c, `There is no order #${id}`);
   const regions = regionsOf(order);
   const change = said(c, "done") ?? "";
-  const done = Object.hasOwn(notices, change) ? notices[change] : undefined;
-  const status: ContentfulStatusCode = refused === undefined
-    ? 200
-    : problemOf(refused.error).status;
   return await page(
     c,
     {
       title: `Order ${order.externalOrderId}`,
       nav: "/dashboard/orders",
       live: `/dashboard/orders/${id}/live`,
-      status,
+      status: refused === undefined ? 200 : problemOf(refused.error).status,
     },
     (
       <>
@@ -270,8 +259,7 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
         >
           <LiveDot />
         </PageHead>
-        {refused && <Notice tone="bad" title={refused.error.message} />}
-        {!refused && done && <Notice tone="good" title={done} />}
+        <Outcome change={change} refused={refused} />
         <section aria-label="Where it stands" class="card">
           <Region name="path">{regions.path}</Region>
         </section>
@@ -294,29 +282,12 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
             <section aria-label="Payment" class="card">
               <Region name="payment">{regions.payment}</Region>
             </section>
-            {isDisputed(order) && (
-              <section aria-labelledby="dispute-heading" class="card" id="dispute">
-                <h2 id="dispute-heading">Decide about the payment</h2>
-                <DisputeForm c={c} order={order} />
-              </section>
-            )}
+            <Decide c={c} order={order} />
             <section aria-label="Notifications" class="card">
               <Region name="told">{regions.told}</Region>
             </section>
-            {leftCents(order) > 0 && (
-              <section aria-labelledby="refund-heading" class="card" id="refund">
-                <h2 id="refund-heading">Refund</h2>
-                <RefundForm c={c} order={order} form={refused?.form} />
-              </section>
-            )}
-            {!isSettled(order.status) && (
-              <section aria-labelledby="cancel-heading" class="card">
-                <h2 id="cancel-heading">Cancel</h2>
-                {mayCancel(c, order)
-                  ? <CancelForm c={c} order={order} />
-                  : <ScopeNeeded missing="cancel" />}
-              </section>
-            )}
+            <Refund c={c} order={order} typed={refused?.form} />
+            <Cancel c={c} order={order} />
           </div>
         </div>
       </>
@@ -324,13 +295,51 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
   );
 }
 
-/** False where only the bringer of an order may cancel it, and that is another. */
-function mayCancel(c: Context, { id, timeline }: OrderDetail): boolean {
+/** What came of the form that led here. */
+const Outcome: FC<{ change: string; refused?: Refused }> = ({ change, refused }) => {
+  if (refused) return <Notice tone="bad" title={refused.error.message} />;
+  return Object.hasOwn(outcomes, change) ? <Notice tone="good" title={outcomes[change]!} /> : null;
+};
+
+/** A decision about its payment, while one is wanted. */
+const Decide: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) =>
+  isDisputed(order)
+    ? (
+      <section aria-labelledby="dispute-heading" class="card" id="dispute">
+        <h2 id="dispute-heading">Decide about the payment</h2>
+        <DisputeForm c={c} order={order} />
+      </section>
+    )
+    : null;
+
+/** A refund, while something is left. */
+const Refund: FC<{ c: Context; order: OrderDetail; typed?: Refused["form"] }> = (
+  { c, order, typed },
+) =>
+  leftCents(order) > 0
+    ? (
+      <section aria-labelledby="refund-heading" class="card" id="refund">
+        <h2 id="refund-heading">Refund</h2>
+        <RefundForm c={c} order={order} form={typed} />
+      </section>
+    )
+    : null;
+
+/** Cancelling, until it has come to its end. */
+const Cancel: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) =>
+  isSettled(order.status) ? null : (
+    <section aria-labelledby="cancel-heading" class="card">
+      <h2 id="cancel-heading">Cancel</h2>
+      {mayCancel(c, bringerIn(order), `order ${order.id}`)
+        ? <CancelForm c={c} order={order} />
+        : <ScopeNeeded missing="cancel" />}
+    </section>
+  );
+
+/** Who brought an order; null where nobody knows any more. */
+function bringerIn({ timeline }: OrderDetail): string | null {
   const created = timeline.find(({ event }) => event === "created");
-  const bringer = created === undefined ? null : bringerOf(created.actor);
-  const { scopes } = c.get("caller");
-  return !scopes.includes("orders") ||
-    foreignFault(cancelsOnly(c.get("caller")), bringer, `order ${id}`) === undefined;
+  return created === undefined ? null : bringerOf(created.actor);
 }
 
 function regionsOf(order: OrderDetail) {
@@ -339,6 +348,6 @@ function regionsOf(order: OrderDetail) {
     timeline: <Timeline order={order} />,
     payment: <Payment order={order} />,
     refunds: <Refunds order={order} />,
-    told: <Told order={order} />,
+    told: <Notifications order={order} />,
   };
 }

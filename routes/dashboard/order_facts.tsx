@@ -8,7 +8,7 @@ import type { FC } from "hono/jsx";
 import { toIsoTime } from "../../db/connection/database.ts";
 import type { OrderDetail, OrderPayment } from "../../db/orders/order_queries.ts";
 import { formatCount, formatMoney } from "./format.ts";
-import { Columns, linkTo, Money, Status, Table, Time } from "./parts.tsx";
+import { Columns, linkTo, Money, None, Status, Table, Time } from "./parts.tsx";
 
 /** Its items and what they come to. */
 export const Items: FC<{ order: OrderDetail }> = ({ order }) => (
@@ -138,7 +138,7 @@ export const Refunds: FC<{ order: OrderDetail }> = ({ order: { refunds, currency
               <td>
                 <Status of={refund.status} />
               </td>
-              <td>{refund.failureReason ?? refund.reason ?? <span class="muted">–</span>}</td>
+              <td>{refund.failureReason ?? refund.reason ?? <None />}</td>
               <td class="wide">
                 <Time at={toIsoTime(refund.createdAt)} />
               </td>

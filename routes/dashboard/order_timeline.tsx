@@ -7,7 +7,7 @@
 import type { Child, FC } from "hono/jsx";
 import type { OrderDetail, OrderNotification, OrderStep } from "../../db/orders/order_queries.ts";
 import { formatDuration, formatMoney } from "./format.ts";
-import { noticeWords } from "./notice_words.ts";
+import { notificationWords } from "./notification_words.ts";
 import { Badge, Time } from "./parts.tsx";
 
 interface Station {
@@ -120,7 +120,7 @@ interface Entry {
 /** Every step and everything that was written to the log or sent, the newest first. */
 export const Timeline: FC<{ order: OrderDetail }> = ({ order }) => {
   const done = order.timeline.map((step) => entryOfStep(step, order.currency));
-  const entries = [...done, ...order.notifications.flatMap(entryOfNotice)]
+  const entries = [...done, ...order.notifications.flatMap(entryOfNotification)]
     .sort((a, b) => a.at < b.at ? -1 : a.at > b.at ? 1 : 0);
   return entries.length === 0 ? <p class="muted">No steps are known</p> : (
     <ol class="timeline">
@@ -180,18 +180,18 @@ function inMoney(text: string, currency: string): string {
 }
 
 /** What was sent, or could not be; what is only about to be sent is no step yet. */
-function entryOfNotice(notice: OrderNotification): Entry[] {
+function entryOfNotification(notification: OrderNotification): Entry[] {
   // The event of a refund ends with its id, which is shown beside.
-  const [event] = notice.event.split(":");
-  if (!notice.success && notice.error === null) return [];
+  const [event] = notification.event.split(":");
+  if (!notification.success && notification.error === null) return [];
   return [{
-    at: notice.sentAt ?? notice.createdAt,
-    name: noticeWords(notice.channel, notice.state),
-    look: notice.success ? "" : "bad",
-    refundId: notice.refundId,
+    at: notification.sentAt ?? notification.createdAt,
+    name: notificationWords(notification.channel, notification.state),
+    look: notification.success ? "" : "bad",
+    refundId: notification.refundId,
     attempt: 1,
-    detail: notice.error === null ? event : `${event}: ${notice.error}`,
-    by: <a href={`/dashboard/notifications/${notice.id}`}>notification #{notice.id}</a>,
+    detail: notification.error === null ? event : `${event}: ${notification.error}`,
+    by: <a href={`/dashboard/notifications/${notification.id}`}>notification #{notification.id}</a>,
   }];
 }
 
@@ -214,24 +214,33 @@ function wordsFor(actor: string): string {
 }
 
 /** What was written to the log or sent, and what is to be. */
-export const Told: FC<{ order: OrderDetail }> = ({ order: { notifications } }) => (
+export const Notifications: FC<{ order: OrderDetail }> = ({ order: { notifications } }) => (
   <>
     <h2>Notifications</h2>
     {notifications.length === 0
       ? <p class="muted">Nothing was written or sent yet</p>
       : (
         <ul class="checks">
-          {notifications.map((notice) => (
-            <li key={notice.id}>
-              <span class={`dot ${notice.success ? "good" : notice.error === null ? "" : "bad"}`}>
-                <a href={`/dashboard/notifications/${notice.id}`}>{notice.event}</a>{" "}
-                <span class="muted">{noticeWords(notice.channel, notice.state)}</span>
+          {notifications.map((notification) => (
+            <li key={notification.id}>
+              <span
+                class={`dot ${
+                  notification.success ? "good" : notification.error === null ? "" : "bad"
+                }`}
+              >
+                <a href={`/dashboard/notifications/${notification.id}`}>{notification.event}</a>
+                {" "}
+                <span class="muted">
+                  {notificationWords(notification.channel, notification.state)}
+                </span>
               </span>
               <span class="muted small">
-                {notice.error ??
+                {notification.error ??
                   (
                     <Time
-                      at={notice.success ? notice.sentAt ?? notice.createdAt : notice.createdAt}
+                      at={notification.success
+                        ? notification.sentAt ?? notification.createdAt
+                        : notification.createdAt}
                     />
                   )}
               </span>

@@ -11,37 +11,48 @@ import { mostAddresses, type OrderSearch, searchOrders } from "../../db/orders/o
 import { type OrderStatus, orderTransitions } from "../../domain/order/order.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
+import { AmountFields, ChoiceField, DayFields, Filters, SearchField } from "./filters.tsx";
 import { page, PageHead } from "./layout.tsx";
-import { Columns, Empty, linkTo, Money, Notice, Pager, Status, Table, Time } from "./parts.tsx";
-import { pageQuery, pageSize } from "./queries.ts";
+import {
+  Columns,
+  Empty,
+  Faults,
+  linkTo,
+  Money,
+  Notice,
+  Pager,
+  stateName,
+  Status,
+  Table,
+  Time,
+} from "./parts.tsx";
+import { type PageQuery, pageSize, readPageQuery } from "./queries.ts";
 import { need } from "./reading.ts";
+
+const home = "/dashboard/orders";
 
 const statuses = Object.keys(orderTransitions) as OrderStatus[];
 
+/** What the address says about which orders are meant. */
+interface Given {
+  [name: string]: string | undefined;
+  q?: string;
+  status?: OrderStatus;
+  currency?: string;
+  from?: string;
+  to?: string;
+  least?: string;
+  most?: string;
+}
+
 /** `GET /dashboard/orders`. */
-export function ordersRoutes({ db, baseCurrency }: AppDeps): Hono {
+export function orderListPageRoutes({ db, baseCurrency }: AppDeps): Hono {
   const app = new Hono();
 
   app.get("/orders", async (c) => {
-    const query = pageQuery(c);
-    const given = {
-      q: query.text("q"),
-      status: query.oneOf("status", statuses),
-      currency: query.currency("currency"),
-      from: query.day("from"),
-      to: query.day("to"),
-      least: query.text("least"),
-      most: query.text("most"),
-    };
-    const search: OrderSearch = {
-      text: given.q,
-      status: given.status,
-      currency: given.currency,
-      placedFrom: given.from,
-      placedTo: given.to && `${given.to} 23:59:59.999999`,
-      leastCents: query.cents("least", given.currency ?? baseCurrency),
-      mostCents: query.cents("most", given.currency ?? baseCurrency),
-    };
+    const query = readPageQuery(c);
+    const given = givenIn(query);
+    const search = searchOf(query, given, baseCurrency);
     const beforeId = query.cursor("orders");
     const found = await need(searchOrders(db, search, { beforeId, limit: pageSize }));
     const { orders, nextBeforeId, stoppedEarly, leavesAddressesOut } = found;
@@ -49,62 +60,36 @@ export function ordersRoutes({ db, baseCurrency }: AppDeps): Hono {
     const isOrder = only !== undefined && beforeId === undefined && orders.length === 1 &&
       (given.q === only.externalOrderId || given.q === String(only.id));
     if (isOrder) return c.redirect(`/dashboard/orders/${only.id}`);
-    const isFiltered = Object.values(given).some((value) => value !== undefined);
-    const next = nextBeforeId === undefined ? undefined : linkTo("/dashboard/orders", {
-      ...given,
-      cursor: encodeCursor("orders", nextBeforeId),
-    });
-    const file = linkTo("/orders.csv", {
-      ...given,
-      least: undefined,
-      most: undefined,
-      least_cents: search.leastCents?.toString(),
-      most_cents: search.mostCents?.toString(),
-    });
+    const next = nextBeforeId === undefined
+      ? undefined
+      : linkTo(home, { ...given, cursor: encodeCursor("orders", nextBeforeId) });
     return page(
       c,
-      { title: "Orders", nav: "/dashboard/orders" },
+      { title: "Orders", nav: home },
       (
         <>
           <PageHead title="Orders" note="Newest first">
-            <a class="button" href={file} download="orders.csv">Download CSV</a>
+            <a class="button" href={fileLink(given, search)} download="orders.csv">Download CSV</a>
           </PageHead>
-          {query.faults.map((fault) => <Notice key={fault} tone="warn" title={fault} />)}
+          <Faults of={query.faults} />
           {leavesAddressesOut && (
             <Notice tone="warn" title={`More than ${mostAddresses} e-mail addresses begin so`}>
               Only orders of the first {mostAddresses} of them are found: type more of the address.
             </Notice>
           )}
           <OrderFilters given={given} />
-          {orders.length === 0 && !stoppedEarly
-            ? isFiltered
-              ? (
-                <Empty
-                  title="No order fits"
-                  actions={<a class="button" href="/dashboard/orders">Show all orders</a>}
-                >
-                  Ids, external ids, customers' ids, e-mail addresses and SKUs are found; an e-mail
-                  address by its first three characters or more too.
-                </Empty>
-              )
-              : (
-                <Empty
-                  title="No orders yet"
-                  actions={
-                    <a class="button primary" href="/dashboard/imports">Import a CSV file</a>
-                  }
-                >
-                  Orders come by file or by POST /orders.
-                </Empty>
-              )
-            : <OrderTable orders={orders} />}
+          {orders.length > 0 || stoppedEarly
+            ? <OrderTable orders={orders} />
+            : Object.values(given).some((value) => value !== undefined)
+            ? <NoneFits />
+            : <NoneYet />}
           <Pager
             shown={stoppedEarly
               ? `Looked through orders down to #${nextBeforeId}`
               : orders.length === 0
               ? ""
               : `${orders.length} orders${next ? "" : ", the last ones"}`}
-            first={beforeId === undefined ? undefined : linkTo("/dashboard/orders", given)}
+            first={beforeId === undefined ? undefined : linkTo(home, given)}
             next={next}
             nextName={stoppedEarly ? "Look further" : "Older"}
           />
@@ -116,56 +101,83 @@ export function ordersRoutes({ db, baseCurrency }: AppDeps): Hono {
   return app;
 }
 
-const OrderFilters: FC<{ given: Record<string, string | undefined> }> = ({ given }) => (
-  <form class="filters" method="get" action="/dashboard/orders" role="search" aria-label="Orders">
-    <div class="field grow">
-      <label for="q">Search</label>
-      <input
-        id="q"
-        name="q"
-        type="search"
-        value={given.q}
-        placeholder="Order, customer id, e-mail or SKU"
-        autocomplete="off"
-      />
-    </div>
-    <div class="field">
-      <label for="status">Status</label>
-      <select id="status" name="status">
-        <option value="">Any</option>
-        {statuses.map((status) => (
-          <option key={status} value={status} selected={given.status === status}>
-            {status.charAt(0) + status.slice(1).toLowerCase()}
-          </option>
-        ))}
-      </select>
-    </div>
-    <div class="field">
-      <label for="from">Placed from</label>
-      <input id="from" name="from" type="date" value={given.from} />
-    </div>
-    <div class="field">
-      <label for="to">to</label>
-      <input id="to" name="to" type="date" value={given.to} />
-    </div>
-    <div class="field short">
-      <label for="least">Amount from</label>
-      <input id="least" name="least" inputmode="decimal" value={given.least} placeholder="0.00" />
-    </div>
-    <div class="field short">
-      <label for="most">to</label>
-      <input id="most" name="most" inputmode="decimal" value={given.most} placeholder="any" />
-    </div>
+function givenIn(query: PageQuery): Given {
+  return {
+    q: query.text("q"),
+    status: query.oneOf("status", statuses),
+    currency: query.currency("currency"),
+    from: query.day("from"),
+    to: query.day("to"),
+    least: query.text("least"),
+    most: query.text("most"),
+  };
+}
+
+/** Amounts are read with the digits of the currency that is asked for, or of the base currency. */
+function searchOf(query: PageQuery, given: Given, baseCurrency: string): OrderSearch {
+  return {
+    text: given.q,
+    status: given.status,
+    currency: given.currency,
+    placedFrom: given.from,
+    placedTo: given.to && `${given.to} 23:59:59.999999`,
+    leastCents: query.cents("least", given.currency ?? baseCurrency),
+    mostCents: query.cents("most", given.currency ?? baseCurrency),
+  };
+}
+
+/** The same orders as a file. */
+function fileLink(given: Given, { leastCents, mostCents }: OrderSearch): string {
+  const { least: _, most: __, ...rest } = given;
+  return linkTo("/orders.csv", { ...rest, least_cents: leastCents, most_cents: mostCents });
+}
+
+const OrderFilters: FC<{ given: Given }> = ({ given }) => (
+  <Filters action={home} label="Orders" verb="Search">
+    <SearchField
+      name="q"
+      label="Search"
+      value={given.q}
+      hint="Order, customer id, e-mail or SKU"
+      complete="off"
+    />
+    <ChoiceField
+      name="status"
+      label="Status"
+      any="Any"
+      choices={statuses.map((status) => [status, stateName(status)])}
+      value={given.status}
+    />
+    <DayFields label="Placed from" from={given.from} to={given.to} />
+    <AmountFields least={given.least} most={given.most} />
     <div class="field short">
       <label for="currency">Currency</label>
       <input id="currency" name="currency" value={given.currency} maxlength={3} placeholder="any" />
     </div>
-    <button class="primary" type="submit">Search</button>
-  </form>
+  </Filters>
 );
 
-/** Orders as rows; other pages show them too. */
-export const OrderTable: FC<{ orders: readonly OrderSummary[] }> = ({ orders }) => (
+const NoneFits: FC = () => (
+  <Empty
+    title="No order fits"
+    actions={<a class="button" href={home}>Show all orders</a>}
+  >
+    Ids, external ids, customers' ids, e-mail addresses and SKUs are found; an e-mail address by its
+    first three characters or more too.
+  </Empty>
+);
+
+const NoneYet: FC = () => (
+  <Empty
+    title="No orders yet"
+    actions={<a class="button primary" href="/dashboard/imports">Import a CSV file</a>}
+  >
+    Orders come by file or by POST /orders.
+  </Empty>
+);
+
+/** Orders as rows. */
+const OrderTable: FC<{ orders: readonly OrderSummary[] }> = ({ orders }) => (
   <Table label="Orders">
     <Columns
       names={[

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { daysBefore } from "../../domain/kpi/day.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { pingDatabase } from "../../db/connection/ping.ts";
@@ -24,7 +24,7 @@ import { Groups } from "./group_table.tsx";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { type LiveState, liveStream, shared } from "./live.ts";
 import { AlertList, Engines, type EngineState, Proof, Today } from "./overview_parts.tsx";
-import { Region, toHtml } from "./parts.tsx";
+import { Region, regionsToHtml } from "./parts.tsx";
 import { attempt } from "./reading.ts";
 
 /** What charts are made of while nothing is known. */
@@ -37,118 +37,16 @@ const emptyHour: ActivityHour = {
 const proofWaitMs = 5_000;
 
 /** `GET /dashboard`, its stream, and `POST /dashboard/proof`. */
-export function overviewRoutes(deps: AppDeps): Hono {
+export function overviewPageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const { db, redis } = deps;
-  let redisVersion: string | null = null;
+  const read = shared(900, reader(deps));
 
-  const readAll = shared(900, async () => {
-    const now = Date.now();
-    const today = deps.kpiDay(new Date(now).toISOString());
-    const yesterday = daysBefore(today, 1);
-    const [kpis, streams, dead, activity, proof, alerts, database, cache] = await Promise.all([
-      attempt(deps, "Redis", () => readKpis(deps, yesterday, today)),
-      attempt(deps, "Redis", () => readStreams(deps)),
-      attempt(deps, "The database", () => countDeadLetters(db)),
-      hour(),
-      attempt(deps, "Redis", () => readProof(deps)),
-      attempt(deps, "Redis", () => readAlerts(deps)),
-      attempt(deps, "The database", () => timed(() => pingDatabase(db))),
-      attempt(deps, "Redis", () =>
-        timed(async () => {
-          redisVersion ??= /redis_version:(\S+)/.exec(await redis.info("server"))?.[1] ?? null;
-          await redis.ping();
-        })),
-    ]);
-    const engines: EngineState[] = [
-      {
-        name: db.engine === "mariadb" ? "MariaDB" : "MySQL",
-        version: db.version,
-        answer: database,
-      },
-      { name: "Redis", version: redisVersion, answer: cache },
-    ];
-    return { now, today, yesterday, kpis, streams, dead, activity, proof, alerts, engines };
-  });
-  const hour = shared(
-    3_000,
-    () => attempt(deps, "Redis", () => readActivity(deps, Date.now())),
-  );
-
-  type Data = Awaited<ReturnType<typeof readAll>>;
-  const regions = (data: Data) => ({
-    alerts: <AlertList alerts={data.alerts} engines={data.engines} />,
-    today: (
-      <Today
-        kpis={data.kpis}
-        today={data.today}
-        yesterday={data.yesterday}
-        baseCurrency={deps.baseCurrency}
-      />
-    ),
-    groups: <Groups streams={data.streams} dead={data.dead} activity={data.activity} />,
-    proof: <Proof proof={data.proof} now={data.now} />,
-    engines: <Engines engines={data.engines} />,
-  });
-  const charts = ({ activity }: Data) => {
-    const hour = activity.ok ? activity.value : emptyHour;
-    const told = { settled: settledRate(hour), latency: settleLatency(hour) };
-    if (activity.ok) return told;
-    const summary = "Not available while Redis gives no answer";
-    return { settled: { ...told.settled, summary }, latency: { ...told.latency, summary } };
-  };
-
-  app.get("/", async (c) => {
-    const data = await readAll();
-    const parts = regions(data);
-    const drawn = charts(data);
-    return page(
-      c,
-      { title: "Overview", nav: "/dashboard", live: "/dashboard/live", charts: true },
-      (
-        <>
-          <PageHead
-            title="Overview"
-            note={`${formatDay(data.today)} in ${deps.config.kpiTimezone}`}
-          >
-            <LiveDot />
-          </PageHead>
-          <Region name="alerts">{parts.alerts}</Region>
-          <section aria-label="Today">
-            <Region name="today">{parts.today}</Region>
-          </section>
-          <section aria-label="The last hour" class="cards">
-            <Chart name="settled" title="Orders settled per second" {...drawn.settled} />
-            <Chart name="latency" title="From arrival to settlement" {...drawn.latency} />
-          </section>
-          <section aria-labelledby="groups-heading">
-            <div class="section-head">
-              <h2 id="groups-heading">What is waiting</h2>
-            </div>
-            <Region name="groups">{parts.groups}</Region>
-          </section>
-          <section aria-label="Trust" class="cards">
-            <div class="card">
-              <Region name="proof">{parts.proof}</Region>
-              <PostForm c={c} class="card-foot" action="/dashboard/proof">
-                <span>Proven again and again by itself</span>
-                <button type="submit">Prove now</button>
-              </PostForm>
-            </div>
-            <Region name="engines" class="card">{parts.engines}</Region>
-          </section>
-        </>
-      ),
-    );
-  });
+  app.get("/", async (c) => await show(c, deps, await read()));
 
   app.get("/live", (c) =>
     liveStream(c, deps, async (): Promise<LiveState> => {
-      const data = await readAll();
-      const html = Object.entries(regions(data)).map(async ([name, element]) =>
-        [name, await toHtml(element)] as const
-      );
-      return { regions: Object.fromEntries(await Promise.all(html)), charts: charts(data) };
+      const facts = await read();
+      return { regions: await regionsToHtml(regionsOf(facts, deps)), charts: chartsOf(facts) };
     }));
 
   app.post("/proof", async (c) => {
@@ -160,6 +58,108 @@ export function overviewRoutes(deps: AppDeps): Hono {
   });
 
   return app;
+}
+
+/** Reads everything that the overview shows. */
+function reader(deps: AppDeps) {
+  const { db, redis } = deps;
+  let redisVersion: string | null = null;
+  const hour = shared(
+    3_000,
+    () => attempt(deps, "Redis", () => readActivity(deps, Date.now())),
+  );
+  const pingRedis = async () => {
+    redisVersion ??= /redis_version:(\S+)/.exec(await redis.info("server"))?.[1] ?? null;
+    await redis.ping();
+  };
+  return async () => {
+    const now = Date.now();
+    const today = deps.kpiDay(new Date(now).toISOString());
+    const yesterday = daysBefore(today, 1);
+    const [kpis, streams, dead, activity, proof, alerts, database, cache] = await Promise.all([
+      attempt(deps, "Redis", () => readKpis(deps, yesterday, today)),
+      attempt(deps, "Redis", () => readStreams(deps)),
+      attempt(deps, "The database", () => countDeadLetters(db)),
+      hour(),
+      attempt(deps, "Redis", () => readProof(deps)),
+      attempt(deps, "Redis", () => readAlerts(deps)),
+      attempt(deps, "The database", () => timed(() => pingDatabase(db))),
+      attempt(deps, "Redis", () => timed(pingRedis)),
+    ]);
+    const engines: EngineState[] = [
+      {
+        name: db.engine === "mariadb" ? "MariaDB" : "MySQL",
+        version: db.version,
+        answer: database,
+      },
+      { name: "Redis", version: redisVersion, answer: cache },
+    ];
+    return { now, today, yesterday, kpis, streams, dead, activity, proof, alerts, engines };
+  };
+}
+
+type Facts = Awaited<ReturnType<ReturnType<typeof reader>>>;
+
+function regionsOf(facts: Facts, { baseCurrency }: AppDeps) {
+  const { now, today, yesterday, kpis, streams, dead, activity, proof, alerts, engines } = facts;
+  return {
+    alerts: <AlertList alerts={alerts} engines={engines} />,
+    today: <Today kpis={kpis} today={today} yesterday={yesterday} baseCurrency={baseCurrency} />,
+    groups: <Groups streams={streams} dead={dead} activity={activity} />,
+    proof: <Proof proof={proof} now={now} />,
+    engines: <Engines engines={engines} />,
+  };
+}
+
+function chartsOf({ activity }: Facts) {
+  const hour = activity.ok ? activity.value : emptyHour;
+  const charts = { settled: settledRate(hour), latency: settleLatency(hour) };
+  if (activity.ok) return charts;
+  const summary = "Not available while Redis gives no answer";
+  return { settled: { ...charts.settled, summary }, latency: { ...charts.latency, summary } };
+}
+
+function show(c: Context, deps: AppDeps, facts: Facts): Response | Promise<Response> {
+  const regions = regionsOf(facts, deps);
+  const charts = chartsOf(facts);
+  return page(
+    c,
+    { title: "Overview", nav: "/dashboard", live: "/dashboard/live", charts: true },
+    (
+      <>
+        <PageHead
+          title="Overview"
+          note={`${formatDay(facts.today)} in ${deps.config.kpiTimezone}`}
+        >
+          <LiveDot />
+        </PageHead>
+        <Region name="alerts">{regions.alerts}</Region>
+        <section aria-label="Today">
+          <Region name="today">{regions.today}</Region>
+        </section>
+        <section aria-label="The last hour" class="cards">
+          <Chart name="settled" title="Orders settled per second" {...charts.settled} />
+          <Chart name="latency" title="From arrival to settlement" {...charts.latency} />
+        </section>
+        <section aria-labelledby="groups-heading">
+          <div class="section-head">
+            <h2 id="groups-heading">What is waiting</h2>
+          </div>
+          <Region name="groups">{regions.groups}</Region>
+        </section>
+        <section aria-label="Trust" class="cards">
+          <div class="card">
+            <Region name="proof">{regions.proof}</Region>
+            <PostForm c={c} class="card-foot" action="/dashboard/proof">
+              <span>Proven again and again by itself</span>
+              <button type="submit">Prove now</button>
+            </PostForm>
+          </div>
+          <Region name="engines" class="card">{regions.engines}</Region>
+        </section>
+      </>
+    ),
+  );
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

@@ -122,7 +122,7 @@ const Day: FC<{ now: KpiRow; before: KpiRow }> = ({ now, before }) => {
   );
 };
 
-const claims: Readonly<Record<CheckName, string>> = {
+const checkNames: Readonly<Record<CheckName, string>> = {
   stock: "Stock",
   money: "Money",
   kpis: "Figures",
@@ -150,7 +150,7 @@ export const Proof: FC<{ proof: Part<VerifyReport | null>; now: number }> = ({ p
           <ul class="checks">
             {report.checks.map((check) => (
               <li key={check.name}>
-                <span class={`dot ${check.ok ? "good" : "bad"}`}>{claims[check.name]}</span>
+                <span class={`dot ${check.ok ? "good" : "bad"}`}>{checkNames[check.name]}</span>
                 <span class={check.ok ? "muted num" : "strong-bad num"}>
                   {check.ok
                     ? `${formatCount(check.checked)} checked`
@@ -162,7 +162,7 @@ export const Proof: FC<{ proof: Part<VerifyReport | null>; now: number }> = ({ p
         )}
       {report?.checks.filter(({ ok }) => !ok).map((check) => (
         <details key={check.name} open>
-          <summary>{claims[check.name]}</summary>
+          <summary>{checkNames[check.name]}</summary>
           <ul>
             {check.drift.slice(0, 5).map((drift) => (
               <li key={drift.subject} class="small">

@@ -46,6 +46,11 @@ export const Status: FC<{ of: string }> = ({ of }) => {
   return <Badge tone={tone}>{name}</Badge>;
 };
 
+/** `Paid` of `PAID`: what filters call a state of an order or a refund. */
+export function stateName(state: OrderStatus | RefundStatus): string {
+  return states[state][0];
+}
+
 /** A word on a tinted ground. */
 export const Badge: FC<{ tone: Tone; children?: Child }> = ({ tone, children }) => (
   <span class={`badge ${tone}`}>{children}</span>
@@ -58,7 +63,7 @@ export const Money: FC<{ cents: number; currency: string }> = ({ cents, currency
 
 /** A time: date and minute, with all of it for those who point at it. */
 export const Time: FC<{ at: string | null; seconds?: boolean }> = ({ at, seconds }) =>
-  at === null ? <span class="muted">–</span> : (
+  at === null ? <None /> : (
     <time
       datetime={at}
       title={at.replace("T", " ").replace(/\.?0{0,9}Z$/, " UTC")}
@@ -84,38 +89,42 @@ export const Table: FC<{ label: string; children?: Child }> = ({ label, children
   </div>
 );
 
-/** The head of a table: names of columns; those of figures are on the right. */
-export const Columns: FC<
-  {
-    names: readonly (string | { right: string } | { wide: string; right?: boolean } | {
-      hidden: string;
-    })[];
-  }
-> = (
-  { names },
-) => (
+/** A column: figures are on the right, and what is `wide` is left out on narrow screens. */
+type ColumnName = string | { right: string } | { wide: string; right?: boolean };
+
+/** The head of a table. */
+export const Columns: FC<{ names: readonly ColumnName[] }> = ({ names }) => (
   <thead>
     <tr>
-      {names.map((name) => {
-        if (typeof name === "string") return <th key={name} scope="col">{name}</th>;
-        if ("hidden" in name) {
-          return (
-            <th key={name.hidden} scope="col">
-              <span class="hidden">{name.hidden}</span>
-            </th>
-          );
-        }
-        if ("wide" in name) {
-          return (
-            <th key={name.wide} scope="col" class={name.right ? "wide right" : "wide"}>
-              {name.wide}
-            </th>
-          );
-        }
-        return <th key={name.right} scope="col" class="right">{name.right}</th>;
+      {names.map((column) => {
+        const [name, look] = typeof column === "string"
+          ? [column, undefined]
+          : "wide" in column
+          ? [column.wide, column.right ? "wide right" : "wide"]
+          : [column.right, "right"];
+        return <th key={name} scope="col" class={look}>{name}</th>;
       })}
     </tr>
   </thead>
+);
+
+/** A figure with what it is called, in a list of such. */
+export const Figure: FC<{ name: string; warns?: boolean; children?: Child }> = (
+  { name, warns, children },
+) => (
+  <div>
+    <dt>{name}</dt>
+    <dd class={warns ? "value strong-warn" : "value"}>{children}</dd>
+  </div>
+);
+
+/** Figures beside each other. */
+export const Figures: FC<{ of: readonly (readonly [name: string, value: Child])[] }> = (
+  { of },
+) => (
+  <dl class="figures">
+    {of.map(([name, value]) => <Figure key={name} name={name}>{value}</Figure>)}
+  </dl>
 );
 
 /** What stands in the place of a list that holds nothing. */
@@ -144,6 +153,30 @@ export const Notice: FC<{ tone: Tone; title: string; children?: Child }> = (
     <strong>{title}</strong>
     {children && <span>{children}</span>}
   </div>
+);
+
+/** What of the address of a page was passed over. */
+export const Faults: FC<{ of: readonly string[] }> = ({ of }) => (
+  <>{of.map((fault) => <Notice key={fault} tone="warn" title={fault} />)}</>
+);
+
+/** Views of the same list, of which one is shown. */
+export const Tabs: FC<
+  { label: string; tabs: readonly { name: string; href: string; isShown: boolean }[] }
+> = ({ label, tabs }) => (
+  <nav class="tabs" aria-label={label}>
+    {tabs.map(({ name, href, isShown }) => (
+      <a key={name} href={href} aria-current={isShown ? "page" : undefined}>{name}</a>
+    ))}
+  </nav>
+);
+
+/** In the place of what there is not. */
+export const None: FC = () => <span class="muted">–</span>;
+
+/** The way to an order, by the id that it has here. */
+export const OrderLink: FC<{ id: number }> = ({ id }) => (
+  <a href={`/dashboard/orders/${id}`}>#{id}</a>
 );
 
 /** The way to the next page of a list. */
@@ -180,4 +213,14 @@ export function linkTo(
 /** What an element comes to as HTML. */
 export async function toHtml(element: Child): Promise<string> {
   return String(await element);
+}
+
+/** The same of every region of a page, by its name. */
+export async function regionsToHtml(
+  regions: Readonly<Record<string, Child>>,
+): Promise<Record<string, string>> {
+  const html = Object.entries(regions).map(async ([name, element]) =>
+    [name, await toHtml(element)] as const
+  );
+  return Object.fromEntries(await Promise.all(html));
 }

@@ -5,13 +5,16 @@
  */
 
 import { Hono } from "hono";
+import type { FC } from "hono/jsx";
 import { type ListedProduct, searchProducts } from "../../db/catalog/product_list.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
+import { ShareBar } from "./chart.tsx";
+import { ChoiceField, Filters, SearchField } from "./filters.tsx";
 import { formatCount, plainAmount } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
-import { Badge, Columns, Empty, linkTo, Notice, Pager, Table } from "./parts.tsx";
-import { pageQuery, pageSize } from "./queries.ts";
+import { Badge, Columns, Empty, Faults, linkTo, Pager, Table } from "./parts.tsx";
+import { pageSize, readPageQuery } from "./queries.ts";
 import { need } from "./reading.ts";
 
 const home = "/dashboard/products";
@@ -23,20 +26,19 @@ const fewUnits = 10;
 const lowShare = 0.1;
 
 /** `GET /dashboard/products`. */
-export function productRoutes({ db, baseCurrency }: AppDeps): Hono {
+export function productPageRoutes({ db, baseCurrency }: AppDeps): Hono {
   const app = new Hono();
 
   app.get("/products", async (c) => {
-    const query = pageQuery(c);
-    const q = query.text("q");
-    const stock = query.oneOf("stock", ["low", "none"]);
+    const query = readPageQuery(c);
+    const given = { q: query.text("q"), stock: query.oneOf("stock", ["low", "none"]) };
+    const { q, stock } = given;
     const afterId = query.cursor("products") ?? 0;
     const mostStock = stock === "none" ? 0 : stock === "low" ? fewUnits : undefined;
     const found = await need(
       searchProducts(db, { text: q, mostStock }, { afterId, limit: pageSize }),
     );
     const { products, nextAfterId, stoppedEarly } = found;
-    const isFiltered = q !== undefined || stock !== undefined;
     return page(
       c,
       { title: "Products", nav: home },
@@ -46,66 +48,21 @@ export function productRoutes({ db, baseCurrency }: AppDeps): Hono {
             title="Products"
             note="Held units are those of reserved and paid orders"
           />
-          {query.faults.map((fault) => <Notice key={fault} tone="warn" title={fault} />)}
-          <form class="filters" method="get" action={home} role="search" aria-label="Products">
-            <div class="field grow">
-              <label for="q">Search</label>
-              <input
-                id="q"
-                name="q"
-                type="search"
-                value={q}
-                placeholder="SKU or part of the name"
-              />
-            </div>
-            <div class="field">
-              <label for="stock">Stock</label>
-              <select id="stock" name="stock">
-                <option value="">Any</option>
-                <option value="low" selected={stock === "low"}>{fewUnits} units or less</option>
-                <option value="none" selected={stock === "none"}>Nothing left</option>
-              </select>
-            </div>
-            <button class="primary" type="submit">Search</button>
-          </form>
+          <Faults of={query.faults} />
+          <ProductFilters {...given} />
           {products.length === 0 && !stoppedEarly
-            ? (
-              <Empty
-                title={isFiltered ? "No product fits" : "No products yet"}
-                actions={isFiltered && <a class="button" href={home}>Show all</a>}
-              >
-                {isFiltered ? "" : "Products come with the orders that name them first."}
-              </Empty>
-            )
-            : (
-              <Table label="Products">
-                <Columns
-                  names={[
-                    "Product",
-                    "State",
-                    { right: "Last price" },
-                    { right: "Received" },
-                    { right: "Held" },
-                    { right: "Left" },
-                  ]}
-                />
-                <tbody>
-                  {products.map((product) => (
-                    <Row key={product.id} product={product} currency={baseCurrency} />
-                  ))}
-                </tbody>
-              </Table>
-            )}
+            ? <NoProducts isFiltered={q !== undefined || stock !== undefined} />
+            : <ProductTable products={products} currency={baseCurrency} />}
           <Pager
             shown={stoppedEarly
               ? "Not all products were looked through yet"
               : products.length === 0
               ? ""
               : `${products.length} products${nextAfterId ? "" : ", the last ones"}`}
-            first={afterId === 0 ? undefined : linkTo(home, { q, stock })}
+            first={afterId === 0 ? undefined : linkTo(home, given)}
             next={nextAfterId === undefined
               ? undefined
-              : linkTo(home, { q, stock, cursor: encodeCursor("products", nextAfterId) })}
+              : linkTo(home, { ...given, cursor: encodeCursor("products", nextAfterId) })}
             nextName={stoppedEarly ? "Look further" : "More"}
           />
         </>
@@ -116,8 +73,46 @@ export function productRoutes({ db, baseCurrency }: AppDeps): Hono {
   return app;
 }
 
+const ProductFilters: FC<{ q?: string; stock?: string }> = ({ q, stock }) => (
+  <Filters action={home} label="Products" verb="Search">
+    <SearchField name="q" label="Search" value={q} hint="SKU or part of the name" />
+    <ChoiceField
+      name="stock"
+      label="Stock"
+      any="Any"
+      choices={[["low", `${fewUnits} units or less`], ["none", "Nothing left"]]}
+      value={stock}
+    />
+  </Filters>
+);
+
+const NoProducts: FC<{ isFiltered: boolean }> = ({ isFiltered }) =>
+  isFiltered
+    ? <Empty title="No product fits" actions={<a class="button" href={home}>Show all</a>} />
+    : <Empty title="No products yet">Products come with the orders that name them first.</Empty>;
+
+const ProductTable: FC<{ products: readonly ListedProduct[]; currency: string }> = (
+  { products, currency },
+) => (
+  <Table label="Products">
+    <Columns
+      names={[
+        "Product",
+        "State",
+        { right: "Last price" },
+        { right: "Received" },
+        { right: "Held" },
+        { right: "Left" },
+      ]}
+    />
+    <tbody>
+      {products.map((product) => <Row key={product.id} product={product} currency={currency} />)}
+    </tbody>
+  </Table>
+);
+
 /** @param currency with whose digits the price is written: products know no currency of their own */
-const Row = ({ product, currency }: { product: ListedProduct; currency: string }) => {
+const Row: FC<{ product: ListedProduct; currency: string }> = ({ product, currency }) => {
   const { sku, name, priceCents, stockQty, receivedQty } = product;
   const left = receivedQty === 0 ? 0 : stockQty / receivedQty;
   return (
@@ -140,10 +135,7 @@ const Row = ({ product, currency }: { product: ListedProduct; currency: string }
       <td class="right">{formatCount(receivedQty - stockQty)}</td>
       <td class="right">
         {formatCount(stockQty)}
-        <svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
-          <rect width="100" height="4" rx="2" />
-          <rect width={String(Math.round(left * 100))} height="4" rx="2" />
-        </svg>
+        <ShareBar share={left} />
       </td>
     </tr>
   );

@@ -56,8 +56,13 @@ export function passedOver(c: Context): string[] {
   return unknownQuery(c, [...namesRead.get(c) ?? []]).map(({ at, detail }) => `“${at}” ${detail}`);
 }
 
+/** The id in the path of a page about one thing; its route lets only digits through. */
+export function idOf(c: Context): number {
+  return Number(c.req.param("id"));
+}
+
 /** Reads the query of a request. */
-export function pageQuery(c: Context): PageQuery {
+export function readPageQuery(c: Context): PageQuery {
   const faults: string[] = [];
   const text: PageQuery["text"] = (name, most = 255) => {
     const value = said(c, name)?.trim() ?? "";

@@ -6,7 +6,7 @@
 
 import type { Context } from "hono";
 import type { Child } from "hono/jsx";
-import { PostForm } from "./form.tsx";
+import { HiddenFields, PostForm } from "./form.tsx";
 import { page, PageHead } from "./layout.tsx";
 
 /** What is asked. */
@@ -51,11 +51,7 @@ export function askFirst(c: Context, question: Question): Response | Promise<Res
         <PageHead title={title} crumb={crumb} note={note} />
         <PostForm c={c} action={action} class="card stack-form">
           <p>{says}</p>
-          <input type="hidden" name={confirmField} value="yes" />
-          {Object.entries(fields).map(([name, value]) =>
-            value !== null && value !== undefined &&
-            <input key={name} type="hidden" name={name} value={String(value)} />
-          )}
+          <HiddenFields fields={{ [confirmField]: "yes", ...fields }} />
           <div class="actions">
             <button type="submit" class={danger ? "danger" : "primary"}>{verb}</button>
             <a class="button" href={crumb[0]}>{keep}</a>

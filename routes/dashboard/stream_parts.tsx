@@ -14,7 +14,7 @@ import {
   type ScheduledMessage,
 } from "../../streams/queue/group_detail.ts";
 import { formatCount, formatDuration } from "./format.ts";
-import { Badge, Columns, Empty, Money, Table, Time } from "./parts.tsx";
+import { Badge, Columns, Empty, Money, None, OrderLink, Table, Time } from "./parts.tsx";
 
 /** A consumer that was silent for longer is not alive, in milliseconds. */
 const aliveMs = 60_000;
@@ -114,7 +114,7 @@ const Bands: FC<{ bands: readonly PendingBand[] }> = ({ bands }) => (
           </th>
           {byDeliveries.map((number, at) => (
             <td key={at} class={`right ${at > 0 && number > 0 ? "strong-warn" : ""}`}>
-              {number === 0 ? <span class="muted">–</span> : formatCount(number)}
+              {number === 0 ? <None /> : formatCount(number)}
             </td>
           ))}
         </tr>
@@ -161,7 +161,7 @@ export const MessageCells: FC<{ message: Message | string }> = ({ message }) =>
       <>
         <th scope="row">{message.type}</th>
         <td>
-          <a href={`/dashboard/orders/${message.orderId}`}>#{message.orderId}</a>
+          <OrderLink id={message.orderId} />
         </td>
         <td class="right">
           <Money cents={message.amountCents} currency={message.currency} />

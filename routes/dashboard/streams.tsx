@@ -5,7 +5,7 @@
  */
 
 import { type Context, Hono } from "hono";
-import type { FC } from "hono/jsx";
+import type { Child, FC } from "hono/jsx";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
 import { type Group, groups } from "../../domain/messages/messages.ts";
 import { readActivity } from "../../streams/kpis/activity.ts";
@@ -15,17 +15,19 @@ import { messageCodec } from "../../streams/workflow/message_codec.ts";
 import { type GroupStatus, readStreams } from "../../streams/workflow/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
 import { readForm } from "../middleware/read_form.ts";
-import { groupBatchSize, groupHandlerMs, groupRate } from "./activity_series.ts";
+import { type ChartData, groupBatchSize, groupHandlerMs, groupRate } from "./activity_series.ts";
 import { Chart } from "./chart.tsx";
 import { actorOf, PostForm } from "./form.tsx";
 import { formatCount, formatMoney } from "./format.ts";
 import { Groups, Oldest } from "./group_table.tsx";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream, shared } from "./live.ts";
-import { Badge, Money, Notice, Region, toHtml } from "./parts.tsx";
+import { Badge, Figure, Money, Notice, Region, regionsToHtml, toHtml } from "./parts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { attempt, need } from "./reading.ts";
 import { Consumers, Pending, Scheduled } from "./stream_parts.tsx";
+
+const home = "/dashboard/streams";
 
 const path = `/streams/:group{(?:${groups.join("|")})}`;
 
@@ -43,22 +45,7 @@ export function streamPageRoutes(deps: AppDeps): Hono {
     return <Groups streams={streams} dead={dead} activity={activity} />;
   };
 
-  app.get(
-    "/streams",
-    async (c) =>
-      page(
-        c,
-        { title: "Streams", nav: "/dashboard/streams", live: "/dashboard/streams/live" },
-        (
-          <>
-            <PageHead title="Streams" note="Every group reads the stream of its own name">
-              <LiveDot />
-            </PageHead>
-            <Region name="groups">{await readAll()}</Region>
-          </>
-        ),
-      ),
-  );
+  app.get("/streams", async (c) => showGroups(c, await readAll()));
 
   app.get(
     "/streams/live",
@@ -89,98 +76,17 @@ export function streamPageRoutes(deps: AppDeps): Hono {
     };
   };
 
-  app.get(path, async (c) => {
-    const group = groupOf(c);
-    const { status, regions, charts } = await readGroup(group);
-    return page(
-      c,
-      {
-        title: `Stream ${group}`,
-        nav: "/dashboard/streams",
-        live: `/dashboard/streams/${group}/live`,
-        charts: true,
-      },
-      (
-        <>
-          <PageHead title={group} crumb={["/dashboard/streams", "Streams"]} note={purposes[group]}>
-            <LiveDot />
-            <PostForm
-              c={c}
-              action={`/dashboard/streams/${group}/${status.paused ? "resume" : "pause"}`}
-            >
-              <button type="submit" class={status.paused ? "primary" : undefined}>
-                {status.paused ? "Resume" : "Pause…"}
-              </button>
-            </PostForm>
-          </PageHead>
-          {status.paused && (
-            <Notice tone="warn" title="This group is paused">
-              Its consumers take nothing until it is resumed; what comes in waits.
-            </Notice>
-          )}
-          <section class="card" aria-label="What is waiting">
-            <Region name="state">{regions.state}</Region>
-          </section>
-          <section class="cards three" aria-label="The last hour">
-            <Chart name="rate" title="Messages per second" {...charts.rate} />
-            <Chart name="handler" title="Time for a batch" {...charts.handler} />
-            <Chart name="batch" title="Messages in a batch" {...charts.batch} />
-          </section>
-          <section aria-labelledby="consumers-heading">
-            <h2 id="consumers-heading" class="heading">Consumers</h2>
-            <Region name="consumers">{regions.consumers}</Region>
-          </section>
-          <section aria-labelledby="pending-heading">
-            <h2 id="pending-heading" class="heading">In hand, oldest first</h2>
-            <Region name="pending">{regions.pending}</Region>
-          </section>
-          <section aria-labelledby="scheduled-heading">
-            <h2 id="scheduled-heading" class="heading">Scheduled, next first</h2>
-            <Region name="scheduled">{regions.scheduled}</Region>
-          </section>
-        </>
-      ),
-    );
-  });
+  app.get(path, async (c) => showGroup(c, await readGroup(groupOf(c))));
 
-  app.get(`${path}/live`, (c) => {
-    const group = groupOf(c);
-    return liveStream(c, deps, async () => {
-      const { regions, charts } = await readGroup(group);
-      const html = Object.entries(regions).map(async ([name, element]) =>
-        [name, await toHtml(element)] as const
-      );
-      return {
-        regions: Object.fromEntries(await Promise.all(html)),
-        charts,
-      };
-    });
-  });
-
-  const askPause = async (c: Context, group: Group) => {
-    const status = (await need(readStreams(deps))).find((one) => one.group === group)!;
-    const money = status.money.map(({ amountCents, currency }) =>
-      formatMoney(amountCents, currency)
-    );
-    return await askFirst(c, {
-      title: `Pause the group ${group}?`,
-      note: purposes[group],
-      says: `No consumer takes anything from ${group} until somebody resumes it. ` +
-        (money.length === 0
-          ? "Nothing waits in it now."
-          : `${money.join(" and ")} wait in it now.`),
-      nav: "/dashboard/streams",
-      action: `/dashboard/streams/${group}/pause`,
-      verb: `Pause ${group}`,
-      danger: true,
-      crumb: [`/dashboard/streams/${group}`, group],
-      keep: "Let it run",
-    });
-  };
+  app.get(`${path}/live`, (c) =>
+    liveStream(c, deps, async () => {
+      const { regions, charts } = await readGroup(groupOf(c));
+      return { regions: await regionsToHtml(regions), charts };
+    }));
 
   app.post(`${path}/pause`, async (c) => {
     const group = groupOf(c);
-    if (!isConfirmed(await readForm(c))) return await askPause(c, group);
+    if (!isConfirmed(await readForm(c))) return await askPause(c, deps, group);
     await need(pauseGroup(deps, group, actorOf(c)));
     deps.log.warn("group paused", { group, actor: actorOf(c) });
     return c.redirect(`/dashboard/streams/${group}`, 303);
@@ -196,6 +102,102 @@ export function streamPageRoutes(deps: AppDeps): Hono {
   return app;
 }
 
+/** All groups. */
+function showGroups(c: Context, groups: Child): Response | Promise<Response> {
+  return page(
+    c,
+    { title: "Streams", nav: home, live: `${home}/live` },
+    (
+      <>
+        <PageHead title="Streams" note="Every group reads the stream of its own name">
+          <LiveDot />
+        </PageHead>
+        <Region name="groups">{groups}</Region>
+      </>
+    ),
+  );
+}
+
+/** What the page of a group shows, and its stream renews. */
+interface GroupFacts {
+  status: Omit<GroupStatus, "dead">;
+  regions: Record<"state" | "consumers" | "pending" | "scheduled", Child>;
+  charts: Record<"rate" | "handler" | "batch", ChartData>;
+}
+
+/** One group: what waits, what was done, who works. */
+function showGroup(
+  c: Context,
+  { status, regions, charts }: GroupFacts,
+): Response | Promise<Response> {
+  const { group } = status;
+  return page(
+    c,
+    { title: `Stream ${group}`, nav: home, live: `${home}/${group}/live`, charts: true },
+    (
+      <>
+        <PageHead title={group} crumb={[home, "Streams"]} note={purposes[group]}>
+          <LiveDot />
+          <PauseOrResume c={c} status={status} />
+        </PageHead>
+        {status.paused && (
+          <Notice tone="warn" title="This group is paused">
+            Its consumers take nothing until it is resumed; what comes in waits.
+          </Notice>
+        )}
+        <section class="card" aria-label="What is waiting">
+          <Region name="state">{regions.state}</Region>
+        </section>
+        <section class="cards three" aria-label="The last hour">
+          <Chart name="rate" title="Messages per second" {...charts.rate} />
+          <Chart name="handler" title="Time for a batch" {...charts.handler} />
+          <Chart name="batch" title="Messages in a batch" {...charts.batch} />
+        </section>
+        <section aria-labelledby="consumers-heading">
+          <h2 id="consumers-heading" class="heading">Consumers</h2>
+          <Region name="consumers">{regions.consumers}</Region>
+        </section>
+        <section aria-labelledby="pending-heading">
+          <h2 id="pending-heading" class="heading">In hand, oldest first</h2>
+          <Region name="pending">{regions.pending}</Region>
+        </section>
+        <section aria-labelledby="scheduled-heading">
+          <h2 id="scheduled-heading" class="heading">Scheduled, next first</h2>
+          <Region name="scheduled">{regions.scheduled}</Region>
+        </section>
+      </>
+    ),
+  );
+}
+
+const PauseOrResume: FC<{ c: Context; status: Pick<GroupStatus, "group" | "paused"> }> = (
+  { c, status: { group, paused } },
+) => (
+  <PostForm c={c} action={`${home}/${group}/${paused ? "resume" : "pause"}`}>
+    <button type="submit" class={paused ? "primary" : undefined}>
+      {paused ? "Resume" : "Pause…"}
+    </button>
+  </PostForm>
+);
+
+/** Asks before a group takes nothing more. */
+async function askPause(c: Context, deps: AppDeps, group: Group): Promise<Response> {
+  const status = (await need(readStreams(deps))).find((one) => one.group === group)!;
+  const money = status.money.map(({ amountCents, currency }) => formatMoney(amountCents, currency));
+  return await askFirst(c, {
+    title: `Pause the group ${group}?`,
+    note: purposes[group],
+    says: `No consumer takes anything from ${group} until somebody resumes it. ` +
+      (money.length === 0 ? "Nothing waits in it now." : `${money.join(" and ")} wait in it now.`),
+    nav: home,
+    action: `${home}/${group}/pause`,
+    verb: `Pause ${group}`,
+    danger: true,
+    crumb: [`${home}/${group}`, group],
+    keep: "Let it run",
+  });
+}
+
 const purposes: Readonly<Record<Group, string>> = {
   orders: "Reserves stock for new orders",
   payments: "Asks for the money and settles orders by the answers",
@@ -209,46 +211,25 @@ function groupOf(c: Context): Group {
 
 const State: FC<{ status: Omit<GroupStatus, "dead"> }> = ({ status }) => (
   <dl class="figures dense">
-    <div>
-      <dt>Unread</dt>
-      <dd class="value">{formatCount(status.lag)}</dd>
-    </div>
-    <div>
-      <dt>In hand</dt>
-      <dd class="value">{formatCount(status.pending)}</dd>
-    </div>
-    <div>
-      <dt>Scheduled</dt>
-      <dd class="value">{formatCount(status.scheduled)}</dd>
-    </div>
-    <div>
-      <dt>Waiting for a retry</dt>
-      <dd class={status.retries > 0 ? "value strong-warn" : "value"}>
-        {formatCount(status.retries)}
-      </dd>
-    </div>
-    <div>
-      <dt>Oldest</dt>
-      <dd class="value">
-        <Oldest status={status} />
-      </dd>
-    </div>
-    <div>
-      <dt>Money waiting</dt>
-      <dd class="value">
-        {status.money.length === 0
-          ? "–"
-          : status.money.map(({ currency, amountCents }) => (
-            <div key={currency}>
-              <Money cents={amountCents} currency={currency} />
-            </div>
-          ))}
-      </dd>
-    </div>
-    <div>
-      <dt>Finished so far</dt>
-      <dd class="value">{formatCount(status.processed)}</dd>
-    </div>
+    <Figure name="Unread">{formatCount(status.lag)}</Figure>
+    <Figure name="In hand">{formatCount(status.pending)}</Figure>
+    <Figure name="Scheduled">{formatCount(status.scheduled)}</Figure>
+    <Figure name="Waiting for a retry" warns={status.retries > 0}>
+      {formatCount(status.retries)}
+    </Figure>
+    <Figure name="Oldest">
+      <Oldest status={status} />
+    </Figure>
+    <Figure name="Money waiting">
+      {status.money.length === 0
+        ? "–"
+        : status.money.map(({ currency, amountCents }) => (
+          <div key={currency}>
+            <Money cents={amountCents} currency={currency} />
+          </div>
+        ))}
+    </Figure>
+    <Figure name="Finished so far">{formatCount(status.processed)}</Figure>
     <div>
       <dt>State</dt>
       <dd>

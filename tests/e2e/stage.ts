@@ -43,7 +43,7 @@ export function setStage(name: string): Stage {
     service = await startService(name, { GATEWAY_DELAY_MS: "1500" });
     browser = await startBrowser();
     await bringMonth(service);
-    await buryLetters(4);
+    await buryLetters(service, 4);
     await prove(service.deps);
   });
   Deno.test.afterAll(async () => {
@@ -52,34 +52,6 @@ export function setStage(name: string): Stage {
     await service.close();
   });
 
-  const buryLetters = async (count: number) => {
-    const orders = await service.deps.db.query(
-      "select id, total_cents from orders where status = 'PAID' order by id desc limit ?",
-      [count],
-    );
-    await buryMessages(
-      service.deps.db,
-      orders.map((row, index) => {
-        const orderId = Number(row.id);
-        const amountCents = Number(row.total_cents);
-        return {
-          group: "payments",
-          messageId: `${Date.now()}-${orderId}`,
-          orderId,
-          refundId: null,
-          amountCents,
-          currency: "GBP",
-          payload: JSON.stringify(
-            entryOf({ type: "payment.charge", orderId, amountCents, currency: "GBP" }),
-          ),
-          error: index % 2 === 0 ? "the provider answered 502" : "the provider gave no answer",
-          attempts: 5,
-          firstSeenMs: Date.now() - 90_000,
-        };
-      }),
-    );
-  };
-
   return {
     get service() {
       return service;
@@ -87,7 +59,7 @@ export function setStage(name: string): Stage {
     get browser() {
       return browser;
     },
-    buryLetters,
+    buryLetters: (count) => buryLetters(service, count),
     somePaidOrder: async () => {
       const [row] = await service.deps.db.query(
         `
@@ -118,4 +90,32 @@ export function setStage(name: string): Stage {
         },
       }),
   };
+}
+
+async function buryLetters({ deps }: Service, count: number): Promise<void> {
+  const orders = await deps.db.query(
+    "select id, total_cents from orders where status = 'PAID' order by id desc limit ?",
+    [count],
+  );
+  await buryMessages(
+    deps.db,
+    orders.map((row, index) => {
+      const orderId = Number(row.id);
+      const amountCents = Number(row.total_cents);
+      return {
+        group: "payments",
+        messageId: `${Date.now()}-${orderId}`,
+        orderId,
+        refundId: null,
+        amountCents,
+        currency: "GBP",
+        payload: JSON.stringify(
+          entryOf({ type: "payment.charge", orderId, amountCents, currency: "GBP" }),
+        ),
+        error: index % 2 === 0 ? "the provider answered 502" : "the provider gave no answer",
+        attempts: 5,
+        firstSeenMs: Date.now() - 90_000,
+      };
+    }),
+  );
 }

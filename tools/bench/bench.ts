@@ -7,7 +7,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import type { EngineName } from "../engines/programs.ts";
 import { benchBeside } from "./beside.ts";
-import { compareWithFloor, type Figure, formatTable } from "./figures.ts";
+import { compareWithFloor, type Figure, formatFigures } from "./figures.ts";
 import { benchKpis } from "./kpis.ts";
 import { benchLatency, benchSteady } from "./latency.ts";
 import { describeMachine } from "./machine.ts";
@@ -164,7 +164,7 @@ async function bench(args: BenchArgs): Promise<number> {
       addTargets(found, args.engine);
       figures.push(...found);
     }
-    if (!args.json) console.log(formatTable(figures));
+    if (!args.json) console.log(formatFigures(figures));
     else {
       const { orders, runs, durable, bufferPoolMb } = args;
       const settings = { orders, runs, durable, buffer_pool_mb: bufferPoolMb };

@@ -1,3 +1,15 @@
+/**
+ * The picture of what an order costs by the size of the tables.
+ *
+ * It is scaled as the dashboard's charts are, and drawn otherwise: a file that stands by itself needs its colours, the
+ * words of its axes and a grid inside, and its sizes lie logarithmically.
+ *
+ * @module
+ */
+
+import { formatCount } from "../../domain/text/format_count.ts";
+import { coordinate, linearScale, pointList } from "../../routes/dashboard/chart_scale.ts";
+
 /** Costs at one size of the tables. */
 export interface CostPoint {
   /** Orders in the tables. */
@@ -14,31 +26,31 @@ export function costChart(unsorted: readonly CostPoint[]): string {
   const points = unsorted.toSorted((a, b) => a.size - b.size);
   const largest = Math.max(...points.map(({ size }) => size));
   const smallest = Math.min(...points.map(({ size }) => size));
-  const most = Math.max(...points.map(({ importUs, drainUs }) => Math.max(importUs, drainUs)));
-  const step = niceStep(most / 4);
-  const ceiling = Math.ceil(most / step) * step;
+  const max = Math.max(...points.map(({ importUs, drainUs }) => Math.max(importUs, drainUs)));
+  const step = niceStep(max / 4);
+  const ceiling = Math.ceil(max / step) * step;
   // Logarithmic across: the sizes go from thousands to millions.
-  const x = (size: number) =>
-    left + (width - left - right) * Math.log(size / smallest) / Math.log(largest / smallest);
-  const y = (us: number) => top + (height - top - bottom) * (1 - us / ceiling);
+  const across = linearScale([Math.log(smallest), Math.log(largest)], [left, width - right]);
+  const x = (size: number) => across(Math.log(size));
+  const y = linearScale([0, ceiling], [height - bottom, top]);
   const line = (of: (point: CostPoint) => number) =>
-    points.map((point) => `${x(point.size).toFixed(1)},${y(of(point)).toFixed(1)}`).join(" ");
+    pointList(points.map((point) => [x(point.size), y(of(point))]));
   const text = (at: [number, number], content: string, anchor = "middle") =>
-    `<text x="${at[0].toFixed(1)}" y="${
-      at[1].toFixed(1)
+    `<text x="${coordinate(at[0])}" y="${
+      coordinate(at[1])
     }" text-anchor="${anchor}">${content}</text>`;
 
   const grid = [];
   for (let us = 0; us <= ceiling; us += step) {
     grid.push(
-      `<path class="grid" d="M${left} ${y(us).toFixed(1)}H${width - right}"/>`,
+      `<path class="grid" d="M${left} ${coordinate(y(us))}H${width - right}"/>`,
       text([left - 8, y(us) + 4], String(us), "end"),
     );
   }
   for (const { size } of points) {
     // Every label would run into its neighbour.
     if (Math.log10(size) % 1 === 0) {
-      grid.push(text([x(size), height - bottom + 18], size.toLocaleString("en")));
+      grid.push(text([x(size), height - bottom + 18], formatCount(size)));
     }
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="CPU time an order costs, by orders in the tables">
@@ -62,8 +74,8 @@ ${grid.join("\n")}
 `;
 }
 
-/** 1, 2 or 5 times a power of ten, at least `least`. */
-function niceStep(least: number): number {
-  const power = 10 ** Math.floor(Math.log10(least));
-  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least)!;
+/** 1, 2 or 5 times a power of ten, at least `min`. */
+function niceStep(min: number): number {
+  const power = 10 ** Math.floor(Math.log10(min));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= min)!;
 }

@@ -11,9 +11,7 @@ const ticksPerSecond = 100;
 export interface CpuSeconds {
   /** Processes of the product. */
   deno: number;
-  /** The database server. */
   database: number;
-  /** Redis. */
   redis: number;
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { formatTable, right } from "../../commands/table.ts";
 import type { CpuSeconds } from "./cpu.ts";
 
 /** What a figure must reach, and whether it does. */
@@ -28,7 +29,6 @@ export interface Figure {
   floorRatio?: number;
   /** CPU time of each part to an order, in microseconds; medians too. */
   cpuUsPerOrder?: CpuSeconds;
-  /** What it should be. */
   target?: Target;
 }
 
@@ -62,7 +62,7 @@ export function perOrder(cpu: CpuSeconds, orders: number): CpuSeconds {
 
 /** The value in the middle; of an even number of values the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
-  return quantile(values, 0.5);
+  return exactQuantile(values, 0.5);
 }
 
 /**
@@ -70,7 +70,7 @@ export function median(values: readonly number[]): number {
  *
  * @param share 0…1
  */
-export function quantile(values: readonly number[], share: number): number {
+export function exactQuantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   const place = (sorted.length - 1) * share;
   const below = sorted[Math.floor(place)]!;
@@ -93,22 +93,25 @@ export function compareWithFloor(figures: Figure[], what = "orders/s"): void {
 }
 
 /** The figures as a table for people. */
-export function formatTable(figures: readonly Figure[]): string {
-  const lines = [
+export function formatFigures(figures: readonly Figure[]): string {
+  return formatTable(
     [
-      "scenario",
-      "",
-      "median",
-      "least",
-      "most",
-      "target",
-      "",
-      "of floor",
-      "µs CPU an order: deno",
-      "db",
-      "redis",
+      { heading: "scenario" },
+      { heading: "" },
+      ...[
+        "median",
+        "least",
+        "most",
+        "target",
+        "",
+        "of floor",
+        "µs CPU an order: deno",
+        "db",
+        "redis",
+      ]
+        .map(right),
     ],
-    ...figures.map(({ scenario, what, value, runs, floorRatio, cpuUsPerOrder, target }) => [
+    figures.map(({ scenario, what, value, runs, floorRatio, cpuUsPerOrder, target }) => [
       scenario,
       what,
       formatNumber(value),
@@ -123,15 +126,7 @@ export function formatTable(figures: readonly Figure[]): string {
         formatNumber(cpuUsPerOrder.redis),
       ]),
     ]),
-  ];
-  const widths = lines[0]!.map((_, column) =>
-    Math.max(...lines.map((line) => line[column]!.length))
   );
-  return lines.map((line) =>
-    line.map((cell, column) =>
-      column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)
-    ).join("  ").trimEnd()
-  ).join("\n");
 }
 
 function formatNumber(value: number): string {

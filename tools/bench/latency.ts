@@ -2,11 +2,11 @@
  * How long one order takes, measured without asking again and again whether it is there yet.
  *
  * On an idle system: publishing to settled. A second connection waits in a blocking XREAD on the
- * `notifications` stream, and Redis answers it in the moment in which the order's notice is enqueued. By
+ * `notifications` stream, and Redis answers it in the moment in which the order's notification is enqueued. By
  * then the order is `PAID` in the database and counted in the figures, so this is a little more than the
  * time to the commit.
  *
- * At a steady rate notices come and go faster than such a reader can follow, so it is publishing to told:
+ * At a steady rate notifications come and go faster than such a reader can follow, so it is publishing to told:
  * the moment that the notification's row carries. That is a whole stage more.
  *
  * @module
@@ -17,7 +17,7 @@ import { toInteger } from "../../db/connection/database.ts";
 import { messageOfEntry } from "../../domain/messages/messages.ts";
 import { openBlockingRedis, type RedisClient } from "../../streams/redis/redis.ts";
 import { type Enqueued, publish } from "../../streams/workflow/publish.ts";
-import { type Figure, figure, quantile } from "./figures.ts";
+import { exactQuantile, type Figure, figure } from "./figures.ts";
 import { ampleStock, syntheticOrder } from "./orders_file.ts";
 import { type Books, expectVerified, openBooks, type Stage, startTask } from "./stage.ts";
 
@@ -48,11 +48,11 @@ export function benchLatency(stage: Stage): Promise<Figure[]> {
     try {
       const reader = await blocking.client("ID");
       for (const order of orders) {
-        const notice = nextNotice(blocking, books);
+        const notification = nextNotification(blocking, books);
         await untilWaiting(books.redis, reader);
         const start = performance.now();
         await publish(books, [order], { oncePerOrder: true });
-        const orderId = await notice;
+        const orderId = await notification;
         times.push(performance.now() - start);
         if (orderId !== order.message.orderId) {
           throw new Error(`Order ${orderId} was settled instead of order ${order.message.orderId}`);
@@ -98,8 +98,8 @@ async function benchPaced(
     await consumer.logged("consumers started");
     try {
       const times = await time(books, await takeSyntheticOrders(books, count));
-      p50.push(quantile(times, 0.5));
-      p99.push(quantile(times, 0.99));
+      p50.push(exactQuantile(times, 0.5));
+      p99.push(exactQuantile(times, 0.99));
     } finally {
       await consumer.stop();
     }
@@ -109,8 +109,8 @@ async function benchPaced(
   return [figure(scenario, "p50 ms", p50), figure(scenario, "p99 ms", p99)];
 }
 
-/** Waits on the server for the next notice of a settled order. @returns the order's id */
-async function nextNotice(blocking: RedisClient, { keys }: Books): Promise<number> {
+/** Waits on the server for the next notification of a settled order. @returns the order's id */
+async function nextNotification(blocking: RedisClient, { keys }: Books): Promise<number> {
   const stream = keys.stream("notifications");
   const reply = await blocking.xread("BLOCK", waitMs, "STREAMS", stream, "$");
   const fields = reply?.[0]?.[1]?.[0]?.[1];
@@ -120,7 +120,7 @@ async function nextNotice(blocking: RedisClient, { keys }: Books): Promise<numbe
   return message.orderId;
 }
 
-/** Waits until the server holds the read: a notice that comes before it would never be seen. */
+/** Waits until the server holds the read: a notification that comes before it would never be seen. */
 async function untilWaiting(redis: RedisClient, reader: number): Promise<void> {
   while (!/ flags=\w*b/.test(String(await redis.client("LIST", "ID", reader)))) await sleep(0);
 }

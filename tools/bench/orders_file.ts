@@ -9,7 +9,6 @@ import type { IncomingItem, IncomingOrder } from "../../domain/order/incoming_or
 
 /** What the orders are like. */
 export interface OrdersOptions {
-  /** How many. */
   orders: number;
   /** Default 1. */
   seed?: number;

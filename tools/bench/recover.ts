@@ -4,6 +4,7 @@
  * @module
  */
 
+import { formatCount } from "../../domain/text/format_count.ts";
 import { type Figure, figure } from "./figures.ts";
 import { makeOrdersFile, runImport } from "./import.ts";
 import { expectVerified, openBooks, runTask, type Stage } from "./stage.ts";
@@ -26,5 +27,5 @@ export async function benchRecover(stage: Stage): Promise<Figure[]> {
     await expectVerified(books);
     await books.close();
   }
-  return [figure(`recover ${lost.toLocaleString("en")} messages`, "s", seconds)];
+  return [figure(`recover ${formatCount(lost)} messages`, "s", seconds)];
 }

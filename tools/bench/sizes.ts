@@ -5,6 +5,7 @@
  * @module
  */
 
+import { formatCount } from "../../domain/text/format_count.ts";
 import { join } from "node:path";
 import { costChart, type CostPoint } from "./chart.ts";
 import { cpuSecondsOf } from "./cpu.ts";
@@ -29,7 +30,7 @@ const quietShare = 0.05;
 const lookMs = 500;
 
 /** Looks after which it is not waited for any longer. */
-const mostLooks = 60;
+const maxLooks = 60;
 
 /** What the orders of one measurement took, each in microseconds. */
 interface Sample {
@@ -58,7 +59,7 @@ export async function benchSizes(stage: Stage, chartPath: string): Promise<Figur
       importUs: middle(({ importUs }) => importUs),
       drainUs: middle(({ drainUs }) => drainUs),
     });
-    const scenario = `an order at ${size.toLocaleString("en")} orders`;
+    const scenario = `an order at ${formatCount(size)} orders`;
     figures.push(
       figure(scenario, "µs CPU, import", found.map(({ importUs }) => importUs)),
       figure(scenario, "µs CPU, drain", found.map(({ drainUs }) => drainUs)),
@@ -103,9 +104,9 @@ export async function benchSizes(stage: Stage, chartPath: string): Promise<Figur
     const before = median(small.map(of));
     return large.map((sample) => of(sample) / before);
   };
-  const most = stage.largest.toLocaleString("en");
+  const most = formatCount(stage.largest);
   const scenario = `an order at ${most} orders`;
-  const least = smallest.toLocaleString("en");
+  const least = formatCount(smallest);
   return [
     ...figures,
     figure(scenario, `× CPU at ${least}`, growth(({ drainUs }) => drainUs)),
@@ -152,7 +153,7 @@ async function fill(
  */
 async function untilQuiet({ engines: { database } }: Stage): Promise<void> {
   let before = await cpuSecondsOf(database.pid);
-  for (let look = 1; look <= mostLooks; look++) {
+  for (let look = 1; look <= maxLooks; look++) {
     await new Promise((resolve) => setTimeout(resolve, lookMs));
     const now = await cpuSecondsOf(database.pid);
     if (now - before <= quietShare * lookMs / 1_000) return;

@@ -116,14 +116,14 @@ export async function runScenario(
 
 /** One line of figures. */
 export function formatOutcome(scenario: Scenario, { figures, seconds, error }: Outcome): string {
-  const { orders, faults, redeliveries, longestRecoveryMs, notes } = figures;
+  const { orders, faults, redeliveries, maxRecoveryMs, notes } = figures;
   return [
     `${scenario.name.padEnd(24)} ${error === undefined ? "ok    " : "FAILED"}`,
     `${seconds.toFixed(1).padStart(6)} s`,
     `${orders} orders`,
     `${faults} faults`,
     `${redeliveries} redeliveries`,
-    ...(longestRecoveryMs > 0 ? [`recovered within ${seconds2(longestRecoveryMs)}`] : []),
+    ...(maxRecoveryMs > 0 ? [`recovered within ${seconds2(maxRecoveryMs)}`] : []),
     ...notes,
   ].join("  ");
 }

@@ -35,16 +35,16 @@ const scenario: Scenario = {
     const consumers = [api.process, await stage.startConsumer(), await stage.startConsumer()];
     const orders = feed(stage, { backlog: 600 });
     const end = performance.now() + stage.seconds * 1_000;
-    let longestStopMs = 0;
+    let maxStopMs = 0;
     while (performance.now() < end) {
       await pauseMs(random.integer(200, 1_500));
       const at = random.integer(0, consumers.length - 1);
-      longestStopMs = Math.max(longestStopMs, await stopOne(stage, consumers[at]!));
+      maxStopMs = Math.max(maxStopMs, await stopOne(stage, consumers[at]!));
       consumers[at] = at === 0
         ? (await startApi(stage, "start")).process
         : await stage.startConsumer();
     }
-    figures.notes.push(`stops take up to ${(longestStopMs / 1_000).toFixed(2)} s`);
+    figures.notes.push(`stops take up to ${(maxStopMs / 1_000).toFixed(2)} s`);
     await stopWhileHanging(stage, consumers);
     await secondSignal(stage, consumers);
     await orders.stop();

@@ -24,7 +24,7 @@ const maxDeliveries = 1;
 const handlingMs = 400;
 
 /** Consumers after which the message should long be a dead letter. */
-const mostKilled = 12;
+const maxKilled = 12;
 
 const scenario: Scenario = {
   name: "killer_message",
@@ -63,7 +63,7 @@ const scenario: Scenario = {
         consumers[holder]!.kill("SIGKILL");
         figures.faults = ++killed;
         consumers[holder] = await stage.startConsumer();
-        if (killed > mostKilled) throw new Error("it goes on killing consumers");
+        if (killed > maxKilled) throw new Error("it goes on killing consumers");
       }
     } finally {
       await lock.query("rollback");
@@ -75,7 +75,7 @@ const scenario: Scenario = {
     await stage.run("dead", ["retry", "--all"], stage.directEnv);
     await settled(stage);
     await prove(stage, consumers, { orders: [...orders, killer] });
-    equal("the notice of the killer", await notices(stage, killerId), 1);
+    equal("the notice of the killer", await notificationsOf(stage, killerId), 1);
   },
 };
 
@@ -121,7 +121,7 @@ async function settledButOne({ db }: Stage): Promise<void> {
   });
 }
 
-async function notices({ db }: Stage, orderId: number): Promise<number> {
+async function notificationsOf({ db }: Stage, orderId: number): Promise<number> {
   const [row] = await db.query("select count(*) as n from notification_logs where order_id = ?", [
     orderId,
   ]);

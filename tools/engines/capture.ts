@@ -2,9 +2,7 @@
 export interface Captured {
   /** Whether it exited with 0. */
   success: boolean;
-  /** What it printed, as text. */
   stdout: string;
-  /** What it printed as errors, as text. */
   stderr: string;
 }
 

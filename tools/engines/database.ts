@@ -4,7 +4,7 @@ import { capture } from "./capture.ts";
 import { readOrCreatePassword } from "./password.ts";
 import type { Program } from "./program.ts";
 import { type EngineName, ensurePrograms, type Programs } from "./programs.ts";
-import { startOnPort } from "./start_on_port.ts";
+import { type ServerOnPort, startOnPort } from "./start_on_port.ts";
 
 /** Longest path of a Unix socket that every supported system accepts, in bytes. */
 const MAX_SOCKET_PATH = 100;
@@ -20,7 +20,6 @@ const DATABASE_NAME_PATTERN = /^(orders|test_)[a-z0-9_]{0,50}$/;
 
 /** How to run a private database. */
 export interface DatabaseOptions {
-  /** Which server to start. */
   engine: EngineName;
   /** Folder for data, log, socket and password; created if missing, reopened if not. */
   dir: string;
@@ -42,8 +41,7 @@ export interface DatabaseOptions {
 }
 
 /** A running private database server, on 127.0.0.1 and on a Unix socket. */
-export interface DatabaseEngine {
-  /** Which server it is. */
+export interface DatabaseEngine extends ServerOnPort {
   readonly engine: EngineName;
   /** `mysql://user:password@127.0.0.1:port/orders` */
   readonly url: string;
@@ -54,22 +52,12 @@ export interface DatabaseEngine {
    * @throws {Error} for any other name
    */
   adminUrl(name: string): string;
-  /** TCP port on 127.0.0.1; stays the same over a restart. */
-  readonly port: number;
   /** Path of the Unix socket, or undefined where `dir` is too long for one. */
   readonly socket: string | undefined;
-  /** Of the server process; another one after `restart`. */
-  readonly pid: number;
   /** Absolute path of its folder. */
   readonly dir: string;
   /** As the server tells it, such as `10.11.19-MariaDB-0+deb12u1`. */
   readonly version: string;
-  /** Ends the server in order and waits for its end. The data stays. */
-  stop(): Promise<void>;
-  /** Sends a signal to the server, SIGKILL and SIGSTOP included. */
-  kill(signal: Deno.Signal): void;
-  /** Starts the server again on the same port and data; ends it in order first if it runs. */
-  restart(): Promise<void>;
 }
 
 /**
@@ -131,21 +119,8 @@ export async function startDatabase(options: DatabaseOptions): Promise<DatabaseE
     }
     return `mysql://${USER}:${password}@127.0.0.1:${server.port}/${name}`;
   };
-  return {
-    engine,
-    url: adminUrl(DATABASE_NAME),
-    adminUrl,
-    port: server.port,
-    socket,
-    get pid() {
-      return server.pid;
-    },
-    dir,
-    version,
-    stop: server.stop,
-    kill: server.kill,
-    restart: server.restart,
-  };
+  const url = adminUrl(DATABASE_NAME);
+  return Object.assign(server, { engine, url, adminUrl, socket, dir, version });
 }
 
 /** Settings that hold while data is created as well as later. */

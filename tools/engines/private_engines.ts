@@ -25,9 +25,7 @@ export interface PrivateEnginesOptions {
 
 /** A running private pair of engines. */
 export interface PrivateEngines {
-  /** The running database server. */
   database: DatabaseEngine;
-  /** The running Redis server. */
   redis: RedisEngine;
   /** The settings that point the product to them. */
   env: { DATABASE_URL: string; REDIS_URL: string };

@@ -9,7 +9,6 @@ export type EngineName = "mariadb" | "mysql";
 
 /** Everything needed to run private engines. */
 export interface Programs {
-  /** Which database server was asked for. */
   engine: EngineName;
   /** `mariadbd` or `mysqld`. */
   database: Program;

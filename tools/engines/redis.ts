@@ -2,7 +2,7 @@ import { Redis } from "ioredis";
 import { join, resolve } from "node:path";
 import { readOrCreatePassword } from "./password.ts";
 import { ensureRedisProgram } from "./programs.ts";
-import { startOnPort } from "./start_on_port.ts";
+import { type ServerOnPort, startOnPort } from "./start_on_port.ts";
 
 /** How to run a private Redis. */
 export interface RedisOptions {
@@ -21,23 +21,13 @@ export interface RedisOptions {
 }
 
 /** A running private Redis server on 127.0.0.1. */
-export interface RedisEngine {
+export interface RedisEngine extends ServerOnPort {
   /** `redis://:password@127.0.0.1:port/0` */
   readonly url: string;
-  /** TCP port on 127.0.0.1; stays the same over a restart. */
-  readonly port: number;
-  /** Of the server process; another one after `restart`. */
-  readonly pid: number;
   /** Absolute path of its folder. */
   readonly dir: string;
   /** Such as `7.0.15`. */
   readonly version: string;
-  /** Ends the server in order and waits for its end. */
-  stop(): Promise<void>;
-  /** Sends a signal to the server, SIGKILL and SIGSTOP included. */
-  kill(signal: Deno.Signal): void;
-  /** Starts the server again on the same port and data; ends it in order first if it runs. */
-  restart(): Promise<void>;
 }
 
 /**
@@ -90,18 +80,8 @@ export async function startRedis(options: RedisOptions): Promise<RedisEngine> {
       version = await readVersion(port, password);
     },
   });
-  return {
-    url: `redis://:${password}@127.0.0.1:${server.port}/0`,
-    port: server.port,
-    get pid() {
-      return server.pid;
-    },
-    dir,
-    version,
-    stop: server.stop,
-    kill: server.kill,
-    restart: server.restart,
-  };
+  const url = `redis://:${password}@127.0.0.1:${server.port}/0`;
+  return Object.assign(server, { url, dir, version });
 }
 
 /** Rejects while Redis is not there or still loads its data. */

@@ -21,11 +21,11 @@ export interface ServerOnPort {
   readonly port: number;
   /** Of the server process; another one after `restart`. */
   readonly pid: number;
-  /** Ends the server in order and waits for its end. */
+  /** Ends the server in order and waits for its end. What it keeps on disk stays. */
   stop(): Promise<void>;
-  /** Sends a signal to the server. */
+  /** Any signal, SIGKILL and SIGSTOP included. */
   kill(signal: Deno.Signal): void;
-  /** Starts the server again on the same port; ends it in order first if it runs. */
+  /** Starts the server again on the same port and data; ends it in order first if it runs. */
   restart(): Promise<void>;
 }
 
@@ -33,9 +33,7 @@ export interface ServerOnPort {
 export interface StartOptions {
   /** For messages, and for the names of log and pid file. */
   name: string;
-  /** The server's executable. */
   program: Program;
-  /** Its arguments for a port. */
   args: (port: number) => string[];
   /** Folder of the server; log and pid file go there. */
   dir: string;

@@ -20,7 +20,6 @@ export interface Api {
 /** An answer of a health check. */
 export interface Answer {
   status: number;
-  /** What it says of each part. */
   checks: Record<string, string>;
   ms: number;
 }

@@ -112,14 +112,7 @@ export async function startTask(
       });
       return await ended;
     },
-    kill: (signal) => {
-      try {
-        child.kill(signal);
-      } catch (error) {
-        const gone = error instanceof Deno.errors.NotFound || error instanceof TypeError;
-        if (!gone) throw error;
-      }
-    },
+    kill: (signal) => sendSignal(child, signal),
     logged: async (event, withinMs = startMs) => {
       let found: LogLine | undefined;
       await until(`${task} logs "${event}"`, withinMs, () => {
@@ -132,6 +125,16 @@ export async function startTask(
       return found!;
     },
   };
+}
+
+/** Does nothing once the process has ended. */
+function sendSignal(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch (error) {
+    const gone = error instanceof Deno.errors.NotFound || error instanceof TypeError;
+    if (!gone) throw error;
+  }
 }
 
 /** Reads a line such as `{"time": …, "level": …, "event": …, …}`; null for any other. */

@@ -4,6 +4,11 @@
  * @module
  */
 
+import { pauseMs } from "./until.ts";
+
+/** Bytes that are passed on at a time. */
+const pieceBytes = 65_536;
+
 /** A relay; without a fault it passes everything on. */
 export interface Proxy {
   /** On 127.0.0.1. */
@@ -51,117 +56,59 @@ interface Link {
   closed: boolean;
 }
 
+/** What happens to what passes; the relay's owner changes it, and the pumps read it. */
+interface Faults {
+  /** Resolved unless everything is frozen. */
+  gate: Promise<void>;
+  openGate: () => void;
+  delayMs: number;
+  /** Answers to commits that are still to be lost, and after which text of a transaction. */
+  toLose: number;
+  loseAfter: string;
+  lost: number;
+  /** Commits that are still to be held back. */
+  toHold: number;
+  held: number;
+}
+
+function noFaults(): Faults {
+  return {
+    gate: Promise.resolve(),
+    openGate: () => {},
+    delayMs: 0,
+    toLose: 0,
+    loseAfter: "",
+    lost: 0,
+    toHold: 0,
+    held: 0,
+  };
+}
+
 /** Relays a free port of 127.0.0.1 to another one there. */
 export function startProxy(targetPort: number): Proxy {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const links = new Set<Link>();
+  const faults = noFaults();
   let target = targetPort;
-  let gate = Promise.resolve();
-  let openGate = () => {};
   let refusing = false;
-  let delayMs = 0;
-  let toLose = 0;
-  let loseAfter = "";
-  let lost = 0;
-  let toHold = 0;
-  let held = 0;
 
-  const closeLink = (link: Link) => {
-    if (link.closed) return;
-    link.closed = true;
-    links.delete(link);
-    for (const connection of [link.client, link.engine]) {
-      try {
-        connection.close();
-      } catch {
-        // The other side was faster.
-      }
-    }
-  };
-  const freeze = () => {
-    gate = new Promise((resolve) => openGate = resolve);
-  };
-
-  const pump = async (link: Link, direction: "to_engine" | "to_client") => {
-    const [from, to] = direction === "to_engine"
-      ? [link.client, link.engine]
-      : [link.engine, link.client];
-    const buffer = new Uint8Array(65_536);
-    try {
-      for (;;) {
-        const size = await from.read(buffer);
-        if (size === null) break;
-        if (link.gone) continue;
-        const bytes = buffer.subarray(0, size);
-        if (direction === "to_engine" && toHold > 0 && hasCommit(bytes)) {
-          toHold--;
-          held++;
-          freeze();
-        }
-        await gate;
-        if (link.gone) continue;
-        if (direction === "to_engine" && toLose > 0) {
-          link.chosen ||= latin1.decode(bytes).includes(loseAfter);
-          if (hasCommit(bytes)) {
-            if (link.chosen) toLose--;
-            link.losesAnswer = link.chosen;
-            link.chosen = false;
-          }
-        }
-        if (direction === "to_client") {
-          if (link.losesAnswer) {
-            lost++;
-            break;
-          }
-          if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
-        }
-        for (let sent = 0; sent < size;) sent += await to.write(buffer.subarray(sent, size));
-      }
-    } catch {
-      // One side is gone, so the other has to go too.
-    }
-    // A host that has vanished says no goodbye either.
-    if (!link.gone || direction === "to_engine") closeLink(link);
-  };
-
-  const accept = async () => {
-    for await (const client of listener) {
-      if (refusing) {
-        client.close();
-        continue;
-      }
-      connect(client);
-    }
-  };
-  const connect = async (client: Deno.Conn) => {
-    try {
-      const engine = await Deno.connect({ hostname: "127.0.0.1", port: target });
-      const link = {
-        client,
-        engine,
-        losesAnswer: false,
-        chosen: false,
-        gone: false,
-        closed: false,
-      };
-      links.add(link);
-      pump(link, "to_engine");
-      pump(link, "to_client");
-    } catch {
-      client.close();
-    }
-  };
   const cut = () => {
     const count = links.size;
-    for (const link of [...links]) closeLink(link);
+    for (const link of [...links]) closeLink(link, links);
     return count;
+  };
+  const accept = async () => {
+    for await (const client of listener) {
+      if (refusing) client.close();
+      else connect(client, target, links, faults);
+    }
   };
   accept();
 
   return {
     port: (listener.addr as Deno.NetAddr).port,
-    freeze,
-    thaw: () => openGate(),
+    freeze: () => freeze(faults),
+    thaw: () => faults.openGate(),
     cut,
     vanish: () => {
       for (const link of links) link.gone = true;
@@ -177,28 +124,118 @@ export function startProxy(targetPort: number): Proxy {
       target = port;
     },
     delay: (ms) => {
-      delayMs = ms;
+      faults.delayMs = ms;
     },
     loseCommitAnswers: (times, after = "") => {
-      toLose = times;
-      loseAfter = after;
+      faults.toLose = times;
+      faults.loseAfter = after;
       for (const link of links) link.chosen = false;
     },
     holdCommit: () => {
-      toHold = 1;
+      faults.toHold = 1;
     },
     get held() {
-      return held;
+      return faults.held;
     },
     get lost() {
-      return lost;
+      return faults.lost;
     },
     end: () => {
       listener.close();
-      openGate();
+      faults.openGate();
       cut();
     },
   };
+}
+
+function freeze(faults: Faults): void {
+  faults.gate = new Promise((resolve) => faults.openGate = resolve);
+}
+
+async function connect(
+  client: Deno.Conn,
+  port: number,
+  links: Set<Link>,
+  faults: Faults,
+): Promise<void> {
+  try {
+    const engine = await Deno.connect({ hostname: "127.0.0.1", port });
+    const link: Link = {
+      client,
+      engine,
+      losesAnswer: false,
+      chosen: false,
+      gone: false,
+      closed: false,
+    };
+    links.add(link);
+    const close = () => closeLink(link, links);
+    pump(link, "to_engine", faults, close);
+    pump(link, "to_client", faults, close);
+  } catch {
+    client.close();
+  }
+}
+
+function closeLink(link: Link, links: Set<Link>): void {
+  if (link.closed) return;
+  link.closed = true;
+  links.delete(link);
+  for (const connection of [link.client, link.engine]) {
+    try {
+      connection.close();
+    } catch {
+      // The other side was faster.
+    }
+  }
+}
+
+/** Passes on what comes from one side, as the faults let it, until that side ends. */
+async function pump(
+  link: Link,
+  direction: "to_engine" | "to_client",
+  faults: Faults,
+  close: () => void,
+): Promise<void> {
+  const [from, to] = direction === "to_engine"
+    ? [link.client, link.engine]
+    : [link.engine, link.client];
+  const buffer = new Uint8Array(pieceBytes);
+  try {
+    for (;;) {
+      const size = await from.read(buffer);
+      if (size === null) break;
+      if (link.gone) continue;
+      const bytes = buffer.subarray(0, size);
+      if (direction === "to_engine" && faults.toHold > 0 && hasCommit(bytes)) {
+        faults.toHold--;
+        faults.held++;
+        freeze(faults);
+      }
+      await faults.gate;
+      if (link.gone) continue;
+      if (direction === "to_engine") chooseLoss(link, bytes, faults);
+      else if (link.losesAnswer) {
+        faults.lost++;
+        break;
+      } else if (faults.delayMs > 0) await pauseMs(faults.delayMs);
+      for (let sent = 0; sent < size;) sent += await to.write(buffer.subarray(sent, size));
+    }
+  } catch {
+    // One side is gone, so the other has to go too.
+  }
+  // A host that has vanished says no goodbye either.
+  if (!link.gone || direction === "to_engine") close();
+}
+
+/** Notes whether what is sent is the commit whose answer is to be lost. */
+function chooseLoss(link: Link, bytes: Uint8Array, faults: Faults): void {
+  if (faults.toLose === 0) return;
+  link.chosen ||= latin1.decode(bytes).includes(faults.loseAfter);
+  if (!hasCommit(bytes)) return;
+  if (link.chosen) faults.toLose--;
+  link.losesAnswer = link.chosen;
+  link.chosen = false;
 }
 
 /** A query's byte and its text; clients of MySQL 8 say in between that it has no attributes. */

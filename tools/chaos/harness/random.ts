@@ -8,8 +8,8 @@
 export interface Random {
   /** From 0 up to 1. */
   fraction(): number;
-  /** An integer from `least` to `most`, both included. */
-  integer(least: number, most: number): number;
+  /** An integer from `min` to `max`, both included. */
+  integer(min: number, max: number): number;
   /** One of them, each as likely as the others. */
   pick<T>(from: readonly T[]): T;
 }
@@ -25,7 +25,6 @@ export function randomFrom(seed: number): Random {
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
   };
-  const integer = (least: number, most: number) =>
-    least + Math.floor(fraction() * (most - least + 1));
+  const integer = (min: number, max: number) => min + Math.floor(fraction() * (max - min + 1));
   return { fraction, integer, pick: (from) => from[integer(0, from.length - 1)]! };
 }

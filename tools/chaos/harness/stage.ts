@@ -21,14 +21,13 @@ import { type Random, randomFrom } from "./random.ts";
 
 /** What was measured and counted. */
 export interface Figures {
-  /** Orders that were taken to their end. */
   orders: number;
   /** Processes, engines and connections that were killed, frozen or cut. */
   faults: number;
   /** Messages that were handed out once more. */
   redeliveries: number;
   /** The longest time from a fault until its consequences were mended, in milliseconds. */
-  longestRecoveryMs: number;
+  maxRecoveryMs: number;
   /** Whatever else a scenario has measured, in words. */
   notes: string[];
 }
@@ -51,12 +50,10 @@ export interface Stage {
   readonly random: Random;
   /** For how long faults are made. */
   readonly seconds: number;
-  /** A folder for files. */
   readonly dir: string;
   readonly figures: Figures;
   /** Every process that was started, dead or alive. */
   readonly processes: readonly Process[];
-  /** Starts a task of the product. */
   start(
     task: string,
     args?: readonly string[],
@@ -73,9 +70,7 @@ export interface Stage {
    * @returns stops it; throws what it threw
    */
   repeat(work: () => Promise<void>): () => Promise<void>;
-  /** Notes how long a recovery took. */
   recovered(ms: number): void;
-  /** Removes everything. */
   close(): Promise<void>;
 }
 
@@ -106,18 +101,67 @@ const shortTimes = {
 };
 
 /** Longest time for a task that ends by itself, in milliseconds. */
-const longestRunMs = 180_000;
+const maxRunMs = 180_000;
 
 let stageNumber = 0;
 
 /** Builds a stage with an empty database of its own on a server that runs, and a Redis of its own. */
 export async function openStage(options: StageOptions): Promise<Stage> {
-  const { database, seed, seconds } = options;
+  const engines = await openEngines(options);
+  const { databaseUrl, ownRedisUrl, redis, databaseProxy, redisProxy } = engines;
+  const { database, proxied } = options;
+  const env: Record<string, string> = {
+    DATABASE_URL: proxied ? withPort(databaseUrl, databaseProxy.port) : databaseUrl,
+    REDIS_URL: proxied ? withPort(redis.url, redisProxy.port) : redis.url,
+    BASE_CURRENCY: "GBP",
+    INITIAL_STOCK: String(ampleStock),
+    LOG_FORMAT: "json",
+    ...shortTimes,
+    ...options.env,
+  };
+  const figures: Figures = {
+    orders: 0,
+    faults: 0,
+    redeliveries: 0,
+    maxRecoveryMs: 0,
+    notes: [],
+  };
+  const processes: Process[] = [];
+  const repeats = openRepeats();
+  return {
+    ...engines,
+    ...openTasks(env, processes),
+    database,
+    directEnv: { DATABASE_URL: databaseUrl, REDIS_URL: ownRedisUrl },
+    keys: keysFor("", "GBP"),
+    random: randomFrom(options.seed),
+    seconds: options.seconds,
+    figures,
+    processes,
+    repeat: repeats.repeat,
+    recovered: (ms) => {
+      figures.maxRecoveryMs = Math.max(figures.maxRecoveryMs, ms);
+    },
+    close: async () => {
+      for (const engine of [database, redis]) engine.kill("SIGCONT");
+      await repeats.end();
+      for (const process of processes) {
+        process.kill("SIGCONT");
+        process.kill("SIGKILL");
+      }
+      await Promise.all(processes.map(({ ended }) => ended));
+      await engines.end();
+    },
+  };
+}
+
+/** The engines and the ways to them. */
+async function openEngines({ database, persistence, redisConfig }: StageOptions) {
   const dir = await Deno.makeTempDir({ prefix: "orders_chaos_" });
   const redis = await startRedis({
     dir: join(dir, "redis"),
-    persistence: options.persistence,
-    extra: [...options.redisConfig ?? []],
+    persistence,
+    extra: [...redisConfig ?? []],
     temporary: true,
   });
   const name = `orders_chaos_${Deno.pid}_${++stageNumber}`;
@@ -129,24 +173,31 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const client = await openRedis(ownRedisUrl);
   const databaseProxy = startProxy(database.port);
   const redisProxy = startProxy(redis.port);
-  const processes: Process[] = [];
-  const env: Record<string, string> = {
-    DATABASE_URL: options.proxied ? withPort(databaseUrl, databaseProxy.port) : databaseUrl,
-    REDIS_URL: options.proxied ? withPort(redis.url, redisProxy.port) : redis.url,
-    BASE_CURRENCY: "GBP",
-    INITIAL_STOCK: String(ampleStock),
-    LOG_FORMAT: "json",
-    ...shortTimes,
-    ...options.env,
+  return {
+    dir,
+    redis,
+    databaseUrl,
+    db,
+    client,
+    ownRedisUrl,
+    ownRedisProxy,
+    databaseProxy,
+    redisProxy,
+    async end() {
+      databaseProxy.end();
+      redisProxy.end();
+      ownRedisProxy.end();
+      client.disconnect();
+      await db.runText(`drop database if exists ${name}`);
+      await db.close();
+      await redis.stop();
+      await Deno.remove(dir, { recursive: true });
+    },
   };
-  const figures: Figures = {
-    orders: 0,
-    faults: 0,
-    redeliveries: 0,
-    longestRecoveryMs: 0,
-    notes: [],
-  };
+}
 
+/** Work beside a scenario; its end stops what goes on. */
+function openRepeats() {
   const repeated = new Set<() => Promise<void>>();
   const repeat: Stage["repeat"] = (work) => {
     let stopped = false;
@@ -164,26 +215,20 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     repeated.add(stop);
     return stop;
   };
+  return { repeat, end: () => Promise.allSettled([...repeated].map((stop) => stop())) };
+}
+
+/** Starts tasks of the product with the stage's settings, and notes their processes. */
+function openTasks(
+  env: Record<string, string>,
+  processes: Process[],
+): Pick<Stage, "start" | "startConsumer" | "run"> {
   const start: Stage["start"] = async (task, args = [], own = {}, how = {}) => {
     const started = await startTask(task, args, { ...env, ...own }, how);
     processes.push(started);
     return started;
   };
   return {
-    database,
-    redis,
-    ownRedisProxy,
-    databaseProxy,
-    redisProxy,
-    directEnv: { DATABASE_URL: databaseUrl, REDIS_URL: ownRedisUrl },
-    db,
-    client,
-    keys: keysFor("", "GBP"),
-    random: randomFrom(seed),
-    seconds,
-    dir,
-    figures,
-    processes,
     start,
     startConsumer: async (own = {}, how = {}) => {
       const consumer = await start("consume", [], own, how);
@@ -192,32 +237,11 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     },
     run: async (task, args = [], own = {}) => {
       const started = await start(task, args, own);
-      const ended = await started.endedWithin(longestRunMs);
+      const ended = await started.endedWithin(maxRunMs);
       if (ended.code === 0) return ended;
       const tail = [...started.messages.slice(-5), ended.stdout.slice(-2_000)].join("\n");
       const how = ended.signal ?? ended.code;
       throw new Error(`deno task ${started.task} ended with ${how}:\n${tail}`);
-    },
-    repeat,
-    recovered: (ms) => {
-      figures.longestRecoveryMs = Math.max(figures.longestRecoveryMs, ms);
-    },
-    close: async () => {
-      for (const engine of [database, redis]) engine.kill("SIGCONT");
-      await Promise.allSettled([...repeated].map((stop) => stop()));
-      for (const process of processes) {
-        process.kill("SIGCONT");
-        process.kill("SIGKILL");
-      }
-      await Promise.all(processes.map(({ ended }) => ended));
-      databaseProxy.end();
-      redisProxy.end();
-      ownRedisProxy.end();
-      client.disconnect();
-      await db.runText(`drop database if exists ${name}`);
-      await db.close();
-      await redis.stop();
-      await Deno.remove(dir, { recursive: true });
     },
   };
 }

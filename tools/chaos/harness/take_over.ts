@@ -13,13 +13,13 @@ import { until } from "./until.ts";
 export const takeOverBoundMs = 15_000;
 
 /** A message that somebody has read and not finished. */
-export interface PendingMessage {
+export interface HeldMessage {
   group: Group;
   id: string;
 }
 
 /** Most messages to one look. */
-const mostMessages = 10_000;
+const maxMessages = 10_000;
 
 /** How many messages a process holds unfinished. */
 export async function heldBy(stage: Stage, process: Process): Promise<number> {
@@ -30,15 +30,15 @@ export async function heldBy(stage: Stage, process: Process): Promise<number> {
 export async function messagesOf(
   { client, keys }: Stage,
   { pid }: Process,
-): Promise<PendingMessage[]> {
-  const held: PendingMessage[] = [];
+): Promise<HeldMessage[]> {
+  const held: HeldMessage[] = [];
   for (const group of groups) {
     const entries = await client.xpending(
       keys.stream(group),
       group,
       "-",
       "+",
-      mostMessages,
+      maxMessages,
     ) as [id: string, consumer: string, idleMs: number, deliveries: number][];
     for (const [id, consumer] of entries) {
       if (consumer.split(":")[1] === String(pid)) held.push({ group, id });
@@ -50,7 +50,7 @@ export async function messagesOf(
 /** How many of the messages nobody has finished yet. */
 export async function stillPending(
   { client, keys }: Stage,
-  messages: readonly PendingMessage[],
+  messages: readonly HeldMessage[],
 ): Promise<number> {
   let pending = 0;
   for (const { group, id } of messages) {

@@ -13,7 +13,7 @@ const names: Readonly<Record<string, string>> = { email: "E-mail", webhook: "Web
  * "Written to the log" or "E-mail sent": a line of the log has told nobody, and an e-mail that a server took
  * was read by nobody yet.
  */
-export function noticeWords(channel: string, state: NotificationState): string {
+export function notificationWords(channel: string, state: NotificationState): string {
   const name = names[channel] ?? channel;
   switch (state) {
     case "logged":
