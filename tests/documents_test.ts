@@ -198,6 +198,26 @@ Deno.test("every file that a comment names exists", async () => {
   assert.ok(named > 20);
 });
 
+Deno.test("every name that a comment links to, or a guide for contributors has, is one of the code", async () => {
+  const words = new Set<string>();
+  const links: [path: string, name: string][] = [];
+  for (const path of files.filter((path) => /\.(tsx?|lua|sql)$/.test(path))) {
+    const text = await read(path);
+    for (const [, name] of text.matchAll(/\{@link(?:code)? (\w+)/g)) links.push([path, name!]);
+    const code = text.replaceAll(/\/\*[\s\S]*?\*\/|^\s*(\/\/|--).*$/gm, "");
+    for (const [word] of code.matchAll(/\w+/g)) words.add(word);
+  }
+  for (const path of ["docs/ARCHITECTURE.md", "docs/CONTRIBUTING.md"]) {
+    const text = (await read(path)).replaceAll(/^```.*?^```/gms, "");
+    // Words in more than one case, or with an underscore, are names and no prose.
+    for (const [, name] of text.matchAll(/`(\w*(?:[a-z][A-Z]|[a-z]_[a-z])\w*)(?:\(\))?`/g)) {
+      links.push([path, name!]);
+    }
+  }
+  assert.ok(links.length > 50);
+  for (const [path, name] of links) assert.ok(words.has(name), `${path} speaks of ${name}`);
+});
+
 Deno.test("the map of docs/ARCHITECTURE.md has every folder of code and no other", async () => {
   const [, block = ""] = /^## The map$.*?^```\n(.*?)^```/ms.exec(
     await read("docs/ARCHITECTURE.md"),
