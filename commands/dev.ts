@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import { dataDir } from "../tools/engines/data_dir.ts";
 import { startPrivateEngines } from "../tools/engines/private_engines.ts";
+import { taskArguments } from "../tools/engines/task_arguments.ts";
 import { type Command, readOptions } from "./command.ts";
 import { printError } from "./print.ts";
 
@@ -24,8 +25,9 @@ Settings from the environment apply, except DATABASE_URL and REDIS_URL.`,
     try {
       printError(`DATABASE_URL=${engines.env.DATABASE_URL}`);
       printError(`REDIS_URL=${engines.env.REDIS_URL}`);
+      const [run, ...args] = await taskArguments("start");
       const child = new Deno.Command(Deno.execPath(), {
-        args: ["run", "--watch", ...await startArguments()],
+        args: [run!, "--watch", ...args],
         env: engines.env,
         stdin: "null",
       }).spawn();
@@ -46,12 +48,5 @@ Settings from the environment apply, except DATABASE_URL and REDIS_URL.`,
     }
   },
 };
-
-/** What the `start` task gives to `deno run`: its permissions stand in deno.json and nowhere else. */
-async function startArguments(): Promise<string[]> {
-  const source = await Deno.readTextFile(new URL("../deno.json", import.meta.url));
-  const { tasks } = JSON.parse(source) as { tasks: { start: string } };
-  return tasks.start.split(" ").slice("deno run".split(" ").length);
-}
 
 export default command;

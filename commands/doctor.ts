@@ -38,7 +38,7 @@ import { encryptionOf, openRedis, type RedisClient } from "../streams/redis/redi
 import { isReplica } from "../streams/redis/redis_away.ts";
 import { findRefusedCommands } from "../streams/redis/redis_commands.ts";
 import { readRedisFacts } from "../streams/redis/redis_facts.ts";
-import { temporaryFileFault } from "../streams/imports/temporary_file.ts";
+import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
 import { type Command, readOptions } from "./command.ts";
 import { print } from "./print.ts";
 
@@ -128,12 +128,10 @@ function judgeGateway({ gateway, gatewayUrl }: Config): Finding {
 
 function judgeTemporaryFiles(): Finding {
   const what = "temporary files";
-  const fault = temporaryFileFault();
-  if (fault === null) return fine(what, "can be made");
-  const mend =
-    "set TMPDIR to a folder below /tmp or /run that can be written, or name its folder in " +
-    "--allow-read and --allow-write of the task in deno.json";
-  return (fault.isFatal ? problem : warning)(what, fault.detail, mend);
+  const found = findTemporaryFolder();
+  if ("folder" in found) return fine(what, `go to ${found.folder}`);
+  const mend = "let .data/tmp in the project's folder be written, or set TMPDIR=/var/lib/orders";
+  return problem(what, found.fault, mend);
 }
 
 async function guarded(

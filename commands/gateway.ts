@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isWebhookSecret } from "../config/config.ts";
+import { isWebhookSecret } from "../config/webhook_secret.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { paymentProvider } from "./payment_provider.ts";
 import { print } from "./print.ts";

@@ -10,7 +10,7 @@ import { keepWatching } from "../streams/alerts/alerts.ts";
 import { ensureBasis, type HeldBasis, holdBasis } from "../streams/kpis/kpi_basis.ts";
 import { pause } from "../streams/queue/pause.ts";
 import { keepProving } from "../streams/verification/verify_regularly.ts";
-import { temporaryFileFault } from "../streams/imports/temporary_file.ts";
+import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
 import { makeApp } from "./app.ts";
 import type { ConnectionFacts } from "./middleware/client_address.ts";
 import type { AppDeps } from "./deps.ts";
@@ -51,8 +51,9 @@ async function serveHeld(
 ): Promise<void> {
   const { config, log } = deps;
   const onListening = options.onListening ?? ((url) => log.info("listening", { url }));
-  const fault = temporaryFileFault();
-  if (fault !== null) log.warn("temporary files", { error: fault.detail });
+  const found = findTemporaryFolder();
+  if ("fault" in found) log.warn("temporary files", { error: found.fault });
+  else log.debug("temporary files", found);
   const { failed } = await countFigures(deps, signal);
   const background = new Set<Promise<void>>();
   const app = makeApp({ ...deps, stopping: signal, background });

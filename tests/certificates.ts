@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { dataDir } from "../tools/engines/data_dir.ts";
 import { findInPath, install } from "../tools/engines/programs.ts";
 
 /** Certificates that were made for a test, each the path of a PEM file. */
@@ -29,7 +30,10 @@ const opensslPackage = { program: "openssl", apt: "openssl", brew: "openssl" };
  */
 export async function makeCertificates(): Promise<Certificates> {
   if ((await findInPath("openssl")).length === 0) await install([opensslPackage], console.error);
-  const dir = await Deno.makeTempDir({ prefix: "orders_certificates_" });
+  // Where the tasks may read.
+  const folder = join(dataDir, "tmp");
+  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+  const dir = await Deno.makeTempDir({ dir: folder, prefix: "certificates_" });
   const path = (name: string) => join(dir, name);
   const authority = async (name: string) => {
     await openssl(

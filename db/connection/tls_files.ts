@@ -53,8 +53,8 @@ function readPem(what: string, path: string): string {
 
 function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) {
-    return "the task may not read there; put the file below the project's folder, /run, /etc/ssl, " +
-      "/etc/pki or /etc/orders, or give the task's --allow-read another folder in deno.json";
+    return "the task may not read there; put the file below the project's folder, /run/secrets, " +
+      "/etc/ssl, /etc/pki or /etc/orders, or name another folder among the permissions in deno.json";
   }
   if (error instanceof Deno.errors.NotFound) return "there is no such file";
   if (error instanceof Deno.errors.PermissionDenied) return "its permissions do not allow it";

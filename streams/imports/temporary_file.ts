@@ -4,6 +4,8 @@
  * @module
  */
 
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { diskFaultOf } from "./disk_fault.ts";
 
@@ -46,32 +48,29 @@ export function writeWhole(file: Pick<Deno.FsFile, "writeSync">, bytes: Uint8Arr
   }
 }
 
-/** The folder that the tasks may write to wherever `TMPDIR` points. */
-const usualFolder = "/tmp";
+/** The folder that the tasks may write to wherever `TMPDIR` points; it is made when it is needed. */
+const ownFolder = fileURLToPath(new URL("../../.data/tmp", import.meta.url));
 
 /** How temporary files are made; tests put something else in the place of the system's way. */
 export type MakeFile = (options: { prefix: string; dir?: string }) => string;
 
-/** A new temporary file: in the folder that `TMPDIR` names, or in the usual one where that can't be used. */
-function makeFile(make: MakeFile): { path: string; isElsewhere: boolean } {
+/** A new temporary file: in the folder that `TMPDIR` names, or in the own one where that can't be used. */
+function makeFile(make: MakeFile): string {
   const prefix = "orders_import_";
   try {
-    return { path: make({ prefix }), isElsewhere: false };
+    return make({ prefix });
   } catch {
-    // An empty TMPDIR, one that is no folder or may not be written to.
+    // TMPDIR is empty, or no folder, or none that the task may write to, as /tmp is.
   }
   try {
-    return { path: make({ prefix, dir: usualFolder }), isElsewhere: true };
+    Deno.mkdirSync(ownFolder, { recursive: true, mode: 0o700 });
+    return make({ prefix, dir: ownFolder });
   } catch (error) {
-    throw cannotMake(error);
+    throw new WorkflowError(
+      "unavailable",
+      "Cannot make a temporary file in the folder of TMPDIR or in .data/tmp: " + reasonOf(error),
+    );
   }
-}
-
-function cannotMake(error: unknown): WorkflowError {
-  return new WorkflowError(
-    "unavailable",
-    `Cannot make a temporary file in the folder of TMPDIR or in ${usualFolder}: ${reasonOf(error)}`,
-  );
 }
 
 /** Why, without a path: whoever sends a file reads it. */
@@ -89,24 +88,19 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 /**
- * What is wrong with temporary files, which large uploads need; null if nothing is. Makes one and takes it away.
+ * Where temporary files go, which large uploads need, or why none can be made. Makes one and takes it away.
  *
  * @param make for tests
  */
-export function temporaryFileFault(
+export function findTemporaryFolder(
   make: MakeFile = Deno.makeTempFileSync,
-): { detail: string; isFatal: boolean } | null {
+): { folder: string } | { fault: string } {
   try {
-    const { path, isElsewhere } = makeFile(make);
+    const path = makeFile(make);
     Deno.removeSync(path);
-    if (!isElsewhere) return null;
-    return {
-      detail:
-        `the task can't write to the folder that TMPDIR names: large files go to ${usualFolder}`,
-      isFatal: false,
-    };
+    return { folder: dirname(path) };
   } catch (error) {
-    return { detail: messageOf(error), isFatal: true };
+    return { fault: messageOf(error) };
   }
 }
 
@@ -120,7 +114,7 @@ export function temporaryFileFault(
  * @throws {WorkflowError} `unavailable` where no file can be made, with the reason
  */
 export function openTemporaryFile(make: MakeFile = Deno.makeTempFileSync): TemporaryFile {
-  const { path } = makeFile(make);
+  const path = makeFile(make);
   const file = Deno.openSync(path, { read: true, write: true });
   Deno.removeSync(path);
   let end = 0;

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
+import { taskArguments } from "../../tools/engines/task_arguments.ts";
 
 const root = new URL("../../", import.meta.url);
 
 /** Runs the task with its own permissions until it has printed what it needs. */
 async function startGateway(args: string[], lines: number) {
-  const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
   const process = new Deno.Command(Deno.execPath(), {
-    args: [...tasks.gateway.split(" ").slice(1), ...args],
+    args: [...await taskArguments("gateway"), ...args],
     cwd: root,
     stdin: "null",
     stdout: "piped",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { rebuildKpis } from "../../streams/kpis/kpis_rebuild.ts";
+import { taskArguments } from "../../tools/engines/task_arguments.ts";
 import { type Api, openApi, orderBodyOf, storeOrder } from "../routes/api.ts";
 
 let api: Api;
@@ -12,11 +13,8 @@ const root = new URL("../../", import.meta.url);
 
 /** A running `serve` with the permissions of its task, told to listen on a port of its own choice. */
 async function startServe(env: Record<string, string> = {}) {
-  const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
-  const [deno, ...args] = tasks.serve.split(" ");
-  assert.equal(deno, "deno");
   const process = new Deno.Command(Deno.execPath(), {
-    args,
+    args: await taskArguments("serve"),
     cwd: root,
     env: { ...api.env, PORT: "0", LOG_FORMAT: "json", ...env },
     stdin: "null",

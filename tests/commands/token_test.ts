@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { parseApiTokens, tokenHash } from "../../domain/operation/api_token.ts";
+import { taskArguments } from "../../tools/engines/task_arguments.ts";
 
 const root = new URL("../../", import.meta.url);
 
 /** Runs the task with its own permissions. */
 async function token(...args: string[]) {
-  const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...tasks.token.split(" ").slice(1), ...args],
+    args: [...await taskArguments("token"), ...args],
     cwd: root,
     stdout: "piped",
     stderr: "piped",

@@ -11,6 +11,7 @@ import { type Database, openDatabase } from "../../db/connection/database.ts";
 import { migrate } from "../../db/connection/migrate.ts";
 import type { EngineName } from "../engines/programs.ts";
 import { type PrivateEngines, startPrivateEngines } from "../engines/private_engines.ts";
+import { taskArguments } from "../engines/task_arguments.ts";
 import { kpiDayIn } from "../../domain/kpi/kpi.ts";
 import { silentLog } from "../../domain/operation/log.ts";
 import { ensureRecovered } from "../../streams/recovery/recover.ts";
@@ -166,10 +167,9 @@ const shownLines = 8;
  * @throws later, by its promises, if it ends with another exit code than 0
  */
 export async function startTask(books: Books, task: string, args: string[]): Promise<TaskProcess> {
-  const [, ...denoArgs] = (await taskLine(task)).split(/\s+/);
   const startedAt = performance.now();
   const child = new Deno.Command(Deno.execPath(), {
-    args: [...denoArgs, ...args],
+    args: [...await taskArguments(task), ...args],
     cwd: projectDir,
     env: books.env,
     stdin: "null",
@@ -246,8 +246,3 @@ export async function expectVerified(books: Books): Promise<void> {
 }
 
 const projectDir = new URL("../../", import.meta.url).pathname;
-
-async function taskLine(task: string): Promise<string> {
-  const { tasks } = JSON.parse(await Deno.readTextFile(join(projectDir, "deno.json")));
-  return tasks[task];
-}

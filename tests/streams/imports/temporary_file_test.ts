@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { diskFaultOf } from "../../../streams/imports/disk_fault.ts";
 import {
+  findTemporaryFolder,
   openTemporaryFile,
-  temporaryFileFault,
   writeWhole,
 } from "../../../streams/imports/temporary_file.ts";
 
@@ -58,16 +60,19 @@ Deno.test("openTemporaryFile() says why there is none, and no engine is blamed",
       assert.ok(error instanceof WorkflowError && error.code === "unavailable");
       assert.match(
         error.message,
-        /^Cannot make a temporary file in the folder of TMPDIR or in \/tmp: /,
+        /^Cannot make a temporary file in the folder of TMPDIR or in \.data\/tmp: /,
       );
       assert.match(error.message, reason);
       return true;
     });
-    assert.equal(temporaryFileFault(failing(code))?.isFatal, true);
+    assert.ok("fault" in findTemporaryFolder(failing(code)));
   }
 });
 
-Deno.test("openTemporaryFile() goes to /tmp where the task may not write to the folder of TMPDIR", () => {
+/** The project's own. */
+const ownFolder = fileURLToPath(new URL("../../../.data/tmp", import.meta.url));
+
+Deno.test("openTemporaryFile() goes to the own folder where the task may not write to the folder of TMPDIR", () => {
   const asked: (string | undefined)[] = [];
   const make = (options: { prefix: string; dir?: string }) => {
     asked.push(options.dir);
@@ -77,17 +82,17 @@ Deno.test("openTemporaryFile() goes to /tmp where the task may not write to the 
     return Deno.makeTempFileSync(options);
   };
   openTemporaryFile(make).close();
-  assert.deepEqual(asked, [undefined, "/tmp"]);
-  assert.deepEqual(temporaryFileFault(make)?.isFatal, false);
-  assert.equal(temporaryFileFault(), null);
+  assert.deepEqual(asked, [undefined, ownFolder]);
+  assert.deepEqual(findTemporaryFolder(make), { folder: ownFolder });
+  assert.deepEqual(findTemporaryFolder(), { folder: tmpdir() });
 });
 
-Deno.test("openTemporaryFile() goes to /tmp where TMPDIR is empty or names no folder", () => {
+Deno.test("openTemporaryFile() goes to the own folder where TMPDIR is empty or names no folder", () => {
   for (const code of ["ENOENT", "ENOTDIR", "EACCES", "EROFS"]) {
     const make = (options: { prefix: string; dir?: string }) =>
       options.dir === undefined ? failing(code)() : Deno.makeTempFileSync(options);
     openTemporaryFile(make).close();
-    assert.equal(temporaryFileFault(make)?.isFatal, false);
+    assert.deepEqual(findTemporaryFolder(make), { folder: ownFolder });
   }
   // What makeTempFileSync() says where TMPDIR is set and empty; it has no code.
   const empty = (options: { prefix: string; dir?: string }) => {
@@ -95,5 +100,5 @@ Deno.test("openTemporaryFile() goes to /tmp where TMPDIR is empty or names no fo
     return Deno.makeTempFileSync(options);
   };
   openTemporaryFile(empty).close();
-  assert.match(temporaryFileFault(empty)?.detail ?? "", /large files go to \/tmp/);
+  assert.deepEqual(findTemporaryFolder(empty), { folder: ownFolder });
 });

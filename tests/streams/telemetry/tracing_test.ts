@@ -3,6 +3,7 @@ import { withoutValues } from "../../../streams/telemetry/engine_spans.ts";
 import { entryOf, traceField } from "../../../domain/messages/messages.ts";
 import { scriptOfCall } from "../../../streams/redis/scripts.ts";
 import { traceId, traceparent, tracing } from "../../../streams/telemetry/tracing.ts";
+import { taskArguments } from "../../../tools/engines/task_arguments.ts";
 import { type Api, openApi, orderBodyOf } from "../../routes/api.ts";
 
 let api: Api;
@@ -71,9 +72,8 @@ function openCollector() {
 /** A running `start`, with the permissions and the environment of its task, that sends its traces there. */
 async function startTraced(collector: string) {
   const root = new URL("../../../", import.meta.url);
-  const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
   const process = new Deno.Command(Deno.execPath(), {
-    args: tasks.start.split(" ").slice(1),
+    args: await taskArguments("start"),
     cwd: root,
     env: {
       ...api.env,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { taskArguments } from "../../engines/task_arguments.ts";
 import { NoHope, until } from "./until.ts";
 
 /** A line of a process's log. */
@@ -69,7 +69,7 @@ export async function startTask(
 ): Promise<Process> {
   const startedAt = performance.now();
   const child = new Deno.Command(Deno.execPath(), {
-    args: [...await taskArguments(task, options), ...args],
+    args: [...await argumentsOf(task, options), ...args],
     cwd: projectDir,
     env,
     stdin: "null",
@@ -156,14 +156,9 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
   if (rest !== "") yield rest;
 }
 
-/** What a task gives to `deno`: its permissions stand in deno.json and nowhere else. */
-async function taskArguments(
-  task: string,
-  { clockOffsetMs = 0 }: TaskOptions,
-): Promise<string[]> {
-  const source = await Deno.readTextFile(join(projectDir, "deno.json"));
-  const { tasks } = JSON.parse(source) as { tasks: Record<string, string> };
-  const [, run, ...args] = tasks[task]!.split(/\s+/);
+/** What a task gives to `deno`, with a wrong clock where there is to be one. */
+async function argumentsOf(task: string, { clockOffsetMs = 0 }: TaskOptions): Promise<string[]> {
+  const [run, ...args] = await taskArguments(task);
   if (clockOffsetMs === 0) return [run!, ...args];
   const clock = new URL(`wrong_clock.ts?ms=${clockOffsetMs}`, import.meta.url);
   return [run!, `--preload=${clock}`, ...args];

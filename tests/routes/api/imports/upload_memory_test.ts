@@ -68,10 +68,10 @@ Deno.test("start takes a file of 25 MB within the memory of a small container", 
 
 Deno.test("a large file is taken wherever TMPDIR points, and the log says where it goes", async () => {
   const folder = await Deno.makeTempDir({ dir: "/var/tmp" });
-  const served = await startServed(api, { TMPDIR: folder });
+  const served = await startServed(api, { TMPDIR: folder, LOG_LEVEL: "debug" });
   try {
     await bring(served, 10 * megabyte);
-    assert.match(served.log(), /temporary files.*large files go to \/tmp/);
+    assert.match(served.log(), /temporary files.*\.data\/tmp/);
   } finally {
     await served.stop();
     await Deno.remove(folder);

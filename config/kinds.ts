@@ -1,0 +1,248 @@
+/**
+ * The kinds of values that settings have: how each is read from text, what is said of text that is none, and
+ * what the documentation says of its values.
+ *
+ * What is said goes on after the setting's name, and never repeats what may be a secret.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { currencyProblem, isCurrency } from "../domain/money.ts";
+import { type NoticeChannel, noticeChannels } from "../domain/notification/notification.ts";
+import { parseSender } from "../domain/notification/mail_address.ts";
+import { parseApiTokens } from "../domain/operation/api_token.ts";
+import { parseNetwork } from "../domain/operation/network.ts";
+import { readDatabaseUrl, readRedisUrls } from "./engine_url.ts";
+import { isWebhookSecret } from "./webhook_secret.ts";
+
+/** Reads the text of a setting; an empty one is what is left of a setting that is not set. */
+export type Kind<T = unknown> = z.ZodType<T, string>;
+
+/** What the documentation says of the values of a kind, in Markdown. */
+export const documented: z.core.$ZodRegistry<{ values: string }> = z.registry();
+
+type Complain = (fault: string) => void;
+
+/** A kind that is read by a function, which is told where to complain. */
+function readBy<T>(values: string, read: (text: string, complain: Complain) => T) {
+  return z.string().transform((text, context) => read(text, (fault) => context.addIssue(fault)))
+    .register(documented, { values });
+}
+
+/** Text that is taken as it is, unless something is wrong with it. */
+function checkedBy(values: string, faultsOf: (text: string) => string[]) {
+  return readBy(values, (text, complain) => {
+    if (text !== "") faultsOf(text).forEach(complain);
+    return text;
+  });
+}
+
+function entriesOf(text: string): string[] {
+  return text.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "");
+}
+
+/** Any text. */
+export function anyText(values = "text") {
+  return checkedBy(values, () => []);
+}
+
+/** An integer within bounds. */
+export function integer(min: number, max: number, unit = "") {
+  const isOne = (text: string) =>
+    /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max;
+  const error = ({ input }: { input?: unknown }) =>
+    `must be an integer ${min}…${max}, not "${input}"`;
+  return z.string().refine(isOne, { error }).transform(Number)
+    .register(documented, { values: `${min}…${max} ${unit}`.trim() });
+}
+
+/** One of some words. */
+export function oneOf<const T extends string>(...words: readonly [T, ...T[]]) {
+  const error = ({ input }: { input?: unknown }) =>
+    `must be one of ${words.join(", ")}, not "${input}"`;
+  const values = words.map((word) => `\`${word}\``).join(", ");
+  return z.enum(words, { error }).register(documented, { values });
+}
+
+/** `1` for yes and `0` for no. */
+export function flag() {
+  return z.pipe(oneOf("0", "1"), z.transform((word) => word === "1"))
+    .register(documented, { values: "`0`, `1`" });
+}
+
+/** One URL with one of the protocols, written `https:`. */
+export function url(...protocols: string[]) {
+  return checkedBy(
+    `\`${protocols.map((protocol) => `${protocol}//…`).join("`, `")}\``,
+    (text) => urlFaults(text, protocols),
+  );
+}
+
+/** The URL of an endpoint that knows requests by their signature. */
+export function webhookUrl() {
+  return checkedBy("`https://…`, `http://…`", (text) => {
+    const faults = urlFaults(text, ["https:", "http:"]);
+    return URL.parse(text)?.username
+      ? [...faults, "must hold no user name; webhooks are known by their signature"]
+      : faults;
+  });
+}
+
+/** The URL of a mail server. */
+export function smtpUrl() {
+  return checkedBy("`smtp://…`, `smtps://…`", (text) => {
+    const faults = urlFaults(text, ["smtp:", "smtps:"]);
+    return URL.parse(text)?.hostname === "" ? [...faults, "must name a host"] : faults;
+  });
+}
+
+/** The URL of a database. */
+export function databaseUrl() {
+  return checkedBy("`mysql://…`, `mariadb://…`", (text) => {
+    const faults = urlFaults(text, ["mysql:", "mariadb:"]);
+    const url = URL.parse(text);
+    if (url === null) return faults;
+    faults.push(...readDatabaseUrl(text).faults);
+    if (!/^[^/]+$/.test(url.pathname.slice(1))) {
+      faults.push("must name a database after the host, as in mysql://host/orders");
+    }
+    return faults;
+  });
+}
+
+/** The URL of Redis, or those of a cluster's nodes. */
+export function redisUrls() {
+  return checkedBy("`redis://…`, `rediss://…`, `unix:///…`", (text) => {
+    const nodes = text.split(",").map((node) => node.trim());
+    const faults = nodes.flatMap((node) => urlFaults(node, ["redis:", "rediss:", "unix:"]));
+    return nodes.every((node) => URL.canParse(node))
+      ? [...faults, ...readRedisUrls(text).faults]
+      : faults;
+  });
+}
+
+function urlFaults(text: string, protocols: readonly string[]): string[] {
+  const parsed = URL.parse(text);
+  const hasProtocol = protocols.some((protocol) => text.toLowerCase().startsWith(`${protocol}//`));
+  if (parsed === null && hasProtocol) {
+    return [
+      'is not a URL; "/", "?", "#", "@" and "%" in a password are written %2F, %3F, %23, %40, %25',
+    ];
+  }
+  if (parsed === null || !protocols.includes(parsed.protocol)) {
+    return [`must be a URL beginning with ${protocols.map((p) => `${p}//`).join(" or ")}`];
+  }
+  if (isDecodable(parsed)) return [];
+  return ['has a "%" that begins no escape such as %2F; a "%" itself is written %25'];
+}
+
+/** Whether the parts of a URL that are used without their escapes have only such that can be read. */
+function isDecodable({ protocol, username, password, pathname }: URL): boolean {
+  // The path of a web address is sent as it stands.
+  const path = /^https?:$/.test(protocol) ? "" : pathname;
+  try {
+    for (const part of [username, password, path]) decodeURIComponent(part);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Who may use the API. */
+export function apiTokens() {
+  return readBy("`name:sha256:scope+scope`, several separated by commas", parseApiTokens);
+}
+
+/** Names that a server answers to, with a port where it matters. */
+export function hostNames() {
+  return readBy(
+    "names such as `orders.example`, separated by commas",
+    (text, complain) =>
+      entriesOf(text).map((entry) => {
+        const url = /^[^\s/?#@\\]+$/.test(entry) ? URL.parse(`http://${entry}`) : null;
+        if (url === null) complain(`must hold names such as orders.example, not "${entry}"`);
+        return url?.host ?? entry;
+      }),
+  );
+}
+
+/** Addresses and networks. */
+export function networks() {
+  return readBy("addresses, or networks such as `10.0.0.0/8`, separated by commas", (
+    text,
+    complain,
+  ) =>
+    entriesOf(text).flatMap((entry) => {
+      const network = parseNetwork(entry);
+      if (network !== undefined) return [network];
+      complain(`must hold addresses or networks such as 10.0.0.0/8, not "${entry}"`);
+      return [];
+    }));
+}
+
+/** Origins of web pages. */
+export function origins() {
+  return readBy("origins such as `https://shop.example`, separated by commas", (text, complain) => {
+    const entries = entriesOf(text);
+    for (const entry of entries) {
+      const url = URL.parse(entry);
+      if (url === null || !/^https?:$/.test(url.protocol) || url.origin !== entry) {
+        complain(`must hold origins such as https://shop.example, not "${entry}"`);
+      }
+    }
+    return entries;
+  });
+}
+
+/** An ISO 4217 currency, in upper case. */
+export function currency() {
+  return readBy("an ISO 4217 code", (text, complain) => {
+    const code = text.toUpperCase();
+    if (!isCurrency(code)) complain(`${currencyProblem}, not "${code}"`);
+    return code;
+  });
+}
+
+/** An IANA time zone. */
+export function timeZone() {
+  return checkedBy("an IANA time zone such as `Europe/Berlin`", (text) => {
+    try {
+      new Intl.DateTimeFormat("en", { timeZone: text });
+      return [];
+    } catch {
+      return [`must be an IANA time zone such as Europe/Berlin, not "${text}"`];
+    }
+  });
+}
+
+/** Secrets that sign requests; two while they are rotated. */
+export function webhookSecrets() {
+  return readBy("`whsec_…`, one, or two separated by a comma", (text, complain) => {
+    const secrets = entriesOf(text);
+    if (secrets.length > 2 || !secrets.every(isWebhookSecret)) {
+      complain("must be one or two of whsec_ followed by 24…64 bytes as base64");
+    }
+    return secrets;
+  });
+}
+
+/** Where notifications go: at least one channel, each once. */
+export function channels() {
+  const values = noticeChannels.map((channel) => `\`${channel}\``).join(", ");
+  return readBy(`${values}, several separated by commas`, (text, complain) => {
+    const names = entriesOf(text);
+    const known = noticeChannels.filter((channel) => names.includes(channel));
+    if (names.length === 0 || known.length < names.length) {
+      complain(`must be one or more of ${noticeChannels.join(", ")}, not "${text}"`);
+    }
+    return names as NoticeChannel[];
+  });
+}
+
+/** Whom e-mails are from. */
+export function sender() {
+  return checkedBy("`Name <address>`, or an address", (text) => {
+    return parseSender(text) === null ? ['must be "Name <address>" or an e-mail address'] : [];
+  });
+}

@@ -1,0 +1,298 @@
+/**
+ * Every setting, one row each. The type `Config`, the checks, `docs/configuration.md` and what the tasks may read
+ * of the environment all come from here: after a change `deno task docs` writes the latter two.
+ *
+ * @module
+ */
+
+import type { z } from "zod";
+import * as kinds from "./kinds.ts";
+
+/** Another setting that makes one needed. */
+export interface Need {
+  /** Of the other setting. */
+  name: string;
+  /** What the other setting must be, or have among its entries; without it, anything. */
+  value?: string;
+  /** For people, after "is required with". */
+  words: string;
+}
+
+/** One setting. */
+export interface Setting<T = unknown> {
+  /** Of the environment variable. */
+  name: string;
+  /** As text, as it would be set; without it the setting is required. */
+  fallback?: string;
+  /** How its text is read. */
+  kind: kinds.Kind<T>;
+  /** One line of Markdown; values and their unit are told by the kind. */
+  meaning: string;
+  /** Required with this. */
+  neededWith?: Need;
+  /** Where it isn't needed, nobody looks at it, so that it may stay when what it is for is switched off. */
+  isElseIgnored?: boolean;
+}
+
+const http: Need = { name: "GATEWAY", value: "http", words: "GATEWAY=http" };
+const email: Need = { name: "NOTIFY_CHANNELS", value: "email", words: "the channel email" };
+const webhook: Need = { name: "NOTIFY_CHANNELS", value: "webhook", words: "the channel webhook" };
+const alerts: Need = { name: "ALERT_WEBHOOK_URL", words: "ALERT_WEBHOOK_URL" };
+
+/** The settings by their names in {@linkcode Config}, in the order of the documentation. */
+export const settingsTable = {
+  databaseUrl: {
+    name: "DATABASE_URL",
+    kind: kinds.databaseUrl(),
+    meaning:
+      "the database, `mysql://user:pass@host:3306/name`; `?socket=/path` for a Unix socket; " +
+      "`ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key` encrypt ([how](operating.md#the-way-to-the-engines))",
+  },
+  redisUrl: {
+    name: "REDIS_URL",
+    kind: kinds.redisUrls(),
+    meaning: "Redis; `rediss://` is encrypted, with the same parameters; several node URLs, " +
+      "separated by commas, mean Redis Cluster",
+  },
+  redisPrefix: {
+    name: "REDIS_PREFIX",
+    fallback: "",
+    kind: kinds.anyText(),
+    meaning: "goes before every key; `{orders}:` for a cluster",
+  },
+  host: {
+    name: "HOST",
+    fallback: "127.0.0.1",
+    kind: kinds.anyText("a name or an address"),
+    meaning: "address to listen on",
+  },
+  port: {
+    name: "PORT",
+    fallback: "8000",
+    kind: kinds.integer(0, 65_535),
+    meaning: "port to listen on; 0 for any free one",
+  },
+  apiTokens: {
+    name: "API_TOKENS",
+    fallback: "",
+    kind: kinds.apiTokens(),
+    meaning: "who may use the API; `deno task token` makes an entry",
+  },
+  allowAnonymous: {
+    name: "ALLOW_ANONYMOUS",
+    fallback: "0",
+    kind: kinds.flag(),
+    meaning: "`1` lets the API listen beyond loopback without `API_TOKENS`",
+  },
+  allowedHosts: {
+    name: "ALLOWED_HOSTS",
+    fallback: "",
+    kind: kinds.hostNames(),
+    meaning:
+      "names that the API answers to besides `HOST` and those of loopback, a port where it " +
+      "matters; empty: any name with `API_TOKENS`, any address with `ALLOW_ANONYMOUS`",
+  },
+  trustedProxies: {
+    name: "TRUSTED_PROXIES",
+    fallback: "",
+    kind: kinds.networks(),
+    meaning: "proxies whose `X-Forwarded-For` is believed",
+  },
+  rateLimitPerMinute: {
+    name: "RATE_LIMIT",
+    fallback: "6000",
+    kind: kinds.integer(0, 1_000_000, "a minute"),
+    meaning: "requests that a token may make; 0 for any number",
+  },
+  corsOrigins: {
+    name: "CORS_ORIGINS",
+    fallback: "",
+    kind: kinds.origins(),
+    meaning: "other web pages that may use the API",
+  },
+  baseCurrency: {
+    name: "BASE_CURRENCY",
+    fallback: "EUR",
+    kind: kinds.currency(),
+    meaning: "currency of the KPI keys without a currency",
+  },
+  kpiTimezone: {
+    name: "KPI_TIMEZONE",
+    fallback: "UTC",
+    kind: kinds.timeZone(),
+    meaning: "zone in which a KPI day begins and ends",
+  },
+  initialStock: {
+    name: "INITIAL_STOCK",
+    fallback: "50",
+    kind: kinds.integer(0, 1_000_000_000, "units"),
+    meaning: "stock of a product that an order names for the first time",
+  },
+  gateway: {
+    name: "GATEWAY",
+    fallback: "simulated",
+    kind: kinds.oneOf("simulated", "http"),
+    meaning:
+      "payment provider: `simulated` moves no money; the one that the books hold payments of",
+  },
+  gatewayUrl: {
+    name: "GATEWAY_URL",
+    fallback: "",
+    kind: kinds.url("https:", "http:"),
+    meaning: "where the provider is asked",
+    neededWith: http,
+    isElseIgnored: true,
+  },
+  gatewayToken: {
+    name: "GATEWAY_TOKEN",
+    fallback: "",
+    kind: kinds.anyText(),
+    meaning: "bearer token for the provider; empty where it wants none",
+  },
+  gatewaySecrets: {
+    name: "GATEWAY_SECRETS",
+    fallback: "",
+    kind: kinds.webhookSecrets(),
+    meaning: "secrets that sign the provider's callbacks",
+    neededWith: http,
+  },
+  gatewayTimeoutMs: {
+    name: "GATEWAY_TIMEOUT_MS",
+    fallback: "5000",
+    kind: kinds.integer(100, 60_000, "ms"),
+    meaning: "how long one answer of the provider may take",
+  },
+  gatewayDelayMs: {
+    name: "GATEWAY_DELAY_MS",
+    fallback: "2000",
+    kind: kinds.integer(0, 3_600_000, "ms"),
+    meaning: "how long the simulated gateway takes to answer",
+  },
+  notifyChannels: {
+    name: "NOTIFY_CHANNELS",
+    fallback: "log",
+    kind: kinds.channels(),
+    meaning:
+      "where ends of orders and refunds are written or sent to; `log` is the history alone, " +
+      "nobody hears of it",
+  },
+  notifyFrom: {
+    name: "NOTIFY_FROM",
+    fallback: "",
+    kind: kinds.sender(),
+    meaning: "sender of e-mails, such as `Shop <orders@shop.example>`",
+    neededWith: email,
+    isElseIgnored: true,
+  },
+  smtpUrl: {
+    name: "SMTP_URL",
+    fallback: "",
+    kind: kinds.smtpUrl(),
+    meaning: "mail server, such as `smtp://user:pass@host:587`",
+    neededWith: email,
+    isElseIgnored: true,
+  },
+  notifyWebhookUrl: {
+    name: "NOTIFY_WEBHOOK_URL",
+    fallback: "",
+    kind: kinds.webhookUrl(),
+    meaning: "where webhooks are posted to",
+    neededWith: webhook,
+    isElseIgnored: true,
+  },
+  notifyWebhookSecrets: {
+    name: "NOTIFY_WEBHOOK_SECRETS",
+    fallback: "",
+    kind: kinds.webhookSecrets(),
+    meaning: "secrets that sign webhooks",
+    neededWith: webhook,
+  },
+  notifyTimeoutMs: {
+    name: "NOTIFY_TIMEOUT_MS",
+    fallback: "10000",
+    kind: kinds.integer(100, 60_000, "ms"),
+    meaning: "how long a mail server or a webhook's endpoint may take to answer",
+  },
+  alertWebhookUrl: {
+    name: "ALERT_WEBHOOK_URL",
+    fallback: "",
+    kind: kinds.webhookUrl(),
+    meaning: "where alerts are posted to when they are raised and resolved; empty for nowhere",
+  },
+  alertWebhookSecrets: {
+    name: "ALERT_WEBHOOK_SECRETS",
+    fallback: "",
+    kind: kinds.webhookSecrets(),
+    meaning: "secrets that sign those posts",
+    neededWith: alerts,
+  },
+  maxDeliveries: {
+    name: "MAX_DELIVERIES",
+    fallback: "5",
+    kind: kinds.integer(1, 100),
+    meaning: "errors after which a message becomes a dead letter",
+  },
+  retryBackoffMs: {
+    name: "RETRY_BACKOFF_MS",
+    fallback: "5000",
+    kind: kinds.integer(0, 3_600_000, "ms"),
+    meaning: "wait after the first error, doubling with every further one",
+  },
+  reservationTtlSeconds: {
+    name: "RESERVATION_TTL_SECONDS",
+    fallback: "900",
+    kind: kinds.integer(1, 2_592_000, "s"),
+    meaning: "how long a reservation waits for its payment",
+  },
+  shutdownTimeoutMs: {
+    name: "SHUTDOWN_TIMEOUT_MS",
+    fallback: "15000",
+    kind: kinds.integer(0, 600_000, "ms"),
+    meaning: "how long a stop waits for work in hand",
+  },
+  batchSize: {
+    name: "BATCH_SIZE",
+    fallback: "2000",
+    kind: kinds.integer(1, 5_000),
+    meaning: "most messages that a consumer takes at once",
+  },
+  takeoverMs: {
+    name: "TAKEOVER_MS",
+    fallback: "10000",
+    kind: kinds.integer(1_000, 3_600_000, "ms"),
+    meaning: "silence after which a consumer's batch is taken over",
+  },
+  databaseConnections: {
+    name: "DATABASE_CONNECTIONS",
+    fallback: "16",
+    kind: kinds.integer(1, 200),
+    meaning: "connections that a process opens at most",
+  },
+  autoMigrate: {
+    name: "AUTO_MIGRATE",
+    fallback: "1",
+    kind: kinds.flag(),
+    meaning: "`0`: `start`, `serve`, `consume` and `import` refuse pending migrations instead of " +
+      "applying them, as all other commands do always",
+  },
+  logLevel: {
+    name: "LOG_LEVEL",
+    fallback: "info",
+    kind: kinds.oneOf("error", "warn", "info", "debug"),
+    meaning: "chattier lines are dropped",
+  },
+  logFormat: {
+    name: "LOG_FORMAT",
+    fallback: "auto",
+    kind: kinds.oneOf("text", "json", "auto"),
+    meaning: "`auto` is `text` on a terminal and `json` otherwise",
+  },
+} satisfies Record<string, Setting>;
+
+/** Every setting, parsed. Times in the unit that ends the name, money in integer minor units. */
+export type Config = {
+  [K in keyof typeof settingsTable]: z.output<(typeof settingsTable)[K]["kind"]>;
+};
+
+/** Every environment variable that the product reads, in the order of the documentation. */
+export const settings: readonly Setting[] = Object.values(settingsTable);

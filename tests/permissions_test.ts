@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { settings } from "../config/settings.ts";
+import { taskArguments } from "../tools/engines/task_arguments.ts";
+
+const root = new URL("../", import.meta.url);
+const { tasks, permissions } = JSON.parse(
+  await Deno.readTextFile(new URL("deno.json", root)),
+) as {
+  tasks: Record<string, { description: string; command: string }>;
+  permissions: { app: Record<string, unknown>; tools: Record<string, unknown> };
+};
+
+/** Tasks of the product that are run beside engines that hold real orders. */
+const ofTheProduct = [
+  ...["start", "serve", "consume", "import", "migrate", "doctor"],
+  ...["refund", "kpis", "verify", "recover", "dead", "stock"],
+];
+
+Deno.test("every task says what it does, and is a line that can be read", () => {
+  for (const [name, { description, command }] of Object.entries(tasks)) {
+    assert.match(description, /^[A-Z].{20,90}[^.]$/, name);
+    assert.ok(command.length < 150, name);
+  }
+});
+
+Deno.test("no task has all permissions but the benchmarks, which read /proc", () => {
+  for (const [name, { command }] of Object.entries(tasks)) {
+    const hasAll = /\s(-A|--allow-all)\b/.test(command);
+    assert.equal(hasAll, name === "bench", name);
+    if (command.startsWith("deno run") && !hasAll) assert.match(command, / -q --no-prompt /, name);
+    assert.doesNotMatch(command, /--allow-(run|ffi|env|sys)(\s|$)/, `${name} names what it needs`);
+  }
+});
+
+Deno.test("the tasks of the product have the set app, and add nothing but files for import", async () => {
+  for (const name of ofTheProduct) {
+    const args = await taskArguments(name);
+    assert.ok(args.includes("-P=app"), name);
+    const more = args.filter((arg) => arg.startsWith("--allow-"));
+    assert.deepEqual(more, name === "import" ? ["--allow-read", "--allow-write"] : [], name);
+  }
+});
+
+Deno.test("the set app names the settings, and neither programs nor whole folders of others", () => {
+  const { env, net, read, write, sys, ...others } = permissions.app as {
+    env: unknown;
+    net: unknown;
+    read: string[];
+    write: string[];
+    sys: string[];
+  };
+  const allow = [...settings.map(({ name }) => name), "USER", "INIT_CWD"];
+  assert.deepEqual(env, { allow, ignore: true }, "deno task docs brings them up to date");
+  assert.deepEqual([net, sys, others], [true, ["hostname"], {}]);
+  for (const path of write.filter((path) => !path.endsWith(".sock"))) {
+    assert.match(path, /^(\.data\/tmp|(\/var)?\/run\/orders|\/var\/lib\/orders)$/);
+  }
+  for (const path of write.filter((path) => path !== ".data/tmp")) {
+    assert.ok(read.includes(path), `${path} can be read, too: sockets take both`);
+  }
+});
+
+/** What a process with the set app answers to a program. */
+async function asApp(program: string): Promise<unknown> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", "-P=app", "-"],
+    cwd: root,
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(`console.log(JSON.stringify(${program}))`));
+  await writer.close();
+  return JSON.parse(new TextDecoder().decode((await child.output()).stdout));
+}
+
+Deno.test("a process of the product may write to no folder but its own, and reads no foreign socket", async () => {
+  const states = await asApp(`Object.fromEntries([
+    ["write", "/tmp"], ["write", "/tmp/file"], ["write", "/run"], ["write", "main.ts"], ["write", ".data"],
+    ["read", "/run"], ["read", "/run/docker.sock"], ["read", "/run/mysqld"], ["read", "/tmp"], ["read", "/etc/passwd"],
+    ["read", "main.ts"], ["read", "/etc/ssl/ca.pem"], ["read", "/run/mysqld/mysqld.sock"],
+    ["write", "/run/mysqld/mysqld.sock"], ["write", "/run/orders/db.sock"], ["write", ".data/tmp/file"],
+  ].map(([name, path]) => [name + " " + path, Deno.permissions.querySync({ name, path }).state]))`);
+  assert.deepEqual(states, {
+    "write /tmp": "prompt",
+    "write /tmp/file": "prompt",
+    "write /run": "prompt",
+    "write main.ts": "prompt",
+    "write .data": "prompt",
+    "read /run": "prompt",
+    "read /run/docker.sock": "prompt",
+    "read /run/mysqld": "prompt",
+    "read /tmp": "prompt",
+    "read /etc/passwd": "prompt",
+    "read main.ts": "granted",
+    "read /etc/ssl/ca.pem": "granted",
+    "read /run/mysqld/mysqld.sock": "granted",
+    "write /run/mysqld/mysqld.sock": "granted",
+    "write /run/orders/db.sock": "granted",
+    "write .data/tmp/file": "granted",
+  });
+});
+
+Deno.test("a process of the product sees no variable that is no setting, and starts no program", async () => {
+  assert.deepEqual(
+    await asApp(`[Deno.env.get("PATH") ?? null, Object.keys(Deno.env.toObject()).includes("PATH"),
+      ...["run", "ffi"].map((name) => Deno.permissions.querySync({ name }).state)]`),
+    [null, false, "prompt", "prompt"],
+  );
+});

@@ -1,0 +1,29 @@
+/** `deno task docs`: writes what is generated from the table of settings. */
+import { settings } from "../../config/settings.ts";
+import { configurationPage } from "./configuration.ts";
+
+const root = new URL("../../", import.meta.url);
+
+/** Variables besides the settings: who types a command, and where. */
+const ofTheOperator = ["USER", "INIT_CWD"];
+
+/** The text of every generated file, by its path from the root. */
+export async function generatedFiles(): Promise<Record<string, string>> {
+  return {
+    "docs/configuration.md": configurationPage(),
+    "deno.json": withEnvironment(await Deno.readTextFile(new URL("deno.json", root))),
+  };
+}
+
+/** The tasks of the product may read every setting. */
+function withEnvironment(denoJson: string): string {
+  const project = JSON.parse(denoJson);
+  project.permissions.app.env.allow = [...settings.map(({ name }) => name), ...ofTheOperator];
+  return `${JSON.stringify(project, null, 2)}\n`;
+}
+
+if (import.meta.main) {
+  for (const [path, text] of Object.entries(await generatedFiles())) {
+    await Deno.writeTextFile(new URL(path, root), text);
+  }
+}
