@@ -1,5 +1,5 @@
 /**
- * Pictures for the README; they are made only where SCREENSHOTS=1 asks for them.
+ * Pictures for the README and docs/dashboard.md; they are made only where SCREENSHOTS=1 asks for them.
  *
  * @module
  */
