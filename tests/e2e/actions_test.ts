@@ -116,7 +116,7 @@ stage.test("an order that waits is cancelled, and its end is written to the log"
     await page.getByRole("heading", { name: /^Cancel order CANCEL-1 of Ann/ }).waitFor();
     await page.getByRole("link", { name: "Keep the order" }).click();
     await page.getByRole("button", { name: "Cancel the order…" }).click();
-    await page.getByRole("button", { name: "Cancel the order" }).dblclick();
+    await page.getByRole("button", { name: "Cancel the order", exact: true }).dblclick();
     await page.getByText("The order was cancelled").waitFor();
     await page.locator(".path").getByText("Cancelled").waitFor();
     await page.getByText("order.cancelled").first().waitFor();
