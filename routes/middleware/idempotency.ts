@@ -7,8 +7,8 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { requestHash } from "../../domain/order/content_hash.ts";
-import { messageOf, WorkflowError } from "../../domain/errors.ts";
-import { idempotencyKeyPattern } from "../../domain/refund/refund_request.ts";
+import { messageOf } from "../../domain/errors.ts";
+import { idempotencyKeyPattern, reusedKey } from "../../domain/refund/refund_request.ts";
 import type { Queryable } from "../../db/connection/database.ts";
 import {
   answerKeys,
@@ -181,13 +181,6 @@ export function idempotency(
       clearInterval(alive);
     }
   };
-}
-
-function reusedKey(): WorkflowError {
-  return new WorkflowError(
-    "idempotency_key_reused",
-    "The idempotency key has been used with another request",
-  );
 }
 
 function respond(c: Context, answer: KeyedAnswer & { replayed?: boolean }): Response {
