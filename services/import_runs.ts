@@ -4,10 +4,12 @@
  * @module
  */
 
-import type { OnlyOf } from "../../../domain/order/bringer.ts";
-import { messageOf, WorkflowError } from "../../../domain/errors.ts";
-import { rejectsCsv } from "../../../domain/import/rejects_csv.ts";
-import type { Database, Queryable } from "../../../db/connection/database.ts";
+import type { Config } from "../config/config.ts";
+import { sharedPlaces } from "../domain/operation/shared_places.ts";
+import type { OnlyOf } from "../domain/order/bringer.ts";
+import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { rejectsCsv } from "../domain/import/rejects_csv.ts";
+import type { Database, Queryable } from "../db/connection/database.ts";
 import {
   addRejects,
   cancelImport,
@@ -16,12 +18,11 @@ import {
   deleteRejects,
   type ImportRow,
   touchImport,
-} from "../../../db/imports/imports.ts";
-import { holdRejects } from "../../../streams/imports/held_rejects.ts";
-import { importOrders } from "../../../streams/imports/orders_import.ts";
-import type { RejectsFile } from "../../../streams/imports/rejects_file.ts";
-import type { AppDeps } from "../../deps.ts";
-import { sharedPlaces } from "../description/places.ts";
+} from "../db/imports/imports.ts";
+import { holdRejects } from "../streams/imports/held_rejects.ts";
+import type { ImportProgress } from "../streams/imports/orders_import.ts";
+import type { RejectsFile } from "../streams/imports/rejects_file.ts";
+import { type ImportDeps, importFile } from "./import_file.ts";
 
 /** Imports at once in one process: each takes three connections and some 100 MB. */
 const mostRuns = 4;
@@ -75,18 +76,35 @@ export interface ImportRuns {
   cancel(importId: number, actor: string, options?: CancelImportOptions): Promise<ImportRow>;
 }
 
+/** What runs of imports work with. */
+export interface ImportRunsDeps extends ImportDeps {
+  config: Pick<Config, "apiTokens" | "initialStock">;
+}
+
+/** An import that runs in this process. */
+interface Run {
+  /** Undefined until the file was read and found to be a CSV of orders. */
+  id: number | undefined;
+  stop: AbortController;
+  /** Its signs of life, once it has an id. */
+  touching?: ReturnType<typeof setInterval>;
+}
+
 /**
  * Makes {@linkcode ImportRuns}.
  *
  * @param limits of a file; for tests
  */
-export function importRuns(deps: AppDeps, limits: typeof fileLimits = fileLimits): ImportRuns {
+export function importRuns(
+  deps: ImportRunsDeps,
+  limits: typeof fileLimits = fileLimits,
+): ImportRuns {
   const { db, log } = deps;
   // Where there is but one token, nobody else could want the places.
   const names = new Set(deps.config.apiTokens.map(({ name }) => name));
   const share = names.size > 1 ? mostRunsOfToken : mostRuns;
   const places = sharedPlaces({ most: mostRuns, share });
-  const running = new Set<{ id: number | undefined; stop: AbortController }>();
+  const running = new Set<Run>();
   deps.stopping?.addEventListener("abort", () => {
     const reason = new WorkflowError(
       "unavailable",
@@ -99,75 +117,14 @@ export function importRuns(deps: AppDeps, limits: typeof fileLimits = fileLimits
     start(request) {
       const place = deps.stopping?.aborted ? "full" : places.take(request.token);
       if (typeof place === "string") {
-        const why = place === "full"
-          ? "Too many imports are running; try again later"
-          : `${share} imports of the token ${request.token} are running, which may have no more ` +
-            "at once; try again when one of them has ended";
-        return Promise.reject(new WorkflowError("unavailable", why));
+        return Promise.reject(noPlace(place, share, request.token));
       }
-      const accepted = Promise.withResolvers<number>();
-      const run = { id: undefined as number | undefined, stop: new AbortController() };
+      const run: Run = { id: undefined, stop: new AbortController() };
       running.add(run);
-      let touching: ReturnType<typeof setInterval> | undefined;
-      const touch = async (id: number) => {
-        if (await touchImport(db, id)) run.stop.abort();
-      };
-      const work = importOrders(deps, request.source, {
-        name: request.name,
-        initialStock: request.initialStock ?? deps.config.initialStock,
-        dryRun: request.dryRun,
-        keepGoodRows: request.keepGoodRows,
-        replace: request.replace,
-        actor: request.actor,
-        only: request.only,
-        signal: run.stop.signal,
-        onProgress: ({ rowsRead, unpackedBytes }) => {
-          const over = rowsRead > limits.rows
-            ? `${limits.rows} rows`
-            : unpackedBytes > limits.unpackedBytes
-            ? `${limits.unpackedBytes} bytes once it is unpacked`
-            : undefined;
-          if (over !== undefined) {
-            throw new WorkflowError("invalid", `The file must have at most ${over}`);
-          }
-        },
-        begin: async () => {
-          const id = await db.transaction(async (tx) => {
-            const id = await createImport(tx, request.name, request);
-            await request.onBegin?.(tx, id);
-            return id;
-          }, { repeatable: false });
-          run.id = id;
-          touching = setInterval(
-            () =>
-              touch(id).catch((error) =>
-                log.debug("no sign of life of an import", { import: id, error: messageOf(error) })
-              ),
-            touchEveryMs,
-          );
-          accepted.resolve(id);
-          return id;
-        },
-        // A trial leaves nothing but its own row, which tells why rows would not be taken.
-        openRejects: request.dryRun
-          ? undefined
-          : (header) => openStoredRejects(db, run.id!, header),
-      });
-      const ended = work.then(
-        ({ orders, seconds }) => log.info("import finished", { import: run.id, orders, seconds }),
-        (error) => {
-          accepted.reject(error);
-          if (run.id === undefined) return;
-          log.warn("import ended early", { import: run.id, error: messageOf(error) });
-        },
-      ).finally(() => {
-        clearInterval(touching);
+      return startRun(deps, request, run, { limits }, () => {
         running.delete(run);
         place();
-        deps.background?.delete(ended);
       });
-      deps.background?.add(ended);
-      return accepted.promise;
     },
     async cancel(importId, actor, options) {
       const row = await cancelImport(db, importId, actor, options);
@@ -176,6 +133,104 @@ export function importRuns(deps: AppDeps, limits: typeof fileLimits = fileLimits
       return row;
     },
   };
+}
+
+function noPlace(why: "full" | "share", share: number, token: string | null): WorkflowError {
+  return new WorkflowError(
+    "unavailable",
+    why === "full"
+      ? "Too many imports are running; try again later"
+      : `${share} imports of the token ${token} are running, which may have no more ` +
+        "at once; try again when one of them has ended",
+  );
+}
+
+/**
+ * Starts a run, which goes on after its id is known.
+ *
+ * @param onEnd is called whatever became of it
+ */
+function startRun(
+  deps: ImportRunsDeps,
+  request: ImportRequest,
+  run: Run,
+  { limits }: { limits: typeof fileLimits },
+  onEnd: () => void,
+): Promise<number> {
+  const { db, log, background } = deps;
+  const accepted = Promise.withResolvers<number>();
+  const work = importFile(deps, request.source, {
+    name: request.name,
+    initialStock: request.initialStock,
+    dryRun: request.dryRun,
+    keepGoodRows: request.keepGoodRows,
+    replace: request.replace,
+    actor: request.actor,
+    only: request.only,
+    signal: run.stop.signal,
+    onProgress: (progress) => refuseTooLarge(progress, limits),
+    begin: async () => {
+      const id = await beginRun(deps, request, run);
+      accepted.resolve(id);
+      return id;
+    },
+    // A trial leaves nothing but its own row, which tells why rows would not be taken.
+    openRejects: request.dryRun ? undefined : (header) => openStoredRejects(db, run.id!, header),
+  });
+  const ended = work.then(
+    ({ orders, seconds }) => log.info("import finished", { import: run.id, orders, seconds }),
+    (error) => {
+      accepted.reject(error);
+      if (run.id === undefined) return;
+      log.warn("import ended early", { import: run.id, error: messageOf(error) });
+    },
+  ).finally(() => {
+    clearInterval(run.touching);
+    onEnd();
+    background?.delete(ended);
+  });
+  background?.add(ended);
+  return accepted.promise;
+}
+
+/** Writes the run's row, and from then on its signs of life, which hear the wish to cancel. */
+async function beginRun(
+  { db, log }: ImportRunsDeps,
+  request: ImportRequest,
+  run: Run,
+): Promise<number> {
+  const id = await db.transaction(async (tx) => {
+    const id = await createImport(tx, request.name, request);
+    await request.onBegin?.(tx, id);
+    return id;
+  }, { repeatable: false });
+  run.id = id;
+  const touch = async () => {
+    if (await touchImport(db, id)) run.stop.abort();
+  };
+  run.touching = setInterval(
+    () =>
+      touch().catch((error) =>
+        log.debug("no sign of life of an import", { import: id, error: messageOf(error) })
+      ),
+    touchEveryMs,
+  );
+  return id;
+}
+
+/** @throws {WorkflowError} `invalid` */
+function refuseTooLarge(
+  { rowsRead, unpackedBytes }: ImportProgress,
+  limits: typeof fileLimits,
+): void {
+  const over = rowsRead > limits.rows
+    ? `${limits.rows} rows`
+    : unpackedBytes > limits.unpackedBytes
+    ? `${limits.unpackedBytes} bytes once it is unpacked`
+    : undefined;
+  if (over !== undefined) {
+    throw new WorkflowError("invalid", `The file must have at most ${over}`);
+  }
 }
 
 /** A rejects file in the database, where every process finds it. */

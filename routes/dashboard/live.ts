@@ -11,7 +11,7 @@ import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import type { AppDeps } from "../deps.ts";
 import { eventStreamHead } from "../middleware/event_stream_head.ts";
-import { sharedPlaces } from "../api/description/places.ts";
+import { sharedPlaces } from "../../domain/operation/shared_places.ts";
 import { awayName, isEngineAway } from "../middleware/problem.ts";
 import type { Told } from "./activity_series.ts";
 

@@ -33,8 +33,8 @@ import {
   type KeyedAnswer,
   storeAnswers,
 } from "../../middleware/idempotency.ts";
-import type { ImportRuns } from "./import_runs.ts";
-import { sharedPlaces } from "../description/places.ts";
+import type { ImportRuns } from "../../../services/import_runs.ts";
+import { sharedPlaces } from "../../../domain/operation/shared_places.ts";
 import { importQuery, pageQuery } from "../description/queries.ts";
 import { openUpload } from "./upload.ts";
 

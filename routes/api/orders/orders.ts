@@ -33,13 +33,13 @@ import { orderBody } from "./order_body.ts";
 import { orderDetailJson, orderJson, orderReceiptJson } from "./order_json.ts";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
 import { orderListQuery } from "../description/queries.ts";
-import { newOrderAnswer, orderTaker } from "./take_orders.ts";
+import { newOrderAnswer, orderPlacer } from "./order_placer.ts";
 
 /** `POST /orders`, `GET /orders`, `GET /orders/{id}` and `POST /orders/{id}/cancel`. */
 export function orderRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   const { db } = deps;
-  const takeOrder = orderTaker(deps);
+  const placeOrder = orderPlacer(deps);
   const answerOnce = idempotency(deps);
 
   app.post(
@@ -74,15 +74,15 @@ export function orderRoutes(deps: AppDeps): Hono {
       const order = c.req.valid("json");
       const { actor, scopes } = c.get("caller");
       return answerOnce(c, ["order", order], async (key) => {
-        const taken = await takeOrder({ order, actor, scopes, key });
-        if (taken.outcome === "conflict") {
+        const placed = await placeOrder({ order, actor, scopes, key });
+        if (placed.outcome === "conflict") {
           throw new WorkflowError(
             "order_conflict",
             `Order ${JSON.stringify(order.externalOrderId)} is known with another content`,
           );
         }
-        const answer = newOrderAnswer(taken.order, scopes);
-        const isNew = taken.outcome === "new";
+        const answer = newOrderAnswer(placed.order, scopes);
+        const isNew = placed.outcome === "new";
         return { ...answer, status: isNew ? 202 : 200, stored: isNew };
       });
     },
