@@ -27,6 +27,7 @@ import {
   replayedNotification,
 } from "../description/examples.ts";
 import {
+  type AnswerOnce,
   idempotency,
   idempotencyHeaders,
   type KeyedAnswer,
@@ -54,9 +55,17 @@ const channelParam = z.object({
  */
 export function notificationRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const { db, config } = deps;
   const answerOnce = idempotency(deps);
+  addList(app, deps);
+  // Before the one that takes any id.
+  addChannels(app, deps);
+  addEnable(app, deps, answerOnce);
+  addDetail(app, deps);
+  addReplay(app, deps, answerOnce);
+  return app;
+}
 
+function addList(app: Hono, { db }: AppDeps): void {
   app.get(
     "/notifications",
     described({
@@ -89,7 +98,9 @@ export function notificationRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function addChannels(app: Hono, { db, config }: AppDeps): void {
   app.get(
     "/notifications/channels",
     described({
@@ -101,7 +112,9 @@ export function notificationRoutes(deps: AppDeps): Hono {
     }),
     async (c) => c.json({ channels: (await readChannels(db, config)).map(channelJson) }),
   );
+}
 
+function addEnable(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
   app.post(
     "/notifications/channels/:channel/enable",
     described({
@@ -120,7 +133,9 @@ export function notificationRoutes(deps: AppDeps): Hono {
       return answerOnce(c, ["enable", channel], async (key) => {
         const answer = await enableWebhook(deps, c.get("caller").actor, {
           inTransaction: async (tx): Promise<KeyedAnswer> => {
-            const found = (await readChannels(tx, config)).find((one) => one.channel === channel)!;
+            const found = (await readChannels(tx, deps.config)).find((one) =>
+              one.channel === channel
+            )!;
             const answer = { status: 200 as const, location: null, body: channelJson(found) };
             if (key !== null) await storeAnswers(tx, [{ key, answer }]);
             return answer;
@@ -130,7 +145,9 @@ export function notificationRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function addDetail(app: Hono, { db }: AppDeps): void {
   app.get(
     "/notifications/:id",
     described({
@@ -167,7 +184,9 @@ export function notificationRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function addReplay(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
   app.post(
     "/notifications/:id/replay",
     described({
@@ -205,8 +224,6 @@ export function notificationRoutes(deps: AppDeps): Hono {
       });
     },
   );
-
-  return app;
 }
 
 function channelJson(state: ChannelState) {

@@ -24,6 +24,7 @@ import {
 } from "../description/examples.ts";
 import { orderFinder } from "./find_orders.ts";
 import {
+  type AnswerOnce,
   idempotency,
   idempotencyHeaders,
   type KeyedAnswer,
@@ -38,10 +39,16 @@ import { newOrderAnswer, orderPlacer } from "./order_placer.ts";
 /** `POST /orders`, `GET /orders`, `GET /orders/{id}` and `POST /orders/{id}/cancel`. */
 export function orderRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const { db } = deps;
-  const placeOrder = orderPlacer(deps);
   const answerOnce = idempotency(deps);
+  addPlace(app, deps, answerOnce);
+  addList(app, deps);
+  addDetail(app, deps);
+  addCancel(app, deps, answerOnce);
+  return app;
+}
 
+function addPlace(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
+  const placeOrder = orderPlacer(deps);
   app.post(
     "/orders",
     described({
@@ -87,7 +94,9 @@ export function orderRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function addList(app: Hono, { db }: AppDeps): void {
   app.get(
     "/orders",
     described({
@@ -113,7 +122,9 @@ export function orderRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function addDetail(app: Hono, { db }: AppDeps): void {
   app.get(
     "/orders/:id",
     described({
@@ -131,7 +142,9 @@ export function orderRoutes(deps: AppDeps): Hono {
       return c.json(orderDetailJson(order));
     },
   );
+}
 
+function addCancel(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
   app.post(
     "/orders/:id/cancel",
     described({
@@ -166,10 +179,8 @@ export function orderRoutes(deps: AppDeps): Hono {
             ? undefined
             : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),
         });
-        return { ...await answer(db), stored: changed };
+        return { ...await answer(deps.db), stored: changed };
       });
     },
   );
-
-  return app;
 }

@@ -28,6 +28,7 @@ import {
 } from "../description/examples.ts";
 import { gather } from "../../middleware/batcher.ts";
 import {
+  type AnswerOnce,
   type HeldKey,
   idempotency,
   idempotencyHeaders,
@@ -53,25 +54,40 @@ const mostMs = 10_000;
  */
 export function refundRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const { db } = deps;
   const answerOnce = idempotency(deps);
+  addRequest(app, deps, answerOnce);
+  addListOfOrder(app, deps);
+  addList(app, deps);
+  addDetail(app, deps);
+  return app;
+}
 
-  const requestRefund = gather<
-    RefundRequest & { key: HeldKey | null },
-    TakenRefund | WorkflowError
-  >((requests) =>
-    requestAllAndPublish(deps, requests, "api", {
-      inTransaction: (tx, results) =>
-        storeAnswers(
-          tx,
-          results.flatMap((result, index) => {
-            const { key } = requests[index]!;
-            if (key === null || result instanceof WorkflowError) return [];
-            return [{ key, answer: refundAccepted(result) }];
-          }),
-        ),
-    }), { most: mostRequests, mostWaiting, mostMs, concernsAll: isEngineAway });
+/** A refund that somebody requests, and the key under which the answer is to be stored, if any. */
+type RequestedRefund = RefundRequest & { key: HeldKey | null };
 
+/** Makes the function that requests a refund, together with others that come at the same time. */
+function refundRequester(
+  deps: AppDeps,
+): (request: RequestedRefund) => Promise<TakenRefund | WorkflowError> {
+  return gather(
+    (requests: readonly RequestedRefund[]) =>
+      requestAllAndPublish(deps, requests, "api", {
+        inTransaction: (tx, results) =>
+          storeAnswers(
+            tx,
+            results.flatMap((result, index) => {
+              const { key } = requests[index]!;
+              if (key === null || result instanceof WorkflowError) return [];
+              return [{ key, answer: refundAccepted(result) }];
+            }),
+          ),
+      }),
+    { most: mostRequests, mostWaiting, mostMs, concernsAll: isEngineAway },
+  );
+}
+
+function addRequest(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
+  const requestRefund = refundRequester(deps);
   app.post(
     "/orders/:id/refunds",
     described({
@@ -113,7 +129,9 @@ export function refundRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function addListOfOrder(app: Hono, { db }: AppDeps): void {
   app.get(
     "/orders/:id/refunds",
     described({
@@ -139,7 +157,9 @@ export function refundRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function addList(app: Hono, { db }: AppDeps): void {
   app.get(
     "/refunds",
     described({
@@ -163,7 +183,9 @@ export function refundRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function addDetail(app: Hono, { db }: AppDeps): void {
   app.get(
     "/refunds/:id",
     described({
@@ -182,8 +204,6 @@ export function refundRoutes(deps: AppDeps): Hono {
       return c.json(refundJson(refund, order.currency));
     },
   );
-
-  return app;
 }
 
 function refundAccepted({ refund, currency }: TakenRefund): KeyedAnswer {
