@@ -1,6 +1,11 @@
 /**
  * The file in a multipart form, as it comes in.
  *
+ * Read by ourselves, because `@fastify/busboy` 3.2.6 in its place was no shorter (174 lines for 176: a session's
+ * first field has to be looked at without taking it away) and no faster (1.3 s of processor time for 512 MB,
+ * like this), held 365 MB instead of 60 MB for a body of 1 MB in pieces of one byte, and a form that ended within
+ * a part which nobody listened to ended the process by an uncaught error.
+ *
  * @module
  */
 
