@@ -25,10 +25,10 @@ import type { RejectsFile } from "../streams/imports/rejects_file.ts";
 import { type ImportDeps, importFile } from "./import_file.ts";
 
 /** Imports at once in one process: each takes three connections and some 100 MB. */
-const mostRuns = 4;
+const maxRuns = 4;
 
 /** Of these, imports at once of one token, so that none shuts the others out. */
-const mostRunsOfToken = 2;
+const maxRunsOfToken = 2;
 
 /** Most rows of a file, and most bytes once it is unpacked: a small archive may hold very much. */
 const fileLimits = { rows: 20_000_000, unpackedBytes: 8 * 1024 ** 3 };
@@ -102,8 +102,8 @@ export function importRuns(
   const { db, log } = deps;
   // Where there is but one token, nobody else could want the places.
   const names = new Set(deps.config.apiTokens.map(({ name }) => name));
-  const share = names.size > 1 ? mostRunsOfToken : mostRuns;
-  const places = sharedPlaces({ most: mostRuns, share });
+  const share = names.size > 1 ? maxRunsOfToken : maxRuns;
+  const places = sharedPlaces({ max: maxRuns, share });
   const running = new Set<Run>();
   deps.stopping?.addEventListener("abort", () => {
     const reason = new WorkflowError(

@@ -34,7 +34,7 @@ const longestMs = 3_600_000;
 const askEveryMs = 5_000;
 
 /** Streams at once, of all and of one token: each costs a connection and a rendering a second. */
-const streams = sharedPlaces({ most: 200, share: 50 });
+const streams = sharedPlaces({ max: 200, share: 50 });
 
 /**
  * Answers with the stream of a page. It ends when the browser leaves, the session ends or the process stops. While an engine

@@ -23,17 +23,17 @@ import {
   settleKey,
 } from "../../db/clients/idempotency.ts";
 import type { AppDeps } from "../deps.ts";
-import { gather } from "./batcher.ts";
+import { batcher } from "./batcher.ts";
 import { isEngineAway } from "./problem.ts";
 
 /** Claims to one transaction. */
-const mostClaims = 200;
+const maxClaims = 200;
 
 /** Claims that wait for their transaction; further ones are turned away. */
-const mostWaiting = 10_000;
+const maxWaiting = 10_000;
 
 /** Longest time for one transaction of claims, in milliseconds. */
-const mostMs = 10_000;
+const maxMs = 10_000;
 
 /** Waits for a request that is still running, in milliseconds; then the caller is told so. */
 const waitsMs = [25, 50, 100, 200, 400, 800];
@@ -117,10 +117,10 @@ export function idempotency(
   options: { prolongEveryMs?: number } = {},
 ): AnswerOnce {
   const { db, log } = deps;
-  const claimKey = gather<KeyClaim, ClaimResult>((claims) => claimKeys(db, claims), {
-    most: mostClaims,
-    mostWaiting,
-    mostMs,
+  const claimKey = batcher<KeyClaim, ClaimResult>((claims) => claimKeys(db, claims), {
+    maxInputs: maxClaims,
+    maxWaiting,
+    maxMs,
     concernsAll: isEngineAway,
   });
   let purgedAt = -Infinity;

@@ -23,7 +23,7 @@ Deno.test.afterAll(() => api.close());
 const as = (name: string) => ({ authorization: `Bearer ${name}-secret` });
 
 Deno.test("sharedPlaces() gives no token all places, and each place back once", () => {
-  const places = sharedPlaces({ most: 3, share: 2 });
+  const places = sharedPlaces({ max: 3, share: 2 });
   const held = (name: string | null) => {
     const place = places.take(name);
     assert.ok(typeof place === "function", `${name}: ${place}`);

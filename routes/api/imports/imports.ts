@@ -41,7 +41,7 @@ import { importJson } from "./import_json.ts";
 import { openUpload } from "./upload.ts";
 
 /** Followers at once, of all and of one token: each asks the database that often. */
-const followerPlaces = { most: 200, share: 50 };
+const followerPlaces = { max: 200, share: 50 };
 
 /** True for a request that brings a file, which is larger than other bodies and takes its time. */
 export function bringsFile(c: Context): boolean {

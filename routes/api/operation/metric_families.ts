@@ -30,7 +30,7 @@ import type { AppDeps } from "../../deps.ts";
 import { within } from "../../../streams/queue/deadline.ts";
 
 /** Longest wait for a part, in milliseconds; a part that is late is missing. */
-const mostMs = 3_000;
+const maxMs = 3_000;
 
 /** One figure of a family. */
 export interface Sample {
@@ -53,7 +53,7 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
   const { db, log } = deps;
   const read = async <T>(who: string, work: () => Promise<T>): Promise<T | undefined> => {
     try {
-      return await within(mostMs, who, work());
+      return await within(maxMs, who, work());
     } catch (error) {
       log.debug("metrics not read", { who, error: messageOf(error) });
       return undefined;

@@ -13,19 +13,19 @@ import {
 } from "../../../services/place_orders.ts";
 import { inSpan, traceparent, tracing } from "../../../streams/telemetry/tracing.ts";
 import type { AppDeps } from "../../deps.ts";
-import { gather } from "../../middleware/batcher.ts";
+import { batcher } from "../../middleware/batcher.ts";
 import { type HeldKey, type KeyedAnswer, storeAnswers } from "../../middleware/idempotency.ts";
 import { orderReceiptJson } from "./order_json.ts";
 import { isEngineAway } from "../../middleware/problem.ts";
 
 /** Most orders to one transaction. */
-const mostOrders = 200;
+const maxOrders = 200;
 
 /** Orders that wait for their transaction; further ones are turned away. */
-const mostWaiting = 10_000;
+const maxWaiting = 10_000;
 
 /** Longest time for one transaction and what follows from it, in milliseconds. */
-const mostMs = 10_000;
+const maxMs = 10_000;
 
 /** An order that a request brings. */
 export interface RequestedOrder extends BroughtOrder {
@@ -53,9 +53,9 @@ export function orderPlacer(deps: AppDeps): (requested: RequestedOrder) => Promi
         );
       },
     });
-  const options = { most: mostOrders, mostWaiting, mostMs, concernsAll: isEngineAway };
-  if (!tracing) return gather(place, options);
-  const gathered = gather<RequestedOrder, PlacedOrder>(
+  const options = { maxInputs: maxOrders, maxWaiting, maxMs, concernsAll: isEngineAway };
+  if (!tracing) return batcher(place, options);
+  const placeTogether = batcher<RequestedOrder, PlacedOrder>(
     // The requests of a batch are many traces, of which none may have all the work below it.
     (requested) =>
       inSpan(
@@ -65,7 +65,7 @@ export function orderPlacer(deps: AppDeps): (requested: RequestedOrder) => Promi
       ),
     options,
   );
-  return (requested) => gathered({ ...requested, traceparent: traceparent() });
+  return (requested) => placeTogether({ ...requested, traceparent: traceparent() });
 }
 
 /**

@@ -26,7 +26,7 @@ import {
   refundList,
   requestedRefund,
 } from "../description/examples.ts";
-import { gather } from "../../middleware/batcher.ts";
+import { batcher } from "../../middleware/batcher.ts";
 import {
   type AnswerOnce,
   type HeldKey,
@@ -41,13 +41,13 @@ import { pageQuery, refundListQuery } from "../description/queries.ts";
 import { refundBody } from "./refund_body.ts";
 
 /** Most requests to one transaction. */
-const mostRequests = 200;
+const maxRequests = 200;
 
 /** Requests that wait for their transaction; further ones are turned away. */
-const mostWaiting = 10_000;
+const maxWaiting = 10_000;
 
 /** Longest time for one transaction and what follows from it, in milliseconds. */
-const mostMs = 10_000;
+const maxMs = 10_000;
 
 /**
  * `POST /orders/{id}/refunds`, `GET /orders/{id}/refunds`, `GET /refunds` and `GET /refunds/{id}`.
@@ -69,7 +69,7 @@ type RequestedRefund = RefundRequest & { key: HeldKey | null };
 function refundRequester(
   deps: AppDeps,
 ): (request: RequestedRefund) => Promise<TakenRefund | WorkflowError> {
-  return gather(
+  return batcher(
     (requests: readonly RequestedRefund[]) =>
       requestAllAndPublish(deps, requests, "api", {
         inTransaction: (tx, results) =>
@@ -82,7 +82,7 @@ function refundRequester(
             }),
           ),
       }),
-    { most: mostRequests, mostWaiting, mostMs, concernsAll: isEngineAway },
+    { maxInputs: maxRequests, maxWaiting, maxMs, concernsAll: isEngineAway },
   );
 }
 
