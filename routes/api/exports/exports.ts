@@ -80,13 +80,13 @@ function fileAnswer(columns: readonly string[]) {
 /** `GET /orders.csv`, `GET /refunds.csv` and `GET /kpis.csv`: the lists of these names, whole. */
 export function exportRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  addOrders(app, deps);
-  addRefunds(app, deps);
-  addKpis(app, deps);
+  orderFile(app, deps);
+  refundFile(app, deps);
+  kpiFile(app, deps);
   return app;
 }
 
-function addOrders(app: Hono, deps: AppDeps): void {
+function orderFile(app: Hono, deps: AppDeps): void {
   app.get(
     "/orders.csv",
     described({
@@ -123,7 +123,7 @@ function addOrders(app: Hono, deps: AppDeps): void {
   );
 }
 
-function addRefunds(app: Hono, deps: AppDeps): void {
+function refundFile(app: Hono, deps: AppDeps): void {
   app.get(
     "/refunds.csv",
     described({
@@ -158,7 +158,7 @@ function addRefunds(app: Hono, deps: AppDeps): void {
   );
 }
 
-function addKpis(app: Hono, deps: AppDeps): void {
+function kpiFile(app: Hono, deps: AppDeps): void {
   app.get(
     "/kpis.csv",
     described({
