@@ -14,12 +14,12 @@ import { WorkflowError } from "../domain/errors.ts";
 import { groupedAmount } from "../domain/money.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { isSettled } from "../domain/order/order.ts";
-import { guardBooks } from "../streams/recovery/database_guard.ts";
 import {
   type Decided,
   discardDeadLetters,
   retryDeadLetters,
-} from "../streams/workflow/dead_letters.ts";
+} from "../services/decide_dead_letters.ts";
+import { guardBooks } from "../streams/recovery/database_guard.ts";
 import { type Command, groupArgument, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { print, printError } from "./print.ts";

@@ -9,8 +9,8 @@ import { readCustomerNames } from "../db/catalog/customers.ts";
 import { groupedAmount, namedAmount } from "../domain/money.ts";
 import { type PrivateEngines, startPrivateEngines } from "../tools/engines/private_engines.ts";
 import { serveHttp } from "../routes/server.ts";
+import { importFile } from "../services/import_file.ts";
 import { readKpis, readLeaderboard } from "../streams/kpis/kpis.ts";
-import { importOrders } from "../streams/imports/orders_import.ts";
 import { readQueueStatus } from "../streams/workflow/queue_status.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { verify } from "../streams/verification/verify.ts";
@@ -60,7 +60,7 @@ are installed with the machine's package manager.`,
         say(`  ${context.db.version} on ${hostOf(context.config.databaseUrl)}`);
         let code = 0;
         await untilStopped(context, async (signal) => {
-          await importFile(context, file);
+          await importSample(context, file);
           await processAll(context, signal);
           if (signal.aborted) return;
           code = await showResults(context);
@@ -76,13 +76,12 @@ are installed with the machine's package manager.`,
 
 export default command;
 
-async function importFile(context: Context, file: string | URL): Promise<void> {
+async function importSample(context: Context, file: string | URL): Promise<void> {
   const name = String(file).split("/").at(-1)!;
   say(`\nImporting ${name}`);
   const source = await Deno.open(file);
-  const report = await importOrders(context, source.readable, {
+  const report = await importFile(context, source.readable, {
     name,
-    initialStock: context.config.initialStock,
     onProgress: ({ rowsRead, rowsDone }) =>
       show(`  ${formatCount(rowsRead)} rows read, ${formatCount(rowsDone)} done`),
   });

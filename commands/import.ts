@@ -11,8 +11,9 @@ import { kindOfReason, type RejectedRow } from "../domain/import/order_csv.ts";
 import { formatMoney } from "../domain/money.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
+import { importFile } from "../services/import_file.ts";
 import { guardBooks } from "../streams/recovery/database_guard.ts";
-import { importOrders, type ImportReport, tookNothing } from "../streams/imports/orders_import.ts";
+import { type ImportReport, tookNothing } from "../streams/imports/orders_import.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
@@ -61,9 +62,9 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
       const reasons = new Map<string, number>();
       const bar = Deno.stderr.isTerminal() ? importProgressBar(bytes) : undefined;
       try {
-        const report = await importOrders(context, source, {
+        const report = await importFile(context, source, {
           name: name === "-" ? "standard input" : name!,
-          initialStock: initialStock ?? context.config.initialStock,
+          initialStock,
           dryRun: options.flag("dry-run"),
           keepGoodRows: options.flag("keep-good-rows"),
           replace: options.flag("replace"),

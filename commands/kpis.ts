@@ -8,9 +8,8 @@ import { isDay } from "../domain/kpi/day.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import type { KpiRow } from "../domain/kpi/kpi.ts";
 import { groupedAmount } from "../domain/money.ts";
-import { ensureBasis, holdBasis, isOwnBasis } from "../streams/kpis/kpi_basis.ts";
+import { withOwnKpis } from "../services/rebuild_kpis.ts";
 import { readKpis } from "../streams/kpis/kpis.ts";
-import { rebuildKpis } from "../streams/kpis/kpis_rebuild.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
@@ -33,21 +32,13 @@ Usage: deno task kpis [--date=YYYY-MM-DD] [--rebuild] [--json]
       throw usage(`--date must be a day such as 2026-01-31, not "${date}"`);
     }
     return await withContext(env, async (context) => {
-      const rebuilds = options.flag("rebuild");
-      const basis = rebuilds || !await isOwnBasis(context) ? await holdBasis(context) : undefined;
-      try {
-        if (rebuilds) {
-          const { days, orders, refunds, seconds } = await rebuildKpis(context);
-          context.log.info("kpis rebuilt", { days, orders, refunds, seconds });
-        } else await ensureBasis(context);
+      const kpis = await withOwnKpis(context, { rebuild: options.flag("rebuild") }, () => {
         const now = new Date().toISOString().replace("T", " ");
         const day = date ?? context.kpiDay(now);
-        const kpis = await readKpis(context, day, day);
-        print(options.flag("json") ? JSON.stringify({ kpis }) : formatKpis(kpis));
-        return 0;
-      } finally {
-        await basis?.release();
-      }
+        return readKpis(context, day, day);
+      });
+      print(options.flag("json") ? JSON.stringify({ kpis }) : formatKpis(kpis));
+      return 0;
     });
   },
 };

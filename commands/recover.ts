@@ -4,10 +4,8 @@
  * @module
  */
 
-import { WorkflowError } from "../domain/errors.ts";
-import { holdBasis } from "../streams/kpis/kpi_basis.ts";
-import { recover } from "../streams/recovery/recover.ts";
 import { formatCount } from "../domain/text/format_count.ts";
+import { recoverWork } from "../services/recover_work.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
@@ -26,11 +24,7 @@ database older than what was published from it.`,
   async run(args, env) {
     readOptions(args, {});
     return await withContext(env, async (context) => {
-      const basis = await holdBasis(context);
-      const report = await recover(context, { waitMs }).finally(() => basis.release());
-      if (report.kind === "busy") {
-        throw new WorkflowError("unavailable", "Another process is recovering and does not end");
-      }
+      const report = await recoverWork(context, { waitMs });
       if (report.loss !== null) {
         const { lostFrom, lostUntil, lost } = report.loss;
         print(

@@ -4,13 +4,8 @@
  * @module
  */
 
-import {
-  changeStock,
-  mostUnits,
-  type ProductStock,
-  readStock,
-  type StockChange,
-} from "../db/catalog/stock.ts";
+import { mostUnits, type ProductStock, readStock, type StockChange } from "../db/catalog/stock.ts";
+import { changeStock } from "../services/change_stock.ts";
 import { guardBooks } from "../streams/recovery/database_guard.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { type Command, readOptions, usage } from "./command.ts";
@@ -39,13 +34,12 @@ what is available.`,
       ? { add }
       : undefined;
     return await withContext(env, async (context) => {
-      const { db } = context;
       if (change === undefined) {
-        print(formatStock(await readStock(db, sku)));
+        print(formatStock(await readStock(context.db, sku)));
         return 0;
       }
       await guardBooks(context);
-      const { before, after } = await changeStock(db, sku, change);
+      const { before, after } = await changeStock(context, sku, change);
       print(formatStock(after));
       print(`available was ${formatCount(before.stockQty)}`);
       return 0;

@@ -20,7 +20,7 @@ import type { AppDeps } from "./deps.ts";
 import { exportRoutes } from "./api/exports/exports.ts";
 import { guard } from "./middleware/guard.ts";
 import { healthRoutes } from "./api/operation/health.ts";
-import { importRuns } from "./api/imports/import_runs.ts";
+import { importRuns } from "../services/import_runs.ts";
 import { bringsFile, importRoutes } from "./api/imports/imports.ts";
 import { kpiRoutes } from "./api/kpis/kpis.ts";
 import { refuseUnknownQuery, takesAnyQuery } from "./middleware/known_query.ts";
@@ -63,8 +63,7 @@ const answerMs = 15_000;
 export function makeApp(deps: AppDeps): Hono {
   const app = new Hono({ strict: false });
   const sessions = makeSessions(deps);
-  const runs = importRuns(deps);
-
+  const strangers = limitStrangers(deps);
   const metrics = metricRoutes(deps);
 
   app.use(requestId());
@@ -73,15 +72,7 @@ export function makeApp(deps: AppDeps): Hono {
   app.use(logRequests(deps));
   // Without a referrer, browsers would not say whose a form of our own is.
   app.use(secureHeaders({ referrerPolicy: "same-origin" }));
-  app.use(async (c, next) => {
-    await next();
-    const { headers } = c.res;
-    // A page says itself what it needs.
-    if (!headers.has("content-security-policy")) headers.set("content-security-policy", strictCsp);
-    if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
-    // Nobody will read it, and whatever makes it must come to an end.
-    if (c.req.method === "HEAD") await c.res.body?.cancel();
-  });
+  app.use(finishAnswers());
   app.use("/dashboard/*", tellSimulation(deps.config), problemPages());
   app.use(cors(deps.config));
   app.use(methodNotAllowed({
@@ -92,27 +83,13 @@ export function makeApp(deps: AppDeps): Hono {
       return httpProblem(c, 405, `${c.req.path} takes ${allow.allow} only`, allow);
     },
   }));
-  const strangers = limitStrangers(deps);
   // Whatever is answered to a token counts against its limit, refusals among it.
   app.use(identifyCaller(deps.config, sessions));
   app.use(limitRate(deps));
   app.use(guard(deps));
   app.use(controlAccess(strangers.refused));
   app.use(refuseUnknownQuery());
-  const { wholeMs } = deps.bodyTimes ?? bodyTimes;
-  const limit = limitBody({ bytes: bodyBytes, ms: wholeMs });
-  const limitSmall = limitBody({ bytes: smallBytes, ms: wholeMs });
-  const isSmall = (c: Context) =>
-    neededScopes(c.req.method, c.req.path) === "nothing" ||
-    /^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(
-      c.req.header("content-type") ?? "",
-    );
-  // A file may be larger than any other body, and takes its time.
-  const isUpload = (c: Context) =>
-    (bringsFile(c) || (c.req.method === "POST" && c.req.path === uploadPath)) &&
-    // No file comes as this, and it would be read whole to find a session's token.
-    !/^application\/x-www-form-urlencoded\b/i.test(c.req.header("content-type") ?? "");
-  app.use((c, next) => isUpload(c) ? next() : (isSmall(c) ? limitSmall : limit)(c, next));
+  app.use(limitBodies(deps));
   app.use(protectSessions());
   app.use((c, next) => isUpload(c) ? next() : within(answerMs, "An engine", next()));
 
@@ -120,6 +97,18 @@ export function makeApp(deps: AppDeps): Hono {
     if (c.req.header("accept")?.includes("text/html")) return c.redirect("/dashboard");
     return c.json({ routes: routesOf(app) });
   });
+  addRoutes(app, deps, metrics.routes);
+  app.route("/", sessionRoutes(deps, sessions, strangers.signIn));
+  app.route("/", openApiRoutes(() => app));
+
+  app.onError(problemHandler(deps));
+  app.notFound((c) => httpProblem(c, 404, `There is nothing at ${c.req.path}`));
+  return app;
+}
+
+/** The routes of every resource, and the pages. */
+function addRoutes(app: Hono, deps: AppDeps, metrics: Hono): void {
+  const runs = importRuns(deps);
   app.route("/", healthRoutes(deps));
   app.route("/", kpiRoutes(deps));
   app.route("/", orderRoutes(deps));
@@ -130,14 +119,40 @@ export function makeApp(deps: AppDeps): Hono {
   app.route("/", notificationRoutes(deps));
   app.route("/", paymentRoutes(deps));
   app.route("/", streamRoutes(deps));
-  app.route("/", metrics.routes);
+  app.route("/", metrics);
   app.route("/dashboard", dashboardRoutes(deps, runs));
-  app.route("/", sessionRoutes(deps, sessions, strangers.signIn));
-  app.route("/", openApiRoutes(() => app));
+}
 
-  app.onError(problemHandler(deps));
-  app.notFound((c) => httpProblem(c, 404, `There is nothing at ${c.req.path}`));
-  return app;
+/** Says what goes for every answer that does not say it itself. */
+function finishAnswers(): MiddlewareHandler {
+  return async (c, next) => {
+    await next();
+    const { headers } = c.res;
+    // A page says itself what it needs.
+    if (!headers.has("content-security-policy")) headers.set("content-security-policy", strictCsp);
+    if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+    // Nobody will read it, and whatever makes it must come to an end.
+    if (c.req.method === "HEAD") await c.res.body?.cancel();
+  };
+}
+
+/** Limits the bodies of requests, those of anybody and of forms more; a file has limits of its own. */
+function limitBodies({ bodyTimes: { wholeMs } = bodyTimes }: AppDeps): MiddlewareHandler {
+  const limit = limitBody({ bytes: bodyBytes, ms: wholeMs });
+  const limitSmall = limitBody({ bytes: smallBytes, ms: wholeMs });
+  const isSmall = (c: Context) =>
+    neededScopes(c.req.method, c.req.path) === "nothing" ||
+    /^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(
+      c.req.header("content-type") ?? "",
+    );
+  return (c, next) => isUpload(c) ? next() : (isSmall(c) ? limitSmall : limit)(c, next);
+}
+
+/** True for a file, which may be larger than any other body, and takes its time. */
+function isUpload(c: Context): boolean {
+  return (bringsFile(c) || (c.req.method === "POST" && c.req.path === uploadPath)) &&
+    // No file comes as this, and it would be read whole to find a session's token.
+    !/^application\/x-www-form-urlencoded\b/i.test(c.req.header("content-type") ?? "");
 }
 
 /** `GET /kpis` and so on; the pages are for people, who find them by themselves. */

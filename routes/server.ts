@@ -20,7 +20,7 @@ import { openApiBytes } from "./api/description/openapi.ts";
 const graceShare = 0.8;
 
 /** How long the first answer waits for figures that are counted anew, in milliseconds. */
-const longestBasisMs = 10_000;
+const maxBasisMs = 10_000;
 
 /**
  * Serves until the signal aborts, and proves and looks for alerts meanwhile. Requests in hand are then answered first; those that are still open
@@ -108,6 +108,6 @@ async function countFigures(
   const counted = ensureBasis({ ...deps, signal }).then(() => {}, (error) => {
     if (!signal.aborted) failed.reject(error);
   });
-  await Promise.race([counted, pause(longestBasisMs, signal)]);
+  await Promise.race([counted, pause(maxBasisMs, signal)]);
   return { failed: failed.promise };
 }

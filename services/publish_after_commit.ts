@@ -24,7 +24,7 @@ export interface ServiceDeps extends PublishDeps {
 }
 
 /** Longest wait for Redis before the caller is answered without it, in milliseconds. */
-const mostWaitMs = 2_000;
+const maxWaitMs = 2_000;
 
 /**
  * Publishes messages about what has been committed. Redis being away is no error to the caller: the books
@@ -45,7 +45,7 @@ export async function publishAfterCommit(
   );
   try {
     const published = publish(deps, enqueued, { ...options, committed: true });
-    await within(mostWaitMs, "Redis", published);
+    await within(maxWaitMs, "Redis", published);
   } catch (error) {
     deps.log.warn("publishing failed, it will be repeated", {
       messages: messages.length,

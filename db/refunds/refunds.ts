@@ -9,7 +9,7 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { namedAmount } from "../../domain/money.ts";
 import { refundKeyOf } from "../../domain/payment/payment_key.ts";
 import { decideRefundRequest, refusedRefund } from "../../domain/refund/refund.ts";
-import { refundWishFaults, trimmedReason } from "../../domain/refund/refund_request.ts";
+import { refundWishFaults, reusedKey, trimmedReason } from "../../domain/refund/refund_request.ts";
 import { type Database, type Queryable, transactionTries } from "../connection/database.ts";
 import { isDuplicateKey } from "../connection/faults.ts";
 import { addOrderEvents, type OrderEventRow } from "../orders/events.ts";
@@ -281,13 +281,6 @@ function faultOf(request: RefundRequest): WorkflowError | undefined {
   return new WorkflowError(
     "invalid",
     `Cannot refund order ${request.orderId}: ${said.join("; ")}`,
-  );
-}
-
-function reusedKey(): WorkflowError {
-  return new WorkflowError(
-    "idempotency_key_reused",
-    "The idempotency key has been used with another request",
   );
 }
 

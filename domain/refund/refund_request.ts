@@ -4,10 +4,19 @@
  * @module
  */
 
+import { WorkflowError } from "../errors.ts";
 import { orderLimits } from "../order/incoming_order.ts";
 
 /** An idempotency key, as headers can have it. */
 export const idempotencyKeyPattern: RegExp = /^[\x21-\x7e]{1,255}$/;
+
+/** The error for a key that came with a request that says something else. */
+export function reusedKey(): WorkflowError {
+  return new WorkflowError(
+    "idempotency_key_reused",
+    "The idempotency key has been used with another request",
+  );
+}
 
 /** What is wrong with a reason; undefined where nothing is. */
 export function reasonFault(text: string): string | undefined {

@@ -6,7 +6,7 @@
 
 import { Hono } from "hono";
 import type { AppDeps } from "../deps.ts";
-import type { ImportRuns } from "../api/imports/import_runs.ts";
+import type { ImportRuns } from "../../services/import_runs.ts";
 import { assetRoutes } from "./assets.ts";
 import { customerPageRoutes } from "./customers.tsx";
 import { deadLetterPageRoutes } from "./dead_letters.tsx";

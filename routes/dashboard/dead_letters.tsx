@@ -18,7 +18,7 @@ import {
 import { readOrderDetail } from "../../db/orders/order_queries.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { groups } from "../../domain/messages/messages.ts";
-import { discardDeadLetters, retryDeadLetters } from "../../streams/workflow/dead_letters.ts";
+import { discardDeadLetters, retryDeadLetters } from "../../services/decide_dead_letters.ts";
 import type { AppDeps } from "../deps.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";

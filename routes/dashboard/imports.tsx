@@ -12,7 +12,7 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import { cancelsOnly } from "../middleware/caller.ts";
 import type { AppDeps } from "../deps.ts";
-import type { ImportRuns } from "../api/imports/import_runs.ts";
+import type { ImportRuns } from "../../services/import_runs.ts";
 import { problemOf } from "../middleware/problem.ts";
 import { knowsQuery } from "../middleware/known_query.ts";
 import { readForm } from "../middleware/read_form.ts";

@@ -11,7 +11,7 @@ import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import type { AppDeps } from "../deps.ts";
 import { eventStreamHead } from "../middleware/event_stream_head.ts";
-import { sharedPlaces } from "../api/description/places.ts";
+import { sharedPlaces } from "../../domain/operation/shared_places.ts";
 import { awayName, isEngineAway } from "../middleware/problem.ts";
 import type { ChartData } from "./activity_series.ts";
 
@@ -34,7 +34,7 @@ const maxMs = 3_600_000;
 const askEveryMs = 5_000;
 
 /** Streams at once, of all and of one token: each costs a connection and a rendering a second. */
-const streams = sharedPlaces({ most: 200, share: 50 });
+const streams = sharedPlaces({ max: 200, share: 50 });
 
 /**
  * Answers with the stream of a page. It ends when the browser leaves, the session ends or the process stops. While an engine

@@ -17,12 +17,9 @@ import type { NotificationState } from "../../domain/notification/notification.t
 import { describeCount } from "../../domain/bounded_count.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
-import {
-  type ChannelState,
-  enableWebhook,
-  readChannels,
-  replayNotification,
-} from "../api/notifications/notification_actions.ts";
+import { enableWebhook } from "../../services/enable_webhook.ts";
+import { replayNotification } from "../../services/replay_notification.ts";
+import { type ChannelState, readChannels } from "../api/notifications/read_channels.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { actorOf, PostForm } from "./form.tsx";
 import { formatCount } from "./format.ts";
@@ -49,20 +46,18 @@ const home = "/dashboard/notifications";
 /** `GET /dashboard/notifications`, one of them, sending it again, and switching the webhook on. */
 export function notificationPageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const { db, config } = deps;
 
   app.get("/notifications", (c) => showList(c, deps));
   app.get("/notifications/:id{[0-9]{1,15}}", (c) => showOne(c, deps));
 
   app.post("/notifications/:id{[0-9]{1,15}}/replay", async (c) => {
     const id = idOf(c);
-    await need(db.transaction((tx) => replayNotification(tx, id, actorOf(c))));
+    await need(replayNotification(deps, id, actorOf(c)));
     return c.redirect(`${home}/${id}`, 303);
   });
 
   app.post("/notifications/channels/webhook/enable", async (c) => {
-    await need(enableWebhook(db, config));
-    deps.log.info("webhook endpoint enabled", { actor: actorOf(c) });
+    await need(enableWebhook(deps, actorOf(c)));
     return c.redirect(home, 303);
   });
 

@@ -8,9 +8,9 @@ import { type Context, Hono } from "hono";
 import type { Child, FC } from "hono/jsx";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
 import { type Group, groups } from "../../domain/messages/messages.ts";
+import { pauseGroup, resumeGroup } from "../../services/pause_group.ts";
 import { readActivity } from "../../streams/kpis/activity.ts";
 import { readGroupDetail } from "../../streams/queue/group_detail.ts";
-import { pauseGroup, resumeGroup } from "../../streams/queue/pause_group.ts";
 import { messageCodec } from "../../streams/workflow/message_codec.ts";
 import { type GroupStatus, readStreams } from "../../streams/workflow/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
@@ -88,14 +88,12 @@ export function streamPageRoutes(deps: AppDeps): Hono {
     const group = groupOf(c);
     if (!isConfirmed(await readForm(c))) return await askPause(c, deps, group);
     await need(pauseGroup(deps, group, actorOf(c)));
-    deps.log.warn("group paused", { group, actor: actorOf(c) });
     return c.redirect(`/dashboard/streams/${group}`, 303);
   });
 
   app.post(`${path}/resume`, async (c) => {
     const group = groupOf(c);
-    await need(resumeGroup(deps, group));
-    deps.log.info("group resumed", { group, actor: actorOf(c) });
+    await need(resumeGroup(deps, group, actorOf(c)));
     return c.redirect(`/dashboard/streams/${group}`, 303);
   });
 

@@ -7,17 +7,17 @@
 import { WorkflowError } from "../../domain/errors.ts";
 import { within } from "../../streams/queue/deadline.ts";
 
-/** How calls are gathered. */
-export interface GatherOptions {
+/** How calls are put together. */
+export interface BatcherOptions {
   /** Most inputs to one call of the work. */
-  most: number;
+  maxInputs: number;
   /** Calls that may wait; a further one is turned away. */
-  mostWaiting: number;
+  maxWaiting: number;
   /**
    * Longest time for one call of the work, in milliseconds. Its callers are then turned away and the next
    * batch begins: one connection that hangs must not hold up everybody.
    */
-  mostMs: number;
+  maxMs: number;
   /** True for an error that is nobody's own fault, such as a lost engine: no input is tried alone. */
   concernsAll: (error: unknown) => boolean;
 }
@@ -37,9 +37,9 @@ interface Waiting<I, O> {
  * @param work gives an output for each input, in the same order
  * @returns a function that rejects with `unavailable` when too many calls wait
  */
-export function gather<I, O>(
+export function batcher<I, O>(
   work: (inputs: readonly I[]) => Promise<readonly O[]>,
-  options: GatherOptions,
+  options: BatcherOptions,
 ): (input: I) => Promise<O> {
   const waiting: Waiting<I, O>[] = [];
   let running = false;
@@ -47,7 +47,7 @@ export function gather<I, O>(
   const runBatch = async (batch: readonly Waiting<I, O>[]): Promise<void> => {
     try {
       const inputs = batch.map(({ input }) => input);
-      const outputs = await within(options.mostMs, "An engine", work(inputs));
+      const outputs = await within(options.maxMs, "An engine", work(inputs));
       batch.forEach(({ resolve }, index) => resolve(outputs[index]!));
     } catch (error) {
       if (batch.length === 1 || options.concernsAll(error)) {
@@ -62,12 +62,12 @@ export function gather<I, O>(
 
   const drain = async (): Promise<void> => {
     running = true;
-    while (waiting.length > 0) await runBatch(waiting.splice(0, options.most));
+    while (waiting.length > 0) await runBatch(waiting.splice(0, options.maxInputs));
     running = false;
   };
 
   return (input) => {
-    if (waiting.length >= options.mostWaiting) {
+    if (waiting.length >= options.maxWaiting) {
       return Promise.reject(
         new WorkflowError("unavailable", "Too many requests are waiting; try again later"),
       );

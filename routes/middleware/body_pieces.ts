@@ -27,7 +27,7 @@ export const pieceBytes = 65_536;
 const freeChunks = 16_384;
 
 /** Least bytes of further chunks, on average: a row of a CSV has more, a segment of a slow connection hundreds. */
-const leastChunkBytes = 16;
+const minChunkBytes = 16;
 
 /** Chunks after which it may be others' turn: what has come already is read without waiting. */
 const chunksToLook = 64;
@@ -115,14 +115,14 @@ async function readOut(chunks: Chunks): Promise<void> {
   }
 }
 
-function check(size: number, chunks: number, mostBytes: number): void {
-  if (size > mostBytes) {
-    throw new HTTPException(413, { message: `The body must have at most ${mostBytes} bytes` });
+function check(size: number, chunks: number, maxBytes: number): void {
+  if (size > maxBytes) {
+    throw new HTTPException(413, { message: `The body must have at most ${maxBytes} bytes` });
   }
-  if (chunks > freeChunks && size < (chunks - freeChunks) * leastChunkBytes) {
+  if (chunks > freeChunks && size < (chunks - freeChunks) * minChunkBytes) {
     throw new HTTPException(413, {
       message: `The body comes in more than ${freeChunks} chunks with less than ` +
-        `${leastChunkBytes} bytes to each further one`,
+        `${minChunkBytes} bytes to each further one`,
     });
   }
 }

@@ -5,7 +5,7 @@
  */
 
 /** How answers are shared. */
-export interface ShareOptions {
+export interface CoalesceOptions {
   /** Milliseconds after its question was asked for which an answer is given again. */
   ms: number;
   /** A monotonic clock in milliseconds. */
@@ -13,7 +13,7 @@ export interface ShareOptions {
 }
 
 /** Answers that are remembered at the most; old ones are forgotten when there are more. */
-const mostAnswers = 100;
+const maxAnswers = 100;
 
 /**
  * Makes a function that asks `read` only if the same was not asked within the last milliseconds: a crowd
@@ -22,18 +22,18 @@ const mostAnswers = 100;
  *
  * @param read gives the answer to a question
  */
-export function shareBriefly<T>(
+export function coalesce<T>(
   read: (question: string) => Promise<T>,
-  { ms, now = () => performance.now() }: ShareOptions,
+  { ms, now = () => performance.now() }: CoalesceOptions,
 ): (question: string) => Promise<T> {
   const known = new Map<string, { askedAt: number; answer: Promise<T> }>();
   return (question) => {
     const askedAt = now();
     const before = known.get(question);
     if (before !== undefined && askedAt - before.askedAt < ms) return before.answer;
-    if (known.size >= mostAnswers) {
+    if (known.size >= maxAnswers) {
       for (const [old, { askedAt: then }] of known) if (askedAt - then >= ms) known.delete(old);
-      if (known.size >= mostAnswers) return read(question);
+      if (known.size >= maxAnswers) return read(question);
     }
     const answer = read(question);
     known.set(question, { askedAt, answer });

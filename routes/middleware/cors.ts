@@ -1,6 +1,9 @@
 /**
  * Lets scripts of listed web pages of others use the API.
  *
+ * `hono/cors` answers every OPTIONS by itself, so nobody would learn which methods a path takes, and tells pages
+ * that are not listed which headers there are. Kept from both it is no shorter (44 lines for 42).
+ *
  * @module
  */
 

@@ -7,8 +7,8 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { requestHash } from "../../domain/order/content_hash.ts";
-import { messageOf, WorkflowError } from "../../domain/errors.ts";
-import { idempotencyKeyPattern } from "../../domain/refund/refund_request.ts";
+import { messageOf } from "../../domain/errors.ts";
+import { idempotencyKeyPattern, reusedKey } from "../../domain/refund/refund_request.ts";
 import type { Queryable } from "../../db/connection/database.ts";
 import {
   answerKeys,
@@ -23,17 +23,17 @@ import {
   settleKey,
 } from "../../db/clients/idempotency.ts";
 import type { AppDeps } from "../deps.ts";
-import { gather } from "./batcher.ts";
+import { batcher } from "./batcher.ts";
 import { isEngineAway } from "./problem.ts";
 
 /** Claims to one transaction. */
-const mostClaims = 200;
+const maxClaims = 200;
 
 /** Claims that wait for their transaction; further ones are turned away. */
-const mostWaiting = 10_000;
+const maxWaiting = 10_000;
 
 /** Longest time for one transaction of claims, in milliseconds. */
-const mostMs = 10_000;
+const maxMs = 10_000;
 
 /** Waits for a request that is still running, in milliseconds; then the caller is told so. */
 const waitsMs = [25, 50, 100, 200, 400, 800];
@@ -117,10 +117,10 @@ export function idempotency(
   options: { prolongEveryMs?: number } = {},
 ): AnswerOnce {
   const { db, log } = deps;
-  const claimKey = gather<KeyClaim, ClaimResult>((claims) => claimKeys(db, claims), {
-    most: mostClaims,
-    mostWaiting,
-    mostMs,
+  const claimKey = batcher<KeyClaim, ClaimResult>((claims) => claimKeys(db, claims), {
+    maxInputs: maxClaims,
+    maxWaiting,
+    maxMs,
     concernsAll: isEngineAway,
   });
   let purgedAt = -Infinity;
@@ -181,13 +181,6 @@ export function idempotency(
       clearInterval(alive);
     }
   };
-}
-
-function reusedKey(): WorkflowError {
-  return new WorkflowError(
-    "idempotency_key_reused",
-    "The idempotency key has been used with another request",
-  );
 }
 
 function respond(c: Context, answer: KeyedAnswer & { replayed?: boolean }): Response {

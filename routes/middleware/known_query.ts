@@ -16,10 +16,10 @@ import { nearestName } from "../../domain/text/nearest_name.ts";
 const queryNames = Symbol("query parameters");
 
 /** Most unknown names that are told. */
-const mostTold = 10;
+const maxTold = 10;
 
 /** Most characters of a name that are told. */
-const mostCharacters = 64;
+const maxCharacters = 64;
 
 /** Marks a handler of a route as one that knows these query parameters. */
 export function withQueryNames<T extends MiddlewareHandler>(
@@ -69,14 +69,14 @@ export function refuseUnknownQuery(): MiddlewareHandler {
 /** The query parameters of a request that are not among those known, and what is to be said of each. */
 export function unknownQuery(c: Context, known: readonly string[]): Fault[] {
   const given = new Set(new URL(c.req.url).searchParams.keys());
-  return [...given].filter((name) => !known.includes(name)).slice(0, mostTold).map((name) => {
+  return [...given].filter((name) => !known.includes(name)).slice(0, maxTold).map((name) => {
     const nearest = nearestName(name, known);
     const detail = nearest !== undefined
       ? `is not known; did you mean ${nearest}?`
       : known.length === 0
       ? "is not known; nothing can be asked for here"
       : `is not known; there are ${known.join(", ")}`;
-    return { at: cutText(name, mostCharacters), detail };
+    return { at: cutText(name, maxCharacters), detail };
   });
 }
 

@@ -13,10 +13,10 @@ import { httpProblem } from "./problem.ts";
 const smallBytes = 65_536;
 
 /** Most bytes of larger bodies in hand at once, read or yet to be read. */
-const mostInHandBytes = 134_217_728;
+const maxInHandBytes = 134_217_728;
 
 /** Larger bodies that are worked on at once: what JSON of a megabyte becomes may take twenty of them. */
-const mostWorkedOn = 8;
+const maxWorkedOn = 8;
 
 /**
  * Answers 413 to a body that is too large or comes in too many chunks, and 408 to one that takes too long. A body
@@ -25,22 +25,22 @@ const mostWorkedOn = 8;
  *
  * Hono's own middleware of this kind copies the request together with its signal, whose use Deno warns of.
  *
- * @param most.bytes that a body may have
- * @param most.ms milliseconds that it may take
+ * @param max.bytes that a body may have
+ * @param max.ms milliseconds that it may take
  */
-export function limitBody(most: { bytes: number; ms: number }): MiddlewareHandler {
+export function limitBody(max: { bytes: number; ms: number }): MiddlewareHandler {
   let inHandBytes = 0;
-  const takeTurn = turns(mostWorkedOn);
+  const takeTurn = turns(maxWorkedOn);
   return async (c, next) => {
-    const tooLarge = () => httpProblem(c, 413, `The body must have at most ${most.bytes} bytes`);
+    const tooLarge = () => httpProblem(c, 413, `The body must have at most ${max.bytes} bytes`);
     const { body, method, headers } = c.req.raw;
     if (body === null) return await next();
     const declared = headers.get("content-length");
     if (declared !== null && !headers.has("transfer-encoding")) {
-      if (Number(declared) > most.bytes) return tooLarge();
+      if (Number(declared) > max.bytes) return tooLarge();
       if (Number(declared) <= smallBytes) {
         // Whoever asks for the body later gets what was read here.
-        await inTime(most.ms, c.req.arrayBuffer());
+        await inTime(max.ms, c.req.arrayBuffer());
         return await next();
       }
     }
@@ -48,7 +48,7 @@ export function limitBody(most: { bytes: number; ms: number }): MiddlewareHandle
     const isTooMuch = (bytes: number) => {
       ownBytes += bytes;
       inHandBytes += bytes;
-      return inHandBytes > mostInHandBytes;
+      return inHandBytes > maxInHandBytes;
     };
     const tooMany = () =>
       httpProblem(c, 503, "Too many large bodies come at once; try again later", {
@@ -57,7 +57,7 @@ export function limitBody(most: { bytes: number; ms: number }): MiddlewareHandle
     let endTurn: (() => void) | undefined;
     try {
       const pieces: Uint8Array<ArrayBuffer>[] = [];
-      const limits = { bytes: most.bytes, ms: most.ms, each: "body" } as const;
+      const limits = { bytes: max.bytes, ms: max.ms, each: "body" } as const;
       const isDeclared = declared !== null && !headers.has("transfer-encoding");
       if (isDeclared && isTooMuch(Number(declared))) return tooMany();
       for await (const piece of bodyPieces(body, limits)) {
@@ -75,7 +75,7 @@ export function limitBody(most: { bytes: number; ms: number }): MiddlewareHandle
 }
 
 /** Lets so many at once, one after the other; each says when its turn is over. */
-function turns(most: number): () => Promise<() => void> {
+function turns(max: number): () => Promise<() => void> {
   const waiting: (() => void)[] = [];
   let taken = 0;
   const end = () => {
@@ -84,7 +84,7 @@ function turns(most: number): () => Promise<() => void> {
     else next();
   };
   return async () => {
-    if (taken < most) taken++;
+    if (taken < max) taken++;
     else await new Promise<void>((resolve) => waiting.push(resolve));
     return end;
   };

@@ -13,7 +13,7 @@ import { httpProblem } from "./problem.ts";
 import { within } from "../../streams/queue/deadline.ts";
 
 /** Longest wait for the count, in milliseconds. */
-const mostWaitMs = 250;
+const maxWaitMs = 250;
 
 /** Milliseconds without counting after Redis did not answer, so that a hanging one delays few. */
 const pauseMs = 2_000;
@@ -33,7 +33,7 @@ export function limitRate(deps: AppDeps): MiddlewareHandler {
     }
     let count;
     try {
-      count = await within(mostWaitMs, "Redis", countRequest(deps, name, limit));
+      count = await within(maxWaitMs, "Redis", countRequest(deps, name, limit));
     } catch (error) {
       pausedUntil = performance.now() + pauseMs;
       log.warn("requests not counted", { error: messageOf(error) });

@@ -16,7 +16,7 @@ import { within } from "../../streams/queue/deadline.ts";
 export const signInLimits = { address: 30, all: 300 } as const;
 
 /** Longest wait for the count, in milliseconds. */
-const mostWaitMs = 250;
+const maxWaitMs = 250;
 
 /** Milliseconds for which this process counts alone after Redis did not answer. */
 const pauseMs = 2_000;
@@ -38,7 +38,7 @@ export function limitStrangers(
   const waitMs = async (caller: string, limit: number): Promise<number> => {
     if (performance.now() >= aloneUntil) {
       try {
-        const count = await within(mostWaitMs, "Redis", countRequest(deps, caller, limit));
+        const count = await within(maxWaitMs, "Redis", countRequest(deps, caller, limit));
         return count.allowed ? 0 : count.retryMs;
       } catch (error) {
         aloneUntil = performance.now() + pauseMs;

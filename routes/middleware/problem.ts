@@ -24,7 +24,7 @@ export interface Problem {
 }
 
 /** Most faulty fields that one answer lists: all that an order of a thousand items may have. */
-const mostFaults = 5_000;
+const maxFaults = 5_000;
 
 /** Seconds after which a caller may try again that was turned away. */
 const retryAfterSeconds = 1;
@@ -175,9 +175,9 @@ export function problemOf(error: WorkflowError): Problem {
     detail: error.message,
   };
   const { length } = error.faults;
-  if (length > 0) problem.errors = error.faults.slice(0, mostFaults).map(faultJson);
-  if (length > mostFaults) {
-    problem.detail += ` (the first ${mostFaults} of ${length} faults follow)`;
+  if (length > 0) problem.errors = error.faults.slice(0, maxFaults).map(faultJson);
+  if (length > maxFaults) {
+    problem.detail += ` (the first ${maxFaults} of ${length} faults follow)`;
   }
   return problem;
 }

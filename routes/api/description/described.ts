@@ -102,35 +102,64 @@ const signatureHeaders = [
 
 /** Describes a route; the checks of its parameters and body describe themselves. */
 export function described(route: Description): MiddlewareHandler {
-  const isGuarded = route.scopes !== null && route.scopes !== "signed";
-  const always: (keyof typeof headers)[] = isGuarded
-    ? ["x-request-id", "ratelimit", "ratelimit-policy"]
-    : ["x-request-id"];
-  const good = Object.entries(route.answers).map(([status, answer]) => [status, {
+  const description = describeRoute(
+    {
+      summary: route.summary,
+      ...(route.description === undefined ? {} : { description: route.description }),
+      tags: [route.tag],
+      security: securityOf(route.scopes),
+      ...(route.scopes !== "signed" ? {} : { parameters: signatureParameters() }),
+      ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body) }),
+      ...(route.example === undefined ? {} : { "x-example": route.example }),
+      ...(route.optionalBody === undefined ? {} : { "x-optional-body": true }),
+      responses: Object.fromEntries([...answersOf(route), ...problemsOf(route)]),
+    } as unknown as Parameters<typeof describeRoute>[0],
+  );
+  return route.anyQuery ? withQueryNames(description, "any") : description;
+}
+
+/** True where a token or a session is asked for. */
+function isGuarded({ scopes }: Description): boolean {
+  return scopes !== null && scopes !== "signed";
+}
+
+/** Headers of every answer of a route. */
+function headersOf(route: Description): (keyof typeof headers)[] {
+  return isGuarded(route) ? ["x-request-id", "ratelimit", "ratelimit-policy"] : ["x-request-id"];
+}
+
+/** What it answers when all goes well, by status. */
+function answersOf(route: Description): [string, unknown][] {
+  return Object.entries(route.answers).map(([status, answer]) => [status, {
     description: answer.says,
     headers: headersNamed([
-      ...always,
+      ...headersOf(route),
       ...(answer.located ? ["location" as const] : []),
       ...(answer.file ? ["content-disposition" as const] : []),
       ...(route.repeatable ? ["idempotent-replayed" as const] : []),
     ]),
     content: { [answer.type ?? "application/json"]: contentOf(answer) },
   }]);
+}
+
+/** Its problems, by status; those of one status share an answer. */
+function problemsOf(route: Description): [number, unknown][] {
+  const guarded = isGuarded(route);
   const names: ProblemName[] = [
     ...common.open,
-    ...(isGuarded ? common.guarded : []),
+    ...(guarded ? common.guarded : []),
     ...(route.repeatable ? common.repeatable : []),
     ...(route.problems ?? []),
   ];
   const byStatus = Map.groupBy(new Set(names), (name) => problemExample(name).status);
-  const problems = [...byStatus]
+  return [...byStatus]
     .filter(([status]) => !(status in route.answers))
     .map(([status, names]) => [status, {
       description: problemSays[status]!,
       headers: headersNamed([
-        ...always,
+        ...headersOf(route),
         ...(retried.includes(status) ? ["retry-after" as const] : []),
-        ...(isGuarded && (status === 401 || status === 403) ? ["www-authenticate" as const] : []),
+        ...(guarded && (status === 401 || status === 403) ? ["www-authenticate" as const] : []),
       ]),
       content: {
         "application/problem+json": {
@@ -142,36 +171,26 @@ export function described(route: Description): MiddlewareHandler {
         },
       },
     }]);
-  const description = describeRoute(
-    {
-      summary: route.summary,
-      ...(route.description === undefined ? {} : { description: route.description }),
-      tags: [route.tag],
-      security: securityOf(route.scopes),
-      ...(route.scopes !== "signed" ? {} : {
-        parameters: signatureHeaders.map(([name, description, example]) => ({
-          in: "header",
-          name,
-          description,
-          required: true,
-          schema: { type: "string" },
-          example,
-        })),
-      }),
-      ...(route.body === undefined ? {} : {
-        requestBody: {
-          required: true,
-          content: Object.fromEntries(
-            Object.entries(route.body).map(([type, content]) => [type, contentOf(content)]),
-          ),
-        },
-      }),
-      ...(route.example === undefined ? {} : { "x-example": route.example }),
-      ...(route.optionalBody === undefined ? {} : { "x-optional-body": true }),
-      responses: Object.fromEntries([...good, ...problems]),
-    } as unknown as Parameters<typeof describeRoute>[0],
-  );
-  return route.anyQuery ? withQueryNames(description, "any") : description;
+}
+
+function signatureParameters() {
+  return signatureHeaders.map(([name, description, example]) => ({
+    in: "header",
+    name,
+    description,
+    required: true,
+    schema: { type: "string" },
+    example,
+  }));
+}
+
+function bodyOf(body: NonNullable<Description["body"]>) {
+  return {
+    required: true,
+    content: Object.fromEntries(
+      Object.entries(body).map(([type, content]) => [type, contentOf(content)]),
+    ),
+  };
 }
 
 function headersNamed(names: readonly (keyof typeof headers)[]) {

@@ -39,13 +39,13 @@ function queryText(): z.ZodString {
 }
 
 /** An integer query parameter from `least` to `most`. */
-function queryInteger(least: number, most: number): z.ZodType<number, string> {
-  const message = `must be an integer ${least}…${most}`;
+function queryInteger(min: number, max: number): z.ZodType<number, string> {
+  const message = `must be an integer ${min}…${max}`;
   return queryText()
     .regex(/^\d{1,15}$/, message)
     .transform(Number)
-    .refine((value) => value >= least && value <= most, message)
-    .meta({ type: "integer", minimum: least, maximum: most, pattern: undefined });
+    .refine((value) => value >= min && value <= max, message)
+    .meta({ type: "integer", minimum: min, maximum: max, pattern: undefined });
 }
 
 const flag = queryText().regex(/^(true|false|1|0)$/, "must be true or false")

@@ -5,8 +5,7 @@
  */
 
 import { type Context, Hono } from "hono";
-import { streamSSE } from "hono/streaming";
-import { messageOf, WorkflowError } from "../../../domain/errors.ts";
+import { WorkflowError } from "../../../domain/errors.ts";
 import { decodeCursor, pageLimits, pageOf } from "../../../domain/paging.ts";
 import {
   type ImportRow,
@@ -18,7 +17,7 @@ import { importAnswer, importListAnswer } from "../description/answers.ts";
 import { cancelsOnly, looksOnlyAt } from "../../middleware/caller.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
 import type { AppDeps } from "../../deps.ts";
-import { described } from "../description/described.ts";
+import { described, type Description } from "../description/described.ts";
 import { eventStreamHead } from "../../middleware/event_stream_head.ts";
 import {
   doneImport,
@@ -28,29 +27,61 @@ import {
   runningImport,
 } from "../description/examples.ts";
 import {
+  type AnswerOnce,
   idempotency,
   idempotencyHeaders,
   type KeyedAnswer,
   storeAnswers,
 } from "../../middleware/idempotency.ts";
-import type { ImportRuns } from "./import_runs.ts";
-import { sharedPlaces } from "../description/places.ts";
+import type { ImportRuns } from "../../../services/import_runs.ts";
+import { sharedPlaces } from "../../../domain/operation/shared_places.ts";
 import { importQuery, pageQuery } from "../description/queries.ts";
+import { followImport } from "./follow_import.ts";
+import { importJson } from "./import_json.ts";
 import { openUpload } from "./upload.ts";
 
-/** Milliseconds between two looks at an import whose progress somebody follows. */
-const lookEveryMs = 500;
-
 /** Followers at once, of all and of one token: each asks the database that often. */
-const followerPlaces = { most: 200, share: 50 };
-
-/** Milliseconds of silence after which a follower gets a sign of life. */
-const silenceMs = 15_000;
+const followerPlaces = { max: 200, share: 50 };
 
 /** True for a request that brings a file, which is larger than other bodies and takes its time. */
 export function bringsFile(c: Context): boolean {
   return c.req.method === "POST" && /^\/imports\/?$/.test(c.req.path);
 }
+
+/** What the OpenAPI document says of sending a file. */
+const uploadDescription: Description = {
+  summary: "Imports a file of orders",
+  description:
+    "Read to its end before anything is written; the answer comes then, and the import goes " +
+    "on by itself. A dry run leaves nothing but the import itself, with its counts and reasons.",
+  tag: "Imports",
+  scopes: ["orders"],
+  answers: {
+    202: {
+      says: "It is a CSV of orders",
+      schema: importAnswer,
+      example: runningImport,
+      located: true,
+    },
+  },
+  problems: [415, "invalid"],
+  body: {
+    "text/csv": { example: files.import },
+    "application/gzip": {
+      schema: { type: "string", format: "binary" },
+      example: "the same, packed",
+    },
+    "multipart/form-data": {
+      example: { file: files.import },
+      schema: {
+        type: "object",
+        properties: { file: { type: "string", format: "binary" } },
+        required: ["file"],
+      },
+    },
+  },
+  repeatable: true,
+};
 
 /**
  * `POST /imports`, `GET /imports`, `GET /imports/{id}`, `GET /imports/{id}/events`,
@@ -58,55 +89,30 @@ export function bringsFile(c: Context): boolean {
  */
 export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   const app = new Hono();
-  const followers = sharedPlaces(followerPlaces);
-  const { db } = deps;
   const answerOnce = idempotency(deps);
+  addUpload(app, deps, runs, answerOnce);
+  addList(app, deps);
+  addDetail(app, deps);
+  addEvents(app, deps);
+  addRejects(app, deps);
+  addCancel(app, runs, answerOnce);
+  return app;
+}
 
-  /** An import of somebody else is as though it were not there, for whoever has no `read`. */
-  const find = async (c: Context, id: number): Promise<ImportRow> => {
-    const found = await readImport(db, id);
-    const only = looksOnlyAt(c.get("caller"));
-    if (found === undefined || (only !== undefined && found.actor !== only)) {
-      throw new WorkflowError("not_found", `There is no import ${id}`);
-    }
-    return found;
-  };
+/** An import of somebody else is as though it were not there, for whoever has no `read`. */
+async function findImport(c: Context, { db }: AppDeps, id: number): Promise<ImportRow> {
+  const found = await readImport(db, id);
+  const only = looksOnlyAt(c.get("caller"));
+  if (found === undefined || (only !== undefined && found.actor !== only)) {
+    throw new WorkflowError("not_found", `There is no import ${id}`);
+  }
+  return found;
+}
 
+function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: AnswerOnce): void {
   app.post(
     "/imports",
-    described({
-      summary: "Imports a file of orders",
-      description:
-        "Read to its end before anything is written; the answer comes then, and the import goes " +
-        "on by itself. A dry run leaves nothing but the import itself, with its counts and reasons.",
-      tag: "Imports",
-      scopes: ["orders"],
-      answers: {
-        202: {
-          says: "It is a CSV of orders",
-          schema: importAnswer,
-          example: runningImport,
-          located: true,
-        },
-      },
-      problems: [415, "invalid"],
-      body: {
-        "text/csv": { example: files.import },
-        "application/gzip": {
-          schema: { type: "string", format: "binary" },
-          example: "the same, packed",
-        },
-        "multipart/form-data": {
-          example: { file: files.import },
-          schema: {
-            type: "object",
-            properties: { file: { type: "string", format: "binary" } },
-            required: ["file"],
-          },
-        },
-      },
-      repeatable: true,
-    }),
+    described(uploadDescription),
     checked("header", idempotencyHeaders),
     checked("query", importQuery),
     async (c) => {
@@ -145,11 +151,13 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
             await storeAnswers(tx, [{ key, answer: answer(row) }]);
           },
         });
-        return { ...answer(await find(c, id)), stored: true };
+        return { ...answer(await findImport(c, deps, id)), stored: true };
       }, { isSame });
     },
   );
+}
 
+function addList(app: Hono, { db }: AppDeps): void {
   app.get(
     "/imports",
     described({
@@ -170,7 +178,9 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
       return c.json({ data: data.map(importJson), next_cursor: nextCursor });
     },
   );
+}
 
+function addDetail(app: Hono, deps: AppDeps): void {
   app.get(
     "/imports/:id",
     described({
@@ -182,10 +192,13 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     }),
     checked("param", idParam),
     async (c) => {
-      return c.json(importJson(await find(c, c.req.valid("param").id)));
+      return c.json(importJson(await findImport(c, deps, c.req.valid("param").id)));
     },
   );
+}
 
+function addEvents(app: Hono, deps: AppDeps): void {
+  const followers = sharedPlaces(followerPlaces);
   app.get(
     "/imports/:id/events",
     described({
@@ -203,7 +216,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     checked("param", idParam),
     async (c) => {
       const { id } = c.req.valid("param");
-      let row = await find(c, id);
+      const row = await findImport(c, deps, id);
       const { name } = c.get("caller");
       const place = followers.take(name);
       if (typeof place === "string") {
@@ -218,47 +231,16 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
         place();
         return eventStreamHead(c);
       }
-      return streamSSE(c, async (stream) => {
-        const stop = new AbortController();
-        stream.onAbort(() => stop.abort());
-        deps.stopping?.addEventListener("abort", () => stop.abort(), { signal: stop.signal });
-        try {
-          let sent = "";
-          let sentAt = performance.now();
-          while (!stop.signal.aborted) {
-            const data = JSON.stringify(importJson(row));
-            if (data !== sent) {
-              await stream.writeSSE({ event: "progress", data });
-              sent = data;
-              sentAt = performance.now();
-            } else if (performance.now() - sentAt >= silenceMs) {
-              await stream.write(": still here\n\n");
-              sentAt = performance.now();
-            }
-            if (row.status !== "RUNNING") {
-              await stream.writeSSE({ event: "end", data });
-              break;
-            }
-            await new Promise<void>((resolve) => {
-              const timer = setTimeout(resolve, lookEveryMs);
-              stop.signal.addEventListener("abort", () => {
-                clearTimeout(timer);
-                resolve();
-              }, { once: true });
-            });
-            row = await find(c, id);
-          }
-        } finally {
-          place();
-          stop.abort();
-        }
-      }, (error) => {
-        deps.log.warn("events of an import ended", { import: id, error: messageOf(error) });
-        return Promise.resolve();
+      return followImport(c, deps, {
+        row,
+        readAgain: () => findImport(c, deps, id),
+        onEnd: place,
       });
     },
   );
+}
 
+function addRejects(app: Hono, deps: AppDeps): void {
   app.get(
     "/imports/:id/rejects",
     described({
@@ -277,8 +259,8 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     checked("param", idParam),
     async (c) => {
       const { id } = c.req.valid("param");
-      const { status, dryRun } = await find(c, id);
-      const first = status === "DONE" ? await readRejects(db, id, 0) : undefined;
+      const { status, dryRun } = await findImport(c, deps, id);
+      const first = status === "DONE" ? await readRejects(deps.db, id, 0) : undefined;
       if (first === undefined) {
         throw new WorkflowError(
           "import_has_no_rejects",
@@ -295,13 +277,15 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
         ReadableStream.from((async function* () {
           for (let piece = 1, csv: string | undefined = first; csv !== undefined; piece++) {
             yield csv;
-            csv = await readRejects(db, id, piece);
+            csv = await readRejects(deps.db, id, piece);
           }
         })()).pipeThrough(new TextEncoderStream()),
       );
     },
   );
+}
 
+function addCancel(app: Hono, runs: ImportRuns, answerOnce: AnswerOnce): void {
   app.post(
     "/imports/:id/cancel",
     described({
@@ -337,34 +321,4 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
       });
     },
   );
-
-  return app;
-}
-
-/** An import as the API shows it. */
-export function importJson(row: ImportRow) {
-  const { counts } = row;
-  return {
-    id: row.id,
-    source: row.source,
-    dry_run: row.dryRun,
-    actor: row.actor,
-    status: row.status,
-    cancel_requested: row.cancelRequested,
-    cancelled_by: row.cancelledBy,
-    error: row.error,
-    reasons: row.reasons,
-    rows: counts.rows,
-    rows_rejected: counts.rowsRejected,
-    orders: counts.orders,
-    orders_new: counts.ordersNew,
-    orders_updated: counts.ordersUpdated,
-    orders_unchanged: counts.ordersUnchanged,
-    orders_rejected: counts.ordersRejected,
-    orders_conflict: counts.ordersConflict,
-    published: counts.published,
-    money: row.money,
-    created_at: row.createdAt,
-    finished_at: row.finishedAt,
-  };
 }

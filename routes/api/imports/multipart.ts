@@ -1,6 +1,11 @@
 /**
  * The file in a multipart form, as it comes in.
  *
+ * Read by ourselves, because `@fastify/busboy` 3.2.6 in its place was no shorter (174 lines for 176: a session's
+ * first field has to be looked at without taking it away) and no faster (1.3 s of processor time for 512 MB,
+ * like this), held 365 MB instead of 60 MB for a body of 1 MB in pieces of one byte, and a form that ended within
+ * a part which nobody listened to ended the process by an uncaught error.
+ *
  * @module
  */
 
@@ -24,10 +29,10 @@ export function boundaryOf(contentType: string): string | undefined {
 }
 
 /** Most bytes of a part's headers, and of a field that is no file. */
-const mostBytes = 16_384;
+const maxBytes = 16_384;
 
 /** Most parts that are passed over until the file. */
-const mostParts = 20;
+const maxParts = 20;
 
 /**
  * Finds the first file of a `multipart/form-data` body. Other parts before it are passed over, what comes after
@@ -43,7 +48,7 @@ export async function fileOfForm(
   const bytes = readPieces(body);
   const delimiter = Buffer.from(`\r\n--${boundary}`);
   await bytes.text(delimiter);
-  for (let part = 0; part < mostParts; part++) {
+  for (let part = 0; part < maxParts; part++) {
     const end = await bytes.text(Buffer.from("\r\n"));
     if (end.startsWith("--")) break;
     const headers = await bytes.text(Buffer.from("\r\n\r\n"));
@@ -78,9 +83,9 @@ export async function firstFieldOf(
 ): Promise<FirstField> {
   const reader = body.getReader();
   const dashes = Buffer.from(`--${boundary}`);
-  let room = Buffer.alloc(2 * mostBytes);
+  let room = Buffer.alloc(2 * maxBytes);
   let length = 0, boundaries = 0, searched = 0;
-  while (length <= mostBytes && boundaries < 2) {
+  while (length <= maxBytes && boundaries < 2) {
     const { value, done } = await reader.read();
     if (done) break;
     // Copied, because a chunk of one byte would keep a whole read buffer.
@@ -161,7 +166,7 @@ function readPieces(body: ReadableStream<Uint8Array>) {
     let size = 0;
     for await (const piece of until(delimiter)) {
       size += piece.length;
-      if (size > mostBytes) {
+      if (size > maxBytes) {
         throw new WorkflowError(
           "bad_request",
           "The form has a part that is too long before its file",

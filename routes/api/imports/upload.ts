@@ -13,7 +13,7 @@ import type { AppDeps } from "../../deps.ts";
 import { boundaryOf, fileOfForm, type UploadedFile } from "./multipart.ts";
 
 /** Most bytes of a file, compressed if it is. */
-const mostBytes = 2_147_483_648;
+const maxBytes = 2_147_483_648;
 
 /** A file, and what its bytes came to. */
 export interface Upload extends UploadedFile {
@@ -38,7 +38,7 @@ export async function openUpload(
     throw new HTTPException(415, { message: `The encoding ${encoding} is not known; gzip is` });
   }
   const hash = createHash("sha256");
-  const limits = { bytes: mostBytes, ms: fileMs, each: "piece" } as const;
+  const limits = { bytes: maxBytes, ms: fileMs, each: "piece" } as const;
   const body = watched(bodyPieces(c.req.raw.body, limits), (chunk) => hash.update(chunk));
   const known = () => hash.copy().digest("hex");
   const boundary = boundaryOf(type);

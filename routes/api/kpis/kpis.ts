@@ -14,7 +14,7 @@ import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import { kpis, leaderboard } from "../description/examples.ts";
 import { daysQuery, leaderboardQuery, places } from "../description/queries.ts";
-import { shareBriefly } from "../../middleware/coalesce.ts";
+import { coalesce } from "../../middleware/coalesce.ts";
 
 /** Milliseconds for which the figures of a day are given again without asking Redis. */
 const sharedMs = 10;
@@ -33,7 +33,7 @@ export function kpiRoutes(deps: AppDeps): Hono {
   const app = new Hono();
 
   // Ten milliseconds are less than an order takes, and still let a crowd share one look at Redis.
-  const dayAsJson = shareBriefly(
+  const dayAsJson = coalesce(
     async (day) => JSON.stringify({ kpis: await readKpis(deps, day, day) }),
     { ms: sharedMs },
   );

@@ -14,6 +14,8 @@ import {
 } from "../../../db/notifications/notification_queries.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { decodeCursor, encodeCursor, pageLimits } from "../../../domain/paging.ts";
+import { enableWebhook } from "../../../services/enable_webhook.ts";
+import { replayNotification } from "../../../services/replay_notification.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
@@ -25,17 +27,13 @@ import {
   replayedNotification,
 } from "../description/examples.ts";
 import {
+  type AnswerOnce,
   idempotency,
   idempotencyHeaders,
   type KeyedAnswer,
   storeAnswers,
 } from "../../middleware/idempotency.ts";
-import {
-  type ChannelState,
-  enableWebhook,
-  readChannels,
-  replayNotification,
-} from "./notification_actions.ts";
+import { type ChannelState, readChannels } from "./read_channels.ts";
 import {
   channelAnswer,
   channelsAnswer,
@@ -57,9 +55,17 @@ const channelParam = z.object({
  */
 export function notificationRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const { db, config } = deps;
   const answerOnce = idempotency(deps);
+  addList(app, deps);
+  // Before the one that takes any id.
+  addChannels(app, deps);
+  addEnable(app, deps, answerOnce);
+  addDetail(app, deps);
+  addReplay(app, deps, answerOnce);
+  return app;
+}
 
+function addList(app: Hono, { db }: AppDeps): void {
   app.get(
     "/notifications",
     described({
@@ -92,7 +98,9 @@ export function notificationRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function addChannels(app: Hono, { db, config }: AppDeps): void {
   app.get(
     "/notifications/channels",
     described({
@@ -104,7 +112,9 @@ export function notificationRoutes(deps: AppDeps): Hono {
     }),
     async (c) => c.json({ channels: (await readChannels(db, config)).map(channelJson) }),
   );
+}
 
+function addEnable(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
   app.post(
     "/notifications/channels/:channel/enable",
     described({
@@ -121,19 +131,23 @@ export function notificationRoutes(deps: AppDeps): Hono {
     (c) => {
       const { channel } = c.req.valid("param");
       return answerOnce(c, ["enable", channel], async (key) => {
-        const answer = await db.transaction(async (tx): Promise<KeyedAnswer> => {
-          await enableWebhook(tx, config);
-          const found = (await readChannels(tx, config)).find((one) => one.channel === channel)!;
-          const answer = { status: 200 as const, location: null, body: channelJson(found) };
-          if (key !== null) await storeAnswers(tx, [{ key, answer }]);
-          return answer;
+        const answer = await enableWebhook(deps, c.get("caller").actor, {
+          inTransaction: async (tx): Promise<KeyedAnswer> => {
+            const found = (await readChannels(tx, deps.config)).find((one) =>
+              one.channel === channel
+            )!;
+            const answer = { status: 200 as const, location: null, body: channelJson(found) };
+            if (key !== null) await storeAnswers(tx, [{ key, answer }]);
+            return answer;
+          },
         });
-        deps.log.info("webhook endpoint enabled", { actor: c.get("caller").actor });
-        return { ...answer, stored: key !== null };
+        return { ...answer!, stored: key !== null };
       });
     },
   );
+}
 
+function addDetail(app: Hono, { db }: AppDeps): void {
   app.get(
     "/notifications/:id",
     described({
@@ -170,7 +184,9 @@ export function notificationRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function addReplay(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
   app.post(
     "/notifications/:id/replay",
     described({
@@ -195,18 +211,19 @@ export function notificationRoutes(deps: AppDeps): Hono {
     checked("header", idempotencyHeaders),
     (c) => {
       const { id } = c.req.valid("param");
-      return answerOnce(c, ["replay", id], (key) =>
-        db.transaction(async (tx) => {
-          await replayNotification(tx, id, c.get("caller").actor);
-          const body = notificationJson((await readNotification(tx, id))!);
-          const answer = { status: 202 as const, location: `/notifications/${id}`, body };
-          if (key !== null) await storeAnswers(tx, [{ key, answer }]);
-          return { ...answer, stored: key !== null };
-        }));
+      return answerOnce(c, ["replay", id], async (key) => {
+        const answer = await replayNotification(deps, id, c.get("caller").actor, {
+          inTransaction: async (tx): Promise<KeyedAnswer> => {
+            const body = notificationJson((await readNotification(tx, id))!);
+            const answer = { status: 202 as const, location: `/notifications/${id}`, body };
+            if (key !== null) await storeAnswers(tx, [{ key, answer }]);
+            return answer;
+          },
+        });
+        return { ...answer!, stored: key !== null };
+      });
     },
   );
-
-  return app;
 }
 
 function channelJson(state: ChannelState) {

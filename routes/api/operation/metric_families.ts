@@ -30,7 +30,7 @@ import type { AppDeps } from "../../deps.ts";
 import { within } from "../../../streams/queue/deadline.ts";
 
 /** Longest wait for a part, in milliseconds; a part that is late is missing. */
-const mostMs = 3_000;
+const maxMs = 3_000;
 
 /** One figure of a family. */
 export interface Sample {
@@ -53,7 +53,7 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
   const { db, log } = deps;
   const read = async <T>(who: string, work: () => Promise<T>): Promise<T | undefined> => {
     try {
-      return await within(mostMs, who, work());
+      return await within(maxMs, who, work());
     } catch (error) {
       log.debug("metrics not read", { who, error: messageOf(error) });
       return undefined;
@@ -72,35 +72,75 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
       read("The database", () => pingDatabase(db).then(() => true)),
       read("Redis", () => deps.redis.ping().then(() => true)),
     ]);
-  const families: Family[] = [];
-  const add = (type: Family["type"], name: string, help: string, values: Sample[]) =>
-    families.push({ type, name: `orders_${name}`, help, values });
-  const one = (value: number): Sample[] => [{ labels: {}, value }];
+  return [
+    family("gauge", "engine_up", "1 where the engine answers", [
+      { labels: { engine: "database" }, value: database ? 1 : 0 },
+      { labels: { engine: "redis" }, value: redis ? 1 : 0 },
+    ]),
+    ...known(streams, groupFamilies),
+    ...known(dead, deadLetterFamilies),
+    ...known(totals, activityFamilies),
+    ...known(proof, proofFamilies),
+    ...known(alerts, alertFamilies),
+    ...known(raised, raisedFamilies),
+    ...known(imports, importFamilies),
+    ...known(unsent, notificationFamilies),
+    ...connectionFamilies(deps),
+    ...memoryFamilies(),
+    family(
+      "gauge",
+      "database_connections_limit",
+      "Connections that this process opens at most",
+      one(deps.config.databaseConnections),
+    ),
+  ];
+}
 
-  add("gauge", "engine_up", "1 where the engine answers", [
-    { labels: { engine: "database" }, value: database ? 1 : 0 },
-    { labels: { engine: "redis" }, value: redis ? 1 : 0 },
-  ]);
+/** The families of what was read; none of what was not. */
+function known<T>(facts: T | null | undefined, toFamilies: (facts: T) => Family[]): Family[] {
+  return facts === undefined || facts === null ? [] : toFamilies(facts);
+}
 
-  if (streams !== undefined) {
-    const each = (value: (group: Omit<GroupStatus, "dead">) => number): Sample[] =>
-      streams.map((status) => ({ labels: { group: status.group }, value: value(status) }));
-    add("gauge", "group_backlog", "Messages in the stream, read or not", each((s) => s.length));
-    add("gauge", "group_unread", "Messages that no consumer has read", each((s) => s.lag));
-    add("gauge", "group_pending", "Messages that a consumer has in hand", each((s) => s.pending));
-    add("gauge", "group_scheduled", "Messages that are not due yet", each((s) => s.scheduled));
-    add("gauge", "group_retries", "Messages that wait for their next try", each((s) => s.retries));
-    add("gauge", "group_consumers", "Consumers that are alive", each((s) => s.consumers));
-    add("gauge", "group_paused", "1 where the group is paused", each((s) => s.paused ? 1 : 0));
-    add(
+function family(type: Family["type"], name: string, help: string, values: Sample[]): Family {
+  return { type, name: `orders_${name}`, help, values };
+}
+
+function one(value: number): Sample[] {
+  return [{ labels: {}, value }];
+}
+
+type Read<F extends (...args: never[]) => Promise<unknown>> = Awaited<ReturnType<F>>;
+
+function groupFamilies(streams: Read<typeof readStreams>): Family[] {
+  const each = (value: (group: Omit<GroupStatus, "dead">) => number): Sample[] =>
+    streams.map((status) => ({ labels: { group: status.group }, value: value(status) }));
+  return [
+    family("gauge", "group_backlog", "Messages in the stream, read or not", each((s) => s.length)),
+    family("gauge", "group_unread", "Messages that no consumer has read", each((s) => s.lag)),
+    family(
+      "gauge",
+      "group_pending",
+      "Messages that a consumer has in hand",
+      each((s) => s.pending),
+    ),
+    family("gauge", "group_scheduled", "Messages that are not due yet", each((s) => s.scheduled)),
+    family(
+      "gauge",
+      "group_retries",
+      "Messages that wait for their next try",
+      each((s) => s.retries),
+    ),
+    family("gauge", "group_consumers", "Consumers that are alive", each((s) => s.consumers)),
+    family("gauge", "group_paused", "1 where the group is paused", each((s) => s.paused ? 1 : 0)),
+    family(
       "gauge",
       "group_oldest_age_seconds",
       "Age of the oldest unfinished message",
       each((s) => s.oldestAgeMs / 1_000),
-    );
-    add("counter", "group_processed_total", "Messages finished", each((s) => s.processed));
-    add("counter", "group_retried_total", "Tries that failed", each((s) => s.retried));
-    add(
+    ),
+    family("counter", "group_processed_total", "Messages finished", each((s) => s.processed)),
+    family("counter", "group_retried_total", "Tries that failed", each((s) => s.retried)),
+    family(
       "gauge",
       "group_money_cents",
       "Money that the waiting messages are about",
@@ -110,43 +150,23 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
           value: amountCents,
         }))
       ),
-    );
-  }
-  if (dead !== undefined) {
-    add(
-      "gauge",
-      "group_dead_letters",
-      `Dead letters that wait for a decision, counted up to ${mostCounted}`,
-      groups.map((group) => ({ labels: { group }, value: dead.get(group) ?? 0 })),
-    );
-  }
-  if (totals !== undefined) {
-    const histogram = (
-      name: string,
-      help: string,
-      bounds: readonly number[],
-      parts: { labels: Record<string, string>; counts: Histogram; sum: number }[],
-    ) => {
-      const full = `orders_${name}`;
-      add(
-        "histogram",
-        name,
-        help,
-        parts.flatMap(({ labels, counts, sum }) => {
-          let below = 0;
-          const buckets = counts.map((count, index): Sample => {
-            below += count;
-            const le = index < bounds.length ? String(bounds[index]) : "+Inf";
-            return { labels: { ...labels, le }, value: below, metricName: `${full}_bucket` };
-          });
-          return [
-            ...buckets,
-            { labels, value: sum, metricName: `${full}_sum` },
-            { labels, value: below, metricName: `${full}_count` },
-          ];
-        }),
-      );
-    };
+    ),
+  ];
+}
+
+function deadLetterFamilies(dead: Read<typeof countDeadLetters>): Family[] {
+  return [family(
+    "gauge",
+    "group_dead_letters",
+    `Dead letters that wait for a decision, counted up to ${mostCounted}`,
+    groups.map((group) => ({ labels: { group }, value: dead.get(group) ?? 0 })),
+  )];
+}
+
+function activityFamilies(totals: Read<typeof readActivityTotals>): Family[] {
+  const sum = (count: (group: typeof groups[number]) => number) =>
+    groups.reduce((sum, group) => sum + count(group), 0);
+  return [
     histogram(
       "batch_seconds",
       "Time that a batch takes",
@@ -156,7 +176,7 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
         counts: totals[group].handlerMs,
         sum: totals[group].sumMs / 1_000,
       })),
-    );
+    ),
     histogram(
       "batch_messages",
       "Messages in a batch",
@@ -166,7 +186,7 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
         counts: totals[group].batchSize,
         sum: totals[group].sumBatch,
       })),
-    );
+    ),
     histogram(
       "settle_seconds",
       "Time from an order's arrival to its end, of a sample of the orders",
@@ -174,120 +194,156 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
       [{
         labels: {},
         counts: sumHistograms(groups.map((group) => totals[group].settleMs)),
-        sum: groups.reduce((sum, group) => sum + totals[group].sumSettleMs, 0) / 1_000,
+        sum: sum((group) => totals[group].sumSettleMs) / 1_000,
       }],
-    );
-    const settled = (count: (group: typeof groups[number]) => number) =>
-      groups.reduce((sum, group) => sum + count(group), 0);
-    add("counter", "settled_total", "Orders that came to their end", [
-      { labels: { status: "PAID" }, value: settled((group) => totals[group].paid) },
-      { labels: { status: "FAILED" }, value: settled((group) => totals[group].failed) },
-    ]);
-  }
-  if (proof) {
-    add(
+    ),
+    family("counter", "settled_total", "Orders that came to their end", [
+      { labels: { status: "PAID" }, value: sum((group) => totals[group].paid) },
+      { labels: { status: "FAILED" }, value: sum((group) => totals[group].failed) },
+    ]),
+  ];
+}
+
+function histogram(
+  name: string,
+  help: string,
+  bounds: readonly number[],
+  parts: { labels: Record<string, string>; counts: Histogram; sum: number }[],
+): Family {
+  const full = `orders_${name}`;
+  return family(
+    "histogram",
+    name,
+    help,
+    parts.flatMap(({ labels, counts, sum }) => {
+      let below = 0;
+      const buckets = counts.map((count, index): Sample => {
+        below += count;
+        const le = index < bounds.length ? String(bounds[index]) : "+Inf";
+        return { labels: { ...labels, le }, value: below, metricName: `${full}_bucket` };
+      });
+      return [
+        ...buckets,
+        { labels, value: sum, metricName: `${full}_sum` },
+        { labels, value: below, metricName: `${full}_count` },
+      ];
+    }),
+  );
+}
+
+function proofFamilies(proof: NonNullable<Read<typeof readProof>>): Family[] {
+  return [
+    family(
       "gauge",
       "drift",
       "Differences that the last proof found",
       proof.checks.map(({ name, drift_count: value }) => ({ labels: { check: name }, value })),
-    );
-    add(
+    ),
+    family(
       "gauge",
       "proof_timestamp_seconds",
       "When the last proof began",
       one(Date.parse(proof.checked_at) / 1_000),
-    );
-    add("gauge", "proof_seconds", "How long the last proof took", one(proof.seconds));
-  }
-  if (alerts !== undefined) {
-    add(
-      "gauge",
-      "alert_raised",
-      "1 where the alert is raised",
-      alerts.map(({ name, raisedAt }) => ({
-        labels: { alert: name },
-        value: raisedAt === null ? 0 : 1,
-      })),
-    );
-  }
-  if (raised !== undefined) {
-    add(
-      "counter",
-      "alerts_raised_total",
-      "How often each alert was raised",
-      [...raised].map(([alert, value]) => ({ labels: { alert }, value })),
-    );
-  }
-  if (imports !== undefined) {
-    const sum = (value: (totals: ImportTotals) => number): Sample[] =>
-      one(imports.reduce((sum, totals) => sum + value(totals), 0));
-    const each = (value: (totals: ImportTotals) => number): Sample[] =>
-      imports.map((totals) => ({
-        labels: { run: totals.dryRun ? "trial" : "import" },
-        value: value(totals),
-      }));
-    add("gauge", "imports_running", "Imports that are running", sum((t) => t.running));
-    add(
+    ),
+    family("gauge", "proof_seconds", "How long the last proof took", one(proof.seconds)),
+  ];
+}
+
+function alertFamilies(alerts: Read<typeof readAlerts>): Family[] {
+  return [family(
+    "gauge",
+    "alert_raised",
+    "1 where the alert is raised",
+    alerts.map(({ name, raisedAt }) => ({
+      labels: { alert: name },
+      value: raisedAt === null ? 0 : 1,
+    })),
+  )];
+}
+
+function raisedFamilies(raised: Read<typeof countRaisedAlerts>): Family[] {
+  return [family(
+    "counter",
+    "alerts_raised_total",
+    "How often each alert was raised",
+    [...raised].map(([alert, value]) => ({ labels: { alert }, value })),
+  )];
+}
+
+function importFamilies(imports: readonly ImportTotals[]): Family[] {
+  const sum = (value: (totals: ImportTotals) => number): Sample[] =>
+    one(imports.reduce((sum, totals) => sum + value(totals), 0));
+  const each = (value: (totals: ImportTotals) => number): Sample[] =>
+    imports.map((totals) => ({
+      labels: { run: totals.dryRun ? "trial" : "import" },
+      value: value(totals),
+    }));
+  return [
+    family("gauge", "imports_running", "Imports that are running", sum((t) => t.running)),
+    family(
       "gauge",
       "imports_running_orders",
       "Orders that the running imports have done",
       sum((t) => t.runningOrders),
-    );
-    add("counter", "import_rows_total", "Rows that imports have read", each((t) => t.rows));
-    add(
+    ),
+    family("counter", "import_rows_total", "Rows that imports have read", each((t) => t.rows)),
+    family(
       "counter",
       "import_rows_rejected_total",
       "Rows that imports have not taken",
       each((t) => t.rowsRejected),
-    );
-  }
-  if (unsent !== undefined) {
-    const each = (value: (backlog: NonNullable<typeof unsent>[number]) => number): Sample[] =>
-      unsent.map((backlog) => ({
-        labels: { channel: backlog.channel },
-        value: value(backlog),
-      }));
-    add(
+    ),
+  ];
+}
+
+function notificationFamilies(unsent: Read<typeof countDeliveries>): Family[] {
+  const each = (value: (backlog: typeof unsent[number]) => number): Sample[] =>
+    unsent.map((backlog) => ({ labels: { channel: backlog.channel }, value: value(backlog) }));
+  return [
+    family(
       "gauge",
       "notifications_waiting",
       `Notifications that are to be sent, now or later, counted up to ${mostCounted}`,
       each((backlog) => backlog.waiting),
-    );
-    add(
+    ),
+    family(
       "gauge",
       "notifications_given_up",
       `Notifications that were not sent and are not tried any more, counted up to ${mostCounted}`,
       each((backlog) => backlog.givenUp),
-    );
-  }
-  const { open, inUse, waiting } = deps.db.connections();
-  add("gauge", "database_connections", "Connections of this process to the database", [
-    { labels: { state: "in_use" }, value: inUse },
-    { labels: { state: "idle" }, value: open - inUse },
-  ]);
-  add(
-    "gauge",
-    "database_connections_waiting",
-    "Callers of this process that wait for a connection",
-    one(waiting),
-  );
-  add(
-    "gauge",
-    "redis_connections",
-    "Connections of this process to Redis; lost ones are being opened again",
-    Object.entries(countRedisConnections()).flatMap(([use, states]) =>
-      Object.entries(states).map(([state, value]) => ({ labels: { use, state }, value }))
     ),
-  );
+  ];
+}
+
+function connectionFamilies({ db }: AppDeps): Family[] {
+  const { open, inUse, waiting } = db.connections();
+  return [
+    family("gauge", "database_connections", "Connections of this process to the database", [
+      { labels: { state: "in_use" }, value: inUse },
+      { labels: { state: "idle" }, value: open - inUse },
+    ]),
+    family(
+      "gauge",
+      "database_connections_waiting",
+      "Callers of this process that wait for a connection",
+      one(waiting),
+    ),
+    family(
+      "gauge",
+      "redis_connections",
+      "Connections of this process to Redis; lost ones are being opened again",
+      Object.entries(countRedisConnections()).flatMap(([use, states]) =>
+        Object.entries(states).map(([state, value]) => ({ labels: { use, state }, value }))
+      ),
+    ),
+  ];
+}
+
+function memoryFamilies(): Family[] {
   const { rss, heapUsed, heapTotal } = Deno.memoryUsage();
-  add("gauge", "process_resident_memory_bytes", "Memory of this process", one(rss));
-  add("gauge", "process_heap_used_bytes", "Heap of this process in use", one(heapUsed));
-  add("gauge", "process_heap_total_bytes", "Heap of this process", one(heapTotal));
-  add(
-    "gauge",
-    "database_connections_limit",
-    "Connections that this process opens at most",
-    one(deps.config.databaseConnections),
-  );
-  return families;
+  return [
+    family("gauge", "process_resident_memory_bytes", "Memory of this process", one(rss)),
+    family("gauge", "process_heap_used_bytes", "Heap of this process in use", one(heapUsed)),
+    family("gauge", "process_heap_total_bytes", "Heap of this process", one(heapTotal)),
+  ];
 }

@@ -15,7 +15,7 @@ import { currencyProblem, isCurrency } from "../../../domain/money.ts";
 import { latestPlacedAt, parsePlacedAt, tooFarAhead } from "../../../domain/order/placed_at.ts";
 
 /** Items of one order; larger ones come by import. */
-const mostItems = 1_000;
+const maxItems = 1_000;
 
 /** The error of a field of another type: of one that is not there, that it is missing. */
 function typeError(expected: string): (issue: { input?: unknown }) => string {
@@ -23,17 +23,17 @@ function typeError(expected: string): (issue: { input?: unknown }) => string {
 }
 
 /** Trimmed text under a rule that the import has as well. */
-function text(problemOf: (value: string) => string | undefined, mostCharacters: number) {
+function text(problemOf: (value: string) => string | undefined, maxCharacters: number) {
   return z.string({ error: typeError("must be text") }).trim().superRefine((value, issues) => {
     const problem = problemOf(value) ??
       (value.isWellFormed() ? undefined : "must be well-formed Unicode");
     if (problem !== undefined) issues.addIssue({ code: "custom", message: problem });
-  }).meta({ minLength: 1, maxLength: mostCharacters });
+  }).meta({ minLength: 1, maxLength: maxCharacters });
 }
 
-function integer(least: number, most: number) {
-  const message = `must be an integer ${least}…${most}`;
-  return z.int({ error: typeError(message) }).min(least, message).max(most, message);
+function integer(min: number, max: number) {
+  const message = `must be an integer ${min}…${max}`;
+  return z.int({ error: typeError(message) }).min(min, message).max(max, message);
 }
 
 // The description stands before the transformation: a document of inputs forgets examples of what comes after.
@@ -74,7 +74,7 @@ const fields = z.object({
       qty: integer(1, orderLimits.qty),
     }, objectError),
     { error: typeError("must be a list") },
-  ).min(1, "must hold at least one item").max(mostItems, `must hold at most ${mostItems} items`),
+  ).min(1, "must hold at least one item").max(maxItems, `must hold at most ${maxItems} items`),
 }, objectError);
 
 /** The body of `POST /orders`. Fields that are not known are passed over, as the import does. */

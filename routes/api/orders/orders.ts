@@ -24,6 +24,7 @@ import {
 } from "../description/examples.ts";
 import { orderFinder } from "./find_orders.ts";
 import {
+  type AnswerOnce,
   idempotency,
   idempotencyHeaders,
   type KeyedAnswer,
@@ -33,15 +34,21 @@ import { orderBody } from "./order_body.ts";
 import { orderDetailJson, orderJson, orderReceiptJson } from "./order_json.ts";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
 import { orderListQuery } from "../description/queries.ts";
-import { newOrderAnswer, orderTaker } from "./take_orders.ts";
+import { newOrderAnswer, orderPlacer } from "./order_placer.ts";
 
 /** `POST /orders`, `GET /orders`, `GET /orders/{id}` and `POST /orders/{id}/cancel`. */
 export function orderRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const { db } = deps;
-  const takeOrder = orderTaker(deps);
   const answerOnce = idempotency(deps);
+  addPlace(app, deps, answerOnce);
+  addList(app, deps);
+  addDetail(app, deps);
+  addCancel(app, deps, answerOnce);
+  return app;
+}
 
+function addPlace(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
+  const placeOrder = orderPlacer(deps);
   app.post(
     "/orders",
     described({
@@ -74,20 +81,22 @@ export function orderRoutes(deps: AppDeps): Hono {
       const order = c.req.valid("json");
       const { actor, scopes } = c.get("caller");
       return answerOnce(c, ["order", order], async (key) => {
-        const taken = await takeOrder({ order, actor, scopes, key });
-        if (taken.outcome === "conflict") {
+        const placed = await placeOrder({ order, actor, scopes, key });
+        if (placed.outcome === "conflict") {
           throw new WorkflowError(
             "order_conflict",
             `Order ${JSON.stringify(order.externalOrderId)} is known with another content`,
           );
         }
-        const answer = newOrderAnswer(taken.order, scopes);
-        const isNew = taken.outcome === "new";
+        const answer = newOrderAnswer(placed.order, scopes);
+        const isNew = placed.outcome === "new";
         return { ...answer, status: isNew ? 202 : 200, stored: isNew };
       });
     },
   );
+}
 
+function addList(app: Hono, { db }: AppDeps): void {
   app.get(
     "/orders",
     described({
@@ -113,7 +122,9 @@ export function orderRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function addDetail(app: Hono, { db }: AppDeps): void {
   app.get(
     "/orders/:id",
     described({
@@ -131,7 +142,9 @@ export function orderRoutes(deps: AppDeps): Hono {
       return c.json(orderDetailJson(order));
     },
   );
+}
 
+function addCancel(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
   app.post(
     "/orders/:id/cancel",
     described({
@@ -166,10 +179,8 @@ export function orderRoutes(deps: AppDeps): Hono {
             ? undefined
             : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),
         });
-        return { ...await answer(db), stored: changed };
+        return { ...await answer(deps.db), stored: changed };
       });
     },
   );
-
-  return app;
 }

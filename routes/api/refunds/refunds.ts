@@ -26,8 +26,9 @@ import {
   refundList,
   requestedRefund,
 } from "../description/examples.ts";
-import { gather } from "../../middleware/batcher.ts";
+import { batcher } from "../../middleware/batcher.ts";
 import {
+  type AnswerOnce,
   type HeldKey,
   idempotency,
   idempotencyHeaders,
@@ -40,38 +41,53 @@ import { pageQuery, refundListQuery } from "../description/queries.ts";
 import { refundBody } from "./refund_body.ts";
 
 /** Most requests to one transaction. */
-const mostRequests = 200;
+const maxRequests = 200;
 
 /** Requests that wait for their transaction; further ones are turned away. */
-const mostWaiting = 10_000;
+const maxWaiting = 10_000;
 
 /** Longest time for one transaction and what follows from it, in milliseconds. */
-const mostMs = 10_000;
+const maxMs = 10_000;
 
 /**
  * `POST /orders/{id}/refunds`, `GET /orders/{id}/refunds`, `GET /refunds` and `GET /refunds/{id}`.
  */
 export function refundRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const { db } = deps;
   const answerOnce = idempotency(deps);
+  addRequest(app, deps, answerOnce);
+  addListOfOrder(app, deps);
+  addList(app, deps);
+  addDetail(app, deps);
+  return app;
+}
 
-  const requestRefund = gather<
-    RefundRequest & { key: HeldKey | null },
-    TakenRefund | WorkflowError
-  >((requests) =>
-    requestAllAndPublish(deps, requests, "api", {
-      inTransaction: (tx, results) =>
-        storeAnswers(
-          tx,
-          results.flatMap((result, index) => {
-            const { key } = requests[index]!;
-            if (key === null || result instanceof WorkflowError) return [];
-            return [{ key, answer: refundAccepted(result) }];
-          }),
-        ),
-    }), { most: mostRequests, mostWaiting, mostMs, concernsAll: isEngineAway });
+/** A refund that somebody requests, and the key under which the answer is to be stored, if any. */
+type RequestedRefund = RefundRequest & { key: HeldKey | null };
 
+/** Makes the function that requests a refund, together with others that come at the same time. */
+function refundRequester(
+  deps: AppDeps,
+): (request: RequestedRefund) => Promise<TakenRefund | WorkflowError> {
+  return batcher(
+    (requests: readonly RequestedRefund[]) =>
+      requestAllAndPublish(deps, requests, "api", {
+        inTransaction: (tx, results) =>
+          storeAnswers(
+            tx,
+            results.flatMap((result, index) => {
+              const { key } = requests[index]!;
+              if (key === null || result instanceof WorkflowError) return [];
+              return [{ key, answer: refundAccepted(result) }];
+            }),
+          ),
+      }),
+    { maxInputs: maxRequests, maxWaiting, maxMs, concernsAll: isEngineAway },
+  );
+}
+
+function addRequest(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
+  const requestRefund = refundRequester(deps);
   app.post(
     "/orders/:id/refunds",
     described({
@@ -113,7 +129,9 @@ export function refundRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function addListOfOrder(app: Hono, { db }: AppDeps): void {
   app.get(
     "/orders/:id/refunds",
     described({
@@ -139,7 +157,9 @@ export function refundRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function addList(app: Hono, { db }: AppDeps): void {
   app.get(
     "/refunds",
     described({
@@ -163,7 +183,9 @@ export function refundRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function addDetail(app: Hono, { db }: AppDeps): void {
   app.get(
     "/refunds/:id",
     described({
@@ -182,8 +204,6 @@ export function refundRoutes(deps: AppDeps): Hono {
       return c.json(refundJson(refund, order.currency));
     },
   );
-
-  return app;
 }
 
 function refundAccepted({ refund, currency }: TakenRefund): KeyedAnswer {

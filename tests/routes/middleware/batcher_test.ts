@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { gather, type GatherOptions } from "../../../routes/middleware/batcher.ts";
+import { batcher, type BatcherOptions } from "../../../routes/middleware/batcher.ts";
 
-const options: GatherOptions = {
-  most: 100,
-  mostWaiting: 1_000,
-  mostMs: 60_000,
+const options: BatcherOptions = {
+  maxInputs: 100,
+  maxWaiting: 1_000,
+  maxMs: 60_000,
   concernsAll: () => false,
 };
 
@@ -26,9 +26,9 @@ function slowFirstBatch(work: (inputs: readonly string[]) => string[]) {
 
 const shout = (inputs: readonly string[]) => inputs.map((input) => input.toUpperCase());
 
-Deno.test("gather() runs a lone call at once and those that come meanwhile together", async () => {
+Deno.test("batcher() runs a lone call at once and those that come meanwhile together", async () => {
   const { work, batches, release } = slowFirstBatch(shout);
-  const call = gather(work, options);
+  const call = batcher(work, options);
   const calls = ["a", "b", "c", "d"].map(call);
   assert.deepEqual(batches, [["a"]]);
   release();
@@ -36,21 +36,21 @@ Deno.test("gather() runs a lone call at once and those that come meanwhile toget
   assert.deepEqual(batches, [["a"], ["b", "c", "d"]]);
 });
 
-Deno.test("gather() never puts more than the most into a batch", async () => {
+Deno.test("batcher() never puts more than maxInputs into a batch", async () => {
   const { work, batches, release } = slowFirstBatch(shout);
-  const call = gather(work, { ...options, most: 2 });
+  const call = batcher(work, { ...options, maxInputs: 2 });
   const calls = ["a", "b", "c", "d", "e", "f"].map(call);
   release();
   await Promise.all(calls);
   assert.deepEqual(batches, [["a"], ["b", "c"], ["d", "e"], ["f"]]);
 });
 
-Deno.test("gather() halves a failing batch until the culprit stands alone", async () => {
+Deno.test("batcher() halves a failing batch until the culprit stands alone", async () => {
   const { work, batches, release } = slowFirstBatch((inputs) => {
     if (inputs.includes("bad")) throw new Error("it is bad");
     return shout(inputs);
   });
-  const call = gather(work, options);
+  const call = batcher(work, options);
   const calls = ["first", "a", "b", "bad", "c", "d"].map(call);
   release();
   const results = await Promise.allSettled(calls);
@@ -61,12 +61,12 @@ Deno.test("gather() halves a failing batch until the culprit stands alone", asyn
   assert.deepEqual(batches.at(-1), ["c", "d"], "neighbours are not taken apart further");
 });
 
-Deno.test("gather() tries nothing again after an error that concerns all", async () => {
+Deno.test("batcher() tries nothing again after an error that concerns all", async () => {
   const { work, batches, release } = slowFirstBatch((inputs) => {
     if (inputs.length > 1) throw new Error("the engine is gone");
     return shout(inputs);
   });
-  const call = gather(work, { ...options, concernsAll: () => true });
+  const call = batcher(work, { ...options, concernsAll: () => true });
   const calls = ["a", "b", "c"].map(call);
   release();
   const results = await Promise.allSettled(calls);
@@ -75,9 +75,9 @@ Deno.test("gather() tries nothing again after an error that concerns all", async
   assert.equal(await call("d"), "D", "and goes on with what comes later");
 });
 
-Deno.test("gather() turns calls away when too many wait", async () => {
+Deno.test("batcher() turns calls away when too many wait", async () => {
   const { work, release } = slowFirstBatch(shout);
-  const call = gather(work, { ...options, mostWaiting: 2 });
+  const call = batcher(work, { ...options, maxWaiting: 2 });
   const calls = ["a", "b", "c"].map(call);
   await assert.rejects(
     call("d"),
@@ -87,12 +87,12 @@ Deno.test("gather() turns calls away when too many wait", async () => {
   assert.deepEqual(await Promise.all(calls), ["A", "B", "C"]);
 });
 
-Deno.test("gather() gives up a batch that hangs and goes on with the next", async () => {
+Deno.test("batcher() gives up a batch that hangs and goes on with the next", async () => {
   let batches = 0;
   const hangs = new Promise<string[]>(() => {});
-  const call = gather<string, string>(
+  const call = batcher<string, string>(
     (inputs) => ++batches === 1 ? hangs : Promise.resolve(shout(inputs)),
-    { ...options, mostMs: 1, concernsAll: () => true },
+    { ...options, maxMs: 1, concernsAll: () => true },
   );
   const results = await Promise.allSettled([call("a"), call("b")]);
   assert.deepEqual(results.map(({ status }) => status), ["rejected", "fulfilled"]);

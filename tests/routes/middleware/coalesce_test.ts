@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { shareBriefly } from "../../../routes/middleware/coalesce.ts";
+import { coalesce } from "../../../routes/middleware/coalesce.ts";
 
 /** What was asked so far, and a way to tell the time. */
 function setUp() {
   const asked: string[] = [];
   const clock = { ms: 0 };
-  const ask = shareBriefly((question) => {
+  const ask = coalesce((question) => {
     asked.push(question);
     return question === "bad"
       ? Promise.reject(new Error(`no ${asked.length}`))
@@ -14,7 +14,7 @@ function setUp() {
   return { asked, clock, ask };
 }
 
-Deno.test("shareBriefly() asks once for the same question within its time", async () => {
+Deno.test("coalesce() asks once for the same question within its time", async () => {
   const { asked, clock, ask } = setUp();
   const [first, second] = await Promise.all([ask("a"), ask("a")]);
   clock.ms = 9;
@@ -23,7 +23,7 @@ Deno.test("shareBriefly() asks once for the same question within its time", asyn
   assert.deepEqual(asked, ["a", "b"]);
 });
 
-Deno.test("shareBriefly() asks again once an answer is too old, counted from its question", async () => {
+Deno.test("coalesce() asks again once an answer is too old, counted from its question", async () => {
   const { clock, ask } = setUp();
   await ask("a");
   clock.ms = 10;
@@ -32,13 +32,13 @@ Deno.test("shareBriefly() asks again once an answer is too old, counted from its
   assert.equal(await ask("a"), "a 2");
 });
 
-Deno.test("shareBriefly() forgets an error as soon as it is known", async () => {
+Deno.test("coalesce() forgets an error as soon as it is known", async () => {
   const { ask } = setUp();
   await assert.rejects(ask("bad"), /no 1/);
   await assert.rejects(ask("bad"), /no 2/);
 });
 
-Deno.test("shareBriefly() answers more questions than it remembers", async () => {
+Deno.test("coalesce() answers more questions than it remembers", async () => {
   const { asked, clock, ask } = setUp();
   for (let number = 1; number <= 100; number++) await ask(`q${number}`);
   assert.equal(await ask("one too many"), "one too many 101");

@@ -5,7 +5,7 @@ import { requestRefund } from "../../../db/refunds/refunds.ts";
 import { parseConfig } from "../../../config/config.ts";
 import { paymentProvider, type ProviderOptions } from "../../../commands/payment_provider.ts";
 import { makeApp } from "../../../routes/app.ts";
-import { retryDeadLetters } from "../../../streams/workflow/dead_letters.ts";
+import { retryDeadLetters } from "../../../services/decide_dead_letters.ts";
 import type { Gateway, GatewayRequest } from "../../../streams/payments/gateway.ts";
 import { httpGateway } from "../../../streams/payments/http_gateway.ts";
 import { chargePayments } from "../../../streams/handlers/payment_charge.ts";

@@ -3,7 +3,7 @@ import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { entryOf, groupOf, type Message } from "../../../domain/messages/messages.ts";
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
-import { retryDeadLetters } from "../../../streams/workflow/dead_letters.ts";
+import { retryDeadLetters } from "../../../services/decide_dead_letters.ts";
 import { mend, readFailedRepairs } from "../../../streams/recovery/repair.ts";
 import { proveAndMend, readProofFailures } from "../../../streams/verification/verify_regularly.ts";
 import { sweepHomes } from "../../../streams/recovery/recover.ts";

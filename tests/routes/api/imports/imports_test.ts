@@ -8,7 +8,7 @@ import {
 } from "../../../../db/imports/imports.ts";
 import type { RejectReason } from "../../../../domain/import/reject_reasons.ts";
 import { makeApp } from "../../../../routes/app.ts";
-import { importRuns } from "../../../../routes/api/imports/import_runs.ts";
+import { importRuns } from "../../../../services/import_runs.ts";
 import { csvOf, manyRows } from "../../../csv_orders.ts";
 import { type Answer, type Api, ask, assertProblem, openApi } from "../../api.ts";
 

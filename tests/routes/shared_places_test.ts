@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { formatApiToken, type Scope, tokenHash } from "../../../../domain/operation/api_token.ts";
-import { createImport } from "../../../../db/imports/imports.ts";
-import { sharedPlaces } from "../../../../routes/api/description/places.ts";
-import { csvOf } from "../../../csv_orders.ts";
-import { type Api, ask, assertProblem, openApi } from "../../api.ts";
+import { formatApiToken, type Scope, tokenHash } from "../../domain/operation/api_token.ts";
+import { createImport } from "../../db/imports/imports.ts";
+import { sharedPlaces } from "../../domain/operation/shared_places.ts";
+import { csvOf } from "../csv_orders.ts";
+import { type Api, ask, assertProblem, openApi } from "./api.ts";
 
 let api: Api;
 Deno.test.beforeAll(async () => {
@@ -23,7 +23,7 @@ Deno.test.afterAll(() => api.close());
 const as = (name: string) => ({ authorization: `Bearer ${name}-secret` });
 
 Deno.test("sharedPlaces() gives no token all places, and each place back once", () => {
-  const places = sharedPlaces({ most: 3, share: 2 });
+  const places = sharedPlaces({ max: 3, share: 2 });
   const held = (name: string | null) => {
     const place = places.take(name);
     assert.ok(typeof place === "function", `${name}: ${place}`);

@@ -4,11 +4,11 @@ import {
   type DeadLetter,
   listDeadLetters,
   longestError,
-} from "../../../db/dead_letters/dead_letters.ts";
-import { entryOf } from "../../../domain/messages/messages.ts";
-import { discardDeadLetters, retryDeadLetters } from "../../../streams/workflow/dead_letters.ts";
-import { openRedis } from "../../../streams/redis/redis.ts";
-import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+} from "../../db/dead_letters/dead_letters.ts";
+import { entryOf } from "../../domain/messages/messages.ts";
+import { discardDeadLetters, retryDeadLetters } from "../../services/decide_dead_letters.ts";
+import { openRedis } from "../../streams/redis/redis.ts";
+import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
 
 async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);

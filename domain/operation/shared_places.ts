@@ -19,16 +19,16 @@ export interface SharedPlaces {
 /**
  * Makes places.
  *
- * @param most of all
- * @param share most of one token's name; sessions count by it, too
+ * @param max of all
+ * @param share of one token's name; sessions count by it, too
  */
-export function sharedPlaces({ most, share }: { most: number; share: number }): SharedPlaces {
+export function sharedPlaces({ max, share }: { max: number; share: number }): SharedPlaces {
   const takenBy = new Map<string | null, number>();
   let taken = 0;
   return {
     take(name) {
       const own = takenBy.get(name) ?? 0;
-      if (taken >= most) return "full";
+      if (taken >= max) return "full";
       if (name !== null && own >= share) return "share";
       taken++;
       takenBy.set(name, own + 1);

@@ -1,19 +1,19 @@
 /**
- * What a person decides about dead letters.
+ * Deciding about dead letters: the one way for the dashboard and the command line.
  *
  * @module
  */
 
-import type { Database } from "../../db/connection/database.ts";
+import type { Database } from "../db/connection/database.ts";
 import {
   type DeadLetterFilter,
   type DeadLetterRow,
   lockDeadLetters,
   resolveDeadLetters,
-} from "../../db/dead_letters/dead_letters.ts";
-import { type Message, messageOfEntry } from "../../domain/messages/messages.ts";
-import { parseFields } from "../recovery/held_work.ts";
-import { publish, type PublishDeps } from "./publish.ts";
+} from "../db/dead_letters/dead_letters.ts";
+import { type Message, messageOfEntry } from "../domain/messages/messages.ts";
+import { parseFields } from "../streams/recovery/held_work.ts";
+import { publish, type PublishDeps } from "../streams/workflow/publish.ts";
 
 /** What the decisions work with. */
 export interface DeadLetterDeps extends PublishDeps {

@@ -1,0 +1,78 @@
+/**
+ * Orders that come one by one over HTTP, placed in sets.
+ *
+ * @module
+ */
+
+import type { Scope } from "../../../domain/operation/api_token.ts";
+import { type OrderSummary, readOrderSummaries } from "../../../db/orders/order_queries.ts";
+import {
+  type BroughtOrder,
+  placeAndPublish,
+  type PlacedOrder,
+} from "../../../services/place_orders.ts";
+import { inSpan, traceparent, tracing } from "../../../streams/telemetry/tracing.ts";
+import type { AppDeps } from "../../deps.ts";
+import { batcher } from "../../middleware/batcher.ts";
+import { type HeldKey, type KeyedAnswer, storeAnswers } from "../../middleware/idempotency.ts";
+import { orderReceiptJson } from "./order_json.ts";
+import { isEngineAway } from "../../middleware/problem.ts";
+
+/** Most orders to one transaction. */
+const maxOrders = 200;
+
+/** Orders that wait for their transaction; further ones are turned away. */
+const maxWaiting = 10_000;
+
+/** Longest time for one transaction and what follows from it, in milliseconds. */
+const maxMs = 10_000;
+
+/** An order that a request brings. */
+export interface RequestedOrder extends BroughtOrder {
+  /** What its sender may do, and so get to see. */
+  scopes: readonly Scope[];
+  /** Under which its answer is to be stored, if any. */
+  key: HeldKey | null;
+}
+
+/** Makes the function that places an order, together with others that come at the same time. */
+export function orderPlacer(deps: AppDeps): (requested: RequestedOrder) => Promise<PlacedOrder> {
+  const place = (requested: readonly RequestedOrder[]): Promise<PlacedOrder[]> =>
+    placeAndPublish(deps, requested, {
+      inTransaction: async (tx, inserted) => {
+        const keyed = inserted.flatMap(({ brought: { key, scopes }, id }) =>
+          key === null ? [] : [{ key, id, scopes }]
+        );
+        const summaries = await readOrderSummaries(tx, keyed.map(({ id }) => id));
+        await storeAnswers(
+          tx,
+          keyed.map(({ key, id, scopes }) => ({
+            key,
+            answer: newOrderAnswer(summaries.get(id)!, scopes),
+          })),
+        );
+      },
+    });
+  const options = { maxInputs: maxOrders, maxWaiting, maxMs, concernsAll: isEngineAway };
+  if (!tracing) return batcher(place, options);
+  const placeTogether = batcher<RequestedOrder, PlacedOrder>(
+    // The requests of a batch are many traces, of which none may have all the work below it.
+    (requested) =>
+      inSpan(
+        "take orders",
+        { of: requested.map(({ traceparent }) => traceparent) },
+        () => place(requested),
+      ),
+    options,
+  );
+  return (requested) => placeTogether({ ...requested, traceparent: traceparent() });
+}
+
+/**
+ * What a new order is answered with.
+ *
+ * @param scopes of whoever has brought it: somebody else may have said more of its customer
+ */
+export function newOrderAnswer(order: OrderSummary, scopes: readonly Scope[]): KeyedAnswer {
+  return { status: 202, location: `/orders/${order.id}`, body: orderReceiptJson(order, scopes) };
+}

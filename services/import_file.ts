@@ -1,0 +1,36 @@
+/**
+ * Importing a file of orders: the one way for the API, the dashboard and the command line.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
+import {
+  type ImportOptions,
+  importOrders,
+  type ImportReport,
+} from "../streams/imports/orders_import.ts";
+import type { ServiceDeps } from "./publish_after_commit.ts";
+
+/** What an import works with. */
+export interface ImportDeps extends ServiceDeps {
+  config: Pick<Config, "initialStock">;
+}
+
+/** How a file is imported; `initialStock` is the setting where it is not said. */
+export type ImportFileOptions = Omit<ImportOptions, "initialStock"> & { initialStock?: number };
+
+/**
+ * Imports a file to its end, see {@linkcode importOrders}: batch after batch in a transaction each, published
+ * once it is committed. A crash leaves whole batches; the same file again takes the rest.
+ *
+ * @throws {WorkflowError} `invalid` for a file that is no CSV of orders; nothing was changed then
+ */
+export function importFile(
+  deps: ImportDeps,
+  source: ReadableStream<Uint8Array>,
+  options: ImportFileOptions,
+): Promise<ImportReport> {
+  const initialStock = options.initialStock ?? deps.config.initialStock;
+  return importOrders(deps, source, { ...options, initialStock });
+}

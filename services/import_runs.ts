@@ -1,0 +1,260 @@
+/**
+ * Imports that run on after their upload was answered.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
+import { sharedPlaces } from "../domain/operation/shared_places.ts";
+import type { OnlyOf } from "../domain/order/bringer.ts";
+import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { rejectsCsv } from "../domain/import/rejects_csv.ts";
+import type { Database, Queryable } from "../db/connection/database.ts";
+import {
+  addRejects,
+  cancelImport,
+  type CancelImportOptions,
+  createImport,
+  deleteRejects,
+  type ImportRow,
+  touchImport,
+} from "../db/imports/imports.ts";
+import { holdRejects } from "../streams/imports/held_rejects.ts";
+import type { ImportProgress } from "../streams/imports/orders_import.ts";
+import type { RejectsFile } from "../streams/imports/rejects_file.ts";
+import { type ImportDeps, importFile } from "./import_file.ts";
+
+/** Imports at once in one process: each takes three connections and some 100 MB. */
+const maxRuns = 4;
+
+/** Of these, imports at once of one token, so that none shuts the others out. */
+const maxRunsOfToken = 2;
+
+/** Most rows of a file, and most bytes once it is unpacked: a small archive may hold very much. */
+const fileLimits = { rows: 20_000_000, unpackedBytes: 8 * 1024 ** 3 };
+
+/** Milliseconds between two signs of life, and until a wish to cancel is heard. */
+const touchEveryMs = 1_000;
+
+/** What is to be imported. */
+export interface ImportRequest {
+  /** The file; gzip is recognised. */
+  source: ReadableStream<Uint8Array>;
+  /** Its name. */
+  name: string;
+  /** Check and compare only. */
+  dryRun: boolean;
+  /** Leave bad rows out instead of rejecting their orders. */
+  keepGoodRows: boolean;
+  /** Let the file take items away from orders that are still `PENDING`. */
+  replace?: boolean;
+  /** Units of new products; undefined for the setting. */
+  initialStock?: number;
+  /** Who brings it. */
+  actor: string;
+  /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
+  only: OnlyOf | undefined;
+  /** Name of the token that brings it; null where nobody is asked. */
+  token: string | null;
+  /** Is called in the transaction that begins the import. */
+  onBegin?: (tx: Queryable, importId: number) => Promise<void>;
+}
+
+/** Starts and ends imports. */
+export interface ImportRuns {
+  /**
+   * Reads the file to its end and then imports it. A sender that goes away in the middle, a file that is no
+   * CSV, and a crash until then leave nothing behind.
+   *
+   * @returns the import's id, once the file was read and found to be a CSV of orders; what follows goes on
+   * by itself and is told in `imports`
+   * @throws {WorkflowError} `unavailable` when too many imports run, or of this token; `invalid` for a file that is no CSV
+   * @throws what reading the file throws
+   */
+  start(request: ImportRequest): Promise<number>;
+  /** Ends an import between two batches, see {@linkcode cancelImport}: at once where it runs in this process. */
+  cancel(importId: number, actor: string, options?: CancelImportOptions): Promise<ImportRow>;
+}
+
+/** What runs of imports work with. */
+export interface ImportRunsDeps extends ImportDeps {
+  config: Pick<Config, "apiTokens" | "initialStock">;
+}
+
+/** An import that runs in this process. */
+interface Run {
+  /** Undefined until the file was read and found to be a CSV of orders. */
+  id: number | undefined;
+  stop: AbortController;
+  /** Its signs of life, once it has an id. */
+  touching?: ReturnType<typeof setInterval>;
+}
+
+/**
+ * Makes {@linkcode ImportRuns}.
+ *
+ * @param limits of a file; for tests
+ */
+export function importRuns(
+  deps: ImportRunsDeps,
+  limits: typeof fileLimits = fileLimits,
+): ImportRuns {
+  const { db, log } = deps;
+  // Where there is but one token, nobody else could want the places.
+  const names = new Set(deps.config.apiTokens.map(({ name }) => name));
+  const share = names.size > 1 ? maxRunsOfToken : maxRuns;
+  const places = sharedPlaces({ max: maxRuns, share });
+  const running = new Set<Run>();
+  deps.stopping?.addEventListener("abort", () => {
+    const reason = new WorkflowError(
+      "unavailable",
+      "The process was stopped; import the file again to finish it",
+    );
+    for (const { stop } of running) stop.abort(reason);
+  });
+
+  return {
+    start(request) {
+      const place = deps.stopping?.aborted ? "full" : places.take(request.token);
+      if (typeof place === "string") {
+        return Promise.reject(noPlace(place, share, request.token));
+      }
+      const run: Run = { id: undefined, stop: new AbortController() };
+      running.add(run);
+      return startRun(deps, request, run, { limits }, () => {
+        running.delete(run);
+        place();
+      });
+    },
+    async cancel(importId, actor, options) {
+      const row = await cancelImport(db, importId, actor, options);
+      log.info("import cancelled", { import: importId, actor });
+      for (const { id, stop } of running) if (id === importId) stop.abort();
+      return row;
+    },
+  };
+}
+
+function noPlace(why: "full" | "share", share: number, token: string | null): WorkflowError {
+  return new WorkflowError(
+    "unavailable",
+    why === "full"
+      ? "Too many imports are running; try again later"
+      : `${share} imports of the token ${token} are running, which may have no more ` +
+        "at once; try again when one of them has ended",
+  );
+}
+
+/**
+ * Starts a run, which goes on after its id is known.
+ *
+ * @param onEnd is called whatever became of it
+ */
+function startRun(
+  deps: ImportRunsDeps,
+  request: ImportRequest,
+  run: Run,
+  { limits }: { limits: typeof fileLimits },
+  onEnd: () => void,
+): Promise<number> {
+  const { db, log, background } = deps;
+  const accepted = Promise.withResolvers<number>();
+  const work = importFile(deps, request.source, {
+    name: request.name,
+    initialStock: request.initialStock,
+    dryRun: request.dryRun,
+    keepGoodRows: request.keepGoodRows,
+    replace: request.replace,
+    actor: request.actor,
+    only: request.only,
+    signal: run.stop.signal,
+    onProgress: (progress) => refuseTooLarge(progress, limits),
+    begin: async () => {
+      const id = await beginRun(deps, request, run);
+      accepted.resolve(id);
+      return id;
+    },
+    // A trial leaves nothing but its own row, which tells why rows would not be taken.
+    openRejects: request.dryRun ? undefined : (header) => openStoredRejects(db, run.id!, header),
+  });
+  const ended = work.then(
+    ({ orders, seconds }) => log.info("import finished", { import: run.id, orders, seconds }),
+    (error) => {
+      accepted.reject(error);
+      if (run.id === undefined) return;
+      log.warn("import ended early", { import: run.id, error: messageOf(error) });
+    },
+  ).finally(() => {
+    clearInterval(run.touching);
+    onEnd();
+    background?.delete(ended);
+  });
+  background?.add(ended);
+  return accepted.promise;
+}
+
+/** Writes the run's row, and from then on its signs of life, which hear the wish to cancel. */
+async function beginRun(
+  { db, log }: ImportRunsDeps,
+  request: ImportRequest,
+  run: Run,
+): Promise<number> {
+  const id = await db.transaction(async (tx) => {
+    const id = await createImport(tx, request.name, request);
+    await request.onBegin?.(tx, id);
+    return id;
+  }, { repeatable: false });
+  run.id = id;
+  const touch = async () => {
+    if (await touchImport(db, id)) run.stop.abort();
+  };
+  run.touching = setInterval(
+    () =>
+      touch().catch((error) =>
+        log.debug("no sign of life of an import", { import: id, error: messageOf(error) })
+      ),
+    touchEveryMs,
+  );
+  return id;
+}
+
+/** @throws {WorkflowError} `invalid` */
+function refuseTooLarge(
+  { rowsRead, unpackedBytes }: ImportProgress,
+  limits: typeof fileLimits,
+): void {
+  const over = rowsRead > limits.rows
+    ? `${limits.rows} rows`
+    : unpackedBytes > limits.unpackedBytes
+    ? `${limits.unpackedBytes} bytes once it is unpacked`
+    : undefined;
+  if (over !== undefined) {
+    throw new WorkflowError("invalid", `The file must have at most ${over}`);
+  }
+}
+
+/** A rejects file in the database, where every process finds it. */
+async function openStoredRejects(
+  db: Database,
+  importId: number,
+  header: readonly string[],
+): Promise<RejectsFile> {
+  const text = rejectsCsv(header);
+  let pieces = 0;
+  let isOpen = true;
+  const held = holdRejects(text, (csv) => addRejects(db, importId, pieces++, csv));
+
+  await addRejects(db, importId, pieces++, text.header);
+  return {
+    add: (rows) => held.add(rows),
+    async finish() {
+      await held.flush();
+      isOpen = false;
+    },
+    async discard() {
+      if (!isOpen) return;
+      isOpen = false;
+      await deleteRejects(db, importId);
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * Placing orders: the one way for those that come one by one. Files of them come by `importFile`,
+ * which takes them into the database by the same statements.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
+import type { Queryable } from "../db/connection/database.ts";
+import { takeOrders } from "../db/orders/intake.ts";
+import { type OrderSummary, readOrderSummaries } from "../db/orders/order_queries.ts";
+import type { Message } from "../domain/messages/messages.ts";
+import type { IncomingOrder } from "../domain/order/incoming_order.ts";
+import { tracing } from "../streams/telemetry/tracing.ts";
+import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
+
+/** An order that somebody brings. */
+export interface BroughtOrder {
+  /** As it came in. */
+  order: IncomingOrder;
+  /** Who brings it, for the timeline. */
+  actor: string;
+  /** The trace that brings it, if there is one. */
+  traceparent?: string;
+}
+
+/** What became of an order. */
+export type PlacedOrder =
+  | { outcome: "new" | "unchanged"; order: OrderSummary }
+  | { outcome: "conflict" };
+
+/** What belongs to placing orders. */
+export interface PlaceOptions<B extends BroughtOrder> {
+  /**
+   * Is told the orders that are new, in the transaction that inserts them: what it writes is there with the
+   * orders or not at all.
+   */
+  inTransaction?: (tx: Queryable, inserted: readonly { brought: B; id: number }[]) => Promise<void>;
+}
+
+/**
+ * Takes orders, many in one transaction, and publishes those that wait for their stock, new or not: whoever
+ * sends an order again has it published where that was missed.
+ *
+ * A crash after the commit leaves an order that no stream knows: the sweep publishes it, and so does the
+ * same order sent again. Safe to repeat.
+ *
+ * @returns for each order, in the same sequence, what became of it
+ */
+export async function placeAndPublish<B extends BroughtOrder>(
+  deps: ServiceDeps & { config: Pick<Config, "initialStock"> },
+  brought: readonly B[],
+  options: PlaceOptions<B> = {},
+): Promise<PlacedOrder[]> {
+  const { db, config } = deps;
+  const broughtOf = new Map(brought.map((one) => [one.order, one]));
+  const taken = await takeOrders(db, [...broughtOf.keys()], {
+    initialStock: config.initialStock,
+    onPendingChange: "conflict",
+    actor: "api",
+    actorOf: (order) => broughtOf.get(order)!.actor,
+    inTransaction: async (tx, inserted) => {
+      const added = [...inserted].map(([order, id]) => ({ brought: broughtOf.get(order)!, id }));
+      await options.inTransaction?.(tx, added);
+    },
+  });
+  const messages = taken.flatMap((order): Message[] => {
+    const { orderId, outcome, status, totalCents: amountCents, currency } = order;
+    const waits = outcome === "new" || (outcome === "unchanged" && status === "PENDING");
+    if (!waits || orderId === null) return [];
+    return [{ type: "order.reserve", orderId, amountCents, currency }];
+  });
+  const traceparents = tracing ? traceparentsOf(taken, [...broughtOf.values()]) : undefined;
+  await publishAfterCommit(deps, messages, { oncePerOrder: true, traceparents });
+  const summaries = await readOrderSummaries(db, taken.flatMap(({ orderId }) => orderId ?? []));
+  return taken.map(({ outcome, orderId }): PlacedOrder => {
+    if (outcome === "conflict") return { outcome };
+    return { outcome: outcome === "new" ? "new" : "unchanged", order: summaries.get(orderId!)! };
+  });
+}
+
+/** By order, the trace that brought it. */
+function traceparentsOf(
+  taken: readonly { orderId: number | null }[],
+  brought: readonly BroughtOrder[],
+): Map<number, string> {
+  return new Map(taken.flatMap(({ orderId }, index) => {
+    const { traceparent } = brought[index]!;
+    return orderId === null || traceparent === undefined ? [] : [[orderId, traceparent]];
+  }));
+}

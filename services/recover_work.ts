@@ -1,0 +1,30 @@
+/**
+ * Bringing lost work back when somebody asks for it; consumers do it by themselves when they find a need.
+ *
+ * @module
+ */
+
+import { WorkflowError } from "../domain/errors.ts";
+import { holdBasis } from "../streams/kpis/kpi_basis.ts";
+import { recover, type RecoverDeps, type RecoverReport } from "../streams/recovery/recover.ts";
+
+/** What a recovery did. */
+export type Recovered = Extract<RecoverReport, { kind: "recovered" }>;
+
+/**
+ * Recovers, see {@linkcode recover}, with the figures counted by the settings of this process.
+ *
+ * @param options.waitMs how long to wait for another process that is recovering
+ * @throws {WorkflowError} `unavailable` where that does not end, or processes are alive that count by other settings
+ */
+export async function recoverWork(
+  deps: RecoverDeps,
+  options: { waitMs: number },
+): Promise<Recovered> {
+  const basis = await holdBasis(deps);
+  const report = await recover(deps, options).finally(() => basis.release());
+  if (report.kind === "busy") {
+    throw new WorkflowError("unavailable", "Another process is recovering and does not end");
+  }
+  return report;
+}

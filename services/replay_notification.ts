@@ -1,0 +1,45 @@
+/**
+ * Sending notifications again: the one way for the API and the dashboard.
+ *
+ * @module
+ */
+
+import type { Queryable } from "../db/connection/database.ts";
+import { replayDelivery } from "../db/notifications/notification_deliveries.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import type { ServiceDeps } from "./publish_after_commit.ts";
+
+/**
+ * Has a notification sent again, whatever became of it: the sender finds it in the database, so nothing is
+ * published.
+ *
+ * @param actor for the order's timeline
+ * @param options.inTransaction is called once it is to be sent, in the same transaction
+ * @returns what that returns
+ * @throws {WorkflowError} `not_found`, or `notification_not_replayable`
+ */
+export function replayNotification<T>(
+  { db }: Pick<ServiceDeps, "db">,
+  id: number,
+  actor: string,
+  options: { inTransaction?: (tx: Queryable) => Promise<T> } = {},
+): Promise<T | undefined> {
+  const refuse = (why: string) =>
+    new WorkflowError(
+      "notification_not_replayable",
+      `Cannot send notification ${id} again: ${why}`,
+    );
+  return db.transaction(async (tx) => {
+    const { kind } = await replayDelivery(tx, id, actor);
+    switch (kind) {
+      case "queued":
+        return await options.inTransaction?.(tx);
+      case "not_found":
+        throw new WorkflowError("not_found", `There is no notification ${id}`);
+      case "only_logged":
+        throw refuse("it was only ever written to the log");
+      case "being_sent":
+        throw refuse("it is being sent at this moment");
+    }
+  });
+}

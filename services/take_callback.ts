@@ -1,0 +1,102 @@
+/**
+ * Taking the payment provider's answers to charges: the one way for it.
+ *
+ * @module
+ */
+
+import { readOrderOfChargeKey } from "../db/payments/charge_keys.ts";
+import { mayOlderRead } from "../db/payments/installation.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import { orderOfOldKey } from "../domain/payment/payment_key.ts";
+import { httpGatewayName } from "../streams/payments/http_gateway.ts";
+import { publish } from "../streams/workflow/publish.ts";
+import type { ServiceDeps } from "./publish_after_commit.ts";
+
+/** Seconds for which a callback's id is remembered: longer than its signature is good for. */
+const rememberSeconds = 900;
+
+/** An answer whose signature is good. */
+export interface ProviderCallback {
+  /** Of the sending; a repetition has the same. */
+  id: string;
+  outcome: "succeeded" | "declined";
+  /** Under which the charge was asked for. */
+  idempotencyKey: string;
+  /** The shop's id of the order, where the provider repeats it. */
+  reference?: string | null;
+  amountCents: number;
+  currency: string;
+  /** The provider's name of the charge. */
+  providerRef: string;
+  /** Where it came from, for the log. */
+  address: string;
+}
+
+/**
+ * Publishes an answer for the consumers to settle. It is no change of the database, so a crash before the
+ * message is in its stream makes the provider send the answer again.
+ *
+ * @returns `duplicate` for an id that was taken before
+ * @throws {WorkflowError} `charge_not_known`, or `invalid` where it fits no order
+ */
+export async function takeCallback(
+  deps: Pick<ServiceDeps, "db" | "redis" | "keys" | "log">,
+  callback: ProviderCallback,
+): Promise<"taken" | "duplicate"> {
+  const { db, redis, keys } = deps;
+  const seenKey = `${keys.callback}${callback.id}`;
+  if (await redis.exists(seenKey) === 1) return "duplicate";
+  const orderId = await findOrder(deps, callback);
+  await publish(deps, [{
+    message: {
+      type: "payment.callback",
+      orderId,
+      amountCents: callback.amountCents,
+      currency: callback.currency,
+      outcome: callback.outcome,
+      provider: httpGatewayName,
+      // They would read a key as part of the provider's name, and nobody could give that money back.
+      ...(await mayOlderRead(db) ? {} : { key: callback.idempotencyKey }),
+      providerRef: callback.providerRef,
+    },
+  }]);
+  // Only now: an answer that was marked and not published would be lost.
+  await redis.set(seenKey, "1", "EX", rememberSeconds);
+  return "taken";
+}
+
+async function findOrder(
+  { db, log }: Pick<ServiceDeps, "db" | "log">,
+  callback: ProviderCallback,
+): Promise<number> {
+  const { idempotencyKey, amountCents, currency, address } = callback;
+  const order = await readOrderOfChargeKey(db, httpGatewayName, idempotencyKey, {
+    amountCents,
+    currency,
+  });
+  if (order === undefined) {
+    // Under a key of before, somebody may still charge who should not.
+    const isOld = orderOfOldKey(idempotencyKey) !== undefined;
+    log[isOld ? "error" : "warn"]("callback of an unknown charge", {
+      idempotency_key: idempotencyKey,
+      reference: callback.reference,
+      provider_ref: callback.providerRef,
+      address,
+    });
+    throw new WorkflowError(
+      "charge_not_known",
+      "No order is known that was charged under this key; send it again later",
+    );
+  }
+  const reference = callback.reference ?? order.externalOrderId;
+  // Money of another currency is the order's all the same, if the charge is: it will be disputed.
+  if (order.externalOrderId !== reference) {
+    log.error("callback fits no order", {
+      order_id: order.id,
+      provider_ref: callback.providerRef,
+      address,
+    });
+    throw new WorkflowError("invalid", "The callback fits no order that was to be charged");
+  }
+  return order.id;
+}
