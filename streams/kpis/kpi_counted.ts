@@ -12,9 +12,8 @@ import {
   readOrderBucket,
   readRefundBucket,
 } from "../../db/verification/kpi_sums.ts";
-import type { KpiEvent } from "../../domain/kpi/kpi.ts";
+import { type KpiEvent, orderKpiEvents, refundKpiEvents } from "../../domain/kpi/kpi.ts";
 import { onceSegmentSize } from "../redis/keys.ts";
-import { orderKpiEvent, refundKpiEvent } from "./kpis_rebuild.ts";
 
 /** The once-bitmaps as they were at one moment, a segment each; null for one that does not exist. */
 export interface CountedMarks {
@@ -32,7 +31,7 @@ export function segmentsFor(highestId: number): number {
 
 /** True if the marks say that the event was counted. */
 export function isCounted(marks: CountedMarks, event: KpiEvent): boolean {
-  return event.kind === "refunded"
+  return "refundId" in event
     ? hasMark(marks.refunds, event.refundId)
     : hasMark(marks.orders, event.orderId);
 }
@@ -60,11 +59,13 @@ export async function findUncounted(
   };
   for (const [bucket, count] of await countOrderBuckets(tx)) {
     if (marksIn(marks.orders, bucket) === count || uncounted.length >= mostInFlight) continue;
-    collect((await readOrderBucket(tx, bucket)).map((order) => orderKpiEvent(order, kpiDay)));
+    collect((await readOrderBucket(tx, bucket)).flatMap((order) => orderKpiEvents(order, kpiDay)));
   }
   for (const [bucket, count] of await countRefundBuckets(tx)) {
     if (marksIn(marks.refunds, bucket) === count || uncounted.length >= mostInFlight) continue;
-    collect((await readRefundBucket(tx, bucket)).map((refund) => refundKpiEvent(refund, kpiDay)));
+    collect(
+      (await readRefundBucket(tx, bucket)).flatMap((refund) => refundKpiEvents(refund, kpiDay)),
+    );
   }
   return uncounted;
 }

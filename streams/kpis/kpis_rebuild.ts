@@ -5,14 +5,9 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import {
-  listProcessedRefunds,
-  listSettledOrders,
-  type ProcessedRefund,
-  type SettledOrder,
-} from "../../db/recovery/recovery.ts";
+import { listFinishedRefunds, listSettledOrders } from "../../db/verification/kpi_sums.ts";
 import { WorkflowError } from "../../domain/errors.ts";
-import type { KpiEvent } from "../../domain/kpi/kpi.ts";
+import { type KpiEvent, orderKpiEvents, refundKpiEvents } from "../../domain/kpi/kpi.ts";
 import { applyKpis, type KpiDeps, otherBasis } from "./kpis.ts";
 import { type Lease, takeLease, underLease } from "../redis/lease.ts";
 import { pause } from "../queue/pause.ts";
@@ -89,25 +84,6 @@ export async function rebuildKpis(deps: RebuildDeps): Promise<RebuildReport> {
   );
 }
 
-/** The event by which a settled order counts. */
-export function orderKpiEvent(
-  { id: orderId, status, customerId, currency, totalCents: cents, settledAt }: SettledOrder,
-  kpiDay: (settledAt: string) => string,
-): KpiEvent {
-  const day = kpiDay(settledAt);
-  return status === "PAID"
-    ? { kind: "paid", orderId, day, currency, cents, customerId }
-    : { kind: "failed", orderId, day, currency };
-}
-
-/** The event by which a processed refund counts. */
-export function refundKpiEvent(
-  { id: refundId, customerId, currency, amountCents: cents, settledAt }: ProcessedRefund,
-  kpiDay: (settledAt: string) => string,
-): KpiEvent {
-  return { kind: "refunded", refundId, day: kpiDay(settledAt), currency, cents, customerId };
-}
-
 async function takeMark({ redis, keys, signal }: RebuildDeps): Promise<Lease> {
   const until = performance.now() + longestWaitMs;
   for (;;) {
@@ -139,12 +115,12 @@ async function fill(
   };
   const orders = await eachPage(
     (afterId) => listSettledOrders(db, { afterId, limit: pageSize }),
-    (page) => count(page.map((order) => orderKpiEvent(order, kpiDay))),
+    (page) => count(page.flatMap((order) => orderKpiEvents(order, kpiDay))),
   );
   if (orders === null) return null;
   const refunds = await eachPage(
-    (afterId) => listProcessedRefunds(db, { afterId, limit: pageSize }),
-    (page) => count(page.map((refund) => refundKpiEvent(refund, kpiDay))),
+    (afterId) => listFinishedRefunds(db, { afterId, limit: pageSize }),
+    (page) => count(page.flatMap((refund) => refundKpiEvents(refund, kpiDay))),
   );
   return refunds === null ? null : { days: days.size, orders, refunds };
 }

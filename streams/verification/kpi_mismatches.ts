@@ -13,7 +13,7 @@ import {
   sumQuarters,
 } from "../../db/verification/kpi_sums.ts";
 import { addDrift, type Drifts, noDrifts } from "./drift.ts";
-import { kpiFigures } from "../redis/keys.ts";
+import { kpiFigureNames } from "../../domain/kpi/kpi_table.ts";
 import { figuresOf, sumDays } from "../kpis/kpi_figures.ts";
 import type { KpiDeps } from "../kpis/kpis.ts";
 import { scanKeys } from "../redis/scan_keys.ts";
@@ -76,7 +76,9 @@ async function compareDays(
   for (const name of new Set([...sums.keys(), ...stored.keys()])) {
     const expected = figuresOf(sums.get(name));
     const found = stored.get(name);
-    const equal = kpiFigures.every((figure) => (found?.[figure] ?? "0") === `${expected[figure]}`);
+    const equal = kpiFigureNames.every((figure) =>
+      (found?.[figure] ?? "0") === `${expected[figure]}`
+    );
     const isListed = name.endsWith(`:${baseCurrency}`) || !sums.has(name) || index.has(name);
     if (!equal || !isListed) suspects.push(name);
   }
@@ -126,7 +128,7 @@ function parseKpiKey(
   const currency = others.length === 0 ? baseCurrency : others.join(":");
   const isKnown = /^\d{4}-\d{2}-\d{2}$/.test(day) && /^[A-Z]{3}$/.test(currency) &&
     (others.length === 0 || currency !== baseCurrency) &&
-    kpiFigures.some((known) => known === figure);
+    kpiFigureNames.some((known) => known === figure);
   return isKnown ? { name: `${day}:${currency}`, figure } : null;
 }
 

@@ -9,12 +9,12 @@ import { type CustomerSum, sumCustomers, sumQuarters } from "../../db/verificati
 import { highestIds } from "../../db/recovery/recovery.ts";
 import { readSnapshot } from "../../db/connection/snapshot.ts";
 import type { KpiEvent } from "../../domain/kpi/kpi.ts";
+import { kpiFigureNames, kpiKinds } from "../../domain/kpi/kpi_table.ts";
 import { exactAmount } from "../../domain/money.ts";
 import { addDrift, addDrifts, type Drifts, noDrifts } from "./drift.ts";
 import { findHeldWork } from "../recovery/held_work.ts";
-import { kpiFigures } from "../redis/keys.ts";
 import { type CountedMarks, findUncounted, isCounted, segmentsFor } from "../kpis/kpi_counted.ts";
-import { figuresOf, subtractEvents, sumDays } from "../kpis/kpi_figures.ts";
+import { figuresOf, hasEvents, subtractEvents, sumDays } from "../kpis/kpi_figures.ts";
 import { customerIdOf, isScoreOf, type KpiSuspects, type Place } from "./kpi_mismatches.ts";
 import type { RebuildDeps } from "../kpis/kpis_rebuild.ts";
 import { isLeased } from "../redis/lease.ts";
@@ -99,8 +99,8 @@ async function lookClosely(
     const sum = books.days.get(name);
     const expected = figuresOf(sum);
     const [day, currency] = name.split(":") as [string, string];
-    kpiFigures.forEach((figure, offset) => {
-      const found = stored.figures[index * kpiFigures.length + offset] ?? "0";
+    kpiFigureNames.forEach((figure, offset) => {
+      const found = stored.figures[index * kpiFigureNames.length + offset] ?? "0";
       if (found === `${expected[figure]}`) return;
       addDrift(drifts, {
         subject: deps.keys.kpiFigure(day, currency, figure),
@@ -109,8 +109,7 @@ async function lookClosely(
         found,
       });
     });
-    const hasEvents = sum !== undefined && sum.orders + sum.failed + sum.refunds > 0;
-    if (hasEvents && currency !== deps.baseCurrency && stored.listed[index] === null) {
+    if (hasEvents(sum) && currency !== deps.baseCurrency && stored.listed[index] === null) {
       addDrift(drifts, {
         subject: deps.keys.kpiIndex,
         what: "member",
@@ -135,7 +134,7 @@ async function lookClosely(
 
 /** Redis as of one moment. */
 interface Stored {
-  /** The figures of each day, in the order of {@linkcode kpiFigures}. */
+  /** The figures of each day, in the order of {@linkcode kpiFigureNames}. */
   figures: (string | null)[];
   /** For each day whether it is in the index. */
   listed: (string | null)[];
@@ -153,7 +152,7 @@ async function readStored(
   const transaction = redis.multi();
   for (const name of days) {
     const [day, currency] = name.split(":") as [string, string];
-    transaction.mget(kpiFigures.map((figure) => keys.kpiFigure(day, currency, figure)));
+    transaction.mget(kpiFigureNames.map((figure) => keys.kpiFigure(day, currency, figure)));
     transaction.zscore(keys.kpiIndex, name);
   }
   for (const { currency, member } of places) {
@@ -195,7 +194,7 @@ async function findLost(
   while (rest.length > 0) {
     const held = await findHeldWork(deps, limits);
     rest = rest.filter((event) =>
-      event.kind === "refunded"
+      "refundId" in event
         ? !held.moves("refund", event.refundId)
         : !held.moves("order_count", event.orderId)
     );
@@ -223,11 +222,12 @@ function withoutEvents(
 ): Map<string, CustomerSum> {
   const byName = new Map(sums.map((sum) => [`${sum.customerId}:${sum.currency}`, { ...sum }]));
   for (const event of events) {
-    if (event.kind === "failed") continue;
+    const { leaderboard } = kpiKinds[event.kind];
+    if (leaderboard === 0) continue;
     const sum = byName.get(`${event.customerId}:${event.currency}`);
     if (sum === undefined) continue;
     sum.events--;
-    sum.cents += BigInt(event.kind === "paid" ? -event.cents : event.cents);
+    sum.cents -= BigInt(leaderboard * event.cents);
     sum.movedCents -= BigInt(event.cents);
   }
   return byName;
