@@ -6,6 +6,7 @@
 
 import { isDay } from "../domain/kpi/day.ts";
 import type { KpiRow } from "../domain/kpi/kpi.ts";
+import { kpiFigureNames, kpiFigures } from "../domain/kpi/kpi_table.ts";
 import { groupedAmount } from "../domain/money.ts";
 import { ensureBasis, holdBasis, isOwnBasis } from "../streams/kpis/kpi_basis.ts";
 import { readKpis } from "../streams/kpis/kpis.ts";
@@ -55,27 +56,20 @@ export default command;
 
 /** Figures for people, a line a day and currency; money in units of the currency. */
 export function formatKpis(kpis: readonly KpiRow[]): string {
-  const right = (heading: string) => ({ heading, align: "right" } as const);
   return formatTable(
     [
       { heading: "date" },
       { heading: "currency" },
-      right("revenue"),
-      right("orders"),
-      right("average"),
-      right("failed"),
-      right("refunds"),
-      right("refunded"),
+      ...Object.values(kpiFigures).map(({ heading }) => ({ heading, align: "right" } as const)),
     ],
     kpis.map((row) => [
       row.date,
       row.currency,
-      groupedAmount(row.revenue_cents, row.currency),
-      formatCount(row.order_count),
-      groupedAmount(row.avg_order_value_cents, row.currency),
-      formatCount(row.failed_order_count),
-      formatCount(row.refund_count),
-      groupedAmount(row.refund_amount_cents, row.currency),
+      ...kpiFigureNames.map((figure) =>
+        kpiFigures[figure].unit === "money"
+          ? groupedAmount(row[figure], row.currency)
+          : formatCount(row[figure])
+      ),
     ]),
   );
 }

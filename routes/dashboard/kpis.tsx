@@ -7,12 +7,14 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { daysBefore, daysBetween } from "../../domain/kpi/day.ts";
-import { averageCents, type KpiRow, mostKpiDays } from "../../domain/kpi/kpi.ts";
+import { emptyKpiRow, type KpiRow, mostKpiDays, sumKpiRows } from "../../domain/kpi/kpi.ts";
+import { kpiFigureNames, kpiFigures } from "../../domain/kpi/kpi_table.ts";
 import { currencyDigits } from "../../domain/money.ts";
 import { readCurrencies, readKpis } from "../../streams/kpis/kpis.ts";
 import type { AppDeps } from "../deps.ts";
 import { Chart } from "./chart.tsx";
 import { formatCount, formatDay, formatMoney } from "./format.ts";
+import { kpiCards } from "./kpi_cards.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Columns, Empty, linkTo, Money, Notice, Table } from "./parts.tsx";
 import { pageQuery } from "./queries.ts";
@@ -25,15 +27,6 @@ const usualDays = 30;
 
 /** Days that the table shows at the most; the charts and the file show all. */
 const mostTableDays = 400;
-
-const figures = [
-  "revenue_cents",
-  "order_count",
-  "avg_order_value_cents",
-  "failed_order_count",
-  "refund_count",
-  "refund_amount_cents",
-] as const;
 
 /** `GET /dashboard/kpis`. */
 export function kpiPageRoutes(deps: AppDeps): Hono {
@@ -66,7 +59,7 @@ export function kpiPageRoutes(deps: AppDeps): Hono {
       ...new Set([...latest, ...read.map((row) => row.currency), currency]),
     ];
     const days = completed(read.filter((row) => row.currency === currency), from, to, currency);
-    const total = sumOf(days, currency);
+    const total = sumKpiRows(days, currency);
     const x = days.map(({ date }) => Date.parse(`${date}T00:00:00Z`) / 1_000);
     const ranges = [["7 days", 7], ["30 days", 30], ["90 days", 90], ["a year", 365]] as const;
     return page(
@@ -127,26 +120,12 @@ export function kpiPageRoutes(deps: AppDeps): Hono {
           </form>
           <section class="card" aria-label="All days together">
             <dl class="figures">
-              <div>
-                <dt>Revenue</dt>
-                <dd class="value">{formatMoney(total.revenue_cents, currency)}</dd>
-              </div>
-              <div>
-                <dt>Orders paid</dt>
-                <dd class="value">{formatCount(total.order_count)}</dd>
-              </div>
-              <div>
-                <dt>Average value</dt>
-                <dd class="value">{formatMoney(total.avg_order_value_cents, currency)}</dd>
-              </div>
-              <div>
-                <dt>Failed</dt>
-                <dd class="value">{formatCount(total.failed_order_count)}</dd>
-              </div>
-              <div>
-                <dt>Refunds · {formatCount(total.refund_count)}</dt>
-                <dd class="value">{formatMoney(total.refund_amount_cents, currency)}</dd>
-              </div>
+              {kpiCards(total).map(({ figure, name, value }) => (
+                <div key={figure}>
+                  <dt>{name}</dt>
+                  <dd class="value">{value}</dd>
+                </div>
+              ))}
             </dl>
           </section>
           <section class="cards" aria-label="Charts">
@@ -203,32 +182,20 @@ const DayTable = ({ days, currency }: { days: readonly KpiRow[]; currency: strin
           <Columns
             names={[
               "Day",
-              { right: "Revenue" },
-              { right: "Paid" },
-              { right: "Average" },
-              {
-                right: "Failed",
-              },
-              { right: "Refunds" },
-              { right: "Refunded" },
+              ...Object.values(kpiFigures).map(({ column }) => ({ right: column })),
             ]}
           />
           <tbody>
             {days.slice(0, mostTableDays).map((row) => (
               <tr key={row.date}>
                 <th scope="row" class="nowrap">{formatDay(row.date)}</th>
-                <td class="right">
-                  <Money cents={row.revenue_cents} currency={currency} />
-                </td>
-                <td class="right">{formatCount(row.order_count)}</td>
-                <td class="right">
-                  <Money cents={row.avg_order_value_cents} currency={currency} />
-                </td>
-                <td class="right">{formatCount(row.failed_order_count)}</td>
-                <td class="right">{formatCount(row.refund_count)}</td>
-                <td class="right">
-                  <Money cents={row.refund_amount_cents} currency={currency} />
-                </td>
+                {kpiFigureNames.map((figure) => (
+                  <td key={figure} class="right">
+                    {kpiFigures[figure].unit === "money"
+                      ? <Money cents={row[figure]} currency={currency} />
+                      : formatCount(row[figure])}
+                  </td>
+                ))}
               </tr>
             ))}
           </tbody>
@@ -247,29 +214,12 @@ function completed(rows: readonly KpiRow[], from: string, to: string, currency: 
   const count = daysBetween(from, to);
   return Array.from({ length: count }, (_, index) => {
     const date = daysBefore(to, count - 1 - index);
-    return byDay.get(date) ?? sumOf([], currency, date);
+    return byDay.get(date) ?? emptyKpiRow(date, currency);
   });
 }
 
-function sumOf(rows: readonly KpiRow[], currency: string, date = ""): KpiRow {
-  const sum = (figure: typeof figures[number]) =>
-    rows.reduce((total, row) => total + row[figure], 0);
-  const revenue = sum("revenue_cents");
-  const orders = sum("order_count");
-  return {
-    date,
-    currency,
-    revenue_cents: revenue,
-    order_count: orders,
-    avg_order_value_cents: averageCents(revenue, orders),
-    failed_order_count: sum("failed_order_count"),
-    refund_count: sum("refund_count"),
-    refund_amount_cents: sum("refund_amount_cents"),
-  };
-}
-
 function isEventful(row: KpiRow): boolean {
-  return figures.some((figure) => row[figure] !== 0);
+  return kpiFigureNames.some((figure) => row[figure] !== 0);
 }
 
 function best(days: readonly KpiRow[], currency: string): string {

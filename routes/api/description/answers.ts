@@ -15,13 +15,20 @@ import { mostReasons } from "../../../domain/import/reject_reasons.ts";
 const statuses = Object.keys(orderTransitions) as [OrderStatus, ...OrderStatus[]];
 
 const id = z.int().min(1);
-const count = z.int().min(0);
-const cents = z.int().min(0).meta({
+/** How many there are of something. */
+export const count = z.int().min(0);
+
+/** Money that is never below zero. */
+export const cents = z.int().min(0).meta({
   description: "In minor units of the currency: cents of euros, whole yen",
 });
 const time = z.string().meta({ format: "date-time", description: "ISO 8601 in UTC" });
-const currency = z.string().meta({ pattern: "^[A-Z]{3}$", examples: ["EUR"] });
-const day = z.string().meta({ format: "date", examples: ["2026-01-05"] });
+
+/** ISO 4217. */
+export const currency = z.string().meta({ pattern: "^[A-Z]{3}$", examples: ["EUR"] });
+
+/** `YYYY-MM-DD` */
+export const day = z.string().meta({ format: "date", examples: ["2026-01-05"] });
 
 /** An RFC 9457 problem. */
 export const problemAnswer = z.object({
@@ -193,20 +200,6 @@ export const importAnswer = z.object({
 
 /** A page of imports. */
 export const importListAnswer = listOf(importAnswer).meta({ id: "ImportList" });
-
-/** Days of figures. */
-export const kpisAnswer = z.object({
-  kpis: z.array(z.object({
-    date: day,
-    currency,
-    revenue_cents: z.int(),
-    order_count: count,
-    avg_order_value_cents: z.int(),
-    failed_order_count: count,
-    refund_count: count,
-    refund_amount_cents: cents,
-  })),
-}).meta({ id: "Kpis" });
 
 /** The customers with the highest revenue. */
 export const leaderboardAnswer = z.object({

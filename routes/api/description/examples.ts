@@ -12,7 +12,6 @@ import type {
   aliveAnswer,
   importAnswer,
   importListAnswer,
-  kpisAnswer,
   leaderboardAnswer,
   orderAnswer,
   orderDetailAnswer,
@@ -316,20 +315,6 @@ export const importList = {
   data: [doneImport],
   next_cursor: null,
 } satisfies z.input<typeof importListAnswer>;
-
-/** A day in one currency. */
-export const kpis = {
-  kpis: [{
-    date: "2026-01-05",
-    currency: "EUR",
-    revenue_cents: 1_204_350,
-    order_count: 482,
-    avg_order_value_cents: 2_498,
-    failed_order_count: 25,
-    refund_count: 3,
-    refund_amount_cents: 4_990,
-  }],
-} satisfies z.input<typeof kpisAnswer>;
 
 /** The best customer. */
 export const leaderboard = {
