@@ -5,7 +5,8 @@
  */
 
 import type { z } from "zod";
-import { importColumns, rejectColumns } from "../../../domain/import/csv_columns.ts";
+import { rejectColumns } from "../../../domain/import/csv_columns.ts";
+import { importColumns } from "../../../domain/import/csv_rows.ts";
 import { csvLine } from "../../../domain/import/csv_text.ts";
 import { type ErrorCode, type Fault, WorkflowError } from "../../../domain/errors.ts";
 import type {
@@ -31,6 +32,7 @@ import type {
   notificationDetailAnswer,
   notificationListAnswer,
 } from "../notifications/notification_answers.ts";
+import { orderExample } from "../orders/order_fields.ts";
 import type { orderBody } from "../orders/order_body.ts";
 import { httpProblemOf, type Problem, problemOf } from "../../middleware/problem.ts";
 import type { refundBody } from "../refunds/refund_body.ts";
@@ -44,23 +46,7 @@ export const newOrder = {
   items: [{ sku: "MUG", name: "Mug", unit_price_cents: 1_250, qty: 2 }],
 } satisfies z.input<typeof orderBody>;
 
-const taken = {
-  id: 42,
-  external_order_id: "web-1",
-  status: "PENDING",
-  failure_reason: null,
-  currency: "EUR",
-  total_cents: 2_500,
-  refunded_cents: 0,
-  customer: { id: 7, external_id: "c-7", email: "ann@example.com", name: "Ann" },
-  recipient_name: "Ann",
-  recipient_email: "ann@example.com",
-  placed_at: "2026-01-05T10:00:00.000000Z",
-  reserved_at: null,
-  settled_at: null,
-  created_at: "2026-01-05T10:00:01.120345Z",
-  updated_at: "2026-01-05T10:00:01.120345Z",
-} satisfies z.input<typeof orderAnswer>;
+const taken = orderExample satisfies z.input<typeof orderAnswer>;
 
 const paid = {
   ...taken,
