@@ -59,8 +59,13 @@ function fileAnswer(columns: readonly string[]) {
 /** `GET /orders.csv`, `GET /refunds.csv` and `GET /kpis.csv`: the lists of these names, whole. */
 export function exportRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const { db } = deps;
+  orderFile(app, deps);
+  refundFile(app, deps);
+  kpiFile(app, deps);
+  return app;
+}
 
+function orderFile(app: Hono, deps: AppDeps): void {
   app.get(
     "/orders.csv",
     described({
@@ -72,7 +77,7 @@ export function exportRoutes(deps: AppDeps): Hono {
     }),
     checked("query", orderFileQuery),
     async (c) => {
-      const find = await orderFinder(db, c.req.valid("query"));
+      const find = await orderFinder(deps.db, c.req.valid("query"));
       return await csvDownload(c, deps, {
         name: "orders.csv",
         columns: orderFileColumns,
@@ -95,7 +100,9 @@ export function exportRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function refundFile(app: Hono, deps: AppDeps): void {
   app.get(
     "/refunds.csv",
     described({
@@ -113,7 +120,7 @@ export function exportRoutes(deps: AppDeps): Hono {
         name: "refunds.csv",
         columns: refundColumns,
         nextPage: pages(async (beforeId) => {
-          const found = await listRefunds(db, filter, { beforeId, limit: pageRows });
+          const found = await listRefunds(deps.db, filter, { beforeId, limit: pageRows });
           return {
             rows: found.refunds.map((refund) => ({
               ...listedRefundJson(refund),
@@ -128,7 +135,9 @@ export function exportRoutes(deps: AppDeps): Hono {
       });
     },
   );
+}
 
+function kpiFile(app: Hono, deps: AppDeps): void {
   app.get(
     "/kpis.csv",
     described({
@@ -155,8 +164,6 @@ export function exportRoutes(deps: AppDeps): Hono {
       });
     },
   );
-
-  return app;
 }
 
 /** Page after page of a list, from the newest id down, until nothing more can follow. */
