@@ -16,7 +16,7 @@ import {
 } from "./kpi_table.ts";
 
 /** Days that one question may span. */
-export const mostKpiDays = 3_660;
+export const maxKpiDays = 3_660;
 
 /** One thing to count, at most once for its kind and id. */
 export type KpiEvent = OrderKpiEvent | RefundKpiEvent;

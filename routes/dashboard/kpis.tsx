@@ -7,7 +7,7 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { daysBefore, daysBetween } from "../../domain/kpi/day.ts";
-import { emptyKpiRow, type KpiRow, mostKpiDays, sumKpiRows } from "../../domain/kpi/kpi.ts";
+import { emptyKpiRow, type KpiRow, maxKpiDays, sumKpiRows } from "../../domain/kpi/kpi.ts";
 import { kpiFigureNames, kpiFigures } from "../../domain/kpi/kpi_table.ts";
 import { currencyDigits } from "../../domain/money.ts";
 import { readCurrencies, readKpis } from "../../streams/kpis/kpis.ts";
@@ -41,9 +41,9 @@ export function kpiPageRoutes(deps: AppDeps): Hono {
       query.faults.push("The first day is after the last one");
       from = to;
     }
-    if (daysBetween(from, to) > mostKpiDays) {
-      query.faults.push(`Only ${formatCount(mostKpiDays)} days are shown at a time`);
-      from = daysBefore(to, mostKpiDays - 1);
+    if (daysBetween(from, to) > maxKpiDays) {
+      query.faults.push(`Only ${formatCount(maxKpiDays)} days are shown at a time`);
+      from = daysBefore(to, maxKpiDays - 1);
     }
     return { query, from, to, today };
   };

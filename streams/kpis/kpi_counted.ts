@@ -22,7 +22,7 @@ export interface CountedMarks {
 }
 
 /** Events that may be on their way at once; what lies beyond is not collected. */
-export const mostInFlight = 100_000;
+export const maxInFlight = 100_000;
 
 /** Segments that hold the ids up to one, and one more: ids go on growing while they are read. */
 export function segmentsFor(highestId: number): number {
@@ -37,7 +37,7 @@ export function isCounted(marks: CountedMarks, event: KpiEvent): boolean {
 }
 
 /**
- * The events that the books know and the marks do not, at most {@linkcode mostInFlight}.
+ * The events that the database knows and the marks do not, at most {@linkcode maxInFlight}.
  *
  * Ids are compared in buckets: only where a bucket has another number of marks than of settled orders
  * are its rows read. Marks are never without a settled order (what is counted was committed before), so
@@ -53,16 +53,16 @@ export async function findUncounted(
   const uncounted: KpiEvent[] = [];
   const collect = (events: readonly KpiEvent[]): void => {
     for (const event of events) {
-      if (uncounted.length >= mostInFlight) return;
+      if (uncounted.length >= maxInFlight) return;
       if (!isCounted(marks, event)) uncounted.push(event);
     }
   };
   for (const [bucket, count] of await countOrderBuckets(tx)) {
-    if (marksIn(marks.orders, bucket) === count || uncounted.length >= mostInFlight) continue;
+    if (marksIn(marks.orders, bucket) === count || uncounted.length >= maxInFlight) continue;
     collect((await readOrderBucket(tx, bucket)).flatMap((order) => orderKpiEvents(order, kpiDay)));
   }
   for (const [bucket, count] of await countRefundBuckets(tx)) {
-    if (marksIn(marks.refunds, bucket) === count || uncounted.length >= mostInFlight) continue;
+    if (marksIn(marks.refunds, bucket) === count || uncounted.length >= maxInFlight) continue;
     collect(
       (await readRefundBucket(tx, bucket)).flatMap((refund) => refundKpiEvents(refund, kpiDay)),
     );

@@ -104,7 +104,7 @@ export async function applyKpis(
  * for each other currency that has figures.
  *
  * @param from first day, `YYYY-MM-DD`
- * @param to last day, included; at most {@linkcode mostKpiDays} days after `from`
+ * @param to last day, included; at most {@linkcode maxKpiDays} days after `from`
  * @throws {WorkflowError} `unavailable` where the figures are counted by another currency or zone
  */
 export async function readKpis(

@@ -9,7 +9,7 @@
 --
 -- KEYS[1]  rebuild mark (see streams/redis/keys.ts; all other keys are derived from the prefix)
 -- KEYS[2]  set of the shadow's keys: whoever swaps them must know them, and may ask no server for a list
--- KEYS[3]  basis of the figures     KEYS[4] marks of the books
+-- KEYS[3]  basis of the figures     KEYS[4] marks of the database
 -- ARGV[1]  prefix of all keys     ARGV[2] base currency     ARGV[3] ids to a once bitmap
 -- ARGV[4]  "live", or the token of a rebuild that fills its shadow
 -- ARGV[5]  JSON [[kind, id, day, currency, cents, customer id], ...], the kind as its place among the kinds
@@ -38,7 +38,7 @@ if target == 'live' then
   end
 end
 
-local most_exact = 9007199254740991
+local max_exact = 9007199254740991
 
 -- Digits of two texts without signs, added; or the smaller taken from the larger.
 local function combine(a, b, sign)
@@ -79,7 +79,7 @@ local function add(key, cents)
   local reply = redis.pcall('INCRBY', key, cents)
   if type(reply) == 'number' then return reply end
   local before = redis.call('GET', key) or '0'
-  -- What is no number at all is not worth failing for: the proof finds it, and the figures are counted anew.
+  -- What is no number at all is not worth failing for: verification finds it, and the figures are counted anew.
   if not string.match(before, '^-?%d+$') then before = '0' end
   local sum = add_texts(before, cents)
   redis.call('SET', key, sum)
@@ -89,7 +89,7 @@ end
 -- Rounded down. Division of numbers is exact while they are; beyond that it goes digit by digit.
 local function average(key, sum, count)
   if count == 0 then return '0' end
-  if math.abs(sum) <= most_exact then return string.format('%.0f', math.floor(sum / count)) end
+  if math.abs(sum) <= max_exact then return string.format('%.0f', math.floor(sum / count)) end
   local text = redis.call('GET', key)
   local minus = string.sub(text, 1, 1) == '-'
   local digits, rest = {}, 0
@@ -115,7 +115,7 @@ local function add_events(key, by_kind, figure)
         for _, cents in ipairs(events.full) do add(key, string.format('%.0f', sign * cents)) end
       end
       local both = sum + part
-      if both > most_exact or both < -most_exact then
+      if both > max_exact or both < -max_exact then
         add(key, string.format('%.0f', sum))
         both = part
       end
@@ -158,7 +158,7 @@ local function apply(space)
       end
       of_kind.count = of_kind.count + 1
       local sum = of_kind.cents + cents
-      if sum > most_exact then
+      if sum > max_exact then
         of_kind.full = of_kind.full or {}
         table.insert(of_kind.full, of_kind.cents)
         sum = cents

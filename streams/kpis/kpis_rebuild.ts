@@ -1,5 +1,5 @@
 /**
- * Counts every figure and the leaderboard anew from the books, while live events go on being counted.
+ * Counts every figure and the leaderboard anew from the database, while live events go on being counted.
  *
  * @module
  */
@@ -39,7 +39,7 @@ const pageSize = 10_000;
 const markTtlMs = 6_000;
 
 /** How long to wait for another rebuild. */
-const longestWaitMs = 120_000;
+const maxWaitMs = 120_000;
 
 /** How often to look whether the other rebuild has ended. */
 const waitStepMs = 100;
@@ -48,12 +48,12 @@ const waitStepMs = 100;
 const tries = 3;
 
 /**
- * Replaces every KPI key and the leaderboard by what the books say, all in one step.
+ * Replaces every KPI key and the leaderboard by what the database says, all in one step.
  *
  * **Why nothing is lost or counted twice.** The rebuild fills figures of its own in the shadow, where
  * once-bitmaps make every order and refund count once, whoever brings it. From the moment the mark is
- * set, whatever is counted live is counted in the shadow as well. An event is committed to the books
- * before it is counted. So one that was counted live before the mark is in the books before the first
+ * set, whatever is counted live is counted in the shadow as well. An event is committed to the database
+ * before it is counted. So one that was counted live before the mark is in the database before the first
  * page is read, and the pages bring it; one that is counted live between the mark and the swap is in the
  * shadow by that, whether or not the pages met it; and one that is counted live after the swap meets the
  * swapped bitmaps, which know whether the pages had met it. The swap takes the bitmaps along with the
@@ -85,7 +85,7 @@ export async function rebuildKpis(deps: RebuildDeps): Promise<RebuildReport> {
 }
 
 async function takeMark({ redis, keys, signal }: RebuildDeps): Promise<Lease> {
-  const until = performance.now() + longestWaitMs;
+  const until = performance.now() + maxWaitMs;
   for (;;) {
     signal?.throwIfAborted();
     // It names the basis, so that whoever counts meanwhile sees by which the shadow is counted.

@@ -12,10 +12,10 @@ import { mend } from "../recovery/repair.ts";
 import { pause } from "../queue/pause.ts";
 import type { QueueDeps } from "../queue/publish.ts";
 import { verify, type VerifyReport } from "./verify.ts";
-import type { KpiProofDeps } from "./verify_kpis.ts";
+import type { VerifyKpisDeps } from "./verify_kpis.ts";
 
 /** What proving works with. */
-export type ProofDeps = KpiProofDeps & QueueDeps & { log: Log };
+export type ProofDeps = VerifyKpisDeps & QueueDeps & { log: Log };
 
 /** Shortest time from one proof to the next, in milliseconds. */
 const leastIntervalMs = 60_000;
