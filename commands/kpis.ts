@@ -7,13 +7,14 @@
 import { isDay } from "../domain/kpi/day.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import type { KpiRow } from "../domain/kpi/kpi.ts";
+import { kpiFigureNames, kpiFigures } from "../domain/kpi/kpi_table.ts";
 import { groupedAmount } from "../domain/money.ts";
 import { withOwnKpis } from "../services/rebuild_kpis.ts";
 import { readKpis } from "../streams/kpis/kpis.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
-import { formatTable, right } from "./table.ts";
+import { formatTable } from "./table.ts";
 
 const command: Command = {
   summary: "Shows the KPIs of a day, or rebuilds all of them from the database.",
@@ -51,22 +52,16 @@ export function formatKpis(kpis: readonly KpiRow[]): string {
     [
       { heading: "date" },
       { heading: "currency" },
-      right("revenue"),
-      right("orders"),
-      right("average"),
-      right("failed"),
-      right("refunds"),
-      right("refunded"),
+      ...Object.values(kpiFigures).map(({ heading }) => ({ heading, align: "right" } as const)),
     ],
     kpis.map((row) => [
       row.date,
       row.currency,
-      groupedAmount(row.revenue_cents, row.currency),
-      formatCount(row.order_count),
-      groupedAmount(row.avg_order_value_cents, row.currency),
-      formatCount(row.failed_order_count),
-      formatCount(row.refund_count),
-      groupedAmount(row.refund_amount_cents, row.currency),
+      ...kpiFigureNames.map((figure) =>
+        kpiFigures[figure].unit === "money"
+          ? groupedAmount(row[figure], row.currency)
+          : formatCount(row[figure])
+      ),
     ]),
   );
 }

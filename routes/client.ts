@@ -13,7 +13,6 @@ import type {
   aliveAnswer,
   importAnswer,
   importListAnswer,
-  kpisAnswer,
   leaderboardAnswer,
   orderDetailAnswer,
   orderListAnswer,
@@ -31,6 +30,7 @@ import type {
   notificationDetailAnswer,
   notificationListAnswer,
 } from "./api/notifications/notification_answers.ts";
+import type { kpisAnswer } from "./api/kpis/kpi_answers.ts";
 import type { orderBody } from "./api/orders/order_body.ts";
 import type {
   daysQuery,

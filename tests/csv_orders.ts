@@ -5,7 +5,7 @@
  */
 
 import type { Queryable } from "../db/connection/database.ts";
-import { importColumns } from "../domain/import/csv_columns.ts";
+import { importColumns } from "../domain/import/csv_rows.ts";
 import { csvLine } from "../domain/import/csv_text.ts";
 
 /** A row of an import file; what is not given is the same everywhere. */

@@ -7,7 +7,7 @@
  */
 
 import { openDatabase } from "../db/connection/database.ts";
-import { importColumns } from "../domain/import/csv_columns.ts";
+import { importColumns } from "../domain/import/csv_rows.ts";
 import { csvLine } from "../domain/import/csv_text.ts";
 import { silentLog } from "../domain/operation/log.ts";
 import { keysFor } from "../streams/redis/keys.ts";

@@ -40,26 +40,6 @@ export interface OpenReversal {
   currency: string;
 }
 
-/** A settled order as the figures count it. */
-export interface SettledOrder {
-  id: number;
-  status: "PAID" | "FAILED";
-  customerId: number;
-  currency: string;
-  totalCents: number;
-  settledAt: string;
-}
-
-/** A processed refund as the figures count it. */
-export interface ProcessedRefund {
-  id: number;
-  customerId: number;
-  currency: string;
-  amountCents: number;
-  /** When its order was settled: the day that it lowers. */
-  settledAt: string;
-}
-
 /** A page of a list in the order of ids. */
 export interface PageRequest {
   /** Last id of the page before, 0 for the first page. */
@@ -205,41 +185,6 @@ export function refundEventStarts(): [string, string] {
   return [start("PROCESSED"), start("FAILED")];
 }
 
-/** A page of the orders that count: `PAID` and `FAILED` ones. */
-export async function listSettledOrders(
-  db: Queryable,
-  { afterId, limit }: PageRequest,
-): Promise<SettledOrder[]> {
-  const rows = await db.query(
-    `
-    select id, status, customer_id, currency, total_cents, settled_at
-    from orders
-    where id > ? and status in ('PAID', 'FAILED')
-    order by id
-    limit ?`,
-    [afterId, limit],
-  );
-  return rows.map(toSettledOrder);
-}
-
-/** A page of the refunds that count: `PROCESSED` ones. */
-export async function listProcessedRefunds(
-  db: Queryable,
-  { afterId, limit }: PageRequest,
-): Promise<ProcessedRefund[]> {
-  const rows = await db.query(
-    `
-    select refunds.id, orders.customer_id, orders.currency, refunds.amount_cents, orders.settled_at
-    from refunds
-    straight_join orders on orders.id = refunds.order_id
-    where refunds.id > ? and refunds.status = 'PROCESSED' and orders.settled_at is not null
-    order by refunds.id
-    limit ?`,
-    [afterId, limit],
-  );
-  return rows.map(toProcessedRefund);
-}
-
 /** Whether an order or a refund is unfinished that has not changed for a while. */
 export async function hasStaleWork(db: Queryable, olderThanSeconds: number): Promise<boolean> {
   const orders = await listOpenOrders(db, { afterId: 0, limit: 1, olderThanSeconds });
@@ -352,29 +297,6 @@ export async function listUndoneDecisions(
 export async function lastEventId(db: Queryable): Promise<number> {
   const [row] = await db.query("select coalesce(max(id), 0) as id from order_events");
   return toInteger(row?.id);
-}
-
-/** The columns of {@linkcode SettledOrder}. */
-export function toSettledOrder(row: Row): SettledOrder {
-  return {
-    id: toInteger(row.id),
-    status: row.status as SettledOrder["status"],
-    customerId: toInteger(row.customer_id),
-    currency: String(row.currency),
-    totalCents: toInteger(row.total_cents),
-    settledAt: String(row.settled_at),
-  };
-}
-
-/** The columns of {@linkcode ProcessedRefund}. */
-export function toProcessedRefund(row: Row): ProcessedRefund {
-  return {
-    id: toInteger(row.id),
-    customerId: toInteger(row.customer_id),
-    currency: String(row.currency),
-    amountCents: toInteger(row.amount_cents),
-    settledAt: String(row.settled_at),
-  };
 }
 
 /** Further conditions of a page; they hold numbers only. */

@@ -1,26 +1,33 @@
 /**
- * The sums that the figures and the leaderboard in Redis must agree with. They read whole tables; to be
- * run in one snapshot.
+ * What counts towards the figures and the leaderboard, row by row and in sums. They read whole tables; sums
+ * are to be read in one snapshot.
  *
  * @module
  */
 
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
-import {
-  type ProcessedRefund,
-  type SettledOrder,
-  toProcessedRefund,
-  toSettledOrder,
-} from "../recovery/recovery.ts";
+import type { FinishedRefund, SettledOrder } from "../../domain/kpi/kpi.ts";
+import { countedStatuses, type KpiKind, kpiKindOf } from "../../domain/kpi/kpi_table.ts";
+
+const quoted = (texts: readonly string[]) => texts.map((text) => `'${text}'`).join(", ");
+
+/** Conditions on the orders and refunds that count: the statuses are the list of `domain/kpi/kpi_table.ts`. */
+const countedOrder = `orders.status in (${quoted(countedStatuses("order"))})`;
+const countedRefund = `refunds.status in (${quoted(countedStatuses("refund"))})
+      and orders.settled_at is not null`;
+
+const orderColumns = "id, status, customer_id, currency, total_cents, settled_at";
+const refundColumns = `refunds.id, refunds.status, orders.customer_id, orders.currency,
+      refunds.amount_cents, orders.settled_at`;
 
 /** Orders or refunds of one quarter of an hour and one currency, together. */
 export interface QuarterSum {
-  kind: "PAID" | "FAILED" | "REFUNDED";
+  kind: KpiKind;
   /** Beginning of the quarter in which the orders were settled: UTC, `YYYY-MM-DD HH:MM:SS`. */
   settledAt: string;
   currency: string;
   count: number;
-  /** A sum, so it may be larger than a number holds; 0 of `FAILED` orders, whose money counts nowhere. */
+  /** A sum, so it may be larger than a number holds. */
   cents: bigint;
 }
 
@@ -31,29 +38,33 @@ export interface QuarterSum {
  */
 export async function sumQuarters(tx: Queryable): Promise<QuarterSum[]> {
   const orders = await tx.query(`
-    select status as kind, timestampdiff(minute, '1970-01-01', settled_at) div 15 as quarter, currency,
-      count(*) as n, sum(if(status = 'PAID', total_cents, 0)) as cents
+    select status, timestampdiff(minute, '1970-01-01', settled_at) div 15 as quarter, currency,
+      count(*) as n, sum(total_cents) as cents
     from orders
-    where status in ('PAID', 'FAILED')
+    where ${countedOrder}
     group by status, quarter, currency`);
   const refunds = await tx.query(`
-    select 'REFUNDED' as kind,
-      timestampdiff(minute, '1970-01-01', orders.settled_at) div 15 as quarter, orders.currency,
-      count(*) as n, sum(refunds.amount_cents) as cents
+    select refunds.status, timestampdiff(minute, '1970-01-01', orders.settled_at) div 15 as quarter,
+      orders.currency, count(*) as n, sum(refunds.amount_cents) as cents
     from refunds
     straight_join orders on orders.id = refunds.order_id
-    where refunds.status = 'PROCESSED' and orders.settled_at is not null
-    group by quarter, orders.currency`);
-  return [...orders, ...refunds].map((row) => ({
-    kind: row.kind as QuarterSum["kind"],
-    settledAt: new Date(toInteger(row.quarter) * 900_000).toISOString().slice(0, 19).replace(
-      "T",
-      " ",
-    ),
+    where ${countedRefund}
+    group by refunds.status, quarter, orders.currency`);
+  return [
+    ...orders.map((row) => toQuarterSum("order", row)),
+    ...refunds.map((row) => toQuarterSum("refund", row)),
+  ];
+}
+
+function toQuarterSum(of: "order" | "refund", row: Row): QuarterSum {
+  const begin = new Date(toInteger(row.quarter) * 900_000).toISOString();
+  return {
+    kind: kpiKindOf(of, String(row.status))!,
+    settledAt: begin.slice(0, 19).replace("T", " "),
     currency: String(row.currency),
     count: toInteger(row.n),
     cents: toBigInteger(row.cents),
-  }));
+  };
 }
 
 /** What a customer's paid orders in one currency come to. */
@@ -137,51 +148,107 @@ export async function countOrderBuckets(tx: Queryable): Promise<Map<number, numb
       `
     select id div ? as bucket, count(*) as n
     from orders
-    where status in ('PAID', 'FAILED')
+    where ${countedOrder}
     group by bucket`,
       [bucketSize],
     ),
   );
 }
 
-/** How many ids of each bucket are processed refunds. */
+/** How many ids of each bucket are finished refunds that count. */
 export async function countRefundBuckets(tx: Queryable): Promise<Map<number, number>> {
   return toBuckets(
     await tx.query(
       `
     select id div ? as bucket, count(*) as n
     from refunds
-    where status = 'PROCESSED'
+    where status in (${quoted(countedStatuses("refund"))})
     group by bucket`,
       [bucketSize],
     ),
   );
 }
 
-/** The settled orders of one bucket. */
+/** The settled orders of one bucket that count. */
 export async function readOrderBucket(tx: Queryable, bucket: number): Promise<SettledOrder[]> {
   const rows = await tx.query(
     `
-    select id, status, customer_id, currency, total_cents, settled_at
+    select ${orderColumns}
     from orders
-    where id >= ? and id < ? and status in ('PAID', 'FAILED')`,
+    where id >= ? and id < ? and ${countedOrder}`,
     [bucket * bucketSize, (bucket + 1) * bucketSize],
   );
   return rows.map(toSettledOrder);
 }
 
-/** The processed refunds of one bucket. */
-export async function readRefundBucket(tx: Queryable, bucket: number): Promise<ProcessedRefund[]> {
+/** The finished refunds of one bucket that count. */
+export async function readRefundBucket(tx: Queryable, bucket: number): Promise<FinishedRefund[]> {
   const rows = await tx.query(
     `
-    select refunds.id, orders.customer_id, orders.currency, refunds.amount_cents, orders.settled_at
+    select ${refundColumns}
     from refunds
     straight_join orders on orders.id = refunds.order_id
-    where refunds.id >= ? and refunds.id < ? and refunds.status = 'PROCESSED'
-      and orders.settled_at is not null`,
+    where refunds.id >= ? and refunds.id < ? and ${countedRefund}`,
     [bucket * bucketSize, (bucket + 1) * bucketSize],
   );
-  return rows.map(toProcessedRefund);
+  return rows.map(toFinishedRefund);
+}
+
+/** A page of the settled orders that count, in the order of ids. */
+export async function listSettledOrders(
+  db: Queryable,
+  { afterId, limit }: { afterId: number; limit: number },
+): Promise<SettledOrder[]> {
+  const rows = await db.query(
+    `
+    select ${orderColumns}
+    from orders
+    where id > ? and ${countedOrder}
+    order by id
+    limit ?`,
+    [afterId, limit],
+  );
+  return rows.map(toSettledOrder);
+}
+
+/** A page of the finished refunds that count, in the order of ids. */
+export async function listFinishedRefunds(
+  db: Queryable,
+  { afterId, limit }: { afterId: number; limit: number },
+): Promise<FinishedRefund[]> {
+  const rows = await db.query(
+    `
+    select ${refundColumns}
+    from refunds
+    straight_join orders on orders.id = refunds.order_id
+    where refunds.id > ? and ${countedRefund}
+    order by refunds.id
+    limit ?`,
+    [afterId, limit],
+  );
+  return rows.map(toFinishedRefund);
+}
+
+function toSettledOrder(row: Row): SettledOrder {
+  return {
+    id: toInteger(row.id),
+    status: String(row.status),
+    customerId: toInteger(row.customer_id),
+    currency: String(row.currency),
+    totalCents: toInteger(row.total_cents),
+    settledAt: String(row.settled_at),
+  };
+}
+
+function toFinishedRefund(row: Row): FinishedRefund {
+  return {
+    id: toInteger(row.id),
+    status: String(row.status),
+    customerId: toInteger(row.customer_id),
+    currency: String(row.currency),
+    amountCents: toInteger(row.amount_cents),
+    settledAt: String(row.settled_at),
+  };
 }
 
 function toBuckets(rows: readonly Row[]): Map<number, number> {

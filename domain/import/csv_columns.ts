@@ -1,43 +1,33 @@
 /**
- * The columns of the import file: which there are, and where a file has them.
+ * Where a file has the columns of the import.
  *
  * @module
  */
 
-/** Every column that an import file must have, in the order of the documentation. */
-export const importColumns = [
-  "external_order_id",
-  "order_placed_at",
-  "currency",
-  "customer_id",
-  "customer_email",
-  "customer_name",
-  "product_sku",
-  "product_name",
-  "unit_price_cents",
-  "qty",
-] as const;
+import {
+  type ColumnPlaces,
+  type ImportColumn,
+  importColumns,
+  isRequiredColumn,
+} from "./csv_rows.ts";
 
 /** Columns that a file may have, others among them: as many as a spreadsheet. */
 export const mostColumns = 16_384;
-
-/** A column of the import file. */
-export type ImportColumn = (typeof importColumns)[number];
-
-/** Where each column stands in a file's records, counted from 0. */
-export type ColumnPlaces = Readonly<Record<ImportColumn, number>>;
 
 /** The columns that a rejects file has besides those of the file it came from. */
 export const rejectColumns = ["line", "reason"] as const;
 
 /**
- * Finds the columns in a file's header: in any order and case, among any others.
+ * Finds the columns in a file's header: in any order and case, among any others. A column that a file may lack is at
+ * a place that no record has.
  *
  * @returns the places, or a sentence saying what is wrong with the header
  */
 export function placeColumns(header: readonly string[]): ColumnPlaces | string {
   const names = header.map(columnName);
-  const missing = importColumns.filter((column) => !names.includes(column));
+  const missing = importColumns.filter((column) =>
+    isRequiredColumn(column) && !names.includes(column)
+  );
   if (missing.length > 0) {
     const list = missing.join(", ");
     const hint = header.length === 1 && /[;\t|]/.test(header[0]!)

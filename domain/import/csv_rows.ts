@@ -1,12 +1,11 @@
 /**
- * One row of the import file: an item of an order, and what the order says about itself.
+ * The columns of the import file, and one row of it: an item of an order, and what the order says about itself.
  *
  * @module
  */
 
-import type { ColumnPlaces, ImportColumn } from "./csv_columns.ts";
 import type { Fault } from "../errors.ts";
-import { type IncomingItem, orderLimits } from "../order/incoming_order.ts";
+import { type IncomingItem, type OrderHead, orderLimits } from "../order/incoming_order.ts";
 import { currencyProblem, isCurrency } from "../money.ts";
 import { parsePlacedAt, tooFarAhead } from "../order/placed_at.ts";
 
@@ -18,16 +17,50 @@ export interface CsvRow {
   fields: readonly string[];
 }
 
+/** What is said of a column. */
+export interface ImportColumnRow {
+  /** What it is about. */
+  of: "order" | "item";
+  /** A file may be without it, as those are that were written before there was one. */
+  optional?: true;
+}
+
+/** The columns as they are written down, in the order of the documentation. */
+export const importColumnTable = {
+  external_order_id: { of: "order" },
+  order_placed_at: { of: "order" },
+  currency: { of: "order" },
+  customer_id: { of: "order" },
+  customer_email: { of: "order" },
+  customer_name: { of: "order" },
+  product_sku: { of: "item" },
+  product_name: { of: "item" },
+  unit_price_cents: { of: "item" },
+  qty: { of: "item" },
+} as const satisfies Record<string, ImportColumnRow>;
+
+/** A column of the import file. */
+export type ImportColumn = keyof typeof importColumnTable;
+
+/** Where each column stands in a file's records, counted from 0; -1 for one that the file is without. */
+export type ColumnPlaces = Readonly<Record<ImportColumn, number>>;
+
+/** Every column of an import file, in the order of the documentation. */
+export const importColumns = Object.keys(importColumnTable) as readonly ImportColumn[];
+
+/** True unless a file may be without the column. */
+export function isRequiredColumn(column: ImportColumn): boolean {
+  const { optional }: ImportColumnRow = importColumnTable[column];
+  return optional !== true;
+}
+
+const headColumns = importColumns.filter((column) => importColumnTable[column].of === "order");
+const itemColumns = importColumns.filter((column) => importColumnTable[column].of === "item");
+
 /** A row without a fault. */
 export interface OrderRow {
-  /** The shop's own id of the order. */
-  externalOrderId: string;
-  /** UTC, `YYYY-MM-DD HH:MM:SS.fff`. */
-  placedAt: string;
-  /** ISO 4217, upper case. */
-  currency: string;
-  /** Who buys; every row of an order says the same. */
-  customer: { externalId: string; email: string; name: string };
+  /** What every row of an order says the same of it. */
+  head: OrderHead;
   /** What the row adds to its order. */
   item: IncomingItem;
 }
@@ -48,7 +81,7 @@ export function readRow(
 ): OrderRow | Fault[] {
   const faults: Fault[] = [];
   const head = before !== undefined && sameHead(fields, before.fields, places)
-    ? before.row
+    ? before.row.head
     : readHead(fields, places, latestPlacedAt, faults);
   const sku = trimmed(fields, places, "product_sku");
   check(faults, "product_sku", idProblem(sku));
@@ -64,18 +97,8 @@ export function readRow(
   );
   const qty = integer(fields, places, "qty", 1, orderLimits.qty, faults);
   if (faults.length > 0) return faults;
-  const { externalOrderId, placedAt, currency, customer } = head;
-  return {
-    externalOrderId,
-    placedAt,
-    currency,
-    customer,
-    item: { sku, name, unitPriceCents, qty },
-  };
+  return { head, item: { sku, name, unitPriceCents, qty } };
 }
-
-/** The columns that are about the item. */
-const itemColumns = ["product_sku", "product_name", "unit_price_cents", "qty"] as const;
 
 /** True for a row that says nothing at all, as spreadsheets leave them behind. */
 export function isBlankRow(fields: readonly string[]): boolean {
@@ -88,16 +111,6 @@ export function lacksItsOrder(fields: readonly string[], places: ColumnPlaces): 
     itemColumns.some((column) => trimmed(fields, places, column) !== "");
 }
 
-/** The columns that are about the order. */
-const headColumns = [
-  "order_placed_at",
-  "external_order_id",
-  "currency",
-  "customer_id",
-  "customer_email",
-  "customer_name",
-] as const;
-
 function sameHead(a: readonly string[], b: readonly string[], places: ColumnPlaces): boolean {
   for (const column of headColumns) if (a[places[column]] !== b[places[column]]) return false;
   return true;
@@ -109,7 +122,7 @@ function readHead(
   places: ColumnPlaces,
   latestPlacedAt: string,
   faults: Fault[],
-): Omit<OrderRow, "item"> {
+): OrderHead {
   const externalOrderId = trimmed(fields, places, "external_order_id");
   check(faults, "external_order_id", idProblem(externalOrderId));
   const placedAt = parsePlacedAt(trimmed(fields, places, "order_placed_at"));

@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { ColumnPlaces } from "./csv_columns.ts";
-import { type CsvRow, type OrderRow, readRow } from "./csv_rows.ts";
+import { type ColumnPlaces, type CsvRow, type OrderRow, readRow } from "./csv_rows.ts";
 import type { Fault } from "../errors.ts";
-import { type IncomingOrder, totalProblem } from "../order/incoming_order.ts";
+import { type IncomingOrder, type OrderHead, totalProblem } from "../order/incoming_order.ts";
 import type { OrderStatus } from "../order/order.ts";
 
 /** A row that goes to the rejects file. */
@@ -185,14 +184,15 @@ function disagreement(
   rows: readonly OrderRow[],
   sources: readonly CsvRow[],
 ): string | undefined {
-  const first = rows[0]!;
-  for (const [index, row] of rows.entries()) {
-    if (row.currency === first.currency && sameCustomer(row.customer, first.customer)) continue;
+  const first = rows[0]!.head;
+  for (const [index, { head }] of rows.entries()) {
+    if (head === first) continue;
+    if (head.currency === first.currency && sameCustomer(head.customer, first.customer)) continue;
     const columns = [
-      ...(row.currency === first.currency ? [] : ["currency"]),
-      ...(row.customer.externalId === first.customer.externalId ? [] : ["customer_id"]),
-      ...(row.customer.email === first.customer.email ? [] : ["customer_email"]),
-      ...(row.customer.name === first.customer.name ? [] : ["customer_name"]),
+      ...(head.currency === first.currency ? [] : ["currency"]),
+      ...(head.customer.externalId === first.customer.externalId ? [] : ["customer_id"]),
+      ...(head.customer.email === first.customer.email ? [] : ["customer_email"]),
+      ...(head.customer.name === first.customer.name ? [] : ["customer_name"]),
     ];
     const names = columns.join(" and ");
     const lines = `lines ${sources[0]!.line} and ${sources[index]!.line}`;
@@ -200,19 +200,13 @@ function disagreement(
   }
 }
 
-function sameCustomer(a: OrderRow["customer"], b: OrderRow["customer"]): boolean {
-  return a === b || a.externalId === b.externalId && a.email === b.email && a.name === b.name;
+function sameCustomer(a: OrderHead["customer"], b: OrderHead["customer"]): boolean {
+  return a.externalId === b.externalId && a.email === b.email && a.name === b.name;
 }
 
 function orderOf(rows: readonly OrderRow[]): IncomingOrder {
-  const first = rows[0]!;
+  const first = rows[0]!.head;
   let { placedAt } = first;
-  for (const row of rows) if (row.placedAt < placedAt) placedAt = row.placedAt;
-  return {
-    externalOrderId: first.externalOrderId,
-    placedAt,
-    currency: first.currency,
-    customer: first.customer,
-    items: rows.map(({ item }) => item),
-  };
+  for (const { head } of rows) if (head.placedAt < placedAt) placedAt = head.placedAt;
+  return { ...first, placedAt, items: rows.map(({ item }) => item) };
 }

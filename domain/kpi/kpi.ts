@@ -4,61 +4,129 @@
  * @module
  */
 
+import {
+  eachKpiFigure,
+  kpiAverages,
+  type KpiFigure,
+  kpiFigureNames,
+  type KpiKind,
+  kpiKindOf,
+  type KpiKindRow,
+  type kpiKinds,
+} from "./kpi_table.ts";
+
 /** Days that one question may span. */
-export const mostKpiDays = 3_660;
+export const maxKpiDays = 3_660;
 
 /** One thing to count, at most once for its kind and id. */
-export type KpiEvent =
-  | {
-    kind: "paid";
-    orderId: number;
-    day: string;
-    currency: string;
-    cents: number;
-    customerId: number;
-  }
-  | { kind: "failed"; orderId: number; day: string; currency: string }
-  | {
-    kind: "refunded";
-    refundId: number;
-    day: string;
-    currency: string;
-    cents: number;
-    customerId: number;
-  };
+export type KpiEvent = OrderKpiEvent | RefundKpiEvent;
+
+/** What every event says. */
+export interface KpiEventFacts {
+  /** `YYYY-MM-DD` on which its order was settled. */
+  day: string;
+  /** ISO 4217, upper case. */
+  currency: string;
+  /** The order's total, or what the refund gave back. */
+  cents: number;
+  /** Database id of the customer. */
+  customerId: number;
+}
+
+/** An order that came to its end. */
+export interface OrderKpiEvent extends KpiEventFacts {
+  /** By the status that it ended in. */
+  kind: KpiKindOf<"order">;
+  /** Database id. */
+  orderId: number;
+}
+
+/** A refund that came to its end. */
+export interface RefundKpiEvent extends KpiEventFacts {
+  /** By the status that it ended in. */
+  kind: KpiKindOf<"refund">;
+  /** Database id. */
+  refundId: number;
+}
+
+/** The kinds of orders, or of refunds. */
+export type KpiKindOf<Subject extends KpiKindRow["of"]> = {
+  [Kind in KpiKind]: typeof kpiKinds[Kind]["of"] extends Subject ? Kind : never;
+}[KpiKind];
+
+/** A settled order, as much of it as counts. */
+export interface SettledOrder {
+  /** Database id. */
+  id: number;
+  /** Where it ended. */
+  status: string;
+  /** Database id of the customer. */
+  customerId: number;
+  /** ISO 4217, upper case. */
+  currency: string;
+  /** Sum of its items. */
+  totalCents: number;
+  /** UTC, `YYYY-MM-DD HH:MM:SS[.ffffff]`. */
+  settledAt: string;
+}
+
+/** A finished refund, as much of it as counts. */
+export interface FinishedRefund {
+  /** Database id. */
+  id: number;
+  /** Where it ended. */
+  status: string;
+  /** Database id of the customer. */
+  customerId: number;
+  /** ISO 4217, upper case. */
+  currency: string;
+  /** What it gave back, or was to. */
+  amountCents: number;
+  /** When its order was settled: the day that it changes. */
+  settledAt: string;
+}
+
+/** The events by which a settled order counts: one, or none where its status counts nowhere. */
+export function orderKpiEvents(
+  { id: orderId, status, customerId, currency, totalCents: cents, settledAt }: SettledOrder,
+  kpiDay: (settledAt: string) => string,
+): OrderKpiEvent[] {
+  const kind = kpiKindOf("order", status) as KpiKindOf<"order"> | undefined;
+  if (kind === undefined) return [];
+  return [{ kind, orderId, day: kpiDay(settledAt), currency, cents, customerId }];
+}
+
+/** The events by which a finished refund counts: one, or none where its status counts nowhere. */
+export function refundKpiEvents(
+  { id: refundId, status, customerId, currency, amountCents: cents, settledAt }: FinishedRefund,
+  kpiDay: (settledAt: string) => string,
+): RefundKpiEvent[] {
+  const kind = kpiKindOf("refund", status) as KpiKindOf<"refund"> | undefined;
+  if (kind === undefined) return [];
+  return [{ kind, refundId, day: kpiDay(settledAt), currency, cents, customerId }];
+}
 
 /** The figures of one day in one currency, money in its minor units. */
-export interface KpiRow {
+export interface KpiRow extends Record<KpiFigure, number> {
   /** `YYYY-MM-DD` in `KPI_TIMEZONE`. */
   date: string;
   /** ISO 4217; figures of different currencies are never added up. */
   currency: string;
-  /** Paid less refunded. */
-  revenue_cents: number;
-  /** Orders that were paid. */
-  order_count: number;
-  /** Revenue by orders, rounded down. */
-  avg_order_value_cents: number;
-  /** Orders that failed for any reason. */
-  failed_order_count: number;
-  /** Refunds that were processed. */
-  refund_count: number;
-  /** What they gave back. */
-  refund_amount_cents: number;
 }
 
 /** A row of zeros. */
 export function emptyKpiRow(date: string, currency: string): KpiRow {
-  return {
-    date,
-    currency,
-    revenue_cents: 0,
-    order_count: 0,
-    avg_order_value_cents: 0,
-    failed_order_count: 0,
-    refund_count: 0,
-    refund_amount_cents: 0,
-  };
+  return { date, currency, ...eachKpiFigure(() => 0) };
+}
+
+/** Days of one currency taken together; what is an average is one of all of them. */
+export function sumKpiRows(rows: readonly KpiRow[], currency: string, date = ""): KpiRow {
+  const sum = emptyKpiRow(date, currency);
+  for (const figure of kpiFigureNames) {
+    sum[figure] = rows.reduce((total, row) => total + row[figure], 0);
+  }
+  for (const [figure, of, by] of kpiAverages) sum[figure] = averageCents(sum[of], sum[by]);
+  return sum;
 }
 
 /** Rounded down; 0 where there are no orders. */

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { KpiEvent } from "../kpi/kpi.ts";
+import { type KpiEvent, orderKpiEvents, refundKpiEvents } from "../kpi/kpi.ts";
 import type { Message } from "../messages/messages.ts";
 import { isSettled, type OrderFacts } from "./order.ts";
 
@@ -26,22 +26,14 @@ export interface Effects {
  */
 export function effectsOfOrder(order: OrderFacts, kpiDay: (time: string) => string): Effects {
   if (!isSettled(order.status) || order.settledAt === null) return { messages: [], kpis: [] };
-  const { id: orderId, currency, customerId, totalCents } = order;
+  const { id: orderId, currency, totalCents, settledAt } = order;
   const messages: Message[] = [{
     type: "notify.order",
     orderId,
     amountCents: totalCents,
     currency,
   }];
-  const day = kpiDay(order.settledAt);
-  if (order.status === "PAID") {
-    const paid = { kind: "paid", orderId, day, currency, cents: totalCents, customerId } as const;
-    return { messages, kpis: [paid] };
-  }
-  if (order.status === "FAILED") {
-    return { messages, kpis: [{ kind: "failed", orderId, day, currency }] };
-  }
-  return { messages, kpis: [] };
+  return { messages, kpis: orderKpiEvents({ ...order, settledAt }, kpiDay) };
 }
 
 /**
@@ -57,11 +49,18 @@ export function effectsOfRefund(
 ): Effects {
   if (refund.status === "REQUESTED") return { messages: [], kpis: [] };
   const { id: orderId, currency, customerId, settledAt } = order;
-  const { id: refundId, amountCents: cents } = refund;
   const messages: Message[] = [
-    { type: "notify.refund", orderId, refundId, amountCents: cents, currency },
+    {
+      type: "notify.refund",
+      orderId,
+      refundId: refund.id,
+      amountCents: refund.amountCents,
+      currency,
+    },
   ];
-  if (refund.status !== "PROCESSED" || settledAt === null) return { messages, kpis: [] };
-  const day = kpiDay(settledAt);
-  return { messages, kpis: [{ kind: "refunded", refundId, day, currency, cents, customerId }] };
+  if (settledAt === null) return { messages, kpis: [] };
+  return {
+    messages,
+    kpis: refundKpiEvents({ ...refund, customerId, currency, settledAt }, kpiDay),
+  };
 }

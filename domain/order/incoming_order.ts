@@ -7,8 +7,8 @@
 import type { OrderContent } from "./content_hash.ts";
 import { namedAmount } from "../money.ts";
 
-/** A validated order that is not in the books yet, or is there with the same or another content. */
-export interface IncomingOrder {
+/** What an order says besides its items. */
+export interface OrderHead {
   /** The shop's own id, by which the order is recognised. */
   externalOrderId: string;
   /** UTC, `YYYY-MM-DD HH:MM:SS.fff`. */
@@ -17,6 +17,10 @@ export interface IncomingOrder {
   currency: string;
   /** Who buys, by the shop's own id. */
   customer: { externalId: string; email: string; name: string };
+}
+
+/** A validated order that is not in the books yet, or is there with the same or another content. */
+export interface IncomingOrder extends OrderHead {
   /** At least one; the same product may stand in several. */
   items: IncomingItem[];
 }

@@ -7,13 +7,15 @@
 import { Hono } from "hono";
 import type { FC } from "hono/jsx";
 import { daysBefore, daysBetween } from "../../domain/kpi/day.ts";
-import { averageCents, type KpiRow, mostKpiDays } from "../../domain/kpi/kpi.ts";
+import { emptyKpiRow, type KpiRow, maxKpiDays, sumKpiRows } from "../../domain/kpi/kpi.ts";
+import { kpiFigureNames, kpiFigures } from "../../domain/kpi/kpi_table.ts";
 import { currencyDigits } from "../../domain/money.ts";
 import { readCurrencies, readKpis } from "../../streams/kpis/kpis.ts";
 import type { AppDeps } from "../deps.ts";
 import { Chart } from "./chart.tsx";
 import { DayFields } from "./filters.tsx";
 import { formatCount, formatDay, formatMoney } from "./format.ts";
+import { kpiCards } from "./kpi_cards.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Columns, Empty, Faults, Figures, linkTo, Money, Table } from "./parts.tsx";
 import { type PageQuery, readPageQuery } from "./queries.ts";
@@ -26,15 +28,6 @@ const usualDays = 30;
 
 /** Days that the table shows at the most; the charts and the file show all. */
 const mostTableDays = 400;
-
-const figures = [
-  "revenue_cents",
-  "order_count",
-  "avg_order_value_cents",
-  "failed_order_count",
-  "refund_count",
-  "refund_amount_cents",
-] as const;
 
 /** `GET /dashboard/kpis`. */
 export function kpiPageRoutes(deps: AppDeps): Hono {
@@ -53,7 +46,7 @@ export function kpiPageRoutes(deps: AppDeps): Hono {
       ...new Set([...latest, ...read.map((row) => row.currency), currency]),
     ];
     const days = completed(read.filter((row) => row.currency === currency), from, to, currency);
-    const total = sumOf(days, currency);
+    const total = sumKpiRows(days, currency);
     return page(
       c,
       { title: "KPIs", nav: home, charts: true },
@@ -93,9 +86,9 @@ function rangeIn(query: PageQuery, today: string): Range {
     query.faults.push("The first day is after the last one");
     from = to;
   }
-  if (daysBetween(from, to) > mostKpiDays) {
-    query.faults.push(`Only ${formatCount(mostKpiDays)} days are shown at a time`);
-    from = daysBefore(to, mostKpiDays - 1);
+  if (daysBetween(from, to) > maxKpiDays) {
+    query.faults.push(`Only ${formatCount(maxKpiDays)} days are shown at a time`);
+    from = daysBefore(to, maxKpiDays - 1);
   }
   return { from, to, today };
 }
@@ -155,22 +148,11 @@ const RangeForm: FC<Range & { currency: string; currencies: readonly string[] }>
 );
 
 /** The figures of all days together. */
-const Totals: FC<{ total: KpiRow }> = ({ total }) => {
-  const money = (cents: number) => formatMoney(cents, total.currency);
-  return (
-    <section class="card" aria-label="All days together">
-      <Figures
-        of={[
-          ["Revenue", money(total.revenue_cents)],
-          ["Orders paid", formatCount(total.order_count)],
-          ["Average value", money(total.avg_order_value_cents)],
-          ["Failed", formatCount(total.failed_order_count)],
-          [`Refunds · ${formatCount(total.refund_count)}`, money(total.refund_amount_cents)],
-        ]}
-      />
-    </section>
-  );
-};
+const Totals: FC<{ total: KpiRow }> = ({ total }) => (
+  <section class="card" aria-label="All days together">
+    <Figures of={kpiCards(total).map(({ name, value }) => [name, value])} />
+  </section>
+);
 
 const RevenueChart: FC<{ days: readonly KpiRow[]; currency: string }> = ({ days, currency }) => (
   <Chart
@@ -222,30 +204,20 @@ const DayTable: FC<{ days: readonly KpiRow[]; currency: string }> = ({ days, cur
           <Columns
             names={[
               "Day",
-              { right: "Revenue" },
-              { right: "Paid" },
-              { right: "Average" },
-              { right: "Failed" },
-              { right: "Refunds" },
-              { right: "Refunded" },
+              ...Object.values(kpiFigures).map(({ column }) => ({ right: column })),
             ]}
           />
           <tbody>
             {days.slice(0, mostTableDays).map((row) => (
               <tr key={row.date}>
                 <th scope="row" class="nowrap">{formatDay(row.date)}</th>
-                <td class="right">
-                  <Money cents={row.revenue_cents} currency={currency} />
-                </td>
-                <td class="right">{formatCount(row.order_count)}</td>
-                <td class="right">
-                  <Money cents={row.avg_order_value_cents} currency={currency} />
-                </td>
-                <td class="right">{formatCount(row.failed_order_count)}</td>
-                <td class="right">{formatCount(row.refund_count)}</td>
-                <td class="right">
-                  <Money cents={row.refund_amount_cents} currency={currency} />
-                </td>
+                {kpiFigureNames.map((figure) => (
+                  <td key={figure} class="right">
+                    {kpiFigures[figure].unit === "money"
+                      ? <Money cents={row[figure]} currency={currency} />
+                      : formatCount(row[figure])}
+                  </td>
+                ))}
               </tr>
             ))}
           </tbody>
@@ -264,29 +236,12 @@ function completed(rows: readonly KpiRow[], from: string, to: string, currency: 
   const count = daysBetween(from, to);
   return Array.from({ length: count }, (_, index) => {
     const date = daysBefore(to, count - 1 - index);
-    return byDay.get(date) ?? sumOf([], currency, date);
+    return byDay.get(date) ?? emptyKpiRow(date, currency);
   });
 }
 
-function sumOf(rows: readonly KpiRow[], currency: string, date = ""): KpiRow {
-  const sum = (figure: typeof figures[number]) =>
-    rows.reduce((total, row) => total + row[figure], 0);
-  const revenue = sum("revenue_cents");
-  const orders = sum("order_count");
-  return {
-    date,
-    currency,
-    revenue_cents: revenue,
-    order_count: orders,
-    avg_order_value_cents: averageCents(revenue, orders),
-    failed_order_count: sum("failed_order_count"),
-    refund_count: sum("refund_count"),
-    refund_amount_cents: sum("refund_amount_cents"),
-  };
-}
-
 function isEventful(row: KpiRow): boolean {
-  return figures.some((figure) => row[figure] !== 0);
+  return kpiFigureNames.some((figure) => row[figure] !== 0);
 }
 
 function best(days: readonly KpiRow[], currency: string): string {

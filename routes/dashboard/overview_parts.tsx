@@ -5,6 +5,7 @@
  */
 
 import type { FC } from "hono/jsx";
+import { formatFigure, kpiCards } from "./kpi_cards.ts";
 import { emptyKpiRow, type KpiRow } from "../../domain/kpi/kpi.ts";
 import type { AlertState } from "../../streams/alerts/alerts.ts";
 import type { CheckName, VerifyReport } from "../../streams/verification/verify.ts";
@@ -76,22 +77,14 @@ const Day: FC<{ now: KpiRow; before: KpiRow }> = ({ now, before }) => {
   const change = formatChange(now.revenue_cents, before.revenue_cents);
   const money = (cents: number) => formatMoney(cents, currency);
   const settled = now.order_count + now.failed_order_count;
-  const figures: [name: string, value: string, before: string][] = [
-    ["Orders paid", formatCount(now.order_count), formatCount(before.order_count)],
-    ["Average value", money(now.avg_order_value_cents), money(before.avg_order_value_cents)],
-    [
-      settled === 0
-        ? "Failed"
-        : `Failed · ${(now.failed_order_count / settled * 100).toFixed(1)} %`,
-      formatCount(now.failed_order_count),
-      formatCount(before.failed_order_count),
-    ],
-    [
-      `Refunds · ${formatCount(now.refund_count)}`,
-      money(now.refund_amount_cents),
-      money(before.refund_amount_cents),
-    ],
-  ];
+  const figures = kpiCards(now).flatMap(({ figure, name, value }) => {
+    // The revenue stands above.
+    if (figure === "revenue_cents") return [];
+    const share = figure === "failed_order_count" && settled > 0
+      ? ` · ${(now.failed_order_count / settled * 100).toFixed(1)} %`
+      : "";
+    return [[name + share, value, formatFigure(before, figure)]];
+  });
   return (
     <article class="card day" aria-label={`Today in ${currency}`}>
       <div class="hero">

@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { ColumnPlaces } from "../../domain/import/csv_columns.ts";
-import type { CsvRow } from "../../domain/import/csv_rows.ts";
+import type { ColumnPlaces, CsvRow } from "../../domain/import/csv_rows.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import {
   decideOrder,

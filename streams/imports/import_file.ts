@@ -4,15 +4,15 @@
  * @module
  */
 
-import {
-  type ColumnPlaces,
-  isRejectsHeader,
-  mostColumns,
-  placeColumns,
-} from "../../domain/import/csv_columns.ts";
+import { isRejectsHeader, mostColumns, placeColumns } from "../../domain/import/csv_columns.ts";
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
-import { type CsvRow, isBlankRow, lacksItsOrder } from "../../domain/import/csv_rows.ts";
+import {
+  type ColumnPlaces,
+  type CsvRow,
+  isBlankRow,
+  lacksItsOrder,
+} from "../../domain/import/csv_rows.ts";
 import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { readText } from "./csv_source.ts";
 import { type IdMarks, idMarks } from "./bloom_filter.ts";

@@ -29,7 +29,7 @@ const aliveMs = 15_000;
 const renewMs = 5_000;
 
 /** How long to wait for processes of other settings to end: a little longer than one counts that was killed. */
-const longestWaitMs = aliveMs + 5_000;
+const maxWaitMs = aliveMs + 5_000;
 
 /** How often to look whether they have, in milliseconds. */
 const lookMs = 250;
@@ -66,7 +66,7 @@ export async function holdBasis(
   options: { waitMs?: number; signal?: AbortSignal } = {},
 ): Promise<HeldBasis> {
   const { redis, keys, log } = deps;
-  const { waitMs = longestWaitMs, signal } = options;
+  const { waitMs = maxWaitMs, signal } = options;
   await untilFree(deps, waitMs, signal);
   const place = keys.kpiBasisAlive + keys.kpiBasis;
   holders.set(place, (holders.get(place) ?? 0) + 1);
@@ -163,7 +163,7 @@ async function ensure(deps: RebuildDeps & { log: Log }): Promise<boolean> {
 }
 
 /**
- * What the figures are to be proven by: the settings that they were counted by, which are not this process's where it
+ * What the figures are to be verified by: the settings that they were counted by, which are not this process's where it
  * only looks at them.
  *
  * @throws {WorkflowError} `unavailable` where nobody can have counted by these

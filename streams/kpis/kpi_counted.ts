@@ -12,9 +12,8 @@ import {
   readOrderBucket,
   readRefundBucket,
 } from "../../db/verification/kpi_sums.ts";
-import type { KpiEvent } from "../../domain/kpi/kpi.ts";
+import { type KpiEvent, orderKpiEvents, refundKpiEvents } from "../../domain/kpi/kpi.ts";
 import { onceSegmentSize } from "../redis/keys.ts";
-import { orderKpiEvent, refundKpiEvent } from "./kpis_rebuild.ts";
 
 /** The once-bitmaps as they were at one moment, a segment each; null for one that does not exist. */
 export interface CountedMarks {
@@ -23,7 +22,7 @@ export interface CountedMarks {
 }
 
 /** Events that may be on their way at once; what lies beyond is not collected. */
-export const mostInFlight = 100_000;
+export const maxInFlight = 100_000;
 
 /** Segments that hold the ids up to one, and one more: ids go on growing while they are read. */
 export function segmentsFor(highestId: number): number {
@@ -32,13 +31,13 @@ export function segmentsFor(highestId: number): number {
 
 /** True if the marks say that the event was counted. */
 export function isCounted(marks: CountedMarks, event: KpiEvent): boolean {
-  return event.kind === "refunded"
+  return "refundId" in event
     ? hasMark(marks.refunds, event.refundId)
     : hasMark(marks.orders, event.orderId);
 }
 
 /**
- * The events that the books know and the marks do not, at most {@linkcode mostInFlight}.
+ * The events that the database knows and the marks do not, at most {@linkcode maxInFlight}.
  *
  * Ids are compared in buckets: only where a bucket has another number of marks than of settled orders
  * are its rows read. Marks are never without a settled order (what is counted was committed before), so
@@ -54,17 +53,19 @@ export async function findUncounted(
   const uncounted: KpiEvent[] = [];
   const collect = (events: readonly KpiEvent[]): void => {
     for (const event of events) {
-      if (uncounted.length >= mostInFlight) return;
+      if (uncounted.length >= maxInFlight) return;
       if (!isCounted(marks, event)) uncounted.push(event);
     }
   };
   for (const [bucket, count] of await countOrderBuckets(tx)) {
-    if (marksIn(marks.orders, bucket) === count || uncounted.length >= mostInFlight) continue;
-    collect((await readOrderBucket(tx, bucket)).map((order) => orderKpiEvent(order, kpiDay)));
+    if (marksIn(marks.orders, bucket) === count || uncounted.length >= maxInFlight) continue;
+    collect((await readOrderBucket(tx, bucket)).flatMap((order) => orderKpiEvents(order, kpiDay)));
   }
   for (const [bucket, count] of await countRefundBuckets(tx)) {
-    if (marksIn(marks.refunds, bucket) === count || uncounted.length >= mostInFlight) continue;
-    collect((await readRefundBucket(tx, bucket)).map((refund) => refundKpiEvent(refund, kpiDay)));
+    if (marksIn(marks.refunds, bucket) === count || uncounted.length >= maxInFlight) continue;
+    collect(
+      (await readRefundBucket(tx, bucket)).flatMap((refund) => refundKpiEvents(refund, kpiDay)),
+    );
   }
   return uncounted;
 }

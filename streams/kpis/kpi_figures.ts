@@ -5,18 +5,18 @@
  */
 
 import type { KpiEvent } from "../../domain/kpi/kpi.ts";
+import {
+  eachKpiFigure,
+  type KpiAmount,
+  kpiAverages,
+  type KpiFigure,
+  kpiFigures,
+  type KpiKind,
+} from "../../domain/kpi/kpi_table.ts";
 import type { QuarterSum } from "../../db/verification/kpi_sums.ts";
-import type { KpiFigure } from "../redis/keys.ts";
 
-/** What a day and currency came to. */
-export interface DaySum {
-  /** Paid less refunded. */
-  revenueCents: bigint;
-  orders: number;
-  failed: number;
-  refunds: number;
-  refundedCents: bigint;
-}
+/** What a day and currency came to, by kind of event. */
+export type DaySum = Partial<Record<KpiKind, { count: number; cents: bigint }>>;
 
 /** Sums by `YYYY-MM-DD:CUR`. */
 export type DaySums = Map<string, DaySum>;
@@ -35,60 +35,52 @@ export function sumDays(
 
 /** Takes events out of the sums. */
 export function subtractEvents(sums: DaySums, events: readonly KpiEvent[]): void {
-  for (const event of events) {
-    const name = `${event.day}:${event.currency}`;
-    if (event.kind === "paid") add(sums, name, "PAID", -1, -BigInt(event.cents));
-    else if (event.kind === "failed") add(sums, name, "FAILED", -1, 0n);
-    else add(sums, name, "REFUNDED", -1, -BigInt(event.cents));
+  for (const { day, currency, kind, cents } of events) {
+    add(sums, `${day}:${currency}`, kind, -1, -BigInt(cents));
   }
+}
+
+/** True if anything counted on a day. */
+export function hasEvents(sum: DaySum | undefined): boolean {
+  return Object.values(sum ?? {}).some(({ count }) => count > 0);
 }
 
 /** The figures that a sum makes; those of no sum are all 0. */
-export function figuresOf(sum: DaySum | undefined): Record<KpiFigure, bigint> {
-  const { revenueCents, orders, failed, refunds, refundedCents } = sum ?? emptySum();
-  return {
-    revenue_cents: revenueCents,
-    order_count: BigInt(orders),
-    avg_order_value_cents: averageOf(revenueCents, orders),
-    failed_order_count: BigInt(failed),
-    refund_count: BigInt(refunds),
-    refund_amount_cents: refundedCents,
-  };
+export function figuresOf(sum: DaySum = {}): Record<KpiFigure, bigint> {
+  const figures = eachKpiFigure((figure) => {
+    let total = 0n;
+    for (const [kind, amount] of Object.entries(kpiFigures[figure].sums ?? {})) {
+      total += amountOf(sum[kind as KpiKind], amount);
+    }
+    return total;
+  });
+  for (const [figure, of, by] of kpiAverages) figures[figure] = averageOf(figures[of], figures[by]);
+  return figures;
 }
 
-/** Rounded down, below zero too; 0 where there are no orders. */
-function averageOf(revenueCents: bigint, orders: number): bigint {
-  if (orders === 0) return 0n;
-  const count = BigInt(orders);
-  const average = revenueCents / count;
-  return revenueCents % count < 0n ? average - 1n : average;
-}
-
-function add(
-  sums: DaySums,
-  name: string,
-  kind: QuarterSum["kind"],
-  count: number,
-  cents: bigint,
-): void {
-  let sum = sums.get(name);
-  if (sum === undefined) sums.set(name, sum = emptySum());
-  switch (kind) {
-    case "PAID":
-      sum.orders += count;
-      sum.revenueCents += cents;
-      break;
-    case "FAILED":
-      sum.failed += count;
-      break;
-    case "REFUNDED":
-      sum.refunds += count;
-      sum.refundedCents += cents;
-      sum.revenueCents -= cents;
-      break;
+function amountOf(events: DaySum[KpiKind], amount: KpiAmount): bigint {
+  if (events === undefined) return 0n;
+  switch (amount) {
+    case "count":
+      return BigInt(events.count);
+    case "cents":
+      return events.cents;
+    case "-cents":
+      return -events.cents;
   }
 }
 
-function emptySum(): DaySum {
-  return { revenueCents: 0n, orders: 0, failed: 0, refunds: 0, refundedCents: 0n };
+/** Rounded down, below zero too; 0 where there are no orders. */
+function averageOf(sum: bigint, count: bigint): bigint {
+  if (count === 0n) return 0n;
+  const average = sum / count;
+  return sum % count < 0n ? average - 1n : average;
+}
+
+function add(sums: DaySums, name: string, kind: KpiKind, count: number, cents: bigint): void {
+  let sum = sums.get(name);
+  if (sum === undefined) sums.set(name, sum = {});
+  const events = sum[kind] ??= { count: 0, cents: 0n };
+  events.count += count;
+  events.cents += cents;
 }

@@ -7,7 +7,14 @@
 import type { Queryable } from "../../db/connection/database.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { emptyKpiRow, type KpiEvent, type KpiRow } from "../../domain/kpi/kpi.ts";
-import { type Keys, kpiFigures, onceSegmentSize } from "../redis/keys.ts";
+import {
+  type KpiAmount,
+  kpiAverages,
+  kpiFigureNames,
+  kpiFigures,
+  kpiKinds,
+} from "../../domain/kpi/kpi_table.ts";
+import { type Keys, onceSegmentSize } from "../redis/keys.ts";
 import type { RedisClient } from "../redis/redis.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";
 
@@ -25,6 +32,29 @@ export interface KpiDeps {
 /** Events to one script call: bounds how long Redis is busy with one. */
 const eventsPerCall = 2_000;
 
+const kindNames = Object.keys(kpiKinds);
+
+/** Number of a kind in the plan, from 1 as Lua counts. */
+const kindNumbers = new Map(kindNames.map((kind, index) => [kind, index + 1]));
+
+/** How many times an event's cents are added to a figure; 0 where the event itself is counted. */
+const signs: Readonly<Record<KpiAmount, number>> = { count: 0, cents: 1, "-cents": -1 };
+
+/** The table of figures, as the script takes it. */
+const plan = JSON.stringify([
+  Object.values(kpiKinds).flatMap(({ of, leaderboard }) => [of, leaderboard]),
+  kpiFigureNames.flatMap((figure) => {
+    const { sums } = kpiFigures[figure];
+    if (sums === undefined) return [];
+    const parts = Object.entries(sums).flatMap(([kind, amount]) => [
+      kindNumbers.get(kind),
+      signs[amount],
+    ]);
+    return [[figure, ...parts]];
+  }),
+  kpiAverages,
+]);
+
 /**
  * Counts events into the figures, each at most once for its kind and id, so that a crash before or after
  * is mended by calling it again.
@@ -41,12 +71,12 @@ export async function applyKpis(
   let counted = 0;
   for (let from = 0; from < events.length; from += eventsPerCall) {
     const part = events.slice(from, from + eventsPerCall).map((event) => [
-      event.kind,
-      event.kind === "refunded" ? event.refundId : event.orderId,
+      kindNumbers.get(event.kind),
+      "refundId" in event ? event.refundId : event.orderId,
       event.day,
       event.currency,
-      event.kind === "failed" ? 0 : event.cents,
-      event.kind === "failed" ? 0 : event.customerId,
+      event.cents,
+      event.customerId,
     ]);
     const scriptKeys = [
       keys.kpiRebuild,
@@ -62,6 +92,7 @@ export async function applyKpis(
       JSON.stringify(part),
       keys.kpiBasis,
       db?.lastStep?.() ?? 0,
+      plan,
     ]) as number;
     if (result === -2) throw otherBasis(keys, await redis.get(keys.kpiBasisKept), "the figures");
     if (result < 0) return -1;
@@ -75,7 +106,7 @@ export async function applyKpis(
  * for each other currency that has figures.
  *
  * @param from first day, `YYYY-MM-DD`
- * @param to last day, included; at most {@linkcode mostKpiDays} days after `from`
+ * @param to last day, included; at most {@linkcode maxKpiDays} days after `from`
  * @throws {WorkflowError} `unavailable` where the figures are counted by another currency or zone
  */
 export async function readKpis(
@@ -90,13 +121,13 @@ export async function readKpis(
     const [kept, ...values] = await redis.mget([
       keys.kpiBasisKept,
       ...rows.flatMap((row) =>
-        kpiFigures.map((figure) => keys.kpiFigure(row.date, row.currency, figure))
+        kpiFigureNames.map((figure) => keys.kpiFigure(row.date, row.currency, figure))
       ),
     ]);
     refuseOther(keys, kept);
     rows.forEach((row, index) => {
-      kpiFigures.forEach((figure, offset) => {
-        row[figure] = Number(values[index * kpiFigures.length + offset] ?? 0);
+      kpiFigureNames.forEach((figure, offset) => {
+        row[figure] = Number(values[index * kpiFigureNames.length + offset] ?? 0);
       });
     });
     return rows;

@@ -9,18 +9,23 @@
 --
 -- KEYS[1]  rebuild mark (see streams/redis/keys.ts; all other keys are derived from the prefix)
 -- KEYS[2]  set of the shadow's keys: whoever swaps them must know them, and may ask no server for a list
--- KEYS[3]  basis of the figures     KEYS[4] marks of the books
+-- KEYS[3]  basis of the figures     KEYS[4] marks of the database
 -- ARGV[1]  prefix of all keys     ARGV[2] base currency     ARGV[3] ids to a once bitmap
 -- ARGV[4]  "live", or the token of a rebuild that fills its shadow
--- ARGV[5]  JSON [[kind, id, day, currency, cents, customer id], ...] with kind paid, failed, refunded
+-- ARGV[5]  JSON [[kind, id, day, currency, cents, customer id], ...], the kind as its place among the kinds
 -- ARGV[6]  basis of the caller
 -- ARGV[7]  highest step of the timelines that was committed, 0 for none: its mark is raised to it
+-- ARGV[8]  JSON [kinds, sums, averages], flat because it is read at every call:
+--          kinds ["order" or "refund", 1, 0 or -1 as the cents move the customer's place, ...]
+--          sums [[figure, kind, 1 or -1 as the cents are added, 0 to count, ...], ...]
+--          averages [[figure, of a figure, by a figure], ...]
 -- Returns  number counted that had not been counted before; -1 if the rebuild is no longer current; -2 if
 --          the figures are of another basis
 
 local prefix, base, segment_size, target = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local events = cjson.decode(ARGV[5])
 local basis = ARGV[6]
+local kinds, figures, averages = unpack(cjson.decode(ARGV[8]))
 local rebuilding, kept = unpack(redis.call('MGET', KEYS[1], KEYS[3]))
 if target ~= 'live' and rebuilding ~= target then return -1 end
 if target == 'live' then
@@ -33,11 +38,7 @@ if target == 'live' then
   end
 end
 
-local figures = {
-  'revenue_cents', 'order_count', 'avg_order_value_cents', 'failed_order_count', 'refund_count', 'refund_amount_cents',
-}
-
-local most_exact = 9007199254740991
+local max_exact = 9007199254740991
 
 -- Digits of two texts without signs, added; or the smaller taken from the larger.
 local function combine(a, b, sign)
@@ -78,7 +79,7 @@ local function add(key, cents)
   local reply = redis.pcall('INCRBY', key, cents)
   if type(reply) == 'number' then return reply end
   local before = redis.call('GET', key) or '0'
-  -- What is no number at all is not worth failing for: the proof finds it, and the figures are counted anew.
+  -- What is no number at all is not worth failing for: verification finds it, and the figures are counted anew.
   if not string.match(before, '^-?%d+$') then before = '0' end
   local sum = add_texts(before, cents)
   redis.call('SET', key, sum)
@@ -88,7 +89,7 @@ end
 -- Rounded down. Division of numbers is exact while they are; beyond that it goes digit by digit.
 local function average(key, sum, count)
   if count == 0 then return '0' end
-  if math.abs(sum) <= most_exact then return string.format('%.0f', math.floor(sum / count)) end
+  if math.abs(sum) <= max_exact then return string.format('%.0f', math.floor(sum / count)) end
   local text = redis.call('GET', key)
   local minus = string.sub(text, 1, 1) == '-'
   local digits, rest = {}, 0
@@ -103,82 +104,98 @@ local function average(key, sum, count)
   return add_texts('-' .. quotient, rest > 0 and '-1' or '0')
 end
 
--- Sums are lists of exact numbers: a new one is begun where the sum would not be exact.
-local function add_all(key, parts)
-  local sum
-  for _, part in ipairs(parts) do sum = add(key, string.format('%.0f', part)) end
-  return sum
+-- Adds what the events of a day come to. Numbers are added up as long as that is exact.
+local function add_events(key, by_kind, figure)
+  local sum = 0
+  for at = 2, #figure, 2 do
+    local events, sign = by_kind[figure[at]], figure[at + 1]
+    if events then
+      local part = sign == 0 and events.count or sign * events.cents
+      if sign ~= 0 and events.full then
+        for _, cents in ipairs(events.full) do add(key, string.format('%.0f', sign * cents)) end
+      end
+      local both = sum + part
+      if both > max_exact or both < -max_exact then
+        add(key, string.format('%.0f', sum))
+        both = part
+      end
+      sum = both
+    end
+  end
+  return add(key, string.format('%.0f', sum))
 end
+
+local marks = { order = 'once:kpi-orders:', refund = 'once:kpi-refunds:' }
 
 local function apply(space)
   local days, boards, counted = {}, {}, 0
+  local in_shadow = space ~= prefix
   local touched = {}
-  -- Most events have the bitmap of the one before, whose name is put together once.
-  local bitmap, bitmap_kind, bitmap_segment
+  -- Most events have the bitmap, the day and the currency of the one before, which are looked up once.
+  local bitmap, bitmap_once, bitmap_segment
+  local sums, board, sums_day, sums_currency
   for _, event in ipairs(events) do
     local kind, id, day, currency, cents, customer = unpack(event)
-    local once = kind == 'refunded' and 'once:kpi-refunds:' or 'once:kpi-orders:'
+    local once = marks[kinds[2 * kind - 1]]
     local segment = math.floor(id / segment_size)
-    if segment ~= bitmap_segment or once ~= bitmap_kind then
-      bitmap, bitmap_kind, bitmap_segment = space .. once .. segment, once, segment
-      touched[bitmap] = true
+    if segment ~= bitmap_segment or once ~= bitmap_once then
+      bitmap, bitmap_once, bitmap_segment = space .. once .. segment, once, segment
+      if in_shadow then touched[bitmap] = true end
     end
     if redis.call('SETBIT', bitmap, id % segment_size, 1) == 0 then
       counted = counted + 1
-      local name = day .. ':' .. currency
-      local sums = days[name]
-      if not sums then
-        sums = { day = day, currency = currency, revenue = {0}, orders = 0, failed = 0, refunds = 0, refunded = {0} }
-        days[name] = sums
+      if day ~= sums_day or currency ~= sums_currency then
+        sums_day, sums_currency = day, currency
+        local name = day .. ':' .. currency
+        days[name] = days[name] or { day = day, currency = currency, by_kind = {} }
+        sums, board = days[name].by_kind, boards[currency] or {}
+        boards[currency] = board
       end
-      if kind == 'failed' then
-        sums.failed = sums.failed + 1
-      else
-        local sign = 1
-        if kind == 'paid' then
-          sums.orders = sums.orders + 1
-        else
-          sign = -1
-          sums.refunds = sums.refunds + 1
-          local refunded = sums.refunded
-          local sum = refunded[#refunded] + cents
-          if sum <= most_exact then refunded[#refunded] = sum else refunded[#refunded + 1] = cents end
-        end
-        local revenue = sums.revenue
-        local sum = revenue[#revenue] + sign * cents
-        if sum <= most_exact and sum >= -most_exact then
-          revenue[#revenue] = sum
-        else
-          revenue[#revenue + 1] = sign * cents
-        end
-        boards[currency] = boards[currency] or {}
-        boards[currency][customer] = (boards[currency][customer] or 0) + sign * cents
+      local of_kind = sums[kind]
+      if not of_kind then
+        of_kind = { count = 0, cents = 0 }
+        sums[kind] = of_kind
       end
+      of_kind.count = of_kind.count + 1
+      local sum = of_kind.cents + cents
+      if sum > max_exact then
+        of_kind.full = of_kind.full or {}
+        table.insert(of_kind.full, of_kind.cents)
+        sum = cents
+      end
+      of_kind.cents = sum
+      local move = kinds[2 * kind]
+      if move ~= 0 then board[customer] = (board[customer] or 0) + move * cents end
     end
   end
 
-  for name, sums in pairs(days) do
-    local key = space .. 'kpi:' .. sums.day .. ':'
-    if sums.currency ~= base then key = key .. sums.currency .. ':' end
-    local revenue = add_all(key .. 'revenue_cents', sums.revenue)
-    local orders = redis.call('INCRBY', key .. 'order_count', sums.orders)
-    redis.call('SET', key .. 'avg_order_value_cents', average(key .. 'revenue_cents', revenue, orders))
-    redis.call('INCRBY', key .. 'failed_order_count', sums.failed)
-    redis.call('INCRBY', key .. 'refund_count', sums.refunds)
-    add_all(key .. 'refund_amount_cents', sums.refunded)
-    redis.call('ZADD', space .. 'index:kpi', 0, name)
-    touched[space .. 'index:kpi'] = true
-    for _, figure in ipairs(figures) do touched[key .. figure] = true end
-  end
-  for currency, scores in pairs(boards) do
-    local board = space .. 'leaderboard:customers'
-    if currency ~= base then board = board .. ':' .. currency end
-    touched[board] = true
-    for customer, cents in pairs(scores) do
-      redis.call('ZINCRBY', board, string.format('%.0f', cents), string.format('%.0f', customer))
+  for name, sum in pairs(days) do
+    local key = space .. 'kpi:' .. sum.day .. ':'
+    if sum.currency ~= base then key = key .. sum.currency .. ':' end
+    local totals = {}
+    for _, figure in ipairs(figures) do
+      local name_of = key .. figure[1]
+      totals[figure[1]] = add_events(name_of, sum.by_kind, figure)
+      if in_shadow then touched[name_of] = true end
     end
+    for _, figure in ipairs(averages) do
+      local name_of, of, by = key .. figure[1], figure[2], figure[3]
+      redis.call('SET', name_of, average(key .. of, totals[of], totals[by]))
+      if in_shadow then touched[name_of] = true end
+    end
+    redis.call('ZADD', space .. 'index:kpi', 0, name)
+    if in_shadow then touched[space .. 'index:kpi'] = true end
   end
-  if space ~= prefix then
+  for currency, places in pairs(boards) do
+    local key = space .. 'leaderboard:customers'
+    if currency ~= base then key = key .. ':' .. currency end
+    for customer, cents in pairs(places) do
+      redis.call('ZINCRBY', key, string.format('%.0f', cents), string.format('%.0f', customer))
+    end
+    -- A key that is not made must not pass for one that takes the place of a live one.
+    if next(places) then touched[key] = true end
+  end
+  if in_shadow then
     for key in pairs(touched) do redis.call('SADD', KEYS[2], key) end
   end
   return counted

@@ -1,18 +1,13 @@
 /**
- * Counts every figure and the leaderboard anew from the books, while live events go on being counted.
+ * Counts every figure and the leaderboard anew from the database, while live events go on being counted.
  *
  * @module
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import {
-  listProcessedRefunds,
-  listSettledOrders,
-  type ProcessedRefund,
-  type SettledOrder,
-} from "../../db/recovery/recovery.ts";
+import { listFinishedRefunds, listSettledOrders } from "../../db/verification/kpi_sums.ts";
 import { WorkflowError } from "../../domain/errors.ts";
-import type { KpiEvent } from "../../domain/kpi/kpi.ts";
+import { type KpiEvent, orderKpiEvents, refundKpiEvents } from "../../domain/kpi/kpi.ts";
 import { applyKpis, type KpiDeps, otherBasis } from "./kpis.ts";
 import { type Lease, takeLease, underLease } from "../redis/lease.ts";
 import { pause } from "../queue/pause.ts";
@@ -47,7 +42,7 @@ const pageSize = 10_000;
 const markTtlMs = 6_000;
 
 /** How long to wait for another rebuild. */
-const longestWaitMs = 120_000;
+const maxWaitMs = 120_000;
 
 /** How often to look whether the other rebuild has ended. */
 const waitStepMs = 100;
@@ -56,12 +51,12 @@ const waitStepMs = 100;
 const tries = 3;
 
 /**
- * Replaces every KPI key and the leaderboard by what the books say, all in one step.
+ * Replaces every KPI key and the leaderboard by what the database says, all in one step.
  *
  * **Why nothing is lost or counted twice.** The rebuild fills figures of its own in the shadow, where
  * once-bitmaps make every order and refund count once, whoever brings it. From the moment the mark is
- * set, whatever is counted live is counted in the shadow as well. An event is committed to the books
- * before it is counted. So one that was counted live before the mark is in the books before the first
+ * set, whatever is counted live is counted in the shadow as well. An event is committed to the database
+ * before it is counted. So one that was counted live before the mark is in the database before the first
  * page is read, and the pages bring it; one that is counted live between the mark and the swap is in the
  * shadow by that, whether or not the pages met it; and one that is counted live after the swap meets the
  * swapped bitmaps, which know whether the pages had met it. The swap takes the bitmaps along with the
@@ -92,27 +87,8 @@ export async function rebuildKpis(deps: RebuildDeps): Promise<RebuildReport> {
   );
 }
 
-/** The event by which a settled order counts. */
-export function orderKpiEvent(
-  { id: orderId, status, customerId, currency, totalCents: cents, settledAt }: SettledOrder,
-  kpiDay: (settledAt: string) => string,
-): KpiEvent {
-  const day = kpiDay(settledAt);
-  return status === "PAID"
-    ? { kind: "paid", orderId, day, currency, cents, customerId }
-    : { kind: "failed", orderId, day, currency };
-}
-
-/** The event by which a processed refund counts. */
-export function refundKpiEvent(
-  { id: refundId, customerId, currency, amountCents: cents, settledAt }: ProcessedRefund,
-  kpiDay: (settledAt: string) => string,
-): KpiEvent {
-  return { kind: "refunded", refundId, day: kpiDay(settledAt), currency, cents, customerId };
-}
-
 async function takeMark({ redis, keys, signal }: RebuildDeps): Promise<Lease> {
-  const until = performance.now() + longestWaitMs;
+  const until = performance.now() + maxWaitMs;
   for (;;) {
     signal?.throwIfAborted();
     // It names the basis, so that whoever counts meanwhile sees by which the shadow is counted.
@@ -142,12 +118,12 @@ async function fill(
   };
   const orders = await eachPage(
     (afterId) => listSettledOrders(db, { afterId, limit: pageSize }),
-    (page) => count(page.map((order) => orderKpiEvent(order, kpiDay))),
+    (page) => count(page.flatMap((order) => orderKpiEvents(order, kpiDay))),
   );
   if (orders === null) return null;
   const refunds = await eachPage(
-    (afterId) => listProcessedRefunds(db, { afterId, limit: pageSize }),
-    (page) => count(page.map((refund) => refundKpiEvent(refund, kpiDay))),
+    (afterId) => listFinishedRefunds(db, { afterId, limit: pageSize }),
+    (page) => count(page.flatMap((refund) => refundKpiEvents(refund, kpiDay))),
   );
   return refunds === null ? null : { days: days.size, orders, refunds };
 }

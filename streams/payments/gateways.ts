@@ -16,14 +16,16 @@ import { httpGateway } from "./http_gateway.ts";
 export const simulatedWarning =
   "Payments are simulated: no money is taken or given back (GATEWAY=simulated)";
 
+/** How each provider that `GATEWAY` may name is made from the settings. */
+const gateways: Readonly<Record<Config["gateway"], (config: Config) => Gateway>> = {
+  simulated: ({ gatewayDelayMs }) => simulatedGateway({ delayMs: gatewayDelayMs }),
+  http: ({ gatewayUrl, gatewayToken, gatewayTimeoutMs }) =>
+    httpGateway({ url: gatewayUrl, token: gatewayToken, timeoutMs: gatewayTimeoutMs }),
+};
+
 /** The payment provider that the settings name. */
 export function gatewayOf(config: Config): Gateway {
-  if (config.gateway === "simulated") return simulatedGateway({ delayMs: config.gatewayDelayMs });
-  return httpGateway({
-    url: config.gatewayUrl,
-    token: config.gatewayToken,
-    timeoutMs: config.gatewayTimeoutMs,
-  });
+  return gateways[config.gateway](config);
 }
 
 /** Says that payments are simulated, where they are. */

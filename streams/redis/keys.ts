@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { KpiFigure } from "../../domain/kpi/kpi_table.ts";
 import type { Group } from "../../domain/messages/messages.ts";
 import type { RedisClient } from "./redis.ts";
 
@@ -124,25 +125,6 @@ export interface Keys {
   /** Sorted set: customer's database id by cents. */
   leaderboard(currency: string): string;
 }
-
-/** The last part of a KPI key. */
-export type KpiFigure =
-  | "revenue_cents"
-  | "order_count"
-  | "avg_order_value_cents"
-  | "failed_order_count"
-  | "refund_count"
-  | "refund_amount_cents";
-
-/** Every figure, in the order of the API's fields. */
-export const kpiFigures: readonly KpiFigure[] = [
-  "revenue_cents",
-  "order_count",
-  "avg_order_value_cents",
-  "failed_order_count",
-  "refund_count",
-  "refund_amount_cents",
-];
 
 /**
  * @param prefix goes before every key, may be empty

@@ -1,5 +1,5 @@
 /**
- * First half of check 3 of the proof: a quick look at which figures in Redis differ from the books. On a
+ * First half of check 3 of the verification: a quick look at which figures in Redis differ from the database. On a
  * live system some always do, because work is on its way; `verify_kpis.ts` looks closely at these.
  *
  * @module
@@ -13,7 +13,7 @@ import {
   sumQuarters,
 } from "../../db/verification/kpi_sums.ts";
 import { addDrift, type Drifts, noDrifts } from "./drift.ts";
-import { kpiFigures } from "../redis/keys.ts";
+import { kpiFigureNames } from "../../domain/kpi/kpi_table.ts";
 import { figuresOf, sumDays } from "../kpis/kpi_figures.ts";
 import type { KpiDeps } from "../kpis/kpis.ts";
 import { scanKeys } from "../redis/scan_keys.ts";
@@ -26,7 +26,7 @@ export interface Place {
 }
 
 /** What differs, or did when it was looked at. */
-export interface KpiSuspects {
+export interface KpiMismatches {
   /** `YYYY-MM-DD:CUR` */
   days: string[];
   places: Place[];
@@ -43,14 +43,14 @@ const customersPerPage = 200_000;
 const itemsPerCall = 1_000;
 
 /**
- * Compares every KPI key and every place on the leaderboards with the books.
+ * Compares every KPI key and every place on the leaderboards with the database.
  *
  * @param tx a snapshot
  */
-export async function findKpiSuspects(
+export async function findKpiMismatches(
   tx: Queryable,
   deps: KpiDeps & { kpiDay: (settledAt: string) => string },
-): Promise<KpiSuspects> {
+): Promise<KpiMismatches> {
   const strange = noDrifts();
   const sums = sumDays(await sumQuarters(tx), deps.kpiDay);
   const days = await compareDays(deps, sums, strange);
@@ -58,7 +58,7 @@ export async function findKpiSuspects(
   const boards = await compareBoards(tx, deps, currencies, strange);
   return {
     days,
-    places: boards.suspects,
+    places: boards.mismatches,
     strange,
     checked: sums.size + boards.checked,
   };
@@ -72,15 +72,17 @@ async function compareDays(
   const { redis, keys, baseCurrency } = deps;
   const index = new Set(await redis.zrange(keys.kpiIndex, "0", "-1"));
   const stored = await readFigures(deps, strange);
-  const suspects: string[] = [];
+  const mismatches: string[] = [];
   for (const name of new Set([...sums.keys(), ...stored.keys()])) {
     const expected = figuresOf(sums.get(name));
     const found = stored.get(name);
-    const equal = kpiFigures.every((figure) => (found?.[figure] ?? "0") === `${expected[figure]}`);
+    const equal = kpiFigureNames.every((figure) =>
+      (found?.[figure] ?? "0") === `${expected[figure]}`
+    );
     const isListed = name.endsWith(`:${baseCurrency}`) || !sums.has(name) || index.has(name);
-    if (!equal || !isListed) suspects.push(name);
+    if (!equal || !isListed) mismatches.push(name);
   }
-  return suspects;
+  return mismatches;
 }
 
 /** Every KPI figure there is, by `YYYY-MM-DD:CUR`. */
@@ -126,7 +128,7 @@ function parseKpiKey(
   const currency = others.length === 0 ? baseCurrency : others.join(":");
   const isKnown = /^\d{4}-\d{2}-\d{2}$/.test(day) && /^[A-Z]{3}$/.test(currency) &&
     (others.length === 0 || currency !== baseCurrency) &&
-    kpiFigures.some((known) => known === figure);
+    kpiFigureNames.some((known) => known === figure);
   return isKnown ? { name: `${day}:${currency}`, figure } : null;
 }
 
@@ -135,7 +137,7 @@ async function compareBoards(
   deps: KpiDeps,
   currencies: Set<string>,
   strange: Drifts,
-): Promise<{ suspects: Place[]; checked: number }> {
+): Promise<{ mismatches: Place[]; checked: number }> {
   const { redis, keys, baseCurrency } = deps;
   const base = keys.leaderboard(baseCurrency);
   for (const key of await scanKeys(redis, base)) {
@@ -152,7 +154,7 @@ async function compareBoards(
       });
     }
   }
-  const suspects: Place[] = [];
+  const mismatches: Place[] = [];
   const matched = new Map([...currencies].map((currency) => [currency, 0]));
   let checked = 0;
   for (let after = 0;;) {
@@ -170,7 +172,7 @@ async function compareBoards(
         const score = scores[index];
         if (score !== null) matched.set(currency, (matched.get(currency) ?? 0) + 1);
         if (!isScoreOf(sum, score ?? null)) {
-          suspects.push({ currency, member: String(sum.customerId) });
+          mismatches.push({ currency, member: String(sum.customerId) });
         }
       });
     }
@@ -178,9 +180,9 @@ async function compareBoards(
   }
   for (const [currency, count] of matched) {
     if (await redis.zcard(keys.leaderboard(currency)) === count) continue;
-    suspects.push(...await findStrays(tx, deps, currency));
+    mismatches.push(...await findStrays(tx, deps, currency));
   }
-  return { suspects, checked };
+  return { mismatches, checked };
 }
 
 /**

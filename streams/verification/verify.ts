@@ -9,10 +9,10 @@ import { readSnapshot } from "../../db/connection/snapshot.ts";
 import { countBooks } from "../../db/verification/verify.ts";
 import { addDrifts, type Drift, type Drifts } from "./drift.ts";
 import { withKeptBasis } from "../kpis/kpi_basis.ts";
-import { findKpiSuspects } from "./kpi_mismatches.ts";
+import { findKpiMismatches } from "./kpi_mismatches.ts";
 import { verifyMoney, verifyStock } from "./verify_database.ts";
 import { verifyHomes, verifyNotices } from "./verify_orphans.ts";
-import { type KpiProofDeps, verifyKpis } from "./verify_kpis.ts";
+import { verifyKpis, type VerifyKpisDeps } from "./verify_kpis.ts";
 
 /** The five points of the proof. */
 export type CheckName = "stock" | "money" | "kpis" | "notifications" | "homes";
@@ -68,7 +68,7 @@ export const settleMs = 5_000;
  * @param options.settleMs see {@linkcode settleMs}; only where something differs is it waited for
  */
 export async function verify(
-  deps: KpiProofDeps,
+  deps: VerifyKpisDeps,
   options: { settleMs?: number } = {},
 ): Promise<VerifyReport> {
   const started = performance.now();
@@ -81,7 +81,7 @@ export async function verify(
     stock: await verifyStock(tx),
     money: await verifyMoney(tx),
     notices: await verifyNotices(tx),
-    suspects: await findKpiSuspects(tx, deps),
+    suspects: await findKpiMismatches(tx, deps),
   }));
   const kpis = await verifyKpis(deps, books.suspects, patienceMs);
   const { notifications, homes } = await verifyHomes(deps, books.limits, patienceMs);

@@ -1,5 +1,5 @@
 /**
- * Second half of check 3 of the proof: looks closely at figures and places that differed at first sight.
+ * Second half of check 3 of the verification: looks closely at figures and places that differed at first sight.
  *
  * @module
  */
@@ -9,19 +9,19 @@ import { type CustomerSum, sumCustomers, sumQuarters } from "../../db/verificati
 import { highestIds } from "../../db/recovery/recovery.ts";
 import { readSnapshot } from "../../db/connection/snapshot.ts";
 import type { KpiEvent } from "../../domain/kpi/kpi.ts";
+import { kpiFigureNames, kpiKinds } from "../../domain/kpi/kpi_table.ts";
 import { exactAmount } from "../../domain/money.ts";
 import { addDrift, addDrifts, type Drifts, noDrifts } from "./drift.ts";
 import { findHeldWork } from "../recovery/held_work.ts";
-import { kpiFigures } from "../redis/keys.ts";
 import { type CountedMarks, findUncounted, isCounted, segmentsFor } from "../kpis/kpi_counted.ts";
-import { figuresOf, subtractEvents, sumDays } from "../kpis/kpi_figures.ts";
-import { customerIdOf, isScoreOf, type KpiSuspects, type Place } from "./kpi_mismatches.ts";
+import { figuresOf, hasEvents, subtractEvents, sumDays } from "../kpis/kpi_figures.ts";
+import { customerIdOf, isScoreOf, type KpiMismatches, type Place } from "./kpi_mismatches.ts";
 import type { RebuildDeps } from "../kpis/kpis_rebuild.ts";
 import { isLeased } from "../redis/lease.ts";
 import { pause } from "../queue/pause.ts";
 
-/** What the proof works with. */
-export interface KpiProofDeps extends RebuildDeps {
+/** What the figures are verified with. */
+export interface VerifyKpisDeps extends RebuildDeps {
   db: Database;
 }
 
@@ -38,28 +38,28 @@ const rebuildWaitMs = 30_000;
 const lookAgainMs = 250;
 
 /**
- * Compares the suspects exactly, while orders go on being settled and counted.
+ * Compares the mismatches exactly, while orders go on being settled and counted.
  *
  * **What it guarantees.** Every look takes, in one transaction of Redis, the figures together with the
- * bitmaps that say which orders and refunds are in them, and afterwards a snapshot of the books, in which
- * all of these are committed. What the books have settled and the bitmaps do not show is on its way: a
+ * bitmaps that say which orders and refunds are in them, and afterwards a snapshot of the database, in which
+ * all of these are committed. What the database has settled and the bitmaps do not show is on its way: a
  * message of it is still in a stream, or it is counted within `settleMs`. The figures must be equal, to
- * the cent and however busy the system is, to the books less what is on its way. What is neither held by
+ * the cent and however busy the system is, to the database less what is on its way. What is neither held by
  * a stream nor counted in time is lost, and is missed in the figures like any other difference.
  *
  * @param settleMs how long something may be on its way that no stream holds any more
  */
 export async function verifyKpis(
-  deps: KpiProofDeps,
-  suspects: KpiSuspects,
+  deps: VerifyKpisDeps,
+  mismatches: KpiMismatches,
   settleMs: number,
 ): Promise<Drifts> {
   const drifts = noDrifts();
-  addDrifts(drifts, suspects.strange);
-  const places = suspects.places;
-  if (suspects.days.length + places.length === 0) return drifts;
+  addDrifts(drifts, mismatches.strange);
+  const places = mismatches.places;
+  if (mismatches.days.length + places.length === 0) return drifts;
   await untilRebuilt(deps);
-  let days = suspects.days;
+  let days = mismatches.days;
   for (let from = 0; days.length > 0 || from < places.length; from += placesPerLook) {
     await lookClosely(deps, days, places.slice(from, from + placesPerLook), settleMs, drifts);
     days = [];
@@ -68,7 +68,7 @@ export async function verifyKpis(
   return drifts;
 }
 
-async function untilRebuilt({ redis, keys }: KpiProofDeps): Promise<void> {
+async function untilRebuilt({ redis, keys }: VerifyKpisDeps): Promise<void> {
   const until = performance.now() + rebuildWaitMs;
   while (performance.now() < until && await isLeased(redis, keys.kpiRebuild)) {
     await pause(lookAgainMs);
@@ -76,7 +76,7 @@ async function untilRebuilt({ redis, keys }: KpiProofDeps): Promise<void> {
 }
 
 async function lookClosely(
-  deps: KpiProofDeps,
+  deps: VerifyKpisDeps,
   days: readonly string[],
   places: readonly Place[],
   settleMs: number,
@@ -85,22 +85,22 @@ async function lookClosely(
   const limits = await highestIds(deps.db);
   const stored = await readStored(deps, days, places, limits);
   const customerIds = [...new Set(places.flatMap(({ member }) => customerIdOf(member) ?? []))];
-  const books = await readSnapshot(deps.db, async (tx) => ({
+  const database = await readSnapshot(deps.db, async (tx) => ({
     days: sumDays(days.length === 0 ? [] : await sumQuarters(tx), deps.kpiDay),
     customers: customerIds.length === 0 ? [] : await sumCustomers(tx, { ids: customerIds }),
     uncounted: await findUncounted(tx, stored.marks, deps.kpiDay),
   }));
-  const lost = new Set(await findLost(deps, books.uncounted, limits, settleMs));
-  const onTheirWay = books.uncounted.filter((event) => !lost.has(event));
-  subtractEvents(books.days, onTheirWay);
-  const customers = withoutEvents(books.customers, onTheirWay);
+  const lost = new Set(await findLost(deps, database.uncounted, limits, settleMs));
+  const onTheirWay = database.uncounted.filter((event) => !lost.has(event));
+  subtractEvents(database.days, onTheirWay);
+  const customers = withoutEvents(database.customers, onTheirWay);
 
   days.forEach((name, index) => {
-    const sum = books.days.get(name);
+    const sum = database.days.get(name);
     const expected = figuresOf(sum);
     const [day, currency] = name.split(":") as [string, string];
-    kpiFigures.forEach((figure, offset) => {
-      const found = stored.figures[index * kpiFigures.length + offset] ?? "0";
+    kpiFigureNames.forEach((figure, offset) => {
+      const found = stored.figures[index * kpiFigureNames.length + offset] ?? "0";
       if (found === `${expected[figure]}`) return;
       addDrift(drifts, {
         subject: deps.keys.kpiFigure(day, currency, figure),
@@ -109,8 +109,7 @@ async function lookClosely(
         found,
       });
     });
-    const hasEvents = sum !== undefined && sum.orders + sum.failed + sum.refunds > 0;
-    if (hasEvents && currency !== deps.baseCurrency && stored.listed[index] === null) {
+    if (hasEvents(sum) && currency !== deps.baseCurrency && stored.listed[index] === null) {
       addDrift(drifts, {
         subject: deps.keys.kpiIndex,
         what: "member",
@@ -135,7 +134,7 @@ async function lookClosely(
 
 /** Redis as of one moment. */
 interface Stored {
-  /** The figures of each day, in the order of {@linkcode kpiFigures}. */
+  /** The figures of each day, in the order of {@linkcode kpiFigureNames}. */
   figures: (string | null)[];
   /** For each day whether it is in the index. */
   listed: (string | null)[];
@@ -145,7 +144,7 @@ interface Stored {
 }
 
 async function readStored(
-  { redis, keys }: KpiProofDeps,
+  { redis, keys }: VerifyKpisDeps,
   days: readonly string[],
   places: readonly Place[],
   limits: { orderId: number; refundId: number },
@@ -153,7 +152,7 @@ async function readStored(
   const transaction = redis.multi();
   for (const name of days) {
     const [day, currency] = name.split(":") as [string, string];
-    transaction.mget(kpiFigures.map((figure) => keys.kpiFigure(day, currency, figure)));
+    transaction.mget(kpiFigureNames.map((figure) => keys.kpiFigure(day, currency, figure)));
     transaction.zscore(keys.kpiIndex, name);
   }
   for (const { currency, member } of places) {
@@ -185,7 +184,7 @@ async function readStored(
 
 /** Which of these are neither counted by now nor held by a stream, although there was time enough. */
 async function findLost(
-  deps: KpiProofDeps,
+  deps: VerifyKpisDeps,
   uncounted: readonly KpiEvent[],
   limits: { orderId: number; refundId: number },
   settleMs: number,
@@ -195,7 +194,7 @@ async function findLost(
   while (rest.length > 0) {
     const held = await findHeldWork(deps, limits);
     rest = rest.filter((event) =>
-      event.kind === "refunded"
+      "refundId" in event
         ? !held.moves("refund", event.refundId)
         : !held.moves("order_count", event.orderId)
     );
@@ -208,7 +207,7 @@ async function findLost(
 }
 
 async function stillUncounted(
-  deps: KpiProofDeps,
+  deps: VerifyKpisDeps,
   events: readonly KpiEvent[],
   limits: { orderId: number; refundId: number },
 ): Promise<KpiEvent[]> {
@@ -223,11 +222,12 @@ function withoutEvents(
 ): Map<string, CustomerSum> {
   const byName = new Map(sums.map((sum) => [`${sum.customerId}:${sum.currency}`, { ...sum }]));
   for (const event of events) {
-    if (event.kind === "failed") continue;
+    const { leaderboard } = kpiKinds[event.kind];
+    if (leaderboard === 0) continue;
     const sum = byName.get(`${event.customerId}:${event.currency}`);
     if (sum === undefined) continue;
     sum.events--;
-    sum.cents += BigInt(event.kind === "paid" ? -event.cents : event.cents);
+    sum.cents -= BigInt(leaderboard * event.cents);
     sum.movedCents -= BigInt(event.cents);
   }
   return byName;

@@ -12,10 +12,10 @@ import { mend } from "../recovery/repair.ts";
 import { pause } from "../queue/pause.ts";
 import type { RedisDeps } from "../redis/keys.ts";
 import { verify, type VerifyReport } from "./verify.ts";
-import type { KpiProofDeps } from "./verify_kpis.ts";
+import type { VerifyKpisDeps } from "./verify_kpis.ts";
 
 /** What proving works with. */
-export type ProofDeps = KpiProofDeps & RedisDeps & { log: Log };
+export type ProofDeps = VerifyKpisDeps & RedisDeps & { log: Log };
 
 /** Shortest time from one proof to the next, in milliseconds. */
 const leastIntervalMs = 60_000;

@@ -13,7 +13,7 @@ import {
   type Message,
   messageOfEntry,
 } from "../../domain/messages/messages.ts";
-import { kpiFigures } from "../../streams/redis/keys.ts";
+import { kpiFigureNames } from "../../domain/kpi/kpi_table.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import type { Workflow } from "../workflow.ts";
 
@@ -158,7 +158,7 @@ async function expectedFigures({ rows, keys, kpiDay }: Workflow): Promise<Figure
 export async function storedFigures({ redis, keys }: Workflow): Promise<Figures> {
   const figures: Figures = {};
   for (const key of await redis.keys(`${keys.kpi}*`)) {
-    assert.ok(kpiFigures.some((figure) => key.endsWith(`:${figure}`)), `${key} is a figure`);
+    assert.ok(kpiFigureNames.some((figure) => key.endsWith(`:${figure}`)), `${key} is a figure`);
     figures[key] = Number(await redis.get(key));
   }
   for (const board of await redis.keys(`${keys.prefix}leaderboard:customers*`)) {

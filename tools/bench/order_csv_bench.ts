@@ -1,7 +1,7 @@
-import { importColumns, placeColumns } from "../../domain/import/csv_columns.ts";
+import { placeColumns } from "../../domain/import/csv_columns.ts";
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { scanRecords } from "../../domain/import/csv_records.ts";
-import { readRow } from "../../domain/import/csv_rows.ts";
+import { importColumns, readRow } from "../../domain/import/csv_rows.ts";
 import { csvLine } from "../../domain/import/csv_text.ts";
 import { orderContentHash } from "../../domain/order/content_hash.ts";
 import { contentOf } from "../../domain/order/incoming_order.ts";

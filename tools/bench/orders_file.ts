@@ -4,7 +4,7 @@
  * @module
  */
 
-import { importColumns } from "../../domain/import/csv_columns.ts";
+import { importColumns } from "../../domain/import/csv_rows.ts";
 import type { IncomingItem, IncomingOrder } from "../../domain/order/incoming_order.ts";
 
 /** What the orders are like. */

@@ -9,19 +9,9 @@ import { z } from "zod";
 import { notificationStates } from "../../../domain/notification/notification.ts";
 import { mostCounted } from "../../../domain/bounded_count.ts";
 import { groups } from "../../../domain/messages/messages.ts";
-import { type OrderStatus, orderTransitions } from "../../../domain/order/order.ts";
+import { customer, orderSchemas } from "../orders/order_fields.ts";
+import { cents, count, currency, id, time } from "./schema_parts.ts";
 import { mostReasons } from "../../../domain/import/reject_reasons.ts";
-
-const statuses = Object.keys(orderTransitions) as [OrderStatus, ...OrderStatus[]];
-
-const id = z.int().min(1);
-const count = z.int().min(0);
-const cents = z.int().min(0).meta({
-  description: "In minor units of the currency: cents of euros, whole yen",
-});
-const time = z.string().meta({ format: "date-time", description: "ISO 8601 in UTC" });
-const currency = z.string().meta({ pattern: "^[A-Z]{3}$", examples: ["EUR"] });
-const day = z.string().meta({ format: "date", examples: ["2026-01-05"] });
 
 /** An RFC 9457 problem. */
 export const problemAnswer = z.object({
@@ -37,37 +27,16 @@ export const problemAnswer = z.object({
   })).optional().meta({ description: "Every faulty field" }),
 }).meta({ id: "Problem" });
 
-const customer = z.object({ id, external_id: z.string(), email: z.string(), name: z.string() });
-
-const orderFields = {
-  id,
-  external_order_id: z.string(),
-  status: z.enum(statuses),
-  failure_reason: z.enum(["insufficient_stock", "payment_declined", "payment_timeout"]).nullable(),
-  currency,
-  total_cents: cents,
-  refunded_cents: cents,
-  customer,
-  recipient_name: z.string().meta({ description: "As the order was placed" }),
-  recipient_email: z.string()
-    .meta({ description: "As the order was placed; its messages go there" }),
-  placed_at: time,
-  reserved_at: time.nullable(),
-  settled_at: time.nullable(),
-  created_at: time,
-  updated_at: time,
-};
-
 /** An order without what belongs to it. */
-export const orderAnswer = z.object(orderFields).meta({ id: "Order" });
+export const orderAnswer = z.object(orderSchemas).meta({ id: "Order" });
 
 /** An order for whoever has brought or changed it. */
 export const orderReceiptAnswer = z.object({
-  ...orderFields,
+  ...orderSchemas,
   customer: customer.partial({ email: true, name: true })
     .meta({ description: "E-mail and name are for tokens with the scope `read`" }),
-  recipient_name: orderFields.recipient_name.optional(),
-  recipient_email: orderFields.recipient_email.optional(),
+  recipient_name: orderSchemas.recipient_name.optional(),
+  recipient_email: orderSchemas.recipient_email.optional(),
 }).meta({ id: "OrderReceipt" });
 
 /** A refund. */
@@ -97,7 +66,7 @@ const payment = z.object({
 
 /** An order with everything. */
 export const orderDetailAnswer = z.object({
-  ...orderFields,
+  ...orderSchemas,
   items: z.array(z.object({
     sku: z.string(),
     name: z.string(),
@@ -193,20 +162,6 @@ export const importAnswer = z.object({
 
 /** A page of imports. */
 export const importListAnswer = listOf(importAnswer).meta({ id: "ImportList" });
-
-/** Days of figures. */
-export const kpisAnswer = z.object({
-  kpis: z.array(z.object({
-    date: day,
-    currency,
-    revenue_cents: z.int(),
-    order_count: count,
-    avg_order_value_cents: z.int(),
-    failed_order_count: count,
-    refund_count: count,
-    refund_amount_cents: cents,
-  })),
-}).meta({ id: "Kpis" });
 
 /** The customers with the highest revenue. */
 export const leaderboardAnswer = z.object({

@@ -5,14 +5,14 @@
  */
 
 import type { z } from "zod";
-import { importColumns, rejectColumns } from "../../../domain/import/csv_columns.ts";
+import { rejectColumns } from "../../../domain/import/csv_columns.ts";
+import { importColumns } from "../../../domain/import/csv_rows.ts";
 import { csvLine } from "../../../domain/import/csv_text.ts";
 import { type ErrorCode, type Fault, WorkflowError } from "../../../domain/errors.ts";
 import type {
   aliveAnswer,
   importAnswer,
   importListAnswer,
-  kpisAnswer,
   leaderboardAnswer,
   orderAnswer,
   orderDetailAnswer,
@@ -32,6 +32,7 @@ import type {
   notificationDetailAnswer,
   notificationListAnswer,
 } from "../notifications/notification_answers.ts";
+import { orderExample } from "../orders/order_fields.ts";
 import type { orderBody } from "../orders/order_body.ts";
 import { httpProblemOf, type Problem, problemOf } from "../../middleware/problem.ts";
 import type { refundBody } from "../refunds/refund_body.ts";
@@ -45,23 +46,7 @@ export const newOrder = {
   items: [{ sku: "MUG", name: "Mug", unit_price_cents: 1_250, qty: 2 }],
 } satisfies z.input<typeof orderBody>;
 
-const taken = {
-  id: 42,
-  external_order_id: "web-1",
-  status: "PENDING",
-  failure_reason: null,
-  currency: "EUR",
-  total_cents: 2_500,
-  refunded_cents: 0,
-  customer: { id: 7, external_id: "c-7", email: "ann@example.com", name: "Ann" },
-  recipient_name: "Ann",
-  recipient_email: "ann@example.com",
-  placed_at: "2026-01-05T10:00:00.000000Z",
-  reserved_at: null,
-  settled_at: null,
-  created_at: "2026-01-05T10:00:01.120345Z",
-  updated_at: "2026-01-05T10:00:01.120345Z",
-} satisfies z.input<typeof orderAnswer>;
+const taken = orderExample satisfies z.input<typeof orderAnswer>;
 
 const paid = {
   ...taken,
@@ -316,20 +301,6 @@ export const importList = {
   data: [doneImport],
   next_cursor: null,
 } satisfies z.input<typeof importListAnswer>;
-
-/** A day in one currency. */
-export const kpis = {
-  kpis: [{
-    date: "2026-01-05",
-    currency: "EUR",
-    revenue_cents: 1_204_350,
-    order_count: 482,
-    avg_order_value_cents: 2_498,
-    failed_order_count: 25,
-    refund_count: 3,
-    refund_amount_cents: 4_990,
-  }],
-} satisfies z.input<typeof kpisAnswer>;
 
 /** The best customer. */
 export const leaderboard = {

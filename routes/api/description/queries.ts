@@ -6,7 +6,7 @@
 
 import { z } from "zod";
 import { daysBetween, isDay } from "../../../domain/kpi/day.ts";
-import { mostKpiDays } from "../../../domain/kpi/kpi.ts";
+import { maxKpiDays } from "../../../domain/kpi/kpi.ts";
 import { currencyProblem, isCurrency } from "../../../domain/money.ts";
 import { noticeChannels } from "../../../domain/notification/notification.ts";
 import {
@@ -183,8 +183,8 @@ export const daysQuery = z.object({
       fault(from === undefined ? "from" : "to", "is missing; from and to go together");
     } else if (from !== undefined && to !== undefined) {
       if (from > to) fault("from", "must not be after to");
-      else if (daysBetween(from, to) > mostKpiDays) {
-        fault("to", `must be less than ${mostKpiDays} days after from`);
+      else if (daysBetween(from, to) > maxKpiDays) {
+        fault("to", `must be less than ${maxKpiDays} days after from`);
       }
     }
   });

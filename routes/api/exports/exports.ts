@@ -15,7 +15,8 @@ import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import { rangeOf } from "../kpis/kpis.ts";
 import { orderFinder } from "../orders/find_orders.ts";
-import { listedRefundJson, orderJson } from "../orders/order_json.ts";
+import { orderFileColumns, orderJson } from "../orders/order_fields.ts";
+import { listedRefundJson } from "../orders/order_json.ts";
 import { daysQuery, orderFileQuery, refundFileQuery } from "../description/queries.ts";
 
 /** Rows to one page: some 200 kB. */
@@ -23,28 +24,6 @@ const pageRows = 1_000;
 
 /** Days to one page, each with a row for every currency. */
 const pageDays = 100;
-
-const orderColumns = [
-  "id",
-  "external_order_id",
-  "status",
-  "failure_reason",
-  "currency",
-  "total_cents",
-  "refunded_cents",
-  "customer_id",
-  "customer_external_id",
-  "customer_email",
-  "customer_name",
-  "placed_at",
-  "reserved_at",
-  "settled_at",
-  "created_at",
-  "updated_at",
-  // New columns come at the end: programs read the others by their places.
-  "recipient_name",
-  "recipient_email",
-] as const;
 
 const refundColumns = [
   "id",
@@ -94,14 +73,14 @@ function orderFile(app: Hono, deps: AppDeps): void {
       description: `With the filters of \`/orders\`. ${aboutFiles}`,
       tag: "Orders",
       scopes: ["read"],
-      answers: fileAnswer(orderColumns),
+      answers: fileAnswer(orderFileColumns),
     }),
     checked("query", orderFileQuery),
     async (c) => {
       const find = await orderFinder(deps.db, c.req.valid("query"));
       return await csvDownload(c, deps, {
         name: "orders.csv",
-        columns: orderColumns,
+        columns: orderFileColumns,
         nextPage: pages(async (beforeId) => {
           const found = await find({ beforeId, limit: pageRows });
           return {

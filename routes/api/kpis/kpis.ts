@@ -8,13 +8,14 @@ import { Hono } from "hono";
 import type { z } from "zod";
 import { readCustomerNames } from "../../../db/catalog/customers.ts";
 import { readKpis, readLeaderboard } from "../../../streams/kpis/kpis.ts";
-import { kpisAnswer, leaderboardAnswer } from "../description/answers.ts";
+import { leaderboardAnswer } from "../description/answers.ts";
 import { checked } from "../../middleware/checked.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
-import { kpis, leaderboard } from "../description/examples.ts";
+import { leaderboard } from "../description/examples.ts";
 import { daysQuery, leaderboardQuery, places } from "../description/queries.ts";
 import { coalesce } from "../../middleware/coalesce.ts";
+import { kpis, kpisAnswer } from "./kpi_answers.ts";
 
 /** Milliseconds for which the figures of a day are given again without asking Redis. */
 const sharedMs = 10;

@@ -7,30 +7,9 @@
 import { isAllowed, type Scope } from "../../../domain/operation/api_token.ts";
 import { toIsoTime } from "../../../db/connection/database.ts";
 import type { OrderDetail, OrderPayment, OrderSummary } from "../../../db/orders/order_queries.ts";
+import { orderJson } from "./order_fields.ts";
 import type { ListedRefund } from "../../../db/refunds/refund_list.ts";
 import type { RefundRow } from "../../../db/refunds/refund_rows.ts";
-
-/** An order without what belongs to it. */
-export function orderJson(order: OrderSummary) {
-  const { id, externalId, email, name } = order.customer;
-  return {
-    id: order.id,
-    external_order_id: order.externalOrderId,
-    status: order.status,
-    failure_reason: order.failureReason,
-    currency: order.currency,
-    total_cents: order.totalCents,
-    refunded_cents: order.refundedCents,
-    customer: { id, external_id: externalId, email, name },
-    recipient_name: order.recipient.name,
-    recipient_email: order.recipient.email,
-    placed_at: order.placedAt,
-    reserved_at: order.reservedAt,
-    settled_at: order.settledAt,
-    created_at: order.createdAt,
-    updated_at: order.updatedAt,
-  };
-}
 
 /**
  * An order for whoever has brought or changed it: without `read`, nothing of its customer but the ids.

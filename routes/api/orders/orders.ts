@@ -31,7 +31,8 @@ import {
   storeAnswers,
 } from "../../middleware/idempotency.ts";
 import { orderBody } from "./order_body.ts";
-import { orderDetailJson, orderJson, orderReceiptJson } from "./order_json.ts";
+import { orderJson } from "./order_fields.ts";
+import { orderDetailJson, orderReceiptJson } from "./order_json.ts";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
 import { orderListQuery } from "../description/queries.ts";
 import { newOrderAnswer, orderPlacer } from "./order_placer.ts";

@@ -4,11 +4,8 @@ import type { Database } from "../../../db/connection/database.ts";
 import { takeOrders } from "../../../db/orders/intake.ts";
 import { readOrderDetail } from "../../../db/orders/order_queries.ts";
 import { searchOrders } from "../../../db/orders/order_search.ts";
-import {
-  listOpenOrders,
-  listOpenRefunds,
-  listSettledOrders,
-} from "../../../db/recovery/recovery.ts";
+import { listOpenOrders, listOpenRefunds } from "../../../db/recovery/recovery.ts";
+import { listSettledOrders } from "../../../db/verification/kpi_sums.ts";
 import { readStatuses } from "../../../db/orders/orders.ts";
 import {
   countDeliveries,

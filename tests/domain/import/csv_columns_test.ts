@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { importColumns, originalPlaces, placeColumns } from "../../../domain/import/csv_columns.ts";
+import { originalPlaces, placeColumns } from "../../../domain/import/csv_columns.ts";
+import { importColumns } from "../../../domain/import/csv_rows.ts";
 
 Deno.test("placeColumns() finds columns in any order and case, trimmed, among others", () => {
   const header = ["note", ...[...importColumns].reverse().map((name) => ` ${name.toUpperCase()} `)];

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { placeColumns } from "../../../domain/import/csv_columns.ts";
 import {
   type ColumnPlaces,
+  type CsvRow,
   importColumns,
-  placeColumns,
-} from "../../../domain/import/csv_columns.ts";
-import { type CsvRow, readRow } from "../../../domain/import/csv_rows.ts";
+  readRow,
+} from "../../../domain/import/csv_rows.ts";
 import {
   decideOrder,
   kindOfReason,
@@ -44,10 +45,12 @@ function decide(rows: CsvRow[], keepGoodRows = false) {
 Deno.test("readRow() trims fields and turns them into what they mean", () => {
   const padded = fieldsOf().map((field) => ` \t${field}\u00a0 `);
   assert.deepEqual(readRow(padded, places), {
-    externalOrderId: "536365",
-    placedAt: "2010-12-01 08:26:00.000",
-    currency: "GBP",
-    customer: { externalId: "17850", email: "c17850@example.com", name: "Customer 17850" },
+    head: {
+      externalOrderId: "536365",
+      placedAt: "2010-12-01 08:26:00.000",
+      currency: "GBP",
+      customer: { externalId: "17850", email: "c17850@example.com", name: "Customer 17850" },
+    },
     item: { sku: "85123A", name: "T-LIGHT HOLDER", unitPriceCents: 255, qty: 6 },
   });
 });

@@ -82,7 +82,7 @@ Deno.test("the figures of a range are a table, charts and a file", async () => {
   await applyKpis(api.deps, [
     { kind: "paid", orderId: 910, day: "2024-03-01", currency: "EUR", cents: 1_000, customerId: 1 },
     { kind: "paid", orderId: 911, day: "2024-03-03", currency: "EUR", cents: 501, customerId: 1 },
-    { kind: "failed", orderId: 912, day: "2024-03-03", currency: "EUR" },
+    { kind: "failed", orderId: 912, day: "2024-03-03", currency: "EUR", cents: 9, customerId: 1 },
     {
       kind: "refunded",
       refundId: 9,

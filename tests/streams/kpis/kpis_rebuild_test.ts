@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import type { Queryable } from "../../../db/connection/database.ts";
-import { listSettledOrders } from "../../../db/recovery/recovery.ts";
+import { orderKpiEvents } from "../../../domain/kpi/kpi.ts";
+import { listSettledOrders } from "../../../db/verification/kpi_sums.ts";
 import { applyKpis } from "../../../streams/kpis/kpis.ts";
-import { orderKpiEvent, rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
+import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
 import { scanKeys } from "../../../streams/redis/scan_keys.ts";
 import { dumpFigures, loseRedis, prove, type SettledWorkflow, withSettled } from "../../proof.ts";
 
@@ -26,7 +27,7 @@ async function settle(flow: SettledWorkflow, orderId: number) {
     [orderId],
   );
   const orders = await listSettledOrders(flow.db, { afterId: orderId - 1, limit: 1 });
-  return orders.map((order) => orderKpiEvent(order, flow.kpiDay));
+  return orders.flatMap((order) => orderKpiEvents(order, flow.kpiDay));
 }
 
 /** Puts an order into the books that nobody has settled, and returns its id. */
@@ -71,7 +72,7 @@ Deno.test("rebuildKpis() counts what is counted live again at most once afterwar
   withSettled("rebuild_replay", async (flow) => {
     await rebuildKpis(flow);
     const events = (await listSettledOrders(flow.db, { afterId: 0, limit: 100 }))
-      .map((order) => orderKpiEvent(order, flow.kpiDay));
+      .flatMap((order) => orderKpiEvents(order, flow.kpiDay));
     assert.equal(await applyKpis(flow, events), 0);
     assert.equal((await prove(flow)).ok, true);
   }));

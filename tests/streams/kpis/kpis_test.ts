@@ -32,7 +32,7 @@ const day = "2025-03-01";
 const paid = (orderId: number, cents: number, rest: Partial<KpiEvent & { kind: "paid" }> = {}) =>
   ({ kind: "paid", orderId, day, currency: "EUR", cents, customerId: 1, ...rest }) as const;
 const failed = (orderId: number, currency = "EUR") =>
-  ({ kind: "failed", orderId, day, currency }) as const;
+  ({ kind: "failed", orderId, day, currency, cents: 700, customerId: 1 }) as const;
 const refunded = (refundId: number, cents: number, currency = "EUR") =>
   ({ kind: "refunded", refundId, day, currency, cents, customerId: 1 }) as const;
 

@@ -8,7 +8,7 @@ Deno.test.beforeAll(async () => {
   await applyKpis(api.deps, [
     { kind: "paid", orderId: 1, day: "2024-05-06", currency: "GBP", cents: 1_001, customerId: 1 },
     { kind: "paid", orderId: 2, day: "2024-05-06", currency: "GBP", cents: 500, customerId: 1 },
-    { kind: "failed", orderId: 3, day: "2024-05-06", currency: "GBP" },
+    { kind: "failed", orderId: 3, day: "2024-05-06", currency: "GBP", cents: 9, customerId: 1 },
     { kind: "refunded", refundId: 1, day: "2024-05-06", currency: "GBP", cents: 1, customerId: 1 },
     { kind: "paid", orderId: 4, day: "2024-05-07", currency: "USD", cents: 70, customerId: 1 },
   ]);
