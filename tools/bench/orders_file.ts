@@ -5,8 +5,8 @@
  */
 
 import { importColumns } from "../../domain/import/csv_columns.ts";
-import { randomFrom } from "../orders/random.ts";
 import type { IncomingItem, IncomingOrder } from "../../domain/order/incoming_order.ts";
+import { randomFrom } from "../orders/random.ts";
 
 /** What the orders are like. */
 export interface OrdersOptions {
