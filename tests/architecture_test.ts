@@ -27,8 +27,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   main: ["commands", "config", "domain"],
   "tools/engines": ["tools/engines"],
   // What measures and breaks the product may look at all of it; of the product, only commands know a tool.
-  "tools/bench": ["tools/bench", "tools/engines", ...product],
-  "tools/chaos": ["tools/chaos", "tools/engines", ...product],
+  "tools/orders": ["tools/orders", "domain"],
+  "tools/bench": ["tools/bench", "tools/engines", "tools/orders", ...product],
+  "tools/chaos": ["tools/chaos", "tools/engines", "tools/orders", ...product],
   std: ["std"],
 };
 

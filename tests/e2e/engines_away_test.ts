@@ -8,40 +8,32 @@ import { setStage } from "./stage.ts";
 
 const stage = setStage("engines_away_e2e");
 
+/** Pages of what the database holds. */
+const pagesOfDatabase = [
+  "/dashboard/orders",
+  "/dashboard/orders/1",
+  "/dashboard/refunds",
+  "/dashboard/products",
+  "/dashboard/imports",
+  "/dashboard/imports/1",
+  "/dashboard/dead-letters",
+  "/dashboard/dead-letters/1",
+];
+
 /** Pages that can show something of their own with only one of the engines, by the engine that is away. */
 const fine = {
   database: ["/dashboard", "/dashboard/streams", "/dashboard/streams/payments", "/dashboard/kpis"],
-  redis: [
-    "/dashboard",
-    "/dashboard/streams",
-    "/dashboard/orders",
-    "/dashboard/orders/1",
-    "/dashboard/refunds",
-    "/dashboard/products",
-    "/dashboard/imports",
-    "/dashboard/imports/1",
-    "/dashboard/dead-letters",
-    "/dashboard/dead-letters/1",
-  ],
-} as const;
+  redis: ["/dashboard", "/dashboard/streams", ...pagesOfDatabase],
+};
 
 /** A live page that needs the engine for all that it shows. */
 const open = { database: "/dashboard/orders/1", redis: "/dashboard/streams/payments" } as const;
 
 /** Pages that can't. */
 const away = {
-  database: [
-    "/dashboard/orders",
-    "/dashboard/orders/1",
-    "/dashboard/refunds",
-    "/dashboard/products",
-    "/dashboard/imports",
-    "/dashboard/imports/1",
-    "/dashboard/dead-letters",
-    "/dashboard/dead-letters/1",
-  ],
+  database: pagesOfDatabase,
   redis: ["/dashboard/customers", "/dashboard/kpis", "/dashboard/streams/payments"],
-} as const;
+};
 
 /** A test with a tab on a service that reaches one engine through a proxy. */
 function testBehindProxy(

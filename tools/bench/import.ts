@@ -6,7 +6,8 @@
 
 import { join } from "node:path";
 import { type CpuSeconds, startCpuMeter } from "./cpu.ts";
-import { ampleStock, type OrdersOptions, writeOrdersFile } from "./orders_file.ts";
+import { ampleStock } from "../orders/order_rows.ts";
+import { type OrdersOptions, writeOrdersFile } from "./orders_file.ts";
 import { type Books, runTask, type Stage } from "./stage.ts";
 
 /** A CSV file of synthetic orders. */

@@ -18,7 +18,8 @@ import { messageOfEntry } from "../../domain/messages/messages.ts";
 import { openBlockingRedis, type RedisClient } from "../../streams/redis/redis.ts";
 import { type Enqueued, publish } from "../../streams/workflow/publish.ts";
 import { exactQuantile, type Figure, figure } from "./figures.ts";
-import { ampleStock, syntheticOrder } from "./orders_file.ts";
+import { ampleStock } from "../orders/order_rows.ts";
+import { syntheticOrder } from "./orders_file.ts";
 import { type Books, expectVerified, openBooks, type Stage, startTask } from "./stage.ts";
 
 /** Orders that are timed, one after the other. */

@@ -6,6 +6,7 @@ import { csvLine } from "../../domain/import/csv_text.ts";
 import { orderContentHash } from "../../domain/order/content_hash.ts";
 import { contentOf } from "../../domain/order/incoming_order.ts";
 import { decideOrder } from "../../domain/import/order_csv.ts";
+import { rowsOf } from "../orders/order_rows.ts";
 import { syntheticOrder } from "./orders_file.ts";
 
 const places = placeColumns(importColumns);
@@ -14,22 +15,7 @@ if (typeof places === "string") throw new Error(places);
 /** Rows of a thousand orders as they stand in a file. */
 const orders = Array.from({ length: 1_000 }, (_, number) => {
   const order = syntheticOrder(number, { orders: 1_000 });
-  const { externalOrderId, placedAt, currency, customer } = order;
-  const rows = order.items.map(({ sku, name, unitPriceCents, qty }, index) => ({
-    line: number * 5 + index + 2,
-    fields: [
-      externalOrderId,
-      placedAt,
-      currency,
-      customer.externalId,
-      customer.email,
-      customer.name,
-      sku,
-      name,
-      String(unitPriceCents),
-      String(qty),
-    ],
-  }));
+  const rows = rowsOf(order).map((fields, index) => ({ line: number * 5 + index + 2, fields }));
   return { order, rows };
 });
 

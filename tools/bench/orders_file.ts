@@ -6,6 +6,7 @@
 
 import { importColumns } from "../../domain/import/csv_rows.ts";
 import type { IncomingItem, IncomingOrder } from "../../domain/order/incoming_order.ts";
+import { randomFrom } from "../orders/random.ts";
 
 /** What the orders are like. */
 export interface OrdersOptions {
@@ -17,9 +18,6 @@ export interface OrdersOptions {
   /** Share of orders with an odd total, which the simulated gateway declines; default 0.05. */
   declinedShare?: number;
 }
-
-/** Stock that no benchmark uses up. */
-export const ampleStock = 100_000_000;
 
 /** One in so many products has an odd price; only orders that are to be declined hold one. */
 const oddEvery = 20;
@@ -72,7 +70,7 @@ export async function writeOrdersFile(path: string, options: OrdersOptions): Pro
  */
 export function syntheticOrder(number: number, options: OrdersOptions): IncomingOrder {
   const { seed = 1, products = 1_000, declinedShare = 0.05 } = options;
-  const random = randomFrom(seed * 1_000_003 + number);
+  const random = randomFrom(seed * 1_000_003 + number).fraction;
   const declined = random() < declinedShare;
   const items: IncomingItem[] = [];
   for (let left = 1 + Math.floor(random() * 5); left > 0; left--) {
@@ -112,17 +110,4 @@ function item(product: number, qty: number): IncomingItem {
 
 function csvField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-/** Mulberry32: small, fast, and the same everywhere. */
-function randomFrom(seed: number): () => number {
-  // Neighbouring seeds give unlike sequences only once their bits are spread.
-  let state = Math.imul(seed ^ (seed >>> 16), 0x45d9f3b) >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -64,7 +64,7 @@ export const scenarios: readonly Scenario[] = [
 ];
 
 /** What a run of a scenario came to. */
-export interface Outcome {
+export interface ScenarioOutcome {
   figures: Figures;
   seconds: number;
   /** Undefined where everything held. */
@@ -96,7 +96,7 @@ Every scenario ends with all orders settled and no drift. Exits 1 if one does no
 export async function runScenario(
   scenario: Scenario,
   options: { database: DatabaseEngine; seed: number; seconds: number; log: (line: string) => void },
-): Promise<Outcome> {
+): Promise<ScenarioOutcome> {
   const { database, seed, seconds, log } = options;
   const started = performance.now();
   const stage = await openStage({ database, seed, seconds, ...scenario.stage });
@@ -115,7 +115,10 @@ export async function runScenario(
 }
 
 /** One line of figures. */
-export function formatOutcome(scenario: Scenario, { figures, seconds, error }: Outcome): string {
+export function formatOutcome(
+  scenario: Scenario,
+  { figures, seconds, error }: ScenarioOutcome,
+): string {
   const { orders, faults, redeliveries, maxRecoveryMs, notes } = figures;
   return [
     `${scenario.name.padEnd(24)} ${error === undefined ? "ok    " : "FAILED"}`,

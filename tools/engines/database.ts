@@ -19,7 +19,7 @@ const USER = "orders";
 const DATABASE_NAME_PATTERN = /^(orders|test_)[a-z0-9_]{0,50}$/;
 
 /** How to run a private database. */
-export interface DatabaseOptions {
+export interface DatabaseServerOptions {
   engine: EngineName;
   /** Folder for data, log, socket and password; created if missing, reopened if not. */
   dir: string;
@@ -72,7 +72,7 @@ export interface DatabaseEngine extends ServerOnPort {
  * @throws {Error} if programs are missing and cannot be installed, or the server does not accept
  * connections in time; the message ends with the last lines of the server's log
  */
-export async function startDatabase(options: DatabaseOptions): Promise<DatabaseEngine> {
+export async function startDatabase(options: DatabaseServerOptions): Promise<DatabaseEngine> {
   const { engine, durable = true, bufferPoolMb = 512, temporary = false, extra = [] } = options;
   const dir = resolve(options.dir);
   const programs = await ensurePrograms({ engine, log: options.log ?? console.error });

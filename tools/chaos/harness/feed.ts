@@ -8,7 +8,8 @@ import { type TakenOrder, takeOrders } from "../../../db/orders/intake.ts";
 import { type IncomingOrder, totalCentsOf } from "../../../domain/order/incoming_order.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { nthOrder, sampleOrders } from "./orders.ts";
-import { ampleStock, productDeps, type Stage } from "./stage.ts";
+import { ampleStock } from "../../orders/order_rows.ts";
+import { productDeps, type Stage } from "./stage.ts";
 import { pauseMs, until } from "./until.ts";
 
 /** Orders that were brought into the books. */

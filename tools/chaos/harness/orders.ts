@@ -5,10 +5,11 @@
  */
 
 import { CsvParseStream } from "@std/csv/parse-stream";
-import { placeColumns } from "../../../domain/import/csv_columns.ts";
+import { importColumns, placeColumns } from "../../../domain/import/csv_columns.ts";
 import { type IncomingOrder, totalCentsOf } from "../../../domain/order/incoming_order.ts";
 import { decideOrder } from "../../../domain/import/order_csv.ts";
 import type { CsvRow } from "../../../domain/import/csv_rows.ts";
+import { rowsOf } from "../../orders/order_rows.ts";
 
 const sampleFile = new URL("../../samples/online-retail-2010-12.csv.gz", import.meta.url);
 
@@ -39,28 +40,12 @@ export function willBePaid(order: IncomingOrder): boolean {
 export async function writeOrdersFile(path: string, orders: number): Promise<IncomingOrder[]> {
   const from = await sampleOrders();
   const written: IncomingOrder[] = [];
-  const lines = [
-    "external_order_id,order_placed_at,currency,customer_id,customer_email,customer_name," +
-    "product_sku,product_name,unit_price_cents,qty",
-  ];
+  const lines = [importColumns.join(",")];
   for (let number = 0; number < orders; number++) {
     const order = nthOrder(from, number);
     written.push(order);
-    const { externalOrderId, placedAt, currency, customer } = order;
-    for (const { sku, name, unitPriceCents, qty } of order.items) {
-      const fields = [
-        externalOrderId,
-        placedAt,
-        currency,
-        customer.externalId,
-        customer.email,
-        customer.name,
-        sku,
-        name,
-        unitPriceCents,
-        qty,
-      ];
-      lines.push(fields.map((field) => `"${String(field).replaceAll('"', '""')}"`).join(","));
+    for (const fields of rowsOf(order)) {
+      lines.push(fields.map((field) => `"${field.replaceAll('"', '""')}"`).join(","));
     }
   }
   await Deno.writeTextFile(path, `${lines.join("\n")}\n`);

@@ -17,7 +17,8 @@ import { type Keys, keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis, type RedisClient } from "../../../streams/redis/redis.ts";
 import { type Ended, type Process, startTask, type TaskOptions } from "./process.ts";
 import { type Proxy, startProxy, withPort } from "./proxy.ts";
-import { type Random, randomFrom } from "./random.ts";
+import { ampleStock } from "../../orders/order_rows.ts";
+import { type Random, randomFrom } from "../../orders/random.ts";
 
 /** What was measured and counted. */
 export interface Figures {
@@ -88,9 +89,6 @@ export interface StageOptions {
   /** Whether the product reaches the engines through relays; default false. */
   proxied?: boolean;
 }
-
-/** Stock that nobody uses up: with it, only the gateway decides how an order ends. */
-export const ampleStock = 100_000_000;
 
 /** Times of the product that are short, so that many faults fit into a run. */
 const shortTimes = {
