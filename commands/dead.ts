@@ -42,7 +42,9 @@ Usage: deno task dead [list|retry|discard] [--group=NAME] [--id=ID] [--all]
   list          show what waits for a decision, oldest first (the default)
   retry         publish the messages again, with all their tries before them
   discard       give them up
-  --group=NAME  only those of orders, payments, notifications or refunds
+  --group=NAME  only those of ${
+    new Intl.ListFormat("en-GB", { type: "disjunction" }).format(groups)
+  }
   --id=ID       only this one
   --all         all of them; the list shows ${shown} without it
 

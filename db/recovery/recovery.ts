@@ -240,19 +240,11 @@ export async function listProcessedRefunds(
   return rows.map(toProcessedRefund);
 }
 
-/** Whether an order or a refund is unfinished that has not changed for a while. */
-export async function hasStaleWork(db: Queryable, olderThanSeconds: number): Promise<boolean> {
-  const orders = await listOpenOrders(db, { afterId: 0, limit: 1, olderThanSeconds });
-  if (orders.length > 0) return true;
-  return (await listOpenRefunds(db, { afterId: 0, limit: 1, olderThanSeconds })).length > 0;
-}
-
-/** How many orders and refunds are unfinished and neither in dispute nor named by a dead letter. */
-export async function countOpenWork(db: Queryable): Promise<number> {
+/** How many orders are unfinished and neither in dispute nor named by a dead letter. */
+export async function countOpenOrders(db: Queryable): Promise<number> {
   const [row] = await db.query(`
     select
-      (select count(*) from orders where unfinished = 1) as orders,
-      (select count(*) from refunds where unfinished = 1) as refunds,
+      (select count(*) from orders where unfinished = 1) as open,
       (select count(*)
         from (
           select order_id from dead_letters where status = 'DEAD'
@@ -260,13 +252,20 @@ export async function countOpenWork(db: Queryable): Promise<number> {
           select order_id from payment_disputes
         ) known
         straight_join orders on orders.id = known.order_id
-        where orders.unfinished = 1) as known_orders,
+        where orders.unfinished = 1) as known`);
+  return toInteger(row?.open) - toInteger(row?.known);
+}
+
+/** How many refunds are unfinished and named by no dead letter. */
+export async function countOpenRefunds(db: Queryable): Promise<number> {
+  const [row] = await db.query(`
+    select
+      (select count(*) from refunds where unfinished = 1) as open,
       (select count(distinct refunds.id)
         from dead_letters
         straight_join refunds on refunds.id = dead_letters.refund_id
-        where dead_letters.status = 'DEAD' and refunds.unfinished = 1) as dead_refunds`);
-  return toInteger(row?.orders) - toInteger(row?.known_orders) +
-    toInteger(row?.refunds) - toInteger(row?.dead_refunds);
+        where dead_letters.status = 'DEAD' and refunds.unfinished = 1) as known`);
+  return toInteger(row?.open) - toInteger(row?.known);
 }
 
 /**

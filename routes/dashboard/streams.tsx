@@ -7,7 +7,7 @@
 import { type Context, Hono } from "hono";
 import type { FC } from "hono/jsx";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
-import { type Group, groups } from "../../domain/messages/messages.ts";
+import { type Group, groups, groupTable } from "../../domain/messages/work.ts";
 import { readActivity } from "../../streams/kpis/activity.ts";
 import { readGroupDetail } from "../../streams/queue/group_detail.ts";
 import { pauseGroup, resumeGroup } from "../../streams/queue/pause_group.ts";
@@ -101,7 +101,11 @@ export function streamPageRoutes(deps: AppDeps): Hono {
       },
       (
         <>
-          <PageHead title={group} crumb={["/dashboard/streams", "Streams"]} note={purposes[group]}>
+          <PageHead
+            title={group}
+            crumb={["/dashboard/streams", "Streams"]}
+            note={groupTable[group].purpose}
+          >
             <LiveDot />
             <PostForm
               c={c}
@@ -163,7 +167,7 @@ export function streamPageRoutes(deps: AppDeps): Hono {
     );
     return await askFirst(c, {
       title: `Pause the group ${group}?`,
-      note: purposes[group],
+      note: groupTable[group].purpose,
       says: `No consumer takes anything from ${group} until somebody resumes it. ` +
         (money.length === 0
           ? "Nothing waits in it now."
@@ -194,13 +198,6 @@ export function streamPageRoutes(deps: AppDeps): Hono {
 
   return app;
 }
-
-const purposes: Readonly<Record<Group, string>> = {
-  orders: "Reserves stock for new orders",
-  payments: "Asks for the money and settles orders by the answers",
-  notifications: "Tells customers how orders and refunds ended",
-  refunds: "Gives money back",
-};
 
 function groupOf(c: Context): Group {
   return c.req.param("group") as Group;
