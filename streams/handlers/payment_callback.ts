@@ -7,13 +7,7 @@
 import type { Queryable } from "../../db/connection/database.ts";
 import { readChargeKeys } from "../../db/payments/charge_keys.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
-import {
-  lockOrders,
-  markFailed,
-  markPaid,
-  readCharges,
-  readItems,
-} from "../../db/orders/orders.ts";
+import { lockOrders, readCharges, readItems, transitionOrders } from "../../db/orders/orders.ts";
 import {
   readDisputes,
   recordDispute,
@@ -31,7 +25,7 @@ import { lockStock, writeStock } from "../../db/catalog/products.ts";
 import { effectsOfOrder } from "../../domain/order/effects.ts";
 import type { CallbackMessage, ReversalMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
-import type { OrderFacts } from "../../domain/order/order.ts";
+import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { sumNeeds } from "../../domain/order/reserve.ts";
 import { decideSettle, type RecordedMoney } from "../../domain/order/settle.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "../queue/handler.ts";
@@ -86,8 +80,8 @@ export function settlePayments(
       settleOne(deps, settling, delivery, index)
     );
     const { paid, declined, payments, events } = settling;
-    await markPaid(tx, paid, now);
-    await markFailed(tx, "RESERVED", "payment_declined", declined, now);
+    await transitionOrders(tx, "pay", paid, now);
+    await transitionOrders(tx, "decline", declined, now);
     await insertPayments(tx, payments, now);
     await recordUnexpected(deps, tx, settling, outcomes);
     await addOrderEvents(tx, events, deps.consumer);
@@ -146,18 +140,13 @@ function settleOne(
       else settling.mended.push(message);
       note(false);
       events.push({ orderId, event: "paid", detail: providerRef, attempt });
-      orders.set(orderId, { ...order, status: "PAID", settledAt: now });
+      orders.set(orderId, orderAfter(order, "pay", now));
       break;
     case "decline":
       settling.declined.push(orderId);
       settling.payments.push(paymentOf(message, "DECLINED"));
       events.push({ orderId, event: "failed", detail: "payment_declined", attempt });
-      orders.set(orderId, {
-        ...order,
-        status: "FAILED",
-        failureReason: "payment_declined",
-        settledAt: now,
-      });
+      orders.set(orderId, orderAfter(order, "decline", now));
       break;
     case "already_settled":
     case "already_disputed":

@@ -97,11 +97,11 @@ export async function applyRefunds(
     await addRefunded(tx, refunded);
     await endRefunds(
       tx,
-      "PROCESSED",
+      "process",
       processed.map(({ id }) => ({ id, failureReason: null })),
       now,
     );
-    await endRefunds(tx, "FAILED", failed, now);
+    await endRefunds(tx, "refuse", failed, now);
     await addOrderEvents(tx, events, deps.consumer);
     return outcomes;
   });
