@@ -67,8 +67,11 @@ export const needs: readonly Need[] = Object.keys(needTable) as Need[];
 /** A kind of open work, as the database lists it. */
 export type OpenKind = NonNullable<(typeof needTable)[Need]["open"]>;
 
-/** What follows from an order once it is settled, and is repeated by whoever finds it settled. */
-const orderEnd = ["order_notice", "order_count"] as const satisfies readonly Need[];
+/**
+ * What follows from an order once it is settled, and is repeated by whoever finds it settled: see `effectsOfOrder`. It is
+ * brought about by every message that may settle an order.
+ */
+export const orderEnd = ["order_notice", "order_count"] as const satisfies readonly Need[];
 
 /** What is known of a type of message. */
 export interface Work {
