@@ -4,6 +4,7 @@
  * @module
  */
 
+import { groups } from "../domain/messages/work.ts";
 import { parseConfig } from "../config/config.ts";
 import { guardBooks } from "../streams/recovery/database_guard.ts";
 import { simulatedWarning } from "../streams/payments/gateways.ts";
@@ -15,11 +16,11 @@ import { refuseDanger } from "./refuse_danger.ts";
 import { untilStopped } from "./signals.ts";
 
 const command: Command = {
-  summary: "Runs consumers of the orders, payments, notifications and refunds groups.",
+  summary: `Runs consumers of the ${new Intl.ListFormat("en-GB").format(groups)} groups.`,
   help: `
 Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
 
-  --group=NAME  a group to serve, may be given several times; all four without it
+  --group=NAME  a group to serve, may be given several times; all without it
   --batch=N     most messages to take at once, 1…5000 (default: BATCH_SIZE)
   --drain       end when nothing is left to do in these groups`,
   async run(args, env) {

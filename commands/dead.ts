@@ -4,6 +4,7 @@
  * @module
  */
 
+import { groups } from "../domain/messages/work.ts";
 import {
   type DeadLetterFilter,
   type DeadLetterRow,
@@ -42,7 +43,9 @@ Usage: deno task dead [list|retry|discard] [--group=NAME] [--id=ID] [--all]
   list          show what waits for a decision, oldest first (the default)
   retry         publish the messages again, with all their tries before them
   discard       give them up
-  --group=NAME  only those of orders, payments, notifications or refunds
+  --group=NAME  only those of ${
+    new Intl.ListFormat("en-GB", { type: "disjunction" }).format(groups)
+  }
   --id=ID       only this one
   --all         all of them; the list shows ${shown} without it
 

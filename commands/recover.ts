@@ -35,11 +35,11 @@ database older than what was published from it.`,
             `${formatCount(lost.refunds)} refunds; have them sent again`,
         );
       }
-      const { orders, refunds, charges, reversals, notices } = report.republished;
-      print(
-        `Republished ${formatCount(orders)} orders, ${formatCount(refunds)} refunds, ` +
-          `${formatCount(reversals)} reversals and ${formatCount(notices)} notifications`,
+      const { charges, ...republished } = report.republished;
+      const counts = Object.entries(republished).map(([name, count]) =>
+        `${formatCount(count)} ${name === "notices" ? "notifications" : name}`
       );
+      print(`Republished ${new Intl.ListFormat("en-GB").format(counts)}`);
       if (charges > 0) {
         print(
           `Asking the payment provider about ${

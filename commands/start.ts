@@ -14,7 +14,7 @@ import { refuseDanger } from "./refuse_danger.ts";
 import { untilStopped } from "./signals.ts";
 
 const command: Command = {
-  summary: "Serves the HTTP API and runs all four consumer groups, in one process.",
+  summary: "Serves the HTTP API and runs all consumer groups, in one process.",
   help: `
 Usage: deno task start
 

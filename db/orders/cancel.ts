@@ -8,12 +8,12 @@ import { foreignFault, type OnlyOf } from "../../domain/order/bringer.ts";
 import { decideCancel } from "../../domain/order/cancel.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import type { Message } from "../../domain/messages/messages.ts";
-import type { OrderFacts } from "../../domain/order/order.ts";
+import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { sumNeeds } from "../../domain/order/reserve.ts";
 import type { Database, Queryable } from "../connection/database.ts";
 import { giveBackDisputed } from "../payments/decide_payment.ts";
 import { addOrderEvents, readBringer } from "./events.ts";
-import { lockOrders, markCancelled, readItems } from "./orders.ts";
+import { lockOrders, readItems, transitionOrders } from "./orders.ts";
 import { lockStock, writeStock } from "../catalog/products.ts";
 
 /** What belongs to cancelling an order. */
@@ -74,12 +74,12 @@ export function cancelOrder(
           }
           await writeStock(tx, stock);
         }
-        await markCancelled(tx, order.status, [orderId], now);
+        await transitionOrders(tx, "cancel", [orderId], now);
         await addOrderEvents(tx, [{ orderId, event: "cancelled" }], actor);
         const reversals = await giveBackDisputed(tx, order, actor);
         await options.inTransaction?.(tx);
         return {
-          order: { ...order, status: "CANCELLED", settledAt: now },
+          order: orderAfter(order, "cancel", now),
           changed: true,
           messages: [noticeOf(order), ...reversals],
         };

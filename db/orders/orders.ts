@@ -4,7 +4,16 @@
  * @module
  */
 
-import type { FailureReason, ItemNeed, OrderFacts, OrderStatus } from "../../domain/order/order.ts";
+import {
+  type FailureReason,
+  failureReasons,
+  isSettled,
+  type ItemNeed,
+  type OrderEvent,
+  type OrderFacts,
+  type OrderStatus,
+  orderTransition,
+} from "../../domain/order/order.ts";
 import type { ChargedOrder } from "../../domain/payment/payment_key.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { type PackedColumn, readPacked } from "../connection/packed_rows.ts";
@@ -197,67 +206,32 @@ export async function readItems(
   return byOrder;
 }
 
-/** `PENDING` → `RESERVED`. The orders must be locked. */
-export function markReserved(tx: Queryable, ids: readonly number[], now: string): Promise<void> {
-  return transition(
-    tx,
-    `
-    update orders
-    set status = 'RESERVED', reserved_time = ?
-    where id in (?) and status = 'PENDING'`,
-    [now],
-    ids,
-  );
-}
-
-/** `RESERVED` → `PAID`. The orders must be locked. */
-export function markPaid(tx: Queryable, ids: readonly number[], now: string): Promise<void> {
-  return transition(
-    tx,
-    `
-    update orders
-    set status = 'PAID', settled_time = ?
-    where id in (?) and status = 'RESERVED'`,
-    [now],
-    ids,
-  );
-}
-
-/** `PENDING` or `RESERVED` → `FAILED`. The orders must be locked. */
-export function markFailed(
+/**
+ * Writes that something happened to orders, which must be locked: the states that they must be in, the one that
+ * they are in afterwards and why they failed come from the table of transitions.
+ *
+ * @param now of {@linkcode lockOrders}
+ * @throws {Error} where one of them is in another state: nothing may be committed then
+ */
+export async function transitionOrders(
   tx: Queryable,
-  from: OrderStatus,
-  reason: FailureReason,
+  event: OrderEvent,
   ids: readonly number[],
   now: string,
 ): Promise<void> {
-  return transition(
-    tx,
+  if (ids.length === 0) return;
+  const { from, to } = orderTransition(event);
+  const reason = failureReasons[event];
+  const { affectedRows } = await tx.runText(
     `
     update orders
-    set status = 'FAILED', failure_reason = ?, settled_time = ?
-    where status = ? and id in (?)`,
-    [reason, now, from],
-    ids,
+    set status = ?, ${isSettled(to) ? "settled_time" : "reserved_time"} = ?${
+      reason === undefined ? "" : ", failure_reason = ?"
+    }
+    where id in (?) and status in (?)`,
+    [to, now, ...(reason === undefined ? [] : [reason]), sorted(ids), from],
   );
-}
-
-/** `PENDING` or `RESERVED` → `CANCELLED`. The orders must be locked. */
-export function markCancelled(
-  tx: Queryable,
-  from: OrderStatus,
-  ids: readonly number[],
-  now: string,
-): Promise<void> {
-  return transition(
-    tx,
-    `
-    update orders
-    set status = 'CANCELLED', settled_time = ?
-    where status = ? and id in (?)`,
-    [now, from],
-    ids,
-  );
+  expectAll(affectedRows, ids.length);
 }
 
 /**
@@ -279,18 +253,6 @@ export async function addRefunded(
     [JSON.stringify([...cents])],
   );
   expectAll(affectedRows, cents.size);
-}
-
-/** @param values of the statement, before the list of ids, which comes last */
-async function transition(
-  tx: Queryable,
-  sql: string,
-  values: string[],
-  ids: readonly number[],
-): Promise<void> {
-  if (ids.length === 0) return;
-  const { affectedRows } = await tx.runText(sql, [...values, sorted(ids)]);
-  expectAll(affectedRows, ids.length);
 }
 
 /**

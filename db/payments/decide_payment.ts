@@ -7,12 +7,12 @@
 import { WorkflowError } from "../../domain/errors.ts";
 import type { CallbackMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
-import type { OrderFacts } from "../../domain/order/order.ts";
+import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { sumNeeds } from "../../domain/order/reserve.ts";
 import { decideDispute, type DisputeVerdict } from "../../domain/order/settle.ts";
 import type { Database, Queryable } from "../connection/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../orders/events.ts";
-import { lockOrders, markFailed, markPaid, readItems } from "../orders/orders.ts";
+import { lockOrders, readItems, transitionOrders } from "../orders/orders.ts";
 import { adjustTotal, endDisputes, readDisputes } from "./payment_disputes.ts";
 import { readPaymentsOf, type RecordedPayment } from "./payments.ts";
 import { lockStock, writeStock } from "../catalog/products.ts";
@@ -127,23 +127,18 @@ async function carryOut(
         label: "Accepted difference of the payment",
         amountCents: amountCents - order.totalCents,
       });
-      await markPaid(tx, [order.id], now);
+      await transitionOrders(tx, "pay", [order.id], now);
       await endDisputes(tx, ids, "SUCCEEDED");
       steps.push({ orderId: order.id, event: "paid", detail: providerRef });
-      after = { ...order, status: "PAID", totalCents: amountCents, settledAt: now };
+      after = { ...orderAfter(order, "pay", now), totalCents: amountCents };
       break;
     }
     case "give_back":
       await endDisputes(tx, ids, "REVERSING");
       if (order.status !== "RESERVED") break;
-      await markFailed(tx, "RESERVED", "payment_declined", [order.id], now);
+      await transitionOrders(tx, "decline", [order.id], now);
       steps.push({ orderId: order.id, event: "failed", detail: "payment_declined" });
-      after = {
-        ...order,
-        status: "FAILED",
-        failureReason: "payment_declined",
-        settledAt: now,
-      };
+      after = orderAfter(order, "decline", now);
       break;
     case "dismiss":
       await endDisputes(tx, ids, "DISMISSED");

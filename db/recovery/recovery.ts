@@ -67,7 +67,7 @@ export async function listOpenOrders(db: Queryable, page: PageRequest): Promise<
     `
     select id, status, total_cents as amount_cents, currency
     from orders force index (orders_unfinished)
-    where unfinished = 1 and id > ? ${filter("orders", page)}
+    where unfinished = 1 and id > ? ${pageConditions("orders", page)}
       and not exists (select 1 from payment_disputes where payment_disputes.order_id = orders.id)
     order by id
     limit ?`,
@@ -83,7 +83,7 @@ export async function listOpenRefunds(db: Queryable, page: PageRequest): Promise
     select refunds.id, refunds.order_id, refunds.status, refunds.amount_cents, orders.currency
     from refunds force index (refunds_unfinished)
     straight_join orders on orders.id = refunds.order_id
-    where refunds.unfinished = 1 and refunds.id > ? ${filter("refunds", page)}
+    where refunds.unfinished = 1 and refunds.id > ? ${pageConditions("refunds", page)}
     order by refunds.id
     limit ?`,
     [page.afterId, page.limit],
@@ -99,7 +99,7 @@ export async function listOpenReversals(db: Queryable, page: PageRequest): Promi
       coalesce(payments.currency, orders.currency) as currency
     from payments
     straight_join orders on orders.id = payments.order_id
-    where payments.status = 'REVERSING' and payments.id > ? ${filter("payments", page)}
+    where payments.status = 'REVERSING' and payments.id > ? ${pageConditions("payments", page)}
     order by payments.id
     limit ?`,
     [page.afterId, page.limit],
@@ -128,7 +128,7 @@ export async function listUnansweredOrders(db: Queryable, page: PageRequest): Pr
     where orders.id > ? and orders.reserved_at is not null
       and (orders.status = 'CANCELLED' or orders.failure_reason = 'payment_timeout')
       and orders.settled_at > current_timestamp(6) - interval ${askedDays} day ${
-      filter("orders", page)
+      pageConditions("orders", page)
     }
       and payments.id is null
     order by orders.id
@@ -146,7 +146,7 @@ export async function listUntoldOrders(db: Queryable, page: PageRequest): Promis
     from orders
     left join notification_logs on notification_logs.order_id = orders.id
       and notification_logs.event = case orders.status when 'PAID' then ? when 'FAILED' then ? else ? end
-    where orders.settled_at is not null and orders.id > ? ${filter("orders", page)}
+    where orders.settled_at is not null and orders.id > ? ${pageConditions("orders", page)}
       and notification_logs.id is null
     order by orders.id
     limit ?`,
@@ -170,7 +170,7 @@ export async function listUntoldRefunds(db: Queryable, page: PageRequest): Promi
     straight_join orders on orders.id = refunds.order_id
     left join notification_logs on notification_logs.order_id = refunds.order_id
       and notification_logs.event = concat(case refunds.status when 'PROCESSED' then ? else ? end, refunds.id)
-    where refunds.status <> 'REQUESTED' and refunds.id > ? ${filter("refunds", page)}
+    where refunds.status <> 'REQUESTED' and refunds.id > ? ${pageConditions("refunds", page)}
       and notification_logs.id is null
     order by refunds.id
     limit ?`,
@@ -185,19 +185,11 @@ export function refundEventStarts(): [string, string] {
   return [start("PROCESSED"), start("FAILED")];
 }
 
-/** Whether an order or a refund is unfinished that has not changed for a while. */
-export async function hasStaleWork(db: Queryable, olderThanSeconds: number): Promise<boolean> {
-  const orders = await listOpenOrders(db, { afterId: 0, limit: 1, olderThanSeconds });
-  if (orders.length > 0) return true;
-  return (await listOpenRefunds(db, { afterId: 0, limit: 1, olderThanSeconds })).length > 0;
-}
-
-/** How many orders and refunds are unfinished and neither in dispute nor named by a dead letter. */
-export async function countOpenWork(db: Queryable): Promise<number> {
+/** How many orders are unfinished and neither in dispute nor named by a dead letter. */
+export async function countOpenOrders(db: Queryable): Promise<number> {
   const [row] = await db.query(`
     select
-      (select count(*) from orders where unfinished = 1) as orders,
-      (select count(*) from refunds where unfinished = 1) as refunds,
+      (select count(*) from orders where unfinished = 1) as open,
       (select count(*)
         from (
           select order_id from dead_letters where status = 'DEAD'
@@ -205,13 +197,20 @@ export async function countOpenWork(db: Queryable): Promise<number> {
           select order_id from payment_disputes
         ) known
         straight_join orders on orders.id = known.order_id
-        where orders.unfinished = 1) as known_orders,
+        where orders.unfinished = 1) as known`);
+  return toInteger(row?.open) - toInteger(row?.known);
+}
+
+/** How many refunds are unfinished and named by no dead letter. */
+export async function countOpenRefunds(db: Queryable): Promise<number> {
+  const [row] = await db.query(`
+    select
+      (select count(*) from refunds where unfinished = 1) as open,
       (select count(distinct refunds.id)
         from dead_letters
         straight_join refunds on refunds.id = dead_letters.refund_id
-        where dead_letters.status = 'DEAD' and refunds.unfinished = 1) as dead_refunds`);
-  return toInteger(row?.orders) - toInteger(row?.known_orders) +
-    toInteger(row?.refunds) - toInteger(row?.dead_refunds);
+        where dead_letters.status = 'DEAD' and refunds.unfinished = 1) as known`);
+  return toInteger(row?.open) - toInteger(row?.known);
 }
 
 /**
@@ -299,8 +298,8 @@ export async function lastEventId(db: Queryable): Promise<number> {
   return toInteger(row?.id);
 }
 
-/** Further conditions of a page; they hold numbers only. */
-function filter(table: string, { olderThanSeconds, ids }: PageRequest): string {
+/** Further conditions of a page of a table; they hold numbers only. */
+export function pageConditions(table: string, { olderThanSeconds, ids }: PageRequest): string {
   const age = olderThanSeconds === undefined
     ? ""
     : `and ${table}.updated_at < current_timestamp(6) - interval ${
@@ -309,7 +308,8 @@ function filter(table: string, { olderThanSeconds, ids }: PageRequest): string {
   return ids === undefined ? age : `${age} and ${table}.id in (${ids.map(Number).join(", ")})`;
 }
 
-function toOpenOrder(row: Row): OpenOrder {
+/** The columns of {@linkcode OpenOrder}. */
+export function toOpenOrder(row: Row): OpenOrder {
   return {
     id: toInteger(row.id),
     status: row.status as OrderStatus,

@@ -5,7 +5,7 @@
  */
 
 import { cutText } from "../../domain/text/cut_text.ts";
-import type { RefundStatus } from "../../domain/order/order.ts";
+import { type RefundEvent, type RefundStatus, refundTransition } from "../../domain/order/order.ts";
 import { oldRefundKey } from "../../domain/payment/payment_key.ts";
 import type { RefundFacts } from "../../domain/refund/refund.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
@@ -119,17 +119,19 @@ export async function refundFactsOf(
 const longestFailureReason = 255;
 
 /**
- * `REQUESTED` → `PROCESSED` or `FAILED`; the orders must be locked.
+ * Writes that something happened to refunds, whose orders must be locked: the states before and after come from the
+ * table of transitions.
  *
  * @param now the database's clock, UTC
  */
 export async function endRefunds(
   tx: Queryable,
-  status: "PROCESSED" | "FAILED",
+  event: RefundEvent,
   refunds: readonly { id: number; failureReason: string | null }[],
   now: string,
 ): Promise<void> {
   if (refunds.length === 0) return;
+  const { from, to } = refundTransition(event);
   const { affectedRows } = await tx.run(
     `
     update json_table(?, '$[*]' columns (
@@ -137,14 +139,15 @@ export async function endRefunds(
       failure_reason varchar(255) character set utf8mb4 path '$[1]')) ended
     straight_join refunds on refunds.id = ended.id
     set refunds.status = ?, refunds.failure_reason = ended.failure_reason, refunds.processed_at = ?
-    where refunds.status = 'REQUESTED'`,
+    where refunds.status in (${from.map(() => "?").join(", ")})`,
     [
       JSON.stringify(refunds.map(({ id, failureReason }) => [
         id,
         failureReason === null ? null : cutText(failureReason, longestFailureReason),
       ])),
-      status,
+      to,
       now,
+      ...from,
     ],
   );
   if (affectedRows !== refunds.length) {
@@ -160,15 +163,6 @@ export async function readRefunds(
   if (ids.length === 0) return new Map();
   const rows = await db.query(`select ${refundColumns} from refunds where id in (?)`, [[...ids]]);
   return new Map(rows.map((row) => [toInteger(row.id), toRefundRow(row)]));
-}
-
-/** Every refund of an order, oldest first. */
-export async function readRefundsOf(db: Queryable, orderId: number): Promise<RefundRow[]> {
-  const rows = await db.execute(
-    `select ${refundColumns} from refunds where order_id = ? order by id`,
-    [orderId],
-  );
-  return rows.map(toRefundRow);
 }
 
 /** A refund that was requested under a key within {@linkcode keyHours}. */

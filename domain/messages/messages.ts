@@ -12,11 +12,9 @@
  * @module
  */
 
-/** The consumer groups; each reads the stream of its own name. */
-export const groups = ["orders", "payments", "notifications", "refunds"] as const;
+import { groupOf, type MessageType, type ShapeOf, workOf } from "./work.ts";
 
-/** A consumer group, and the stream it reads. */
-export type Group = (typeof groups)[number];
+export { type Group, groupOf, groups, type MessageType } from "./work.ts";
 
 /** What every message is about. */
 export interface Subject {
@@ -28,22 +26,8 @@ export interface Subject {
   currency: string;
 }
 
-/** Reserve stock for a `PENDING` order. */
-export interface ReserveMessage extends Subject {
-  /** Tells messages apart. */
-  type: "order.reserve";
-}
-
-/** Ask the gateway for the money of a `RESERVED` order. */
-export interface ChargeMessage extends Subject {
-  /** Tells messages apart. */
-  type: "payment.charge";
-}
-
-/** The gateway's answer to a charge. */
-export interface CallbackMessage extends Subject {
-  /** Tells messages apart. */
-  type: "payment.callback";
+/** What the provider said of a charge. */
+export interface Answer {
   /** Whether the money was taken. */
   outcome: "succeeded" | "declined";
   /** Name of the provider, as in `payments.provider`; without spaces and slashes. */
@@ -57,73 +41,54 @@ export interface CallbackMessage extends Subject {
   providerRef: string;
 }
 
+/** What a message of each shape says beside its {@linkcode Subject}. */
+export interface Details {
+  /** Nothing: it is about the order as it stands. */
+  order: unknown;
+  /** Which refund of the order. */
+  refund: {
+    /** Database id of the refund. */
+    refundId: number;
+  };
+  /** What the provider said. */
+  answer: Answer;
+}
+
+/** A message of one type. */
+export type MessageOf<T extends MessageType> = { type: T } & Subject & Details[ShapeOf<T>];
+
+/** Everything that can stand in a stream. */
+export type Message = { [T in MessageType]: MessageOf<T> }[MessageType];
+
+/** Reserve stock for a `PENDING` order. */
+export type ReserveMessage = MessageOf<"order.reserve">;
+
+/** Ask the gateway for the money of a `RESERVED` order. */
+export type ChargeMessage = MessageOf<"payment.charge">;
+
+/** The gateway's answer to a charge. */
+export type CallbackMessage = MessageOf<"payment.callback">;
+
 /**
  * A reservation got no answer in its time: ask the gateway once more. Where another message of the order waits, which
  * carries its money, this one and the time-out after it are about 0 cents, so that money is counted once.
  */
-export interface AskAgainMessage extends Subject {
-  /** Tells messages apart. */
-  type: "payment.ask_again";
-}
+export type AskAgainMessage = MessageOf<"payment.ask_again">;
 
 /** That gave nothing either: fail the order, unless it has been settled meanwhile. */
-export interface TimeOutMessage extends Subject {
-  /** Tells messages apart. */
-  type: "payment.time_out";
-}
+export type TimeOutMessage = MessageOf<"payment.time_out">;
 
 /** Tell the customer that the order was settled. */
-export interface OrderNoticeMessage extends Subject {
-  /** Tells messages apart. */
-  type: "notify.order";
-}
+export type OrderNoticeMessage = MessageOf<"notify.order">;
 
 /** Tell the customer how a refund ended. */
-export interface RefundNoticeMessage extends Subject {
-  /** Tells messages apart. */
-  type: "notify.refund";
-  /** Database id of the refund. */
-  refundId: number;
-}
+export type RefundNoticeMessage = MessageOf<"notify.refund">;
 
 /** Give money of a `PAID` order back. */
-export interface RefundMessage extends Subject {
-  /** Tells messages apart. */
-  type: "refund.process";
-  /** Database id of the refund. */
-  refundId: number;
-}
+export type RefundMessage = MessageOf<"refund.process">;
 
 /** Give back the payments of an order that came too late, or that a person gave up. */
-export interface ReversalMessage extends Subject {
-  /** Tells messages apart. */
-  type: "payment.reverse";
-}
-
-/** Everything that can stand in a stream. */
-export type Message =
-  | ReserveMessage
-  | ChargeMessage
-  | CallbackMessage
-  | AskAgainMessage
-  | TimeOutMessage
-  | OrderNoticeMessage
-  | RefundNoticeMessage
-  | RefundMessage
-  | ReversalMessage;
-
-/** The group that handles each type of message. */
-export const groupOf: Readonly<Record<Message["type"], Group>> = {
-  "order.reserve": "orders",
-  "payment.charge": "payments",
-  "payment.callback": "payments",
-  "payment.ask_again": "payments",
-  "payment.time_out": "payments",
-  "notify.order": "notifications",
-  "notify.refund": "notifications",
-  "refund.process": "refunds",
-  "payment.reverse": "refunds",
-};
+export type ReversalMessage = MessageOf<"payment.reverse">;
 
 /** The field of a stream entry that holds a message. */
 export const messageField = "message";
@@ -152,23 +117,13 @@ export function encodeMessage(message: Message): string {
  * same order, refund or payment, whatever they are worth.
  */
 export function purposeOf(message: Message): string {
-  switch (message.type) {
-    case "payment.charge":
-    case "payment.ask_again":
-    case "payment.time_out":
-      return `settle ${message.orderId}`;
-    case "payment.callback": {
-      const { orderId, amountCents, currency, outcome, provider, providerRef } = message;
-      return `settle ${orderId} ${outcome} ${amountCents} ${currency} ${provider} ${providerRef}`;
-    }
-    case "notify.refund":
-    case "refund.process":
-      return `${message.type} ${message.orderId} ${message.refundId}`;
-    case "order.reserve":
-    case "notify.order":
-    case "payment.reverse":
-      return `${message.type} ${message.orderId}`;
+  const purpose = workOf[message.type].purpose ?? message.type;
+  if ("refundId" in message) return `${purpose} ${message.orderId} ${message.refundId}`;
+  if ("outcome" in message) {
+    const { orderId, amountCents, currency, outcome, provider, providerRef } = message;
+    return `${purpose} ${orderId} ${outcome} ${amountCents} ${currency} ${provider} ${providerRef}`;
   }
+  return `${purpose} ${message.orderId}`;
 }
 
 /** The message as the fields of a stream entry, as XADD takes them. */
@@ -202,7 +157,7 @@ export function traceOfEntry(fields: readonly string[]): string | undefined {
  */
 export function decodeMessage(text: string): Message | string {
   const words = text.split(" ");
-  const type = words[0]! as Message["type"];
+  const type = words[0]! as MessageType;
   if (!Object.hasOwn(groupOf, type)) return `unknown message type ${JSON.stringify(type)}`;
   const orderId = positive(words[1]);
   const amountCents = whole(words[2]);
@@ -210,35 +165,34 @@ export function decodeMessage(text: string): Message | string {
   if (orderId === undefined) return `order id ${JSON.stringify(words[1] ?? null)} is no id`;
   if (amountCents === undefined) return "the amount is none";
   if (currency === undefined || !/^[A-Z]{3}$/.test(currency)) return "the currency is none";
-  switch (type) {
-    case "order.reserve":
-    case "payment.charge":
-    case "payment.ask_again":
-    case "payment.time_out":
-    case "notify.order":
-    case "payment.reverse":
-      if (words.length > 4) return "there is more in it than a message of its type has";
-      return { type, orderId, amountCents, currency };
-    case "payment.callback": {
-      const [, , , , outcome, from = "", ...ref] = words;
-      const slash = from.indexOf("/");
-      const provider = slash < 0 ? from : from.slice(0, slash);
-      const key = slash < 0 ? {} : { key: from.slice(slash + 1) };
-      const providerRef = ref.join(" ");
-      if (outcome !== "succeeded" && outcome !== "declined") {
-        return "the outcome is neither succeeded nor declined";
-      }
-      if (!provider || !providerRef) return "the provider or its reference is missing";
-      return { type, orderId, amountCents, currency, outcome, provider, ...key, providerRef };
-    }
-    case "notify.refund":
-    case "refund.process": {
+  const subject = { type, orderId, amountCents, currency };
+  switch (workOf[type].shape) {
+    case "order":
+      return words.length > 4 ? tooLong : subject as Message;
+    case "refund": {
       const refundId = positive(words[4]);
       if (refundId === undefined) return "the refund's id is none";
-      if (words.length > 5) return "there is more in it than a message of its type has";
-      return { type, orderId, amountCents, currency, refundId };
+      return words.length > 5 ? tooLong : { ...subject, refundId } as Message;
+    }
+    case "answer": {
+      const answer = decodeAnswer(words.slice(4));
+      return typeof answer === "string" ? answer : { ...subject, ...answer } as Message;
     }
   }
+}
+
+const tooLong = "there is more in it than a message of its type has";
+
+function decodeAnswer([outcome, from = "", ...ref]: string[]): Answer | string {
+  const slash = from.indexOf("/");
+  const provider = slash < 0 ? from : from.slice(0, slash);
+  const key = slash < 0 ? {} : { key: from.slice(slash + 1) };
+  const providerRef = ref.join(" ");
+  if (outcome !== "succeeded" && outcome !== "declined") {
+    return "the outcome is neither succeeded nor declined";
+  }
+  if (!provider || !providerRef) return "the provider or its reference is missing";
+  return { outcome, provider, ...key, providerRef };
 }
 
 function whole(text: string | undefined): number | undefined {

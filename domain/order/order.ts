@@ -22,7 +22,10 @@ export type RefundStatus = "REQUESTED" | "PROCESSED" | "FAILED";
 /** What can happen to a refund. */
 export type RefundEvent = "process" | "refuse";
 
-/** Every transition there is; what is not here is refused. */
+/**
+ * Every transition there is. Decisions ask it whether something can happen, and the statements that write it take
+ * their guards from it, so what is not here can't be written.
+ */
 export const orderTransitions: Readonly<
   Record<OrderStatus, Partial<Record<OrderEvent, OrderStatus>>>
 > = {
@@ -33,7 +36,7 @@ export const orderTransitions: Readonly<
   CANCELLED: {},
 };
 
-/** Every transition of a refund; what is not here is refused. */
+/** Every transition of a refund, in the same way. */
 export const refundTransitions: Readonly<
   Record<RefundStatus, Partial<Record<RefundEvent, RefundStatus>>>
 > = {
@@ -41,6 +44,43 @@ export const refundTransitions: Readonly<
   PROCESSED: {},
   FAILED: {},
 };
+
+/** Why an order fails by an event; the others don't fail it. */
+export const failureReasons: Readonly<Partial<Record<OrderEvent, FailureReason>>> = {
+  run_short: "insufficient_stock",
+  decline: "payment_declined",
+  time_out: "payment_timeout",
+};
+
+/** The states in which an event can happen, and the one that it leads to. */
+export interface Transition<Status> {
+  /** In the order of the table. */
+  from: Status[];
+  /** The same from all of them. */
+  to: Status;
+}
+
+/** What an event does, as {@linkcode orderTransitions} says. */
+export function orderTransition(event: OrderEvent): Transition<OrderStatus> {
+  return transitionOf(orderTransitions, event);
+}
+
+/** What an event does, as {@linkcode refundTransitions} says. */
+export function refundTransition(event: RefundEvent): Transition<RefundStatus> {
+  return transitionOf(refundTransitions, event);
+}
+
+function transitionOf<Status extends string, Event extends string>(
+  transitions: Readonly<Record<Status, Partial<Record<Event, Status>>>>,
+  event: Event,
+): Transition<Status> {
+  const states = Object.keys(transitions) as Status[];
+  const from = states.filter((state) => transitions[state][event] !== undefined);
+  const ends = new Set(from.map((state) => transitions[state][event]!));
+  const [to] = ends;
+  if (to === undefined || ends.size > 1) throw new Error(`"${event}" leads to ${ends.size} states`);
+  return { from, to };
+}
 
 /** True once nothing more happens to the order by itself. */
 export function isSettled(status: OrderStatus): boolean {
@@ -65,6 +105,25 @@ export interface OrderFacts {
   refundedCents: number;
   /** UTC, `YYYY-MM-DD HH:MM:SS.ffffff`; null until settled. */
   settledAt: string | null;
+}
+
+/**
+ * An order after an event.
+ *
+ * @param now when it happened: the database's clock, UTC
+ * @throws {Error} where it can't happen in the order's state
+ */
+export function orderAfter(order: OrderFacts, event: OrderEvent, now: string): OrderFacts {
+  const status = orderTransitions[order.status][event];
+  if (status === undefined) {
+    throw new Error(`Cannot ${event} order ${order.id}: it is ${order.status}`);
+  }
+  return {
+    ...order,
+    status,
+    failureReason: failureReasons[event] ?? null,
+    settledAt: isSettled(status) ? now : null,
+  };
 }
 
 /** Units of one product that an order asks for, all of its items of that product taken together. */

@@ -7,6 +7,7 @@
 import { type Context, Hono } from "hono";
 import { daysBefore } from "../../domain/kpi/day.ts";
 import { messageOf } from "../../domain/errors.ts";
+import { groups } from "../../domain/messages/work.ts";
 import { pingDatabase } from "../../db/connection/ping.ts";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
 import { type ActivityHour, readActivity } from "../../streams/kpis/activity.ts";
@@ -30,7 +31,9 @@ import { attempt } from "./reading.ts";
 /** What charts are made of while nothing is known. */
 const emptyHour: ActivityHour = {
   times: [],
-  groups: { orders: [], payments: [], notifications: [], refunds: [] },
+  groups: Object.fromEntries(
+    groups.map((group) => [group, []]),
+  ) as unknown as ActivityHour["groups"],
 };
 
 /** How long a browser waits for a proof, in milliseconds. */

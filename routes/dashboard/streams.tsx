@@ -7,8 +7,8 @@
 import { type Context, Hono } from "hono";
 import type { Child, FC } from "hono/jsx";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
-import { type Group, groups } from "../../domain/messages/messages.ts";
 import { pauseGroup, resumeGroup } from "../../services/pause_group.ts";
+import { type Group, groups, groupTable } from "../../domain/messages/work.ts";
 import { readActivity } from "../../streams/kpis/activity.ts";
 import { readGroupDetail } from "../../streams/queue/group_detail.ts";
 import { messageCodec } from "../../streams/workflow/message_codec.ts";
@@ -134,7 +134,7 @@ function showGroup(
     { title: `Stream ${group}`, nav: home, live: `${home}/${group}/live`, charts: true },
     (
       <>
-        <PageHead title={group} crumb={[home, "Streams"]} note={purposes[group]}>
+        <PageHead title={group} crumb={[home, "Streams"]} note={groupTable[group].purpose}>
           <LiveDot />
           <PauseOrResume c={c} status={status} />
         </PageHead>
@@ -184,7 +184,7 @@ async function askPause(c: Context, deps: AppDeps, group: Group): Promise<Respon
   const money = status.money.map(({ amountCents, currency }) => formatMoney(amountCents, currency));
   return await askFirst(c, {
     title: `Pause the group ${group}?`,
-    note: purposes[group],
+    note: groupTable[group].purpose,
     says: `No consumer takes anything from ${group} until somebody resumes it. ` +
       (money.length === 0 ? "Nothing waits in it now." : `${money.join(" and ")} wait in it now.`),
     nav: home,
@@ -195,13 +195,6 @@ async function askPause(c: Context, deps: AppDeps, group: Group): Promise<Respon
     keep: "Let it run",
   });
 }
-
-const purposes: Readonly<Record<Group, string>> = {
-  orders: "Reserves stock for new orders",
-  payments: "Asks for the money and settles orders by the answers",
-  notifications: "Tells customers how orders and refunds ended",
-  refunds: "Gives money back",
-};
 
 function groupOf(c: Context): Group {
   return c.req.param("group") as Group;

@@ -6,10 +6,10 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
-import { lockOrders, markFailed, markReserved, readItems } from "../../db/orders/orders.ts";
+import { lockOrders, readItems, transitionOrders } from "../../db/orders/orders.ts";
 import { lockStock, writeStock } from "../../db/catalog/products.ts";
 import { effectsOfOrder } from "../../domain/order/effects.ts";
-import type { OrderFacts } from "../../domain/order/order.ts";
+import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { decideReservations, type ReserveRequest, sumNeeds } from "../../domain/order/reserve.ts";
 import {
   type Delivery,
@@ -156,12 +156,7 @@ async function decideAndWrite(
         const { reason } = decision;
         short.push(order.id);
         events.push({ orderId: order.id, event: "failed", detail: reason, attempt });
-        const failed = {
-          ...order,
-          status: "FAILED",
-          failureReason: reason,
-          settledAt: now,
-        } as const;
+        const failed = orderAfter(order, "run_short", now);
         outcomes.set(order.id, done(effectsOfOrder(failed, deps.kpiDay)));
         break;
       }
@@ -172,8 +167,8 @@ async function decideAndWrite(
   });
 
   if (reserved.length > 0) await writeStock(tx, takenStock(free, reserved, stock));
-  await markReserved(tx, reserved, now);
-  await markFailed(tx, "PENDING", "insufficient_stock", short, now);
+  await transitionOrders(tx, "reserve", reserved, now);
+  await transitionOrders(tx, "run_short", short, now);
   await addOrderEvents(tx, events, deps.consumer);
   return outcomes;
 }

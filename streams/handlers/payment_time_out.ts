@@ -5,10 +5,11 @@
  */
 
 import { addOrderEvents } from "../../db/orders/events.ts";
-import { lockOrders, markFailed } from "../../db/orders/orders.ts";
+import { lockOrders, transitionOrders } from "../../db/orders/orders.ts";
 import { readDisputes } from "../../db/payments/payment_disputes.ts";
 import { effectsOfOrder } from "../../domain/order/effects.ts";
 import type { TimeOutMessage } from "../../domain/messages/messages.ts";
+import { orderAfter } from "../../domain/order/order.ts";
 import { decideTimeOut } from "../../domain/order/settle.ts";
 import { secondAnswerMs } from "../payments/gateway.ts";
 import { restock } from "../payments/restock.ts";
@@ -45,10 +46,10 @@ export function timeOutPayments(
     const expired = reserved.filter(({ id }) => !held.has(id));
     const ids = expired.map(({ id }) => id);
     for (const order of expired) {
-      orders.set(order.id, { ...order, status: "FAILED", failureReason, settledAt: now });
+      orders.set(order.id, orderAfter(order, "time_out", now));
     }
     await restock(tx, ids);
-    await markFailed(tx, "RESERVED", failureReason, ids, now);
+    await transitionOrders(tx, "time_out", ids, now);
     await addOrderEvents(
       tx,
       ids.map((orderId) => ({

@@ -117,11 +117,11 @@ async function writeRefunds(
   await addRefunded(tx, refunded);
   await endRefunds(
     tx,
-    "PROCESSED",
+    "process",
     processed.map(({ id }) => ({ id, failureReason: null })),
     now,
   );
-  await endRefunds(tx, "FAILED", failed, now);
+  await endRefunds(tx, "refuse", failed, now);
   await addOrderEvents(tx, events, consumer);
 }
 

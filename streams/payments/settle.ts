@@ -7,7 +7,7 @@
 import type { Queryable } from "../../db/connection/database.ts";
 import { readChargeKeys } from "../../db/payments/charge_keys.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
-import { lockOrders, markFailed, markPaid, readCharges } from "../../db/orders/orders.ts";
+import { lockOrders, readCharges, transitionOrders } from "../../db/orders/orders.ts";
 import {
   readDisputes,
   recordDispute,
@@ -24,7 +24,7 @@ import {
 import { effectsOfOrder } from "../../domain/order/effects.ts";
 import type { CallbackMessage, ReversalMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
-import type { OrderFacts } from "../../domain/order/order.ts";
+import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { decideSettle, type RecordedMoney } from "../../domain/order/settle.ts";
 import {
   type Delivery,
@@ -85,8 +85,8 @@ export function settlePayments(
       settleOne(deps, settling, delivery, index)
     );
     const { paid, declined, payments, events } = settling;
-    await markPaid(tx, paid, now);
-    await markFailed(tx, "RESERVED", "payment_declined", declined, now);
+    await transitionOrders(tx, "pay", paid, now);
+    await transitionOrders(tx, "decline", declined, now);
     await insertPayments(tx, payments, now);
     await recordUnexpected(deps, tx, settling, outcomes);
     await addOrderEvents(tx, events, deps.consumer);
@@ -186,7 +186,7 @@ function notePaid(
   else payments.push(paymentOf(message, "SUCCEEDED"));
   recorded.set(orderId, moneyOf(message, false));
   events.push({ orderId, event: "paid", detail: providerRef, attempt });
-  orders.set(orderId, { ...order, status: "PAID", settledAt: now });
+  orders.set(orderId, orderAfter(order, "pay", now));
 }
 
 function noteDeclined(
@@ -200,7 +200,7 @@ function noteDeclined(
   declined.push(orderId);
   payments.push(paymentOf(message, "DECLINED"));
   events.push({ orderId, event: "failed", detail: failureReason, attempt });
-  orders.set(orderId, { ...order, status: "FAILED", failureReason, settledAt: now });
+  orders.set(orderId, orderAfter(order, "decline", now));
 }
 
 function takenBack({ orderId, providerRef }: CallbackMessage, before: RecordedMoney): string {

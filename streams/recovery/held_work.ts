@@ -7,37 +7,20 @@
 
 import { listDeadLetters } from "../../db/dead_letters/dead_letters.ts";
 import type { Queryable } from "../../db/connection/database.ts";
+import { decodeMessage, type Message, messageOfEntry } from "../../domain/messages/messages.ts";
 import {
-  decodeMessage,
   type Group,
   groups,
-  type Message,
-  messageOfEntry,
-} from "../../domain/messages/messages.ts";
+  groupsInSearchOrder,
+  type MessageType,
+  messageTypes,
+  type Need,
+  needs,
+  needTable,
+  workOf,
+} from "../../domain/messages/work.ts";
 import type { Keys } from "../redis/keys.ts";
 import type { RedisClient } from "../redis/redis.ts";
-
-/**
- * What a step of the workflow still needs, and which messages would bring it about. The last two are
- * about refunds and have a refund's id, the others an order's.
- */
-export type Need =
-  /** A `PENDING` order: its reservation. */
-  | "reserve"
-  /** A `RESERVED` order: its charge, or the answer to it. */
-  | "settle"
-  /** One whose time is over: what asks once more, or fails it. */
-  | "time_out"
-  /** A settled order that nobody was told of: the notice, or what repeats an order's effects. */
-  | "order_notice"
-  /** A settled order that is not in the figures: what repeats an order's effects. */
-  | "order_count"
-  /** A payment that came too late: its reversal, or the answer that asks for it. */
-  | "reversal"
-  /** A `REQUESTED` refund, or a `PROCESSED` one that is not in the figures: its message. */
-  | "refund"
-  /** A finished refund that nobody was told of: the notice, or what repeats a refund's effects. */
-  | "refund_notice";
 
 /** What was found. */
 export interface HeldWork {
@@ -60,34 +43,6 @@ export interface HeldWorkDeps {
   /** Ends the search between two pages when it aborts: its reason is thrown. */
   signal?: AbortSignal;
 }
-
-/**
- * The needs that each type of message brings about, first the one that it is there for. A type that is not in it does
- * not compile: recovery would publish it again and again, and the proof would miss it.
- */
-const needsOf = {
-  "order.reserve": ["reserve", "settle", "order_notice", "order_count"],
-  "payment.charge": ["settle", "order_notice", "order_count", "reversal"],
-  "payment.callback": ["settle", "order_notice", "order_count", "reversal"],
-  "payment.ask_again": ["settle", "time_out", "order_notice", "order_count", "reversal"],
-  "payment.time_out": ["settle", "time_out", "order_notice", "order_count", "reversal"],
-  "notify.order": ["order_notice"],
-  "payment.reverse": ["reversal"],
-  "refund.process": ["refund", "refund_notice"],
-  "notify.refund": ["refund_notice"],
-} as const satisfies Record<Message["type"], readonly [Need, ...Need[]]>;
-
-/** Whose id each need has, and its flag among the needs of that kind. */
-const flagOf: Readonly<Record<Need, { of: "order" | "refund"; bit: number }>> = {
-  reserve: { of: "order", bit: 1 },
-  settle: { of: "order", bit: 2 },
-  order_notice: { of: "order", bit: 4 },
-  order_count: { of: "order", bit: 8 },
-  reversal: { of: "order", bit: 16 },
-  time_out: { of: "order", bit: 32 },
-  refund: { of: "refund", bit: 1 },
-  refund_notice: { of: "refund", bit: 2 },
-};
 
 /** Entries to one reply. */
 const pageSize = 2_000;
@@ -115,15 +70,15 @@ export async function findHeldWork(
   deps: HeldWorkDeps,
   limits: { orderId: number; refundId: number },
 ): Promise<HeldWork> {
-  const moving = flagsOf(limits, allNeeds);
-  const dead = flagsOf(limits, allNeeds);
-  const deadOwn = flagsOf(limits, ownNeed);
+  const moving = flagsOf(limits, everything);
+  const dead = flagsOf(limits, everything);
+  const deadOwn = flagsOf(limits, own);
   const noteDead = (message: Message | string) => {
     dead.note(message);
     deadOwn.note(message);
   };
   await readDeadLetters(deps.db, noteDead);
-  for (const group of searchOrder) {
+  for (const group of groupsInSearchOrder) {
     const last = await readStream(deps, group, "-", moving.note);
     await readSchedule(deps, group, moving.note);
     await readStream(deps, group, last === null ? "-" : `(${last}`, moving.note);
@@ -135,11 +90,6 @@ export async function findHeldWork(
     isDead: (need, id) => deadOwn.has(need, id),
   };
 }
-
-/** Groups in the direction in which messages cause each other; {@linkcode groups} is not in it. */
-const searchOrder = Object.keys(
-  { orders: 1, payments: 2, refunds: 3, notifications: 4 } satisfies Record<Group, number>,
-) as Group[];
 
 /** How many messages the streams and schedules hold: an upper bound of the orders that they hold. */
 export async function countMessages(
@@ -211,17 +161,22 @@ export function parseFields(json: string): string[] {
   }
 }
 
-/** For each type of message the flags of what it is about. */
-type FlagsOfTypes = ReadonlyMap<Message["type"], { order: number; refund: number }>;
+/** Each need's flag among the needs of orders, or of refunds. */
+const flagOf = Object.fromEntries(needs.map((need) => {
+  const brothers = needs.filter((other) => needTable[other].of === needTable[need].of);
+  return [need, 1 << brothers.indexOf(need)];
+})) as Record<Need, number>;
 
-const allNeeds = flagsOfTypes((needs) => needs);
-const ownNeed = flagsOfTypes((needs) => needs.slice(0, 1));
+/** For each type of message the flags of what it brings about. */
+type FlagsOfTypes = ReadonlyMap<MessageType, { order: number; refund: number }>;
 
-function flagsOfTypes(choose: (needs: readonly Need[]) => readonly Need[]): FlagsOfTypes {
-  const types = Object.entries(needsOf) as [Message["type"], readonly Need[]][];
-  return new Map(types.map(([type, needs]) => {
+const everything = flagsOfTypes((brings) => brings);
+const own = flagsOfTypes((brings) => brings.slice(0, 1));
+
+function flagsOfTypes(choose: (brings: readonly Need[]) => readonly Need[]): FlagsOfTypes {
+  return new Map(messageTypes.map((type) => {
     const flags = { order: 0, refund: 0 };
-    for (const { of, bit } of choose(needs).map((need) => flagOf[need])) flags[of] |= bit;
+    for (const need of choose(workOf[type].brings)) flags[needTable[need].of] |= flagOf[need];
     return [type, flags];
   }));
 }
@@ -238,11 +193,14 @@ function flagsOf(limits: { orderId: number; refundId: number }, flagsOfTypes: Fl
       if (refund !== 0 && "refundId" in message) refunds.add(message.refundId, refund);
     },
     has: (need: Need, id: number): boolean => {
-      const { of, bit } = flagOf[need];
-      return ((of === "refund" ? refunds : orders).get(id) & bit) !== 0;
+      const flags = needTable[need].of === "refund" ? refunds : orders;
+      return (flags.get(id) & flagOf[need]) !== 0;
     },
   };
 }
+
+/** A byte for each id, as long as neither orders nor refunds have more than eight needs. */
+const Piece = Math.max(...Object.values(flagOf)) < 256 ? Uint8Array : Uint16Array;
 
 interface Flags {
   add(id: number, bit: number): void;
@@ -250,13 +208,13 @@ interface Flags {
 }
 
 function flagsUpTo(limit: number): Flags {
-  const pieces = new Map<number, Uint8Array>();
+  const pieces = new Map<number, Uint8Array | Uint16Array>();
   return {
     add: (id, bit) => {
       if (id > limit) return;
       const number = Math.floor(id / pieceSize);
       let piece = pieces.get(number);
-      if (piece === undefined) pieces.set(number, piece = new Uint8Array(pieceSize));
+      if (piece === undefined) pieces.set(number, piece = new Piece(pieceSize));
       piece[id % pieceSize]! |= bit;
     },
     get: (id) => pieces.get(Math.floor(id / pieceSize))?.[id % pieceSize] ?? 0,

@@ -7,8 +7,6 @@
 import type { Database } from "../../db/connection/database.ts";
 import { answerOf } from "../../db/payments/decide_payment.ts";
 import {
-  countOpenWork,
-  hasStaleWork,
   highestIds,
   lastEventId,
   listUndoneDecisions,
@@ -25,14 +23,8 @@ import { countMessages, findHeldWork } from "./held_work.ts";
 import { type RebuildDeps, rebuildKpis, type RebuildReport } from "../kpis/kpis_rebuild.ts";
 import { type Lease, takeLease, underLease } from "../redis/lease.ts";
 import { pause } from "../queue/pause.ts";
-import {
-  mayBeTold,
-  nothingRepublished,
-  noticesOf,
-  publishAgain,
-  republish,
-  type Republished,
-} from "./republish.ts";
+import { openWork, sweptGroups, sweptWork, whereabouts } from "./open_work.ts";
+import { nothingRepublished, publishAgain, republish, type Republished } from "./republish.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";
 
 const recoverEndScript = defineScript("recover_end", import.meta.url);
@@ -193,8 +185,7 @@ export async function sweepHomes(
     return sum;
   });
   if (republished === "busy") return nothingRepublished();
-  const { orders, refunds, reversals, notices } = republished;
-  if (orders + refunds + reversals + notices > 0) {
+  if (Object.values(republished).some((count) => count > 0)) {
     deps.log.warn("lost work republished", { ...republished });
   }
   return republished;
@@ -217,11 +208,21 @@ export async function repair(
 }
 
 async function mayBeLost(deps: RecoverDeps, olderThanSeconds: number): Promise<boolean> {
-  if (!await hasStaleWork(deps.db, olderThanSeconds)) return false;
-  const open = await countOpenWork(deps.db);
+  if (!await hasStaleWork(deps, olderThanSeconds)) return false;
+  let open = 0;
+  for (const work of sweptWork) open += await work.count(deps.db);
   if (open === 0) return false;
-  const messages = await countMessages(deps, ["orders", "payments", "refunds"]);
+  const messages = await countMessages(deps, sweptGroups);
   return messages <= cheapSearch || open > messages;
+}
+
+/** Whether anything is open that has not changed for a while. */
+async function hasStaleWork({ db }: RecoverDeps, olderThanSeconds: number): Promise<boolean> {
+  for (const work of sweptWork) {
+    const [first] = await work.list(db, { afterId: 0, limit: 1, olderThanSeconds });
+    if (first !== undefined) return true;
+  }
+  return false;
 }
 
 /** What follows from cancellations and from decisions about disputed payments, where it may have been lost. */
@@ -238,8 +239,9 @@ async function repeatDecided(
   const untold = await listUntoldCancellations(db, after, olderThanSeconds);
   if (untold.orders.length > 0) {
     const held = await findHeldWork(deps, await highestIds(db));
-    const lost = untold.orders.filter(({ id }) => mayBeTold(held, "order_notice", id));
-    await publishAgain(deps, noticesOf(lost));
+    const notices = openWork.order_notices;
+    const lost = untold.orders.filter((order) => whereabouts(notices, order, held) === "nowhere");
+    await publishAgain(deps, lost.map((order) => notices.message(order)));
     told = lost.length;
   }
   const undone = await listUndoneDecisions(db, after, untold.lastEventId);

@@ -11,8 +11,9 @@ import { addDrifts, type Drift, type Drifts } from "./drift.ts";
 import { withKeptBasis } from "../kpis/kpi_basis.ts";
 import { findKpiMismatches } from "./kpi_mismatches.ts";
 import { verifyMoney, verifyStock } from "./verify_database.ts";
-import { verifyHomes, verifyNotices } from "./verify_orphans.ts";
+import { missedWork, verifyNotices, verifyOrphans } from "./verify_orphans.ts";
 import { verifyKpis, type VerifyKpisDeps } from "./verify_kpis.ts";
+import type { OpenCheck } from "../recovery/open_work.ts";
 
 /** The five points of the proof. */
 export type CheckName = "stock" | "money" | "kpis" | "notifications" | "homes";
@@ -58,7 +59,7 @@ export const settleMs = 5_000;
  * 5. `homes`: all unfinished work is in a stream, scheduled, or a dead letter, or its payment is in dispute.
  *
  * The points that are about the books alone are read in one snapshot, so no order is ever seen half
- * changed. What the others guarantee say {@linkcode verifyKpis} and {@linkcode verifyHomes}: work on its
+ * changed. What the others guarantee say {@linkcode verifyKpis} and {@linkcode verifyOrphans}: work on its
  * way is never taken for drift, and drift never for work on its way.
  *
  * Figures are proven by the currency and zone that they were counted by, whatever this process is set to.
@@ -84,16 +85,19 @@ export async function verify(
     suspects: await findKpiMismatches(tx, deps),
   }));
   const kpis = await verifyKpis(deps, books.suspects, patienceMs);
-  const { notifications, homes } = await verifyHomes(deps, books.limits, patienceMs);
+  const { notifications, homes } = await verifyOrphans(deps, books.limits, patienceMs);
   addDrifts(notifications, books.notices);
 
   const { counts } = books;
+  const lookedAt = (name: OpenCheck) =>
+    missedWork.filter(({ missed }) => missed.check === name)
+      .reduce((sum, { missed }) => sum + missed.lookedAt(counts), 0);
   const checks = [
     check("stock", counts.products, books.stock),
     check("money", counts.paidOrders, books.money),
     check("kpis", books.suspects.checked, kpis),
-    check("notifications", counts.settledOrders + counts.finishedRefunds, notifications),
-    check("homes", counts.openOrders + counts.openRefunds, homes),
+    check("notifications", lookedAt("notifications"), notifications),
+    check("homes", lookedAt("homes"), homes),
   ];
   return {
     ok: checks.every(({ ok }) => ok),

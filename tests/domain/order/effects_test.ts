@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { effectsOfOrder, effectsOfRefund } from "../../../domain/order/effects.ts";
+import { orderEnd, workOf } from "../../../domain/messages/work.ts";
 import { kpiDayIn } from "../../../domain/kpi/kpi.ts";
 import { orderEventName, refundEventName } from "../../../domain/notification/notification.ts";
 import { isSettled } from "../../../domain/order/order.ts";
@@ -21,6 +22,15 @@ Deno.test("effectsOfOrder() has one notice for every settled state and none befo
     assert.deepEqual(kpis.map(({ kind }) => kind), kinds[status], status);
     assert.equal(orderEventName(status) !== null, isSettled(status), status);
   }
+});
+
+Deno.test("effectsOfOrder() brings about all that is told to follow from a settled order, and no more", () => {
+  const effects = orderStates.map((status) => effectsOfOrder(orderIn(status), utc));
+  const brought = effects.flatMap(({ messages, kpis }) => [
+    ...messages.map(({ type }) => workOf[type].brings[0]),
+    ...kpis.map(() => "order_count" as const),
+  ]);
+  assert.deepEqual([...new Set(brought)].sort(), [...orderEnd].sort());
 });
 
 Deno.test("effectsOfOrder() counts on the day of settlement in the zone of the KPIs", () => {

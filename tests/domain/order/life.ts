@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { OrderFacts, OrderStatus, RefundStatus } from "../../../domain/order/order.ts";
+import type {
+  OrderEvent,
+  OrderFacts,
+  OrderStatus,
+  RefundEvent,
+  RefundStatus,
+} from "../../../domain/order/order.ts";
 
 /** Every state of an order. */
 export const orderStates: readonly OrderStatus[] = [
@@ -14,6 +20,19 @@ export const orderStates: readonly OrderStatus[] = [
   "FAILED",
   "CANCELLED",
 ];
+
+/** Everything that can happen to an order. */
+export const orderEvents: readonly OrderEvent[] = [
+  "reserve",
+  "run_short",
+  "pay",
+  "decline",
+  "time_out",
+  "cancel",
+];
+
+/** Everything that can happen to a refund. */
+export const refundEvents: readonly RefundEvent[] = ["process", "refuse"];
 
 /** Every state of a refund. */
 export const refundStates: readonly RefundStatus[] = ["REQUESTED", "PROCESSED", "FAILED"];

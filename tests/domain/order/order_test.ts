@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import {
+  failureReasons,
   isSettled,
+  orderAfter,
   type OrderEvent,
   type OrderStatus,
+  orderTransition,
   orderTransitions,
   type RefundEvent,
   type RefundStatus,
+  refundTransition,
   refundTransitions,
 } from "../../../domain/order/order.ts";
-
-const orderEvents = ["reserve", "run_short", "pay", "decline", "time_out", "cancel"] as const;
-const refundEvents = ["process", "refuse"] as const;
+import { orderEvents, orderIn, orderStates, refundEvents } from "./life.ts";
 
 /** The life of an order as the product promises it: a row a state, a column an event. */
 const orderLife: Record<OrderStatus, (OrderStatus | null)[]> = {
@@ -56,4 +58,42 @@ Deno.test("refundTransitions has every state × event of the promised life and n
 Deno.test("isSettled() is true of the states that nothing leads out of", () => {
   const settled = (Object.keys(orderLife) as OrderStatus[]).filter(isSettled);
   assert.deepEqual(settled, ["PAID", "FAILED", "CANCELLED"]);
+});
+
+Deno.test("orderTransition() and refundTransition() say what the table says of an event", () => {
+  for (const event of orderEvents) {
+    const { from, to } = orderTransition(event);
+    const found = orderStates.filter((status) => orderTransitions[status][event] === to);
+    assert.deepEqual(from, found, event);
+  }
+  for (const event of refundEvents) {
+    assert.deepEqual(refundTransition(event).from, ["REQUESTED"], event);
+    assert.equal(refundTransition(event).to, refundTransitions.REQUESTED[event]);
+  }
+});
+
+Deno.test("an order has a reason after the events that fail it, and only then", () => {
+  for (const event of orderEvents) {
+    const fails = orderTransition(event).to === "FAILED";
+    assert.equal(failureReasons[event] !== undefined, fails, event);
+  }
+});
+
+Deno.test("orderAfter() does every state × event of the table and refuses the rest", () => {
+  for (const status of orderStates) {
+    for (const event of orderEvents) {
+      const order = orderIn(status, { refundedCents: 7 });
+      const to = orderTransitions[status][event];
+      if (to === undefined) {
+        assert.throws(() => orderAfter(order, event, "now"), /^Error: Cannot \w+ order 7: it is/);
+        continue;
+      }
+      assert.deepEqual(orderAfter(order, event, "now"), {
+        ...order,
+        status: to,
+        failureReason: failureReasons[event] ?? null,
+        settledAt: isSettled(to) ? "now" : null,
+      });
+    }
+  }
 });

@@ -5,6 +5,7 @@ import { entryOf, type Group, groups, messageOfEntry } from "../../../domain/mes
 import { silentLog } from "../../../domain/operation/log.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { ensureRecovered, recover, sweepHomes } from "../../../streams/recovery/recover.ts";
+import { nothingRepublished } from "../../../streams/recovery/republish.ts";
 import {
   askRefund,
   dumpFigures,
@@ -54,7 +55,7 @@ function report(result: Awaited<ReturnType<typeof recover>>) {
   return result.republished;
 }
 
-const none = { orders: 0, refunds: 0, charges: 0, reversals: 0, notices: 0 };
+const none = nothingRepublished();
 
 Deno.test("recover() republishes every kind of lost work and the figures after all of Redis is lost", async () => {
   const { flow, unfinished: { reservedId, pendingId, refund } } = await open("recover_all");

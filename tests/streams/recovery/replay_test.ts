@@ -3,6 +3,7 @@ import { cancelOrder } from "../../../db/orders/cancel.ts";
 import { requestRefunds } from "../../../db/refunds/refunds.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import type { CallbackMessage, Message } from "../../../domain/messages/messages.ts";
+import { groupsInSearchOrder } from "../../../domain/messages/work.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, simulatedRefOf, type Workflow } from "../../workflow.ts";
@@ -26,7 +27,7 @@ async function stateOf(flow: Workflow) {
 
 /** One turn of every group, all messages that waited before it noted. */
 async function turnAndNote(flow: Workflow, noted: Map<string, Message>): Promise<void> {
-  for (const group of ["orders", "payments", "refunds", "notifications"] as const) {
+  for (const group of groupsInSearchOrder) {
     for (const message of await messagesOf(flow)) noted.set(JSON.stringify(message), message);
     await flow.turn(group);
   }
@@ -166,7 +167,7 @@ Deno.test("a replay of every message of every stage has no second effect", async
     await t.step("all messages out of order, in batches of one", async () => {
       await publishAll(flow, shuffled(messages, 4));
       const one = { batchSize: 1 };
-      const consumers = (["payments", "orders", "notifications", "refunds"] as const)
+      const consumers = groupsInSearchOrder.toReversed()
         .map((group) => flow.consumerOf(group, one));
       while ((await messagesOf(flow)).length > 0) {
         for (const consumer of consumers) await consumeOnce(consumer);

@@ -5,7 +5,8 @@
  */
 
 import { CsvParseStream } from "@std/csv/parse-stream";
-import { importColumns, placeColumns } from "../../../domain/import/csv_columns.ts";
+import { placeColumns } from "../../../domain/import/csv_columns.ts";
+import { importColumns } from "../../../domain/import/csv_rows.ts";
 import { type IncomingOrder, totalCentsOf } from "../../../domain/order/incoming_order.ts";
 import { decideOrder } from "../../../domain/import/order_csv.ts";
 import type { CsvRow } from "../../../domain/import/csv_rows.ts";
