@@ -61,13 +61,6 @@ export function scanRecords(onRecord: OnRecord): RecordScanner {
   let progress = beginning();
   let line = 1;
 
-  const tell = (text: string, from: number, end: number, quoted: boolean): void => {
-    const breakAt = end > from && text.charCodeAt(end - 1) === lineFeed ? end - 1 : end;
-    const to = withoutReturn(text, from, breakAt);
-    if (to - from > mostRecordCharacters) throw tooLong(line);
-    if (to > from) onRecord(text, from, to, line, quoted);
-  };
-
   /** Goes over all complete records; returns where the next one begins. */
   const scan = (text: string, from: number): number => {
     let at = from;
@@ -76,18 +69,25 @@ export function scanRecords(onRecord: OnRecord): RecordScanner {
       if (quote >= 0 && quote < at) quote = text.indexOf('"', at);
       const newline = text.indexOf("\n", at);
       if (newline >= 0 && (quote < 0 || newline < quote)) {
-        tell(text, at, newline + 1, false);
+        tell(onRecord, line, text, at, newline + 1, false);
         line++;
         at = newline + 1;
         continue;
       }
       const record = quote < 0 ? undefined : quotedRecord(text, at, quote, line);
       if (record === undefined) return at;
-      tell(text, at, record.end, true);
+      tell(onRecord, line, text, at, record.end, true);
       line += record.lines;
       at = record.end;
     }
     return at;
+  };
+
+  const tellRest = (): void => {
+    tell(onRecord, line, rest, 0, rest.length, progress.quoted);
+    line += progress.lines + 1;
+    rest = "";
+    progress = beginning();
   };
 
   /** Takes what belongs to the record that the text before has left; returns where the next one begins. */
@@ -95,10 +95,7 @@ export function scanRecords(onRecord: OnRecord): RecordScanner {
     const end = advance(progress, text, 0, line);
     rest += end < 0 ? text : text.slice(0, end);
     if (end < 0) return text.length;
-    tell(rest, 0, rest.length, progress.quoted);
-    line += progress.lines + 1;
-    rest = "";
-    progress = beginning();
+    tellRest();
     return end;
   };
 
@@ -118,13 +115,25 @@ export function scanRecords(onRecord: OnRecord): RecordScanner {
       if (progress.place === "quoted") {
         throw notCsv(line + progress.lines, 'a quote (") is never closed');
       }
-      tell(rest, 0, rest.length, progress.quoted);
-      line += progress.lines + 1;
-      rest = "";
-      progress = beginning();
+      tellRest();
     },
     line: () => line + progress.lines + progress.linesInQuotes,
   };
+}
+
+/** Hands on a record that ends with a line break, or with the text; an empty line is none. */
+function tell(
+  onRecord: OnRecord,
+  line: number,
+  text: string,
+  from: number,
+  end: number,
+  quoted: boolean,
+): void {
+  const breakAt = end > from && text.charCodeAt(end - 1) === lineFeed ? end - 1 : end;
+  const to = withoutReturn(text, from, breakAt);
+  if (to - from > mostRecordCharacters) throw tooLong(line);
+  if (to > from) onRecord(text, from, to, line, quoted);
 }
 
 /** How far a record has come that is not complete. */
