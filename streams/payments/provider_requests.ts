@@ -107,7 +107,11 @@ function sender({ url, token, timeoutMs }: ProviderOptions) {
   };
 }
 
-/** A circuit breaker: closed, open after failures in a row, then half open for one request. */
+/**
+ * A circuit breaker: closed, open after failures in a row, then half open for one request. Own code, because the one of
+ * cockatiel goes by the wall clock, so that a clock set back by an hour leaves the provider alone for an hour, and has
+ * others wait for the one request, where messages had better be put off.
+ */
 function restsAfterFailures(restMs: number) {
   let inRow = 0;
   let restsUntil = -Infinity;

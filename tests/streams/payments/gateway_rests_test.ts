@@ -154,3 +154,24 @@ Deno.test("a token that is not known any more declines nothing, whatever succeed
     },
   );
 });
+
+Deno.test("a clock that is set back makes no rest longer", async () => {
+  const now = Date.now;
+  let isAway = true;
+  const { url, server } = listen(async (request) =>
+    isAway
+      ? Response.json({}, { status: 500 })
+      : Response.json({ id: "ch_1", status: "succeeded", ...await request.json() })
+  );
+  try {
+    const gateway = httpGateway({ url, token: "", timeoutMs: 1_000, firstWaitMs: 1, restMs: 40 });
+    const [, answer] = await gateway.charge([requestOf(1), requestOf(2)]);
+    assert.equal(answer!.kind, "away");
+    Date.now = () => now() - 3_600_000;
+    isAway = false;
+    assert.equal((await askAll(gateway.charge, [requestOf(3)], 2_000)).size, 1);
+  } finally {
+    Date.now = now;
+    await server.shutdown();
+  }
+});
