@@ -1,9 +1,10 @@
 /**
  * Finds the records of CSV text that comes in pieces, the lines that they begin on, and wrong quotes.
  *
- * Own code, because no library for CSV names the line of a record or of a fault, and because a file is read
- * twice, first only to be checked: nothing may be made of its fields then. Nothing that breaks the quoting
- * rules of RFC 4180 gets past, so that taking a record apart is simple: see `csv_fields.ts`.
+ * Own code, although csv-parse names the lines of records as well (`info: true`): it takes 5.1 µs a row, where to
+ * check one takes 0.18 µs here and to take it apart as well 0.23 (`tools/bench/order_csv_bench.ts`). Every file is
+ * read twice, so a million rows would take ten seconds longer, about as long again as it takes to import them. Nothing
+ * that breaks the quoting rules of RFC 4180 gets past, so that taking a record apart is simple: see `csv_fields.ts`.
  *
  * @module
  */

@@ -55,7 +55,7 @@ Deno.test("scanRecords() and fieldsOf() read any records that csvLine() writes",
   const field = fc.string({ unit: fc.constantFrom("a", '"', ",", "\n", "\r", " ", "é", "😀") });
   const records = fc.array(fc.array(field, { minLength: 2, maxLength: 4 }), { maxLength: 8 });
   fc.assert(fc.property(records, fc.integer({ min: 1, max: 9 }), (rows, size) => {
-    const written = rows.map(csvLine);
+    const written = rows.map((row) => csvLine(row));
     const text = written.join("");
     const expected: Records = [];
     let line = 1;
