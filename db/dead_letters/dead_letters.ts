@@ -14,8 +14,8 @@ import {
   toIsoTime,
 } from "../connection/database.ts";
 
-/** A message to bury. */
-export interface DeadLetter {
+/** What a dead letter says of its message. */
+interface DeadMessage {
   group: Group;
   /** Id of the stream entry. */
   messageId: string;
@@ -30,6 +30,10 @@ export interface DeadLetter {
   error: string;
   /** How often a handler failed on it or died with it. */
   attempts: number;
+}
+
+/** A message to bury. */
+export interface DeadLetter extends DeadMessage {
   /** When the message was published, in ms since 1970. */
   firstSeenMs: number;
   /** 16 bytes in hexadecimal, equal for messages with one purpose; null for what nobody understands. */
@@ -40,17 +44,8 @@ export interface DeadLetter {
 export type DeadLetterStatus = "DEAD" | "RETRIED" | "DISCARDED";
 
 /** A buried message as it stands in the table. Times are ISO 8601 UTC. */
-export interface DeadLetterRow {
+export interface DeadLetterRow extends DeadMessage {
   id: number;
-  group: Group;
-  messageId: string;
-  orderId: number | null;
-  refundId: number | null;
-  amountCents: number;
-  currency: string | null;
-  payload: string;
-  error: string;
-  attempts: number;
   firstSeenAt: string;
   diedAt: string;
 }
@@ -137,23 +132,13 @@ export async function buryMessages(db: Queryable, letters: readonly DeadLetter[]
  *
  * @param afterId the last id of the page before, 0 for the first page
  */
-export async function listDeadLetters(
+export function listDeadLetters(
   db: Queryable,
   filter: DeadLetterFilter,
   afterId: number,
   limit: number,
 ): Promise<DeadLetterRow[]> {
-  const { sql, values } = conditionsOf(filter);
-  const rows = await db.query(
-    `
-    select ${columns}
-    from dead_letters
-    where status = 'DEAD' ${sql} and id > ?
-    order by id
-    limit ?`,
-    [...values, afterId, limit],
-  );
-  return rows.map(toDeadLetter);
+  return readPage(db, filter, { afterId, limit, lock: "" });
 }
 
 /**
@@ -232,21 +217,29 @@ export async function sumDeadLetters(
  *
  * @param afterId the last id of the page before, 0 for the first page
  */
-export async function lockDeadLetters(
+export function lockDeadLetters(
   tx: Queryable,
   filter: DeadLetterFilter,
   afterId: number,
   limit: number,
 ): Promise<DeadLetterRow[]> {
+  return readPage(tx, filter, { afterId, limit, lock: "for update" });
+}
+
+async function readPage(
+  db: Queryable,
+  filter: DeadLetterFilter,
+  { afterId, limit, lock }: { afterId: number; limit: number; lock: "" | "for update" },
+): Promise<DeadLetterRow[]> {
   const { sql, values } = conditionsOf(filter);
-  const rows = await tx.query(
+  const rows = await db.query(
     `
     select ${columns}
     from dead_letters
     where status = 'DEAD' ${sql} and id > ?
     order by id
     limit ?
-    for update`,
+    ${lock}`,
     [...values, afterId, limit],
   );
   return rows.map(toDeadLetter);

@@ -118,6 +118,26 @@ export async function listNotifications(
   return { notifications, nextBeforeId };
 }
 
+/** The notifications of an order, the oldest first, at most `limit`. */
+export async function readNotificationsOf(
+  db: Queryable,
+  orderId: number,
+  limit: number,
+): Promise<ListedNotification[]> {
+  const rows = await db.execute(
+    `
+    select ${columns}
+    from notification_logs
+    left join notification_deliveries
+      on notification_deliveries.notification_log_id = notification_logs.id
+    where notification_logs.order_id = ?
+    order by notification_logs.id
+    limit ${limit}`,
+    [orderId],
+  );
+  return rows.map(toListed);
+}
+
 /** One notification, or undefined where there is none. */
 export async function readNotification(
   db: Queryable,

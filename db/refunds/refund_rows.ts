@@ -162,15 +162,6 @@ export async function readRefunds(
   return new Map(rows.map((row) => [toInteger(row.id), toRefundRow(row)]));
 }
 
-/** Every refund of an order, oldest first. */
-export async function readRefundsOf(db: Queryable, orderId: number): Promise<RefundRow[]> {
-  const rows = await db.execute(
-    `select ${refundColumns} from refunds where order_id = ? order by id`,
-    [orderId],
-  );
-  return rows.map(toRefundRow);
-}
-
 /** A refund that was requested under a key within {@linkcode keyHours}. */
 export interface KeyedRefund {
   refund: RefundRow;

@@ -1,14 +1,12 @@
 /**
- * Reads a CSV file, compressed or not, as records with the lines they begin on.
+ * Reads a file, compressed or not, as text.
  *
  * @module
  */
 
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { fieldsOf } from "../../domain/import/csv_fields.ts";
-import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
-import type { CsvRow } from "../../domain/import/csv_rows.ts";
+import { notCsv } from "../../domain/import/csv_records.ts";
 import { messageOf } from "../../domain/errors.ts";
 
 /** Bytes that are worked on at once, so that whoever hands in a file as one piece holds up nobody. */
@@ -20,33 +18,6 @@ const packedBytes = 4_096;
 /** Smaller chunks are put together first: what is done for each piece costs more than reading it. */
 const leastPieceBytes = 8_192;
 
-/**
- * Reads records in pages; the first record is the header. A byte order mark, CRLF and empty lines are taken
- * care of. Memory holds a page and a few pieces of the file.
- *
- * @param source the file; gzip is told by its first bytes
- * @param onBytes is told how many bytes of the source were read, piece by piece
- * @throws {WorkflowError} `invalid`, with the line, for what is not gzip, UTF-8 or CSV although it should be
- * @throws what the source throws
- */
-export async function* readCsv(
-  source: ReadableStream<Uint8Array>,
-  onBytes: (bytes: number) => void = () => {},
-): AsyncGenerator<CsvRow[]> {
-  let page: CsvRow[] = [];
-  const scanner = scanRecords((text, from, to, line, quoted) =>
-    page.push({ line, fields: fieldsOf(text, from, to, quoted) })
-  );
-  for await (const { text } of readText(source, scanner.line, onBytes)) {
-    scanner.push(text);
-    if (page.length === 0) continue;
-    yield page;
-    page = [];
-  }
-  scanner.end();
-  if (page.length > 0) yield page;
-}
-
 /** A piece of a file. */
 export interface TextPiece {
   /** Not compressed; part of a character may be at its edges. */
@@ -56,11 +27,13 @@ export interface TextPiece {
 }
 
 /**
- * Reads a file as text, piece by piece.
+ * Reads a file as text, piece by piece. A byte order mark is left out.
  *
+ * @param source the file; gzip is told by its first bytes
  * @param line the line that the text has come to, for messages; all pieces before count
  * @param onBytes is told how many bytes of the source were read, piece by piece
- * @throws as {@linkcode readCsv} does, except for what is not CSV
+ * @throws {WorkflowError} `invalid`, with the line, for what is not gzip or UTF-8 although it should be
+ * @throws what the source throws
  */
 export async function* readText(
   source: ReadableStream<Uint8Array>,
