@@ -8,7 +8,7 @@ import type { ColumnPlaces } from "../../domain/import/csv_columns.ts";
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
 import { type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
-import { type IdMarks, idMarks } from "./bloom_filter.ts";
+import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
 import { readText } from "./csv_source.ts";
 import { checkRows } from "./row_check.ts";
 import { idIn, orderIdOf, readFields, type RowForm } from "./row_form.ts";
@@ -76,7 +76,7 @@ export async function openImportFile(
   { onProgress, limits }: ImportFileOptions,
 ): Promise<ImportFile> {
   const spool = openSpool(limits?.spool ?? defaultSpoolBytes);
-  const scattered = idMarks();
+  const scattered = bloomFilter();
   try {
     const { header, form, rows } = await readWhole(source, spool, scattered, {
       onProgress,
@@ -99,7 +99,7 @@ export async function openImportFile(
 async function readWhole(
   source: ReadableStream<Uint8Array>,
   spool: Spool,
-  scattered: IdMarks,
+  scattered: BloomFilter,
   options: { onProgress: ImportFileOptions["onProgress"]; mostOrderRows: number },
 ): Promise<{ header: readonly string[]; form: RowForm; rows: number }> {
   const checked = checkRows(scattered, options.mostOrderRows);
@@ -125,7 +125,7 @@ async function readWhole(
 async function* orderGroups(
   spool: Spool,
   form: RowForm,
-  scattered: IdMarks,
+  scattered: BloomFilter,
   { limits, signal }: { limits: RowStoreLimits | undefined; signal: AbortSignal | undefined },
 ): AsyncGenerator<OrderGroup> {
   const { places } = form;

@@ -8,7 +8,7 @@ import { isRejectsHeader, mostColumns, placeColumns } from "../../domain/import/
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, type OnRecord } from "../../domain/import/csv_records.ts";
 import { isBlankRow, lacksItsOrder } from "../../domain/import/csv_rows.ts";
-import { type IdMarks, idMarks } from "./bloom_filter.ts";
+import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
 import { idIn, readFields, type RowForm } from "./row_form.ts";
 
 /** Characters of one order that are put together without the store. */
@@ -33,10 +33,10 @@ export interface RowCheck {
  *
  * @param mostOrderRows rows of one order that are put together without the store
  */
-export function checkRows(scattered: IdMarks, mostOrderRows: number): RowCheck {
+export function checkRows(scattered: BloomFilter, mostOrderRows: number): RowCheck {
   let file: { header: readonly string[]; form: RowForm } | undefined;
   let rows = 0;
-  const seen = idMarks();
+  const seen = bloomFilter();
   let lastId = "", rowsOfLast = 0, charactersOfLast = 0;
 
   const follow = (id: string, characters: number): void => {
