@@ -92,7 +92,7 @@ export function settlePayments(
     await recordUnexpected(deps, tx, settling, outcomes);
     await addOrderEvents(tx, events, deps.consumer);
     // Last, because other consumers wait for products that are locked here.
-    await giveStockBack(tx, declined);
+    await restock(tx, declined);
     return outcomes;
   });
 }
@@ -312,8 +312,8 @@ function paymentOf(answer: CallbackMessage, status: PaymentRow["status"]): Payme
   return { orderId, provider, providerRef, amountCents, status };
 }
 
-/** Gives the units of locked `RESERVED` orders back, which must fail in the same transaction. */
-export async function giveStockBack(
+/** Restocks the units of locked `RESERVED` orders, which must fail in the same transaction. */
+export async function restock(
   tx: Queryable,
   orderIds: readonly number[],
 ): Promise<void> {

@@ -12,7 +12,7 @@ import type { TimeOutMessage } from "../../domain/messages/messages.ts";
 import { decideTimeOut } from "../../domain/order/settle.ts";
 import { secondAnswerMs } from "../payments/gateway.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "../queue/handler.ts";
-import { giveStockBack } from "./payment_callback.ts";
+import { restock } from "./payment_callback.ts";
 
 /**
  * Fails the orders of a batch whose gateway gave no answer, and gives their stock back. An answer that
@@ -41,7 +41,7 @@ export function timeOutPayments(
     for (const order of expired) {
       orders.set(order.id, { ...order, status: "FAILED", failureReason, settledAt: now });
     }
-    await giveStockBack(tx, ids);
+    await restock(tx, ids);
     await markFailed(tx, "RESERVED", failureReason, ids, now);
     await addOrderEvents(
       tx,

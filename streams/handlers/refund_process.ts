@@ -22,7 +22,7 @@ import { decideRefund, type RefundDecision, type RefundFacts } from "../../domai
 import {
   gatewayNamed,
   type GatewayRequest,
-  type GiveBackAnswer,
+  type RefundAnswer,
   type StillOurs,
 } from "../payments/gateway.ts";
 import { type Delivery, done, type HandlerDeps, type Outcome, vanished } from "../queue/handler.ts";
@@ -117,7 +117,7 @@ interface Stranger {
 async function askGateway(
   deps: HandlerDeps,
   deliveries: readonly Delivery<RefundMessage>[],
-): Promise<Map<number, GiveBackAnswer | Stranger>> {
+): Promise<Map<number, RefundAnswer | Stranger>> {
   const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
   const orders = await readCharges(deps.db, orderIds);
   const refundsOf = await refundFactsOf(deps.db, orderIds, { lock: false });
@@ -145,7 +145,7 @@ async function askGateway(
     });
   }
   const behind = Map.groupBy(deliveries, ({ message }) => message.refundId);
-  return await giveBackThrough(deps, requests, behind);
+  return await refundThrough(deps, requests, behind);
 }
 
 /** Money to give back, and who took it. */
@@ -159,21 +159,21 @@ interface RequestThrough {
  *
  * @param behind the messages that want each of them
  */
-async function giveBackThrough(
+async function refundThrough(
   deps: HandlerDeps,
   requests: ReadonlyMap<number, RequestThrough>,
   behind: ReadonlyMap<number, readonly Delivery[]>,
-): Promise<Map<number, GiveBackAnswer | Stranger>> {
+): Promise<Map<number, RefundAnswer | Stranger>> {
   const messagesOf = new Map(
     [...requests].map(([id, { request }]) => [request, behind.get(id)!.map(({ id }) => id)]),
   );
   const stillOurs: StillOurs = (request) =>
     deps.stillOurs?.(messagesOf.get(request)!) ?? Promise.resolve(true);
-  const answers = new Map<number, GiveBackAnswer | Stranger>();
+  const answers = new Map<number, RefundAnswer | Stranger>();
   const byProvider = Map.groupBy(requests, ([, { provider }]) => provider);
   await Promise.all([...byProvider].map(async ([provider, wanted]) => {
     const gateway = gatewayNamed(deps, provider);
-    const given = await gateway?.giveBack(wanted.map(([, { request }]) => request), stillOurs);
+    const given = await gateway?.refund(wanted.map(([, { request }]) => request), stillOurs);
     wanted.forEach(([id, { request: { reference } }], index) => {
       answers.set(
         id,
@@ -191,11 +191,11 @@ async function giveBackThrough(
 
 function withAnswer(
   decision: RefundDecision,
-  answer: GiveBackAnswer | Stranger | undefined,
+  answer: RefundAnswer | Stranger | undefined,
 ): RefundDecision | Stranger | { kind: "away" | "unanswered"; error: string } {
   if (decision.kind !== "process") return decision;
   switch (answer?.kind) {
-    case "given_back":
+    case "refunded":
       return decision;
     case "refused":
       return { kind: "refuse", because: answer.reason };
@@ -223,9 +223,7 @@ export async function reversePayments(
   const open = await readReversing(deps.db, orderIds);
   const asked = open.filter(({ amountCents }) => amountCents > 0);
   const answerOf = await askForReversals(deps, deliveries, asked);
-  const givenBack = open.filter(({ id }) =>
-    (answerOf.get(id)?.kind ?? "given_back") === "given_back"
-  );
+  const givenBack = open.filter(({ id }) => (answerOf.get(id)?.kind ?? "refunded") === "refunded");
   await deps.db.transaction(async (tx) => {
     const { orders } = await lockOrders(tx, orderIds);
     const events: OrderEventRow[] = [];
@@ -260,7 +258,7 @@ async function askForReversals(
   deps: HandlerDeps,
   deliveries: readonly Delivery<ReversalMessage>[],
   payments: readonly RecordedPayment[],
-): Promise<Map<number, GiveBackAnswer | Stranger>> {
+): Promise<Map<number, RefundAnswer | Stranger>> {
   const [orders, installation] = await Promise.all([
     readCharges(deps.db, payments.map(({ orderId }) => orderId)),
     readInstallation(deps.db),
@@ -285,5 +283,5 @@ async function askForReversals(
   }));
   const messages = Map.groupBy(deliveries, ({ message }) => message.orderId);
   const behind = new Map(payments.map(({ id, orderId }) => [id, messages.get(orderId)!]));
-  return await giveBackThrough(deps, requests, behind);
+  return await refundThrough(deps, requests, behind);
 }

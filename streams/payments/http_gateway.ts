@@ -79,7 +79,7 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
           ? refusedCharge(request, reply)
           : readCharge(request, known, { isOpen: true, callbackMs });
       }),
-    giveBack: (requests, stillOurs = always) =>
+    refund: (requests, stillOurs = always) =>
       answerEach(requests, async (request) => {
         const reply = await ask.post("/refunds", request, 1, stillOurs);
         if (!isRefusal(reply)) return readRefund(request, reply);
@@ -98,7 +98,7 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
         // What went back of it is perhaps what is being given back, and is looked up under the key of that.
         return readCharge(request, reply, { isOpen: false, callbackMs });
       }),
-    wentBack: (requests) =>
+    refundStatus: (requests) =>
       answerEach(
         requests,
         async (request) => readRefundStatus(request, await ask.lookUp("/refunds", request)),

@@ -7,7 +7,7 @@
 
 import type { CallbackMessage, ChargeMessage } from "../../domain/messages/messages.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
-import type { ChargeAnswer, GatewayRequest, GiveBackAnswer, WentBackAnswer } from "./gateway.ts";
+import type { ChargeAnswer, GatewayRequest, RefundAnswer, RefundStatusAnswer } from "./gateway.ts";
 import type { Reply } from "./provider_requests.ts";
 import { failed } from "./unanswered.ts";
 
@@ -106,25 +106,25 @@ function decidedCharge(
   return { kind: "accepted", callback: { message, evenIfLost: true } };
 }
 
-/** What a request to give money back came to. */
-export function readRefund(request: GatewayRequest, { status, body }: Reply): GiveBackAnswer {
+/** What a refund came to. */
+export function readRefund(request: GatewayRequest, { status, body }: Reply): RefundAnswer {
   if (status >= 300) return failed(`the provider answered ${status} to a refund`);
   const other = otherRefund(request, body);
   if (other !== undefined) return failed(other);
-  if (body.status === "succeeded") return { kind: "given_back" };
+  if (body.status === "succeeded") return { kind: "refunded" };
   if (body.status === "refused") return { kind: "refused", reason: String(body.reason ?? "") };
   return failed(`the provider answered ${status} to a refund`);
 }
 
-/** What a look-up of money that may have gone back says. */
+/** What the look-up of a refund says. */
 export function readRefundStatus(
   request: GatewayRequest,
   { status, body }: Reply,
-): WentBackAnswer {
+): RefundStatusAnswer {
   if (status === 404) return { kind: "unknown" };
   const other = status < 300 ? otherRefund(request, body) : undefined;
   if (other !== undefined) return failed(other);
-  if (status < 300 && body.status === "succeeded") return { kind: "given_back" };
+  if (status < 300 && body.status === "succeeded") return { kind: "refunded" };
   if (status < 300 && body.status === "refused") return { kind: "unknown" };
   return failed(`the provider does not tell of the refund: it answered ${status}`);
 }
@@ -155,7 +155,7 @@ function otherOrder(request: GatewayRequest, body: Record<string, unknown>): str
     : undefined;
 }
 
-/** What is wrong with an answer that is about other money than was to be given back. */
+/** What is wrong with an answer that is about another refund than was asked for. */
 function otherRefund(request: GatewayRequest, body: Record<string, unknown>): string | undefined {
   const { amountCents, currency, chargeRef } = request;
   if ((body.charge_id ?? chargeRef) !== chargeRef) {
