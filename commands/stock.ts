@@ -6,7 +6,7 @@
 
 import {
   changeStock,
-  mostUnits,
+  maxUnits,
   type ProductStock,
   readStock,
   type StockChange,
@@ -29,8 +29,8 @@ Units that reserved and paid orders hold are not touched: what came in (received
 what is available.`,
   async run(args, env) {
     const options = readOptions(args, { string: ["set", "add"], positionals: [1, 1] });
-    const set = options.integer("set", 0, mostUnits);
-    const add = options.integer("add", -mostUnits, mostUnits);
+    const set = options.integer("set", 0, maxUnits);
+    const add = options.integer("add", -maxUnits, maxUnits);
     if (set !== undefined && add !== undefined) throw usage("Give --set or --add, not both");
     const sku = options.positionals[0]!;
     const change: StockChange | undefined = set !== undefined

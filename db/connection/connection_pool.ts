@@ -36,13 +36,13 @@ export interface ConnectionPool {
 }
 
 /** Longest wait for an orderly end of connections that nobody uses. */
-const longestCloseMs = 500;
+const maxCloseMs = 500;
 
 /**
  * While a server stays read-only every write fails, and would have all others opened anew: once in this time
  * is enough to meet its successor.
  */
-const leastRenewalMs = 1_000;
+const minRenewalMs = 1_000;
 
 /** The driver's own lists: it has no other word for them, and counting along would cost every statement. */
 interface Lists {
@@ -103,7 +103,7 @@ function generationsOf({ _freeConnections: free }: Lists): Generations {
     note: (connection, opened) => generations.set(connection, opened),
     renew() {
       const now = performance.now();
-      if (now - renewedAt < leastRenewalMs) return;
+      if (now - renewedAt < minRenewalMs) return;
       renewedAt = now;
       generation++;
       const idle = Array.from({ length: free.length }, (_, index) => free.get(index));
@@ -161,21 +161,21 @@ async function closePool(
 ): Promise<void> {
   for (const connection of lent) connection.destroy();
   // One that the server has closed meanwhile is closed all the same.
-  await Promise.race([pool.end().catch(() => {}), sleep(longestCloseMs)]);
+  await Promise.race([pool.end().catch(() => {}), sleep(maxCloseMs)]);
 }
 
 /** Longest wait for the server's list of its connections. */
-const longestAskMs = 3_000;
+const maxAskMs = 3_000;
 
 /** See {@linkcode SilenceWatch}. */
 async function askForConnections(
   { connectionLimit: _limit, maxIdle: _idle, ...options }: mysql.PoolOptions,
 ): Promise<ReadonlyMap<number, string> | null> {
-  const connection = await mysql.createConnection({ ...options, connectTimeout: longestAskMs });
+  const connection = await mysql.createConnection({ ...options, connectTimeout: maxAskMs });
   // One that is cut off while nothing is asked of it says so here, and is of no interest.
   connection.on("error", () => {});
   try {
-    const [rows] = await connection.query({ sql: "show processlist", timeout: longestAskMs });
+    const [rows] = await connection.query({ sql: "show processlist", timeout: maxAskMs });
     const known = new Map(
       (rows as { Id: number; Command: string }[]).map(({ Id, Command }) => [Number(Id), Command]),
     );

@@ -67,8 +67,8 @@ export interface DatabaseOptions {
    * others; default {@linkcode idleTransactionSeconds}.
    */
   idleTransactionSeconds?: number;
-  /** See {@linkcode longestStatementMs}. */
-  longestStatementMs?: number;
+  /** See {@linkcode maxStatementMs}. */
+  maxStatementMs?: number;
   /** How often silent connections are looked at, in milliseconds; default 1000. */
   lookMs?: number;
 }
@@ -80,7 +80,7 @@ export const idleTransactionSeconds = 10;
  * A statement that is not answered in this time has failed: a server that hangs must not hang its callers.
  * Ordinary statements take milliseconds, and wait for a lock {@linkcode lockWaitSeconds} at the most.
  */
-export const longestStatementMs = 60_000;
+export const maxStatementMs = 60_000;
 
 /** Prepared statements that a connection keeps; their shapes are fixed, so there are few. */
 const preparedStatements = 200;
@@ -98,7 +98,7 @@ export async function openDatabase(
   options: DatabaseOptions = {},
 ): Promise<Database> {
   const sessions = sessionsOf({
-    statementMs: options.longestStatementMs ?? longestStatementMs,
+    statementMs: options.maxStatementMs ?? maxStatementMs,
     idleSeconds: options.idleTransactionSeconds ?? idleTransactionSeconds,
   });
   const pool = openPool(poolOptions(url, options), sessions.prepare, options.lookMs);

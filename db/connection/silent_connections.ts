@@ -3,7 +3,7 @@
  *
  * A statement may take its time, so its silence alone says nothing. Yet the server knows what it does for
  * whom: where it has no such connection, or one that waits for a statement, the one here is dead. Without
- * this a statement waits for {@linkcode longestStatementMs} of `database.ts`, and every idle connection has
+ * this a statement waits for {@linkcode maxStatementMs} of `database.ts`, and every idle connection has
  * another one wait as long.
  *
  * @module

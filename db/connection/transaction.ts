@@ -20,7 +20,7 @@ export interface TransactionOptions {
    */
   repeatable?: boolean;
   /** Another limit than the pool's, see `DatabaseOptions`. */
-  longestStatementMs?: number;
+  maxStatementMs?: number;
   /** Likewise. */
   idleTransactionSeconds?: number;
 }
@@ -35,7 +35,7 @@ export const transactionTries = 10;
 const wrongServerTries = 3;
 
 /** The most that a transaction waits before it is tried again; the first waits are much shorter. */
-const longestRetryPauseMs = 1_000;
+const maxRetryPauseMs = 1_000;
 
 /** Runs transactions, and knows the last step that one of them has added to the timelines. */
 export interface Transactor {
@@ -59,7 +59,7 @@ export function transactorOf({ server, limits, on }: Sessions): Transactor {
     committing: () => void,
   ): Promise<T> =>
     use(async (connection) => {
-      const timeout = options.longestStatementMs ?? limits.statementMs;
+      const timeout = options.maxStatementMs ?? limits.statementMs;
       const silence = {
         usualSeconds: limits.idleSeconds,
         ownSeconds: options.idleTransactionSeconds,
@@ -92,7 +92,7 @@ export function transactorOf({ server, limits, on }: Sessions): Transactor {
         } catch (error) {
           if (committing && options.repeatable === false && isFatal(error)) throw lostCommit(error);
           if (attempt >= triesAfter(error)) throw error;
-          await sleep(Math.random() * Math.min(longestRetryPauseMs, 10 * 2 ** attempt));
+          await sleep(Math.random() * Math.min(maxRetryPauseMs, 10 * 2 ** attempt));
         }
       }
     },

@@ -26,7 +26,7 @@ interface DeadMessage {
   currency: string | null;
   /** JSON array of the entry's flat fields. */
   payload: string;
-  /** Why it could not be handled; cut to {@linkcode longestError} characters. */
+  /** Why it could not be handled; cut to {@linkcode maxErrorLength} characters. */
   error: string;
   /** How often a handler failed on it or died with it. */
   attempts: number;
@@ -68,7 +68,7 @@ export interface DeadLetterFilter {
 }
 
 /** Characters of an error that are kept. */
-export const longestError = 2_000;
+export const maxErrorLength = 2_000;
 
 /** The last millisecond that a datetime can hold. */
 const lastTimeMs = 253_402_300_799_999;
@@ -119,7 +119,7 @@ export async function buryMessages(db: Queryable, letters: readonly DeadLetter[]
       letter.amountCents,
       letter.currency,
       letter.payload.toWellFormed(),
-      cutText(letter.error, longestError),
+      cutText(letter.error, maxErrorLength),
       letter.attempts,
       timeOf(letter.firstSeenMs),
       letter.cause ?? null,

@@ -53,7 +53,7 @@ export interface NotificationFilter {
 }
 
 /** Most tries of one notification that {@linkcode readAttempts} reads: the latest. */
-const mostAttempts = 200;
+const maxAttempts = 200;
 
 const columns = `
   notification_logs.id, notification_logs.order_id, notification_logs.refund_id,
@@ -163,7 +163,7 @@ export async function readAttempts(db: Queryable, id: number): Promise<ListedAtt
     from notification_attempts
     where notification_log_id = ?
     order by id desc
-    limit ${mostAttempts}`,
+    limit ${maxAttempts}`,
     [id],
   );
   return rows.reverse().map((row) => ({

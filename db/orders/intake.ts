@@ -83,7 +83,7 @@ export interface TakenOrder {
 }
 
 /** Tries to insert orders that somebody else inserts at the same moment. */
-const mostTries = 10;
+const maxTries = 10;
 
 /**
  * Puts orders into the books, or recognises them there. Safe to repeat, also while others take the same
@@ -139,7 +139,7 @@ async function takeDistinct(
       return await takeOnce(db, candidates, catalog, options);
     } catch (error) {
       // Somebody else inserted one of the orders after it was looked up: now it is known.
-      if (!isDuplicateKey(error) || attempt >= mostTries) throw error;
+      if (!isDuplicateKey(error) || attempt >= maxTries) throw error;
     }
   }
 }

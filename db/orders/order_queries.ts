@@ -94,7 +94,7 @@ export interface OrderStep {
 }
 
 /** Most refunds, notifications and steps of one order that {@linkcode readOrderDetail} reads. */
-export const mostInDetail = 1_000;
+export const maxInDetail = 1_000;
 
 const summaryColumns = `
   orders.id, orders.external_order_id, orders.status, orders.failure_reason, orders.currency,
@@ -136,8 +136,8 @@ export async function readOrderDetail(
     readOrderItems(db, id),
     readOrderAdjustments(db, id),
     readOrderPayments(db, id, order.currency),
-    listRefundsOf(db, id, { afterId: 0, limit: mostInDetail }),
-    readNotificationsOf(db, id, mostInDetail),
+    listRefundsOf(db, id, { afterId: 0, limit: maxInDetail }),
+    readNotificationsOf(db, id, maxInDetail),
     readTimeline(db, id),
   ]);
   return {
@@ -204,7 +204,7 @@ async function readOrderAdjustments(db: Queryable, orderId: number): Promise<Ord
     from order_adjustments
     where order_id = ?
     order by id
-    limit ${mostInDetail}`,
+    limit ${maxInDetail}`,
     [orderId],
   );
   return rows.map((row) => ({
@@ -227,7 +227,7 @@ async function readOrderPayments(
     from payments
     where order_id = ?
     order by surplus
-    limit ${mostInDetail}`,
+    limit ${maxInDetail}`,
     [orderId],
   );
   return rows.map((row) => ({
@@ -251,7 +251,7 @@ async function readTimeline(db: Queryable, orderId: number): Promise<OrderStep[]
     from order_events
     where order_id = ?
     order by id
-    limit ${mostInDetail}`,
+    limit ${maxInDetail}`,
     [orderId],
   );
   return rows.map((row) => ({

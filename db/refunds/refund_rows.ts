@@ -116,7 +116,7 @@ export async function refundFactsOf(
 }
 
 /** Characters of a reason that are kept. */
-const longestFailureReason = 255;
+const maxFailureReasonLength = 255;
 
 /**
  * `REQUESTED` → `PROCESSED` or `FAILED`; the orders must be locked.
@@ -141,7 +141,7 @@ export async function endRefunds(
     [
       JSON.stringify(refunds.map(({ id, failureReason }) => [
         id,
-        failureReason === null ? null : cutText(failureReason, longestFailureReason),
+        failureReason === null ? null : cutText(failureReason, maxFailureReasonLength),
       ])),
       status,
       now,

@@ -19,7 +19,7 @@ export const importColumns = [
 ] as const;
 
 /** Columns that a file may have, others among them: as many as a spreadsheet. */
-export const mostColumns = 16_384;
+export const maxColumns = 16_384;
 
 /** A column of the import file. */
 export type ImportColumn = (typeof importColumns)[number];

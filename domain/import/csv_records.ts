@@ -12,7 +12,7 @@
 import { WorkflowError } from "../errors.ts";
 
 /** Characters that a record may have: a quote that is never closed must not gather the file in memory. */
-export const mostRecordCharacters = 262_144;
+export const maxRecordCharacters = 262_144;
 
 /**
  * Is told a record: it is `text` from `from` to `to`, without its line break, begins on `line`, and has
@@ -109,7 +109,7 @@ export function scanRecords(onRecord: OnRecord): RecordScanner {
         rest = text.slice(end);
       }
       // With room for a line break: what is refused must not depend on where the pieces end.
-      if (rest.length > mostRecordCharacters + 2) throw tooLong(line);
+      if (rest.length > maxRecordCharacters + 2) throw tooLong(line);
     },
     end() {
       if (rest === "") return;
@@ -133,7 +133,7 @@ function tell(
 ): void {
   const breakAt = end > from && text.charCodeAt(end - 1) === lineFeed ? end - 1 : end;
   const to = withoutReturn(text, from, breakAt);
-  if (to - from > mostRecordCharacters) throw tooLong(line);
+  if (to - from > maxRecordCharacters) throw tooLong(line);
   if (to > from) onRecord(text, from, to, line, quoted);
 }
 
@@ -207,7 +207,7 @@ const textBehindQuote = 'text between a closing quote (") and the next comma';
 function tooLong(line: number): WorkflowError {
   return notCsv(
     line,
-    `the row that begins here is longer than ${mostRecordCharacters} characters; ` +
+    `the row that begins here is longer than ${maxRecordCharacters} characters; ` +
       "is a quote not closed?",
   );
 }

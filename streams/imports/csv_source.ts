@@ -10,13 +10,13 @@ import { notCsv } from "../../domain/import/csv_records.ts";
 import { messageOf } from "../../domain/errors.ts";
 
 /** Bytes that are worked on at once, so that whoever hands in a file as one piece holds up nobody. */
-const mostPieceBytes = 65_536;
+const maxPieceBytes = 65_536;
 
 /** Packed bytes that are unpacked at once: to four megabytes at the most. */
 const packedBytes = 4_096;
 
 /** Smaller chunks are put together first: what is done for each piece costs more than reading it. */
-const leastPieceBytes = 8_192;
+const minPieceBytes = 8_192;
 
 /** A piece of a file. */
 export interface TextPiece {
@@ -42,8 +42,8 @@ export async function* readText(
 ): AsyncGenerator<TextPiece> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   for await (const chunk of gathered(unzipped(counted(source, onBytes), line))) {
-    for (let at = 0; at < chunk.length; at += mostPieceBytes) {
-      const bytes = chunk.subarray(at, at + mostPieceBytes);
+    for (let at = 0; at < chunk.length; at += maxPieceBytes) {
+      const bytes = chunk.subarray(at, at + maxPieceBytes);
       let text: string;
       try {
         text = decoder.decode(bytes, { stream: true });
@@ -67,17 +67,17 @@ async function* gathered(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
   let room: Uint8Array | undefined;
   let filled = 0;
   for await (const chunk of chunks) {
-    if (filled === 0 && chunk.length >= leastPieceBytes) {
+    if (filled === 0 && chunk.length >= minPieceBytes) {
       yield chunk;
       continue;
     }
     for (let at = 0; at < chunk.length;) {
-      room ??= new Uint8Array(mostPieceBytes);
-      const some = chunk.subarray(at, at + mostPieceBytes - filled);
+      room ??= new Uint8Array(maxPieceBytes);
+      const some = chunk.subarray(at, at + maxPieceBytes - filled);
       room.set(some, filled);
       at += some.length;
       filled += some.length;
-      if (filled < mostPieceBytes) continue;
+      if (filled < maxPieceBytes) continue;
       yield room;
       // Whoever got it may keep it.
       room = undefined;

@@ -80,7 +80,7 @@ export async function openImportFile(
   try {
     const { header, form, rows } = await readWhole(source, spool, scattered, {
       onProgress,
-      mostOrderRows: limits?.orderRows ?? defaultOrderRows,
+      maxOrderRows: limits?.orderRows ?? defaultOrderRows,
     });
     return {
       header,
@@ -100,9 +100,9 @@ async function readWhole(
   source: ReadableStream<Uint8Array>,
   spool: Spool,
   scattered: BloomFilter,
-  options: { onProgress: ImportFileOptions["onProgress"]; mostOrderRows: number },
+  options: { onProgress: ImportFileOptions["onProgress"]; maxOrderRows: number },
 ): Promise<{ header: readonly string[]; form: RowForm; rows: number }> {
-  const checked = checkRows(scattered, options.mostOrderRows);
+  const checked = checkRows(scattered, options.maxOrderRows);
   const scanner = scanRecords(checked.onRecord);
   let bytesRead = 0, unpackedBytes = 0;
   const othersTurn = takeTurns();

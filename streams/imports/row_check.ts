@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isRejectsHeader, mostColumns, placeColumns } from "../../domain/import/csv_columns.ts";
+import { isRejectsHeader, maxColumns, placeColumns } from "../../domain/import/csv_columns.ts";
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, type OnRecord } from "../../domain/import/csv_records.ts";
 import { isBlankRow, lacksItsOrder } from "../../domain/import/csv_rows.ts";
@@ -31,9 +31,9 @@ export interface RowCheck {
 /**
  * Begins with the header. Marks in `scattered` every order whose rows do not stand together, or are very many.
  *
- * @param mostOrderRows rows of one order that are put together without the store
+ * @param maxOrderRows rows of one order that are put together without the store
  */
-export function checkRows(scattered: BloomFilter, mostOrderRows: number): RowCheck {
+export function checkRows(scattered: BloomFilter, maxOrderRows: number): RowCheck {
   let file: { header: readonly string[]; form: RowForm } | undefined;
   let rows = 0;
   const seen = bloomFilter();
@@ -50,7 +50,7 @@ export function checkRows(scattered: BloomFilter, mostOrderRows: number): RowChe
     const before = charactersOfLast;
     charactersOfLast += characters;
     const isMuch = before <= orderCharacters && charactersOfLast > orderCharacters;
-    if ((++rowsOfLast === mostOrderRows || isMuch) && id !== "") scattered.add(id);
+    if ((++rowsOfLast === maxOrderRows || isMuch) && id !== "") scattered.add(id);
   };
 
   return {
@@ -86,8 +86,8 @@ const withoutOrder =
   "write the id on every row of an order, or remove the row";
 
 function readHeader(header: readonly string[], line: number) {
-  if (header.length > mostColumns) {
-    throw notCsv(line, `has ${header.length} columns; there may be at most ${mostColumns}`);
+  if (header.length > maxColumns) {
+    throw notCsv(line, `has ${header.length} columns; there may be at most ${maxColumns}`);
   }
   const places = placeColumns(header);
   if (typeof places === "string") throw notCsv(line, places);

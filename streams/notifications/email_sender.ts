@@ -26,7 +26,7 @@ export interface EmailOptions {
 const lanes = 4;
 
 /** E-mails to one connection. */
-const mostMessages = 100;
+const maxMessages = 100;
 
 /** Answers that a whole conversation may wait for. */
 const answersToWaitFor = 3;
@@ -47,7 +47,7 @@ export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): NoticeS
   const transport = nodemailer.createTransport({
     pool: true,
     maxConnections: lanes,
-    maxMessages: mostMessages,
+    maxMessages,
     maxRequeues: 0,
     host,
     port: Number(url.port || ports[url.protocol]),

@@ -103,7 +103,7 @@ export interface Gateway {
 export const secondAnswerMs = 30_000;
 
 /** The longest that a message is scheduled ahead, in milliseconds. */
-export function longestDelayMs({ longestAnswerMs = 0, callbackMs = 0 }: Gateway): number {
+export function maxDelayMs({ longestAnswerMs = 0, callbackMs = 0 }: Gateway): number {
   return Math.max(secondAnswerMs, longestAnswerMs, callbackMs);
 }
 

@@ -26,7 +26,7 @@ import {
   type Result,
   type Turn,
 } from "./complete.ts";
-import { longestDelayMs } from "../payments/gateway.ts";
+import { maxDelayMs } from "../payments/gateway.ts";
 import { lookForMoney } from "../handlers/look_for_money.ts";
 import type { Delivery, Handler, HandlerDeps, Outcome } from "./handler.ts";
 import { type Share, shareOut } from "../handlers/handlers.ts";
@@ -280,7 +280,7 @@ async function claim(
       batchSize,
       messageField,
       traceField,
-      longestDelayMs(consumer.deps.gateway),
+      maxDelayMs(consumer.deps.gateway),
     ]),
     claimDue(consumer, batchSize),
   ]) as [[number, number], [number, number, ...RawEntry[]]];

@@ -10,7 +10,7 @@ import { notificationStates } from "../../../domain/notification/notification.ts
 import { mostCounted } from "../../../domain/bounded_count.ts";
 import { groups } from "../../../domain/messages/messages.ts";
 import { type OrderStatus, orderTransitions } from "../../../domain/order/order.ts";
-import { mostReasons } from "../../../domain/import/reject_reasons.ts";
+import { maxReasons } from "../../../domain/import/reject_reasons.ts";
 
 const statuses = Object.keys(orderTransitions) as [OrderStatus, ...OrderStatus[]];
 
@@ -164,7 +164,7 @@ export const importAnswer = z.object({
     rows: count,
     line: z.int().min(1).meta({ description: "The first one that has it" }),
   })).meta({
-    description: `Why rows were not taken, the most frequent first, at most ${mostReasons}; ` +
+    description: `Why rows were not taken, the most frequent first, at most ${maxReasons}; ` +
       "empty until it ends",
   }),
   rows: count,
