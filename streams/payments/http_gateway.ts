@@ -17,6 +17,7 @@
  * @module
  */
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../domain/errors.ts";
 import type { Gateway, GatewayRequest, StillOurs } from "./gateway.ts";
 import {
@@ -115,7 +116,7 @@ function askPersistently(ask: ReturnType<typeof openProvider>, firstWaitMs: numb
       } catch (error) {
         if (!(error instanceof NoAnswer) || attempt === maxTries) throw error;
         const maxMs = firstWaitMs * 2 ** attempt;
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * maxMs));
+        await sleep(Math.random() * maxMs);
       }
     }
   };
