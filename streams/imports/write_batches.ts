@@ -8,7 +8,7 @@ import type { Catalog } from "../../db/catalog/catalog.ts";
 import { type TakenOrder, takeOrders } from "../../db/orders/intake.ts";
 import { rejectConflict, type RejectedRow, rejectWhole } from "../../domain/import/order_csv.ts";
 import { latestPlacedAt } from "../../domain/order/placed_at.ts";
-import { inLanes } from "../queue/in_lanes.ts";
+import { concurrently } from "../queue/concurrently.ts";
 import { publish } from "../queue/publish.ts";
 import { inSpan, tracing } from "../telemetry/tracing.ts";
 import { type ImportBatch, importBatches } from "./import_batches.ts";
@@ -20,7 +20,7 @@ import { failRun, finishRun, type ImportRun, noteProgress } from "./import_run.t
  * Transactions at once: while some write, the next batch is checked and sent. Three take 7 % less time than
  * two; a fourth gains nothing and holds more rows in memory.
  */
-const concurrency = 3;
+const batchesAtOnce = 3;
 
 /**
  * Writes all orders of a file, and ends the run.
@@ -37,7 +37,7 @@ export async function writeBatches(run: ImportRun, file: ImportFile): Promise<vo
     });
     const write = writerOf(run);
     const traced = (batch: ImportBatch) => inSpan("import batch", {}, () => write(batch));
-    await inLanes(batches, concurrency, tracing ? traced : write);
+    await concurrently(batches, batchesAtOnce, tracing ? traced : write);
     await finishRun(run);
   } catch (thrown) {
     throw await failRun(run, thrown);

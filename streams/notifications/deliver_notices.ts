@@ -21,7 +21,7 @@ import { decideNextTry } from "../../domain/notification/delivery.ts";
 import { messageOf } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { noticeName } from "../../domain/notification/notice.ts";
-import { inLanes } from "../queue/in_lanes.ts";
+import { concurrently } from "../queue/concurrently.ts";
 import type { NoticeSender, SendResult } from "./notice_sender.ts";
 import { pause } from "../queue/pause.ts";
 import { webhookSender } from "./webhook_sender.ts";
@@ -32,8 +32,8 @@ export interface DeliverDeps {
   log: Log;
 }
 
-/** Notifications for each lane that are taken at once. */
-const perLane = 4;
+/** Notifications that are taken at once, for each that is sent at once. */
+const sendsEach = 4;
 
 /** A lease outlives the longest sending of all that was taken by this, in milliseconds. */
 const leaseReserveMs = 15_000;
@@ -139,7 +139,7 @@ async function sendAllDue(
 }
 
 function batchOf(sender: NoticeSender): number {
-  return sender.lanes * perLane;
+  return sender.concurrency * sendsEach;
 }
 
 /**
@@ -171,14 +171,14 @@ export async function deliverOnce(
   const untried = new Set(notices.map(({ id }) => id));
   const writer = gatherAttempts(db, claim);
   let gone = false;
-  const due = async function* (): AsyncGenerator<ClaimedNotice> {
+  const due = function* (): Generator<ClaimedNotice> {
     for (const notice of notices) {
       if (gone || signal?.aborted || lease.isTooLate()) return;
       yield notice;
     }
   };
   try {
-    await inLanes(due(), sender.lanes, async (notice) => {
+    await concurrently(due(), sender.concurrency, async (notice) => {
       untried.delete(notice.id);
       const startedAt = performance.now();
       const result = await sender.send(notice);
@@ -199,7 +199,7 @@ export async function deliverOnce(
 
 /** A lease on notifications, counted from now. */
 function leaseFor({ longestMs }: NoticeSender): { ms: number; isTooLate(): boolean } {
-  const ms = perLane * longestMs + leaseReserveMs;
+  const ms = sendsEach * longestMs + leaseReserveMs;
   // Whoever begins later might still be sending when the lease ends.
   const startMs = ms - longestMs - leaseReserveMs / 3;
   const takenAt = performance.now();

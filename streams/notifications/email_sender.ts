@@ -24,7 +24,7 @@ export interface EmailOptions {
 }
 
 /** Connections at once. */
-const lanes = 4;
+const concurrency = 4;
 
 /** E-mails to one connection. */
 const maxMessages = 100;
@@ -47,7 +47,7 @@ export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): NoticeS
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
   const transport = nodemailer.createTransport({
     pool: true,
-    maxConnections: lanes,
+    maxConnections: concurrency,
     maxMessages,
     maxRequeues: 0,
     host,
@@ -72,7 +72,7 @@ export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): NoticeS
   return {
     channel: "email",
     endpoint: null,
-    lanes,
+    concurrency,
     longestMs,
     send: async (notice) => {
       const { email, name } = notice.customer;

@@ -19,6 +19,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../domain/errors.ts";
+import { concurrently } from "../queue/concurrently.ts";
 import type { Gateway, GatewayRequest, StillOurs } from "./gateway.ts";
 import {
   httpGatewayName,
@@ -45,7 +46,7 @@ export interface HttpGatewayOptions extends Omit<ProviderOptions, "restMs"> {
 }
 
 /** Requests at once. */
-const concurrency = 16;
+const requestsAtOnce = 16;
 
 /** Tries of one request, before it counts as failed. */
 const maxTries = 3;
@@ -169,17 +170,8 @@ async function answerEach<A>(
   work: (request: GatewayRequest) => Promise<A>,
 ): Promise<(A | Unanswered)[]> {
   const answers = new Array<A | Unanswered>(requests.length);
-  let next = 0;
-  const lane = async () => {
-    while (next < requests.length) {
-      const index = next++;
-      try {
-        answers[index] = await work(requests[index]!);
-      } catch (error) {
-        answers[index] = unanswered(error);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(concurrency, requests.length) }, lane));
+  await concurrently(requests.entries(), requestsAtOnce, async ([index, request]) => {
+    answers[index] = await work(request).catch(unanswered);
+  });
   return answers;
 }
