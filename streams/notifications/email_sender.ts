@@ -10,7 +10,7 @@ import { messageOf } from "../../domain/errors.ts";
 import { isMailAddress, parseSender } from "../../domain/notification/mail_address.ts";
 import { type Notice, noticeName } from "../../domain/notification/notice.ts";
 import { noticeEmail, oneLine } from "../../domain/notification/notice_email.ts";
-import { within } from "../queue/deadline.ts";
+import { withDeadline } from "../queue/deadline.ts";
 import type { NoticeSender, SendResult } from "./notice_sender.ts";
 
 /** How e-mails are sent. */
@@ -89,7 +89,7 @@ export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): NoticeS
         headers: { "Auto-Submitted": "auto-generated" },
       });
       try {
-        const { response } = await within(longestMs, "The mail server", sending);
+        const { response } = await withDeadline(longestMs, "The mail server", sending);
         return { statusCode: codeOf(response), reply: response, error: null };
       } catch (error) {
         return failureOf(error);
