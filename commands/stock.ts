@@ -4,7 +4,7 @@
  * @module
  */
 
-import { mostUnits, type ProductStock, readStock, type StockChange } from "../db/catalog/stock.ts";
+import { maxUnits, type ProductStock, readStock, type StockChange } from "../db/catalog/stock.ts";
 import { changeStock } from "../services/change_stock.ts";
 import { guardBooks } from "../streams/recovery/database_guard.ts";
 import { formatCount } from "../domain/text/format_count.ts";
@@ -24,8 +24,8 @@ Units that reserved and paid orders hold are not touched: what came in (received
 what is available.`,
   async run(args, env) {
     const options = readOptions(args, { string: ["set", "add"], positionals: [1, 1] });
-    const set = options.integer("set", 0, mostUnits);
-    const add = options.integer("add", -mostUnits, mostUnits);
+    const set = options.integer("set", 0, maxUnits);
+    const add = options.integer("add", -maxUnits, maxUnits);
     if (set !== undefined && add !== undefined) throw usage("Give --set or --add, not both");
     const sku = options.positionals[0]!;
     const change: StockChange | undefined = set !== undefined

@@ -38,7 +38,7 @@ import { refundRoutes } from "./api/refunds/refunds.ts";
 import { makeSessions, protectSessions, sessionRoutes } from "./middleware/session.ts";
 import { streamRoutes } from "./api/streams/streams.ts";
 import { traceRequests } from "./middleware/trace_requests.ts";
-import { within } from "../streams/queue/deadline.ts";
+import { withDeadline } from "../streams/queue/deadline.ts";
 
 /** Most bytes of a request's body. */
 const bodyBytes = 1_048_576;
@@ -91,7 +91,7 @@ export function makeApp(deps: AppDeps): Hono {
   app.use(refuseUnknownQuery());
   app.use(limitBodies(deps));
   app.use(protectSessions());
-  app.use((c, next) => isUpload(c) ? next() : within(answerMs, "An engine", next()));
+  app.use((c, next) => isUpload(c) ? next() : withDeadline(answerMs, "An engine", next()));
 
   app.get("/", takesAnyQuery(), (c) => {
     if (c.req.header("accept")?.includes("text/html")) return c.redirect("/dashboard");

@@ -11,7 +11,7 @@ import type { Database } from "../db/connection/database.ts";
 import { publishWhenBack } from "../streams/recovery/owed_messages.ts";
 import { publish, type PublishDeps } from "../streams/workflow/publish.ts";
 import { tracing } from "../streams/telemetry/tracing.ts";
-import { within } from "../streams/queue/deadline.ts";
+import { withDeadline } from "../streams/queue/deadline.ts";
 
 /** What a use case works with. */
 export interface ServiceDeps extends PublishDeps {
@@ -45,7 +45,7 @@ export async function publishAfterCommit(
   );
   try {
     const published = publish(deps, enqueued, { ...options, committed: true });
-    await within(maxWaitMs, "Redis", published);
+    await withDeadline(maxWaitMs, "Redis", published);
   } catch (error) {
     deps.log.warn("publishing failed, it will be repeated", {
       messages: messages.length,

@@ -8,7 +8,7 @@ import { type Catalog, emptyCatalog, writeDescriptions } from "./catalog.ts";
 import type { Database } from "../connection/database.ts";
 
 /** Customers and products after which a run goes on with an empty catalogue: some 30 MB. */
-const mostEntries = 50_000;
+const maxEntries = 50_000;
 
 /** See {@linkcode catalogKeeper}. */
 export interface CatalogKeeper {
@@ -25,7 +25,7 @@ export interface CatalogKeeper {
  * A crash leaves customers and products with the descriptions of earlier orders; the same run again mends
  * them.
  */
-export function catalogKeeper(db: Database, limit = mostEntries): CatalogKeeper {
+export function catalogKeeper(db: Database, limit = maxEntries): CatalogKeeper {
   let current = { catalog: emptyCatalog(), users: 0 };
   let isOnly = true;
   return {

@@ -35,11 +35,11 @@ export interface FoundProducts {
 }
 
 /** Ids that one page looks at, so that a rare product never costs a whole table. */
-const mostScanned = 100_000;
+const maxScanned = 100_000;
 
 /**
  * Products by their ids, walking up the primary key; a page that found too little after
- * {@linkcode mostScanned} ids says so, and the next page goes on there.
+ * {@linkcode maxScanned} ids says so, and the next page goes on there.
  */
 export async function searchProducts(
   db: Queryable,
@@ -59,7 +59,7 @@ export async function searchProducts(
     limit ?`,
     [
       afterId,
-      afterId + mostScanned,
+      afterId + maxScanned,
       ...(escaped === undefined ? [] : [`${escaped}%`, `%${escaped}%`]),
       ...(search.mostStock === undefined ? [] : [search.mostStock]),
       limit + 1,
@@ -78,7 +78,7 @@ export async function searchProducts(
   }
   const [row] = await db.execute("select max(id) as id from products");
   const highest = row?.id === null || row === undefined ? 0 : toInteger(row.id);
-  return highest > afterId + mostScanned
-    ? { products, nextAfterId: afterId + mostScanned, stoppedEarly: true }
+  return highest > afterId + maxScanned
+    ? { products, nextAfterId: afterId + maxScanned, stoppedEarly: true }
     : { products, nextAfterId: undefined, stoppedEarly: false };
 }

@@ -24,7 +24,7 @@ export interface ProductStock {
 export type StockChange = { set: number } | { add: number };
 
 /** More units than this of one product are taken for a mistake. */
-export const mostUnits = 1_000_000_000_000;
+export const maxUnits = 1_000_000_000_000;
 
 /**
  * Reads a product's units.
@@ -74,7 +74,7 @@ export function changeStock(
       );
     }
     const receivedQty = before.receivedQty + stockQty - before.stockQty;
-    if (receivedQty > mostUnits) {
+    if (receivedQty > maxUnits) {
       throw new WorkflowError("invalid", `Cannot keep ${receivedQty} units of ${sku}: too many`);
     }
     await tx.run(

@@ -7,7 +7,7 @@
 import { type Queryable, toInteger } from "./database.ts";
 
 /** Ids that one page walks through at the most. */
-const mostWalked = 100_000;
+const maxWalked = 100_000;
 
 /** Which page of a list is wanted. */
 export interface PageRequest {
@@ -16,7 +16,7 @@ export interface PageRequest {
   /** Most rows. */
   limit: number;
   /** Ids that the page walks through at the most; 100,000 where it is not given. */
-  mostWalked?: number;
+  maxWalked?: number;
 }
 
 /** What one page may read. */
@@ -37,7 +37,7 @@ export interface BoundedPage<Item> {
 }
 
 /**
- * Reads a page from the newest id down. One that found too little within `mostWalked` ids is short and says where
+ * Reads a page from the newest id down. One that found too little within `maxWalked` ids is short and says where
  * to go on; stretches of ids that no row has are jumped over.
  *
  * @param walked.table whose ids the list walks down
@@ -62,7 +62,7 @@ export async function readBoundedPage<Item extends { id: number }>(
   const { limit } = request;
   const top = await highestBelow(request.beforeId ?? Number.MAX_SAFE_INTEGER);
   if (top === undefined) return { items: [], nextBeforeId: undefined };
-  const least = isIndexed ? 0 : Math.max(0, top + 1 - (request.mostWalked ?? mostWalked));
+  const least = isIndexed ? 0 : Math.max(0, top + 1 - (request.maxWalked ?? maxWalked));
   const found = await read({ top, least, limit: limit + 1 });
   const items = found.slice(0, limit);
   if (found.length > limit) return { items, nextBeforeId: items.at(-1)!.id };

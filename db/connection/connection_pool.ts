@@ -5,6 +5,7 @@
  */
 
 import mysql from "mysql2/promise";
+import { setTimeout as sleep } from "node:timers/promises";
 import { hangs, isFatal, isOverTimeLimit, isWrongServer } from "./faults.ts";
 import { watchSilentConnections } from "./silent_connections.ts";
 
@@ -35,13 +36,13 @@ export interface ConnectionPool {
 }
 
 /** Longest wait for an orderly end of connections that nobody uses. */
-const longestCloseMs = 500;
+const maxCloseMs = 500;
 
 /**
  * While a server stays read-only every write fails, and would have all others opened anew: once in this time
  * is enough to meet its successor.
  */
-const leastRenewalMs = 1_000;
+const minRenewalMs = 1_000;
 
 /** The driver's own lists: it has no other word for them, and counting along would cost every statement. */
 interface Lists {
@@ -63,93 +64,118 @@ export function openPool(
 ): ConnectionPool {
   const pool = mysql.createPool(options);
   const lists = pool.pool as unknown as Lists;
-  const borrowed = new Set<mysql.PoolConnection>();
-  /** The generation that each connection belongs to; older ones are not lent again. */
+  const lent = new Set<mysql.PoolConnection>();
+  const generations = generationsOf(lists);
+  const unwatch = watchSilentConnections({
+    lent,
+    ask: () => askForConnections(options),
+    onDead: generations.renew,
+  }, lookMs);
+  let closed: Promise<void> | undefined;
+  return {
+    use: lender(pool, { lent, generations, prepare }),
+    counts: () => countsOf(lists),
+    close: () => {
+      unwatch();
+      return closed ??= closePool(pool, lent);
+    },
+  };
+}
+
+/** Which connections may be lent again: those that were opened since the last renewal. */
+interface Generations {
+  /** The one of today. */
+  current(): number;
+  /** The one that a connection was prepared in; undefined before. */
+  of(connection: object): number | undefined;
+  note(connection: object, generation: number): void;
+  /** Has none of the open connections lent again, and ends those that are free. */
+  renew(): void;
+}
+
+function generationsOf({ _freeConnections: free }: Lists): Generations {
   const generations = new WeakMap<object, number>();
   let generation = 0;
   let renewedAt = -Infinity;
-
-  const renew = (): void => {
-    const now = performance.now();
-    if (now - renewedAt < leastRenewalMs) return;
-    renewedAt = now;
-    generation++;
-    const free = lists._freeConnections;
-    const idle = Array.from({ length: free.length }, (_, index) => free.get(index));
-    for (const connection of idle) connection.destroy();
+  return {
+    current: () => generation,
+    of: (connection) => generations.get(connection),
+    note: (connection, opened) => generations.set(connection, opened),
+    renew() {
+      const now = performance.now();
+      if (now - renewedAt < minRenewalMs) return;
+      renewedAt = now;
+      generation++;
+      const idle = Array.from({ length: free.length }, (_, index) => free.get(index));
+      for (const connection of idle) connection.destroy();
+    },
   };
+}
 
-  const use = async <T>(
-    work: (connection: mysql.PoolConnection) => Promise<T>,
-  ): Promise<T> => {
+/** Lends connections, each prepared before its first use. */
+function lender(
+  pool: mysql.Pool,
+  { lent, generations, prepare }: {
+    lent: Set<mysql.PoolConnection>;
+    generations: Generations;
+    prepare: (connection: mysql.PoolConnection) => Promise<void>;
+  },
+): ConnectionPool["use"] {
+  return async (work) => {
     const connection = await pool.getConnection();
     const itself = connection.connection;
-    borrowed.add(connection);
+    lent.add(connection);
     let broken = true;
     try {
-      if (!generations.has(itself)) {
-        const opened = generation;
+      if (generations.of(itself) === undefined) {
+        const opened = generations.current();
         await prepare(connection);
-        generations.set(itself, opened);
+        generations.note(itself, opened);
       }
       const result = await work(connection);
       broken = false;
       return result;
     } catch (error) {
       broken = isFatal(error) || isWrongServer(error) || isOverTimeLimit(error);
-      const isCurrent = (generations.get(itself) ?? generation) === generation;
-      if (isCurrent && (isWrongServer(error) || hangs(error))) renew();
+      const isCurrent = (generations.of(itself) ?? generations.current()) === generations.current();
+      if (isCurrent && (isWrongServer(error) || hangs(error))) generations.renew();
       throw error;
     } finally {
-      borrowed.delete(connection);
-      if (broken || generations.get(itself) !== generation) connection.destroy();
+      lent.delete(connection);
+      if (broken || generations.of(itself) !== generations.current()) connection.destroy();
       else connection.release();
     }
   };
+}
 
-  const unwatch = watchSilentConnections({
-    lent: borrowed,
-    ask: () => askForConnections(options),
-    onDead: renew,
-  }, lookMs);
+function countsOf(
+  { _allConnections, _freeConnections, _connectionQueue }: Lists,
+): ConnectionCounts {
+  const open = _allConnections.length;
+  return { open, inUse: open - _freeConnections.length, waiting: _connectionQueue.length };
+}
 
-  let closed: Promise<void> | undefined;
-  const close = async (): Promise<void> => {
-    unwatch();
-    for (const connection of borrowed) connection.destroy();
-    // One that the server has closed meanwhile is closed all the same.
-    await Promise.race([
-      pool.end().catch(() => {}),
-      new Promise((resolve) => setTimeout(resolve, longestCloseMs)),
-    ]);
-  };
-
-  return {
-    use,
-    counts: () => {
-      const open = lists._allConnections.length;
-      return {
-        open,
-        inUse: open - lists._freeConnections.length,
-        waiting: lists._connectionQueue.length,
-      };
-    },
-    close: () => closed ??= close(),
-  };
+async function closePool(
+  pool: mysql.Pool,
+  lent: ReadonlySet<mysql.PoolConnection>,
+): Promise<void> {
+  for (const connection of lent) connection.destroy();
+  // One that the server has closed meanwhile is closed all the same.
+  await Promise.race([pool.end().catch(() => {}), sleep(maxCloseMs)]);
 }
 
 /** Longest wait for the server's list of its connections. */
-const longestAskMs = 3_000;
+const maxAskMs = 3_000;
 
 /** See {@linkcode SilenceWatch}. */
 async function askForConnections(
   { connectionLimit: _limit, maxIdle: _idle, ...options }: mysql.PoolOptions,
 ): Promise<ReadonlyMap<number, string> | null> {
-  const connection = await mysql.createConnection({ ...options, connectTimeout: longestAskMs });
+  const connection = await mysql.createConnection({ ...options, connectTimeout: maxAskMs });
   // One that is cut off while nothing is asked of it says so here, and is of no interest.
   connection.on("error", () => {});
   try {
-    const [rows] = await connection.query({ sql: "show processlist", timeout: longestAskMs });
+    const [rows] = await connection.query({ sql: "show processlist", timeout: maxAskMs });
     const known = new Map(
       (rows as { Id: number; Command: string }[]).map(({ Id, Command }) => [Number(Id), Command]),
     );

@@ -1,26 +1,24 @@
 /**
- * The connection pool, transactions, and the one place that retries them.
+ * The database: a pool of connections that runs statements and transactions.
  *
  * @module
  */
 
 import type mysql from "mysql2/promise";
 import { whyUnreachable } from "../../config/engine_url.ts";
-import { messageOf, WorkflowError } from "../../domain/errors.ts";
-import {
-  connectionOptions,
-  type EngineKind,
-  limitSilence,
-  sessionSettings,
-  withoutSecrets,
-} from "./connection.ts";
+import { WorkflowError } from "../../domain/errors.ts";
+import { connectionOptions, withoutSecrets } from "./connection.ts";
+import { type ConnectionGuard, guardedPool } from "./connection_guard.ts";
 import { type ConnectionCounts, type ConnectionPool, openPool } from "./connection_pool.ts";
-import { hangs, isFatal, isRetryable, isWrongServer } from "./faults.ts";
-import { preparation, type Queryable, queryable, type Row } from "./queryable.ts";
+import type { Queryable, Row } from "./queryable.ts";
+import { sessionsOf } from "./session.ts";
+import { type TransactionOptions, transactorOf } from "./transaction.ts";
 
 export type { EngineKind } from "./connection.ts";
+export type { ConnectionGuard } from "./connection_guard.ts";
 export type { ConnectionCounts } from "./connection_pool.ts";
 export type { Queryable, Row, Value } from "./queryable.ts";
+export { type TransactionOptions, transactionTries } from "./transaction.ts";
 
 /** The pool. */
 export interface Database extends Queryable {
@@ -38,7 +36,7 @@ export interface Database extends Queryable {
    * A process that stands still in the middle loses its transaction to the server, so that whoever takes
    * its work over does not wait for its locks.
    *
-   * @throws what `work` throws, or the last error after {@linkcode transactionTries} tries
+   * @throws what `work` throws, or the last error after `transactionTries` tries
    */
   transaction<T>(
     work: (tx: Queryable) => Promise<T>,
@@ -59,34 +57,6 @@ export interface Database extends Queryable {
   close(): Promise<void>;
 }
 
-/** Decides whether a new connection leads to a database that may be worked on. */
-export interface ConnectionGuard {
-  /**
-   * @param connection the new one, and nothing else of the pool
-   * @returns false where it must not be used yet
-   */
-  look(connection: Queryable): Promise<boolean>;
-  /**
-   * Waits until a look may find otherwise. Nobody holds a connection meanwhile.
-   *
-   * @throws {WorkflowError} `unavailable` to whoever wanted a connection
-   */
-  wait(): Promise<void>;
-}
-
-/** How a transaction differs from others. */
-export interface TransactionOptions {
-  /**
-   * False where running it again after a commit would have a second effect: a lost answer to the commit is
-   * then an error, `unavailable`, and not a reason to try again. Default true.
-   */
-  repeatable?: boolean;
-  /** See {@linkcode longestStatementMs}. */
-  longestStatementMs?: number;
-  /** See {@linkcode idleTransactionSeconds}. */
-  idleTransactionSeconds?: number;
-}
-
 /** How a pool differs from others. */
 export interface DatabaseOptions {
   /** Most connections at once; default 10. */
@@ -98,8 +68,8 @@ export interface DatabaseOptions {
    * others; default {@linkcode idleTransactionSeconds}.
    */
   idleTransactionSeconds?: number;
-  /** See {@linkcode longestStatementMs}. */
-  longestStatementMs?: number;
+  /** See {@linkcode maxStatementMs}. */
+  maxStatementMs?: number;
   /** How often silent connections are looked at, in milliseconds; default 1000. */
   lookMs?: number;
 }
@@ -111,19 +81,7 @@ export const idleTransactionSeconds = 10;
  * A statement that is not answered in this time has failed: a server that hangs must not hang its callers.
  * Ordinary statements take milliseconds, and wait for a lock {@linkcode lockWaitSeconds} at the most.
  */
-export const longestStatementMs = 60_000;
-
-/** Tries of a transaction before its error is passed on. */
-export const transactionTries = 10;
-
-/**
- * Tries of a transaction that met a server which is not the one to write to: the next connection may lead to
- * its successor, and one that has none takes no write however often it is asked.
- */
-const wrongServerTries = 3;
-
-/** The most that a transaction waits before it is tried again; the first waits are much shorter. */
-const longestRetryPauseMs = 1_000;
+export const maxStatementMs = 60_000;
 
 /** Prepared statements that a connection keeps; their shapes are fixed, so there are few. */
 const preparedStatements = 200;
@@ -140,39 +98,11 @@ export async function openDatabase(
   url: string,
   options: DatabaseOptions = {},
 ): Promise<Database> {
-  const idleSeconds = options.idleTransactionSeconds ?? idleTransactionSeconds;
-  const statementMs = options.longestStatementMs ?? longestStatementMs;
-  let engine: EngineKind = "mysql";
-  let version: string | undefined;
-  const prepare = async (connection: mysql.PoolConnection): Promise<void> => {
-    const tell = (sql: string) => connection.query({ sql, timeout: statementMs });
-    if (version === undefined) {
-      const [rows] = await tell("select version() as version");
-      version = String((rows as Row[])[0]?.version);
-      engine = /mariadb/i.test(version) ? "mariadb" : "mysql";
-    }
-    for (const sql of sessionSettings) await tell(sql);
-    if (engine === "mariadb") {
-      await tell(
-        `set in_predicate_conversion_threshold = 0, idle_transaction_timeout = ${idleSeconds}`,
-      );
-    }
-  };
-  const pool = openPool(
-    {
-      ...connectionOptions(url),
-      ...(options.name === undefined ? {} : { database: options.name }),
-      connectionLimit: options.connections ?? 10,
-      maxIdle: options.connections ?? 10,
-      maxPreparedStatements: preparedStatements,
-    },
-    prepare,
-    options.lookMs,
-  );
-  const prepared = preparation();
-  const on = (connection: mysql.PoolConnection, timeout = statementMs) =>
-    queryable(connection, engine, timeout, prepared);
-
+  const sessions = sessionsOf({
+    statementMs: options.maxStatementMs ?? maxStatementMs,
+    idleSeconds: options.idleTransactionSeconds ?? idleTransactionSeconds,
+  });
+  const pool = openPool(poolOptions(url, options), sessions.prepare, options.lookMs);
   try {
     await pool.use(() => Promise.resolve());
   } catch (error) {
@@ -183,94 +113,34 @@ export async function openDatabase(
     );
   }
 
-  let guard: ConnectionGuard | undefined;
-  let guarded = new WeakSet<object>();
-  const passes = async (connection: mysql.PoolConnection): Promise<boolean> => {
-    const { connection: own } = connection;
-    if (guard === undefined || guarded.has(own)) return true;
-    const looked = guarded;
-    if (!await guard.look(on(connection))) return false;
-    looked.add(own);
-    return true;
-  };
-  const useGuarded: ConnectionPool["use"] = async (work) => {
-    for (;;) {
-      const done = await pool.use(async (connection) =>
-        await passes(connection) ? { result: await work(connection) } : null
-      );
-      if (done !== null) return done.result;
-      await guard!.wait();
-    }
-  };
-
-  let lastStep = 0;
-  const transactOnce = <T>(
-    use: ConnectionPool["use"],
-    work: (tx: Queryable) => Promise<T>,
-    own: TransactionOptions,
-    committing: () => void,
-  ): Promise<T> =>
-    use(async (connection) => {
-      const timeout = own.longestStatementMs ?? statementMs;
-      const limits = { usualSeconds: idleSeconds, ownSeconds: own.idleTransactionSeconds };
-      const endLimit = await limitSilence(connection, engine, limits, timeout);
-      await connection.query({ sql: "start transaction", timeout });
-      try {
-        let step = 0;
-        const noteStep = (id: number) => step = Math.max(step, id);
-        const result = await work({ ...on(connection, timeout), noteStep });
-        committing();
-        await connection.query({ sql: "commit", timeout });
-        lastStep = Math.max(lastStep, step);
-        await endLimit();
-        return result;
-      } catch (error) {
-        if (!isFatal(error) && !isWrongServer(error)) {
-          await connection.query({ sql: "rollback", timeout });
-          await endLimit();
-        }
-        throw error;
-      }
-    });
-
+  const guarded = guardedPool(pool, sessions.on);
+  const transactor = transactorOf(sessions);
   const databaseOn = (use: ConnectionPool["use"]): Omit<Database, "unguarded"> => ({
-    engine,
-    version: version!,
-    query: (sql, values) => use((c) => on(c).query(sql, values)),
-    execute: (sql, values) => use((c) => on(c).execute(sql, values)),
-    run: (sql, values) => use((c) => on(c).run(sql, values)),
-    runText: (sql, values) => use((c) => on(c).runText(sql, values)),
-    lastStep: () => lastStep,
-    transaction: async (work, own = {}) => {
-      for (let attempt = 1;; attempt++) {
-        let committing = false;
-        try {
-          return await transactOnce(use, work, own, () => committing = true);
-        } catch (error) {
-          if (committing && own.repeatable === false && isFatal(error)) throw lostCommit(error);
-          const tries = isWrongServer(error)
-            ? wrongServerTries
-            : isRetryable(error) && !hangs(error)
-            ? transactionTries
-            : 1;
-          if (attempt >= tries) throw error;
-          await pause(Math.random() * Math.min(longestRetryPauseMs, 10 * 2 ** attempt));
-        }
-      }
-    },
+    ...sessions.server,
+    query: (sql, values) => use((c) => sessions.on(c).query(sql, values)),
+    execute: (sql, values) => use((c) => sessions.on(c).execute(sql, values)),
+    run: (sql, values) => use((c) => sessions.on(c).run(sql, values)),
+    runText: (sql, values) => use((c) => sessions.on(c).runText(sql, values)),
+    transaction: (work, own = {}) => transactor.run(use, work, own),
+    lastStep: transactor.lastStep,
     connections: pool.counts,
-    guard: (own) => {
-      guard = own;
-      guarded = new WeakSet();
-    },
-    lookAgain: () => {
-      guarded = new WeakSet();
-    },
+    guard: guarded.guard,
+    lookAgain: guarded.lookAgain,
     close: pool.close,
   });
-  const unguarded = { ...databaseOn(pool.use) } as Database;
+  const unguarded = databaseOn(pool.use) as Database;
   unguarded.unguarded = unguarded;
-  return { ...databaseOn(useGuarded), unguarded };
+  return { ...databaseOn(guarded.use), unguarded };
+}
+
+function poolOptions(url: string, { name, connections = 10 }: DatabaseOptions): mysql.PoolOptions {
+  return {
+    ...connectionOptions(url),
+    ...(name === undefined ? {} : { database: name }),
+    connectionLimit: connections,
+    maxIdle: connections,
+    maxPreparedStatements: preparedStatements,
+  };
 }
 
 /**
@@ -308,16 +178,4 @@ export function toIsoTime(value: Row[string] | undefined): string | null {
 /** ISO 8601 in any offset as a database time in UTC, to the millisecond. */
 export function fromIsoTime(iso: string): string {
   return new Date(iso).toISOString().replace("T", " ").replace("Z", "");
-}
-
-function lostCommit(error: unknown): WorkflowError {
-  return new WorkflowError(
-    "unavailable",
-    `The database was lost while it committed (${messageOf(error)}): ` +
-      "look up whether the change was made before you try again",
-  );
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

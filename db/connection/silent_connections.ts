@@ -3,13 +3,14 @@
  *
  * A statement may take its time, so its silence alone says nothing. Yet the server knows what it does for
  * whom: where it has no such connection, or one that waits for a statement, the one here is dead. Without
- * this a statement waits for {@linkcode longestStatementMs} of `database.ts`, and every idle connection has
+ * this a statement waits for {@linkcode maxStatementMs} of `database.ts`, and every idle connection has
  * another one wait as long.
  *
  * @module
  */
 
 import type mysql from "mysql2/promise";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Looks at a connection before the server is asked about it. */
 const looks = 6;
@@ -64,7 +65,7 @@ export function watchSilentConnections(watch: SilenceWatch, lookMs: number): () 
     const isIdle = ({ threadId }: Inner) => (known.get(threadId ?? 0) ?? "Sleep") === "Sleep";
     const idle = suspects.filter(isIdle);
     // An answer that was on its way is there by now.
-    await new Promise((resolve) => setTimeout(resolve, lookMs));
+    await sleep(lookMs);
     const dead = idle.filter((inner) => {
       const before = seen.get(inner);
       return before !== undefined && before.bytes === inner.stream.bytesRead &&

@@ -7,7 +7,7 @@
 import type { Database, Queryable } from "./database.ts";
 
 /** A proof reads whole tables in one statement. */
-const longestStatementMs = 3_600_000;
+const maxStatementMs = 3_600_000;
 
 /** Between two statements it may compare what it has read with Redis; it locks nothing meanwhile. */
 const idleTransactionSeconds = 600;
@@ -34,5 +34,5 @@ export function readSnapshot<T>(
       // On a connection that is gone it fails and does not matter: that one is not used again.
       await tx.query("set session transaction isolation level read committed").catch(() => {});
     }
-  }, { longestStatementMs, idleTransactionSeconds });
+  }, { maxStatementMs, idleTransactionSeconds });
 }

@@ -14,8 +14,8 @@ import {
   toIsoTime,
 } from "../connection/database.ts";
 
-/** A message to bury. */
-export interface DeadLetter {
+/** What a dead letter says of its message. */
+interface DeadMessage {
   group: Group;
   /** Id of the stream entry. */
   messageId: string;
@@ -26,10 +26,14 @@ export interface DeadLetter {
   currency: string | null;
   /** JSON array of the entry's flat fields. */
   payload: string;
-  /** Why it could not be handled; cut to {@linkcode longestError} characters. */
+  /** Why it could not be handled; cut to {@linkcode maxErrorLength} characters. */
   error: string;
   /** How often a handler failed on it or died with it. */
   attempts: number;
+}
+
+/** A message to bury. */
+export interface DeadLetter extends DeadMessage {
   /** When the message was published, in ms since 1970. */
   firstSeenMs: number;
   /** 16 bytes in hexadecimal, equal for messages with one purpose; null for what nobody understands. */
@@ -40,17 +44,8 @@ export interface DeadLetter {
 export type DeadLetterStatus = "DEAD" | "RETRIED" | "DISCARDED";
 
 /** A buried message as it stands in the table. Times are ISO 8601 UTC. */
-export interface DeadLetterRow {
+export interface DeadLetterRow extends DeadMessage {
   id: number;
-  group: Group;
-  messageId: string;
-  orderId: number | null;
-  refundId: number | null;
-  amountCents: number;
-  currency: string | null;
-  payload: string;
-  error: string;
-  attempts: number;
   firstSeenAt: string;
   diedAt: string;
 }
@@ -73,7 +68,7 @@ export interface DeadLetterFilter {
 }
 
 /** Characters of an error that are kept. */
-export const longestError = 2_000;
+export const maxErrorLength = 2_000;
 
 /** The last millisecond that a datetime can hold. */
 const lastTimeMs = 253_402_300_799_999;
@@ -124,7 +119,7 @@ export async function buryMessages(db: Queryable, letters: readonly DeadLetter[]
       letter.amountCents,
       letter.currency,
       letter.payload.toWellFormed(),
-      cutText(letter.error, longestError),
+      cutText(letter.error, maxErrorLength),
       letter.attempts,
       timeOf(letter.firstSeenMs),
       letter.cause ?? null,
@@ -137,23 +132,13 @@ export async function buryMessages(db: Queryable, letters: readonly DeadLetter[]
  *
  * @param afterId the last id of the page before, 0 for the first page
  */
-export async function listDeadLetters(
+export function listDeadLetters(
   db: Queryable,
   filter: DeadLetterFilter,
   afterId: number,
   limit: number,
 ): Promise<DeadLetterRow[]> {
-  const { sql, values } = conditionsOf(filter);
-  const rows = await db.query(
-    `
-    select ${columns}
-    from dead_letters
-    where status = 'DEAD' ${sql} and id > ?
-    order by id
-    limit ?`,
-    [...values, afterId, limit],
-  );
-  return rows.map(toDeadLetter);
+  return readPage(db, filter, { afterId, limit, lock: "" });
 }
 
 /**
@@ -232,21 +217,29 @@ export async function sumDeadLetters(
  *
  * @param afterId the last id of the page before, 0 for the first page
  */
-export async function lockDeadLetters(
+export function lockDeadLetters(
   tx: Queryable,
   filter: DeadLetterFilter,
   afterId: number,
   limit: number,
 ): Promise<DeadLetterRow[]> {
+  return readPage(tx, filter, { afterId, limit, lock: "for update" });
+}
+
+async function readPage(
+  db: Queryable,
+  filter: DeadLetterFilter,
+  { afterId, limit, lock }: { afterId: number; limit: number; lock: "" | "for update" },
+): Promise<DeadLetterRow[]> {
   const { sql, values } = conditionsOf(filter);
-  const rows = await tx.query(
+  const rows = await db.query(
     `
     select ${columns}
     from dead_letters
     where status = 'DEAD' ${sql} and id > ?
     order by id
     limit ?
-    for update`,
+    ${lock}`,
     [...values, afterId, limit],
   );
   return rows.map(toDeadLetter);

@@ -17,7 +17,7 @@ export interface DisabledEndpoint {
 }
 
 /** Longest text of a column. */
-const longestText = 255;
+const maxTextLength = 255;
 
 /** Switches an endpoint off, for all processes; again is nothing. */
 export async function disableEndpoint(db: Queryable, url: string, reason: string): Promise<void> {
@@ -26,7 +26,7 @@ export async function disableEndpoint(db: Queryable, url: string, reason: string
     insert into disabled_endpoints (url_hash, origin, reason)
     values (unhex(sha2(?, 256)), ?, ?)
     on duplicate key update origin = disabled_endpoints.origin`,
-    [url, cutText(new URL(url).origin, longestText), cutText(reason, longestText)],
+    [url, cutText(new URL(url).origin, maxTextLength), cutText(reason, maxTextLength)],
   );
 }
 

@@ -24,10 +24,10 @@ export interface ClaimedNotice extends Notice {
 }
 
 /** Characters of a receiver's reply that are kept. */
-export const longestReply = 500;
+export const maxReplyLength = 500;
 
 /** Characters of an error that are kept. */
-const longestError = 1_000;
+const maxErrorLength = 1_000;
 
 /** What is known of one try. */
 export interface Attempt {
@@ -141,8 +141,8 @@ export async function settleDeliveries(
       Math.round(attempt.agoMs),
       Math.round(attempt.durationMs),
       attempt.statusCode,
-      attempt.reply === null ? null : cutText(attempt.reply, longestReply),
-      attempt.error === null ? null : cutText(attempt.error, longestError),
+      attempt.reply === null ? null : cutText(attempt.reply, maxReplyLength),
+      attempt.error === null ? null : cutText(attempt.error, maxErrorLength),
       attempt.nextMs,
       attempt.error === null ? 1 : 0,
     ]),

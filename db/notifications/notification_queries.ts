@@ -53,7 +53,7 @@ export interface NotificationFilter {
 }
 
 /** Most tries of one notification that {@linkcode readAttempts} reads: the latest. */
-const mostAttempts = 200;
+const maxAttempts = 200;
 
 const columns = `
   notification_logs.id, notification_logs.order_id, notification_logs.refund_id,
@@ -118,6 +118,26 @@ export async function listNotifications(
   return { notifications, nextBeforeId };
 }
 
+/** The notifications of an order, the oldest first, at most `limit`. */
+export async function readNotificationsOf(
+  db: Queryable,
+  orderId: number,
+  limit: number,
+): Promise<ListedNotification[]> {
+  const rows = await db.execute(
+    `
+    select ${columns}
+    from notification_logs
+    left join notification_deliveries
+      on notification_deliveries.notification_log_id = notification_logs.id
+    where notification_logs.order_id = ?
+    order by notification_logs.id
+    limit ${limit}`,
+    [orderId],
+  );
+  return rows.map(toListed);
+}
+
 /** One notification, or undefined where there is none. */
 export async function readNotification(
   db: Queryable,
@@ -143,7 +163,7 @@ export async function readAttempts(db: Queryable, id: number): Promise<ListedAtt
     from notification_attempts
     where notification_log_id = ?
     order by id desc
-    limit ${mostAttempts}`,
+    limit ${maxAttempts}`,
     [id],
   );
   return rows.reverse().map((row) => ({

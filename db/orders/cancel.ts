@@ -11,7 +11,7 @@ import type { Message } from "../../domain/messages/messages.ts";
 import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { sumNeeds } from "../../domain/order/reserve.ts";
 import type { Database, Queryable } from "../connection/database.ts";
-import { giveBackDisputed } from "../payments/decide_payment.ts";
+import { refundDisputed } from "../payments/decide_payment.ts";
 import { addOrderEvents, readBringer } from "./events.ts";
 import { lockOrders, readItems, transitionOrders } from "./orders.ts";
 import { lockStock, writeStock } from "../catalog/products.ts";
@@ -76,7 +76,7 @@ export function cancelOrder(
         }
         await transitionOrders(tx, "cancel", [orderId], now);
         await addOrderEvents(tx, [{ orderId, event: "cancelled" }], actor);
-        const reversals = await giveBackDisputed(tx, order, actor);
+        const reversals = await refundDisputed(tx, order, actor);
         await options.inTransaction?.(tx);
         return {
           order: orderAfter(order, "cancel", now),

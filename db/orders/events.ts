@@ -29,7 +29,7 @@ export interface OrderEventRow {
     | "refund_requested"
     | "refund_processed"
     | "refund_failed";
-  /** A reason or an amount, for people; cut to {@linkcode longestDetail} characters. */
+  /** A reason or an amount, for people; cut to {@linkcode maxDetailLength} characters. */
   detail?: string;
   /** Delivery count of the message behind it. */
   attempt?: number;
@@ -38,7 +38,7 @@ export interface OrderEventRow {
 }
 
 /** Characters of a detail that are kept. */
-export const longestDetail = 255;
+export const maxDetailLength = 255;
 
 /**
  * Adds steps to the timelines, in the transaction of the steps themselves.
@@ -70,7 +70,7 @@ export async function addOrderEvents(
           orderId,
           refundId ?? null,
           event,
-          detail === undefined ? null : cutText(detail, longestDetail),
+          detail === undefined ? null : cutText(detail, maxDetailLength),
           attempt ?? 1,
           own ?? null,
         ]),

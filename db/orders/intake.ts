@@ -83,7 +83,7 @@ export interface TakenOrder {
 }
 
 /** Tries to insert orders that somebody else inserts at the same moment. */
-const mostTries = 10;
+const maxTries = 10;
 
 /**
  * Puts orders into the books, or recognises them there. Safe to repeat, also while others take the same
@@ -139,7 +139,7 @@ async function takeDistinct(
       return await takeOnce(db, candidates, catalog, options);
     } catch (error) {
       // Somebody else inserted one of the orders after it was looked up: now it is known.
-      if (!isDuplicateKey(error) || attempt >= mostTries) throw error;
+      if (!isDuplicateKey(error) || attempt >= maxTries) throw error;
     }
   }
 }
@@ -153,38 +153,95 @@ async function takeOnce(
   const known = await findOrders(db, candidates.map(({ order }) => order.externalOrderId));
   const foreign = await foreignOrders(db, candidates, known, options);
   const losing = await losingOrders(db, candidates, known, options);
-  const decide = (candidate: OrderToWrite, order: KnownOrder | undefined) =>
-    decideIntake(order, changeOf(candidate, order, { losing, foreign }), options.onPendingChange);
-  const knownOf = ({ order }: OrderToWrite) => known.get(order.externalOrderId);
-  const fresh: OrderToWrite[] = [];
-  const changing: OrderToWrite[] = [];
-  const unchanged: IncomingOrder[] = [];
-  for (const candidate of candidates) {
-    const outcome = decide(candidate, knownOf(candidate));
-    if (outcome === "new") fresh.push(candidate);
-    if (outcome === "updated") changing.push(candidate);
-    if (outcome === "unchanged") unchanged.push(candidate.order);
-  }
+  const seen: Comparison = { known, losing, foreign, onPendingChange: options.onPendingChange };
+  if (options.dryRun) return candidates.map((candidate) => resultOf(candidate, seen));
 
-  const result = (
-    candidate: OrderToWrite,
-    outcome: IntakeOutcome,
-    order: KnownOrder | undefined,
-  ) => ({
-    externalOrderId: candidate.order.externalOrderId,
-    orderId: order?.id ?? null,
-    outcome,
-    status: order?.status ?? "PENDING",
-    foreign: foreign.has(candidate.order.externalOrderId),
-    totalCents: candidate.totalCents,
-    currency: candidate.order.currency,
+  const sorted = sortCandidates(candidates, seen);
+  const written = await writeSorted(db, sorted, known, catalog, options);
+  const locked: Comparison = { ...seen, known: written.locked, losing: written.losing };
+  const results = candidates.map((candidate): TakenOrder => {
+    const id = candidate.order.externalOrderId;
+    const insertedId = written.ids.get(id);
+    if (insertedId !== undefined) {
+      return { ...takenOrder(candidate, "new", undefined, seen), orderId: insertedId };
+    }
+    return resultOf(candidate, written.locked.has(id) ? locked : seen);
   });
-  if (options.dryRun) {
-    return candidates.map((candidate) =>
-      result(candidate, decide(candidate, knownOf(candidate)), knownOf(candidate))
-    );
-  }
+  const described = candidates.filter((_, index) => {
+    const { outcome } = results[index]!;
+    return outcome === "new" || outcome === "updated" ||
+      (outcome === "unchanged" && options.catalog !== undefined);
+  });
+  noteDescriptions(catalog, described.map(({ order }) => order));
+  return results;
+}
 
+/** What orders that come in are compared with. */
+interface Comparison {
+  /** The orders of the database, by external id. */
+  known: ReadonlyMap<string, KnownOrder>;
+  /** Those that would lose items by their new content. */
+  losing: ReadonlySet<string>;
+  /** Those that somebody else has brought. */
+  foreign: ReadonlySet<string>;
+  onPendingChange: PendingChange;
+}
+
+function resultOf(candidate: OrderToWrite, compared: Comparison): TakenOrder {
+  const known = compared.known.get(candidate.order.externalOrderId);
+  const change = changeOf(candidate, known, compared);
+  const outcome = decideIntake(known, change, compared.onPendingChange);
+  return takenOrder(candidate, outcome, known, compared);
+}
+
+function takenOrder(
+  { order, totalCents }: OrderToWrite,
+  outcome: IntakeOutcome,
+  known: KnownOrder | undefined,
+  { foreign }: Comparison,
+): TakenOrder {
+  return {
+    externalOrderId: order.externalOrderId,
+    orderId: known?.id ?? null,
+    outcome,
+    status: known?.status ?? "PENDING",
+    foreign: foreign.has(order.externalOrderId),
+    totalCents,
+    currency: order.currency,
+  };
+}
+
+/** Orders by what is to be done with them; conflicts are nowhere. */
+interface SortedCandidates {
+  fresh: OrderToWrite[];
+  changing: OrderToWrite[];
+  unchanged: IncomingOrder[];
+}
+
+function sortCandidates(
+  candidates: readonly OrderToWrite[],
+  compared: Comparison,
+): SortedCandidates {
+  const sorted: SortedCandidates = { fresh: [], changing: [], unchanged: [] };
+  for (const candidate of candidates) {
+    const known = compared.known.get(candidate.order.externalOrderId);
+    const change = changeOf(candidate, known, compared);
+    const outcome = decideIntake(known, change, compared.onPendingChange);
+    if (outcome === "new") sorted.fresh.push(candidate);
+    if (outcome === "updated") sorted.changing.push(candidate);
+    if (outcome === "unchanged") sorted.unchanged.push(candidate.order);
+  }
+  return sorted;
+}
+
+/** Creates the customers and products that are missing, then writes the orders in one transaction. */
+async function writeSorted(
+  db: Database,
+  { fresh, changing, unchanged }: SortedCandidates,
+  known: ReadonlyMap<string, KnownOrder>,
+  catalog: Catalog,
+  options: TakeOptions,
+): Promise<WrittenOrders> {
   const entering = [...fresh, ...changing].map(({ order }) => order);
   if (entering.length > 0) {
     await completeCatalog(db, catalog, entering, { initialStock: options.initialStock });
@@ -192,29 +249,8 @@ async function takeOnce(
   if (options.catalog !== undefined && unchanged.length > 0) {
     await completeCatalog(db, catalog, unchanged, { initialStock: undefined });
   }
-  const written = entering.length === 0
-    ? { locked: new Map<string, KnownOrder>(), ids: new Map<string, number>(), losing }
-    : await db.transaction((tx) => writeOrders(tx, fresh, changing, known, catalog, options));
-
-  const results = candidates.map((candidate) => {
-    const id = candidate.order.externalOrderId;
-    const insertedId = written.ids.get(id);
-    if (insertedId !== undefined) {
-      return { ...result(candidate, "new", undefined), orderId: insertedId };
-    }
-    const locked = written.locked.get(id);
-    if (locked === undefined) {
-      return result(candidate, decide(candidate, knownOf(candidate)), knownOf(candidate));
-    }
-    const change = changeOf(candidate, locked, { losing: written.losing, foreign });
-    return result(candidate, decideIntake(locked, change, options.onPendingChange), locked);
-  });
-  const described = candidates.filter((_, index) =>
-    results[index]!.outcome === "new" || results[index]!.outcome === "updated" ||
-    (results[index]!.outcome === "unchanged" && options.catalog !== undefined)
-  );
-  noteDescriptions(catalog, described.map(({ order }) => order));
-  return results;
+  if (entering.length === 0) return { ids: new Map(), locked: new Map(), losing: new Set() };
+  return await db.transaction((tx) => writeOrders(tx, fresh, changing, known, catalog, options));
 }
 
 /**
@@ -288,12 +324,17 @@ async function losingOrders(
   return new Set(losing.map(({ order }) => order.externalOrderId));
 }
 
-/**
- * Locks the known orders, then the products, each by id, and writes.
- *
- * @returns the ids of inserted orders, and the known ones as they were when they were locked, with those of
- * them that would have lost items
- */
+/** Orders that were written, by external id. */
+interface WrittenOrders {
+  /** Those that were inserted. */
+  ids: ReadonlyMap<string, number>;
+  /** The known ones as they were when they were locked. */
+  locked: ReadonlyMap<string, KnownOrder>;
+  /** Those of them that would have lost items. */
+  losing: ReadonlySet<string>;
+}
+
+/** Locks the known orders, then the products, each by id, and writes. */
 async function writeOrders(
   tx: Queryable,
   fresh: readonly OrderToWrite[],
@@ -301,7 +342,7 @@ async function writeOrders(
   known: ReadonlyMap<string, KnownOrder>,
   catalog: Catalog,
   options: TakeOptions,
-): Promise<{ ids: Map<string, number>; locked: Map<string, KnownOrder>; losing: Set<string> }> {
+): Promise<WrittenOrders> {
   const locked = await lockKnownOrders(
     tx,
     changing.map(({ order }) => known.get(order.externalOrderId)!.id),

@@ -4,10 +4,6 @@
  * @module
  */
 
-import {
-  type NotificationState,
-  notificationState,
-} from "../../domain/notification/notification.ts";
 import type { FailureReason, OrderStatus } from "../../domain/order/order.ts";
 import {
   type Database,
@@ -16,6 +12,10 @@ import {
   toInteger,
   toIsoTime,
 } from "../connection/database.ts";
+import {
+  type ListedNotification,
+  readNotificationsOf,
+} from "../notifications/notification_queries.ts";
 import { readRefunds, type RefundRow } from "../refunds/refund_rows.ts";
 
 /** An order with its customer. Times are ISO 8601 in UTC. */
@@ -47,7 +47,8 @@ export interface OrderDetail extends OrderSummary {
   /** What its total has besides the items. */
   adjustments: OrderAdjustment[];
   refunds: RefundRow[];
-  notifications: OrderNotification[];
+  /** What was written to the log, or sent, or is to be. */
+  notifications: ListedNotification[];
   timeline: OrderStep[];
 }
 
@@ -82,22 +83,6 @@ export interface OrderPayment {
   paidAt: string | null;
 }
 
-/** What was written to the log, or sent, or is to be. */
-export interface OrderNotification {
-  id: number;
-  refundId: number | null;
-  event: string;
-  channel: string;
-  status: string;
-  totalCents: number;
-  payload: unknown;
-  success: boolean;
-  error: string | null;
-  state: NotificationState;
-  sentAt: string | null;
-  createdAt: string;
-}
-
 /** One step in an order's life. */
 export interface OrderStep {
   at: string;
@@ -109,7 +94,7 @@ export interface OrderStep {
 }
 
 /** Most refunds, notifications and steps of one order that {@linkcode readOrderDetail} reads. */
-export const mostInDetail = 1_000;
+export const maxInDetail = 1_000;
 
 const summaryColumns = `
   orders.id, orders.external_order_id, orders.status, orders.failure_reason, orders.currency,
@@ -151,8 +136,8 @@ export async function readOrderDetail(
     readOrderItems(db, id),
     readOrderAdjustments(db, id),
     readOrderPayments(db, id, order.currency),
-    listRefundsOf(db, id, { afterId: 0, limit: mostInDetail }),
-    readOrderNotifications(db, id),
+    listRefundsOf(db, id, { afterId: 0, limit: maxInDetail }),
+    readNotificationsOf(db, id, maxInDetail),
     readTimeline(db, id),
   ]);
   return {
@@ -219,7 +204,7 @@ async function readOrderAdjustments(db: Queryable, orderId: number): Promise<Ord
     from order_adjustments
     where order_id = ?
     order by id
-    limit ${mostInDetail}`,
+    limit ${maxInDetail}`,
     [orderId],
   );
   return rows.map((row) => ({
@@ -242,7 +227,7 @@ async function readOrderPayments(
     from payments
     where order_id = ?
     order by surplus
-    limit ${mostInDetail}`,
+    limit ${maxInDetail}`,
     [orderId],
   );
   return rows.map((row) => ({
@@ -259,43 +244,6 @@ async function readOrderPayments(
   }));
 }
 
-async function readOrderNotifications(
-  db: Queryable,
-  orderId: number,
-): Promise<OrderNotification[]> {
-  const rows = await db.execute(
-    `
-    select
-      log.id, log.refund_id, log.event, log.channel, log.status, log.total_cents,
-      cast(log.payload as char) as payload, log.success, log.error, log.sent_at, log.created_at,
-      delivery.due_at is not null as is_due
-    from notification_logs log
-    left join notification_deliveries delivery on delivery.notification_log_id = log.id
-    where log.order_id = ?
-    order by log.id
-    limit ${mostInDetail}`,
-    [orderId],
-  );
-  return rows.map((row) => {
-    const channel = String(row.channel);
-    const success = toInteger(row.success) === 1;
-    return {
-      id: toInteger(row.id),
-      refundId: row.refund_id === null ? null : toInteger(row.refund_id),
-      event: String(row.event),
-      channel,
-      status: String(row.status),
-      totalCents: toInteger(row.total_cents),
-      payload: JSON.parse(String(row.payload)),
-      success,
-      error: row.error as string | null,
-      state: notificationState({ channel, success, isDue: toInteger(row.is_due) === 1 }),
-      sentAt: toIsoTime(row.sent_at),
-      createdAt: toIsoTime(row.created_at)!,
-    };
-  });
-}
-
 async function readTimeline(db: Queryable, orderId: number): Promise<OrderStep[]> {
   const rows = await db.execute(
     `
@@ -303,7 +251,7 @@ async function readTimeline(db: Queryable, orderId: number): Promise<OrderStep[]
     from order_events
     where order_id = ?
     order by id
-    limit ${mostInDetail}`,
+    limit ${maxInDetail}`,
     [orderId],
   );
   return rows.map((row) => ({

@@ -34,7 +34,7 @@ export interface FoundOrders {
   nextBeforeId: number | undefined;
   /** True if the search stopped before the page was full, and is to go on by the next page. */
   stoppedEarly: boolean;
-  /** True if more e-mail addresses than {@linkcode mostAddresses} begin so: the others are left out. */
+  /** True if more e-mail addresses than {@linkcode maxAddresses} begin so: the others are left out. */
   leavesAddressesOut: boolean;
 }
 
@@ -53,13 +53,13 @@ export interface SearchLimits {
 export const searchLimits: SearchLimits = { walked: 100_000, lookedUp: 20_000 };
 
 /** Characters from which on a word may be the beginning of an e-mail. */
-const shortestBeginning = 3;
+const minBeginningLength = 3;
 
 /**
  * Most addresses that the beginning of an e-mail may mean, of those that customers were first known by and of
  * others: each is a way of its own through the orders.
  */
-export const mostAddresses = 100;
+export const maxAddresses = 100;
 
 /**
  * Looks for orders, from the newest id down.
@@ -67,7 +67,7 @@ export const mostAddresses = 100;
  * A word or a customer is looked up by indexes, open orders by the index of unfinished ones, and any other
  * filter walks down the primary key. A page that found too little within {@linkcode searchLimits} is short and
  * says where to go on. None is passed over, but where the beginning of an e-mail means more than
- * {@linkcode mostAddresses}: then every page says so.
+ * {@linkcode maxAddresses}: then every page says so.
  *
  * @param options.beforeId only ids below it; undefined for the start
  * @param options.limit most rows
@@ -202,7 +202,7 @@ async function waysOfWord(
       .filter((customer) => customerId === undefined || customer === customerId)
       .map(wayOfCustomer),
     ...firstKnown.ways,
-    ...emails.slice(0, mostAddresses).map(wayOfRecipient),
+    ...emails.slice(0, maxAddresses).map(wayOfRecipient),
     ...products.map((row): Way => ({
       ...primaryKey,
       from: "order_items force index (order_items_product)",
@@ -215,7 +215,7 @@ async function waysOfWord(
   ];
   return {
     ways,
-    leavesAddressesOut: firstKnown.leavesAddressesOut || emails.length > mostAddresses,
+    leavesAddressesOut: firstKnown.leavesAddressesOut || emails.length > maxAddresses,
   };
 }
 
@@ -300,8 +300,8 @@ async function waysOfFirstEmails(
   db: Queryable,
   text: string,
 ): Promise<{ ways: Way[]; leavesAddressesOut: boolean }> {
-  if (text.length < shortestBeginning) return { ways: [], leavesAddressesOut: false };
-  const begins = [beginning(text), mostAddresses + 1];
+  if (text.length < minBeginningLength) return { ways: [], leavesAddressesOut: false };
+  const begins = [beginning(text), maxAddresses + 1];
   const customers = await db.query(
     `
     select id
@@ -311,7 +311,7 @@ async function waysOfFirstEmails(
     limit ?`,
     begins,
   );
-  if (customers.length <= mostAddresses) {
+  if (customers.length <= maxAddresses) {
     const ways = customers.map(({ id }) => wayOfFirstEmail(toInteger(id)));
     return { ways, leavesAddressesOut: false };
   }
@@ -326,10 +326,10 @@ async function waysOfFirstEmails(
     limit ?`,
     begins,
   );
-  const ways = emails.slice(0, mostAddresses).map((row) =>
+  const ways = emails.slice(0, maxAddresses).map((row) =>
     wayOfSharedEmail(String(row.first_email))
   );
-  return { ways, leavesAddressesOut: emails.length > mostAddresses };
+  return { ways, leavesAddressesOut: emails.length > maxAddresses };
 }
 
 /** A pattern for what begins so. */
@@ -338,11 +338,11 @@ function beginning(text: string): string {
 }
 
 /**
- * The other addresses of orders that begin so, and one more than {@linkcode mostAddresses} where there are more. Both
+ * The other addresses of orders that begin so, and one more than {@linkcode maxAddresses} where there are more. Both
  * engines jump from one address to the next in the index, however many orders each has.
  */
 async function recipientEmails(db: Queryable, text: string): Promise<string[]> {
-  if (text.length < shortestBeginning) return [];
+  if (text.length < minBeginningLength) return [];
   const rows = await db.query(
     `
     select recipient_email
@@ -351,7 +351,7 @@ async function recipientEmails(db: Queryable, text: string): Promise<string[]> {
     group by recipient_email
     order by recipient_email
     limit ?`,
-    [beginning(text), mostAddresses + 1],
+    [beginning(text), maxAddresses + 1],
   );
   return rows.map((row) => String(row.recipient_email));
 }

@@ -7,7 +7,7 @@
 import { type Queryable, toInteger } from "../connection/database.ts";
 
 /** So many are enough to know. */
-const mostCounted = 1_000;
+const maxCounted = 1_000;
 
 /**
  * Orders that have been `RESERVED` for longer than so many seconds, up to a thousand; found by the index of
@@ -26,7 +26,7 @@ export async function countOverdueReservations(
       where unfinished = 1 and status = 'RESERVED'
         and reserved_at < current_timestamp(6) - interval ? second
         and not exists (select 1 from payment_disputes where payment_disputes.order_id = orders.id)
-      limit ${mostCounted}
+      limit ${maxCounted}
     ) found`,
     [olderThanSeconds],
   );

@@ -90,7 +90,7 @@ export function decidePayment(
  *
  * @returns what to publish once it is committed
  */
-export async function giveBackDisputed(
+export async function refundDisputed(
   tx: Queryable,
   order: OrderFacts,
   actor: string,

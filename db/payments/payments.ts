@@ -206,7 +206,7 @@ export function toPayment(row: Row): RecordedPayment {
 }
 
 /** More providers than anybody has. */
-const mostProviders = 100;
+const maxProviders = 100;
 
 /**
  * Gives payments their provider's name back, where a process of the version before has read the key in an answer as a
@@ -234,7 +234,7 @@ export async function mendProviders(db: Queryable): Promise<void> {
 export async function listProviders(db: Queryable): Promise<string[]> {
   const names = new Set<string>();
   for (const table of ["payments force index (payments_provider_ref)", "charge_keys"]) {
-    for (let last = ""; names.size < mostProviders;) {
+    for (let last = ""; names.size < maxProviders;) {
       const [row] = await db.query(
         `select provider from ${table} where provider > ? order by provider limit 1`,
         [last],

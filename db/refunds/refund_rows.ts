@@ -116,7 +116,7 @@ export async function refundFactsOf(
 }
 
 /** Characters of a reason that are kept. */
-const longestFailureReason = 255;
+const maxFailureReasonLength = 255;
 
 /**
  * Writes that something happened to refunds, whose orders must be locked: the states before and after come from the
@@ -143,7 +143,7 @@ export async function endRefunds(
     [
       JSON.stringify(refunds.map(({ id, failureReason }) => [
         id,
-        failureReason === null ? null : cutText(failureReason, longestFailureReason),
+        failureReason === null ? null : cutText(failureReason, maxFailureReasonLength),
       ])),
       to,
       now,

@@ -12,7 +12,7 @@ import {
 } from "./csv_rows.ts";
 
 /** Columns that a file may have, others among them: as many as a spreadsheet. */
-export const mostColumns = 16_384;
+export const maxColumns = 16_384;
 
 /** The columns that a rejects file has besides those of the file it came from. */
 export const rejectColumns = ["line", "reason"] as const;

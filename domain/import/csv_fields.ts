@@ -1,9 +1,6 @@
 /**
  * Takes a CSV record apart at its commas. Its quotes must have been checked by `csv_records.ts`.
  *
- * Of 20,000 orders of three rows, a third of them with quotes, this and the check together take 1.3 µs an
- * order; csv-parse takes 8.9, papaparse 2.9, and neither names the lines of records.
- *
  * @module
  */
 

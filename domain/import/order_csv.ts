@@ -23,10 +23,10 @@ export type OrderReading =
   | { kind: "rejected"; rejected: RejectedRow[] };
 
 /** Rows that one order may have: all of them are in memory at once. */
-export const mostOrderRows = 100_000;
+export const maxOrderRows = 100_000;
 
 /** Characters that all of its rows may have together. */
-export const mostOrderCharacters = 33_554_432;
+export const maxOrderCharacters = 33_554_432;
 
 /** Rows of an order that are read before others get their turn: the longest ones take some milliseconds each. */
 export const rowsToATurn = 8;
@@ -43,7 +43,7 @@ export function decideOrder(
   places: ColumnPlaces,
   options: { keepGoodRows: boolean; latestPlacedAt: string },
 ): OrderReading {
-  if (rows.length > mostOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
+  if (rows.length > maxOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
   const read = readRows();
   for (const source of rows) readInto(read, source, places, options);
   return readingOf(read, options);
@@ -55,7 +55,7 @@ export function* decideOrderStepwise(
   places: ColumnPlaces,
   options: { keepGoodRows: boolean; latestPlacedAt: string },
 ): Generator<void, OrderReading> {
-  if (rows.length > mostOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
+  if (rows.length > maxOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
   const read = readRows();
   for (const [index, source] of rows.entries()) {
     if ((index + 1) % rowsToATurn === 0) yield;
@@ -113,10 +113,10 @@ function readingOf(
   return { kind: "rejected", rejected: byLine(rejected) };
 }
 
-/** Rejects rows of an order that has more than {@linkcode mostOrderRows}, or {@linkcode mostOrderCharacters}. */
+/** Rejects rows of an order that has more than {@linkcode maxOrderRows}, or {@linkcode maxOrderCharacters}. */
 export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
   const reason =
-    `an order may have at most ${mostOrderRows} rows and ${mostOrderCharacters} characters`;
+    `an order may have at most ${maxOrderRows} rows and ${maxOrderCharacters} characters`;
   return rows.map((row) => rejectedFor(row, reason));
 }
 

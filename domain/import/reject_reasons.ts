@@ -18,19 +18,19 @@ export interface RejectReason {
 }
 
 /** Reasons that are told. */
-export const mostReasons = 20;
+export const maxReasons = 20;
 
 /** Reasons that are counted: some may hold what stands in the file. */
-const mostCounted = 1_000;
+const maxCounted = 1_000;
 
 /** Characters of a reason. */
-const mostCharacters = 200;
+const maxCharacters = 200;
 
 /** See {@linkcode countReasons}. */
 export interface ReasonCounts {
   /** Counts every fault of a row by itself. */
   add(rows: readonly RejectedRow[]): void;
-  /** The most frequent reasons, at most {@linkcode mostReasons}. */
+  /** The most frequent reasons, at most {@linkcode maxReasons}. */
   list(): RejectReason[];
 }
 
@@ -41,12 +41,12 @@ export function countReasons(): ReasonCounts {
     add(rows) {
       for (const { line, reason } of rows) {
         for (const part of kindOfReason(reason).split("; ")) {
-          const fault = cutText(part, mostCharacters);
+          const fault = cutText(part, maxCharacters);
           const known = counted.get(fault);
           if (known !== undefined) {
             known.rows++;
             known.line = Math.min(known.line, line);
-          } else if (counted.size < mostCounted) {
+          } else if (counted.size < maxCounted) {
             counted.set(fault, { reason: fault, rows: 1, line });
           }
         }
@@ -55,7 +55,7 @@ export function countReasons(): ReasonCounts {
     list: () =>
       [...counted.values()].sort((a, b) => b.rows - a.rows || a.line - b.line).slice(
         0,
-        mostReasons,
+        maxReasons,
       ),
   };
 }

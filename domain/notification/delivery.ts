@@ -26,7 +26,7 @@ export const deliveryWaitsMs: readonly number[] = [
 ];
 
 /** The longest that a receiver may ask to be left alone. */
-export const longestWaitMs: number = 8 * hour;
+export const maxWaitMs: number = 8 * hour;
 
 /** Waits are drawn from this part below to this part above, so that receivers do not get waves. */
 const jitter = 0.2;
@@ -50,5 +50,5 @@ export function decideNextTry(failed: FailedTry, random: number): number | null 
   const wait = deliveryWaitsMs[failed.failures - 1];
   if (failed.permanent || wait === undefined) return null;
   const jittered = wait * (1 - jitter + 2 * jitter * random);
-  return Math.round(Math.max(jittered, Math.min(failed.retryAfterMs ?? 0, longestWaitMs)));
+  return Math.round(Math.max(jittered, Math.min(failed.retryAfterMs ?? 0, maxWaitMs)));
 }

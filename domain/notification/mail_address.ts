@@ -13,14 +13,14 @@ export interface Mailbox {
 }
 
 /** Longest address that SMTP knows. */
-const longestAddress = 254;
+const maxAddressLength = 254;
 
 /**
  * True for text that can be a mail server's recipient: one local part and one domain, and nothing that means
  * something to SMTP or to a header. Whether anybody reads it only the server knows.
  */
 export function isMailAddress(text: string): boolean {
-  return text.length <= longestAddress &&
+  return text.length <= maxAddressLength &&
     /^[^\s\p{Cc}@<>()[\]\\,;:"]{1,64}@[^\s\p{Cc}@<>()[\]\\,;:"]+$/u.test(text) &&
     text.isWellFormed();
 }

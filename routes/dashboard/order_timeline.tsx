@@ -5,7 +5,8 @@
  */
 
 import type { Child, FC } from "hono/jsx";
-import type { OrderDetail, OrderNotification, OrderStep } from "../../db/orders/order_queries.ts";
+import type { ListedNotification } from "../../db/notifications/notification_queries.ts";
+import type { OrderDetail, OrderStep } from "../../db/orders/order_queries.ts";
 import { formatDuration, formatMoney } from "./format.ts";
 import { notificationWords } from "./notification_words.ts";
 import { Badge, Time } from "./parts.tsx";
@@ -180,7 +181,7 @@ function inMoney(text: string, currency: string): string {
 }
 
 /** What was sent, or could not be; what is only about to be sent is no step yet. */
-function entryOfNotification(notification: OrderNotification): Entry[] {
+function entryOfNotification(notification: ListedNotification): Entry[] {
   // The event of a refund ends with its id, which is shown beside.
   const [event] = notification.event.split(":");
   if (!notification.success && notification.error === null) return [];

@@ -7,7 +7,7 @@
 import { Hono } from "hono";
 import type { FC } from "hono/jsx";
 import type { OrderSummary } from "../../db/orders/order_queries.ts";
-import { mostAddresses, type OrderSearch, searchOrders } from "../../db/orders/order_search.ts";
+import { maxAddresses, type OrderSearch, searchOrders } from "../../db/orders/order_search.ts";
 import { type OrderStatus, orderTransitions } from "../../domain/order/order.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
@@ -73,8 +73,8 @@ export function orderListPageRoutes({ db, baseCurrency }: AppDeps): Hono {
           </PageHead>
           <Faults of={query.faults} />
           {leavesAddressesOut && (
-            <Notice tone="warn" title={`More than ${mostAddresses} e-mail addresses begin so`}>
-              Only orders of the first {mostAddresses} of them are found: type more of the address.
+            <Notice tone="warn" title={`More than ${maxAddresses} e-mail addresses begin so`}>
+              Only orders of the first {maxAddresses} of them are found: type more of the address.
             </Notice>
           )}
           <OrderFilters given={given} />

@@ -7,7 +7,7 @@
 import { messageOf } from "../../domain/errors.ts";
 import type { AppDeps } from "../deps.ts";
 import { isEngineAway } from "../middleware/problem.ts";
-import { within } from "../../streams/queue/deadline.ts";
+import { withDeadline } from "../../streams/queue/deadline.ts";
 
 /** Longest wait for a part of a page, in milliseconds. */
 const maxMs = 3_000;
@@ -27,7 +27,7 @@ export async function attempt<T>(
   read: () => Promise<T>,
 ): Promise<Part<T>> {
   try {
-    return { ok: true, value: await within(maxMs, who, read()) };
+    return { ok: true, value: await withDeadline(maxMs, who, read()) };
   } catch (error) {
     if (!isEngineAway(error)) throw error;
     log.debug("part of a page not read", { who, error: messageOf(error) });
@@ -37,5 +37,5 @@ export async function attempt<T>(
 
 /** Reads what a whole page is about; its failure is answered by a page that says so. */
 export function need<T>(read: Promise<T>): Promise<T> {
-  return within(maxMs, "The engine", read);
+  return withDeadline(maxMs, "The engine", read);
 }

@@ -5,7 +5,7 @@
  */
 
 import { WorkflowError } from "../../domain/errors.ts";
-import { within } from "../../streams/queue/deadline.ts";
+import { withDeadline } from "../../streams/queue/deadline.ts";
 
 /** How calls are put together. */
 export interface BatcherOptions {
@@ -47,7 +47,7 @@ export function batcher<I, O>(
   const runBatch = async (batch: readonly Waiting<I, O>[]): Promise<void> => {
     try {
       const inputs = batch.map(({ input }) => input);
-      const outputs = await within(options.maxMs, "An engine", work(inputs));
+      const outputs = await withDeadline(options.maxMs, "An engine", work(inputs));
       batch.forEach(({ resolve }, index) => resolve(outputs[index]!));
     } catch (error) {
       if (batch.length === 1 || options.concernsAll(error)) {

@@ -10,7 +10,7 @@ import { countRequest } from "../../streams/redis/rate_limit.ts";
 import type { Caller } from "./caller.ts";
 import type { AppDeps } from "../deps.ts";
 import { httpProblem } from "./problem.ts";
-import { within } from "../../streams/queue/deadline.ts";
+import { withDeadline } from "../../streams/queue/deadline.ts";
 
 /** Longest wait for the count, in milliseconds. */
 const maxWaitMs = 250;
@@ -33,7 +33,7 @@ export function limitRate(deps: AppDeps): MiddlewareHandler {
     }
     let count;
     try {
-      count = await within(maxWaitMs, "Redis", countRequest(deps, name, limit));
+      count = await withDeadline(maxWaitMs, "Redis", countRequest(deps, name, limit));
     } catch (error) {
       pausedUntil = performance.now() + pauseMs;
       log.warn("requests not counted", { error: messageOf(error) });

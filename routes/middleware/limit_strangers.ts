@@ -10,7 +10,7 @@ import { localLimit } from "../../domain/operation/local_limit.ts";
 import { countRequest } from "../../streams/redis/rate_limit.ts";
 import { addressOf } from "./client_address.ts";
 import type { AppDeps } from "../deps.ts";
-import { within } from "../../streams/queue/deadline.ts";
+import { withDeadline } from "../../streams/queue/deadline.ts";
 
 /** Tries to sign in within a minute: of one address, and of all together. */
 export const signInLimits = { address: 30, all: 300 } as const;
@@ -38,7 +38,7 @@ export function limitStrangers(
   const waitMs = async (caller: string, limit: number): Promise<number> => {
     if (performance.now() >= aloneUntil) {
       try {
-        const count = await within(maxWaitMs, "Redis", countRequest(deps, caller, limit));
+        const count = await withDeadline(maxWaitMs, "Redis", countRequest(deps, caller, limit));
         return count.allowed ? 0 : count.retryMs;
       } catch (error) {
         aloneUntil = performance.now() + pauseMs;

@@ -45,16 +45,16 @@ const lookMs = 5_000;
 const timeoutMs = 5_000;
 
 /** Posts of one change, before it is given up: over more than half an hour. */
-export const mostTries = 10;
+export const maxTries = 10;
 
 /** Wait after the first post that failed, in milliseconds; doubles with every further one. */
 const firstWaitMs = 5_000;
 
 /** Longest wait that a receiver may ask for, in milliseconds. */
-const longestWaitMs = 900_000;
+const maxRetryAfterMs = 900_000;
 
 /** Longest wait between two posts, in milliseconds. */
-const mostWaitMs = Math.max(longestWaitMs, backoffMs(mostTries, firstWaitMs));
+const maxWaitMs = Math.max(maxRetryAfterMs, backoffMs(maxTries, firstWaitMs));
 
 /** How long it is remembered that a change was posted, in seconds. */
 const rememberSeconds = 86_400;
@@ -106,7 +106,7 @@ export async function postOnce(
   }
   // What is due later than any wait allows was noted by a clock that was ahead.
   const due = [...oldest.values()].filter(([, { dueMs }]) =>
-    dueMs <= nowMs || dueMs > nowMs + mostWaitMs
+    dueMs <= nowMs || dueMs > nowMs + maxWaitMs
   );
   const taken = await Promise.all(
     due.map(([id, post]) => postChange(deps, id, post, nowMs, signal)),
@@ -137,12 +137,12 @@ async function postChange(
     return true;
   }
   const stopped = signal?.aborted === true;
-  if (!stopped && tries >= mostTries) {
+  if (!stopped && tries >= maxTries) {
     log.error("alert given up", { alert: post.alert, tries, error: result.error });
     await redis.multi().hdel(keys.alertPosts, id).set(mark, "done", "EX", rememberSeconds).exec();
     return false;
   }
-  const asked = Math.min(result.retryAfterMs ?? 0, longestWaitMs);
+  const asked = Math.min(result.retryAfterMs ?? 0, maxRetryAfterMs);
   const dueMs = nowMs + Math.max(backoffMs(tries, firstWaitMs), asked);
   const next: Post = stopped ? post : { ...post, tries, dueMs };
   if (!stopped) log.warn("alert not posted", { alert: post.alert, tries, error: result.error });

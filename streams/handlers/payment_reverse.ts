@@ -16,7 +16,7 @@ import {
 import type { ReversalMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
 import { reversalKeyOf } from "../../domain/payment/payment_key.ts";
-import type { GiveBackAnswer } from "../payments/gateway.ts";
+import type { RefundAnswer } from "../payments/gateway.ts";
 import { giveBackThrough, type RequestThrough, type Stranger } from "../payments/give_back.ts";
 import {
   type Delivery,
@@ -40,9 +40,7 @@ export async function reversePayments(
   const open = await readReversing(deps.db, orderIds);
   const asked = open.filter(({ amountCents }) => amountCents > 0);
   const answerOf = await askForReversals(deps, deliveries, asked);
-  const givenBack = open.filter(({ id }) =>
-    (answerOf.get(id)?.kind ?? "given_back") === "given_back"
-  );
+  const givenBack = open.filter(({ id }) => (answerOf.get(id)?.kind ?? "refunded") === "refunded");
   await deps.db.transaction(async (tx) => {
     const { orders } = await lockOrders(tx, orderIds);
     const events: OrderEventRow[] = [];
@@ -62,7 +60,7 @@ export async function reversePayments(
 }
 
 /** @param answers about all payments of an order; undefined for one of nothing */
-function outcomeOf(answers: readonly (GiveBackAnswer | Stranger | undefined)[]): Outcome {
+function outcomeOf(answers: readonly (RefundAnswer | Stranger | undefined)[]): Outcome {
   const away = answers.find((answer) => answer?.kind === "away");
   if (away?.kind === "away") return { kind: "outage", error: away.error };
   const failed = answers.find((answer) => answer?.kind === "failed");
@@ -81,7 +79,7 @@ async function askForReversals(
   deps: HandlerDeps,
   deliveries: readonly Delivery<ReversalMessage>[],
   payments: readonly RecordedPayment[],
-): Promise<Map<number, GiveBackAnswer | Stranger>> {
+): Promise<Map<number, RefundAnswer | Stranger>> {
   const [orders, installation] = await Promise.all([
     readCharges(deps.db, payments.map(({ orderId }) => orderId)),
     readInstallation(deps.db),

@@ -14,7 +14,7 @@ import type { RefundMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
 import type { OrderFacts } from "../../domain/order/order.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../../domain/refund/refund.ts";
-import type { GiveBackAnswer } from "../payments/gateway.ts";
+import type { RefundAnswer } from "../payments/gateway.ts";
 import { giveBackThrough, type RequestThrough, type Stranger } from "../payments/give_back.ts";
 import {
   type Delivery,
@@ -29,7 +29,7 @@ interface Refunding {
   orders: ReadonlyMap<number, OrderFacts>;
   /** As they will stand, by order id. */
   refundsOf: ReadonlyMap<number, RefundFacts[]>;
-  answers: ReadonlyMap<number, GiveBackAnswer | Stranger>;
+  answers: ReadonlyMap<number, RefundAnswer | Stranger>;
   processed: RefundFacts[];
   failed: { id: number; failureReason: string }[];
   /** Cents by order id. */
@@ -129,7 +129,7 @@ async function writeRefunds(
 async function askGateway(
   deps: HandlerDeps,
   deliveries: readonly Delivery<RefundMessage>[],
-): Promise<Map<number, GiveBackAnswer | Stranger>> {
+): Promise<Map<number, RefundAnswer | Stranger>> {
   const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
   const orders = await readCharges(deps.db, orderIds);
   const refundsOf = await refundFactsOf(deps.db, orderIds, { lock: false });
@@ -162,11 +162,11 @@ async function askGateway(
 
 function withAnswer(
   decision: RefundDecision,
-  answer: GiveBackAnswer | Stranger | undefined,
+  answer: RefundAnswer | Stranger | undefined,
 ): RefundDecision | Stranger | { kind: "away" | "unanswered"; error: string } {
   if (decision.kind !== "process") return decision;
   switch (answer?.kind) {
-    case "given_back":
+    case "refunded":
       return decision;
     case "refused":
       return { kind: "refuse", because: answer.reason };

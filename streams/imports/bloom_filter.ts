@@ -1,24 +1,24 @@
 /**
- * Remembers ids in little memory, and not quite exactly.
+ * A Bloom filter with one hash: remembers ids in little memory, and takes some for others.
  *
  * @module
  */
 
 import { textHash } from "./text_hash.ts";
 
-/** See {@linkcode idMarks}. */
-export interface IdMarks {
-  /** Marks an id. @returns whether it, or one that looks like it, was marked before */
+/** See {@linkcode bloomFilter}. */
+export interface BloomFilter {
+  /** Adds an id. @returns whether it, or one that looks like it, was there before */
   add(id: string): boolean;
-  /** True for every id that was marked, and for a few others. */
+  /** True for every id that was added, and for a few others. */
   has(id: string): boolean;
 }
 
-/** Bits, a power of two: 4 MB. With a million ids marked, three others of a hundred look marked as well. */
+/** Bits, a power of two: 4 MB. With a million ids in it, three others of a hundred seem to be there as well. */
 const bits = 2 ** 25;
 
-/** Marks bits in a table of fixed size by a hash of the id. */
-export function idMarks(): IdMarks {
+/** An empty one. */
+export function bloomFilter(): BloomFilter {
   const table = new Uint8Array(bits / 8);
   return {
     add(id) {

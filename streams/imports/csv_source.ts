@@ -1,51 +1,22 @@
 /**
- * Reads a CSV file, compressed or not, as records with the lines they begin on.
+ * Reads a file, compressed or not, as text.
  *
  * @module
  */
 
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { fieldsOf } from "../../domain/import/csv_fields.ts";
-import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
-import type { CsvRow } from "../../domain/import/csv_rows.ts";
+import { notCsv } from "../../domain/import/csv_records.ts";
 import { messageOf } from "../../domain/errors.ts";
 
 /** Bytes that are worked on at once, so that whoever hands in a file as one piece holds up nobody. */
-const mostPieceBytes = 65_536;
+const maxPieceBytes = 65_536;
 
 /** Packed bytes that are unpacked at once: to four megabytes at the most. */
 const packedBytes = 4_096;
 
 /** Smaller chunks are put together first: what is done for each piece costs more than reading it. */
-const leastPieceBytes = 8_192;
-
-/**
- * Reads records in pages; the first record is the header. A byte order mark, CRLF and empty lines are taken
- * care of. Memory holds a page and a few pieces of the file.
- *
- * @param source the file; gzip is told by its first bytes
- * @param onBytes is told how many bytes of the source were read, piece by piece
- * @throws {WorkflowError} `invalid`, with the line, for what is not gzip, UTF-8 or CSV although it should be
- * @throws what the source throws
- */
-export async function* readCsv(
-  source: ReadableStream<Uint8Array>,
-  onBytes: (bytes: number) => void = () => {},
-): AsyncGenerator<CsvRow[]> {
-  let page: CsvRow[] = [];
-  const scanner = scanRecords((text, from, to, line, quoted) =>
-    page.push({ line, fields: fieldsOf(text, from, to, quoted) })
-  );
-  for await (const { text } of readText(source, scanner.line, onBytes)) {
-    scanner.push(text);
-    if (page.length === 0) continue;
-    yield page;
-    page = [];
-  }
-  scanner.end();
-  if (page.length > 0) yield page;
-}
+const minPieceBytes = 8_192;
 
 /** A piece of a file. */
 export interface TextPiece {
@@ -56,11 +27,13 @@ export interface TextPiece {
 }
 
 /**
- * Reads a file as text, piece by piece.
+ * Reads a file as text, piece by piece. A byte order mark is left out.
  *
+ * @param source the file; gzip is told by its first bytes
  * @param line the line that the text has come to, for messages; all pieces before count
  * @param onBytes is told how many bytes of the source were read, piece by piece
- * @throws as {@linkcode readCsv} does, except for what is not CSV
+ * @throws {WorkflowError} `invalid`, with the line, for what is not gzip or UTF-8 although it should be
+ * @throws what the source throws
  */
 export async function* readText(
   source: ReadableStream<Uint8Array>,
@@ -69,8 +42,8 @@ export async function* readText(
 ): AsyncGenerator<TextPiece> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   for await (const chunk of gathered(unzipped(counted(source, onBytes), line))) {
-    for (let at = 0; at < chunk.length; at += mostPieceBytes) {
-      const bytes = chunk.subarray(at, at + mostPieceBytes);
+    for (let at = 0; at < chunk.length; at += maxPieceBytes) {
+      const bytes = chunk.subarray(at, at + maxPieceBytes);
       let text: string;
       try {
         text = decoder.decode(bytes, { stream: true });
@@ -94,17 +67,17 @@ async function* gathered(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
   let room: Uint8Array | undefined;
   let filled = 0;
   for await (const chunk of chunks) {
-    if (filled === 0 && chunk.length >= leastPieceBytes) {
+    if (filled === 0 && chunk.length >= minPieceBytes) {
       yield chunk;
       continue;
     }
     for (let at = 0; at < chunk.length;) {
-      room ??= new Uint8Array(mostPieceBytes);
-      const some = chunk.subarray(at, at + mostPieceBytes - filled);
+      room ??= new Uint8Array(maxPieceBytes);
+      const some = chunk.subarray(at, at + maxPieceBytes - filled);
       room.set(some, filled);
       at += some.length;
       filled += some.length;
-      if (filled < mostPieceBytes) continue;
+      if (filled < maxPieceBytes) continue;
       yield room;
       // Whoever got it may keep it.
       room = undefined;

@@ -17,10 +17,10 @@ export interface HeldRejects {
 }
 
 /** Rows that are held. */
-const mostRows = 10_000;
+const maxRows = 10_000;
 
 /** Characters after which they are written nevertheless. */
-const mostCharacters = 1_048_576;
+const maxCharacters = 1_048_576;
 
 /**
  * Holds rows as text: a row itself is part of a whole piece of the imported file, which would stay in memory
@@ -50,7 +50,7 @@ export function holdRejects(
         characters += text.length;
         const turn = othersTurn();
         if (turn !== undefined) await turn;
-        if (held.length >= mostRows || characters >= mostCharacters) await flush();
+        if (held.length >= maxRows || characters >= maxCharacters) await flush();
       }
     },
     flush,

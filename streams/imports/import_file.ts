@@ -4,18 +4,13 @@
  * @module
  */
 
-import { isRejectsHeader, mostColumns, placeColumns } from "../../domain/import/csv_columns.ts";
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
-import {
-  type ColumnPlaces,
-  type CsvRow,
-  isBlankRow,
-  lacksItsOrder,
-} from "../../domain/import/csv_rows.ts";
-import { rearmed } from "../../domain/import/spreadsheet_text.ts";
+import { type ColumnPlaces, type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
+import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
 import { readText } from "./csv_source.ts";
-import { type IdMarks, idMarks } from "./bloom_filter.ts";
+import { checkRows } from "./row_check.ts";
+import { idIn, orderIdOf, readFields, type RowForm } from "./row_form.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 import { openSpool, type Spool } from "./spool.ts";
 import { takeTurns } from "./take_turns.ts";
@@ -65,9 +60,6 @@ const defaultSpoolBytes = 8 * 1024 * 1024;
 
 const defaultOrderRows = 10_000;
 
-/** Characters of one order that are put together without the store. */
-const orderCharacters = 8 * 1024 * 1024;
-
 /**
  * Reads a file to its end and checks all that makes it a CSV of orders. Its bytes are kept, on disk where
  * they are many, and its rows are made when they are asked for.
@@ -83,11 +75,11 @@ export async function openImportFile(
   { onProgress, limits }: ImportFileOptions,
 ): Promise<ImportFile> {
   const spool = openSpool(limits?.spool ?? defaultSpoolBytes);
-  const scattered = idMarks();
+  const scattered = bloomFilter();
   try {
-    const { header, form, rows } = await check(source, spool, scattered, {
+    const { header, form, rows } = await readWhole(source, spool, scattered, {
       onProgress,
-      mostOrderRows: limits?.orderRows ?? defaultOrderRows,
+      maxOrderRows: limits?.orderRows ?? defaultOrderRows,
     });
     return {
       header,
@@ -102,111 +94,37 @@ export async function openImportFile(
   }
 }
 
-/** How the records of a file are read. */
-interface RowForm {
-  places: ColumnPlaces;
-  /** It holds the rejects of an earlier import, whose fields were disarmed for spreadsheets. */
-  isRejects: boolean;
-}
-
-function readFields(
-  text: string,
-  from: number,
-  to: number,
-  quoted: boolean,
-  { isRejects }: RowForm,
-): readonly string[] {
-  const fields = fieldsOf(text, from, to, quoted);
-  return isRejects ? fields.map(rearmed) : fields;
-}
-
-/** The id of an order as its field says it; "" for none. */
-function idIn(field: string, { isRejects }: RowForm): string {
-  return (isRejects ? rearmed(field) : field).trim();
-}
-
-/** The id of a row's order; "" for none. */
-function orderIdOf({ fields }: CsvRow, places: ColumnPlaces): string {
-  return fields[places.external_order_id]!.trim();
-}
-
-/** Marks in `scattered` every order whose rows do not stand together, or are very many. */
-async function check(
+/** Reads the file to its end, keeps its bytes, and marks in `scattered` the orders that have to be gathered. */
+async function readWhole(
   source: ReadableStream<Uint8Array>,
   spool: Spool,
-  scattered: IdMarks,
-  options: { onProgress: ImportFileOptions["onProgress"]; mostOrderRows: number },
-) {
-  let header: string[] | undefined;
-  let form: RowForm | undefined;
-  let bytesRead = 0, unpackedBytes = 0, rows = 0;
-  const seen = idMarks();
-  let lastId = "", rowsOfLast = 0, charactersOfLast = 0;
-
-  const scanner = scanRecords((text, from, to, line, quoted) => {
-    if (header === undefined) {
-      const names = fieldsOf(text, from, to, quoted);
-      if (names.length > mostColumns) {
-        throw notCsv(line, `has ${names.length} columns; there may be at most ${mostColumns}`);
-      }
-      const placed = placeColumns(names);
-      if (typeof placed === "string") throw notCsv(line, placed);
-      header = names;
-      form = { places: placed, isRejects: isRejectsHeader(names) };
-      return;
-    }
-    const { count, field } = outlineOf(text, from, to, quoted, form!.places.external_order_id);
-    const id = idIn(field, form!);
-    if (id === "") {
-      const fields = readFields(text, from, to, quoted, form!);
-      if (isBlankRow(fields)) return;
-      if (count === header.length && lacksItsOrder(fields, form!.places)) {
-        throw notCsv(
-          line,
-          "has an item but no external_order_id, so it can't be told which order it belongs to; " +
-            "write the id on every row of an order, or remove the row",
-        );
-      }
-    }
-    if (count !== header.length) {
-      const fields = count === 1 ? "field" : "fields";
-      throw notCsv(line, `has ${count} ${fields}, but the header has ${header.length}`);
-    }
-    rows++;
-    if (id === lastId) {
-      const before = charactersOfLast;
-      charactersOfLast += to - from;
-      const isMuch = before <= orderCharacters && charactersOfLast > orderCharacters;
-      if ((++rowsOfLast === options.mostOrderRows || isMuch) && id !== "") scattered.add(id);
-      return;
-    }
-    lastId = id;
-    rowsOfLast = 1;
-    charactersOfLast = to - from;
-    if (id !== "" && seen.add(id)) scattered.add(id);
-  });
-
+  scattered: BloomFilter,
+  options: { onProgress: ImportFileOptions["onProgress"]; maxOrderRows: number },
+): Promise<{ header: readonly string[]; form: RowForm; rows: number }> {
+  const checked = checkRows(scattered, options.maxOrderRows);
+  const scanner = scanRecords(checked.onRecord);
+  let bytesRead = 0, unpackedBytes = 0;
   const othersTurn = takeTurns();
-  for await (
-    const { bytes, text } of readText(source, scanner.line, (count) => bytesRead += count)
-  ) {
+  const pieces = readText(source, scanner.line, (count) => bytesRead += count);
+  for await (const { bytes, text } of pieces) {
     unpackedBytes += bytes.length;
     spool.write(bytes);
     scanner.push(text);
-    options.onProgress({ bytes: bytesRead, unpackedBytes, rows });
+    options.onProgress({ bytes: bytesRead, unpackedBytes, rows: checked.rows() });
     // A packed file may hold much more than was sent, and is unpacked as fast as it is read.
     await othersTurn();
   }
   scanner.end();
-  options.onProgress({ bytes: bytesRead, unpackedBytes, rows });
-  if (header === undefined) throw notCsv(1, "the header is missing");
-  return { header: header as readonly string[], form: form!, rows };
+  options.onProgress({ bytes: bytesRead, unpackedBytes, rows: checked.rows() });
+  const file = checked.file();
+  if (file === undefined) throw notCsv(1, "the header is missing");
+  return { ...file, rows: checked.rows() };
 }
 
 async function* orderGroups(
   spool: Spool,
   form: RowForm,
-  scattered: IdMarks,
+  scattered: BloomFilter,
   { limits, signal }: { limits: RowStoreLimits | undefined; signal: AbortSignal | undefined },
 ): AsyncGenerator<OrderGroup> {
   const { places } = form;

@@ -18,7 +18,7 @@ export interface OrderTotals {
 }
 
 /** Totals that are held in memory, of all currencies together: 0.8 MB. */
-const mostHeld = 100_000;
+const maxHeld = 100_000;
 
 /** Parts that the range of totals is divided into at every look: five looks tell any total exactly. */
 const buckets = 4_096;
@@ -38,7 +38,7 @@ interface OfCurrency {
  *
  * @param limit how many are held in memory; for tests
  */
-export function orderTotals(limit = mostHeld): OrderTotals {
+export function orderTotals(limit = maxHeld): OrderTotals {
   const currencies = new Map<string, OfCurrency>();
   let file: TemporaryFile | undefined;
   let held = 0;

@@ -6,14 +6,14 @@
  */
 
 import type { CsvRow } from "../../domain/import/csv_rows.ts";
-import { mostOrderCharacters, mostOrderRows } from "../../domain/import/order_csv.ts";
+import { maxOrderCharacters, maxOrderRows } from "../../domain/import/order_csv.ts";
 import { type Extent, openTemporaryFile, type TemporaryFile } from "./temporary_file.ts";
 import { textHash } from "./text_hash.ts";
 
 /** Rows of whole orders, or a part of an order that has too many. */
 export interface RowGroup {
   rows: CsvRow[];
-  /** The rows are of orders with more than {@linkcode mostOrderRows} rows or so many characters, and not all. */
+  /** The rows are of orders with more than {@linkcode maxOrderRows} rows or so many characters, and not all. */
   isPart: boolean;
 }
 
@@ -54,7 +54,7 @@ const defaultLimits: RowStoreLimits = {
 const partitionCount = 256;
 
 /** How often a part that does not fit into memory is split again. */
-const mostSplits = 3;
+const maxSplits = 3;
 
 /** Rows that go to disk for each one that is added, once there are too many: soon none is left in memory. */
 const rowsAtATime = 4;
@@ -144,7 +144,7 @@ function* groupsOf(
         if (++blocks % blocksToATurn === 0) yield null;
       }
       if (rows.length > 0) yield { rows, isPart: false };
-    } else if (depth <= mostSplits) {
+    } else if (depth <= maxSplits) {
       const parts = emptyPartitions();
       for (const some of rowsOf(file, partition)) {
         for (const row of some) append(file, parts, row, keyOf, depth, limits.block);
@@ -175,7 +175,7 @@ function* largeOrders(
   }
   const isTooLarge = (row: CsvRow) => {
     const { rows, characters } = sizes.get(keyOf(row))!;
-    return rows > mostOrderRows || characters > mostOrderCharacters;
+    return rows > maxOrderRows || characters > maxOrderCharacters;
   };
   const whole: CsvRow[] = [];
   for (const some of rowsOf(file, partition)) {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { setTimeout as sleep } from "node:timers/promises";
+
 /** Milliseconds of work after which others have waited long enough. */
 const turnMs = 10;
 
@@ -19,7 +21,7 @@ const turnMs = 10;
 export function takeTurns(): () => Promise<void> | undefined {
   let since = performance.now();
   const wait = async () => {
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await sleep(0);
     since = performance.now();
   };
   return () => performance.now() - since < turnMs ? undefined : wait();

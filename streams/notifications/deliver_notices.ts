@@ -21,7 +21,7 @@ import { decideNextTry } from "../../domain/notification/delivery.ts";
 import { messageOf } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { noticeName } from "../../domain/notification/notice.ts";
-import { inLanes } from "../queue/in_lanes.ts";
+import { concurrently } from "../queue/concurrently.ts";
 import type { NoticeSender, SendResult } from "./notice_sender.ts";
 import { pause } from "../queue/pause.ts";
 import { webhookSender } from "./webhook_sender.ts";
@@ -32,8 +32,8 @@ export interface DeliverDeps {
   log: Log;
 }
 
-/** Notifications for each lane that are taken at once. */
-const perLane = 4;
+/** Notifications that are taken at once, for each that is sent at once. */
+const sendsEach = 4;
 
 /** A lease outlives the longest sending of all that was taken by this, in milliseconds. */
 const leaseReserveMs = 15_000;
@@ -139,7 +139,7 @@ async function sendAllDue(
 }
 
 function batchOf(sender: NoticeSender): number {
-  return sender.lanes * perLane;
+  return sender.concurrency * sendsEach;
 }
 
 /**
@@ -156,70 +156,89 @@ export async function deliverOnce(
   sender: NoticeSender,
   { signal }: { signal?: AbortSignal } = {},
 ): Promise<DeliveryTurn> {
-  const { db, log } = deps;
+  const { db } = deps;
   const { channel, endpoint } = sender;
   const turn: DeliveryTurn = { claimed: 0, sent: 0, failed: 0 };
   if (endpoint !== null && await readDisabledEndpoint(db, endpoint) !== undefined) return turn;
 
   const claim = crypto.randomUUID().replaceAll("-", "");
-  const leaseMs = perLane * sender.longestMs + leaseReserveMs;
-  const claimedAt = performance.now();
-  const claimedAtMs = Date.now();
-  const notices = await claimDeliveries(db, channel, { claim, limit: batchOf(sender), leaseMs });
+  const lease = leaseFor(sender);
+  const limit = batchOf(sender);
+  const notices = await claimDeliveries(db, channel, { claim, limit, leaseMs: lease.ms });
   turn.claimed = notices.length;
   if (notices.length === 0) return turn;
-  // Whoever begins later might still be sending when the lease ends.
-  const startMs = leaseMs - sender.longestMs - leaseReserveMs / 3;
-  // The one clock stands still while the machine sleeps, the other may be set.
-  const isOver = () =>
-    performance.now() > claimedAt + startMs || Date.now() > claimedAtMs + startMs;
 
   const untried = new Set(notices.map(({ id }) => id));
   const writer = gatherAttempts(db, claim);
   let gone = false;
-  const work = async function* (): AsyncGenerator<ClaimedNotice> {
+  const due = function* (): Generator<ClaimedNotice> {
     for (const notice of notices) {
-      if (gone || signal?.aborted || isOver()) return;
+      if (gone || signal?.aborted || lease.isTooLate()) return;
       yield notice;
     }
   };
   try {
-    await inLanes(work(), sender.lanes, async (notice) => {
+    await concurrently(due(), sender.concurrency, async (notice) => {
       untried.delete(notice.id);
-      const started = performance.now();
+      const startedAt = performance.now();
       const result = await sender.send(notice);
-      const ended = performance.now();
+      const durationMs = performance.now() - startedAt;
       if (result.gone === true && endpoint !== null && !gone) {
         gone = true;
-        await disableEndpoint(db, endpoint, result.error ?? "410");
-        log.error("webhook endpoint disabled", { origin: new URL(endpoint).origin });
+        await switchOff(deps, endpoint, result);
       }
       if (result.error === null) turn.sent++;
       else turn.failed++;
-      const nextMs = nextTryOf(notice, result);
-      if (result.error !== null && nextMs === null) {
-        log.warn("notification given up", {
-          notification: noticeName(notice.id),
-          order_id: notice.orderId,
-          channel,
-          attempt: notice.attempts + 1,
-          status_code: result.statusCode,
-        });
-      }
-      await writer.add({
-        notificationId: notice.id,
-        startedAt: started,
-        durationMs: ended - started,
-        statusCode: result.statusCode,
-        reply: result.reply,
-        error: result.error,
-        nextMs,
-      });
+      await writer.add({ ...attemptOf(deps, channel, notice, result), startedAt, durationMs });
     });
   } finally {
     await releaseDeliveries(db, claim, [...untried]);
   }
   return turn;
+}
+
+/** A lease on notifications, counted from now. */
+function leaseFor({ longestMs }: NoticeSender): { ms: number; isTooLate(): boolean } {
+  const ms = sendsEach * longestMs + leaseReserveMs;
+  // Whoever begins later might still be sending when the lease ends.
+  const startMs = ms - longestMs - leaseReserveMs / 3;
+  const takenAt = performance.now();
+  const takenAtMs = Date.now();
+  return {
+    ms,
+    // The one clock stands still while the machine sleeps, the other may be set.
+    isTooLate: () => performance.now() > takenAt + startMs || Date.now() > takenAtMs + startMs,
+  };
+}
+
+async function switchOff(
+  { db, log }: DeliverDeps,
+  endpoint: string,
+  { error }: SendResult,
+): Promise<void> {
+  await disableEndpoint(db, endpoint, error ?? "410");
+  log.error("webhook endpoint disabled", { origin: new URL(endpoint).origin });
+}
+
+/** What became of a notification, and when it is tried again. */
+function attemptOf(
+  { log }: DeliverDeps,
+  channel: string,
+  notice: ClaimedNotice,
+  result: SendResult,
+): Omit<TimedAttempt, "startedAt" | "durationMs"> {
+  const { statusCode, reply, error } = result;
+  const nextMs = nextTryOf(notice, result);
+  if (error !== null && nextMs === null) {
+    log.warn("notification given up", {
+      notification: noticeName(notice.id),
+      order_id: notice.orderId,
+      channel,
+      attempt: notice.attempts + 1,
+      status_code: statusCode,
+    });
+  }
+  return { notificationId: notice.id, statusCode, reply, error, nextMs };
 }
 
 function nextTryOf(notice: ClaimedNotice, result: SendResult): number | null {

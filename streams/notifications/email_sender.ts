@@ -10,6 +10,7 @@ import { messageOf } from "../../domain/errors.ts";
 import { isMailAddress, parseSender } from "../../domain/notification/mail_address.ts";
 import { type Notice, noticeName } from "../../domain/notification/notice.ts";
 import { noticeEmail, oneLine } from "../../domain/notification/notice_email.ts";
+import { withDeadline } from "../queue/deadline.ts";
 import type { NoticeSender, SendResult } from "./notice_sender.ts";
 
 /** How e-mails are sent. */
@@ -23,10 +24,10 @@ export interface EmailOptions {
 }
 
 /** Connections at once. */
-const lanes = 4;
+const concurrency = 4;
 
 /** E-mails to one connection. */
-const mostMessages = 100;
+const maxMessages = 100;
 
 /** Answers that a whole conversation may wait for. */
 const answersToWaitFor = 3;
@@ -46,8 +47,8 @@ export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): NoticeS
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
   const transport = nodemailer.createTransport({
     pool: true,
-    maxConnections: lanes,
-    maxMessages: mostMessages,
+    maxConnections: concurrency,
+    maxMessages,
     maxRequeues: 0,
     host,
     port: Number(url.port || ports[url.protocol]),
@@ -71,7 +72,7 @@ export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): NoticeS
   return {
     channel: "email",
     endpoint: null,
-    lanes,
+    concurrency,
     longestMs,
     send: async (notice) => {
       const { email, name } = notice.customer;
@@ -88,7 +89,7 @@ export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): NoticeS
         headers: { "Auto-Submitted": "auto-generated" },
       });
       try {
-        const { response } = await inTime(sending, longestMs);
+        const { response } = await withDeadline(longestMs, "The mail server", sending);
         return { statusCode: codeOf(response), reply: response, error: null };
       } catch (error) {
         return failureOf(error);
@@ -129,22 +130,4 @@ function failureOf(error: unknown): SendResult {
 function codeOf(response: string): number | null {
   const code = /^\d{3}/.exec(response)?.[0];
   return code === undefined ? null : Number(code);
-}
-
-async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  try {
-    return await Promise.race([
-      work,
-      new Promise<never>((_, reject) => {
-        timer = setTimeout(
-          () => reject(new Error(`the mail server did not take it within ${ms} ms`)),
-          ms,
-        );
-      }),
-    ]);
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => {});
-  }
 }

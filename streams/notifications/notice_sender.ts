@@ -29,7 +29,7 @@ export interface NoticeSender {
   /** Which receiver is meant, where it may be switched off. */
   endpoint: string | null;
   /** Sends at once. */
-  lanes: number;
+  concurrency: number;
   /** Longest time that {@linkcode NoticeSender.send} takes, in milliseconds. */
   longestMs: number;
   /** Sends one notification; never throws. */

@@ -10,7 +10,7 @@ import type { NoticeSender } from "./notice_sender.ts";
 import { postWebhook, type WebhookOptions } from "./post_webhook.ts";
 
 /** Posts at once. */
-const lanes = 8;
+const concurrency = 8;
 
 /**
  * Makes a sender of webhooks. Only the address of the settings is ever called. Anything from 200 to 299 counts as
@@ -23,7 +23,7 @@ export function webhookSender(options: WebhookOptions): NoticeSender {
   return {
     channel: "webhook",
     endpoint: options.url,
-    lanes,
+    concurrency,
     longestMs: options.timeoutMs,
     send: (notice) =>
       postWebhook(options, { id: noticeName(notice.id), body: noticeWebhook(notice) }),

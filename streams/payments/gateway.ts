@@ -7,7 +7,7 @@
 import type { CallbackMessage } from "../../domain/messages/messages.ts";
 import type { Enqueued } from "../workflow/publish.ts";
 
-/** Money to take, or to give back. */
+/** Money to take, or to refund. */
 export interface GatewayRequest {
   orderId: number;
   /** The shop's own id of the order: what its row is called after it was lost and sent again. */
@@ -20,7 +20,7 @@ export interface GatewayRequest {
   askedBefore?: true;
   /** Of a charge: its key is made of a row id, as before there were others. */
   underOldKey?: true;
-  /** Of money to give back: the provider's own name for the charge that took it. */
+  /** Of a refund: the provider's own name for the charge that took it. */
   chargeRef?: string;
 }
 
@@ -46,19 +46,19 @@ export type ChargeStatus =
   /** It was not, so no money was taken. */
   | { kind: "unknown" };
 
-/** What a provider says of money to give back. */
-export type GiveBackAnswer =
-  | { kind: "given_back" }
+/** What a provider says of a refund. */
+export type RefundAnswer =
+  | { kind: "refunded" }
   /** It never will be. */
   | { kind: "refused"; reason: string }
   /** It could not be asked. */
   | { kind: "failed"; error: string }
   | ProviderAway;
 
-/** What a provider says of money that may have gone back. */
-export type WentBackAnswer =
-  | { kind: "given_back" }
-  /** It knows of nothing that went back under this key. */
+/** What a provider says of a refund that may have been asked for. */
+export type RefundStatusAnswer =
+  | { kind: "refunded" }
+  /** It knows of none under this key. */
   | { kind: "unknown" }
   /** It could not be asked. */
   | { kind: "failed"; error: string }
@@ -82,14 +82,14 @@ export interface Gateway {
   /** It looks at no keys, so none are made for it: a digest takes longer than its answer. */
   ignoresKeys?: true;
   charge(requests: readonly GatewayRequest[], stillOurs?: StillOurs): Promise<ChargeAnswer[]>;
-  giveBack(requests: readonly GatewayRequest[], stillOurs?: StillOurs): Promise<GiveBackAnswer[]>;
+  refund(requests: readonly GatewayRequest[], stillOurs?: StillOurs): Promise<RefundAnswer[]>;
   /**
    * Tells what became of charges, and never charges. A provider whose answers all come as messages by
    * themselves has no need of it.
    */
   status?(requests: readonly GatewayRequest[]): Promise<ChargeStatus[]>;
-  /** Tells what became of requests to give money back, and never gives any back. */
-  wentBack?(requests: readonly GatewayRequest[]): Promise<WentBackAnswer[]>;
+  /** Tells what became of refunds, and never makes any. */
+  refundStatus?(requests: readonly GatewayRequest[]): Promise<RefundStatusAnswer[]>;
   /**
    * Milliseconds after which a charge without an answer is asked about again, where answers may come from outside
    * as callbacks: then keys are noted before they are used, and what may have been asked for is looked for again.
@@ -103,7 +103,7 @@ export interface Gateway {
 export const secondAnswerMs = 30_000;
 
 /** The longest that a message is scheduled ahead, in milliseconds. */
-export function longestDelayMs({ longestAnswerMs = 0, callbackMs = 0 }: Gateway): number {
+export function maxDelayMs({ longestAnswerMs = 0, callbackMs = 0 }: Gateway): number {
   return Math.max(secondAnswerMs, longestAnswerMs, callbackMs);
 }
 
@@ -115,7 +115,7 @@ export interface Gateways {
   otherGateways?: readonly Gateway[];
 }
 
-/** The gateway that money is given back through: the one that took it, or none. */
+/** The gateway that money is refunded through: the one that took it, or none. */
 export function gatewayNamed(
   { gateway, otherGateways = [] }: Gateways,
   name: string,
@@ -127,7 +127,7 @@ export function gatewayNamed(
 export const simulatedGatewayName = "simulated";
 
 /**
- * A provider that pays even amounts and declines odd ones, and gives everything back.
+ * A provider that pays even amounts, declines odd ones, and refunds everything.
  *
  * Its answer is a scheduled message, so the delay outlives a crash. Charging an order again schedules
  * the very same message, which is one message: that is its idempotency.
@@ -156,8 +156,7 @@ export function simulatedGateway(options: { delayMs: number }): Gateway {
           return { kind: "accepted", callback: { message, delayMs: options.delayMs } };
         }),
       ),
-    giveBack: (requests) =>
-      Promise.resolve(requests.map((): GiveBackAnswer => ({ kind: "given_back" }))),
+    refund: (requests) => Promise.resolve(requests.map((): RefundAnswer => ({ kind: "refunded" }))),
   };
 }
 

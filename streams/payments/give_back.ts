@@ -5,12 +5,7 @@
  */
 
 import type { Delivery, HandlerDeps } from "../workflow/handler.ts";
-import {
-  gatewayNamed,
-  type GatewayRequest,
-  type GiveBackAnswer,
-  type StillOurs,
-} from "./gateway.ts";
+import { gatewayNamed, type GatewayRequest, type RefundAnswer, type StillOurs } from "./gateway.ts";
 import { noteProviderAway } from "./provider_away.ts";
 
 /** The money is with a provider that is not configured: nobody else may give it back. */
@@ -34,17 +29,17 @@ export async function giveBackThrough(
   deps: HandlerDeps,
   requests: ReadonlyMap<number, RequestThrough>,
   behind: ReadonlyMap<number, readonly Delivery[]>,
-): Promise<Map<number, GiveBackAnswer | Stranger>> {
+): Promise<Map<number, RefundAnswer | Stranger>> {
   const messagesOf = new Map(
     [...requests].map(([id, { request }]) => [request, behind.get(id)!.map(({ id }) => id)]),
   );
   const stillOurs: StillOurs = (request) =>
     deps.stillOurs?.(messagesOf.get(request)!) ?? Promise.resolve(true);
-  const answers = new Map<number, GiveBackAnswer | Stranger>();
+  const answers = new Map<number, RefundAnswer | Stranger>();
   const byProvider = Map.groupBy(requests, ([, { provider }]) => provider);
   await Promise.all([...byProvider].map(async ([provider, wanted]) => {
     const gateway = gatewayNamed(deps, provider);
-    const given = await gateway?.giveBack(wanted.map(([, { request }]) => request), stillOurs);
+    const given = await gateway?.refund(wanted.map(([, { request }]) => request), stillOurs);
     wanted.forEach(([id, { request: { reference } }], index) => {
       answers.set(
         id,

@@ -28,7 +28,7 @@ export async function withoutMoneyGone(
   orders: readonly ChargeFacts[],
   answers: readonly ChargeAnswer[],
 ): Promise<ChargeAnswer[]> {
-  if (gateway.wentBack === undefined) return [...answers];
+  if (gateway.refundStatus === undefined) return [...answers];
   const paid = orders.flatMap((order, index) => {
     const message = successOf(answers[index]!);
     const isTotal = message?.amountCents === order.totalCents &&
@@ -38,13 +38,13 @@ export async function withoutMoneyGone(
   const doubtful = await readPlacedBeforeLoss(db, paid.map(({ order }) => order.id), lossHours);
   const wanted = paid.filter(({ order }) => doubtful.has(order.id));
   if (wanted.length === 0) return [...answers];
-  const said = await gateway.wentBack(
+  const said = await gateway.refundStatus(
     wanted.map(({ order, message }) => reversalOf(installation, order, message)),
   );
   const after = [...answers];
   for (const [n, { index, message }] of wanted.entries()) {
     const answer = said[n]!;
-    if (answer.kind === "given_back") {
+    if (answer.kind === "refunded") {
       after[index] = {
         kind: "accepted",
         callback: { message: { ...message, amountCents: 0 }, evenIfLost: true },

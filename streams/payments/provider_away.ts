@@ -11,7 +11,7 @@ import type { RedisDeps } from "../redis/keys.ts";
 const rememberSeconds = 30;
 
 /** Characters of the cause that are kept. */
-const longestCause = 500;
+const maxCauseLength = 500;
 
 /** Notes that requests could not be made, where one of the answers says so; costs nothing otherwise. */
 export async function noteProviderAway(
@@ -20,7 +20,7 @@ export async function noteProviderAway(
 ): Promise<void> {
   const away = answers.find(({ kind, notAsked }) => kind === "away" && !notAsked);
   if (away === undefined) return;
-  const cause = cutText(away.error ?? "", longestCause);
+  const cause = cutText(away.error ?? "", maxCauseLength);
   await redis.set(keys.providerAway, cause, "EX", rememberSeconds);
 }
 

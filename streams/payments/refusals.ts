@@ -5,10 +5,10 @@
  */
 
 /** Requests that are let through after a rest, at the same time. */
-const mostProbes = 5;
+const maxProbes = 5;
 
 /** Keys of refused requests that are remembered, and for how long in milliseconds. */
-const mostKeys = 10_000;
+const maxKeys = 10_000;
 const rememberMs = 3_600_000;
 
 /** A request that was refused. */
@@ -55,7 +55,7 @@ export function refusalsOf({ most, restMs }: { most: number; restMs: number }): 
 
   const forgetOld = (now: number) => {
     for (const [key, { firstAt }] of keys) {
-      if (keys.size <= mostKeys && now - firstAt < rememberMs) break;
+      if (keys.size <= maxKeys && now - firstAt < rememberMs) break;
       keys.delete(key);
     }
     for (const [key, { at }] of probes) if (now - at >= restMs) probes.delete(key);
@@ -73,7 +73,7 @@ export function refusalsOf({ most, restMs }: { most: number; restMs: number }): 
       if (probes.has(key)) return true;
       if (now < restsUntil) return false;
       const open = [...probes.values()].filter(({ isOpen }) => isOpen).length;
-      if (open >= mostProbes) return false;
+      if (open >= maxProbes) return false;
       if (keys.get(key)?.round === round) {
         if (open > 0 || now < restsUntil + restMs / 4) return false;
         round++;

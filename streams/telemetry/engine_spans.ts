@@ -21,7 +21,7 @@ import { messageOf } from "../../domain/errors.ts";
 import { scriptOfCall } from "../redis/scripts.ts";
 
 /** Characters of a statement that a span carries. */
-const longestStatement = 1_000;
+const maxStatementLength = 1_000;
 
 /** What mysql2 tells of a statement. */
 interface StatementCall {
@@ -58,7 +58,7 @@ export function traceEngines(database: EngineKind): void {
       attributes: {
         "db.system.name": database,
         "db.namespace": call.database,
-        "db.query.text": text.slice(0, longestStatement),
+        "db.query.text": text.slice(0, maxStatementLength),
         "server.address": call.serverAddress,
         "server.port": call.serverPort,
       },

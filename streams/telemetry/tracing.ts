@@ -30,7 +30,7 @@ import { messageOf } from "../../domain/errors.ts";
 export const tracing = !(trace.getTracerProvider() instanceof ProxyTracerProvider);
 
 /** Links that a span carries at most, as OpenTelemetry's own limit is; what a batch has beyond it is left out. */
-const mostLinks = 128;
+const maxLinks = 128;
 
 const tracer = trace.getTracer("orders-workflow");
 
@@ -68,7 +68,7 @@ export async function inSpan<T>(
   if (contexts.length === 1) parent = trace.setSpanContext(parent, contexts[0]!);
   else if (contexts.length > 1) {
     parent = ROOT_CONTEXT;
-    links.push(...contexts.slice(0, mostLinks).map((context) => ({ context })));
+    links.push(...contexts.slice(0, maxLinks).map((context) => ({ context })));
   }
   const span = tracer.startSpan(name, { kind, attributes, links }, parent);
   try {

@@ -13,7 +13,7 @@ import { causeHash } from "../../domain/order/content_hash.ts";
 import { handlers } from "../handlers/handlers.ts";
 import { watchActivity } from "../kpis/activity.ts";
 import { applyKpis } from "../kpis/kpis.ts";
-import { longestDelayMs } from "../payments/gateway.ts";
+import { maxDelayMs } from "../payments/gateway.ts";
 import type { Failed, Verdict, Work } from "../queue/work.ts";
 import { lookAtBooks } from "../recovery/database_age.ts";
 import type { HandlerDeps, WorkflowTypes } from "./handler.ts";
@@ -26,7 +26,7 @@ export const workflow: Work<WorkflowTypes> = {
   codec: messageCodec,
   handlers,
   store,
-  longestDelayMs: ({ gateway }) => longestDelayMs(gateway),
+  longestDelayMs: ({ gateway }) => maxDelayMs(gateway),
   beforeAcknowledge: async (deps, kpis) => {
     await applyKpis(deps, kpis);
   },

@@ -7,7 +7,7 @@ import type { OrderStatus } from "../../domain/order/order.ts";
 import { type Database, openDatabase } from "../../db/connection/database.ts";
 import { endOldKeys } from "../../db/payments/installation.ts";
 import { migrate } from "../../db/connection/migrate.ts";
-import { mostAddresses } from "../../db/orders/order_search.ts";
+import { maxAddresses } from "../../db/orders/order_search.ts";
 import { makeApp } from "../../routes/app.ts";
 import type { AppDeps } from "../../routes/deps.ts";
 import { keysFor } from "../../streams/redis/keys.ts";
@@ -127,7 +127,7 @@ export function orderBodyOf(changes: Record<string, unknown> = {}) {
 
 /** Orders like another one, each for an address of its own, as many as a search by an e-mail's beginning takes. */
 export async function storeAddresses(db: Database, like: number, beginning: string): Promise<void> {
-  const numbers = Array.from({ length: mostAddresses }, (_, n) => n);
+  const numbers = Array.from({ length: maxAddresses }, (_, n) => n);
   await db.run(
     `
     insert into orders

@@ -3,7 +3,7 @@ import {
   buryMessages,
   type DeadLetter,
   listDeadLetters,
-  longestError,
+  maxErrorLength,
 } from "../../db/dead_letters/dead_letters.ts";
 import { entryOf } from "../../domain/messages/messages.ts";
 import { discardDeadLetters, retryDeadLetters } from "../../services/decide_dead_letters.ts";
@@ -56,7 +56,7 @@ async function deadOrder(flow: Workflow): Promise<number> {
 
 Deno.test("buryMessages() keeps everything about a message", () =>
   withFlow("bury", async (flow) => {
-    const error = `broken \ud800 "quotes" ${"ü".repeat(longestError)}`;
+    const error = `broken \ud800 "quotes" ${"ü".repeat(maxErrorLength)}`;
     await buryMessages(flow.db, [
       letter("5-1", 7, { refundId: 9, group: "refunds", error }),
       letter("0-1", null, {
@@ -66,7 +66,7 @@ Deno.test("buryMessages() keeps everything about a message", () =>
       }),
     ]);
     const [first, second] = await listDeadLetters(flow.db, {}, 0, 10);
-    assert.equal(first!.error, error.toWellFormed().slice(0, longestError));
+    assert.equal(first!.error, error.toWellFormed().slice(0, maxErrorLength));
     assert.deepEqual({ ...first, error: "", diedAt: "" }, {
       id: 1,
       group: "refunds",

@@ -11,7 +11,7 @@ import { mostCounted } from "../../../domain/bounded_count.ts";
 import { groups } from "../../../domain/messages/messages.ts";
 import { customer, orderSchemas } from "../orders/order_fields.ts";
 import { cents, count, currency, id, time } from "./schema_parts.ts";
-import { mostReasons } from "../../../domain/import/reject_reasons.ts";
+import { maxReasons } from "../../../domain/import/reject_reasons.ts";
 
 /** An RFC 9457 problem. */
 export const problemAnswer = z.object({
@@ -133,7 +133,7 @@ export const importAnswer = z.object({
     rows: count,
     line: z.int().min(1).meta({ description: "The first one that has it" }),
   })).meta({
-    description: `Why rows were not taken, the most frequent first, at most ${mostReasons}; ` +
+    description: `Why rows were not taken, the most frequent first, at most ${maxReasons}; ` +
       "empty until it ends",
   }),
   rows: count,

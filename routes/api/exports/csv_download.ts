@@ -5,8 +5,8 @@
  */
 
 import type { Context } from "hono";
-import { type DataItem, stringify } from "@std/csv/stringify";
 import { messageOf } from "../../../domain/errors.ts";
+import { csvLine } from "../../../domain/import/csv_text.ts";
 import { spreadsheetText } from "../../../domain/import/spreadsheet_text.ts";
 import type { AppDeps } from "../../deps.ts";
 
@@ -22,8 +22,11 @@ export interface CsvFile {
    *
    * @returns undefined after the last; an empty page is not the last one
    */
-  nextPage: () => Promise<readonly Readonly<Record<string, unknown>>[] | undefined>;
+  nextPage: () => Promise<readonly CsvRecord[] | undefined>;
 }
+
+/** One row, by the names of the columns. */
+export type CsvRecord = Readonly<Record<string, string | number | null | undefined>>;
 
 /**
  * Sends a file page after page, the next one when the reader has taken the one before, so memory does not grow
@@ -46,8 +49,10 @@ export async function csvDownload(
   if (c.req.method === "HEAD") return c.body(null, 200, headers);
 
   const encoder = new TextEncoder();
-  const written = (page: readonly DataItem[], withHeader: boolean) =>
-    encoder.encode(stringify(page.map(safeRow), { columns, headers: withHeader }));
+  const written = (page: readonly CsvRecord[], withHeader: boolean) => {
+    const lines = page.map((row) => csvLine(columns.map((name) => safeField(row[name])), "\r\n"));
+    return encoder.encode((withHeader ? csvLine(columns, "\r\n") : "") + lines.join(""));
+  };
   let isGone = false;
   let head: typeof first | null = first;
   const body = new ReadableStream<Uint8Array>({
@@ -79,11 +84,6 @@ export async function csvDownload(
   return c.body(body, 200, headers);
 }
 
-function safeRow(row: DataItem): DataItem {
-  return Object.fromEntries(
-    Object.entries(row).map(([column, value]) => [
-      column,
-      typeof value === "string" ? spreadsheetText(value) : value,
-    ]),
-  );
+function safeField(value: CsvRecord[string]): string | number | null {
+  return typeof value === "string" ? spreadsheetText(value) : value ?? null;
 }

@@ -14,7 +14,7 @@ import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import { alive, notReady, ready } from "../description/examples.ts";
 import { simulatedWarning } from "../../../streams/payments/gateways.ts";
-import { within } from "../../../streams/queue/deadline.ts";
+import { withDeadline } from "../../../streams/queue/deadline.ts";
 
 /** Longest wait for one check, in milliseconds: an engine that hangs is not ready. */
 const checkTimeoutMs = 2_000;
@@ -87,7 +87,7 @@ export function healthRoutes(deps: AppDeps): Hono {
 /** What a check says; an error's own words may name hosts and users, so they go to the log alone. */
 async function resultOf({ log }: AppDeps, name: string, check: Check): Promise<string> {
   try {
-    return await within(checkTimeoutMs, "It", check());
+    return await withDeadline(checkTimeoutMs, "It", check());
   } catch (error) {
     log.warn("not ready", { part: name, error: messageOf(error) });
     return "no answer";

@@ -27,7 +27,7 @@ import { readProof } from "../../../streams/verification/verify_regularly.ts";
 import { type GroupStatus, readStreams } from "../../../streams/workflow/queue_status.ts";
 import { countRedisConnections } from "../../../streams/redis/redis.ts";
 import type { AppDeps } from "../../deps.ts";
-import { within } from "../../../streams/queue/deadline.ts";
+import { withDeadline } from "../../../streams/queue/deadline.ts";
 
 /** Longest wait for a part, in milliseconds; a part that is late is missing. */
 const maxMs = 3_000;
@@ -53,7 +53,7 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
   const { db, log } = deps;
   const read = async <T>(who: string, work: () => Promise<T>): Promise<T | undefined> => {
     try {
-      return await within(maxMs, who, work());
+      return await withDeadline(maxMs, who, work());
     } catch (error) {
       log.debug("metrics not read", { who, error: messageOf(error) });
       return undefined;

@@ -6,7 +6,7 @@
 
 import type { z } from "zod";
 import { findCustomer } from "../../../db/catalog/customers.ts";
-import { type FoundOrders, mostAddresses, searchOrders } from "../../../db/orders/order_search.ts";
+import { type FoundOrders, maxAddresses, searchOrders } from "../../../db/orders/order_search.ts";
 import type { Queryable } from "../../../db/connection/database.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import type { orderFileQuery } from "../description/queries.ts";
@@ -45,7 +45,7 @@ export async function orderFinder(
   return async (page) => {
     const found = await searchOrders(db, search, page);
     if (found.leavesAddressesOut) {
-      const detail = `begins more than ${mostAddresses} e-mail addresses; give more of it`;
+      const detail = `begins more than ${maxAddresses} e-mail addresses; give more of it`;
       throw new WorkflowError("bad_request", `The query is not valid: q ${detail}`, [
         { at: "q", detail },
       ]);

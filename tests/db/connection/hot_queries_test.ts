@@ -35,7 +35,7 @@ const batch = 100;
 const largeTable = 1_000;
 
 /** Rows that a statement of a batch may walk through: its own list of values, a few times over. */
-const mostWalked = 10 * batch;
+const maxWalked = 10 * batch;
 
 /** What the tables are called that grow with the orders. */
 const growing = [
@@ -229,7 +229,7 @@ async function observed(
 }
 
 function expectFewWalked(sent: readonly SentStatement[]): void {
-  const much = sent.filter(({ walked }) => walked > mostWalked);
+  const much = sent.filter(({ walked }) => walked > maxWalked);
   assert.deepEqual(much.map(({ label, sql, walked }) => `${label} walked ${walked}: ${sql}`), []);
 }
 

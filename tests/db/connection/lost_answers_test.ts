@@ -91,7 +91,7 @@ Deno.test("transaction() of a client that stands still gives its locks to others
   }));
 
 Deno.test("a statement that is not answered fails in time and is not tried again at once", () =>
-  withRelay("lost_hang", { longestStatementMs: 200 }, async (_, db, proxy) => {
+  withRelay("lost_hang", { maxStatementMs: 200 }, async (_, db, proxy) => {
     let tries = 0;
     await db.transaction(async (tx) => {
       await tx.query("select 1");

@@ -38,7 +38,7 @@ async function listed(filter: NotificationFilter): Promise<{ ids: number[]; walk
     const page = await listNotifications(observed.db, filter, {
       beforeId,
       limit: 3,
-      mostWalked: 10,
+      maxWalked: 10,
     });
     ids.push(...page.notifications.map(({ id }) => id));
     beforeId = page.nextBeforeId;

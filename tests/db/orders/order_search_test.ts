@@ -6,7 +6,7 @@ import {
   toInteger,
 } from "../../../db/connection/database.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
-import { mostAddresses, type OrderSearch, searchOrders } from "../../../db/orders/order_search.ts";
+import { maxAddresses, type OrderSearch, searchOrders } from "../../../db/orders/order_search.ts";
 import { listRefunds } from "../../../db/refunds/refund_list.ts";
 import { type TestContext, testContext } from "../../support.ts";
 
@@ -211,7 +211,7 @@ Deno.test("searchOrders() says when the beginning of an e-mail means too many ad
         values ${names.map(() => "(?, 1, 'EUR', 1, repeat('x', 16), now(6), 'R', ?)").join(",")}`,
         names.flatMap((name) => [name, `${name}@shop.example`]),
       );
-    await add(Array.from({ length: mostAddresses }, (_, n) => `many${n}`));
+    await add(Array.from({ length: maxAddresses }, (_, n) => `many${n}`));
     const most = await searchOrders(tx, { text: "many" }, options);
     assert.equal(most.leavesAddressesOut, false);
     await add(["many-and-one"]);
@@ -248,7 +248,7 @@ Deno.test("searchOrders() finds an order by whom it was placed for, whatever its
 
 Deno.test("searchOrders() finds the orders of every customer that shares an address", async () => {
   await db.transaction(async (tx) => {
-    const numbers = Array.from({ length: mostAddresses + 1 }, (_, n) => n);
+    const numbers = Array.from({ length: maxAddresses + 1 }, (_, n) => n);
     await tx.runText(
       "insert into customers (external_id, email, name) values " +
         numbers.map((n) => `('shares${n}', 'counter@shop.example', 'N')`).join(","),
@@ -316,7 +316,7 @@ Deno.test("listRefunds() finds every refund once, and reads a bounded number of 
     const ids: number[] = [];
     let beforeId: number | undefined;
     for (;;) {
-      const page = await listRefunds(db, filter, { beforeId, limit: 7, mostWalked: 20 });
+      const page = await listRefunds(db, filter, { beforeId, limit: 7, maxWalked: 20 });
       ids.push(...page.refunds.map(({ orderId }) => orderId));
       if (page.nextBeforeId === undefined) return ids;
       beforeId = page.nextBeforeId;
@@ -329,8 +329,7 @@ Deno.test("listRefunds() finds every refund once, and reads a bounded number of 
   const reads = await db.transaction((tx) =>
     readsOf(
       tx,
-      () =>
-        listRefunds(tx, { status: "FAILED" }, { beforeId: undefined, limit: 7, mostWalked: 20 }),
+      () => listRefunds(tx, { status: "FAILED" }, { beforeId: undefined, limit: 7, maxWalked: 20 }),
     )
   );
   assert.ok(reads < 60, `it read ${reads} rows`);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CsvParseStream } from "@std/csv/parse-stream";
 import fc from "fast-check";
 import { fieldsOf, outlineOf } from "../../../domain/import/csv_fields.ts";
-import { mostRecordCharacters, scanRecords } from "../../../domain/import/csv_records.ts";
+import { maxRecordCharacters, scanRecords } from "../../../domain/import/csv_records.ts";
 import { csvLine } from "../../../domain/import/csv_text.ts";
 import { messageOf, WorkflowError } from "../../../domain/errors.ts";
 
@@ -55,7 +55,7 @@ Deno.test("scanRecords() and fieldsOf() read any records that csvLine() writes",
   const field = fc.string({ unit: fc.constantFrom("a", '"', ",", "\n", "\r", " ", "é", "😀") });
   const records = fc.array(fc.array(field, { minLength: 2, maxLength: 4 }), { maxLength: 8 });
   fc.assert(fc.property(records, fc.integer({ min: 1, max: 9 }), (rows, size) => {
-    const written = rows.map(csvLine);
+    const written = rows.map((row) => csvLine(row));
     const text = written.join("");
     const expected: Records = [];
     let line = 1;
@@ -136,14 +136,14 @@ Deno.test("scanRecords() gives up on a record that does not end, instead of gath
   const piece = "x\n".repeat(1000);
   scanner.push('a\n"');
   assert.throws(() => {
-    for (let pushed = 0; pushed <= mostRecordCharacters; pushed += piece.length) {
+    for (let pushed = 0; pushed <= maxRecordCharacters; pushed += piece.length) {
       scanner.push(piece);
     }
   }, /line 2: the row that begins here is longer than/);
 });
 
 Deno.test("scanRecords() takes and refuses the same records wherever the pieces end", () => {
-  const most = mostRecordCharacters;
+  const most = maxRecordCharacters;
   const verdict = (text: string, pieceLength: number) => {
     let records = 0;
     const scanner = scanRecords(() => records++);
@@ -181,7 +181,7 @@ Deno.test("scanRecords() takes a time that grows with the text, however small it
     for (let n = 0; n < pieces; n++) scanner.push(piece);
     return performance.now() - from;
   };
-  const most = mostRecordCharacters;
+  const most = maxRecordCharacters;
   for (const [start, piece] of [["x", "x"], ['"x', "x"], ['"x', "\n"], ['"x', '"'], [",", ","]]) {
     const ms = timeOf(start!.padEnd(most - 50_000, start!.at(-1)), piece!, 49_998);
     assert.ok(ms < 1_000, `${Math.round(ms)} ms for ${JSON.stringify(piece)}`);

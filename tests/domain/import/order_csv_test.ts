@@ -10,7 +10,7 @@ import {
 import {
   decideOrder,
   kindOfReason,
-  mostOrderRows,
+  maxOrderRows,
   rejectWhole,
 } from "../../../domain/import/order_csv.ts";
 
@@ -202,9 +202,9 @@ Deno.test("decideOrder() rejects a total beyond the bound, with the sum written 
 });
 
 Deno.test("decideOrder() rejects an order with too many rows", () => {
-  const reading = decide(Array.from({ length: mostOrderRows + 1 }, (_, index) => row(index + 2)));
+  const reading = decide(Array.from({ length: maxOrderRows + 1 }, (_, index) => row(index + 2)));
   assert.equal(reading.kind, "rejected");
-  assert.equal(reading.rejected.length, mostOrderRows + 1);
+  assert.equal(reading.rejected.length, maxOrderRows + 1);
 });
 
 Deno.test("decideOrder() accounts for every row exactly once, by lines", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import {
   decideNextTry,
   deliveryWaitsMs,
-  longestWaitMs,
+  maxWaitMs,
 } from "../../../domain/notification/delivery.ts";
 import { isMailAddress, parseSender } from "../../../domain/notification/mail_address.ts";
 
@@ -27,7 +27,7 @@ Deno.test("decideNextTry() spreads waits by a fifth, obeys Retry-After within bo
   assert.equal(decideNextTry(failed(1), 1), 6_000);
   assert.equal(decideNextTry(failed(1, { retryAfterMs: 90_000 }), 0.5), 90_000);
   assert.equal(decideNextTry(failed(1, { retryAfterMs: 1 }), 0.5), 5_000);
-  assert.equal(decideNextTry(failed(1, { retryAfterMs: 1e12 }), 0.5), longestWaitMs);
+  assert.equal(decideNextTry(failed(1, { retryAfterMs: 1e12 }), 0.5), maxWaitMs);
   assert.equal(decideNextTry(failed(1, { permanent: true }), 0.5), null);
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Webhook } from "standardwebhooks";
 import { silentLog } from "../../../domain/operation/log.ts";
-import { keepPosting, mostTries, postOnce } from "../../../streams/alerts/alert_posts.ts";
+import { keepPosting, maxTries, postOnce } from "../../../streams/alerts/alert_posts.ts";
 import { lookOnce } from "../../../streams/alerts/alerts.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 
@@ -137,13 +137,13 @@ Deno.test("a post that fails is tried again later under the same id, the beginni
 });
 
 Deno.test("a receiver that never answers well is given up after some tries", async () => {
-  await using receiver = openReceiver(Array(mostTries + 5).fill(500));
+  await using receiver = openReceiver(Array(maxTries + 5).fill(500));
   await withAlert(receiver.url, async (deps) => {
     await lookOnce(deps, start + 40_000);
-    for (let n = 1; n <= mostTries + 3; n++) await postOnce(deps, start + n * 10_000_000);
+    for (let n = 1; n <= maxTries + 3; n++) await postOnce(deps, start + n * 10_000_000);
     assert.equal(await deps.redis.exists(deps.keys.alertPosts), 0);
   });
-  assert.equal(receiver.got.length, mostTries);
+  assert.equal(receiver.got.length, maxTries);
 });
 
 Deno.test("without a receiver nothing is noted, and keepPosting() ends at once", async () => {

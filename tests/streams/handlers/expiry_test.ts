@@ -17,9 +17,9 @@ function silentGateway(): Gateway & { charges: string[]; givenBack: string[] } {
       charges.push(...requests.map(({ idempotencyKey }) => idempotencyKey));
       return Promise.resolve(requests.map(() => ({ kind: "accepted", callback: null })));
     },
-    giveBack: (requests) => {
+    refund: (requests) => {
       givenBack.push(...requests.map(({ idempotencyKey }) => idempotencyKey));
-      return Promise.resolve(requests.map(() => ({ kind: "given_back" })));
+      return Promise.resolve(requests.map(() => ({ kind: "refunded" })));
     },
   };
 }

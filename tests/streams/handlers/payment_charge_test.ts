@@ -255,9 +255,9 @@ Deno.test("expireReservations() fails what gets no second answer, and gives late
 Deno.test("settlePayments() leaves a second payment for an order that is over to a person", async () => {
   const { gateway } = notingGateway(60_000);
   const givenBack: GatewayRequest[] = [];
-  const giveBack: Gateway["giveBack"] = (requests) => {
+  const refund: Gateway["refund"] = (requests) => {
     givenBack.push(...requests);
-    return gateway.giveBack(requests);
+    return gateway.refund(requests);
   };
   await withFlow("payments_second_late", async (flow) => {
     const ids = (await flow.add([
@@ -308,7 +308,7 @@ Deno.test("settlePayments() leaves a second payment for an order that is over to
       [[cancelled, 100], [declined, 33]],
     );
     await assertBooks(flow);
-  }, { gateway: { ...gateway, giveBack } });
+  }, { gateway: { ...gateway, refund } });
 });
 
 Deno.test("settlePayments() records what the gateway said, when, and in which words", () =>

@@ -16,11 +16,11 @@ import { assertBooks, makeDue } from "../books.ts";
 function choosingGateway() {
   const state = {
     asked: [] as GatewayRequest[],
-    answer: { kind: "given_back" } as Awaited<ReturnType<Gateway["giveBack"]>>[number],
+    answer: { kind: "refunded" } as Awaited<ReturnType<Gateway["refund"]>>[number],
   };
   const gateway: Gateway = {
     ...simulatedGateway({ delayMs: 0 }),
-    giveBack: (requests) => {
+    refund: (requests) => {
       state.asked.push(...requests);
       return Promise.resolve(requests.map(() => state.answer));
     },
@@ -109,7 +109,7 @@ Deno.test("applyRefunds() fails a refund that the gateway refuses, and frees its
   );
   assert.deepEqual(notices, [{ event: "refund.failed:1" }]);
 
-  state.answer = { kind: "given_back" };
+  state.answer = { kind: "refunded" };
   await publishAll(flow, await request(flow, orderId, 1_000));
   await flow.drain();
   assert.equal((await flow.order(orderId)).refundedCents, 1_000);
@@ -136,7 +136,7 @@ Deno.test("applyRefunds() asks again later when the gateway can't be asked", asy
   assert.equal((await flow.turn("refunds")).retried, 1);
   assert.deepEqual((await refundsOf(flow)).map(({ status }) => status), ["REQUESTED"]);
   assert.equal((await flow.order(orderId)).refundedCents, 0);
-  state.answer = { kind: "given_back" };
+  state.answer = { kind: "refunded" };
   await makeDue(flow);
   await flow.drain();
   const [stored] = await flow.rows("select provider_key from refunds where id = ?", [
@@ -226,7 +226,7 @@ Deno.test("reversePayments() gives late money back once, or a person has to look
   state.answer = { kind: "failed", error: "no route to the bank" };
   assert.equal((await flow.turn("refunds")).retried, 1);
   assert.equal(await statusOf(id), "REVERSING");
-  state.answer = { kind: "given_back" };
+  state.answer = { kind: "refunded" };
   await makeDue(flow);
   await publishAll(flow, reverse(id));
   await flow.turn("refunds");

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { idMarks } from "../../../streams/imports/bloom_filter.ts";
+import { bloomFilter } from "../../../streams/imports/bloom_filter.ts";
 
-Deno.test("idMarks() has every id that was marked, and few others", () => {
-  const marks = idMarks();
+Deno.test("bloomFilter() has every id that was marked, and few others", () => {
+  const marks = bloomFilter();
   let alike = 0;
   for (let id = 0; id < 100_000; id++) if (marks.add(`order-${id}`)) alike++;
   for (let id = 0; id < 100_000; id++) assert.ok(marks.has(`order-${id}`));

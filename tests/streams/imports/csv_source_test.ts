@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { readCsv } from "../../../streams/imports/csv_source.ts";
+import { fieldsOf } from "../../../domain/import/csv_fields.ts";
+import { scanRecords } from "../../../domain/import/csv_records.ts";
+import { readText } from "../../../streams/imports/csv_source.ts";
 
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
@@ -14,11 +16,17 @@ function inPieces(bytes: Uint8Array, size = bytes.length): ReadableStream<Uint8A
   return ReadableStream.from(pieces);
 }
 
-async function read(source: ReadableStream<Uint8Array>): Promise<[number, string[]][]> {
+/** The records of a file with the lines they begin on. */
+async function read(
+  source: ReadableStream<Uint8Array>,
+  onBytes: (bytes: number) => void = () => {},
+): Promise<[number, string[]][]> {
   const rows: [number, string[]][] = [];
-  for await (const page of readCsv(source)) {
-    for (const { line, fields } of page) rows.push([line, [...fields]]);
-  }
+  const scanner = scanRecords((text, from, to, line, quoted) =>
+    rows.push([line, fieldsOf(text, from, to, quoted)])
+  );
+  for await (const { text } of readText(source, scanner.line, onBytes)) scanner.push(text);
+  scanner.end();
   return rows;
 }
 
@@ -35,7 +43,7 @@ function refused(line: number, detail: RegExp) {
 const text = 'a,b\r\n\n"two\nlines","é""😀"\r\nlast,1';
 const rows = [[1, ["a", "b"]], [3, ["two\nlines", 'é"😀']], [5, ["last", "1"]]];
 
-Deno.test("readCsv() reads text with a byte order mark, compressed or not, however it is cut", async () => {
+Deno.test("readText() reads text with a byte order mark, compressed or not, however it is cut", async () => {
   const plain = bytesOf(text);
   const marked = bytesOf(`\ufeff${text}`);
   for (const bytes of [plain, marked, gzipSync(plain), gzipSync(marked)]) {
@@ -45,17 +53,17 @@ Deno.test("readCsv() reads text with a byte order mark, compressed or not, howev
   }
 });
 
-Deno.test("readCsv() takes several gzip parts for one file", async () => {
+Deno.test("readText() takes several gzip parts for one file", async () => {
   const parts = [gzipSync(bytesOf(text.slice(0, 12))), gzipSync(bytesOf(text.slice(12)))];
   assert.deepEqual(await read(inPieces(Buffer.concat(parts), 10)), rows);
 });
 
-Deno.test("readCsv() gives nothing for an empty file", async () => {
+Deno.test("readText() gives nothing for an empty file", async () => {
   assert.deepEqual(await read(inPieces(new Uint8Array())), []);
   assert.deepEqual(await read(inPieces(bytesOf("\r\n\n"))), []);
 });
 
-Deno.test("readCsv() refuses text that is not UTF-8 and names the line of the first bad byte", async () => {
+Deno.test("readText() refuses text that is not UTF-8 and names the line of the first bad byte", async () => {
   const latin1 = Buffer.from("a,b\nü,1\n", "latin1");
   const late = Buffer.concat([bytesOf("é😀\n".repeat(5000)), Buffer.from("x\nü\n", "latin1")]);
   const cut = bytesOf("a\nb\n€").slice(0, -1);
@@ -70,7 +78,7 @@ Deno.test("readCsv() refuses text that is not UTF-8 and names the line of the fi
   await assert.rejects(() => read(inPieces(utf16)), refused(1, /looks like UTF-16/));
 });
 
-Deno.test("readCsv() refuses gzip data that is cut off or damaged", async () => {
+Deno.test("readText() refuses gzip data that is cut off or damaged", async () => {
   const long = bytesOf("some,text\n".repeat(200_000));
   const whole = gzipSync(long, { level: 0 });
   await assert.rejects(
@@ -87,12 +95,12 @@ Deno.test("readCsv() refuses gzip data that is cut off or damaged", async () => 
   await assert.rejects(() => read(inPieces(whole.subarray(0, 3))), /gzip data is damaged/);
 });
 
-Deno.test("readCsv() refuses broken quoting and names its line", async () => {
+Deno.test("scanRecords() refuses broken quoting of a file and names its line", async () => {
   await assert.rejects(() => read(inPieces(bytesOf('a\n\n"b\n"x\n'))), refused(4, /closing quote/));
   await assert.rejects(() => read(inPieces(bytesOf('a\nb\n"c\nd\n'))), refused(3, /never closed/));
 });
 
-Deno.test("readCsv() hands on what the source throws and ends the source", async () => {
+Deno.test("readText() hands on what the source throws and ends the source", async () => {
   let cancelled = false;
   const endless = new ReadableStream<Uint8Array>({
     pull: (controller) => controller.enqueue(bytesOf('a,b\n"x"y\n')),
@@ -106,11 +114,9 @@ Deno.test("readCsv() hands on what the source throws and ends the source", async
   await assert.rejects(() => read(failing), /the disk is gone/);
 });
 
-Deno.test("readCsv() counts the bytes of the source", async () => {
+Deno.test("readText() counts the bytes of the source", async () => {
   let bytes = 0;
   const zipped = gzipSync(bytesOf(text));
-  for await (const page of readCsv(inPieces(zipped, 5), (count) => bytes += count)) {
-    assert.ok(page.length > 0);
-  }
+  await read(inPieces(zipped, 5), (count) => bytes += count);
   assert.equal(bytes, zipped.length);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CsvRow } from "../../../domain/import/csv_rows.ts";
-import { mostOrderRows } from "../../../domain/import/order_csv.ts";
+import { maxOrderRows } from "../../../domain/import/order_csv.ts";
 import {
   openRowStore,
   type RowGroup,
@@ -58,7 +58,7 @@ Deno.test("openRowStore() gives a large file back in parts, each with all rows o
 });
 
 Deno.test("openRowStore() gives an order with too many rows in parts and the others whole", () => {
-  const large = Array.from({ length: mostOrderRows + 1 }, (_, index): CsvRow => ({
+  const large = Array.from({ length: maxOrderRows + 1 }, (_, index): CsvRow => ({
     line: index + 2,
     fields: ["large"],
   }));

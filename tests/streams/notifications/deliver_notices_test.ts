@@ -260,7 +260,7 @@ Deno.test("deliverOnce() switches an endpoint off that is gone, until a person s
   withWebhooks("deliver_gone", async ({ flow, receiver, sender }) => {
     await settle(flow, 100, 102);
     receiver.answer = () => new Response("moved away", { status: 410 });
-    await deliverOnce(flow, { ...sender, lanes: 1 });
+    await deliverOnce(flow, { ...sender, concurrency: 1 });
     assert.equal(receiver.received.length, 1, "the other one was not tried any more");
     const disabled = await readDisabledEndpoint(flow.db, receiver.url);
     assert.equal(disabled!.origin, new URL(receiver.url).origin);
@@ -391,7 +391,7 @@ Deno.test("deliverOnce() gives back at a stop what it has not begun", () =>
       stop.abort();
       return new Response();
     };
-    const turn = await deliverOnce(flow, { ...sender, lanes: 1 }, { signal: stop.signal });
+    const turn = await deliverOnce(flow, { ...sender, concurrency: 1 }, { signal: stop.signal });
     assert.deepEqual(turn, { claimed: 3, sent: 1, failed: 0 });
     assert.equal((await deliverOnce(flow, sender)).sent, 2, "due again at once");
   }));

@@ -19,11 +19,11 @@ Deno.test("httpGateway() goes on charging with a token that may not refund", asy
       idempotencyKey: `key-${n}`,
     });
     const requests = Array.from({ length: 20 }, (_, n) => ({ ...request(n), chargeRef: "ch_0" }));
-    for (const { kind } of await gateway.giveBack(requests)) assert.equal(kind, "away");
+    for (const { kind } of await gateway.refund(requests)) assert.equal(kind, "away");
     const [answer] = await gateway.charge([request(99)]);
     assert.equal(answer!.kind, "accepted");
     // What it refuses goes on resting meanwhile.
-    const [again] = await gateway.giveBack([requests[0]!]);
+    const [again] = await gateway.refund([requests[0]!]);
     assert.match(again!.kind === "away" ? again!.error : "", /left alone for a while/);
   } finally {
     await server.shutdown();
@@ -104,14 +104,14 @@ for (const status of [403, 404]) {
       (body) => denied(body.currency) ?? Response.json({ id: "re_1", status: "succeeded" }),
       async (gateway) => {
         const bad = Array.from({ length: 20 }, (_, n) => requestOf(n, "USD"));
-        await gateway.giveBack(bad);
+        await gateway.refund(bad);
         const good = Array.from({ length: 5 }, (_, n) => requestOf(100 + n));
-        const answers = await askAll(gateway.giveBack, [...bad, ...good]);
+        const answers = await askAll(gateway.refund, [...bad, ...good]);
         const reason = `${status} currency not enabled`;
         for (const request of bad) {
           assert.deepEqual(answers.get(request), { kind: "refused", reason });
         }
-        for (const request of good) assert.deepEqual(answers.get(request), { kind: "given_back" });
+        for (const request of good) assert.deepEqual(answers.get(request), { kind: "refunded" });
       },
     ));
 }
@@ -153,4 +153,25 @@ Deno.test("a token that is not known any more declines nothing, whatever succeed
       assert.equal(declined!.kind, "accepted");
     },
   );
+});
+
+Deno.test("a clock that is set back makes no rest longer", async () => {
+  const now = Date.now;
+  let isAway = true;
+  const { url, server } = listen(async (request) =>
+    isAway
+      ? Response.json({}, { status: 500 })
+      : Response.json({ id: "ch_1", status: "succeeded", ...await request.json() })
+  );
+  try {
+    const gateway = httpGateway({ url, token: "", timeoutMs: 1_000, firstWaitMs: 1, restMs: 40 });
+    const [, answer] = await gateway.charge([requestOf(1), requestOf(2)]);
+    assert.equal(answer!.kind, "away");
+    Date.now = () => now() - 3_600_000;
+    isAway = false;
+    assert.equal((await askAll(gateway.charge, [requestOf(3)], 2_000)).size, 1);
+  } finally {
+    Date.now = now;
+    await server.shutdown();
+  }
 });

@@ -51,7 +51,7 @@ async function withProvider(
   const gateway: Gateway = {
     name: "http",
     charge: async (...asked) => await (await late.promise).charge(...asked),
-    giveBack: async (...asked) => await (await late.promise).giveBack(...asked),
+    refund: async (...asked) => await (await late.promise).refund(...asked),
     status: async (requests) => await (await late.promise).status!(requests),
     callbackMs: 200,
   };
@@ -439,7 +439,7 @@ Deno.test("httpGateway() calls it failed when the answer says nothing or somethi
     assert.equal(result!.kind, "failed");
     assert.match((result as { error: string }).error, expected);
     if (answer.status >= 400) {
-      const [back] = await gateway.giveBack([request(1)]);
+      const [back] = await gateway.refund([request(1)]);
       assert.equal(back!.kind, "failed");
     }
     if (answer.status !== 302) {
@@ -520,7 +520,7 @@ Deno.test("httpGateway() leaves a provider alone that fails again and again, and
   const once = asked;
   assert.ok(once <= 16, `asked ${once} times`);
   assert.deepEqual(kindsOf(await gateway.charge(many)), ["away"]);
-  assert.deepEqual(kindsOf(await gateway.giveBack(many)), ["away"]);
+  assert.deepEqual(kindsOf(await gateway.refund(many)), ["away"]);
   assert.equal(asked, once, "nothing is asked meanwhile");
   while (asked === once) assert.deepEqual(kindsOf(await gateway.charge(many)), ["away"]);
   assert.equal(asked, once + 1, "one request finds out that it is still away");
@@ -713,7 +713,7 @@ Deno.test("httpGateway() counts no answer about another order, key or refund tha
   let answer: Record<string, unknown> = {};
   const { url, server } = listen(() => Response.json(answer));
   const gateway = httpGateway({ url, token: "", timeoutMs: 1_000, firstWaitMs: 1 });
-  const kindOf = async (ask: "charge" | "giveBack" | "status", said: Record<string, unknown>) => {
+  const kindOf = async (ask: "charge" | "refund" | "status", said: Record<string, unknown>) => {
     answer = said;
     return (await gateway[ask]!([request(1)]))[0]!.kind;
   };
@@ -724,15 +724,15 @@ Deno.test("httpGateway() counts no answer about another order, key or refund tha
   for (const status of ["succeeded", "refused"]) {
     for (const other of otherRefunds) {
       const said = { ...given, status, ...other };
-      assert.equal(await kindOf("giveBack", said), "failed", JSON.stringify(said));
+      assert.equal(await kindOf("refund", said), "failed", JSON.stringify(said));
     }
   }
   const own = { reference: "o1", idempotency_key: "order-1" };
   assert.equal(await kindOf("charge", { ...charge, ...own }), "accepted");
   assert.equal(await kindOf("charge", { ...charge, reference: null }), "accepted");
   const money = { amount_cents: 100, currency: "EUR" };
-  assert.equal(await kindOf("giveBack", { ...given, ...own, ...money }), "given_back");
-  assert.equal(await kindOf("giveBack", given), "given_back", "an answer may repeat nothing");
+  assert.equal(await kindOf("refund", { ...given, ...own, ...money }), "refunded");
+  assert.equal(await kindOf("refund", given), "refunded", "an answer may repeat nothing");
   await server.shutdown();
 });
 
@@ -746,7 +746,7 @@ Deno.test("httpGateway() moves no money where nobody tells whether the message i
   const lost = () => Promise.resolve(false);
   const unknown = () => Promise.reject(new Error("Connection is closed."));
   for (const stillOurs of [lost, unknown]) {
-    for (const ask of ["charge", "giveBack"] as const) {
+    for (const ask of ["charge", "refund"] as const) {
       const answers = await gateway[ask]([request(1), request(2)], stillOurs);
       assert.deepEqual(answers.map(({ kind }) => kind), ["away", "away"]);
     }

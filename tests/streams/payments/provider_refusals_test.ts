@@ -168,7 +168,7 @@ Deno.test("what goes wrong with an order's charge for one reason is one dead let
   const error = "the provider speaks in riddles";
   const failed = (requests: readonly unknown[]) =>
     Promise.resolve(requests.map(() => ({ kind: "failed" as const, error })));
-  const gateway: Gateway = { name: "riddles", charge: failed, status: failed, giveBack: failed };
+  const gateway: Gateway = { name: "riddles", charge: failed, status: failed, refund: failed };
   const flow = await openWorkflow("one_letter", { gateway, consumer: { maxDeliveries: 1 } });
   try {
     const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1, unitPriceCents: 1_500 }])]);

@@ -34,7 +34,7 @@ function freezing(
   const own: Gateway = {
     ...gateway,
     charge: (requests, stillOurs) => gateway.charge(requests, standStill(stillOurs)),
-    giveBack: (requests, stillOurs) => gateway.giveBack(requests, standStill(stillOurs)),
+    refund: (requests, stillOurs) => gateway.refund(requests, standStill(stillOurs)),
   };
   const consumer = makeConsumer({ ...flow, gateway: own, consumer: "frozen" }, {
     group,
@@ -219,8 +219,8 @@ Deno.test("a consumer that stood still gives nothing back twice", () =>
     const asked: string[] = [];
     const noting: Gateway = {
       ...gateway,
-      giveBack: (requests, stillOurs) =>
-        gateway.giveBack(requests, async (request) => {
+      refund: (requests, stillOurs) =>
+        gateway.refund(requests, async (request) => {
           const ours = await stillOurs!(request);
           if (ours) asked.push(request.reference);
           return ours;

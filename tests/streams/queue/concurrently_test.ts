@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
-import { inLanes } from "../../../streams/queue/in_lanes.ts";
+import { concurrently } from "../../../streams/queue/concurrently.ts";
 
 async function* numbers(count: number, onEnd: () => void): AsyncGenerator<number> {
   try {
@@ -10,12 +10,12 @@ async function* numbers(count: number, onEnd: () => void): AsyncGenerator<number
   }
 }
 
-Deno.test("inLanes() works on every item once and never on more at once than it has lanes", async () => {
+Deno.test("concurrently() works on every item once and never on more at once than it may", async () => {
   const done: number[] = [];
   let running = 0;
   let most = 0;
   let ended = false;
-  await inLanes(numbers(20, () => ended = true), 3, async (number) => {
+  await concurrently(numbers(20, () => ended = true), 3, async (number) => {
     most = Math.max(most, ++running);
     await setImmediate();
     running--;
@@ -26,12 +26,12 @@ Deno.test("inLanes() works on every item once and never on more at once than it 
   assert.equal(ended, true);
 });
 
-Deno.test("inLanes() ends begun work, takes no more and throws the first error", async () => {
+Deno.test("concurrently() ends begun work, takes no more and throws the first error", async () => {
   const begun: number[] = [];
   const done: number[] = [];
   const other = Promise.withResolvers<void>();
   let ended = false;
-  const all = inLanes(numbers(20, () => ended = true), 2, async (number) => {
+  const all = concurrently(numbers(20, () => ended = true), 2, async (number) => {
     begun.push(number);
     if (number === 1) {
       other.resolve();
@@ -44,10 +44,19 @@ Deno.test("inLanes() ends begun work, takes no more and throws the first error",
   assert.deepEqual([begun, done, ended], [[0, 1], [0], true]);
 });
 
-Deno.test("inLanes() throws what the generator throws", async () => {
+Deno.test("concurrently() throws what the generator throws", async () => {
   const failing = (async function* (): AsyncGenerator<number> {
     yield await Promise.resolve(1);
     throw new Error("no second item");
   })();
-  await assert.rejects(() => inLanes(failing, 2, () => Promise.resolve()), /no second item/);
+  await assert.rejects(() => concurrently(failing, 2, () => Promise.resolve()), /no second item/);
+});
+
+Deno.test("concurrently() works on an array", async () => {
+  const done: number[] = [];
+  await concurrently([3, 1, 2], 16, async (number) => {
+    await setImmediate();
+    done.push(number);
+  });
+  assert.deepEqual(done, [3, 1, 2]);
 });

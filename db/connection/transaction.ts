@@ -1,0 +1,115 @@
+/**
+ * Transactions, and the one place that retries them.
+ *
+ * @module
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf, WorkflowError } from "../../domain/errors.ts";
+import { limitSilence } from "./connection.ts";
+import type { ConnectionPool } from "./connection_pool.ts";
+import { hangs, isFatal, isRetryable, isWrongServer } from "./faults.ts";
+import type { Queryable } from "./queryable.ts";
+import type { Sessions } from "./session.ts";
+
+/** How a transaction differs from others. */
+export interface TransactionOptions {
+  /**
+   * False where running it again after a commit would have a second effect: a lost answer to the commit is
+   * then an error, `unavailable`, and not a reason to try again. Default true.
+   */
+  repeatable?: boolean;
+  /** Another limit than the pool's, see `DatabaseOptions`. */
+  maxStatementMs?: number;
+  /** Likewise. */
+  idleTransactionSeconds?: number;
+}
+
+/** Tries of a transaction before its error is passed on. */
+export const transactionTries = 10;
+
+/**
+ * Tries of a transaction that met a server which is not the one to write to: the next connection may lead to
+ * its successor, and one that has none takes no write however often it is asked.
+ */
+const wrongServerTries = 3;
+
+/** The most that a transaction waits before it is tried again; the first waits are much shorter. */
+const maxRetryPauseMs = 1_000;
+
+/** Runs transactions, and knows the last step that one of them has added to the timelines. */
+export interface Transactor {
+  /** See `transaction` of `Database`; connections come from `use`. */
+  run<T>(
+    use: ConnectionPool["use"],
+    work: (tx: Queryable) => Promise<T>,
+    options: TransactionOptions,
+  ): Promise<T>;
+  /** The highest step noted by a transaction that was committed, 0 for none. */
+  lastStep(): number;
+}
+
+/** Makes what runs the transactions of one pool. */
+export function transactorOf({ server, limits, on }: Sessions): Transactor {
+  let lastStep = 0;
+  const runOnce = <T>(
+    use: ConnectionPool["use"],
+    work: (tx: Queryable) => Promise<T>,
+    options: TransactionOptions,
+    committing: () => void,
+  ): Promise<T> =>
+    use(async (connection) => {
+      const timeout = options.maxStatementMs ?? limits.statementMs;
+      const silence = {
+        usualSeconds: limits.idleSeconds,
+        ownSeconds: options.idleTransactionSeconds,
+      };
+      const endLimit = await limitSilence(connection, server.engine, silence, timeout);
+      await connection.query({ sql: "start transaction", timeout });
+      try {
+        let step = 0;
+        const noteStep = (id: number) => step = Math.max(step, id);
+        const result = await work({ ...on(connection, timeout), noteStep });
+        committing();
+        await connection.query({ sql: "commit", timeout });
+        lastStep = Math.max(lastStep, step);
+        await endLimit();
+        return result;
+      } catch (error) {
+        if (!isFatal(error) && !isWrongServer(error)) {
+          await connection.query({ sql: "rollback", timeout });
+          await endLimit();
+        }
+        throw error;
+      }
+    });
+  return {
+    async run(use, work, options) {
+      for (let attempt = 1;; attempt++) {
+        let committing = false;
+        try {
+          return await runOnce(use, work, options, () => committing = true);
+        } catch (error) {
+          if (committing && options.repeatable === false && isFatal(error)) throw lostCommit(error);
+          if (attempt >= triesAfter(error)) throw error;
+          await sleep(Math.random() * Math.min(maxRetryPauseMs, 10 * 2 ** attempt));
+        }
+      }
+    },
+    lastStep: () => lastStep,
+  };
+}
+
+/** How often a transaction is tried in all that ended like this. */
+function triesAfter(error: unknown): number {
+  if (isWrongServer(error)) return wrongServerTries;
+  return isRetryable(error) && !hangs(error) ? transactionTries : 1;
+}
+
+function lostCommit(error: unknown): WorkflowError {
+  return new WorkflowError(
+    "unavailable",
+    `The database was lost while it committed (${messageOf(error)}): ` +
+      "look up whether the change was made before you try again",
+  );
+}

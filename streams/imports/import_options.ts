@@ -1,0 +1,72 @@
+/**
+ * What an import works with, how it is to be done, and how far it is.
+ *
+ * @module
+ */
+
+import type { Database } from "../../db/connection/database.ts";
+import type { RejectedRow } from "../../domain/import/order_csv.ts";
+import type { Log } from "../../domain/operation/log.ts";
+import type { OnlyOf } from "../../domain/order/bringer.ts";
+import type { Keys } from "../redis/keys.ts";
+import type { RedisClient } from "../redis/redis.ts";
+import type { BatchLimits } from "./import_batches.ts";
+import type { ImportFileLimits } from "./import_file.ts";
+import type { RejectsFile } from "./rejects_file.ts";
+
+/** What the importer works with. */
+export interface ImportDeps {
+  db: Database;
+  redis: RedisClient;
+  keys: Keys;
+  log: Log;
+}
+
+/** How a file is imported. */
+export interface ImportOptions {
+  /** The file's name, for messages and the table of imports. */
+  name: string;
+  /** Units of products that no order has named before. */
+  initialStock: number;
+  /** Leave bad rows out instead of rejecting their orders. */
+  keepGoodRows?: boolean;
+  /** Let the file take items away from orders that are still `PENDING`. */
+  replace?: boolean;
+  /** Read, check and compare with the books, and change nothing. */
+  dryRun?: boolean;
+  /** Where rows that were not taken are written to. */
+  rejectsPath?: string;
+  /** Opens something else than a file for the rows that were not taken; is told the header. */
+  openRejects?: (header: readonly string[]) => Promise<RejectsFile>;
+  /**
+   * Begins the row in `imports` once the file was read and found to be a CSV of orders; undefined for none.
+   * By default there is one unless this is a dry run.
+   */
+  begin?: () => Promise<number | undefined>;
+  /** Who brings the file, for the timeline; the import's id follows. */
+  actor?: string;
+  /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
+  only?: OnlyOf;
+  /** Ends the import between two batches; those that were written stay. */
+  signal?: AbortSignal;
+  /** Is told how far the import is, at least once a batch. */
+  onProgress?: (progress: ImportProgress) => void;
+  /** Is told every row that was not taken. */
+  onRejected?: (rows: readonly RejectedRow[]) => void;
+  /** For tests: how much is kept in memory, and how much goes into a transaction. */
+  limits?: { file?: ImportFileLimits; batch?: BatchLimits; catalogEntries?: number };
+}
+
+/** How far an import is. */
+export interface ImportProgress {
+  /** `reading` while nothing has been written yet. */
+  phase: "reading" | "writing";
+  /** Of the source, compressed bytes if it is. */
+  bytesRead: number;
+  /** Of what they were unpacked to. */
+  unpackedBytes: number;
+  rowsRead: number;
+  /** Rows whose orders were taken or rejected. */
+  rowsDone: number;
+  ordersDone: number;
+}

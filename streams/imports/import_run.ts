@@ -1,0 +1,127 @@
+/**
+ * One run of an import: what it has counted, and its row in `imports` from the beginning to the end.
+ *
+ * @module
+ */
+
+import { type CatalogKeeper, catalogKeeper } from "../../db/catalog/catalog_keeper.ts";
+import { finishImport, type ImportCounts, updateImport } from "../../db/imports/imports.ts";
+import { countLosses } from "../../db/recovery/database_marks.ts";
+import { messageOf, WorkflowError } from "../../domain/errors.ts";
+import { countReasons, type ReasonCounts } from "../../domain/import/reject_reasons.ts";
+import type { ImportDeps, ImportOptions, ImportProgress } from "./import_options.ts";
+import type { OrderTotals } from "./order_totals.ts";
+import type { RejectsFile } from "./rejects_file.ts";
+
+/** A run that has begun. */
+export interface ImportRun {
+  deps: ImportDeps;
+  options: ImportOptions;
+  /** Its row in `imports`; undefined for none. */
+  id: number | undefined;
+  /** Who takes the orders, for their timelines. */
+  actor: string;
+  /** Where rows that were not taken go. */
+  rejects: RejectsFile | undefined;
+  progress: ImportProgress;
+  counts: ImportCounts;
+  reasons: ReasonCounts;
+  catalogs: CatalogKeeper;
+  /** The money of a dry run. */
+  totals: OrderTotals | undefined;
+  /** How often the database was replaced by an older one before the run. */
+  losses: number;
+  /** When its row was brought up to date last. */
+  updatedAt: number;
+}
+
+/** Milliseconds between two updates of the row in `imports`. */
+const updateMs = 500;
+
+/** Begins a run whose file was read and found to be a CSV of orders. */
+export async function beginRun(
+  deps: ImportDeps,
+  options: ImportOptions,
+  { progress, ...parts }: Pick<ImportRun, "id" | "rejects" | "totals" | "progress">,
+): Promise<ImportRun> {
+  const name = parts.id === undefined ? "import" : `import:${parts.id}`;
+  return {
+    ...parts,
+    deps,
+    options,
+    actor: [options.actor, name].join(" ").trim(),
+    progress,
+    counts: {
+      rows: progress.rowsRead,
+      rowsRejected: 0,
+      orders: 0,
+      ordersNew: 0,
+      ordersUpdated: 0,
+      ordersUnchanged: 0,
+      ordersRejected: 0,
+      ordersConflict: 0,
+      published: 0,
+    },
+    reasons: countReasons(),
+    catalogs: catalogKeeper(deps.db, options.limits?.catalogEntries),
+    losses: options.dryRun ? 0 : await countLosses(deps.db),
+    updatedAt: performance.now(),
+  };
+}
+
+/** Tells how far a run is, and now and then its row. */
+export async function noteProgress(run: ImportRun): Promise<void> {
+  const { deps, options, id, progress, counts } = run;
+  options.onProgress?.(progress);
+  if (id === undefined || performance.now() - run.updatedAt < updateMs) return;
+  run.updatedAt = performance.now();
+  await updateImport(deps.db, id, counts);
+}
+
+/** Ends a run all of whose batches were written. */
+export async function finishRun(run: ImportRun): Promise<void> {
+  const { deps, options, id, rejects, counts, reasons, totals } = run;
+  if (!options.dryRun) {
+    await run.catalogs.finish();
+    if (await countLosses(deps.db) !== run.losses) throw lostOrders();
+  }
+  await rejects?.finish();
+  if (id === undefined) return;
+  const end = { status: "DONE", money: totals?.money(), reasons: reasons.list() } as const;
+  await finishImport(deps.db, id, counts, end);
+}
+
+/**
+ * Ends a run that something was thrown in.
+ *
+ * @returns what it failed for
+ */
+export async function failRun(run: ImportRun, thrown: unknown): Promise<unknown> {
+  const { deps: { db, log }, options, id, counts, reasons, losses } = run;
+  // Customers and products that this run knows may be gone: what they lead to says nothing to anybody.
+  // A transaction is tried again by another connection where the first was cut with the rest.
+  const now = options.dryRun ? losses : await db.transaction(countLosses).catch(() => losses);
+  const error = now === losses ? thrown : lostOrders();
+  if (id !== undefined) {
+    const end = isCancelled(options, error)
+      ? { status: "CANCELLED" as const }
+      : { status: "FAILED" as const, error: messageOf(error) };
+    await finishImport(db, id, counts, { ...end, reasons: reasons.list() }).catch((cause) =>
+      log.warn("import not marked as failed", { import: id, error: messageOf(cause) })
+    );
+  }
+  return error;
+}
+
+/** An abort that gives no reason of its own is somebody who wants no more of it. */
+function isCancelled({ signal }: ImportOptions, error: unknown): boolean {
+  return signal?.aborted === true && error === signal.reason && error instanceof DOMException;
+}
+
+function lostOrders(): WorkflowError {
+  return new WorkflowError(
+    "unavailable",
+    "The database was replaced by an older one during the import, which lacks some of its orders: " +
+      "import the file again",
+  );
+}

@@ -1,0 +1,95 @@
+/**
+ * Checks the records of an import file one by one, and finds the orders whose rows do not stand together.
+ *
+ * @module
+ */
+
+import { isRejectsHeader, maxColumns, placeColumns } from "../../domain/import/csv_columns.ts";
+import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
+import { notCsv, type OnRecord } from "../../domain/import/csv_records.ts";
+import { isBlankRow, lacksItsOrder } from "../../domain/import/csv_rows.ts";
+import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
+import { idIn, readFields, type RowForm } from "./row_form.ts";
+
+/** Characters of one order that are put together without the store. */
+const orderCharacters = 8 * 1024 * 1024;
+
+/** See {@linkcode checkRows}. */
+export interface RowCheck {
+  /**
+   * Is told record after record.
+   *
+   * @throws {WorkflowError} `invalid`, with the line, for one that is no row of the file
+   */
+  onRecord: OnRecord;
+  /** Rows so far, the header and those that are blank not counted. */
+  rows(): number;
+  /** What the header says; undefined before there was one. */
+  file(): { header: readonly string[]; form: RowForm } | undefined;
+}
+
+/**
+ * Begins with the header. Marks in `scattered` every order whose rows do not stand together, or are very many.
+ *
+ * @param maxOrderRows rows of one order that are put together without the store
+ */
+export function checkRows(scattered: BloomFilter, maxOrderRows: number): RowCheck {
+  let file: { header: readonly string[]; form: RowForm } | undefined;
+  let rows = 0;
+  const seen = bloomFilter();
+  let lastId = "", rowsOfLast = 0, charactersOfLast = 0;
+
+  const follow = (id: string, characters: number): void => {
+    if (id !== lastId) {
+      lastId = id;
+      rowsOfLast = 1;
+      charactersOfLast = characters;
+      if (id !== "" && seen.add(id)) scattered.add(id);
+      return;
+    }
+    const before = charactersOfLast;
+    charactersOfLast += characters;
+    const isMuch = before <= orderCharacters && charactersOfLast > orderCharacters;
+    if ((++rowsOfLast === maxOrderRows || isMuch) && id !== "") scattered.add(id);
+  };
+
+  return {
+    onRecord(text, from, to, line, quoted) {
+      if (file === undefined) {
+        file = readHeader(fieldsOf(text, from, to, quoted), line);
+        return;
+      }
+      const { header, form } = file;
+      const { count, field } = outlineOf(text, from, to, quoted, form.places.external_order_id);
+      const id = idIn(field, form);
+      if (id === "") {
+        const fields = readFields(text, from, to, quoted, form);
+        if (isBlankRow(fields)) return;
+        if (count === header.length && lacksItsOrder(fields, form.places)) {
+          throw notCsv(line, withoutOrder);
+        }
+      }
+      if (count !== header.length) {
+        const fields = count === 1 ? "field" : "fields";
+        throw notCsv(line, `has ${count} ${fields}, but the header has ${header.length}`);
+      }
+      rows++;
+      follow(id, to - from);
+    },
+    rows: () => rows,
+    file: () => file,
+  };
+}
+
+const withoutOrder =
+  "has an item but no external_order_id, so it can't be told which order it belongs to; " +
+  "write the id on every row of an order, or remove the row";
+
+function readHeader(header: readonly string[], line: number) {
+  if (header.length > maxColumns) {
+    throw notCsv(line, `has ${header.length} columns; there may be at most ${maxColumns}`);
+  }
+  const places = placeColumns(header);
+  if (typeof places === "string") throw notCsv(line, places);
+  return { header, form: { places, isRejects: isRejectsHeader(header) } };
+}
