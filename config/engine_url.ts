@@ -7,6 +7,8 @@
  * @module
  */
 
+import { messageOf } from "../domain/errors.ts";
+
 /** How a connection is encrypted. */
 export interface TlsChoice {
   /**
@@ -296,4 +298,13 @@ function distance(a: string, b: string): number {
     row = next;
   }
   return row[b.length]!;
+}
+
+/** Why an engine can't be reached; where the task may not use its socket, how it may. */
+export function whyUnreachable(error: unknown): string {
+  const message = messageOf(error);
+  const socket = /^Requires (?:read|write) access to "([^"]+)"/.exec(message)?.[1];
+  if (socket === undefined) return message;
+  return `the task may not use the socket ${socket}; link it into /run/orders and name it there, ` +
+    "or add it to the permissions in deno.json";
 }

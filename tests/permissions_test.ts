@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { whyUnreachable } from "../config/engine_url.ts";
 import { settings } from "../config/settings.ts";
 import { taskArguments } from "../tools/engines/task_arguments.ts";
 
@@ -107,4 +108,15 @@ Deno.test("a process of the product sees no variable that is no setting, and sta
       ...["run", "ffi"].map((name) => Deno.permissions.querySync({ name }).state)]`),
     [null, false, "prompt", "prompt"],
   );
+});
+
+Deno.test("who names a socket elsewhere is told how the service may use it", async () => {
+  const said = await asApp(
+    `await Deno.connect({ transport: "unix", path: "/srv/db.sock" }).catch(({ message }) => message)`,
+  );
+  assert.match(
+    whyUnreachable(said),
+    /^the task may not use the socket \/srv\/db\.sock; link it into \/run\/orders/,
+  );
+  assert.equal(whyUnreachable(new Error("Connection refused")), "Connection refused");
 });

@@ -5,6 +5,7 @@
  */
 
 import type mysql from "mysql2/promise";
+import { whyUnreachable } from "../../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import {
   connectionOptions,
@@ -178,7 +179,7 @@ export async function openDatabase(
     await pool.close();
     throw new WorkflowError(
       "unavailable",
-      `Cannot reach the database at ${withoutSecrets(url)}: ${messageOf(error)}`,
+      `Cannot reach the database at ${withoutSecrets(url)}: ${whyUnreachable(error)}`,
     );
   }
 

@@ -5,6 +5,7 @@
  */
 
 import mysql from "mysql2/promise";
+import { whyUnreachable } from "../../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { connectionOptions, withoutSecrets } from "./connection.ts";
 import type { Row } from "./database.ts";
@@ -195,7 +196,7 @@ async function withConnection<T>(
 function unreachable(url: string, error: unknown): WorkflowError {
   return new WorkflowError(
     "unavailable",
-    `Cannot reach the database at ${withoutSecrets(url)}: ${messageOf(error)}`,
+    `Cannot reach the database at ${withoutSecrets(url)}: ${whyUnreachable(error)}`,
   );
 }
 

@@ -294,3 +294,21 @@ Deno.test("parseConfig() takes names and networks, and nothing else as one", () 
     assert.deepEqual(faultyNames({ TRUSTED_PROXIES: value }), ["TRUSTED_PROXIES"], value);
   }
 });
+
+Deno.test("parseConfig() says what needs a setting, and looks at none that nothing needs", () => {
+  const messageOf = (env: Env) =>
+    faultsOf({ ...required, ...env }).message.slice("Bad settings: ".length);
+  assert.equal(
+    messageOf({ NOTIFY_CHANNELS: "log, email" }),
+    "NOTIFY_FROM is required with the channel email; SMTP_URL is required with the channel email",
+  );
+  assert.equal(
+    messageOf({ GATEWAY: "http", GATEWAY_SECRETS: `whsec_${btoa("x".repeat(24))}` }),
+    "GATEWAY_URL is required with GATEWAY=http",
+  );
+  assert.equal(messageOf({ DATABASE_URL: " " }), "DATABASE_URL is required");
+  assert.equal(messageOf({ PORT: "070000" }), 'PORT must be an integer 0…65535, not "070000"');
+  assert.equal(messageOf({ GATEWAY: "x" }), 'GATEWAY must be one of simulated, http, not "x"');
+  const leftOver = { GATEWAY_URL: "x", NOTIFY_FROM: "x", SMTP_URL: "x", NOTIFY_WEBHOOK_URL: "x" };
+  assert.equal(parseConfig({ ...required, ...leftOver }).smtpUrl, "x");
+});
