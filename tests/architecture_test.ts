@@ -38,7 +38,7 @@ const forQueue =
   /^(streams\/queue\/|streams\/redis\/|streams\/telemetry\/tracing\.ts$|config\/|domain\/errors\.ts$|domain\/text\/|domain\/messages\/retry\.ts$|domain\/operation\/log\.ts$)/;
 
 /** Words of this shop's work, of which the queue knows none. */
-const wordsOfWork = /orders?_?id|refund|payment|gateway|provider|currenc|money|\bcents\b|kpi/i;
+const wordsOfWork = /orders?_?id|refund|payment|gateway|provider|\bcurrenc|money|\bcents\b|kpi/i;
 
 /** In the handlers' folder, besides handlers: the table, and what one of them alone uses. */
 const besideHandlers = ["streams/handlers/handlers.ts", "streams/handlers/product_locks.ts"];

@@ -53,10 +53,10 @@ interface Found {
   pattern: RegExp;
 }
 
-/** All regular expressions of a source file: after a character that can't end a value, a slash begins one. */
+/** All regular expressions of a source file: after a character that can't end a value, a slash begins one, but for the end of a tag. */
 function expressionsIn(name: string, text: string): Found[] {
   const literal =
-    /(?<=[(,=:[!&|?{};]\s*|\breturn\s+|=>\s*)\/(?![*/])((?:[^\\/[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+)\/([dgimsuvy]*)/g;
+    /(?<=[(,=:[!&|?{};]\s*|\breturn\s+|=>\s*)\/(?![*/>])((?:[^\\/[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+)\/([dgimsuvy]*)/g;
   return [...text.matchAll(literal)].flatMap(({ index, 1: source, 2: flags }) => {
     const line = text.slice(0, index).split("\n").length;
     const start = text.lastIndexOf("\n", index) + 1;
