@@ -6,7 +6,7 @@
 
 import { groups } from "../domain/messages/work.ts";
 import { parseConfig } from "../config/config.ts";
-import { guardBooks } from "../streams/recovery/database_guard.ts";
+import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { simulatedWarning } from "../streams/payments/gateways.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { type Command, groupArgument, readOptions } from "./command.ts";
@@ -34,7 +34,7 @@ Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
     if (parseConfig(env).gateway === "simulated") print(simulatedWarning);
     return await withContext(env, async (context) => {
       await refuseDanger(context);
-      await guardBooks(context);
+      await guardDatabase(context);
       let handled = 0;
       await untilStopped(context, (signal) =>
         runConsumers(context, {

@@ -71,7 +71,7 @@ export async function openContext(
   }
   const db = await openDatabase(config.databaseUrl, {
     connections: config.databaseConnections,
-    // Whoever takes over a silent consumer's work needs the rows that its transaction holds.
+    // Whoever reclaims a silent consumer's work needs the rows that its transaction holds.
     idleTransactionSeconds: Math.max(minIdleSeconds, Math.ceil(config.takeoverMs / 1_000)),
   });
   if (tracing) traceEngines(db.engine);

@@ -20,7 +20,7 @@ import {
   discardDeadLetters,
   retryDeadLetters,
 } from "../services/decide_dead_letters.ts";
-import { guardBooks } from "../streams/recovery/database_guard.ts";
+import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { type Command, groupArgument, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { print, printError } from "./print.ts";
@@ -77,7 +77,7 @@ finished is published anew by the next sweep, unless it is cancelled.`,
 
     return await withContext(env, async (context) => {
       if (verb === "list") return await list(context, filter, all);
-      await guardBooks(context);
+      await guardDatabase(context);
       const decided = verb === "retry"
         ? await retryDeadLetters(context, filter, actor)
         : await discardDeadLetters(context, filter, actor);

@@ -15,10 +15,10 @@ import { type Config, isLoopback, parseConfig } from "../config/config.ts";
 import {
   type Finding,
   fine,
-  judgeBooks,
   judgeClock,
   judgeCommands,
   judgeDatabase,
+  judgeDatabaseAge,
   judgeEncryption,
   judgeRedis,
   judgeVersion,
@@ -29,7 +29,7 @@ import {
 import { readDatabaseUrl, readRedisUrls } from "../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { describeCount } from "../domain/bounded_count.ts";
-import { lookAtBooks } from "../streams/recovery/database_age.ts";
+import { lookAtDatabase } from "../streams/recovery/database_age.ts";
 import { olderConsumers } from "../streams/payments/end_old_keys.ts";
 import { providerFault, simulatedWarning } from "../streams/payments/gateways.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
@@ -78,12 +78,12 @@ export async function diagnose(env: Record<string, string | undefined>): Promise
     judgeTemporaryFiles(),
     ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config)),
     ...await guarded("redis", "REDIS_URL", () => diagnoseRedis(config)),
-    ...await diagnoseBooks(config),
+    ...await diagnoseDatabaseAge(config),
   ];
 }
 
 /** What is wrong with either engine was told before. */
-async function diagnoseBooks(config: Config): Promise<Finding[]> {
+async function diagnoseDatabaseAge(config: Config): Promise<Finding[]> {
   const engines: { close(): unknown }[] = [];
   try {
     const db = await openDatabase(config.databaseUrl, { connections: 1 });
@@ -91,9 +91,9 @@ async function diagnoseBooks(config: Config): Promise<Finding[]> {
     const redis = await openRedis(config.redisUrl);
     engines.push({ close: () => redis.disconnect() });
     const keys = keysFor(config.redisPrefix, config.baseCurrency);
-    const loss = await lookAtBooks({ redis, keys }, db);
+    const loss = await lookAtDatabase({ redis, keys }, db);
     return [
-      judgeBooks(loss !== null, await readLatestLoss(db, lossHours)),
+      judgeDatabaseAge(loss !== null, await readLatestLoss(db, lossHours)),
       judgeOlder(await olderConsumers({ redis, keys })),
     ];
   } catch {
@@ -186,7 +186,7 @@ async function diagnoseDatabase(config: Config): Promise<Finding[]> {
 }
 
 /** How to have the whole way to an engine encrypted, and be sure of who is at its end. */
-const encryptMend = {
+const encryptRemedy = {
   database: "add ssl-mode=verify-identity, and ssl-ca where its authority is your own",
   redis: "write rediss://, and ssl-ca where its authority is your own",
 };
@@ -199,7 +199,7 @@ async function judgeDatabaseWay(url: string, db: Database): Promise<Finding> {
     mode: tls?.mode ?? null,
     seen: await readEncryption(db),
   };
-  return judgeEncryption("database", way, isLoopback(host), encryptMend.database);
+  return judgeEncryption("database", way, isLoopback(host), encryptRemedy.database);
 }
 
 function judgeRedisWay(url: string, redis: RedisClient): Finding {
@@ -211,7 +211,7 @@ function judgeRedisWay(url: string, redis: RedisClient): Finding {
     mode: tls?.mode ?? null,
     seen: encryptionOf(redis),
   };
-  return judgeEncryption("redis", way, isLoopback(host), encryptMend.redis);
+  return judgeEncryption("redis", way, isLoopback(host), encryptRemedy.redis);
 }
 
 function judgeProviders(config: Config, providers: readonly string[]): Finding {
@@ -268,7 +268,7 @@ async function diagnoseStore(config: Config, redis: RedisClient): Promise<Findin
   ];
 }
 
-/** A line for each finding, and under it how to mend it. */
+/** A line for each finding, and under it how to repair it. */
 export function formatFindings(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ what }) => what.length));
   const lines = findings.flatMap(({ level, what, detail, mend }) => [

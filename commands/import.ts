@@ -12,7 +12,7 @@ import { formatMoney } from "../domain/money.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
 import { importFile } from "../services/import_file.ts";
-import { guardBooks } from "../streams/recovery/database_guard.ts";
+import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { type ImportReport, tookNothing } from "../streams/imports/orders_import.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
@@ -58,7 +58,7 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
     const rejectsPath = rejects === undefined ? undefined : path(rejects);
     return await withContext(env, async (context) => {
       await refuseDanger(context);
-      if (!options.flag("dry-run")) await guardBooks(context);
+      if (!options.flag("dry-run")) await guardDatabase(context);
       const reasons = new Map<string, number>();
       const bar = Deno.stderr.isTerminal() ? importProgressBar(bytes) : undefined;
       try {

@@ -6,7 +6,7 @@
 
 import { namedAmount } from "../domain/money.ts";
 import { requestAndPublish } from "../services/request_refunds.ts";
-import { guardBooks } from "../streams/recovery/database_guard.ts";
+import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { type Command, integerArgument, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
@@ -28,7 +28,7 @@ Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--reason=TEXT] [--key=KEY]
       ? null
       : integerArgument("AMOUNT_CENTS", amount, 1, Number.MAX_SAFE_INTEGER);
     return await withContext(env, async (context) => {
-      await guardBooks(context);
+      await guardDatabase(context);
       const { refund, currency, replayed } = await requestAndPublish(context, {
         orderId,
         amountCents,

@@ -14,7 +14,7 @@ import type { Context } from "./context.ts";
  * Looks at both engines before a process begins to write orders and messages. It finds what `deno task
  * doctor` finds, and cares only for what endangers data: the rest is for people to judge.
  *
- * @throws {WorkflowError} `unavailable` naming every danger and how to mend it
+ * @throws {WorkflowError} `unavailable` naming every danger and how to repair it
  */
 export async function refuseDanger(context: Context): Promise<void> {
   const { db, config } = context;

@@ -5,7 +5,7 @@
  */
 
 import { serveHttp } from "../routes/server.ts";
-import { guardBooks, keepLooking } from "../streams/recovery/database_guard.ts";
+import { guardDatabase, keepLooking } from "../streams/recovery/database_guard.ts";
 import { refuseUnknownProviders } from "../streams/payments/gateways.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
@@ -25,7 +25,7 @@ hand, a second one at once.`,
     readOptions(args, {});
     return await withContext(env, async (context) => {
       await refuseDanger(context);
-      await guardBooks(context);
+      await guardDatabase(context);
       // It takes the provider's callbacks, and its pages say what kind of money they show.
       await refuseUnknownProviders(context);
       await untilStopped(context, (signal) => {

@@ -5,7 +5,7 @@
  */
 
 import { serveHttp } from "../routes/server.ts";
-import { guardBooks } from "../streams/recovery/database_guard.ts";
+import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseUnknownProviders } from "../streams/payments/gateways.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { type Command, readOptions } from "./command.ts";
@@ -24,7 +24,7 @@ after the work in hand, a second one at once.`,
     readOptions(args, {});
     return await withContext(env, async (context) => {
       await refuseDanger(context);
-      await guardBooks(context);
+      await guardDatabase(context);
       // Before anything is listened on; the consumers look as well.
       await refuseUnknownProviders(context);
       await untilStopped(context, async (signal) => {

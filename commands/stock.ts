@@ -6,7 +6,7 @@
 
 import { maxUnits, type ProductStock, readStock, type StockChange } from "../db/catalog/stock.ts";
 import { changeStock } from "../services/change_stock.ts";
-import { guardBooks } from "../streams/recovery/database_guard.ts";
+import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
@@ -38,7 +38,7 @@ what is available.`,
         print(formatStock(await readStock(context.db, sku)));
         return 0;
       }
-      await guardBooks(context);
+      await guardDatabase(context);
       const { before, after } = await changeStock(context, sku, change);
       print(formatStock(after));
       print(`available was ${formatCount(before.stockQty)}`);

@@ -6,7 +6,7 @@
 
 import type { Drift } from "../streams/verification/drift.ts";
 import { withKeptBasis } from "../streams/kpis/kpi_basis.ts";
-import { mendable } from "../streams/recovery/repair.ts";
+import { repairableNames } from "../streams/recovery/repair.ts";
 import { type CheckName, verify, type VerifyReport } from "../streams/verification/verify.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { type Command, readOptions } from "./command.ts";
@@ -66,7 +66,7 @@ export function formatReport(report: VerifyReport): string {
     ...(check.drift_count > check.drift.length
       ? [`  … and ${formatCount(check.drift_count - check.drift.length)} more`]
       : []),
-    ...(mendable.includes(check.name) && check.for_people
+    ...(repairableNames.includes(check.name) && check.for_people
       ? [`  ${formatCount(check.for_people)} of them no repair can mend: a person has to decide`]
       : []),
   ]);

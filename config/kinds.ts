@@ -9,7 +9,10 @@
 
 import { z } from "zod";
 import { currencyProblem, isCurrency } from "../domain/money.ts";
-import { type NoticeChannel, noticeChannels } from "../domain/notification/notification.ts";
+import {
+  type NotificationChannel,
+  notificationChannels,
+} from "../domain/notification/notification.ts";
 import { parseSender } from "../domain/notification/mail_address.ts";
 import { parseApiTokens } from "../domain/operation/api_token.ts";
 import { parseNetwork } from "../domain/operation/network.ts";
@@ -229,14 +232,14 @@ export function webhookSecrets() {
 
 /** Where notifications go: at least one channel, each once. */
 export function channels() {
-  const values = noticeChannels.map((channel) => `\`${channel}\``).join(", ");
+  const values = notificationChannels.map((channel) => `\`${channel}\``).join(", ");
   return readBy(`${values}, several separated by commas`, (text, complain) => {
     const names = entriesOf(text);
-    const known = noticeChannels.filter((channel) => names.includes(channel));
+    const known = notificationChannels.filter((channel) => names.includes(channel));
     if (names.length === 0 || known.length < names.length) {
-      complain(`must be one or more of ${noticeChannels.join(", ")}, not "${text}"`);
+      complain(`must be one or more of ${notificationChannels.join(", ")}, not "${text}"`);
     }
-    return names as NoticeChannel[];
+    return names as NotificationChannel[];
   });
 }
 

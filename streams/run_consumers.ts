@@ -15,7 +15,7 @@ import { type Consumer, type ConsumerDeps, makeConsumer } from "./workflow/consu
 import { giveBack } from "./queue/give_back.ts";
 import { helperOf } from "./queue/claim.ts";
 import type { Turn } from "./queue/work.ts";
-import { deliverNotices, openSenders } from "./notifications/deliver_notices.ts";
+import { deliverNotifications, openSenders } from "./notifications/deliver_notices.ts";
 import {
   keepOldKeysAway,
   leaveOldKeys,
@@ -139,7 +139,12 @@ async function runGroups(
   log.info("consumers started", { consumer: name, groups: wanted.join(",") });
   const { reservationTtlSeconds } = config;
   const sweeping = sweep(unguarded, stopped, { reservationTtlSeconds });
-  const delivering = deliverNotices(deps, senders, stopped, options.drain ? signal : undefined);
+  const delivering = deliverNotifications(
+    deps,
+    senders,
+    stopped,
+    options.drain ? signal : undefined,
+  );
   // A proof changes nothing, so a stop does not wait for it.
   keepProving(unguarded, stopped);
   try {
@@ -259,7 +264,7 @@ function overdue(signal: AbortSignal, ms: number): Promise<void> {
 }
 
 /**
- * True when the groups have nothing unread, pending, scheduled or parked, all seen at one moment.
+ * True when the groups have nothing unread, pending, scheduled or delayed, all seen at one moment.
  */
 export async function isDrained(
   { redis, keys }: Pick<ConsumersDeps, "redis" | "keys">,

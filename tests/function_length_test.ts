@@ -5,10 +5,20 @@ import { fromFileUrl, walk } from "./sources.ts";
 const root = fromFileUrl(new URL("..", import.meta.url));
 
 /** What fits on a screen can be understood at one look. */
-const mostLines = 70;
+const maxLines = 70;
 
 /** Where the rule holds, by the beginnings of paths. */
-const ruled = ["commands/", "routes/dashboard/", "tools/"];
+const ruled = [
+  "main.ts",
+  "commands/",
+  "config/",
+  "db/",
+  "domain/",
+  "routes/",
+  "services/",
+  "streams/",
+  "tools/",
+];
 
 /**
  * The functions of a file with their first and last lines, counted from 1. The code is formatted, so a block ends
@@ -76,7 +86,7 @@ Deno.test("no function is longer than a screen", async () => {
     if (!ruled.some((folder) => path.startsWith(folder))) continue;
     for (const { name, from, to } of functionsIn(await Deno.readTextFile(file))) {
       functions++;
-      assert.ok(to - from < mostLines, `${path}:${from} ${name}: ${to - from + 1} lines`);
+      assert.ok(to - from < maxLines, `${path}:${from} ${name}: ${to - from + 1} lines`);
     }
   }
   assert.ok(functions > 500, "functions are found");

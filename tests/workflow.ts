@@ -11,7 +11,7 @@ import type { IncomingOrder } from "../domain/order/incoming_order.ts";
 import { kpiDayIn } from "../domain/kpi/kpi.ts";
 import { silentLog } from "../domain/operation/log.ts";
 import { type Group, groups } from "../domain/messages/messages.ts";
-import type { NoticeChannel } from "../domain/notification/notification.ts";
+import type { NotificationChannel } from "../domain/notification/notification.ts";
 import type { OrderFacts } from "../domain/order/order.ts";
 import { noteChargeKeys } from "../db/payments/charge_keys.ts";
 import { endOldKeys, readInstallation } from "../db/payments/installation.ts";
@@ -39,7 +39,7 @@ export interface WorkflowOptions {
   baseCurrency?: string;
   kpiTimezone?: string;
   reservationTtlSeconds?: number;
-  notifyChannels?: NoticeChannel[];
+  notifyChannels?: NotificationChannel[];
   consumer?: Partial<ConsumerOptions>;
 }
 
@@ -50,7 +50,7 @@ export interface Workflow extends ConsumerDeps {
   consumerOf(group: Group, options?: Partial<ConsumerOptions>, name?: string): Consumer;
   /** One turn of a group's consumer. */
   turn(group: Group): Promise<Turn>;
-  /** Turns of all groups until nothing is unread, pending or scheduled. Nothing may be parked. */
+  /** Turns of all groups until nothing is unread, pending or scheduled. Nothing may be delayed. */
   drain(): Promise<void>;
   /** Takes orders into the books and publishes them. */
   add(orders: IncomingOrder[], initialStock?: number): Promise<TakenOrder[]>;
@@ -64,7 +64,7 @@ export interface Workflow extends ConsumerDeps {
 }
 
 /** Turns after which a drain is called endless. */
-const mostTurns = 10_000;
+const maxTurns = 10_000;
 
 /** Opens a workflow in a database and under a key prefix of its own. */
 export async function openWorkflow(name: string, options: WorkflowOptions = {}): Promise<Workflow> {
@@ -110,7 +110,7 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
     turn,
     drain: async () => {
       for (let turns = 0; !await isDrained(deps, groups); turns++) {
-        if (turns > mostTurns) throw new Error("the streams do not drain");
+        if (turns > maxTurns) throw new Error("the streams do not drain");
         for (const group of groups) await turn(group);
       }
     },

@@ -22,7 +22,7 @@ export interface CatalogKeeper {
  * Lends out one catalogue for a whole run, or a new one when it has become large. From then on every
  * description is written with its date, so that catalogues may overlap in time and the latest order wins.
  *
- * A crash leaves customers and products with the descriptions of earlier orders; the same run again mends
+ * A crash leaves customers and products with the descriptions of earlier orders; the same run again repairs
  * them.
  */
 export function catalogKeeper(db: Database, limit = maxEntries): CatalogKeeper {

@@ -22,7 +22,7 @@ export interface ProductSearch {
   /** The beginning of a SKU, or a part of a name. */
   text?: string;
   /** Only those of which at most this many units are left. */
-  mostStock?: number;
+  maxStock?: number;
 }
 
 /** A page of products. */
@@ -54,14 +54,14 @@ export async function searchProducts(
     from products
     where id > ? and id <= ?
       ${escaped === undefined ? "" : "and (sku like ? or name like ?)"}
-      ${search.mostStock === undefined ? "" : "and stock_qty <= ?"}
+      ${search.maxStock === undefined ? "" : "and stock_qty <= ?"}
     order by id
     limit ?`,
     [
       afterId,
       afterId + maxScanned,
       ...(escaped === undefined ? [] : [`${escaped}%`, `%${escaped}%`]),
-      ...(search.mostStock === undefined ? [] : [search.mostStock]),
+      ...(search.maxStock === undefined ? [] : [search.maxStock]),
       limit + 1,
     ],
   );

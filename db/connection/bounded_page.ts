@@ -62,10 +62,10 @@ export async function readBoundedPage<Item extends { id: number }>(
   const { limit } = request;
   const top = await highestBelow(request.beforeId ?? Number.MAX_SAFE_INTEGER);
   if (top === undefined) return { items: [], nextBeforeId: undefined };
-  const least = isIndexed ? 0 : Math.max(0, top + 1 - (request.maxWalked ?? maxWalked));
-  const found = await read({ top, least, limit: limit + 1 });
+  const min = isIndexed ? 0 : Math.max(0, top + 1 - (request.maxWalked ?? maxWalked));
+  const found = await read({ top, least: min, limit: limit + 1 });
   const items = found.slice(0, limit);
   if (found.length > limit) return { items, nextBeforeId: items.at(-1)!.id };
-  const next = least === 0 ? undefined : await highestBelow(least);
+  const next = min === 0 ? undefined : await highestBelow(min);
   return { items, nextBeforeId: next === undefined ? undefined : next + 1 };
 }

@@ -74,7 +74,7 @@ export interface DatabaseOptions {
   lookMs?: number;
 }
 
-/** As long as it takes until a silent consumer's work is taken over: then its locks must go too. */
+/** As long as it takes until a silent consumer's work is reclaimed: then its locks must go too. */
 export const idleTransactionSeconds = 10;
 
 /**

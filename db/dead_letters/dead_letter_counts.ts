@@ -4,7 +4,7 @@
  * @module
  */
 
-import { mostCounted } from "../../domain/bounded_count.ts";
+import { maxCounted } from "../../domain/bounded_count.ts";
 import { type Group, groups } from "../../domain/messages/messages.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 
@@ -14,7 +14,7 @@ import { type Queryable, toInteger } from "../connection/database.ts";
  */
 export async function countDeadLetters(
   db: Queryable,
-  mostOfGroup: number = mostCounted,
+  maxOfGroup: number = maxCounted,
 ): Promise<Map<Group, number>> {
   const rows = await db.query(
     groups.map(() => `
@@ -25,7 +25,7 @@ export async function countDeadLetters(
       where status = 'DEAD' and group_name = ?
       limit ?
     ) found`).join(" union all "),
-    groups.flatMap((group) => [group, group, mostOfGroup]),
+    groups.flatMap((group) => [group, group, maxOfGroup]),
   );
   return new Map(
     rows.map((row) => [row.group_name as Group, toInteger(row.letters)] as const)

@@ -32,7 +32,7 @@ interface DeadMessage {
   attempts: number;
 }
 
-/** A message to bury. */
+/** A message to dead-letter. */
 export interface DeadLetter extends DeadMessage {
   /** When the message was published, in ms since 1970. */
   firstSeenMs: number;
@@ -43,7 +43,7 @@ export interface DeadLetter extends DeadMessage {
 /** Where a dead letter stands. */
 export type DeadLetterStatus = "DEAD" | "RETRIED" | "DISCARDED";
 
-/** A buried message as it stands in the table. Times are ISO 8601 UTC. */
+/** A dead-lettered message as it stands in the table. Times are ISO 8601 UTC. */
 export interface DeadLetterRow extends DeadMessage {
   id: number;
   firstSeenAt: string;
@@ -61,8 +61,8 @@ export interface DeadLetterFilter {
   /** Part of the error's text. */
   error?: string;
   currency?: string;
-  leastCents?: number;
-  mostCents?: number;
+  minCents?: number;
+  maxCents?: number;
   /** Died before this time, UTC, `YYYY-MM-DD HH:MM:SS[.ffffff]`. */
   diedBefore?: string;
 }
@@ -74,13 +74,16 @@ export const maxErrorLength = 2_000;
 const lastTimeMs = 253_402_300_799_999;
 
 /**
- * Writes dead letters. The same message buried again (its burial was not acknowledged) is one row still,
+ * Writes dead letters. The same message dead-lettered again (its dead-lettering was not acknowledged) is one row still,
  * and keeps what a person has decided about it since.
  *
  * While a letter waits for a decision, further messages of the same cause are no letters of their own: they raise
  * its attempts and bring its error up to date, so that what is wrong once is told, and counted in money, once.
  */
-export async function buryMessages(db: Queryable, letters: readonly DeadLetter[]): Promise<void> {
+export async function deadLetterMessages(
+  db: Queryable,
+  letters: readonly DeadLetter[],
+): Promise<void> {
   if (letters.length === 0) return;
   await db.run(
     `
@@ -295,8 +298,8 @@ function conditionsOf(
     ["id <= ?", filter.upToId],
     ["error like ?", error === undefined ? undefined : `%${error}%`],
     ["currency = ?", filter.currency],
-    ["amount_cents >= ?", filter.leastCents],
-    ["amount_cents <= ?", filter.mostCents],
+    ["amount_cents >= ?", filter.minCents],
+    ["amount_cents <= ?", filter.maxCents],
     ["created_at < ?", filter.diedBefore],
   ];
   const given = conditions.filter(([, value]) => value !== undefined);

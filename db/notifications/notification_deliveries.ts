@@ -7,7 +7,7 @@
  */
 
 import { cutText } from "../../domain/text/cut_text.ts";
-import { type Notice, noticeTypeOf } from "../../domain/notification/notice.ts";
+import { type Notification, notificationTypeOf } from "../../domain/notification/notice.ts";
 import type { OutwardChannel } from "../../domain/notification/notification.ts";
 import {
   type Database,
@@ -18,7 +18,7 @@ import {
 } from "../connection/database.ts";
 
 /** A notification that this process may send until its lease ends. */
-export interface ClaimedNotice extends Notice {
+export interface ClaimedNotification extends Notification {
   /** Failures so far. */
   attempts: number;
 }
@@ -56,7 +56,7 @@ export async function claimDeliveries(
   db: Database,
   channel: OutwardChannel,
   options: { claim: string; limit: number; leaseMs: number },
-): Promise<ClaimedNotice[]> {
+): Promise<ClaimedNotification[]> {
   const ids = await db.transaction(async (tx) => {
     const due = await tx.execute(
       `
@@ -96,7 +96,7 @@ export async function claimDeliveries(
     order by notification_logs.id`,
     [ids, options.claim],
   );
-  return rows.map(toClaimedNotice);
+  return rows.map(toClaimedNotification);
 }
 
 /**
@@ -255,11 +255,11 @@ export async function replayDelivery(
   return { kind: "queued" };
 }
 
-function toClaimedNotice(row: Row): ClaimedNotice {
+function toClaimedNotification(row: Row): ClaimedNotification {
   const payload = JSON.parse(String(row.payload)) as Record<string, unknown>;
   return {
     id: toInteger(row.id),
-    type: noticeTypeOf(String(row.event)),
+    type: notificationTypeOf(String(row.event)),
     orderId: toInteger(row.order_id),
     externalOrderId: String(payload.external_order_id),
     refundId: row.refund_id === null ? null : toInteger(row.refund_id),
@@ -268,8 +268,8 @@ function toClaimedNotice(row: Row): ClaimedNotice {
       email: String(row.email),
       name: String(row.name),
     },
-    status: row.status as Notice["status"],
-    failureReason: payload.failure_reason as Notice["failureReason"],
+    status: row.status as Notification["status"],
+    failureReason: payload.failure_reason as Notification["failureReason"],
     currency: String(payload.currency),
     amountCents: toInteger(payload.amount_cents as number),
     totalCents: toInteger(row.total_cents),

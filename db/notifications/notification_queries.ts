@@ -4,9 +4,9 @@
  * @module
  */
 
-import { mostCounted } from "../../domain/bounded_count.ts";
+import { maxCounted } from "../../domain/bounded_count.ts";
 import {
-  type NoticeChannel,
+  type NotificationChannel,
   type NotificationState,
   notificationState,
   type OutwardChannel,
@@ -21,7 +21,7 @@ export interface ListedNotification {
   orderId: number;
   refundId: number | null;
   event: string;
-  channel: NoticeChannel;
+  channel: NotificationChannel;
   /** Of the order, when it was written. */
   status: string;
   totalCents: number;
@@ -48,7 +48,7 @@ export interface ListedAttempt {
 /** Which notifications a list holds; what is undefined does not matter. */
 export interface NotificationFilter {
   orderId?: number;
-  channel?: NoticeChannel;
+  channel?: NotificationChannel;
   success?: boolean;
 }
 
@@ -100,7 +100,7 @@ export async function listNotifications(
     db,
     { table, id, isIndexed: isOfOrder },
     request,
-    async ({ top, least, limit }) => {
+    async ({ top, least: min, limit }) => {
       const rows = await db.query(
         `
         select ${columns}
@@ -110,7 +110,7 @@ export async function listNotifications(
         }
         order by ${table}.${id} desc
         limit ?`,
-        [top, least, ...given.map(([, value]) => value!), limit],
+        [top, min, ...given.map(([, value]) => value!), limit],
       );
       return rows.map(toListed);
     },
@@ -193,7 +193,7 @@ export interface ChannelBacklog {
  */
 export async function countDeliveries(
   db: Queryable,
-  most: number = mostCounted,
+  max: number = maxCounted,
 ): Promise<ChannelBacklog[]> {
   const counted = (condition: string) => `
       (select count(*)
@@ -211,7 +211,7 @@ export async function countDeliveries(
       (select min(due_at) from notification_deliveries where channel = ?) as oldest`).join(
       " union all ",
     ),
-    outwardChannels.flatMap((channel) => [channel, channel, most, channel, most, channel]),
+    outwardChannels.flatMap((channel) => [channel, channel, max, channel, max, channel]),
   );
   return rows.map((row) => ({
     channel: row.channel as OutwardChannel,
@@ -223,7 +223,7 @@ export async function countDeliveries(
 
 function toListed(row: Row): ListedNotification {
   const success = toInteger(row.success) === 1;
-  const channel = row.channel as NoticeChannel;
+  const channel = row.channel as NotificationChannel;
   return {
     id: toInteger(row.id),
     orderId: toInteger(row.order_id),

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type NoticeChannel, orderEnds } from "../../domain/notification/notification.ts";
+import { type NotificationChannel, orderEnds } from "../../domain/notification/notification.ts";
 import type { Queryable } from "../connection/database.ts";
 
 /** Something that a customer is told. */
@@ -29,7 +29,7 @@ export interface NotificationRow {
 export async function writeNotifications(
   tx: Queryable,
   notifications: readonly NotificationRow[],
-  channels: readonly NoticeChannel[],
+  channels: readonly NotificationChannel[],
 ): Promise<void> {
   if (notifications.length === 0) return;
   const sorted = notifications.toSorted((a, b) => a.orderId - b.orderId);
@@ -103,7 +103,7 @@ async function logNotifications(tx: Queryable, sorted: readonly NotificationRow[
 async function insertForChannels(
   tx: Queryable,
   sorted: readonly NotificationRow[],
-  channels: readonly NoticeChannel[],
+  channels: readonly NotificationChannel[],
 ): Promise<void> {
   await tx.run(
     `

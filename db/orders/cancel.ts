@@ -59,7 +59,7 @@ export function cancelOrder(
     const decision = decideCancel(order.status);
     switch (decision.kind) {
       case "already_cancelled":
-        return { order, changed: false, messages: [noticeOf(order)] };
+        return { order, changed: false, messages: [notificationOf(order)] };
       case "refused":
         throw new WorkflowError(
           "order_not_cancellable",
@@ -81,13 +81,13 @@ export function cancelOrder(
         return {
           order: orderAfter(order, "cancel", now),
           changed: true,
-          messages: [noticeOf(order), ...reversals],
+          messages: [notificationOf(order), ...reversals],
         };
       }
     }
   });
 }
 
-function noticeOf({ id, totalCents, currency }: OrderFacts): Message {
+function notificationOf({ id, totalCents, currency }: OrderFacts): Message {
   return { type: "notify.order", orderId: id, amountCents: totalCents, currency };
 }

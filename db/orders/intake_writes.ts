@@ -236,26 +236,26 @@ export async function updateOrders(
  * price. An order with more kinds of them than that is given by `undefined`, because nobody can say how many
  * they are; so no more is read than was brought.
  *
- * @param most kinds of items, by the order's id
+ * @param max kinds of items, by the order's id
  */
 export async function readItemSums(
   db: Queryable,
-  most: ReadonlyMap<number, number>,
+  max: ReadonlyMap<number, number>,
 ): Promise<Map<number, ItemSum[] | undefined>> {
-  const found = new Map<number, ItemSum[] | undefined>([...most.keys()].map((id) => [id, []]));
-  if (most.size === 0) return found;
+  const found = new Map<number, ItemSum[] | undefined>([...max.keys()].map((id) => [id, []]));
+  if (max.size === 0) return found;
   const counts = await db.query(
     `
     select order_id, count(distinct product_id, unit_price_cents) as kinds
     from order_items
     where order_id in (?)
     group by order_id`,
-    [[...most.keys()]],
+    [[...max.keys()]],
   );
   const few: number[] = [];
   for (const row of counts) {
     const id = toInteger(row.order_id);
-    if (toInteger(row.kinds) > most.get(id)!) found.set(id, undefined);
+    if (toInteger(row.kinds) > max.get(id)!) found.set(id, undefined);
     else few.push(id);
   }
   if (few.length === 0) return found;

@@ -23,8 +23,8 @@ export interface OrderSearch {
   placedFrom?: string;
   /** Latest `placed_at`, included. */
   placedTo?: string;
-  leastCents?: number;
-  mostCents?: number;
+  minCents?: number;
+  maxCents?: number;
 }
 
 /** A page of what was found. */
@@ -372,8 +372,8 @@ function conditionsOf(search: OrderSearch): Conditions {
     ["orders.currency = ?", search.currency],
     ["orders.placed_at >= ?", search.placedFrom],
     ["orders.placed_at <= ?", search.placedTo],
-    ["orders.total_cents >= ?", search.leastCents],
-    ["orders.total_cents <= ?", search.mostCents],
+    ["orders.total_cents >= ?", search.minCents],
+    ["orders.total_cents <= ?", search.maxCents],
   ];
   const given = conditions.filter(([, value]) => value !== undefined);
   return {

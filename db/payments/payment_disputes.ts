@@ -4,7 +4,7 @@
  * @module
  */
 
-import { mostCounted } from "../../domain/bounded_count.ts";
+import { maxCounted } from "../../domain/bounded_count.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { type RecordedPayment, type TakenMoney, toPayment } from "./payments.ts";
 
@@ -14,7 +14,7 @@ export async function countDisputes(db: Queryable): Promise<number> {
     `
     select count(*) as disputes
     from (select payment_id from payment_disputes limit ?) found`,
-    [mostCounted],
+    [maxCounted],
   );
   return toInteger(rows[0]?.disputes);
 }

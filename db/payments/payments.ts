@@ -212,7 +212,7 @@ const maxProviders = 100;
  * Gives payments their provider's name back, where a process of the version before has read the key in an answer as a
  * part of it. Costs a look-up by index.
  */
-export async function mendProviders(db: Queryable): Promise<void> {
+export async function repairProviders(db: Queryable): Promise<void> {
   const misread = await db.query(
     "select id from payments force index (payments_provider_ref) where provider like 'http/%' limit 1000",
   );

@@ -5,8 +5,8 @@
  */
 
 import {
-  type BooksLoss,
-  type BooksMarks,
+  type DatabaseLoss,
+  type DatabaseMarks,
   isMarked,
   markedTables,
   type RecordedLoss,
@@ -14,7 +14,7 @@ import {
 import { type Database, type Queryable, toInteger, toIsoTime } from "../connection/database.ts";
 
 /** A database is told to wait no longer than this, in seconds, for statements that use a table. */
-const longestTableWaitSeconds = 5;
+const maxTableWaitSeconds = 5;
 
 /** Every table with numbers of its own, and the column that has them. */
 export async function listNumberedTables(db: Queryable): Promise<Map<string, string>> {
@@ -31,10 +31,10 @@ export async function listNumberedTables(db: Queryable): Promise<Map<string, str
  *
  * @param tables further tables whose highest numbers are wanted, with the columns that have them
  */
-export async function readBooksMarks(
+export async function readDatabaseMarks(
   db: Queryable,
   tables: ReadonlyMap<string, string> = new Map(),
-): Promise<BooksMarks & { losses: number }> {
+): Promise<DatabaseMarks & { losses: number }> {
   const others = [...tables].filter(([name]) => !isMarked(name));
   const [row] = await db.query(
     `
@@ -56,12 +56,12 @@ export async function readBooksMarks(
       [...markedTables, ...others.map(([name]) => name)].map((
         name,
       ) => [name, toInteger(row?.[name])]),
-    ) as BooksMarks["numbers"],
+    ) as DatabaseMarks["numbers"],
   };
 }
 
 /** Lets the books be one tick further. */
-export async function tickBooks(db: Queryable): Promise<void> {
+export async function tickDatabase(db: Queryable): Promise<void> {
   await db.run(
     "update books_marks set ticks = ticks + 1, ticked_at = current_timestamp(6) where id = 1",
   );
@@ -77,7 +77,7 @@ export async function raiseCounters(
   floors: ReadonlyMap<string, number>,
 ): Promise<void> {
   await db.transaction(async (connection) => {
-    await connection.runText("set session lock_wait_timeout = ?", [longestTableWaitSeconds]);
+    await connection.runText("set session lock_wait_timeout = ?", [maxTableWaitSeconds]);
     try {
       for (const [table, floor] of floors) {
         await connection.runText(`alter table ?? auto_increment = ${floor + 1}`, [table]);
@@ -96,7 +96,7 @@ export async function raiseCounters(
  */
 export async function acceptLoss(
   db: Database,
-  loss: BooksLoss,
+  loss: DatabaseLoss,
   floors: ReadonlyMap<string, number>,
   ticks: number,
 ): Promise<void> {

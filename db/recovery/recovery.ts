@@ -139,7 +139,7 @@ export async function listUnansweredOrders(db: Queryable, page: PageRequest): Pr
 }
 
 /** A page of the settled orders without a row in the history of notices, on any channel. Reads the whole table. */
-export async function listUntoldOrders(db: Queryable, page: PageRequest): Promise<OpenOrder[]> {
+export async function listUnnotifiedOrders(db: Queryable, page: PageRequest): Promise<OpenOrder[]> {
   const rows = await db.query(
     `
     select orders.id, orders.status, orders.total_cents as amount_cents, orders.currency
@@ -162,7 +162,10 @@ export async function listUntoldOrders(db: Queryable, page: PageRequest): Promis
 }
 
 /** A page of the finished refunds without a row in the history of notices, on any channel. Reads the whole table. */
-export async function listUntoldRefunds(db: Queryable, page: PageRequest): Promise<OpenRefund[]> {
+export async function listUnnotifiedRefunds(
+  db: Queryable,
+  page: PageRequest,
+): Promise<OpenRefund[]> {
   const rows = await db.query(
     `
     select refunds.id, refunds.order_id, refunds.status, refunds.amount_cents, orders.currency
@@ -221,7 +224,7 @@ export async function countOpenRefunds(db: Queryable): Promise<number> {
  * @param olderThanSeconds leave out steps that are younger, by the database's clock
  * @returns the orders, and the last step that was looked at now
  */
-export async function listUntoldCancellations(
+export async function listUnnotifiedCancellations(
   db: Queryable,
   afterEventId: number,
   olderThanSeconds: number,

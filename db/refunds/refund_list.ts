@@ -67,7 +67,7 @@ export async function listRefunds(
     db,
     { table: "refunds", id: "id", isIndexed: isOpen },
     request,
-    async ({ top, least, limit }) => {
+    async ({ top, least: min, limit }) => {
       const rows = await db.query(
         `
         select refunds.id, refunds.order_id, refunds.amount_cents, refunds.reason, refunds.failure_reason,
@@ -80,7 +80,7 @@ export async function listRefunds(
         where refunds.id <= ? and refunds.id >= ? ${given.map(([sql]) => `and ${sql}`).join(" ")}
         order by refunds.id desc
         limit ?`,
-        [top, least, ...given.map(([, value]) => value!), limit],
+        [top, min, ...given.map(([, value]) => value!), limit],
       );
       return rows.map(toListedRefund);
     },

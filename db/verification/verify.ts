@@ -19,7 +19,7 @@ export interface Faults<T> {
 }
 
 /** Faults of one kind that are told in full. */
-const mostRows = 20;
+const maxRows = 20;
 
 /** How many rows each check looks at. */
 export interface BookCounts {
@@ -91,7 +91,7 @@ export async function findStockFaults(tx: Queryable): Promise<Faults<StockFault>
       or products.stock_qty < 0
     order by products.id
     limit ?`,
-    [mostRows],
+    [maxRows],
   );
   return faultsOf(rows, (row) => ({
     productId: toInteger(row.id),
@@ -125,7 +125,7 @@ export async function findUnpaidOrders(tx: Queryable): Promise<Faults<MoneyFault
         or payments.currency <> orders.currency)
     order by orders.id
     limit ?`,
-    [mostRows],
+    [maxRows],
   );
   return faultsOf(rows, toMoneyFault);
 }
@@ -141,7 +141,7 @@ export async function findPaymentsForNothing(tx: Queryable): Promise<Faults<Mone
     where payments.status = 'SUCCEEDED' and orders.status <> 'PAID'
     order by orders.id
     limit ?`,
-    [mostRows],
+    [maxRows],
   );
   return faultsOf(rows, toMoneyFault);
 }
@@ -164,7 +164,7 @@ export async function findDisputeFaults(tx: Queryable): Promise<Faults<DisputeFa
     where (payments.status = 'DISPUTED') <> (payment_disputes.payment_id is not null)
     order by payments.id
     limit ?`,
-    [mostRows],
+    [maxRows],
   );
   return faultsOf(rows, (row) => ({
     paymentId: toInteger(row.id),
@@ -194,13 +194,13 @@ export async function findRefundFaults(tx: Queryable): Promise<Faults<MoneyFault
         and (orders.status <> 'PAID' or refunded.cents > orders.total_cents))
     order by orders.id
     limit ?`,
-    [mostRows],
+    [maxRows],
   );
   return faultsOf(rows, toMoneyFault);
 }
 
 /** A notice that should not be there. */
-export interface NoticeFault {
+export interface NotificationFault {
   orderId: number;
   refundId: number | null;
   /** The status of what the notice is about; null where there is no such refund. */
@@ -212,7 +212,7 @@ export interface NoticeFault {
  * Notices that tell of an end which their order or refund did not have. The unique key rules out a
  * second row of one on a channel.
  */
-export async function findWrongNotices(tx: Queryable): Promise<Faults<NoticeFault>> {
+export async function findWrongNotifications(tx: Queryable): Promise<Faults<NotificationFault>> {
   const [processed, failed] = refundEventStarts();
   const orders = await tx.query(
     `
@@ -230,7 +230,7 @@ export async function findWrongNotices(tx: Queryable): Promise<Faults<NoticeFaul
       orderEventName("PAID"),
       orderEventName("FAILED"),
       orderEventName("CANCELLED"),
-      mostRows,
+      maxRows,
     ],
   );
   const refunds = await tx.query(
@@ -245,9 +245,9 @@ export async function findWrongNotices(tx: Queryable): Promise<Faults<NoticeFaul
       and refunds.id is null
     order by notification_logs.id
     limit ?`,
-    [processed, failed, `${processed}%`, `${failed}%`, mostRows],
+    [processed, failed, `${processed}%`, `${failed}%`, maxRows],
   );
-  const all = [orders, refunds].map((rows) => faultsOf(rows, toNoticeFault));
+  const all = [orders, refunds].map((rows) => faultsOf(rows, toNotificationFault));
   return {
     rows: all.flatMap(({ rows }) => rows),
     count: all.reduce((sum, { count }) => sum + count, 0),
@@ -255,7 +255,7 @@ export async function findWrongNotices(tx: Queryable): Promise<Faults<NoticeFaul
 }
 
 /** A notice that is incomplete. */
-export interface NoticeGap {
+export interface NotificationGap {
   orderId: number;
   event: string;
   channel: string;
@@ -270,7 +270,7 @@ export interface NoticeGap {
  * How many channels an event was told on is written in its rows, so the proof needs no settings, and a channel
  * that was added later makes no fault of older events.
  */
-export async function findNoticeGaps(tx: Queryable): Promise<Faults<NoticeGap>> {
+export async function findNotificationGaps(tx: Queryable): Promise<Faults<NotificationGap>> {
   const rows = await tx.query(
     `
     select gaps.order_id, gaps.event, gaps.channel, gaps.lacks_channels, count(*) over () as faults
@@ -292,7 +292,7 @@ export async function findNoticeGaps(tx: Queryable): Promise<Faults<NoticeGap>> 
       or (notification_logs.success = 0 and notification_deliveries.notification_log_id is null)
     order by gaps.id
     limit ?`,
-    [mostRows],
+    [maxRows],
   );
   return faultsOf(rows, (row) => ({
     orderId: toInteger(row.order_id),
@@ -316,7 +316,7 @@ function toMoneyFault(row: Row): MoneyFault {
   };
 }
 
-function toNoticeFault(row: Row): NoticeFault {
+function toNotificationFault(row: Row): NotificationFault {
   return {
     orderId: toInteger(row.order_id),
     refundId: row.refund_id === null ? null : toInteger(row.refund_id),

@@ -46,7 +46,7 @@ export function placeColumns(header: readonly string[]): ColumnPlaces | string {
   ) as Record<ImportColumn, number>;
 }
 
-/** True for the header of a file of rejects, mended or not. */
+/** True for the header of a file of rejects, corrected or not. */
 export function isRejectsHeader(header: readonly string[]): boolean {
   const names = header.map(columnName);
   return rejectColumns.every((column) => names.includes(column));
@@ -54,7 +54,7 @@ export function isRejectsHeader(header: readonly string[]): boolean {
 
 /**
  * The places of the columns that a rejects file repeats: all but those that an earlier rejects file added,
- * so that a mended one can be imported, rejected and mended again.
+ * so that a corrected one can be imported, rejected and corrected again.
  */
 export function originalPlaces(header: readonly string[]): number[] {
   return header.flatMap((name, place) =>

@@ -159,14 +159,14 @@ function integer(
   fields: readonly string[],
   places: ColumnPlaces,
   column: ImportColumn,
-  least: number,
-  most: number,
+  min: number,
+  max: number,
   faults: Fault[],
 ): number {
   const raw = trimmed(fields, places, column);
   const value = /^\d+$/.test(raw) ? Number(raw) : NaN;
-  if (!(value >= least && value <= most)) {
-    check(faults, column, `must be an integer ${least}…${most}`);
+  if (!(value >= min && value <= max)) {
+    check(faults, column, `must be an integer ${min}…${max}`);
   }
   return value;
 }

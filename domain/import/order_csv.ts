@@ -146,11 +146,11 @@ export function rejectConflict(
 }
 
 /**
- * All rows of an order of which some were left out: mended, the file must have the order whole, or the rest
+ * All rows of an order of which some were left out: corrected, the file must have the order whole, or the rest
  * of it would be missing.
  *
  * @param rows those that were taken
- * @param leftOut the others, which are all there is to be mended
+ * @param leftOut the others, which are all there is to be corrected
  */
 export function rejectWhole(
   rows: readonly CsvRow[],

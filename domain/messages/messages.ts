@@ -79,10 +79,10 @@ export type AskAgainMessage = MessageOf<"payment.ask_again">;
 export type TimeOutMessage = MessageOf<"payment.time_out">;
 
 /** Tell the customer that the order was settled. */
-export type OrderNoticeMessage = MessageOf<"notify.order">;
+export type OrderNotificationMessage = MessageOf<"notify.order">;
 
 /** Tell the customer how a refund ended. */
-export type RefundNoticeMessage = MessageOf<"notify.refund">;
+export type RefundNotificationMessage = MessageOf<"notify.refund">;
 
 /** Give money of a `PAID` order back. */
 export type RefundMessage = MessageOf<"refund.process">;

@@ -5,7 +5,7 @@
  */
 
 /** The most that a retry waits, in milliseconds. */
-export const longestBackoffMs = 3_600_000;
+export const maxBackoffMs = 3_600_000;
 
 /**
  * A message whose consumers keep dying is suspected of killing them: from so many deliveries without an
@@ -14,13 +14,13 @@ export const longestBackoffMs = 3_600_000;
 export const deliveriesBeforeIsolation = 3;
 
 /**
- * Milliseconds until the next try: doubling with every error, up to {@linkcode longestBackoffMs}.
+ * Milliseconds until the next try: doubling with every error, up to {@linkcode maxBackoffMs}.
  *
  * @param errors that the message has caused so far, at least 1
  * @param firstMs wait after the first error
  */
 export function backoffMs(errors: number, firstMs: number): number {
-  return Math.min(longestBackoffMs, firstMs * 2 ** Math.min(errors - 1, 30));
+  return Math.min(maxBackoffMs, firstMs * 2 ** Math.min(errors - 1, 30));
 }
 
 /** What to do with a message that comes back, before it is run. */

@@ -7,7 +7,7 @@
 import type { FailureReason, OrderStatus } from "../order/order.ts";
 
 /** What may have happened. */
-export type NoticeType =
+export type NotificationType =
   | "order.paid"
   | "order.failed"
   | "order.cancelled"
@@ -15,11 +15,11 @@ export type NoticeType =
   | "refund.failed";
 
 /** A notification that is to be sent. What it says is what was true when it was written. */
-export interface Notice {
+export interface Notification {
   /** Of its row in the history. */
   id: number;
   /** What happened. */
-  type: NoticeType;
+  type: NotificationType;
   /** Database id of the order. */
   orderId: number;
   /** The shop's own name for the order. */
@@ -43,11 +43,11 @@ export interface Notice {
 }
 
 /** What an event's name says without the id that may follow: `refund.processed` of `refund.processed:17`. */
-export function noticeTypeOf(event: string): NoticeType {
-  return event.split(":")[0] as NoticeType;
+export function notificationTypeOf(event: string): NotificationType {
+  return event.split(":")[0] as NotificationType;
 }
 
 /** The notification's name to receivers: the same for every try and every replay, so they can drop it. */
-export function noticeName(id: number): string {
+export function notificationName(id: number): string {
   return `ntf_${id}`;
 }

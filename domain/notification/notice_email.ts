@@ -5,11 +5,11 @@
  */
 
 import { formatMoney } from "../money.ts";
-import type { Notice, NoticeType } from "./notice.ts";
+import type { Notification, NotificationType } from "./notice.ts";
 import type { FailureReason } from "../order/order.ts";
 
 /** What stands in an e-mail; all of it is text but `html`. */
-export interface NoticeEmail {
+export interface NotificationEmail {
   /** One line. */
   subject: string;
   /** For readers that show no HTML. */
@@ -41,7 +41,10 @@ const costs: Readonly<Record<FailureReason, string>> = {
 
 /** What is said of each happening: the subject, and the sentences. */
 const texts: Readonly<
-  Record<NoticeType, (notice: Notice, amount: string) => { subject: string; says: string[] }>
+  Record<
+    NotificationType,
+    (notification: Notification, amount: string) => { subject: string; says: string[] }
+  >
 > = {
   "order.paid": ({ externalOrderId }, amount) => ({
     subject: `Your order ${externalOrderId} is paid`,
@@ -75,15 +78,15 @@ const texts: Readonly<
 };
 
 /** Writes the e-mail of a notification, as text and as HTML with the same words. */
-export function noticeEmail(notice: Notice): NoticeEmail {
-  const amount = formatMoney(notice.amountCents, notice.currency);
-  const { subject, says } = texts[notice.type](notice, amount);
-  const name = oneLine(notice.customer.name);
+export function notificationEmail(notification: Notification): NotificationEmail {
+  const amount = formatMoney(notification.amountCents, notification.currency);
+  const { subject, says } = texts[notification.type](notification, amount);
+  const name = oneLine(notification.customer.name);
   const sentences = says.map(oneLine);
   const facts: [name: string, value: string][] = [
-    ["Order", oneLine(notice.externalOrderId)],
-    ["Reference", String(notice.orderId)],
-    [notice.refundId === null ? "Total" : "Refund", amount],
+    ["Order", oneLine(notification.externalOrderId)],
+    ["Reference", String(notification.orderId)],
+    [notification.refundId === null ? "Total" : "Refund", amount],
   ];
   return {
     subject: oneLine(subject),

@@ -4,24 +4,24 @@
  * @module
  */
 
-import type { Notice } from "./notice.ts";
+import type { Notification } from "./notice.ts";
 
 /** The body; the same, byte for byte, for every try. */
-export function noticeWebhook(notice: Notice): string {
+export function notificationWebhook(notification: Notification): string {
   return JSON.stringify({
-    type: notice.type,
-    timestamp: notice.createdAt,
+    type: notification.type,
+    timestamp: notification.createdAt,
     data: {
-      notification_id: notice.id,
-      order_id: notice.orderId,
-      external_order_id: notice.externalOrderId,
-      customer_id: notice.customer.externalId,
-      refund_id: notice.refundId,
-      status: notice.status,
-      failure_reason: notice.failureReason,
-      currency: notice.currency,
-      amount_cents: notice.amountCents,
-      total_cents: notice.totalCents,
+      notification_id: notification.id,
+      order_id: notification.orderId,
+      external_order_id: notification.externalOrderId,
+      customer_id: notification.customer.externalId,
+      refund_id: notification.refundId,
+      status: notification.status,
+      failure_reason: notification.failureReason,
+      currency: notification.currency,
+      amount_cents: notification.amountCents,
+      total_cents: notification.totalCents,
     },
   });
 }

@@ -11,13 +11,13 @@ import type { OrderStatus, RefundStatus } from "../order/order.ts";
  * Where notifications go: `log` is the history itself, where writing is the sending; `email` and `webhook`
  * are sent afterwards.
  */
-export const noticeChannels = ["log", "email", "webhook"] as const;
+export const notificationChannels = ["log", "email", "webhook"] as const;
 
-/** One of {@linkcode noticeChannels}. */
-export type NoticeChannel = typeof noticeChannels[number];
+/** One of {@linkcode notificationChannels}. */
+export type NotificationChannel = typeof notificationChannels[number];
 
 /** A channel whose notifications leave the process. */
-export type OutwardChannel = Exclude<NoticeChannel, "log">;
+export type OutwardChannel = Exclude<NotificationChannel, "log">;
 
 /** Every {@linkcode OutwardChannel}. */
 export const outwardChannels = ["email", "webhook"] as const satisfies readonly OutwardChannel[];

@@ -24,7 +24,7 @@ export interface ApiToken {
 }
 
 /** Most entries of `API_TOKENS`: each request is compared with all of them. */
-export const mostTokens = 200;
+export const maxTokens = 200;
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
@@ -48,9 +48,9 @@ export function parseApiTokens(text: string, onFault: (detail: string) => void):
   const entries = text.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "");
   // Meant to name somebody: nobody being named would mean that nobody is asked.
   if (entries.length === 0 && text !== "") onFault("must have an entry where it is set");
-  if (entries.length > mostTokens) onFault(`must have at most ${mostTokens} entries`);
+  if (entries.length > maxTokens) onFault(`must have at most ${maxTokens} entries`);
   const numberOf = new Map<string, number>();
-  return entries.slice(0, mostTokens).flatMap((entry, index): ApiToken[] => {
+  return entries.slice(0, maxTokens).flatMap((entry, index): ApiToken[] => {
     const at = `entry ${index + 1}`;
     const [name = "", hash = "", scopeText = "", ...rest] = entry.split(":");
     if (rest.length > 0 || scopeText === "") {

@@ -1,5 +1,5 @@
 /**
- * Whether the database is older than what was published from it: restored from a dump, or taken over by a
+ * Whether the database is older than what was published from it: restored from a dump, or reclaimed by a
  * server that lacked the last commits.
  *
  * @module
@@ -12,7 +12,7 @@ export const markedTables = ["orders", "refunds", "order_events"] as const;
 export type MarkedTable = (typeof markedTables)[number];
 
 /** How far the books are. */
-export interface BooksMarks {
+export interface DatabaseMarks {
   /** Grows while work goes on. */
   ticks: number;
   /** When it last grew, a database time; null where that is not known. */
@@ -22,7 +22,7 @@ export interface BooksMarks {
 }
 
 /** What an older database lacks of what Redis has heard of. */
-export interface BooksLoss {
+export interface DatabaseLoss {
   /** The last tick that the database knows of, a database time. */
   lostFrom: string;
   /** The last tick that Redis knows of; null where it knows of none. */
@@ -38,7 +38,7 @@ export interface BooksLoss {
  * @param heard what Redis knows; zeros where it knows nothing
  * @returns null where the books are as new
  */
-export function findLoss(books: BooksMarks, heard: BooksMarks): BooksLoss | null {
+export function findLoss(books: DatabaseMarks, heard: DatabaseMarks): DatabaseLoss | null {
   const lost = {} as Record<MarkedTable, number>;
   for (const table of markedTables) {
     lost[table] = Math.max(0, heard.numbers[table] - books.numbers[table]);
@@ -60,9 +60,9 @@ const rowsPerLost = 8;
  * @param tables every table with numbers of its own
  */
 export function floorsAfter(
-  loss: BooksLoss,
-  books: BooksMarks,
-  heard: BooksMarks,
+  loss: DatabaseLoss,
+  books: DatabaseMarks,
+  heard: DatabaseMarks,
   tables: readonly string[],
 ): Map<string, number> {
   const rows = Object.values(loss.lost).reduce((sum, count) => sum + count, 0);

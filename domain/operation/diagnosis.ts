@@ -14,12 +14,12 @@ export interface Finding {
   what: string;
   /** What was found. */
   detail: string;
-  /** How to mend it; empty where nothing is wrong. */
+  /** How to repair it; empty where nothing is wrong. */
   mend: string;
 }
 
 /** The oldest versions that are supported. */
-export const leastVersions = {
+export const minVersions = {
   mysql: "8.0",
   mariadb: "10.6",
   redis: "6.2",
@@ -27,10 +27,10 @@ export const leastVersions = {
 } as const;
 
 /** Least bytes that a statement must be able to hold: a batch of orders is sent as one. */
-const leastPacketBytes = 16 * 1_048_576;
+const minPacketBytes = 16 * 1_048_576;
 
 /** Less memory for the database's pages than this is for trials only. */
-const leastBufferPoolBytes = 256 * 1_048_576;
+const minBufferPoolBytes = 256 * 1_048_576;
 
 /** Connections beside those of one process: other processes, people, monitors. */
 const spareConnections = 10;
@@ -61,15 +61,15 @@ export function problem(what: string, detail: string, mend: string): Finding {
  *
  * @param version such as `10.11.19-MariaDB`
  */
-export function judgeVersion(engine: keyof typeof leastVersions, version: string): Finding {
+export function judgeVersion(engine: keyof typeof minVersions, version: string): Finding {
   const what = `${engine} version`;
-  const least = leastVersions[engine];
+  const min = minVersions[engine];
   const numbers = (text: string) => (text.match(/\d+/g) ?? []).slice(0, 2).map(Number);
   const [major = 0, minor = 0] = numbers(version);
-  const [leastMajor = 0, leastMinor = 0] = numbers(least);
-  return major > leastMajor || (major === leastMajor && minor >= leastMinor)
+  const [minMajor = 0, minMinor = 0] = numbers(min);
+  return major > minMajor || (major === minMajor && minor >= minMinor)
     ? fine(what, version)
-    : problem(what, `${version} is too old`, `install ${least} or newer`);
+    : problem(what, `${version} is too old`, `install ${min} or newer`);
 }
 
 /** Judges the settings of the database server. */
@@ -106,7 +106,7 @@ export function judgeDatabase(
         "raise max_connections or lower DATABASE_CONNECTIONS",
       ),
     judgePacketSize(facts.maxPacketBytes),
-    facts.bufferPoolBytes >= leastBufferPoolBytes
+    facts.bufferPoolBytes >= minBufferPoolBytes
       ? fine("database memory", `${megabytes(facts.bufferPoolBytes)} for pages`)
       : warning(
         "database memory",
@@ -178,7 +178,7 @@ export interface Encryption {
  * Judges whether others can read what goes to an engine, or pretend to be it.
  *
  * @param whose `database` or `redis`
- * @param mend how its URL is to be changed
+ * @param repair how its URL is to be changed
  */
 export function judgeEncryption(
   whose: string,
@@ -255,10 +255,10 @@ export function findDangers(database: EngineFacts, store: StoreFacts, prefix: st
 
 function judgePacketSize(bytes: number): Finding {
   const what = "database packet size";
-  return bytes >= leastPacketBytes ? fine(what, megabytes(bytes)) : problem(
+  return bytes >= minPacketBytes ? fine(what, megabytes(bytes)) : problem(
     what,
     `max_allowed_packet is ${megabytes(bytes)}`,
-    `set it to ${megabytes(leastPacketBytes)} or more: batches are sent as one statement`,
+    `set it to ${megabytes(minPacketBytes)} or more: batches are sent as one statement`,
   );
 }
 
@@ -272,7 +272,7 @@ function megabytes(bytes: number): string {
  * @param isOlder at this moment
  * @param loss the latest that was found and made good
  */
-export function judgeBooks(isOlder: boolean, loss: RecordedLoss | null): Finding {
+export function judgeDatabaseAge(isOlder: boolean, loss: RecordedLoss | null): Finding {
   const what = "database age";
   if (isOlder) {
     return problem(

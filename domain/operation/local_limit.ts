@@ -5,7 +5,7 @@
  */
 
 /** Callers that are remembered at once; of further ones none may come. */
-const mostCallers = 10_000;
+const maxCallers = 10_000;
 
 const minuteMs = 60_000;
 
@@ -18,9 +18,9 @@ const minuteMs = 60_000;
 export function localLimit(): (caller: string, limit: number, nowMs: number) => number {
   const forgottenMs = new Map<string, number>();
   return (caller, limit, nowMs) => {
-    if (forgottenMs.size >= mostCallers && !forgottenMs.has(caller)) {
+    if (forgottenMs.size >= maxCallers && !forgottenMs.has(caller)) {
       for (const [name, atMs] of forgottenMs) if (atMs <= nowMs) forgottenMs.delete(name);
-      if (forgottenMs.size >= mostCallers) return minuteMs;
+      if (forgottenMs.size >= maxCallers) return minuteMs;
     }
     const usedMs = Math.max(0, (forgottenMs.get(caller) ?? 0) - nowMs);
     const intervalMs = minuteMs / limit;

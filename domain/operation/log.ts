@@ -111,12 +111,12 @@ export function makeLog(
       .join("");
     return visibleText(`${options.now().slice(11, 23)} ${level.padEnd(5)} ${event}${rest}`);
   };
-  const most = levels.indexOf(options.level);
+  const max = levels.indexOf(options.level);
   const { traceId } = options;
   const traced = (fields: LogFields): LogFields =>
     traceId === undefined ? fields : { ...fields, trace_id: fields.trace_id ?? traceId() };
   const at = (level: LogLevel) => (event: string, fields: LogFields = {}) => {
-    if (levels.indexOf(level) <= most) write(line(level, event, traced(fields)));
+    if (levels.indexOf(level) <= max) write(line(level, event, traced(fields)));
   };
   return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
 }

@@ -64,8 +64,8 @@ export function totalProblem({ items, currency }: Pick<IncomingOrder, "items" | 
     (sum, { unitPriceCents, qty }) => sum + BigInt(unitPriceCents) * BigInt(qty),
     0n,
   );
-  const most = namedAmount(orderLimits.totalCents, currency);
-  return `come to ${namedAmount(sum, currency)}, and an order may be worth ${most} at most`;
+  const max = namedAmount(orderLimits.totalCents, currency);
+  return `come to ${namedAmount(sum, currency)}, and an order may be worth ${max} at most`;
 }
 
 /** The part of an order that makes it the same order or another one. */

@@ -35,7 +35,7 @@ export function parsePlacedAt(text: string): string | undefined {
 }
 
 /** How far ahead the clock of a shop may be, or its time zone be taken for UTC, in milliseconds. */
-const mostAheadMs = 86_400_000;
+const maxAheadMs = 86_400_000;
 
 /** What is wrong with a time after {@linkcode latestPlacedAt}. */
 export const tooFarAhead = "must not be more than a day ahead";
@@ -47,7 +47,7 @@ export const tooFarAhead = "must not be more than a day ahead";
  * @param nowMs since 1970
  */
 export function latestPlacedAt(nowMs: number): string {
-  return new Date(nowMs + mostAheadMs).toISOString().replace("T", " ").replace("Z", "");
+  return new Date(nowMs + maxAheadMs).toISOString().replace("T", " ").replace("Z", "");
 }
 
 /** How far a time zone such as `+01:00` is ahead of UTC; undefined for one that can't be. */

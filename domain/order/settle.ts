@@ -57,7 +57,7 @@ export type SettleDecision =
  * Decides what one answer does to its order.
  *
  * An order that is over gives back whatever was taken; one that is `RESERVED` is paid by its total alone.
- * While money is disputed, only the provider itself can mend it: by saying of the same charge that it took the
+ * While money is disputed, only the provider itself can repair it: by saying of the same charge that it took the
  * total after all, unless all of it went back. That it took nothing is not believed without a person, because it said otherwise before; nor is it
  * of money that a paid order was counted by.
  *

@@ -5,14 +5,14 @@
  */
 
 /** Names that are longer are not compared: nobody mistyped them, and comparing takes time by their square. */
-const longestName = 64;
+const maxName = 64;
 
 /**
  * The known name that is nearest to a mistyped one; undefined where none is near: more than two letters, or a
  * third of them, would have to change.
  */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
-  if (name.length > longestName) return undefined;
+  if (name.length > maxName) return undefined;
   const typed = name.toLowerCase();
   let nearest: { name: string; distance: number } | undefined;
   for (const one of known) {

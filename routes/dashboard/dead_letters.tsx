@@ -310,8 +310,8 @@ function filterOf(
   return {
     group: given.group,
     error: given.error,
-    leastCents: query.cents("least", baseCurrency),
-    mostCents: query.cents("most", baseCurrency),
+    minCents: query.cents("least", baseCurrency),
+    maxCents: query.cents("most", baseCurrency),
     diedBefore: given.older === undefined ? undefined : hoursAgo(Number(given.older)),
   };
 }

@@ -71,15 +71,15 @@ export const DayFields: FC<{ label: string; from?: string; to?: string }> = (
 );
 
 /** The amounts `least` and `most`, as people type them. */
-export const AmountFields: FC<{ least?: string; most?: string }> = ({ least, most }) => (
+export const AmountFields: FC<{ least?: string; most?: string }> = ({ least: min, most: max }) => (
   <>
     <div class="field short">
       <label for="least">Amount from</label>
-      <input id="least" name="least" inputmode="decimal" value={least} placeholder="0.00" />
+      <input id="least" name="least" inputmode="decimal" value={min} placeholder="0.00" />
     </div>
     <div class="field short">
       <label for="most">to</label>
-      <input id="most" name="most" inputmode="decimal" value={most} placeholder="any" />
+      <input id="most" name="most" inputmode="decimal" value={max} placeholder="any" />
     </div>
   </>
 );

@@ -27,7 +27,7 @@ const home = "/dashboard/kpis";
 const usualDays = 30;
 
 /** Days that the table shows at the most; the charts and the file show all. */
-const mostTableDays = 400;
+const maxTableDays = 400;
 
 /** `GET /dashboard/kpis`. */
 export function kpiPageRoutes(deps: AppDeps): Hono {
@@ -208,7 +208,7 @@ const DayTable: FC<{ days: readonly KpiRow[]; currency: string }> = ({ days, cur
             ]}
           />
           <tbody>
-            {days.slice(0, mostTableDays).map((row) => (
+            {days.slice(0, maxTableDays).map((row) => (
               <tr key={row.date}>
                 <th scope="row" class="nowrap">{formatDay(row.date)}</th>
                 {kpiFigureNames.map((figure) => (
@@ -222,9 +222,9 @@ const DayTable: FC<{ days: readonly KpiRow[]; currency: string }> = ({ days, cur
             ))}
           </tbody>
         </Table>
-        {days.length > mostTableDays && (
+        {days.length > maxTableDays && (
           <p class="pager small">
-            The file has the other {formatCount(days.length - mostTableDays)} days
+            The file has the other {formatCount(days.length - maxTableDays)} days
           </p>
         )}
       </>
@@ -245,7 +245,7 @@ function isEventful(row: KpiRow): boolean {
 }
 
 function best(days: readonly KpiRow[], currency: string): string {
-  const [most] = days.toSorted((a, b) => b.revenue_cents - a.revenue_cents);
-  if (most === undefined || most.revenue_cents <= 0) return "No revenue on these days";
-  return `Most on ${formatDay(most.date)}: ${formatMoney(most.revenue_cents, currency)}`;
+  const [max] = days.toSorted((a, b) => b.revenue_cents - a.revenue_cents);
+  if (max === undefined || max.revenue_cents <= 0) return "No revenue on these days";
+  return `Most on ${formatDay(max.date)}: ${formatMoney(max.revenue_cents, currency)}`;
 }

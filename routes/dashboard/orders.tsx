@@ -121,15 +121,15 @@ function searchOf(query: PageQuery, given: Given, baseCurrency: string): OrderSe
     currency: given.currency,
     placedFrom: given.from,
     placedTo: given.to && `${given.to} 23:59:59.999999`,
-    leastCents: query.cents("least", given.currency ?? baseCurrency),
-    mostCents: query.cents("most", given.currency ?? baseCurrency),
+    minCents: query.cents("least", given.currency ?? baseCurrency),
+    maxCents: query.cents("most", given.currency ?? baseCurrency),
   };
 }
 
 /** The same orders as a file. */
-function fileLink(given: Given, { leastCents, mostCents }: OrderSearch): string {
+function fileLink(given: Given, { minCents, maxCents }: OrderSearch): string {
   const { least: _, most: __, ...rest } = given;
-  return linkTo("/orders.csv", { ...rest, least_cents: leastCents, most_cents: mostCents });
+  return linkTo("/orders.csv", { ...rest, least_cents: minCents, most_cents: maxCents });
 }
 
 const OrderFilters: FC<{ given: Given }> = ({ given }) => (

@@ -14,7 +14,7 @@ import { type ActivityHour, readActivity } from "../../streams/kpis/activity.ts"
 import { readAlerts } from "../../streams/alerts/alerts.ts";
 import { pause } from "../../streams/queue/pause.ts";
 import { readKpis } from "../../streams/kpis/kpis.ts";
-import { prove, readProof } from "../../streams/verification/verify_regularly.ts";
+import { prove, readVerification } from "../../streams/verification/verify_regularly.ts";
 import { readStreams } from "../../streams/workflow/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
 import { settledRate, settleLatency } from "./activity_series.ts";
@@ -37,7 +37,7 @@ const emptyHour: ActivityHour = {
 };
 
 /** How long a browser waits for a proof, in milliseconds. */
-const proofWaitMs = 5_000;
+const verificationWaitMs = 5_000;
 
 /** `GET /dashboard`, its stream, and `POST /dashboard/proof`. */
 export function overviewPageRoutes(deps: AppDeps): Hono {
@@ -55,7 +55,7 @@ export function overviewPageRoutes(deps: AppDeps): Hono {
   app.post("/proof", async (c) => {
     const proof = prove(deps);
     // At millions of orders it takes longer than a browser should wait: the page shows it when it is there.
-    await Promise.race([proof, pause(proofWaitMs)]);
+    await Promise.race([proof, pause(verificationWaitMs)]);
     proof.catch((error) => deps.log.warn("proof failed", { error: messageOf(error) }));
     return c.redirect("/dashboard#proof", 303);
   });
@@ -84,7 +84,7 @@ function reader(deps: AppDeps) {
       attempt(deps, "Redis", () => readStreams(deps)),
       attempt(deps, "The database", () => countDeadLetters(db)),
       hour(),
-      attempt(deps, "Redis", () => readProof(deps)),
+      attempt(deps, "Redis", () => readVerification(deps)),
       attempt(deps, "Redis", () => readAlerts(deps)),
       attempt(deps, "The database", () => timed(() => pingDatabase(db))),
       attempt(deps, "Redis", () => timed(pingRedis)),

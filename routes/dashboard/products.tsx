@@ -34,9 +34,9 @@ export function productPageRoutes({ db, baseCurrency }: AppDeps): Hono {
     const given = { q: query.text("q"), stock: query.oneOf("stock", ["low", "none"]) };
     const { q, stock } = given;
     const afterId = query.cursor("products") ?? 0;
-    const mostStock = stock === "none" ? 0 : stock === "low" ? fewUnits : undefined;
+    const maxStock = stock === "none" ? 0 : stock === "low" ? fewUnits : undefined;
     const found = await need(
-      searchProducts(db, { text: q, mostStock }, { afterId, limit: pageSize }),
+      searchProducts(db, { text: q, maxStock }, { afterId, limit: pageSize }),
     );
     const { products, nextAfterId, stoppedEarly } = found;
     return page(

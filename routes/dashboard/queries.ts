@@ -16,7 +16,7 @@ export const pageSize = 50;
 
 /** The query of a page, read piece by piece. */
 export interface PageQuery {
-  text(name: string, most?: number): string | undefined;
+  text(name: string, max?: number): string | undefined;
   oneOf<T extends string>(name: string, known: readonly T[]): T | undefined;
   day(name: string): string | undefined;
   /** Minor units of an amount in a currency. */
@@ -64,10 +64,10 @@ export function idOf(c: Context): number {
 /** Reads the query of a request. */
 export function readPageQuery(c: Context): PageQuery {
   const faults: string[] = [];
-  const text: PageQuery["text"] = (name, most = 255) => {
+  const text: PageQuery["text"] = (name, max = 255) => {
     const value = said(c, name)?.trim() ?? "";
     if (value === "") return undefined;
-    if ([...value].length <= most && !/\p{Cc}/u.test(value) && value.isWellFormed()) return value;
+    if ([...value].length <= max && !/\p{Cc}/u.test(value) && value.isWellFormed()) return value;
     faults.push(`What was given for ${name} is too long or no text`);
     return undefined;
   };

@@ -9,7 +9,7 @@ import type { Message } from "../../domain/messages/messages.ts";
 import {
   type ConsumerState,
   type GroupDetail,
-  mostDeliveriesApart,
+  maxDeliveriesApart,
   type PendingBand,
   type ScheduledMessage,
 } from "../../streams/queue/group_detail.ts";
@@ -100,10 +100,10 @@ const Bands: FC<{ bands: readonly PendingBand[] }> = ({ bands }) => (
         "Age",
         { right: "Delivered once" },
         ...Array.from(
-          { length: mostDeliveriesApart - 2 },
+          { length: maxDeliveriesApart - 2 },
           (_, at) => ({ right: `${at + 2} times` }),
         ),
-        { right: `${mostDeliveriesApart} times or more` },
+        { right: `${maxDeliveriesApart} times or more` },
       ]}
     />
     <tbody>

@@ -27,9 +27,9 @@ import { groups } from "../../domain/messages/messages.ts";
 import { noteAlertNews } from "./alert_posts.ts";
 import { olderConsumers } from "../payments/end_old_keys.ts";
 import { takeLease } from "../redis/lease.ts";
-import { mendable, readFailedRepairs } from "../recovery/repair.ts";
+import { readFailedRepairs, repairableNames } from "../recovery/repair.ts";
 import { pause } from "../queue/pause.ts";
-import { readProof, readProofFailures } from "../verification/verify_regularly.ts";
+import { readVerification, readVerificationFailures } from "../verification/verify_regularly.ts";
 import { readProviderAway } from "../payments/provider_away.ts";
 import type { RedisDeps } from "../redis/keys.ts";
 import { readStreams } from "../workflow/queue_status.ts";
@@ -55,7 +55,7 @@ const overdueSeconds = 300;
 /** For how many hours after it was found people are told of a loss of the database. */
 const lossHours = 24;
 /** Proofs that can't be made in a row until people are told: an engine may be away for a while. */
-const failedProofs = 3;
+const failedVerifications = 3;
 
 /** Every alert that is raised or about to be, the first ones first. */
 export async function readAlerts({ redis, keys }: RedisDeps): Promise<AlertState[]> {
@@ -76,7 +76,7 @@ export async function keepWatching(deps: AlertDeps, signal: AbortSignal): Promis
   while (!signal.aborted) {
     try {
       // Not given back: it ends shortly before the next look is due, whoever takes that.
-      if (await takeLease(redis, keys.alertsLock, lookMs - 1_000) !== null) {
+      if (await takeLease(redis, keys.alertsLease, lookMs - 1_000) !== null) {
         await lookOnce(deps, Date.now());
       }
     } catch (error) {
@@ -100,13 +100,13 @@ export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
   const reads: Record<string, Promise<AlertCheck[]>> = {
     streams: checkStreams(deps),
     dead_letters: checkDeadLetters(deps),
-    proof: checkProof(deps),
+    proof: checkVerification(deps),
     repairs: checkRepairs(deps),
     reservations: checkReservations(deps),
     disputes: checkDisputes(deps),
     provider: checkProvider(deps),
     older: checkOlder(deps),
-    books: checkBooks(deps),
+    books: checkDatabaseAge(deps),
   };
   await Promise.all(
     Object.entries(reads).map(async ([what, read]) => {
@@ -184,14 +184,17 @@ async function checkDeadLetters({ db }: AlertDeps): Promise<AlertCheck[]> {
   });
 }
 
-async function checkProof(deps: AlertDeps): Promise<AlertCheck[]> {
-  const [proof, failures] = await Promise.all([readProof(deps), readProofFailures(deps)]);
+async function checkVerification(deps: AlertDeps): Promise<AlertCheck[]> {
+  const [proof, failures] = await Promise.all([
+    readVerification(deps),
+    readVerificationFailures(deps),
+  ]);
   const checks = (proof?.checks ?? []).map((check): AlertCheck => ({
     name: `drift:${check.name}`,
     severity: "critical",
     title: `The proof found drift in ${check.name}`,
     detail: `${check.drift_count} differ${
-      mendable.includes(check.name) && check.for_people
+      repairableNames.includes(check.name) && check.for_people
         ? `; a person has to decide about ${check.for_people}`
         : ""
     }`,
@@ -203,13 +206,13 @@ async function checkProof(deps: AlertDeps): Promise<AlertCheck[]> {
     severity: "critical",
     title: "The proof can't be made",
     detail: `it failed ${count} times in a row: ${failures?.error ?? ""}`,
-    level: count >= failedProofs ? "bad" : count > 0 ? "between" : "good",
+    level: count >= failedVerifications ? "bad" : count > 0 ? "between" : "good",
   }];
 }
 
 async function checkRepairs(deps: AlertDeps): Promise<AlertCheck[]> {
   const failed = new Map((await readFailedRepairs(deps)).map((repair) => [repair.check, repair]));
-  return mendable.map((check) => {
+  return repairableNames.map((check) => {
     const { failures = 0, left = 0, example = "" } = failed.get(check) ?? {};
     return {
       name: `not_mended:${check}`,
@@ -272,7 +275,7 @@ async function checkOlder(deps: AlertDeps): Promise<AlertCheck[]> {
   }];
 }
 
-async function checkBooks({ db }: AlertDeps): Promise<AlertCheck[]> {
+async function checkDatabaseAge({ db }: AlertDeps): Promise<AlertCheck[]> {
   const loss = await readLatestLoss(db, lossHours);
   return [{
     name: "database_older",

@@ -11,9 +11,12 @@ import {
 } from "../../db/notifications/notifications.ts";
 import { readStatuses } from "../../db/orders/orders.ts";
 import { readRefunds } from "../../db/refunds/refund_rows.ts";
-import type { OrderNoticeMessage, RefundNoticeMessage } from "../../domain/messages/messages.ts";
+import type {
+  OrderNotificationMessage,
+  RefundNotificationMessage,
+} from "../../domain/messages/messages.ts";
 import {
-  type NoticeChannel,
+  type NotificationChannel,
   orderEventName,
   refundEventName,
 } from "../../domain/notification/notification.ts";
@@ -26,7 +29,7 @@ import {
 } from "../workflow/handler.ts";
 
 /** The channels where nothing else is said. */
-const logOnly: readonly NoticeChannel[] = ["log"];
+const logOnly: readonly NotificationChannel[] = ["log"];
 
 /**
  * Tells the customers of a batch, once for each order, event and channel however often a message comes. What
@@ -35,7 +38,7 @@ const logOnly: readonly NoticeChannel[] = ["log"];
  */
 export async function sendNotifications(
   deps: HandlerDeps,
-  deliveries: readonly Delivery<OrderNoticeMessage | RefundNoticeMessage>[],
+  deliveries: readonly Delivery<OrderNotificationMessage | RefundNotificationMessage>[],
 ): Promise<Outcome[]> {
   const channels = deps.notifyChannels ?? logOnly;
   if (channels.length === 1 && channels[0] === "log" && await allEndsLogged(deps, deliveries)) {
@@ -83,7 +86,7 @@ export async function sendNotifications(
  */
 async function allEndsLogged(
   { db }: HandlerDeps,
-  deliveries: readonly Delivery<OrderNoticeMessage | RefundNoticeMessage>[],
+  deliveries: readonly Delivery<OrderNotificationMessage | RefundNotificationMessage>[],
 ): Promise<boolean> {
   if (deliveries.some(({ message }) => message.type !== "notify.order")) return false;
   const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];

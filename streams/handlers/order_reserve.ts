@@ -101,8 +101,8 @@ async function withFreeProducts(
   const deadline = performance.now() + lockPatienceMs;
   for (;;) {
     const isLast = performance.now() >= deadline;
-    const least = isLast ? 0 : Math.ceil(products.length / 2);
-    const { held, busyProduct } = await acquireLocks(deps, lockToken, products, least);
+    const min = isLast ? 0 : Math.ceil(products.length / 2);
+    const { held, busyProduct } = await acquireLocks(deps, lockToken, products, min);
     if (held.includes(true) || busyProduct === null || isLast) {
       products.forEach((ids, index) => {
         if (held[index]) { for (const id of ids) locked.add(id); }

@@ -23,7 +23,7 @@ export function askAgain(
   const timeOut = ({ orderId, amountCents, currency }: Subject): Enqueued => ({
     message: { type: "payment.time_out", orderId, amountCents, currency },
     delayMs,
-    // What was asked just before the message was taken over has to be asked about by somebody.
+    // What was asked just before the message was reclaimed has to be asked about by somebody.
     evenIfLost: true,
   });
   return chargeOrders(deps, deliveries, { askedBefore: () => true, timeOut });

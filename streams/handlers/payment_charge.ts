@@ -15,7 +15,7 @@ import type { Delivery, HandlerDeps, Outcome } from "../workflow/handler.ts";
  * {@linkcode askAboutEnded}.
  *
  * Nothing but the keys is written before the answers are there: a key makes asking again the same charge,
- * so a crash before or after the call is mended by asking again.
+ * so a crash before or after the call is repaired by asking again.
  */
 export async function chargePayments(
   deps: HandlerDeps,

@@ -28,7 +28,7 @@ import {
 
 /**
  * Gives back payments that came too late, or that a person gave up: the gateway that took them first, under the
- * payment's own key, then the books. A crash between the two is mended by asking again with the same key. A payment
+ * payment's own key, then the books. A crash between the two is repaired by asking again with the same key. A payment
  * of nothing is over without the gateway.
  */
 export async function reversePayments(

@@ -42,7 +42,7 @@ export interface AcquiredLocks {
  *
  * @param token of the owner; its own locks count as free
  * @param orders product ids, an entry an order
- * @param least orders that have to get their locks; if fewer can, none is taken, so that whoever waits for
+ * @param min orders that have to get their locks; if fewer can, none is taken, so that whoever waits for
  * the others holds nothing that somebody else waits for
  * @returns that all orders may go on if Redis can't be asked
  */
@@ -50,13 +50,13 @@ export async function acquireLocks(
   { redis, keys, log }: { redis: RedisClient; keys: Keys; log: Log },
   token: string,
   orders: readonly (readonly number[])[],
-  least = 0,
+  min = 0,
 ): Promise<AcquiredLocks> {
   try {
     const [busy, ...held] = await runScript(redis, locksAcquireScript, [keys.productLock], [
       token,
       lockTtlMs,
-      least,
+      min,
       JSON.stringify(orders),
     ]) as [number, ...number[]];
     return { held: held.map((flag) => flag === 1), busyProduct: busy === 0 ? null : busy };

@@ -41,7 +41,7 @@ interface Refunding {
  * Gives the money of requested refunds back: the gateway that took it first, under the refund's key, then the
  * books, in one transaction for the batch.
  *
- * A crash between the two is mended by asking again with the same key. The sums were checked when the
+ * A crash between the two is repaired by asking again with the same key. The sums were checked when the
  * refunds were requested; they are checked again under the orders' locks before anything is written.
  */
 export async function applyRefunds(

@@ -98,35 +98,35 @@ export function orderTotals(limit = maxHeld): OrderTotals {
 
 /** @param totals gives all of them, as often as it is called */
 function medianOf(
-  { orders, least, most }: OfCurrency,
+  { orders, least: min, most: max }: OfCurrency,
   totals: () => Iterable<Iterable<number>>,
 ): number {
-  const lower = nth(Math.floor((orders - 1) / 2), { least, most }, totals);
+  const lower = nth(Math.floor((orders - 1) / 2), { least: min, most: max }, totals);
   if (orders % 2 === 1) return lower;
-  const upper = nth(orders / 2, { least, most }, totals);
+  const upper = nth(orders / 2, { least: min, most: max }, totals);
   return lower + Math.floor((upper - lower) / 2);
 }
 
 /** The total at a place, counted from 0, if they were sorted. */
 function nth(
   place: number,
-  { least, most }: { least: number; most: number },
+  { least: min, most: max }: { least: number; most: number },
   totals: () => Iterable<Iterable<number>>,
 ): number {
-  while (least < most) {
-    const width = Math.floor((most - least) / buckets) + 1;
+  while (min < max) {
+    const width = Math.floor((max - min) / buckets) + 1;
     const counts = new Float64Array(buckets);
     for (const some of totals()) {
       for (const total of some) {
-        if (total >= least && total <= most) counts[bucketOf(total - least, width)]!++;
+        if (total >= min && total <= max) counts[bucketOf(total - min, width)]!++;
       }
     }
     let bucket = 0;
     for (; place >= counts[bucket]!; bucket++) place -= counts[bucket]!;
-    least += bucket * width;
-    most = Math.min(most, least + width - 1);
+    min += bucket * width;
+    max = Math.min(max, min + width - 1);
   }
-  return least;
+  return min;
 }
 
 /** Which bucket a distance lies in. A division of large integers may round up to the next one. */

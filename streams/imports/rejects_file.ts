@@ -1,5 +1,5 @@
 /**
- * Writes the rows that an import did not take, with the reasons, to a CSV file that can be mended and
+ * Writes the rows that an import did not take, with the reasons, to a CSV file that can be corrected and
  * imported again.
  *
  * @module

@@ -4,7 +4,7 @@
  * What the figures were counted by stands beside them in Redis. A process that is set otherwise counts them anew
  * before it shows or counts any, and only when no process is alive that goes by other settings: those that are alive
  * say so every few seconds, and whoever finds others waits for their end and then gives up. A process that stood
- * still for so long that others have taken over ends.
+ * still for so long that others have reclaimed ends.
  *
  * @module
  */
@@ -46,7 +46,7 @@ export interface BasisDeps {
 
 /** A basis that is held until it is released. */
 export interface HeldBasis {
-  /** Fails when processes of other settings have taken over, and never comes to an end otherwise. */
+  /** Fails when processes of other settings have reclaimed, and never comes to an end otherwise. */
   lost: Promise<never>;
   /** Says that this part of the process has ended. A crash leaves it to be forgotten after some seconds. */
   release(): Promise<void>;

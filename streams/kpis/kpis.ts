@@ -57,7 +57,7 @@ const plan = JSON.stringify([
 
 /**
  * Counts events into the figures, each at most once for its kind and id, so that a crash before or after
- * is mended by calling it again.
+ * is repaired by calling it again.
  *
  * @param target `live`, or the token of a rebuild that fills its shadow figures
  * @returns how many were counted for the first time; -1 if the rebuild is no longer current
@@ -82,7 +82,7 @@ export async function applyKpis(
       keys.kpiRebuild,
       keys.kpiShadowKeys,
       keys.kpiBasisKept,
-      keys.booksMarks,
+      keys.databaseMarks,
     ];
     const result = await runScript(redis, kpisApplyScript, scriptKeys, [
       keys.prefix,

@@ -12,7 +12,7 @@ import type { Database } from "../../db/connection/database.ts";
 import {
   type Attempt,
   claimDeliveries,
-  type ClaimedNotice,
+  type ClaimedNotification,
   releaseDeliveries,
   settleDeliveries,
 } from "../../db/notifications/notification_deliveries.ts";
@@ -20,9 +20,9 @@ import type { Config } from "../../config/config.ts";
 import { decideNextTry } from "../../domain/notification/delivery.ts";
 import { messageOf } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
-import { noticeName } from "../../domain/notification/notice.ts";
+import { notificationName } from "../../domain/notification/notice.ts";
 import { concurrently } from "../queue/concurrently.ts";
-import type { NoticeSender, SendResult } from "./notice_sender.ts";
+import type { NotificationSender, SendResult } from "./notice_sender.ts";
 import { pause } from "../queue/pause.ts";
 import { webhookSender } from "./webhook_sender.ts";
 
@@ -65,9 +65,9 @@ export async function openSenders(
     | "notifyWebhookSecrets"
     | "notifyTimeoutMs"
   >,
-): Promise<NoticeSender[]> {
+): Promise<NotificationSender[]> {
   const timeoutMs = config.notifyTimeoutMs;
-  const senders: NoticeSender[] = [];
+  const senders: NotificationSender[] = [];
   if (config.notifyChannels.includes("email")) {
     const { emailSender } = await import("./email_sender.ts");
     senders.push(emailSender({ smtpUrl: config.smtpUrl, from: config.notifyFrom, timeoutMs }));
@@ -88,9 +88,9 @@ export async function openSenders(
  *
  * Nothing is held while something is sent, neither a connection nor a lock; a crash leaves leases that end.
  */
-export async function deliverNotices(
+export async function deliverNotifications(
   deps: DeliverDeps,
-  senders: readonly NoticeSender[],
+  senders: readonly NotificationSender[],
   signal: AbortSignal,
   finish?: AbortSignal,
 ): Promise<void> {
@@ -106,7 +106,7 @@ export async function deliverNotices(
 
 async function keepSending(
   deps: DeliverDeps,
-  sender: NoticeSender,
+  sender: NotificationSender,
   signal: AbortSignal,
 ): Promise<void> {
   const { log } = deps;
@@ -129,7 +129,7 @@ async function keepSending(
 
 async function sendAllDue(
   deps: DeliverDeps,
-  sender: NoticeSender,
+  sender: NotificationSender,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
@@ -138,7 +138,7 @@ async function sendAllDue(
   }
 }
 
-function batchOf(sender: NoticeSender): number {
+function batchOf(sender: NotificationSender): number {
   return sender.concurrency * sendsEach;
 }
 
@@ -153,7 +153,7 @@ function batchOf(sender: NoticeSender): number {
  */
 export async function deliverOnce(
   deps: DeliverDeps,
-  sender: NoticeSender,
+  sender: NotificationSender,
   { signal }: { signal?: AbortSignal } = {},
 ): Promise<DeliveryTurn> {
   const { db } = deps;
@@ -164,24 +164,24 @@ export async function deliverOnce(
   const claim = crypto.randomUUID().replaceAll("-", "");
   const lease = leaseFor(sender);
   const limit = batchOf(sender);
-  const notices = await claimDeliveries(db, channel, { claim, limit, leaseMs: lease.ms });
-  turn.claimed = notices.length;
-  if (notices.length === 0) return turn;
+  const notifications = await claimDeliveries(db, channel, { claim, limit, leaseMs: lease.ms });
+  turn.claimed = notifications.length;
+  if (notifications.length === 0) return turn;
 
-  const untried = new Set(notices.map(({ id }) => id));
+  const untried = new Set(notifications.map(({ id }) => id));
   const writer = gatherAttempts(db, claim);
   let gone = false;
-  const due = function* (): Generator<ClaimedNotice> {
-    for (const notice of notices) {
+  const due = function* (): Generator<ClaimedNotification> {
+    for (const notification of notifications) {
       if (gone || signal?.aborted || lease.isTooLate()) return;
-      yield notice;
+      yield notification;
     }
   };
   try {
-    await concurrently(due(), sender.concurrency, async (notice) => {
-      untried.delete(notice.id);
+    await concurrently(due(), sender.concurrency, async (notification) => {
+      untried.delete(notification.id);
       const startedAt = performance.now();
-      const result = await sender.send(notice);
+      const result = await sender.send(notification);
       const durationMs = performance.now() - startedAt;
       if (result.gone === true && endpoint !== null && !gone) {
         gone = true;
@@ -189,7 +189,11 @@ export async function deliverOnce(
       }
       if (result.error === null) turn.sent++;
       else turn.failed++;
-      await writer.add({ ...attemptOf(deps, channel, notice, result), startedAt, durationMs });
+      await writer.add({
+        ...attemptOf(deps, channel, notification, result),
+        startedAt,
+        durationMs,
+      });
     });
   } finally {
     await releaseDeliveries(db, claim, [...untried]);
@@ -198,10 +202,10 @@ export async function deliverOnce(
 }
 
 /** A lease on notifications, counted from now. */
-function leaseFor({ longestMs }: NoticeSender): { ms: number; isTooLate(): boolean } {
-  const ms = sendsEach * longestMs + leaseReserveMs;
+function leaseFor({ maxMs }: NotificationSender): { ms: number; isTooLate(): boolean } {
+  const ms = sendsEach * maxMs + leaseReserveMs;
   // Whoever begins later might still be sending when the lease ends.
-  const startMs = ms - longestMs - leaseReserveMs / 3;
+  const startMs = ms - maxMs - leaseReserveMs / 3;
   const takenAt = performance.now();
   const takenAtMs = Date.now();
   return {
@@ -224,29 +228,29 @@ async function switchOff(
 function attemptOf(
   { log }: DeliverDeps,
   channel: string,
-  notice: ClaimedNotice,
+  notification: ClaimedNotification,
   result: SendResult,
 ): Omit<TimedAttempt, "startedAt" | "durationMs"> {
   const { statusCode, reply, error } = result;
-  const nextMs = nextTryOf(notice, result);
+  const nextMs = nextTryOf(notification, result);
   if (error !== null && nextMs === null) {
     log.warn("notification given up", {
-      notification: noticeName(notice.id),
-      order_id: notice.orderId,
+      notification: notificationName(notification.id),
+      order_id: notification.orderId,
       channel,
-      attempt: notice.attempts + 1,
+      attempt: notification.attempts + 1,
       status_code: statusCode,
     });
   }
-  return { notificationId: notice.id, statusCode, reply, error, nextMs };
+  return { notificationId: notification.id, statusCode, reply, error, nextMs };
 }
 
-function nextTryOf(notice: ClaimedNotice, result: SendResult): number | null {
+function nextTryOf(notification: ClaimedNotification, result: SendResult): number | null {
   if (result.error === null) return null;
   // Not its fault: it waits, due at once, until somebody switches the endpoint on again.
   if (result.gone === true) return 0;
   return decideNextTry({
-    failures: notice.attempts + 1,
+    failures: notification.attempts + 1,
     permanent: result.permanent ?? false,
     retryAfterMs: result.retryAfterMs ?? null,
   }, Math.random());

@@ -8,10 +8,10 @@ import nodemailer from "nodemailer";
 import { isLoopback } from "../../config/config.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { isMailAddress, parseSender } from "../../domain/notification/mail_address.ts";
-import { type Notice, noticeName } from "../../domain/notification/notice.ts";
-import { noticeEmail, oneLine } from "../../domain/notification/notice_email.ts";
+import { type Notification, notificationName } from "../../domain/notification/notice.ts";
+import { notificationEmail, oneLine } from "../../domain/notification/notice_email.ts";
 import { withDeadline } from "../queue/deadline.ts";
-import type { NoticeSender, SendResult } from "./notice_sender.ts";
+import type { NotificationSender, SendResult } from "./notice_sender.ts";
 
 /** How e-mails are sent. */
 export interface EmailOptions {
@@ -41,7 +41,7 @@ const ports: Readonly<Record<string, number>> = { "smtp:": 587, "smtps:": 465 };
  * Every try of a notification has the same `Message-ID`. A mailbox that does not exist and an e-mail that is
  * refused for good are not tried again; everything else is.
  */
-export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): NoticeSender {
+export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): NotificationSender {
   const url = new URL(smtpUrl);
   const sender = parseSender(from)!;
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -68,28 +68,28 @@ export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): NoticeS
     disableFileAccess: true,
     disableUrlAccess: true,
   });
-  const longestMs = answersToWaitFor * timeoutMs;
+  const maxMs = answersToWaitFor * timeoutMs;
   return {
     channel: "email",
     endpoint: null,
     concurrency,
-    longestMs,
-    send: async (notice) => {
-      const { email, name } = notice.customer;
+    maxMs,
+    send: async (notification) => {
+      const { email, name } = notification.customer;
       if (!isMailAddress(email)) {
         const error = "the customer's e-mail address is not one";
         return { statusCode: null, reply: null, error, permanent: true };
       }
       const sending = transport.sendMail({
-        ...noticeEmail(notice),
+        ...notificationEmail(notification),
         from: sender,
         to: { name: oneLine(name), address: email },
         envelope: { from: sender.address, to: [email] },
-        messageId: messageIdOf(notice, sender.address),
+        messageId: messageIdOf(notification, sender.address),
         headers: { "Auto-Submitted": "auto-generated" },
       });
       try {
-        const { response } = await withDeadline(longestMs, "The mail server", sending);
+        const { response } = await withDeadline(maxMs, "The mail server", sending);
         return { statusCode: codeOf(response), reply: response, error: null };
       } catch (error) {
         return failureOf(error);
@@ -100,9 +100,9 @@ export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): NoticeS
 }
 
 /** Unlike any other's, and the same for every try. */
-function messageIdOf({ id, createdAt }: Notice, address: string): string {
+function messageIdOf({ id, createdAt }: Notification, address: string): string {
   const written = createdAt.replace(/\D/g, "");
-  return `<${noticeName(id)}.${written}@${address.split("@")[1]}>`;
+  return `<${notificationName(id)}.${written}@${address.split("@")[1]}>`;
 }
 
 /** What the library says of a failure. */

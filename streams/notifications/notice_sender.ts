@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Notice } from "../../domain/notification/notice.ts";
+import type { Notification } from "../../domain/notification/notice.ts";
 import type { OutwardChannel } from "../../domain/notification/notification.ts";
 
 /** What a receiver made of one try. */
@@ -24,16 +24,16 @@ export interface SendResult {
 }
 
 /** Sends the notifications of one channel. */
-export interface NoticeSender {
+export interface NotificationSender {
   channel: OutwardChannel;
   /** Which receiver is meant, where it may be switched off. */
   endpoint: string | null;
   /** Sends at once. */
   concurrency: number;
-  /** Longest time that {@linkcode NoticeSender.send} takes, in milliseconds. */
-  longestMs: number;
+  /** Longest time that {@linkcode NotificationSender.send} takes, in milliseconds. */
+  maxMs: number;
   /** Sends one notification; never throws. */
-  send(notice: Notice): Promise<SendResult>;
+  send(notification: Notification): Promise<SendResult>;
   /** Ends what is open. */
   close(): void;
 }

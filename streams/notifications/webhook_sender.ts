@@ -4,9 +4,9 @@
  * @module
  */
 
-import { noticeName } from "../../domain/notification/notice.ts";
-import { noticeWebhook } from "../../domain/notification/notice_webhook.ts";
-import type { NoticeSender } from "./notice_sender.ts";
+import { notificationName } from "../../domain/notification/notice.ts";
+import { notificationWebhook } from "../../domain/notification/notice_webhook.ts";
+import type { NotificationSender } from "./notice_sender.ts";
 import { postWebhook, type WebhookOptions } from "./post_webhook.ts";
 
 /** Posts at once. */
@@ -19,14 +19,17 @@ const concurrency = 8;
  * The id of a webhook is the notification's own, the same for every try and every replay, so that a receiver
  * can drop what it has.
  */
-export function webhookSender(options: WebhookOptions): NoticeSender {
+export function webhookSender(options: WebhookOptions): NotificationSender {
   return {
     channel: "webhook",
     endpoint: options.url,
     concurrency,
-    longestMs: options.timeoutMs,
-    send: (notice) =>
-      postWebhook(options, { id: noticeName(notice.id), body: noticeWebhook(notice) }),
+    maxMs: options.timeoutMs,
+    send: (notification) =>
+      postWebhook(options, {
+        id: notificationName(notification.id),
+        body: notificationWebhook(notification),
+      }),
     close: () => {},
   };
 }

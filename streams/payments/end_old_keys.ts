@@ -11,7 +11,7 @@ import {
   noteOlderSeen,
   readInstallation,
 } from "../../db/payments/installation.ts";
-import { mendProviders } from "../../db/payments/payments.ts";
+import { repairProviders } from "../../db/payments/payments.ts";
 import { messageOf } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import type { Group } from "../../domain/messages/messages.ts";
@@ -109,7 +109,7 @@ async function lookForOlder(
       gate.isShut = true;
       if (oldKeysUntil !== null) {
         await noteOlderSeen(deps.db);
-        await mendProviders(deps.db);
+        await repairProviders(deps.db);
       }
       if (!gate.told) {
         deps.log[level]("waits with payments until the version before has stopped", {

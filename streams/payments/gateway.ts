@@ -96,15 +96,15 @@ export interface Gateway {
    */
   callbackMs?: number;
   /** The longest that it delays an answer of its own, in milliseconds; none by default. */
-  longestAnswerMs?: number;
+  maxAnswerMs?: number;
 }
 
 /** How long a gateway has to answer when it is asked again, in milliseconds. */
 export const secondAnswerMs = 30_000;
 
 /** The longest that a message is scheduled ahead, in milliseconds. */
-export function maxDelayMs({ longestAnswerMs = 0, callbackMs = 0 }: Gateway): number {
-  return Math.max(secondAnswerMs, longestAnswerMs, callbackMs);
+export function maxDelayMs({ maxAnswerMs = 0, callbackMs = 0 }: Gateway): number {
+  return Math.max(secondAnswerMs, maxAnswerMs, callbackMs);
 }
 
 /** Gateways of a process. */
@@ -139,7 +139,7 @@ export function simulatedGateway(options: { delayMs: number }): Gateway {
   return {
     name,
     ignoresKeys: true,
-    longestAnswerMs: options.delayMs,
+    maxAnswerMs: options.delayMs,
     charge: (requests) =>
       Promise.resolve(
         requests.map((request): ChargeAnswer => {

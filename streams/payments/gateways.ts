@@ -4,7 +4,7 @@
  * @module
  */
 
-import { listProviders, mendProviders } from "../../db/payments/payments.ts";
+import { listProviders, repairProviders } from "../../db/payments/payments.ts";
 import type { Queryable } from "../../db/connection/database.ts";
 import type { Config } from "../../config/config.ts";
 import { WorkflowError } from "../../domain/errors.ts";
@@ -42,7 +42,7 @@ export function warnOfSimulation({ config, log }: { config: Config; log: Log }):
 export async function refuseUnknownProviders(
   { config, db }: { config: Pick<Config, "gateway">; db: Queryable },
 ): Promise<void> {
-  await mendProviders(db);
+  await repairProviders(db);
   const fault = providerFault(config, await listProviders(db));
   if (fault !== undefined) throw new WorkflowError("bad_settings", fault);
 }

@@ -43,7 +43,7 @@ export interface Refusals {
  *
  * @param options.most refusals in a row after which the kind rests
  */
-export function refusalsOf({ most, restMs }: { most: number; restMs: number }): Refusals {
+export function refusalsOf({ most: max, restMs }: { most: number; restMs: number }): Refusals {
   const keys = new Map<string, RefusedKey>();
   /** Requests that may find out: when each was let through, and whether its answer is still to come. */
   const probes = new Map<string, { at: number; isOpen: boolean }>();
@@ -66,7 +66,7 @@ export function refusalsOf({ most, restMs }: { most: number; restMs: number }): 
       return cause;
     },
     admits(key) {
-      if (inRow < most) return true;
+      if (inRow < max) return true;
       const now = performance.now();
       forgetOld(now);
       // A request is more than one question: it is looked up and then made.
@@ -85,7 +85,7 @@ export function refusalsOf({ most, restMs }: { most: number; restMs: number }): 
       const now = performance.now();
       cause = why;
       inRow++;
-      if (inRow >= most) restsUntil = now + restMs;
+      if (inRow >= max) restsUntil = now + restMs;
       probes.delete(key);
       const before = keys.get(key);
       if (before === undefined) keys.set(key, { successes, round, firstAt: now });

@@ -5,10 +5,10 @@
  */
 
 import { deliveriesBeforeIsolation } from "../../domain/messages/retry.ts";
-import { longestBlockMs } from "../redis/redis.ts";
+import { maxBlockMs } from "../redis/redis.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";
 import type { Consumer, ConsumerDeps } from "./consumer_state.ts";
-import { longestRetryDelayMs } from "./delay.ts";
+import { maxRetryDelayMs } from "./delay.ts";
 import type { AnyMessage, Codec, QueueDeps, QueueKeys } from "./queue.ts";
 import type { Entry, QueueTypes } from "./work.ts";
 
@@ -30,12 +30,12 @@ export async function claim<T extends QueueTypes>(
 ): Promise<{ entries: Entry[]; nextDueMs: number; others: number }> {
   const { deps, options: { group, work, batchSize, takeoverMs } } = consumer;
   const [[, nextScheduledMs], due] = await Promise.all([
-    promote(deps, work.codec, { group, most: batchSize, longestMs: work.longestDelayMs(deps) }),
+    promote(deps, work.codec, { group, most: batchSize, maxMs: work.maxDelayMs(deps) }),
     claimDue(consumer, batchSize),
   ]);
   const [nextDelayedMs, others, ...delayed] = due;
   const entries = delayed.map(toEntry);
-  // Looking for orphans costs a scan of what is pending: a few times in a take-over time is enough.
+  // Looking for orphans costs a scan of what is pending: a few times in a reclaim time is enough.
   const now = performance.now();
   if (entries.length < batchSize && now - consumer.reclaimAt >= takeoverMs / 5) {
     consumer.reclaimAt = now;
@@ -56,21 +56,21 @@ export async function claim<T extends QueueTypes>(
     }
   }
   const times = [nextScheduledMs, nextDelayedMs].filter((ms) => ms >= 0);
-  return { entries, nextDueMs: Math.min(longestBlockMs, ...times), others };
+  return { entries, nextDueMs: Math.min(maxBlockMs, ...times), others };
 }
 
 /**
  * Moves scheduled messages that are due into the stream.
  *
- * @param longestMs the longest that a message is scheduled ahead
+ * @param maxMs the longest that a message is scheduled ahead
  */
 export async function promote<M extends AnyMessage>(
   { redis, keys }: QueueDeps,
   { messageField, traceField }: Codec<M>,
-  { group, most, longestMs }: { group: string; most: number; longestMs: number },
+  { group, most: max, maxMs }: { group: string; most: number; maxMs: number },
 ): Promise<[moved: number, nextMs: number]> {
   const scriptKeys = [keys.scheduled(group), keys.stream(group), keys.scheduledTraces];
-  const args = [most, messageField, traceField, longestMs];
+  const args = [max, messageField, traceField, maxMs];
   return await runScript(redis, promoteScript, scriptKeys, args) as [number, number];
 }
 
@@ -80,12 +80,12 @@ export async function promote<M extends AnyMessage>(
  */
 export async function claimDue<T extends QueueTypes>(
   { deps, options }: Consumer<T>,
-  most: number,
+  max: number,
 ): Promise<[nextMs: number, others: number, ...RawEntry[]]> {
   const { redis, keys, consumer } = deps;
   const { group } = options;
   const helper = helperOf(consumer);
-  const args = [group, consumer, most, helper, 5 * longestBlockMs, longestRetryDelayMs(options)];
+  const args = [group, consumer, max, helper, 5 * maxBlockMs, maxRetryDelayMs(options)];
   return await runScript(redis, claimDueScript, retryKeys(keys, group), args) as [
     number,
     number,

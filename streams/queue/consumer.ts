@@ -10,7 +10,7 @@
 
 import { messageOf } from "../../domain/errors.ts";
 import { decideRedelivery } from "../../domain/messages/retry.ts";
-import { isLostGroup, longestBlockMs } from "../redis/redis.ts";
+import { isLostGroup, maxBlockMs } from "../redis/redis.ts";
 import { isRedisAway } from "../redis/redis_away.ts";
 import { traceBatch, tracing } from "../telemetry/tracing.ts";
 import { claim, claimDue, helperOf, readNew } from "./claim.ts";
@@ -243,7 +243,7 @@ export async function consume<T extends QueueTypes>(
   consumer: Consumer<T>,
   signal: AbortSignal,
   onTurn: (turn: Turn) => boolean | Promise<boolean> = () => true,
-  blockMs = longestBlockMs,
+  blockMs = maxBlockMs,
 ): Promise<void> {
   const { deps, options: { group } } = consumer;
   const startedAt = new Date().toISOString();
@@ -280,5 +280,5 @@ export async function consume<T extends QueueTypes>(
   // One that helps ends as well.
   consumer.callHelp();
   await tellWatch(consumer, { force: true });
-  await removeConsumers(deps, group, { name: deps.consumer, leastIdleMs: 0 }).catch(() => {});
+  await removeConsumers(deps, group, { name: deps.consumer, minIdleMs: 0 }).catch(() => {});
 }

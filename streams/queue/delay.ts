@@ -16,10 +16,10 @@ const delayScript = defineScript("delay", import.meta.url);
 const outagePauseMs = 1_000;
 
 /** Characters of an error that are kept with a message until its next try. */
-const longestErrorText = 2_000;
+const maxErrorText = 2_000;
 
 /** The longest that a message is delayed, in milliseconds. */
-export function longestRetryDelayMs(
+export function maxRetryDelayMs(
   { maxDeliveries, retryBackoffMs }: { maxDeliveries: number; retryBackoffMs: number },
 ): number {
   return Math.max(outagePauseMs, backoffMs(maxDeliveries, retryBackoffMs));
@@ -42,7 +42,7 @@ export async function delay<M>(
     entry.id,
     why === "error" ? backoffMs(entry.errors + 1, retryBackoffMs) : outagePauseMs,
     why === "error" ? 1 : 0,
-    cutText(error, longestErrorText),
+    cutText(error, maxErrorText),
   ]);
   if (tracing) {
     const outcome = why === "error" ? "retried" : "delayed";

@@ -5,7 +5,7 @@
  * work into dead letters. So an engine is tried before a message is blamed; and where all messages of a
  * batch fail alike, and those of another batch too, it is the engine, whatever the trial says. Messages
  * that really are all bad end nevertheless: as soon as one of their group succeeds, or after
- * {@linkcode longestDoubtMs}, every failure counts.
+ * {@linkcode maxDoubtMs}, every failure counts.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { pause } from "./pause.ts";
 import type { EngineDeps, Outcome, QueueTypes, Store } from "./work.ts";
 
 /** How long failures that are alike are taken for an engine's while nothing succeeds. */
-export const longestDoubtMs = 900_000;
+export const maxDoubtMs = 900_000;
 
 /** An engine that needs longer for a simple change is not well. */
 const trialMs = 5_000;
@@ -40,7 +40,7 @@ export function unclearOf(
   return code === undefined || askedCodes.has(code) ? undefined : `redis ${code}`;
 }
 
-/** Codes of Redis that are about what was asked, or that consumers mend by themselves. */
+/** Codes of Redis that are about what was asked, or that consumers repair by themselves. */
 const askedCodes = new Set(["ERR", "WRONGTYPE", "NOSCRIPT", "NOGROUP", "BUSYGROUP", "UNBLOCKED"]);
 
 /** True if Redis and what stands behind the handlers take a simple change now, in the way in which work is done. */
@@ -93,7 +93,7 @@ export function noteAlike(
     doubt.confirmed = true;
   }
   doubt.groups.set(group, new Set(ids));
-  return doubt.confirmed && now - doubt.since < longestDoubtMs;
+  return doubt.confirmed && now - doubt.since < maxDoubtMs;
 }
 
 /** Notes that messages of a group succeed: whatever failed of it meanwhile failed for its own reason. */

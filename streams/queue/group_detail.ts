@@ -8,16 +8,16 @@ import { isLostGroup } from "../redis/redis.ts";
 import type { AnyMessage, Codec, QueueDeps } from "./queue.ts";
 
 /** Messages of each kind that are shown. */
-const mostShown = 25;
+const maxShown = 25;
 
 /** Pending messages that are counted by age and deliveries: the oldest ones, in one short answer. */
-const mostCounted = 2_000;
+const maxCounted = 2_000;
 
 /** Ages below which pending messages are counted together, in milliseconds. */
 const ageBounds = [10_000, 60_000, 600_000, 3_600_000, Infinity] as const;
 
 /** Deliveries that are counted apart; the last one counts all above it too. */
-export const mostDeliveriesApart = 5;
+export const maxDeliveriesApart = 5;
 
 /** A consumer of the group. */
 export interface ConsumerState {
@@ -52,7 +52,7 @@ export interface PendingMessage<M> {
 export interface PendingBand {
   /** Younger than this, in milliseconds; Infinity for the oldest ones. */
   belowMs: number;
-  /** How many were delivered once, twice, … and {@linkcode mostDeliveriesApart} times or more. */
+  /** How many were delivered once, twice, … and {@linkcode maxDeliveriesApart} times or more. */
   byDeliveries: number[];
 }
 
@@ -67,7 +67,7 @@ export interface GroupDetail<M> {
   consumers: ConsumerState[];
   /** The oldest ones. */
   pending: PendingMessage<M>[];
-  /** The oldest {@linkcode mostCounted} by age, the youngest first; bands without any are left out. */
+  /** The oldest {@linkcode maxCounted} by age, the youngest first; bands without any are left out. */
   bands: PendingBand[];
   /** How many those are. */
   counted: number;
@@ -91,8 +91,8 @@ export async function readGroupDetail<M extends AnyMessage>(
     .xinfo("CONSUMERS", stream, group)
     .zrange(keys.alive(group), 0, "-1", "WITHSCORES")
     .hgetall(keys.consumerStarts(group))
-    .xpending(stream, group, "-", "+", mostCounted)
-    .zrange(keys.scheduled(group), 0, String(mostShown - 1), "WITHSCORES")
+    .xpending(stream, group, "-", "+", maxCounted)
+    .zrange(keys.scheduled(group), 0, String(maxShown - 1), "WITHSCORES")
     .exec();
   const answers = (replies ?? []).map(([error, answer]) => {
     if (error !== null && !isLostGroup(error)) throw error;
@@ -112,7 +112,7 @@ export async function readGroupDetail<M extends AnyMessage>(
     consumers: consumersOf(infos ?? [], pairsOf(signs), starts, nowMs),
     pending: await readPending({ redis, keys }, codec, {
       group,
-      entries: (pending ?? []).slice(0, mostShown),
+      entries: (pending ?? []).slice(0, maxShown),
       nowMs,
     }),
     bands: bandsOf(pending ?? [], nowMs),
@@ -151,12 +151,12 @@ function consumersOf(
 function bandsOf(entries: readonly PendingEntry[], nowMs: number): PendingBand[] {
   const bands = ageBounds.map((belowMs) => ({
     belowMs,
-    byDeliveries: Array.from({ length: mostDeliveriesApart }, () => 0),
+    byDeliveries: Array.from({ length: maxDeliveriesApart }, () => 0),
   }));
   for (const [id, , , deliveries] of entries) {
     const ageMs = ageOf(id, nowMs);
     const { byDeliveries } = bands.find(({ belowMs }) => ageMs < belowMs)!;
-    byDeliveries[Math.min(Math.max(deliveries, 1), mostDeliveriesApart) - 1]!++;
+    byDeliveries[Math.min(Math.max(deliveries, 1), maxDeliveriesApart) - 1]!++;
   }
   return bands.filter(({ byDeliveries }) => byDeliveries.some((count) => count > 0));
 }

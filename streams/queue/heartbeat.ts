@@ -33,7 +33,7 @@ export interface Heartbeat {
   stop: () => void;
 }
 
-/** Tells a few times in a take-over time that the messages are being worked on, and whenever it is asked. */
+/** Tells a few times in a reclaim time that the messages are being worked on, and whenever it is asked. */
 export function startHeartbeat(
   { redis, keys, consumer, log }: EngineDeps,
   { group, takeoverMs }: { group: string; takeoverMs: number },

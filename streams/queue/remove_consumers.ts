@@ -18,11 +18,11 @@ const removeConsumerScript = defineScript("remove_consumer", import.meta.url);
 export async function removeConsumers(
   { redis, keys }: QueueDeps,
   group: string,
-  of: { name?: string; leastIdleMs: number },
+  of: { name?: string; minIdleMs: number },
 ): Promise<number> {
   return await runScript(redis, removeConsumerScript, [keys.stream(group), keys.alive(group)], [
     group,
     of.name ?? "",
-    of.leastIdleMs,
+    of.minIdleMs,
   ]) as number;
 }

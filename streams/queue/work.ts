@@ -137,7 +137,7 @@ export interface Work<T extends QueueTypes> {
   handlers: Readonly<Record<string, Handler<T>>>;
   store: Store<T["deps"]>;
   /** The longest that a message is scheduled ahead, in milliseconds. */
-  longestDelayMs(deps: T["deps"]): number;
+  maxDelayMs(deps: T["deps"]): number;
   /** Takes the events of finished messages: after their commit and before their acknowledgement, so perhaps again. */
   beforeAcknowledge(deps: T["deps"], events: T["event"][]): Promise<void>;
   /** What becomes of messages that no retry helps; without it all are kept as dead letters. */

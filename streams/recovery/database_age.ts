@@ -1,6 +1,6 @@
 /**
  * Finds out whether the database is older than what Redis has published and counted of it, and makes it good:
- * after a dump was restored, or another server took over that lacked the last commits.
+ * after a dump was restored, or another server reclaimed that lacked the last commits.
  *
  * Redis keeps marks: the highest numbers of orders, refunds and steps of the timelines of which anything was
  * published or counted, raised by the very scripts that do so, and the ticks of a counter in the books. What is
@@ -13,14 +13,14 @@ import {
   acceptLoss,
   listNumberedTables,
   raiseCounters,
-  readBooksMarks,
-  tickBooks,
+  readDatabaseMarks,
+  tickDatabase,
 } from "../../db/recovery/database_marks.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { readInstallation, renameInstallation } from "../../db/payments/installation.ts";
 import {
-  type BooksLoss,
-  type BooksMarks,
+  type DatabaseLoss,
+  type DatabaseMarks,
   findLoss,
   floorsAfter,
   markedTables,
@@ -46,15 +46,15 @@ const lookAgainMs = 200;
 const idleTickMs = 60_000;
 
 /** What Redis has heard of the books. */
-export async function readHeard({ redis, keys }: RedisDeps): Promise<BooksMarks> {
-  const { ticks, ticked_at: tickedAt, ...numbers } = await redis.hgetall(keys.booksMarks);
+export async function readHeard({ redis, keys }: RedisDeps): Promise<DatabaseMarks> {
+  const { ticks, ticked_at: tickedAt, ...numbers } = await redis.hgetall(keys.databaseMarks);
   return {
     ticks: Number(ticks ?? 0),
     tickedAt: tickedAt ?? null,
     numbers: {
       ...Object.fromEntries(markedTables.map((table) => [table, 0])),
       ...Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, Number(value)])),
-    } as BooksMarks["numbers"],
+    } as DatabaseMarks["numbers"],
   };
 }
 
@@ -64,21 +64,21 @@ export async function readHeard({ redis, keys }: RedisDeps): Promise<BooksMarks>
  * @param db the pool, or the one connection that is in question
  * @returns null where they are not
  */
-export async function lookAtBooks(
+export async function lookAtDatabase(
   deps: RedisDeps,
   db: Queryable,
-): Promise<BooksLoss | null> {
+): Promise<DatabaseLoss | null> {
   // In this order: what Redis has heard of by now was committed before the books are read.
   return await lookWith(await readHeard(deps), db);
 }
 
 /** The same with what Redis had heard of before. */
-export async function lookWith(heard: BooksMarks, db: Queryable): Promise<BooksLoss | null> {
-  return findLoss(await readBooksMarks(db), heard);
+export async function lookWith(heard: DatabaseMarks, db: Queryable): Promise<DatabaseLoss | null> {
+  return findLoss(await readDatabaseMarks(db), heard);
 }
 
 /** What makes an older database good. */
-export interface BooksDeps extends RedisDeps {
+export interface DatabaseAgeDeps extends RedisDeps {
   db: Database;
   log: Log;
 }
@@ -95,22 +95,22 @@ export interface BooksDeps extends RedisDeps {
  * @returns the loss; null where there was none, `lost` where the lease was lost meanwhile
  * @throws where the counters can't be raised: nothing may be written to such books
  */
-export async function makeBooksGood(
-  deps: BooksDeps,
+export async function makeDatabaseGood(
+  deps: DatabaseAgeDeps,
   lease: Lease,
-): Promise<BooksLoss | null | "lost"> {
+): Promise<DatabaseLoss | null | "lost"> {
   const { db, log } = deps;
-  let loss = await lookAtBooks(deps, db);
+  let loss = await lookAtDatabase(deps, db);
   // Nobody of this process may go on by a connection that was looked at before.
   if (loss !== null) db.lookAgain();
   for (let look = 1; loss !== null && look < looks; look++) {
     await pause(lookAgainMs);
-    loss = await lookAtBooks(deps, db);
+    loss = await lookAtDatabase(deps, db);
   }
   if (loss === null) return null;
   const tables = await listNumberedTables(db);
   const heard = await readHeard(deps);
-  const floors = floorsAfter(loss, await readBooksMarks(db, tables), heard, [...tables.keys()]);
+  const floors = floorsAfter(loss, await readDatabaseMarks(db, tables), heard, [...tables.keys()]);
   log.error("the database is older than what was published: making it good", {
     lost_from: loss.lostFrom,
     lost_until: loss.lostUntil,
@@ -132,7 +132,7 @@ export async function makeBooksGood(
 async function forgetMessages(
   { redis, keys }: RedisDeps,
   lease: Lease,
-  { numbers }: BooksMarks,
+  { numbers }: DatabaseMarks,
 ): Promise<boolean> {
   const segments = Math.floor(numbers.orders / onceSegmentSize) + 1;
   const forgotten = [
@@ -149,7 +149,7 @@ async function forgetMessages(
     ]),
     ...Array.from({ length: segments }, (_, segment) => `${keys.publishedOnce}${segment}`),
   ];
-  const args = [keys.recoverLock, ...forgotten];
+  const args = [keys.recoveryLease, ...forgotten];
   return await runScript(redis, forgetMessagesScript, args, [lease.value]) === 1;
 }
 
@@ -157,23 +157,23 @@ async function forgetMessages(
  * Makes what notes now and then how far the books are, in Redis as well. To be called only after a look has
  * found them no older than what Redis has heard.
  */
-export function booksNoter(deps: BooksDeps): () => Promise<void> {
+export function databaseNoter(deps: DatabaseAgeDeps): () => Promise<void> {
   const { db, redis, keys } = deps;
   let tables: Map<string, string> | undefined;
   let before = "";
   let tickedAt = -Infinity;
   return async () => {
     tables ??= await listNumberedTables(db);
-    let books = await readBooksMarks(db, tables);
+    let books = await readDatabaseMarks(db, tables);
     const numbers = JSON.stringify(books.numbers);
     if (numbers !== before || performance.now() - tickedAt >= idleTickMs) {
-      await tickBooks(db);
+      await tickDatabase(db);
       tickedAt = performance.now();
-      books = await readBooksMarks(db, tables);
+      books = await readDatabaseMarks(db, tables);
     }
     before = numbers;
     await redis.set(keys.installation, (await readInstallation(db)).name);
-    await runScript(redis, databaseNoteScript, [keys.booksMarks], [
+    await runScript(redis, databaseNoteScript, [keys.databaseMarks], [
       books.ticks,
       books.tickedAt!,
       ...Object.entries(books.numbers).flatMap(([name, number]) => [name, number!]),

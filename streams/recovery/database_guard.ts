@@ -1,7 +1,7 @@
 /**
  * Keeps a process from working on a database that is older than what was published from it.
  *
- * A restored dump, or a server that takes over, comes by new connections. Each is looked at before it is used,
+ * A restored dump, or a server that reclaims, comes by new connections. Each is looked at before it is used,
  * so that no row gets a number again that Redis, clients or the payment provider know.
  *
  * @module
@@ -9,19 +9,19 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
-import type { BooksMarks } from "../../domain/operation/database_age.ts";
-import { lookAtBooks, lookWith, readHeard } from "./database_age.ts";
+import type { DatabaseMarks } from "../../domain/operation/database_age.ts";
+import { lookAtDatabase, lookWith, readHeard } from "./database_age.ts";
 import { pause } from "../queue/pause.ts";
 import { ensureRecovered, type RecoverDeps } from "./recover.ts";
 
 /** Longest wait of somebody who wants a connection until the books are good, in milliseconds. */
-const longestWaitMs = 30_000;
+const maxWaitMs = 30_000;
 
 /** How often to look whether another process has made the books good, in milliseconds. */
 const lookAgainMs = 250;
 
 /** Longest wait for Redis' word, in milliseconds: without it work goes on, and the sweep looks later. */
-const longestLookMs = 2_000;
+const maxLookMs = 2_000;
 
 /**
  * Has every new connection compared with what Redis has heard of the books, and makes older books good. From
@@ -29,7 +29,7 @@ const longestLookMs = 2_000;
  *
  * @throws {WorkflowError} `unavailable` where the books are older and can't be made good
  */
-export async function guardBooks(deps: RecoverDeps): Promise<void> {
+export async function guardDatabase(deps: RecoverDeps): Promise<void> {
   const { db, log } = deps;
   const unguarded = { ...deps, db: db.unguarded };
   let recovering: Promise<void> | undefined;
@@ -44,9 +44,9 @@ export async function guardBooks(deps: RecoverDeps): Promise<void> {
     }
   };
   const look = async (connection: Queryable): Promise<boolean> => {
-    let heard: BooksMarks;
+    let heard: DatabaseMarks;
     try {
-      heard = await within(longestLookMs, readHeard(deps));
+      heard = await within(maxLookMs, readHeard(deps));
     } catch (error) {
       log.warn("books not looked at", { error: messageOf(error) });
       return true;
@@ -55,11 +55,11 @@ export async function guardBooks(deps: RecoverDeps): Promise<void> {
   };
   const wait = async (): Promise<void> => {
     const mine = recovering ??= recover().finally(() => recovering = undefined);
-    const until = performance.now() + longestWaitMs;
+    const until = performance.now() + maxWaitMs;
     while (performance.now() < until) {
       const ended = await Promise.race([mine.then(() => true), pause(lookAgainMs)]);
       // The rest of a recovery may go on beside everything else.
-      if (await lookAtBooks(unguarded, db.unguarded) === null) return;
+      if (await lookAtDatabase(unguarded, db.unguarded) === null) return;
       if (ended === true) break;
     }
     throw new WorkflowError(
@@ -85,7 +85,7 @@ export async function keepLooking(deps: RecoverDeps, signal: AbortSignal): Promi
     await pause(lookMs, signal);
     if (signal.aborted) break;
     try {
-      if (await lookAtBooks(deps, db.unguarded) === null) continue;
+      if (await lookAtDatabase(deps, db.unguarded) === null) continue;
       db.lookAgain();
       await ensureRecovered({ ...deps, db: db.unguarded, signal });
     } catch (error) {

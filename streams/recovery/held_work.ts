@@ -58,7 +58,7 @@ const pieceSize = 65_536;
  * or `refunds`, and the streams are read in that order; within `payments` a charge in the stream becomes
  * a scheduled answer and that an entry at the stream's end, so every group's stream is read, then its
  * schedule, then what the stream got since. Dead letters are read before the streams and after them, so
- * neither a burial nor a retry slips through.
+ * neither a dead-lettering nor a retry slips through.
  *
  * Memory: a byte for each id up to `limits`, in pieces that are made only where there are messages.
  * A million messages take about five seconds of one core.

@@ -14,8 +14,8 @@ import {
   listOpenRefunds,
   listOpenReversals,
   listUnansweredOrders,
-  listUntoldOrders,
-  listUntoldRefunds,
+  listUnnotifiedOrders,
+  listUnnotifiedRefunds,
   type OpenOrder,
   type OpenRefund,
   type PageRequest,
@@ -141,7 +141,7 @@ export const openWork = {
   /** Settled orders that nobody was told of. */
   order_notices: kind({
     countedAs: "notices",
-    list: listUntoldOrders,
+    list: listUnnotifiedOrders,
     need: () => "order_notice",
     message: (order) => orderMessage("notify.order", order),
     missed: {
@@ -157,7 +157,7 @@ export const openWork = {
   /** Finished refunds that nobody was told of. */
   refund_notices: kind({
     countedAs: "notices",
-    list: listUntoldRefunds,
+    list: listUnnotifiedRefunds,
     need: () => "refund_notice",
     message: (refund) => refundMessage("notify.refund", refund),
     missed: {

@@ -14,7 +14,7 @@ import { type Enqueued, publish, type PublishDeps } from "../workflow/publish.ts
 import type { RedisClient } from "../redis/redis.ts";
 
 /** Messages that are owed at the most, a few hundred bytes each; the sweep finds what is more. */
-const mostOwed = 50_000;
+const maxOwed = 50_000;
 
 /** Messages to one try. */
 const messagesPerTry = 500;
@@ -51,7 +51,7 @@ export async function publishWhenBack(
   if (debt === undefined) debts.set(redis, debt = { owed: [], paying: false });
   const { owed } = debt;
   const oncePerOrder = options.oncePerOrder === true;
-  for (const entry of messages.slice(0, mostOwed - owed.length)) owed.push({ entry, oncePerOrder });
+  for (const entry of messages.slice(0, maxOwed - owed.length)) owed.push({ entry, oncePerOrder });
   if (debt.paying) return;
   debt.paying = true;
   try {

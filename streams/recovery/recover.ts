@@ -10,13 +10,13 @@ import {
   highestIds,
   lastEventId,
   listUndoneDecisions,
-  listUntoldCancellations,
+  listUnnotifiedCancellations,
 } from "../../db/recovery/recovery.ts";
-import type { BooksLoss } from "../../domain/operation/database_age.ts";
+import type { DatabaseLoss } from "../../domain/operation/database_age.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { groups } from "../../domain/messages/messages.ts";
-import { lookAtBooks, makeBooksGood } from "./database_age.ts";
+import { lookAtDatabase, makeDatabaseGood } from "./database_age.ts";
 import { ensureGroup } from "../queue/consumer.ts";
 import { type Epoch, epochOf, readEpoch } from "./epoch.ts";
 import { countMessages, findHeldWork } from "./held_work.ts";
@@ -40,7 +40,7 @@ export type RecoverReport =
   | {
     kind: "recovered";
     /** What the database turned out to lack; null where it lacked nothing. */
-    loss: BooksLoss | null;
+    loss: DatabaseLoss | null;
     republished: Republished;
     kpis: RebuildReport;
     seconds: number;
@@ -88,7 +88,7 @@ export async function recover(
   for (let attempt = 1; attempt <= tries; attempt++) {
     const report = await alone(deps, options.waitMs ?? 0, async (lease) => {
       if (await options.unless?.()) return null;
-      const loss = await makeBooksGood(deps, lease);
+      const loss = await makeDatabaseGood(deps, lease);
       if (loss === "lost") return loss;
       const { server, state } = await readEpoch(deps);
       for (const group of groups) await ensureGroup(deps, group);
@@ -97,7 +97,7 @@ export async function recover(
       const ended = await runScript(
         deps.redis,
         recoverEndScript,
-        [deps.keys.recoverLock, deps.keys.epoch],
+        [deps.keys.recoveryLease, deps.keys.epoch],
         [lease.value, epochOf(server)],
       );
       return ended === 1 ? { loss, republished, kpis } : "lost";
@@ -156,7 +156,7 @@ async function findCause(
 ): Promise<Exclude<Epoch["state"], "complete"> | "older_database" | null> {
   const { state } = await readEpoch(deps);
   if (state !== "complete") return state;
-  return await lookAtBooks(deps, deps.db) === null ? null : "older_database";
+  return await lookAtDatabase(deps, deps.db) === null ? null : "older_database";
 }
 
 /**
@@ -236,12 +236,14 @@ async function repeatDecided(
     ? Math.max(0, await lastEventId(db) - firstSweepEvents)
     : Number(known);
   let told = 0;
-  const untold = await listUntoldCancellations(db, after, olderThanSeconds);
+  const untold = await listUnnotifiedCancellations(db, after, olderThanSeconds);
   if (untold.orders.length > 0) {
     const held = await findHeldWork(deps, await highestIds(db));
-    const notices = openWork.order_notices;
-    const lost = untold.orders.filter((order) => whereabouts(notices, order, held) === "nowhere");
-    await publishAgain(deps, lost.map((order) => notices.message(order)));
+    const notifications = openWork.order_notices;
+    const lost = untold.orders.filter((order) =>
+      whereabouts(notifications, order, held) === "nowhere"
+    );
+    await publishAgain(deps, lost.map((order) => notifications.message(order)));
     told = lost.length;
   }
   const undone = await listUndoneDecisions(db, after, untold.lastEventId);
@@ -263,7 +265,7 @@ async function alone<T>(
   const { redis, keys } = deps;
   const until = performance.now() + waitMs;
   for (;;) {
-    const lease = await takeLease(redis, keys.recoverLock, lockTtlMs);
+    const lease = await takeLease(redis, keys.recoveryLease, lockTtlMs);
     if (lease !== null) return await underLease(redis, lease, () => work(lease));
     if (performance.now() >= until || deps.signal?.aborted) return "busy";
     await pause(waitStepMs, deps.signal);

@@ -1,5 +1,5 @@
 /**
- * Mends by itself what a proof has found, looks whether that helped, and tries ever more rarely where it did not.
+ * Repairs by itself what a proof has found, looks whether that helped, and tries ever more rarely where it did not.
  *
  * What is known of repairs is kept in Redis, so that all processes keep to the same waits and a restart forgets
  * nothing.
@@ -17,7 +17,7 @@ import { type RecoverDeps, repair } from "./recover.ts";
 import type { CheckName, CheckReport, VerifyReport } from "../verification/verify.ts";
 
 /** What Redis says otherwise than the books: the books are the truth, so it can be made anew. */
-export const mendable: readonly CheckName[] = ["kpis", "notifications", "homes"];
+export const repairableNames: readonly CheckName[] = ["kpis", "notifications", "homes"];
 
 /**
  * Wait after the first repair, in milliseconds; doubles with every further one, up to an hour. So long must a check
@@ -43,15 +43,15 @@ export interface FailedRepair {
   example: string;
 }
 
-/** What {@linkcode mend} did. */
+/** What {@linkcode repair} did. */
 export type Mending =
-  /** There was nothing that a repair can mend. */
+  /** There was nothing that a repair can repair. */
   | "nothing"
   /** The last repair did not help, and it is too early for another. */
   | "resting"
   /** Another process is recovering. */
   | "busy"
-  /** Everything that can be mended agrees now. */
+  /** Everything that can be repaired agrees now. */
   | "mended"
   /** The proof found the same again, or none could be made. */
   | "not_mended";
@@ -74,12 +74,12 @@ export async function readFailedRepairs(
  * in the middle of it counts as one that did not help.
  *
  * @param report of the proof
- * @param proveAgain makes another one; null where it can't now
+ * @param verifyAgain makes another one; null where it can't now
  */
 export async function mend(
   deps: RecoverDeps,
   report: VerifyReport,
-  proveAgain: () => Promise<VerifyReport | null>,
+  verifyAgain: () => Promise<VerifyReport | null>,
 ): Promise<Mending> {
   const { log } = deps;
   await forgetRepaired(deps, report);
@@ -107,7 +107,7 @@ export async function mend(
     }
     error = messageOf(thrown);
   }
-  const after = error === undefined ? await proveAgain() : null;
+  const after = error === undefined ? await verifyAgain() : null;
   // Another process proves just now: what it finds says whether the repair has helped.
   if (error === undefined && after === null) return "not_mended";
   if (after !== null) await forgetRepaired(deps, after);
@@ -128,9 +128,9 @@ export async function mend(
   return "not_mended";
 }
 
-/** How many differences of a check a repair can mend. */
+/** How many differences of a check a repair can repair. */
 function repairable({ name, drift_count: count, for_people: forPeople = 0 }: CheckReport): number {
-  return mendable.includes(name) ? count - forPeople : 0;
+  return repairableNames.includes(name) ? count - forPeople : 0;
 }
 
 function countsOf(checks: readonly CheckReport[]): string {
@@ -142,7 +142,7 @@ function exampleOf({ drift }: CheckReport): string {
   return first === undefined ? "" : `${first.subject}: ${first.what}`;
 }
 
-/** What agrees has been mended, and is forgotten when it agrees after its wait. */
+/** What agrees has been repaired, and is forgotten when it agrees after its wait. */
 async function forgetRepaired({ redis, keys }: RedisDeps, report: VerifyReport): Promise<void> {
   for (const check of report.checks) {
     if (repairable(check) > 0) continue;

@@ -7,7 +7,7 @@
 import { interruptImports } from "../../db/imports/imports.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { groups } from "../../domain/messages/messages.ts";
-import { booksNoter } from "./database_age.ts";
+import { databaseNoter } from "./database_age.ts";
 import { ensureGroup } from "../queue/consumer.ts";
 import { expireReservations } from "./expire_reservations.ts";
 import { pause } from "../queue/pause.ts";
@@ -41,7 +41,7 @@ export async function sweep(
 ): Promise<void> {
   const { reservationTtlSeconds } = options;
   const expiryCheckMs = Math.min(homesCheckMs, reservationTtlSeconds * 1_000 / 10);
-  const noteBooks = booksNoter(deps);
+  const noteDatabase = databaseNoter(deps);
   let homesAt = performance.now();
   let expiryAt = homesAt;
   while (!signal.aborted) {
@@ -50,7 +50,7 @@ export async function sweep(
     try {
       await ensureRecovered({ ...deps, signal });
       // A database that takes no writes is no reason to leave the rest undone.
-      await noteBooks().catch((error) =>
+      await noteDatabase().catch((error) =>
         deps.log.warn("books not noted", { error: messageOf(error) })
       );
       const now = performance.now();
@@ -74,6 +74,6 @@ export async function sweep(
 async function forgetConsumers(deps: RecoverDeps): Promise<void> {
   for (const group of groups) {
     await ensureGroup(deps, group);
-    await removeConsumers(deps, group, { leastIdleMs: forgottenConsumerMs });
+    await removeConsumers(deps, group, { minIdleMs: forgottenConsumerMs });
   }
 }

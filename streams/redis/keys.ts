@@ -55,11 +55,11 @@ export interface Keys {
   /** The last report of the proof, as JSON. */
   proof: string;
   /** Held by the process that is proving. */
-  proofLock: string;
+  verificationLease: string;
   /** Set while no new proof is due; expires by itself. */
-  proofRest: string;
+  verificationRest: string;
   /** How often in a row the proof could not be made, as JSON. */
-  proofFailures: string;
+  verificationFailures: string;
   /** Hash: check of the proof → what became of repairing it, as JSON; nothing of what agrees. */
   repairs: string;
   /** Prefix of the marks of checks that are not repaired again yet; the check follows. They expire by themselves. */
@@ -69,7 +69,7 @@ export interface Keys {
   /** Hash of counters: how often each alert was raised. */
   alertsRaised: string;
   /** Held by the process that looks after the alerts. */
-  alertsLock: string;
+  alertsLease: string;
   /** Hash: id of a change of an alert that is to be posted → what is known of it as JSON. */
   alertPosts: string;
   /** Prefix of the marks of changes that are being posted, or have been: the change's id follows. */
@@ -85,7 +85,7 @@ export interface Keys {
   /** Names the server for which the streams are known to hold all unfinished work, see `epoch.ts`. */
   epoch: string;
   /** Hash: how far the books were when anything was last published, counted or looked at, see `database_age.ts`. */
-  booksMarks: string;
+  databaseMarks: string;
   /** The installation's name as the books last had it, for books of before there were names, see `database_age.ts`. */
   installation: string;
   /** Marks of callbacks of the payment provider that were taken; the callback's id follows. */
@@ -95,7 +95,7 @@ export interface Keys {
   /** Written to see whether anything can be written; expires by itself. */
   probe: string;
   /** Held by the process that is recovering. */
-  recoverLock: string;
+  recoveryLease: string;
   /** Id of the last step of the timelines whose notice the sweep has looked for. */
   sweptEvent: string;
   /** Whatever begins with it is a KPI key. */
@@ -148,14 +148,14 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     activity: (group, period) => `${prefix}activity:${group}:${period}`,
     activityTotals: (group) => `${prefix}activity-totals:${group}`,
     proof: `${prefix}proof`,
-    proofLock: `${prefix}lock:proof`,
-    proofRest: `${prefix}proof-rest`,
-    proofFailures: `${prefix}proof-failures`,
+    verificationLease: `${prefix}lock:proof`,
+    verificationRest: `${prefix}proof-rest`,
+    verificationFailures: `${prefix}proof-failures`,
     repairs: `${prefix}repairs`,
     repairRest: `${prefix}repair-rest:`,
     alerts: `${prefix}alerts`,
     alertsRaised: `${prefix}alerts-raised`,
-    alertsLock: `${prefix}lock:alerts`,
+    alertsLease: `${prefix}lock:alerts`,
     alertPosts: `${prefix}alert-posts`,
     alertPost: `${prefix}lock:alert-post:`,
     publishedOnce: `${prefix}once:published:`,
@@ -163,12 +163,12 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     expiryMark: `${prefix}expiry:`,
     providerAway: `${prefix}provider-away`,
     epoch: `${prefix}epoch`,
-    booksMarks: `${prefix}books`,
+    databaseMarks: `${prefix}books`,
     installation: `${prefix}installation`,
     callback: `${prefix}callback:`,
     rateLimit: `${prefix}rate:`,
     probe: `${prefix}probe`,
-    recoverLock: `${prefix}lock:recover`,
+    recoveryLease: `${prefix}lock:recover`,
     sweptEvent: `${prefix}swept-event`,
     kpi: `${prefix}kpi:`,
     kpiIndex: `${prefix}index:kpi`,

@@ -16,7 +16,7 @@ import { watchSilence } from "./silent_sockets.ts";
 export type RedisClient = Redis | Cluster;
 
 /** The longest that a blocked read stays on the server, in milliseconds. */
-export const longestBlockMs = 2_000;
+export const maxBlockMs = 2_000;
 
 /** A command that takes longer has failed: a server that hangs must not hang its callers. */
 const commandTimeoutMs = 10_000;
@@ -52,7 +52,7 @@ const blockGraceMs = 8_000;
 /**
  * Silence after which the driver gives up a blocked read, in milliseconds: much longer than its connection lives
  * then. A read that was given up is sent again all the same as soon as there is another connection, and its reply
- * dropped: its messages would wait for a take-over.
+ * dropped: its messages would wait for a reclaim.
  */
 const readGivenUpMs = 3 * blockGraceMs;
 
@@ -68,10 +68,10 @@ export function openBlockingRedis(
   url: string,
   options: RedisOpenOptions = {},
 ): Promise<RedisClient> {
-  return connect(url, "reads", options.silenceMs ?? longestBlockMs + blockGraceMs, {
+  return connect(url, "reads", options.silenceMs ?? maxBlockMs + blockGraceMs, {
     maxRetriesPerRequest: null,
     enableAutoPipelining: false,
-    blockingTimeout: longestBlockMs,
+    blockingTimeout: maxBlockMs,
     blockingTimeoutGrace: readGivenUpMs,
   } as RedisOptions);
 }

@@ -22,28 +22,28 @@ export interface Drifts {
   list: Drift[];
   /** How many there are in all. */
   count: number;
-  /** How many of them no repair can mend, because the books themselves say so or a person has to decide. */
+  /** How many of them no repair can repair, because the books themselves say so or a person has to decide. */
   forPeople: number;
 }
 
 /** Differences that a check tells in full. */
-export const mostDrifts = 20;
+export const maxDrifts = 20;
 
 /** No differences yet. */
 export function noDrifts(): Drifts {
   return { list: [], count: 0, forPeople: 0 };
 }
 
-/** Adds one difference; beyond {@linkcode mostDrifts} it is only counted. */
+/** Adds one difference; beyond {@linkcode maxDrifts} it is only counted. */
 export function addDrift(drifts: Drifts, drift: Drift, forPeople = false): void {
   drifts.count++;
   if (forPeople) drifts.forPeople++;
-  if (drifts.list.length < mostDrifts) drifts.list.push(drift);
+  if (drifts.list.length < maxDrifts) drifts.list.push(drift);
 }
 
 /** Adds differences of which only the first are listed. */
 export function addDrifts(drifts: Drifts, { list, count, forPeople }: Drifts): void {
   drifts.count += count;
   drifts.forPeople += forPeople;
-  drifts.list.push(...list.slice(0, mostDrifts - drifts.list.length));
+  drifts.list.push(...list.slice(0, maxDrifts - drifts.list.length));
 }

@@ -11,7 +11,7 @@ import { addDrifts, type Drift, type Drifts } from "./drift.ts";
 import { withKeptBasis } from "../kpis/kpi_basis.ts";
 import { findKpiMismatches } from "./kpi_mismatches.ts";
 import { verifyMoney, verifyStock } from "./verify_database.ts";
-import { missedWork, verifyNotices, verifyOrphans } from "./verify_orphans.ts";
+import { missedWork, verifyNotifications, verifyOrphans } from "./verify_orphans.ts";
 import { verifyKpis, type VerifyKpisDeps } from "./verify_kpis.ts";
 import type { OpenCheck } from "../recovery/open_work.ts";
 
@@ -28,7 +28,7 @@ export interface CheckReport {
   drift: Drift[];
   /** All of them; for `kpis` a lower bound from a thousand on. */
   drift_count: number;
-  /** How many of them wait for a person, because no repair can mend them; reports of earlier versions lack it. */
+  /** How many of them wait for a person, because no repair can repair them; reports of earlier versions lack it. */
   for_people?: number;
 }
 
@@ -81,7 +81,7 @@ export async function verify(
     counts: await countBooks(tx),
     stock: await verifyStock(tx),
     money: await verifyMoney(tx),
-    notices: await verifyNotices(tx),
+    notices: await verifyNotifications(tx),
     suspects: await findKpiMismatches(tx, deps),
   }));
   const kpis = await verifyKpis(deps, books.suspects, patienceMs);

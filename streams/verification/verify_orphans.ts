@@ -5,7 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { findNoticeGaps, findWrongNotices } from "../../db/verification/verify.ts";
+import { findNotificationGaps, findWrongNotifications } from "../../db/verification/verify.ts";
 import { pause } from "../queue/pause.ts";
 import { findHeldWork, type HeldWork, type HeldWorkDeps } from "../recovery/held_work.ts";
 import {
@@ -33,15 +33,15 @@ export const missedWork: readonly MissedWork[] = everyOpenWork.filter(
 );
 
 /** Notices in the history that tell of what did not happen, or are incomplete. To be run in a snapshot. */
-export async function verifyNotices(tx: Queryable): Promise<Drifts> {
+export async function verifyNotifications(tx: Queryable): Promise<Drifts> {
   const drifts = noDrifts();
-  collect(drifts, await findWrongNotices(tx), ({ orderId, refundId, status, event }) => ({
+  collect(drifts, await findWrongNotifications(tx), ({ orderId, refundId, status, event }) => ({
     subject: refundId === null ? `order ${orderId}` : `refund ${refundId} of order ${orderId}`,
     what: status === null ? "notification of no such end" : `notification of a ${status} order`,
     expected: null,
     found: event,
   }));
-  collect(drifts, await findNoticeGaps(tx), ({ orderId, event, channel, lacksChannels }) => ({
+  collect(drifts, await findNotificationGaps(tx), ({ orderId, event, channel, lacksChannels }) => ({
     subject: `order ${orderId}`,
     what: lacksChannels
       ? `notifications of ${event} on other channels than ${channel}`

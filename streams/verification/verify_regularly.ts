@@ -1,5 +1,5 @@
 /**
- * Proves again and again, keeps the last report where every process finds it, and mends what can be mended.
+ * Proves again and again, keeps the last report where every process finds it, and repairs what can be repaired.
  *
  * @module
  */
@@ -15,16 +15,16 @@ import { verify, type VerifyReport } from "./verify.ts";
 import type { VerifyKpisDeps } from "./verify_kpis.ts";
 
 /** What proving works with. */
-export type ProofDeps = VerifyKpisDeps & RedisDeps & { log: Log };
+export type VerificationDeps = VerifyKpisDeps & RedisDeps & { log: Log };
 
 /** Shortest time from one proof to the next, in milliseconds. */
-const leastIntervalMs = 60_000;
+const minIntervalMs = 60_000;
 
 /** The proof may take this share of all time: what lasts ten seconds is repeated every five minutes. */
 const restShare = 30;
 
 /** Longest time from a proof that could not be made to the next, in milliseconds. */
-const longestFailedRestMs = 600_000;
+const maxFailedRestMs = 600_000;
 
 /** How often it is asked whether a proof is due, in milliseconds. */
 const lookMs = 5_000;
@@ -33,7 +33,7 @@ const lookMs = 5_000;
 const lockMs = 30_000;
 
 /** The last report, or null where nothing was proven yet. */
-export async function readProof({ redis, keys }: RedisDeps): Promise<VerifyReport | null> {
+export async function readVerification({ redis, keys }: RedisDeps): Promise<VerifyReport | null> {
   const text = await redis.get(keys.proof);
   return text === null ? null : JSON.parse(text) as VerifyReport;
 }
@@ -44,15 +44,15 @@ export async function readProof({ redis, keys }: RedisDeps): Promise<VerifyRepor
  *
  * @returns the report, or null where another proof is running
  */
-export async function prove(deps: ProofDeps): Promise<VerifyReport | null> {
+export async function prove(deps: VerificationDeps): Promise<VerifyReport | null> {
   const { redis, keys, log } = deps;
-  const lease = await takeLease(redis, keys.proofLock, lockMs);
+  const lease = await takeLease(redis, keys.verificationLease, lockMs);
   if (lease === null) return null;
   return await underLease(redis, lease, async () => {
     const report = await verify(deps);
     await redis.set(keys.proof, JSON.stringify(report));
     await restFor(deps, restMsAfter(report));
-    await redis.del(keys.proofFailures);
+    await redis.del(keys.verificationFailures);
     if (!report.ok) {
       const drifts = report.checks.map(({ name, drift_count: count }) => [name, count] as const);
       log.error("drift", Object.fromEntries(drifts));
@@ -62,16 +62,16 @@ export async function prove(deps: ProofDeps): Promise<VerifyReport | null> {
 }
 
 /**
- * Proves whenever it is due and mends what was found, until the signal aborts; of many processes one does
+ * Proves whenever it is due and repairs what was found, until the signal aborts; of many processes one does
  * so. What is due is decided by Redis' clock: a host whose own is wrong would prove all the time, or never.
  */
-export async function keepProving(deps: ProofDeps, signal: AbortSignal): Promise<void> {
+export async function keepProving(deps: VerificationDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await pause(lookMs, signal);
     if (signal.aborted) break;
     try {
-      if (await isLeased(deps.redis, deps.keys.proofRest)) continue;
-      await proveAndMend(deps, signal);
+      if (await isLeased(deps.redis, deps.keys.verificationRest)) continue;
+      await verifyAndRepair(deps, signal);
     } catch (error) {
       if (!signal.aborted) deps.log.warn("not proven", { error: messageOf(error) });
     }
@@ -79,12 +79,12 @@ export async function keepProving(deps: ProofDeps, signal: AbortSignal): Promise
 }
 
 /**
- * Proves once and mends what was found. A proof that could not be made is tried again after a wait that grows, and
+ * Proves once and repairs what was found. A proof that could not be made is tried again after a wait that grows, and
  * that it fails is kept where people are told of it.
  *
  * @throws what the proof throws
  */
-export async function proveAndMend(deps: ProofDeps, signal?: AbortSignal): Promise<void> {
+export async function verifyAndRepair(deps: VerificationDeps, signal?: AbortSignal): Promise<void> {
   const own = { ...deps, signal: signal ?? deps.signal };
   let report: VerifyReport | null;
   try {
@@ -97,7 +97,7 @@ export async function proveAndMend(deps: ProofDeps, signal?: AbortSignal): Promi
 }
 
 /** What is known of proofs that could not be made; null where the last one could. */
-export interface ProofFailures {
+export interface VerificationFailures {
   /** In a row. */
   count: number;
   /** When the first of them failed, ISO 8601. */
@@ -106,35 +106,35 @@ export interface ProofFailures {
   error: string;
 }
 
-/** See {@linkcode ProofFailures}. */
-export async function readProofFailures(
+/** See {@linkcode VerificationFailures}. */
+export async function readVerificationFailures(
   { redis, keys }: RedisDeps,
-): Promise<ProofFailures | null> {
-  const text = await redis.get(keys.proofFailures);
-  return text === null ? null : JSON.parse(text) as ProofFailures;
+): Promise<VerificationFailures | null> {
+  const text = await redis.get(keys.verificationFailures);
+  return text === null ? null : JSON.parse(text) as VerificationFailures;
 }
 
-async function noteFailure(deps: ProofDeps, error: unknown): Promise<void> {
+async function noteFailure(deps: VerificationDeps, error: unknown): Promise<void> {
   const { redis, keys } = deps;
-  const known = await readProofFailures(deps);
+  const known = await readVerificationFailures(deps);
   const count = (known?.count ?? 0) + 1;
-  const state: ProofFailures = {
+  const state: VerificationFailures = {
     count,
     since: known?.since ?? new Date().toISOString(),
     error: messageOf(error),
   };
-  const restMs = Math.min(longestFailedRestMs, backoffMs(count, leastIntervalMs));
-  await redis.set(keys.proofFailures, JSON.stringify(state));
+  const restMs = Math.min(maxFailedRestMs, backoffMs(count, minIntervalMs));
+  await redis.set(keys.verificationFailures, JSON.stringify(state));
   await restFor(deps, restMs);
 }
 
 /** Has all processes wait before the next proof: a lease that nobody gives back ends when that is due. */
 async function restFor({ redis, keys }: RedisDeps, ms: number): Promise<void> {
-  await redis.del(keys.proofRest);
-  await takeLease(redis, keys.proofRest, ms);
+  await redis.del(keys.verificationRest);
+  await takeLease(redis, keys.verificationRest, ms);
 }
 
 /** How long to rest after a proof, in milliseconds. */
 export function restMsAfter({ seconds }: Pick<VerifyReport, "seconds">): number {
-  return Math.max(leastIntervalMs, Math.round(seconds * 1_000 * restShare));
+  return Math.max(minIntervalMs, Math.round(seconds * 1_000 * restShare));
 }

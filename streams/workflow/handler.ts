@@ -8,7 +8,7 @@ import type { Database } from "../../db/connection/database.ts";
 import type { Effects } from "../../domain/order/effects.ts";
 import type { KpiEvent } from "../../domain/kpi/kpi.ts";
 import type { Group, Message } from "../../domain/messages/messages.ts";
-import type { NoticeChannel } from "../../domain/notification/notification.ts";
+import type { NotificationChannel } from "../../domain/notification/notification.ts";
 import type { Gateways } from "../payments/gateway.ts";
 import type * as queue from "../queue/work.ts";
 import type { Keys } from "../redis/keys.ts";
@@ -24,7 +24,7 @@ export interface HandlerDeps extends Gateways, queue.EngineDeps {
   /** How long a reservation waits for its payment. */
   reservationTtlSeconds: number;
   /** Where customers are told how orders and refunds ended; default `log` alone. */
-  notifyChannels?: readonly NoticeChannel[];
+  notifyChannels?: readonly NotificationChannel[];
 }
 
 /** What the queue of this workflow is made of. */

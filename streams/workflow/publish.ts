@@ -59,5 +59,8 @@ export function databaseMarksOf(
     orders = Math.max(orders, message.orderId);
     if ("refundId" in message) refunds = Math.max(refunds, message.refundId);
   }
-  return { key: keys.booksMarks, least: { orders, refunds, order_events: db?.lastStep?.() ?? 0 } };
+  return {
+    key: keys.databaseMarks,
+    least: { orders, refunds, order_events: db?.lastStep?.() ?? 0 },
+  };
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { buryMessages } from "../../db/dead_letters/dead_letters.ts";
+import { deadLetterMessages } from "../../db/dead_letters/dead_letters.ts";
 import { readLossFloors } from "../../db/recovery/database_marks.ts";
 import { type Group, type Message, purposeOf } from "../../domain/messages/messages.ts";
 import { causeHash } from "../../domain/order/content_hash.ts";
@@ -15,7 +15,7 @@ import { watchActivity } from "../kpis/activity.ts";
 import { applyKpis } from "../kpis/kpis.ts";
 import { maxDelayMs } from "../payments/gateway.ts";
 import type { Failed, Verdict, Work } from "../queue/work.ts";
-import { lookAtBooks } from "../recovery/database_age.ts";
+import { lookAtDatabase } from "../recovery/database_age.ts";
 import type { HandlerDeps, WorkflowTypes } from "./handler.ts";
 import { messageCodec } from "./message_codec.ts";
 import { databaseMarksOf } from "./publish.ts";
@@ -26,13 +26,13 @@ export const workflow: Work<WorkflowTypes> = {
   codec: messageCodec,
   handlers,
   store,
-  longestDelayMs: ({ gateway }) => maxDelayMs(gateway),
+  maxDelayMs: ({ gateway }) => maxDelayMs(gateway),
   beforeAcknowledge: async (deps, kpis) => {
     await applyKpis(deps, kpis);
   },
   judgeDead: dropLost,
   keepDead: ({ db }, group, dead) =>
-    buryMessages(db, dead.map((failed) => letterOf(group, failed))),
+    deadLetterMessages(db, dead.map((failed) => letterOf(group, failed))),
   marks: (deps) => databaseMarksOf(deps),
   watch: watchActivity,
 };
@@ -65,7 +65,7 @@ async function dropLost(
 ): Promise<readonly Verdict[]> {
   if (dead.every(({ vanished }) => vanished === undefined)) return [];
   const { db, log } = deps;
-  if (await lookAtBooks(deps, db) !== null) {
+  if (await lookAtDatabase(deps, db) !== null) {
     db.lookAgain();
     return dead.map(({ vanished }) => vanished === undefined ? "keep" : "wait");
   }

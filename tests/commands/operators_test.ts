@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { keepBooks } from "../../tools/chaos/harness/older_books.ts";
-import { buryMessages } from "../../db/dead_letters/dead_letters.ts";
+import { deadLetterMessages } from "../../db/dead_letters/dead_letters.ts";
 import { entryOf } from "../../domain/messages/messages.ts";
 import { csvOf } from "../csv_orders.ts";
 import { loseRedis, openSettled, type SettledWorkflow } from "../proof.ts";
@@ -26,14 +26,14 @@ async function withCommands(
 /** What a terminal would obey: another colour and title, in one character as well, and text that runs backwards. */
 const escapes = "\x1b[31m\x1b]0;title\x07\x9b2J\r\u202e";
 
-async function buryOrder(
+async function storeDeadOrder(
   flow: SettledWorkflow,
   error = `first line\nsecond line ${"x".repeat(200)}`,
 ): Promise<number> {
   const [order] = await flow.add([anOrder("dead", [{ sku: "a", qty: 1 }])]);
   await flow.redis.xtrim(flow.keys.stream("orders"), "MAXLEN", 0);
   const orderId = order!.orderId!;
-  await buryMessages(flow.db, [{
+  await deadLetterMessages(flow.db, [{
     group: "orders",
     messageId: "5-0",
     orderId,
@@ -133,7 +133,7 @@ Deno.test("kpis --rebuild counts anew from the database", () =>
 Deno.test("dead lists letters a line each, and says when there are none", () =>
   withCommands("cli_dead_list", async (flow, type) => {
     assert.deepEqual(await type("dead"), { code: 0, out: "No dead letters", err: "" });
-    const orderId = await buryOrder(flow);
+    const orderId = await storeDeadOrder(flow);
     const { out } = await type("dead", "list");
     const lines = out.split("\n");
     assert.equal(lines.length, 2);
@@ -144,7 +144,7 @@ Deno.test("dead lists letters a line each, and says when there are none", () =>
 
 Deno.test("dead retry and discard need to be told which, and act once", () =>
   withCommands("cli_dead", async (flow, type) => {
-    const orderId = await buryOrder(flow);
+    const orderId = await storeDeadOrder(flow);
     for (
       const args of [
         ["retry"],
@@ -173,7 +173,7 @@ Deno.test("dead retry and discard need to be told which, and act once", () =>
 
 Deno.test("dead discard warns of orders that are not finished", () =>
   withCommands("cli_dead_discard", async (flow, type) => {
-    await buryOrder(flow);
+    await storeDeadOrder(flow);
     const { code, out } = await type("dead", "discard", "--id=1");
     assert.equal(code, 0);
     assert.match(out, /^Discarded 1 dead letters\n1 of their orders are not finished/);
@@ -283,7 +283,7 @@ Deno.test("doctor finds nothing wrong with engines that work, and warns of a Red
     assert.match(well.out, /^ok +streams +every group exists/m);
     assert.match(well.out, /^0 problems, \d+ warnings$/m);
     await loseRedis(flow);
-    await buryOrder(flow);
+    await storeDeadOrder(flow);
     const ill = await type("doctor");
     assert.equal(ill.code, 0);
     assert.match(ill.out, /^warning +streams +no group/m);
@@ -328,7 +328,7 @@ Deno.test("doctor names settings and engines that are wrong, and exits 1", () =>
 
 Deno.test("no command sends a terminal what it would obey", () =>
   withCommands("cli_escapes", async (flow, type) => {
-    await buryOrder(flow, `bad ${escapes}`);
+    await storeDeadOrder(flow, `bad ${escapes}`);
     const answers = [
       await type("dead", "list"),
       await type("dead", `list${escapes}`),

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { describeCount, mostCounted } from "../../domain/bounded_count.ts";
+import { describeCount, maxCounted } from "../../domain/bounded_count.ts";
 
 Deno.test("describeCount() says where counting ended", () => {
   assert.equal(describeCount(0), "0");
   assert.equal(describeCount(1_234), "1,234");
-  assert.equal(describeCount(mostCounted - 1), "99,999");
-  assert.equal(describeCount(mostCounted), "100,000+");
+  assert.equal(describeCount(maxCounted - 1), "99,999");
+  assert.equal(describeCount(maxCounted), "100,000+");
 });

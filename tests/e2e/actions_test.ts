@@ -149,7 +149,7 @@ stage.test("a group is paused and resumed, and its work waits meanwhile", async 
 });
 
 stage.test("dead letters are selected, looked at and retried", async ({ page }) => {
-  await stage.buryLetters(6);
+  await stage.storeDeadLetters(6);
   await page.goto("/dashboard/dead-letters");
   const before = await page.locator("tbody tr").count();
   await page.locator('tbody input[type="checkbox"]').nth(0).check();
@@ -163,7 +163,7 @@ stage.test("dead letters are selected, looked at and retried", async ({ page }) 
 });
 
 stage.test("one dead letter is read and retried", async ({ page }) => {
-  await stage.buryLetters(2);
+  await stage.storeDeadLetters(2);
   await page.goto("/dashboard/dead-letters");
   const name = (await page.locator("tbody th a").first().textContent())!;
   await page.locator("tbody th a").first().click();
@@ -177,7 +177,7 @@ stage.test("one dead letter is read and retried", async ({ page }) => {
 });
 
 stage.test("all dead letters that match are counted first, then discarded", async ({ page }) => {
-  await stage.buryLetters(6);
+  await stage.storeDeadLetters(6);
   await page.goto("/dashboard/dead-letters");
   const before = await page.locator("tbody tr").count();
   await page.getByLabel("Error").fill("502");

@@ -79,15 +79,15 @@ for (const engine of ["database", "redis"] as const) {
   testBehindProxy(test, engine, async ({ page }, proxy) => {
     const other = await page.context().newPage();
     const name = engine === "redis" ? "Redis" : /MariaDB|MySQL/;
-    const notice = page.locator(".notice.bad").filter({ hasText: name });
+    const notification = page.locator(".notice.bad").filter({ hasText: name });
     await page.goto("/dashboard");
     await page.locator("#live-state.on").waitFor();
-    assert.equal(await notice.count(), 0);
+    assert.equal(await notification.count(), 0);
     await other.goto(open[engine]);
     await other.locator("#live-state.on").waitFor();
     proxy.close();
     // The open page says so by itself.
-    await notice.waitFor();
+    await notification.waitFor();
     const title = engine === "redis" ? "Redis gives no answer" : "The database gives no answer";
     await other.locator("#live-state.off", { hasText: title }).waitFor();
     await assertAccessible(page, `overview without ${engine}`);

@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { buryMessages } from "../../db/dead_letters/dead_letters.ts";
+import { deadLetterMessages } from "../../db/dead_letters/dead_letters.ts";
 import { entryOf } from "../../domain/messages/messages.ts";
 import { prove } from "../../streams/verification/verify_regularly.ts";
 import { browserPath, openTab, startBrowser, type Tab } from "./browser.ts";
@@ -22,8 +22,8 @@ export interface Stage {
     work: (tab: Tab) => Promise<void>,
     options?: Parameters<typeof openTab>[2],
   ): void;
-  /** Buries messages about the newest paid orders. */
-  buryLetters(count: number): Promise<void>;
+  /** Dead-letters messages about the newest paid orders. */
+  storeDeadLetters(count: number): Promise<void>;
   /** The newest paid order of more than 50.00 in three lines at most from which nothing went back. */
   somePaidOrder(): Promise<number>;
 }
@@ -43,7 +43,7 @@ export function setStage(name: string): Stage {
     service = await startService(name, { GATEWAY_DELAY_MS: "1500" });
     browser = await startBrowser();
     await bringMonth(service);
-    await buryLetters(service, 4);
+    await storeDeadLetters(service, 4);
     await prove(service.deps);
   });
   Deno.test.afterAll(async () => {
@@ -59,7 +59,7 @@ export function setStage(name: string): Stage {
     get browser() {
       return browser;
     },
-    buryLetters: (count) => buryLetters(service, count),
+    storeDeadLetters: (count) => storeDeadLetters(service, count),
     somePaidOrder: async () => {
       const [row] = await service.deps.db.query(
         `
@@ -92,12 +92,12 @@ export function setStage(name: string): Stage {
   };
 }
 
-async function buryLetters({ deps }: Service, count: number): Promise<void> {
+async function storeDeadLetters({ deps }: Service, count: number): Promise<void> {
   const orders = await deps.db.query(
     "select id, total_cents from orders where status = 'PAID' order by id desc limit ?",
     [count],
   );
-  await buryMessages(
+  await deadLetterMessages(
     deps.db,
     orders.map((row, index) => {
       const orderId = Number(row.id);

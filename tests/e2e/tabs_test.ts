@@ -7,7 +7,7 @@ import { setStage } from "./stage.ts";
 const stage = setStage("tabs_e2e");
 
 /** Connections that a browser has for one address at the most. */
-const mostConnections = 6;
+const maxConnections = 6;
 
 /** Waits until something is told otherwise than now. */
 async function untilChanged(page: Page, selector: string): Promise<void> {
@@ -85,7 +85,7 @@ stage.test("tabs that nobody sees hold no connection, and catch up when they are
     };
   }`);
   const pages: Page[] = [];
-  for (let tab = 0; tab <= mostConnections; tab++) {
+  for (let tab = 0; tab <= maxConnections; tab++) {
     const next = await context.newPage();
     pages.push(next);
     await next.goto("/dashboard");

@@ -154,19 +154,19 @@ export const lastChunk: Uint8Array = bytesOf("0\r\n\r\n");
  * The longest time that an ordinary request takes while something goes on, in milliseconds. Of that only counts what
  * the server's own thread has worked meanwhile: other programs share the machine.
  */
-export async function longestGapMs(
+export async function maxGapMs(
   { url, workedMs }: Served,
   work: () => Promise<unknown>,
 ): Promise<number> {
   let isOver = false;
-  let longest = 0;
+  let max = 0;
   const watching = (async () => {
     while (!isOver) {
       const startedAt = await workedMs();
       const response = await fetch(`${url}/livez`);
       await response.body?.cancel();
       assert.equal(response.status, 200);
-      longest = Math.max(longest, await workedMs() - startedAt);
+      max = Math.max(max, await workedMs() - startedAt);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   })();
@@ -176,5 +176,5 @@ export async function longestGapMs(
     isOver = true;
     await watching;
   }
-  return longest;
+  return max;
 }

@@ -29,8 +29,8 @@ export async function told(
   db: Database,
 ): Promise<{ orderId: number; ids: Record<string, number> }> {
   const orderId = await storeOrder(db, { status: "PAID" });
-  const notice = { orderId, refundId: null, event: "order.paid", amountCents: 1_000 };
-  await db.transaction((tx) => writeNotifications(tx, [notice], ["log", "email", "webhook"]));
+  const notification = { orderId, refundId: null, event: "order.paid", amountCents: 1_000 };
+  await db.transaction((tx) => writeNotifications(tx, [notification], ["log", "email", "webhook"]));
   const rows = await db.query("select id, channel from notification_logs where order_id = ?", [
     orderId,
   ]);

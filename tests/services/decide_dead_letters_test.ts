@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import {
-  buryMessages,
   type DeadLetter,
+  deadLetterMessages,
   listDeadLetters,
   maxErrorLength,
 } from "../../db/dead_letters/dead_letters.ts";
@@ -50,14 +50,14 @@ async function deadOrder(flow: Workflow): Promise<number> {
   const [order] = await flow.add([anOrder("dead", [{ sku: "a", qty: 1 }])]);
   await flow.redis.xtrim(flow.keys.stream("orders"), "MAXLEN", 0);
   await flow.redis.del(flow.keys.weights("orders"));
-  await buryMessages(flow.db, [letter("5-0", order!.orderId)]);
+  await deadLetterMessages(flow.db, [letter("5-0", order!.orderId)]);
   return order!.orderId!;
 }
 
-Deno.test("buryMessages() keeps everything about a message", () =>
+Deno.test("deadLetterMessages() keeps everything about a message", () =>
   withFlow("bury", async (flow) => {
     const error = `broken \ud800 "quotes" ${"ü".repeat(maxErrorLength)}`;
-    await buryMessages(flow.db, [
+    await deadLetterMessages(flow.db, [
       letter("5-1", 7, { refundId: 9, group: "refunds", error }),
       letter("0-1", null, {
         currency: null,
@@ -87,13 +87,13 @@ Deno.test("buryMessages() keeps everything about a message", () =>
     assert.equal(second!.firstSeenAt, "1970-01-01T00:00:00.000000Z");
   }));
 
-Deno.test("buryMessages() makes one row of a message however often it is buried, and keeps a decision", () =>
+Deno.test("deadLetterMessages() makes one row of a message however often it is buried, and keeps a decision", () =>
   withFlow("bury_twice", async (flow) => {
-    await buryMessages(flow.db, [letter("5-1", 1)]);
-    await buryMessages(flow.db, [letter("5-1", 1), letter("5-1", 1, { group: "payments" })]);
+    await deadLetterMessages(flow.db, [letter("5-1", 1)]);
+    await deadLetterMessages(flow.db, [letter("5-1", 1), letter("5-1", 1, { group: "payments" })]);
     assert.equal((await listDeadLetters(flow.db, {}, 0, 10)).length, 2);
     await discardDeadLetters(flow, { group: "orders" }, "test");
-    await buryMessages(flow.db, [letter("5-1", 1, { attempts: 6 })]);
+    await deadLetterMessages(flow.db, [letter("5-1", 1, { attempts: 6 })]);
     const rows = await flow.rows("select status, attempts from dead_letters order by id");
     assert.deepEqual(rows.map(({ status, attempts }) => [status, attempts]), [
       ["DISCARDED", 6],
@@ -141,7 +141,7 @@ Deno.test("retryDeadLetters() acts once when two people do it at once", () =>
 
 Deno.test("retryDeadLetters() refuses what no handler can understand, and takes the others", () =>
   withFlow("retry_garbage", async (flow) => {
-    await buryMessages(flow.db, [
+    await deadLetterMessages(flow.db, [
       letter("5-1", null, { payload: '["hello","world"]' }),
       letter("5-2", 4711),
       letter("5-3", null, { payload: "no json" }),
@@ -176,7 +176,7 @@ Deno.test("discardDeadLetters() gives up the letters of one group, hundreds of t
       { length: 450 },
       (_, n) => letter(`6-${n}`, null, { group: "payments" }),
     );
-    await buryMessages(flow.db, many);
+    await deadLetterMessages(flow.db, many);
     const { letters } = await discardDeadLetters(flow, { group: "payments" }, "test");
     assert.equal(letters.length, 450);
     assert.equal((await listDeadLetters(flow.db, {}, 0, 10)).length, 1);

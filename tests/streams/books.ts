@@ -21,10 +21,10 @@ import type { Workflow } from "../workflow.ts";
  * Asserts, once everything is drained, that stock, payments, refunds, figures, leaderboard, notices and
  * timelines agree and that every effect happened once; then asks `verify` to prove the same.
  */
-export async function assertBooks(flow: Workflow): Promise<void> {
+export async function assertConsistent(flow: Workflow): Promise<void> {
   assert.deepEqual(await stockFaults(flow), [], "stock");
   assert.deepEqual(await moneyFaults(flow), [], "money");
-  assert.deepEqual(await noticeFaults(flow), [], "notices");
+  assert.deepEqual(await notificationFaults(flow), [], "notices");
   assert.deepEqual(await repeatedSteps(flow), [], "steps in the timelines");
   assert.deepEqual(await storedFigures(flow), await expectedFigures(flow));
   for (const group of groups) {
@@ -76,7 +76,7 @@ function moneyFaults({ rows }: Workflow) {
       or coalesce(back.claimed, 0) > orders.total_cents`);
 }
 
-function noticeFaults({ rows }: Workflow) {
+function notificationFaults({ rows }: Workflow) {
   return rows(`
     select due.order_id, due.event, count(notification_logs.id) as notices
     from (
@@ -191,7 +191,7 @@ export async function messagesOf(flow: Workflow): Promise<Message[]> {
   return messages;
 }
 
-/** Lets the time come for whatever is parked or scheduled. */
+/** Lets the time come for whatever is delayed or scheduled. */
 export async function makeDue({ redis, keys }: Workflow): Promise<void> {
   for (const group of groups) {
     for (const key of [keys.retries(group), keys.scheduled(group)]) {

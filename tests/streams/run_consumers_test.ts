@@ -3,7 +3,7 @@ import { parseConfig } from "../../config/config.ts";
 import { groups } from "../../domain/messages/messages.ts";
 import { type ConsumersOptions, isDrained, runConsumers } from "../../streams/run_consumers.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
-import { assertBooks, messagesOf } from "./books.ts";
+import { assertConsistent, messagesOf } from "./books.ts";
 
 async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);
@@ -70,7 +70,7 @@ Deno.test("runConsumers() drains: waits for scheduled answers and ends when noth
       refunds: 0,
     });
     assert.deepEqual(await statuses(flow), ["FAILED", "PAID"]);
-    await assertBooks(flow);
+    await assertConsistent(flow);
     assert.equal(await consumersOf(flow), 0, "they took their names along");
     await run(flow, {});
   }));
@@ -84,14 +84,14 @@ Deno.test("runConsumers() drains the groups that it was given and leaves the oth
     await run(flow, { groups: ["payments", "payments"] });
     assert.deepEqual(await statuses(flow), ["FAILED", "PAID"]);
     await run(flow, { groups: ["notifications"] });
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("runConsumers() of two processes share the work", () =>
   withFlow("run_two", async (flow) => {
     await flow.add(some(120, "shared"));
     await Promise.all([run(flow, {}), run(flow, {})]);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("runConsumers() stops at once when it is told to, blocked or busy", () =>
@@ -120,5 +120,5 @@ Deno.test("runConsumers() stops at once when it is told to, blocked or busy", ()
       "nothing is left in hand",
     );
     await run(flow, {});
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));

@@ -79,7 +79,7 @@ interface BenchArgs {
   /** Orders that the scenario sizes drains at once. */
   largest: number;
   /** Least shares of the floor, by scenario. */
-  leastRatios: Partial<Record<"drain" | "import", number>>;
+  minRatios: Partial<Record<"drain" | "import", number>>;
   json: boolean;
 }
 
@@ -106,11 +106,11 @@ function readArgs(args: string[]): BenchArgs | "help" {
   const integer = (
     name: "orders" | "runs" | "buffer-pool-mb" | "largest",
     fallback: number,
-    least: number,
+    min: number,
   ) => {
     const value = Number(parsed[name] ?? fallback);
-    if (!Number.isInteger(value) || value < least) {
-      throw wrong(`--${name} must be an integer of at least ${least}`);
+    if (!Number.isInteger(value) || value < min) {
+      throw wrong(`--${name} must be an integer of at least ${min}`);
     }
     return value;
   };
@@ -139,7 +139,7 @@ function readArgs(args: string[]): BenchArgs | "help" {
     durable: parsed.durable === true,
     bufferPoolMb: integer("buffer-pool-mb", 512, 64),
     largest: integer("largest", 1_000_000, 1_000),
-    leastRatios: { drain: ratio("least-ratio"), import: ratio("least-import") },
+    minRatios: { drain: ratio("least-ratio"), import: ratio("least-import") },
     json: parsed.json === true,
   };
 }
@@ -170,21 +170,21 @@ async function bench(args: BenchArgs): Promise<number> {
       const settings = { orders, runs, durable, buffer_pool_mb: bufferPoolMb };
       console.log(JSON.stringify({ machine, settings, figures }));
     }
-    return judge(figures, args.leastRatios);
+    return judge(figures, args.minRatios);
   } finally {
     await stage.close();
   }
 }
 
 /** The guard against regressions: an exit code. */
-function judge(figures: readonly Figure[], leastRatios: BenchArgs["leastRatios"]): number {
+function judge(figures: readonly Figure[], minRatios: BenchArgs["minRatios"]): number {
   let code = 0;
-  for (const [name, least] of Object.entries(leastRatios)) {
-    if (least === undefined) continue;
+  for (const [name, min] of Object.entries(minRatios)) {
+    if (min === undefined) continue;
     const ratio = figures.find(({ scenario, what }) => scenario === name && what === "× floor");
     if (ratio === undefined) throw new Error("A least ratio needs the scenario workflow");
-    if (ratio.value >= least) continue;
-    console.error(`bench: the ${name} has ${ratio.value.toFixed(2)} of the floor, not ${least}`);
+    if (ratio.value >= min) continue;
+    console.error(`bench: the ${name} has ${ratio.value.toFixed(2)} of the floor, not ${min}`);
     code = 1;
   }
   return code;

@@ -78,7 +78,7 @@ export function benchSteady(stage: Stage): Promise<Figure[]> {
       published.set(order.message.orderId, Date.now());
       await publish(books, [order], { oncePerOrder: true });
     }));
-    const told = await toldAt(books, orders.length);
+    const told = await notifiedAt(books, orders.length);
     return orders.slice(steadyPerSecond).map(({ message: { orderId } }) =>
       told.get(orderId)! - published.get(orderId)!
     );
@@ -127,7 +127,7 @@ async function untilWaiting(redis: RedisClient, reader: number): Promise<void> {
 }
 
 /** Waits until so many orders were told of; the moments by order id, in ms since 1970. */
-async function toldAt({ db }: Books, count: number): Promise<Map<number, number>> {
+async function notifiedAt({ db }: Books, count: number): Promise<Map<number, number>> {
   const deadline = Date.now() + waitMs;
   for (;;) {
     const rows = await db.query(`

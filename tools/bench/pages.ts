@@ -66,7 +66,7 @@ export async function bringOriginals(stage: Stage, books: Books): Promise<void> 
 export async function finishBooks(stage: Stage, books: Books): Promise<void> {
   await runTask(books, "kpis", ["--rebuild", "--json"]);
   await expectVerified(books);
-  await buryLetters(books);
+  await storeDeadLetters(books);
   await runImport(stage, books, await makeOrdersFile(stage, { orders: waiting, seed: 2 }));
 }
 
@@ -117,7 +117,7 @@ async function refundSome(books: Books): Promise<void> {
   }
 }
 
-async function buryLetters({ db }: Books): Promise<void> {
+async function storeDeadLetters({ db }: Books): Promise<void> {
   await db.query(
     `
     insert into dead_letters

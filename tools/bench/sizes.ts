@@ -104,17 +104,17 @@ export async function benchSizes(stage: Stage, chartPath: string): Promise<Figur
     const before = median(small.map(of));
     return large.map((sample) => of(sample) / before);
   };
-  const most = formatCount(stage.largest);
-  const scenario = `an order at ${most} orders`;
-  const least = formatCount(smallest);
+  const max = formatCount(stage.largest);
+  const scenario = `an order at ${max} orders`;
+  const min = formatCount(smallest);
   return [
     ...figures,
-    figure(scenario, `× CPU at ${least}`, growth(({ drainUs }) => drainUs)),
-    figure(scenario, `× time at ${least}`, growth(({ drainClockUs }) => drainClockUs)),
-    figure(`drain of ${most} orders`, "orders/s", [stage.largest / last!.seconds], [
+    figure(scenario, `× CPU at ${min}`, growth(({ drainUs }) => drainUs)),
+    figure(scenario, `× time at ${min}`, growth(({ drainClockUs }) => drainClockUs)),
+    figure(`drain of ${max} orders`, "orders/s", [stage.largest / last!.seconds], [
       perOrder(last!.cpu, stage.largest),
     ]),
-    figure(`drain of ${most} orders`, "peak MB", [last!.peakBytes / 2 ** 20]),
+    figure(`drain of ${max} orders`, "peak MB", [last!.peakBytes / 2 ** 20]),
   ];
 }
 

@@ -15,7 +15,7 @@ import { type Figures, openStage } from "./harness/stage.ts";
 import commitAnswersLost from "./commit_answers_lost.ts";
 import connectionsCut from "./connections_cut.ts";
 import consumersKilled from "./consumers_killed.ts";
-import damageMended from "./damage_mended.ts";
+import damageRepaired from "./damage_mended.ts";
 import databaseKilled from "./database_killed.ts";
 import databaseRestored from "./database_restored.ts";
 import defaultTimes from "./default_times.ts";
@@ -47,7 +47,7 @@ export const scenarios: readonly Scenario[] = [
   redisLost,
   redisFlushed,
   redisFailover,
-  damageMended,
+  damageRepaired,
   databaseKilled,
   databaseRestored,
   connectionsCut,

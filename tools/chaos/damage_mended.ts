@@ -1,6 +1,6 @@
 /**
  * Somebody damages what Redis holds, without any failure that could be noticed: figures are changed and
- * messages vanish. The sweeps must find it and mend it, without anybody typing a command.
+ * messages vanish. The sweeps must find it and repair it, without anybody typing a command.
  *
  * @module
  */
@@ -14,8 +14,8 @@ import { pauseMs, until } from "./harness/until.ts";
 /** Messages that vanish. */
 const lostMessages = 30;
 
-/** The bound on finding and mending, in milliseconds: the sweeps look once a minute. */
-const mendBoundMs = 180_000;
+/** The bound on finding and repairing, in milliseconds: the sweeps look once a minute. */
+const repairBoundMs = 180_000;
 
 const scenario: Scenario = {
   name: "damage_mended",
@@ -35,11 +35,11 @@ const scenario: Scenario = {
     const note = (what: string) =>
       figures.notes.push(`${what} after ${((performance.now() - damagedAt) / 1_000).toFixed(0)} s`);
     await Promise.all([
-      until("the figures are right again", mendBoundMs, async () => {
+      until("the figures are right again", repairBoundMs, async () => {
         const wrong = await findWrongFigures(stage);
         return wrong.length === 0 || wrong.join(", ");
       }).then(() => note("figures mended")),
-      settled(stage, mendBoundMs).then(() => note("lost messages found")),
+      settled(stage, repairBoundMs).then(() => note("lost messages found")),
     ]);
     stage.recovered(performance.now() - damagedAt);
     await prove(stage, consumers, { orders: orders.orders });

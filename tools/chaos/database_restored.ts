@@ -6,8 +6,8 @@
  */
 
 import { join } from "node:path";
-import { guardBooks } from "../../streams/recovery/database_guard.ts";
-import { lookAtBooks, readHeard } from "../../streams/recovery/database_age.ts";
+import { guardDatabase } from "../../streams/recovery/database_guard.ts";
+import { lookAtDatabase, readHeard } from "../../streams/recovery/database_age.ts";
 import { feed, take } from "./harness/feed.ts";
 import { keepBooks } from "./harness/older_books.ts";
 import { writeOrdersFile } from "./harness/orders.ts";
@@ -33,7 +33,7 @@ const scenario: Scenario = {
   async run(stage) {
     const { random, figures, directEnv } = stage;
     // The harness takes orders in this process, as a shop's own process does.
-    await guardBooks(productDeps(stage));
+    await guardDatabase(productDeps(stage));
     const file = join(stage.dir, "orders.csv");
     const ofFile = await writeOrdersFile(file, fileOrders);
     const consumers = await Promise.all([stage.startConsumer(), stage.startConsumer()]);
@@ -52,7 +52,8 @@ const scenario: Scenario = {
       figures.faults++;
       rounds++;
       await until("the database is good", goodBoundMs, async () => {
-        return await lookAtBooks(productDeps(stage), stage.db.unguarded) === null || "it is older";
+        return await lookAtDatabase(productDeps(stage), stage.db.unguarded) === null ||
+          "it is older";
       });
       await progress(stage);
       stage.recovered(performance.now() - restoredAt);

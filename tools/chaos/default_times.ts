@@ -1,5 +1,5 @@
 /**
- * With the default settings: a take-over comes in time after a crash, and never without one.
+ * With the default settings: a reclaim comes in time after a crash, and never without one.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Scenario } from "./harness/scenario.ts";
 import { heldBy, takenOver } from "./harness/take_over.ts";
 import { until } from "./harness/until.ts";
 
-/** What every answer of the database is late: a batch then takes longer than a take-over time. */
+/** What every answer of the database is late: a batch then takes longer than a reclaim time. */
 const slowAnswerMs = 700;
 
 const scenario: Scenario = {

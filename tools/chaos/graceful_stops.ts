@@ -69,7 +69,7 @@ async function stopOne(stage: Stage, process: Process): Promise<number> {
 
 /**
  * The database hangs, so the work in hand can't be finished: it is given back, and others may take it at
- * once although the time for a take-over is not over.
+ * once although the time for a reclaim is not over.
  */
 async function stopWhileHanging(stage: Stage, consumers: Process[]): Promise<void> {
   const { database, figures } = stage;
@@ -125,7 +125,7 @@ async function secondSignal(stage: Stage, consumers: Process[]): Promise<void> {
   } finally {
     database.kill("SIGCONT");
   }
-  // It ended without giving anything back: a crash by will, whose work waits for a take-over.
+  // It ended without giving anything back: a crash by will, whose work waits for a reclaim.
   const restarted = await stage.startConsumer({ TAKEOVER_MS: "1000" });
   consumers[1] = restarted;
 }

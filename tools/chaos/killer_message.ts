@@ -58,7 +58,7 @@ const scenario: Scenario = {
       while (!await isDead()) {
         const holder = await holderOf(stage, consumers, killerId);
         await pauseMs(handlingMs);
-        // One that only buries it is done by now; one that handles it waits for the lock.
+        // One that only dead-letters it is done by now; one that handles it waits for the lock.
         if (holder === null || await holderOf(stage, consumers, killerId) !== holder) continue;
         consumers[holder]!.kill("SIGKILL");
         figures.faults = ++killed;

@@ -49,15 +49,15 @@ const scenario: Scenario = {
         max(timestampdiff(microsecond, reserved_at, settled_at)) / 1000 as longest_ms,
         sum(abs(timestampdiff(second, settled_at, created_at)) > 600) as strange
       from orders`);
-    const [shortest, longest] = [Number(row!.shortest_ms), Number(row!.longest_ms)];
-    if (shortest < gatewayMs || longest > gatewayMs + lateMs) {
-      throw new Error(`answers came after ${shortest} to ${longest} ms, not after ${gatewayMs}`);
+    const [min, max] = [Number(row!.shortest_ms), Number(row!.longest_ms)];
+    if (min < gatewayMs || max > gatewayMs + lateMs) {
+      throw new Error(`answers came after ${min} to ${max} ms, not after ${gatewayMs}`);
     }
     equal("orders that were settled at a strange time", Number(row!.strange), 0);
     const takeOvers = consumers.flatMap(({ log }) => log)
       .filter(({ event }) => event === "work taken over").length;
     equal("false take-overs", takeOvers, 0);
-    figures.notes.push(`answers after ${Math.round(shortest)}–${Math.round(longest)} ms`);
+    figures.notes.push(`answers after ${Math.round(min)}–${Math.round(max)} ms`);
   },
 };
 

@@ -1,5 +1,5 @@
 /**
- * A consumer stands still until another has taken over its batch, and is then woken.
+ * A consumer stands still until another has reclaimed its batch, and is then woken.
  *
  * @module
  */
@@ -56,7 +56,7 @@ async function freeze(stage: Stage, victim: Process): Promise<void> {
 
 /**
  * Freezes a consumer between the last statement of a transaction and its commit: it holds row locks that
- * whoever takes over needs.
+ * whoever reclaims needs.
  */
 async function freezeInTransaction(stage: Stage, victim: Process): Promise<void> {
   const { databaseProxy } = stage;

@@ -7,7 +7,7 @@
 
 import { z } from "zod";
 import { notificationStates } from "../../../domain/notification/notification.ts";
-import { mostCounted } from "../../../domain/bounded_count.ts";
+import { maxCounted } from "../../../domain/bounded_count.ts";
 import { groups } from "../../../domain/messages/messages.ts";
 import { customer, orderSchemas } from "../orders/order_fields.ts";
 import { cents, count, currency, id, time } from "./schema_parts.ts";
@@ -187,7 +187,7 @@ export const streamsAnswer = z.object({
     oldest_unfinished_at: time.nullable(),
     consumers: count,
     retries: count,
-    dead: count.meta({ description: `Counted up to ${mostCounted}` }),
+    dead: count.meta({ description: `Counted up to ${maxCounted}` }),
     processed: count,
     money: z.array(z.object({ currency, amount_cents: z.int() })),
   })),

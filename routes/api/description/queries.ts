@@ -8,7 +8,7 @@ import { z } from "zod";
 import { daysBetween, isDay } from "../../../domain/kpi/day.ts";
 import { maxKpiDays } from "../../../domain/kpi/kpi.ts";
 import { currencyProblem, isCurrency } from "../../../domain/money.ts";
-import { noticeChannels } from "../../../domain/notification/notification.ts";
+import { notificationChannels } from "../../../domain/notification/notification.ts";
 import {
   type OrderStatus,
   orderTransitions,
@@ -156,7 +156,7 @@ export const notificationListQuery = z.object({
   order: optionalQuery("The order's id", queryInteger(1, 999_999_999_999_999)),
   channel: optionalQuery(
     "On which it is written or sent",
-    z.enum(noticeChannels, { error: `must be one of ${noticeChannels.join(", ")}` }),
+    z.enum(notificationChannels, { error: `must be one of ${notificationChannels.join(", ")}` }),
   ),
   success: optionalQuery("Whether it was sent", flag),
   ...page,

@@ -5,8 +5,11 @@
  */
 
 import { z } from "zod";
-import { mostCounted } from "../../../domain/bounded_count.ts";
-import { noticeChannels, notificationStates } from "../../../domain/notification/notification.ts";
+import { maxCounted } from "../../../domain/bounded_count.ts";
+import {
+  notificationChannels,
+  notificationStates,
+} from "../../../domain/notification/notification.ts";
 
 const id = z.int().min(1);
 const count = z.int().min(0);
@@ -17,7 +20,7 @@ const fields = {
   order_id: id,
   refund_id: id.nullable(),
   event: z.string().meta({ examples: ["order.paid", "refund.processed:17"] }),
-  channel: z.enum(noticeChannels),
+  channel: z.enum(notificationChannels),
   status: z.string(),
   total_cents: z.int().min(0),
   payload: z.unknown(),
@@ -56,10 +59,10 @@ export const notificationListAnswer = z.object({
 
 /** A channel. */
 export const channelAnswer = z.object({
-  channel: z.enum(noticeChannels),
+  channel: z.enum(notificationChannels),
   configured: z.boolean(),
-  waiting: count.meta({ description: `Counted up to ${mostCounted}` }),
-  given_up: count.meta({ description: `Counted up to ${mostCounted}` }),
+  waiting: count.meta({ description: `Counted up to ${maxCounted}` }),
+  given_up: count.meta({ description: `Counted up to ${maxCounted}` }),
   oldest_due_at: time.nullable(),
   disabled_at: time.nullable()
     .meta({ description: "When the endpoint said that it wants nothing any more" }),

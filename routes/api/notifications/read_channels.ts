@@ -14,13 +14,16 @@ import {
 } from "../../../db/notifications/notification_queries.ts";
 import type { Queryable } from "../../../db/connection/database.ts";
 import type { Config } from "../../../config/config.ts";
-import { type NoticeChannel, noticeChannels } from "../../../domain/notification/notification.ts";
+import {
+  type NotificationChannel,
+  notificationChannels,
+} from "../../../domain/notification/notification.ts";
 
 type ChannelSettings = Pick<Config, "notifyChannels" | "notifyWebhookUrl">;
 
 /** A channel: what waits in it, and since when and why its receiver wants nothing any more. */
 export interface ChannelState extends Omit<ChannelBacklog, "channel"> {
-  channel: NoticeChannel;
+  channel: NotificationChannel;
   /** It is one of `NOTIFY_CHANNELS`. */
   configured: boolean;
   /** Of the webhook only; undefined where it is not switched off. */
@@ -34,7 +37,7 @@ export async function readChannels(
 ): Promise<ChannelState[]> {
   const counts = await countDeliveries(db);
   const disabled = url === "" ? undefined : await readDisabledEndpoint(db, url);
-  return noticeChannels.map((channel) => ({
+  return notificationChannels.map((channel) => ({
     waiting: 0,
     givenUp: 0,
     oldestDueAt: null,

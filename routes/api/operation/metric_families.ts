@@ -19,11 +19,11 @@ import {
   settleMsBounds,
   sumHistograms,
 } from "../../../domain/operation/histogram.ts";
-import { mostCounted } from "../../../domain/bounded_count.ts";
+import { maxCounted } from "../../../domain/bounded_count.ts";
 import { groups } from "../../../domain/messages/messages.ts";
 import { readActivityTotals } from "../../../streams/kpis/activity.ts";
 import { countRaisedAlerts, readAlerts } from "../../../streams/alerts/alerts.ts";
-import { readProof } from "../../../streams/verification/verify_regularly.ts";
+import { readVerification } from "../../../streams/verification/verify_regularly.ts";
 import { type GroupStatus, readStreams } from "../../../streams/workflow/queue_status.ts";
 import { countRedisConnections } from "../../../streams/redis/redis.ts";
 import type { AppDeps } from "../../deps.ts";
@@ -63,7 +63,7 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
     await Promise.all([
       read("Redis", () => readStreams(deps)),
       read("Redis", () => readActivityTotals(deps)),
-      read("Redis", () => readProof(deps)),
+      read("Redis", () => readVerification(deps)),
       read("Redis", () => readAlerts(deps)),
       read("Redis", () => countRaisedAlerts(deps)),
       read("The database", () => countDeadLetters(db)),
@@ -158,7 +158,7 @@ function deadLetterFamilies(dead: Read<typeof countDeadLetters>): Family[] {
   return [family(
     "gauge",
     "group_dead_letters",
-    `Dead letters that wait for a decision, counted up to ${mostCounted}`,
+    `Dead letters that wait for a decision, counted up to ${maxCounted}`,
     groups.map((group) => ({ labels: { group }, value: dead.get(group) ?? 0 })),
   )];
 }
@@ -231,7 +231,7 @@ function histogram(
   );
 }
 
-function proofFamilies(proof: NonNullable<Read<typeof readProof>>): Family[] {
+function proofFamilies(proof: NonNullable<Read<typeof readVerification>>): Family[] {
   return [
     family(
       "gauge",
@@ -303,13 +303,13 @@ function notificationFamilies(unsent: Read<typeof countDeliveries>): Family[] {
     family(
       "gauge",
       "notifications_waiting",
-      `Notifications that are to be sent, now or later, counted up to ${mostCounted}`,
+      `Notifications that are to be sent, now or later, counted up to ${maxCounted}`,
       each((backlog) => backlog.waiting),
     ),
     family(
       "gauge",
       "notifications_given_up",
-      `Notifications that were not sent and are not tried any more, counted up to ${mostCounted}`,
+      `Notifications that were not sent and are not tried any more, counted up to ${maxCounted}`,
       each((backlog) => backlog.givenUp),
     ),
   ];

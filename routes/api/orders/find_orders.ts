@@ -39,8 +39,8 @@ export async function orderFinder(
     currency: query.currency,
     placedFrom: query.from,
     placedTo: query.to,
-    leastCents: query.least_cents,
-    mostCents: query.most_cents,
+    minCents: query.least_cents,
+    maxCents: query.most_cents,
   };
   return async (page) => {
     const found = await searchOrders(db, search, page);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { countDeadLetters } from "../../../db/dead_letters/dead_letter_counts.ts";
-import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
+import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import type { Group } from "../../../domain/messages/messages.ts";
 import { openWorkflow } from "../../workflow.ts";
 import { observeDatabase } from "../connection/observed_database.ts";
@@ -21,7 +21,7 @@ Deno.test("countDeadLetters() counts what nobody has dealt with, and stops at it
       firstSeenMs: 1,
     }));
   try {
-    await buryMessages(flow.db, [...letters("orders", 500), ...letters("refunds", 7)]);
+    await deadLetterMessages(flow.db, [...letters("orders", 500), ...letters("refunds", 7)]);
     await flow.db.run("update dead_letters set status = 'DISCARDED' where id % 5 = 0");
     assert.deepEqual(await countDeadLetters(flow.db), new Map([["orders", 400], ["refunds", 6]]));
     const { db, sent } = observeDatabase(flow.db);

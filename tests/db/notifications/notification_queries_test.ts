@@ -73,8 +73,8 @@ Deno.test("listNotifications() passes none over, and reads a bounded piece for a
 });
 
 Deno.test("countDeliveries() counts what waits and what was given up, and stops at its limit", async () => {
-  const counted = async (most?: number) =>
-    (await countDeliveries(db, most)).map(({ channel, waiting, givenUp }) => [
+  const counted = async (max?: number) =>
+    (await countDeliveries(db, max)).map(({ channel, waiting, givenUp }) => [
       channel,
       waiting,
       givenUp,

@@ -3,7 +3,7 @@ import { cancelOrder } from "../../../db/orders/cancel.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertBooks } from "../../streams/books.ts";
+import { assertConsistent } from "../../streams/books.ts";
 
 async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);
@@ -43,7 +43,7 @@ Deno.test("cancelOrder() cancels what is not settled, gives its units back and s
     await tell(flow, pending);
     await tell(flow, reserved);
     await flow.drain();
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("cancelOrder() refuses what is settled, and what does not exist", () =>
@@ -65,7 +65,7 @@ Deno.test("cancelOrder() refuses what is settled, and what does not exist", () =
       cancelOrder(flow.db, 999_999, "test"),
       (error) => error instanceof WorkflowError && error.code === "not_found",
     );
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("cancelOrder() and the consumers agree on who was first, whenever they meet", () =>
@@ -99,5 +99,5 @@ Deno.test("cancelOrder() and the consumers agree on who was first, whenever they
     assert.ok(
       ids.filter((_, index) => index % 3 === 2).every((id) => !rows.some((row) => row.id === id)),
     );
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));

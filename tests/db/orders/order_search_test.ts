@@ -130,7 +130,7 @@ const cases: [name: string, search: OrderSearch, fits: (order: Stored) => boolea
   ["a currency", { currency: "USD" }, ({ currency }) => currency === "USD"],
   [
     "amounts",
-    { leastCents: 30, mostCents: 40 },
+    { minCents: 30, maxCents: 40 },
     ({ totalCents }) => totalCents >= 30 && totalCents <= 40,
   ],
   ["a customer", { customerId: 1 }, ({ customerId }) => customerId === 1],
@@ -212,8 +212,8 @@ Deno.test("searchOrders() says when the beginning of an e-mail means too many ad
         names.flatMap((name) => [name, `${name}@shop.example`]),
       );
     await add(Array.from({ length: maxAddresses }, (_, n) => `many${n}`));
-    const most = await searchOrders(tx, { text: "many" }, options);
-    assert.equal(most.leavesAddressesOut, false);
+    const max = await searchOrders(tx, { text: "many" }, options);
+    assert.equal(max.leavesAddressesOut, false);
     await add(["many-and-one"]);
     const many = await searchOrders(tx, { text: "many" }, options);
     assert.equal(many.leavesAddressesOut, true);

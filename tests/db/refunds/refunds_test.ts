@@ -7,7 +7,7 @@ import { WorkflowError } from "../../../domain/errors.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import type { RefundFacts } from "../../../domain/refund/refund.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertBooks } from "../../streams/books.ts";
+import { assertConsistent } from "../../streams/books.ts";
 
 async function setUp(name: string, cents = [1_000]) {
   const flow = await openWorkflow(name);
@@ -331,5 +331,5 @@ Deno.test("refunds never exceed the payment, whoever asks for and processes what
     ),
     { numRuns: 12 },
   );
-  await assertBooks(flow);
+  await assertConsistent(flow);
 });

@@ -143,7 +143,7 @@ Deno.test("scanRecords() gives up on a record that does not end, instead of gath
 });
 
 Deno.test("scanRecords() takes and refuses the same records wherever the pieces end", () => {
-  const most = maxRecordCharacters;
+  const max = maxRecordCharacters;
   const verdict = (text: string, pieceLength: number) => {
     let records = 0;
     const scanner = scanRecords(() => records++);
@@ -157,12 +157,12 @@ Deno.test("scanRecords() takes and refuses the same records wherever the pieces 
       return messageOf(error);
     }
   };
-  const tooLong = `line 2: the row that begins here is longer than ${most} characters; ` +
+  const tooLong = `line 2: the row that begins here is longer than ${max} characters; ` +
     "is a quote not closed?";
-  for (const [length, expected] of [[most, "3 records"], [most + 1, tooLong]] as const) {
+  for (const [length, expected] of [[max, "3 records"], [max + 1, tooLong]] as const) {
     for (const record of ["x".repeat(length), `"${"x".repeat(length - 2)}"`]) {
       for (const lineBreak of ["\n", "\r\n"]) {
-        for (const pieceLength of [40_000, 65_536, most, 2 * most]) {
+        for (const pieceLength of [40_000, 65_536, max, 2 * max]) {
           for (const first of ["a", "a".repeat(30_000)]) {
             const text = [first, record, "c"].join(lineBreak);
             assert.equal(verdict(text, pieceLength), expected, `${length} by ${pieceLength}`);
@@ -181,9 +181,9 @@ Deno.test("scanRecords() takes a time that grows with the text, however small it
     for (let n = 0; n < pieces; n++) scanner.push(piece);
     return performance.now() - from;
   };
-  const most = maxRecordCharacters;
+  const max = maxRecordCharacters;
   for (const [start, piece] of [["x", "x"], ['"x', "x"], ['"x', "\n"], ['"x', '"'], [",", ","]]) {
-    const ms = timeOf(start!.padEnd(most - 50_000, start!.at(-1)), piece!, 49_998);
+    const ms = timeOf(start!.padEnd(max - 50_000, start!.at(-1)), piece!, 49_998);
     assert.ok(ms < 1_000, `${Math.round(ms)} ms for ${JSON.stringify(piece)}`);
   }
 });

@@ -180,10 +180,10 @@ for (
 }
 
 Deno.test("decideOrder() rejects a total beyond the bound, with the sum written out", () => {
-  const most = row(2, { unit_price_cents: "2147483647", qty: "1000000" });
+  const max = row(2, { unit_price_cents: "2147483647", qty: "1000000" });
   const free = row(3, { unit_price_cents: "0", qty: "1" });
-  assert.equal(decide([most, free]).kind, "accepted");
-  const reading = decide([most, row(3, { unit_price_cents: "1", qty: "1" })]);
+  assert.equal(decide([max, free]).kind, "accepted");
+  const reading = decide([max, row(3, { unit_price_cents: "1", qty: "1" })]);
   assert.equal(reading.kind, "rejected");
   assert.equal(
     reading.rejected[0]!.reason,

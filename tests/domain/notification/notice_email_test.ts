@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Notice } from "../../../domain/notification/notice.ts";
-import { noticeEmail } from "../../../domain/notification/notice_email.ts";
+import type { Notification } from "../../../domain/notification/notice.ts";
+import { notificationEmail } from "../../../domain/notification/notice_email.ts";
 
-const notice = (changes: Partial<Notice>): Notice => ({
+const notification = (changes: Partial<Notification>): Notification => ({
   id: 1,
   type: "order.failed",
   orderId: 42,
@@ -18,10 +18,10 @@ const notice = (changes: Partial<Notice>): Notice => ({
   ...changes,
 });
 
-Deno.test("noticeEmail() denies a charge only where no money can have been asked for", () => {
+Deno.test("notificationEmail() denies a charge only where no money can have been asked for", () => {
   const denies = "You have not been charged for it.";
   const promises = "If money was taken for it, it is given back.";
-  const cases: [Partial<Notice>, string][] = [
+  const cases: [Partial<Notification>, string][] = [
     [{ failureReason: "insufficient_stock" }, denies],
     [{ failureReason: "payment_declined" }, promises],
     [{ failureReason: "payment_timeout" }, promises],
@@ -29,7 +29,7 @@ Deno.test("noticeEmail() denies a charge only where no money can have been asked
     [{ type: "order.cancelled", status: "CANCELLED" }, promises],
   ];
   for (const [changes, expected] of cases) {
-    const { text, html } = noticeEmail(notice(changes));
+    const { text, html } = notificationEmail(notification(changes));
     for (const sentence of [denies, promises]) {
       assert.equal(text.includes(sentence), sentence === expected, JSON.stringify(changes));
       assert.equal(html.includes(sentence), sentence === expected, JSON.stringify(changes));
@@ -37,14 +37,14 @@ Deno.test("noticeEmail() denies a charge only where no money can have been asked
   }
 });
 
-Deno.test("noticeEmail() writes every amount with the digits of its currency", () => {
+Deno.test("notificationEmail() writes every amount with the digits of its currency", () => {
   const cases: [currency: string, written: string][] = [
     ["EUR", "€12.50"],
     ["JPY", "¥1,250"],
     ["KWD", "KWD\u00a01.250"],
   ];
   for (const [currency, written] of cases) {
-    const { text, html } = noticeEmail(notice({ type: "order.paid", currency }));
+    const { text, html } = notificationEmail(notification({ type: "order.paid", currency }));
     for (const body of [text, html]) assert.ok(body.includes(`received ${written} for`), body);
   }
 });

@@ -3,7 +3,7 @@ import {
   findToken,
   formatApiToken,
   isAllowed,
-  mostTokens,
+  maxTokens,
   parseApiTokens,
   scopes,
   tokenHash,
@@ -61,8 +61,8 @@ Deno.test("parseApiTokens() tells every fault by the entry's number and repeats 
 Deno.test("parseApiTokens() limits how many there are", () => {
   const many = (count: number) =>
     Array.from({ length: count }, (_, n) => `t${n}:${hashOf(n)}:read`).join();
-  assert.deepEqual(faultsOf(many(mostTokens)), []);
-  assert.equal(faultsOf(many(mostTokens + 1)).length, 1);
+  assert.deepEqual(faultsOf(many(maxTokens)), []);
+  assert.equal(faultsOf(many(maxTokens + 1)).length, 1);
 });
 
 Deno.test("findToken() finds the entry of a token and no other", () => {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import {
-  type BooksMarks,
+  type DatabaseMarks,
   describeLoss,
   findLoss,
   floorsAfter,
 } from "../../../domain/operation/database_age.ts";
 
-function marks(ticks: number, orders: number, refunds: number, steps: number): BooksMarks {
+function marks(ticks: number, orders: number, refunds: number, steps: number): DatabaseMarks {
   return {
     ticks,
     tickedAt: `2026-01-05 10:00:${String(ticks).padStart(2, "0")}.000000`,

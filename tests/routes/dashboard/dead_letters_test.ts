@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
+import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { countDeadLetters } from "../../../db/dead_letters/dead_letter_counts.ts";
 import { entryOf, type Group } from "../../../domain/messages/messages.ts";
 import { type Api, openApi, storeOrder } from "../api.ts";
@@ -15,7 +15,7 @@ async function withApi(work: (api: Api) => Promise<void>): Promise<void> {
   }
 }
 
-/** Buries a charge for each amount, in cents, of orders of their own unless one is named. */
+/** Dead-letters a charge for each amount, in cents, of orders of their own unless one is named. */
 async function bury(
   { deps }: Api,
   amounts: readonly number[],
@@ -25,7 +25,7 @@ async function bury(
     orderId?: number;
   } = {},
 ): Promise<void> {
-  await buryMessages(
+  await deadLetterMessages(
     deps.db,
     amounts.map((amountCents, index) => {
       const orderId = named ?? index + 1;

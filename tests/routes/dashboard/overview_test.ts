@@ -3,7 +3,7 @@ import { makeApp } from "../../../routes/app.ts";
 import { lookOnce } from "../../../streams/alerts/alerts.ts";
 import { applyKpis } from "../../../streams/kpis/kpis.ts";
 import { pauseGroup } from "../../../streams/queue/pause_group.ts";
-import { readProof } from "../../../streams/verification/verify_regularly.ts";
+import { readVerification } from "../../../streams/verification/verify_regularly.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { daysBefore } from "../../../domain/kpi/day.ts";
 import { type Api, openApi } from "../api.ts";
@@ -108,12 +108,12 @@ Deno.test("pages load their own files only and run no script that stands in them
 });
 
 Deno.test("POST /dashboard/proof proves, and a page of another origin can't ask for it", async () => {
-  assert.equal(await readProof(api.deps), null);
+  assert.equal(await readVerification(api.deps), null);
   const stranger = { origin: "http://evil.example" };
   assert.equal((await sendForm(api, "/dashboard/proof", {}, stranger)).status, 403);
-  assert.equal(await readProof(api.deps), null);
+  assert.equal(await readVerification(api.deps), null);
   assert.equal((await sendForm(api, "/dashboard/proof", {})).status, 303);
-  const report = await readProof(api.deps);
+  const report = await readVerification(api.deps);
   assert.equal(report!.checks.length, 5);
   const { text } = await openPage({ app: makeApp(api.deps) }, "/dashboard");
   assert.match(text, /Conservation proof (everything agrees|drift)/);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
+import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { formatApiToken, type Scope, tokenHash } from "../../../domain/operation/api_token.ts";
 import { csvOf } from "../../csv_orders.ts";
 import { type Api, openApi, storeOrder } from "../api.ts";
@@ -82,7 +82,7 @@ Deno.test("who may only read sees the pages and changes nothing", async () => {
     assert.doesNotMatch(page.html, /method="post" action="\/dashboard/, path);
     assert.match(page.html, /To change this needs the scope/, path);
   }
-  const letter = await buryLetter(api);
+  const letter = await storeDeadLetter(api);
   for (const path of ["/dashboard/dead-letters", `/dashboard/dead-letters/${letter}`]) {
     const page = await browse(path, { cookie });
     assert.match(page.html, /provider away/, path);
@@ -94,8 +94,8 @@ Deno.test("who may only read sees the pages and changes nothing", async () => {
 });
 
 /** @returns the dead letter's id */
-async function buryLetter({ deps: { db } }: Api): Promise<number> {
-  await buryMessages(db, [{
+async function storeDeadLetter({ deps: { db } }: Api): Promise<number> {
+  await deadLetterMessages(db, [{
     group: "payments",
     messageId: "1-1",
     orderId: null,

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { formatApiToken, type Scope, tokenHash } from "../../../domain/operation/api_token.ts";
 import { parseConfig } from "../../../config/config.ts";
 import { entryOf, groups } from "../../../domain/messages/messages.ts";
-import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
+import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { neededScopes } from "../../../routes/middleware/access.ts";
 import { makeApp } from "../../../routes/app.ts";
 import { resumeGroup } from "../../../streams/queue/pause_group.ts";
@@ -116,7 +116,7 @@ Deno.test("hostile requests to every operation and page do no harm and change on
     Array.from({ length: 40 }, (_, n) => anOrder(`open-${n}`, [{ sku: "a", qty: 1 }])),
   );
   const { paid, declined, dollars, refund } = flow.ids;
-  await buryMessages(
+  await deadLetterMessages(
     flow.db,
     [paid, declined].map((orderId) => ({
       group: "notifications",

@@ -9,7 +9,7 @@ import type { Hono } from "hono";
 import type { Attack } from "./hostile_requests.ts";
 
 /** Longest time for an answer, in milliseconds. */
-const mostMs = 10_000;
+const maxMs = 10_000;
 
 /** Words that only the inside of the program knows. */
 const inside = [
@@ -54,7 +54,7 @@ export async function send(
   });
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer to ${show(attack)}`)), mostMs);
+    timer = setTimeout(() => reject(new Error(`no answer to ${show(attack)}`)), maxMs);
   });
   try {
     const answer = async () => {

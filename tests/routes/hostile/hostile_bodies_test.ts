@@ -5,7 +5,7 @@ import { bytesOf } from "./raw_http.ts";
 import {
   chunkOf,
   lastChunk,
-  longestGapMs,
+  maxGapMs,
   oneByteChunks,
   sendRaw,
   type Served,
@@ -13,10 +13,10 @@ import {
 } from "../served.ts";
 
 /** More memory than this for a stranger's body of less than a megabyte is a leak. */
-const mostBytes = 200 * 1_048_576;
+const maxBytes = 200 * 1_048_576;
 
 /** Milliseconds that an answer to a hostile head may take. */
-const mostMs = 250;
+const maxMs = 250;
 
 let api: Api;
 let served: Served;
@@ -70,7 +70,7 @@ Deno.test("a body of very many chunks takes no more memory than its bytes, whoev
       assert.match(answer.slice(9, 12), status, `${head}${answer}`);
       const after = await served.memory();
       const grown = after.most - before.now;
-      assert.ok(grown < mostBytes, `${grown / 1_048_576} MB more after ${head}`);
+      assert.ok(grown < maxBytes, `${grown / 1_048_576} MB more after ${head}`);
     }
   }
 });
@@ -86,10 +86,10 @@ Deno.test("a crowd of strangers with large forms holds up nobody and takes littl
     Promise.allSettled(
       Array.from({ length: 30 }, () => sendRaw(served.port, head, [bytesOf(fields)])),
     );
-  const gap = await longestGapMs(served, crowd);
+  const gap = await maxGapMs(served, crowd);
   const grown = (await served.memory()).most - before.most;
-  assert.ok(gap < mostMs, `${gap} ms without an answer`);
-  assert.ok(grown < mostBytes, `${grown / 1_048_576} MB more`);
+  assert.ok(gap < maxMs, `${gap} ms without an answer`);
+  assert.ok(grown < maxBytes, `${grown / 1_048_576} MB more`);
 });
 
 Deno.test("a crowd of large orders with fields that nobody knows does not end the process", async () => {
@@ -162,7 +162,7 @@ Deno.test("a head of long repetitive text is answered at once, on every path and
     const tookMs = await served.workedMs() - startedAt;
     assert.match(answer, /^HTTP\/1\.1 [2345]\d\d /, request.slice(0, 80));
     assert.doesNotMatch(answer, /^HTTP\/1\.1 500 /, request.slice(0, 80));
-    if (tookMs > mostMs) slow.push(`${Math.round(tookMs)} ms: ${request.slice(0, 80)}`);
+    if (tookMs > maxMs) slow.push(`${Math.round(tookMs)} ms: ${request.slice(0, 80)}`);
   }
   assert.deepEqual(slow, []);
 });

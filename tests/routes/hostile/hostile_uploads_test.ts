@@ -5,7 +5,7 @@ import { bytesOf } from "./raw_http.ts";
 import {
   chunkOf,
   lastChunk,
-  longestGapMs,
+  maxGapMs,
   oneByteChunks,
   sendRaw,
   type Served,
@@ -13,7 +13,7 @@ import {
 } from "../served.ts";
 
 /** Milliseconds that others may wait, whatever somebody sends. */
-const mostMs = 250;
+const maxMs = 250;
 
 let api: Api;
 let served: Served;
@@ -199,14 +199,14 @@ for (const [what, status, send] of uploads) {
     for (let tries = 0; tries < 3; tries++) {
       let answer = "";
       gaps.push(
-        await longestGapMs(served, async () => {
+        await maxGapMs(served, async () => {
           answer = await send();
           const id = /"id":(\d+)/.exec(answer)?.[1];
           if (answer.startsWith("HTTP/1.1 202") && id !== undefined) await untilDone(Number(id));
         }),
       );
       assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `), answer);
-      if (gaps.at(-1)! <= mostMs) return;
+      if (gaps.at(-1)! <= maxMs) return;
     }
     assert.fail(`others waited ${gaps.map(Math.round).join(", ")} ms`);
   });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
+import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { openDatabase } from "../../../db/connection/database.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { countRaisedAlerts, lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
@@ -80,7 +80,7 @@ const causes: Cause[] = [
     severity: "warning",
     detail: /^1 wait for a decision$/,
     begin: async ({ db }) => {
-      await buryMessages(db, [letter]);
+      await deadLetterMessages(db, [letter]);
       await db.run("update dead_letters set status = 'DEAD'");
     },
     end: ({ db }) => db.run("update dead_letters set status = 'DISCARDED'"),
@@ -184,7 +184,7 @@ async function raised(flow: Workflow): Promise<string[]> {
 Deno.test("lookOnce() raises what Redis tells while the database is away, and forgets nothing else", () =>
   withFlow(async (flow) => {
     const deps = { ...flow, log: silentLog, config };
-    await buryMessages(flow.db, [letter]);
+    await deadLetterMessages(flow.db, [letter]);
     await lookOnce(deps, start);
     await lookOnce(deps, start + 30_000);
     assert.deepEqual(await raised(flow), ["dead_letters:payments"]);
@@ -233,7 +233,7 @@ Deno.test("lookOnce() raises what it can read where a part is broken, and throws
   withFlow(async (flow) => {
     const deps = { ...flow, log: silentLog, config };
     await flow.redis.set(flow.keys.proof, "{");
-    await buryMessages(flow.db, [letter]);
+    await deadLetterMessages(flow.db, [letter]);
     await lookOnce(deps, start);
     await lookOnce(deps, start + 30_000);
     assert.deepEqual(await raised(flow), ["dead_letters:payments"]);

@@ -10,7 +10,7 @@ import { recover, sweepHomes } from "../../../streams/recovery/recover.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { loseRedis } from "../../proof.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertBooks, messagesOf, storedFigures } from "../books.ts";
+import { assertConsistent, messagesOf, storedFigures } from "../books.ts";
 import {
   assertSameMoney,
   type ProviderStage,
@@ -77,7 +77,7 @@ Deno.test("an order whose payment is in dispute is held: no time-out, no dead le
     await flow.rows("update orders set updated_at = updated_at - interval 1 hour");
     const swept = await sweepHomes(flow, { olderThanSeconds: 60 });
     assert.equal(swept.orders, 0, "it waits for a person, not for a message");
-    await assertBooks(flow);
+    await assertConsistent(flow);
     await loseRedis(flow);
     const report = await recover(flow);
     assert.ok(report.kind === "recovered" && report.republished.orders === 0);
@@ -103,10 +103,10 @@ Deno.test("decidePayment() accepts: the order is paid and worth what was taken, 
     );
     assert.equal(await countDisputes(flow.db), 0);
     await assertSameMoney(stage);
-    await assertBooks(flow);
+    await assertConsistent(flow);
     assert.equal(await decide(flow, id, "accept"), false, "the same again changes nothing");
     await assert.rejects(decide(flow, id, "give_back"), /none is in dispute/);
-    await assertBooks(flow);
+    await assertConsistent(flow);
 
     // The provider says it again, under the key that the charge was asked for with.
     const [{ provider: by, provider_ref: ref }] = await flow.rows(
@@ -117,7 +117,7 @@ Deno.test("decidePayment() accepts: the order is paid and worth what was taken, 
     await publish(flow, [second(id, again)]);
     await flow.drain();
     assert.deepEqual(await flow.rows("select * from dead_letters"), []);
-    await assertBooks(flow);
+    await assertConsistent(flow);
 
     const wish = { orderId: id, amountCents: null, reason: null, idempotencyKey: null };
     const { refund } = await requestRefund(flow.db, wish, "test");
@@ -133,7 +133,7 @@ Deno.test("decidePayment() accepts: the order is paid and worth what was taken, 
     }]);
     await flow.drain();
     assert.deepEqual([...provider.charges.values()].map((one) => one.refundedCents), [1_001]);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("decidePayment() gives back what was really taken, and fails the order", () =>
@@ -149,7 +149,7 @@ Deno.test("decidePayment() gives back what was really taken, and fails the order
     assert.equal(await decide(flow, id, "give_back"), false);
     await assert.rejects(decide(flow, id, "accept"), /none is in dispute/);
     await assertSameMoney(stage);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("decidePayment() decides once, whoever decides what at the same time", () =>
@@ -168,7 +168,7 @@ Deno.test("decidePayment() decides once, whoever decides what at the same time",
     }
     await flow.drain();
     await assertSameMoney(stage);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 for (const verdict of ["accept", "give_back"] as const) {
@@ -183,7 +183,7 @@ for (const verdict of ["accept", "give_back"] as const) {
       assert.equal(swept.reversals, 1);
       await flow.drain();
       await assertSameMoney(stage);
-      await assertBooks(flow);
+      await assertConsistent(flow);
       assert.equal((await sweepHomes(flow, { olderThanSeconds: 60 })).reversals, 0);
     }));
 }
@@ -198,7 +198,7 @@ Deno.test("cancelOrder() gives disputed money back", () =>
     assert.equal((await flow.order(id)).status, "CANCELLED");
     assert.deepEqual(await paymentsOf(flow), [{ amount_cents: 1_001, status: "REVERSED" }]);
     await assertSameMoney(stage);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("a second payment is recorded beside the first, and goes back alone", () =>
@@ -225,7 +225,7 @@ Deno.test("a second payment is recorded beside the first, and goes back alone", 
     ]);
     assert.equal(await countDisputes(flow.db), 1);
     assert.deepEqual(await flow.rows("select * from dead_letters"), []);
-    await assertBooks(flow);
+    await assertConsistent(flow);
     await assert.rejects(decide(flow, id, "accept"), /PAID without it/);
     assert.equal(await decide(flow, id, "give_back"), true);
     assert.deepEqual([first!.refundedCents, again!.refundedCents], [0, 1_000]);
@@ -234,7 +234,7 @@ Deno.test("a second payment is recorded beside the first, and goes back alone", 
     await flow.drain();
     assert.deepEqual([first!.refundedCents, again!.refundedCents], [0, 1_000]);
     await assertSameMoney(stage);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("a second payment that is none is dismissed, and money of another currency only goes back", async () => {
@@ -273,7 +273,7 @@ Deno.test("a second payment that is none is dismissed, and money of another curr
       ["SUCCEEDED", "DISMISSED", "REVERSED", "REVERSED"],
     );
     assert.equal(await countDisputes(flow.db), 0);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   } finally {
     await flow.close();
   }

@@ -4,7 +4,7 @@ import { requestRefund } from "../../../db/refunds/refunds.ts";
 import type { Message } from "../../../domain/messages/messages.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertBooks, makeDue } from "../books.ts";
+import { assertConsistent, makeDue } from "../books.ts";
 
 async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);
@@ -15,7 +15,7 @@ async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): 
   }
 }
 
-const notice = (orderId: number): Message => ({
+const notification = (orderId: number): Message => ({
   type: "notify.order",
   orderId,
   amountCents: 100,
@@ -47,7 +47,10 @@ Deno.test("sendNotifications() writes what a person needs to know, once", () =>
     } as const;
     await publishAll(flow, process);
     await flow.drain();
-    await publishAll(flow, notice(ids[0]), notice(ids[1]), { ...process, type: "notify.refund" });
+    await publishAll(flow, notification(ids[0]), notification(ids[1]), {
+      ...process,
+      type: "notify.refund",
+    });
     await flow.drain();
 
     const rows = await flow.rows("select * from notification_logs order by order_id, id");
@@ -103,14 +106,14 @@ Deno.test("sendNotifications() writes what a person needs to know, once", () =>
       assert.equal((await flow.order(Number(row.order_id))).customerId, row.customer_id);
       assert.ok(row.sent_at !== null);
     }
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("sendNotifications() waits for an order that is not settled and a refund that is not done", () =>
   withFlow("notify_early", async (flow) => {
     const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
     const id = order!.orderId!;
-    await publishAll(flow, notice(id));
+    await publishAll(flow, notification(id));
     assert.equal((await flow.turn("notifications")).retried, 1);
     const [error] = await flow.redis.hvals(flow.keys.errorTexts("notifications"));
     assert.equal(error, `order ${id} is PENDING: nothing to tell yet`);
@@ -134,7 +137,7 @@ Deno.test("sendNotifications() waits for an order that is not settled and a refu
     await makeDue(flow);
     await flow.drain();
     assert.equal((await flow.rows("select id from notification_logs")).length, 2);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("logOrderEnds() tells of every order at its end once, and counts those that it knew", () =>
@@ -164,21 +167,24 @@ Deno.test("sendNotifications() tells of finished orders in a batch with others",
     await flow.drain();
     await flow.rows("delete from notification_logs");
     const [pending] = await flow.add([anOrder("2", [{ sku: "a", qty: 1 }])]);
-    await publishAll(flow, ...[ended!, pending!, ended!].map(({ orderId }) => notice(orderId!)));
+    await publishAll(
+      flow,
+      ...[ended!, pending!, ended!].map(({ orderId }) => notification(orderId!)),
+    );
     const turn = await flow.turn("notifications");
     assert.deepEqual([turn.handled, turn.retried, turn.dead], [2, 1, 0]);
     const rows = await flow.rows("select order_id from notification_logs");
     assert.deepEqual(rows.map(({ order_id }) => order_id), [ended!.orderId]);
   }));
 
-Deno.test("sendNotifications() buries notices of what does not exist", () =>
+Deno.test("sendNotifications() dead-letters notices of what does not exist", () =>
   withFlow("notify_vanished", async (flow) => {
     const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
     await flow.drain();
     await publishAll(
       flow,
-      notice(999_999),
-      { ...notice(order!.orderId!), type: "notify.refund", refundId: 7 } as Message,
+      notification(999_999),
+      { ...notification(order!.orderId!), type: "notify.refund", refundId: 7 } as Message,
     );
     assert.equal((await flow.turn("notifications")).dead, 2);
     const letters = await flow.rows("select error from dead_letters order by id");

@@ -7,7 +7,7 @@ import { acquireLocks } from "../../../streams/handlers/product_locks.ts";
 import { reserveOrders } from "../../../streams/handlers/order_reserve.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertBooks } from "../books.ts";
+import { assertConsistent } from "../books.ts";
 
 async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);
@@ -70,7 +70,7 @@ Deno.test("reserveOrders() serves first come, first served, whole orders only", 
       "no product lock is left",
     );
     await flow.drain();
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("reserveOrders() goes on when another owner never releases its product locks", () =>
@@ -166,7 +166,7 @@ Deno.test("four consumers on one product of ample stock fail no order", () =>
     assert.deepEqual(new Set(await statuses(flow, ids)), new Set(["RESERVED"]));
     assert.equal(await flow.stock("hot"), 1_000 - count);
     await flow.drain();
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("consumers without any product lock oversell nothing either", () =>
@@ -191,5 +191,5 @@ Deno.test("consumers without any product lock oversell nothing either", () =>
     assert.equal(all.filter((status) => status === "FAILED").length, 70);
     assert.equal(await flow.stock("hot"), 0);
     await flow.drain();
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));

@@ -16,7 +16,7 @@ import {
   type Workflow,
   type WorkflowOptions,
 } from "../../workflow.ts";
-import { assertBooks, makeDue, messagesOf } from "../books.ts";
+import { assertConsistent, makeDue, messagesOf } from "../books.ts";
 
 async function withFlow(
   name: string,
@@ -110,7 +110,7 @@ Deno.test("chargePayments() charges an order by one key however often it is aske
     await publish(flow, [{ message: about("payment.charge", id) }]);
     await flow.drain();
     assert.equal(state.charges.length, 1, "a settled order is not charged again");
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }, { gateway });
 });
 
@@ -155,7 +155,7 @@ Deno.test("chargePayments() charges no cancelled order and tells that it was can
     await flow.drain();
     assert.deepEqual(state.charges, []);
     assert.equal(await flow.stock("a"), 50);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }, { gateway });
 });
 
@@ -179,7 +179,7 @@ Deno.test("chargePayments() tries again when the gateway can't be asked, and fai
     await publish(flow, [{ message: about("payment.charge", id) }]);
     await flow.drain();
     assert.equal((await flow.order(id)).status, "PAID");
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }, { gateway });
 });
 
@@ -212,7 +212,7 @@ Deno.test("expireReservations() has the gateway asked again, and an answer then 
     await makeDue(flow);
     await flow.drain();
     assert.equal((await flow.order(id)).status, "PAID", "the time-out came too late");
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }, { gateway });
 });
 
@@ -248,7 +248,7 @@ Deno.test("expireReservations() fails what gets no second answer, and gives late
       await flow.rows("select status, amount_cents, provider_ref from payments order by id"),
       [...payments, { status: "DISPUTED", amount_cents: 300, provider_ref: "late2" }],
     );
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }, { gateway });
 });
 
@@ -307,7 +307,7 @@ Deno.test("settlePayments() leaves a second payment for an order that is over to
       givenBack.map(({ orderId, amountCents }) => [orderId, amountCents]),
       [[cancelled, 100], [declined, 33]],
     );
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }, { gateway: { ...gateway, refund } });
 });
 

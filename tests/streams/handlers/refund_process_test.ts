@@ -10,7 +10,7 @@ import {
 } from "../../../streams/payments/gateway.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertBooks, makeDue } from "../books.ts";
+import { assertConsistent, makeDue } from "../books.ts";
 
 /** A gateway whose answers to giving money back can be chosen. */
 function choosingGateway() {
@@ -89,7 +89,7 @@ Deno.test("applyRefunds() gives back under one key a refund, and books it once",
   await flow.drain();
   assert.equal(state.asked.length, 2);
   assert.equal((await flow.order(orderId)).status, "PAID");
-  await assertBooks(flow);
+  await assertConsistent(flow);
 });
 
 Deno.test("applyRefunds() fails a refund that the gateway refuses, and frees its amount", async () => {
@@ -104,16 +104,16 @@ Deno.test("applyRefunds() fails a refund that the gateway refuses, and frees its
   assert.equal((await flow.order(orderId)).refundedCents, 0);
   const [step] = await flow.rows("select detail from order_events where event = 'refund_failed'");
   assert.equal(step!.detail, reason.slice(0, 255), "a long reason is cut, not lost");
-  const notices = await flow.rows(
+  const notifications = await flow.rows(
     "select event from notification_logs where refund_id is not null",
   );
-  assert.deepEqual(notices, [{ event: "refund.failed:1" }]);
+  assert.deepEqual(notifications, [{ event: "refund.failed:1" }]);
 
   state.answer = { kind: "refunded" };
   await publishAll(flow, await request(flow, orderId, 1_000));
   await flow.drain();
   assert.equal((await flow.order(orderId)).refundedCents, 1_000);
-  await assertBooks(flow);
+  await assertConsistent(flow);
 });
 
 Deno.test("applyRefunds() takes a reason of any text", async () => {
@@ -124,7 +124,7 @@ Deno.test("applyRefunds() takes a reason of any text", async () => {
   await flow.drain();
   const [refund] = await refundsOf(flow);
   assert.deepEqual([refund!.status, refund!.failure_reason], ["FAILED", `${"x".repeat(254)}😀`]);
-  await assertBooks(flow);
+  await assertConsistent(flow);
 });
 
 Deno.test("applyRefunds() asks again later when the gateway can't be asked", async () => {
@@ -145,7 +145,7 @@ Deno.test("applyRefunds() asks again later when the gateway can't be asked", asy
   assert.equal(state.asked.length, 2);
   for (const { idempotencyKey } of state.asked) assert.equal(idempotencyKey, stored!.provider_key);
   assert.equal((await flow.order(orderId)).refundedCents, 700);
-  await assertBooks(flow);
+  await assertConsistent(flow);
 });
 
 Deno.test("applyRefunds() lets one refund wait or fail without holding up its neighbours", async () => {
@@ -172,7 +172,7 @@ Deno.test("applyRefunds() lets one refund wait or fail without holding up its ne
   ]);
   assert.equal(letters[0]!.refund_id, 999_999);
   await flow.drain();
-  await assertBooks(flow);
+  await assertConsistent(flow);
 });
 
 Deno.test("applyRefunds() ends refunds beyond the payment as failed, whoever wrote them", async () => {
@@ -292,5 +292,5 @@ Deno.test("requests that come at once return no more than was paid", async () =>
   );
   await flow.drain();
   assert.equal((await flow.order(orderId)).refundedCents, sum);
-  await assertBooks(flow);
+  await assertConsistent(flow);
 });

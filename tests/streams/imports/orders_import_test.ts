@@ -300,7 +300,7 @@ Deno.test("importOrders() leaves out only the bad rows where good ones are to be
     })
   ));
 
-Deno.test("importOrders() takes a rejects file that was mended, again and again", () =>
+Deno.test("importOrders() takes a rejects file that was corrected, again and again", () =>
   withBench((bench) =>
     withRejects(async (path, rejects) => {
       await run(bench, csvOf(faulty), { rejectsPath: path });
@@ -437,7 +437,7 @@ Deno.test("importOrders() lists every row of an order once, where one was left o
     })
   ));
 
-Deno.test("importOrders() gives the same values from mended rejects as from the file", () =>
+Deno.test("importOrders() gives the same values from corrected rejects as from the file", () =>
   withBench((bench) =>
     withRejects(async (path) => {
       const odd = [
@@ -661,7 +661,7 @@ Deno.test("importOrders() publishes what an earlier run had committed and not pu
     assert.deepEqual(await publishedOrders(bench), ["A", "B", "C"]);
   }));
 
-Deno.test("importOrders() marks its run as failed when Redis fails, and the same run mends it", () =>
+Deno.test("importOrders() marks its run as failed when Redis fails, and the same run repairs it", () =>
   withBench(async (bench) => {
     const away = await openRedis(bench.context.redisUrl);
     away.disconnect();

@@ -8,7 +8,11 @@ import {
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { readGroupDetail } from "../../../streams/queue/group_detail.ts";
 import { pauseGroup, resumeGroup } from "../../../streams/queue/pause_group.ts";
-import { prove, readProof, restMsAfter } from "../../../streams/verification/verify_regularly.ts";
+import {
+  prove,
+  readVerification,
+  restMsAfter,
+} from "../../../streams/verification/verify_regularly.ts";
 import { messageCodec } from "../../../streams/workflow/message_codec.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
@@ -122,17 +126,17 @@ Deno.test("readGroupDetail() counts what is in hand by age and deliveries", () =
 
 Deno.test("prove() keeps its report and lets one proof run at a time", () =>
   withWorkflow(async (flow) => {
-    assert.equal(await readProof(flow), null);
-    await flow.redis.set(flow.keys.proofLock, "another");
+    assert.equal(await readVerification(flow), null);
+    await flow.redis.set(flow.keys.verificationLease, "another");
     assert.equal(await prove(flow), null);
-    assert.equal(await flow.redis.get(flow.keys.proofLock), "another");
-    await flow.redis.del(flow.keys.proofLock);
+    assert.equal(await flow.redis.get(flow.keys.verificationLease), "another");
+    await flow.redis.del(flow.keys.verificationLease);
     const report = await prove(flow);
-    assert.deepEqual(await readProof(flow), report);
-    assert.equal(await flow.redis.exists(flow.keys.proofLock), 0);
+    assert.deepEqual(await readVerification(flow), report);
+    assert.equal(await flow.redis.exists(flow.keys.verificationLease), 0);
     assert.equal(restMsAfter({ seconds: 10 }), 300_000);
     assert.equal(restMsAfter({ seconds: 0 }), 60_000);
-    assert.equal(await flow.redis.exists(flow.keys.proofRest), 1);
+    assert.equal(await flow.redis.exists(flow.keys.verificationRest), 1);
   }));
 
 Deno.test("lookOnce() raises an alert for work that nobody does, and resolves it", () =>

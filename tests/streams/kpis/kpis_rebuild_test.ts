@@ -54,7 +54,7 @@ Deno.test("rebuildKpis() makes the figures that live counting made", () =>
     assert.equal(await flow.redis.exists(flow.keys.kpiRebuild), 0);
   }));
 
-Deno.test("rebuildKpis() removes what has no orders and mends what is wrong", () =>
+Deno.test("rebuildKpis() removes what has no orders and repairs what is wrong", () =>
   withSettled("rebuild_stray", async (flow) => {
     const { redis, keys, day } = flow;
     const before = await dumpFigures(flow);

@@ -242,7 +242,7 @@ Deno.test("a rebuild's shadow gets what is counted meanwhile, and takes the plac
   const { redis, keys } = deps;
   const token = `token|${keys.kpiBasis}`;
   await applyKpis(deps, [paid(1, 100), paid(2, 200)]);
-  // Something wrong that only a rebuild can mend.
+  // Something wrong that only a rebuild can repair.
   await redis.incrby(keys.kpiFigure(day, "EUR", "revenue_cents"), 1_000_000);
   await redis.set(keys.kpiFigure("1999-01-01", "EUR", "revenue_cents"), "5");
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { buryMessages, sumDeadLetters } from "../../../db/dead_letters/dead_letters.ts";
+import { deadLetterMessages, sumDeadLetters } from "../../../db/dead_letters/dead_letters.ts";
 import type { KpiEvent } from "../../../domain/kpi/kpi.ts";
 import { entryOf } from "../../../domain/messages/messages.ts";
 import { applyKpis } from "../../../streams/kpis/kpis.ts";
@@ -12,7 +12,7 @@ import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { askRefund, dumpFigures, prove, withSettled } from "../../proof.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 
-const mostCents = Number.MAX_SAFE_INTEGER;
+const maxCents = Number.MAX_SAFE_INTEGER;
 
 async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);
@@ -87,7 +87,7 @@ Deno.test("applyKpis() adds up exactly what no number and no 64 bits hold", () =
     const { redis, keys } = flow;
     let runs = 0;
     const amounts = fc.array(
-      fc.tuple(fc.boolean(), fc.integer({ min: mostCents - 1_000, max: mostCents })),
+      fc.tuple(fc.boolean(), fc.integer({ min: maxCents - 1_000, max: maxCents })),
       { minLength: 1, maxLength: 60 },
     );
     await fc.assert(
@@ -141,16 +141,16 @@ Deno.test("a queue of more money than 64 bits hold loses no message and is empty
       message: {
         type: "order.reserve",
         orderId: index + 1,
-        amountCents: mostCents,
+        amountCents: maxCents,
         currency: "EUR",
       } as const,
     }));
     await publish(flow, messages.slice(0, 3));
-    assert.equal(await redis.hget(keys.weights("orders"), "EUR"), String(3n * BigInt(mostCents)));
+    assert.equal(await redis.hget(keys.weights("orders"), "EUR"), String(3n * BigInt(maxCents)));
     await publish(flow, messages.slice(3));
     assert.equal(await redis.xlen(keys.stream("orders")), messages.length);
     const [orders] = await readStreams(flow);
-    assert.ok(orders!.money[0]!.amountCents > mostCents);
+    assert.ok(orders!.money[0]!.amountCents > maxCents);
 
     const group = [flow.consumer, "COUNT", 2_000, "STREAMS", keys.stream("orders"), ">"] as const;
     const read = await redis.xreadgroup("GROUP", "orders", ...group) as [string, [string][]][];
@@ -171,19 +171,19 @@ Deno.test("a queue of more money than 64 bits hold loses no message and is empty
 
 Deno.test("sumDeadLetters() tells a sum that no number holds", () =>
   withFlow("large_dead", async (flow) => {
-    await buryMessages(
+    await deadLetterMessages(
       flow.db,
       [1, 2, 3].map((orderId) => ({
         group: "orders",
         messageId: `1-${orderId}`,
         orderId,
         refundId: null,
-        amountCents: mostCents,
+        amountCents: maxCents,
         currency: "EUR",
         payload: JSON.stringify(entryOf({
           type: "order.reserve",
           orderId,
-          amountCents: mostCents,
+          amountCents: maxCents,
           currency: "EUR",
         })),
         error: "because",
@@ -192,5 +192,5 @@ Deno.test("sumDeadLetters() tells a sum that no number holds", () =>
       })),
     );
     const [sum] = await sumDeadLetters(flow.db, {});
-    assert.equal(sum!.amountCents, 3n * BigInt(mostCents));
+    assert.equal(sum!.amountCents, 3n * BigInt(maxCents));
   }));

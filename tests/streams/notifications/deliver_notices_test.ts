@@ -11,9 +11,12 @@ import {
 import { requestRefund } from "../../../db/refunds/refunds.ts";
 import { parseConfig } from "../../../config/config.ts";
 import { deliveryWaitsMs } from "../../../domain/notification/delivery.ts";
-import type { NoticeChannel } from "../../../domain/notification/notification.ts";
-import { deliverNotices, deliverOnce } from "../../../streams/notifications/deliver_notices.ts";
-import type { NoticeSender } from "../../../streams/notifications/notice_sender.ts";
+import type { NotificationChannel } from "../../../domain/notification/notification.ts";
+import {
+  deliverNotifications,
+  deliverOnce,
+} from "../../../streams/notifications/deliver_notices.ts";
+import type { NotificationSender } from "../../../streams/notifications/notice_sender.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { runConsumers } from "../../../streams/run_consumers.ts";
 import { verify } from "../../../streams/verification/verify.ts";
@@ -24,15 +27,15 @@ import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 interface Scene {
   flow: Workflow;
   receiver: WebhookReceiver;
-  sender: NoticeSender;
+  sender: NotificationSender;
   /** Of the settings; may be changed. */
-  channels: NoticeChannel[];
+  channels: NotificationChannel[];
 }
 
 async function withWebhooks(
   name: string,
   work: (scene: Scene) => Promise<void>,
-  notifyChannels: NoticeChannel[] = ["log", "webhook"],
+  notifyChannels: NotificationChannel[] = ["log", "webhook"],
 ): Promise<void> {
   const flow = await openWorkflow(name, { notifyChannels });
   const receiver = receiveWebhooks();
@@ -74,7 +77,7 @@ const logs = (flow: Workflow, channel = "webhook") =>
   flow.rows("select * from notification_logs where channel = ? order by id", [channel]);
 const attempts = (flow: Workflow) => flow.rows("select * from notification_attempts order by id");
 
-async function assertProven(flow: Workflow): Promise<void> {
+async function assertVerified(flow: Workflow): Promise<void> {
   const report = await verify(flow, { settleMs: 0 });
   assert.deepEqual(report.checks.filter(({ ok }) => !ok), []);
 }
@@ -85,7 +88,7 @@ Deno.test("sendNotifications() puts nothing on the work list for the channel log
     assert.equal((await logs(flow, "log")).length, 2);
     assert.deepEqual(await logs(flow, "webhook"), []);
     assert.deepEqual(await deliveries(flow), []);
-    await assertProven(flow);
+    await assertVerified(flow);
   }, ["log"]));
 
 Deno.test("deliverOnce() posts signed webhooks of orders that are paid, failed and refunded", () =>
@@ -106,7 +109,7 @@ Deno.test("deliverOnce() posts signed webhooks of orders that are paid, failed a
       },
     }]);
     await flow.drain();
-    await assertProven(flow);
+    await assertVerified(flow);
 
     const before = await logs(flow);
     assert.ok(before.every(({ success, sent_at, error }) => !success && !sent_at && !error));
@@ -162,7 +165,7 @@ Deno.test("deliverOnce() posts signed webhooks of orders that are paid, failed a
       Array(3).fill([1, 204, null]),
     );
     assert.deepEqual(await deliverOnce(flow, sender), { claimed: 0, sent: 0, failed: 0 });
-    await assertProven(flow);
+    await assertVerified(flow);
   }));
 
 Deno.test("sendNotifications() puts a cancellation on the list once, however often it is asked", () =>
@@ -189,7 +192,7 @@ Deno.test("sendNotifications() puts a cancellation on the list once, however oft
       ["order.cancelled", "CANCELLED"],
     ]);
     assert.equal((await logs(flow)).length, 1);
-    await assertProven(flow);
+    await assertVerified(flow);
   }));
 
 Deno.test("deliverOnce() tries again with growing waits and the same id, and gives up after a day", () =>
@@ -223,7 +226,7 @@ Deno.test("deliverOnce() tries again with growing waits and the same id, and giv
     const kept = await attempts(flow);
     assert.equal(kept.length, tries);
     assert.equal(kept[0]!.reply, "out of order");
-    await assertProven(flow);
+    await assertVerified(flow);
   }));
 
 Deno.test("deliverOnce() leaves a receiver alone for as long as it asks", () =>
@@ -267,7 +270,7 @@ Deno.test("deliverOnce() switches an endpoint off that is gone, until a person s
     assert.equal(disabled!.reason, "the endpoint answered 410");
     await backdate(flow);
     assert.equal((await deliverOnce(flow, sender)).claimed, 0);
-    await assertProven(flow);
+    await assertVerified(flow);
 
     const moved = receiveWebhooks(receiver.secret);
     try {
@@ -284,17 +287,17 @@ Deno.test("deliverOnce() switches an endpoint off that is gone, until a person s
     await enableEndpoint(flow.db, receiver.url);
     receiver.answer = () => new Response();
     assert.equal((await deliverOnce(flow, sender)).sent, 1);
-    await assertProven(flow);
+    await assertVerified(flow);
   }));
 
 Deno.test("deliverOnce() sends again under the same id what a process that died was sending", () =>
   withWebhooks("deliver_crash", async ({ flow, receiver, sender }) => {
     await settle(flow, 100, 102);
-    const dying: NoticeSender = {
+    const dying: NotificationSender = {
       ...sender,
       // It gets through, and then the process dies before it can write that down.
-      send: async (notice) => {
-        await sender.send(notice);
+      send: async (notification) => {
+        await sender.send(notification);
         throw new Error("killed");
       },
     };
@@ -303,13 +306,13 @@ Deno.test("deliverOnce() sends again under the same id what a process that died 
     assert.equal((await deliverOnce(flow, sender)).claimed, 0, "leased");
     const left = await deliveries(flow);
     assert.ok(left.length === 2 && left.every(({ claim }) => claim !== null));
-    await assertProven(flow);
+    await assertVerified(flow);
     await backdate(flow);
     assert.equal((await deliverOnce(flow, sender)).sent, 2);
     const ids = receiver.received.map(({ id }) => id);
     assert.equal(ids.length, 4);
     assert.equal(new Set(ids).size, 2, "which a receiver can tell by the id");
-    await assertProven(flow);
+    await assertVerified(flow);
   }));
 
 Deno.test("deliverOnce() in two processes sends nothing twice", () =>
@@ -324,13 +327,13 @@ Deno.test("deliverOnce() in two processes sends nothing twice", () =>
     assert.equal(receiver.received.length, 90);
     assert.equal(new Set(receiver.received.map(({ id }) => id)).size, 90);
     assert.deepEqual(await deliveries(flow), []);
-    await assertProven(flow);
+    await assertVerified(flow);
   }));
 
 Deno.test("settleDeliveries() leaves to the new owner what became of a lease that ended", () =>
   withWebhooks("deliver_late", async ({ flow, receiver, sender }) => {
     await settle(flow, 100);
-    const slow: NoticeSender = {
+    const slow: NotificationSender = {
       ...sender,
       send: async () => {
         await backdate(flow);
@@ -353,10 +356,15 @@ Deno.test("settleDeliveries() leaves to the new owner what became of a lease tha
     assert.equal(receiver.received.length, 1);
   }));
 
-Deno.test("deliverNotices() lets a receiver that never answers hold up nothing else", () =>
+Deno.test("deliverNotifications() lets a receiver that never answers hold up nothing else", () =>
   withWebhooks("deliver_slow", async ({ flow, receiver, sender }) => {
     const never = Promise.withResolvers<Response>();
-    const dead: NoticeSender = { ...sender, channel: "email", endpoint: null, close: () => {} };
+    const dead: NotificationSender = {
+      ...sender,
+      channel: "email",
+      endpoint: null,
+      close: () => {},
+    };
     const stop = new AbortController();
     const sent = Promise.withResolvers<void>();
     dead.send = async () => {
@@ -367,7 +375,7 @@ Deno.test("deliverNotices() lets a receiver that never answers hold up nothing e
       if (receiver.received.length === 40) sent.resolve();
       return new Response();
     };
-    const delivering = deliverNotices(flow, [dead, sender], stop.signal);
+    const delivering = deliverNotifications(flow, [dead, sender], stop.signal);
     try {
       // The groups go on as well while every lane of that channel waits.
       await settle(flow, ...Array.from({ length: 40 }, (_, index) => 100 + 2 * index));
@@ -380,7 +388,7 @@ Deno.test("deliverNotices() lets a receiver that never answers hold up nothing e
     }
     assert.ok((await logs(flow, "webhook")).every(({ success }) => success === 1));
     assert.ok((await logs(flow, "email")).every(({ success }) => success === 0));
-    await assertProven(flow);
+    await assertVerified(flow);
   }, ["log", "email", "webhook"]));
 
 Deno.test("deliverOnce() gives back at a stop what it has not begun", () =>
@@ -446,7 +454,7 @@ Deno.test("replayDelivery() sends again what was sent or given up, and says who 
     const [{ id }] = await logs(flow) as [{ id: number }];
     const replay = () => flow.db.transaction((tx) => replayDelivery(tx, id, "api:ann"));
     assert.deepEqual(await replay(), { kind: "queued" });
-    await assertProven(flow);
+    await assertVerified(flow);
     receiver.answer = () => new Response(null, { status: 500 });
     await deliverOnce(flow, sender);
     let [log] = await logs(flow);
@@ -455,7 +463,7 @@ Deno.test("replayDelivery() sends again what was sent or given up, and says who 
     await backdate(flow);
     await deliverOnce(flow, sender);
     assert.deepEqual(await deliveries(flow), [], "a replay that was given up leaves nothing");
-    await assertProven(flow);
+    await assertVerified(flow);
 
     assert.deepEqual(await replay(), { kind: "queued" });
     receiver.answer = () => new Response();
@@ -487,7 +495,7 @@ Deno.test("replayDelivery() sends again what was sent or given up, and says who 
 Deno.test("verify() misses a row of one channel, and what was neither sent nor waits", () =>
   withWebhooks("deliver_verify", async ({ flow, sender }) => {
     const [first, second] = await settle(flow, 100, 102) as [number, number];
-    await assertProven(flow);
+    await assertVerified(flow);
     await flow.rows("delete from notification_logs where order_id = ? and channel = 'webhook'", [
       first,
     ]);
@@ -510,7 +518,10 @@ Deno.test("verify() misses a row of one channel, and what was neither sent nor w
 Deno.test("verify() finds no fault in what was told before channels were added or taken away", () =>
   withWebhooks("deliver_added", async ({ flow, channels: current }) => {
     const again: number[] = [];
-    const settings: NoticeChannel[][] = [["log"], ["log", "webhook"], ["email"], ["log", "email"]];
+    const settings: NotificationChannel[][] = [["log"], ["log", "webhook"], ["email"], [
+      "log",
+      "email",
+    ]];
     for (const [index, channels] of settings.entries()) {
       current.splice(0, Infinity, ...channels);
       const [orderId] = await settle(flow, 100 + 2 * index);
@@ -523,7 +534,7 @@ Deno.test("verify() finds no fault in what was told before channels were added o
         })),
       );
       await flow.drain();
-      await assertProven(flow);
+      await assertVerified(flow);
     }
     assert.equal((await logs(flow, "email")).length, 4);
   }, ["log"]));
@@ -619,7 +630,7 @@ Deno.test("runConsumers() has sent what is due when it has drained", async () =>
     assert.equal(receiver.received.length, 50);
     assert.equal(mails.mails.length, 50);
     assert.deepEqual(await deliveries(flow), []);
-    await assertProven(flow);
+    await assertVerified(flow);
   } finally {
     await mails.close();
     await receiver.close();

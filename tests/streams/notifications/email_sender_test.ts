@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { requestRefund } from "../../../db/refunds/refunds.ts";
 import { deliverOnce } from "../../../streams/notifications/deliver_notices.ts";
 import { emailSender } from "../../../streams/notifications/email_sender.ts";
-import type { NoticeSender } from "../../../streams/notifications/notice_sender.ts";
+import type { NotificationSender } from "../../../streams/notifications/notice_sender.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { type MailReceiver, receiveMails } from "../../receivers.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
@@ -12,7 +12,7 @@ const from = "Tea & Co <orders@shop.example>";
 interface Scene {
   flow: Workflow;
   server: MailReceiver;
-  sender: NoticeSender;
+  sender: NotificationSender;
 }
 
 async function withMails(name: string, work: (scene: Scene) => Promise<void>): Promise<void> {

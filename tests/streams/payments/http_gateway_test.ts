@@ -13,7 +13,7 @@ import { publish } from "../../../streams/workflow/publish.ts";
 import { recover } from "../../../streams/recovery/recover.ts";
 import { loseRedis } from "../../proof.ts";
 import { anOrder, chargeKey, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertBooks, makeDue } from "../books.ts";
+import { assertConsistent, makeDue } from "../books.ts";
 
 const secret = `whsec_${btoa("s".repeat(32))}`;
 
@@ -188,7 +188,7 @@ Deno.test("chargePayments() gives money back that was taken for a cancelled orde
     }
     assert.equal(await flow.stock("A"), 10);
     assert.deepEqual(await flow.rows("select * from dead_letters"), []);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   });
 });
 
@@ -214,7 +214,7 @@ Deno.test("chargePayments() asks about a failed order until the provider has dec
     assert.deepEqual(await paymentsOf(flow), [
       { order_id: orderId, amount_cents: 100, status: "REVERSED" },
     ]);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   });
 });
 
@@ -242,7 +242,7 @@ Deno.test("chargePayments() finds money of a cancelled order after crashes, and 
     assert.equal(provider.charges.get(key)!.refundedCents, 100);
     assert.deepEqual((await paymentsOf(flow)).map(({ status }) => status), ["REVERSED"]);
     assert.deepEqual(await flow.rows("select * from dead_letters"), []);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   });
 });
 
@@ -276,7 +276,7 @@ Deno.test("recover() asks about the charges of ended orders when their messages 
       [...provider.charges.values()].map(({ refundedCents }) => refundedCents),
       [100, 0, 102],
     );
-    await assertBooks(flow);
+    await assertConsistent(flow);
     await flow.rows("update orders set settled_time = settled_time - interval 31 day");
     await loseRedis(flow);
     assert.equal(await recoverCharges(), 0, "what is a month old is left alone");
@@ -300,7 +300,7 @@ Deno.test("a signed callback of a wrong amount holds the order, which the provid
     ]);
     assert.equal((await flow.order(taken[1]!.orderId!)).status, "RESERVED");
     for (const { refundedCents } of provider.charges.values()) assert.equal(refundedCents, 0);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   });
 });
 
@@ -345,7 +345,7 @@ Deno.test("a refund whose answer is lost is asked about and given once", async (
     const processed = { status: "PROCESSED", failure_reason: null };
     assert.deepEqual(await refundOf(flow, taken!.orderId!, 30), processed);
     assert.deepEqual([...provider.charges.values()].map((charge) => charge.refundedCents), [30]);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   });
 });
 
@@ -381,7 +381,7 @@ Deno.test("applyRefunds() gives once what was tried long ago, though the provide
     assert.deepEqual(await flow.rows("select status, amount_cents from refunds"), [
       { status: "PROCESSED", amount_cents: 40 },
     ]);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   } finally {
     await flow.close();
     await server.shutdown();
@@ -538,7 +538,7 @@ Deno.test("httpGateway() leaves a provider alone that fails again and again, and
 
 /** What a provider that breaks down does. */
 interface FrailProvider {
-  /** Answers until it breaks down; Infinity mends it. */
+  /** Answers until it breaks down; Infinity repairs it. */
   answersLeft: number;
   /** Idempotency keys that it answered, in turn. */
   answered: string[];
@@ -602,7 +602,7 @@ Deno.test("chargePayments() settles what was answered before the provider broke 
     assert.deepEqual(await flow.rows(byStatus), [{ status: "PAID", n: 300 }]);
     assert.equal(provider.answered.length, 300, "what was answered is not asked again");
     assert.deepEqual(await flow.rows("select * from dead_letters"), []);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   });
 });
 
@@ -625,7 +625,7 @@ Deno.test("applyRefunds() books what went back before the provider broke down", 
     assert.equal(keys.length, 40, "what was answered is not asked again");
     const rows = await flow.rows("select status, count(*) as n from refunds group by status");
     assert.deepEqual(rows, [{ status: "PROCESSED", n: 40 }]);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   });
 });
 
@@ -658,7 +658,7 @@ Deno.test("reversePayments() books what went back before the provider broke down
     assert.equal(provider.answered.length, 40, "what was answered is not asked again");
     const rows = await flow.rows("select status, count(*) as n from payments group by status");
     assert.deepEqual(rows, [{ status: "REVERSED", n: 40 }]);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   });
 });
 

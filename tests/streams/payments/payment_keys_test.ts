@@ -20,7 +20,7 @@ import { loseRedis } from "../../proof.ts";
 import { recordedLog } from "../../routes/api.ts";
 import { type Provided, settleAll, until, withProvider } from "../../provider.ts";
 import { anOrder, chargeKey, type Workflow } from "../../workflow.ts";
-import { assertBooks } from "../books.ts";
+import { assertConsistent } from "../books.ts";
 
 /** An order of one even amount, so the provider takes its money. */
 const web = (n: number, unitPriceCents = 1_000) =>
@@ -90,7 +90,7 @@ for (const raised of [true, false]) {
       assert.deepEqual(takenFor(provided), [["web-1", 1_000, 0], ["web-2", 1_000, 0]]);
       assert.equal(provider.charges.size, 2);
       await assertOwnCharges(provided);
-      await assertBooks(flow);
+      await assertConsistent(flow);
     }));
 }
 
@@ -108,7 +108,7 @@ Deno.test("another order that gets the id of a lost one is not paid by its charg
     await addAndSettle(provided, web(2));
     assert.equal(provided.provider.charges.size, 3);
     await assertOwnCharges(provided);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("a refund that gets the id of a lost one is paid out", () =>
@@ -140,7 +140,7 @@ Deno.test("a refund that is asked for again under the client's key is paid out o
     await settleAll(provided);
     assert.deepEqual(takenFor(provided), [["web-1", 1_000, 600]]);
     assert.equal((await flow.order(one)).refundedCents, 600);
-    await assertBooks(flow);
+    await assertConsistent(flow);
     // Whoever frees a key in the books asks for another refund by it.
     await flow.rows("update refunds set idempotency_key = null");
     await refund(flow, one, 300, "return-1");
@@ -169,7 +169,7 @@ Deno.test("a callback for a lost order hits no other one, and is taken once the 
     assert.equal(provider.deliveries.at(-1)!.status, 202);
     assert.deepEqual(takenFor(provided).map(([name]) => name), ["web-1", "web-2", "web-3"]);
     await assertOwnCharges(provided);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("settlePayments() settles no order by an answer to another one's charge", () =>
@@ -256,7 +256,7 @@ Deno.test("orders and refunds of before the upgrade keep their old keys, and no 
     await settleAll(provided);
     assert.equal(charge.refundedCents, 200, "it went back once");
     assert.equal((await flow.order(reserved)).refundedCents, 200);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("a callback under an old key settles its order, and none that only has the same id", () =>
@@ -355,7 +355,7 @@ Deno.test("older books under load, and everything sent again: the provider took 
     const paid = await flow.rows("select id from orders where status = 'PAID'");
     assert.equal(paid.length, wanted.length);
     assert.deepEqual(await flow.rows("select error from dead_letters"), []);
-    await assertBooks(flow);
+    await assertConsistent(flow);
     const { name } = await readInstallation(flow.db);
     assert.equal(name, dump!.get("installation")!.rows[0]![1]);
   }));
@@ -411,7 +411,7 @@ Deno.test("leaveOldKeys() waits until no consumer asks under keys of row ids, an
     assert.deepEqual(keys.slice(1), ["order-1", "order-2"]);
     assert.match(keys[0]!, /^charge_/);
     await assertOwnCharges(provided);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("a new database has the keys of today as soon as somebody takes payments, and no sooner", () =>
@@ -463,7 +463,7 @@ Deno.test("an older consumer that comes back keeps the others from payments unti
     assert.equal((await consumeOnce(gated)).handled, 1);
     await settleAll(provided);
     assert.equal(provider.charges.size, 1);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 /** Charges as a process of the version before does. */
@@ -504,7 +504,7 @@ Deno.test("what an older process has charged although its time was over is not c
       refs.some(({ provider_ref }) => provider_ref === id)
     ).map(([key]) => key.replace(/_.*/, ""));
     assert.deepEqual(byKey, ["order-1", "order-2", "charge", "charge", "charge", "charge"]);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("an order that was charged under its own key keeps it when an older process is seen", () =>
@@ -519,7 +519,7 @@ Deno.test("an order that was charged under its own key keeps it when an older pr
     assert.equal((await flow.order(1)).status, "PAID");
     assert.equal(provider.charges.size, 1);
     await assertOwnCharges(provided);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("a callback about an older process' charge is taken once that one was seen, and second money is disputed", () =>
@@ -567,10 +567,10 @@ Deno.test("what the version before charged while none of today's ran is not char
     await settleAll(provided);
     assert.equal((await flow.order(1)).status, "PAID");
     assert.deepEqual([...provider.charges.keys()], ["order-1"]);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
-Deno.test("a provider's name that the version before has misread is mended while it is there, and at a start", () =>
+Deno.test("a provider's name that the version before has misread is repaired while it is there, and at a start", () =>
   withProvider("keys_misread", {}, async (provided) => {
     const { flow } = provided;
     await addAndSettle(provided, web(1));

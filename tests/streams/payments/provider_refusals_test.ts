@@ -8,7 +8,7 @@ import { publish } from "../../../streams/workflow/publish.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { retryDeadLetters } from "../../../services/decide_dead_letters.ts";
 import { anOrder, chargeKey, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertBooks, makeDue, messagesOf } from "../books.ts";
+import { assertConsistent, makeDue, messagesOf } from "../books.ts";
 import { assertSameMoney, type ProviderStage, withProviderStage } from "./provider_stage.ts";
 
 /** What waits in the payments group, in cents. */
@@ -47,7 +47,7 @@ Deno.test("a charge that the provider refuses is declined at once, with its word
     }
     assert.equal(await flow.stock("a"), 10_000);
     assert.deepEqual(await flow.rows("select * from dead_letters"), []);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("a charge that is refused although its key took money is no decline", () =>
@@ -98,7 +98,7 @@ Deno.test("an expired token costs no try, is named, and lets reservations end in
     provider.trouble = "none";
     await untilDone(stage);
     assert.equal(provider.charges.size, 0, "what has ended is only asked about");
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("money that was taken before the token expired goes back once the provider can be asked", () =>
@@ -121,7 +121,7 @@ Deno.test("money that was taken before the token expired goes back once the prov
       [1_000, 2_000],
     );
     await assertSameMoney(stage);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("nine minutes without the provider show each order's money once, and one message that carries it", () =>
@@ -146,7 +146,7 @@ Deno.test("nine minutes without the provider show each order's money once, and o
     assert.equal(await waitingCents(flow), 0);
     assert.equal(provider.charges.size, 0);
     assert.deepEqual(await flow.rows("select * from dead_letters"), []);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("expireReservations() reaches every order behind a thousand that are stuck, and asks about each once", () =>
@@ -247,7 +247,7 @@ Deno.test("free orders agree with verify() and the figures, whatever the gateway
     await flow.drain();
     assert.deepEqual((await endsOf(flow)).map(({ status }) => status), ["PAID", "PAID"]);
     assert.deepEqual(await listProviders(flow.db), ["simulated"], "none has to be configured");
-    await assertBooks(flow);
+    await assertConsistent(flow);
   } finally {
     await flow.close();
   }

@@ -21,7 +21,7 @@ export interface ProviderStage {
   provider: PaymentProvider;
   /** Takes orders of a price each, and returns their ids. */
   add(prices: readonly number[]): Promise<number[]>;
-  /** Lets time pass: reservations age, what is scheduled or parked is due, the sweep looks, all groups take a turn. */
+  /** Lets time pass: reservations age, what is scheduled or delayed is due, the sweep looks, all groups take a turn. */
   passTime(seconds: number): Promise<void>;
 }
 

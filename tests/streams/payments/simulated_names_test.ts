@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { anOrder, openWorkflow } from "../../workflow.ts";
-import { assertBooks } from "../books.ts";
+import { assertConsistent } from "../books.ts";
 
 Deno.test("simulatedGateway() charges an order that the shop calls as an order of before the upgrade is numbered", async () => {
   const flow = await openWorkflow("simulated_names");
@@ -17,7 +17,7 @@ Deno.test("simulatedGateway() charges an order that the shop calls as an order o
       for (const group of ["orders", "payments", "notifications"] as const) await flow.turn(group);
     }
     assert.deepEqual(await paid(), [{ name: "web-1" }, { name: "1" }, { name: "2" }]);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   } finally {
     await flow.close();
   }

@@ -87,7 +87,7 @@ Deno.test("the queue does any work: its handlers are a table, and its events go 
       unclearOf: () => undefined,
       tryWriting: () => Promise.resolve(),
     },
-    longestDelayMs: () => 60_000,
+    maxDelayMs: () => 60_000,
     beforeAcknowledge: async (_, events) => {
       told.push(...events, `${await redis.xlen(keys.stream("paint"))} in the stream`);
     },

@@ -13,16 +13,16 @@ async function* numbers(count: number, onEnd: () => void): AsyncGenerator<number
 Deno.test("concurrently() works on every item once and never on more at once than it may", async () => {
   const done: number[] = [];
   let running = 0;
-  let most = 0;
+  let max = 0;
   let ended = false;
   await concurrently(numbers(20, () => ended = true), 3, async (number) => {
-    most = Math.max(most, ++running);
+    max = Math.max(max, ++running);
     await setImmediate();
     running--;
     done.push(number);
   });
   assert.deepEqual(done.sort((a, b) => a - b), Array.from({ length: 20 }, (_, index) => index));
-  assert.equal(most, 3);
+  assert.equal(max, 3);
   assert.equal(ended, true);
 });
 

@@ -13,7 +13,7 @@ import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { reclaim } from "../../../streams/queue/claim.ts";
 import { beat } from "../../../streams/queue/heartbeat.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertBooks, makeDue, orphan, pendingOf } from "../books.ts";
+import { assertConsistent, makeDue, orphan, pendingOf } from "../books.ts";
 
 const nothing = { handled: 0, retried: 0, dead: 0, delayed: 0 };
 
@@ -57,7 +57,7 @@ async function statusesOf(flow: Workflow, ids: number[]): Promise<Record<string,
   return Object.fromEntries(rows.map(({ status, orders }) => [String(status), Number(orders)]));
 }
 
-/** Milliseconds until a parked message is due, by Redis' clock. */
+/** Milliseconds until a delayed message is due, by Redis' clock. */
 async function dueInMs(flow: Workflow, id: string): Promise<number> {
   const [seconds, micros] = await flow.redis.time() as unknown as [string, string];
   const score = await flow.redis.zscore(flow.keys.retries("orders"), id);
@@ -73,7 +73,7 @@ async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): 
   }
 }
 
-Deno.test("consumeOnce() buries what nobody can understand and handles its 499 neighbours", () =>
+Deno.test("consumeOnce() dead-letters what nobody can understand and handles its 499 neighbours", () =>
   withFlow("consumer_poison", async (flow) => {
     const ids = await addMany(flow, 497, "neighbour");
     const stream = flow.keys.stream("orders");
@@ -105,7 +105,7 @@ Deno.test("consumeOnce() buries what nobody can understand and handles its 499 n
     assert.deepEqual([order_id, amount_cents, currency], [999_999, 123, "EUR"]);
     assert.equal(await flow.redis.hget(flow.keys.stats("orders"), "dead"), "3");
     await flow.drain();
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("consumeOnce() halves a failing batch until the culprit stands alone", () =>
@@ -123,7 +123,7 @@ Deno.test("consumeOnce() halves a failing batch until the culprit stands alone",
     assert.deepEqual(await statusesOf(flow, ids), { RESERVED: 299, PENDING: 1 });
     const [id] = [...(await pendingOf(flow, "orders")).keys()] as [string];
 
-    // Parked, it is nobody's business until it is due: the waits double with every error.
+    // Delayed, it is nobody's business until it is due: the waits double with every error.
     for (let errors = 1; errors < 4; errors++) {
       assert.equal(await flow.redis.hget(flow.keys.errors("orders"), id), String(errors));
       assert.equal(await flow.redis.hget(flow.keys.errorTexts("orders"), id), "it explodes");
@@ -144,7 +144,7 @@ Deno.test("consumeOnce() halves a failing batch until the culprit stands alone",
     );
     assert.equal((await flow.order(culprit)).status, "PENDING", "nobody failed the order");
     await flow.drain();
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("consumeOnce() forgets the errors of a message that succeeds after all", () =>
@@ -160,7 +160,7 @@ Deno.test("consumeOnce() forgets the errors of a message that succeeds after all
     );
     assert.deepEqual(steps, [{ attempt: 2 }], "the timeline tells the second delivery");
     await flow.drain();
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("consumeOnce() counts no try while an engine is away, however long that takes", () =>
@@ -197,10 +197,10 @@ Deno.test("consumeOnce() counts no try while an engine is away, however long tha
     assert.deepEqual(await statusesOf(flow, ids), { RESERVED: 20 });
     await flow.drain();
     assert.deepEqual(await flow.rows("select * from dead_letters"), []);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
-Deno.test("consumeOnce() takes over what a dead consumer held, and nothing before", () =>
+Deno.test("consumeOnce() reclaims what a dead consumer held, and nothing before", () =>
   withFlow("consumer_takeover", async (flow) => {
     const ids = await addMany(flow, 30, "sku");
     const stream = flow.keys.stream("orders");
@@ -216,10 +216,10 @@ Deno.test("consumeOnce() takes over what a dead consumer held, and nothing befor
     assert.deepEqual(await consumeOnce(heir), { ...nothing, handled: 30 });
     assert.deepEqual(await statusesOf(flow, ids), { RESERVED: 30 });
     await flow.drain();
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
-Deno.test("consumeOnce() tries a message that outlives its consumers alone, then buries it", () =>
+Deno.test("consumeOnce() tries a message that outlives its consumers alone, then dead-letters it", () =>
   withFlow("consumer_killer", async (flow) => {
     const ids = await addMany(flow, 10, "sku");
     const killer = ids[4]!;
@@ -287,10 +287,10 @@ Deno.test("consumeOnce() tries a message that outlives its consumers alone, then
       [second, last + 1, `${last} consumers stopped while handling it, without an error`],
     );
     await flow.drain();
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
-Deno.test("reclaim() goes on where its last look ended, past thousands that are parked", () =>
+Deno.test("reclaim() goes on where its last look ended, past thousands that are delayed", () =>
   withFlow("consumer_scan", async (flow) => {
     const stream = flow.keys.stream("orders");
     await publish(flow, Array.from({ length: 250 }, (_, n) => reserve(n + 1)));
@@ -338,7 +338,7 @@ Deno.test("heartbeat keeps what is one's own and never takes a message back", ()
     assert.equal(after.has(ids[2]), false);
   }));
 
-Deno.test("consumeOnce() leaves to its new owner what was taken over while it worked", () =>
+Deno.test("consumeOnce() leaves to its new owner what was reclaimed while it worked", () =>
   withFlow("consumer_lost", async (flow) => {
     const ids = await addMany(flow, 2, "sku");
     const heir = flow.consumerOf("orders", {}, "heir");
@@ -353,7 +353,7 @@ Deno.test("consumeOnce() leaves to its new owner what was taken over while it wo
     assert.deepEqual(heirTurn, { ...nothing, handled: 2 });
     assert.equal(await flow.redis.xlen(flow.keys.stream("payments")), 2, "charged once");
 
-    // One that fails after it lost its messages must not park what the new owner is working on.
+    // One that fails after it lost its messages must not delay what the new owner is working on.
     const [id] = await addMany(flow, 1, "other") as [number];
     const failing = flow.consumerOf("orders", {
       share: watching(async () => {
@@ -370,10 +370,10 @@ Deno.test("consumeOnce() leaves to its new owner what was taken over while it wo
     assert.equal((await consumeOnce(heir)).handled, 1);
     await flow.drain();
     assert.deepEqual(await statusesOf(flow, [...ids, id]), { PAID: 3 });
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
-Deno.test("consumeOnce() keeps what can't be buried and handles the neighbours", () =>
+Deno.test("consumeOnce() keeps what can't be dead-lettered and handles the neighbours", () =>
   withFlow("consumer_unburied", async (flow) => {
     const ids = await addMany(flow, 5, "sku");
     await flow.redis.xadd(flow.keys.stream("orders"), "*", "message", "order.explode");
@@ -384,10 +384,10 @@ Deno.test("consumeOnce() keeps what can't be buried and handles the neighbours",
     await makeDue(flow);
     assert.deepEqual(await flow.turn("orders"), { ...nothing, dead: 1 });
     await flow.drain();
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
-Deno.test("buried twice, because the burial was not acknowledged, is one dead letter", () =>
+Deno.test("buried twice, because the dead-lettering was not acknowledged, is one dead letter", () =>
   withFlow("consumer_buried_twice", async (flow) => {
     const fields = ["message", "order.explode"];
     const stream = flow.keys.stream("orders");
@@ -488,7 +488,7 @@ Deno.test("giveBack() lets others claim at once what is in hand, without countin
     assert.equal(await giveBack(leaving), 0, "nothing is in hand any more");
     await flow.drain();
     assert.deepEqual(await statusesOf(flow, ids), { PAID: 4 });
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("consumeOnce() takes no more than its batch, whatever waits", () =>
@@ -499,7 +499,7 @@ Deno.test("consumeOnce() takes no more than its batch, whatever waits", () =>
     for (let turn = 0; turn < 4; turn++) sizes.push((await consumeOnce(consumer)).handled);
     assert.deepEqual(sizes, [5, 5, 2, 0]);
     await flow.drain();
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("consumeOnce() of one that helps takes work only while the helped one's batches are full", () =>

@@ -10,11 +10,11 @@ import { shareOut } from "./share_out.ts";
 import type { Share } from "../../../streams/queue/share_out.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertBooks, makeDue, messagesOf, orphan } from "../books.ts";
+import { assertConsistent, makeDue, messagesOf, orphan } from "../books.ts";
 import { fateAfter, mortal } from "./crash.ts";
 
 /** More moments than any turn has. */
-const mostMoments = 200;
+const maxMoments = 200;
 
 /** A turn that may be stopped anywhere. */
 interface Scenario {
@@ -210,7 +210,7 @@ for (const scenario of scenarios) {
     let letters = 0;
     try {
       for (let moment = 0, dead = true; dead; moment++) {
-        assert.ok(moment < mostMoments, "the turn ends");
+        assert.ok(moment < maxMoments, "the turn ends");
         const ids = await scenario.prepare(flow, moment);
         await expireLocks(flow);
         const fate = fateAfter(moment);
@@ -248,7 +248,7 @@ for (const scenario of scenarios) {
         const buried = await flow.rows("select id from dead_letters");
         assert.equal(buried.length, letters, `dead letters after a crash at moment ${moment}`);
       }
-      await assertBooks(flow);
+      await assertConsistent(flow);
     } finally {
       await flow.close();
     }

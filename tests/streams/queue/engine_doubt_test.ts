@@ -3,7 +3,7 @@ import type { Database } from "../../../db/connection/database.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { type ConsumerOptions, makeConsumer } from "../../../streams/workflow/consumer.ts";
 import {
-  longestDoubtMs,
+  maxDoubtMs,
   noteAlike,
   noteSuccess,
   unclearOf,
@@ -12,7 +12,7 @@ import type { Delivery, Handler } from "../../../streams/workflow/handler.ts";
 import { store } from "../../../streams/workflow/store.ts";
 import { shareOut } from "./share_out.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertBooks, makeDue } from "../books.ts";
+import { assertConsistent, makeDue } from "../books.ts";
 
 /** A number that no list knows. */
 const unknownFault = () =>
@@ -86,7 +86,7 @@ Deno.test("no message loses a try while the database says something that no list
     assert.ok(asked < 8 * 20, "nobody looks for a culprit among 300");
     assert.equal(await letters(flow), 0);
     await flow.drain();
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("where all fail alike, and those of the next batch too, it costs no more tries", () =>
@@ -112,7 +112,7 @@ Deno.test("where all fail alike, and those of the next batch too, it costs no mo
     sick = false;
     await flow.drain();
     assert.equal(await letters(flow), 0);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("messages that are bad for their own reason end as dead letters all the same", () =>
@@ -136,7 +136,7 @@ Deno.test("messages that are bad for their own reason end as dead letters all th
     assert.equal((await consumeOnce(consumer)).dead, 2);
   }));
 
-Deno.test("before a message is buried it is tried once more", () =>
+Deno.test("before a message is dead-lettered it is tried once more", () =>
   withFlow("doubt_last_try", async (flow) => {
     await addMany(flow, 1, "sku");
     let calls = 0;
@@ -162,7 +162,7 @@ Deno.test("noteAlike() wants two batches that fail alike, and not for ever", () 
   noteSuccess(engines, "payments");
   assert.equal(noteAlike(engines, "orders", "database 2", ["1"], 6), false);
   assert.equal(noteAlike(engines, "orders", "database 2", ["2"], 7), true);
-  assert.equal(noteAlike(engines, "orders", "database 2", ["3"], 7 + longestDoubtMs), false);
+  assert.equal(noteAlike(engines, "orders", "database 2", ["3"], 7 + maxDoubtMs), false);
 });
 
 Deno.test("unclearOf() is about engines, and about what no list knows", () => {

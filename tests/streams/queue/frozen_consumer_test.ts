@@ -9,7 +9,7 @@ import { httpGateway } from "../../../streams/payments/http_gateway.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { listen, type Provided, settleAll, until, withProvider } from "../../provider.ts";
 import { anOrder, chargeKey, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertBooks, makeDue, orphan } from "../books.ts";
+import { assertConsistent, makeDue, orphan } from "../books.ts";
 
 const orders = (count: number) =>
   Array.from({ length: count }, (_, n) => anOrder(`o${n}`, [{ sku: "A", qty: 1 }]));
@@ -46,7 +46,7 @@ function freezing(
   return { consumer, frozen: frozen.promise, wake: () => woken.resolve() };
 }
 
-/** Has another consumer take over whatever the frozen one holds, and finish it. */
+/** Has another consumer reclaim whatever the frozen one holds, and finish it. */
 async function takeOver(flow: Workflow, group: Group): Promise<void> {
   await orphan(flow, group);
   const other = flow.consumerOf(group, {}, "other");
@@ -83,7 +83,7 @@ async function freezeBeforeCharge(
 const chargesOf = ({ provider }: Provided, name: string) =>
   [...provider.charges.values()].filter(({ reference }) => reference === name);
 
-Deno.test("a consumer that stood still charges nothing that another has taken over", () =>
+Deno.test("a consumer that stood still charges nothing that another has reclaimed", () =>
   withProvider("frozen_checked", {}, async (provided) => {
     const { flow, provider } = provided;
     await freezeBeforeCharge(provided, false);
@@ -91,7 +91,7 @@ Deno.test("a consumer that stood still charges nothing that another has taken ov
     assert.equal(provider.charges.size, 19);
     assert.deepEqual(chargesOf(provided, "o19"), []);
     assert.deepEqual(await flow.rows("select error from dead_letters"), []);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 for (
@@ -118,7 +118,7 @@ for (
       );
       assert.equal((await flow.order(last)).status, "CANCELLED");
       assert.deepEqual(await flow.rows("select error from dead_letters"), []);
-      await assertBooks(flow);
+      await assertConsistent(flow);
     }));
 }
 
@@ -195,7 +195,7 @@ Deno.test("whoever takes a charge over looks once more for money that was on its
     }]);
     await settleAll(provided);
     assert.equal(chargesOf(provided, "o0")[0]!.refundedCents, 100);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("a consumer that stood still gives nothing back twice", () =>
@@ -238,5 +238,5 @@ Deno.test("a consumer that stood still gives nothing back twice", () =>
     assert.deepEqual(asked.sort(), ["o0", "o1", "o2"]);
     await settleAll(provided);
     for (const charge of provider.charges.values()) assert.equal(charge.refundedCents, 40);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));

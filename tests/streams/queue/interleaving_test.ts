@@ -9,7 +9,7 @@ import { type Consumer, makeConsumer } from "../../../streams/workflow/consumer.
 import { publish } from "../../../streams/workflow/publish.ts";
 import { recover } from "../../../streams/recovery/recover.ts";
 import { anOrder, openWorkflow, simulatedRefOf, type Workflow } from "../../workflow.ts";
-import { assertBooks, makeDue, messagesOf, orphan } from "../books.ts";
+import { assertConsistent, makeDue, messagesOf, orphan } from "../books.ts";
 import { fateAfter, mortal } from "./crash.ts";
 
 /** Products that the orders of a run fight for, and units of each. */
@@ -233,7 +233,7 @@ Deno.test("stock, money, figures and notices agree, whatever happens in whatever
         );
         const open = await flow.rows("select id, status from orders where unfinished = 1");
         assert.deepEqual(open, []);
-        await assertBooks(flow);
+        await assertConsistent(flow);
       }),
       { numRuns: 25, endOnFailure: true },
     );

@@ -5,7 +5,7 @@ import { shareOut } from "./share_out.ts";
 import { anOrder, openWorkflow } from "../../workflow.ts";
 import { pendingOf } from "../books.ts";
 
-Deno.test("consumeOnce() takes over one suspect at a time, the least tried first, and goes on at once", async () => {
+Deno.test("consumeOnce() reclaims one suspect at a time, the least tried first, and goes on at once", async () => {
   const flow = await openWorkflow("suspects");
   try {
     const orders = Array.from({ length: 5 }, (_, n) => anOrder(`s${n}`, [{ sku: "a", qty: 1 }]));

@@ -101,8 +101,8 @@ Deno.test("publish() with oncePerOrder publishes an order once, whatever its id"
     assert.deepEqual(await money(deps, "orders"), { EUR: String(100 * (ids.length + 2)) });
   }));
 
-const promotePayments = (deps: PublishDeps, most: number) =>
-  promote(deps, messageCodec, { group: "payments", most, longestMs: 60_000 });
+const promotePayments = (deps: PublishDeps, max: number) =>
+  promote(deps, messageCodec, { group: "payments", most: max, maxMs: 60_000 });
 
 const finishOrders = (
   deps: PublishDeps,
@@ -119,7 +119,7 @@ Deno.test("publish() schedules the same message once, and promote moves it when 
     assert.deepEqual(await money(deps, "payments"), { EUR: "100" });
     assert.equal(await redis.xlen(keys.stream("payments")), 0);
 
-    const promoteNow = (most: number) => promotePayments(deps, most);
+    const promoteNow = (max: number) => promotePayments(deps, max);
     const [moved, nextMs] = await promoteNow(10);
     assert.equal(moved, 0);
     assert.ok(nextMs > 50_000 && nextMs <= 60_000, `${nextMs} ms`);

@@ -79,7 +79,7 @@ Deno.test("the same message scheduled again is brought nearer and never farther"
     assert.deepEqual(await flow.redis.hgetall(flow.keys.weights("payments")), { EUR: "2" });
   }));
 
-Deno.test("a parked message of a stepped clock is brought back to the longest wait", () =>
+Deno.test("a delayed message of a stepped clock is brought back to the longest wait", () =>
   withFlow("step_parked", async (flow) => {
     await flow.add([anOrder("A", [{ sku: "x", qty: 2 }])]);
     const share: ConsumerOptions["share"] = (deliveries) => [{
@@ -108,7 +108,7 @@ Deno.test("signs of life of a stepped clock count for nobody", () =>
     assert.deepEqual(await flow.redis.zrange(alive, 0, "-1"), ["test"]);
   }));
 
-Deno.test("what a stepped clock handed to a consumer that crashed is taken over", () =>
+Deno.test("what a stepped clock handed to a consumer that crashed is reclaimed", () =>
   withFlow("step_pending", async (flow) => {
     const [taken] = await flow.add([anOrder("A", [{ sku: "x", qty: 2 }])]);
     const stream = flow.keys.stream("orders");
@@ -118,7 +118,7 @@ Deno.test("what a stepped clock handed to a consumer that crashed is taken over"
     const handedOutMs = Number(seconds) * 1_000 + stepMs;
     const claim = ["orders", "crashed", 0, id, "TIME", handedOutMs, "RETRYCOUNT", 1, "JUSTID"];
     await flow.redis.call("XCLAIM", stream, ...claim as string[]);
-    // The first look sets its time to now; the time to take over passes; the next look takes it.
+    // The first look sets its time to now; the time to reclaim passes; the next look takes it.
     await flow.turn("orders");
     assert.equal((await flow.order(taken!.orderId!)).status, "PENDING");
     let idleMs = 0;

@@ -3,8 +3,12 @@ import { keepBooks, type KeptBooks } from "../../../tools/chaos/harness/older_bo
 import { readLatestLoss } from "../../../db/recovery/database_marks.ts";
 import { listDeadLetters } from "../../../db/dead_letters/dead_letters.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { booksNoter, lookAtBooks, readHeard } from "../../../streams/recovery/database_age.ts";
-import { guardBooks } from "../../../streams/recovery/database_guard.ts";
+import {
+  databaseNoter,
+  lookAtDatabase,
+  readHeard,
+} from "../../../streams/recovery/database_age.ts";
+import { guardDatabase } from "../../../streams/recovery/database_guard.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { simulatedGateway } from "../../../streams/payments/gateway.ts";
 import { shareOut } from "../queue/share_out.ts";
@@ -17,8 +21,8 @@ import { anOrder } from "../../workflow.ts";
 /** Recovered once, so that Redis is complete, with a mark of how far the books are. */
 async function marked(flow: SettledWorkflow): Promise<KeptBooks> {
   await ensureRecovered(flow);
-  await booksNoter(flow)();
-  assert.equal(await lookAtBooks(flow, flow.db), null);
+  await databaseNoter(flow)();
+  assert.equal(await lookAtDatabase(flow, flow.db), null);
   return await keepBooks(flow.test.databaseUrl);
 }
 
@@ -26,7 +30,7 @@ const item = [{ sku: "a", qty: 1 }];
 
 /** As a process that is new, or whose connections were cut. */
 async function newConnections(flow: SettledWorkflow): Promise<void> {
-  await guardBooks(flow);
+  await guardDatabase(flow);
 }
 
 async function proven(flow: SettledWorkflow): Promise<void> {
@@ -40,12 +44,12 @@ Deno.test("books that are as new as what was published are left alone", () =>
     await marked(flow);
     await flow.add([anOrder("next", item)]);
     await flow.drain();
-    assert.equal(await lookAtBooks(flow, flow.db), null);
+    assert.equal(await lookAtDatabase(flow, flow.db), null);
     assert.equal(await ensureRecovered(flow), null);
     const heard = await readHeard(flow);
     const [row] = await flow.rows("select max(id) as id from order_events");
     assert.ok(heard.numbers.order_events > 0 && heard.numbers.order_events <= Number(row!.id));
-    await guardBooks(flow);
+    await guardDatabase(flow);
     assert.equal(await readLatestLoss(flow.db, 24), null);
   }));
 
@@ -124,7 +128,7 @@ Deno.test("a failover that lost updates only is noticed by the steps that were c
     await kept.putBack();
     assert.equal((await flow.order(order!.orderId!)).status, "RESERVED");
 
-    const loss = await lookAtBooks(flow, flow.db);
+    const loss = await lookAtDatabase(flow, flow.db);
     assert.deepEqual([loss?.lost.orders, loss!.lost.order_events > 0], [0, true]);
     await ensureRecovered(flow);
     await flow.drain();
@@ -138,21 +142,21 @@ Deno.test("a database that lost what Redis never heard of is noticed by its tick
     await flow.rows(
       "update products set stock_qty = stock_qty + 5, received_qty = received_qty + 5",
     );
-    const note = booksNoter(flow);
+    const note = databaseNoter(flow);
     await note();
     await kept.putBack();
-    const loss = await lookAtBooks(flow, flow.db);
+    const loss = await lookAtDatabase(flow, flow.db);
     assert.deepEqual(loss?.lost, { orders: 0, refunds: 0, order_events: 0 });
     assert.ok(loss!.lostUntil! > loss!.lostFrom);
     await ensureRecovered(flow);
-    assert.equal(await lookAtBooks(flow, flow.db), null);
+    assert.equal(await lookAtDatabase(flow, flow.db), null);
     await proven(flow);
   }));
 
 Deno.test("a database that is swapped below a running process is noticed by new connections", () =>
   withSettled("age_swapped", async (flow) => {
     const kept = await marked(flow);
-    await guardBooks(flow);
+    await guardDatabase(flow);
     const [lost] = await flow.add([anOrder("lost", item)]);
     await flow.drain();
     assert.equal((await flow.order(lost!.orderId!)).status, "PAID");
@@ -177,7 +181,7 @@ Deno.test("numbers that were used before a restore was noticed are told apart", 
     const kept = await marked(flow);
     const lost = await flow.add([anOrder("lost", item), anOrder("lost 2", item)]);
     await flow.drain();
-    await booksNoter(flow)();
+    await databaseNoter(flow)();
     // Connections live on, as behind a proxy, and a process without a look takes orders.
     await kept.putBack({ cut: false });
     const others: number[] = [];
@@ -197,10 +201,10 @@ Deno.test("numbers that were used before a restore was noticed are told apart", 
     assert.ok(next!.orderId! > others.at(-1)! + 1_000);
   }));
 
-Deno.test("a message that a consumer holds when its order is lost is not buried", () =>
+Deno.test("a message that a consumer holds when its order is lost is not dead-lettered", () =>
   withSettled("age_in_hand", async (flow) => {
     const kept = await marked(flow);
-    await guardBooks(flow);
+    await guardDatabase(flow);
     await flow.add([anOrder("lost", item)]);
     const holding = flow.consumerOf("orders", {
       share: (deliveries) =>
@@ -230,7 +234,7 @@ Deno.test("books that can't be made good take no orders", () =>
     } as typeof flow.db;
     failing.unguarded = failing;
     const db = { ...flow.db, unguarded: failing };
-    const refusal = await guardBooks({ ...flow, db }).then(() => null, (error) => error);
+    const refusal = await guardDatabase({ ...flow, db }).then(() => null, (error) => error);
     assert.ok(refusal instanceof WorkflowError && refusal.code === "unavailable");
     assert.match(refusal.message, /older.*ALTER command denied/);
     await assert.rejects(flow.add([anOrder("new", item)]), /older/);
@@ -276,7 +280,7 @@ Deno.test("a stop at any moment of making books good leaves the rest to the next
 Deno.test("an import that a restore falls into says so, and the same import again is whole", () =>
   withSettled("age_import", async (flow) => {
     const kept = await marked(flow);
-    await guardBooks(flow);
+    await guardDatabase(flow);
     const header = "external_order_id,order_placed_at,currency,customer_id,customer_email," +
       "customer_name,product_sku,product_name,unit_price_cents,qty\n";
     const lines = Array.from(
@@ -306,7 +310,7 @@ Deno.test("an import that a restore falls into says so, and the same import agai
     await proven(flow);
   }));
 
-Deno.test("a message about an order that was lost is dropped, one about an order that never was is buried", () =>
+Deno.test("a message about an order that was lost is dropped, one about an order that never was is dead-lettered", () =>
   withSettled("age_late", async (flow) => {
     const kept = await marked(flow);
     const [lost] = await flow.add([anOrder("lost", item)]);
@@ -323,7 +327,7 @@ Deno.test("a message about an order that was lost is dropped, one about an order
     ], { committed: true });
     await flow.drain();
     await proven(flow);
-    assert.equal(await lookAtBooks(flow, flow.db), null);
+    assert.equal(await lookAtDatabase(flow, flow.db), null);
     assert.equal((await flow.redis.hgetall(flow.keys.weights("orders"))).EUR ?? "0", "0");
 
     const never = { orderId: 9_000_000, amountCents: 100, currency: "EUR" };

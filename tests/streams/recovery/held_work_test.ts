@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { RedisClient } from "../../../streams/redis/redis.ts";
-import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
+import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { entryOf, type Message } from "../../../domain/messages/messages.ts";
 import { findHeldWork, parseFields } from "../../../streams/recovery/held_work.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
@@ -25,7 +25,7 @@ function about(
 }
 
 function bury(flow: Workflow, message: Message, messageId: string) {
-  return buryMessages(flow.db, [{
+  return deadLetterMessages(flow.db, [{
     group: "orders",
     messageId,
     orderId: message.orderId,
@@ -133,7 +133,7 @@ Deno.test("findHeldWork() finds a charge that becomes a scheduled answer and the
     assert.equal(held.holds("settle", 1), true);
   }));
 
-Deno.test("findHeldWork() finds a message that is buried meanwhile, and a letter that is retried", () =>
+Deno.test("findHeldWork() finds a message that is dead-lettered meanwhile, and a letter that is retried", () =>
   withFlow("held_buried", async (flow) => {
     const stream = flow.keys.stream("orders");
     await publish(flow, [{ message: about("order.reserve", 1) }]);

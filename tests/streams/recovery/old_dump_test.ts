@@ -4,13 +4,13 @@ import { decidePayment } from "../../../db/payments/decide_payment.ts";
 import { endOldKeys, readInstallation } from "../../../db/payments/installation.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import { requestRefund } from "../../../db/refunds/refunds.ts";
-import { booksNoter } from "../../../streams/recovery/database_age.ts";
+import { databaseNoter } from "../../../streams/recovery/database_age.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { ensureRecovered } from "../../../streams/recovery/recover.ts";
 import { restoreDump, takeDump } from "../../dump.ts";
 import { type Provided, settleAll, until, withProvider } from "../../provider.ts";
 import { anOrder } from "../../workflow.ts";
-import { assertBooks } from "../books.ts";
+import { assertConsistent } from "../books.ts";
 
 const web = (n: number) => anOrder(`web-${n}`, [{ sku: "A", qty: 1, unitPriceCents: 1_000 }]);
 
@@ -32,7 +32,7 @@ Deno.test("a dump of before the upgrade, restored after it: what was charged sin
     for (const table of newTables) dump.delete(table);
     await flow.add([web(2), web(3)]);
     await settleAll(provided);
-    await booksNoter(flow)();
+    await databaseNoter(flow)();
     const { name } = await readInstallation(flow.db);
     assert.equal(provider.charges.size, 3);
 
@@ -114,7 +114,7 @@ async function loseReversal(provided: Provided): Promise<void> {
     for (const group of ["payments", "refunds"] as const) await flow.turn(group);
     return charge!.refundedCents === 1_000;
   });
-  for (let tick = 0; tick < 3; tick++) await booksNoter(flow)();
+  for (let tick = 0; tick < 3; tick++) await databaseNoter(flow)();
   await restoreDump(flow.test.databaseUrl, dump);
   await ensureRecovered(flow);
 }
@@ -153,7 +153,7 @@ async function giveBackNothing(provided: Provided): Promise<void> {
   const [charge] = provider.charges.values();
   assert.equal(charge!.refundedCents, 1_000, "nothing went back twice");
   assert.deepEqual(await flow.rows("select error from dead_letters"), []);
-  await assertBooks(flow);
+  await assertConsistent(flow);
 }
 
 Deno.test("an order that older books call reserved is not paid by money that has gone back", () =>
@@ -212,7 +212,7 @@ Deno.test("a refunded order that was lost and is sent again is worth what is lef
       await flow.rows("select status, total_cents from orders where id = ?", [id]),
       [{ status: "PAID", total_cents: 0 }],
     );
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));
 
 Deno.test("an order of whose lost money a part went back is paid, and its refund sent again is the same one", () =>
@@ -232,5 +232,5 @@ Deno.test("an order of whose lost money a part went back is paid, and its refund
       [["web-1", 0], ["web-2", 300]],
     );
     assert.deepEqual(await flow.rows("select error from dead_letters"), []);
-    await assertBooks(flow);
+    await assertConsistent(flow);
   }));

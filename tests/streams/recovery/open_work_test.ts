@@ -57,12 +57,12 @@ Deno.test("ownerOf() tells the order or the refund by whose id the message is fo
 Deno.test("whereabouts() takes a dead letter as a home for work, and never for a notification", () => {
   for (const { name, work, row } of every) {
     const at = (held: HeldWork) => whereabouts(work, row, held);
-    const isNotice = work.missed?.check === "notifications";
+    const isNotification = work.missed?.check === "notifications";
     assert.equal(at(heldBy({})), "nowhere", name);
     assert.equal(at(heldBy({ moves: true })), "held", name);
     assert.equal(at(heldBy({ moves: true, isDead: true })), "held", name);
-    assert.equal(at(heldBy({ letters: true })), isNotice ? "nowhere" : "held", name);
-    assert.equal(at(heldBy({ isDead: true })), isNotice ? "dead" : "held", name);
+    assert.equal(at(heldBy({ letters: true })), isNotification ? "nowhere" : "held", name);
+    assert.equal(at(heldBy({ isDead: true })), isNotification ? "dead" : "held", name);
   }
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { cancelOrder } from "../../../db/orders/cancel.ts";
-import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
+import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { entryOf, type Group, groups, messageOfEntry } from "../../../domain/messages/messages.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
@@ -77,7 +77,7 @@ Deno.test("recover() republishes every kind of lost work and the figures after a
     ]);
     assert.deepEqual(await dumpFigures(flow), before);
     assert.equal(await flow.redis.exists(flow.keys.epoch), 1);
-    assert.equal(await flow.redis.exists(flow.keys.recoverLock), 0);
+    assert.equal(await flow.redis.exists(flow.keys.recoveryLease), 0);
     await flow.drain();
     assert.equal((await prove(flow)).ok, true);
     assert.equal((await flow.order(pendingId)).status, "PAID");
@@ -118,7 +118,7 @@ Deno.test("recover() publishes nothing that a stream, a schedule or a dead lette
     await flow.redis.xdel(stream, entries[2]![0], entries[3]![0]);
     const message = (orderId: number) =>
       ({ type: "order.reserve", orderId, amountCents: 100, currency: "EUR" }) as const;
-    await buryMessages(flow.db, [{
+    await deadLetterMessages(flow.db, [{
       group: "orders",
       messageId: entries[2]![0],
       orderId: dead!,
@@ -266,12 +266,12 @@ Deno.test("ensureRecovered() ends at a stop, waiting or working, and leaves the 
     assert.equal(await ensureRecovered({ ...flow, db, signal: stop.signal }), null);
     assert.equal(await flow.redis.exists(flow.keys.epoch), 0);
     // While another process holds the lock, a stop does not wait for it.
-    await flow.redis.set(flow.keys.recoverLock, "another", "PX", 60_000);
+    await flow.redis.set(flow.keys.recoveryLease, "another", "PX", 60_000);
     const waiting = new AbortController();
     const asked = ensureRecovered({ ...flow, signal: waiting.signal });
     waiting.abort();
     assert.equal(await asked, null);
-    await flow.redis.del(flow.keys.recoverLock);
+    await flow.redis.del(flow.keys.recoveryLease);
 
     assert.equal((await ensureRecovered(flow))?.kind, "recovered");
     await flow.drain();
@@ -322,7 +322,7 @@ Deno.test("sweepHomes() leaves dead letters to people", () =>
     ];
     await flow.redis.del(stream);
     await flow.rows("update orders set updated_at = '2020-01-01' where id = ?", [order!.orderId!]);
-    await buryMessages(flow.db, [{
+    await deadLetterMessages(flow.db, [{
       group: "orders",
       messageId,
       orderId: order!.orderId,

@@ -1,22 +1,25 @@
 import assert from "node:assert/strict";
-import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
+import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { entryOf, groupOf, type Message } from "../../../domain/messages/messages.ts";
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { retryDeadLetters } from "../../../services/decide_dead_letters.ts";
 import { mend, readFailedRepairs } from "../../../streams/recovery/repair.ts";
-import { proveAndMend, readProofFailures } from "../../../streams/verification/verify_regularly.ts";
+import {
+  readVerificationFailures,
+  verifyAndRepair,
+} from "../../../streams/verification/verify_regularly.ts";
 import { sweepHomes } from "../../../streams/recovery/recover.ts";
 import { dumpFigures, prove, type SettledWorkflow, withSettled } from "../../proof.ts";
 import { recordedLog } from "../../routes/api.ts";
 import { anOrder } from "../../workflow.ts";
 
-async function mendNow(flow: SettledWorkflow) {
+async function repairNow(flow: SettledWorkflow) {
   return await mend(flow, await prove(flow), () => prove(flow));
 }
 
 function bury(flow: SettledWorkflow, message: Message) {
-  return buryMessages(flow.db, [{
+  return deadLetterMessages(flow.db, [{
     group: groupOf[message.type],
     messageId: "1-1",
     orderId: message.orderId,
@@ -46,7 +49,7 @@ Deno.test("mend() makes damaged figures and lost messages good and leaves the re
   withSettled("mend", async (flow) => {
     const { redis, keys, day } = flow;
     const figures = await dumpFigures(flow);
-    assert.equal(await mendNow(flow), "nothing");
+    assert.equal(await repairNow(flow), "nothing");
 
     await redis.incrby(keys.kpiFigure(day, "EUR", "revenue_cents"), 5);
     await redis.del(keys.kpiFigure(day, "USD", "order_count"));
@@ -67,16 +70,16 @@ Deno.test("mend() makes damaged figures and lost messages good and leaves the re
     assert.equal((await prove(flow)).ok, true);
     assert.deepEqual(await readFailedRepairs(flow), []);
 
-    // Spoilt again at once, it waits; after the wait it is forgotten that it was mended.
+    // Spoilt again at once, it waits; after the wait it is forgotten that it was repaired.
     await redis.incr(keys.kpiFigure(day, "EUR", "order_count"));
-    assert.equal(await mendNow(flow), "resting");
+    assert.equal(await repairNow(flow), "resting");
     await redis.del(`${keys.repairRest}kpis`);
-    assert.equal(await mendNow(flow), "mended");
+    assert.equal(await repairNow(flow), "mended");
     assert.ok(await redis.pttl(`${keys.repairRest}kpis`) > 100_000, "it has been the second time");
     for (const check of ["kpis", "notifications", "homes"]) {
       await redis.del(keys.repairRest + check);
     }
-    assert.equal(await mendNow(flow), "nothing");
+    assert.equal(await repairNow(flow), "nothing");
     assert.equal(await redis.hlen(keys.repairs), 0);
   }));
 
@@ -87,13 +90,13 @@ Deno.test("mend() counts no figure anew for a message that is missing", () =>
     // A figure of 0 that a rebuild would take away.
     const stray = keys.kpiFigure("1999-01-01", "EUR", "order_count");
     await redis.set(stray, 0);
-    assert.equal(await mendNow(flow), "mended");
+    assert.equal(await repairNow(flow), "mended");
     assert.equal(await redis.get(stray), "0");
     await flow.drain();
     assert.equal((await prove(flow)).ok, true);
 
     await redis.incr(keys.kpiFigure(day, "EUR", "order_count"));
-    assert.equal(await mendNow(flow), "mended");
+    assert.equal(await repairNow(flow), "mended");
     assert.equal(await redis.exists(stray), 0);
   }));
 
@@ -118,7 +121,7 @@ Deno.test("a notification that became a dead letter is drift for people, and rep
         { type: "notify.refund", ...refunded },
       ] as const
     ) {
-      await buryMessages(flow.db, [{
+      await deadLetterMessages(flow.db, [{
         group: "notifications",
         messageId: `1-${message.orderId}`,
         orderId: message.orderId,
@@ -138,9 +141,13 @@ Deno.test("a notification that became a dead letter is drift for people, and rep
 
     for (let round = 0; round < 2; round++) {
       const report = await prove(flow);
-      const notices = report.checks.find(({ name }) => name === "notifications")!;
-      assert.deepEqual([notices.ok, notices.drift_count, notices.for_people], [false, 2, 2]);
-      assert.deepEqual(notices.drift.map(({ subject, found }) => [subject, found]), [
+      const notifications = report.checks.find(({ name }) => name === "notifications")!;
+      assert.deepEqual([notifications.ok, notifications.drift_count, notifications.for_people], [
+        false,
+        2,
+        2,
+      ]);
+      assert.deepEqual(notifications.drift.map(({ subject, found }) => [subject, found]), [
         [`order ${short}`, "a dead letter"],
         [`refund ${refund} of order ${paid}`, "a dead letter"],
       ]);
@@ -162,7 +169,7 @@ Deno.test("a dead letter of an earlier step keeps no customer from being told", 
     await flow.rows("delete from notification_logs where order_id = ? and refund_id is null", [
       paid,
     ]);
-    assert.equal(await mendNow(flow), "mended");
+    assert.equal(await repairNow(flow), "mended");
     await flow.drain();
     assert.equal((await prove(flow)).ok, true);
   }));
@@ -205,11 +212,11 @@ Deno.test("a repair that does not help waits ever longer, says so, and is over w
     // What differs elsewhere does not wait for it.
     await redis.set(rest, "1", "PX", 1_000_000);
     await flow.rows("delete from notification_logs where order_id = ?", [flow.ids.declined]);
-    assert.equal(await mendNow(flow), "mended");
+    assert.equal(await repairNow(flow), "mended");
     await flow.drain();
 
     await redis.del(rest);
-    assert.equal(await mendNow(flow), "mended");
+    assert.equal(await repairNow(flow), "mended");
     assert.deepEqual(await readFailedRepairs(flow), []);
     assert.deepEqual(await raisedAlerts(flow, 600_000), []);
   }));
@@ -245,16 +252,16 @@ Deno.test("a proof that can't be made is tried ever more rarely, and people are 
     let before = 0;
     for (let count = 1; count <= 3; count++) {
       assert.deepEqual(await raisedAlerts(flow), []);
-      await assert.rejects(proveAndMend(broken), /no exact integer/);
-      const waitMs = await redis.pttl(keys.proofRest);
+      await assert.rejects(verifyAndRepair(broken), /no exact integer/);
+      const waitMs = await redis.pttl(keys.verificationRest);
       assert.ok(waitMs > 1.9 * before && waitMs > 50_000, `${waitMs} ms after ${before}`);
       before = waitMs;
-      assert.equal((await readProofFailures(flow))!.count, count);
+      assert.equal((await readVerificationFailures(flow))!.count, count);
     }
     assert.deepEqual(await raisedAlerts(flow), [
       "not_proven: it failed 3 times in a row: 1e30 is no exact integer",
     ]);
-    await proveAndMend(flow);
-    assert.equal(await readProofFailures(flow), null);
+    await verifyAndRepair(flow);
+    assert.equal(await readVerificationFailures(flow), null);
     assert.deepEqual(await raisedAlerts(flow, 600_000), []);
   }));

@@ -7,7 +7,7 @@ import { groupsInSearchOrder } from "../../../domain/messages/work.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, simulatedRefOf, type Workflow } from "../../workflow.ts";
-import { assertBooks, makeDue, messagesOf, storedFigures } from "../books.ts";
+import { assertConsistent, makeDue, messagesOf, storedFigures } from "../books.ts";
 
 /** Everything that a replay must not change. */
 async function stateOf(flow: Workflow) {
@@ -119,7 +119,7 @@ Deno.test("a replay of every message of every stage has no second effect", async
       ]);
     }
     await drainAndNote(flow, noted);
-    await assertBooks(flow);
+    await assertConsistent(flow);
     const state = await stateOf(flow);
     assert.deepEqual(
       await flow.rows("select status from payments where order_id = ?", [between]),
@@ -174,7 +174,7 @@ Deno.test("a replay of every message of every stage has no second effect", async
       }
       assert.deepEqual(await stateOf(flow), state);
     });
-    await assertBooks(flow);
+    await assertConsistent(flow);
     assert.deepEqual(await flow.rows("select * from dead_letters"), []);
   } finally {
     await flow.close();
@@ -216,7 +216,7 @@ Deno.test("an answer of the gateway at any moment", async (t) => {
         assert.equal((await flow.order(id)).status, "PAID");
         await flow.drain();
         assert.deepEqual(await paymentsOf(id), ["SUCCEEDED"]);
-        await assertBooks(flow);
+        await assertConsistent(flow);
       },
     );
     await t.step("for an unknown order: a dead letter", async () => {
@@ -240,7 +240,7 @@ Deno.test("an answer of the gateway at any moment", async (t) => {
       await makeDue(flow);
       await flow.drain();
       assert.equal((await flow.order(id)).status, "PAID");
-      await assertBooks(flow);
+      await assertConsistent(flow);
     });
     await t.step("a success for a cancelled order: recorded and given back once", async () => {
       const id = await orderThatIs("CANCELLED");
@@ -253,14 +253,14 @@ Deno.test("an answer of the gateway at any moment", async (t) => {
       assert.deepEqual(await paymentsOf(id), ["REVERSED"]);
       assert.equal((await flow.order(id)).status, "CANCELLED");
       assert.equal(await flow.stock(sku), 50);
-      await assertBooks(flow);
+      await assertConsistent(flow);
     });
     await t.step("a decline for a cancelled order: nothing", async () => {
       const id = await orderThatIs("CANCELLED");
       await publishAll(flow, [callbackOf(id, { outcome: "declined" })]);
       await flow.drain();
       assert.deepEqual(await paymentsOf(id), []);
-      await assertBooks(flow);
+      await assertConsistent(flow);
     });
     await t.step(
       "a success after a decline: the order stays failed, the money goes back",
@@ -271,7 +271,7 @@ Deno.test("an answer of the gateway at any moment", async (t) => {
         await flow.drain();
         assert.deepEqual(await paymentsOf(id), ["REVERSED"]);
         assert.equal((await flow.order(id)).status, "FAILED");
-        await assertBooks(flow);
+        await assertConsistent(flow);
       },
     );
     await t.step("a decline and a success in one batch: the first one counts", async () => {
@@ -288,14 +288,14 @@ Deno.test("an answer of the gateway at any moment", async (t) => {
       assert.deepEqual(await paymentsOf(declined), ["REVERSED"]);
       assert.equal((await flow.order(paid)).status, "PAID");
       assert.deepEqual(await paymentsOf(paid), ["SUCCEEDED"]);
-      await assertBooks(flow);
+      await assertConsistent(flow);
     });
     await t.step("a decline of another charge for a paid order: nothing", async () => {
       const id = await orderThatIs("PAID");
       await publishAll(flow, [callbackOf(id, { outcome: "declined" })]);
       await flow.drain();
       assert.equal((await flow.order(id)).status, "PAID");
-      await assertBooks(flow);
+      await assertConsistent(flow);
     });
     await t.step("a success of another amount for a paid order: a dead letter", async () => {
       const id = await orderThatIs("PAID");
@@ -317,7 +317,7 @@ Deno.test("an answer of the gateway at any moment", async (t) => {
         ["payments", id, 1, "DEAD"],
       );
       await flow.drain();
-      await assertBooks(flow);
+      await assertConsistent(flow);
     });
     await t.step("a success of another amount for an order that is over: goes back", async () => {
       for (const state of ["FAILED", "CANCELLED"] as const) {
@@ -327,7 +327,7 @@ Deno.test("an answer of the gateway at any moment", async (t) => {
         assert.deepEqual(await paymentsOf(id), ["REVERSED"]);
         const [row] = await flow.rows("select amount_cents from payments where order_id = ?", [id]);
         assert.equal(row!.amount_cents, 99, "what was really taken");
-        await assertBooks(flow);
+        await assertConsistent(flow);
       }
     });
     await t.step(
@@ -348,7 +348,7 @@ Deno.test("an answer of the gateway at any moment", async (t) => {
           JSON.stringify(steps),
         );
         assert.equal((await flow.order(id)).status, "PAID");
-        await assertBooks(flow);
+        await assertConsistent(flow);
       },
     );
     await t.step("a time-out fails what is reserved and gives its stock back, once", async () => {
@@ -369,7 +369,7 @@ Deno.test("an answer of the gateway at any moment", async (t) => {
       await publishAll(flow, [{ ...timeOut, orderId: paid }]);
       await flow.drain();
       assert.equal((await flow.order(paid)).status, "PAID");
-      await assertBooks(flow);
+      await assertConsistent(flow);
     });
   } finally {
     await flow.close();

@@ -16,7 +16,7 @@ async function setUp(name: string) {
   const redis = await openRedis(test.redisUrl);
   return {
     redis,
-    key: keysFor(test.redisPrefix, "EUR").recoverLock,
+    key: keysFor(test.redisPrefix, "EUR").recoveryLease,
     async [Symbol.asyncDispose]() {
       redis.disconnect();
       await test.close();

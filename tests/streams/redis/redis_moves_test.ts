@@ -13,10 +13,10 @@ import type { TestContext } from "../../support.ts";
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Asks again and again, for so many milliseconds at the most. */
-async function until(what: string, mostMs: number, isTrue: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + mostMs;
+async function until(what: string, maxMs: number, isTrue: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + maxMs;
   while (!await isTrue()) {
-    assert.ok(performance.now() < deadline, `${what} within ${mostMs} ms`);
+    assert.ok(performance.now() < deadline, `${what} within ${maxMs} ms`);
     await pause(20);
   }
 }
@@ -31,8 +31,8 @@ async function withProcess(
   const config = { ...api.deps.config, databaseUrl, redisUrl };
   const redis = await openRedis(redisUrl);
   const db = await openDatabase(databaseUrl);
-  // The proof would mend what is lost, in a process that has just begun.
-  await redis.set(api.deps.keys.proofRest, "1", "PX", 600_000);
+  // The proof would repair what is lost, in a process that has just begun.
+  await redis.set(api.deps.keys.verificationRest, "1", "PX", 600_000);
   const stop = new AbortController();
   const deps = { ...api.deps, config, redis, db, stopping: stop.signal };
   const consumers = runConsumers(

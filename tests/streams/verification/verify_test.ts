@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { buryMessages } from "../../../db/dead_letters/dead_letters.ts";
+import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { entryOf, messageOfEntry } from "../../../domain/messages/messages.ts";
 import { applyKpis } from "../../../streams/kpis/kpis.ts";
 import { chargePayments } from "../../../streams/handlers/payment_charge.ts";
@@ -223,7 +223,7 @@ Deno.test("verify() waits for a notification whose message is on its way, and fo
       amountCents: 5100,
       currency: "EUR",
     } as const;
-    await buryMessages(flow.db, [{
+    await deadLetterMessages(flow.db, [{
       group: "notifications",
       messageId: "1-1",
       orderId: short,
@@ -316,7 +316,7 @@ Deno.test("verify() accepts a stream, a schedule, a pending entry and a dead let
       ({ type: "order.reserve", orderId, amountCents: 100, currency: "EUR" }) as const;
     await flow.redis.xdel(stream, entries[1]![0], entries[2]![0]);
     await publish(flow, [{ message: message(scheduled!), delayMs: 60_000 }]);
-    await buryMessages(flow.db, [{
+    await deadLetterMessages(flow.db, [{
       group: "orders",
       messageId: entries[2]![0],
       orderId: dead!,

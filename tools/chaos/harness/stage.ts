@@ -27,7 +27,7 @@ export interface Figures {
   faults: number;
   /** Messages that were handed out once more. */
   redeliveries: number;
-  /** The longest time from a fault until its consequences were mended, in milliseconds. */
+  /** The longest time from a fault until its consequences were repaired, in milliseconds. */
   maxRecoveryMs: number;
   /** Whatever else a scenario has measured, in words. */
   notes: string[];

@@ -17,7 +17,7 @@ export class NoHope extends Error {
 /**
  * Looks at a condition again and again until it holds.
  *
- * @param what must come to pass, for the error: "the batch is taken over"
+ * @param what must come to pass, for the error: "the batch is reclaimed"
  * @param withinMs the bound: later is a failure
  * @param condition true once it holds, else how things stand; what it throws counts as that too, because
  * engines may be away, unless it is {@linkcode NoHope}

@@ -339,8 +339,10 @@ Deno.test("every answer to what the document describes, and to what it does not,
   const cancelled = await createImport(api.deps.db, "cancelled");
   await api.deps.db.run("update imports set status = 'CANCELLED' where id = ?", [cancelled]);
   for (const orderId of [paid, failed]) {
-    const notice = { orderId, refundId: null, event: "order.paid", amountCents: 1 };
-    await api.deps.db.transaction((tx) => writeNotifications(tx, [notice], ["log", "webhook"]));
+    const notification = { orderId, refundId: null, event: "order.paid", amountCents: 1 };
+    await api.deps.db.transaction((tx) =>
+      writeNotifications(tx, [notification], ["log", "webhook"])
+    );
   }
   const decided = await storeOrder(api.deps.db, { status: "RESERVED" });
   await decideEveryWay(decided);

@@ -220,7 +220,7 @@ Deno.test("a dry run keeps no rejects: the import itself tells why rows would no
   assert.doesNotMatch(page, /Download rejects/);
 });
 
-Deno.test("GET /imports/{id}/rejects gives the rows that were not taken, to be mended", async () => {
+Deno.test("GET /imports/{id}/rejects gives the rows that were not taken, to be corrected", async () => {
   const good = fileOf(1);
   const bad = fileOf(2, { qty: "0", customer_name: 'Ann "Q", Ltd' });
   const { body: { id } } = await send(good + bad.slice(bad.indexOf("\n") + 1));

@@ -12,7 +12,7 @@ Deno.test.afterAll(() => api.close());
 const megabyte = 1_048_576;
 
 /** What a container of 256 MB has for the process, and something to spare. */
-const mostBytes = 240 * megabyte;
+const maxBytes = 240 * megabyte;
 
 /** Orders of three rows, as many as it takes for a file of this size. */
 function* fileOf(bytes: number): Generator<string> {
@@ -59,8 +59,8 @@ Deno.test("start takes a file of 25 MB within the memory of a small container", 
   const served = await startServed(api, {}, "start");
   try {
     await bring(served, 25 * megabyte);
-    const { most } = await served.memory();
-    assert.ok(most < mostBytes, `${Math.round(most / megabyte)} MB`);
+    const { most: max } = await served.memory();
+    assert.ok(max < maxBytes, `${Math.round(max / megabyte)} MB`);
   } finally {
     await served.stop();
   }

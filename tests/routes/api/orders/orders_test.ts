@@ -408,8 +408,8 @@ Deno.test("POST /orders/{id}/cancel cancels an open order and tells the customer
       assert.equal(answer.body.status, "CANCELLED");
       assert.match(answer.body.settled_at, /Z$/);
     }
-    const [notice] = await messagesOf("notifications", id);
-    assert.equal(notice?.type, "notify.order");
+    const [notification] = await messagesOf("notifications", id);
+    assert.equal(notification?.type, "notify.order");
     const { body } = await ask(api, "GET", `/orders/${id}`);
     assert.deepEqual(body.timeline.map(({ event }: { event: string }) => event), ["cancelled"]);
   }
