@@ -15,7 +15,7 @@ import { type Consumer, type ConsumerDeps, makeConsumer } from "./workflow/consu
 import { giveBack } from "./queue/give_back.ts";
 import { helperOf } from "./queue/claim.ts";
 import type { Turn } from "./queue/work.ts";
-import { deliverNotifications, openSenders } from "./notifications/deliver_notices.ts";
+import { deliverNotifications, openSenders } from "./notifications/deliver_notifications.ts";
 import {
   keepOldKeysAway,
   leaveOldKeys,

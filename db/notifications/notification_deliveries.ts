@@ -7,7 +7,7 @@
  */
 
 import { cutText } from "../../domain/text/cut_text.ts";
-import { type Notification, notificationTypeOf } from "../../domain/notification/notice.ts";
+import { type Notification, notificationTypeOf } from "../../domain/notification/content.ts";
 import type { OutwardChannel } from "../../domain/notification/notification.ts";
 import {
   type Database,

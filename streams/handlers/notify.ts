@@ -33,7 +33,7 @@ const logOnly: readonly NotificationChannel[] = ["log"];
 
 /**
  * Tells the customers of a batch, once for each order, event and channel however often a message comes. What
- * leaves the process is only put on the list here, and sent by `deliver_notices.ts`: no receiver can hold up
+ * leaves the process is only put on the list here, and sent by `deliver_notifications.ts`: no receiver can hold up
  * this group. A crash leaves what was written; the rest is delivered again.
  */
 export async function sendNotifications(

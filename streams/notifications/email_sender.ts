@@ -8,10 +8,10 @@ import nodemailer from "nodemailer";
 import { isLoopback } from "../../config/config.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { isMailAddress, parseSender } from "../../domain/notification/mail_address.ts";
-import { type Notification, notificationName } from "../../domain/notification/notice.ts";
-import { notificationEmail, oneLine } from "../../domain/notification/notice_email.ts";
+import { type Notification, notificationName } from "../../domain/notification/content.ts";
+import { notificationEmail, oneLine } from "../../domain/notification/email.ts";
 import { withDeadline } from "../queue/deadline.ts";
-import type { NotificationSender, SendResult } from "./notice_sender.ts";
+import type { NotificationSender, SendResult } from "./notification_sender.ts";
 
 /** How e-mails are sent. */
 export interface EmailOptions {

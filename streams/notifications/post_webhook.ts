@@ -6,7 +6,7 @@
 
 import { Webhook } from "standardwebhooks";
 import { messageOf } from "../../domain/errors.ts";
-import type { SendResult } from "./notice_sender.ts";
+import type { SendResult } from "./notification_sender.ts";
 
 /** How webhooks are posted. */
 export interface WebhookOptions {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { notificationName } from "../../domain/notification/notice.ts";
-import { notificationWebhook } from "../../domain/notification/notice_webhook.ts";
-import type { NotificationSender } from "./notice_sender.ts";
+import { notificationName } from "../../domain/notification/content.ts";
+import { notificationWebhook } from "../../domain/notification/webhook.ts";
+import type { NotificationSender } from "./notification_sender.ts";
 import { postWebhook, type WebhookOptions } from "./post_webhook.ts";
 
 /** Posts at once. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { keepBooks } from "../../tools/chaos/harness/older_books.ts";
+import { keepBooks } from "../../tools/chaos/harness/older_database.ts";
 import { deadLetterMessages } from "../../db/dead_letters/dead_letters.ts";
 import { entryOf } from "../../domain/messages/messages.ts";
 import { csvOf } from "../csv_orders.ts";
-import { loseRedis, openSettled, type SettledWorkflow } from "../proof.ts";
+import { loseRedis, openSettled, type SettledWorkflow } from "../expect_verified.ts";
 import { anOrder } from "../workflow.ts";
 import { envOf, type Ran, run } from "./run_command.ts";
 

@@ -3,7 +3,7 @@ import { parseConfig } from "../../config/config.ts";
 import { groups } from "../../domain/messages/messages.ts";
 import { type ConsumersOptions, isDrained, runConsumers } from "../../streams/run_consumers.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
-import { assertConsistent, messagesOf } from "./books.ts";
+import { assertConsistent, messagesOf } from "./consistent.ts";
 
 async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);

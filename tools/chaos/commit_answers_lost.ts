@@ -6,7 +6,7 @@
 
 import { freePort } from "../engines/free_port.ts";
 import { bringOrders, feed } from "./harness/feed.ts";
-import { equal, prove, settled } from "./harness/proof.ts";
+import { equal, prove, settled } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Stage } from "./harness/stage.ts";
 import { pauseMs, until } from "./harness/until.ts";

@@ -5,7 +5,7 @@
  */
 
 import { feed } from "./harness/feed.ts";
-import { prove } from "./harness/proof.ts";
+import { prove } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { takenOver } from "./harness/take_over.ts";
 import { pauseMs } from "./harness/until.ts";

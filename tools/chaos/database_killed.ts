@@ -6,7 +6,7 @@
 
 import { feed } from "./harness/feed.ts";
 import { progress } from "./harness/progress.ts";
-import { prove } from "./harness/proof.ts";
+import { prove } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { pauseMs } from "./harness/until.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { bringOrders, feed } from "./harness/feed.ts";
-import { equal, prove, settled, stopInOrder } from "./harness/proof.ts";
+import { equal, prove, settled, stopInOrder } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { heldBy, takenOver } from "./harness/take_over.ts";
 import { until } from "./harness/until.ts";

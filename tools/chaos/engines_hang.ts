@@ -7,7 +7,7 @@
 import { startApi } from "./harness/api.ts";
 import { feed } from "./harness/feed.ts";
 import { progress } from "./harness/progress.ts";
-import { prove } from "./harness/proof.ts";
+import { prove } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { pauseMs, until } from "./harness/until.ts";
 

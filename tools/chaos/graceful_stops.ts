@@ -6,7 +6,7 @@
 
 import { startApi } from "./harness/api.ts";
 import { feed } from "./harness/feed.ts";
-import { prove } from "./harness/proof.ts";
+import { prove } from "./harness/verification.ts";
 import type { Process } from "./harness/process.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Stage } from "./harness/stage.ts";

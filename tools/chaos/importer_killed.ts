@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import { writeOrdersFile } from "./harness/orders.ts";
-import { equal, prove } from "./harness/proof.ts";
+import { equal, prove } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Process } from "./harness/process.ts";
 import type { Stage } from "./harness/stage.ts";

@@ -8,7 +8,7 @@ import { messageOfEntry } from "../../domain/messages/messages.ts";
 import mysql from "mysql2/promise";
 import { bringOrders, take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders } from "./harness/orders.ts";
-import { equal, prove, settled } from "./harness/proof.ts";
+import { equal, prove, settled } from "./harness/verification.ts";
 import type { Process } from "./harness/process.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Stage } from "./harness/stage.ts";

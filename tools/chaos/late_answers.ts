@@ -6,7 +6,7 @@
 
 import { bringOrders } from "./harness/feed.ts";
 import { willBePaid } from "./harness/orders.ts";
-import { equal, settled, stopInOrder } from "./harness/proof.ts";
+import { equal, settled, stopInOrder } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { until } from "./harness/until.ts";
 

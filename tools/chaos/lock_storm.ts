@@ -9,7 +9,7 @@ import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders } from "./harness/orders.ts";
 import type { Process } from "./harness/process.ts";
-import { equal, prove, settled, stopInOrder } from "./harness/proof.ts";
+import { equal, prove, settled, stopInOrder } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Stage } from "./harness/stage.ts";
 import { pauseMs } from "./harness/until.ts";

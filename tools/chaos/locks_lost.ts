@@ -7,7 +7,7 @@
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders } from "./harness/orders.ts";
-import { equal, prove } from "./harness/proof.ts";
+import { equal, prove } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { pauseMs } from "./harness/until.ts";
 

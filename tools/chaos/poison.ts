@@ -7,7 +7,7 @@
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { book, take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders } from "./harness/orders.ts";
-import { equal, prove, settled } from "./harness/proof.ts";
+import { equal, prove, settled } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { productDeps, type Stage } from "./harness/stage.ts";
 import { until } from "./harness/until.ts";

@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import { type RedisEngine, startRedis } from "../engines/redis.ts";
 import { feed } from "./harness/feed.ts";
-import { prove } from "./harness/proof.ts";
+import { prove } from "./harness/verification.ts";
 import { type Proxy, startProxy, withPort } from "./harness/proxy.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Stage } from "./harness/stage.ts";

@@ -6,7 +6,7 @@
 
 import { freePort } from "../engines/free_port.ts";
 import { bringOrders } from "./harness/feed.ts";
-import { prove, settled } from "./harness/proof.ts";
+import { prove, settled } from "./harness/verification.ts";
 import type { Process } from "./harness/process.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { pauseMs, until } from "./harness/until.ts";

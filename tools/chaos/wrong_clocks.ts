@@ -5,7 +5,7 @@
  */
 
 import { feed } from "./harness/feed.ts";
-import { equal, prove } from "./harness/proof.ts";
+import { equal, prove } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { pauseMs } from "./harness/until.ts";
 

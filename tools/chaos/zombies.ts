@@ -5,7 +5,7 @@
  */
 
 import { feed } from "./harness/feed.ts";
-import { prove } from "./harness/proof.ts";
+import { prove } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Stage } from "./harness/stage.ts";
 import { heldBy, messagesOf, stillPending, takenOver } from "./harness/take_over.ts";

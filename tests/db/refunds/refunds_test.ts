@@ -7,7 +7,7 @@ import { WorkflowError } from "../../../domain/errors.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import type { RefundFacts } from "../../../domain/refund/refund.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertConsistent } from "../../streams/books.ts";
+import { assertConsistent } from "../../streams/consistent.ts";
 
 async function setUp(name: string, cents = [1_000]) {
   const flow = await openWorkflow(name);

@@ -3,7 +3,7 @@ import { decidePayment } from "../../../db/payments/decide_payment.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { until, withProvider } from "../../provider.ts";
 import { anOrder } from "../../workflow.ts";
-import { assertConsistent } from "../books.ts";
+import { assertConsistent } from "../consistent.ts";
 
 Deno.test("the callback of a charge whose other amount was accepted is taken, not refused for ever", () =>
   withProvider(

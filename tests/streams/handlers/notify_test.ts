@@ -4,7 +4,7 @@ import { requestRefund } from "../../../db/refunds/refunds.ts";
 import type { Message } from "../../../domain/messages/messages.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertConsistent, makeDue } from "../books.ts";
+import { assertConsistent, makeDue } from "../consistent.ts";
 
 async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);

@@ -7,7 +7,7 @@ import { acquireLocks } from "../../../streams/handlers/product_locks.ts";
 import { reserveOrders } from "../../../streams/handlers/order_reserve.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertConsistent } from "../books.ts";
+import { assertConsistent } from "../consistent.ts";
 
 async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);

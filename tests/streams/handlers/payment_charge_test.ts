@@ -16,7 +16,7 @@ import {
   type Workflow,
   type WorkflowOptions,
 } from "../../workflow.ts";
-import { assertConsistent, makeDue, messagesOf } from "../books.ts";
+import { assertConsistent, makeDue, messagesOf } from "../consistent.ts";
 
 async function withFlow(
   name: string,

@@ -10,7 +10,7 @@ import {
 } from "../../../streams/payments/gateway.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertConsistent, makeDue } from "../books.ts";
+import { assertConsistent, makeDue } from "../consistent.ts";
 
 /** A gateway whose answers to giving money back can be chosen. */
 function choosingGateway() {

@@ -13,7 +13,13 @@ import {
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { recover } from "../../../streams/recovery/recover.ts";
-import { askRefund, dumpFigures, prove, type SettledWorkflow, withSettled } from "../../proof.ts";
+import {
+  askRefund,
+  dumpFigures,
+  prove,
+  type SettledWorkflow,
+  withSettled,
+} from "../../expect_verified.ts";
 import { envOf, run } from "../../commands/run_command.ts";
 
 /** The same engines and keys, in a process that is set otherwise. */

@@ -5,7 +5,13 @@ import { listSettledOrders } from "../../../db/verification/kpi_sums.ts";
 import { applyKpis } from "../../../streams/kpis/kpis.ts";
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
 import { scanKeys } from "../../../streams/redis/scan_keys.ts";
-import { dumpFigures, loseRedis, prove, type SettledWorkflow, withSettled } from "../../proof.ts";
+import {
+  dumpFigures,
+  loseRedis,
+  prove,
+  type SettledWorkflow,
+  withSettled,
+} from "../../expect_verified.ts";
 
 /** A database that runs `before` ahead of each of its queries, which it numbers from 1. */
 function hooked(db: Queryable, before: (query: number) => Promise<void>): Queryable {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { requestRefund } from "../../../db/refunds/refunds.ts";
-import { deliverOnce } from "../../../streams/notifications/deliver_notices.ts";
+import { deliverOnce } from "../../../streams/notifications/deliver_notifications.ts";
 import { emailSender } from "../../../streams/notifications/email_sender.ts";
-import type { NotificationSender } from "../../../streams/notifications/notice_sender.ts";
+import type { NotificationSender } from "../../../streams/notifications/notification_sender.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { type MailReceiver, receiveMails } from "../../receivers.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";

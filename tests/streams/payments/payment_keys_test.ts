@@ -16,11 +16,11 @@ import { refuseUnknownProviders } from "../../../streams/payments/gateways.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { recover } from "../../../streams/recovery/recover.ts";
 import { type Dump, restoreDump, takeDump } from "../../dump.ts";
-import { loseRedis } from "../../proof.ts";
+import { loseRedis } from "../../expect_verified.ts";
 import { recordedLog } from "../../routes/api.ts";
 import { type Provided, settleAll, until, withProvider } from "../../provider.ts";
 import { anOrder, chargeKey, type Workflow } from "../../workflow.ts";
-import { assertConsistent } from "../books.ts";
+import { assertConsistent } from "../consistent.ts";
 
 /** An order of one even amount, so the provider takes its money. */
 const web = (n: number, unitPriceCents = 1_000) =>

@@ -8,7 +8,7 @@ import { publish } from "../../../streams/workflow/publish.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { retryDeadLetters } from "../../../services/decide_dead_letters.ts";
 import { anOrder, chargeKey, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertConsistent, makeDue, messagesOf } from "../books.ts";
+import { assertConsistent, makeDue, messagesOf } from "../consistent.ts";
 import { assertSameMoney, type ProviderStage, withProviderStage } from "./provider_stage.ts";
 
 /** What waits in the payments group, in cents. */

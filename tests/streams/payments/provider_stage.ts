@@ -13,7 +13,7 @@ import {
 import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
 import { httpGateway } from "../../../streams/payments/http_gateway.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { makeDue } from "../books.ts";
+import { makeDue } from "../consistent.ts";
 
 /** What a test works with. */
 export interface ProviderStage {

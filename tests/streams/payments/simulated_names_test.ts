@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { anOrder, openWorkflow } from "../../workflow.ts";
-import { assertConsistent } from "../books.ts";
+import { assertConsistent } from "../consistent.ts";
 
 Deno.test("simulatedGateway() charges an order that the shop calls as an order of before the upgrade is numbered", async () => {
   const flow = await openWorkflow("simulated_names");

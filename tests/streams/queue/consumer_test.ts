@@ -13,7 +13,7 @@ import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { reclaim } from "../../../streams/queue/claim.ts";
 import { beat } from "../../../streams/queue/heartbeat.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertConsistent, makeDue, orphan, pendingOf } from "../books.ts";
+import { assertConsistent, makeDue, orphan, pendingOf } from "../consistent.ts";
 
 const nothing = { handled: 0, retried: 0, dead: 0, delayed: 0 };
 

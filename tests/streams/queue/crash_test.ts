@@ -10,7 +10,7 @@ import { shareOut } from "./share_out.ts";
 import type { Share } from "../../../streams/queue/share_out.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertConsistent, makeDue, messagesOf, orphan } from "../books.ts";
+import { assertConsistent, makeDue, messagesOf, orphan } from "../consistent.ts";
 import { fateAfter, mortal } from "./crash.ts";
 
 /** More moments than any turn has. */

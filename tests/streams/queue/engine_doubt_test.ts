@@ -12,7 +12,7 @@ import type { Delivery, Handler } from "../../../streams/workflow/handler.ts";
 import { store } from "../../../streams/workflow/store.ts";
 import { shareOut } from "./share_out.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertConsistent, makeDue } from "../books.ts";
+import { assertConsistent, makeDue } from "../consistent.ts";
 
 /** A number that no list knows. */
 const unknownFault = () =>

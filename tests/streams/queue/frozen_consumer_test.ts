@@ -9,7 +9,7 @@ import { httpGateway } from "../../../streams/payments/http_gateway.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { listen, type Provided, settleAll, until, withProvider } from "../../provider.ts";
 import { anOrder, chargeKey, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertConsistent, makeDue, orphan } from "../books.ts";
+import { assertConsistent, makeDue, orphan } from "../consistent.ts";
 
 const orders = (count: number) =>
   Array.from({ length: count }, (_, n) => anOrder(`o${n}`, [{ sku: "A", qty: 1 }]));

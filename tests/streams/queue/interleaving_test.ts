@@ -9,7 +9,7 @@ import { type Consumer, makeConsumer } from "../../../streams/workflow/consumer.
 import { publish } from "../../../streams/workflow/publish.ts";
 import { recover } from "../../../streams/recovery/recover.ts";
 import { anOrder, openWorkflow, simulatedRefOf, type Workflow } from "../../workflow.ts";
-import { assertConsistent, makeDue, messagesOf, orphan } from "../books.ts";
+import { assertConsistent, makeDue, messagesOf, orphan } from "../consistent.ts";
 import { fateAfter, mortal } from "./crash.ts";
 
 /** Products that the orders of a run fight for, and units of each. */

@@ -3,7 +3,7 @@ import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { recordedLog } from "../../routes/api.ts";
 import { anOrder, openWorkflow } from "../../workflow.ts";
-import { makeDue, pendingOf } from "../books.ts";
+import { makeDue, pendingOf } from "../consistent.ts";
 
 /** The address of a customer whom a shop knows by it, so that it stands in a key. */
 const email = "ann.miller@example.com";

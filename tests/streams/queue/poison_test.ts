@@ -3,7 +3,7 @@ import { deliveriesBeforeIsolation } from "../../../domain/messages/retry.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { shareOut } from "./share_out.ts";
 import { anOrder, openWorkflow } from "../../workflow.ts";
-import { pendingOf } from "../books.ts";
+import { pendingOf } from "../consistent.ts";
 
 Deno.test("consumeOnce() reclaims one suspect at a time, the least tried first, and goes on at once", async () => {
   const flow = await openWorkflow("suspects");

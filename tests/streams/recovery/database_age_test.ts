@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { keepBooks, type KeptBooks } from "../../../tools/chaos/harness/older_books.ts";
+import { keepBooks, type KeptBooks } from "../../../tools/chaos/harness/older_database.ts";
 import { readLatestLoss } from "../../../db/recovery/database_marks.ts";
 import { listDeadLetters } from "../../../db/dead_letters/dead_letters.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
@@ -15,7 +15,13 @@ import { shareOut } from "../queue/share_out.ts";
 import { importOrders } from "../../../streams/imports/orders_import.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { ensureRecovered } from "../../../streams/recovery/recover.ts";
-import { askRefund, dumpFigures, prove, type SettledWorkflow, withSettled } from "../../proof.ts";
+import {
+  askRefund,
+  dumpFigures,
+  prove,
+  type SettledWorkflow,
+  withSettled,
+} from "../../expect_verified.ts";
 import { anOrder } from "../../workflow.ts";
 
 /** Recovered once, so that Redis is complete, with a mark of how far the books are. */

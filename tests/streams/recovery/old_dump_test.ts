@@ -10,7 +10,7 @@ import { ensureRecovered } from "../../../streams/recovery/recover.ts";
 import { restoreDump, takeDump } from "../../dump.ts";
 import { type Provided, settleAll, until, withProvider } from "../../provider.ts";
 import { anOrder } from "../../workflow.ts";
-import { assertConsistent } from "../books.ts";
+import { assertConsistent } from "../consistent.ts";
 
 const web = (n: number) => anOrder(`web-${n}`, [{ sku: "A", qty: 1, unitPriceCents: 1_000 }]);
 

@@ -14,7 +14,7 @@ import {
   prove,
   type SettledWorkflow,
   withSettled,
-} from "../../proof.ts";
+} from "../../expect_verified.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 
 /** The messages of a stream: their types and orders, or refunds. */

@@ -7,7 +7,7 @@ import { groupsInSearchOrder } from "../../../domain/messages/work.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, simulatedRefOf, type Workflow } from "../../workflow.ts";
-import { assertConsistent, makeDue, messagesOf, storedFigures } from "../books.ts";
+import { assertConsistent, makeDue, messagesOf, storedFigures } from "../consistent.ts";
 
 /** Everything that a replay must not change. */
 async function stateOf(flow: Workflow) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Notification } from "./notice.ts";
+import type { Notification } from "./content.ts";
 
 /** The body; the same, byte for byte, for every try. */
 export function notificationWebhook(notification: Notification): string {

@@ -20,9 +20,9 @@ import type { Config } from "../../config/config.ts";
 import { decideNextTry } from "../../domain/notification/delivery.ts";
 import { messageOf } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
-import { notificationName } from "../../domain/notification/notice.ts";
+import { notificationName } from "../../domain/notification/content.ts";
 import { concurrently } from "../queue/concurrently.ts";
-import type { NotificationSender, SendResult } from "./notice_sender.ts";
+import type { NotificationSender, SendResult } from "./notification_sender.ts";
 import { pause } from "../queue/pause.ts";
 import { webhookSender } from "./webhook_sender.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { formatMoney } from "../money.ts";
-import type { Notification, NotificationType } from "./notice.ts";
+import type { Notification, NotificationType } from "./content.ts";
 import type { FailureReason } from "../order/order.ts";
 
 /** What stands in an e-mail; all of it is text but `html`. */

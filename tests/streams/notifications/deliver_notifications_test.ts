@@ -15,8 +15,8 @@ import type { NotificationChannel } from "../../../domain/notification/notificat
 import {
   deliverNotifications,
   deliverOnce,
-} from "../../../streams/notifications/deliver_notices.ts";
-import type { NotificationSender } from "../../../streams/notifications/notice_sender.ts";
+} from "../../../streams/notifications/deliver_notifications.ts";
+import type { NotificationSender } from "../../../streams/notifications/notification_sender.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { runConsumers } from "../../../streams/run_consumers.ts";
 import { verify } from "../../../streams/verification/verify.ts";

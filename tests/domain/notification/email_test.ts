@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { Notification } from "../../../domain/notification/notice.ts";
-import { notificationEmail } from "../../../domain/notification/notice_email.ts";
+import type { Notification } from "../../../domain/notification/content.ts";
+import { notificationEmail } from "../../../domain/notification/email.ts";
 
 const notification = (changes: Partial<Notification>): Notification => ({
   id: 1,

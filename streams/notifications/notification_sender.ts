@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Notification } from "../../domain/notification/notice.ts";
+import type { Notification } from "../../domain/notification/content.ts";
 import type { OutwardChannel } from "../../domain/notification/notification.ts";
 
 /** What a receiver made of one try. */
