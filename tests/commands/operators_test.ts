@@ -3,7 +3,7 @@ import { keepBooks } from "../../tools/chaos/harness/older_database.ts";
 import { deadLetterMessages } from "../../db/dead_letters/dead_letters.ts";
 import { entryOf } from "../../domain/messages/messages.ts";
 import { csvOf } from "../csv_orders.ts";
-import { loseRedis, openSettled, type SettledWorkflow } from "../expect_verified.ts";
+import { loseRedis, openSettled, type SettledWorkflow } from "../settled_workflow.ts";
 import { anOrder } from "../workflow.ts";
 import { envOf, type Ran, run } from "./run_command.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { noteChargeKeys } from "../../db/payments/charge_keys.ts";
 import { listProviders } from "../../db/payments/payments.ts";
 import { observeDatabase } from "../db/connection/observed_database.ts";
-import { askRefund, openSettled, type SettledWorkflow } from "../expect_verified.ts";
+import { askRefund, openSettled, type SettledWorkflow } from "../settled_workflow.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { providerSecret } from "../routes/api/payments/callbacks.ts";
 import { ask } from "../routes/api.ts";

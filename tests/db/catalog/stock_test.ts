@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { changeStock, readStock } from "../../../db/catalog/stock.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { prove } from "../../expect_verified.ts";
+import { prove } from "../../settled_workflow.ts";
 
 /** A workflow with 50 units of `a`, of which a reserved order holds 8. */
 async function withStock(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {

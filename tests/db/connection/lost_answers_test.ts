@@ -4,7 +4,7 @@ import { type Database, openDatabase } from "../../../db/connection/database.ts"
 import { requestRefund } from "../../../db/refunds/refunds.ts";
 import { changeStock } from "../../../db/catalog/stock.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { type SettledWorkflow, withSettled } from "../../expect_verified.ts";
+import { type SettledWorkflow, withSettled } from "../../settled_workflow.ts";
 import { anOrder } from "../../workflow.ts";
 
 /** Runs a test whose database lies behind a relay that can lose answers. */

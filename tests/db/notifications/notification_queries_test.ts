@@ -6,7 +6,7 @@ import {
   listNotifications,
   type NotificationFilter,
 } from "../../../db/notifications/notification_queries.ts";
-import { fail, told } from "../../routes/told.ts";
+import { fail, told } from "../../routes/notified.ts";
 import { type TestContext, testContext } from "../../support.ts";
 import { observeDatabase } from "../connection/observed_database.ts";
 

@@ -4,7 +4,7 @@ import {
   readDisabledEndpoint,
 } from "../../../db/notifications/disabled_endpoints.ts";
 import { type Api, openApi } from "../api.ts";
-import { allChannels, endpointUrl, fail, told } from "../told.ts";
+import { allChannels, endpointUrl, fail, told } from "../notified.ts";
 import { openPage, sendForm } from "./pages.ts";
 
 const home = "/dashboard/notifications";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Api, ask, openApi, storeAddresses, storeOrder } from "../api.ts";
-import { fail, told } from "../told.ts";
+import { fail, told } from "../notified.ts";
 import { fieldOf, openPage, sendForm } from "./pages.ts";
 
 let api: Api;

@@ -7,7 +7,7 @@ import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { neededScopes } from "../../../routes/middleware/access.ts";
 import { makeApp } from "../../../routes/app.ts";
 import { resumeGroup } from "../../../streams/queue/pause_group.ts";
-import { openSettled, prove, type SettledWorkflow } from "../../expect_verified.ts";
+import { openSettled, prove, type SettledWorkflow } from "../../settled_workflow.ts";
 import { anOrder, askedKey } from "../../workflow.ts";
 import { recordedLog } from "../api.ts";
 import { providerSecret, signatureOf } from "../api/payments/callbacks.ts";

@@ -8,7 +8,7 @@ import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { recover, sweepHomes } from "../../../streams/recovery/recover.ts";
 import { verify } from "../../../streams/verification/verify.ts";
-import { loseRedis } from "../../expect_verified.ts";
+import { loseRedis } from "../../settled_workflow.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent, messagesOf, storedFigures } from "../consistent.ts";
 import {

@@ -19,7 +19,7 @@ import {
   prove,
   type SettledWorkflow,
   withSettled,
-} from "../../expect_verified.ts";
+} from "../../settled_workflow.ts";
 import { envOf, run } from "../../commands/run_command.ts";
 
 /** The same engines and keys, in a process that is set otherwise. */

@@ -11,7 +11,7 @@ import {
   prove,
   type SettledWorkflow,
   withSettled,
-} from "../../expect_verified.ts";
+} from "../../settled_workflow.ts";
 
 /** A database that runs `before` ahead of each of its queries, which it numbers from 1. */
 function hooked(db: Queryable, before: (query: number) => Promise<void>): Queryable {

@@ -9,7 +9,7 @@ import { finish } from "../../../streams/queue/enqueue.ts";
 import { messageCodec } from "../../../streams/workflow/message_codec.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
-import { askRefund, dumpFigures, prove, withSettled } from "../../expect_verified.ts";
+import { askRefund, dumpFigures, prove, withSettled } from "../../settled_workflow.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 
 const maxCents = Number.MAX_SAFE_INTEGER;

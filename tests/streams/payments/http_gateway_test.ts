@@ -11,7 +11,7 @@ import { httpGateway } from "../../../streams/payments/http_gateway.ts";
 import { chargePayments } from "../../../streams/handlers/payment_charge.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { recover } from "../../../streams/recovery/recover.ts";
-import { loseRedis } from "../../expect_verified.ts";
+import { loseRedis } from "../../settled_workflow.ts";
 import { anOrder, chargeKey, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent, makeDue } from "../consistent.ts";
 

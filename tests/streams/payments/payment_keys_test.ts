@@ -16,7 +16,7 @@ import { refuseUnknownProviders } from "../../../streams/payments/gateways.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { recover } from "../../../streams/recovery/recover.ts";
 import { type Dump, restoreDump, takeDump } from "../../dump.ts";
-import { loseRedis } from "../../expect_verified.ts";
+import { loseRedis } from "../../settled_workflow.ts";
 import { recordedLog } from "../../routes/api.ts";
 import { type Provided, settleAll, until, withProvider } from "../../provider.ts";
 import { anOrder, chargeKey, type Workflow } from "../../workflow.ts";

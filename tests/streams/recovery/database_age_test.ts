@@ -21,7 +21,7 @@ import {
   prove,
   type SettledWorkflow,
   withSettled,
-} from "../../expect_verified.ts";
+} from "../../settled_workflow.ts";
 import { anOrder } from "../../workflow.ts";
 
 /** Recovered once, so that Redis is complete, with a mark of how far the books are. */

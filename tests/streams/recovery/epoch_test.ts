@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { epochOf, readEpoch } from "../../../streams/recovery/epoch.ts";
 import { ensureRecovered } from "../../../streams/recovery/recover.ts";
 import { scanKeys } from "../../../streams/redis/scan_keys.ts";
-import { dumpFigures, loseRedis, prove, withSettled } from "../../expect_verified.ts";
+import { dumpFigures, loseRedis, prove, withSettled } from "../../settled_workflow.ts";
 import { anOrder } from "../../workflow.ts";
 
 Deno.test("readEpoch() tells an empty Redis, the same server and another one apart", () =>

@@ -14,7 +14,7 @@ import {
   prove,
   type SettledWorkflow,
   withSettled,
-} from "../../expect_verified.ts";
+} from "../../settled_workflow.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 
 /** The messages of a stream: their types and orders, or refunds. */

@@ -10,7 +10,7 @@ import {
   verifyAndRepair,
 } from "../../../streams/verification/verify_regularly.ts";
 import { sweepHomes } from "../../../streams/recovery/recover.ts";
-import { dumpFigures, prove, type SettledWorkflow, withSettled } from "../../expect_verified.ts";
+import { dumpFigures, prove, type SettledWorkflow, withSettled } from "../../settled_workflow.ts";
 import { recordedLog } from "../../routes/api.ts";
 import { anOrder } from "../../workflow.ts";
 

@@ -6,7 +6,7 @@ import { chargePayments } from "../../../streams/handlers/payment_charge.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
 import { verify } from "../../../streams/verification/verify.ts";
-import { askRefund, driftOf, loseRedis, prove, withSettled } from "../../expect_verified.ts";
+import { askRefund, driftOf, loseRedis, prove, withSettled } from "../../settled_workflow.ts";
 import { anOrder, openWorkflow } from "../../workflow.ts";
 
 Deno.test("verify() proves all five points of sound books and tells how much it checked", () =>

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { disableEndpoint } from "../../../../db/notifications/disabled_endpoints.ts";
 import { claimDeliveries } from "../../../../db/notifications/notification_deliveries.ts";
 import { type Api, ask, assertProblem, openApi } from "../../api.ts";
-import { allChannels, endpointUrl, fail, told } from "../../told.ts";
+import { allChannels, endpointUrl, fail, told } from "../../notified.ts";
 
 let api: Api;
 Deno.test.beforeAll(async () => {
