@@ -552,8 +552,8 @@ Deno.test("parseConfig() wants what a channel needs, and prints no secret of it"
     }
   };
   assert.deepEqual(faults({ NOTIFY_CHANNELS: "log,email,webhook" }), [
-    "SMTP_URL",
     "NOTIFY_FROM",
+    "SMTP_URL",
     "NOTIFY_WEBHOOK_URL",
     "NOTIFY_WEBHOOK_SECRETS",
   ]);

@@ -442,6 +442,7 @@ Deno.test("an older consumer that comes back keeps the others from payments unti
     await flow.redis.zadd(flow.keys.alive("payments"), Date.now(), older);
     await until("it is seen", () => gate.isShut);
     await until("it is noted", async () => (await readInstallation(flow.db)).olderSeenAt !== null);
+    await until("it is told", () => recorded.lines.length > 0);
     assert.match(recorded.lines[0]!, new RegExp(`"level":"error".*"consumers":"${older}"`));
     assert.equal(await leaveOldKeys(deps, AbortSignal.timeout(100)), false, "at a start as well");
 
