@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../db/orders/cancel.ts";
-import { decidePayment } from "../../../db/payments/decide_payment.ts";
+import { cancelOrder } from "../../../services/cancel_order.ts";
+import { decidePayment } from "../../../services/decide_payment.ts";
 import { countDisputes } from "../../../db/payments/payment_disputes.ts";
 import { requestRefund } from "../../../db/refunds/refunds.ts";
 import type { CallbackMessage } from "../../../domain/messages/messages.ts";

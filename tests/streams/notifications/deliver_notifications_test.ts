@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../db/orders/cancel.ts";
+import { cancelOrder } from "../../../services/cancel_order.ts";
 import {
   enableEndpoint,
   readDisabledEndpoint,

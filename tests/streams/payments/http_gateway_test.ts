@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../db/orders/cancel.ts";
+import { cancelOrder } from "../../../services/cancel_order.ts";
 import type { TakenOrder } from "../../../db/orders/intake.ts";
 import { requestRefund } from "../../../db/refunds/refunds.ts";
 import { parseConfig } from "../../../config/config.ts";

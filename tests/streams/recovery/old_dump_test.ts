@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../db/orders/cancel.ts";
-import { decidePayment } from "../../../db/payments/decide_payment.ts";
+import { cancelOrder } from "../../../services/cancel_order.ts";
+import { decidePayment } from "../../../services/decide_payment.ts";
 import { endOldKeys, readInstallation } from "../../../db/payments/installation.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import { requestRefund } from "../../../db/refunds/refunds.ts";

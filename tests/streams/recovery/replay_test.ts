@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../db/orders/cancel.ts";
+import { cancelOrder } from "../../../services/cancel_order.ts";
 import { requestRefunds } from "../../../db/refunds/refunds.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import type { CallbackMessage, Message } from "../../../domain/messages/messages.ts";
