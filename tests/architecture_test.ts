@@ -239,7 +239,9 @@ Deno.test("routes and commands change things through the use cases alone", () =>
     }
   }
   // The rule sees what it is about.
-  for (const name of ["takeOrders", "transitionOrders", "requestRefunds", "pauseGroup", "publish"]) {
+  for (
+    const name of ["takeOrders", "transitionOrders", "requestRefunds", "pauseGroup", "publish"]
+  ) {
     assert.ok(changed.includes(name), name);
   }
 });
