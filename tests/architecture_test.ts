@@ -240,7 +240,7 @@ Deno.test("routes and commands change things through the use cases alone", () =>
   }
   // The rule sees what it is about.
   for (
-    const name of ["takeOrders", "transitionOrders", "requestRefunds", "pauseGroup", "publish"]
+    const name of ["takeOrders", "transitionOrders", "insertRefunds", "pauseGroup", "publish"]
   ) {
     assert.ok(changed.includes(name), name);
   }

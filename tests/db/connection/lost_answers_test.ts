@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Proxy, startProxy, withPort } from "../../../tools/chaos/harness/proxy.ts";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
-import { requestRefund } from "../../../db/refunds/refunds.ts";
+import { requestRefund } from "../../../services/request_refunds.ts";
 import { changeStock } from "../../../services/change_stock.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { type SettledWorkflow, withSettled } from "../../settled_workflow.ts";

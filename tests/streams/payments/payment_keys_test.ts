@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { countDisputes } from "../../../db/payments/payment_disputes.ts";
-import { requestRefund } from "../../../db/refunds/refunds.ts";
+import { requestRefund } from "../../../services/request_refunds.ts";
 import { noteOlderSeen, readInstallation } from "../../../db/payments/installation.ts";
 import { cancelOrder } from "../../../services/cancel_order.ts";
 import type { ChargeMessage } from "../../../domain/messages/messages.ts";
