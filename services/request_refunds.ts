@@ -22,7 +22,7 @@ import { namedAmount } from "../domain/money.ts";
 import { refundRequestHash } from "../domain/order/content_hash.ts";
 import { refundKeyOf } from "../domain/payment/payment_key.ts";
 import { refundWishFaults, trimmedReason } from "../domain/refund/refund_request.ts";
-import { decideRefundRequests, type KeyedRequest } from "../domain/refund/refund_requests.ts";
+import { decideRefundRequests, type KeyedRequest } from "../domain/refund/refund_batch.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /** What somebody asks for. */

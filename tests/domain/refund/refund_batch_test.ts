@@ -3,7 +3,7 @@ import {
   decideRefundRequests,
   type KeyedRequest,
   type KnownRequest,
-} from "../../../domain/refund/refund_requests.ts";
+} from "../../../domain/refund/refund_batch.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 
 const order = { id: 7, status: "PAID", totalCents: 1_000, currency: "EUR" } as const;
