@@ -4,7 +4,8 @@
  * @module
  */
 
-import { maxUnits, type ProductStock, readStock, type StockChange } from "../db/catalog/stock.ts";
+import { type ProductStock, readStock } from "../db/catalog/stock.ts";
+import { maxUnits, type StockChange, unknownProduct } from "../domain/catalog/stock.ts";
 import { changeStock } from "../services/change_stock.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { formatCount } from "../domain/text/format_count.ts";
@@ -35,7 +36,9 @@ what is available.`,
       : undefined;
     return await withContext(env, async (context) => {
       if (change === undefined) {
-        print(formatStock(await readStock(context.db, sku)));
+        const stock = await readStock(context.db, sku);
+        if (stock === undefined) throw unknownProduct(sku);
+        print(formatStock(stock));
         return 0;
       }
       await guardDatabase(context);

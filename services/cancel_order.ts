@@ -4,8 +4,35 @@
  * @module
  */
 
-import { type CancelOptions, cancelOrder, type CancelResult } from "../db/orders/cancel.ts";
+import type { Database, Queryable } from "../db/connection/database.ts";
+import { addOrderEvents, readBringer } from "../db/orders/events.ts";
+import { lockOrders, transitionOrders } from "../db/orders/orders.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import type { Message } from "../domain/messages/messages.ts";
+import { foreignFault, type OnlyOf } from "../domain/order/bringer.ts";
+import { decideCancel } from "../domain/order/cancel.ts";
+import { orderAfter, type OrderFacts } from "../domain/order/order.ts";
+import { restock } from "../streams/payments/restock.ts";
+import { refundDisputed } from "./decide_payment.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
+
+/** What belongs to cancelling an order. */
+export interface CancelOptions {
+  /** Is called where the order is cancelled, in the same transaction. */
+  inTransaction?: (tx: Queryable) => Promise<void>;
+  /** Only an order that this one has brought. */
+  only?: OnlyOf;
+}
+
+/** An order after its cancelling. */
+export interface CancelResult {
+  /** As it is now. */
+  order: OrderFacts;
+  /** False where it was cancelled before. */
+  changed: boolean;
+  /** What to publish. */
+  messages: Message[];
+}
 
 /**
  * Cancels an order that is not settled, gives its units back, and publishes what follows. A
@@ -23,4 +50,55 @@ export async function cancelAndPublish(
   const result = await cancelOrder(deps.db, orderId, actor, options);
   await publishAfterCommit(deps, result.messages);
   return result;
+}
+
+/**
+ * Cancels an order that is not settled and gives its units back, in one transaction. A crash leaves it
+ * cancelled or as it was; that its end is told is a message of its own, which recovery repeats. Money of it
+ * that is in dispute is given back.
+ *
+ * @param actor who cancels, for the timeline
+ * @throws {WorkflowError} `not_found`, `not_yours`, or `order_not_cancellable` once it is settled otherwise
+ */
+export function cancelOrder(
+  db: Database,
+  orderId: number,
+  actor: string,
+  options: CancelOptions = {},
+): Promise<CancelResult> {
+  return db.transaction(async (tx) => {
+    const { orders, now } = await lockOrders(tx, [orderId]);
+    const order = orders.get(orderId);
+    if (order === undefined) throw new WorkflowError("not_found", `There is no order ${orderId}`);
+    if (options.only !== undefined) {
+      const fault = foreignFault(options.only, await readBringer(tx, orderId), `order ${orderId}`);
+      if (fault !== undefined) throw fault;
+    }
+    const decision = decideCancel(order.status);
+    switch (decision.kind) {
+      case "already_cancelled":
+        return { order, changed: false, messages: [notificationOf(order)] };
+      case "refused":
+        throw new WorkflowError(
+          "order_not_cancellable",
+          `Cannot cancel order ${orderId}: it is ${order.status} already`,
+        );
+      case "cancel": {
+        if (decision.returnsStock) await restock(tx, [orderId]);
+        await transitionOrders(tx, "cancel", [orderId], now);
+        await addOrderEvents(tx, [{ orderId, event: "cancelled" }], actor);
+        const reversals = await refundDisputed(tx, order, actor);
+        await options.inTransaction?.(tx);
+        return {
+          order: orderAfter(order, "cancel", now),
+          changed: true,
+          messages: [notificationOf(order), ...reversals],
+        };
+      }
+    }
+  });
+}
+
+function notificationOf({ id, totalCents, currency }: OrderFacts): Message {
+  return { type: "notify.order", orderId: id, amountCents: totalCents, currency };
 }

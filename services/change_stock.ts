@@ -4,16 +4,20 @@
  * @module
  */
 
+import { lockProductStock, type ProductStock, writeProductStock } from "../db/catalog/stock.ts";
 import {
-  changeStock as writeChange,
-  type ProductStock,
+  decideStockChange,
   type StockChange,
-} from "../db/catalog/stock.ts";
+  type StockDecision,
+  unknownProduct,
+} from "../domain/catalog/stock.ts";
+import { WorkflowError } from "../domain/errors.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
 
 /**
- * Changes the units of a product that can be reserved, see {@linkcode writeChange}. Nothing is published: orders
- * that wait for units ask for them by themselves.
+ * Changes the units of a product that can be reserved and those that ever came in by the same number. A crash leaves
+ * it changed or as it was. Units are never added twice: where the answer to the commit is lost, somebody has to
+ * look. Nothing is published: orders that wait for units ask for them by themselves.
  *
  * @returns the units before and afterwards
  * @throws {WorkflowError} `not_found`, `invalid` where units would be fewer than none or too many, or
@@ -24,5 +28,25 @@ export function changeStock(
   sku: string,
   change: StockChange,
 ): Promise<{ before: ProductStock; after: ProductStock }> {
-  return writeChange(db, sku, change);
+  return db.transaction(async (tx) => {
+    const before = await lockProductStock(tx, sku);
+    if (before === undefined) throw unknownProduct(sku);
+    const decision = decideStockChange(before, change);
+    if (decision.kind !== "change") throw refusal(before, decision);
+    const { stockQty, receivedQty } = decision;
+    await writeProductStock(tx, before.productId, { stockQty, receivedQty });
+    return { before, after: { ...before, stockQty, receivedQty } };
+  }, { repeatable: "set" in change });
+}
+
+function refusal(
+  { sku, stockQty }: ProductStock,
+  { kind, ...wanted }: StockDecision,
+): WorkflowError {
+  return new WorkflowError(
+    "invalid",
+    kind === "fewer_than_none"
+      ? `Cannot take ${stockQty - wanted.stockQty} units of ${sku}: only ${stockQty} left`
+      : `Cannot keep ${wanted.receivedQty} units of ${sku}: too many`,
+  );
 }

@@ -4,10 +4,39 @@
  * @module
  */
 
-import { type DecidedPayment, decidePayment } from "../db/payments/decide_payment.ts";
-import type { Queryable } from "../db/connection/database.ts";
-import type { DisputeVerdict } from "../domain/order/settle.ts";
+import type { Database, Queryable } from "../db/connection/database.ts";
+import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../db/orders/events.ts";
+import { lockOrders, transitionOrders } from "../db/orders/orders.ts";
+import { adjustTotal, endDisputes, readDisputes } from "../db/payments/payment_disputes.ts";
+import { readPaymentsOf, type RecordedPayment } from "../db/payments/payments.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import type { CallbackMessage } from "../domain/messages/messages.ts";
+import { namedAmount } from "../domain/money.ts";
+import { orderAfter, type OrderFacts } from "../domain/order/order.ts";
+import { decideDispute, type DisputeVerdict } from "../domain/order/settle.ts";
+import { answerOf } from "../domain/payment/recorded_answer.ts";
+import { restock } from "../streams/payments/restock.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
+
+/** What became of a decision. */
+export interface DecidedPayment {
+  /** As it is now. */
+  order: OrderFacts;
+  /** Whether this call changed it. */
+  changed: boolean;
+  /**
+   * To publish once it is committed: the provider's answers again, from which follow the notice, the figures and the
+   * reversals. Those that get lost are repeated by the sweep.
+   */
+  messages: CallbackMessage[];
+}
+
+/** The step in the timeline that tells of each verdict. */
+const eventOf = {
+  accept: "payment_accepted",
+  give_back: "payment_given_back",
+  dismiss: "payment_dismissed",
+} as const satisfies Record<DisputeVerdict, OrderEventRow["event"]>;
 
 /**
  * Carries out a verdict, see {@linkcode decidePayment}, and publishes what follows. What no stream holds after a
@@ -25,4 +54,156 @@ export async function decideAndPublish(
   const decided = await decidePayment(deps.db, orderId, verdict, actor, options);
   await publishAfterCommit(deps, decided.messages);
   return decided;
+}
+
+/**
+ * Carries out a verdict about the disputed payments of an order, in one transaction under the order's lock:
+ *
+ * - `accept`: the order is worth what was taken. Its total changes by an adjustment, so that what was paid, the
+ *   revenue and the most that can be refunded stay the same amount; it becomes `PAID`.
+ * - `give_back`: what was taken goes back; an order that waited for it becomes `FAILED` and its stock returns.
+ * - `dismiss`: payments beside the one that settled the order are no longer looked after.
+ *
+ * A crash leaves all of it or nothing. The same verdict again changes nothing and repeats the messages.
+ *
+ * @param actor who decides, for the timeline
+ * @param options.inTransaction is called where something changed, in the same transaction
+ * @throws {WorkflowError} `not_found`, or `payment_not_disputed` where nothing waits for this verdict
+ */
+export function decidePayment(
+  db: Database,
+  orderId: number,
+  verdict: DisputeVerdict,
+  actor: string,
+  options: { inTransaction?: (tx: Queryable) => Promise<void> } = {},
+): Promise<DecidedPayment> {
+  return db.transaction(async (tx) => {
+    const { orders, now } = await lockOrders(tx, [orderId]);
+    const order = orders.get(orderId);
+    if (order === undefined) throw new WorkflowError("not_found", `There is no order ${orderId}`);
+    const disputed = await readDisputes(tx, [orderId]);
+    const decision = decideDispute(
+      order,
+      disputed.map(({ currency, surplus }) => ({
+        currency: currency ?? order.currency,
+        isSurplus: surplus > 0,
+      })),
+      verdict,
+      await readVerdicts(tx, orderId),
+    );
+    if (decision.kind === "refused") throw refusal(order, disputed, decision.because);
+    const after = decision.kind === "decide"
+      ? await carryOut(tx, { order, disputed, verdict, actor, now })
+      : order;
+    if (decision.kind === "decide") await options.inTransaction?.(tx);
+    return {
+      order: after,
+      changed: decision.kind === "decide",
+      messages: verdict === "dismiss" ? [] : await answersAgain(tx, after),
+    };
+  });
+}
+
+/**
+ * Has the disputed payments of an order that is being cancelled given back. The order must be locked.
+ *
+ * @returns what to publish once it is committed
+ */
+export async function refundDisputed(
+  tx: Queryable,
+  order: OrderFacts,
+  actor: string,
+): Promise<CallbackMessage[]> {
+  const disputed = await readDisputes(tx, [order.id]);
+  if (disputed.length === 0) return [];
+  await endDisputes(tx, disputed.map(({ id }) => id), "REVERSING");
+  await addOrderEvents(tx, disputed.map((payment) => stepOf("give_back", order, payment)), actor);
+  return await answersAgain(tx, order);
+}
+
+async function carryOut(
+  tx: Queryable,
+  { order, disputed, verdict, actor, now }: {
+    order: OrderFacts;
+    disputed: RecordedPayment[];
+    verdict: DisputeVerdict;
+    actor: string;
+    now: string;
+  },
+): Promise<OrderFacts> {
+  const concerned = disputed.filter(({ surplus }) =>
+    verdict === "give_back" || (verdict === "accept") === (surplus === 0)
+  );
+  const ids = concerned.map(({ id }) => id);
+  const steps = concerned.map((payment) => stepOf(verdict, order, payment));
+  let after = order;
+  switch (verdict) {
+    case "accept": {
+      const [{ amountCents, providerRef }] = concerned as [RecordedPayment];
+      await adjustTotal(tx, {
+        orderId: order.id,
+        kind: "payment_difference",
+        label: "Accepted difference of the payment",
+        amountCents: amountCents - order.totalCents,
+      });
+      await transitionOrders(tx, "pay", [order.id], now);
+      await endDisputes(tx, ids, "SUCCEEDED");
+      steps.push({ orderId: order.id, event: "paid", detail: providerRef });
+      after = { ...orderAfter(order, "pay", now), totalCents: amountCents };
+      break;
+    }
+    case "give_back":
+      await endDisputes(tx, ids, "REVERSING");
+      if (order.status !== "RESERVED") break;
+      await transitionOrders(tx, "decline", [order.id], now);
+      steps.push({ orderId: order.id, event: "failed", detail: "payment_declined" });
+      after = orderAfter(order, "decline", now);
+      break;
+    case "dismiss":
+      await endDisputes(tx, ids, "DISMISSED");
+  }
+  await addOrderEvents(tx, steps, actor);
+  if (after.status === "FAILED" && order.status === "RESERVED") await restock(tx, [order.id]);
+  return after;
+}
+
+function stepOf(
+  verdict: DisputeVerdict,
+  order: OrderFacts,
+  { amountCents, currency, providerRef }: RecordedPayment,
+): OrderEventRow {
+  const amount = namedAmount(amountCents, currency ?? order.currency);
+  return { orderId: order.id, event: eventOf[verdict], detail: `${amount} by ${providerRef}` };
+}
+
+/** The verdicts of earlier decisions, by the timeline of the order. */
+async function readVerdicts(tx: Queryable, orderId: number): Promise<DisputeVerdict[]> {
+  const events = await readEventsAmong(tx, orderId, Object.values(eventOf));
+  return (Object.keys(eventOf) as DisputeVerdict[]).filter((verdict) =>
+    events.includes(eventOf[verdict])
+  );
+}
+
+/** The provider's answers about the money of an order that was taken, or is on its way back. */
+async function answersAgain(tx: Queryable, order: OrderFacts): Promise<CallbackMessage[]> {
+  const payments = await readPaymentsOf(tx, order.id);
+  return payments.filter(({ status }) => status === "SUCCEEDED" || status === "REVERSING")
+    .map((payment) => answerOf(payment, order.currency));
+}
+
+function refusal(
+  order: OrderFacts,
+  disputed: readonly RecordedPayment[],
+  because: "not_disputed" | "other_currency" | "settles_nothing" | "settles",
+): WorkflowError {
+  const start = `Cannot decide about the payment of order ${order.id}`;
+  const reasons = {
+    not_disputed: "none is in dispute",
+    other_currency: `it was taken in ${
+      disputed[0]?.currency
+    }, and the order is in ${order.currency}`,
+    settles_nothing: `the order is ${order.status} without it; it can be given back or dismissed`,
+    settles: "the order waits for it; it can be accepted or given back",
+  };
+  return new WorkflowError("payment_not_disputed", `${start}: ${reasons[because]}`);
 }

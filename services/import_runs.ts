@@ -12,8 +12,6 @@ import { rejectsCsv } from "../domain/import/rejects_csv.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import {
   addRejects,
-  cancelImport,
-  type CancelImportOptions,
   createImport,
   deleteRejects,
   type ImportRow,
@@ -22,6 +20,7 @@ import {
 import { holdRejects } from "../streams/imports/held_rejects.ts";
 import type { ImportProgress } from "../streams/imports/orders_import.ts";
 import type { RejectsFile } from "../streams/imports/rejects_file.ts";
+import { cancelImport, type CancelImportOptions } from "./cancel_import.ts";
 import { type ImportDeps, importFile } from "./import_file.ts";
 
 /** Imports at once in one process: each takes three connections and some 100 MB. */

@@ -4,16 +4,63 @@
  * @module
  */
 
+import { type Database, type Queryable, transactionTries } from "../db/connection/database.ts";
+import { isDuplicateKey } from "../db/connection/faults.ts";
+import { addOrderEvents, type OrderEventRow } from "../db/orders/events.ts";
+import { lockOrders, readCharges } from "../db/orders/orders.ts";
+import { readInstallation } from "../db/payments/installation.ts";
 import {
-  type RefundOptions,
-  type RefundRequest,
-  requestRefunds,
-  type TakenRefund,
-} from "../db/refunds/refunds.ts";
+  insertRefunds,
+  ownKeyStart,
+  readRefundsByKeys,
+  readTakenProviderKeys,
+  refundFactsOf,
+  type RefundRow,
+} from "../db/refunds/refund_rows.ts";
 import { WorkflowError } from "../domain/errors.ts";
+import { namedAmount } from "../domain/money.ts";
+import { refundRequestHash } from "../domain/order/content_hash.ts";
+import { refundKeyOf } from "../domain/payment/payment_key.ts";
+import { refundWishFaults, trimmedReason } from "../domain/refund/refund_request.ts";
+import { decideRefundRequests, type KeyedRequest } from "../domain/refund/refund_batch.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
-export type { RefundRequest, TakenRefund };
+/** What somebody asks for. */
+export interface RefundRequest {
+  orderId: number;
+  /** Null means all that is left. */
+  amountCents: number | null;
+  reason: string | null;
+  /**
+   * The same owner's key with the same request is the same refund, for a day; null where the caller gave none.
+   */
+  idempotencyKey: string | null;
+  /** Whose key it is, where it is not the one's who asks. */
+  keyOwner?: string;
+  /** Who asks for this one, where it is not the one who asks for the others. */
+  actor?: string;
+}
+
+/** A request that was taken, now or when it came for the first time. */
+export interface TakenRefund {
+  /** As it was first answered: `REQUESTED`. */
+  refund: RefundRow;
+  currency: string;
+  /** True where the idempotency key had been seen with the same request. */
+  replayed: boolean;
+}
+
+/** What belongs to taking refunds. */
+export interface RefundOptions {
+  /**
+   * Is told what came of the requests, in the transaction that inserts the refunds: what it writes is there
+   * with the refunds or not at all.
+   */
+  inTransaction?: (
+    tx: Queryable,
+    results: readonly (TakenRefund | WorkflowError)[],
+  ) => Promise<void>;
+}
 
 /**
  * Checks refund requests, takes them, many in one transaction, and publishes what was taken. A crash leaves
@@ -54,4 +101,193 @@ export async function requestAndPublish(
   const [result] = await requestAllAndPublish(deps, [request], actor);
   if (result instanceof WorkflowError) throw result;
   return result!;
+}
+
+/**
+ * Takes refund requests, many in one transaction under the locks of their orders, so that requests which
+ * come at once can't return more than was paid. A crash leaves all of them or none; the refunds then wait
+ * as `REQUESTED` until a message about them is handled, and recovery republishes lost messages.
+ *
+ * @param actor who asks, for the timeline
+ * @returns for each request, in the same order, the refund or the reason why not: `invalid`, `not_found`,
+ * `order_not_refundable`, `refund_exceeds_left` or `idempotency_key_reused`
+ */
+export async function requestRefunds(
+  db: Database,
+  requests: readonly RefundRequest[],
+  actor: string,
+  options: RefundOptions = {},
+): Promise<(TakenRefund | WorkflowError)[]> {
+  const asked = requests.map((request): Asked => {
+    const { idempotencyKey, keyOwner, actor: own } = request;
+    const reason = trimmedReason(request.reason);
+    const owner = keyOwner ?? own ?? actor;
+    return {
+      orderId: request.orderId,
+      amountCents: request.amountCents,
+      reason,
+      actor: own,
+      idempotencyKey: idempotencyKey ?? `${ownKeyStart}${crypto.randomUUID()}`,
+      keyOwner: owner,
+      requestHash: refundRequestHash({
+        ...request,
+        reason,
+        owner: owner.startsWith("api:") ? owner : "",
+      }),
+      fault: faultOf({ ...request, reason }),
+    };
+  });
+  const take = async () => {
+    const results = await db.transaction(async (tx) => {
+      const results = await takeInTransaction(tx, asked, actor);
+      await options.inTransaction?.(tx, results);
+      return results;
+    });
+    return results.map((result, index) =>
+      result instanceof WorkflowError || requests[index]!.idempotencyKey !== null
+        ? result
+        : { ...result, replayed: false }
+    );
+  };
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await take();
+    } catch (error) {
+      // Another transaction has just used one of the keys under another order; now it can be seen.
+      if (!isDuplicateKey(error) || attempt >= transactionTries) throw error;
+    }
+  }
+}
+
+/**
+ * Takes one refund request, see {@linkcode requestRefunds}.
+ *
+ * @throws {WorkflowError} where it is refused
+ */
+export async function requestRefund(
+  db: Database,
+  request: RefundRequest,
+  actor: string,
+): Promise<TakenRefund> {
+  const [result] = await requestRefunds(db, [request], actor);
+  if (result instanceof WorkflowError) throw result;
+  return result!;
+}
+
+/** A request as it is decided about, and what is written of it. */
+interface Asked extends KeyedRequest {
+  reason: string | null;
+  /** Who asks for this one, where it is not the one who asks for the others. */
+  actor: string | undefined;
+}
+
+/** A request that is accepted, by its place among the others. */
+interface Accepted {
+  index: number;
+  amountCents: number;
+}
+
+async function takeInTransaction(
+  tx: Queryable,
+  requests: readonly Asked[],
+  actor: string,
+): Promise<(TakenRefund | WorkflowError)[]> {
+  const orderIds = [...new Set(requests.map(({ orderId }) => orderId))];
+  const { orders } = await lockOrders(tx, orderIds);
+  const refunds = await refundFactsOf(tx, orderIds, { lock: true });
+  const known = await readRefundsByKeys(tx, requests.map(({ idempotencyKey }) => idempotencyKey));
+  const decisions = decideRefundRequests(requests, { orders, refunds, known });
+
+  const accepted = decisions.flatMap((decision, index): Accepted[] =>
+    decision.kind === "accept" ? [{ index, amountCents: decision.amountCents }] : []
+  );
+  const currencyOf = (orderId: number) => orders.get(orderId)!.currency;
+  const rows = await writeAccepted(tx, requests, accepted, { actor, currencyOf });
+  const rowOf = new Map(accepted.map(({ index }, position) => [index, rows[position]!]));
+  return decisions.map((decision, index): TakenRefund | WorkflowError => {
+    if (decision.kind === "refused") return decision.fault;
+    const currency = currencyOf(requests[index]!.orderId);
+    switch (decision.kind) {
+      case "accept":
+        return { refund: rowOf.get(index)!, currency, replayed: false };
+      case "repeats":
+        return { refund: rowOf.get(decision.of)!, currency, replayed: true };
+      case "requested_before":
+        return { refund: asFirstAnswered(decision.before.refund), currency, replayed: true };
+    }
+  });
+}
+
+/** Inserts the refunds and their steps of the timelines. */
+async function writeAccepted(
+  tx: Queryable,
+  requests: readonly Asked[],
+  accepted: readonly Accepted[],
+  { actor, currencyOf }: { actor: string; currencyOf: (orderId: number) => string },
+): Promise<RefundRow[]> {
+  const wanted = accepted.map(({ index, amountCents }): Wanted => ({
+    ...requests[index]!,
+    amountCents,
+  }));
+  const providerKeys = await providerKeysOf(tx, wanted);
+  const rows = await insertRefunds(
+    tx,
+    wanted.map((one, position) => ({ ...one, providerKey: providerKeys[position] ?? null })),
+  );
+  await addOrderEvents(
+    tx,
+    rows.map((refund, position): OrderEventRow => ({
+      orderId: refund.orderId,
+      actor: requests[accepted[position]!.index]!.actor,
+      refundId: refund.id,
+      event: "refund_requested",
+      detail: namedAmount(refund.amountCents, currencyOf(refund.orderId)) +
+        (refund.reason === null ? "" : `: ${refund.reason}`),
+    })),
+    actor,
+  );
+  return rows;
+}
+
+/** A request of which it is decided how much goes back. */
+type Wanted = Asked & { amountCents: number };
+
+/**
+ * Keys for the provider. A client's key gives the same one whenever its request is taken, so that a refund whose row
+ * was lost is not paid out again; where the books have such a refund, this one is another and gets a key of its own.
+ */
+async function providerKeysOf(
+  tx: Queryable,
+  requests: readonly Wanted[],
+): Promise<(string | null)[]> {
+  if (requests.length === 0) return [];
+  const installation = await readInstallation(tx);
+  const orders = await readCharges(tx, [...new Set(requests.map(({ orderId }) => orderId))]);
+  const keyOf = (request: Wanted, idempotencyKey: string) =>
+    refundKeyOf(installation, {
+      externalOrderId: orders.get(request.orderId)!.externalOrderId,
+      owner: request.keyOwner,
+      idempotencyKey,
+      amountCents: request.amountCents,
+    });
+  const keys = requests.map((request) => keyOf(request, request.idempotencyKey));
+  const taken = await readTakenProviderKeys(tx, keys.filter((key) => key !== null));
+  return keys.map((key, index) =>
+    key !== null && taken.has(key) ? keyOf(requests[index]!, crypto.randomUUID()) : key
+  );
+}
+
+/** Why what was asked for is no request for a refund. */
+function faultOf(request: RefundRequest): WorkflowError | undefined {
+  const faults = refundWishFaults(request);
+  if (faults.length === 0) return undefined;
+  const said = faults.map(({ at, detail }) => at === "amount" ? detail : `the ${at} ${detail}`);
+  return new WorkflowError(
+    "invalid",
+    `Cannot refund order ${request.orderId}: ${said.join("; ")}`,
+  );
+}
+
+function asFirstAnswered(refund: RefundRow): RefundRow {
+  return { ...refund, status: "REQUESTED", failureReason: null, processedAt: null };
 }

@@ -239,7 +239,9 @@ Deno.test("routes and commands change things through the use cases alone", () =>
     }
   }
   // The rule sees what it is about.
-  for (const name of ["takeOrders", "cancelOrder", "requestRefunds", "pauseGroup", "publish"]) {
+  for (
+    const name of ["takeOrders", "transitionOrders", "insertRefunds", "pauseGroup", "publish"]
+  ) {
     assert.ok(changed.includes(name), name);
   }
 });
@@ -285,6 +287,17 @@ Deno.test("SQL stands in db/ and migrations/ only", () => {
     assert.doesNotMatch(code, statement, path);
   }
   assert.ok(inFolders("db").some(({ code }) => statement.test(code)), "it would be recognised");
+});
+
+Deno.test("db/ refuses nothing: only the connection to the engine has errors for callers", () => {
+  const refusing = /\bnew WorkflowError\b/;
+  for (const { path, code } of inFolders("db")) {
+    if (path.startsWith("db/connection/")) continue;
+    assert.doesNotMatch(code, refusing, path);
+  }
+  const isSeen = (folder: string) =>
+    sources.some(({ path, code }) => path.startsWith(folder) && refusing.test(code));
+  assert.ok(isSeen("db/connection/") && isSeen("services/"), "it would be recognised");
 });
 
 Deno.test("only main.ts reads the environment and the arguments of the product", () => {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { requestRefund } from "../db/refunds/refunds.ts";
+import { requestRefund } from "../services/request_refunds.ts";
 import { publish } from "../streams/workflow/publish.ts";
 import { scanKeys } from "../streams/redis/scan_keys.ts";
 import { type CheckReport, verify, type VerifyReport } from "../streams/verification/verify.ts";

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { WorkflowError } from "../../domain/errors.ts";
 import type { Database, Queryable } from "../connection/database.ts";
 
 /** A request under a key. */
@@ -123,14 +122,14 @@ export async function claimKeys(
  * Stores the answers of requests, in the transaction of what they changed.
  *
  * @param answers as JSON
- * @throws {WorkflowError} `idempotency_key_in_use` where a claim was lost to another request, which will make
- * the change: this transaction must not commit
+ * @returns false where a claim was lost to another request, which will make the change: this transaction must
+ * not commit
  */
 export async function answerKeys(
   tx: Queryable,
   answers: readonly { claim: KeyClaim; answer: string }[],
-): Promise<void> {
-  if (answers.length === 0) return;
+): Promise<boolean> {
+  if (answers.length === 0) return true;
   const { affectedRows } = await tx.run(
     `
     update json_table(?, '$[*]' columns (
@@ -148,7 +147,7 @@ export async function answerKeys(
       ),
     ],
   );
-  if (affectedRows !== answers.length) throw keyInUse();
+  return affectedRows === answers.length;
 }
 
 /**
@@ -214,12 +213,4 @@ export async function purgeKeys(db: Queryable): Promise<void> {
     );
     if (affectedRows < purgeRows) return;
   }
-}
-
-/** The error for a key whose request is still being worked on. */
-export function keyInUse(): WorkflowError {
-  return new WorkflowError(
-    "idempotency_key_in_use",
-    "A request with this idempotency key is still running; try again later",
-  );
 }

@@ -4,17 +4,10 @@
  * @module
  */
 
-import { foreignFault, type OnlyOf } from "../../domain/order/bringer.ts";
-import { WorkflowError } from "../../domain/errors.ts";
+import type { ImportStatus } from "../../domain/import/cancel_import.ts";
 import type { ImportMoney } from "../../domain/import/import_money.ts";
 import type { RejectReason } from "../../domain/import/reject_reasons.ts";
-import {
-  type Database,
-  type Queryable,
-  type Row,
-  toInteger,
-  toIsoTime,
-} from "../connection/database.ts";
+import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
 
 /** The counts of a run so far. */
 export interface ImportCounts {
@@ -140,7 +133,7 @@ export interface ImportRow {
   /** Who brought it; null for a command. */
   actor: string | null;
   /** `INTERRUPTED` where the process died; the file is to be imported again. */
-  status: "RUNNING" | "DONE" | "FAILED" | "CANCELLED" | "INTERRUPTED";
+  status: ImportStatus;
   /** Somebody wants it to end. */
   cancelRequested: boolean;
   /** Who; null where nobody does. */
@@ -275,54 +268,29 @@ export async function interruptImports(db: Queryable): Promise<number> {
   return affectedRows;
 }
 
-/** What belongs to cancelling a run. */
-export interface CancelImportOptions {
-  inTransaction?: (tx: Queryable, row: ImportRow) => Promise<void>;
-  only?: OnlyOf;
+/** Locks a run until the transaction ends, and reads it; undefined where there is none of this id. */
+export async function lockImport(tx: Queryable, id: number): Promise<ImportRow | undefined> {
+  await tx.execute("select id from imports where id = ? for update", [id]);
+  return await readImport(tx, id);
 }
 
 /**
- * Wants a run to end, in one transaction; one whose process is gone ends by this. Again is nothing.
+ * Writes down that somebody wants a run to end, which is not over; one whose process is gone ends by this.
  *
  * @param actor who wants it; the first one is kept
- * @param options.inTransaction is called with the run as it is then, in the same transaction
- * @param options.only only a run that this one has brought
- * @returns the run as it is then
- * @throws {WorkflowError} `not_found`, `not_yours`, or `import_not_cancellable` once it is over otherwise
  */
-export function cancelImport(
-  db: Database,
-  id: number,
-  actor: string,
-  options: CancelImportOptions = {},
-): Promise<ImportRow> {
-  return db.transaction(async (tx) => {
-    await tx.execute("select id from imports where id = ? for update", [id]);
-    const found = await readImport(tx, id);
-    if (found === undefined) throw new WorkflowError("not_found", `There is no import ${id}`);
-    const fault = foreignFault(options.only, found.actor, `import ${id}`);
-    if (fault !== undefined) throw fault;
-    if (found.status === "DONE" || found.status === "FAILED") {
-      throw new WorkflowError(
-        "import_not_cancellable",
-        `Cannot cancel import ${id}: it is ${found.status} already`,
-      );
-    }
-    await tx.run(
-      `
-      update imports
-      set cancel_requested = 1, cancelled_by = coalesce(cancelled_by, ?),
-        finished_at = if(
-          updated_at < current_timestamp(6) - interval ${importSilenceSeconds} second,
-          current_timestamp(6), finished_at),
-        status = if(finished_at is null, status, 'CANCELLED')
-      where id = ? and status in ('RUNNING', 'INTERRUPTED')`,
-      [actor, id],
-    );
-    const row = (await readImport(tx, id))!;
-    await options.inTransaction?.(tx, row);
-    return row;
-  });
+export async function askForImportEnd(tx: Queryable, id: number, actor: string): Promise<void> {
+  await tx.run(
+    `
+    update imports
+    set cancel_requested = 1, cancelled_by = coalesce(cancelled_by, ?),
+      finished_at = if(
+        updated_at < current_timestamp(6) - interval ${importSilenceSeconds} second,
+        current_timestamp(6), finished_at),
+      status = if(finished_at is null, status, 'CANCELLED')
+    where id = ? and status in ('RUNNING', 'INTERRUPTED')`,
+    [actor, id],
+  );
 }
 
 /** Adds a piece to a run's rejects file. */
@@ -363,7 +331,7 @@ function toImportRow(row: Row): ImportRow {
     source: String(row.source),
     dryRun: row.dry_run === 1,
     actor: row.actor as string | null,
-    status: row.status as ImportRow["status"],
+    status: row.status as ImportStatus,
     cancelRequested: row.cancel_requested === 1,
     cancelledBy: row.cancelled_by as string | null,
     error: row.error as string | null,

@@ -113,3 +113,16 @@ export async function readBringer(db: Queryable, orderId: number): Promise<strin
   );
   return row === undefined ? null : bringerOf(String(row.actor));
 }
+
+/** Which of some steps an order has taken, each once. */
+export async function readEventsAmong(
+  db: Queryable,
+  orderId: number,
+  events: readonly OrderEventRow["event"][],
+): Promise<OrderEventRow["event"][]> {
+  const rows = await db.query(
+    "select distinct event from order_events where order_id = ? and event in (?)",
+    [orderId, [...events]],
+  );
+  return rows.map(({ event }) => event as OrderEventRow["event"]);
+}

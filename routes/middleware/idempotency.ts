@@ -7,7 +7,7 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { requestHash } from "../../domain/order/content_hash.ts";
-import { messageOf } from "../../domain/errors.ts";
+import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { idempotencyKeyPattern, reusedKey } from "../../domain/refund/refund_request.ts";
 import type { Queryable } from "../../db/connection/database.ts";
 import {
@@ -16,7 +16,6 @@ import {
   type ClaimResult,
   claimSeconds,
   type KeyClaim,
-  keyInUse,
   prolongKey,
   purgeKeys,
   releaseKey,
@@ -80,15 +79,21 @@ export interface Worked extends KeyedAnswer {
   replayed?: boolean;
 }
 
-/** Stores the answers of requests that came with a key, in the transaction of their change. */
+/**
+ * Stores the answers of requests that came with a key, in the transaction of their change.
+ *
+ * @throws {WorkflowError} `idempotency_key_in_use` where a key was lost to another request, which will make the
+ * change: this transaction must not commit
+ */
 export async function storeAnswers(
   tx: Queryable,
   answers: readonly { key: HeldKey; answer: KeyedAnswer }[],
 ): Promise<void> {
-  await answerKeys(
+  const areHeld = await answerKeys(
     tx,
     answers.map(({ key, answer }) => ({ claim: key, answer: JSON.stringify(answer) })),
   );
+  if (!areHeld) throw keyInUse();
   for (const { key, answer } of answers) key.answer = answer;
 }
 
@@ -187,4 +192,12 @@ function respond(c: Context, answer: KeyedAnswer & { replayed?: boolean }): Resp
   if (answer.location !== null) c.header("location", answer.location);
   if (answer.replayed) c.header("idempotent-replayed", "true");
   return c.json(answer.body as object, answer.status);
+}
+
+/** The error for a key whose request is still being worked on. */
+function keyInUse(): WorkflowError {
+  return new WorkflowError(
+    "idempotency_key_in_use",
+    "A request with this idempotency key is still running; try again later",
+  );
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Database } from "../../db/connection/database.ts";
-import { answerOf } from "../../db/payments/decide_payment.ts";
+import { answerOf } from "../../domain/payment/recorded_answer.ts";
 import {
   highestIds,
   lastEventId,

@@ -191,7 +191,8 @@ Deno.test("stock shows and changes units", () =>
     assert.match((await type("stock", "a", "--add=-1000")).out, /available +0\n/);
     assert.equal(await flow.stock("a"), 0);
     assert.equal((await type("stock", "a", "--add=-1")).code, 1);
-    assert.equal((await type("stock", "nothing")).code, 1);
+    const unknown = await type("stock", "nothing");
+    assert.deepEqual([unknown.code, unknown.err], [1, `stock: There is no product "nothing"`]);
     assert.equal((await type("stock", "a", "--set=-1")).code, 2);
     assert.equal((await type("stock", "a", "--set=1", "--add=1")).code, 2);
     assert.equal((await type("stock")).code, 2);

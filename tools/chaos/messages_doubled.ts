@@ -4,7 +4,7 @@
  * @module
  */
 
-import { cancelOrder } from "../../db/orders/cancel.ts";
+import { cancelOrder } from "../../services/cancel_order.ts";
 import { readCharges } from "../../db/orders/orders.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import {

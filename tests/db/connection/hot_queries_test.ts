@@ -12,7 +12,7 @@ import {
   listNotifications,
 } from "../../../db/notifications/notification_queries.ts";
 import { listRefunds } from "../../../db/refunds/refund_list.ts";
-import { requestRefunds } from "../../../db/refunds/refunds.ts";
+import { requestRefunds } from "../../../services/request_refunds.ts";
 import type { Group } from "../../../domain/messages/messages.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";

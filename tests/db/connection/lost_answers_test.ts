@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type Proxy, startProxy, withPort } from "../../../tools/chaos/harness/proxy.ts";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
-import { requestRefund } from "../../../db/refunds/refunds.ts";
-import { changeStock } from "../../../db/catalog/stock.ts";
+import { requestRefund } from "../../../services/request_refunds.ts";
+import { changeStock } from "../../../services/change_stock.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { type SettledWorkflow, withSettled } from "../../settled_workflow.ts";
 import { anOrder } from "../../workflow.ts";
@@ -54,14 +54,14 @@ Deno.test("changeStock() never adds twice: it tells when the answer to its commi
     const before = await flow.stock("a");
     proxy.loseCommitAnswers(1);
     await assert.rejects(
-      changeStock(db, "a", { add: 5 }),
+      changeStock({ db }, "a", { add: 5 }),
       (error) =>
         error instanceof WorkflowError && error.code === "unavailable" &&
         /look up whether the change was made/.test(error.message),
     );
     assert.equal(await flow.stock("a"), before + 5);
     proxy.loseCommitAnswers(1);
-    await changeStock(db, "a", { set: 9 });
+    await changeStock({ db }, "a", { set: 9 });
     assert.equal(proxy.lost, 2);
     assert.equal(await flow.stock("a"), 9);
   }));

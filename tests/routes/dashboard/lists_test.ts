@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { daysBefore } from "../../../domain/kpi/day.ts";
-import { requestRefund } from "../../../db/refunds/refunds.ts";
+import { requestRefund } from "../../../services/request_refunds.ts";
 import { applyKpis } from "../../../streams/kpis/kpis.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { type Api, openApi, storeOrder } from "../api.ts";

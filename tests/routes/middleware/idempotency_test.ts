@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { formatApiToken, tokenHash } from "../../../domain/operation/api_token.ts";
 import { requestHash } from "../../../domain/order/content_hash.ts";
-import { cancelOrder } from "../../../db/orders/cancel.ts";
+import { cancelOrder } from "../../../services/cancel_order.ts";
 import {
   answerKeys,
   claimKeys,
@@ -15,7 +15,7 @@ import {
 import { Hono } from "hono";
 import { makeApp } from "../../../routes/app.ts";
 import { identifyCaller } from "../../../routes/middleware/access.ts";
-import { idempotency } from "../../../routes/middleware/idempotency.ts";
+import { idempotency, storeAnswers } from "../../../routes/middleware/idempotency.ts";
 import { makeSessions } from "../../../routes/middleware/session.ts";
 import { type Api, ask, assertProblem, openApi, orderBodyOf, storeOrder } from "../api.ts";
 
@@ -146,7 +146,10 @@ Deno.test("a key whose request died is free again after its time", async () => {
   // It was not dead after all: what it changes must not be committed.
   const late = api.deps.db.transaction(async (tx) => {
     await tx.run("update orders set total_cents = 1 where id = ?", [id]);
-    await answerKeys(tx, [{ claim: dead, answer: "{}" }]);
+    await storeAnswers(tx, [{
+      key: { ...dead },
+      answer: { status: 200, location: null, body: {} },
+    }]);
   });
   await assert.rejects(late, { code: "idempotency_key_in_use" });
   assert.equal(await settleKey(api.deps.db, dead, "{}"), null);
@@ -162,7 +165,7 @@ Deno.test("an answer is there with the change, or neither is", async () => {
   await claimKeys(api.deps.db, [claim]);
   const died = cancelOrder(api.deps.db, id, "test", {
     inTransaction: async (tx) => {
-      await answerKeys(tx, [{ claim, answer: "{}" }]);
+      assert.equal(await answerKeys(tx, [{ claim, answer: "{}" }]), true);
       throw new Error("died");
     },
   });

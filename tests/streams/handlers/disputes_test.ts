@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../db/orders/cancel.ts";
-import { decidePayment } from "../../../db/payments/decide_payment.ts";
+import { cancelOrder } from "../../../services/cancel_order.ts";
+import { decidePayment } from "../../../services/decide_payment.ts";
 import { countDisputes } from "../../../db/payments/payment_disputes.ts";
-import { requestRefund } from "../../../db/refunds/refunds.ts";
+import { requestRefund } from "../../../services/request_refunds.ts";
 import type { CallbackMessage } from "../../../domain/messages/messages.ts";
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { publish } from "../../../streams/workflow/publish.ts";

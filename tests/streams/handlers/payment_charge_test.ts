@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../db/orders/cancel.ts";
+import { cancelOrder } from "../../../services/cancel_order.ts";
 import type { CallbackMessage, Message } from "../../../domain/messages/messages.ts";
 import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
 import {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../db/orders/cancel.ts";
+import { cancelOrder } from "../../../services/cancel_order.ts";
 import {
   enableEndpoint,
   readDisabledEndpoint,
@@ -8,7 +8,7 @@ import {
   claimDeliveries,
   replayDelivery,
 } from "../../../db/notifications/notification_deliveries.ts";
-import { requestRefund } from "../../../db/refunds/refunds.ts";
+import { requestRefund } from "../../../services/request_refunds.ts";
 import { parseConfig } from "../../../config/config.ts";
 import { deliveryWaitsMs } from "../../../domain/notification/delivery.ts";
 import type { NotificationChannel } from "../../../domain/notification/notification.ts";

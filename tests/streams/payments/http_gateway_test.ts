@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../db/orders/cancel.ts";
+import { cancelOrder } from "../../../services/cancel_order.ts";
 import type { TakenOrder } from "../../../db/orders/intake.ts";
-import { requestRefund } from "../../../db/refunds/refunds.ts";
+import { requestRefund } from "../../../services/request_refunds.ts";
 import { parseConfig } from "../../../config/config.ts";
 import { paymentProvider, type ProviderOptions } from "../../../commands/payment_provider.ts";
 import { makeApp } from "../../../routes/app.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { countDisputes } from "../../../db/payments/payment_disputes.ts";
-import { requestRefund } from "../../../db/refunds/refunds.ts";
+import { requestRefund } from "../../../services/request_refunds.ts";
 import { noteOlderSeen, readInstallation } from "../../../db/payments/installation.ts";
-import { cancelOrder } from "../../../db/orders/cancel.ts";
+import { cancelOrder } from "../../../services/cancel_order.ts";
 import type { ChargeMessage } from "../../../domain/messages/messages.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import {

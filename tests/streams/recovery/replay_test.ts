@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../db/orders/cancel.ts";
-import { requestRefunds } from "../../../db/refunds/refunds.ts";
+import { cancelOrder } from "../../../services/cancel_order.ts";
+import { requestRefunds } from "../../../services/request_refunds.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import type { CallbackMessage, Message } from "../../../domain/messages/messages.ts";
 import { groupsInSearchOrder } from "../../../domain/messages/work.ts";

@@ -3,7 +3,7 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { tokenHash } from "../../../../domain/operation/api_token.ts";
-import { decidePayment } from "../../../../db/payments/decide_payment.ts";
+import { decidePayment } from "../../../../services/decide_payment.ts";
 import { createImport } from "../../../../db/imports/imports.ts";
 import { writeNotifications } from "../../../../db/notifications/notifications.ts";
 import { recordDispute, recordSecondPayment } from "../../../../db/payments/payment_disputes.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CsvParseStream } from "@std/csv/parse-stream";
 import { Hono } from "hono";
 import { silentLog } from "../../../../domain/operation/log.ts";
-import { requestRefunds } from "../../../../db/refunds/refunds.ts";
+import { requestRefunds } from "../../../../services/request_refunds.ts";
 import { makeApp } from "../../../../routes/app.ts";
 import { csvDownload, type CsvFile } from "../../../../routes/api/exports/csv_download.ts";
 import { applyKpis } from "../../../../streams/kpis/kpis.ts";

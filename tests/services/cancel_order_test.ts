@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../db/orders/cancel.ts";
-import { WorkflowError } from "../../../domain/errors.ts";
-import { publish } from "../../../streams/workflow/publish.ts";
-import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertConsistent } from "../../streams/consistent.ts";
+import { cancelOrder } from "../../services/cancel_order.ts";
+import { WorkflowError } from "../../domain/errors.ts";
+import { publish } from "../../streams/workflow/publish.ts";
+import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+import { assertConsistent } from "../streams/consistent.ts";
 
 async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);

@@ -1,0 +1,45 @@
+/**
+ * Decides how a product's units are changed by hand.
+ *
+ * @module
+ */
+
+import { WorkflowError } from "../errors.ts";
+
+/** How to change the units that can be reserved; what orders hold stays as it is. */
+export type StockChange = { set: number } | { add: number };
+
+/** More units than this of one product are taken for a mistake. */
+export const maxUnits = 1_000_000_000_000;
+
+/** A product's units, as far as a change needs them. */
+export interface StockUnits {
+  /** Units that can be reserved. */
+  stockQty: number;
+  /** Units that ever came in: these and those that orders hold. */
+  receivedQty: number;
+}
+
+/** What becomes of a change, with the units as they are or would be after it. */
+export type StockDecision =
+  & { kind: "change" | "fewer_than_none" | "too_many" }
+  & StockUnits;
+
+/**
+ * Decides what a change makes of a product's units: those that can be reserved and those that ever came in change by
+ * the same number, so that what orders hold stays right.
+ *
+ * @param before as the locked row says
+ */
+export function decideStockChange(before: StockUnits, change: StockChange): StockDecision {
+  const stockQty = "set" in change ? change.set : before.stockQty + change.add;
+  const receivedQty = before.receivedQty + stockQty - before.stockQty;
+  if (stockQty < 0) return { kind: "fewer_than_none", stockQty, receivedQty };
+  if (receivedQty > maxUnits) return { kind: "too_many", stockQty, receivedQty };
+  return { kind: "change", stockQty, receivedQty };
+}
+
+/** The error for a product that there is not. */
+export function unknownProduct(sku: string): WorkflowError {
+  return new WorkflowError("not_found", `There is no product "${sku}"`);
+}
