@@ -90,7 +90,7 @@ export async function readBringers(
   const rows = await db.query(
     `
     select order_id, actor
-    from order_events
+    from order_events force index (order_events_order)
     where order_id in (?) and event = 'created'
     order by id desc`,
     [[...orderIds]],
@@ -105,7 +105,7 @@ export async function readBringer(db: Queryable, orderId: number): Promise<strin
   const [row] = await db.execute(
     `
     select actor
-    from order_events
+    from order_events force index (order_events_order)
     where order_id = ? and event = 'created'
     order by id
     limit 1`,
@@ -121,7 +121,8 @@ export async function readEventsAmong(
   events: readonly OrderEventRow["event"][],
 ): Promise<OrderEventRow["event"][]> {
   const rows = await db.query(
-    "select distinct event from order_events where order_id = ? and event in (?)",
+    "select distinct event from order_events force index (order_events_order) " +
+      "where order_id = ? and event in (?)",
     [orderId, [...events]],
   );
   return rows.map(({ event }) => event as OrderEventRow["event"]);
