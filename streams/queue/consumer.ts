@@ -219,7 +219,7 @@ async function runEntries<T extends QueueTypes>(
     for (const batch of batches) {
       const shares = share(batch);
       results.push(...await execute({ ...deps, stillOurs: beat.keep }, options, shares, byId));
-      const ours = await sortOutLost(deps, options.work.codec, results, beat);
+      const ours = await sortOutLost(deps, options.work, results, beat);
       await complete(deps, options, ours, turn);
       for (const { outcome } of results) {
         if (outcome.kind === "done") events.push(...outcome.events);

@@ -7,8 +7,8 @@
 import type { Result } from "./complete.ts";
 import { enqueue } from "./enqueue.ts";
 import type { Heartbeat } from "./heartbeat.ts";
-import type { Codec, Enqueued, QueueDeps } from "./queue.ts";
-import type { Outcome, QueueTypes } from "./work.ts";
+import type { Enqueued } from "./queue.ts";
+import type { Outcome, QueueTypes, Work } from "./work.ts";
 
 /**
  * Sorts out results that count for nothing, because their messages were claimed by another. Something may have been
@@ -20,8 +20,8 @@ import type { Outcome, QueueTypes } from "./work.ts";
  * @returns the results that count
  */
 export async function sortOutLost<T extends QueueTypes>(
-  deps: QueueDeps,
-  codec: Codec<T["message"]>,
+  deps: T["deps"],
+  work: Pick<Work<T>, "codec" | "marks">,
   results: readonly Result<T>[],
   kept: Pick<Heartbeat, "lost" | "keep">,
 ): Promise<Result<T>[]> {
@@ -34,8 +34,9 @@ export async function sortOutLost<T extends QueueTypes>(
   const isLost = ({ entry }: Result<T>) => kept.lost.has(entry.id);
   await enqueue(
     deps,
-    codec,
+    work.codec,
     results.filter(isLost).flatMap(({ outcome }) => looksIfLost(outcome)),
+    { marks: work.marks?.(deps) },
   );
   return results.filter((result) => !isLost(result));
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { keepBooks, type KeptBooks } from "../../../tools/chaos/harness/older_database.ts";
+import { addOrderEvents } from "../../../db/orders/events.ts";
 import { readLatestLoss } from "../../../db/recovery/database_marks.ts";
 import { listDeadLetters } from "../../../db/dead_letters/dead_letters.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
@@ -341,4 +342,35 @@ Deno.test("a message about an order that was lost is dropped, one about an order
     await flow.drain();
     const [letter, ...others] = await listDeadLetters(flow.db, {}, 0, 10);
     assert.deepEqual([letter!.error, others], ["order 9000000 does not exist", []]);
+  }));
+
+Deno.test("what is published for a message that another has claimed says how far the books are", () =>
+  withSettled("age_lost", async (flow) => {
+    const [taken] = await flow.add([anOrder("late", item)]);
+    const orderId = taken!.orderId!;
+    const [before] = await flow.rows("select max(id) as id from order_events");
+    const consumer = flow.consumerOf("orders", {
+      share: (deliveries) => [{
+        deliveries: [...deliveries],
+        handle: async (deps, [delivery]) => {
+          const { id, message } = delivery!;
+          await deps.db.transaction((tx) =>
+            addOrderEvents(tx, [{ orderId, event: "payment_late" }], deps.consumer)
+          );
+          await flow.redis.xclaim(flow.keys.stream("orders"), "orders", "other", 0, id);
+          assert.equal(await deps.stillOurs!([id]), false);
+          const { amountCents, currency } = message;
+          const reversal = { type: "payment.reverse", orderId, amountCents, currency } as const;
+          return [{
+            kind: "done",
+            followUps: [{ message: reversal, evenIfLost: true }],
+            events: [],
+          }];
+        },
+      }],
+    });
+    assert.equal((await consumeOnce(consumer)).handled, 0);
+    assert.equal(await flow.redis.xlen(flow.keys.stream("refunds")), 1);
+    const heard = await readHeard(flow);
+    assert.ok(heard.numbers.order_events > Number(before!.id), JSON.stringify(heard.numbers));
   }));
