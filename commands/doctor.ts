@@ -130,8 +130,8 @@ function judgeTemporaryFiles(): Finding {
   const what = "temporary files";
   const found = findTemporaryFolder();
   if ("folder" in found) return fine(what, `go to ${found.folder}`);
-  const mend = "let .data/tmp in the project's folder be written, or set TMPDIR=/var/lib/orders";
-  return problem(what, found.fault, mend);
+  const repair = "let .data/tmp in the project's folder be written, or set TMPDIR=/var/lib/orders";
+  return problem(what, found.fault, repair);
 }
 
 async function guarded(
@@ -142,8 +142,8 @@ async function guarded(
   try {
     return await work();
   } catch (error) {
-    const mend = `start the server, or correct ${setting}`;
-    return [problem(what, messageOf(error).split("\n")[0]!, mend)];
+    const repair = `start the server, or correct ${setting}`;
+    return [problem(what, messageOf(error).split("\n")[0]!, repair)];
   }
 }
 
@@ -161,15 +161,15 @@ async function diagnoseDatabase(config: Config): Promise<Finding[]> {
     const pending = (await migrationStatus(config.databaseUrl)).filter(({ applied }) => !applied);
     if (pending.length > 0) {
       const names = pending.map(({ name }) => name).join(", ");
-      const mend = "run deno task migrate";
+      const repair = "run deno task migrate";
       findings.push(
         config.autoMigrate
           ? warning(
             "migrations",
             `${names} are not applied: commands that only look refuse until the next start applies them`,
-            mend,
+            repair,
           )
-          : problem("migrations", `${names} are not applied`, mend),
+          : problem("migrations", `${names} are not applied`, repair),
       );
       return findings;
     }
@@ -271,9 +271,9 @@ async function diagnoseStore(config: Config, redis: RedisClient): Promise<Findin
 /** A line for each finding, and under it how to repair it. */
 export function formatFindings(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ what }) => what.length));
-  const lines = findings.flatMap(({ level, what, detail, mend }) => [
+  const lines = findings.flatMap(({ level, what, detail, repair }) => [
     `${level.padEnd(7)}  ${what.padEnd(width)}  ${visibleText(detail)}`,
-    ...(mend === "" ? [] : [`${" ".repeat(9 + width + 2)}→ ${mend}`]),
+    ...(repair === "" ? [] : [`${" ".repeat(9 + width + 2)}→ ${repair}`]),
   ]);
   const count = (level: Finding["level"]) =>
     findings.filter((finding) => finding.level === level).length;

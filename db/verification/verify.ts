@@ -1,5 +1,5 @@
 /**
- * The statements that prove that the books agree with themselves. They read whole tables once each; to be
+ * The statements that verifyNow that the books agree with themselves. They read whole tables once each; to be
  * run in one snapshot.
  *
  * @module

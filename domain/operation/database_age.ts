@@ -1,5 +1,5 @@
 /**
- * Whether the database is older than what was published from it: restored from a dump, or reclaimed by a
+ * Whether the database is older than what was published from it: restored from a dump, or taken over by a
  * server that lacked the last commits.
  *
  * @module

@@ -15,7 +15,7 @@ export interface Finding {
   /** What was found. */
   detail: string;
   /** How to repair it; empty where nothing is wrong. */
-  mend: string;
+  repair: string;
 }
 
 /** The oldest versions that are supported. */
@@ -43,17 +43,17 @@ const clockProblemMs = 30_000;
 
 /** A finding that all is well. */
 export function fine(what: string, detail: string): Finding {
-  return { level: "ok", what, detail, mend: "" };
+  return { level: "ok", what, detail, repair: "" };
 }
 
 /** A finding that something is wrong: it works, but not as well or as safely as it should. */
-export function warning(what: string, detail: string, mend: string): Finding {
-  return { level: "warning", what, detail, mend };
+export function warning(what: string, detail: string, repair: string): Finding {
+  return { level: "warning", what, detail, repair };
 }
 
 /** A finding that something does not work, or loses data. */
-export function problem(what: string, detail: string, mend: string): Finding {
-  return { level: "problem", what, detail, mend };
+export function problem(what: string, detail: string, repair: string): Finding {
+  return { level: "problem", what, detail, repair };
 }
 
 /**
@@ -184,7 +184,7 @@ export function judgeEncryption(
   whose: string,
   { host, isSocket, mode, seen }: Encryption,
   isLocal: boolean,
-  mend: string,
+  repair: string,
 ): Finding {
   const what = `${whose} encryption`;
   if (seen !== null) {
@@ -195,12 +195,14 @@ export function judgeEncryption(
       : "the certificate is not looked at";
     return isLocal
       ? fine(what, `${how}; ${doubt}`)
-      : warning(what, `${how}; ${doubt}: somebody between may read along`, mend);
+      : warning(what, `${how}; ${doubt}: somebody between may read along`, repair);
   }
-  if (mode !== null) return problem(what, "in clear text although encryption was asked for", mend);
+  if (mode !== null) {
+    return problem(what, "in clear text although encryption was asked for", repair);
+  }
   if (isSocket) return fine(what, "a Unix socket, nothing goes over a network");
   if (isLocal) return fine(what, "in clear text, and only within this machine");
-  return warning(what, `everything goes to ${host} in clear text, the password included`, mend);
+  return warning(what, `everything goes to ${host} in clear text, the password included`, repair);
 }
 
 /** Judges which commands Redis refuses, each with the server's own words. */
@@ -313,7 +315,7 @@ export function judgeClock(
     : `${(Math.abs(offsetMs) / 1_000).toFixed(1)} s ${
       offsetMs < 0 ? "behind" : "ahead of"
     } this machine's`;
-  const mend = "let all machines follow one time server";
-  if (Math.abs(offsetMs) > clockProblemMs) return problem(what, detail, mend);
-  return Math.abs(offsetMs) > clockWarningMs ? warning(what, detail, mend) : fine(what, detail);
+  const repair = "let all machines follow one time server";
+  if (Math.abs(offsetMs) > clockProblemMs) return problem(what, detail, repair);
+  return Math.abs(offsetMs) > clockWarningMs ? warning(what, detail, repair) : fine(what, detail);
 }

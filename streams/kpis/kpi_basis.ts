@@ -4,7 +4,7 @@
  * What the figures were counted by stands beside them in Redis. A process that is set otherwise counts them anew
  * before it shows or counts any, and only when no process is alive that goes by other settings: those that are alive
  * say so every few seconds, and whoever finds others waits for their end and then gives up. A process that stood
- * still for so long that others have reclaimed ends.
+ * still for so long that others have taken over ends.
  *
  * @module
  */

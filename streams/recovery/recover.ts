@@ -197,7 +197,7 @@ export async function sweepHomes(
  *
  * @returns `busy` where another process is recovering
  */
-export async function repair(
+export async function recoverAndRebuild(
   deps: RecoverDeps,
   what: { messages: boolean; figures: boolean },
 ): Promise<{ republished: Republished; kpis: RebuildReport | null } | "busy"> {

@@ -13,7 +13,7 @@ import { isOutage } from "../queue/complete.ts";
 import { store } from "../workflow/store.ts";
 import { isLeased, takeLease } from "../redis/lease.ts";
 import type { RedisDeps } from "../redis/keys.ts";
-import { type RecoverDeps, repair } from "./recover.ts";
+import { recoverAndRebuild, type RecoverDeps } from "./recover.ts";
 import type { CheckName, CheckReport, VerifyReport } from "../verification/verify.ts";
 
 /** What Redis says otherwise than the books: the books are the truth, so it can be made anew. */
@@ -44,8 +44,8 @@ export interface FailedRepair {
 }
 
 /** What {@linkcode repair} did. */
-export type Mending =
-  /** There was nothing that a repair can repair. */
+export type Repairing =
+  /** There was nothing that can be repaired. */
   | "nothing"
   /** The last repair did not help, and it is too early for another. */
   | "resting"
@@ -76,11 +76,11 @@ export async function readFailedRepairs(
  * @param report of the proof
  * @param verifyAgain makes another one; null where it can't now
  */
-export async function mend(
+export async function repair(
   deps: RecoverDeps,
   report: VerifyReport,
   verifyAgain: () => Promise<VerifyReport | null>,
-): Promise<Mending> {
+): Promise<Repairing> {
   const { log } = deps;
   await forgetRepaired(deps, report);
   const found = report.checks.filter((check) => repairable(check) > 0);
@@ -90,7 +90,7 @@ export async function mend(
   const started = performance.now();
   let error: string | undefined;
   try {
-    const result = await repair(deps, {
+    const result = await recoverAndRebuild(deps, {
       messages: due.some(({ name }) => name !== "kpis"),
       figures: due.some(({ name }) => name === "kpis"),
     });
@@ -128,7 +128,7 @@ export async function mend(
   return "not_mended";
 }
 
-/** How many differences of a check a repair can repair. */
+/** How many differences of a check can be repaired. */
 function repairable({ name, drift_count: count, for_people: forPeople = 0 }: CheckReport): number {
   return repairableNames.includes(name) ? count - forPeople : 0;
 }

@@ -22,7 +22,7 @@ export interface Drifts {
   list: Drift[];
   /** How many there are in all. */
   count: number;
-  /** How many of them no repair can repair, because the books themselves say so or a person has to decide. */
+  /** How many of them nothing can repair, because the books themselves say so or a person has to decide. */
   forPeople: number;
 }
 

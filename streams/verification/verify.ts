@@ -28,7 +28,7 @@ export interface CheckReport {
   drift: Drift[];
   /** All of them; for `kpis` a lower bound from a thousand on. */
   drift_count: number;
-  /** How many of them wait for a person, because no repair can repair them; reports of earlier versions lack it. */
+  /** How many of them wait for a person, because nothing can repair them; reports of earlier versions lack it. */
   for_people?: number;
 }
 

@@ -8,7 +8,7 @@ import { messageOf } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { backoffMs } from "../../domain/messages/retry.ts";
 import { isLeased, takeLease, underLease } from "../redis/lease.ts";
-import { mend } from "../recovery/repair.ts";
+import { repair } from "../recovery/repair.ts";
 import { pause } from "../queue/pause.ts";
 import type { RedisDeps } from "../redis/keys.ts";
 import { verify, type VerifyReport } from "./verify.ts";
@@ -44,7 +44,7 @@ export async function readVerification({ redis, keys }: RedisDeps): Promise<Veri
  *
  * @returns the report, or null where another proof is running
  */
-export async function prove(deps: VerificationDeps): Promise<VerifyReport | null> {
+export async function verifyNow(deps: VerificationDeps): Promise<VerifyReport | null> {
   const { redis, keys, log } = deps;
   const lease = await takeLease(redis, keys.verificationLease, lockMs);
   if (lease === null) return null;
@@ -63,7 +63,7 @@ export async function prove(deps: VerificationDeps): Promise<VerifyReport | null
 
 /**
  * Proves whenever it is due and repairs what was found, until the signal aborts; of many processes one does
- * so. What is due is decided by Redis' clock: a host whose own is wrong would prove all the time, or never.
+ * so. What is due is decided by Redis' clock: a host whose own is wrong would verifyNow all the time, or never.
  */
 export async function keepProving(deps: VerificationDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
@@ -88,12 +88,12 @@ export async function verifyAndRepair(deps: VerificationDeps, signal?: AbortSign
   const own = { ...deps, signal: signal ?? deps.signal };
   let report: VerifyReport | null;
   try {
-    report = await prove(own);
+    report = await verifyNow(own);
   } catch (error) {
     if (!signal?.aborted) await noteFailure(own, error);
     throw error;
   }
-  if (report !== null) await mend(own, report, () => prove(own));
+  if (report !== null) await repair(own, report, () => verifyNow(own));
 }
 
 /** What is known of proofs that could not be made; null where the last one could. */

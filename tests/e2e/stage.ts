@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { deadLetterMessages } from "../../db/dead_letters/dead_letters.ts";
 import { entryOf } from "../../domain/messages/messages.ts";
-import { prove } from "../../streams/verification/verify_regularly.ts";
+import { verifyNow } from "../../streams/verification/verify_regularly.ts";
 import { browserPath, openTab, startBrowser, type Tab } from "./browser.ts";
 import { bringMonth, type Service, startService } from "./service.ts";
 
@@ -44,7 +44,7 @@ export function setStage(name: string): Stage {
     browser = await startBrowser();
     await bringMonth(service);
     await storeDeadLetters(service, 4);
-    await prove(service.deps);
+    await verifyNow(service.deps);
   });
   Deno.test.afterAll(async () => {
     if (ignore) return;

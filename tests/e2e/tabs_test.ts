@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { pauseGroup, resumeGroup } from "../../streams/queue/pause_group.ts";
-import { prove } from "../../streams/verification/verify_regularly.ts";
+import { verifyNow } from "../../streams/verification/verify_regularly.ts";
 import { setStage } from "./stage.ts";
 
 const stage = setStage("tabs_e2e");
@@ -18,7 +18,7 @@ async function untilChanged(page: Page, selector: string): Promise<void> {
 
 stage.test("an alert that stands is not read aloud again", async ({ page }) => {
   const { deps } = stage.service;
-  await prove(deps);
+  await verifyNow(deps);
   const since = new Date(Date.now() - 60_000).toISOString();
   const alert = {
     name: "drift:of-the-test",

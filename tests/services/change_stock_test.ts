@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readStock } from "../../db/catalog/stock.ts";
 import { changeStock } from "../../services/change_stock.ts";
-import { prove } from "../settled_workflow.ts";
+import { verifyNow } from "../settled_workflow.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
 
 /** A workflow with 50 units of `a`, of which a reserved order holds 8. */
@@ -43,7 +43,7 @@ Deno.test("changeStock() sets and adds available units and leaves held ones alon
     assert.deepEqual(await units(flow), [15, 8, 23]);
     await changeStock(flow, "a", { add: -15 });
     assert.deepEqual(await units(flow), [0, 8, 8]);
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
   }));
 
 Deno.test("changeStock() refuses to go below zero or beyond what is sane", () =>
@@ -69,5 +69,5 @@ Deno.test("changeStock() loses no change that happens at the same time", () =>
       flow.turn("orders"),
     ]);
     assert.deepEqual(await units(flow), [42, 28, 70]);
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
   }));

@@ -87,7 +87,7 @@ Deno.test("deadLetterMessages() keeps everything about a message", () =>
     assert.equal(second!.firstSeenAt, "1970-01-01T00:00:00.000000Z");
   }));
 
-Deno.test("deadLetterMessages() makes one row of a message however often it is buried, and keeps a decision", () =>
+Deno.test("deadLetterMessages() makes one row of a message however often it is dead-lettered, and keeps a decision", () =>
   withFlow("bury_twice", async (flow) => {
     await deadLetterMessages(flow.db, [letter("5-1", 1)]);
     await deadLetterMessages(flow.db, [letter("5-1", 1), letter("5-1", 1, { group: "payments" })]);

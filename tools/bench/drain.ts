@@ -19,7 +19,7 @@ export interface DrainRun {
 }
 
 /**
- * Drains published orders by `consume --drain`, then lets `verify` prove the result.
+ * Drains published orders by `consume --drain`, then lets `verify` verifyNow the result.
  *
  * @param options.processes that drain at the same time, all four groups each; default 1
  * @param options.verified false leaves the proof to a later drain of the same books

@@ -36,7 +36,7 @@ const requests = 5;
 
 /**
  * Fills the books with a million orders, a fiftieth of them by import, drain and refunds and the others as
- * their copies, lets `verify` prove them, and asks a `serve` process for every page. Takes some minutes.
+ * their copies, lets `verify` verifyNow them, and asks a `serve` process for every page. Takes some minutes.
  */
 export async function benchPages(stage: Stage): Promise<Figure[]> {
   const books = await openBooks(stage);

@@ -6,7 +6,7 @@
 
 import { freePort } from "../engines/free_port.ts";
 import { bringOrders, feed } from "./harness/feed.ts";
-import { equal, prove, settled } from "./harness/verification.ts";
+import { equal, settled, verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Stage } from "./harness/stage.ts";
 import { pauseMs, until } from "./harness/until.ts";
@@ -44,7 +44,7 @@ const scenario: Scenario = {
     databaseProxy.loseCommitAnswers(0);
     await orders.stop();
     figures.faults += databaseProxy.lost;
-    await prove(stage, consumers, { orders: [...refunded, ...orders.orders], refundedCents });
+    await verifyNow(stage, consumers, { orders: [...refunded, ...orders.orders], refundedCents });
   },
 };
 

@@ -6,7 +6,7 @@
 
 import { feed } from "./harness/feed.ts";
 import { progress } from "./harness/progress.ts";
-import { prove } from "./harness/verification.ts";
+import { verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { pauseMs } from "./harness/until.ts";
 
@@ -25,7 +25,7 @@ const scenario: Scenario = {
     }
     stage.recovered(await progress(stage));
     await orders.stop();
-    await prove(stage, consumers, { orders: orders.orders });
+    await verifyNow(stage, consumers, { orders: orders.orders });
   },
 };
 

@@ -5,7 +5,7 @@
  */
 
 import { feed } from "./harness/feed.ts";
-import { prove } from "./harness/verification.ts";
+import { verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { takenOver } from "./harness/take_over.ts";
 import { pauseMs } from "./harness/until.ts";
@@ -42,7 +42,7 @@ const scenario: Scenario = {
     }
     await orders.stop();
     await Promise.all(takeOvers);
-    await prove(stage, consumers, { orders: orders.orders });
+    await verifyNow(stage, consumers, { orders: orders.orders });
   },
 };
 

@@ -6,7 +6,7 @@
  */
 
 import { feed } from "./harness/feed.ts";
-import { prove, settled } from "./harness/verification.ts";
+import { settled, verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Stage } from "./harness/stage.ts";
 import { pauseMs, until } from "./harness/until.ts";
@@ -42,7 +42,7 @@ const scenario: Scenario = {
       settled(stage, repairBoundMs).then(() => note("lost messages found")),
     ]);
     stage.recovered(performance.now() - damagedAt);
-    await prove(stage, consumers, { orders: orders.orders });
+    await verifyNow(stage, consumers, { orders: orders.orders });
   },
 };
 

@@ -12,7 +12,7 @@ import { feed, take } from "./harness/feed.ts";
 import { keepBooks } from "./harness/older_database.ts";
 import { writeOrdersFile } from "./harness/orders.ts";
 import { progress } from "./harness/progress.ts";
-import { equal, prove } from "./harness/verification.ts";
+import { equal, verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { productDeps, type Stage } from "./harness/stage.ts";
 import { pauseMs, until } from "./harness/until.ts";
@@ -67,7 +67,7 @@ const scenario: Scenario = {
       await take(stage, orders.orders.slice(from, from + ordersAtOnce));
     }
     await noNumberTwice(stage);
-    await prove(stage, consumers, { orders: [...ofFile, ...orders.orders] });
+    await verifyNow(stage, consumers, { orders: [...ofFile, ...orders.orders] });
   },
 };
 

@@ -5,7 +5,7 @@
  */
 
 import { bringOrders, feed } from "./harness/feed.ts";
-import { equal, prove, settled, stopInOrder } from "./harness/verification.ts";
+import { equal, settled, stopInOrder, verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { heldBy, takenOver } from "./harness/take_over.ts";
 import { until } from "./harness/until.ts";
@@ -60,7 +60,7 @@ const scenario: Scenario = {
     if (ms === null) throw new Error("the victim held nothing when it was killed");
     stage.recovered(ms);
     await orders.stop();
-    await prove(stage, [others[1]!], { orders: [...slowOrders, ...orders.orders] });
+    await verifyNow(stage, [others[1]!], { orders: [...slowOrders, ...orders.orders] });
   },
 };
 

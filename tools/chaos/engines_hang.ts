@@ -7,7 +7,7 @@
 import { startApi } from "./harness/api.ts";
 import { feed } from "./harness/feed.ts";
 import { progress } from "./harness/progress.ts";
-import { prove } from "./harness/verification.ts";
+import { verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { pauseMs, until } from "./harness/until.ts";
 
@@ -58,7 +58,7 @@ const scenario: Scenario = {
     }
     await orders.stop();
     figures.notes.push(`readyz tells within ${(slowestMs / 1_000).toFixed(1)} s`);
-    await prove(stage, consumers, { orders: orders.orders });
+    await verifyNow(stage, consumers, { orders: orders.orders });
   },
 };
 

@@ -6,7 +6,7 @@
 
 import { startApi } from "./harness/api.ts";
 import { feed } from "./harness/feed.ts";
-import { prove } from "./harness/verification.ts";
+import { verifyNow } from "./harness/verification.ts";
 import type { Process } from "./harness/process.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Stage } from "./harness/stage.ts";
@@ -48,7 +48,7 @@ const scenario: Scenario = {
     await stopWhileHanging(stage, consumers);
     await secondSignal(stage, consumers);
     await orders.stop();
-    await prove(stage, consumers, { orders: orders.orders });
+    await verifyNow(stage, consumers, { orders: orders.orders });
   },
 };
 

@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import { writeOrdersFile } from "./harness/orders.ts";
-import { equal, prove } from "./harness/verification.ts";
+import { equal, verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Process } from "./harness/process.ts";
 import type { Stage } from "./harness/stage.ts";
@@ -40,7 +40,7 @@ const scenario: Scenario = {
       known_or_new: report.orders_new + report.orders_unchanged,
     }, { orders: orderCount, rejected: 0, known_or_new: orderCount });
     figures.notes.push(`the last import published ${report.published}`);
-    await prove(stage, consumers, { orders });
+    await verifyNow(stage, consumers, { orders });
   },
 };
 

@@ -8,7 +8,7 @@ import { messageOfEntry } from "../../domain/messages/messages.ts";
 import mysql from "mysql2/promise";
 import { bringOrders, take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders } from "./harness/orders.ts";
-import { equal, prove, settled } from "./harness/verification.ts";
+import { equal, settled, verifyNow } from "./harness/verification.ts";
 import type { Process } from "./harness/process.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Stage } from "./harness/stage.ts";
@@ -74,7 +74,7 @@ const scenario: Scenario = {
     await settledButOne(stage);
     await stage.run("dead", ["retry", "--all"], stage.directEnv);
     await settled(stage);
-    await prove(stage, consumers, { orders: [...orders, killer] });
+    await verifyNow(stage, consumers, { orders: [...orders, killer] });
     equal("the notice of the killer", await notificationsOf(stage, killerId), 1);
   },
 };

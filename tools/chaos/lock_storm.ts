@@ -9,7 +9,7 @@ import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders } from "./harness/orders.ts";
 import type { Process } from "./harness/process.ts";
-import { equal, prove, settled, stopInOrder } from "./harness/verification.ts";
+import { equal, settled, stopInOrder, verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Stage } from "./harness/stage.ts";
 import { pauseMs } from "./harness/until.ts";
@@ -56,7 +56,7 @@ const scenario: Scenario = {
     const holding = holdHotProduct(stage);
     await wave();
     await holding;
-    await prove(stage, consumers.splice(0, 2), { orders });
+    await verifyNow(stage, consumers.splice(0, 2), { orders });
     figures.notes.push(`${await countDeadlocks(stage) - before} deadlocks`, "1 lock time-out");
 
     await sellOut(stage, consumers);

@@ -7,7 +7,7 @@
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders } from "./harness/orders.ts";
-import { equal, prove } from "./harness/verification.ts";
+import { equal, verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { pauseMs } from "./harness/until.ts";
 
@@ -38,7 +38,7 @@ const scenario: Scenario = {
       await take(stage, wave);
       orders.push(...wave);
     }
-    await prove(stage, consumers, { orders });
+    await verifyNow(stage, consumers, { orders });
     await stopExpiring();
     const [row] = await db.query(`
       select received_qty - stock_qty as gone,

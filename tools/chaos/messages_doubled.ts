@@ -17,7 +17,7 @@ import { simulatedRef } from "../../streams/payments/gateway.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { book, bringOrders, feed, take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders, willBePaid } from "./harness/orders.ts";
-import { equal, prove, settled } from "./harness/verification.ts";
+import { equal, settled, verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { productDeps, type Stage } from "./harness/stage.ts";
 import { pauseMs, until } from "./harness/until.ts";
@@ -61,7 +61,7 @@ const scenario: Scenario = {
     equal("payments of cancelled orders that went back", Number(money?.reversed), cancelled);
     await discardUnknown(stage);
     await forgetCancelled(stage, cancelled);
-    await prove(stage, consumers, {
+    await verifyNow(stage, consumers, {
       orders: [...settledOrders, ...orders.orders, ...early],
     });
   },

@@ -7,7 +7,7 @@
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { book, take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders } from "./harness/orders.ts";
-import { equal, prove, settled } from "./harness/verification.ts";
+import { equal, settled, verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { productDeps, type Stage } from "./harness/stage.ts";
 import { until } from "./harness/until.ts";
@@ -50,7 +50,7 @@ const scenario: Scenario = {
     await settled(stage);
     await checkDeadLetters(stage, poison);
     await decide(stage);
-    await prove(stage, consumers, { orders });
+    await verifyNow(stage, consumers, { orders });
     const [row] = await db.query(
       "select count(*) as n from dead_letters where status = 'DISCARDED'",
     );

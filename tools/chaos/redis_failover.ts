@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import { type RedisEngine, startRedis } from "../engines/redis.ts";
 import { feed } from "./harness/feed.ts";
-import { prove } from "./harness/verification.ts";
+import { verifyNow } from "./harness/verification.ts";
 import { type Proxy, startProxy, withPort } from "./harness/proxy.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Stage } from "./harness/stage.ts";
@@ -50,7 +50,7 @@ const scenario: Scenario = {
         await wholeAgain(stage, performance.now());
       }
       await orders.stop();
-      await prove(stage, consumers, { orders: orders.orders });
+      await verifyNow(stage, consumers, { orders: orders.orders });
       if (lostWrites === 0) throw new Error("no failover lost a write");
       figures.notes.push(`${lostWrites} bytes of acknowledged writes lost`);
     } finally {

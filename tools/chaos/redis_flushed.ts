@@ -5,7 +5,7 @@
  */
 
 import { feed } from "./harness/feed.ts";
-import { prove } from "./harness/verification.ts";
+import { verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { pauseMs } from "./harness/until.ts";
 import { wholeAgain } from "./harness/whole_again.ts";
@@ -40,7 +40,7 @@ const scenario: Scenario = {
       await wholeAgain(stage, flushedAt);
     }
     await orders.stop();
-    await prove(stage, consumers, { orders: orders.orders });
+    await verifyNow(stage, consumers, { orders: orders.orders });
   },
 };
 

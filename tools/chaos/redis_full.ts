@@ -7,7 +7,7 @@
 import { startApi } from "./harness/api.ts";
 import { feed } from "./harness/feed.ts";
 import { progress } from "./harness/progress.ts";
-import { prove } from "./harness/verification.ts";
+import { verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { pauseMs, until } from "./harness/until.ts";
 
@@ -34,7 +34,7 @@ const scenario: Scenario = {
       stage.recovered(await progress(stage));
     }
     await orders.stop();
-    await prove(stage, consumers, { orders: orders.orders });
+    await verifyNow(stage, consumers, { orders: orders.orders });
   },
 };
 

@@ -6,7 +6,7 @@
 
 import { freePort } from "../engines/free_port.ts";
 import { bringOrders } from "./harness/feed.ts";
-import { prove, settled } from "./harness/verification.ts";
+import { settled, verifyNow } from "./harness/verification.ts";
 import type { Process } from "./harness/process.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { pauseMs, until } from "./harness/until.ts";
@@ -73,7 +73,7 @@ const scenario: Scenario = {
     }
     await Promise.all(clients);
     figures.notes.push(`${requests} refunds of ${refundedCents} cents`);
-    await prove(stage, [server, consumer], { orders, refundedCents });
+    await verifyNow(stage, [server, consumer], { orders, refundedCents });
     const [row] = await db.query("select count(*) as n from refunds where status = 'PROCESSED'");
     if (Number(row!.n) !== requests) {
       throw new Error(`${requests} refunds were asked for and ${row!.n} were processed`);

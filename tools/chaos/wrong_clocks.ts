@@ -5,7 +5,7 @@
  */
 
 import { feed } from "./harness/feed.ts";
-import { equal, prove } from "./harness/verification.ts";
+import { equal, verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { pauseMs } from "./harness/until.ts";
 
@@ -41,7 +41,7 @@ const scenario: Scenario = {
       if (offBy > 60_000) throw new Error(`a sign of life is wrong by ${offBy} ms`);
     }
     await orders.stop();
-    await prove(stage, consumers, { orders: orders.orders });
+    await verifyNow(stage, consumers, { orders: orders.orders });
 
     const [row] = await db.query(`
       select

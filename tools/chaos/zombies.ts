@@ -5,7 +5,7 @@
  */
 
 import { feed } from "./harness/feed.ts";
-import { prove } from "./harness/verification.ts";
+import { verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import type { Stage } from "./harness/stage.ts";
 import { heldBy, messagesOf, stillPending, takenOver } from "./harness/take_over.ts";
@@ -31,7 +31,7 @@ const scenario: Scenario = {
       await freeze(stage, random.pick(consumers));
     }
     await orders.stop();
-    await prove(stage, consumers, { orders: orders.orders });
+    await verifyNow(stage, consumers, { orders: orders.orders });
     figures.notes.push("1 frozen in the middle of a transaction");
   },
 };

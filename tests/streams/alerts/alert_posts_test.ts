@@ -61,7 +61,7 @@ async function withAlert(
 }
 
 /** Takes the reason of the alert away. */
-async function mend(flow: Workflow): Promise<void> {
+async function repair(flow: Workflow): Promise<void> {
   await flow.turn("orders");
   await flow.drain();
 }
@@ -74,7 +74,7 @@ Deno.test("an alert is posted, signed, when it is raised and when it is resolved
     const posted = await Promise.all([1, 2, 3].map(() => postOnce(deps, start + 41_000)));
     assert.equal(posted.reduce((sum, count) => sum + count), 1, "of three processes one");
     assert.equal(await postOnce(deps, start + 42_000), 0);
-    await mend(flow);
+    await repair(flow);
     await lookOnce(deps, start + 50_000);
     assert.equal(await postOnce(deps, start + 51_000), 0, "it may come back");
     await lookOnce(deps, start + 120_000);
@@ -117,7 +117,7 @@ Deno.test("a post that fails is tried again later under the same id, the beginni
   await withAlert(receiver.url, async (deps, flow) => {
     await lookOnce(deps, start + 40_000);
     assert.equal(await postOnce(deps, start + 40_000), 0);
-    await mend(flow);
+    await repair(flow);
     await lookOnce(deps, start + 41_000);
     await lookOnce(deps, start + 102_000);
     await postOnce(deps, start + 44_000);

@@ -4,7 +4,7 @@ import { openDatabase } from "../../../db/connection/database.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { countRaisedAlerts, lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { pauseGroup, resumeGroup } from "../../../streams/queue/pause_group.ts";
-import { prove } from "../../../streams/verification/verify_regularly.ts";
+import { verifyNow } from "../../../streams/verification/verify_regularly.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
@@ -91,15 +91,15 @@ const causes: Cause[] = [
     detail: /^1 differ$/,
     prepare: async (flow) => {
       await flow.add([anOrder("A", [{ sku: "x", qty: 1 }])]);
-      await prove(flow);
+      await verifyNow(flow);
     },
     begin: async (flow) => {
       await flow.db.run("update products set stock_qty = received_qty - 1");
-      await prove(flow);
+      await verifyNow(flow);
     },
     end: async (flow) => {
       await flow.db.run("update products set stock_qty = received_qty");
-      await prove(flow);
+      await verifyNow(flow);
     },
   },
   {

@@ -9,9 +9,9 @@ import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { readGroupDetail } from "../../../streams/queue/group_detail.ts";
 import { pauseGroup, resumeGroup } from "../../../streams/queue/pause_group.ts";
 import {
-  prove,
   readVerification,
   restMsAfter,
+  verifyNow,
 } from "../../../streams/verification/verify_regularly.ts";
 import { messageCodec } from "../../../streams/workflow/message_codec.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
@@ -124,14 +124,14 @@ Deno.test("readGroupDetail() counts what is in hand by age and deliveries", () =
     ]);
   }));
 
-Deno.test("prove() keeps its report and lets one proof run at a time", () =>
+Deno.test("verifyNow() keeps its report and lets one proof run at a time", () =>
   withWorkflow(async (flow) => {
     assert.equal(await readVerification(flow), null);
     await flow.redis.set(flow.keys.verificationLease, "another");
-    assert.equal(await prove(flow), null);
+    assert.equal(await verifyNow(flow), null);
     assert.equal(await flow.redis.get(flow.keys.verificationLease), "another");
     await flow.redis.del(flow.keys.verificationLease);
-    const report = await prove(flow);
+    const report = await verifyNow(flow);
     assert.deepEqual(await readVerification(flow), report);
     assert.equal(await flow.redis.exists(flow.keys.verificationLease), 0);
     assert.equal(restMsAfter({ seconds: 10 }), 300_000);

@@ -16,8 +16,8 @@ import { recover } from "../../../streams/recovery/recover.ts";
 import {
   askRefund,
   dumpFigures,
-  prove,
   type SettledWorkflow,
+  verifyNow,
   withSettled,
 } from "../../settled_workflow.ts";
 import { envOf, run } from "../../commands/run_command.ts";
@@ -75,7 +75,7 @@ Deno.test("figures of other settings are neither shown nor counted into, until t
       await flow.redis.get(`${flow.test.redisPrefix}kpi:2025-07-01:EUR:revenue_cents`),
       "300",
     );
-    assert.equal((await prove(other)).ok, true);
+    assert.equal((await verifyNow(other)).ok, true);
     await refused(readKpis(flow, "2025-06-30", "2025-06-30"));
     await refused(applyKpis(flow, [event]));
   }));
@@ -84,9 +84,9 @@ Deno.test("the proof goes by the settings that the figures were counted by", () 
   withSettled("basis_proof", async (flow) => {
     await settleNearMidnight(flow);
     const other = setTo(flow, "USD", "Asia/Kolkata");
-    assert.equal((await prove(other)).ok, true);
+    assert.equal((await verifyNow(other)).ok, true);
     await flow.redis.incr(flow.keys.kpiFigure("2025-06-30", "EUR", "order_count"));
-    const kpis = (await prove(other)).checks.find(({ name }) => name === "kpis")!;
+    const kpis = (await verifyNow(other)).checks.find(({ name }) => name === "kpis")!;
     assert.deepEqual(kpis.drift.map(({ subject }) => subject), [
       flow.keys.kpiFigure("2025-06-30", "EUR", "order_count"),
     ]);
@@ -97,7 +97,7 @@ Deno.test("figures of an earlier version, which say nothing of their settings, a
     await flow.redis.del(flow.keys.kpiBasisKept);
     await flow.redis.incr(flow.keys.kpiFigure(flow.day, "EUR", "order_count"));
     assert.deepEqual(await Promise.all([ensureBasis(flow), ensureBasis(flow)]), [true, true]);
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
     assert.equal(await ensureBasis(flow), false);
   }));
 
@@ -152,7 +152,7 @@ Deno.test("a rebuild for other settings never swaps over figures that are counte
     await refused(rebuildKpis({ ...other, db }));
     assert.deepEqual(await revenueOf(flow, flow.day), { EUR: 250, USD: 300 });
     assert.notDeepEqual(await dumpFigures(flow), before);
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
   }));
 
 Deno.test("kpis and verify show nothing false after BASE_CURRENCY and KPI_TIMEZONE were changed", () =>

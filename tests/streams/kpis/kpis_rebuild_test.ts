@@ -8,8 +8,8 @@ import { scanKeys } from "../../../streams/redis/scan_keys.ts";
 import {
   dumpFigures,
   loseRedis,
-  prove,
   type SettledWorkflow,
+  verifyNow,
   withSettled,
 } from "../../settled_workflow.ts";
 
@@ -55,7 +55,7 @@ Deno.test("rebuildKpis() makes the figures that live counting made", () =>
     const report = await rebuildKpis(flow);
     assert.deepEqual({ ...report, seconds: 0 }, { days: 2, orders: 4, refunds: 1, seconds: 0 });
     assert.deepEqual(await dumpFigures(flow), before);
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
     assert.deepEqual(await scanKeys(flow.redis, `${flow.test.redisPrefix}shadow:`), new Set());
     assert.equal(await flow.redis.exists(flow.keys.kpiRebuild), 0);
   }));
@@ -80,7 +80,7 @@ Deno.test("rebuildKpis() counts what is counted live again at most once afterwar
     const events = (await listSettledOrders(flow.db, { afterId: 0, limit: 100 }))
       .flatMap((order) => orderKpiEvents(order, flow.kpiDay));
     assert.equal(await applyKpis(flow, events), 0);
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
   }));
 
 Deno.test("rebuildKpis() neither loses nor doubles an order that settles at any moment of it", () =>

@@ -9,7 +9,7 @@ import { finish } from "../../../streams/queue/enqueue.ts";
 import { messageCodec } from "../../../streams/workflow/message_codec.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
-import { askRefund, dumpFigures, prove, withSettled } from "../../settled_workflow.ts";
+import { askRefund, dumpFigures, verifyNow, withSettled } from "../../settled_workflow.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 
 const maxCents = Number.MAX_SAFE_INTEGER;
@@ -56,7 +56,7 @@ Deno.test("orders beyond every bound are proven, counted anew and refunded to th
       await redis.get(keys.kpiFigure(day, "EUR", "avg_order_value_cents")),
       String((4n * total + 300n) / 5n),
     );
-    assert.deepEqual((await prove(flow)).checks.filter(({ ok }) => !ok), []);
+    assert.deepEqual((await verifyNow(flow)).checks.filter(({ ok }) => !ok), []);
 
     const live = await dumpFigures(flow);
     await rebuildKpis(flow);
@@ -70,10 +70,10 @@ Deno.test("orders beyond every bound are proven, counted anew and refunded to th
     await publish(flow, [{ message: await askRefund(flow, orderId!, Number(total) - 1) }]);
     await flow.drain();
     assert.equal(await redis.get(key), String(3n * total + 301n));
-    assert.deepEqual((await prove(flow)).checks.filter(({ ok }) => !ok), []);
+    assert.deepEqual((await verifyNow(flow)).checks.filter(({ ok }) => !ok), []);
 
     await redis.incr(key);
-    const [drift] = (await prove(flow)).checks.find(({ name }) => name === "kpis")!.drift;
+    const [drift] = (await verifyNow(flow)).checks.find(({ name }) => name === "kpis")!.drift;
     assert.deepEqual(drift, {
       subject: key,
       what: "value",

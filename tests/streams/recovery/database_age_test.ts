@@ -19,8 +19,8 @@ import { ensureRecovered } from "../../../streams/recovery/recover.ts";
 import {
   askRefund,
   dumpFigures,
-  prove,
   type SettledWorkflow,
+  verifyNow,
   withSettled,
 } from "../../settled_workflow.ts";
 import { anOrder } from "../../workflow.ts";
@@ -41,7 +41,7 @@ async function newConnections(flow: SettledWorkflow): Promise<void> {
 }
 
 async function proven(flow: SettledWorkflow): Promise<void> {
-  const report = await prove(flow);
+  const report = await verifyNow(flow);
   assert.ok(report.ok, JSON.stringify(report.checks.filter(({ ok }) => !ok)));
   assert.deepEqual(await listDeadLetters(flow.db, {}, 0, 10), []);
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { epochOf, readEpoch } from "../../../streams/recovery/epoch.ts";
 import { ensureRecovered } from "../../../streams/recovery/recover.ts";
 import { scanKeys } from "../../../streams/redis/scan_keys.ts";
-import { dumpFigures, loseRedis, prove, withSettled } from "../../settled_workflow.ts";
+import { dumpFigures, loseRedis, verifyNow, withSettled } from "../../settled_workflow.ts";
 import { anOrder } from "../../workflow.ts";
 
 Deno.test("readEpoch() tells an empty Redis, the same server and another one apart", () =>
@@ -36,7 +36,7 @@ Deno.test("ensureRecovered() brings back what a failover lost, although the epoc
     assert.deepEqual(await dumpFigures(flow), figures);
     await flow.drain();
     assert.equal((await flow.order(order!.orderId!)).status, "PAID");
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
     assert.equal(await ensureRecovered(flow), null);
   }));
 
@@ -65,5 +65,5 @@ Deno.test("ensureRecovered() makes a Redis good that was restored from an older 
     for (const order of [waiting, later]) {
       assert.equal((await flow.order(order!.orderId!)).status, "PAID");
     }
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
   }));

@@ -11,8 +11,8 @@ import {
   dumpFigures,
   loseRedis,
   openSettled,
-  prove,
   type SettledWorkflow,
+  verifyNow,
   withSettled,
 } from "../../settled_workflow.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
@@ -79,7 +79,7 @@ Deno.test("recover() republishes every kind of lost work and the figures after a
     assert.equal(await flow.redis.exists(flow.keys.epoch), 1);
     assert.equal(await flow.redis.exists(flow.keys.recoveryLease), 0);
     await flow.drain();
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
     assert.equal((await flow.order(pendingId)).status, "PAID");
     assert.equal((await flow.order(reservedId)).status, "PAID");
     const [{ status }] = await flow.rows("select status from payments where order_id = ?", [
@@ -220,7 +220,7 @@ Deno.test("recover() begins again when Redis loses its data meanwhile", async ()
     assert.deepEqual(report(result), { ...none, orders: 2, refunds: 1, reversals: 1, notices: 2 });
     assert.equal(await flow.redis.exists(flow.keys.epoch), 1);
     await flow.drain();
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
   } finally {
     await flow.close();
   }
@@ -238,7 +238,7 @@ Deno.test("ensureRecovered() recovers an empty Redis once, whoever asks", async 
     assert.equal(await ensureRecovered(flow), null);
     assert.equal((await messagesOf(flow, "orders")).length, 1);
     await flow.drain();
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
   } finally {
     await flow.close();
   }
@@ -275,7 +275,7 @@ Deno.test("ensureRecovered() ends at a stop, waiting or working, and leaves the 
 
     assert.equal((await ensureRecovered(flow))?.kind, "recovered");
     await flow.drain();
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
   } finally {
     await flow.close();
   }
@@ -352,5 +352,5 @@ Deno.test("sweepHomes() tells of a cancelled order whose message was lost, once"
     assert.deepEqual(await sweepHomes(flow, { olderThanSeconds: 60 }), none);
     await recover(flow);
     await flow.drain();
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
   }));

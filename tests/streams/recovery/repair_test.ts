@@ -4,18 +4,23 @@ import { silentLog } from "../../../domain/operation/log.ts";
 import { entryOf, groupOf, type Message } from "../../../domain/messages/messages.ts";
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { retryDeadLetters } from "../../../services/decide_dead_letters.ts";
-import { mend, readFailedRepairs } from "../../../streams/recovery/repair.ts";
+import { readFailedRepairs, repair } from "../../../streams/recovery/repair.ts";
 import {
   readVerificationFailures,
   verifyAndRepair,
 } from "../../../streams/verification/verify_regularly.ts";
 import { sweepHomes } from "../../../streams/recovery/recover.ts";
-import { dumpFigures, prove, type SettledWorkflow, withSettled } from "../../settled_workflow.ts";
+import {
+  dumpFigures,
+  type SettledWorkflow,
+  verifyNow,
+  withSettled,
+} from "../../settled_workflow.ts";
 import { recordedLog } from "../../routes/api.ts";
 import { anOrder } from "../../workflow.ts";
 
 async function repairNow(flow: SettledWorkflow) {
-  return await mend(flow, await prove(flow), () => prove(flow));
+  return await repair(flow, await verifyNow(flow), () => verifyNow(flow));
 }
 
 function bury(flow: SettledWorkflow, message: Message) {
@@ -45,7 +50,7 @@ async function raisedAlerts(flow: SettledWorkflow, lateMs = 0): Promise<string[]
     .map(({ name, detail }) => `${name}: ${detail}`);
 }
 
-Deno.test("mend() makes damaged figures and lost messages good and leaves the rest alone", () =>
+Deno.test("repair() makes damaged figures and lost messages good and leaves the rest alone", () =>
   withSettled("mend", async (flow) => {
     const { redis, keys, day } = flow;
     const figures = await dumpFigures(flow);
@@ -57,17 +62,17 @@ Deno.test("mend() makes damaged figures and lost messages good and leaves the re
     const [order] = await flow.add([anOrder("lost", [{ sku: "a", qty: 1 }])]);
     await redis.xtrim(keys.stream("orders"), "MAXLEN", 0);
     await flow.rows("delete from notification_logs where order_id = ?", [flow.ids.declined]);
-    const broken = await prove(flow);
+    const broken = await verifyNow(flow);
     assert.deepEqual(
       broken.checks.filter(({ ok }) => !ok).map(({ name }) => name),
       ["kpis", "notifications", "homes"],
     );
 
-    assert.equal(await mend(flow, broken, () => prove(flow)), "mended");
+    assert.equal(await repair(flow, broken, () => verifyNow(flow)), "mended");
     assert.deepEqual(await dumpFigures(flow), figures);
     await flow.drain();
     assert.equal((await flow.order(order!.orderId!)).status, "PAID");
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
     assert.deepEqual(await readFailedRepairs(flow), []);
 
     // Spoilt again at once, it waits; after the wait it is forgotten that it was repaired.
@@ -83,7 +88,7 @@ Deno.test("mend() makes damaged figures and lost messages good and leaves the re
     assert.equal(await redis.hlen(keys.repairs), 0);
   }));
 
-Deno.test("mend() counts no figure anew for a message that is missing", () =>
+Deno.test("repair() counts no figure anew for a message that is missing", () =>
   withSettled("mend_parts", async (flow) => {
     const { redis, keys, day } = flow;
     await flow.rows("delete from notification_logs where order_id = ?", [flow.ids.declined]);
@@ -93,21 +98,21 @@ Deno.test("mend() counts no figure anew for a message that is missing", () =>
     assert.equal(await repairNow(flow), "mended");
     assert.equal(await redis.get(stray), "0");
     await flow.drain();
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
 
     await redis.incr(keys.kpiFigure(day, "EUR", "order_count"));
     assert.equal(await repairNow(flow), "mended");
     assert.equal(await redis.exists(stray), 0);
   }));
 
-Deno.test("mend() leaves stock and money to people", () =>
+Deno.test("repair() leaves stock and money to people", () =>
   withSettled("mend_books", async (flow) => {
     await flow.rows("update products set stock_qty = stock_qty - 1 where sku = 'a'");
-    const report = await prove(flow);
+    const report = await verifyNow(flow);
     assert.equal(report.ok, false);
     assert.equal(report.checks[0]!.for_people, 1);
-    assert.equal(await mend(flow, report, () => prove(flow)), "nothing");
-    assert.deepEqual((await prove(flow)).checks, report.checks);
+    assert.equal(await repair(flow, report, () => verifyNow(flow)), "nothing");
+    assert.deepEqual((await verifyNow(flow)).checks, report.checks);
   }));
 
 Deno.test("a notification that became a dead letter is drift for people, and repairs nothing", () =>
@@ -140,7 +145,7 @@ Deno.test("a notification that became a dead letter is drift for people, and rep
     const figures = await dumpFigures(flow);
 
     for (let round = 0; round < 2; round++) {
-      const report = await prove(flow);
+      const report = await verifyNow(flow);
       const notifications = report.checks.find(({ name }) => name === "notifications")!;
       assert.deepEqual([notifications.ok, notifications.drift_count, notifications.for_people], [
         false,
@@ -151,7 +156,7 @@ Deno.test("a notification that became a dead letter is drift for people, and rep
         [`order ${short}`, "a dead letter"],
         [`refund ${refund} of order ${paid}`, "a dead letter"],
       ]);
-      assert.equal(await mend(flow, report, () => prove(flow)), "nothing");
+      assert.equal(await repair(flow, report, () => verifyNow(flow)), "nothing");
     }
     await sweepHomes(flow, { olderThanSeconds: 0 });
     assert.equal(await redis.xlen(keys.stream("notifications")), 0);
@@ -159,7 +164,7 @@ Deno.test("a notification that became a dead letter is drift for people, and rep
 
     await retryDeadLetters(flow, {}, "test");
     await flow.drain();
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
   }));
 
 Deno.test("a dead letter of an earlier step keeps no customer from being told", () =>
@@ -171,7 +176,7 @@ Deno.test("a dead letter of an earlier step keeps no customer from being told", 
     ]);
     assert.equal(await repairNow(flow), "mended");
     await flow.drain();
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
   }));
 
 Deno.test("a repair that does not help waits ever longer, says so, and is over when the proof agrees", () =>
@@ -185,16 +190,16 @@ Deno.test("a repair that does not help waits ever longer, says so, and is over w
     // Whatever is repaired, something writes into the figures again.
     const spoilt = async () => {
       await redis.incr(figure);
-      return await prove(flow);
+      return await verifyNow(flow);
     };
     let before = 0;
     for (let failures = 1; failures <= 4; failures++) {
-      assert.equal(await mend(deps, await prove(flow), spoilt), "not_mended");
+      assert.equal(await repair(deps, await verifyNow(flow), spoilt), "not_mended");
       const waitMs = await redis.pttl(rest);
       assert.ok(waitMs > 1.9 * before && waitMs > 50_000, `${waitMs} ms after ${before}`);
       before = waitMs;
       // Another process, or this one after a restart.
-      assert.equal(await mend(deps, await prove(flow), spoilt), "resting");
+      assert.equal(await repair(deps, await verifyNow(flow), spoilt), "resting");
       const [state] = await readFailedRepairs(flow);
       assert.deepEqual(
         [state!.check, state!.tries, state!.failures, state!.left],
@@ -225,17 +230,17 @@ Deno.test("a repair that fails counts, and one that an outage ends does not", ()
   withSettled("mend_failing", async (flow) => {
     const { redis, keys, day } = flow;
     await redis.incr(keys.kpiFigure(day, "EUR", "order_count"));
-    const report = await prove(flow);
+    const report = await verifyNow(flow);
     const failing = (error: Error) => ({
       ...flow,
       db: { ...flow.db, query: () => Promise.reject(error) },
     });
     const away = Object.assign(new Error("server has gone away"), { errno: 1053, fatal: true });
-    await assert.rejects(mend(failing(away), report, () => prove(flow)));
+    await assert.rejects(repair(failing(away), report, () => verifyNow(flow)));
     assert.equal(await redis.hlen(keys.repairs), 0);
     assert.equal(await redis.exists(`${keys.repairRest}kpis`), 0);
     const bad = new RangeError("90071992547409930 is no exact integer");
-    assert.equal(await mend(failing(bad), report, () => prove(flow)), "not_mended");
+    assert.equal(await repair(failing(bad), report, () => verifyNow(flow)), "not_mended");
     assert.equal((await readFailedRepairs(flow))[0]!.example, bad.message);
   }));
 

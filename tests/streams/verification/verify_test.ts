@@ -6,12 +6,12 @@ import { chargePayments } from "../../../streams/handlers/payment_charge.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
 import { verify } from "../../../streams/verification/verify.ts";
-import { askRefund, driftOf, loseRedis, prove, withSettled } from "../../settled_workflow.ts";
+import { askRefund, driftOf, loseRedis, verifyNow, withSettled } from "../../settled_workflow.ts";
 import { anOrder, openWorkflow } from "../../workflow.ts";
 
 Deno.test("verify() proves all five points of sound books and tells how much it checked", () =>
   withSettled("verify_sound", async (flow) => {
-    const report = await prove(flow);
+    const report = await verifyNow(flow);
     assert.deepEqual(
       report.checks.map(({ name, ok, checked, drift_count }) => [name, ok, checked, drift_count]),
       [
@@ -30,7 +30,7 @@ Deno.test("verify() finds one unit of stock missing and one too many", () =>
   withSettled("verify_stock", async (flow) => {
     await flow.rows("update products set stock_qty = stock_qty - 1 where sku = 'a'");
     await flow.rows("update products set received_qty = received_qty - 1 where sku = 'b'");
-    const drift = driftOf(await prove(flow), "stock");
+    const drift = driftOf(await verifyNow(flow), "stock");
     assert.deepEqual(drift.map(({ subject, expected, found }) => [subject, expected, found]), [
       ["product 1 (a)", 2, 3],
       ["product 2 (b)", 1, 0],
@@ -43,7 +43,7 @@ Deno.test("verify() counts the units of reserved orders as held", async () => {
     await flow.add([anOrder("reserved", [{ sku: "a", qty: 7 }])]);
     await flow.turn("orders");
     assert.equal(await flow.stock("a"), 43);
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
   } finally {
     await flow.close();
   }
@@ -55,7 +55,7 @@ Deno.test("verify() finds a payment of another amount, a missing one and one for
     await flow.rows("update payments set amount_cents = 401 where order_id = ?", [paid]);
     await flow.rows("delete from payments where order_id = ?", [dollars]);
     await flow.rows("update payments set status = 'SUCCEEDED' where order_id = ?", [declined]);
-    const drift = driftOf(await prove(flow), "money");
+    const drift = driftOf(await verifyNow(flow), "money");
     assert.deepEqual(drift.map(({ subject, expected, found }) => [subject, expected, found]), [
       [`order ${paid}`, 400, 401],
       [`order ${dollars}`, 300, null],
@@ -66,7 +66,7 @@ Deno.test("verify() finds a payment of another amount, a missing one and one for
 Deno.test("verify() finds refunded_cents that its refunds do not come to", () =>
   withSettled("verify_refunded", async (flow) => {
     await flow.rows("update orders set refunded_cents = 99 where id = ?", [flow.ids.paid]);
-    assert.deepEqual(driftOf(await prove(flow), "money"), [{
+    assert.deepEqual(driftOf(await verifyNow(flow), "money"), [{
       subject: `order ${flow.ids.paid}`,
       what: "refunded_cents",
       expected: 100,
@@ -79,7 +79,7 @@ Deno.test("verify() finds refunds above what was paid", () =>
     await flow.rows("update refunds set amount_cents = 401 where id = ?", [flow.ids.refund]);
     await flow.rows("update orders set refunded_cents = 400 where id = ?", [flow.ids.paid]);
     await rebuildKpis(flow);
-    assert.deepEqual(driftOf(await prove(flow), "money"), [{
+    assert.deepEqual(driftOf(await verifyNow(flow), "money"), [{
       subject: `order ${flow.ids.paid}`,
       what: "amount_cents of its refunds",
       expected: "400 at most",
@@ -99,13 +99,13 @@ Deno.test("verify() finds every KPI figure that is off by one, in any currency",
       [keys.kpiFigure(day, "USD", "order_count"), 1],
     ] as const;
     for (const [key] of wrong) await redis.incr(key);
-    const drift = driftOf(await prove(flow), "kpis");
+    const drift = driftOf(await verifyNow(flow), "kpis");
     assert.deepEqual(
       drift.map(({ subject, expected, found }) => [subject, expected, found]),
       wrong.map(([key, expected]) => [key, expected, `${expected + 1}`]),
     );
     await rebuildKpis(flow);
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
   }));
 
 Deno.test("verify() finds figures of days and currencies without orders, and takes zeros for none", () =>
@@ -113,11 +113,11 @@ Deno.test("verify() finds figures of days and currencies without orders, and tak
     const { redis, keys, test: { redisPrefix } } = flow;
     await redis.set(keys.kpiFigure("1999-01-01", "EUR", "order_count"), 0);
     await redis.set(keys.kpiFigure("1999-01-01", "GBP", "avg_order_value_cents"), 0);
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
     await redis.set(keys.kpiFigure("1999-01-02", "EUR", "order_count"), 1);
     await redis.set(keys.kpiFigure("1999-01-02", "GBP", "revenue_cents"), 5);
     await redis.set(`${redisPrefix}kpi:1999-01-02:EUR:revenue_cents`, 5);
-    const drift = driftOf(await prove(flow), "kpis");
+    const drift = driftOf(await verifyNow(flow), "kpis");
     assert.deepEqual(
       drift.map(({ subject, expected, found }) => [
         subject.slice(redisPrefix.length),
@@ -135,7 +135,7 @@ Deno.test("verify() finds figures of days and currencies without orders, and tak
 Deno.test("verify() finds a currency that the API would not list", () =>
   withSettled("verify_index", async (flow) => {
     await flow.redis.del(flow.keys.kpiIndex);
-    assert.deepEqual(driftOf(await prove(flow), "kpis"), [{
+    assert.deepEqual(driftOf(await verifyNow(flow), "kpis"), [{
       subject: flow.keys.kpiIndex,
       what: "member",
       expected: `${flow.day}:USD`,
@@ -151,7 +151,7 @@ Deno.test("verify() finds wrong, missing and stray members of the leaderboards",
     await redis.zadd(keys.leaderboard("EUR"), 0, "999");
     await redis.zrem(keys.leaderboard("USD"), customerId);
     await redis.zadd(keys.leaderboard("GBP"), 5, customerId);
-    const drift = driftOf(await prove(flow), "kpis");
+    const drift = driftOf(await verifyNow(flow), "kpis");
     const board = keys.leaderboard("EUR");
     assert.deepEqual(
       drift.map(({ subject, what, expected, found }) => [subject, what, expected, found]).sort(),
@@ -171,9 +171,9 @@ Deno.test("verify() keeps a customer on the leaderboard who got everything back"
     await flow.drain();
     const board = flow.keys.leaderboard("USD");
     assert.equal(await flow.redis.zscore(board, String(customerId)), "0");
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
     await flow.redis.zrem(board, customerId);
-    assert.deepEqual(driftOf(await prove(flow), "kpis"), [{
+    assert.deepEqual(driftOf(await verifyNow(flow), "kpis"), [{
       subject: board,
       what: `score of customer ${customerId}`,
       expected: 0,
@@ -190,9 +190,9 @@ Deno.test("verify() puts orders on their days of settlement in the zone of the K
     await at(flow.ids.declined, "2025-07-01 00:30:00.000000");
     await at(flow.ids.dollars, "2025-06-30 18:29:59.999999");
     await at(flow.ids.short, "2025-06-30 18:30:00.000000");
-    assert.equal((await prove(flow)).ok, false);
+    assert.equal((await verifyNow(flow)).ok, false);
     await rebuildKpis(flow);
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
     const failed = (day: string) =>
       flow.redis.get(flow.keys.kpiFigure(day, "EUR", "failed_order_count"));
     assert.equal(await failed("2025-07-01"), "2");
@@ -206,7 +206,7 @@ Deno.test("verify() finds a missing notification of an order and of a refund", (
     const { paid, short, refund } = flow.ids;
     await flow.rows("delete from notification_logs where order_id = ?", [short]);
     await flow.rows("delete from notification_logs where refund_id = ?", [refund]);
-    const drift = driftOf(await prove(flow), "notifications");
+    const drift = driftOf(await verifyNow(flow), "notifications");
     assert.deepEqual(drift.map(({ subject, expected, found }) => [subject, expected, found]), [
       [`order ${short}`, "order.failed", null],
       [`refund ${refund} of order ${paid}`, `refund.processed:${refund}`, null],
@@ -235,11 +235,11 @@ Deno.test("verify() waits for a notification whose message is on its way, and fo
       attempts: 5,
       firstSeenMs: 1,
     }]);
-    assert.equal(driftOf(await prove(flow), "notifications").length, 1);
+    assert.equal(driftOf(await verifyNow(flow), "notifications").length, 1);
     await publish(flow, [{ message }]);
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
     await flow.drain();
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
   }));
 
 Deno.test("verify() finds a notification of an end that did not happen", () =>
@@ -257,7 +257,7 @@ Deno.test("verify() finds a notification of an end that did not happen", () =>
       select id, customer_id, ?, ?, 'log', 'PAID', 1, '{}', 1 from orders where id = ?`,
       [refund, `refund.failed:${refund}`, paid],
     );
-    const drift = driftOf(await prove(flow), "notifications");
+    const drift = driftOf(await verifyNow(flow), "notifications");
     assert.deepEqual(drift.map(({ expected, found }) => [expected, found]), [
       [null, "order.failed"],
       [null, `refund.failed:${refund}`],
@@ -276,7 +276,7 @@ Deno.test("verify() finds orders and refunds that nothing holds", () =>
     await flow.turn("orders");
     await flow.redis.del(flow.keys.stream("payments"));
     const { refundId } = await askRefund(flow, flow.ids.dollars, 5);
-    const drift = driftOf(await prove(flow), "homes");
+    const drift = driftOf(await verifyNow(flow), "homes");
     assert.deepEqual(drift.map(({ subject, what }) => [subject, what]), [
       [`order ${pending}`, "message or dead letter of a PENDING order"],
       [`order ${reserved}`, "message or dead letter of a RESERVED order"],
@@ -296,7 +296,7 @@ Deno.test("verify() takes a wrong kind of message for no home", () =>
       { message: { type: "payment.charge", orderId, amountCents: 100, currency: "EUR" } },
       { message: { type: "notify.order", orderId, amountCents: 100, currency: "EUR" } },
     ]);
-    const [drift] = driftOf(await prove(flow), "homes");
+    const [drift] = driftOf(await verifyNow(flow), "homes");
     assert.equal(drift!.subject, `order ${orderId}`);
     assert.equal(drift!.expected, "order.reserve");
   }));
@@ -328,11 +328,11 @@ Deno.test("verify() accepts a stream, a schedule, a pending entry and a dead let
       attempts: 5,
       firstSeenMs: 0,
     }]);
-    const report = await prove(flow);
+    const report = await verifyNow(flow);
     assert.deepEqual(driftOf(report, "homes"), []);
     assert.equal(report.checks.find(({ name }) => name === "homes")!.checked, 3);
     await flow.rows("update dead_letters set status = 'DISCARDED'");
-    const drift = driftOf(await prove(flow), "homes");
+    const drift = driftOf(await verifyNow(flow), "homes");
     assert.deepEqual(drift.map(({ subject }) => subject), [`order ${dead}`]);
   }));
 
@@ -350,16 +350,16 @@ Deno.test("verify() takes a settled order that is not counted yet for work on it
     assert.equal((await flow.order(orderId)).status, "PAID");
 
     // Committed, and neither counted nor acknowledged.
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
     // Counted, and not acknowledged.
     assert.ok(outcome?.kind === "done");
     await applyKpis(flow, outcome.events);
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
     // Acknowledged without its follow-up: the notice is lost.
     await flow.redis.xack(stream, "payments", id);
     await flow.redis.xdel(stream, id);
     assert.deepEqual(
-      driftOf(await prove(flow), "notifications").map(({ subject }) => subject),
+      driftOf(await verifyNow(flow), "notifications").map(({ subject }) => subject),
       [`order ${orderId}`],
     );
   }));
@@ -375,7 +375,7 @@ Deno.test("verify() misses a settled order in the figures that nothing will coun
       [Number(row!.id)],
     );
     await flow.redis.setbit(flow.keys.countedOrders(0), flow.ids.short, 0);
-    const report = await prove(flow);
+    const report = await verifyNow(flow);
     const kpis = report.checks.find(({ name }) => name === "kpis")!;
     assert.deepEqual(
       kpis.drift.map(({ subject, what, expected, found }) => [subject, what, expected, found]),
@@ -392,7 +392,7 @@ Deno.test("verify() misses a settled order in the figures that nothing will coun
 Deno.test("verify() finds that Redis is empty", () =>
   withSettled("verify_empty", async (flow) => {
     await loseRedis(flow);
-    const drift = driftOf(await prove(flow), "kpis");
+    const drift = driftOf(await verifyNow(flow), "kpis");
     assert.deepEqual(
       drift.find(({ subject }) => subject === flow.keys.kpiFigure(flow.day, "USD", "order_count")),
       {
@@ -444,7 +444,7 @@ Deno.test("verify() never takes live work for drift", async () => {
     }
     assert.ok(checked > 0);
     await flow.drain();
-    assert.equal((await prove(flow)).ok, true);
+    assert.equal((await verifyNow(flow)).ok, true);
   } finally {
     await flow.close();
   }

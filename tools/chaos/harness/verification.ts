@@ -51,7 +51,7 @@ export async function settled(stage: Stage, withinMs = settleMs): Promise<number
  * consumers stop in order; `verify` finds no drift; and the books hold exactly the orders that were
  * brought, each as its total demands, and the day's revenue in Redis is the sum of those that were paid.
  */
-export async function prove(
+export async function verifyNow(
   stage: Stage,
   consumers: readonly Process[],
   expected: Expected,

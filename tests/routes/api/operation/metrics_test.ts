@@ -3,7 +3,7 @@ import { parse } from "yaml";
 import { createImport, finishImport, updateImport } from "../../../../db/imports/imports.ts";
 import { watchActivity } from "../../../../streams/kpis/activity.ts";
 import { publish } from "../../../../streams/workflow/publish.ts";
-import { prove } from "../../../../streams/verification/verify_regularly.ts";
+import { verifyNow } from "../../../../streams/verification/verify_regularly.ts";
 import { lookOnce } from "../../../../streams/alerts/alerts.ts";
 import { type Api, openApi, storeOrder } from "../../api.ts";
 
@@ -30,7 +30,7 @@ Deno.test.beforeAll(async () => {
     ],
   });
   await watch.flush({});
-  await prove(deps);
+  await verifyNow(deps);
   await lookOnce(deps, Date.now());
   await lookOnce(deps, Date.now() + 40_000);
 });
