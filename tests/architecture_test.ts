@@ -382,3 +382,17 @@ Deno.test("what is printed goes through commands/print.ts, which shows what a te
     assert.doesNotMatch(code, /\bconsole\.\w+\(/, path);
   }
 });
+
+Deno.test("the repository holds files alone: a link would point to where only its maker has something", async () => {
+  const git = new Deno.Command("git", { args: ["ls-files", "--stage"], cwd: root, stderr: "null" });
+  const listed = await git.output().catch(() => undefined);
+  // An unpacked archive is no repository, and needs none.
+  if (!listed?.success) return;
+  const files = new TextDecoder().decode(listed.stdout).split("\n").filter(Boolean);
+  assert.deepEqual(files.filter((file) => !/^100(644|755) /.test(file)), []);
+  assert.deepEqual(
+    files.filter((file) => /\t\.data(\/|$)/.test(file)),
+    [],
+    "private engines' data",
+  );
+});

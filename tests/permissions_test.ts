@@ -120,3 +120,14 @@ Deno.test("who names a socket elsewhere is told how the service may use it", asy
   );
   assert.equal(whyUnreachable(new Error("Connection refused")), "Connection refused");
 });
+
+Deno.test("docs has --help and takes nothing else: typed with either, it writes nothing", async () => {
+  const typed = async (option: string) => {
+    const args = (await taskArguments("docs")).filter((arg) => !arg.startsWith("--allow-write"));
+    return await new Deno.Command(Deno.execPath(), { args: [...args, option], cwd: root }).output();
+  };
+  const [asked, wrong] = [await typed("--help"), await typed("--foo")];
+  assert.deepEqual([asked.code, wrong.code], [0, 2]);
+  assert.match(new TextDecoder().decode(asked.stdout), /Usage: deno task docs/);
+  assert.match(new TextDecoder().decode(wrong.stderr), /^docs takes no arguments.*\n$/);
+});

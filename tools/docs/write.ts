@@ -22,7 +22,17 @@ function withEnvironment(denoJson: string): string {
   return `${JSON.stringify(project, null, 2)}\n`;
 }
 
+const help = `
+Writes what is generated: docs/configuration.md, and the settings that the tasks may read, into deno.json.
+
+Usage: deno task docs`.trim();
+
 if (import.meta.main) {
+  if (Deno.args.length > 0) {
+    const isHelp = Deno.args[0] === "--help";
+    (isHelp ? console.log : console.error)(isHelp ? help : "docs takes no arguments (see --help)");
+    Deno.exit(isHelp ? 0 : 2);
+  }
   for (const [path, text] of Object.entries(await generatedFiles())) {
     await Deno.writeTextFile(new URL(path, root), text);
   }
