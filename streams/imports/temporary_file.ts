@@ -63,7 +63,7 @@ function makeFile(make: MakeFile): string {
     // TMPDIR is empty, or no folder, or none that the task may write to, as /tmp is.
   }
   try {
-    Deno.mkdirSync(ownFolder, { recursive: true, mode: 0o700 });
+    makeOwnFolder();
     return make({ prefix, dir: ownFolder });
   } catch (error) {
     throw new WorkflowError(
@@ -71,6 +71,20 @@ function makeFile(make: MakeFile): string {
       "Cannot make a temporary file in the folder of TMPDIR or in .data/tmp: " + reasonOf(error),
     );
   }
+}
+
+/**
+ * Like `/tmp`: whoever makes it first, maybe root by `doctor`, leaves it to the service's user as well. The files are
+ * their owner's alone, and unlinked as soon as they are open.
+ */
+function makeOwnFolder(): void {
+  try {
+    if (Deno.statSync(ownFolder).isDirectory) return;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  Deno.mkdirSync(ownFolder, { recursive: true });
+  Deno.chmodSync(ownFolder, 0o1777);
 }
 
 /** Why, without a path: whoever sends a file reads it. */

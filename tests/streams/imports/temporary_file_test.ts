@@ -102,3 +102,18 @@ Deno.test("openTemporaryFile() goes to the own folder where TMPDIR is empty or n
   openTemporaryFile(empty).close();
   assert.deepEqual(findTemporaryFolder(empty), { folder: ownFolder });
 });
+
+Deno.test("whoever makes the own folder first leaves it to the service's user as well", () => {
+  try {
+    Deno.removeSync(ownFolder);
+  } catch (error) {
+    // Another test has something in it, or nobody has made it yet.
+    if (!(error instanceof Deno.errors.NotFound)) Deno.chmodSync(ownFolder, 0o1777);
+  }
+  const found = findTemporaryFolder(({ dir, ...options }) => {
+    if (dir === undefined) return failing("EACCES")();
+    return Deno.makeTempFileSync({ ...options, dir });
+  });
+  assert.deepEqual(found, { folder: ownFolder });
+  assert.equal(Deno.statSync(ownFolder).mode! & 0o1777, 0o1777);
+});
