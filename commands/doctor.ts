@@ -62,7 +62,7 @@ Changes nothing. Exits 1 if there is a problem; a warning is no problem.`,
 export default command;
 
 /** Looks at everything that can be reached. */
-export async function diagnose(env: Record<string, string | undefined>): Promise<Finding[]> {
+async function diagnose(env: Record<string, string | undefined>): Promise<Finding[]> {
   let config: Config;
   try {
     config = parseConfig(env);
@@ -269,7 +269,7 @@ async function diagnoseStore(config: Config, redis: RedisClient): Promise<Findin
 }
 
 /** A line for each finding, and under it how to repair it. */
-export function formatFindings(findings: readonly Finding[]): string {
+function formatFindings(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ what }) => what.length));
   const lines = findings.flatMap(({ level, what, detail, mend }) => [
     `${level.padEnd(7)}  ${what.padEnd(width)}  ${visibleText(detail)}`,
