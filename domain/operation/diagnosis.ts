@@ -19,7 +19,7 @@ export interface Finding {
 }
 
 /** The oldest versions that are supported. */
-const minVersions = {
+export const minVersions = {
   mysql: "8.0",
   mariadb: "10.6",
   redis: "6.2",
