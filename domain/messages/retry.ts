@@ -24,7 +24,7 @@ export function backoffMs(errors: number, firstMs: number): number {
 }
 
 /** What to do with a message that comes back, before it is run. */
-export type RedeliveryDecision = "run" | "run_alone" | "bury";
+export type RedeliveryDecision = "run" | "run_alone" | "dead_letter";
 
 /**
  * Errors and crashes count apart: an error uses up a try, a crash or a restart does not; yet a message
@@ -40,7 +40,7 @@ export function decideRedelivery(
   maxDeliveries: number,
 ): RedeliveryDecision {
   const crashes = deliveries - 1 - errors;
-  if (errors >= maxDeliveries) return "bury";
-  if (crashes >= deliveriesBeforeIsolation + 2 * maxDeliveries) return "bury";
+  if (errors >= maxDeliveries) return "dead_letter";
+  if (crashes >= deliveriesBeforeIsolation + 2 * maxDeliveries) return "dead_letter";
   return crashes >= deliveriesBeforeIsolation ? "run_alone" : "run";
 }

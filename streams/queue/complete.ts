@@ -92,7 +92,7 @@ function sortResults<T extends QueueTypes>(
         break;
       case "retry": {
         const next = decideRedelivery(entry.deliveries + 1, entry.errors + 1, maxDeliveries);
-        const failed = next === "bury" ? sorted.dead : sorted.failed;
+        const failed = next === "dead_letter" ? sorted.dead : sorted.failed;
         failed.push({ entry, message, error: outcome.error });
         break;
       }

@@ -189,7 +189,7 @@ function sortEntries<T extends QueueTypes>(
       case "run_alone":
         sorted.alone.push(delivery);
         break;
-      case "bury":
+      case "dead_letter":
         sorted.ended.push({ entry, message, outcome: { kind: "dead", error: whyDead(entry) } });
     }
   }

@@ -52,7 +52,7 @@ export async function execute<T extends QueueTypes>(
     isWell,
     isLast: (index) => {
       const { deliveries, errors } = ran[index]!.entry;
-      return decideRedelivery(deliveries + 1, errors + 1, maxDeliveries) === "bury";
+      return decideRedelivery(deliveries + 1, errors + 1, maxDeliveries) === "dead_letter";
     },
     again: async (index) => {
       const { handle, delivery } = ran[index]!;

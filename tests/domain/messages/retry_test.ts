@@ -25,8 +25,8 @@ Deno.test("decideRedelivery() dead-letters after so many errors and not one earl
     for (let errors = 0; errors < max; errors++) {
       assert.equal(decideRedelivery(errors + 1, errors, max), "run", `${errors} of ${max}`);
     }
-    assert.equal(decideRedelivery(max + 1, max, max), "bury");
-    assert.equal(decideRedelivery(max + 2, max + 1, max), "bury");
+    assert.equal(decideRedelivery(max + 1, max, max), "dead_letter");
+    assert.equal(decideRedelivery(max + 2, max + 1, max), "dead_letter");
   }
 });
 
@@ -38,7 +38,7 @@ Deno.test("decideRedelivery() isolates a message that outlives its consumers, th
       ? "run"
       : crashes < last
       ? "run_alone"
-      : "bury";
+      : "dead_letter";
     assert.equal(decideRedelivery(crashes + 1, 0, max), expected, `${crashes} crashes`);
   }
 });
@@ -47,6 +47,6 @@ Deno.test("decideRedelivery() counts errors and crashes apart", () => {
   const max = 5;
   assert.equal(decideRedelivery(1 + 4 + 2, 4, max), "run", "4 errors, 2 crashes");
   assert.equal(decideRedelivery(1 + 4 + 3, 4, max), "run_alone", "4 errors, 3 crashes");
-  assert.equal(decideRedelivery(1 + 4 + 13, 4, max), "bury", "4 errors, 13 crashes");
-  assert.equal(decideRedelivery(1 + 5 + 0, 5, max), "bury", "5 errors");
+  assert.equal(decideRedelivery(1 + 4 + 13, 4, max), "dead_letter", "4 errors, 13 crashes");
+  assert.equal(decideRedelivery(1 + 5 + 0, 5, max), "dead_letter", "5 errors");
 });
