@@ -12,7 +12,7 @@ import type { Log } from "../domain/operation/log.ts";
 import { type Group, groups } from "../domain/messages/messages.ts";
 import { consume } from "./queue/consumer.ts";
 import { type Consumer, type ConsumerDeps, makeConsumer } from "./workflow/consumer.ts";
-import { giveBack } from "./queue/give_back.ts";
+import { giveBack } from "./queue/release.ts";
 import { helperOf } from "./queue/claim.ts";
 import type { Turn } from "./queue/work.ts";
 import { deliverNotifications, openSenders } from "./notifications/deliver_notifications.ts";

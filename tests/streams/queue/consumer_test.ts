@@ -4,7 +4,7 @@ import { groups } from "../../../domain/messages/messages.ts";
 import { backoffMs, deliveriesBeforeIsolation } from "../../../domain/messages/retry.ts";
 import { consume, consumeOnce, ensureGroup } from "../../../streams/queue/consumer.ts";
 import type { ConsumerOptions } from "../../../streams/workflow/consumer.ts";
-import { giveBack } from "../../../streams/queue/give_back.ts";
+import { giveBack } from "../../../streams/queue/release.ts";
 import { helperOf } from "../../../streams/queue/claim.ts";
 import type { Delivery, Handler } from "../../../streams/workflow/handler.ts";
 import { shareOut } from "./share_out.ts";

@@ -9,7 +9,7 @@ import { reclaimScan } from "./claim.ts";
 import type { Consumer } from "./consumer_state.ts";
 import type { QueueTypes } from "./work.ts";
 
-const giveBackScript = defineScript("give_back", import.meta.url);
+const giveBackScript = defineScript("release_in_hand", import.meta.url);
 const releaseOwnScript = defineScript("release_own", import.meta.url);
 
 /**
