@@ -46,7 +46,7 @@ import { print } from "./print.ts";
 const lossHours = 24;
 
 const command: Command = {
-  summary: "Checks settings, engines, migrations and clocks, and says how to mend what is wrong.",
+  summary: "Checks settings, engines, migrations and clocks, and says how to fix what is wrong.",
   help: `
 Usage: deno task doctor
 
