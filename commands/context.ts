@@ -107,13 +107,13 @@ async function refusePending(databaseUrl: string): Promise<void> {
 const minIdleSeconds = 5;
 
 /** Closes what {@linkcode openContext} opened. */
-export async function closeContext({ db, redis }: Context): Promise<void> {
+async function closeContext({ db, redis }: Context): Promise<void> {
   redis.disconnect();
   await db.close();
 }
 
 /** The log that the settings ask for, on standard error. */
-export function openLog(config: Pick<Config, "logLevel" | "logFormat">): Log {
+function openLog(config: Pick<Config, "logLevel" | "logFormat">): Log {
   const format = config.logFormat === "auto"
     ? (Deno.stderr.isTerminal() ? "text" : "json")
     : config.logFormat;

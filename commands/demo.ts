@@ -35,12 +35,12 @@ const sampleSettings = {
 };
 
 const command: Command = {
-  summary: "Shows everything once: engines, import, processing, figures, proof, API.",
+  summary: "Shows everything once: engines, import, processing, figures, verification, API.",
   help: `
 Usage: deno task demo [--exit] [FILE]
 
   FILE    a CSV of orders (default: 42,481 rows of a British gift retailer)
-  --exit  stop after the proof instead of serving the API until Ctrl-C
+  --exit  stop after the verification instead of serving the API until Ctrl-C
 
 Starts private engines in a temporary folder, unless DATABASE_URL and REDIS_URL are set. Missing programs
 are installed with the machine's package manager.`,

@@ -46,7 +46,7 @@ import { print } from "./print.ts";
 const lossHours = 24;
 
 const command: Command = {
-  summary: "Checks settings, engines, migrations and clocks, and says how to mend what is wrong.",
+  summary: "Checks settings, engines, migrations and clocks, and says how to fix what is wrong.",
   help: `
 Usage: deno task doctor
 
@@ -62,7 +62,7 @@ Changes nothing. Exits 1 if there is a problem; a warning is no problem.`,
 export default command;
 
 /** Looks at everything that can be reached. */
-export async function diagnose(env: Record<string, string | undefined>): Promise<Finding[]> {
+async function diagnose(env: Record<string, string | undefined>): Promise<Finding[]> {
   let config: Config;
   try {
     config = parseConfig(env);
@@ -269,7 +269,7 @@ async function diagnoseStore(config: Config, redis: RedisClient): Promise<Findin
 }
 
 /** A line for each finding, and under it how to repair it. */
-export function formatFindings(findings: readonly Finding[]): string {
+function formatFindings(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ what }) => what.length));
   const lines = findings.flatMap(({ level, what, detail, repair }) => [
     `${level.padEnd(7)}  ${what.padEnd(width)}  ${visibleText(detail)}`,

@@ -123,7 +123,7 @@ function countReasons(reasons: Map<string, number>, rows: readonly RejectedRow[]
 }
 
 /** The report for people. */
-export function importSummary(
+function importSummary(
   report: ImportReport,
   reasons: ReadonlyMap<string, number>,
   notes: { dryRun: boolean; rejectsPath: string | undefined },

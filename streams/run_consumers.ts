@@ -12,7 +12,7 @@ import type { Log } from "../domain/operation/log.ts";
 import { type Group, groups } from "../domain/messages/messages.ts";
 import { consume } from "./queue/consumer.ts";
 import { type Consumer, type ConsumerDeps, makeConsumer } from "./workflow/consumer.ts";
-import { giveBack } from "./queue/give_back.ts";
+import { releaseInHand } from "./queue/release.ts";
 import { helperOf } from "./queue/claim.ts";
 import type { Turn } from "./queue/work.ts";
 import { deliverNotifications, openSenders } from "./notifications/deliver_notifications.ts";
@@ -52,7 +52,7 @@ export interface ConsumersOptions {
   onTurn?: (group: Group, turn: Turn) => void;
 }
 
-/** Part of the shutdown time that work in hand may take; the rest is for giving it back. */
+/** Part of the shutdown time that work in hand may take; the rest is for releasing it. */
 const graceShare = 0.8;
 
 /** Longest wait for a message while draining: how late the end is noticed. */
@@ -66,7 +66,7 @@ const drainBlockMs = 50;
  *
  * Returns when the signal aborts, or with `drain` when nothing is left to do;
  * batches in hand are finished first,
- * or given back for others to claim when most of `SHUTDOWN_TIMEOUT_MS` is over. A recovery that comes before
+ * or released for others to claim when most of `SHUTDOWN_TIMEOUT_MS` is over. A recovery that comes before
  * all this is left to the next process.
  *
  * @throws {WorkflowError} `unavailable` when Redis can't be reached at the start, or processes are alive that count the
@@ -154,8 +154,8 @@ async function runGroups(
       delivering,
     ]);
     if (!await orOverdue(Promise.race([all, basis.lost]), config, signal)) {
-      const given = await Promise.all(running.consumers.map(giveBack));
-      log.warn("work given back", { messages: given.reduce((sum, count) => sum + count, 0) });
+      const released = await Promise.all(running.consumers.map(releaseInHand));
+      log.warn("work given back", { messages: released.reduce((sum, count) => sum + count, 0) });
       return;
     }
   } finally {

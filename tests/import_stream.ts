@@ -33,7 +33,7 @@ function orderOf(row: number, scattered: Scattered): number {
 }
 
 /** A CSV file of about 130 bytes a row that exists only piece by piece. */
-export function generatedCsv(
+function generatedCsv(
   rows: number,
   scattered: Scattered,
   onBytes: (bytes: number) => void,

@@ -35,7 +35,7 @@ export interface WebhookReceiver {
 }
 
 /** A secret as Standard Webhooks has it. */
-export function newSecret(): string {
+function newSecret(): string {
   return `whsec_${crypto.getRandomValues(new Uint8Array(24)).toBase64()}`;
 }
 

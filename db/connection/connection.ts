@@ -14,7 +14,7 @@ import { readTlsFiles } from "./tls_files.ts";
 export type EngineKind = "mysql" | "mariadb";
 
 /** Seconds that a statement waits for another's row lock before the transaction is tried again. */
-export const lockWaitSeconds = 5;
+const lockWaitSeconds = 5;
 
 /** Silence of a connection after which the operating system asks whether the other side still exists. */
 const keepAliveMs = 10_000;

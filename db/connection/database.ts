@@ -75,13 +75,13 @@ export interface DatabaseOptions {
 }
 
 /** As long as it takes until a silent consumer's work is reclaimed: then its locks must go too. */
-export const idleTransactionSeconds = 10;
+const idleTransactionSeconds = 10;
 
 /**
  * A statement that is not answered in this time has failed: a server that hangs must not hang its callers.
  * Ordinary statements take milliseconds, and wait for a lock {@linkcode lockWaitSeconds} at the most.
  */
-export const maxStatementMs = 60_000;
+const maxStatementMs = 60_000;
 
 /** Prepared statements that a connection keeps; their shapes are fixed, so there are few. */
 const preparedStatements = 200;

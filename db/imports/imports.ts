@@ -120,7 +120,7 @@ async function writeImport(
 }
 
 /** Seconds without a sign of life after which a run counts as dead: its process is gone. */
-export const importSilenceSeconds = 60;
+const importSilenceSeconds = 60;
 
 /** A run as its row says; times are ISO 8601 in UTC. */
 export interface ImportRow {

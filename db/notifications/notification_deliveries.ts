@@ -24,7 +24,7 @@ export interface ClaimedNotification extends Notification {
 }
 
 /** Characters of a receiver's reply that are kept. */
-export const maxReplyLength = 500;
+const maxReplyLength = 500;
 
 /** Characters of an error that are kept. */
 const maxErrorLength = 1_000;

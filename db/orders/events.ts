@@ -38,7 +38,7 @@ export interface OrderEventRow {
 }
 
 /** Characters of a detail that are kept. */
-export const maxDetailLength = 255;
+const maxDetailLength = 255;
 
 /**
  * Adds steps to the timelines, in the transaction of the steps themselves.

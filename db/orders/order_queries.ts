@@ -94,7 +94,7 @@ export interface OrderStep {
 }
 
 /** Most refunds, notifications and steps of one order that {@linkcode readOrderDetail} reads. */
-export const maxInDetail = 1_000;
+const maxInDetail = 1_000;
 
 const summaryColumns = `
   orders.id, orders.external_order_id, orders.status, orders.failure_reason, orders.currency,

@@ -50,7 +50,7 @@ export interface SearchLimits {
  * What one page reads at the most, so that a rare order never costs a whole table. No index on status or time is there to be walked instead: the drain
  * and the import would have to keep it up at every order.
  */
-export const searchLimits: SearchLimits = { walked: 100_000, lookedUp: 20_000 };
+const searchLimits: SearchLimits = { walked: 100_000, lookedUp: 20_000 };
 
 /** Characters from which on a word may be the beginning of an e-mail. */
 const minBeginningLength = 3;

@@ -162,7 +162,7 @@ export function rejectWhole(
 }
 
 /** The reasons of a row's faults as one text: `column: problem; column: problem`. */
-export function faultsText(faults: readonly Fault[]): string {
+function faultsText(faults: readonly Fault[]): string {
   return faults.map(({ at, detail }) => `${at}: ${detail}`).join("; ");
 }
 

@@ -18,7 +18,7 @@ export interface BodyLimits {
 }
 
 /** Bytes that are gathered before they are handed on. */
-export const pieceBytes = 65_536;
+const pieceBytes = 65_536;
 
 /**
  * Chunks of any size that a body may have: a client that writes JSON or CSV token by token stays far below it with

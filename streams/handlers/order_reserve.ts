@@ -8,6 +8,7 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
 import { lockOrders, readItems, transitionOrders } from "../../db/orders/orders.ts";
 import { lockStock, writeStock } from "../../db/catalog/products.ts";
+import type { ReserveMessage } from "../../domain/messages/messages.ts";
 import { effectsOfOrder } from "../../domain/order/effects.ts";
 import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { decideReservations, type ReserveRequest, sumNeeds } from "../../domain/order/reserve.ts";
@@ -39,7 +40,7 @@ const lockPatienceMs = 500;
  */
 export async function reserveOrders(
   deps: HandlerDeps,
-  deliveries: readonly Delivery[],
+  deliveries: readonly Delivery<ReserveMessage>[],
 ): Promise<Outcome[]> {
   const attempts = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
   const outcomes = new Map<number, Outcome>();

@@ -22,7 +22,7 @@ export interface CountedMarks {
 }
 
 /** Events that may be on their way at once; what lies beyond is not collected. */
-export const maxInFlight = 100_000;
+const maxInFlight = 100_000;
 
 /** Segments that hold the ids up to one, and one more: ids go on growing while they are read. */
 export function segmentsFor(highestId: number): number {

@@ -124,7 +124,7 @@ export function gatewayNamed(
 }
 
 /** Name of the provider that moves no money. */
-export const simulatedGatewayName = "simulated";
+const simulatedGatewayName = "simulated";
 
 /**
  * A provider that pays even amounts, declines odd ones, and refunds everything.

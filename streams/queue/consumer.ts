@@ -17,7 +17,7 @@ import { claim, claimDue, helperOf, readNew } from "./claim.ts";
 import { complete, type Result } from "./complete.ts";
 import type { Consumer, ConsumerDeps, ConsumerOptions } from "./consumer_state.ts";
 import { execute } from "./execute.ts";
-import { releaseOwn } from "./give_back.ts";
+import { releaseOwn } from "./release.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { pause } from "./pause.ts";
 import type { QueueDeps } from "./queue.ts";

@@ -27,7 +27,7 @@ export interface Drifts {
 }
 
 /** Differences that a check tells in full. */
-export const maxDrifts = 20;
+const maxDrifts = 20;
 
 /** No differences yet. */
 export function noDrifts(): Drifts {

@@ -42,7 +42,7 @@ export interface VerifyReport {
 }
 
 /** How long a difference may last that is no drift: a commit whose message is just being published. */
-export const settleMs = 5_000;
+const settleMs = 5_000;
 
 /**
  * Proves the five points, while everything goes on working:

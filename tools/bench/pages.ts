@@ -55,7 +55,7 @@ export async function benchPages(stage: Stage): Promise<Figure[]> {
 }
 
 /** Orders that went all the way: settled, some of them refunded. */
-export async function bringOriginals(stage: Stage, books: Books): Promise<void> {
+async function bringOriginals(stage: Stage, books: Books): Promise<void> {
   await runImport(stage, books, await makeOrdersFile(stage, { orders: originals }));
   await runDrain(stage, books);
   await refundSome(books);
@@ -63,7 +63,7 @@ export async function bringOriginals(stage: Stage, books: Books): Promise<void> 
 }
 
 /** What stands beside settled orders: figures, dead letters, and orders that wait. */
-export async function finishBooks(stage: Stage, books: Books): Promise<void> {
+async function finishBooks(stage: Stage, books: Books): Promise<void> {
   await runTask(books, "kpis", ["--rebuild", "--json"]);
   await expectVerified(books);
   await storeDeadLetters(books);
@@ -71,7 +71,7 @@ export async function finishBooks(stage: Stage, books: Books): Promise<void> {
 }
 
 /** Asks for every page, one after the other. */
-export async function timePages(stage: Stage, books: Books): Promise<Figure[]> {
+async function timePages(stage: Stage, books: Books): Promise<Figure[]> {
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;
   const env = { ...books.env, PORT: String(port), RATE_LIMIT: "0" };

@@ -115,7 +115,7 @@ export async function runScenario(
 }
 
 /** One line of figures. */
-export function formatOutcome(
+function formatOutcome(
   scenario: Scenario,
   { figures, seconds, error }: ScenarioOutcome,
 ): string {

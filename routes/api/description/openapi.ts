@@ -79,7 +79,7 @@ interface Operation {
  * The document for an application's routes: made of the schemas that check requests, and of what
  * `described()` says. Routes that are not described, such as pages, are left out.
  */
-export async function openApiDocument(app: Hono): Promise<Record<string, unknown>> {
+async function openApiDocument(app: Hono): Promise<Record<string, unknown>> {
   const document = await generateSpecs(app, {
     documentation: {
       openapi: "3.1.0",

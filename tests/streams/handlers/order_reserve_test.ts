@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ReserveMessage } from "../../../domain/messages/messages.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
@@ -18,7 +19,7 @@ async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): 
   }
 }
 
-const deliveryOf = (orderId: number, attempt = 1): Delivery => ({
+const deliveryOf = (orderId: number, attempt = 1): Delivery<ReserveMessage> => ({
   id: `${orderId}-0`,
   message: { type: "order.reserve", orderId, amountCents: 100, currency: "EUR" },
   attempt,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { groupsInSearchOrder } from "../../../domain/messages/work.ts";
 import { countDisputes } from "../../../db/payments/payment_disputes.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import { noteOlderSeen, readInstallation } from "../../../db/payments/installation.ts";
@@ -303,7 +304,7 @@ Deno.test("older books under load, and everything sent again: the provider took 
     let stopped = false;
     const consuming = (async () => {
       while (!stopped) {
-        for (const group of ["orders", "payments", "refunds", "notifications"] as const) {
+        for (const group of groupsInSearchOrder) {
           await flow.turn(group);
         }
       }

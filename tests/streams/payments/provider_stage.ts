@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { groupsInSearchOrder } from "../../../domain/messages/work.ts";
 import {
   type PaymentProvider,
   paymentProvider,
@@ -85,7 +86,7 @@ export async function withProviderStage(
         if (marks.length > 0) await flow.redis.del(...marks);
         await expireReservations(flow, { olderThanSeconds: ttlSeconds });
         await makeDue(flow);
-        for (const group of ["orders", "payments", "refunds", "notifications"] as const) {
+        for (const group of groupsInSearchOrder) {
           await flow.turn(group);
         }
       },

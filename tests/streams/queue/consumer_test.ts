@@ -4,7 +4,7 @@ import { groups } from "../../../domain/messages/messages.ts";
 import { backoffMs, deliveriesBeforeIsolation } from "../../../domain/messages/retry.ts";
 import { consume, consumeOnce, ensureGroup } from "../../../streams/queue/consumer.ts";
 import type { ConsumerOptions } from "../../../streams/workflow/consumer.ts";
-import { giveBack } from "../../../streams/queue/give_back.ts";
+import { releaseInHand } from "../../../streams/queue/release.ts";
 import { helperOf } from "../../../streams/queue/claim.ts";
 import type { Delivery, Handler } from "../../../streams/workflow/handler.ts";
 import { shareOut } from "./share_out.ts";
@@ -472,12 +472,12 @@ Deno.test("consume() ends with its batch when it is stopped, and takes its name 
     assert.equal((await pendingOf(flow, "orders")).size, 10);
   }));
 
-Deno.test("giveBack() lets others claim at once what is in hand, without counting the delivery", () =>
+Deno.test("releaseInHand() lets others claim at once what is in hand, without counting the delivery", () =>
   withFlow("consumer_give_back", async (flow) => {
     const ids = await addMany(flow, 4, "sku");
     const heir = flow.consumerOf("orders", {}, "heir");
     const share = watching(async () => {
-      assert.equal(await giveBack(leaving), 4);
+      assert.equal(await releaseInHand(leaving), 4);
       for (const { deliveries } of (await pendingOf(flow, "orders")).values()) {
         assert.equal(deliveries, 0);
       }
@@ -485,7 +485,7 @@ Deno.test("giveBack() lets others claim at once what is in hand, without countin
     });
     const leaving = flow.consumerOf("orders", { share }, "leaving");
     assert.deepEqual(await consumeOnce(leaving), nothing, "what it did late has no second effect");
-    assert.equal(await giveBack(leaving), 0, "nothing is in hand any more");
+    assert.equal(await releaseInHand(leaving), 0, "nothing is in hand any more");
     await flow.drain();
     assert.deepEqual(await statusesOf(flow, ids), { PAID: 4 });
     await assertConsistent(flow);

@@ -9,7 +9,7 @@ import type { ConsumerDeps } from "../../../streams/workflow/consumer.ts";
 import type { RedisClient } from "../../../streams/redis/redis.ts";
 
 /** What a dead process throws at every further call. */
-export class Crash extends Error {}
+class Crash extends Error {}
 
 /** Counts moments until the one to die at. */
 export interface Fate {

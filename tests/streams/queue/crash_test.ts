@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { cancelOrder } from "../../../services/cancel_order.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
+import { groupsInSearchOrder } from "../../../domain/messages/work.ts";
 import type { Group, Message } from "../../../domain/messages/messages.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
@@ -229,7 +230,7 @@ for (const scenario of scenarios) {
           await makeDue(flow);
           heir.reclaimAt = -Infinity;
           await consumeOnce(heir);
-          for (const other of ["orders", "payments", "refunds", "notifications"] as const) {
+          for (const other of groupsInSearchOrder) {
             if (other !== group) await flow.turn(other);
           }
         }

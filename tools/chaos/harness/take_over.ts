@@ -10,7 +10,7 @@ import type { Stage } from "./stage.ts";
 import { until } from "./until.ts";
 
 /** The bound that the product promises, in milliseconds. */
-export const takeOverBoundMs = 15_000;
+const takeOverBoundMs = 15_000;
 
 /** A message that somebody has read and not finished. */
 export interface HeldMessage {

@@ -1,5 +1,5 @@
 /**
- * Gives messages up that a consumer has, so that others need not wait for its silence.
+ * Releases messages that a consumer has, so that others need not wait for its silence.
  *
  * @module
  */
@@ -9,22 +9,22 @@ import { reclaimScan } from "./claim.ts";
 import type { Consumer } from "./consumer_state.ts";
 import type { QueueTypes } from "./work.ts";
 
-const giveBackScript = defineScript("give_back", import.meta.url);
+const releaseInHandScript = defineScript("release_in_hand", import.meta.url);
 const releaseOwnScript = defineScript("release_own", import.meta.url);
 
 /**
- * Gives up what a consumer has in hand, so that others may claim it at once and without counting this
+ * Releases what a consumer has in hand, so that others may claim it at once and without counting this
  * delivery. For a stop that can't wait: handlers that still run may commit, and whoever claims the
  * messages then repeats their effects.
  *
- * @returns how many messages were given back
+ * @returns how many messages were released
  */
-export async function giveBack<T extends QueueTypes>(
+export async function releaseInHand<T extends QueueTypes>(
   { deps, options, inHand }: Consumer<T>,
 ): Promise<number> {
   if (inHand.length === 0) return 0;
   const { redis, keys, consumer } = deps;
-  return await runScript(redis, giveBackScript, [keys.stream(options.group)], [
+  return await runScript(redis, releaseInHandScript, [keys.stream(options.group)], [
     options.group,
     consumer,
     options.takeoverMs,
@@ -33,7 +33,7 @@ export async function giveBack<T extends QueueTypes>(
 }
 
 /**
- * Gives up what a turn left pending that was broken off because Redis was away: no consumer has died, so
+ * Releases what a turn left pending that was broken off because Redis was away: no consumer has died, so
  * nobody needs to wait for its silence, and the delivery does not count. What is delayed stays so.
  */
 export async function releaseOwn<T extends QueueTypes>(
