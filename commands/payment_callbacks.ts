@@ -5,7 +5,7 @@
  */
 
 import { Webhook } from "standardwebhooks";
-import { pause } from "../streams/queue/pause.ts";
+import { pause } from "../streams/timing/pause.ts";
 import {
   type CallbackKind,
   type Delivery,

@@ -6,7 +6,7 @@
  */
 
 import { Hono } from "hono";
-import { pause } from "../streams/queue/pause.ts";
+import { pause } from "../streams/timing/pause.ts";
 import { type Callbacks, openCallbacks } from "./payment_callbacks.ts";
 import {
   type Delivery,

@@ -38,7 +38,7 @@ import { refundRoutes } from "./api/refunds/refunds.ts";
 import { makeSessions, protectSessions, sessionRoutes } from "./middleware/session.ts";
 import { streamRoutes } from "./api/streams/streams.ts";
 import { traceRequests } from "./middleware/trace_requests.ts";
-import { withDeadline } from "../streams/queue/deadline.ts";
+import { withDeadline } from "../streams/timing/deadline.ts";
 
 /** Most bytes of a request's body. */
 const bodyBytes = 1_048_576;

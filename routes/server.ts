@@ -8,7 +8,7 @@ import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { keepPosting } from "../streams/alerts/alert_posts.ts";
 import { keepWatching } from "../streams/alerts/alerts.ts";
 import { ensureBasis, type HeldBasis, holdBasis } from "../streams/kpis/kpi_basis.ts";
-import { pause } from "../streams/queue/pause.ts";
+import { pause } from "../streams/timing/pause.ts";
 import { keepProving } from "../streams/verification/verify_regularly.ts";
 import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
 import { makeApp } from "./app.ts";

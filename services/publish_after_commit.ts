@@ -11,7 +11,7 @@ import type { Database } from "../db/connection/database.ts";
 import { publishWhenBack } from "../streams/recovery/owed_messages.ts";
 import { publish, type PublishDeps } from "../streams/workflow/publish.ts";
 import { tracing } from "../streams/telemetry/tracing.ts";
-import { withDeadline } from "../streams/queue/deadline.ts";
+import { withDeadline } from "../streams/timing/deadline.ts";
 
 /** What a use case works with. */
 export interface ServiceDeps extends PublishDeps {

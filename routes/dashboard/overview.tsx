@@ -12,7 +12,7 @@ import { pingDatabase } from "../../db/connection/ping.ts";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
 import { type ActivityHour, readActivity } from "../../streams/kpis/activity.ts";
 import { readAlerts } from "../../streams/alerts/alerts.ts";
-import { pause } from "../../streams/queue/pause.ts";
+import { pause } from "../../streams/timing/pause.ts";
 import { readKpis } from "../../streams/kpis/kpis.ts";
 import { readVerification, verifyNow } from "../../streams/verification/verify_regularly.ts";
 import { readStreams } from "../../streams/workflow/queue_status.ts";

@@ -7,7 +7,7 @@
 import { messageOf } from "../../domain/errors.ts";
 import type { AppDeps } from "../deps.ts";
 import { isEngineAway } from "../middleware/problem.ts";
-import { withDeadline } from "../../streams/queue/deadline.ts";
+import { withDeadline } from "../../streams/timing/deadline.ts";
 
 /** Longest wait for a part of a page, in milliseconds. */
 const maxMs = 3_000;

@@ -5,7 +5,7 @@
  */
 
 import { WorkflowError } from "../../domain/errors.ts";
-import { withDeadline } from "../../streams/queue/deadline.ts";
+import { withDeadline } from "../../streams/timing/deadline.ts";
 
 /** How calls are put together. */
 export interface BatcherOptions {

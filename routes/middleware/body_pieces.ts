@@ -5,7 +5,7 @@
  */
 
 import { HTTPException } from "hono/http-exception";
-import { takeTurns } from "../../streams/imports/take_turns.ts";
+import { takeTurns } from "../../streams/timing/take_turns.ts";
 
 /** What a body may be. */
 export interface BodyLimits {

@@ -10,7 +10,7 @@ import { countRequest } from "../../streams/redis/rate_limit.ts";
 import type { Caller } from "./caller.ts";
 import type { AppDeps } from "../deps.ts";
 import { httpProblem } from "./problem.ts";
-import { withDeadline } from "../../streams/queue/deadline.ts";
+import { withDeadline } from "../../streams/timing/deadline.ts";
 
 /** Longest wait for the count, in milliseconds. */
 const maxWaitMs = 250;

@@ -10,7 +10,7 @@ import { localLimit } from "../../domain/operation/local_limit.ts";
 import { countRequest } from "../../streams/redis/rate_limit.ts";
 import { addressOf } from "./client_address.ts";
 import type { AppDeps } from "../deps.ts";
-import { withDeadline } from "../../streams/queue/deadline.ts";
+import { withDeadline } from "../../streams/timing/deadline.ts";
 
 /** Tries to sign in within a minute: of one address, and of all together. */
 export const signInLimits = { address: 30, all: 300 } as const;

@@ -16,7 +16,7 @@ import type { Log } from "../../domain/operation/log.ts";
 import { backoffMs } from "../../domain/messages/retry.ts";
 import type { Keys, RedisDeps } from "../redis/keys.ts";
 import { endLease, takeLease } from "../redis/lease.ts";
-import { pause } from "../queue/pause.ts";
+import { pause } from "../timing/pause.ts";
 import { postWebhook } from "../notifications/post_webhook.ts";
 
 /** What posting works with. */

@@ -28,7 +28,7 @@ import { noteAlertNews } from "./alert_posts.ts";
 import { olderConsumers } from "../payments/end_old_keys.ts";
 import { takeLease } from "../redis/lease.ts";
 import { readFailedRepairs, repairableNames } from "../recovery/repair.ts";
-import { pause } from "../queue/pause.ts";
+import { pause } from "../timing/pause.ts";
 import { readVerification, readVerificationFailures } from "../verification/verify_regularly.ts";
 import { readProviderAway } from "../payments/provider_away.ts";
 import type { RedisDeps } from "../redis/keys.ts";

@@ -14,7 +14,7 @@ import type { Log } from "../../domain/operation/log.ts";
 import { messageOf } from "../../domain/errors.ts";
 import type { Keys } from "../redis/keys.ts";
 import type { RedisClient } from "../redis/redis.ts";
-import { pause } from "../queue/pause.ts";
+import { pause } from "../timing/pause.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";
 
 const locksAcquireScript = defineScript("locks_acquire", import.meta.url);

@@ -6,7 +6,7 @@
 
 import type { RejectedRow } from "../../domain/import/order_csv.ts";
 import type { RejectsCsv } from "../../domain/import/rejects_csv.ts";
-import { takeTurns } from "./take_turns.ts";
+import { takeTurns } from "../timing/take_turns.ts";
 
 /** See {@linkcode holdRejects}. */
 export interface HeldRejects {

@@ -15,7 +15,7 @@ import {
   rowsToATurn,
 } from "../../domain/import/order_csv.ts";
 import type { OrderGroup } from "./import_file.ts";
-import { takeTurns } from "./take_turns.ts";
+import { takeTurns } from "../timing/take_turns.ts";
 
 /** Orders to one transaction, and what was found wrong on the way to them. */
 export interface ImportBatch {

@@ -13,7 +13,7 @@ import { checkRows } from "./row_check.ts";
 import { idIn, orderIdOf, readFields, type RowForm } from "./row_form.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 import { openSpool, type Spool } from "./spool.ts";
-import { takeTurns } from "./take_turns.ts";
+import { takeTurns } from "../timing/take_turns.ts";
 
 /** See {@linkcode openImportFile}. */
 export interface ImportFile {

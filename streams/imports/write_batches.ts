@@ -8,7 +8,7 @@ import type { Catalog } from "../../db/catalog/catalog.ts";
 import { type TakenOrder, takeOrders } from "../../db/orders/intake.ts";
 import { rejectConflict, type RejectedRow, rejectWhole } from "../../domain/import/order_csv.ts";
 import { latestPlacedAt } from "../../domain/order/placed_at.ts";
-import { concurrently } from "../queue/concurrently.ts";
+import { concurrently } from "../timing/concurrently.ts";
 import { publish } from "../workflow/publish.ts";
 import { inSpan, tracing } from "../telemetry/tracing.ts";
 import { type ImportBatch, importBatches } from "./import_batches.ts";

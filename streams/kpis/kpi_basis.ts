@@ -16,7 +16,7 @@ import { type Keys, keysFor } from "../redis/keys.ts";
 import { otherBasis } from "./kpis.ts";
 import { type RebuildDeps, rebuildKpis } from "./kpis_rebuild.ts";
 import { isLeased } from "../redis/lease.ts";
-import { pause } from "../queue/pause.ts";
+import { pause } from "../timing/pause.ts";
 import type { RedisClient } from "../redis/redis.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";
 

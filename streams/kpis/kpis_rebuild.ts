@@ -10,7 +10,7 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { type KpiEvent, orderKpiEvents, refundKpiEvents } from "../../domain/kpi/kpi.ts";
 import { applyKpis, type KpiDeps, otherBasis } from "./kpis.ts";
 import { type Lease, takeLease, underLease } from "../redis/lease.ts";
-import { pause } from "../queue/pause.ts";
+import { pause } from "../timing/pause.ts";
 import { scanKeys } from "../redis/scan_keys.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";
 

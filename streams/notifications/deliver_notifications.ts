@@ -21,9 +21,9 @@ import { decideNextTry } from "../../domain/notification/delivery.ts";
 import { messageOf } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { notificationName } from "../../domain/notification/content.ts";
-import { concurrently } from "../queue/concurrently.ts";
+import { concurrently } from "../timing/concurrently.ts";
 import type { NotificationSender, SendResult } from "./notification_sender.ts";
-import { pause } from "../queue/pause.ts";
+import { pause } from "../timing/pause.ts";
 import { webhookSender } from "./webhook_sender.ts";
 
 /** What sending works with. */

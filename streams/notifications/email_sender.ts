@@ -10,7 +10,7 @@ import { messageOf } from "../../domain/errors.ts";
 import { isMailAddress, parseSender } from "../../domain/notification/mail_address.ts";
 import { type Notification, notificationName } from "../../domain/notification/content.ts";
 import { notificationEmail, oneLine } from "../../domain/notification/email.ts";
-import { withDeadline } from "../queue/deadline.ts";
+import { withDeadline } from "../timing/deadline.ts";
 import type { NotificationSender, SendResult } from "./notification_sender.ts";
 
 /** How e-mails are sent. */

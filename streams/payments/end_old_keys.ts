@@ -16,7 +16,7 @@ import { messageOf } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import type { Group } from "../../domain/messages/messages.ts";
 import type { RedisDeps } from "../redis/keys.ts";
-import { pause } from "../queue/pause.ts";
+import { pause } from "../timing/pause.ts";
 import { isLostGroup } from "../redis/redis.ts";
 
 /** How often is looked whether older processes have ended, in milliseconds. */

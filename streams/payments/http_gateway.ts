@@ -19,7 +19,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../domain/errors.ts";
-import { concurrently } from "../queue/concurrently.ts";
+import { concurrently } from "../timing/concurrently.ts";
 import type { Gateway, GatewayRequest, StillOurs } from "./gateway.ts";
 import {
   httpGatewayName,

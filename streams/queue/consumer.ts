@@ -19,7 +19,7 @@ import type { Consumer, ConsumerDeps, ConsumerOptions } from "./consumer_state.t
 import { execute } from "./execute.ts";
 import { releaseOwn } from "./release.ts";
 import { startHeartbeat } from "./heartbeat.ts";
-import { pause } from "./pause.ts";
+import { pause } from "../timing/pause.ts";
 import type { QueueDeps } from "./queue.ts";
 import { removeConsumers } from "./remove_consumers.ts";
 import { shareOutBy } from "./share_out.ts";

@@ -12,7 +12,7 @@
 
 import { messageOf } from "../../domain/errors.ts";
 import { isRedisAway } from "../redis/redis_away.ts";
-import { pause } from "./pause.ts";
+import { pause } from "../timing/pause.ts";
 import type { EngineDeps, Outcome, QueueTypes, Store } from "./work.ts";
 
 /** How long failures that are alike are taken for an engine's while nothing succeeds. */

@@ -29,7 +29,7 @@ import type { Log } from "../../domain/operation/log.ts";
 import { groups } from "../../domain/messages/messages.ts";
 import { onceSegmentSize } from "../redis/keys.ts";
 import type { Lease } from "../redis/lease.ts";
-import { pause } from "../queue/pause.ts";
+import { pause } from "../timing/pause.ts";
 import type { RedisDeps } from "../redis/keys.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";
 

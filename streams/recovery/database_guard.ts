@@ -11,7 +11,7 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import type { DatabaseMarks } from "../../domain/operation/database_age.ts";
 import { lookAtDatabase, lookWith, readHeard } from "./database_age.ts";
-import { pause } from "../queue/pause.ts";
+import { pause } from "../timing/pause.ts";
 import { ensureRecovered, type RecoverDeps } from "./recover.ts";
 
 /** Longest wait of somebody who wants a connection until the books are good, in milliseconds. */

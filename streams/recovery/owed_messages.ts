@@ -9,7 +9,7 @@
 
 import { messageOf } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
-import { pause } from "../queue/pause.ts";
+import { pause } from "../timing/pause.ts";
 import { type Enqueued, publish, type PublishDeps } from "../workflow/publish.ts";
 import type { RedisClient } from "../redis/redis.ts";
 

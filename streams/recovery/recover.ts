@@ -22,7 +22,7 @@ import { type Epoch, epochOf, readEpoch } from "./epoch.ts";
 import { countMessages, findHeldWork } from "./held_work.ts";
 import { type RebuildDeps, rebuildKpis, type RebuildReport } from "../kpis/kpis_rebuild.ts";
 import { type Lease, takeLease, underLease } from "../redis/lease.ts";
-import { pause } from "../queue/pause.ts";
+import { pause } from "../timing/pause.ts";
 import { openWork, sweptGroups, sweptWork, whereabouts } from "./open_work.ts";
 import { nothingRepublished, publishAgain, republish, type Republished } from "./republish.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";

@@ -10,7 +10,7 @@ import { groups } from "../../domain/messages/messages.ts";
 import { databaseNoter } from "./database_age.ts";
 import { ensureGroup } from "../queue/consumer.ts";
 import { expireReservations } from "./expire_reservations.ts";
-import { pause } from "../queue/pause.ts";
+import { pause } from "../timing/pause.ts";
 import { ensureRecovered, type RecoverDeps, sweepHomes } from "./recover.ts";
 import { removeConsumers } from "../queue/remove_consumers.ts";
 

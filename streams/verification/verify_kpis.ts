@@ -18,7 +18,7 @@ import { figuresOf, hasEvents, subtractEvents, sumDays } from "../kpis/kpi_figur
 import { customerIdOf, isScoreOf, type KpiMismatches, type Place } from "./kpi_mismatches.ts";
 import type { RebuildDeps } from "../kpis/kpis_rebuild.ts";
 import { isLeased } from "../redis/lease.ts";
-import { pause } from "../queue/pause.ts";
+import { pause } from "../timing/pause.ts";
 
 /** What the figures are verified with. */
 export interface VerifyKpisDeps extends RebuildDeps {

@@ -6,7 +6,7 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { findNotificationGaps, findWrongNotifications } from "../../db/verification/verify.ts";
-import { pause } from "../queue/pause.ts";
+import { pause } from "../timing/pause.ts";
 import { findHeldWork, type HeldWork, type HeldWorkDeps } from "../recovery/held_work.ts";
 import {
   everyOpenWork,

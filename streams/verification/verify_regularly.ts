@@ -9,7 +9,7 @@ import type { Log } from "../../domain/operation/log.ts";
 import { backoffMs } from "../../domain/messages/retry.ts";
 import { isLeased, takeLease, underLease } from "../redis/lease.ts";
 import { repair } from "../recovery/repair.ts";
-import { pause } from "../queue/pause.ts";
+import { pause } from "../timing/pause.ts";
 import type { RedisDeps } from "../redis/keys.ts";
 import { verify, type VerifyReport } from "./verify.ts";
 import type { VerifyKpisDeps } from "./verify_kpis.ts";

@@ -8,7 +8,7 @@ import type { Context } from "hono";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { ImportRow } from "../../../db/imports/imports.ts";
 import { messageOf } from "../../../domain/errors.ts";
-import { pause } from "../../../streams/queue/pause.ts";
+import { pause } from "../../../streams/timing/pause.ts";
 import type { AppDeps } from "../../deps.ts";
 import { importJson } from "./import_json.ts";
 

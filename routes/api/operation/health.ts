@@ -14,7 +14,7 @@ import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import { alive, notReady, ready } from "../description/examples.ts";
 import { simulatedWarning } from "../../../streams/payments/gateways.ts";
-import { withDeadline } from "../../../streams/queue/deadline.ts";
+import { withDeadline } from "../../../streams/timing/deadline.ts";
 
 /** Longest wait for one check, in milliseconds: an engine that hangs is not ready. */
 const checkTimeoutMs = 2_000;

@@ -27,7 +27,7 @@ import { readVerification } from "../../../streams/verification/verify_regularly
 import { type GroupStatus, readStreams } from "../../../streams/workflow/queue_status.ts";
 import { countRedisConnections } from "../../../streams/redis/redis.ts";
 import type { AppDeps } from "../../deps.ts";
-import { withDeadline } from "../../../streams/queue/deadline.ts";
+import { withDeadline } from "../../../streams/timing/deadline.ts";
 
 /** Longest wait for a part, in milliseconds; a part that is late is missing. */
 const maxMs = 3_000;

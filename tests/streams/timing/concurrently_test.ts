@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
-import { concurrently } from "../../../streams/queue/concurrently.ts";
+import { concurrently } from "../../../streams/timing/concurrently.ts";
 
 async function* numbers(count: number, onEnd: () => void): AsyncGenerator<number> {
   try {
