@@ -76,8 +76,7 @@ export async function booksOf(db: Queryable): Promise<Record<string, unknown[]>>
     ),
     orders: await rows(
       `select o.external_order_id, c.external_id, o.status, o.currency, o.total_cents, o.placed_at,
-         lower(hex(o.content_hash)), coalesce(o.recipient_name, c.first_name) as recipient_name,
-         coalesce(o.recipient_email, c.first_email) as recipient_email
+         lower(hex(o.content_hash)), o.recipient_name, o.recipient_email
        from orders o join customers c on c.id = o.customer_id
        order by o.external_order_id`,
     ),

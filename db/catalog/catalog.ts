@@ -18,7 +18,7 @@ import { type Database, type Queryable, type Row, toInteger } from "../connectio
 /** A row of the catalogue, and what the orders of this run say of it. */
 export interface CatalogEntry<T> {
   id: number;
-  /** What a customer was first known by; see {@linkcode recipientOf}. */
+  /** What a customer was first known by, which never changes. */
   first?: T;
   /** As the database had it when it was read. */
   stored: Described<T>;
@@ -83,19 +83,6 @@ export async function completeCatalog(
     findProducts,
     (tx, rows) => createProducts(tx, rows, options.initialStock ?? 0),
   );
-}
-
-/**
- * Whom an order was placed for, as its row keeps it: null where it is what its customer was first known by, and
- * undefined where it is that altogether.
- */
-export function recipientOf(
-  { name, email }: CustomerText,
-  { first }: CatalogEntry<CustomerText>,
-): { name: string | null; email: string | null } | undefined {
-  const isFirstName = name === first?.name, isFirstEmail = email === first?.email;
-  if (isFirstName && isFirstEmail) return undefined;
-  return { name: isFirstName ? null : name, email: isFirstEmail ? null : email };
 }
 
 /** Notes what orders say of customers and products that the catalogue knows; writes nothing. */

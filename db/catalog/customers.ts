@@ -6,6 +6,13 @@
 
 import { type Queryable, toInteger } from "../connection/database.ts";
 
+/**
+ * The address of an order's recipient, in a statement on `orders` and `customers`: null where it has none. A row of a
+ * version before may say nothing of its recipient, who is then what the customer was first known by.
+ */
+export const recipientEmail =
+  "if(orders.recipient_name is null, customers.first_email, orders.recipient_email)";
+
 /** A customer as the leaderboard names it. */
 export interface CustomerName {
   externalId: string;

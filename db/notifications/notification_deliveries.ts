@@ -8,6 +8,7 @@
 
 import { cutText } from "../../domain/text/cut_text.ts";
 import { type Notification, notificationTypeOf } from "../../domain/notification/content.ts";
+import { recipientEmail } from "../catalog/customers.ts";
 import type { OutwardChannel } from "../../domain/notification/notification.ts";
 import {
   type Database,
@@ -85,7 +86,7 @@ export async function claimDeliveries(
     select notification_logs.id, notification_logs.order_id, notification_logs.refund_id,
       notification_logs.event, notification_logs.status, notification_logs.total_cents,
       cast(notification_logs.payload as char) as payload, notification_logs.created_at,
-      customers.external_id, coalesce(orders.recipient_email, customers.first_email) as email,
+      customers.external_id, ${recipientEmail} as email,
       coalesce(orders.recipient_name, customers.first_name) as name, notification_deliveries.attempts
     from notification_deliveries
     straight_join notification_logs on notification_logs.id = notification_deliveries.notification_log_id

@@ -7,7 +7,8 @@
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import type { ItemSum } from "../../domain/order/intake.ts";
 import type { OrderStatus } from "../../domain/order/order.ts";
-import { type Catalog, recipientOf } from "../catalog/catalog.ts";
+import type { Catalog } from "../catalog/catalog.ts";
+import { recipientEmail } from "../catalog/customers.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 
 /** An order to write. */
@@ -58,7 +59,7 @@ async function readKnownOrders(
   const rows = await db.query(
     `
     select orders.id, external_order_id, status, content_hash, currency,
-      coalesce(recipient_name, first_name) as name, coalesce(recipient_email, first_email) as email
+      coalesce(recipient_name, first_name) as name, ${recipientEmail} as email
     from orders
     straight_join customers on customers.id = orders.customer_id
     where ${where}`,
@@ -90,15 +91,6 @@ export async function lockProductsShared(tx: Queryable, ids: number[]): Promise<
   );
 }
 
-/** Of orders that are not for what their customers were first known by. */
-const recipientColumns = [
-  ", recipient_name, recipient_email",
-  ", j.recipient_name, j.recipient_email",
-  `,
-      recipient_name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[6]',
-      recipient_email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[7]'`,
-];
-
 /**
  * Inserts orders; their customers are in the catalogue.
  *
@@ -110,34 +102,60 @@ export async function insertOrders(
   catalog: Catalog,
 ): Promise<Map<string, number>> {
   if (candidates.length === 0) return new Map();
-  let hasOthers = false;
   const rows = candidates.map(({ order, hash, totalCents }) => {
-    const { externalOrderId, currency, placedAt } = order;
-    const customer = catalog.customers.get(order.customer.externalId)!;
-    const recipient = recipientOf(order.customer, customer);
-    const row = [externalOrderId, customer.id, currency, totalCents, hash, placedAt];
-    if (recipient === undefined) return row;
-    hasOthers = true;
-    return [...row, recipient.name, recipient.email];
+    const { externalOrderId, currency, placedAt, customer: { externalId, name, email } } = order;
+    const { id } = catalog.customers.get(externalId)!;
+    return [externalOrderId, id, currency, totalCents, hash, placedAt, name, email];
   });
-  // Each column costs the server time, also where nothing is in it.
-  const [names, values, columns] = hasOthers ? recipientColumns : ["", "", ""];
   const { insertId } = await tx.run(
     `
     insert into orders
-      (external_order_id, customer_id, currency, total_cents, content_hash, placed_at ${names})
-    select j.external_order_id, j.customer_id, j.currency, j.total_cents, unhex(j.hash), j.placed_at
-      ${values}
+      (external_order_id, customer_id, currency, total_cents, content_hash, placed_at,
+        recipient_name, recipient_email)
+    select j.external_order_id, j.customer_id, j.currency, j.total_cents, unhex(j.hash), j.placed_at,
+      j.recipient_name, j.recipient_email
     from json_table(?, '$[*]' columns (
       external_order_id varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[0]',
       customer_id bigint unsigned path '$[1]',
       currency char(3) character set ascii collate ascii_bin path '$[2]',
       total_cents bigint path '$[3]',
       hash char(32) character set ascii collate ascii_bin path '$[4]',
-      placed_at datetime(6) path '$[5]' ${columns})) j`,
+      placed_at datetime(6) path '$[5]',
+      recipient_name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[6]',
+      recipient_email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[7]')) j`,
     [JSON.stringify(rows)],
   );
-  return await insertedIds(tx, insertId, candidates.map(({ order }) => order.externalOrderId));
+  const ids = await insertedIds(
+    tx,
+    insertId,
+    candidates.map(({ order }) => order.externalOrderId),
+  );
+  await writeAddresses(tx, candidates, catalog, (id) => ids.get(id)!);
+  return ids;
+}
+
+/** Makes the addresses of orders findable that are not what their customers were first known by. */
+async function writeAddresses(
+  tx: Queryable,
+  candidates: readonly OrderToWrite[],
+  catalog: Catalog,
+  idOf: (externalOrderId: string) => number,
+): Promise<void> {
+  const rows = candidates.flatMap(({ order: { externalOrderId, customer } }) =>
+    customer.email === catalog.customers.get(customer.externalId)!.first?.email
+      ? []
+      : [[idOf(externalOrderId), customer.email]]
+  );
+  if (rows.length === 0) return;
+  await tx.run(
+    `
+    insert into order_addresses (order_id, email)
+    select j.order_id, j.email
+    from json_table(?, '$[*]' columns (
+      order_id bigint unsigned path '$[0]',
+      email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[1]')) j`,
+    [JSON.stringify(rows)],
+  );
 }
 
 /**
@@ -203,8 +221,8 @@ export async function updateOrders(
   if (candidates.length === 0) return;
   const rows = candidates.map(({ order, hash, totalCents }) => {
     const { id } = locked.get(order.externalOrderId)!;
-    const customer = catalog.customers.get(order.customer.externalId)!;
-    const { name = null, email = null } = recipientOf(order.customer, customer) ?? {};
+    const { externalId, name, email } = order.customer;
+    const customer = catalog.customers.get(externalId)!;
     return [id, customer.id, order.currency, totalCents, hash, order.placedAt, name, email];
   });
   const { affectedRows } = await tx.run(
@@ -229,6 +247,12 @@ export async function updateOrders(
   if (affectedRows !== candidates.length) {
     throw new Error(`${affectedRows} of ${candidates.length} locked orders were still PENDING`);
   }
+  const idOf = (externalOrderId: string) => locked.get(externalOrderId)!.id;
+  await tx.query(
+    "delete from order_addresses where order_id in (?)",
+    [candidates.map(({ order }) => idOf(order.externalOrderId))],
+  );
+  await writeAddresses(tx, candidates, catalog, idOf);
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   type ListedNotification,
   readNotificationsOf,
 } from "../notifications/notification_queries.ts";
+import { recipientEmail } from "../catalog/customers.ts";
 import { readRefunds, type RefundRow } from "../refunds/refund_rows.ts";
 
 /** An order with its customer. Times are ISO 8601 in UTC. */
@@ -102,7 +103,7 @@ const summaryColumns = `
   orders.settled_at, orders.created_at, orders.updated_at, customers.id as customer_id,
   customers.external_id, customers.email, customers.name,
   coalesce(orders.recipient_name, customers.first_name) as recipient_name,
-  coalesce(orders.recipient_email, customers.first_email) as recipient_email`;
+  ${recipientEmail} as recipient_email`;
 
 /** Orders by id; an id that no row has is absent. */
 export async function readOrderSummaries(

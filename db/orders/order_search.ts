@@ -148,9 +148,13 @@ function wayOfCustomer(customerId: number): Way {
   };
 }
 
+/** Of orders that were placed with the address that their customer was first known by. */
+const withFirstEmail = `and (orders.recipient_email is not null or orders.recipient_name is null)
+  and not exists (select 1 from order_addresses where order_addresses.order_id = orders.id)`;
+
 /** To the orders that were placed with what their customer was first known by. */
 function wayOfFirstEmail(customerId: number): Way {
-  return { ...wayOfCustomer(customerId), filter: "and orders.recipient_email is null" };
+  return { ...wayOfCustomer(customerId), filter: withFirstEmail };
 }
 
 /** The same of all customers that were first known by one address. */
@@ -160,7 +164,7 @@ function wayOfSharedEmail(email: string): Way {
     from: "customers force index (customers_first_email) " +
       "straight_join orders force index (orders_customer) on orders.customer_id = customers.id",
     where: "and customers.first_email = ?",
-    filter: "and orders.recipient_email is null",
+    filter: withFirstEmail,
     values: [email],
   };
 }
@@ -168,9 +172,11 @@ function wayOfSharedEmail(email: string): Way {
 function wayOfRecipient(email: string): Way {
   return {
     ...primaryKey,
-    from: "orders force index (orders_recipient_email)",
-    where: "and orders.recipient_email = ?",
+    from: "order_addresses force index (order_addresses_email)",
+    id: "order_addresses.order_id",
+    where: "and order_addresses.email = ?",
     values: [email],
+    join: "straight_join orders on orders.id = order_addresses.order_id",
   };
 }
 
@@ -345,15 +351,15 @@ async function recipientEmails(db: Queryable, text: string): Promise<string[]> {
   if (text.length < minBeginningLength) return [];
   const rows = await db.query(
     `
-    select recipient_email
-    from orders force index (orders_recipient_email)
-    where recipient_email like ?
-    group by recipient_email
-    order by recipient_email
+    select email
+    from order_addresses force index (order_addresses_email)
+    where email like ?
+    group by email
+    order by email
     limit ?`,
     [beginning(text), maxAddresses + 1],
   );
-  return rows.map((row) => String(row.recipient_email));
+  return rows.map((row) => String(row.email));
 }
 
 /** What a search asks for beside the way that it takes. */

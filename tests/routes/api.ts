@@ -125,9 +125,9 @@ export function orderBodyOf(changes: Record<string, unknown> = {}) {
   };
 }
 
-/** Orders like another one, each for an address of its own, as many as a search by an e-mail's beginning takes. */
+/** Orders like another one, each for an address of its own, one more than a search by an e-mail's beginning takes. */
 export async function storeAddresses(db: Database, like: number, beginning: string): Promise<void> {
-  const numbers = Array.from({ length: maxAddresses }, (_, n) => n);
+  const numbers = Array.from({ length: maxAddresses + 1 }, (_, n) => n);
   await db.run(
     `
     insert into orders
@@ -138,6 +138,14 @@ export async function storeAddresses(db: Database, like: number, beginning: stri
     from json_table(?, '$[*]' columns (n int path '$')) j
     straight_join orders on orders.id = ?`,
     [`S-${crypto.randomUUID()}-`, beginning, JSON.stringify(numbers), like],
+  );
+  await db.run(
+    `
+    insert into order_addresses (order_id, email)
+    select id, recipient_email
+    from orders
+    where recipient_email like concat(?, '-%')`,
+    [beginning],
   );
 }
 

@@ -139,7 +139,7 @@ async function pagesOf({ db }: Books): Promise<[name: string, path: string][]> {
   const [order] = await db.query(
     `
     select orders.id, orders.external_order_id, customers.external_id,
-      coalesce(orders.recipient_email, customers.first_email) as email,
+      orders.recipient_email as email,
       date(orders.placed_at) as day
     from orders
     join customers on customers.id = orders.customer_id

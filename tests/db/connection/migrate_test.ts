@@ -94,8 +94,7 @@ Deno.test("migrate() gives every known order the recipient that its customer is,
     await withConnection(test.databaseUrl, async (query) => {
       // As it was before: no columns, and what orders from afar have said of their customers and products.
       await query(
-        "alter table orders drop key orders_recipient_email, drop column recipient_name, " +
-          "drop column recipient_email",
+        "alter table orders drop column recipient_name, drop column recipient_email",
       );
       await query(
         "alter table customers drop key customers_first_email, drop column first_name, " +
@@ -103,7 +102,7 @@ Deno.test("migrate() gives every known order the recipient that its customer is,
       );
       await query("create index customers_email on customers (email)");
       await query("alter table imports drop column money");
-      await query("delete from schema_migrations where version = 17");
+      await query("delete from schema_migrations where version in (17, 21)");
       await query(
         "insert into customers (id, external_id, email, name, described_by) values " +
           "(1, 'c1', 'one@shop.example', 'One', '2026-01-05 10:00:00.000 a'), " +
@@ -116,19 +115,56 @@ Deno.test("migrate() gives every known order the recipient that its customer is,
       for (let time = 1; time <= 2; time++) {
         await migrate(test.databaseUrl);
         const [order] = await query(
-          "select coalesce(recipient_name, first_name) as name, " +
-            "coalesce(recipient_email, first_email) as email " +
-            "from orders join customers on customers.id = customer_id",
+          "select recipient_name as name, recipient_email as email from orders",
         );
         assert.deepEqual(order, { name: "One", email: "one@shop.example" });
         await query("update customers set name = 'Now', email = 'now@shop.example' where id = 1");
-        await query("delete from schema_migrations where version = 17");
+        await query("delete from schema_migrations where version in (17, 21)");
       }
       const described = await query("select described_by from customers order by id");
       assert.deepEqual(
         described.map((row) => row.described_by),
         ["2026-01-05 10:00:00.000 a", ""],
       );
+    });
+  } finally {
+    await test.close();
+  }
+});
+
+Deno.test("migrate() fills in recipients that were left to their customers, and finds the other addresses", async () => {
+  const test = await testContext("migrate_own_recipients");
+  try {
+    await migrate(test.databaseUrl);
+    await withConnection(test.databaseUrl, async (query) => {
+      await query("drop table order_addresses");
+      await query("create index orders_recipient_email on orders (recipient_email)");
+      await query("delete from schema_migrations where version = 21");
+      await query(
+        "insert into customers (id, external_id, email, name) values " +
+          "(1, 'c1', 'one@shop.example', 'One')",
+      );
+      await query("update customers set name = 'Now', email = 'now@shop.example' where id = 1");
+      await query(
+        "insert into orders (id, external_order_id, customer_id, currency, total_cents, " +
+          "content_hash, placed_at, recipient_name, recipient_email) values " +
+          "(1, 'o1', 1, 'EUR', 1, repeat('x', 16), '2025-03-01', null, null), " +
+          "(2, 'o2', 1, 'EUR', 1, repeat('x', 16), '2025-03-01', 'Ida', null), " +
+          "(3, 'o3', 1, 'EUR', 1, repeat('x', 16), '2025-03-01', null, 'One@shop.example')",
+      );
+      await migrate(test.databaseUrl);
+      const orders = await query(
+        "select recipient_name as name, recipient_email as email from orders order by id",
+      );
+      assert.deepEqual(orders, [
+        { name: "One", email: "one@shop.example" },
+        { name: "Ida", email: "one@shop.example" },
+        { name: "One", email: "One@shop.example" },
+      ]);
+      const others = await query("select order_id, email from order_addresses");
+      assert.deepEqual(others.map((row) => ({ ...row, order_id: Number(row.order_id) })), [
+        { order_id: 3, email: "One@shop.example" },
+      ]);
     });
   } finally {
     await test.close();

@@ -43,8 +43,7 @@ const item = (sku: string, qty = 1) => ({ sku, name: "Item", unitPriceCents: 100
 async function orderRow(externalOrderId: string) {
   const [row] = await db.query(
     `select o.id, o.status, o.currency, o.total_cents, o.placed_at, o.unfinished,
-       c.external_id, c.email, c.name, coalesce(o.recipient_name, c.first_name) as recipient_name,
-       coalesce(o.recipient_email, c.first_email) as recipient_email
+       c.external_id, c.email, c.name, o.recipient_name, o.recipient_email
      from orders o join customers c on c.id = o.customer_id where o.external_order_id = ?`,
     [externalOrderId],
   );
