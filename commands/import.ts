@@ -31,7 +31,7 @@ Usage: deno task import FILE [--dry-run] [--initial-stock=N] [--rejects=FILE] [-
   [--replace] [--json]
 
   FILE               UTF-8 CSV, plain or .gz; - for standard input
-  --dry-run          check the file and compare it with the books; change nothing, and tell the money
+  --dry-run          check the file and compare it with the database; change nothing, and tell the money
   --initial-stock=N  units of products that are new (default: INITIAL_STOCK)
   --rejects=FILE     write all rows of orders of which a row was not taken to FILE, with line and reason
   --keep-good-rows   leave bad rows out instead of rejecting their whole orders

@@ -64,7 +64,7 @@ export interface RefundOptions {
 
 /**
  * Checks refund requests, takes them, many in one transaction, and publishes what was taken. A crash leaves
- * all of them or none in the books; what no stream holds then, the sweep publishes.
+ * all of them or none in the database; what no stream holds then, the sweep publishes.
  *
  * @param actor who asks, for the timeline
  * @returns for each request, in the same order, the refund or the reason why not: `invalid`, `not_found`,

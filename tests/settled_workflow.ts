@@ -69,7 +69,7 @@ export async function withSettled(
   }
 }
 
-/** Requests a refund in the books and returns the message about it, which is not published yet. */
+/** Requests a refund in the database and returns the message about it, which is not published yet. */
 export async function askRefund(flow: Workflow, orderId: number, amountCents: number) {
   const { refund, currency } = await requestRefund(
     flow.db,

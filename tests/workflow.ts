@@ -52,7 +52,7 @@ export interface Workflow extends ConsumerDeps {
   turn(group: Group): Promise<Turn>;
   /** Turns of all groups until nothing is unread, pending or scheduled. Nothing may be delayed. */
   drain(): Promise<void>;
-  /** Takes orders into the books and publishes them. */
+  /** Takes orders into the database and publishes them. */
   add(orders: IncomingOrder[], initialStock?: number): Promise<TakenOrder[]>;
   /** One order as it stands. */
   order(id: number): Promise<OrderFacts>;

@@ -1,5 +1,5 @@
 /**
- * Orders into the books, from files and over HTTP.
+ * Orders into the database, from files and over HTTP.
  *
  * @module
  */
@@ -86,7 +86,7 @@ export interface TakenOrder {
 const maxTries = 10;
 
 /**
- * Puts orders into the books, or recognises them there. Safe to repeat, also while others take the same
+ * Puts orders into the database, or recognises them there. Safe to repeat, also while others take the same
  * orders.
  *
  * Customers and products of orders that are taken are created first. Then one transaction writes all

@@ -1,5 +1,5 @@
 /**
- * The statements that put orders into the books.
+ * The statements that put orders into the database.
  *
  * @module
  */

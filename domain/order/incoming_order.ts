@@ -19,7 +19,7 @@ export interface OrderHead {
   customer: { externalId: string; email: string; name: string };
 }
 
-/** A validated order that is not in the books yet, or is there with the same or another content. */
+/** A validated order that is not in the database yet, or is there with the same or another content. */
 export interface IncomingOrder extends OrderHead {
   /** At least one; the same product may stand in several. */
   items: IncomingItem[];

@@ -1,5 +1,5 @@
 /**
- * Decides what an order that comes in means to the books.
+ * Decides what an order that comes in means to the database.
  *
  * @module
  */

@@ -24,7 +24,7 @@ export async function chargePayments(
   const again = new Set(
     deliveries.filter(({ attempt }) => attempt > 1).map(({ message }) => message.orderId),
   );
-  // A message that comes from a dead letter or from the books counts its attempts anew, and a row that was lost and
+  // A message that comes from a dead letter or from the database counts its attempts anew, and a row that was lost and
   // sent again is as young as its new reservation.
   const mayBeForgotten = ({ isOld }: ChargeFacts) => deps.gateway.status !== undefined && isOld;
   return await chargeOrders(deps, deliveries, {

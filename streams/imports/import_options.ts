@@ -32,7 +32,7 @@ export interface ImportOptions {
   keepGoodRows?: boolean;
   /** Let the file take items away from orders that are still `PENDING`. */
   replace?: boolean;
-  /** Read, check and compare with the books, and change nothing. */
+  /** Read, check and compare with the database, and change nothing. */
   dryRun?: boolean;
   /** Where rows that were not taken are written to. */
   rejectsPath?: string;

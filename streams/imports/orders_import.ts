@@ -1,5 +1,5 @@
 /**
- * The importer: a CSV file into the books and onto the `orders` stream.
+ * The importer: a CSV file into the database and onto the `orders` stream.
  *
  * First the file is read to its end, so that one that is no CSV is refused before anything is written. Then
  * order after order goes into the database and, once committed, onto the stream.

@@ -3,7 +3,7 @@
  * after a dump was restored, or another server reclaimed that lacked the last commits.
  *
  * Redis keeps marks: the highest numbers of orders, refunds and steps of the timelines of which anything was
- * published or counted, raised by the very scripts that do so, and the ticks of a counter in the books. What is
+ * published or counted, raised by the very scripts that do so, and the ticks of a counter in the database. What is
  * published or counted was committed before, so books that are behind a mark have lost what they had.
  *
  * @module
@@ -45,7 +45,7 @@ const lookAgainMs = 200;
 /** A tick is worth a write after so many milliseconds although no number has changed. */
 const idleTickMs = 60_000;
 
-/** What Redis has heard of the books. */
+/** What Redis has heard of the database. */
 export async function readHeard({ redis, keys }: RedisDeps): Promise<DatabaseMarks> {
   const { ticks, ticked_at: tickedAt, ...numbers } = await redis.hgetall(keys.databaseMarks);
   return {

@@ -24,7 +24,7 @@ const lookAgainMs = 250;
 const maxLookMs = 2_000;
 
 /**
- * Has every new connection compared with what Redis has heard of the books, and makes older books good. From
+ * Has every new connection compared with what Redis has heard of the database, and makes older books good. From
  * then on nobody gets a connection to older books: they wait, and get `unavailable` after half a minute.
  *
  * @throws {WorkflowError} `unavailable` where the books are older and can't be made good

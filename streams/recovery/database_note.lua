@@ -1,6 +1,6 @@
 -- Notes how far the books are: nothing that is noted ever goes back.
 --
--- KEYS[1]  marks of the books (ticks, ticked_at, and the highest number of each table)
+-- KEYS[1]  marks of the database (ticks, ticked_at, and the highest number of each table)
 -- ARGV[1]  ticks     ARGV[2] when the last was, a database time
 -- ARGV[3..] name of a table, its highest number, ...
 -- Returns  1

@@ -1,5 +1,5 @@
 /**
- * Brings lost work back from the books: after it, losing all of Redis has cost nothing.
+ * Brings lost work back from the database: after it, losing all of Redis has cost nothing.
  *
  * @module
  */

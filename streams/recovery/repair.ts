@@ -66,8 +66,8 @@ export async function readFailedRepairs(
 }
 
 /**
- * Where figures, notices or messages differ from the books, republishes what is missing or counts the figures anew,
- * and proves again. Stock and money stand in the books themselves, and who was not told because of a dead letter is
+ * Where figures, notices or messages differ from the database, republishes what is missing or counts the figures anew,
+ * and proves again. Stock and money stand in the database themselves, and who was not told because of a dead letter is
  * a person's to decide: for these nothing is repaired.
  *
  * A check that differs still is repaired again after a wait that grows. The wait begins before the repair, so a crash

@@ -1,5 +1,5 @@
 /**
- * Checks 1 and 2 of the proof: stock and money, from the books alone.
+ * Checks 1 and 2 of the proof: stock and money, from the database alone.
  *
  * @module
  */
@@ -75,7 +75,7 @@ function amountOf(cents: bigint | null): number | string | null {
   return cents === null ? null : exactAmount(cents);
 }
 
-/** Adds faults of the books as differences: nothing else says how the books should be. */
+/** Adds faults of the database as differences: nothing else says how the books should be. */
 export function collect<T>(drifts: Drifts, { rows, count }: Faults<T>, toDrift: (row: T) => Drift) {
   addDrifts(drifts, { list: rows.map(toDrift), count, forPeople: count });
 }

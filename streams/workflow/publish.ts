@@ -33,7 +33,7 @@ export type Enqueued = queue.Enqueued<Message>;
  * a repeated message with the same effects.
  *
  * @param options.oncePerOrder skip orders that an earlier call with this option has published
- * @param options.committed their orders and refunds are in the books for certain, so that books which lack them
+ * @param options.committed their orders and refunds are in the database for certain, so that books which lack them
  * have lost them, see `database_age.ts`
  * @returns how many were enqueued
  */

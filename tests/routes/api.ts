@@ -149,7 +149,7 @@ export async function storeAddresses(db: Database, like: number, beginning: stri
   );
 }
 
-/** An order to put into the books directly. */
+/** An order to put into the database directly. */
 export interface StoredOrder {
   status?: OrderStatus;
   totalCents?: number;

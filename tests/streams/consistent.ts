@@ -1,5 +1,5 @@
 /**
- * What must be true of the books and the figures whatever happened, told by plain SQL; and ways to make
+ * What must be true of the database and the figures whatever happened, told by plain SQL; and ways to make
  * time pass without waiting.
  *
  * @module

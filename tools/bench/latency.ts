@@ -141,7 +141,7 @@ async function notifiedAt({ db }: Books, count: number): Promise<Map<number, num
   }
 }
 
-/** Puts orders into the books, all of which will be paid, and returns their messages unpublished. */
+/** Puts orders into the database, all of which will be paid, and returns their messages unpublished. */
 async function takeSyntheticOrders(books: Books, count: number): Promise<Enqueued[]> {
   const messages: Enqueued[] = [];
   for (let first = 0; first < count; first += ordersPerTake) {

@@ -74,7 +74,7 @@ async function changeFigures({ client, keys }: Stage): Promise<void> {
   await client.zincrby(keys.leaderboard("GBP"), 999, customer!);
 }
 
-/** Figures and the leaderboard against the books, all days together. */
+/** Figures and the leaderboard against the database, all days together. */
 async function findWrongFigures({ client, keys, db }: Stage): Promise<string[]> {
   const sumOf = async (figure: string) => {
     let sum = 0;

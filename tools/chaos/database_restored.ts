@@ -44,7 +44,7 @@ const scenario: Scenario = {
       const kept = await keepBooks(directEnv.DATABASE_URL);
       const importer = rounds % 2 === 0 ? await stage.start("import", [file, "--json"]) : null;
       await pauseMs(random.integer(500, 2_500));
-      // Where connections live on, as behind a proxy, the ticks of the books are what tells.
+      // Where connections live on, as behind a proxy, the ticks of the database are what tells.
       const cut = random.fraction() < 0.7;
       if (!cut) await ticked(stage);
       await kept.putBack({ cut });

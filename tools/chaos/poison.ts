@@ -73,7 +73,7 @@ async function poisonFields(stage: Stage): Promise<string[][]> {
   ].slice(0, batches);
 }
 
-/** An order that was in the books and is gone, rows and all. */
+/** An order that was in the database and is gone, rows and all. */
 async function vanishedOrder(stage: Stage): Promise<number> {
   const { db } = stage;
   const sample = await sampleOrders();

@@ -10,7 +10,7 @@ import { maxAddresses, type OrderSearch, searchOrders } from "../../../db/orders
 import { listRefunds } from "../../../db/refunds/refund_list.ts";
 import { type TestContext, testContext } from "../../support.ts";
 
-/** Orders in the books, with gaps between their ids. */
+/** Orders in the database, with gaps between their ids. */
 const count = 2_000;
 
 /** So little that every search needs many pages. */

@@ -25,7 +25,7 @@ function hooked(db: Queryable, before: (query: number) => Promise<void>): Querya
   };
 }
 
-/** Settles an order in the books as a handler does, and returns what it would count. */
+/** Settles an order in the database as a handler does, and returns what it would count. */
 async function settle(flow: SettledWorkflow, orderId: number) {
   await flow.rows(
     `update orders set status = 'PAID', failure_reason = null, settled_time = current_timestamp(6)
@@ -36,7 +36,7 @@ async function settle(flow: SettledWorkflow, orderId: number) {
   return orders.flatMap((order) => orderKpiEvents(order, flow.kpiDay));
 }
 
-/** Puts an order into the books that nobody has settled, and returns its id. */
+/** Puts an order into the database that nobody has settled, and returns its id. */
 async function pendingOrder(flow: SettledWorkflow, name: string): Promise<number> {
   await flow.rows(
     `insert into orders (external_order_id, customer_id, currency, total_cents, content_hash, placed_at)

@@ -156,7 +156,7 @@ Deno.test("emailSender() lets no name, order or address write headers, recipient
       "=?utf-8?q?=0d=0aBcc:_victim@example.com?=",
       "Eve\u2028Bcc: victim@example.com\u0000",
     ];
-    // Straight into the books: an import would refuse most of it.
+    // Straight into the database: an import would refuse most of it.
     for (const [index, name] of names.entries()) {
       await settle(flow, `I-${index}`, { email: `eve${index}@example.com` });
       await flow.rows("update orders set recipient_name = ? where external_order_id = ?", [

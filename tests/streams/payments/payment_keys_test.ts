@@ -142,7 +142,7 @@ Deno.test("a refund that is asked for again under the client's key is paid out o
     assert.deepEqual(takenFor(provided), [["web-1", 1_000, 600]]);
     assert.equal((await flow.order(one)).refundedCents, 600);
     await assertConsistent(flow);
-    // Whoever frees a key in the books asks for another refund by it.
+    // Whoever frees a key in the database asks for another refund by it.
     await flow.rows("update refunds set idempotency_key = null");
     await refund(flow, one, 300, "return-1");
     await settleAll(provided);

@@ -28,7 +28,7 @@ async function messagesOf({ redis, keys }: Workflow, group: Group): Promise<stri
   });
 }
 
-/** An unfinished thing of every kind in the books. */
+/** An unfinished thing of every kind in the database. */
 async function addUnfinished(flow: SettledWorkflow) {
   const reservedId = (await flow.add([anOrder("r", [{ sku: "a", qty: 2 }])]))[0]!.orderId!;
   await flow.turn("orders");
@@ -250,7 +250,7 @@ Deno.test("ensureRecovered() ends at a stop, waiting or working, and leaves the 
     await loseRedis(flow);
     const before = AbortSignal.abort();
     assert.equal(await ensureRecovered({ ...flow, signal: before }), null);
-    // In the middle of the books: the second page is not read any more.
+    // In the middle of the database: the second page is not read any more.
     const stop = new AbortController();
     const db = {
       ...flow.db,

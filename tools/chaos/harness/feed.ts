@@ -12,10 +12,10 @@ import { ampleStock } from "../../orders/order_rows.ts";
 import { productDeps, type Stage } from "./stage.ts";
 import { pauseMs, until } from "./until.ts";
 
-/** Orders that were brought into the books. */
+/** Orders that were brought into the database. */
 export interface Feed {
   readonly orders: readonly IncomingOrder[];
-  /** Brings no more, and waits until everything that was begun is in the books and published. */
+  /** Brings no more, and waits until everything that was begun is in the database and published. */
   stop(): Promise<void>;
 }
 
