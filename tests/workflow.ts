@@ -39,6 +39,7 @@ export interface WorkflowOptions {
   baseCurrency?: string;
   kpiTimezone?: string;
   reservationTtlSeconds?: number;
+  missingRowMs?: number;
   notifyChannels?: NotificationChannel[];
   consumer?: Partial<ConsumerOptions>;
 }
@@ -86,6 +87,8 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
     baseCurrency,
     kpiDay: kpiDayIn(options.kpiTimezone ?? "UTC"),
     reservationTtlSeconds: options.reservationTtlSeconds ?? 900,
+    // No server here follows another one: what is not there is not there.
+    missingRowMs: options.missingRowMs ?? -1_000,
     notifyChannels: options.notifyChannels,
     consumer: "test",
   };

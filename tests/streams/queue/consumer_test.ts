@@ -73,6 +73,25 @@ async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): 
   }
 }
 
+Deno.test("consumeOnce() waits, at the cost of no try, for a row that its server does not know yet", async () => {
+  const flow = await openWorkflow("consumer_early", { missingRowMs: 600_000 });
+  try {
+    await publish(flow, [reserve(1, 100)]);
+    for (let turn = 0; turn < 7; turn++) {
+      assert.deepEqual(await flow.turn("orders"), { handled: 0, retried: 0, dead: 0, delayed: 1 });
+      await makeDue(flow);
+    }
+    const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
+    assert.equal(order!.orderId, 1);
+    await flow.drain();
+    assert.equal((await flow.order(1)).status, "PAID");
+    assert.deepEqual(await flow.rows("select id from dead_letters"), []);
+    await assertConsistent(flow);
+  } finally {
+    await flow.close();
+  }
+});
+
 Deno.test("consumeOnce() dead-letters what nobody can understand and handles its 499 neighbours", () =>
   withFlow("consumer_poison", async (flow) => {
     const ids = await addMany(flow, 497, "neighbour");
