@@ -1,0 +1,39 @@
+/**
+ * What an order costs beside its items: shipping, taxes, discounts.
+ *
+ * @module
+ */
+
+/** What an adjustment is for. */
+export const adjustmentKinds = [
+  "shipping",
+  "tax",
+  "discount",
+  "tip",
+  "fee",
+  "gift_wrap",
+  "other",
+] as const;
+
+/** What an adjustment is for. */
+export type AdjustmentKind = typeof adjustmentKinds[number];
+
+/** An amount of the order as a whole, without stock. */
+export interface Adjustment {
+  /** What it is for. */
+  kind: AdjustmentKind;
+  /** What the customer reads, such as `Express`; null for the kind's own name. */
+  label: string | null;
+  /** Signed, in minor units: a discount is below zero. */
+  amountCents: number;
+  /** True for a tax that the prices contain already: recorded, and adds nothing to the total. */
+  included: boolean;
+}
+
+/** What adjustments add to the sum of the items; below zero where they take more off than they add. */
+export function adjustmentsCentsOf(adjustments: readonly Adjustment[]): number {
+  return adjustments.reduce(
+    (sum, { amountCents, included }) => included ? sum : sum + amountCents,
+    0,
+  );
+}

@@ -1,0 +1,143 @@
+-- What the customer agreed to pay, beside the items: signed amounts of the order as a whole, in minor units. A tax
+-- that the prices contain is included, and adds nothing to the total.
+create table if not exists order_adjustments (
+  id bigint unsigned not null auto_increment,
+  order_id bigint unsigned not null,
+  kind varchar(16) character set ascii collate ascii_bin not null,
+  label varchar(255) null,
+  amount_cents bigint not null,
+  included tinyint not null default 0,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (id),
+  key order_adjustments_order (order_id),
+  constraint order_adjustments_order foreign key (order_id) references orders (id),
+  constraint order_adjustments_kind check (
+    kind in ('shipping', 'tax', 'discount', 'tip', 'fee', 'gift_wrap', 'other'))
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+-- How an order stands at its source: due is charged, paid is recorded and never charged, none costs nothing. retries
+-- counts how often an order that failed for want of stock was taken up again, revision how often its source changed
+-- it after its first message was sent.
+set @statement = if(
+  exists (
+    select 1 from information_schema.columns
+    where table_schema = database() and table_name = 'orders' and column_name = 'payment_status'),
+  'do 0',
+  'alter table orders
+    add column payment_status enum(''due'', ''paid'', ''none'') character set ascii collate ascii_bin
+      not null default ''due'',
+    add column language varchar(35) character set ascii collate ascii_bin null,
+    add column retries int unsigned not null default 0,
+    add column revision int unsigned not null default 0');
+prepare migration from @statement;
+execute migration;
+deallocate prepare migration;
+
+-- Payments that were made at the source, before the order came. One payment pays one order.
+create table if not exists source_payments (
+  order_id bigint unsigned not null,
+  provider varchar(32) character set ascii collate ascii_bin not null,
+  reference varchar(128) character set utf8mb4 collate utf8mb4_bin not null,
+  paid_at datetime(6) null,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (order_id),
+  unique key source_payments_reference (provider, reference),
+  constraint source_payments_order foreign key (order_id) references orders (id)
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+-- Customers without an id at the shop: told apart by their e-mail or, without one, by their order.
+set @statement = if(
+  exists (
+    select 1 from information_schema.columns
+    where table_schema = database() and table_name = 'customers' and column_name = 'guest'),
+  'do 0',
+  'alter table customers add column guest tinyint not null default 0');
+prepare migration from @statement;
+execute migration;
+deallocate prepare migration;
+
+-- by_hand: no configured provider can give the money back, so a person does and says so.
+set @statement = if(
+  exists (
+    select 1 from information_schema.columns
+    where table_schema = database() and table_name = 'refunds' and column_name = 'by_hand'),
+  'do 0',
+  'alter table refunds add column by_hand tinyint not null default 0');
+prepare migration from @statement;
+execute migration;
+deallocate prepare migration;
+
+-- What a refund is for, where it says so: units of items, and parts of adjustments. restock is what was asked for;
+-- restocked is 1 once the units are back in stock, which is when the refund is processed.
+create table if not exists refund_lines (
+  id bigint unsigned not null auto_increment,
+  refund_id bigint unsigned not null,
+  order_item_id bigint unsigned not null,
+  qty int not null,
+  amount_cents bigint not null,
+  restock tinyint not null default 0,
+  restocked tinyint not null default 0,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (id),
+  key refund_lines_refund (refund_id),
+  key refund_lines_item (order_item_id),
+  constraint refund_lines_refund foreign key (refund_id) references refunds (id),
+  constraint refund_lines_item foreign key (order_item_id) references order_items (id),
+  constraint refund_lines_qty_positive check (qty > 0),
+  constraint refund_lines_amount_not_negative check (amount_cents >= 0)
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+create table if not exists refund_adjustments (
+  id bigint unsigned not null auto_increment,
+  refund_id bigint unsigned not null,
+  kind varchar(16) character set ascii collate ascii_bin not null,
+  amount_cents bigint not null,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (id),
+  key refund_adjustments_refund (refund_id),
+  constraint refund_adjustments_refund foreign key (refund_id) references refunds (id),
+  constraint refund_adjustments_amount_positive check (amount_cents > 0)
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+-- A product's units as they came in, were corrected, or came back by a refund, and by whom. What orders reserve and
+-- release is in their items and timelines; writing it here as well would cost every order a row.
+create table if not exists stock_movements (
+  id bigint unsigned not null auto_increment,
+  product_id bigint unsigned not null,
+  kind varchar(16) character set ascii collate ascii_bin not null,
+  qty bigint not null,
+  stock_qty bigint not null,
+  order_id bigint unsigned null,
+  refund_id bigint unsigned null,
+  actor varchar(128) not null,
+  detail varchar(255) null,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (id),
+  key stock_movements_product (product_id, id),
+  constraint stock_movements_product foreign key (product_id) references products (id),
+  constraint stock_movements_kind check (kind in ('received', 'corrected', 'returned'))
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+-- What an order ran short of. waiting is 1 while the order is backordered: it stays PENDING, and is taken up by itself
+-- when the product gets units, first those that were placed first.
+create table if not exists order_shortages (
+  id bigint unsigned not null auto_increment,
+  order_id bigint unsigned not null,
+  product_id bigint unsigned not null,
+  missing_qty bigint not null,
+  placed_at datetime(6) not null,
+  waiting tinyint not null default 0,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (id),
+  unique key order_shortages_once (order_id, product_id),
+  key order_shortages_queue (product_id, waiting, placed_at, order_id),
+  constraint order_shortages_order foreign key (order_id) references orders (id),
+  constraint order_shortages_product foreign key (product_id) references products (id),
+  constraint order_shortages_missing_positive check (missing_qty > 0)
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
