@@ -121,7 +121,10 @@ Deno.test("takeOrders() runs no further statement for orders that come with noth
   });
   await takeOrders(watched as Database, [newOrder(), newOrder()], options);
   const about = /order_adjustments|source_payments|payment_status|language/;
-  assert.deepEqual(statements.filter((sql) => about.test(sql) && !/external_order_id in/.test(sql)), []);
+  assert.deepEqual(
+    statements.filter((sql) => about.test(sql) && !/external_order_id in/.test(sql)),
+    [],
+  );
   assert.ok(statements.some((sql) => sql.includes("insert into orders")));
 });
 
@@ -232,12 +235,15 @@ Deno.test("takeOrders() makes one customer of a guest's orders, and one each of 
   ];
   const taken = await takeOrders(db, guests, options);
   const rows = await Promise.all(taken.map(({ orderId }) => termsOf(orderId!)));
-  assert.deepEqual(rows.map(({ order }) => [order.external_id, order.guest, order.recipient_name]), [
-    ["guest:ida@guest.example", 1, "Ida"],
-    ["guest:ida@guest.example", 1, "Ida B"],
-    ["guest:guest-a", 1, "Guest"],
-    ["guest:guest-b", 1, "Guest"],
-  ]);
+  assert.deepEqual(
+    rows.map(({ order }) => [order.external_id, order.guest, order.recipient_name]),
+    [
+      ["guest:ida@guest.example", 1, "Ida"],
+      ["guest:ida@guest.example", 1, "Ida B"],
+      ["guest:guest-a", 1, "Guest"],
+      ["guest:guest-b", 1, "Guest"],
+    ],
+  );
   assert.deepEqual(rows.map(({ order }) => order.recipient_email), [
     "Ida@Guest.example",
     "ida@guest.example",

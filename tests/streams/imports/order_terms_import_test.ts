@@ -43,11 +43,23 @@ function run({ context, db, redis }: Bench, content: string, options: Partial<Im
 /** Orders of 2.00 an item with something of everything. */
 const rows: CsvOrderRow[] = [
   { external_order_id: "A", shipping_cents: 490, discount_cents: 540, order_total_cents: 350 },
-  { external_order_id: "B", customer_id: "", customer_email: "Ann@Guest.example", customer_name: "" },
+  {
+    external_order_id: "B",
+    customer_id: "",
+    customer_email: "Ann@Guest.example",
+    customer_name: "",
+  },
   { external_order_id: "A", product_sku: "b", tax_cents: 30, tax_included: "yes", language: "de" },
   { external_order_id: "C", customer_id: "", customer_email: "", customer_name: "Till" },
-  { external_order_id: "B", payment_status: "paid", payment_provider: "PayPal", customer_id: "" ,
-    customer_email: "Ann@Guest.example", customer_name: "", payment_reference: "PP-1" },
+  {
+    external_order_id: "B",
+    payment_status: "paid",
+    payment_provider: "PayPal",
+    customer_id: "",
+    customer_email: "Ann@Guest.example",
+    customer_name: "",
+    payment_reference: "PP-1",
+  },
   { external_order_id: "D", discount_cents: 200, payment_status: "none" },
 ];
 
@@ -64,20 +76,31 @@ Deno.test("importOrders() takes adjustments, payments, guests and languages from
     ]);
     assert.deepEqual(books.payments, ["B|paypal|PP-1|"]);
     const orders = books.orders!.map((row) => String(row).split("|"));
-    assert.deepEqual(orders.map(([id, customer, , , total, , , name, email, status, language]) => [
-      id,
-      customer,
-      total,
-      name,
-      email,
-      status,
-      language,
-    ]), [
-      ["A", "customer", "350", "Customer customer", "customer@example.com", "due", "de"],
-      ["B", "guest:ann@guest.example", "400", "Ann@Guest.example", "Ann@Guest.example", "paid", ""],
-      ["C", "guest:C", "200", "Till", "", "due", ""],
-      ["D", "customer", "0", "Customer customer", "customer@example.com", "none", ""],
-    ]);
+    assert.deepEqual(
+      orders.map(([id, customer, , , total, , , name, email, status, language]) => [
+        id,
+        customer,
+        total,
+        name,
+        email,
+        status,
+        language,
+      ]),
+      [
+        ["A", "customer", "350", "Customer customer", "customer@example.com", "due", "de"],
+        [
+          "B",
+          "guest:ann@guest.example",
+          "400",
+          "Ann@Guest.example",
+          "Ann@Guest.example",
+          "paid",
+          "",
+        ],
+        ["C", "guest:C", "200", "Till", "", "due", ""],
+        ["D", "customer", "0", "Customer customer", "customer@example.com", "none", ""],
+      ],
+    );
     const again = await run(bench, csvOf(rows.toReversed()));
     assert.deepEqual([again.orders_unchanged, again.published], [4, 0]);
     assert.deepEqual(await booksOf(bench.db), books);
@@ -86,7 +109,12 @@ Deno.test("importOrders() takes adjustments, payments, guests and languages from
 Deno.test("importOrders() gives the rejects file with all columns, and takes it once it is mended", () =>
   withBench(async (bench, path) => {
     const wrong: CsvOrderRow[] = [
-      { external_order_id: "A", shipping_cents: 490, discount_cents: "-540", order_total_cents: 150 },
+      {
+        external_order_id: "A",
+        shipping_cents: 490,
+        discount_cents: "-540",
+        order_total_cents: 150,
+      },
       { external_order_id: "A", product_sku: "b", payment_reference: "=R", payment_status: "paid" },
       { external_order_id: "B", shipping_cents: 490, order_total_cents: 350 },
       { external_order_id: "C", shipping_cents: 100 },
@@ -102,10 +130,17 @@ Deno.test("importOrders() gives the rejects file with all columns, and takes it 
     assert.match(first!, /discount_cents: -540: write 540, which is what is taken off/);
     assert.match(second!, /another row of the order is bad \(line 2\)/);
     assert.match(third!, /items 2\.00 \+ shipping 4\.90 = 6\.90, the file says 3\.50/);
-    const mended = rejects.replace("'-540", "540").replace(/,150,/, ",350,").replace(/,350(,[^\n]*says)/, ",690$1");
+    const mended = rejects.replace("'-540", "540").replace(/,150,/, ",350,").replace(
+      /,350(,[^\n]*says)/,
+      ",690$1",
+    );
     assert.notEqual(mended, rejects);
     const taken = await run(bench, mended, { rejectsPath: path });
-    assert.deepEqual([taken.orders_new, taken.rows_rejected], [2, 0], await Deno.readTextFile(path));
+    assert.deepEqual(
+      [taken.orders_new, taken.rows_rejected],
+      [2, 0],
+      await Deno.readTextFile(path),
+    );
     const books = await booksOf(bench.db);
     assert.deepEqual(books.payments, ["A|external|=R|"]);
     assert.deepEqual(books.adjustments, [

@@ -31,7 +31,12 @@ Deno.test("POST /orders takes adjustments, a total, a payment and a language", a
       { kind: "tip", label: null, amount_cents: 0 },
     ],
     total_cents: 850,
-    payment: { status: "paid", provider: "Stripe", reference: "ch_9", paid_at: "2026-01-05T10:00:00Z" },
+    payment: {
+      status: "paid",
+      provider: "Stripe",
+      reference: "ch_9",
+      paid_at: "2026-01-05T10:00:00Z",
+    },
     language: "de-at",
   });
   const answer = await ask(api, "POST", "/orders", body);
@@ -135,7 +140,9 @@ Deno.test("POST /orders writes out the sum that does not agree with the request'
 });
 
 Deno.test("POST /orders says what would be right of every amount", async () => {
-  const item = (unit_price_cents: unknown) => [{ sku: "TEA", name: "Tea", unit_price_cents, qty: 1 }];
+  const item = (
+    unit_price_cents: unknown,
+  ) => [{ sku: "TEA", name: "Tea", unit_price_cents, qty: 1 }];
   assert.deepEqual(
     await faultsOf({
       items: item(12.5),
