@@ -142,3 +142,14 @@ create table if not exists order_shortages (
   constraint order_shortages_product foreign key (product_id) references products (id),
   constraint order_shortages_missing_positive check (missing_qty > 0)
 ) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+-- itemized: the refund has rows in refund_lines or refund_adjustments, which are read for such refunds alone.
+set @statement = if(
+  exists (
+    select 1 from information_schema.columns
+    where table_schema = database() and table_name = 'refunds' and column_name = 'itemized'),
+  'do 0',
+  'alter table refunds add column itemized tinyint not null default 0');
+prepare migration from @statement;
+execute migration;
+deallocate prepare migration;

@@ -17,7 +17,8 @@ import {
   readNotificationsOf,
 } from "../notifications/notification_queries.ts";
 import { recipientEmail } from "../catalog/customers.ts";
-import { readRefunds, type RefundRow } from "../refunds/refund_rows.ts";
+import { readRefundDetails, type RefundDetail } from "../refunds/refund_contents.ts";
+import { readRefunds } from "../refunds/refund_rows.ts";
 
 /** An order with its customer. Times are ISO 8601 in UTC. */
 export interface OrderSummary {
@@ -47,7 +48,7 @@ export interface OrderDetail extends OrderSummary {
   furtherPayments: OrderPayment[];
   /** What its total has besides the items. */
   adjustments: OrderAdjustment[];
-  refunds: RefundRow[];
+  refunds: RefundDetail[];
   /** What was written to the log, or sent, or is to be. */
   notifications: ListedNotification[];
   timeline: OrderStep[];
@@ -55,6 +56,7 @@ export interface OrderDetail extends OrderSummary {
 
 /** One line of an order. */
 export interface OrderItem {
+  id: number;
   sku: string;
   name: string;
   unitPriceCents: number;
@@ -163,7 +165,7 @@ export async function listRefundsOf(
   db: Queryable,
   orderId: number,
   options: { afterId: number; limit: number },
-): Promise<RefundRow[]> {
+): Promise<RefundDetail[]> {
   const rows = await db.query(
     `
     select id
@@ -174,14 +176,14 @@ export async function listRefundsOf(
     [orderId, options.afterId, options.limit],
   );
   const byId = await readRefunds(db, rows.map((row) => toInteger(row.id)));
-  return [...byId.values()].sort((a, b) => a.id - b.id);
+  return await readRefundDetails(db, [...byId.values()].sort((a, b) => a.id - b.id));
 }
 
 async function readOrderItems(db: Queryable, orderId: number): Promise<OrderItem[]> {
   const rows = await db.execute(
     `
     select
-      products.sku, products.name,
+      order_items.id, products.sku, products.name,
       order_items.unit_price_cents, order_items.qty, order_items.subtotal_cents
     from order_items
     straight_join products on products.id = order_items.product_id
@@ -190,6 +192,7 @@ async function readOrderItems(db: Queryable, orderId: number): Promise<OrderItem
     [orderId],
   );
   return rows.map((row) => ({
+    id: toInteger(row.id),
     sku: String(row.sku),
     name: String(row.name),
     unitPriceCents: toInteger(row.unit_price_cents),

@@ -29,6 +29,8 @@ export interface ListedRefund {
   idempotencyKey: string | null;
   createdAt: string;
   processedAt: string | null;
+  /** True where it says what it is for. */
+  itemized: boolean;
 }
 
 /** Which refunds a list holds; what is undefined does not matter. */
@@ -72,6 +74,7 @@ export async function listRefunds(
         `
         select refunds.id, refunds.order_id, refunds.amount_cents, refunds.reason, refunds.failure_reason,
           refunds.status, refunds.idempotency_key, refunds.created_at, refunds.processed_at,
+          refunds.itemized,
           orders.external_order_id, orders.currency, orders.total_cents, customers.external_id,
           customers.name, coalesce(orders.recipient_name, customers.first_name) as recipient_name
         from refunds force index (${isOpen ? "refunds_unfinished" : "primary"})
@@ -105,5 +108,6 @@ function toListedRefund(row: Row): ListedRefund {
     idempotencyKey: callersKey(row.idempotency_key as string | null),
     createdAt: toIsoTime(row.created_at)!,
     processedAt: toIsoTime(row.processed_at),
+    itemized: toInteger(row.itemized) === 1,
   };
 }

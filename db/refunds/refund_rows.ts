@@ -22,6 +22,8 @@ export interface RefundRow {
   idempotencyKey: string | null;
   processedAt: string | null;
   createdAt: string;
+  /** True where it says what it is for. */
+  itemized: boolean;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface RefundRow {
 export const ownKeyStart = " ";
 
 const refundColumns =
-  "id, order_id, amount_cents, reason, status, failure_reason, idempotency_key, processed_at, created_at";
+  "id, order_id, amount_cents, reason, status, failure_reason, idempotency_key, processed_at, created_at, itemized";
 
 /** A request that was decided on. */
 export interface RefundToInsert {
@@ -45,6 +47,8 @@ export interface RefundToInsert {
   requestHash: Uint8Array;
   /** Under which the provider is asked; no other refund's. Null for one that is made of the row's id. */
   providerKey: string | null;
+  /** True where what it is for is inserted besides. */
+  itemized: boolean;
 }
 
 /**
@@ -59,11 +63,19 @@ export async function insertRefunds(
   await tx.runText(
     `
     insert into refunds
-      (order_id, amount_cents, reason, idempotency_key, key_owner, request_hash, provider_key)
-    values ${accepted.map(() => "(?, ?, ?, ?, ?, ?, ?)").join(", ")}`,
-    accepted.flatMap((
-      { orderId, amountCents, reason, idempotencyKey, keyOwner, requestHash, providerKey },
-    ) => [orderId, amountCents, reason, idempotencyKey, keyOwner, requestHash, providerKey]),
+      (order_id, amount_cents, reason, idempotency_key, key_owner, request_hash, provider_key,
+       itemized)
+    values ${accepted.map(() => "(?, ?, ?, ?, ?, ?, ?, ?)").join(", ")}`,
+    accepted.flatMap((one) => [
+      one.orderId,
+      one.amountCents,
+      one.reason,
+      one.idempotencyKey,
+      one.keyOwner,
+      one.requestHash,
+      one.providerKey,
+      one.itemized ? 1 : 0,
+    ]),
   );
   const orderIds = [...new Set(accepted.map(({ orderId }) => orderId))];
   const stored = await tx.query(
@@ -96,7 +108,7 @@ export async function refundFactsOf(
   if (orderIds.length === 0) return byOrder;
   const rows = await tx.query(
     `
-    select id, order_id, amount_cents, status
+    select id, order_id, amount_cents, status, itemized
     from refunds force index (refunds_order)
     where order_id in (?)
     order by id
@@ -109,6 +121,7 @@ export async function refundFactsOf(
       id: toInteger(row.id),
       amountCents: toInteger(row.amount_cents),
       status: row.status as RefundStatus,
+      itemized: toInteger(row.itemized) === 1,
     };
     byOrder.set(orderId, [...(byOrder.get(orderId) ?? []), refund]);
   }
@@ -257,5 +270,6 @@ function toRefundRow(row: Row): RefundRow {
     idempotencyKey: callersKey(row.idempotency_key as string | null),
     processedAt: row.processed_at as string | null,
     createdAt: String(row.created_at),
+    itemized: toInteger(row.itemized) === 1,
   };
 }

@@ -17,6 +17,8 @@ export interface RefundFacts {
   amountCents: number;
   /** As its row says. */
   status: RefundStatus;
+  /** True where it says which parts of the order it is for. */
+  itemized?: boolean;
 }
 
 /** What becomes of a request for a refund. */

@@ -11,6 +11,7 @@ import { readOrders } from "../../db/orders/orders.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { bringerOf } from "../../domain/order/bringer.ts";
 import { isSettled } from "../../domain/order/order.ts";
+import { writtenOut } from "../../domain/refund/refund_items.ts";
 import { reasonFault, trimmedReason } from "../../domain/refund/refund_request.ts";
 import type { DisputeVerdict } from "../../domain/order/settle.ts";
 import { cancelAndPublish } from "../../services/cancel_order.ts";
@@ -22,22 +23,23 @@ import { problemOf } from "../middleware/problem.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { actorOf, mayCancel, ScopeNeeded } from "./form.tsx";
-import { formatMoney } from "./format.ts";
+import { formatCount, formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
-import {
-  CancelForm,
-  DisputeForm,
-  isDisputed,
-  leftCents,
-  RefundForm,
-  wantedCents,
-} from "./order_actions.tsx";
+import { CancelForm, DisputeForm, isDisputed, leftCents } from "./order_actions.tsx";
 import { Customer, Items, Payment, Refunds } from "./order_facts.tsx";
 import { Notifications, Path, Timeline } from "./order_timeline.tsx";
 import { Notice, Region, regionsToHtml } from "./parts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { idOf, said } from "./queries.ts";
+import {
+  answeredItems,
+  itemFields,
+  RefundForm,
+  unitsLeft,
+  type WantedRefund,
+  wantedRefund,
+} from "./refund_form.tsx";
 import { need } from "./reading.ts";
 
 /** What the address after a change says was done. */
@@ -76,14 +78,15 @@ export function orderPageRoutes(deps: AppDeps): Hono {
     try {
       if (!isConfirmed(form)) return await askRefund(c, deps, form);
       const amountCents = /^[1-9]\d{0,14}$/.test(form.cents ?? "") ? Number(form.cents) : undefined;
-      if (amountCents === undefined || !form.key) {
+      const items = answeredItems(form);
+      if (amountCents === undefined || items === null || !form.key) {
         throw new WorkflowError(
           "invalid",
           "The form is not complete; reload the page and try again",
         );
       }
       const { reason = null, key: idempotencyKey } = form;
-      const request = { orderId: id, amountCents, reason, idempotencyKey };
+      const request = { orderId: id, amountCents, items, reason, idempotencyKey };
       await requestAndPublish(deps, request, actorOf(c));
     } catch (error) {
       return await refuse(c, deps, error, form);
@@ -143,7 +146,8 @@ async function askRefund(
   form: Record<string, string | undefined>,
 ): Promise<Response> {
   const order = await orderFor(c, deps);
-  const cents = wantedCents(order, form);
+  const wanted = wantedRefund(order, form);
+  const { cents, items } = wanted;
   const reason = trimmedReason(form.reason ?? null);
   const fault = reason === null ? undefined : reasonFault(reason);
   if (fault !== undefined) throw new WorkflowError("invalid", `The reason ${fault}`);
@@ -153,16 +157,28 @@ async function askRefund(
     title: `Refund ${formatMoney(cents, currency)} to ${recipient.name}?`,
     note: `Order ${externalOrderId} of ${formatMoney(totalCents, currency)}, ${recipient.email}`,
     says:
-      `${formatMoney(cents, currency)} of order ${externalOrderId} go back to ${recipient.name}. ` +
+      `${formatMoney(cents, currency)} of order ${externalOrderId} go back to ${recipient.name}` +
+      `${items === undefined ? "" : `: ${writtenOut(wanted, currency)}`}. ` +
       `${left === 0 ? "Nothing" : formatMoney(left, currency)} is left to refund then` +
-      `${reason === null ? "" : `. Reason: ${reason}`}.`,
+      `${reason === null ? "" : `. Reason: ${reason}`}.${goodsOf(order, wanted)}`,
     nav: "/dashboard/orders",
     action: `/dashboard/orders/${order.id}/refund`,
     verb: `Refund ${formatMoney(cents, currency)}`,
-    fields: { cents, reason, key: `dashboard-${crypto.randomUUID()}` },
+    fields: { cents, ...itemFields(items), reason, key: `dashboard-${crypto.randomUUID()}` },
     crumb: [`/dashboard/orders/${order.id}`, externalOrderId],
     keep: "Keep the money",
   });
+}
+
+/** Whether goods come back with a refund; nothing where it is not about any. */
+function goodsOf(order: OrderDetail, { lines, isWhole }: WantedRefund): string {
+  const units = lines.reduce((sum, { qty, restock }) => restock ? sum + qty : sum, 0);
+  if (units > 0) {
+    return ` ${units === 1 ? "1 unit goes" : `${formatCount(units)} units go`} back into stock ` +
+      "once it is processed.";
+  }
+  const isAboutGoods = lines.length > 0 || (isWhole && unitsLeft(order) > 0);
+  return isAboutGoods ? " No unit goes back into stock." : "";
 }
 
 const verdicts: Readonly<Record<DisputeVerdict, [verb: string, says: string]>> = {

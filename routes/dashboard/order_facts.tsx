@@ -7,6 +7,7 @@
 import type { FC } from "hono/jsx";
 import { toIsoTime } from "../../db/connection/database.ts";
 import type { OrderDetail, OrderPayment } from "../../db/orders/order_queries.ts";
+import { writtenOut } from "../../domain/refund/refund_items.ts";
 import { formatCount, formatMoney } from "./format.ts";
 import { Columns, linkTo, Money, None, Status, Table, Time } from "./parts.tsx";
 
@@ -138,7 +139,10 @@ export const Refunds: FC<{ order: OrderDetail }> = ({ order: { refunds, currency
               <td>
                 <Status of={refund.status} />
               </td>
-              <td>{refund.failureReason ?? refund.reason ?? <None />}</td>
+              <td>
+                {refund.failureReason ?? refund.reason ?? (refund.itemized ? null : <None />)}
+                {refund.itemized && <RefundParts refund={refund} currency={currency} />}
+              </td>
               <td class="wide">
                 <Time at={toIsoTime(refund.createdAt)} />
               </td>
@@ -151,3 +155,21 @@ export const Refunds: FC<{ order: OrderDetail }> = ({ order: { refunds, currency
       </Table>
     </section>
   );
+
+/** What a refund is for, and what became of its units. */
+const RefundParts: FC<{ refund: OrderDetail["refunds"][number]; currency: string }> = (
+  { refund, currency },
+) => {
+  const units = refund.lines.reduce((sum, { qty, restock }) => restock ? sum + qty : sum, 0);
+  return (
+    <div class="small muted">
+      {writtenOut(refund, currency)}
+      {units > 0 && refund.status !== "FAILED" && (
+        <div>
+          {formatCount(units)} {units === 1 ? "unit" : "units"}{" "}
+          {refund.status === "PROCESSED" ? "back in stock" : "to go back into stock"}
+        </div>
+      )}
+    </div>
+  );
+};

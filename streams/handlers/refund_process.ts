@@ -16,6 +16,7 @@ import type { OrderFacts } from "../../domain/order/order.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../../domain/refund/refund.ts";
 import type { RefundAnswer } from "../payments/gateway.ts";
 import { giveBackThrough, type RequestThrough, type Stranger } from "../payments/give_back.ts";
+import { returnUnits } from "../payments/return_units.ts";
 import {
   type Delivery,
   done,
@@ -40,6 +41,8 @@ interface Refunding {
 /**
  * Gives the money of requested refunds back: the gateway that took it first, under the refund's key, then the
  * books, in one transaction for the batch.
+ *
+ * What they bring back goes into stock in that transaction as well.
  *
  * A crash between the two is repaired by asking again with the same key. The sums were checked when the
  * refunds were requested; they are checked again under the orders' locks before anything is written.
@@ -123,6 +126,7 @@ async function writeRefunds(
   );
   await endRefunds(tx, "refuse", failed, now);
   await addOrderEvents(tx, events, consumer);
+  await returnUnits(tx, processed, consumer);
 }
 
 /** Asks for the refunds of a batch that are neither finished nor refused by the sums. */

@@ -41,7 +41,8 @@ export async function assertConsistent(flow: Workflow): Promise<void> {
 
 function stockFaults({ rows }: Workflow) {
   return rows(`
-    select products.sku, products.stock_qty, products.received_qty, coalesce(held.qty, 0) as held
+    select products.sku, products.stock_qty, products.received_qty, coalesce(held.qty, 0) as held,
+      coalesce(back.qty, 0) as back
     from products
     left join (
       select order_items.product_id, sum(order_items.qty) as qty
@@ -50,8 +51,16 @@ function stockFaults({ rows }: Workflow) {
       where orders.status in ('RESERVED', 'PAID')
       group by order_items.product_id
     ) held on held.product_id = products.id
+    left join (
+      select order_items.product_id, sum(refund_lines.qty) as qty
+      from refund_lines
+      join refunds on refunds.id = refund_lines.refund_id
+      join order_items on order_items.id = refund_lines.order_item_id
+      where refund_lines.restock = 1 and refunds.status = 'PROCESSED'
+      group by order_items.product_id
+    ) back on back.product_id = products.id
     where products.stock_qty < 0
-      or products.received_qty - products.stock_qty <> coalesce(held.qty, 0)`);
+      or products.received_qty - products.stock_qty <> coalesce(held.qty, 0) - coalesce(back.qty, 0)`);
 }
 
 function moneyFaults({ rows }: Workflow) {

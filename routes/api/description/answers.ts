@@ -9,6 +9,7 @@ import { z } from "zod";
 import { notificationStates } from "../../../domain/notification/notification.ts";
 import { maxCounted } from "../../../domain/bounded_count.ts";
 import { groups } from "../../../domain/messages/messages.ts";
+import { refundableKinds } from "../../../domain/refund/shares.ts";
 import { customer, orderSchemas } from "../orders/order_fields.ts";
 import { cents, count, currency, id, time } from "./schema_parts.ts";
 import { maxReasons } from "../../../domain/import/reject_reasons.ts";
@@ -51,6 +52,16 @@ export const refundAnswer = z.object({
   idempotency_key: z.string().nullable(),
   processed_at: time.nullable(),
   created_at: time,
+  lines: z.array(z.object({
+    item_id: id,
+    sku: z.string(),
+    qty: z.int().min(1),
+    amount_cents: cents,
+    restock: z.boolean().meta({ description: "Whether the units are to go back into stock" }),
+    restocked: z.boolean().meta({ description: "True once they are" }),
+  })).meta({ description: "Units of items that it is for; none where it is of a mere amount" }),
+  adjustments: z.array(z.object({ kind: z.enum(refundableKinds), amount_cents: cents }))
+    .meta({ description: "What it gives back of what was charged beside the items" }),
 }).meta({ id: "Refund" });
 
 const payment = z.object({
@@ -68,6 +79,7 @@ const payment = z.object({
 export const orderDetailAnswer = z.object({
   ...orderSchemas,
   items: z.array(z.object({
+    id,
     sku: z.string(),
     name: z.string(),
     unit_price_cents: cents,

@@ -92,24 +92,33 @@ export const orderList = {
   next_cursor: "b3JkZXJzOjQy",
 } satisfies z.input<typeof orderListAnswer>;
 
-/** A partial refund as somebody may ask for it. */
+/** A refund of a part of an order as somebody may ask for it. */
 export const newRefund = {
-  amount_cents: 500,
-  reason: "one mug broken",
+  lines: [{ sku: "MUG", qty: 1, restock: true }],
+  reason: "one mug too many",
 } satisfies z.input<typeof refundBody>;
 
 /** The refund as it is requested. */
 export const requestedRefund = {
   id: 17,
   order_id: 42,
-  amount_cents: 500,
+  amount_cents: 1_250,
   currency: "EUR",
-  reason: "one mug broken",
+  reason: "one mug too many",
   status: "REQUESTED",
   failure_reason: null,
   idempotency_key: "return-17",
   processed_at: null,
   created_at: "2026-01-06T09:30:00.004512Z",
+  lines: [{
+    item_id: 91,
+    sku: "MUG",
+    qty: 1,
+    amount_cents: 1_250,
+    restock: true,
+    restocked: false,
+  }],
+  adjustments: [],
 } satisfies z.input<typeof refundAnswer>;
 
 /** The refund as the customer has it. */
@@ -117,6 +126,7 @@ export const processedRefund = {
   ...requestedRefund,
   status: "PROCESSED",
   processed_at: "2026-01-06T09:30:00.871204Z",
+  lines: requestedRefund.lines.map((line) => ({ ...line, restocked: true })),
 } satisfies z.input<typeof refundAnswer>;
 
 /** A page of refunds, which is the last. */
@@ -199,8 +209,9 @@ export const channels = {
 /** The order with everything. */
 export const orderDetail = {
   ...paid,
-  refunded_cents: 500,
+  refunded_cents: 1_250,
   items: [{
+    id: 91,
     sku: "MUG",
     name: "Mug",
     unit_price_cents: 1_250,

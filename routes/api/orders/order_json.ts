@@ -9,7 +9,7 @@ import { toIsoTime } from "../../../db/connection/database.ts";
 import type { OrderDetail, OrderPayment, OrderSummary } from "../../../db/orders/order_queries.ts";
 import { orderJson } from "./order_fields.ts";
 import type { ListedRefund } from "../../../db/refunds/refund_list.ts";
-import type { RefundRow } from "../../../db/refunds/refund_rows.ts";
+import type { RefundContents, RefundDetail } from "../../../db/refunds/refund_contents.ts";
 
 /**
  * An order for whoever has brought or changed it: without `read`, nothing of its customer but the ids.
@@ -30,6 +30,7 @@ export function orderDetailJson(order: OrderDetail) {
   return {
     ...orderJson(order),
     items: order.items.map((item) => ({
+      id: item.id,
       sku: item.sku,
       name: item.name,
       unit_price_cents: item.unitPriceCents,
@@ -82,8 +83,26 @@ function paymentJson(payment: OrderPayment) {
   };
 }
 
+/** What a refund is for. */
+export function refundPartsJson({ lines, adjustments }: RefundContents) {
+  return {
+    lines: lines.map((line) => ({
+      item_id: line.itemId,
+      sku: line.sku,
+      qty: line.qty,
+      amount_cents: line.amountCents,
+      restock: line.restock,
+      restocked: line.restocked,
+    })),
+    adjustments: adjustments.map((adjustment) => ({
+      kind: adjustment.kind,
+      amount_cents: adjustment.amountCents,
+    })),
+  };
+}
+
 /** A refund. */
-export function refundJson(refund: RefundRow, currency: string) {
+export function refundJson(refund: RefundDetail, currency: string) {
   return {
     id: refund.id,
     order_id: refund.orderId,
@@ -95,6 +114,7 @@ export function refundJson(refund: RefundRow, currency: string) {
     idempotency_key: refund.idempotencyKey,
     processed_at: toIsoTime(refund.processedAt),
     created_at: toIsoTime(refund.createdAt),
+    ...refundPartsJson(refund),
   };
 }
 

@@ -10,6 +10,7 @@ import type { WorkflowTypes } from "../../../streams/workflow/handler.ts";
 import { shareOut } from "./share_out.ts";
 import type { Share } from "../../../streams/queue/share_out.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
+import { askParts, partsOf, unitsOf } from "../../returned_units.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent, makeDue, messagesOf, orphan } from "../consistent.ts";
 import { fateAfter, mortal } from "./crash.ts";
@@ -156,6 +157,19 @@ const scenarios: Scenario[] = [
           message: { type: "refund.process", orderId, refundId, amountCents: cents, currency },
         }]);
       }
+      return [orderId];
+    },
+    statuses: ["PAID"],
+  },
+  {
+    name: "refunding units",
+    group: "refunds",
+    prepare: async (flow, run) => {
+      const [taken] = await flow.add([anOrder(`${run} units`, [{ sku: "even", qty: 4 }])], 10_000);
+      const orderId = taken!.orderId!;
+      await flow.drain();
+      await askParts(flow, orderId, partsOf({ lines: [unitsOf("even", 1, true)] }));
+      await askParts(flow, orderId, partsOf({ restock: true }));
       return [orderId];
     },
     statuses: ["PAID"],

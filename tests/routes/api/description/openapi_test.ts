@@ -8,6 +8,7 @@ import { createImport } from "../../../../db/imports/imports.ts";
 import { writeNotifications } from "../../../../db/notifications/notifications.ts";
 import { recordDispute, recordSecondPayment } from "../../../../db/payments/payment_disputes.ts";
 import { neededScopes } from "../../../../routes/middleware/access.ts";
+import { newOrder } from "../../../../routes/api/description/examples.ts";
 import { makeApp } from "../../../../routes/app.ts";
 import { problemTypes } from "../../../../routes/middleware/problem.ts";
 import { serveHttp } from "../../../../routes/server.ts";
@@ -220,6 +221,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
       const { example } = content;
       const { path, method } = described;
       const id = await storeOrder(api.deps.db, { status: "PAID", totalCents: 1_000 });
+      if (path === "/orders/{id}/refunds") await nameItem(id, newOrder.items[0]!.sku);
       const sent = path === "/payments/callback"
         ? {
           ...example as Json,
@@ -249,6 +251,22 @@ Deno.test("the examples of requests are taken as they stand", async () => {
 });
 
 type Json = Record<string, unknown>;
+
+/** Makes the item of an order one of another product. */
+async function nameItem(orderId: number, sku: string): Promise<void> {
+  const { db } = api.deps;
+  await db.run(
+    `
+    insert into products (sku, name, price_cents, stock_qty, received_qty)
+    values (?, 'Mug', 1, 1, 1)
+    on duplicate key update name = name`,
+    [sku],
+  );
+  await db.run(
+    "update order_items set product_id = (select id from products where sku = ?) where order_id = ?",
+    [sku, orderId],
+  );
+}
 
 const callbackOf = async (orderId: number) => ({
   idempotency_key: await askedKey(api.deps.db, orderId),

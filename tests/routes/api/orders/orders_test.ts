@@ -291,8 +291,9 @@ Deno.test("GET /orders/{id} shows the order with everything that belongs to it",
   assert.equal(status, 200);
   assert.equal(body.id, id);
   assert.equal(body.settled_at, "2024-05-06T08:00:00.000000Z");
+  const [{ id: itemId }] = body.items;
   assert.deepEqual(body.items, [
-    { sku: "TEA", name: "Tea", unit_price_cents: 1_000, qty: 1, subtotal_cents: 1_000 },
+    { id: itemId, sku: "TEA", name: "Tea", unit_price_cents: 1_000, qty: 1, subtotal_cents: 1_000 },
   ]);
   assert.equal(body.payment.status, "SUCCEEDED");
   assert.equal(body.payment.amount_cents, 1_000);
