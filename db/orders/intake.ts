@@ -20,6 +20,7 @@ import {
   type Catalog,
   completeCatalog,
   emptyCatalog,
+  learnProducts,
   noteDescriptions,
   writeDescriptions,
 } from "../catalog/catalog.ts";
@@ -45,6 +46,8 @@ import {
 export interface TakeOptions {
   /** Units of products that no order has named before. */
   initialStock: number;
+  /** What becomes of an order that names a product that there is not; by default it is created. */
+  unknownSku?: "create" | "reject";
   /** What another content means for an order that is still `PENDING`. */
   onPendingChange: PendingChange;
   /** Who takes them, for the timeline. */
@@ -77,6 +80,8 @@ export interface TakenOrder {
   status: OrderStatus;
   /** Somebody else has brought it, so that its new content was not taken. */
   foreign: boolean;
+  /** The SKUs that there are not, of an order that was not taken for it. */
+  unknownSkus: string[];
   /** In `currency`, as the order that came in says. */
   totalCents: number;
   currency: string;
@@ -153,7 +158,9 @@ async function takeOnce(
   const known = await findOrders(db, candidates.map(({ order }) => order.externalOrderId));
   const foreign = await foreignOrders(db, candidates, known, options);
   const losing = await losingOrders(db, candidates, known, options);
-  const seen: Comparison = { known, losing, foreign, onPendingChange: options.onPendingChange };
+  const lacking = await lackingOrders(db, candidates, catalog, options);
+  const { onPendingChange } = options;
+  const seen: Comparison = { known, losing, foreign, lacking, onPendingChange };
   if (options.dryRun) return candidates.map((candidate) => resultOf(candidate, seen));
 
   const sorted = sortCandidates(candidates, seen);
@@ -184,6 +191,8 @@ interface Comparison {
   losing: ReadonlySet<string>;
   /** Those that somebody else has brought. */
   foreign: ReadonlySet<string>;
+  /** The SKUs that there are not, of those that name some and must not create them. */
+  lacking: ReadonlyMap<string, string[]>;
   onPendingChange: PendingChange;
 }
 
@@ -198,7 +207,7 @@ function takenOrder(
   { order, totalCents }: OrderToWrite,
   outcome: IntakeOutcome,
   known: KnownOrder | undefined,
-  { foreign }: Comparison,
+  { foreign, lacking }: Comparison,
 ): TakenOrder {
   return {
     externalOrderId: order.externalOrderId,
@@ -206,12 +215,13 @@ function takenOrder(
     outcome,
     status: known?.status ?? "PENDING",
     foreign: foreign.has(order.externalOrderId),
+    unknownSkus: outcome === "unknown_sku" ? lacking.get(order.externalOrderId)! : [],
     totalCents,
     currency: order.currency,
   };
 }
 
-/** Orders by what is to be done with them; conflicts are nowhere. */
+/** Orders by what is to be done with them; those that are not taken are nowhere. */
 interface SortedCandidates {
   fresh: OrderToWrite[];
   changing: OrderToWrite[];
@@ -244,10 +254,10 @@ async function writeSorted(
 ): Promise<WrittenOrders> {
   const entering = [...fresh, ...changing].map(({ order }) => order);
   if (entering.length > 0) {
-    await completeCatalog(db, catalog, entering, { initialStock: options.initialStock });
+    await completeCatalog(db, catalog, entering, options);
   }
   if (options.catalog !== undefined && unchanged.length > 0) {
-    await completeCatalog(db, catalog, unchanged, { initialStock: undefined });
+    await completeCatalog(db, catalog, unchanged, { ...options, initialStock: undefined });
   }
   if (entering.length === 0) return { ids: new Map(), locked: new Map(), losing: new Set() };
   return await db.transaction((tx) => writeOrders(tx, fresh, changing, known, catalog, options));
@@ -260,7 +270,7 @@ async function writeSorted(
 function changeOf(
   { order, hash }: OrderToWrite,
   known: KnownOrder | undefined,
-  { losing, foreign }: { losing: ReadonlySet<string>; foreign?: ReadonlySet<string> },
+  { losing, foreign, lacking }: Pick<Comparison, "losing"> & Partial<Comparison>,
 ): IntakeChange {
   const { name, email } = order.customer;
   return {
@@ -268,7 +278,27 @@ function changeOf(
     recipient: known?.recipient.email !== email || known?.recipient.name !== name,
     takesAway: losing.has(order.externalOrderId),
     foreign: foreign?.has(order.externalOrderId) ?? false,
+    namesUnknown: lacking?.has(order.externalOrderId) ?? false,
   };
+}
+
+/**
+ * The SKUs that there are not, by the external ids of the orders that name them; empty where products are created for
+ * them. A product is never deleted, so what is known once stays known.
+ */
+async function lackingOrders(
+  db: Queryable,
+  candidates: readonly OrderToWrite[],
+  catalog: Catalog,
+  { unknownSku }: Pick<TakeOptions, "unknownSku">,
+): Promise<Map<string, string[]>> {
+  if (unknownSku !== "reject") return new Map();
+  await learnProducts(db, catalog, candidates.map(({ order }) => order));
+  return new Map(candidates.flatMap(({ order: { externalOrderId, items } }) => {
+    const skus = [...new Set(items.map(({ sku }) => sku))];
+    const lacking = skus.filter((sku) => !catalog.products.has(sku));
+    return lacking.length === 0 ? [] : [[externalOrderId, lacking]];
+  }));
 }
 
 /**

@@ -15,7 +15,9 @@ export type IntakeOutcome =
   /** It is known with the same content. */
   | "unchanged"
   /** It is known with another content and must not be changed any more. */
-  | "conflict";
+  | "conflict"
+  /** It would be taken, but names a product that there is not, and none is created for its sake. */
+  | "unknown_sku";
 
 /** How an order that comes in differs from the one that the books have. */
 export interface IntakeChange {
@@ -27,6 +29,8 @@ export interface IntakeChange {
   takesAway: boolean;
   /** Another has brought the known order, and whoever brings this may not change what others have brought. */
   foreign: boolean;
+  /** It names a product that there is not, and must not create it. */
+  namesUnknown?: boolean;
 }
 
 /**
@@ -46,12 +50,13 @@ export function decideIntake(
   change: IntakeChange,
   onPendingChange: PendingChange,
 ): IntakeOutcome {
-  if (known === undefined) return "new";
+  if (known === undefined) return change.namesUnknown ? "unknown_sku" : "new";
   const mayChange = known.status === "PENDING" && onPendingChange !== "conflict" &&
     !change.foreign;
   if (!change.content) return change.recipient && mayChange ? "updated" : "unchanged";
   if (!mayChange) return "conflict";
-  return change.takesAway && onPendingChange === "update" ? "conflict" : "updated";
+  if (change.takesAway && onPendingChange === "update") return "conflict";
+  return change.namesUnknown ? "unknown_sku" : "updated";
 }
 
 /** One thing that an order has: all its units of a product at one price. */
