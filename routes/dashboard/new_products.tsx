@@ -104,7 +104,6 @@ function wantedProduct(
 }
 
 function showNew(c: Context, { baseCurrency }: AppDeps, refused?: Refused) {
-  const typed = refused?.form;
   return page(
     c,
     {
@@ -116,66 +115,72 @@ function showNew(c: Context, { baseCurrency }: AppDeps, refused?: Refused) {
       <>
         <PageHead title="Add a product" crumb={[list, "Products"]} />
         {refused && <Notice tone="bad" title={refused.error.message} />}
-        <PostForm c={c} action={list} class="card stack-form" label="Product">
-          <div class="field">
-            <label for="sku">SKU</label>
-            <input
-              id="sku"
-              name="sku"
-              required
-              maxlength={orderLimits.idLength}
-              autocomplete="off"
-              value={typed?.sku}
-            />
-          </div>
-          <div class="field">
-            <label for="name">Name</label>
-            <input
-              id="name"
-              name="name"
-              required
-              maxlength={orderLimits.textLength}
-              autocomplete="off"
-              value={typed?.name}
-            />
-          </div>
-          <div class="field">
-            <label for="price">Price, {baseCurrency}</label>
-            <input
-              id="price"
-              name="price"
-              required
-              inputmode="decimal"
-              autocomplete="off"
-              placeholder={plainAmount(1_250, baseCurrency)}
-              value={typed?.price}
-            />
-          </div>
-          <div class="field">
-            <label for="qty">Units that are there</label>
-            <input
-              id="qty"
-              name="qty"
-              type="number"
-              min="0"
-              step="1"
-              autocomplete="off"
-              placeholder="0"
-              value={typed?.qty}
-            />
-          </div>
-          <p class="muted small">
-            Orders that name it later change its name and price. It can't be taken away again.
-          </p>
-          <div class="actions">
-            <button class="primary" type="submit">Add the product</button>
-            <a class="button" href={list}>Leave it</a>
-          </div>
-        </PostForm>
+        <NewForm c={c} currency={baseCurrency} typed={refused?.form} />
       </>
     ),
   );
 }
+
+const NewForm: FC<{ c: Context; currency: string; typed?: Refused["form"] }> = (
+  { c, currency, typed },
+) => (
+  <PostForm c={c} action={list} class="card stack-form" label="Product">
+    <div class="field">
+      <label for="sku">SKU</label>
+      <input
+        id="sku"
+        name="sku"
+        required
+        maxlength={orderLimits.idLength}
+        autocomplete="off"
+        value={typed?.sku}
+      />
+    </div>
+    <div class="field">
+      <label for="name">Name</label>
+      <input
+        id="name"
+        name="name"
+        required
+        maxlength={orderLimits.textLength}
+        autocomplete="off"
+        value={typed?.name}
+      />
+    </div>
+    <div class="field">
+      <label for="price">Price, {currency}</label>
+      <input
+        id="price"
+        name="price"
+        required
+        inputmode="decimal"
+        autocomplete="off"
+        placeholder={plainAmount(1_250, currency)}
+        value={typed?.price}
+      />
+    </div>
+    <div class="field">
+      <label for="qty">Units that are there</label>
+      <input
+        id="qty"
+        name="qty"
+        type="number"
+        min="0"
+        step="1"
+        autocomplete="off"
+        placeholder="0"
+        value={typed?.qty}
+      />
+    </div>
+    <p class="muted small">
+      Orders that name it later change its name and price. It can't be taken away again.
+    </p>
+    <div class="actions">
+      <button class="primary" type="submit">Add the product</button>
+      <a class="button" href={list}>Leave it</a>
+    </div>
+  </PostForm>
+);
 
 function showFile(
   c: Context,
