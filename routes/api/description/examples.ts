@@ -246,8 +246,8 @@ export const orderDetail = {
 
 /** A product as somebody may add it. */
 export const newProduct = {
-  sku: "MUG",
-  name: "Mug",
+  sku: "BOWL",
+  name: "Bowl",
   price_cents: 1_250,
   stock_qty: 40,
 } satisfies z.input<typeof productBody>;
@@ -255,8 +255,8 @@ export const newProduct = {
 /** The product as it is then. */
 export const product = {
   id: 3,
-  sku: "MUG",
-  name: "Mug",
+  sku: "BOWL",
+  name: "Bowl",
   price_cents: 1_250,
   stock_qty: 40,
   held_qty: 0,
@@ -478,7 +478,7 @@ export const files = {
   import: csvLine(importColumns) + csvLine([...row, 2]),
   rejects: csvLine([...importColumns, ...rejectColumns]) +
     csvLine([...row, 0, 2, "qty must be an integer 1…1000000"]),
-  stock: csvLine(["sku", "set_qty"]) + csvLine(["MUG", 48]),
+  stock: csvLine(["sku", "set_qty"]) + csvLine(["BOWL", 48]),
   progress: `event: progress\ndata: ${JSON.stringify(runningImport)}\n\n` +
     `event: end\ndata: ${JSON.stringify(doneImport)}\n\n`,
   metrics: "# HELP orders_group_backlog Messages that wait\n# TYPE orders_group_backlog gauge\n" +
