@@ -75,7 +75,7 @@ export async function placeAndPublish<B extends BroughtOrder>(
   const traceparents = tracing ? traceparentsOf(taken, [...broughtOf.values()]) : undefined;
   await publishAfterCommit(deps, messages, { oncePerOrder: true, traceparents });
   const summaries = await readOrderSummaries(db, taken.flatMap(({ orderId }) => orderId ?? []));
-  return taken.map(({ outcome, orderId, unknownSkus: skus }): PlacedOrder => {
+  return taken.map(({ outcome, orderId, unknownSkus: skus = [] }): PlacedOrder => {
     if (outcome === "conflict") return { outcome };
     if (outcome === "unknown_sku") return { outcome, skus };
     return { outcome: outcome === "new" ? "new" : "unchanged", order: summaries.get(orderId!)! };

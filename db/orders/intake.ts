@@ -81,7 +81,7 @@ export interface TakenOrder {
   /** Somebody else has brought it, so that its new content was not taken. */
   foreign: boolean;
   /** The SKUs that there are not, of an order that was not taken for it. */
-  unknownSkus: string[];
+  unknownSkus?: string[];
   /** In `currency`, as the order that came in says. */
   totalCents: number;
   currency: string;
@@ -215,7 +215,7 @@ function takenOrder(
     outcome,
     status: known?.status ?? "PENDING",
     foreign: foreign.has(order.externalOrderId),
-    unknownSkus: outcome === "unknown_sku" ? lacking.get(order.externalOrderId)! : [],
+    ...(outcome === "unknown_sku" ? { unknownSkus: lacking.get(order.externalOrderId)! } : {}),
     totalCents,
     currency: order.currency,
   };

@@ -170,7 +170,7 @@ function rejectedOf(
     if (order.outcome === "conflict") {
       rejected.push(...leftOut, ...rejectConflict(rows, order, leftOut));
     } else if (order.outcome === "unknown_sku") {
-      rejected.push(...leftOut, ...rejectUnknownSkus(rows, places, order.unknownSkus));
+      rejected.push(...leftOut, ...rejectUnknownSkus(rows, places, order.unknownSkus ?? []));
     } else if (leftOut.length > 0) rejected.push(...leftOut, ...rejectWhole(rows, leftOut));
   }
   return rejected;

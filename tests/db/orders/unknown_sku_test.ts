@@ -40,7 +40,7 @@ Deno.test("takeOrders() takes no order that names an unknown SKU where none may 
     assert.deepEqual(await tables(flow), [0, 0, 1]);
     const taken = await takeOrders(flow.db, orders, rejecting);
     assert.deepEqual(taken.map(({ outcome, unknownSkus }) => [outcome, unknownSkus]), [
-      ["new", []],
+      ["new", undefined],
       ["unknown_sku", ["x", "y"]],
     ]);
     assert.equal(taken[1]!.orderId, null);
