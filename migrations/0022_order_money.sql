@@ -153,3 +153,35 @@ set @statement = if(
 prepare migration from @statement;
 execute migration;
 deallocate prepare migration;
+-- Files that add units to products, by what they say: how far each was applied, written in the transaction of the units
+-- themselves, so that a file whose process was killed goes on where it stopped, and one that was applied is not applied
+-- a second time unless somebody says so (round counts those times). Files that set units can be repeated and leave no row.
+create table if not exists stock_files (
+  id bigint unsigned not null auto_increment,
+  digest binary(32) not null,
+  round int unsigned not null,
+  name varchar(255) not null,
+  actor varchar(128) not null,
+  rows_done bigint not null default 0,
+  rows_changed bigint not null default 0,
+  rows_unchanged bigint not null default 0,
+  products_created bigint not null default 0,
+  units_received bigint not null default 0,
+  units_corrected bigint not null default 0,
+  finished_at datetime(6) null,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (id),
+  unique key stock_files_digest (digest, round)
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+-- Rows of such a file that the database had something against, as an unknown SKU: whoever goes on with it tells them all.
+create table if not exists stock_file_rejects (
+  stock_file_id bigint unsigned not null,
+  line bigint unsigned not null,
+  reason varchar(255) not null,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (stock_file_id, line),
+  constraint stock_file_rejects_file foreign key (stock_file_id) references stock_files (id)
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;

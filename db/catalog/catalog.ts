@@ -15,6 +15,7 @@ import {
 import { guestPrefix } from "../../domain/order/guest.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { type Database, type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { addFirstStock } from "./stock.ts";
 
 /** A row of the catalogue, and what the orders of this run say of it. */
 export interface CatalogEntry<T> {
@@ -51,12 +52,13 @@ export function emptyCatalog(): Catalog {
  * by itself: a crash leaves customers and products that no order names yet, which the next run finds.
  *
  * @param options.initialStock units of a new product; undefined: create nothing
+ * @param options.actor who takes the orders, for the timelines of new products
  */
 export async function completeCatalog(
   db: Database,
   catalog: Catalog,
   orders: readonly IncomingOrder[],
-  options: { initialStock: number | undefined },
+  options: { initialStock: number | undefined; actor: string },
 ): Promise<void> {
   const { customers, products } = unknownIn(catalog, orders);
   const complete = async <T>(
@@ -82,8 +84,26 @@ export async function completeCatalog(
     catalog.products,
     products,
     findProducts,
-    (tx, rows) => createProducts(tx, rows, options.initialStock ?? 0),
+    async (tx, rows) => {
+      const units = options.initialStock ?? 0;
+      await createProducts(tx, rows, units);
+      if (units > 0) await addFirstStock(tx, rows.map(([sku]) => sku), units, options.actor);
+    },
   );
+}
+
+/** Makes the catalogue know every product of the orders that there is; creates nothing. */
+export async function learnProducts(
+  db: Queryable,
+  { products }: Catalog,
+  orders: readonly IncomingOrder[],
+): Promise<void> {
+  const skus = orders.flatMap(({ items }) => items.map(({ sku }) => sku));
+  const unknown = [...new Set(skus)].filter((sku) => !products.has(sku));
+  if (unknown.length === 0) return;
+  for (const [sku, entry] of await findProducts(db, unknown)) {
+    if (!products.has(sku)) products.set(sku, entry);
+  }
 }
 
 /** Notes what orders say of customers and products that the catalogue knows; writes nothing. */

@@ -15,6 +15,8 @@ export interface ListedProduct {
   priceCents: number;
   stockQty: number;
   receivedQty: number;
+  /** True where orders ran short of it, and wait for units or failed for want of them. */
+  isShort: boolean;
 }
 
 /** What is looked for; what is undefined does not matter. */
@@ -23,6 +25,8 @@ export interface ProductSearch {
   text?: string;
   /** Only those of which at most this many units are left. */
   maxStock?: number;
+  /** Only those that orders ran short of. */
+  isShort?: boolean;
 }
 
 /** A page of products. */
@@ -37,6 +41,12 @@ export interface FoundProducts {
 /** Ids that one page looks at, so that a rare product never costs a whole table. */
 const maxScanned = 100_000;
 
+/** Whether orders ran short of a product: one look into an index. */
+const shortages = `exists (
+        select 1
+        from order_shortages force index (order_shortages_queue)
+        where order_shortages.product_id = products.id)`;
+
 /**
  * Products by their ids, walking up the primary key; a page that found too little after
  * {@linkcode maxScanned} ids says so, and the next page goes on there.
@@ -50,11 +60,12 @@ export async function searchProducts(
   const escaped = search.text?.replace(/[\\%_]/g, "\\$&");
   const rows = await db.query(
     `
-    select id, sku, name, price_cents, stock_qty, received_qty
+    select id, sku, name, price_cents, stock_qty, received_qty, ${shortages} as is_short
     from products
     where id > ? and id <= ?
       ${escaped === undefined ? "" : "and (sku like ? or name like ?)"}
       ${search.maxStock === undefined ? "" : "and stock_qty <= ?"}
+      ${search.isShort ? `and ${shortages}` : ""}
     order by id
     limit ?`,
     [
@@ -72,6 +83,7 @@ export async function searchProducts(
     priceCents: toInteger(row.price_cents),
     stockQty: toInteger(row.stock_qty),
     receivedQty: toInteger(row.received_qty),
+    isShort: toInteger(row.is_short) === 1,
   }));
   if (rows.length > limit) {
     return { products, nextAfterId: products.at(-1)!.id, stoppedEarly: false };

@@ -18,12 +18,17 @@ import { notificationPageRoutes } from "./notifications.tsx";
 import { orderPageRoutes } from "./order.tsx";
 import { orderListPageRoutes } from "./orders.tsx";
 import { overviewPageRoutes } from "./overview.tsx";
+import { newProductPageRoutes } from "./new_products.tsx";
+import { oneProductPageRoutes } from "./product.tsx";
 import { productPageRoutes } from "./products.tsx";
 import { refundPageRoutes } from "./refunds.tsx";
 import { streamPageRoutes } from "./streams.tsx";
 
 /** Where files are sent to. */
 export const uploadPath = "/dashboard/imports";
+
+/** Where files of stock are sent to. */
+export const stockUploadPath = "/dashboard/products/file";
 
 /** Everything below `/dashboard`. */
 export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
@@ -39,6 +44,8 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", refundPageRoutes(deps));
   app.route("/", customerPageRoutes(deps));
   app.route("/", productPageRoutes(deps));
+  app.route("/", newProductPageRoutes(deps));
+  app.route("/", oneProductPageRoutes(deps));
   app.route("/", kpiPageRoutes(deps));
   app.route("/", importPageRoutes(deps, runs));
   app.route("/", deadLetterPageRoutes(deps));

@@ -197,7 +197,7 @@ function entryOfNotification(notification: ListedNotification): Entry[] {
 }
 
 /** Who did it, in words; the exact name for those who point at it. */
-function by(actor: string): Child {
+export function by(actor: string): Child {
   const importId = /(?:^| )import:(\d+)$/.exec(actor)?.[1];
   if (importId !== undefined) {
     return <a href={`/dashboard/imports/${importId}`} title={actor}>import #{importId}</a>;

@@ -34,6 +34,9 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
   ["POST", /^\/orders\/[^/]+\/(refunds|payment\/(accept|give-back|dismiss))$/, ["refunds"]],
   ["POST", /^\/dashboard\/imports$/, ["orders"]],
   ["POST", /^\/dashboard\/orders\/[^/]+\/(refund|payment)$/, ["refunds"]],
+  ["POST", /^\/products(\/stock)?$/, ["stock"]],
+  ["PUT", /^\/products\/[^/]+\/stock$/, ["stock"]],
+  ["POST", /^\/dashboard\/products(\/file|\/[^/]+\/stock)?$/, ["stock"]],
   ["GET HEAD", /./, ["read"]],
 ];
 

@@ -32,6 +32,13 @@ import type {
   notificationDetailAnswer,
   notificationListAnswer,
 } from "../notifications/notification_answers.ts";
+import type {
+  movementListAnswer,
+  productAnswer,
+  productListAnswer,
+  stockFileAnswer,
+} from "../products/product_answers.ts";
+import type { productBody, stockBody } from "../products/product_body.ts";
 import { orderExample } from "../orders/order_fields.ts";
 import type { orderBody } from "../orders/order_body.ts";
 import { httpProblemOf, type Problem, problemOf } from "../../middleware/problem.ts";
@@ -251,6 +258,94 @@ export const orderDetail = {
   ].map((step) => ({ detail: null, refund_id: null, attempt: 1, ...step })),
 } satisfies z.input<typeof orderDetailAnswer>;
 
+/** A product as somebody may add it. */
+export const newProduct = {
+  sku: "BOWL",
+  name: "Bowl",
+  price_cents: 1_250,
+  stock_qty: 40,
+} satisfies z.input<typeof productBody>;
+
+/** The product as it is then. */
+export const product = {
+  id: 3,
+  sku: "BOWL",
+  name: "Bowl",
+  price_cents: 1_250,
+  stock_qty: 40,
+  held_qty: 0,
+  received_qty: 40,
+} satisfies z.input<typeof productAnswer>;
+
+/** Units that came in. */
+export const stockChange = {
+  add: 12,
+  detail: "delivery 2026-17",
+} satisfies z.input<typeof stockBody>;
+
+/** The product with them, and with an order that holds two. */
+export const changedProduct = {
+  ...product,
+  stock_qty: 50,
+  held_qty: 2,
+  received_qty: 52,
+} satisfies z.input<typeof productAnswer>;
+
+/** A page of products, which is the last. */
+export const productList = {
+  data: [{ ...changedProduct, short: false }],
+  next_cursor: null,
+} satisfies z.input<typeof productListAnswer>;
+
+/** A page of a product's timeline, which is the last. */
+export const movementList = {
+  data: [
+    {
+      at: "2026-01-06T08:00:00.000000Z",
+      kind: "received" as const,
+      qty: 12,
+      stock_qty: 50,
+      order_id: null,
+      actor: "api:warehouse",
+      detail: "delivery 2026-17",
+    },
+    {
+      at: paid.reserved_at,
+      kind: "reserved" as const,
+      qty: -2,
+      stock_qty: null,
+      order_id: 42,
+      actor: "orders-host-1",
+      detail: null,
+    },
+    {
+      at: "2026-01-05T09:00:00.000000Z",
+      kind: "received" as const,
+      qty: 40,
+      stock_qty: 40,
+      order_id: null,
+      actor: "api:warehouse",
+      detail: "first stock",
+    },
+  ].map((step) => ({ refund_id: null, ...step })),
+  next_cursor: null,
+} satisfies z.input<typeof movementListAnswer>;
+
+/** What came of a file of stock. */
+export const appliedStockFile = {
+  rows: 3,
+  rows_changed: 2,
+  rows_unchanged: 0,
+  rows_rejected: 1,
+  products_created: 0,
+  units_received: 30,
+  units_corrected: 0,
+  rejects: [{
+    line: 4,
+    reason: 'sku: there is no such product: correct it, or let the file create products ("MGU")',
+  }],
+} satisfies z.input<typeof stockFileAnswer>;
+
 const noCounts = {
   rows: 0,
   rows_rejected: 0,
@@ -397,6 +492,7 @@ export const files = {
   import: csvLine(importColumns) + csvLine([...row, 2]),
   rejects: csvLine([...importColumns, ...rejectColumns]) +
     csvLine([...row, 0, 2, "qty must be an integer 1…1000000"]),
+  stock: csvLine(["sku", "set_qty"]) + csvLine(["BOWL", 48]),
   progress: `event: progress\ndata: ${JSON.stringify(runningImport)}\n\n` +
     `event: end\ndata: ${JSON.stringify(doneImport)}\n\n`,
   metrics: "# HELP orders_group_backlog Messages that wait\n# TYPE orders_group_backlog gauge\n" +
@@ -420,6 +516,12 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   }],
   not_found: ["There is no order 42"],
   order_conflict: ['Order "web-1" is known with another content'],
+  product_conflict: ['Product "MUG" is known with another price_cents'],
+  stock_changed: ["Cannot change MUG: it has changed since you looked, and has 48 units now"],
+  stock_file_applied: [
+    "Cannot add the units of march.csv: a file of the same content was applied on 2026-03-31 08:00:00 UTC by " +
+    'api:warehouse; say "again" to add them once more',
+  ],
   charge_not_known: ["No order is known that was charged under this key; send it again later"],
   order_not_cancellable: ["Cannot cancel order 42: it is PAID already"],
   not_yours: [

@@ -7,6 +7,7 @@
 import { Hono } from "hono";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { decodeCursor, encodeCursor, pageLimits } from "../../../domain/paging.ts";
+import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import type { Queryable } from "../../../db/connection/database.ts";
 import { readOrderDetail, readOrderSummaries } from "../../../db/orders/order_queries.ts";
 import { orderDetailAnswer, orderListAnswer, orderReceiptAnswer } from "../description/answers.ts";
@@ -36,6 +37,9 @@ import { orderDetailJson, orderReceiptJson } from "./order_json.ts";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
 import { orderListQuery } from "../description/queries.ts";
 import { newOrderAnswer, orderPlacer } from "./order_placer.ts";
+
+/** SKUs that a sentence names; each faulty item is named besides. */
+const maxNamedSkus = 5;
 
 /** `POST /orders`, `GET /orders`, `GET /orders/{id}` and `POST /orders/{id}/cancel`. */
 export function orderRoutes(deps: AppDeps): Hono {
@@ -95,12 +99,30 @@ function addPlace(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
                 `belongs to order ${JSON.stringify(paymentOf)}`,
           );
         }
+        if (placed.outcome === "unknown_sku") throw unknownSkuFault(order, placed.skus);
         const answer = newOrderAnswer(placed.order, scopes);
         const isNew = placed.outcome === "new";
         return { ...answer, status: isNew ? 202 : 200, stored: isNew };
       });
     },
   );
+}
+
+/** The error for an order that names products that there are not, with each of its items that does. */
+function unknownSkuFault({ items }: IncomingOrder, skus: readonly string[]): WorkflowError {
+  const faults = items.flatMap(({ sku }, index) =>
+    skus.includes(sku)
+      ? [{
+        at: `#/items/${index}/sku`,
+        detail: `names no product that there is: ${
+          JSON.stringify(sku)
+        }; add it by POST /products first`,
+      }]
+      : []
+  );
+  const named = skus.slice(0, maxNamedSkus).map((sku) => JSON.stringify(sku)).join(", ");
+  const more = skus.length > maxNamedSkus ? ` and ${skus.length - maxNamedSkus} more` : "";
+  return new WorkflowError("invalid", `There is no product ${named}${more}`, faults);
 }
 
 function addList(app: Hono, { db }: AppDeps): void {
