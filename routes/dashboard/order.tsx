@@ -33,7 +33,7 @@ import {
   RefundForm,
   wantedCents,
 } from "./order_actions.tsx";
-import { Customer, Items, Payment, Refunds } from "./order_facts.tsx";
+import { Customer, Items, Payment, Refunds, Sum } from "./order_facts.tsx";
 import { Notifications, Path, Timeline } from "./order_timeline.tsx";
 import { Notice, Region, regionsToHtml } from "./parts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
@@ -133,6 +133,11 @@ async function orderFor(c: Context, { db }: AppDeps): Promise<OrderDetail> {
   return order;
 }
 
+/** What a question is about, and the address of whom the order was placed for, where there is one. */
+function noteOf(about: string, { email }: OrderDetail["recipient"]): string {
+  return email === null ? about : `${about}, ${email}`;
+}
+
 /**
  * Asks before money goes back. The amount is in the answer: what is left may be another one by then. So is the
  * key, which makes two clicks one refund.
@@ -151,7 +156,7 @@ async function askRefund(
   const left = leftCents(order) - cents;
   return await askFirst(c, {
     title: `Refund ${formatMoney(cents, currency)} to ${recipient.name}?`,
-    note: `Order ${externalOrderId} of ${formatMoney(totalCents, currency)}, ${recipient.email}`,
+    note: noteOf(`Order ${externalOrderId} of ${formatMoney(totalCents, currency)}`, recipient),
     says:
       `${formatMoney(cents, currency)} of order ${externalOrderId} go back to ${recipient.name}. ` +
       `${left === 0 ? "Nothing" : formatMoney(left, currency)} is left to refund then` +
@@ -186,8 +191,10 @@ async function askVerdict(c: Context, deps: AppDeps, verdict: DisputeVerdict): P
   const [verb, says] = verdicts[verdict];
   return await askFirst(c, {
     title: `${verb} ${money || "the payment"} of ${recipient.name}?`,
-    note: `Order ${externalOrderId} of ${formatMoney(order.totalCents, order.currency)}, ` +
-      recipient.email,
+    note: noteOf(
+      `Order ${externalOrderId} of ${formatMoney(order.totalCents, order.currency)}`,
+      recipient,
+    ),
     says,
     nav: "/dashboard/orders",
     action: `/dashboard/orders/${order.id}/payment`,
@@ -211,7 +218,7 @@ async function askCancel(c: Context, deps: AppDeps): Promise<Response> {
   }
   return await askFirst(c, {
     title: `Cancel order ${externalOrderId} of ${recipient.name}?`,
-    note: `${formatMoney(totalCents, currency)}, ${recipient.email}`,
+    note: noteOf(formatMoney(totalCents, currency), recipient),
     says: `The order of ${formatMoney(totalCents, currency)} by ${recipient.name} ends. ` +
       (status === "RESERVED"
         ? "Its units go back into stock, and if the payment comes after all, it is given back."
@@ -268,6 +275,7 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
             <section aria-labelledby="items-heading">
               <h2 id="items-heading" class="heading">Items</h2>
               <Items order={order} />
+              <Region name="sum">{regions.sum}</Region>
             </section>
             <Region name="refunds">{regions.refunds}</Region>
             <section aria-labelledby="timeline-heading" class="card">
@@ -346,6 +354,7 @@ function regionsOf(order: OrderDetail) {
   return {
     path: <Path order={order} />,
     timeline: <Timeline order={order} />,
+    sum: <Sum order={order} />,
     payment: <Payment order={order} />,
     refunds: <Refunds order={order} />,
     told: <Notifications order={order} />,

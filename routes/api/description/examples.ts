@@ -197,14 +197,17 @@ export const channels = {
 export const orderDetail = {
   ...paid,
   refunded_cents: 500,
+  language: "de-AT",
   items: [{
+    id: 71,
     sku: "MUG",
     name: "Mug",
     unit_price_cents: 1_250,
     qty: 2,
     subtotal_cents: 2_500,
   }],
-  adjustments: [],
+  items_cents: 2_500,
+  adjustments: [{ id: 5, kind: "tax", label: "VAT 19 %", amount_cents: 399, included: true }],
   payment: {
     id: 40,
     provider: "http",
@@ -214,6 +217,7 @@ export const orderDetail = {
     status: "SUCCEEDED",
     paid_at: "2026-01-05T10:00:03.204417Z",
   },
+  source_payment: null,
   further_payments: [],
   refunds: [processedRefund],
   notifications: [{
