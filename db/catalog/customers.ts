@@ -15,7 +15,10 @@ export const recipientEmail =
 
 /** A customer as the leaderboard names it. */
 export interface CustomerName {
-  externalId: string;
+  /** The shop's own id; null of a guest. */
+  externalId: string | null;
+  /** By which a guest's orders are found; null where none is kept. */
+  email: string | null;
   name: string;
 }
 
@@ -27,14 +30,18 @@ export async function readCustomerNames(
   if (ids.length === 0) return new Map();
   const rows = await db.query(
     `
-    select id, external_id, name
+    select id, external_id, email, name, guest
     from customers
     where id in (?)`,
     [[...ids]],
   );
   return new Map(rows.map((row) => [
     toInteger(row.id),
-    { externalId: String(row.external_id), name: String(row.name) },
+    {
+      externalId: toInteger(row.guest) === 1 ? null : String(row.external_id),
+      email: row.email === null || row.email === "" ? null : String(row.email),
+      name: String(row.name),
+    },
   ]));
 }
 

@@ -11,8 +11,10 @@ export interface ListedProduct {
   id: number;
   sku: string;
   name: string;
-  /** In the currency of the order that described it last, which the row does not say. */
+  /** In minor units of {@linkcode ListedProduct.currency}. */
   priceCents: number;
+  /** Of the order that the price is from; null where no order says. */
+  currency: string | null;
   stockQty: number;
   receivedQty: number;
   /** True where orders ran short of it, and wait for units or failed for want of them. */
@@ -47,6 +49,10 @@ const shortages = `exists (
         from order_shortages force index (order_shortages_queue)
         where order_shortages.product_id = products.id)`;
 
+/** The external id of the order that described a product last: it stands behind the order's date and time. */
+const describingOrder =
+  "substring(products.described_by, locate(' ', products.described_by, 12) + 1)";
+
 /**
  * Products by their ids, walking up the primary key; a page that found too little after
  * {@linkcode maxScanned} ids says so, and the next page goes on there.
@@ -60,13 +66,15 @@ export async function searchProducts(
   const escaped = search.text?.replace(/[\\%_]/g, "\\$&");
   const rows = await db.query(
     `
-    select id, sku, name, price_cents, stock_qty, received_qty, ${shortages} as is_short
+    select products.id, products.sku, products.name, products.price_cents, products.stock_qty,
+      products.received_qty, orders.currency, ${shortages} as is_short
     from products
-    where id > ? and id <= ?
-      ${escaped === undefined ? "" : "and (sku like ? or name like ?)"}
-      ${search.maxStock === undefined ? "" : "and stock_qty <= ?"}
+    left join orders on orders.external_order_id = ${describingOrder}
+    where products.id > ? and products.id <= ?
+      ${escaped === undefined ? "" : "and (products.sku like ? or products.name like ?)"}
+      ${search.maxStock === undefined ? "" : "and products.stock_qty <= ?"}
       ${search.isShort ? `and ${shortages}` : ""}
-    order by id
+    order by products.id
     limit ?`,
     [
       afterId,
@@ -81,6 +89,7 @@ export async function searchProducts(
     sku: String(row.sku),
     name: String(row.name),
     priceCents: toInteger(row.price_cents),
+    currency: row.currency as string | null,
     stockQty: toInteger(row.stock_qty),
     receivedQty: toInteger(row.received_qty),
     isShort: toInteger(row.is_short) === 1,

@@ -5,6 +5,8 @@
  */
 
 import type { FailureReason, OrderStatus } from "../../domain/order/order.ts";
+import type { AdjustmentLine, OrderLine } from "../../domain/order/order_lines.ts";
+import type { PaymentStatus } from "../../domain/order/source_payment.ts";
 import {
   type Database,
   type Queryable,
@@ -19,6 +21,7 @@ import {
 import { recipientEmail } from "../catalog/customers.ts";
 import { readRefundDetails, type RefundDetail } from "../refunds/refund_contents.ts";
 import { readRefunds } from "../refunds/refund_rows.ts";
+import { readOrderAdjustments, readOrderItems } from "./order_lines.ts";
 
 /** An order with its customer. Times are ISO 8601 in UTC. */
 export interface OrderSummary {
@@ -29,10 +32,11 @@ export interface OrderSummary {
   currency: string;
   totalCents: number;
   refundedCents: number;
-  /** As the latest of the customer's orders describes them. */
-  customer: { id: number; externalId: string; email: string; name: string };
+  /** How it stands at its source. */
+  paymentStatus: PaymentStatus;
+  customer: OrderCustomer;
   /** Whom the order was placed for: its messages go there. */
-  recipient: { name: string; email: string };
+  recipient: { name: string; email: string | null };
   placedAt: string;
   reservedAt: string | null;
   settledAt: string | null;
@@ -40,38 +44,43 @@ export interface OrderSummary {
   updatedAt: string;
 }
 
+/** Who ordered, as the latest of the customer's orders says. */
+export interface OrderCustomer {
+  id: number;
+  /** The shop's own id; null of a guest. */
+  externalId: string | null;
+  email: string | null;
+  name: string;
+  /** True for whoever has no id at the shop. */
+  isGuest: boolean;
+}
+
 /** An order with everything that belongs to it, each list from the first to the last. */
 export interface OrderDetail extends OrderSummary {
-  items: OrderItem[];
+  items: OrderLine[];
+  /** What its total has besides the items. */
+  adjustments: AdjustmentLine[];
+  /** Sum of the items. */
+  itemsCents: number;
   payment: OrderPayment | null;
   /** Money beside the payment that settles it. */
   furtherPayments: OrderPayment[];
-  /** What its total has besides the items. */
-  adjustments: OrderAdjustment[];
+  /** The payment that was made at the source, as the source tells it; null where there was none. */
+  sourcePayment: SourcePayment | null;
+  /** BCP 47, such as `de-AT`; null where its source did not say. */
+  language: string | null;
   refunds: RefundDetail[];
   /** What was written to the log, or sent, or is to be. */
   notifications: ListedNotification[];
   timeline: OrderStep[];
 }
 
-/** One line of an order. */
-export interface OrderItem {
-  id: number;
-  sku: string;
-  name: string;
-  unitPriceCents: number;
-  qty: number;
-  subtotalCents: number;
-}
-
-/** What an order's total has besides its items. */
-export interface OrderAdjustment {
-  kind: string;
-  label: string;
-  /** May be negative. */
-  amountCents: number;
-  /** True for what the items' prices hold already. */
-  included: boolean;
+/** A payment that was made before the order came. */
+export interface SourcePayment {
+  provider: string;
+  /** The provider's own name for it. */
+  reference: string;
+  paidAt: string | null;
 }
 
 /** What the payment provider took, or refused to take. */
@@ -103,7 +112,7 @@ const summaryColumns = `
   orders.id, orders.external_order_id, orders.status, orders.failure_reason, orders.currency,
   orders.total_cents, orders.refunded_cents, orders.placed_at, orders.reserved_at,
   orders.settled_at, orders.created_at, orders.updated_at, customers.id as customer_id,
-  customers.external_id, customers.email, customers.name,
+  orders.payment_status, customers.external_id, customers.email, customers.name, customers.guest,
   coalesce(orders.recipient_name, customers.first_name) as recipient_name,
   ${recipientEmail} as recipient_email`;
 
@@ -135,18 +144,22 @@ export async function readOrderDetail(
 ): Promise<OrderDetail | undefined> {
   const order = (await readOrderSummaries(db, [id])).get(id);
   if (order === undefined) return undefined;
-  const [items, adjustments, payments, refunds, notifications, timeline] = await Promise.all([
-    readOrderItems(db, id),
-    readOrderAdjustments(db, id),
-    readOrderPayments(db, id, order.currency),
-    listRefundsOf(db, id, { afterId: 0, limit: maxInDetail }),
-    readNotificationsOf(db, id, maxInDetail),
-    readTimeline(db, id),
-  ]);
+  const [items, adjustments, source, payments, refunds, notifications, timeline] = await Promise
+    .all([
+      readOrderItems(db, id),
+      readOrderAdjustments(db, id, maxInDetail),
+      readSource(db, id),
+      readOrderPayments(db, id, order.currency),
+      listRefundsOf(db, id, { afterId: 0, limit: maxInDetail }),
+      readNotificationsOf(db, id, maxInDetail),
+      readTimeline(db, id),
+    ]);
   return {
     ...order,
     items,
     adjustments,
+    itemsCents: items.reduce((sum, { subtotalCents }) => sum + subtotalCents, 0),
+    ...source,
     payment: payments.find(({ isSurplus }) => !isSurplus)?.payment ?? null,
     furtherPayments: payments.filter(({ isSurplus }) => isSurplus).map(({ payment }) => payment),
     refunds,
@@ -179,44 +192,28 @@ export async function listRefundsOf(
   return await readRefundDetails(db, [...byId.values()].sort((a, b) => a.id - b.id));
 }
 
-async function readOrderItems(db: Queryable, orderId: number): Promise<OrderItem[]> {
-  const rows = await db.execute(
+/** What the source of an order said besides. */
+async function readSource(
+  db: Queryable,
+  orderId: number,
+): Promise<Pick<OrderDetail, "sourcePayment" | "language">> {
+  const [row] = await db.execute(
     `
-    select
-      order_items.id, products.sku, products.name,
-      order_items.unit_price_cents, order_items.qty, order_items.subtotal_cents
-    from order_items
-    straight_join products on products.id = order_items.product_id
-    where order_items.order_id = ?
-    order by order_items.id`,
+    select orders.language, source_payments.provider, source_payments.reference, source_payments.paid_at
+    from orders
+    left join source_payments on source_payments.order_id = orders.id
+    where orders.id = ?`,
     [orderId],
   );
-  return rows.map((row) => ({
-    id: toInteger(row.id),
-    sku: String(row.sku),
-    name: String(row.name),
-    unitPriceCents: toInteger(row.unit_price_cents),
-    qty: toInteger(row.qty),
-    subtotalCents: toInteger(row.subtotal_cents),
-  }));
-}
-
-async function readOrderAdjustments(db: Queryable, orderId: number): Promise<OrderAdjustment[]> {
-  const rows = await db.execute(
-    `
-    select kind, label, amount_cents, included
-    from order_adjustments
-    where order_id = ?
-    order by id
-    limit ${maxInDetail}`,
-    [orderId],
-  );
-  return rows.map((row) => ({
-    kind: String(row.kind),
-    label: String(row.label),
-    amountCents: toInteger(row.amount_cents),
-    included: toInteger(row.included) === 1,
-  }));
+  if (row === undefined) return { sourcePayment: null, language: null };
+  return {
+    language: row.language as string | null,
+    sourcePayment: row.reference === null ? null : {
+      provider: String(row.provider),
+      reference: String(row.reference),
+      paidAt: toIsoTime(row.paid_at),
+    },
+  };
 }
 
 /** @param currency the order's */
@@ -277,17 +274,29 @@ function toOrderSummary(row: Row): OrderSummary {
     currency: String(row.currency),
     totalCents: toInteger(row.total_cents),
     refundedCents: toInteger(row.refunded_cents),
-    customer: {
-      id: toInteger(row.customer_id),
-      externalId: String(row.external_id),
-      email: String(row.email),
-      name: String(row.name),
-    },
-    recipient: { name: String(row.recipient_name), email: String(row.recipient_email) },
+    paymentStatus: row.payment_status as PaymentStatus,
+    customer: toOrderCustomer(row),
+    recipient: { name: String(row.recipient_name), email: addressOf(row.recipient_email) },
     placedAt: toIsoTime(row.placed_at)!,
     reservedAt: toIsoTime(row.reserved_at),
     settledAt: toIsoTime(row.settled_at),
     createdAt: toIsoTime(row.created_at)!,
     updatedAt: toIsoTime(row.updated_at)!,
   };
+}
+
+function toOrderCustomer(row: Row): OrderCustomer {
+  const isGuest = toInteger(row.guest) === 1;
+  return {
+    id: toInteger(row.customer_id),
+    externalId: isGuest ? null : String(row.external_id),
+    email: addressOf(row.email),
+    name: String(row.name),
+    isGuest,
+  };
+}
+
+/** An address; null where none is kept. */
+function addressOf(value: Row[string] | undefined): string | null {
+  return value === null || value === undefined || value === "" ? null : String(value);
 }

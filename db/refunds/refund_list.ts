@@ -14,7 +14,8 @@ export interface ListedRefund {
   id: number;
   orderId: number;
   externalOrderId: string;
-  customerExternalId: string;
+  /** The shop's own id; null of a guest. */
+  customerExternalId: string | null;
   /** As the latest of the customer's orders says. */
   customerName: string;
   /** Whom the order was placed for. */
@@ -76,7 +77,7 @@ export async function listRefunds(
           refunds.status, refunds.idempotency_key, refunds.created_at, refunds.processed_at,
           refunds.itemized,
           orders.external_order_id, orders.currency, orders.total_cents, customers.external_id,
-          customers.name, coalesce(orders.recipient_name, customers.first_name) as recipient_name
+          customers.guest, customers.name, coalesce(orders.recipient_name, customers.first_name) as recipient_name
         from refunds force index (${isOpen ? "refunds_unfinished" : "primary"})
         straight_join orders on orders.id = refunds.order_id
         straight_join customers on customers.id = orders.customer_id
@@ -96,7 +97,7 @@ function toListedRefund(row: Row): ListedRefund {
     id: toInteger(row.id),
     orderId: toInteger(row.order_id),
     externalOrderId: String(row.external_order_id),
-    customerExternalId: String(row.external_id),
+    customerExternalId: toInteger(row.guest) === 1 ? null : String(row.external_id),
     customerName: String(row.name),
     recipientName: String(row.recipient_name),
     currency: String(row.currency),

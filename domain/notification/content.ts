@@ -5,6 +5,8 @@
  */
 
 import type { FailureReason, OrderStatus } from "../order/order.ts";
+import type { OrderLines } from "../order/order_lines.ts";
+import type { PaymentStatus } from "../order/source_payment.ts";
 
 /** What may have happened. */
 export type NotificationType =
@@ -26,8 +28,8 @@ export interface Notification {
   externalOrderId: string;
   /** Database id of the refund that it is about; null where it is about the order. */
   refundId: number | null;
-  /** Who is told: whom the order was placed for, and the shop's own name for the customer. */
-  customer: { externalId: string; email: string; name: string };
+  /** Who is told: whom the order was placed for, and the shop's own name for the customer, null of a guest. */
+  customer: { externalId: string | null; email: string; name: string };
   /** The order's. */
   status: OrderStatus;
   /** Why the order failed. */
@@ -38,6 +40,10 @@ export interface Notification {
   amountCents: number;
   /** The order's total. */
   totalCents: number;
+  /** How the order stands at its source. */
+  paymentStatus: PaymentStatus;
+  /** What the order's total is made of at the moment: products may be called otherwise at the next try. */
+  lines: OrderLines;
   /** When it was written, ISO 8601 in UTC. */
   createdAt: string;
 }

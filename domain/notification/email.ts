@@ -5,6 +5,8 @@
  */
 
 import { formatMoney } from "../money.ts";
+import { adjustmentName } from "../order/adjustment.ts";
+import { formatCount } from "../text/format_count.ts";
 import type { Notification, NotificationType } from "./content.ts";
 import type { FailureReason } from "../order/order.ts";
 
@@ -32,12 +34,18 @@ const reasons: Readonly<Record<FailureReason, string>> = {
  */
 const ifTaken = "If money was taken for it, it is given back.";
 
-/** What an order that failed has cost its customer. */
+/** What an order that failed has cost its customer, who has not paid before it came. */
 const costs: Readonly<Record<FailureReason, string>> = {
   insufficient_stock: "You have not been charged for it.",
   payment_declined: ifTaken,
   payment_timeout: ifTaken,
 };
+
+/** What becomes of the money of an order that ended unfulfilled. */
+function costOf({ paymentStatus, failureReason }: Notification): string {
+  if (paymentStatus === "paid") return "What you have paid for it is given back.";
+  return failureReason === null ? ifTaken : costs[failureReason];
+}
 
 /** What is said of each happening: the subject, and the sentences. */
 const texts: Readonly<
@@ -46,22 +54,29 @@ const texts: Readonly<
     (notification: Notification, amount: string) => { subject: string; says: string[] }
   >
 > = {
-  "order.paid": ({ externalOrderId }, amount) => ({
-    subject: `Your order ${externalOrderId} is paid`,
-    says: [`Thank you: we have received ${amount} for your order ${externalOrderId}.`],
-  }),
-  "order.failed": ({ externalOrderId, failureReason }, amount) => ({
-    subject: `Your order ${externalOrderId} could not be completed`,
+  "order.paid": ({ externalOrderId, paymentStatus }, amount) =>
+    paymentStatus === "none"
+      ? {
+        subject: `Your order ${externalOrderId} is confirmed`,
+        says: [`Thank you: your order ${externalOrderId} is confirmed, and nothing is to be paid.`],
+      }
+      : {
+        subject: `Your order ${externalOrderId} is paid`,
+        says: [`Thank you: we have received ${amount} for your order ${externalOrderId}.`],
+      },
+  "order.failed": (notification, amount) => ({
+    subject: `Your order ${notification.externalOrderId} could not be completed`,
     says: [
-      `We could not complete your order ${externalOrderId} over ${amount}.`,
-      ...(failureReason === null ? [ifTaken] : [reasons[failureReason], costs[failureReason]]),
+      `We could not complete your order ${notification.externalOrderId} over ${amount}.`,
+      ...(notification.failureReason === null ? [] : [reasons[notification.failureReason]]),
+      costOf(notification),
     ],
   }),
-  "order.cancelled": ({ externalOrderId }, amount) => ({
-    subject: `Your order ${externalOrderId} is cancelled`,
+  "order.cancelled": (notification, amount) => ({
+    subject: `Your order ${notification.externalOrderId} is cancelled`,
     says: [
-      `Your order ${externalOrderId} over ${amount} is cancelled.`,
-      ifTaken,
+      `Your order ${notification.externalOrderId} over ${amount} is cancelled.`,
+      costOf({ ...notification, failureReason: null }),
     ],
   }),
   "refund.processed": ({ externalOrderId }, amount) => ({
@@ -77,23 +92,60 @@ const texts: Readonly<
   }),
 };
 
+/** A line of a sum: what it is, and its amount where it has one. */
+type Line = readonly [name: string, amount: string];
+
+/**
+ * What the order's total is made of, down to the total. Nothing where the order has another total by now than it was
+ * written with: lines that do not add up to what is told would only puzzle.
+ */
+function sumOf({ lines, currency, totalCents }: Notification): Line[] {
+  if (lines.itemsCents + lines.adjustmentsCents !== totalCents) return [];
+  const money = (cents: number) => formatMoney(cents, currency);
+  const more = (count: number, shown: readonly unknown[]): Line[] =>
+    count > shown.length ? [[`and ${formatCount(count - shown.length)} more`, ""]] : [];
+  const added = lines.adjustments.filter(({ included }) => !included);
+  const included = lines.adjustments.filter(({ included }) => included);
+  return [
+    ...lines.items.map(({ name, qty, unitPriceCents, subtotalCents }): Line => {
+      const each = qty === 1 ? "" : ` at ${money(unitPriceCents)}`;
+      return [`${formatCount(qty)} × ${oneLine(name)}${each}`, money(subtotalCents)];
+    }),
+    ...more(lines.itemCount, lines.items),
+    ...(lines.adjustments.length === 0 ? [] : [["Items", money(lines.itemsCents)] as const]),
+    ...added.map((one): Line => [oneLine(adjustmentName(one)), money(one.amountCents)]),
+    ...more(lines.adjustmentCount, lines.adjustments),
+    ["Total", money(totalCents)],
+    ...included.map((one): Line => [
+      `${oneLine(adjustmentName(one))}, included`,
+      money(one.amountCents),
+    ]),
+  ];
+}
+
 /** Writes the e-mail of a notification, as text and as HTML with the same words. */
 export function notificationEmail(notification: Notification): NotificationEmail {
   const amount = formatMoney(notification.amountCents, notification.currency);
   const { subject, says } = texts[notification.type](notification, amount);
   const name = oneLine(notification.customer.name);
   const sentences = says.map(oneLine);
-  const facts: [name: string, value: string][] = [
+  const sum = sumOf(notification);
+  const isRefund = notification.refundId !== null;
+  const facts: Line[] = [
     ["Order", oneLine(notification.externalOrderId)],
     ["Reference", String(notification.orderId)],
-    [notification.refundId === null ? "Total" : "Refund", amount],
+    ...(isRefund ? [["Refund", amount] as const] : []),
+    // Where the sum is written out it ends with the total.
+    ...(isRefund || sum.length > 0 ? [] : [["Total", amount] as const]),
   ];
   return {
     subject: oneLine(subject),
     text: [
       `Hello ${name},`,
       ...sentences,
-      facts.map(([name, value]) => `${name}: ${value}`).join("\n"),
+      ...[sum, facts].filter((lines) => lines.length > 0).map((lines) =>
+        lines.map(([name, value]) => value === "" ? name : `${name}: ${value}`).join("\n")
+      ),
     ].join("\n\n") + "\n",
     html: [
       "<!DOCTYPE html>",
@@ -102,6 +154,7 @@ export function notificationEmail(notification: Notification): NotificationEmail
       '<body style="font-family: sans-serif; line-height: 1.5">',
       `<p>Hello ${escapeHtml(name)},</p>`,
       ...sentences.map((sentence) => `<p>${escapeHtml(sentence)}</p>`),
+      ...tableOf(sum),
       "<table>",
       ...facts.map(([name, value]) =>
         `<tr><th align="left">${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`
@@ -111,6 +164,17 @@ export function notificationEmail(notification: Notification): NotificationEmail
       "</html>",
     ].join("\n") + "\n",
   };
+}
+
+/** A sum as a table: names on the left, amounts on the right. */
+function tableOf(sum: readonly Line[]): string[] {
+  if (sum.length === 0) return [];
+  const rows = sum.map(([name, amount]) => {
+    const tag = name === "Total" ? "th" : "td";
+    return `<tr><${tag} align="left">${escapeHtml(name)}</${tag}>` +
+      `<${tag} align="right">${escapeHtml(amount)}</${tag}></tr>`;
+  });
+  return ['<table cellpadding="4">', ...rows, "</table>"];
 }
 
 /** Text that others wrote, without line breaks and other control characters: it may stand in a header. */

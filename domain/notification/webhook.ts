@@ -6,8 +6,12 @@
 
 import type { Notification } from "./content.ts";
 
-/** The body; the same, byte for byte, for every try. */
+/**
+ * The body; the same, byte for byte, for every try, unless a product was renamed in between. Of an order with very many
+ * items it has the first, and how many there are.
+ */
 export function notificationWebhook(notification: Notification): string {
+  const { lines } = notification;
   return JSON.stringify({
     type: notification.type,
     timestamp: notification.createdAt,
@@ -22,6 +26,25 @@ export function notificationWebhook(notification: Notification): string {
       currency: notification.currency,
       amount_cents: notification.amountCents,
       total_cents: notification.totalCents,
+      payment_status: notification.paymentStatus,
+      items_cents: lines.itemsCents,
+      item_count: lines.itemCount,
+      items: lines.items.map((item) => ({
+        id: item.id,
+        sku: item.sku,
+        name: item.name,
+        unit_price_cents: item.unitPriceCents,
+        qty: item.qty,
+        subtotal_cents: item.subtotalCents,
+      })),
+      adjustment_count: lines.adjustmentCount,
+      adjustments: lines.adjustments.map((adjustment) => ({
+        id: adjustment.id,
+        kind: adjustment.kind,
+        label: adjustment.label,
+        amount_cents: adjustment.amountCents,
+        included: adjustment.included,
+      })),
     },
   });
 }

@@ -31,11 +31,41 @@ export interface Adjustment {
 }
 
 /** What adjustments add to the sum of the items; below zero where they take more off than they add. */
-export function adjustmentsCentsOf(adjustments: readonly Adjustment[]): number {
+export function adjustmentsCentsOf(
+  adjustments: readonly Pick<Adjustment, "amountCents" | "included">[],
+): number {
   return adjustments.reduce(
     (sum, { amountCents, included }) => included ? sum : sum + amountCents,
     0,
   );
+}
+
+/**
+ * What a row of adjustments may be: what orders come with, and the difference between an order's total and the payment
+ * that a person accepted for it.
+ */
+export const recordedKinds = [...adjustmentKinds, "payment_difference"] as const;
+
+/** One of {@linkcode recordedKinds}. */
+export type RecordedKind = typeof recordedKinds[number];
+
+/** What each kind is called where an adjustment has no label of its own. */
+const kindNames: Readonly<Record<RecordedKind, string>> = {
+  shipping: "Shipping",
+  tax: "Tax",
+  discount: "Discount",
+  tip: "Tip",
+  fee: "Fee",
+  gift_wrap: "Gift wrap",
+  other: "Other",
+  payment_difference: "Payment difference",
+};
+
+/** What people read of an adjustment: its label, or else its kind. */
+export function adjustmentName(
+  { kind, label }: { kind: RecordedKind; label: string | null },
+): string {
+  return label === null || label === "" ? kindNames[kind] ?? kind : label;
 }
 
 /** What an adjustment is called in sentences. */

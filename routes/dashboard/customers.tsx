@@ -11,7 +11,7 @@ import { readCurrencies, readLeaderboard } from "../../streams/kpis/kpis.ts";
 import type { AppDeps } from "../deps.ts";
 import { ShareBar } from "./chart.tsx";
 import { page, PageHead } from "./layout.tsx";
-import { Columns, Empty, Faults, linkTo, Money, Table, Tabs } from "./parts.tsx";
+import { Badge, Columns, Empty, Faults, linkTo, Money, Table, Tabs } from "./parts.tsx";
 import { readPageQuery } from "./queries.ts";
 import { need } from "./reading.ts";
 
@@ -80,16 +80,23 @@ const Ranking: FC<
       <tbody>
         {ranked.map(({ customerId, revenueCents }, index) => {
           const customer = names.get(customerId);
-          const externalId = customer?.externalId ?? String(customerId);
+          const name = customer?.name ?? `Customer ${customerId}`;
+          const word = customer === undefined
+            ? String(customerId)
+            : customer.externalId ?? customer.email;
           return (
             <tr key={customerId}>
               <td class="right muted">{index + 1}</td>
               <th scope="row">
-                <a href={linkTo("/dashboard/orders", { q: externalId })}>
-                  {customer?.name ?? `Customer ${customerId}`}
-                </a>
+                {word === null
+                  ? name
+                  : <a href={linkTo("/dashboard/orders", { q: word })}>{name}</a>}
               </th>
-              <td>{externalId}</td>
+              <td>
+                {customer?.externalId === null
+                  ? <Badge tone="plain">Guest</Badge>
+                  : customer?.externalId ?? customerId}
+              </td>
               <td class="right">
                 <Money cents={revenueCents} currency={currency} />
                 <ShareBar share={revenueCents / max} />

@@ -26,7 +26,7 @@ export interface Given {
 const ages = [["1", "an hour"], ["24", "a day"], ["168", "a week"]] as const;
 
 /** The filters above the list. */
-export const DeadLetterFilters: FC<{ given: Given }> = ({ given }) => (
+export const DeadLetterFilters: FC<{ given: Given; currency: string }> = ({ given, currency }) => (
   <Filters action="/dashboard/dead-letters" label="Dead letters" verb="Filter">
     <SearchField name="error" label="Error" value={given.error} hint="Part of its text" />
     <ChoiceField
@@ -43,7 +43,7 @@ export const DeadLetterFilters: FC<{ given: Given }> = ({ given }) => (
       choices={ages.map(([hours, name]) => [hours, `${name} or more`])}
       value={given.older}
     />
-    <AmountFields least={given.least} most={given.most} />
+    <AmountFields least={given.least} most={given.most} currency={currency} />
   </Filters>
 );
 

@@ -94,7 +94,7 @@ async function showList(c: Context, { db, baseCurrency }: AppDeps): Promise<Resp
         <PageHead title="Dead letters" note={count === 0 ? undefined : stakes(sums)} />
         <Outcome done={done} verb={verb} refused={refused} />
         <Faults of={query.faults} />
-        {(count > 0 || isFiltered) && <DeadLetterFilters given={given} />}
+        {(count > 0 || isFiltered) && <DeadLetterFilters given={given} currency={baseCurrency} />}
         {shown.length === 0
           ? <NoLetters isFiltered={isFiltered} />
           : <Letters c={c} letters={shown} given={given} count={count} />}
@@ -301,17 +301,20 @@ function givenIn(query: PageQuery): Given {
   };
 }
 
-/** Letters of any currency: amounts are read with the digits of the base currency. */
+/** Amounts are of the base currency: with one, only its letters are meant. */
 function filterOf(
   query: PageQuery,
   given: Given,
   baseCurrency: string,
 ): DeadLetterFilter {
+  const minCents = query.cents("least", baseCurrency);
+  const maxCents = query.cents("most", baseCurrency);
   return {
     group: given.group,
     error: given.error,
-    minCents: query.cents("least", baseCurrency),
-    maxCents: query.cents("most", baseCurrency),
+    currency: minCents === undefined && maxCents === undefined ? undefined : baseCurrency,
+    minCents,
+    maxCents,
     diedBefore: given.older === undefined ? undefined : hoursAgo(Number(given.older)),
   };
 }

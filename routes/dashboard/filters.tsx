@@ -5,6 +5,7 @@
  */
 
 import type { Child, FC } from "hono/jsx";
+import { plainAmount } from "./format.ts";
 
 /** A form of fields; its values stand in the address, so that a filtered list can be linked to. */
 export const Filters: FC<{ action: string; label: string; verb: string; children?: Child }> = (
@@ -70,12 +71,24 @@ export const DayFields: FC<{ label: string; from?: string; to?: string }> = (
   </>
 );
 
-/** The amounts `least` and `most`, as people type them. */
-export const AmountFields: FC<{ least?: string; most?: string }> = ({ least: min, most: max }) => (
+/**
+ * The amounts `least` and `most`, as people type them.
+ *
+ * @param currency of which they are: no number means an amount in every currency
+ */
+export const AmountFields: FC<{ least?: string; most?: string; currency: string }> = (
+  { least: min, most: max, currency },
+) => (
   <>
     <div class="field short">
-      <label for="least">Amount from</label>
-      <input id="least" name="least" inputmode="decimal" value={min} placeholder="0.00" />
+      <label for="least">Amount from, {currency}</label>
+      <input
+        id="least"
+        name="least"
+        inputmode="decimal"
+        value={min}
+        placeholder={plainAmount(0, currency)}
+      />
     </div>
     <div class="field short">
       <label for="most">to</label>

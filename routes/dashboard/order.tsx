@@ -27,7 +27,7 @@ import { formatCount, formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
 import { CancelForm, DisputeForm, isDisputed, leftCents } from "./order_actions.tsx";
-import { Customer, Items, Payment, Refunds } from "./order_facts.tsx";
+import { Customer, Items, Payment, Refunds, Sum } from "./order_facts.tsx";
 import { Notifications, Path, Timeline } from "./order_timeline.tsx";
 import { Notice, Region, regionsToHtml } from "./parts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
@@ -136,6 +136,11 @@ async function orderFor(c: Context, { db }: AppDeps): Promise<OrderDetail> {
   return order;
 }
 
+/** What a question is about, and the address of whom the order was placed for, where there is one. */
+function noteOf(about: string, { email }: OrderDetail["recipient"]): string {
+  return email === null ? about : `${about}, ${email}`;
+}
+
 /**
  * Asks before money goes back. The amount is in the answer: what is left may be another one by then. So is the
  * key, which makes two clicks one refund.
@@ -155,7 +160,7 @@ async function askRefund(
   const left = leftCents(order) - cents;
   return await askFirst(c, {
     title: `Refund ${formatMoney(cents, currency)} to ${recipient.name}?`,
-    note: `Order ${externalOrderId} of ${formatMoney(totalCents, currency)}, ${recipient.email}`,
+    note: noteOf(`Order ${externalOrderId} of ${formatMoney(totalCents, currency)}`, recipient),
     says:
       `${formatMoney(cents, currency)} of order ${externalOrderId} go back to ${recipient.name}` +
       `${items === undefined ? "" : `: ${writtenOut(wanted, currency)}`}. ` +
@@ -202,8 +207,10 @@ async function askVerdict(c: Context, deps: AppDeps, verdict: DisputeVerdict): P
   const [verb, says] = verdicts[verdict];
   return await askFirst(c, {
     title: `${verb} ${money || "the payment"} of ${recipient.name}?`,
-    note: `Order ${externalOrderId} of ${formatMoney(order.totalCents, order.currency)}, ` +
-      recipient.email,
+    note: noteOf(
+      `Order ${externalOrderId} of ${formatMoney(order.totalCents, order.currency)}`,
+      recipient,
+    ),
     says,
     nav: "/dashboard/orders",
     action: `/dashboard/orders/${order.id}/payment`,
@@ -227,7 +234,7 @@ async function askCancel(c: Context, deps: AppDeps): Promise<Response> {
   }
   return await askFirst(c, {
     title: `Cancel order ${externalOrderId} of ${recipient.name}?`,
-    note: `${formatMoney(totalCents, currency)}, ${recipient.email}`,
+    note: noteOf(formatMoney(totalCents, currency), recipient),
     says: `The order of ${formatMoney(totalCents, currency)} by ${recipient.name} ends. ` +
       (status === "RESERVED"
         ? "Its units go back into stock, and if the payment comes after all, it is given back."
@@ -284,6 +291,7 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
             <section aria-labelledby="items-heading">
               <h2 id="items-heading" class="heading">Items</h2>
               <Items order={order} />
+              <Region name="sum">{regions.sum}</Region>
             </section>
             <Region name="refunds">{regions.refunds}</Region>
             <section aria-labelledby="timeline-heading" class="card">
@@ -362,6 +370,7 @@ function regionsOf(order: OrderDetail) {
   return {
     path: <Path order={order} />,
     timeline: <Timeline order={order} />,
+    sum: <Sum order={order} />,
     payment: <Payment order={order} />,
     refunds: <Refunds order={order} />,
     told: <Notifications order={order} />,

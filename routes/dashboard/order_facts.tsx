@@ -6,12 +6,13 @@
 
 import type { FC } from "hono/jsx";
 import { toIsoTime } from "../../db/connection/database.ts";
-import type { OrderDetail, OrderPayment } from "../../db/orders/order_queries.ts";
+import type { OrderDetail, OrderPayment, SourcePayment } from "../../db/orders/order_queries.ts";
+import { adjustmentName } from "../../domain/order/adjustment.ts";
 import { writtenOut } from "../../domain/refund/refund_items.ts";
 import { formatCount, formatMoney } from "./format.ts";
-import { Columns, linkTo, Money, None, Status, Table, Time } from "./parts.tsx";
+import { Badge, Columns, linkTo, Money, None, Status, Table, Time } from "./parts.tsx";
 
-/** Its items and what they come to. */
+/** Its items. */
 export const Items: FC<{ order: OrderDetail }> = ({ order }) => (
   <Table label="Items">
     <Columns names={["Product", { right: "Price" }, { right: "Units" }, { right: "Subtotal" }]} />
@@ -34,28 +35,56 @@ export const Items: FC<{ order: OrderDetail }> = ({ order }) => (
         </tr>
       ))}
     </tbody>
-    <tfoot>
-      {order.adjustments.map((adjustment, index) => (
-        <tr key={index}>
-          <th scope="row" colspan={3}>{adjustment.label}</th>
-          <td class="right">
-            <Money cents={adjustment.amountCents} currency={order.currency} />
-          </td>
-        </tr>
-      ))}
-      <tr>
-        <th scope="row" colspan={3}>Total</th>
-        <td class="right">
-          <Money cents={order.totalCents} currency={order.currency} />
-        </td>
-      </tr>
-    </tfoot>
   </Table>
+);
+
+/** What its total is made of: the items, what there is besides, and what of it went back. */
+export const Sum: FC<{ order: OrderDetail }> = ({ order }) => {
+  const { adjustments, currency, refundedCents } = order;
+  return (
+    <dl class="sum">
+      {adjustments.length > 0 && (
+        <SumLine name="Items" cents={order.itemsCents} currency={currency} />
+      )}
+      {adjustments.filter(({ included }) =>
+        !included
+      ).map((one) => (
+        <SumLine
+          key={one.id}
+          name={adjustmentName(one)}
+          cents={one.amountCents}
+          currency={currency}
+        />
+      ))}
+      <SumLine name="Total" cents={order.totalCents} currency={currency} look="whole" />
+      {adjustments.filter(({ included }) => included).map((one) => (
+        <SumLine
+          key={one.id}
+          name={`${adjustmentName(one)}, included`}
+          cents={one.amountCents}
+          currency={currency}
+          look="beside"
+        />
+      ))}
+      {refundedCents > 0 && <SumLine name="Refunded" cents={-refundedCents} currency={currency} />}
+    </dl>
+  );
+};
+
+const SumLine: FC<
+  { name: string; cents: number; currency: string; look?: "whole" | "beside" }
+> = ({ name, cents, currency, look }) => (
+  <div class={look}>
+    <dt>{name}</dt>
+    <dd>
+      <Money cents={cents} currency={currency} />
+    </dd>
+  </div>
 );
 
 /** Who ordered, and where the messages go. */
 export const Customer: FC<{ order: OrderDetail }> = (
-  { order: { customer, recipient, placedAt } },
+  { order: { customer, recipient, language, placedAt } },
 ) => (
   <>
     <h2>Customer</h2>
@@ -63,11 +92,23 @@ export const Customer: FC<{ order: OrderDetail }> = (
       <dt>Name</dt>
       <dd>{recipient.name}</dd>
       <dt>E-mail</dt>
-      <dd>{recipient.email}</dd>
+      <dd>{recipient.email ?? <span class="muted">None was given: no e-mail is sent</span>}</dd>
       <dt>Id</dt>
       <dd>
-        <a href={linkTo("/dashboard/orders", { q: customer.externalId })}>{customer.externalId}</a>
+        {customer.externalId === null
+          ? <Guest email={recipient.email} />
+          : (
+            <a href={linkTo("/dashboard/orders", { q: customer.externalId })}>
+              {customer.externalId}
+            </a>
+          )}
       </dd>
+      {language !== null && (
+        <>
+          <dt>Language</dt>
+          <dd>{language}</dd>
+        </>
+      )}
       <dt>Placed</dt>
       <dd>
         <Time at={placedAt} />
@@ -76,37 +117,89 @@ export const Customer: FC<{ order: OrderDetail }> = (
   </>
 );
 
-/** What the provider took. */
-export const Payment: FC<{ order: OrderDetail }> = (
-  { order: { payment, furtherPayments, status } },
-) => (
+/** In the place of an id; with an address it leads to what else was ordered with it. */
+const Guest: FC<{ email: string | null }> = ({ email }) => (
   <>
-    <h2>Payment</h2>
-    {payment === null
-      ? (
+    <Badge tone="plain">Guest</Badge>
+    {email !== null && (
+      <>
+        {" "}
+        <a class="small" href={linkTo("/dashboard/orders", { q: email })}>orders by this e-mail</a>
+      </>
+    )}
+  </>
+);
+
+/** What was paid at the source, and what the provider took. */
+export const Payment: FC<{ order: OrderDetail }> = ({ order }) => {
+  const { payment, furtherPayments, sourcePayment, paymentStatus, status } = order;
+  const isTheSame = sourcePayment !== null && payment?.provider === sourcePayment.provider &&
+    payment.providerRef === sourcePayment.reference;
+  return (
+    <>
+      <h2>Payment</h2>
+      {sourcePayment !== null && !isTheSame && (
+        <SourceFacts
+          order={order}
+          payment={sourcePayment}
+        />
+      )}
+      {payment !== null && <PaymentFacts payment={payment} atSource={isTheSame} />}
+      {payment === null && sourcePayment === null && (
         <p class="muted">
-          {status === "PENDING"
+          {paymentStatus === "none"
+            ? "There is nothing to pay"
+            : paymentStatus === "paid"
+            ? "Paid at its source"
+            : status === "PENDING"
             ? "Asked for once the stock is reserved"
             : status === "RESERVED"
             ? "The provider has not answered yet"
             : "None was taken"}
         </p>
-      )
-      : <PaymentFacts payment={payment} />}
-    {furtherPayments.map((further) => (
-      <section key={further.id} aria-label="Further payment">
-        <h3>Taken besides</h3>
-        <PaymentFacts payment={further} />
-      </section>
-    ))}
-  </>
+      )}
+      {furtherPayments.map((further) => (
+        <section key={further.id} aria-label="Further payment">
+          <h3>Taken besides</h3>
+          <PaymentFacts payment={further} />
+        </section>
+      ))}
+    </>
+  );
+};
+
+/** Of a payment that the books do not have yet, or not any more. */
+const SourceFacts: FC<{ order: OrderDetail; payment: SourcePayment }> = (
+  { order: { totalCents, currency }, payment: { provider, reference, paidAt } },
+) => (
+  <dl class="facts">
+    <dt>State</dt>
+    <dd>
+      <Badge tone="good">Paid at its source</Badge>
+    </dd>
+    <dt>Amount</dt>
+    <dd>{formatMoney(totalCents, currency)}</dd>
+    <dt>Provider</dt>
+    <dd>{provider}</dd>
+    <dt>Reference</dt>
+    <dd>
+      <code>{reference}</code>
+    </dd>
+    <dt>Paid</dt>
+    <dd>
+      <Time at={paidAt} />
+    </dd>
+  </dl>
 );
 
-const PaymentFacts: FC<{ payment: OrderPayment }> = ({ payment }) => (
+const PaymentFacts: FC<{ payment: OrderPayment; atSource?: boolean }> = (
+  { payment, atSource },
+) => (
   <dl class="facts">
     <dt>State</dt>
     <dd>
       <Status of={payment.status} />
+      {atSource && <span class="muted">at its source</span>}
     </dd>
     <dt>Amount</dt>
     <dd>{formatMoney(payment.amountCents, payment.currency)}</dd>

@@ -77,7 +77,7 @@ export function orderListPageRoutes({ db, baseCurrency }: AppDeps): Hono {
               Only orders of the first {maxAddresses} of them are found: type more of the address.
             </Notice>
           )}
-          <OrderFilters given={given} />
+          <OrderFilters given={given} currency={given.currency ?? baseCurrency} />
           {orders.length > 0 || stoppedEarly
             ? <OrderTable orders={orders} />
             : Object.values(given).some((value) => value !== undefined)
@@ -113,26 +113,30 @@ function givenIn(query: PageQuery): Given {
   };
 }
 
-/** Amounts are read with the digits of the currency that is asked for, or of the base currency. */
+/** Amounts are of the currency that is asked for, or of the base currency: then only its orders are meant. */
 function searchOf(query: PageQuery, given: Given, baseCurrency: string): OrderSearch {
+  const currency = given.currency ?? baseCurrency;
+  const minCents = query.cents("least", currency);
+  const maxCents = query.cents("most", currency);
+  const hasAmount = minCents !== undefined || maxCents !== undefined;
   return {
     text: given.q,
     status: given.status,
-    currency: given.currency,
+    currency: hasAmount ? currency : given.currency,
     placedFrom: given.from,
     placedTo: given.to && `${given.to} 23:59:59.999999`,
-    minCents: query.cents("least", given.currency ?? baseCurrency),
-    maxCents: query.cents("most", given.currency ?? baseCurrency),
+    minCents,
+    maxCents,
   };
 }
 
 /** The same orders as a file. */
-function fileLink(given: Given, { minCents, maxCents }: OrderSearch): string {
+function fileLink(given: Given, { currency, minCents, maxCents }: OrderSearch): string {
   const { least: _, most: __, ...rest } = given;
-  return linkTo("/orders.csv", { ...rest, least_cents: minCents, most_cents: maxCents });
+  return linkTo("/orders.csv", { ...rest, currency, least_cents: minCents, most_cents: maxCents });
 }
 
-const OrderFilters: FC<{ given: Given }> = ({ given }) => (
+const OrderFilters: FC<{ given: Given; currency: string }> = ({ given, currency }) => (
   <Filters action={home} label="Orders" verb="Search">
     <SearchField
       name="q"
@@ -149,7 +153,7 @@ const OrderFilters: FC<{ given: Given }> = ({ given }) => (
       value={given.status}
     />
     <DayFields label="Placed from" from={given.from} to={given.to} />
-    <AmountFields least={given.least} most={given.most} />
+    <AmountFields least={given.least} most={given.most} currency={currency} />
     <div class="field short">
       <label for="currency">Currency</label>
       <input id="currency" name="currency" value={given.currency} maxlength={3} placeholder="any" />
@@ -176,6 +180,19 @@ const NoneYet: FC = () => (
   </Empty>
 );
 
+/** Whom an order was placed for, and the way to what else was ordered; a guest without an address has one order. */
+const CustomerLink: FC<{ order: OrderSummary }> = ({ order: { customer, recipient } }) => {
+  const word = customer.externalId ?? recipient.email;
+  return (
+    <>
+      {word === null
+        ? recipient.name
+        : <a href={linkTo("/dashboard/orders", { q: word })}>{recipient.name}</a>}
+      {customer.isGuest && <span class="muted small">guest</span>}
+    </>
+  );
+};
+
 /** Orders as rows. */
 const OrderTable: FC<{ orders: readonly OrderSummary[] }> = ({ orders }) => (
   <Table label="Orders">
@@ -200,9 +217,7 @@ const OrderTable: FC<{ orders: readonly OrderSummary[] }> = ({ orders }) => (
             <Status of={order.status} />
           </td>
           <td class="wide ellipsis">
-            <a href={linkTo("/dashboard/orders", { q: order.customer.externalId })}>
-              {order.recipient.name}
-            </a>
+            <CustomerLink order={order} />
           </td>
           <td class="wide">
             <Time at={order.placedAt} />

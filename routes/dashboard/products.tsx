@@ -11,7 +11,7 @@ import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
 import { ShareBar } from "./chart.tsx";
 import { ChoiceField, Filters, SearchField } from "./filters.tsx";
-import { formatCount, plainAmount } from "./format.ts";
+import { formatCount, formatMoney, plainAmount } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Badge, Columns, Empty, Faults, linkTo, Pager, Table } from "./parts.tsx";
 import { pageSize, readPageQuery } from "./queries.ts";
@@ -127,9 +127,12 @@ const ProductTable: FC<{ products: readonly ListedProduct[]; currency: string }>
   </Table>
 );
 
-/** @param currency with whose digits the price is written: products know no currency of their own */
+/** @param currency with whose digits a price is written that is not from an order */
 const Row: FC<{ product: ListedProduct; currency: string }> = ({ product, currency }) => {
   const { id, sku, name, priceCents, stockQty, receivedQty, isShort } = product;
+  const price = product.currency === null
+    ? plainAmount(priceCents, currency)
+    : formatMoney(priceCents, product.currency);
   const left = receivedQty === 0 ? 0 : stockQty / receivedQty;
   return (
     <tr>
@@ -152,7 +155,7 @@ const Row: FC<{ product: ListedProduct; currency: string }> = ({ product, curren
           </>
         )}
       </td>
-      <td class="right">{plainAmount(priceCents, currency)}</td>
+      <td class="right">{price}</td>
       <td class="right">{formatCount(receivedQty)}</td>
       <td class="right">{formatCount(receivedQty - stockQty)}</td>
       <td class="right">

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { giveMoney } from "../order_money.ts";
+import { storeOrder } from "../routes/api.ts";
 import { assertAccessible, assertFits, type Tab } from "./browser.ts";
 import { takePicture } from "./pictures.ts";
 import { setStage } from "./stage.ts";
@@ -65,6 +67,48 @@ stage.test("every page fits a phone", async (tab) => {
     await assertAccessible(tab.page, name);
   });
 }, { viewport: { width: 375, height: 812 }, isMobile: true, hasTouch: true });
+
+stage.test("the sum of an order stands in one column, on a phone and on a wide screen, in light and dark", async ({ page }) => {
+  const { db } = stage.service.deps;
+  const id = await storeOrder(db, { totalCents: 1_234_500, currency: "GBP" });
+  await giveMoney(db, id, {
+    adjustments: [
+      {
+        kind: "shipping",
+        label: "Express by a courier with a very long name ".repeat(3),
+        amountCents: 490,
+      },
+      { kind: "discount", amountCents: -54_000 },
+      { kind: "tax", label: "VAT 20 %", amountCents: 197_115, included: true },
+    ],
+    source: { provider: "paypal", reference: "5O190127TN364715T".repeat(5), paidAt: null },
+    language: "en-GB",
+    guest: true,
+    recipientEmail: null,
+  });
+  await db.run("update orders set refunded_cents = 100 where id = ?", [id]);
+  for (const width of [375, 1_440]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const colorScheme of ["light", "dark"] as const) {
+      const look = `${width} ${colorScheme}`;
+      await page.emulateMedia({ colorScheme });
+      await page.goto(`/dashboard/orders/${id}`);
+      await page.locator("#live-state.on").waitFor();
+      await assertFits(page, look);
+      await assertAccessible(page, look);
+      const lines = page.locator(".sum > div");
+      assert.deepEqual(
+        (await lines.locator("dd").allTextContents()).map((text) => text.trim()),
+        ["£12,345.00", "£4.90", "-£540.00", "£11,809.90", "£1,971.15", "-£1.00"],
+        look,
+      );
+      const edges = await lines.locator("dd").evaluateAll((amounts) =>
+        amounts.map((amount) => Math.round(amount.getBoundingClientRect().right))
+      );
+      assert.equal(new Set(edges).size, 1, `${look}: ${edges}`);
+    }
+  }
+});
 
 stage.test("the keyboard reaches everything, beginning with the content", async ({ page }) => {
   await page.goto("/dashboard/orders");

@@ -8,6 +8,7 @@
 import { z } from "zod";
 import { notificationStates } from "../../../domain/notification/notification.ts";
 import { maxCounted } from "../../../domain/bounded_count.ts";
+import { recordedKinds } from "../../../domain/order/adjustment.ts";
 import { groups } from "../../../domain/messages/messages.ts";
 import { refundableKinds } from "../../../domain/refund/shares.ts";
 import { customer, orderSchemas } from "../orders/order_fields.ts";
@@ -34,8 +35,8 @@ export const orderAnswer = z.object(orderSchemas).meta({ id: "Order" });
 /** An order for whoever has brought or changed it. */
 export const orderReceiptAnswer = z.object({
   ...orderSchemas,
-  customer: customer.partial({ email: true, name: true })
-    .meta({ description: "E-mail and name are for tokens with the scope `read`" }),
+  customer: customer.partial({ email: true, name: true, guest: true })
+    .meta({ description: "All but the ids is for tokens with the scope `read`" }),
   recipient_name: orderSchemas.recipient_name.optional(),
   recipient_email: orderSchemas.recipient_email.optional(),
 }).meta({ id: "OrderReceipt" });
@@ -78,6 +79,8 @@ const payment = z.object({
 /** An order with everything. */
 export const orderDetailAnswer = z.object({
   ...orderSchemas,
+  language: z.string().nullable()
+    .meta({ description: "BCP 47, such as `de-AT`; null where its source did not say" }),
   items: z.array(z.object({
     id,
     sku: z.string(),
@@ -86,13 +89,28 @@ export const orderDetailAnswer = z.object({
     qty: z.int().min(1),
     subtotal_cents: cents,
   })),
+  items_cents: cents.meta({ description: "Sum of the items, in minor units" }),
   adjustments: z.array(z.object({
-    kind: z.string(),
-    label: z.string(),
-    amount_cents: z.int().meta({ description: "In cents; may be negative" }),
-    included: z.boolean().meta({ description: "True for what the items' prices hold already" }),
-  })).meta({ description: "What the total has besides the items" }),
+    id,
+    kind: z.enum(recordedKinds).meta({
+      description:
+        "`payment_difference` is what an accepted payment was more or less than asked for",
+    }),
+    label: z.string().nullable().meta({ description: "What the customer reads" }),
+    amount_cents: z.int()
+      .meta({ description: "In minor units of the currency; a discount is below zero" }),
+    included: z.boolean()
+      .meta({ description: "True for a tax that the prices hold: it adds nothing to the total" }),
+  })).meta({
+    description: "What there is besides the items: `total_cents` is `items_cents` and those that " +
+      "are not `included`",
+  }),
   payment: payment.nullable(),
+  source_payment: z.object({
+    provider: z.string(),
+    reference: z.string().meta({ description: "The provider's own name for the payment" }),
+    paid_at: time.nullable(),
+  }).nullable().meta({ description: "The payment that was made at the source, as it says" }),
   further_payments: z.array(payment)
     .meta({ description: "Money beside the payment that settles the order" }),
   refunds: z.array(refundAnswer),
@@ -181,7 +199,7 @@ export const leaderboardAnswer = z.object({
   leaderboard: z.array(z.object({
     rank: z.int().min(1),
     customer_id: id,
-    external_id: z.string().nullable(),
+    external_id: z.string().nullable().meta({ description: "Null of a guest" }),
     name: z.string().nullable(),
     revenue_cents: z.int(),
   })),

@@ -217,6 +217,7 @@ export const channels = {
 export const orderDetail = {
   ...paid,
   refunded_cents: 1_250,
+  language: "de-AT",
   items: [{
     id: 91,
     sku: "MUG",
@@ -225,7 +226,8 @@ export const orderDetail = {
     qty: 2,
     subtotal_cents: 2_500,
   }],
-  adjustments: [],
+  items_cents: 2_500,
+  adjustments: [{ id: 5, kind: "tax", label: "VAT 19 %", amount_cents: 399, included: true }],
   payment: {
     id: 40,
     provider: "http",
@@ -235,6 +237,7 @@ export const orderDetail = {
     status: "SUCCEEDED",
     paid_at: "2026-01-05T10:00:03.204417Z",
   },
+  source_payment: null,
   further_payments: [],
   refunds: [processedRefund],
   notifications: [{

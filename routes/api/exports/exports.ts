@@ -7,6 +7,7 @@
 import { Hono } from "hono";
 import { daysBefore } from "../../../domain/kpi/day.ts";
 import { emptyKpiRow } from "../../../domain/kpi/kpi.ts";
+import { readAdjustmentSums } from "../../../db/orders/order_lines.ts";
 import { listRefunds } from "../../../db/refunds/refund_list.ts";
 import { readKpis } from "../../../streams/kpis/kpis.ts";
 import { checked } from "../../middleware/checked.ts";
@@ -14,6 +15,7 @@ import { csvDownload } from "./csv_download.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import { rangeOf } from "../kpis/kpis.ts";
+import { moneyColumns } from "./money_columns.ts";
 import { orderFinder } from "../orders/find_orders.ts";
 import { orderFileColumns, orderJson } from "../orders/order_fields.ts";
 import { listedRefundJson } from "../orders/order_json.ts";
@@ -83,11 +85,13 @@ function orderFile(app: Hono, deps: AppDeps): void {
         columns: orderFileColumns,
         nextPage: pages(async (beforeId) => {
           const found = await find({ beforeId, limit: pageRows });
+          const sums = await readAdjustmentSums(deps.db, found.orders.map(({ id }) => id));
           return {
             rows: found.orders.map((order) => {
               const { customer, ...row } = orderJson(order);
               return {
                 ...row,
+                ...moneyColumns(order.totalCents, sums.get(order.id)),
                 customer_id: customer.id,
                 customer_external_id: customer.external_id,
                 customer_email: customer.email,

@@ -7,6 +7,7 @@
 
 import { z } from "zod";
 import { type OrderStatus, orderTransitions } from "../../../domain/order/order.ts";
+import { paymentStatuses } from "../../../domain/order/source_payment.ts";
 import type { OrderSummary } from "../../../db/orders/order_queries.ts";
 import { cents, currency, id, time } from "../description/schema_parts.ts";
 
@@ -32,9 +33,10 @@ const statuses = Object.keys(orderTransitions) as [OrderStatus, ...OrderStatus[]
 /** Who ordered. */
 export const customer = z.object({
   id,
-  external_id: z.string(),
-  email: z.string(),
+  external_id: z.string().nullable().meta({ description: "The shop's own id; null of a guest" }),
+  email: z.string().nullable(),
   name: z.string(),
+  guest: z.boolean().meta({ description: "True for whoever has no id at the shop" }),
 });
 
 /** Every field of an order, in the order of the answers. */
@@ -52,12 +54,13 @@ export const orderFields = {
   refunded_cents: field(cents, 0, (order) => order.refundedCents),
   customer: field(
     customer,
-    { id: 7, external_id: "c-7", email: "ann@example.com", name: "Ann" },
-    ({ customer: { id, externalId, email, name } }) => ({
+    { id: 7, external_id: "c-7", email: "ann@example.com", name: "Ann", guest: false },
+    ({ customer: { id, externalId, email, name, isGuest } }) => ({
       id,
       external_id: externalId,
       email,
       name,
+      guest: isGuest,
     }),
   ),
   recipient_name: field(
@@ -66,9 +69,18 @@ export const orderFields = {
     (order) => order.recipient.name,
   ),
   recipient_email: field(
-    z.string().meta({ description: "As the order was placed; its messages go there" }),
+    z.string().nullable().meta({
+      description: "As the order was placed; its messages go there, and without it none by e-mail",
+    }),
     "ann@example.com",
     (order) => order.recipient.email,
+  ),
+  payment_status: field(
+    z.enum(paymentStatuses).meta({
+      description: "At its source: `due` is charged, `paid` was paid there, `none` costs nothing",
+    }),
+    "due",
+    (order) => order.paymentStatus,
   ),
   placed_at: field(time, "2026-01-05T10:00:00.000000Z", (order) => order.placedAt),
   reserved_at: field(time.nullable(), null, (order) => order.reservedAt),
@@ -83,8 +95,8 @@ type Fields = typeof orderFields;
 export type OrderJson = { [Name in keyof Fields]: z.output<Fields[Name]["schema"]> };
 
 /**
- * The columns of `orders.csv`, a customer's fields as columns of their own. New ones come at the end: programs read
- * the others by their places.
+ * The columns of `orders.csv`, a customer's fields and the parts of its total as columns of their own. New ones come
+ * at the end: programs read the others by their places.
  */
 export const orderFileColumns = [
   "id",
@@ -105,6 +117,16 @@ export const orderFileColumns = [
   "updated_at",
   "recipient_name",
   "recipient_email",
+  "items_cents",
+  "shipping_cents",
+  "tax_cents",
+  "tax_included_cents",
+  "discount_cents",
+  "tip_cents",
+  "fee_cents",
+  "gift_wrap_cents",
+  "other_cents",
+  "payment_status",
 ] as const;
 
 const entries = Object.entries(orderFields);

@@ -26,9 +26,10 @@ export function orderReceiptJson(order: OrderSummary, held: readonly Scope[]) {
 
 /** An order with everything. */
 export function orderDetailJson(order: OrderDetail) {
-  const { payment } = order;
+  const { payment, sourcePayment } = order;
   return {
     ...orderJson(order),
+    language: order.language,
     items: order.items.map((item) => ({
       id: item.id,
       sku: item.sku,
@@ -37,13 +38,20 @@ export function orderDetailJson(order: OrderDetail) {
       qty: item.qty,
       subtotal_cents: item.subtotalCents,
     })),
+    items_cents: order.itemsCents,
     adjustments: order.adjustments.map((adjustment) => ({
+      id: adjustment.id,
       kind: adjustment.kind,
       label: adjustment.label,
       amount_cents: adjustment.amountCents,
       included: adjustment.included,
     })),
     payment: payment === null ? null : paymentJson(payment),
+    source_payment: sourcePayment === null ? null : {
+      provider: sourcePayment.provider,
+      reference: sourcePayment.reference,
+      paid_at: sourcePayment.paidAt,
+    },
     further_payments: order.furtherPayments.map(paymentJson),
     refunds: order.refunds.map((refund) => refundJson(refund, order.currency)),
     notifications: order.notifications.map((notification) => ({

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { syntheticOrder } from "../../../tools/bench/orders_file.ts";
 import type { Database } from "../../../db/connection/database.ts";
 import { takeOrders } from "../../../db/orders/intake.ts";
+import { readAdjustmentSums, readOrderLines } from "../../../db/orders/order_lines.ts";
 import { readOrderDetail } from "../../../db/orders/order_queries.ts";
 import { searchOrders } from "../../../db/orders/order_search.ts";
 import { listOpenOrders, listOpenRefunds } from "../../../db/recovery/recovery.ts";
@@ -198,6 +199,8 @@ async function runHotStatements(flow: Workflow, from: number): Promise<SentState
     await listSettledOrders(db, { afterId: 1_000, limit: batch });
     label("lists");
     await readOrderDetail(db, ids[0]!);
+    await readOrderLines(db, ids, { limit: 20 });
+    await readAdjustmentSums(db, ids);
     for (const status of [undefined, "PENDING", "PAID"] as const) {
       await searchOrders(db, { status }, { beforeId: undefined, limit: 50 });
     }

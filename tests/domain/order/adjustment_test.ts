@@ -1,5 +1,19 @@
 import assert from "node:assert/strict";
-import { adjustmentKinds, adjustmentProblem } from "../../../domain/order/adjustment.ts";
+import {
+  adjustmentKinds,
+  adjustmentName,
+  adjustmentProblem,
+  recordedKinds,
+} from "../../../domain/order/adjustment.ts";
+
+Deno.test("adjustmentName() says the label, or else the kind in words", () => {
+  assert.equal(adjustmentName({ kind: "shipping", label: "Express" }), "Express");
+  assert.equal(adjustmentName({ kind: "gift_wrap", label: null }), "Gift wrap");
+  assert.equal(adjustmentName({ kind: "tip", label: "" }), "Tip");
+  for (const kind of recordedKinds) {
+    assert.match(adjustmentName({ kind, label: null }), /^[A-Z][a-z ]+$/);
+  }
+});
 
 Deno.test("adjustmentProblem() says on which side of zero an amount must be, and what to write", () => {
   for (const kind of adjustmentKinds) {

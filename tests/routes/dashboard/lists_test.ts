@@ -3,7 +3,7 @@ import { daysBefore } from "../../../domain/kpi/day.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import { applyKpis } from "../../../streams/kpis/kpis.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
-import { type Api, openApi, storeOrder } from "../api.ts";
+import { type Api, ask, openApi, orderBodyOf, storeOrder } from "../api.ts";
 import { openPage, sendForm } from "./pages.ts";
 
 let api: Api;
@@ -54,6 +54,10 @@ Deno.test("customers are ranked in each currency", async () => {
   assert.match(euros.text, /1 Name of second second €3.00 2 Name of first first €1.00/);
   const dollars = await openPage(api, "/dashboard/customers?currency=USD");
   assert.match(dollars.text, /1 Name of first first \$5.00/);
+  await db.run("update customers set guest = 1 where external_id = 'first'");
+  const guest = await openPage(api, "/dashboard/customers?currency=USD");
+  assert.match(guest.text, /1 Name of first Guest \$5.00/);
+  assert.match(guest.html, /href="\/dashboard\/orders\?q=first%40example.com"/);
   const unknown = await openPage(api, "/dashboard/customers?currency=xxx");
   assert.match(unknown.text, /Nobody has paid in XXX yet/);
   const mistyped = await openPage(api, "/dashboard/customers?currency=EURO");
@@ -73,6 +77,13 @@ Deno.test("products show what is held and what is low", async () => {
   assert.match(text, /Name 100% P-NONE P-NONE sold out 2.50 40 40 0/);
   assert.match(text, /Name 100% P-LOW P-LOW low 2.50 1,000 991 9/);
   assert.match(text, /Name 100% P-MUCH P-MUCH in stock 2.50 1,000 100 900/);
+  const order = orderBodyOf({
+    currency: "JPY",
+    items: [{ sku: "P-YEN", name: "Bowl", unit_price_cents: 2_500, qty: 1 }],
+  });
+  assert.equal((await ask(api, "POST", "/orders", order)).status, 202);
+  const priced = await openPage(api, "/dashboard/products?q=P-YEN");
+  assert.match(priced.text, /Bowl P-YEN in stock ¥2,500 50 0 50/);
   const none = await openPage(api, "/dashboard/products?q=P-&stock=none");
   assert.match(none.text, /P-NONE/);
   assert.doesNotMatch(none.text, /P-LOW|P-MUCH/);

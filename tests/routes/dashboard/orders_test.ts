@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Api, ask, openApi, storeAddresses, storeOrder } from "../api.ts";
+import { giveMoney } from "../../order_money.ts";
 import { fail, told } from "../notified.ts";
 import { fieldOf, openPage, sendForm } from "./pages.ts";
 
@@ -66,6 +67,18 @@ Deno.test("the list's filters hold together, and its pages neither repeat nor mi
   const seen = [...await idsOn(`/dashboard/orders?${query}`), ...await idsOn(next)];
   assert.deepEqual(seen, ids);
   assert.deepEqual(await idsOn(`/dashboard/orders?${query}&from=2030-01-01`), []);
+});
+
+Deno.test("an amount without a currency is one of the base currency, and finds no other", async () => {
+  const euros = await storeOrder(api.deps.db, { totalCents: 777_700 });
+  await storeOrder(api.deps.db, { totalCents: 777_700, currency: "JPY" });
+  const { html, text } = await openPage(api, "/dashboard/orders?least=7777&most=7777.00");
+  assert.match(html, new RegExp(`/dashboard/orders/${euros}"`));
+  assert.match(text, /Amount from, EUR/);
+  assert.doesNotMatch(text, /¥777,700/);
+  assert.match(html, /orders\.csv\?currency=EUR&amp;least_cents=777700&amp;most_cents=777700/);
+  const yen = await openPage(api, "/dashboard/orders?currency=JPY&least=777700");
+  assert.match(yen.text, /Amount from, JPY .* ¥777,700/);
 });
 
 Deno.test("a filter that makes no sense is passed over and said so", async () => {
@@ -316,6 +329,67 @@ Deno.test("a page claims no more of a notification than is known", async () => {
   assert.equal(await states(), "log logged,email given_up,webhook sent");
   const page = await openPage(api, `/dashboard/notifications/${ids.log}`);
   assert.match(page.text, /State Logged Channel log/);
+});
+
+Deno.test("an order's page shows what its total is made of, and what was paid at its source", async () => {
+  const { db } = api.deps;
+  const id = await storeOrder(db, { totalCents: 2_400, currency: "JPY" });
+  const plain = await openPage(api, `/dashboard/orders/${id}`);
+  assert.match(plain.text, /Tea TEA ¥2,400 1 ¥2,400 Total ¥2,400 Timeline/);
+  await giveMoney(db, id, {
+    adjustments: [
+      { kind: "shipping", label: "Express <b>", amountCents: 490 },
+      { kind: "tax", label: "VAT 19 %", amountCents: 375, included: true },
+      { kind: "discount", amountCents: -540 },
+    ],
+    source: { provider: "paypal", reference: "5O1-X", paidAt: "2024-05-06 07:07:00.000000" },
+    language: "de-AT",
+  });
+  await db.run("update orders set refunded_cents = 350 where id = ?", [id]);
+  const { text, html } = await openPage(api, `/dashboard/orders/${id}`);
+  assert.match(
+    text,
+    /Items ¥2,400 Express <b> ¥490 Discount -¥540 Total ¥2,350 VAT 19 %, included ¥375 Refunded -¥350/,
+  );
+  assert.doesNotMatch(html, /<b>\s*¥|Express <b>/);
+  assert.match(
+    text,
+    /State Paid at its source Amount ¥2,350 Provider paypal Reference 5O1-X Paid 6 May 2024, 07:07/,
+  );
+  assert.match(text, /Language de-AT/);
+  await db.run(
+    "update payments set provider = 'paypal', provider_ref = '5O1-X', status = 'REVERSED' where order_id = ?",
+    [id],
+  );
+  const after = await openPage(api, `/dashboard/orders/${id}`);
+  assert.match(after.text, /State Gave back at its source Amount ¥2,350 Provider paypal/);
+  assert.doesNotMatch(after.text, /Paid at its source/);
+  const free = await storeOrder(db, { status: "PENDING", currency: "KWD", totalCents: 2_510 });
+  await giveMoney(db, free, { paymentStatus: "none" });
+  const { text: nothing } = await openPage(api, `/dashboard/orders/${free}`);
+  assert.match(nothing, /There is nothing to pay/);
+  assert.match(nothing.replaceAll("\u00a0", " "), /Total KWD 2\.510/);
+});
+
+Deno.test("a guest is shown as one, with or without an address, and is nowhere asked for by an id", async () => {
+  const { db } = api.deps;
+  const customer = `guest-key-${crypto.randomUUID()}`;
+  const id = await storeOrder(db, { customer });
+  await giveMoney(db, id, { guest: true });
+  const page = await openPage(api, `/dashboard/orders/${id}`);
+  assert.match(page.text, /Id Guest orders by this e-mail/);
+  const link = `/dashboard/orders?q=${customer}%40example.com`;
+  assert.ok(page.html.includes(`href="${link}"`));
+  assert.deepEqual([...new Set(await idsOn(link))], [id]);
+  const list = await openPage(api, link);
+  assert.match(list.text, new RegExp(`Name of ${customer} guest`));
+  await giveMoney(db, id, { recipientEmail: null });
+  const { text, html } = await openPage(api, `/dashboard/orders/${id}`);
+  assert.match(text, /E-mail None was given: no e-mail is sent Id Guest Placed/);
+  assert.doesNotMatch(html, /[?&;]q=guest-key|>null</);
+  const question = await sendForm(api, `/dashboard/orders/${id}/refund`, { which: "all" });
+  assert.match(question.text, /of €10\.00 €10\.00 of order|of €10\.00 /);
+  assert.doesNotMatch(question.text, /null/);
 });
 
 Deno.test("an order that does not exist is a page that says so", async () => {

@@ -18,9 +18,13 @@ import {
 } from "../../../streams/notifications/deliver_notifications.ts";
 import type { NotificationSender } from "../../../streams/notifications/notification_sender.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
+import { makeConsumer } from "../../../streams/workflow/consumer.ts";
+import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { runConsumers } from "../../../streams/run_consumers.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { webhookSender } from "../../../streams/notifications/webhook_sender.ts";
+import { observeDatabase } from "../../db/connection/observed_database.ts";
+import { giveMoney } from "../../order_money.ts";
 import { receiveMails, receiveWebhooks, type WebhookReceiver } from "../../receivers.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 
@@ -167,6 +171,85 @@ Deno.test("deliverOnce() posts signed webhooks of orders that are paid, failed a
     assert.deepEqual(await deliverOnce(flow, sender), { claimed: 0, sent: 0, failed: 0 });
     await assertVerified(flow);
   }));
+
+Deno.test("deliverOnce() posts what an order's total is made of, as it stands when it is sent", () =>
+  withWebhooks("deliver_lines", async ({ flow, receiver, sender }) => {
+    const taken = await flow.add([
+      anOrder("o-1", [{ sku: "a", qty: 2, unitPriceCents: 1_000 }, {
+        sku: "b",
+        qty: 1,
+        unitPriceCents: 400,
+      }]),
+      anOrder("o-2", Array.from({ length: 25 }, () => ({ sku: "a", qty: 1, unitPriceCents: 4 }))),
+    ]);
+    const [adjusted, large] = taken.map(({ orderId }) => orderId!) as [number, number];
+    await giveMoney(flow.db, adjusted, {
+      adjustments: [
+        { kind: "shipping", label: "Express", amountCents: 490 },
+        { kind: "tax", label: "VAT 19 %", amountCents: 375, included: true },
+        { kind: "discount", amountCents: -540 },
+      ],
+    });
+    await flow.rows("update customers set guest = 1");
+    await flow.drain();
+    const [log] = await flow.rows(
+      "select cast(payload as char) as payload from notification_logs where order_id = ? limit 1",
+      [adjusted],
+    );
+    assert.doesNotMatch(String(log!.payload), /items|adjustments|payment_status/);
+    assert.deepEqual(await deliverOnce(flow, sender), { claimed: 2, sent: 2, failed: 0 });
+    const dataOf = (id: number) =>
+      receiver.received.find(({ body }) => body.data.order_id === id)!.body.data;
+    const { items, adjustments, ...data } = dataOf(adjusted);
+    assert.deepEqual(
+      items.map((
+        { sku, name, unit_price_cents, qty, subtotal_cents }: Record<string, unknown>,
+      ) => [sku, name, unit_price_cents, qty, subtotal_cents]),
+      [["a", "Product a", 1_000, 2, 2_000], ["b", "Product b", 400, 1, 400]],
+    );
+    assert.deepEqual(
+      adjustments.map((
+        { kind, label, amount_cents, included }: Record<string, unknown>,
+      ) => [kind, label, amount_cents, included]),
+      [
+        ["shipping", "Express", 490, false],
+        ["tax", "VAT 19 %", 375, true],
+        ["discount", null, -540, false],
+      ],
+    );
+    assert.deepEqual(
+      [data.items_cents, data.total_cents, data.item_count, data.adjustment_count],
+      [2_400, 2_350, 2, 3],
+    );
+    assert.deepEqual([data.payment_status, data.customer_id], ["due", null]);
+    const { items: first, item_count, items_cents } = dataOf(large);
+    assert.deepEqual([first.length, item_count, items_cents], [20, 25, 100]);
+  }));
+
+Deno.test("claimDeliveries() reads what orders hold by as many statements for many as for one", () =>
+  withWebhooks("deliver_statements", async ({ flow }) => {
+    await settle(flow, ...Array.from({ length: 12 }, (_, index) => 100 + 2 * index));
+    const statementsFor = async (limit: number) => {
+      const { db, sent } = observeDatabase(flow.db);
+      const claim = crypto.randomUUID().replaceAll("-", "");
+      const claimed = await claimDeliveries(db, "webhook", { claim, limit, leaseMs: 60_000 });
+      assert.equal(claimed.length, limit);
+      return sent.length;
+    };
+    const one = await statementsFor(1);
+    assert.equal(await statementsFor(11), one);
+  }));
+
+Deno.test("sendNotifications() on the channel log reads neither items nor adjustments", () =>
+  withWebhooks("deliver_log_reads", async ({ flow }) => {
+    await flow.add([anOrder("o-1", [{ sku: "a", qty: 2, unitPriceCents: 1_000 }])]);
+    for (const group of ["orders", "payments", "payments"] as const) await flow.turn(group);
+    const { db, sent } = observeDatabase(flow.db);
+    await consumeOnce(makeConsumer({ ...flow, db }, flow.consumerOf("notifications").options));
+    assert.equal((await logs(flow, "log")).length, 1);
+    assert.equal(sent.length, 1);
+    assert.ok(sent.every(({ sql }) => !/order_items|order_adjustments|payment_status/.test(sql)));
+  }, ["log"]));
 
 Deno.test("sendNotifications() puts a cancellation on the list once, however often it is asked", () =>
   withWebhooks("deliver_cancelled", async ({ flow, receiver, sender }) => {

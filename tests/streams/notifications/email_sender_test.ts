@@ -4,6 +4,7 @@ import { deliverOnce } from "../../../streams/notifications/deliver_notification
 import { emailSender } from "../../../streams/notifications/email_sender.ts";
 import type { NotificationSender } from "../../../streams/notifications/notification_sender.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
+import { giveMoney } from "../../order_money.ts";
 import { type MailReceiver, receiveMails } from "../../receivers.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 
@@ -102,6 +103,28 @@ Deno.test("emailSender() tells customers of payment, failure and refund, as text
     assert.ok(
       tries.every(({ status_code, reply }) => status_code === 250 && /^250 /.test(String(reply))),
     );
+  }));
+
+Deno.test("emailSender() lists what an order's total is made of", () =>
+  withMails("email_lines", async ({ flow, server, sender }) => {
+    const [taken] = await flow.add([
+      anOrder("L-1", [{ sku: "mug", qty: 3, unitPriceCents: 800 }], { currency: "JPY" }),
+    ]);
+    await giveMoney(flow.db, taken!.orderId!, {
+      adjustments: [
+        { kind: "shipping", amountCents: 490 },
+        { kind: "tax", label: "消費税 10 %", amountCents: 218, included: true },
+        { kind: "discount", label: "Spring & sale", amountCents: -540 },
+      ],
+    });
+    await flow.drain();
+    assert.equal((await deliverOnce(flow, sender)).sent, 1);
+    const { text, html } = server.mails[0]!.parsed;
+    assert.match(
+      text!,
+      /3 × Product mug at ¥800: ¥2,400\nItems: ¥2,400\nShipping: ¥490\nSpring & sale: -¥540\nTotal: ¥2,350\n消費税 10 %, included: ¥218\n/,
+    );
+    assert.match(String(html), />Spring &amp; sale<\/td><td align="right">-¥540</);
   }));
 
 Deno.test("emailSender() writes to whom each order was placed for, of payments and of refunds", () =>

@@ -13,6 +13,7 @@ import { makeApp } from "../../../../routes/app.ts";
 import { problemTypes } from "../../../../routes/middleware/problem.ts";
 import { serveHttp } from "../../../../routes/server.ts";
 import { csvOf } from "../../../csv_orders.ts";
+import { giveMoney } from "../../../order_money.ts";
 import { askedKey } from "../../../workflow.ts";
 import { type Api, ask, openApi, orderBodyOf, storeOrder } from "../../api.ts";
 import { providerSecret, signatureOf } from "../payments/callbacks.ts";
@@ -369,6 +370,17 @@ Deno.test("every answer to what the document describes, and to what it does not,
       writeNotifications(tx, [notification], ["log", "webhook"])
     );
   }
+  await giveMoney(api.deps.db, paid, {
+    adjustments: [
+      { kind: "shipping", label: "Express", amountCents: 490 },
+      { kind: "tax", amountCents: 375, included: true },
+      { kind: "discount", amountCents: -540 },
+    ],
+    source: { provider: "paypal", reference: "5O1", paidAt: "2026-01-05 09:59:00.000000" },
+    language: "de-AT",
+    guest: true,
+    recipientEmail: null,
+  });
   const decided = await storeOrder(api.deps.db, { status: "RESERVED" });
   await decideEveryWay(decided);
   const asked = await Promise.all([pending, paid, failed].map(callbackOf));

@@ -6,6 +6,8 @@ import { requestRefunds } from "../../../../services/request_refunds.ts";
 import { makeApp } from "../../../../routes/app.ts";
 import { csvDownload, type CsvFile } from "../../../../routes/api/exports/csv_download.ts";
 import { applyKpis } from "../../../../streams/kpis/kpis.ts";
+import { giveMoney } from "../../../order_money.ts";
+import { observeDatabase } from "../../../db/connection/observed_database.ts";
 import { type Api, ask, assertProblem, openApi, orderBodyOf, storeOrder } from "../../api.ts";
 
 let api: Api;
@@ -38,6 +40,18 @@ async function list(path: string): Promise<Record<string, unknown>[]> {
   }
   return entries;
 }
+
+/** Empty where an order has nothing of the kind. */
+const adjustmentColumns = [
+  "shipping_cents",
+  "tax_cents",
+  "tax_included_cents",
+  "discount_cents",
+  "tip_cents",
+  "fee_cents",
+  "gift_wrap_cents",
+  "other_cents",
+];
 
 Deno.test("GET /orders.csv has what GET /orders lists, under the same filters", async () => {
   const customer = `X-${crypto.randomUUID()}`;
@@ -72,6 +86,8 @@ Deno.test("GET /orders.csv has what GET /orders lists, under the same filters", 
         const { id, external_id, email, name } = customer as Record<string, unknown>;
         const fields = {
           ...order,
+          items_cents: order.total_cents,
+          ...Object.fromEntries(adjustmentColumns.map((name) => [name, null])),
           customer_id: id,
           customer_external_id: external_id,
           customer_email: email,
@@ -105,9 +121,68 @@ Deno.test("GET /orders.csv says what it is, and HEAD the same without the file",
         ? ""
         : "id,external_order_id,status,failure_reason,currency,total_cents,refunded_cents,customer_id," +
           "customer_external_id,customer_email,customer_name,placed_at,reserved_at,settled_at," +
-          "created_at,updated_at,recipient_name,recipient_email\r\n",
+          "created_at,updated_at,recipient_name,recipient_email,items_cents,shipping_cents,tax_cents," +
+          "tax_included_cents,discount_cents,tip_cents,fee_cents,gift_wrap_cents,other_cents," +
+          "payment_status\r\n",
     );
   }
+});
+
+Deno.test("GET /orders.csv tells what totals are made of, by one statement a page", async () => {
+  const { db } = api.deps;
+  const customer = `M-${crypto.randomUUID()}`;
+  const plain = await storeOrder(db, { customer, totalCents: 700 });
+  const adjusted = await storeOrder(db, { customer, totalCents: 2_400 });
+  await giveMoney(db, adjusted, {
+    adjustments: [
+      { kind: "shipping", label: "Express", amountCents: 400 },
+      { kind: "shipping", label: "Island", amountCents: 90 },
+      { kind: "discount", amountCents: -540 },
+      { kind: "tax", amountCents: 375, included: true },
+      { kind: "tax", amountCents: 20 },
+      { kind: "gift_wrap", amountCents: 0 },
+      { kind: "payment_difference", label: "Accepted", amountCents: -1 },
+    ],
+    paymentStatus: "paid",
+  });
+  const guest = await storeOrder(db, { totalCents: 500, placedAt: "2024-05-06 07:08:09.5" });
+  await giveMoney(db, guest, { guest: true, recipientEmail: null, paymentStatus: "none" });
+  const watched = observeDatabase(db);
+  const app = makeApp({ ...api.deps, db: watched.db });
+  const rows = await read(await app.request(`/orders.csv?customer=${customer}`));
+  const sums = watched.sent.filter(({ sql }) => sql.includes("order_adjustments"));
+  assert.equal(sums.length, 1);
+  const money = ({ id, total_cents, ...row }: Record_) => ({
+    id,
+    total_cents,
+    items_cents: row.items_cents,
+    ...Object.fromEntries(
+      adjustmentColumns.flatMap((name) => row[name] === "" ? [] : [[name, row[name]]]),
+    ),
+    payment_status: row.payment_status,
+  });
+  assert.deepEqual(rows.map(money), [
+    {
+      id: String(adjusted),
+      total_cents: "2369",
+      items_cents: "2400",
+      shipping_cents: "490",
+      tax_cents: "20",
+      tax_included_cents: "375",
+      discount_cents: "540",
+      gift_wrap_cents: "0",
+      other_cents: "-1",
+      payment_status: "paid",
+    },
+    { id: String(plain), total_cents: "700", items_cents: "700", payment_status: "due" },
+  ]);
+  const all = await read(await api.app.request("/orders.csv?least_cents=500&most_cents=500"));
+  const row = all.find(({ id }) => id === String(guest))!;
+  assert.deepEqual([row.customer_external_id, row.recipient_email, row.payment_status], [
+    "",
+    "",
+    "none",
+  ]);
 });
 
 Deno.test("GET /orders.csv goes over many pages without repeating or missing an order", async () => {

@@ -129,6 +129,9 @@ Deno.test("GET /leaderboard ranks customers by revenue, with their names", async
       },
     ],
   });
+  await api.deps.db.run("update customers set guest = 1 where id = ?", [customers[2]!]);
+  const guest = (await ask(api, "GET", "/leaderboard?currency=sek&limit=1")).body.leaderboard[0];
+  assert.deepEqual([guest.external_id, guest.name], [null, "Name of board-c"]);
   assert.equal((await ask(api, "GET", "/leaderboard")).body.currency, "GBP");
   assert.deepEqual((await ask(api, "GET", "/leaderboard?currency=JPY")).body, {
     currency: "JPY",
