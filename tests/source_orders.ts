@@ -8,7 +8,7 @@ import type { IncomingOrder } from "../domain/order/incoming_order.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** The provider of {@linkcode addPaid}, which no test configures. */
-export const sourceProvider = "shop_pay";
+export const sourceProvider = "shop pay";
 
 /** When what {@linkcode addPaid} takes was paid. */
 export const sourcePaidAt = "2025-03-01 11:59:00.000000";
@@ -20,12 +20,27 @@ export async function addPaid(
   options: { provider?: string; initialStock?: number } = {},
 ): Promise<number[]> {
   const { provider = sourceProvider, initialStock } = options;
-  const ids = (await flow.add(orders, initialStock)).map(({ orderId }) => orderId!);
-  for (const id of ids) await payAtSource(flow, id, { provider });
-  return ids;
+  const taken = await flow.add(
+    orders.map((order) => ({
+      ...order,
+      payment: {
+        status: "paid" as const,
+        provider,
+        reference: referenceOf(order),
+        paidAt: sourcePaidAt.slice(0, -3),
+      },
+    })),
+    initialStock,
+  );
+  return taken.map(({ orderId }) => orderId!);
 }
 
-/** Makes an order one that was paid at its source. */
+/** The provider's name for what an order of {@linkcode addPaid} was paid by. */
+export function referenceOf({ externalOrderId }: Pick<IncomingOrder, "externalOrderId">): string {
+  return `src_${externalOrderId}`;
+}
+
+/** Makes an order one that was paid at its source, whatever it came as. */
 export async function payAtSource(
   { rows }: Pick<Workflow, "rows">,
   orderId: number,
