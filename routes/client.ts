@@ -52,6 +52,7 @@ import type {
   stockFileAnswer,
 } from "./api/products/product_answers.ts";
 import type { productBody, stockBody } from "./api/products/product_body.ts";
+import type { completedBody, refusedBody } from "./api/refunds/by_hand_body.ts";
 import type { refundBody } from "./api/refunds/refund_body.ts";
 
 /** What a route answers: JSON when all goes well, a problem otherwise. */
@@ -90,6 +91,13 @@ export type ApiSchema = {
   "/orders/:id/payment/accept": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/payment/give-back": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/payment/dismiss": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
+  "/orders/:id/payment/returned": {
+    $post: Route<
+      ById & Keyed & { json?: z.input<typeof completedBody> },
+      typeof orderReceiptAnswer,
+      200
+    >;
+  };
   "/orders/:id/refunds": {
     $get: Route<ById & Query<typeof pageQuery>, typeof refundListAnswer, 200>;
     $post: Route<
@@ -101,6 +109,12 @@ export type ApiSchema = {
   "/refunds": { $get: Route<Query<typeof refundListQuery>, typeof refundListAnswer, 200> };
   "/refunds.csv": { $get: TextRoute<Query<typeof refundFileQuery>> };
   "/refunds/:id": { $get: Route<ById, typeof refundAnswer, 200> };
+  "/refunds/:id/complete": {
+    $post: Route<ById & Keyed & { json?: z.input<typeof completedBody> }, typeof refundAnswer, 202>;
+  };
+  "/refunds/:id/refuse": {
+    $post: Route<ById & Keyed & { json?: z.input<typeof refusedBody> }, typeof refundAnswer, 202>;
+  };
   "/products": {
     $get: Route<Query<typeof productListQuery>, typeof productListAnswer, 200>;
     $post: Route<{ json: z.input<typeof productBody> } & Keyed, typeof productAnswer, 200 | 201>;
