@@ -7,6 +7,7 @@
 import { type ProductStock, readStock } from "../db/catalog/stock.ts";
 import { maxUnits, type StockChange, unknownProduct } from "../domain/catalog/stock.ts";
 import { changeStock } from "../services/change_stock.ts";
+import { stockArrived } from "../services/stock_arrived.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { type Command, readOptions, usage } from "./command.ts";
@@ -43,6 +44,7 @@ what is available.`,
       }
       await guardDatabase(context);
       const { before, after } = await changeStock(context, sku, change);
+      if (after.stockQty > before.stockQty) await stockArrived(context, [after.productId]);
       print(formatStock(after));
       print(`available was ${formatCount(before.stockQty)}`);
       return 0;

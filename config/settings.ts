@@ -128,6 +128,13 @@ export const settingsTable = {
     kind: kinds.integer(0, 1_000_000_000, "units"),
     meaning: "stock of a product that an order names for the first time",
   },
+  onShortage: {
+    name: "ON_SHORTAGE",
+    fallback: "fail",
+    kind: kinds.oneOf("fail", "wait"),
+    meaning: "what becomes of an order that runs short: it fails, or waits for stock " +
+      "([how](operating.md#orders-that-run-short))",
+  },
   gateway: {
     name: "GATEWAY",
     fallback: "simulated",

@@ -17,7 +17,7 @@ import type { ServiceDeps } from "./publish_after_commit.ts";
 /**
  * Changes the units of a product that can be reserved and those that ever came in by the same number. A crash leaves
  * it changed or as it was. Units are never added twice: where the answer to the commit is lost, somebody has to
- * look. Nothing is published: orders that wait for units ask for them by themselves.
+ * look. Orders that wait for the units are told of them by `stockArrived`, after it.
  *
  * @returns the units before and afterwards
  * @throws {WorkflowError} `not_found`, `invalid` where units would be fewer than none or too many, or

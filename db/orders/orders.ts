@@ -157,11 +157,11 @@ export async function readExpiredReservations(
   return rows.map(toOrderFacts);
 }
 
-/** Where orders stand, without locking them, and what they are worth. */
+/** Where orders stand, without locking them, what they are worth, and how often they were taken up again. */
 export async function readStatuses(
   db: Queryable,
   ids: readonly number[],
-): Promise<Map<number, { status: OrderStatus; totalCents: number }>> {
+): Promise<Map<number, { status: OrderStatus; totalCents: number; retries: number }>> {
   if (ids.length === 0) return new Map();
   const { rows } = await readPacked(
     db,
@@ -169,13 +169,15 @@ export async function readStatuses(
       { sql: "id", kind: "number" },
       { sql: "status", kind: "text" },
       { sql: "total_cents", kind: "number" },
+      { sql: "retries", kind: "number" },
     ],
     "from orders force index (primary) where id in (?)",
     [sorted(ids)],
   );
-  return new Map(rows.map(([id, status, totalCents]) => [toInteger(id!), {
+  return new Map(rows.map(([id, status, totalCents, retries]) => [toInteger(id!), {
     status: status as OrderStatus,
     totalCents: toInteger(totalCents!),
+    retries: toInteger(retries!),
   }]));
 }
 

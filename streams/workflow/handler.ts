@@ -23,6 +23,8 @@ export interface HandlerDeps extends Gateways, queue.EngineDeps {
   kpiDay: (settledAt: string) => string;
   /** How long a reservation waits for its payment. */
   reservationTtlSeconds: number;
+  /** What becomes of an order that runs short; default `fail`. */
+  onShortage?: "fail" | "wait";
   /** Where customers are told how orders and refunds ended; default `log` alone. */
   notifyChannels?: readonly NotificationChannel[];
 }
@@ -57,6 +59,17 @@ function followUpOf(message: Message): Enqueued {
 /** Finished, with messages for other groups. */
 export function doneWith(...messages: Message[]): Outcome {
   return done({ messages, kpis: [] });
+}
+
+/**
+ * Outcomes of a batch, the first that is done with what follows from the batch as a whole. It is enqueued whoever has
+ * the message by now: who handles it again finds nothing to do, and would not know.
+ */
+export function withFollowUps(outcomes: Outcome[], messages: readonly Message[]): Outcome[] {
+  if (messages.length === 0) return outcomes;
+  const first = outcomes.find((outcome) => outcome.kind === "done");
+  for (const message of messages) first?.followUps.push({ message, evenIfLost: true });
+  return outcomes;
 }
 
 /** A message about a row that does not exist. */
