@@ -41,9 +41,7 @@ export async function publishAfterCommit(
   if (messages.length === 0) return;
   const { traceparents } = options;
   const enqueued = messages.map((message) =>
-    tracing
-      ? { message, traceparent: traceparents?.get(orderIdOf(message) ?? 0) }
-      : { message }
+    tracing ? { message, traceparent: traceparents?.get(orderIdOf(message) ?? 0) } : { message }
   );
   try {
     const published = publish(deps, enqueued, { ...options, committed: true });

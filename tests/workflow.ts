@@ -40,6 +40,7 @@ export interface WorkflowOptions {
   kpiTimezone?: string;
   reservationTtlSeconds?: number;
   notifyChannels?: NotificationChannel[];
+  onShortage?: "fail" | "wait";
   consumer?: Partial<ConsumerOptions>;
 }
 
@@ -87,6 +88,7 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
     kpiDay: kpiDayIn(options.kpiTimezone ?? "UTC"),
     reservationTtlSeconds: options.reservationTtlSeconds ?? 900,
     notifyChannels: options.notifyChannels,
+    onShortage: options.onShortage,
     consumer: "test",
   };
   const consumerOf: Workflow["consumerOf"] = (group, own = {}, name = "test") =>

@@ -4,7 +4,11 @@
  * @module
  */
 
-import { type NotificationChannel, orderEnds, orderEventName } from "../../domain/notification/notification.ts";
+import {
+  type NotificationChannel,
+  orderEnds,
+  orderEventName,
+} from "../../domain/notification/notification.ts";
 import type { Queryable } from "../connection/database.ts";
 
 /** The name of the event that ended an order, of a row of `orders`: {@linkcode orderEventName} in SQL. */

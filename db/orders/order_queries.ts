@@ -17,6 +17,7 @@ import {
   readNotificationsOf,
 } from "../notifications/notification_queries.ts";
 import { recipientEmail } from "../catalog/customers.ts";
+import { readShortages, type Shortage } from "./shortages.ts";
 import { readRefunds, type RefundRow } from "../refunds/refund_rows.ts";
 
 /** An order with its customer. Times are ISO 8601 in UTC. */
@@ -47,6 +48,8 @@ export interface OrderDetail extends OrderSummary {
   furtherPayments: OrderPayment[];
   /** What its total has besides the items. */
   adjustments: OrderAdjustment[];
+  /** What it ran short of, until it is taken up again or reserved. */
+  shortages: Shortage[];
   refunds: RefundRow[];
   /** What was written to the log, or sent, or is to be. */
   notifications: ListedNotification[];
@@ -133,9 +136,18 @@ export async function readOrderDetail(
 ): Promise<OrderDetail | undefined> {
   const order = (await readOrderSummaries(db, [id])).get(id);
   if (order === undefined) return undefined;
-  const [items, adjustments, payments, refunds, notifications, timeline] = await Promise.all([
+  const [
+    items,
+    adjustments,
+    shortages,
+    payments,
+    refunds,
+    notifications,
+    timeline,
+  ] = await Promise.all([
     readOrderItems(db, id),
     readOrderAdjustments(db, id),
+    readShortages(db, [id]),
     readOrderPayments(db, id, order.currency),
     listRefundsOf(db, id, { afterId: 0, limit: maxInDetail }),
     readNotificationsOf(db, id, maxInDetail),
@@ -145,6 +157,7 @@ export async function readOrderDetail(
     ...order,
     items,
     adjustments,
+    shortages: shortages.get(id) ?? [],
     payment: payments.find(({ isSurplus }) => !isSurplus)?.payment ?? null,
     furtherPayments: payments.filter(({ isSurplus }) => isSurplus).map(({ payment }) => payment),
     refunds,

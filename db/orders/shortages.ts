@@ -4,6 +4,7 @@
  * @module
  */
 
+import { retriedReason } from "../../domain/order/order.ts";
 import type { OrderPlace } from "../../domain/order/reserve.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 
@@ -213,4 +214,180 @@ export async function sumBackordered(
     orders: toInteger(row.n),
     cents: BigInt(String(row.cents)),
   }));
+}
+
+/** Which orders that ran short are meant; what is undefined does not matter. */
+export interface ShortFilter {
+  /** Only those that ran short of this product. */
+  productId?: number;
+  /** Only these. */
+  ids?: readonly number[];
+  /** Only ids up to this one. */
+  upToId?: number;
+}
+
+/** Orders that failed for want of stock, in one currency. */
+export interface ShortSum {
+  currency: string;
+  orders: number;
+  cents: bigint;
+  /** The highest id among them. */
+  highestId: number;
+}
+
+/** How many orders failed for want of stock and were not taken up again, and their money. */
+export async function sumShortOrders(db: Queryable, filter: ShortFilter): Promise<ShortSum[]> {
+  const { from, where, values } = shortWay(filter);
+  const rows = await db.query(
+    `
+    select orders.currency, count(*) as n, sum(orders.total_cents) as cents, max(orders.id) as highest
+    from (
+      select distinct order_shortages.order_id
+      from ${from}
+      where order_shortages.waiting = 0 ${where}
+    ) short
+    straight_join orders on orders.id = short.order_id
+    where ${isShort}
+    group by orders.currency
+    order by orders.currency`,
+    values,
+  );
+  return rows.map((row) => ({
+    currency: String(row.currency),
+    orders: toInteger(row.n),
+    cents: BigInt(String(row.cents)),
+    highestId: toInteger(row.highest),
+  }));
+}
+
+/** A page of their ids, from the lowest up. */
+export async function listShortOrders(
+  db: Queryable,
+  filter: ShortFilter,
+  page: { afterId: number; limit: number },
+): Promise<number[]> {
+  const { from, where, values } = shortWay(filter);
+  const rows = await db.query(
+    `
+    select distinct order_shortages.order_id as id
+    from ${from}
+    straight_join orders on orders.id = order_shortages.order_id
+    where order_shortages.waiting = 0 and order_shortages.order_id > ? ${where} and ${isShort}
+    order by order_shortages.order_id
+    limit ?`,
+    [page.afterId, ...values, page.limit],
+  );
+  return rows.map((row) => toInteger(row.id));
+}
+
+/** The same of the newest, from an id down. */
+export async function listLatestShortOrders(
+  db: Queryable,
+  filter: ShortFilter,
+  page: { beforeId: number | undefined; limit: number },
+): Promise<number[]> {
+  const { from, where, values } = shortWay(filter);
+  const rows = await db.query(
+    `
+    select distinct order_shortages.order_id as id
+    from ${from}
+    straight_join orders on orders.id = order_shortages.order_id
+    where order_shortages.waiting = 0 and order_shortages.order_id < ? ${where} and ${isShort}
+    order by order_shortages.order_id desc
+    limit ?`,
+    [page.beforeId ?? Number.MAX_SAFE_INTEGER, ...values, page.limit],
+  );
+  return rows.map((row) => toInteger(row.id));
+}
+
+/** A page of all orders that failed for want of stock: those of before this was written down as well. Walks the table. */
+export async function listFailedForStock(
+  db: Queryable,
+  page: { afterId: number; limit: number },
+): Promise<number[]> {
+  const rows = await db.query(
+    `
+    select id
+    from orders force index (primary)
+    where id > ? and ${isShort}
+    order by id
+    limit ?`,
+    [page.afterId, page.limit],
+  );
+  return rows.map((row) => toInteger(row.id));
+}
+
+const isShort = `orders.status = 'FAILED' and orders.failure_reason = '${retriedReason}'`;
+
+function shortWay({ productId, ids, upToId }: ShortFilter) {
+  const conditions: [sql: string, value: number | number[] | undefined][] = [
+    ["order_shortages.product_id = ?", productId],
+    ["order_shortages.order_id in (?)", ids === undefined ? undefined : [0, ...ids]],
+    ["order_shortages.order_id <= ?", upToId],
+  ];
+  const given = conditions.filter(([, value]) => value !== undefined);
+  return {
+    from: `order_shortages force index (${
+      productId === undefined ? "order_shortages_once" : "order_shortages_product"
+    })`,
+    where: given.map(([sql]) => `and ${sql}`).join(" "),
+    values: given.map(([, value]) => value!),
+  };
+}
+
+/** What was missing of one product. */
+export interface Shortage {
+  sku: string;
+  name: string;
+  missingQty: number;
+  /** True while the order waits for it. */
+  isWaiting: boolean;
+}
+
+/** What orders ran short of, each in the order of SKUs; orders that did not are missing. */
+export async function readShortages(
+  db: Queryable,
+  orderIds: readonly number[],
+): Promise<Map<number, Shortage[]>> {
+  if (orderIds.length === 0) return new Map();
+  const rows = await db.query(
+    `
+    select order_shortages.order_id, products.sku, products.name, order_shortages.missing_qty,
+      order_shortages.waiting
+    from order_shortages force index (order_shortages_once)
+    straight_join products on products.id = order_shortages.product_id
+    where order_shortages.order_id in (?)
+    order by order_shortages.order_id, products.sku`,
+    [[...orderIds]],
+  );
+  const byOrder = new Map<number, Shortage[]>();
+  for (const row of rows) {
+    const orderId = toInteger(row.order_id);
+    const shortage = {
+      sku: String(row.sku),
+      name: String(row.name),
+      missingQty: toInteger(row.missing_qty),
+      isWaiting: toInteger(row.waiting) === 1,
+    };
+    const shortages = byOrder.get(orderId);
+    if (shortages === undefined) byOrder.set(orderId, [shortage]);
+    else shortages.push(shortage);
+  }
+  return byOrder;
+}
+
+/** Orders whose money is on its way back, or went back. */
+export async function readGivingBack(
+  db: Queryable,
+  orderIds: readonly number[],
+): Promise<Set<number>> {
+  if (orderIds.length === 0) return new Set();
+  const rows = await db.query(
+    `
+    select order_id from payments where order_id in (?) and status <> 'DECLINED'
+    union
+    select order_id from refunds where order_id in (?) and status <> 'FAILED'`,
+    [[...orderIds], [...orderIds]],
+  );
+  return new Set(rows.map((row) => toInteger(row.order_id)));
 }

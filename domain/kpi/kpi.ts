@@ -117,7 +117,8 @@ export interface FinishedRefund {
 
 /** The events by which a settled order counts: one, or none where its status counts nowhere. */
 export function orderKpiEvents(
-  { id: orderId, status, customerId, currency, totalCents: cents, settledAt, retryId }: SettledOrder,
+  { id: orderId, status, customerId, currency, totalCents: cents, settledAt, retryId }:
+    SettledOrder,
   kpiDay: (settledAt: string) => string,
 ): OrderKpiEvent[] {
   const kind = kpiKindOf("order", status) as KpiKindOf<"order"> | undefined;

@@ -6,7 +6,12 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { WorkflowError } from "../../domain/errors.ts";
-import { emptyKpiRow, type KpiEvent, type KpiRow, type OrderKpiEvent } from "../../domain/kpi/kpi.ts";
+import {
+  emptyKpiRow,
+  type KpiEvent,
+  type KpiRow,
+  type OrderKpiEvent,
+} from "../../domain/kpi/kpi.ts";
 import {
   type KpiAmount,
   kpiAverages,

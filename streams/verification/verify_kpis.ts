@@ -185,12 +185,12 @@ async function readStored(
   const scores = replies.splice(0, places.length) as (string | null)[];
   const [orders, refunds, again, undone] = marks.map(([highestId]) =>
     replies.splice(0, segmentsFor(highestId)) as (Uint8Array | null)[]
-  ) as [CountedMarks["orders"], ...CountedMarks["orders"][]];
+  );
   return {
     figures: dayReplies.filter((_, index) => index % 2 === 0).flat() as (string | null)[],
     listed: dayReplies.filter((_, index) => index % 2 === 1) as (string | null)[],
     scores,
-    marks: { orders, refunds: refunds!, again: again!, undone: undone! },
+    marks: { orders: orders!, refunds: refunds!, again: again!, undone: undone! },
   };
 }
 

@@ -7,7 +7,7 @@
 import type { Database } from "../../db/connection/database.ts";
 import type { Effects } from "../../domain/order/effects.ts";
 import type { KpiEvent } from "../../domain/kpi/kpi.ts";
-import type { Group, Message } from "../../domain/messages/messages.ts";
+import type { Group, Message, OrderMessage } from "../../domain/messages/messages.ts";
 import type { NotificationChannel } from "../../domain/notification/notification.ts";
 import type { Gateways } from "../payments/gateway.ts";
 import type * as queue from "../queue/work.ts";
@@ -38,7 +38,7 @@ export interface WorkflowTypes {
 }
 
 /** A message that was handed to a consumer. */
-export type Delivery<M extends Message = Message> = queue.Delivery<M>;
+export type Delivery<M extends Message = OrderMessage> = queue.Delivery<M>;
 
 /** What became of one message; its events are what counts for the figures. */
 export type Outcome = queue.Outcome<Message, KpiEvent>;

@@ -33,6 +33,6 @@ export const messageCodec: Codec<Message> = {
   onceIdOf: (message) => orderIdOf(message) ?? 0,
   logFacts: (message) =>
     "productId" in message ? { product_id: message.productId } : { order_id: message.orderId },
-  spanFacts: (message) =>
+  spanFacts: (message): Record<string, number> =>
     "productId" in message ? { "product.id": message.productId } : { "order.id": message.orderId },
 };

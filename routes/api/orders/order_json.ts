@@ -44,6 +44,8 @@ export function orderDetailJson(order: OrderDetail) {
     })),
     payment: payment === null ? null : paymentJson(payment),
     further_payments: order.furtherPayments.map(paymentJson),
+    shortages: order.shortages.map(({ sku, missingQty }) => ({ sku, missing_qty: missingQty })),
+    backordered: order.shortages.some(({ isWaiting }) => isWaiting),
     refunds: order.refunds.map((refund) => refundJson(refund, order.currency)),
     notifications: order.notifications.map((notification) => ({
       id: notification.id,

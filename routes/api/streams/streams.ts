@@ -5,6 +5,7 @@
  */
 
 import { Hono } from "hono";
+import { sumBackordered } from "../../../db/orders/shortages.ts";
 import { readQueueStatus } from "../../../streams/workflow/queue_status.ts";
 import { streamsAnswer } from "../description/answers.ts";
 import type { AppDeps } from "../../deps.ts";
@@ -24,8 +25,16 @@ export function streamRoutes(deps: AppDeps): Hono {
       answers: { 200: { says: "The groups", schema: streamsAnswer, example: streams } },
     }),
     async (c) => {
-      const status = await readQueueStatus(deps, deps.db);
+      const [status, backordered] = await Promise.all([
+        readQueueStatus(deps, deps.db),
+        sumBackordered(deps.db),
+      ]);
       return c.json({
+        backordered: backordered.map(({ currency, orders, cents }) => ({
+          currency,
+          orders,
+          amount_cents: Number(cents),
+        })),
         streams: status.map((group) => ({
           group: group.group,
           length: group.length,

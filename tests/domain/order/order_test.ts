@@ -16,11 +16,11 @@ import { orderEvents, orderIn, orderStates, refundEvents } from "./life.ts";
 
 /** The life of an order as the product promises it: a row a state, a column an event. */
 const orderLife: Record<OrderStatus, (OrderStatus | null)[]> = {
-  PENDING: ["RESERVED", "FAILED", null, null, null, "CANCELLED"],
-  RESERVED: [null, null, "PAID", "FAILED", "FAILED", "CANCELLED"],
-  PAID: [null, null, null, null, null, null],
-  FAILED: [null, null, null, null, null, null],
-  CANCELLED: [null, null, null, null, null, null],
+  PENDING: ["RESERVED", "FAILED", null, null, null, "CANCELLED", null],
+  RESERVED: [null, null, "PAID", "FAILED", "FAILED", "CANCELLED", null],
+  PAID: [null, null, null, null, null, null, null],
+  FAILED: [null, null, null, null, null, null, "PENDING"],
+  CANCELLED: [null, null, null, null, null, null, null],
 };
 
 const refundLife: Record<RefundStatus, (RefundStatus | null)[]> = {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { cancelOrder } from "../../../services/cancel_order.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import { groupsInSearchOrder } from "../../../domain/messages/work.ts";
-import type { Group, Message } from "../../../domain/messages/messages.ts";
+import { type Group, type Message, orderIdOf } from "../../../domain/messages/messages.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { simulatedGateway } from "../../../streams/payments/gateway.ts";
@@ -186,7 +186,9 @@ const scenarios: Scenario[] = [
       shareOut(deliveries).map((share) => ({
         ...share,
         handle: (deps, batch) => {
-          if (batch.some(({ message }) => message.orderId >= 888_888)) throw new Error("unlucky");
+          if (batch.some(({ message }) => orderIdOf(message)! >= 888_888)) {
+            throw new Error("unlucky");
+          }
           return share.handle(deps, batch);
         },
       })),
