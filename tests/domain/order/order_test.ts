@@ -11,6 +11,7 @@ import {
   type RefundStatus,
   refundTransition,
   refundTransitions,
+  retriedReason,
 } from "../../../domain/order/order.ts";
 import { orderEvents, orderIn, orderStates, refundEvents } from "./life.ts";
 
@@ -82,7 +83,8 @@ Deno.test("an order has a reason after the events that fail it, and only then", 
 Deno.test("orderAfter() does every state × event of the table and refuses the rest", () => {
   for (const status of orderStates) {
     for (const event of orderEvents) {
-      const order = orderIn(status, { refundedCents: 7 });
+      const failureReason = status === "FAILED" ? retriedReason : null;
+      const order = orderIn(status, { refundedCents: 7, failureReason });
       const to = orderTransitions[status][event];
       if (to === undefined) {
         assert.throws(() => orderAfter(order, event, "now"), /^Error: Cannot \w+ order 7: it is/);
@@ -95,5 +97,14 @@ Deno.test("orderAfter() does every state × event of the table and refuses the r
         settledAt: isSettled(to) ? "now" : null,
       });
     }
+  }
+});
+
+Deno.test("orderAfter() takes up again only what failed for want of stock", () => {
+  for (const failureReason of ["payment_declined", "payment_timeout"] as const) {
+    assert.throws(
+      () => orderAfter(orderIn("FAILED", { failureReason }), "retry", "now"),
+      /^Error: Cannot retry order 7: it is FAILED$/,
+    );
   }
 });
