@@ -20,6 +20,7 @@ import { orderListPageRoutes } from "./orders.tsx";
 import { overviewPageRoutes } from "./overview.tsx";
 import { productPageRoutes } from "./products.tsx";
 import { refundPageRoutes } from "./refunds.tsx";
+import { shortagePageRoutes } from "./shortages.tsx";
 import { streamPageRoutes } from "./streams.tsx";
 
 /** Where files are sent to. */
@@ -37,6 +38,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", orderListPageRoutes(deps));
   app.route("/", orderPageRoutes(deps));
   app.route("/", refundPageRoutes(deps));
+  app.route("/", shortagePageRoutes(deps));
   app.route("/", customerPageRoutes(deps));
   app.route("/", productPageRoutes(deps));
   app.route("/", kpiPageRoutes(deps));
