@@ -136,6 +136,13 @@ export const settingsTable = {
     meaning:
       "an order that names a SKU which is not known: `create` the product, or `reject` the order whole",
   },
+  onShortage: {
+    name: "ON_SHORTAGE",
+    fallback: "fail",
+    kind: kinds.oneOf("fail", "wait"),
+    meaning: "what becomes of an order that runs short: it fails, or waits for stock " +
+      "([how](operating.md#orders-that-run-short))",
+  },
   gateway: {
     name: "GATEWAY",
     fallback: "simulated",

@@ -20,6 +20,7 @@ export type ErrorCode =
   | "charge_not_known"
   | "order_not_cancellable"
   | "order_not_refundable"
+  | "order_not_retryable"
   | "not_yours"
   | "refund_exceeds_left"
   | "refund_not_by_hand"

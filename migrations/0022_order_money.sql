@@ -159,7 +159,8 @@ create table if not exists stock_movements (
 ) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
 
 -- What an order ran short of. waiting is 1 while the order is backordered: it stays PENDING, and is taken up by itself
--- when the product gets units, first those that were placed first.
+-- when the product gets units, first those that were placed first. Its rows are gone once it is taken up again, or
+-- cancelled.
 create table if not exists order_shortages (
   id bigint unsigned not null auto_increment,
   order_id bigint unsigned not null,
@@ -171,7 +172,8 @@ create table if not exists order_shortages (
   updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
   primary key (id),
   unique key order_shortages_once (order_id, product_id),
-  key order_shortages_queue (product_id, waiting, placed_at, order_id),
+  key order_shortages_queue (waiting, product_id, placed_at, order_id),
+  key order_shortages_product (product_id, order_id),
   constraint order_shortages_order foreign key (order_id) references orders (id),
   constraint order_shortages_product foreign key (product_id) references products (id),
   constraint order_shortages_missing_positive check (missing_qty > 0)
@@ -219,3 +221,35 @@ create table if not exists stock_file_rejects (
   primary key (stock_file_id, line),
   constraint stock_file_rejects_file foreign key (stock_file_id) references stock_files (id)
 ) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+-- Each time that an order which failed for want of stock was taken up again: what it had failed as, for the figures,
+-- which count by this row's id what follows. previous_id is the row of the time before, null at the first.
+create table if not exists order_retries (
+  id bigint unsigned not null auto_increment,
+  order_id bigint unsigned not null,
+  number int unsigned not null,
+  previous_id bigint unsigned null,
+  customer_id bigint unsigned not null,
+  currency char(3) character set ascii collate ascii_bin not null,
+  total_cents bigint not null,
+  failed_at datetime(6) not null,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (id),
+  unique key order_retries_once (order_id, number),
+  constraint order_retries_order foreign key (order_id) references orders (id)
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+-- retry_id is the latest of an order's rows in order_retries. backordered is 1 while the order waits for stock: then
+-- it has rows in order_shortages that say for which products, and no message.
+set @statement = if(
+  exists (
+    select 1 from information_schema.columns
+    where table_schema = database() and table_name = 'orders' and column_name = 'retry_id'),
+  'do 0',
+  'alter table orders
+    add column retry_id bigint unsigned null,
+    add column backordered tinyint not null default 0');
+prepare migration from @statement;
+execute migration;
+deallocate prepare migration;

@@ -27,7 +27,8 @@ export interface ChangeStockOptions {
 /**
  * Changes the units of a product that can be reserved and those that ever came in by the same number, and writes who
  * did it into the product's timeline. A crash leaves it changed or as it was. Units are never added twice: where the
- * answer to the commit is lost, somebody has to look.
+ * answer to the commit is lost, somebody has to look. Orders that wait for the units are
+ * told of them by `stockArrived`, after it.
  *
  * @returns the units before and afterwards
  * @throws {WorkflowError} `not_found`, `stock_changed` where it is not as the caller saw it, `invalid` where units

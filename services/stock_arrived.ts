@@ -1,21 +1,27 @@
 /**
- * What follows from units that came in.
+ * Telling the consumers that units of products came in: whoever adds units calls it, after the commit.
  *
  * @module
  */
 
-import type { ServiceDeps } from "./publish_after_commit.ts";
+import { stockArrivedMessages } from "../streams/stock/stock_arrived.ts";
+import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /**
- * Is called after every commit that made units of products available by hand: added, set to more, or brought by a new
- * product. Nothing follows from it yet. A crash between the commit and this leaves it undone, so nothing may depend on
- * it alone.
+ * Publishes that there are more units of products, where orders wait for them: these are taken up then. A crash before
+ * it leaves units that nobody was told of, which the sweep finds.
  *
- * @param productIds each once; where there are none, nothing follows
+ * @param productIds any number; those that no order waits for cost one look-up by index together
  */
-export function stockArrived(
-  _deps: Omit<ServiceDeps, "db">,
-  _productIds: readonly number[],
+export async function stockArrived(
+  deps: ServiceDeps,
+  productIds: readonly number[],
 ): Promise<void> {
-  return Promise.resolve();
+  for (let from = 0; from < productIds.length; from += productsPerLook) {
+    const part = productIds.slice(from, from + productsPerLook);
+    await publishAfterCommit(deps, await stockArrivedMessages(deps.db, part));
+  }
 }
+
+/** Products to one look. */
+const productsPerLook = 5_000;

@@ -14,7 +14,7 @@ const { tasks, permissions } = JSON.parse(
 /** Tasks of the product that are run beside engines that hold real orders. */
 const ofTheProduct = [
   ...["start", "serve", "consume", "import", "migrate", "doctor"],
-  ...["refund", "kpis", "verify", "recover", "dead", "stock"],
+  ...["refund", "retry", "kpis", "verify", "recover", "dead", "stock"],
 ];
 
 Deno.test("every task says what it does, and is a line that can be read", () => {

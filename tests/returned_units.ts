@@ -6,7 +6,7 @@
 
 import { requestRefund } from "../services/request_refunds.ts";
 import type { RefundItems } from "../domain/refund/refund_items.ts";
-import type { Message } from "../domain/messages/messages.ts";
+import type { RefundMessage } from "../domain/messages/messages.ts";
 import { publish } from "../streams/workflow/publish.ts";
 import { anOrder, type Workflow } from "./workflow.ts";
 
@@ -52,7 +52,7 @@ export async function askParts(
   orderId: number,
   items: RefundItems | undefined,
   amountCents: number | null = null,
-): Promise<Message & { refundId: number }> {
+): Promise<RefundMessage> {
   const { refund, currency } = await requestRefund(
     flow.db,
     { orderId, amountCents, items, reason: null, idempotencyKey: null },

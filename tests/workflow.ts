@@ -41,6 +41,7 @@ export interface WorkflowOptions {
   reservationTtlSeconds?: number;
   missingRowMs?: number;
   notifyChannels?: NotificationChannel[];
+  onShortage?: "fail" | "wait";
   consumer?: Partial<ConsumerOptions>;
 }
 
@@ -90,6 +91,7 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
     // No server here follows another one: what is not there is not there.
     missingRowMs: options.missingRowMs ?? -1_000,
     notifyChannels: options.notifyChannels,
+    onShortage: options.onShortage,
     consumer: "test",
   };
   const consumerOf: Workflow["consumerOf"] = (group, own = {}, name = "test") =>

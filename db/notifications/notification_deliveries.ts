@@ -299,6 +299,7 @@ function toClaimedNotification(row: Row, lines: OrderLines): ClaimedNotification
     },
     status: row.status as Notification["status"],
     failureReason: payload.failure_reason as Notification["failureReason"],
+    ...(Array.isArray(payload.shortages) ? { shortages: shortagesOf(payload.shortages) } : {}),
     currency: String(payload.currency),
     amountCents: toInteger(payload.amount_cents as number),
     totalCents: toInteger(row.total_cents),
@@ -307,4 +308,12 @@ function toClaimedNotification(row: Row, lines: OrderLines): ClaimedNotification
     createdAt: toIsoTime(row.created_at)!,
     attempts: toInteger(row.attempts),
   };
+}
+
+/** In the order of SKUs: the engines put lists together in any order. */
+function shortagesOf(
+  list: { sku: string; missing_qty: number }[],
+): NonNullable<Notification["shortages"]> {
+  return list.map(({ sku, missing_qty }) => ({ sku, missingQty: toInteger(missing_qty) }))
+    .sort((a, b) => a.sku < b.sku ? -1 : 1);
 }

@@ -8,8 +8,21 @@ import {
   noAddressError,
   type NotificationChannel,
   orderEnds,
+  orderEventName,
 } from "../../domain/notification/notification.ts";
 import type { Queryable } from "../connection/database.ts";
+
+/** The name of the event that ended an order, of a row of `orders`: {@linkcode orderEventName} in SQL. */
+export const orderEndEvent: string = `case orders.status ${
+  orderEnds.map(([status, name]) => {
+    const first = orderEventName(status, 1);
+    return first === name
+      ? `when '${status}' then '${name}'`
+      : `when '${status}' then if(orders.retries = 0, '${name}', concat('${
+        first!.slice(0, -1)
+      }', orders.retries))`;
+  }).join(" ")
+} end`;
 
 /** Something that a customer is told. */
 export interface NotificationRow {
@@ -51,15 +64,12 @@ export async function writeNotifications(
  * @returns how many of the orders have been told of, now or before
  */
 export async function logOrderEnds(tx: Queryable, orderIds: readonly number[]): Promise<number> {
-  const event = `case orders.status ${
-    orderEnds.map(([status, name]) => `when '${status}' then '${name}'`).join(" ")
-  } end`;
   const { affectedRows } = await tx.runText(
     `
     insert into notification_logs
       (order_id, customer_id, event, channel, status, total_cents, payload, success, sent_at)
-    select orders.id, orders.customer_id, ${event}, 'log', orders.status, orders.total_cents,
-      ${payloadOf(event, "orders.total_cents")},
+    select orders.id, orders.customer_id, ${orderEndEvent}, 'log', orders.status, orders.total_cents,
+      ${payloadOf(orderEndEvent, "orders.total_cents")},
       1, current_timestamp(6)
     from orders force index (primary)
     where orders.id in (?) and orders.status in (?)
@@ -69,12 +79,24 @@ export async function logOrderEnds(tx: Queryable, orderIds: readonly number[]): 
   return affectedRows;
 }
 
-/** What the history keeps of a happening, as it is then. */
-const payloadOf = (event: string, amountCents: string) => `
-      json_object('event', ${event}, 'order_id', orders.id,
+/** Fields of every payload. */
+const factsOf = (event: string, amountCents: string) =>
+  `'event', ${event}, 'order_id', orders.id,
         'external_order_id', orders.external_order_id, 'status', orders.status,
         'failure_reason', orders.failure_reason, 'currency', orders.currency,
-        'amount_cents', ${amountCents})`;
+        'amount_cents', ${amountCents}`;
+
+/** What the history keeps of a happening, as it is then: of an order that ran short, what was missing as well. */
+const payloadOf = (event: string, amountCents: string) => `
+      case when orders.failure_reason = 'insufficient_stock'
+        then json_object(${factsOf(event, amountCents)}, 'shortages', json_extract(coalesce((
+          select json_arrayagg(
+            json_object('sku', products.sku, 'missing_qty', order_shortages.missing_qty))
+          from order_shortages
+          straight_join products on products.id = order_shortages.product_id
+          where order_shortages.order_id = orders.id), '[]'), '$'))
+        else json_object(${factsOf(event, amountCents)})
+      end`;
 
 /** The same of what stands in {@linkcode notices}. */
 const payload = payloadOf("notice.event", "notice.amount_cents");

@@ -16,6 +16,8 @@ export interface OrderEventRow {
     | "created"
     | "updated"
     | "reserved"
+    | "backordered"
+    | "retried"
     | "paid"
     | "failed"
     | "cancelled"

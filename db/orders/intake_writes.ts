@@ -267,6 +267,10 @@ export async function updateOrders(
     throw new Error(`${affectedRows} of ${candidates.length} locked orders were still PENDING`);
   }
   const idOf = (externalOrderId: string) => locked.get(externalOrderId)!.id;
+  // What waited for stock asks for its new items: no stream holds it, so the sweep has it ask.
+  await tx.query("delete from order_shortages where order_id in (?)", [
+    candidates.map(({ order }) => idOf(order.externalOrderId)),
+  ]);
   await tx.query(
     "delete from order_addresses where order_id in (?)",
     [candidates.map(({ order }) => idOf(order.externalOrderId))],

@@ -5,9 +5,10 @@
  * @module
  */
 
-import { orderEventName } from "../../domain/notification/notification.ts";
+import { orderEnds, orderEventName } from "../../domain/notification/notification.ts";
 import type { OrderStatus, RefundStatus } from "../../domain/order/order.ts";
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
+import { orderEndEvent } from "../notifications/notifications.ts";
 import { refundEventStarts } from "../recovery/recovery.ts";
 
 /** What a check found wrong. */
@@ -357,26 +358,30 @@ export interface NotificationFault {
 
 /**
  * Notices that tell of an end which their order or refund did not have. The unique key rules out a
- * second row of one on a channel.
+ * second row of one on a channel. An order that was taken up again did fail before that.
  */
 export async function findWrongNotifications(tx: Queryable): Promise<Faults<NotificationFault>> {
-  const [processed, failed] = refundEventStarts();
+  const [processed, refundFailed] = refundEventStarts();
+  const failed = orderEventName("FAILED")!;
   const orders = await tx.query(
     `
     select orders.id as order_id, null as refund_id, orders.status, notification_logs.event,
       count(*) over () as faults
     from notification_logs
     straight_join orders on orders.id = notification_logs.order_id
-    where notification_logs.event in (?)
-      and notification_logs.event <>
-        case orders.status when 'PAID' then ? when 'FAILED' then ? when 'CANCELLED' then ? else '' end
+    where (notification_logs.event in (?) or notification_logs.event like ?)
+      and notification_logs.event <> coalesce(${orderEndEvent}, '')
+      and not (orders.retries > 0 and (notification_logs.event = ?
+        or (notification_logs.event like ?
+          and cast(substring(notification_logs.event, ?) as unsigned) < orders.retries)))
     order by notification_logs.id
     limit ?`,
     [
-      [orderEventName("PAID")!, orderEventName("FAILED")!, orderEventName("CANCELLED")!],
-      orderEventName("PAID"),
-      orderEventName("FAILED"),
-      orderEventName("CANCELLED"),
+      orderEnds.map(([, event]) => event),
+      `${failed}:%`,
+      failed,
+      `${failed}:%`,
+      failed.length + 2,
       maxRows,
     ],
   );
@@ -392,7 +397,7 @@ export async function findWrongNotifications(tx: Queryable): Promise<Faults<Noti
       and refunds.id is null
     order by notification_logs.id
     limit ?`,
-    [processed, failed, `${processed}%`, `${failed}%`, maxRows],
+    [processed, refundFailed, `${processed}%`, `${refundFailed}%`, maxRows],
   );
   const all = [orders, refunds].map((rows) => faultsOf(rows, toNotificationFault));
   return {

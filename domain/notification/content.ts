@@ -37,6 +37,8 @@ export interface Notification {
   status: OrderStatus;
   /** Why the order failed. */
   failureReason: FailureReason | null;
+  /** What an order that failed for want of stock lacked, in the order of SKUs; missing of others. */
+  shortages?: readonly { sku: string; missingQty: number }[];
   /** ISO 4217, upper case. */
   currency: string;
   /** What it is about, in minor units: the order's total or the refund's amount. */

@@ -41,9 +41,15 @@ const refundEvents: Readonly<Record<RefundStatus, string | null>> = {
   FAILED: "refund.failed:",
 };
 
-/** `order.paid`, `order.failed` or `order.cancelled`; null while the order is not settled. */
-export function orderEventName(status: OrderStatus): string | null {
-  return orderEvents[status];
+/**
+ * `order.paid`, `order.failed` or `order.cancelled`; null while the order is not settled. An order that was taken up
+ * again can fail more than once: after the second time, `order.failed:2`.
+ *
+ * @param retries how often it was taken up again
+ */
+export function orderEventName(status: OrderStatus, retries = 0): string | null {
+  const event = orderEvents[status];
+  return status === "FAILED" && retries > 0 ? `${event}:${retries}` : event;
 }
 
 /** The states of orders of which there is something to tell, with the names of the events. */

@@ -23,6 +23,7 @@ import { newProductPageRoutes } from "./new_products.tsx";
 import { oneProductPageRoutes } from "./product.tsx";
 import { productPageRoutes } from "./products.tsx";
 import { refundPageRoutes } from "./refunds.tsx";
+import { shortagePageRoutes } from "./shortages.tsx";
 import { streamPageRoutes } from "./streams.tsx";
 
 /** Where files are sent to. */
@@ -44,6 +45,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", orderPageRoutes(deps));
   app.route("/", refundPageRoutes(deps));
   app.route("/", byHandRoutes(deps));
+  app.route("/", shortagePageRoutes(deps));
   app.route("/", customerPageRoutes(deps));
   app.route("/", productPageRoutes(deps));
   app.route("/", newProductPageRoutes(deps));

@@ -10,14 +10,15 @@ import { type OrderDetail, readOrderDetail } from "../../db/orders/order_queries
 import { readOrders } from "../../db/orders/orders.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { bringerOf } from "../../domain/order/bringer.ts";
-import { isSettled } from "../../domain/order/order.ts";
+import { isSettled, retriedReason } from "../../domain/order/order.ts";
 import { writtenOut } from "../../domain/refund/refund_items.ts";
 import { reasonFault, trimmedReason } from "../../domain/refund/refund_request.ts";
 import type { DisputeVerdict } from "../../domain/order/settle.ts";
 import { cancelAndPublish } from "../../services/cancel_order.ts";
 import { decideAndPublish } from "../../services/decide_payment.ts";
 import { requestAndPublish } from "../../services/request_refunds.ts";
-import { cancelsOnly } from "../middleware/caller.ts";
+import { retryAndPublish } from "../../services/retry_orders.ts";
+import { cancelsOnly, retriesOnly } from "../middleware/caller.ts";
 import type { AppDeps } from "../deps.ts";
 import { problemOf } from "../middleware/problem.ts";
 import { readForm } from "../middleware/read_form.ts";
@@ -27,8 +28,8 @@ import { actorOf, mayCancel, ScopeNeeded } from "./form.tsx";
 import { formatCount, formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
-import { CancelForm, DisputeForm, isDisputed, leftCents } from "./order_actions.tsx";
-import { Customer, Items, Payment, Refunds, Sum } from "./order_facts.tsx";
+import { CancelForm, DisputeForm, isDisputed, leftCents, RetryForm } from "./order_actions.tsx";
+import { Customer, Items, Payment, Refunds, Shortages, Sum } from "./order_facts.tsx";
 import { Notifications, Path, Timeline } from "./order_timeline.tsx";
 import { Notice, Region, regionsToHtml } from "./parts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
@@ -47,6 +48,7 @@ import { need } from "./reading.ts";
 const outcomes: Readonly<Record<string, string>> = {
   refund: "The refund was requested",
   cancel: "The order was cancelled",
+  retry: "The order was taken up again",
   payment: "The payment was decided about",
   by_hand: "It was written down",
 };
@@ -106,6 +108,18 @@ export function orderPageRoutes(deps: AppDeps): Hono {
       return await refuse(c, deps, error, form);
     }
     return c.redirect(`/dashboard/orders/${id}?done=cancel`, 303);
+  });
+
+  app.post("/orders/:id{[0-9]{1,15}}/retry", async (c) => {
+    const id = idOf(c);
+    const form = await readForm(c);
+    try {
+      if (!isConfirmed(form)) return await askRetry(c, deps);
+      await retryAndPublish(deps, id, actorOf(c), { only: retriesOnly(c.get("caller")) });
+    } catch (error) {
+      return await refuse(c, deps, error, form);
+    }
+    return c.redirect(`/dashboard/orders/${id}?done=retry`, 303);
   });
 
   app.post("/orders/:id{[0-9]{1,15}}/payment", async (c) => {
@@ -250,6 +264,29 @@ async function askCancel(c: Context, deps: AppDeps): Promise<Response> {
   });
 }
 
+/** Asks before an order is taken up again: it may be charged then. */
+async function askRetry(c: Context, deps: AppDeps): Promise<Response> {
+  const { id, externalOrderId, recipient, totalCents, currency, shortages } = await orderFor(
+    c,
+    deps,
+  );
+  const missing = shortages.map(({ sku, missingQty }) => `${missingQty} of ${sku}`).join(", ");
+  return await askFirst(c, {
+    title: `Take up order ${externalOrderId} of ${recipient.name} again?`,
+    note: `${formatMoney(totalCents, currency)}, ${recipient.email}`,
+    says:
+      `It asks for all its units once more${
+        missing && `; it lacked ${missing}`
+      }. If they are there, ` +
+      `${formatMoney(totalCents, currency)} are charged; if not, it fails again.`,
+    nav: "/dashboard/orders",
+    action: `/dashboard/orders/${id}/retry`,
+    verb: "Take up again",
+    crumb: [`/dashboard/orders/${id}`, externalOrderId],
+    keep: "Leave it",
+  });
+}
+
 /** Shows the page again, with what was wrong and what was typed. */
 async function refuse(
   c: Context,
@@ -296,6 +333,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
               <Items order={order} />
               <Region name="sum">{regions.sum}</Region>
             </section>
+            <Region name="shortages">{regions.shortages}</Region>
             <Region name="refunds">{regions.refunds}</Region>
             <section aria-labelledby="timeline-heading" class="card">
               <h2 id="timeline-heading">Timeline</h2>
@@ -315,6 +353,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
               <Region name="told">{regions.told}</Region>
             </section>
             <Refund c={c} order={order} typed={refused?.form} />
+            <Retry c={c} order={order} />
             <Cancel c={c} order={order} />
           </div>
         </div>
@@ -353,6 +392,17 @@ const Refund: FC<{ c: Context; order: OrderDetail; typed?: Refused["form"] }> = 
     )
     : null;
 
+/** Taking it up again, where it failed for want of stock. */
+const Retry: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) =>
+  order.failureReason === retriedReason
+    ? (
+      <section aria-labelledby="retry-heading" class="card">
+        <h2 id="retry-heading">Take up again</h2>
+        <RetryForm c={c} order={order} />
+      </section>
+    )
+    : null;
+
 /** Cancelling, until it has come to its end. */
 const Cancel: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) =>
   isSettled(order.status) ? null : (
@@ -377,6 +427,7 @@ function regionsOf(order: OrderDetail) {
     sum: <Sum order={order} />,
     payment: <Payment order={order} />,
     refunds: <Refunds order={order} />,
+    shortages: <Shortages order={order} />,
     told: <Notifications order={order} />,
   };
 }

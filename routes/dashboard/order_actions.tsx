@@ -71,3 +71,13 @@ export const CancelForm: FC<{ c: Context; order: OrderDetail }> = ({ c, order })
     <button class="danger" type="submit">Cancel the order…</button>
   </PostForm>
 );
+
+/** Takes up an order again that failed for want of stock. */
+export const RetryForm: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) => (
+  <PostForm c={c} action={`/dashboard/orders/${order.id}/retry`} class="stack-form">
+    <p class="muted small">
+      It asks for all its units once more, and is charged if they are there.
+    </p>
+    <button class="primary" type="submit">Take up again…</button>
+  </PostForm>
+);

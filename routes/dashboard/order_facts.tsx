@@ -82,6 +82,28 @@ const SumLine: FC<
   </div>
 );
 
+/** What it ran short of; nothing where it did not. */
+export const Shortages: FC<{ order: OrderDetail }> = ({ order: { shortages } }) =>
+  shortages.length === 0 ? null : (
+    <section class="card" aria-labelledby="shortages-heading">
+      <h2 id="shortages-heading">
+        {shortages.some(({ isWaiting }) => isWaiting) ? "Waits for stock" : "Ran short of"}
+      </h2>
+      <dl class="facts">
+        {shortages.map(({ sku, name, missingQty }) => (
+          <>
+            <dt key={sku}>
+              <a href={linkTo("/dashboard/products", { q: sku })}>{sku}</a>
+            </dt>
+            <dd>
+              {formatCount(missingQty)} missing <span class="muted small">{name}</span>
+            </dd>
+          </>
+        ))}
+      </dl>
+    </section>
+  );
+
 /** Who ordered, and where the messages go. */
 export const Customer: FC<{ order: OrderDetail }> = (
   { order: { customer, recipient, language, placedAt } },

@@ -47,7 +47,11 @@ function stationsOf(order: OrderDetail): Station[] {
     name: "Stock reserved",
     at: reservedAt,
     look: reservedAt === null ? "" : "done",
-    note: reservedAt === null ? "waiting" : undefined,
+    note: reservedAt !== null
+      ? undefined
+      : order.shortages.some(({ isWaiting }) => isWaiting)
+      ? "waiting for stock"
+      : "waiting",
   };
   switch (status) {
     case "PENDING":
@@ -89,6 +93,8 @@ const steps: Readonly<Record<string, [name: string, look: string]>> = {
   created: ["Taken into the books", "accent"],
   updated: ["Changed by another import", "accent"],
   reserved: ["Stock reserved", "accent"],
+  backordered: ["Ran short, waits for stock", "bad"],
+  retried: ["Taken up again", "accent"],
   paid: ["Paid", "good"],
   failed: ["Failed", "bad"],
   cancelled: ["Cancelled", "bad"],

@@ -19,6 +19,7 @@ import {
   type HandlerDeps,
   type Outcome,
   vanished,
+  withFollowUps,
 } from "../workflow/handler.ts";
 
 /**
@@ -48,7 +49,7 @@ export function timeOutPayments(
     for (const order of expired) {
       orders.set(order.id, orderAfter(order, "time_out", now));
     }
-    await restock(tx, ids);
+    const arrived = await restock(tx, ids);
     await transitionOrders(tx, "time_out", ids, now);
     await addOrderEvents(
       tx,
@@ -60,7 +61,9 @@ export function timeOutPayments(
       })),
       deps.consumer,
     );
-    return deliveries.map(({ message: { orderId, amountCents, currency } }): Outcome => {
+    const outcomes = deliveries.map((
+      { message: { orderId, amountCents, currency } },
+    ): Outcome => {
       const order = orders.get(orderId);
       if (order === undefined) return vanished("order", orderId);
       const outcome = done(effectsOfOrder(order, deps.kpiDay));
@@ -71,5 +74,6 @@ export function timeOutPayments(
       }
       return outcome;
     });
+    return withFollowUps(outcomes, arrived);
   });
 }

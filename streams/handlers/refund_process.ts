@@ -11,7 +11,7 @@ import { readPayments } from "../../db/payments/payments.ts";
 import { leaveRefundsToPerson } from "../../db/refunds/refunds_by_hand.ts";
 import { endRefunds, readProviderKeys, refundFactsOf } from "../../db/refunds/refund_rows.ts";
 import { effectsOfRefund } from "../../domain/order/effects.ts";
-import type { RefundMessage } from "../../domain/messages/messages.ts";
+import type { RefundMessage, StockMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
 import type { OrderFacts } from "../../domain/order/order.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../../domain/refund/refund.ts";
@@ -24,6 +24,7 @@ import {
   type HandlerDeps,
   type Outcome,
   vanished,
+  withFollowUps,
 } from "../workflow/handler.ts";
 
 /** What a batch of refunds found, and what it will write. */
@@ -71,8 +72,7 @@ export async function applyRefunds(
       events: [],
     };
     const outcomes = deliveries.map((delivery) => applyOne(deps, refunding, delivery));
-    await writeRefunds(tx, refunding, now, deps.consumer);
-    return outcomes;
+    return withFollowUps(outcomes, await writeRefunds(tx, refunding, now, deps.consumer));
   });
 }
 
@@ -132,12 +132,13 @@ function applyOne(
   return done(effectsOfRefund(order, refund, deps.kpiDay));
 }
 
+/** @returns what takes up the orders that wait for the units that came back */
 async function writeRefunds(
   tx: Queryable,
   { processed, failed, byHand, refunded, events }: Refunding,
   now: string,
   consumer: string,
-): Promise<void> {
+): Promise<StockMessage[]> {
   await addRefunded(tx, refunded);
   await endRefunds(
     tx,
@@ -148,7 +149,7 @@ async function writeRefunds(
   await endRefunds(tx, "refuse", failed, now);
   await leaveRefundsToPerson(tx, byHand);
   await addOrderEvents(tx, events, consumer);
-  await returnUnits(tx, processed, consumer);
+  return await returnUnits(tx, processed, consumer);
 }
 
 /** Asks for the refunds of a batch that are neither finished nor refused by the sums. */

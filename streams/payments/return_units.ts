@@ -8,6 +8,8 @@ import { lockStock, writeStock } from "../../db/catalog/products.ts";
 import { addReturnedUnits, type ReturnedUnits } from "../../db/catalog/stock_movements.ts";
 import type { Queryable } from "../../db/connection/database.ts";
 import { markRestocked, readUnitsToReturn } from "../../db/refunds/refund_contents.ts";
+import type { StockMessage } from "../../domain/messages/messages.ts";
+import { stockArrivedMessages } from "../stock/stock_arrived.ts";
 
 /**
  * Puts the units that refunds bring back into stock, in the transaction in which they become `PROCESSED`: their orders
@@ -18,15 +20,16 @@ import { markRestocked, readUnitsToReturn } from "../../db/refunds/refund_conten
  *
  * @param refunds those that become `PROCESSED`
  * @param actor who processes them, for the products' timelines
+ * @returns what takes up the orders that wait for these units, to be published after the commit
  */
 export async function returnUnits(
   tx: Queryable,
   refunds: readonly { id: number; itemized?: boolean }[],
   actor: string,
-): Promise<void> {
+): Promise<StockMessage[]> {
   const itemized = refunds.filter((refund) => refund.itemized === true).map(({ id }) => id);
   const lines = await readUnitsToReturn(tx, itemized);
-  if (lines.length === 0) return;
+  if (lines.length === 0) return [];
   const stock = await lockStock(tx, lines.map(({ productId }) => productId));
   const movements = lines.map(({ productId, qty, orderId, refundId }): ReturnedUnits => {
     const stockQty = stock.get(productId)! + qty;
@@ -36,4 +39,5 @@ export async function returnUnits(
   await writeStock(tx, stock);
   await markRestocked(tx, lines.map(({ id }) => id));
   await addReturnedUnits(tx, movements, actor);
+  return await stockArrivedMessages(tx, [...stock.keys()]);
 }

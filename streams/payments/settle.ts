@@ -37,6 +37,7 @@ import {
   type HandlerDeps,
   type Outcome,
   vanished,
+  withFollowUps,
 } from "../workflow/handler.ts";
 import { restock } from "./restock.ts";
 
@@ -103,8 +104,7 @@ export function settlePayments(
     await recordUnexpected(deps, tx, settling, outcomes);
     await addOrderEvents(tx, events, deps.consumer);
     // Last, because other consumers wait for products that are locked here.
-    await restock(tx, declined);
-    return outcomes;
+    return withFollowUps(outcomes, await restock(tx, declined));
   });
 }
 

@@ -8,7 +8,7 @@
 
 import { deadLetterMessages } from "../../db/dead_letters/dead_letters.ts";
 import { readLossFloors } from "../../db/recovery/database_marks.ts";
-import { type Group, type Message, purposeOf } from "../../domain/messages/messages.ts";
+import { type Group, type Message, orderIdOf, purposeOf } from "../../domain/messages/messages.ts";
 import { causeHash } from "../../domain/order/content_hash.ts";
 import { handlers } from "../handlers/handlers.ts";
 import { watchActivity } from "../kpis/activity.ts";
@@ -41,10 +41,10 @@ function letterOf(group: Group, { entry, message, error }: Failed<Message>) {
   return {
     group,
     messageId: entry.id,
-    orderId: message?.orderId ?? null,
+    orderId: message && orderIdOf(message),
     refundId: message && "refundId" in message ? message.refundId : null,
-    amountCents: message?.amountCents ?? 0,
-    currency: message?.currency ?? null,
+    amountCents: message && "amountCents" in message ? message.amountCents : 0,
+    currency: message && "currency" in message ? message.currency : null,
     payload: JSON.stringify(entry.fields),
     error,
     attempts: entry.deliveries,
@@ -77,7 +77,7 @@ async function judgeVanished(
     if (vanished.id > (floors.get(vanished.what) ?? 0)) {
       return Number(id.split("-")[0]) > oldestMs ? "wait" : "keep";
     }
-    const order_id = message?.orderId;
+    const order_id = message && orderIdOf(message);
     log.warn("message about a lost row dropped", { group, id, order_id, error });
     return "drop";
   });

@@ -89,7 +89,8 @@ function notificationFaults({ rows }: Workflow) {
   return rows(`
     select due.order_id, due.event, count(notification_logs.id) as notices
     from (
-      select id as order_id, concat('order.', lower(status)) as event
+      select id as order_id, concat('order.', lower(status),
+        if(status = 'FAILED' and retries > 0, concat(':', retries), '')) as event
       from orders
       where status in ('PAID', 'FAILED', 'CANCELLED')
       union all
@@ -112,8 +113,11 @@ function repeatedSteps({ rows }: Workflow) {
   return rows(`
     select order_id, event, refund_id, count(*) as times
     from order_events
-    group by order_id, event, refund_id, case when event like 'payment%' then detail end
-    having count(*) > 1
+    join orders on orders.id = order_events.order_id
+    group by order_id, event, refund_id, case when event like 'payment%' then detail end,
+      orders.retries
+    having count(*) > case when event in ('failed', 'backordered', 'retried') then 1 + orders.retries
+      else 1 end
     union all
     select orders.id, orders.status, null, 0
     from orders

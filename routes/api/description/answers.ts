@@ -116,6 +116,9 @@ export const orderDetailAnswer = z.object({
   }).nullable().meta({ description: "The payment that was made at the source, as it says" }),
   further_payments: z.array(payment)
     .meta({ description: "Money beside the payment that settles the order" }),
+  shortages: z.array(z.object({ sku: z.string(), missing_qty: z.int().min(1) }))
+    .meta({ description: "What it ran short of, until it is taken up again or reserved" }),
+  backordered: z.boolean().meta({ description: "True while it waits for these units" }),
   refunds: z.array(refundAnswer),
   notifications: z.array(z.object({
     id,
@@ -208,8 +211,10 @@ export const leaderboardAnswer = z.object({
   })),
 }).meta({ id: "Leaderboard" });
 
-/** What waits in the groups. */
+/** What waits in the groups, and for stock. */
 export const streamsAnswer = z.object({
+  backordered: z.array(z.object({ currency, orders: count, amount_cents: z.int() }))
+    .meta({ description: "Orders that wait for stock, and for no message" }),
   streams: z.array(z.object({
     group: z.enum(groups),
     length: count,

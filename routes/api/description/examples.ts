@@ -270,6 +270,8 @@ export const orderDetail = {
   },
   source_payment: null,
   further_payments: [],
+  shortages: [],
+  backordered: false,
   refunds: [processedRefund],
   notifications: [{
     id: told.id,
@@ -459,6 +461,7 @@ export const leaderboard = {
 
 /** One of the groups. */
 export const streams = {
+  backordered: [],
   streams: [{
     group: "payments",
     length: 1_930,
@@ -561,6 +564,9 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   order_not_cancellable: ["Cannot cancel order 42: it is PAID already"],
   not_yours: [
     "Cannot cancel order 42: another token has brought it, so this needs the scope cancel",
+  ],
+  order_not_retryable: [
+    "Cannot retry order 42: its payment was declined, and only what ran short of stock can be",
   ],
   order_not_refundable: [
     "Cannot refund order 42: it is PENDING, and only PAID orders can be refunded",

@@ -11,6 +11,8 @@ import { maxKpiDays } from "../../../domain/kpi/kpi.ts";
 import { currencyProblem, isCurrency } from "../../../domain/money.ts";
 import { notificationChannels } from "../../../domain/notification/notification.ts";
 import {
+  type FailureReason,
+  failureReasons,
   type OrderStatus,
   orderTransitions,
   type RefundStatus,
@@ -97,6 +99,8 @@ function boundary(
   );
 }
 
+const failures = [...new Set(Object.values(failureReasons))] as [FailureReason, ...FailureReason[]];
+
 const statuses = Object.keys(orderTransitions) as [OrderStatus, ...OrderStatus[]];
 
 /** An amount that an order may have, in minor units. */
@@ -116,6 +120,14 @@ const orderFilters = {
   status: optionalQuery(
     "Where the order stands",
     z.enum(statuses, `must be one of ${statuses.join(", ")}`),
+  ),
+  failure_reason: optionalQuery(
+    "Why the order failed",
+    z.enum(failures, `must be one of ${failures.join(", ")}`),
+  ),
+  sku: optionalQuery(
+    "What the order ran short of",
+    queryText().trim().max(64, "must have at most 64 characters"),
   ),
   customer: optionalQuery(
     "The shop's id of the customer, or else the database's",

@@ -53,6 +53,8 @@ export function orderDetailJson(order: OrderDetail) {
       paid_at: sourcePayment.paidAt,
     },
     further_payments: order.furtherPayments.map(paymentJson),
+    shortages: order.shortages.map(({ sku, missingQty }) => ({ sku, missing_qty: missingQty })),
+    backordered: order.shortages.some(({ isWaiting }) => isWaiting),
     refunds: order.refunds.map((refund) => refundJson(refund, order.currency)),
     notifications: order.notifications.map((notification) => ({
       id: notification.id,

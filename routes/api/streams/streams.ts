@@ -5,6 +5,7 @@
  */
 
 import { Hono } from "hono";
+import { sumBackordered } from "../../../db/orders/shortages.ts";
 import { sumMoneyByHand } from "../../../db/refunds/refunds_by_hand.ts";
 import { readQueueStatus } from "../../../streams/workflow/queue_status.ts";
 import { streamsAnswer } from "../description/answers.ts";
@@ -25,11 +26,17 @@ export function streamRoutes(deps: AppDeps): Hono {
       answers: { 200: { says: "The groups", schema: streamsAnswer, example: streams } },
     }),
     async (c) => {
-      const [status, byHand] = await Promise.all([
+      const [status, byHand, backordered] = await Promise.all([
         readQueueStatus(deps, deps.db),
         sumMoneyByHand(deps.db),
+        sumBackordered(deps.db),
       ]);
       return c.json({
+        backordered: backordered.map(({ currency, orders, cents }) => ({
+          currency,
+          orders,
+          amount_cents: Number(cents),
+        })),
         streams: status.map((group) => ({
           group: group.group,
           length: group.length,

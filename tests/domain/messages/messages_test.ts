@@ -23,6 +23,7 @@ const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 });
 /** What messages of each shape say. */
 const details: Record<Work["shape"], fc.Arbitrary<object>> = {
   order: fc.record(subject),
+  product: fc.record({ productId: id }),
   refund: fc.record({ ...subject, refundId: id }),
   answer: fc.record({
     ...subject,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { groups } from "../../../domain/messages/messages.ts";
+import { groups, type Message, orderIdOf } from "../../../domain/messages/messages.ts";
 import { backoffMs, deliveriesBeforeIsolation } from "../../../domain/messages/retry.ts";
 import { consume, consumeOnce, ensureGroup } from "../../../streams/queue/consumer.ts";
 import type { ConsumerOptions } from "../../../streams/workflow/consumer.ts";
@@ -18,7 +18,9 @@ import { assertConsistent, makeDue, orphan, pendingOf } from "../consistent.ts";
 const nothing = { handled: 0, retried: 0, dead: 0, delayed: 0 };
 
 /** Calls the right handler after a look at the batch, which may throw. */
-function watching(look: (batch: Delivery[]) => void | Promise<void>): ConsumerOptions["share"] {
+function watching(
+  look: (batch: Delivery<Message>[]) => void | Promise<void>,
+): ConsumerOptions["share"] {
   return (deliveries) =>
     shareOut(deliveries).map(({ handle, deliveries }) => ({
       deliveries,
@@ -32,7 +34,7 @@ function watching(look: (batch: Delivery[]) => void | Promise<void>): ConsumerOp
 /** Fails whatever batch holds the order. */
 function failing(orderId: number, error: unknown): ConsumerOptions["share"] {
   return watching((batch) => {
-    if (batch.some(({ message }) => message.orderId === orderId)) throw error;
+    if (batch.some(({ message }) => orderIdOf(message) === orderId)) throw error;
   });
 }
 
@@ -245,7 +247,7 @@ Deno.test("consumeOnce() tries a message that outlives its consumers alone, then
     const stream = flow.keys.stream("orders");
     const batches: number[][] = [];
     const share = watching((batch) => {
-      batches.push(batch.map(({ message }) => message.orderId));
+      batches.push(batch.map(({ message }) => orderIdOf(message)!));
     });
     const heir = flow.consumerOf("orders", { share, maxDeliveries: 2 }, "heir");
     await flow.redis.xreadgroup("GROUP", "orders", "dead", "COUNT", 10, "STREAMS", stream, ">");

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { cancelOrder } from "../../../services/cancel_order.ts";
 import { decideRefundByHand } from "../../../services/refund_by_hand.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
+import { retryAndPublish } from "../../../services/retry_orders.ts";
+import { stockArrived } from "../../../services/stock_arrived.ts";
 import { groupsInSearchOrder } from "../../../domain/messages/work.ts";
-import type { Group, Message } from "../../../domain/messages/messages.ts";
+import { type Group, type Message, orderIdOf } from "../../../domain/messages/messages.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { simulatedGateway } from "../../../streams/payments/gateway.ts";
@@ -35,6 +37,8 @@ interface Scenario {
   maxDeliveries?: number;
   /** The gateway answers by messages of their own. */
   answersLater?: boolean;
+  /** What runs short waits. */
+  waits?: boolean;
 }
 
 async function threeOrders(flow: Workflow, run: number): Promise<number[]> {
@@ -60,6 +64,25 @@ async function paidOrders(flow: Workflow, run: number): Promise<number[]> {
   return [paid!, byHand!, simulated!];
 }
 
+/** An order of more than there is of a product of its own, which then gets what is missing. */
+async function aShortOrder(flow: Workflow, run: number): Promise<number> {
+  const sku = `short ${run}`;
+  const [taken] = await flow.add([
+    anOrder(`${run} again`, [{ sku, qty: 3 }, { sku: "even", qty: 1 }]),
+  ], 2);
+  await flow.drain();
+  await flow.rows(
+    "update products set stock_qty = stock_qty + 50, received_qty = received_qty + 50 where sku in (?, 'even')",
+    [sku],
+  );
+  return taken!.orderId!;
+}
+
+async function productOf(flow: Workflow, run: number): Promise<number> {
+  const [row] = await flow.rows("select id from products where sku = ?", [`short ${run}`]);
+  return Number(row!.id);
+}
+
 async function turns(flow: Workflow, ...groups: Group[]): Promise<void> {
   for (const group of groups) await flow.turn(group);
 }
@@ -77,6 +100,40 @@ const scenarios: Scenario[] = [
     group: "orders",
     prepare: threeOrders,
     statuses: ["PAID", "FAILED", "FAILED"],
+  },
+  {
+    name: "taking up again",
+    group: "orders",
+    prepare: async (flow, run) => {
+      const orderId = await aShortOrder(flow, run);
+      await retryAndPublish(flow, orderId, "test");
+      return [orderId];
+    },
+    statuses: ["PAID"],
+  },
+  {
+    name: "waiting for stock",
+    group: "orders",
+    waits: true,
+    prepare: async (flow, run) => {
+      const orderId = await aShortOrder(flow, run);
+      await flow.add([anOrder(`${run} waits`, [{ sku: `waits ${run}`, qty: 3 }])], 2);
+      await stockArrived(flow, [await productOf(flow, run)]);
+      return [orderId];
+    },
+    statuses: ["PAID"],
+  },
+  {
+    name: "serving what waited",
+    group: "orders",
+    waits: true,
+    prepare: async (flow, run) => {
+      const orderId = await aShortOrder(flow, run);
+      await stockArrived(flow, [await productOf(flow, run)]);
+      await turns(flow, "orders");
+      return [orderId];
+    },
+    statuses: ["PAID"],
   },
   {
     name: "charging",
@@ -264,7 +321,9 @@ const scenarios: Scenario[] = [
       shareOut(deliveries).map((share) => ({
         ...share,
         handle: (deps, batch) => {
-          if (batch.some(({ message }) => message.orderId >= 888_888)) throw new Error("unlucky");
+          if (batch.some(({ message }) => orderIdOf(message)! >= 888_888)) {
+            throw new Error("unlucky");
+          }
           return share.handle(deps, batch);
         },
       })),
@@ -284,6 +343,7 @@ for (const scenario of scenarios) {
   Deno.test(`a crash at any moment of ${name} leaves one effect`, async () => {
     const flow = await openWorkflow(`crash_${name.replaceAll(/\W+/g, "_").slice(0, 20)}`, {
       gateway: simulatedGateway({ delayMs: scenario.answersLater === true ? 60_000 : 0 }),
+      onShortage: scenario.waits === true ? "wait" : "fail",
     });
     const options = { batchSize: 500, maxDeliveries, retryBackoffMs: 1_000, takeoverMs: 10_000 };
     let letters = 0;

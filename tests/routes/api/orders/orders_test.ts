@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Message, messageOfEntry } from "../../../../domain/messages/messages.ts";
+import { messageOfEntry, type OrderMessage } from "../../../../domain/messages/messages.ts";
 import {
   type Api,
   ask,
@@ -17,12 +17,12 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(() => api.close());
 
 /** Every message in a stream. */
-async function messages(stream: "orders" | "notifications"): Promise<Message[]> {
+async function messages(stream: "orders" | "notifications"): Promise<OrderMessage[]> {
   const entries = await api.deps.redis.xrange(api.deps.keys.stream(stream), "-", "+");
-  return entries.map(([, fields]) => messageOfEntry(fields) as Message);
+  return entries.map(([, fields]) => messageOfEntry(fields) as OrderMessage);
 }
 
-async function messagesOf(stream: "orders" | "notifications", id: number): Promise<Message[]> {
+async function messagesOf(stream: "orders" | "notifications", id: number): Promise<OrderMessage[]> {
   return (await messages(stream)).filter(({ orderId }) => orderId === id);
 }
 
