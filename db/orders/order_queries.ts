@@ -37,6 +37,10 @@ export interface OrderSummary {
   settledAt: string | null;
   createdAt: string;
   updatedAt: string;
+  /** How often its content was changed. */
+  revision: number;
+  /** Of its content, in hexadecimal. */
+  contentHash: string;
 }
 
 /** An order with everything that belongs to it, each list from the first to the last. */
@@ -100,7 +104,8 @@ const maxInDetail = 1_000;
 const summaryColumns = `
   orders.id, orders.external_order_id, orders.status, orders.failure_reason, orders.currency,
   orders.total_cents, orders.refunded_cents, orders.placed_at, orders.reserved_at,
-  orders.settled_at, orders.created_at, orders.updated_at, customers.id as customer_id,
+  orders.settled_at, orders.created_at, orders.updated_at, orders.revision, orders.content_hash,
+  customers.id as customer_id,
   customers.external_id, customers.email, customers.name,
   coalesce(orders.recipient_name, customers.first_name) as recipient_name,
   ${recipientEmail} as recipient_email`;
@@ -286,5 +291,7 @@ function toOrderSummary(row: Row): OrderSummary {
     settledAt: toIsoTime(row.settled_at),
     createdAt: toIsoTime(row.created_at)!,
     updatedAt: toIsoTime(row.updated_at)!,
+    revision: toInteger(row.revision),
+    contentHash: (row.content_hash as Uint8Array).toHex(),
   };
 }

@@ -17,6 +17,7 @@ import {
 import type { ChargedOrder } from "../../domain/payment/payment_key.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { type PackedColumn, readPacked } from "../connection/packed_rows.ts";
+import { readSupersededCharges, type SupersededCharge } from "../payments/superseded_charges.ts";
 
 /** Locked orders, and the moment of locking. */
 export interface LockedOrders {
@@ -38,9 +39,9 @@ const packedOrder: readonly PackedColumn[] = [
   {
     // Nearly all that are read have not ended, and building this took a tenth of the statement's time.
     sql: `case
-      when status in ('PENDING', 'RESERVED') then 'null,0,null'
+      when status in ('PENDING', 'RESERVED') and revision = 0 then 'null,0,null,0'
       else concat_ws(',', coalesce(concat('"', failure_reason, '"'), 'null'), refunded_cents,
-        coalesce(concat('"', settled_at, '"'), 'null'))
+        coalesce(concat('"', settled_at, '"'), 'null'), revision)
       end`,
     kind: "values",
   },
@@ -82,6 +83,7 @@ export async function readOrders(
 
 /** An order with what its charge needs. */
 export interface ChargeFacts extends OrderFacts, ChargedOrder {
+  superseded: readonly SupersededCharge[];
   /** It was placed or reserved longer ago than {@linkcode keySeconds}. */
   isOld: boolean;
 }
@@ -103,6 +105,9 @@ const packedCharge: readonly PackedColumn[] = [
   },
 ];
 
+/** Of an order that was never edited. */
+const nothingSuperseded: readonly SupersededCharge[] = [];
+
 /** Orders as they are committed, with what their charges need, without locking them. */
 export async function readCharges(
   db: Queryable,
@@ -122,7 +127,16 @@ export async function readCharges(
     order.externalOrderId = String(row[length - 3]);
     order.reservedAt = row[length - 2] as string | null;
     order.isOld = row[length - 1] === 1;
+    order.superseded = nothingSuperseded;
     charges.set(order.id, order);
+  }
+  const edited = [...charges.values()].filter(({ revision }) => revision !== undefined);
+  const superseded = await readSupersededCharges(db, edited.map(({ id }) => id));
+  for (const order of edited) {
+    // The order may have been edited between the two statements: what it is here was no superseded charge yet.
+    order.superseded = superseded.get(order.id)?.filter(({ revision }) =>
+      revision < order.revision!
+    ) ?? nothingSuperseded;
   }
   return charges;
 }
@@ -151,6 +165,23 @@ export async function readExpiredReservations(
     [page.afterId, olderThanSeconds, page.limit],
   );
   return rows.map(toOrderFacts);
+}
+
+/** Of `RESERVED` orders, those whose reservation is younger than so many seconds. */
+export async function readFreshReservations(
+  db: Queryable,
+  ids: readonly number[],
+  youngerThanSeconds: number,
+): Promise<Set<number>> {
+  if (ids.length === 0) return new Set();
+  const rows = await db.query(
+    `
+    select id
+    from orders
+    where id in (?) and reserved_at >= current_timestamp(6) - interval ? second`,
+    [sorted(ids), youngerThanSeconds],
+  );
+  return new Set(rows.map((row) => toInteger(row.id)));
 }
 
 /** Where orders stand, without locking them, and what they are worth. */
@@ -278,9 +309,18 @@ function ordersOf(rows: readonly (number | string | null)[][]): Map<number, Orde
 }
 
 function orderOf(row: readonly (number | string | null)[]): OrderFacts {
-  const [id, customerId, status, currency, totalCents, failureReason, refundedCents, settledAt] =
-    row;
-  return {
+  const [
+    id,
+    customerId,
+    status,
+    currency,
+    totalCents,
+    failureReason,
+    refundedCents,
+    settledAt,
+    revision,
+  ] = row;
+  const order: OrderFacts = {
     id: toInteger(id!),
     customerId: toInteger(customerId!),
     status: status as OrderStatus,
@@ -290,6 +330,8 @@ function orderOf(row: readonly (number | string | null)[]): OrderFacts {
     refundedCents: toInteger(refundedCents!),
     settledAt: settledAt as string | null,
   };
+  if (revision !== 0) order.revision = toInteger(revision!);
+  return order;
 }
 
 function toOrderFacts(row: Row): OrderFacts {

@@ -105,6 +105,8 @@ export interface OrderFacts {
   refundedCents: number;
   /** UTC, `YYYY-MM-DD HH:MM:SS.ffffff`; null until settled. */
   settledAt: string | null;
+  /** How often its content was changed since it was taken; left out for never. */
+  revision?: number;
 }
 
 /**

@@ -32,7 +32,10 @@ export interface Description {
   scopes: readonly Scope[] | null | "signed";
   /** What it answers when all goes well, by status: JSON unless it says another content type. */
   answers: Readonly<
-    Record<number, Content & { says: string; type?: string; located?: boolean; file?: boolean }>
+    Record<
+      number,
+      Content & { says: string; type?: string; located?: boolean; file?: boolean; tagged?: boolean }
+    >
   >;
   /** The problems that it has besides those that every route has. */
   problems?: readonly ProblemName[];
@@ -56,9 +59,11 @@ const problemSays: Readonly<Record<number, string>> = {
   404: "There is no such thing",
   408: "The body did not come in time",
   409: "The state of things does not allow it, or a request under the same key is still running",
+  412: "It was changed since the ETag in If-Match",
   413: "The body is too large",
   415: "The body is of another type",
   422: "The request is not valid, or its Idempotency-Key belongs to another one",
+  428: "If-Match is missing",
   429: "The token has made too many requests",
   500: "An unexpected error; the log has it",
   503: "An engine is away, or too much is waiting",
@@ -68,6 +73,7 @@ const problemSays: Readonly<Record<number, string>> = {
 const headers = {
   location: ["string", "Where it is to be found"],
   "idempotent-replayed": ["string", "`true` where this is the first answer to the key, again"],
+  etag: ["string", "Names the order's content, for `If-Match`; where the order stands is no part of it"],
   "content-disposition": ["string", "The name of the file"],
   "x-request-id": ["string", "Under which the log has the request"],
   ratelimit: [
@@ -135,6 +141,7 @@ function answersOf(route: Description): [string, unknown][] {
     headers: headersNamed([
       ...headersOf(route),
       ...(answer.located ? ["location" as const] : []),
+      ...(answer.tagged ? ["etag" as const] : []),
       ...(answer.file ? ["content-disposition" as const] : []),
       ...(route.repeatable ? ["idempotent-replayed" as const] : []),
     ]),
