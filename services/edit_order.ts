@@ -21,6 +21,7 @@ import {
   lockProductsShared,
   type OrderToWrite,
 } from "../db/orders/intake_writes.ts";
+import { findPaidOrders, paymentKey, readOrderTerms } from "../db/orders/order_terms.ts";
 import { forgetShortages, replaceContent, restartReservation } from "../db/orders/order_edits.ts";
 import { type ChargeFacts, lockOrders, readCharges, readItems } from "../db/orders/orders.ts";
 import { mayOlderRead, readInstallation } from "../db/payments/installation.ts";
@@ -39,10 +40,11 @@ import {
   type Shortfall,
   unitDifferences,
 } from "../domain/order/edit.ts";
-import { contentOf, type IncomingOrder, totalCentsOf } from "../domain/order/incoming_order.ts";
+import { contentOf, type IncomingOrder, orderTotalOf } from "../domain/order/incoming_order.ts";
 import type { ItemNeed, OrderStatus } from "../domain/order/order.ts";
 import { orderTag } from "../domain/order/order_tag.ts";
 import { sumNeeds } from "../domain/order/reserve.ts";
+import type { PaidAtSource } from "../domain/order/source_payment.ts";
 import { chargeKeyOf, furtherKeyOf } from "../domain/payment/payment_key.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
@@ -95,7 +97,7 @@ export async function editAndPublish(
   const candidate: OrderToWrite = {
     order,
     hash: orderContentHash(contentOf(order)),
-    totalCents: totalCentsOf(order.items),
+    totalCents: orderTotalOf(order),
   };
   // Looked at first without a lock, so that an edit that is refused creates no customers and products.
   const { charge, decision } = await db.transaction((tx) =>
@@ -146,15 +148,22 @@ async function judge(
   expectSameOrder(charge, candidate);
   const differs = differsFrom(known, candidate);
   if (differs) expectVersion(charge, known, options.isExpected);
+  const { payment } = candidate.order;
+  const paid = (await readOrderTerms(tx, [orderId])).get(orderId)!.payment;
+  if (payment?.status === "paid") await expectOwnPayment(tx, charge, payment);
   const decision = decideEdit({
     status: charge.status,
     isDisputed: (await readDisputes(tx, [orderId])).length > 0,
     isOlders: await mayBeOlders(tx, charge),
-    before: { totalCents: charge.totalCents, currency: charge.currency, paidBy: null },
+    before: {
+      totalCents: charge.totalCents,
+      currency: charge.currency,
+      paidBy: paid === undefined ? null : paymentKey(paid),
+    },
     after: {
       totalCents: candidate.totalCents,
       currency: candidate.order.currency,
-      paidBy: null,
+      paidBy: payment?.status === "paid" ? paymentKey(payment) : null,
     },
     differs,
   });
@@ -221,9 +230,25 @@ function expectSameOrder(charge: ChargeFacts, { order }: OrderToWrite): void {
   ]);
 }
 
+/** Whether an edit says anything new; a language that it does not name stays. */
 function differsFrom(known: KnownOrder, { order, hash }: OrderToWrite): boolean {
-  const { name, email } = order.customer;
-  return known.hash !== hash || known.recipient.name !== name || known.recipient.email !== email;
+  const { customer: { name, email }, language = known.language } = order;
+  return known.hash !== hash || known.recipient.name !== name || known.recipient.email !== email ||
+    known.language !== language;
+}
+
+/** A payment pays one order. */
+async function expectOwnPayment(
+  tx: Queryable,
+  { id, externalOrderId }: ChargeFacts,
+  payment: PaidAtSource,
+): Promise<void> {
+  const owner = (await findPaidOrders(tx, [payment])).get(paymentKey(payment));
+  if (owner === undefined || owner === externalOrderId) return;
+  throw new WorkflowError(
+    "order_conflict",
+    `Cannot edit order ${id}: the payment that it names belongs to order ${JSON.stringify(owner)}`,
+  );
 }
 
 function expectVersion(

@@ -13,13 +13,15 @@ import {
   type OrderToWrite,
   updateOrders,
 } from "./intake_writes.ts";
+import { deleteOrderTerms, insertOrderTerms } from "./order_terms.ts";
 
 /**
  * Gives an order, which must be locked, all of its content anew, and its next revision.
  *
  * @param known as it was locked
  * @param catalog knows its customer and products
- * @throws {Error} where it is in another state than `known`: nothing may be committed then
+ * @throws {Error} where it is in another state than `known`, or a duplicate key where the payment that it names is
+ * another order's: nothing may be committed then
  */
 export async function replaceContent(
   tx: Queryable,
@@ -40,6 +42,8 @@ export async function replaceContent(
       qty,
     })),
   );
+  await deleteOrderTerms(tx, [known.id]);
+  await insertOrderTerms(tx, [{ orderId: known.id, order }]);
 }
 
 /**
