@@ -13,7 +13,8 @@ import {
   writeDescriptions,
 } from "../db/catalog/catalog.ts";
 import { lockStock, writeStock } from "../db/catalog/products.ts";
-import type { Queryable } from "../db/connection/database.ts";
+import type { Database, Queryable } from "../db/connection/database.ts";
+import { isDuplicateKey } from "../db/connection/faults.ts";
 import { addOrderEvents, readBringer } from "../db/orders/events.ts";
 import {
   type KnownOrder,
@@ -100,20 +101,28 @@ export async function editAndPublish(
     totalCents: orderTotalOf(order),
   };
   // Looked at first without a lock, so that an edit that is refused creates no customers and products.
-  const { charge, decision } = await db.transaction((tx) =>
-    judge(tx, orderId, candidate, options)
-  );
+  const { charge, decision } = await db.transaction((tx) => judge(tx, orderId, candidate, options));
   const { status } = charge;
   const changed = decision.kind !== "unchanged";
   if (!changed && !options.dryRun) await publishAfterCommit(deps, nextOf(charge));
   if (!changed || options.dryRun) return { changed, status };
   const catalog = emptyCatalog();
   await completeCatalog(db, catalog, [order], { initialStock: config.initialStock });
-  const edited = await db.transaction((tx) => editOrder(tx, orderId, candidate, catalog, options));
+  const edited = await editOnce(db, (tx) => editOrder(tx, orderId, candidate, catalog, options));
   noteDescriptions(catalog, [order]);
   await writeDescriptions(db, catalog, { everyDate: false });
   await publishAfterCommit(deps, edited.messages);
   return { changed: edited.changed, status: edited.status };
+}
+
+/** Tries again where another order took the payment that this one names: then it is known whose it is. */
+async function editOnce<T>(db: Database, edit: (tx: Queryable) => Promise<T>): Promise<T> {
+  try {
+    return await db.transaction(edit);
+  } catch (error) {
+    if (!isDuplicateKey(error)) throw error;
+    return await db.transaction(edit);
+  }
 }
 
 /** What an order is, and what an edit makes of it. */
@@ -201,7 +210,11 @@ async function editOrder(
   const detail = detailOf(charge, candidate);
   await addOrderEvents(tx, [{ orderId, event: "edited", detail }], options.actor);
   const { totalCents, order: { currency } } = candidate;
-  return { changed: true, status, messages: nextOf({ ...charge, totalCents, currency, revision: 1 }) };
+  return {
+    changed: true,
+    status,
+    messages: nextOf({ ...charge, totalCents, currency, revision: 1 }),
+  };
 }
 
 /**

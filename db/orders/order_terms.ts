@@ -42,7 +42,9 @@ export async function readOrderTerms(
 }
 
 /** A payment as text, by which two are known to be the same. */
-export function paymentKey({ provider, reference }: Pick<PaidAtSource, "provider" | "reference">): string {
+export function paymentKey(
+  { provider, reference }: Pick<PaidAtSource, "provider" | "reference">,
+): string {
   return `${provider}\n${reference}`;
 }
 
@@ -89,9 +91,9 @@ export async function insertOrderTerms(
   orders: readonly { orderId: number; order: IncomingOrder }[],
 ): Promise<void> {
   const adjustments = orders.flatMap(({ orderId, order }) =>
-    (order.adjustments ?? []).map(({ kind, label, amountCents, included }) =>
-      [orderId, kind, label, amountCents, included ? 1 : 0]
-    )
+    (order.adjustments ?? []).map((
+      { kind, label, amountCents, included },
+    ) => [orderId, kind, label, amountCents, included ? 1 : 0])
   );
   if (adjustments.length > 0) {
     await tx.run(

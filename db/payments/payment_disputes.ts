@@ -92,7 +92,11 @@ export async function recordSecondPayment(
   const known = rows.find(({ provider, provider_ref }) =>
     provider === money.provider && provider_ref === money.providerRef
   );
-  if (known !== undefined) return { status: String(known.status), isNew: false };
+  if (known !== undefined) {
+    // The provider may correct itself about money that is still to go back.
+    if (as === "REVERSING") await correctReversal(tx, money);
+    return { status: String(known.status), isNew: false };
+  }
   const surplus = Math.max(0, ...rows.map(({ surplus }) => toInteger(surplus))) + 1;
   await tx.run(
     `
@@ -112,6 +116,17 @@ export async function recordSecondPayment(
   );
   if (as === "DISPUTED") await listDisputes(tx, money.orderId);
   return { status: as, isNew: true };
+}
+
+/** What is still to be given back of a payment is what its provider says of it last. */
+async function correctReversal(tx: Queryable, money: TakenMoney): Promise<void> {
+  await tx.run(
+    `
+    update payments
+    set amount_cents = ?, currency = ?
+    where provider = ? and provider_ref = ? and order_id = ? and surplus > 0 and status = 'REVERSING'`,
+    [money.amountCents, money.currency, money.provider, money.providerRef, money.orderId],
+  );
 }
 
 /** Puts disputed payments of an order on the list, those that stand there already excepted. */

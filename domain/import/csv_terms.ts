@@ -104,7 +104,8 @@ export function readTerms(
       return { problem: column === "discount_cents" ? withoutSign(text, problem) : problem };
     });
 
-  const included = value("tax_included", (text) => booleans.get(text.toLowerCase()) ?? notBoolean) ?? false;
+  const included =
+    value("tax_included", (text) => booleans.get(text.toLowerCase()) ?? notBoolean) ?? false;
   const adjustments = amountColumns.flatMap(([column, kind, sign]): Adjustment[] => {
     const cents = amount(column) ?? 0;
     if (cents === 0) return [];
@@ -160,9 +161,12 @@ function readPayment(
   externalOrderId: string,
 ): OrderTerms["payment"] {
   const before = faults.length;
-  const status = value("payment_status", (text) =>
-    paymentStatuses.find((one) => one === text.toLowerCase()) ??
-      { problem: "must be due, paid or none" });
+  const status = value(
+    "payment_status",
+    (text) =>
+      paymentStatuses.find((one) => one === text.toLowerCase()) ??
+        { problem: "must be due, paid or none" },
+  );
   const provider = value("payment_provider", (text) => {
     const problem = providerProblem(text);
     return problem === undefined ? providerOf(text) : { problem };

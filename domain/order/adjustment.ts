@@ -50,7 +50,9 @@ export function adjustmentWord(kind: AdjustmentKind): string {
 export function adjustmentProblem(kind: AdjustmentKind, amountCents: number): string | undefined {
   const word = adjustmentWord(kind);
   if (kind === "discount") {
-    return amountCents <= 0 ? undefined : `${amountCents}: ${word} is taken off: write ${-amountCents}`;
+    return amountCents <= 0
+      ? undefined
+      : `${amountCents}: ${word} is taken off: write ${-amountCents}`;
   }
   if (kind === "other" || amountCents >= 0) return undefined;
   return `${amountCents}: ${word} is added: write ${-amountCents}, or a discount for what is taken off`;

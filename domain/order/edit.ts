@@ -88,7 +88,7 @@ export function refusalText(because: EditRefusal, orderId: number): string {
   switch (because) {
     case "paid":
       return "it is PAID already; refund what is too much by its lines " +
-        `(POST /orders/${orderId}/refunds), and place what comes on top as an order of its own`;
+        `with POST /orders/${orderId}/refunds, and place what comes on top as an order of its own`;
     case "failed":
       return "it is FAILED already; place it as a new order";
     case "cancelled":

@@ -56,7 +56,8 @@ export function guestOf(
 export function guestIdOf(email: string | null, externalOrderId: string): string {
   const text = email === null ? externalOrderId : email.toLowerCase();
   const isPlain = text.includes("@") === (email !== null) && plainForm.test(text);
-  return guestPrefix + (isPlain ? text : textDigest(`${email === null ? "order" : "email"}\n${text}`));
+  return guestPrefix +
+    (isPlain ? text : textDigest(`${email === null ? "order" : "email"}\n${text}`));
 }
 
 /** What fits in an id after {@linkcode guestPrefix}. */

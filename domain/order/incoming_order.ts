@@ -72,7 +72,9 @@ export function totalCentsOf(items: readonly IncomingItem[]): number {
 }
 
 /** What the customer agreed to pay: the items, and the adjustments that they do not include. */
-export function orderTotalOf({ items, adjustments }: Pick<IncomingOrder, "items" | "adjustments">): number {
+export function orderTotalOf(
+  { items, adjustments }: Pick<IncomingOrder, "items" | "adjustments">,
+): number {
   const sum = totalCentsOf(items);
   return adjustments === undefined ? sum : sum + adjustmentsCentsOf(adjustments);
 }

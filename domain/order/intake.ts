@@ -109,7 +109,10 @@ export interface KnownTerms {
  * True where an order has less of any kind of adjustment than `known` has, up or down, or not its payment: a part of
  * a file may have lost the row that says so, and charging for it would be wrong in either direction.
  */
-export function takesTermsAway(known: KnownTerms, { adjustments = [], payment }: OrderTerms): boolean {
+export function takesTermsAway(
+  known: KnownTerms,
+  { adjustments = [], payment }: OrderTerms,
+): boolean {
   const left = adjustmentSums(adjustments);
   for (const [kind, had] of adjustmentSums(known.adjustments)) {
     const has = left.get(kind) ?? 0;

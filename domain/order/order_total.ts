@@ -29,7 +29,10 @@ export type Summands = Pick<
  *
  * @param source what says so, for the sum: "the file says 53.50"
  */
-export function totalProblem(order: Summands, source: "file" | "request"): TotalProblem | undefined {
+export function totalProblem(
+  order: Summands,
+  source: "file" | "request",
+): TotalProblem | undefined {
   const { items, adjustments, currency } = order;
   const itemsCents = totalCentsOf(items);
   if (itemsCents > orderLimits.totalCents) {
@@ -81,7 +84,10 @@ function sumText(
   });
   const items = `items ${groupedAmount(itemsCents, currency)}`;
   if (parts.length === 0) return items;
-  const total = added.reduce((sum, { amountCents }) => sum + BigInt(amountCents), BigInt(itemsCents));
+  const total = added.reduce(
+    (sum, { amountCents }) => sum + BigInt(amountCents),
+    BigInt(itemsCents),
+  );
   return `${items}${parts.join("")} = ${groupedAmount(total, currency).replace("-", "−")}`;
 }
 

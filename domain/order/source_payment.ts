@@ -72,7 +72,10 @@ export function paymentOf(
     const said = { provider, reference, paidAt };
     const faults = (Object.keys(said) as (keyof typeof said)[])
       .filter((field) => said[field] !== undefined)
-      .map((field) => ({ of: field, detail: `is of a payment, and the payment status is ${status}: ${ways}` }));
+      .map((field) => ({
+        of: field,
+        detail: `is of a payment, and the payment status is ${status}: ${ways}`,
+      }));
     return faults.length > 0 ? faults : { status };
   }
   if (provider !== undefined && reference === undefined) {

@@ -103,7 +103,8 @@ function repeatedSteps({ rows }: Workflow) {
   return rows(`
     select order_id, event, refund_id, count(*) as times
     from order_events
-    group by order_id, event, refund_id, case when event like 'payment%' then detail end
+    group by order_id, event, refund_id, case when event like 'payment%' then detail end,
+      case when event = 'edited' then id end
     having count(*) > 1
     union all
     select orders.id, orders.status, null, 0

@@ -73,7 +73,10 @@ const problemSays: Readonly<Record<number, string>> = {
 const headers = {
   location: ["string", "Where it is to be found"],
   "idempotent-replayed": ["string", "`true` where this is the first answer to the key, again"],
-  etag: ["string", "Names the order's content, for `If-Match`; where the order stands is no part of it"],
+  etag: [
+    "string",
+    "Names the order's content, for `If-Match`; where the order stands is no part of it",
+  ],
   "content-disposition": ["string", "The name of the file"],
   "x-request-id": ["string", "Under which the log has the request"],
   ratelimit: [

@@ -425,7 +425,7 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   order_not_cancellable: ["Cannot cancel order 42: it is PAID already"],
   order_not_editable: [
     "Cannot edit order 42: it is PAID already; refund what is too much by its lines " +
-    "(POST /orders/42/refunds), and place what comes on top as an order of its own",
+    "with POST /orders/42/refunds, and place what comes on top as an order of its own",
   ],
   stock_insufficient: ["Cannot edit order 42: MUG is short: 3 more are needed, and 1 is left", {
     at: "#/items/0/qty",

@@ -19,7 +19,7 @@ import {
   type OrderTerms,
 } from "../../../domain/order/incoming_order.ts";
 import { maxLanguageLength, readLanguage } from "../../../domain/order/language.ts";
-import { totalProblem, type TotalProblem } from "../../../domain/order/order_total.ts";
+import { type TotalProblem, totalProblem } from "../../../domain/order/order_total.ts";
 import {
   type PaymentFault,
   type PaymentField,
@@ -96,14 +96,17 @@ const customer = z.object({
   if (said(external_id) === undefined || said(name) !== undefined) return;
   issues.addIssue({ code: "custom", path: ["name"], message: "is missing" });
 }).meta({
-  description: "Who buys. Without external_id a guest, who is told apart by the e-mail or else by the order, and " +
+  description:
+    "Who buys. Without external_id a guest, who is told apart by the e-mail or else by the order, and " +
     "needs no name. Without an e-mail, none is sent",
 });
 
 const maxCents = orderLimits.totalCents;
 
 const adjustment = z.object({
-  kind: z.enum(adjustmentKinds, { error: typeError(`must be one of ${adjustmentKinds.join(", ")}`) }),
+  kind: z.enum(adjustmentKinds, {
+    error: typeError(`must be one of ${adjustmentKinds.join(", ")}`),
+  }),
   label: optionalText(textProblem, orderLimits.textLength),
   amount_cents: integer(-maxCents, maxCents).meta({
     description: "In minor units of the currency; a discount is below zero",
@@ -123,7 +126,8 @@ const adjustment = z.object({
 
 const payment = z.object({
   status: z.enum(paymentStatuses, { error: typeError("must be due, paid or none") }).meta({
-    description: "`due` is charged; `paid` was paid before, and is recorded and not charged; `none` costs nothing",
+    description:
+      "`due` is charged; `paid` was paid before, and is recorded and not charged; `none` costs nothing",
   }),
   provider: optionalText(providerProblem, paymentLimits.providerLength),
   reference: optionalText(referenceProblem, paymentLimits.referenceLength),
@@ -156,7 +160,8 @@ const fields = z.object({
     .max(orderLimits.adjustments, `must hold at most ${orderLimits.adjustments} adjustments`)
     .optional(),
   total_cents: integer(0, maxCents).optional().meta({
-    description: "What the sender says that items and adjustments come to; refused where they don't",
+    description:
+      "What the sender says that items and adjustments come to; refused where they don't",
   }),
   payment: payment.optional(),
   language,

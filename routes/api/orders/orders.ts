@@ -97,7 +97,9 @@ function addPlace(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
             "order_conflict",
             paymentOf === undefined
               ? `Order ${JSON.stringify(order.externalOrderId)} is known with another content`
-              : `Order ${JSON.stringify(order.externalOrderId)} says that it was paid by a payment that ` +
+              : `Order ${
+                JSON.stringify(order.externalOrderId)
+              } says that it was paid by a payment that ` +
                 `belongs to order ${JSON.stringify(paymentOf)}`,
           );
         }

@@ -11,7 +11,18 @@ import { decideOrder } from "../../../domain/import/order_csv.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 
 const places = placeColumns([...termColumns, ...importColumns]) as ColumnPlaces;
-const item = ["W-1", "2010-12-01 08:26:00", "EUR", "7", "a@example.com", "Ann", "MUG", "Mug", "1200", "1"];
+const item = [
+  "W-1",
+  "2010-12-01 08:26:00",
+  "EUR",
+  "7",
+  "a@example.com",
+  "Ann",
+  "MUG",
+  "Mug",
+  "1200",
+  "1",
+];
 
 type Terms = Partial<Record<TermColumn, string>>;
 
@@ -67,7 +78,12 @@ Deno.test("decideOrder() takes what is said of the order from whichever row says
 Deno.test("decideOrder() makes the same of columns that are empty, hold nothing, or are not there", () => {
   const plain = placeColumns(importColumns) as ColumnPlaces;
   const without = decide([{ line: 2, fields: item }], false, plain);
-  const nothing = { shipping_cents: "0", tax_cents: "00", payment_status: "due", tax_included: "1" };
+  const nothing = {
+    shipping_cents: "0",
+    tax_cents: "00",
+    payment_status: "due",
+    tax_included: "1",
+  };
   for (const reading of [decide([row(2)]), decide([row(2, nothing)])]) {
     assert.deepEqual(reading, without);
   }
@@ -77,7 +93,12 @@ Deno.test("decideOrder() makes the same of columns that are empty, hold nothing,
 });
 
 Deno.test("decideOrder() rejects rows that say different things of the order, with both", () => {
-  const rows = [row(2), row(3, { shipping_cents: "490" }), row(4), row(5, { shipping_cents: "590" })];
+  const rows = [
+    row(2),
+    row(3, { shipping_cents: "490" }),
+    row(4),
+    row(5, { shipping_cents: "590" }),
+  ];
   const reason = "rows of the order disagree on shipping_cents (490 on line 3, 590 on line 5)";
   for (const keepGoodRows of [false, true]) {
     assert.deepEqual(reasons(rows, keepGoodRows), [2, 3, 4, 5].map((line) => [line, reason]));
@@ -86,11 +107,14 @@ Deno.test("decideOrder() rejects rows that say different things of the order, wi
 
 Deno.test("decideOrder() rejects an order whose total the file gets wrong, with the sum", () => {
   const terms = { shipping_cents: "490", discount_cents: "540", order_total_cents: "5350" };
-  assert.deepEqual(reasons([row(2, terms), row(3)]), [2, 3].map((line) => [
-    line,
-    "the order's total is another one " +
-    "(items 24.00 + shipping 4.90 − discount 5.40 = 23.50, the file says 53.50)",
-  ]));
+  assert.deepEqual(
+    reasons([row(2, terms), row(3)]),
+    [2, 3].map((line) => [
+      line,
+      "the order's total is another one " +
+      "(items 24.00 + shipping 4.90 − discount 5.40 = 23.50, the file says 53.50)",
+    ]),
+  );
   assert.deepEqual(reasons([row(2, { discount_cents: "1201" })]), [
     [2, "the order's total is below zero (items 12.00 − discount 12.01 = −0.01)"],
   ]);

@@ -13,7 +13,9 @@ Deno.test("guestIdOf() is one for one address, whatever its case, and another fo
 });
 
 Deno.test("guestIdOf() never takes an order for an address", () => {
-  const ids = ["a", "a@b", "x".repeat(70)].flatMap((text) => [guestIdOf(text, "-"), guestIdOf(null, text)]);
+  const ids = ["a", "a@b", "x".repeat(70)].flatMap((
+    text,
+  ) => [guestIdOf(text, "-"), guestIdOf(null, text)]);
   assert.equal(new Set(ids).size, ids.length);
 });
 

@@ -11,7 +11,9 @@ Deno.test("readLanguage() says what is wrong, and what would be right where it c
   assert.deepEqual(readLanguage("de_DE"), {
     problem: "must be a language tag of BCP 47 with dashes: write de-DE",
   });
-  for (const text of ["d", "German language", "", "de-", `en-${"x".repeat(40)}`, "x".repeat(100_000)]) {
+  for (
+    const text of ["d", "German language", "", "de-", `en-${"x".repeat(40)}`, "x".repeat(100_000)]
+  ) {
     assert.deepEqual(readLanguage(text), {
       problem: "must be a language tag of BCP 47 such as de or en-GB",
     });

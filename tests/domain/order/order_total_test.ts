@@ -71,7 +71,10 @@ Deno.test("totalProblem() refuses what is too large in either direction, with th
   const both = [amount("fee", max), amount("discount", -max)];
   assert.equal(totalProblem(order({ adjustments: both }), "file")?.of, "adjustments");
   const many = Array.from({ length: 100 }, () => amount("fee", max));
-  assert.match(totalProblem(order({ items, adjustments: many }), "file")!.sum, / = 2,168,958,483,470,000\.00, /);
+  assert.match(
+    totalProblem(order({ items, adjustments: many }), "file")!.sum,
+    / = 2,168,958,483,470,000\.00, /,
+  );
 });
 
 Deno.test("totalProblem() accepts exactly what a sum of integers says, in every currency", () => {
@@ -109,8 +112,11 @@ Deno.test("totalProblem() accepts exactly what a sum of integers says, in every 
     const digits = currencyDigits(order.currency);
     const [parts] = other.sum.split(" = ") as [string];
     const units = [...parts.split(",").join("").matchAll(/(−|\+|items).*?([\d.]+)/g)];
-    const written = units.reduce((left, [, sign, value]) =>
-      left + (sign === "−" ? -1n : 1n) * BigInt(Math.round(Number(value) * 10 ** digits)), 0n);
+    const written = units.reduce(
+      (left, [, sign, value]) =>
+        left + (sign === "−" ? -1n : 1n) * BigInt(Math.round(Number(value) * 10 ** digits)),
+      0n,
+    );
     if (other.sum.includes(" = ")) assert.equal(written, sum);
   }));
 });
