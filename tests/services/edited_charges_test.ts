@@ -11,13 +11,14 @@ import type { Message } from "../../domain/messages/messages.ts";
 import { takeCallback } from "../../services/take_callback.ts";
 import { consumeOnce } from "../../streams/queue/consumer.ts";
 import type { Gateway } from "../../streams/payments/gateway.ts";
-import { makeConsumer } from "../../streams/workflow/consumer.ts";
+import { type ConsumerDeps, makeConsumer } from "../../streams/workflow/consumer.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { recover } from "../../streams/recovery/recover.ts";
 import { loseRedis } from "../settled_workflow.ts";
 import { type Provided, settleAll, until, withProvider } from "../provider.ts";
 import { anOrder, type Workflow } from "../workflow.ts";
-import { assertConsistent, makeDue, messagesOf } from "../streams/consistent.ts";
+import { assertConsistent, makeDue, messagesOf, orphan } from "../streams/consistent.ts";
+import { fateAfter, mortal } from "../streams/queue/crash.ts";
 
 /** An order of so many mugs at ten euros. */
 const mugs = (qty: number, unitPriceCents = 1_000): IncomingOrder =>
@@ -71,8 +72,8 @@ async function assertPaidOnce(
 }
 
 /** A consumer that asks through another gateway. */
-function through(flow: Workflow, gateway: Gateway) {
-  return makeConsumer({ ...flow, gateway, consumer: "other" }, {
+function through(deps: ConsumerDeps, gateway: Gateway) {
+  return makeConsumer({ ...deps, gateway, consumer: "other" }, {
     group: "payments",
     batchSize: 500,
     maxDeliveries: 20,
@@ -432,6 +433,46 @@ Deno.test("a charge is told of again after its money went back, and nothing more
     await callBack(provided, 2_000);
     await settleAll(provided);
     await assertPaidOnce(provided, id, 2_000, 48);
+  }));
+
+Deno.test("a crash at any moment of asking about a charge before an edit leaves one charge kept", () =>
+  withProvider("edit_asking", { silent: 100 }, async (provided) => {
+    const { flow, provider } = provided;
+    for (let moment = 0, dead = true; dead; moment++) {
+      assert.ok(moment < 200, "the turn ends");
+      const named = (qty: number) => ({ ...mugs(qty), externalOrderId: `web-${moment}` });
+      const [taken] = await flow.add([named(1)], 10_000);
+      const id = taken!.orderId!;
+      await flow.turn("orders");
+      await flow.turn("payments");
+      await provider.settled();
+      await edit(flow, id, named(2));
+      await makeDue(flow);
+      const fate = fateAfter(moment);
+      const doomed = through(mortal(flow, fate, "doomed"), flow.gateway);
+      await consumeOnce(doomed).catch((error) => assert.ok(fate.dead, error));
+      dead = fate.dead;
+      if (!dead) assert.ok(moment > 20, `${moment} moments make no turn`);
+      const heir = flow.consumerOf("payments", { maxDeliveries: 20 }, "heir");
+      for (let turn = 0; (await messagesOf(flow)).length > 0; turn++) {
+        assert.ok(turn < 30, `the streams drain after a crash at moment ${moment}`);
+        await orphan(flow, "payments");
+        await provider.settled();
+        await makeDue(flow);
+        heir.reclaimAt = -Infinity;
+        await consumeOnce(heir);
+        for (const group of ["refunds", "notifications"] as const) await flow.turn(group);
+      }
+      await orphan(flow, "payments");
+      heir.reclaimAt = -Infinity;
+      await consumeOnce(heir);
+      const kept = [...provider.charges.values()].filter(({ orderId }) => orderId === id)
+        .map(({ status, amountCents, refundedCents }) => [status, amountCents - refundedCents]);
+      assert.deepEqual(kept, [["succeeded", 0], ["succeeded", 2_000]], `at moment ${moment}`);
+      assert.equal((await flow.order(id)).status, "PAID");
+    }
+    assert.deepEqual(await flow.rows("select error from dead_letters"), []);
+    await assertConsistent(flow);
   }));
 
 /** A number below `max` that is the same for a seed and a step. */
