@@ -30,6 +30,7 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
   ["POST", /^\/(orders|imports)$/, ["orders"]],
   // Whoever has brought it, or may cancel everybody's; which of them asks, the transaction finds out.
   ["POST", /^(\/dashboard)?\/(orders|imports)\/[^/]+\/cancel$/, ["orders", "cancel"]],
+  ["PUT", /^\/orders\/[^/]+$/, ["orders", "cancel"]],
   ["GET HEAD", /^\/imports(\/|$)/, ["read", "orders"]],
   ["POST", /^\/orders\/[^/]+\/(refunds|payment\/(accept|give-back|dismiss))$/, ["refunds"]],
   ["POST", /^\/dashboard\/imports$/, ["orders"]],
