@@ -59,8 +59,8 @@ export interface KeyedAnswer {
   status: 200 | 201 | 202;
   /** The header, where there is one. */
   location: string | null;
-  /** The `ETag`, where there is one. */
-  tag?: string;
+  /** The header, where there is one: an answer that is told again has that of the first time. */
+  etag?: string;
   /** To be sent as JSON. */
   body: unknown;
   /** Of the request's body, where that is not part of what the request says. */
@@ -192,7 +192,7 @@ export function idempotency(
 
 function respond(c: Context, answer: KeyedAnswer & { replayed?: boolean }): Response {
   if (answer.location !== null) c.header("location", answer.location);
-  if (answer.tag !== undefined) c.header("etag", answer.tag);
+  if (answer.etag !== undefined) c.header("etag", answer.etag);
   if (answer.replayed) c.header("idempotent-replayed", "true");
   return c.json(answer.body as object, answer.status);
 }

@@ -115,9 +115,10 @@ function repeatedSteps({ rows }: Workflow) {
     from order_events
     join orders on orders.id = order_events.order_id
     group by order_id, event, refund_id, case when event like 'payment%' then detail end,
-      orders.retries
-    having count(*) > case when event in ('failed', 'backordered', 'retried') then 1 + orders.retries
-      else 1 end
+      case when event = 'edited' then order_events.id end, orders.retries, orders.revision
+    having count(*) > 1
+      + case when event in ('failed', 'backordered', 'retried') then orders.retries else 0 end
+      + case when event in ('reserved', 'backordered') then orders.revision else 0 end
     union all
     select orders.id, orders.status, null, 0
     from orders
