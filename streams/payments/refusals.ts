@@ -61,10 +61,7 @@ export function refusalsOf({ most: max, restMs }: { most: number; restMs: number
   let cause = "";
 
   const forgetOld = (now: number) => {
-    for (const [key, { firstAt }] of keys) {
-      if (keys.size <= maxKeys && now - firstAt < rememberMs) break;
-      keys.delete(key);
-    }
+    forgetKeys(keys, now);
     for (const [key, { at }] of probes) if (now - at >= restMs) probes.delete(key);
   };
 
@@ -114,9 +111,13 @@ export function refusalsOf({ most: max, restMs }: { most: number; restMs: number
       restsUntil = -Infinity;
       if (isSuccess) lastSuccess = Math.max(lastSuccess, request);
     },
-    isAlone(key) {
-      const before = keys.get(key);
-      return before !== undefined && before.lastBefore < lastSuccess;
-    },
+    isAlone: (key) => (keys.get(key)?.lastBefore ?? Infinity) < lastSuccess,
   };
+}
+
+function forgetKeys(keys: Map<string, RefusedKey>, now: number): void {
+  for (const [key, { firstAt }] of keys) {
+    if (keys.size <= maxKeys && now - firstAt < rememberMs) return;
+    keys.delete(key);
+  }
 }
