@@ -15,7 +15,12 @@ import { csvOf } from "../../../csv_orders.ts";
 import { askedKey } from "../../../workflow.ts";
 import { type Api, ask, openApi, orderBodyOf, storeOrder } from "../../api.ts";
 import { providerSecret, signatureOf } from "../payments/callbacks.ts";
-import { arbitraryOf, type Described, type Document, operationsOf } from "./schema_values.ts";
+import {
+  arbitraryOf,
+  type DescribedOperation,
+  type Document,
+  operationsOf,
+} from "./schema_values.ts";
 
 let api: Api;
 let document: Document;
@@ -46,7 +51,7 @@ const operations = () => operationsOf(document);
 
 /** Checks an answer against the document. */
 async function assertDescribed(
-  { method, path, operation }: Described,
+  { method, path, operation }: DescribedOperation,
   response: Response,
   sent: string,
 ): Promise<void> {
