@@ -43,7 +43,6 @@ const purgeEveryMs = 600_000;
 /** Milliseconds between two signs of life of a request that takes its time. */
 const prolongEveryMs = claimSeconds * 1_000 / 3;
 
-/** The header. */
 export const idempotencyHeaders = z.object({
   "idempotency-key": z.string()
     .regex(idempotencyKeyPattern, "must have 1…255 visible ASCII characters")
@@ -55,7 +54,6 @@ export const idempotencyHeaders = z.object({
 
 /** What a request that succeeded is answered with. */
 export interface KeyedAnswer {
-  /** Of the answer. */
   status: 200 | 201 | 202;
   /** The header, where there is one. */
   location: string | null;

@@ -19,7 +19,7 @@ import type { Workflow } from "../workflow.ts";
 
 /**
  * Asserts, once everything is drained, that stock, payments, refunds, figures, leaderboard, notices and
- * timelines agree and that every effect happened once; then asks `verify` to verifyNow the same.
+ * timelines agree and that every effect happened once; then asks `verify` for the same.
  */
 export async function assertConsistent(flow: Workflow): Promise<void> {
   assert.deepEqual(await stockFaults(flow), [], "stock");
