@@ -256,14 +256,14 @@ const Step: FC<{ movement: ProductMovement }> = ({ movement }) => {
       <b>{name}</b>{" "}
       <span class="num">{qty > 0 ? `+${formatCount(qty)}` : `−${formatCount(-qty)}`}</span>
       {stockQty !== null && <span class="muted">, {formatCount(stockQty)} left</span>}
-      {orderId !== null && (
-        <div>
-          Order <OrderLink id={orderId} />
-        </div>
-      )}
       {detail && <div>{detail}</div>}
       <div class="when">
         <Time at={at} seconds />
+        {orderId !== null && (
+          <>
+            {" "}· order <OrderLink id={orderId} />
+          </>
+        )}
         {actor !== null && <>{" "}· {by(actor)}</>}
       </div>
     </li>
