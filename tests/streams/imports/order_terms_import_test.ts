@@ -92,7 +92,7 @@ Deno.test("importOrders() takes adjustments, payments, guests and languages from
           "B",
           "guest:ann@guest.example",
           "400",
-          "Ann@Guest.example",
+          "Ann",
           "Ann@Guest.example",
           "paid",
           "",
