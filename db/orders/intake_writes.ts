@@ -115,7 +115,7 @@ export async function insertOrders(
     const { order, hash, totalCents } = candidate;
     const { externalOrderId, currency, placedAt, customer: { externalId, name, email } } = order;
     const { id, first } = catalog.customers.get(externalId)!;
-    if (email !== first?.email) withOtherAddress.push(candidate);
+    if (email !== null && email !== first?.email) withOtherAddress.push(candidate);
     const row = [externalOrderId, id, currency, totalCents, hash, placedAt, name, email];
     if (more) row.push(order.payment?.status ?? "due", order.language ?? null);
     return row;
@@ -279,8 +279,8 @@ export async function updateOrders(
   );
   await writeAddresses(
     tx,
-    candidates.filter(({ order: { customer } }) =>
-      customer.email !== catalog.customers.get(customer.externalId)!.first?.email
+    candidates.filter(({ order: { customer: { externalId, email } } }) =>
+      email !== null && email !== catalog.customers.get(externalId)!.first?.email
     ),
     idOf,
   );

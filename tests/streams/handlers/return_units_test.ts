@@ -33,6 +33,7 @@ const movements = (flow: Workflow) =>
       stock_movements.order_id, stock_movements.refund_id, stock_movements.actor
     from stock_movements
     join products on products.id = stock_movements.product_id
+    where stock_movements.kind = 'returned'
     order by stock_movements.id`,
   );
 
