@@ -57,7 +57,12 @@ function addComplete(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
       tag: "Refunds",
       scopes: ["refunds"],
       answers: {
-        202: { says: "It will be booked", schema: refundAnswer, example: waitingRefund },
+        202: {
+          says: "It will be booked",
+          schema: refundAnswer,
+          example: waitingRefund,
+          located: true,
+        },
       },
       problems: refundProblems,
       example: givenBackByHand,
@@ -92,7 +97,12 @@ function addRefuse(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
       tag: "Refunds",
       scopes: ["refunds"],
       answers: {
-        202: { says: "It will be booked", schema: refundAnswer, example: waitingRefund },
+        202: {
+          says: "It will be booked",
+          schema: refundAnswer,
+          example: waitingRefund,
+          located: true,
+        },
       },
       problems: refundProblems,
       example: refusedByHand,
