@@ -273,7 +273,7 @@ export async function listUndoneDecisions(
       orders.currency as order_currency
     from order_events
     straight_join orders on orders.id = order_events.order_id
-    straight_join payments on payments.order_id = orders.id
+    straight_join payments force index (payments_order_once) on payments.order_id = orders.id
     left join notification_logs on notification_logs.order_id = orders.id
       and notification_logs.event = case orders.status when 'PAID' then ? when 'FAILED' then ? else ? end
     where order_events.id > ? and order_events.id <= ?
