@@ -89,6 +89,28 @@ export function parseAmount(text: string, currency: string): number | undefined 
   return Number(match[1] + fraction.padEnd(digits, "0"));
 }
 
+/**
+ * The minor units of an amount that stands in units where minor ones are expected: 1250 for `12.50` euros.
+ *
+ * @returns undefined for what is no such amount, or may be another one to whoever writes thousands with that mark
+ */
+export function minorUnitsMeant(text: string, currency: string): number | undefined {
+  if (text.length > maxAmountLength || !isCurrency(currency)) return undefined;
+  const digits = currencyDigits(currency);
+  const plain = text.startsWith("-") ? text.slice(1) : text;
+  const amount = digits === 0
+    ? plain.replace(/\.0{1,2}$/, "")
+    : digits === 2 && /^\d+,\d\d$/.test(plain)
+    ? plain.replace(",", ".")
+    : plain;
+  const wasMended = amount !== plain;
+  const minor = wasMended || plain.includes(".") ? parseAmount(amount, currency) : undefined;
+  return minor === undefined || minor === 0 || plain === text ? minor : -minor;
+}
+
+/** Characters of an amount that {@linkcode minorUnitsMeant} looks at. */
+const maxAmountLength = 24;
+
 /** A sum for those who can't show more digits: a number where it is exact, else its digits as text. */
 export function exactAmount(minor: bigint): number | string {
   const number = Number(minor);

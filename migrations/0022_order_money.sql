@@ -1,20 +1,21 @@
 -- What the customer agreed to pay, beside the items: signed amounts of the order as a whole, in minor units. A tax
 -- that the prices contain is included, and adds nothing to the total.
-create table if not exists order_adjustments (
-  id bigint unsigned not null auto_increment,
-  order_id bigint unsigned not null,
-  kind varchar(16) character set ascii collate ascii_bin not null,
-  label varchar(255) null,
-  amount_cents bigint not null,
-  included tinyint not null default 0,
-  created_at datetime(6) not null default current_timestamp(6),
-  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
-  primary key (id),
-  key order_adjustments_order (order_id),
-  constraint order_adjustments_order foreign key (order_id) references orders (id),
-  constraint order_adjustments_kind check (
-    kind in ('shipping', 'tax', 'discount', 'tip', 'fee', 'gift_wrap', 'other'))
-) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+--
+-- The table is there since disputed payments can be accepted, which is the kind payment_difference. Others need no
+-- label: a kind has a name of its own.
+set @statement = if(
+  exists (
+    select 1 from information_schema.table_constraints
+    where table_schema = database() and table_name = 'order_adjustments'
+      and constraint_name = 'order_adjustments_kind'),
+  'do 0',
+  'alter table order_adjustments
+    modify column label varchar(255) null,
+    add constraint order_adjustments_kind check (kind in (
+      ''shipping'', ''tax'', ''discount'', ''tip'', ''fee'', ''gift_wrap'', ''other'', ''payment_difference''))');
+prepare migration from @statement;
+execute migration;
+deallocate prepare migration;
 
 -- How an order stands at its source: due is charged, paid is recorded and never charged, none costs nothing. retries
 -- counts how often an order that failed for want of stock was taken up again, revision how often its source changed

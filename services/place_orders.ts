@@ -27,7 +27,8 @@ export interface BroughtOrder {
 /** What became of an order. */
 export type PlacedOrder =
   | { outcome: "new" | "unchanged"; order: OrderSummary }
-  | { outcome: "conflict" };
+  /** `paymentOf` is the order that the payment belongs to by which this one says that it was paid. */
+  | { outcome: "conflict"; paymentOf?: string };
 
 /** What belongs to placing orders. */
 export interface PlaceOptions<B extends BroughtOrder> {
@@ -73,8 +74,8 @@ export async function placeAndPublish<B extends BroughtOrder>(
   const traceparents = tracing ? traceparentsOf(taken, [...broughtOf.values()]) : undefined;
   await publishAfterCommit(deps, messages, { oncePerOrder: true, traceparents });
   const summaries = await readOrderSummaries(db, taken.flatMap(({ orderId }) => orderId ?? []));
-  return taken.map(({ outcome, orderId }): PlacedOrder => {
-    if (outcome === "conflict") return { outcome };
+  return taken.map(({ outcome, orderId, paymentOf }): PlacedOrder => {
+    if (outcome === "conflict") return { outcome, paymentOf };
     return { outcome: outcome === "new" ? "new" : "unchanged", order: summaries.get(orderId!)! };
   });
 }

@@ -12,6 +12,7 @@ import {
   laterDescription,
   type ProductText,
 } from "../../domain/order/descriptions.ts";
+import { guestPrefix } from "../../domain/order/guest.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { type Database, type Queryable, type Row, toInteger } from "../connection/database.ts";
 
@@ -90,14 +91,18 @@ export function noteDescriptions(catalog: Catalog, orders: readonly IncomingOrde
   // Most files have the latest order last: met first, it leaves nothing to do for the others.
   for (let at = orders.length - 1; at >= 0; at--) {
     const order = orders[at]!;
-    const by = describedBy(order);
+    // Beyond every order that was placed at the same time, because a time is followed by a space.
+    const end = `${order.placedAt}!`;
     const { externalId, email, name } = order.customer;
     const customer = catalog.customers.get(externalId);
-    if (mayDescribe(customer, by)) note(customer, { text: { email, name }, by });
+    if (mayDescribe(customer, end)) {
+      note(customer, { text: { email: email ?? "", name }, by: describedBy(order) });
+    }
     for (const { sku, name, unitPriceCents } of order.items) {
       const product = catalog.products.get(sku);
-      if (mayDescribe(product, by)) {
-        note(product, { text: { name, priceCents: unitPriceCents }, by });
+      if (mayDescribe(product, end)) {
+        const text = { name, priceCents: unitPriceCents };
+        note(product, { text, by: describedBy(order) });
       }
     }
   }
@@ -126,9 +131,8 @@ export async function writeDescriptions(
 }
 
 /** Most orders are not the latest of what they name: this tells so before anything is made of them. */
-function mayDescribe<T>(entry: CatalogEntry<T> | undefined, by: string): entry is CatalogEntry<T> {
-  return entry !== undefined &&
-    (entry.latest === undefined || compareText(entry.latest.by, by) <= 0);
+function mayDescribe<T>(entry: CatalogEntry<T> | undefined, end: string): entry is CatalogEntry<T> {
+  return entry !== undefined && (entry.latest === undefined || entry.latest.by < end);
 }
 
 function note<T extends object>(entry: CatalogEntry<T>, described: Described<T>): void {
@@ -148,7 +152,7 @@ function unknownIn(catalog: Catalog, orders: readonly IncomingOrder[]) {
   for (const order of orders) {
     const { externalId, email, name } = order.customer;
     if (!catalog.customers.has(externalId)) {
-      const customer = { text: { email, name }, by: describedBy(order) };
+      const customer = { text: { email: email ?? "", name }, by: describedBy(order) };
       customers.set(externalId, laterDescription(customers.get(externalId), customer));
     }
     for (const { sku, name, unitPriceCents } of order.items) {
@@ -232,15 +236,19 @@ function stored<T>(row: Row, text: T): Described<T> {
 function createCustomers(tx: Queryable, rows: [string, Described<CustomerText>][]) {
   return tx.run(
     `
-    insert into customers (external_id, email, name, described_by)
-    select j.external_id, j.email, j.name, j.described_by
+    insert into customers (external_id, email, name, described_by, guest)
+    select j.external_id, j.email, j.name, j.described_by, left(j.external_id, ?) = ?
     from json_table(?, '$[*]' columns (
       external_id varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[0]',
       email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[1]',
       name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[2]',
       described_by varchar(96) character set utf8mb4 collate utf8mb4_bin path '$[3]')) j
     on duplicate key update external_id = customers.external_id`,
-    [JSON.stringify(rows.map(([key, { text, by }]) => [key, text.email, text.name, by]))],
+    [
+      guestPrefix.length,
+      guestPrefix,
+      JSON.stringify(rows.map(([key, { text, by }]) => [key, text.email, text.name, by])),
+    ],
   );
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { isForeign, type OnlyOf } from "../../domain/order/bringer.ts";
-import { contentOf, type IncomingOrder, totalCentsOf } from "../../domain/order/incoming_order.ts";
+import { contentOf, type IncomingOrder, orderTotalOf } from "../../domain/order/incoming_order.ts";
 import { orderContentHash } from "../../domain/order/content_hash.ts";
 import {
   decideIntake,
@@ -14,6 +14,7 @@ import {
   type PendingChange,
   sumsOf,
   takesAway,
+  takesTermsAway,
 } from "../../domain/order/intake.ts";
 import type { OrderStatus } from "../../domain/order/order.ts";
 import {
@@ -40,6 +41,13 @@ import {
   readItemSums,
   updateOrders,
 } from "./intake_writes.ts";
+import {
+  deleteOrderTerms,
+  findPaidOrders,
+  insertOrderTerms,
+  paymentKey,
+  readOrderTerms,
+} from "./order_terms.ts";
 
 /** How orders are taken. */
 export interface TakeOptions {
@@ -70,7 +78,7 @@ export interface TakeOptions {
 /** What became of one order. */
 export interface TakenOrder {
   externalOrderId: string;
-  /** Null if it is new and this was a dry run. */
+  /** Null if it is not in the database: it is new and this was a dry run, or it was refused. */
   orderId: number | null;
   outcome: IntakeOutcome;
   /** As the books have it now. */
@@ -80,6 +88,8 @@ export interface TakenOrder {
   /** In `currency`, as the order that came in says. */
   totalCents: number;
   currency: string;
+  /** Of a conflict, the order that the payment belongs to by which this one says that it was paid. */
+  paymentOf?: string;
 }
 
 /** Tries to insert orders that somebody else inserts at the same moment. */
@@ -132,7 +142,7 @@ async function takeDistinct(
   const candidates = orders.map((order): OrderToWrite => ({
     order,
     hash: orderContentHash(contentOf(order)),
-    totalCents: totalCentsOf(order.items),
+    totalCents: orderTotalOf(order),
   }));
   for (let attempt = 1;; attempt++) {
     try {
@@ -153,11 +163,13 @@ async function takeOnce(
   const known = await findOrders(db, candidates.map(({ order }) => order.externalOrderId));
   const foreign = await foreignOrders(db, candidates, known, options);
   const losing = await losingOrders(db, candidates, known, options);
-  const seen: Comparison = { known, losing, foreign, onPendingChange: options.onPendingChange };
+  const { onPendingChange } = options;
+  const compared: Comparison = { known, losing, foreign, paidBy: new Map(), onPendingChange };
+  const seen = { ...compared, paidBy: await paidByOthers(db, candidates, compared) };
   if (options.dryRun) return candidates.map((candidate) => resultOf(candidate, seen));
 
   const sorted = sortCandidates(candidates, seen);
-  const written = await writeSorted(db, sorted, known, catalog, options);
+  const written = await writeSorted(db, sorted, seen, catalog, options);
   const locked: Comparison = { ...seen, known: written.locked, losing: written.losing };
   const results = candidates.map((candidate): TakenOrder => {
     const id = candidate.order.externalOrderId;
@@ -184,6 +196,8 @@ interface Comparison {
   losing: ReadonlySet<string>;
   /** Those that somebody else has brought. */
   foreign: ReadonlySet<string>;
+  /** Those that were paid by a payment of another, and which. */
+  paidBy: ReadonlyMap<string, string>;
   onPendingChange: PendingChange;
 }
 
@@ -198,8 +212,9 @@ function takenOrder(
   { order, totalCents }: OrderToWrite,
   outcome: IntakeOutcome,
   known: KnownOrder | undefined,
-  { foreign }: Comparison,
+  { foreign, paidBy }: Comparison,
 ): TakenOrder {
+  const paymentOf = outcome === "conflict" ? paidBy.get(order.externalOrderId) : undefined;
   return {
     externalOrderId: order.externalOrderId,
     orderId: known?.id ?? null,
@@ -208,6 +223,7 @@ function takenOrder(
     foreign: foreign.has(order.externalOrderId),
     totalCents,
     currency: order.currency,
+    ...(paymentOf === undefined ? {} : { paymentOf }),
   };
 }
 
@@ -238,7 +254,7 @@ function sortCandidates(
 async function writeSorted(
   db: Database,
   { fresh, changing, unchanged }: SortedCandidates,
-  known: ReadonlyMap<string, KnownOrder>,
+  seen: Comparison,
   catalog: Catalog,
   options: TakeOptions,
 ): Promise<WrittenOrders> {
@@ -250,25 +266,55 @@ async function writeSorted(
     await completeCatalog(db, catalog, unchanged, { initialStock: undefined });
   }
   if (entering.length === 0) return { ids: new Map(), locked: new Map(), losing: new Set() };
-  return await db.transaction((tx) => writeOrders(tx, fresh, changing, known, catalog, options));
+  return await db.transaction((tx) => writeOrders(tx, { fresh, changing }, seen, catalog, options));
 }
 
 /**
- * How an order differs from the known one; `losing` says which of them would lose something, and `foreign` which are
- * another's.
+ * How an order differs from the known one; `losing` says which of them would lose something, `foreign` which are
+ * another's, and `paidBy` which were paid by another's payment.
  */
 function changeOf(
   { order, hash }: OrderToWrite,
   known: KnownOrder | undefined,
-  { losing, foreign }: { losing: ReadonlySet<string>; foreign?: ReadonlySet<string> },
+  { losing, foreign, paidBy }:
+    & Pick<Comparison, "losing">
+    & Partial<Pick<Comparison, "foreign" | "paidBy">>,
 ): IntakeChange {
-  const { name, email } = order.customer;
+  const { customer: { name, email }, language, externalOrderId } = order;
   return {
     content: known?.hash !== hash,
-    recipient: known?.recipient.email !== email || known?.recipient.name !== name,
-    takesAway: losing.has(order.externalOrderId),
-    foreign: foreign?.has(order.externalOrderId) ?? false,
+    recipient: known?.recipient.email !== email || known?.recipient.name !== name ||
+      (language !== undefined && known?.language !== language),
+    takesAway: losing.has(externalOrderId),
+    foreign: foreign?.has(externalOrderId) ?? false,
+    paymentTaken: paidBy?.has(externalOrderId) ?? false,
   };
+}
+
+/**
+ * The orders that say that they were paid by a payment of another, by external id, and which that is: one of the
+ * database, or one that comes before them. Only those are looked at that would be written.
+ */
+async function paidByOthers(
+  db: Queryable,
+  candidates: readonly OrderToWrite[],
+  compared: Comparison,
+): Promise<Map<string, string>> {
+  const paid = candidates.flatMap((candidate) => {
+    const { payment, externalOrderId } = candidate.order;
+    if (payment?.status !== "paid") return [];
+    const { outcome } = resultOf(candidate, compared);
+    return outcome === "new" || outcome === "updated" ? [{ externalOrderId, payment }] : [];
+  });
+  const owners = await findPaidOrders(db, paid.map(({ payment }) => payment));
+  const paidBy = new Map<string, string>();
+  for (const { externalOrderId, payment } of paid) {
+    const key = paymentKey(payment);
+    const owner = owners.get(key);
+    if (owner === undefined) owners.set(key, externalOrderId);
+    else if (owner !== externalOrderId) paidBy.set(externalOrderId, owner);
+  }
+  return paidBy;
 }
 
 /**
@@ -297,8 +343,8 @@ async function foreignOrders(
 }
 
 /**
- * The orders that would lose items by their new content, by external id. Only those are looked at that a file
- * may change.
+ * The orders that would lose items, adjustments or their payment by their new content, by external id. Only those are
+ * looked at that a file may change.
  */
 async function losingOrders(
   db: Queryable,
@@ -316,10 +362,12 @@ async function losingOrders(
     db,
     new Map(changed.map(({ before: { id }, kinds }) => [id, kinds])),
   );
+  const terms = await readOrderTerms(db, changed.map(({ before: { id } }) => id));
   const losing = changed.filter(({ order, before }) => {
     const had = sums.get(before.id);
     // In another currency every price is another one.
-    return had === undefined || before.currency !== order.currency || takesAway(had, order.items);
+    return had === undefined || before.currency !== order.currency ||
+      takesAway(had, order.items) || takesTermsAway(terms.get(before.id)!, order);
   });
   return new Set(losing.map(({ order }) => order.externalOrderId));
 }
@@ -337,9 +385,8 @@ interface WrittenOrders {
 /** Locks the known orders, then the products, each by id, and writes. */
 async function writeOrders(
   tx: Queryable,
-  fresh: readonly OrderToWrite[],
-  changing: readonly OrderToWrite[],
-  known: ReadonlyMap<string, KnownOrder>,
+  { fresh, changing }: Pick<SortedCandidates, "fresh" | "changing">,
+  { known, paidBy }: Comparison,
   catalog: Catalog,
   options: TakeOptions,
 ): Promise<WrittenOrders> {
@@ -352,7 +399,7 @@ async function writeOrders(
   const losing = await losingOrders(tx, changing, locked, options);
   const updates = changing.filter((candidate) => {
     const order = locked.get(candidate.order.externalOrderId);
-    const change = changeOf(candidate, order, { losing });
+    const change = changeOf(candidate, order, { losing, paidBy });
     return decideIntake(order, change, options.onPendingChange) === "updated";
   });
 
@@ -373,6 +420,11 @@ async function writeOrders(
     await deleteItems(tx, updatedIds);
     await insertItems(tx, items);
   }
+  await deleteOrderTerms(tx, updatedIds);
+  await insertOrderTerms(tx, [
+    ...fresh.map(({ order }) => ({ orderId: ids.get(order.externalOrderId)!, order })),
+    ...updates.map(({ order }, index) => ({ orderId: updatedIds[index]!, order })),
+  ]);
   await addEvents(tx, { fresh, ids, updates, updatedIds }, options);
   await options.inTransaction?.(
     tx,

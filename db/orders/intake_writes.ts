@@ -10,6 +10,7 @@ import type { OrderStatus } from "../../domain/order/order.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import { recipientEmail } from "../catalog/customers.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
+import { readPacked } from "../connection/packed_rows.ts";
 
 /** An order to write. */
 export interface OrderToWrite {
@@ -26,8 +27,10 @@ export interface KnownOrder {
   /** Of its content, in hexadecimal. */
   hash: string;
   currency: string;
-  /** Whom it was placed for. */
-  recipient: { name: string; email: string };
+  /** Whom it was placed for; without an e-mail, nobody is written to. */
+  recipient: { name: string; email: string | null };
+  /** BCP 47; null where its source does not say. */
+  language: string | null;
 }
 
 /** Orders by their external ids, without locks. */
@@ -58,7 +61,7 @@ async function readKnownOrders(
 ): Promise<Map<string, KnownOrder>> {
   const rows = await db.query(
     `
-    select orders.id, external_order_id, status, content_hash, currency,
+    select orders.id, external_order_id, status, content_hash, currency, language,
       coalesce(recipient_name, first_name) as name, ${recipientEmail} as email
     from orders
     straight_join customers on customers.id = orders.customer_id
@@ -70,7 +73,8 @@ async function readKnownOrders(
     status: row.status as OrderStatus,
     hash: (row.content_hash as Uint8Array).toHex(),
     currency: String(row.currency),
-    recipient: { name: String(row.name), email: String(row.email) },
+    recipient: { name: String(row.name), email: row.email === null ? null : String(row.email) },
+    language: row.language === null ? null : String(row.language),
   }]));
 }
 
@@ -102,18 +106,27 @@ export async function insertOrders(
   catalog: Catalog,
 ): Promise<Map<string, number>> {
   if (candidates.length === 0) return new Map();
-  const rows = candidates.map(({ order, hash, totalCents }) => {
+  // Columns that most orders have no use for are written only where one of these has.
+  const more = candidates.some(({ order: { payment, language } }) =>
+    payment !== undefined || language !== undefined
+  );
+  const withOtherAddress: OrderToWrite[] = [];
+  const rows = candidates.map((candidate) => {
+    const { order, hash, totalCents } = candidate;
     const { externalOrderId, currency, placedAt, customer: { externalId, name, email } } = order;
-    const { id } = catalog.customers.get(externalId)!;
-    return [externalOrderId, id, currency, totalCents, hash, placedAt, name, email];
+    const { id, first } = catalog.customers.get(externalId)!;
+    if (email !== null && email !== first?.email) withOtherAddress.push(candidate);
+    const row = [externalOrderId, id, currency, totalCents, hash, placedAt, name, email];
+    if (more) row.push(order.payment?.status ?? "due", order.language ?? null);
+    return row;
   });
   const { insertId } = await tx.run(
     `
     insert into orders
       (external_order_id, customer_id, currency, total_cents, content_hash, placed_at,
-        recipient_name, recipient_email)
+        recipient_name, recipient_email${more ? ", payment_status, language" : ""})
     select j.external_order_id, j.customer_id, j.currency, j.total_cents, unhex(j.hash), j.placed_at,
-      j.recipient_name, j.recipient_email
+      j.recipient_name, j.recipient_email${more ? ", j.payment_status, j.language" : ""}
     from json_table(?, '$[*]' columns (
       external_order_id varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[0]',
       customer_id bigint unsigned path '$[1]',
@@ -122,7 +135,9 @@ export async function insertOrders(
       hash char(32) character set ascii collate ascii_bin path '$[4]',
       placed_at datetime(6) path '$[5]',
       recipient_name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[6]',
-      recipient_email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[7]')) j`,
+      recipient_email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[7]'${
+      more ? `,${termColumns}` : ""
+    })) j`,
     [JSON.stringify(rows)],
   );
   const ids = await insertedIds(
@@ -130,23 +145,26 @@ export async function insertOrders(
     insertId,
     candidates.map(({ order }) => order.externalOrderId),
   );
-  await writeAddresses(tx, candidates, catalog, (id) => ids.get(id)!);
+  await writeAddresses(tx, withOtherAddress, (id) => ids.get(id)!);
   return ids;
 }
+
+/** What an order says beside its items that stands in its own row, after eight other fields. */
+const termColumns = `
+      payment_status varchar(4) character set ascii collate ascii_bin path '$[8]',
+      language varchar(35) character set ascii collate ascii_bin path '$[9]'`;
 
 /** Makes the addresses of orders findable that are not what their customers were first known by. */
 async function writeAddresses(
   tx: Queryable,
-  candidates: readonly OrderToWrite[],
-  catalog: Catalog,
+  orders: readonly OrderToWrite[],
   idOf: (externalOrderId: string) => number,
 ): Promise<void> {
-  const rows = candidates.flatMap(({ order: { externalOrderId, customer } }) =>
-    customer.email === catalog.customers.get(customer.externalId)!.first?.email
-      ? []
-      : [[idOf(externalOrderId), customer.email]]
-  );
-  if (rows.length === 0) return;
+  if (orders.length === 0) return;
+  const rows = orders.map(({ order: { externalOrderId, customer: { email } } }) => [
+    idOf(externalOrderId),
+    email,
+  ]);
   await tx.run(
     `
     insert into order_addresses (order_id, email)
@@ -169,14 +187,13 @@ async function insertedIds(
   firstId: number,
   externalIds: readonly string[],
 ): Promise<Map<string, number>> {
-  const rows = await tx.query(
-    `
-    select id, external_order_id
-    from orders
-    where id between ? and ?`,
+  const { rows } = await readPacked(
+    tx,
+    [{ sql: "id", kind: "number" }, { sql: "external_order_id", kind: "any text" }],
+    "from orders where id between ? and ?",
     [firstId, firstId + externalIds.length - 1],
   );
-  const near = new Map(rows.map((row) => [String(row.external_order_id), toInteger(row.id)]));
+  const near = new Map(rows.map(([id, externalId]) => [externalId as string, id as number]));
   const missing = externalIds.filter((externalId) => !near.has(externalId));
   const found = await findOrders(tx, missing);
   return new Map(externalIds.map((externalId) => [
@@ -223,7 +240,9 @@ export async function updateOrders(
     const { id } = locked.get(order.externalOrderId)!;
     const { externalId, name, email } = order.customer;
     const customer = catalog.customers.get(externalId)!;
-    return [id, customer.id, order.currency, totalCents, hash, order.placedAt, name, email];
+    const status = order.payment?.status ?? "due";
+    const row = [id, customer.id, order.currency, totalCents, hash, order.placedAt, name, email];
+    return [...row, status, order.language ?? null];
   });
   const { affectedRows } = await tx.run(
     `
@@ -235,12 +254,13 @@ export async function updateOrders(
         hash char(32) character set ascii collate ascii_bin path '$[4]',
         placed_at datetime(6) path '$[5]',
         recipient_name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[6]',
-        recipient_email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[7]')) j
+        recipient_email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[7]',${termColumns})) j
       straight_join orders on orders.id = j.id
     set orders.customer_id = j.customer_id, orders.currency = j.currency,
       orders.total_cents = j.total_cents, orders.content_hash = unhex(j.hash),
       orders.placed_at = j.placed_at, orders.recipient_name = j.recipient_name,
-      orders.recipient_email = j.recipient_email
+      orders.recipient_email = j.recipient_email, orders.payment_status = j.payment_status,
+      orders.language = coalesce(j.language, orders.language)
     where orders.status = 'PENDING'`,
     [JSON.stringify(rows)],
   );
@@ -252,7 +272,13 @@ export async function updateOrders(
     "delete from order_addresses where order_id in (?)",
     [candidates.map(({ order }) => idOf(order.externalOrderId))],
   );
-  await writeAddresses(tx, candidates, catalog, idOf);
+  await writeAddresses(
+    tx,
+    candidates.filter(({ order: { customer: { externalId, email } } }) =>
+      email !== null && email !== catalog.customers.get(externalId)!.first?.email
+    ),
+    idOf,
+  );
 }
 
 /**

@@ -4,12 +4,7 @@
  * @module
  */
 
-import {
-  type ColumnPlaces,
-  type ImportColumn,
-  importColumns,
-  isRequiredColumn,
-} from "./csv_rows.ts";
+import { type ColumnPlaces, type ImportColumn, importColumns, termColumns } from "./csv_rows.ts";
 
 /** Columns that a file may have, others among them: as many as a spreadsheet. */
 export const maxColumns = 16_384;
@@ -25,9 +20,7 @@ export const rejectColumns = ["line", "reason"] as const;
  */
 export function placeColumns(header: readonly string[]): ColumnPlaces | string {
   const names = header.map(columnName);
-  const missing = importColumns.filter((column) =>
-    isRequiredColumn(column) && !names.includes(column)
-  );
+  const missing = importColumns.filter((column) => !names.includes(column));
   if (missing.length > 0) {
     const list = missing.join(", ");
     const hint = header.length === 1 && /[;\t|]/.test(header[0]!)
@@ -37,13 +30,13 @@ export function placeColumns(header: readonly string[]): ColumnPlaces | string {
       ? `column ${list} is missing${hint}`
       : `columns ${list} are missing${hint}`;
   }
-  const twice = importColumns.filter((column) =>
-    names.indexOf(column) !== names.lastIndexOf(column)
-  );
+  const columns = [...importColumns, ...termColumns];
+  const twice = columns.filter((column) => names.indexOf(column) !== names.lastIndexOf(column));
   if (twice.length > 0) return `column ${twice.join(", ")} stands there twice`;
-  return Object.fromEntries(
-    importColumns.map((column) => [column, names.indexOf(column)]),
+  const places = Object.fromEntries(
+    columns.map((column) => [column, names.indexOf(column)]),
   ) as Record<ImportColumn, number>;
+  return { ...places, terms: termColumns.filter((column) => places[column] >= 0) };
 }
 
 /** True for the header of a file of rejects, corrected or not. */

@@ -5,8 +5,9 @@
  */
 
 import type { Fault } from "../errors.ts";
+import { guestIdProblem, guestOf, type IncomingCustomer, isGuestId } from "../order/guest.ts";
 import { type IncomingItem, type OrderHead, orderLimits } from "../order/incoming_order.ts";
-import { currencyProblem, isCurrency } from "../money.ts";
+import { currencyProblem, isCurrency, minorUnitsMeant } from "../money.ts";
 import { parsePlacedAt, tooFarAhead } from "../order/placed_at.ts";
 
 /** A record as it stands in the file. */
@@ -19,10 +20,8 @@ export interface CsvRow {
 
 /** What is said of a column. */
 export interface ImportColumnRow {
-  /** What it is about. */
-  of: "order" | "item";
-  /** A file may be without it, as those are that were written before there was one. */
-  optional?: true;
+  /** What it is about: `terms` are what an order says as a whole, on any of its rows. */
+  of: "order" | "item" | "terms";
 }
 
 /** The columns as they are written down, in the order of the documentation. */
@@ -37,22 +36,44 @@ export const importColumnTable = {
   product_name: { of: "item" },
   unit_price_cents: { of: "item" },
   qty: { of: "item" },
+  shipping_cents: { of: "terms" },
+  tax_cents: { of: "terms" },
+  tax_included: { of: "terms" },
+  discount_cents: { of: "terms" },
+  tip_cents: { of: "terms" },
+  fee_cents: { of: "terms" },
+  order_total_cents: { of: "terms" },
+  payment_status: { of: "terms" },
+  payment_provider: { of: "terms" },
+  payment_reference: { of: "terms" },
+  language: { of: "terms" },
 } as const satisfies Record<string, ImportColumnRow>;
 
 /** A column of the import file. */
 export type ImportColumn = keyof typeof importColumnTable;
 
+/** A column that a file may be without. */
+export type TermColumn = {
+  [Column in ImportColumn]: typeof importColumnTable[Column]["of"] extends "terms" ? Column : never;
+}[ImportColumn];
+
 /** Where each column stands in a file's records, counted from 0; -1 for one that the file is without. */
-export type ColumnPlaces = Readonly<Record<ImportColumn, number>>;
-
-/** Every column of an import file, in the order of the documentation. */
-export const importColumns = Object.keys(importColumnTable) as readonly ImportColumn[];
-
-/** True unless a file may be without the column. */
-export function isRequiredColumn(column: ImportColumn): boolean {
-  const { optional }: ImportColumnRow = importColumnTable[column];
-  return optional !== true;
+export interface ColumnPlaces extends Readonly<Record<ImportColumn, number>> {
+  /** The columns of {@linkcode termColumns} that the file has: nothing is done about the others, row by row. */
+  readonly terms: readonly TermColumn[];
 }
+
+const allColumns = Object.keys(importColumnTable) as readonly ImportColumn[];
+
+/** Every column that an import file must have, in the order of the documentation. */
+export const importColumns: readonly ImportColumn[] = allColumns.filter((column) =>
+  importColumnTable[column].of !== "terms"
+);
+
+/** The columns that it may be without, in the order of the documentation. */
+export const termColumns = allColumns.filter((column) =>
+  importColumnTable[column].of === "terms"
+) as readonly TermColumn[];
 
 const headColumns = importColumns.filter((column) => importColumnTable[column].of === "order");
 const itemColumns = importColumns.filter((column) => importColumnTable[column].of === "item");
@@ -87,15 +108,14 @@ export function readRow(
   check(faults, "product_sku", idProblem(sku));
   const name = trimmed(fields, places, "product_name");
   check(faults, "product_name", textProblem(name));
+  const { currency } = head;
   const unitPriceCents = integer(
     fields,
     places,
-    "unit_price_cents",
-    0,
-    orderLimits.unitPriceCents,
+    { column: "unit_price_cents", min: 0, max: orderLimits.unitPriceCents, currency },
     faults,
   );
-  const qty = integer(fields, places, "qty", 1, orderLimits.qty, faults);
+  const qty = integer(fields, places, { column: "qty", min: 1, max: orderLimits.qty }, faults);
   if (faults.length > 0) return faults;
   return { head, item: { sku, name, unitPriceCents, qty } };
 }
@@ -130,18 +150,31 @@ function readHead(
   else if (placedAt > latestPlacedAt) check(faults, "order_placed_at", tooFarAhead);
   const currency = trimmed(fields, places, "currency");
   if (!isCurrency(currency.toUpperCase())) check(faults, "currency", currencyProblem);
-  const externalId = trimmed(fields, places, "customer_id");
-  check(faults, "customer_id", idProblem(externalId));
-  const email = trimmed(fields, places, "customer_email");
-  check(faults, "customer_email", textProblem(email));
-  const name = trimmed(fields, places, "customer_name");
-  check(faults, "customer_name", textProblem(name));
   return {
     externalOrderId,
     placedAt: placedAt ?? "",
     currency: currency.toUpperCase(),
-    customer: { externalId, email, name },
+    customer: readCustomer(fields, places, externalOrderId, faults),
   };
+}
+
+/** Everybody has a name: the guest of a till is called by it, or `Guest`. Nobody needs an address. */
+function readCustomer(
+  fields: readonly string[],
+  places: ColumnPlaces,
+  externalOrderId: string,
+  faults: Fault[],
+): IncomingCustomer {
+  const externalId = trimmed(fields, places, "customer_id");
+  const isGuest = externalId === "";
+  if (!isGuest) check(faults, "customer_id", customerIdProblem(externalId));
+  const address = trimmed(fields, places, "customer_email");
+  const email = address === "" ? null : address;
+  if (email !== null) check(faults, "customer_email", textProblem(email));
+  const name = trimmed(fields, places, "customer_name");
+  if (isGuest && name === "") check(faults, "customer_id", "is missing, and a guest needs a name");
+  check(faults, "customer_name", textProblem(name));
+  return isGuest ? guestOf(email, name, externalOrderId) : { externalId, email, name };
 }
 
 const placedAtProblem =
@@ -155,20 +188,53 @@ function check(faults: Fault[], column: ImportColumn, problem: string | undefine
   if (problem !== undefined) faults.push({ at: column, detail: problem });
 }
 
+/** @param field.currency of an amount */
 function integer(
   fields: readonly string[],
   places: ColumnPlaces,
-  column: ImportColumn,
-  min: number,
-  max: number,
+  field: { column: ImportColumn; min: number; max: number; currency?: string },
   faults: Fault[],
 ): number {
+  const { column, min, max, currency = "" } = field;
   const raw = trimmed(fields, places, column);
   const value = /^\d+$/.test(raw) ? Number(raw) : NaN;
   if (!(value >= min && value <= max)) {
-    check(faults, column, `must be an integer ${min}…${max}`);
+    check(faults, column, amountProblem(raw, min, max, currency));
   }
   return value;
+}
+
+/**
+ * Why a text can't be an amount in minor units, if it can't. One in units of the currency is told what to write.
+ *
+ * @param currency ISO 4217, upper case; anything else where it is not known
+ */
+export function amountProblem(
+  text: string,
+  min: number,
+  max: number,
+  currency: string,
+): string | undefined {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max) return undefined;
+  return minorUnitsProblem(text, min, max, currency) ?? `must be an integer ${min}…${max}`;
+}
+
+/** The same of an amount that is known to be none in minor units; undefined where it is none in units either. */
+export function minorUnitsProblem(
+  text: string,
+  min: number,
+  max: number,
+  currency: string,
+): string | undefined {
+  const meant = minorUnitsMeant(text, currency);
+  if (meant === undefined || meant < min || meant > max) return undefined;
+  return `${text}: write ${meant}, minor units`;
+}
+
+/** Why a text can't be the shop's own id of a customer, if it can't; it must be trimmed. */
+export function customerIdProblem(value: string): string | undefined {
+  return isGuestId(value) ? guestIdProblem : idProblem(value);
 }
 
 /** Why a text can't be an id or a SKU, if it can't; it must be trimmed. */

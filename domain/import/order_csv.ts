@@ -5,9 +5,13 @@
  */
 
 import { type ColumnPlaces, type CsvRow, type OrderRow, readRow } from "./csv_rows.ts";
+import { noTerms, noteTerms, readTerms, type SaidTerms, type TermFault } from "./csv_terms.ts";
 import type { Fault } from "../errors.ts";
-import { type IncomingOrder, type OrderHead, totalProblem } from "../order/incoming_order.ts";
+import type { IncomingOrder, OrderHead, OrderTerms } from "../order/incoming_order.ts";
 import type { OrderStatus } from "../order/order.ts";
+import { totalProblem } from "../order/order_total.ts";
+import { cutText } from "../text/cut_text.ts";
+import { visibleText } from "../text/visible_text.ts";
 
 /** A row that goes to the rejects file. */
 export interface RejectedRow extends CsvRow {
@@ -44,9 +48,9 @@ export function decideOrder(
   options: { keepGoodRows: boolean; latestPlacedAt: string },
 ): OrderReading {
   if (rows.length > maxOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
-  const read = readRows();
+  const read = readRows(places);
   for (const source of rows) readInto(read, source, places, options);
-  return readingOf(read, options);
+  return readingOf(read, places, options);
 }
 
 /** The same with breaks, because an order may have very many rows. */
@@ -56,12 +60,12 @@ export function* decideOrderStepwise(
   options: { keepGoodRows: boolean; latestPlacedAt: string },
 ): Generator<void, OrderReading> {
   if (rows.length > maxOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
-  const read = readRows();
+  const read = readRows(places);
   for (const [index, source] of rows.entries()) {
     if ((index + 1) % rowsToATurn === 0) yield;
     readInto(read, source, places, options);
   }
-  return readingOf(read, options);
+  return readingOf(read, places, options);
 }
 
 /** The rows of an order, read so far. */
@@ -72,10 +76,13 @@ interface ReadRows {
   bad: RejectedRow[];
   /** The first good one, which most others repeat. */
   before: { fields: readonly string[]; row: OrderRow } | undefined;
+  /** What all of them say of the order as a whole; undefined for a file that has no column for it. */
+  terms: SaidTerms | undefined;
 }
 
-function readRows(): ReadRows {
-  return { sources: [], good: [], bad: [], before: undefined };
+function readRows(places: ColumnPlaces): ReadRows {
+  const terms = places.terms.length === 0 ? undefined : noTerms(places);
+  return { sources: [], good: [], bad: [], before: undefined, terms };
 }
 
 function readInto(
@@ -85,6 +92,7 @@ function readInto(
   { latestPlacedAt }: { latestPlacedAt: string },
 ): void {
   const { fields } = source;
+  if (read.terms !== undefined) noteTerms(read.terms, source.line, fields, places);
   const row = readRow(fields, places, latestPlacedAt, read.before);
   if (Array.isArray(row)) {
     read.bad.push(rejectedFor(source, faultsText(row)));
@@ -96,21 +104,51 @@ function readInto(
 }
 
 function readingOf(
-  { sources, good, bad }: ReadRows,
+  read: ReadRows,
+  places: ColumnPlaces,
   { keepGoodRows }: { keepGoodRows: boolean },
 ): OrderReading {
+  const { sources, good, bad } = read;
+  const terms = termsOf(read, places);
+  if (Array.isArray(terms)) return { kind: "rejected", rejected: rejectTerms(read, terms) };
   if (good.length === 0) return { kind: "rejected", rejected: bad };
   let reason = bad.length > 0 && !keepGoodRows
     ? `another row of the order is bad (line ${bad[0]!.line})`
-    : disagreement(good, sources);
+    : disagreement(good, sources) ?? read.terms?.disagreement;
   if (reason === undefined) {
-    const order = orderOf(good);
-    const problem = totalProblem(order);
+    const order = orderOf(good, terms);
+    const problem = totalProblem(order, "file");
     if (problem === undefined) return { kind: "accepted", order, rejected: bad };
-    reason = `the order's total is too large (its items ${problem})`;
+    reason = `${problem.summary} (${problem.sum})`;
   }
   const rejected = [...bad, ...sources.map((source) => rejectedFor(source, reason))];
   return { kind: "rejected", rejected: byLine(rejected) };
+}
+
+/** What the rows say of the order as a whole, or what is wrong with it; nothing where there are no columns for it. */
+function termsOf({ terms, before }: ReadRows, places: ColumnPlaces): OrderTerms | TermFault[] {
+  if (terms === undefined) return {};
+  return readTerms(terms, places, before?.row.head.externalOrderId ?? "");
+}
+
+/**
+ * Rejects all rows of an order for what one of them says of the whole: without it the order would be another one,
+ * so no row can be left out for it.
+ */
+function rejectTerms({ sources, bad }: ReadRows, faults: readonly TermFault[]): RejectedRow[] {
+  const ofLine = Map.groupBy(faults, ({ line }) => line);
+  const other = `another row of the order is bad (line ${faults[0]!.line})`;
+  const rejected = [
+    ...bad.map((row): RejectedRow => {
+      const own = ofLine.get(row.line);
+      return own === undefined ? row : { ...row, reason: `${row.reason}; ${faultsText(own)}` };
+    }),
+    ...sources.map((source) => {
+      const own = ofLine.get(source.line);
+      return rejectedFor(source, own === undefined ? other : faultsText(own));
+    }),
+  ];
+  return byLine(rejected);
 }
 
 /** Rejects rows of an order that has more than {@linkcode maxOrderRows}, or {@linkcode maxOrderCharacters}. */
@@ -122,17 +160,23 @@ export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
 
 /**
  * Rejects the rows of an order that the books have with other content. One that could still be changed is
- * rejected because the file would take items away from it.
+ * rejected because the file would take items away from it. So is one, known or not, that was paid by a payment of
+ * another order.
  *
- * @param known its status; `foreign` for an order of another, of which nothing is told
+ * @param known its status; `foreign` for an order of another, of which nothing is told; `paymentOf` is the order that
+ * the payment belongs to
  * @param leftOut further rows of the order: what it lacks for want of them, the file does not mean to take away
  */
 export function rejectConflict(
   rows: readonly CsvRow[],
-  { status, foreign }: { status: OrderStatus; foreign: boolean },
+  { status, foreign, paymentOf }: { status: OrderStatus; foreign: boolean; paymentOf?: string },
   leftOut: readonly RejectedRow[],
 ): RejectedRow[] {
-  const reason = foreign
+  const reason = paymentOf !== undefined
+    ? `the payment that the order names belongs to another order (${
+      visibleText(cutText(paymentOf, 64))
+    })`
+    : foreign
     ? "the order is known with other content and was brought by somebody else, so changing it needs " +
       "the scope cancel"
     : status !== "PENDING"
@@ -168,7 +212,17 @@ function faultsText(faults: readonly Fault[]): string {
 
 /** The reason without what tells its cases apart, to count reasons by. */
 export function kindOfReason(reason: string): string {
-  return reason.replace(/ \([^()]*\)$/, "");
+  const kind = reason.replace(/ \([^()]*\)$/, "");
+  return kind.includes(meantMinor) ? kind.split("; ").map(withoutAmount).join("; ") : kind;
+}
+
+/** Ends a fault of an amount that stands in units: `qty: 12.50: write 1250, minor units`. */
+const meantMinor = ", minor units";
+
+function withoutAmount(fault: string): string {
+  return fault.endsWith(meantMinor)
+    ? `${fault.slice(0, fault.indexOf(": "))}: write minor units`
+    : fault;
 }
 
 function rejectedFor({ line, fields }: CsvRow, reason: string): RejectedRow {
@@ -190,7 +244,7 @@ function disagreement(
     if (head.currency === first.currency && sameCustomer(head.customer, first.customer)) continue;
     const columns = [
       ...(head.currency === first.currency ? [] : ["currency"]),
-      ...(head.customer.externalId === first.customer.externalId ? [] : ["customer_id"]),
+      ...(sameId(head.customer, first.customer) ? [] : ["customer_id"]),
       ...(head.customer.email === first.customer.email ? [] : ["customer_email"]),
       ...(head.customer.name === first.customer.name ? [] : ["customer_name"]),
     ];
@@ -204,9 +258,14 @@ function sameCustomer(a: OrderHead["customer"], b: OrderHead["customer"]): boole
   return a.externalId === b.externalId && a.email === b.email && a.name === b.name;
 }
 
-function orderOf(rows: readonly OrderRow[]): IncomingOrder {
+/** Guests have no id in a file: two of them differ by their addresses. */
+function sameId(a: OrderHead["customer"], b: OrderHead["customer"]): boolean {
+  return a.externalId === b.externalId || (a.guest === true && b.guest === true);
+}
+
+function orderOf(rows: readonly OrderRow[], terms: OrderTerms): IncomingOrder {
   const first = rows[0]!.head;
   let { placedAt } = first;
   for (const { head } of rows) if (head.placedAt < placedAt) placedAt = head.placedAt;
-  return { ...first, placedAt, items: rows.map(({ item }) => item) };
+  return { ...first, ...terms, placedAt, items: rows.map(({ item }) => item) };
 }

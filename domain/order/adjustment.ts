@@ -37,3 +37,23 @@ export function adjustmentsCentsOf(adjustments: readonly Adjustment[]): number {
     0,
   );
 }
+
+/** What an adjustment is called in sentences. */
+export function adjustmentWord(kind: AdjustmentKind): string {
+  return kind.replaceAll("_", " ");
+}
+
+/**
+ * Why an adjustment can't have this amount, with what would be right; undefined where it can. What takes off is a
+ * discount or something other; all else adds.
+ */
+export function adjustmentProblem(kind: AdjustmentKind, amountCents: number): string | undefined {
+  const word = adjustmentWord(kind);
+  if (kind === "discount") {
+    return amountCents <= 0
+      ? undefined
+      : `${amountCents}: ${word} is taken off: write ${-amountCents}`;
+  }
+  if (kind === "other" || amountCents >= 0) return undefined;
+  return `${amountCents}: ${word} is added: write ${-amountCents}, or a discount for what is taken off`;
+}

@@ -6,10 +6,12 @@
 
 import { hash as digestOf } from "node:crypto";
 import type { RefundItems } from "../refund/refund_items.ts";
+import type { Adjustment } from "./adjustment.ts";
+import type { SourcePayment } from "./source_payment.ts";
 
 /** What an order says; a customer's e-mail and name and a product's name are not part of it. */
 export interface OrderContent {
-  /** The shop's own id of the customer. */
+  /** The shop's own id of the customer; empty for every guest. */
   customerExternalId: string;
   /** ISO 4217, upper case. */
   currency: string;
@@ -17,14 +19,36 @@ export interface OrderContent {
   placedAt: string;
   /** In any order. */
   items: readonly { sku: string; unitPriceCents: number; qty: number }[];
+  /** In any order. */
+  adjustments?: readonly Adjustment[] | undefined;
+  /** Undefined is `due`. */
+  payment?: SourcePayment | undefined;
 }
 
-/** 16 bytes in hexadecimal that are equal for equal contents; the order of the items does not matter. */
+/**
+ * 16 bytes in hexadecimal that are equal for equal contents; the order of items and adjustments does not matter. What
+ * an order does not have leaves no trace, so orders of before there was such a thing keep their hash.
+ */
 export function orderContentHash(content: OrderContent): string {
   const items = content.items.map(itemText);
   if (items.length > 1) items.sort();
   const head = `${content.customerExternalId}\n${content.currency}\n${content.placedAt}\n`;
-  return hash(head + items.join("\n"));
+  return hash(head + items.join("\n") + termsText(content));
+}
+
+/** What an order says beside its items; empty where it says nothing. Items never begin with a brace. */
+function termsText({ adjustments = [], payment }: OrderContent): string {
+  const isDue = payment === undefined || payment.status === "due";
+  if (adjustments.length === 0 && isDue) return "";
+  const lines = adjustments.map(({ kind, label, amountCents, included }) =>
+    JSON.stringify([kind, label, amountCents, included])
+  );
+  const paid = isDue
+    ? null
+    : payment.status === "paid"
+    ? [payment.status, payment.provider, payment.reference]
+    : [payment.status];
+  return `\n${JSON.stringify({ adjustments: lines.sort(), payment: paid })}`;
 }
 
 /** As JSON.stringify() writes `[sku, unitPriceCents, qty]`. */
@@ -61,6 +85,11 @@ function itemsText({ lines, adjustments, restock }: RefundItems): string {
     adjustments.map(({ kind, amountCents }) => [kind, amountCents]),
     restock,
   ]);
+}
+
+/** 16 bytes in hexadecimal that are equal for equal texts. */
+export function textDigest(text: string): string {
+  return hash(text);
 }
 
 /** 16 bytes in hexadecimal that are equal for equal causes of dead letters. */

@@ -8,7 +8,7 @@ import type { IncomingOrder } from "./incoming_order.ts";
 
 /** What orders say of a customer. */
 export interface CustomerText {
-  /** Where the customer is reached. */
+  /** Where the customer is reached; empty where the order does not say. */
   email: string;
   /** For people. */
   name: string;

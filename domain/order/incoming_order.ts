@@ -4,8 +4,10 @@
  * @module
  */
 
+import { type Adjustment, adjustmentsCentsOf } from "./adjustment.ts";
 import type { OrderContent } from "./content_hash.ts";
-import { namedAmount } from "../money.ts";
+import type { IncomingCustomer } from "./guest.ts";
+import type { SourcePayment } from "./source_payment.ts";
 
 /** What an order says besides its items. */
 export interface OrderHead {
@@ -15,12 +17,24 @@ export interface OrderHead {
   placedAt: string;
   /** ISO 4217, upper case. */
   currency: string;
-  /** Who buys, by the shop's own id. */
-  customer: { externalId: string; email: string; name: string };
+  /** Who buys, by the shop's own id or as a guest, and for whom the order is. */
+  customer: IncomingCustomer;
+}
+
+/** What an order may say as a whole beside its items; what it does not say is absent. */
+export interface OrderTerms {
+  /** At least one, and none of them of nothing. */
+  adjustments?: readonly Adjustment[];
+  /** What the source says that all of it comes to. Only checked: the total is always summed up anew. */
+  totalCents?: number;
+  /** Never `due`, which is what absent means. */
+  payment?: Exclude<SourcePayment, { status: "due" }>;
+  /** BCP 47, as it is written properly. */
+  language?: string;
 }
 
 /** A validated order that is not in the database yet, or is there with the same or another content. */
-export interface IncomingOrder extends OrderHead {
+export interface IncomingOrder extends OrderHead, OrderTerms {
   /** At least one; the same product may stand in several. */
   items: IncomingItem[];
 }
@@ -48,6 +62,8 @@ export const orderLimits = {
    * million euros. One order is exact as a number whatever is done with it; sums of many are never kept in one.
    */
   totalCents: 2_147_483_647 * 1_000_000,
+  /** Amounts beside the items. */
+  adjustments: 100,
 } as const;
 
 /** Sum of the items. May be beyond what is exact: to be taken only within {@linkcode orderLimits}. */
@@ -55,25 +71,22 @@ export function totalCentsOf(items: readonly IncomingItem[]): number {
   return items.reduce((sum, { unitPriceCents, qty }) => sum + unitPriceCents * qty, 0);
 }
 
-/** Why the items can't be one order, with their sum written out; undefined where they can. */
-export function totalProblem({ items, currency }: Pick<IncomingOrder, "items" | "currency">):
-  | string
-  | undefined {
-  if (totalCentsOf(items) <= orderLimits.totalCents) return undefined;
-  const sum = items.reduce(
-    (sum, { unitPriceCents, qty }) => sum + BigInt(unitPriceCents) * BigInt(qty),
-    0n,
-  );
-  const max = namedAmount(orderLimits.totalCents, currency);
-  return `come to ${namedAmount(sum, currency)}, and an order may be worth ${max} at most`;
+/** What the customer agreed to pay: the items, and the adjustments that they do not include. */
+export function orderTotalOf(
+  { items, adjustments }: Pick<IncomingOrder, "items" | "adjustments">,
+): number {
+  const sum = totalCentsOf(items);
+  return adjustments === undefined ? sum : sum + adjustmentsCentsOf(adjustments);
 }
 
 /** The part of an order that makes it the same order or another one. */
 export function contentOf(order: IncomingOrder): OrderContent {
   return {
-    customerExternalId: order.customer.externalId,
+    customerExternalId: order.customer.guest ? "" : order.customer.externalId,
     currency: order.currency,
     placedAt: order.placedAt,
     items: order.items,
+    adjustments: order.adjustments,
+    payment: order.payment,
   };
 }

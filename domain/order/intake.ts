@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { OrderTerms } from "./incoming_order.ts";
 import type { OrderStatus } from "./order.ts";
 
 /** What becomes of an order that comes in. */
@@ -23,10 +24,15 @@ export interface IntakeChange {
   content: boolean;
   /** It names another recipient. That is not another content: an order keeps whom it was placed for. */
   recipient: boolean;
-  /** It lacks items that the known order has, or has them in another currency or at another price. */
+  /**
+   * It lacks items that the known order has, or has them in another currency or at another price, or lacks some of its
+   * adjustments or its payment.
+   */
   takesAway: boolean;
   /** Another has brought the known order, and whoever brings this may not change what others have brought. */
   foreign: boolean;
+  /** It was paid by a payment that another order has. */
+  paymentTaken?: boolean;
 }
 
 /**
@@ -39,9 +45,19 @@ export type PendingChange = "update" | "replace" | "conflict";
  * Decides what becomes of an order that comes in.
  *
  * @param known what the books say of the order; undefined if they don't know it
- * @param change of no meaning for an order that is not known
+ * @param change of an order that is not known, only `paymentTaken` has a meaning
  */
 export function decideIntake(
+  known: { status: OrderStatus } | undefined,
+  change: IntakeChange,
+  onPendingChange: PendingChange,
+): IntakeOutcome {
+  const outcome = outcomeOf(known, change, onPendingChange);
+  const isWritten = outcome === "new" || outcome === "updated";
+  return isWritten && change.paymentTaken === true ? "conflict" : outcome;
+}
+
+function outcomeOf(
   known: { status: OrderStatus } | undefined,
   change: IntakeChange,
   onPendingChange: PendingChange,
@@ -77,6 +93,41 @@ export function sumsOf(items: readonly ItemSum[]): Map<string, number> {
   for (const { sku, unitPriceCents, qty } of items) {
     const key = `${unitPriceCents} ${sku}`;
     sums.set(key, (sums.get(key) ?? 0) + qty);
+  }
+  return sums;
+}
+
+/** What a known order has beside its items. */
+export interface KnownTerms {
+  /** Those that came with it, by kind. */
+  adjustments: readonly { kind: string; amountCents: number; included: boolean }[];
+  /** The payment that it was paid by before it came; undefined for none. */
+  payment: { provider: string; reference: string } | undefined;
+}
+
+/**
+ * True where an order has less of any kind of adjustment than `known` has, up or down, or not its payment: a part of
+ * a file may have lost the row that says so, and charging for it would be wrong in either direction.
+ */
+export function takesTermsAway(
+  known: KnownTerms,
+  { adjustments = [], payment }: OrderTerms,
+): boolean {
+  const left = adjustmentSums(adjustments);
+  for (const [kind, had] of adjustmentSums(known.adjustments)) {
+    const has = left.get(kind) ?? 0;
+    if (had > 0 ? has < had : has > had) return true;
+  }
+  if (known.payment === undefined) return false;
+  return payment?.status !== "paid" || payment.provider !== known.payment.provider ||
+    payment.reference !== known.payment.reference;
+}
+
+function adjustmentSums(adjustments: KnownTerms["adjustments"]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { kind, amountCents, included } of adjustments) {
+    const key = included ? `included ${kind}` : kind;
+    sums.set(key, (sums.get(key) ?? 0) + amountCents);
   }
   return sums;
 }

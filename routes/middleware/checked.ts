@@ -23,15 +23,21 @@ const parts: Readonly<Partial<Record<keyof ValidationTargets, string>>> = {
 /**
  * Validates a part of the request; the handler gets it by `c.req.valid(target)`.
  *
+ * @param detailOf says more of a fault than its schema can, by all that came; undefined for no more
  * @throws {WorkflowError} `invalid` for a body, `bad_request` for anything else, naming every faulty field
  */
 export function checked<Target extends keyof ValidationTargets, Schema extends z.ZodType>(
   target: Target,
   schema: Schema,
+  detailOf?: (path: readonly PropertyKey[], came: unknown) => string | undefined,
 ) {
   const check = zValidator(target, schema, (result) => {
     if (result.success) return;
-    const faults = result.error.issues.flatMap((issue) => faultsOf(issue, target === "json"));
+    const issues = result.error.issues.map((issue) => {
+      const message = detailOf?.(issue.path, result.data);
+      return message === undefined ? issue : { ...issue, message };
+    });
+    const faults = issues.flatMap((issue) => faultsOf(issue, target === "json"));
     const [first] = faults;
     throw new WorkflowError(
       target === "json" ? "invalid" : "bad_request",

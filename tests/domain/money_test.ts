@@ -6,6 +6,7 @@ import {
   formatMoney,
   groupedAmount,
   isCurrency,
+  minorUnitsMeant,
   namedAmount,
   parseAmount,
   plainAmount,
@@ -98,4 +99,34 @@ Deno.test("currencyDigits() follows the register", () => {
     ["EUR", "JPY", "KRW", "KWD", "BHD", "XQZ"].map(currencyDigits),
     [2, 0, 0, 3, 3, 2],
   );
+});
+
+Deno.test("minorUnitsMeant() reads amounts in units of their currency", () => {
+  const cases: [text: string, currency: string, minor: number | undefined][] = [
+    ["12.50", "EUR", 1_250],
+    ["12.5", "EUR", 1_250],
+    ["-5.40", "EUR", -540],
+    ["12,50", "EUR", 1_250],
+    ["1,234.50", "EUR", 123_450],
+    ["2500.00", "JPY", 2_500],
+    ["2.510", "KWD", 2_510],
+    ["2.5", "KWD", 2_500],
+    ["0.00", "EUR", 0],
+    ["-0.0", "EUR", 0],
+    // May be minor units with a mark for thousands, or is no amount of the currency.
+    ["1,234", "EUR", undefined],
+    ["1.234", "EUR", undefined],
+    ["2,510", "KWD", undefined],
+    ["2.500", "JPY", undefined],
+    ["2500.50", "JPY", undefined],
+    ["1250", "EUR", undefined],
+    ["12.50", "XQZ", undefined],
+    ["12.50", "", undefined],
+    ["€12.50", "EUR", undefined],
+    ["--1.0", "EUR", undefined],
+    ["1".repeat(30) + ".5", "EUR", undefined],
+  ];
+  for (const [text, currency, minor] of cases) {
+    assert.equal(minorUnitsMeant(text, currency), minor, `${text} ${currency}`);
+  }
 });

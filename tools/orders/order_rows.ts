@@ -17,7 +17,7 @@ export function rowsOf(order: IncomingOrder): string[][] {
     placedAt,
     currency,
     customer.externalId,
-    customer.email,
+    customer.email ?? "",
     customer.name,
     sku,
     name,

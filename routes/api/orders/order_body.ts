@@ -5,12 +5,31 @@
  */
 
 import { z } from "zod";
-import { idProblem, textProblem } from "../../../domain/import/csv_rows.ts";
+import {
+  customerIdProblem,
+  idProblem,
+  minorUnitsProblem,
+  textProblem,
+} from "../../../domain/import/csv_rows.ts";
+import { adjustmentKinds, adjustmentProblem } from "../../../domain/order/adjustment.ts";
+import { guestOf, type IncomingCustomer } from "../../../domain/order/guest.ts";
 import {
   type IncomingOrder,
   orderLimits,
-  totalProblem,
+  type OrderTerms,
 } from "../../../domain/order/incoming_order.ts";
+import { maxLanguageLength, readLanguage } from "../../../domain/order/language.ts";
+import { type TotalProblem, totalProblem } from "../../../domain/order/order_total.ts";
+import {
+  type PaymentFault,
+  type PaymentField,
+  paymentLimits,
+  paymentOf,
+  paymentStatuses,
+  providerOf,
+  providerProblem,
+  referenceProblem,
+} from "../../../domain/order/source_payment.ts";
 import { currencyProblem, isCurrency } from "../../../domain/money.ts";
 import { latestPlacedAt, parsePlacedAt, tooFarAhead } from "../../../domain/order/placed_at.ts";
 
@@ -54,6 +73,69 @@ const placedAt = z.string({ error: typeError("must be text") }).trim().meta({
 
 const objectError = { error: typeError("must be an object") };
 
+/** Text that may be missing, empty or null, all of which say nothing. */
+function optionalText(problemOf: (value: string) => string | undefined, maxCharacters: number) {
+  return z.string({ error: "must be text" }).trim().superRefine((value, issues) => {
+    if (value === "") return;
+    const problem = problemOf(value) ??
+      (value.isWellFormed() ? undefined : "must be well-formed Unicode");
+    if (problem !== undefined) issues.addIssue({ code: "custom", message: problem });
+  }).meta({ maxLength: maxCharacters }).nullish();
+}
+
+/** What {@linkcode optionalText} says; undefined for nothing. */
+function said(text: string | null | undefined): string | undefined {
+  return text === null || text === "" ? undefined : text;
+}
+
+const customer = z.object({
+  external_id: optionalText(customerIdProblem, orderLimits.idLength),
+  email: optionalText(textProblem, orderLimits.textLength),
+  name: text(textProblem, orderLimits.textLength),
+}, objectError).meta({
+  description:
+    "Who buys. Without external_id a guest, who is told apart by the e-mail or else by the order. Without an " +
+    "e-mail, none is sent",
+});
+
+const maxCents = orderLimits.totalCents;
+
+const adjustment = z.object({
+  kind: z.enum(adjustmentKinds, {
+    error: typeError(`must be one of ${adjustmentKinds.join(", ")}`),
+  }),
+  label: optionalText(textProblem, orderLimits.textLength),
+  amount_cents: integer(-maxCents, maxCents).meta({
+    description: "In minor units of the currency; a discount is below zero",
+  }),
+  included: z.boolean({ error: "must be true or false" }).optional().meta({
+    description: "Of a tax that the prices contain already: it adds nothing to the total",
+  }),
+}, objectError).superRefine(({ kind, amount_cents, included }, issues) => {
+  const problem = adjustmentProblem(kind, amount_cents);
+  if (problem !== undefined) {
+    issues.addIssue({ code: "custom", path: ["amount_cents"], message: problem });
+  }
+  if (included === true && kind !== "tax") {
+    issues.addIssue({ code: "custom", path: ["included"], message: "is for a tax alone" });
+  }
+});
+
+const payment = z.object({
+  status: z.enum(paymentStatuses, { error: typeError("must be due, paid or none") }).meta({
+    description:
+      "`due` is charged; `paid` was paid before, and is recorded and not charged; `none` costs nothing",
+  }),
+  provider: optionalText(providerProblem, paymentLimits.providerLength),
+  reference: optionalText(referenceProblem, paymentLimits.referenceLength),
+  paid_at: placedAt.nullish(),
+}, objectError);
+
+const language = optionalText((value) => {
+  const read = readLanguage(value);
+  return "problem" in read ? read.problem : undefined;
+}, maxLanguageLength).meta({ description: "BCP 47, such as de or en-GB" });
+
 const fields = z.object({
   external_order_id: text(idProblem, orderLimits.idLength),
   placed_at: placedAt,
@@ -61,11 +143,7 @@ const fields = z.object({
     .regex(/^[A-Za-z]{3}$/, currencyProblem)
     .transform((value) => value.toUpperCase())
     .refine(isCurrency, currencyProblem),
-  customer: z.object({
-    external_id: text(idProblem, orderLimits.idLength),
-    email: text(textProblem, orderLimits.textLength),
-    name: text(textProblem, orderLimits.textLength),
-  }, objectError),
+  customer,
   items: z.array(
     z.object({
       sku: text(idProblem, orderLimits.idLength),
@@ -75,28 +153,130 @@ const fields = z.object({
     }, objectError),
     { error: typeError("must be a list") },
   ).min(1, "must hold at least one item").max(maxItems, `must hold at most ${maxItems} items`),
+  adjustments: z.array(adjustment, { error: "must be a list" })
+    .max(orderLimits.adjustments, `must hold at most ${orderLimits.adjustments} adjustments`)
+    .optional(),
+  total_cents: integer(0, maxCents).optional().meta({
+    description:
+      "What the sender says that items and adjustments come to; refused where they don't",
+  }),
+  payment: payment.optional(),
+  language,
 }, objectError);
+
+type Fields = z.output<typeof fields>;
 
 /** The body of `POST /orders`. Fields that are not known are passed over, as the import does. */
 export const orderBody = fields.transform((order, issues): IncomingOrder => {
-  const incoming = {
+  const payment = paymentIn(order);
+  if (Array.isArray(payment)) {
+    for (const { of, detail } of payment) {
+      issues.addIssue({ code: "custom", path: ["payment", paymentNames[of]], message: detail });
+    }
+    return z.NEVER;
+  }
+  const incoming: IncomingOrder = {
     externalOrderId: order.external_order_id,
     placedAt: order.placed_at,
     currency: order.currency,
-    customer: {
-      externalId: order.customer.external_id,
-      email: order.customer.email,
-      name: order.customer.name,
-    },
+    customer: customerIn(order),
     items: order.items.map((item) => ({
       sku: item.sku,
       name: item.name,
       unitPriceCents: item.unit_price_cents,
       qty: item.qty,
     })),
+    ...termsIn(order),
+    ...(payment === undefined ? {} : { payment }),
   };
-  const problem = totalProblem(incoming);
+  const problem = totalProblem(incoming, "request");
   if (problem === undefined) return incoming;
-  issues.addIssue({ code: "custom", path: ["items"], message: problem });
+  issues.addIssue({ code: "custom", ...faultOfTotal(problem) });
   return z.NEVER;
 });
+
+/**
+ * What is wrong with an amount that is none in minor units, where it is one in units of the currency: what its schema
+ * says of it holds for every currency.
+ *
+ * @param body as it came
+ */
+export function amountDetail(path: readonly PropertyKey[], body: unknown): string | undefined {
+  const max = maxOf(path);
+  if (max === undefined) return undefined;
+  const value = valueAt(body, path);
+  const currency = valueAt(body, ["currency"]);
+  if (typeof currency !== "string" || (typeof value !== "string" && typeof value !== "number")) {
+    return undefined;
+  }
+  const code = currency.trim().toUpperCase();
+  return minorUnitsProblem(String(value).trim(), path[0] === "adjustments" ? -max : 0, max, code);
+}
+
+/** The largest amount of a field; undefined for one that is no amount. */
+function maxOf(path: readonly PropertyKey[]): number | undefined {
+  const [first, , field] = path;
+  if (first === "total_cents" && path.length === 1) return maxCents;
+  if (first === "adjustments" && field === "amount_cents") return maxCents;
+  if (first === "items" && field === "unit_price_cents") return orderLimits.unitPriceCents;
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  for (const key of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[key];
+  }
+  return value;
+}
+
+function customerIn({ customer, external_order_id }: Fields): IncomingCustomer {
+  const externalId = said(customer.external_id);
+  const email = said(customer.email) ?? null;
+  const { name } = customer;
+  return externalId === undefined
+    ? guestOf(email, name, external_order_id)
+    : { externalId, email, name };
+}
+
+function termsIn({ adjustments = [], total_cents, language }: Fields): OrderTerms {
+  const some = adjustments.filter(({ amount_cents }) => amount_cents !== 0).map((one) => ({
+    kind: one.kind,
+    label: said(one.label) ?? null,
+    amountCents: one.amount_cents,
+    included: one.included ?? false,
+  }));
+  const read = said(language) === undefined ? undefined : readLanguage(said(language)!);
+  return {
+    ...(some.length === 0 ? {} : { adjustments: some }),
+    ...(total_cents === undefined ? {} : { totalCents: total_cents }),
+    ...(read === undefined || "problem" in read ? {} : read),
+  };
+}
+
+function paymentIn(
+  { payment, external_order_id }: Fields,
+): OrderTerms["payment"] | PaymentFault[] {
+  if (payment === undefined) return undefined;
+  const provider = said(payment.provider);
+  const read = paymentOf({
+    status: payment.status,
+    provider: provider === undefined ? undefined : providerOf(provider),
+    reference: said(payment.reference),
+    paidAt: payment.paid_at ?? undefined,
+  }, external_order_id);
+  return Array.isArray(read) || read.status !== "due" ? read : undefined;
+}
+
+const paymentNames: Readonly<Record<PaymentField, string>> = {
+  status: "status",
+  provider: "provider",
+  reference: "reference",
+  paidAt: "paid_at",
+};
+
+function faultOfTotal({ of, summary, sum }: TotalProblem): { path: string[]; message: string } {
+  if (of === "items") return { path: ["items"], message: sum.replace(/^its items /, "") };
+  if (of === "total") return { path: ["total_cents"], message: sum };
+  const path = of === "payment" ? ["payment", "status"] : ["adjustments"];
+  return { path, message: `${summary} (${sum})` };
+}

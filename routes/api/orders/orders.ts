@@ -30,7 +30,7 @@ import {
   type KeyedAnswer,
   storeAnswers,
 } from "../../middleware/idempotency.ts";
-import { orderBody } from "./order_body.ts";
+import { amountDetail, orderBody } from "./order_body.ts";
 import { orderJson } from "./order_fields.ts";
 import { orderDetailJson, orderReceiptJson } from "./order_json.ts";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
@@ -77,16 +77,22 @@ function addPlace(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     }),
     checked("header", idempotencyHeaders),
     jsonBody(),
-    checked("json", orderBody),
+    checked("json", orderBody, amountDetail),
     (c) => {
       const order = c.req.valid("json");
       const { actor, scopes } = c.get("caller");
       return answerOnce(c, ["order", order], async (key) => {
         const placed = await placeOrder({ order, actor, scopes, key });
         if (placed.outcome === "conflict") {
+          const { paymentOf } = placed;
           throw new WorkflowError(
             "order_conflict",
-            `Order ${JSON.stringify(order.externalOrderId)} is known with another content`,
+            paymentOf === undefined
+              ? `Order ${JSON.stringify(order.externalOrderId)} is known with another content`
+              : `Order ${
+                JSON.stringify(order.externalOrderId)
+              } says that it was paid by a payment that ` +
+                `belongs to order ${JSON.stringify(paymentOf)}`,
           );
         }
         const answer = newOrderAnswer(placed.order, scopes);

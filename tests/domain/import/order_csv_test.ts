@@ -84,8 +84,8 @@ const beyondLimits: [column: keyof typeof goodFields, values: string[]][] = [
   ]],
   ["order_placed_at", ["", "2025-02-30 00:00:00", "yesterday"]],
   ["currency", ["", "EU", "EURO", "€€€", "ÄÖÜ", "E1R"]],
-  ["customer_id", ["", "x".repeat(65), "\u0085x\u0085y"]],
-  ["customer_email", ["", "x".repeat(256), "a\0b"]],
+  ["customer_id", ["x".repeat(65), "\u0085x\u0085y", "guest:17850"]],
+  ["customer_email", ["x".repeat(256), "a\0b"]],
   ["customer_name", ["", "x".repeat(256), "😀".repeat(256), "a\0b"]],
   ["product_sku", ["", "x".repeat(65), "a\rb"]],
   ["product_name", ["", "x".repeat(256), "a\0b"]],
@@ -104,9 +104,61 @@ for (const [column, values] of beyondLimits) {
 }
 
 Deno.test("readRow() names every faulty column", () => {
-  const faults = readRow(importColumns.map(() => ""), places);
+  const faults = readRow(importColumns.map(() => "\0"), places);
   assert.ok(Array.isArray(faults));
   assert.deepEqual(faults.map(({ at }) => at).sort(), [...importColumns].sort());
+});
+
+Deno.test("readRow() takes a row without a customer id for a guest's", () => {
+  const customer = (change: Fields) => {
+    const read = readRow(fieldsOf(change), places);
+    assert.ok(!Array.isArray(read), JSON.stringify(read));
+    return read.head.customer;
+  };
+  assert.deepEqual(customer({ customer_id: " ", customer_email: "Ann@Example.com" }), {
+    externalId: "guest:ann@example.com",
+    email: "Ann@Example.com",
+    name: "Customer 17850",
+    guest: true,
+  });
+  assert.deepEqual(customer({ customer_id: "", customer_email: "" }), {
+    externalId: "guest:536365",
+    email: null,
+    name: "Customer 17850",
+    guest: true,
+  });
+  assert.deepEqual(customer({ customer_email: "" }), {
+    externalId: "17850",
+    email: null,
+    name: "Customer 17850",
+  });
+});
+
+Deno.test("readRow() refuses a row that does not say who buys", () => {
+  for (const customer_email of ["", "ann@example.com"]) {
+    const faults = readRow(
+      fieldsOf({ customer_id: "", customer_email, customer_name: " " }),
+      places,
+    );
+    assert.deepEqual(faults, [
+      { at: "customer_id", detail: "is missing, and a guest needs a name" },
+      { at: "customer_name", detail: "is missing" },
+    ]);
+  }
+});
+
+Deno.test("readRow() tells what to write for an amount in units of its currency", () => {
+  const reason = (currency: string, unit_price_cents: string) => {
+    const faults = readRow(fieldsOf({ currency, unit_price_cents }), places);
+    assert.ok(Array.isArray(faults));
+    return faults[0]!.detail;
+  };
+  assert.equal(reason("eur", "12.50"), "12.50: write 1250, minor units");
+  assert.equal(reason("JPY", "2500.00"), "2500.00: write 2500, minor units");
+  assert.equal(reason("KWD", "2.51"), "2.51: write 2510, minor units");
+  for (const text of ["-12.50", "1,250", "12.505", "99999999.00"]) {
+    assert.equal(reason("EUR", text), "must be an integer 0…2147483647", text);
+  }
 });
 
 Deno.test("decideOrder() refuses a time that is further ahead than it is told", () => {
@@ -221,6 +273,13 @@ Deno.test("decideOrder() accounts for every row exactly once, by lines", () => {
     assert.deepEqual(lines, [...new Set(lines)].sort((a, b) => a - b));
     if (reading.kind === "accepted" && !keep) assert.equal(items, rows.length);
   }));
+});
+
+Deno.test("kindOfReason() counts amounts in units together", () => {
+  assert.equal(
+    kindOfReason("unit_price_cents: 12.50: write 1250, minor units; qty: is missing"),
+    "unit_price_cents: write minor units; qty: is missing",
+  );
 });
 
 Deno.test("kindOfReason() leaves out what tells cases apart", () => {

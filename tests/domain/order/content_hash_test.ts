@@ -7,6 +7,9 @@ import {
   refundRequestHash,
 } from "../../../domain/order/content_hash.ts";
 import type { RefundItems } from "../../../domain/refund/refund_items.ts";
+import type { Adjustment } from "../../../domain/order/adjustment.ts";
+import { guestOf } from "../../../domain/order/guest.ts";
+import { contentOf, type IncomingOrder } from "../../../domain/order/incoming_order.ts";
 
 const hex = (bytes: Uint8Array) => bytes.toHex();
 
@@ -81,6 +84,58 @@ Deno.test("orderContentHash() stays what it was: the books are full of it", () =
     ],
   });
   assert.equal(orderContentHash(odd), "b539c654a266bfd3d06c9fb38b885e6b");
+});
+
+const order: IncomingOrder = {
+  externalOrderId: "A",
+  placedAt: content().placedAt,
+  currency: "EUR",
+  customer: { externalId: "c1", email: "c1@example.com", name: "C" },
+  items: content().items.map((item) => ({ ...item, name: "Item" })),
+};
+
+Deno.test("orderContentHash() of an order without anything new is what it was before there was anything new", () => {
+  // Both were computed before orders could have adjustments.
+  assert.equal(orderContentHash(contentOf(order)), "e94a0753d413ea09e41e062d502e3174");
+  const said = { adjustments: [], payment: { status: "due" } as const };
+  assert.equal(orderContentHash(content(said)), "e94a0753d413ea09e41e062d502e3174");
+  const spoken = { ...order, language: "de", totalCents: 200 };
+  assert.equal(orderContentHash(contentOf(spoken)), "e94a0753d413ea09e41e062d502e3174");
+});
+
+Deno.test("orderContentHash() tells adjustments and payments apart, in any order", () => {
+  const shipping: Adjustment = { kind: "shipping", label: null, amountCents: 490, included: false };
+  const tax: Adjustment = { kind: "tax", label: null, amountCents: 490, included: false };
+  const paid = { status: "paid", provider: "external", reference: "R", paidAt: null } as const;
+  const variants: Partial<OrderContent>[] = [
+    {},
+    { adjustments: [shipping] },
+    { adjustments: [shipping, shipping] },
+    { adjustments: [tax] },
+    { adjustments: [{ ...tax, included: true }] },
+    { adjustments: [{ ...shipping, label: "Express" }] },
+    { adjustments: [{ ...shipping, amountCents: 491 }] },
+    { adjustments: [shipping, tax] },
+    { payment: { status: "none" } },
+    { payment: paid },
+    { payment: { ...paid, provider: "other" } },
+    { payment: { ...paid, reference: "S" } },
+    { payment: paid, adjustments: [shipping] },
+  ];
+  const hashes = variants.map((variant) => orderContentHash(content(variant)));
+  assert.equal(new Set(hashes).size, variants.length);
+  assert.equal(orderContentHash(content({ adjustments: [tax, shipping] })), hashes[7]);
+  const later = { ...paid, paidAt: "2026-01-01 00:00:00.000" };
+  assert.equal(orderContentHash(content({ payment: later })), hashes[9]);
+  // The books are full of these as well.
+  assert.equal(hashes[7], "16964d6b5a8c0d3b6f095f2b205b1b1f");
+  assert.equal(hashes[9], "127d4ddf71d2194f961be998f18b5085");
+});
+
+Deno.test("contentOf() is the same for an order of one guest and of another, whose address was corrected", () => {
+  const of = (email: string | null) => ({ ...order, customer: guestOf(email, "", "A") });
+  assert.equal(contentOf(of(null)).customerExternalId, "");
+  assert.deepEqual(contentOf(of("ann@example.com")), contentOf(of(null)));
 });
 
 Deno.test("refundRequestHash() tells every difference in a request", () => {

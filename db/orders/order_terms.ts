@@ -1,0 +1,135 @@
+/**
+ * What orders come with beside their items: adjustments, and payments that were made at their source.
+ *
+ * @module
+ */
+
+import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
+import type { KnownTerms } from "../../domain/order/intake.ts";
+import type { PaidAtSource } from "../../domain/order/source_payment.ts";
+import { type Queryable, toInteger } from "../connection/database.ts";
+
+/** What came with orders, by their ids. What was accepted of a disputed payment did not come with its order. */
+export async function readOrderTerms(
+  db: Queryable,
+  orderIds: readonly number[],
+): Promise<Map<number, KnownTerms>> {
+  if (orderIds.length === 0) return new Map();
+  const adjustments = await db.query(
+    `
+    select order_id, kind, amount_cents, included
+    from order_adjustments
+    where order_id in (?) and kind <> 'payment_difference'`,
+    [[...orderIds]],
+  );
+  const payments = await db.query(
+    "select order_id, provider, reference from source_payments where order_id in (?)",
+    [[...orderIds]],
+  );
+  const ofOrder = Map.groupBy(adjustments, (row) => toInteger(row.order_id));
+  const paid = new Map(payments.map((row) => [toInteger(row.order_id), {
+    provider: String(row.provider),
+    reference: String(row.reference),
+  }]));
+  return new Map(orderIds.map((id) => [id, {
+    adjustments: (ofOrder.get(id) ?? []).map((row) => ({
+      kind: String(row.kind),
+      amountCents: toInteger(row.amount_cents),
+      included: toInteger(row.included) === 1,
+    })),
+    payment: paid.get(id),
+  }]));
+}
+
+/** A payment as text, by which two are known to be the same. */
+export function paymentKey(
+  { provider, reference }: Pick<PaidAtSource, "provider" | "reference">,
+): string {
+  return `${provider}\n${reference}`;
+}
+
+/** The external ids of the orders that have these payments, by {@linkcode paymentKey}. */
+export async function findPaidOrders(
+  db: Queryable,
+  payments: readonly PaidAtSource[],
+): Promise<Map<string, string>> {
+  if (payments.length === 0) return new Map();
+  const rows = await db.query(
+    `
+    select source_payments.provider, source_payments.reference, orders.external_order_id
+    from json_table(?, '$[*]' columns (
+      provider varchar(32) character set ascii collate ascii_bin path '$[0]',
+      reference varchar(128) character set utf8mb4 collate utf8mb4_bin path '$[1]')) j
+    straight_join source_payments force index (source_payments_reference)
+      on source_payments.provider = j.provider and source_payments.reference = j.reference
+    straight_join orders on orders.id = source_payments.order_id`,
+    [JSON.stringify(payments.map(({ provider, reference }) => [provider, reference]))],
+  );
+  return new Map(rows.map((row) => {
+    const payment = { provider: String(row.provider), reference: String(row.reference) };
+    return [paymentKey(payment), String(row.external_order_id)];
+  }));
+}
+
+/** Deletes what came with orders, before they get what they come with now. */
+export async function deleteOrderTerms(tx: Queryable, orderIds: readonly number[]): Promise<void> {
+  if (orderIds.length === 0) return;
+  await tx.query(
+    "delete from order_adjustments where order_id in (?) and kind <> 'payment_difference'",
+    [[...orderIds]],
+  );
+  await tx.query("delete from source_payments where order_id in (?)", [[...orderIds]]);
+}
+
+/**
+ * Writes what orders come with; no statement where none comes with anything.
+ *
+ * @throws a duplicate key where one was paid by a payment that another order has
+ */
+export async function insertOrderTerms(
+  tx: Queryable,
+  orders: readonly { orderId: number; order: IncomingOrder }[],
+): Promise<void> {
+  const adjustments = orders.flatMap(({ orderId, order }) =>
+    (order.adjustments ?? []).map((
+      { kind, label, amountCents, included },
+    ) => [orderId, kind, label, amountCents, included ? 1 : 0])
+  );
+  if (adjustments.length > 0) {
+    await tx.run(
+      `
+      insert into order_adjustments (order_id, kind, label, amount_cents, included)
+      select j.order_id, j.kind, j.label, j.amount_cents, j.included
+      from json_table(?, '$[*]' columns (
+        order_id bigint unsigned path '$[0]',
+        kind varchar(16) character set ascii collate ascii_bin path '$[1]',
+        label varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[2]',
+        amount_cents bigint path '$[3]',
+        included tinyint path '$[4]')) j`,
+      [JSON.stringify(adjustments)],
+    );
+  }
+  // By their keys, as all do, so that two of them never wait for each other.
+  const payments = orders.flatMap(({ orderId, order: { payment } }) =>
+    payment?.status === "paid" ? [{ orderId, payment, key: paymentKey(payment) }] : []
+  ).sort((a, b) => a.key < b.key ? -1 : 1);
+  if (payments.length === 0) return;
+  await tx.run(
+    `
+    insert into source_payments (order_id, provider, reference, paid_at)
+    select j.order_id, j.provider, j.reference, j.paid_at
+    from json_table(?, '$[*]' columns (
+      order_id bigint unsigned path '$[0]',
+      provider varchar(32) character set ascii collate ascii_bin path '$[1]',
+      reference varchar(128) character set utf8mb4 collate utf8mb4_bin path '$[2]',
+      paid_at datetime(6) path '$[3]')) j`,
+    [
+      JSON.stringify(payments.map(({ orderId, payment: { provider, reference, paidAt } }) => [
+        orderId,
+        provider,
+        reference,
+        paidAt,
+      ])),
+    ],
+  );
+}
