@@ -19,6 +19,7 @@ export type ErrorCode =
   | "order_not_refundable"
   | "not_yours"
   | "refund_exceeds_left"
+  | "refund_not_by_hand"
   | "payment_not_disputed"
   | "import_has_no_rejects"
   | "import_not_cancellable"

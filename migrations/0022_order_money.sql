@@ -59,13 +59,47 @@ prepare migration from @statement;
 execute migration;
 deallocate prepare migration;
 
--- by_hand: no configured provider can give the money back, so a person does and says so.
+-- by_hand: no configured provider can give the money back, so a person does and says so. 1 waits for one, 2 was given
+-- back by one, 3 was refused by one; 0 goes through the provider.
 set @statement = if(
   exists (
     select 1 from information_schema.columns
     where table_schema = database() and table_name = 'refunds' and column_name = 'by_hand'),
   'do 0',
   'alter table refunds add column by_hand tinyint not null default 0');
+prepare migration from @statement;
+execute migration;
+deallocate prepare migration;
+
+-- Money that a person has to give back: a refund, or the payment of an order that came to nothing. The work list beside
+-- the large histories, so that these need no index for it; what is done leaves it.
+create table if not exists refunds_by_hand (
+  id bigint unsigned not null auto_increment,
+  order_id bigint unsigned not null,
+  refund_id bigint unsigned null,
+  payment_id bigint unsigned null,
+  provider varchar(32) character set ascii collate ascii_bin not null,
+  amount_cents bigint not null,
+  currency char(3) character set ascii collate ascii_bin not null,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (id),
+  unique key refunds_by_hand_refund (refund_id),
+  unique key refunds_by_hand_payment (payment_id),
+  key refunds_by_hand_order (order_id),
+  constraint refunds_by_hand_order foreign key (order_id) references orders (id),
+  constraint refunds_by_hand_refund foreign key (refund_id) references refunds (id),
+  constraint refunds_by_hand_payment foreign key (payment_id) references payments (id),
+  constraint refunds_by_hand_either check ((refund_id is null) <> (payment_id is null))
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+-- 1 where there was no address to send it to: it is over, and nobody tries.
+set @statement = if(
+  exists (
+    select 1 from information_schema.columns
+    where table_schema = database() and table_name = 'notification_logs' and column_name = 'no_address'),
+  'do 0',
+  'alter table notification_logs add column no_address tinyint not null default 0');
 prepare migration from @statement;
 execute migration;
 deallocate prepare migration;

@@ -34,6 +34,7 @@ import { orderRoutes } from "./api/orders/orders.ts";
 import { paymentDecisionRoutes } from "./api/payments/payment_decisions.ts";
 import { paymentRoutes } from "./api/payments/payments.ts";
 import { httpProblem, problemHandler } from "./middleware/problem.ts";
+import { refundByHandRoutes } from "./api/refunds/by_hand.ts";
 import { refundRoutes } from "./api/refunds/refunds.ts";
 import { makeSessions, protectSessions, sessionRoutes } from "./middleware/session.ts";
 import { streamRoutes } from "./api/streams/streams.ts";
@@ -113,6 +114,7 @@ function addRoutes(app: Hono, deps: AppDeps, metrics: Hono): void {
   app.route("/", kpiRoutes(deps));
   app.route("/", orderRoutes(deps));
   app.route("/", refundRoutes(deps));
+  app.route("/", refundByHandRoutes(deps));
   app.route("/", paymentDecisionRoutes(deps));
   app.route("/", exportRoutes(deps));
   app.route("/", importRoutes(deps, runs));

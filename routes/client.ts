@@ -43,6 +43,7 @@ import type {
   refundFileQuery,
   refundListQuery,
 } from "./api/description/queries.ts";
+import type { completedBody, refusedBody } from "./api/refunds/by_hand_body.ts";
 import type { refundBody } from "./api/refunds/refund_body.ts";
 
 /** What a route answers: JSON when all goes well, a problem otherwise. */
@@ -80,6 +81,13 @@ export type ApiSchema = {
   "/orders/:id/payment/accept": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/payment/give-back": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/payment/dismiss": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
+  "/orders/:id/payment/returned": {
+    $post: Route<
+      ById & Keyed & { json?: z.input<typeof completedBody> },
+      typeof orderReceiptAnswer,
+      200
+    >;
+  };
   "/orders/:id/refunds": {
     $get: Route<ById & Query<typeof pageQuery>, typeof refundListAnswer, 200>;
     $post: Route<
@@ -91,6 +99,12 @@ export type ApiSchema = {
   "/refunds": { $get: Route<Query<typeof refundListQuery>, typeof refundListAnswer, 200> };
   "/refunds.csv": { $get: TextRoute<Query<typeof refundFileQuery>> };
   "/refunds/:id": { $get: Route<ById, typeof refundAnswer, 200> };
+  "/refunds/:id/complete": {
+    $post: Route<ById & Keyed & { json?: z.input<typeof completedBody> }, typeof refundAnswer, 202>;
+  };
+  "/refunds/:id/refuse": {
+    $post: Route<ById & Keyed & { json?: z.input<typeof refusedBody> }, typeof refundAnswer, 202>;
+  };
   "/imports": {
     $get: Route<Query<typeof pageQuery>, typeof importListAnswer, 200>;
     $post: Route<

@@ -13,6 +13,7 @@ import { foreignFault, type OnlyOf } from "../domain/order/bringer.ts";
 import { decideCancel } from "../domain/order/cancel.ts";
 import { orderAfter, type OrderFacts } from "../domain/order/order.ts";
 import { restock } from "../streams/payments/restock.ts";
+import { owePaidAtSource } from "../streams/payments/source_money.ts";
 import { refundDisputed } from "./decide_payment.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
@@ -55,7 +56,7 @@ export async function cancelAndPublish(
 /**
  * Cancels an order that is not settled and gives its units back, in one transaction. A crash leaves it
  * cancelled or as it was; that its end is told is a message of its own, which recovery repeats. Money of it
- * that is in dispute is given back.
+ * that is in dispute is given back, and so is what was paid at its source.
  *
  * @param actor who cancels, for the timeline
  * @throws {WorkflowError} `not_found`, `not_yours`, or `order_not_cancellable` once it is settled otherwise
@@ -88,11 +89,13 @@ export function cancelOrder(
         await transitionOrders(tx, "cancel", [orderId], now);
         await addOrderEvents(tx, [{ orderId, event: "cancelled" }], actor);
         const reversals = await refundDisputed(tx, order, actor);
+        const cancelled = orderAfter(order, "cancel", now);
+        const owed = await owePaidAtSource(tx, [cancelled], { now, actor });
         await options.inTransaction?.(tx);
         return {
-          order: orderAfter(order, "cancel", now),
+          order: cancelled,
           changed: true,
-          messages: [notificationOf(order), ...reversals],
+          messages: [notificationOf(order), ...reversals, ...owed.values()],
         };
       }
     }

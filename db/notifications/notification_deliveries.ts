@@ -44,6 +44,8 @@ export interface Attempt {
   error: string | null;
   /** Milliseconds until the next try; null where there is none. */
   nextMs: number | null;
+  /** There is no address to send it to any more: it leaves the list. */
+  lacksAddress?: true;
 }
 
 /**
@@ -146,6 +148,7 @@ export async function settleDeliveries(
       attempt.error === null ? null : cutText(attempt.error, maxErrorLength),
       attempt.nextMs,
       attempt.error === null ? 1 : 0,
+      attempt.lacksAddress ? 1 : 0,
     ]),
   );
   await db.transaction(async (tx) => {
@@ -155,7 +158,8 @@ export async function settleDeliveries(
       straight_join notification_logs on notification_logs.id = attempt.id
       set notification_logs.error = attempt.error,
         notification_logs.sent_at = case attempt.success when 1 then current_timestamp(6) end,
-        notification_logs.success = attempt.success
+        notification_logs.success = attempt.success,
+        notification_logs.no_address = attempt.no_address
       where attempt.success = 1 or notification_logs.success = 0`,
       [json],
     );
@@ -178,7 +182,7 @@ export async function settleDeliveries(
         on notification_deliveries.notification_log_id = attempt.id
       straight_join notification_logs on notification_logs.id = attempt.id
       where notification_deliveries.claim = unhex(?)
-        and (attempt.success = 1 or (attempt.next_ms is null and notification_logs.success = 1))`,
+        and (attempt.success = 1 or attempt.no_address = 1 or (attempt.next_ms is null and notification_logs.success = 1))`,
       [json, claim],
     );
     await tx.run(
@@ -203,7 +207,8 @@ const attemptTable = `json_table(?, '$[*]' columns (
   reply varchar(500) character set utf8mb4 path '$[4]',
   error varchar(1000) character set utf8mb4 path '$[5]',
   next_ms bigint path '$[6]',
-  success tinyint path '$[7]')) attempt`;
+  success tinyint path '$[7]',
+  no_address tinyint path '$[8]')) attempt`;
 
 /** What came of a wish to send something again. */
 export type ReplayResult =
@@ -211,6 +216,8 @@ export type ReplayResult =
   | { kind: "not_found" }
   /** It stands in the history only. */
   | { kind: "only_logged" }
+  /** There is no address to send it to. */
+  | { kind: "no_address" }
   /** A process is sending it at this moment. */
   | { kind: "being_sent" };
 
@@ -229,6 +236,7 @@ export async function replayDelivery(
   );
   if (log === undefined) return { kind: "not_found" };
   if (log.channel === "log") return { kind: "only_logged" };
+  if (log.channel === "email" && !await hasAddress(tx, id)) return { kind: "no_address" };
   const [held] = await tx.execute(
     `
     select 1 as held
@@ -256,6 +264,20 @@ export async function replayDelivery(
   return { kind: "queued" };
 }
 
+/** Whether the recipient of a notification has an e-mail address by now. */
+async function hasAddress(tx: Queryable, id: number): Promise<boolean> {
+  const [row] = await tx.execute(
+    `
+    select ${recipientEmail} as email
+    from notification_logs
+    straight_join orders on orders.id = notification_logs.order_id
+    straight_join customers on customers.id = orders.customer_id
+    where notification_logs.id = ?`,
+    [id],
+  );
+  return row !== undefined && row.email !== null;
+}
+
 function toClaimedNotification(row: Row): ClaimedNotification {
   const payload = JSON.parse(String(row.payload)) as Record<string, unknown>;
   return {
@@ -266,7 +288,7 @@ function toClaimedNotification(row: Row): ClaimedNotification {
     refundId: row.refund_id === null ? null : toInteger(row.refund_id),
     customer: {
       externalId: String(row.external_id),
-      email: String(row.email),
+      email: row.email === null ? null : String(row.email),
       name: String(row.name),
     },
     status: row.status as Notification["status"],

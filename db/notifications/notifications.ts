@@ -4,7 +4,11 @@
  * @module
  */
 
-import { type NotificationChannel, orderEnds } from "../../domain/notification/notification.ts";
+import {
+  noAddressError,
+  type NotificationChannel,
+  orderEnds,
+} from "../../domain/notification/notification.ts";
 import type { Queryable } from "../connection/database.ts";
 
 /** Something that a customer is told. */
@@ -19,7 +23,8 @@ export interface NotificationRow {
 
 /**
  * Writes the history, one row for each channel. On the channel `log` writing it is the sending; for the others
- * the rows say that nothing was sent yet, and what is to be sent is put on the work list beside them. The
+ * the rows say that nothing was sent yet, and what is to be sent is put on the work list beside them. An e-mail to
+ * nobody is over when its row is written, which says so. The
  * unique key on order, event and channel is the once-key: what was told before is left as it is, and what is
  * on the list, or was on it, does not come onto it again.
  *
@@ -99,6 +104,13 @@ async function logNotifications(tx: Queryable, sorted: readonly NotificationRow[
   );
 }
 
+/**
+ * Whether there is nobody to send it to: an order that names a recipient and no address has none, while one of a version
+ * before has its customer's.
+ */
+const lacksAddress =
+  "(told.channel = 'email' and orders.recipient_name is not null and orders.recipient_email is null)";
+
 /** The same for any channels: the rows of an event are there together or not at all, and say how many they are. */
 async function insertForChannels(
   tx: Queryable,
@@ -109,11 +121,12 @@ async function insertForChannels(
     `
     insert into notification_logs
       (order_id, customer_id, refund_id, event, channel, channels, status, total_cents, payload,
-       success, sent_at)
+       success, sent_at, no_address, error)
     select orders.id, orders.customer_id, notice.refund_id, notice.event, told.channel, ?,
       orders.status, orders.total_cents,
       ${payload},
-      told.channel = 'log', case told.channel when 'log' then current_timestamp(6) end
+      told.channel = 'log', case told.channel when 'log' then current_timestamp(6) end,
+      ${lacksAddress}, case when ${lacksAddress} then '${noAddressError}' end
     from ${notices}
     straight_join json_table(?, '$[*]' columns (
       channel varchar(16) character set ascii path '$')) told on true
@@ -137,6 +150,7 @@ async function enqueueDeliveries(
     straight_join notification_logs on notification_logs.order_id = notice.order_id
       and notification_logs.event = notice.event
     where notification_logs.success = 0 and notification_logs.channel <> 'log'
+      and notification_logs.no_address = 0
     order by notification_logs.id
     on duplicate key update channel = notification_deliveries.channel`,
     [asJson(sorted)],

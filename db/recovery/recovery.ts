@@ -76,7 +76,7 @@ export async function listOpenOrders(db: Queryable, page: PageRequest): Promise<
   return rows.map(toOpenOrder);
 }
 
-/** A page of the refunds that are not finished. */
+/** A page of the refunds that are not finished, except those that wait for a person. */
 export async function listOpenRefunds(db: Queryable, page: PageRequest): Promise<OpenRefund[]> {
   const rows = await db.query(
     `
@@ -84,6 +84,7 @@ export async function listOpenRefunds(db: Queryable, page: PageRequest): Promise
     from refunds force index (refunds_unfinished)
     straight_join orders on orders.id = refunds.order_id
     where refunds.unfinished = 1 and refunds.id > ? ${pageConditions("refunds", page)}
+      and not exists (select 1 from refunds_by_hand where refunds_by_hand.refund_id = refunds.id)
     order by refunds.id
     limit ?`,
     [page.afterId, page.limit],
@@ -91,7 +92,10 @@ export async function listOpenRefunds(db: Queryable, page: PageRequest): Promise
   return rows.map(toOpenRefund);
 }
 
-/** A page of the payments that are to be given back, with their currency. Reads the whole table. */
+/**
+ * A page of the payments that are to be given back, with their currency, except those that wait for a person. Reads the
+ * whole table.
+ */
 export async function listOpenReversals(db: Queryable, page: PageRequest): Promise<OpenReversal[]> {
   const rows = await db.query(
     `
@@ -100,6 +104,7 @@ export async function listOpenReversals(db: Queryable, page: PageRequest): Promi
     from payments
     straight_join orders on orders.id = payments.order_id
     where payments.status = 'REVERSING' and payments.id > ? ${pageConditions("payments", page)}
+      and not exists (select 1 from refunds_by_hand where refunds_by_hand.payment_id = payments.id)
     order by payments.id
     limit ?`,
     [page.afterId, page.limit],
@@ -204,15 +209,19 @@ export async function countOpenOrders(db: Queryable): Promise<number> {
   return toInteger(row?.open) - toInteger(row?.known);
 }
 
-/** How many refunds are unfinished and named by no dead letter. */
+/** How many refunds are unfinished, named by no dead letter, and wait for no person. */
 export async function countOpenRefunds(db: Queryable): Promise<number> {
   const [row] = await db.query(`
     select
       (select count(*) from refunds where unfinished = 1) as open,
-      (select count(distinct refunds.id)
-        from dead_letters
-        straight_join refunds on refunds.id = dead_letters.refund_id
-        where dead_letters.status = 'DEAD' and refunds.unfinished = 1) as known`);
+      (select count(*)
+        from (
+          select refund_id from dead_letters where status = 'DEAD'
+          union
+          select refund_id from refunds_by_hand
+        ) known
+        straight_join refunds on refunds.id = known.refund_id
+        where refunds.unfinished = 1) as known`);
   return toInteger(row?.open) - toInteger(row?.known);
 }
 
@@ -278,7 +287,8 @@ export async function listUndoneDecisions(
       and notification_logs.event = case orders.status when 'PAID' then ? when 'FAILED' then ? else ? end
     where order_events.id > ? and order_events.id <= ?
       and order_events.event in ('payment_accepted', 'payment_given_back')
-      and (payments.status = 'REVERSING'
+      and ((payments.status = 'REVERSING'
+          and not exists (select 1 from refunds_by_hand where refunds_by_hand.payment_id = payments.id))
         or (payments.status = 'SUCCEEDED' and notification_logs.id is null))
     order by payments.id`,
     [

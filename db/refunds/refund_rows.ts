@@ -7,6 +7,7 @@
 import { cutText } from "../../domain/text/cut_text.ts";
 import { type RefundEvent, type RefundStatus, refundTransition } from "../../domain/order/order.ts";
 import { oldRefundKey } from "../../domain/payment/payment_key.ts";
+import { handStates } from "../../domain/refund/by_hand.ts";
 import type { RefundFacts } from "../../domain/refund/refund.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { keyHours } from "../clients/idempotency.ts";
@@ -21,6 +22,8 @@ export interface RefundRow {
   failureReason: string | null;
   idempotencyKey: string | null;
   processedAt: string | null;
+  /** No configured provider can give it back, so a person does or did. */
+  byHand: boolean;
   createdAt: string;
   /** True where it says what it is for. */
   itemized: boolean;
@@ -33,7 +36,7 @@ export interface RefundRow {
 export const ownKeyStart = " ";
 
 const refundColumns =
-  "id, order_id, amount_cents, reason, status, failure_reason, idempotency_key, processed_at, created_at, itemized";
+  "id, order_id, amount_cents, reason, status, failure_reason, idempotency_key, processed_at, by_hand, created_at, itemized";
 
 /** A request that was decided on. */
 export interface RefundToInsert {
@@ -108,7 +111,7 @@ export async function refundFactsOf(
   if (orderIds.length === 0) return byOrder;
   const rows = await tx.query(
     `
-    select id, order_id, amount_cents, status, itemized
+    select id, order_id, amount_cents, status, itemized, by_hand, failure_reason
     from refunds force index (refunds_order)
     where order_id in (?)
     order by id
@@ -123,6 +126,9 @@ export async function refundFactsOf(
       status: row.status as RefundStatus,
       itemized: toInteger(row.itemized) === 1,
     };
+    const byHand = handStates[toInteger(row.by_hand) - 1];
+    if (byHand !== undefined) refund.byHand = byHand;
+    if (byHand === "refused") refund.refusal = String(row.failure_reason);
     byOrder.set(orderId, [...(byOrder.get(orderId) ?? []), refund]);
   }
   return byOrder;
@@ -269,6 +275,7 @@ function toRefundRow(row: Row): RefundRow {
     failureReason: row.failure_reason as string | null,
     idempotencyKey: callersKey(row.idempotency_key as string | null),
     processedAt: row.processed_at as string | null,
+    byHand: toInteger(row.by_hand) > 0,
     createdAt: String(row.created_at),
     itemized: toInteger(row.itemized) === 1,
   };

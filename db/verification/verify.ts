@@ -180,6 +180,53 @@ export async function findDisputeFaults(tx: Queryable): Promise<Faults<DisputeFa
   }));
 }
 
+/** Money whose row says otherwise than the list of what a person has to give back. */
+export interface HandFault {
+  orderId: number;
+  /** Null where it is a payment. */
+  refundId: number | null;
+  /** Null where it is a refund. */
+  paymentId: number | null;
+  /** Of the refund, or of the payment. */
+  status: string;
+  /** Whether it is on the list. */
+  isListed: boolean;
+}
+
+/**
+ * Refunds by hand that wait and are not on the list of what a person has to give back, and what is on the list and
+ * waits no more, so that nobody would give it back, or somebody twice.
+ */
+export async function findHandFaults(tx: Queryable): Promise<Faults<HandFault>> {
+  const rows = await tx.query(
+    `
+    select faulty.*, count(*) over () as faults
+    from (
+      select refunds.order_id, refunds.id as refund_id, null as payment_id, refunds.status, 0 as listed
+      from refunds force index (refunds_unfinished)
+      left join refunds_by_hand on refunds_by_hand.refund_id = refunds.id
+      where refunds.unfinished = 1 and refunds.by_hand = 1 and refunds_by_hand.id is null
+      union all
+      select refunds_by_hand.order_id, refunds_by_hand.refund_id, refunds_by_hand.payment_id,
+        coalesce(refunds.status, payments.status), 1
+      from refunds_by_hand
+      left join refunds on refunds.id = refunds_by_hand.refund_id
+      left join payments on payments.id = refunds_by_hand.payment_id
+      where refunds.status <> 'REQUESTED' or refunds.by_hand <> 1 or payments.status <> 'REVERSING'
+    ) faulty
+    order by faulty.order_id, faulty.refund_id
+    limit ?`,
+    [maxRows],
+  );
+  return faultsOf(rows, (row) => ({
+    orderId: toInteger(row.order_id),
+    refundId: row.refund_id === null ? null : toInteger(row.refund_id),
+    paymentId: row.payment_id === null ? null : toInteger(row.payment_id),
+    status: String(row.status),
+    isListed: toInteger(row.listed) === 1,
+  }));
+}
+
 /**
  * Orders whose processed refunds are not what `refunded_cents` says, or exceed the total, or belong to an
  * order that was not paid.
@@ -364,8 +411,8 @@ export interface NotificationGap {
 }
 
 /**
- * Notices whose event was told on more channels than there are rows, and notices that were not sent and do not
- * stand on the list of what is to be sent or was given up.
+ * Notices whose event was told on more channels than there are rows, and notices that were not sent, although there was
+ * an address, and do not stand on the list of what is to be sent or was given up.
  *
  * How many channels an event was told on is written in its rows, so the proof needs no settings, and a channel
  * that was added later makes no fault of older events.
@@ -384,12 +431,14 @@ export async function findNotificationGaps(tx: Queryable): Promise<Faults<Notifi
             where brothers.order_id = notification_logs.order_id
               and brothers.event = notification_logs.event) as lacks_channels
       from notification_logs
-      where notification_logs.channels > 1 or notification_logs.success = 0
+      where notification_logs.channels > 1
+        or (notification_logs.success = 0 and notification_logs.no_address = 0)
     ) gaps
     straight_join notification_logs on notification_logs.id = gaps.id
     left join notification_deliveries on notification_deliveries.notification_log_id = gaps.id
     where gaps.lacks_channels = 1
-      or (notification_logs.success = 0 and notification_deliveries.notification_log_id is null)
+      or (notification_logs.success = 0 and notification_logs.no_address = 0
+        and notification_deliveries.notification_log_id is null)
     order by gaps.id
     limit ?`,
     [maxRows],

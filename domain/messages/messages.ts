@@ -30,7 +30,7 @@ export interface Subject {
 export interface Answer {
   /** Whether the money was taken. */
   outcome: "succeeded" | "declined";
-  /** Name of the provider, as in `payments.provider`; without spaces and slashes. */
+  /** Name of the provider, as in `payments.provider`; without slashes and percent signs. */
   provider: string;
   /**
    * The key that was charged under, without spaces: the order has to have it still when the answer counts. Left out by
@@ -106,7 +106,9 @@ export function encodeMessage(message: Message): string {
   if ("refundId" in message) return `${subject} ${message.refundId}`;
   if ("outcome" in message) {
     const { outcome, provider, key, providerRef } = message;
-    const from = key === undefined ? provider : `${provider}/${key}`;
+    // A source may call its provider by several words.
+    const name = provider.includes(" ") ? provider.replaceAll(" ", "%20") : provider;
+    const from = key === undefined ? name : `${name}/${key}`;
     return `${subject} ${outcome} ${from} ${providerRef}`;
   }
   return subject;
@@ -185,7 +187,7 @@ const tooLong = "there is more in it than a message of its type has";
 
 function decodeAnswer([outcome, from = "", ...ref]: string[]): Answer | string {
   const slash = from.indexOf("/");
-  const provider = slash < 0 ? from : from.slice(0, slash);
+  const provider = (slash < 0 ? from : from.slice(0, slash)).replaceAll("%20", " ");
   const key = slash < 0 ? {} : { key: from.slice(slash + 1) };
   const providerRef = ref.join(" ");
   if (outcome !== "succeeded" && outcome !== "declined") {

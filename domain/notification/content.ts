@@ -26,8 +26,8 @@ export interface Notification {
   externalOrderId: string;
   /** Database id of the refund that it is about; null where it is about the order. */
   refundId: number | null;
-  /** Who is told: whom the order was placed for, and the shop's own name for the customer. */
-  customer: { externalId: string; email: string; name: string };
+  /** Who is told: whom the order was placed for, and the shop's own name for the customer. Without an address, nobody. */
+  customer: { externalId: string; email: string | null; name: string };
   /** The order's. */
   status: OrderStatus;
   /** Why the order failed. */

@@ -105,6 +105,8 @@ export interface OrderFacts {
   refundedCents: number;
   /** UTC, `YYYY-MM-DD HH:MM:SS.ffffff`; null until settled. */
   settledAt: string | null;
+  /** Its source said that it is paid: its payment is recorded, and it is never charged. */
+  paidAtSource?: true;
 }
 
 /**

@@ -8,6 +8,7 @@ import { Hono } from "hono";
 import type { AppDeps } from "../deps.ts";
 import type { ImportRuns } from "../../services/import_runs.ts";
 import { assetRoutes } from "./assets.ts";
+import { byHandRoutes } from "./by_hand.tsx";
 import { customerPageRoutes } from "./customers.tsx";
 import { deadLetterPageRoutes } from "./dead_letters.tsx";
 import { errorPage, notFoundPage } from "./error_page.tsx";
@@ -37,6 +38,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", orderListPageRoutes(deps));
   app.route("/", orderPageRoutes(deps));
   app.route("/", refundPageRoutes(deps));
+  app.route("/", byHandRoutes(deps));
   app.route("/", customerPageRoutes(deps));
   app.route("/", productPageRoutes(deps));
   app.route("/", kpiPageRoutes(deps));

@@ -22,6 +22,7 @@ import type { AppDeps } from "../deps.ts";
 import { problemOf } from "../middleware/problem.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
+import { ByHandForms, readByHand } from "./by_hand.tsx";
 import { actorOf, mayCancel, ScopeNeeded } from "./form.tsx";
 import { formatCount, formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
@@ -47,6 +48,7 @@ const outcomes: Readonly<Record<string, string>> = {
   refund: "The refund was requested",
   cancel: "The order was cancelled",
   payment: "The payment was decided about",
+  by_hand: "It was written down",
 };
 
 /** What a form said that could not be done. */
@@ -252,10 +254,11 @@ async function refuse(
   return await show(c, deps, { error, form });
 }
 
-async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Response> {
+async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Response> {
   const id = idOf(c);
-  const order = await need(readOrderDetail(db, id));
+  const order = await need(readOrderDetail(deps.db, id));
   if (order === undefined) return await notFoundPage(c, `There is no order #${id}`);
+  const waiting = await readByHand(deps, id);
   const regions = regionsOf(order);
   const change = said(c, "done") ?? "";
   return await page(
@@ -299,6 +302,7 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
               <Region name="payment">{regions.payment}</Region>
             </section>
             <Decide c={c} order={order} />
+            <ByHandForms c={c} waiting={waiting} />
             <section aria-label="Notifications" class="card">
               <Region name="told">{regions.told}</Region>
             </section>

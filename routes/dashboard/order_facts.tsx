@@ -138,6 +138,7 @@ export const Refunds: FC<{ order: OrderDetail }> = ({ order: { refunds, currency
               <th scope="row">#{refund.id}</th>
               <td>
                 <Status of={refund.status} />
+                {refund.byHand && <div class="before">by hand</div>}
               </td>
               <td>
                 {refund.failureReason ?? refund.reason ?? (refund.itemized ? null : <None />)}

@@ -99,7 +99,12 @@ const steps: Readonly<Record<string, [name: string, look: string]>> = {
   payment_given_back: ["Payment to be given back", "accent"],
   payment_dismissed: ["Payment dismissed", "accent"],
   payment_reversed: ["Payment given back", "accent"],
+  payment_by_hand: ["Payment waits to be given back by hand", "bad"],
+  payment_returned: ["Payment given back by hand", "accent"],
   refund_requested: ["Refund requested", "accent"],
+  refund_by_hand: ["Refund waits to be given back by hand", "bad"],
+  refund_completed: ["Refund given back by hand", "accent"],
+  refund_refused: ["Refund refused by hand", "bad"],
   refund_processed: ["Refund processed", "good"],
   refund_failed: ["Refund failed", "bad"],
   notification_replayed: ["Notification sent again", "accent"],
@@ -188,10 +193,12 @@ function entryOfNotification(notification: ListedNotification): Entry[] {
   return [{
     at: notification.sentAt ?? notification.createdAt,
     name: notificationWords(notification.channel, notification.state),
-    look: notification.success ? "" : "bad",
+    look: notification.success || notification.state === "no_address" ? "" : "bad",
     refundId: notification.refundId,
     attempt: 1,
-    detail: notification.error === null ? event : `${event}: ${notification.error}`,
+    detail: notification.error === null || notification.state === "no_address"
+      ? event
+      : `${event}: ${notification.error}`,
     by: <a href={`/dashboard/notifications/${notification.id}`}>notification #{notification.id}</a>,
   }];
 }
@@ -226,7 +233,11 @@ export const Notifications: FC<{ order: OrderDetail }> = ({ order: { notificatio
             <li key={notification.id}>
               <span
                 class={`dot ${
-                  notification.success ? "good" : notification.error === null ? "" : "bad"
+                  notification.success
+                    ? "good"
+                    : notification.error === null || notification.state === "no_address"
+                    ? ""
+                    : "bad"
                 }`}
               >
                 <a href={`/dashboard/notifications/${notification.id}`}>{notification.event}</a>
@@ -236,7 +247,7 @@ export const Notifications: FC<{ order: OrderDetail }> = ({ order: { notificatio
                 </span>
               </span>
               <span class="muted small">
-                {notification.error ??
+                {(notification.state === "no_address" ? null : notification.error) ??
                   (
                     <Time
                       at={notification.success

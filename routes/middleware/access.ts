@@ -31,9 +31,12 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
   // Whoever has brought it, or may cancel everybody's; which of them asks, the transaction finds out.
   ["POST", /^(\/dashboard)?\/(orders|imports)\/[^/]+\/cancel$/, ["orders", "cancel"]],
   ["GET HEAD", /^\/imports(\/|$)/, ["read", "orders"]],
-  ["POST", /^\/orders\/[^/]+\/(refunds|payment\/(accept|give-back|dismiss))$/, ["refunds"]],
+  ["POST", /^\/orders\/[^/]+\/(refunds|payment\/(accept|give-back|dismiss|returned))$/, [
+    "refunds",
+  ]],
+  ["POST", /^(\/dashboard)?\/refunds\/[^/]+\/(complete|refuse)$/, ["refunds"]],
   ["POST", /^\/dashboard\/imports$/, ["orders"]],
-  ["POST", /^\/dashboard\/orders\/[^/]+\/(refund|payment)$/, ["refunds"]],
+  ["POST", /^\/dashboard\/orders\/[^/]+\/(refund|payment|payment\/returned)$/, ["refunds"]],
   ["GET HEAD", /./, ["read"]],
 ];
 

@@ -38,6 +38,7 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
   order_not_cancellable: [409, "The order can no longer be cancelled"],
   not_yours: [403, "It was brought by another token"],
   order_not_refundable: [409, "The order cannot be refunded"],
+  refund_not_by_hand: [409, "No person gives this money back"],
   payment_not_disputed: [409, "No payment waits for this decision"],
   import_has_no_rejects: [409, "The import has no rejects file"],
   import_not_cancellable: [409, "The import can no longer be cancelled"],

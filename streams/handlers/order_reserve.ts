@@ -9,7 +9,7 @@ import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
 import { lockOrders, readItems, transitionOrders } from "../../db/orders/orders.ts";
 import { lockStock, writeStock } from "../../db/catalog/products.ts";
 import type { ReserveMessage } from "../../domain/messages/messages.ts";
-import { effectsOfOrder } from "../../domain/order/effects.ts";
+import { type Effects, effectsOfOrder } from "../../domain/order/effects.ts";
 import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { decideReservations, type ReserveRequest, sumNeeds } from "../../domain/order/reserve.ts";
 import {
@@ -20,6 +20,7 @@ import {
   type Outcome,
   vanished,
 } from "../workflow/handler.ts";
+import { owePaidAtSource } from "../payments/source_money.ts";
 import { acquireLocks, releaseLocks, untilLockFree } from "./product_locks.ts";
 
 /** Rounds that wait for another's product locks; afterwards the database alone keeps the peace. */
@@ -134,6 +135,7 @@ async function decideAndWrite(
 
   const reserved: number[] = [];
   const short: number[] = [];
+  const ended: OrderFacts[] = [];
   const events: OrderEventRow[] = [];
   decideReservations(free, stock).forEach((decision, index) => {
     const { order } = free[index]!;
@@ -157,12 +159,11 @@ async function decideAndWrite(
         const { reason } = decision;
         short.push(order.id);
         events.push({ orderId: order.id, event: "failed", detail: reason, attempt });
-        const failed = orderAfter(order, "run_short", now);
-        outcomes.set(order.id, done(effectsOfOrder(failed, deps.kpiDay)));
+        ended.push(orderAfter(order, "run_short", now));
         break;
       }
       case "already_settled":
-        outcomes.set(order.id, done(effectsOfOrder(order, deps.kpiDay)));
+        ended.push(order);
         break;
     }
   });
@@ -171,7 +172,26 @@ async function decideAndWrite(
   await transitionOrders(tx, "reserve", reserved, now);
   await transitionOrders(tx, "run_short", short, now);
   await addOrderEvents(tx, events, deps.consumer);
+  for (const [id, effects] of await effectsOfEnded(deps, tx, ended, now)) {
+    outcomes.set(id, done(effects));
+  }
   return outcomes;
+}
+
+/** What follows from orders that are settled; money that was paid at the source of those that failed goes back. */
+async function effectsOfEnded(
+  deps: HandlerDeps,
+  tx: Queryable,
+  orders: readonly OrderFacts[],
+  now: string,
+): Promise<Map<number, Effects>> {
+  const unpaid = orders.filter(({ status }) => status !== "PAID");
+  const reversals = await owePaidAtSource(tx, unpaid, { now, actor: deps.consumer });
+  return new Map(orders.map((order) => {
+    const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
+    const reversal = reversals.get(order.id);
+    return [order.id, { messages: reversal ? [...messages, reversal] : messages, kpis }];
+  }));
 }
 
 /** What is left of the products from which units were taken; the others need no writing. */

@@ -24,7 +24,7 @@ import {
 /**
  * Fails the orders of a batch whose gateway gave no answer, and gives their stock back. An answer that
  * came meanwhile wins, and so does a payment in dispute, which a person decides about; a success that comes later
- * is given back by `payments/settle.ts`.
+ * is given back by `payments/settle.ts`. What was paid at the source waits for no provider, so its time is never over.
  *
  * Without an answer nobody knows whether money was taken. So where no other message of the order is on its way,
  * which the amount of this one tells, one follows that asks about it until there is an answer, and charges nothing.
@@ -37,8 +37,8 @@ export function timeOutPayments(
     const attempts = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
     const { orders, now } = await lockOrders(tx, [...attempts.keys()]);
     const failureReason = "payment_timeout";
-    const reserved = [...orders.values()].filter(({ status }) =>
-      decideTimeOut(status).kind === "time_out"
+    const reserved = [...orders.values()].filter(({ status, paidAtSource }) =>
+      decideTimeOut(status).kind === "time_out" && !paidAtSource
     );
     const held = new Set(
       (await readDisputes(tx, reserved.map(({ id }) => id))).map(({ orderId }) => orderId),

@@ -8,6 +8,7 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
 import { addRefunded, lockOrders, readCharges } from "../../db/orders/orders.ts";
 import { readPayments } from "../../db/payments/payments.ts";
+import { leaveRefundsToPerson } from "../../db/refunds/refunds_by_hand.ts";
 import { endRefunds, readProviderKeys, refundFactsOf } from "../../db/refunds/refund_rows.ts";
 import { effectsOfRefund } from "../../domain/order/effects.ts";
 import type { RefundMessage } from "../../domain/messages/messages.ts";
@@ -33,6 +34,8 @@ interface Refunding {
   answers: ReadonlyMap<number, RefundAnswer | Stranger>;
   processed: RefundFacts[];
   failed: { id: number; failureReason: string }[];
+  /** Those that no configured provider can give back. */
+  byHand: { id: number; provider: string }[];
   /** Cents by order id. */
   refunded: Map<number, number>;
   events: OrderEventRow[];
@@ -42,6 +45,8 @@ interface Refunding {
  * Gives the money of requested refunds back: the gateway that took it first, under the refund's key, then the
  * books, in one transaction for the batch.
  *
+ * What was paid at the source, through a provider that is not configured, waits for a person from then on, and is booked
+ * here once that person has said so.
  * What they bring back goes into stock in that transaction as well.
  *
  * A crash between the two is repaired by asking again with the same key. The sums were checked when the
@@ -61,6 +66,7 @@ export async function applyRefunds(
       answers,
       processed: [],
       failed: [],
+      byHand: [],
       refunded: new Map(),
       events: [],
     };
@@ -72,7 +78,7 @@ export async function applyRefunds(
 
 function applyOne(
   deps: HandlerDeps,
-  { orders, refundsOf, answers, processed, failed, refunded, events }: Refunding,
+  { orders, refundsOf, answers, processed, failed, byHand, refunded, events }: Refunding,
   { message: { orderId, refundId }, attempt }: Delivery<RefundMessage>,
 ): Outcome {
   const order = orders.get(orderId);
@@ -80,7 +86,12 @@ function applyOne(
   if (order === undefined) return vanished("order", orderId);
   if (refund === undefined) return vanished("refund", refundId);
   const others = refundsOf.get(orderId)!.filter((other) => other !== refund);
-  const decision = withAnswer(decideRefund(order, refund, others), answers.get(refundId));
+  const decision = withAnswer(
+    order,
+    refund,
+    decideRefund(order, refund, others),
+    answers.get(refundId),
+  );
   switch (decision.kind) {
     case "process": {
       const { amountCents } = refund;
@@ -98,6 +109,16 @@ function applyOne(
       events.push({ orderId, refundId, event: "refund_failed", detail: because, attempt });
       break;
     }
+    case "left_to_person": {
+      const { provider } = decision;
+      refund.byHand = "waiting";
+      byHand.push({ id: refundId, provider });
+      const amount = namedAmount(refund.amountCents, order.currency);
+      const detail = `${amount}: "${provider}" is not configured`;
+      events.push({ orderId, refundId, event: "refund_by_hand", detail, attempt });
+      break;
+    }
+    case "by_hand":
     case "already_processed":
     case "already_failed":
       break;
@@ -113,7 +134,7 @@ function applyOne(
 
 async function writeRefunds(
   tx: Queryable,
-  { processed, failed, refunded, events }: Refunding,
+  { processed, failed, byHand, refunded, events }: Refunding,
   now: string,
   consumer: string,
 ): Promise<void> {
@@ -125,6 +146,7 @@ async function writeRefunds(
     now,
   );
   await endRefunds(tx, "refuse", failed, now);
+  await leaveRefundsToPerson(tx, byHand);
   await addOrderEvents(tx, events, consumer);
   await returnUnits(tx, processed, consumer);
 }
@@ -147,7 +169,7 @@ async function askGateway(
     const payment = payments.get(orderId);
     if (order === undefined || refund === undefined || payment === undefined) continue;
     const others = refunds.filter((other) => other !== refund);
-    if (decideRefund(order, refund, others).kind !== "process") continue;
+    if (refund.byHand || decideRefund(order, refund, others).kind !== "process") continue;
     requests.set(refundId, {
       provider: payment.provider,
       request: {
@@ -165,17 +187,25 @@ async function askGateway(
 }
 
 function withAnswer(
+  order: OrderFacts,
+  refund: RefundFacts,
   decision: RefundDecision,
   answer: RefundAnswer | Stranger | undefined,
-): RefundDecision | Stranger | { kind: "away" | "unanswered"; error: string } {
-  if (decision.kind !== "process") return decision;
+):
+  | RefundDecision
+  | Stranger
+  | { kind: "left_to_person"; provider: string }
+  | { kind: "away" | "unanswered"; error: string } {
+  // What a person gave back is only to be booked.
+  if (decision.kind !== "process" || refund.byHand === "given_back") return decision;
   switch (answer?.kind) {
     case "refunded":
       return decision;
     case "refused":
       return { kind: "refuse", because: answer.reason };
-    case "away":
     case "stranger":
+      return order.paidAtSource ? { kind: "left_to_person", provider: answer.provider } : answer;
+    case "away":
       return answer;
     case "failed":
       return { kind: "unanswered", error: answer.error };

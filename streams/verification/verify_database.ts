@@ -8,6 +8,7 @@ import type { Queryable } from "../../db/connection/database.ts";
 import {
   type Faults,
   findDisputeFaults,
+  findHandFaults,
   findPaymentsForNothing,
   findRefundFaults,
   findRefundPartsFaults,
@@ -51,6 +52,18 @@ export async function verifyMoney(tx: Queryable): Promise<Drifts> {
     expected: status === "DISPUTED" ? "one" : null,
     found: status === "DISPUTED" ? null : "one",
   }));
+  collect(
+    drifts,
+    await findHandFaults(tx),
+    ({ orderId, refundId, paymentId, status, isListed }) => ({
+      subject: `${
+        refundId === null ? `payment ${paymentId}` : `refund ${refundId}`
+      } of order ${orderId}`,
+      what: `a ${status} one that a person has to give back`,
+      expected: isListed ? null : "one",
+      found: isListed ? "one" : null,
+    }),
+  );
   collect(
     drifts,
     await findRefundFaults(tx),

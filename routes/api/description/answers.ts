@@ -49,6 +49,9 @@ export const refundAnswer = z.object({
   reason: z.string().nullable(),
   status: z.enum(["REQUESTED", "PROCESSED", "FAILED"]),
   failure_reason: z.string().nullable(),
+  by_hand: z.boolean().meta({
+    description: "A person gives it back: no provider that is configured has the money",
+  }),
   idempotency_key: z.string().nullable(),
   processed_at: time.nullable(),
   created_at: time,
@@ -203,6 +206,10 @@ export const streamsAnswer = z.object({
     processed: count,
     money: z.array(z.object({ currency, amount_cents: z.int() })),
   })),
+  by_hand: z.object({
+    count: count.meta({ description: `Counted up to ${maxCounted}` }),
+    money: z.array(z.object({ currency, amount_cents: z.int() })),
+  }).meta({ description: "Money that waits for a person to give it back, and for no message" }),
 }).meta({ id: "Streams" });
 
 /** The process lives. */

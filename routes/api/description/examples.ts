@@ -36,6 +36,7 @@ import { orderExample } from "../orders/order_fields.ts";
 import type { orderBody } from "../orders/order_body.ts";
 import { httpProblemOf, type Problem, problemOf } from "../../middleware/problem.ts";
 import type { refundBody } from "../refunds/refund_body.ts";
+import type { completedBody, refusedBody } from "../refunds/by_hand_body.ts";
 
 /** An order as somebody may send it. */
 export const newOrder = {
@@ -78,6 +79,14 @@ export const returnedOrder = {
   failure_reason: "payment_declined",
 } satisfies z.input<typeof orderReceiptAnswer>;
 
+/** An order that ran short. */
+export const shortOrder = {
+  ...paid,
+  status: "FAILED",
+  failure_reason: "insufficient_stock",
+  reserved_at: null,
+} satisfies z.input<typeof orderReceiptAnswer>;
+
 /** An order after its cancellation. */
 export const cancelledOrder = {
   ...taken,
@@ -107,6 +116,7 @@ export const requestedRefund = {
   reason: "one mug too many",
   status: "REQUESTED",
   failure_reason: null,
+  by_hand: false,
   idempotency_key: "return-17",
   processed_at: null,
   created_at: "2026-01-06T09:30:00.004512Z",
@@ -128,6 +138,27 @@ export const processedRefund = {
   processed_at: "2026-01-06T09:30:00.871204Z",
   lines: requestedRefund.lines.map((line) => ({ ...line, restocked: true })),
 } satisfies z.input<typeof refundAnswer>;
+
+/** A refund that a person gives back. */
+export const waitingRefund = {
+  ...requestedRefund,
+  by_hand: true,
+} satisfies z.input<typeof refundAnswer>;
+
+/** What a person says who gave one back. */
+export const givenBackByHand = { reference: "transfer 4711" } satisfies z.input<
+  typeof completedBody
+>;
+
+/** What a person says who refuses one. */
+export const refusedByHand = { reason: "was given back at the counter" } satisfies z.input<
+  typeof refusedBody
+>;
+
+/** What a person says who gave back what was paid at the source. */
+export const returnedByHand = { reference: "transfer 4712" } satisfies z.input<
+  typeof completedBody
+>;
 
 /** A page of refunds, which is the last. */
 export const refundList = {
@@ -344,6 +375,7 @@ export const streams = {
     processed: 98_211,
     money: [{ currency: "EUR", amount_cents: 4_861_200 }],
   }],
+  by_hand: { count: 1, money: [{ currency: "EUR", amount_cents: 2_350 }] },
 } satisfies z.input<typeof streamsAnswer>;
 
 /** The process lives. */
@@ -429,6 +461,9 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
     "Cannot refund order 42: it is PENDING, and only PAID orders can be refunded",
   ],
   refund_exceeds_left: ["Cannot refund order 42: 50.00 EUR exceed the 25.00 EUR that are left"],
+  refund_not_by_hand: [
+    "Cannot decide about refund 17 by hand: it goes back through its provider",
+  ],
   payment_not_disputed: ["Cannot decide about the payment of order 42: none is in dispute"],
   import_has_no_rejects: ["Import 7 has no rejects file, because it is RUNNING"],
   import_not_cancellable: ["Cannot cancel import 7: it is DONE already"],

@@ -28,7 +28,7 @@ const details: Record<Work["shape"], fc.Arbitrary<object>> = {
     ...subject,
     outcome: fc.constantFrom("succeeded" as const, "declined" as const),
     provider: fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 })
-      .filter((name) => !/[ /]/.test(name)),
+      .filter((name) => !/[%/]/.test(name)),
     key: fc.option(fc.stringMatching(/^[\w-]{1,64}$/), { nil: undefined }),
     providerRef: text,
   }).map(({ key, ...message }) => key === undefined ? message : { ...message, key }),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { cancelOrder } from "../../../services/cancel_order.ts";
+import { decideRefundByHand } from "../../../services/refund_by_hand.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import { groupsInSearchOrder } from "../../../domain/messages/work.ts";
 import type { Group, Message } from "../../../domain/messages/messages.ts";
@@ -11,6 +12,8 @@ import { shareOut } from "./share_out.ts";
 import type { Share } from "../../../streams/queue/share_out.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { askParts, partsOf, unitsOf } from "../../returned_units.ts";
+import { askRefund } from "../../settled_workflow.ts";
+import { addPaid } from "../../source_orders.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent, makeDue, messagesOf, orphan } from "../consistent.ts";
 import { fateAfter, mortal } from "./crash.ts";
@@ -41,6 +44,20 @@ async function threeOrders(flow: Workflow, run: number): Promise<number[]> {
     anOrder(`${run} short`, [{ sku: "even", qty: 1 }, { sku: "scarce", qty: 1_000_000 }]),
   ], 10_000);
   return taken.map(({ orderId }) => orderId!);
+}
+
+/** One that is paid, one whose money goes back by itself, and one whose money a person gives back. */
+async function paidOrders(flow: Workflow, run: number): Promise<number[]> {
+  const short = [{ sku: "even", qty: 1 }, { sku: "scarce", qty: 1_000_000 }];
+  const [paid, byHand] = await addPaid(flow, [
+    anOrder(`${run} paid`, [{ sku: "odd", qty: 1, unitPriceCents: 101 }]),
+    anOrder(`${run} by hand`, short),
+  ], { initialStock: 10_000 });
+  const [simulated] = await addPaid(flow, [anOrder(`${run} back`, short)], {
+    provider: "simulated",
+    initialStock: 10_000,
+  });
+  return [paid!, byHand!, simulated!];
 }
 
 async function turns(flow: Workflow, ...groups: Group[]): Promise<void> {
@@ -171,6 +188,53 @@ const scenarios: Scenario[] = [
       await askParts(flow, orderId, partsOf({ lines: [unitsOf("even", 1, true)] }));
       await askParts(flow, orderId, partsOf({ restock: true }));
       return [orderId];
+    },
+    statuses: ["PAID"],
+  },
+  {
+    name: "reserving what was paid at its source",
+    group: "orders",
+    prepare: paidOrders,
+    statuses: ["PAID", "FAILED", "FAILED"],
+  },
+  {
+    name: "settling what was paid at its source",
+    group: "payments",
+    prepare: async (flow, run) => {
+      const ids = await paidOrders(flow, run);
+      await turns(flow, "orders");
+      return ids;
+    },
+    statuses: ["PAID", "FAILED", "FAILED"],
+  },
+  {
+    name: "giving back what was paid at its source",
+    group: "refunds",
+    prepare: async (flow, run) => {
+      const ids = await paidOrders(flow, run);
+      await turns(flow, "orders", "payments");
+      return ids;
+    },
+    statuses: ["PAID", "FAILED", "FAILED"],
+  },
+  {
+    name: "leaving a refund to a person, and booking it",
+    group: "refunds",
+    prepare: async (flow, run) => {
+      const [orderId] = await addPaid(flow, [anOrder(`${run} hand`, [{ sku: "even", qty: 4 }])], {
+        initialStock: 10_000,
+      });
+      await flow.drain();
+      const [waits, done] = [
+        await askRefund(flow, orderId!, 150),
+        await askRefund(flow, orderId!, 250),
+      ];
+      await publish(flow, [{ message: done }]);
+      await flow.drain();
+      const said = { refundId: done.refundId, verdict: "given_back", note: null } as const;
+      await decideRefundByHand(flow.db, said, "test");
+      await publish(flow, [{ message: done }, { message: waits }]);
+      return [orderId!];
     },
     statuses: ["PAID"],
   },

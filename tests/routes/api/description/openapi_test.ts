@@ -6,6 +6,10 @@ import { tokenHash } from "../../../../domain/operation/api_token.ts";
 import { decidePayment } from "../../../../services/decide_payment.ts";
 import { createImport } from "../../../../db/imports/imports.ts";
 import { writeNotifications } from "../../../../db/notifications/notifications.ts";
+import {
+  leavePaymentToPerson,
+  leaveRefundsToPerson,
+} from "../../../../db/refunds/refunds_by_hand.ts";
 import { recordDispute, recordSecondPayment } from "../../../../db/payments/payment_disputes.ts";
 import { neededScopes } from "../../../../routes/middleware/access.ts";
 import { newOrder } from "../../../../routes/api/description/examples.ts";
@@ -220,8 +224,12 @@ Deno.test("the examples of requests are taken as they stand", async () => {
       if (!/json|csv/.test(type)) continue;
       const { example } = content;
       const { path, method } = described;
-      const id = await storeOrder(api.deps.db, { status: "PAID", totalCents: 1_000 });
-      if (path === "/orders/{id}/refunds") await nameItem(id, newOrder.items[0]!.sku);
+      const id = await (isByHand(path)
+        ? storeByHand(path)
+        : storeOrder(api.deps.db, { status: "PAID", totalCents: 1_000 }));
+      if (path === "/orders/{id}/refunds") {
+        await nameItem(id, newOrder.items[0]!.sku);
+      }
       const sent = path === "/payments/callback"
         ? {
           ...example as Json,
@@ -237,7 +245,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
           ...(path === "/payments/callback" ? signatureOf(body) : {}),
         },
       });
-      assert.equal(response.status, 202);
+      assert.equal(response.status, path.endsWith("/returned") ? 200 : 202);
       await assertDescribed(described, response, "its example");
       taken.push(`${path} ${type}`);
     }
@@ -245,8 +253,11 @@ Deno.test("the examples of requests are taken as they stand", async () => {
   assert.deepEqual(taken.sort(), [
     "/imports text/csv",
     "/orders application/json",
+    "/orders/{id}/payment/returned application/json",
     "/orders/{id}/refunds application/json",
     "/payments/callback application/json",
+    "/refunds/{id}/complete application/json",
+    "/refunds/{id}/refuse application/json",
   ]);
 });
 
@@ -266,6 +277,30 @@ async function nameItem(orderId: number, sku: string): Promise<void> {
     "update order_items set product_id = (select id from products where sku = ?) where order_id = ?",
     [sku, orderId],
   );
+}
+
+const isByHand = (path: string) => /\/(complete|refuse|returned)$/.test(path);
+
+/** Money that waits for a person. @returns the id that the path is about, of a refund or of an order */
+async function storeByHand(path: string): Promise<number> {
+  const { db } = api.deps;
+  const isReturned = path.endsWith("/returned");
+  const orderId = await storeOrder(db, { status: isReturned ? "FAILED" : "PAID" });
+  if (!isReturned) {
+    const { body: { id } } = await ask(api, "POST", `/orders/${orderId}/refunds`, {
+      amount_cents: 5,
+    });
+    await db.transaction((tx) => leaveRefundsToPerson(tx, [{ id, provider: "shop" }]));
+    return id;
+  }
+  await db.run("update orders set payment_status = 'paid' where id = ?", [orderId]);
+  const { insertId } = await db.run(
+    `insert into payments (order_id, provider, provider_ref, amount_cents, status, paid_at)
+     values (?, 'shop', ?, 1000, 'REVERSING', current_timestamp(6))`,
+    [orderId, `src_${orderId}`],
+  );
+  await db.transaction((tx) => leavePaymentToPerson(tx, insertId));
+  return orderId;
 }
 
 const callbackOf = async (orderId: number) => ({
@@ -364,6 +399,7 @@ Deno.test("every answer to what the document describes, and to what it does not,
   }
   const decided = await storeOrder(api.deps.db, { status: "RESERVED" });
   await decideEveryWay(decided);
+  const byHand = await Promise.all(["/complete", "/refuse", "/returned"].map(storeByHand));
   const asked = await Promise.all([pending, paid, failed].map(callbackOf));
   const callbacks = fc.constantFrom(...asked).map((key) => ({
     type: "charge.succeeded",
@@ -372,6 +408,7 @@ Deno.test("every answer to what the document describes, and to what it does not,
   }));
   const ids = fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom(pending, paid, failed, cancelled, decided, 1, 2) },
+    { weight: 3, arbitrary: fc.constantFrom(...byHand) },
     { weight: 1, arbitrary: fc.nat() },
     { weight: 1, arbitrary: hostile },
   );

@@ -36,6 +36,7 @@ Deno.test("POST /orders/{id}/refunds without a body gives back all that is left"
     reason: null,
     status: "REQUESTED",
     failure_reason: null,
+    by_hand: false,
     idempotency_key: null,
     processed_at: null,
     lines: [],

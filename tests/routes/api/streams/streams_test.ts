@@ -42,6 +42,7 @@ Deno.test("GET /streams shows zeros where there is no stream and no group", () =
         group,
         ...empty,
       })),
+      by_hand: { count: 0, money: [] },
     });
   }));
 
