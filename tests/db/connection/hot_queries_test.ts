@@ -14,6 +14,9 @@ import {
 import { listRefunds } from "../../../db/refunds/refund_list.ts";
 import { type RefundRequest, requestRefunds } from "../../../services/request_refunds.ts";
 import type { RefundItems } from "../../../domain/refund/refund_items.ts";
+import { readSourceProviders } from "../../../db/payments/source_payments.ts";
+import { listMoneyByHand, sumMoneyByHand } from "../../../db/refunds/refunds_by_hand.ts";
+import { decideRefundByHand, returnPaymentByHand } from "../../../services/refund_by_hand.ts";
 import type { Group } from "../../../domain/messages/messages.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
@@ -21,7 +24,7 @@ import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
 import { sweepHomes } from "../../../streams/recovery/recover.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
-import { openWorkflow, type Workflow } from "../../workflow.ts";
+import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { observeDatabase, type SentStatement } from "./observed_database.ts";
 
 /** Settled orders in the tables, far more than a batch takes. */
@@ -231,6 +234,7 @@ async function runHotStatements(flow: Workflow, from: number): Promise<SentState
     label("sweep");
     await expireReservations(seen, { olderThanSeconds: 1 });
     await sweepHomes(seen, { olderThanSeconds: 1 });
+    await payAtSource(flow, db, label, from);
     label("pages");
     await listOpenOrders(db, { afterId: 0, limit: batch });
     await listOpenRefunds(db, { afterId: 0, limit: batch });
@@ -251,6 +255,42 @@ async function runHotStatements(flow: Workflow, from: number): Promise<SentState
     }
     await countDeliveries(db);
   });
+}
+
+/** Orders that were paid at their source: half of them to their end and a refund by hand, half that run short. */
+async function payAtSource(
+  flow: Workflow,
+  db: Database,
+  label: (text: string) => void,
+  from: number,
+): Promise<void> {
+  const orders = Array.from({ length: batch }, (_, index) => {
+    const externalOrderId = `source-${from + index}`;
+    const qty = index % 2 === 0 ? 1 : 1_000_000;
+    const [paidAt, reference] = ["2025-03-01 11:59:00.000", externalOrderId];
+    return {
+      ...anOrder(externalOrderId, [{ sku: "source", qty }]),
+      payment: { status: "paid" as const, provider: "shop", reference, paidAt },
+    };
+  });
+  label("payments at the source");
+  const ids = (await flow.add(orders, batch)).map(({ orderId }) => orderId!);
+  for (const [group] of stages) await seenTurn(flow, db, group);
+  label("reversals by hand");
+  await seenTurn(flow, db, "refunds");
+  label("refunds by hand");
+  await refundAll(flow, db, ids.filter((_, index) => index % 2 === 0), { amountCents: 1 });
+  await seenTurn(flow, db, "refunds");
+  await sumMoneyByHand(db);
+  const waiting = await listMoneyByHand(db, { limit: 1_000 });
+  const refund = waiting.findLast(({ refundId }) => refundId !== null)!;
+  await listMoneyByHand(db, { orderId: refund.orderId, limit: 10 });
+  const said = { refundId: refund.refundId!, verdict: "given_back", note: null } as const;
+  await decideRefundByHand(db, said, "test");
+  const payment = waiting.findLast(({ refundId }) => refundId === null)!;
+  await returnPaymentByHand(db, payment.orderId, null, "test");
+  await readSourceProviders(db, ["shop"]);
+  await flow.drain();
 }
 
 /** A turn of a group's consumer with another database. */
