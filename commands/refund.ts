@@ -98,6 +98,7 @@ async function sayByHand(
   for (const name of [other, "key"]) {
     if (options.text(name) !== undefined) throw usage(`--${name} does not go with --${what}`);
   }
+  if (itemsOf(options) !== undefined) throw usage(`Parts of an order do not go with --${what}`);
   const id = options.integer(what!, 1, Number.MAX_SAFE_INTEGER)!;
   return await withContext(env, async (context) => {
     await guardDatabase(context);

@@ -12,7 +12,7 @@ import { anOrder, type Workflow } from "./workflow.ts";
 
 /**
  * Pays an order of two lines of `MUG` (2 of 7.50, 1 of 4.00) and one of `TEA` (5.00), with shipping of 4.90 and a
- * discount of 5.40 on it: 23.50.
+ * discount of 5.40 on it, and a tax that the prices contain: 23.50.
  *
  * @returns its id
  */
@@ -22,16 +22,15 @@ export async function payMixedOrder(flow: Workflow, name = "mixed"): Promise<num
       { sku: "MUG", qty: 2, unitPriceCents: 750 },
       { sku: "TEA", qty: 1, unitPriceCents: 500 },
       { sku: "MUG", qty: 1, unitPriceCents: 400 },
-    ]),
+    ], {
+      adjustments: [
+        { kind: "shipping", label: "Express", amountCents: 490, included: false },
+        { kind: "discount", label: null, amountCents: -540, included: false },
+        { kind: "tax", label: "VAT", amountCents: 297, included: true },
+      ],
+    }),
   ]);
   const orderId = taken!.orderId!;
-  await flow.rows(
-    `
-    insert into order_adjustments (order_id, kind, label, amount_cents)
-    values (?, 'shipping', 'Express', 490), (?, 'discount', 'Spring', -540)`,
-    [orderId, orderId],
-  );
-  await flow.rows("update orders set total_cents = 2350 where id = ?", [orderId]);
   await flow.drain();
   return orderId;
 }

@@ -127,7 +127,7 @@ export async function readNotificationsOf(
   const rows = await db.execute(
     `
     select ${columns}
-    from notification_logs
+    from notification_logs force index (notification_logs_once)
     left join notification_deliveries
       on notification_deliveries.notification_log_id = notification_logs.id
     where notification_logs.order_id = ?

@@ -46,9 +46,9 @@ interface Refunding {
  * Gives the money of requested refunds back: the gateway that took it first, under the refund's key, then the
  * books, in one transaction for the batch.
  *
- * What they bring back goes into stock in that transaction as well.
  * What was paid at the source, through a provider that is not configured, waits for a person from then on, and is booked
  * here once that person has said so.
+ * What they bring back goes into stock in that transaction as well.
  *
  * A crash between the two is repaired by asking again with the same key. The sums were checked when the
  * refunds were requested; they are checked again under the orders' locks before anything is written.

@@ -13,10 +13,11 @@ import {
   listNotifications,
 } from "../../../db/notifications/notification_queries.ts";
 import { listRefunds } from "../../../db/refunds/refund_list.ts";
+import { type RefundRequest, requestRefunds } from "../../../services/request_refunds.ts";
+import type { RefundItems } from "../../../domain/refund/refund_items.ts";
 import { readSourceProviders } from "../../../db/payments/source_payments.ts";
 import { listMoneyByHand, sumMoneyByHand } from "../../../db/refunds/refunds_by_hand.ts";
 import { decideRefundByHand, returnPaymentByHand } from "../../../services/refund_by_hand.ts";
-import { requestRefunds } from "../../../services/request_refunds.ts";
 import type { Group } from "../../../domain/messages/messages.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
@@ -53,6 +54,8 @@ const growing = [
   "source_payments",
   "payments",
   "refunds",
+  "refund_lines",
+  "stock_movements",
   "notification_logs",
   "notification_deliveries",
 ];
@@ -148,16 +151,26 @@ async function fill(flow: Workflow): Promise<void> {
   const paid = await flow.rows(
     "select id from orders where status = 'PAID' order by id limit 1500",
   );
-  await refundAll(flow, flow.db, paid.map(({ id }) => Number(id)));
+  const ids = paid.map(({ id }) => Number(id));
+  await refundAll(flow, flow.db, ids.slice(0, 750), { amountCents: 1 });
+  await refundAll(flow, flow.db, ids.slice(750), { amountCents: null, items: allGoods });
   await flow.drain();
 }
 
-async function refundAll(flow: Workflow, db: Database, orderIds: number[]): Promise<void> {
+/** All that is left, with all its goods. */
+const allGoods: RefundItems = { lines: [], adjustments: [], restock: true };
+
+async function refundAll(
+  flow: Workflow,
+  db: Database,
+  orderIds: number[],
+  wanted: Pick<RefundRequest, "amountCents" | "items">,
+): Promise<void> {
   const requests = orderIds.map((orderId) => ({
     orderId,
-    amountCents: 1,
     reason: null,
     idempotencyKey: null,
+    ...wanted,
   }));
   for (const taken of await requestRefunds(db, requests, "test")) {
     if (taken instanceof Error) throw taken;
@@ -210,7 +223,11 @@ async function runHotStatements(flow: Workflow, from: number): Promise<SentState
       [...settled.values()].filter(({ status }) => status !== "PAID" && status !== "FAILED"),
       [],
     );
-    await refundAll(flow, db, ids.filter((id) => settled.get(id)!.status === "PAID"));
+    const paid = ids.filter((id) => settled.get(id)!.status === "PAID");
+    await refundAll(flow, db, paid, { amountCents: 1 });
+    await seenTurn(flow, db, "refunds");
+    label("refund of parts");
+    await refundAll(flow, db, paid, { amountCents: null, items: allGoods });
     await seenTurn(flow, db, "refunds");
     label("notify of refunds");
     await seenTurn(flow, db, "notifications");
@@ -265,7 +282,7 @@ async function payAtSource(
   label("reversals by hand");
   await seenTurn(flow, db, "refunds");
   label("refunds by hand");
-  await refundAll(flow, db, ids.filter((_, index) => index % 2 === 0));
+  await refundAll(flow, db, ids.filter((_, index) => index % 2 === 0), { amountCents: 1 });
   await seenTurn(flow, db, "refunds");
   await sumMoneyByHand(db);
   const waiting = await listMoneyByHand(db, { limit: 1_000 });

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { observeDatabase } from "../../db/connection/observed_database.ts";
+import { decideRefundByHand } from "../../../services/refund_by_hand.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import { applyRefunds } from "../../../streams/handlers/refund_process.ts";
 import { type Gateway, simulatedGateway } from "../../../streams/payments/gateway.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { driftOf, verifyNow } from "../../settled_workflow.ts";
 import { askParts, partsOf, payMixedOrder, unitsOf } from "../../returned_units.ts";
+import { addPaid } from "../../source_orders.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent } from "../consistent.ts";
 
@@ -90,6 +92,22 @@ Deno.test("applyRefunds() puts nothing back for a refund that fails, and its uni
   assert.equal(amountCents, 2_350);
   await flow.drain();
   assert.deepEqual(await stockOf(flow), [50, 50]);
+  await assertConsistent(flow);
+});
+
+Deno.test("units come back by a refund that a person gives back, once that is booked", async () => {
+  await using test = await setUp("return_units_by_hand");
+  const { flow } = test;
+  const [orderId] = await addPaid(flow, [anOrder("at its source", [{ sku: "TEA", qty: 4 }])]);
+  await flow.drain();
+  const message = await askParts(flow, orderId!, partsOf({ lines: [unitsOf("TEA", 3, true)] }));
+  await flow.drain();
+  assert.deepEqual(await stockOf(flow), [47, 45], "it waits for a person");
+  const { refundId } = message;
+  await decideRefundByHand(flow.db, { refundId, verdict: "given_back", note: null }, "test");
+  await publish(flow, [{ message }, { message }]);
+  await flow.drain();
+  assert.deepEqual(await stockOf(flow), [47, 48]);
   await assertConsistent(flow);
 });
 
