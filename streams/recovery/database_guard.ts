@@ -37,9 +37,7 @@ export async function guardDatabase(deps: RecoverDeps): Promise<void> {
   const recover = async (): Promise<void> => {
     failure = "";
     try {
-      // Hardly ever needed, and it brings half the engine along, which an import has no use for.
-      const { ensureRecovered } = await import("./recover.ts");
-      await ensureRecovered(unguarded);
+      await recoverLost(unguarded);
     } catch (error) {
       failure = messageOf(error);
       log.error("older books not made good", { error: failure });
@@ -89,7 +87,7 @@ export async function keepLooking(deps: RecoverDeps, signal: AbortSignal): Promi
     try {
       if (await lookAtDatabase(deps, db.unguarded) === null) continue;
       db.lookAgain();
-      await ensureRecovered({ ...deps, db: db.unguarded, signal });
+      await recoverLost({ ...deps, db: db.unguarded, signal });
     } catch (error) {
       if (!signal.aborted) log.warn("books not looked at", { error: messageOf(error) });
     }
@@ -103,4 +101,10 @@ function within<T>(ms: number, work: Promise<T>): Promise<T> {
   });
   work.catch(() => {});
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+/** Hardly ever needed, and it brings half the engine along, which an import has no other use of. */
+async function recoverLost(deps: RecoverDeps): Promise<void> {
+  const { ensureRecovered } = await import("./recover.ts");
+  await ensureRecovered(deps);
 }
