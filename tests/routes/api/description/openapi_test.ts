@@ -303,6 +303,8 @@ Deno.test("whom a route turns away is told as the document says, on every route"
       }
       const name = Object.entries(scopesOf).find(([, scope]) => needed.includes(scope))?.[0];
       if (name === undefined) continue;
+      // The first of a minute may come, where those before are forgotten.
+      await askBy(limited, name);
       const { status, headers } = await askBy(limited, name);
       assert.equal(status, 429, `${method} ${path}`);
       assert.ok(headers.has("retry-after"));
