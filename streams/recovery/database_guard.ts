@@ -37,7 +37,7 @@ export async function guardDatabase(deps: RecoverDeps): Promise<void> {
   const recover = async (): Promise<void> => {
     failure = "";
     try {
-      await recoverLost(unguarded);
+      await recoverNow(unguarded);
     } catch (error) {
       failure = messageOf(error);
       log.error("older books not made good", { error: failure });
@@ -87,11 +87,17 @@ export async function keepLooking(deps: RecoverDeps, signal: AbortSignal): Promi
     try {
       if (await lookAtDatabase(deps, db.unguarded) === null) continue;
       db.lookAgain();
-      await recoverLost({ ...deps, db: db.unguarded, signal });
+      await recoverNow({ ...deps, db: db.unguarded, signal });
     } catch (error) {
       if (!signal.aborted) log.warn("books not looked at", { error: messageOf(error) });
     }
   }
+}
+
+/** Loaded only now: half of the product belongs to it, and hardly any import ever meets an older database. */
+async function recoverNow(deps: RecoverDeps): Promise<void> {
+  const { ensureRecovered } = await import("./recover.ts");
+  await ensureRecovered(deps);
 }
 
 function within<T>(ms: number, work: Promise<T>): Promise<T> {
@@ -101,10 +107,4 @@ function within<T>(ms: number, work: Promise<T>): Promise<T> {
   });
   work.catch(() => {});
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
-
-/** Hardly ever needed, and it brings half the engine along, which an import has no other use of. */
-async function recoverLost(deps: RecoverDeps): Promise<void> {
-  const { ensureRecovered } = await import("./recover.ts");
-  await ensureRecovered(deps);
 }
