@@ -300,35 +300,17 @@ Deno.test("db/ refuses nothing: only the connection to the engine has errors for
   assert.ok(isSeen("db/connection/") && isSeen("services/"), "it would be recognised");
 });
 
+const ofTheProduct = ["domain", "config", "db", "streams", "services", "routes", "commands"];
+
 Deno.test("only main.ts reads the environment and the arguments of the product", () => {
   const reading = /\b(Deno\.env|Deno\.args|process\.env|process\.argv)\b/;
-  for (
-    const { path, code } of inFolders(
-      "domain",
-      "config",
-      "db",
-      "streams",
-      "services",
-      "routes",
-      "commands",
-    )
-  ) {
+  for (const { path, code } of inFolders(...ofTheProduct)) {
     assert.doesNotMatch(code, reading, path);
   }
 });
 
 Deno.test("every exported function, component and type says what it is", () => {
-  for (
-    const { path, text } of inFolders(
-      "domain",
-      "config",
-      "db",
-      "streams",
-      "services",
-      "routes",
-      "commands",
-    )
-  ) {
+  for (const { path, text } of inFolders(...ofTheProduct)) {
     const lines = text.split("\n");
     assert.match(text, /^\/\*\*[\s\S]*?@module[\s\S]*?\*\//, `${path} says what it is for`);
     lines.forEach((line, index) => {

@@ -14,6 +14,7 @@ import { disarmed, rearmed } from "./spreadsheet_text.ts";
 export interface RejectsCsv {
   /** The header as a line. */
   header: string;
+  /** The row's fields as they came, then its line and its reason; the line break is part of it. */
   lineOf(row: RejectedRow): string;
 }
 

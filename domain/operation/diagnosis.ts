@@ -12,6 +12,7 @@ export interface Finding {
   level: "ok" | "warning" | "problem";
   /** What was looked at. */
   what: string;
+  /** The value that was seen, and what follows from it. */
   detail: string;
   /** How to repair it; empty where nothing is wrong. */
   remedy: string;
@@ -79,8 +80,11 @@ export interface DatabaseFacts {
   syncBinlog: number | null;
   /** Of the database. */
   charset: string;
+  /** Of all clients together. */
   maxConnections: number;
+  /** Longest statement that it takes. */
   maxPacketBytes: number;
+  /** Its memory for pages. */
   bufferPoolBytes: number;
 }
 
@@ -221,6 +225,7 @@ export function judgeCommands(refused: readonly { command: string; reason: strin
 
 /** What a process must know of the engines before it writes. */
 export interface EngineFacts {
+  /** By its version, not by the URL. */
   engine: "mysql" | "mariadb";
   /** Of the database server. */
   version: string;

@@ -9,6 +9,7 @@ import { entryOf } from "../../domain/messages/messages.ts";
 import { discardDeadLetters, retryDeadLetters } from "../../services/decide_dead_letters.ts";
 import { openRedis } from "../../streams/redis/redis.ts";
 import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
+import { aDeadLetter } from "../dead_letter.ts";
 
 function letter(
   messageId: string,
@@ -21,19 +22,15 @@ function letter(
     amountCents: 100,
     currency: "EUR",
   } as const;
-  return {
-    group: "orders",
+  return aDeadLetter({
     messageId,
     orderId,
-    refundId: null,
-    amountCents: 100,
-    currency: "EUR",
     payload: JSON.stringify(entryOf(message)),
     error: "because",
     attempts: 5,
     firstSeenMs: Date.parse("2026-01-02T03:04:05.678Z"),
     ...rest,
-  };
+  });
 }
 
 /** A pending order whose message is dead. */

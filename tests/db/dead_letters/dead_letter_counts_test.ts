@@ -4,22 +4,12 @@ import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import type { Group } from "../../../domain/messages/messages.ts";
 import { openWorkflow } from "../../workflow.ts";
 import { observeDatabase } from "../connection/observed_database.ts";
+import { aDeadLetter } from "../../dead_letter.ts";
 
 Deno.test("countDeadLetters() counts what nobody has dealt with, and stops at its limit", async () => {
   const flow = await openWorkflow("dead_letter_counts");
   const letters = (group: Group, count: number) =>
-    Array.from({ length: count }, (_, index) => ({
-      group,
-      messageId: `1-${index}`,
-      orderId: 1,
-      refundId: null,
-      amountCents: 100,
-      currency: "EUR",
-      payload: "[]",
-      error: "broken",
-      attempts: 1,
-      firstSeenMs: 1,
-    }));
+    Array.from({ length: count }, (_, index) => aDeadLetter({ group, messageId: `1-${index}` }));
   try {
     await deadLetterMessages(flow.db, [...letters("orders", 500), ...letters("refunds", 7)]);
     await flow.db.run("update dead_letters set status = 'DISCARDED' where id % 5 = 0");

@@ -11,6 +11,7 @@ import { openRedis } from "../../../streams/redis/redis.ts";
 import { recordedLog } from "../../routes/api.ts";
 import { startProxy } from "../../routes/proxy.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { aDeadLetter } from "../../dead_letter.ts";
 
 const start = Date.parse("2025-03-01T12:00:00.000Z");
 const config = { reservationTtlSeconds: 900, alertWebhookUrl: "http://127.0.0.1:1/alerts" };
@@ -45,18 +46,7 @@ async function oneMessage({ redis, keys }: Workflow, ageMs: number): Promise<voi
   await redis.xadd(keys.stream("orders"), `${Date.now() - ageMs}-1`, "message", "nothing");
 }
 
-const letter = {
-  group: "payments",
-  messageId: "1-1",
-  orderId: 1,
-  refundId: null,
-  amountCents: 100,
-  currency: "EUR",
-  payload: "[]",
-  error: "broken",
-  attempts: 1,
-  firstSeenMs: 1,
-} as const;
+const letter = aDeadLetter({ group: "payments" });
 
 const causes: Cause[] = [
   {

@@ -16,6 +16,7 @@ import {
   withSettled,
 } from "../../settled_workflow.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { aDeadLetter } from "../../dead_letter.ts";
 
 /** The messages of a stream: their types and orders, or refunds. */
 async function messagesOf({ redis, keys }: Workflow, group: Group): Promise<string[]> {
@@ -118,18 +119,13 @@ Deno.test("recover() publishes nothing that a stream, a schedule or a dead lette
     await flow.redis.xdel(stream, entries[2]![0], entries[3]![0]);
     const message = (orderId: number) =>
       ({ type: "order.reserve", orderId, amountCents: 100, currency: "EUR" }) as const;
-    await deadLetterMessages(flow.db, [{
-      group: "orders",
-      messageId: entries[2]![0],
-      orderId: dead!,
-      refundId: null,
-      amountCents: 100,
-      currency: "EUR",
-      payload: JSON.stringify(entryOf(message(dead!))),
-      error: "because",
-      attempts: 5,
-      firstSeenMs: 0,
-    }]);
+    await deadLetterMessages(flow.db, [
+      aDeadLetter({
+        messageId: entries[2]![0],
+        orderId: dead!,
+        payload: JSON.stringify(entryOf(message(dead!))),
+      }),
+    ]);
     await publish(flow, [{ message: message(scheduled!), delayMs: 60_000 }]);
     assert.deepEqual(report(await recover(flow)), none);
     assert.deepEqual(report(await recover(flow)), none);

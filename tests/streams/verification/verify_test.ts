@@ -8,6 +8,7 @@ import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { askRefund, driftOf, loseRedis, verifyNow, withSettled } from "../../settled_workflow.ts";
 import { anOrder, openWorkflow } from "../../workflow.ts";
+import { aDeadLetter } from "../../dead_letter.ts";
 
 Deno.test("verify() proves all five points of sound books and tells how much it checked", () =>
   withSettled("verify_sound", async (flow) => {
@@ -316,18 +317,13 @@ Deno.test("verify() accepts a stream, a schedule, a pending entry and a dead let
       ({ type: "order.reserve", orderId, amountCents: 100, currency: "EUR" }) as const;
     await flow.redis.xdel(stream, entries[1]![0], entries[2]![0]);
     await publish(flow, [{ message: message(scheduled!), delayMs: 60_000 }]);
-    await deadLetterMessages(flow.db, [{
-      group: "orders",
-      messageId: entries[2]![0],
-      orderId: dead!,
-      refundId: null,
-      amountCents: 100,
-      currency: "EUR",
-      payload: JSON.stringify(entryOf(message(dead!))),
-      error: "because",
-      attempts: 5,
-      firstSeenMs: 0,
-    }]);
+    await deadLetterMessages(flow.db, [
+      aDeadLetter({
+        messageId: entries[2]![0],
+        orderId: dead!,
+        payload: JSON.stringify(entryOf(message(dead!))),
+      }),
+    ]);
     const report = await verifyNow(flow);
     assert.deepEqual(driftOf(report, "homes"), []);
     assert.equal(report.checks.find(({ name }) => name === "homes")!.checked, 3);
