@@ -143,6 +143,7 @@ export const Payment: FC<{ order: OrderDetail }> = ({ order }) => {
           payment={sourcePayment}
         />
       )}
+      {payment !== null && sourcePayment !== null && !isTheSame && <h3>In the books</h3>}
       {payment !== null && <PaymentFacts payment={payment} atSource={isTheSame} />}
       {payment === null && sourcePayment === null && (
         <p class="muted">
