@@ -200,7 +200,7 @@ export const channels = {
 export const orderDetail = {
   ...paid,
   refunded_cents: 500,
-  language: "de-AT",
+  language: "en",
   items: [{
     id: 71,
     sku: "MUG",
