@@ -230,8 +230,8 @@ Deno.test("takeOrders() makes one customer of a guest's orders, and one each of 
   const guests = [
     newOrder({ customer: guestOf("Ida@Guest.example", "Ida", "") }),
     newOrder({ customer: guestOf("ida@guest.example", "Ida B", "") }),
-    newOrder({ customer: guestOf(null, "", "guest-a") }),
-    newOrder({ customer: guestOf(null, "", "guest-b") }),
+    newOrder({ customer: guestOf(null, "Till", "guest-a") }),
+    newOrder({ customer: guestOf(null, "Till", "guest-b") }),
   ];
   const taken = await takeOrders(db, guests, options);
   const rows = await Promise.all(taken.map(({ orderId }) => termsOf(orderId!)));
@@ -240,8 +240,8 @@ Deno.test("takeOrders() makes one customer of a guest's orders, and one each of 
     [
       ["guest:ida@guest.example", 1, "Ida"],
       ["guest:ida@guest.example", 1, "Ida B"],
-      ["guest:guest-a", 1, "Guest"],
-      ["guest:guest-b", 1, "Guest"],
+      ["guest:guest-a", 1, "Till"],
+      ["guest:guest-b", 1, "Till"],
     ],
   );
   assert.deepEqual(rows.map(({ order }) => order.recipient_email), [
@@ -262,9 +262,9 @@ Deno.test("takeOrders() makes one customer of a guest's orders, and one each of 
 });
 
 Deno.test("takeOrders() lets a file correct a pending guest's address, and takes one away", async () => {
-  const order = newOrder({ customer: guestOf("typo@guest.example", "", "") });
+  const order = newOrder({ customer: guestOf("typo@guest.example", "Ida", "") });
   const { orderId } = await take(order);
-  const mended = { ...order, customer: guestOf("right@guest.example", "", "") };
+  const mended = { ...order, customer: guestOf("right@guest.example", "Ida", "") };
   assert.equal((await take(mended)).outcome, "updated");
   const { order: row } = await termsOf(orderId!);
   assert.deepEqual([row.external_id, row.recipient_email], [
