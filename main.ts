@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<{ default: Command }>>> = 
   consume: () => import("./commands/consume.ts"),
   import: () => import("./commands/import.ts"),
   refund: () => import("./commands/refund.ts"),
+  retry: () => import("./commands/retry.ts"),
   kpis: () => import("./commands/kpis.ts"),
   verify: () => import("./commands/verify.ts"),
   recover: () => import("./commands/recover.ts"),

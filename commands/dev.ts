@@ -10,6 +10,7 @@ import { startPrivateEngines } from "../tools/engines/private_engines.ts";
 import { taskArguments } from "../tools/engines/task_arguments.ts";
 import { type Command, readOptions } from "./command.ts";
 import { printError } from "./print.ts";
+import { endSignals } from "./signals.ts";
 
 const command: Command = {
   summary:
@@ -38,7 +39,7 @@ Settings from the environment apply, except DATABASE_URL and REDIS_URL.`,
           // It has ended by itself.
         }
       };
-      for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      for (const signal of endSignals) {
         Deno.addSignalListener(signal, forward(signal));
       }
       const { code, signal } = await child.status;

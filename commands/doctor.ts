@@ -9,7 +9,6 @@ import { countDeadLetters } from "../db/dead_letters/dead_letter_counts.ts";
 import { type Database, openDatabase } from "../db/connection/database.ts";
 import { migrationStatus } from "../db/connection/migrate.ts";
 import { canWrite } from "../db/connection/ping.ts";
-import { listProviders } from "../db/payments/payments.ts";
 import { readEncryption, readServerFacts } from "../db/connection/server_facts.ts";
 import { type Config, isLoopback, parseConfig } from "../config/config.ts";
 import {
@@ -31,7 +30,11 @@ import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { describeCount } from "../domain/bounded_count.ts";
 import { lookAtDatabase } from "../streams/recovery/database_age.ts";
 import { olderConsumers } from "../streams/payments/end_old_keys.ts";
-import { providerFault, simulatedWarning } from "../streams/payments/gateways.ts";
+import {
+  chargingProviders,
+  providerFault,
+  simulatedWarning,
+} from "../streams/payments/gateways.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
 import { keysFor } from "../streams/redis/keys.ts";
 import { encryptionOf, openRedis, type RedisClient } from "../streams/redis/redis.ts";
@@ -177,7 +180,7 @@ async function diagnoseDatabase(config: Config): Promise<Finding[]> {
       ...findings,
       fine("migrations", "all applied"),
       judgeWriting("database", "DATABASE_URL", await canWrite(db)),
-      judgeProviders(config, await listProviders(db)),
+      judgeProviders(config, await chargingProviders(db, config)),
       await judgeDeadLetters(db),
     ];
   } finally {

@@ -8,6 +8,7 @@ import { isWebhookSecret } from "../config/webhook_secret.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { paymentProvider } from "./payment_provider.ts";
 import { print } from "./print.ts";
+import { endSignals } from "./signals.ts";
 
 const command: Command = {
   summary: "Runs a simulated payment provider, to try GATEWAY=http with.",
@@ -82,11 +83,9 @@ kept in memory. SIGTERM or Ctrl-C stops it.`,
       provider.stop();
       server.shutdown();
     };
-    Deno.addSignalListener("SIGTERM", stop);
-    Deno.addSignalListener("SIGINT", stop);
+    for (const signal of endSignals) Deno.addSignalListener(signal, stop);
     await server.finished;
-    Deno.removeSignalListener("SIGTERM", stop);
-    Deno.removeSignalListener("SIGINT", stop);
+    for (const signal of endSignals) Deno.removeSignalListener(signal, stop);
     return 0;
   },
 };

@@ -5,7 +5,6 @@
  */
 
 import { resolve } from "node:path";
-import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { ImportMoney } from "../domain/import/import_money.ts";
 import { kindOfReason, type RejectedRow } from "../domain/import/order_csv.ts";
 import { formatMoney } from "../domain/money.ts";
@@ -16,6 +15,7 @@ import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { type ImportReport, tookNothing } from "../streams/imports/orders_import.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { openSource } from "./open_source.ts";
 import { print } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { importProgressBar } from "./import_progress.ts";
@@ -88,30 +88,6 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
 };
 
 export default command;
-
-/** Opens the file, or standard input for `-`, of which the size is not known. */
-async function openSource(
-  name: string,
-  path: (given: string) => string,
-): Promise<{ source: ReadableStream<Uint8Array>; bytes: number | undefined }> {
-  if (name === "-") return { source: Deno.stdin.readable, bytes: undefined };
-  try {
-    const file = await Deno.open(path(name), { read: true });
-    const { isDirectory, isFile, size } = await file.stat();
-    if (isDirectory) {
-      file.close();
-      throw new WorkflowError("bad_request", "it is a folder");
-    }
-    return { source: file.readable, bytes: isFile ? size : undefined };
-  } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : error instanceof Deno.errors.PermissionDenied
-      ? "it can't be read: permission denied"
-      : messageOf(error);
-    throw new WorkflowError("bad_request", `Cannot import ${name}: ${reason}`);
-  }
-}
 
 /** Counts every fault of a row by itself. */
 function countReasons(reasons: Map<string, number>, rows: readonly RejectedRow[]): void {

@@ -5,33 +5,66 @@
  */
 
 import { namedAmount } from "../domain/money.ts";
+import { orderLimits } from "../domain/order/incoming_order.ts";
+import { type RefundItems, type WantedLine, writtenOut } from "../domain/refund/refund_items.ts";
+import { type RefundableKind, refundableKinds } from "../domain/refund/shares.ts";
+import { decideByHandAndPublish, returnPaymentByHand } from "../services/refund_by_hand.ts";
 import { requestAndPublish } from "../services/request_refunds.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
-import { type Command, integerArgument, readOptions } from "./command.ts";
-import { withContext } from "./context.ts";
+import { type Command, integerArgument, type Options, readOptions, usage } from "./command.ts";
+import { type Context, withContext } from "./context.ts";
 import { print } from "./print.ts";
+
+/** `--gift-wrap` of `gift_wrap`. */
+const optionOf = (kind: RefundableKind) => kind.replaceAll("_", "-");
 
 const command: Command = {
   summary: "Requests a refund of a paid order; consumers process it.",
   help: `
-Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--reason=TEXT] [--key=KEY]
+Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--line=SKU:QTY]… [--restock] [--shipping=CENTS] [--tip=CENTS]
+         [--fee=CENTS] [--gift-wrap=CENTS] [--other=CENTS] [--reason=TEXT] [--key=KEY]
+       deno task refund --done=REFUND_ID [--reference=TEXT]
+       deno task refund --refused=REFUND_ID [--reason=TEXT]
+       deno task refund --returned=ORDER_ID [--reference=TEXT]
 
-  AMOUNT_CENTS   how much goes back; all that is left without it
-  --reason=TEXT  why, at most 255 characters
-  --key=KEY      idempotency key, 1…255 visible ASCII characters: the same key with the same request is the
-                 same refund, for 24 hours; the keys of the command line are nobody else's`,
+  AMOUNT_CENTS      how much goes back; without it what the lines and the rest come to, or all that is left
+  --line=SKU:QTY    units of an item, with their share of discounts and taxes; any number of times
+  --restock         the units go back into stock, those of the lines or all that are left
+  --shipping=CENTS  a part of what was paid for shipping; likewise --tip, --fee, --gift-wrap and --other
+  --reason=TEXT     why, at most 255 characters
+  --key=KEY         idempotency key, 1…255 visible ASCII characters: the same key with the same request is the
+                    same refund, for 24 hours; the keys of the command line are nobody else's
+
+Money that no configured provider can give back, because it was paid at the source of its order:
+  --done=REFUND_ID      says that you gave this refund back
+  --refused=REFUND_ID   says that this refund is not given back
+  --returned=ORDER_ID   says that you gave back what was paid for this order, which failed or was cancelled
+  --reference=TEXT      by which it went back, at most 255 characters`,
   async run(args, env) {
-    const options = readOptions(args, { string: ["reason", "key"], positionals: [1, 2] });
+    const options = readOptions(args, {
+      boolean: ["restock"],
+      string: ["reason", "key", "reference", ...byHand, ...refundableKinds.map(optionOf)],
+      collect: ["line"],
+      positionals: [0, 2],
+    });
+    const said = byHand.filter((name) => options.text(name) !== undefined);
+    if (said.length > 0) return await sayByHand(said, options, env);
+    if (options.positionals.length === 0) throw usage("An argument is missing");
+    if (options.text("reference") !== undefined) {
+      throw usage("--reference needs --done or --returned");
+    }
     const [order, amount] = options.positionals;
     const orderId = integerArgument("ORDER_ID", order!, 1, Number.MAX_SAFE_INTEGER);
     const amountCents = amount === undefined
       ? null
       : integerArgument("AMOUNT_CENTS", amount, 1, Number.MAX_SAFE_INTEGER);
+    const items = itemsOf(options);
     return await withContext(env, async (context) => {
       await guardDatabase(context);
       const { refund, currency, replayed } = await requestAndPublish(context, {
         orderId,
         amountCents,
+        items,
         reason: options.text("reason") ?? null,
         idempotencyKey: options.text("key") ?? null,
         // Whoever types it, a second one who repeats it means the same refund.
@@ -39,11 +72,82 @@ Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--reason=TEXT] [--key=KEY]
       }, `cli:${env.USER || "unknown"}`);
       print(
         `Refund ${refund.id} of order ${orderId}: ${namedAmount(refund.amountCents, currency)} ` +
-          (replayed ? "(requested before)" : "requested"),
+          (replayed ? "(requested before)" : "requested") +
+          (refund.itemized ? `: ${writtenOut(refund, currency)}` : ""),
       );
       return 0;
     });
   },
 };
 
+/** What can be said of money that a person gives back. */
+const byHand = ["done", "refused", "returned"] as const;
+
+async function sayByHand(
+  said: readonly (typeof byHand)[number][],
+  options: Options,
+  env: Record<string, string | undefined>,
+): Promise<number> {
+  const [what, ...further] = said;
+  const note = what === "refused" ? "reason" : "reference";
+  const other = note === "reason" ? "reference" : "reason";
+  if (further.length > 0) throw usage(`--${what} and --${further[0]} cannot be said at once`);
+  if (options.positionals.length > 0) {
+    throw usage(`Unexpected argument "${options.positionals[0]}"`);
+  }
+  for (const name of [other, "key"]) {
+    if (options.text(name) !== undefined) throw usage(`--${name} does not go with --${what}`);
+  }
+  const id = options.integer(what!, 1, Number.MAX_SAFE_INTEGER)!;
+  return await withContext(env, async (context) => {
+    await guardDatabase(context);
+    const actor = `cli:${env.USER || "unknown"}`;
+    print(await written(context, what!, { id, note: options.text(note) ?? null, actor }));
+    return 0;
+  });
+}
+
+/** Writes it down. @returns what was done, in a line */
+async function written(
+  context: Context,
+  what: (typeof byHand)[number],
+  { id, note, actor }: { id: number; note: string | null; actor: string },
+): Promise<string> {
+  const before = (changed: boolean) => changed ? "" : " (said before)";
+  if (what === "returned") {
+    const { changed } = await returnPaymentByHand(context.db, id, note, actor);
+    return `Payment of order ${id}: given back by hand${before(changed)}`;
+  }
+  const verdict = what === "done" ? "given_back" : "refused";
+  const { orderId, changed } = await decideByHandAndPublish(
+    context,
+    { refundId: id, verdict, note },
+    actor,
+  );
+  const says = what === "done" ? "given back by hand" : "refused";
+  return `Refund ${id} of order ${orderId}: ${says}${before(changed)}`;
+}
+
 export default command;
+
+/** The parts of the order that were named; undefined where there are none. */
+function itemsOf(options: Options): RefundItems | undefined {
+  const restock = options.flag("restock");
+  const lines = options.list("line").map((text): WantedLine => {
+    // A SKU may have colons itself.
+    const at = text.lastIndexOf(":");
+    if (at < 1) throw usage(`--line must be SKU:QTY, not "${text}"`);
+    const sku = text.slice(0, at);
+    const qty = integerArgument(`the quantity of ${sku}`, text.slice(at + 1), 1, orderLimits.qty);
+    return { sku, itemId: null, qty, restock };
+  });
+  const adjustments = refundableKinds.flatMap((kind) => {
+    const amountCents = options.integer(optionOf(kind), 1, Number.MAX_SAFE_INTEGER);
+    return amountCents === undefined ? [] : [{ kind, amountCents }];
+  });
+  if (lines.length + adjustments.length === 0) {
+    return restock ? { lines, adjustments, restock } : undefined;
+  }
+  if (restock && lines.length === 0) throw usage("--restock needs lines, or all that is left");
+  return { lines, adjustments, restock: false };
+}

@@ -7,11 +7,14 @@
 import type { Config } from "../config/config.ts";
 import type { Log } from "../domain/operation/log.ts";
 
+/** What asks a process to end: a service manager or a container, Ctrl-C, and a terminal that is closed. */
+export const endSignals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
 /** What a stop may take beyond `SHUTDOWN_TIMEOUT_MS` before it counts as failed, in milliseconds. */
 const overtimeMs = 1_000;
 
 /**
- * Runs `work` until it ends by itself or SIGTERM or SIGINT asks it to, by its signal. Work that does not
+ * Runs `work` until it ends by itself or SIGTERM, SIGINT or SIGHUP asks it to, by its signal. Work that does not
  * end in `SHUTDOWN_TIMEOUT_MS` even so ends with the process, exit code 1; so does a second signal at once.
  * What was in hand is then delivered again.
  */
@@ -30,13 +33,11 @@ export async function untilStopped(
       Deno.exit(1);
     }, config.shutdownTimeoutMs + overtimeMs);
   };
-  Deno.addSignalListener("SIGTERM", onSignal);
-  Deno.addSignalListener("SIGINT", onSignal);
+  for (const signal of endSignals) Deno.addSignalListener(signal, onSignal);
   try {
     await work(stop.signal);
   } finally {
     clearTimeout(deadline);
-    Deno.removeSignalListener("SIGTERM", onSignal);
-    Deno.removeSignalListener("SIGINT", onSignal);
+    for (const signal of endSignals) Deno.removeSignalListener(signal, onSignal);
   }
 }

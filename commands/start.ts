@@ -18,7 +18,7 @@ const command: Command = {
   help: `
 Usage: deno task start
 
-Settings come from the environment; DATABASE_URL and REDIS_URL are required. SIGTERM or Ctrl-C stops it
+Settings come from the environment; DATABASE_URL and REDIS_URL are required. SIGTERM, SIGHUP or Ctrl-C stops it
 after the work in hand, a second one at once.`,
   async run(args, env) {
     readOptions(args, {});

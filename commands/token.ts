@@ -29,6 +29,7 @@ Usage: deno task token NAME --scopes=SCOPE[,SCOPE]…
                       token of this NAME has brought
              refunds  request refunds
              cancel   cancel orders and imports, whoever has brought them
+             stock    add products and change their stock
              admin    everything
 
 Prints the token, which is shown this once, and its entry for API_TOKENS, which holds only its SHA-256. To

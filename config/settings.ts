@@ -126,7 +126,22 @@ export const settingsTable = {
     name: "INITIAL_STOCK",
     fallback: "50",
     kind: kinds.integer(0, 1_000_000_000, "units"),
-    meaning: "stock of a product that an order names for the first time",
+    meaning: "stock of a product that an order names for the first time; of no meaning with " +
+      "`UNKNOWN_SKU=reject`",
+  },
+  unknownSku: {
+    name: "UNKNOWN_SKU",
+    fallback: "create",
+    kind: kinds.oneOf("create", "reject"),
+    meaning:
+      "an order that names a SKU which is not known: `create` the product, or `reject` the order whole",
+  },
+  onShortage: {
+    name: "ON_SHORTAGE",
+    fallback: "fail",
+    kind: kinds.oneOf("fail", "wait"),
+    meaning: "what becomes of an order that runs short: it fails, or waits for stock " +
+      "([how](operating.md#orders-that-run-short))",
   },
   gateway: {
     name: "GATEWAY",

@@ -59,13 +59,47 @@ prepare migration from @statement;
 execute migration;
 deallocate prepare migration;
 
--- by_hand: no configured provider can give the money back, so a person does and says so.
+-- by_hand: no configured provider can give the money back, so a person does and says so. 1 waits for one, 2 was given
+-- back by one, 3 was refused by one; 0 goes through the provider.
 set @statement = if(
   exists (
     select 1 from information_schema.columns
     where table_schema = database() and table_name = 'refunds' and column_name = 'by_hand'),
   'do 0',
   'alter table refunds add column by_hand tinyint not null default 0');
+prepare migration from @statement;
+execute migration;
+deallocate prepare migration;
+
+-- Money that a person has to give back: a refund, or the payment of an order that came to nothing. The work list beside
+-- the large histories, so that these need no index for it; what is done leaves it.
+create table if not exists refunds_by_hand (
+  id bigint unsigned not null auto_increment,
+  order_id bigint unsigned not null,
+  refund_id bigint unsigned null,
+  payment_id bigint unsigned null,
+  provider varchar(32) character set ascii collate ascii_bin not null,
+  amount_cents bigint not null,
+  currency char(3) character set ascii collate ascii_bin not null,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (id),
+  unique key refunds_by_hand_refund (refund_id),
+  unique key refunds_by_hand_payment (payment_id),
+  key refunds_by_hand_order (order_id),
+  constraint refunds_by_hand_order foreign key (order_id) references orders (id),
+  constraint refunds_by_hand_refund foreign key (refund_id) references refunds (id),
+  constraint refunds_by_hand_payment foreign key (payment_id) references payments (id),
+  constraint refunds_by_hand_either check ((refund_id is null) <> (payment_id is null))
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+-- 1 where there was no address to send it to: it is over, and nobody tries.
+set @statement = if(
+  exists (
+    select 1 from information_schema.columns
+    where table_schema = database() and table_name = 'notification_logs' and column_name = 'no_address'),
+  'do 0',
+  'alter table notification_logs add column no_address tinyint not null default 0');
 prepare migration from @statement;
 execute migration;
 deallocate prepare migration;
@@ -125,7 +159,8 @@ create table if not exists stock_movements (
 ) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
 
 -- What an order ran short of. waiting is 1 while the order is backordered: it stays PENDING, and is taken up by itself
--- when the product gets units, first those that were placed first.
+-- when the product gets units, first those that were placed first. Its rows are gone once it is taken up again, or
+-- cancelled.
 create table if not exists order_shortages (
   id bigint unsigned not null auto_increment,
   order_id bigint unsigned not null,
@@ -137,8 +172,84 @@ create table if not exists order_shortages (
   updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
   primary key (id),
   unique key order_shortages_once (order_id, product_id),
-  key order_shortages_queue (product_id, waiting, placed_at, order_id),
+  key order_shortages_queue (waiting, product_id, placed_at, order_id),
+  key order_shortages_product (product_id, order_id),
   constraint order_shortages_order foreign key (order_id) references orders (id),
   constraint order_shortages_product foreign key (product_id) references products (id),
   constraint order_shortages_missing_positive check (missing_qty > 0)
 ) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+-- itemized: the refund has rows in refund_lines or refund_adjustments, which are read for such refunds alone.
+set @statement = if(
+  exists (
+    select 1 from information_schema.columns
+    where table_schema = database() and table_name = 'refunds' and column_name = 'itemized'),
+  'do 0',
+  'alter table refunds add column itemized tinyint not null default 0');
+prepare migration from @statement;
+execute migration;
+deallocate prepare migration;
+-- Files that add units to products, by what they say: how far each was applied, written in the transaction of the units
+-- themselves, so that a file whose process was killed goes on where it stopped, and one that was applied is not applied
+-- a second time unless somebody says so (round counts those times). Files that set units can be repeated and leave no row.
+create table if not exists stock_files (
+  id bigint unsigned not null auto_increment,
+  digest binary(32) not null,
+  round int unsigned not null,
+  name varchar(255) not null,
+  actor varchar(128) not null,
+  rows_done bigint not null default 0,
+  rows_changed bigint not null default 0,
+  rows_unchanged bigint not null default 0,
+  products_created bigint not null default 0,
+  units_received bigint not null default 0,
+  units_corrected bigint not null default 0,
+  finished_at datetime(6) null,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (id),
+  unique key stock_files_digest (digest, round)
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+-- Rows of such a file that the database had something against, as an unknown SKU: whoever goes on with it tells them all.
+create table if not exists stock_file_rejects (
+  stock_file_id bigint unsigned not null,
+  line bigint unsigned not null,
+  reason varchar(255) not null,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (stock_file_id, line),
+  constraint stock_file_rejects_file foreign key (stock_file_id) references stock_files (id)
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+-- Each time that an order which failed for want of stock was taken up again: what it had failed as, for the figures,
+-- which count by this row's id what follows. previous_id is the row of the time before, null at the first.
+create table if not exists order_retries (
+  id bigint unsigned not null auto_increment,
+  order_id bigint unsigned not null,
+  number int unsigned not null,
+  previous_id bigint unsigned null,
+  customer_id bigint unsigned not null,
+  currency char(3) character set ascii collate ascii_bin not null,
+  total_cents bigint not null,
+  failed_at datetime(6) not null,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (id),
+  unique key order_retries_once (order_id, number),
+  constraint order_retries_order foreign key (order_id) references orders (id)
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+-- retry_id is the latest of an order's rows in order_retries. backordered is 1 while the order waits for stock: then
+-- it has rows in order_shortages that say for which products, and no message.
+set @statement = if(
+  exists (
+    select 1 from information_schema.columns
+    where table_schema = database() and table_name = 'orders' and column_name = 'retry_id'),
+  'do 0',
+  'alter table orders
+    add column retry_id bigint unsigned null,
+    add column backordered tinyint not null default 0');
+prepare migration from @statement;
+execute migration;
+deallocate prepare migration;

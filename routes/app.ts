@@ -13,7 +13,7 @@ import { controlAccess, identifyCaller, neededScopes } from "./middleware/access
 import { bodyTimes } from "./middleware/body_times.ts";
 import type { Caller } from "./middleware/caller.ts";
 import { cors } from "./middleware/cors.ts";
-import { dashboardRoutes, uploadPath } from "./dashboard/dashboard.ts";
+import { dashboardRoutes, stockUploadPath, uploadPath } from "./dashboard/dashboard.ts";
 import { problemPages } from "./dashboard/error_page.tsx";
 import { tellSimulation } from "./dashboard/layout.tsx";
 import type { AppDeps } from "./deps.ts";
@@ -32,8 +32,10 @@ import { notificationRoutes } from "./api/notifications/notifications.ts";
 import { openApiRoutes } from "./api/description/openapi.ts";
 import { orderRoutes } from "./api/orders/orders.ts";
 import { paymentDecisionRoutes } from "./api/payments/payment_decisions.ts";
+import { bringsStockFile, productRoutes } from "./api/products/products.ts";
 import { paymentRoutes } from "./api/payments/payments.ts";
 import { httpProblem, problemHandler } from "./middleware/problem.ts";
+import { refundByHandRoutes } from "./api/refunds/by_hand.ts";
 import { refundRoutes } from "./api/refunds/refunds.ts";
 import { makeSessions, protectSessions, sessionRoutes } from "./middleware/session.ts";
 import { streamRoutes } from "./api/streams/streams.ts";
@@ -113,7 +115,9 @@ function addRoutes(app: Hono, deps: AppDeps, metrics: Hono): void {
   app.route("/", kpiRoutes(deps));
   app.route("/", orderRoutes(deps));
   app.route("/", refundRoutes(deps));
+  app.route("/", refundByHandRoutes(deps));
   app.route("/", paymentDecisionRoutes(deps));
+  app.route("/", productRoutes(deps));
   app.route("/", exportRoutes(deps));
   app.route("/", importRoutes(deps, runs));
   app.route("/", notificationRoutes(deps));
@@ -140,11 +144,13 @@ function finishAnswers(): MiddlewareHandler {
 function limitBodies({ bodyTimes: { wholeMs } = bodyTimes }: AppDeps): MiddlewareHandler {
   const limit = limitBody({ bytes: bodyBytes, ms: wholeMs });
   const limitSmall = limitBody({ bytes: smallBytes, ms: wholeMs });
+  const bringsStock = (c: Context) =>
+    bringsStockFile(c) || (c.req.method === "POST" && c.req.path === stockUploadPath);
   const isSmall = (c: Context) =>
     neededScopes(c.req.method, c.req.path) === "nothing" ||
-    /^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(
-      c.req.header("content-type") ?? "",
-    );
+    !bringsStock(c) && /^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(
+        c.req.header("content-type") ?? "",
+      );
   return (c, next) => isUpload(c) ? next() : (isSmall(c) ? limitSmall : limit)(c, next);
 }
 

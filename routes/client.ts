@@ -40,9 +40,19 @@ import type {
   orderFileQuery,
   orderListQuery,
   pageQuery,
+  productListQuery,
   refundFileQuery,
   refundListQuery,
+  stockFileQuery,
 } from "./api/description/queries.ts";
+import type {
+  movementListAnswer,
+  productAnswer,
+  productListAnswer,
+  stockFileAnswer,
+} from "./api/products/product_answers.ts";
+import type { productBody, stockBody } from "./api/products/product_body.ts";
+import type { completedBody, refusedBody } from "./api/refunds/by_hand_body.ts";
 import type { refundBody } from "./api/refunds/refund_body.ts";
 
 /** What a route answers: JSON when all goes well, a problem otherwise. */
@@ -59,11 +69,12 @@ type Refusal<Input> = {
   input: Input;
   output: z.output<typeof problemAnswer>;
   outputFormat: "json";
-  status: 400 | 401 | 403 | 404 | 408 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
+  status: 400 | 401 | 403 | 404 | 408 | 409 | 412 | 413 | 415 | 422 | 429 | 500 | 503;
 };
 
 type Nothing = Record<never, never>;
 type ById = { param: { id: string } };
+type BySku = { param: { sku: string } };
 type Keyed = { header?: { "idempotency-key": string } };
 /** Every parameter that the route checks, as text. */
 type Query<Schema extends z.ZodType> = { query?: { [Name in keyof z.input<Schema>]?: string } };
@@ -80,6 +91,13 @@ export type ApiSchema = {
   "/orders/:id/payment/accept": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/payment/give-back": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/payment/dismiss": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
+  "/orders/:id/payment/returned": {
+    $post: Route<
+      ById & Keyed & { json?: z.input<typeof completedBody> },
+      typeof orderReceiptAnswer,
+      200
+    >;
+  };
   "/orders/:id/refunds": {
     $get: Route<ById & Query<typeof pageQuery>, typeof refundListAnswer, 200>;
     $post: Route<
@@ -91,6 +109,36 @@ export type ApiSchema = {
   "/refunds": { $get: Route<Query<typeof refundListQuery>, typeof refundListAnswer, 200> };
   "/refunds.csv": { $get: TextRoute<Query<typeof refundFileQuery>> };
   "/refunds/:id": { $get: Route<ById, typeof refundAnswer, 200> };
+  "/refunds/:id/complete": {
+    $post: Route<ById & Keyed & { json?: z.input<typeof completedBody> }, typeof refundAnswer, 202>;
+  };
+  "/refunds/:id/refuse": {
+    $post: Route<ById & Keyed & { json?: z.input<typeof refusedBody> }, typeof refundAnswer, 202>;
+  };
+  "/products": {
+    $get: Route<Query<typeof productListQuery>, typeof productListAnswer, 200>;
+    $post: Route<{ json: z.input<typeof productBody> } & Keyed, typeof productAnswer, 200 | 201>;
+  };
+  "/products/stock": {
+    $post: Route<
+      Query<typeof stockFileQuery> & Keyed & { form: { file: File } },
+      typeof stockFileAnswer,
+      200
+    >;
+  };
+  "/products/:sku": { $get: Route<BySku, typeof productAnswer, 200> };
+  "/products/:sku/movements": {
+    $get: Route<BySku & Query<typeof pageQuery>, typeof movementListAnswer, 200>;
+  };
+  "/products/:sku/stock": {
+    $put: Route<
+      BySku & { json: z.input<typeof stockBody> } & {
+        header?: { "idempotency-key"?: string; "if-match"?: string };
+      },
+      typeof productAnswer,
+      200
+    >;
+  };
   "/imports": {
     $get: Route<Query<typeof pageQuery>, typeof importListAnswer, 200>;
     $post: Route<

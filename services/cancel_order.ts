@@ -6,13 +6,16 @@
 
 import type { Database, Queryable } from "../db/connection/database.ts";
 import { addOrderEvents, readBringer } from "../db/orders/events.ts";
-import { lockOrders, transitionOrders } from "../db/orders/orders.ts";
+import { lockOrders, markBackordered, transitionOrders } from "../db/orders/orders.ts";
+import { deleteShortages, readAwaited } from "../db/orders/shortages.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Message } from "../domain/messages/messages.ts";
 import { foreignFault, type OnlyOf } from "../domain/order/bringer.ts";
 import { decideCancel } from "../domain/order/cancel.ts";
 import { orderAfter, type OrderFacts } from "../domain/order/order.ts";
 import { restock } from "../streams/payments/restock.ts";
+import { owePaidAtSource } from "../streams/payments/source_money.ts";
+import { stockArrivedMessages } from "../streams/stock/stock_arrived.ts";
 import { refundDisputed } from "./decide_payment.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
@@ -55,7 +58,8 @@ export async function cancelAndPublish(
 /**
  * Cancels an order that is not settled and gives its units back, in one transaction. A crash leaves it
  * cancelled or as it was; that its end is told is a message of its own, which recovery repeats. Money of it
- * that is in dispute is given back.
+ * that is in dispute is given back, and so is what was paid at its source. One that waited for stock waits no more, and
+ * others take its place.
  *
  * @param actor who cancels, for the timeline
  * @throws {WorkflowError} `not_found`, `not_yours`, or `order_not_cancellable` once it is settled otherwise
@@ -84,19 +88,33 @@ export function cancelOrder(
           `Cannot cancel order ${orderId}: it is ${order.status} already`,
         );
       case "cancel": {
-        if (decision.returnsStock) await restock(tx, [orderId]);
+        const arrived = decision.returnsStock
+          ? await restock(tx, [orderId])
+          : order.backordered
+          ? await leaveQueue(tx, orderId)
+          : [];
         await transitionOrders(tx, "cancel", [orderId], now);
         await addOrderEvents(tx, [{ orderId, event: "cancelled" }], actor);
         const reversals = await refundDisputed(tx, order, actor);
+        const cancelled = orderAfter(order, "cancel", now);
+        const owed = await owePaidAtSource(tx, [cancelled], { now, actor });
         await options.inTransaction?.(tx);
         return {
-          order: orderAfter(order, "cancel", now),
+          order: cancelled,
           changed: true,
-          messages: [notificationOf(order), ...reversals],
+          messages: [notificationOf(order), ...reversals, ...owed.values(), ...arrived],
         };
       }
     }
   });
+}
+
+/** @returns what takes up the orders behind it, of which the first may be content with what there is */
+async function leaveQueue(tx: Queryable, orderId: number): Promise<Message[]> {
+  const awaited = await readAwaited(tx, [orderId]);
+  await markBackordered(tx, [orderId], false);
+  await deleteShortages(tx, [orderId]);
+  return await stockArrivedMessages(tx, awaited.map(({ productId }) => productId));
 }
 
 function notificationOf({ id, totalCents, currency }: OrderFacts): Message {

@@ -1,52 +1,65 @@
 /**
- * Changing a product's stock by hand: the one way for it.
+ * Changing a product's stock by hand: the one way for the API, the dashboard and the command line.
  *
  * @module
  */
 
-import { lockProductStock, type ProductStock, writeProductStock } from "../db/catalog/stock.ts";
-import {
-  decideStockChange,
-  type StockChange,
-  type StockDecision,
-  unknownProduct,
-} from "../domain/catalog/stock.ts";
+import type { Queryable } from "../db/connection/database.ts";
+import { lockProductStock, type ProductStock } from "../db/catalog/stock.ts";
+import { type StockChange, unknownProduct } from "../domain/catalog/stock.ts";
 import { WorkflowError } from "../domain/errors.ts";
+import { arrivedProducts, changeUnits } from "./change_units.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
+import { stockArrived } from "./stock_arrived.ts";
 
-/**
- * Changes the units of a product that can be reserved and those that ever came in by the same number. A crash leaves
- * it changed or as it was. Units are never added twice: where the answer to the commit is lost, somebody has to
- * look. Nothing is published: orders that wait for units ask for them by themselves.
- *
- * @returns the units before and afterwards
- * @throws {WorkflowError} `not_found`, `invalid` where units would be fewer than none or too many, or
- * `unavailable` where the database was lost while it committed
- */
-export function changeStock(
-  { db }: Pick<ServiceDeps, "db">,
-  sku: string,
-  change: StockChange,
-): Promise<{ before: ProductStock; after: ProductStock }> {
-  return db.transaction(async (tx) => {
-    const before = await lockProductStock(tx, sku);
-    if (before === undefined) throw unknownProduct(sku);
-    const decision = decideStockChange(before, change);
-    if (decision.kind !== "change") throw refusal(before, decision);
-    const { stockQty, receivedQty } = decision;
-    await writeProductStock(tx, before.productId, { stockQty, receivedQty });
-    return { before, after: { ...before, stockQty, receivedQty } };
-  }, { repeatable: "set" in change });
+/** What belongs to a change of stock. */
+export interface ChangeStockOptions {
+  /** Who changes it, for the product's timeline; by default whoever types commands. */
+  actor?: string;
+  /** Why, likewise. */
+  detail?: string | null;
+  /** Tells whether the locked product is still as the caller saw it; by default it always is. */
+  isAsSeen?: (product: ProductStock) => boolean;
+  /** Is told the product as it is afterwards, in the transaction that changes it. */
+  inTransaction?: (tx: Queryable, after: ProductStock) => Promise<void>;
 }
 
-function refusal(
-  { sku, stockQty }: ProductStock,
-  { kind, ...wanted }: StockDecision,
-): WorkflowError {
+/**
+ * Changes the units of a product that can be reserved and those that ever came in by the same number, and writes who
+ * did it into the product's timeline. A crash leaves it changed or as it was. Units are never added twice: where the
+ * answer to the commit is lost, somebody has to look. Orders that wait for the units are
+ * told of them by `stockArrived`, after it.
+ *
+ * @returns the units before and afterwards
+ * @throws {WorkflowError} `not_found`, `stock_changed` where it is not as the caller saw it, `invalid` where units
+ * would be fewer than none or too many, or `unavailable` where the database was lost while it committed
+ */
+export async function changeStock(
+  deps: ServiceDeps,
+  sku: string,
+  change: StockChange,
+  options: ChangeStockOptions = {},
+): Promise<{ before: ProductStock; after: ProductStock }> {
+  const { actor = "cli", detail = null, isAsSeen, inTransaction } = options;
+  const result = await deps.db.transaction(async (tx) => {
+    const locked = await lockProductStock(tx, sku);
+    if (locked === undefined) throw unknownProduct(sku);
+    if (isAsSeen?.(locked) === false) throw stockChanged(locked);
+    const [result] = await changeUnits(tx, [{ sku, change, detail }], actor);
+    if (result!.kind === "unknown") throw unknownProduct(sku);
+    if (result!.kind === "refused") {
+      throw new WorkflowError("invalid", result!.reason.replace("of it", `of ${sku}`));
+    }
+    await inTransaction?.(tx, result!.after);
+    return result!;
+  }, { repeatable: "set" in change });
+  await stockArrived(deps, arrivedProducts([result]));
+  return result;
+}
+
+function stockChanged({ sku, stockQty }: ProductStock): WorkflowError {
   return new WorkflowError(
-    "invalid",
-    kind === "fewer_than_none"
-      ? `Cannot take ${stockQty - wanted.stockQty} units of ${sku}: only ${stockQty} left`
-      : `Cannot keep ${wanted.receivedQty} units of ${sku}: too many`,
+    "stock_changed",
+    `Cannot change ${sku}: it has changed since you looked, and has ${stockQty} units now`,
   );
 }

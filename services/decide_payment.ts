@@ -10,7 +10,7 @@ import { lockOrders, transitionOrders } from "../db/orders/orders.ts";
 import { adjustTotal, endDisputes, readDisputes } from "../db/payments/payment_disputes.ts";
 import { readPaymentsOf, type RecordedPayment } from "../db/payments/payments.ts";
 import { WorkflowError } from "../domain/errors.ts";
-import type { CallbackMessage } from "../domain/messages/messages.ts";
+import type { CallbackMessage, StockMessage } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
 import { orderAfter, type OrderFacts } from "../domain/order/order.ts";
 import { decideDispute, type DisputeVerdict } from "../domain/order/settle.ts";
@@ -26,9 +26,9 @@ export interface DecidedPayment {
   changed: boolean;
   /**
    * To publish once it is committed: the provider's answers again, from which follow the notice, the figures and the
-   * reversals. Those that get lost are repeated by the sweep.
+   * reversals. Those that get lost are repeated by the sweep. And what takes up orders that wait for its stock.
    */
-  messages: CallbackMessage[];
+  messages: (CallbackMessage | StockMessage)[];
 }
 
 /** The step in the timeline that tells of each verdict. */
@@ -92,14 +92,14 @@ export function decidePayment(
       await readVerdicts(tx, orderId),
     );
     if (decision.kind === "refused") throw refusal(order, disputed, decision.because);
-    const after = decision.kind === "decide"
+    const { after, arrived } = decision.kind === "decide"
       ? await carryOut(tx, { order, disputed, verdict, actor, now })
-      : order;
+      : { after: order, arrived: [] };
     if (decision.kind === "decide") await options.inTransaction?.(tx);
     return {
       order: after,
       changed: decision.kind === "decide",
-      messages: verdict === "dismiss" ? [] : await answersAgain(tx, after),
+      messages: verdict === "dismiss" ? [] : [...await answersAgain(tx, after), ...arrived],
     };
   });
 }
@@ -130,7 +130,7 @@ async function carryOut(
     actor: string;
     now: string;
   },
-): Promise<OrderFacts> {
+): Promise<{ after: OrderFacts; arrived: StockMessage[] }> {
   const concerned = disputed.filter(({ surplus }) =>
     verdict === "give_back" || (verdict === "accept") === (surplus === 0)
   );
@@ -163,8 +163,8 @@ async function carryOut(
       await endDisputes(tx, ids, "DISMISSED");
   }
   await addOrderEvents(tx, steps, actor);
-  if (after.status === "FAILED" && order.status === "RESERVED") await restock(tx, [order.id]);
-  return after;
+  const isRestocked = after.status === "FAILED" && order.status === "RESERVED";
+  return { after, arrived: isRestocked ? await restock(tx, [order.id]) : [] };
 }
 
 function stepOf(

@@ -14,11 +14,15 @@ import type { ServiceDeps } from "./publish_after_commit.ts";
 
 /** What an import works with. */
 export interface ImportDeps extends ServiceDeps {
-  config: Pick<Config, "initialStock">;
+  config: Pick<Config, "initialStock" | "unknownSku">;
 }
 
-/** How a file is imported; `initialStock` is the setting where it is not said. */
-export type ImportFileOptions = Omit<ImportOptions, "initialStock"> & { initialStock?: number };
+/**
+ * How a file is imported; `initialStock` is the setting where it is not said, and `unknownSku` is always the setting.
+ */
+export type ImportFileOptions = Omit<ImportOptions, "initialStock" | "unknownSku"> & {
+  initialStock?: number;
+};
 
 /**
  * Imports a file to its end, see {@linkcode importOrders}: batch after batch in a transaction each, published
@@ -31,6 +35,7 @@ export function importFile(
   source: ReadableStream<Uint8Array>,
   options: ImportFileOptions,
 ): Promise<ImportReport> {
+  const { unknownSku } = deps.config;
   const initialStock = options.initialStock ?? deps.config.initialStock;
-  return importOrders(deps, source, { ...options, initialStock });
+  return importOrders(deps, source, { ...options, initialStock, unknownSku });
 }

@@ -77,7 +77,7 @@ export interface ImportRuns {
 
 /** What runs of imports work with. */
 export interface ImportRunsDeps extends ImportDeps {
-  config: Pick<Config, "apiTokens" | "initialStock">;
+  config: Pick<Config, "apiTokens" | "initialStock" | "unknownSku">;
 }
 
 /** An import that runs in this process. */

@@ -28,7 +28,8 @@ export interface BroughtOrder {
 export type PlacedOrder =
   | { outcome: "new" | "unchanged"; order: OrderSummary }
   /** `paymentOf` is the order that the payment belongs to by which this one says that it was paid. */
-  | { outcome: "conflict"; paymentOf?: string };
+  | { outcome: "conflict"; paymentOf?: string }
+  | { outcome: "unknown_sku"; skus: string[] };
 
 /** What belongs to placing orders. */
 export interface PlaceOptions<B extends BroughtOrder> {
@@ -49,7 +50,7 @@ export interface PlaceOptions<B extends BroughtOrder> {
  * @returns for each order, in the same sequence, what became of it
  */
 export async function placeAndPublish<B extends BroughtOrder>(
-  deps: ServiceDeps & { config: Pick<Config, "initialStock"> },
+  deps: ServiceDeps & { config: Pick<Config, "initialStock" | "unknownSku"> },
   brought: readonly B[],
   options: PlaceOptions<B> = {},
 ): Promise<PlacedOrder[]> {
@@ -57,6 +58,7 @@ export async function placeAndPublish<B extends BroughtOrder>(
   const broughtOf = new Map(brought.map((one) => [one.order, one]));
   const taken = await takeOrders(db, [...broughtOf.keys()], {
     initialStock: config.initialStock,
+    unknownSku: config.unknownSku,
     onPendingChange: "conflict",
     actor: "api",
     actorOf: (order) => broughtOf.get(order)!.actor,
@@ -74,8 +76,9 @@ export async function placeAndPublish<B extends BroughtOrder>(
   const traceparents = tracing ? traceparentsOf(taken, [...broughtOf.values()]) : undefined;
   await publishAfterCommit(deps, messages, { oncePerOrder: true, traceparents });
   const summaries = await readOrderSummaries(db, taken.flatMap(({ orderId }) => orderId ?? []));
-  return taken.map(({ outcome, orderId, paymentOf }): PlacedOrder => {
+  return taken.map(({ outcome, orderId, paymentOf, unknownSkus: skus = [] }): PlacedOrder => {
     if (outcome === "conflict") return { outcome, paymentOf };
+    if (outcome === "unknown_sku") return { outcome, skus };
     return { outcome: outcome === "new" ? "new" : "unchanged", order: summaries.get(orderId!)! };
   });
 }

@@ -5,7 +5,7 @@
  */
 
 import { messageOf } from "../domain/errors.ts";
-import type { Message } from "../domain/messages/messages.ts";
+import { type Message, orderIdOf } from "../domain/messages/messages.ts";
 import type { Log } from "../domain/operation/log.ts";
 import type { Database } from "../db/connection/database.ts";
 import { publishWhenBack } from "../streams/recovery/owed_messages.ts";
@@ -41,7 +41,7 @@ export async function publishAfterCommit(
   if (messages.length === 0) return;
   const { traceparents } = options;
   const enqueued = messages.map((message) =>
-    tracing ? { message, traceparent: traceparents?.get(message.orderId) } : { message }
+    tracing ? { message, traceparent: traceparents?.get(orderIdOf(message) ?? 0) } : { message }
   );
   try {
     const published = publish(deps, enqueued, { ...options, committed: true });
@@ -49,7 +49,7 @@ export async function publishAfterCommit(
   } catch (error) {
     deps.log.warn("publishing failed, it will be repeated", {
       messages: messages.length,
-      first_order_id: messages[0]!.orderId,
+      first_order_id: orderIdOf(messages[0]!),
       error: messageOf(error),
     });
     const { background, stopping: signal } = deps;

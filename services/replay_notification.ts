@@ -38,6 +38,8 @@ export function replayNotification<T>(
         throw new WorkflowError("not_found", `There is no notification ${id}`);
       case "only_logged":
         throw refuse("it was only ever written to the log");
+      case "no_address":
+        throw refuse("its order has no e-mail address");
       case "being_sent":
         throw refuse("it is being sent at this moment");
     }

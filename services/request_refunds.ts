@@ -10,26 +10,43 @@ import { addOrderEvents, type OrderEventRow } from "../db/orders/events.ts";
 import { lockOrders, readCharges } from "../db/orders/orders.ts";
 import { readInstallation } from "../db/payments/installation.ts";
 import {
+  insertRefundContents,
+  readOrderContents,
+  readRefundDetails,
+  type RefundDetail,
+} from "../db/refunds/refund_contents.ts";
+import {
   insertRefunds,
   ownKeyStart,
   readRefundsByKeys,
   readTakenProviderKeys,
   refundFactsOf,
-  type RefundRow,
 } from "../db/refunds/refund_rows.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import { namedAmount } from "../domain/money.ts";
 import { refundRequestHash } from "../domain/order/content_hash.ts";
 import { refundKeyOf } from "../domain/payment/payment_key.ts";
-import { refundWishFaults, trimmedReason } from "../domain/refund/refund_request.ts";
+import {
+  type RefundAdjustment,
+  type RefundItems,
+  type RefundLine,
+  writtenOut,
+} from "../domain/refund/refund_items.ts";
+import {
+  type RefundWish,
+  refundWishFaults,
+  trimmedReason,
+} from "../domain/refund/refund_request.ts";
 import { decideRefundRequests, type KeyedRequest } from "../domain/refund/refund_batch.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /** What somebody asks for. */
 export interface RefundRequest {
   orderId: number;
-  /** Null means all that is left. */
+  /** Null means all that is left, or what the parts are worth that `items` names. */
   amountCents: number | null;
+  /** Which parts of the order it is about; without it, it is about a mere amount. */
+  items?: RefundItems;
   reason: string | null;
   /**
    * The same owner's key with the same request is the same refund, for a day; null where the caller gave none.
@@ -44,7 +61,7 @@ export interface RefundRequest {
 /** A request that was taken, now or when it came for the first time. */
 export interface TakenRefund {
   /** As it was first answered: `REQUESTED`. */
-  refund: RefundRow;
+  refund: RefundDetail;
   currency: string;
   /** True where the idempotency key had been seen with the same request. */
   replayed: boolean;
@@ -119,22 +136,24 @@ export async function requestRefunds(
   options: RefundOptions = {},
 ): Promise<(TakenRefund | WorkflowError)[]> {
   const asked = requests.map((request): Asked => {
-    const { idempotencyKey, keyOwner, actor: own } = request;
+    const { idempotencyKey, keyOwner, actor: own, items = null } = request;
     const reason = trimmedReason(request.reason);
     const owner = keyOwner ?? own ?? actor;
     return {
       orderId: request.orderId,
       amountCents: request.amountCents,
+      items,
       reason,
       actor: own,
       idempotencyKey: idempotencyKey ?? `${ownKeyStart}${crypto.randomUUID()}`,
       keyOwner: owner,
       requestHash: refundRequestHash({
         ...request,
+        items,
         reason,
         owner: owner.startsWith("api:") ? owner : "",
       }),
-      fault: faultOf({ ...request, reason }),
+      fault: faultOf(request.orderId, { ...request, items, reason }),
     };
   });
   const take = async () => {
@@ -182,9 +201,15 @@ interface Asked extends KeyedRequest {
 }
 
 /** A request that is accepted, by its place among the others. */
-interface Accepted {
+interface Accepted extends RefundParts {
   index: number;
   amountCents: number;
+}
+
+/** What a refund is for; nothing where it is of a mere amount. */
+interface RefundParts {
+  lines: RefundLine[];
+  adjustments: RefundAdjustment[];
 }
 
 async function takeInTransaction(
@@ -196,14 +221,21 @@ async function takeInTransaction(
   const { orders } = await lockOrders(tx, orderIds);
   const refunds = await refundFactsOf(tx, orderIds, { lock: true });
   const known = await readRefundsByKeys(tx, requests.map(({ idempotencyKey }) => idempotencyKey));
-  const decisions = decideRefundRequests(requests, { orders, refunds, known });
+  const ofParts = new Set(requests.filter(({ items }) => items !== null).map((one) => one.orderId));
+  const contents = await readOrderContents(tx, [...ofParts]);
+  const decisions = decideRefundRequests(requests, { orders, refunds, contents, known });
 
   const accepted = decisions.flatMap((decision, index): Accepted[] =>
-    decision.kind === "accept" ? [{ index, amountCents: decision.amountCents }] : []
+    decision.kind === "accept" ? [{ ...decision, index }] : []
   );
   const currencyOf = (orderId: number) => orders.get(orderId)!.currency;
   const rows = await writeAccepted(tx, requests, accepted, { actor, currencyOf });
   const rowOf = new Map(accepted.map(({ index }, position) => [index, rows[position]!]));
+  const before = await readRefundDetails(
+    tx,
+    decisions.flatMap((one) => one.kind === "requested_before" ? [one.before.refund] : []),
+  );
+  const beforeOf = new Map(before.map((refund) => [refund.id, refund]));
   return decisions.map((decision, index): TakenRefund | WorkflowError => {
     if (decision.kind === "refused") return decision.fault;
     const currency = currencyOf(requests[index]!.orderId);
@@ -213,7 +245,11 @@ async function takeInTransaction(
       case "repeats":
         return { refund: rowOf.get(decision.of)!, currency, replayed: true };
       case "requested_before":
-        return { refund: asFirstAnswered(decision.before.refund), currency, replayed: true };
+        return {
+          refund: asFirstAnswered(beforeOf.get(decision.before.refund.id)!),
+          currency,
+          replayed: true,
+        };
     }
   });
 }
@@ -224,33 +260,45 @@ async function writeAccepted(
   requests: readonly Asked[],
   accepted: readonly Accepted[],
   { actor, currencyOf }: { actor: string; currencyOf: (orderId: number) => string },
-): Promise<RefundRow[]> {
-  const wanted = accepted.map(({ index, amountCents }): Wanted => ({
+): Promise<RefundDetail[]> {
+  const wanted = accepted.map(({ index, amountCents, lines, adjustments }): Wanted => ({
     ...requests[index]!,
     amountCents,
+    itemized: lines.length + adjustments.length > 0,
   }));
   const providerKeys = await providerKeysOf(tx, wanted);
   const rows = await insertRefunds(
     tx,
     wanted.map((one, position) => ({ ...one, providerKey: providerKeys[position] ?? null })),
   );
+  const refunds = rows.map((row, position): RefundDetail => {
+    const { lines, adjustments } = accepted[position]!;
+    return { ...row, lines: lines.map((line) => ({ ...line, restocked: false })), adjustments };
+  });
+  await insertRefundContents(tx, refunds);
   await addOrderEvents(
     tx,
-    rows.map((refund, position): OrderEventRow => ({
+    refunds.map((refund, position): OrderEventRow => ({
       orderId: refund.orderId,
       actor: requests[accepted[position]!.index]!.actor,
       refundId: refund.id,
       event: "refund_requested",
-      detail: namedAmount(refund.amountCents, currencyOf(refund.orderId)) +
-        (refund.reason === null ? "" : `: ${refund.reason}`),
+      detail: stepDetail(refund, currencyOf(refund.orderId)),
     })),
     actor,
   );
-  return rows;
+  return refunds;
+}
+
+/** `24.90 EUR (2 × MUG 20.00 + shipping 4.90): one was broken`; what does not fit is cut from its end. */
+function stepDetail(refund: RefundDetail, currency: string): string {
+  const parts = refund.itemized ? ` (${writtenOut(refund, currency)})` : "";
+  const reason = refund.reason === null ? "" : `: ${refund.reason}`;
+  return `${namedAmount(refund.amountCents, currency)}${parts}${reason}`;
 }
 
 /** A request of which it is decided how much goes back. */
-type Wanted = Asked & { amountCents: number };
+type Wanted = Asked & { amountCents: number; itemized: boolean };
 
 /**
  * Keys for the provider. A client's key gives the same one whenever its request is taken, so that a refund whose row
@@ -278,16 +326,17 @@ async function providerKeysOf(
 }
 
 /** Why what was asked for is no request for a refund. */
-function faultOf(request: RefundRequest): WorkflowError | undefined {
-  const faults = refundWishFaults(request);
+function faultOf(orderId: number, wish: RefundWish): WorkflowError | undefined {
+  const faults = refundWishFaults(wish);
   if (faults.length === 0) return undefined;
   const said = faults.map(({ at, detail }) => at === "amount" ? detail : `the ${at} ${detail}`);
   return new WorkflowError(
     "invalid",
-    `Cannot refund order ${request.orderId}: ${said.join("; ")}`,
+    `Cannot refund order ${orderId}: ${said.join("; ")}`,
   );
 }
 
-function asFirstAnswered(refund: RefundRow): RefundRow {
-  return { ...refund, status: "REQUESTED", failureReason: null, processedAt: null };
+function asFirstAnswered(refund: RefundDetail): RefundDetail {
+  const lines = refund.lines.map((line) => ({ ...line, restocked: false }));
+  return { ...refund, lines, status: "REQUESTED", failureReason: null, processedAt: null };
 }

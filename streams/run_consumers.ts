@@ -212,6 +212,7 @@ function consumerOf(
     gateway,
     consumer: name,
     reservationTtlSeconds: config.reservationTtlSeconds,
+    onShortage: config.onShortage,
     notifyChannels: config.notifyChannels,
   };
   return makeConsumer(own, {

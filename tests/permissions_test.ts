@@ -14,7 +14,7 @@ const { tasks, permissions } = JSON.parse(
 /** Tasks of the product that are run beside engines that hold real orders. */
 const ofTheProduct = [
   ...["start", "serve", "consume", "import", "migrate", "doctor"],
-  ...["refund", "kpis", "verify", "recover", "dead", "stock"],
+  ...["refund", "retry", "kpis", "verify", "recover", "dead", "stock"],
 ];
 
 Deno.test("every task says what it does, and is a line that can be read", () => {
@@ -33,12 +33,16 @@ Deno.test("no task has all permissions but the benchmarks, which read /proc", ()
   }
 });
 
-Deno.test("the tasks of the product have the set app, and add nothing but files for import", async () => {
+Deno.test("the tasks of the product have the set app, and add nothing but files for import and stock", async () => {
   for (const name of ofTheProduct) {
     const args = await taskArguments(name);
     assert.ok(args.includes("-P=app"), name);
     const more = args.filter((arg) => arg.startsWith("--allow-"));
-    assert.deepEqual(more, name === "import" ? ["--allow-read", "--allow-write"] : [], name);
+    assert.deepEqual(
+      more,
+      /^(import|stock)$/.test(name) ? ["--allow-read", "--allow-write"] : [],
+      name,
+    );
   }
 });
 

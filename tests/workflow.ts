@@ -39,7 +39,9 @@ export interface WorkflowOptions {
   baseCurrency?: string;
   kpiTimezone?: string;
   reservationTtlSeconds?: number;
+  missingRowMs?: number;
   notifyChannels?: NotificationChannel[];
+  onShortage?: "fail" | "wait";
   consumer?: Partial<ConsumerOptions>;
 }
 
@@ -86,7 +88,10 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
     baseCurrency,
     kpiDay: kpiDayIn(options.kpiTimezone ?? "UTC"),
     reservationTtlSeconds: options.reservationTtlSeconds ?? 900,
+    // No server here follows another one: what is not there is not there.
+    missingRowMs: options.missingRowMs ?? -1_000,
     notifyChannels: options.notifyChannels,
+    onShortage: options.onShortage,
     consumer: "test",
   };
   const consumerOf: Workflow["consumerOf"] = (group, own = {}, name = "test") =>

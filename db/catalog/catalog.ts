@@ -15,6 +15,7 @@ import {
 import { guestPrefix } from "../../domain/order/guest.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { type Database, type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { addFirstStock } from "./stock.ts";
 
 /** A row of the catalogue, and what the orders of this run say of it. */
 export interface CatalogEntry<T> {
@@ -51,12 +52,13 @@ export function emptyCatalog(): Catalog {
  * by itself: a crash leaves customers and products that no order names yet, which the next run finds.
  *
  * @param options.initialStock units of a new product; undefined: create nothing
+ * @param options.actor who takes the orders, for the timelines of new products
  */
 export async function completeCatalog(
   db: Database,
   catalog: Catalog,
   orders: readonly IncomingOrder[],
-  options: { initialStock: number | undefined },
+  options: { initialStock: number | undefined; actor: string },
 ): Promise<void> {
   const { customers, products } = unknownIn(catalog, orders);
   const complete = async <T>(
@@ -82,8 +84,26 @@ export async function completeCatalog(
     catalog.products,
     products,
     findProducts,
-    (tx, rows) => createProducts(tx, rows, options.initialStock ?? 0),
+    async (tx, rows) => {
+      const units = options.initialStock ?? 0;
+      await createProducts(tx, rows, units);
+      if (units > 0) await addFirstStock(tx, rows.map(([sku]) => sku), units, options.actor);
+    },
   );
+}
+
+/** Makes the catalogue know every product of the orders that there is; creates nothing. */
+export async function learnProducts(
+  db: Queryable,
+  { products }: Catalog,
+  orders: readonly IncomingOrder[],
+): Promise<void> {
+  const skus = orders.flatMap(({ items }) => items.map(({ sku }) => sku));
+  const unknown = [...new Set(skus)].filter((sku) => !products.has(sku));
+  if (unknown.length === 0) return;
+  for (const [sku, entry] of await findProducts(db, unknown)) {
+    if (!products.has(sku)) products.set(sku, entry);
+  }
 }
 
 /** Notes what orders say of customers and products that the catalogue knows; writes nothing. */
@@ -91,14 +111,18 @@ export function noteDescriptions(catalog: Catalog, orders: readonly IncomingOrde
   // Most files have the latest order last: met first, it leaves nothing to do for the others.
   for (let at = orders.length - 1; at >= 0; at--) {
     const order = orders[at]!;
-    const by = describedBy(order);
+    // Beyond every order that was placed at the same time, because a time is followed by a space.
+    const end = `${order.placedAt}!`;
     const { externalId, email, name } = order.customer;
     const customer = catalog.customers.get(externalId);
-    if (mayDescribe(customer, by)) note(customer, { text: { email: email ?? "", name }, by });
+    if (mayDescribe(customer, end)) {
+      note(customer, { text: { email: email ?? "", name }, by: describedBy(order) });
+    }
     for (const { sku, name, unitPriceCents } of order.items) {
       const product = catalog.products.get(sku);
-      if (mayDescribe(product, by)) {
-        note(product, { text: { name, priceCents: unitPriceCents }, by });
+      if (mayDescribe(product, end)) {
+        const text = { name, priceCents: unitPriceCents };
+        note(product, { text, by: describedBy(order) });
       }
     }
   }
@@ -127,9 +151,8 @@ export async function writeDescriptions(
 }
 
 /** Most orders are not the latest of what they name: this tells so before anything is made of them. */
-function mayDescribe<T>(entry: CatalogEntry<T> | undefined, by: string): entry is CatalogEntry<T> {
-  return entry !== undefined &&
-    (entry.latest === undefined || compareText(entry.latest.by, by) <= 0);
+function mayDescribe<T>(entry: CatalogEntry<T> | undefined, end: string): entry is CatalogEntry<T> {
+  return entry !== undefined && (entry.latest === undefined || entry.latest.by < end);
 }
 
 function note<T extends object>(entry: CatalogEntry<T>, described: Described<T>): void {

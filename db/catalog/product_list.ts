@@ -17,6 +17,8 @@ export interface ListedProduct {
   currency: string | null;
   stockQty: number;
   receivedQty: number;
+  /** True where orders ran short of it, and wait for units or failed for want of them. */
+  isShort: boolean;
 }
 
 /** What is looked for; what is undefined does not matter. */
@@ -25,6 +27,8 @@ export interface ProductSearch {
   text?: string;
   /** Only those of which at most this many units are left. */
   maxStock?: number;
+  /** Only those that orders ran short of. */
+  isShort?: boolean;
 }
 
 /** A page of products. */
@@ -38,6 +42,12 @@ export interface FoundProducts {
 
 /** Ids that one page looks at, so that a rare product never costs a whole table. */
 const maxScanned = 100_000;
+
+/** Whether orders ran short of a product: one look into an index. */
+const shortages = `exists (
+        select 1
+        from order_shortages force index (order_shortages_queue)
+        where order_shortages.product_id = products.id)`;
 
 /** The external id of the order that described a product last: it stands behind the order's date and time. */
 const describingOrder =
@@ -57,12 +67,13 @@ export async function searchProducts(
   const rows = await db.query(
     `
     select products.id, products.sku, products.name, products.price_cents, products.stock_qty,
-      products.received_qty, orders.currency
+      products.received_qty, orders.currency, ${shortages} as is_short
     from products
     left join orders on orders.external_order_id = ${describingOrder}
     where products.id > ? and products.id <= ?
       ${escaped === undefined ? "" : "and (products.sku like ? or products.name like ?)"}
       ${search.maxStock === undefined ? "" : "and products.stock_qty <= ?"}
+      ${search.isShort ? `and ${shortages}` : ""}
     order by products.id
     limit ?`,
     [
@@ -81,6 +92,7 @@ export async function searchProducts(
     currency: row.currency as string | null,
     stockQty: toInteger(row.stock_qty),
     receivedQty: toInteger(row.received_qty),
+    isShort: toInteger(row.is_short) === 1,
   }));
   if (rows.length > limit) {
     return { products, nextAfterId: products.at(-1)!.id, stoppedEarly: false };

@@ -31,6 +31,19 @@ export async function lockStock(
   return new Map(rows.map(([id, qty]) => [toInteger(id!), toInteger(qty!)]));
 }
 
+/** Units left by product id, without locks. */
+export async function readStockOf(
+  db: Queryable,
+  productIds: readonly number[],
+): Promise<Map<number, number>> {
+  if (productIds.length === 0) return new Map();
+  const rows = await db.query(
+    "select id, stock_qty from products force index (primary) where id in (?)",
+    [[...new Set(productIds)]],
+  );
+  return new Map(rows.map((row) => [toInteger(row.id), toInteger(row.stock_qty)]));
+}
+
 /**
  * Writes the units left of locked products. The values are absolute: they were computed from what the
  * lock protects.

@@ -47,6 +47,8 @@ export interface Attempt {
   error: string | null;
   /** Milliseconds until the next try; null where there is none. */
   nextMs: number | null;
+  /** There is no address to send it to any more: it leaves the list. */
+  lacksAddress?: true;
 }
 
 /**
@@ -152,6 +154,7 @@ export async function settleDeliveries(
       attempt.error === null ? null : cutText(attempt.error, maxErrorLength),
       attempt.nextMs,
       attempt.error === null ? 1 : 0,
+      attempt.lacksAddress ? 1 : 0,
     ]),
   );
   await db.transaction(async (tx) => {
@@ -161,7 +164,8 @@ export async function settleDeliveries(
       straight_join notification_logs on notification_logs.id = attempt.id
       set notification_logs.error = attempt.error,
         notification_logs.sent_at = case attempt.success when 1 then current_timestamp(6) end,
-        notification_logs.success = attempt.success
+        notification_logs.success = attempt.success,
+        notification_logs.no_address = attempt.no_address
       where attempt.success = 1 or notification_logs.success = 0`,
       [json],
     );
@@ -184,7 +188,7 @@ export async function settleDeliveries(
         on notification_deliveries.notification_log_id = attempt.id
       straight_join notification_logs on notification_logs.id = attempt.id
       where notification_deliveries.claim = unhex(?)
-        and (attempt.success = 1 or (attempt.next_ms is null and notification_logs.success = 1))`,
+        and (attempt.success = 1 or attempt.no_address = 1 or (attempt.next_ms is null and notification_logs.success = 1))`,
       [json, claim],
     );
     await tx.run(
@@ -209,7 +213,8 @@ const attemptTable = `json_table(?, '$[*]' columns (
   reply varchar(500) character set utf8mb4 path '$[4]',
   error varchar(1000) character set utf8mb4 path '$[5]',
   next_ms bigint path '$[6]',
-  success tinyint path '$[7]')) attempt`;
+  success tinyint path '$[7]',
+  no_address tinyint path '$[8]')) attempt`;
 
 /** What came of a wish to send something again. */
 export type ReplayResult =
@@ -217,6 +222,8 @@ export type ReplayResult =
   | { kind: "not_found" }
   /** It stands in the history only. */
   | { kind: "only_logged" }
+  /** There is no address to send it to. */
+  | { kind: "no_address" }
   /** A process is sending it at this moment. */
   | { kind: "being_sent" };
 
@@ -235,6 +242,7 @@ export async function replayDelivery(
   );
   if (log === undefined) return { kind: "not_found" };
   if (log.channel === "log") return { kind: "only_logged" };
+  if (log.channel === "email" && !await hasAddress(tx, id)) return { kind: "no_address" };
   const [held] = await tx.execute(
     `
     select 1 as held
@@ -262,6 +270,20 @@ export async function replayDelivery(
   return { kind: "queued" };
 }
 
+/** Whether the recipient of a notification has an e-mail address by now. */
+async function hasAddress(tx: Queryable, id: number): Promise<boolean> {
+  const [row] = await tx.execute(
+    `
+    select ${recipientEmail} as email
+    from notification_logs
+    straight_join orders on orders.id = notification_logs.order_id
+    straight_join customers on customers.id = orders.customer_id
+    where notification_logs.id = ?`,
+    [id],
+  );
+  return row !== undefined && row.email !== null;
+}
+
 function toClaimedNotification(row: Row, lines: OrderLines): ClaimedNotification {
   const payload = JSON.parse(String(row.payload)) as Record<string, unknown>;
   return {
@@ -272,11 +294,12 @@ function toClaimedNotification(row: Row, lines: OrderLines): ClaimedNotification
     refundId: row.refund_id === null ? null : toInteger(row.refund_id),
     customer: {
       externalId: toInteger(row.guest) === 1 ? null : String(row.external_id),
-      email: String(row.email),
+      email: row.email === null ? null : String(row.email),
       name: String(row.name),
     },
     status: row.status as Notification["status"],
     failureReason: payload.failure_reason as Notification["failureReason"],
+    ...(Array.isArray(payload.shortages) ? { shortages: shortagesOf(payload.shortages) } : {}),
     currency: String(payload.currency),
     amountCents: toInteger(payload.amount_cents as number),
     totalCents: toInteger(row.total_cents),
@@ -285,4 +308,12 @@ function toClaimedNotification(row: Row, lines: OrderLines): ClaimedNotification
     createdAt: toIsoTime(row.created_at)!,
     attempts: toInteger(row.attempts),
   };
+}
+
+/** In the order of SKUs: the engines put lists together in any order. */
+function shortagesOf(
+  list: { sku: string; missing_qty: number }[],
+): NonNullable<Notification["shortages"]> {
+  return list.map(({ sku, missing_qty }) => ({ sku, missingQty: toInteger(missing_qty) }))
+    .sort((a, b) => a.sku < b.sku ? -1 : 1);
 }

@@ -60,7 +60,7 @@ const columns = `
   notification_logs.event, notification_logs.channel, notification_logs.status,
   notification_logs.total_cents, cast(notification_logs.payload as char) as payload,
   notification_logs.success, notification_logs.error, notification_logs.sent_at,
-  notification_logs.created_at, notification_deliveries.due_at`;
+  notification_logs.created_at, notification_logs.no_address, notification_deliveries.due_at`;
 
 /** A page of the list. */
 export interface ListedNotifications {
@@ -235,7 +235,12 @@ function toListed(row: Row): ListedNotification {
     payload: JSON.parse(String(row.payload)),
     success,
     error: row.error as string | null,
-    state: notificationState({ channel, success, isDue: row.due_at !== null }),
+    state: notificationState({
+      channel,
+      success,
+      isDue: row.due_at !== null,
+      lacksAddress: toInteger(row.no_address) === 1,
+    }),
     nextTryAt: toIsoTime(row.due_at),
     sentAt: toIsoTime(row.sent_at),
     createdAt: toIsoTime(row.created_at)!,

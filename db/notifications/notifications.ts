@@ -4,8 +4,25 @@
  * @module
  */
 
-import { type NotificationChannel, orderEnds } from "../../domain/notification/notification.ts";
+import {
+  noAddressError,
+  type NotificationChannel,
+  orderEnds,
+  orderEventName,
+} from "../../domain/notification/notification.ts";
 import type { Queryable } from "../connection/database.ts";
+
+/** The name of the event that ended an order, of a row of `orders`: {@linkcode orderEventName} in SQL. */
+export const orderEndEvent: string = `case orders.status ${
+  orderEnds.map(([status, name]) => {
+    const first = orderEventName(status, 1);
+    return first === name
+      ? `when '${status}' then '${name}'`
+      : `when '${status}' then if(orders.retries = 0, '${name}', concat('${
+        first!.slice(0, -1)
+      }', orders.retries))`;
+  }).join(" ")
+} end`;
 
 /** Something that a customer is told. */
 export interface NotificationRow {
@@ -19,7 +36,8 @@ export interface NotificationRow {
 
 /**
  * Writes the history, one row for each channel. On the channel `log` writing it is the sending; for the others
- * the rows say that nothing was sent yet, and what is to be sent is put on the work list beside them. The
+ * the rows say that nothing was sent yet, and what is to be sent is put on the work list beside them. An e-mail to
+ * nobody is over when its row is written, which says so. The
  * unique key on order, event and channel is the once-key: what was told before is left as it is, and what is
  * on the list, or was on it, does not come onto it again.
  *
@@ -46,15 +64,12 @@ export async function writeNotifications(
  * @returns how many of the orders have been told of, now or before
  */
 export async function logOrderEnds(tx: Queryable, orderIds: readonly number[]): Promise<number> {
-  const event = `case orders.status ${
-    orderEnds.map(([status, name]) => `when '${status}' then '${name}'`).join(" ")
-  } end`;
   const { affectedRows } = await tx.runText(
     `
     insert into notification_logs
       (order_id, customer_id, event, channel, status, total_cents, payload, success, sent_at)
-    select orders.id, orders.customer_id, ${event}, 'log', orders.status, orders.total_cents,
-      ${payloadOf(event, "orders.total_cents")},
+    select orders.id, orders.customer_id, ${orderEndEvent}, 'log', orders.status, orders.total_cents,
+      ${payloadOf(orderEndEvent, "orders.total_cents")},
       1, current_timestamp(6)
     from orders force index (primary)
     where orders.id in (?) and orders.status in (?)
@@ -64,12 +79,24 @@ export async function logOrderEnds(tx: Queryable, orderIds: readonly number[]): 
   return affectedRows;
 }
 
-/** What the history keeps of a happening, as it is then. */
-const payloadOf = (event: string, amountCents: string) => `
-      json_object('event', ${event}, 'order_id', orders.id,
+/** Fields of every payload. */
+const factsOf = (event: string, amountCents: string) =>
+  `'event', ${event}, 'order_id', orders.id,
         'external_order_id', orders.external_order_id, 'status', orders.status,
         'failure_reason', orders.failure_reason, 'currency', orders.currency,
-        'amount_cents', ${amountCents})`;
+        'amount_cents', ${amountCents}`;
+
+/** What the history keeps of a happening, as it is then: of an order that ran short, what was missing as well. */
+const payloadOf = (event: string, amountCents: string) => `
+      case when orders.failure_reason = 'insufficient_stock'
+        then json_object(${factsOf(event, amountCents)}, 'shortages', json_extract(coalesce((
+          select json_arrayagg(
+            json_object('sku', products.sku, 'missing_qty', order_shortages.missing_qty))
+          from order_shortages
+          straight_join products on products.id = order_shortages.product_id
+          where order_shortages.order_id = orders.id), '[]'), '$'))
+        else json_object(${factsOf(event, amountCents)})
+      end`;
 
 /** The same of what stands in {@linkcode notices}. */
 const payload = payloadOf("notice.event", "notice.amount_cents");
@@ -99,6 +126,13 @@ async function logNotifications(tx: Queryable, sorted: readonly NotificationRow[
   );
 }
 
+/**
+ * Whether there is nobody to send it to: an order that names a recipient and no address has none, while one of a version
+ * before has its customer's.
+ */
+const lacksAddress =
+  "(told.channel = 'email' and orders.recipient_name is not null and orders.recipient_email is null)";
+
 /** The same for any channels: the rows of an event are there together or not at all, and say how many they are. */
 async function insertForChannels(
   tx: Queryable,
@@ -109,11 +143,12 @@ async function insertForChannels(
     `
     insert into notification_logs
       (order_id, customer_id, refund_id, event, channel, channels, status, total_cents, payload,
-       success, sent_at)
+       success, sent_at, no_address, error)
     select orders.id, orders.customer_id, notice.refund_id, notice.event, told.channel, ?,
       orders.status, orders.total_cents,
       ${payload},
-      told.channel = 'log', case told.channel when 'log' then current_timestamp(6) end
+      told.channel = 'log', case told.channel when 'log' then current_timestamp(6) end,
+      ${lacksAddress}, case when ${lacksAddress} then '${noAddressError}' end
     from ${notices}
     straight_join json_table(?, '$[*]' columns (
       channel varchar(16) character set ascii path '$')) told on true
@@ -137,6 +172,7 @@ async function enqueueDeliveries(
     straight_join notification_logs on notification_logs.order_id = notice.order_id
       and notification_logs.event = notice.event
     where notification_logs.success = 0 and notification_logs.channel <> 'log'
+      and notification_logs.no_address = 0
     order by notification_logs.id
     on duplicate key update channel = notification_deliveries.channel`,
     [asJson(sorted)],

@@ -16,6 +16,8 @@ export interface OrderEventRow {
     | "created"
     | "updated"
     | "reserved"
+    | "backordered"
+    | "retried"
     | "paid"
     | "failed"
     | "cancelled"
@@ -26,7 +28,12 @@ export interface OrderEventRow {
     | "payment_given_back"
     | "payment_dismissed"
     | "payment_reversed"
+    | "payment_by_hand"
+    | "payment_returned"
     | "refund_requested"
+    | "refund_by_hand"
+    | "refund_completed"
+    | "refund_refused"
     | "refund_processed"
     | "refund_failed";
   /** A reason or an amount, for people; cut to {@linkcode maxDetailLength} characters. */

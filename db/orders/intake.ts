@@ -21,6 +21,7 @@ import {
   type Catalog,
   completeCatalog,
   emptyCatalog,
+  learnProducts,
   noteDescriptions,
   writeDescriptions,
 } from "../catalog/catalog.ts";
@@ -53,6 +54,8 @@ import {
 export interface TakeOptions {
   /** Units of products that no order has named before. */
   initialStock: number;
+  /** What becomes of an order that names a product that there is not; by default it is created. */
+  unknownSku?: "create" | "reject";
   /** What another content means for an order that is still `PENDING`. */
   onPendingChange: PendingChange;
   /** Who takes them, for the timeline. */
@@ -85,6 +88,8 @@ export interface TakenOrder {
   status: OrderStatus;
   /** Somebody else has brought it, so that its new content was not taken. */
   foreign: boolean;
+  /** The SKUs that there are not, of an order that was not taken for it. */
+  unknownSkus?: string[];
   /** In `currency`, as the order that came in says. */
   totalCents: number;
   currency: string;
@@ -163,8 +168,16 @@ async function takeOnce(
   const known = await findOrders(db, candidates.map(({ order }) => order.externalOrderId));
   const foreign = await foreignOrders(db, candidates, known, options);
   const losing = await losingOrders(db, candidates, known, options);
+  const lacking = await lackingOrders(db, candidates, catalog, options);
   const { onPendingChange } = options;
-  const compared: Comparison = { known, losing, foreign, paidBy: new Map(), onPendingChange };
+  const compared: Comparison = {
+    known,
+    losing,
+    foreign,
+    lacking,
+    paidBy: new Map(),
+    onPendingChange,
+  };
   const seen = { ...compared, paidBy: await paidByOthers(db, candidates, compared) };
   if (options.dryRun) return candidates.map((candidate) => resultOf(candidate, seen));
 
@@ -198,6 +211,8 @@ interface Comparison {
   foreign: ReadonlySet<string>;
   /** Those that were paid by a payment of another, and which. */
   paidBy: ReadonlyMap<string, string>;
+  /** The SKUs that there are not, of those that name some and must not create them. */
+  lacking: ReadonlyMap<string, string[]>;
   onPendingChange: PendingChange;
 }
 
@@ -212,7 +227,7 @@ function takenOrder(
   { order, totalCents }: OrderToWrite,
   outcome: IntakeOutcome,
   known: KnownOrder | undefined,
-  { foreign, paidBy }: Comparison,
+  { foreign, lacking, paidBy }: Comparison,
 ): TakenOrder {
   const paymentOf = outcome === "conflict" ? paidBy.get(order.externalOrderId) : undefined;
   return {
@@ -221,13 +236,14 @@ function takenOrder(
     outcome,
     status: known?.status ?? "PENDING",
     foreign: foreign.has(order.externalOrderId),
+    ...(outcome === "unknown_sku" ? { unknownSkus: lacking.get(order.externalOrderId)! } : {}),
     totalCents,
     currency: order.currency,
     ...(paymentOf === undefined ? {} : { paymentOf }),
   };
 }
 
-/** Orders by what is to be done with them; conflicts are nowhere. */
+/** Orders by what is to be done with them; those that are not taken are nowhere. */
 interface SortedCandidates {
   fresh: OrderToWrite[];
   changing: OrderToWrite[];
@@ -260,10 +276,10 @@ async function writeSorted(
 ): Promise<WrittenOrders> {
   const entering = [...fresh, ...changing].map(({ order }) => order);
   if (entering.length > 0) {
-    await completeCatalog(db, catalog, entering, { initialStock: options.initialStock });
+    await completeCatalog(db, catalog, entering, options);
   }
   if (options.catalog !== undefined && unchanged.length > 0) {
-    await completeCatalog(db, catalog, unchanged, { initialStock: undefined });
+    await completeCatalog(db, catalog, unchanged, { ...options, initialStock: undefined });
   }
   if (entering.length === 0) return { ids: new Map(), locked: new Map(), losing: new Set() };
   return await db.transaction((tx) => writeOrders(tx, { fresh, changing }, seen, catalog, options));
@@ -276,9 +292,7 @@ async function writeSorted(
 function changeOf(
   { order, hash }: OrderToWrite,
   known: KnownOrder | undefined,
-  { losing, foreign, paidBy }:
-    & Pick<Comparison, "losing">
-    & Partial<Pick<Comparison, "foreign" | "paidBy">>,
+  { losing, foreign, lacking, paidBy }: Pick<Comparison, "losing"> & Partial<Comparison>,
 ): IntakeChange {
   const { customer: { name, email }, language, externalOrderId } = order;
   return {
@@ -288,6 +302,7 @@ function changeOf(
     takesAway: losing.has(externalOrderId),
     foreign: foreign?.has(externalOrderId) ?? false,
     paymentTaken: paidBy?.has(externalOrderId) ?? false,
+    namesUnknown: lacking?.has(externalOrderId) ?? false,
   };
 }
 
@@ -315,6 +330,25 @@ async function paidByOthers(
     else if (owner !== externalOrderId) paidBy.set(externalOrderId, owner);
   }
   return paidBy;
+}
+
+/**
+ * The SKUs that there are not, by the external ids of the orders that name them; empty where products are created for
+ * them. A product is never deleted, so what is known once stays known.
+ */
+async function lackingOrders(
+  db: Queryable,
+  candidates: readonly OrderToWrite[],
+  catalog: Catalog,
+  { unknownSku }: Pick<TakeOptions, "unknownSku">,
+): Promise<Map<string, string[]>> {
+  if (unknownSku !== "reject") return new Map();
+  await learnProducts(db, catalog, candidates.map(({ order }) => order));
+  return new Map(candidates.flatMap(({ order: { externalOrderId, items } }) => {
+    const skus = [...new Set(items.map(({ sku }) => sku))];
+    const lacking = skus.filter((sku) => !catalog.products.has(sku));
+    return lacking.length === 0 ? [] : [[externalOrderId, lacking]];
+  }));
 }
 
 /**

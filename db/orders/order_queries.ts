@@ -19,8 +19,10 @@ import {
   readNotificationsOf,
 } from "../notifications/notification_queries.ts";
 import { recipientEmail } from "../catalog/customers.ts";
-import { readRefunds, type RefundRow } from "../refunds/refund_rows.ts";
+import { readRefundDetails, type RefundDetail } from "../refunds/refund_contents.ts";
+import { readRefunds } from "../refunds/refund_rows.ts";
 import { readOrderAdjustments, readOrderItems } from "./order_lines.ts";
+import { readShortages, type Shortage } from "./shortages.ts";
 
 /** An order with its customer. Times are ISO 8601 in UTC. */
 export interface OrderSummary {
@@ -68,7 +70,9 @@ export interface OrderDetail extends OrderSummary {
   sourcePayment: SourcePayment | null;
   /** BCP 47, such as `de-AT`; null where its source did not say. */
   language: string | null;
-  refunds: RefundRow[];
+  /** What it ran short of, until it is taken up again or reserved. */
+  shortages: Shortage[];
+  refunds: RefundDetail[];
   /** What was written to the log, or sent, or is to be. */
   notifications: ListedNotification[];
   timeline: OrderStep[];
@@ -143,22 +147,32 @@ export async function readOrderDetail(
 ): Promise<OrderDetail | undefined> {
   const order = (await readOrderSummaries(db, [id])).get(id);
   if (order === undefined) return undefined;
-  const [items, adjustments, source, payments, refunds, notifications, timeline] = await Promise
-    .all([
-      readOrderItems(db, id),
-      readOrderAdjustments(db, id, maxInDetail),
-      readSource(db, id),
-      readOrderPayments(db, id, order.currency),
-      listRefundsOf(db, id, { afterId: 0, limit: maxInDetail }),
-      readNotificationsOf(db, id, maxInDetail),
-      readTimeline(db, id),
-    ]);
+  const [
+    items,
+    adjustments,
+    source,
+    shortages,
+    payments,
+    refunds,
+    notifications,
+    timeline,
+  ] = await Promise.all([
+    readOrderItems(db, id),
+    readOrderAdjustments(db, id, maxInDetail),
+    readSource(db, id),
+    readShortages(db, [id]),
+    readOrderPayments(db, id, order.currency),
+    listRefundsOf(db, id, { afterId: 0, limit: maxInDetail }),
+    readNotificationsOf(db, id, maxInDetail),
+    readTimeline(db, id),
+  ]);
   return {
     ...order,
     items,
     adjustments,
     itemsCents: items.reduce((sum, { subtotalCents }) => sum + subtotalCents, 0),
     ...source,
+    shortages: shortages.get(id) ?? [],
     payment: payments.find(({ isSurplus }) => !isSurplus)?.payment ?? null,
     furtherPayments: payments.filter(({ isSurplus }) => isSurplus).map(({ payment }) => payment),
     refunds,
@@ -177,7 +191,7 @@ export async function listRefundsOf(
   db: Queryable,
   orderId: number,
   options: { afterId: number; limit: number },
-): Promise<RefundRow[]> {
+): Promise<RefundDetail[]> {
   const rows = await db.query(
     `
     select id
@@ -188,7 +202,7 @@ export async function listRefundsOf(
     [orderId, options.afterId, options.limit],
   );
   const byId = await readRefunds(db, rows.map((row) => toInteger(row.id)));
-  return [...byId.values()].sort((a, b) => a.id - b.id);
+  return await readRefundDetails(db, [...byId.values()].sort((a, b) => a.id - b.id));
 }
 
 /** What the source of an order said besides. */

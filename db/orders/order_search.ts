@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { OrderStatus } from "../../domain/order/order.ts";
+import type { FailureReason, OrderStatus } from "../../domain/order/order.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { type OrderSummary, readOrderSummaries } from "./order_queries.ts";
 
@@ -16,6 +16,9 @@ export interface OrderSearch {
    */
   text?: string;
   status?: OrderStatus;
+  failureReason?: FailureReason;
+  /** Database id of a product that it ran short of, and was not taken up again since. */
+  shortOfId?: number;
   /** Database id. */
   customerId?: number;
   currency?: string;
@@ -64,7 +67,7 @@ export const maxAddresses = 100;
 /**
  * Looks for orders, from the newest id down.
  *
- * A word or a customer is looked up by indexes, open orders by the index of unfinished ones, and any other
+ * A word, a customer or what was missing is looked up by indexes, open orders by the index of unfinished ones, and any other
  * filter walks down the primary key. A page that found too little within {@linkcode searchLimits} is short and
  * says where to go on. None is passed over, but where the beginning of an e-mail means more than
  * {@linkcode maxAddresses}: then every page says so.
@@ -129,7 +132,17 @@ const primaryKey: Way = {
   once: "",
 };
 
-function wayOf({ customerId, status }: OrderSearch): Way {
+function wayOf({ customerId, status, shortOfId }: OrderSearch): Way {
+  if (shortOfId !== undefined) {
+    return {
+      ...primaryKey,
+      from: "order_shortages force index (order_shortages_product)",
+      id: "order_shortages.order_id",
+      where: "and order_shortages.product_id = ?",
+      values: [shortOfId],
+      join: "straight_join orders on orders.id = order_shortages.order_id",
+    };
+  }
   if (customerId !== undefined) return wayOfCustomer(customerId);
   if (status !== "PENDING" && status !== "RESERVED") return primaryKey;
   return {
@@ -371,10 +384,18 @@ interface Conditions {
 
 function conditionsOf(search: OrderSearch): Conditions {
   const byWord = search.text !== undefined;
+  const isShort =
+    "exists (select 1 from order_shortages where order_shortages.order_id = orders.id " +
+    "and order_shortages.product_id = ?)";
   const conditions: [sql: string, value: string | number | undefined][] = [
     ["orders.status = ?", search.status],
-    // Without a word the customer is the way.
-    ["orders.customer_id = ?", byWord ? search.customerId : undefined],
+    ["orders.failure_reason = ?", search.failureReason],
+    // Without a word the customer is the way, or before that what was missing.
+    [isShort, byWord ? search.shortOfId : undefined],
+    [
+      "orders.customer_id = ?",
+      byWord || search.shortOfId !== undefined ? search.customerId : undefined,
+    ],
     ["orders.currency = ?", search.currency],
     ["orders.placed_at >= ?", search.placedFrom],
     ["orders.placed_at <= ?", search.placedTo],

@@ -13,6 +13,7 @@ import {
   type OrderFacts,
   type OrderStatus,
   orderTransition,
+  retriedReason,
 } from "../../domain/order/order.ts";
 import type { ChargedOrder } from "../../domain/payment/payment_key.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
@@ -27,7 +28,8 @@ export interface LockedOrders {
 }
 
 const orderColumns =
-  "id, customer_id, status, failure_reason, currency, total_cents, refunded_cents, settled_at";
+  "id, customer_id, status, failure_reason, currency, total_cents, refunded_cents, settled_at, " +
+  "payment_status, retry_id, backordered";
 
 const packedOrder: readonly PackedColumn[] = [
   { sql: "id", kind: "number" },
@@ -36,11 +38,15 @@ const packedOrder: readonly PackedColumn[] = [
   { sql: "currency", kind: "text" },
   { sql: "total_cents", kind: "number" },
   {
-    // Nearly all that are read have not ended, and building this took a tenth of the statement's time.
+    // Nearly all that are read have not ended, and building this took a tenth of the statement's time. What ran short
+    // before, waits for stock or was paid at its source has more to say.
     sql: `case
-      when status in ('PENDING', 'RESERVED') then 'null,0,null'
+      when status in ('PENDING', 'RESERVED') and payment_status <> 'paid' and backordered = 0
+        and retry_id is null
+        then 'null,0,null'
       else concat_ws(',', coalesce(concat('"', failure_reason, '"'), 'null'), refunded_cents,
-        coalesce(concat('"', settled_at, '"'), 'null'))
+        coalesce(concat('"', settled_at, '"'), 'null'), coalesce(retry_id, 0), backordered,
+        case payment_status when 'paid' then 1 else 0 end)
       end`,
     kind: "values",
   },
@@ -117,8 +123,8 @@ export async function readCharges(
   );
   const charges = new Map<number, ChargeFacts>();
   for (const row of rows) {
-    const order = orderOf(row) as ChargeFacts;
     const { length } = row;
+    const order = orderOf(row, length - 3) as ChargeFacts;
     order.externalOrderId = String(row[length - 3]);
     order.reservedAt = row[length - 2] as string | null;
     order.isOld = row[length - 1] === 1;
@@ -153,11 +159,11 @@ export async function readExpiredReservations(
   return rows.map(toOrderFacts);
 }
 
-/** Where orders stand, without locking them, and what they are worth. */
+/** Where orders stand, without locking them, what they are worth, and how often they were taken up again. */
 export async function readStatuses(
   db: Queryable,
   ids: readonly number[],
-): Promise<Map<number, { status: OrderStatus; totalCents: number }>> {
+): Promise<Map<number, { status: OrderStatus; totalCents: number; retries: number }>> {
   if (ids.length === 0) return new Map();
   const { rows } = await readPacked(
     db,
@@ -165,13 +171,15 @@ export async function readStatuses(
       { sql: "id", kind: "number" },
       { sql: "status", kind: "text" },
       { sql: "total_cents", kind: "number" },
+      { sql: "retries", kind: "number" },
     ],
     "from orders force index (primary) where id in (?)",
     [sorted(ids)],
   );
-  return new Map(rows.map(([id, status, totalCents]) => [toInteger(id!), {
+  return new Map(rows.map(([id, status, totalCents, retries]) => [toInteger(id!), {
     status: status as OrderStatus,
     totalCents: toInteger(totalCents!),
+    retries: toInteger(retries!),
   }]));
 }
 
@@ -220,6 +228,7 @@ export async function transitionOrders(
   now: string,
 ): Promise<void> {
   if (ids.length === 0) return;
+  if (event === "retry") return await retryOrders(tx, ids);
   const { from, to } = orderTransition(event);
   const reason = failureReasons[event];
   const { affectedRows } = await tx.runText(
@@ -230,6 +239,54 @@ export async function transitionOrders(
     }
     where id in (?) and status in (?)`,
     [to, now, ...(reason === undefined ? [] : [reason]), sorted(ids), from],
+  );
+  expectAll(affectedRows, ids.length);
+}
+
+/** Takes orders up again, each with a row that says what it had failed as. */
+async function retryOrders(tx: Queryable, ids: readonly number[]): Promise<void> {
+  const { from, to } = orderTransition("retry");
+  const guard = "orders.id in (?) and orders.status in (?) and orders.failure_reason = ?";
+  const guarded = [sorted(ids), from, retriedReason];
+  await tx.query(
+    `
+    insert into order_retries
+      (order_id, number, previous_id, customer_id, currency, total_cents, failed_at)
+    select orders.id, orders.retries + 1, orders.retry_id, orders.customer_id, orders.currency,
+      orders.total_cents, orders.settled_at
+    from orders force index (primary)
+    where ${guard}
+    order by orders.id`,
+    guarded,
+  );
+  const { affectedRows } = await tx.runText(
+    `
+    update orders force index (primary)
+      straight_join order_retries force index (order_retries_once)
+        on order_retries.order_id = orders.id and order_retries.number = orders.retries + 1
+    set orders.status = ?, orders.failure_reason = null,
+      orders.settled_time = '1000-01-01 00:00:00', orders.retry_id = order_retries.id,
+      orders.retries = order_retries.number
+    where ${guard}`,
+    [to, ...guarded],
+  );
+  expectAll(affectedRows, ids.length);
+}
+
+/**
+ * Has orders wait for stock, or wait no longer; they must be locked and `PENDING`.
+ *
+ * @throws {Error} where one of them is in another state: nothing may be committed then
+ */
+export async function markBackordered(
+  tx: Queryable,
+  ids: readonly number[],
+  isWaiting: boolean,
+): Promise<void> {
+  if (ids.length === 0) return;
+  const { affectedRows } = await tx.runText(
+    "update orders set backordered = ? where id in (?) and status = 'PENDING'",
+    [isWaiting ? 1 : 0, sorted(ids)],
   );
   expectAll(affectedRows, ids.length);
 }
@@ -277,10 +334,14 @@ function ordersOf(rows: readonly (number | string | null)[][]): Map<number, Orde
   }));
 }
 
-function orderOf(row: readonly (number | string | null)[]): OrderFacts {
+/** @param length values that are the order's: others may follow */
+function orderOf(
+  row: readonly (number | string | null)[],
+  length: number = row.length,
+): OrderFacts {
   const [id, customerId, status, currency, totalCents, failureReason, refundedCents, settledAt] =
     row;
-  return {
+  const order: OrderFacts = {
     id: toInteger(id!),
     customerId: toInteger(customerId!),
     status: status as OrderStatus,
@@ -290,10 +351,20 @@ function orderOf(row: readonly (number | string | null)[]): OrderFacts {
     refundedCents: toInteger(refundedCents!),
     settledAt: settledAt as string | null,
   };
+  if (length > plainLength) {
+    const retryId = toInteger(row[plainLength]!);
+    if (retryId !== 0) order.retryId = retryId;
+    if (row[plainLength + 1] === 1) order.backordered = true;
+    if (row[plainLength + 2] === 1) order.paidAtSource = true;
+  }
+  return order;
 }
 
+/** Values of an order that never ran short and is charged. */
+const plainLength = 8;
+
 function toOrderFacts(row: Row): OrderFacts {
-  return {
+  const order: OrderFacts = {
     id: toInteger(row.id),
     customerId: toInteger(row.customer_id),
     status: row.status as OrderStatus,
@@ -302,5 +373,9 @@ function toOrderFacts(row: Row): OrderFacts {
     totalCents: toInteger(row.total_cents),
     refundedCents: toInteger(row.refunded_cents),
     settledAt: row.settled_at as string | null,
+    ...(row.retry_id === null ? {} : { retryId: toInteger(row.retry_id) }),
+    ...(toInteger(row.backordered) === 1 ? { backordered: true as const } : {}),
   };
+  if (row.payment_status === "paid") order.paidAtSource = true;
+  return order;
 }

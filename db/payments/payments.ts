@@ -157,7 +157,7 @@ export async function readOwner(
   return rows[0] === undefined ? undefined : toInteger(rows[0].order_id);
 }
 
-/** Payments of orders that are to be given back. */
+/** Payments of orders that are to be given back, except those that a person gives back. */
 export async function readReversing(
   db: Queryable,
   orderIds: readonly number[],
@@ -168,6 +168,7 @@ export async function readReversing(
     select ${columns}
     from payments
     where order_id in (?) and status = 'REVERSING'
+      and not exists (select 1 from refunds_by_hand where refunds_by_hand.payment_id = payments.id)
     order by order_id, surplus`,
     [[...orderIds]],
   );

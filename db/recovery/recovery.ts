@@ -12,6 +12,7 @@
 import { orderEventName, refundEventName } from "../../domain/notification/notification.ts";
 import type { OrderStatus, RefundStatus } from "../../domain/order/order.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { orderEndEvent } from "../notifications/notifications.ts";
 import { type RecordedPayment, toPayment } from "../payments/payments.ts";
 
 /** An order that is not settled, or one that nobody was told of. */
@@ -61,7 +62,10 @@ export async function highestIds(db: Queryable): Promise<{ orderId: number; refu
   return { orderId: toInteger(row?.order_id), refundId: toInteger(row?.refund_id) };
 }
 
-/** A page of the orders that are not settled, except those whose payment is in dispute: they wait for a person. */
+/**
+ * A page of the orders that are not settled, except those whose payment is in dispute, which wait for a person, and
+ * those that wait for stock, which are taken up when there is some.
+ */
 export async function listOpenOrders(db: Queryable, page: PageRequest): Promise<OpenOrder[]> {
   const rows = await db.query(
     `
@@ -69,6 +73,9 @@ export async function listOpenOrders(db: Queryable, page: PageRequest): Promise<
     from orders force index (orders_unfinished)
     where unfinished = 1 and id > ? ${pageConditions("orders", page)}
       and not exists (select 1 from payment_disputes where payment_disputes.order_id = orders.id)
+      and (backordered = 0 or not exists (
+        select 1 from order_shortages
+        where order_shortages.order_id = orders.id and order_shortages.waiting = 1))
     order by id
     limit ?`,
     [page.afterId, page.limit],
@@ -76,7 +83,7 @@ export async function listOpenOrders(db: Queryable, page: PageRequest): Promise<
   return rows.map(toOpenOrder);
 }
 
-/** A page of the refunds that are not finished. */
+/** A page of the refunds that are not finished, except those that wait for a person. */
 export async function listOpenRefunds(db: Queryable, page: PageRequest): Promise<OpenRefund[]> {
   const rows = await db.query(
     `
@@ -84,6 +91,7 @@ export async function listOpenRefunds(db: Queryable, page: PageRequest): Promise
     from refunds force index (refunds_unfinished)
     straight_join orders on orders.id = refunds.order_id
     where refunds.unfinished = 1 and refunds.id > ? ${pageConditions("refunds", page)}
+      and not exists (select 1 from refunds_by_hand where refunds_by_hand.refund_id = refunds.id)
     order by refunds.id
     limit ?`,
     [page.afterId, page.limit],
@@ -91,7 +99,10 @@ export async function listOpenRefunds(db: Queryable, page: PageRequest): Promise
   return rows.map(toOpenRefund);
 }
 
-/** A page of the payments that are to be given back, with their currency. Reads the whole table. */
+/**
+ * A page of the payments that are to be given back, with their currency, except those that wait for a person. Reads the
+ * whole table.
+ */
 export async function listOpenReversals(db: Queryable, page: PageRequest): Promise<OpenReversal[]> {
   const rows = await db.query(
     `
@@ -100,6 +111,7 @@ export async function listOpenReversals(db: Queryable, page: PageRequest): Promi
     from payments
     straight_join orders on orders.id = payments.order_id
     where payments.status = 'REVERSING' and payments.id > ? ${pageConditions("payments", page)}
+      and not exists (select 1 from refunds_by_hand where refunds_by_hand.payment_id = payments.id)
     order by payments.id
     limit ?`,
     [page.afterId, page.limit],
@@ -145,18 +157,12 @@ export async function listUnnotifiedOrders(db: Queryable, page: PageRequest): Pr
     select orders.id, orders.status, orders.total_cents as amount_cents, orders.currency
     from orders
     left join notification_logs on notification_logs.order_id = orders.id
-      and notification_logs.event = case orders.status when 'PAID' then ? when 'FAILED' then ? else ? end
+      and notification_logs.event = ${orderEndEvent}
     where orders.settled_at is not null and orders.id > ? ${pageConditions("orders", page)}
       and notification_logs.id is null
     order by orders.id
     limit ?`,
-    [
-      orderEventName("PAID"),
-      orderEventName("FAILED"),
-      orderEventName("CANCELLED"),
-      page.afterId,
-      page.limit,
-    ],
+    [page.afterId, page.limit],
   );
   return rows.map(toOpenOrder);
 }
@@ -188,7 +194,7 @@ export function refundEventStarts(): [string, string] {
   return [start("PROCESSED"), start("FAILED")];
 }
 
-/** How many orders are unfinished and neither in dispute nor named by a dead letter. */
+/** How many orders are unfinished and neither in dispute, nor waiting for stock, nor named by a dead letter. */
 export async function countOpenOrders(db: Queryable): Promise<number> {
   const [row] = await db.query(`
     select
@@ -198,21 +204,27 @@ export async function countOpenOrders(db: Queryable): Promise<number> {
           select order_id from dead_letters where status = 'DEAD'
           union
           select order_id from payment_disputes
+          union
+          select order_id from order_shortages where waiting = 1
         ) known
         straight_join orders on orders.id = known.order_id
         where orders.unfinished = 1) as known`);
   return toInteger(row?.open) - toInteger(row?.known);
 }
 
-/** How many refunds are unfinished and named by no dead letter. */
+/** How many refunds are unfinished, named by no dead letter, and wait for no person. */
 export async function countOpenRefunds(db: Queryable): Promise<number> {
   const [row] = await db.query(`
     select
       (select count(*) from refunds where unfinished = 1) as open,
-      (select count(distinct refunds.id)
-        from dead_letters
-        straight_join refunds on refunds.id = dead_letters.refund_id
-        where dead_letters.status = 'DEAD' and refunds.unfinished = 1) as known`);
+      (select count(*)
+        from (
+          select refund_id from dead_letters where status = 'DEAD'
+          union
+          select refund_id from refunds_by_hand
+        ) known
+        straight_join refunds on refunds.id = known.refund_id
+        where refunds.unfinished = 1) as known`);
   return toInteger(row?.open) - toInteger(row?.known);
 }
 
@@ -275,19 +287,14 @@ export async function listUndoneDecisions(
     straight_join orders on orders.id = order_events.order_id
     straight_join payments on payments.order_id = orders.id
     left join notification_logs on notification_logs.order_id = orders.id
-      and notification_logs.event = case orders.status when 'PAID' then ? when 'FAILED' then ? else ? end
+      and notification_logs.event = ${orderEndEvent}
     where order_events.id > ? and order_events.id <= ?
       and order_events.event in ('payment_accepted', 'payment_given_back')
-      and (payments.status = 'REVERSING'
+      and ((payments.status = 'REVERSING'
+          and not exists (select 1 from refunds_by_hand where refunds_by_hand.payment_id = payments.id))
         or (payments.status = 'SUCCEEDED' and notification_logs.id is null))
     order by payments.id`,
-    [
-      orderEventName("PAID"),
-      orderEventName("FAILED"),
-      orderEventName("CANCELLED"),
-      afterEventId,
-      lastEventId,
-    ],
+    [afterEventId, lastEventId],
   );
   return rows.map((row) => ({
     payment: toPayment(row),

@@ -27,9 +27,13 @@ export interface ListedRefund {
   reason: string | null;
   failureReason: string | null;
   status: RefundStatus;
+  /** No configured provider can give it back, so a person does or did. */
+  byHand: boolean;
   idempotencyKey: string | null;
   createdAt: string;
   processedAt: string | null;
+  /** True where it says what it is for. */
+  itemized: boolean;
 }
 
 /** Which refunds a list holds; what is undefined does not matter. */
@@ -73,6 +77,7 @@ export async function listRefunds(
         `
         select refunds.id, refunds.order_id, refunds.amount_cents, refunds.reason, refunds.failure_reason,
           refunds.status, refunds.idempotency_key, refunds.created_at, refunds.processed_at,
+          refunds.itemized, refunds.by_hand,
           orders.external_order_id, orders.currency, orders.total_cents, customers.external_id,
           customers.guest, customers.name, coalesce(orders.recipient_name, customers.first_name) as recipient_name
         from refunds force index (${isOpen ? "refunds_unfinished" : "primary"})
@@ -103,8 +108,10 @@ function toListedRefund(row: Row): ListedRefund {
     reason: row.reason as string | null,
     failureReason: row.failure_reason as string | null,
     status: row.status as RefundStatus,
+    byHand: toInteger(row.by_hand) > 0,
     idempotencyKey: callersKey(row.idempotency_key as string | null),
     createdAt: toIsoTime(row.created_at)!,
     processedAt: toIsoTime(row.processed_at),
+    itemized: toInteger(row.itemized) === 1,
   };
 }

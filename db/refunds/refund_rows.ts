@@ -7,6 +7,7 @@
 import { cutText } from "../../domain/text/cut_text.ts";
 import { type RefundEvent, type RefundStatus, refundTransition } from "../../domain/order/order.ts";
 import { oldRefundKey } from "../../domain/payment/payment_key.ts";
+import { handStates } from "../../domain/refund/by_hand.ts";
 import type { RefundFacts } from "../../domain/refund/refund.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { keyHours } from "../clients/idempotency.ts";
@@ -21,7 +22,11 @@ export interface RefundRow {
   failureReason: string | null;
   idempotencyKey: string | null;
   processedAt: string | null;
+  /** No configured provider can give it back, so a person does or did. */
+  byHand: boolean;
   createdAt: string;
+  /** True where it says what it is for. */
+  itemized: boolean;
 }
 
 /**
@@ -31,7 +36,7 @@ export interface RefundRow {
 export const ownKeyStart = " ";
 
 const refundColumns =
-  "id, order_id, amount_cents, reason, status, failure_reason, idempotency_key, processed_at, created_at";
+  "id, order_id, amount_cents, reason, status, failure_reason, idempotency_key, processed_at, by_hand, created_at, itemized";
 
 /** A request that was decided on. */
 export interface RefundToInsert {
@@ -45,6 +50,8 @@ export interface RefundToInsert {
   requestHash: Uint8Array;
   /** Under which the provider is asked; no other refund's. Null for one that is made of the row's id. */
   providerKey: string | null;
+  /** True where what it is for is inserted besides. */
+  itemized: boolean;
 }
 
 /**
@@ -59,11 +66,19 @@ export async function insertRefunds(
   await tx.runText(
     `
     insert into refunds
-      (order_id, amount_cents, reason, idempotency_key, key_owner, request_hash, provider_key)
-    values ${accepted.map(() => "(?, ?, ?, ?, ?, ?, ?)").join(", ")}`,
-    accepted.flatMap((
-      { orderId, amountCents, reason, idempotencyKey, keyOwner, requestHash, providerKey },
-    ) => [orderId, amountCents, reason, idempotencyKey, keyOwner, requestHash, providerKey]),
+      (order_id, amount_cents, reason, idempotency_key, key_owner, request_hash, provider_key,
+       itemized)
+    values ${accepted.map(() => "(?, ?, ?, ?, ?, ?, ?, ?)").join(", ")}`,
+    accepted.flatMap((one) => [
+      one.orderId,
+      one.amountCents,
+      one.reason,
+      one.idempotencyKey,
+      one.keyOwner,
+      one.requestHash,
+      one.providerKey,
+      one.itemized ? 1 : 0,
+    ]),
   );
   const orderIds = [...new Set(accepted.map(({ orderId }) => orderId))];
   const stored = await tx.query(
@@ -96,7 +111,7 @@ export async function refundFactsOf(
   if (orderIds.length === 0) return byOrder;
   const rows = await tx.query(
     `
-    select id, order_id, amount_cents, status
+    select id, order_id, amount_cents, status, itemized, by_hand, failure_reason
     from refunds force index (refunds_order)
     where order_id in (?)
     order by id
@@ -109,7 +124,11 @@ export async function refundFactsOf(
       id: toInteger(row.id),
       amountCents: toInteger(row.amount_cents),
       status: row.status as RefundStatus,
+      itemized: toInteger(row.itemized) === 1,
     };
+    const byHand = handStates[toInteger(row.by_hand) - 1];
+    if (byHand !== undefined) refund.byHand = byHand;
+    if (byHand === "refused") refund.refusal = String(row.failure_reason);
     byOrder.set(orderId, [...(byOrder.get(orderId) ?? []), refund]);
   }
   return byOrder;
@@ -256,6 +275,8 @@ function toRefundRow(row: Row): RefundRow {
     failureReason: row.failure_reason as string | null,
     idempotencyKey: callersKey(row.idempotency_key as string | null),
     processedAt: row.processed_at as string | null,
+    byHand: toInteger(row.by_hand) > 0,
     createdAt: String(row.created_at),
+    itemized: toInteger(row.itemized) === 1,
   };
 }

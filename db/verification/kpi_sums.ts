@@ -6,7 +6,13 @@
  */
 
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
-import type { FinishedRefund, SettledOrder } from "../../domain/kpi/kpi.ts";
+import {
+  failureBefore,
+  type FinishedRefund,
+  type OrderRetry,
+  type SettledOrder,
+} from "../../domain/kpi/kpi.ts";
+import { toRetry } from "../orders/retries.ts";
 import { countedStatuses, type KpiKind, kpiKindOf } from "../../domain/kpi/kpi_table.ts";
 
 const quoted = (texts: readonly string[]) => texts.map((text) => `'${text}'`).join(", ");
@@ -16,7 +22,8 @@ const countedOrder = `orders.status in (${quoted(countedStatuses("order"))})`;
 const countedRefund = `refunds.status in (${quoted(countedStatuses("refund"))})
       and orders.settled_at is not null`;
 
-const orderColumns = "id, status, customer_id, currency, total_cents, settled_at";
+const orderColumns =
+  "orders.id, status, orders.customer_id, orders.currency, orders.total_cents, settled_at, retry_id";
 const refundColumns = `refunds.id, refunds.status, orders.customer_id, orders.currency,
       refunds.amount_cents, orders.settled_at`;
 
@@ -141,15 +148,58 @@ export async function lastCustomerOfPage(
 /** Ids to one bucket of {@linkcode countOrderBuckets}. */
 export const bucketSize = 1_024;
 
-/** How many ids of each bucket (id divided by {@linkcode bucketSize}) are settled orders that count. */
+/**
+ * How many ids of each bucket (id divided by {@linkcode bucketSize}) are orders that were settled, and count as they
+ * were settled first.
+ */
 export async function countOrderBuckets(tx: Queryable): Promise<Map<number, number>> {
-  return toBuckets(
-    await tx.query(
-      `
+  const settled = await tx.query(
+    `
     select id div ? as bucket, count(*) as n
     from orders
+    where ${countedOrder} and retry_id is null
+    group by bucket`,
+    [bucketSize],
+  );
+  const failed = await tx.query(
+    `
+    select order_id div ? as bucket, count(*) as n
+    from order_retries
+    where previous_id is null
+    group by bucket`,
+    [bucketSize],
+  );
+  return addedUp(toBuckets(settled), toBuckets(failed));
+}
+
+/** How many ids of each bucket of `order_retries` were followed by an end that counts. */
+export async function countAgainBuckets(tx: Queryable): Promise<Map<number, number>> {
+  const settled = await tx.query(
+    `
+    select order_retries.id div ? as bucket, count(*) as n
+    from order_retries
+    straight_join orders on orders.id = order_retries.order_id
+      and orders.retry_id = order_retries.id
     where ${countedOrder}
     group by bucket`,
+    [bucketSize],
+  );
+  const failed = await tx.query(
+    `
+    select previous_id div ? as bucket, count(*) as n
+    from order_retries
+    where previous_id is not null
+    group by bucket`,
+    [bucketSize],
+  );
+  return addedUp(toBuckets(settled), toBuckets(failed));
+}
+
+/** How many ids of each bucket of `order_retries` there are: each took a failure out of the figures. */
+export async function countUndoneBuckets(tx: Queryable): Promise<Map<number, number>> {
+  return toBuckets(
+    await tx.query(
+      "select id div ? as bucket, count(*) as n from order_retries group by bucket",
       [bucketSize],
     ),
   );
@@ -169,16 +219,57 @@ export async function countRefundBuckets(tx: Queryable): Promise<Map<number, num
   );
 }
 
-/** The settled orders of one bucket that count. */
+/** The orders of one bucket that count, each as it was settled first. */
 export async function readOrderBucket(tx: Queryable, bucket: number): Promise<SettledOrder[]> {
+  const ids = [bucket * bucketSize, (bucket + 1) * bucketSize];
   const rows = await tx.query(
     `
     select ${orderColumns}
     from orders
-    where id >= ? and id < ? and ${countedOrder}`,
+    where id >= ? and id < ? and ${countedOrder} and retry_id is null`,
+    ids,
+  );
+  const failed = await tx.query(
+    `
+    select *
+    from order_retries
+    where order_id >= ? and order_id < ? and previous_id is null`,
+    ids,
+  );
+  return [...rows.map(toSettledOrder), ...failed.map((row) => failureBefore(toRetry(row)))];
+}
+
+/** The orders that count as they were settled after the times of one bucket of `order_retries`. */
+export async function readAgainBucket(tx: Queryable, bucket: number): Promise<SettledOrder[]> {
+  const ids = [bucket * bucketSize, (bucket + 1) * bucketSize];
+  const rows = await tx.query(
+    `
+    select ${orderColumns}
+    from order_retries
+    straight_join orders on orders.id = order_retries.order_id
+      and orders.retry_id = order_retries.id
+    where order_retries.id >= ? and order_retries.id < ? and ${countedOrder}`,
+    ids,
+  );
+  const failed = await tx.query(
+    `
+    select following.*
+    from order_retries
+    straight_join order_retries following on following.order_id = order_retries.order_id
+      and following.number = order_retries.number + 1
+    where order_retries.id >= ? and order_retries.id < ?`,
+    ids,
+  );
+  return [...rows.map(toSettledOrder), ...failed.map((row) => failureBefore(toRetry(row)))];
+}
+
+/** One bucket of `order_retries`. */
+export async function readUndoneBucket(tx: Queryable, bucket: number): Promise<OrderRetry[]> {
+  const rows = await tx.query(
+    "select * from order_retries where id >= ? and id < ?",
     [bucket * bucketSize, (bucket + 1) * bucketSize],
   );
-  return rows.map(toSettledOrder);
+  return rows.map(toRetry);
 }
 
 /** The finished refunds of one bucket that count. */
@@ -237,6 +328,7 @@ function toSettledOrder(row: Row): SettledOrder {
     currency: String(row.currency),
     totalCents: toInteger(row.total_cents),
     settledAt: String(row.settled_at),
+    ...(row.retry_id === null ? {} : { retryId: toInteger(row.retry_id) }),
   };
 }
 
@@ -253,4 +345,12 @@ function toFinishedRefund(row: Row): FinishedRefund {
 
 function toBuckets(rows: readonly Row[]): Map<number, number> {
   return new Map(rows.map((row) => [toInteger(row.bucket), toInteger(row.n)]));
+}
+
+function addedUp(
+  a: Map<number, number>,
+  b: ReadonlyMap<number, number>,
+): Map<number, number> {
+  for (const [bucket, count] of b) a.set(bucket, (a.get(bucket) ?? 0) + count);
+  return a;
 }

@@ -39,6 +39,44 @@ export function decideStockChange(before: StockUnits, change: StockChange): Stoc
   return { kind: "change", stockQty, receivedQty };
 }
 
+/**
+ * What a change of units is called in a product's timeline: units that came in (`received`), units that were taken off
+ * because a count says so (`corrected`), and units that came back by a refund (`returned`).
+ */
+export type MovementKind = "received" | "corrected" | "returned";
+
+/**
+ * What a change by hand is in the product's timeline: more units are `received`, fewer are `corrected`, whether they
+ * were added or set.
+ *
+ * @returns the kind and by how many the units changed; undefined where they stay as they are
+ */
+export function movementOf(
+  before: StockUnits,
+  after: StockUnits,
+): { kind: MovementKind; qty: number } | undefined {
+  const qty = after.stockQty - before.stockQty;
+  return qty === 0 ? undefined : { kind: qty > 0 ? "received" : "corrected", qty };
+}
+
+/** What the timeline says of the units that a product began with. */
+export const firstStock = "first stock";
+
+/**
+ * Why a change can't be made, as a sentence without its subject.
+ *
+ * @param before as the locked row says
+ */
+export function stockProblem(
+  { stockQty }: StockUnits,
+  { kind, ...wanted }: StockDecision,
+): string | undefined {
+  if (kind === "change") return undefined;
+  return kind === "fewer_than_none"
+    ? `Cannot take ${stockQty - wanted.stockQty} units of it: only ${stockQty} left`
+    : `Cannot keep ${wanted.receivedQty} units of it: there may be ${maxUnits} at most`;
+}
+
 /** The error for a product that there is not. */
 export function unknownProduct(sku: string): WorkflowError {
   return new WorkflowError("not_found", `There is no product "${sku}"`);

@@ -190,6 +190,30 @@ export function rejectConflict(
 }
 
 /**
+ * Rejects the rows of an order that names products that there are not, where orders must not create them.
+ *
+ * @param skus of these products
+ */
+export function rejectUnknownSkus(
+  rows: readonly CsvRow[],
+  places: ColumnPlaces,
+  skus: readonly string[],
+): RejectedRow[] {
+  const unknown = new Set(skus);
+  const skuOf = ({ fields }: CsvRow) => (fields[places.product_sku] ?? "").trim();
+  const first = rows.find((row) => unknown.has(skuOf(row)))!;
+  return rows.map((row) =>
+    rejectedFor(
+      row,
+      unknown.has(skuOf(row))
+        ? "product_sku: there is no such product and orders may not create one: add it first, or correct the SKU " +
+          `(${JSON.stringify(skuOf(row))})`
+        : `another row of the order names a product that there is not (line ${first.line})`,
+    )
+  );
+}
+
+/**
  * All rows of an order of which some were left out: corrected, the file must have the order whole, or the rest
  * of it would be missing.
  *

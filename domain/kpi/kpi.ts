@@ -39,6 +39,15 @@ export interface OrderKpiEvent extends KpiEventFacts {
   kind: KpiKindOf<"order">;
   /** Database id. */
   orderId: number;
+  /**
+   * Of an order that was taken up again after it had failed: which time, and whether this takes the failure before it
+   * out of the figures or counts the end after it. Missing of the end before the first time.
+   */
+  retry?: {
+    /** Of its row in `order_retries`. */
+    id: number;
+    undoes: boolean;
+  };
 }
 
 /** A refund that came to its end. */
@@ -68,6 +77,26 @@ export interface SettledOrder {
   totalCents: number;
   /** UTC, `YYYY-MM-DD HH:MM:SS[.ffffff]`. */
   settledAt: string;
+  /** The latest time that it was taken up again; missing where it never was. */
+  retryId?: number;
+}
+
+/** That an order which had failed was taken up again: what it had counted as is to be taken out of the figures. */
+export interface OrderRetry {
+  /** Of its row in `order_retries`. */
+  id: number;
+  /** Database id of the order. */
+  orderId: number;
+  /** The time before; null at the first. */
+  previousId: number | null;
+  /** Database id of the customer, as the order failed. */
+  customerId: number;
+  /** ISO 4217, upper case, as the order failed. */
+  currency: string;
+  /** As the order failed. */
+  totalCents: number;
+  /** When it was settled: UTC, `YYYY-MM-DD HH:MM:SS[.ffffff]`. */
+  failedAt: string;
 }
 
 /** A finished refund, as much of it as counts. */
@@ -88,12 +117,44 @@ export interface FinishedRefund {
 
 /** The events by which a settled order counts: one, or none where its status counts nowhere. */
 export function orderKpiEvents(
-  { id: orderId, status, customerId, currency, totalCents: cents, settledAt }: SettledOrder,
+  { id: orderId, status, customerId, currency, totalCents: cents, settledAt, retryId }:
+    SettledOrder,
   kpiDay: (settledAt: string) => string,
 ): OrderKpiEvent[] {
   const kind = kpiKindOf("order", status) as KpiKindOf<"order"> | undefined;
   if (kind === undefined) return [];
-  return [{ kind, orderId, day: kpiDay(settledAt), currency, cents, customerId }];
+  const event = { kind, orderId, day: kpiDay(settledAt), currency, cents, customerId };
+  return [retryId === undefined ? event : { ...event, retry: { id: retryId, undoes: false } }];
+}
+
+/**
+ * The events of a time that an order was taken up again: the failure before it, which may not have been counted yet,
+ * and that it counts no more. Each counts once by a key of its own, so they may come in any order, with any others of
+ * the order and however often.
+ */
+export function retryKpiEvents(
+  retry: OrderRetry,
+  kpiDay: (settledAt: string) => string,
+): OrderKpiEvent[] {
+  return orderKpiEvents(failureBefore(retry), kpiDay).flatMap((failed) => [
+    failed,
+    { ...failed, retry: { id: retry.id, undoes: true } },
+  ]);
+}
+
+/** The order as it had failed before it was taken up again. */
+export function failureBefore(
+  { orderId, previousId, customerId, currency, totalCents, failedAt }: OrderRetry,
+): SettledOrder {
+  const failure = {
+    id: orderId,
+    status: "FAILED",
+    customerId,
+    currency,
+    totalCents,
+    settledAt: failedAt,
+  };
+  return previousId === null ? failure : { ...failure, retryId: previousId };
 }
 
 /** The events by which a finished refund counts: one, or none where its status counts nowhere. */

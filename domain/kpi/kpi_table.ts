@@ -18,7 +18,8 @@ export interface KpiKindRow {
 
 /**
  * Everything that counts. An order, and likewise a refund, counts once, as the one kind of the status that it ended
- * in: a kind may only be of a status that is never left.
+ * in: a kind may only be of a status that is never left, but by an order that is taken up again, whose failure is
+ * taken out of the figures then (`retryKpiEvents`).
  */
 export const kpiKinds = {
   paid: { of: "order", status: "PAID", leaderboard: 1 },

@@ -6,8 +6,8 @@
  * One short text instead of a field for each part, because writing and reading fields was a fifth of what
  * a message cost the process and Redis together.
  *
- * Every message carries the money it is about, so that a queue can be counted in money without reading
- * the database.
+ * Every message about an order carries the money it is about, so that a queue can be counted in money without
+ * reading the database.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { groupOf, type MessageType, type ShapeOf, workOf } from "./work.ts";
 
 export { type Group, groupOf, groups, type MessageType } from "./work.ts";
 
-/** What every message is about. */
+/** What every message is about, but those about a product. */
 export interface Subject {
   /** Database id of the order. */
   orderId: number;
@@ -30,7 +30,7 @@ export interface Subject {
 export interface Answer {
   /** Whether the money was taken. */
   outcome: "succeeded" | "declined";
-  /** Name of the provider, as in `payments.provider`; without spaces and slashes. */
+  /** Name of the provider, as in `payments.provider`; without slashes and percent signs. */
   provider: string;
   /**
    * The key that was charged under, without spaces: the order has to have it still when the answer counts. Left out by
@@ -55,10 +55,24 @@ export interface Details {
 }
 
 /** A message of one type. */
-export type MessageOf<T extends MessageType> = { type: T } & Subject & Details[ShapeOf<T>];
+export type MessageOf<T extends MessageType> = ShapeOf<T> extends "product" ? ProductMessageOf<T>
+  : { type: T } & Subject & Details[Exclude<ShapeOf<T>, "product">];
+
+/** A message about a product and no order. */
+interface ProductMessageOf<T extends MessageType> {
+  type: T;
+  /** Database id. */
+  productId: number;
+}
 
 /** Everything that can stand in a stream. */
 export type Message = { [T in MessageType]: MessageOf<T> }[MessageType];
+
+/** A message about an order. */
+export type OrderMessage = Exclude<Message, StockMessage>;
+
+/** Units of a product came in, or came back: take up orders that wait for them. */
+export type StockMessage = MessageOf<"stock.arrived">;
 
 /** Reserve stock for a `PENDING` order. */
 export type ReserveMessage = MessageOf<"order.reserve">;
@@ -99,14 +113,17 @@ export const traceField = "traceparent";
 /**
  * The message as a text: `TYPE ORDER_ID AMOUNT_CENTS CURRENCY`, then the refund's id where it is about
  * one, or outcome, provider (with `/KEY` where there is a key) and the provider's reference, which alone may have
- * spaces, where it is an answer.
+ * spaces, where it is an answer. One about a product is `TYPE PRODUCT_ID`.
  */
 export function encodeMessage(message: Message): string {
+  if ("productId" in message) return `${message.type} ${message.productId}`;
   const subject = `${message.type} ${message.orderId} ${message.amountCents} ${message.currency}`;
   if ("refundId" in message) return `${subject} ${message.refundId}`;
   if ("outcome" in message) {
     const { outcome, provider, key, providerRef } = message;
-    const from = key === undefined ? provider : `${provider}/${key}`;
+    // A source may call its provider by several words.
+    const name = provider.includes(" ") ? provider.replaceAll(" ", "%20") : provider;
+    const from = key === undefined ? name : `${name}/${key}`;
     return `${subject} ${outcome} ${from} ${providerRef}`;
   }
   return subject;
@@ -118,12 +135,18 @@ export function encodeMessage(message: Message): string {
  */
 export function purposeOf(message: Message): string {
   const purpose = workOf[message.type].purpose ?? message.type;
+  if ("productId" in message) return `${purpose} ${message.productId}`;
   if ("refundId" in message) return `${purpose} ${message.orderId} ${message.refundId}`;
   if ("outcome" in message) {
     const { orderId, amountCents, currency, outcome, provider, providerRef } = message;
     return `${purpose} ${orderId} ${outcome} ${amountCents} ${currency} ${provider} ${providerRef}`;
   }
   return `${purpose} ${message.orderId}`;
+}
+
+/** The order that a message is about; null where it is about a product. */
+export function orderIdOf(message: Message): number | null {
+  return "orderId" in message ? message.orderId : null;
 }
 
 /** The message as the fields of a stream entry, as XADD takes them. */
@@ -159,6 +182,11 @@ export function decodeMessage(text: string): Message | string {
   const words = text.split(" ");
   const type = words[0]! as MessageType;
   if (!Object.hasOwn(groupOf, type)) return `unknown message type ${JSON.stringify(type)}`;
+  if (workOf[type].shape === "product") {
+    const productId = positive(words[1]);
+    if (productId === undefined) return `product id ${JSON.stringify(words[1] ?? null)} is no id`;
+    return words.length > 2 ? tooLong : { type, productId } as Message;
+  }
   const orderId = positive(words[1]);
   const amountCents = whole(words[2]);
   const currency = words[3];
@@ -178,6 +206,8 @@ export function decodeMessage(text: string): Message | string {
       const answer = decodeAnswer(words.slice(4));
       return typeof answer === "string" ? answer : { ...subject, ...answer } as Message;
     }
+    default:
+      return `nobody can read a ${type}`;
   }
 }
 
@@ -185,7 +215,7 @@ const tooLong = "there is more in it than a message of its type has";
 
 function decodeAnswer([outcome, from = "", ...ref]: string[]): Answer | string {
   const slash = from.indexOf("/");
-  const provider = slash < 0 ? from : from.slice(0, slash);
+  const provider = (slash < 0 ? from : from.slice(0, slash)).replaceAll("%20", " ");
   const key = slash < 0 ? {} : { key: from.slice(slash + 1) };
   const providerRef = ref.join(" ");
   if (outcome !== "succeeded" && outcome !== "declined") {

@@ -77,13 +77,13 @@ export const orderEnd = ["order_notice", "order_count"] as const satisfies reado
 export interface Work {
   /** The group that handles it. */
   group: Group;
-  /** What its text says beside what every message says, see `Details` in `messages.ts`. */
-  shape: "order" | "refund" | "answer";
+  /** What its text says beside what every message says, see `Details` in `messages.ts`; `product` has no order. */
+  shape: "order" | "refund" | "answer" | "product";
   /**
    * The needs that it brings about by itself or by what follows from it, first the one that it is there for. What is
    * missing here recovery publishes again and again.
    */
-  brings: readonly [Need, ...Need[]];
+  brings: readonly Need[];
   /** Where several types are there for the same: what they are there for. */
   purpose?: string;
 }
@@ -91,6 +91,8 @@ export interface Work {
 /** Every type of message. */
 export const typeTable = {
   "order.reserve": { group: "orders", shape: "order", brings: ["reserve", "settle", ...orderEnd] },
+  // Looked for by itself, see `streams/stock/awaited_stock.ts`: it is about no order.
+  "stock.arrived": { group: "orders", shape: "product", brings: [] },
   "payment.charge": {
     group: "payments",
     shape: "order",

@@ -28,12 +28,17 @@ export interface Notification {
   externalOrderId: string;
   /** Database id of the refund that it is about; null where it is about the order. */
   refundId: number | null;
-  /** Who is told: whom the order was placed for, and the shop's own name for the customer, null of a guest. */
-  customer: { externalId: string | null; email: string; name: string };
+  /**
+   * Who is told: whom the order was placed for, and the shop's own name for the customer, null of a guest. Without an
+   * address, nobody.
+   */
+  customer: { externalId: string | null; email: string | null; name: string };
   /** The order's. */
   status: OrderStatus;
   /** Why the order failed. */
   failureReason: FailureReason | null;
+  /** What an order that failed for want of stock lacked, in the order of SKUs; missing of others. */
+  shortages?: readonly { sku: string; missingQty: number }[];
   /** ISO 4217, upper case. */
   currency: string;
   /** What it is about, in minor units: the order's total or the refund's amount. */

@@ -16,6 +16,9 @@ export const notificationChannels = ["log", "email", "webhook"] as const;
 /** One of {@linkcode notificationChannels}. */
 export type NotificationChannel = typeof notificationChannels[number];
 
+/** What the history says of a notification that could not be sent for want of an address. */
+export const noAddressError = "no e-mail address";
+
 /** A channel whose notifications leave the process. */
 export type OutwardChannel = Exclude<NotificationChannel, "log">;
 
@@ -38,9 +41,15 @@ const refundEvents: Readonly<Record<RefundStatus, string | null>> = {
   FAILED: "refund.failed:",
 };
 
-/** `order.paid`, `order.failed` or `order.cancelled`; null while the order is not settled. */
-export function orderEventName(status: OrderStatus): string | null {
-  return orderEvents[status];
+/**
+ * `order.paid`, `order.failed` or `order.cancelled`; null while the order is not settled. An order that was taken up
+ * again can fail more than once: after the second time, `order.failed:2`.
+ *
+ * @param retries how often it was taken up again
+ */
+export function orderEventName(status: OrderStatus, retries = 0): string | null {
+  const event = orderEvents[status];
+  return status === "FAILED" && retries > 0 ? `${event}:${retries}` : event;
 }
 
 /** The states of orders of which there is something to tell, with the names of the events. */
@@ -55,10 +64,11 @@ export function refundEventName(refundId: number, status: RefundStatus): string 
 }
 
 /**
- * What became of a notification: `logged` is a row of the history, of which nobody has heard; the others left the
- * process or are to. One that is sent again waits although it was sent before.
+ * What became of a notification: `logged` is a row of the history, of which nobody has heard; for `no_address` there was
+ * nobody to send it to, and nobody tries; the others left the process or are to. One that is sent again waits although
+ * it was sent before.
  */
-export const notificationStates = ["logged", "sent", "waiting", "given_up"] as const;
+export const notificationStates = ["logged", "sent", "waiting", "given_up", "no_address"] as const;
 
 /** One of {@linkcode notificationStates}. */
 export type NotificationState = typeof notificationStates[number];
@@ -67,11 +77,18 @@ export type NotificationState = typeof notificationStates[number];
  * What became of a notification.
  *
  * @param facts.isDue somebody is still to send it
+ * @param facts.lacksAddress there was no address to send it to
  */
 export function notificationState(
-  { channel, success, isDue }: { channel: string; success: boolean; isDue: boolean },
+  { channel, success, isDue, lacksAddress }: {
+    channel: string;
+    success: boolean;
+    isDue: boolean;
+    lacksAddress: boolean;
+  },
 ): NotificationState {
   if (channel === "log") return "logged";
   if (isDue) return "waiting";
+  if (lacksAddress) return "no_address";
   return success ? "sent" : "given_up";
 }

@@ -23,6 +23,12 @@ export function notificationWebhook(notification: Notification): string {
       refund_id: notification.refundId,
       status: notification.status,
       failure_reason: notification.failureReason,
+      ...(notification.shortages === undefined ? {} : {
+        shortages: notification.shortages.map(({ sku, missingQty }) => ({
+          sku,
+          missing_qty: missingQty,
+        })),
+      }),
       currency: notification.currency,
       amount_cents: notification.amountCents,
       total_cents: notification.totalCents,

@@ -8,7 +8,7 @@
 import { hash as digestOf, timingSafeEqual } from "node:crypto";
 
 /** What a token may be for; `admin` includes the others. */
-export const scopes = ["read", "orders", "refunds", "cancel", "admin"] as const;
+export const scopes = ["read", "orders", "refunds", "cancel", "stock", "admin"] as const;
 
 /** One of {@linkcode scopes}. */
 export type Scope = (typeof scopes)[number];

@@ -38,17 +38,19 @@ export function isForeign(
  * @param only undefined for those who may change everybody's
  * @param bringer null where nobody knows
  * @param what the thing: `import 7`
+ * @param doing what they want to do, and the scope that lets them do it to everybody's
  */
 export function foreignFault(
   only: OnlyOf | undefined,
   bringer: string | null,
   what: string,
+  doing: { verb: string; scope: string } = { verb: "cancel", scope: "cancel" },
 ): WorkflowError | undefined {
   if (only === undefined || !isForeign(only, bringer)) return undefined;
   return only.seesOthers
     ? new WorkflowError(
       "not_yours",
-      `Cannot cancel ${what}: another token has brought it, so this needs the scope cancel`,
+      `Cannot ${doing.verb} ${what}: another token has brought it, so this needs the scope ${doing.scope}`,
     )
     : new WorkflowError("not_found", `There is no ${what}`);
 }

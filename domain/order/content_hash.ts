@@ -5,6 +5,7 @@
  */
 
 import { hash as digestOf } from "node:crypto";
+import type { RefundItems } from "../refund/refund_items.ts";
 import type { Adjustment } from "./adjustment.ts";
 import type { SourcePayment } from "./source_payment.ts";
 
@@ -57,21 +58,38 @@ function itemText({ sku, unitPriceCents, qty }: OrderContent["items"][number]): 
 }
 
 /**
- * 16 bytes that are equal for equal refund requests.
+ * 16 bytes that are equal for equal refund requests. Those of a mere amount have what they had before requests could
+ * name parts of an order.
  *
+ * @param request.items the parts that it is about; null for a mere amount
  * @param request.owner the token that the key belongs to; empty for whoever has none
  */
 export function refundRequestHash(
-  request: { orderId: number; amountCents: number | null; reason: string | null; owner: string },
+  request: {
+    orderId: number;
+    amountCents: number | null;
+    items: RefundItems | null;
+    reason: string | null;
+    owner: string;
+  },
 ): Uint8Array {
-  const { orderId, amountCents, reason, owner } = request;
-  const text = `${orderId}\n${amountCents}\n${JSON.stringify(reason)}`;
+  const { orderId, amountCents, items, reason, owner } = request;
+  const head = `${orderId}\n${amountCents}\n${JSON.stringify(reason)}`;
+  const text = items === null ? head : `${head}\n${itemsText(items)}`;
   return Uint8Array.fromHex(hash(owner === "" ? text : `${text}\n${owner}`));
 }
 
 /** 16 bytes in hexadecimal that are equal for equal texts. */
 export function textDigest(text: string): string {
   return hash(text);
+}
+
+function itemsText({ lines, adjustments, restock }: RefundItems): string {
+  return JSON.stringify([
+    lines.map(({ sku, itemId, qty, restock }) => [sku, itemId, qty, restock]),
+    adjustments.map(({ kind, amountCents }) => [kind, amountCents]),
+    restock,
+  ]);
 }
 
 /** 16 bytes in hexadecimal that are equal for equal causes of dead letters. */

@@ -16,7 +16,9 @@ export type IntakeOutcome =
   /** It is known with the same content. */
   | "unchanged"
   /** It is known with another content and must not be changed any more. */
-  | "conflict";
+  | "conflict"
+  /** It would be taken, but names a product that there is not, and none is created for its sake. */
+  | "unknown_sku";
 
 /** How an order that comes in differs from the one that the books have. */
 export interface IntakeChange {
@@ -33,6 +35,8 @@ export interface IntakeChange {
   foreign: boolean;
   /** It was paid by a payment that another order has. */
   paymentTaken?: boolean;
+  /** It names a product that there is not, and must not create it. */
+  namesUnknown?: boolean;
 }
 
 /**
@@ -62,12 +66,13 @@ function outcomeOf(
   change: IntakeChange,
   onPendingChange: PendingChange,
 ): IntakeOutcome {
-  if (known === undefined) return "new";
+  if (known === undefined) return change.namesUnknown ? "unknown_sku" : "new";
   const mayChange = known.status === "PENDING" && onPendingChange !== "conflict" &&
     !change.foreign;
   if (!change.content) return change.recipient && mayChange ? "updated" : "unchanged";
   if (!mayChange) return "conflict";
-  return change.takesAway && onPendingChange === "update" ? "conflict" : "updated";
+  if (change.takesAway && onPendingChange === "update") return "conflict";
+  return change.namesUnknown ? "unknown_sku" : "updated";
 }
 
 /** One thing that an order has: all its units of a product at one price. */

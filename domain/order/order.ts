@@ -11,7 +11,14 @@ export type OrderStatus = "PENDING" | "RESERVED" | "PAID" | "FAILED" | "CANCELLE
 export type FailureReason = "insufficient_stock" | "payment_declined" | "payment_timeout";
 
 /** What can happen to an order. */
-export type OrderEvent = "reserve" | "run_short" | "pay" | "decline" | "time_out" | "cancel";
+export type OrderEvent =
+  | "reserve"
+  | "run_short"
+  | "pay"
+  | "decline"
+  | "time_out"
+  | "cancel"
+  | "retry";
 
 /** Stands in `payments.provider` of an order that costs nothing: no provider was asked, and none ever is. */
 export const noProvider = "none";
@@ -32,7 +39,8 @@ export const orderTransitions: Readonly<
   PENDING: { reserve: "RESERVED", run_short: "FAILED", cancel: "CANCELLED" },
   RESERVED: { pay: "PAID", decline: "FAILED", time_out: "FAILED", cancel: "CANCELLED" },
   PAID: {},
-  FAILED: {},
+  // Only where it failed for want of stock, see retriedReason.
+  FAILED: { retry: "PENDING" },
   CANCELLED: {},
 };
 
@@ -51,6 +59,9 @@ export const failureReasons: Readonly<Partial<Record<OrderEvent, FailureReason>>
   decline: "payment_declined",
   time_out: "payment_timeout",
 };
+
+/** The reason for which an order must have failed to be taken up again. */
+export const retriedReason: FailureReason = "insufficient_stock";
 
 /** The states in which an event can happen, and the one that it leads to. */
 export interface Transition<Status> {
@@ -82,9 +93,9 @@ function transitionOf<Status extends string, Event extends string>(
   return { from, to };
 }
 
-/** True once nothing more happens to the order by itself. */
+/** True once nothing more happens to the order by itself; a person may have it taken up again. */
 export function isSettled(status: OrderStatus): boolean {
-  return Object.keys(orderTransitions[status]).length === 0;
+  return Object.keys(orderTransitions[status]).every((event) => event === "retry");
 }
 
 /** An order as its row says, without its items. */
@@ -105,6 +116,12 @@ export interface OrderFacts {
   refundedCents: number;
   /** UTC, `YYYY-MM-DD HH:MM:SS.ffffff`; null until settled. */
   settledAt: string | null;
+  /** Its source said that it is paid: its payment is recorded, and it is never charged. */
+  paidAtSource?: true;
+  /** Its latest row in `order_retries`; missing where it was never taken up again. */
+  retryId?: number;
+  /** True while it is `PENDING` and waits for stock; else missing. */
+  backordered?: true;
 }
 
 /**
@@ -115,11 +132,12 @@ export interface OrderFacts {
  */
 export function orderAfter(order: OrderFacts, event: OrderEvent, now: string): OrderFacts {
   const status = orderTransitions[order.status][event];
-  if (status === undefined) {
+  if (status === undefined || (event === "retry" && order.failureReason !== retriedReason)) {
     throw new Error(`Cannot ${event} order ${order.id}: it is ${order.status}`);
   }
+  const { backordered: _, ...rest } = order;
   return {
-    ...order,
+    ...rest,
     status,
     failureReason: failureReasons[event] ?? null,
     settledAt: isSettled(status) ? now : null,

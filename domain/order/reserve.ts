@@ -11,7 +11,9 @@ export type ReserveDecision =
   /** Take the units and become `RESERVED`. */
   | { kind: "reserve" }
   /** Become `FAILED`; nothing is taken. */
-  | { kind: "fail"; reason: FailureReason }
+  | { kind: "fail"; reason: FailureReason; missing: readonly ItemNeed[] }
+  /** Stay `PENDING` until there is stock; nothing is taken. */
+  | { kind: "wait"; missing: readonly ItemNeed[] }
   /** Was reserved before: charge again, the gateway knows the key. */
   | { kind: "already_reserved" }
   /** Was settled before: repeat what follows from it. */
@@ -45,15 +47,114 @@ export function decideReservations(
       case "CANCELLED":
         return { kind: "already_settled" };
       case "PENDING": {
-        const short = needs.some(({ productId, qty }) => (stock.get(productId) ?? 0) < qty);
-        if (short) return { kind: "fail", reason: "insufficient_stock" };
-        for (const { productId, qty } of needs) {
-          stock.set(productId, stock.get(productId)! - qty);
-        }
+        const missing = missingUnits(needs, stock);
+        if (missing.length > 0) return { kind: "fail", reason: "insufficient_stock", missing };
+        takeUnits(needs, stock);
         return { kind: "reserve" };
       }
     }
   });
+}
+
+/** When an order came: those that were placed first are served first, and of them the lower id. */
+export interface OrderPlace {
+  /** Database id. */
+  orderId: number;
+  /** UTC, `YYYY-MM-DD HH:MM:SS.ffffff`. */
+  placedAt: string;
+}
+
+/** Where orders may wait for stock, who else waits. */
+export interface StockQueues {
+  /** By product id, the first of the orders that wait for it and are not among the requests. */
+  ahead: ReadonlyMap<number, OrderPlace>;
+  /** When each of the requests came, by order id. */
+  places: ReadonlyMap<number, OrderPlace>;
+  /** Whether an order waits where something is short, or fails. */
+  waits: (order: OrderFacts) => boolean;
+}
+
+/**
+ * The same where orders may wait for stock: first come, first served, by when they were placed. An order that lacks
+ * units of a product, or comes after another one that waits for it, waits for it as well; units of what it does not
+ * lack are left to others meanwhile.
+ *
+ * @param requests one entry an order, in any order
+ * @param stock units left by product id; **changed in place** to what is left afterwards
+ * @returns a decision for each request, in the same order as these
+ */
+export function decideInTurn(
+  requests: readonly ReserveRequest[],
+  stock: Map<number, number>,
+  { ahead, places, waits }: StockQueues,
+): ReserveDecision[] {
+  const decisions = new Map<number, ReserveDecision>();
+  const kept = new Set<number>();
+  const inTurn = requests.toSorted((a, b) =>
+    comparePlaces(places.get(a.order.id)!, places.get(b.order.id)!)
+  );
+  for (const request of inTurn) {
+    const { order, needs } = request;
+    if (order.status !== "PENDING") {
+      decisions.set(order.id, decideReservations([request], stock)[0]!);
+      continue;
+    }
+    const mayWait = waits(order);
+    const place = places.get(order.id)!;
+    const missing = needs.flatMap((need) => {
+      const { productId, qty } = need;
+      const first = ahead.get(productId);
+      const isBehind = mayWait &&
+        (kept.has(productId) || (first !== undefined && comparePlaces(first, place) < 0));
+      // What is there is for those that came before.
+      return isBehind ? [need] : missingUnits([{ productId, qty }], stock);
+    });
+    if (missing.length === 0) {
+      takeUnits(needs, stock);
+      decisions.set(order.id, { kind: "reserve" });
+    } else if (mayWait) {
+      for (const { productId } of missing) kept.add(productId);
+      decisions.set(order.id, { kind: "wait", missing });
+    } else decisions.set(order.id, { kind: "fail", reason: "insufficient_stock", missing });
+  }
+  return requests.map(({ order }) => decisions.get(order.id)!);
+}
+
+/** The first of those who wait for a product, as many as its units cover. */
+export function coveredBy<Waiting extends { qty: number }>(
+  queue: readonly Waiting[],
+  units: number,
+): Waiting[] {
+  const covered: Waiting[] = [];
+  let left = units;
+  for (const waiting of queue) {
+    left -= waiting.qty;
+    if (left < 0) break;
+    covered.push(waiting);
+  }
+  return covered;
+}
+
+function comparePlaces(a: OrderPlace, b: OrderPlace): number {
+  if (a.placedAt !== b.placedAt) return a.placedAt < b.placedAt ? -1 : 1;
+  return a.orderId - b.orderId;
+}
+
+/** What there is too little of, and by how much. */
+function missingUnits(
+  needs: readonly ItemNeed[],
+  stock: ReadonlyMap<number, number>,
+): ItemNeed[] {
+  const missing: ItemNeed[] = [];
+  for (const { productId, qty } of needs) {
+    const left = stock.get(productId) ?? 0;
+    if (left < qty) missing.push({ productId, qty: qty - left });
+  }
+  return missing;
+}
+
+function takeUnits(needs: readonly ItemNeed[], stock: Map<number, number>): void {
+  for (const { productId, qty } of needs) stock.set(productId, stock.get(productId)! - qty);
 }
 
 /** All items of an order put together by product, in the order of product ids. */

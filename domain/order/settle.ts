@@ -16,6 +16,8 @@ export interface GatewayAnswer {
   currency: string;
   /** The provider's own name for the charge. */
   providerRef: string;
+  /** It is the payment that was made at the order's source. */
+  isSourcePayment?: boolean;
 }
 
 /** Money that was recorded for an order, be it on its way back or gone; a refusal is none. */
@@ -42,6 +44,8 @@ export type SettleDecision =
   | { kind: "late_success" }
   /** The order is not reserved yet, so nothing can have been charged: look again later. */
   | { kind: "too_early" }
+  /** Other money for an order that was paid at its source: look again once that payment is recorded. */
+  | { kind: "source_first" }
   /** Another amount or currency was taken than was asked for: record it and hold the order for a person. */
   | { kind: "dispute" }
   /** It waits for a person already. */
@@ -56,7 +60,8 @@ export type SettleDecision =
 /**
  * Decides what one answer does to its order.
  *
- * An order that is over gives back whatever was taken; one that is `RESERVED` is paid by its total alone.
+ * An order that is over gives back whatever was taken; one that is `RESERVED` is paid by its total alone, and one that
+ * was paid at its source by that payment alone, which nobody else's refusal undoes.
  * While money is disputed, only the provider itself can repair it: by saying of the same charge that it took the
  * total after all, unless all of it went back. That it took nothing is not believed without a person, because it said otherwise before; nor is it
  * of money that a paid order was counted by.
@@ -72,6 +77,9 @@ export function decideSettle(
 ): SettleDecision {
   const { status } = order;
   if (status === "PENDING") return { kind: "too_early" };
+  if (status === "RESERVED" && order.paidAtSource && !answer.isSourcePayment) {
+    return { kind: answer.outcome === "declined" ? "already_settled" : "source_first" };
+  }
   if (answer.outcome === "declined") {
     if (status === "PAID" && answer.providerRef === recorded?.providerRef && !recorded.disputed) {
       return { kind: "taken_back" };

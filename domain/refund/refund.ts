@@ -8,6 +8,7 @@
 import { WorkflowError } from "../errors.ts";
 import { namedAmount } from "../money.ts";
 import type { OrderStatus, RefundStatus } from "../order/order.ts";
+import type { HandState } from "./by_hand.ts";
 
 /** A refund of the order, as far as the sums need it. */
 export interface RefundFacts {
@@ -17,6 +18,12 @@ export interface RefundFacts {
   amountCents: number;
   /** As its row says. */
   status: RefundStatus;
+  /** True where it says which parts of the order it is for. */
+  itemized?: boolean;
+  /** Where a person gives it back and no provider: what that person did so far. */
+  byHand?: HandState;
+  /** Why a person refused it. */
+  refusal?: string;
 }
 
 /** What becomes of a request for a refund. */
@@ -83,6 +90,8 @@ export type RefundDecision =
   | { kind: "process" }
   /** It can't be given back; the refund ends as `FAILED`. */
   | { kind: "refuse"; because: string }
+  /** A person has to give it back, and has not said so yet. */
+  | { kind: "by_hand" }
   /** Was processed before: repeat what follows from it. */
   | { kind: "already_processed" }
   /** Was refused before: repeat what follows from it. */
@@ -102,6 +111,8 @@ export function decideRefund(
 ): RefundDecision {
   if (refund.status === "PROCESSED") return { kind: "already_processed" };
   if (refund.status === "FAILED") return { kind: "already_failed" };
+  if (refund.byHand === "waiting") return { kind: "by_hand" };
+  if (refund.byHand === "refused") return { kind: "refuse", because: refund.refusal ?? "refused" };
   if (order.status !== "PAID") {
     return { kind: "refuse", because: `the order is ${order.status}, not PAID` };
   }

@@ -7,6 +7,14 @@
 import { WorkflowError } from "../errors.ts";
 import type { OrderStatus } from "../order/order.ts";
 import { decideRefundRequest, type RefundFacts, refusedRefund } from "./refund.ts";
+import {
+  contentsAfter,
+  decideRefundItems,
+  type OrderContents,
+  type RefundAdjustment,
+  type RefundItems,
+  type RefundLine,
+} from "./refund_items.ts";
 import { reusedKey } from "./refund_request.ts";
 
 /** A request with all that is known of it before anybody looks at its order. */
@@ -15,6 +23,8 @@ export interface KeyedRequest {
   orderId: number;
   /** Null means all that is left. */
   amountCents: number | null;
+  /** Which parts of the order it is about; null where it is about a mere amount. */
+  items: RefundItems | null;
   /** The caller's, or one of its own. */
   idempotencyKey: string;
   /** Whose key it is; others may have the same one for something else. */
@@ -42,14 +52,21 @@ export interface RefundBooks<K extends KnownRequest> {
   >;
   /** Every refund of the orders, by order id. */
   refunds: ReadonlyMap<number, readonly RefundFacts[]>;
+  /** By order id: of all orders of which parts are asked for. */
+  contents: ReadonlyMap<number, OrderContents>;
   /** What was requested before, by key, whosever it is. */
   known: ReadonlyMap<string, readonly K[]>;
 }
 
 /** What becomes of one request. */
 export type TakeDecision<K extends KnownRequest> =
-  /** A refund of so much. */
-  | { kind: "accept"; amountCents: number }
+  /** A refund of so much, and of these parts; of none where it is a mere amount. */
+  | {
+    kind: "accept";
+    amountCents: number;
+    lines: RefundLine[];
+    adjustments: RefundAdjustment[];
+  }
   /** The same as one that was taken before. */
   | { kind: "requested_before"; before: K }
   /** The same as one beside it that is accepted, by its place. */
@@ -63,9 +80,10 @@ export type TakeDecision<K extends KnownRequest> =
  */
 export function decideRefundRequests<K extends KnownRequest>(
   requests: readonly KeyedRequest[],
-  { orders, refunds, known }: RefundBooks<K>,
+  { orders, refunds, contents, known }: RefundBooks<K>,
 ): TakeDecision<K>[] {
   const claimed = new Map(refunds);
+  const holds = new Map(contents);
   const accepted = new Map<string, number>();
   const refused = (fault: WorkflowError): TakeDecision<K> => ({ kind: "refused", fault });
   return requests.map((request, index) => {
@@ -88,16 +106,28 @@ export function decideRefundRequests<K extends KnownRequest>(
         : refused(reusedKey());
     }
     const others = claimed.get(order.id) ?? [];
-    const decision = decideRefundRequest(order, others, request.amountCents);
-    if (decision.kind === "refused") {
-      return refused(refusedRefund(order, request.amountCents, decision));
+    const wanted = request.items === null ? request.amountCents : null;
+    const decision = decideRefundRequest(order, others, wanted);
+    if (decision.kind === "refused") return refused(refusedRefund(order, wanted, decision));
+    let parts = { amountCents: decision.amountCents, ...noParts };
+    if (request.items !== null) {
+      const own = holds.get(order.id)!;
+      const { amountCents } = request;
+      const leftCents = decision.amountCents;
+      const decided = decideRefundItems(order, own, request.items, { leftCents, amountCents });
+      if (decided.kind === "refused") return decided;
+      parts = decided;
+      holds.set(order.id, contentsAfter(own, decided));
     }
-    const { amountCents } = decision;
+    const { amountCents, lines, adjustments } = parts;
     claimed.set(order.id, [...others, { id: Infinity, amountCents, status: "REQUESTED" }]);
     accepted.set(key, index);
-    return { kind: "accept", amountCents };
+    return { kind: "accept", amountCents, lines, adjustments };
   });
 }
+
+/** What a mere amount is a refund of. */
+const noParts = { lines: [] as RefundLine[], adjustments: [] as RefundAdjustment[] };
 
 /** What was requested under the key before. One without an owner can be told by its request alone. */
 function requestedBefore<K extends KnownRequest>(

@@ -8,6 +8,7 @@ import { Hono } from "hono";
 import type { AppDeps } from "../deps.ts";
 import type { ImportRuns } from "../../services/import_runs.ts";
 import { assetRoutes } from "./assets.ts";
+import { byHandRoutes } from "./by_hand.tsx";
 import { customerPageRoutes } from "./customers.tsx";
 import { deadLetterPageRoutes } from "./dead_letters.tsx";
 import { errorPage, notFoundPage } from "./error_page.tsx";
@@ -18,12 +19,18 @@ import { notificationPageRoutes } from "./notifications.tsx";
 import { orderPageRoutes } from "./order.tsx";
 import { orderListPageRoutes } from "./orders.tsx";
 import { overviewPageRoutes } from "./overview.tsx";
+import { newProductPageRoutes } from "./new_products.tsx";
+import { oneProductPageRoutes } from "./product.tsx";
 import { productPageRoutes } from "./products.tsx";
 import { refundPageRoutes } from "./refunds.tsx";
+import { shortagePageRoutes } from "./shortages.tsx";
 import { streamPageRoutes } from "./streams.tsx";
 
 /** Where files are sent to. */
 export const uploadPath = "/dashboard/imports";
+
+/** Where files of stock are sent to. */
+export const stockUploadPath = "/dashboard/products/file";
 
 /** Everything below `/dashboard`. */
 export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
@@ -37,8 +44,12 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", orderListPageRoutes(deps));
   app.route("/", orderPageRoutes(deps));
   app.route("/", refundPageRoutes(deps));
+  app.route("/", byHandRoutes(deps));
+  app.route("/", shortagePageRoutes(deps));
   app.route("/", customerPageRoutes(deps));
   app.route("/", productPageRoutes(deps));
+  app.route("/", newProductPageRoutes(deps));
+  app.route("/", oneProductPageRoutes(deps));
   app.route("/", kpiPageRoutes(deps));
   app.route("/", importPageRoutes(deps, runs));
   app.route("/", deadLetterPageRoutes(deps));

@@ -24,5 +24,7 @@ export function notificationWords(channel: string, state: NotificationState): st
       return `${name} waits`;
     case "given_up":
       return `${name} given up`;
+    case "no_address":
+      return "No e-mail address";
   }
 }

@@ -131,7 +131,7 @@ async function showOne(c: Context, { db }: AppDeps): Promise<Response> {
     (
       <>
         <PageHead title={`#${id}`} crumb={[home, "Notifications"]} note={found.event}>
-          {found.channel !== "log" && (
+          {found.channel !== "log" && found.state !== "no_address" && (
             <PostForm c={c} action={`${home}/${id}/replay`}>
               <button type="submit">Send again</button>
             </PostForm>
@@ -140,9 +140,7 @@ async function showOne(c: Context, { db }: AppDeps): Promise<Response> {
         <div class="columns apart">
           <section aria-labelledby="tries-heading">
             <h2 id="tries-heading" class="heading">Tries</h2>
-            {attempts.length > 0
-              ? <Tries attempts={attempts} />
-              : <NoTries channel={found.channel} />}
+            {attempts.length > 0 ? <Tries attempts={attempts} /> : <NoTries notification={found} />}
           </section>
           <div class="side-stack">
             <section class="card" aria-label="What it is about">
@@ -220,6 +218,7 @@ const stateBadges: Readonly<Record<NotificationState, [name: string, tone: Tone]
   sent: ["Sent", "good"],
   waiting: ["Waiting", "accent"],
   given_up: ["Given up", "bad"],
+  no_address: ["No e-mail address", "plain"],
 };
 
 const State: FC<{ of: NotificationState }> = ({ of }) => {
@@ -308,10 +307,14 @@ const Facts: FC<{ notification: ListedNotification }> = ({ notification }) => (
   </dl>
 );
 
-const NoTries: FC<{ channel: string }> = ({ channel }) => (
+const NoTries: FC<{ notification: ListedNotification }> = (
+  { notification: { channel, state } },
+) => (
   <Empty
     title={channel === "log"
       ? "It is written to the log, which can't fail"
+      : state === "no_address"
+      ? "The order has no e-mail address, so none was sent"
       : "It was not tried yet"}
   />
 );

@@ -10,41 +10,47 @@ import { type OrderDetail, readOrderDetail } from "../../db/orders/order_queries
 import { readOrders } from "../../db/orders/orders.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { bringerOf } from "../../domain/order/bringer.ts";
-import { isSettled } from "../../domain/order/order.ts";
+import { isSettled, retriedReason } from "../../domain/order/order.ts";
+import { writtenOut } from "../../domain/refund/refund_items.ts";
 import { reasonFault, trimmedReason } from "../../domain/refund/refund_request.ts";
 import type { DisputeVerdict } from "../../domain/order/settle.ts";
 import { cancelAndPublish } from "../../services/cancel_order.ts";
 import { decideAndPublish } from "../../services/decide_payment.ts";
 import { requestAndPublish } from "../../services/request_refunds.ts";
-import { cancelsOnly } from "../middleware/caller.ts";
+import { retryAndPublish } from "../../services/retry_orders.ts";
+import { cancelsOnly, retriesOnly } from "../middleware/caller.ts";
 import type { AppDeps } from "../deps.ts";
 import { problemOf } from "../middleware/problem.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
+import { ByHandForms, readByHand } from "./by_hand.tsx";
 import { actorOf, mayCancel, ScopeNeeded } from "./form.tsx";
-import { formatMoney } from "./format.ts";
+import { formatCount, formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
-import {
-  CancelForm,
-  DisputeForm,
-  isDisputed,
-  leftCents,
-  RefundForm,
-  wantedCents,
-} from "./order_actions.tsx";
-import { Customer, Items, Payment, Refunds, Sum } from "./order_facts.tsx";
+import { CancelForm, DisputeForm, isDisputed, leftCents, RetryForm } from "./order_actions.tsx";
+import { Customer, Items, Payment, Refunds, Shortages, Sum } from "./order_facts.tsx";
 import { Notifications, Path, Timeline } from "./order_timeline.tsx";
 import { Notice, Region, regionsToHtml } from "./parts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { idOf, said } from "./queries.ts";
+import {
+  answeredItems,
+  itemFields,
+  RefundForm,
+  unitsLeft,
+  type WantedRefund,
+  wantedRefund,
+} from "./refund_form.tsx";
 import { need } from "./reading.ts";
 
 /** What the address after a change says was done. */
 const outcomes: Readonly<Record<string, string>> = {
   refund: "The refund was requested",
   cancel: "The order was cancelled",
+  retry: "The order was taken up again",
   payment: "The payment was decided about",
+  by_hand: "It was written down",
 };
 
 /** What a form said that could not be done. */
@@ -76,14 +82,15 @@ export function orderPageRoutes(deps: AppDeps): Hono {
     try {
       if (!isConfirmed(form)) return await askRefund(c, deps, form);
       const amountCents = /^[1-9]\d{0,14}$/.test(form.cents ?? "") ? Number(form.cents) : undefined;
-      if (amountCents === undefined || !form.key) {
+      const items = answeredItems(form);
+      if (amountCents === undefined || items === null || !form.key) {
         throw new WorkflowError(
           "invalid",
           "The form is not complete; reload the page and try again",
         );
       }
       const { reason = null, key: idempotencyKey } = form;
-      const request = { orderId: id, amountCents, reason, idempotencyKey };
+      const request = { orderId: id, amountCents, items, reason, idempotencyKey };
       await requestAndPublish(deps, request, actorOf(c));
     } catch (error) {
       return await refuse(c, deps, error, form);
@@ -101,6 +108,18 @@ export function orderPageRoutes(deps: AppDeps): Hono {
       return await refuse(c, deps, error, form);
     }
     return c.redirect(`/dashboard/orders/${id}?done=cancel`, 303);
+  });
+
+  app.post("/orders/:id{[0-9]{1,15}}/retry", async (c) => {
+    const id = idOf(c);
+    const form = await readForm(c);
+    try {
+      if (!isConfirmed(form)) return await askRetry(c, deps);
+      await retryAndPublish(deps, id, actorOf(c), { only: retriesOnly(c.get("caller")) });
+    } catch (error) {
+      return await refuse(c, deps, error, form);
+    }
+    return c.redirect(`/dashboard/orders/${id}?done=retry`, 303);
   });
 
   app.post("/orders/:id{[0-9]{1,15}}/payment", async (c) => {
@@ -148,7 +167,8 @@ async function askRefund(
   form: Record<string, string | undefined>,
 ): Promise<Response> {
   const order = await orderFor(c, deps);
-  const cents = wantedCents(order, form);
+  const wanted = wantedRefund(order, form);
+  const { cents, items } = wanted;
   const reason = trimmedReason(form.reason ?? null);
   const fault = reason === null ? undefined : reasonFault(reason);
   if (fault !== undefined) throw new WorkflowError("invalid", `The reason ${fault}`);
@@ -158,16 +178,28 @@ async function askRefund(
     title: `Refund ${formatMoney(cents, currency)} to ${recipient.name}?`,
     note: noteOf(`Order ${externalOrderId} of ${formatMoney(totalCents, currency)}`, recipient),
     says:
-      `${formatMoney(cents, currency)} of order ${externalOrderId} go back to ${recipient.name}. ` +
+      `${formatMoney(cents, currency)} of order ${externalOrderId} go back to ${recipient.name}` +
+      `${items === undefined ? "" : `: ${writtenOut(wanted, currency)}`}. ` +
       `${left === 0 ? "Nothing" : formatMoney(left, currency)} is left to refund then` +
-      `${reason === null ? "" : `. Reason: ${reason}`}.`,
+      `${reason === null ? "" : `. Reason: ${reason}`}.${goodsOf(order, wanted)}`,
     nav: "/dashboard/orders",
     action: `/dashboard/orders/${order.id}/refund`,
     verb: `Refund ${formatMoney(cents, currency)}`,
-    fields: { cents, reason, key: `dashboard-${crypto.randomUUID()}` },
+    fields: { cents, ...itemFields(items), reason, key: `dashboard-${crypto.randomUUID()}` },
     crumb: [`/dashboard/orders/${order.id}`, externalOrderId],
     keep: "Keep the money",
   });
+}
+
+/** Whether goods come back with a refund; nothing where it is not about any. */
+function goodsOf(order: OrderDetail, { lines, isWhole }: WantedRefund): string {
+  const units = lines.reduce((sum, { qty, restock }) => restock ? sum + qty : sum, 0);
+  if (units > 0) {
+    return ` ${units === 1 ? "1 unit goes" : `${formatCount(units)} units go`} back into stock ` +
+      "once it is processed.";
+  }
+  const isAboutGoods = lines.length > 0 || (isWhole && unitsLeft(order) > 0);
+  return isAboutGoods ? " No unit goes back into stock." : "";
 }
 
 const verdicts: Readonly<Record<DisputeVerdict, [verb: string, says: string]>> = {
@@ -232,6 +264,29 @@ async function askCancel(c: Context, deps: AppDeps): Promise<Response> {
   });
 }
 
+/** Asks before an order is taken up again: it may be charged then. */
+async function askRetry(c: Context, deps: AppDeps): Promise<Response> {
+  const { id, externalOrderId, recipient, totalCents, currency, shortages } = await orderFor(
+    c,
+    deps,
+  );
+  const missing = shortages.map(({ sku, missingQty }) => `${missingQty} of ${sku}`).join(", ");
+  return await askFirst(c, {
+    title: `Take up order ${externalOrderId} of ${recipient.name} again?`,
+    note: `${formatMoney(totalCents, currency)}, ${recipient.email}`,
+    says:
+      `It asks for all its units once more${
+        missing && `; it lacked ${missing}`
+      }. If they are there, ` +
+      `${formatMoney(totalCents, currency)} are charged; if not, it fails again.`,
+    nav: "/dashboard/orders",
+    action: `/dashboard/orders/${id}/retry`,
+    verb: "Take up again",
+    crumb: [`/dashboard/orders/${id}`, externalOrderId],
+    keep: "Leave it",
+  });
+}
+
 /** Shows the page again, with what was wrong and what was typed. */
 async function refuse(
   c: Context,
@@ -243,10 +298,11 @@ async function refuse(
   return await show(c, deps, { error, form });
 }
 
-async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Response> {
+async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Response> {
   const id = idOf(c);
-  const order = await need(readOrderDetail(db, id));
+  const order = await need(readOrderDetail(deps.db, id));
   if (order === undefined) return await notFoundPage(c, `There is no order #${id}`);
+  const waiting = await readByHand(deps, id);
   const regions = regionsOf(order);
   const change = said(c, "done") ?? "";
   return await page(
@@ -277,6 +333,7 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
               <Items order={order} />
               <Region name="sum">{regions.sum}</Region>
             </section>
+            <Region name="shortages">{regions.shortages}</Region>
             <Region name="refunds">{regions.refunds}</Region>
             <section aria-labelledby="timeline-heading" class="card">
               <h2 id="timeline-heading">Timeline</h2>
@@ -291,10 +348,12 @@ async function show(c: Context, { db }: AppDeps, refused?: Refused): Promise<Res
               <Region name="payment">{regions.payment}</Region>
             </section>
             <Decide c={c} order={order} />
+            <ByHandForms c={c} waiting={waiting} />
             <section aria-label="Notifications" class="card">
               <Region name="told">{regions.told}</Region>
             </section>
             <Refund c={c} order={order} typed={refused?.form} />
+            <Retry c={c} order={order} />
             <Cancel c={c} order={order} />
           </div>
         </div>
@@ -333,6 +392,17 @@ const Refund: FC<{ c: Context; order: OrderDetail; typed?: Refused["form"] }> = 
     )
     : null;
 
+/** Taking it up again, where it failed for want of stock. */
+const Retry: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) =>
+  order.failureReason === retriedReason
+    ? (
+      <section aria-labelledby="retry-heading" class="card">
+        <h2 id="retry-heading">Take up again</h2>
+        <RetryForm c={c} order={order} />
+      </section>
+    )
+    : null;
+
 /** Cancelling, until it has come to its end. */
 const Cancel: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) =>
   isSettled(order.status) ? null : (
@@ -357,6 +427,7 @@ function regionsOf(order: OrderDetail) {
     sum: <Sum order={order} />,
     payment: <Payment order={order} />,
     refunds: <Refunds order={order} />,
+    shortages: <Shortages order={order} />,
     told: <Notifications order={order} />,
   };
 }

@@ -8,6 +8,7 @@ import type { FC } from "hono/jsx";
 import { toIsoTime } from "../../db/connection/database.ts";
 import type { OrderDetail, OrderPayment, SourcePayment } from "../../db/orders/order_queries.ts";
 import { adjustmentName } from "../../domain/order/adjustment.ts";
+import { writtenOut } from "../../domain/refund/refund_items.ts";
 import { formatCount, formatMoney } from "./format.ts";
 import { Badge, Columns, linkTo, Money, None, Status, Table, Time } from "./parts.tsx";
 
@@ -80,6 +81,28 @@ const SumLine: FC<
     </dd>
   </div>
 );
+
+/** What it ran short of; nothing where it did not. */
+export const Shortages: FC<{ order: OrderDetail }> = ({ order: { shortages } }) =>
+  shortages.length === 0 ? null : (
+    <section class="card" aria-labelledby="shortages-heading">
+      <h2 id="shortages-heading">
+        {shortages.some(({ isWaiting }) => isWaiting) ? "Waits for stock" : "Ran short of"}
+      </h2>
+      <dl class="facts">
+        {shortages.map(({ sku, name, missingQty }) => (
+          <>
+            <dt key={sku}>
+              <a href={linkTo("/dashboard/products", { q: sku })}>{sku}</a>
+            </dt>
+            <dd>
+              {formatCount(missingQty)} missing <span class="muted small">{name}</span>
+            </dd>
+          </>
+        ))}
+      </dl>
+    </section>
+  );
 
 /** Who ordered, and where the messages go. */
 export const Customer: FC<{ order: OrderDetail }> = (
@@ -231,8 +254,12 @@ export const Refunds: FC<{ order: OrderDetail }> = ({ order: { refunds, currency
               <th scope="row">#{refund.id}</th>
               <td>
                 <Status of={refund.status} />
+                {refund.byHand && <div class="before">by hand</div>}
               </td>
-              <td>{refund.failureReason ?? refund.reason ?? <None />}</td>
+              <td>
+                {refund.failureReason ?? refund.reason ?? (refund.itemized ? null : <None />)}
+                {refund.itemized && <RefundParts refund={refund} currency={currency} />}
+              </td>
               <td class="wide">
                 <Time at={toIsoTime(refund.createdAt)} />
               </td>
@@ -245,3 +272,21 @@ export const Refunds: FC<{ order: OrderDetail }> = ({ order: { refunds, currency
       </Table>
     </section>
   );
+
+/** What a refund is for, and what became of its units. */
+const RefundParts: FC<{ refund: OrderDetail["refunds"][number]; currency: string }> = (
+  { refund, currency },
+) => {
+  const units = refund.lines.reduce((sum, { qty, restock }) => restock ? sum + qty : sum, 0);
+  return (
+    <div class="small muted">
+      {writtenOut(refund, currency)}
+      {units > 0 && refund.status !== "FAILED" && (
+        <div>
+          {formatCount(units)} {units === 1 ? "unit" : "units"}{" "}
+          {refund.status === "PROCESSED" ? "back in stock" : "to go back into stock"}
+        </div>
+      )}
+    </div>
+  );
+};

@@ -47,7 +47,11 @@ function stationsOf(order: OrderDetail): Station[] {
     name: "Stock reserved",
     at: reservedAt,
     look: reservedAt === null ? "" : "done",
-    note: reservedAt === null ? "waiting" : undefined,
+    note: reservedAt !== null
+      ? undefined
+      : order.shortages.some(({ isWaiting }) => isWaiting)
+      ? "waiting for stock"
+      : "waiting",
   };
   switch (status) {
     case "PENDING":
@@ -89,6 +93,8 @@ const steps: Readonly<Record<string, [name: string, look: string]>> = {
   created: ["Taken into the books", "accent"],
   updated: ["Changed by another import", "accent"],
   reserved: ["Stock reserved", "accent"],
+  backordered: ["Ran short, waits for stock", "bad"],
+  retried: ["Taken up again", "accent"],
   paid: ["Paid", "good"],
   failed: ["Failed", "bad"],
   cancelled: ["Cancelled", "bad"],
@@ -99,7 +105,12 @@ const steps: Readonly<Record<string, [name: string, look: string]>> = {
   payment_given_back: ["Payment to be given back", "accent"],
   payment_dismissed: ["Payment dismissed", "accent"],
   payment_reversed: ["Payment given back", "accent"],
+  payment_by_hand: ["Payment waits to be given back by hand", "bad"],
+  payment_returned: ["Payment given back by hand", "accent"],
   refund_requested: ["Refund requested", "accent"],
+  refund_by_hand: ["Refund waits to be given back by hand", "bad"],
+  refund_completed: ["Refund given back by hand", "accent"],
+  refund_refused: ["Refund refused by hand", "bad"],
   refund_processed: ["Refund processed", "good"],
   refund_failed: ["Refund failed", "bad"],
   notification_replayed: ["Notification sent again", "accent"],
@@ -188,16 +199,18 @@ function entryOfNotification(notification: ListedNotification): Entry[] {
   return [{
     at: notification.sentAt ?? notification.createdAt,
     name: notificationWords(notification.channel, notification.state),
-    look: notification.success ? "" : "bad",
+    look: notification.success || notification.state === "no_address" ? "" : "bad",
     refundId: notification.refundId,
     attempt: 1,
-    detail: notification.error === null ? event : `${event}: ${notification.error}`,
+    detail: notification.error === null || notification.state === "no_address"
+      ? event
+      : `${event}: ${notification.error}`,
     by: <a href={`/dashboard/notifications/${notification.id}`}>notification #{notification.id}</a>,
   }];
 }
 
 /** Who did it, in words; the exact name for those who point at it. */
-function by(actor: string): Child {
+export function by(actor: string): Child {
   const importId = /(?:^| )import:(\d+)$/.exec(actor)?.[1];
   if (importId !== undefined) {
     return <a href={`/dashboard/imports/${importId}`} title={actor}>import #{importId}</a>;
@@ -226,7 +239,11 @@ export const Notifications: FC<{ order: OrderDetail }> = ({ order: { notificatio
             <li key={notification.id}>
               <span
                 class={`dot ${
-                  notification.success ? "good" : notification.error === null ? "" : "bad"
+                  notification.success
+                    ? "good"
+                    : notification.error === null || notification.state === "no_address"
+                    ? ""
+                    : "bad"
                 }`}
               >
                 <a href={`/dashboard/notifications/${notification.id}`}>{notification.event}</a>
@@ -236,7 +253,7 @@ export const Notifications: FC<{ order: OrderDetail }> = ({ order: { notificatio
                 </span>
               </span>
               <span class="muted small">
-                {notification.error ??
+                {(notification.state === "no_address" ? null : notification.error) ??
                   (
                     <Time
                       at={notification.success

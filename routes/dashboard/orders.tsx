@@ -69,6 +69,7 @@ export function orderListPageRoutes({ db, baseCurrency }: AppDeps): Hono {
       (
         <>
           <PageHead title="Orders" note="Newest first">
+            <a class="button" href="/dashboard/shortages">Ran short</a>
             <a class="button" href={fileLink(given, search)} download="orders.csv">Download CSV</a>
           </PageHead>
           <Faults of={query.faults} />

@@ -31,12 +31,18 @@ export function productPageRoutes({ db, baseCurrency }: AppDeps): Hono {
 
   app.get("/products", async (c) => {
     const query = readPageQuery(c);
-    const given = { q: query.text("q"), stock: query.oneOf("stock", ["low", "none"]) };
+    const given = {
+      q: query.text("q"),
+      stock: query.oneOf("stock", ["low", "none", "short"]),
+    };
     const { q, stock } = given;
     const afterId = query.cursor("products") ?? 0;
     const maxStock = stock === "none" ? 0 : stock === "low" ? fewUnits : undefined;
     const found = await need(
-      searchProducts(db, { text: q, maxStock }, { afterId, limit: pageSize }),
+      searchProducts(db, { text: q, maxStock, isShort: stock === "short" }, {
+        afterId,
+        limit: pageSize,
+      }),
     );
     const { products, nextAfterId, stoppedEarly } = found;
     return page(
@@ -47,7 +53,10 @@ export function productPageRoutes({ db, baseCurrency }: AppDeps): Hono {
           <PageHead
             title="Products"
             note="Held units are those of reserved and paid orders"
-          />
+          >
+            <a class="button" href={`${home}/new`}>Add a product</a>
+            <a class="button" href={`${home}/file`}>Stock file</a>
+          </PageHead>
           <Faults of={query.faults} />
           <ProductFilters {...given} />
           {products.length === 0 && !stoppedEarly
@@ -80,7 +89,10 @@ const ProductFilters: FC<{ q?: string; stock?: string }> = ({ q, stock }) => (
       name="stock"
       label="Stock"
       any="Any"
-      choices={[["low", `${fewUnits} units or less`], ["none", "Nothing left"]]}
+      choices={[["low", `${fewUnits} units or less`], ["none", "Nothing left"], [
+        "short",
+        "Orders ran short",
+      ]]}
       value={stock}
     />
   </Filters>
@@ -89,7 +101,11 @@ const ProductFilters: FC<{ q?: string; stock?: string }> = ({ q, stock }) => (
 const NoProducts: FC<{ isFiltered: boolean }> = ({ isFiltered }) =>
   isFiltered
     ? <Empty title="No product fits" actions={<a class="button" href={home}>Show all</a>} />
-    : <Empty title="No products yet">Products come with the orders that name them first.</Empty>;
+    : (
+      <Empty title="No products yet">
+        Products come with the orders that name them first, or are added here.
+      </Empty>
+    );
 
 const ProductTable: FC<{ products: readonly ListedProduct[]; currency: string }> = (
   { products, currency },
@@ -113,7 +129,7 @@ const ProductTable: FC<{ products: readonly ListedProduct[]; currency: string }>
 
 /** @param currency with whose digits a price is written that is not from an order */
 const Row: FC<{ product: ListedProduct; currency: string }> = ({ product, currency }) => {
-  const { sku, name, priceCents, stockQty, receivedQty } = product;
+  const { id, sku, name, priceCents, stockQty, receivedQty, isShort } = product;
   const price = product.currency === null
     ? plainAmount(priceCents, currency)
     : formatMoney(priceCents, product.currency);
@@ -121,7 +137,7 @@ const Row: FC<{ product: ListedProduct; currency: string }> = ({ product, curren
   return (
     <tr>
       <th scope="row">
-        {name}
+        <a href={`${home}/${id}`}>{name}</a>
         <div class="before">
           <a href={linkTo("/dashboard/orders", { q: sku })}>{sku}</a>
         </div>
@@ -132,6 +148,12 @@ const Row: FC<{ product: ListedProduct; currency: string }> = ({ product, curren
           : stockQty <= fewUnits || left <= lowShare
           ? <Badge tone="warn">low</Badge>
           : <Badge tone="good">in stock</Badge>}
+        {isShort && (
+          <>
+            {" "}
+            <Badge tone="bad">orders ran short</Badge>
+          </>
+        )}
       </td>
       <td class="right">{price}</td>
       <td class="right">{formatCount(receivedQty)}</td>

@@ -10,6 +10,7 @@ import { listRefunds } from "../../db/refunds/refund_list.ts";
 import { type RefundStatus, refundTransitions } from "../../domain/order/order.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
+import { ByHandList, readByHand } from "./by_hand.tsx";
 import { page, PageHead } from "./layout.tsx";
 import {
   Columns,
@@ -32,8 +33,9 @@ const home = "/dashboard/refunds";
 const statuses = Object.keys(refundTransitions) as RefundStatus[];
 
 /** `GET /dashboard/refunds`. */
-export function refundPageRoutes({ db }: AppDeps): Hono {
+export function refundPageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
+  const { db } = deps;
 
   app.get("/refunds", async (c) => {
     const query = readPageQuery(c);
@@ -42,6 +44,8 @@ export function refundPageRoutes({ db }: AppDeps): Hono {
     const { refunds: shown, nextBeforeId } = await need(
       listRefunds(db, { status }, { beforeId, limit: pageSize }),
     );
+    // What waits for a person stands above the first page, whenever it was requested.
+    const waiting = beforeId === undefined ? await readByHand(deps) : [];
     const next = nextBeforeId === undefined
       ? undefined
       : linkTo(home, { status, cursor: encodeCursor("refunds", nextBeforeId) });
@@ -56,6 +60,7 @@ export function refundPageRoutes({ db }: AppDeps): Hono {
             </a>
           </PageHead>
           <Faults of={query.faults} />
+          <ByHandList c={c} waiting={waiting} />
           <Tabs
             label="Refunds by state"
             tabs={[undefined, ...statuses].map((one) => ({
@@ -107,6 +112,7 @@ const RefundTable: FC<{ refunds: Awaited<ReturnType<typeof listRefunds>>["refund
           <th scope="row">#{refund.id}</th>
           <td>
             <Status of={refund.status} />
+            {refund.byHand && <div class="before">by hand</div>}
           </td>
           <td>
             <a href={`/dashboard/orders/${refund.orderId}`}>{refund.externalOrderId}</a>

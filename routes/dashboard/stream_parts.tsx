@@ -157,6 +157,14 @@ export const MessageCells: FC<{ message: Message | string }> = ({ message }) =>
         <td class="right">–</td>
       </>
     )
+    : "productId" in message
+    ? (
+      <>
+        <th scope="row">{message.type}</th>
+        <td>product #{message.productId}</td>
+        <td class="right">–</td>
+      </>
+    )
     : (
       <>
         <th scope="row">{message.type}</th>

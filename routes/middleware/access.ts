@@ -30,10 +30,18 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
   ["POST", /^\/(orders|imports)$/, ["orders"]],
   // Whoever has brought it, or may cancel everybody's; which of them asks, the transaction finds out.
   ["POST", /^(\/dashboard)?\/(orders|imports)\/[^/]+\/cancel$/, ["orders", "cancel"]],
+  // Whoever has brought it, and for everybody's whoever may do all.
+  ["POST", /^(\/dashboard)?\/orders\/[^/]+\/retry$/, ["orders"]],
   ["GET HEAD", /^\/imports(\/|$)/, ["read", "orders"]],
-  ["POST", /^\/orders\/[^/]+\/(refunds|payment\/(accept|give-back|dismiss))$/, ["refunds"]],
+  ["POST", /^\/orders\/[^/]+\/(refunds|payment\/(accept|give-back|dismiss|returned))$/, [
+    "refunds",
+  ]],
+  ["POST", /^(\/dashboard)?\/refunds\/[^/]+\/(complete|refuse)$/, ["refunds"]],
   ["POST", /^\/dashboard\/imports$/, ["orders"]],
-  ["POST", /^\/dashboard\/orders\/[^/]+\/(refund|payment)$/, ["refunds"]],
+  ["POST", /^\/dashboard\/orders\/[^/]+\/(refund|payment|payment\/returned)$/, ["refunds"]],
+  ["POST", /^\/products(\/stock)?$/, ["stock"]],
+  ["PUT", /^\/products\/[^/]+\/stock$/, ["stock"]],
+  ["POST", /^\/dashboard\/products(\/file|\/[^/]+\/stock)?$/, ["stock"]],
   ["GET HEAD", /./, ["read"]],
 ];
 

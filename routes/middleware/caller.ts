@@ -29,6 +29,12 @@ export function cancelsOnly({ actor, scopes }: Caller): OnlyOf | undefined {
   return { actor, seesOthers: isAllowed(scopes, ["read"]) };
 }
 
+/** Whose orders a caller may have taken up again; undefined for everybody's. */
+export function retriesOnly({ actor, scopes }: Caller): OnlyOf | undefined {
+  if (isAllowed(scopes, ["admin"])) return undefined;
+  return { actor, seesOthers: isAllowed(scopes, ["read"]) };
+}
+
 /** The actor whose imports alone a caller may look at; undefined for everybody's. */
 export function looksOnlyAt({ actor, scopes }: Caller): string | undefined {
   return isAllowed(scopes, ["read"]) ? undefined : actor;

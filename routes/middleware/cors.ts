@@ -27,8 +27,8 @@ export function cors({ corsOrigins }: Pick<Config, "corsOrigins">): MiddlewareHa
     if (isListed && asks) {
       return c.body(null, 204, {
         "access-control-allow-origin": origin,
-        "access-control-allow-methods": "GET, HEAD, POST",
-        "access-control-allow-headers": `authorization, content-type, idempotency-key`,
+        "access-control-allow-methods": "GET, HEAD, POST, PUT",
+        "access-control-allow-headers": "authorization, content-type, idempotency-key, if-match",
         "access-control-max-age": String(rememberSeconds),
         vary: "origin",
       });
@@ -39,7 +39,7 @@ export function cors({ corsOrigins }: Pick<Config, "corsOrigins">): MiddlewareHa
     c.res.headers.set("access-control-allow-origin", origin);
     c.res.headers.set(
       "access-control-expose-headers",
-      "idempotent-replayed, location, ratelimit, ratelimit-policy, retry-after, x-request-id",
+      "etag, idempotent-replayed, location, ratelimit, ratelimit-policy, retry-after, x-request-id",
     );
   };
 }

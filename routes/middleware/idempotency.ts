@@ -56,9 +56,11 @@ export const idempotencyHeaders = z.object({
 /** What a request that succeeded is answered with. */
 export interface KeyedAnswer {
   /** Of the answer. */
-  status: 200 | 202;
+  status: 200 | 201 | 202;
   /** The header, where there is one. */
   location: string | null;
+  /** The `ETag`, where there is one. */
+  tag?: string;
   /** To be sent as JSON. */
   body: unknown;
   /** Of the request's body, where that is not part of what the request says. */
@@ -190,6 +192,7 @@ export function idempotency(
 
 function respond(c: Context, answer: KeyedAnswer & { replayed?: boolean }): Response {
   if (answer.location !== null) c.header("location", answer.location);
+  if (answer.tag !== undefined) c.header("etag", answer.tag);
   if (answer.replayed) c.header("idempotent-replayed", "true");
   return c.json(answer.body as object, answer.status);
 }

@@ -12,6 +12,7 @@ import type { Database } from "../../db/connection/database.ts";
 import { countOverdueReservations } from "../../db/orders/overdue_reservations.ts";
 import { countDisputes } from "../../db/payments/payment_disputes.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
+import { sumMoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
 import { describeLoss } from "../../domain/operation/database_age.ts";
 import {
   type AlertCheck,
@@ -22,6 +23,7 @@ import {
 import type { Config } from "../../config/config.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { describeCount } from "../../domain/bounded_count.ts";
+import { namedAmount } from "../../domain/money.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { groups } from "../../domain/messages/messages.ts";
 import { noteAlertNews } from "./alert_posts.ts";
@@ -104,6 +106,7 @@ export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
     repairs: checkRepairs(deps),
     reservations: checkReservations(deps),
     disputes: checkDisputes(deps),
+    by_hand: checkByHand(deps),
     provider: checkProvider(deps),
     older: checkOlder(deps),
     books: checkDatabaseAge(deps),
@@ -244,6 +247,24 @@ async function checkDisputes({ db }: AlertDeps): Promise<AlertCheck[]> {
     title: "Payments wait for a decision",
     detail: `${describeCount(disputes)} were taken in another amount than was asked for, or twice`,
     level: disputes > 0 ? "bad" : "good",
+  }];
+}
+
+async function checkByHand({ db }: AlertDeps): Promise<AlertCheck[]> {
+  const sums = await sumMoneyByHand(db);
+  const count = sums.reduce((sum, { count }) => sum + count, 0);
+  const amounts = sums.map(({ amountCents, currency }) => namedAmount(amountCents, currency));
+  return [{
+    name: "refunds_by_hand",
+    severity: "warning",
+    title: "Money waits to be given back by hand",
+    detail: count === 0
+      ? "none waits"
+      : `${amounts.join(" and ")} in ${
+        describeCount(count)
+      }: it was paid at the source, through a ` +
+        "provider that is not configured",
+    level: count > 0 ? "bad" : "good",
   }];
 }
 

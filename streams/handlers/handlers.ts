@@ -14,6 +14,7 @@ import { chargePayments } from "./payment_charge.ts";
 import { reversePayments } from "./payment_reverse.ts";
 import { timeOutPayments } from "./payment_time_out.ts";
 import { applyRefunds } from "./refund_process.ts";
+import { takeUpOrders } from "./stock_arrived.ts";
 
 /**
  * Every type of message with its handler, in the order in which the parts of a batch are handled. A type that is not
@@ -21,6 +22,7 @@ import { applyRefunds } from "./refund_process.ts";
  */
 const byType = {
   "order.reserve": reserveOrders,
+  "stock.arrived": takeUpOrders,
   "payment.callback": takeCallbacks,
   "payment.time_out": timeOutPayments,
   "payment.charge": chargePayments,

@@ -55,7 +55,9 @@ export async function sendNotifications(
     const order = orders.get(orderId);
     if (order === undefined) return vanished("order", orderId);
     if (message.type === "notify.order") {
-      const event = orderEventName(order.status);
+      const event = orderEventName(order.status, order.retries);
+      // It was taken up again before its customer was told: the end that follows is told.
+      if (event === null && order.retries > 0) return done();
       if (event === null) {
         return { kind: "retry", error: `order ${orderId} is ${order.status}: nothing to tell yet` };
       }

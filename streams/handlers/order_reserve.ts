@@ -7,11 +7,14 @@
 import type { Queryable } from "../../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
 import { lockOrders, readItems, transitionOrders } from "../../db/orders/orders.ts";
+import { readRetries } from "../../db/orders/retries.ts";
 import { lockStock, writeStock } from "../../db/catalog/products.ts";
+import { retryKpiEvents } from "../../domain/kpi/kpi.ts";
 import type { ReserveMessage } from "../../domain/messages/messages.ts";
-import { effectsOfOrder } from "../../domain/order/effects.ts";
+import { type Effects, effectsOfOrder } from "../../domain/order/effects.ts";
 import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
-import { decideReservations, type ReserveRequest, sumNeeds } from "../../domain/order/reserve.ts";
+import { type ReserveRequest, sumNeeds } from "../../domain/order/reserve.ts";
+import { decideInQueues, writeQueues } from "../stock/stock_queue.ts";
 import {
   type Delivery,
   done,
@@ -19,7 +22,9 @@ import {
   type HandlerDeps,
   type Outcome,
   vanished,
+  withFollowUps,
 } from "../workflow/handler.ts";
+import { owePaidAtSource } from "../payments/source_money.ts";
 import { acquireLocks, releaseLocks, untilLockFree } from "./product_locks.ts";
 
 /** Rounds that wait for another's product locks; afterwards the database alone keeps the peace. */
@@ -36,7 +41,7 @@ const lockPatienceMs = 500;
  * whose products another consumer has locked wait for the next round.
  *
  * A crash leaves the rounds that were committed; their messages are delivered again and meet `RESERVED`
- * or `FAILED` orders, whose effects they repeat.
+ * or `FAILED` orders, whose effects they repeat, or orders that wait for stock, which have none.
  */
 export async function reserveOrders(
   deps: HandlerDeps,
@@ -129,13 +134,15 @@ async function decideAndWrite(
   tx: Queryable,
   { orderIds, orders, free, stock, now, attempts }: Round,
 ): Promise<Map<number, Outcome>> {
+  const decided = await decideInQueues(tx, free, stock, deps.onShortage ?? "fail");
   const outcomes = new Map<number, Outcome>();
   for (const id of orderIds) if (!orders.has(id)) outcomes.set(id, vanished("order", id));
 
   const reserved: number[] = [];
   const short: number[] = [];
+  const ended: OrderFacts[] = [];
   const events: OrderEventRow[] = [];
-  decideReservations(free, stock).forEach((decision, index) => {
+  decided.decisions.forEach((decision, index) => {
     const { order } = free[index]!;
     const attempt = attempts.get(order.id) ?? 1;
     const charge = {
@@ -157,21 +164,63 @@ async function decideAndWrite(
         const { reason } = decision;
         short.push(order.id);
         events.push({ orderId: order.id, event: "failed", detail: reason, attempt });
-        const failed = orderAfter(order, "run_short", now);
-        outcomes.set(order.id, done(effectsOfOrder(failed, deps.kpiDay)));
+        ended.push(orderAfter(order, "run_short", now));
         break;
       }
+      case "wait":
+        if (!order.backordered) events.push({ orderId: order.id, event: "backordered", attempt });
+        outcomes.set(order.id, done());
+        break;
       case "already_settled":
-        outcomes.set(order.id, done(effectsOfOrder(order, deps.kpiDay)));
+        ended.push(order);
         break;
     }
   });
 
   if (reserved.length > 0) await writeStock(tx, takenStock(free, reserved, stock));
+  const arrived = await writeQueues(tx, free, decided, stock);
   await transitionOrders(tx, "reserve", reserved, now);
   await transitionOrders(tx, "run_short", short, now);
   await addOrderEvents(tx, events, deps.consumer);
+  for (const [id, effects] of await effectsOfEnded(deps, tx, ended, now)) {
+    outcomes.set(id, done(effects));
+  }
+  await addRetries(deps, tx, free, outcomes);
+  withFollowUps([...outcomes.values()], arrived);
   return outcomes;
+}
+
+/** What follows from orders that are settled; money that was paid at the source of those that failed goes back. */
+async function effectsOfEnded(
+  deps: HandlerDeps,
+  tx: Queryable,
+  orders: readonly OrderFacts[],
+  now: string,
+): Promise<Map<number, Effects>> {
+  const unpaid = orders.filter(({ status }) => status !== "PAID");
+  const reversals = await owePaidAtSource(tx, unpaid, { now, actor: deps.consumer });
+  return new Map(orders.map((order) => {
+    const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
+    const reversal = reversals.get(order.id);
+    return [order.id, { messages: reversal ? [...messages, reversal] : messages, kpis }];
+  }));
+}
+
+/**
+ * Has what orders had failed as before they were taken up again leave the figures: here, because an order that was
+ * taken up passes here before anything else becomes of it.
+ */
+async function addRetries(
+  deps: HandlerDeps,
+  tx: Queryable,
+  requests: readonly ReserveRequest[],
+  outcomes: ReadonlyMap<number, Outcome>,
+): Promise<void> {
+  const ids = requests.flatMap(({ order }) => order.retryId === undefined ? [] : order.id);
+  for (const retry of await readRetries(tx, ids)) {
+    const outcome = outcomes.get(retry.orderId);
+    if (outcome?.kind === "done") outcome.events.push(...retryKpiEvents(retry, deps.kpiDay));
+  }
 }
 
 /** What is left of the products from which units were taken; the others need no writing. */

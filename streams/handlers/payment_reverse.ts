@@ -4,6 +4,7 @@
  * @module
  */
 
+import { leavePaymentToPerson } from "../../db/refunds/refunds_by_hand.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
 import { lockOrders, readCharges } from "../../db/orders/orders.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
@@ -29,7 +30,8 @@ import {
 /**
  * Gives back payments that came too late, or that a person gave up: the gateway that took them first, under the
  * payment's own key, then the books. A crash between the two is repaired by asking again with the same key. A payment
- * of nothing is over without the gateway.
+ * of nothing is over without the gateway, and one that was made at the source, through a provider that is not
+ * configured, waits for a person.
  */
 export async function reversePayments(
   deps: HandlerDeps,
@@ -50,6 +52,13 @@ export async function reversePayments(
       const detail = namedAmount(amountCents, currency ?? own);
       events.push({ orderId, event: "payment_reversed", detail });
     }
+    for (const payment of open.filter(({ id }) => answerOf.get(id)?.kind === "left_to_person")) {
+      if (!await leavePaymentToPerson(tx, payment.id)) continue;
+      const { orderId, amountCents, currency, provider } = payment;
+      const amount = namedAmount(amountCents, currency ?? orders.get(orderId)!.currency);
+      const detail = `${amount}: "${provider}" is not configured`;
+      events.push({ orderId, event: "payment_by_hand", detail });
+    }
     await addOrderEvents(tx, events, deps.consumer);
   });
   return deliveries.map(({ message: { orderId } }): Outcome => {
@@ -59,8 +68,11 @@ export async function reversePayments(
   });
 }
 
+/** What was said of a payment that is to be given back. */
+type ReversalAnswer = RefundAnswer | Stranger | { kind: "left_to_person" };
+
 /** @param answers about all payments of an order; undefined for one of nothing */
-function outcomeOf(answers: readonly (RefundAnswer | Stranger | undefined)[]): Outcome {
+function outcomeOf(answers: readonly (ReversalAnswer | undefined)[]): Outcome {
   const away = answers.find((answer) => answer?.kind === "away");
   if (away?.kind === "away") return { kind: "outage", error: away.error };
   const failed = answers.find((answer) => answer?.kind === "failed");
@@ -79,16 +91,19 @@ async function askForReversals(
   deps: HandlerDeps,
   deliveries: readonly Delivery<ReversalMessage>[],
   payments: readonly RecordedPayment[],
-): Promise<Map<number, RefundAnswer | Stranger>> {
+): Promise<Map<number, ReversalAnswer>> {
   const [orders, installation] = await Promise.all([
     readCharges(deps.db, payments.map(({ orderId }) => orderId)),
     readInstallation(deps.db),
   ]);
+  const isSourcePayment = ({ orderId, surplus }: RecordedPayment) =>
+    surplus === 0 && orders.get(orderId)!.paidAtSource === true;
   const requests = new Map(payments.map((payment): [number, RequestThrough] => {
     const { id, orderId, provider, providerRef: chargeRef, amountCents } = payment;
     const { externalOrderId: reference, currency } = orders.get(orderId)!;
-    // Money beside the first was never asked for under a key made of the order's row id.
-    const keys = payment.surplus === 0 ? installation : { ...installation, oldKeysUntil: "" };
+    // Neither money beside the first nor the source's was ever asked for under a key made of the order's row id.
+    const mayBeOld = payment.surplus === 0 && !isSourcePayment(payment);
+    const keys = mayBeOld ? installation : { ...installation, oldKeysUntil: "" };
     const idempotencyKey = reversalKeyOf(keys, { ...payment, externalOrderId: reference });
     return [id, {
       provider,
@@ -104,5 +119,10 @@ async function askForReversals(
   }));
   const messages = Map.groupBy(deliveries, ({ message }) => message.orderId);
   const behind = new Map(payments.map(({ id, orderId }) => [id, messages.get(orderId)!]));
-  return await giveBackThrough(deps, requests, behind);
+  const answers = await giveBackThrough(deps, requests, behind);
+  return new Map(payments.map((payment): [number, ReversalAnswer] => {
+    const answer = answers.get(payment.id)!;
+    const isLeft = answer.kind === "stranger" && isSourcePayment(payment);
+    return [payment.id, isLeft ? { kind: "left_to_person" } : answer];
+  }));
 }

@@ -19,12 +19,13 @@ import {
   type HandlerDeps,
   type Outcome,
   vanished,
+  withFollowUps,
 } from "../workflow/handler.ts";
 
 /**
  * Fails the orders of a batch whose gateway gave no answer, and gives their stock back. An answer that
  * came meanwhile wins, and so does a payment in dispute, which a person decides about; a success that comes later
- * is given back by `payments/settle.ts`.
+ * is given back by `payments/settle.ts`. What was paid at the source waits for no provider, so its time is never over.
  *
  * Without an answer nobody knows whether money was taken. So where no other message of the order is on its way,
  * which the amount of this one tells, one follows that asks about it until there is an answer, and charges nothing.
@@ -37,8 +38,8 @@ export function timeOutPayments(
     const attempts = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
     const { orders, now } = await lockOrders(tx, [...attempts.keys()]);
     const failureReason = "payment_timeout";
-    const reserved = [...orders.values()].filter(({ status }) =>
-      decideTimeOut(status).kind === "time_out"
+    const reserved = [...orders.values()].filter(({ status, paidAtSource }) =>
+      decideTimeOut(status).kind === "time_out" && !paidAtSource
     );
     const held = new Set(
       (await readDisputes(tx, reserved.map(({ id }) => id))).map(({ orderId }) => orderId),
@@ -48,7 +49,7 @@ export function timeOutPayments(
     for (const order of expired) {
       orders.set(order.id, orderAfter(order, "time_out", now));
     }
-    await restock(tx, ids);
+    const arrived = await restock(tx, ids);
     await transitionOrders(tx, "time_out", ids, now);
     await addOrderEvents(
       tx,
@@ -60,7 +61,9 @@ export function timeOutPayments(
       })),
       deps.consumer,
     );
-    return deliveries.map(({ message: { orderId, amountCents, currency } }): Outcome => {
+    const outcomes = deliveries.map((
+      { message: { orderId, amountCents, currency } },
+    ): Outcome => {
       const order = orders.get(orderId);
       if (order === undefined) return vanished("order", orderId);
       const outcome = done(effectsOfOrder(order, deps.kpiDay));
@@ -71,5 +74,6 @@ export function timeOutPayments(
       }
       return outcome;
     });
+    return withFollowUps(outcomes, arrived);
   });
 }

@@ -8,20 +8,23 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
 import { addRefunded, lockOrders, readCharges } from "../../db/orders/orders.ts";
 import { readPayments } from "../../db/payments/payments.ts";
+import { leaveRefundsToPerson } from "../../db/refunds/refunds_by_hand.ts";
 import { endRefunds, readProviderKeys, refundFactsOf } from "../../db/refunds/refund_rows.ts";
 import { effectsOfRefund } from "../../domain/order/effects.ts";
-import type { RefundMessage } from "../../domain/messages/messages.ts";
+import type { RefundMessage, StockMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
 import type { OrderFacts } from "../../domain/order/order.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../../domain/refund/refund.ts";
 import type { RefundAnswer } from "../payments/gateway.ts";
 import { giveBackThrough, type RequestThrough, type Stranger } from "../payments/give_back.ts";
+import { returnUnits } from "../payments/return_units.ts";
 import {
   type Delivery,
   done,
   type HandlerDeps,
   type Outcome,
   vanished,
+  withFollowUps,
 } from "../workflow/handler.ts";
 
 /** What a batch of refunds found, and what it will write. */
@@ -32,6 +35,8 @@ interface Refunding {
   answers: ReadonlyMap<number, RefundAnswer | Stranger>;
   processed: RefundFacts[];
   failed: { id: number; failureReason: string }[];
+  /** Those that no configured provider can give back. */
+  byHand: { id: number; provider: string }[];
   /** Cents by order id. */
   refunded: Map<number, number>;
   events: OrderEventRow[];
@@ -40,6 +45,10 @@ interface Refunding {
 /**
  * Gives the money of requested refunds back: the gateway that took it first, under the refund's key, then the
  * books, in one transaction for the batch.
+ *
+ * What they bring back goes into stock in that transaction as well.
+ * What was paid at the source, through a provider that is not configured, waits for a person from then on, and is booked
+ * here once that person has said so.
  *
  * A crash between the two is repaired by asking again with the same key. The sums were checked when the
  * refunds were requested; they are checked again under the orders' locks before anything is written.
@@ -58,18 +67,18 @@ export async function applyRefunds(
       answers,
       processed: [],
       failed: [],
+      byHand: [],
       refunded: new Map(),
       events: [],
     };
     const outcomes = deliveries.map((delivery) => applyOne(deps, refunding, delivery));
-    await writeRefunds(tx, refunding, now, deps.consumer);
-    return outcomes;
+    return withFollowUps(outcomes, await writeRefunds(tx, refunding, now, deps.consumer));
   });
 }
 
 function applyOne(
   deps: HandlerDeps,
-  { orders, refundsOf, answers, processed, failed, refunded, events }: Refunding,
+  { orders, refundsOf, answers, processed, failed, byHand, refunded, events }: Refunding,
   { message: { orderId, refundId }, attempt }: Delivery<RefundMessage>,
 ): Outcome {
   const order = orders.get(orderId);
@@ -77,7 +86,12 @@ function applyOne(
   if (order === undefined) return vanished("order", orderId);
   if (refund === undefined) return vanished("refund", refundId);
   const others = refundsOf.get(orderId)!.filter((other) => other !== refund);
-  const decision = withAnswer(decideRefund(order, refund, others), answers.get(refundId));
+  const decision = withAnswer(
+    order,
+    refund,
+    decideRefund(order, refund, others),
+    answers.get(refundId),
+  );
   switch (decision.kind) {
     case "process": {
       const { amountCents } = refund;
@@ -95,6 +109,16 @@ function applyOne(
       events.push({ orderId, refundId, event: "refund_failed", detail: because, attempt });
       break;
     }
+    case "left_to_person": {
+      const { provider } = decision;
+      refund.byHand = "waiting";
+      byHand.push({ id: refundId, provider });
+      const amount = namedAmount(refund.amountCents, order.currency);
+      const detail = `${amount}: "${provider}" is not configured`;
+      events.push({ orderId, refundId, event: "refund_by_hand", detail, attempt });
+      break;
+    }
+    case "by_hand":
     case "already_processed":
     case "already_failed":
       break;
@@ -108,12 +132,13 @@ function applyOne(
   return done(effectsOfRefund(order, refund, deps.kpiDay));
 }
 
+/** @returns what takes up the orders that wait for the units that came back */
 async function writeRefunds(
   tx: Queryable,
-  { processed, failed, refunded, events }: Refunding,
+  { processed, failed, byHand, refunded, events }: Refunding,
   now: string,
   consumer: string,
-): Promise<void> {
+): Promise<StockMessage[]> {
   await addRefunded(tx, refunded);
   await endRefunds(
     tx,
@@ -122,7 +147,9 @@ async function writeRefunds(
     now,
   );
   await endRefunds(tx, "refuse", failed, now);
+  await leaveRefundsToPerson(tx, byHand);
   await addOrderEvents(tx, events, consumer);
+  return await returnUnits(tx, processed, consumer);
 }
 
 /** Asks for the refunds of a batch that are neither finished nor refused by the sums. */
@@ -143,7 +170,7 @@ async function askGateway(
     const payment = payments.get(orderId);
     if (order === undefined || refund === undefined || payment === undefined) continue;
     const others = refunds.filter((other) => other !== refund);
-    if (decideRefund(order, refund, others).kind !== "process") continue;
+    if (refund.byHand || decideRefund(order, refund, others).kind !== "process") continue;
     requests.set(refundId, {
       provider: payment.provider,
       request: {
@@ -161,17 +188,25 @@ async function askGateway(
 }
 
 function withAnswer(
+  order: OrderFacts,
+  refund: RefundFacts,
   decision: RefundDecision,
   answer: RefundAnswer | Stranger | undefined,
-): RefundDecision | Stranger | { kind: "away" | "unanswered"; error: string } {
-  if (decision.kind !== "process") return decision;
+):
+  | RefundDecision
+  | Stranger
+  | { kind: "left_to_person"; provider: string }
+  | { kind: "away" | "unanswered"; error: string } {
+  // What a person gave back is only to be booked.
+  if (decision.kind !== "process" || refund.byHand === "given_back") return decision;
   switch (answer?.kind) {
     case "refunded":
       return decision;
     case "refused":
       return { kind: "refuse", because: answer.reason };
-    case "away":
     case "stranger":
+      return order.paidAtSource ? { kind: "left_to_person", provider: answer.provider } : answer;
+    case "away":
       return answer;
     case "failed":
       return { kind: "unanswered", error: answer.error };

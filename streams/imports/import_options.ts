@@ -28,6 +28,8 @@ export interface ImportOptions {
   name: string;
   /** Units of products that no order has named before. */
   initialStock: number;
+  /** What becomes of orders that name a product that there is not; by default it is created. */
+  unknownSku?: "create" | "reject";
   /** Leave bad rows out instead of rejecting their orders. */
   keepGoodRows?: boolean;
   /** Let the file take items away from orders that are still `PENDING`. */

@@ -6,7 +6,13 @@
 
 import type { Catalog } from "../../db/catalog/catalog.ts";
 import { type TakenOrder, takeOrders } from "../../db/orders/intake.ts";
-import { rejectConflict, type RejectedRow, rejectWhole } from "../../domain/import/order_csv.ts";
+import type { ColumnPlaces } from "../../domain/import/csv_rows.ts";
+import {
+  rejectConflict,
+  type RejectedRow,
+  rejectUnknownSkus,
+  rejectWhole,
+} from "../../domain/import/order_csv.ts";
 import { latestPlacedAt } from "../../domain/order/placed_at.ts";
 import { concurrently } from "../timing/concurrently.ts";
 import { publish } from "../workflow/publish.ts";
@@ -35,7 +41,7 @@ export async function writeBatches(run: ImportRun, file: ImportFile): Promise<vo
       latestPlacedAt: latestPlacedAt(Date.now()),
       limits: limits?.batch,
     });
-    const write = writerOf(run);
+    const write = writerOf(run, file.places);
     const traced = (batch: ImportBatch) => inSpan("import batch", {}, () => write(batch));
     await concurrently(batches, batchesAtOnce, tracing ? traced : write);
     await finishRun(run);
@@ -48,7 +54,10 @@ export async function writeBatches(run: ImportRun, file: ImportFile): Promise<vo
  * Batches overtake each other in the database, but not on the stream: whose rows come first in the file is served
  * first. Only orders whose rows stand apart come after all others.
  */
-function writerOf(run: ImportRun): (batch: ImportBatch) => Promise<void> {
+function writerOf(
+  run: ImportRun,
+  places: ColumnPlaces,
+): (batch: ImportBatch) => Promise<void> {
   let lastTurn = Promise.resolve();
   return async (batch) => {
     const turn = lastTurn;
@@ -58,7 +67,7 @@ function writerOf(run: ImportRun): (batch: ImportBatch) => Promise<void> {
       run.options.signal?.throwIfAborted();
       const taken = await run.catalogs.use((catalog) => takeBatch(run, batch, catalog));
       await turn;
-      await completeBatch(run, batch, taken);
+      await completeBatch(run, batch, taken, places);
     } finally {
       resolve();
     }
@@ -71,7 +80,7 @@ async function takeBatch(
   { orders }: ImportBatch,
   catalog: Catalog,
 ): Promise<TakenOrder[]> {
-  const { initialStock, replace, only, dryRun } = options;
+  const { initialStock, unknownSku, replace, only, dryRun } = options;
   const taken: TakenOrder[] = [];
   // What an order lacks because its rows were left out is not what the file says.
   for (const isWhole of replace ? [true, false] : [false]) {
@@ -81,6 +90,7 @@ async function takeBatch(
     if (places.length === 0) continue;
     const results = await takeOrders(deps.db, places.map((place) => orders[place]!.order), {
       initialStock,
+      unknownSku,
       onPendingChange: isWhole ? "replace" : "update",
       actor,
       only,
@@ -97,10 +107,11 @@ async function completeBatch(
   run: ImportRun,
   batch: ImportBatch,
   taken: readonly TakenOrder[],
+  places: ColumnPlaces,
 ): Promise<void> {
   const { deps, options, rejects, reasons, counts, totals, progress } = run;
   const published = options.dryRun ? 0 : await publishTaken(deps, taken);
-  const rejected = [...batch.rejected, ...rejectedOf(batch, taken)];
+  const rejected = [...batch.rejected, ...rejectedOf(batch, taken, places)];
   await rejects?.add(rejected);
   reasons.add(rejected);
   options.onRejected?.(rejected);
@@ -111,7 +122,7 @@ async function completeBatch(
   counts.orders += batch.ordersRejected + taken.length;
   for (const { outcome, currency, totalCents } of taken) {
     counts[countOf[outcome]]++;
-    if (outcome !== "conflict") totals?.add(currency, totalCents);
+    if (isTaken(outcome)) totals?.add(currency, totalCents);
   }
   progress.rowsDone += batch.rows;
   progress.ordersDone = counts.orders;
@@ -123,16 +134,19 @@ const countOf = {
   updated: "ordersUpdated",
   unchanged: "ordersUnchanged",
   conflict: "ordersConflict",
+  unknown_sku: "ordersRejected",
 } as const;
+
+function isTaken(outcome: TakenOrder["outcome"]): boolean {
+  return outcome !== "conflict" && outcome !== "unknown_sku";
+}
 
 /**
  * Publishes every order that waits to be reserved: those known before as well, because an import may have
  * been killed between their commit and this. What is on the stream already is not put there again.
  */
 async function publishTaken(deps: ImportDeps, taken: readonly TakenOrder[]): Promise<number> {
-  const waiting = taken.filter(({ outcome, status }) =>
-    outcome !== "conflict" && status === "PENDING"
-  );
+  const waiting = taken.filter(({ outcome, status }) => isTaken(outcome) && status === "PENDING");
   const messages = waiting.map(({ orderId, totalCents, currency }) => ({
     message: {
       type: "order.reserve" as const,
@@ -144,13 +158,19 @@ async function publishTaken(deps: ImportDeps, taken: readonly TakenOrder[]): Pro
   return await publish(deps, messages, { oncePerOrder: true, committed: true });
 }
 
-/** The rows of conflicting orders, and all rows of those of which some were left out. */
-function rejectedOf(batch: ImportBatch, taken: readonly TakenOrder[]): RejectedRow[] {
+/** The rows of orders that were not taken, and all rows of those of which some were left out. */
+function rejectedOf(
+  batch: ImportBatch,
+  taken: readonly TakenOrder[],
+  places: ColumnPlaces,
+): RejectedRow[] {
   const rejected: RejectedRow[] = [];
   for (const [index, order] of taken.entries()) {
     const { rows, leftOut } = batch.orders[index]!;
     if (order.outcome === "conflict") {
       rejected.push(...leftOut, ...rejectConflict(rows, order, leftOut));
+    } else if (order.outcome === "unknown_sku") {
+      rejected.push(...leftOut, ...rejectUnknownSkus(rows, places, order.unknownSkus ?? []));
     } else if (leftOut.length > 0) rejected.push(...leftOut, ...rejectWhole(rows, leftOut));
   }
   return rejected;

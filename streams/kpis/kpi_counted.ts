@@ -7,18 +7,31 @@
 import type { Queryable } from "../../db/connection/database.ts";
 import {
   bucketSize,
+  countAgainBuckets,
   countOrderBuckets,
   countRefundBuckets,
+  countUndoneBuckets,
+  readAgainBucket,
   readOrderBucket,
   readRefundBucket,
+  readUndoneBucket,
 } from "../../db/verification/kpi_sums.ts";
-import { type KpiEvent, orderKpiEvents, refundKpiEvents } from "../../domain/kpi/kpi.ts";
+import {
+  type KpiEvent,
+  orderKpiEvents,
+  refundKpiEvents,
+  retryKpiEvents,
+} from "../../domain/kpi/kpi.ts";
 import { onceSegmentSize } from "../redis/keys.ts";
 
 /** The once-bitmaps as they were at one moment, a segment each; null for one that does not exist. */
 export interface CountedMarks {
   orders: readonly (Uint8Array | null)[];
   refunds: readonly (Uint8Array | null)[];
+  /** Ends of orders since they were taken up again, by the id of that. */
+  again: readonly (Uint8Array | null)[];
+  /** Failures that were taken out of the figures, by the same id. */
+  undone: readonly (Uint8Array | null)[];
 }
 
 /** Events that may be on their way at once; what lies beyond is not collected. */
@@ -31,9 +44,10 @@ export function segmentsFor(highestId: number): number {
 
 /** True if the marks say that the event was counted. */
 export function isCounted(marks: CountedMarks, event: KpiEvent): boolean {
-  return "refundId" in event
-    ? hasMark(marks.refunds, event.refundId)
-    : hasMark(marks.orders, event.orderId);
+  if ("refundId" in event) return hasMark(marks.refunds, event.refundId);
+  const { retry } = event;
+  if (retry === undefined) return hasMark(marks.orders, event.orderId);
+  return hasMark(retry.undoes ? marks.undone : marks.again, retry.id);
 }
 
 /**
@@ -41,7 +55,7 @@ export function isCounted(marks: CountedMarks, event: KpiEvent): boolean {
  *
  * Ids are compared in buckets: only where a bucket has another number of marks than of settled orders
  * are its rows read. Marks are never without a settled order (what is counted was committed before), so
- * equal numbers mean the same orders.
+ * equal numbers mean the same orders. So it is with the times that orders were taken up again.
  *
  * @param tx a snapshot that is younger than the marks
  */
@@ -60,6 +74,18 @@ export async function findUncounted(
   for (const [bucket, count] of await countOrderBuckets(tx)) {
     if (marksIn(marks.orders, bucket) === count || uncounted.length >= maxInFlight) continue;
     collect((await readOrderBucket(tx, bucket)).flatMap((order) => orderKpiEvents(order, kpiDay)));
+  }
+  for (const [bucket, count] of await countAgainBuckets(tx)) {
+    if (marksIn(marks.again, bucket) === count || uncounted.length >= maxInFlight) continue;
+    collect((await readAgainBucket(tx, bucket)).flatMap((order) => orderKpiEvents(order, kpiDay)));
+  }
+  for (const [bucket, count] of await countUndoneBuckets(tx)) {
+    if (marksIn(marks.undone, bucket) === count || uncounted.length >= maxInFlight) continue;
+    const retries = await readUndoneBucket(tx, bucket);
+    collect(
+      retries.flatMap((retry) => retryKpiEvents(retry, kpiDay))
+        .filter(({ retry }) => retry?.undoes),
+    );
   }
   for (const [bucket, count] of await countRefundBuckets(tx)) {
     if (marksIn(marks.refunds, bucket) === count || uncounted.length >= maxInFlight) continue;

@@ -35,9 +35,16 @@ export function sumDays(
 
 /** Takes events out of the sums. */
 export function subtractEvents(sums: DaySums, events: readonly KpiEvent[]): void {
-  for (const { day, currency, kind, cents } of events) {
-    add(sums, `${day}:${currency}`, kind, -1, -BigInt(cents));
+  for (const event of events) {
+    const { day, currency, kind, cents } = event;
+    const sign = signOf(event);
+    add(sums, `${day}:${currency}`, kind, -sign, BigInt(-sign) * BigInt(cents));
   }
+}
+
+/** -1 for an event that takes out of the figures what counted before, else 1. */
+export function signOf(event: KpiEvent): 1 | -1 {
+  return "orderId" in event && event.retry?.undoes ? -1 : 1;
 }
 
 /** True if anything counted on a day. */

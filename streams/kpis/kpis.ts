@@ -6,7 +6,12 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { WorkflowError } from "../../domain/errors.ts";
-import { emptyKpiRow, type KpiEvent, type KpiRow } from "../../domain/kpi/kpi.ts";
+import {
+  emptyKpiRow,
+  type KpiEvent,
+  type KpiRow,
+  type OrderKpiEvent,
+} from "../../domain/kpi/kpi.ts";
 import {
   type KpiAmount,
   kpiAverages,
@@ -70,14 +75,19 @@ export async function applyKpis(
 ): Promise<number> {
   let counted = 0;
   for (let from = 0; from < events.length; from += eventsPerCall) {
-    const part = events.slice(from, from + eventsPerCall).map((event) => [
-      kindNumbers.get(event.kind),
-      "refundId" in event ? event.refundId : event.orderId,
-      event.day,
-      event.currency,
-      event.cents,
-      event.customerId,
-    ]);
+    const part = events.slice(from, from + eventsPerCall).map((event) => {
+      const { retry } = event as { retry?: OrderKpiEvent["retry"] };
+      const facts = [
+        kindNumbers.get(event.kind),
+        retry?.id ?? ("refundId" in event ? event.refundId : event.orderId),
+        event.day,
+        event.currency,
+        event.cents,
+        event.customerId,
+      ];
+      if (retry !== undefined) facts.push(retry.undoes ? -1 : 1);
+      return facts;
+    });
     const scriptKeys = [
       keys.kpiRebuild,
       keys.kpiShadowKeys,

@@ -12,7 +12,9 @@
 -- KEYS[3]  basis of the figures     KEYS[4] marks of the database
 -- ARGV[1]  prefix of all keys     ARGV[2] base currency     ARGV[3] ids to a once bitmap
 -- ARGV[4]  "live", or the token of a rebuild that fills its shadow
--- ARGV[5]  JSON [[kind, id, day, currency, cents, customer id], ...], the kind as its place among the kinds
+-- ARGV[5]  JSON [[kind, id, day, currency, cents, customer id, retry], ...], the kind as its place among the kinds;
+--          retry is left out but of an order that was taken up again, whose event goes by the id of that: 1 for its
+--          end since then, -1 for its failure before, which is taken out of the figures
 -- ARGV[6]  basis of the caller
 -- ARGV[7]  highest step of the timelines that was committed, 0 for none: its mark is raised to it
 -- ARGV[8]  JSON [kinds, sums, averages], flat because it is read at every call:
@@ -126,6 +128,7 @@ local function add_events(key, by_kind, figure)
 end
 
 local marks = { order = 'once:kpi-orders:', refund = 'once:kpi-refunds:' }
+local retry_marks = { [1] = 'once:kpi-again:', [-1] = 'once:kpi-undone:' }
 
 local function apply(space)
   local days, boards, counted = {}, {}, 0
@@ -135,8 +138,8 @@ local function apply(space)
   local bitmap, bitmap_once, bitmap_segment
   local sums, board, sums_day, sums_currency
   for _, event in ipairs(events) do
-    local kind, id, day, currency, cents, customer = unpack(event)
-    local once = marks[kinds[2 * kind - 1]]
+    local kind, id, day, currency, cents, customer, retry = unpack(event)
+    local once = retry and retry_marks[retry] or marks[kinds[2 * kind - 1]]
     local segment = math.floor(id / segment_size)
     if segment ~= bitmap_segment or once ~= bitmap_once then
       bitmap, bitmap_once, bitmap_segment = space .. once .. segment, once, segment
@@ -156,16 +159,17 @@ local function apply(space)
         of_kind = { count = 0, cents = 0 }
         sums[kind] = of_kind
       end
-      of_kind.count = of_kind.count + 1
-      local sum = of_kind.cents + cents
-      if sum > max_exact then
+      local sign = retry == -1 and -1 or 1
+      of_kind.count = of_kind.count + sign
+      local sum = of_kind.cents + sign * cents
+      if sum > max_exact or sum < -max_exact then
         of_kind.full = of_kind.full or {}
         table.insert(of_kind.full, of_kind.cents)
-        sum = cents
+        sum = sign * cents
       end
       of_kind.cents = sum
       local move = kinds[2 * kind]
-      if move ~= 0 then board[customer] = (board[customer] or 0) + move * cents end
+      if move ~= 0 then board[customer] = (board[customer] or 0) + move * sign * cents end
     end
   end
 

@@ -6,8 +6,14 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { listFinishedRefunds, listSettledOrders } from "../../db/verification/kpi_sums.ts";
+import { listRetries } from "../../db/orders/retries.ts";
 import { WorkflowError } from "../../domain/errors.ts";
-import { type KpiEvent, orderKpiEvents, refundKpiEvents } from "../../domain/kpi/kpi.ts";
+import {
+  type KpiEvent,
+  orderKpiEvents,
+  refundKpiEvents,
+  retryKpiEvents,
+} from "../../domain/kpi/kpi.ts";
 import { applyKpis, type KpiDeps, otherBasis } from "./kpis.ts";
 import { type Lease, takeLease, underLease } from "../redis/lease.ts";
 import { pause } from "../timing/pause.ts";
@@ -60,7 +66,9 @@ const tries = 3;
  * page is read, and the pages bring it; one that is counted live between the mark and the swap is in the
  * shadow by that, whether or not the pages met it; and one that is counted live after the swap meets the
  * swapped bitmaps, which know whether the pages had met it. The swap takes the bitmaps along with the
- * figures in one script, so no live event falls between them.
+ * figures in one script, so no live event falls between them. That an order was taken up again is an event as any
+ * other, with a row of its own; the failure that it takes out is brought by the order's row before, and by that row
+ * from then on.
  *
  * One rebuild runs at a time; another waits for its turn. A crash leaves the live figures as they were,
  * and a mark and a shadow that end with the next rebuild.
@@ -121,6 +129,12 @@ async function fill(
     (page) => count(page.flatMap((order) => orderKpiEvents(order, kpiDay))),
   );
   if (orders === null) return null;
+  // After the orders: what is taken up again between the two has a row to be found by, or is counted live.
+  const retries = await eachPage(
+    (afterId) => listRetries(db, { afterId, limit: pageSize }),
+    (page) => count(page.flatMap((retry) => retryKpiEvents(retry, kpiDay))),
+  );
+  if (retries === null) return null;
   const refunds = await eachPage(
     (afterId) => listFinishedRefunds(db, { afterId, limit: pageSize }),
     (page) => count(page.flatMap((refund) => refundKpiEvents(refund, kpiDay))),

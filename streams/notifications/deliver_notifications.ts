@@ -188,7 +188,7 @@ export async function deliverOnce(
         await switchOff(deps, endpoint, result);
       }
       if (result.error === null) turn.sent++;
-      else turn.failed++;
+      else if (!result.lacksAddress) turn.failed++;
       await writer.add({
         ...attemptOf(deps, channel, notification, result),
         startedAt,
@@ -231,9 +231,9 @@ function attemptOf(
   notification: ClaimedNotification,
   result: SendResult,
 ): Omit<TimedAttempt, "startedAt" | "durationMs"> {
-  const { statusCode, reply, error } = result;
+  const { statusCode, reply, error, lacksAddress } = result;
   const nextMs = nextTryOf(notification, result);
-  if (error !== null && nextMs === null) {
+  if (error !== null && nextMs === null && !lacksAddress) {
     log.warn("notification given up", {
       notification: notificationName(notification.id),
       order_id: notification.orderId,
@@ -242,7 +242,7 @@ function attemptOf(
       status_code: statusCode,
     });
   }
-  return { notificationId: notification.id, statusCode, reply, error, nextMs };
+  return { notificationId: notification.id, statusCode, reply, error, nextMs, lacksAddress };
 }
 
 function nextTryOf(notification: ClaimedNotification, result: SendResult): number | null {

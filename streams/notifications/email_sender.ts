@@ -8,6 +8,7 @@ import nodemailer from "nodemailer";
 import { isLoopback } from "../../config/config.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { isMailAddress, parseSender } from "../../domain/notification/mail_address.ts";
+import { noAddressError } from "../../domain/notification/notification.ts";
 import { type Notification, notificationName } from "../../domain/notification/content.ts";
 import { notificationEmail, oneLine } from "../../domain/notification/email.ts";
 import { withDeadline } from "../timing/deadline.ts";
@@ -76,6 +77,10 @@ export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): Notific
     maxMs,
     send: async (notification) => {
       const { email, name } = notification.customer;
+      if (email === null) {
+        const nobody = { permanent: true, lacksAddress: true } as const;
+        return { statusCode: null, reply: null, error: noAddressError, ...nobody };
+      }
       if (!isMailAddress(email)) {
         const error = "the customer's e-mail address is not one";
         return { statusCode: null, reply: null, error, permanent: true };

@@ -17,6 +17,8 @@ export interface SendResult {
   error: string | null;
   /** Another try can't end otherwise. */
   permanent?: boolean;
+  /** There is no address to send it to: nothing was tried. */
+  lacksAddress?: true;
   /** How long the receiver wants to be left alone. */
   retryAfterMs?: number | null;
   /** The receiver wants nothing any more, whatever it is. */

@@ -8,6 +8,7 @@ import { noteChargeKeys } from "../../db/payments/charge_keys.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { type ChargeFacts, readCharges } from "../../db/orders/orders.ts";
 import { readPayments } from "../../db/payments/payments.ts";
+import { readSourcePayments } from "../../db/payments/source_payments.ts";
 import { effectsOfOrder } from "../../domain/order/effects.ts";
 import { messageOf } from "../../domain/errors.ts";
 import type { CallbackMessage, ChargeMessage, Subject } from "../../domain/messages/messages.ts";
@@ -37,7 +38,8 @@ interface Answers {
 
 /**
  * Asks the gateway for the money of the reserved orders of a batch, settles what is answered at once, and asks about
- * those that have ended without a payment on record.
+ * those that have ended without a payment on record. Orders that were paid at their source are settled by what it said,
+ * and nobody is asked about them.
  *
  * @param options.askedBefore tells of an order whether its money may have been asked for already
  * @param options.timeOut makes what fails a reserved order that gets no answer; without it the message is tried again
@@ -67,7 +69,7 @@ export async function chargeOrders(
     return request;
   };
   const reserved = [...orders.values()].filter(({ status }) => status === "RESERVED");
-  const asked = reserved.filter(({ totalCents }) => totalCents > 0);
+  const asked = reserved.filter(({ totalCents, paidAtSource }) => totalCents > 0 && !paidAtSource);
   const requests = asked.map(requestFor);
   await noteKeys(deps, requests);
   const found = await findOlderCharges(
@@ -88,6 +90,7 @@ export async function chargeOrders(
   for (const [index, { id }] of charged.entries()) answerOf.set(id, answers[index]!);
   await noteProviderAway(deps, [...answerOf.values()]);
   for (const order of reserved) if (order.totalCents === 0) answerOf.set(order.id, freeOf(order));
+  for (const [id, answer] of await answersOfSource(deps, reserved)) answerOf.set(id, answer);
   const settled = await settleAnswered(deps, deliveries, answerOf);
   return deliveries.map((delivery) =>
     outcomeOf(deps, delivery, { orders, answerOf, settled }, timeOut)
@@ -179,6 +182,28 @@ function freeOf({ id, totalCents, currency }: OrderFacts): ChargeStatus {
   };
 }
 
+/** What the source of orders said of their payment, as if their provider had just said so; by order id. */
+async function answersOfSource(
+  { db }: HandlerDeps,
+  orders: readonly OrderFacts[],
+): Promise<Map<number, ChargeStatus>> {
+  const paid = orders.filter(({ paidAtSource }) => paidAtSource);
+  const sources = await readSourcePayments(db, paid.map(({ id }) => id));
+  return new Map(
+    paid.map(({ id: orderId, totalCents: amountCents, currency }): [number, ChargeStatus] => {
+      const source = sources.get(orderId);
+      if (source === undefined) {
+        const error = `order ${orderId} is paid at its source, which does not say by what`;
+        return [orderId, { kind: "failed", error }];
+      }
+      const { provider, reference: providerRef } = source;
+      const money = { orderId, amountCents, currency, provider, providerRef };
+      const message = { type: "payment.callback", ...money, outcome: "succeeded" } as const;
+      return [orderId, { kind: "accepted", callback: { message } }];
+    }),
+  );
+}
+
 /**
  * Asks what became of the charges of orders that failed or were cancelled without a payment on record: the
  * provider may take the money yet, or have taken it without an answer, and it has to go back.
@@ -191,8 +216,8 @@ async function askAboutEnded(
   orders: readonly ChargeFacts[],
   requestFor: (order: ChargeFacts) => GatewayRequest,
 ): Promise<Map<number, ChargeStatus>> {
-  const ended = orders.filter(({ status, totalCents }) =>
-    (status === "FAILED" || status === "CANCELLED") && totalCents > 0
+  const ended = orders.filter(({ status, totalCents, paidAtSource }) =>
+    (status === "FAILED" || status === "CANCELLED") && totalCents > 0 && !paidAtSource
   );
   if (gateway.status === undefined || ended.length === 0) return new Map();
   const payments = await readPayments(db, ended.map(({ id }) => id));

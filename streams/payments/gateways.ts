@@ -5,6 +5,7 @@
  */
 
 import { listProviders, repairProviders } from "../../db/payments/payments.ts";
+import { readSourceProviders } from "../../db/payments/source_payments.ts";
 import type { Queryable } from "../../db/connection/database.ts";
 import type { Config } from "../../config/config.ts";
 import { WorkflowError } from "../../domain/errors.ts";
@@ -35,7 +36,8 @@ export function warnOfSimulation({ config, log }: { config: Config; log: Log }):
 
 /**
  * Finds out whether the books hold payments of providers that are not configured: a process that charged and refunded
- * through another one would book money that never moved. Costs a few look-ups by index.
+ * through another one would book money that never moved. Payments that were made at the source are no reason: what this
+ * process can't give back, a person does. Costs a few look-ups by index.
  *
  * @throws {WorkflowError} `bad_settings` naming them
  */
@@ -43,14 +45,27 @@ export async function refuseUnknownProviders(
   { config, db }: { config: Pick<Config, "gateway">; db: Queryable },
 ): Promise<void> {
   await repairProviders(db);
-  const fault = providerFault(config, await listProviders(db));
+  const fault = providerFault(config, await chargingProviders(db, config));
   if (fault !== undefined) throw new WorkflowError("bad_settings", fault);
+}
+
+/**
+ * The providers that took money for us, or were asked for some, by what the books hold: those of payments that were made
+ * at the source are left out, as far as they are not configured.
+ */
+export async function chargingProviders(
+  db: Queryable,
+  { gateway }: Pick<Config, "gateway">,
+): Promise<string[]> {
+  const names = await listProviders(db);
+  const atSource = await readSourceProviders(db, names.filter((name) => name !== gateway));
+  return names.filter((name) => !atSource.has(name));
 }
 
 /**
  * What is wrong with the settings for books that hold payments of these providers; undefined where nothing is.
  *
- * @param providers of {@linkcode listProviders}
+ * @param providers of {@linkcode chargingProviders}
  */
 export function providerFault(
   { gateway }: Pick<Config, "gateway">,

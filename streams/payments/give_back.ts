@@ -11,6 +11,8 @@ import { noteProviderAway } from "./provider_away.ts";
 /** The money is with a provider that is not configured: nobody else may give it back. */
 export interface Stranger {
   kind: "stranger";
+  /** Its name. */
+  provider: string;
   error: string;
 }
 
@@ -45,6 +47,7 @@ export async function giveBackThrough(
         id,
         given?.[index] ?? {
           kind: "stranger",
+          provider,
           error: `the money of order ${JSON.stringify(reference)} was taken by "${provider}", ` +
             "which is not configured here: only it can give it back",
         },

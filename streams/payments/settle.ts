@@ -15,6 +15,11 @@ import {
   settleDispute,
 } from "../../db/payments/payment_disputes.ts";
 import {
+  insertSourcePayments,
+  readSourcePayments,
+  type SourcePayment,
+} from "../../db/payments/source_payments.ts";
+import {
   insertPayments,
   type PaymentRow,
   readOwner,
@@ -32,6 +37,7 @@ import {
   type HandlerDeps,
   type Outcome,
   vanished,
+  withFollowUps,
 } from "../workflow/handler.ts";
 import { restock } from "./restock.ts";
 
@@ -41,6 +47,8 @@ interface Settling {
   orders: Map<number, OrderFacts>;
   /** The money that was recorded first for each order. */
   recorded: Map<number, RecordedMoney>;
+  /** What reserved orders were paid by at their source. */
+  sources: ReadonlyMap<number, SourcePayment>;
   /** Under which each order may have been charged, of those that answers with a key name. */
   keysOf: ReadonlyMap<number, readonly (string | undefined)[]>;
   /** The moment of locking, UTC. */
@@ -48,6 +56,8 @@ interface Settling {
   paid: number[];
   declined: number[];
   payments: PaymentRow[];
+  /** Those of the paid orders whose payment is the source's. */
+  paidAtSource: number[];
   /** Disputed money that is the order's total after all. */
   mended: CallbackMessage[];
   /** Money that came too late, does not fit or came besides, and the place of its outcome. */
@@ -72,11 +82,13 @@ export function settlePayments(
     const settling: Settling = {
       orders,
       recorded: await readRecorded(tx, [...orders.values()]),
+      sources: await readSources(tx, [...orders.values()]),
       keysOf: await keysOf(tx, deliveries),
       now,
       paid: [],
       declined: [],
       payments: [],
+      paidAtSource: [],
       mended: [],
       unexpected: [],
       events: [],
@@ -88,11 +100,11 @@ export function settlePayments(
     await transitionOrders(tx, "pay", paid, now);
     await transitionOrders(tx, "decline", declined, now);
     await insertPayments(tx, payments, now);
+    await insertSourcePayments(tx, settling.paidAtSource, "SUCCEEDED", now);
     await recordUnexpected(deps, tx, settling, outcomes);
     await addOrderEvents(tx, events, deps.consumer);
     // Last, because other consumers wait for products that are locked here.
-    await restock(tx, declined);
-    return outcomes;
+    return withFollowUps(outcomes, await restock(tx, declined));
   });
 }
 
@@ -118,6 +130,18 @@ async function readRecorded(
   );
 }
 
+/** What reserved orders of a batch were paid by at their source; costs nothing where none was. */
+function readSources(
+  tx: Queryable,
+  orders: readonly OrderFacts[],
+): Promise<Map<number, SourcePayment>> {
+  return readSourcePayments(
+    tx,
+    orders.filter(({ status, paidAtSource }) => status === "RESERVED" && paidAtSource)
+      .map(({ id }) => id),
+  );
+}
+
 /** @returns the outcome, which {@linkcode recordUnexpected} may still add to */
 function settleOne(
   deps: HandlerDeps,
@@ -133,8 +157,15 @@ function settleOne(
     return { kind: "dead", error: `the answer to charge ${key} is not about order ${orderId}` };
   }
   const before = recorded.get(orderId) ?? null;
-  switch (decideSettle(order, message, before).kind) {
+  const source = settling.sources.get(orderId);
+  const answer = source === undefined
+    ? message
+    : { ...message, isSourcePayment: isOf(source, message) };
+  switch (decideSettle(order, answer, before).kind) {
     case "pay":
+      if (source !== undefined && source.ownerId !== null) {
+        return { kind: "dead", error: anothersPayment(message, source.ownerId) };
+      }
       notePaid(settling, order, message, attempt);
       break;
     case "decline":
@@ -158,12 +189,22 @@ function settleOne(
       break;
     case "too_early":
       return { kind: "retry", error: `order ${orderId} was paid before it was reserved` };
+    case "source_first":
+      return {
+        kind: "retry",
+        error: `order ${orderId} is paid at its source, and this is other money`,
+      };
     case "taken_back":
       return { kind: "dead", error: takenBack(message, before!) };
     case "wrong_amount":
       return { kind: "dead", error: wrongAmount(order, message, before) };
   }
   return done(effectsOfOrder(orders.get(orderId)!, deps.kpiDay));
+}
+
+/** Whether an answer is about the payment that was made at the source. */
+function isOf({ provider, reference }: SourcePayment, answer: CallbackMessage): boolean {
+  return answer.provider === provider && answer.providerRef === reference;
 }
 
 /** What an answer is, once it is recorded first for its order. */
@@ -175,7 +216,7 @@ function moneyOf(
 }
 
 function notePaid(
-  { orders, recorded, now, paid, payments, mended, events }: Settling,
+  { orders, recorded, sources, now, paid, payments, paidAtSource, mended, events }: Settling,
   order: OrderFacts,
   message: CallbackMessage,
   attempt: number,
@@ -183,6 +224,7 @@ function notePaid(
   const { orderId, providerRef } = message;
   paid.push(orderId);
   if (recorded.has(orderId)) mended.push(message);
+  else if (sources.has(orderId)) paidAtSource.push(orderId);
   else payments.push(paymentOf(message, "SUCCEEDED"));
   recorded.set(orderId, moneyOf(message, false));
   events.push({ orderId, event: "paid", detail: providerRef, attempt });
@@ -206,6 +248,11 @@ function noteDeclined(
 function takenBack({ orderId, providerRef }: CallbackMessage, before: RecordedMoney): string {
   return `the provider says that it declined ${providerRef}, but order ${orderId} is paid ` +
     `by it: ${namedAmount(before.amountCents, before.currency)} were counted`;
+}
+
+function anothersPayment({ orderId, providerRef }: CallbackMessage, owner: number): string {
+  return `the provider says that ${providerRef} is the payment of order ${orderId}, ` +
+    `but it is that of order ${owner}`;
 }
 
 function wrongAmount(
@@ -240,8 +287,7 @@ async function recordUnexpected(
     if (owner !== undefined && owner !== message.orderId) {
       outcomes[index] = {
         kind: "dead",
-        error: `the provider says that ${message.providerRef} is the payment of order ` +
-          `${message.orderId}, but it is that of order ${owner}`,
+        error: anothersPayment(message, owner),
       };
     } else if (kind === "late") await recordLate(tx, settling, message);
     else if (kind === "disputed") await recordDisputed(deps, tx, settling, message);

@@ -187,7 +187,7 @@ function flagsOf(limits: { orderId: number; refundId: number }, flagsOfTypes: Fl
   const refunds = flagsUpTo(limits.refundId);
   return {
     note: (message: Message | string): void => {
-      if (typeof message === "string") return;
+      if (typeof message === "string" || "productId" in message) return;
       const { order, refund } = flagsOfTypes.get(message.type)!;
       if (order !== 0) orders.add(message.orderId, order);
       if (refund !== 0 && "refundId" in message) refunds.add(message.refundId, refund);

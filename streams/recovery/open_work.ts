@@ -21,7 +21,7 @@ import {
   type PageRequest,
 } from "../../db/recovery/recovery.ts";
 import type { BookCounts } from "../../db/verification/verify.ts";
-import type { Message } from "../../domain/messages/messages.ts";
+import type { OrderMessage } from "../../domain/messages/messages.ts";
 import {
   type Group,
   groups,
@@ -47,7 +47,7 @@ export interface OpenWork<Row extends { id: number } = { id: number }> {
   /** What one of them needs. */
   need(row: Row): Need;
   /** The message that brings it about. */
-  message(row: Row): Message;
+  message(row: Row): OrderMessage;
   /**
    * Counts it, in dispute and named by dead letters left out. Only where an index finds it: the sweep then looks for
    * it every minute. Otherwise a whole table is read, which recovery and repair alone do.
@@ -228,13 +228,13 @@ export function ownerOf<Row extends { id: number }>(
 function orderMessage(
   type: "order.reserve" | "payment.charge" | "notify.order",
   { id: orderId, amountCents, currency }: OpenOrder,
-): Message {
+): OrderMessage {
   return { type, orderId, amountCents, currency };
 }
 
 function refundMessage(
   type: "refund.process" | "notify.refund",
   { id: refundId, orderId, amountCents, currency }: OpenRefund,
-): Message {
+): OrderMessage {
   return { type, orderId, refundId, amountCents, currency };
 }

@@ -23,6 +23,7 @@ import { countMessages, findHeldWork } from "./held_work.ts";
 import { type RebuildDeps, rebuildKpis, type RebuildReport } from "../kpis/kpis_rebuild.ts";
 import { type Lease, takeLease, underLease } from "../redis/lease.ts";
 import { pause } from "../timing/pause.ts";
+import { publishAwaitedStock } from "../stock/awaited_stock.ts";
 import { openWork, sweptGroups, sweptWork, whereabouts } from "./open_work.ts";
 import { nothingRepublished, publishAgain, republish, type Republished } from "./republish.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";
@@ -93,6 +94,7 @@ export async function recover(
       const { server, state } = await readEpoch(deps);
       for (const group of groups) await ensureGroup(deps, group);
       const republished = await republish(deps, { afterLoss: state !== "complete" });
+      await publishAwaitedStock(deps);
       const kpis = await rebuildKpis(deps);
       const ended = await runScript(
         deps.redis,
@@ -161,7 +163,8 @@ async function findCause(
 
 /**
  * Republishes unfinished orders and refunds that nothing holds and that have not changed for a while, and
- * what follows from cancelled orders and decided disputes that was lost between the books and the stream.
+ * what follows from cancelled orders and decided disputes that was lost between the books and the stream. Tells of
+ * units that orders wait for.
  *
  * When all is well it costs two look-ups by index, and a page of the newest steps of the timelines. With
  * old work waiting and few messages, the streams are searched; with many, only if they hold fewer
@@ -182,6 +185,7 @@ export async function sweepHomes(
     const { told, repeated } = await repeatDecided(deps, olderThanSeconds);
     sum.notices += told;
     sum.reversals += repeated;
+    await publishAwaitedStock(deps);
     return sum;
   });
   if (republished === "busy") return nothingRepublished();
@@ -202,9 +206,14 @@ export async function recoverAndRebuild(
   what: { messages: boolean; figures: boolean },
 ): Promise<{ republished: Republished; kpis: RebuildReport | null } | "busy"> {
   return await alone(deps, 0, async () => ({
-    republished: what.messages ? await republish(deps) : nothingRepublished(),
+    republished: what.messages ? await republishAll(deps) : nothingRepublished(),
     kpis: what.figures ? await rebuildKpis(deps) : null,
   }));
+}
+
+async function republishAll(deps: RecoverDeps): Promise<Republished> {
+  await publishAwaitedStock(deps);
+  return await republish(deps);
 }
 
 async function mayBeLost(deps: RecoverDeps, olderThanSeconds: number): Promise<boolean> {

@@ -106,6 +106,10 @@ export interface Keys {
   countedOrders(segment: number): string;
   /** The same for refund ids. */
   countedRefunds(segment: number): string;
+  /** The same for ids of `order_retries`: set where the order's end after it is in the figures. */
+  countedAgain(segment: number): string;
+  /** The same for ids of `order_retries`: set where the failure before it is out of the figures. */
+  uncounted(segment: number): string;
   /** Set while a rebuild fills the shadow figures; its value is the rebuild's token. */
   kpiRebuild: string;
   /** Prefix of the shadow figures that a rebuild fills. */
@@ -174,6 +178,8 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     kpiIndex: `${prefix}index:kpi`,
     countedOrders: (segment) => `${prefix}once:kpi-orders:${segment}`,
     countedRefunds: (segment) => `${prefix}once:kpi-refunds:${segment}`,
+    countedAgain: (segment) => `${prefix}once:kpi-again:${segment}`,
+    uncounted: (segment) => `${prefix}once:kpi-undone:${segment}`,
     kpiRebuild: `${prefix}rebuild`,
     kpiShadow: `${prefix}shadow:`,
     kpiShadowKeys: `${prefix}rebuild-keys`,

@@ -50,13 +50,14 @@ const settleMs = 5_000;
  * 1. `stock`: every unit that is gone is held by a reserved or paid order, and no product has less than
  *    none.
  * 2. `money`: every paid order has one succeeded payment of its total, nobody else has one, what is in dispute is
- *    on the list of what is to be decided, processed refunds never exceed the total, and `refunded_cents` is what
+ *    on the list of what is to be decided, what a person has to give back on the list of that, processed refunds never exceed the total, and `refunded_cents` is what
  *    they come to. A payment of another amount that was accepted has become the order's total.
  * 3. `kpis`: every KPI key and leaderboard score is what the books say, less what is on its way.
  * 4. `notifications`: every end of an order or refund was told once on each of its channels, or its message is
  *    on its way; what was not sent stands on the work list. Who was not told because the message became a dead
  *    letter was not told: that is drift, and a person's to decide.
- * 5. `homes`: all unfinished work is in a stream, scheduled, or a dead letter, or its payment is in dispute.
+ * 5. `homes`: all unfinished work is in a stream, scheduled, or a dead letter, or its payment is in dispute, or it waits
+ *    for a person to give it back.
  *
  * The points that are about the books alone are read in one snapshot, so no order is ever seen half
  * changed. What the others guarantee say {@linkcode verifyKpis} and {@linkcode verifyOrphans}: work on its

@@ -6,6 +6,7 @@
 
 import type { Database } from "../../db/connection/database.ts";
 import { type CustomerSum, sumCustomers, sumQuarters } from "../../db/verification/kpi_sums.ts";
+import { highestRetryId } from "../../db/orders/retries.ts";
 import { highestIds } from "../../db/recovery/recovery.ts";
 import { readSnapshot } from "../../db/connection/snapshot.ts";
 import type { KpiEvent } from "../../domain/kpi/kpi.ts";
@@ -14,7 +15,7 @@ import { exactAmount } from "../../domain/money.ts";
 import { addDrift, addDrifts, type Drifts, noDrifts } from "./drift.ts";
 import { findHeldWork } from "../recovery/held_work.ts";
 import { type CountedMarks, findUncounted, isCounted, segmentsFor } from "../kpis/kpi_counted.ts";
-import { figuresOf, hasEvents, subtractEvents, sumDays } from "../kpis/kpi_figures.ts";
+import { figuresOf, hasEvents, signOf, subtractEvents, sumDays } from "../kpis/kpi_figures.ts";
 import { customerIdOf, isScoreOf, type KpiMismatches, type Place } from "./kpi_mismatches.ts";
 import type { RebuildDeps } from "../kpis/kpis_rebuild.ts";
 import { isLeased } from "../redis/lease.ts";
@@ -82,7 +83,7 @@ async function lookClosely(
   settleMs: number,
   drifts: Drifts,
 ): Promise<void> {
-  const limits = await highestIds(deps.db);
+  const limits = { ...await highestIds(deps.db), retryId: await highestRetryId(deps.db) };
   const stored = await readStored(deps, days, places, limits);
   const customerIds = [...new Set(places.flatMap(({ member }) => customerIdOf(member) ?? []))];
   const database = await readSnapshot(deps.db, async (tx) => ({
@@ -132,6 +133,13 @@ async function lookClosely(
   });
 }
 
+/** The highest ids that matter. */
+interface Limits {
+  orderId: number;
+  refundId: number;
+  retryId: number;
+}
+
 /** Redis as of one moment. */
 interface Stored {
   /** The figures of each day, in the order of {@linkcode kpiFigureNames}. */
@@ -147,7 +155,7 @@ async function readStored(
   { redis, keys }: VerifyKpisDeps,
   days: readonly string[],
   places: readonly Place[],
-  limits: { orderId: number; refundId: number },
+  limits: Limits,
 ): Promise<Stored> {
   const transaction = redis.multi();
   for (const name of days) {
@@ -158,27 +166,31 @@ async function readStored(
   for (const { currency, member } of places) {
     transaction.zscore(keys.leaderboard(currency), member);
   }
-  const orderSegments = segmentsFor(limits.orderId);
-  const refundSegments = segmentsFor(limits.refundId);
-  for (let segment = 0; segment < orderSegments; segment++) {
-    transaction.getBuffer(keys.countedOrders(segment));
-  }
-  for (let segment = 0; segment < refundSegments; segment++) {
-    transaction.getBuffer(keys.countedRefunds(segment));
+  const marks: [highestId: number, keyOf: (segment: number) => string][] = [
+    [limits.orderId, keys.countedOrders],
+    [limits.refundId, keys.countedRefunds],
+    [limits.retryId, keys.countedAgain],
+    [limits.retryId, keys.uncounted],
+  ];
+  for (const [highestId, keyOf] of marks) {
+    for (let segment = 0; segment < segmentsFor(highestId); segment++) {
+      transaction.getBuffer(keyOf(segment));
+    }
   }
   const replies = (await transaction.exec() ?? []).map(([error, reply]) => {
     if (error !== null) throw error;
     return reply;
   });
   const dayReplies = replies.splice(0, 2 * days.length);
+  const scores = replies.splice(0, places.length) as (string | null)[];
+  const [orders, refunds, again, undone] = marks.map(([highestId]) =>
+    replies.splice(0, segmentsFor(highestId)) as (Uint8Array | null)[]
+  );
   return {
     figures: dayReplies.filter((_, index) => index % 2 === 0).flat() as (string | null)[],
     listed: dayReplies.filter((_, index) => index % 2 === 1) as (string | null)[],
-    scores: replies.splice(0, places.length) as (string | null)[],
-    marks: {
-      orders: replies.splice(0, orderSegments) as (Uint8Array | null)[],
-      refunds: replies as (Uint8Array | null)[],
-    },
+    scores,
+    marks: { orders: orders!, refunds: refunds!, again: again!, undone: undone! },
   };
 }
 
@@ -186,7 +198,7 @@ async function readStored(
 async function findLost(
   deps: VerifyKpisDeps,
   uncounted: readonly KpiEvent[],
-  limits: { orderId: number; refundId: number },
+  limits: Limits,
   settleMs: number,
 ): Promise<KpiEvent[]> {
   const until = performance.now() + settleMs;
@@ -209,7 +221,7 @@ async function findLost(
 async function stillUncounted(
   deps: VerifyKpisDeps,
   events: readonly KpiEvent[],
-  limits: { orderId: number; refundId: number },
+  limits: Limits,
 ): Promise<KpiEvent[]> {
   if (events.length === 0) return [];
   const { marks } = await readStored(deps, [], [], limits);
@@ -226,9 +238,10 @@ function withoutEvents(
     if (leaderboard === 0) continue;
     const sum = byName.get(`${event.customerId}:${event.currency}`);
     if (sum === undefined) continue;
-    sum.events--;
-    sum.cents -= BigInt(leaderboard * event.cents);
-    sum.movedCents -= BigInt(event.cents);
+    const sign = signOf(event);
+    sum.events -= sign;
+    sum.cents -= BigInt(sign * leaderboard * event.cents);
+    sum.movedCents -= BigInt(sign * event.cents);
   }
   return byName;
 }

@@ -7,7 +7,7 @@
 import type { Database } from "../../db/connection/database.ts";
 import type { Effects } from "../../domain/order/effects.ts";
 import type { KpiEvent } from "../../domain/kpi/kpi.ts";
-import type { Group, Message } from "../../domain/messages/messages.ts";
+import type { Group, Message, OrderMessage } from "../../domain/messages/messages.ts";
 import type { NotificationChannel } from "../../domain/notification/notification.ts";
 import type { Gateways } from "../payments/gateway.ts";
 import type * as queue from "../queue/work.ts";
@@ -23,9 +23,19 @@ export interface HandlerDeps extends Gateways, queue.EngineDeps {
   kpiDay: (settledAt: string) => string;
   /** How long a reservation waits for its payment. */
   reservationTtlSeconds: number;
+  /** How long a message waits for the row that it is about, in milliseconds; default {@linkcode missingRowMs}. */
+  missingRowMs?: number;
+  /** What becomes of an order that runs short; default `fail`. */
+  onShortage?: "fail" | "wait";
   /** Where customers are told how orders and refunds ended; default `log` alone. */
   notifyChannels?: readonly NotificationChannel[];
 }
+
+/**
+ * How long a message waits for the row that it is about, in milliseconds: it was committed before the message was
+ * published, but the server that is asked may follow the one that knows it.
+ */
+export const missingRowMs = 30_000;
 
 /** What the queue of this workflow is made of. */
 export interface WorkflowTypes {
@@ -36,7 +46,7 @@ export interface WorkflowTypes {
 }
 
 /** A message that was handed to a consumer. */
-export type Delivery<M extends Message = Message> = queue.Delivery<M>;
+export type Delivery<M extends Message = OrderMessage> = queue.Delivery<M>;
 
 /** What became of one message; its events are what counts for the figures. */
 export type Outcome = queue.Outcome<Message, KpiEvent>;
@@ -59,7 +69,18 @@ export function doneWith(...messages: Message[]): Outcome {
   return done({ messages, kpis: [] });
 }
 
-/** A message about a row that does not exist. */
+/**
+ * Outcomes of a batch, the first that is done with what follows from the batch as a whole. It is enqueued whoever has
+ * the message by now: who handles it again finds nothing to do, and would not know.
+ */
+export function withFollowUps(outcomes: Outcome[], messages: readonly Message[]): Outcome[] {
+  if (messages.length === 0) return outcomes;
+  const first = outcomes.find((outcome) => outcome.kind === "done");
+  for (const message of messages) first?.followUps.push({ message, evenIfLost: true });
+  return outcomes;
+}
+
+/** A message about a row that does not exist, or that this server does not know yet: see {@linkcode missingRowMs}. */
 export function vanished(what: string, id: number): Outcome {
   return { kind: "dead", error: `${what} ${id} does not exist`, vanished: { what, id } };
 }

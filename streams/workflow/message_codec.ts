@@ -12,6 +12,7 @@ import {
   type Message,
   messageField,
   messageOfEntry,
+  orderIdOf,
   traceField,
   traceOfEntry,
 } from "../../domain/messages/messages.ts";
@@ -27,9 +28,11 @@ export const messageCodec: Codec<Message> = {
   decode: decodeMessage,
   read: messageOfEntry,
   traceOf: traceOfEntry,
-  unitOf: ({ currency }) => currency,
-  amountOf: ({ amountCents }) => amountCents,
-  onceIdOf: ({ orderId }) => orderId,
-  logFacts: ({ orderId }) => ({ order_id: orderId }),
-  spanFacts: ({ orderId }) => ({ "order.id": orderId }),
+  unitOf: (message) => "currency" in message ? message.currency : "",
+  amountOf: (message) => "amountCents" in message ? message.amountCents : 0,
+  onceIdOf: (message) => orderIdOf(message) ?? 0,
+  logFacts: (message) =>
+    "productId" in message ? { product_id: message.productId } : { order_id: message.orderId },
+  spanFacts: (message): Record<string, number> =>
+    "productId" in message ? { "product.id": message.productId } : { "order.id": message.orderId },
 };

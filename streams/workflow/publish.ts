@@ -5,7 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import type { Message } from "../../domain/messages/messages.ts";
+import { type Message, orderIdOf } from "../../domain/messages/messages.ts";
 import { enqueue } from "../queue/enqueue.ts";
 import type * as queue from "../queue/queue.ts";
 import type { Keys } from "../redis/keys.ts";
@@ -56,7 +56,7 @@ export function databaseMarksOf(
   let orders = 0;
   let refunds = 0;
   for (const { message } of committed) {
-    orders = Math.max(orders, message.orderId);
+    orders = Math.max(orders, orderIdOf(message) ?? 0);
     if ("refundId" in message) refunds = Math.max(refunds, message.refundId);
   }
   return {

@@ -8,7 +8,7 @@
 
 import { deadLetterMessages } from "../../db/dead_letters/dead_letters.ts";
 import { readLossFloors } from "../../db/recovery/database_marks.ts";
-import { type Group, type Message, purposeOf } from "../../domain/messages/messages.ts";
+import { type Group, type Message, orderIdOf, purposeOf } from "../../domain/messages/messages.ts";
 import { causeHash } from "../../domain/order/content_hash.ts";
 import { handlers } from "../handlers/handlers.ts";
 import { watchActivity } from "../kpis/activity.ts";
@@ -16,7 +16,7 @@ import { applyKpis } from "../kpis/kpis.ts";
 import { maxDelayMs } from "../payments/gateway.ts";
 import type { Failed, Verdict, Work } from "../queue/work.ts";
 import { lookAtDatabase } from "../recovery/database_age.ts";
-import type { HandlerDeps, WorkflowTypes } from "./handler.ts";
+import { type HandlerDeps, missingRowMs, type WorkflowTypes } from "./handler.ts";
 import { messageCodec } from "./message_codec.ts";
 import { databaseMarksOf } from "./publish.ts";
 import { store } from "./store.ts";
@@ -30,7 +30,7 @@ export const workflow: Work<WorkflowTypes> = {
   beforeAcknowledge: async (deps, kpis) => {
     await applyKpis(deps, kpis);
   },
-  judgeDead: dropLost,
+  judgeDead: judgeVanished,
   keepDead: ({ db }, group, dead) =>
     deadLetterMessages(db, dead.map((failed) => letterOf(group, failed))),
   marks: (deps) => databaseMarksOf(deps),
@@ -41,10 +41,10 @@ function letterOf(group: Group, { entry, message, error }: Failed<Message>) {
   return {
     group,
     messageId: entry.id,
-    orderId: message?.orderId ?? null,
+    orderId: message && orderIdOf(message),
     refundId: message && "refundId" in message ? message.refundId : null,
-    amountCents: message?.amountCents ?? 0,
-    currency: message?.currency ?? null,
+    amountCents: message && "amountCents" in message ? message.amountCents : 0,
+    currency: message && "currency" in message ? message.currency : null,
     payload: JSON.stringify(entry.fields),
     error,
     attempts: entry.deliveries,
@@ -56,9 +56,9 @@ function letterOf(group: Group, { entry, message, error }: Failed<Message>) {
 /**
  * Drops messages about orders and refunds that the database lost when it was restored: whoever published them had
  * committed before and did not know it yet. There is nothing for a person to decide. While rows are gone right now,
- * they wait.
+ * they wait, and so do messages that are so young that their rows may still be on their way to this server.
  */
-async function dropLost(
+async function judgeVanished(
   deps: HandlerDeps,
   group: Group,
   dead: readonly Failed<Message>[],
@@ -70,9 +70,14 @@ async function dropLost(
     return dead.map(({ vanished }) => vanished === undefined ? "keep" : "wait");
   }
   const floors = new Map(Object.entries(await readLossFloors(db)));
+  const [seconds] = await deps.redis.time();
+  const oldestMs = Number(seconds) * 1_000 - (deps.missingRowMs ?? missingRowMs);
   return dead.map(({ entry: { id }, message, error, vanished }) => {
-    if (vanished === undefined || vanished.id > (floors.get(vanished.what) ?? 0)) return "keep";
-    const order_id = message?.orderId;
+    if (vanished === undefined) return "keep";
+    if (vanished.id > (floors.get(vanished.what) ?? 0)) {
+      return Number(id.split("-")[0]) > oldestMs ? "wait" : "keep";
+    }
+    const order_id = message && orderIdOf(message);
     log.warn("message about a lost row dropped", { group, id, order_id, error });
     return "drop";
   });

@@ -179,6 +179,34 @@ Deno.test("dead discard warns of orders that are not finished", () =>
     assert.match(out, /^Discarded 1 dead letters\n1 of their orders are not finished/);
   }));
 
+Deno.test("retry takes up orders that ran short, and refuses others", () =>
+  withCommands("cli_retry", async (flow, type) => {
+    const { short, declined, paid } = flow.ids;
+    for (const args of [[], ["0"], ["x"], ["--sku=c"], ["1", "--short"], ["1", "--sku=c"]]) {
+      assert.equal((await type("retry", ...args)).code, 2, args.join(" "));
+    }
+    const refused = await type("retry", String(short), String(declined), String(paid));
+    assert.equal(refused.code, 1);
+    assert.equal(refused.out, "Took up 1 order again: 51.00 EUR");
+    assert.match(refused.err, new RegExp(`order ${declined}: its payment was declined`));
+    assert.match(refused.err, new RegExp(`order ${paid}: it is PAID`));
+    assert.deepEqual(await type("retry", String(short)), {
+      code: 0,
+      out: `Order ${short} was taken up before\nTook up 0 orders again`,
+      err: "",
+    });
+    await flow.drain();
+    assert.equal((await type("retry", "--short", "--sku=a")).out, "Took up 0 orders again");
+    assert.match((await type("retry", "--short", "--sku=x")).err, /no product "x"/);
+    const out = (await type("retry", "--short", "--sku=c")).out;
+    assert.equal(out, "Took up 1 order again: 51.00 EUR");
+    await flow.drain();
+    await type("stock", "c", "--add=1");
+    assert.equal((await type("retry", "--short")).out, "Took up 1 order again: 51.00 EUR");
+    await flow.drain();
+    assert.equal((await flow.order(short)).status, "PAID");
+  }));
+
 Deno.test("stock shows and changes units", () =>
   withCommands("cli_stock", async (flow, type) => {
     assert.deepEqual((await type("stock", "a")).out.split("\n"), [

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { noteChargeKeys } from "../../db/payments/charge_keys.ts";
 import { listProviders } from "../../db/payments/payments.ts";
 import { observeDatabase } from "../db/connection/observed_database.ts";
+import { addPaid } from "../source_orders.ts";
+import { anOrder } from "../workflow.ts";
 import { askRefund, openSettled, type SettledWorkflow } from "../settled_workflow.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { providerSecret } from "../routes/api/payments/callbacks.ts";
@@ -56,6 +58,22 @@ Deno.test("start, serve and consume refuse books of a provider that is not confi
       }
     }
     assert.equal((await flow.order(flow.ids.paid)).refundedCents, 100, "nothing was done");
+  }));
+
+Deno.test("payments of the source keep no process from starting, whoever has the money", () =>
+  withBooks("providers_source", async (flow, type) => {
+    await addPaid(flow, [anOrder("source", [{ sku: "a", qty: 1 }])], { provider: "stripe" });
+    await flow.drain();
+    assert.deepEqual(await listProviders(flow.db), ["simulated", "stripe"]);
+    assert.equal((await type({}, "consume", "--drain")).code, 0);
+    const { code, out } = await type({}, "doctor");
+    assert.equal(code, 0, out);
+    assert.match(out, /^ok +payments of the books +all by simulated$/m);
+    // One that it charged itself is a reason again.
+    await flow.rows("update payments set provider = 'stripe' where order_id = ?", [flow.ids.paid]);
+    const refused = await type({}, "consume", "--drain");
+    assert.equal(refused.code, 2);
+    assert.match(refused.err, /the books hold payments of "stripe"/);
   }));
 
 Deno.test("consume refuses books of charges that another provider was asked for and has not answered", () =>

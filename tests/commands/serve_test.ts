@@ -84,6 +84,14 @@ Deno.test("serve answers on a real port and ends in order on SIGTERM", async () 
   assert.deepEqual(lines, ["stopping"]);
 });
 
+Deno.test("serve ends in order when its terminal is closed", async () => {
+  const { process, reader } = await startServe();
+  process.kill("SIGHUP");
+  const { code, signal } = await process.status;
+  await reader.cancel();
+  assert.deepEqual({ code, signal }, { code: 0, signal: null });
+});
+
 Deno.test("serve waits no longer than its time for a request that never ends, and exits 0", async () => {
   const { process, url, reader, errors } = await startServe({ SHUTDOWN_TIMEOUT_MS: "1000" });
   const { hostname, port } = new URL(url);

@@ -38,6 +38,7 @@ Deno.test("parseConfig() has the promised default of every setting", () => {
     baseCurrency: "EUR",
     kpiTimezone: "UTC",
     initialStock: 50,
+    unknownSku: "create",
     gateway: "simulated",
     gatewayUrl: "",
     gatewayToken: "",

@@ -27,6 +27,7 @@ Deno.test("readStock() tells what is available, held and received", () =>
       productId: 1,
       sku: "a",
       name: "Product a",
+      priceCents: 100,
       stockQty: 42,
       heldQty: 8,
       receivedQty: 50,
@@ -70,4 +71,39 @@ Deno.test("changeStock() loses no change that happens at the same time", () =>
     ]);
     assert.deepEqual(await units(flow), [42, 28, 70]);
     assert.equal((await verifyNow(flow)).ok, true);
+  }));
+
+Deno.test("changeStock() writes who changed the units into the product's timeline, with the change", () =>
+  withStock("stock_movements", async (flow) => {
+    await changeStock(flow, "a", { add: 10 }, { actor: "api:ann", detail: "delivery 7" });
+    await changeStock(flow, "a", { set: 2 }, { actor: "cli:bob" });
+    await changeStock(flow, "a", { set: 2 }, { actor: "cli:bob" });
+    await assert.rejects(changeStock(flow, "a", { add: -3 }, { actor: "cli:bob" }));
+    const rows = await flow.rows(
+      "select kind, qty, stock_qty, actor, detail from stock_movements order by id",
+    );
+    assert.deepEqual(rows.map((row) => Object.values(row)), [
+      ["received", 50, 50, "test", "first stock"],
+      ["received", 10, 52, "api:ann", "delivery 7"],
+      ["corrected", -50, 2, "cli:bob", null],
+    ]);
+    assert.equal((await verifyNow(flow)).ok, true);
+  }));
+
+Deno.test("changeStock() changes nothing where the product is not as the caller saw it", () =>
+  withStock("stock_seen", async (flow) => {
+    await assert.rejects(changeStock(flow, "a", { set: 7 }, { isAsSeen: () => false }), {
+      code: "stock_changed",
+      message: "Cannot change a: it has changed since you looked, and has 42 units now",
+    });
+    assert.deepEqual(await units(flow), [42, 8, 50]);
+  }));
+
+Deno.test("changeStock() leaves units and timeline as they were where its transaction fails", () =>
+  withStock("stock_rolled_back", async (flow) => {
+    const inTransaction = () => Promise.reject(new Error("no answer can be stored"));
+    await assert.rejects(changeStock(flow, "a", { add: 1 }, { inTransaction }), /no answer/);
+    assert.deepEqual(await units(flow), [42, 8, 50]);
+    const [row] = await flow.rows("select count(*) as n from stock_movements");
+    assert.equal(Number(row!.n), 1);
   }));

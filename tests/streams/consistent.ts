@@ -41,7 +41,8 @@ export async function assertConsistent(flow: Workflow): Promise<void> {
 
 function stockFaults({ rows }: Workflow) {
   return rows(`
-    select products.sku, products.stock_qty, products.received_qty, coalesce(held.qty, 0) as held
+    select products.sku, products.stock_qty, products.received_qty, coalesce(held.qty, 0) as held,
+      coalesce(back.qty, 0) as back
     from products
     left join (
       select order_items.product_id, sum(order_items.qty) as qty
@@ -50,8 +51,16 @@ function stockFaults({ rows }: Workflow) {
       where orders.status in ('RESERVED', 'PAID')
       group by order_items.product_id
     ) held on held.product_id = products.id
+    left join (
+      select order_items.product_id, sum(refund_lines.qty) as qty
+      from refund_lines
+      join refunds on refunds.id = refund_lines.refund_id
+      join order_items on order_items.id = refund_lines.order_item_id
+      where refund_lines.restock = 1 and refunds.status = 'PROCESSED'
+      group by order_items.product_id
+    ) back on back.product_id = products.id
     where products.stock_qty < 0
-      or products.received_qty - products.stock_qty <> coalesce(held.qty, 0)`);
+      or products.received_qty - products.stock_qty <> coalesce(held.qty, 0) - coalesce(back.qty, 0)`);
 }
 
 function moneyFaults({ rows }: Workflow) {
@@ -80,7 +89,8 @@ function notificationFaults({ rows }: Workflow) {
   return rows(`
     select due.order_id, due.event, count(notification_logs.id) as notices
     from (
-      select id as order_id, concat('order.', lower(status)) as event
+      select id as order_id, concat('order.', lower(status),
+        if(status = 'FAILED' and retries > 0, concat(':', retries), '')) as event
       from orders
       where status in ('PAID', 'FAILED', 'CANCELLED')
       union all
@@ -103,8 +113,11 @@ function repeatedSteps({ rows }: Workflow) {
   return rows(`
     select order_id, event, refund_id, count(*) as times
     from order_events
-    group by order_id, event, refund_id, case when event like 'payment%' then detail end
-    having count(*) > 1
+    join orders on orders.id = order_events.order_id
+    group by order_id, event, refund_id, case when event like 'payment%' then detail end,
+      orders.retries
+    having count(*) > case when event in ('failed', 'backordered', 'retried') then 1 + orders.retries
+      else 1 end
     union all
     select orders.id, orders.status, null, 0
     from orders

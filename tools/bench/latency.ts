@@ -14,7 +14,7 @@
 
 import { takeOrders } from "../../db/orders/intake.ts";
 import { toInteger } from "../../db/connection/database.ts";
-import { messageOfEntry } from "../../domain/messages/messages.ts";
+import { messageOfEntry, orderIdOf } from "../../domain/messages/messages.ts";
 import { openBlockingRedis, type RedisClient } from "../../streams/redis/redis.ts";
 import { type Enqueued, publish } from "../../streams/workflow/publish.ts";
 import { exactQuantile, type Figure, figure } from "./figures.ts";
@@ -55,8 +55,10 @@ export function benchLatency(stage: Stage): Promise<Figure[]> {
         await publish(books, [order], { oncePerOrder: true });
         const orderId = await notification;
         times.push(performance.now() - start);
-        if (orderId !== order.message.orderId) {
-          throw new Error(`Order ${orderId} was settled instead of order ${order.message.orderId}`);
+        if (orderId !== orderIdOf(order.message)) {
+          throw new Error(
+            `Order ${orderId} was settled instead of order ${orderIdOf(order.message)}`,
+          );
         }
         await sleep(pauseMs);
       }
@@ -75,13 +77,14 @@ export function benchSteady(stage: Stage): Promise<Figure[]> {
     const begin = performance.now();
     await Promise.all(orders.map(async (order, index) => {
       await sleep(begin + index * 1000 / steadyPerSecond - performance.now());
-      published.set(order.message.orderId, Date.now());
+      published.set(orderIdOf(order.message)!, Date.now());
       await publish(books, [order], { oncePerOrder: true });
     }));
     const told = await notifiedAt(books, orders.length);
-    return orders.slice(steadyPerSecond).map(({ message: { orderId } }) =>
-      told.get(orderId)! - published.get(orderId)!
-    );
+    return orders.slice(steadyPerSecond).map(({ message }) => {
+      const orderId = orderIdOf(message)!;
+      return told.get(orderId)! - published.get(orderId)!;
+    });
   });
 }
 
@@ -118,7 +121,7 @@ async function nextNotification(blocking: RedisClient, { keys }: Books): Promise
   if (fields === undefined) throw new Error(`No order was settled within ${waitMs} ms`);
   const message = messageOfEntry(fields);
   if (typeof message === "string") throw new Error(message);
-  return message.orderId;
+  return orderIdOf(message)!;
 }
 
 /** Waits until the server holds the read: a notification that comes before it would never be seen. */

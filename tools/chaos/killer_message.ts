@@ -4,7 +4,7 @@
  * @module
  */
 
-import { messageOfEntry } from "../../domain/messages/messages.ts";
+import { messageOfEntry, orderIdOf } from "../../domain/messages/messages.ts";
 import mysql from "mysql2/promise";
 import { bringOrders, take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders } from "./harness/orders.ts";
@@ -98,7 +98,7 @@ async function holderOf(
   const entries = await client.xrange(keys.stream("orders"), "-", "+", "COUNT", 2_000);
   const entry = entries.find(([, fields]) => {
     const message = messageOfEntry(fields);
-    return typeof message !== "string" && message.orderId === orderId;
+    return typeof message !== "string" && orderIdOf(message) === orderId;
   });
   if (entry === undefined) return null;
   const [pending] = await client.xpending(

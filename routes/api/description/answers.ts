@@ -10,6 +10,7 @@ import { notificationStates } from "../../../domain/notification/notification.ts
 import { maxCounted } from "../../../domain/bounded_count.ts";
 import { recordedKinds } from "../../../domain/order/adjustment.ts";
 import { groups } from "../../../domain/messages/messages.ts";
+import { refundableKinds } from "../../../domain/refund/shares.ts";
 import { customer, orderSchemas } from "../orders/order_fields.ts";
 import { cents, count, currency, id, time } from "./schema_parts.ts";
 import { maxReasons } from "../../../domain/import/reject_reasons.ts";
@@ -49,9 +50,22 @@ export const refundAnswer = z.object({
   reason: z.string().nullable(),
   status: z.enum(["REQUESTED", "PROCESSED", "FAILED"]),
   failure_reason: z.string().nullable(),
+  by_hand: z.boolean().meta({
+    description: "A person gives it back: no provider that is configured has the money",
+  }),
   idempotency_key: z.string().nullable(),
   processed_at: time.nullable(),
   created_at: time,
+  lines: z.array(z.object({
+    item_id: id,
+    sku: z.string(),
+    qty: z.int().min(1),
+    amount_cents: cents,
+    restock: z.boolean().meta({ description: "Whether the units are to go back into stock" }),
+    restocked: z.boolean().meta({ description: "True once they are" }),
+  })).meta({ description: "Units of items that it is for; none where it is of a mere amount" }),
+  adjustments: z.array(z.object({ kind: z.enum(refundableKinds), amount_cents: cents }))
+    .meta({ description: "What it gives back of what was charged beside the items" }),
 }).meta({ id: "Refund" });
 
 const payment = z.object({
@@ -102,6 +116,9 @@ export const orderDetailAnswer = z.object({
   }).nullable().meta({ description: "The payment that was made at the source, as it says" }),
   further_payments: z.array(payment)
     .meta({ description: "Money beside the payment that settles the order" }),
+  shortages: z.array(z.object({ sku: z.string(), missing_qty: z.int().min(1) }))
+    .meta({ description: "What it ran short of, until it is taken up again or reserved" }),
+  backordered: z.boolean().meta({ description: "True while it waits for these units" }),
   refunds: z.array(refundAnswer),
   notifications: z.array(z.object({
     id,
@@ -194,8 +211,10 @@ export const leaderboardAnswer = z.object({
   })),
 }).meta({ id: "Leaderboard" });
 
-/** What waits in the groups. */
+/** What waits in the groups, and for stock. */
 export const streamsAnswer = z.object({
+  backordered: z.array(z.object({ currency, orders: count, amount_cents: z.int() }))
+    .meta({ description: "Orders that wait for stock, and for no message" }),
   streams: z.array(z.object({
     group: z.enum(groups),
     length: count,
@@ -210,6 +229,10 @@ export const streamsAnswer = z.object({
     processed: count,
     money: z.array(z.object({ currency, amount_cents: z.int() })),
   })),
+  by_hand: z.object({
+    count: count.meta({ description: `Counted up to ${maxCounted}` }),
+    money: z.array(z.object({ currency, amount_cents: z.int() })),
+  }).meta({ description: "Money that waits for a person to give it back, and for no message" }),
 }).meta({ id: "Streams" });
 
 /** The process lives. */

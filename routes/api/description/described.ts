@@ -27,12 +27,15 @@ export interface Description {
   /** More, where there is more to say. */
   description?: string;
   /** The heading that it stands under. */
-  tag: "Orders" | "Refunds" | "Imports" | "Notifications" | "Figures" | "Operation";
+  tag: "Orders" | "Refunds" | "Imports" | "Products" | "Notifications" | "Figures" | "Operation";
   /** Of which one is needed; null for a route that is open to all, `signed` for the payment provider's. */
   scopes: readonly Scope[] | null | "signed";
   /** What it answers when all goes well, by status: JSON unless it says another content type. */
   answers: Readonly<
-    Record<number, Content & { says: string; type?: string; located?: boolean; file?: boolean }>
+    Record<
+      number,
+      Content & { says: string; type?: string; located?: boolean; tagged?: boolean; file?: boolean }
+    >
   >;
   /** The problems that it has besides those that every route has. */
   problems?: readonly ProblemName[];
@@ -56,6 +59,7 @@ const problemSays: Readonly<Record<number, string>> = {
   404: "There is no such thing",
   408: "The body did not come in time",
   409: "The state of things does not allow it, or a request under the same key is still running",
+  412: "It has changed since it was seen",
   413: "The body is too large",
   415: "The body is of another type",
   422: "The request is not valid, or its Idempotency-Key belongs to another one",
@@ -67,6 +71,7 @@ const problemSays: Readonly<Record<number, string>> = {
 /** Headers of answers. */
 const headers = {
   location: ["string", "Where it is to be found"],
+  etag: ["string", "Tells this state of it from others, for `If-Match`"],
   "idempotent-replayed": ["string", "`true` where this is the first answer to the key, again"],
   "content-disposition": ["string", "The name of the file"],
   "x-request-id": ["string", "Under which the log has the request"],
@@ -135,6 +140,7 @@ function answersOf(route: Description): [string, unknown][] {
     headers: headersNamed([
       ...headersOf(route),
       ...(answer.located ? ["location" as const] : []),
+      ...(answer.tagged ? ["etag" as const] : []),
       ...(answer.file ? ["content-disposition" as const] : []),
       ...(route.repeatable ? ["idempotent-replayed" as const] : []),
     ]),

@@ -32,10 +32,18 @@ import type {
   notificationDetailAnswer,
   notificationListAnswer,
 } from "../notifications/notification_answers.ts";
+import type {
+  movementListAnswer,
+  productAnswer,
+  productListAnswer,
+  stockFileAnswer,
+} from "../products/product_answers.ts";
+import type { productBody, stockBody } from "../products/product_body.ts";
 import { orderExample } from "../orders/order_fields.ts";
 import type { orderBody } from "../orders/order_body.ts";
 import { httpProblemOf, type Problem, problemOf } from "../../middleware/problem.ts";
 import type { refundBody } from "../refunds/refund_body.ts";
+import type { completedBody, refusedBody } from "../refunds/by_hand_body.ts";
 
 /** An order as somebody may send it. */
 export const newOrder = {
@@ -78,6 +86,14 @@ export const returnedOrder = {
   failure_reason: "payment_declined",
 } satisfies z.input<typeof orderReceiptAnswer>;
 
+/** An order that ran short. */
+export const shortOrder = {
+  ...paid,
+  status: "FAILED",
+  failure_reason: "insufficient_stock",
+  reserved_at: null,
+} satisfies z.input<typeof orderReceiptAnswer>;
+
 /** An order after its cancellation. */
 export const cancelledOrder = {
   ...taken,
@@ -92,24 +108,34 @@ export const orderList = {
   next_cursor: "b3JkZXJzOjQy",
 } satisfies z.input<typeof orderListAnswer>;
 
-/** A partial refund as somebody may ask for it. */
+/** A refund of a part of an order as somebody may ask for it. */
 export const newRefund = {
-  amount_cents: 500,
-  reason: "one mug broken",
+  lines: [{ sku: "MUG", qty: 1, restock: true }],
+  reason: "one mug too many",
 } satisfies z.input<typeof refundBody>;
 
 /** The refund as it is requested. */
 export const requestedRefund = {
   id: 17,
   order_id: 42,
-  amount_cents: 500,
+  amount_cents: 1_250,
   currency: "EUR",
-  reason: "one mug broken",
+  reason: "one mug too many",
   status: "REQUESTED",
   failure_reason: null,
+  by_hand: false,
   idempotency_key: "return-17",
   processed_at: null,
   created_at: "2026-01-06T09:30:00.004512Z",
+  lines: [{
+    item_id: 91,
+    sku: "MUG",
+    qty: 1,
+    amount_cents: 1_250,
+    restock: true,
+    restocked: false,
+  }],
+  adjustments: [],
 } satisfies z.input<typeof refundAnswer>;
 
 /** The refund as the customer has it. */
@@ -117,7 +143,29 @@ export const processedRefund = {
   ...requestedRefund,
   status: "PROCESSED",
   processed_at: "2026-01-06T09:30:00.871204Z",
+  lines: requestedRefund.lines.map((line) => ({ ...line, restocked: true })),
 } satisfies z.input<typeof refundAnswer>;
+
+/** A refund that a person gives back. */
+export const waitingRefund = {
+  ...requestedRefund,
+  by_hand: true,
+} satisfies z.input<typeof refundAnswer>;
+
+/** What a person says who gave one back. */
+export const givenBackByHand = { reference: "transfer 4711" } satisfies z.input<
+  typeof completedBody
+>;
+
+/** What a person says who refuses one. */
+export const refusedByHand = { reason: "was given back at the counter" } satisfies z.input<
+  typeof refusedBody
+>;
+
+/** What a person says who gave back what was paid at the source. */
+export const returnedByHand = { reference: "transfer 4712" } satisfies z.input<
+  typeof completedBody
+>;
 
 /** A page of refunds, which is the last. */
 export const refundList = {
@@ -199,10 +247,10 @@ export const channels = {
 /** The order with everything. */
 export const orderDetail = {
   ...paid,
-  refunded_cents: 500,
+  refunded_cents: 1_250,
   language: "en",
   items: [{
-    id: 71,
+    id: 91,
     sku: "MUG",
     name: "Mug",
     unit_price_cents: 1_250,
@@ -222,6 +270,8 @@ export const orderDetail = {
   },
   source_payment: null,
   further_payments: [],
+  shortages: [],
+  backordered: false,
   refunds: [processedRefund],
   notifications: [{
     id: told.id,
@@ -243,6 +293,94 @@ export const orderDetail = {
     { at: paid.settled_at, event: "paid", actor: "payments-host-1", detail: "ch_17" },
   ].map((step) => ({ detail: null, refund_id: null, attempt: 1, ...step })),
 } satisfies z.input<typeof orderDetailAnswer>;
+
+/** A product as somebody may add it. */
+export const newProduct = {
+  sku: "BOWL",
+  name: "Bowl",
+  price_cents: 1_250,
+  stock_qty: 40,
+} satisfies z.input<typeof productBody>;
+
+/** The product as it is then. */
+export const product = {
+  id: 3,
+  sku: "BOWL",
+  name: "Bowl",
+  price_cents: 1_250,
+  stock_qty: 40,
+  held_qty: 0,
+  received_qty: 40,
+} satisfies z.input<typeof productAnswer>;
+
+/** Units that came in. */
+export const stockChange = {
+  add: 12,
+  detail: "delivery 2026-17",
+} satisfies z.input<typeof stockBody>;
+
+/** The product with them, and with an order that holds two. */
+export const changedProduct = {
+  ...product,
+  stock_qty: 50,
+  held_qty: 2,
+  received_qty: 52,
+} satisfies z.input<typeof productAnswer>;
+
+/** A page of products, which is the last. */
+export const productList = {
+  data: [{ ...changedProduct, short: false }],
+  next_cursor: null,
+} satisfies z.input<typeof productListAnswer>;
+
+/** A page of a product's timeline, which is the last. */
+export const movementList = {
+  data: [
+    {
+      at: "2026-01-06T08:00:00.000000Z",
+      kind: "received" as const,
+      qty: 12,
+      stock_qty: 50,
+      order_id: null,
+      actor: "api:warehouse",
+      detail: "delivery 2026-17",
+    },
+    {
+      at: paid.reserved_at,
+      kind: "reserved" as const,
+      qty: -2,
+      stock_qty: null,
+      order_id: 42,
+      actor: "orders-host-1",
+      detail: null,
+    },
+    {
+      at: "2026-01-05T09:00:00.000000Z",
+      kind: "received" as const,
+      qty: 40,
+      stock_qty: 40,
+      order_id: null,
+      actor: "api:warehouse",
+      detail: "first stock",
+    },
+  ].map((step) => ({ refund_id: null, ...step })),
+  next_cursor: null,
+} satisfies z.input<typeof movementListAnswer>;
+
+/** What came of a file of stock. */
+export const appliedStockFile = {
+  rows: 3,
+  rows_changed: 2,
+  rows_unchanged: 0,
+  rows_rejected: 1,
+  products_created: 0,
+  units_received: 30,
+  units_corrected: 0,
+  rejects: [{
+    line: 4,
+    reason: 'sku: there is no such product: correct it, or let the file create products ("MGU")',
+  }],
+} satisfies z.input<typeof stockFileAnswer>;
 
 const noCounts = {
   rows: 0,
@@ -323,6 +461,7 @@ export const leaderboard = {
 
 /** One of the groups. */
 export const streams = {
+  backordered: [],
   streams: [{
     group: "payments",
     length: 1_930,
@@ -337,6 +476,7 @@ export const streams = {
     processed: 98_211,
     money: [{ currency: "EUR", amount_cents: 4_861_200 }],
   }],
+  by_hand: { count: 1, money: [{ currency: "EUR", amount_cents: 2_350 }] },
 } satisfies z.input<typeof streamsAnswer>;
 
 /** The process lives. */
@@ -390,6 +530,7 @@ export const files = {
   import: csvLine(importColumns) + csvLine([...row, 2]),
   rejects: csvLine([...importColumns, ...rejectColumns]) +
     csvLine([...row, 0, 2, "qty must be an integer 1…1000000"]),
+  stock: csvLine(["sku", "set_qty"]) + csvLine(["BOWL", 48]),
   progress: `event: progress\ndata: ${JSON.stringify(runningImport)}\n\n` +
     `event: end\ndata: ${JSON.stringify(doneImport)}\n\n`,
   metrics: "# HELP orders_group_backlog Messages that wait\n# TYPE orders_group_backlog gauge\n" +
@@ -413,15 +554,27 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   }],
   not_found: ["There is no order 42"],
   order_conflict: ['Order "web-1" is known with another content'],
+  product_conflict: ['Product "MUG" is known with another price_cents'],
+  stock_changed: ["Cannot change MUG: it has changed since you looked, and has 48 units now"],
+  stock_file_applied: [
+    "Cannot add the units of march.csv: a file of the same content was applied on 2026-03-31 08:00:00 UTC by " +
+    'api:warehouse; say "again" to add them once more',
+  ],
   charge_not_known: ["No order is known that was charged under this key; send it again later"],
   order_not_cancellable: ["Cannot cancel order 42: it is PAID already"],
   not_yours: [
     "Cannot cancel order 42: another token has brought it, so this needs the scope cancel",
   ],
+  order_not_retryable: [
+    "Cannot retry order 42: its payment was declined, and only what ran short of stock can be",
+  ],
   order_not_refundable: [
     "Cannot refund order 42: it is PENDING, and only PAID orders can be refunded",
   ],
   refund_exceeds_left: ["Cannot refund order 42: 50.00 EUR exceed the 25.00 EUR that are left"],
+  refund_not_by_hand: [
+    "Cannot decide about refund 17 by hand: it goes back through its provider",
+  ],
   payment_not_disputed: ["Cannot decide about the payment of order 42: none is in dispute"],
   import_has_no_rejects: ["Import 7 has no rejects file, because it is RUNNING"],
   import_not_cancellable: ["Cannot cancel import 7: it is DONE already"],

@@ -5,11 +5,14 @@
  */
 
 import { z } from "zod";
+import { maxUnits } from "../../../domain/catalog/stock.ts";
 import { daysBetween, isDay } from "../../../domain/kpi/day.ts";
 import { maxKpiDays } from "../../../domain/kpi/kpi.ts";
 import { currencyProblem, isCurrency } from "../../../domain/money.ts";
 import { notificationChannels } from "../../../domain/notification/notification.ts";
 import {
+  type FailureReason,
+  failureReasons,
   type OrderStatus,
   orderTransitions,
   type RefundStatus,
@@ -96,6 +99,8 @@ function boundary(
   );
 }
 
+const failures = [...new Set(Object.values(failureReasons))] as [FailureReason, ...FailureReason[]];
+
 const statuses = Object.keys(orderTransitions) as [OrderStatus, ...OrderStatus[]];
 
 /** An amount that an order may have, in minor units. */
@@ -116,6 +121,14 @@ const orderFilters = {
     "Where the order stands",
     z.enum(statuses, `must be one of ${statuses.join(", ")}`),
   ),
+  failure_reason: optionalQuery(
+    "Why the order failed",
+    z.enum(failures, `must be one of ${failures.join(", ")}`),
+  ),
+  sku: optionalQuery(
+    "What the order ran short of",
+    queryText().trim().max(64, "must have at most 64 characters"),
+  ),
   customer: optionalQuery(
     "The shop's id of the customer, or else the database's",
     queryText().trim().max(64, "must have at most 64 characters"),
@@ -132,6 +145,31 @@ export const orderListQuery = z.object({ ...orderFilters, ...page });
 
 /** The query parameters of the file of orders. */
 export const orderFileQuery = z.object(orderFilters);
+
+/** The query parameters of the list of products. */
+export const productListQuery = z.object({
+  q: optionalQuery(
+    "The beginning of a SKU, or a part of a name",
+    queryText().trim().max(255, "must have at most 255 characters")
+      .refine((text) => !/\p{Cc}/u.test(text), "must hold no control characters"),
+  ),
+  below: optionalQuery(
+    "Only products with fewer units than this that can be reserved",
+    queryInteger(1, maxUnits),
+  ),
+  short: optionalQuery("`true`: only products that orders ran short of", flag),
+  ...page,
+});
+
+/** The query parameters of a file of stock. */
+export const stockFileQuery = z.object({
+  create: optionalQuery("Create products that are not known, by `name` and `price_cents`", flag),
+  again: optionalQuery("Add the units of a file that was applied before once more", flag),
+  name: optionalQuery(
+    "The file's name; that of a form, or `upload`, where it is not given",
+    queryText().trim().max(255, "must have at most 255 characters"),
+  ),
+});
 
 const refundStatuses = Object.keys(refundTransitions) as [RefundStatus, ...RefundStatus[]];
 

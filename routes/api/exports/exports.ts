@@ -42,6 +42,7 @@ const refundColumns = [
   "processed_at",
   "created_at",
   "recipient_name",
+  "by_hand",
 ] as const;
 
 const kpiColumns = Object.keys(emptyKpiRow("", ""));
@@ -132,6 +133,7 @@ function refundFile(app: Hono, deps: AppDeps): void {
               customer_external_id: refund.customerExternalId,
               customer_name: refund.customerName,
               recipient_name: refund.recipientName,
+              by_hand: String(refund.byHand),
             })),
             nextBeforeId: found.nextBeforeId,
           };

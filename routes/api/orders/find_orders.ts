@@ -5,6 +5,7 @@
  */
 
 import type { z } from "zod";
+import { readStock } from "../../../db/catalog/stock.ts";
 import { findCustomer } from "../../../db/catalog/customers.ts";
 import { type FoundOrders, maxAddresses, searchOrders } from "../../../db/orders/order_search.ts";
 import type { Queryable } from "../../../db/connection/database.ts";
@@ -21,9 +22,12 @@ export async function orderFinder(
   db: Queryable,
   query: z.output<typeof orderFileQuery>,
 ): Promise<(page: { beforeId: number | undefined; limit: number }) => Promise<FoundOrders>> {
-  const { customer } = query;
+  const { customer, sku } = query;
   const customerId = customer === undefined ? undefined : await findCustomer(db, customer);
-  if (customer !== undefined && customerId === undefined) {
+  const product = sku === undefined ? undefined : await readStock(db, sku);
+  const isNowhere = (customer !== undefined && customerId === undefined) ||
+    (sku !== undefined && product === undefined);
+  if (isNowhere) {
     const none = {
       orders: [],
       nextBeforeId: undefined,
@@ -35,6 +39,8 @@ export async function orderFinder(
   const search = {
     text: query.q,
     status: query.status,
+    failureReason: query.failure_reason,
+    shortOfId: product?.productId,
     customerId,
     currency: query.currency,
     placedFrom: query.from,

@@ -9,7 +9,7 @@ import { toIsoTime } from "../../../db/connection/database.ts";
 import type { OrderDetail, OrderPayment, OrderSummary } from "../../../db/orders/order_queries.ts";
 import { orderJson } from "./order_fields.ts";
 import type { ListedRefund } from "../../../db/refunds/refund_list.ts";
-import type { RefundRow } from "../../../db/refunds/refund_rows.ts";
+import type { RefundContents, RefundDetail } from "../../../db/refunds/refund_contents.ts";
 
 /**
  * An order for whoever has brought or changed it: without `read`, nothing of its customer but the ids.
@@ -53,6 +53,8 @@ export function orderDetailJson(order: OrderDetail) {
       paid_at: sourcePayment.paidAt,
     },
     further_payments: order.furtherPayments.map(paymentJson),
+    shortages: order.shortages.map(({ sku, missingQty }) => ({ sku, missing_qty: missingQty })),
+    backordered: order.shortages.some(({ isWaiting }) => isWaiting),
     refunds: order.refunds.map((refund) => refundJson(refund, order.currency)),
     notifications: order.notifications.map((notification) => ({
       id: notification.id,
@@ -91,8 +93,26 @@ function paymentJson(payment: OrderPayment) {
   };
 }
 
+/** What a refund is for. */
+export function refundPartsJson({ lines, adjustments }: RefundContents) {
+  return {
+    lines: lines.map((line) => ({
+      item_id: line.itemId,
+      sku: line.sku,
+      qty: line.qty,
+      amount_cents: line.amountCents,
+      restock: line.restock,
+      restocked: line.restocked,
+    })),
+    adjustments: adjustments.map((adjustment) => ({
+      kind: adjustment.kind,
+      amount_cents: adjustment.amountCents,
+    })),
+  };
+}
+
 /** A refund. */
-export function refundJson(refund: RefundRow, currency: string) {
+export function refundJson(refund: RefundDetail, currency: string) {
   return {
     id: refund.id,
     order_id: refund.orderId,
@@ -101,9 +121,11 @@ export function refundJson(refund: RefundRow, currency: string) {
     reason: refund.reason,
     status: refund.status,
     failure_reason: refund.failureReason,
+    by_hand: refund.byHand,
     idempotency_key: refund.idempotencyKey,
     processed_at: toIsoTime(refund.processedAt),
     created_at: toIsoTime(refund.createdAt),
+    ...refundPartsJson(refund),
   };
 }
 
@@ -117,6 +139,7 @@ export function listedRefundJson(refund: ListedRefund) {
     reason: refund.reason,
     status: refund.status,
     failure_reason: refund.failureReason,
+    by_hand: refund.byHand,
     idempotency_key: refund.idempotencyKey,
     processed_at: refund.processedAt,
     created_at: refund.createdAt,

@@ -7,10 +7,11 @@
 import { Hono } from "hono";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { decodeCursor, encodeCursor, pageLimits } from "../../../domain/paging.ts";
+import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import type { Queryable } from "../../../db/connection/database.ts";
 import { readOrderDetail, readOrderSummaries } from "../../../db/orders/order_queries.ts";
 import { orderDetailAnswer, orderListAnswer, orderReceiptAnswer } from "../description/answers.ts";
-import { cancelsOnly } from "../../middleware/caller.ts";
+import { cancelsOnly, retriesOnly } from "../../middleware/caller.ts";
 import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
@@ -34,10 +35,14 @@ import { amountDetail, orderBody } from "./order_body.ts";
 import { orderJson } from "./order_fields.ts";
 import { orderDetailJson, orderReceiptJson } from "./order_json.ts";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
+import { retryAndPublish } from "../../../services/retry_orders.ts";
 import { orderListQuery } from "../description/queries.ts";
 import { newOrderAnswer, orderPlacer } from "./order_placer.ts";
 
-/** `POST /orders`, `GET /orders`, `GET /orders/{id}` and `POST /orders/{id}/cancel`. */
+/** SKUs that a sentence names; each faulty item is named besides. */
+const maxNamedSkus = 5;
+
+/** `POST /orders`, `GET /orders`, `GET /orders/{id}`, `POST /orders/{id}/cancel` and `POST /orders/{id}/retry`. */
 export function orderRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   const answerOnce = idempotency(deps);
@@ -45,6 +50,7 @@ export function orderRoutes(deps: AppDeps): Hono {
   addList(app, deps);
   addDetail(app, deps);
   addCancel(app, deps, answerOnce);
+  addRetry(app, deps, answerOnce);
   return app;
 }
 
@@ -95,12 +101,30 @@ function addPlace(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
                 `belongs to order ${JSON.stringify(paymentOf)}`,
           );
         }
+        if (placed.outcome === "unknown_sku") throw unknownSkuFault(order, placed.skus);
         const answer = newOrderAnswer(placed.order, scopes);
         const isNew = placed.outcome === "new";
         return { ...answer, status: isNew ? 202 : 200, stored: isNew };
       });
     },
   );
+}
+
+/** The error for an order that names products that there are not, with each of its items that does. */
+function unknownSkuFault({ items }: IncomingOrder, skus: readonly string[]): WorkflowError {
+  const faults = items.flatMap(({ sku }, index) =>
+    skus.includes(sku)
+      ? [{
+        at: `#/items/${index}/sku`,
+        detail: `names no product that there is: ${
+          JSON.stringify(sku)
+        }; add it by POST /products first`,
+      }]
+      : []
+  );
+  const named = skus.slice(0, maxNamedSkus).map((sku) => JSON.stringify(sku)).join(", ");
+  const more = skus.length > maxNamedSkus ? ` and ${skus.length - maxNamedSkus} more` : "";
+  return new WorkflowError("invalid", `There is no product ${named}${more}`, faults);
 }
 
 function addList(app: Hono, { db }: AppDeps): void {
@@ -110,7 +134,8 @@ function addList(app: Hono, { db }: AppDeps): void {
       summary: "Lists orders, the latest first",
       description:
         "`customer` is the shop's id of the customer, or else the database's; `from` and `to` are " +
-        "about when orders were placed, and a date as `to` includes that day. Where few orders fit, " +
+        "about when orders were placed, and a date as `to` includes that day. `sku` is about what orders ran " +
+        "short of, be it that they failed or wait for it. Where few orders fit, " +
         "a page may have less than `limit` of them, or none: there are more until `next_cursor` is " +
         "null. `/orders.csv` has all of them as one file.",
       tag: "Orders",
@@ -182,6 +207,49 @@ function addCancel(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
         };
         const { changed } = await cancelAndPublish(deps, id, actor, {
           only: cancelsOnly(c.get("caller")),
+          inTransaction: key === null
+            ? undefined
+            : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),
+        });
+        return { ...await answer(deps.db), stored: changed };
+      });
+    },
+  );
+}
+
+function addRetry(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
+  app.post(
+    "/orders/:id/retry",
+    described({
+      summary: "Takes an order up again that failed for want of stock",
+      description:
+        "It is `PENDING` again and asks for its units once more. With `orders` an order that a token of " +
+        "the same name has brought, with `admin` any. Sent again it changes nothing, unless the order has failed " +
+        "once more.",
+      tag: "Orders",
+      scopes: ["orders"],
+      answers: {
+        202: {
+          says: "It is taken up, now or before",
+          schema: orderReceiptAnswer,
+          example: takenOrder,
+        },
+      },
+      problems: ["not_found", "not_yours", "order_not_retryable"],
+      repeatable: true,
+    }),
+    checked("param", idParam),
+    checked("header", idempotencyHeaders),
+    (c) => {
+      const { id } = c.req.valid("param");
+      const { actor, scopes } = c.get("caller");
+      return answerOnce(c, ["retry", id], async (key) => {
+        const answer = async (source: Queryable): Promise<KeyedAnswer> => {
+          const order = (await readOrderSummaries(source, [id])).get(id)!;
+          return { status: 202, location: null, body: orderReceiptJson(order, scopes) };
+        };
+        const { changed } = await retryAndPublish(deps, id, actor, {
+          only: retriesOnly(c.get("caller")),
           inTransaction: key === null
             ? undefined
             : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),

@@ -10,6 +10,7 @@ import { decodeCursor, encodeCursor, pageLimits, pageOf } from "../../../domain/
 import { listRefundsOf } from "../../../db/orders/order_queries.ts";
 import { readOrders } from "../../../db/orders/orders.ts";
 import { listRefunds } from "../../../db/refunds/refund_list.ts";
+import { readRefundContents, readRefundDetails } from "../../../db/refunds/refund_contents.ts";
 import { readRefunds } from "../../../db/refunds/refund_rows.ts";
 import {
   type RefundRequest,
@@ -35,10 +36,10 @@ import {
   type KeyedAnswer,
   storeAnswers,
 } from "../../middleware/idempotency.ts";
-import { listedRefundJson, refundJson } from "../orders/order_json.ts";
+import { listedRefundJson, refundJson, refundPartsJson } from "../orders/order_json.ts";
 import { isEngineAway } from "../../middleware/problem.ts";
 import { pageQuery, refundListQuery } from "../description/queries.ts";
-import { refundBody } from "./refund_body.ts";
+import { itemsOf, refundBody } from "./refund_body.ts";
 
 /** Most requests to one transaction. */
 const maxRequests = 200;
@@ -92,7 +93,13 @@ function addRequest(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     "/orders/:id/refunds",
     described({
       summary: "Requests a refund",
-      description: "Without a body, or without an amount, of all that is left.",
+      description:
+        "Of an amount, of units of `lines` and parts of `adjustments`, or, without any of " +
+        "them or without a body, of all that is left. Units are worth their share of the order's " +
+        "discounts and taxes, rounded so that all refunds of an order's parts add up to exactly what " +
+        "was paid; shipping, tip, fee, gift wrap and other go back where `adjustments` name them. " +
+        "With `restock` the units go back into stock once the refund is processed. An amount beside " +
+        "them must be what they come to.",
       tag: "Refunds",
       scopes: ["refunds"],
       answers: {
@@ -113,12 +120,16 @@ function addRequest(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     jsonBody({ optional: true }),
     checked("json", refundBody),
     (c) => {
-      const { amount_cents: amountCents = null, reason = null } = c.req.valid("json");
+      const body = c.req.valid("json");
+      const { amount_cents: amountCents = null, reason = null } = body;
+      const items = itemsOf(body);
       const orderId = c.req.valid("param").id;
-      return answerOnce(c, ["refund", orderId, amountCents, reason], async (key) => {
+      const said = ["refund", orderId, amountCents, reason];
+      return answerOnce(c, items === undefined ? said : [...said, items], async (key) => {
         const result = await requestRefund({
           orderId,
           amountCents,
+          items,
           reason,
           idempotencyKey: key?.key ?? null,
           actor: c.get("caller").actor,
@@ -177,8 +188,13 @@ function addList(app: Hono, { db }: AppDeps): void {
       const beforeId = cursor === undefined ? undefined : decodeCursor("refunds", cursor);
       const filter = { status, requestedFrom: from, requestedTo: to };
       const { refunds, nextBeforeId } = await listRefunds(db, filter, { beforeId, limit });
+      const ofParts = refunds.filter(({ itemized }) => itemized).map(({ id }) => id);
+      const contents = await readRefundContents(db, ofParts);
       return c.json({
-        data: refunds.map((refund) => listedRefundJson(refund)),
+        data: refunds.map((refund) => ({
+          ...listedRefundJson(refund),
+          ...refundPartsJson(contents.get(refund.id) ?? { lines: [], adjustments: [] }),
+        })),
         next_cursor: nextBeforeId === undefined ? null : encodeCursor("refunds", nextBeforeId),
       });
     },
@@ -198,7 +214,7 @@ function addDetail(app: Hono, { db }: AppDeps): void {
     checked("param", idParam),
     async (c) => {
       const { id } = c.req.valid("param");
-      const refund = (await readRefunds(db, [id])).get(id);
+      const [refund] = await readRefundDetails(db, [...(await readRefunds(db, [id])).values()]);
       if (refund === undefined) throw new WorkflowError("not_found", `There is no refund ${id}`);
       const order = (await readOrders(db, [refund.orderId])).get(refund.orderId)!;
       return c.json(refundJson(refund, order.currency));

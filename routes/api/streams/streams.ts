@@ -5,6 +5,8 @@
  */
 
 import { Hono } from "hono";
+import { sumBackordered } from "../../../db/orders/shortages.ts";
+import { sumMoneyByHand } from "../../../db/refunds/refunds_by_hand.ts";
 import { readQueueStatus } from "../../../streams/workflow/queue_status.ts";
 import { streamsAnswer } from "../description/answers.ts";
 import type { AppDeps } from "../../deps.ts";
@@ -24,8 +26,17 @@ export function streamRoutes(deps: AppDeps): Hono {
       answers: { 200: { says: "The groups", schema: streamsAnswer, example: streams } },
     }),
     async (c) => {
-      const status = await readQueueStatus(deps, deps.db);
+      const [status, byHand, backordered] = await Promise.all([
+        readQueueStatus(deps, deps.db),
+        sumMoneyByHand(deps.db),
+        sumBackordered(deps.db),
+      ]);
       return c.json({
+        backordered: backordered.map(({ currency, orders, cents }) => ({
+          currency,
+          orders,
+          amount_cents: Number(cents),
+        })),
         streams: status.map((group) => ({
           group: group.group,
           length: group.length,
@@ -43,6 +54,13 @@ export function streamRoutes(deps: AppDeps): Hono {
             amount_cents: amountCents,
           })),
         })),
+        by_hand: {
+          count: byHand.reduce((sum, { count }) => sum + count, 0),
+          money: byHand.map(({ currency, amountCents }) => ({
+            currency,
+            amount_cents: amountCents,
+          })),
+        },
       });
     },
   );

@@ -54,14 +54,14 @@ Deno.test("changeStock() never adds twice: it tells when the answer to its commi
     const before = await flow.stock("a");
     proxy.loseCommitAnswers(1);
     await assert.rejects(
-      changeStock({ db }, "a", { add: 5 }),
+      changeStock({ ...flow, db }, "a", { add: 5 }),
       (error) =>
         error instanceof WorkflowError && error.code === "unavailable" &&
         /look up whether the change was made/.test(error.message),
     );
     assert.equal(await flow.stock("a"), before + 5);
     proxy.loseCommitAnswers(1);
-    await changeStock({ db }, "a", { set: 9 });
+    await changeStock({ ...flow, db }, "a", { set: 9 });
     assert.equal(proxy.lost, 2);
     assert.equal(await flow.stock("a"), 9);
   }));

@@ -428,6 +428,10 @@ Deno.test("writeDescriptions() brings nothing back that a restored database lost
   }
   await db.query("delete from orders where id = ?", [taken!.orderId!]);
   await db.query("delete from customers where external_id = ?", [order.customer.externalId]);
+  await db.query(
+    "delete from stock_movements where product_id = (select id from products where sku = ?)",
+    [a],
+  );
   await db.query("delete from products where sku = ?", [a]);
   await db.query("update products set sku = ? where sku = ?", [`${b} of another`, b]);
   await writeDescriptions(db, catalog, { everyDate: true });

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { decideStockChange, maxUnits } from "../../../domain/catalog/stock.ts";
+import {
+  decideStockChange,
+  maxUnits,
+  movementOf,
+  stockProblem,
+} from "../../../domain/catalog/stock.ts";
 
 Deno.test("decideStockChange() leaves what orders hold as it is", () => {
   const before = { stockQty: 42, receivedQty: 50 };
@@ -20,4 +25,24 @@ Deno.test("decideStockChange() refuses fewer units than none, and more than anyb
   assert.equal(kindOf({ add: -43 }), "fewer_than_none");
   assert.equal(kindOf({ set: maxUnits - 8 }), "change");
   assert.equal(kindOf({ set: maxUnits - 7 }), "too_many");
+});
+
+Deno.test("movementOf() calls more units received and fewer corrected, added or set", () => {
+  const before = { stockQty: 42, receivedQty: 50 };
+  const movement = (change: { set: number } | { add: number }) =>
+    movementOf(before, decideStockChange(before, change));
+  assert.deepEqual(movement({ add: 3 }), { kind: "received", qty: 3 });
+  assert.deepEqual(movement({ set: 45 }), { kind: "received", qty: 3 });
+  assert.deepEqual(movement({ add: -3 }), { kind: "corrected", qty: -3 });
+  assert.deepEqual(movement({ set: 0 }), { kind: "corrected", qty: -42 });
+  assert.equal(movement({ set: 42 }), undefined);
+});
+
+Deno.test("stockProblem() says by how much a change goes too far", () => {
+  const before = { stockQty: 42, receivedQty: 50 };
+  const problem = (change: { set: number } | { add: number }) =>
+    stockProblem(before, decideStockChange(before, change));
+  assert.equal(problem({ add: -42 }), undefined);
+  assert.equal(problem({ add: -43 }), "Cannot take 43 units of it: only 42 left");
+  assert.match(problem({ set: maxUnits })!, /there may be 1000000000000 at most/);
 });

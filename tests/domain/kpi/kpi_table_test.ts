@@ -10,14 +10,15 @@ import {
 } from "../../../domain/kpi/kpi_table.ts";
 import { orderTransitions, refundTransitions } from "../../../domain/order/order.ts";
 
-Deno.test("kpiKinds has statuses that are never left, each once", () => {
+Deno.test("kpiKinds has statuses that are never left but by a retry, each once", () => {
   const final = {
     order: Object.entries(orderTransitions),
     refund: Object.entries(refundTransitions),
   };
   for (const [kind, { of, status }] of Object.entries(kpiKinds)) {
     const [, events] = final[of].find(([name]) => name === status)!;
-    assert.deepEqual(events, {}, `${kind}: an order or refund would count before its end`);
+    const leaving = Object.keys(events).filter((event) => event !== "retry");
+    assert.deepEqual(leaving, [], `${kind}: an order or refund would count before its end`);
     assert.equal(kpiKindOf(of, status), kind);
   }
   assert.equal(kpiKindOf("order", "PENDING"), undefined);

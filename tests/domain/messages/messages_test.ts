@@ -23,12 +23,13 @@ const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 });
 /** What messages of each shape say. */
 const details: Record<Work["shape"], fc.Arbitrary<object>> = {
   order: fc.record(subject),
+  product: fc.record({ productId: id }),
   refund: fc.record({ ...subject, refundId: id }),
   answer: fc.record({
     ...subject,
     outcome: fc.constantFrom("succeeded" as const, "declined" as const),
     provider: fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 })
-      .filter((name) => !/[ /]/.test(name)),
+      .filter((name) => !/[%/]/.test(name)),
     key: fc.option(fc.stringMatching(/^[\w-]{1,64}$/), { nil: undefined }),
     providerRef: text,
   }).map(({ key, ...message }) => key === undefined ? message : { ...message, key }),

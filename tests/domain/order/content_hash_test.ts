@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import {
   type OrderContent,
@@ -8,6 +9,7 @@ import {
 import type { Adjustment } from "../../../domain/order/adjustment.ts";
 import { guestOf } from "../../../domain/order/guest.ts";
 import { contentOf, type IncomingOrder } from "../../../domain/order/incoming_order.ts";
+import type { RefundItems } from "../../../domain/refund/refund_items.ts";
 
 const hex = (bytes: Uint8Array) => bytes.toHex();
 
@@ -146,9 +148,48 @@ Deno.test("refundRequestHash() tells every difference in a request", () => {
     { orderId: 1, amountCents: null, reason: "100" },
     { orderId: 1, amountCents: null, reason: null, owner: "api:a" },
     { orderId: 1, amountCents: null, reason: null, owner: "api:b" },
-  ].map((request) => ({ owner: "", ...request }));
+    { orderId: 1, amountCents: null, reason: null, items: parts() },
+    { orderId: 1, amountCents: null, reason: null, items: parts({ restock: true }) },
+    { orderId: 1, amountCents: null, reason: null, items: parts({ lines: [line({})] }) },
+    { orderId: 1, amountCents: null, reason: null, items: parts({ lines: [line({ qty: 2 })] }) },
+    { orderId: 1, amountCents: null, reason: null, items: parts({ lines: [line({}), line({})] }) },
+    {
+      orderId: 1,
+      amountCents: null,
+      reason: null,
+      items: parts({ lines: [line({ restock: true })] }),
+    },
+    {
+      orderId: 1,
+      amountCents: null,
+      reason: null,
+      items: parts({ lines: [line({ sku: null, itemId: 7 })] }),
+    },
+    {
+      orderId: 1,
+      amountCents: null,
+      reason: null,
+      items: parts({ adjustments: [{ kind: "tip", amountCents: 1 }] }),
+    },
+  ].map((request) => ({ owner: "", items: null, ...request }));
   const hashes = requests.map((request) => hex(refundRequestHash(request)));
   assert.equal(new Set(hashes).size, requests.length);
   assert.equal(hex(refundRequestHash({ ...requests[2]! })), hashes[2]);
   assert.equal(refundRequestHash(requests[0]!).length, 16);
 });
+
+Deno.test("refundRequestHash() stays what it was for requests of a mere amount", () => {
+  const request = { orderId: 42, amountCents: 500, items: null, reason: "one mug broken" };
+  assert.equal(
+    hex(refundRequestHash({ ...request, owner: "api:shop" })),
+    createHash("sha256").update('42\n500\n"one mug broken"\napi:shop').digest("hex").slice(0, 32),
+  );
+});
+
+function parts(changes: Partial<RefundItems> = {}): RefundItems {
+  return { lines: [], adjustments: [], restock: false, ...changes };
+}
+
+function line(changes: Partial<RefundItems["lines"][number]>): RefundItems["lines"][number] {
+  return { sku: "7", itemId: null, qty: 1, restock: false, ...changes };
+}

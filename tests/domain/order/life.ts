@@ -29,6 +29,7 @@ export const orderEvents: readonly OrderEvent[] = [
   "decline",
   "time_out",
   "cancel",
+  "retry",
 ];
 
 /** Everything that can happen to a refund. */

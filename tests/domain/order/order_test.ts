@@ -11,16 +11,17 @@ import {
   type RefundStatus,
   refundTransition,
   refundTransitions,
+  retriedReason,
 } from "../../../domain/order/order.ts";
 import { orderEvents, orderIn, orderStates, refundEvents } from "./life.ts";
 
 /** The life of an order as the product promises it: a row a state, a column an event. */
 const orderLife: Record<OrderStatus, (OrderStatus | null)[]> = {
-  PENDING: ["RESERVED", "FAILED", null, null, null, "CANCELLED"],
-  RESERVED: [null, null, "PAID", "FAILED", "FAILED", "CANCELLED"],
-  PAID: [null, null, null, null, null, null],
-  FAILED: [null, null, null, null, null, null],
-  CANCELLED: [null, null, null, null, null, null],
+  PENDING: ["RESERVED", "FAILED", null, null, null, "CANCELLED", null],
+  RESERVED: [null, null, "PAID", "FAILED", "FAILED", "CANCELLED", null],
+  PAID: [null, null, null, null, null, null, null],
+  FAILED: [null, null, null, null, null, null, "PENDING"],
+  CANCELLED: [null, null, null, null, null, null, null],
 };
 
 const refundLife: Record<RefundStatus, (RefundStatus | null)[]> = {
@@ -82,7 +83,8 @@ Deno.test("an order has a reason after the events that fail it, and only then", 
 Deno.test("orderAfter() does every state × event of the table and refuses the rest", () => {
   for (const status of orderStates) {
     for (const event of orderEvents) {
-      const order = orderIn(status, { refundedCents: 7 });
+      const failureReason = status === "FAILED" ? retriedReason : null;
+      const order = orderIn(status, { refundedCents: 7, failureReason });
       const to = orderTransitions[status][event];
       if (to === undefined) {
         assert.throws(() => orderAfter(order, event, "now"), /^Error: Cannot \w+ order 7: it is/);
@@ -95,5 +97,14 @@ Deno.test("orderAfter() does every state × event of the table and refuses the r
         settledAt: isSettled(to) ? "now" : null,
       });
     }
+  }
+});
+
+Deno.test("orderAfter() takes up again only what failed for want of stock", () => {
+  for (const failureReason of ["payment_declined", "payment_timeout"] as const) {
+    assert.throws(
+      () => orderAfter(orderIn("FAILED", { failureReason }), "retry", "now"),
+      /^Error: Cannot retry order 7: it is FAILED$/,
+    );
   }
 });

@@ -31,7 +31,11 @@ Deno.test("decideReservations() answers for every state, with and without stock"
 
     const short = new Map([[1, 2], [2, 2]]);
     const [decision] = decideReservations([{ order: orderIn(status), needs }], short);
-    const failed = { kind: "fail", reason: "insufficient_stock" } as const;
+    const failed = {
+      kind: "fail",
+      reason: "insufficient_stock",
+      missing: [{ productId: 2, qty: 1 }],
+    } as const;
     assert.deepEqual(decision, status === "PENDING" ? failed : withStock[status], status);
     assert.deepEqual([...short], [[1, 2], [2, 2]], "a failed order takes nothing");
     assert.equal(decision!.kind === "fail", orderTransitions[status].run_short === "FAILED");

@@ -168,3 +168,15 @@ Deno.test("decideTimeOut() ends reservations only", () => {
     assert.equal(decideTimeOut(status).kind, expected, status);
   }
 });
+
+Deno.test("decideSettle() settles an order that was paid at its source by that payment alone", () => {
+  const order = orderIn("RESERVED", { paidAtSource: true });
+  const decide = (given: GatewayAnswer) => decideSettle(order, given, null).kind;
+  assert.equal(decide({ ...answer("succeeded"), isSourcePayment: true }), "pay");
+  assert.equal(decide(answer("succeeded")), "source_first");
+  assert.equal(decide({ ...answer("succeeded"), isSourcePayment: false }), "source_first");
+  assert.equal(decide(answer("declined")), "already_settled", "nobody else's refusal fails it");
+  const paid = orderIn("PAID", { paidAtSource: true });
+  const other = decideSettle(paid, answer("succeeded"), money({ providerRef: "source" }));
+  assert.equal(other.kind, "second_payment");
+});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Message, messageOfEntry } from "../../../domain/messages/messages.ts";
+import { messageOfEntry, type OrderMessage } from "../../../domain/messages/messages.ts";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
@@ -77,7 +77,7 @@ const nothing = {
 /** The orders on the stream, by their external ids, as often as they stand there. */
 async function publishedOrders({ db, redis, keys }: Bench): Promise<string[]> {
   const entries = await redis.xrange(keys.stream("orders"), "-", "+");
-  const ids = entries.map(([, fields]) => (messageOfEntry(fields) as Message).orderId);
+  const ids = entries.map(([, fields]) => (messageOfEntry(fields) as OrderMessage).orderId);
   if (ids.length === 0) return [];
   const rows = await db.query("select id, external_order_id from orders where id in (?)", [ids]);
   const names = new Map(rows.map((row) => [Number(row.id), String(row.external_order_id)]));

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { cancelOrder } from "../../../services/cancel_order.ts";
+import { decideRefundByHand } from "../../../services/refund_by_hand.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
+import { retryAndPublish } from "../../../services/retry_orders.ts";
+import { stockArrived } from "../../../services/stock_arrived.ts";
 import { groupsInSearchOrder } from "../../../domain/messages/work.ts";
-import type { Group, Message } from "../../../domain/messages/messages.ts";
+import { type Group, type Message, orderIdOf } from "../../../domain/messages/messages.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { simulatedGateway } from "../../../streams/payments/gateway.ts";
@@ -10,6 +13,9 @@ import type { WorkflowTypes } from "../../../streams/workflow/handler.ts";
 import { shareOut } from "./share_out.ts";
 import type { Share } from "../../../streams/queue/share_out.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
+import { askParts, partsOf, unitsOf } from "../../returned_units.ts";
+import { askRefund } from "../../settled_workflow.ts";
+import { addPaid } from "../../source_orders.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent, makeDue, messagesOf, orphan } from "../consistent.ts";
 import { fateAfter, mortal } from "./crash.ts";
@@ -31,6 +37,8 @@ interface Scenario {
   maxDeliveries?: number;
   /** The gateway answers by messages of their own. */
   answersLater?: boolean;
+  /** What runs short waits. */
+  waits?: boolean;
 }
 
 async function threeOrders(flow: Workflow, run: number): Promise<number[]> {
@@ -40,6 +48,39 @@ async function threeOrders(flow: Workflow, run: number): Promise<number[]> {
     anOrder(`${run} short`, [{ sku: "even", qty: 1 }, { sku: "scarce", qty: 1_000_000 }]),
   ], 10_000);
   return taken.map(({ orderId }) => orderId!);
+}
+
+/** One that is paid, one whose money goes back by itself, and one whose money a person gives back. */
+async function paidOrders(flow: Workflow, run: number): Promise<number[]> {
+  const short = [{ sku: "even", qty: 1 }, { sku: "scarce", qty: 1_000_000 }];
+  const [paid, byHand] = await addPaid(flow, [
+    anOrder(`${run} paid`, [{ sku: "odd", qty: 1, unitPriceCents: 101 }]),
+    anOrder(`${run} by hand`, short),
+  ], { initialStock: 10_000 });
+  const [simulated] = await addPaid(flow, [anOrder(`${run} back`, short)], {
+    provider: "simulated",
+    initialStock: 10_000,
+  });
+  return [paid!, byHand!, simulated!];
+}
+
+/** An order of more than there is of a product of its own, which then gets what is missing. */
+async function aShortOrder(flow: Workflow, run: number): Promise<number> {
+  const sku = `short ${run}`;
+  const [taken] = await flow.add([
+    anOrder(`${run} again`, [{ sku, qty: 3 }, { sku: "even", qty: 1 }]),
+  ], 2);
+  await flow.drain();
+  await flow.rows(
+    "update products set stock_qty = stock_qty + 50, received_qty = received_qty + 50 where sku in (?, 'even')",
+    [sku],
+  );
+  return taken!.orderId!;
+}
+
+async function productOf(flow: Workflow, run: number): Promise<number> {
+  const [row] = await flow.rows("select id from products where sku = ?", [`short ${run}`]);
+  return Number(row!.id);
 }
 
 async function turns(flow: Workflow, ...groups: Group[]): Promise<void> {
@@ -59,6 +100,40 @@ const scenarios: Scenario[] = [
     group: "orders",
     prepare: threeOrders,
     statuses: ["PAID", "FAILED", "FAILED"],
+  },
+  {
+    name: "taking up again",
+    group: "orders",
+    prepare: async (flow, run) => {
+      const orderId = await aShortOrder(flow, run);
+      await retryAndPublish(flow, orderId, "test");
+      return [orderId];
+    },
+    statuses: ["PAID"],
+  },
+  {
+    name: "waiting for stock",
+    group: "orders",
+    waits: true,
+    prepare: async (flow, run) => {
+      const orderId = await aShortOrder(flow, run);
+      await flow.add([anOrder(`${run} waits`, [{ sku: `waits ${run}`, qty: 3 }])], 2);
+      await stockArrived(flow, [await productOf(flow, run)]);
+      return [orderId];
+    },
+    statuses: ["PAID"],
+  },
+  {
+    name: "serving what waited",
+    group: "orders",
+    waits: true,
+    prepare: async (flow, run) => {
+      const orderId = await aShortOrder(flow, run);
+      await stockArrived(flow, [await productOf(flow, run)]);
+      await turns(flow, "orders");
+      return [orderId];
+    },
+    statuses: ["PAID"],
   },
   {
     name: "charging",
@@ -161,6 +236,66 @@ const scenarios: Scenario[] = [
     statuses: ["PAID"],
   },
   {
+    name: "refunding units",
+    group: "refunds",
+    prepare: async (flow, run) => {
+      const [taken] = await flow.add([anOrder(`${run} units`, [{ sku: "even", qty: 4 }])], 10_000);
+      const orderId = taken!.orderId!;
+      await flow.drain();
+      await askParts(flow, orderId, partsOf({ lines: [unitsOf("even", 1, true)] }));
+      await askParts(flow, orderId, partsOf({ restock: true }));
+      return [orderId];
+    },
+    statuses: ["PAID"],
+  },
+  {
+    name: "reserving what was paid at its source",
+    group: "orders",
+    prepare: paidOrders,
+    statuses: ["PAID", "FAILED", "FAILED"],
+  },
+  {
+    name: "settling what was paid at its source",
+    group: "payments",
+    prepare: async (flow, run) => {
+      const ids = await paidOrders(flow, run);
+      await turns(flow, "orders");
+      return ids;
+    },
+    statuses: ["PAID", "FAILED", "FAILED"],
+  },
+  {
+    name: "giving back what was paid at its source",
+    group: "refunds",
+    prepare: async (flow, run) => {
+      const ids = await paidOrders(flow, run);
+      await turns(flow, "orders", "payments");
+      return ids;
+    },
+    statuses: ["PAID", "FAILED", "FAILED"],
+  },
+  {
+    name: "leaving a refund to a person, and booking it",
+    group: "refunds",
+    prepare: async (flow, run) => {
+      const [orderId] = await addPaid(flow, [anOrder(`${run} hand`, [{ sku: "even", qty: 4 }])], {
+        initialStock: 10_000,
+      });
+      await flow.drain();
+      const [waits, done] = [
+        await askRefund(flow, orderId!, 150),
+        await askRefund(flow, orderId!, 250),
+      ];
+      await publish(flow, [{ message: done }]);
+      await flow.drain();
+      const said = { refundId: done.refundId, verdict: "given_back", note: null } as const;
+      await decideRefundByHand(flow.db, said, "test");
+      await publish(flow, [{ message: done }, { message: waits }]);
+      return [orderId!];
+    },
+    statuses: ["PAID"],
+  },
+  {
     name: "burying",
     group: "notifications",
     prepare: async (flow, run) => {
@@ -186,7 +321,9 @@ const scenarios: Scenario[] = [
       shareOut(deliveries).map((share) => ({
         ...share,
         handle: (deps, batch) => {
-          if (batch.some(({ message }) => message.orderId >= 888_888)) throw new Error("unlucky");
+          if (batch.some(({ message }) => orderIdOf(message)! >= 888_888)) {
+            throw new Error("unlucky");
+          }
           return share.handle(deps, batch);
         },
       })),
@@ -206,6 +343,7 @@ for (const scenario of scenarios) {
   Deno.test(`a crash at any moment of ${name} leaves one effect`, async () => {
     const flow = await openWorkflow(`crash_${name.replaceAll(/\W+/g, "_").slice(0, 20)}`, {
       gateway: simulatedGateway({ delayMs: scenario.answersLater === true ? 60_000 : 0 }),
+      onShortage: scenario.waits === true ? "wait" : "fail",
     });
     const options = { batchSize: 500, maxDeliveries, retryBackoffMs: 1_000, takeoverMs: 10_000 };
     let letters = 0;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { type Message, orderIdOf } from "../../../domain/messages/messages.ts";
 import type { Database } from "../../../db/connection/database.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { type ConsumerOptions, makeConsumer } from "../../../streams/workflow/consumer.ts";
@@ -36,7 +37,7 @@ async function addMany(flow: Workflow, count: number, name: string): Promise<num
 }
 
 /** Calls the right handler after a look at the batch, which may throw. */
-function watching(look: (batch: Delivery[]) => void): ConsumerOptions["share"] {
+function watching(look: (batch: Delivery<Message>[]) => void): ConsumerOptions["share"] {
   return (deliveries) =>
     shareOut(deliveries).map(({ handle, deliveries }) => ({
       deliveries,
@@ -119,7 +120,7 @@ Deno.test("messages that are bad for their own reason end as dead letters all th
   withFlow("doubt_poison", async (flow) => {
     const bad = new Set(await addMany(flow, 5, "bad"));
     const share = watching((batch) => {
-      if (batch.some(({ message }) => bad.has(message.orderId))) throw unknownFault();
+      if (batch.some(({ message }) => bad.has(orderIdOf(message)!))) throw unknownFault();
     });
     const consumer = flow.consumerOf("orders", { share, maxDeliveries: 2, retryBackoffMs: 0 });
     // The same batch again is no second witness.

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { orderIdOf } from "../../../domain/messages/messages.ts";
 import { deliveriesBeforeIsolation } from "../../../domain/messages/retry.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { shareOut } from "./share_out.ts";
@@ -28,7 +29,7 @@ Deno.test("consumeOnce() reclaims one suspect at a time, the least tried first, 
     const batches: number[][] = [];
     const heir = flow.consumerOf("orders", {
       share: (batch) => {
-        batches.push(batch.map(({ message }) => message.orderId));
+        batches.push(batch.map(({ message }) => orderIdOf(message)!));
         return shareOut(batch);
       },
     }, "heir");

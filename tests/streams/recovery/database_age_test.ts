@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { OrderMessage } from "../../../domain/messages/messages.ts";
 import { keepBooks, type KeptBooks } from "../../../tools/chaos/harness/older_database.ts";
 import { addOrderEvents } from "../../../db/orders/events.ts";
 import { readLatestLoss } from "../../../db/recovery/database_marks.ts";
@@ -359,7 +360,7 @@ Deno.test("what is published for a message that another has claimed says how far
           );
           await flow.redis.xclaim(flow.keys.stream("orders"), "orders", "other", 0, id);
           assert.equal(await deps.stillOurs!([id]), false);
-          const { amountCents, currency } = message;
+          const { amountCents, currency } = message as OrderMessage;
           const reversal = { type: "payment.reverse", orderId, amountCents, currency } as const;
           return [{
             kind: "done",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { RedisClient } from "../../../streams/redis/redis.ts";
 import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
-import { entryOf, type Message } from "../../../domain/messages/messages.ts";
+import { entryOf, type OrderMessage } from "../../../domain/messages/messages.ts";
 import { findHeldWork, parseFields } from "../../../streams/recovery/held_work.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { openWorkflow, type Workflow } from "../../workflow.ts";
@@ -20,11 +20,11 @@ async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): 
 function about(
   type: "order.reserve" | "payment.charge" | "notify.order",
   orderId: number,
-): Message {
+): OrderMessage {
   return { type, orderId, amountCents: 100, currency: "EUR" };
 }
 
-function bury(flow: Workflow, message: Message, messageId: string) {
+function bury(flow: Workflow, message: OrderMessage, messageId: string) {
   return deadLetterMessages(flow.db, [{
     group: "orders",
     messageId,
@@ -66,8 +66,14 @@ Deno.test("findHeldWork() tells which message serves which need", () =>
       { message: about("order.reserve", 1) },
       { message: about("payment.charge", 2) },
       { message: about("notify.order", 3), delayMs: 60_000 },
-      { message: { ...about("order.reserve", 4), type: "refund.process", refundId: 7 } as Message },
-      { message: { ...about("order.reserve", 4), type: "payment.reverse" } as Message },
+      {
+        message: {
+          ...about("order.reserve", 4),
+          type: "refund.process",
+          refundId: 7,
+        } as OrderMessage,
+      },
+      { message: { ...about("order.reserve", 4), type: "payment.reverse" } as OrderMessage },
     ]);
     await bury(flow, about("order.reserve", 5), "1-1");
     const held = await findHeldWork(flow, limits);

@@ -22,7 +22,7 @@ async function messagesOf({ redis, keys }: Workflow, group: Group): Promise<stri
   const entries = await redis.xrange(keys.stream(group), "-", "+");
   return entries.map(([, fields]) => {
     const message = messageOfEntry(fields);
-    assert.ok(typeof message !== "string", String(message));
+    assert.ok(typeof message !== "string" && "orderId" in message, String(message));
     const refund = "refundId" in message ? ` refund ${message.refundId}` : "";
     return `${message.type} ${message.orderId}${refund} ${message.amountCents} ${message.currency}`;
   });

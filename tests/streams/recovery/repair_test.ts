@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
-import { entryOf, groupOf, type Message } from "../../../domain/messages/messages.ts";
+import { entryOf, groupOf, type OrderMessage } from "../../../domain/messages/messages.ts";
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { retryDeadLetters } from "../../../services/decide_dead_letters.ts";
 import { readFailedRepairs, repair } from "../../../streams/recovery/repair.ts";
@@ -23,7 +23,7 @@ async function repairNow(flow: SettledWorkflow) {
   return await repair(flow, await verifyNow(flow), () => verifyNow(flow));
 }
 
-function bury(flow: SettledWorkflow, message: Message) {
+function bury(flow: SettledWorkflow, message: OrderMessage) {
   return deadLetterMessages(flow.db, [{
     group: groupOf[message.type],
     messageId: "1-1",

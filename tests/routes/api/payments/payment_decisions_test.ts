@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { recordDispute, recordSecondPayment } from "../../../../db/payments/payment_disputes.ts";
-import { messageOfEntry } from "../../../../domain/messages/messages.ts";
+import { messageOfEntry, orderIdOf } from "../../../../domain/messages/messages.ts";
 import { type Api, ask, assertProblem, openApi, storeOrder } from "../../api.ts";
 
 const tokens = {
@@ -49,7 +49,7 @@ async function published(orderId: number): Promise<string[]> {
   const entries = await api.deps.redis.xrange(api.deps.keys.stream("payments"), "-", "+");
   return entries.map(([, fields]) => messageOfEntry(fields))
     .flatMap((message) =>
-      typeof message !== "string" && message.orderId === orderId ? message.type : []
+      typeof message !== "string" && orderIdOf(message) === orderId ? message.type : []
     );
 }
 

@@ -38,6 +38,8 @@ Deno.test("POST /orders/{id}/refunds without a body gives back all that is left"
     failure_reason: null,
     idempotency_key: null,
     processed_at: null,
+    lines: [],
+    adjustments: [],
   });
   assert.deepEqual(await publishedRefunds(id), [String(part.body.id), String(rest.body.id)]);
 

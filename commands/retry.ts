@@ -1,0 +1,74 @@
+/**
+ * `deno task retry`: takes up orders again that failed for want of stock.
+ *
+ * @module
+ */
+
+import { readStock } from "../db/catalog/stock.ts";
+import { unknownProduct } from "../domain/catalog/stock.ts";
+import { groupedAmount } from "../domain/money.ts";
+import { formatCount } from "../domain/text/format_count.ts";
+import { type Retried, retryAllAndPublish, type RetryFilter } from "../services/retry_orders.ts";
+import { guardDatabase } from "../streams/recovery/database_guard.ts";
+import { type Command, integerArgument, readOptions, usage } from "./command.ts";
+import { type Context, withContext } from "./context.ts";
+import { print, printError } from "./print.ts";
+
+const command: Command = {
+  summary: "Takes up orders again that failed for want of stock; consumers reserve it.",
+  help: `
+Usage: deno task retry [ORDER_ID…] [--short] [--sku=SKU]
+
+  ORDER_ID…   these orders
+  --short     all orders that failed for want of stock
+  --sku=SKU   with --short: only those that ran short of this product
+
+An order asks for all its units once more, and fails again if they are not there. Orders that failed for other
+reasons, or whose money goes back, are refused; what was taken up before is left alone.`,
+  async run(args, env) {
+    const options = readOptions(args, {
+      boolean: ["short"],
+      string: ["sku"],
+      positionals: [0, Number.MAX_SAFE_INTEGER],
+    });
+    const ids = options.positionals.map((raw) =>
+      integerArgument("ORDER_ID", raw, 1, Number.MAX_SAFE_INTEGER)
+    );
+    const sku = options.text("sku");
+    const isShort = options.flag("short");
+    if (isShort && ids.length > 0) throw usage("Give ORDER_ID or --short, not both");
+    if (!isShort && ids.length === 0) throw usage("retry needs ORDER_ID or --short");
+    if (!isShort && sku !== undefined) throw usage("--sku goes with --short");
+    return await withContext(env, async (context) => {
+      await guardDatabase(context);
+      const filter: RetryFilter = isShort ? await shortOf(context, sku) : { kind: "ids", ids };
+      return report(await retryAllAndPublish(context, filter, `cli:${env.USER || "unknown"}`));
+    });
+  },
+};
+
+export default command;
+
+async function shortOf({ db }: Context, sku: string | undefined): Promise<RetryFilter> {
+  if (sku === undefined) return { kind: "all" };
+  const product = await readStock(db, sku);
+  if (product === undefined) throw unknownProduct(sku);
+  return { kind: "short", productId: product.productId };
+}
+
+function report({ orders, before, refused }: Retried): number {
+  for (const { message } of refused) printError(message);
+  for (const id of before) print(`Order ${id} was taken up before`);
+  const money = new Map<string, number>();
+  for (const { currency, totalCents } of orders) {
+    money.set(currency, (money.get(currency) ?? 0) + totalCents);
+  }
+  const amounts = [...money].map(([currency, cents]) =>
+    `${groupedAmount(cents, currency)} ${currency}`
+  );
+  print(
+    `Took up ${formatCount(orders.length)} ${orders.length === 1 ? "order" : "orders"} again` +
+      (amounts.length === 0 ? "" : `: ${amounts.join(", ")}`),
+  );
+  return refused.length === 0 ? 0 : 1;
+}

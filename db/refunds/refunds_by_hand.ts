@@ -1,0 +1,188 @@
+/**
+ * Statements on money that a person has to give back: refunds, and payments of orders that came to nothing.
+ *
+ * @module
+ */
+
+import { maxCounted } from "../../domain/bounded_count.ts";
+import { handStates, type HandVerdict } from "../../domain/refund/by_hand.ts";
+import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
+
+const stateNumber = (state: typeof handStates[number]) => handStates.indexOf(state) + 1;
+
+/**
+ * Has a person give `REQUESTED` refunds back, whose orders must be locked; those that wait for one already stay as they
+ * are.
+ *
+ * @param refunds with the provider that has the money
+ */
+export async function leaveRefundsToPerson(
+  tx: Queryable,
+  refunds: readonly { id: number; provider: string }[],
+): Promise<void> {
+  if (refunds.length === 0) return;
+  const rows = JSON.stringify(refunds.map(({ id, provider }) => [id, provider]));
+  await tx.run(
+    `
+    insert into refunds_by_hand (order_id, refund_id, provider, amount_cents, currency)
+    select refunds.order_id, refunds.id, waiting.provider, refunds.amount_cents, orders.currency
+    from ${waitingTable}
+    straight_join refunds on refunds.id = waiting.id
+    straight_join orders on orders.id = refunds.order_id
+    where refunds.status = 'REQUESTED' and refunds.by_hand = 0`,
+    [rows],
+  );
+  await tx.run(
+    `
+    update ${waitingTable}
+    straight_join refunds on refunds.id = waiting.id
+    set refunds.by_hand = ${stateNumber("waiting")}
+    where refunds.status = 'REQUESTED' and refunds.by_hand = 0`,
+    [rows],
+  );
+}
+
+const waitingTable = `json_table(?, '$[*]' columns (
+      id bigint unsigned path '$[0]',
+      provider varchar(32) character set ascii path '$[1]')) waiting`;
+
+/**
+ * Writes down what a person said of a refund by hand, whose order must be locked, and takes it off the list. It stays
+ * `REQUESTED` until its message books it.
+ *
+ * @param failureReason why it is refused; null where it was given back
+ * @throws {Error} where it does not wait for a person any more
+ */
+export async function endRefundByHand(
+  tx: Queryable,
+  refundId: number,
+  verdict: HandVerdict,
+  failureReason: string | null,
+): Promise<void> {
+  const { affectedRows } = await tx.run(
+    `
+    update refunds
+    set by_hand = ?, failure_reason = ?
+    where id = ? and status = 'REQUESTED' and by_hand = ${stateNumber("waiting")}`,
+    [stateNumber(verdict), failureReason, refundId],
+  );
+  if (affectedRows !== 1) throw new Error(`refund ${refundId} does not wait for a person`);
+  await tx.run("delete from refunds_by_hand where refund_id = ?", [refundId]);
+}
+
+/**
+ * Has a person give a `REVERSING` payment back, whose order must be locked.
+ *
+ * @returns false where one has to already
+ */
+export async function leavePaymentToPerson(tx: Queryable, paymentId: number): Promise<boolean> {
+  const { affectedRows } = await tx.run(
+    `
+    insert ignore into refunds_by_hand (order_id, payment_id, provider, amount_cents, currency)
+    select payments.order_id, payments.id, payments.provider, payments.amount_cents,
+      coalesce(payments.currency, orders.currency)
+    from payments
+    straight_join orders on orders.id = payments.order_id
+    where payments.id = ? and payments.status = 'REVERSING'`,
+    [paymentId],
+  );
+  return affectedRows === 1;
+}
+
+/** Takes a payment off the list. @returns false where it was not on it */
+export async function endPaymentByHand(tx: Queryable, paymentId: number): Promise<boolean> {
+  const { affectedRows } = await tx.run("delete from refunds_by_hand where payment_id = ?", [
+    paymentId,
+  ]);
+  return affectedRows === 1;
+}
+
+/** Money that waits for a person. */
+export interface MoneyByHand {
+  id: number;
+  orderId: number;
+  externalOrderId: string;
+  recipientName: string;
+  /** Null where it is the payment of an order that came to nothing. */
+  refundId: number | null;
+  /** Who has the money. */
+  provider: string;
+  /** The provider's own name for the payment. */
+  providerRef: string;
+  amountCents: number;
+  currency: string;
+  /** Since when it waits, ISO 8601 UTC. */
+  createdAt: string;
+}
+
+/**
+ * What waits for a person, the longest first.
+ *
+ * @param filter.orderId of this order alone
+ * @param filter.refundId this refund alone
+ */
+export async function listMoneyByHand(
+  db: Queryable,
+  { orderId, refundId, limit }: { orderId?: number; refundId?: number; limit: number },
+): Promise<MoneyByHand[]> {
+  const given = ([
+    ["refunds_by_hand.order_id = ?", orderId],
+    ["refunds_by_hand.refund_id = ?", refundId],
+  ] satisfies [string, number | undefined][]).filter(([, value]) => value !== undefined);
+  const rows = await db.query(
+    `
+    select refunds_by_hand.id, refunds_by_hand.order_id, refunds_by_hand.refund_id,
+      refunds_by_hand.provider, refunds_by_hand.amount_cents, refunds_by_hand.currency,
+      refunds_by_hand.created_at, orders.external_order_id, payments.provider_ref,
+      coalesce(orders.recipient_name, customers.first_name) as recipient_name
+    from refunds_by_hand
+    straight_join orders on orders.id = refunds_by_hand.order_id
+    straight_join customers on customers.id = orders.customer_id
+    left join payments on payments.order_id = refunds_by_hand.order_id and payments.surplus = 0
+    where true ${given.map(([sql]) => `and ${sql}`).join(" ")}
+    order by refunds_by_hand.id
+    limit ?`,
+    [...given.map(([, value]) => value!), limit],
+  );
+  return rows.map(toMoneyByHand);
+}
+
+function toMoneyByHand(row: Row): MoneyByHand {
+  return {
+    id: toInteger(row.id),
+    orderId: toInteger(row.order_id),
+    externalOrderId: String(row.external_order_id),
+    recipientName: String(row.recipient_name),
+    refundId: row.refund_id === null ? null : toInteger(row.refund_id),
+    provider: String(row.provider),
+    providerRef: String(row.provider_ref),
+    amountCents: toInteger(row.amount_cents),
+    currency: String(row.currency),
+    createdAt: toIsoTime(row.created_at)!,
+  };
+}
+
+/** How much waits for a person in one currency. */
+export interface SumByHand {
+  currency: string;
+  /** Refunds and payments. */
+  count: number;
+  amountCents: number;
+}
+
+/** How much waits for a person, by currency; of so many as are counted. */
+export async function sumMoneyByHand(db: Queryable): Promise<SumByHand[]> {
+  const rows = await db.query(
+    `
+    select currency, count(*) as refunds, sum(amount_cents) as cents
+    from (select currency, amount_cents from refunds_by_hand order by id limit ?) waiting
+    group by currency
+    order by currency`,
+    [maxCounted],
+  );
+  return rows.map((row) => ({
+    currency: String(row.currency),
+    count: toInteger(row.refunds),
+    amountCents: toInteger(row.cents),
+  }));
+}

@@ -1,0 +1,181 @@
+/**
+ * Money that a person gives back, because no configured provider can.
+ *
+ * @module
+ */
+
+import { Hono } from "hono";
+import type { Queryable } from "../../../db/connection/database.ts";
+import { readOrderSummaries } from "../../../db/orders/order_queries.ts";
+import { readOrders } from "../../../db/orders/orders.ts";
+import { readRefundDetails } from "../../../db/refunds/refund_contents.ts";
+import { readRefunds } from "../../../db/refunds/refund_rows.ts";
+import type { HandVerdict } from "../../../domain/refund/by_hand.ts";
+import { decideByHandAndPublish, returnPaymentByHand } from "../../../services/refund_by_hand.ts";
+import { orderReceiptAnswer, refundAnswer } from "../description/answers.ts";
+import { described } from "../description/described.ts";
+import {
+  givenBackByHand,
+  refusedByHand,
+  returnedByHand,
+  shortOrder,
+  waitingRefund,
+} from "../description/examples.ts";
+import type { AppDeps } from "../../deps.ts";
+import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
+import {
+  type AnswerOnce,
+  type HeldKey,
+  idempotency,
+  idempotencyHeaders,
+  type KeyedAnswer,
+  storeAnswers,
+} from "../../middleware/idempotency.ts";
+import { orderReceiptJson, refundJson } from "../orders/order_json.ts";
+import { completedBody, refusedBody } from "./by_hand_body.ts";
+
+/** `POST /refunds/{id}/complete`, `POST /refunds/{id}/refuse` and `POST /orders/{id}/payment/returned`. */
+export function refundByHandRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+  const answerOnce = idempotency(deps);
+  addComplete(app, deps, answerOnce);
+  addRefuse(app, deps, answerOnce);
+  addReturned(app, deps, answerOnce);
+  return app;
+}
+
+const refundProblems = [415, "not_found", "invalid", "refund_not_by_hand"] as const;
+
+function addComplete(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
+  app.post(
+    "/refunds/:id/complete",
+    described({
+      summary: "Says that a person gave a refund back",
+      description:
+        "Only for refunds that wait for a person (`by_hand`). It becomes `PROCESSED` at once " +
+        "afterwards, and the customer is told.",
+      tag: "Refunds",
+      scopes: ["refunds"],
+      answers: {
+        202: { says: "It will be booked", schema: refundAnswer, example: waitingRefund },
+      },
+      problems: refundProblems,
+      example: givenBackByHand,
+      optionalBody: true,
+      repeatable: true,
+    }),
+    checked("param", idParam),
+    checked("header", idempotencyHeaders),
+    jsonBody({ optional: true }),
+    checked("json", completedBody),
+    (c) => {
+      const { id } = c.req.valid("param");
+      const { reference: note = null } = c.req.valid("json");
+      const { actor } = c.get("caller");
+      return answerOnce(
+        c,
+        ["complete", id, note],
+        (key) => decide(deps, { refundId: id, verdict: "given_back", note }, actor, key),
+      );
+    },
+  );
+}
+
+function addRefuse(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
+  app.post(
+    "/refunds/:id/refuse",
+    described({
+      summary: "Says that a refund is not given back",
+      description:
+        "Only for refunds that wait for a person (`by_hand`). It becomes `FAILED` at once " +
+        "afterwards, and its amount can be refunded again.",
+      tag: "Refunds",
+      scopes: ["refunds"],
+      answers: {
+        202: { says: "It will be booked", schema: refundAnswer, example: waitingRefund },
+      },
+      problems: refundProblems,
+      example: refusedByHand,
+      optionalBody: true,
+      repeatable: true,
+    }),
+    checked("param", idParam),
+    checked("header", idempotencyHeaders),
+    jsonBody({ optional: true }),
+    checked("json", refusedBody),
+    (c) => {
+      const { id } = c.req.valid("param");
+      const { reason: note = null } = c.req.valid("json");
+      const { actor } = c.get("caller");
+      return answerOnce(
+        c,
+        ["refuse", id, note],
+        (key) => decide(deps, { refundId: id, verdict: "refused", note }, actor, key),
+      );
+    },
+  );
+}
+
+async function decide(
+  deps: AppDeps,
+  said: { refundId: number; verdict: HandVerdict; note: string | null },
+  actor: string,
+  key: HeldKey | null,
+): Promise<KeyedAnswer & { stored: boolean }> {
+  const { refundId } = said;
+  const answer = async (source: Queryable): Promise<KeyedAnswer> => {
+    const refund = (await readRefunds(source, [refundId])).get(refundId)!;
+    const order = (await readOrders(source, [refund.orderId])).get(refund.orderId)!;
+    const [shown] = await readRefundDetails(source, [refund]);
+    const body = refundJson(shown!, order.currency);
+    return { status: 202, location: `/refunds/${refundId}`, body };
+  };
+  const { changed } = await decideByHandAndPublish(deps, said, actor, {
+    inTransaction: key === null
+      ? undefined
+      : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),
+  });
+  return { ...await answer(deps.db), stored: changed };
+}
+
+function addReturned(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
+  app.post(
+    "/orders/:id/payment/returned",
+    described({
+      summary: "Says that a person gave back what was paid for an order that came to nothing",
+      description:
+        "Only for payments that were made at the source, through a provider that is not " +
+        "configured: those of `FAILED` and `CANCELLED` orders that wait for a person.",
+      tag: "Orders",
+      scopes: ["refunds"],
+      answers: {
+        200: { says: "It is back, now or before", schema: orderReceiptAnswer, example: shortOrder },
+      },
+      problems: refundProblems,
+      example: returnedByHand,
+      optionalBody: true,
+      repeatable: true,
+    }),
+    checked("param", idParam),
+    checked("header", idempotencyHeaders),
+    jsonBody({ optional: true }),
+    checked("json", completedBody),
+    (c) => {
+      const { id } = c.req.valid("param");
+      const { reference = null } = c.req.valid("json");
+      const { actor, scopes } = c.get("caller");
+      return answerOnce(c, ["returned", id, reference], async (key) => {
+        const answer = async (source: Queryable): Promise<KeyedAnswer> => {
+          const order = (await readOrderSummaries(source, [id])).get(id)!;
+          return { status: 200, location: null, body: orderReceiptJson(order, scopes) };
+        };
+        const { changed } = await returnPaymentByHand(deps.db, id, reference, actor, {
+          inTransaction: key === null
+            ? undefined
+            : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),
+        });
+        return { ...await answer(deps.db), stored: changed };
+      });
+    },
+  );
+}

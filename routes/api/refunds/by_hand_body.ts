@@ -1,0 +1,27 @@
+/**
+ * What a person says of money that was given back by hand, as the API takes it.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { reasonFault, trimmedReason } from "../../../domain/refund/refund_request.ts";
+
+const note = z.string({ error: "must be text" }).trim()
+  .superRefine((text, issues) => {
+    const message = reasonFault(text);
+    if (message !== undefined) issues.addIssue({ code: "custom", message });
+  })
+  .transform(trimmedReason)
+  .nullish();
+
+const mustBeObject = {
+  error: (issue: { code?: string }) =>
+    issue.code === "invalid_type" ? "must be an object" : undefined,
+};
+
+/** It was given back: by what, such as the transfer's reference. */
+export const completedBody = z.strictObject({ reference: note }, mustBeObject);
+
+/** It is not given back: why. */
+export const refusedBody = z.strictObject({ reason: note }, mustBeObject);

@@ -1,0 +1,198 @@
+/**
+ * Money that a person gives back: what waits, and saying that it is done.
+ *
+ * @module
+ */
+
+import { type Context, Hono } from "hono";
+import type { FC } from "hono/jsx";
+import { listMoneyByHand, type MoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
+import { orderLimits } from "../../domain/order/incoming_order.ts";
+import { trimmedReason } from "../../domain/refund/refund_request.ts";
+import { decideByHandAndPublish, returnPaymentByHand } from "../../services/refund_by_hand.ts";
+import type { AppDeps } from "../deps.ts";
+import { readForm } from "../middleware/read_form.ts";
+import { actorOf, PostForm } from "./form.tsx";
+import { formatMoney } from "./format.ts";
+import { Columns, Money, Table, Time } from "./parts.tsx";
+import { askFirst, isConfirmed } from "./question.tsx";
+import { idOf } from "./queries.ts";
+import { need } from "./reading.ts";
+
+/** Most entries of one order, and of the list. */
+const maxShown = 100;
+
+/** What waits for a person, of an order or of all. */
+export function readByHand({ db }: AppDeps, orderId?: number): Promise<MoneyByHand[]> {
+  return need(listMoneyByHand(db, { orderId, limit: maxShown }));
+}
+
+/** The forms of {@linkcode ByHandForms}, each with a question before it. */
+export function byHandRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+  const { db } = deps;
+
+  app.post("/refunds/:id{[0-9]{1,15}}/complete", async (c) => {
+    const form = await readForm(c);
+    const refundId = idOf(c);
+    if (!isConfirmed(form)) {
+      const waiting = await waitingRefund(deps, refundId);
+      if (waiting !== undefined) return await askBefore(c, waiting, "complete", form.reference);
+    }
+    const said = { refundId, verdict: "given_back", note: form.reference ?? null } as const;
+    const { orderId } = await decideByHandAndPublish(deps, said, actorOf(c));
+    return c.redirect(`/dashboard/orders/${orderId}?done=by_hand`, 303);
+  });
+
+  app.post("/refunds/:id{[0-9]{1,15}}/refuse", async (c) => {
+    const form = await readForm(c);
+    const refundId = idOf(c);
+    if (!isConfirmed(form)) {
+      const waiting = await waitingRefund(deps, refundId);
+      if (waiting !== undefined) return await askBefore(c, waiting, "refuse", form.reference);
+    }
+    const said = { refundId, verdict: "refused", note: form.reference ?? null } as const;
+    const { orderId } = await decideByHandAndPublish(deps, said, actorOf(c));
+    return c.redirect(`/dashboard/orders/${orderId}?done=by_hand`, 303);
+  });
+
+  app.post("/orders/:id{[0-9]{1,15}}/payment/returned", async (c) => {
+    const form = await readForm(c);
+    const orderId = idOf(c);
+    if (!isConfirmed(form)) {
+      const waiting = (await readByHand(deps, orderId)).find(({ refundId }) => refundId === null);
+      if (waiting !== undefined) return await askBefore(c, waiting, "complete", form.reference);
+    }
+    await need(returnPaymentByHand(db, orderId, form.reference ?? null, actorOf(c)));
+    return c.redirect(`/dashboard/orders/${orderId}?done=by_hand`, 303);
+  });
+
+  return app;
+}
+
+/** Undefined where it does not wait: the decision itself says why then. */
+async function waitingRefund(deps: AppDeps, id: number): Promise<MoneyByHand | undefined> {
+  return await need(listMoneyByHand(deps.db, { refundId: id, limit: 1 })).then(([one]) => one);
+}
+
+/** Asks before money is said to be back, or to stay. */
+function askBefore(
+  c: Context,
+  waiting: MoneyByHand,
+  verb: "complete" | "refuse",
+  text: string | undefined,
+): Response | Promise<Response> {
+  const { orderId, externalOrderId, recipientName, amountCents, currency } = waiting;
+  const { provider, providerRef } = waiting;
+  const money = formatMoney(amountCents, currency);
+  const note = trimmedReason(text ?? null);
+  const isDone = verb === "complete";
+  const said = note === null ? "" : ` ${isDone ? "Reference" : "Reason"}: ${note}.`;
+  return askFirst(c, {
+    title: isDone
+      ? `Was ${money} given back to ${recipientName}?`
+      : `Refuse to give ${money} back?`,
+    note: `Order ${externalOrderId}, paid by ${provider} ${providerRef}`,
+    says: isDone
+      ? `Nothing is sent to ${provider}: you say that ${money} went back to ${recipientName} ` +
+        `already, and it is booked so.${said}`
+      : `The refund of ${money} fails, ${recipientName} is told so, and the amount is left to ` +
+        `refund again.${said}`,
+    nav: "/dashboard/refunds",
+    action: actionOf(waiting, verb),
+    verb: isDone ? `Yes, ${money} went back` : `Refuse ${money}`,
+    danger: !isDone,
+    fields: { reference: note },
+    crumb: [`/dashboard/orders/${orderId}`, externalOrderId],
+    keep: "Decide later",
+  });
+}
+
+function actionOf({ orderId, refundId }: MoneyByHand, verb: "complete" | "refuse"): string {
+  return refundId === null
+    ? `/dashboard/orders/${orderId}/payment/returned`
+    : `/dashboard/refunds/${refundId}/${verb}`;
+}
+
+/** On the page of an order: what of it a person has to give back, each with its form. */
+export const ByHandForms: FC<{ c: Context; waiting: readonly MoneyByHand[] }> = (
+  { c, waiting },
+) =>
+  waiting.length === 0
+    ? null
+    : (
+      <section aria-labelledby="by-hand-heading" class="card" id="by-hand">
+        <h2 id="by-hand-heading">Give back by hand</h2>
+        {waiting.map((one) => <ByHandForm key={one.id} c={c} of={one} />)}
+      </section>
+    );
+
+const ByHandForm: FC<{ c: Context; of: MoneyByHand }> = ({ c, of: one }) => {
+  const { id, refundId, provider, providerRef, amountCents, currency } = one;
+  const money = formatMoney(amountCents, currency);
+  return (
+    <>
+      <p>
+        {refundId === null ? "The payment" : `Refund #${refundId}`} of {money} was made by{" "}
+        {provider} as{" "}
+        <code>{providerRef}</code>, which is not configured here: give it back there, then say so.
+      </p>
+      <PostForm c={c} action={actionOf(one, "complete")} class="stack-form">
+        <div class="field">
+          <label for={`reference-${id}`}>Its reference, for the books</label>
+          <input id={`reference-${id}`} name="reference" maxlength={orderLimits.textLength} />
+        </div>
+        <button class="primary" type="submit">{money} went back…</button>
+      </PostForm>
+      {refundId !== null && (
+        <PostForm c={c} action={actionOf(one, "refuse")} class="stack-form">
+          <div class="field">
+            <label for={`refusal-${id}`}>Why it is refused</label>
+            <input id={`refusal-${id}`} name="reference" maxlength={orderLimits.textLength} />
+          </div>
+          <button class="danger" type="submit">Refuse…</button>
+        </PostForm>
+      )}
+    </>
+  );
+};
+
+/** Above the list of refunds: all that a person has to give back, the longest waiting first. */
+export const ByHandList: FC<{ c: Context; waiting: readonly MoneyByHand[] }> = ({ c, waiting }) =>
+  waiting.length === 0 ? null : (
+    <section aria-labelledby="by-hand-heading">
+      <h2 id="by-hand-heading" class="heading">To be given back by hand, the oldest first</h2>
+      <Table label="To be given back by hand">
+        <Columns
+          names={["Order", "What", { wide: "Paid by" }, { wide: "Since" }, { right: "Amount" }, ""]}
+        />
+        <tbody>
+          {waiting.map((one) => <ByHandRow key={one.id} c={c} of={one} />)}
+        </tbody>
+      </Table>
+    </section>
+  );
+
+const ByHandRow: FC<{ c: Context; of: MoneyByHand }> = ({ c, of: one }) => (
+  <tr>
+    <th scope="row">
+      <a href={`/dashboard/orders/${one.orderId}#by-hand`}>{one.externalOrderId}</a>
+      <div class="before">{one.recipientName}</div>
+    </th>
+    <td>{one.refundId === null ? "Payment" : `Refund #${one.refundId}`}</td>
+    <td class="wide">
+      {one.provider} <code>{one.providerRef}</code>
+    </td>
+    <td class="wide">
+      <Time at={one.createdAt} />
+    </td>
+    <td class="right">
+      <Money cents={one.amountCents} currency={one.currency} />
+    </td>
+    <td>
+      <PostForm c={c} action={actionOf(one, "complete")}>
+        <button type="submit">Went back…</button>
+      </PostForm>
+    </td>
+  </tr>
+);

@@ -1,0 +1,169 @@
+/**
+ * Money that a person gives back, because no configured provider can: the one way for the API, the dashboard and the
+ * command line.
+ *
+ * @module
+ */
+
+import type { Database, Queryable } from "../db/connection/database.ts";
+import { addOrderEvents } from "../db/orders/events.ts";
+import { lockOrders } from "../db/orders/orders.ts";
+import { markReversed, readPaymentsOf } from "../db/payments/payments.ts";
+import { endPaymentByHand, endRefundByHand } from "../db/refunds/refunds_by_hand.ts";
+import { readRefunds, refundFactsOf } from "../db/refunds/refund_rows.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import type { RefundMessage } from "../domain/messages/messages.ts";
+import { namedAmount } from "../domain/money.ts";
+import type { OrderFacts } from "../domain/order/order.ts";
+import { decideByHand, type HandVerdict } from "../domain/refund/by_hand.ts";
+import { reasonFault, trimmedReason } from "../domain/refund/refund_request.ts";
+import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
+
+/** What a person says of a refund. */
+export interface SaidOfRefund {
+  refundId: number;
+  verdict: HandVerdict;
+  /** By which the money went back, or why it does not; at most 255 characters. Null where nothing is said. */
+  note: string | null;
+}
+
+/** What came of it. */
+export interface DecidedRefund {
+  orderId: number;
+  /** False where the same was said before. */
+  changed: boolean;
+  /** To publish once it is committed: it books the refund. Lost ones are published again by the sweep. */
+  message: RefundMessage;
+}
+
+/** What belongs to saying so. */
+export interface HandOptions {
+  /** Is called where something changed, in the same transaction. */
+  inTransaction?: (tx: Queryable) => Promise<void>;
+}
+
+/**
+ * Writes down that a person gave a refund back, or refuses it, and publishes what books it; see
+ * {@linkcode decideRefundByHand}.
+ *
+ * @param actor who says so, for the timeline
+ * @throws {WorkflowError} `invalid`, `not_found`, or `refund_not_by_hand`
+ */
+export async function decideByHandAndPublish(
+  deps: ServiceDeps,
+  said: SaidOfRefund,
+  actor: string,
+  options: HandOptions = {},
+): Promise<DecidedRefund> {
+  const decided = await decideRefundByHand(deps.db, said, actor, options);
+  await publishAfterCommit(deps, [decided.message]);
+  return decided;
+}
+
+/**
+ * Writes down that a person gave a refund back, or refuses it, in one transaction under the order's lock. The refund is
+ * booked by its message, as one of a provider is: a crash before that leaves it `REQUESTED` and waiting for nobody, so
+ * the sweep publishes the message. The same said again changes nothing and repeats the message.
+ *
+ * @param actor who says so, for the timeline
+ * @throws {WorkflowError} `invalid`, `not_found`, or `refund_not_by_hand`
+ */
+export async function decideRefundByHand(
+  db: Database,
+  { refundId, verdict, note: given }: SaidOfRefund,
+  actor: string,
+  options: HandOptions = {},
+): Promise<DecidedRefund> {
+  const note = readNote(given, verdict === "refused" ? "reason" : "reference");
+  return await db.transaction(async (tx) => {
+    const known = (await readRefunds(tx, [refundId])).get(refundId);
+    if (known === undefined) {
+      throw new WorkflowError("not_found", `There is no refund ${refundId}`);
+    }
+    const { orderId, amountCents } = known;
+    const { orders } = await lockOrders(tx, [orderId]);
+    const { currency } = orders.get(orderId)!;
+    const refunds = await refundFactsOf(tx, [orderId], { lock: true });
+    const refund = refunds.get(orderId)!.find(({ id }) => id === refundId)!;
+    const decision = decideByHand(refund, verdict);
+    if (decision.kind === "refused") {
+      throw new WorkflowError(
+        "refund_not_by_hand",
+        `Cannot decide about refund ${refundId} by hand: ${decision.because}`,
+      );
+    }
+    const changed = decision.kind === "decide";
+    if (changed) {
+      const failureReason = verdict === "refused" ? note ?? "refused" : null;
+      await endRefundByHand(tx, refundId, verdict, failureReason);
+      const event = verdict === "refused" ? "refund_refused" : "refund_completed";
+      const detail = withNote(namedAmount(amountCents, currency), note);
+      await addOrderEvents(tx, [{ orderId, refundId, event, detail }], actor);
+      await options.inTransaction?.(tx);
+    }
+    const message = { type: "refund.process", orderId, refundId, amountCents, currency } as const;
+    return { orderId, changed, message };
+  });
+}
+
+/**
+ * Writes down that a person gave back what was paid at the source of an order that came to nothing, in one transaction
+ * under the order's lock. The same said again changes nothing.
+ *
+ * @param reference by which the money went back, at most 255 characters
+ * @param actor who says so, for the timeline
+ * @returns whether this call changed it
+ * @throws {WorkflowError} `invalid`, `not_found`, or `refund_not_by_hand`
+ */
+export async function returnPaymentByHand(
+  db: Database,
+  orderId: number,
+  reference: string | null,
+  actor: string,
+  options: HandOptions = {},
+): Promise<{ changed: boolean }> {
+  const note = readNote(reference, "reference");
+  return await db.transaction(async (tx) => {
+    const { orders } = await lockOrders(tx, [orderId]);
+    const order = orders.get(orderId);
+    if (order === undefined) throw new WorkflowError("not_found", `There is no order ${orderId}`);
+    const payment = (await readPaymentsOf(tx, orderId)).find(({ surplus }) => surplus === 0);
+    if (order.paidAtSource && payment?.status === "REVERSED") return { changed: false };
+    if (payment?.status !== "REVERSING" || !await endPaymentByHand(tx, payment.id)) {
+      throw notByHand(order, payment?.status);
+    }
+    await markReversed(tx, payment.id);
+    const amount = namedAmount(payment.amountCents, payment.currency ?? order.currency);
+    await addOrderEvents(
+      tx,
+      [{ orderId, event: "payment_returned", detail: withNote(amount, note) }],
+      actor,
+    );
+    await options.inTransaction?.(tx);
+    return { changed: true };
+  });
+}
+
+function notByHand({ id, status }: OrderFacts, payment: string | undefined): WorkflowError {
+  const because = payment === "REVERSING"
+    ? "it goes back through its provider"
+    : status === "PAID"
+    ? "the order is PAID, so it needs a refund"
+    : "no money of it is to be given back";
+  return new WorkflowError(
+    "refund_not_by_hand",
+    `Cannot give the payment of order ${id} back by hand: ${because}`,
+  );
+}
+
+/** @throws {WorkflowError} `invalid` */
+function readNote(given: string | null, name: string): string | null {
+  const note = trimmedReason(given);
+  const fault = note === null ? undefined : reasonFault(note);
+  if (fault !== undefined) throw new WorkflowError("invalid", `The ${name} ${fault}`);
+  return note;
+}
+
+function withNote(text: string, note: string | null): string {
+  return note === null ? text : `${text}: ${note}`;
+}

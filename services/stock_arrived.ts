@@ -1,0 +1,27 @@
+/**
+ * Telling the consumers that units of products came in: whoever adds units calls it, after the commit.
+ *
+ * @module
+ */
+
+import { stockArrivedMessages } from "../streams/stock/stock_arrived.ts";
+import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
+
+/**
+ * Publishes that there are more units of products, where orders wait for them: these are taken up then. A crash before
+ * it leaves units that nobody was told of, which the sweep finds.
+ *
+ * @param productIds any number; those that no order waits for cost one look-up by index together
+ */
+export async function stockArrived(
+  deps: ServiceDeps,
+  productIds: readonly number[],
+): Promise<void> {
+  for (let from = 0; from < productIds.length; from += productsPerLook) {
+    const part = productIds.slice(from, from + productsPerLook);
+    await publishAfterCommit(deps, await stockArrivedMessages(deps.db, part));
+  }
+}
+
+/** Products to one look. */
+const productsPerLook = 5_000;

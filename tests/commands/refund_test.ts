@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { type Api, ask, openApi } from "../routes/api.ts";
+import { storeMixedOrder } from "../routes/mixed_order.ts";
+import { run } from "./run_command.ts";
+
+let api: Api;
+Deno.test.beforeAll(async () => {
+  api = await openApi("commands_refund");
+});
+Deno.test.afterAll(() => api.close());
+
+const type = (...args: string[]) =>
+  run({ ...api.env, LOG_LEVEL: "error", USER: "ann" }, "refund", ...args);
+
+Deno.test("refund gives back lines and what was paid besides, and says what they come to", async () => {
+  const { id, mug, tea } = await storeMixedOrder(api.deps.db);
+  const { code, out, err } = await type(
+    `${id}`,
+    `--line=${mug}:2`,
+    `--line=${tea}:1`,
+    "--restock",
+    "--shipping=490",
+    "--reason=returned",
+  );
+  assert.equal(code, 0, err);
+  assert.match(
+    out,
+    new RegExp(
+      `^Refund \\d+ of order ${id}: 20\\.40 EUR requested: 2 × ${mug} 11\\.63 \\+ 1 × ${tea} 3\\.87 ` +
+        "\\+ shipping 4\\.90$",
+    ),
+  );
+  const { body } = await ask(api, "GET", `/orders/${id}/refunds`);
+  assert.deepEqual(
+    body.data[0].lines.map((line: Record<string, unknown>) => [line.sku, line.qty, line.restock]),
+    [[mug, 2, true], [tea, 1, true]],
+  );
+
+  const refused = await type(`${id}`, `--line=${mug}:2`);
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, new RegExp(`2 of ${mug} are more than the 1 of 3 that are left`));
+  const whole = await type(`${id}`, "--restock");
+  assert.match(whole.out, new RegExp(`3\\.10 EUR requested: 1 × ${mug} 3\\.10$`));
+});
+
+Deno.test("refund refuses lines that can't be meant, as wrong usage", async () => {
+  const wrong: [args: string[], words: RegExp][] = [
+    [["--line=MUG"], /--line must be SKU:QTY, not "MUG"/],
+    [["--line=:2"], /--line must be SKU:QTY/],
+    [["--line=MUG:0"], /the quantity of MUG must be an integer 1…1000000, not "0"/],
+    [["--line=MUG:"], /the quantity of MUG must be an integer/],
+    [["--shipping=4.90"], /--shipping must be an integer/],
+    [["--gift-wrap=0"], /--gift-wrap must be an integer/],
+    [["--restock", "--tip=5"], /--restock needs lines/],
+    [["--discount=5"], /Unknown option/],
+  ];
+  for (const [args, words] of wrong) {
+    const { code, err } = await type("1", ...args);
+    assert.equal(code, 2, args.join(" "));
+    assert.match(err, words);
+  }
+});

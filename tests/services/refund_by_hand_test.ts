@@ -1,0 +1,291 @@
+import assert from "node:assert/strict";
+import {
+  decideByHandAndPublish,
+  decideRefundByHand,
+  returnPaymentByHand,
+} from "../../services/refund_by_hand.ts";
+import { readRefunds } from "../../db/refunds/refund_rows.ts";
+import { listMoneyByHand, sumMoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
+import { WorkflowError } from "../../domain/errors.ts";
+import { lookOnce, readAlerts } from "../../streams/alerts/alerts.ts";
+import { type Gateway, simulatedGateway } from "../../streams/payments/gateway.ts";
+import { recover, sweepHomes } from "../../streams/recovery/recover.ts";
+import { publish } from "../../streams/workflow/publish.ts";
+import { askRefund, driftOf, loseRedis, verifyNow } from "../settled_workflow.ts";
+import { addPaid, sourceProvider } from "../source_orders.ts";
+import { assertConsistent, messagesOf } from "../streams/consistent.ts";
+import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+
+interface Scene {
+  flow: Workflow;
+  /** `PAID`, 10.00 EUR, by a provider that is not configured. */
+  orderId: number;
+  /** Requests a refund and has its message handled. @returns its id */
+  refund(cents: number): Promise<number>;
+}
+
+async function withPaid(
+  name: string,
+  work: (scene: Scene) => Promise<void>,
+  gateway: Gateway = simulatedGateway({ delayMs: 0 }),
+): Promise<void> {
+  const flow = await openWorkflow(name, { gateway });
+  try {
+    const [orderId] = await addPaid(flow, [anOrder("1", [{ sku: "a", qty: 10 }])]);
+    await flow.drain();
+    await work({
+      flow,
+      orderId: orderId!,
+      refund: async (cents) => {
+        const message = await askRefund(flow, orderId!, cents);
+        await publish(flow, [{ message }]);
+        await flow.drain();
+        return message.refundId;
+      },
+    });
+  } finally {
+    await flow.close();
+  }
+}
+
+const rowOf = async (flow: Workflow, id: number) => (await readRefunds(flow.db, [id])).get(id)!;
+
+const eventsOf = async (flow: Workflow) =>
+  (await flow.rows(
+    "select event, detail, actor from order_events where refund_id is not null or event like 'payment%' order by id",
+  )).map(({ event, detail, actor }) => [event, detail, actor]);
+
+const refusedAs = (code: string, message: RegExp) => (error: unknown) =>
+  error instanceof WorkflowError && error.code === code && message.test(error.message);
+
+Deno.test("a refund whose provider is not configured waits for a person, and for nothing else", () =>
+  withPaid("by_hand_waits", async ({ flow, orderId, refund }) => {
+    const id = await refund(400);
+    const { status, byHand } = await rowOf(flow, id);
+    assert.deepEqual([status, byHand], ["REQUESTED", true]);
+    assert.deepEqual(await flow.rows("select * from dead_letters"), []);
+    const [waiting, ...others] = await listMoneyByHand(flow.db, { limit: 10 });
+    assert.deepEqual(others, []);
+    assert.deepEqual(
+      [
+        waiting!.orderId,
+        waiting!.refundId,
+        waiting!.provider,
+        waiting!.providerRef,
+        waiting!.amountCents,
+      ],
+      [orderId, id, sourceProvider, "src_1", 400],
+    );
+    assert.deepEqual(await sumMoneyByHand(flow.db), [{
+      currency: "EUR",
+      count: 1,
+      amountCents: 400,
+    }]);
+
+    // Neither the message again, nor the sweep, a recovery or time find anything to do.
+    const message = {
+      type: "refund.process",
+      orderId,
+      refundId: id,
+      amountCents: 400,
+      currency: "EUR",
+    } as const;
+    await publish(flow, [{ message }, { message }]);
+    await flow.drain();
+    await flow.rows("update refunds set updated_at = updated_at - interval 1 hour");
+    const swept = await sweepHomes(flow, { olderThanSeconds: 60 });
+    assert.equal(swept.refunds, 0);
+    await loseRedis(flow);
+    await recover(flow);
+    assert.deepEqual(await messagesOf(flow), []);
+    const config = { reservationTtlSeconds: 900, alertWebhookUrl: "" };
+    for (const at of [0, 31_000]) await lookOnce({ ...flow, config }, Date.now() + at);
+    const alerts = (await readAlerts(flow)).filter(({ raisedAt }) => raisedAt !== null);
+    assert.deepEqual(alerts.map(({ name }) => name), ["refunds_by_hand"]);
+    assert.equal((await flow.order(orderId)).refundedCents, 0);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("a refund that a person gave back is processed, lowers the figures and is told once", () =>
+  withPaid("by_hand_done", async ({ flow, orderId, refund }) => {
+    const id = await refund(400);
+    const said = { refundId: id, verdict: "given_back", note: " transfer 4711 " } as const;
+    assert.equal((await decideByHandAndPublish(flow, said, "api:desk")).changed, true);
+    assert.equal((await decideByHandAndPublish(flow, said, "api:desk")).changed, false);
+    await flow.drain();
+    assert.equal((await decideByHandAndPublish(flow, said, "api:desk")).changed, false);
+    await flow.drain();
+    const { status, byHand, failureReason } = await rowOf(flow, id);
+    assert.deepEqual([status, byHand, failureReason], ["PROCESSED", true, null]);
+    assert.equal((await flow.order(orderId)).refundedCents, 400);
+    assert.deepEqual(await sumMoneyByHand(flow.db), []);
+    assert.deepEqual(await eventsOf(flow), [
+      ["refund_requested", "4.00 EUR", "test"],
+      ["refund_by_hand", `4.00 EUR: "${sourceProvider}" is not configured`, "test"],
+      ["refund_completed", "4.00 EUR: transfer 4711", "api:desk"],
+      ["refund_processed", "4.00 EUR", "test"],
+    ]);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("a refund that a person refuses fails, and its amount can be refunded again", () =>
+  withPaid("by_hand_refused", async ({ flow, orderId, refund }) => {
+    const id = await refund(1_000);
+    const said = { refundId: id, verdict: "refused", note: "paid at the counter" } as const;
+    await decideByHandAndPublish(flow, said, "dashboard");
+    await flow.drain();
+    const { status, failureReason } = await rowOf(flow, id);
+    assert.deepEqual([status, failureReason], ["FAILED", "paid at the counter"]);
+    assert.equal((await flow.order(orderId)).refundedCents, 0);
+    await assert.rejects(
+      decideRefundByHand(flow.db, { ...said, verdict: "given_back" }, "dashboard"),
+      refusedAs("refund_not_by_hand", /it was refused by hand$/),
+    );
+    const again = await refund(1_000);
+    await decideByHandAndPublish(flow, { refundId: again, verdict: "given_back", note: null }, "x");
+    await flow.drain();
+    assert.equal((await flow.order(orderId)).refundedCents, 1_000);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("what a person said is booked by the sweep where its message was lost", () =>
+  withPaid("by_hand_lost", async ({ flow, orderId, refund }) => {
+    const [done, refused] = [await refund(100), await refund(200)];
+    await decideRefundByHand(flow.db, { refundId: done, verdict: "given_back", note: null }, "x");
+    await decideRefundByHand(flow.db, { refundId: refused, verdict: "refused", note: null }, "x");
+    const drift = driftOf(await verifyNow(flow), "homes");
+    assert.equal(drift.length, 2, "two refunds that wait for nobody");
+    await flow.rows("update refunds set updated_at = updated_at - interval 1 hour");
+    assert.equal((await sweepHomes(flow, { olderThanSeconds: 60 })).refunds, 2);
+    await flow.drain();
+    assert.equal((await rowOf(flow, done)).status, "PROCESSED");
+    assert.equal((await rowOf(flow, refused)).failureReason, "refused");
+    assert.equal((await flow.order(orderId)).refundedCents, 100);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("a refund by hand is asked of no provider that is configured later", async () => {
+  const asked: string[] = [];
+  const simulated = simulatedGateway({ delayMs: 0 });
+  const gateway: Gateway = {
+    ...simulated,
+    refund: (requests) => {
+      asked.push(...requests.map(({ chargeRef }) => chargeRef!));
+      return simulated.refund(requests);
+    },
+  };
+  await withPaid("by_hand_later", async ({ flow, orderId, refund }) => {
+    const id = await refund(400);
+    gateway.name = sourceProvider;
+    const message = {
+      type: "refund.process",
+      orderId,
+      refundId: id,
+      amountCents: 400,
+      currency: "EUR",
+    } as const;
+    await publish(flow, [{ message }]);
+    await flow.drain();
+    assert.deepEqual(asked, []);
+    assert.equal((await rowOf(flow, id)).status, "REQUESTED");
+    const said = { refundId: id, verdict: "given_back", note: null } as const;
+    await decideByHandAndPublish(flow, said, "x");
+    await flow.drain();
+    assert.deepEqual(asked, []);
+    await refund(100);
+    assert.deepEqual(asked, ["src_1"], "the next one is");
+    await assertConsistent(flow);
+  }, gateway);
+});
+
+Deno.test("decideRefundByHand() refuses what no person has to give back", () =>
+  withPaid("by_hand_not", async ({ flow, refund }) => {
+    const said = { verdict: "given_back", note: null } as const;
+    await assert.rejects(
+      decideRefundByHand(flow.db, { ...said, refundId: 999 }, "x"),
+      refusedAs("not_found", /^There is no refund 999$/),
+    );
+    const [plain] = await flow.add([anOrder("2", [{ sku: "a", qty: 2 }])]);
+    await flow.drain();
+    const message = await askRefund(flow, plain!.orderId!, 50);
+    const { refundId } = message;
+    await assert.rejects(
+      decideRefundByHand(flow.db, { ...said, refundId }, "x"),
+      refusedAs("refund_not_by_hand", /it goes back through its provider$/),
+    );
+    await publish(flow, [{ message }]);
+    await flow.drain();
+    await assert.rejects(
+      decideRefundByHand(flow.db, { ...said, refundId }, "x"),
+      refusedAs("refund_not_by_hand", /it is PROCESSED already, through its provider$/),
+    );
+    const id = await refund(100);
+    for (const note of ["x".repeat(256), "a\u0000b"]) {
+      await assert.rejects(
+        decideRefundByHand(flow.db, { ...said, refundId: id, note }, "x"),
+        refusedAs("invalid", /^The reference must/),
+      );
+    }
+    assert.equal((await rowOf(flow, id)).status, "REQUESTED");
+  }));
+
+Deno.test("two people who say opposite things at once: one of them is heard", () =>
+  withPaid("by_hand_race", async ({ flow, orderId, refund }) => {
+    const refundId = await refund(400);
+    const results = await Promise.allSettled([
+      decideByHandAndPublish(flow, { refundId, verdict: "given_back", note: null }, "a"),
+      decideByHandAndPublish(flow, { refundId, verdict: "refused", note: null }, "b"),
+      decideByHandAndPublish(flow, { refundId, verdict: "given_back", note: null }, "c"),
+    ]);
+    await flow.drain();
+    const { status } = await rowOf(flow, refundId);
+    const changed = results.filter((one) => one.status === "fulfilled" && one.value.changed);
+    assert.equal(changed.length, 1);
+    assert.equal((await flow.order(orderId)).refundedCents, status === "PROCESSED" ? 400 : 0);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("returnPaymentByHand() says that the money of a short order went back, once", () =>
+  withPaid("by_hand_payment", async ({ flow, orderId }) => {
+    const [short] = await addPaid(flow, [anOrder("short", [{ sku: "a", qty: 500 }])]);
+    await flow.drain();
+    assert.deepEqual(await sumMoneyByHand(flow.db), [
+      { currency: "EUR", count: 1, amountCents: 50_000 },
+    ]);
+    const first = await returnPaymentByHand(flow.db, short!, "transfer 1", "cli:ann");
+    const second = await returnPaymentByHand(flow.db, short!, "transfer 1", "cli:ann");
+    assert.deepEqual([first.changed, second.changed], [true, false]);
+    const [payment] = await flow.rows("select status from payments where order_id = ?", [short!]);
+    assert.equal(payment!.status, "REVERSED");
+    assert.deepEqual(await sumMoneyByHand(flow.db), []);
+    assert.deepEqual((await eventsOf(flow)).at(-1), [
+      "payment_returned",
+      "500.00 EUR: transfer 1",
+      "cli:ann",
+    ]);
+    await assert.rejects(
+      returnPaymentByHand(flow.db, orderId, null, "x"),
+      refusedAs("refund_not_by_hand", /the order is PAID, so it needs a refund$/),
+    );
+    await assert.rejects(
+      returnPaymentByHand(flow.db, 999, null, "x"),
+      refusedAs("not_found", /^There is no order 999$/),
+    );
+    await assertConsistent(flow);
+  }));
+
+Deno.test("verify misses money that nobody gives back, and finds what is listed and waits no more", () =>
+  withPaid("by_hand_drift", async ({ flow, refund }) => {
+    const id = await refund(400);
+    await flow.rows("create table kept as select * from refunds_by_hand");
+    await flow.rows("delete from refunds_by_hand");
+    const report = await verifyNow(flow);
+    const money = report.checks.find(({ name }) => name === "money")!;
+    assert.deepEqual(money.drift.map(({ subject }) => subject), [`refund ${id} of order 1`]);
+    await flow.rows("insert into refunds_by_hand select * from kept");
+    await flow.rows(
+      "update refunds set status = 'FAILED', processed_at = current_timestamp(6), by_hand = 3",
+    );
+    const [listed] = (await verifyNow(flow)).checks.find(({ name }) => name === "money")!.drift;
+    assert.deepEqual([listed!.expected, listed!.found], [null, "one"]);
+  }));
