@@ -222,7 +222,12 @@ const PaymentFacts: FC<{ payment: OrderPayment; atSource?: boolean }> = (
     <dt>State</dt>
     <dd>
       <Status of={payment.status} />
-      {atSource && <span class="muted">at its source</span>}
+      {atSource && (
+        <>
+          {" "}
+          <span class="muted">at its source</span>
+        </>
+      )}
     </dd>
     <dt>Amount</dt>
     <dd>{formatMoney(payment.amountCents, payment.currency)}</dd>

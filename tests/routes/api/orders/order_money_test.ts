@@ -105,7 +105,7 @@ Deno.test("what POST /orders takes of a guest's order is what GET /orders/{id} a
   const reference = crypto.randomUUID();
   const body = orderBodyOf({
     currency: "KWD",
-    customer: { email: "ida@guest.example" },
+    customer: { email: "ida@guest.example", name: "Ida" },
     language: "ar-KW",
     adjustments: [
       { kind: "shipping", label: "Express", amount_cents: 1_250 },
