@@ -35,7 +35,7 @@ export interface OptionNames {
   positionals?: readonly [number, number];
 }
 
-/** What was typed. */
+/** The arguments of a command, by the names of its options. */
 export interface Options {
   flag(name: string): boolean;
   text(name: string): string | undefined;

@@ -8,24 +8,16 @@ import { type Config, parseConfig } from "../config/config.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import { kpiDayIn } from "../domain/kpi/kpi.ts";
 import { type Log, makeLog } from "../domain/operation/log.ts";
-import { type Database, openDatabase } from "../db/connection/database.ts";
+import { openDatabase } from "../db/connection/database.ts";
 import { migrate, migrationStatus } from "../db/connection/migrate.ts";
 import { traceEngines } from "../streams/telemetry/engine_spans.ts";
-import { type Keys, keysFor } from "../streams/redis/keys.ts";
-import { openRedis, type RedisClient } from "../streams/redis/redis.ts";
+import { keysFor } from "../streams/redis/keys.ts";
+import { openRedis } from "../streams/redis/redis.ts";
 import { traceId, tracing } from "../streams/telemetry/tracing.ts";
+import type { ProcessDeps } from "../streams/workflow/process_deps.ts";
 
-/** Everything that the parts of the product are given; they open nothing themselves. */
-export interface Context {
-  config: Config;
-  db: Database;
-  redis: RedisClient;
-  keys: Keys;
-  log: Log;
-  baseCurrency: string;
-  /** The KPI day of a database time. */
-  kpiDay: (settledAt: string) => string;
-}
+/** What a command works with. */
+export type Context = ProcessDeps;
 
 /** How a command opens its context. */
 export interface ContextOptions {

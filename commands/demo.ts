@@ -20,6 +20,7 @@ import { type Context, withContext } from "./context.ts";
 import { formatKpis } from "./kpis.ts";
 import { print } from "./print.ts";
 import { untilStopped } from "./signals.ts";
+import { openSourceFile, type SourceFile } from "./source_file.ts";
 import { formatTable, indent, right } from "./table.ts";
 import { formatReport } from "./verify.ts";
 
@@ -47,7 +48,9 @@ are installed with the machine's package manager.`,
   async run(args, env) {
     const options = readOptions(args, { boolean: ["exit"], positionals: [0, 1] });
     const [named] = options.positionals;
-    const file = named === undefined ? sample : resolve(env.INIT_CWD ?? "", named);
+    const path = named === undefined ? sample : resolve(env.INIT_CWD ?? "", named);
+    // Before engines are started for it.
+    const file = await openSourceFile(path, named ?? "the sample");
     const ownEngines = !(env.DATABASE_URL && env.REDIS_URL);
     let engines: PrivateEngines | undefined;
     try {
@@ -60,7 +63,7 @@ are installed with the machine's package manager.`,
         say(`  ${context.db.version} on ${hostOf(context.config.databaseUrl)}`);
         let code = 0;
         await untilStopped(context, async (signal) => {
-          await importSample(context, file);
+          await importSample(context, String(path).split("/").at(-1)!, file);
           await processAll(context, signal);
           if (signal.aborted) return;
           code = await showResults(context);
@@ -76,11 +79,9 @@ are installed with the machine's package manager.`,
 
 export default command;
 
-async function importSample(context: Context, file: string | URL): Promise<void> {
-  const name = String(file).split("/").at(-1)!;
+async function importSample(context: Context, name: string, file: SourceFile): Promise<void> {
   say(`\nImporting ${name}`);
-  const source = await Deno.open(file);
-  const report = await importFile(context, source.readable, {
+  const report = await importFile(context, file.readable, {
     name,
     onProgress: ({ rowsRead, rowsDone }) =>
       show(`  ${formatCount(rowsRead)} rows read, ${formatCount(rowsDone)} done`),

@@ -133,8 +133,8 @@ function judgeTemporaryFiles(): Finding {
   const what = "temporary files";
   const found = findTemporaryFolder();
   if ("folder" in found) return fine(what, `go to ${found.folder}`);
-  const repair = "let .data/tmp in the project's folder be written, or set TMPDIR=/var/lib/orders";
-  return problem(what, found.fault, repair);
+  const remedy = "let .data/tmp in the project's folder be written, or set TMPDIR=/var/lib/orders";
+  return problem(what, found.fault, remedy);
 }
 
 async function guarded(
@@ -145,8 +145,8 @@ async function guarded(
   try {
     return await work();
   } catch (error) {
-    const repair = `start the server, or correct ${setting}`;
-    return [problem(what, messageOf(error).split("\n")[0]!, repair)];
+    const remedy = `start the server, or correct ${setting}`;
+    return [problem(what, messageOf(error).split("\n")[0]!, remedy)];
   }
 }
 
@@ -164,15 +164,15 @@ async function diagnoseDatabase(config: Config): Promise<Finding[]> {
     const pending = (await migrationStatus(config.databaseUrl)).filter(({ applied }) => !applied);
     if (pending.length > 0) {
       const names = pending.map(({ name }) => name).join(", ");
-      const repair = "run deno task migrate";
+      const remedy = "run deno task migrate";
       findings.push(
         config.autoMigrate
           ? warning(
             "migrations",
             `${names} are not applied: commands that only look refuse until the next start applies them`,
-            repair,
+            remedy,
           )
-          : problem("migrations", `${names} are not applied`, repair),
+          : problem("migrations", `${names} are not applied`, remedy),
       );
       return findings;
     }
@@ -274,9 +274,9 @@ async function diagnoseStore(config: Config, redis: RedisClient): Promise<Findin
 /** A line for each finding, and under it how to repair it. */
 function formatFindings(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ what }) => what.length));
-  const lines = findings.flatMap(({ level, what, detail, repair }) => [
+  const lines = findings.flatMap(({ level, what, detail, remedy }) => [
     `${level.padEnd(7)}  ${what.padEnd(width)}  ${visibleText(detail)}`,
-    ...(repair === "" ? [] : [`${" ".repeat(9 + width + 2)}→ ${repair}`]),
+    ...(remedy === "" ? [] : [`${" ".repeat(9 + width + 2)}→ ${remedy}`]),
   ]);
   const count = (level: Finding["level"]) =>
     findings.filter((finding) => finding.level === level).length;

@@ -5,6 +5,7 @@
  */
 
 import { resolve } from "node:path";
+import { parseConfig } from "../config/config.ts";
 import type { ImportMoney } from "../domain/import/import_money.ts";
 import { kindOfReason, type RejectedRow } from "../domain/import/order_csv.ts";
 import { formatMoney } from "../domain/money.ts";
@@ -13,12 +14,14 @@ import { visibleText } from "../domain/text/visible_text.ts";
 import { importFile } from "../services/import_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { type ImportReport, tookNothing } from "../streams/imports/orders_import.ts";
+import { partialOf } from "../streams/imports/rejects_file.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
-import { openSource } from "./open_source.ts";
 import { print } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
+import { refuseOtherPlaces } from "./refuse_other_places.ts";
 import { importProgressBar } from "./import_progress.ts";
+import { openSourceFile, openStandardInput, refuseOverwriting } from "./source_file.ts";
 import { formatTable, indent, right } from "./table.ts";
 
 /** Reasons that the summary names; the rejects file has them all. */
@@ -53,16 +56,20 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
     const [name] = options.positionals;
     const initialStock = options.integer("initial-stock", 0, 1_000_000_000);
     const path = (given: string) => resolve(env.INIT_CWD ?? "", given);
-    const { source, bytes } = await openSource(name!, path);
+    const source = name === "-" ? openStandardInput() : await openSourceFile(path(name!), name!);
     const rejects = options.text("rejects");
     const rejectsPath = rejects === undefined ? undefined : path(rejects);
+    for (const written of rejectsPath === undefined ? [] : [rejectsPath, partialOf(rejectsPath)]) {
+      await refuseOverwriting(source, written, `--rejects=${rejects}`);
+    }
+    refuseOtherPlaces(parseConfig(env));
     return await withContext(env, async (context) => {
       await refuseDanger(context);
       if (!options.flag("dry-run")) await guardDatabase(context);
       const reasons = new Map<string, number>();
-      const bar = Deno.stderr.isTerminal() ? importProgressBar(bytes) : undefined;
+      const bar = Deno.stderr.isTerminal() ? importProgressBar(source.bytes) : undefined;
       try {
-        const report = await importFile(context, source, {
+        const report = await importFile(context, source.readable, {
           name: name === "-" ? "standard input" : name!,
           initialStock,
           dryRun: options.flag("dry-run"),

@@ -17,7 +17,7 @@ import {
 
 export type { ProviderCharge, ProviderOptions } from "./provider_behaviour.ts";
 
-/** The provider. */
+/** A simulated provider: its routes, and what tests look at and set. */
 export interface PaymentProvider {
   app: Hono;
   /** By the key that it was asked for under. */

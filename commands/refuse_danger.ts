@@ -21,6 +21,6 @@ export async function refuseDanger(context: Context): Promise<void> {
   const [server, store] = await Promise.all([readServerFacts(db), readRedisFacts(context)]);
   const dangers = findDangers(server, store, config.redisPrefix);
   if (dangers.length === 0) return;
-  const list = dangers.map(({ what, detail, repair }) => `${what}: ${detail} (${repair})`);
+  const list = dangers.map(({ what, detail, remedy }) => `${what}: ${detail} (${remedy})`);
   throw new WorkflowError("unavailable", `Refusing to start: ${list.join("; ")}`);
 }

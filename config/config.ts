@@ -5,7 +5,13 @@
  */
 
 import { type Fault, WorkflowError } from "../domain/errors.ts";
-import { type Config, type Need, type Setting, settings, settingsTable } from "./settings.ts";
+import {
+  type Config,
+  type Requirement,
+  type Setting,
+  settings,
+  settingsTable,
+} from "./settings.ts";
 
 export { type Config, settings } from "./settings.ts";
 
@@ -51,13 +57,12 @@ function readSetting(setting: Setting, texts: Texts): { value?: unknown; faults:
     return { faults: [neededWith ? `is required with ${neededWith.words}` : "is required"] };
   }
   if (!isNeeded && isElseIgnored) return { value: text, faults: [] };
-  const read = kind.safeParse(text);
-  return read.success
-    ? { value: read.data, faults: [] }
-    : { faults: read.error.issues.map(({ message }) => message) };
+  const faults: string[] = [];
+  const value = kind.read(text, (fault) => faults.push(fault));
+  return { value, faults };
 }
 
-function isGiven({ name, value }: Need, texts: Texts): boolean {
+function isGiven({ name, value }: Requirement, texts: Texts): boolean {
   const entries = texts(name).split(",").map((entry) => entry.trim());
   return value === undefined ? texts(name) !== "" : entries.includes(value);
 }

@@ -28,7 +28,6 @@ export interface TlsChoice {
 export interface DatabaseAddress {
   /** A name or an address, IPv6 without brackets. */
   host: string;
-  /** TCP port. */
   port: number;
   /** Path of a Unix socket, which is used instead of host and port. */
   socket?: string;
@@ -36,7 +35,6 @@ export interface DatabaseAddress {
   user: string;
   /** A secret; may be empty. */
   password: string;
-  /** Name of the database. */
   name: string;
   /** Null for a connection in clear text. */
   tls: TlsChoice | null;
@@ -46,7 +44,6 @@ export interface DatabaseAddress {
 export interface RedisAddress {
   /** A name or an address, IPv6 without brackets. */
   host: string;
-  /** TCP port. */
   port: number;
   /** Path of a Unix socket, which is used instead of host and port. */
   socket?: string;

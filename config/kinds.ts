@@ -4,10 +4,12 @@
  *
  * What is said goes on after the setting's name, and never repeats what may be a secret.
  *
+ * Functions and no schemas of zod, because every command reads settings and few have any other use of it: loading it
+ * takes 8 MB and 20 ms of each process.
+ *
  * @module
  */
 
-import { z } from "zod";
 import { currencyProblem, isCurrency } from "../domain/money.ts";
 import {
   type NotificationChannel,
@@ -19,18 +21,19 @@ import { parseNetwork } from "../domain/operation/network.ts";
 import { readDatabaseUrl, readRedisUrls } from "./engine_url.ts";
 import { isWebhookSecret } from "./webhook_secret.ts";
 
-/** Reads the text of a setting; an empty one is what is left of a setting that is not set. */
-export type Kind<T = unknown> = z.ZodType<T, string>;
-
-/** What the documentation says of the values of a kind, in Markdown. */
-export const documented: z.core.$ZodRegistry<{ values: string }> = z.registry();
-
 type Complain = (fault: string) => void;
 
+/** How the text of a setting becomes its value. */
+export interface Kind<T = unknown> {
+  /** What the documentation says of its values, in Markdown. */
+  values: string;
+  /** Reads a text, which is empty for a setting that is not set; the value is of no use where there are complaints. */
+  read(text: string, complain: Complain): T;
+}
+
 /** A kind that is read by a function, which is told where to complain. */
-function readBy<T>(values: string, read: (text: string, complain: Complain) => T) {
-  return z.string().transform((text, context) => read(text, (fault) => context.addIssue(fault)))
-    .register(documented, { values });
+function readBy<T>(values: string, read: Kind<T>["read"]): Kind<T> {
+  return { values, read };
 }
 
 /** Text that is taken as it is, unless something is wrong with it. */
@@ -45,33 +48,35 @@ function entriesOf(text: string): string[] {
   return text.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "");
 }
 
-/** Any text. */
+/** Text of which any is right. */
 export function anyText(values = "text") {
   return checkedBy(values, () => []);
 }
 
 /** An integer within bounds. */
 export function integer(min: number, max: number, unit = "") {
-  const isOne = (text: string) =>
-    /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max;
-  const error = ({ input }: { input?: unknown }) =>
-    `must be an integer ${min}…${max}, not "${input}"`;
-  return z.string().refine(isOne, { error }).transform(Number)
-    .register(documented, { values: `${min}…${max} ${unit}`.trim() });
+  return readBy(`${min}…${max} ${unit}`.trim(), (text, complain) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+    if (!(value >= min && value <= max)) {
+      complain(`must be an integer ${min}…${max}, not "${text}"`);
+    }
+    return value;
+  });
 }
 
 /** One of some words. */
 export function oneOf<const T extends string>(...words: readonly [T, ...T[]]) {
-  const error = ({ input }: { input?: unknown }) =>
-    `must be one of ${words.join(", ")}, not "${input}"`;
-  const values = words.map((word) => `\`${word}\``).join(", ");
-  return z.enum(words, { error }).register(documented, { values });
+  return readBy(words.map((word) => `\`${word}\``).join(", "), (text, complain) => {
+    const known = words.find((word) => word === text);
+    if (known === undefined) complain(`must be one of ${words.join(", ")}, not "${text}"`);
+    return known ?? words[0];
+  });
 }
 
 /** `1` for yes and `0` for no. */
 export function flag() {
-  return z.pipe(oneOf("0", "1"), z.transform((word) => word === "1"))
-    .register(documented, { values: "`0`, `1`" });
+  const word = oneOf("0", "1");
+  return readBy(word.values, (text, complain) => word.read(text, complain) === "1");
 }
 
 /** One URL with one of the protocols, written `https:`. */
@@ -100,7 +105,7 @@ export function smtpUrl() {
   });
 }
 
-/** The URL of a database. */
+/** Where the database is; its parameters are checked, too, see `engine_url.ts`. */
 export function databaseUrl() {
   return checkedBy("`mysql://…`, `mariadb://…`", (text) => {
     const faults = urlFaults(text, ["mysql:", "mariadb:"]);
@@ -170,7 +175,7 @@ export function hostNames() {
   );
 }
 
-/** Addresses and networks. */
+/** Addresses, and networks in CIDR notation. */
 export function networks() {
   return readBy("addresses, or networks such as `10.0.0.0/8`, separated by commas", (
     text,

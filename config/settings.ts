@@ -5,11 +5,10 @@
  * @module
  */
 
-import type { z } from "zod";
 import * as kinds from "./kinds.ts";
 
 /** Another setting that makes one needed. */
-export interface Need {
+export interface Requirement {
   /** Of the other setting. */
   name: string;
   /** What the other setting must be, or have among its entries; without it, anything. */
@@ -18,7 +17,7 @@ export interface Need {
   words: string;
 }
 
-/** One setting. */
+/** A row of the table below: how one environment variable is read, and what is said of it. */
 export interface Setting<T = unknown> {
   /** Of the environment variable. */
   name: string;
@@ -28,16 +27,20 @@ export interface Setting<T = unknown> {
   kind: kinds.Kind<T>;
   /** One line of Markdown; values and their unit are told by the kind. */
   meaning: string;
-  /** Required with this. */
-  neededWith?: Need;
+  /** Where this is so, an empty value is a fault. */
+  neededWith?: Requirement;
   /** Where it isn't needed, nobody looks at it, so that it may stay when what it is for is switched off. */
   isElseIgnored?: boolean;
 }
 
-const http: Need = { name: "GATEWAY", value: "http", words: "GATEWAY=http" };
-const email: Need = { name: "NOTIFY_CHANNELS", value: "email", words: "the channel email" };
-const webhook: Need = { name: "NOTIFY_CHANNELS", value: "webhook", words: "the channel webhook" };
-const alerts: Need = { name: "ALERT_WEBHOOK_URL", words: "ALERT_WEBHOOK_URL" };
+const http: Requirement = { name: "GATEWAY", value: "http", words: "GATEWAY=http" };
+const email: Requirement = { name: "NOTIFY_CHANNELS", value: "email", words: "the channel email" };
+const webhook: Requirement = {
+  name: "NOTIFY_CHANNELS",
+  value: "webhook",
+  words: "the channel webhook",
+};
+const alerts: Requirement = { name: "ALERT_WEBHOOK_URL", words: "ALERT_WEBHOOK_URL" };
 
 /** The settings by their names in {@linkcode Config}, in the order of the documentation. */
 export const settingsTable = {
@@ -306,7 +309,7 @@ export const settingsTable = {
 
 /** Every setting, parsed. Times in the unit that ends the name, money in integer minor units. */
 export type Config = {
-  [K in keyof typeof settingsTable]: z.output<(typeof settingsTable)[K]["kind"]>;
+  [K in keyof typeof settingsTable]: ReturnType<(typeof settingsTable)[K]["kind"]["read"]>;
 };
 
 /** Every environment variable that the product reads, in the order of the documentation. */

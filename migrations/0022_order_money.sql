@@ -253,3 +253,21 @@ set @statement = if(
 prepare migration from @statement;
 execute migration;
 deallocate prepare migration;
+
+-- Charges of orders that were changed after their money may have been asked for, so that another amount is to be paid:
+-- whatever comes of them goes back. revision is the order's whose charge it was; outcome is null until the provider has
+-- said what became of it.
+create table if not exists superseded_charges (
+  id bigint unsigned not null auto_increment,
+  order_id bigint unsigned not null,
+  revision int unsigned not null,
+  charge_key varchar(64) character set ascii collate ascii_bin not null,
+  amount_cents bigint not null,
+  currency char(3) character set ascii collate ascii_bin not null,
+  outcome enum('declined', 'succeeded') character set ascii collate ascii_bin null,
+  created_at datetime(6) not null default current_timestamp(6),
+  updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
+  primary key (id),
+  unique key superseded_charges_once (order_id, revision),
+  constraint superseded_charges_order foreign key (order_id) references orders (id)
+) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;

@@ -69,7 +69,7 @@ type Refusal<Input> = {
   input: Input;
   output: z.output<typeof problemAnswer>;
   outputFormat: "json";
-  status: 400 | 401 | 403 | 404 | 408 | 409 | 412 | 413 | 415 | 422 | 429 | 500 | 503;
+  status: 400 | 401 | 403 | 404 | 408 | 409 | 412 | 413 | 415 | 422 | 428 | 429 | 500 | 503;
 };
 
 type Nothing = Record<never, never>;
@@ -86,7 +86,14 @@ export type ApiSchema = {
     $post: Route<{ json: z.input<typeof orderBody> } & Keyed, typeof orderReceiptAnswer, 200 | 202>;
   };
   "/orders.csv": { $get: TextRoute<Query<typeof orderFileQuery>> };
-  "/orders/:id": { $get: Route<ById, typeof orderDetailAnswer, 200> };
+  "/orders/:id": {
+    $get: Route<ById, typeof orderDetailAnswer, 200>;
+    $put: Route<
+      ById & { header: { "if-match": string }; json: z.input<typeof orderBody> },
+      typeof orderReceiptAnswer,
+      200
+    >;
+  };
   "/orders/:id/cancel": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/payment/accept": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/payment/give-back": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };

@@ -6,8 +6,7 @@
 
 import type { Database, Queryable } from "../db/connection/database.ts";
 import { addOrderEvents, readBringer } from "../db/orders/events.ts";
-import { lockOrders, markBackordered, transitionOrders } from "../db/orders/orders.ts";
-import { deleteShortages, readAwaited } from "../db/orders/shortages.ts";
+import { lockOrders, transitionOrders } from "../db/orders/orders.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Message } from "../domain/messages/messages.ts";
 import { foreignFault, type OnlyOf } from "../domain/order/bringer.ts";
@@ -15,7 +14,7 @@ import { decideCancel } from "../domain/order/cancel.ts";
 import { orderAfter, type OrderFacts } from "../domain/order/order.ts";
 import { restock } from "../streams/payments/restock.ts";
 import { owePaidAtSource } from "../streams/payments/source_money.ts";
-import { stockArrivedMessages } from "../streams/stock/stock_arrived.ts";
+import { leaveQueues } from "../streams/stock/stock_queue.ts";
 import { refundDisputed } from "./decide_payment.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
@@ -91,7 +90,7 @@ export function cancelOrder(
         const arrived = decision.returnsStock
           ? await restock(tx, [orderId])
           : order.backordered
-          ? await leaveQueue(tx, orderId)
+          ? await leaveQueues(tx, orderId)
           : [];
         await transitionOrders(tx, "cancel", [orderId], now);
         await addOrderEvents(tx, [{ orderId, event: "cancelled" }], actor);
@@ -107,14 +106,6 @@ export function cancelOrder(
       }
     }
   });
-}
-
-/** @returns what takes up the orders behind it, of which the first may be content with what there is */
-async function leaveQueue(tx: Queryable, orderId: number): Promise<Message[]> {
-  const awaited = await readAwaited(tx, [orderId]);
-  await markBackordered(tx, [orderId], false);
-  await deleteShortages(tx, [orderId]);
-  return await stockArrivedMessages(tx, awaited.map(({ productId }) => productId));
 }
 
 function notificationOf({ id, totalCents, currency }: OrderFacts): Message {

@@ -28,7 +28,6 @@ export interface Decided {
   refused: { letter: DeadLetterRow; reason: string }[];
 }
 
-/** Letters to one transaction. */
 const lettersPerTransaction = 200;
 
 /**

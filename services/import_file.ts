@@ -10,6 +10,9 @@ import {
   importOrders,
   type ImportReport,
 } from "../streams/imports/orders_import.ts";
+import type { EditFromFile } from "../streams/imports/import_options.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import { editAndPublish } from "./edit_order.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
 
 /** What an import works with. */
@@ -37,5 +40,33 @@ export function importFile(
 ): Promise<ImportReport> {
   const { unknownSku } = deps.config;
   const initialStock = options.initialStock ?? deps.config.initialStock;
-  return importOrders(deps, source, { ...options, initialStock, unknownSku });
+  return importOrders(deps, source, {
+    ...options,
+    initialStock,
+    unknownSku,
+    edit: editorOf(deps, initialStock),
+  });
+}
+
+/** Changes orders that a file replaces although they are reserved, each by itself. */
+function editorOf(deps: ImportDeps, initialStock: number): EditFromFile {
+  return async (orderId, order, options) => {
+    try {
+      const config = { ...deps.config, initialStock };
+      const { changed, status } = await editAndPublish(
+        { ...deps, config },
+        orderId,
+        order,
+        options,
+      );
+      return { outcome: changed ? "updated" : "unchanged", status };
+    } catch (error) {
+      const isRefusal = error instanceof WorkflowError && error.code !== "unavailable";
+      if (!isRefusal) throw error;
+      return {
+        outcome: "conflict",
+        refusal: error.message.replace(/^Cannot edit order \d+: /, ""),
+      };
+    }
+  };
 }

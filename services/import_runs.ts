@@ -39,7 +39,7 @@ const touchEveryMs = 1_000;
 export interface ImportRequest {
   /** The file; gzip is recognised. */
   source: ReadableStream<Uint8Array>;
-  /** Its name. */
+  /** As the caller called the file; only shown. */
   name: string;
   /** Check and compare only. */
   dryRun: boolean;

@@ -27,8 +27,8 @@ export interface ServiceDeps extends PublishDeps {
 const maxWaitMs = 2_000;
 
 /**
- * Publishes messages about what has been committed. Redis being away is no error to the caller: the books
- * hold the work, this process publishes it when Redis is back, and the sweep what nobody knows of.
+ * Publishes messages about what has been committed. Redis being away is no error to the caller: the database
+ * holds the work, this process publishes it when Redis is back, and the sweep what nobody knows of.
  *
  * @param options.oncePerOrder skip orders that were published before
  * @param options.traceparents by order, the traces that the messages belong to; by default the running one

@@ -6,12 +6,11 @@
 
 import { hostname } from "node:os";
 import type { Config } from "../config/config.ts";
-import type { Database } from "../db/connection/database.ts";
 import { messageOf } from "../domain/errors.ts";
-import type { Log } from "../domain/operation/log.ts";
 import { type Group, groups } from "../domain/messages/messages.ts";
 import { consume } from "./queue/consumer.ts";
 import { type Consumer, type ConsumerDeps, makeConsumer } from "./workflow/consumer.ts";
+import type { ProcessDeps } from "./workflow/process_deps.ts";
 import { releaseInHand } from "./queue/release.ts";
 import { helperOf } from "./queue/claim.ts";
 import type { Turn } from "./queue/work.ts";
@@ -23,23 +22,11 @@ import {
   type PaymentsGate,
 } from "./payments/end_old_keys.ts";
 import { gatewayOf, refuseUnknownProviders, warnOfSimulation } from "./payments/gateways.ts";
-import type { Keys } from "./redis/keys.ts";
 import { ensureBasis, type HeldBasis, holdBasis } from "./kpis/kpi_basis.ts";
 import { keepProving } from "./verification/verify_regularly.ts";
 import { openBlockingRedis, type RedisClient } from "./redis/redis.ts";
 import { ensureRecovered } from "./recovery/recover.ts";
 import { sweep } from "./recovery/sweep.ts";
-
-/** What the consumers of a process work with. */
-export interface ConsumersDeps {
-  config: Config;
-  db: Database;
-  redis: RedisClient;
-  keys: Keys;
-  log: Log;
-  baseCurrency: string;
-  kpiDay: (settledAt: string) => string;
-}
 
 /** Which consumers to run, and for how long. */
 export interface ConsumersOptions {
@@ -70,11 +57,11 @@ const drainBlockMs = 50;
  * all this is left to the next process.
  *
  * @throws {WorkflowError} `unavailable` when Redis can't be reached at the start, or processes are alive that count the
- * figures by another currency or zone; `bad_settings` where payments or refunds are served and the books hold those of
- * a provider that is not configured
+ * figures by another currency or zone; `bad_settings` where payments or refunds are served and the database holds those
+ * of a provider that is not configured
  */
 export async function runConsumers(
-  deps: ConsumersDeps,
+  deps: ProcessDeps,
   options: ConsumersOptions,
   signal: AbortSignal,
 ): Promise<void> {
@@ -88,7 +75,7 @@ export async function runConsumers(
 
 /** The consumers of this process. */
 interface Running {
-  deps: ConsumersDeps;
+  deps: ProcessDeps;
   options: ConsumersOptions;
   groups: readonly Group[];
   /** Name of the consumers that help nobody. */
@@ -103,7 +90,7 @@ interface Running {
 }
 
 async function runGroups(
-  deps: ConsumersDeps,
+  deps: ProcessDeps,
   options: ConsumersOptions,
   signal: AbortSignal,
   basis: HeldBasis,
@@ -118,7 +105,7 @@ async function runGroups(
   }
   const stop = new AbortController();
   const stopped = AbortSignal.any([signal, stop.signal]);
-  // Whoever makes the books good must not wait until they are.
+  // Whoever makes the database good must not wait until it is.
   const unguarded = { ...deps, db: deps.db.unguarded };
   await orOverdue(prepare({ ...unguarded, signal: stopped }), config, signal);
   if (signal.aborted) return;
@@ -243,7 +230,7 @@ async function run(running: Running, group: Group, consumer: Consumer): Promise<
 }
 
 /** What has to be so before the first message is taken. A stop leaves it to the next process. */
-async function prepare(deps: ConsumersDeps & { signal: AbortSignal }): Promise<void> {
+async function prepare(deps: ProcessDeps & { signal: AbortSignal }): Promise<void> {
   await ensureRecovered(deps);
   if (deps.signal.aborted) return;
   await ensureBasis(deps).catch((error) => {
@@ -268,7 +255,7 @@ function overdue(signal: AbortSignal, ms: number): Promise<void> {
  * True when the groups have nothing unread, pending, scheduled or delayed, all seen at one moment.
  */
 export async function isDrained(
-  { redis, keys }: Pick<ConsumersDeps, "redis" | "keys">,
+  { redis, keys }: Pick<ProcessDeps, "redis" | "keys">,
   wanted: readonly Group[],
 ): Promise<boolean> {
   const transaction = redis.multi();

@@ -20,7 +20,8 @@ export interface Provided {
   gateway: Gateway;
 }
 
-const calm: Omit<ProviderOptions, "callbackUrl"> = {
+/** A provider that does nothing but what it should. */
+export const calmProvider: Omit<ProviderOptions, "callbackUrl"> = {
   secret: providerSecret,
   token: "",
   delayMs: 0,
@@ -74,7 +75,7 @@ export async function withProvider(
   const app = makeApp({ ...flow, config });
   const api = listen((request) => app.fetch(request));
   const callbackUrl = `${api.url}/payments/callback`;
-  const provider = paymentProvider({ ...calm, callbackUrl, ...behaviour });
+  const provider = paymentProvider({ ...calmProvider, callbackUrl, ...behaviour });
   late.resolve(provider.app);
   try {
     await work({ flow, provider, gateway });

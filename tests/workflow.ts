@@ -154,6 +154,20 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
   };
 }
 
+/** Works with an own workflow, and closes it whatever happens. */
+export async function withWorkflow(
+  name: string,
+  work: (flow: Workflow) => Promise<void>,
+  options: WorkflowOptions = {},
+): Promise<void> {
+  const flow = await openWorkflow(name, options);
+  try {
+    await work(flow);
+  } finally {
+    await flow.close();
+  }
+}
+
 /** The key under which the provider is asked for an order's money. */
 export async function chargeKey(db: Queryable, orderId: number): Promise<string> {
   const order = (await readCharges(db, [orderId])).get(orderId)!;

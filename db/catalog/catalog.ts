@@ -37,7 +37,6 @@ export interface Catalog {
   products: Map<string, CatalogEntry<ProductText>>;
 }
 
-/** Rows to a statement. */
 const rowsPerStatement = 1_000;
 
 /** A catalogue that knows nothing yet. */

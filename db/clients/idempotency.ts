@@ -43,7 +43,6 @@ export const keyHours = 24;
 /** Rows that one statement of a purge deletes at the most: it holds up nobody for long. */
 const purgeRows = 1_000;
 
-/** Claims as a table. */
 const claimTable = `json_table(?, '$[*]' columns (
   owner varchar(128) character set ascii collate ascii_bin path '$[0]',
   idempotency_key varchar(255) character set ascii collate ascii_bin path '$[1]',

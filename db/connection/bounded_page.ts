@@ -10,10 +10,9 @@ import { type Queryable, toInteger } from "./database.ts";
 const maxWalked = 100_000;
 
 /** Which page of a list is wanted. */
-export interface PageRequest {
+export interface BoundedPageRequest {
   /** Only ids below it; undefined for the start of the list. */
   beforeId: number | undefined;
-  /** Most rows. */
   limit: number;
   /** Ids that the page walks through at the most; 100,000 where it is not given. */
   maxWalked?: number;
@@ -25,7 +24,6 @@ export interface PageReach {
   top: number;
   /** The lowest id, included. */
   least: number;
-  /** Most rows. */
   limit: number;
 }
 
@@ -48,7 +46,7 @@ export interface BoundedPage<Item> {
 export async function readBoundedPage<Item extends { id: number }>(
   db: Queryable,
   walked: { table: string; id: string; isIndexed: boolean },
-  request: PageRequest,
+  request: BoundedPageRequest,
   read: (reach: PageReach) => Promise<Item[]>,
 ): Promise<BoundedPage<Item>> {
   const { table, id, isIndexed } = walked;

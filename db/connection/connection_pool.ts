@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { hangs, isFatal, isOverTimeLimit, isWrongServer } from "./faults.ts";
 import { watchSilentConnections } from "./silent_connections.ts";
 
-/** Connections of a pool. */
+/** How many connections a pool has, and what they do. */
 export interface ConnectionCounts {
   /** All that there are, those that are being opened included. */
   open: number;

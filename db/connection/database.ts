@@ -20,7 +20,7 @@ export type { ConnectionCounts } from "./connection_pool.ts";
 export type { Queryable, Row, Value } from "./queryable.ts";
 export { type TransactionOptions, transactionTries } from "./transaction.ts";
 
-/** The pool. */
+/** The database as everybody is given it: each statement takes a connection of the pool for itself. */
 export interface Database extends Queryable {
   /** The server's own words, e.g. `10.11.19-MariaDB`. */
   version: string;

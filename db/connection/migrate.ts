@@ -180,9 +180,11 @@ async function withConnection<T>(
   url: string,
   work: (connection: mysql.Connection) => Promise<T>,
 ): Promise<T> {
+  // Wrong settings are no server that can't be reached.
+  const options = connectionOptions(url);
   let connection: mysql.Connection;
   try {
-    connection = await mysql.createConnection(connectionOptions(url));
+    connection = await mysql.createConnection(options);
   } catch (error) {
     throw unreachable(url, error);
   }

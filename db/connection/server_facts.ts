@@ -4,22 +4,14 @@
  * @module
  */
 
+import type { DatabaseFacts } from "../../domain/operation/diagnosis.ts";
 import { type Database, type Queryable, toInteger } from "./database.ts";
 
 /** Settings of the server that matter to the product. */
-export interface ServerFacts {
+export interface ServerFacts extends DatabaseFacts {
   engine: Database["engine"];
   /** Such as `10.11.19-MariaDB`. */
   version: string;
-  /** 1: a commit is on disk before it is acknowledged. */
-  flushLogAtCommit: number;
-  /** Null where there is no binary log. */
-  syncBinlog: number | null;
-  /** Of the database. */
-  charset: string;
-  maxConnections: number;
-  maxPacketBytes: number;
-  bufferPoolBytes: number;
   /** The server's clock, ms since 1970. */
   nowMs: number;
 }

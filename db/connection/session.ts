@@ -16,8 +16,8 @@ export interface SessionLimits {
   idleSeconds: number;
 }
 
-/** Sessions with one server. */
-export interface Sessions {
+/** DatabaseSessions with one server. */
+export interface DatabaseSessions {
   limits: SessionLimits;
   /** Which engine it is, and its own words; known once a connection was prepared. */
   server: { engine: EngineKind; version: string };
@@ -28,9 +28,9 @@ export interface Sessions {
 }
 
 /** Makes what connections are told, and remembers what the server said of itself. */
-export function sessionsOf(limits: SessionLimits): Sessions {
+export function sessionsOf(limits: SessionLimits): DatabaseSessions {
   const { statementMs, idleSeconds } = limits;
-  const server: Sessions["server"] = { engine: "mysql", version: "" };
+  const server: DatabaseSessions["server"] = { engine: "mysql", version: "" };
   const prepared = preparation();
   return {
     limits,

@@ -25,7 +25,6 @@ interface Inner {
 
 /** What is looked at, and what is done about it. */
 export interface SilenceWatch {
-  /** Connections that are lent. */
   lent: ReadonlySet<mysql.PoolConnection>;
   /**
    * What the server says of its connections, by their ids, over a connection of its own: `Sleep` where one

@@ -10,7 +10,7 @@ import { limitSilence } from "./connection.ts";
 import type { ConnectionPool } from "./connection_pool.ts";
 import { hangs, isFatal, isRetryable, isWrongServer } from "./faults.ts";
 import type { Queryable } from "./queryable.ts";
-import type { Sessions } from "./session.ts";
+import type { DatabaseSessions } from "./session.ts";
 
 /** How a transaction differs from others. */
 export interface TransactionOptions {
@@ -50,7 +50,7 @@ export interface Transactor {
 }
 
 /** Makes what runs the transactions of one pool. */
-export function transactorOf({ server, limits, on }: Sessions): Transactor {
+export function transactorOf({ server, limits, on }: DatabaseSessions): Transactor {
   let lastStep = 0;
   const runOnce = <T>(
     use: ConnectionPool["use"],

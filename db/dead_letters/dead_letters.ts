@@ -32,7 +32,7 @@ interface DeadMessage {
   attempts: number;
 }
 
-/** A message to dead-letter. */
+/** A message that nobody could handle, as it is kept. */
 export interface DeadLetter extends DeadMessage {
   /** When the message was published, in ms since 1970. */
   firstSeenMs: number;
@@ -54,7 +54,6 @@ export interface DeadLetterRow extends DeadMessage {
 export interface DeadLetterFilter {
   group?: Group;
   id?: number;
-  /** Any of these. */
   ids?: readonly number[];
   /** Of ids up to this one: leaves out what came since somebody looked. */
   upToId?: number;

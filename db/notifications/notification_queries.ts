@@ -12,7 +12,7 @@ import {
   type OutwardChannel,
   outwardChannels,
 } from "../../domain/notification/notification.ts";
-import { type PageRequest, readBoundedPage } from "../connection/bounded_page.ts";
+import { type BoundedPageRequest, readBoundedPage } from "../connection/bounded_page.ts";
 import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
 
 /** A notification with what is to become of it. Times are ISO 8601 UTC. */
@@ -76,7 +76,7 @@ export interface ListedNotifications {
 export async function listNotifications(
   db: Queryable,
   filter: NotificationFilter,
-  request: PageRequest,
+  request: BoundedPageRequest,
 ): Promise<ListedNotifications> {
   const { orderId, channel, success } = filter;
   const given = ([

@@ -15,6 +15,7 @@ export interface OrderEventRow {
   event:
     | "created"
     | "updated"
+    | "edited"
     | "reserved"
     | "backordered"
     | "retried"
@@ -24,6 +25,7 @@ export interface OrderEventRow {
     | "payment_late"
     | "payment_disputed"
     | "payment_second"
+    | "payment_superseded"
     | "payment_accepted"
     | "payment_given_back"
     | "payment_dismissed"

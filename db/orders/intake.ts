@@ -95,6 +95,8 @@ export interface TakenOrder {
   currency: string;
   /** Of a conflict, the order that the payment belongs to by which this one says that it was paid. */
   paymentOf?: string;
+  /** Of a conflict, why the order could not be edited. */
+  refusal?: string;
 }
 
 /** Tries to insert orders that somebody else inserts at the same moment. */

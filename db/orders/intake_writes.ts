@@ -226,13 +226,15 @@ export async function addCreatedEvents(
  * Changes orders to what they say now.
  *
  * @param locked has all of them
- * @throws unless all of them are `PENDING`
+ * @param status that all of them have
+ * @throws unless all of them have it
  */
 export async function updateOrders(
   tx: Queryable,
   candidates: readonly OrderToWrite[],
   locked: ReadonlyMap<string, KnownOrder>,
   catalog: Catalog,
+  status: OrderStatus = "PENDING",
 ): Promise<void> {
   if (candidates.length === 0) return;
   const rows = candidates.map(({ order, hash, totalCents }) => {
@@ -259,12 +261,12 @@ export async function updateOrders(
       orders.total_cents = j.total_cents, orders.content_hash = unhex(j.hash),
       orders.placed_at = j.placed_at, orders.recipient_name = j.recipient_name,
       orders.recipient_email = j.recipient_email, orders.payment_status = j.payment_status,
-      orders.language = coalesce(j.language, orders.language)
-    where orders.status = 'PENDING'`,
-    [JSON.stringify(rows)],
+      orders.language = coalesce(j.language, orders.language), orders.revision = orders.revision + 1
+    where orders.status = ?`,
+    [JSON.stringify(rows), status],
   );
   if (affectedRows !== candidates.length) {
-    throw new Error(`${affectedRows} of ${candidates.length} locked orders were still PENDING`);
+    throw new Error(`${affectedRows} of ${candidates.length} locked orders were still ${status}`);
   }
   const idOf = (externalOrderId: string) => locked.get(externalOrderId)!.id;
   // What waited for stock asks for its new items: no stream holds it, so the sweep has it ask.

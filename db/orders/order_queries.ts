@@ -43,6 +43,10 @@ export interface OrderSummary {
   settledAt: string | null;
   createdAt: string;
   updatedAt: string;
+  /** How often its content was changed. */
+  revision: number;
+  /** Of its content, in hexadecimal. */
+  contentHash: string;
 }
 
 /** Who ordered, as the latest of the customer's orders says. */
@@ -114,8 +118,9 @@ const maxInDetail = 1_000;
 const summaryColumns = `
   orders.id, orders.external_order_id, orders.status, orders.failure_reason, orders.currency,
   orders.total_cents, orders.refunded_cents, orders.placed_at, orders.reserved_at,
-  orders.settled_at, orders.created_at, orders.updated_at, customers.id as customer_id,
-  orders.payment_status, customers.external_id, customers.email, customers.name, customers.guest,
+  orders.settled_at, orders.created_at, orders.updated_at, orders.revision, orders.content_hash,
+  customers.id as customer_id, orders.payment_status, customers.external_id, customers.email,
+  customers.name, customers.guest,
   coalesce(orders.recipient_name, customers.first_name) as recipient_name,
   ${recipientEmail} as recipient_email`;
 
@@ -295,6 +300,8 @@ function toOrderSummary(row: Row): OrderSummary {
     settledAt: toIsoTime(row.settled_at),
     createdAt: toIsoTime(row.created_at)!,
     updatedAt: toIsoTime(row.updated_at)!,
+    revision: toInteger(row.revision),
+    contentHash: (row.content_hash as Uint8Array).toHex(),
   };
 }
 

@@ -18,6 +18,7 @@ import {
 import type { ChargedOrder } from "../../domain/payment/payment_key.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { type PackedColumn, readPacked } from "../connection/packed_rows.ts";
+import { readSupersededCharges, type SupersededCharge } from "../payments/superseded_charges.ts";
 
 /** Locked orders, and the moment of locking. */
 export interface LockedOrders {
@@ -39,14 +40,14 @@ const packedOrder: readonly PackedColumn[] = [
   { sql: "total_cents", kind: "number" },
   {
     // Nearly all that are read have not ended, and building this took a tenth of the statement's time. What ran short
-    // before, waits for stock or was paid at its source has more to say.
+    // before, waits for stock, was edited or was paid at its source has more to say.
     sql: `case
       when status in ('PENDING', 'RESERVED') and payment_status <> 'paid' and backordered = 0
-        and retry_id is null
+        and retry_id is null and revision = 0
         then 'null,0,null'
       else concat_ws(',', coalesce(concat('"', failure_reason, '"'), 'null'), refunded_cents,
         coalesce(concat('"', settled_at, '"'), 'null'), coalesce(retry_id, 0), backordered,
-        case payment_status when 'paid' then 1 else 0 end)
+        case payment_status when 'paid' then 1 else 0 end, revision)
       end`,
     kind: "values",
   },
@@ -88,6 +89,7 @@ export async function readOrders(
 
 /** An order with what its charge needs. */
 export interface ChargeFacts extends OrderFacts, ChargedOrder {
+  superseded: readonly SupersededCharge[];
   /** It was placed or reserved longer ago than {@linkcode keySeconds}. */
   isOld: boolean;
 }
@@ -109,6 +111,9 @@ const packedCharge: readonly PackedColumn[] = [
   },
 ];
 
+/** Of an order that was never edited. */
+const nothingSuperseded: readonly SupersededCharge[] = [];
+
 /** Orders as they are committed, with what their charges need, without locking them. */
 export async function readCharges(
   db: Queryable,
@@ -128,7 +133,16 @@ export async function readCharges(
     order.externalOrderId = String(row[length - 3]);
     order.reservedAt = row[length - 2] as string | null;
     order.isOld = row[length - 1] === 1;
+    order.superseded = nothingSuperseded;
     charges.set(order.id, order);
+  }
+  const edited = [...charges.values()].filter(({ revision }) => revision !== undefined);
+  const superseded = await readSupersededCharges(db, edited.map(({ id }) => id));
+  for (const order of edited) {
+    // The order may have been edited between the two statements: what it is here was no superseded charge yet.
+    order.superseded = superseded.get(order.id)?.filter(({ revision }) =>
+      revision < order.revision!
+    ) ?? nothingSuperseded;
   }
   return charges;
 }
@@ -157,6 +171,23 @@ export async function readExpiredReservations(
     [page.afterId, olderThanSeconds, page.limit],
   );
   return rows.map(toOrderFacts);
+}
+
+/** Of `RESERVED` orders, those whose reservation is younger than so many seconds. */
+export async function readFreshReservations(
+  db: Queryable,
+  ids: readonly number[],
+  youngerThanSeconds: number,
+): Promise<Set<number>> {
+  if (ids.length === 0) return new Set();
+  const rows = await db.query(
+    `
+    select id
+    from orders
+    where id in (?) and reserved_at >= current_timestamp(6) - interval ? second`,
+    [sorted(ids), youngerThanSeconds],
+  );
+  return new Set(rows.map((row) => toInteger(row.id)));
 }
 
 /** Where orders stand, without locking them, what they are worth, and how often they were taken up again. */
@@ -356,11 +387,13 @@ function orderOf(
     if (retryId !== 0) order.retryId = retryId;
     if (row[plainLength + 1] === 1) order.backordered = true;
     if (row[plainLength + 2] === 1) order.paidAtSource = true;
+    const revision = toInteger(row[plainLength + 3]!);
+    if (revision !== 0) order.revision = revision;
   }
   return order;
 }
 
-/** Values of an order that never ran short and is charged. */
+/** Values of an order that never ran short, was never edited, and is charged. */
 const plainLength = 8;
 
 function toOrderFacts(row: Row): OrderFacts {

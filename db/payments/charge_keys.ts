@@ -35,8 +35,8 @@ export async function noteChargeKeys(
 }
 
 /**
- * The order that a charge's key is about: only one whose own key it is, so what is left over from rows that were
- * lost is about nothing. Under a further key that an older process may have used it has to be the order's money too,
+ * The order that a charge's key is about: only one whose own key it is, or was before an edit, so what is left over
+ * from rows that were lost is about nothing. Under a further key that an older process may have used it has to be the order's money too,
  * because the charge may be that of a lost row with the same id.
  *
  * @param taken what the charge took
@@ -58,6 +58,7 @@ export async function readOrderOfChargeKey(
   const order = (await readCharges(db, [orderId])).get(orderId);
   if (order === undefined) return undefined;
   const [own, further] = (await readChargeKeys(db, [order])).get(orderId)!;
+  if (order.superseded.some(({ chargeKey }) => chargeKey === key)) return order;
   const fits = taken.amountCents === order.totalCents && taken.currency === order.currency;
   return key === own || (key === further && fits) ? order : undefined;
 }

@@ -73,15 +73,17 @@ export async function recordDispute(
 }
 
 /**
- * Records money for an order, which must be locked, beside that which was recorded before.
+ * Records money for an order, which must be locked, beside the payment that settles it, be it there or still to come.
  *
  * @param now the database's clock, UTC
+ * @param as disputed for a person, or to be given back at once
  * @returns where it stands, and whether it is new
  */
 export async function recordSecondPayment(
   tx: Queryable,
   money: TakenMoney,
   now: string,
+  as: "DISPUTED" | "REVERSING" = "DISPUTED",
 ): Promise<{ status: string; isNew: boolean }> {
   const rows = await tx.execute(
     "select provider, provider_ref, status, surplus from payments where order_id = ? for update",
@@ -90,13 +92,17 @@ export async function recordSecondPayment(
   const known = rows.find(({ provider, provider_ref }) =>
     provider === money.provider && provider_ref === money.providerRef
   );
-  if (known !== undefined) return { status: String(known.status), isNew: false };
-  const surplus = Math.max(...rows.map(({ surplus }) => toInteger(surplus))) + 1;
+  if (known !== undefined) {
+    // The provider may correct itself about money that is still to go back.
+    if (as === "REVERSING") await correctReversal(tx, money);
+    return { status: String(known.status), isNew: false };
+  }
+  const surplus = Math.max(0, ...rows.map(({ surplus }) => toInteger(surplus))) + 1;
   await tx.run(
     `
     insert into payments
       (order_id, surplus, provider, provider_ref, amount_cents, currency, status, paid_at)
-    values (?, ?, ?, ?, ?, ?, 'DISPUTED', ?)`,
+    values (?, ?, ?, ?, ?, ?, ?, ?)`,
     [
       money.orderId,
       surplus,
@@ -104,11 +110,23 @@ export async function recordSecondPayment(
       money.providerRef,
       money.amountCents,
       money.currency,
+      as,
       now,
     ],
   );
-  await listDisputes(tx, money.orderId);
-  return { status: "DISPUTED", isNew: true };
+  if (as === "DISPUTED") await listDisputes(tx, money.orderId);
+  return { status: as, isNew: true };
+}
+
+/** What is still to be given back of a payment is what its provider says of it last. */
+async function correctReversal(tx: Queryable, money: TakenMoney): Promise<void> {
+  await tx.run(
+    `
+    update payments
+    set amount_cents = ?, currency = ?
+    where provider = ? and provider_ref = ? and order_id = ? and surplus > 0 and status = 'REVERSING'`,
+    [money.amountCents, money.currency, money.provider, money.providerRef, money.orderId],
+  );
 }
 
 /** Puts disputed payments of an order on the list, those that stand there already excepted. */

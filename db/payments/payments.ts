@@ -136,6 +136,19 @@ export async function readPayments(
   return new Map(rows.map((row) => [toInteger(row.order_id), toPayment(row)]));
 }
 
+/** The orders of a list that have any payment. */
+export async function readPaidOrders(
+  db: Queryable,
+  orderIds: readonly number[],
+): Promise<Set<number>> {
+  if (orderIds.length === 0) return new Set();
+  const rows = await db.query(
+    "select distinct order_id from payments where order_id in (?)",
+    [[...orderIds]],
+  );
+  return new Set(rows.map(({ order_id }) => toInteger(order_id)));
+}
+
 /** All payments of an order, the one that settles it first; further ones by the time they came. */
 export async function readPaymentsOf(db: Queryable, orderId: number): Promise<RecordedPayment[]> {
   const rows = await db.execute(

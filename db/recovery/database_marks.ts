@@ -1,5 +1,5 @@
 /**
- * How far the books are, and what is to be done once they turn out to be older than they were.
+ * How far the database is, and what is to be done once it turns out to be older than it was.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export async function listNumberedTables(db: Queryable): Promise<Map<string, str
 }
 
 /**
- * Reads how far the books are.
+ * Reads how far the database is.
  *
  * @param tables further tables whose highest numbers are wanted, with the columns that have them
  */
@@ -60,7 +60,7 @@ export async function readDatabaseMarks(
   };
 }
 
-/** Lets the books be one tick further. */
+/** Lets the database be one tick further. */
 export async function tickDatabase(db: Queryable): Promise<void> {
   await db.run(
     "update books_marks set ticks = ticks + 1, ticked_at = current_timestamp(6) where id = 1",
@@ -89,7 +89,7 @@ export async function raiseCounters(
 }
 
 /**
- * Accepts that rows are gone: the books are from now on as far as Redis has heard, and the numbers up to the
+ * Accepts that rows are gone: the database is from now on as far as Redis has heard, and the numbers up to the
  * floors are used. In one transaction with the note about it.
  *
  * @param ticks that Redis has heard of
@@ -124,7 +124,7 @@ export async function readLossFloors(db: Queryable): Promise<{ order: number; re
   return { order: toInteger(row?.orders_floor), refund: toInteger(row?.refunds_floor) };
 }
 
-/** How often the books turned out to be older than they had been. */
+/** How often the database turned out to be older than it had been. */
 export async function countLosses(db: Queryable): Promise<number> {
   const [row] = await db.query("select losses from books_marks where id = 1");
   return toInteger(row?.losses);
@@ -154,8 +154,8 @@ export async function readLatestLoss(db: Queryable, hours: number): Promise<Reco
 }
 
 /**
- * Which of some orders may have had another life before the books turned out to be older within some hours: those that
- * were placed before that was found, with an hour for the shop's clock.
+ * Which of some orders may have had another life before the database turned out to be older within some hours: those
+ * that were placed before that was found, with an hour for the shop's clock.
  */
 export async function readPlacedBeforeLoss(
   db: Queryable,

@@ -129,20 +129,24 @@ const askedDays = 30;
 
 /**
  * A page of the orders that ended within {@linkcode askedDays} days after a reservation, and not by an answer of
- * the payment provider: it may have taken their money nevertheless, or take it yet. Reads the whole table.
+ * the payment provider: it may have taken their money nevertheless, or take it yet. So it may of those that were edited
+ * within these days, for what they cost before. Reads the whole table.
  */
 export async function listUnansweredOrders(db: Queryable, page: PageRequest): Promise<OpenOrder[]> {
   const rows = await db.query(
     `
     select orders.id, orders.status, orders.total_cents as amount_cents, orders.currency
     from orders
-    left join payments on payments.order_id = orders.id
-    where orders.id > ? and orders.reserved_at is not null
-      and (orders.status = 'CANCELLED' or orders.failure_reason = 'payment_timeout')
-      and orders.settled_at > current_timestamp(6) - interval ${askedDays} day ${
-      pageConditions("orders", page)
-    }
-      and payments.id is null
+    left join payments on payments.order_id = orders.id and payments.surplus = 0
+    where orders.id > ? ${pageConditions("orders", page)}
+      and ((orders.reserved_at is not null
+          and (orders.status = 'CANCELLED' or orders.failure_reason = 'payment_timeout')
+          and orders.settled_at > current_timestamp(6) - interval ${askedDays} day
+          and payments.id is null)
+        or orders.id in (
+          select order_id
+          from superseded_charges
+          where outcome is null and created_at > current_timestamp(6) - interval ${askedDays} day))
     order by orders.id
     limit ?`,
     [page.afterId, page.limit],

@@ -5,7 +5,7 @@
  */
 
 import type { RefundStatus } from "../../domain/order/order.ts";
-import { type PageRequest, readBoundedPage } from "../connection/bounded_page.ts";
+import { type BoundedPageRequest, readBoundedPage } from "../connection/bounded_page.ts";
 import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
 import { callersKey } from "./refund_rows.ts";
 
@@ -59,7 +59,7 @@ export interface ListedRefunds {
 export async function listRefunds(
   db: Queryable,
   filter: RefundFilter,
-  request: PageRequest,
+  request: BoundedPageRequest,
 ): Promise<ListedRefunds> {
   const isOpen = filter.status === "REQUESTED";
   const given = ([

@@ -1,5 +1,5 @@
 /**
- * The statements that verifyNow that the books agree with themselves. They read whole tables once each; to be
+ * The statements that show whether the database agrees with itself. They read whole tables once each; to be
  * run in one snapshot.
  *
  * @module
@@ -23,7 +23,7 @@ export interface Faults<T> {
 const maxRows = 20;
 
 /** How many rows each check looks at. */
-export interface BookCounts {
+export interface RowCounts {
   products: number;
   paidOrders: number;
   refunds: number;
@@ -34,7 +34,7 @@ export interface BookCounts {
 }
 
 /** Counts what is there to be checked. */
-export async function countBooks(tx: Queryable): Promise<BookCounts> {
+export async function countRows(tx: Queryable): Promise<RowCounts> {
   const [orders] = await tx.query(`
     select count(*) as orders, coalesce(sum(status = 'PAID'), 0) as paid, count(unfinished) as open
     from orders`);

@@ -164,12 +164,17 @@ export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
  * another order.
  *
  * @param known its status; `foreign` for an order of another, of which nothing is told; `paymentOf` is the order that
- * the payment belongs to
+ * the payment belongs to; `refusal` says why it could not be edited
  * @param leftOut further rows of the order: what it lacks for want of them, the file does not mean to take away
  */
 export function rejectConflict(
   rows: readonly CsvRow[],
-  { status, foreign, paymentOf }: { status: OrderStatus; foreign: boolean; paymentOf?: string },
+  { status, foreign, paymentOf, refusal }: {
+    status: OrderStatus;
+    foreign: boolean;
+    paymentOf?: string;
+    refusal?: string;
+  },
   leftOut: readonly RejectedRow[],
 ): RejectedRow[] {
   const reason = paymentOf !== undefined
@@ -179,6 +184,10 @@ export function rejectConflict(
     : foreign
     ? "the order is known with other content and was brought by somebody else, so changing it needs " +
       "the scope cancel"
+    : refusal !== undefined
+    ? `the order is known with other content and can't be changed (${
+      refusal.replaceAll(/[()]/g, "")
+    })`
     : status !== "PENDING"
     ? `the order is known with other content and is already ${status}`
     : leftOut.length > 0

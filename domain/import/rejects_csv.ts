@@ -14,7 +14,6 @@ import { disarmed, rearmed } from "./spreadsheet_text.ts";
 export interface RejectsCsv {
   /** The header as a line. */
   header: string;
-  /** A row as a line. */
   lineOf(row: RejectedRow): string;
 }
 

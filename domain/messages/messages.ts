@@ -54,7 +54,7 @@ export interface Details {
   answer: Answer;
 }
 
-/** A message of one type. */
+/** A message whose type is known, with what that type carries. */
 export type MessageOf<T extends MessageType> = ShapeOf<T> extends "product" ? ProductMessageOf<T>
   : { type: T } & Subject & Details[Exclude<ShapeOf<T>, "product">];
 

@@ -123,7 +123,7 @@ export const typeTable = {
   "payment.reverse": { group: "refunds", shape: "order", brings: ["reversal"] },
 } as const satisfies Record<string, Work>;
 
-/** A type of message. */
+/** What a message says first, such as `payment.charge`. */
 export type MessageType = keyof typeof typeTable;
 
 /** The shape of the messages of a type. */

@@ -11,7 +11,7 @@ export const markedTables = ["orders", "refunds", "order_events"] as const;
 /** A table whose highest number is noted. */
 export type MarkedTable = (typeof markedTables)[number];
 
-/** How far the books are. */
+/** How far the database is. */
 export interface DatabaseMarks {
   /** Grows while work goes on. */
   ticks: number;
@@ -32,19 +32,19 @@ export interface DatabaseLoss {
 }
 
 /**
- * Compares the books with what Redis has heard of them.
+ * Compares the database with what Redis has heard of it.
  *
- * @param books as they are, read after `heard`
+ * @param marks of the database as it is, read after `heard`
  * @param heard what Redis knows; zeros where it knows nothing
- * @returns null where the books are as new
+ * @returns null where the database is as new
  */
-export function findLoss(books: DatabaseMarks, heard: DatabaseMarks): DatabaseLoss | null {
+export function findLoss(marks: DatabaseMarks, heard: DatabaseMarks): DatabaseLoss | null {
   const lost = {} as Record<MarkedTable, number>;
   for (const table of markedTables) {
-    lost[table] = Math.max(0, heard.numbers[table] - books.numbers[table]);
+    lost[table] = Math.max(0, heard.numbers[table] - marks.numbers[table]);
   }
-  if (heard.ticks <= books.ticks && markedTables.every((table) => lost[table] === 0)) return null;
-  return { lostFrom: books.tickedAt ?? "", lostUntil: heard.tickedAt, lost };
+  if (heard.ticks <= marks.ticks && markedTables.every((table) => lost[table] === 0)) return null;
+  return { lostFrom: marks.tickedAt ?? "", lostUntil: heard.tickedAt, lost };
 }
 
 /** Numbers that are left out after a loss: some may be known to others and not to Redis. */
@@ -61,13 +61,13 @@ const rowsPerLost = 8;
  */
 export function floorsAfter(
   loss: DatabaseLoss,
-  books: DatabaseMarks,
+  marks: DatabaseMarks,
   heard: DatabaseMarks,
   tables: readonly string[],
 ): Map<string, number> {
   const rows = Object.values(loss.lost).reduce((sum, count) => sum + count, 0);
   return new Map(tables.map((table) => {
-    const known = Math.max(books.numbers[table] ?? 0, heard.numbers[table] ?? 0);
+    const known = Math.max(marks.numbers[table] ?? 0, heard.numbers[table] ?? 0);
     return [table, known + gap + (isMarked(table) ? 0 : rows * rowsPerLost)];
   }));
 }
@@ -77,7 +77,7 @@ export function isMarked(table: string): table is MarkedTable {
   return (markedTables as readonly string[]).includes(table);
 }
 
-/** A loss as it is on record. */
+/** The latest loss of the database, as `doctor` and the alert tell of it. */
 export interface RecordedLoss {
   /** When it was found, ISO 8601. */
   foundAt: string;

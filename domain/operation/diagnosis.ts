@@ -12,10 +12,9 @@ export interface Finding {
   level: "ok" | "warning" | "problem";
   /** What was looked at. */
   what: string;
-  /** What was found. */
   detail: string;
   /** How to repair it; empty where nothing is wrong. */
-  repair: string;
+  remedy: string;
 }
 
 /** The oldest versions that are supported. */
@@ -43,17 +42,17 @@ const clockProblemMs = 30_000;
 
 /** A finding that all is well. */
 export function fine(what: string, detail: string): Finding {
-  return { level: "ok", what, detail, repair: "" };
+  return { level: "ok", what, detail, remedy: "" };
 }
 
 /** A finding that something is wrong: it works, but not as well or as safely as it should. */
-export function warning(what: string, detail: string, repair: string): Finding {
-  return { level: "warning", what, detail, repair };
+export function warning(what: string, detail: string, remedy: string): Finding {
+  return { level: "warning", what, detail, remedy };
 }
 
 /** A finding that something does not work, or loses data. */
-export function problem(what: string, detail: string, repair: string): Finding {
-  return { level: "problem", what, detail, repair };
+export function problem(what: string, detail: string, remedy: string): Finding {
+  return { level: "problem", what, detail, remedy };
 }
 
 /**
@@ -72,18 +71,21 @@ export function judgeVersion(engine: keyof typeof minVersions, version: string):
     : problem(what, `${version} is too old`, `install ${min} or newer`);
 }
 
+/** Settings of the database server that can be as they should not. */
+export interface DatabaseFacts {
+  /** 1: a commit is on disk before it is acknowledged. */
+  flushLogAtCommit: number;
+  /** Null where there is no binary log. */
+  syncBinlog: number | null;
+  /** Of the database. */
+  charset: string;
+  maxConnections: number;
+  maxPacketBytes: number;
+  bufferPoolBytes: number;
+}
+
 /** Judges the settings of the database server. */
-export function judgeDatabase(
-  facts: {
-    flushLogAtCommit: number;
-    syncBinlog: number | null;
-    charset: string;
-    maxConnections: number;
-    maxPacketBytes: number;
-    bufferPoolBytes: number;
-  },
-  connections: number,
-): Finding[] {
+export function judgeDatabase(facts: DatabaseFacts, connections: number): Finding[] {
   const durable = facts.flushLogAtCommit === 1 && (facts.syncBinlog ?? 1) === 1;
   return [
     durable ? fine("database durability", "every commit is on disk") : warning(
@@ -178,13 +180,13 @@ export interface Encryption {
  * Judges whether others can read what goes to an engine, or pretend to be it.
  *
  * @param whose `database` or `redis`
- * @param repair how its URL is to be changed
+ * @param remedy how its URL is to be changed
  */
 export function judgeEncryption(
   whose: string,
   { host, isSocket, mode, seen }: Encryption,
   isLocal: boolean,
-  repair: string,
+  remedy: string,
 ): Finding {
   const what = `${whose} encryption`;
   if (seen !== null) {
@@ -195,14 +197,14 @@ export function judgeEncryption(
       : "the certificate is not looked at";
     return isLocal
       ? fine(what, `${how}; ${doubt}`)
-      : warning(what, `${how}; ${doubt}: somebody between may read along`, repair);
+      : warning(what, `${how}; ${doubt}: somebody between may read along`, remedy);
   }
   if (mode !== null) {
-    return problem(what, "in clear text although encryption was asked for", repair);
+    return problem(what, "in clear text although encryption was asked for", remedy);
   }
   if (isSocket) return fine(what, "a Unix socket, nothing goes over a network");
   if (isLocal) return fine(what, "in clear text, and only within this machine");
-  return warning(what, `everything goes to ${host} in clear text, the password included`, repair);
+  return warning(what, `everything goes to ${host} in clear text, the password included`, remedy);
 }
 
 /** Judges which commands Redis refuses, each with the server's own words. */
@@ -219,7 +221,6 @@ export function judgeCommands(refused: readonly { command: string; reason: strin
 
 /** What a process must know of the engines before it writes. */
 export interface EngineFacts {
-  /** `mysql` or `mariadb`. */
   engine: "mysql" | "mariadb";
   /** Of the database server. */
   version: string;
@@ -315,7 +316,7 @@ export function judgeClock(
     : `${(Math.abs(offsetMs) / 1_000).toFixed(1)} s ${
       offsetMs < 0 ? "behind" : "ahead of"
     } this machine's`;
-  const repair = "let all machines follow one time server";
-  if (Math.abs(offsetMs) > clockProblemMs) return problem(what, detail, repair);
-  return Math.abs(offsetMs) > clockWarningMs ? warning(what, detail, repair) : fine(what, detail);
+  const remedy = "let all machines follow one time server";
+  if (Math.abs(offsetMs) > clockProblemMs) return problem(what, detail, remedy);
+  return Math.abs(offsetMs) > clockWarningMs ? warning(what, detail, remedy) : fine(what, detail);
 }

@@ -122,6 +122,8 @@ export interface OrderFacts {
   retryId?: number;
   /** True while it is `PENDING` and waits for stock; else missing. */
   backordered?: true;
+  /** How often its content was changed since it was taken; left out for never. */
+  revision?: number;
 }
 
 /**

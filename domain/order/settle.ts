@@ -115,6 +115,23 @@ export function decideSettle(
   return { kind: status === "PAID" ? "already_settled" : "late_success" };
 }
 
+/** What becomes of an answer to a charge that an edit of its order has superseded. */
+export type SupersededDecision =
+  /** Record the money as something to give back. */
+  | { kind: "give_back" }
+  /** Nothing was taken, or nothing is left of it. */
+  | { kind: "nothing_taken" };
+
+/**
+ * Decides what an answer to a superseded charge does: whatever was taken goes back, and the order, which costs another
+ * amount by now, is not settled by it wherever it stands.
+ */
+export function decideSuperseded(
+  { outcome, amountCents }: Pick<GatewayAnswer, "outcome" | "amountCents">,
+): SupersededDecision {
+  return { kind: outcome === "succeeded" && amountCents > 0 ? "give_back" : "nothing_taken" };
+}
+
 function isSame(
   a: { amountCents: number; currency: string },
   b: { amountCents: number; currency: string },

@@ -37,17 +37,35 @@ export interface ChargedOrder {
   currency: string;
   /** UTC, `YYYY-MM-DD HH:MM:SS.ffffff`; null before. */
   reservedAt: string | null;
+  /** What it was to be charged before it was edited, which nothing is counted of any more; left out for nothing. */
+  superseded?: readonly { amountCents: number; currency: string }[];
 }
 
-/** The key of an order's one charge. */
+/**
+ * The key of an order's one charge. An edit that changes what is to be paid makes another charge of it, under a key
+ * that no earlier one had: where the order has come back to an amount that was asked for before, how often that was is
+ * a part of the key.
+ */
 export function chargeKeyOf(
   { name, oldKeysUntil }: Installation,
   order: ChargedOrder,
 ): string {
   const { id, externalOrderId, totalCents, currency, reservedAt } = order;
   if (isOld(reservedAt, oldKeysUntil)) return `order-${id}`;
+  const times = timesSuperseded(order);
+  if (times > 0) {
+    const said = `${times}\n${name}\n${currency}\n${totalCents}\n${externalOrderId}`;
+    return `charge_${digest(`charge again\n${said}`)}`;
+  }
   // What may hold anything comes last, so that no two orders give the same text.
   return `charge_${digest(`charge\n${name}\n${currency}\n${totalCents}\n${externalOrderId}`)}`;
+}
+
+/** How many superseded charges of an order were about the money that it is to be charged now. */
+function timesSuperseded({ superseded = [], totalCents, currency }: ChargedOrder): number {
+  return superseded.filter((charge) =>
+    charge.amountCents === totalCents && charge.currency === currency
+  ).length;
 }
 
 /** Whether an order's charge may have been asked for under a key made of its row's id, which it keeps then. */

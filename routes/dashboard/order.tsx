@@ -98,6 +98,12 @@ export function orderPageRoutes(deps: AppDeps): Hono {
     return c.redirect(`/dashboard/orders/${id}?done=refund`, 303);
   });
 
+  addDecisions(app, deps);
+  return app;
+}
+
+/** What a person decides about the order as a whole. */
+function addDecisions(app: Hono, deps: AppDeps): void {
   app.post("/orders/:id{[0-9]{1,15}}/cancel", async (c) => {
     const id = idOf(c);
     const form = await readForm(c);
@@ -134,8 +140,6 @@ export function orderPageRoutes(deps: AppDeps): Hono {
     }
     return c.redirect(`/dashboard/orders/${id}?done=payment`, 303);
   });
-
-  return app;
 }
 
 function verdictOf(text: string | undefined): DisputeVerdict {

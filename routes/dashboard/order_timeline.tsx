@@ -92,6 +92,7 @@ function stationsOf(order: OrderDetail): Station[] {
 const steps: Readonly<Record<string, [name: string, look: string]>> = {
   created: ["Taken into the books", "accent"],
   updated: ["Changed by another import", "accent"],
+  edited: ["Changed by its source", "accent"],
   reserved: ["Stock reserved", "accent"],
   backordered: ["Ran short, waits for stock", "bad"],
   retried: ["Taken up again", "accent"],
@@ -101,6 +102,7 @@ const steps: Readonly<Record<string, [name: string, look: string]>> = {
   payment_late: ["Payment came too late", "bad"],
   payment_disputed: ["Payment in dispute", "bad"],
   payment_second: ["Paid a second time", "bad"],
+  payment_superseded: ["Payment of what it cost before", "accent"],
   payment_accepted: ["Payment accepted", "good"],
   payment_given_back: ["Payment to be given back", "accent"],
   payment_dismissed: ["Payment dismissed", "accent"],

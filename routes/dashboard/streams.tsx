@@ -100,7 +100,6 @@ export function streamPageRoutes(deps: AppDeps): Hono {
   return app;
 }
 
-/** All groups. */
 function showGroups(c: Context, groups: Child): Response | Promise<Response> {
   return page(
     c,

@@ -32,6 +32,7 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
   ["POST", /^(\/dashboard)?\/(orders|imports)\/[^/]+\/cancel$/, ["orders", "cancel"]],
   // Whoever has brought it, and for everybody's whoever may do all.
   ["POST", /^(\/dashboard)?\/orders\/[^/]+\/retry$/, ["orders"]],
+  ["PUT", /^\/orders\/[^/]+$/, ["orders", "cancel"]],
   ["GET HEAD", /^\/imports(\/|$)/, ["read", "orders"]],
   ["POST", /^\/orders\/[^/]+\/(refunds|payment\/(accept|give-back|dismiss|returned))$/, [
     "refunds",

@@ -9,7 +9,6 @@ import { takeTurns } from "../../streams/timing/take_turns.ts";
 
 /** What a body may be. */
 export interface BodyLimits {
-  /** Bytes of all. */
   bytes: number;
   /** Milliseconds that the sender may be waited for, for each piece or for all of them together. */
   ms: number;

@@ -43,7 +43,6 @@ const purgeEveryMs = 600_000;
 /** Milliseconds between two signs of life of a request that takes its time. */
 const prolongEveryMs = claimSeconds * 1_000 / 3;
 
-/** The header. */
 export const idempotencyHeaders = z.object({
   "idempotency-key": z.string()
     .regex(idempotencyKeyPattern, "must have 1…255 visible ASCII characters")
@@ -55,12 +54,11 @@ export const idempotencyHeaders = z.object({
 
 /** What a request that succeeded is answered with. */
 export interface KeyedAnswer {
-  /** Of the answer. */
   status: 200 | 201 | 202;
   /** The header, where there is one. */
   location: string | null;
-  /** The `ETag`, where there is one. */
-  tag?: string;
+  /** The header, where there is one: an answer that is told again has that of the first time. */
+  etag?: string;
   /** To be sent as JSON. */
   body: unknown;
   /** Of the request's body, where that is not part of what the request says. */
@@ -192,7 +190,7 @@ export function idempotency(
 
 function respond(c: Context, answer: KeyedAnswer & { replayed?: boolean }): Response {
   if (answer.location !== null) c.header("location", answer.location);
-  if (answer.tag !== undefined) c.header("etag", answer.tag);
+  if (answer.etag !== undefined) c.header("etag", answer.etag);
   if (answer.replayed) c.header("idempotent-replayed", "true");
   return c.json(answer.body as object, answer.status);
 }

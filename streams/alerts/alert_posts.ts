@@ -32,7 +32,7 @@ interface Post {
   body: string;
   /** When it came about, in ms since 1970. */
   atMs: number;
-  /** Posts that failed. */
+  /** Posts in vain so far, after each of which the next waits longer. */
   tries: number;
   /** Not before this time. */
   dueMs: number;

@@ -10,7 +10,7 @@ import { lockOrders, readCharges } from "../../db/orders/orders.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import {
   markReversed,
-  readPayments,
+  readPaidOrders,
   readReversing,
   type RecordedPayment,
 } from "../../db/payments/payments.ts";
@@ -38,7 +38,7 @@ export async function reversePayments(
   deliveries: readonly Delivery<ReversalMessage>[],
 ): Promise<Outcome[]> {
   const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
-  const known = await readPayments(deps.db, orderIds);
+  const known = await readPaidOrders(deps.db, orderIds);
   const open = await readReversing(deps.db, orderIds);
   const asked = open.filter(({ amountCents }) => amountCents > 0);
   const answerOf = await askForReversals(deps, deliveries, asked);

@@ -5,7 +5,7 @@
  */
 
 import { addOrderEvents } from "../../db/orders/events.ts";
-import { lockOrders, transitionOrders } from "../../db/orders/orders.ts";
+import { lockOrders, readFreshReservations, transitionOrders } from "../../db/orders/orders.ts";
 import { readDisputes } from "../../db/payments/payment_disputes.ts";
 import { effectsOfOrder } from "../../domain/order/effects.ts";
 import type { TimeOutMessage } from "../../domain/messages/messages.ts";
@@ -25,7 +25,8 @@ import {
 /**
  * Fails the orders of a batch whose gateway gave no answer, and gives their stock back. An answer that
  * came meanwhile wins, and so does a payment in dispute, which a person decides about; a success that comes later
- * is given back by `payments/settle.ts`. What was paid at the source waits for no provider, so its time is never over.
+ * is given back by `payments/settle.ts`. What was paid at the source waits for no provider, so its time is never over. An
+ * order that was edited since this message was scheduled has a reservation that is younger, and goes on.
  *
  * Without an answer nobody knows whether money was taken. So where no other message of the order is on its way,
  * which the amount of this one tells, one follows that asks about it until there is an answer, and charges nothing.
@@ -44,7 +45,12 @@ export function timeOutPayments(
     const held = new Set(
       (await readDisputes(tx, reserved.map(({ id }) => id))).map(({ orderId }) => orderId),
     );
-    const expired = reserved.filter(({ id }) => !held.has(id));
+    const fresh = await readFreshReservations(
+      tx,
+      reserved.filter(({ revision }) => revision !== undefined).map(({ id }) => id),
+      deps.reservationTtlSeconds,
+    );
+    const expired = reserved.filter(({ id }) => !held.has(id) && !fresh.has(id));
     const ids = expired.map(({ id }) => id);
     for (const order of expired) {
       orders.set(order.id, orderAfter(order, "time_out", now));

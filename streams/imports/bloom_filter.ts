@@ -17,7 +17,7 @@ export interface BloomFilter {
 /** Bits, a power of two: 4 MB. With a million ids in it, three others of a hundred seem to be there as well. */
 const bits = 2 ** 25;
 
-/** An empty one. */
+/** Makes a filter that has seen nothing yet. */
 export function bloomFilter(): BloomFilter {
   const table = new Uint8Array(bits / 8);
   return {

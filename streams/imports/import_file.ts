@@ -39,7 +39,7 @@ export interface OrderGroup {
 }
 
 /** What {@linkcode openImportFile} may be told. */
-export interface ImportFileOptions {
+export interface ReadingOptions {
   /** Is told how much was read, piece by piece: bytes of the source, bytes once unpacked, and rows. */
   onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
   /** For tests: how much is kept in memory. */
@@ -72,7 +72,7 @@ const defaultOrderRows = 10_000;
  */
 export async function openImportFile(
   source: ReadableStream<Uint8Array>,
-  { onProgress, limits }: ImportFileOptions,
+  { onProgress, limits }: ReadingOptions,
 ): Promise<ImportFile> {
   const spool = openSpool(limits?.spool ?? defaultSpoolBytes);
   const scattered = bloomFilter();
@@ -99,7 +99,7 @@ async function readWhole(
   source: ReadableStream<Uint8Array>,
   spool: Spool,
   scattered: BloomFilter,
-  options: { onProgress: ImportFileOptions["onProgress"]; maxOrderRows: number },
+  options: { onProgress: ReadingOptions["onProgress"]; maxOrderRows: number },
 ): Promise<{ header: readonly string[]; form: RowForm; rows: number }> {
   const checked = checkRows(scattered, options.maxOrderRows);
   const scanner = scanRecords(checked.onRecord);

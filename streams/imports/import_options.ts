@@ -8,6 +8,8 @@ import type { Database } from "../../db/connection/database.ts";
 import type { RejectedRow } from "../../domain/import/order_csv.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import type { OnlyOf } from "../../domain/order/bringer.ts";
+import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
+import type { OrderStatus } from "../../domain/order/order.ts";
 import type { Keys } from "../redis/keys.ts";
 import type { RedisClient } from "../redis/redis.ts";
 import type { BatchLimits } from "./import_batches.ts";
@@ -22,6 +24,23 @@ export interface ImportDeps {
   log: Log;
 }
 
+/** Changes an order to what a file says; safe to repeat. */
+export type EditFromFile = (
+  orderId: number,
+  order: IncomingOrder,
+  options: { actor: string; only: OnlyOf | undefined; dryRun: boolean },
+) => Promise<FileEdit>;
+
+/** What became of an order that a file was to change. */
+export interface FileEdit {
+  /** See `TakenOrder`. */
+  outcome: "updated" | "unchanged" | "conflict";
+  /** Where the order stands; undefined where it can't be changed for another reason. */
+  status?: OrderStatus;
+  /** Why it can't be changed, for people. */
+  refusal?: string;
+}
+
 /** How a file is imported. */
 export interface ImportOptions {
   /** The file's name, for messages and the table of imports. */
@@ -32,8 +51,13 @@ export interface ImportOptions {
   unknownSku?: "create" | "reject";
   /** Leave bad rows out instead of rejecting their orders. */
   keepGoodRows?: boolean;
-  /** Let the file take items away from orders that are still `PENDING`. */
+  /**
+   * Let the file take items away from orders that are still `PENDING`, and change those that are `RESERVED` by
+   * {@linkcode edit}.
+   */
   replace?: boolean;
+  /** Changes an order that is not settled, see `services/edit_order.ts`; without it a reserved one is a conflict. */
+  edit?: EditFromFile;
   /** Read, check and compare with the database, and change nothing. */
   dryRun?: boolean;
   /** Where rows that were not taken are written to. */

@@ -20,6 +20,11 @@ export interface RejectsFile {
   discard(): Promise<void>;
 }
 
+/** Where a rejects file is written to until it is complete. */
+export function partialOf(path: string): string {
+  return `${path}.partial`;
+}
+
 /**
  * Begins a rejects file under the name `PATH.partial`; an earlier file under its final name stays until this
  * one is complete. A crash leaves the `.partial` file, which the next run removes.
@@ -35,7 +40,7 @@ export async function openRejectsFile(
   path: string,
   header: readonly string[],
 ): Promise<RejectsFile> {
-  const partial = `${path}.partial`;
+  const partial = partialOf(path);
   const text = rejectsCsv(header);
   const encoder = new TextEncoder();
   const file = await createAnew(path, partial);

@@ -13,6 +13,7 @@ import {
   rejectUnknownSkus,
   rejectWhole,
 } from "../../domain/import/order_csv.ts";
+import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { latestPlacedAt } from "../../domain/order/placed_at.ts";
 import { concurrently } from "../timing/concurrently.ts";
 import { publish } from "../workflow/publish.ts";
@@ -76,10 +77,11 @@ function writerOf(
 
 /** Takes the orders of a batch, in its order. */
 async function takeBatch(
-  { deps, options, actor }: ImportRun,
+  run: ImportRun,
   { orders }: ImportBatch,
   catalog: Catalog,
 ): Promise<TakenOrder[]> {
+  const { deps, options, actor } = run;
   const { initialStock, unknownSku, replace, only, dryRun } = options;
   const taken: TakenOrder[] = [];
   // What an order lacks because its rows were left out is not what the file says.
@@ -97,9 +99,26 @@ async function takeBatch(
       dryRun,
       catalog,
     });
-    for (const [index, place] of places.entries()) taken[place] = results[index]!;
+    for (const [index, place] of places.entries()) {
+      const result = results[index]!;
+      taken[place] = isWhole ? await editTaken(run, orders[place]!.order, result) : result;
+    }
   }
   return taken;
+}
+
+/** Changes an order that the file has with other content, where it may do so and the order is reserved already. */
+async function editTaken(
+  { options: { edit, only, dryRun = false }, actor }: ImportRun,
+  order: IncomingOrder,
+  taken: TakenOrder,
+): Promise<TakenOrder> {
+  const { outcome, status, orderId, foreign, paymentOf } = taken;
+  const isOurs = !foreign && paymentOf === undefined && orderId !== null;
+  if (edit === undefined || outcome !== "conflict" || status !== "RESERVED" || !isOurs) {
+    return taken;
+  }
+  return { ...taken, ...await edit(orderId, order, { actor, only, dryRun }) };
 }
 
 /** Publishes and counts a batch whose orders are committed. */

@@ -170,7 +170,7 @@ export async function readCurrencies({ redis, keys, baseCurrency }: KpiDeps): Pr
   return [baseCurrency, ...[...others].sort()];
 }
 
-/** A place on the leaderboard. */
+/** A customer and what they have paid, less what they got back. */
 export interface LeaderboardPlace {
   customerId: number;
   /** Paid less refunded, in minor units. */

@@ -48,7 +48,6 @@ const errorPauseMs = 5_000;
 export interface DeliveryTurn {
   /** Taken from the list. */
   claimed: number;
-  /** Got through. */
   sent: number;
   /** Did not; will be tried again, or were given up. */
   failed: number;

@@ -24,7 +24,6 @@ export interface EmailOptions {
   timeoutMs: number;
 }
 
-/** Connections at once. */
 const concurrency = 4;
 
 /** E-mails to one connection. */

@@ -9,7 +9,6 @@ import { notificationWebhook } from "../../domain/notification/webhook.ts";
 import type { NotificationSender } from "./notification_sender.ts";
 import { postWebhook, type WebhookOptions } from "./post_webhook.ts";
 
-/** Posts at once. */
 const concurrency = 8;
 
 /**

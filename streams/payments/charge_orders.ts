@@ -14,6 +14,7 @@ import { messageOf } from "../../domain/errors.ts";
 import type { CallbackMessage, ChargeMessage, Subject } from "../../domain/messages/messages.ts";
 import { noProvider, type OrderFacts } from "../../domain/order/order.ts";
 import { chargeKeyOf, hasOldKey, type Installation } from "../../domain/payment/payment_key.ts";
+import { endSuperseded, withUnended } from "./end_superseded.ts";
 import { findCharges, findOlderCharges } from "./find_charges.ts";
 import type { ChargeStatus, GatewayRequest, StillOurs } from "./gateway.ts";
 import {
@@ -56,19 +57,11 @@ export async function chargeOrders(
     readCharges(deps.db, deliveries.map(({ message }) => message.orderId)),
     readInstallation(deps.db),
   ]);
-  const requestFor = (order: ChargeFacts): GatewayRequest => {
-    const request: GatewayRequest = {
-      orderId: order.id,
-      reference: order.externalOrderId,
-      amountCents: order.totalCents,
-      currency: order.currency,
-      idempotencyKey: deps.gateway.ignoresKeys ? "" : chargeKeyOf(installation, order),
-    };
-    if (hasOldKey(installation, order)) request.underOldKey = true;
-    if (order.status === "RESERVED" && askedBefore(order)) request.askedBefore = true;
-    return request;
-  };
-  const reserved = [...orders.values()].filter(({ status }) => status === "RESERVED");
+  const requestFor = requestMaker(deps, installation, askedBefore);
+  const unended = await endSuperseded(deps, deliveries, orders.values());
+  const reserved = [...orders.values()].filter(({ id, status }) =>
+    status === "RESERVED" && unended.get(id)?.waits !== true
+  );
   const asked = reserved.filter(({ totalCents, paidAtSource }) => totalCents > 0 && !paidAtSource);
   const requests = asked.map(requestFor);
   await noteKeys(deps, requests);
@@ -89,12 +82,44 @@ export async function chargeOrders(
   for (const [id, answer] of found) answerOf.set(id, answer);
   for (const [index, { id }] of charged.entries()) answerOf.set(id, answers[index]!);
   await noteProviderAway(deps, [...answerOf.values()]);
-  for (const order of reserved) if (order.totalCents === 0) answerOf.set(order.id, freeOf(order));
+  for (const order of reserved) {
+    if (order.totalCents === 0) answerOf.set(order.id, freeOf(order, installation));
+  }
   for (const [id, answer] of await answersOfSource(deps, reserved)) answerOf.set(id, answer);
   const settled = await settleAnswered(deps, deliveries, answerOf);
   return deliveries.map((delivery) =>
-    outcomeOf(deps, delivery, { orders, answerOf, settled }, timeOut)
+    withUnended(
+      outcomeOf(deps, delivery, { orders, answerOf, settled }, timeOut),
+      unended.get(delivery.message.orderId),
+      isReserved(orders.get(delivery.message.orderId)) ? timeOut?.(delivery.message) : undefined,
+    )
   );
+}
+
+/** Makes what is asked of the gateway for an order. */
+function requestMaker(
+  { gateway }: HandlerDeps,
+  installation: Installation,
+  askedBefore: (order: ChargeFacts) => boolean,
+): (order: ChargeFacts) => GatewayRequest {
+  return (order) => {
+    const isEdited = order.superseded.length > 0;
+    const request: GatewayRequest = {
+      orderId: order.id,
+      reference: order.externalOrderId,
+      amountCents: order.totalCents,
+      currency: order.currency,
+      idempotencyKey: gateway.ignoresKeys && !isEdited ? "" : chargeKeyOf(installation, order),
+    };
+    if (isEdited) request.afterEdit = true;
+    if (hasOldKey(installation, order)) request.underOldKey = true;
+    if (order.status === "RESERVED" && askedBefore(order)) request.askedBefore = true;
+    return request;
+  };
+}
+
+function isReserved(order: OrderFacts | undefined): boolean {
+  return order?.status === "RESERVED";
 }
 
 function outcomeOf(
@@ -165,7 +190,8 @@ function lookLater({ gateway }: HandlerDeps, order: OrderFacts): Enqueued[] {
 }
 
 /** An order that costs nothing is paid without a provider, none of which takes nothing. */
-function freeOf({ id, totalCents, currency }: OrderFacts): ChargeStatus {
+function freeOf(order: ChargeFacts, installation: Installation): ChargeStatus {
+  const { id, totalCents, currency, superseded } = order;
   return {
     kind: "accepted",
     callback: {
@@ -176,6 +202,7 @@ function freeOf({ id, totalCents, currency }: OrderFacts): ChargeStatus {
         currency,
         outcome: "succeeded",
         provider: noProvider,
+        ...(superseded.length === 0 ? {} : { key: chargeKeyOf(installation, order) }),
         providerRef: `free_${id}`,
       },
     },

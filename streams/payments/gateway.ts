@@ -20,6 +20,8 @@ export interface GatewayRequest {
   askedBefore?: true;
   /** Of a charge: its key is made of a row id, as before there were others. */
   underOldKey?: true;
+  /** Of a charge: an edit of its order has superseded an earlier one, so that its answer has to name the key. */
+  afterEdit?: true;
   /** Of a refund: the provider's own name for the charge that took it. */
   chargeRef?: string;
 }
@@ -151,6 +153,7 @@ export function simulatedGateway(options: { delayMs: number }): Gateway {
             currency,
             outcome: amountCents % 2 === 0 ? "succeeded" : "declined",
             provider: name,
+            ...(request.afterEdit ? { key: request.idempotencyKey } : {}),
             providerRef: simulatedRef(request),
           };
           return { kind: "accepted", callback: { message, delayMs: options.delayMs } };
@@ -163,13 +166,13 @@ export function simulatedGateway(options: { delayMs: number }): Gateway {
 /**
  * The simulated provider's name for a charge: of the order as the shop calls it, like the key, and without the time that
  * its digest takes. One under an old key keeps the name that it had, because its answer may be on its way; the shop may
- * call another order what that one's row is called.
+ * call another order what that one's row is called. One that follows an edit is called by its key.
  */
 export function simulatedRef(
-  { orderId, reference, underOldKey }: Pick<
-    GatewayRequest,
-    "orderId" | "reference" | "underOldKey"
-  >,
+  { orderId, reference, underOldKey, afterEdit, idempotencyKey }:
+    & Pick<GatewayRequest, "orderId" | "reference" | "underOldKey" | "afterEdit">
+    & Partial<Pick<GatewayRequest, "idempotencyKey">>,
 ): string {
+  if (afterEdit) return `sim_${idempotencyKey}`;
   return underOldKey ? `sim_${orderId}` : `sim_of_${reference}`;
 }

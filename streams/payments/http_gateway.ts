@@ -30,13 +30,18 @@ import {
   reasonOf,
   refusedCharge,
 } from "./provider_answers.ts";
-import { openProvider, type ProviderOptions, type Reply } from "./provider_requests.ts";
+import {
+  openProvider,
+  type Provider,
+  type ProviderAccess,
+  type Reply,
+} from "./provider_requests.ts";
 import { failed, NoAnswer, NotAsked, type Unanswered, unanswered } from "./unanswered.ts";
 
 export { httpGatewayName } from "./provider_answers.ts";
 
 /** How the provider is asked. */
-export interface HttpGatewayOptions extends Omit<ProviderOptions, "restMs"> {
+export interface HttpGatewayOptions extends Omit<ProviderAccess, "restMs"> {
   /** For tests: waits between two tries, drawn from 0 to this, doubling; default 200 ms. */
   firstWaitMs?: number;
   /** For tests: how long a callback is waited for before it is asked again; default 30 s. */
@@ -45,7 +50,6 @@ export interface HttpGatewayOptions extends Omit<ProviderOptions, "restMs"> {
   restMs?: number;
 }
 
-/** Requests at once. */
 const requestsAtOnce = 16;
 
 /** Tries of one request, before it counts as failed. */
@@ -67,7 +71,9 @@ const maxTries = 3;
  */
 export function httpGateway(options: HttpGatewayOptions): Gateway {
   const { firstWaitMs = 200, callbackMs = 30_000, restMs = 10_000 } = options;
-  const ask = askPersistently(openProvider({ ...options, restMs }), firstWaitMs);
+  const provider = openProvider({ ...options, restMs });
+  const ask = askPersistently(provider, firstWaitMs);
+  const answerEach = answersOf(provider);
   return {
     name: httpGatewayName,
     callbackMs,
@@ -109,7 +115,7 @@ export function httpGateway(options: HttpGatewayOptions): Gateway {
 }
 
 /** Asks with a few tries; one whose outcome is unknown is asked about before it is repeated. */
-function askPersistently(ask: ReturnType<typeof openProvider>, firstWaitMs: number) {
+function askPersistently({ ask }: Provider, firstWaitMs: number) {
   const insist = async (once: (attempt: number) => Promise<Reply>): Promise<Reply> => {
     for (let attempt = 1;; attempt++) {
       try {
@@ -164,14 +170,23 @@ async function mayAsk(request: GatewayRequest, stillOurs: StillOurs): Promise<vo
   if (!ours) throw new NotAsked("its message was taken over by another consumer meanwhile");
 }
 
-/** Answers each request, some of them at once. */
-async function answerEach<A>(
-  requests: readonly GatewayRequest[],
-  work: (request: GatewayRequest) => Promise<A>,
-): Promise<(A | Unanswered)[]> {
-  const answers = new Array<A | Unanswered>(requests.length);
-  await concurrently(requests.entries(), requestsAtOnce, async ([index, request]) => {
-    answers[index] = await work(request).catch(unanswered);
-  });
-  return answers;
+/** Makes what answers each request, some of them at once; of what failed it says why when all have been asked. */
+function answersOf({ inHindsight }: Provider) {
+  return async <A>(
+    requests: readonly GatewayRequest[],
+    work: (request: GatewayRequest) => Promise<A>,
+  ): Promise<(A | Unanswered)[]> => {
+    const answers = new Array<A | Unanswered>(requests.length);
+    const failures: [index: number, failure: NoAnswer][] = [];
+    await concurrently(requests.entries(), requestsAtOnce, async ([index, request]) => {
+      try {
+        answers[index] = await work(request);
+      } catch (error) {
+        if (error instanceof NoAnswer) failures.push([index, error]);
+        else answers[index] = unanswered(error);
+      }
+    });
+    for (const [index, failure] of failures) answers[index] = unanswered(inHindsight(failure));
+    return answers;
+  };
 }

@@ -1,5 +1,5 @@
 /**
- * Finds money that went back before the books forgot it.
+ * Finds money that went back before the database forgot it.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import { type Installation, reversalKeyOf } from "../../domain/payment/payment_k
 import type { ChargeAnswer, GatewayRequest } from "./gateway.ts";
 import type { HandlerDeps } from "../workflow/handler.ts";
 
-/** For so long after the books turned out to be older, charges are looked at twice. */
+/** For so long after the database turned out to be older, charges are looked at twice. */
 const lossHours = 168;
 
 /**
- * Asks, after the books turned out to be older than they had been, whether the money of charges that succeeded went
+ * Asks, after the database turned out to be older than it had been, whether the money of charges that succeeded went
  * back by a reversal. Of what did, nothing is left, which holds the order for a person; what the provider does not
  * tell is not counted yet. A provider that names what went back of a charge has said so already.
  *

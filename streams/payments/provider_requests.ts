@@ -11,7 +11,7 @@ import { type Refusals, refusalsOf } from "./refusals.ts";
 import { LeftAlone, NoAnswer, RefusesAll } from "./unanswered.ts";
 
 /** How requests reach the provider. */
-export interface ProviderOptions {
+export interface ProviderAccess {
   /** Where its paths begin. */
   url: string;
   /** Sent as a bearer token; empty where it wants none. */
@@ -52,6 +52,17 @@ const tryAgain: readonly number[] = [408, 425, 429];
 /** Statuses that mean the same for this one alone: another request under its key is being worked on. */
 const inProgress: readonly number[] = [409, 423];
 
+/** Asks a provider, and knows how it is. */
+export interface Provider {
+  /** Asks once; throws {@linkcode NoAnswer}, {@linkcode LeftAlone} or {@linkcode RefusesAll}. */
+  ask(request: ProviderRequest): Promise<Reply>;
+  /**
+   * What a failure looks like once others have been asked: where again and again none of those that began after it were
+   * answered, the provider had broken down already, and the request is not to blame.
+   */
+  inHindsight(failure: NoAnswer): NoAnswer | LeftAlone;
+}
+
 /**
  * Makes what asks the provider once.
  *
@@ -59,33 +70,31 @@ const inProgress: readonly number[] = [409, 423];
  * provider that refuses for reasons of its own or of the settings is left alone just so, each kind of requests by
  * itself: a token may be good for charges and not for refunds. A look-up that is answered does not end these, because
  * it may be good for looking and not for charging.
- *
- * @returns asks; it throws {@linkcode NoAnswer}, {@linkcode LeftAlone} or {@linkcode RefusesAll}
  */
-export function openProvider(
-  options: ProviderOptions,
-): (request: ProviderRequest) => Promise<Reply> {
+export function openProvider(options: ProviderAccess): Provider {
   const send = sender(options);
   const rest = restsAfterFailures(options.restMs);
   const kinds = new Map<string, Refusals>();
-  return async (request) => {
+  const ask = async (request: ProviderRequest): Promise<Reply> => {
     const [, resource = ""] = request.path.split("/");
     const refusals = kinds.get(resource) ??
       refusalsOf({ most: failuresToRest, restMs: options.restMs });
     kinds.set(resource, refusals);
     rest.check();
     if (!refusals.admits(request.key)) throw new LeftAlone(refusals.cause);
-    rest.begin();
+    const turn = rest.begin();
+    const begun = refusals.begin();
     const reply = await send(request).catch(rest.failed);
-    rest.answered();
-    weigh(reply, { resource, key: request.key, refusals });
+    rest.answered(turn);
+    weigh(reply, { resource, key: request.key, begun, refusals });
     if (inProgress.includes(reply.status)) throw new NoAnswer(`it answered ${reply.status}`);
     return reply;
   };
+  return { ask, inHindsight: rest.inHindsight };
 }
 
 /** One request and its answer. */
-function sender({ url, token, timeoutMs }: ProviderOptions) {
+function sender({ url, token, timeoutMs }: ProviderAccess) {
   const base = trimEnd(url, "/");
   return async ({ method, path, key, body }: ProviderRequest): Promise<Reply> => {
     const response = await fetch(`${base}${path}`, {
@@ -116,26 +125,66 @@ function restsAfterFailures(restMs: number) {
   let inRow = 0;
   let restsUntil = -Infinity;
   let cause = "";
+  const breakdown = breakdownOf();
   return {
+    inHindsight: breakdown.inHindsight,
     /** @throws {LeftAlone} while it rests */
     check(): void {
       if (performance.now() < restsUntil) throw new LeftAlone(cause);
     },
-    /** After a rest one request is let through; until it is answered, all others stay out. */
-    begin(): void {
+    /**
+     * After a rest one request is let through; until it is answered, all others stay out.
+     *
+     * @returns its number
+     */
+    begin(): number {
       if (inRow >= failuresToRest) restsUntil = Infinity;
+      return breakdown.begin();
     },
-    answered(): void {
+    /** Any answer ends a rest, a late one too: a provider that fails now and then is not away. */
+    answered(request: number): void {
       inRow = 0;
       restsUntil = -Infinity;
+      breakdown.answered(request);
     },
     failed(error: unknown): never {
       inRow++;
       cause = messageOf(error);
-      if (inRow < failuresToRest) throw new NoAnswer(cause);
+      const failure = new NoAnswer(cause);
+      breakdown.failed(failure);
+      if (inRow < failuresToRest) throw failure;
       restsUntil = performance.now() + restMs;
       // Whoever finds out that it is still away is not to blame either.
       throw new LeftAlone(cause);
+    },
+  };
+}
+
+/**
+ * Tells failures of a provider that has broken down from those of single requests. Answers that were under way while it
+ * broke down come late, between the failures of others, and keep them from being so many in a row: what counts is that
+ * none is answered that began after the first failure.
+ */
+function breakdownOf() {
+  /** Requests are numbered as they begin. */
+  let begun = 0;
+  let failures = 0;
+  /** The last that had begun at the first of these failures. */
+  let lastBefore = 0;
+  const begunBefore = new WeakMap<NoAnswer, number>();
+  return {
+    begin: () => ++begun,
+    answered(request: number): void {
+      if (request > lastBefore) failures = 0;
+    },
+    failed(failure: NoAnswer): void {
+      if (failures === 0) lastBefore = begun;
+      failures++;
+      begunBefore.set(failure, begun);
+    },
+    inHindsight(failure: NoAnswer): NoAnswer | LeftAlone {
+      const belongs = (begunBefore.get(failure) ?? -1) >= lastBefore;
+      return belongs && failures >= failuresToRest ? new LeftAlone(failure.message) : failure;
     },
   };
 }
@@ -147,7 +196,12 @@ function restsAfterFailures(restMs: number) {
  */
 function weigh(
   { method, status }: Reply,
-  { resource, key, refusals }: { resource: string; key: string; refusals: Refusals },
+  { resource, key, begun, refusals }: {
+    resource: string;
+    key: string;
+    begun: number;
+    refusals: Refusals;
+  },
 ): void {
   const isPost = method === "POST";
   if (refusesAll.includes(status) || (isPost && status === 404)) {
@@ -156,7 +210,7 @@ function weigh(
     refusals.refused(key, cause);
     throw new RefusesAll(cause);
   }
-  if (isPost) refusals.posted(key, status < 300);
+  if (isPost) refusals.posted(key, { begun, isSuccess: status < 300 });
   else refusals.lookedUp(key);
 }
 

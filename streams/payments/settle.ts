@@ -7,7 +7,12 @@
 import type { Queryable } from "../../db/connection/database.ts";
 import { readChargeKeys } from "../../db/payments/charge_keys.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
-import { lockOrders, readCharges, transitionOrders } from "../../db/orders/orders.ts";
+import {
+  type ChargeFacts,
+  lockOrders,
+  readCharges,
+  transitionOrders,
+} from "../../db/orders/orders.ts";
 import {
   readDisputes,
   recordDispute,
@@ -26,11 +31,12 @@ import {
   readPayments,
   recordLatePayment,
 } from "../../db/payments/payments.ts";
+import { noteSupersededOutcome } from "../../db/payments/superseded_charges.ts";
 import { effectsOfOrder } from "../../domain/order/effects.ts";
 import type { CallbackMessage, ReversalMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
 import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
-import { decideSettle, type RecordedMoney } from "../../domain/order/settle.ts";
+import { decideSettle, decideSuperseded, type RecordedMoney } from "../../domain/order/settle.ts";
 import {
   type Delivery,
   done,
@@ -40,6 +46,12 @@ import {
   withFollowUps,
 } from "../workflow/handler.ts";
 import { restock } from "./restock.ts";
+import {
+  readSuperseded,
+  type Superseded,
+  supersededBy,
+  type SupersededMoney,
+} from "./superseded_money.ts";
 
 /** What a batch of answers found, and what it will write. */
 interface Settling {
@@ -51,6 +63,8 @@ interface Settling {
   sources: ReadonlyMap<number, SourcePayment>;
   /** Under which each order may have been charged, of those that answers with a key name. */
   keysOf: ReadonlyMap<number, readonly (string | undefined)[]>;
+  /** What edits have superseded, of those orders of which something was. */
+  superseded: ReadonlyMap<number, SupersededMoney>;
   /** The moment of locking, UTC. */
   now: string;
   paid: number[];
@@ -61,7 +75,13 @@ interface Settling {
   /** Disputed money that is the order's total after all. */
   mended: CallbackMessage[];
   /** Money that came too late, does not fit or came besides, and the place of its outcome. */
-  unexpected: { kind: "late" | "disputed" | "second"; message: CallbackMessage; index: number }[];
+  unexpected: {
+    kind: "late" | "disputed" | "second" | "superseded";
+    message: CallbackMessage;
+    index: number;
+  }[];
+  /** Superseded charges of which is known now what became of them. */
+  ended: { id: number; outcome: "declined" | "succeeded" }[];
   events: OrderEventRow[];
 }
 
@@ -79,11 +99,13 @@ export function settlePayments(
   return deps.db.transaction(async (tx) => {
     const ids = [...new Set(deliveries.map(({ message }) => message.orderId))];
     const { orders, now } = await lockOrders(tx, ids);
+    const charges = await chargesOf(tx, deliveries, orders);
     const settling: Settling = {
       orders,
       recorded: await readRecorded(tx, [...orders.values()]),
       sources: await readSources(tx, [...orders.values()]),
-      keysOf: await keysOf(tx, deliveries),
+      keysOf: charges.length === 0 ? new Map() : await readChargeKeys(tx, charges),
+      superseded: await readSuperseded(tx, charges),
       now,
       paid: [],
       declined: [],
@@ -91,6 +113,7 @@ export function settlePayments(
       paidAtSource: [],
       mended: [],
       unexpected: [],
+      ended: [],
       events: [],
     };
     const outcomes = deliveries.map((delivery, index) =>
@@ -102,6 +125,7 @@ export function settlePayments(
     await insertPayments(tx, payments, now);
     await insertSourcePayments(tx, settling.paidAtSource, "SUCCEEDED", now);
     await recordUnexpected(deps, tx, settling, outcomes);
+    for (const { id, outcome } of settling.ended) await noteSupersededOutcome(tx, id, outcome);
     await addOrderEvents(tx, events, deps.consumer);
     // Last, because other consumers wait for products that are locked here.
     return withFollowUps(outcomes, await restock(tx, declined));
@@ -153,6 +177,8 @@ function settleOne(
   const { orderId, key } = message;
   const order = orders.get(orderId);
   if (order === undefined) return vanished("order", orderId);
+  const superseded = supersededBy(settling.superseded.get(orderId), message);
+  if (superseded !== undefined) return endSuperseded(deps, settling, superseded, message, index);
   if (key !== undefined && !settling.keysOf.get(orderId)?.includes(key)) {
     return { kind: "dead", error: `the answer to charge ${key} is not about order ${orderId}` };
   }
@@ -213,6 +239,27 @@ function moneyOf(
   disputed: boolean,
 ): RecordedMoney {
   return { providerRef, amountCents, currency, disputed };
+}
+
+/** Settles nothing: what an earlier charge took goes back, wherever the order stands. */
+function endSuperseded(
+  deps: HandlerDeps,
+  settling: Settling,
+  about: Superseded,
+  message: CallbackMessage,
+  index: number,
+): Outcome {
+  const { messages, kpis } = effectsOfOrder(settling.orders.get(message.orderId)!, deps.kpiDay);
+  if (about.kind === "charge") {
+    settling.ended.push({ id: about.charge.id, outcome: message.outcome });
+  }
+  switch (decideSuperseded(message).kind) {
+    case "nothing_taken":
+      return done({ messages, kpis });
+    case "give_back":
+      settling.unexpected.push({ kind: "superseded", message, index });
+      return done({ messages: [...messages, reversalOf(message)], kpis });
+  }
 }
 
 function notePaid(
@@ -290,6 +337,7 @@ async function recordUnexpected(
         error: anothersPayment(message, owner),
       };
     } else if (kind === "late") await recordLate(tx, settling, message);
+    else if (kind === "superseded") await recordSuperseded(tx, settling, message);
     else if (kind === "disputed") await recordDisputed(deps, tx, settling, message);
     else await recordSecond(deps, tx, settling, message, outcomes[index]!);
   }
@@ -304,6 +352,19 @@ async function recordLate(
   const { orderId } = message;
   const detail = `order was ${orders.get(orderId)!.status}`;
   events.push({ orderId, event: "payment_late", detail });
+}
+
+/** Money for what the order cost before an edit stands beside its payment, whichever comes first. */
+async function recordSuperseded(
+  tx: Queryable,
+  { now, events }: Settling,
+  message: CallbackMessage,
+): Promise<void> {
+  const { isNew } = await recordSecondPayment(tx, message, now, "REVERSING");
+  if (!isNew) return;
+  const { orderId, amountCents, currency, providerRef } = message;
+  const detail = `${namedAmount(amountCents, currency)} by ${providerRef}`;
+  events.push({ orderId, event: "payment_superseded", detail });
 }
 
 async function recordDisputed(
@@ -365,16 +426,18 @@ function reversalOf({ orderId, amountCents, currency }: CallbackMessage): Revers
 }
 
 /**
- * The keys of the orders that answers with a key name. Row ids may have been given anew since the answer came: after a
- * failover that lost the last commits, an answer that waits in Redis is about an order that is no more.
+ * The orders that answers with a key name, and those that were edited. Row ids may have been given anew since the answer
+ * came: after a failover that lost the last commits, an answer that waits in Redis is about an order that is no more.
  */
-async function keysOf(
+async function chargesOf(
   tx: Queryable,
   deliveries: readonly Delivery<CallbackMessage>[],
-): Promise<Settling["keysOf"]> {
-  const ids = deliveries.flatMap(({ message }) => message.key === undefined ? [] : message.orderId);
-  if (ids.length === 0) return new Map();
-  return await readChargeKeys(tx, [...(await readCharges(tx, ids)).values()]);
+  orders: ReadonlyMap<number, OrderFacts>,
+): Promise<ChargeFacts[]> {
+  const ids = deliveries.flatMap(({ message: { orderId, key } }) =>
+    key === undefined && orders.get(orderId)?.revision === undefined ? [] : orderId
+  );
+  return [...(await readCharges(tx, ids)).values()];
 }
 
 function paymentOf(answer: CallbackMessage, status: PaymentRow["status"]): PaymentRow {

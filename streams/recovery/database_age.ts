@@ -4,7 +4,7 @@
  *
  * Redis keeps marks: the highest numbers of orders, refunds and steps of the timelines of which anything was
  * published or counted, raised by the very scripts that do so, and the ticks of a counter in the database. What is
- * published or counted was committed before, so books that are behind a mark have lost what they had.
+ * published or counted was committed before, so a database that is behind a mark has lost what it had.
  *
  * @module
  */
@@ -36,7 +36,7 @@ import { defineScript, runScript } from "../redis/scripts.ts";
 const forgetMessagesScript = defineScript("forget_messages", import.meta.url);
 const databaseNoteScript = defineScript("database_note", import.meta.url);
 
-/** Looks that must agree before the books are called older. */
+/** Looks that must agree before the database is called older. */
 const looks = 5;
 
 /** Between two looks, in milliseconds: another node of a cluster may lag behind for a moment. */
@@ -59,7 +59,7 @@ export async function readHeard({ redis, keys }: RedisDeps): Promise<DatabaseMar
 }
 
 /**
- * One look at whether the books are older than what Redis has heard of them.
+ * One look at whether the database is older than what Redis has heard of it.
  *
  * @param db the pool, or the one connection that is in question
  * @returns null where they are not
@@ -68,7 +68,7 @@ export async function lookAtDatabase(
   deps: RedisDeps,
   db: Queryable,
 ): Promise<DatabaseLoss | null> {
-  // In this order: what Redis has heard of by now was committed before the books are read.
+  // In this order: what Redis has heard of by now was committed before the database is read.
   return await lookWith(await readHeard(deps), db);
 }
 
@@ -84,7 +84,7 @@ export interface DatabaseAgeDeps extends RedisDeps {
 }
 
 /**
- * Where the books are older: has no row get a number that was in use, forgets every message, and writes down
+ * Where the database is older: has no row get a number that was in use, forgets every message, and writes down
  * that rows are gone. What is to be done is then to be published anew, as if Redis had lost everything, and the
  * figures are to be counted anew.
  *
@@ -93,7 +93,7 @@ export interface DatabaseAgeDeps extends RedisDeps {
  *
  * @param lease of the recovery
  * @returns the loss; null where there was none, `lost` where the lease was lost meanwhile
- * @throws where the counters can't be raised: nothing may be written to such books
+ * @throws where the counters can't be raised: nothing may be written to such a database
  */
 export async function makeDatabaseGood(
   deps: DatabaseAgeDeps,
@@ -154,7 +154,7 @@ async function forgetMessages(
 }
 
 /**
- * Makes what notes now and then how far the books are, in Redis as well. To be called only after a look has
+ * Makes what notes now and then how far the database is, in Redis as well. To be called only after a look has
  * found them no older than what Redis has heard.
  */
 export function databaseNoter(deps: DatabaseAgeDeps): () => Promise<void> {
@@ -164,19 +164,19 @@ export function databaseNoter(deps: DatabaseAgeDeps): () => Promise<void> {
   let tickedAt = -Infinity;
   return async () => {
     tables ??= await listNumberedTables(db);
-    let books = await readDatabaseMarks(db, tables);
-    const numbers = JSON.stringify(books.numbers);
+    let marks = await readDatabaseMarks(db, tables);
+    const numbers = JSON.stringify(marks.numbers);
     if (numbers !== before || performance.now() - tickedAt >= idleTickMs) {
       await tickDatabase(db);
       tickedAt = performance.now();
-      books = await readDatabaseMarks(db, tables);
+      marks = await readDatabaseMarks(db, tables);
     }
     before = numbers;
     await redis.set(keys.installation, (await readInstallation(db)).name);
     await runScript(redis, databaseNoteScript, [keys.databaseMarks], [
-      books.ticks,
-      books.tickedAt!,
-      ...Object.entries(books.numbers).flatMap(([name, number]) => [name, number!]),
+      marks.ticks,
+      marks.tickedAt!,
+      ...Object.entries(marks.numbers).flatMap(([name, number]) => [name, number!]),
     ]);
   };
 }

@@ -14,20 +14,20 @@ import { lookAtDatabase, lookWith, readHeard } from "./database_age.ts";
 import { pause } from "../timing/pause.ts";
 import type { RecoverDeps } from "./recover.ts";
 
-/** Longest wait of somebody who wants a connection until the books are good, in milliseconds. */
+/** Longest wait of somebody who wants a connection until the database is good, in milliseconds. */
 const maxWaitMs = 30_000;
 
-/** How often to look whether another process has made the books good, in milliseconds. */
+/** How often to look whether another process has made the database good, in milliseconds. */
 const lookAgainMs = 250;
 
 /** Longest wait for Redis' word, in milliseconds: without it work goes on, and the sweep looks later. */
 const maxLookMs = 2_000;
 
 /**
- * Has every new connection compared with what Redis has heard of the database, and makes older books good. From
- * then on nobody gets a connection to older books: they wait, and get `unavailable` after half a minute.
+ * Has every new connection compared with what Redis has heard of the database, and makes an older database good. From
+ * then on nobody gets a connection to an older database: they wait, and get `unavailable` after half a minute.
  *
- * @throws {WorkflowError} `unavailable` where the books are older and can't be made good
+ * @throws {WorkflowError} `unavailable` where the database is older and can't be made good
  */
 export async function guardDatabase(deps: RecoverDeps): Promise<void> {
   const { db, log } = deps;
@@ -72,7 +72,7 @@ export async function guardDatabase(deps: RecoverDeps): Promise<void> {
   await db.query("select 1");
 }
 
-/** How often a process without a sweep looks at its books, in milliseconds. */
+/** How often a process without a sweep looks at its database, in milliseconds. */
 const lookMs = 2_000;
 
 /**

@@ -14,7 +14,6 @@ import { findHeldWork, type HeldWork } from "./held_work.ts";
 import { takeLease } from "../redis/lease.ts";
 import { publish, type PublishDeps } from "../workflow/publish.ts";
 
-/** Reservations to one page. */
 const pageSize = 1_000;
 
 /** A reservation that was taken up is left alone until its second answer is overdue. */

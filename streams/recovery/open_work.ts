@@ -20,7 +20,7 @@ import {
   type OpenRefund,
   type PageRequest,
 } from "../../db/recovery/recovery.ts";
-import type { BookCounts } from "../../db/verification/verify.ts";
+import type { RowCounts } from "../../db/verification/verify.ts";
 import type { OrderMessage } from "../../domain/messages/messages.ts";
 import {
   type Group,
@@ -61,7 +61,7 @@ export interface OpenWork<Row extends { id: number } = { id: number }> {
 interface Missed<Row> {
   check: OpenCheck;
   /** How many things are looked at for it. */
-  lookedAt(counts: BookCounts): number;
+  lookedAt(counts: RowCounts): number;
   drift(row: Row): Omit<Drift, "found">;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Messages that were to be published when Redis was away, about what the database has committed.
  *
- * The sweep finds whatever the books hold and no stream does, but it looks once a minute and leaves alone
+ * The sweep finds whatever the database holds and no stream does, but it looks once a minute and leaves alone
  * what is younger than that: work that somebody waits for is not left to it, where this process knows of it.
  *
  * @module
@@ -16,7 +16,6 @@ import type { RedisClient } from "../redis/redis.ts";
 /** Messages that are owed at the most, a few hundred bytes each; the sweep finds what is more. */
 const maxOwed = 50_000;
 
-/** Messages to one try. */
 const messagesPerTry = 500;
 
 /** Wait between two tries, in milliseconds. */

@@ -66,7 +66,7 @@ const firstSweepEvents = 1_000_000;
 
 /**
  * Makes a database good that is older than what was published from it, see `database_age.ts`, creates the consumer
- * groups, republishes whatever the books say is unfinished and no stream, schedule
+ * groups, republishes whatever the database says is unfinished and no stream, schedule
  * or dead letter holds, rebuilds the figures and the leaderboard, and marks Redis as complete.
  *
  * Safe at any time, beside consumers, importers and the API: a message too many meets handlers that
@@ -120,7 +120,7 @@ const ensureWaitMs = 600_000;
 
 /**
  * Recovers if Redis may have lost something (it is new, was flushed, was restarted, or a replica was promoted),
- * or the database has (it is older than what was published). Costs one look at the epoch and one at the books
+ * or the database has (it is older than what was published). Costs one look at the epoch and one at the database
  * otherwise. While another process recovers, waits until it has ended.
  *
  * Ends between two pages when `deps.signal` aborts, as a crash would end it: whoever comes next recovers.
@@ -163,7 +163,7 @@ async function findCause(
 
 /**
  * Republishes unfinished orders and refunds that nothing holds and that have not changed for a while, and
- * what follows from cancelled orders and decided disputes that was lost between the books and the stream. Tells of
+ * what follows from cancelled orders and decided disputes that was lost between the database and the stream. Tells of
  * units that orders wait for.
  *
  * When all is well it costs two look-ups by index, and a page of the newest steps of the timelines. With
@@ -173,7 +173,7 @@ async function findCause(
  * @param options.olderThanSeconds work that changed within this time may be on its way to a stream
  * @returns what was republished; nothing while another process recovers or sweeps
  */
-export async function sweepHomes(
+export async function sweepOrphans(
   deps: RecoverDeps,
   options: { olderThanSeconds: number },
 ): Promise<Republished> {

@@ -16,7 +16,7 @@ import type { RedisDeps } from "../redis/keys.ts";
 import { recoverAndRebuild, type RecoverDeps } from "./recover.ts";
 import type { CheckName, CheckReport, VerifyReport } from "../verification/verify.ts";
 
-/** What Redis says otherwise than the books: the books are the truth, so it can be made anew. */
+/** What Redis says otherwise than the database: the database is the truth, so it can be made anew. */
 export const repairableNames: readonly CheckName[] = ["kpis", "notifications", "homes"];
 
 /**

@@ -80,7 +80,7 @@ export async function publishAgain(
   await publish(deps, messages.map((message) => ({ message })), { committed: true });
 }
 
-/** Zeros. */
+/** Counts to add to. */
 export function nothingRepublished(): Republished {
   return Object.fromEntries(
     everyOpenWork.map(({ countedAs }) => [countedAs, 0]),

@@ -11,16 +11,16 @@ import { databaseNoter } from "./database_age.ts";
 import { ensureGroup } from "../queue/consumer.ts";
 import { expireReservations } from "./expire_reservations.ts";
 import { pause } from "../timing/pause.ts";
-import { ensureRecovered, type RecoverDeps, sweepHomes } from "./recover.ts";
+import { ensureRecovered, type RecoverDeps, sweepOrphans } from "./recover.ts";
 import { removeConsumers } from "../queue/remove_consumers.ts";
 
 /** How often both engines are asked whether they still have their data, in milliseconds. */
 const epochCheckMs = 2_000;
 
-/** How often the books are compared with the streams, in milliseconds. */
+/** How often the database is compared with the streams, in milliseconds. */
 const homesCheckMs = 60_000;
 
-/** Work that was touched within this time may be on its way between the books and a stream. */
+/** Work that was touched within this time may be on its way between the database and a stream. */
 const settlingSeconds = 60;
 
 /** A consumer that holds nothing and has been idle for so long has ended. */
@@ -31,8 +31,8 @@ const forgottenConsumerMs = 3_600_000;
  * reservations that got no answer, republishes single orders and refunds that no stream holds, and forgets
  * consumers and marks imports that ended without saying so.
  *
- * Costs one look at the epoch and one at the books every two seconds, with a write of one row where work goes on, one look-up by index for expired reservations and one
- * comparison of counts a minute when all is well.
+ * Costs one look at the epoch and one at the database every two seconds, with a write of one row where work goes on, one
+ * look-up by index for expired reservations and one comparison of counts a minute when all is well.
  */
 export async function sweep(
   deps: RecoverDeps,
@@ -60,7 +60,7 @@ export async function sweep(
       }
       if (now - homesAt >= homesCheckMs) {
         homesAt = now;
-        await sweepHomes({ ...deps, signal }, { olderThanSeconds: settlingSeconds });
+        await sweepOrphans({ ...deps, signal }, { olderThanSeconds: settlingSeconds });
         await forgetConsumers(deps);
         await interruptImports(deps.db);
       }

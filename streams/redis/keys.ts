@@ -84,9 +84,9 @@ export interface Keys {
   providerAway: string;
   /** Names the server for which the streams are known to hold all unfinished work, see `epoch.ts`. */
   epoch: string;
-  /** Hash: how far the books were when anything was last published, counted or looked at, see `database_age.ts`. */
+  /** Hash: how far the database was when anything was last published, counted or looked at, see `database_age.ts`. */
   databaseMarks: string;
-  /** The installation's name as the books last had it, for books of before there were names, see `database_age.ts`. */
+  /** The installation's name as the database last had it, for a database of before there were names, see `database_age.ts`. */
   installation: string;
   /** Marks of callbacks of the payment provider that were taken; the callback's id follows. */
   callback: string;

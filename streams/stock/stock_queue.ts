@@ -22,6 +22,7 @@ import {
   type ReserveDecision,
   type ReserveRequest,
 } from "../../domain/order/reserve.ts";
+import { stockArrivedMessages } from "./stock_arrived.ts";
 
 /** What was decided, and who else waits. */
 export interface Decided {
@@ -109,4 +110,16 @@ export async function writeQueues(
   return [...arrived]
     .filter((productId) => ahead.has(productId) && (stock.get(productId) ?? 0) > 0)
     .map((productId) => ({ type: "stock.arrived", productId }));
+}
+
+/**
+ * Takes a locked order that waits for stock out of its queues.
+ *
+ * @returns what takes up the orders behind it, of which the first may be content with what there is
+ */
+export async function leaveQueues(tx: Queryable, orderId: number): Promise<StockMessage[]> {
+  const awaited = await readAwaited(tx, [orderId]);
+  await markBackordered(tx, [orderId], false);
+  await deleteShortages(tx, [orderId]);
+  return await stockArrivedMessages(tx, awaited.map(({ productId }) => productId));
 }

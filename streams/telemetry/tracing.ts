@@ -82,7 +82,7 @@ export async function inSpan<T>(
 }
 
 /** What a span tells of a message. */
-export interface Described {
+export interface MessageInSpan {
   type: string;
   attributes: Attributes;
 }
@@ -96,7 +96,7 @@ export interface Described {
  */
 export function tracePublish<M extends { traceparent?: string }, T>(
   messages: readonly M[],
-  describe: (message: M) => Described,
+  describe: (message: M) => MessageInSpan,
   work: (messages: readonly M[]) => Promise<T>,
 ): Promise<T> {
   const kind = SpanKind.PRODUCER;

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** One difference. */
+/** A difference between two places that should agree, in words for people. */
 export interface Drift {
   /** What it is about: `product 12 (A-1)`, `order 42`, a key in Redis. */
   subject: string;
@@ -22,14 +22,14 @@ export interface Drifts {
   list: Drift[];
   /** How many there are in all. */
   count: number;
-  /** How many of them nothing can repair, because the books themselves say so or a person has to decide. */
+  /** How many of them nothing can repair, because the database itself says so or a person has to decide. */
   forPeople: number;
 }
 
 /** Differences that a check tells in full. */
 const maxDrifts = 20;
 
-/** No differences yet. */
+/** A list to collect differences in; it keeps the first ones and counts all. */
 export function noDrifts(): Drifts {
   return { list: [], count: 0, forPeople: 0 };
 }

@@ -36,7 +36,6 @@ export interface KpiMismatches {
   checked: number;
 }
 
-/** Customers to one page. */
 const customersPerPage = 200_000;
 
 /** Keys or members to one command. */

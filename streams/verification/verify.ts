@@ -6,7 +6,7 @@
 
 import { highestIds } from "../../db/recovery/recovery.ts";
 import { readSnapshot } from "../../db/connection/snapshot.ts";
-import { countBooks } from "../../db/verification/verify.ts";
+import { countRows } from "../../db/verification/verify.ts";
 import { addDrifts, type Drift, type Drifts } from "./drift.ts";
 import { withKeptBasis } from "../kpis/kpi_basis.ts";
 import { findKpiMismatches } from "./kpi_mismatches.ts";
@@ -79,7 +79,7 @@ export async function verify(
   deps = await withKeptBasis(deps);
   const books = await readSnapshot(deps.db, async (tx) => ({
     limits: await highestIds(tx),
-    counts: await countBooks(tx),
+    counts: await countRows(tx),
     stock: await verifyStock(tx),
     money: await verifyMoney(tx),
     notices: await verifyNotifications(tx),

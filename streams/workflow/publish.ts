@@ -33,7 +33,7 @@ export type Enqueued = queue.Enqueued<Message>;
  * a repeated message with the same effects.
  *
  * @param options.oncePerOrder skip orders that an earlier call with this option has published
- * @param options.committed their orders and refunds are in the database for certain, so that books which lack them
+ * @param options.committed their orders and refunds are in the database for certain, so that a database which lacks them
  * have lost them, see `database_age.ts`
  * @returns how many were enqueued
  */
@@ -48,7 +48,7 @@ export function publish(
   });
 }
 
-/** How far the books are for certain, see `database_age.ts`. */
+/** How far the database is for certain, see `database_age.ts`. */
 export function databaseMarksOf(
   { keys, db }: PublishDeps,
   committed: readonly Enqueued[] = [],

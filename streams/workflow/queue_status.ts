@@ -10,7 +10,7 @@ import { type Group, groups } from "../../domain/messages/messages.ts";
 import type { QueueDeps } from "../queue/queue.ts";
 import { readStreamStatus, type StreamStatus } from "../queue/queue_status.ts";
 
-/** One group and its stream. */
+/** What waits in a group, and the money in it. */
 export interface GroupStatus extends Omit<StreamStatus<Group>, "weights"> {
   /** Dead letters that nobody has dealt with. */
   dead: number;

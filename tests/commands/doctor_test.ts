@@ -102,6 +102,6 @@ Deno.test("judgeEncryption() warns of what others may read, and of whom nobody v
     level: "ok",
     what: "database encryption",
     detail: "TLSv1.3, TLS_AES_256_GCM_SHA384; the certificate is one for db.example",
-    repair: "",
+    remedy: "",
   });
 });

@@ -42,8 +42,8 @@ function task(args: string[], own = context): Deno.Command {
   });
 }
 
-async function run(args: string[], input = "") {
-  const child = task(args).spawn();
+async function run(args: string[], input = "", own = context) {
+  const child = task(args, own).spawn();
   const writer = child.stdin.getWriter();
   await writer.write(new TextEncoder().encode(input)).catch(() => {});
   await writer.close().catch(() => {});
@@ -169,6 +169,53 @@ Deno.test("import says in one line that a file is missing or is a folder", async
   const isFolder = await run([folder]);
   assert.equal(isFolder.code, 1);
   assert.deepEqual(isFolder.lines, [`import: Cannot import ${folder}: it is a folder`]);
+});
+
+Deno.test("import overwrites its source with rejects under no name, in no spelling", async () => {
+  const path = `${folder}/source.csv`;
+  const text = csvOf([...manyRows(1), { ...manyRows(1)[0]!, qty: "none" }]);
+  await Deno.writeTextFile(path, text);
+  await Deno.writeTextFile(`${path}.partial`, text);
+  await Deno.symlink(path, `${folder}/link.csv`);
+  await Deno.link(path, `${folder}/hard.csv`);
+  await Deno.mkdir(`${folder}/below`);
+  const pairs = [
+    [path, path],
+    [path, `${folder}/below/../source.csv`],
+    [path, `${folder}/link.csv`],
+    [`${folder}/link.csv`, path],
+    [path, `${folder}/hard.csv`],
+    [`${path}.partial`, path],
+  ] as const;
+  for (const [source, rejects] of pairs) {
+    const { code, lines } = await run([source, `--rejects=${rejects}`]);
+    assert.deepEqual(
+      [code, lines],
+      [2, [`import: --rejects=${rejects} names the file that is imported: name another`]],
+    );
+    assert.equal(await Deno.readTextFile(source), text);
+  }
+  // Standard input may be a file as well.
+  const shell = new Deno.Command("sh", {
+    args: ["-c", `"$0" task --quiet import - --rejects="$1" < "$1"`, Deno.execPath(), path],
+    cwd: root,
+    env: environment(context),
+  });
+  assert.equal((await shell.output()).code, 2);
+  assert.equal(await Deno.readTextFile(path), text);
+});
+
+Deno.test("import uses no socket and no certificate that start may not use", async () => {
+  const path = `${folder}/places.csv`;
+  await Deno.writeTextFile(path, csvOf([]));
+  const url = new URL(context.databaseUrl);
+  for (const [name, value] of [["socket", `${folder}/db.sock`], ["ssl-ca", `${folder}/ca.pem`]]) {
+    const own = new URL(url);
+    own.searchParams.set(name!, value!);
+    const { code, lines } = await run([path], "", { ...context, databaseUrl: own.href });
+    assert.equal(code, 2);
+    assert.ok(lines[0]!.includes(`DATABASE_URL names ${value}, which`), String(lines));
+  }
 });
 
 Deno.test("import tells wrong usage by exit code 2", async () => {

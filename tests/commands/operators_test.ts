@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { keepBooks } from "../../tools/chaos/harness/older_database.ts";
+import { keepDatabase } from "../../tools/chaos/harness/older_database.ts";
 import { deadLetterMessages } from "../../db/dead_letters/dead_letters.ts";
 import { entryOf } from "../../domain/messages/messages.ts";
 import { csvOf } from "../csv_orders.ts";
@@ -324,7 +324,7 @@ Deno.test("doctor tells of a database that is older than what was published, rec
   withCommands("cli_doctor_older", async (flow, type) => {
     assert.equal((await type("recover")).code, 0);
     assert.match((await type("doctor")).out, /^ok +database age +as new as what was published/m);
-    const kept = await keepBooks(flow.test.databaseUrl);
+    const kept = await keepDatabase(flow.test.databaseUrl);
     await flow.add([anOrder("lost", [{ sku: "a", qty: 1 }])]);
     await kept.putBack();
     const older = await type("doctor");

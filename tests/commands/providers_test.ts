@@ -18,7 +18,7 @@ const overHttp = {
   GATEWAY_SECRETS: providerSecret,
 };
 
-async function withBooks(
+async function withSettledOrders(
   name: string,
   work: (
     flow: SettledWorkflow,
@@ -34,7 +34,7 @@ async function withBooks(
 }
 
 Deno.test("start, serve and consume refuse books of a provider that is not configured", () =>
-  withBooks("providers_refused", async (flow, type) => {
+  withSettledOrders("providers_refused", async (flow, type) => {
     await flow.rows("update payments set provider = 'http' where order_id = ?", [flow.ids.paid]);
     const handling = [
       ["start"],
@@ -61,7 +61,7 @@ Deno.test("start, serve and consume refuse books of a provider that is not confi
   }));
 
 Deno.test("payments of the source keep no process from starting, whoever has the money", () =>
-  withBooks("providers_source", async (flow, type) => {
+  withSettledOrders("providers_source", async (flow, type) => {
     await addPaid(flow, [anOrder("source", [{ sku: "a", qty: 1 }])], { provider: "stripe" });
     await flow.drain();
     assert.deepEqual(await listProviders(flow.db), ["simulated", "stripe"]);
@@ -77,7 +77,7 @@ Deno.test("payments of the source keep no process from starting, whoever has the
   }));
 
 Deno.test("consume refuses books of charges that another provider was asked for and has not answered", () =>
-  withBooks("providers_asked", async (flow, type) => {
+  withSettledOrders("providers_asked", async (flow, type) => {
     await flow.rows("delete from payments");
     assert.equal((await type({}, "consume", "--drain")).code, 0);
     await noteChargeKeys(flow.db, "http", [{ key: "charge_x", orderId: flow.ids.paid }]);
@@ -87,7 +87,7 @@ Deno.test("consume refuses books of charges that another provider was asked for 
   }));
 
 Deno.test("listProviders() reads a few rows by index however many payments there are", () =>
-  withBooks("providers_listed", async (flow) => {
+  withSettledOrders("providers_listed", async (flow) => {
     assert.deepEqual(await listProviders(flow.db), ["simulated"]);
     await noteChargeKeys(flow.db, "http", [{ key: "charge_x", orderId: 1 }]);
     const { db, sent } = observeDatabase(flow.db);
@@ -101,7 +101,7 @@ Deno.test("listProviders() reads a few rows by index however many payments there
   }));
 
 Deno.test("refunds and reversals go to no other provider than took the money", () =>
-  withBooks("providers_refund", async (flow) => {
+  withSettledOrders("providers_refund", async (flow) => {
     const { paid, dollars } = flow.ids;
     await flow.rows("update payments set provider = 'bank' where order_id = ?", [paid]);
     await flow.rows(
@@ -129,7 +129,7 @@ Deno.test("refunds and reversals go to no other provider than took the money", (
   }));
 
 Deno.test("nobody takes the simulated provider for a real one", () =>
-  withBooks("providers_simulated", async (flow, type) => {
+  withSettledOrders("providers_simulated", async (flow, type) => {
     const said = /Payments are simulated: no money is taken or given back/;
     const { out } = await type({}, "consume", "--drain");
     assert.match(out.split("\n")[0]!, said);

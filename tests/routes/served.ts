@@ -147,7 +147,6 @@ export function chunkOf(bytes: Uint8Array): Uint8Array[] {
   return [bytesOf(`${bytes.length.toString(16)}\r\n`), bytes, bytesOf("\r\n")];
 }
 
-/** The last chunk. */
 export const lastChunk: Uint8Array = bytesOf("0\r\n\r\n");
 
 /**

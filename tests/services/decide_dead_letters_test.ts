@@ -8,16 +8,7 @@ import {
 import { entryOf } from "../../domain/messages/messages.ts";
 import { discardDeadLetters, retryDeadLetters } from "../../services/decide_dead_letters.ts";
 import { openRedis } from "../../streams/redis/redis.ts";
-import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
-
-async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
-  const flow = await openWorkflow(name);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
+import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
 
 function letter(
   messageId: string,
@@ -55,7 +46,7 @@ async function deadOrder(flow: Workflow): Promise<number> {
 }
 
 Deno.test("deadLetterMessages() keeps everything about a message", () =>
-  withFlow("bury", async (flow) => {
+  withWorkflow("bury", async (flow) => {
     const error = `broken \ud800 "quotes" ${"ü".repeat(maxErrorLength)}`;
     await deadLetterMessages(flow.db, [
       letter("5-1", 7, { refundId: 9, group: "refunds", error }),
@@ -88,7 +79,7 @@ Deno.test("deadLetterMessages() keeps everything about a message", () =>
   }));
 
 Deno.test("deadLetterMessages() makes one row of a message however often it is dead-lettered, and keeps a decision", () =>
-  withFlow("bury_twice", async (flow) => {
+  withWorkflow("bury_twice", async (flow) => {
     await deadLetterMessages(flow.db, [letter("5-1", 1)]);
     await deadLetterMessages(flow.db, [letter("5-1", 1), letter("5-1", 1, { group: "payments" })]);
     assert.equal((await listDeadLetters(flow.db, {}, 0, 10)).length, 2);
@@ -102,7 +93,7 @@ Deno.test("deadLetterMessages() makes one row of a message however often it is d
   }));
 
 Deno.test("retryDeadLetters() publishes the message again and leaves a trace of who did it", () =>
-  withFlow("retry", async (flow) => {
+  withWorkflow("retry", async (flow) => {
     const orderId = await deadOrder(flow);
     const { letters, refused } = await retryDeadLetters(flow, { id: 1 }, "cli:ann");
     assert.deepEqual([letters.length, refused.length], [1, 0]);
@@ -126,7 +117,7 @@ Deno.test("retryDeadLetters() publishes the message again and leaves a trace of 
   }));
 
 Deno.test("retryDeadLetters() acts once when two people do it at once", () =>
-  withFlow("retry_twice", async (flow) => {
+  withWorkflow("retry_twice", async (flow) => {
     await deadOrder(flow);
     const results = await Promise.all(
       ["cli:ann", "cli:bob"].map((actor) => retryDeadLetters(flow, {}, actor)),
@@ -140,7 +131,7 @@ Deno.test("retryDeadLetters() acts once when two people do it at once", () =>
   }));
 
 Deno.test("retryDeadLetters() refuses what no handler can understand, and takes the others", () =>
-  withFlow("retry_garbage", async (flow) => {
+  withWorkflow("retry_garbage", async (flow) => {
     await deadLetterMessages(flow.db, [
       letter("5-1", null, { payload: '["hello","world"]' }),
       letter("5-2", 4711),
@@ -157,7 +148,7 @@ Deno.test("retryDeadLetters() refuses what no handler can understand, and takes 
   }));
 
 Deno.test("retryDeadLetters() leaves everything as it was while Redis is away", () =>
-  withFlow("retry_away", async (flow) => {
+  withWorkflow("retry_away", async (flow) => {
     await deadOrder(flow);
     const redis = await openRedis(flow.test.redisUrl);
     redis.disconnect();
@@ -170,7 +161,7 @@ Deno.test("retryDeadLetters() leaves everything as it was while Redis is away", 
   }));
 
 Deno.test("discardDeadLetters() gives up the letters of one group, hundreds of them", () =>
-  withFlow("discard", async (flow) => {
+  withWorkflow("discard", async (flow) => {
     const orderId = await deadOrder(flow);
     const many = Array.from(
       { length: 450 },

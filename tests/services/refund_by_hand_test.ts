@@ -9,7 +9,7 @@ import { listMoneyByHand, sumMoneyByHand } from "../../db/refunds/refunds_by_han
 import { WorkflowError } from "../../domain/errors.ts";
 import { lookOnce, readAlerts } from "../../streams/alerts/alerts.ts";
 import { type Gateway, simulatedGateway } from "../../streams/payments/gateway.ts";
-import { recover, sweepHomes } from "../../streams/recovery/recover.ts";
+import { recover, sweepOrphans } from "../../streams/recovery/recover.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { askRefund, driftOf, loseRedis, verifyNow } from "../settled_workflow.ts";
 import { addPaid, sourceProvider } from "../source_orders.ts";
@@ -93,7 +93,7 @@ Deno.test("a refund whose provider is not configured waits for a person, and for
     await publish(flow, [{ message }, { message }]);
     await flow.drain();
     await flow.rows("update refunds set updated_at = updated_at - interval 1 hour");
-    const swept = await sweepHomes(flow, { olderThanSeconds: 60 });
+    const swept = await sweepOrphans(flow, { olderThanSeconds: 60 });
     assert.equal(swept.refunds, 0);
     await loseRedis(flow);
     await recover(flow);
@@ -156,7 +156,7 @@ Deno.test("what a person said is booked by the sweep where its message was lost"
     const drift = driftOf(await verifyNow(flow), "homes");
     assert.equal(drift.length, 2, "two refunds that wait for nobody");
     await flow.rows("update refunds set updated_at = updated_at - interval 1 hour");
-    assert.equal((await sweepHomes(flow, { olderThanSeconds: 60 })).refunds, 2);
+    assert.equal((await sweepOrphans(flow, { olderThanSeconds: 60 })).refunds, 2);
     await flow.drain();
     assert.equal((await rowOf(flow, done)).status, "PROCESSED");
     assert.equal((await rowOf(flow, refused)).failureReason, "refused");

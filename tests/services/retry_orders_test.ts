@@ -4,7 +4,7 @@ import { retryAllAndPublish, retryAndPublish } from "../../services/retry_orders
 import { cancelAndPublish } from "../../services/cancel_order.ts";
 import { sumShortOrders } from "../../db/orders/shortages.ts";
 import { WorkflowError } from "../../domain/errors.ts";
-import { sweepHomes } from "../../streams/recovery/recover.ts";
+import { sweepOrphans } from "../../streams/recovery/recover.ts";
 import { assertConsistent, messagesOf } from "../streams/consistent.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../workflow.ts";
 
@@ -174,7 +174,7 @@ Deno.test("all that ran short of a product are taken up, and what was lost by a 
     await flow.redis.xtrim(flow.keys.stream("orders"), "MAXLEN", 0);
     await flow.redis.del(flow.keys.weights("orders"));
     await flow.rows("update orders set updated_at = '2025-01-01'");
-    await sweepHomes(flow, { olderThanSeconds: 60 });
+    await sweepOrphans(flow, { olderThanSeconds: 60 });
     assert.equal((await messagesOf(flow)).length, 2);
     await flow.drain();
     const statuses = await Promise.all(ids.map(async (id) => (await flow.order(id)).status));

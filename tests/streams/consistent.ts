@@ -19,7 +19,7 @@ import type { Workflow } from "../workflow.ts";
 
 /**
  * Asserts, once everything is drained, that stock, payments, refunds, figures, leaderboard, notices and
- * timelines agree and that every effect happened once; then asks `verify` to verifyNow the same.
+ * timelines agree and that every effect happened once; then asks `verify` for the same.
  */
 export async function assertConsistent(flow: Workflow): Promise<void> {
   assert.deepEqual(await stockFaults(flow), [], "stock");
@@ -115,9 +115,10 @@ function repeatedSteps({ rows }: Workflow) {
     from order_events
     join orders on orders.id = order_events.order_id
     group by order_id, event, refund_id, case when event like 'payment%' then detail end,
-      orders.retries
-    having count(*) > case when event in ('failed', 'backordered', 'retried') then 1 + orders.retries
-      else 1 end
+      case when event = 'edited' then order_events.id end, orders.retries, orders.revision
+    having count(*) > 1
+      + case when event in ('failed', 'backordered', 'retried') then orders.retries else 0 end
+      + case when event in ('reserved', 'backordered') then orders.revision else 0 end
     union all
     select orders.id, orders.status, null, 0
     from orders

@@ -2,17 +2,8 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../config/config.ts";
 import { groups } from "../../domain/messages/messages.ts";
 import { type ConsumersOptions, isDrained, runConsumers } from "../../streams/run_consumers.ts";
-import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
 import { assertConsistent, messagesOf } from "./consistent.ts";
-
-async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
-  const flow = await openWorkflow(name);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
 
 /** A process's consumers. */
 function run(
@@ -55,7 +46,7 @@ const consumersOf = async (flow: Workflow) => {
 };
 
 Deno.test("runConsumers() drains: waits for scheduled answers and ends when nothing is left", () =>
-  withFlow("run_drain", async (flow) => {
+  withWorkflow("run_drain", async (flow) => {
     await flow.add(some(40));
     assert.equal(await isDrained(flow, groups), false);
     const handled = new Map<string, number>();
@@ -76,7 +67,7 @@ Deno.test("runConsumers() drains: waits for scheduled answers and ends when noth
   }));
 
 Deno.test("runConsumers() drains the groups that it was given and leaves the others alone", () =>
-  withFlow("run_groups", async (flow) => {
+  withWorkflow("run_groups", async (flow) => {
     await flow.add(some(20));
     await run(flow, { groups: ["orders"] });
     assert.deepEqual(await statuses(flow), ["RESERVED"]);
@@ -88,14 +79,14 @@ Deno.test("runConsumers() drains the groups that it was given and leaves the oth
   }));
 
 Deno.test("runConsumers() of two processes share the work", () =>
-  withFlow("run_two", async (flow) => {
+  withWorkflow("run_two", async (flow) => {
     await flow.add(some(120, "shared"));
     await Promise.all([run(flow, {}), run(flow, {})]);
     await assertConsistent(flow);
   }));
 
 Deno.test("runConsumers() stops at once when it is told to, blocked or busy", () =>
-  withFlow("run_stop", async (flow) => {
+  withWorkflow("run_stop", async (flow) => {
     const stop = new AbortController();
     let turns = 0;
     // Nothing is there to do: the reads block until the signal wakes them.

@@ -10,7 +10,7 @@ import { startCpuMeter } from "./cpu.ts";
 import { type Figure, figure, perOrder } from "./figures.ts";
 import { readFinalRows, runFloor } from "./floor.ts";
 import { makeOrdersFile, runImport } from "./import.ts";
-import { expectVerified, openBooks, type Stage, startTask } from "./stage.ts";
+import { expectVerified, openDeployment, type Stage, startTask } from "./stage.ts";
 
 /** How often to look whether the consumers have nothing left, once the import has ended. */
 const lookMs = 20;
@@ -22,21 +22,21 @@ export async function benchBeside(stage: Stage): Promise<Figure[]> {
   const rates: number[] = [], cpu = [], floors = [];
   for (let run = 1; run <= stage.runs; run++) {
     stage.log(`import beside drain, run ${run} of ${stage.runs}`);
-    const books = await openBooks(stage);
-    const consumer = await startTask(books, "consume", []);
+    const deployment = await openDeployment(stage);
+    const consumer = await startTask(deployment, "consume", []);
     await consumer.logged("consumers started");
     const meter = await startCpuMeter({ database: database.pid, redis: redis.pid });
     const start = performance.now();
-    await runImport(stage, books, file);
-    while (!await isDrained(books, groups)) {
+    await runImport(stage, deployment, file);
+    while (!await isDrained(deployment, groups)) {
       await new Promise((resolve) => setTimeout(resolve, lookMs));
     }
     rates.push(file.orders / (performance.now() - start) * 1000);
     await consumer.stop();
     cpu.push(perOrder(await meter.read(), file.orders));
-    await expectVerified(books);
-    const rows = await readFinalRows(books);
-    await books.close();
+    await expectVerified(deployment);
+    const rows = await readFinalRows(deployment);
+    await deployment.close();
     floors.push(await runFloor(stage, rows));
   }
   return [

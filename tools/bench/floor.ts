@@ -12,7 +12,7 @@ import type { Row } from "../../db/connection/database.ts";
 import { entryOf, type Message } from "../../domain/messages/messages.ts";
 import { type CpuSeconds, startCpuMeter } from "./cpu.ts";
 import { sendPipeline } from "./redis_pipeline.ts";
-import { type Books, openBooks, type Stage } from "./stage.ts";
+import { type Deployment, openDeployment, type Stage } from "./stage.ts";
 
 /** One measurement of the floor. */
 export interface FloorRun {
@@ -21,7 +21,7 @@ export interface FloorRun {
   cpu: CpuSeconds;
 }
 
-/** The rows of drained books, ready to be written again. */
+/** The rows of a drained database, ready to be written again. */
 export interface FinalRows {
   orders: number;
   /** In an order in which foreign keys are met. */
@@ -49,10 +49,10 @@ const chunkBytes = 256 * 1024;
 const messagesPerRead = 1_000;
 
 /**
- * Reads the final rows of drained books and encodes them, and the messages that brought them about: the
+ * Reads the final rows of a drained database and encodes them, and the messages that brought them about: the
  * order, its charge, the answer and the notice, each added, delivered, acknowledged and deleted.
  */
-export async function readFinalRows({ databaseUrl }: Books): Promise<FinalRows> {
+export async function readFinalRows({ databaseUrl }: Deployment): Promise<FinalRows> {
   const connection = await mysql.createConnection(connectionOptions(databaseUrl));
   try {
     const tables: TableRows[] = [];
@@ -75,13 +75,13 @@ export async function readFinalRows({ databaseUrl }: Books): Promise<FinalRows> 
 }
 
 /**
- * Writes the rows once into empty books, a LOAD DATA to a table on one connection, and at the same time
+ * Writes the rows once into empty tables, a LOAD DATA to a table on one connection, and at the same time
  * the messages through one connection to Redis. Both get bytes that were encoded before, so what is timed
  * is the engines. Keys, checks, foreign keys and the flush at every commit are those of the product.
  */
 export async function runFloor(stage: Stage, rows: FinalRows): Promise<FloorRun> {
-  const books = await openBooks(stage);
-  const connection = await mysql.createConnection(connectionOptions(books.databaseUrl));
+  const deployment = await openDeployment(stage);
+  const connection = await mysql.createConnection(connectionOptions(deployment.databaseUrl));
   try {
     await connection.query("set session transaction isolation level read committed");
     const [before, timed] = [rows.tables.slice(0, knownBefore.length), rows.tables.slice(2)];
@@ -93,12 +93,12 @@ export async function runFloor(stage: Stage, rows: FinalRows): Promise<FloorRun>
     const load = async () => {
       for (const table of timed) await loadTable(connection, table);
     };
-    await Promise.all([load(), sendPipeline(books.redisUrl, rows.commands)]);
+    await Promise.all([load(), sendPipeline(deployment.redisUrl, rows.commands)]);
     const seconds = (performance.now() - start) / 1000;
     return { orders: rows.orders, seconds, cpu: await meter.read() };
   } finally {
     await connection.end();
-    await books.close();
+    await deployment.close();
   }
 }
 

@@ -45,7 +45,7 @@ export async function loadHttp(url: string, requests: readonly string[]): Promis
   return { seconds: (performance.now() - start) / 1000, statuses };
 }
 
-/** A GET request. */
+/** The bytes of a request that keeps its connection open. */
 export function getRequest(url: string, path: string): string {
   return `GET ${path} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n\r\n`;
 }

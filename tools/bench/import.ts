@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { type CpuSeconds, startCpuMeter } from "./cpu.ts";
 import { ampleStock } from "../orders/order_rows.ts";
 import { type OrdersOptions, writeOrdersFile } from "./orders_file.ts";
-import { type Books, runTask, type Stage } from "./stage.ts";
+import { type Deployment, runTask, type Stage } from "./stage.ts";
 
 /** A CSV file of synthetic orders. */
 export interface OrdersFile {
@@ -17,7 +17,7 @@ export interface OrdersFile {
   rows: number;
 }
 
-/** One import. */
+/** What importing one file took. */
 export interface ImportRun {
   /** The whole process, from its start to its end. */
   seconds: number;
@@ -41,14 +41,14 @@ export async function makeOrdersFile(
  */
 export async function runImport(
   { engines }: Stage,
-  books: Books,
+  deployment: Deployment,
   file: OrdersFile,
 ): Promise<ImportRun> {
   const meter = await startCpuMeter({
     database: engines.database.pid,
     redis: engines.redis.pid,
   });
-  const { seconds, stdout, peakBytes } = await runTask(books, "import", [
+  const { seconds, stdout, peakBytes } = await runTask(deployment, "import", [
     file.path,
     `--initial-stock=${ampleStock}`,
     "--json",

@@ -8,7 +8,7 @@
 import { freePort } from "../engines/free_port.ts";
 import { type Figure, figure } from "./figures.ts";
 import { getRequest, loadHttp, untilAnswered } from "./http_load.ts";
-import { type Books, openBooks, type Stage } from "./stage.ts";
+import { type Deployment, openDeployment, type Stage } from "./stage.ts";
 
 /** Requests to each route and run. */
 const requests = 20_000;
@@ -18,10 +18,10 @@ const paths = ["/past", "/bare", "/kpis"] as const;
 /** Measures the routes in turns, after a turn of each that does not count. */
 export async function benchKpis(stage: Stage): Promise<Figure[]> {
   stage.log("GET /kpis beside bare routes");
-  const books = await openBooks(stage);
+  const deployment = await openDeployment(stage);
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;
-  const server = startServer(books, port);
+  const server = startServer(deployment, port);
   const rates: Record<typeof paths[number], number[]> = { "/past": [], "/bare": [], "/kpis": [] };
   try {
     await untilAnswered(`${url}/bare`);
@@ -38,7 +38,7 @@ export async function benchKpis(stage: Stage): Promise<Figure[]> {
   } finally {
     server.kill("SIGTERM");
     await server.status;
-    await books.close();
+    await deployment.close();
   }
   const shareOf = (path: "/past" | "/bare") =>
     rates["/kpis"].map((rate, run) => 100 * rate / rates[path][run]!);
@@ -51,10 +51,10 @@ export async function benchKpis(stage: Stage): Promise<Figure[]> {
   ];
 }
 
-function startServer(books: Books, port: number): Deno.ChildProcess {
+function startServer(deployment: Deployment, port: number): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-all", new URL("./kpis_server.ts", import.meta.url).pathname],
-    env: { ...books.env, PORT: String(port), RATE_LIMIT: "0", LOG_LEVEL: "warn" },
+    env: { ...deployment.env, PORT: String(port), RATE_LIMIT: "0", LOG_LEVEL: "warn" },
     stdin: "null",
   }).spawn();
 }

@@ -20,7 +20,7 @@ import { type Enqueued, publish } from "../../streams/workflow/publish.ts";
 import { exactQuantile, type Figure, figure } from "./figures.ts";
 import { ampleStock } from "../orders/order_rows.ts";
 import { syntheticOrder } from "./orders_file.ts";
-import { type Books, expectVerified, openBooks, type Stage, startTask } from "./stage.ts";
+import { type Deployment, expectVerified, openDeployment, type Stage, startTask } from "./stage.ts";
 
 /** Orders that are timed, one after the other. */
 const timedOrders = 300;
@@ -35,29 +35,34 @@ const pauseMs = 10;
 const steadyPerSecond = 500;
 const steadySeconds = 4;
 
-/** Orders to one transaction while the books are filled. */
+/** Orders to one transaction while the database is filled. */
 const ordersPerTake = 1_000;
 
 /** Longest wait for one order. */
 const waitMs = 10_000;
 
-/** Measures single orders on an idle system. */
+/**
+ * Measures single orders on an idle system. Each is taken right before it is published: one that waited would be found by
+ * the proof that a process makes of all orders, and be published by that.
+ */
 export function benchLatency(stage: Stage): Promise<Figure[]> {
-  return benchPaced(stage, "latency, idle", warmUpOrders + timedOrders, async (books, orders) => {
+  return benchPaced(stage, "latency, idle", 0, async (deployment) => {
     const times: number[] = [];
-    const blocking = await openBlockingRedis(books.redisUrl);
+    const blocking = await openBlockingRedis(deployment.redisUrl);
+    const count = warmUpOrders + timedOrders;
     try {
       const reader = await blocking.client("ID");
-      for (const order of orders) {
-        const notification = nextNotification(blocking, books);
-        await untilWaiting(books.redis, reader);
+      for (let number = 0; number < count; number++) {
+        const [order] = await takeSyntheticOrders(deployment, number, 1, count);
+        const notification = nextNotification(blocking, deployment);
+        await untilWaiting(deployment.redis, reader);
         const start = performance.now();
-        await publish(books, [order], { oncePerOrder: true });
+        await publish(deployment, [order!], { oncePerOrder: true });
         const orderId = await notification;
         times.push(performance.now() - start);
-        if (orderId !== orderIdOf(order.message)) {
+        if (orderId !== orderIdOf(order!.message)) {
           throw new Error(
-            `Order ${orderId} was settled instead of order ${orderIdOf(order.message)}`,
+            `Order ${orderId} was settled instead of order ${orderIdOf(order!.message)}`,
           );
         }
         await sleep(pauseMs);
@@ -72,49 +77,56 @@ export function benchLatency(stage: Stage): Promise<Figure[]> {
 /** Measures orders that come at a steady rate. */
 export function benchSteady(stage: Stage): Promise<Figure[]> {
   const scenario = `latency at ${steadyPerSecond} orders/s, to told`;
-  return benchPaced(stage, scenario, steadyPerSecond * steadySeconds, async (books, orders) => {
-    const published = new Map<number, number>();
-    const begin = performance.now();
-    await Promise.all(orders.map(async (order, index) => {
-      await sleep(begin + index * 1000 / steadyPerSecond - performance.now());
-      published.set(orderIdOf(order.message)!, Date.now());
-      await publish(books, [order], { oncePerOrder: true });
-    }));
-    const told = await notifiedAt(books, orders.length);
-    return orders.slice(steadyPerSecond).map(({ message }) => {
-      const orderId = orderIdOf(message)!;
-      return told.get(orderId)! - published.get(orderId)!;
-    });
-  });
+  return benchPaced(
+    stage,
+    scenario,
+    steadyPerSecond * steadySeconds,
+    async (deployment, orders) => {
+      const published = new Map<number, number>();
+      const begin = performance.now();
+      await Promise.all(orders.map(async (order, index) => {
+        await sleep(begin + index * 1000 / steadyPerSecond - performance.now());
+        published.set(orderIdOf(order.message)!, Date.now());
+        await publish(deployment, [order], { oncePerOrder: true });
+      }));
+      const told = await notifiedAt(deployment, orders.length);
+      return orders.slice(steadyPerSecond).map(({ message }) => {
+        const orderId = orderIdOf(message)!;
+        return told.get(orderId)! - published.get(orderId)!;
+      });
+    },
+  );
 }
 
+/** @param count orders that are taken before the consumer starts, which soon looks for such as nobody publishes */
 async function benchPaced(
   stage: Stage,
   scenario: string,
   count: number,
-  time: (books: Books, orders: Enqueued[]) => Promise<number[]>,
+  time: (deployment: Deployment, orders: Enqueued[]) => Promise<number[]>,
 ): Promise<Figure[]> {
   const p50: number[] = [], p99: number[] = [];
   for (let run = 1; run <= stage.runs; run++) {
     stage.log(`${scenario}, run ${run} of ${stage.runs}`);
-    const books = await openBooks(stage);
-    const consumer = await startTask(books, "consume", []);
+    const deployment = await openDeployment(stage);
+    const orders = await takeSyntheticOrders(deployment, 0, count, count);
+    const consumer = await startTask(deployment, "consume", []);
     await consumer.logged("consumers started");
     try {
-      const times = await time(books, await takeSyntheticOrders(books, count));
+      const times = await time(deployment, orders);
       p50.push(exactQuantile(times, 0.5));
       p99.push(exactQuantile(times, 0.99));
     } finally {
       await consumer.stop();
     }
-    await expectVerified(books);
-    await books.close();
+    await expectVerified(deployment);
+    await deployment.close();
   }
   return [figure(scenario, "p50 ms", p50), figure(scenario, "p99 ms", p99)];
 }
 
 /** Waits on the server for the next notification of a settled order. @returns the order's id */
-async function nextNotification(blocking: RedisClient, { keys }: Books): Promise<number> {
+async function nextNotification(blocking: RedisClient, { keys }: Deployment): Promise<number> {
   const stream = keys.stream("notifications");
   const reply = await blocking.xread("BLOCK", waitMs, "STREAMS", stream, "$");
   const fields = reply?.[0]?.[1]?.[0]?.[1];
@@ -130,7 +142,7 @@ async function untilWaiting(redis: RedisClient, reader: number): Promise<void> {
 }
 
 /** Waits until so many orders were told of; the moments by order id, in ms since 1970. */
-async function notifiedAt({ db }: Books, count: number): Promise<Map<number, number>> {
+async function notifiedAt({ db }: Deployment, count: number): Promise<Map<number, number>> {
   const deadline = Date.now() + waitMs;
   for (;;) {
     const rows = await db.query(`
@@ -144,16 +156,26 @@ async function notifiedAt({ db }: Books, count: number): Promise<Map<number, num
   }
 }
 
-/** Puts orders into the database, all of which will be paid, and returns their messages unpublished. */
-async function takeSyntheticOrders(books: Books, count: number): Promise<Enqueued[]> {
+/**
+ * Puts orders into the database, all of which will be paid, and returns their messages unpublished.
+ *
+ * @param from number of the first
+ * @param all how many there will be
+ */
+async function takeSyntheticOrders(
+  deployment: Deployment,
+  from: number,
+  count: number,
+  all: number,
+): Promise<Enqueued[]> {
   const messages: Enqueued[] = [];
-  for (let first = 0; first < count; first += ordersPerTake) {
-    const length = Math.min(ordersPerTake, count - first);
+  for (let first = from; first < from + count; first += ordersPerTake) {
+    const length = Math.min(ordersPerTake, from + count - first);
     const orders = Array.from(
       { length },
-      (_, index) => syntheticOrder(first + index, { orders: count, declinedShare: 0 }),
+      (_, index) => syntheticOrder(first + index, { orders: all, declinedShare: 0 }),
     );
-    const taken = await takeOrders(books.db, orders, {
+    const taken = await takeOrders(deployment.db, orders, {
       initialStock: ampleStock,
       onPendingChange: "update",
       actor: "bench",

@@ -14,7 +14,14 @@ import { runDrain } from "./drain.ts";
 import { type Figure, figure } from "./figures.ts";
 import { untilAnswered } from "./http_load.ts";
 import { makeOrdersFile, runImport } from "./import.ts";
-import { type Books, expectVerified, openBooks, runTask, type Stage, startTask } from "./stage.ts";
+import {
+  type Deployment,
+  expectVerified,
+  openDeployment,
+  runTask,
+  type Stage,
+  startTask,
+} from "./stage.ts";
 
 /** Orders in the tables. */
 const orders = 1_000_000;
@@ -35,51 +42,51 @@ const deadLetters = 10_000;
 const requests = 5;
 
 /**
- * Fills the books with a million orders, a fiftieth of them by import, drain and refunds and the others as
- * their copies, lets `verify` verifyNow them, and asks a `serve` process for every page. Takes some minutes.
+ * Fills the database with a million orders, a fiftieth of them by import, drain and refunds and the others as
+ * their copies, lets `verify` look at them, and asks a `serve` process for every page. Takes some minutes.
  */
 export async function benchPages(stage: Stage): Promise<Figure[]> {
-  const books = await openBooks(stage);
+  const deployment = await openDeployment(stage);
   stage.log(`${originals} orders by import, drain and refunds`);
-  await bringOriginals(stage, books);
+  await bringOriginals(stage, deployment);
   stage.log(`their copies, up to ${orders} orders`);
-  const found = await readOriginals(books.db);
+  const found = await readOriginals(deployment.db);
   const copies = orders / originals - 1;
-  for (let copy = 1; copy <= copies; copy++) await copyOrders(books.db, found, copy);
-  await takeStock(books.db, copies);
+  for (let copy = 1; copy <= copies; copy++) await copyOrders(deployment.db, found, copy);
+  await takeStock(deployment.db, copies);
   stage.log("figures and proof");
-  await finishBooks(stage, books);
-  const figures = await timePages(stage, books);
-  await books.close();
+  await finishOrders(stage, deployment);
+  const figures = await timePages(stage, deployment);
+  await deployment.close();
   return figures;
 }
 
 /** Orders that went all the way: settled, some of them refunded. */
-async function bringOriginals(stage: Stage, books: Books): Promise<void> {
-  await runImport(stage, books, await makeOrdersFile(stage, { orders: originals }));
-  await runDrain(stage, books);
-  await refundSome(books);
-  await runDrain(stage, books);
+async function bringOriginals(stage: Stage, deployment: Deployment): Promise<void> {
+  await runImport(stage, deployment, await makeOrdersFile(stage, { orders: originals }));
+  await runDrain(stage, deployment);
+  await refundSome(deployment);
+  await runDrain(stage, deployment);
 }
 
 /** What stands beside settled orders: figures, dead letters, and orders that wait. */
-async function finishBooks(stage: Stage, books: Books): Promise<void> {
-  await runTask(books, "kpis", ["--rebuild", "--json"]);
-  await expectVerified(books);
-  await storeDeadLetters(books);
-  await runImport(stage, books, await makeOrdersFile(stage, { orders: waiting, seed: 2 }));
+async function finishOrders(stage: Stage, deployment: Deployment): Promise<void> {
+  await runTask(deployment, "kpis", ["--rebuild", "--json"]);
+  await expectVerified(deployment);
+  await storeDeadLetters(deployment);
+  await runImport(stage, deployment, await makeOrdersFile(stage, { orders: waiting, seed: 2 }));
 }
 
 /** Asks for every page, one after the other. */
-async function timePages(stage: Stage, books: Books): Promise<Figure[]> {
+async function timePages(stage: Stage, deployment: Deployment): Promise<Figure[]> {
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;
-  const env = { ...books.env, PORT: String(port), RATE_LIMIT: "0" };
-  const server = await startTask({ ...books, env }, "serve", []);
+  const env = { ...deployment.env, PORT: String(port), RATE_LIMIT: "0" };
+  const server = await startTask({ ...deployment, env }, "serve", []);
   const figures: Figure[] = [];
   try {
     await untilAnswered(`${url}/livez`);
-    for (const [name, path] of await pagesOf(books)) {
+    for (const [name, path] of await pagesOf(deployment)) {
       stage.log(path);
       const times: number[] = [];
       for (let request = 0; request <= requests; request++) {
@@ -97,27 +104,27 @@ async function timePages(stage: Stage, books: Books): Promise<Figure[]> {
   return figures;
 }
 
-async function refundSome(books: Books): Promise<void> {
-  const rows = await books.db.query(
+async function refundSome(deployment: Deployment): Promise<void> {
+  const rows = await deployment.db.query(
     "select id, total_cents, currency from orders where status = 'PAID' and mod(id, ?) = 0",
     [refundedEvery],
   );
   for (const row of rows) {
     const orderId = toInteger(row.id);
-    const { refund, currency } = await requestRefund(books.db, {
+    const { refund, currency } = await requestRefund(deployment.db, {
       orderId,
       amountCents: Math.ceil(toInteger(row.total_cents) / 2),
       reason: "broken on arrival",
       idempotencyKey: null,
     }, "bench");
     const { id: refundId, amountCents } = refund;
-    await publish(books, [{
+    await publish(deployment, [{
       message: { type: "refund.process", orderId, refundId, amountCents, currency },
     }]);
   }
 }
 
-async function storeDeadLetters({ db }: Books): Promise<void> {
+async function storeDeadLetters({ db }: Deployment): Promise<void> {
   await db.query(
     `
     insert into dead_letters
@@ -135,7 +142,7 @@ async function storeDeadLetters({ db }: Books): Promise<void> {
 }
 
 /** Every page, and every way to look for something, by name. */
-async function pagesOf({ db }: Books): Promise<[name: string, path: string][]> {
+async function pagesOf({ db }: Deployment): Promise<[name: string, path: string][]> {
   const [order] = await db.query(
     `
     select orders.id, orders.external_order_id, customers.external_id,

@@ -7,7 +7,7 @@
 import { formatCount } from "../../domain/text/format_count.ts";
 import { type Figure, figure } from "./figures.ts";
 import { makeOrdersFile, runImport } from "./import.ts";
-import { expectVerified, openBooks, runTask, type Stage } from "./stage.ts";
+import { expectVerified, openDeployment, runTask, type Stage } from "./stage.ts";
 
 /** Messages that are lost. */
 const lost = 100_000;
@@ -18,14 +18,14 @@ export async function benchRecover(stage: Stage): Promise<Figure[]> {
   const seconds: number[] = [];
   for (let run = 1; run <= stage.runs; run++) {
     stage.log(`recovery of ${lost} messages, run ${run} of ${stage.runs}`);
-    const books = await openBooks(stage);
-    await runImport(stage, books, file);
-    await books.redis.flushall();
-    seconds.push((await runTask(books, "recover", [])).seconds);
-    const held = await books.redis.xlen(books.keys.stream("orders"));
+    const deployment = await openDeployment(stage);
+    await runImport(stage, deployment, file);
+    await deployment.redis.flushall();
+    seconds.push((await runTask(deployment, "recover", [])).seconds);
+    const held = await deployment.redis.xlen(deployment.keys.stream("orders"));
     if (held !== lost) throw new Error(`${held} of ${lost} messages came back`);
-    await expectVerified(books);
-    await books.close();
+    await expectVerified(deployment);
+    await deployment.close();
   }
   return [figure(`recover ${formatCount(lost)} messages`, "s", seconds)];
 }

@@ -10,7 +10,7 @@ import { runDrain } from "./drain.ts";
 import { type Figure, figure, perOrder } from "./figures.ts";
 import { loadHttp, postRequest, untilAnswered } from "./http_load.ts";
 import { makeOrdersFile, runImport } from "./import.ts";
-import { openBooks, type Stage, startTask } from "./stage.ts";
+import { openDeployment, type Stage, startTask } from "./stage.ts";
 
 /**
  * Imports and drains orders, requests two refunds of each paid one by `POST /orders/{id}/refunds` from a
@@ -22,14 +22,19 @@ export async function benchRefunds(stage: Stage): Promise<Figure[]> {
   const requested: number[] = [], keyed: number[] = [], settled: number[] = [], cpu = [];
   for (let run = 1; run <= stage.runs; run++) {
     stage.log(`refunds, run ${run} of ${stage.runs}`);
-    const books = await openBooks(stage);
-    await runImport(stage, books, file);
-    await runDrain(stage, books);
-    const rows = await books.db.query("select id from orders where status = 'PAID' order by id");
+    const deployment = await openDeployment(stage);
+    await runImport(stage, deployment, file);
+    await runDrain(stage, deployment);
+    const rows = await deployment.db.query(
+      "select id from orders where status = 'PAID' order by id",
+    );
 
     const port = freePort();
     const url = `http://127.0.0.1:${port}`;
-    const serving = { ...books, env: { ...books.env, PORT: String(port), RATE_LIMIT: "0" } };
+    const serving = {
+      ...deployment,
+      env: { ...deployment.env, PORT: String(port), RATE_LIMIT: "0" },
+    };
     const server = await startTask(serving, "serve", []);
     try {
       await untilAnswered(`${url}/livez`);
@@ -50,10 +55,10 @@ export async function benchRefunds(stage: Stage): Promise<Figure[]> {
     } finally {
       await server.stop();
     }
-    const drain = await runDrain(stage, books);
+    const drain = await runDrain(stage, deployment);
     settled.push(2 * rows.length / drain.seconds);
     cpu.push(perOrder(drain.cpu, 2 * rows.length));
-    await books.close();
+    await deployment.close();
   }
   return [
     figure("refunds over HTTP", "requests/s", requested),

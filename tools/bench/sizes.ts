@@ -12,7 +12,7 @@ import { cpuSecondsOf } from "./cpu.ts";
 import { type DrainRun, runDrain } from "./drain.ts";
 import { type Figure, figure, median, perOrder } from "./figures.ts";
 import { makeOrdersFile, runImport } from "./import.ts";
-import { type Books, openBooks, type Stage } from "./stage.ts";
+import { type Deployment, openDeployment, type Stage } from "./stage.ts";
 
 /** Orders in the tables when the cost is measured for the first time. */
 const smallest = 10_000;
@@ -20,7 +20,7 @@ const smallest = 10_000;
 /** Orders to one measurement, at every size: the same share of it is a process that starts. */
 const sampleOrders = 10_000;
 
-/** Orders to one file while the books are filled. */
+/** Orders to one file while the database is filled. */
 const ordersPerFile = 100_000;
 
 /** A database that uses less than this share of a core between two looks is quiet. */
@@ -41,7 +41,7 @@ interface Sample {
 }
 
 /**
- * Measures what an order costs on top of 10,000 others, in books of their own for each run; then fills books
+ * Measures what an order costs on top of 10,000 others, in a deployment of their own for each run; then fills one
  * to a tenth, to three tenths and to all of the largest size, the last by one drain of so many orders, and
  * measures on top of each. All by import and drain.
  *
@@ -70,14 +70,14 @@ export async function benchSizes(stage: Stage, chartPath: string): Promise<Figur
   const small: Sample[] = [];
   for (let run = 1; run <= stage.runs; run++) {
     stage.log(`${sampleOrders} orders on top of ${smallest}, run ${run} of ${stage.runs}`);
-    const books = await openBooks(stage);
-    await fill(stage, books, { orders: smallest, seed: 1, verified: false });
-    small.push(await measure(stage, books, { seed: 2, verified: true }));
-    await books.close();
+    const deployment = await openDeployment(stage);
+    await fill(stage, deployment, { orders: smallest, seed: 1, verified: false });
+    small.push(await measure(stage, deployment, { seed: 2, verified: true }));
+    await deployment.close();
   }
   note(smallest, small);
 
-  const books = await openBooks(stage);
+  const deployment = await openDeployment(stage);
   let seed = 0, inTables = 0;
   let last: DrainRun | undefined;
   for (const share of [0.1, 0.3, 1]) {
@@ -85,17 +85,17 @@ export async function benchSizes(stage: Stage, chartPath: string): Promise<Figur
     // The last one is as many as there are to be drained at once, whatever is there already.
     const orders = share === 1 ? stage.largest : Math.max(1, size - inTables);
     stage.log(`${orders} orders on top of ${inTables}`);
-    last = await fill(stage, books, { orders, seed: ++seed, verified: false });
+    last = await fill(stage, deployment, { orders, seed: ++seed, verified: false });
     inTables += orders;
     const found: Sample[] = [];
     for (let run = 1; run <= stage.runs; run++) {
       stage.log(`${sampleOrders} orders on top of ${inTables}, run ${run} of ${stage.runs}`);
-      found.push(await measure(stage, books, { seed: ++seed, verified: run === stage.runs }));
+      found.push(await measure(stage, deployment, { seed: ++seed, verified: run === stage.runs }));
       inTables += sampleOrders;
     }
     note(size, found);
   }
-  await books.close();
+  await deployment.close();
   await Deno.writeTextFile(chartPath, costChart(points));
   stage.log(`chart written to ${chartPath}`);
 
@@ -124,14 +124,14 @@ export const chartPath = join(import.meta.dirname!, "cost_by_size.svg");
 interface Part {
   /** Of the orders: every part has its own. */
   seed: number;
-  /** Whether `verify` proves the books afterwards, which takes its time in large tables. */
+  /** Whether `verify` looks at the database afterwards, which takes its time in large tables. */
   verified: boolean;
 }
 
 /** Imports orders, file by file, and drains all of them at once. */
 async function fill(
   stage: Stage,
-  books: Books,
+  deployment: Deployment,
   { orders, seed, verified }: Part & { orders: number },
 ): Promise<DrainRun> {
   for (let from = 0; from < orders; from += ordersPerFile) {
@@ -139,10 +139,10 @@ async function fill(
       orders: Math.min(ordersPerFile, orders - from),
       seed: seed + from,
     });
-    await runImport(stage, books, file);
+    await runImport(stage, deployment, file);
     await Deno.remove(file.path);
   }
-  const drain = await runDrain(stage, books, { verified });
+  const drain = await runDrain(stage, deployment, { verified });
   await untilQuiet(stage);
   return drain;
 }
@@ -161,11 +161,15 @@ async function untilQuiet({ engines: { database } }: Stage): Promise<void> {
   }
 }
 
-async function measure(stage: Stage, books: Books, { seed, verified }: Part): Promise<Sample> {
+async function measure(
+  stage: Stage,
+  deployment: Deployment,
+  { seed, verified }: Part,
+): Promise<Sample> {
   const file = await makeOrdersFile(stage, { orders: sampleOrders, seed });
-  const imported = await runImport(stage, books, file);
+  const imported = await runImport(stage, deployment, file);
   await Deno.remove(file.path);
-  const drain = await runDrain(stage, books, { verified });
+  const drain = await runDrain(stage, deployment, { verified });
   const usPerOrder = (cpu: DrainRun["cpu"]) => {
     const { deno, database, redis } = perOrder(cpu, sampleOrders);
     return deno + database + redis;

@@ -1,5 +1,5 @@
 /**
- * What a scenario plays on: private engines, empty books, and the product's own commands as real
+ * What a scenario plays on: private engines, an empty deployment on them, and the product's own commands as real
  * processes with exactly the permissions of their tasks.
  *
  * @module
@@ -48,8 +48,8 @@ export interface StageOptions {
   log: (line: string) => void;
 }
 
-/** Empty books on the stage's engines: a migrated database and an empty Redis. */
-export interface Books {
+/** A deployment of the product on the engines of the stage: a migrated database and an empty Redis. */
+export interface Deployment {
   databaseUrl: string;
   redisUrl: string;
   db: Database;
@@ -91,11 +91,11 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   }
 }
 
-let bookNumber = 0;
+let deployments = 0;
 
-/** Opens empty books; only one pair is open at a time, because Redis is emptied for it. */
-export async function openBooks({ engines }: Stage): Promise<Books> {
-  const databaseUrl = engines.database.adminUrl(`orders_bench_${++bookNumber}`);
+/** Opens an empty deployment; only one is open at a time, because Redis is emptied for it. */
+export async function openDeployment({ engines }: Stage): Promise<Deployment> {
+  const databaseUrl = engines.database.adminUrl(`orders_bench_${++deployments}`);
   const redisUrl = engines.redis.url;
   await migrate(databaseUrl);
   const db = await openDatabase(databaseUrl);
@@ -166,12 +166,16 @@ const shownLines = 8;
  *
  * @throws later, by its promises, if it ends with another exit code than 0
  */
-export async function startTask(books: Books, task: string, args: string[]): Promise<TaskProcess> {
+export async function startTask(
+  deployment: Deployment,
+  task: string,
+  args: string[],
+): Promise<TaskProcess> {
   const startedAt = performance.now();
   const child = new Deno.Command(Deno.execPath(), {
     args: [...await taskArguments(task), ...args],
     cwd: projectDir,
-    env: books.env,
+    env: deployment.env,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -231,18 +235,22 @@ export async function startTask(books: Books, task: string, args: string[]): Pro
   };
 }
 
-/** Runs a task to its end. */
-export async function runTask(books: Books, task: string, args: string[]): Promise<Ended> {
-  return await (await startTask(books, task, args)).ended;
+/** Runs a task to its end; throws where it fails. */
+export async function runTask(
+  deployment: Deployment,
+  task: string,
+  args: string[],
+): Promise<Ended> {
+  return await (await startTask(deployment, task, args)).ended;
 }
 
 /**
- * A speed at which the books do not agree is worth nothing.
+ * A speed at which figures do not agree is worth nothing.
  *
  * @throws {Error} when `verify` finds a drift
  */
-export async function expectVerified(books: Books): Promise<void> {
-  await runTask(books, "verify", []);
+export async function expectVerified(deployment: Deployment): Promise<void> {
+  await runTask(deployment, "verify", []);
 }
 
 const projectDir = new URL("../../", import.meta.url).pathname;

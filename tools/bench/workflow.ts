@@ -9,7 +9,7 @@ import { type DrainRun, runDrain } from "./drain.ts";
 import { type Figure, figure, perOrder } from "./figures.ts";
 import { type FloorRun, readFinalRows, runFloor } from "./floor.ts";
 import { type ImportRun, makeOrdersFile, runImport } from "./import.ts";
-import { openBooks, type Stage } from "./stage.ts";
+import { openDeployment, type Stage } from "./stage.ts";
 
 /** Measures import, drain by one process, and the floor, one after the other, each alone. */
 export async function benchWorkflow(stage: Stage): Promise<Figure[]> {
@@ -17,11 +17,11 @@ export async function benchWorkflow(stage: Stage): Promise<Figure[]> {
   const imports: ImportRun[] = [], drains: DrainRun[] = [], floors: FloorRun[] = [];
   for (let run = 1; run <= stage.runs; run++) {
     stage.log(`import, drain and floor, run ${run} of ${stage.runs}`);
-    const books = await openBooks(stage);
-    imports.push(await runImport(stage, books, file));
-    drains.push(await runDrain(stage, books));
-    const rows = await readFinalRows(books);
-    await books.close();
+    const deployment = await openDeployment(stage);
+    imports.push(await runImport(stage, deployment, file));
+    drains.push(await runDrain(stage, deployment));
+    const rows = await readFinalRows(deployment);
+    await deployment.close();
     floors.push(await runFloor(stage, rows));
   }
   const { orders, rows } = file;
@@ -55,11 +55,11 @@ export async function benchTwoConsumers(stage: Stage): Promise<Figure[]> {
   for (let run = 1; run <= stage.runs; run++) {
     stage.log(`drain by one process and by two, run ${run} of ${stage.runs}`);
     for (const [processes, drains] of [[1, singles], [2, doubles]] as const) {
-      const books = await openBooks(stage);
-      await runImport(stage, books, file);
-      drains.push(await runDrain(stage, books, { processes }));
-      const rows = processes === 2 ? await readFinalRows(books) : undefined;
-      await books.close();
+      const deployment = await openDeployment(stage);
+      await runImport(stage, deployment, file);
+      drains.push(await runDrain(stage, deployment, { processes }));
+      const rows = processes === 2 ? await readFinalRows(deployment) : undefined;
+      await deployment.close();
       if (rows !== undefined) floors.push(await runFloor(stage, rows));
     }
   }

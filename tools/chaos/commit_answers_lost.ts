@@ -14,7 +14,6 @@ import { pauseMs, until } from "./harness/until.ts";
 /** Refund requests of which each loses its answer. */
 const refundRequests = 25;
 
-/** Cents of each refund. */
 const refundCents = 10;
 
 /** Orders that wait to be refunded. */

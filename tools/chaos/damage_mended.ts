@@ -81,12 +81,12 @@ async function findWrongFigures({ client, keys, db }: Stage): Promise<string[]> 
     for (const key of await client.keys(`kpi:*:${figure}`)) sum += Number(await client.get(key));
     return sum;
   };
-  const [books] = await db.query(`
+  const [sums] = await db.query(`
     select
       coalesce(sum(case status when 'PAID' then total_cents end), 0) as revenue_cents,
       sum(status = 'FAILED') as failed_order_count
     from orders`);
-  const revenue = Number(books!.revenue_cents);
+  const revenue = Number(sums!.revenue_cents);
   const scores = await client.zrange(keys.leaderboard("GBP"), "0", "-1", "WITHSCORES");
   const board = scores.filter((_, at) => at % 2 === 1).reduce(
     (sum, score) => sum + Number(score),
@@ -95,7 +95,7 @@ async function findWrongFigures({ client, keys, db }: Stage): Promise<string[]> 
   const wrong: string[] = [];
   if (await sumOf("revenue_cents") !== revenue) wrong.push("the revenue is wrong");
   if (board !== revenue) wrong.push("the leaderboard is wrong");
-  if (await sumOf("failed_order_count") !== Number(books!.failed_order_count)) {
+  if (await sumOf("failed_order_count") !== Number(sums!.failed_order_count)) {
     wrong.push("the failed orders are wrong");
   }
   return wrong;

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { guardDatabase } from "../../streams/recovery/database_guard.ts";
 import { lookAtDatabase, readHeard } from "../../streams/recovery/database_age.ts";
 import { feed, take } from "./harness/feed.ts";
-import { keepBooks } from "./harness/older_database.ts";
+import { keepDatabase } from "./harness/older_database.ts";
 import { writeOrdersFile } from "./harness/orders.ts";
 import { progress } from "./harness/progress.ts";
 import { equal, verifyNow } from "./harness/verification.ts";
@@ -41,7 +41,7 @@ const scenario: Scenario = {
     const end = performance.now() + stage.seconds * 1_000;
     let rounds = 0;
     do {
-      const kept = await keepBooks(directEnv.DATABASE_URL);
+      const kept = await keepDatabase(directEnv.DATABASE_URL);
       const importer = rounds % 2 === 0 ? await stage.start("import", [file, "--json"]) : null;
       await pauseMs(random.integer(500, 2_500));
       // Where connections live on, as behind a proxy, the ticks of the database are what tells.
@@ -76,7 +76,7 @@ export default scenario;
 /** Waits for two ticks: the first may be one of before. */
 async function ticked(stage: Stage): Promise<void> {
   const { ticks } = await readHeard(productDeps(stage));
-  await until("the books have ticked", goodBoundMs, async () => {
+  await until("the database has ticked", goodBoundMs, async () => {
     return (await readHeard(productDeps(stage))).ticks > ticks + 1 || "they have not";
   });
 }

@@ -47,7 +47,7 @@ const scenario: Scenario = {
 export default scenario;
 
 /**
- * Kills an importer while it reads, at a random time, or while it writes, when the books have grown by a
+ * Kills an importer while it reads, at a random time, or while it writes, when the database has grown by a
  * random number of orders.
  */
 async function killAtRandom(stage: Stage, importer: Process): Promise<void> {

@@ -220,7 +220,7 @@ async function discardUnknown(stage: Stage): Promise<void> {
   await stage.run("dead", ["discard", "--all"], stage.directEnv);
 }
 
-/** They are right, and not part of what the books are compared with. */
+/** They are right, and not part of what the database is compared with. */
 async function forgetCancelled({ db }: Stage, count: number): Promise<void> {
   const ids = "select id from orders where status = 'CANCELLED'";
   const [row] = await db.query(`

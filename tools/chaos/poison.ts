@@ -17,7 +17,6 @@ import { publish } from "../../streams/workflow/publish.ts";
 /** Messages to a batch: one of them is poison. */
 const batchSize = 500;
 
-/** Batches. */
 const batches = 6;
 
 /** What a person who decides is called in the trace. */

@@ -1,5 +1,4 @@
 /** What the documentation says of the settings. */
-import { documented } from "../../config/kinds.ts";
 import { type Setting, settings } from "../../config/settings.ts";
 
 /** The text of `docs/configuration.md`. */
@@ -25,7 +24,7 @@ function rowOf({ name, fallback, kind, meaning, neededWith }: Setting): string {
     ? "empty"
     : `\`${fallback}\``;
   const needed = neededWith === undefined ? "" : `; required with ${neededWith.words}`;
-  return `| \`${name}\` | ${initial} | ${documented.get(kind)?.values} | ${meaning}${needed} |`;
+  return `| \`${name}\` | ${initial} | ${kind.values} | ${meaning}${needed} |`;
 }
 
 const notes = `## Who may use the API
@@ -65,7 +64,8 @@ export REDIS_URL='unix://:pass@localhost/run/redis/redis.sock'   # one of Redis 
 them or \`.data/tmp\`, and else to \`.data/tmp\`, which is made when it is needed. Where the project's folder can't be
 written, set \`TMPDIR=/var/lib/orders\` (systemd: \`StateDirectory=orders\`) or mount something at \`.data/tmp\`.
 \`deno task doctor\` says where they go, as a start does with \`LOG_LEVEL=debug\`, and warns where they can't be made. \`import\`
-may read and write any file, as its arguments may name any, so there \`TMPDIR\` may be any folder.
+may read and write any file, as its arguments may name any, so there \`TMPDIR\` may be any folder; sockets and certificates
+have to be where \`start\` may use them.
 
 Another folder altogether is one more entry of \`read\` and \`write\` of the set. Tasks for development and tests have the
 set \`tools\`, which may start programs and write anywhere; the gateway, \`token\` and \`docs\` name the little that they need.

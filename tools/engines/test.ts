@@ -53,9 +53,7 @@ export function parseTestArgs(args: string[]): TestArgs {
 
 /** The counts of a finished `deno test`. */
 export interface TestCounts {
-  /** Tests that passed. */
   passed: number;
-  /** Tests that failed. */
   failed: number;
   /** Tests that are marked as ignored. */
   skipped: number;

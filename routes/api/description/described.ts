@@ -59,10 +59,11 @@ const problemSays: Readonly<Record<number, string>> = {
   404: "There is no such thing",
   408: "The body did not come in time",
   409: "The state of things does not allow it, or a request under the same key is still running",
-  412: "It has changed since it was seen",
+  412: "It has changed since the ETag in If-Match",
   413: "The body is too large",
   415: "The body is of another type",
   422: "The request is not valid, or its Idempotency-Key belongs to another one",
+  428: "If-Match is missing",
   429: "The token has made too many requests",
   500: "An unexpected error; the log has it",
   503: "An engine is away, or too much is waiting",
@@ -71,7 +72,10 @@ const problemSays: Readonly<Record<number, string>> = {
 /** Headers of answers. */
 const headers = {
   location: ["string", "Where it is to be found"],
-  etag: ["string", "Tells this state of it from others, for `If-Match`"],
+  etag: [
+    "string",
+    "Tells this state of it from others, for `If-Match`; of an order its content alone, not where it stands",
+  ],
   "idempotent-replayed": ["string", "`true` where this is the first answer to the key, again"],
   "content-disposition": ["string", "The name of the file"],
   "x-request-id": ["string", "Under which the log has the request"],

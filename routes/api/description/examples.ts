@@ -94,6 +94,21 @@ export const shortOrder = {
   reserved_at: null,
 } satisfies z.input<typeof orderReceiptAnswer>;
 
+/** {@linkcode newOrder} with another mug. */
+export const changedOrder = {
+  ...newOrder,
+  items: [{ sku: "MUG", name: "Mug", unit_price_cents: 1_250, qty: 3 }],
+} satisfies z.input<typeof orderBody>;
+
+/** What `PUT /orders/{id}` answers to {@linkcode changedOrder}. */
+export const editedOrder = {
+  ...taken,
+  status: "RESERVED",
+  total_cents: 3_750,
+  reserved_at: "2026-01-05T10:00:02.557201Z",
+  updated_at: "2026-01-05T10:00:02.557201Z",
+} satisfies z.input<typeof orderReceiptAnswer>;
+
 /** An order after its cancellation. */
 export const cancelledOrder = {
   ...taken,
@@ -562,6 +577,20 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   ],
   charge_not_known: ["No order is known that was charged under this key; send it again later"],
   order_not_cancellable: ["Cannot cancel order 42: it is PAID already"],
+  order_not_editable: [
+    "Cannot edit order 42: it is PAID already; refund what is too much by its lines " +
+    "with POST /orders/42/refunds, and place what comes on top as an order of its own",
+  ],
+  stock_insufficient: ["Cannot edit order 42: MUG is short: 3 more are needed, and 1 is left", {
+    at: "#/items/0/qty",
+    detail: "MUG is short: 3 more are needed, and 1 is left",
+  }],
+  precondition_failed: [
+    'Cannot edit order 42: it is at "1-7d865e959b2466f1" by now; GET /orders/42 has it as it is',
+  ],
+  precondition_required: [
+    "If-Match is missing: send the ETag that GET /orders/42 answers with, so that nobody's change is undone unseen",
+  ],
   not_yours: [
     "Cannot cancel order 42: another token has brought it, so this needs the scope cancel",
   ],

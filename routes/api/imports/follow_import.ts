@@ -18,7 +18,7 @@ const lookEveryMs = 500;
 /** Milliseconds of silence after which a follower gets a sign of life. */
 const silenceMs = 15_000;
 
-/** What is followed. */
+/** An import that is watched until it ends. */
 export interface Followed {
   /** The import as it was found. */
   row: ImportRow;

@@ -8,7 +8,6 @@ import { z } from "zod";
 import { eachKpiFigure, isNeverNegative, kpiFigures } from "../../../domain/kpi/kpi_table.ts";
 import { cents, count, currency, day } from "../description/schema_parts.ts";
 
-/** Days of figures. */
 export const kpisAnswer = z.object({
   kpis: z.array(z.object({
     date: day,

@@ -34,7 +34,6 @@ const fields = {
   created_at: time,
 };
 
-/** A notification. */
 export const notificationAnswer = z.object(fields).meta({ id: "Notification" });
 
 /** A notification with its tries. */
@@ -57,7 +56,6 @@ export const notificationListAnswer = z.object({
   next_cursor: z.string().nullable(),
 }).meta({ id: "NotificationList" });
 
-/** A channel. */
 export const channelAnswer = z.object({
   channel: z.enum(notificationChannels),
   configured: z.boolean(),
@@ -69,6 +67,5 @@ export const channelAnswer = z.object({
   disabled_reason: z.string().nullable(),
 }).meta({ id: "NotificationChannel" });
 
-/** All channels. */
 export const channelsAnswer = z.object({ channels: z.array(channelAnswer) })
   .meta({ id: "NotificationChannels" });

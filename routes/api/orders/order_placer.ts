@@ -5,6 +5,7 @@
  */
 
 import type { Scope } from "../../../domain/operation/api_token.ts";
+import { orderTag } from "../../../domain/order/order_tag.ts";
 import { type OrderSummary, readOrderSummaries } from "../../../db/orders/order_queries.ts";
 import {
   type BroughtOrder,
@@ -74,5 +75,10 @@ export function orderPlacer(deps: AppDeps): (requested: RequestedOrder) => Promi
  * @param scopes of whoever has brought it: somebody else may have said more of its customer
  */
 export function newOrderAnswer(order: OrderSummary, scopes: readonly Scope[]): KeyedAnswer {
-  return { status: 202, location: `/orders/${order.id}`, body: orderReceiptJson(order, scopes) };
+  return {
+    status: 202,
+    location: `/orders/${order.id}`,
+    etag: orderTag(order),
+    body: orderReceiptJson(order, scopes),
+  };
 }

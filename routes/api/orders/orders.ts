@@ -1,5 +1,5 @@
 /**
- * Orders: taking them, looking at them, cancelling them.
+ * Orders: taking them, looking at them, changing and cancelling them.
  *
  * @module
  */
@@ -7,16 +7,19 @@
 import { Hono } from "hono";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { decodeCursor, encodeCursor, pageLimits } from "../../../domain/paging.ts";
-import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import type { Queryable } from "../../../db/connection/database.ts";
 import { readOrderDetail, readOrderSummaries } from "../../../db/orders/order_queries.ts";
+import { orderTag } from "../../../domain/order/order_tag.ts";
 import { orderDetailAnswer, orderListAnswer, orderReceiptAnswer } from "../description/answers.ts";
 import { cancelsOnly, retriesOnly } from "../../middleware/caller.ts";
 import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
+import { expectedTags, ifMatchHeaders } from "../../middleware/if_match.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import {
   cancelledOrder,
+  changedOrder,
+  editedOrder,
   knownOrder,
   newOrder,
   orderDetail,
@@ -35,20 +38,20 @@ import { amountDetail, orderBody } from "./order_body.ts";
 import { orderJson } from "./order_fields.ts";
 import { orderDetailJson, orderReceiptJson } from "./order_json.ts";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
+import { unknownSkuFault } from "../../../domain/catalog/unknown_sku.ts";
+import { editAndPublish } from "../../../services/edit_order.ts";
 import { retryAndPublish } from "../../../services/retry_orders.ts";
 import { orderListQuery } from "../description/queries.ts";
 import { newOrderAnswer, orderPlacer } from "./order_placer.ts";
 
-/** SKUs that a sentence names; each faulty item is named besides. */
-const maxNamedSkus = 5;
-
-/** `POST /orders`, `GET /orders`, `GET /orders/{id}`, `POST /orders/{id}/cancel` and `POST /orders/{id}/retry`. */
+/** `POST /orders`, `GET /orders`, `GET` and `PUT /orders/{id}`, `POST /orders/{id}/cancel` and `POST /orders/{id}/retry`. */
 export function orderRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   const answerOnce = idempotency(deps);
   addPlace(app, deps, answerOnce);
   addList(app, deps);
   addDetail(app, deps);
+  addEdit(app, deps);
   addCancel(app, deps, answerOnce);
   addRetry(app, deps, answerOnce);
   return app;
@@ -69,12 +72,14 @@ function addPlace(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
           schema: orderReceiptAnswer,
           example: takenOrder,
           located: true,
+          tagged: true,
         },
         200: {
           says: "It is known with the same content",
           schema: orderReceiptAnswer,
           example: knownOrder,
           located: true,
+          tagged: true,
         },
       },
       problems: [415, "invalid", "order_conflict"],
@@ -108,23 +113,6 @@ function addPlace(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
       });
     },
   );
-}
-
-/** The error for an order that names products that there are not, with each of its items that does. */
-function unknownSkuFault({ items }: IncomingOrder, skus: readonly string[]): WorkflowError {
-  const faults = items.flatMap(({ sku }, index) =>
-    skus.includes(sku)
-      ? [{
-        at: `#/items/${index}/sku`,
-        detail: `names no product that there is: ${
-          JSON.stringify(sku)
-        }; add it by POST /products first`,
-      }]
-      : []
-  );
-  const named = skus.slice(0, maxNamedSkus).map((sku) => JSON.stringify(sku)).join(", ");
-  const more = skus.length > maxNamedSkus ? ` and ${skus.length - maxNamedSkus} more` : "";
-  return new WorkflowError("invalid", `There is no product ${named}${more}`, faults);
 }
 
 function addList(app: Hono, { db }: AppDeps): void {
@@ -163,7 +151,11 @@ function addDetail(app: Hono, { db }: AppDeps): void {
       summary: "Shows an order with everything that belongs to it",
       tag: "Orders",
       scopes: ["read"],
-      answers: { 200: { says: "The order", schema: orderDetailAnswer, example: orderDetail } },
+      description:
+        "The `ETag` names what the order's source says of it, for `PUT`; where the order stands is no part of it.",
+      answers: {
+        200: { says: "The order", schema: orderDetailAnswer, example: orderDetail, tagged: true },
+      },
       problems: ["not_found"],
     }),
     checked("param", idParam),
@@ -171,7 +163,63 @@ function addDetail(app: Hono, { db }: AppDeps): void {
       const { id } = c.req.valid("param");
       const order = await readOrderDetail(db, id);
       if (order === undefined) throw new WorkflowError("not_found", `There is no order ${id}`);
+      c.header("etag", orderTag(order));
       return c.json(orderDetailJson(order));
+    },
+  );
+}
+
+function addEdit(app: Hono, deps: AppDeps): void {
+  app.put(
+    "/orders/:id",
+    described({
+      summary: "Changes an order that is not settled",
+      description:
+        "The body is the whole order as it is to be, under the same `external_order_id`. An order that is " +
+        "RESERVED keeps its units but for the difference, which has to be in stock. Where its total, its currency " +
+        "or its payment change, it is charged anew, and what was taken before goes back; else the charge stays. " +
+        "The same content again changes nothing. With `orders` an order that a token of the same name has " +
+        "brought, with `cancel` any.",
+      tag: "Orders",
+      scopes: ["orders", "cancel"],
+      answers: {
+        200: {
+          says: "It has this content, now or before",
+          schema: orderReceiptAnswer,
+          example: editedOrder,
+          tagged: true,
+        },
+      },
+      problems: [
+        408,
+        413,
+        415,
+        "invalid",
+        "not_found",
+        "not_yours",
+        "order_conflict",
+        "order_not_editable",
+        "stock_insufficient",
+        "precondition_failed",
+        "precondition_required",
+      ],
+      example: changedOrder,
+    }),
+    checked("param", idParam),
+    checked("header", ifMatchHeaders),
+    jsonBody(),
+    checked("json", orderBody, amountDetail),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const caller = c.get("caller");
+      await editAndPublish(deps, id, c.req.valid("json"), {
+        actor: caller.actor,
+        only: cancelsOnly(caller),
+        isExpected: expectedTags(c.req.header("if-match"), `GET /orders/${id}`),
+      });
+      const order = (await readOrderSummaries(deps.db, [id])).get(id)!;
+      c.header("etag", orderTag(order));
+      return c.json(orderReceiptJson(order, caller.scopes));
     },
   );
 }

@@ -320,7 +320,7 @@ function addChange(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
         const answer = (after: ProductStock): KeyedAnswer => ({
           status: 200,
           location: null,
-          tag: productTag(after),
+          etag: productTag(after),
           body: productJson(after),
         });
         const { after } = await changeStock(deps, sku, change, {

@@ -19,7 +19,7 @@ import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
-import { sweepHomes } from "../../../streams/recovery/recover.ts";
+import { sweepOrphans } from "../../../streams/recovery/recover.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { openWorkflow, type Workflow } from "../../workflow.ts";
 import { observeDatabase, type SentStatement } from "./observed_database.ts";
@@ -168,7 +168,7 @@ async function refundAll(flow: Workflow, db: Database, orderIds: number[]): Prom
 /** One batch through every stage by the real handlers, and a page of everything that is read by pages. */
 async function runHotStatements(flow: Workflow, from: number): Promise<SentStatement[]> {
   // A sweep reads the timelines from where the one before it ended.
-  await sweepHomes(flow, { olderThanSeconds: 0 });
+  await sweepOrphans(flow, { olderThanSeconds: 0 });
   return await observed(flow.db, async (db, label) => {
     const seen = { ...flow, db };
     label("intake");
@@ -214,7 +214,7 @@ async function runHotStatements(flow: Workflow, from: number): Promise<SentState
 
     label("sweep");
     await expireReservations(seen, { olderThanSeconds: 1 });
-    await sweepHomes(seen, { olderThanSeconds: 1 });
+    await sweepOrphans(seen, { olderThanSeconds: 1 });
     label("pages");
     await listOpenOrders(db, { afterId: 0, limit: batch });
     await listOpenRefunds(db, { afterId: 0, limit: batch });

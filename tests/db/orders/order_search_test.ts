@@ -22,7 +22,7 @@ Deno.test.beforeAll(async () => {
   test = await testContext("order_search");
   await migrate(test.databaseUrl);
   db = await openDatabase(test.databaseUrl);
-  await fillBooks();
+  await fillDatabase();
 });
 Deno.test.afterAll(async () => {
   await db.close();
@@ -51,7 +51,7 @@ const stored: Stored[] = Array.from({ length: count }, (_, n) => ({
   totalCents: n,
 }));
 
-async function fillBooks(): Promise<void> {
+async function fillDatabase(): Promise<void> {
   const customers = Array.from({ length: 6 }, (_, n) => [`C${n + 1}`, `cust${n + 1}@shop.example`]);
   for (const [externalId, email] of customers) {
     await db.run("insert into customers (external_id, email, name) values (?, ?, 'N')", [

@@ -66,7 +66,7 @@ Deno.test("judgeClock() takes the time of asking into account", () => {
     level: "warning",
     what: "redis clock",
     detail: "1.5 s behind this machine's",
-    repair: "let all machines follow one time server",
+    remedy: "let all machines follow one time server",
   });
   assert.equal(judge(105_000).detail, "2.0 s ahead of this machine's");
   assert.equal(judge(134_000).level, "problem");

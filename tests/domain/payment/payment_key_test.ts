@@ -81,3 +81,17 @@ Deno.test("reversalKeyOf() is of the payment, and keeps the key of one that may 
   assert.notEqual(reversalKeyOf(here, { ...payment, providerRef: "ch_2" }), key);
   assert.equal(reversalKeyOf(here, { ...payment, paidAt: here.oldKeysUntil }), "reversal-1");
 });
+
+Deno.test("chargeKeyOf() gives an edited order a key that it never had", () => {
+  const eur = (amountCents: number) => ({ amountCents, currency: "EUR" });
+  const first = chargeKeyOf(here, order);
+  const keyAfter = (...superseded: { amountCents: number; currency: string }[]) =>
+    chargeKeyOf(here, { ...order, superseded });
+  assert.equal(keyAfter(), first);
+  assert.equal(keyAfter(eur(order.totalCents + 1)), first, "it was not asked for this amount yet");
+  assert.equal(keyAfter({ ...eur(order.totalCents), currency: "USD" }), first);
+  const again = keyAfter(eur(order.totalCents), eur(7));
+  const third = keyAfter(eur(order.totalCents), eur(7), eur(order.totalCents));
+  assert.match(again, /^charge_[0-9a-f]{40}$/);
+  assert.equal(new Set([first, again, third]).size, 3);
+});

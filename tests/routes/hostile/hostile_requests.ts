@@ -8,7 +8,7 @@
 import fc from "fast-check";
 import { csvOf } from "../../csv_orders.ts";
 import { brokenJson, hostileText, wholeBodies } from "./hostile_values.ts";
-import { arbitraryOf, type Described } from "../api/description/schema_values.ts";
+import { arbitraryOf, type DescribedOperation } from "../api/description/schema_values.ts";
 
 /** A request to be sent. */
 export interface Attack {
@@ -118,7 +118,7 @@ const strangeQuery = fc.oneof(
 
 /** Broken requests for one operation of the document. */
 export function attacksOn(
-  { method, path, operation }: Described,
+  { method, path, operation }: DescribedOperation,
   ids: fc.Arbitrary<string>,
 ): fc.Arbitrary<Attack> {
   const parameters = (operation.parameters ?? []).filter((one) => one.in === "query");

@@ -6,7 +6,7 @@ import { requestRefund } from "../../../services/request_refunds.ts";
 import type { CallbackMessage } from "../../../domain/messages/messages.ts";
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
-import { recover, sweepHomes } from "../../../streams/recovery/recover.ts";
+import { recover, sweepOrphans } from "../../../streams/recovery/recover.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { loseRedis } from "../../settled_workflow.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
@@ -75,7 +75,7 @@ Deno.test("an order whose payment is in dispute is held: no time-out, no dead le
     const raised = (await readAlerts(flow)).filter(({ raisedAt }) => raisedAt !== null);
     assert.deepEqual(raised.map(({ name }) => name), ["disputed_payments"]);
     await flow.rows("update orders set updated_at = updated_at - interval 1 hour");
-    const swept = await sweepHomes(flow, { olderThanSeconds: 60 });
+    const swept = await sweepOrphans(flow, { olderThanSeconds: 60 });
     assert.equal(swept.orders, 0, "it waits for a person, not for a message");
     await assertConsistent(flow);
     await loseRedis(flow);
@@ -172,19 +172,19 @@ Deno.test("decidePayment() decides once, whoever decides what at the same time",
   }));
 
 for (const verdict of ["accept", "give_back"] as const) {
-  Deno.test(`sweepHomes() brings about what follows from ${verdict} after a crash`, () =>
+  Deno.test(`sweepOrphans() brings about what follows from ${verdict} after a crash`, () =>
     withProviderStage(`dispute_crash_${verdict}`, overcharging, async (stage) => {
       const { flow } = stage;
       const id = await disputedOrder(stage);
       // Committed, and the process died before it published anything.
       await decidePayment(flow.db, id, verdict, "test");
       await flow.rows("update order_events set created_at = created_at - interval 2 minute");
-      const swept = await sweepHomes(flow, { olderThanSeconds: 60 });
+      const swept = await sweepOrphans(flow, { olderThanSeconds: 60 });
       assert.equal(swept.reversals, 1);
       await flow.drain();
       await assertSameMoney(stage);
       await assertConsistent(flow);
-      assert.equal((await sweepHomes(flow, { olderThanSeconds: 60 })).reversals, 0);
+      assert.equal((await sweepOrphans(flow, { olderThanSeconds: 60 })).reversals, 0);
     }));
 }
 

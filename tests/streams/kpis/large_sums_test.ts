@@ -10,18 +10,9 @@ import { messageCodec } from "../../../streams/workflow/message_codec.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { askRefund, dumpFigures, verifyNow, withSettled } from "../../settled_workflow.ts";
-import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { anOrder, withWorkflow } from "../../workflow.ts";
 
 const maxCents = Number.MAX_SAFE_INTEGER;
-
-async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
-  const flow = await openWorkflow(name);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
 
 /** Orders that are worth more than new ones may be, as the books of earlier versions can have them. */
 function hugeOrder(name: string, odd = false) {
@@ -83,7 +74,7 @@ Deno.test("orders beyond every bound are proven, counted anew and refunded to th
   }));
 
 Deno.test("applyKpis() adds up exactly what no number and no 64 bits hold", () =>
-  withFlow("large_figures", async (flow) => {
+  withWorkflow("large_figures", async (flow) => {
     const { redis, keys } = flow;
     let runs = 0;
     const amounts = fc.array(
@@ -135,7 +126,7 @@ Deno.test("applyKpis() adds up exactly what no number and no 64 bits hold", () =
   }));
 
 Deno.test("a queue of more money than 64 bits hold loses no message and is empty in the end", () =>
-  withFlow("large_queue", async (flow) => {
+  withWorkflow("large_queue", async (flow) => {
     const { redis, keys } = flow;
     const messages = Array.from({ length: 1_100 }, (_, index) => ({
       message: {
@@ -170,7 +161,7 @@ Deno.test("a queue of more money than 64 bits hold loses no message and is empty
   }));
 
 Deno.test("sumDeadLetters() tells a sum that no number holds", () =>
-  withFlow("large_dead", async (flow) => {
+  withWorkflow("large_dead", async (flow) => {
     await deadLetterMessages(
       flow.db,
       [1, 2, 3].map((orderId) => ({

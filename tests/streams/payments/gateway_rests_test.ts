@@ -175,3 +175,59 @@ Deno.test("a clock that is set back makes no rest longer", async () => {
     await server.shutdown();
   }
 });
+
+/** Serves a provider that answers each request when and as told, and asks it for charges with the numbers 0, 1 and on. */
+async function withAnswersOf(
+  answer: (n: number) => Response | Promise<Response>,
+  work: (charge: (numbers: number[]) => Promise<string[]>) => Promise<void>,
+): Promise<void> {
+  const { url, server } = listen(async (request) => {
+    const n = request.method === "GET"
+      ? Number(new URL(request.url).pathname.split("-").at(-1))
+      : (await request.json()).order_id;
+    const said = await answer(n);
+    return request.method === "GET" && said.ok ? Response.json({}, { status: 404 }) : said;
+  });
+  const gateway = httpGateway({ url, token: "", timeoutMs: 60_000, firstWaitMs: 1 });
+  try {
+    await work(async (numbers) => {
+      const answers = await gateway.charge(numbers.map((n) => requestOf(n)));
+      return answers.map(({ kind }) => kind);
+    });
+  } finally {
+    await server.shutdown();
+  }
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
+const succeeded = (n: number) =>
+  Response.json({ id: `ch_${n}`, status: "succeeded", amount_cents: 1_000, currency: "EUR" });
+
+/** Request 0 fails three times before any other is answered; those below `broken` are, and the rest fail. */
+function firstFailing(broken: number): (n: number) => Promise<Response> {
+  let failures = 0;
+  const failed = Promise.withResolvers<void>();
+  const failure = () => new Response(null, { status: 500 });
+  return async (n) => {
+    if (n === 0) {
+      if (++failures === 3) failed.resolve();
+      return failure();
+    }
+    await failed.promise;
+    return n < broken ? succeeded(n) : failure();
+  };
+}
+
+Deno.test("what fails first while a provider breaks down is not to blame, though late answers come in between", () =>
+  withAnswersOf(firstFailing(3), async (charge) => {
+    const kinds = await charge(upTo(16));
+    assert.deepEqual(kinds, ["away", "accepted", "accepted", ...upTo(13).map(() => "away")]);
+  }));
+
+Deno.test("what fails while others are answered is to blame, though the provider breaks down later", () =>
+  withAnswersOf(firstFailing(20), async (charge) => {
+    const [first, ...kinds] = await charge(upTo(60));
+    assert.equal(first, "failed");
+    assert.deepEqual(kinds.slice(0, 19), upTo(19).map(() => "accepted"));
+    assert.deepEqual(kinds.slice(-20), upTo(20).map(() => "away"));
+  }));

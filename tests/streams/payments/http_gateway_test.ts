@@ -12,31 +12,13 @@ import { chargePayments } from "../../../streams/handlers/payment_charge.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { recover } from "../../../streams/recovery/recover.ts";
 import { loseRedis } from "../../settled_workflow.ts";
+import { calmProvider, listen } from "../../provider.ts";
 import { anOrder, chargeKey, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent, makeDue } from "../consistent.ts";
 
 const secret = `whsec_${btoa("s".repeat(32))}`;
 
-const calm: Omit<ProviderOptions, "callbackUrl"> = {
-  secret,
-  token: "provider-token",
-  delayMs: 20,
-  resendMs: 5,
-  errors: 0,
-  timeOuts: 0,
-  duplicates: 0,
-  early: 0,
-  silent: 0,
-  lies: 0,
-  wrongAmounts: 0,
-  overcharges: 0,
-  refusals: 0,
-};
-
-function listen(handler: (request: Request) => Response | Promise<Response>) {
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, handler);
-  return { url: `http://127.0.0.1:${server.addr.port}`, server };
-}
+const calm = { ...calmProvider, secret, token: "provider-token", delayMs: 20, resendMs: 5 };
 
 /** The workflow, the API and a provider, each talking to the others over HTTP only. */
 async function withProvider(

@@ -13,6 +13,7 @@ import {
 } from "../../../commands/payment_provider.ts";
 import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
 import { httpGateway } from "../../../streams/payments/http_gateway.ts";
+import { calmProvider } from "../../provider.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { makeDue } from "../consistent.ts";
 
@@ -36,20 +37,9 @@ export async function withProviderStage(
   work: (stage: ProviderStage) => Promise<void>,
 ): Promise<void> {
   const provider = paymentProvider({
+    ...calmProvider,
     callbackUrl: undefined,
-    secret: `whsec_${btoa("s".repeat(32))}`,
-    token: "",
-    delayMs: 0,
     resendMs: 5,
-    errors: 0,
-    timeOuts: 0,
-    duplicates: 0,
-    early: 0,
-    silent: 0,
-    lies: 0,
-    wrongAmounts: 0,
-    overcharges: 0,
-    refusals: 0,
     ...behaviour,
   });
   const server = Deno.serve(

@@ -8,7 +8,7 @@ import {
   simulatedGateway,
 } from "../../../streams/payments/gateway.ts";
 import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
-import { recover, sweepHomes } from "../../../streams/recovery/recover.ts";
+import { recover, sweepOrphans } from "../../../streams/recovery/recover.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { observeDatabase } from "../../db/connection/observed_database.ts";
 import { askRefund, loseRedis } from "../../settled_workflow.ts";
@@ -226,7 +226,7 @@ Deno.test("where its provider is not configured, the money of a short order wait
     // It is nobody's lost work: a person has it.
     await flow.rows("update payments set updated_at = updated_at - interval 1 hour");
     await flow.rows("update order_events set created_at = created_at - interval 1 hour");
-    const swept = await sweepHomes(flow, { olderThanSeconds: 60 });
+    const swept = await sweepOrphans(flow, { olderThanSeconds: 60 });
     assert.equal(swept.reversals, 0);
     await loseRedis(flow);
     await recover(flow);
@@ -261,7 +261,7 @@ Deno.test("the sweep gives money of the source back whose message was lost after
     await flow.drain();
     assert.deepEqual(refunds, []);
     await flow.rows("update order_events set created_at = created_at - interval 1 hour");
-    await sweepHomes(flow, { olderThanSeconds: 60 });
+    await sweepOrphans(flow, { olderThanSeconds: 60 });
     await flow.drain();
     assert.equal(refunds.length, 1);
     await assertConsistent(flow);

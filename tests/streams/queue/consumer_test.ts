@@ -12,7 +12,7 @@ import { publish } from "../../../streams/workflow/publish.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { reclaim } from "../../../streams/queue/claim.ts";
 import { beat } from "../../../streams/queue/heartbeat.ts";
-import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { anOrder, openWorkflow, withWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent, makeDue, orphan, pendingOf } from "../consistent.ts";
 
 const nothing = { handled: 0, retried: 0, dead: 0, delayed: 0 };
@@ -66,15 +66,6 @@ async function dueInMs(flow: Workflow, id: string): Promise<number> {
   return Number(score) - Number(seconds) * 1_000 - Number(micros) / 1_000;
 }
 
-async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
-  const flow = await openWorkflow(name);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
-
 Deno.test("consumeOnce() waits, at the cost of no try, for a row that its server does not know yet", async () => {
   const flow = await openWorkflow("consumer_early", { missingRowMs: 600_000 });
   try {
@@ -95,7 +86,7 @@ Deno.test("consumeOnce() waits, at the cost of no try, for a row that its server
 });
 
 Deno.test("consumeOnce() dead-letters what nobody can understand and handles its 499 neighbours", () =>
-  withFlow("consumer_poison", async (flow) => {
+  withWorkflow("consumer_poison", async (flow) => {
     const ids = await addMany(flow, 497, "neighbour");
     const stream = flow.keys.stream("orders");
     const garbage = ["note", 'é"\u0000\n€', "message", "order.explode 1 é 4"];
@@ -130,7 +121,7 @@ Deno.test("consumeOnce() dead-letters what nobody can understand and handles its
   }));
 
 Deno.test("consumeOnce() halves a failing batch until the culprit stands alone", () =>
-  withFlow("consumer_halving", async (flow) => {
+  withWorkflow("consumer_halving", async (flow) => {
     const ids = await addMany(flow, 300, "sku");
     const culprit = ids[137]!;
     const share = failing(culprit, new Error("it explodes"));
@@ -169,7 +160,7 @@ Deno.test("consumeOnce() halves a failing batch until the culprit stands alone",
   }));
 
 Deno.test("consumeOnce() forgets the errors of a message that succeeds after all", () =>
-  withFlow("consumer_recovers", async (flow) => {
+  withWorkflow("consumer_recovers", async (flow) => {
     const [id] = await addMany(flow, 1, "sku") as [number];
     const share = failing(id, new Error("not yet"));
     assert.equal((await consumeOnce(flow.consumerOf("orders", { share }))).retried, 1);
@@ -185,7 +176,7 @@ Deno.test("consumeOnce() forgets the errors of a message that succeeds after all
   }));
 
 Deno.test("consumeOnce() counts no try while an engine is away, however long that takes", () =>
-  withFlow("consumer_outage", async (flow) => {
+  withWorkflow("consumer_outage", async (flow) => {
     const ids = await addMany(flow, 20, "sku");
     const outages: unknown[] = [
       Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }),
@@ -222,7 +213,7 @@ Deno.test("consumeOnce() counts no try while an engine is away, however long tha
   }));
 
 Deno.test("consumeOnce() reclaims what a dead consumer held, and nothing before", () =>
-  withFlow("consumer_takeover", async (flow) => {
+  withWorkflow("consumer_takeover", async (flow) => {
     const ids = await addMany(flow, 30, "sku");
     const stream = flow.keys.stream("orders");
     await flow.redis.xreadgroup("GROUP", "orders", "dead", "COUNT", 30, "STREAMS", stream, ">");
@@ -241,7 +232,7 @@ Deno.test("consumeOnce() reclaims what a dead consumer held, and nothing before"
   }));
 
 Deno.test("consumeOnce() tries a message that outlives its consumers alone, then dead-letters it", () =>
-  withFlow("consumer_killer", async (flow) => {
+  withWorkflow("consumer_killer", async (flow) => {
     const ids = await addMany(flow, 10, "sku");
     const killer = ids[4]!;
     const stream = flow.keys.stream("orders");
@@ -312,7 +303,7 @@ Deno.test("consumeOnce() tries a message that outlives its consumers alone, then
   }));
 
 Deno.test("reclaim() goes on where its last look ended, past thousands that are delayed", () =>
-  withFlow("consumer_scan", async (flow) => {
+  withWorkflow("consumer_scan", async (flow) => {
     const stream = flow.keys.stream("orders");
     await publish(flow, Array.from({ length: 250 }, (_, n) => reserve(n + 1)));
     await flow.redis.xreadgroup("GROUP", "orders", "dead", "COUNT", 250, "STREAMS", stream, ">");
@@ -338,7 +329,7 @@ Deno.test("reclaim() goes on where its last look ended, past thousands that are 
   }));
 
 Deno.test("heartbeat keeps what is one's own and never takes a message back", () =>
-  withFlow("consumer_heartbeat", async (flow) => {
+  withWorkflow("consumer_heartbeat", async (flow) => {
     await addMany(flow, 3, "sku");
     const stream = flow.keys.stream("orders");
     await flow.redis.xreadgroup("GROUP", "orders", "slow", "COUNT", 3, "STREAMS", stream, ">");
@@ -360,7 +351,7 @@ Deno.test("heartbeat keeps what is one's own and never takes a message back", ()
   }));
 
 Deno.test("consumeOnce() leaves to its new owner what was reclaimed while it worked", () =>
-  withFlow("consumer_lost", async (flow) => {
+  withWorkflow("consumer_lost", async (flow) => {
     const ids = await addMany(flow, 2, "sku");
     const heir = flow.consumerOf("orders", {}, "heir");
     let heirTurn;
@@ -395,7 +386,7 @@ Deno.test("consumeOnce() leaves to its new owner what was reclaimed while it wor
   }));
 
 Deno.test("consumeOnce() keeps what can't be dead-lettered and handles the neighbours", () =>
-  withFlow("consumer_unburied", async (flow) => {
+  withWorkflow("consumer_unburied", async (flow) => {
     const ids = await addMany(flow, 5, "sku");
     await flow.redis.xadd(flow.keys.stream("orders"), "*", "message", "order.explode");
     await flow.rows("rename table dead_letters to dead_letters_away");
@@ -409,7 +400,7 @@ Deno.test("consumeOnce() keeps what can't be dead-lettered and handles the neigh
   }));
 
 Deno.test("buried twice, because the dead-lettering was not acknowledged, is one dead letter", () =>
-  withFlow("consumer_buried_twice", async (flow) => {
+  withWorkflow("consumer_buried_twice", async (flow) => {
     const fields = ["message", "order.explode"];
     const stream = flow.keys.stream("orders");
     const id = await flow.redis.xadd(stream, "*", ...fields) as string;
@@ -422,7 +413,7 @@ Deno.test("buried twice, because the dead-lettering was not acknowledged, is one
   }));
 
 Deno.test("consume() makes a lost group anew and reads the stream from its beginning", () =>
-  withFlow("consumer_lost_group", async (flow) => {
+  withWorkflow("consumer_lost_group", async (flow) => {
     const ids = await addMany(flow, 3, "sku");
     const keys = await flow.redis.keys(`${flow.keys.prefix}*`);
     await flow.redis.del(...keys);
@@ -460,7 +451,7 @@ Deno.test("consume() makes a lost group anew and reads the stream from its begin
   }));
 
 Deno.test("consume() ends with its batch when it is stopped, and takes its name along", () =>
-  withFlow("consumer_stop", async (flow) => {
+  withWorkflow("consumer_stop", async (flow) => {
     const ids = await addMany(flow, 20, "sku");
     const stop = new AbortController();
     const consumer = flow.consumerOf(
@@ -494,7 +485,7 @@ Deno.test("consume() ends with its batch when it is stopped, and takes its name 
   }));
 
 Deno.test("releaseInHand() lets others claim at once what is in hand, without counting the delivery", () =>
-  withFlow("consumer_give_back", async (flow) => {
+  withWorkflow("consumer_give_back", async (flow) => {
     const ids = await addMany(flow, 4, "sku");
     const heir = flow.consumerOf("orders", {}, "heir");
     const share = watching(async () => {
@@ -513,7 +504,7 @@ Deno.test("releaseInHand() lets others claim at once what is in hand, without co
   }));
 
 Deno.test("consumeOnce() takes no more than its batch, whatever waits", () =>
-  withFlow("consumer_batch", async (flow) => {
+  withWorkflow("consumer_batch", async (flow) => {
     await addMany(flow, 12, "sku");
     const consumer = flow.consumerOf("orders", { batchSize: 5 });
     const sizes = [];
@@ -524,7 +515,7 @@ Deno.test("consumeOnce() takes no more than its batch, whatever waits", () =>
   }));
 
 Deno.test("consumeOnce() of one that helps takes work only while the helped one's batches are full", () =>
-  withFlow("consumer_helper", async (flow) => {
+  withWorkflow("consumer_helper", async (flow) => {
     const ids = await addMany(flow, 7, "shared");
     const first = flow.consumerOf("orders", { batchSize: 3 });
     const helper = flow.consumerOf("orders", { batchSize: 3, helps: first }, helperOf("test"));
@@ -543,7 +534,7 @@ Deno.test("consumeOnce() of one that helps takes work only while the helped one'
   }));
 
 Deno.test("consumeOnce() calls for no help where another process serves the group", () =>
-  withFlow("consumer_helper_others", async (flow) => {
+  withWorkflow("consumer_helper_others", async (flow) => {
     await addMany(flow, 9, "shared");
     const first = flow.consumerOf("orders", { batchSize: 3 });
     const helper = flow.consumerOf("orders", { batchSize: 3, helps: first }, helperOf("test"));
@@ -560,7 +551,7 @@ Deno.test("consumeOnce() calls for no help where another process serves the grou
   }));
 
 Deno.test("consume() ends while one waits that helps nobody any more", () =>
-  withFlow("consumer_helper_ends", async (flow) => {
+  withWorkflow("consumer_helper_ends", async (flow) => {
     const stop = new AbortController();
     const first = flow.consumerOf("orders");
     const helper = flow.consumerOf("orders", { helps: first }, helperOf("test"));
@@ -573,7 +564,7 @@ Deno.test("consume() ends while one waits that helps nobody any more", () =>
   }));
 
 Deno.test("consume() forgets the starts of consumers that are gone, and of none that helps", () =>
-  withFlow("consumer_starts", async (flow) => {
+  withWorkflow("consumer_starts", async (flow) => {
     const starts = flow.keys.consumerStarts("orders");
     const since = "2026-01-01T00:00:00.000Z";
     await flow.redis.hset(starts, { gone: since, living: since, [helperOf("living")]: since });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { cancelOrder } from "../../../services/cancel_order.ts";
 import { decideRefundByHand } from "../../../services/refund_by_hand.ts";
+import { editAndPublish } from "../../../services/edit_order.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import { retryAndPublish } from "../../../services/retry_orders.ts";
 import { stockArrived } from "../../../services/stock_arrived.ts";
@@ -85,6 +86,17 @@ async function productOf(flow: Workflow, run: number): Promise<number> {
 
 async function turns(flow: Workflow, ...groups: Group[]): Promise<void> {
   for (const group of groups) await flow.turn(group);
+}
+
+/** An order whose first charge is about to be answered, and which costs twice as much by now. */
+async function editedOrder(flow: Workflow, run: number): Promise<number> {
+  const order = (qty: number) => anOrder(`${run} edited`, [{ sku: "even", qty }]);
+  const [taken] = await flow.add([order(1)], 10_000);
+  const id = taken!.orderId!;
+  await turns(flow, "orders", "payments");
+  const deps = { ...flow, config: { initialStock: 0, unknownSku: "create" as const } };
+  await editAndPublish(deps, id, order(2), { actor: "test" });
+  return id;
 }
 
 const about = (
@@ -202,6 +214,29 @@ const scenarios: Scenario[] = [
     },
     answersLater: true,
     statuses: ["CANCELLED"],
+  },
+  {
+    name: "settling what an edit superseded",
+    group: "payments",
+    prepare: async (flow, run) => {
+      const id = await editedOrder(flow, run);
+      await makeDue(flow);
+      return [id];
+    },
+    answersLater: true,
+    statuses: ["PAID"],
+  },
+  {
+    name: "giving back what an edit superseded",
+    group: "refunds",
+    prepare: async (flow, run) => {
+      const id = await editedOrder(flow, run);
+      await makeDue(flow);
+      await turns(flow, "payments");
+      return [id];
+    },
+    answersLater: true,
+    statuses: ["PAID"],
   },
   {
     name: "telling",

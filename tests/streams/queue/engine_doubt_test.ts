@@ -12,21 +12,12 @@ import {
 import type { Delivery, Handler } from "../../../streams/workflow/handler.ts";
 import { store } from "../../../streams/workflow/store.ts";
 import { shareOut } from "./share_out.ts";
-import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent, makeDue } from "../consistent.ts";
 
 /** A number that no list knows. */
 const unknownFault = () =>
   Object.assign(new Error("Something new"), { errno: 9999, sqlState: "HY000", code: "ER_NEW" });
-
-async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
-  const flow = await openWorkflow(name);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
 
 async function addMany(flow: Workflow, count: number, name: string): Promise<number[]> {
   const orders = Array.from(
@@ -52,7 +43,7 @@ const letters = async (flow: Workflow) =>
   Number((await flow.rows("select count(*) as letters from dead_letters"))[0]!.letters);
 
 Deno.test("no message loses a try while the database says something that no list knows", () =>
-  withFlow("doubt_sick", async (flow) => {
+  withWorkflow("doubt_sick", async (flow) => {
     await addMany(flow, 300, "sku");
     let asked = 0;
     const refuse = () => {
@@ -91,7 +82,7 @@ Deno.test("no message loses a try while the database says something that no list
   }));
 
 Deno.test("where all fail alike, and those of the next batch too, it costs no more tries", () =>
-  withFlow("doubt_alike", async (flow) => {
+  withWorkflow("doubt_alike", async (flow) => {
     await addMany(flow, 40, "sku");
     let sick = true;
     const share = watching(() => {
@@ -117,7 +108,7 @@ Deno.test("where all fail alike, and those of the next batch too, it costs no mo
   }));
 
 Deno.test("messages that are bad for their own reason end as dead letters all the same", () =>
-  withFlow("doubt_poison", async (flow) => {
+  withWorkflow("doubt_poison", async (flow) => {
     const bad = new Set(await addMany(flow, 5, "bad"));
     const share = watching((batch) => {
       if (batch.some(({ message }) => bad.has(orderIdOf(message)!))) throw unknownFault();
@@ -138,7 +129,7 @@ Deno.test("messages that are bad for their own reason end as dead letters all th
   }));
 
 Deno.test("before a message is dead-lettered it is tried once more", () =>
-  withFlow("doubt_last_try", async (flow) => {
+  withWorkflow("doubt_last_try", async (flow) => {
     await addMany(flow, 1, "sku");
     let calls = 0;
     const share = watching(() => {

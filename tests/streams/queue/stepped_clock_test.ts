@@ -11,22 +11,9 @@ import { simulatedGateway } from "../../../streams/payments/gateway.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { countRequest } from "../../../streams/redis/rate_limit.ts";
-import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../../workflow.ts";
+import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
 
 const stepMs = 7_200_000;
-
-async function withFlow(
-  name: string,
-  work: (flow: Workflow) => Promise<void>,
-  options: WorkflowOptions = {},
-): Promise<void> {
-  const flow = await openWorkflow(name, options);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
 
 /** Moves every score of a sorted set ahead. */
 async function stepAhead({ redis }: Workflow, key: string): Promise<number> {
@@ -46,7 +33,7 @@ async function dueInMs({ redis }: Workflow, key: string): Promise<number> {
 const answersIn = (delayMs: number) => ({ gateway: simulatedGateway({ delayMs }) });
 
 Deno.test("a scheduled answer of a stepped clock is brought back to the longest delay", () =>
-  withFlow("step_scheduled", async (flow) => {
+  withWorkflow("step_scheduled", async (flow) => {
     const [taken] = await flow.add([anOrder("A", [{ sku: "x", qty: 2 }])]);
     await flow.turn("orders");
     await flow.turn("payments");
@@ -63,7 +50,7 @@ Deno.test("a scheduled answer of a stepped clock is brought back to the longest 
   }, answersIn(60_000)));
 
 Deno.test("the same message scheduled again is brought nearer and never farther", () =>
-  withFlow("step_again", async (flow) => {
+  withWorkflow("step_again", async (flow) => {
     const scheduled = flow.keys.scheduled("payments");
     const schedule = (delayMs: number) =>
       publish(flow, [{
@@ -80,7 +67,7 @@ Deno.test("the same message scheduled again is brought nearer and never farther"
   }));
 
 Deno.test("a delayed message of a stepped clock is brought back to the longest wait", () =>
-  withFlow("step_parked", async (flow) => {
+  withWorkflow("step_parked", async (flow) => {
     await flow.add([anOrder("A", [{ sku: "x", qty: 2 }])]);
     const share: ConsumerOptions["share"] = (deliveries) => [{
       deliveries: [...deliveries],
@@ -95,7 +82,7 @@ Deno.test("a delayed message of a stepped clock is brought back to the longest w
   }));
 
 Deno.test("signs of life of a stepped clock count for nobody", () =>
-  withFlow("step_alive", async (flow) => {
+  withWorkflow("step_alive", async (flow) => {
     const alive = flow.keys.alive("orders");
     const [seconds] = await flow.redis.time() as [number, number];
     await flow.redis.zadd(alive, Number(seconds) * 1_000 + stepMs, "crashed");
@@ -109,7 +96,7 @@ Deno.test("signs of life of a stepped clock count for nobody", () =>
   }));
 
 Deno.test("what a stepped clock handed to a consumer that crashed is reclaimed", () =>
-  withFlow("step_pending", async (flow) => {
+  withWorkflow("step_pending", async (flow) => {
     const [taken] = await flow.add([anOrder("A", [{ sku: "x", qty: 2 }])]);
     const stream = flow.keys.stream("orders");
     await flow.redis.xreadgroup("GROUP", "orders", "crashed", "COUNT", 1, "STREAMS", stream, ">");
@@ -137,7 +124,7 @@ Deno.test("what a stepped clock handed to a consumer that crashed is reclaimed",
   }));
 
 Deno.test("countRequest() locks nobody out for as long as a clock was ahead", () =>
-  withFlow("step_rate", async (flow) => {
+  withWorkflow("step_rate", async (flow) => {
     const key = `${flow.keys.rateLimit}shop`;
     for (let n = 0; n < 3; n++) await countRequest(flow, "shop", 3);
     const later = String(Number(await flow.redis.get(key)) + stepMs * 1_000);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { OrderMessage } from "../../../domain/messages/messages.ts";
-import { keepBooks, type KeptBooks } from "../../../tools/chaos/harness/older_database.ts";
+import { keepDatabase, type KeptDatabase } from "../../../tools/chaos/harness/older_database.ts";
 import { addOrderEvents } from "../../../db/orders/events.ts";
 import { readLatestLoss } from "../../../db/recovery/database_marks.ts";
 import { listDeadLetters } from "../../../db/dead_letters/dead_letters.ts";
@@ -27,11 +27,11 @@ import {
 import { anOrder } from "../../workflow.ts";
 
 /** Recovered once, so that Redis is complete, with a mark of how far the books are. */
-async function marked(flow: SettledWorkflow): Promise<KeptBooks> {
+async function marked(flow: SettledWorkflow): Promise<KeptDatabase> {
   await ensureRecovered(flow);
   await databaseNoter(flow)();
   assert.equal(await lookAtDatabase(flow, flow.db), null);
-  return await keepBooks(flow.test.databaseUrl);
+  return await keepDatabase(flow.test.databaseUrl);
 }
 
 const item = [{ sku: "a", qty: 1 }];

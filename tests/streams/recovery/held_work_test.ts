@@ -4,18 +4,9 @@ import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { entryOf, type OrderMessage } from "../../../domain/messages/messages.ts";
 import { findHeldWork, parseFields } from "../../../streams/recovery/held_work.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
-import { openWorkflow, type Workflow } from "../../workflow.ts";
+import { withWorkflow, type Workflow } from "../../workflow.ts";
 
 const limits = { orderId: 1_000_000, refundId: 1_000_000 };
-
-async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
-  const flow = await openWorkflow(name);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
 
 function about(
   type: "order.reserve" | "payment.charge" | "notify.order",
@@ -61,7 +52,7 @@ function hooked(
 }
 
 Deno.test("findHeldWork() tells which message serves which need", () =>
-  withFlow("held_needs", async (flow) => {
+  withWorkflow("held_needs", async (flow) => {
     await publish(flow, [
       { message: about("order.reserve", 1) },
       { message: about("payment.charge", 2) },
@@ -91,7 +82,7 @@ Deno.test("findHeldWork() tells which message serves which need", () =>
   }));
 
 Deno.test("findHeldWork() passes over what is no message and what is beyond the limits", () =>
-  withFlow("held_garbage", async (flow) => {
+  withWorkflow("held_garbage", async (flow) => {
     const stream = flow.keys.stream("orders");
     await flow.redis.xadd(stream, "*", "message", "order.reserve -1 1 EUR");
     await flow.redis.xadd(stream, "*", "hello", "world");
@@ -107,7 +98,7 @@ Deno.test("findHeldWork() passes over what is no message and what is beyond the 
   }));
 
 Deno.test("findHeldWork() reads streams and schedules of any length", () =>
-  withFlow("held_long", async (flow) => {
+  withWorkflow("held_long", async (flow) => {
     const ids = Array.from({ length: 4_500 }, (_, index) => index * 37 + 1);
     await publish(flow, ids.map((id) => ({ message: about("order.reserve", id) })));
     await publish(
@@ -120,7 +111,7 @@ Deno.test("findHeldWork() reads streams and schedules of any length", () =>
   }));
 
 Deno.test("findHeldWork() finds a charge that becomes a scheduled answer and then an entry meanwhile", () =>
-  withFlow("held_moving", async (flow) => {
+  withWorkflow("held_moving", async (flow) => {
     const stream = flow.keys.stream("payments");
     // Before its stream is read, the charge turns into an answer in the schedule; before the schedule is
     // read, that turns into an entry at the stream's end, which had been read by then.
@@ -140,7 +131,7 @@ Deno.test("findHeldWork() finds a charge that becomes a scheduled answer and the
   }));
 
 Deno.test("findHeldWork() finds a message that is dead-lettered meanwhile, and a letter that is retried", () =>
-  withFlow("held_buried", async (flow) => {
+  withWorkflow("held_buried", async (flow) => {
     const stream = flow.keys.stream("orders");
     await publish(flow, [{ message: about("order.reserve", 1) }]);
     await bury(flow, about("order.reserve", 2), "2-1");

@@ -4,7 +4,7 @@ import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { entryOf, type Group, groups, messageOfEntry } from "../../../domain/messages/messages.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
-import { ensureRecovered, recover, sweepHomes } from "../../../streams/recovery/recover.ts";
+import { ensureRecovered, recover, sweepOrphans } from "../../../streams/recovery/recover.ts";
 import { nothingRepublished } from "../../../streams/recovery/republish.ts";
 import {
   askRefund,
@@ -281,7 +281,7 @@ Deno.test("ensureRecovered() ends at a stop, waiting or working, and leaves the 
   }
 });
 
-Deno.test("sweepHomes() republishes old work that nothing holds and leaves young work alone", () =>
+Deno.test("sweepOrphans() republishes old work that nothing holds and leaves young work alone", () =>
   withSettled("sweep_homes", async (flow) => {
     const [old, young, held] = (await flow.add(
       ["old", "young", "held"].map((id) => anOrder(id, [{ sku: "a", qty: 1 }])),
@@ -298,7 +298,7 @@ Deno.test("sweepHomes() republishes old work that nothing holds and leaves young
     await age("orders", old!);
     await age("orders", held!);
     await age("refunds", refund.refundId);
-    assert.deepEqual(await sweepHomes(flow, { olderThanSeconds: 60 }), {
+    assert.deepEqual(await sweepOrphans(flow, { olderThanSeconds: 60 }), {
       ...none,
       orders: 1,
       refunds: 1,
@@ -307,13 +307,13 @@ Deno.test("sweepHomes() republishes old work that nothing holds and leaves young
       `order.reserve ${held} 100 EUR`,
       `order.reserve ${old} 100 EUR`,
     ]);
-    assert.deepEqual(await sweepHomes(flow, { olderThanSeconds: 60 }), none);
+    assert.deepEqual(await sweepOrphans(flow, { olderThanSeconds: 60 }), none);
     await flow.drain();
     assert.equal((await flow.order(young!)).status, "PENDING");
     assert.equal((await flow.order(old!)).status, "PAID");
   }));
 
-Deno.test("sweepHomes() leaves dead letters to people", () =>
+Deno.test("sweepOrphans() leaves dead letters to people", () =>
   withSettled("sweep_dead", async (flow) => {
     const [order] = await flow.add([anOrder("dead", [{ sku: "a", qty: 1 }])]);
     const stream = flow.keys.stream("orders");
@@ -334,22 +334,22 @@ Deno.test("sweepHomes() leaves dead letters to people", () =>
       attempts: 5,
       firstSeenMs: 0,
     }]);
-    assert.deepEqual(await sweepHomes(flow, { olderThanSeconds: 60 }), none);
+    assert.deepEqual(await sweepOrphans(flow, { olderThanSeconds: 60 }), none);
   }));
 
-Deno.test("sweepHomes() tells of a cancelled order whose message was lost, once", () =>
+Deno.test("sweepOrphans() tells of a cancelled order whose message was lost, once", () =>
   withSettled("sweep_cancelled", async (flow) => {
     const [order] = await flow.add([anOrder("cancelled", [{ sku: "a", qty: 1 }])]);
     const orderId = order!.orderId!;
     await cancelOrder(flow.db, orderId, "test");
     await flow.redis.del(flow.keys.stream("orders"));
-    assert.deepEqual(await sweepHomes(flow, { olderThanSeconds: 60 }), none);
+    assert.deepEqual(await sweepOrphans(flow, { olderThanSeconds: 60 }), none);
     await flow.rows(
       "update order_events set created_at = current_timestamp(6) - interval 90 second",
     );
-    assert.deepEqual(await sweepHomes(flow, { olderThanSeconds: 60 }), { ...none, notices: 1 });
+    assert.deepEqual(await sweepOrphans(flow, { olderThanSeconds: 60 }), { ...none, notices: 1 });
     assert.deepEqual(await messagesOf(flow, "notifications"), [`notify.order ${orderId} 100 EUR`]);
-    assert.deepEqual(await sweepHomes(flow, { olderThanSeconds: 60 }), none);
+    assert.deepEqual(await sweepOrphans(flow, { olderThanSeconds: 60 }), none);
     await recover(flow);
     await flow.drain();
     assert.equal((await verifyNow(flow)).ok, true);

@@ -9,7 +9,7 @@ import {
   readVerificationFailures,
   verifyAndRepair,
 } from "../../../streams/verification/verify_regularly.ts";
-import { sweepHomes } from "../../../streams/recovery/recover.ts";
+import { sweepOrphans } from "../../../streams/recovery/recover.ts";
 import {
   dumpFigures,
   type SettledWorkflow,
@@ -158,7 +158,7 @@ Deno.test("a notification that became a dead letter is drift for people, and rep
       ]);
       assert.equal(await repair(flow, report, () => verifyNow(flow)), "nothing");
     }
-    await sweepHomes(flow, { olderThanSeconds: 0 });
+    await sweepOrphans(flow, { olderThanSeconds: 0 });
     assert.equal(await redis.xlen(keys.stream("notifications")), 0);
     assert.deepEqual(await dumpFigures(flow), figures, "nothing was counted anew");
 

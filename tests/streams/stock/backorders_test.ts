@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
 import { stockArrived } from "../../../services/stock_arrived.ts";
-import { recover, sweepHomes } from "../../../streams/recovery/recover.ts";
+import { recover, sweepOrphans } from "../../../streams/recovery/recover.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../../workflow.ts";
 import { assertConsistent, messagesOf } from "../consistent.ts";
@@ -85,7 +85,7 @@ Deno.test("an order that runs short waits, is nobody's lost work, and is taken u
     assert.deepEqual(await messagesOf(flow), []);
     await assertConsistent(flow);
     await flow.rows("update orders set updated_at = '2025-01-01'");
-    await sweepHomes(flow, { olderThanSeconds: 60 });
+    await sweepOrphans(flow, { olderThanSeconds: 60 });
     assert.deepEqual((await messagesOf(flow)).map(({ type }) => type), ["stock.arrived"]);
     await flow.drain();
 
@@ -192,7 +192,7 @@ Deno.test("units that nobody was told of are found by the sweep and by a recover
     ]);
     await flow.drain();
     await receive(flow, { a: 1 }, false);
-    await sweepHomes(flow, { olderThanSeconds: 60 });
+    await sweepOrphans(flow, { olderThanSeconds: 60 });
     await flow.drain();
     assert.deepEqual(await statuses(flow, ids), ["PAID", "PENDING waiting"]);
     await receive(flow, { a: 1 }, false);

@@ -37,7 +37,7 @@ const waitMs = 50;
 export function feed(stage: Stage, options: { backlog: number; from?: number }): Feed {
   const brought: IncomingOrder[] = [];
   let number = options.from ?? 0;
-  // A part that was not confirmed is brought again, or nobody could say what the books should hold.
+  // A part that was not confirmed is brought again, or nobody could say what the database should hold.
   let part: IncomingOrder[] = [];
   const stop = stage.repeat(async () => {
     const sample = await sampleOrders();
@@ -54,7 +54,7 @@ export function feed(stage: Stage, options: { backlog: number; from?: number }):
     orders: brought,
     stop: async () => {
       await stop();
-      await until("the last orders are in the books", bringMs, async () => {
+      await until("the last orders are in the database", bringMs, async () => {
         if (part.length > 0 && !await tryTake(stage, part)) return "an engine is away";
         return true;
       });
@@ -99,7 +99,7 @@ async function tryTake(stage: Stage, orders: readonly IncomingOrder[]): Promise<
   }
 }
 
-/** Into the books and onto the stream, as an import does it. */
+/** Into the database and onto the stream, as an import does it. */
 export async function take(stage: Stage, orders: readonly IncomingOrder[]): Promise<void> {
   const taken = await book(stage, orders);
   const pending = taken.filter(({ status }) => status === "PENDING");
@@ -112,7 +112,7 @@ export async function take(stage: Stage, orders: readonly IncomingOrder[]): Prom
   );
 }
 
-/** Into the books and onto no stream. */
+/** Into the database and onto no stream. */
 export async function book(
   stage: Stage,
   orders: readonly IncomingOrder[],

@@ -9,7 +9,7 @@ import mysql from "mysql2/promise";
 import { connectionOptions } from "../../../db/connection/connection.ts";
 
 /** What a database held at one moment. */
-export interface KeptBooks {
+export interface KeptDatabase {
   /**
    * Puts it back. Nobody sees anything half done: other connections are cut in the middle, unless `cut` is false,
    * and what they ask meanwhile waits.
@@ -27,7 +27,7 @@ interface KeptTable {
 }
 
 /** Reads all tables at one moment, however busy the database is. */
-export async function keepBooks(databaseUrl: string): Promise<KeptBooks> {
+export async function keepDatabase(databaseUrl: string): Promise<KeptDatabase> {
   const connection = await connect(databaseUrl);
   const tables: KeptTable[] = [];
   try {

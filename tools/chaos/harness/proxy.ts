@@ -57,7 +57,7 @@ interface Link {
 }
 
 /** What happens to what passes; the relay's owner changes it, and the pumps read it. */
-interface Faults {
+interface RelayFaults {
   /** Resolved unless everything is frozen. */
   gate: Promise<void>;
   openGate: () => void;
@@ -71,7 +71,7 @@ interface Faults {
   held: number;
 }
 
-function noFaults(): Faults {
+function noFaults(): RelayFaults {
   return {
     gate: Promise.resolve(),
     openGate: () => {},
@@ -148,7 +148,7 @@ export function startProxy(targetPort: number): Proxy {
   };
 }
 
-function freeze(faults: Faults): void {
+function freeze(faults: RelayFaults): void {
   faults.gate = new Promise((resolve) => faults.openGate = resolve);
 }
 
@@ -156,7 +156,7 @@ async function connect(
   client: Deno.Conn,
   port: number,
   links: Set<Link>,
-  faults: Faults,
+  faults: RelayFaults,
 ): Promise<void> {
   try {
     const engine = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -194,7 +194,7 @@ function closeLink(link: Link, links: Set<Link>): void {
 async function pump(
   link: Link,
   direction: "to_engine" | "to_client",
-  faults: Faults,
+  faults: RelayFaults,
   close: () => void,
 ): Promise<void> {
   const [from, to] = direction === "to_engine"
@@ -229,7 +229,7 @@ async function pump(
 }
 
 /** Notes whether what is sent is the commit whose answer is to be lost. */
-function chooseLoss(link: Link, bytes: Uint8Array, faults: Faults): void {
+function chooseLoss(link: Link, bytes: Uint8Array, faults: RelayFaults): void {
   if (faults.toLose === 0) return;
   link.chosen ||= latin1.decode(bytes).includes(faults.loseAfter);
   if (!hasCommit(bytes)) return;

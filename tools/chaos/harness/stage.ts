@@ -1,5 +1,5 @@
 /**
- * What a scenario plays on: a real database and a real Redis of its own, empty books, and processes of
+ * What a scenario plays on: a real database and a real Redis of its own, empty tables, and processes of
  * the product.
  *
  * @module
@@ -12,7 +12,7 @@ import { kpiDayIn } from "../../../domain/kpi/kpi.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import type { DatabaseEngine } from "../../engines/database.ts";
 import { type RedisEngine, startRedis } from "../../engines/redis.ts";
-import type { ConsumersDeps } from "../../../streams/run_consumers.ts";
+import type { ProcessDeps } from "../../../streams/workflow/process_deps.ts";
 import { type Keys, keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis, type RedisClient } from "../../../streams/redis/redis.ts";
 import { type Ended, type Process, startTask, type TaskOptions } from "./process.ts";
@@ -245,7 +245,7 @@ function openTasks(
 }
 
 /** The stage as the parts of the product that are called in this process want it. */
-export function productDeps({ db, client, keys }: Stage): Omit<ConsumersDeps, "config"> {
+export function productDeps({ db, client, keys }: Stage): Omit<ProcessDeps, "config"> {
   return {
     db,
     redis: client,

@@ -13,7 +13,7 @@ import type { Process } from "./process.ts";
 import type { Stage } from "./stage.ts";
 import { until } from "./until.ts";
 
-/** What the books should hold. */
+/** What the database should hold. */
 export interface Expected {
   /** Every order that was brought, all with stock to spare. */
   orders: readonly IncomingOrder[];
@@ -48,7 +48,7 @@ export async function settled(stage: Stage, withinMs = settleMs): Promise<number
 
 /**
  * Proves the end of a scenario, with consumers still running: everything is finished within a bound; the
- * consumers stop in order; `verify` finds no drift; and the books hold exactly the orders that were
+ * consumers stop in order; `verify` finds no drift; and the database holds exactly the orders that were
  * brought, each as its total demands, and the day's revenue in Redis is the sum of those that were paid.
  */
 export async function verifyNow(
@@ -64,7 +64,7 @@ export async function verifyNow(
 
   const { orders, deadLetters = 0, refundedCents = 0 } = expected;
   const paid = orders.filter(willBePaid).length;
-  const [books] = await db.query(`
+  const [sums] = await db.query(`
     select
       (select count(*) from orders) as orders,
       (select count(*) from orders where status = 'PAID') as paid,
@@ -73,9 +73,9 @@ export async function verifyNow(
       (select count(*) from dead_letters where status = 'DEAD') as dead_letters,
       (select count(*) from notification_logs where refund_id is null) as notices`);
   const found = Object.fromEntries(
-    Object.entries(books!).map(([name, value]) => [name, Number(value)]),
+    Object.entries(sums!).map(([name, value]) => [name, Number(value)]),
   );
-  equal("the books", found, {
+  equal("the database", found, {
     orders: orders.length,
     paid,
     declined: orders.length - paid,

@@ -17,7 +17,12 @@ import { giveMoney } from "../../../order_money.ts";
 import { askedKey } from "../../../workflow.ts";
 import { type Api, ask, openApi, orderBodyOf, storeOrder } from "../../api.ts";
 import { providerSecret, signatureOf } from "../payments/callbacks.ts";
-import { arbitraryOf, type Described, type Document, operationsOf } from "./schema_values.ts";
+import {
+  arbitraryOf,
+  type DescribedOperation,
+  type Document,
+  operationsOf,
+} from "./schema_values.ts";
 
 let api: Api;
 let document: Document;
@@ -48,7 +53,7 @@ const operations = () => operationsOf(document);
 
 /** Checks an answer against the document. */
 async function assertDescribed(
-  { method, path, operation }: Described,
+  { method, path, operation }: DescribedOperation,
   response: Response,
   sent: string,
 ): Promise<void> {

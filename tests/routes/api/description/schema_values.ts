@@ -8,7 +8,7 @@ import fc from "fast-check";
 
 type Json = Record<string, unknown>;
 
-/** A JSON schema. */
+/** As much of JSON Schema as the document uses. */
 export interface Schema extends Json {
   type?: string;
   enum?: unknown[];
@@ -45,14 +45,14 @@ export interface Operation {
   security: Record<string, string[]>[];
 }
 
-/** The document. */
+/** As much of OpenAPI as the tests read. */
 export interface Document extends Json {
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Schema> };
 }
 
 /** An operation with the request line that it answers. */
-export interface Described {
+export interface DescribedOperation {
   /** In capitals. */
   method: string;
   /** As in the document, `/orders/{id}`. */
@@ -61,7 +61,7 @@ export interface Described {
 }
 
 /** Every operation of the document. */
-export function operationsOf({ paths }: Document): Described[] {
+export function operationsOf({ paths }: Document): DescribedOperation[] {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       method: method.toUpperCase(),

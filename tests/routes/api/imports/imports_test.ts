@@ -574,3 +574,50 @@ Deno.test("GET /imports lists imports, the latest first", async () => {
   assertProblem(await ask(api, "GET", "/imports/999999999/events"), 404, "not-found");
   assertProblem(await ask(api, "GET", "/imports/999999999/rejects"), 404, "not-found");
 });
+
+Deno.test("POST /imports changes a reserved order with replace=true, by moving what differs", async () => {
+  const name = `reserved-${crypto.randomUUID()}`;
+  const sku = crypto.randomUUID();
+  const row = { external_order_id: name, product_sku: sku, qty: "1" };
+  await endOf((await send(csvOf([row]))).body.id);
+  const { db } = api.deps;
+  await db.run(
+    "update orders set status = 'RESERVED', reserved_time = utc_timestamp(6) where external_order_id = ?",
+    [name],
+  );
+  await db.run("update products set stock_qty = received_qty - 1 where sku = ?", [sku]);
+  const outcomeOf = async (qty: string, query = "") => {
+    const { body: { id } } = await send(csvOf([{ ...row, qty }]), { query });
+    const { body } = await endOf(id);
+    const rejects = query.includes("dry_run")
+      ? ""
+      : await (await api.app.request(`/imports/${id}/rejects`)).text();
+    return { counts: body as Record<string, number>, rejects };
+  };
+  const stock = async () => {
+    const [product] = await db.query("select stock_qty as qty from products where sku = ?", [sku]);
+    return Number(product!.qty);
+  };
+  const left = await stock();
+  const plain = await outcomeOf("3");
+  assert.equal(plain.counts.orders_conflict, 1);
+  assert.match(plain.rejects, /already RESERVED$/m);
+  assert.equal((await outcomeOf("3", "?replace=true&dry_run=true")).counts.orders_updated, 1);
+  assert.equal(await stock(), left);
+  assert.equal((await outcomeOf("3", "?replace=true")).counts.orders_updated, 1);
+  assert.equal(await stock(), left - 2);
+  assert.equal((await outcomeOf("3", "?replace=true")).counts.orders_unchanged, 1);
+  const short = await outcomeOf("999999", "?replace=true");
+  assert.equal(short.counts.orders_conflict, 1);
+  assert.match(
+    short.rejects,
+    /can't be changed \(.* is short: 999996 more are needed, and \d+ are left\)/,
+  );
+  assert.equal(await stock(), left - 2);
+  await db.run(
+    "update orders set status = 'PAID', settled_time = utc_timestamp(6) where external_order_id = ?",
+    [name],
+  );
+  const paid = await outcomeOf("1", "?replace=true");
+  assert.match(paid.rejects, /already PAID$/m);
+});

@@ -1,0 +1,32 @@
+/**
+ * What `start` and `serve` have in common.
+ *
+ * @module
+ */
+
+import { refuseUnknownProviders } from "../streams/payments/gateways.ts";
+import { guardDatabase } from "../streams/recovery/database_guard.ts";
+import { type Context, withContext } from "./context.ts";
+import { refuseDanger } from "./refuse_danger.ts";
+import { untilStopped } from "./signals.ts";
+
+/**
+ * Serves until it is asked to stop, on engines that lose nothing and with the providers that the database knows: it
+ * takes their callbacks, and its pages say what kind of money they show. All of it is looked at before anything is
+ * listened on.
+ *
+ * @returns the exit code
+ * @throws what opening the engines, these looks and `work` throw
+ */
+export async function serveUntilStopped(
+  env: Record<string, string | undefined>,
+  work: (context: Context, signal: AbortSignal) => Promise<void>,
+): Promise<number> {
+  return await withContext(env, async (context) => {
+    await refuseDanger(context);
+    await guardDatabase(context);
+    await refuseUnknownProviders(context);
+    await untilStopped(context, (signal) => work(context, signal));
+    return 0;
+  }, { migrates: true });
+}

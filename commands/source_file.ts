@@ -1,0 +1,63 @@
+/**
+ * Opens the file that a command imports.
+ *
+ * @module
+ */
+
+import { fstatSync } from "node:fs";
+import { messageOf, WorkflowError } from "../domain/errors.ts";
+
+/** A file that is being read. */
+export interface SourceFile {
+  readable: ReadableStream<Uint8Array>;
+  /** Its size, where that is known. */
+  bytes: number | undefined;
+  /** Which file it is, whatever it is called. */
+  identity: { dev: number; ino: number | null };
+}
+
+/** Opens standard input, which may be a file as well. */
+export function openStandardInput(): SourceFile {
+  return { readable: Deno.stdin.readable, bytes: undefined, identity: fstatSync(0) };
+}
+
+/**
+ * Opens a file.
+ *
+ * @param name as it was typed
+ * @throws {WorkflowError} `bad_request` where it can't be read
+ */
+export async function openSourceFile(path: string | URL, name: string): Promise<SourceFile> {
+  try {
+    const file = await Deno.open(path, { read: true });
+    const { isDirectory, isFile, size, dev, ino } = await file.stat();
+    if (isDirectory) {
+      file.close();
+      throw new WorkflowError("bad_request", "it is a folder");
+    }
+    return { readable: file.readable, bytes: isFile ? size : undefined, identity: { dev, ino } };
+  } catch (error) {
+    const reason = error instanceof Deno.errors.NotFound
+      ? "there is no such file"
+      : error instanceof Deno.errors.PermissionDenied
+      ? "it can't be read: permission denied"
+      : messageOf(error);
+    throw new WorkflowError("bad_request", `Cannot import ${name}: ${reason}`);
+  }
+}
+
+/**
+ * Refuses to write to the file that is being read, by whatever name: through links and in other spellings as well.
+ *
+ * @param path to be written
+ * @throws {WorkflowError} `bad_usage` where it is the source
+ */
+export async function refuseOverwriting(
+  { identity: { dev, ino } }: SourceFile,
+  path: string,
+  option: string,
+): Promise<void> {
+  const there = await Deno.stat(path).catch(() => null);
+  if (there === null || ino === null || there.dev !== dev || there.ino !== ino) return;
+  throw new WorkflowError("bad_usage", `${option} names the file that is imported: name another`);
+}

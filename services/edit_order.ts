@@ -1,0 +1,369 @@
+/**
+ * Changing an order by its source: the one way for the API and for files.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
+import {
+  type Catalog,
+  completeCatalog,
+  emptyCatalog,
+  learnProducts,
+  noteDescriptions,
+  writeDescriptions,
+} from "../db/catalog/catalog.ts";
+import { lockStock, writeStock } from "../db/catalog/products.ts";
+import type { Database, Queryable } from "../db/connection/database.ts";
+import { isDuplicateKey } from "../db/connection/faults.ts";
+import { addOrderEvents, readBringer } from "../db/orders/events.ts";
+import {
+  type KnownOrder,
+  lockKnownOrders,
+  lockProductsShared,
+  type OrderToWrite,
+} from "../db/orders/intake_writes.ts";
+import { findPaidOrders, paymentKey, readOrderTerms } from "../db/orders/order_terms.ts";
+import { replaceContent, restartReservation } from "../db/orders/order_edits.ts";
+import { deleteShortages } from "../db/orders/shortages.ts";
+import { type ChargeFacts, lockOrders, readCharges, readItems } from "../db/orders/orders.ts";
+import { mayOlderRead, readInstallation } from "../db/payments/installation.ts";
+import { readDisputes } from "../db/payments/payment_disputes.ts";
+import { insertSupersededCharge } from "../db/payments/superseded_charges.ts";
+import { unknownSkuFault } from "../domain/catalog/unknown_sku.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import type { Message } from "../domain/messages/messages.ts";
+import { namedAmount } from "../domain/money.ts";
+import { foreignFault, type OnlyOf } from "../domain/order/bringer.ts";
+import { orderContentHash } from "../domain/order/content_hash.ts";
+import {
+  decideEdit,
+  type EditDecision,
+  moveUnits,
+  refusalText,
+  type Shortfall,
+  unitDifferences,
+} from "../domain/order/edit.ts";
+import { contentOf, type IncomingOrder, orderTotalOf } from "../domain/order/incoming_order.ts";
+import type { ItemNeed, OrderStatus } from "../domain/order/order.ts";
+import { orderTag } from "../domain/order/order_tag.ts";
+import { sumNeeds } from "../domain/order/reserve.ts";
+import type { PaidAtSource } from "../domain/order/source_payment.ts";
+import { chargeKeyOf, furtherKeyOf } from "../domain/payment/payment_key.ts";
+import { stockArrivedMessages } from "../streams/stock/stock_arrived.ts";
+import { leaveQueues } from "../streams/stock/stock_queue.ts";
+import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
+
+/** What editing works with. */
+export type EditDeps = ServiceDeps & { config: Pick<Config, "initialStock" | "unknownSku"> };
+
+/** Tells by its tag whether a version of an order is one that the sender of an edit has seen. */
+export type IsExpected = (tag: string) => boolean;
+
+/** What belongs to an edit. */
+export interface EditOptions {
+  /** Who edits, for the timeline. */
+  actor: string;
+  /** Only an order that this one has brought. */
+  only?: OnlyOf;
+  /** Only these versions; without it any. */
+  isExpected?: IsExpected;
+  /** Tell what would become of it and change nothing. */
+  dryRun?: boolean;
+}
+
+/** What became of an edit. */
+export interface EditedOrder {
+  /** False where the order said the same before. */
+  changed: boolean;
+  /** Where it stands. */
+  status: OrderStatus;
+}
+
+/**
+ * Changes an order that is not settled to what its source says now, and publishes what follows.
+ *
+ * One transaction under the order's lock: a `RESERVED` order stays so, with the units by which it differs taken or given
+ * back. Where something else is to be paid it is charged anew under another key, and what comes of the charge so far,
+ * be it asked for, on its way or answered already, goes back: see `settle.ts`. A crash leaves the order as it was or
+ * edited; what no stream holds then, the sweep publishes. Customers and products that were not known are created before.
+ *
+ * @param order all of it as it is to be
+ * @throws {WorkflowError} `not_found`, `not_yours`, `invalid` where it is another order, `precondition_failed`,
+ * `order_not_editable` once it is settled or is being charged by somebody else, `stock_insufficient`: nothing has
+ * changed then
+ */
+export async function editAndPublish(
+  deps: EditDeps,
+  orderId: number,
+  order: IncomingOrder,
+  options: EditOptions,
+): Promise<EditedOrder> {
+  const { db, config } = deps;
+  const candidate: OrderToWrite = {
+    order,
+    hash: orderContentHash(contentOf(order)),
+    totalCents: orderTotalOf(order),
+  };
+  // Looked at first without a lock, so that an edit that is refused creates no customers and products.
+  const { charge, decision } = await db.transaction((tx) => judge(tx, orderId, candidate, options));
+  const { status } = charge;
+  const changed = decision.kind !== "unchanged";
+  if (!changed && !options.dryRun) await publishAfterCommit(deps, nextOf(charge));
+  if (!changed || options.dryRun) return { changed, status };
+  const catalog = emptyCatalog();
+  if (config.unknownSku === "reject") await expectKnownSkus(db, catalog, order);
+  const { actor } = options;
+  await completeCatalog(db, catalog, [order], { initialStock: config.initialStock, actor });
+  const edited = await editOnce(db, (tx) => editOrder(tx, orderId, candidate, catalog, options));
+  noteDescriptions(catalog, [order]);
+  await writeDescriptions(db, catalog, { everyDate: false });
+  await publishAfterCommit(deps, edited.messages);
+  return { changed: edited.changed, status: edited.status };
+}
+
+/** @throws {WorkflowError} `invalid` where it names a product that there is not */
+async function expectKnownSkus(db: Database, catalog: Catalog, order: IncomingOrder) {
+  await learnProducts(db, catalog, [order]);
+  const unknown = order.items.map(({ sku }) => sku).filter((sku) => !catalog.products.has(sku));
+  if (unknown.length > 0) throw unknownSkuFault(order, [...new Set(unknown)]);
+}
+
+/** Tries again where another order took the payment that this one names: then it is known whose it is. */
+async function editOnce<T>(db: Database, edit: (tx: Queryable) => Promise<T>): Promise<T> {
+  try {
+    return await db.transaction(edit);
+  } catch (error) {
+    if (!isDuplicateKey(error)) throw error;
+    return await db.transaction(edit);
+  }
+}
+
+/** What an order is, and what an edit makes of it. */
+interface Judged {
+  known: KnownOrder;
+  charge: ChargeFacts;
+  decision: Exclude<EditDecision, { kind: "refused" }>;
+  /** When it was locked; UTC. */
+  now: string;
+}
+
+/**
+ * Locks an order and decides about its edit.
+ *
+ * @throws {WorkflowError} where it is refused
+ */
+async function judge(
+  tx: Queryable,
+  orderId: number,
+  candidate: OrderToWrite,
+  options: EditOptions,
+): Promise<Judged> {
+  const { now } = await lockOrders(tx, [orderId]);
+  const charge = (await readCharges(tx, [orderId])).get(orderId);
+  if (charge === undefined) throw new WorkflowError("not_found", `There is no order ${orderId}`);
+  if (options.only !== undefined) {
+    const bringer = await readBringer(tx, orderId);
+    const fault = foreignFault(options.only, bringer, `order ${orderId}`, editing);
+    if (fault !== undefined) throw fault;
+  }
+  const known = (await lockKnownOrders(tx, [orderId])).get(charge.externalOrderId)!;
+  expectSameOrder(charge, candidate);
+  const differs = differsFrom(known, candidate);
+  if (differs) expectVersion(charge, known, options.isExpected);
+  const { payment } = candidate.order;
+  const paid = (await readOrderTerms(tx, [orderId])).get(orderId)!.payment;
+  if (payment?.status === "paid") await expectOwnPayment(tx, charge, payment);
+  const decision = decideEdit({
+    status: charge.status,
+    isDisputed: (await readDisputes(tx, [orderId])).length > 0,
+    isOlders: await mayBeOlders(tx, charge),
+    before: {
+      totalCents: charge.totalCents,
+      currency: charge.currency,
+      paidBy: paid === undefined ? null : paymentKey(paid),
+    },
+    after: {
+      totalCents: candidate.totalCents,
+      currency: candidate.order.currency,
+      paidBy: payment?.status === "paid" ? paymentKey(payment) : null,
+    },
+    differs,
+  });
+  if (decision.kind !== "refused") return { known, charge, decision, now };
+  const text = refusalText(decision.because, orderId);
+  throw new WorkflowError("order_not_editable", `Cannot edit order ${orderId}: ${text}`);
+}
+
+/** Edits an order, or finds that there is nothing to edit any more. */
+async function editOrder(
+  tx: Queryable,
+  orderId: number,
+  candidate: OrderToWrite,
+  catalog: Catalog,
+  options: EditOptions,
+): Promise<EditedOrder & { messages: Message[] }> {
+  const { known, charge, decision, now } = await judge(tx, orderId, candidate, options);
+  const { status } = charge;
+  const arrived: Message[] = [];
+  switch (decision.kind) {
+    case "unchanged":
+      return { changed: false, status, messages: nextOf(charge) };
+    case "replace":
+      // It needs something else now.
+      if (charge.backordered) arrived.push(...await leaveQueues(tx, orderId));
+      else await deleteShortages(tx, [orderId]);
+      await lockProductsShared(tx, needsOf(candidate, catalog).map(({ productId }) => productId));
+      break;
+    case "charge_anew":
+      await supersede(tx, charge);
+      await restartReservation(tx, orderId, now);
+      arrived.push(...await moveStock(tx, orderId, candidate, catalog));
+      break;
+    case "keep_charge":
+      arrived.push(...await moveStock(tx, orderId, candidate, catalog));
+  }
+  await replaceContent(tx, candidate, known, catalog);
+  const detail = detailOf(charge, candidate);
+  await addOrderEvents(tx, [{ orderId, event: "edited", detail }], options.actor);
+  const { totalCents, order: { currency } } = candidate;
+  return {
+    changed: true,
+    status,
+    messages: [...nextOf({ ...charge, totalCents, currency, revision: 1 }), ...arrived],
+  };
+}
+
+/**
+ * What an edited order goes on by. Whoever sends the same edit again has it published where that was missed; handlers
+ * meet what was not missed with the same effects.
+ */
+function nextOf(
+  { id: orderId, status, totalCents: amountCents, currency, revision }: Pick<
+    ChargeFacts,
+    "id" | "status" | "totalCents" | "currency" | "revision"
+  >,
+): Message[] {
+  const subject = { orderId, amountCents, currency };
+  if (revision === undefined) return [];
+  if (status === "PENDING") return [{ type: "order.reserve", ...subject }];
+  return status === "RESERVED" ? [{ type: "payment.charge", ...subject }] : [];
+}
+
+function expectSameOrder(charge: ChargeFacts, { order }: OrderToWrite): void {
+  const { id, externalOrderId } = charge;
+  if (order.externalOrderId === externalOrderId) return;
+  const detail = `must be ${JSON.stringify(externalOrderId)}, as order ${id} is called, and not ` +
+    JSON.stringify(order.externalOrderId);
+  throw new WorkflowError("invalid", `The body is not valid: #/external_order_id ${detail}`, [
+    { at: "#/external_order_id", detail },
+  ]);
+}
+
+/** Whether an edit says anything new; a language that it does not name stays. */
+function differsFrom(known: KnownOrder, { order, hash }: OrderToWrite): boolean {
+  const { customer: { name, email }, language = known.language } = order;
+  return known.hash !== hash || known.recipient.name !== name || known.recipient.email !== email ||
+    known.language !== language;
+}
+
+/** A payment pays one order. */
+async function expectOwnPayment(
+  tx: Queryable,
+  { id, externalOrderId }: ChargeFacts,
+  payment: PaidAtSource,
+): Promise<void> {
+  const owner = (await findPaidOrders(tx, [payment])).get(paymentKey(payment));
+  if (owner === undefined || owner === externalOrderId) return;
+  throw new WorkflowError(
+    "order_conflict",
+    `Cannot edit order ${id}: the payment that it names belongs to order ${JSON.stringify(owner)}`,
+  );
+}
+
+function expectVersion(
+  { id, revision = 0 }: ChargeFacts,
+  { hash: contentHash }: KnownOrder,
+  isExpected: IsExpected | undefined,
+): void {
+  const tag = orderTag({ revision, contentHash });
+  if (isExpected === undefined || isExpected(tag)) return;
+  throw new WorkflowError(
+    "precondition_failed",
+    `Cannot edit order ${id}: it is at ${tag} by now; GET /orders/${id} has it as it is`,
+  );
+}
+
+/** Whether a process of the version before may charge the order, under a key that is not looked for. */
+async function mayBeOlders(tx: Queryable, charge: ChargeFacts): Promise<boolean> {
+  if (charge.status !== "RESERVED") return false;
+  return await mayOlderRead(tx) ||
+    furtherKeyOf(await readInstallation(tx), charge) !== undefined;
+}
+
+/** Notes what an order would have been charged by; an answer to that is money to give back from now on. */
+async function supersede(tx: Queryable, charge: ChargeFacts): Promise<void> {
+  const { id: orderId, revision = 0, totalCents: amountCents, currency } = charge;
+  const chargeKey = chargeKeyOf(await readInstallation(tx), charge);
+  await insertSupersededCharge(tx, { orderId, revision, chargeKey, amountCents, currency });
+}
+
+/**
+ * Takes and gives back the units by which a `RESERVED` order changes.
+ *
+ * @returns what takes up the orders that wait for what was given back
+ * @throws {WorkflowError} `stock_insufficient`
+ */
+async function moveStock(
+  tx: Queryable,
+  orderId: number,
+  candidate: OrderToWrite,
+  catalog: Catalog,
+): Promise<Message[]> {
+  const before = sumNeeds((await readItems(tx, [orderId])).get(orderId) ?? []);
+  const after = needsOf(candidate, catalog);
+  // Those that don't differ as well: new items take a lock of their products, and all take theirs by id.
+  const stock = await lockStock(tx, [...before, ...after].map(({ productId }) => productId));
+  const short = moveUnits(before, after, stock);
+  if (short.length > 0) throw tooShort(orderId, short, candidate.order, catalog);
+  const differing = unitDifferences(before, after);
+  await writeStock(tx, new Map([...stock].filter(([productId]) => differing.has(productId))));
+  const given = [...differing].filter(([, moreQty]) => moreQty < 0);
+  return await stockArrivedMessages(tx, given.map(([productId]) => productId));
+}
+
+/** What an order needs, one entry a product. */
+function needsOf({ order }: OrderToWrite, catalog: Catalog): ItemNeed[] {
+  return sumNeeds(
+    order.items.map(({ sku, qty }) => ({ productId: catalog.products.get(sku)!.id, qty })),
+  );
+}
+
+function tooShort(
+  orderId: number,
+  short: readonly Shortfall[],
+  { items }: IncomingOrder,
+  catalog: Catalog,
+): WorkflowError {
+  const faults = short.map(({ productId, moreQty, leftQty }) => {
+    const index = items.findIndex(({ sku }) => catalog.products.get(sku)!.id === productId);
+    const left = leftQty === 1 ? "1 is left" : `${leftQty} are left`;
+    const needed = moreQty === 1 ? "1 more is needed" : `${moreQty} more are needed`;
+    const detail = `${items[index]!.sku} is short: ${needed}, and ${left}`;
+    return { at: `#/items/${index}/qty`, detail };
+  });
+  const text = faults.map(({ detail }) => detail).join("; ");
+  return new WorkflowError("stock_insufficient", `Cannot edit order ${orderId}: ${text}`, faults);
+}
+
+/** What is told of an edit: the total before and after. */
+function detailOf(
+  { totalCents, currency }: ChargeFacts,
+  { order, totalCents: nextCents }: OrderToWrite,
+): string {
+  const before = namedAmount(totalCents, currency);
+  const after = namedAmount(nextCents, order.currency);
+  return before === after ? `${after} as before` : `${before} → ${after}`;
+}
+
+const editing = { verb: "edit", scope: "cancel" };

@@ -1,0 +1,344 @@
+import assert from "node:assert/strict";
+import { editAndPublish, type EditOptions } from "../../services/edit_order.ts";
+import { cancelOrder } from "../../services/cancel_order.ts";
+import { type ErrorCode, WorkflowError } from "../../domain/errors.ts";
+import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
+import { readOrderDetail, readOrderSummaries } from "../../db/orders/order_queries.ts";
+import { orderTag } from "../../domain/order/order_tag.ts";
+import { simulatedGateway } from "../../streams/payments/gateway.ts";
+import { publish } from "../../streams/workflow/publish.ts";
+import { openWork } from "../../streams/recovery/open_work.ts";
+import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../workflow.ts";
+import { assertConsistent, makeDue, messagesOf } from "../streams/consistent.ts";
+import { fateAfter, mortal } from "../streams/queue/crash.ts";
+
+async function withFlow(
+  name: string,
+  work: (flow: Workflow) => Promise<void>,
+  options: WorkflowOptions = {},
+): Promise<void> {
+  const flow = await openWorkflow(name, options);
+  try {
+    await work(flow);
+  } finally {
+    await flow.close();
+  }
+}
+
+function edit(
+  flow: Pick<Workflow, "db" | "redis" | "keys" | "log">,
+  orderId: number,
+  order: IncomingOrder,
+  options: Partial<EditOptions> = {},
+) {
+  const deps = { ...flow, config: { initialStock: 50, unknownSku: "create" as const } };
+  return editAndPublish(deps, orderId, order, { actor: "api:shop", ...options });
+}
+
+const order = (...items: [sku: string, qty: number][]) =>
+  anOrder("web-1", items.map(([sku, qty]) => ({ sku, qty })));
+
+async function take(flow: Workflow, one: IncomingOrder): Promise<number> {
+  const [taken] = await flow.add([one]);
+  return taken!.orderId!;
+}
+
+const refuses = (work: Promise<unknown>, code: ErrorCode, said: RegExp) =>
+  assert.rejects(work, (error) => {
+    assert.ok(error instanceof WorkflowError, String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, said);
+    return true;
+  });
+
+const tagOf = async ({ db }: Workflow, id: number) =>
+  orderTag((await readOrderSummaries(db, [id])).get(id)!);
+
+Deno.test("editAndPublish() replaces all of an order that is PENDING", () =>
+  withFlow("edit_pending", async (flow) => {
+    const id = await take(flow, order(["a", 2]));
+    const next: IncomingOrder = {
+      ...anOrder("web-1", [{ sku: "b", qty: 3 }, { sku: "a", qty: 1 }]),
+      placedAt: "2025-04-01 00:00:00.000",
+      customer: { externalId: "c2", email: "c2@example.com", name: "Customer 2" },
+      adjustments: [{ kind: "shipping", label: null, amountCents: 490, included: false }],
+    };
+    assert.deepEqual(await edit(flow, id, next), { changed: true, status: "PENDING" });
+    const detail = (await readOrderDetail(flow.db, id))!;
+    assert.equal(detail.totalCents, 890);
+    assert.deepEqual(detail.items.map(({ sku, qty }) => [sku, qty]), [["b", 3], ["a", 1]]);
+    assert.deepEqual(
+      detail.adjustments.map(({ kind, amountCents }) => [kind, amountCents]),
+      [["shipping", 490]],
+    );
+    assert.deepEqual([detail.customer.externalId, detail.recipient.name], ["c2", "Customer 2"]);
+    assert.deepEqual(detail.timeline.map(({ event, detail, actor }) => [event, detail, actor]), [
+      ["created", null, "test"],
+      ["edited", "2.00 EUR → 8.90 EUR", "api:shop"],
+    ]);
+    assert.deepEqual(await edit(flow, id, next), { changed: false, status: "PENDING" });
+    await flow.drain();
+    assert.equal((await flow.order(id)).status, "PAID");
+    assert.deepEqual([await flow.stock("a"), await flow.stock("b")], [49, 47]);
+    assert.deepEqual(await edit(flow, id, next), { changed: false, status: "PAID" });
+    await assertConsistent(flow);
+  }));
+
+Deno.test("editAndPublish() takes and gives back the units by which a reserved order differs", () =>
+  withFlow("edit_units", async (flow) => {
+    const id = await take(flow, order(["a", 2], ["b", 5], ["a", 1]));
+    await flow.turn("orders");
+    await edit(flow, id, order(["b", 1], ["c", 4]));
+    const stock = async () => [await flow.stock("a"), await flow.stock("b"), await flow.stock("c")];
+    assert.deepEqual(await stock(), [50, 49, 46]);
+    await edit(flow, id, order(["b", 50]));
+    assert.deepEqual(await stock(), [50, 0, 50]);
+    await flow.drain();
+    assert.equal((await flow.order(id)).status, "PAID");
+    await assertConsistent(flow);
+  }));
+
+Deno.test("editAndPublish() changes nothing of an order for which there is not enough", () =>
+  withFlow("edit_short", async (flow) => {
+    const id = await take(flow, order(["a", 2], ["b", 1]));
+    await flow.turn("orders");
+    const before = await readOrderDetail(flow.db, id);
+    const tooMuch = order(["a", 51], ["b", 60]);
+    await refuses(
+      edit(flow, id, tooMuch),
+      "stock_insufficient",
+      /^Cannot edit order \d+: a is short: 49 more are needed, and 48 are left; b is short: 59/,
+    );
+    await refuses(edit(flow, id, order(["a", 53])), "stock_insufficient", /51 more are needed/);
+    assert.deepEqual(await readOrderDetail(flow.db, id), before);
+    assert.deepEqual([await flow.stock("a"), await flow.stock("b")], [48, 49]);
+    assert.deepEqual(await flow.rows("select id from superseded_charges"), []);
+    await flow.drain();
+    await assertConsistent(flow);
+  }));
+
+Deno.test("editAndPublish() refuses what is settled, and tells the way out", () =>
+  withFlow("edit_settled", async (flow) => {
+    const [paid, failed, cancelled] = (await flow.add([
+      order(["a", 2]),
+      anOrder("web-2", [{ sku: "a", qty: 1, unitPriceCents: 1 }]),
+      anOrder("web-3", [{ sku: "a", qty: 1 }]),
+    ])).map(({ orderId }) => orderId!) as [number, number, number];
+    await cancelOrder(flow.db, cancelled, "test");
+    await flow.drain();
+    const news = anOrder("web-1", [{ sku: "new", qty: 1 }]);
+    const of = (externalOrderId: string) => ({ ...news, externalOrderId });
+    await refuses(
+      edit(flow, paid, of("web-1")),
+      "order_not_editable",
+      /it is PAID already; refund/,
+    );
+    await refuses(edit(flow, failed, of("web-2")), "order_not_editable", /FAILED already; place/);
+    await refuses(edit(flow, cancelled, of("web-3")), "order_not_editable", /CANCELLED already/);
+    await refuses(edit(flow, 99, of("web-1")), "not_found", /no order 99/);
+    await refuses(
+      edit(flow, paid, of("web-2")),
+      "invalid",
+      /must be "web-1", as order 1 is called/,
+    );
+    assert.equal(await flow.stock("new"), NaN, "no product was created for its sake");
+    await publish(flow, [{
+      message: { type: "notify.order", orderId: cancelled, amountCents: 100, currency: "EUR" },
+    }]);
+    await flow.drain();
+    await assertConsistent(flow);
+  }));
+
+Deno.test("editAndPublish() changes only the version that its sender has seen", () =>
+  withFlow("edit_version", async (flow) => {
+    const id = await take(flow, order(["a", 2]));
+    const first = await tagOf(flow, id);
+    const seen = (tag: string) => ({ isExpected: (now: string) => now === tag });
+    await flow.turn("orders");
+    assert.equal(await tagOf(flow, id), first, "an order that goes on by itself has the same tag");
+    await edit(flow, id, order(["a", 3]), seen(first));
+    const second = await tagOf(flow, id);
+    assert.notEqual(second, first);
+    await refuses(
+      edit(flow, id, order(["a", 4]), seen(first)),
+      "precondition_failed",
+      /by now; GET/,
+    );
+    // The answer to the first edit may have got lost.
+    assert.equal((await edit(flow, id, order(["a", 3]), seen(first))).changed, false);
+    await edit(flow, id, order(["a", 2]), seen(second));
+    assert.notEqual(await tagOf(flow, id), first, "the content of before, and another version");
+  }));
+
+Deno.test("editAndPublish() changes only what its caller has brought", () =>
+  withFlow("edit_foreign", async (flow) => {
+    const id = await take(flow, order(["a", 2]));
+    const only = { actor: "api:other", seesOthers: true };
+    await refuses(
+      edit(flow, id, order(["a", 3]), { only }),
+      "not_yours",
+      /^Cannot edit order \d+:/,
+    );
+    const blind = { ...only, seesOthers: false };
+    await refuses(
+      edit(flow, id, order(["a", 3]), { only: blind }),
+      "not_found",
+      /There is no order/,
+    );
+    await edit(flow, id, order(["a", 3]), { only: { actor: "test", seesOthers: false } });
+  }));
+
+Deno.test("editAndPublish() leaves an order alone whose payment is in dispute", () =>
+  withFlow("edit_disputed", async (flow) => {
+    const id = await take(flow, order(["a", 2]));
+    await flow.turn("orders");
+    await publish(flow, [{
+      message: {
+        type: "payment.callback",
+        orderId: id,
+        amountCents: 210,
+        currency: "EUR",
+        outcome: "succeeded",
+        provider: "simulated",
+        providerRef: "other",
+      },
+    }]);
+    await flow.turn("payments");
+    await refuses(edit(flow, id, order(["a", 3])), "order_not_editable", /in dispute/);
+  }, { gateway: simulatedGateway({ delayMs: 60_000 }) }));
+
+Deno.test("editAndPublish() changes no total of an order that was paid at its source", () =>
+  withFlow("edit_paid_at_source", async (flow) => {
+    const payment = { status: "paid", provider: "shop", reference: "p-1", paidAt: null } as const;
+    const id = await take(flow, { ...order(["a", 2]), payment });
+    const refused = /it was paid at its source/;
+    await refuses(edit(flow, id, { ...order(["a", 3]), payment }), "order_not_editable", refused);
+    await refuses(edit(flow, id, order(["a", 2])), "order_not_editable", refused);
+    await edit(flow, id, { ...order(["a", 1], ["b", 1]), payment });
+    const other = await take(flow, anOrder("web-2", [{ sku: "a", qty: 1 }]));
+    await refuses(
+      edit(flow, other, { ...anOrder("web-2", [{ sku: "a", qty: 1 }]), payment }),
+      "order_conflict",
+      /belongs to order "web-1"/,
+    );
+    const own = { ...payment, reference: "p-2" };
+    await edit(flow, other, { ...anOrder("web-2", [{ sku: "a", qty: 1 }]), payment: own });
+  }));
+
+Deno.test("editAndPublish() leaves an order alone that a process of the version before may charge", () =>
+  withFlow("edit_older", async (flow) => {
+    const id = await take(flow, order(["a", 2]));
+    await flow.turn("orders");
+    await flow.rows("update installation set older_seen_at = utc_timestamp(6)");
+    await refuses(edit(flow, id, order(["a", 3])), "order_not_editable", /the version before/);
+    await flow.rows("update installation set older_seen_at = utc_timestamp(6) - interval 1 hour");
+    await edit(flow, id, order(["a", 3]));
+  }));
+
+Deno.test("editAndPublish() forgets what an order ran short of", () =>
+  withFlow("edit_shortages", async (flow) => {
+    const id = await take(flow, order(["a", 2]));
+    await flow.rows(
+      `insert into order_shortages (order_id, product_id, missing_qty, placed_at, waiting)
+      select orders.id, products.id, 2, orders.placed_at, 1 from orders join products`,
+    );
+    await edit(flow, id, order(["b", 1]));
+    assert.deepEqual(await flow.rows("select id from order_shortages"), []);
+    await flow.drain();
+    assert.equal((await flow.order(id)).status, "PAID");
+  }));
+
+/** A provider that can't be asked what became of a charge. */
+const simulated = () => ({ gateway: simulatedGateway({ delayMs: 60_000 }) });
+
+/** How payments ended, the order's own first. */
+const paymentsOf = (flow: Workflow, id: number) =>
+  flow.rows(
+    "select status, amount_cents as cents, currency from payments where order_id = ? order by surplus",
+    [id],
+  );
+
+Deno.test("a provider that can't be asked is paid once after an edit, whichever answer comes first", () =>
+  withFlow("edit_simulated", async (flow) => {
+    const id = await take(flow, order(["a", 2]));
+    await flow.turn("orders");
+    await flow.turn("payments");
+    await edit(flow, id, order(["a", 3]));
+    await edit(flow, id, order(["a", 4]));
+    await edit(flow, id, order(["a", 2]));
+    // All of them are answered in one batch, and the first one without a key.
+    for (let turn = 0; turn < 4; turn++) {
+      await makeDue(flow);
+      for (const group of ["payments", "refunds", "notifications"] as const) await flow.turn(group);
+    }
+    assert.equal((await flow.order(id)).status, "PAID");
+    assert.deepEqual(await paymentsOf(flow, id), [
+      { status: "SUCCEEDED", cents: 200, currency: null },
+      { status: "REVERSED", cents: 200, currency: "EUR" },
+    ]);
+    assert.equal(await flow.stock("a"), 48);
+    await flow.drain();
+    await assertConsistent(flow);
+  }, simulated()));
+
+Deno.test("the simulated provider's refusal of what an order cost before does not fail it", () =>
+  withFlow("edit_simulated_refusal", async (flow) => {
+    const odd = (qty: number) => anOrder("web-1", [{ sku: "a", qty, unitPriceCents: 101 }]);
+    const id = await take(flow, odd(1));
+    await flow.turn("orders");
+    await flow.turn("payments");
+    await edit(flow, id, odd(2));
+    for (let turn = 0; turn < 3; turn++) {
+      await makeDue(flow);
+      await flow.turn("payments");
+    }
+    assert.equal((await flow.order(id)).status, "PAID");
+    assert.deepEqual(await paymentsOf(flow, id), [
+      { status: "SUCCEEDED", cents: 202, currency: null },
+    ]);
+    assert.deepEqual(
+      await flow.rows("select outcome from superseded_charges"),
+      [{ outcome: "declined" }],
+    );
+    await flow.drain();
+    await assertConsistent(flow);
+  }, simulated()));
+
+Deno.test("a crash at any moment of an edit leaves the order as it was or edited, and the same edit ends it", () =>
+  withFlow("edit_crash", async (flow) => {
+    for (let moment = 0, dead = true; dead; moment++) {
+      assert.ok(moment < 200, "the edit ends");
+      const named = (qty: number) => anOrder(`web-${moment}`, [{ sku: "a", qty }]);
+      const [taken] = await flow.add([named(1)], 100_000);
+      const id = taken!.orderId!;
+      await flow.turn("orders");
+      await flow.turn("payments");
+      const fate = fateAfter(moment);
+      await edit(mortal(flow, fate, "doomed"), id, named(2))
+        .catch((error) => assert.ok(fate.dead, error));
+      dead = fate.dead;
+      if (!dead) assert.ok(moment > 8, `${moment} moments make no edit`);
+      const { totalCents, status } = await flow.order(id);
+      assert.equal(status, "RESERVED");
+      assert.ok(totalCents === 100 || totalCents === 200);
+      await edit(flow, id, named(2));
+      const held = await messagesOf(flow);
+      assert.ok(
+        held.some((message) => message.type === "payment.charge" && message.orderId === id),
+      );
+      for (let turn = 0; (await messagesOf(flow)).length > 0; turn++) {
+        assert.ok(turn < 20, `the streams drain after a crash at moment ${moment}`);
+        await makeDue(flow);
+        for (const group of ["payments", "refunds", "notifications"] as const) {
+          await flow.turn(group);
+        }
+      }
+      assert.deepEqual((await paymentsOf(flow, id)).map(({ status, cents }) => [status, cents]), [
+        ["SUCCEEDED", 200],
+        ["REVERSED", 100],
+      ]);
+    }
+    const open = await openWork.orders.list(flow.db, { afterId: 0, limit: 10 });
+    assert.deepEqual(open, []);
+    await assertConsistent(flow);
+  }, simulated()));
