@@ -58,7 +58,8 @@ export function decideIntake(
 ): IntakeOutcome {
   const outcome = outcomeOf(known, change, onPendingChange);
   const isWritten = outcome === "new" || outcome === "updated";
-  return isWritten && change.paymentTaken === true ? "conflict" : outcome;
+  if (isWritten && change.paymentTaken === true) return "conflict";
+  return isWritten && change.namesUnknown === true ? "unknown_sku" : outcome;
 }
 
 function outcomeOf(
@@ -71,8 +72,7 @@ function outcomeOf(
     !change.foreign;
   if (!change.content) return change.recipient && mayChange ? "updated" : "unchanged";
   if (!mayChange) return "conflict";
-  if (change.takesAway && onPendingChange === "update") return "conflict";
-  return change.namesUnknown ? "unknown_sku" : "updated";
+  return change.takesAway && onPendingChange === "update" ? "conflict" : "updated";
 }
 
 /** One thing that an order has: all its units of a product at one price. */

@@ -279,7 +279,7 @@ const FileForm: FC<{ c: Context }> = ({ c }) => {
       <div class="actions">
         <button type="submit" class="primary">Apply</button>
         <button type="submit" formaction={`${fileForm}?create=1`}>
-          Apply, adding products that are new
+          Apply, adding new products
         </button>
         <button type="submit" formaction={`${fileForm}?again=1`}>Apply once more</button>
       </div>

@@ -158,6 +158,7 @@ async function show(c: Context, { db, baseCurrency }: AppDeps, refused?: Refused
     (
       <>
         <PageHead title={name} crumb={[list, "Products"]} note={sku}>
+          <a class="button" href="#change">Change units</a>
           <a class="button" href={linkTo("/dashboard/orders", { q: sku })}>Its orders</a>
         </PageHead>
         {refused
@@ -195,7 +196,7 @@ async function show(c: Context, { db, baseCurrency }: AppDeps, refused?: Refused
                 ]}
               />
             </section>
-            <section aria-labelledby="change-heading" class="card">
+            <section aria-labelledby="change-heading" class="card" id="change">
               <h2 id="change-heading">Change the units</h2>
               <ChangeForm c={c} product={product} typed={refused?.form} />
             </section>
@@ -265,14 +266,14 @@ const Step: FC<{ movement: ProductMovement }> = ({ movement }) => {
       <b>{name}</b>{" "}
       <span class="num">{qty > 0 ? `+${formatCount(qty)}` : `−${formatCount(-qty)}`}</span>
       {stockQty !== null && <span class="muted">, {formatCount(stockQty)} left</span>}
-      {orderId !== null && (
-        <div>
-          Order <OrderLink id={orderId} />
-        </div>
-      )}
       {detail && <div>{detail}</div>}
       <div class="when">
         <Time at={at} seconds />
+        {orderId !== null && (
+          <>
+            {" "}· order <OrderLink id={orderId} />
+          </>
+        )}
         {actor !== null && <>{" "}· {by(actor)}</>}
       </div>
     </li>

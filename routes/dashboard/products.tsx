@@ -114,10 +114,9 @@ const ProductTable: FC<{ products: readonly ListedProduct[]; currency: string }>
     <Columns
       names={[
         "Product",
-        "State",
-        { right: "Last price" },
-        { right: "Received" },
-        { right: "Held" },
+        { wide: "Last price", right: true },
+        { wide: "Received", right: true },
+        { wide: "Held", right: true },
         { right: "Left" },
       ]}
     />
@@ -136,28 +135,25 @@ const Row: FC<{ product: ListedProduct; currency: string }> = ({ product, curren
   const left = receivedQty === 0 ? 0 : stockQty / receivedQty;
   return (
     <tr>
-      <th scope="row">
+      <th scope="row" class="wraps">
         <a href={`${home}/${id}`}>{name}</a>
         <div class="before">
-          <a href={linkTo("/dashboard/orders", { q: sku })}>{sku}</a>
+          <a href={linkTo("/dashboard/orders", { q: sku })}>{sku}</a> {stockQty === 0
+            ? <Badge tone="bad">sold out</Badge>
+            : stockQty <= fewUnits || left <= lowShare
+            ? <Badge tone="warn">low</Badge>
+            : <Badge tone="good">in stock</Badge>}
+          {isShort && (
+            <>
+              {" "}
+              <Badge tone="bad">orders ran short</Badge>
+            </>
+          )}
         </div>
       </th>
-      <td>
-        {stockQty === 0
-          ? <Badge tone="bad">sold out</Badge>
-          : stockQty <= fewUnits || left <= lowShare
-          ? <Badge tone="warn">low</Badge>
-          : <Badge tone="good">in stock</Badge>}
-        {isShort && (
-          <>
-            {" "}
-            <Badge tone="bad">orders ran short</Badge>
-          </>
-        )}
-      </td>
-      <td class="right">{price}</td>
-      <td class="right">{formatCount(receivedQty)}</td>
-      <td class="right">{formatCount(receivedQty - stockQty)}</td>
+      <td class="wide right">{price}</td>
+      <td class="wide right">{formatCount(receivedQty)}</td>
+      <td class="wide right">{formatCount(receivedQty - stockQty)}</td>
       <td class="right">
         {formatCount(stockQty)}
         <ShareBar share={left} />

@@ -87,3 +87,18 @@ Deno.test("takesAway() never says so of an order to which something was added", 
     assert.equal(takesAway([...known, ...added], known), added.length > 0);
   }));
 });
+
+Deno.test("decideIntake() takes nothing that names an unknown SKU, and leaves alone what it would anyway", () => {
+  const change = {
+    content: true,
+    recipient: false,
+    takesAway: false,
+    foreign: false,
+    namesUnknown: true,
+  };
+  assert.equal(decideIntake(undefined, change, "update"), "unknown_sku");
+  assert.equal(decideIntake({ status: "PENDING" }, change, "update"), "unknown_sku");
+  assert.equal(decideIntake({ status: "PAID" }, change, "update"), "conflict");
+  const same = { ...change, content: false };
+  assert.equal(decideIntake({ status: "PENDING" }, same, "update"), "unchanged");
+});

@@ -207,3 +207,29 @@ Deno.test("a form with a large file is not held to find its token", async () => 
   assert.equal(response.status, 422);
   assert.ok(pulled < head.length + 100, "nobody read on");
 });
+
+Deno.test("a file of stock is taken from a session's own page alone, and the timeline says who sent it", async () => {
+  const cookie = await signIn("bob");
+  const { html } = await browse("/dashboard/products/file", { cookie });
+  const send = async (token: string | undefined) => {
+    const form = new FormData();
+    if (token !== undefined) form.set("csrf_token", token);
+    const rows = Array.from({ length: 3_000 }, (_, n) => `file-${n},1,Name,100\n`).join("");
+    form.set("file", new File([`sku,set_qty,name,price_cents\n${rows}`], "stock.csv"));
+    const response = await api.app.request("http://localhost/dashboard/products/file?create=1", {
+      method: "POST",
+      headers: { accept: "text/html", cookie, origin: "http://localhost" },
+      body: form,
+    });
+    return { status: response.status, html: await response.text() };
+  };
+  assert.equal((await send(undefined)).status, 403);
+  assert.equal((await send("forged")).status, 403);
+  const sent = await send(csrfIn(html));
+  assert.equal(sent.status, 200);
+  assert.match(sent.html, /The file was applied/);
+  const [row] = await api.deps.db.query(
+    "select count(*) as n from stock_movements where actor = 'api:bob'",
+  );
+  assert.equal(Number(row!.n), 3_000);
+});
