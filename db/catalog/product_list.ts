@@ -103,3 +103,17 @@ export async function searchProducts(
     ? { products, nextAfterId: afterId + maxScanned, stoppedEarly: true }
     : { products, nextAfterId: undefined, stoppedEarly: false };
 }
+
+/** The currency of the order that a product's price is from; null where no order says. */
+export async function readPriceCurrency(db: Queryable, productId: number): Promise<string | null> {
+  const [row] = await db.execute(
+    `
+    select orders.currency
+    from products
+    straight_join orders force index (orders_external_order_id)
+      on orders.external_order_id = ${describingOrder}
+    where products.id = ?`,
+    [productId],
+  );
+  return row === undefined ? null : String(row.currency);
+}

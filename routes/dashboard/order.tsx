@@ -270,19 +270,20 @@ async function askCancel(c: Context, deps: AppDeps): Promise<Response> {
 
 /** Asks before an order is taken up again: it may be charged then. */
 async function askRetry(c: Context, deps: AppDeps): Promise<Response> {
-  const { id, externalOrderId, recipient, totalCents, currency, shortages } = await orderFor(
-    c,
-    deps,
-  );
+  const order = await orderFor(c, deps);
+  const { id, externalOrderId, recipient, totalCents, currency, shortages } = order;
   const missing = shortages.map(({ sku, missingQty }) => `${missingQty} of ${sku}`).join(", ");
   return await askFirst(c, {
     title: `Take up order ${externalOrderId} of ${recipient.name} again?`,
-    note: `${formatMoney(totalCents, currency)}, ${recipient.email}`,
+    note: noteOf(formatMoney(totalCents, currency), recipient),
     says:
       `It asks for all its units once more${
         missing && `; it lacked ${missing}`
       }. If they are there, ` +
-      `${formatMoney(totalCents, currency)} are charged; if not, it fails again.`,
+      (order.paymentStatus === "due"
+        ? `${formatMoney(totalCents, currency)} are charged`
+        : "it is settled, and nothing is charged") +
+      "; if not, it fails again.",
     nav: "/dashboard/orders",
     action: `/dashboard/orders/${id}/retry`,
     verb: "Take up again",

@@ -166,6 +166,7 @@ export const Payment: FC<{ order: OrderDetail }> = ({ order }) => {
           payment={sourcePayment}
         />
       )}
+      {payment !== null && sourcePayment !== null && !isTheSame && <h3>In the books</h3>}
       {payment !== null && <PaymentFacts payment={payment} atSource={isTheSame} />}
       {payment === null && sourcePayment === null && (
         <p class="muted">
@@ -221,7 +222,12 @@ const PaymentFacts: FC<{ payment: OrderPayment; atSource?: boolean }> = (
     <dt>State</dt>
     <dd>
       <Status of={payment.status} />
-      {atSource && <span class="muted">at its source</span>}
+      {atSource && (
+        <>
+          {" "}
+          <span class="muted">at its source</span>
+        </>
+      )}
     </dd>
     <dt>Amount</dt>
     <dd>{formatMoney(payment.amountCents, payment.currency)}</dd>

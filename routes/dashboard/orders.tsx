@@ -189,7 +189,12 @@ const CustomerLink: FC<{ order: OrderSummary }> = ({ order: { customer, recipien
       {word === null
         ? recipient.name
         : <a href={linkTo("/dashboard/orders", { q: word })}>{recipient.name}</a>}
-      {customer.isGuest && <span class="muted small">guest</span>}
+      {customer.isGuest && (
+        <>
+          {" "}
+          <span class="muted small">guest</span>
+        </>
+      )}
     </>
   );
 };

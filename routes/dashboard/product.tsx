@@ -11,6 +11,7 @@ import {
   listMovements,
   type ProductMovement,
 } from "../../db/catalog/product_movements.ts";
+import { readPriceCurrency } from "../../db/catalog/product_list.ts";
 import { type ProductStock, readStockById } from "../../db/catalog/stock.ts";
 import {
   decideStockChange,
@@ -27,7 +28,7 @@ import { problemOf } from "../middleware/problem.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { actorOf, PostForm } from "./form.tsx";
-import { formatCount, plainAmount } from "./format.ts";
+import { formatCount, formatMoney, plainAmount } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { by } from "./order_timeline.tsx";
 import { Badge, Empty, Figures, linkTo, Notice, OrderLink, Pager, Time } from "./parts.tsx";
@@ -142,7 +143,10 @@ async function show(c: Context, { db, baseCurrency }: AppDeps, refused?: Refused
   const own = `${list}/${productId}`;
   const cursor = said(c, "cursor");
   const place = cursor === undefined ? latestMovements : decodeMovementPlace(cursor);
-  const { movements, next } = await need(listMovements(db, productId, { place, limit: pageSize }));
+  const [{ movements, next }, currency] = await need(Promise.all([
+    listMovements(db, productId, { place, limit: pageSize }),
+    readPriceCurrency(db, productId),
+  ]));
   const isDone = said(c, "done") === "stock";
   return page(
     c,
@@ -183,7 +187,12 @@ async function show(c: Context, { db, baseCurrency }: AppDeps, refused?: Refused
                   ["Left", formatCount(stockQty)],
                   ["Held by orders", formatCount(heldQty)],
                   ["Received", formatCount(receivedQty)],
-                  ["Last price", plainAmount(priceCents, baseCurrency)],
+                  [
+                    "Last price",
+                    currency === null
+                      ? plainAmount(priceCents, baseCurrency)
+                      : formatMoney(priceCents, currency),
+                  ],
                 ]}
               />
             </section>

@@ -263,7 +263,7 @@ export const channels = {
 export const orderDetail = {
   ...paid,
   refunded_cents: 1_250,
-  language: "de-AT",
+  language: "en",
   items: [{
     id: 91,
     sku: "MUG",

@@ -84,6 +84,8 @@ Deno.test("products show what is held and what is low", async () => {
   assert.equal((await ask(api, "POST", "/orders", order)).status, 202);
   const priced = await openPage(api, "/dashboard/products?q=P-YEN");
   assert.match(priced.text, /Bowl P-YEN in stock ¥2,500 50 0 50/);
+  const [yen] = await api.deps.db.query("select id from products where sku = 'P-YEN'");
+  assert.match((await openPage(api, `/dashboard/products/${yen!.id}`)).text, /Last price ¥2,500/);
   const none = await openPage(api, "/dashboard/products?q=P-&stock=none");
   assert.match(none.text, /P-NONE/);
   assert.doesNotMatch(none.text, /P-LOW|P-MUCH/);

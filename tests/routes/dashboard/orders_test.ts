@@ -392,6 +392,22 @@ Deno.test("a guest is shown as one, with or without an address, and is nowhere a
   assert.doesNotMatch(question.text, /null/);
 });
 
+Deno.test("the question before an order is taken up again knows who paid already, and no address that is absent", async () => {
+  const { db } = api.deps;
+  const due = await storeOrder(db, { status: "FAILED", totalCents: 1_250 });
+  const paid = await storeOrder(db, { status: "FAILED", totalCents: 1_250 });
+  await giveMoney(db, paid, {
+    source: { provider: "paypal", reference: "5O1-Y", paidAt: null },
+    recipientEmail: null,
+  });
+  const question = async (id: number) =>
+    (await sendForm(api, `/dashboard/orders/${id}/retry`, {})).text;
+  assert.match(await question(due), /If they are there, €12\.50 are charged; if not/);
+  const text = await question(paid);
+  assert.match(text, /If they are there, it is settled, and nothing is charged; if not/);
+  assert.doesNotMatch(text, /null/);
+});
+
 Deno.test("an order that does not exist is a page that says so", async () => {
   const { status, text } = await openPage(api, "/dashboard/orders/999999999");
   assert.equal(status, 404);

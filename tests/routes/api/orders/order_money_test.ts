@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { formatApiToken, tokenHash } from "../../../../domain/operation/api_token.ts";
+import { termColumns } from "../../../../domain/import/csv_rows.ts";
+import { importOrders } from "../../../../streams/imports/orders_import.ts";
+import { csvOf, sourceOf } from "../../../csv_orders.ts";
 import { giveMoney } from "../../../order_money.ts";
-import { type Api, ask, openApi, storeOrder } from "../../api.ts";
+import { type Api, ask, openApi, orderBodyOf, storeOrder } from "../../api.ts";
 
 let api: Api;
 Deno.test.beforeAll(async () => {
@@ -96,4 +99,99 @@ Deno.test("a guest has no external id, in answers and in files, and may have no 
   );
   const file = await api.app.request("/refunds.csv", { headers: by("eyes") });
   assert.doesNotMatch((await file.text()).replaceAll(`Name of ${customer}`, ""), /key-of-a-guest/);
+});
+
+Deno.test("what POST /orders takes of a guest's order is what GET /orders/{id} and its page show", async () => {
+  const reference = crypto.randomUUID();
+  const body = orderBodyOf({
+    currency: "KWD",
+    customer: { email: "ida@guest.example", name: "Ida" },
+    language: "ar-KW",
+    adjustments: [
+      { kind: "shipping", label: "Express", amount_cents: 1_250 },
+      { kind: "gift_wrap", amount_cents: 100 },
+      { kind: "discount", amount_cents: -740 },
+      { kind: "tax", label: "VAT", amount_cents: 43, included: true },
+    ],
+    total_cents: 1_510,
+    payment: { status: "paid", provider: "stripe", reference },
+  });
+  const { status, body: taken } = await ask(api, "POST", "/orders", body, by("secret"));
+  assert.equal(status, 202, JSON.stringify(taken));
+  assert.deepEqual(taken.customer, { id: taken.customer.id, external_id: null });
+  assert.equal(taken.payment_status, "paid");
+  const order = await show(`/orders/${taken.id}`);
+  assert.deepEqual(order.adjustments.map(({ id: _, ...rest }: { id: number }) => rest), [
+    { kind: "shipping", label: "Express", amount_cents: 1_250, included: false },
+    { kind: "gift_wrap", label: null, amount_cents: 100, included: false },
+    { kind: "discount", label: null, amount_cents: -740, included: false },
+    { kind: "tax", label: "VAT", amount_cents: 43, included: true },
+  ]);
+  assert.deepEqual([order.items_cents, order.total_cents, order.language], [900, 1_510, "ar-KW"]);
+  assert.deepEqual(order.source_payment, {
+    provider: "stripe",
+    reference,
+    paid_at: null,
+  });
+  assert.deepEqual([order.customer.external_id, order.customer.guest], [null, true]);
+  assert.equal(order.recipient_email, "ida@guest.example");
+  const page = await api.app.request(`/dashboard/orders/${taken.id}`, {
+    headers: { ...by("eyes"), accept: "text/html" },
+  });
+  const text = (await page.text()).replace(/<[^>]*>/g, " ").replace(/\s+/g, " ");
+  assert.match(
+    text,
+    /Items KWD 0\.900 Express KWD 1\.250 Gift wrap KWD 0\.100 Discount -KWD 0\.740 Total KWD 1\.510 VAT, included KWD 0\.043/,
+  );
+});
+
+Deno.test("what an import file says of an order's money stands in /orders.csv under the same names", async () => {
+  const row = {
+    external_order_id: `agree-${crypto.randomUUID()}`,
+    unit_price_cents: 1_200,
+    qty: 2,
+    shipping_cents: 490,
+    tax_cents: 75,
+    discount_cents: 540,
+    tip_cents: 20,
+    fee_cents: 5,
+    payment_status: "paid",
+    payment_provider: "stripe",
+    payment_reference: crypto.randomUUID(),
+  };
+  const included = {
+    external_order_id: `agree-${crypto.randomUUID()}`,
+    tax_cents: 32,
+    tax_included: "true",
+  };
+  const report = await importOrders(api.deps, sourceOf(csvOf([row, included])), {
+    name: "agree.csv",
+    initialStock: 50,
+  });
+  assert.equal(report.orders_new, 2, JSON.stringify(report));
+  const text = await (await api.app.request("/orders.csv", { headers: by("eyes") })).text();
+  const [header, ...lines] = text.split("\r\n").map((line) => line.split(","));
+  const rowOf = (id: string) => {
+    const fields = lines.find((line) => line[1] === id)!;
+    return Object.fromEntries(header!.map((name, index) => [name, fields[index]]));
+  };
+  const shown = rowOf(row.external_order_id);
+  const shared = termColumns.filter((name) => header!.includes(name));
+  assert.deepEqual(shared, [
+    "shipping_cents",
+    "tax_cents",
+    "discount_cents",
+    "tip_cents",
+    "fee_cents",
+    "payment_status",
+  ]);
+  for (const name of shared) {
+    assert.equal(shown[name], String((row as Record<string, unknown>)[name]), name);
+  }
+  assert.deepEqual([shown.items_cents, shown.total_cents], ["2400", "2450"]);
+  const other = rowOf(included.external_order_id);
+  assert.deepEqual(
+    [other.tax_cents, other.tax_included_cents, other.items_cents, other.total_cents],
+    ["", "32", "200", "200"],
+  );
 });
