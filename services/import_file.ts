@@ -16,7 +16,7 @@ import { editAndPublish } from "./edit_order.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
 
 /** What an import works with. */
-export interface ImportDeps extends ServiceDeps {
+export interface FileImportDeps extends ServiceDeps {
   config: Pick<Config, "initialStock" | "unknownSku">;
 }
 
@@ -34,7 +34,7 @@ export type ImportFileOptions = Omit<ImportOptions, "initialStock" | "unknownSku
  * @throws {WorkflowError} `invalid` for a file that is no CSV of orders; nothing was changed then
  */
 export function importFile(
-  deps: ImportDeps,
+  deps: FileImportDeps,
   source: ReadableStream<Uint8Array>,
   options: ImportFileOptions,
 ): Promise<ImportReport> {
@@ -49,7 +49,7 @@ export function importFile(
 }
 
 /** Changes orders that a file replaces although they are reserved, each by itself. */
-function editorOf(deps: ImportDeps, initialStock: number): EditFromFile {
+function editorOf(deps: FileImportDeps, initialStock: number): EditFromFile {
   return async (orderId, order, options) => {
     try {
       const config = { ...deps.config, initialStock };

@@ -21,7 +21,7 @@ import { holdRejects } from "../streams/imports/held_rejects.ts";
 import type { ImportProgress } from "../streams/imports/orders_import.ts";
 import type { RejectsFile } from "../streams/imports/rejects_file.ts";
 import { cancelImport, type CancelImportOptions } from "./cancel_import.ts";
-import { type ImportDeps, importFile } from "./import_file.ts";
+import { type FileImportDeps, importFile } from "./import_file.ts";
 
 /** Imports at once in one process: each takes three connections and some 100 MB. */
 const maxRuns = 4;
@@ -76,7 +76,7 @@ export interface ImportRuns {
 }
 
 /** What runs of imports work with. */
-export interface ImportRunsDeps extends ImportDeps {
+export interface ImportRunsDeps extends FileImportDeps {
   config: Pick<Config, "apiTokens" | "initialStock" | "unknownSku">;
 }
 

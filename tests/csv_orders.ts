@@ -67,7 +67,7 @@ export function sourceOf(content: string | Uint8Array): ReadableStream<Uint8Arra
  * All that an import writes, without database ids and times of writing: two imports that came to the same
  * have equal books.
  */
-export async function booksOf(db: Queryable): Promise<Record<string, unknown[]>> {
+export async function contentsOf(db: Queryable): Promise<Record<string, unknown[]>> {
   const rows = async (sql: string) =>
     (await db.query(sql)).map((row) => Object.values(row).join("|"));
   return {

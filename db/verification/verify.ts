@@ -12,14 +12,14 @@ import { orderEndEvent } from "../notifications/notifications.ts";
 import { refundEventStarts } from "../recovery/recovery.ts";
 
 /** What a check found wrong. */
-export interface Faults<T> {
+export interface FaultyRows<T> {
   /** The first ones, in the order of their ids. */
   rows: T[];
   /** How many there are in all. */
   count: number;
 }
 
-/** Faults of one kind that are told in full. */
+/** FaultyRows of one kind that are told in full. */
 const maxRows = 20;
 
 /** How many rows each check looks at. */
@@ -74,7 +74,7 @@ export interface StockFault {
  * the engines prefer for grouping, it takes two to four times as long (2.7 to 4.3 s against 1.1 s for a
  * million orders).
  */
-export async function findStockFaults(tx: Queryable): Promise<Faults<StockFault>> {
+export async function findStockFaults(tx: Queryable): Promise<FaultyRows<StockFault>> {
   const rows = await tx.query(
     `
     select products.id, products.sku, products.stock_qty,
@@ -121,7 +121,7 @@ export interface MoneyFault {
 }
 
 /** `PAID` orders without a succeeded payment of their total; a second one the unique key rules out. */
-export async function findUnpaidOrders(tx: Queryable): Promise<Faults<MoneyFault>> {
+export async function findUnpaidOrders(tx: Queryable): Promise<FaultyRows<MoneyFault>> {
   const rows = await tx.query(
     `
     select orders.id, orders.status, orders.total_cents, orders.refunded_cents,
@@ -139,7 +139,7 @@ export async function findUnpaidOrders(tx: Queryable): Promise<Faults<MoneyFault
 }
 
 /** Orders that are not `PAID` and yet have a succeeded payment: money was taken for nothing. */
-export async function findPaymentsForNothing(tx: Queryable): Promise<Faults<MoneyFault>> {
+export async function findPaymentsForNothing(tx: Queryable): Promise<FaultyRows<MoneyFault>> {
   const rows = await tx.query(
     `
     select orders.id, orders.status, orders.total_cents, orders.refunded_cents,
@@ -163,7 +163,7 @@ export interface DisputeFault {
 }
 
 /** Payments whose status and place on the list of what is to be decided don't agree. */
-export async function findDisputeFaults(tx: Queryable): Promise<Faults<DisputeFault>> {
+export async function findDisputeFaults(tx: Queryable): Promise<FaultyRows<DisputeFault>> {
   const rows = await tx.query(
     `
     select payments.id, payments.order_id, payments.status, count(*) over () as faults
@@ -198,7 +198,7 @@ export interface HandFault {
  * Refunds by hand that wait and are not on the list of what a person has to give back, and what is on the list and
  * waits no more, so that nobody would give it back, or somebody twice.
  */
-export async function findHandFaults(tx: Queryable): Promise<Faults<HandFault>> {
+export async function findHandFaults(tx: Queryable): Promise<FaultyRows<HandFault>> {
   const rows = await tx.query(
     `
     select faulty.*, count(*) over () as faults
@@ -232,7 +232,7 @@ export async function findHandFaults(tx: Queryable): Promise<Faults<HandFault>> 
  * Orders whose processed refunds are not what `refunded_cents` says, or exceed the total, or belong to an
  * order that was not paid.
  */
-export async function findRefundFaults(tx: Queryable): Promise<Faults<MoneyFault>> {
+export async function findRefundFaults(tx: Queryable): Promise<FaultyRows<MoneyFault>> {
   const rows = await tx.query(
     `
     select orders.id, orders.status, orders.total_cents, orders.refunded_cents,
@@ -272,7 +272,7 @@ export interface RefundPartsFault {
  * Refunds of parts of an order whose parts come to another amount, are of another order, or whose units are not where
  * the refund says. Begins with the parts, so refunds of mere amounts cost nothing.
  */
-export async function findRefundPartsFaults(tx: Queryable): Promise<Faults<RefundPartsFault>> {
+export async function findRefundPartsFaults(tx: Queryable): Promise<FaultyRows<RefundPartsFault>> {
   const rows = await tx.query(
     `
     select refunds.id, refunds.order_id, refunds.status, refunds.amount_cents, parts.cents,
@@ -321,7 +321,7 @@ export interface ReturnedFault {
 }
 
 /** Lines of which refunds that did not fail have more units than were bought. */
-export async function findReturnedFaults(tx: Queryable): Promise<Faults<ReturnedFault>> {
+export async function findReturnedFaults(tx: Queryable): Promise<FaultyRows<ReturnedFault>> {
   const rows = await tx.query(
     `
     select order_items.id, order_items.order_id, order_items.qty, returned.qty as returned_qty,
@@ -360,7 +360,9 @@ export interface NotificationFault {
  * Notices that tell of an end which their order or refund did not have. The unique key rules out a
  * second row of one on a channel. An order that was taken up again did fail before that.
  */
-export async function findWrongNotifications(tx: Queryable): Promise<Faults<NotificationFault>> {
+export async function findWrongNotifications(
+  tx: Queryable,
+): Promise<FaultyRows<NotificationFault>> {
   const [processed, refundFailed] = refundEventStarts();
   const failed = orderEventName("FAILED")!;
   const orders = await tx.query(
@@ -422,7 +424,7 @@ export interface NotificationGap {
  * How many channels an event was told on is written in its rows, so the proof needs no settings, and a channel
  * that was added later makes no fault of older events.
  */
-export async function findNotificationGaps(tx: Queryable): Promise<Faults<NotificationGap>> {
+export async function findNotificationGaps(tx: Queryable): Promise<FaultyRows<NotificationGap>> {
   const rows = await tx.query(
     `
     select gaps.order_id, gaps.event, gaps.channel, gaps.lacks_channels, count(*) over () as faults
@@ -456,7 +458,7 @@ export async function findNotificationGaps(tx: Queryable): Promise<Faults<Notifi
   }));
 }
 
-function faultsOf<T>(rows: readonly Row[], toFault: (row: Row) => T): Faults<T> {
+function faultsOf<T>(rows: readonly Row[], toFault: (row: Row) => T): FaultyRows<T> {
   return { rows: rows.map(toFault), count: rows.length === 0 ? 0 : toInteger(rows[0]!.faults) };
 }
 

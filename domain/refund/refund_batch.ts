@@ -44,7 +44,7 @@ export interface KnownRequest {
 }
 
 /** What the requests are decided by; the rows of the orders and of their refunds are locked. */
-export interface RefundBooks<K extends KnownRequest> {
+export interface RefundsSoFar<K extends KnownRequest> {
   /** By id. */
   orders: ReadonlyMap<
     number,
@@ -80,7 +80,7 @@ export type TakeDecision<K extends KnownRequest> =
  */
 export function decideRefundRequests<K extends KnownRequest>(
   requests: readonly KeyedRequest[],
-  { orders, refunds, contents, known }: RefundBooks<K>,
+  { orders, refunds, contents, known }: RefundsSoFar<K>,
 ): TakeDecision<K>[] {
   const claimed = new Map(refunds);
   const holds = new Map(contents);

@@ -6,7 +6,7 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import {
-  type Faults,
+  type FaultyRows,
   findDisputeFaults,
   findHandFaults,
   findPaymentsForNothing,
@@ -120,6 +120,10 @@ function amountOf(cents: bigint | null): number | string | null {
 }
 
 /** Adds faults of the database as differences: nothing else says how the books should be. */
-export function collect<T>(drifts: Drifts, { rows, count }: Faults<T>, toDrift: (row: T) => Drift) {
+export function collect<T>(
+  drifts: Drifts,
+  { rows, count }: FaultyRows<T>,
+  toDrift: (row: T) => Drift,
+) {
   addDrifts(drifts, { list: rows.map(toDrift), count, forPeople: count });
 }

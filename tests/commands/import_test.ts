@@ -3,7 +3,7 @@ import { importProgressLine } from "../../commands/import_progress.ts";
 import { openDatabase } from "../../db/connection/database.ts";
 import { migrate } from "../../db/connection/migrate.ts";
 import { openRedis } from "../../streams/redis/redis.ts";
-import { booksOf, csvOf, manyRows } from "../csv_orders.ts";
+import { contentsOf, csvOf, manyRows } from "../csv_orders.ts";
 import { type TestContext, testContext } from "../support.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -268,7 +268,7 @@ Deno.test("import killed at any moment and run again gives the result of one run
 
     assert.equal((await start(whole).status).code, 0);
     const other = await openDatabase(whole.databaseUrl);
-    assert.deepEqual(await booksOf(db), await booksOf(other));
+    assert.deepEqual(await contentsOf(db), await contentsOf(other));
     const entries = await redis.xrange(`${killed.redisPrefix}orders`, "-", "+");
     const published = entries.map(([, fields]) => fields[1]);
     assert.equal(published.length, orders);

@@ -5,7 +5,7 @@ import { silentLog } from "../../../domain/operation/log.ts";
 import { type ImportOptions, importOrders } from "../../../streams/imports/orders_import.ts";
 import { keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis, type RedisClient } from "../../../streams/redis/redis.ts";
-import { booksOf, csvOf, type CsvOrderRow, sourceOf } from "../../csv_orders.ts";
+import { contentsOf, csvOf, type CsvOrderRow, sourceOf } from "../../csv_orders.ts";
 import { type TestContext, testContext } from "../../support.ts";
 
 interface Bench {
@@ -67,7 +67,7 @@ Deno.test("importOrders() takes adjustments, payments, guests and languages from
   withBench(async (bench) => {
     const report = await run(bench, csvOf(rows));
     assert.deepEqual([report.orders_new, report.orders_rejected, report.published], [4, 0, 4]);
-    const books = await booksOf(bench.db);
+    const books = await contentsOf(bench.db);
     assert.deepEqual(books.adjustments, [
       "A|discount||-540|0",
       "A|shipping||490|0",
@@ -103,7 +103,7 @@ Deno.test("importOrders() takes adjustments, payments, guests and languages from
     );
     const again = await run(bench, csvOf(rows.toReversed()));
     assert.deepEqual([again.orders_unchanged, again.published], [4, 0]);
-    assert.deepEqual(await booksOf(bench.db), books);
+    assert.deepEqual(await contentsOf(bench.db), books);
   }));
 
 Deno.test("importOrders() gives the rejects file with all columns, and takes it once it is mended", () =>
@@ -141,7 +141,7 @@ Deno.test("importOrders() gives the rejects file with all columns, and takes it 
       [2, 0],
       await Deno.readTextFile(path),
     );
-    const books = await booksOf(bench.db);
+    const books = await contentsOf(bench.db);
     assert.deepEqual(books.payments, ["A|external|=R|"]);
     assert.deepEqual(books.adjustments, [
       "A|discount||-540|0",
@@ -162,7 +162,7 @@ Deno.test("importOrders() tells the money of a dry run with what is added and ta
       median_cents: 275,
       largest_cents: 400,
     }]);
-    assert.deepEqual((await booksOf(bench.db)).orders, []);
+    assert.deepEqual((await contentsOf(bench.db)).orders, []);
   }));
 
 Deno.test("importOrders() lists an order among the rejects whose payment another has", () =>
@@ -190,5 +190,5 @@ Deno.test("importOrders() takes no adjustment away from a pending order unless i
     assert.equal(less.orders_conflict, 1);
     assert.match(await Deno.readTextFile(path), /only --replace/);
     assert.equal((await run(bench, csvOf([{}]), { replace: true })).orders_updated, 1);
-    assert.deepEqual((await booksOf(bench.db)).adjustments, []);
+    assert.deepEqual((await contentsOf(bench.db)).adjustments, []);
   }));

@@ -15,7 +15,7 @@ import {
 } from "../../../streams/imports/orders_import.ts";
 import { type Keys, keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis, type RedisClient } from "../../../streams/redis/redis.ts";
-import { booksOf, csvOf, type CsvOrderRow, manyRows, sourceOf } from "../../csv_orders.ts";
+import { contentsOf, csvOf, type CsvOrderRow, manyRows, sourceOf } from "../../csv_orders.ts";
 import { type TestContext, testContext } from "../../support.ts";
 
 interface Bench {
@@ -113,7 +113,7 @@ Deno.test("importOrders() takes orders whose rows are scattered over the file an
     );
     assert.deepEqual(report, { ...nothing, rows: 5, orders: 3, orders_new: 3, published: 3 });
     assert.deepEqual(await publishedOrders(bench), ["A", "B", "C"]);
-    const books = await booksOf(bench.db);
+    const books = await contentsOf(bench.db);
     assert.deepEqual(books.items, [
       "A|x|10|1|10",
       "A|y|7|3|21",
@@ -139,7 +139,7 @@ Deno.test("importOrders() gives the same books whatever the form of the file", (
     const quoted = mixed.map((row) => ({ ...row, customer_name: 'Zoë,\n"two" lines' }));
     const plain = csvOf(quoted);
     await run(bench, plain);
-    const expected = await booksOf(bench.db);
+    const expected = await contentsOf(bench.db);
     const [header, ...rest] = plain.split("\n");
     const forms: Record<string, string | Uint8Array> = {
       "byte order mark": `\ufeff${plain}`,
@@ -155,7 +155,7 @@ Deno.test("importOrders() gives the same books whatever the form of the file", (
       assert.deepEqual(report, unchanged, form);
       await withBench(async (other) => {
         await run(other, content);
-        assert.deepEqual(await booksOf(other.db), expected, form);
+        assert.deepEqual(await contentsOf(other.db), expected, form);
       });
     }
   }));
@@ -166,17 +166,17 @@ Deno.test("importOrders() takes columns in any order and ignores others", () =>
     const turned = lines.map((fields) => ["note", ...fields.reverse(), "x"].join(",")).join("\n");
     const report = await counted(run(bench, turned));
     assert.equal(report.orders_new, 3);
-    assert.equal((await booksOf(bench.db)).items!.length, 5);
+    assert.equal((await contentsOf(bench.db)).items!.length, 5);
   }));
 
 Deno.test("importOrders() recognises a file that it took before and touches no stock", () =>
   withBench(async (bench) => {
     await run(bench, csvOf(mixed));
     await bench.db.run("update products set stock_qty = 3");
-    const books = await booksOf(bench.db);
+    const books = await contentsOf(bench.db);
     const again = await counted(run(bench, csvOf(mixed.toReversed()), { initialStock: 999 }));
     assert.deepEqual(again, { ...nothing, rows: 5, orders: 3, orders_unchanged: 3 });
-    assert.deepEqual(await booksOf(bench.db), books);
+    assert.deepEqual(await contentsOf(bench.db), books);
     assert.deepEqual(await publishedOrders(bench), ["A", "B", "C"]);
   }));
 
@@ -195,7 +195,7 @@ Deno.test("importOrders() updates pending orders, and lists changed ones that ar
         orders_updated: 2,
         orders_conflict: 1,
       });
-      const books = await booksOf(bench.db);
+      const books = await contentsOf(bench.db);
       assert.deepEqual(books.items, [
         "A|x|10|2|20",
         "A|y|7|4|28",
@@ -249,7 +249,7 @@ Deno.test("importOrders() rejects orders with bad rows whole, creates nothing fo
         orders_rejected: 3,
         published: 1,
       });
-      const books = await booksOf(bench.db);
+      const books = await contentsOf(bench.db);
       assert.deepEqual(books.customers, ["g|g@example.com|Customer g"]);
       assert.deepEqual(books.products, ["g|Product g|100|50|50"]);
       const file = csvOf(faulty).trimEnd().split("\n");
@@ -287,7 +287,7 @@ Deno.test("importOrders() leaves out only the bad rows where good ones are to be
         orders_rejected: 2,
         published: 2,
       });
-      assert.deepEqual((await booksOf(bench.db)).items, ["G|g|100|2|200", "H|h1|100|2|200"]);
+      assert.deepEqual((await contentsOf(bench.db)).items, ["G|g|100|2|200", "H|h1|100|2|200"]);
       assert.deepEqual((await rejects()).slice(1).map((line) => line.split(",").at(-2)), [
         "3",
         "4",
@@ -316,7 +316,7 @@ Deno.test("importOrders() takes a rejects file that was corrected, again and aga
         [report.orders_new, report.orders_rejected, report.rows_rejected],
         [1, 2, 5],
       );
-      assert.deepEqual((await booksOf(bench.db)).items, [
+      assert.deepEqual((await contentsOf(bench.db)).items, [
         "G|g|100|2|200",
         "H|h1|100|2|200",
         "H|h2|100|1|100",
@@ -475,10 +475,10 @@ Deno.test("importOrders() gives the same values from corrected rejects as from t
       assert.equal(await Deno.readTextFile(path), once);
       const report = await run(bench, once.replaceAll(",1.00,", ",100,"), { rejectsPath: path });
       assert.equal(report.orders_new, odd.length);
-      const books = await booksOf(bench.db);
+      const books = await contentsOf(bench.db);
       await withBench(async (other) => {
         await run(other, csvOf(rows));
-        assert.deepEqual(books, await booksOf(other.db));
+        assert.deepEqual(books, await contentsOf(other.db));
       });
     })
   ));
@@ -508,7 +508,7 @@ Deno.test("importOrders() refuses a row with an item and no order, and changes n
         });
       }
     }
-    for (const table of Object.values(await booksOf(bench.db))) assert.deepEqual(table, []);
+    for (const table of Object.values(await contentsOf(bench.db))) assert.deepEqual(table, []);
     assert.deepEqual(await bench.db.query("select id from imports"), []);
   }));
 
@@ -549,7 +549,7 @@ Deno.test("importOrders() counts in a dry run what it would do, and changes noth
   withBench((bench) =>
     withRejects(async (path, rejects) => {
       await run(bench, csvOf(mixed));
-      const books = await booksOf(bench.db);
+      const books = await contentsOf(bench.db);
       const [a, b] = mixed;
       const content = csvOf([...mixed.slice(2), { ...a, qty: 9 }, b!, ...faulty]);
       const report = await counted(run(bench, content, { dryRun: true, rejectsPath: path }));
@@ -581,7 +581,7 @@ Deno.test("importOrders() counts in a dry run what it would do, and changes noth
           },
         ],
       });
-      assert.deepEqual(await booksOf(bench.db), books);
+      assert.deepEqual(await contentsOf(bench.db), books);
       assert.equal((await publishedOrders(bench)).length, 3);
       assert.equal((await rejects()).length, 8);
       const [imports] = await bench.db.query("select count(*) as n from imports");
@@ -633,7 +633,7 @@ Deno.test("importOrders() refuses what is no CSV of orders, names the line and c
             assert.match(error.message, message);
             return true;
           });
-          const books = await booksOf(bench.db);
+          const books = await contentsOf(bench.db);
           for (const rows of Object.values(books)) assert.deepEqual(rows, []);
           assert.deepEqual(await bench.db.query("select id from imports"), []);
           assert.equal(await bench.redis.exists(bench.keys.stream("orders")), 0);
@@ -712,16 +712,16 @@ Deno.test("importOrders() gives the same books when the same file is imported se
     assert.equal(sum("orders_new"), 300);
     assert.equal(sum("orders_unchanged"), 600);
     assert.equal(sum("published"), 300);
-    const books = await booksOf(bench.db);
+    const books = await contentsOf(bench.db);
     await withBench(async (other) => {
       await run(other, csvOf(rows));
-      assert.deepEqual(books, await booksOf(other.db));
+      assert.deepEqual(books, await contentsOf(other.db));
     });
   }));
 
 Deno.test("importOrders() gives the same books for any order of the rows, in memory and on disk", async () => {
   const rows = manyRows(60);
-  let expected: Awaited<ReturnType<typeof booksOf>> | undefined;
+  let expected: Awaited<ReturnType<typeof contentsOf>> | undefined;
   const shuffled = fc.shuffledSubarray(rows, { minLength: rows.length });
   const file = fc.constantFrom(
     undefined,
@@ -740,7 +740,7 @@ Deno.test("importOrders() gives the same books for any order of the rows, in mem
   const catalogEntries = fc.constantFrom(undefined, 20, 60);
   await withBench((bench) =>
     run(bench, csvOf(rows)).then(async () => {
-      expected = await booksOf(bench.db);
+      expected = await contentsOf(bench.db);
     })
   );
   await fc.assert(
@@ -754,7 +754,7 @@ Deno.test("importOrders() gives the same books for any order of the rows, in mem
           const report = await run(bench, csvOf(own), { limits: { file, batch, catalogEntries } });
           assert.equal(report.orders_new, 60);
           assert.equal(report.published, 60);
-          assert.deepEqual(await booksOf(bench.db), expected);
+          assert.deepEqual(await contentsOf(bench.db), expected);
         }),
     ),
     { numRuns: 8 },
