@@ -106,18 +106,6 @@ export function orderPageRoutes(deps: AppDeps): Hono {
     return c.redirect(`/dashboard/orders/${id}?done=cancel`, 303);
   });
 
-  app.post("/orders/:id{[0-9]{1,15}}/retry", async (c) => {
-    const id = idOf(c);
-    const form = await readForm(c);
-    try {
-      if (!isConfirmed(form)) return await askRetry(c, deps);
-      await retryAndPublish(deps, id, actorOf(c), { only: retriesOnly(c.get("caller")) });
-    } catch (error) {
-      return await refuse(c, deps, error, form);
-    }
-    return c.redirect(`/dashboard/orders/${id}?done=retry`, 303);
-  });
-
   app.post("/orders/:id{[0-9]{1,15}}/payment", async (c) => {
     const id = idOf(c);
     const form = await readForm(c);
@@ -131,7 +119,22 @@ export function orderPageRoutes(deps: AppDeps): Hono {
     return c.redirect(`/dashboard/orders/${id}?done=payment`, 303);
   });
 
+  addRetry(app, deps);
   return app;
+}
+
+function addRetry(app: Hono, deps: AppDeps): void {
+  app.post("/orders/:id{[0-9]{1,15}}/retry", async (c) => {
+    const id = idOf(c);
+    const form = await readForm(c);
+    try {
+      if (!isConfirmed(form)) return await askRetry(c, deps);
+      await retryAndPublish(deps, id, actorOf(c), { only: retriesOnly(c.get("caller")) });
+    } catch (error) {
+      return await refuse(c, deps, error, form);
+    }
+    return c.redirect(`/dashboard/orders/${id}?done=retry`, 303);
+  });
 }
 
 function verdictOf(text: string | undefined): DisputeVerdict {

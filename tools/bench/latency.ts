@@ -56,7 +56,9 @@ export function benchLatency(stage: Stage): Promise<Figure[]> {
         const orderId = await notification;
         times.push(performance.now() - start);
         if (orderId !== orderIdOf(order.message)) {
-          throw new Error(`Order ${orderId} was settled instead of order ${orderIdOf(order.message)}`);
+          throw new Error(
+            `Order ${orderId} was settled instead of order ${orderIdOf(order.message)}`,
+          );
         }
         await sleep(pauseMs);
       }
