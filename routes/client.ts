@@ -77,6 +77,7 @@ export type ApiSchema = {
   "/orders.csv": { $get: TextRoute<Query<typeof orderFileQuery>> };
   "/orders/:id": { $get: Route<ById, typeof orderDetailAnswer, 200> };
   "/orders/:id/cancel": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
+  "/orders/:id/retry": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 202> };
   "/orders/:id/payment/accept": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/payment/give-back": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/payment/dismiss": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
