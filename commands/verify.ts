@@ -46,7 +46,7 @@ const claims: Readonly<Record<CheckName, string>> = {
   money: "every paid order has one payment of its total; refunds add up",
   kpis: "every KPI key and leaderboard score is what the books say",
   notifications: "every end of an order or refund has one row a channel, no more",
-  homes: "all unfinished work is in a stream, scheduled or a dead letter",
+  homes: "all unfinished work is in a stream, scheduled or dead, or waits for stock",
 };
 
 /** The report for people. */

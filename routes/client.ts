@@ -95,6 +95,7 @@ export type ApiSchema = {
     >;
   };
   "/orders/:id/cancel": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
+  "/orders/:id/retry": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 202> };
   "/orders/:id/payment/accept": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/payment/give-back": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/payment/dismiss": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };

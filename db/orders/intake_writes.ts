@@ -10,6 +10,7 @@ import type { OrderStatus } from "../../domain/order/order.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import { recipientEmail } from "../catalog/customers.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
+import { deleteShortages } from "./shortages.ts";
 import { readPacked } from "../connection/packed_rows.ts";
 
 /** An order to write. */
@@ -31,6 +32,8 @@ export interface KnownOrder {
   recipient: { name: string; email: string | null };
   /** BCP 47; null where its source does not say. */
   language: string | null;
+  /** True where it waits for stock, as far as it was locked. */
+  backordered?: boolean;
 }
 
 /** Orders by their external ids, without locks. */
@@ -49,9 +52,17 @@ export async function lockKnownOrders(
 ): Promise<Map<string, KnownOrder>> {
   if (ids.length === 0) return new Map();
   const sorted = [...ids].sort((a, b) => a - b);
-  await tx.query("select id from orders where id in (?) order by id for update", [sorted]);
+  const rows = await tx.query(
+    "select id, backordered from orders where id in (?) order by id for update",
+    [sorted],
+  );
+  const waiting = new Set(
+    rows.filter((row) => toInteger(row.backordered) === 1).map((row) => toInteger(row.id)),
+  );
   // Their customers are not to be locked: what those were first known by never changes.
-  return await readKnownOrders(tx, "orders.id in (?)", [sorted]);
+  const known = await readKnownOrders(tx, "orders.id in (?)", [sorted]);
+  for (const order of known.values()) if (waiting.has(order.id)) order.backordered = true;
+  return known;
 }
 
 async function readKnownOrders(
@@ -270,9 +281,9 @@ export async function updateOrders(
   }
   const idOf = (externalOrderId: string) => locked.get(externalOrderId)!.id;
   // What waited for stock asks for its new items: no stream holds it, so the sweep has it ask.
-  await tx.query("delete from order_shortages where order_id in (?)", [
-    candidates.map(({ order }) => idOf(order.externalOrderId)),
-  ]);
+  const waited = candidates.map(({ order }) => locked.get(order.externalOrderId)!)
+    .filter(({ backordered }) => backordered);
+  await deleteShortages(tx, waited.map(({ id }) => id));
   await tx.query(
     "delete from order_addresses where order_id in (?)",
     [candidates.map(({ order }) => idOf(order.externalOrderId))],

@@ -81,13 +81,16 @@ export async function awaitedAmong(
   if (productIds.length === 0) return [];
   const rows = await db.query(
     `
-    select product_id
-    from order_shortages force index (order_shortages_queue)
-    where waiting = 1 and product_id in (?)
-    group by product_id`,
+    select products.id
+    from products force index (primary)
+    where products.id in (?) and (
+      select queue.order_id
+      from order_shortages queue force index (order_shortages_queue)
+      where queue.waiting = 1 and queue.product_id = products.id
+      limit 1) is not null`,
     [[...new Set(productIds)]],
   );
-  return rows.map((row) => toInteger(row.product_id));
+  return rows.map((row) => toInteger(row.id));
 }
 
 /** The products that orders wait for although there are units of them. */
@@ -108,7 +111,7 @@ export async function listAwaitedInStock(db: Queryable): Promise<number[]> {
 
 /**
  * The first of the orders that wait for each product, some left out; products that nobody else waits for are
- * missing.
+ * missing. The order by all columns of the index is for MySQL, which would sort otherwise, however many wait.
  *
  * @param except ids of orders
  */
@@ -124,7 +127,7 @@ export async function readQueueHeads(
       select concat(queue.placed_at, ' ', queue.order_id)
       from order_shortages queue force index (order_shortages_queue)
       where queue.waiting = 1 and queue.product_id = product.id and queue.order_id not in (?)
-      order by queue.placed_at, queue.order_id
+      order by queue.waiting, queue.product_id, queue.placed_at, queue.order_id
       limit 1) as head
     from json_table(?, '$[*]' columns (id bigint unsigned path '$')) product`,
     [except.length === 0 ? [0] : [...except], JSON.stringify([...new Set(productIds)])],
@@ -269,10 +272,11 @@ export async function listShortOrders(
   const { from, where, values } = shortWay(filter);
   const rows = await db.query(
     `
-    select distinct order_shortages.order_id as id
+    select order_shortages.order_id as id
     from ${from}
     straight_join orders on orders.id = order_shortages.order_id
     where order_shortages.waiting = 0 and order_shortages.order_id > ? ${where} and ${isShort}
+    group by order_shortages.order_id
     order by order_shortages.order_id
     limit ?`,
     [page.afterId, ...values, page.limit],
@@ -289,10 +293,11 @@ export async function listLatestShortOrders(
   const { from, where, values } = shortWay(filter);
   const rows = await db.query(
     `
-    select distinct order_shortages.order_id as id
+    select order_shortages.order_id as id
     from ${from}
     straight_join orders on orders.id = order_shortages.order_id
     where order_shortages.waiting = 0 and order_shortages.order_id < ? ${where} and ${isShort}
+    group by order_shortages.order_id
     order by order_shortages.order_id desc
     limit ?`,
     [page.beforeId ?? Number.MAX_SAFE_INTEGER, ...values, page.limit],

@@ -74,19 +74,27 @@ export type OpenKind = NonNullable<(typeof needTable)[Need]["open"]>;
 export const orderEnd = ["order_notice", "order_count"] as const satisfies readonly Need[];
 
 /** What is known of a type of message. */
-export interface Work {
-  /** The group that handles it. */
-  group: Group;
-  /** What its text says beside what every message says, see `Details` in `messages.ts`; `product` has no order. */
-  shape: "order" | "refund" | "answer" | "product";
-  /**
-   * The needs that it brings about by itself or by what follows from it, first the one that it is there for. What is
-   * missing here recovery publishes again and again.
-   */
-  brings: readonly Need[];
-  /** Where several types are there for the same: what they are there for. */
-  purpose?: string;
-}
+export type Work =
+  & {
+    /** The group that handles it. */
+    group: Group;
+    /** Where several types are there for the same: what they are there for. */
+    purpose?: string;
+  }
+  & ({
+    /** What its text says beside what every message about an order says, see `Details` in `messages.ts`. */
+    shape: "order" | "refund" | "answer";
+    /**
+     * The needs that it brings about by itself or by what follows from it, first the one that it is there for. What is
+     * missing here recovery publishes again and again.
+     */
+    brings: readonly [Need, ...Need[]];
+  } | {
+    /** It is about a product and no order. */
+    shape: "product";
+    /** Whatever needs it is looked for by itself. */
+    brings: readonly Need[] & { length: 0 };
+  });
 
 /** Every type of message. */
 export const typeTable = {

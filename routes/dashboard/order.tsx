@@ -116,18 +116,6 @@ function addDecisions(app: Hono, deps: AppDeps): void {
     return c.redirect(`/dashboard/orders/${id}?done=cancel`, 303);
   });
 
-  app.post("/orders/:id{[0-9]{1,15}}/retry", async (c) => {
-    const id = idOf(c);
-    const form = await readForm(c);
-    try {
-      if (!isConfirmed(form)) return await askRetry(c, deps);
-      await retryAndPublish(deps, id, actorOf(c), { only: retriesOnly(c.get("caller")) });
-    } catch (error) {
-      return await refuse(c, deps, error, form);
-    }
-    return c.redirect(`/dashboard/orders/${id}?done=retry`, 303);
-  });
-
   app.post("/orders/:id{[0-9]{1,15}}/payment", async (c) => {
     const id = idOf(c);
     const form = await readForm(c);
@@ -139,6 +127,22 @@ function addDecisions(app: Hono, deps: AppDeps): void {
       return await refuse(c, deps, error, form);
     }
     return c.redirect(`/dashboard/orders/${id}?done=payment`, 303);
+  });
+
+  addRetry(app, deps);
+}
+
+function addRetry(app: Hono, deps: AppDeps): void {
+  app.post("/orders/:id{[0-9]{1,15}}/retry", async (c) => {
+    const id = idOf(c);
+    const form = await readForm(c);
+    try {
+      if (!isConfirmed(form)) return await askRetry(c, deps);
+      await retryAndPublish(deps, id, actorOf(c), { only: retriesOnly(c.get("caller")) });
+    } catch (error) {
+      return await refuse(c, deps, error, form);
+    }
+    return c.redirect(`/dashboard/orders/${id}?done=retry`, 303);
   });
 }
 

@@ -56,8 +56,8 @@ const settleMs = 5_000;
  * 4. `notifications`: every end of an order or refund was told once on each of its channels, or its message is
  *    on its way; what was not sent stands on the work list. Who was not told because the message became a dead
  *    letter was not told: that is drift, and a person's to decide.
- * 5. `homes`: all unfinished work is in a stream, scheduled, or a dead letter, or its payment is in dispute, or it waits
- *    for a person to give it back.
+ * 5. `homes`: all unfinished work is in a stream, scheduled, or a dead letter, or waits for stock, or its payment is in
+ *    dispute, or it waits for a person to give it back.
  *
  * The points that are about the books alone are read in one snapshot, so no order is ever seen half
  * changed. What the others guarantee say {@linkcode verifyKpis} and {@linkcode verifyOrphans}: work on its

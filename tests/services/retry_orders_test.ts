@@ -3,7 +3,10 @@ import { changeStock } from "../../services/change_stock.ts";
 import { retryAllAndPublish, retryAndPublish } from "../../services/retry_orders.ts";
 import { cancelAndPublish } from "../../services/cancel_order.ts";
 import { sumShortOrders } from "../../db/orders/shortages.ts";
+import { claimDeliveries } from "../../db/notifications/notification_deliveries.ts";
 import { WorkflowError } from "../../domain/errors.ts";
+import { notificationWebhook } from "../../domain/notification/webhook.ts";
+import { verify } from "../../streams/verification/verify.ts";
 import { sweepOrphans } from "../../streams/recovery/recover.ts";
 import { assertConsistent, messagesOf } from "../streams/consistent.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../workflow.ts";
@@ -76,6 +79,40 @@ Deno.test("an order that ran short says of what, is taken up again and is paid",
     assert.deepEqual(events, [{ event: "order.failed" }, { event: "order.paid" }]);
     await assertConsistent(flow);
   }));
+
+Deno.test("the webhook of an order that ran short says of what, the same at every try", () =>
+  withFlow("retry_webhook", async (flow) => {
+    const [id] = await addShort(flow, { b: 3, a: 2, c: 1 }) as [number];
+    const claim = () =>
+      claimDeliveries(flow.db, "webhook", {
+        claim: crypto.randomUUID().replaceAll("-", ""),
+        limit: 9,
+        leaseMs: 60_000,
+      });
+    const [first] = await claim();
+    const body = JSON.parse(notificationWebhook(first!));
+    assert.equal(body.type, "order.failed");
+    assert.deepEqual(body.data.shortages, [
+      { sku: "a", missing_qty: 1 },
+      { sku: "b", missing_qty: 2 },
+    ]);
+    // What it lacks the next time is told by another one.
+    await changeStock(flow, "b", { set: 3 });
+    await retryAndPublish(flow, id, "test");
+    await flow.drain();
+    await flow.rows("update notification_deliveries set due_at = '2025-01-01'");
+    const [same, next] = await claim();
+    assert.equal(notificationWebhook(same!), notificationWebhook(first!));
+    assert.deepEqual(next!.shortages, [{ sku: "a", missingQty: 1 }]);
+    assert.equal(next!.type, "order.failed");
+    await assertWebhooks(flow);
+  }, { notifyChannels: ["log", "webhook"] }));
+
+/** Every end has a row on both channels. */
+async function assertWebhooks(flow: Workflow): Promise<void> {
+  const report = await verify(flow, { settleMs: 0 });
+  assert.deepEqual(report.checks.filter(({ ok }) => !ok), []);
+}
 
 Deno.test("an order that fails again is told again, and may be taken up again", () =>
   withFlow("retry_again", async (flow) => {

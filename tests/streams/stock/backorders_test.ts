@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
 import { stockArrived } from "../../../services/stock_arrived.ts";
+import { takeOrders } from "../../../db/orders/intake.ts";
+import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { recover, sweepOrphans } from "../../../streams/recovery/recover.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../../workflow.ts";
@@ -219,6 +221,58 @@ Deno.test("a restock frees a thousand orders in few turns, by whichever consumer
     await assertConsistent(flow);
   }));
 
+Deno.test("two consumers at once serve those who were placed first, and leave no unit over", () =>
+  withFlow("backorders_two", async (flow) => {
+    const count = 300;
+    const ids = await add(
+      flow,
+      Array.from({ length: count }, (_, n): { name: string; items: Items; minute: number } => ({
+        name: `${n}`,
+        items: n % 3 === 0 ? { a: 1, [`b${n}`]: 1 } : { a: 1 },
+        // The last are placed first.
+        minute: 59 - Math.floor(n / 6),
+      })),
+    );
+    await flow.drain();
+    const plenty = ids.flatMap((_, n) => n % 3 === 0 ? [[`b${n}`, 1]] : []);
+    await receive(flow, { ...Object.fromEntries(plenty), a: count / 2 });
+    const consumers = ["one", "two"].map((name) =>
+      flow.consumerOf("orders", { batchSize: 40 }, name)
+    );
+    const isLeft = async () => await flow.redis.xlen(flow.keys.stream("orders")) > 0;
+    for (let turn = 0; await isLeft(); turn++) {
+      assert.ok(turn < 200, "the stream drains");
+      await Promise.all(consumers.map((consumer) => consumeOnce(consumer)));
+    }
+    await flow.drain();
+    const inTurn = await flow.rows("select id, status from orders order by placed_at, id");
+    const served = inTurn.map(({ status }) => status === "PAID");
+    assert.equal(served.filter((one) => one).length, count / 2);
+    assert.deepEqual(served, served.toSorted((x, y) => Number(y) - Number(x)));
+    await assertConsistent(flow);
+  }));
+
+Deno.test("an order that waits asks for its new items where a file changes it", () =>
+  withFlow("backorders_changed", async (flow) => {
+    const [id] = await add(flow, [{ name: "1", items: { a: 2 } }]);
+    const [behind] = await add(flow, [{ name: "2", items: { a: 1 }, minute: 1 }]);
+    await flow.drain();
+    await receive(flow, { a: 1 });
+    await flow.drain();
+    assert.deepEqual(await statuses(flow, [id!, behind!]), ["PENDING waiting", "PENDING waiting"]);
+    const [changed] = await takeOrders(
+      flow.db,
+      [anOrder("1", [{ sku: "c", qty: 2 }], { placedAt: "2025-03-01 12:00:00.000" })],
+      { initialStock: 5, onPendingChange: "replace", actor: "test" },
+    );
+    assert.equal(changed!.outcome, "updated");
+    await flow.rows("update orders set updated_at = '2025-01-01'");
+    await sweepOrphans(flow, { olderThanSeconds: 60 });
+    await flow.drain();
+    assert.deepEqual(await statuses(flow, [id!, behind!]), ["PAID", "PAID"]);
+    await assertConsistent(flow);
+  }));
+
 Deno.test("what waits goes on waiting where ON_SHORTAGE is fail again", () =>
   withFlow("backorders_off", async (flow) => {
     const [waiting] = await add(flow, [{ name: "1", items: { a: 1, b: 1 } }]);
@@ -227,7 +281,6 @@ Deno.test("what waits goes on waiting where ON_SHORTAGE is fail again", () =>
     const consumer = flow.consumerOf("orders", {}, "failing");
     consumer.deps.onShortage = "fail";
     await receive(flow, { a: 1 });
-    const { consumeOnce } = await import("../../../streams/queue/consumer.ts");
     for (let turn = 0; turn < 4; turn++) await consumeOnce(consumer);
     assert.deepEqual(await statuses(flow, [waiting!]), ["PENDING waiting"]);
     assert.deepEqual((await shortages(flow)).map(({ sku }) => sku), ["b"]);

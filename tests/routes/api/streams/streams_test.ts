@@ -38,6 +38,7 @@ Deno.test("GET /streams shows zeros where there is no stream and no group", () =
     const { status, body } = await ask(api, "GET", "/streams");
     assert.equal(status, 200);
     assert.deepEqual(body, {
+      backordered: [],
       streams: ["orders", "payments", "notifications", "refunds"].map((group) => ({
         group,
         ...empty,
