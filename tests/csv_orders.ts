@@ -5,17 +5,17 @@
  */
 
 import type { Queryable } from "../db/connection/database.ts";
-import { importColumns } from "../domain/import/csv_rows.ts";
+import { type ImportColumn, importColumns, termColumns } from "../domain/import/csv_rows.ts";
 import { csvLine } from "../domain/import/csv_text.ts";
 
-/** A row of an import file; what is not given is the same everywhere. */
-export type CsvOrderRow = Partial<Record<(typeof importColumns)[number], string | number>>;
+/** A row of an import file; what is not given is the same everywhere, and of what a file may be without nothing. */
+export type CsvOrderRow = Partial<Record<ImportColumn, string | number>>;
 
 /** Fields of a row in the order of the documentation. */
-export function csvOrderFields(row: CsvOrderRow): string[] {
+export function csvOrderFields(row: CsvOrderRow, columns = importColumns): string[] {
   const customer = row.customer_id ?? "customer";
   const sku = row.product_sku ?? "sku";
-  const full = {
+  const full: CsvOrderRow = {
     external_order_id: "order",
     order_placed_at: "2010-12-01 08:26:00",
     currency: "EUR",
@@ -28,12 +28,15 @@ export function csvOrderFields(row: CsvOrderRow): string[] {
     qty: 2,
     ...row,
   };
-  return importColumns.map((column) => String(full[column]));
+  return columns.map((column) => String(full[column] ?? ""));
 }
 
-/** A whole file, header included. */
+/** A whole file, header included; it has those columns that it may be without of which one of the rows says something. */
 export function csvOf(rows: readonly CsvOrderRow[]): string {
-  return [importColumns, ...rows.map(csvOrderFields)].map((fields) => csvLine(fields)).join("");
+  const terms = termColumns.filter((column) => rows.some((row) => row[column] !== undefined));
+  const columns = [...importColumns, ...terms];
+  return [columns, ...rows.map((row) => csvOrderFields(row, columns))]
+    .map((fields) => csvLine(fields)).join("");
 }
 
 /** Orders of one to five rows; names, prices and addresses change from order to order. */
@@ -76,7 +79,8 @@ export async function booksOf(db: Queryable): Promise<Record<string, unknown[]>>
     ),
     orders: await rows(
       `select o.external_order_id, c.external_id, o.status, o.currency, o.total_cents, o.placed_at,
-         lower(hex(o.content_hash)), o.recipient_name, o.recipient_email
+         lower(hex(o.content_hash)), o.recipient_name, o.recipient_email, o.payment_status,
+         o.language
        from orders o join customers c on c.id = o.customer_id
        order by o.external_order_id`,
     ),
@@ -84,6 +88,16 @@ export async function booksOf(db: Queryable): Promise<Record<string, unknown[]>>
       `select o.external_order_id, p.sku, i.unit_price_cents, i.qty, i.subtotal_cents
        from order_items i join orders o on o.id = i.order_id join products p on p.id = i.product_id
        order by o.external_order_id, p.sku, i.unit_price_cents, i.qty`,
+    ),
+    adjustments: await rows(
+      `select o.external_order_id, a.kind, a.label, a.amount_cents, a.included
+       from order_adjustments a join orders o on o.id = a.order_id
+       order by o.external_order_id, a.kind, a.amount_cents, a.id`,
+    ),
+    payments: await rows(
+      `select o.external_order_id, p.provider, p.reference, p.paid_at
+       from source_payments p join orders o on o.id = p.order_id
+       order by o.external_order_id`,
     ),
     events: await rows(
       `select o.external_order_id, e.event

@@ -91,14 +91,18 @@ export function noteDescriptions(catalog: Catalog, orders: readonly IncomingOrde
   // Most files have the latest order last: met first, it leaves nothing to do for the others.
   for (let at = orders.length - 1; at >= 0; at--) {
     const order = orders[at]!;
-    const by = describedBy(order);
+    // Beyond every order that was placed at the same time, because a time is followed by a space.
+    const end = `${order.placedAt}!`;
     const { externalId, email, name } = order.customer;
     const customer = catalog.customers.get(externalId);
-    if (mayDescribe(customer, by)) note(customer, { text: { email: email ?? "", name }, by });
+    if (mayDescribe(customer, end)) {
+      note(customer, { text: { email: email ?? "", name }, by: describedBy(order) });
+    }
     for (const { sku, name, unitPriceCents } of order.items) {
       const product = catalog.products.get(sku);
-      if (mayDescribe(product, by)) {
-        note(product, { text: { name, priceCents: unitPriceCents }, by });
+      if (mayDescribe(product, end)) {
+        const text = { name, priceCents: unitPriceCents };
+        note(product, { text, by: describedBy(order) });
       }
     }
   }
@@ -127,9 +131,8 @@ export async function writeDescriptions(
 }
 
 /** Most orders are not the latest of what they name: this tells so before anything is made of them. */
-function mayDescribe<T>(entry: CatalogEntry<T> | undefined, by: string): entry is CatalogEntry<T> {
-  return entry !== undefined &&
-    (entry.latest === undefined || compareText(entry.latest.by, by) <= 0);
+function mayDescribe<T>(entry: CatalogEntry<T> | undefined, end: string): entry is CatalogEntry<T> {
+  return entry !== undefined && (entry.latest === undefined || entry.latest.by < end);
 }
 
 function note<T extends object>(entry: CatalogEntry<T>, described: Described<T>): void {

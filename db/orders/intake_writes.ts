@@ -10,6 +10,7 @@ import type { OrderStatus } from "../../domain/order/order.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import { recipientEmail } from "../catalog/customers.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
+import { readPacked } from "../connection/packed_rows.ts";
 
 /** An order to write. */
 export interface OrderToWrite {
@@ -109,9 +110,12 @@ export async function insertOrders(
   const more = candidates.some(({ order: { payment, language } }) =>
     payment !== undefined || language !== undefined
   );
-  const rows = candidates.map(({ order, hash, totalCents }) => {
+  const withOtherAddress: OrderToWrite[] = [];
+  const rows = candidates.map((candidate) => {
+    const { order, hash, totalCents } = candidate;
     const { externalOrderId, currency, placedAt, customer: { externalId, name, email } } = order;
-    const { id } = catalog.customers.get(externalId)!;
+    const { id, first } = catalog.customers.get(externalId)!;
+    if (email !== null && email !== first?.email) withOtherAddress.push(candidate);
     const row = [externalOrderId, id, currency, totalCents, hash, placedAt, name, email];
     if (more) row.push(order.payment?.status ?? "due", order.language ?? null);
     return row;
@@ -141,7 +145,7 @@ export async function insertOrders(
     insertId,
     candidates.map(({ order }) => order.externalOrderId),
   );
-  await writeAddresses(tx, candidates, catalog, (id) => ids.get(id)!);
+  await writeAddresses(tx, withOtherAddress, (id) => ids.get(id)!);
   return ids;
 }
 
@@ -153,17 +157,14 @@ const termColumns = `
 /** Makes the addresses of orders findable that are not what their customers were first known by. */
 async function writeAddresses(
   tx: Queryable,
-  candidates: readonly OrderToWrite[],
-  catalog: Catalog,
+  orders: readonly OrderToWrite[],
   idOf: (externalOrderId: string) => number,
 ): Promise<void> {
-  const rows = candidates.flatMap(({ order: { externalOrderId, customer } }) =>
-    customer.email === null ||
-      customer.email === catalog.customers.get(customer.externalId)!.first?.email
-      ? []
-      : [[idOf(externalOrderId), customer.email]]
-  );
-  if (rows.length === 0) return;
+  if (orders.length === 0) return;
+  const rows = orders.map(({ order: { externalOrderId, customer: { email } } }) => [
+    idOf(externalOrderId),
+    email,
+  ]);
   await tx.run(
     `
     insert into order_addresses (order_id, email)
@@ -186,14 +187,13 @@ async function insertedIds(
   firstId: number,
   externalIds: readonly string[],
 ): Promise<Map<string, number>> {
-  const rows = await tx.query(
-    `
-    select id, external_order_id
-    from orders
-    where id between ? and ?`,
+  const { rows } = await readPacked(
+    tx,
+    [{ sql: "id", kind: "number" }, { sql: "external_order_id", kind: "any text" }],
+    "from orders where id between ? and ?",
     [firstId, firstId + externalIds.length - 1],
   );
-  const near = new Map(rows.map((row) => [String(row.external_order_id), toInteger(row.id)]));
+  const near = new Map(rows.map(([id, externalId]) => [externalId as string, id as number]));
   const missing = externalIds.filter((externalId) => !near.has(externalId));
   const found = await findOrders(tx, missing);
   return new Map(externalIds.map((externalId) => [
@@ -274,7 +274,13 @@ export async function updateOrders(
     "delete from order_addresses where order_id in (?)",
     [candidates.map(({ order }) => idOf(order.externalOrderId))],
   );
-  await writeAddresses(tx, candidates, catalog, idOf);
+  await writeAddresses(
+    tx,
+    candidates.filter(({ order: { customer: { externalId, email } } }) =>
+      email !== null && email !== catalog.customers.get(externalId)!.first?.email
+    ),
+    idOf,
+  );
 }
 
 /**

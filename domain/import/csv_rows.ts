@@ -158,7 +158,7 @@ function readHead(
   };
 }
 
-/** A customer of the shop has an id and a name; a guest may have neither, and nobody needs an address. */
+/** Everybody has a name: the guest of a till is called by it, or `Guest`. Nobody needs an address. */
 function readCustomer(
   fields: readonly string[],
   places: ColumnPlaces,
@@ -172,7 +172,8 @@ function readCustomer(
   const email = address === "" ? null : address;
   if (email !== null) check(faults, "customer_email", textProblem(email));
   const name = trimmed(fields, places, "customer_name");
-  if (!isGuest || name !== "") check(faults, "customer_name", textProblem(name));
+  if (isGuest && name === "") check(faults, "customer_id", "is missing, and a guest needs a name");
+  check(faults, "customer_name", textProblem(name));
   return isGuest ? guestOf(email, name, externalOrderId) : { externalId, email, name };
 }
 

@@ -221,8 +221,17 @@ function faultsText(faults: readonly Fault[]): string {
 
 /** The reason without what tells its cases apart, to count reasons by. */
 export function kindOfReason(reason: string): string {
-  return reason.replace(/ \([^()]*\)$/, "")
-    .replace(/[^ ]{1,24}: write -?\d{1,17}, minor units/g, "write minor units");
+  const kind = reason.replace(/ \([^()]*\)$/, "");
+  return kind.includes(meantMinor) ? kind.split("; ").map(withoutAmount).join("; ") : kind;
+}
+
+/** Ends a fault of an amount that stands in units: `qty: 12.50: write 1250, minor units`. */
+const meantMinor = ", minor units";
+
+function withoutAmount(fault: string): string {
+  return fault.endsWith(meantMinor)
+    ? `${fault.slice(0, fault.indexOf(": "))}: write minor units`
+    : fault;
 }
 
 function rejectedFor({ line, fields }: CsvRow, reason: string): RejectedRow {

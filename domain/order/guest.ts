@@ -31,22 +31,16 @@ export function isGuestId(externalId: string): boolean {
 }
 
 /**
- * A guest of an order. Without a name it is called by its e-mail or, without one, "Guest".
+ * The guest of an order.
  *
  * @param email null for none
- * @param name empty for none
  */
 export function guestOf(
   email: string | null,
   name: string,
   externalOrderId: string,
 ): IncomingCustomer {
-  return {
-    externalId: guestIdOf(email, externalOrderId),
-    email,
-    name: name !== "" ? name : email ?? "Guest",
-    guest: true,
-  };
+  return { externalId: guestIdOf(email, externalOrderId), email, name, guest: true };
 }
 
 /**

@@ -12,7 +12,7 @@ import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import type { DatabaseMarks } from "../../domain/operation/database_age.ts";
 import { lookAtDatabase, lookWith, readHeard } from "./database_age.ts";
 import { pause } from "../timing/pause.ts";
-import { ensureRecovered, type RecoverDeps } from "./recover.ts";
+import type { RecoverDeps } from "./recover.ts";
 
 /** Longest wait of somebody who wants a connection until the books are good, in milliseconds. */
 const maxWaitMs = 30_000;
@@ -37,7 +37,7 @@ export async function guardDatabase(deps: RecoverDeps): Promise<void> {
   const recover = async (): Promise<void> => {
     failure = "";
     try {
-      await ensureRecovered(unguarded);
+      await recoverNow(unguarded);
     } catch (error) {
       failure = messageOf(error);
       log.error("older books not made good", { error: failure });
@@ -87,11 +87,17 @@ export async function keepLooking(deps: RecoverDeps, signal: AbortSignal): Promi
     try {
       if (await lookAtDatabase(deps, db.unguarded) === null) continue;
       db.lookAgain();
-      await ensureRecovered({ ...deps, db: db.unguarded, signal });
+      await recoverNow({ ...deps, db: db.unguarded, signal });
     } catch (error) {
       if (!signal.aborted) log.warn("books not looked at", { error: messageOf(error) });
     }
   }
+}
+
+/** Loaded only now: half of the product belongs to it, and hardly any import ever meets an older database. */
+async function recoverNow(deps: RecoverDeps): Promise<void> {
+  const { ensureRecovered } = await import("./recover.ts");
+  await ensureRecovered(deps);
 }
 
 function within<T>(ms: number, work: Promise<T>): Promise<T> {

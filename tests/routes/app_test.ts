@@ -231,8 +231,15 @@ Deno.test("POST /orders never fails on a bad body, whatever is wrong, and keeps 
     "'; drop table orders; --\u0000",
   ];
   const before = await rowCounts();
+  // A guest has no id, and whoever has no address gets no e-mail.
+  const isRight = (path: unknown[], value: unknown) => {
+    const isEmpty = value === undefined || value === null ||
+      (typeof value === "string" && value.trim() === "");
+    return (path[1] === "external_id" || path[1] === "email") && isEmpty;
+  };
   for (const path of paths) {
     for (const wrong of wrongs) {
+      if (isRight(path, wrong)) continue;
       const body = structuredClone(base) as unknown as Record<PropertyKey, unknown>;
       let holder = body;
       for (const part of path.slice(0, -1)) {

@@ -44,6 +44,9 @@ export const newOrder = {
   currency: "EUR",
   customer: { external_id: "c-7", email: "ann@example.com", name: "Ann" },
   items: [{ sku: "MUG", name: "Mug", unit_price_cents: 1_250, qty: 2 }],
+  adjustments: [{ kind: "tax", label: "VAT 19 %", amount_cents: 399, included: true }],
+  total_cents: 2_500,
+  language: "en",
 } satisfies z.input<typeof orderBody>;
 
 const taken = orderExample satisfies z.input<typeof orderAnswer>;

@@ -91,14 +91,11 @@ function said(text: string | null | undefined): string | undefined {
 const customer = z.object({
   external_id: optionalText(customerIdProblem, orderLimits.idLength),
   email: optionalText(textProblem, orderLimits.textLength),
-  name: optionalText(textProblem, orderLimits.textLength),
-}, objectError).superRefine(({ external_id, name }, issues) => {
-  if (said(external_id) === undefined || said(name) !== undefined) return;
-  issues.addIssue({ code: "custom", path: ["name"], message: "is missing" });
-}).meta({
+  name: text(textProblem, orderLimits.textLength),
+}, objectError).meta({
   description:
-    "Who buys. Without external_id a guest, who is told apart by the e-mail or else by the order, and " +
-    "needs no name. Without an e-mail, none is sent",
+    "Who buys. Without external_id a guest, who is told apart by the e-mail or else by the order. Without an " +
+    "e-mail, none is sent",
 });
 
 const maxCents = orderLimits.totalCents;
@@ -235,7 +232,7 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 function customerIn({ customer, external_order_id }: Fields): IncomingCustomer {
   const externalId = said(customer.external_id);
   const email = said(customer.email) ?? null;
-  const name = said(customer.name) ?? "";
+  const { name } = customer;
   return externalId === undefined
     ? guestOf(email, name, external_order_id)
     : { externalId, email, name };

@@ -14,6 +14,7 @@ import {
 import { listRefunds } from "../../../db/refunds/refund_list.ts";
 import { requestRefunds } from "../../../services/request_refunds.ts";
 import type { Group } from "../../../domain/messages/messages.ts";
+import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
@@ -44,6 +45,8 @@ const growing = [
   "orders",
   "order_items",
   "order_events",
+  "order_adjustments",
+  "source_payments",
   "payments",
   "refunds",
   "notification_logs",
@@ -100,15 +103,25 @@ Deno.test("every hot statement finds its rows by an index, whatever the statisti
   }
 });
 
+/** An order with two adjustments, an even amount of them. */
+function orderOf(number: number): IncomingOrder {
+  const order = syntheticOrder(number, { orders: filled, products });
+  const kinds = ["shipping", "tip"] as const;
+  const adjustments = kinds.map((kind) => ({
+    kind,
+    label: null,
+    amountCents: 10,
+    included: false,
+  }));
+  return { ...order, adjustments };
+}
+
 async function takeAndPublish(
   flow: Workflow,
   db: Database,
   { from, to }: { from: number; to: number },
 ): Promise<number[]> {
-  const orders = Array.from(
-    { length: to - from },
-    (_, index) => syntheticOrder(from + index, { orders: filled, products }),
-  );
+  const orders = Array.from({ length: to - from }, (_, index) => orderOf(from + index));
   const taken = await takeOrders(db, orders, stock);
   await publish(
     flow,
@@ -125,6 +138,9 @@ async function fill(flow: Workflow): Promise<void> {
     await takeAndPublish(flow, flow.db, { from, to: Math.min(from + 1_000, filled) });
   }
   await flow.drain();
+  await flow.db.run(
+    "insert into source_payments (order_id, provider, reference) select id, 'shop', id from orders",
+  );
   const paid = await flow.rows(
     "select id from orders where status = 'PAID' order by id limit 1500",
   );
@@ -159,20 +175,26 @@ async function runHotStatements(flow: Workflow, from: number): Promise<SentState
     label("intake of known orders");
     await takeOrders(
       db,
-      Array.from(
-        { length: batch },
-        (_, index) => syntheticOrder(from + index, { orders: filled, products }),
-      ),
+      Array.from({ length: batch }, (_, index) => orderOf(from + index)),
       stock,
     );
     label("intake of changed orders");
     await takeOrders(
       db,
       Array.from({ length: batch }, (_, index) => {
-        const order = syntheticOrder(from + index, { orders: filled, products });
-        return { ...order, placedAt: "2025-06-01 00:00:00.000" };
+        return { ...orderOf(from + index), placedAt: "2025-06-01 00:00:00.000" };
       }),
       { ...stock, only: { actor: "test", seesOthers: false } },
+    );
+    label("intake of paid orders");
+    await takeOrders(
+      db,
+      Array.from({ length: batch }, (_, index) => {
+        const reference = `R-${index}`;
+        const payment = { status: "paid", provider: "shop", reference, paidAt: null } as const;
+        return { ...orderOf(from + index), externalOrderId: reference, payment };
+      }),
+      { ...stock, dryRun: true },
     );
     for (const [group, stage] of stages) {
       label(stage);

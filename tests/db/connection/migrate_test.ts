@@ -78,6 +78,8 @@ Deno.test("migrate() brings a migration to its end that a crash left half done",
     assert.deepEqual(await schemaOf(test.databaseUrl), schema);
     await withConnection(test.databaseUrl, async (query) => {
       await query("delete from schema_migrations where version >= 3");
+      // Other tables refer to it.
+      await query("set foreign_key_checks = 0");
       await query("drop table refunds");
     });
     await migrate(test.databaseUrl);

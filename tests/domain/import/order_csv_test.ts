@@ -121,10 +121,10 @@ Deno.test("readRow() takes a row without a customer id for a guest's", () => {
     name: "Customer 17850",
     guest: true,
   });
-  assert.deepEqual(customer({ customer_id: "", customer_email: "", customer_name: "" }), {
+  assert.deepEqual(customer({ customer_id: "", customer_email: "" }), {
     externalId: "guest:536365",
     email: null,
-    name: "Guest",
+    name: "Customer 17850",
     guest: true,
   });
   assert.deepEqual(customer({ customer_email: "" }), {
@@ -132,6 +132,19 @@ Deno.test("readRow() takes a row without a customer id for a guest's", () => {
     email: null,
     name: "Customer 17850",
   });
+});
+
+Deno.test("readRow() refuses a row that does not say who buys", () => {
+  for (const customer_email of ["", "ann@example.com"]) {
+    const faults = readRow(
+      fieldsOf({ customer_id: "", customer_email, customer_name: " " }),
+      places,
+    );
+    assert.deepEqual(faults, [
+      { at: "customer_id", detail: "is missing, and a guest needs a name" },
+      { at: "customer_name", detail: "is missing" },
+    ]);
+  }
 });
 
 Deno.test("readRow() tells what to write for an amount in units of its currency", () => {

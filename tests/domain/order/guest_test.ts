@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { guestIdOf, guestOf, isGuestId } from "../../../domain/order/guest.ts";
+import { guestIdOf, isGuestId } from "../../../domain/order/guest.ts";
 import { idProblem } from "../../../domain/import/csv_rows.ts";
 
 Deno.test("guestIdOf() is one for one address, whatever its case, and another for another", () => {
@@ -26,15 +26,4 @@ Deno.test("guestIdOf() gives an id that a customer can have, whatever it is made
     assert.ok(isGuestId(id));
     assert.equal(idProblem(id), undefined);
   }));
-});
-
-Deno.test("guestOf() calls a guest without a name by the address, or Guest", () => {
-  assert.equal(guestOf("a@b", "Ann", "A").name, "Ann");
-  assert.equal(guestOf("a@b", "", "A").name, "a@b");
-  assert.deepEqual(guestOf(null, "", "A"), {
-    externalId: "guest:A",
-    email: null,
-    name: "Guest",
-    guest: true,
-  });
 });
