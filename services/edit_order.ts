@@ -125,6 +125,9 @@ async function editOnce<T>(db: Database, edit: (tx: Queryable) => Promise<T>): P
   }
 }
 
+/** For those who may edit what they have brought alone. */
+const editing = { verb: "edit", scope: "cancel" };
+
 /** What an order is, and what an edit makes of it. */
 interface Judged {
   known: KnownOrder;
@@ -150,7 +153,7 @@ async function judge(
   if (charge === undefined) throw new WorkflowError("not_found", `There is no order ${orderId}`);
   if (options.only !== undefined) {
     const bringer = await readBringer(tx, orderId);
-    const fault = foreignFault(options.only, bringer, `order ${orderId}`, "edit");
+    const fault = foreignFault(options.only, bringer, `order ${orderId}`, editing);
     if (fault !== undefined) throw fault;
   }
   const known = (await lockKnownOrders(tx, [orderId])).get(charge.externalOrderId)!;

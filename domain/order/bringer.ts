@@ -33,24 +33,24 @@ export function isForeign(
 }
 
 /**
- * Why somebody may not do something to a thing; undefined where they may.
+ * Why somebody may not change something; undefined where they may.
  *
  * @param only undefined for those who may change everybody's
  * @param bringer null where nobody knows
  * @param what the thing: `import 7`
- * @param wish what they want to do to it
+ * @param doing what they want to do, and the scope that lets them do it to everybody's
  */
 export function foreignFault(
   only: OnlyOf | undefined,
   bringer: string | null,
   what: string,
-  wish: "cancel" | "edit" = "cancel",
+  doing: { verb: string; scope: string } = { verb: "cancel", scope: "cancel" },
 ): WorkflowError | undefined {
   if (only === undefined || !isForeign(only, bringer)) return undefined;
   return only.seesOthers
     ? new WorkflowError(
       "not_yours",
-      `Cannot ${wish} ${what}: another token has brought it, so this needs the scope cancel`,
+      `Cannot ${doing.verb} ${what}: another token has brought it, so this needs the scope ${doing.scope}`,
     )
     : new WorkflowError("not_found", `There is no ${what}`);
 }
