@@ -42,6 +42,9 @@ Usage: deno task import FILE [--dry-run] [--initial-stock=N] [--rejects=FILE] [-
 The header is required; columns may be in any order and case, others are ignored:
   external_order_id, order_placed_at, currency, customer_id, customer_email, customer_name,
   product_sku, product_name, unit_price_cents, qty
+and of an order as a whole, as far as the file has them:
+  shipping_cents, tax_cents, tax_included, discount_cents, tip_cents, fee_cents, order_total_cents,
+  payment_status, payment_provider, payment_reference, language
 
 Importing a file again is safe: known orders are recognised. Exit code 0 if the file was imported, even
 if rows were rejected; 1 if none of its orders was taken, or if it was refused and nothing was changed.`,

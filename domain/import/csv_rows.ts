@@ -108,14 +108,8 @@ export function readRow(
   check(faults, "product_sku", idProblem(sku));
   const name = trimmed(fields, places, "product_name");
   check(faults, "product_name", textProblem(name));
-  const { currency } = head;
-  const unitPriceCents = integer(
-    fields,
-    places,
-    { column: "unit_price_cents", min: 0, max: orderLimits.unitPriceCents, currency },
-    faults,
-  );
-  const qty = integer(fields, places, { column: "qty", min: 1, max: orderLimits.qty }, faults);
+  const unitPriceCents = integer(fields, places, priceField, head.currency, faults);
+  const qty = integer(fields, places, qtyField, "", faults);
   if (faults.length > 0) return faults;
   return { head, item: { sku, name, unitPriceCents, qty } };
 }
@@ -188,14 +182,17 @@ function check(faults: Fault[], column: ImportColumn, problem: string | undefine
   if (problem !== undefined) faults.push({ at: column, detail: problem });
 }
 
-/** @param field.currency of an amount */
+const priceField = { column: "unit_price_cents", min: 0, max: orderLimits.unitPriceCents } as const;
+const qtyField = { column: "qty", min: 1, max: orderLimits.qty } as const;
+
+/** @param currency of an amount; empty for what is none */
 function integer(
   fields: readonly string[],
   places: ColumnPlaces,
-  field: { column: ImportColumn; min: number; max: number; currency?: string },
+  { column, min, max }: { column: ImportColumn; min: number; max: number },
+  currency: string,
   faults: Fault[],
 ): number {
-  const { column, min, max, currency = "" } = field;
   const raw = trimmed(fields, places, column);
   const value = /^\d+$/.test(raw) ? Number(raw) : NaN;
   if (!(value >= min && value <= max)) {

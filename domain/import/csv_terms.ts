@@ -22,9 +22,12 @@ import { cutText } from "../text/cut_text.ts";
 import { visibleText } from "../text/visible_text.ts";
 
 /** What a column says, and the row that says it first. */
-interface Said {
+export interface Said {
+  /** Trimmed, and not empty. */
   text: string;
+  /** Of the file, from 1. */
   line: number;
+  /** All fields of that row. */
   fields: readonly string[];
 }
 

@@ -125,9 +125,12 @@ function readingOf(
   return { kind: "rejected", rejected: byLine(rejected) };
 }
 
-/** What the rows say of the order as a whole, or what is wrong with it; nothing where there are no columns for it. */
-function termsOf({ terms, before }: ReadRows, places: ColumnPlaces): OrderTerms | TermFault[] {
-  if (terms === undefined) return {};
+/** What the rows say of the order as a whole, or what is wrong with it; undefined where there are no columns for it. */
+function termsOf(
+  { terms, before }: ReadRows,
+  places: ColumnPlaces,
+): OrderTerms | TermFault[] | undefined {
+  if (terms === undefined) return undefined;
   return readTerms(terms, places, before?.row.head.externalOrderId ?? "");
 }
 
@@ -272,9 +275,10 @@ function sameId(a: OrderHead["customer"], b: OrderHead["customer"]): boolean {
   return a.externalId === b.externalId || (a.guest === true && b.guest === true);
 }
 
-function orderOf(rows: readonly OrderRow[], terms: OrderTerms): IncomingOrder {
+function orderOf(rows: readonly OrderRow[], terms: OrderTerms | undefined): IncomingOrder {
   const first = rows[0]!.head;
   let { placedAt } = first;
   for (const { head } of rows) if (head.placedAt < placedAt) placedAt = head.placedAt;
-  return { ...first, ...terms, placedAt, items: rows.map(({ item }) => item) };
+  const order: IncomingOrder = { ...first, placedAt, items: rows.map(({ item }) => item) };
+  return terms === undefined ? order : Object.assign(order, terms);
 }

@@ -39,7 +39,10 @@ export function totalProblem(
     const sum = `its items come to ${namedAmount(exactSum(items), currency)}, ${bound(currency)}`;
     return { of: "items", summary: "the order's total is too large", sum };
   }
-  if (adjustments === undefined) return disagreement(order, itemsCents, source);
+  if (adjustments === undefined) {
+    const isPlain = order.totalCents === undefined && order.payment === undefined;
+    return isPlain ? undefined : disagreement(order, itemsCents, source);
+  }
   // Bounded in both directions first, so that the sum of all is exact as a number.
   const sizes = adjustments.reduce((sum, { amountCents }) => sum + Math.abs(amountCents), 0);
   const total = itemsCents + adjustmentsCentsOf(adjustments);

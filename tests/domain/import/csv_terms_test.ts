@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { placeColumns } from "../../../domain/import/csv_columns.ts";
 import {
   type ColumnPlaces,
@@ -8,7 +9,7 @@ import {
   termColumns,
 } from "../../../domain/import/csv_rows.ts";
 import { decideOrder } from "../../../domain/import/order_csv.ts";
-import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
+import { type IncomingOrder, orderTotalOf } from "../../../domain/order/incoming_order.ts";
 
 const places = placeColumns([...termColumns, ...importColumns]) as ColumnPlaces;
 const item = [
@@ -184,5 +185,45 @@ Deno.test("decideOrder() tells apart guests by their addresses", () => {
   assert.deepEqual(
     reasons([row(2, {}, guest("a@example.com")), row(3, {}, guest("b@example.com"))])[0]![1],
     "rows of the order disagree on customer_email (lines 2 and 3)",
+  );
+});
+
+Deno.test("decideOrder() takes exactly what adds up, and accounts for every row, whatever the columns hold", () => {
+  const text = fc.constantFrom(
+    "",
+    "",
+    "0",
+    "1",
+    "490",
+    "4.90",
+    "-1",
+    "true",
+    "paid",
+    "none",
+    "due",
+    "de",
+    "(",
+    "x",
+  );
+  const terms = fc.dictionary(fc.constantFrom(...termColumns), text);
+  const rows = fc.array(terms, { minLength: 1, maxLength: 3 });
+  fc.assert(
+    fc.property(rows, fc.boolean(), (said, keepGoodRows) => {
+      const reading = decide(said.map((one, index) => row(index + 2, one)), keepGoodRows);
+      const lines = reading.rejected.map(({ line }) => line);
+      if (reading.kind === "rejected") {
+        assert.deepEqual(lines, said.map((_, index) => index + 2));
+        assert.ok(reading.rejected.every(({ reason }) => reason !== ""));
+        return;
+      }
+      assert.deepEqual(lines, []);
+      const valueOf = (column: TermColumn) =>
+        Number(said.map((one) => one[column] ?? "").find((value) => value !== "") ?? 0);
+      const included = said.some(({ tax_included }) => ["true", "1"].includes(tax_included ?? ""));
+      const total = 1_200 * said.length + valueOf("shipping_cents") + valueOf("tip_cents") +
+        valueOf("fee_cents") + (included ? 0 : valueOf("tax_cents")) - valueOf("discount_cents");
+      assert.equal(orderTotalOf(reading.order), total);
+    }),
+    { numRuns: 2_000 },
   );
 });

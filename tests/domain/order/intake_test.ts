@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { decideIntake, type ItemSum, takesAway } from "../../../domain/order/intake.ts";
+import { adjustmentKinds } from "../../../domain/order/adjustment.ts";
+import {
+  decideIntake,
+  type ItemSum,
+  type KnownTerms,
+  takesAway,
+  takesTermsAway,
+} from "../../../domain/order/intake.ts";
 import { type OrderStatus, orderTransitions } from "../../../domain/order/order.ts";
 
 const same = { content: false, recipient: false, takesAway: false, foreign: false };
@@ -85,5 +92,66 @@ Deno.test("takesAway() never says so of an order to which something was added", 
   fc.assert(fc.property(items, items, (known, added) => {
     assert.equal(takesAway(known, [...added, ...known]), false);
     assert.equal(takesAway([...known, ...added], known), added.length > 0);
+  }));
+});
+
+Deno.test("decideIntake() takes no order that was paid by another's payment", () => {
+  const taken = { ...other, paymentTaken: true };
+  for (const mode of ["update", "replace", "conflict"] as const) {
+    assert.equal(decideIntake(undefined, taken, mode), "conflict");
+    assert.equal(decideIntake({ status: "PENDING" }, taken, mode), "conflict");
+    const unchanged = { ...same, paymentTaken: true };
+    assert.equal(decideIntake({ status: "PAID" }, unchanged, mode), "unchanged");
+  }
+});
+
+Deno.test("takesTermsAway() tells less of an adjustment in either direction, and another payment", () => {
+  const known: KnownTerms = {
+    adjustments: [
+      { kind: "shipping", amountCents: 490, included: false },
+      { kind: "discount", amountCents: -540, included: false },
+      { kind: "tax", amountCents: 380, included: true },
+    ],
+    payment: { provider: "stripe", reference: "ch_1" },
+  };
+  const payment = { status: "paid", provider: "stripe", reference: "ch_1", paidAt: null } as const;
+  const of = (shipping: number, discount: number, included = true) => ({
+    payment,
+    adjustments: [
+      { kind: "shipping", label: "Other", amountCents: shipping, included: false },
+      { kind: "discount", label: null, amountCents: discount, included: false },
+      { kind: "tax", label: null, amountCents: 380, included },
+    ] as const,
+  });
+  assert.equal(takesTermsAway(known, of(490, -540)), false);
+  assert.equal(takesTermsAway(known, of(491, -541)), false);
+  assert.equal(takesTermsAway(known, of(489, -540)), true);
+  assert.equal(takesTermsAway(known, of(490, -539)), true);
+  assert.equal(takesTermsAway(known, of(490, -540, false)), true);
+  assert.equal(takesTermsAway(known, { payment }), true);
+  const { adjustments } = of(490, -540);
+  assert.equal(takesTermsAway(known, { adjustments }), true);
+  assert.equal(takesTermsAway(known, { adjustments, payment: { status: "none" } }), true);
+  for (const other of [{ provider: "paypal" }, { reference: "ch_2" }]) {
+    assert.equal(takesTermsAway(known, { adjustments, payment: { ...payment, ...other } }), true);
+  }
+  assert.equal(takesTermsAway({ adjustments: [], payment: undefined }, { payment }), false);
+});
+
+Deno.test("takesTermsAway() never says so of an order to which more of the same was added", () => {
+  const adjustment = fc.record({
+    kind: fc.constantFrom(...adjustmentKinds.filter((kind) => kind !== "other")),
+    label: fc.constant(null),
+    amountCents: fc.integer({ min: 1, max: 9 }),
+    included: fc.boolean(),
+  }).map((one) => one.kind === "discount" ? { ...one, amountCents: -one.amountCents } : one);
+  const some = fc.array(adjustment, { maxLength: 5 });
+  fc.assert(fc.property(some, some, (known, added) => {
+    const terms = (adjustments: typeof known) => ({ adjustments, payment: undefined });
+    assert.equal(takesTermsAway(terms(known), { adjustments: [...added, ...known] }), false);
+    assert.equal(
+      takesTermsAway(terms([...known, ...added]), { adjustments: known }),
+      added.length > 0,
+    );
   }));
 });
