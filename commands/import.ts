@@ -38,7 +38,8 @@ Usage: deno task import FILE [--dry-run] [--initial-stock=N] [--rejects=FILE] [-
   --initial-stock=N  units of products that are new (default: INITIAL_STOCK)
   --rejects=FILE     write all rows of orders of which a row was not taken to FILE, with line and reason
   --keep-good-rows   leave bad rows out instead of rejecting their whole orders
-  --replace          let the file take items away from known orders that are still PENDING
+  --replace          let the file take items away from known orders that are still PENDING, and change
+                     those that are RESERVED
   --json             print the counts as one line of JSON
 
 The header is required; columns may be in any order and case, others are ignored:

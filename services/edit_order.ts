@@ -139,6 +139,9 @@ async function editOnce<T>(db: Database, edit: (tx: Queryable) => Promise<T>): P
   }
 }
 
+/** For those who may edit what they have brought alone. */
+const editing = { verb: "edit", scope: "cancel" };
+
 /** What an order is, and what an edit makes of it. */
 interface Judged {
   known: KnownOrder;

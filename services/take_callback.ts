@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ChargeFacts } from "../db/orders/orders.ts";
 import { readOrderOfChargeKey } from "../db/payments/charge_keys.ts";
 import { mayOlderRead } from "../db/payments/installation.ts";
 import { WorkflowError } from "../domain/errors.ts";
@@ -46,7 +47,10 @@ export async function takeCallback(
   const { db, redis, keys } = deps;
   const seenKey = `${keys.callback}${callback.id}`;
   if (await redis.exists(seenKey) === 1) return "duplicate";
-  const orderId = await findOrder(deps, callback);
+  const { id: orderId, superseded } = await findOrder(deps, callback);
+  // Processes of the version before would read a key as part of the provider's name, and nobody could give that money
+  // back. What was edited has to be told apart all the same.
+  const tellsKey = superseded.length > 0 || !await mayOlderRead(db);
   await publish(deps, [{
     message: {
       type: "payment.callback",
@@ -55,8 +59,7 @@ export async function takeCallback(
       currency: callback.currency,
       outcome: callback.outcome,
       provider: httpGatewayName,
-      // They would read a key as part of the provider's name, and nobody could give that money back.
-      ...(await mayOlderRead(db) ? {} : { key: callback.idempotencyKey }),
+      ...(tellsKey ? { key: callback.idempotencyKey } : {}),
       providerRef: callback.providerRef,
     },
   }]);
@@ -68,7 +71,7 @@ export async function takeCallback(
 async function findOrder(
   { db, log }: Pick<ServiceDeps, "db" | "log">,
   callback: ProviderCallback,
-): Promise<number> {
+): Promise<ChargeFacts> {
   const { idempotencyKey, amountCents, currency, address } = callback;
   const order = await readOrderOfChargeKey(db, httpGatewayName, idempotencyKey, {
     amountCents,
@@ -98,5 +101,5 @@ async function findOrder(
     });
     throw new WorkflowError("invalid", "The callback fits no order that was to be charged");
   }
-  return order.id;
+  return order;
 }

@@ -33,7 +33,7 @@ export function isForeign(
 }
 
 /**
- * Why somebody may not do something to a thing; undefined where they may.
+ * Why somebody may not change something; undefined where they may.
  *
  * @param only undefined for those who may change everybody's
  * @param bringer null where nobody knows

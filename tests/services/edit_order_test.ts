@@ -3,12 +3,21 @@ import { editAndPublish, type EditOptions } from "../../services/edit_order.ts";
 import { cancelOrder } from "../../services/cancel_order.ts";
 import { type ErrorCode, WorkflowError } from "../../domain/errors.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
+import { readCharges } from "../../db/orders/orders.ts";
+import { readInstallation } from "../../db/payments/installation.ts";
+import { chargeKeyOf } from "../../domain/payment/payment_key.ts";
 import { readOrderDetail, readOrderSummaries } from "../../db/orders/order_queries.ts";
 import { orderTag } from "../../domain/order/order_tag.ts";
 import { simulatedGateway } from "../../streams/payments/gateway.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { openWork } from "../../streams/recovery/open_work.ts";
-import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../workflow.ts";
+import {
+  anOrder,
+  chargeKey,
+  openWorkflow,
+  type Workflow,
+  type WorkflowOptions,
+} from "../workflow.ts";
 import { assertConsistent, makeDue, messagesOf } from "../streams/consistent.ts";
 import { fateAfter, mortal } from "../streams/queue/crash.ts";
 
@@ -247,6 +256,28 @@ Deno.test("editAndPublish() forgets what an order ran short of", () =>
     await flow.drain();
     assert.equal((await flow.order(id)).status, "PAID");
   }));
+
+Deno.test("readCharges() does not mistake an order's charge for a superseded one while it is edited", () =>
+  withFlow("edit_read", async (flow) => {
+    const id = await take(flow, order(["a", 1]));
+    await flow.turn("orders");
+    await edit(flow, id, order(["a", 2]));
+    const before = await chargeKey(flow.db, id);
+    let reads = 0;
+    const db: Workflow["db"] = {
+      ...flow.db,
+      query: async (sql, values) => {
+        const rows = await flow.db.query(sql, values);
+        if (++reads === 1) await edit(flow, id, order(["a", 3]));
+        return rows;
+      },
+    };
+    const charge = (await readCharges(db, [id])).get(id)!;
+    assert.equal(reads, 2);
+    assert.equal(charge.totalCents, 200);
+    assert.deepEqual(charge.superseded.map(({ amountCents }) => amountCents), [100]);
+    assert.equal(chargeKeyOf(await readInstallation(flow.db), charge), before);
+  }, simulated()));
 
 /** A provider that can't be asked what became of a charge. */
 const simulated = () => ({ gateway: simulatedGateway({ delayMs: 60_000 }) });

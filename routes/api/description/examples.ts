@@ -98,6 +98,8 @@ export const shortOrder = {
 export const changedOrder = {
   ...newOrder,
   items: [{ sku: "MUG", name: "Mug", unit_price_cents: 1_250, qty: 3 }],
+  adjustments: [{ kind: "tax", label: "VAT 19 %", amount_cents: 599, included: true }],
+  total_cents: 3_750,
 } satisfies z.input<typeof orderBody>;
 
 /** What `PUT /orders/{id}` answers to {@linkcode changedOrder}. */

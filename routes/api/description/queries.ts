@@ -244,7 +244,8 @@ export const importQuery = z.object({
     flag,
   ),
   replace: optionalQuery(
-    "Let the file take items away from orders that are still PENDING, instead of rejecting that as a conflict",
+    "Let the file take items away from orders that are still PENDING, and change those that are RESERVED, instead of " +
+      "rejecting that as a conflict",
     flag,
   ),
   initial_stock: optionalQuery(

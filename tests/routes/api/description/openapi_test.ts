@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { newOrder } from "../../../../routes/api/description/examples.ts";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
@@ -244,28 +245,41 @@ Deno.test("the examples of requests are taken as they stand", async () => {
         }
         : example;
       const body = typeof sent === "string" ? sent : JSON.stringify(sent);
-      const url = path.replace("{id}", String(id)).replace("{sku}", "TEA");
+      const isEdit = method === "PUT" && path === "/orders/{id}";
+      // That of an order is of the one that the example of POST makes.
+      const [edited] = isEdit
+        ? await api.deps.db.query(
+          "select max(id) as id from orders where external_order_id = 'web-1'",
+        )
+        : [];
+      const url = path.replace("{id}", String(edited?.id ?? id)).replace("{sku}", "TEA");
       const response = await api.app.request(url, {
         method,
         body,
         headers: {
           "content-type": type,
+          ...(isEdit ? { "if-match": "*" } : {}),
           ...(path === "/payments/callback" ? signatureOf(body) : {}),
         },
       });
       const good = path === "/products"
         ? 201
-        : path.startsWith("/products/") || path.endsWith("/returned")
+        : isEdit || path.startsWith("/products/") || path.endsWith("/returned")
         ? 200
         : 202;
       assert.equal(response.status, good, path);
       await assertDescribed(described, response, "its example");
       taken.push(`${path} ${type}`);
+      if (isEdit) {
+        const back = await ask(api, method, `/orders/${edited!.id}`, newOrder, { "if-match": "*" });
+        assert.equal(back.status, 200);
+      }
     }
   }
   assert.deepEqual(taken.sort(), [
     "/imports text/csv",
     "/orders application/json",
+    "/orders/{id} application/json",
     "/orders/{id}/payment/returned application/json",
     "/orders/{id}/refunds application/json",
     "/payments/callback application/json",
@@ -398,7 +412,8 @@ async function decideEveryWay(orderId: number): Promise<void> {
 }
 
 Deno.test("every answer to what the document describes, and to what it does not, is described", async () => {
-  const { body: { id: pending } } = await ask(api, "POST", "/orders", orderBodyOf());
+  const order = orderBodyOf();
+  const { body: { id: pending } } = await ask(api, "POST", "/orders", order);
   const paid = await storeOrder(api.deps.db, { status: "PAID", totalCents: 1_000_000 });
   const failed = await storeOrder(api.deps.db, { status: "FAILED" });
   const file = () => csvOf([{ external_order_id: `contract-${crypto.randomUUID()}` }]);
@@ -446,6 +461,7 @@ Deno.test("every answer to what the document describes, and to what it does not,
     { weight: 6, arbitrary: fc.constantFrom("TEA", "nothing") },
     { weight: 1, arbitrary: hostile },
   );
+  const tags = fc.constantFrom("*", '"0-0000000000000000"', "0");
   const seen = new Map<string, Set<number>>();
   for (const described of operations()) {
     const { method, path, operation } = described;
@@ -453,10 +469,16 @@ Deno.test("every answer to what the document describes, and to what it does not,
       Object.fromEntries(
         (operation.parameters ?? []).map(({ in: place, name, schema }) => [
           `${place} ${name}`,
-          fc.option(name === "id" ? ids : name === "sku" ? skus : mostly(arbitraryOf(schema)), {
-            nil: undefined,
-            freq: place === "path" ? 1e6 : 2,
-          }),
+          fc.option(
+            name === "id"
+              ? ids
+              : name === "sku"
+              ? skus
+              : name === "if-match"
+              ? tags
+              : mostly(arbitraryOf(schema)),
+            { nil: undefined, freq: place === "path" ? 1e6 : 2 },
+          ),
         ]),
       ),
     );
@@ -466,6 +488,7 @@ Deno.test("every answer to what the document describes, and to what it does not,
         const good = type === "application/json"
           ? fc.oneof(
             ...(path === "/payments/callback" ? [{ weight: 4, arbitrary: callbacks }] : []),
+            ...(method === "PUT" ? [{ weight: 4, arbitrary: fc.constant(order) }] : []),
             arbitraryOf(schema),
             fc.constant(example),
             mostly(fc.anything({ maxDepth: 2 })),
