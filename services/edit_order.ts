@@ -368,5 +368,3 @@ function detailOf(
   const after = namedAmount(nextCents, order.currency);
   return before === after ? `${after} as before` : `${before} → ${after}`;
 }
-
-const editing = { verb: "edit", scope: "cancel" };

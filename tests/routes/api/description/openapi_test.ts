@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { newOrder } from "../../../../routes/api/description/examples.ts";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
