@@ -51,7 +51,11 @@ import {
 import { productBody, skuParam, stockBody, stockChangeOf } from "./product_body.ts";
 
 /** Of a file that comes by a request, which waits until it is applied. */
-export const uploadedStockLimits: StockFileLimits = { bytes: 8_388_608, rows: 50_000 };
+export const uploadedStockLimits: StockFileLimits = {
+  bytes: 8_388_608,
+  rows: 50_000,
+  fields: 1_000_000,
+};
 
 /** True for a file of stock: a form of more bytes than other forms. */
 export function bringsStockFile(c: Context): boolean {
@@ -315,7 +319,9 @@ function addChange(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
       const change = stockChangeOf(body);
       const detail = body.detail ?? null;
       const wanted = c.req.valid("header")["if-match"];
-      const tags = wanted === undefined || wanted === "*" ? undefined : wanted.split(/\s*,\s*/);
+      const tags = wanted === undefined || wanted === "*"
+        ? undefined
+        : wanted.split(",").map((tag) => tag.trim());
       return answerOnce(c, ["stock", sku, change, detail, wanted ?? null], async (key) => {
         const answer = (after: ProductStock): KeyedAnswer => ({
           status: 200,
