@@ -24,10 +24,10 @@ import {
   learnProducts,
   noteDescriptions,
   writeDescriptions,
-} from "../catalog/catalog.ts";
-import type { Database, Queryable } from "../connection/database.ts";
-import { isDuplicateKey } from "../connection/faults.ts";
-import { addOrderEvents, readBringers } from "./events.ts";
+} from "../../db/catalog/catalog.ts";
+import type { Database, Queryable } from "../../db/connection/database.ts";
+import { isDuplicateKey } from "../../db/connection/faults.ts";
+import { addOrderEvents, readBringers } from "../../db/orders/events.ts";
 import {
   addCreatedEvents,
   deleteItems,
@@ -41,14 +41,14 @@ import {
   type OrderToWrite,
   readItemSums,
   updateOrders,
-} from "./intake_writes.ts";
+} from "../../db/orders/intake_writes.ts";
 import {
   deleteOrderTerms,
   findPaidOrders,
   insertOrderTerms,
   paymentKey,
   readOrderTerms,
-} from "./order_terms.ts";
+} from "../../db/orders/order_terms.ts";
 
 /** How orders are taken. */
 export interface TakeOptions {
