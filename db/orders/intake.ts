@@ -5,12 +5,12 @@
  */
 
 import { isForeign, type OnlyOf } from "../../domain/order/bringer.ts";
-import { contentOf, type IncomingOrder, orderTotalOf } from "../../domain/order/incoming_order.ts";
-import { orderContentHash } from "../../domain/order/content_hash.ts";
+import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import {
   decideIntake,
   type IntakeChange,
   type IntakeOutcome,
+  namesOtherRecipient,
   type PendingChange,
   sumsOf,
   takesAway,
@@ -30,25 +30,18 @@ import { isDuplicateKey } from "../connection/faults.ts";
 import { addOrderEvents, readBringers } from "./events.ts";
 import {
   addCreatedEvents,
-  deleteItems,
   findOrders,
-  insertItems,
   insertOrders,
-  type ItemToWrite,
   type KnownOrder,
   lockKnownOrders,
   lockProductsShared,
   type OrderToWrite,
+  orderToWrite,
   readItemSums,
   updateOrders,
 } from "./intake_writes.ts";
-import {
-  deleteOrderTerms,
-  findPaidOrders,
-  insertOrderTerms,
-  paymentKey,
-  readOrderTerms,
-} from "./order_terms.ts";
+import { productsOf, writeContents } from "./order_contents.ts";
+import { findPaidOrders, paymentKey, readOrderTerms } from "./order_terms.ts";
 
 /** How orders are taken. */
 export interface TakeOptions {
@@ -84,7 +77,7 @@ export interface TakenOrder {
   /** Null if it is not in the database: it is new and this was a dry run, or it was refused. */
   orderId: number | null;
   outcome: IntakeOutcome;
-  /** As the books have it now. */
+  /** As the database has it now. */
   status: OrderStatus;
   /** Somebody else has brought it, so that its new content was not taken. */
   foreign: boolean;
@@ -146,11 +139,7 @@ async function takeDistinct(
   catalog: Catalog,
   options: TakeOptions,
 ): Promise<TakenOrder[]> {
-  const candidates = orders.map((order): OrderToWrite => ({
-    order,
-    hash: orderContentHash(contentOf(order)),
-    totalCents: orderTotalOf(order),
-  }));
+  const candidates = orders.map(orderToWrite);
   for (let attempt = 1;; attempt++) {
     try {
       return await takeOnce(db, candidates, catalog, options);
@@ -296,11 +285,10 @@ function changeOf(
   known: KnownOrder | undefined,
   { losing, foreign, lacking, paidBy }: Pick<Comparison, "losing"> & Partial<Comparison>,
 ): IntakeChange {
-  const { customer: { name, email }, language, externalOrderId } = order;
+  const { externalOrderId } = order;
   return {
     content: known?.hash !== hash,
-    recipient: known?.recipient.email !== email || known?.recipient.name !== name ||
-      (language !== undefined && known?.language !== language),
+    recipient: known !== undefined && namesOtherRecipient(known, order),
     takesAway: losing.has(externalOrderId),
     foreign: foreign?.has(externalOrderId) ?? false,
     paymentTaken: paidBy?.has(externalOrderId) ?? false,
@@ -442,25 +430,15 @@ async function writeOrders(
   const ids = await insertOrders(tx, fresh, catalog);
   await updateOrders(tx, updates, locked, catalog);
 
-  const items: ItemToWrite[] = [];
-  const addItems = (orderId: number, order: IncomingOrder) => {
-    for (const { sku, unitPriceCents, qty } of order.items) {
-      items.push({ orderId, productId: catalog.products.get(sku)!.id, unitPriceCents, qty });
-    }
-  };
-  for (const { order } of fresh) addItems(ids.get(order.externalOrderId)!, order);
   const updatedIds = updates.map(({ order }) => locked.get(order.externalOrderId)!.id);
-  for (const [index, { order }] of updates.entries()) addItems(updatedIds[index]!, order);
-  if (items.length > 0) {
-    await lockProductsShared(tx, [...new Set(items.map(({ productId }) => productId))]);
-    await deleteItems(tx, updatedIds);
-    await insertItems(tx, items);
-  }
-  await deleteOrderTerms(tx, updatedIds);
-  await insertOrderTerms(tx, [
+  const contents = [
     ...fresh.map(({ order }) => ({ orderId: ids.get(order.externalOrderId)!, order })),
     ...updates.map(({ order }, index) => ({ orderId: updatedIds[index]!, order })),
-  ]);
+  ];
+  if (contents.length > 0) {
+    await lockProductsShared(tx, productsOf(contents, catalog));
+    await writeContents(tx, contents, updatedIds, catalog);
+  }
   await addEvents(tx, { fresh, ids, updates, updatedIds }, options);
   await options.inTransaction?.(
     tx,
