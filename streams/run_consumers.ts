@@ -28,6 +28,9 @@ import { openBlockingRedis, type RedisClient } from "./redis/redis.ts";
 import { ensureRecovered } from "./recovery/recover.ts";
 import { sweep } from "./recovery/sweep.ts";
 
+/** How long a message waits for a row that is not there, in `RETRY_BACKOFF_MS`: half a minute by default. */
+const missingRowBackoffs = 6;
+
 /** Which consumers to run, and for how long. */
 export interface ConsumersOptions {
   /** Empty means all. */
@@ -199,6 +202,7 @@ function consumerOf(
     gateway,
     consumer: name,
     reservationTtlSeconds: config.reservationTtlSeconds,
+    missingRowMs: missingRowBackoffs * config.retryBackoffMs,
     onShortage: config.onShortage,
     notifyChannels: config.notifyChannels,
   };

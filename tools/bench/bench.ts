@@ -17,7 +17,7 @@ import { benchRefunds } from "./refunds.ts";
 import { benchSizes, chartPath } from "./sizes.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { addTargets } from "./targets.ts";
-import { benchTwoConsumers, benchWorkflow } from "./workflow.ts";
+import { benchAdjustments, benchTwoConsumers, benchWorkflow } from "./workflow.ts";
 
 interface Scenario {
   summary: string;
@@ -29,6 +29,11 @@ interface Scenario {
 const scenarios: Readonly<Record<string, Scenario>> = {
   workflow: { summary: "import, drain, and the floor", usual: true, run: benchWorkflow },
   two: { summary: "drain by two processes", usual: true, run: benchTwoConsumers },
+  adjustments: {
+    summary: "import and drain of orders with two adjustments, beside plain ones",
+    usual: false,
+    run: benchAdjustments,
+  },
   latency: { summary: "one order on an idle system", usual: true, run: benchLatency },
   steady: { summary: "one order among 500 a second", usual: true, run: benchSteady },
   beside: { summary: "import while another process drains it", usual: false, run: benchBeside },

@@ -30,7 +30,8 @@ export async function makeOrdersFile(
   { dir }: Stage,
   options: OrdersOptions,
 ): Promise<OrdersFile> {
-  const path = join(dir, `orders_${options.seed ?? 1}_${options.orders}.csv`);
+  const kind = options.adjusted ? "adjusted_orders" : "orders";
+  const path = join(dir, `${kind}_${options.seed ?? 1}_${options.orders}.csv`);
   return { path, orders: options.orders, rows: await writeOrdersFile(path, options) };
 }
 

@@ -12,7 +12,7 @@
  * @module
  */
 
-import { takeOrders } from "../../db/orders/intake.ts";
+import { takeOrders } from "../../streams/intake/take_orders.ts";
 import { toInteger } from "../../db/connection/database.ts";
 import { messageOfEntry, orderIdOf } from "../../domain/messages/messages.ts";
 import { openBlockingRedis, type RedisClient } from "../../streams/redis/redis.ts";

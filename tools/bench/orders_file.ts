@@ -17,7 +17,12 @@ export interface OrdersOptions {
   products?: number;
   /** Share of orders with an odd total, which the simulated gateway declines; default 0.05. */
   declinedShare?: number;
+  /** Each order has two adjustments, of even amounts, which change nobody's mind about paying. */
+  adjusted?: boolean;
 }
+
+/** The further columns of {@linkcode OrdersOptions.adjusted}. */
+const adjustmentColumns = ["shipping_cents", "tax_cents"];
 
 /** One in so many products has an odd price; only orders that are to be declined hold one. */
 const oddEvery = 20;
@@ -42,17 +47,19 @@ export async function writeOrdersFile(path: string, options: OrdersOptions): Pro
   const encoder = new TextEncoder();
   const file = await Deno.open(path, { write: true, create: true, truncate: true });
   const writer = file.writable.getWriter();
-  await writer.write(encoder.encode(`${importColumns.join(",")}\r\n`));
+  const columns = [...importColumns, ...(options.adjusted ? adjustmentColumns : [])];
+  await writer.write(encoder.encode(`${columns.join(",")}\r\n`));
   for (let first = 0; first < options.orders; first += ordersPerChunk) {
     let text = "";
     for (let number = first; number < Math.min(first + ordersPerChunk, options.orders); number++) {
       const order = syntheticOrder(number, options);
       const { externalOrderId, placedAt, currency, customer } = order;
+      const adjustments = options.adjusted ? `,490,${200 + 2 * (number % 100)}` : "";
       for (const { sku, name, unitPriceCents, qty } of order.items) {
         text += `${externalOrderId},${placedAt},${currency},${customer.externalId},` +
           `${customer.email},${customer.name},${sku},${
             csvField(name)
-          },${unitPriceCents},${qty}\r\n`;
+          },${unitPriceCents},${qty}${adjustments}\r\n`;
         rows++;
       }
     }

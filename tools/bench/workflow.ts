@@ -78,3 +78,42 @@ export async function benchTwoConsumers(stage: Stage): Promise<Figure[]> {
     ),
   ];
 }
+
+/** Measures orders with two adjustments by turns with the same ones without. */
+export async function benchAdjustments(stage: Stage): Promise<Figure[]> {
+  const { orders } = stage;
+  const plain = await makeOrdersFile(stage, { orders });
+  const adjusted = await makeOrdersFile(stage, { orders, adjusted: true });
+  const runsOf = (file: typeof plain) => ({
+    file,
+    imports: [] as ImportRun[],
+    drains: [] as DrainRun[],
+  });
+  const kinds = [runsOf(plain), runsOf(adjusted)] as const;
+  for (let run = 1; run <= stage.runs; run++) {
+    stage.log(`plain and adjusted orders, run ${run} of ${stage.runs}`);
+    for (const { file, imports, drains } of kinds) {
+      const deployment = await openDeployment(stage);
+      imports.push(await runImport(stage, deployment, file));
+      drains.push(await runDrain(stage, deployment));
+      await deployment.close();
+    }
+  }
+  return (["imports", "drains"] as const).flatMap((what) => {
+    const [before, after] = kinds.map((kind) => kind[what]);
+    const rates = (runs: readonly { seconds: number }[]) =>
+      runs.map(({ seconds }) => orders / seconds);
+    const cpu = (runs: readonly { cpu: CpuSeconds }[]) =>
+      runs.map(({ cpu }) => perOrder(cpu, orders));
+    const name = what === "imports" ? "import" : "drain";
+    return [
+      figure(`${name}, plain`, "orders/s", rates(before!), cpu(before!)),
+      figure(`${name}, two adjustments`, "orders/s", rates(after!), cpu(after!)),
+      figure(
+        `${name}, two adjustments`,
+        "× plain",
+        after!.map(({ seconds }, run) => before![run]!.seconds / seconds),
+      ),
+    ];
+  });
+}

@@ -30,6 +30,7 @@ async function shortOrders(
       gateway: simulatedGateway({ delayMs: 0 }),
       consumer: "t",
       reservationTtlSeconds: 9,
+      missingRowMs: 0,
       onShortage,
     },
     ids.map((orderId) => ({
