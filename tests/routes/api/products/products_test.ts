@@ -232,6 +232,27 @@ Deno.test("POST /products/stock applies a file, once where it adds", async () =>
   assert.deepEqual(await unitsOf(a), [20, 20]);
 });
 
+Deno.test("POST /products/stock takes small files of which the length is declared, as clients do", async () => {
+  const sku = await aProduct();
+  const form = new FormData();
+  form.set("file", new File([`sku,add_qty\n${sku},2\n`], "march.csv"));
+  const sent = new Request("http://localhost/", { method: "POST", body: form });
+  const bodies = [
+    { type: "text/csv", bytes: new TextEncoder().encode(`sku,add_qty\n${sku},1\n`) },
+    { type: sent.headers.get("content-type")!, bytes: new Uint8Array(await sent.arrayBuffer()) },
+  ];
+  for (const { type, bytes } of bodies) {
+    const response = await api.app.request("/products/stock", {
+      method: "POST",
+      body: bytes,
+      headers: { "content-type": type, "content-length": String(bytes.length) },
+    });
+    assert.equal(response.status, 200);
+    assert.equal((await response.json()).rows_changed, 1);
+  }
+  assert.deepEqual(await unitsOf(sku), [13, 13]);
+});
+
 Deno.test("POST /products/stock takes forms of a megabyte, and refuses what is no stock file", async () => {
   const sku = await aProduct();
   const rows = Array.from({ length: 6_000 }, (_, n) => `${sku}-${n},1,Name,100\n`).join("");
