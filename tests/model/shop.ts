@@ -70,6 +70,8 @@ export interface Shop {
   consumers: Map<Group, Consumer>;
   waits: boolean;
   deaths: number;
+  /** How often what the timelines of orders tell came to pass. */
+  reached: Map<string, number>;
 }
 
 /** Messages that are remembered for redelivery. */
@@ -89,7 +91,16 @@ const queueOptions = {
 export async function openShop(name: string): Promise<Shop> {
   const provider = modelProvider();
   const flow = await openWorkflow(name, { gateway: provider.gateway });
-  return { flow, provider, played: 0, seen: [], consumers: new Map(), waits: false, deaths: 0 };
+  return {
+    flow,
+    provider,
+    played: 0,
+    seen: [],
+    consumers: new Map(),
+    waits: false,
+    deaths: 0,
+    reached: new Map(),
+  };
 }
 
 /** Tables that outlive a game. */
@@ -520,4 +531,10 @@ export async function endGame(shop: Shop, model: Model): Promise<void> {
   await drainAndCompare(shop, model);
   const report = await verifyNow(shop.flow);
   assert.deepEqual(report.checks.filter(({ ok }) => !ok), [], "verify");
+  const steps = await shop.flow.rows(
+    "select event, count(*) as times from order_events group by event",
+  );
+  for (const { event, times } of steps) {
+    shop.reached.set(String(event), (shop.reached.get(String(event)) ?? 0) + Number(times));
+  }
 }
