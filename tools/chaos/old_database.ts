@@ -8,7 +8,7 @@
 import { join } from "node:path";
 import { type Database, openDatabase } from "../../db/connection/database.ts";
 import { freePort } from "../engines/free_port.ts";
-import { writeOrdersFile } from "../bench/orders_file.ts";
+import { writeOrdersFile } from "../orders/orders_file.ts";
 import { ampleStock } from "../orders/order_rows.ts";
 import type { Process } from "./harness/process.ts";
 import type { Scenario } from "./harness/scenario.ts";
@@ -215,23 +215,16 @@ async function migrateUnderLoad(upgrade: Upgrade): Promise<void> {
   await pauseMs(2_000);
   const before = load.sent;
   const quiet = load.slowestMs();
-  const startedAt = performance.now();
+  const [start] = await db.query("select current_timestamp(6) as at");
   await run("new", "migrate");
-  const seconds = (performance.now() - startedAt) / 1_000;
   const during = load.slowestMs();
   const atOnce = load.sent;
   await pauseMs(3_000);
   await load.stop();
   if (load.sent === atOnce) throw new Error("the version before takes nothing any more");
-  const times = await db.query(`
-    select name, timestampdiff(microsecond, lag(created_at) over (order by version), created_at) as us
-    from schema_migrations
-    order by version desc
-    limit 1`);
+  const took = await migrationTimes(db, String(start!.at));
   stage.figures.notes.push(
-    `migrated in ${seconds.toFixed(1)} s (${times[0]!.name} ${
-      (Number(times[0]!.us) / 1e6).toFixed(1)
-    } s)`,
+    `migrated: ${took.join(", ")}`,
     `${atOnce - before} orders taken meanwhile, the slowest in ${during.toFixed(0)} ms (${
       quiet.toFixed(0)
     } ms before)`,
@@ -239,6 +232,22 @@ async function migrateUnderLoad(upgrade: Upgrade): Promise<void> {
   await untilSettled(db);
   await service.stop();
   await run("new", "verify");
+}
+
+/** How long each migration took, the first of them with the start of its process. */
+async function migrationTimes(db: Database, startedAt: string): Promise<string[]> {
+  const rows = await db.query(
+    `
+    select name, timestampdiff(microsecond, greatest(?, before_it), created_at) as us
+    from (
+      select version, name, created_at, lag(created_at) over (order by version) as before_it
+      from schema_migrations
+    ) migrations
+    where created_at > ?
+    order by version`,
+    [startedAt, startedAt],
+  );
+  return rows.map(({ name, us }) => `${name} ${(Number(us) / 1e6).toFixed(1)} s`);
 }
 
 /** Orders one after the other, each looked at once it is taken. */
