@@ -56,9 +56,7 @@ Money that no configured provider can give back, because it was paid at the sour
     }
     const [order, amount] = options.positionals;
     const orderId = integerArgument("ORDER_ID", order!, 1, Number.MAX_SAFE_INTEGER);
-    const amountCents = amount === undefined
-      ? null
-      : integerArgument("AMOUNT_CENTS", amount, 1, Number.MAX_SAFE_INTEGER);
+    const amountCents = amount === undefined ? null : amountArgument("AMOUNT_CENTS", amount);
     const items = itemsOf(options);
     return await withContext(env, async (context) => {
       await guardDatabase(context);
@@ -134,6 +132,14 @@ async function written(
 
 export default command;
 
+/** An amount in minor units of a currency that only the order knows. */
+function amountArgument(what: string, raw: string): number {
+  if (/[.,]/.test(raw)) {
+    throw usage(`${what} must be an integer, in minor units (12.50 EUR is 1250), not "${raw}"`);
+  }
+  return integerArgument(what, raw, 1, Number.MAX_SAFE_INTEGER);
+}
+
 /** The parts of the order that were named; undefined where there are none. */
 function itemsOf(options: Options): RefundItems | undefined {
   const restock = options.flag("restock");
@@ -146,8 +152,9 @@ function itemsOf(options: Options): RefundItems | undefined {
     return { sku, itemId: null, qty, restock };
   });
   const adjustments = refundableKinds.flatMap((kind) => {
-    const amountCents = options.integer(optionOf(kind), 1, Number.MAX_SAFE_INTEGER);
-    return amountCents === undefined ? [] : [{ kind, amountCents }];
+    const name = optionOf(kind);
+    const raw = options.text(name);
+    return raw === undefined ? [] : [{ kind, amountCents: amountArgument(`--${name}`, raw) }];
   });
   if (lines.length + adjustments.length === 0) {
     return restock ? { lines, adjustments, restock } : undefined;
