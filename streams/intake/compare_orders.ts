@@ -19,6 +19,7 @@ import {
   decideIntake,
   type IntakeChange,
   type IntakeOutcome,
+  namesOtherRecipient,
   type PendingChange,
   sumsOf,
   takesAway,
@@ -88,11 +89,10 @@ export function changeOf(
   known: KnownOrder | undefined,
   { losing, foreign, lacking, paidBy }: Pick<Comparison, "losing"> & Partial<Comparison>,
 ): IntakeChange {
-  const { customer: { name, email }, language, externalOrderId } = order;
+  const { externalOrderId } = order;
   return {
     content: known?.hash !== hash,
-    recipient: known?.recipient.email !== email || known?.recipient.name !== name ||
-      (language !== undefined && known?.language !== language),
+    recipient: known !== undefined && namesOtherRecipient(known, order),
     takesAway: losing.has(externalOrderId),
     foreign: foreign?.has(externalOrderId) ?? false,
     paymentTaken: paidBy?.has(externalOrderId) ?? false,

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { contentOf, type IncomingOrder, orderTotalOf } from "../../domain/order/incoming_order.ts";
-import { orderContentHash } from "../../domain/order/content_hash.ts";
+import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { decideIntake, type IntakeOutcome } from "../../domain/order/intake.ts";
 import type { OrderStatus } from "../../domain/order/order.ts";
 import {
@@ -20,18 +19,15 @@ import { isDuplicateKey } from "../../db/connection/faults.ts";
 import { addOrderEvents } from "../../db/orders/events.ts";
 import {
   addCreatedEvents,
-  deleteItems,
-  insertItems,
   insertOrders,
-  type ItemToWrite,
   type KnownOrder,
   lockKnownOrders,
   lockProductsShared,
   type OrderToWrite,
+  orderToWrite,
   updateOrders,
 } from "../../db/orders/intake_writes.ts";
-import { deleteOrderTerms, insertOrderTerms } from "../../db/orders/order_terms.ts";
-
+import { productsOf, writeContents } from "../../db/orders/order_contents.ts";
 import {
   changeOf,
   type CompareOptions,
@@ -69,7 +65,7 @@ export interface TakenOrder {
   /** Null if it is not in the database: it is new and this was a dry run, or it was refused. */
   orderId: number | null;
   outcome: IntakeOutcome;
-  /** As the books have it now. */
+  /** As the database has it now. */
   status: OrderStatus;
   /** Somebody else has brought it, so that its new content was not taken. */
   foreign: boolean;
@@ -131,11 +127,7 @@ async function takeDistinct(
   catalog: Catalog,
   options: TakeOptions,
 ): Promise<TakenOrder[]> {
-  const candidates = orders.map((order): OrderToWrite => ({
-    order,
-    hash: orderContentHash(contentOf(order)),
-    totalCents: orderTotalOf(order),
-  }));
+  const candidates = orders.map(orderToWrite);
   for (let attempt = 1;; attempt++) {
     try {
       return await takeOnce(db, candidates, catalog, options);
@@ -274,25 +266,15 @@ async function writeOrders(
   const ids = await insertOrders(tx, fresh, catalog);
   await updateOrders(tx, updates, locked, catalog);
 
-  const items: ItemToWrite[] = [];
-  const addItems = (orderId: number, order: IncomingOrder) => {
-    for (const { sku, unitPriceCents, qty } of order.items) {
-      items.push({ orderId, productId: catalog.products.get(sku)!.id, unitPriceCents, qty });
-    }
-  };
-  for (const { order } of fresh) addItems(ids.get(order.externalOrderId)!, order);
   const updatedIds = updates.map(({ order }) => locked.get(order.externalOrderId)!.id);
-  for (const [index, { order }] of updates.entries()) addItems(updatedIds[index]!, order);
-  if (items.length > 0) {
-    await lockProductsShared(tx, [...new Set(items.map(({ productId }) => productId))]);
-    await deleteItems(tx, updatedIds);
-    await insertItems(tx, items);
-  }
-  await deleteOrderTerms(tx, updatedIds);
-  await insertOrderTerms(tx, [
+  const contents = [
     ...fresh.map(({ order }) => ({ orderId: ids.get(order.externalOrderId)!, order })),
     ...updates.map(({ order }, index) => ({ orderId: updatedIds[index]!, order })),
-  ]);
+  ];
+  if (contents.length > 0) {
+    await lockProductsShared(tx, productsOf(contents, catalog));
+    await writeContents(tx, contents, updatedIds, catalog);
+  }
   await addEvents(tx, { fresh, ids, updates, updatedIds }, options);
   await options.inTransaction?.(
     tx,
