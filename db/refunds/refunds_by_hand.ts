@@ -71,8 +71,8 @@ export async function endRefundByHand(
 }
 
 /**
- * Has no person give refunds back any more that wait for one, whose orders must be locked: their provider has done so
- * after all.
+ * Has no person give `REQUESTED` refunds back any more that wait for one, or that one has refused; their orders must be
+ * locked. Their provider has given them back after all.
  */
 export async function takeRefundsFromPerson(
   tx: Queryable,
@@ -81,7 +81,7 @@ export async function takeRefundsFromPerson(
   if (refundIds.length === 0) return;
   await tx.runText("delete from refunds_by_hand where refund_id in (?)", [[...refundIds]]);
   await tx.runText(
-    `update refunds set by_hand = 0 where id in (?) and by_hand = ${stateNumber("waiting")}`,
+    "update refunds set by_hand = 0, failure_reason = null where id in (?) and status = 'REQUESTED'",
     [[...refundIds]],
   );
 }

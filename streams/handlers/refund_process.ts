@@ -98,7 +98,7 @@ function applyOne(
   switch (decision.kind) {
     case "process": {
       const { amountCents } = refund;
-      if (refund.byHand === "waiting") {
+      if (refund.byHand === "waiting" || refund.byHand === "refused") {
         delete refund.byHand;
         notByHand.push(refundId);
       }
@@ -205,8 +205,12 @@ function withAnswer(
   | Stranger
   | { kind: "left_to_person"; provider: string }
   | { kind: "away" | "unanswered"; error: string } {
-  // A process without the provider's settings has left it to a person meanwhile, who would give it back once more.
-  if (decision.kind === "by_hand" && answer?.kind === "refunded") return { kind: "process" };
+  // A process without the provider's settings has left it to a person meanwhile, who would give it back once more, or
+  // has refused what is gone.
+  const isLeft = refund.byHand === "waiting" || refund.byHand === "refused";
+  if (refund.status === "REQUESTED" && isLeft && answer?.kind === "refunded") {
+    return { kind: "process" };
+  }
   // What a person gave back is only to be booked.
   if (decision.kind !== "process" || refund.byHand === "given_back") return decision;
   switch (answer?.kind) {

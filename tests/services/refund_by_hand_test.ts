@@ -202,33 +202,40 @@ Deno.test("a refund by hand is asked of no provider that is configured later", a
   }, gateway);
 });
 
-Deno.test("what its provider gives back while another process leaves it to a person goes back once", () =>
-  withPaid("by_hand_beside", async ({ flow, orderId }) => {
-    const message = await askRefund(flow, orderId, 400);
-    await publish(flow, [{ message }]);
-    const gateway: Gateway = {
-      ...simulatedGateway({ delayMs: 0 }),
-      name: sourceProvider,
-      refund: async (requests) => {
-        // A process without this provider's settings has taken the message over.
-        await applyRefunds(flow, [{ id: "2-0", message, attempt: 2 }]);
-        return requests.map(() => ({ kind: "refunded" }));
-      },
-    };
-    const config = { group: "refunds", batchSize: 10, maxDeliveries: 5 } as const;
-    const consumer = makeConsumer({ ...flow, otherGateways: [gateway], consumer: "configured" }, {
-      ...config,
-      retryBackoffMs: 1,
-      takeoverMs: 10_000,
-    });
-    await consumeOnce(consumer);
-    await flow.drain();
-    const { status, byHand } = await rowOf(flow, message.refundId);
-    assert.deepEqual([status, byHand], ["PROCESSED", false]);
-    assert.deepEqual(await listMoneyByHand(flow.db, { limit: 10 }), []);
-    assert.equal((await flow.order(orderId)).refundedCents, 400);
-    await assertConsistent(flow);
-  }));
+for (const isRefused of [false, true]) {
+  const what = isRefused ? "leaves it to a person who refuses it" : "leaves it to a person";
+  Deno.test(`what its provider gives back while another process ${what} goes back once`, () =>
+    withPaid("by_hand_beside", async ({ flow, orderId }) => {
+      const message = await askRefund(flow, orderId, 400);
+      await publish(flow, [{ message }]);
+      const gateway: Gateway = {
+        ...simulatedGateway({ delayMs: 0 }),
+        name: sourceProvider,
+        refund: async (requests) => {
+          // A process without this provider's settings has taken the message over.
+          await applyRefunds(flow, [{ id: "2-0", message, attempt: 2 }]);
+          if (isRefused) {
+            const said = { refundId: message.refundId, verdict: "refused", note: "no" } as const;
+            await decideRefundByHand(flow.db, said, "desk");
+          }
+          return requests.map(() => ({ kind: "refunded" }));
+        },
+      };
+      const config = { group: "refunds", batchSize: 10, maxDeliveries: 5 } as const;
+      const consumer = makeConsumer({ ...flow, otherGateways: [gateway], consumer: "configured" }, {
+        ...config,
+        retryBackoffMs: 1,
+        takeoverMs: 10_000,
+      });
+      await consumeOnce(consumer);
+      await flow.drain();
+      const { status, byHand } = await rowOf(flow, message.refundId);
+      assert.deepEqual([status, byHand], ["PROCESSED", false]);
+      assert.deepEqual(await listMoneyByHand(flow.db, { limit: 10 }), []);
+      assert.equal((await flow.order(orderId)).refundedCents, 400);
+      await assertConsistent(flow);
+    }));
+}
 
 Deno.test("a payment that its provider gives back while another process leaves it to a person is on no list", () =>
   withPaid("by_hand_reversed", async ({ flow }) => {
