@@ -37,7 +37,8 @@ import {
   refundWishFaults,
   trimmedReason,
 } from "../domain/refund/refund_request.ts";
-import { decideRefundRequests, type KeyedRequest } from "../domain/refund/refund_batch.ts";
+import { decideRefundRequestsStepwise, type KeyedRequest } from "../domain/refund/refund_batch.ts";
+import { takeTurns } from "../streams/timing/take_turns.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /** What somebody asks for. */
@@ -223,7 +224,13 @@ async function takeInTransaction(
   const known = await readRefundsByKeys(tx, requests.map(({ idempotencyKey }) => idempotencyKey));
   const ofParts = new Set(requests.filter(({ items }) => items !== null).map((one) => one.orderId));
   const contents = await readOrderContents(tx, [...ofParts]);
-  const decisions = decideRefundRequests(requests, { orders, refunds, contents, known });
+  const decisions = [];
+  const othersTurn = takeTurns();
+  const soFar = { orders, refunds, contents, known };
+  for (const decision of decideRefundRequestsStepwise(requests, soFar)) {
+    decisions.push(decision);
+    await othersTurn();
+  }
 
   const accepted = decisions.flatMap((decision, index): Accepted[] =>
     decision.kind === "accept" ? [{ ...decision, index }] : []

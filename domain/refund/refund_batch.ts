@@ -80,13 +80,21 @@ export type TakeDecision<K extends KnownRequest> =
  */
 export function decideRefundRequests<K extends KnownRequest>(
   requests: readonly KeyedRequest[],
-  { orders, refunds, contents, known }: RefundsSoFar<K>,
+  soFar: RefundsSoFar<K>,
 ): TakeDecision<K>[] {
+  return [...decideRefundRequestsStepwise(requests, soFar)];
+}
+
+/** The same one by one, with room for breaks between: a request may be about parts of an order of very many lines. */
+export function* decideRefundRequestsStepwise<K extends KnownRequest>(
+  requests: readonly KeyedRequest[],
+  { orders, refunds, contents, known }: RefundsSoFar<K>,
+): Generator<TakeDecision<K>, void> {
   const claimed = new Map(refunds);
   const holds = new Map(contents);
   const accepted = new Map<string, number>();
   const refused = (fault: WorkflowError): TakeDecision<K> => ({ kind: "refused", fault });
-  return requests.map((request, index) => {
+  const decide = (request: KeyedRequest, index: number): TakeDecision<K> => {
     if (request.fault !== undefined) return refused(request.fault);
     const order = orders.get(request.orderId);
     if (order === undefined) {
@@ -123,7 +131,8 @@ export function decideRefundRequests<K extends KnownRequest>(
     claimed.set(order.id, [...others, { id: Infinity, amountCents, status: "REQUESTED" }]);
     accepted.set(key, index);
     return { kind: "accept", amountCents, lines, adjustments };
-  });
+  };
+  for (const [index, request] of requests.entries()) yield decide(request, index);
 }
 
 /** What a mere amount is a refund of. */

@@ -206,12 +206,15 @@ function takeLines(
   faults: Refusal[],
 ): RefundLine[] {
   const lines = left.map((line) => ({ ...line }));
+  // An order may have very many lines, and a request name very many of them.
+  const ofSku = Map.groupBy(lines, ({ item }) => item.sku);
+  const ofId = new Map(lines.map((line) => [line.item.id, [line]]));
   return wanted.flatMap(({ sku, itemId, qty, restock }, index): RefundLine[] => {
     const at = `#/lines/${index}`;
-    const own = lines.filter(({ item }) => itemId === null ? item.sku === sku : item.id === itemId);
+    const own = (itemId === null ? ofSku.get(sku ?? "") : ofId.get(itemId)) ?? [];
     const name = itemId === null ? `${sku}` : `item ${itemId}`;
     if (own.length === 0) {
-      const known = [...new Set(lines.map(({ item }) => item.sku))].slice(0, maxNamed).join(", ");
+      const known = [...ofSku.keys().take(maxNamed)].join(", ");
       const field = itemId === null ? "sku" : "item_id";
       const detail = `it has no ${name}, only ${known}`;
       faults.push({ code: "invalid", at: `${at}/${field}`, detail });

@@ -320,3 +320,21 @@ Deno.test("after mere amounts, parts are refused with their sum or all that is l
     assert.deepEqual(last!.lines.map(({ qty }) => qty), paid.items.map(({ qty }) => qty));
   }));
 });
+
+Deno.test("a request of very many lines about an order of very many is decided at once", () => {
+  const items = Array.from(
+    { length: 50_000 },
+    (_, n) => ({ id: n + 1, sku: `S-${n}`, qty: 1, subtotalCents: 1 }),
+  );
+  const order = { id: 1, totalCents: items.length, currency: "EUR" };
+  const contents = { items, adjustments: [], returned: new Map(), givenBack: new Map() };
+  const lines = Array.from({ length: 1_000 }, (_, n) => units(`not-${n}`, 1));
+  const startedAt = performance.now();
+  const decided = decideRefundItems(order, contents, { lines, adjustments: [], restock: false }, {
+    leftCents: items.length,
+    amountCents: null,
+  });
+  assert.equal(decided.kind, "refused");
+  // Line by line it took ten seconds.
+  assert.ok(performance.now() - startedAt < 1_500);
+});
