@@ -20,8 +20,8 @@ import { readStockFile } from "../streams/imports/stock_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { type Command, type Options, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
-import { openSourceFile, openStandardInput } from "./source_file.ts";
 import { print } from "./print.ts";
+import { openSourceFile, openStandardInput, refuseOverwriting } from "./source_file.ts";
 
 /** Rejected rows that are printed; the rejects file has them all. */
 const rejectsShown = 10;
@@ -110,13 +110,16 @@ async function runFile(
   const name = options.text("file")!;
   const shownName = name === "-" ? "standard input" : name;
   const path = (given: string) => resolve(env.INIT_CWD ?? "", given);
-  const { readable } = name === "-"
+  const source = name === "-"
     ? openStandardInput()
     : await openSourceFile(path(name), name, "apply");
   const rejectsPath = options.text("rejects");
+  if (rejectsPath !== undefined) {
+    await refuseOverwriting(source, path(rejectsPath), `--rejects=${rejectsPath}`);
+  }
   return await withContext(env, async (context) => {
     const startedAt = performance.now();
-    const file = await readStockFile(readable, { name: shownName });
+    const file = await readStockFile(source.readable, { name: shownName });
     const rejects = rejectsPath === undefined
       ? undefined
       : await openRejectsFile(path(rejectsPath), file.header);
