@@ -150,6 +150,21 @@ Deno.test("stock --file refuses to overwrite the file that it reads, and changes
     assert.equal(await flow.stock("a"), 42);
   }));
 
+Deno.test("the task stock uses no socket that start may not use", () =>
+  withStock("cli_stock_places", async (flow, _, folder) => {
+    const env = envOf(flow);
+    const url = new URL(env.DATABASE_URL!);
+    url.searchParams.set("socket", `${folder}/db.sock`);
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["task", "--quiet", "stock", "a"],
+      cwd: new URL("../../", import.meta.url),
+      env: { ...env, DATABASE_URL: url.href },
+    }).output();
+    const said = new TextDecoder().decode(stderr);
+    assert.equal(code, 2, said);
+    assert.ok(said.includes(`DATABASE_URL names ${folder}/db.sock, which`), said);
+  }));
+
 Deno.test("the task stock may read a file and write its rejects, and takes up again what was killed", () =>
   withStock("cli_stock_killed", async (flow, _, folder) => {
     const path = `${folder}/stock.csv`;
