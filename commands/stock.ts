@@ -19,6 +19,7 @@ import { changeStock } from "../services/change_stock.ts";
 import { openRejectsFile } from "../streams/imports/rejects_file.ts";
 import { readStockFile } from "../streams/imports/stock_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
+import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, type Options, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
@@ -92,6 +93,7 @@ async function runOne(
       return 0;
     }
     await guardDatabase(context);
+    await refuseBesideOlder(context);
     const detail = options.text("detail");
     const { before, after } = await changeStock(context, sku, change, { actor, detail });
     print(formatStock(after));
@@ -128,6 +130,7 @@ async function runFile(
       : await openRejectsFile(path(rejectsPath), file.header);
     try {
       await guardDatabase(context);
+      await refuseBesideOlder(context);
       const applied = await applyStockFile(context, file, {
         name: shownName,
         actor,

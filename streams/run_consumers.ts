@@ -10,17 +10,13 @@ import { messageOf } from "../domain/errors.ts";
 import { type Group, groups } from "../domain/messages/messages.ts";
 import { consume } from "./queue/consumer.ts";
 import { type Consumer, type ConsumerDeps, makeConsumer } from "./workflow/consumer.ts";
+import { newConsumerName } from "./workflow/living_consumers.ts";
 import type { ProcessDeps } from "./workflow/process_deps.ts";
 import { releaseInHand } from "./queue/release.ts";
 import { helperOf } from "./queue/claim.ts";
 import type { Turn } from "./queue/work.ts";
 import { deliverNotifications, openSenders } from "./notifications/deliver_notifications.ts";
-import {
-  keepOldKeysAway,
-  leaveOldKeys,
-  newConsumerName,
-  type PaymentsGate,
-} from "./payments/end_old_keys.ts";
+import { keepOldKeysAway, leaveOldKeys, type PaymentsGate } from "./payments/end_old_keys.ts";
 import { gatewayOf, refuseUnknownProviders, warnOfSimulation } from "./payments/gateways.ts";
 import { ensureBasis, type HeldBasis, holdBasis } from "./kpis/kpi_basis.ts";
 import { keepProving } from "./verification/verify_regularly.ts";

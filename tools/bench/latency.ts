@@ -19,7 +19,7 @@ import { openBlockingRedis, type RedisClient } from "../../streams/redis/redis.t
 import { type Enqueued, publish } from "../../streams/workflow/publish.ts";
 import { exactQuantile, type Figure, figure } from "./figures.ts";
 import { ampleStock } from "../orders/order_rows.ts";
-import { syntheticOrder } from "./orders_file.ts";
+import { syntheticOrder } from "../orders/orders_file.ts";
 import { type Deployment, expectVerified, openDeployment, type Stage, startTask } from "./stage.ts";
 
 /** Orders that are timed, one after the other. */

@@ -52,7 +52,11 @@ import {
 import { productBody, skuParam, stockBody, stockChangeOf } from "./product_body.ts";
 
 /** Of a file that comes by a request, which waits until it is applied. */
-export const uploadedStockLimits: StockFileLimits = { bytes: 8_388_608, rows: 50_000 };
+export const uploadedStockLimits: StockFileLimits = {
+  bytes: 8_388_608,
+  rows: 50_000,
+  fields: 1_000_000,
+};
 
 /** True for a file of stock: a form of more bytes than other forms. */
 export function bringsStockFile(c: Context): boolean {

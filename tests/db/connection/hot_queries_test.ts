@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { syntheticOrder } from "../../../tools/bench/orders_file.ts";
+import { syntheticOrder } from "../../../tools/orders/orders_file.ts";
 import type { Database } from "../../../db/connection/database.ts";
 import { takeOrders } from "../../../streams/intake/take_orders.ts";
 import { readAdjustmentSums, readOrderLines } from "../../../db/orders/order_lines.ts";
