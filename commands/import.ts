@@ -15,7 +15,6 @@ import { importFile } from "../services/import_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type ImportReport, tookNothing } from "../streams/imports/orders_import.ts";
-import { partialOf } from "../streams/imports/rejects_file.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
@@ -64,8 +63,8 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
     const source = name === "-" ? openStandardInput() : await openSourceFile(path(name!), name!);
     const rejects = options.text("rejects");
     const rejectsPath = rejects === undefined ? undefined : path(rejects);
-    for (const written of rejectsPath === undefined ? [] : [rejectsPath, partialOf(rejectsPath)]) {
-      await refuseOverwriting(source, written, `--rejects=${rejects}`);
+    if (rejectsPath !== undefined) {
+      await refuseOverwriting(source, rejectsPath, `--rejects=${rejects}`);
     }
     refuseOtherPlaces(parseConfig(env));
     return await withContext(env, async (context) => {

@@ -6,6 +6,7 @@
 
 import { fstatSync } from "node:fs";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { partialOf } from "../streams/imports/rejects_file.ts";
 
 /** A file that is being read. */
 export interface SourceFile {
@@ -52,9 +53,11 @@ export async function openSourceFile(
 }
 
 /**
- * Refuses to write to the file that is being read, by whatever name: through links and in other spellings as well.
+ * Refuses to write rejects over the file that is being read, by whatever name: through links and in other spellings as
+ * well.
  *
- * @param path to be written
+ * @param path of the rejects file
+ * @param option as it was typed
  * @throws {WorkflowError} `bad_usage` where it is the source
  */
 export async function refuseOverwriting(
@@ -62,7 +65,9 @@ export async function refuseOverwriting(
   path: string,
   option: string,
 ): Promise<void> {
-  const there = await Deno.stat(path).catch(() => null);
-  if (there === null || ino === null || there.dev !== dev || there.ino !== ino) return;
-  throw new WorkflowError("bad_usage", `${option} names the file that is imported: name another`);
+  for (const written of [path, partialOf(path)]) {
+    const there = await Deno.stat(written).catch(() => null);
+    if (there === null || ino === null || there.dev !== dev || there.ino !== ino) continue;
+    throw new WorkflowError("bad_usage", `${option} names the file that is read: name another`);
+  }
 }
