@@ -404,9 +404,10 @@ function refund(
     does: async (model, shop) => {
       const order = picked(among(model), pick);
       const { provider } = shop;
-      const isHere = order.payment !== "paid_elsewhere";
       const drained = isDrained(model);
-      if (refused && isHere && drained && order.state === "PAID") provider.refusing.add(order.ref);
+      const isRefused = refused && drained && order.state === "PAID" &&
+        order.payment !== "paid_elsewhere";
+      if (isRefused) provider.refusing.add(order.ref);
       const request = requestOf(
         order,
         wanted,
@@ -415,7 +416,7 @@ function refund(
       const answer = await ask(shop, dies, (deps) => requestAndPublish(deps, request, "test"));
       if (drained) expectRefundOutcome(order, request, answer);
       if (answer instanceof WorkflowError) {
-        provider.refusing.delete(order.ref);
+        if (isRefused) provider.refusing.delete(order.ref);
         const codes = ["order_not_refundable", "refund_exceeds_left", "invalid"];
         assert.ok(codes.includes(answer.code), String(answer));
         return;
