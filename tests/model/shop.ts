@@ -49,7 +49,9 @@ export type Mishap =
   | { kind: "lose_answers"; count: number }
   /** All that Redis holds is lost. */
   | { kind: "flush" }
-  | { kind: "rebuild" };
+  | { kind: "rebuild" }
+  /** Somebody asks for the proof, whatever is on its way. */
+  | { kind: "verify" };
 
 /** How a command goes on after it did what it does. */
 export interface Aftermath {
@@ -194,6 +196,9 @@ export async function suffer(shop: Shop, mishap: Mishap): Promise<void> {
       return;
     case "rebuild":
       await rebuildKpis(flow);
+      return;
+    case "verify":
+      await expectProof(shop);
   }
 }
 
@@ -340,7 +345,8 @@ function follow(shop: Shop, model: Model, seen: ReadonlyMap<number, SeenOrder>):
       );
       const can = covers(before, order) || others.length > 0 || model.onTheirWay.size > 1;
       if (covered ? !can : covers(least, order)) return [];
-      return [endOf(order, { covered, waits: model.waits, verdict })];
+      const waits = model.waits || order.state === "WAITING";
+      return [endOf(order, { covered, waits, verdict })];
     }));
     if (order.state === "WAITING") ends.add("WAITING");
     assert.ok(
@@ -443,7 +449,7 @@ async function compare(
   assert.deepEqual(figures, figuresOf(model, ids), "figures");
   compareTold(told, model);
   assert.deepEqual(dead, [], "dead letters");
-  if (model.waits) expectNobodyWaitsInVain(model);
+  expectNobodyWaitsInVain(model);
 }
 
 async function seenStock(flow: Workflow) {
@@ -540,11 +546,35 @@ function expectNobodyWaitsInVain(model: Model): void {
   });
 }
 
+async function expectProof({ flow }: Shop): Promise<void> {
+  const report = await verifyNow(flow);
+  assert.deepEqual(report.checks.filter(({ ok }) => !ok), [], "verify");
+}
+
+/** Has everything so far have happened a day earlier; nothing may be on its way. */
+export async function passDay({ flow }: Shop, { orders }: Model): Promise<void> {
+  await flow.rows(
+    "update orders set settled_time = settled_time - interval 1 day where settled_at is not null",
+  );
+  await flow.rows("update order_retries set failed_at = failed_at - interval 1 day");
+  for (const order of orders) {
+    if (order.day === null) continue;
+    order.day = new Date(Date.parse(order.day) - 86_400_000).toISOString().slice(0, 10);
+  }
+  await rebuildKpis(flow);
+}
+
+/** Has orders that run short wait from now on, or fail; nothing may be on its way. */
+export function changeShortage(shop: Shop, model: Model): void {
+  model.waits = !model.waits;
+  shop.waits = model.waits;
+  shop.consumers.clear();
+}
+
 /** Ends a game: everything is drained, and the product's own proof is content. */
 export async function endGame(shop: Shop, model: Model): Promise<void> {
   await drainAndCompare(shop, model);
-  const report = await verifyNow(shop.flow);
-  assert.deepEqual(report.checks.filter(({ ok }) => !ok), [], "verify");
+  await expectProof(shop);
   const steps = await shop.flow.rows(
     "select event, count(*) as times from order_events group by event",
   );
