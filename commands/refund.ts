@@ -11,6 +11,7 @@ import { type RefundableKind, refundableKinds } from "../domain/refund/shares.ts
 import { decideByHandAndPublish, returnPaymentByHand } from "../services/refund_by_hand.ts";
 import { requestAndPublish } from "../services/request_refunds.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
+import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, integerArgument, type Options, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { print } from "./print.ts";
@@ -61,6 +62,7 @@ Money that no configured provider can give back, because it was paid at the sour
     const items = itemsOf(options);
     return await withContext(env, async (context) => {
       await guardDatabase(context);
+      await refuseBesideOlder(context);
       const { refund, currency, replayed } = await requestAndPublish(context, {
         orderId,
         amountCents,
@@ -102,6 +104,7 @@ async function sayByHand(
   const id = options.integer(what!, 1, Number.MAX_SAFE_INTEGER)!;
   return await withContext(env, async (context) => {
     await guardDatabase(context);
+    await refuseBesideOlder(context);
     const actor = `cli:${env.USER || "unknown"}`;
     print(await written(context, what!, { id, note: options.text(note) ?? null, actor }));
     return 0;

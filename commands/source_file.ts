@@ -1,5 +1,5 @@
 /**
- * Opens the file that a command imports.
+ * Opens the file that a command is given.
  *
  * @module
  */
@@ -25,9 +25,14 @@ export function openStandardInput(): SourceFile {
  * Opens a file.
  *
  * @param name as it was typed
+ * @param verb what is to be done with it, for messages
  * @throws {WorkflowError} `bad_request` where it can't be read
  */
-export async function openSourceFile(path: string | URL, name: string): Promise<SourceFile> {
+export async function openSourceFile(
+  path: string | URL,
+  name: string,
+  verb = "import",
+): Promise<SourceFile> {
   try {
     const file = await Deno.open(path, { read: true });
     const { isDirectory, isFile, size, dev, ino } = await file.stat();
@@ -42,7 +47,7 @@ export async function openSourceFile(path: string | URL, name: string): Promise<
       : error instanceof Deno.errors.PermissionDenied
       ? "it can't be read: permission denied"
       : messageOf(error);
-    throw new WorkflowError("bad_request", `Cannot import ${name}: ${reason}`);
+    throw new WorkflowError("bad_request", `Cannot ${verb} ${name}: ${reason}`);
   }
 }
 

@@ -18,9 +18,10 @@ import { changeStock } from "../services/change_stock.ts";
 import { openRejectsFile } from "../streams/imports/rejects_file.ts";
 import { readStockFile } from "../streams/imports/stock_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
+import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, type Options, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
-import { openSource } from "./open_source.ts";
+import { openSourceFile, openStandardInput } from "./source_file.ts";
 import { print } from "./print.ts";
 
 /** Rejected rows that are printed; the rejects file has them all. */
@@ -89,6 +90,7 @@ async function runOne(
       return 0;
     }
     await guardDatabase(context);
+    await refuseBesideOlder(context);
     const detail = options.text("detail");
     const { before, after } = await changeStock(context, sku, change, { actor, detail });
     print(formatStock(after));
@@ -110,16 +112,19 @@ async function runFile(
   const name = options.text("file")!;
   const shownName = name === "-" ? "standard input" : name;
   const path = (given: string) => resolve(env.INIT_CWD ?? "", given);
-  const { source } = await openSource(name, path, "apply");
+  const { readable } = name === "-"
+    ? openStandardInput()
+    : await openSourceFile(path(name), name, "apply");
   const rejectsPath = options.text("rejects");
   return await withContext(env, async (context) => {
     const startedAt = performance.now();
-    const file = await readStockFile(source, { name: shownName });
+    const file = await readStockFile(readable, { name: shownName });
     const rejects = rejectsPath === undefined
       ? undefined
       : await openRejectsFile(path(rejectsPath), file.header);
     try {
       await guardDatabase(context);
+      await refuseBesideOlder(context);
       const applied = await applyStockFile(context, file, {
         name: shownName,
         actor,

@@ -144,21 +144,34 @@ function finishAnswers(): MiddlewareHandler {
 function limitBodies({ bodyTimes: { wholeMs } = bodyTimes }: AppDeps): MiddlewareHandler {
   const limit = limitBody({ bytes: bodyBytes, ms: wholeMs });
   const limitSmall = limitBody({ bytes: smallBytes, ms: wholeMs });
-  const bringsStock = (c: Context) =>
-    bringsStockFile(c) || (c.req.method === "POST" && c.req.path === stockUploadPath);
-  const isSmall = (c: Context) =>
-    neededScopes(c.req.method, c.req.path) === "nothing" ||
-    !bringsStock(c) && /^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(
-        c.req.header("content-type") ?? "",
-      );
-  return (c, next) => isUpload(c) ? next() : (isSmall(c) ? limitSmall : limit)(c, next);
+  const limitFile = limitBody({ bytes: bodyBytes, ms: wholeMs, asFile: true });
+  const isSmall = (c: Context) => neededScopes(c.req.method, c.req.path) === "nothing" || isForm(c);
+  return (c, next) => {
+    if (isUpload(c)) return next();
+    return (bringsStock(c) ? limitFile : isSmall(c) ? limitSmall : limit)(c, next);
+  };
+}
+
+/** True for a file of stock, by the API or a page; a form without one is as small as any. */
+function bringsStock(c: Context): boolean {
+  const isThere = bringsStockFile(c) || (c.req.method === "POST" && c.req.path === stockUploadPath);
+  return isThere && !isPlainForm(c);
+}
+
+function isPlainForm(c: Context): boolean {
+  return /^application\/x-www-form-urlencoded\b/i.test(c.req.header("content-type") ?? "");
+}
+
+function isForm(c: Context): boolean {
+  return isPlainForm(c) ||
+    /^multipart\/form-data\b/i.test(c.req.header("content-type") ?? "");
 }
 
 /** True for a file, which may be larger than any other body, and takes its time. */
 function isUpload(c: Context): boolean {
   return (bringsFile(c) || (c.req.method === "POST" && c.req.path === uploadPath)) &&
     // No file comes as this, and it would be read whole to find a session's token.
-    !/^application\/x-www-form-urlencoded\b/i.test(c.req.header("content-type") ?? "");
+    !isPlainForm(c);
 }
 
 /** `GET /kpis` and so on; the pages are for people, who find them by themselves. */

@@ -45,11 +45,13 @@ export function guestOf(
 
 /**
  * The id of a guest: `guest:` and the e-mail in lower case, by which orders of one guest are known to be one's, or
- * the order's id. What does not fit in an id, or could be taken for the other of the two, stands there as a digest.
+ * the order's id. What does not fit in an id, or could be taken for the other of the two or for a digest, stands there
+ * as a digest.
  */
 export function guestIdOf(email: string | null, externalOrderId: string): string {
   const text = email === null ? externalOrderId : email.toLowerCase();
-  const isPlain = text.includes("@") === (email !== null) && plainForm.test(text);
+  const isPlain = text.includes("@") === (email !== null) && plainForm.test(text) &&
+    !digestForm.test(text);
   return guestPrefix +
     (isPlain ? text : textDigest(`${email === null ? "order" : "email"}\n${text}`));
 }
@@ -57,3 +59,6 @@ export function guestIdOf(email: string | null, externalOrderId: string): string
 /** What fits in an id after {@linkcode guestPrefix}. */
 // deno-lint-ignore no-control-regex
 const plainForm = /^[^\x00-\x1f\x7f-\x9f]{1,58}$/u;
+
+/** What {@linkcode textDigest} makes. */
+const digestForm = /^[0-9a-f]{32}$/;

@@ -27,8 +27,11 @@ const maxWorkedOn = 8;
  *
  * @param max.bytes that a body may have
  * @param max.ms milliseconds that it may take
+ * @param max.asFile for bodies that are read as a stream later, however small, and unpacked: each takes a turn
  */
-export function limitBody(max: { bytes: number; ms: number }): MiddlewareHandler {
+export function limitBody(
+  max: { bytes: number; ms: number; asFile?: boolean },
+): MiddlewareHandler {
   let inHandBytes = 0;
   const takeTurn = turns(maxWorkedOn);
   return async (c, next) => {
@@ -38,7 +41,7 @@ export function limitBody(max: { bytes: number; ms: number }): MiddlewareHandler
     const declared = headers.get("content-length");
     if (declared !== null && !headers.has("transfer-encoding")) {
       if (Number(declared) > max.bytes) return tooLarge();
-      if (Number(declared) <= smallBytes) {
+      if (Number(declared) <= smallBytes && !max.asFile) {
         // Whoever asks for the body later gets what was read here.
         await inTime(max.ms, c.req.arrayBuffer());
         return await next();
@@ -65,7 +68,7 @@ export function limitBody(max: { bytes: number; ms: number }): MiddlewareHandler
         pieces.push(piece);
       }
       c.req.raw = new Request(c.req.url, { method, headers, body: new Blob(pieces) });
-      if (ownBytes > smallBytes) endTurn = await takeTurn();
+      if (ownBytes > smallBytes || max.asFile) endTurn = await takeTurn();
       return await next();
     } finally {
       endTurn?.();

@@ -47,10 +47,16 @@ export interface StockFileLimits {
   /** Bytes, once it is unpacked. */
   bytes: number;
   rows: number;
+  /** Of all rows together: an empty one takes a byte of the file, and eight of memory. */
+  fields: number;
 }
 
 /** Of a file that somebody types a command for: some hundred megabytes of memory. */
-export const stockFileLimits: StockFileLimits = { bytes: 67_108_864, rows: 500_000 };
+export const stockFileLimits: StockFileLimits = {
+  bytes: 67_108_864,
+  rows: 500_000,
+  fields: 10_000_000,
+};
 
 /**
  * Reads a file to its end, plain or gzip, and checks every row.
@@ -76,7 +82,7 @@ async function readWhole(
   source: ReadableStream<Uint8Array>,
   limits: StockFileLimits,
 ): Promise<StockFile> {
-  const records = recordsOf(limits.rows);
+  const records = recordsOf(limits);
   const scanner = scanRecords(records.onRecord);
   const hash = createHash("sha256");
   const othersTurn = takeTurns();
@@ -100,7 +106,7 @@ async function readWhole(
 }
 
 /** Takes the records of a file, the first of which is its header. */
-function recordsOf(maxRows: number) {
+function recordsOf(limits: StockFileLimits) {
   let head: { header: string[]; places: StockPlaces; isRejects: boolean } | undefined;
   const rows: StockLine[] = [];
   const rejected: RejectedRow[] = [];
@@ -120,7 +126,8 @@ function recordsOf(maxRows: number) {
         const fields = raw.length === 1 ? "field" : "fields";
         throw notCsv(line, `has ${raw.length} ${fields}, but the header has ${head.header.length}`);
       }
-      if (++count > maxRows) throw tooMuch(`${maxRows} rows`);
+      if (++count > limits.rows) throw tooMuch(`${limits.rows} rows`);
+      if (count * raw.length > limits.fields) throw tooMuch(`${limits.fields} fields`);
       const fields = head.isRejects ? raw.map(rearmed) : raw;
       const row = readStockRow(fields, head.places);
       if (Array.isArray(row)) {

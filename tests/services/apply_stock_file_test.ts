@@ -162,7 +162,7 @@ Deno.test("a file that is no stock file is refused and changes nothing", () =>
     ) {
       await assert.rejects(apply(flow, text), { code: "invalid", message });
     }
-    const small = { name: "x", limits: { bytes: 20, rows: 1 } };
+    const small = { name: "x", limits: { bytes: 20, rows: 1, fields: 10 } };
     await assert.rejects(
       readStockFile(sourceOf("sku,set_qty\na,1\nb,2\n"), small),
       /more than 1 r/,

@@ -36,6 +36,7 @@ import {
   type KeyedAnswer,
   storeAnswers,
 } from "../../middleware/idempotency.ts";
+import { matcherOf } from "../../middleware/if_match.ts";
 import { openUpload } from "../imports/upload.ts";
 import { decodeMovementPlace, encodeMovementPlace } from "./movement_cursor.ts";
 import {
@@ -51,7 +52,11 @@ import {
 import { productBody, skuParam, stockBody, stockChangeOf } from "./product_body.ts";
 
 /** Of a file that comes by a request, which waits until it is applied. */
-export const uploadedStockLimits: StockFileLimits = { bytes: 8_388_608, rows: 50_000 };
+export const uploadedStockLimits: StockFileLimits = {
+  bytes: 8_388_608,
+  rows: 50_000,
+  fields: 1_000_000,
+};
 
 /** True for a file of stock: a form of more bytes than other forms. */
 export function bringsStockFile(c: Context): boolean {
@@ -315,7 +320,7 @@ function addChange(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
       const change = stockChangeOf(body);
       const detail = body.detail ?? null;
       const wanted = c.req.valid("header")["if-match"];
-      const tags = wanted === undefined || wanted === "*" ? undefined : wanted.split(/\s*,\s*/);
+      const isNamed = wanted === undefined ? undefined : matcherOf(wanted);
       return answerOnce(c, ["stock", sku, change, detail, wanted ?? null], async (key) => {
         const answer = (after: ProductStock): KeyedAnswer => ({
           status: 200,
@@ -326,7 +331,7 @@ function addChange(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
         const { after } = await changeStock(deps, sku, change, {
           actor: c.get("caller").actor,
           detail,
-          isAsSeen: tags === undefined ? undefined : (now) => tags.includes(productTag(now)),
+          isAsSeen: isNamed && ((now) => isNamed(productTag(now))),
           inTransaction: key === null
             ? undefined
             : (tx, after) => storeAnswers(tx, [{ key, answer: answer(after) }]),

@@ -19,6 +19,13 @@ Deno.test("guestIdOf() never takes an order for an address", () => {
   assert.equal(new Set(ids).size, ids.length);
 });
 
+Deno.test("guestIdOf() never takes an order for the digest of an address or another order", () => {
+  for (const [email, order] of [["x".repeat(70) + "@y", "A"], [null, "x".repeat(60)]] as const) {
+    const id = guestIdOf(email, order);
+    assert.notEqual(guestIdOf(null, id.slice("guest:".length)), id);
+  }
+});
+
 Deno.test("guestIdOf() gives an id that a customer can have, whatever it is made of", () => {
   const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 255 });
   fc.assert(fc.property(fc.option(text), text, (email, order) => {

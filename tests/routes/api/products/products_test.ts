@@ -232,6 +232,26 @@ Deno.test("POST /products/stock applies a file, once where it adds", async () =>
   assert.deepEqual(await unitsOf(a), [20, 20]);
 });
 
+Deno.test("POST /products/stock takes a small file, whose length a server is told before it comes", async () => {
+  const sku = await aProduct();
+  const text = `sku,set_qty\n${sku},7\n`;
+  const sent = await sendFile(text, "", { "content-length": String(text.length) });
+  assert.deepEqual([sent.status, sent.body.rows_changed], [200, 1]);
+  for (const path of ["/products/stock", "/dashboard/products/file"]) {
+    const form = new FormData();
+    form.set("file", new File([text], "small.csv"));
+    const request = new Request(`http://localhost${path}`, { method: "POST", body: form });
+    const body = await request.bytes();
+    const type = request.headers.get("content-type")!;
+    const response = await api.app.request(path, {
+      method: "POST",
+      body,
+      headers: { "content-type": type, "content-length": String(body.length) },
+    });
+    assert.equal(response.status, 200, await response.text());
+  }
+});
+
 Deno.test("POST /products/stock takes forms of a megabyte, and refuses what is no stock file", async () => {
   const sku = await aProduct();
   const rows = Array.from({ length: 6_000 }, (_, n) => `${sku}-${n},1,Name,100\n`).join("");
@@ -250,6 +270,10 @@ Deno.test("POST /products/stock takes forms of a megabyte, and refuses what is n
   assertProblem(large, 413);
   const long = await sendFile(`sku,set_qty\n${"a,1\n".repeat(50_001)}`);
   assert.match(long.body.detail, /more than 50000 rows/);
+  const wide = await sendFile(
+    `sku,set_qty${",".repeat(9_998)}\n${`a${",".repeat(9_999)}\n`.repeat(101)}`,
+  );
+  assert.match(wide.body.detail, /more than 1000000 fields/);
 });
 
 Deno.test("products are changed with the scope stock alone, and the timeline names who did it", async () => {
