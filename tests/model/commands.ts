@@ -37,7 +37,15 @@ import {
   totalOf,
   unitsLeft,
 } from "./order_money.ts";
-import { type Aftermath, drainAndCompare, type Mishap, type Shop, suffer } from "./shop.ts";
+import {
+  type Aftermath,
+  changeShortage,
+  drainAndCompare,
+  type Mishap,
+  passDay,
+  type Shop,
+  suffer,
+} from "./shop.ts";
 
 /** A command of the game. */
 export type PlayCommand = fc.AsyncCommand<Model, Shop>;
@@ -305,6 +313,10 @@ function edit(pick: number, any: boolean, editing: Editing, dies: number | null)
       for (const [sku, qty] of needsOf(next)) needs.set(sku, Math.max(qty, needs.get(sku) ?? 0));
       const costsSame = totalOf(order) === totalOf(next);
       model.onTheirWay.set(order.id, needs);
+      const isSame = JSON.stringify([order.lines, order.extras]) ===
+        JSON.stringify([next.lines, next.extras]);
+      // It leaves its queue, and asks anew.
+      if (order.state === "WAITING" && !isSame) order.state = "PENDING";
       Object.assign(order, { lines: next.lines, extras: next.extras });
       if (costsSame) return;
       shop.provider.verdicts.set(order.ref, editing.verdict);
@@ -404,9 +416,10 @@ function refund(
     does: async (model, shop) => {
       const order = picked(among(model), pick);
       const { provider } = shop;
-      const isHere = order.payment !== "paid_elsewhere";
       const drained = isDrained(model);
-      if (refused && isHere && drained && order.state === "PAID") provider.refusing.add(order.ref);
+      const isRefused = refused && drained && order.state === "PAID" &&
+        order.payment !== "paid_elsewhere";
+      if (isRefused) provider.refusing.add(order.ref);
       const request = requestOf(
         order,
         wanted,
@@ -415,7 +428,7 @@ function refund(
       const answer = await ask(shop, dies, (deps) => requestAndPublish(deps, request, "test"));
       if (drained) expectRefundOutcome(order, request, answer);
       if (answer instanceof WorkflowError) {
-        provider.refusing.delete(order.ref);
+        if (isRefused) provider.refusing.delete(order.ref);
         const codes = ["order_not_refundable", "refund_exceeds_left", "invalid"];
         assert.ok(codes.includes(answer.code), String(answer));
         return;
@@ -623,6 +636,16 @@ async function followRetry(model: Model, { flow }: Shop, order: ModelOrder): Pro
   model.onTheirWay.set(order.id, needsOf(order));
 }
 
+function pass(what: "day" | "shortage"): Play {
+  return {
+    can: isDrained,
+    does: async (model, shop) => {
+      if (what === "day") await passDay(shop, model);
+      else changeShortage(shop, model);
+    },
+  };
+}
+
 const skus = ["A", "B", "C"];
 
 /** What a game begins with. */
@@ -706,6 +729,7 @@ const mishap: fc.Arbitrary<Mishap> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.constant<Mishap>({ kind: "flush" }) },
   { weight: 1, arbitrary: fc.constant<Mishap>({ kind: "rebuild" }) },
+  { weight: 2, arbitrary: fc.constant<Mishap>({ kind: "verify" }) },
 );
 
 const after: fc.Arbitrary<Aftermath> = fc.record({
@@ -775,5 +799,8 @@ export const playCommands: fc.Arbitrary<PlayCommand>[] = [
   ),
   fc.tuple(pick, any, dies, after).map(([pick, any, dies, after]) =>
     command(retry(pick, any, dies), after, ["retry", pick, any, dies])
+  ),
+  fc.tuple(fc.constantFrom<"day" | "shortage">("day", "shortage"), after).map(([what, after]) =>
+    command(pass(what), after, ["pass", what])
   ),
 ];

@@ -87,7 +87,7 @@ export interface Model {
   orders: ModelOrder[];
   /** Units that ever came in. */
   received: Map<string, number>;
-  /** Orders that run short wait. */
+  /** Orders that run short wait, as those that wait already do. */
   waits: boolean;
   /** Orders of which something was not drained, with the units that they may have taken or given back meanwhile. */
   onTheirWay: Map<number, ReadonlyMap<string, number>>;

@@ -49,7 +49,9 @@ export type Mishap =
   | { kind: "lose_answers"; count: number }
   /** All that Redis holds is lost. */
   | { kind: "flush" }
-  | { kind: "rebuild" };
+  | { kind: "rebuild" }
+  /** Somebody asks for the proof, whatever is on its way. */
+  | { kind: "verify" };
 
 /** How a command goes on after it did what it does. */
 export interface Aftermath {
@@ -194,6 +196,9 @@ export async function suffer(shop: Shop, mishap: Mishap): Promise<void> {
       return;
     case "rebuild":
       await rebuildKpis(flow);
+      return;
+    case "verify":
+      await expectProof(shop);
   }
 }
 
@@ -203,15 +208,17 @@ async function heldOf({ flow: { redis, keys } }: Shop) {
   for (const group of groupsInSearchOrder) {
     reading.xrange(keys.stream(group), "-", "+");
     reading.zrange(keys.scheduled(group), "0", "-1");
+    reading.zcard(keys.retries(group));
   }
   const replies = await reading.exec() ?? [];
   return groupsInSearchOrder.map((group, index) => ({
     group,
-    inStream: (replies[2 * index]![1] as [string, string[]][]).map(([, fields]) =>
+    inStream: (replies[3 * index]![1] as [string, string[]][]).map(([, fields]) =>
       messageOfEntry(fields)
     ).filter(isMessage),
-    scheduled: (replies[2 * index + 1]![1] as string[]).map((text) => decodeMessage(text))
+    scheduled: (replies[3 * index + 1]![1] as string[]).map((text) => decodeMessage(text))
       .filter(isMessage),
+    parked: Number(replies[3 * index + 2]![1]),
   }));
 }
 
@@ -232,14 +239,17 @@ export async function settle(shop: Shop, model: Model): Promise<void> {
     if (round > maxRounds) throw new Error("the streams do not drain");
     const held = await noteMessages(shop);
     const undecided = undecidedIds(shop, model);
+    const isEarly = round === 0;
     const isDone = held.every(({ inStream, scheduled }) =>
       inStream.length === 0 &&
       scheduled.every((message) =>
-        round > 0 && message.type === "payment.charge" && undecided.has(message.orderId)
+        !isEarly && message.type === "payment.charge" && undecided.has(message.orderId)
       )
     );
     if (isDone) return;
-    if (round === 0 || round > 3) await hurry(shop, round > 3);
+    const isLate = round > 3;
+    const isDelayed = held.some(({ scheduled, parked }) => scheduled.length + parked > 0);
+    if (isLate || (round < 2 && isDelayed)) await hurry(shop, isLate);
     for (const { group, inStream, scheduled } of held) {
       if (inStream.length + scheduled.length > 0) await consumeOnce(consumerOf(shop, group));
     }
@@ -335,7 +345,8 @@ function follow(shop: Shop, model: Model, seen: ReadonlyMap<number, SeenOrder>):
       );
       const can = covers(before, order) || others.length > 0 || model.onTheirWay.size > 1;
       if (covered ? !can : covers(least, order)) return [];
-      return [endOf(order, { covered, waits: model.waits, verdict })];
+      const waits = model.waits || order.state === "WAITING";
+      return [endOf(order, { covered, waits, verdict })];
     }));
     if (order.state === "WAITING") ends.add("WAITING");
     assert.ok(
@@ -416,7 +427,15 @@ async function compare(
     })),
     "orders",
   );
-  assert.deepEqual(await seenStock(flow), {
+  const [stock, payments, figures, ids, told, dead] = await Promise.all([
+    seenStock(flow),
+    seenPayments(flow),
+    seenFigures(flow),
+    customerIds(flow),
+    flow.rows("select order_id, event from notification_logs"),
+    flow.rows("select error from dead_letters"),
+  ]);
+  assert.deepEqual(stock, {
     stock: sorted([...stockOf(model)]),
     received: sorted([...model.received]),
   });
@@ -426,11 +445,11 @@ async function compare(
     model.orders.map((order) => [order.ref, keptOf(order)]),
     "what the provider has of each order",
   );
-  assert.deepEqual(await seenPayments(flow), expectedPayments(model), "payments");
-  assert.deepEqual(await seenFigures(flow), figuresOf(model, await customerIds(flow)), "figures");
-  await compareTold(flow, model);
-  assert.deepEqual(await flow.rows("select error from dead_letters"), [], "dead letters");
-  if (model.waits) expectNobodyWaitsInVain(model);
+  assert.deepEqual(payments, expectedPayments(model), "payments");
+  assert.deepEqual(figures, figuresOf(model, ids), "figures");
+  compareTold(told, model);
+  assert.deepEqual(dead, [], "dead letters");
+  expectNobodyWaitsInVain(model);
 }
 
 async function seenStock(flow: Workflow) {
@@ -481,8 +500,10 @@ function expectedPayments({ orders }: Model): string[] {
 /** Figures and scores in Redis that are not 0. */
 async function seenFigures({ redis, keys }: Workflow): Promise<Record<string, number>> {
   const { prefix } = keys;
-  const names = await redis.keys(`${prefix}kpi:*`);
-  const boards = await redis.keys(`${prefix}leaderboard:customers*`);
+  const [names, boards] = await Promise.all([
+    redis.keys(`${prefix}kpi:*`),
+    redis.keys(`${prefix}leaderboard:customers*`),
+  ]);
   const values = names.length === 0 ? [] : await redis.mget(...names);
   const entries = names.map((
     name,
@@ -497,8 +518,7 @@ async function seenFigures({ redis, keys }: Workflow): Promise<Record<string, nu
   return sorted(entries.filter(([, value]) => value !== 0));
 }
 
-async function compareTold(flow: Workflow, { orders }: Model): Promise<void> {
-  const rows = await flow.rows("select order_id, event, channel from notification_logs");
+function compareTold(rows: readonly Record<string, unknown>[], { orders }: Model): void {
   const told = new Map<number, string[]>();
   for (const row of rows) {
     const id = Number(row.order_id);
@@ -526,11 +546,35 @@ function expectNobodyWaitsInVain(model: Model): void {
   });
 }
 
+async function expectProof({ flow }: Shop): Promise<void> {
+  const report = await verifyNow(flow);
+  assert.deepEqual(report.checks.filter(({ ok }) => !ok), [], "verify");
+}
+
+/** Has everything so far have happened a day earlier; nothing may be on its way. */
+export async function passDay({ flow }: Shop, { orders }: Model): Promise<void> {
+  await flow.rows(
+    "update orders set settled_time = settled_time - interval 1 day where settled_at is not null",
+  );
+  await flow.rows("update order_retries set failed_at = failed_at - interval 1 day");
+  for (const order of orders) {
+    if (order.day === null) continue;
+    order.day = new Date(Date.parse(order.day) - 86_400_000).toISOString().slice(0, 10);
+  }
+  await rebuildKpis(flow);
+}
+
+/** Has orders that run short wait from now on, or fail; nothing may be on its way. */
+export function changeShortage(shop: Shop, model: Model): void {
+  model.waits = !model.waits;
+  shop.waits = model.waits;
+  shop.consumers.clear();
+}
+
 /** Ends a game: everything is drained, and the product's own proof is content. */
 export async function endGame(shop: Shop, model: Model): Promise<void> {
   await drainAndCompare(shop, model);
-  const report = await verifyNow(shop.flow);
-  assert.deepEqual(report.checks.filter(({ ok }) => !ok), [], "verify");
+  await expectProof(shop);
   const steps = await shop.flow.rows(
     "select event, count(*) as times from order_events group by event",
   );
