@@ -26,6 +26,9 @@ const openOrders = 2_000;
 /** Orders that are refunded, in part and in full, by each version. */
 const refundedOrders = 200;
 
+/** Orders that the version before takes and the new one edits. */
+const editedOrders = 100;
+
 /** Longest time for what ends by itself, in milliseconds. */
 const maxMs = 600_000;
 
@@ -36,7 +39,7 @@ const shortSkus = ["SKU-000007", "SKU-000501"];
 interface Upgrade {
   stage: Stage;
   db: Database;
-  files: { finished: string; open: string };
+  files: { finished: string; open: string; edited: string };
   /** Runs a task to its end. @throws unless it succeeds */
   run: (version: "before" | "new", task: string, args?: string[]) => Promise<string>;
   /** Starts `start` or `serve`. */
@@ -89,9 +92,14 @@ async function openUpgrade(stage: Stage, dir: string, databaseUrl: string): Prom
     throw new Error(`${task} of the version ${version} ended with ${code}:\n${tail}`);
   };
   await run("before", "migrate");
-  const files = { finished: join(stage.dir, "finished.csv"), open: join(stage.dir, "open.csv") };
+  const files = {
+    finished: join(stage.dir, "finished.csv"),
+    open: join(stage.dir, "open.csv"),
+    edited: join(stage.dir, "edited.csv"),
+  };
   await writeOrdersFile(files.finished, { orders: finishedOrders, seed: 1 });
   await writeOrdersFile(files.open, { orders: openOrders, seed: 2 });
+  await writeOrdersFile(files.edited, { orders: editedOrders, seed: 3 });
   return {
     stage,
     db: await openDatabase(databaseUrl, { connections: 4 }),
@@ -346,6 +354,7 @@ async function goOn({ stage, db, files, run, open }: Upgrade): Promise<void> {
     equal("known orders", report.orders_unchanged, report.orders);
   }
   equal("the sums after all files once more", await sumsOf(db), before);
+  await editOpen({ db, files, run, open });
   const service = await open("new", "start");
   const ids = await paidOrders(db, 2 * refundedOrders, 3 * refundedOrders);
   const full = ids.splice(refundedOrders);
@@ -373,6 +382,32 @@ async function goOn({ stage, db, files, run, open }: Upgrade): Promise<void> {
   equal("orders that ran short", Number(short!.n), 0);
   stage.figures.orders = Number(after.orders);
   stage.figures.notes.push(`${ids.length} orders refunded by line, ${full.length} with all goods`);
+}
+
+/** Orders that the version before has taken and nobody has worked on get one unit more. */
+async function editOpen(
+  { db, files, run, open }: Pick<Upgrade, "db" | "files" | "run" | "open">,
+): Promise<void> {
+  await run("before", "import", [files.edited]);
+  const service = await open("new", "serve");
+  const rows = await db.query("select id from orders where status = 'PENDING' order by id");
+  equal("orders to edit", rows.length, editedOrders);
+  for (const { id } of rows) {
+    const { body, etag } = await service.ask("GET", `/orders/${id}`);
+    const { external_order_id, placed_at, currency, customer } = body;
+    const items = (body.items as Record<string, number | string>[])
+      .map(({ sku, name, unit_price_cents, qty }) => ({ sku, name, unit_price_cents, qty }));
+    items[0]!.qty = Number(items[0]!.qty) + 1;
+    const { external_id, email, name } = customer;
+    await service.ask("PUT", `/orders/${id}`, {
+      external_order_id,
+      placed_at,
+      currency,
+      customer: { external_id, email, name },
+      items,
+    }, { "if-match": etag! });
+  }
+  await service.stop();
 }
 
 /** What must be the same whenever nothing has happened. */
