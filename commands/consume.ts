@@ -9,6 +9,7 @@ import { parseConfig } from "../config/config.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { simulatedWarning } from "../streams/payments/gateways.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
+import { holdOlder, keepHolding } from "../streams/workflow/hold_older.ts";
 import { type Command, groupArgument, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
@@ -36,13 +37,16 @@ Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
       await refuseDanger(context);
       await guardDatabase(context);
       let handled = 0;
-      await untilStopped(context, (signal) =>
-        runConsumers(context, {
+      await untilStopped(context, async (signal) => {
+        await holdOlder(context, signal);
+        void keepHolding(context, signal);
+        await runConsumers(context, {
           groups: wanted,
           batchSize: batch ?? context.config.batchSize,
           drain: options.flag("drain"),
           onTurn: (_, turn) => handled += turn.handled,
-        }, signal));
+        }, signal);
+      });
       context.log.info("messages handled", { handled });
       return 0;
     }, { migrates: true });

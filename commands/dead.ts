@@ -21,6 +21,7 @@ import {
   retryDeadLetters,
 } from "../services/decide_dead_letters.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
+import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, groupArgument, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { print, printError } from "./print.ts";
@@ -78,6 +79,7 @@ finished is published anew by the next sweep, unless it is cancelled.`,
     return await withContext(env, async (context) => {
       if (verb === "list") return await list(context, filter, all);
       await guardDatabase(context);
+      await refuseBesideOlder(context);
       const decided = verb === "retry"
         ? await retryDeadLetters(context, filter, actor)
         : await discardDeadLetters(context, filter, actor);

@@ -30,6 +30,7 @@ import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { describeCount } from "../domain/bounded_count.ts";
 import { lookAtDatabase } from "../streams/recovery/database_age.ts";
 import { olderConsumers } from "../streams/payments/end_old_keys.ts";
+import { consumersBefore } from "../streams/workflow/hold_older.ts";
 import {
   chargingProviders,
   providerFault,
@@ -97,7 +98,10 @@ async function diagnoseDatabaseAge(config: Config): Promise<Finding[]> {
     const loss = await lookAtDatabase({ redis, keys }, db);
     return [
       judgeDatabaseAge(loss !== null, await readLatestLoss(db, lossHours)),
-      judgeOlder(await olderConsumers({ redis, keys })),
+      judgeOlder(
+        await olderConsumers({ redis, keys }),
+        await consumersBefore({ redis, keys }),
+      ),
     ];
   } catch {
     return [];
@@ -106,12 +110,18 @@ async function diagnoseDatabaseAge(config: Config): Promise<Finding[]> {
   }
 }
 
-function judgeOlder(older: readonly string[]): Finding {
+function judgeOlder(takePayments: readonly string[], before: readonly string[]): Finding {
   const what = "older processes";
-  return older.length === 0 ? fine(what, "none takes payments") : problem(
+  const remedy = "stop them, and whatever starts them again";
+  if (takePayments.length > 0) {
+    const names = takePayments.join(", ");
+    const detail = `${names} take payments as an earlier version does, and nobody else takes any`;
+    return problem(what, detail, remedy);
+  }
+  return before.length === 0 ? fine(what, "none is alive") : warning(
     what,
-    `${older.join(", ")} take payments as the version before does, and nobody else takes any`,
-    "stop them, and whatever starts them again",
+    `${before.join(", ")} are of the version before, and take nothing beside this one`,
+    remedy,
   );
 }
 

@@ -13,8 +13,8 @@ import { formatCount } from "../domain/text/format_count.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
 import { importFile } from "../services/import_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
+import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type ImportReport, tookNothing } from "../streams/imports/orders_import.ts";
-import { partialOf } from "../streams/imports/rejects_file.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { print } from "./print.ts";
@@ -63,13 +63,16 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
     const source = name === "-" ? openStandardInput() : await openSourceFile(path(name!), name!);
     const rejects = options.text("rejects");
     const rejectsPath = rejects === undefined ? undefined : path(rejects);
-    for (const written of rejectsPath === undefined ? [] : [rejectsPath, partialOf(rejectsPath)]) {
-      await refuseOverwriting(source, written, `--rejects=${rejects}`);
+    if (rejectsPath !== undefined) {
+      await refuseOverwriting(source, rejectsPath, `--rejects=${rejects}`);
     }
     refuseOtherPlaces(parseConfig(env));
     return await withContext(env, async (context) => {
       await refuseDanger(context);
-      if (!options.flag("dry-run")) await guardDatabase(context);
+      if (!options.flag("dry-run")) {
+        await guardDatabase(context);
+        await refuseBesideOlder(context);
+      }
       const reasons = new Map<string, number>();
       const bar = Deno.stderr.isTerminal() ? importProgressBar(source.bytes) : undefined;
       try {

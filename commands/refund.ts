@@ -11,6 +11,7 @@ import { type RefundableKind, refundableKinds } from "../domain/refund/shares.ts
 import { decideByHandAndPublish, returnPaymentByHand } from "../services/refund_by_hand.ts";
 import { requestAndPublish } from "../services/request_refunds.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
+import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, integerArgument, type Options, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { print } from "./print.ts";
@@ -55,12 +56,11 @@ Money that no configured provider can give back, because it was paid at the sour
     }
     const [order, amount] = options.positionals;
     const orderId = integerArgument("ORDER_ID", order!, 1, Number.MAX_SAFE_INTEGER);
-    const amountCents = amount === undefined
-      ? null
-      : integerArgument("AMOUNT_CENTS", amount, 1, Number.MAX_SAFE_INTEGER);
+    const amountCents = amount === undefined ? null : amountArgument("AMOUNT_CENTS", amount);
     const items = itemsOf(options);
     return await withContext(env, async (context) => {
       await guardDatabase(context);
+      await refuseBesideOlder(context);
       const { refund, currency, replayed } = await requestAndPublish(context, {
         orderId,
         amountCents,
@@ -102,6 +102,7 @@ async function sayByHand(
   const id = options.integer(what!, 1, Number.MAX_SAFE_INTEGER)!;
   return await withContext(env, async (context) => {
     await guardDatabase(context);
+    await refuseBesideOlder(context);
     const actor = `cli:${env.USER || "unknown"}`;
     print(await written(context, what!, { id, note: options.text(note) ?? null, actor }));
     return 0;
@@ -131,6 +132,14 @@ async function written(
 
 export default command;
 
+/** An amount in minor units of a currency that only the order knows. */
+function amountArgument(what: string, raw: string): number {
+  if (/[.,]/.test(raw)) {
+    throw usage(`${what} must be an integer, in minor units (12.50 EUR is 1250), not "${raw}"`);
+  }
+  return integerArgument(what, raw, 1, Number.MAX_SAFE_INTEGER);
+}
+
 /** The parts of the order that were named; undefined where there are none. */
 function itemsOf(options: Options): RefundItems | undefined {
   const restock = options.flag("restock");
@@ -143,8 +152,9 @@ function itemsOf(options: Options): RefundItems | undefined {
     return { sku, itemId: null, qty, restock };
   });
   const adjustments = refundableKinds.flatMap((kind) => {
-    const amountCents = options.integer(optionOf(kind), 1, Number.MAX_SAFE_INTEGER);
-    return amountCents === undefined ? [] : [{ kind, amountCents }];
+    const name = optionOf(kind);
+    const raw = options.text(name);
+    return raw === undefined ? [] : [{ kind, amountCents: amountArgument(`--${name}`, raw) }];
   });
   if (lines.length + adjustments.length === 0) {
     return restock ? { lines, adjustments, restock } : undefined;

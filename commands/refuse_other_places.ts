@@ -1,6 +1,6 @@
 /**
- * Keeps `import` to the sockets and certificates that the service may use. It may read and write any file, because its
- * arguments may name any; without this, settings would do for it with which nothing else starts.
+ * Keeps `import` and `stock` to the sockets and certificates that the service may use. They may read and write any file,
+ * because their arguments may name any; without this, settings would do for them with which nothing else starts.
  *
  * @module
  */

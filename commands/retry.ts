@@ -10,6 +10,7 @@ import { groupedAmount } from "../domain/money.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { type Retried, retryAllAndPublish, type RetryFilter } from "../services/retry_orders.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
+import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { print, printError } from "./print.ts";
@@ -41,6 +42,7 @@ reasons, or whose money goes back, are refused; what was taken up before is left
     if (!isShort && sku !== undefined) throw usage("--sku goes with --short");
     return await withContext(env, async (context) => {
       await guardDatabase(context);
+      await refuseBesideOlder(context);
       const filter: RetryFilter = isShort ? await shortOf(context, sku) : { kind: "ids", ids };
       return report(await retryAllAndPublish(context, filter, `cli:${env.USER || "unknown"}`));
     });

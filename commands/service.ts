@@ -6,6 +6,7 @@
 
 import { refuseUnknownProviders } from "../streams/payments/gateways.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
+import { holdOlder, keepHolding } from "../streams/workflow/hold_older.ts";
 import { type Context, withContext } from "./context.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { untilStopped } from "./signals.ts";
@@ -26,7 +27,11 @@ export async function serveUntilStopped(
     await refuseDanger(context);
     await guardDatabase(context);
     await refuseUnknownProviders(context);
-    await untilStopped(context, (signal) => work(context, signal));
+    await untilStopped(context, async (signal) => {
+      await holdOlder(context, signal);
+      void keepHolding(context, signal);
+      await work(context, signal);
+    });
     return 0;
   }, { migrates: true });
 }

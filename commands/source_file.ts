@@ -1,11 +1,12 @@
 /**
- * Opens the file that a command imports.
+ * Opens the file that a command is given.
  *
  * @module
  */
 
 import { fstatSync } from "node:fs";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { partialOf } from "../streams/imports/rejects_file.ts";
 
 /** A file that is being read. */
 export interface SourceFile {
@@ -25,9 +26,14 @@ export function openStandardInput(): SourceFile {
  * Opens a file.
  *
  * @param name as it was typed
+ * @param verb what is to be done with it, for messages
  * @throws {WorkflowError} `bad_request` where it can't be read
  */
-export async function openSourceFile(path: string | URL, name: string): Promise<SourceFile> {
+export async function openSourceFile(
+  path: string | URL,
+  name: string,
+  verb = "import",
+): Promise<SourceFile> {
   try {
     const file = await Deno.open(path, { read: true });
     const { isDirectory, isFile, size, dev, ino } = await file.stat();
@@ -42,14 +48,16 @@ export async function openSourceFile(path: string | URL, name: string): Promise<
       : error instanceof Deno.errors.PermissionDenied
       ? "it can't be read: permission denied"
       : messageOf(error);
-    throw new WorkflowError("bad_request", `Cannot import ${name}: ${reason}`);
+    throw new WorkflowError("bad_request", `Cannot ${verb} ${name}: ${reason}`);
   }
 }
 
 /**
- * Refuses to write to the file that is being read, by whatever name: through links and in other spellings as well.
+ * Refuses to write rejects over the file that is being read, by whatever name: through links and in other spellings as
+ * well.
  *
- * @param path to be written
+ * @param path of the rejects file
+ * @param option as it was typed
  * @throws {WorkflowError} `bad_usage` where it is the source
  */
 export async function refuseOverwriting(
@@ -57,7 +65,9 @@ export async function refuseOverwriting(
   path: string,
   option: string,
 ): Promise<void> {
-  const there = await Deno.stat(path).catch(() => null);
-  if (there === null || ino === null || there.dev !== dev || there.ino !== ino) return;
-  throw new WorkflowError("bad_usage", `${option} names the file that is imported: name another`);
+  for (const written of [path, partialOf(path)]) {
+    const there = await Deno.stat(written).catch(() => null);
+    if (there === null || ino === null || there.dev !== dev || there.ino !== ino) continue;
+    throw new WorkflowError("bad_usage", `${option} names the file that is read: name another`);
+  }
 }

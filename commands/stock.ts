@@ -5,6 +5,7 @@
  */
 
 import { resolve } from "node:path";
+import { parseConfig } from "../config/config.ts";
 import { type ProductStock, readStock } from "../db/catalog/stock.ts";
 import { maxUnits, type StockChange, unknownProduct } from "../domain/catalog/stock.ts";
 import { formatCount } from "../domain/text/format_count.ts";
@@ -18,10 +19,12 @@ import { changeStock } from "../services/change_stock.ts";
 import { openRejectsFile } from "../streams/imports/rejects_file.ts";
 import { readStockFile } from "../streams/imports/stock_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
+import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, type Options, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
-import { openSource } from "./open_source.ts";
 import { print } from "./print.ts";
+import { refuseOtherPlaces } from "./refuse_other_places.ts";
+import { openSourceFile, openStandardInput, refuseOverwriting } from "./source_file.ts";
 
 /** Rejected rows that are printed; the rejects file has them all. */
 const rejectsShown = 10;
@@ -53,6 +56,7 @@ Apply mended rejects by themselves, not together with rows that were taken. Exit
       positionals: [0, 1],
     });
     const actor = `cli:${env.USER || "unknown"}`;
+    refuseOtherPlaces(parseConfig(env));
     return options.text("file") === undefined
       ? await runOne(options, env, actor)
       : await runFile(options, env, actor);
@@ -89,6 +93,7 @@ async function runOne(
       return 0;
     }
     await guardDatabase(context);
+    await refuseBesideOlder(context);
     const detail = options.text("detail");
     const { before, after } = await changeStock(context, sku, change, { actor, detail });
     print(formatStock(after));
@@ -110,16 +115,22 @@ async function runFile(
   const name = options.text("file")!;
   const shownName = name === "-" ? "standard input" : name;
   const path = (given: string) => resolve(env.INIT_CWD ?? "", given);
-  const { source } = await openSource(name, path, "apply");
+  const source = name === "-"
+    ? openStandardInput()
+    : await openSourceFile(path(name), name, "apply");
   const rejectsPath = options.text("rejects");
+  if (rejectsPath !== undefined) {
+    await refuseOverwriting(source, path(rejectsPath), `--rejects=${rejectsPath}`);
+  }
   return await withContext(env, async (context) => {
     const startedAt = performance.now();
-    const file = await readStockFile(source, { name: shownName });
+    const file = await readStockFile(source.readable, { name: shownName });
     const rejects = rejectsPath === undefined
       ? undefined
       : await openRejectsFile(path(rejectsPath), file.header);
     try {
       await guardDatabase(context);
+      await refuseBesideOlder(context);
       const applied = await applyStockFile(context, file, {
         name: shownName,
         actor,

@@ -18,8 +18,12 @@ execute migration;
 deallocate prepare migration;
 
 -- How an order stands at its source: due is charged, paid is recorded and never charged, none costs nothing. retries
--- counts how often an order that failed for want of stock was taken up again, revision how often its source changed
--- it after its first message was sent.
+-- counts how often an order that failed for want of stock was taken up again, and retry_id is the latest of its rows in
+-- order_retries. revision counts how often its source changed it after its first message was sent. backordered is 1 while
+-- it waits for stock: then it has rows in order_shortages that say for which products, and no message.
+--
+-- All columns at once, here and in refunds: MariaDB writes a table with an indexed virtual column anew for it, and
+-- nobody else writes to it meanwhile.
 set @statement = if(
   exists (
     select 1 from information_schema.columns
@@ -30,7 +34,9 @@ set @statement = if(
       not null default ''due'',
     add column language varchar(35) character set ascii collate ascii_bin null,
     add column retries int unsigned not null default 0,
-    add column revision int unsigned not null default 0');
+    add column revision int unsigned not null default 0,
+    add column retry_id bigint unsigned null,
+    add column backordered tinyint not null default 0');
 prepare migration from @statement;
 execute migration;
 deallocate prepare migration;
@@ -60,13 +66,16 @@ execute migration;
 deallocate prepare migration;
 
 -- by_hand: no configured provider can give the money back, so a person does and says so. 1 waits for one, 2 was given
--- back by one, 3 was refused by one; 0 goes through the provider.
+-- back by one, 3 was refused by one; 0 goes through the provider. itemized: the refund has rows in refund_lines or
+-- refund_adjustments, which are read for such refunds alone.
 set @statement = if(
   exists (
     select 1 from information_schema.columns
     where table_schema = database() and table_name = 'refunds' and column_name = 'by_hand'),
   'do 0',
-  'alter table refunds add column by_hand tinyint not null default 0');
+  'alter table refunds
+    add column by_hand tinyint not null default 0,
+    add column itemized tinyint not null default 0');
 prepare migration from @statement;
 execute migration;
 deallocate prepare migration;
@@ -179,16 +188,6 @@ create table if not exists order_shortages (
   constraint order_shortages_missing_positive check (missing_qty > 0)
 ) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
 
--- itemized: the refund has rows in refund_lines or refund_adjustments, which are read for such refunds alone.
-set @statement = if(
-  exists (
-    select 1 from information_schema.columns
-    where table_schema = database() and table_name = 'refunds' and column_name = 'itemized'),
-  'do 0',
-  'alter table refunds add column itemized tinyint not null default 0');
-prepare migration from @statement;
-execute migration;
-deallocate prepare migration;
 -- Files that add units to products, by what they say: how far each was applied, written in the transaction of the units
 -- themselves, so that a file whose process was killed goes on where it stopped, and one that was applied is not applied
 -- a second time unless somebody says so (round counts those times). Files that set units can be repeated and leave no row.
@@ -239,20 +238,6 @@ create table if not exists order_retries (
   unique key order_retries_once (order_id, number),
   constraint order_retries_order foreign key (order_id) references orders (id)
 ) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
-
--- retry_id is the latest of an order's rows in order_retries. backordered is 1 while the order waits for stock: then
--- it has rows in order_shortages that say for which products, and no message.
-set @statement = if(
-  exists (
-    select 1 from information_schema.columns
-    where table_schema = database() and table_name = 'orders' and column_name = 'retry_id'),
-  'do 0',
-  'alter table orders
-    add column retry_id bigint unsigned null,
-    add column backordered tinyint not null default 0');
-prepare migration from @statement;
-execute migration;
-deallocate prepare migration;
 
 -- Charges of orders that were changed after their money may have been asked for, so that another amount is to be paid:
 -- whatever comes of them goes back. revision is the order's whose charge it was; outcome is null until the provider has

@@ -80,7 +80,7 @@ export function cancelOrder(
     const decision = decideCancel(order.status);
     switch (decision.kind) {
       case "already_cancelled":
-        return { order, changed: false, messages: [notificationOf(order)] };
+        return { order, changed: false, messages: endOf(order) };
       case "refused":
         throw new WorkflowError(
           "order_not_cancellable",
@@ -101,13 +101,19 @@ export function cancelOrder(
         return {
           order: cancelled,
           changed: true,
-          messages: [notificationOf(order), ...reversals, ...owed.values(), ...arrived],
+          messages: [...endOf(order), ...reversals, ...owed.values(), ...arrived],
         };
       }
     }
   });
 }
 
-function notificationOf({ id, totalCents, currency }: OrderFacts): Message {
-  return { type: "notify.order", orderId: id, amountCents: totalCents, currency };
+/**
+ * What follows from the end of an order. That one which was taken up again had failed before leaves the figures with its
+ * reservation, whose message a crash may have lost and nothing would publish again.
+ */
+function endOf({ id: orderId, totalCents: amountCents, currency, retryId }: OrderFacts): Message[] {
+  const subject = { orderId, amountCents, currency };
+  const notice: Message = { type: "notify.order", ...subject };
+  return retryId === undefined ? [notice] : [notice, { type: "order.reserve", ...subject }];
 }

@@ -22,6 +22,7 @@ import {
   lockKnownOrders,
   lockProductsShared,
   type OrderToWrite,
+  orderToWrite,
 } from "../db/orders/intake_writes.ts";
 import { findPaidOrders, paymentKey, readOrderTerms } from "../db/orders/order_terms.ts";
 import { replaceContent, restartReservation } from "../db/orders/order_edits.ts";
@@ -35,7 +36,6 @@ import { WorkflowError } from "../domain/errors.ts";
 import type { Message } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
 import { foreignFault, type OnlyOf } from "../domain/order/bringer.ts";
-import { orderContentHash } from "../domain/order/content_hash.ts";
 import {
   decideEdit,
   type EditDecision,
@@ -44,7 +44,8 @@ import {
   type Shortfall,
   unitDifferences,
 } from "../domain/order/edit.ts";
-import { contentOf, type IncomingOrder, orderTotalOf } from "../domain/order/incoming_order.ts";
+import type { IncomingOrder } from "../domain/order/incoming_order.ts";
+import { namesOtherRecipient } from "../domain/order/intake.ts";
 import type { ItemNeed, OrderStatus } from "../domain/order/order.ts";
 import { orderTag } from "../domain/order/order_tag.ts";
 import { sumNeeds } from "../domain/order/reserve.ts";
@@ -100,11 +101,7 @@ export async function editAndPublish(
   options: EditOptions,
 ): Promise<EditedOrder> {
   const { db, config } = deps;
-  const candidate: OrderToWrite = {
-    order,
-    hash: orderContentHash(contentOf(order)),
-    totalCents: orderTotalOf(order),
-  };
+  const candidate = orderToWrite(order);
   // Looked at first without a lock, so that an edit that is refused creates no customers and products.
   const { charge, decision } = await db.transaction((tx) => judge(tx, orderId, candidate, options));
   const { status } = charge;
@@ -172,7 +169,7 @@ async function judge(
   }
   const known = (await lockKnownOrders(tx, [orderId])).get(charge.externalOrderId)!;
   expectSameOrder(charge, candidate);
-  const differs = differsFrom(known, candidate);
+  const differs = known.hash !== candidate.hash || namesOtherRecipient(known, candidate.order);
   if (differs) expectVersion(charge, known, options.isExpected);
   const { payment } = candidate.order;
   const paid = (await readOrderTerms(tx, [orderId])).get(orderId)!.payment;
@@ -261,13 +258,6 @@ function expectSameOrder(charge: ChargeFacts, { order }: OrderToWrite): void {
   throw new WorkflowError("invalid", `The body is not valid: #/external_order_id ${detail}`, [
     { at: "#/external_order_id", detail },
   ]);
-}
-
-/** Whether an edit says anything new; a language that it does not name stays. */
-function differsFrom(known: KnownOrder, { order, hash }: OrderToWrite): boolean {
-  const { customer: { name, email }, language = known.language } = order;
-  return known.hash !== hash || known.recipient.name !== name || known.recipient.email !== email ||
-    known.language !== language;
 }
 
 /** A payment pays one order. */

@@ -7,7 +7,7 @@
 
 import type { Config } from "../config/config.ts";
 import type { Queryable } from "../db/connection/database.ts";
-import { takeOrders } from "../db/orders/intake.ts";
+import { takeOrders } from "../streams/intake/take_orders.ts";
 import { type OrderSummary, readOrderSummaries } from "../db/orders/order_queries.ts";
 import type { Message } from "../domain/messages/messages.ts";
 import type { IncomingOrder } from "../domain/order/incoming_order.ts";

@@ -10,23 +10,22 @@ import { messageOf } from "../domain/errors.ts";
 import { type Group, groups } from "../domain/messages/messages.ts";
 import { consume } from "./queue/consumer.ts";
 import { type Consumer, type ConsumerDeps, makeConsumer } from "./workflow/consumer.ts";
+import { newConsumerName } from "./workflow/living_consumers.ts";
 import type { ProcessDeps } from "./workflow/process_deps.ts";
 import { releaseInHand } from "./queue/release.ts";
 import { helperOf } from "./queue/claim.ts";
 import type { Turn } from "./queue/work.ts";
 import { deliverNotifications, openSenders } from "./notifications/deliver_notifications.ts";
-import {
-  keepOldKeysAway,
-  leaveOldKeys,
-  newConsumerName,
-  type PaymentsGate,
-} from "./payments/end_old_keys.ts";
+import { keepOldKeysAway, leaveOldKeys, type PaymentsGate } from "./payments/end_old_keys.ts";
 import { gatewayOf, refuseUnknownProviders, warnOfSimulation } from "./payments/gateways.ts";
 import { ensureBasis, type HeldBasis, holdBasis } from "./kpis/kpi_basis.ts";
 import { keepProving } from "./verification/verify_regularly.ts";
 import { openBlockingRedis, type RedisClient } from "./redis/redis.ts";
 import { ensureRecovered } from "./recovery/recover.ts";
 import { sweep } from "./recovery/sweep.ts";
+
+/** How long a message waits for a row that is not there, in `RETRY_BACKOFF_MS`: half a minute by default. */
+const missingRowBackoffs = 6;
 
 /** Which consumers to run, and for how long. */
 export interface ConsumersOptions {
@@ -199,6 +198,7 @@ function consumerOf(
     gateway,
     consumer: name,
     reservationTtlSeconds: config.reservationTtlSeconds,
+    missingRowMs: missingRowBackoffs * config.retryBackoffMs,
     onShortage: config.onShortage,
     notifyChannels: config.notifyChannels,
   };

@@ -5,7 +5,7 @@
  */
 
 import { openDatabase } from "../db/connection/database.ts";
-import { type TakenOrder, takeOrders } from "../db/orders/intake.ts";
+import { type TakenOrder, takeOrders } from "../streams/intake/take_orders.ts";
 import { migrate } from "../db/connection/migrate.ts";
 import type { IncomingOrder } from "../domain/order/incoming_order.ts";
 import { kpiDayIn } from "../domain/kpi/kpi.ts";

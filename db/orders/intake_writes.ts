@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
+import { orderContentHash } from "../../domain/order/content_hash.ts";
+import { contentOf, type IncomingOrder, orderTotalOf } from "../../domain/order/incoming_order.ts";
 import type { ItemSum } from "../../domain/order/intake.ts";
 import type { OrderStatus } from "../../domain/order/order.ts";
 import type { Catalog } from "../catalog/catalog.ts";
@@ -21,7 +22,16 @@ export interface OrderToWrite {
   totalCents: number;
 }
 
-/** An order as the books have it. */
+/** An order as it is to be written. */
+export function orderToWrite(order: IncomingOrder): OrderToWrite {
+  return {
+    order,
+    hash: orderContentHash(contentOf(order)),
+    totalCents: orderTotalOf(order),
+  };
+}
+
+/** An order as the database has it. */
 export interface KnownOrder {
   id: number;
   status: OrderStatus;

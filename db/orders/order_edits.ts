@@ -6,14 +6,8 @@
 
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Queryable } from "../connection/database.ts";
-import {
-  deleteItems,
-  insertItems,
-  type KnownOrder,
-  type OrderToWrite,
-  updateOrders,
-} from "./intake_writes.ts";
-import { deleteOrderTerms, insertOrderTerms } from "./order_terms.ts";
+import { type KnownOrder, type OrderToWrite, updateOrders } from "./intake_writes.ts";
+import { writeContents } from "./order_contents.ts";
 
 /**
  * Gives an order, which must be locked, all of its content anew, and its next revision.
@@ -32,18 +26,7 @@ export async function replaceContent(
   const { order } = candidate;
   const locked = new Map([[order.externalOrderId, known]]);
   await updateOrders(tx, [candidate], locked, catalog, known.status);
-  await deleteItems(tx, [known.id]);
-  await insertItems(
-    tx,
-    order.items.map(({ sku, unitPriceCents, qty }) => ({
-      orderId: known.id,
-      productId: catalog.products.get(sku)!.id,
-      unitPriceCents,
-      qty,
-    })),
-  );
-  await deleteOrderTerms(tx, [known.id]);
-  await insertOrderTerms(tx, [{ orderId: known.id, order }]);
+  await writeContents(tx, [{ orderId: known.id, order }], [known.id], catalog);
 }
 
 /**

@@ -238,7 +238,7 @@ export interface ShortSum {
   highestId: number;
 }
 
-/** How many orders failed for want of stock and were not taken up again, and their money. */
+/** How many orders failed for want of stock and can be taken up again, and their money. */
 export async function sumShortOrders(db: Queryable, filter: ShortFilter): Promise<ShortSum[]> {
   const { from, where, values } = shortWay(filter);
   const rows = await db.query(
@@ -322,7 +322,14 @@ export async function listFailedForStock(
   return rows.map((row) => toInteger(row.id));
 }
 
-const isShort = `orders.status = 'FAILED' and orders.failure_reason = '${retriedReason}'`;
+/** True of an order that can go on: {@linkcode readGivingBack} has none of them. */
+const isShort = `orders.status = 'FAILED' and orders.failure_reason = '${retriedReason}'
+      and not exists (
+        select 1 from payments where payments.order_id = orders.id and payments.status <> 'DECLINED'
+      )
+      and not exists (
+        select 1 from refunds where refunds.order_id = orders.id and refunds.status <> 'FAILED'
+      )`;
 
 function shortWay({ productId, ids, upToId }: ShortFilter) {
   const conditions: [sql: string, value: number | number[] | undefined][] = [

@@ -71,6 +71,22 @@ export async function endRefundByHand(
 }
 
 /**
+ * Has no person give `REQUESTED` refunds back any more that wait for one, or that one has refused; their orders must be
+ * locked. Their provider has given them back after all.
+ */
+export async function takeRefundsFromPerson(
+  tx: Queryable,
+  refundIds: readonly number[],
+): Promise<void> {
+  if (refundIds.length === 0) return;
+  await tx.runText("delete from refunds_by_hand where refund_id in (?)", [[...refundIds]]);
+  await tx.runText(
+    "update refunds set by_hand = 0, failure_reason = null where id in (?) and status = 'REQUESTED'",
+    [[...refundIds]],
+  );
+}
+
+/**
  * Has a person give a `REVERSING` payment back, whose order must be locked.
  *
  * @returns false where one has to already

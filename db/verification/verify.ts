@@ -20,7 +20,7 @@ export interface FaultyRows<T> {
 }
 
 /** FaultyRows of one kind that are told in full. */
-const maxRows = 20;
+export const maxRows = 20;
 
 /** How many rows each check looks at. */
 export interface RowCounts {
@@ -190,30 +190,45 @@ export interface HandFault {
   paymentId: number | null;
   /** Of the refund, or of the payment. */
   status: string;
-  /** Whether it is on the list. */
-  isListed: boolean;
+  /** `missing` from the list, on it `over` its end, listed as `other` money, or `decided` otherwise than it ended. */
+  kind: "missing" | "over" | "other" | "decided";
 }
 
 /**
  * Refunds by hand that wait and are not on the list of what a person has to give back, and what is on the list and
- * waits no more, so that nobody would give it back, or somebody twice.
+ * waits no more, so that nobody would give it back, or somebody twice; what is listed as other money than it is; and
+ * refunds that ended otherwise than the person said who was asked.
  */
 export async function findHandFaults(tx: Queryable): Promise<FaultyRows<HandFault>> {
   const rows = await tx.query(
     `
     select faulty.*, count(*) over () as faults
     from (
-      select refunds.order_id, refunds.id as refund_id, null as payment_id, refunds.status, 0 as listed
+      select refunds.order_id, refunds.id as refund_id, null as payment_id, refunds.status, 'missing' as kind
       from refunds force index (refunds_unfinished)
       left join refunds_by_hand on refunds_by_hand.refund_id = refunds.id
       where refunds.unfinished = 1 and refunds.by_hand = 1 and refunds_by_hand.id is null
       union all
       select refunds_by_hand.order_id, refunds_by_hand.refund_id, refunds_by_hand.payment_id,
-        coalesce(refunds.status, payments.status), 1
+        coalesce(refunds.status, payments.status),
+        case
+          when refunds.status <> 'REQUESTED' or refunds.by_hand <> 1 or payments.status <> 'REVERSING'
+            then 'over'
+          else 'other'
+        end
       from refunds_by_hand
+      straight_join orders on orders.id = refunds_by_hand.order_id
       left join refunds on refunds.id = refunds_by_hand.refund_id
       left join payments on payments.id = refunds_by_hand.payment_id
       where refunds.status <> 'REQUESTED' or refunds.by_hand <> 1 or payments.status <> 'REVERSING'
+        or coalesce(refunds.order_id, payments.order_id) <> refunds_by_hand.order_id
+        or coalesce(refunds.amount_cents, payments.amount_cents) <> refunds_by_hand.amount_cents
+        or coalesce(payments.currency, orders.currency) <> refunds_by_hand.currency
+      union all
+      select refunds.order_id, refunds.id, null, refunds.status, 'decided'
+      from refunds
+      where (refunds.by_hand = 1 and refunds.status <> 'REQUESTED')
+        or (refunds.by_hand = 3 and refunds.status = 'PROCESSED')
     ) faulty
     order by faulty.order_id, faulty.refund_id
     limit ?`,
@@ -224,7 +239,7 @@ export async function findHandFaults(tx: Queryable): Promise<FaultyRows<HandFaul
     refundId: row.refund_id === null ? null : toInteger(row.refund_id),
     paymentId: row.payment_id === null ? null : toInteger(row.payment_id),
     status: String(row.status),
-    isListed: toInteger(row.listed) === 1,
+    kind: row.kind as HandFault["kind"],
   }));
 }
 
@@ -270,7 +285,7 @@ export interface RefundPartsFault {
 
 /**
  * Refunds of parts of an order whose parts come to another amount, are of another order, or whose units are not where
- * the refund says. Begins with the parts, so refunds of mere amounts cost nothing.
+ * the refund says; and those that say that they have parts and have none.
  */
 export async function findRefundPartsFaults(tx: Queryable): Promise<FaultyRows<RefundPartsFault>> {
   const rows = await tx.query(
@@ -291,6 +306,10 @@ export async function findRefundPartsFaults(tx: Queryable): Promise<FaultyRows<R
         union all
         select refund_id, amount_cents, 0, 0
         from refund_adjustments
+        union all
+        select id, 0, 0, 0
+        from refunds
+        where itemized = 1
       ) part
       group by part.refund_id
     ) parts
@@ -344,6 +363,46 @@ export async function findReturnedFaults(tx: Queryable): Promise<FaultyRows<Retu
     orderId: toInteger(row.order_id),
     qty: toInteger(row.qty),
     returnedQty: toInteger(row.returned_qty),
+  }));
+}
+
+/** A kind of adjustment of which more went back than was charged. */
+export interface GivenBackFault {
+  orderId: number;
+  kind: string;
+  chargedCents: bigint;
+  givenBackCents: bigint;
+}
+
+/** What was charged beside the items, and of which refunds that did not fail give back more. */
+export async function findGivenBackFaults(tx: Queryable): Promise<FaultyRows<GivenBackFault>> {
+  const rows = await tx.query(
+    `
+    select faulty.*, count(*) over () as faults
+    from (
+      select given.order_id, given.kind, given.cents, coalesce((
+          select sum(order_adjustments.amount_cents)
+          from order_adjustments
+          where order_adjustments.order_id = given.order_id and order_adjustments.kind = given.kind
+            and order_adjustments.included = 0), 0) as charged_cents
+      from (
+        select refunds.order_id, refund_adjustments.kind, sum(refund_adjustments.amount_cents) as cents
+        from refund_adjustments
+        straight_join refunds on refunds.id = refund_adjustments.refund_id
+        where refunds.status <> 'FAILED'
+        group by refunds.order_id, refund_adjustments.kind
+      ) given
+    ) faulty
+    where faulty.cents > faulty.charged_cents
+    order by faulty.order_id, faulty.kind
+    limit ?`,
+    [maxRows],
+  );
+  return faultsOf(rows, (row) => ({
+    orderId: toInteger(row.order_id),
+    kind: String(row.kind),
+    chargedCents: toBigInteger(row.charged_cents),
+    givenBackCents: toBigInteger(row.cents),
   }));
 }
 
@@ -458,7 +517,8 @@ export async function findNotificationGaps(tx: Queryable): Promise<FaultyRows<No
   }));
 }
 
-function faultsOf<T>(rows: readonly Row[], toFault: (row: Row) => T): FaultyRows<T> {
+/** What a statement found whose rows say in `faults` how many there are. */
+export function faultsOf<T>(rows: readonly Row[], toFault: (row: Row) => T): FaultyRows<T> {
   return { rows: rows.map(toFault), count: rows.length === 0 ? 0 : toInteger(rows[0]!.faults) };
 }
 

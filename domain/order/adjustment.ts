@@ -68,8 +68,8 @@ export function adjustmentName(
   return label === null || label === "" ? kindNames[kind] ?? kind : label;
 }
 
-/** What an adjustment is called in sentences. */
-export function adjustmentWord(kind: AdjustmentKind): string {
+/** What a kind of adjustment is called in sentences: `gift wrap` of `gift_wrap`. */
+export function adjustmentWord(kind: string): string {
   return kind.replaceAll("_", " ");
 }
 

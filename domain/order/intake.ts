@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { OrderTerms } from "./incoming_order.ts";
+import type { IncomingOrder, OrderTerms } from "./incoming_order.ts";
 import type { OrderStatus } from "./order.ts";
 
 /** What becomes of an order that comes in. */
@@ -20,11 +20,11 @@ export type IntakeOutcome =
   /** It would be taken, but names a product that there is not, and none is created for its sake. */
   | "unknown_sku";
 
-/** How an order that comes in differs from the one that the books have. */
+/** How an order that comes in differs from the one that the database has. */
 export interface IntakeChange {
   /** It has another content: see `contentOf()`. */
   content: boolean;
-  /** It names another recipient. That is not another content: an order keeps whom it was placed for. */
+  /** It names another recipient, see {@linkcode namesOtherRecipient}. That is not another content: an order keeps whom it was placed for. */
   recipient: boolean;
   /**
    * It lacks items that the known order has, or has them in another currency or at another price, or lacks some of its
@@ -48,7 +48,7 @@ export type PendingChange = "update" | "replace" | "conflict";
 /**
  * Decides what becomes of an order that comes in.
  *
- * @param known what the books say of the order; undefined if they don't know it
+ * @param known what the database says of the order; undefined if it doesn't know it
  * @param change of an order that is not known, only `paymentTaken` has a meaning
  */
 export function decideIntake(
@@ -73,6 +73,18 @@ function outcomeOf(
   if (!change.content) return change.recipient && mayChange ? "updated" : "unchanged";
   if (!mayChange) return "conflict";
   return change.takesAway && onPendingChange === "update" ? "conflict" : "updated";
+}
+
+/**
+ * True where an order names another recipient than the known one, or another language; one that it does not name
+ * stays.
+ */
+export function namesOtherRecipient(
+  known: { recipient: { name: string; email: string | null }; language: string | null },
+  { customer: { name, email }, language }: Pick<IncomingOrder, "customer" | "language">,
+): boolean {
+  return known.recipient.name !== name || known.recipient.email !== email ||
+    (language !== undefined && known.language !== language);
 }
 
 /** One thing that an order has: all its units of a product at one price. */

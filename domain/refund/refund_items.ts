@@ -8,6 +8,7 @@
 
 import { WorkflowError } from "../errors.ts";
 import { groupedAmount, namedAmount } from "../money.ts";
+import { adjustmentWord } from "../order/adjustment.ts";
 import {
   apportion,
   centsOfUnits,
@@ -186,14 +187,9 @@ export function writtenOut(
       `${qty} × ${sku} ${groupedAmount(amountCents, currency)}`
     ),
     ...parts.adjustments.map(({ kind, amountCents }) =>
-      `${kindName(kind)} ${groupedAmount(amountCents, currency)}`
+      `${adjustmentWord(kind)} ${groupedAmount(amountCents, currency)}`
     ),
   ].join(" + ");
-}
-
-/** `gift wrap` of `gift_wrap`. */
-export function kindName(kind: string): string {
-  return kind.replaceAll("_", " ");
 }
 
 /** Why a part can't be given back. */
@@ -268,7 +264,7 @@ function takeAdjustments(
   wanted.forEach(({ kind, amountCents }, index) => {
     const at = `#/adjustments/${index}`;
     const one = rest.get(kind);
-    const name = kindName(kind);
+    const name = adjustmentWord(kind);
     if (one === undefined) {
       faults.push({ code: "invalid", at: `${at}/kind`, detail: `no ${name} was paid` });
     } else if (amountCents > one.amountCents) {

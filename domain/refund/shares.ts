@@ -8,11 +8,29 @@
  * @module
  */
 
-/** Kinds of adjustments that a refund has to name. */
-export const refundableKinds = ["shipping", "tip", "fee", "gift_wrap", "other"] as const;
+import { type RecordedKind, recordedKinds } from "../order/adjustment.ts";
+
+/** How each kind of adjustment goes back: where a refund names it, or with the lines. */
+const waysBack = {
+  shipping: "named",
+  tax: "with_lines",
+  discount: "with_lines",
+  tip: "named",
+  fee: "named",
+  gift_wrap: "named",
+  other: "named",
+  payment_difference: "with_lines",
+} as const satisfies Record<RecordedKind, "named" | "with_lines">;
 
 /** A kind of adjustment that a refund has to name. */
-export type RefundableKind = typeof refundableKinds[number];
+export type RefundableKind = {
+  [Kind in RecordedKind]: (typeof waysBack)[Kind] extends "named" ? Kind : never;
+}[RecordedKind];
+
+/** Kinds of adjustments that a refund has to name. */
+export const refundableKinds: readonly RefundableKind[] = recordedKinds.filter((kind) =>
+  waysBack[kind] === "named"
+) as RefundableKind[];
 
 /** A line of an order, as far as its share needs it. */
 export interface SharedItem {

@@ -401,9 +401,15 @@ const Refund: FC<{ c: Context; order: OrderDetail; typed?: Refused["form"] }> = 
     )
     : null;
 
+/** True where its money goes back or went back, so that it can't go on. */
+function givesMoneyBack({ payment, refunds }: OrderDetail): boolean {
+  return payment !== null && payment.status !== "DECLINED" ||
+    refunds.some(({ status }) => status !== "FAILED");
+}
+
 /** Taking it up again, where it failed for want of stock. */
 const Retry: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) =>
-  order.failureReason === retriedReason
+  order.failureReason === retriedReason && !givesMoneyBack(order)
     ? (
       <section aria-labelledby="retry-heading" class="card">
         <h2 id="retry-heading">Take up again</h2>

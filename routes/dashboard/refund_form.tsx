@@ -8,6 +8,7 @@ import type { Context } from "hono";
 import type { FC } from "hono/jsx";
 import type { OrderDetail } from "../../db/orders/order_queries.ts";
 import { WorkflowError } from "../../domain/errors.ts";
+import { adjustmentWord } from "../../domain/order/adjustment.ts";
 import { orderLimits } from "../../domain/order/incoming_order.ts";
 import {
   decideRefundRequest,
@@ -17,7 +18,6 @@ import {
 import {
   contentsAfter,
   decideRefundItems,
-  kindName,
   type OrderContents,
   partsLeft,
   type RefundAdjustment,
@@ -140,7 +140,7 @@ const Parts: FC<{ order: OrderDetail; form?: SentForm }> = ({ order, form }) => 
           {adjustments.filter(({ amountCents }) => amountCents > 0).map(({ kind, amountCents }) => (
             <div key={kind}>
               <label for={`besides-${kind}`}>
-                <span class="capital">{kindName(kind)}</span>
+                <span class="capital">{adjustmentWord(kind)}</span>
                 <span class="small muted">{formatMoney(amountCents, currency)}</span>
               </label>
               <input
@@ -256,7 +256,7 @@ function typedParts(order: OrderDetail, form: SentForm): RefundItems {
       const such = plainAmount(order.totalCents, order.currency);
       throw new WorkflowError(
         "invalid",
-        `“${typed}” is no amount of ${kindName(kind)} in ${order.currency}, such as ${such}`,
+        `“${typed}” is no amount of ${adjustmentWord(kind)} in ${order.currency}, such as ${such}`,
       );
     }
     return amountCents === 0 ? [] : [{ kind, amountCents }];

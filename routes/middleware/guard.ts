@@ -47,7 +47,9 @@ export function guard({ config }: AppDeps): MiddlewareHandler {
     if (url === null || !isHost) return httpProblem(c, 400, "The Host header names no host");
     // Tunnels and echoes are for proxies, and neither of them nor of "get" a Request can be made again.
     if (!/^[A-Z]{1,20}$/.test(c.req.method) || /^(TRACE|TRACK|CONNECT)$/.test(c.req.method)) {
-      return httpProblem(c, 405, "There is no such method", { allow: "GET, HEAD, POST, OPTIONS" });
+      return httpProblem(c, 405, "There is no such method", {
+        allow: "GET, HEAD, POST, PUT, OPTIONS",
+      });
     }
     const { host } = url;
     // Orchestrators ask by whatever address the process has; what they are told is of no use to anybody else.

@@ -36,8 +36,12 @@ export function expectedTags(header: string | undefined, of: string): IsExpected
       `If-Match is missing: send the ETag that ${of} answers with, so that nobody's change is undone unseen`,
     );
   }
+  return matcherOf(header);
+}
+
+/** Tells of a tag whether `If-Match` names it. Weak ones never match: RFC 9110, 13.1.1. */
+export function matcherOf(header: string): IsExpected {
   if (header.trim() === "*") return () => true;
-  // Weak ones never match here: RFC 9110, 13.1.1.
   const tags = new Set(header.split(",").map((tag) => tag.trim()));
   return (tag) => tags.has(tag);
 }

@@ -34,6 +34,7 @@ import { pause } from "../timing/pause.ts";
 import { readVerification, readVerificationFailures } from "../verification/verify_regularly.ts";
 import { readProviderAway } from "../payments/provider_away.ts";
 import type { RedisDeps } from "../redis/keys.ts";
+import { consumersBefore } from "../workflow/hold_older.ts";
 import { readStreams } from "../workflow/queue_status.ts";
 
 export type { AlertState } from "../../domain/operation/alerts.ts";
@@ -280,19 +281,23 @@ async function checkProvider(deps: AlertDeps): Promise<AlertCheck[]> {
 }
 
 async function checkOlder(deps: AlertDeps): Promise<AlertCheck[]> {
-  const [older, { oldKeysUntil }] = await Promise.all([
+  const [older, { oldKeysUntil }, before] = await Promise.all([
     olderConsumers(deps),
     readInstallation(deps.db),
+    consumersBefore(deps),
   ]);
+  const takesPayments = older.length > 0 && oldKeysUntil !== null;
   return [{
     name: "older_version",
     severity: "critical",
-    title: "A process of the version before takes payments",
-    detail: older.length === 0
-      ? "none is alive"
-      : `nobody else takes any until it has stopped: ${older.join(", ")}`,
-    // At an upgrade they may be there.
-    level: older.length > 0 && oldKeysUntil !== null ? "bad" : "good",
+    title: "A process of the version before is alive",
+    detail: takesPayments
+      ? `it takes payments, and nobody else takes any until it has stopped: ${older.join(", ")}`
+      : before.length === 0
+      ? "none is"
+      : `it takes nothing any more and is to be stopped: ${before.join(", ")}`,
+    // At an upgrade from the version that made keys of row ids they may be there.
+    level: takesPayments || before.length > older.length ? "bad" : "good",
   }];
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { leavePaymentToPerson } from "../../db/refunds/refunds_by_hand.ts";
+import { endPaymentByHand, leavePaymentToPerson } from "../../db/refunds/refunds_by_hand.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
 import { lockOrders, readCharges } from "../../db/orders/orders.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
@@ -48,6 +48,8 @@ export async function reversePayments(
     const events: OrderEventRow[] = [];
     for (const { id, orderId, amountCents, currency } of givenBack) {
       if (!await markReversed(tx, id)) continue;
+      // A process without the provider's settings may have left it to a person meanwhile.
+      await endPaymentByHand(tx, id);
       const own = orders.get(orderId)!.currency;
       const detail = namedAmount(amountCents, currency ?? own);
       events.push({ orderId, event: "payment_reversed", detail });

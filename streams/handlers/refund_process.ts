@@ -8,7 +8,7 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
 import { addRefunded, lockOrders, readCharges } from "../../db/orders/orders.ts";
 import { readPayments } from "../../db/payments/payments.ts";
-import { leaveRefundsToPerson } from "../../db/refunds/refunds_by_hand.ts";
+import { leaveRefundsToPerson, takeRefundsFromPerson } from "../../db/refunds/refunds_by_hand.ts";
 import { endRefunds, readProviderKeys, refundFactsOf } from "../../db/refunds/refund_rows.ts";
 import { effectsOfRefund } from "../../domain/order/effects.ts";
 import type { RefundMessage, StockMessage } from "../../domain/messages/messages.ts";
@@ -37,6 +37,8 @@ interface Refunding {
   failed: { id: number; failureReason: string }[];
   /** Those that no configured provider can give back. */
   byHand: { id: number; provider: string }[];
+  /** Those that were left to a person while their provider was giving them back. */
+  notByHand: number[];
   /** Cents by order id. */
   refunded: Map<number, number>;
   events: OrderEventRow[];
@@ -68,6 +70,7 @@ export async function applyRefunds(
       processed: [],
       failed: [],
       byHand: [],
+      notByHand: [],
       refunded: new Map(),
       events: [],
     };
@@ -78,7 +81,7 @@ export async function applyRefunds(
 
 function applyOne(
   deps: HandlerDeps,
-  { orders, refundsOf, answers, processed, failed, byHand, refunded, events }: Refunding,
+  { orders, refundsOf, answers, processed, failed, byHand, notByHand, refunded, events }: Refunding,
   { message: { orderId, refundId }, attempt }: Delivery<RefundMessage>,
 ): Outcome {
   const order = orders.get(orderId);
@@ -95,6 +98,10 @@ function applyOne(
   switch (decision.kind) {
     case "process": {
       const { amountCents } = refund;
+      if (refund.byHand === "waiting" || refund.byHand === "refused") {
+        delete refund.byHand;
+        notByHand.push(refundId);
+      }
       refund.status = "PROCESSED";
       processed.push(refund);
       refunded.set(orderId, (refunded.get(orderId) ?? 0) + amountCents);
@@ -135,11 +142,12 @@ function applyOne(
 /** @returns what takes up the orders that wait for the units that came back */
 async function writeRefunds(
   tx: Queryable,
-  { processed, failed, byHand, refunded, events }: Refunding,
+  { processed, failed, byHand, notByHand, refunded, events }: Refunding,
   now: string,
   consumer: string,
 ): Promise<StockMessage[]> {
   await addRefunded(tx, refunded);
+  await takeRefundsFromPerson(tx, notByHand);
   await endRefunds(
     tx,
     "process",
@@ -197,6 +205,12 @@ function withAnswer(
   | Stranger
   | { kind: "left_to_person"; provider: string }
   | { kind: "away" | "unanswered"; error: string } {
+  // A process without the provider's settings has left it to a person meanwhile, who would give it back once more, or
+  // has refused what is gone.
+  const isLeft = refund.byHand === "waiting" || refund.byHand === "refused";
+  if (refund.status === "REQUESTED" && isLeft && answer?.kind === "refunded") {
+    return { kind: "process" };
+  }
   // What a person gave back is only to be booked.
   if (decision.kind !== "process" || refund.byHand === "given_back") return decision;
   switch (answer?.kind) {

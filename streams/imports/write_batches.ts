@@ -5,7 +5,7 @@
  */
 
 import type { Catalog } from "../../db/catalog/catalog.ts";
-import { type TakenOrder, takeOrders } from "../../db/orders/intake.ts";
+import { type TakenOrder, takeOrders } from "../intake/take_orders.ts";
 import type { ColumnPlaces } from "../../domain/import/csv_rows.ts";
 import {
   rejectConflict,

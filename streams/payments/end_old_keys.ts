@@ -17,7 +17,7 @@ import type { Log } from "../../domain/operation/log.ts";
 import type { Group } from "../../domain/messages/messages.ts";
 import type { RedisDeps } from "../redis/keys.ts";
 import { pause } from "../timing/pause.ts";
-import { isLostGroup } from "../redis/redis.ts";
+import { livingConsumers } from "../workflow/living_consumers.ts";
 
 /** How often is looked whether older processes have ended, in milliseconds. */
 const lookMs = 500;
@@ -25,25 +25,14 @@ const lookMs = 500;
 /** How often is looked whether one has come back, in milliseconds: much less than the time for which it leaves a trace. */
 const laterLookMs = 2_000;
 
-/** A consumer that gave no sign for so long has ended, in milliseconds. */
-const silenceMs = 30_000;
-
 /** The groups that ask the provider. */
 const asking: readonly Group[] = ["payments", "refunds"];
-
-/** Consumers of processes are called after host and process in every version; others are tests' and people's. */
-const processName = /:\d+:[^:]/;
 
 /** Names end with so many hexadecimal digits since the keys of today: it tells these consumers from older ones. */
 const nameEnd = /:[0-9a-f]{12}(:2)?$/;
 
 /** What looking works with. */
 export type OldKeysDeps = RedisDeps & { db: Queryable; log: Log };
-
-/** A new name for the consumers of this process. */
-export function newConsumerName(host: string): string {
-  return `${host}:${Deno.pid}:${crypto.getRandomValues(new Uint8Array(6)).toHex()}`;
-}
 
 /** Whether payments may be taken; shut while older consumers are alive. */
 export interface PaymentsGate {
@@ -130,24 +119,6 @@ async function lookForOlder(
 }
 
 /** The consumers that are alive and ask the provider under keys made of row ids. */
-export async function olderConsumers({ redis, keys }: RedisDeps): Promise<string[]> {
-  const [seconds] = await redis.time();
-  const since = Number(seconds) * 1_000 - silenceMs;
-  const names = new Set<string>();
-  for (const group of asking) {
-    for (const name of await redis.zrangebyscore(keys.alive(group), since, "+inf")) names.add(name);
-    // One that works on a long batch says so by keeping its messages.
-    const infos = await redis.xinfo("CONSUMERS", keys.stream(group), group).catch((error) => {
-      // Nobody has worked in it yet.
-      if (isLostGroup(error) || messageOf(error).includes("no such key")) return [];
-      throw error;
-    }) as unknown[][];
-    for (const info of infos) {
-      const of = (field: string) => info[info.indexOf(field) + 1];
-      if (Number(of("pending")) > 0 && Number(of("idle")) < silenceMs) {
-        names.add(String(of("name")));
-      }
-    }
-  }
-  return [...names].filter((name) => processName.test(name) && !nameEnd.test(name));
+export async function olderConsumers(deps: RedisDeps): Promise<string[]> {
+  return (await livingConsumers(deps, asking)).filter((name) => !nameEnd.test(name));
 }

@@ -18,6 +18,7 @@ import { complete, type Result } from "./complete.ts";
 import type { Consumer, ConsumerDeps, ConsumerOptions } from "./consumer_state.ts";
 import { execute } from "./execute.ts";
 import { releaseOwn } from "./release.ts";
+import { isPause } from "./pause_group.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { pause } from "../timing/pause.ts";
 import type { QueueDeps } from "./queue.ts";
@@ -130,7 +131,7 @@ async function noteStart(
 async function isPaused<T extends QueueTypes>(consumer: Consumer<T>): Promise<boolean> {
   const { deps, options } = consumer;
   const isShut = options.gate?.isShut === true;
-  if (!isShut && await deps.redis.exists(deps.keys.paused(options.group)) === 0) return false;
+  if (!isShut && !isPause(await deps.redis.get(deps.keys.paused(options.group)))) return false;
   // By Redis' clock, as every sign of life.
   await claimDue(consumer, 0);
   return true;

@@ -7,6 +7,34 @@
 import type { QueueDeps } from "./queue.ts";
 
 /**
+ * Stands in place of a pause where there is none. Consumers of versions that only look whether anything stands there
+ * take nothing then.
+ */
+const held = "held";
+
+/** Whether what stands in a group's place for pauses is one. */
+export function isPause(value: string | null): boolean {
+  return value !== null && value !== held;
+}
+
+/** Has consumers of versions before take nothing from these groups; pauses stay. */
+export async function holdGroups(
+  { redis, keys }: QueueDeps,
+  groups: readonly string[],
+): Promise<void> {
+  await Promise.all(groups.map((group) => redis.set(keys.paused(group), held, "NX")));
+}
+
+/** Whether consumers of versions before take nothing from any of these groups. */
+export async function areHeld(
+  { redis, keys }: QueueDeps,
+  groups: readonly string[],
+): Promise<boolean> {
+  const found = await Promise.all(groups.map((group) => redis.exists(keys.paused(group))));
+  return found.every((count) => count === 1);
+}
+
+/**
  * Tells the consumers of a group to take nothing more. Each notices when its turn ends: after the batch
  * in hand, or when its blocked read comes back, which takes two seconds at the most.
  *
@@ -20,7 +48,7 @@ export async function pauseGroup(
   await redis.set(keys.paused(group), JSON.stringify({ actor, at: new Date().toISOString() }));
 }
 
-/** Lets the consumers of a group go on, within half a second. */
+/** Lets the consumers of a group go on, within half a second; not those of versions before. */
 export async function resumeGroup({ redis, keys }: QueueDeps, group: string): Promise<void> {
-  await redis.del(keys.paused(group));
+  await redis.set(keys.paused(group), held);
 }

@@ -5,6 +5,7 @@
  */
 
 import { isLostGroup } from "../redis/redis.ts";
+import { isPause } from "./pause_group.ts";
 import type { QueueDeps, Weight } from "./queue.ts";
 
 /** A consumer that gave a sign within this time counts as one. */
@@ -58,7 +59,7 @@ type GroupAnswers = [
   retries: number,
   weights: Record<string, string>,
   stats: (string | null)[],
-  paused: number,
+  paused: string | null,
 ];
 
 /** Reads the state of groups in one round trip. A stream or a group that does not exist counts as empty. */
@@ -79,7 +80,7 @@ export async function readStreamStatus<G extends string>(
       .zcard(keys.retries(group))
       .hgetall(keys.weights(group))
       .hmget(keys.stats(group), "processed", "retried")
-      .exists(keys.paused(group));
+      .get(keys.paused(group));
   }
   pipeline.time();
   const replies = await pipeline.exec();
@@ -122,7 +123,7 @@ function statusOf<G extends string>(
     retries,
     processed: Number(stats[0] ?? 0),
     retried: Number(stats[1] ?? 0),
-    paused: paused === 1,
+    paused: isPause(paused),
     weights: Object.entries(weights)
       .map(([unit, amount]) => ({ unit, amount: Number(amount) }))
       .filter(({ amount }) => amount > 0)

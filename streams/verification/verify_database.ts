@@ -6,8 +6,16 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import {
+  findOrderFaults,
+  findQueueFaults,
+  findSourceFaults,
+  findTotalFaults,
+  type OrderFault,
+} from "../../db/verification/order_parts.ts";
+import {
   type FaultyRows,
   findDisputeFaults,
+  findGivenBackFaults,
   findHandFaults,
   findPaymentsForNothing,
   findRefundFaults,
@@ -15,11 +23,15 @@ import {
   findReturnedFaults,
   findStockFaults,
   findUnpaidOrders,
+  type HandFault,
 } from "../../db/verification/verify.ts";
 import { exactAmount } from "../../domain/money.ts";
 import { addDrifts, type Drift, type Drifts, noDrifts } from "./drift.ts";
 
-/** Every unit that is gone is held by a reserved or paid order and was not put back, and none is lacking. */
+/**
+ * Every unit that is gone is held by a reserved or paid order and was not put back, none is lacking, and who waits for
+ * some does so.
+ */
 export async function verifyStock(tx: Queryable): Promise<Drifts> {
   const drifts = noDrifts();
   collect(drifts, await findStockFaults(tx), ({ productId, sku, stockQty, takenQty, heldQty }) => {
@@ -28,12 +40,19 @@ export async function verifyStock(tx: Queryable): Promise<Drifts> {
       ? { subject, what: "units left", expected: "0 or more", found: stockQty }
       : { subject, what: "units that are gone", expected: heldQty, found: takenQty };
   });
+  collect(drifts, await findQueueFaults(tx), ({ orderId, sku, status }) => ({
+    subject: `order ${orderId}`,
+    what: `a place of a ${status} order among those that wait for ${sku}`,
+    expected: null,
+    found: "one",
+  }));
   return drifts;
 }
 
-/** Paid orders were paid once and in full, nobody else paid, and refunds add up. */
+/** Orders cost what their parts do, paid ones were paid once and in full, nobody else paid, and refunds add up. */
 export async function verifyMoney(tx: Queryable): Promise<Drifts> {
   const drifts = noDrifts();
+  await verifyOrders(tx, drifts);
   collect(drifts, await findUnpaidOrders(tx), ({ orderId, totalCents, foundCents }) => ({
     subject: `order ${orderId}`,
     what: "amount_cents of its succeeded payment",
@@ -52,18 +71,7 @@ export async function verifyMoney(tx: Queryable): Promise<Drifts> {
     expected: status === "DISPUTED" ? "one" : null,
     found: status === "DISPUTED" ? null : "one",
   }));
-  collect(
-    drifts,
-    await findHandFaults(tx),
-    ({ orderId, refundId, paymentId, status, isListed }) => ({
-      subject: `${
-        refundId === null ? `payment ${paymentId}` : `refund ${refundId}`
-      } of order ${orderId}`,
-      what: `a ${status} one that a person has to give back`,
-      expected: isListed ? null : "one",
-      found: isListed ? "one" : null,
-    }),
-  );
+  collect(drifts, await findHandFaults(tx), handDrift);
   collect(
     drifts,
     await findRefundFaults(tx),
@@ -85,6 +93,78 @@ export async function verifyMoney(tx: Queryable): Promise<Drifts> {
   );
   await verifyRefundParts(tx, drifts);
   return drifts;
+}
+
+/** Orders cost what their items and adjustments do, and say of themselves what their other rows say. */
+async function verifyOrders(tx: Queryable, drifts: Drifts): Promise<void> {
+  collect(drifts, await findTotalFaults(tx), ({ orderId, totalCents, partsCents }) => ({
+    subject: `order ${orderId}`,
+    what: "total_cents, of its items and adjustments",
+    expected: amountOf(partsCents),
+    found: totalCents,
+  }));
+  collect(drifts, await findOrderFaults(tx), orderDrift);
+  collect(drifts, await findSourceFaults(tx), ({ orderId, status, reference, foundRef }) => ({
+    subject: `order ${orderId}`,
+    what: `provider_ref of the payment of a ${status} order that was paid at its source`,
+    expected: reference,
+    found: foundRef,
+  }));
+}
+
+function orderDrift(fault: OrderFault): Drift {
+  const { orderId, status, paymentStatus, retries, foundRetries, kind } = fault;
+  const subject = `order ${orderId}`;
+  switch (kind) {
+    case "source": {
+      const isPaid = paymentStatus === "paid";
+      const what = `payment at the source of an order whose payment_status is ${paymentStatus}`;
+      return { subject, what, expected: isPaid ? "one" : null, found: isPaid ? null : "one" };
+    }
+    case "unpayable":
+      return {
+        subject,
+        what: "payment_status of an order that costs something",
+        expected: "due",
+        found: "none",
+      };
+    case "backordered":
+      return { subject, what: `backordered of a ${status} order`, expected: 0, found: 1 };
+    case "retries":
+      return retries === foundRetries
+        ? { subject, what: "retry_id", expected: "its latest retry", found: "another one" }
+        : { subject, what: "retries", expected: foundRetries, found: retries };
+    case "superseded":
+      return {
+        subject,
+        what: "superseded charges of edits that it never had",
+        expected: null,
+        found: "some",
+      };
+  }
+}
+
+function handDrift({ orderId, refundId, paymentId, status, kind }: HandFault): Drift {
+  const name = refundId === null ? `payment ${paymentId}` : `refund ${refundId}`;
+  const subject = `${name} of order ${orderId}`;
+  const listed = `a ${status} one that a person has to give back`;
+  switch (kind) {
+    case "missing":
+      return { subject, what: listed, expected: "one", found: null };
+    case "over":
+      return { subject, what: listed, expected: null, found: "one" };
+    case "other":
+      return { subject, what: listed, expected: "its own money", found: "other money" };
+    case "decided": {
+      const what = `what a person said of a ${status} refund by hand`;
+      return {
+        subject,
+        what,
+        expected: status === "PROCESSED" ? "given back" : "an answer",
+        found: "something else",
+      };
+    }
+  }
 }
 
 /** Refunds of parts of an order are worth their parts, whose units are where they should be, and no more than bought. */
@@ -112,6 +192,12 @@ async function verifyRefundParts(tx: Queryable, drifts: Drifts): Promise<void> {
     what: "units that went back",
     expected: `${qty} at most`,
     found: returnedQty,
+  }));
+  collect(drifts, await findGivenBackFaults(tx), (fault) => ({
+    subject: `order ${fault.orderId}`,
+    what: `${fault.kind} that went back`,
+    expected: `${exactAmount(fault.chargedCents)} at most`,
+    found: amountOf(fault.givenBackCents),
   }));
 }
 

@@ -23,19 +23,16 @@ export interface HandlerDeps extends Gateways, queue.EngineDeps {
   kpiDay: (settledAt: string) => string;
   /** How long a reservation waits for its payment. */
   reservationTtlSeconds: number;
-  /** How long a message waits for the row that it is about, in milliseconds; default {@linkcode missingRowMs}. */
-  missingRowMs?: number;
+  /**
+   * How long a message waits for the row that it is about, in milliseconds: the row was committed before the message was
+   * published, but the server that is asked may follow the one that knows it.
+   */
+  missingRowMs: number;
   /** What becomes of an order that runs short; default `fail`. */
   onShortage?: "fail" | "wait";
   /** Where customers are told how orders and refunds ended; default `log` alone. */
   notifyChannels?: readonly NotificationChannel[];
 }
-
-/**
- * How long a message waits for the row that it is about, in milliseconds: it was committed before the message was
- * published, but the server that is asked may follow the one that knows it.
- */
-export const missingRowMs = 30_000;
 
 /** What the queue of this workflow is made of. */
 export interface WorkflowTypes {
@@ -80,7 +77,7 @@ export function withFollowUps(outcomes: Outcome[], messages: readonly Message[])
   return outcomes;
 }
 
-/** A message about a row that does not exist, or that this server does not know yet: see {@linkcode missingRowMs}. */
+/** A message about a row that does not exist, or that this server does not know yet: see `missingRowMs`. */
 export function vanished(what: string, id: number): Outcome {
   return { kind: "dead", error: `${what} ${id} does not exist`, vanished: { what, id } };
 }

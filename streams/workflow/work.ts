@@ -16,7 +16,7 @@ import { applyKpis } from "../kpis/kpis.ts";
 import { maxDelayMs } from "../payments/gateway.ts";
 import type { Failed, Verdict, Work } from "../queue/work.ts";
 import { lookAtDatabase } from "../recovery/database_age.ts";
-import { type HandlerDeps, missingRowMs, type WorkflowTypes } from "./handler.ts";
+import type { HandlerDeps, WorkflowTypes } from "./handler.ts";
 import { messageCodec } from "./message_codec.ts";
 import { databaseMarksOf } from "./publish.ts";
 import { store } from "./store.ts";
@@ -71,7 +71,7 @@ async function judgeVanished(
   }
   const floors = new Map(Object.entries(await readLossFloors(db)));
   const [seconds] = await deps.redis.time();
-  const oldestMs = Number(seconds) * 1_000 - (deps.missingRowMs ?? missingRowMs);
+  const oldestMs = Number(seconds) * 1_000 - deps.missingRowMs;
   return dead.map(({ entry: { id }, message, error, vanished }) => {
     if (vanished === undefined) return "keep";
     if (vanished.id > (floors.get(vanished.what) ?? 0)) {

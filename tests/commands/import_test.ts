@@ -191,7 +191,7 @@ Deno.test("import overwrites its source with rejects under no name, in no spelli
     const { code, lines } = await run([source, `--rejects=${rejects}`]);
     assert.deepEqual(
       [code, lines],
-      [2, [`import: --rejects=${rejects} names the file that is imported: name another`]],
+      [2, [`import: --rejects=${rejects} names the file that is read: name another`]],
     );
     assert.equal(await Deno.readTextFile(source), text);
   }

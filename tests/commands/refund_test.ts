@@ -49,7 +49,14 @@ Deno.test("refund refuses lines that can't be meant, as wrong usage", async () =
     [["--line=:2"], /--line must be SKU:QTY/],
     [["--line=MUG:0"], /the quantity of MUG must be an integer 1…1000000, not "0"/],
     [["--line=MUG:"], /the quantity of MUG must be an integer/],
-    [["--shipping=4.90"], /--shipping must be an integer/],
+    [
+      ["--shipping=4.90"],
+      /--shipping must be an integer, in minor units \(12.50 EUR is 1250\), not "4.90"/,
+    ],
+    [
+      ["12,50"],
+      /AMOUNT_CENTS must be an integer, in minor units \(12.50 EUR is 1250\), not "12,50"/,
+    ],
     [["--gift-wrap=0"], /--gift-wrap must be an integer/],
     [["--restock", "--tip=5"], /--restock needs lines/],
     [["--discount=5"], /Unknown option/],

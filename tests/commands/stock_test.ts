@@ -126,6 +126,45 @@ Deno.test("stock --file exits 1 where no row was taken, and 2 for what makes no 
     assert.equal(await flow.stock("a"), 42);
   }));
 
+Deno.test("stock --file refuses to overwrite the file that it reads, and changes nothing", () =>
+  withStock("cli_stock_source", async (flow, type, folder) => {
+    const path = `${folder}/stock.csv`;
+    const text = "sku,add_qty\na,5\nnothing,1\n";
+    await Deno.writeTextFile(path, text);
+    await Deno.symlink(path, `${folder}/link.csv`);
+    await Deno.copyFile(path, `${folder}/other.csv.partial`);
+    for (
+      const [source, rejects] of [
+        [path, path],
+        [path, `${folder}/link.csv`],
+        [`${folder}/other.csv.partial`, `${folder}/other.csv`],
+      ]
+    ) {
+      const { code, err } = await type(`--file=${source}`, `--rejects=${rejects}`);
+      assert.deepEqual([code, err], [
+        2,
+        `stock: --rejects=${rejects} names the file that is read: name another`,
+      ]);
+      assert.equal(await Deno.readTextFile(source!), text);
+    }
+    assert.equal(await flow.stock("a"), 42);
+  }));
+
+Deno.test("the task stock uses no socket that start may not use", () =>
+  withStock("cli_stock_places", async (flow, _, folder) => {
+    const env = envOf(flow);
+    const url = new URL(env.DATABASE_URL!);
+    url.searchParams.set("socket", `${folder}/db.sock`);
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["task", "--quiet", "stock", "a"],
+      cwd: new URL("../../", import.meta.url),
+      env: { ...env, DATABASE_URL: url.href },
+    }).output();
+    const said = new TextDecoder().decode(stderr);
+    assert.equal(code, 2, said);
+    assert.ok(said.includes(`DATABASE_URL names ${folder}/db.sock, which`), said);
+  }));
+
 Deno.test("the task stock may read a file and write its rejects, and takes up again what was killed", () =>
   withStock("cli_stock_killed", async (flow, _, folder) => {
     const path = `${folder}/stock.csv`;

@@ -332,16 +332,24 @@ Deno.test("an order that cost nothing before an edit is paid by a charge alone",
   }));
 
 Deno.test("an order is not charged anew while nobody tells what became of the charge before", () =>
-  withProvider("edit_away", {}, async (provided) => {
-    const { flow, provider } = provided;
+  withProvider("edit_away", { silent: 100 }, async (provided) => {
+    const { flow, provider, gateway } = provided;
     const id = await reserved(flow);
     await flow.turn("payments");
     await provider.settled();
     await edit(flow, id, mugs(2));
-    provider.trouble = "down";
-    await turns(flow, 2);
-    assert.deepEqual(askedOf(provided), [1_000]);
-    provider.trouble = "none";
+    for (const kind of ["away", "failed"] as const) {
+      const mute: Gateway = {
+        ...gateway,
+        status: (requests) =>
+          Promise.resolve(requests.map(() => ({ kind, error: "nobody answers" }))),
+      };
+      await makeDue(flow);
+      const { delayed, retried } = await consumeOnce(through(flow, mute));
+      assert.ok(kind === "away" ? delayed > 0 : retried > 0, kind);
+      assert.deepEqual(askedOf(provided), [1_000]);
+    }
+    await turns(flow);
     await settleAll(provided);
     await assertPaidOnce(provided, id, 2_000, 48);
   }));

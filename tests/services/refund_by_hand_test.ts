@@ -10,6 +10,10 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { lookOnce, readAlerts } from "../../streams/alerts/alerts.ts";
 import { type Gateway, simulatedGateway } from "../../streams/payments/gateway.ts";
 import { recover, sweepOrphans } from "../../streams/recovery/recover.ts";
+import { applyRefunds } from "../../streams/handlers/refund_process.ts";
+import { reversePayments } from "../../streams/handlers/payment_reverse.ts";
+import { consumeOnce } from "../../streams/queue/consumer.ts";
+import { makeConsumer } from "../../streams/workflow/consumer.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { askRefund, driftOf, loseRedis, verifyNow } from "../settled_workflow.ts";
 import { addPaid, sourceProvider } from "../source_orders.ts";
@@ -197,6 +201,69 @@ Deno.test("a refund by hand is asked of no provider that is configured later", a
     await assertConsistent(flow);
   }, gateway);
 });
+
+for (const isRefused of [false, true]) {
+  const what = isRefused ? "leaves it to a person who refuses it" : "leaves it to a person";
+  Deno.test(`what its provider gives back while another process ${what} goes back once`, () =>
+    withPaid("by_hand_beside", async ({ flow, orderId }) => {
+      const message = await askRefund(flow, orderId, 400);
+      await publish(flow, [{ message }]);
+      const gateway: Gateway = {
+        ...simulatedGateway({ delayMs: 0 }),
+        name: sourceProvider,
+        refund: async (requests) => {
+          // A process without this provider's settings has taken the message over.
+          await applyRefunds(flow, [{ id: "2-0", message, attempt: 2 }]);
+          if (isRefused) {
+            const said = { refundId: message.refundId, verdict: "refused", note: "no" } as const;
+            await decideRefundByHand(flow.db, said, "desk");
+          }
+          return requests.map(() => ({ kind: "refunded" }));
+        },
+      };
+      const config = { group: "refunds", batchSize: 10, maxDeliveries: 5 } as const;
+      const consumer = makeConsumer({ ...flow, otherGateways: [gateway], consumer: "configured" }, {
+        ...config,
+        retryBackoffMs: 1,
+        takeoverMs: 10_000,
+      });
+      await consumeOnce(consumer);
+      await flow.drain();
+      const { status, byHand } = await rowOf(flow, message.refundId);
+      assert.deepEqual([status, byHand], ["PROCESSED", false]);
+      assert.deepEqual(await listMoneyByHand(flow.db, { limit: 10 }), []);
+      assert.equal((await flow.order(orderId)).refundedCents, 400);
+      await assertConsistent(flow);
+    }));
+}
+
+Deno.test("a payment that its provider gives back while another process leaves it to a person is on no list", () =>
+  withPaid("by_hand_reversed", async ({ flow }) => {
+    const [orderId] = await addPaid(flow, [anOrder("2", [{ sku: "a", qty: 50 }])]);
+    await flow.turn("orders");
+    assert.equal((await flow.order(orderId!)).status, "FAILED");
+    const message = {
+      type: "payment.reverse",
+      orderId: orderId!,
+      amountCents: 5_000,
+      currency: "EUR",
+    } as const;
+    const gateway: Gateway = {
+      ...simulatedGateway({ delayMs: 0 }),
+      name: sourceProvider,
+      refund: async (requests) => {
+        await reversePayments(flow, [{ id: "2-0", message, attempt: 2 }]);
+        return requests.map(() => ({ kind: "refunded" }));
+      },
+    };
+    await reversePayments(
+      { ...flow, otherGateways: [gateway], consumer: "configured" },
+      [{ id: "1-0", message, attempt: 1 }],
+    );
+    await flow.drain();
+    assert.deepEqual(await listMoneyByHand(flow.db, { limit: 10 }), []);
+    await assertConsistent(flow);
+  }));
 
 Deno.test("decideRefundByHand() refuses what no person has to give back", () =>
   withPaid("by_hand_not", async ({ flow, refund }) => {

@@ -222,3 +222,21 @@ Deno.test("all that ran short of a product are taken up, and what was lost by a 
     await flow.drain();
     await assertConsistent(flow);
   }));
+
+Deno.test("an order that is cancelled before the message of its retry was published leaves the figures", () =>
+  withFlow("retry_cancelled", async (flow) => {
+    const [id] = await addShort(flow, { a: 2 }) as [number];
+    // A process that dies right after its commit.
+    const redis = new Proxy(flow.redis, {
+      get() {
+        throw new Error("it died");
+      },
+    });
+    await retryAndPublish({ ...flow, redis, stopping: AbortSignal.abort() }, id, "test");
+    assert.deepEqual(await messagesOf(flow), []);
+    assert.equal((await flow.order(id)).status, "PENDING");
+    await cancelAndPublish(flow, id, "test");
+    await flow.drain();
+    assert.equal((await flow.order(id)).status, "CANCELLED");
+    await assertConsistent(flow);
+  }));

@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import { type CpuSeconds, startCpuMeter } from "./cpu.ts";
 import { ampleStock } from "../orders/order_rows.ts";
-import { type OrdersOptions, writeOrdersFile } from "./orders_file.ts";
+import { type OrdersOptions, writeOrdersFile } from "../orders/orders_file.ts";
 import { type Deployment, runTask, type Stage } from "./stage.ts";
 
 /** A CSV file of synthetic orders. */

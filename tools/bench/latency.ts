@@ -12,14 +12,14 @@
  * @module
  */
 
-import { takeOrders } from "../../db/orders/intake.ts";
+import { takeOrders } from "../../streams/intake/take_orders.ts";
 import { toInteger } from "../../db/connection/database.ts";
 import { messageOfEntry, orderIdOf } from "../../domain/messages/messages.ts";
 import { openBlockingRedis, type RedisClient } from "../../streams/redis/redis.ts";
 import { type Enqueued, publish } from "../../streams/workflow/publish.ts";
 import { exactQuantile, type Figure, figure } from "./figures.ts";
 import { ampleStock } from "../orders/order_rows.ts";
-import { syntheticOrder } from "./orders_file.ts";
+import { syntheticOrder } from "../orders/orders_file.ts";
 import { type Deployment, expectVerified, openDeployment, type Stage, startTask } from "./stage.ts";
 
 /** Orders that are timed, one after the other. */

@@ -8,7 +8,7 @@ import { orderContentHash } from "../../domain/order/content_hash.ts";
 import { contentOf } from "../../domain/order/incoming_order.ts";
 import { decideOrder } from "../../domain/import/order_csv.ts";
 import { rowsOf } from "../orders/order_rows.ts";
-import { syntheticOrder } from "./orders_file.ts";
+import { syntheticOrder } from "../orders/orders_file.ts";
 
 const places = placeColumns(importColumns);
 if (typeof places === "string") throw new Error(places);

@@ -27,6 +27,7 @@ import lateAnswers from "./late_answers.ts";
 import lockStorm from "./lock_storm.ts";
 import locksLost from "./locks_lost.ts";
 import messagesDoubled from "./messages_doubled.ts";
+import oldDatabase from "./old_database.ts";
 import poison from "./poison.ts";
 import redisFailover from "./redis_failover.ts";
 import redisFlushed from "./redis_flushed.ts";
@@ -61,6 +62,7 @@ export const scenarios: readonly Scenario[] = [
   killerMessage,
   locksLost,
   wrongClocks,
+  oldDatabase,
 ];
 
 /** What a run of a scenario came to. */

@@ -36,6 +36,7 @@ import {
   type KeyedAnswer,
   storeAnswers,
 } from "../../middleware/idempotency.ts";
+import { matcherOf } from "../../middleware/if_match.ts";
 import { openUpload } from "../imports/upload.ts";
 import { decodeMovementPlace, encodeMovementPlace } from "./movement_cursor.ts";
 import {
@@ -319,9 +320,7 @@ function addChange(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
       const change = stockChangeOf(body);
       const detail = body.detail ?? null;
       const wanted = c.req.valid("header")["if-match"];
-      const tags = wanted === undefined || wanted === "*"
-        ? undefined
-        : wanted.split(",").map((tag) => tag.trim());
+      const isNamed = wanted === undefined ? undefined : matcherOf(wanted);
       return answerOnce(c, ["stock", sku, change, detail, wanted ?? null], async (key) => {
         const answer = (after: ProductStock): KeyedAnswer => ({
           status: 200,
@@ -332,7 +331,7 @@ function addChange(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
         const { after } = await changeStock(deps, sku, change, {
           actor: c.get("caller").actor,
           detail,
-          isAsSeen: tags === undefined ? undefined : (now) => tags.includes(productTag(now)),
+          isAsSeen: isNamed && ((now) => isNamed(productTag(now))),
           inTransaction: key === null
             ? undefined
             : (tx, after) => storeAnswers(tx, [{ key, answer: answer(after) }]),

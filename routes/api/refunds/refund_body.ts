@@ -14,8 +14,16 @@ const skuFault = `must have 1…${orderLimits.idLength} characters`;
 
 const qtyFault = `must be an integer 1…${orderLimits.qty}`;
 
-const amount = z.int({ error: "must be a whole number of minor units (cents)" })
+const amount = z.int({ error: ({ input }) => amountFault(input) })
   .min(1, "must be at least 1");
+
+/** Only the order knows the currency; the value is told where it is short. */
+function amountFault(value: unknown): string {
+  if (value === undefined) return "is missing";
+  const came = typeof value === "number" || typeof value === "string" && value.length <= 24;
+  const fault = "must be an integer, in minor units (12.50 EUR is 1250)";
+  return came ? `${fault}, not ${value}` : fault;
+}
 
 /** Units of a line, named by its product or by itself. */
 const refundLine = z.strictObject({

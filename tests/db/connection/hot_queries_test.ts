@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { syntheticOrder } from "../../../tools/bench/orders_file.ts";
+import { syntheticOrder } from "../../../tools/orders/orders_file.ts";
 import type { Database } from "../../../db/connection/database.ts";
-import { takeOrders } from "../../../db/orders/intake.ts";
+import { takeOrders } from "../../../streams/intake/take_orders.ts";
 import { readAdjustmentSums, readOrderLines } from "../../../db/orders/order_lines.ts";
 import { readOrderDetail } from "../../../db/orders/order_queries.ts";
 import { searchOrders } from "../../../db/orders/order_search.ts";

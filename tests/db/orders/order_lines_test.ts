@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import { readAdjustmentSums, readOrderLines } from "../../../db/orders/order_lines.ts";
+import { recordedKinds } from "../../../domain/order/adjustment.ts";
 import { giveMoney } from "../../order_money.ts";
 import { storeOrder } from "../../routes/api.ts";
 import { type TestContext, testContext } from "../../support.ts";
@@ -88,6 +89,14 @@ Deno.test("readOrderLines() reads no more of an order with very many items than 
   );
   const items = sent.find(({ sql }) => sql.includes("unit_price_cents"))!;
   assert.ok(items.walked < 100, `${items.walked} rows were walked through`);
+});
+
+Deno.test("every kind of adjustment can be written", async () => {
+  const order = await storeOrder(db);
+  const adjustments = recordedKinds.map((kind) => ({ kind, amountCents: 0 }));
+  await giveMoney(db, order, { adjustments });
+  const sums = (await readAdjustmentSums(db, [order])).get(order)!;
+  assert.deepEqual(sums.map(({ kind }) => kind).sort(), [...recordedKinds].sort());
 });
 
 Deno.test("readAdjustmentSums() adds up by kind, included ones by themselves", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
-import { type TakeOptions, takeOrders } from "../../../db/orders/intake.ts";
+import { type TakeOptions, takeOrders } from "../../../streams/intake/take_orders.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import type { Adjustment, AdjustmentKind } from "../../../domain/order/adjustment.ts";
 import { guestOf } from "../../../domain/order/guest.ts";

@@ -56,6 +56,8 @@ Deno.test("totalProblem() refuses a total below zero, and none of what costs som
     summary: "the payment status none is for orders that cost nothing: write due or paid",
     sum: "items 24.00 + shipping 4.90 − discount 5.40 = 23.50",
   });
+  const cheap = order({ adjustments: [amount("discount", -2_399)], ...none });
+  assert.equal(totalProblem(cheap, "file")?.of, "payment");
 });
 
 Deno.test("totalProblem() refuses what is too large in either direction, with the exact sum", () => {

@@ -3,6 +3,7 @@ import { type OrderStatus, orderTransitions } from "../../../domain/order/order.
 import {
   decideDispute,
   decideSettle,
+  decideSuperseded,
   decideTimeOut,
   type DisputeVerdict,
   type GatewayAnswer,
@@ -179,4 +180,12 @@ Deno.test("decideSettle() settles an order that was paid at its source by that p
   const paid = orderIn("PAID", { paidAtSource: true });
   const other = decideSettle(paid, answer("succeeded"), money({ providerRef: "source" }));
   assert.equal(other.kind, "second_payment");
+});
+
+Deno.test("decideSuperseded() gives back whatever was taken, and nothing of nothing", () => {
+  const kind = (outcome: GatewayAnswer["outcome"], amountCents: number) =>
+    decideSuperseded({ outcome, amountCents }).kind;
+  assert.equal(kind("succeeded", 1), "give_back");
+  assert.equal(kind("succeeded", 0), "nothing_taken");
+  assert.equal(kind("declined", 1_000), "nothing_taken");
 });

@@ -5,6 +5,7 @@
  */
 
 import fc from "fast-check";
+import { recordedKinds } from "../../../domain/order/adjustment.ts";
 import type { PaidOrder } from "../../../domain/refund/shares.ts";
 
 /** Amounts of which small and odd ones come often. */
@@ -25,16 +26,7 @@ export const anyPaidOrder: fc.Arbitrary<PaidOrder> = fc.record({
   ),
   adjustments: fc.array(
     fc.record({
-      kind: fc.constantFrom(
-        "shipping",
-        "tax",
-        "discount",
-        "tip",
-        "fee",
-        "gift_wrap",
-        "other",
-        "payment_difference",
-      ),
+      kind: fc.constantFrom(...recordedKinds),
       size: anyCents,
       included: fc.boolean(),
     }),

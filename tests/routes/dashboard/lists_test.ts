@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { daysBefore } from "../../../domain/kpi/day.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import { applyKpis } from "../../../streams/kpis/kpis.ts";
+import { isPause } from "../../../streams/queue/pause_group.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { type Api, ask, openApi, orderBodyOf, storeOrder } from "../api.ts";
 import { openPage, sendForm } from "./pages.ts";
@@ -199,7 +200,7 @@ Deno.test("a group's page shows its messages, and pauses and resumes it", async 
     const sent = await sendForm(api, `/dashboard/streams/payments/${verb}`, { confirmed: "yes" });
     assert.equal(sent.headers.get("location"), "/dashboard/streams/payments");
     assert.match((await openPage(api, "/dashboard/streams/payments")).text, words);
-    assert.equal(await redis.exists(keys.paused("payments")), verb === "pause" ? 1 : 0);
+    assert.equal(isPause(await redis.get(keys.paused("payments"))), verb === "pause");
   }
   assert.equal((await openPage(api, "/dashboard/streams/nothing")).status, 404);
   const live = await api.app.request("/dashboard/streams/payments/live");

@@ -18,11 +18,12 @@ async function shortOrders(
   { deps, app }: Api,
   skus: string[],
   onShortage: "fail" | "wait" = "fail",
+  more: Record<string, unknown> = {},
 ): Promise<number[]> {
   const ids: number[] = [];
   for (const sku of skus) {
     const items = [{ sku, name: sku, unit_price_cents: 625, qty: 2 }];
-    ids.push((await ask({ app }, "POST", "/orders", orderBodyOf({ items }))).body.id);
+    ids.push((await ask({ app }, "POST", "/orders", orderBodyOf({ items, ...more }))).body.id);
   }
   await reserveOrders(
     {
@@ -30,6 +31,7 @@ async function shortOrders(
       gateway: simulatedGateway({ delayMs: 0 }),
       consumer: "t",
       reservationTtlSeconds: 9,
+      missingRowMs: 0,
       onShortage,
     },
     ids.map((orderId) => ({
@@ -93,4 +95,18 @@ Deno.test("orders that ran short are listed, and those that are meant are named 
     assert.match(done.text, /2 orders were taken up again/);
     assert.match((await openPage(api, "/dashboard/shortages/retry")).text, /Nothing is selected/);
     assert.equal((await sendForm(api, "/dashboard/shortages/retry", { ids: "x" })).status, 400);
+  }));
+
+Deno.test("an order whose money goes back is none of those that can be taken up again", () =>
+  withApi("dashboard_short_paid", async (api) => {
+    await shortOrders(api, ["MUG"]);
+    const payment = { status: "paid", provider: "paypal", reference: "PP-1" };
+    const [paid] = await shortOrders(api, ["MUG"], "fail", { payment }) as [number];
+    const list = await openPage(api, "/dashboard/shortages");
+    assert.match(list.text, /1 order of €12.50 failed for want of stock/);
+    const question = await openPage(api, "/dashboard/shortages/retry?all=1");
+    assert.match(question.text, /Take up 1 order again\? €12.50/);
+    const page = await openPage(api, `/dashboard/orders/${paid}`);
+    assert.match(page.text, /Ran short of MUG 1 missing/);
+    assert.doesNotMatch(page.text, /Take up again/);
   }));

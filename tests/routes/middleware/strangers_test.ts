@@ -137,8 +137,12 @@ Deno.test("the log tells the client's address of a refused sign-in and a refused
   };
   const refused = await lineOf("callback refused", "/payments/callback", "6.6.6.6, 192.0.2.44");
   assert.equal(refused.address, "192.0.2.44");
-  const tooMany = await lineOf("too many sign-ins", "/sign-in", "6.6.6.6, 192.0.2.1, 10.1.1.1");
-  assert.equal(tooMany.address, "192.0.2.1");
+  const from = "6.6.6.6, 192.0.2.1, 10.1.1.1";
+  let tooMany: { address: string } | undefined;
+  for (let tries = 0; tooMany === undefined && tries < 1_000; tries++) {
+    tooMany = await lineOf("too many sign-ins", "/sign-in", from);
+  }
+  assert.equal(tooMany?.address, "192.0.2.1");
 });
 
 Deno.test("a server knows the addresses of its clients, and believes only the proxies that it was told of", async () => {

@@ -3,7 +3,7 @@ import { messageOfEntry, type OrderMessage } from "../../../domain/messages/mess
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
-import { takeOrders } from "../../../db/orders/intake.ts";
+import { takeOrders } from "../../../streams/intake/take_orders.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { silentLog } from "../../../domain/operation/log.ts";

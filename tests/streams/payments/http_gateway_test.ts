@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { cancelOrder } from "../../../services/cancel_order.ts";
-import type { TakenOrder } from "../../../db/orders/intake.ts";
+import type { TakenOrder } from "../../../streams/intake/take_orders.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import { parseConfig } from "../../../config/config.ts";
 import { paymentProvider, type ProviderOptions } from "../../../commands/payment_provider.ts";

@@ -6,11 +6,8 @@ import { noteOlderSeen, readInstallation } from "../../../db/payments/installati
 import { cancelOrder } from "../../../services/cancel_order.ts";
 import type { ChargeMessage } from "../../../domain/messages/messages.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
-import {
-  keepOldKeysAway,
-  leaveOldKeys,
-  newConsumerName,
-} from "../../../streams/payments/end_old_keys.ts";
+import { keepOldKeysAway, leaveOldKeys } from "../../../streams/payments/end_old_keys.ts";
+import { newConsumerName } from "../../../streams/workflow/living_consumers.ts";
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { refuseUnknownProviders } from "../../../streams/payments/gateways.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
 import { stockArrived } from "../../../services/stock_arrived.ts";
-import { takeOrders } from "../../../db/orders/intake.ts";
+import { takeOrders } from "../../../streams/intake/take_orders.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { recover, sweepOrphans } from "../../../streams/recovery/recover.ts";
 import { verify } from "../../../streams/verification/verify.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type TakenOrder, takeOrders } from "../../../db/orders/intake.ts";
+import { type TakenOrder, takeOrders } from "../../../streams/intake/take_orders.ts";
 import { type IncomingOrder, totalCentsOf } from "../../../domain/order/incoming_order.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { nthOrder, sampleOrders } from "./orders.ts";

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { pathToFileURL } from "node:url";
 import { taskArguments } from "../../engines/task_arguments.ts";
 import { NoHope, until } from "./until.ts";
 
@@ -58,6 +59,8 @@ const startMs = 60_000;
 export interface TaskOptions {
   /** How wrong its clock is, in milliseconds. */
   clockOffsetMs?: number;
+  /** The folder of another version of the product, with a slash at its end; default this one's. */
+  dir?: string;
 }
 
 /** Starts a task of deno.json with arguments added. */
@@ -70,7 +73,7 @@ export async function startTask(
   const startedAt = performance.now();
   const child = new Deno.Command(Deno.execPath(), {
     args: [...await argumentsOf(task, options), ...args],
-    cwd: projectDir,
+    cwd: options.dir ?? projectDir,
     env,
     stdin: "null",
     stdout: "piped",
@@ -160,8 +163,11 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
 }
 
 /** What a task gives to `deno`, with a wrong clock where there is to be one. */
-async function argumentsOf(task: string, { clockOffsetMs = 0 }: TaskOptions): Promise<string[]> {
-  const [run, ...args] = await taskArguments(task);
+async function argumentsOf(
+  task: string,
+  { clockOffsetMs = 0, dir = projectDir }: TaskOptions,
+): Promise<string[]> {
+  const [run, ...args] = await taskArguments(task, pathToFileURL(dir));
   if (clockOffsetMs === 0) return [run!, ...args];
   const clock = new URL(`wrong_clock.ts?ms=${clockOffsetMs}`, import.meta.url);
   return [run!, `--preload=${clock}`, ...args];

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { recordedKinds } from "../../../../domain/order/adjustment.ts";
+import { moneyColumns } from "../../../../routes/api/exports/money_columns.ts";
 import {
   customer,
   orderExample,
@@ -7,17 +9,12 @@ import {
 } from "../../../../routes/api/orders/order_fields.ts";
 
 /** What a total is made of, which is no field of an order in a list. */
-const ofMoney = [
-  "items_cents",
-  "shipping_cents",
-  "tax_cents",
-  "tax_included_cents",
-  "discount_cents",
-  "tip_cents",
-  "fee_cents",
-  "gift_wrap_cents",
-  "other_cents",
-];
+const ofMoney = Object.keys(moneyColumns(
+  0,
+  recordedKinds.flatMap((kind) =>
+    [true, false].map((included) => ({ kind, included, amountCents: 0 }))
+  ),
+));
 
 Deno.test("orderFileColumns has every field of an order, of its customer and of its money, once", () => {
   const { customer: _customer, ...plain } = orderFields;

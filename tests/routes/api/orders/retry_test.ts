@@ -15,7 +15,13 @@ async function withApi(name: string, work: (api: Api) => Promise<void>): Promise
 /** Handles the reservations of orders as the consumers do. */
 async function reserve({ deps }: Api, ...ids: number[]): Promise<void> {
   await reserveOrders(
-    { ...deps, gateway: simulatedGateway({ delayMs: 0 }), consumer: "t", reservationTtlSeconds: 9 },
+    {
+      ...deps,
+      gateway: simulatedGateway({ delayMs: 0 }),
+      consumer: "t",
+      reservationTtlSeconds: 9,
+      missingRowMs: 0,
+    },
     ids.map((orderId) => ({
       id: `${orderId}-0`,
       message: { type: "order.reserve", orderId, amountCents: 1, currency: "EUR" },
@@ -103,11 +109,14 @@ Deno.test("an order that waits for stock says so, and GET /streams counts it", (
     const items = [{ sku: "MUG", name: "Mug", unit_price_cents: 100, qty: 3 }];
     const { body: { id } } = await ask(api, "POST", "/orders", orderBodyOf({ items }));
     const deps = { ...api.deps, gateway: simulatedGateway({ delayMs: 0 }), consumer: "t" };
-    await reserveOrders({ ...deps, reservationTtlSeconds: 9, onShortage: "wait" }, [{
-      id: "1-0",
-      message: { type: "order.reserve", orderId: id, amountCents: 1, currency: "EUR" },
-      attempt: 1,
-    }]);
+    await reserveOrders(
+      { ...deps, reservationTtlSeconds: 9, missingRowMs: 0, onShortage: "wait" },
+      [{
+        id: "1-0",
+        message: { type: "order.reserve", orderId: id, amountCents: 1, currency: "EUR" },
+        attempt: 1,
+      }],
+    );
     const order = (await ask(api, "GET", `/orders/${id}`)).body;
     assert.deepEqual([order.status, order.backordered], ["PENDING", true]);
     assert.deepEqual(order.shortages, [{ sku: "MUG", missing_qty: 2 }]);

@@ -126,6 +126,11 @@ Deno.test("POST /orders/{id}/refunds refuses parts that make no sense, and nothi
     const pointers = answer.body.errors.map((one: { pointer: string }) => one.pointer);
     assert.ok(pointers.includes(pointer), `${JSON.stringify(body)}: ${pointers}`);
   }
+  const inUnits = await refund(id, { amount_cents: 12.5 });
+  assert.deepEqual(inUnits.body.errors, [{
+    pointer: "#/amount_cents",
+    detail: "must be an integer, in minor units (12.50 EUR is 1250), not 12.5",
+  }]);
   assert.deepEqual((await ask(api, "GET", `/orders/${id}/refunds`)).body.data, []);
 });
 

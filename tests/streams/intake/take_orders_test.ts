@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { emptyCatalog, writeDescriptions } from "../../../db/catalog/catalog.ts";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
-import { type TakeOptions, takeOrders } from "../../../db/orders/intake.ts";
+import { type TakeOptions, takeOrders } from "../../../streams/intake/take_orders.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { type TestContext, testContext } from "../../support.ts";

@@ -4,66 +4,47 @@
  * @module
  */
 
-import { isForeign, type OnlyOf } from "../../domain/order/bringer.ts";
-import { contentOf, type IncomingOrder, orderTotalOf } from "../../domain/order/incoming_order.ts";
-import { orderContentHash } from "../../domain/order/content_hash.ts";
-import {
-  decideIntake,
-  type IntakeChange,
-  type IntakeOutcome,
-  type PendingChange,
-  sumsOf,
-  takesAway,
-  takesTermsAway,
-} from "../../domain/order/intake.ts";
+import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
+import { decideIntake, type IntakeOutcome } from "../../domain/order/intake.ts";
 import type { OrderStatus } from "../../domain/order/order.ts";
 import {
   type Catalog,
   completeCatalog,
   emptyCatalog,
-  learnProducts,
   noteDescriptions,
   writeDescriptions,
-} from "../catalog/catalog.ts";
-import type { Database, Queryable } from "../connection/database.ts";
-import { isDuplicateKey } from "../connection/faults.ts";
-import { addOrderEvents, readBringers } from "./events.ts";
+} from "../../db/catalog/catalog.ts";
+import type { Database, Queryable } from "../../db/connection/database.ts";
+import { isDuplicateKey } from "../../db/connection/faults.ts";
+import { addOrderEvents } from "../../db/orders/events.ts";
 import {
   addCreatedEvents,
-  deleteItems,
-  findOrders,
-  insertItems,
   insertOrders,
-  type ItemToWrite,
   type KnownOrder,
   lockKnownOrders,
   lockProductsShared,
   type OrderToWrite,
-  readItemSums,
+  orderToWrite,
   updateOrders,
-} from "./intake_writes.ts";
+} from "../../db/orders/intake_writes.ts";
+import { productsOf, writeContents } from "../../db/orders/order_contents.ts";
 import {
-  deleteOrderTerms,
-  findPaidOrders,
-  insertOrderTerms,
-  paymentKey,
-  readOrderTerms,
-} from "./order_terms.ts";
+  changeOf,
+  type CompareOptions,
+  compareOrders,
+  type Comparison,
+  losingOrders,
+  outcomeOf,
+} from "./compare_orders.ts";
 
 /** How orders are taken. */
-export interface TakeOptions {
+export interface TakeOptions extends CompareOptions {
   /** Units of products that no order has named before. */
   initialStock: number;
-  /** What becomes of an order that names a product that there is not; by default it is created. */
-  unknownSku?: "create" | "reject";
-  /** What another content means for an order that is still `PENDING`. */
-  onPendingChange: PendingChange;
   /** Who takes them, for the timeline. */
   actor: string;
   /** Who brought one of them, where it is not the one who takes them. */
   actorOf?: (order: IncomingOrder) => string;
-  /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
-  only?: OnlyOf;
   /**
    * Is told the orders that were inserted, with their ids, in the transaction that inserts them: what it
    * writes is there with the orders or not at all.
@@ -84,7 +65,7 @@ export interface TakenOrder {
   /** Null if it is not in the database: it is new and this was a dry run, or it was refused. */
   orderId: number | null;
   outcome: IntakeOutcome;
-  /** As the books have it now. */
+  /** As the database has it now. */
   status: OrderStatus;
   /** Somebody else has brought it, so that its new content was not taken. */
   foreign: boolean;
@@ -146,11 +127,7 @@ async function takeDistinct(
   catalog: Catalog,
   options: TakeOptions,
 ): Promise<TakenOrder[]> {
-  const candidates = orders.map((order): OrderToWrite => ({
-    order,
-    hash: orderContentHash(contentOf(order)),
-    totalCents: orderTotalOf(order),
-  }));
+  const candidates = orders.map(orderToWrite);
   for (let attempt = 1;; attempt++) {
     try {
       return await takeOnce(db, candidates, catalog, options);
@@ -167,20 +144,7 @@ async function takeOnce(
   catalog: Catalog,
   options: TakeOptions,
 ): Promise<TakenOrder[]> {
-  const known = await findOrders(db, candidates.map(({ order }) => order.externalOrderId));
-  const foreign = await foreignOrders(db, candidates, known, options);
-  const losing = await losingOrders(db, candidates, known, options);
-  const lacking = await lackingOrders(db, candidates, catalog, options);
-  const { onPendingChange } = options;
-  const compared: Comparison = {
-    known,
-    losing,
-    foreign,
-    lacking,
-    paidBy: new Map(),
-    onPendingChange,
-  };
-  const seen = { ...compared, paidBy: await paidByOthers(db, candidates, compared) };
+  const seen = await compareOrders(db, candidates, catalog, options);
   if (options.dryRun) return candidates.map((candidate) => resultOf(candidate, seen));
 
   const sorted = sortCandidates(candidates, seen);
@@ -203,26 +167,9 @@ async function takeOnce(
   return results;
 }
 
-/** What orders that come in are compared with. */
-interface Comparison {
-  /** The orders of the database, by external id. */
-  known: ReadonlyMap<string, KnownOrder>;
-  /** Those that would lose items by their new content. */
-  losing: ReadonlySet<string>;
-  /** Those that somebody else has brought. */
-  foreign: ReadonlySet<string>;
-  /** Those that were paid by a payment of another, and which. */
-  paidBy: ReadonlyMap<string, string>;
-  /** The SKUs that there are not, of those that name some and must not create them. */
-  lacking: ReadonlyMap<string, string[]>;
-  onPendingChange: PendingChange;
-}
-
 function resultOf(candidate: OrderToWrite, compared: Comparison): TakenOrder {
   const known = compared.known.get(candidate.order.externalOrderId);
-  const change = changeOf(candidate, known, compared);
-  const outcome = decideIntake(known, change, compared.onPendingChange);
-  return takenOrder(candidate, outcome, known, compared);
+  return takenOrder(candidate, outcomeOf(candidate, compared), known, compared);
 }
 
 function takenOrder(
@@ -258,9 +205,7 @@ function sortCandidates(
 ): SortedCandidates {
   const sorted: SortedCandidates = { fresh: [], changing: [], unchanged: [] };
   for (const candidate of candidates) {
-    const known = compared.known.get(candidate.order.externalOrderId);
-    const change = changeOf(candidate, known, compared);
-    const outcome = decideIntake(known, change, compared.onPendingChange);
+    const outcome = outcomeOf(candidate, compared);
     if (outcome === "new") sorted.fresh.push(candidate);
     if (outcome === "updated") sorted.changing.push(candidate);
     if (outcome === "unchanged") sorted.unchanged.push(candidate.order);
@@ -285,127 +230,6 @@ async function writeSorted(
   }
   if (entering.length === 0) return { ids: new Map(), locked: new Map(), losing: new Set() };
   return await db.transaction((tx) => writeOrders(tx, { fresh, changing }, seen, catalog, options));
-}
-
-/**
- * How an order differs from the known one; `losing` says which of them would lose something, `foreign` which are
- * another's, and `paidBy` which were paid by another's payment.
- */
-function changeOf(
-  { order, hash }: OrderToWrite,
-  known: KnownOrder | undefined,
-  { losing, foreign, lacking, paidBy }: Pick<Comparison, "losing"> & Partial<Comparison>,
-): IntakeChange {
-  const { customer: { name, email }, language, externalOrderId } = order;
-  return {
-    content: known?.hash !== hash,
-    recipient: known?.recipient.email !== email || known?.recipient.name !== name ||
-      (language !== undefined && known?.language !== language),
-    takesAway: losing.has(externalOrderId),
-    foreign: foreign?.has(externalOrderId) ?? false,
-    paymentTaken: paidBy?.has(externalOrderId) ?? false,
-    namesUnknown: lacking?.has(externalOrderId) ?? false,
-  };
-}
-
-/**
- * The orders that say that they were paid by a payment of another, by external id, and which that is: one of the
- * database, or one that comes before them. Only those are looked at that would be written.
- */
-async function paidByOthers(
-  db: Queryable,
-  candidates: readonly OrderToWrite[],
-  compared: Comparison,
-): Promise<Map<string, string>> {
-  const paid = candidates.flatMap((candidate) => {
-    const { payment, externalOrderId } = candidate.order;
-    if (payment?.status !== "paid") return [];
-    const { outcome } = resultOf(candidate, compared);
-    return outcome === "new" || outcome === "updated" ? [{ externalOrderId, payment }] : [];
-  });
-  const owners = await findPaidOrders(db, paid.map(({ payment }) => payment));
-  const paidBy = new Map<string, string>();
-  for (const { externalOrderId, payment } of paid) {
-    const key = paymentKey(payment);
-    const owner = owners.get(key);
-    if (owner === undefined) owners.set(key, externalOrderId);
-    else if (owner !== externalOrderId) paidBy.set(externalOrderId, owner);
-  }
-  return paidBy;
-}
-
-/**
- * The SKUs that there are not, by the external ids of the orders that name them; empty where products are created for
- * them. A product is never deleted, so what is known once stays known.
- */
-async function lackingOrders(
-  db: Queryable,
-  candidates: readonly OrderToWrite[],
-  catalog: Catalog,
-  { unknownSku }: Pick<TakeOptions, "unknownSku">,
-): Promise<Map<string, string[]>> {
-  if (unknownSku !== "reject") return new Map();
-  await learnProducts(db, catalog, candidates.map(({ order }) => order));
-  return new Map(candidates.flatMap(({ order: { externalOrderId, items } }) => {
-    const skus = [...new Set(items.map(({ sku }) => sku))];
-    const lacking = skus.filter((sku) => !catalog.products.has(sku));
-    return lacking.length === 0 ? [] : [[externalOrderId, lacking]];
-  }));
-}
-
-/**
- * The orders that somebody else has brought, by external id. Only those are looked at that would be changed, or are
- * known with other content.
- */
-async function foreignOrders(
-  db: Queryable,
-  candidates: readonly OrderToWrite[],
-  known: ReadonlyMap<string, KnownOrder>,
-  { only }: Pick<TakeOptions, "only">,
-): Promise<Set<string>> {
-  if (only === undefined) return new Set();
-  const changed = candidates.flatMap((candidate) => {
-    const before = known.get(candidate.order.externalOrderId);
-    if (before === undefined) return [];
-    const { content, recipient } = changeOf(candidate, before, { losing: new Set() });
-    const isLookedAt = content || (recipient && before.status === "PENDING");
-    return isLookedAt ? [{ externalId: candidate.order.externalOrderId, id: before.id }] : [];
-  });
-  const bringers = await readBringers(db, changed.map(({ id }) => id));
-  return new Set(
-    changed.filter(({ id }) => isForeign(only, bringers.get(id) ?? null))
-      .map(({ externalId }) => externalId),
-  );
-}
-
-/**
- * The orders that would lose items, adjustments or their payment by their new content, by external id. Only those are
- * looked at that a file may change.
- */
-async function losingOrders(
-  db: Queryable,
-  candidates: readonly OrderToWrite[],
-  known: ReadonlyMap<string, KnownOrder>,
-  { onPendingChange }: Pick<TakeOptions, "onPendingChange">,
-): Promise<Set<string>> {
-  if (onPendingChange !== "update") return new Set();
-  const changed = candidates.flatMap(({ order, hash }) => {
-    const before = known.get(order.externalOrderId);
-    if (before?.status !== "PENDING" || before.hash === hash) return [];
-    return [{ order, before, kinds: sumsOf(order.items).size }];
-  });
-  const sums = await readItemSums(
-    db,
-    new Map(changed.map(({ before: { id }, kinds }) => [id, kinds])),
-  );
-  const terms = await readOrderTerms(db, changed.map(({ before: { id } }) => id));
-  const losing = changed.filter(({ order, before }) => {
-    const had = sums.get(before.id);
-    // In another currency every price is another one.
-    return had === undefined || before.currency !== order.currency ||
-      takesAway(had, order.items) || takesTermsAway(terms.get(before.id)!, order);
-  });
-  return new Set(losing.map(({ order }) => order.externalOrderId));
 }
 
 /** Orders that were written, by external id. */
@@ -442,25 +266,15 @@ async function writeOrders(
   const ids = await insertOrders(tx, fresh, catalog);
   await updateOrders(tx, updates, locked, catalog);
 
-  const items: ItemToWrite[] = [];
-  const addItems = (orderId: number, order: IncomingOrder) => {
-    for (const { sku, unitPriceCents, qty } of order.items) {
-      items.push({ orderId, productId: catalog.products.get(sku)!.id, unitPriceCents, qty });
-    }
-  };
-  for (const { order } of fresh) addItems(ids.get(order.externalOrderId)!, order);
   const updatedIds = updates.map(({ order }) => locked.get(order.externalOrderId)!.id);
-  for (const [index, { order }] of updates.entries()) addItems(updatedIds[index]!, order);
-  if (items.length > 0) {
-    await lockProductsShared(tx, [...new Set(items.map(({ productId }) => productId))]);
-    await deleteItems(tx, updatedIds);
-    await insertItems(tx, items);
-  }
-  await deleteOrderTerms(tx, updatedIds);
-  await insertOrderTerms(tx, [
+  const contents = [
     ...fresh.map(({ order }) => ({ orderId: ids.get(order.externalOrderId)!, order })),
     ...updates.map(({ order }, index) => ({ orderId: updatedIds[index]!, order })),
-  ]);
+  ];
+  if (contents.length > 0) {
+    await lockProductsShared(tx, productsOf(contents, catalog));
+    await writeContents(tx, contents, updatedIds, catalog);
+  }
   await addEvents(tx, { fresh, ids, updates, updatedIds }, options);
   await options.inTransaction?.(
     tx,

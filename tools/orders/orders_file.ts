@@ -6,7 +6,7 @@
 
 import { importColumns } from "../../domain/import/csv_rows.ts";
 import type { IncomingItem, IncomingOrder } from "../../domain/order/incoming_order.ts";
-import { randomFrom } from "../orders/random.ts";
+import { randomFrom } from "./random.ts";
 
 /** What the orders are like. */
 export interface OrdersOptions {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type TakeOptions, takeOrders } from "../../../db/orders/intake.ts";
+import { type TakeOptions, takeOrders } from "../../../streams/intake/take_orders.ts";
 import { addProduct } from "../../../services/add_product.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 

@@ -1,0 +1,52 @@
+/**
+ * What orders hold, as they come in and as they are edited: their items and what comes beside these.
+ *
+ * @module
+ */
+
+import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
+import type { Catalog } from "../catalog/catalog.ts";
+import type { Queryable } from "../connection/database.ts";
+import { deleteItems, insertItems } from "./intake_writes.ts";
+import { deleteOrderTerms, insertOrderTerms } from "./order_terms.ts";
+
+/** An order that has its row, and what it is to hold. */
+export interface OrderWithId {
+  orderId: number;
+  order: IncomingOrder;
+}
+
+/** The products of orders, by id and each once; the catalogue knows all of them. */
+export function productsOf(orders: readonly OrderWithId[], catalog: Catalog): number[] {
+  const skus = new Set(orders.flatMap(({ order }) => order.items.map(({ sku }) => sku)));
+  return [...skus].map((sku) => catalog.products.get(sku)!.id).sort((a, b) => a - b);
+}
+
+/**
+ * Writes what orders hold. They and their products must be locked.
+ *
+ * @param orders at least one
+ * @param replacedIds those of them that lose what they held before
+ * @throws a duplicate key where one was paid by a payment that another order has: nothing may be committed then
+ */
+export async function writeContents(
+  tx: Queryable,
+  orders: readonly OrderWithId[],
+  replacedIds: readonly number[],
+  catalog: Catalog,
+): Promise<void> {
+  await deleteItems(tx, replacedIds);
+  await insertItems(
+    tx,
+    orders.flatMap(({ orderId, order }) =>
+      order.items.map(({ sku, unitPriceCents, qty }) => ({
+        orderId,
+        productId: catalog.products.get(sku)!.id,
+        unitPriceCents,
+        qty,
+      }))
+    ),
+  );
+  await deleteOrderTerms(tx, replacedIds);
+  await insertOrderTerms(tx, orders);
+}

@@ -1,0 +1,201 @@
+/**
+ * Compares orders that come in with those that there are.
+ *
+ * @module
+ */
+
+import { type Catalog, learnProducts } from "../../db/catalog/catalog.ts";
+import type { Queryable } from "../../db/connection/database.ts";
+import { readBringers } from "../../db/orders/events.ts";
+import {
+  findOrders,
+  type KnownOrder,
+  type OrderToWrite,
+  readItemSums,
+} from "../../db/orders/intake_writes.ts";
+import { findPaidOrders, paymentKey, readOrderTerms } from "../../db/orders/order_terms.ts";
+import { isForeign, type OnlyOf } from "../../domain/order/bringer.ts";
+import {
+  decideIntake,
+  type IntakeChange,
+  type IntakeOutcome,
+  namesOtherRecipient,
+  type PendingChange,
+  sumsOf,
+  takesAway,
+  takesTermsAway,
+} from "../../domain/order/intake.ts";
+
+/** How orders are compared. */
+export interface CompareOptions {
+  /** What becomes of an order that names a product that there is not; by default it is created. */
+  unknownSku?: "create" | "reject";
+  /** What another content means for an order that is still `PENDING`. */
+  onPendingChange: PendingChange;
+  /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
+  only?: OnlyOf;
+}
+
+/** What orders that come in are compared with. */
+export interface Comparison {
+  /** The orders of the database, by external id. */
+  known: ReadonlyMap<string, KnownOrder>;
+  /** Those that would lose items by their new content. */
+  losing: ReadonlySet<string>;
+  /** Those that somebody else has brought. */
+  foreign: ReadonlySet<string>;
+  /** Those that were paid by a payment of another, and which. */
+  paidBy: ReadonlyMap<string, string>;
+  /** The SKUs that there are not, of those that name some and must not create them. */
+  lacking: ReadonlyMap<string, string[]>;
+  onPendingChange: PendingChange;
+}
+
+/**
+ * Looks up all that orders are compared with.
+ *
+ * @param catalog learns the products that they name, where unknown ones are rejected
+ */
+export async function compareOrders(
+  db: Queryable,
+  candidates: readonly OrderToWrite[],
+  catalog: Catalog,
+  options: CompareOptions,
+): Promise<Comparison> {
+  const known = await findOrders(db, candidates.map(({ order }) => order.externalOrderId));
+  const compared: Comparison = {
+    known,
+    losing: await losingOrders(db, candidates, known, options),
+    foreign: await foreignOrders(db, candidates, known, options),
+    lacking: await lackingOrders(db, candidates, catalog, options),
+    paidBy: new Map(),
+    onPendingChange: options.onPendingChange,
+  };
+  return { ...compared, paidBy: await paidByOthers(db, candidates, compared) };
+}
+
+/** What becomes of an order that comes in. */
+export function outcomeOf(candidate: OrderToWrite, compared: Comparison): IntakeOutcome {
+  const known = compared.known.get(candidate.order.externalOrderId);
+  return decideIntake(known, changeOf(candidate, known, compared), compared.onPendingChange);
+}
+
+/**
+ * How an order differs from the known one; `losing` says which of them would lose something, `foreign` which are
+ * another's, and `paidBy` which were paid by another's payment.
+ */
+export function changeOf(
+  { order, hash }: OrderToWrite,
+  known: KnownOrder | undefined,
+  { losing, foreign, lacking, paidBy }: Pick<Comparison, "losing"> & Partial<Comparison>,
+): IntakeChange {
+  const { externalOrderId } = order;
+  return {
+    content: known?.hash !== hash,
+    recipient: known !== undefined && namesOtherRecipient(known, order),
+    takesAway: losing.has(externalOrderId),
+    foreign: foreign?.has(externalOrderId) ?? false,
+    paymentTaken: paidBy?.has(externalOrderId) ?? false,
+    namesUnknown: lacking?.has(externalOrderId) ?? false,
+  };
+}
+
+/**
+ * The orders that say that they were paid by a payment of another, by external id, and which that is: one of the
+ * database, or one that comes before them. Only those are looked at that would be written.
+ */
+async function paidByOthers(
+  db: Queryable,
+  candidates: readonly OrderToWrite[],
+  compared: Comparison,
+): Promise<Map<string, string>> {
+  const paid = candidates.flatMap((candidate) => {
+    const { payment, externalOrderId } = candidate.order;
+    if (payment?.status !== "paid") return [];
+    const outcome = outcomeOf(candidate, compared);
+    return outcome === "new" || outcome === "updated" ? [{ externalOrderId, payment }] : [];
+  });
+  const owners = await findPaidOrders(db, paid.map(({ payment }) => payment));
+  const paidBy = new Map<string, string>();
+  for (const { externalOrderId, payment } of paid) {
+    const key = paymentKey(payment);
+    const owner = owners.get(key);
+    if (owner === undefined) owners.set(key, externalOrderId);
+    else if (owner !== externalOrderId) paidBy.set(externalOrderId, owner);
+  }
+  return paidBy;
+}
+
+/**
+ * The SKUs that there are not, by the external ids of the orders that name them; empty where products are created for
+ * them. A product is never deleted, so what is known once stays known.
+ */
+async function lackingOrders(
+  db: Queryable,
+  candidates: readonly OrderToWrite[],
+  catalog: Catalog,
+  { unknownSku }: Pick<CompareOptions, "unknownSku">,
+): Promise<Map<string, string[]>> {
+  if (unknownSku !== "reject") return new Map();
+  await learnProducts(db, catalog, candidates.map(({ order }) => order));
+  return new Map(candidates.flatMap(({ order: { externalOrderId, items } }) => {
+    const skus = [...new Set(items.map(({ sku }) => sku))];
+    const lacking = skus.filter((sku) => !catalog.products.has(sku));
+    return lacking.length === 0 ? [] : [[externalOrderId, lacking]];
+  }));
+}
+
+/**
+ * The orders that somebody else has brought, by external id. Only those are looked at that would be changed, or are
+ * known with other content.
+ */
+async function foreignOrders(
+  db: Queryable,
+  candidates: readonly OrderToWrite[],
+  known: ReadonlyMap<string, KnownOrder>,
+  { only }: Pick<CompareOptions, "only">,
+): Promise<Set<string>> {
+  if (only === undefined) return new Set();
+  const changed = candidates.flatMap((candidate) => {
+    const before = known.get(candidate.order.externalOrderId);
+    if (before === undefined) return [];
+    const { content, recipient } = changeOf(candidate, before, { losing: new Set() });
+    const isLookedAt = content || (recipient && before.status === "PENDING");
+    return isLookedAt ? [{ externalId: candidate.order.externalOrderId, id: before.id }] : [];
+  });
+  const bringers = await readBringers(db, changed.map(({ id }) => id));
+  return new Set(
+    changed.filter(({ id }) => isForeign(only, bringers.get(id) ?? null))
+      .map(({ externalId }) => externalId),
+  );
+}
+
+/**
+ * The orders that would lose items, adjustments or their payment by their new content, by external id. Only those are
+ * looked at that a file may change.
+ */
+export async function losingOrders(
+  db: Queryable,
+  candidates: readonly OrderToWrite[],
+  known: ReadonlyMap<string, KnownOrder>,
+  { onPendingChange }: Pick<CompareOptions, "onPendingChange">,
+): Promise<Set<string>> {
+  if (onPendingChange !== "update") return new Set();
+  const changed = candidates.flatMap(({ order, hash }) => {
+    const before = known.get(order.externalOrderId);
+    if (before?.status !== "PENDING" || before.hash === hash) return [];
+    return [{ order, before, kinds: sumsOf(order.items).size }];
+  });
+  const sums = await readItemSums(
+    db,
+    new Map(changed.map(({ before: { id }, kinds }) => [id, kinds])),
+  );
+  const terms = await readOrderTerms(db, changed.map(({ before: { id } }) => id));
+  const losing = changed.filter(({ order, before }) => {
+    const had = sums.get(before.id);
+    // In another currency every price is another one.
+    return had === undefined || before.currency !== order.currency ||
+      takesAway(had, order.items) || takesTermsAway(terms.get(before.id)!, order);
+  });
+  return new Set(losing.map(({ order }) => order.externalOrderId));
+}
