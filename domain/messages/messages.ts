@@ -60,6 +60,7 @@ export type MessageOf<T extends MessageType> = ShapeOf<T> extends "product" ? Pr
 
 /** A message about a product and no order. */
 export interface ProductMessageOf<T extends MessageType> {
+  /** What is to be done. */
   type: T;
   /** Database id. */
   productId: number;
