@@ -201,7 +201,7 @@ export const Payment: FC<{ order: OrderDetail }> = ({ order }) => {
   );
 };
 
-/** Of a payment that the books do not have yet, or not any more. */
+/** Of a payment that the database does not have yet, or not any more. */
 const SourceFacts: FC<{ order: OrderDetail; payment: SourcePayment }> = (
   { order: { totalCents, currency }, payment: { provider, reference, paidAt } },
 ) => (
