@@ -10,7 +10,7 @@
 /** The registered currencies, as `Intl` knows them. */
 const registered = new Set(Intl.supportedValuesOf("currency"));
 
-/** Digits of a code that is not registered: the books of earlier versions may have such orders. */
+/** Digits of a code that is not registered: the database of an earlier version may have such orders. */
 const usualDigits = 2;
 
 /** Why a text can't be a currency, where it can't. */

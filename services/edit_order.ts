@@ -173,7 +173,7 @@ async function judge(
   if (differs) expectVersion(charge, known, options.isExpected);
   const { payment } = candidate.order;
   const paid = (await readOrderTerms(tx, [orderId])).get(orderId)!.payment;
-  if (payment?.status === "paid") await expectOwnPayment(tx, charge, payment);
+  if (payment?.status === "paid") await expectOwnPayment(tx, charge, payment, options.only);
   const decision = decideEdit({
     status: charge.status,
     failureReason: charge.failureReason,
@@ -266,12 +266,14 @@ async function expectOwnPayment(
   tx: Queryable,
   { id, externalOrderId }: ChargeFacts,
   payment: PaidAtSource,
+  only: OnlyOf | undefined,
 ): Promise<void> {
   const owner = (await findPaidOrders(tx, [payment])).get(paymentKey(payment));
   if (owner === undefined || owner === externalOrderId) return;
+  const whose = only?.seesOthers === false ? "another order" : `order ${JSON.stringify(owner)}`;
   throw new WorkflowError(
     "order_conflict",
-    `Cannot edit order ${id}: the payment that it names belongs to order ${JSON.stringify(owner)}`,
+    `Cannot edit order ${id}: the payment that it names belongs to ${whose}`,
   );
 }
 

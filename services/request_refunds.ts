@@ -309,7 +309,7 @@ type Wanted = Asked & { amountCents: number; itemized: boolean };
 
 /**
  * Keys for the provider. A client's key gives the same one whenever its request is taken, so that a refund whose row
- * was lost is not paid out again; where the books have such a refund, this one is another and gets a key of its own.
+ * was lost is not paid out again; where the database has such a refund, this one is another and gets a key of its own.
  */
 async function providerKeysOf(
   tx: Queryable,

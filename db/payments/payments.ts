@@ -242,7 +242,7 @@ export async function repairProviders(db: Queryable): Promise<void> {
 }
 
 /**
- * The providers that took money, or were asked for some, by what the books hold. Goes from name to name by an index,
+ * The providers that took money, or were asked for some, by what the database holds. Goes from name to name by an index,
  * however many payments there are. What cost nothing was of none.
  */
 export async function listProviders(db: Queryable): Promise<string[]> {

@@ -1,5 +1,5 @@
 /**
- * What the books say is still to be done, and what is to be counted, in pages by id. Nothing is locked:
+ * What the database says is still to be done, and what is to be counted, in pages by id. Nothing is locked:
  * a row that changes meanwhile is met in its old or its new state.
  *
  * The statements are sent as text with their numbers in place, so that both engines read each page by the
@@ -271,7 +271,7 @@ export async function listUnnotifiedCancellations(
 /**
  * Payments whose dispute was decided in the steps of the timelines after one, up to another, and of which something is
  * still to be done: they are to be given back, or their order was not told of. What follows may be on its way, or
- * have been lost between the books and the stream.
+ * have been lost between the database and the stream.
  *
  * @param afterEventId last step that was looked at before
  * @param lastEventId last step to look at

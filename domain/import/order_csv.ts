@@ -170,7 +170,7 @@ export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
 }
 
 /**
- * Rejects the rows of an order that the books have with other content. One that could still be changed is
+ * Rejects the rows of an order that the database has with other content. One that could still be changed is
  * rejected because the file would take items away from it. So is one, known or not, that was paid by a payment of
  * another order.
  *

@@ -59,7 +59,8 @@ export type MessageOf<T extends MessageType> = ShapeOf<T> extends "product" ? Pr
   : { type: T } & Subject & Details[Exclude<ShapeOf<T>, "product">];
 
 /** A message about a product and no order. */
-interface ProductMessageOf<T extends MessageType> {
+export interface ProductMessageOf<T extends MessageType> {
+  /** What is to be done. */
   type: T;
   /** Database id. */
   productId: number;

@@ -98,7 +98,12 @@ export type Work =
 
 /** Every type of message. */
 export const typeTable = {
-  "order.reserve": { group: "orders", shape: "order", brings: ["reserve", "settle", ...orderEnd] },
+  "order.reserve": {
+    group: "orders",
+    shape: "order",
+    // Last, what was paid at the source of an order that runs short.
+    brings: ["reserve", "settle", ...orderEnd, "reversal"],
+  },
   // Looked for by itself, see `streams/stock/awaited_stock.ts`: it is about no order.
   "stock.arrived": { group: "orders", shape: "product", brings: [] },
   "payment.charge": {

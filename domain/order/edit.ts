@@ -117,6 +117,7 @@ export function refusalText(because: EditRefusal, orderId: number): string {
 
 /** A product of which an edit needs more units than there are. */
 export interface Shortfall {
+  /** Database id. */
   productId: number;
   /** Units that are needed on top of those that the order has reserved. */
   moreQty: number;

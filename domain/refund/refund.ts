@@ -98,7 +98,7 @@ export type RefundDecision =
   | { kind: "already_failed" };
 
 /**
- * Decides how an accepted refund ends. Where the books hold more than was paid, earlier requests win.
+ * Decides how an accepted refund ends. Where the database holds more than was paid, earlier requests win.
  *
  * @param order status, total and currency of the order
  * @param refund the one to handle

@@ -72,6 +72,7 @@ export interface OrderContents extends Omit<PaidOrder, "totalCents"> {
 
 /** A line of which something may be left. */
 export interface LineLeft {
+  /** What was bought, with its share of what is paid besides. */
   item: SharedItem;
   /** Units that no refund has claimed. */
   qty: number;
@@ -89,7 +90,9 @@ export interface AdjustmentLeft extends RefundAdjustment {
 
 /** What is left of an order's parts. */
 export interface PartsLeft {
+  /** In the order of the items. */
   lines: LineLeft[];
+  /** Those that a refund may name. */
   adjustments: AdjustmentLeft[];
 }
 

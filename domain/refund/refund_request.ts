@@ -49,7 +49,7 @@ export interface RefundWish {
   amountCents: number | null;
   /** Which parts it is about; null where it is about a mere amount. */
   items: RefundItems | null;
-  /** For the books. */
+  /** For the record. */
   reason: string | null;
   /** Null where the caller gave none. */
   idempotencyKey: string | null;

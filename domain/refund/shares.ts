@@ -11,7 +11,7 @@
 import { type RecordedKind, recordedKinds } from "../order/adjustment.ts";
 
 /** How each kind of adjustment goes back: where a refund names it, or with the lines. */
-const waysBack = {
+export const waysBack = {
   shipping: "named",
   tax: "with_lines",
   discount: "with_lines",

@@ -12,12 +12,15 @@ import { writtenOut } from "../../domain/refund/refund_items.ts";
 import { formatCount, formatMoney } from "./format.ts";
 import { Badge, Columns, linkTo, Money, None, Status, Table, Time } from "./parts.tsx";
 
+/** Most items that are listed: an order of 100,000 would be a page of 20 MB. */
+const maxItems = 200;
+
 /** Its items. */
 export const Items: FC<{ order: OrderDetail }> = ({ order }) => (
   <Table label="Items">
     <Columns names={["Product", { right: "Price" }, { right: "Units" }, { right: "Subtotal" }]} />
     <tbody>
-      {order.items.map((item, index) => (
+      {order.items.slice(0, maxItems).map((item, index) => (
         <tr key={index}>
           <td>
             {item.name}
@@ -34,6 +37,13 @@ export const Items: FC<{ order: OrderDetail }> = ({ order }) => (
           </td>
         </tr>
       ))}
+      {order.items.length > maxItems && (
+        <tr>
+          <td colspan={4} class="muted">
+            {formatCount(order.items.length - maxItems)} more: by GET /orders/{order.id}
+          </td>
+        </tr>
+      )}
     </tbody>
   </Table>
 );
@@ -191,7 +201,7 @@ export const Payment: FC<{ order: OrderDetail }> = ({ order }) => {
   );
 };
 
-/** Of a payment that the books do not have yet, or not any more. */
+/** Of a payment that the database does not have yet, or not any more. */
 const SourceFacts: FC<{ order: OrderDetail; payment: SourcePayment }> = (
   { order: { totalCents, currency }, payment: { provider, reference, paidAt } },
 ) => (

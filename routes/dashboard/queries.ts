@@ -96,7 +96,7 @@ export function readPageQuery(c: Context): PageQuery {
     },
     currency: (name) => {
       const value = text(name);
-      // The books may have orders of codes that were never registered, and a page shows what there is.
+      // The database may have orders of codes that were never registered, and a page shows what there is.
       if (value === undefined || /^[A-Za-z]{3}$/.test(value)) return value?.toUpperCase();
       faults.push(`“${value}” is no currency`);
       return undefined;

@@ -29,7 +29,7 @@ import {
 
 /**
  * Gives back payments that came too late, or that a person gave up: the gateway that took them first, under the
- * payment's own key, then the books. A crash between the two is repaired by asking again with the same key. A payment
+ * payment's own key, then the database. A crash between the two is repaired by asking again with the same key. A payment
  * of nothing is over without the gateway, and one that was made at the source, through a provider that is not
  * configured, waits for a person.
  */

@@ -46,7 +46,7 @@ interface Refunding {
 
 /**
  * Gives the money of requested refunds back: the gateway that took it first, under the refund's key, then the
- * books, in one transaction for the batch.
+ * database, in one transaction for the batch.
  *
  * What was paid at the source, through a provider that is not configured, waits for a person from then on, and is booked
  * here once that person has said so.

@@ -1,5 +1,5 @@
 /**
- * The payment providers that the settings name, and whether they suit the books.
+ * The payment providers that the settings name, and whether they suit the database.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export function warnOfSimulation({ config, log }: { config: Config; log: Log }):
 }
 
 /**
- * Finds out whether the books hold payments of providers that are not configured: a process that charged and refunded
+ * Finds out whether the database holds payments of providers that are not configured: a process that charged and refunded
  * through another one would book money that never moved. Payments that were made at the source are no reason: what this
  * process can't give back, a person does. Costs a few look-ups by index.
  *
@@ -50,7 +50,7 @@ export async function refuseUnknownProviders(
 }
 
 /**
- * The providers that took money for us, or were asked for some, by what the books hold: those of payments that were made
+ * The providers that took money for us, or were asked for some, by what the database holds: those of payments that were made
  * at the source are left out, as far as they are not configured.
  */
 export async function chargingProviders(
@@ -63,7 +63,7 @@ export async function chargingProviders(
 }
 
 /**
- * What is wrong with the settings for books that hold payments of these providers; undefined where nothing is.
+ * What is wrong with the settings for a database that holds payments of these providers; undefined where nothing is.
  *
  * @param providers of {@linkcode chargingProviders}
  */

@@ -5,6 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
+import { isDuplicateKey } from "../../db/connection/faults.ts";
 import { readChargeKeys } from "../../db/payments/charge_keys.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
 import {
@@ -65,6 +66,8 @@ interface Settling {
   keysOf: ReadonlyMap<number, readonly (string | undefined)[]>;
   /** What edits have superseded, of those orders of which something was. */
   superseded: ReadonlyMap<number, SupersededMoney>;
+  /** Whose the payments are that the answers name; undefined where that was not asked. */
+  owners: Map<string, number> | undefined;
   /** The moment of locking, UTC. */
   now: string;
   paid: number[];
@@ -92,9 +95,24 @@ interface Settling {
  *
  * A crash leaves all of it or nothing. Redelivery meets settled orders and repeats their effects.
  */
-export function settlePayments(
+export async function settlePayments(
   deps: HandlerDeps,
   deliveries: readonly Delivery<CallbackMessage>[],
+): Promise<Outcome[]> {
+  try {
+    return await settleBatch(deps, deliveries, { looksForOwners: false });
+  } catch (error) {
+    // A payment of another order has the name of one of these charges. That is rare, so whose it is is asked only now.
+    if (!isDuplicateKey(error)) throw error;
+    return await settleBatch(deps, deliveries, { looksForOwners: true });
+  }
+}
+
+/** @param options.looksForOwners leave out answers whose payment is on record as another order's */
+function settleBatch(
+  deps: HandlerDeps,
+  deliveries: readonly Delivery<CallbackMessage>[],
+  { looksForOwners }: { looksForOwners: boolean },
 ): Promise<Outcome[]> {
   return deps.db.transaction(async (tx) => {
     const ids = [...new Set(deliveries.map(({ message }) => message.orderId))];
@@ -106,6 +124,7 @@ export function settlePayments(
       sources: await readSources(tx, [...orders.values()]),
       keysOf: charges.length === 0 ? new Map() : await readChargeKeys(tx, charges),
       superseded: await readSuperseded(tx, charges),
+      owners: looksForOwners ? await readOwners(tx, deliveries) : undefined,
       now,
       paid: [],
       declined: [],
@@ -189,12 +208,14 @@ function settleOne(
     : { ...message, isSourcePayment: isOf(source, message) };
   switch (decideSettle(order, answer, before).kind) {
     case "pay":
+      if (isAnothers(settling, message)) return anothersOutcome(settling, message);
       if (source !== undefined && source.ownerId !== null) {
         return { kind: "dead", error: anothersPayment(message, source.ownerId) };
       }
       notePaid(settling, order, message, attempt);
       break;
     case "decline":
+      if (isAnothers(settling, message)) return anothersOutcome(settling, message);
       noteDeclined(settling, order, message, attempt);
       break;
     case "already_settled":
@@ -295,6 +316,35 @@ function noteDeclined(
 function takenBack({ orderId, providerRef }: CallbackMessage, before: RecordedMoney): string {
   return `the provider says that it declined ${providerRef}, but order ${orderId} is paid ` +
     `by it: ${namedAmount(before.amountCents, before.currency)} were counted`;
+}
+
+/** Whose the payments are that answers name, as far as they are on record. */
+async function readOwners(
+  tx: Queryable,
+  deliveries: readonly Delivery<CallbackMessage>[],
+): Promise<Map<string, number>> {
+  const owners = new Map<string, number>();
+  for (const { message } of deliveries) {
+    const owner = await readOwner(tx, message);
+    if (owner !== undefined) owners.set(paymentKey(message), owner);
+  }
+  return owners;
+}
+
+function paymentKey({ provider, providerRef }: CallbackMessage): string {
+  return `${provider}\n${providerRef}`;
+}
+
+/** Whether the payment of an answer is another order's; the first of a batch that names it has it. */
+function isAnothers({ owners }: Settling, message: CallbackMessage): boolean {
+  if (owners === undefined) return false;
+  const key = paymentKey(message);
+  if (!owners.has(key)) owners.set(key, message.orderId);
+  return owners.get(key) !== message.orderId;
+}
+
+function anothersOutcome({ owners }: Settling, message: CallbackMessage): Outcome {
+  return { kind: "dead", error: anothersPayment(message, owners!.get(paymentKey(message))!) };
 }
 
 function anothersPayment({ orderId, providerRef }: CallbackMessage, owner: number): string {

@@ -1,4 +1,4 @@
--- Notes how far the books are: nothing that is noted ever goes back.
+-- Notes how far the database is: nothing that is noted ever goes back.
 --
 -- KEYS[1]  marks of the database (ticks, ticked_at, and the highest number of each table)
 -- ARGV[1]  ticks     ARGV[2] when the last was, a database time

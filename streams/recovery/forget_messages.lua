@@ -1,4 +1,4 @@
--- Forgets all messages and what is known of them, because the books are older than they are: they speak of rows
+-- Forgets all messages and what is known of them, because the database is older than they are: they speak of rows
 -- that are gone. Forgets as well that the streams are complete, so that a stop in between leaves Redis as one
 -- that lost everything.
 --

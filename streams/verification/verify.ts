@@ -54,14 +54,14 @@ const settleMs = 5_000;
  *    paid at the source is on record or goes back, processed refunds never exceed the total, their parts come to what
  *    they are, and `refunded_cents` is what they come to. A payment of another amount that was accepted has become the
  *    order's total.
- * 3. `kpis`: every KPI key and leaderboard score is what the books say, less what is on its way.
+ * 3. `kpis`: every KPI key and leaderboard score is what the database says, less what is on its way.
  * 4. `notifications`: every end of an order or refund was told once on each of its channels, or its message is
  *    on its way; what was not sent stands on the work list. Who was not told because the message became a dead
  *    letter was not told: that is drift, and a person's to decide.
  * 5. `homes`: all unfinished work is in a stream, scheduled, or a dead letter, or waits for stock, or its payment is in
  *    dispute, or it waits for a person to give it back.
  *
- * The points that are about the books alone are read in one snapshot, so no order is ever seen half
+ * The points that are about the database alone are read in one snapshot, so no order is ever seen half
  * changed. What the others guarantee say {@linkcode verifyKpis} and {@linkcode verifyOrphans}: work on its
  * way is never taken for drift, and drift never for work on its way.
  *
@@ -79,7 +79,7 @@ export async function verify(
   const checkedAt = new Date().toISOString();
   const patienceMs = options.settleMs ?? settleMs;
   deps = await withKeptBasis(deps);
-  const books = await readSnapshot(deps.db, async (tx) => ({
+  const found = await readSnapshot(deps.db, async (tx) => ({
     limits: await highestIds(tx),
     counts: await countRows(tx),
     stock: await verifyStock(tx),
@@ -87,18 +87,18 @@ export async function verify(
     notices: await verifyNotifications(tx),
     suspects: await findKpiMismatches(tx, deps),
   }));
-  const kpis = await verifyKpis(deps, books.suspects, patienceMs);
-  const { notifications, homes } = await verifyOrphans(deps, books.limits, patienceMs);
-  addDrifts(notifications, books.notices);
+  const kpis = await verifyKpis(deps, found.suspects, patienceMs);
+  const { notifications, homes } = await verifyOrphans(deps, found.limits, patienceMs);
+  addDrifts(notifications, found.notices);
 
-  const { counts } = books;
+  const { counts } = found;
   const lookedAt = (name: OpenCheck) =>
     missedWork.filter(({ missed }) => missed.check === name)
       .reduce((sum, { missed }) => sum + missed.lookedAt(counts), 0);
   const checks = [
-    check("stock", counts.products, books.stock),
-    check("money", counts.paidOrders, books.money),
-    check("kpis", books.suspects.checked, kpis),
+    check("stock", counts.products, found.stock),
+    check("money", counts.paidOrders, found.money),
+    check("kpis", found.suspects.checked, kpis),
     check("notifications", lookedAt("notifications"), notifications),
     check("homes", lookedAt("homes"), homes),
   ];

@@ -205,7 +205,7 @@ function amountOf(cents: bigint | null): number | string | null {
   return cents === null ? null : exactAmount(cents);
 }
 
-/** Adds faults of the database as differences: nothing else says how the books should be. */
+/** Adds faults of the database as differences: nothing else says how it should be. */
 export function collect<T>(
   drifts: Drifts,
   { rows, count }: FaultyRows<T>,

@@ -55,7 +55,7 @@ export async function verifyNotifications(tx: Queryable): Promise<Drifts> {
 /**
  * Finds what needs a message and has none.
  *
- * **What it guarantees.** Each round searches the streams and then reads the books. What a round reports
+ * **What it guarantees.** Each round searches the streams and then reads the database. What a round reports
  * needed its message during the whole search and had none at the moment in which the search would have
  * met it, unless its message was being published just then (an importer, an order or a refund request
  * commits first and publishes right after) or it moved on between the two. Only what every round reports

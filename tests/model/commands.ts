@@ -710,6 +710,13 @@ const group = fc.constantFrom(...groups);
 const mishap: fc.Arbitrary<Mishap> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant("turn" as const), group }) },
   {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("together" as const),
+      groups: fc.array(group, { minLength: 2, maxLength: 4 }),
+    }),
+  },
+  {
     weight: 6,
     arbitrary: fc.record({ kind: fc.constant("die" as const), group, moment: fc.nat(40) }),
   },

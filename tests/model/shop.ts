@@ -41,6 +41,8 @@ import {
 export type Mishap =
   /** A consumer of a group does one turn. */
   | { kind: "turn"; group: Group }
+  /** Consumers of several groups do one at once; the same group twice is two of it. */
+  | { kind: "together"; groups: Group[] }
   /** One does, and dies before or after some call to an engine. */
   | { kind: "die"; group: Group; moment: number }
   /** One handles its messages and dies before it acknowledges: the same as delivering them once more. */
@@ -160,6 +162,14 @@ export async function suffer(shop: Shop, mishap: Mishap): Promise<void> {
     case "turn":
       await consumeOnce(consumerOf(shop, mishap.group));
       return;
+    case "together": {
+      const deps = depsOf(shop);
+      const others = mishap.groups.map((group, index) =>
+        makeConsumer({ ...deps, consumer: `other ${index}` }, { group, ...queueOptions })
+      );
+      await Promise.all(others.map((consumer) => consumeOnce(consumer)));
+      return;
+    }
     case "die": {
       const fate = fateAfter(mishap.moment);
       const name = `dead ${++shop.deaths}`;

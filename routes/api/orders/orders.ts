@@ -6,6 +6,7 @@
 
 import { Hono } from "hono";
 import { WorkflowError } from "../../../domain/errors.ts";
+import { isAllowed } from "../../../domain/operation/api_token.ts";
 import { decodeCursor, encodeCursor, pageLimits } from "../../../domain/paging.ts";
 import type { Queryable } from "../../../db/connection/database.ts";
 import { readOrderDetail, readOrderSummaries } from "../../../db/orders/order_queries.ts";
@@ -102,8 +103,10 @@ function addPlace(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
               ? `Order ${JSON.stringify(order.externalOrderId)} is known with another content`
               : `Order ${
                 JSON.stringify(order.externalOrderId)
-              } says that it was paid by a payment that ` +
-                `belongs to order ${JSON.stringify(paymentOf)}`,
+              } says that it was paid by a payment that belongs to ` +
+                (isAllowed(scopes, ["read"])
+                  ? `order ${JSON.stringify(paymentOf)}`
+                  : "another order"),
           );
         }
         if (placed.outcome === "unknown_sku") throw unknownSkuFault(order, placed.skus);

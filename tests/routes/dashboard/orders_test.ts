@@ -371,6 +371,22 @@ Deno.test("an order's page shows what its total is made of, and what was paid at
   assert.match(nothing.replaceAll("\u00a0", " "), /Total KWD 2\.510/);
 });
 
+Deno.test("a page lists the first items of an order that has very many, and says how many more", async () => {
+  const { db } = api.deps;
+  const id = await storeOrder(db);
+  const numbers = Array.from({ length: 250 }, (_, n) => n);
+  await db.run(
+    `
+    insert into order_items (order_id, product_id, unit_price_cents, qty, subtotal_cents)
+    select order_items.order_id, order_items.product_id, 0, 1, 0
+    from json_table(?, '$[*]' columns (n int path '$')) j
+    straight_join order_items on order_items.order_id = ?`,
+    [JSON.stringify(numbers), id],
+  );
+  const { html } = await openPage(api, `/dashboard/orders/${id}`);
+  assert.match(html, new RegExp(`>51 more: by GET /orders/${id}<`));
+});
+
 Deno.test("a guest is shown as one, with or without an address, and is nowhere asked for by an id", async () => {
   const { db } = api.deps;
   const customer = `guest-key-${crypto.randomUUID()}`;

@@ -90,6 +90,25 @@ Deno.test("who may bring and cancel orders learns nothing of customers that othe
   }
 });
 
+Deno.test("who may not read is not told whose a payment is", async () => {
+  const payment = { status: "paid", provider: "shop pay", reference: crypto.randomUUID() };
+  const theirs = orderBodyOf({ payment });
+  assert.equal((await ask(api, "POST", "/orders", theirs, as("boss"))).status, 202);
+  const own = orderBodyOf();
+  const { body: { id } } = await ask(api, "POST", "/orders", own, as("shop"));
+  const edit = { ...own, payment };
+  const answers = [
+    await ask(api, "POST", "/orders", orderBodyOf({ payment }), as("shop")),
+    await ask(api, "PUT", `/orders/${id}`, edit, { ...as("shop"), "if-match": "*" }),
+  ];
+  for (const answer of answers) {
+    assertProblem(answer, 409, "order-conflict");
+    assert.match(answer.body.detail, /belongs to another order$/);
+  }
+  const told = await ask(api, "POST", "/orders", orderBodyOf({ payment }), as("clerk"));
+  assert.ok(told.body.detail.endsWith(`belongs to order "${theirs.external_order_id}"`));
+});
+
 Deno.test("who may not read learns nothing from the pages that answer a form", async () => {
   const customer = { ...orderBodyOf().customer, email: "hidden@example.com", name: "Hidden" };
   const brought = await ask(api, "POST", "/orders", orderBodyOf({ customer }), as("boss"));

@@ -383,6 +383,28 @@ Deno.test("one payment pays one order: a reference that is another order's leave
     assert.equal((await flow.order(short!)).status, "FAILED");
   }));
 
+Deno.test("a reference that an order claimed before the provider gave it leaves a dead letter at once, and holds up nobody", () =>
+  withFlow("source_claimed", async (flow) => {
+    const claim = anOrder("claims", [{ sku: "a", qty: 1 }], {
+      payment: { status: "paid", provider: "simulated", reference: "sim_of_later", paidAt: null },
+    });
+    const [claiming] = await flow.add([claim]);
+    await flow.drain();
+    const [later, other] = await flow.add([
+      anOrder("later", [{ sku: "a", qty: 1 }]),
+      anOrder("other", [{ sku: "a", qty: 1 }]),
+    ]);
+    await flow.drain();
+    const letters = await flow.rows("select error, attempts from dead_letters");
+    assert.deepEqual(letters.map(({ error, attempts }) => [error, Number(attempts)]), [[
+      `the provider says that sim_of_later is the payment of order ${later!.orderId}, but it is ` +
+      `that of order ${claiming!.orderId}`,
+      1,
+    ]]);
+    assert.equal((await flow.order(later!.orderId!)).status, "RESERVED");
+    assert.equal((await flow.order(other!.orderId!)).status, "PAID");
+  }));
+
 Deno.test("an order whose source does not say by what it was paid is tried again", () =>
   withFlow("source_silent", async (flow) => {
     const [id] = await addPaid(flow, [oddOrder("1")]);
