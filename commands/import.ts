@@ -137,7 +137,9 @@ function importSummary(
     lines.push(...moneyLines(report.money));
   }
   if (report.rows_rejected > 0) {
-    lines.push(`${formatCount(report.rows_rejected)} rows are rejects, for these reasons:`);
+    const are = report.rows_rejected === 1 ? "row is a reject" : "rows are rejects";
+    const these = reasons.size === 1 ? "this reason" : "these reasons";
+    lines.push(`${formatCount(report.rows_rejected)} ${are}, for ${these}:`);
     const sorted = [...reasons].sort(([, a], [, b]) => b - a);
     for (const [reason, count] of sorted.slice(0, reasonsShown)) {
       lines.push(`  ${formatCount(count)} × ${visibleText(reason)}`);

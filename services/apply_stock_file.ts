@@ -225,7 +225,7 @@ function reasonOf(
       const lacking = [name === null ? "name" : "", priceCents === null ? "price_cents" : ""]
         .filter((column) => column !== "");
       const hint = !create
-        ? "correct it, or let the file create products"
+        ? "correct it, or let the file create products with --create (create=true over HTTP)"
         : lacking.length > 0
         ? `to create it the row needs ${lacking.join(" and ")}`
         : "to create it the row needs units of 0 or more";
@@ -303,6 +303,6 @@ function appliedBefore(name: string, { finishedAt, actor, round }: StockFileRow)
     `Cannot add the units of ${name}: a file of the same content was applied on ` +
       `${
         finishedAt!.replace("T", " ").slice(0, 19)
-      } UTC by ${actor}${times}; say "again" to add them once more`,
+      } UTC by ${actor}${times}; --again (again=true over HTTP) adds them once more`,
   );
 }

@@ -176,6 +176,7 @@ async function judge(
   if (payment?.status === "paid") await expectOwnPayment(tx, charge, payment, options.only);
   const decision = decideEdit({
     status: charge.status,
+    failureReason: charge.failureReason,
     isDisputed: (await readDisputes(tx, [orderId])).length > 0,
     isOlders: await mayBeOlders(tx, charge),
     before: {

@@ -151,10 +151,11 @@ function retryTogether(
 const retrying = { verb: "retry", scope: "admin" };
 
 function decisionOf(order: OrderFacts, givingBack: ReadonlySet<number>): RetryDecision {
-  const { id, status, failureReason, retryId } = order;
+  const { id, status, failureReason, backordered = false, retryId } = order;
   return decideRetry({
     status,
     failureReason,
+    isBackordered: backordered,
     wasRetried: retryId !== undefined,
     givesMoneyBack: givingBack.has(id),
   });

@@ -7,6 +7,7 @@
 import type { Fault } from "../errors.ts";
 import { guestIdProblem, guestOf, type IncomingCustomer, isGuestId } from "../order/guest.ts";
 import { type IncomingItem, type OrderHead, orderLimits } from "../order/incoming_order.ts";
+import { withValue } from "./named_value.ts";
 import { currencyProblem, isCurrency, minorUnitsMeant } from "../money.ts";
 import { parsePlacedAt, tooFarAhead } from "../order/placed_at.ts";
 
@@ -105,9 +106,9 @@ export function readRow(
     ? before.row.head
     : readHead(fields, places, latestPlacedAt, faults);
   const sku = trimmed(fields, places, "product_sku");
-  check(faults, "product_sku", idProblem(sku));
+  check(faults, "product_sku", idProblem(sku), sku);
   const name = trimmed(fields, places, "product_name");
-  check(faults, "product_name", textProblem(name));
+  check(faults, "product_name", textProblem(name), name);
   const unitPriceCents = integer(fields, places, priceField, head.currency, faults);
   const qty = integer(fields, places, qtyField, "", faults);
   if (faults.length > 0) return faults;
@@ -138,12 +139,13 @@ function readHead(
   faults: Fault[],
 ): OrderHead {
   const externalOrderId = trimmed(fields, places, "external_order_id");
-  check(faults, "external_order_id", idProblem(externalOrderId));
-  const placedAt = parsePlacedAt(trimmed(fields, places, "order_placed_at"));
-  if (placedAt === undefined) check(faults, "order_placed_at", placedAtProblem);
-  else if (placedAt > latestPlacedAt) check(faults, "order_placed_at", tooFarAhead);
+  check(faults, "external_order_id", idProblem(externalOrderId), externalOrderId);
+  const time = trimmed(fields, places, "order_placed_at");
+  const placedAt = parsePlacedAt(time);
+  if (placedAt === undefined) check(faults, "order_placed_at", placedAtProblem, time);
+  else if (placedAt > latestPlacedAt) check(faults, "order_placed_at", tooFarAhead, time);
   const currency = trimmed(fields, places, "currency");
-  if (!isCurrency(currency.toUpperCase())) check(faults, "currency", currencyProblem);
+  if (!isCurrency(currency.toUpperCase())) check(faults, "currency", currencyProblem, currency);
   return {
     externalOrderId,
     placedAt: placedAt ?? "",
@@ -161,13 +163,15 @@ function readCustomer(
 ): IncomingCustomer {
   const externalId = trimmed(fields, places, "customer_id");
   const isGuest = externalId === "";
-  if (!isGuest) check(faults, "customer_id", customerIdProblem(externalId));
+  if (!isGuest) check(faults, "customer_id", customerIdProblem(externalId), externalId);
   const address = trimmed(fields, places, "customer_email");
   const email = address === "" ? null : address;
-  if (email !== null) check(faults, "customer_email", textProblem(email));
+  if (email !== null) check(faults, "customer_email", textProblem(email), email);
   const name = trimmed(fields, places, "customer_name");
-  if (isGuest && name === "") check(faults, "customer_id", "is missing, and a guest needs a name");
-  check(faults, "customer_name", textProblem(name));
+  if (isGuest && name === "") {
+    check(faults, "customer_id", "is missing, and a guest needs a name", "");
+  }
+  check(faults, "customer_name", textProblem(name), name);
   return isGuest ? guestOf(email, name, externalOrderId) : { externalId, email, name };
 }
 
@@ -178,8 +182,14 @@ function trimmed(fields: readonly string[], places: ColumnPlaces, column: Import
   return (fields[places[column]] ?? "").trim();
 }
 
-function check(faults: Fault[], column: ImportColumn, problem: string | undefined): void {
-  if (problem !== undefined) faults.push({ at: column, detail: problem });
+/** @param value that the problem is about, trimmed */
+function check(
+  faults: Fault[],
+  column: ImportColumn,
+  problem: string | undefined,
+  value: string,
+): void {
+  if (problem !== undefined) faults.push({ at: column, detail: withValue(problem, value) });
 }
 
 const priceField = { column: "unit_price_cents", min: 0, max: orderLimits.unitPriceCents } as const;
@@ -196,7 +206,7 @@ function integer(
   const raw = trimmed(fields, places, column);
   const value = /^\d+$/.test(raw) ? Number(raw) : NaN;
   if (!(value >= min && value <= max)) {
-    check(faults, column, amountProblem(raw, min, max, currency));
+    check(faults, column, amountProblem(raw, min, max, currency), raw);
   }
   return value;
 }

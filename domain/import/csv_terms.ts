@@ -8,6 +8,7 @@
 import type { Adjustment, AdjustmentKind } from "../order/adjustment.ts";
 import type { Fault } from "../errors.ts";
 import { amountProblem, type ColumnPlaces, type TermColumn } from "./csv_rows.ts";
+import { withValue } from "./named_value.ts";
 import { orderLimits, type OrderTerms } from "../order/incoming_order.ts";
 import { readLanguage } from "../order/language.ts";
 import {
@@ -97,7 +98,7 @@ export function readTerms(
     if (one === undefined) return undefined;
     const result = readText(one.text);
     if (typeof result !== "object" || result === null || !("problem" in result)) return result;
-    fault(column, result.problem);
+    fault(column, withValue(result.problem, one.text));
   };
   const amount = (column: TermColumn) =>
     value(column, (text) => {
@@ -184,11 +185,12 @@ function readPayment(
   for (const { of, detail } of payment) fault(paymentColumns[of], detail);
 }
 
+/** Ends the fault of a discount below zero. */
+export const takenOff = ", which is what is taken off";
+
 /** A discount is written as what is taken off: one below zero says what would be right. */
 function withoutSign(text: string, problem: string): string {
-  return /^-\d{1,16}$/.test(text)
-    ? `${text}: write ${text.slice(1)}, which is what is taken off`
-    : problem;
+  return /^-\d{1,16}$/.test(text) ? `${text}: write ${text.slice(1)}${takenOff}` : problem;
 }
 
 /** A value of the file in a sentence. */

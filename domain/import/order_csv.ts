@@ -5,8 +5,16 @@
  */
 
 import { type ColumnPlaces, type CsvRow, type OrderRow, readRow } from "./csv_rows.ts";
-import { noTerms, noteTerms, readTerms, type SaidTerms, type TermFault } from "./csv_terms.ts";
+import {
+  noTerms,
+  noteTerms,
+  readTerms,
+  type SaidTerms,
+  takenOff,
+  type TermFault,
+} from "./csv_terms.ts";
 import type { Fault } from "../errors.ts";
+import { withoutValues } from "./named_value.ts";
 import type { IncomingOrder, OrderHead, OrderTerms } from "../order/incoming_order.ts";
 import type { OrderStatus } from "../order/order.ts";
 import { totalProblem } from "../order/order_total.ts";
@@ -192,7 +200,9 @@ export function rejectConflict(
       refusal.replaceAll(/[()]/g, "")
     })`
     : status !== "PENDING"
-    ? `the order is known with other content and is already ${status}`
+    ? `the order is known with other content and is already ${status}${
+      status === "RESERVED" ? ", which only --replace (replace=true over HTTP) changes" : ""
+    }`
     : leftOut.length > 0
     ? "the order is known with items that are missing or other here, maybe because another row of the order " +
       `was left out (line ${leftOut[0]!.line})`
@@ -248,17 +258,16 @@ function faultsText(faults: readonly Fault[]): string {
 
 /** The reason without what tells its cases apart, to count reasons by. */
 export function kindOfReason(reason: string): string {
-  const kind = reason.replace(/ \([^()]*\)$/, "");
-  return kind.includes(meantMinor) ? kind.split("; ").map(withoutAmount).join("; ") : kind;
+  const kind = withoutValues(reason.replace(/ \([^()]*\)$/, ""));
+  return kind.split("; ").map(withoutAmount).join("; ");
 }
 
-/** Ends a fault of an amount that stands in units: `qty: 12.50: write 1250, minor units`. */
-const meantMinor = ", minor units";
+/** What ends a fault that begins with an amount, such as `qty: 12.50: write 1250, minor units`, and what it is about. */
+const meantAmounts = [[", minor units", "minor units"], [takenOff, "what is taken off"]] as const;
 
 function withoutAmount(fault: string): string {
-  return fault.endsWith(meantMinor)
-    ? `${fault.slice(0, fault.indexOf(": "))}: write minor units`
-    : fault;
+  const meant = meantAmounts.find(([end]) => fault.endsWith(end));
+  return meant === undefined ? fault : `${fault.slice(0, fault.indexOf(": "))}: write ${meant[1]}`;
 }
 
 function rejectedFor({ line, fields }: CsvRow, reason: string): RejectedRow {

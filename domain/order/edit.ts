@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ItemNeed, OrderStatus } from "./order.ts";
+import { type FailureReason, type ItemNeed, type OrderStatus, retriedReason } from "./order.ts";
 
 /** What an order is to be paid. */
 export interface Payable {
@@ -20,6 +20,8 @@ export interface Payable {
 export interface EditFacts {
   /** Of the locked order. */
   status: OrderStatus;
+  /** Null unless it is `FAILED`. */
+  failureReason: FailureReason | null;
   /** Money of it waits for a person's decision. */
   isDisputed: boolean;
   /** A process of the version before may charge it, under a key that nobody else would look for. */
@@ -36,6 +38,7 @@ export interface EditFacts {
 export type EditRefusal =
   | "paid"
   | "failed"
+  | "short"
   | "cancelled"
   | "disputed"
   | "paid_at_source"
@@ -67,7 +70,10 @@ export function decideEdit(facts: EditFacts): EditDecision {
     case "PAID":
       return { kind: "refused", because: "paid" };
     case "FAILED":
-      return { kind: "refused", because: "failed" };
+      return {
+        kind: "refused",
+        because: facts.failureReason === retriedReason ? "short" : "failed",
+      };
     case "CANCELLED":
       return { kind: "refused", because: "cancelled" };
     case "PENDING":
@@ -91,6 +97,9 @@ export function refusalText(because: EditRefusal, orderId: number): string {
         `with POST /orders/${orderId}/refunds, and place what comes on top as an order of its own`;
     case "failed":
       return "it is FAILED already; place it as a new order";
+    case "short":
+      return `it ran short of stock and is FAILED; take it up again as it is with POST /orders/${orderId}/retry, ` +
+        "or place it as a new order";
     case "cancelled":
       return "it is CANCELLED already; place it as a new order";
     case "disputed":

@@ -12,6 +12,8 @@ export interface RetryFacts {
   status: OrderStatus;
   /** Null unless it is `FAILED`. */
   failureReason: FailureReason | null;
+  /** True where it waits for stock. */
+  isBackordered: boolean;
   /** True where it was taken up again before. */
   wasRetried: boolean;
   /** True where money that was paid for it is on its way back or gone. */
@@ -35,12 +37,14 @@ const reasons: Readonly<Record<FailureReason, string>> = {
 
 /** Decides whether an order can be taken up again. */
 export function decideRetry(
-  { status, failureReason, wasRetried, givesMoneyBack }: RetryFacts,
+  { status, failureReason, isBackordered, wasRetried, givesMoneyBack }: RetryFacts,
 ): RetryDecision {
   if (status !== "FAILED") {
-    return wasRetried && status !== "CANCELLED"
-      ? { kind: "already_retried" }
-      : { kind: "refused", because: `it is ${status}, and only what ran short of stock can be` };
+    if (wasRetried && status !== "CANCELLED") return { kind: "already_retried" };
+    const because = isBackordered
+      ? "it waits for stock, and goes on by itself once there is enough"
+      : `it is ${status}, and only what ran short of stock can be`;
+    return { kind: "refused", because };
   }
   if (failureReason !== retriedReason) {
     const because = failureReason === null ? "nobody knows why it failed" : reasons[failureReason];

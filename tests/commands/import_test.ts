@@ -83,8 +83,14 @@ Deno.test("import succeeds where rows were rejected and says why in words", asyn
   assert.equal(code, 0);
   assert.match(out, /^Dry run, nothing was changed: 4 rows, 3 orders in /);
   assert.match(out, /\n {2}rejected +1\n/);
-  assert.match(out, /1 × qty: must be an integer 1…1000000\n/);
-  assert.match(await Deno.readTextFile(rejects), /,5,qty: must be an integer/);
+  assert.match(
+    out,
+    /\n1 row is a reject, for this reason:\n {2}1 × qty: must be an integer 1…1000000\n/,
+  );
+  assert.match(
+    await Deno.readTextFile(rejects),
+    /,5,"qty: must be an integer 1…1000000, not ""0"""/,
+  );
 });
 
 Deno.test("import fails where none of the file's orders was taken, and says so", async () => {

@@ -95,7 +95,10 @@ Deno.test("stock --file adds once, unless it is said again", () =>
     assert.equal((await type(`--file=${path}`)).code, 0);
     const refused = await type(`--file=${path}`);
     assert.equal(refused.code, 1);
-    assert.match(refused.err, /was applied on .* by cli:ann; say "again" to add them once more/);
+    assert.match(
+      refused.err,
+      /was applied on .* by cli:ann; --again \(again=true over HTTP\) adds them once more/,
+    );
     assert.equal((await type(`--file=${path}`, "--again")).code, 0);
     assert.equal(await flow.stock("a"), 52);
   }));

@@ -91,7 +91,7 @@ Deno.test("a file adds units once, unless somebody says again", () =>
     await assert.rejects(apply(flow, text), {
       code: "stock_file_applied",
       message:
-        /^Cannot add the units of stock.csv: a file of the same content was applied on .* by cli:ann; say/,
+        /^Cannot add the units of stock.csv: a file of the same content was applied on .* by cli:ann; --again \(again=true/,
     });
     assert.deepEqual(await unitsOf(flow), { p0: [16, 16], p1: [7, 7] });
     await apply(flow, text, { again: true });
@@ -134,7 +134,10 @@ Deno.test("a file creates products where it may, each with its first step", () =
       "sku,add_qty,name,price_cents,detail\nn1,5,One,100,box 3\nn2,0,Two,200,\nn1,2,One,100,\n";
     const refused = await apply(flow, text);
     assert.equal(refused.report.rows_rejected, 3);
-    assert.match(refused.rejected[0]!.reason, /let the file create products \("n1"\)$/);
+    assert.match(
+      refused.rejected[0]!.reason,
+      /create products with --create \(create=true over HTTP\) \("n1"\)$/,
+    );
     assert.deepEqual(await unitsOf(flow), {});
     const { report } = await apply(flow, text, { create: true, again: true });
     assert.deepEqual([report.products_created, report.rows_changed], [2, 3]);

@@ -395,7 +395,9 @@ export const appliedStockFile = {
   units_corrected: 0,
   rejects: [{
     line: 4,
-    reason: 'sku: there is no such product: correct it, or let the file create products ("MGU")',
+    reason:
+      "sku: there is no such product: correct it, or let the file create products with --create " +
+      '(create=true over HTTP) ("MGU")',
   }],
 } satisfies z.input<typeof stockFileAnswer>;
 
@@ -575,7 +577,7 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   stock_changed: ["Cannot change MUG: it has changed since you looked, and has 48 units now"],
   stock_file_applied: [
     "Cannot add the units of march.csv: a file of the same content was applied on 2026-03-31 08:00:00 UTC by " +
-    'api:warehouse; say "again" to add them once more',
+    "api:warehouse; --again (again=true over HTTP) adds them once more",
   ],
   charge_not_known: ["No order is known that was charged under this key; send it again later"],
   order_not_cancellable: ["Cannot cancel order 42: it is PAID already"],

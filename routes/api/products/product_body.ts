@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { maxUnits, type StockChange } from "../../../domain/catalog/stock.ts";
 import { idProblem, textProblem } from "../../../domain/import/csv_rows.ts";
+import { withValue } from "../../../domain/import/named_value.ts";
 import { orderLimits } from "../../../domain/order/incoming_order.ts";
 
 /** The error of a field of another type: of one that is not there, that it is missing. */
@@ -23,8 +24,13 @@ function text(problemOf: (value: string) => string | undefined, maxLength: numbe
 }
 
 function integer(min: number, max: number, what: string) {
-  const message = `must be an integer ${min}…${max}: ${what}`;
-  return z.int({ error: typeError(message) }).min(min, message).max(max, message);
+  const expected = `must be an integer ${min}…${max}: ${what}`;
+  const error = ({ input }: { input?: unknown }) => {
+    if (input === undefined) return "is missing";
+    if (typeof input === "string") return withValue(expected, input.trim());
+    return typeof input === "number" ? `${expected}, not ${input}` : expected;
+  };
+  return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
 const objectError = {

@@ -131,13 +131,19 @@ Deno.test("decideOrder() rejects an order whose total the file gets wrong, with 
 Deno.test("decideOrder() names what is wrong with each column, and what would be right", () => {
   const cases: [terms: Terms, reason: string | RegExp][] = [
     [{ shipping_cents: "4.90" }, "shipping_cents: 4.90: write 490, minor units"],
-    [{ tax_cents: "-1" }, "tax_cents: must be an integer 0…2147483647000000"],
-    [{ tip_cents: "2147483647000001" }, "tip_cents: must be an integer 0…2147483647000000"],
+    [{ tax_cents: "-1" }, 'tax_cents: must be an integer 0…2147483647000000, not "-1"'],
+    [
+      { tip_cents: "2147483647000001" },
+      'tip_cents: must be an integer 0…2147483647000000, not "2147483647000001"',
+    ],
     [{ discount_cents: "-540" }, "discount_cents: -540: write 540, which is what is taken off"],
-    [{ tax_included: "maybe" }, "tax_included: must be true or false"],
-    [{ tax_included: "constructor" }, "tax_included: must be true or false"],
+    [{ tax_included: "maybe" }, 'tax_included: must be true or false, not "maybe"'],
+    [{ tax_included: "constructor" }, 'tax_included: must be true or false, not "constructor"'],
     [{ order_total_cents: "23,50" }, "order_total_cents: 23,50: write 2350, minor units"],
-    [{ payment_status: "authorised" }, "payment_status: must be due, paid or none"],
+    [
+      { payment_status: "authorised" },
+      'payment_status: must be due, paid or none, not "authorised"',
+    ],
     [{ payment_provider: "é", payment_status: "paid" }, /^payment_provider: must be at most 32/],
     [
       { payment_provider: "stripe", payment_status: "paid" },
@@ -147,7 +153,10 @@ Deno.test("decideOrder() names what is wrong with each column, and what would be
       { payment_reference: "ch_1" },
       "payment_reference: is of a payment, and the payment status is due: write paid, or leave this out",
     ],
-    [{ language: "de_DE" }, "language: must be a language tag of BCP 47 with dashes: write de-DE"],
+    [
+      { language: "de_DE" },
+      'language: must be a language tag of BCP 47 with dashes: write de-DE, not "de_DE"',
+    ],
     [
       { fee_cents: "x", language: "?" },
       /^fee_cents: must be an integer .*; language: must be a language tag/,
@@ -171,7 +180,10 @@ Deno.test("decideOrder() keeps what a row says of the order when the row itself 
   assert.equal(reading.order.adjustments?.[0]?.amountCents, 490);
   assert.deepEqual(reasons([row(2), row(3, { shipping_cents: "x" }, bad)], true), [
     [2, "another row of the order is bad (line 3)"],
-    [3, "qty: must be an integer 1…1000000; shipping_cents: must be an integer 0…2147483647000000"],
+    [
+      3,
+      'qty: must be an integer 1…1000000, not "none"; shipping_cents: must be an integer 0…2147483647000000, not "x"',
+    ],
   ]);
   const total = { order_total_cents: "2400" };
   assert.match(

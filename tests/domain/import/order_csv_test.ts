@@ -157,7 +157,7 @@ Deno.test("readRow() tells what to write for an amount in units of its currency"
   assert.equal(reason("JPY", "2500.00"), "2500.00: write 2500, minor units");
   assert.equal(reason("KWD", "2.51"), "2.51: write 2510, minor units");
   for (const text of ["-12.50", "1,250", "12.505", "99999999.00"]) {
-    assert.equal(reason("EUR", text), "must be an integer 0…2147483647", text);
+    assert.equal(reason("EUR", text), `must be an integer 0…2147483647, not "${text}"`);
   }
 });
 
@@ -170,7 +170,7 @@ Deno.test("decideOrder() refuses a time that is further ahead than it is told", 
     assert.equal(reading.kind, "rejected", time);
     assert.equal(
       reading.rejected[0]!.reason,
-      "order_placed_at: must not be more than a day ahead",
+      `order_placed_at: must not be more than a day ahead, but is "${time}"`,
     );
   }
 });
@@ -196,7 +196,7 @@ Deno.test("decideOrder() rejects the whole order for one bad row and says which"
   assert.equal(reading.kind, "rejected");
   assert.deepEqual(reading.rejected.map(({ line, reason }) => [line, reason]), [
     [2, "another row of the order is bad (line 3)"],
-    [3, "customer_name: is missing; qty: must be an integer 1…1000000"],
+    [3, 'customer_name: is missing; qty: must be an integer 1…1000000, not "-1"'],
     [7, "another row of the order is bad (line 3)"],
   ]);
   assert.deepEqual(reading.rejected[0]!.fields, fieldsOf());
@@ -280,6 +280,23 @@ Deno.test("kindOfReason() counts amounts in units together", () => {
     kindOfReason("unit_price_cents: 12.50: write 1250, minor units; qty: is missing"),
     "unit_price_cents: write minor units; qty: is missing",
   );
+  assert.equal(
+    kindOfReason("discount_cents: -540: write 540, which is what is taken off"),
+    "discount_cents: write what is taken off",
+  );
+});
+
+Deno.test("kindOfReason() counts values of all kinds together, whatever they hold", () => {
+  fc.assert(fc.property(fc.string({ unit: "binary", minLength: 1, maxLength: 60 }), (value) => {
+    for (const text of [value, `"${value}`, `${value}; qty: "\\`]) {
+      const faults = readRow(fieldsOf({ currency: `€${text}`, qty: `+${text}` }), places);
+      assert.ok(Array.isArray(faults));
+      assert.equal(
+        kindOfReason(faults.map(({ at, detail }) => `${at}: ${detail}`).join("; ")),
+        "currency: must be a currency of ISO 4217 such as EUR; qty: must be an integer 1…1000000",
+      );
+    }
+  }));
 });
 
 Deno.test("kindOfReason() leaves out what tells cases apart", () => {

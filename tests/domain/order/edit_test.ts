@@ -7,12 +7,18 @@ import {
   refusalText,
   unitDifferences,
 } from "../../../domain/order/edit.ts";
-import { type ItemNeed, type OrderStatus, orderTransitions } from "../../../domain/order/order.ts";
+import {
+  type FailureReason,
+  type ItemNeed,
+  type OrderStatus,
+  orderTransitions,
+} from "../../../domain/order/order.ts";
 
 const ten = { totalCents: 1_000, currency: "EUR", paidBy: null };
 
 const facts = (changes: Partial<EditFacts>): EditFacts => ({
   status: "RESERVED",
+  failureReason: null,
   isDisputed: false,
   isOlders: false,
   before: ten,
@@ -38,6 +44,9 @@ Deno.test("decideEdit() changes what is not settled, and nothing else", () => {
     assert.equal(kindOf({ status }), kinds[status], status);
     assert.equal(kindOf({ status, differs: false }), "unchanged", status);
   }
+  const failed = (failureReason: FailureReason) => kindOf({ status: "FAILED", failureReason });
+  assert.equal(failed("insufficient_stock"), "short");
+  assert.equal(failed("payment_declined"), "failed");
 });
 
 Deno.test("decideEdit() keeps a charge only where exactly the same is to be paid", () => {
@@ -67,6 +76,7 @@ Deno.test("decideEdit() leaves alone what was paid at the source, or is in dispu
 
 Deno.test("refusalText() tells the way out", () => {
   assert.match(refusalText("paid", 42), /POST \/orders\/42\/refunds.* an order of its own$/);
+  assert.match(refusalText("short", 42), /POST \/orders\/42\/retry, or place it as a new order$/);
   for (const because of ["failed", "cancelled", "paid_at_source", "charged", "older"] as const) {
     assert.match(refusalText(because, 42), /new order/, because);
   }

@@ -5,6 +5,7 @@ import { orderStates } from "./life.ts";
 const short: RetryFacts = {
   status: "FAILED",
   failureReason: "insufficient_stock",
+  isBackordered: false,
   wasRetried: false,
   givesMoneyBack: false,
 };
@@ -23,6 +24,16 @@ Deno.test("decideRetry() says why anything else is refused", () => {
     const decision = decideRetry({ ...short, failureReason, wasRetried: true });
     assert.ok(decision.kind === "refused" && decision.because.includes("payment"));
   }
+  const waiting = {
+    ...short,
+    status: "PENDING",
+    failureReason: null,
+    isBackordered: true,
+  } as const;
+  assert.deepEqual(decideRetry(waiting), {
+    kind: "refused",
+    because: "it waits for stock, and goes on by itself once there is enough",
+  });
   const gone = decideRetry({ ...short, givesMoneyBack: true });
   assert.ok(gone.kind === "refused" && gone.because.includes("money"));
 });

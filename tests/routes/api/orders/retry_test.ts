@@ -123,6 +123,9 @@ Deno.test("an order that waits for stock says so, and GET /streams counts it", (
     assert.deepEqual((await ask(api, "GET", "/streams")).body.backordered, [
       { currency: "EUR", orders: 1, amount_cents: 300 },
     ]);
+    const retry = await ask(api, "POST", `/orders/${id}/retry`);
+    assertProblem(retry, 409, "order-not-retryable");
+    assert.match(retry.body.detail, /: it waits for stock, and goes on by itself/);
     assert.equal((await ask(api, "POST", `/orders/${id}/cancel`)).status, 200);
     const cancelled = (await ask(api, "GET", `/orders/${id}`)).body;
     assert.deepEqual([cancelled.backordered, cancelled.shortages], [false, []]);

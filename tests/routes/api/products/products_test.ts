@@ -73,9 +73,15 @@ Deno.test("POST /products names every fault, with what would be right", async ()
     { pointer: "#/name", detail: "must be at most 255 characters long" },
     {
       pointer: "#/price_cents",
-      detail: "must be an integer 0…2147483647: minor units of the currency",
+      detail: "must be an integer 0…2147483647: minor units of the currency, not 12.5",
     },
     { pointer: "#/stok_qty", detail: "is not known" },
+  ]);
+  const other = { sku: "MUG", name: "Mug", price_cents: "€12.50", stock_qty: -1 };
+  const { errors } = (await ask(api, "POST", "/products", other)).body;
+  assert.deepEqual(errors.map(({ detail }: { detail: string }) => detail), [
+    'must be an integer 0…2147483647: minor units of the currency, not "€12.50"',
+    "must be an integer 0…1000000000000: whole units, not -1",
   ]);
 });
 
@@ -218,7 +224,8 @@ Deno.test("POST /products/stock applies a file, once where it adds", async () =>
       {
         line: 4,
         reason:
-          'sku: there is no such product: correct it, or let the file create products ("nothing")',
+          "sku: there is no such product: correct it, or let the file create products with --create " +
+          '(create=true over HTTP) ("nothing")',
       },
     ],
   });
