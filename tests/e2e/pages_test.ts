@@ -120,6 +120,8 @@ stage.test("the keyboard reaches everything, beginning with the content", async 
   await page.keyboard.press("Enter");
   assert.equal(await page.evaluate("document.activeElement.id"), "main");
   await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate("document.activeElement.textContent"), "Ran short");
+  await page.keyboard.press("Tab");
   assert.equal(await page.evaluate("document.activeElement.textContent"), "Download CSV");
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate("document.activeElement.id"), "q");
