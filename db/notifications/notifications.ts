@@ -92,7 +92,7 @@ const payloadOf = (event: string, amountCents: string) => `
         then json_object(${factsOf(event, amountCents)}, 'shortages', json_extract(coalesce((
           select json_arrayagg(
             json_object('sku', products.sku, 'missing_qty', order_shortages.missing_qty))
-          from order_shortages
+          from order_shortages force index (order_shortages_once)
           straight_join products on products.id = order_shortages.product_id
           where order_shortages.order_id = orders.id), '[]'), '$'))
         else json_object(${factsOf(event, amountCents)})
