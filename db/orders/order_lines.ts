@@ -37,7 +37,7 @@ export async function readOrderAdjustments(
   const rows = await db.execute(
     `
     select ${adjustmentColumns}
-    from order_adjustments
+    from order_adjustments force index (order_adjustments_order)
     where order_id = ?
     order by id
     limit ${limit}`,

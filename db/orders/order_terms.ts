@@ -18,7 +18,7 @@ export async function readOrderTerms(
   const adjustments = await db.query(
     `
     select order_id, kind, amount_cents, included
-    from order_adjustments
+    from order_adjustments force index (order_adjustments_order)
     where order_id in (?) and kind <> 'payment_difference'`,
     [[...orderIds]],
   );

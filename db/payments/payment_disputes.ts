@@ -217,7 +217,7 @@ export async function readAcceptedDifferences(
   const rows = await db.query(
     `
     select order_id, sum(amount_cents) as cents
-    from order_adjustments
+    from order_adjustments force index (order_adjustments_order)
     where order_id in (?) and kind = 'payment_difference'
     group by order_id`,
     [[...orderIds]],
