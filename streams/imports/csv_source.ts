@@ -41,24 +41,40 @@ export async function* readText(
   onBytes: (bytes: number) => void,
 ): AsyncGenerator<TextPiece> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
-  for await (const chunk of gathered(unzipped(counted(source, onBytes), line))) {
-    for (let at = 0; at < chunk.length; at += maxPieceBytes) {
-      const bytes = chunk.subarray(at, at + maxPieceBytes);
-      let text: string;
-      try {
-        text = decoder.decode(bytes, { stream: true });
-      } catch {
-        const badLine = line() + lineOfBadByte(bytes);
-        const isUtf16 = badLine === 1 && (bytes[0] === 0xff || bytes[0] === 0xfe);
-        throw notCsv(badLine, `is not UTF-8${isUtf16 ? "; it looks like UTF-16" : ""}`);
-      }
-      yield { bytes, text };
+  for await (const bytes of readBytes(source, line, onBytes)) {
+    let text: string;
+    try {
+      text = decoder.decode(bytes, { stream: true });
+    } catch {
+      const badLine = line() + lineOfBadByte(bytes);
+      const isUtf16 = badLine === 1 && (bytes[0] === 0xff || bytes[0] === 0xfe);
+      throw notCsv(badLine, `is not UTF-8${isUtf16 ? "; it looks like UTF-16" : ""}`);
     }
+    yield { bytes, text };
   }
   try {
     decoder.decode();
   } catch {
     throw notCsv(line(), "is not UTF-8: the file ends within a character");
+  }
+}
+
+/**
+ * Reads the bytes of a file, unpacked where it is gzip, in pieces that may be kept.
+ *
+ * @param source see {@linkcode readText}, as `line` and `onBytes`
+ * @throws {WorkflowError} `invalid`, with the line, for gzip that is damaged or cut off
+ * @throws what the source throws
+ */
+export async function* readBytes(
+  source: ReadableStream<Uint8Array>,
+  line: () => number,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of gathered(unzipped(counted(source, onBytes), line))) {
+    for (let at = 0; at < chunk.length; at += maxPieceBytes) {
+      yield chunk.subarray(at, at + maxPieceBytes);
+    }
   }
 }
 
