@@ -95,12 +95,7 @@ function recordReader(form: RecordForm) {
     if (isOpen && !isLast && rest.length <= maxRecordCharacters) return false;
     const lineEnd = rest.indexOf(lineFeed);
     const text = rest.toString("utf8", 0, lineEnd < 0 ? rest.length : lineEnd);
-    records.push({
-      line,
-      fields: fieldsOfBadLine(text, form.delimiter, form.width()),
-      text,
-      problem: problems[error.code] ?? problems.CSV_INVALID_CLOSING_QUOTE!,
-    });
+    records.push(recordOfBadLine(text, line, error.code, form));
     line++;
     rest = rest.subarray(lineEnd < 0 ? rest.length : lineEnd + 1);
     return rest.length > 0;
@@ -119,6 +114,21 @@ function recordReader(form: RecordForm) {
       return records;
     },
   };
+}
+
+/** Fields between tabs are mostly not quoted at all: where none begins with a quote, quotes are text. */
+function recordOfBadLine(
+  text: string,
+  line: number,
+  code: string,
+  { delimiter, width }: RecordForm,
+): SourceRecord {
+  const plain = text.split(delimiter);
+  if (delimiter === "\t" && (plain.length === width() || width() === 0)) {
+    if (!plain.some((field) => field.startsWith('"'))) return { line, fields: plain };
+  }
+  const problem = problems[code] ?? problems.CSV_INVALID_CLOSING_QUOTE!;
+  return { line, fields: fieldsOfBadLine(text, delimiter, width()), text, problem };
 }
 
 const problems: Readonly<Record<string, string>> = {

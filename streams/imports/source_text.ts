@@ -80,7 +80,9 @@ function encodingAmong(possible: readonly PossibleEncoding[], sample: Uint8Array
   const { encoding } = first;
   const meant = possible.map(({ encoding, writtenBy }) => ({
     value: encoding,
-    meaning: `${visibleText(cutText(decoderOf(encoding)!(sample), 80))} (${writtenBy})`,
+    meaning: `${
+      visibleText(cutText(decoderOf(encoding)!(sample).replaceAll("\t", " "), 80))
+    } (${writtenBy})`,
   }));
   if (meant.length === 1) {
     return { encoding, isDamaged: false, note: `encoding: ${encoding}, the only one that fits` };

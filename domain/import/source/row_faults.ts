@@ -41,10 +41,11 @@ export function rowsOf(record: ReadRecord, rules: RowRules): SourceRow[] {
   const width = header.length;
   const { line, text, problem } = record;
   if (problem !== undefined) {
+    const wrong = text === undefined ? undefined : aroundQuote(text, delimiter);
     return [{
       line,
       fields: record.fields,
-      fault: `${problem}${shown(text, record.fields, delimiter)}`,
+      fault: `${problem}${shown(wrong, record.fields, delimiter)}`,
     }];
   }
   const fields = withoutExtra(record.fields, width);
@@ -99,6 +100,20 @@ function faultOf(
   if (fields.length === width && fields.every((field, place) => field.trim() === header[place])) {
     return "repeats the header; remove it";
   }
+}
+
+/** What stands around the first quotation mark that neither begins nor ends a field. */
+function aroundQuote(text: string, delimiter: string): string {
+  let place = text.indexOf('"');
+  for (let at = place; at >= 0; at = text.indexOf('"', at + 1)) {
+    const isEdge = at === 0 || text[at - 1] === delimiter || at === text.length - 1 ||
+      text[at + 1] === delimiter;
+    if (isEdge) continue;
+    place = at;
+    break;
+  }
+  const from = Math.max(0, place - shownCharacters / 2);
+  return `${from > 0 ? "…" : ""}${text.slice(from)}`;
 }
 
 /** The row's text in brackets, which tell cases of a reason apart; it has none itself. */
