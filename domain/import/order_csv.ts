@@ -218,17 +218,16 @@ export function rejectConflict(
  */
 export function rejectUnknownSkus(
   rows: readonly CsvRow[],
-  places: ColumnPlaces,
+  { skuOf, skuColumn }: { skuOf: (row: CsvRow) => string; skuColumn: string },
   skus: readonly string[],
 ): RejectedRow[] {
   const unknown = new Set(skus);
-  const skuOf = ({ fields }: CsvRow) => (fields[places.product_sku] ?? "").trim();
   const first = rows.find((row) => unknown.has(skuOf(row)))!;
   return rows.map((row) =>
     rejectedFor(
       row,
       unknown.has(skuOf(row))
-        ? "product_sku: there is no such product and orders may not create one: add it first, or correct the SKU " +
+        ? `${skuColumn}: there is no such product and orders may not create one: add it first, or correct the SKU ` +
           `(${JSON.stringify(skuOf(row))})`
         : `another row of the order names a product that there is not (line ${first.line})`,
     )

@@ -9,6 +9,7 @@ import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
 import { type ColumnPlaces, type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
 import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
 import { readText } from "./csv_source.ts";
+import { nativeForm, type OrderForm } from "./order_form.ts";
 import { checkRows } from "./row_check.ts";
 import { idIn, orderIdOf, readFields, type RowForm } from "./row_form.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
@@ -18,7 +19,8 @@ import { takeTurns } from "../timing/take_turns.ts";
 /** See {@linkcode openImportFile}. */
 export interface ImportFile {
   header: readonly string[];
-  places: ColumnPlaces;
+  /** How its rows become orders. */
+  form: OrderForm;
   /** Rows, the header and those that are blank not counted. */
   rows: number;
   /** Gives all rows back once, those of an order together; throws the signal's reason when it aborts. */
@@ -83,7 +85,7 @@ export async function openImportFile(
     });
     return {
       header,
-      places: form.places,
+      form: nativeForm(form.places),
       rows,
       groups: (signal) => orderGroups(spool, form, scattered, { limits: limits?.store, signal }),
       close: () => spool.close(),

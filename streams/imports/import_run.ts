@@ -25,6 +25,8 @@ export interface ImportRun {
   rejects: RejectsFile | undefined;
   progress: ImportProgress;
   counts: ImportCounts;
+  /** Orders that their source says are over and done with: they are in none of the counts. */
+  ordersSkipped: number;
   reasons: ReasonCounts;
   catalogs: CatalogKeeper;
   /** The money of a dry run. */
@@ -62,6 +64,7 @@ export async function beginRun(
       ordersConflict: 0,
       published: 0,
     },
+    ordersSkipped: 0,
     reasons: countReasons(),
     catalogs: catalogKeeper(deps.db, options.limits?.catalogEntries),
     losses: options.dryRun ? 0 : await countLosses(deps.db),
