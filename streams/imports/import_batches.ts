@@ -19,8 +19,8 @@ export interface ImportBatch {
   rejected: RejectedRow[];
   /** Orders none of whose rows was taken. */
   ordersRejected: number;
-  /** Orders that their source says are over and done with: none of their rows is taken, and none rejected. */
-  ordersSkipped: number;
+  /** Why orders are skipped that their source says are over: none of their rows is taken, and none rejected. */
+  skipped: string[];
   /** Rows of the file that this batch accounts for. */
   rows: number;
 }
@@ -65,7 +65,7 @@ export async function* importBatches(
   };
   const take = (rows: CsvRow[], reading: FormReading, orders: 0 | 1) => {
     if (reading.kind === "skipped") {
-      batch.ordersSkipped++;
+      batch.skipped.push(reading.why);
       return;
     }
     if (reading.kind === "rejected") return reject(reading.rejected, orders);
@@ -102,7 +102,7 @@ export async function* importBatches(
 }
 
 function emptyBatch(): ImportBatch {
-  return { orders: [], rejected: [], ordersRejected: 0, ordersSkipped: 0, rows: 0 };
+  return { orders: [], rejected: [], ordersRejected: 0, skipped: [], rows: 0 };
 }
 
 function rowsWithout(rows: CsvRow[], rejected: readonly RejectedRow[]): CsvRow[] {
