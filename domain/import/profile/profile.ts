@@ -53,16 +53,34 @@ export interface ProfileAdjustment {
   labelColumn?: string;
 }
 
-/** What becomes of an order, by the words in its columns; case makes no difference. */
+/** What can become of an order. */
+export type StatusOutcome = "charge" | "paid" | "skip";
+
+/**
+ * What becomes of an order, by the words in its columns; case makes no difference. Where its columns say different
+ * things, skipped comes before paid, and paid before charged.
+ */
 export interface ProfileStatus {
-  /** Names in the file's header; the word `""` stands for an order that says nothing in any of them. */
+  /** Names in the file's header. */
   columns: readonly string[];
+  /** Words of orders that are charged here. */
   charge?: readonly string[];
+  /** Words of orders that were paid at their source: recorded, never charged. */
   paid?: readonly string[];
+  /** Words of orders that cost nothing. */
+  free?: readonly string[];
+  /** Words of orders that are over and done with: left alone. */
   skip?: readonly string[];
+  /** Columns such as the time of a payment: an order that says anything in one was paid. */
+  paidFilled?: readonly string[];
   /** Columns such as the time of a cancellation: an order that says anything in one is skipped. */
   skipFilled?: readonly string[];
+  /** Of orders that say nothing in any of these columns; where it is absent, such orders refuse the file. */
+  otherwise?: StatusOutcome;
 }
+
+/** One column of theirs, or several whose texts are put together with a blank between them. */
+export type SourceColumn = string | readonly string[];
 
 /** See `docs/import-profile.schema.json`, which is made from the same rules. */
 export interface ImportProfile {
@@ -74,7 +92,7 @@ export interface ImportProfile {
   /** Names in the header that make a file one of this kind: all of them, in any case. */
   recognisedBy?: readonly string[];
   /** For each of ours the names of theirs: the first that is not empty counts. */
-  columns: { readonly [Column in ProfileColumn]?: readonly string[] };
+  columns: { readonly [Column in ProfileColumn]?: readonly SourceColumn[] };
   /** What all orders have alike, such as the currency; it counts where the columns say nothing. */
   constants?: { readonly [Column in ProfileColumn]?: string };
   /**
@@ -88,8 +106,8 @@ export interface ImportProfile {
     /** `units` of the currency (12.50) or its `minor` units (1250). */
     in?: "units" | "minor";
     decimal?: "." | ",";
-    /** What `price` is of; of a unit by default. */
-    pricePer?: "unit" | "line";
+    /** What `price` is of; of a unit by default. `by_total`: whichever comes to the order's own total. */
+    pricePer?: "unit" | "line" | "by_total";
     /** Minor units that the file's own total may differ by; none by default. */
     tolerance?: number;
   };
