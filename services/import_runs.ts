@@ -9,7 +9,7 @@ import { sharedPlaces } from "../domain/operation/shared_places.ts";
 import type { OnlyOf } from "../domain/order/bringer.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { ImportProfile } from "../domain/import/profile/profile.ts";
-import { type RejectsForm, rejectsCsv } from "../domain/import/rejects_csv.ts";
+import { rejectsCsv, type RejectsForm } from "../domain/import/rejects_csv.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import {
   addRejects,

@@ -8,6 +8,7 @@ import type { Adjustment } from "../order/adjustment.ts";
 import type { IncomingItem, IncomingOrder } from "../order/incoming_order.ts";
 import { orderTotalOf } from "../order/incoming_order.ts";
 import type { ImportMoney } from "./import_money.ts";
+import type { ImportProfile } from "./profile/profile.ts";
 import type { RejectReason } from "./reject_reasons.ts";
 import type { OpenQuestion, SourceForm } from "./source_row.ts";
 
@@ -83,7 +84,7 @@ export interface ImportPreview {
     notes: string[];
   };
   /** The profile by which the columns are read, complete, as it may be saved; null for a file in the own form. */
-  profile: { name: string; why: string | null; settings: Record<string, unknown> } | null;
+  profile: { name: string; why: string | null; settings: ImportProfile } | null;
   /** What only the owner of the file can know; while there is one, nothing below is told and nothing is imported. */
   questions: OpenQuestion[];
   columns: {
@@ -109,7 +110,11 @@ export interface ImportPreview {
   /** Known customers whose own address an order of the file would change. */
   addresses: { customers: number; examples: PreviewAddress[] };
   /** Rows that say the same as another row of their order. */
-  repeated: { rows: number; orders: number; examples: { external_order_id: string; lines: number[] }[] };
+  repeated: {
+    rows: number;
+    orders: number;
+    examples: { external_order_id: string; lines: number[] }[];
+  };
   /** Products of which the orders that would be booked want more than there is. */
   shortages: {
     products: number;

@@ -156,8 +156,7 @@ async function readWhole(
       throw error instanceof WorkflowError ? new NotOwnForm(error, pieces) : error;
     }
   };
-  const tell = () =>
-    options.onProgress({ bytes: bytesRead, unpackedBytes, rows: checked.rows() });
+  const tell = () => options.onProgress({ bytes: bytesRead, unpackedBytes, rows: checked.rows() });
   let isHeaderChecked = false;
   const take = (bytes: Uint8Array) => {
     scanner.push(decoder.decode(bytes));

@@ -112,3 +112,15 @@ export interface ImportProgress {
   rowsDone: number;
   ordersDone: number;
 }
+
+/** Nothing was done yet. */
+export function noProgress(): ImportProgress {
+  return {
+    phase: "reading",
+    bytesRead: 0,
+    unpackedBytes: 0,
+    rowsRead: 0,
+    rowsDone: 0,
+    ordersDone: 0,
+  };
+}

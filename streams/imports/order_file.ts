@@ -12,7 +12,7 @@ import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import type { OpenQuestion } from "../../domain/import/source_row.ts";
 import { type ImportFile, type ImportFileLimits, openImportFile } from "./import_file.ts";
-import type { ImportOptions } from "./import_options.ts";
+import type { ImportOptions, ImportProgress } from "./import_options.ts";
 import type { OtherFile } from "./other_file.ts";
 
 /** A file of orders. */
@@ -102,7 +102,8 @@ export function requirePlan(
   }
   if (options.plan !== undefined) {
     if (options.plan.toLowerCase() === plan) return;
-    const detail = "is not the plan of this file as it is read now: the file or its profile was changed, " +
+    const detail =
+      "is not the plan of this file as it is read now: the file or its profile was changed, " +
       `preview it again (${plan} is its plan)`;
     return refuse(`the plan ${detail}`, [{ at: "plan", detail }]);
   }
@@ -124,8 +125,35 @@ function questionFault({ setting, question, candidates }: OpenQuestion): Fault {
   return { at: setting, detail: may === "" ? question : `${question}: ${may}` };
 }
 
-/** What a file is refused for, with its name; anything else as it is. */
-export function namedFault(error: unknown, name: string): unknown {
-  if (!(error instanceof WorkflowError)) return error;
-  return new WorkflowError(error.code, `Cannot import ${name}: ${error.message}`, error.faults);
+/**
+ * Opens the file of an import, which tells how far it is.
+ *
+ * @throws {WorkflowError} `invalid`, with the file's name and all that is wrong
+ * @throws the reason of the signal, when it aborts
+ */
+export async function openNamedFile(
+  source: ReadableStream<Uint8Array>,
+  progress: ImportProgress,
+  options: Pick<ImportOptions, "name" | "profile" | "limits" | "signal" | "onProgress">,
+  { wantsPlan }: { wantsPlan: boolean },
+): Promise<OrderFile> {
+  const { name, limits, signal, profile, onProgress } = options;
+  try {
+    return await openOrderFile(source, {
+      profile,
+      wantsPlan,
+      signal,
+      limits: limits?.file,
+      onProgress({ bytes, unpackedBytes, rows }) {
+        progress.bytesRead = bytes;
+        progress.unpackedBytes = unpackedBytes;
+        progress.rowsRead = rows;
+        onProgress?.(progress);
+        signal?.throwIfAborted();
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowError)) throw error;
+    throw new WorkflowError(error.code, `Cannot import ${name}: ${error.message}`, error.faults);
+  }
 }

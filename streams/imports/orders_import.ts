@@ -10,9 +10,14 @@
 import { createImport, type ImportCounts } from "../../db/imports/imports.ts";
 import type { ImportMoney } from "../../domain/import/import_money.ts";
 import { inSpan, tracing } from "../telemetry/tracing.ts";
-import type { ImportDeps, ImportedForm, ImportOptions, ImportProgress } from "./import_options.ts";
+import {
+  type ImportDeps,
+  type ImportedForm,
+  type ImportOptions,
+  noProgress,
+} from "./import_options.ts";
 import { beginRun } from "./import_run.ts";
-import { namedFault, type OrderFile, openOrderFile, requirePlan } from "./order_file.ts";
+import { openNamedFile, requirePlan } from "./order_file.ts";
 import { orderTotals } from "./order_totals.ts";
 import { openRejectsFile } from "./rejects_file.ts";
 import { writeBatches } from "./write_batches.ts";
@@ -78,7 +83,9 @@ async function runImport(
 ): Promise<ImportReport> {
   const startedAt = performance.now();
   const progress = noProgress();
-  const file = await openFile(source, progress, options);
+  const file = await openNamedFile(source, progress, options, {
+    wantsPlan: options.plan !== undefined,
+  });
   const totals = options.dryRun ? orderTotals() : undefined;
   try {
     requirePlan(file, options);
@@ -95,7 +102,13 @@ async function runImport(
         plan: file.plan ?? null,
       });
       rejects ??= await options.openRejects?.(form);
-      const run = await beginRun(deps, options, { id, rejects, totals, watch: undefined, progress });
+      const run = await beginRun(deps, options, {
+        id,
+        rejects,
+        totals,
+        watch: undefined,
+        progress,
+      });
       await writeBatches(run, file);
       const seconds = Math.round(performance.now() - startedAt) / 1000;
       const skipped = other === undefined ? {} : { orders_skipped: run.ordersSkipped };
@@ -118,44 +131,6 @@ async function begin(
 ): Promise<number | undefined> {
   if (options.begin !== undefined) return await options.begin(form);
   return options.dryRun ? undefined : await createImport(db, options.name, { ...form });
-}
-
-/** Nothing was done yet. */
-export function noProgress(): ImportProgress {
-  return {
-    phase: "reading",
-    bytesRead: 0,
-    unpackedBytes: 0,
-    rowsRead: 0,
-    rowsDone: 0,
-    ordersDone: 0,
-  };
-}
-
-/** Reads the whole file and checks all that makes it a file of orders. */
-async function openFile(
-  source: ReadableStream<Uint8Array>,
-  progress: ImportProgress,
-  options: ImportOptions,
-): Promise<OrderFile> {
-  const { name, limits, signal, profile, plan, onProgress } = options;
-  try {
-    return await openOrderFile(source, {
-      profile,
-      wantsPlan: plan !== undefined,
-      signal,
-      limits: limits?.file,
-      onProgress({ bytes, unpackedBytes, rows }) {
-        progress.bytesRead = bytes;
-        progress.unpackedBytes = unpackedBytes;
-        progress.rowsRead = rows;
-        onProgress?.(progress);
-        signal?.throwIfAborted();
-      },
-    });
-  } catch (error) {
-    throw namedFault(error, name);
-  }
 }
 
 function reportOf(counts: ImportCounts, seconds: number): ImportReport {

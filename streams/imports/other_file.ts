@@ -68,7 +68,8 @@ function isOwnForm({ name, money, time, fillDown, status }: ImportProfile): bool
 }
 
 function unknownForm({ header }: SourceTable, reason: WorkflowError | undefined): WorkflowError {
-  const remedy = "describe its columns in a profile (--profile=FILE.json, over HTTP the field profile), or give it " +
+  const remedy =
+    "describe its columns in a profile (--profile=FILE.json, over HTTP the field profile), or give it " +
     "the importer's own columns";
   const what = reason?.message ?? `no known form has the columns ${header.slice(0, 10).join(", ")}`;
   return new WorkflowError("invalid", `${what}; ${remedy}`, reason?.faults ?? []);

@@ -20,10 +20,12 @@ import {
   type PreviewOrder,
   previewOrder,
   type PreviewPayments,
+  type PreviewTotals,
 } from "../../domain/import/import_preview.ts";
 import type { RejectedRow } from "../../domain/import/order_csv.ts";
 import { compareText, describedBy } from "../../domain/order/descriptions.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
+import { cutText } from "../../domain/text/cut_text.ts";
 import type { TakenOrder } from "../intake/take_orders.ts";
 import type { ImportBatch } from "./import_batches.ts";
 import { textTable } from "./text_table.ts";
@@ -43,6 +45,7 @@ export type WatchedOrders = Pick<
   | "largest_orders"
   | "payments"
   | "skipped"
+  | "totals"
   | "changed"
   | "conflicts"
   | "addresses"
@@ -61,6 +64,8 @@ export interface PreviewWatch {
     facts: BatchFacts,
     rejected: readonly RejectedRow[],
   ): void;
+  /** Different values of each column, from the first rows; by the places of the columns. */
+  values(): string[][];
   /** All of it, once all batches were noted. */
   result(): Promise<WatchedOrders>;
 }
@@ -74,7 +79,9 @@ export function previewWatch(
   options: { initialStock: number },
 ): PreviewWatch {
   const samples = watchSamples();
+  const values = watchValues();
   const payments = watchPayments();
+  const totals = watchTotals();
   const changes = watchChanges(db);
   const addresses = watchAddresses();
   const repeated = watchRepeated();
@@ -97,6 +104,8 @@ export function previewWatch(
           skipped.set(why, (skipped.get(why) ?? 0) + 1);
         }
       }
+      totals.note(batch);
+      values.note(batch, rejected);
       for (const [index, { order, rows }] of batch.orders.entries()) {
         const result = taken[index]!;
         samples.note(order, rows[0]!.line, result);
@@ -108,10 +117,12 @@ export function previewWatch(
       }
       changes.note(batch, taken, rejected);
     },
+    values: values.result,
     result: async () => ({
       ...samples.result(),
       payments: payments.result(),
       skipped: [...skipped].map(([why, orders]) => ({ why, orders })),
+      totals: totals.result(),
       ...await changes.result(),
       addresses: addresses.result(),
       repeated: repeated.result(),
@@ -149,6 +160,32 @@ function watchSamples() {
   };
 }
 
+/** Rows whose values are looked at. */
+const rowsSampled = 100;
+
+/** Values of a column that are shown, and characters of each. */
+const valuesShown = 3, valueCharacters = 60;
+
+function watchValues() {
+  const columns: string[][] = [];
+  let looked = 0;
+  return {
+    note({ orders }: ImportBatch, rejected: readonly RejectedRow[]): void {
+      if (looked >= rowsSampled) return;
+      for (const { fields } of [...orders.flatMap(({ rows }) => rows), ...rejected]) {
+        if (looked++ >= rowsSampled) return;
+        for (const [place, field] of fields.entries()) {
+          const shown = columns[place] ??= [];
+          const value = cutText(field.trim(), valueCharacters);
+          if (value === "" || shown.length >= valuesShown || shown.includes(value)) continue;
+          shown.push(own(value));
+        }
+      }
+    },
+    result: () => columns,
+  };
+}
+
 function watchPayments() {
   const currencies = new Map<string, {
     charged: { orders: number; sum: bigint };
@@ -180,6 +217,31 @@ function watchPayments() {
         recorded_as_paid: { orders: recorded.orders, sum_cents: Number(recorded.sum) },
         free,
       })),
+  };
+}
+
+/** How the totals that the file names agree with those of its orders. */
+function watchTotals() {
+  let named = 0, agree = 0;
+  let largest: PreviewTotals["largest_difference"] = null;
+  return {
+    note({ orders, differences }: ImportBatch): void {
+      for (const { order } of orders) {
+        if (order.totalCents === undefined) continue;
+        named++;
+        agree++;
+      }
+      for (const { externalOrderId, currency, differenceCents } of differences) {
+        named++;
+        if (Math.abs(differenceCents) <= Math.abs(largest?.difference_cents ?? 0)) continue;
+        largest = {
+          external_order_id: own(externalOrderId),
+          currency: own(currency),
+          difference_cents: differenceCents,
+        };
+      }
+    },
+    result: (): PreviewTotals => ({ named, agree, largest_difference: largest }),
   };
 }
 
@@ -275,7 +337,10 @@ function watchRepeated() {
   let rowCount = 0, orders = 0;
   const examples: ImportPreview["repeated"]["examples"] = [];
   return {
-    note({ externalOrderId, items }: IncomingOrder, rows: ImportBatch["orders"][number]["rows"]): void {
+    note(
+      { externalOrderId, items }: IncomingOrder,
+      rows: ImportBatch["orders"][number]["rows"],
+    ): void {
       if (rows.length < 2 || !mayRepeat(items)) return;
       const first = new Map<string, number>();
       const lines: number[] = [];

@@ -7,7 +7,7 @@
 
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import type { RejectedRow } from "../../domain/import/order_csv.ts";
-import { type RejectsForm, rejectsCsv } from "../../domain/import/rejects_csv.ts";
+import { rejectsCsv, type RejectsForm } from "../../domain/import/rejects_csv.ts";
 import { holdRejects } from "./held_rejects.ts";
 
 /** See {@linkcode openRejectsFile}. */

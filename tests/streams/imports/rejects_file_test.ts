@@ -127,7 +127,10 @@ Deno.test("openRejectsFile() puts itself in the place of nothing but files", () 
   inFolder(async (folder) => {
     await Deno.mkdir(`${folder}/there`);
     for (const path of [`${folder}/there`, "/dev/null"]) {
-      await assert.rejects(() => openRejectsFile(path, { header: ["qty"] }), /is there and is not a file/);
+      await assert.rejects(
+        () => openRejectsFile(path, { header: ["qty"] }),
+        /is there and is not a file/,
+      );
     }
     assert.ok((await Deno.stat("/dev/null")).isCharDevice);
   }));
