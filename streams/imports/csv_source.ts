@@ -40,30 +40,20 @@ export async function* readText(
   line: () => number,
   onBytes: (bytes: number) => void,
 ): AsyncGenerator<TextPiece> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const decoder = utf8Decoder(line);
   for await (const bytes of readBytes(source, line, onBytes)) {
-    let text: string;
-    try {
-      text = decoder.decode(bytes, { stream: true });
-    } catch {
-      const badLine = line() + lineOfBadByte(bytes);
-      const isUtf16 = badLine === 1 && (bytes[0] === 0xff || bytes[0] === 0xfe);
-      throw notCsv(badLine, `is not UTF-8${isUtf16 ? "; it looks like UTF-16" : ""}`);
-    }
-    yield { bytes, text };
+    yield { bytes, text: decoder.decode(bytes) };
   }
-  try {
-    decoder.decode();
-  } catch {
-    throw notCsv(line(), "is not UTF-8: the file ends within a character");
-  }
+  decoder.end();
 }
 
 /**
- * Reads the bytes of a file, unpacked where it is gzip, in pieces that may be kept.
+ * Reads the bytes of a file, unpacked, in pieces that are neither very small nor large.
  *
- * @param source see {@linkcode readText}, as `line` and `onBytes`
- * @throws {WorkflowError} `invalid`, with the line, for gzip that is damaged or cut off
+ * @param source the file; gzip is told by its first bytes
+ * @param line the line that the text has come to, for messages
+ * @param onBytes is told how many bytes of the source were read, piece by piece
+ * @throws {WorkflowError} `invalid`, with the line, for damaged gzip
  * @throws what the source throws
  */
 export async function* readBytes(
@@ -76,6 +66,41 @@ export async function* readBytes(
       yield chunk.subarray(at, at + maxPieceBytes);
     }
   }
+}
+
+/** Bytes that say text in UTF-8, and nothing else. */
+export interface Utf8Decoder {
+  /**
+   * Complete characters only; a byte order mark is left out.
+   *
+   * @throws {WorkflowError} `invalid`, with the line of the first byte that is wrong
+   */
+  decode(bytes: Uint8Array): string;
+  /** @throws {WorkflowError} `invalid` where the last character is not complete */
+  end(): void;
+}
+
+/** @param line the line that the text has come to, for messages */
+export function utf8Decoder(line: () => number): Utf8Decoder {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  return {
+    decode(bytes) {
+      try {
+        return decoder.decode(bytes, { stream: true });
+      } catch {
+        const badLine = line() + lineOfBadByte(bytes);
+        const isUtf16 = badLine === 1 && (bytes[0] === 0xff || bytes[0] === 0xfe);
+        throw notCsv(badLine, `is not UTF-8${isUtf16 ? "; it looks like UTF-16" : ""}`);
+      }
+    },
+    end() {
+      try {
+        decoder.decode();
+      } catch {
+        throw notCsv(line(), "is not UTF-8: the file ends within a character");
+      }
+    },
+  };
 }
 
 /** The same bytes without very small chunks, which would cost more than they hold. */

@@ -4,11 +4,13 @@
  * @module
  */
 
+import { WorkflowError } from "../../domain/errors.ts";
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
 import { type ColumnPlaces, type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
 import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
-import { readText } from "./csv_source.ts";
+import { readBytes, utf8Decoder } from "./csv_source.ts";
+import { nativeForm, type OrderForm } from "./order_form.ts";
 import { checkRows } from "./row_check.ts";
 import { idIn, orderIdOf, readFields, type RowForm } from "./row_form.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
@@ -18,7 +20,8 @@ import { takeTurns } from "../timing/take_turns.ts";
 /** See {@linkcode openImportFile}. */
 export interface ImportFile {
   header: readonly string[];
-  places: ColumnPlaces;
+  /** How its rows become orders. */
+  form: OrderForm;
   /** Rows, the header and those that are blank not counted. */
   rows: number;
   /** Gives all rows back once, those of an order together; throws the signal's reason when it aborts. */
@@ -38,8 +41,22 @@ export interface OrderGroup {
   isPart: boolean;
 }
 
+/** A file that is not in this product's own form. */
+export interface OtherForm {
+  /** Why, with the line. */
+  reason: WorkflowError;
+  /** Its bytes from the beginning, unpacked; to be read before anything else is done. */
+  bytes: ReadableStream<Uint8Array>;
+}
+
 /** What {@linkcode openImportFile} may be told. */
 export interface ReadingOptions {
+  /** Is told every piece of the file, unpacked. */
+  onPiece?: (bytes: Uint8Array) => void;
+  /** Why a file with this header is in another form nevertheless; undefined where it is not. */
+  otherBy?: (header: readonly string[]) => string | undefined;
+  /** Opens a file in another form, of which nothing was lost; without it such a file is refused. */
+  openOther?: (other: OtherForm) => Promise<ImportFile>;
   /** Is told how much was read, piece by piece: bytes of the source, bytes once unpacked, and rows. */
   onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
   /** For tests: how much is kept in memory. */
@@ -72,26 +89,51 @@ const defaultOrderRows = 10_000;
  */
 export async function openImportFile(
   source: ReadableStream<Uint8Array>,
-  { onProgress, limits }: ReadingOptions,
+  options: ReadingOptions,
 ): Promise<ImportFile> {
+  const { limits, openOther } = options;
   const spool = openSpool(limits?.spool ?? defaultSpoolBytes);
   const scattered = bloomFilter();
   try {
-    const { header, form, rows } = await readWhole(source, spool, scattered, {
-      onProgress,
-      maxOrderRows: limits?.orderRows ?? defaultOrderRows,
-    });
+    const { header, form, rows } = await readWhole(source, spool, scattered, options);
     return {
       header,
-      places: form.places,
+      form: nativeForm(form.places),
       rows,
       groups: (signal) => orderGroups(spool, form, scattered, { limits: limits?.store, signal }),
       close: () => spool.close(),
     };
   } catch (error) {
-    spool.close();
-    throw error;
+    try {
+      if (!(error instanceof NotOwnForm)) throw error;
+      const { reason, rest } = error;
+      if (openOther !== undefined) return await openOther({ reason, bytes: replayed(spool, rest) });
+      await rest.return(undefined);
+      throw reason;
+    } finally {
+      spool.close();
+    }
   }
+}
+
+/** Thrown for what the own form does not have; the rest of the file was not read. */
+class NotOwnForm extends Error {
+  constructor(readonly reason: WorkflowError, readonly rest: AsyncGenerator<Uint8Array>) {
+    super(reason.message);
+  }
+}
+
+/** A file from the beginning: what was kept of it, then what is left. */
+function replayed(spool: Spool, rest: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
+  return ReadableStream.from((async function* () {
+    try {
+      // A piece is good until the next one is asked for, and a stream asks early.
+      for (const piece of spool.pieces()) yield piece.slice();
+      yield* rest;
+    } finally {
+      await rest.return(undefined);
+    }
+  })());
 }
 
 /** Reads the file to its end, keeps its bytes, and marks in `scattered` the orders that have to be gathered. */
@@ -99,26 +141,55 @@ async function readWhole(
   source: ReadableStream<Uint8Array>,
   spool: Spool,
   scattered: BloomFilter,
-  options: { onProgress: ReadingOptions["onProgress"]; maxOrderRows: number },
+  options: ReadingOptions,
 ): Promise<{ header: readonly string[]; form: RowForm; rows: number }> {
-  const checked = checkRows(scattered, options.maxOrderRows);
+  const checked = checkRows(scattered, options.limits?.orderRows ?? defaultOrderRows);
   const scanner = scanRecords(checked.onRecord);
+  const decoder = utf8Decoder(scanner.line);
   let bytesRead = 0, unpackedBytes = 0;
   const othersTurn = takeTurns();
-  const pieces = readText(source, scanner.line, (count) => bytesRead += count);
-  for await (const { bytes, text } of pieces) {
-    unpackedBytes += bytes.length;
-    spool.write(bytes);
-    scanner.push(text);
-    options.onProgress({ bytes: bytesRead, unpackedBytes, rows: checked.rows() });
-    // A packed file may hold much more than was sent, and is unpacked as fast as it is read.
-    await othersTurn();
+  const pieces = readBytes(source, scanner.line, (count) => bytesRead += count);
+  const inOwnForm = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw error instanceof WorkflowError ? new NotOwnForm(error, pieces) : error;
+    }
+  };
+  const tell = () => options.onProgress({ bytes: bytesRead, unpackedBytes, rows: checked.rows() });
+  let isHeaderChecked = false;
+  const take = (bytes: Uint8Array) => {
+    scanner.push(decoder.decode(bytes));
+    const header = isHeaderChecked ? undefined : checked.file()?.header;
+    if (header === undefined) return;
+    isHeaderChecked = true;
+    const why = options.otherBy?.(header);
+    if (why !== undefined) throw notCsv(1, why);
+  };
+  try {
+    for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
+      const bytes = next.value;
+      unpackedBytes += bytes.length;
+      spool.write(bytes);
+      options.onPiece?.(bytes);
+      inOwnForm(() => take(bytes));
+      tell();
+      // A packed file may hold much more than was sent, and is unpacked as fast as it is read.
+      await othersTurn();
+    }
+    const file = inOwnForm(() => {
+      decoder.end();
+      scanner.end();
+      const file = checked.file();
+      if (file === undefined) throw notCsv(1, "the header is missing");
+      return file;
+    });
+    tell();
+    return { ...file, rows: checked.rows() };
+  } catch (error) {
+    if (!(error instanceof NotOwnForm)) await pieces.return(undefined);
+    throw error;
   }
-  scanner.end();
-  options.onProgress({ bytes: bytesRead, unpackedBytes, rows: checked.rows() });
-  const file = checked.file();
-  if (file === undefined) throw notCsv(1, "the header is missing");
-  return { ...file, rows: checked.rows() };
 }
 
 async function* orderGroups(

@@ -1,0 +1,21 @@
+/**
+ * Ids that a spreadsheet has taken for numbers.
+ *
+ * @module
+ */
+
+/** What a spreadsheet shows of a number with more than eleven digits: the rest of them are gone. */
+const scientific = /^\d(?:[.,]\d+)?E\+\d{2,3}$/i;
+
+/**
+ * Why a text can't be an id, where a spreadsheet has destroyed it: two orders may have the same one by now.
+ *
+ * @param text trimmed
+ */
+export function destroyedIdProblem(text: string): string | undefined {
+  return text.length >= 5 && scientific.test(text) ? destroyedId : undefined;
+}
+
+/** What is wrong with such an id, and the remedy. */
+export const destroyedId =
+  "was destroyed by a spreadsheet, which took it for a number: export again with the column as text";

@@ -1,0 +1,76 @@
+/**
+ * Opens a file of orders that is not in this product's own form: as a table first, then by a profile.
+ *
+ * @module
+ */
+
+import { WorkflowError } from "../../domain/errors.ts";
+import { planHash } from "../../domain/import/plan_hash.ts";
+import type { ImportProfile } from "../../domain/import/profile/profile.ts";
+import { proposeProfile } from "../../domain/import/profile/shipped_profiles.ts";
+import type { OpenQuestion } from "../../domain/import/source_row.ts";
+import type { OrderFileOptions } from "./order_file.ts";
+import { openProfiledFile, type ProfiledFile } from "./profiled_file.ts";
+import { openSourceTable, type SourceTable } from "./source_table.ts";
+
+/** A file that is read by a profile. */
+export interface OtherFile {
+  file: ProfiledFile;
+  table: SourceTable;
+  /** By what the profile was recognised, for people; null where somebody named it. */
+  why: string | null;
+  /** What only the file's owner can know, of its bytes and of its columns. */
+  questions: readonly OpenQuestion[];
+  /** See `plan_hash.ts`; undefined while something is in question. */
+  plan: string | undefined;
+  /** True where nothing about it could be read in another way: the own columns, in other bytes or with faults. */
+  isCertain: boolean;
+}
+
+/** Opens such a file; see {@linkcode OrderFileOptions}. */
+export async function openOtherFile(
+  source: ReadableStream<Uint8Array>,
+  { profile, reason, onProgress, signal, limits }: OrderFileOptions & {
+    /** Why it is not in the own form, where that was tried. */
+    reason?: WorkflowError;
+  },
+): Promise<OtherFile> {
+  const table = await openSourceTable(source, {
+    form: profile?.file,
+    onProgress,
+    signal,
+    limits: { spoolBytes: limits?.spool },
+  });
+  try {
+    const found = profile === undefined ? proposeProfile(table.header) : { profile, why: null };
+    if (found === undefined) throw unknownForm(table, reason);
+    const file = await openProfiledFile(table, found.profile, { signal, limits });
+    const questions = [...table.questions, ...file.questions];
+    return {
+      file,
+      table,
+      why: found.why,
+      questions,
+      plan: questions.length > 0 ? undefined : planHash(table.sha256, file.settings),
+      isCertain: profile === undefined && isOwnForm(file.settings),
+    };
+  } catch (error) {
+    table.close();
+    throw error;
+  }
+}
+
+/** Whether every value is read as the own form has it. */
+function isOwnForm({ name, money, time, fillDown, status }: ImportProfile): boolean {
+  return name === "native" && money?.in !== "units" && fillDown !== "order" &&
+    (time?.order === undefined || time.order === "ymd") && time?.numbers === undefined &&
+    (time?.zone === undefined || time.zone === "UTC") && status === undefined;
+}
+
+function unknownForm({ header }: SourceTable, reason: WorkflowError | undefined): WorkflowError {
+  const remedy =
+    "describe its columns in a profile (--profile=FILE.json, over HTTP the field profile), or give it " +
+    "the importer's own columns";
+  const what = reason?.message ?? `no known form has the columns ${header.slice(0, 10).join(", ")}`;
+  return new WorkflowError("invalid", `${what}; ${remedy}`, reason?.faults ?? []);
+}
