@@ -7,7 +7,7 @@
 import { WorkflowError } from "../../domain/errors.ts";
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
-import { type ColumnPlaces, type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
+import { type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
 import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
 import { readBytes, utf8Decoder } from "./csv_source.ts";
 import { nativeForm, type OrderForm } from "./order_form.ts";
@@ -75,7 +75,8 @@ export interface ImportFileLimits {
 
 const defaultSpoolBytes = 8 * 1024 * 1024;
 
-const defaultOrderRows = 10_000;
+/** Rows of one order that are put together without the store. */
+export const defaultOrderRows = 10_000;
 
 /**
  * Reads a file to its end and checks all that makes it a CSV of orders. Its bytes are kept, on disk where
@@ -246,7 +247,10 @@ async function* orderGroups(
     if (orders.length > 0) yield { orders, isPart: false };
     for (const group of store.groups()) {
       if (group !== null) {
-        yield { orders: [...byOrder(group.rows, places).values()], isPart: group.isPart };
+        yield {
+          orders: byOrder(group.rows, (row) => orderIdOf(row, places)),
+          isPart: group.isPart,
+        };
       }
       await othersTurn();
       signal?.throwIfAborted();
@@ -278,13 +282,13 @@ class TextRow implements CsvRow {
 }
 
 /** The rows of each order, orders by their first rows. */
-function byOrder(rows: readonly CsvRow[], places: ColumnPlaces): Map<string, CsvRow[]> {
+export function byOrder(rows: readonly CsvRow[], idOf: (row: CsvRow) => string): CsvRow[][] {
   const orders = new Map<string, CsvRow[]>();
   for (const row of rows) {
-    const id = orderIdOf(row, places);
+    const id = idOf(row);
     const own = orders.get(id);
     if (own === undefined) orders.set(id, [row]);
     else own.push(row);
   }
-  return orders;
+  return [...orders.values()];
 }
