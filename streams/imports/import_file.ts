@@ -14,6 +14,7 @@ import { nativeForm, type OrderForm } from "./order_form.ts";
 import { checkRows } from "./row_check.ts";
 import { idIn, orderIdOf, readFields, type RowForm } from "./row_form.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
+import type { SpooledSource } from "./source_table.ts";
 import { openSpool, type Spool } from "./spool.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 
@@ -41,12 +42,10 @@ export interface OrderGroup {
   isPart: boolean;
 }
 
-/** A file that is not in this product's own form. */
-export interface OtherForm {
+/** A file that is not in this product's own form: all of its bytes, which belong to whoever opens it. */
+export interface OtherForm extends SpooledSource {
   /** Why, with the line. */
   reason: WorkflowError;
-  /** Its bytes from the beginning, unpacked; to be read before anything else is done. */
-  bytes: ReadableStream<Uint8Array>;
 }
 
 /** What {@linkcode openImportFile} may be told. */
@@ -105,36 +104,19 @@ export async function openImportFile(
       close: () => spool.close(),
     };
   } catch (error) {
-    try {
-      if (!(error instanceof NotOwnForm)) throw error;
-      const { reason, rest } = error;
-      if (openOther !== undefined) return await openOther({ reason, bytes: replayed(spool, rest) });
-      await rest.return(undefined);
-      throw reason;
-    } finally {
+    if (!(error instanceof NotOwnForm) || openOther === undefined) {
       spool.close();
+      throw error instanceof NotOwnForm ? error.reason : error;
     }
+    return await openOther({ reason: error.reason, spool, bytesRead: error.bytesRead });
   }
 }
 
-/** Thrown for what the own form does not have; the rest of the file was not read. */
+/** Thrown for what the own form does not have, once all bytes of the file are kept. */
 class NotOwnForm extends Error {
-  constructor(readonly reason: WorkflowError, readonly rest: AsyncGenerator<Uint8Array>) {
+  constructor(readonly reason: WorkflowError, readonly bytesRead: number) {
     super(reason.message);
   }
-}
-
-/** A file from the beginning: what was kept of it, then what is left. */
-function replayed(spool: Spool, rest: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
-  return ReadableStream.from((async function* () {
-    try {
-      // A piece is good until the next one is asked for, and a stream asks early.
-      for (const piece of spool.pieces()) yield piece.slice();
-      yield* rest;
-    } finally {
-      await rest.return(undefined);
-    }
-  })());
 }
 
 /** Reads the file to its end, keeps its bytes, and marks in `scattered` the orders that have to be gathered. */
@@ -150,11 +132,15 @@ async function readWhole(
   let bytesRead = 0, unpackedBytes = 0;
   const othersTurn = takeTurns();
   const pieces = readBytes(source, scanner.line, (count) => bytesRead += count);
-  const inOwnForm = <T>(work: () => T): T => {
+  let otherBy: WorkflowError | undefined;
+  const inOwnForm = (work: () => void) => {
+    if (otherBy !== undefined) return;
     try {
-      return work();
+      work();
     } catch (error) {
-      throw error instanceof WorkflowError ? new NotOwnForm(error, pieces) : error;
+      if (!(error instanceof WorkflowError)) throw error;
+      if (options.openOther === undefined) throw error;
+      otherBy = error;
     }
   };
   const tell = () => options.onProgress({ bytes: bytesRead, unpackedBytes, rows: checked.rows() });
@@ -167,30 +153,23 @@ async function readWhole(
     const why = options.otherBy?.(header);
     if (why !== undefined) throw notCsv(1, why);
   };
-  try {
-    for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
-      const bytes = next.value;
-      unpackedBytes += bytes.length;
-      spool.write(bytes);
-      options.onPiece?.(bytes);
-      inOwnForm(() => take(bytes));
-      tell();
-      // A packed file may hold much more than was sent, and is unpacked as fast as it is read.
-      await othersTurn();
-    }
-    const file = inOwnForm(() => {
-      decoder.end();
-      scanner.end();
-      const file = checked.file();
-      if (file === undefined) throw notCsv(1, "the header is missing");
-      return file;
-    });
+  for await (const bytes of readBytes(source, scanner.line, (count) => bytesRead += count)) {
+    unpackedBytes += bytes.length;
+    spool.write(bytes);
+    options.onPiece?.(bytes);
+    inOwnForm(() => take(bytes));
     tell();
-    return { ...file, rows: checked.rows() };
-  } catch (error) {
-    if (!(error instanceof NotOwnForm)) await pieces.return(undefined);
-    throw error;
+    // A packed file may hold much more than was sent, and is unpacked as fast as it is read.
+    await othersTurn();
   }
+  inOwnForm(() => {
+    decoder.end();
+    scanner.end();
+    if (checked.file() === undefined) throw notCsv(1, "the header is missing");
+  });
+  if (otherBy !== undefined) throw new NotOwnForm(otherBy, bytesRead);
+  tell();
+  return { ...checked.file()!, rows: checked.rows() };
 }
 
 async function* orderGroups(
