@@ -13,9 +13,12 @@ const scientific = /^\d(?:[.,]\d+)?E\+\d{2,3}$/i;
  * @param text trimmed
  */
 export function destroyedIdProblem(text: string): string | undefined {
-  return text.length >= 5 && scientific.test(text) ? destroyedId : undefined;
+  return text.length >= 5 && scientific.test(text) ? `was ${destroyed}` : undefined;
 }
 
-/** What is wrong with such an id, and the remedy. */
-export const destroyedId =
-  "was destroyed by a spreadsheet, which took it for a number: export again with the column as text";
+const destroyed =
+  "destroyed by a spreadsheet, which took it for a number: export again with the column as text";
+
+/** The same of several: follows upon `ids like 1.23457E+12`. */
+export const destroyedIdsProblem =
+  "were destroyed by a spreadsheet, which took them for numbers: export again with the column as text";

@@ -48,7 +48,7 @@ export async function* readText(
 }
 
 /**
- * Reads the bytes of a file, unpacked, in pieces that are neither very small nor large.
+ * Reads the bytes of a file, unpacked where it is gzip, in pieces that may be kept.
  *
  * @param source the file; gzip is told by its first bytes
  * @param line the line that the text has come to, for messages

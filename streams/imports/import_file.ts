@@ -7,13 +7,14 @@
 import { WorkflowError } from "../../domain/errors.ts";
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
-import { type ColumnPlaces, type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
+import { type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
 import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
 import { readBytes, utf8Decoder } from "./csv_source.ts";
 import { nativeForm, type OrderForm } from "./order_form.ts";
 import { checkRows } from "./row_check.ts";
 import { idIn, orderIdOf, readFields, type RowForm } from "./row_form.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
+import type { SpooledSource } from "./source_table.ts";
 import { openSpool, type Spool } from "./spool.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 
@@ -41,12 +42,10 @@ export interface OrderGroup {
   isPart: boolean;
 }
 
-/** A file that is not in this product's own form. */
-export interface OtherForm {
+/** A file that is not in this product's own form: all of its bytes, which belong to whoever opens it. */
+export interface OtherForm extends SpooledSource {
   /** Why, with the line. */
   reason: WorkflowError;
-  /** Its bytes from the beginning, unpacked; to be read before anything else is done. */
-  bytes: ReadableStream<Uint8Array>;
 }
 
 /** What {@linkcode openImportFile} may be told. */
@@ -75,7 +74,8 @@ export interface ImportFileLimits {
 
 const defaultSpoolBytes = 8 * 1024 * 1024;
 
-const defaultOrderRows = 10_000;
+/** Rows of one order that are put together without the store. */
+export const defaultOrderRows = 10_000;
 
 /**
  * Reads a file to its end and checks all that makes it a CSV of orders. Its bytes are kept, on disk where
@@ -104,36 +104,19 @@ export async function openImportFile(
       close: () => spool.close(),
     };
   } catch (error) {
-    try {
-      if (!(error instanceof NotOwnForm)) throw error;
-      const { reason, rest } = error;
-      if (openOther !== undefined) return await openOther({ reason, bytes: replayed(spool, rest) });
-      await rest.return(undefined);
-      throw reason;
-    } finally {
+    if (!(error instanceof NotOwnForm) || openOther === undefined) {
       spool.close();
+      throw error instanceof NotOwnForm ? error.reason : error;
     }
+    return await openOther({ reason: error.reason, spool, bytesRead: error.bytesRead });
   }
 }
 
-/** Thrown for what the own form does not have; the rest of the file was not read. */
+/** Thrown for what the own form does not have, once all bytes of the file are kept. */
 class NotOwnForm extends Error {
-  constructor(readonly reason: WorkflowError, readonly rest: AsyncGenerator<Uint8Array>) {
+  constructor(readonly reason: WorkflowError, readonly bytesRead: number) {
     super(reason.message);
   }
-}
-
-/** A file from the beginning: what was kept of it, then what is left. */
-function replayed(spool: Spool, rest: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
-  return ReadableStream.from((async function* () {
-    try {
-      // A piece is good until the next one is asked for, and a stream asks early.
-      for (const piece of spool.pieces()) yield piece.slice();
-      yield* rest;
-    } finally {
-      await rest.return(undefined);
-    }
-  })());
 }
 
 /** Reads the file to its end, keeps its bytes, and marks in `scattered` the orders that have to be gathered. */
@@ -149,11 +132,15 @@ async function readWhole(
   let bytesRead = 0, unpackedBytes = 0;
   const othersTurn = takeTurns();
   const pieces = readBytes(source, scanner.line, (count) => bytesRead += count);
-  const inOwnForm = <T>(work: () => T): T => {
+  let otherBy: WorkflowError | undefined;
+  const inOwnForm = (work: () => void) => {
+    if (otherBy !== undefined) return;
     try {
-      return work();
+      work();
     } catch (error) {
-      throw error instanceof WorkflowError ? new NotOwnForm(error, pieces) : error;
+      if (!(error instanceof WorkflowError)) throw error;
+      if (options.openOther === undefined) throw error;
+      otherBy = error;
     }
   };
   const tell = () => options.onProgress({ bytes: bytesRead, unpackedBytes, rows: checked.rows() });
@@ -166,30 +153,23 @@ async function readWhole(
     const why = options.otherBy?.(header);
     if (why !== undefined) throw notCsv(1, why);
   };
-  try {
-    for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
-      const bytes = next.value;
-      unpackedBytes += bytes.length;
-      spool.write(bytes);
-      options.onPiece?.(bytes);
-      inOwnForm(() => take(bytes));
-      tell();
-      // A packed file may hold much more than was sent, and is unpacked as fast as it is read.
-      await othersTurn();
-    }
-    const file = inOwnForm(() => {
-      decoder.end();
-      scanner.end();
-      const file = checked.file();
-      if (file === undefined) throw notCsv(1, "the header is missing");
-      return file;
-    });
+  for await (const bytes of readBytes(source, scanner.line, (count) => bytesRead += count)) {
+    unpackedBytes += bytes.length;
+    spool.write(bytes);
+    options.onPiece?.(bytes);
+    inOwnForm(() => take(bytes));
     tell();
-    return { ...file, rows: checked.rows() };
-  } catch (error) {
-    if (!(error instanceof NotOwnForm)) await pieces.return(undefined);
-    throw error;
+    // A packed file may hold much more than was sent, and is unpacked as fast as it is read.
+    await othersTurn();
   }
+  inOwnForm(() => {
+    decoder.end();
+    scanner.end();
+    if (checked.file() === undefined) throw notCsv(1, "the header is missing");
+  });
+  if (otherBy !== undefined) throw new NotOwnForm(otherBy, bytesRead);
+  tell();
+  return { ...checked.file()!, rows: checked.rows() };
 }
 
 async function* orderGroups(
@@ -246,7 +226,10 @@ async function* orderGroups(
     if (orders.length > 0) yield { orders, isPart: false };
     for (const group of store.groups()) {
       if (group !== null) {
-        yield { orders: [...byOrder(group.rows, places).values()], isPart: group.isPart };
+        yield {
+          orders: byOrder(group.rows, (row) => orderIdOf(row, places)),
+          isPart: group.isPart,
+        };
       }
       await othersTurn();
       signal?.throwIfAborted();
@@ -278,13 +261,13 @@ class TextRow implements CsvRow {
 }
 
 /** The rows of each order, orders by their first rows. */
-function byOrder(rows: readonly CsvRow[], places: ColumnPlaces): Map<string, CsvRow[]> {
+export function byOrder(rows: readonly CsvRow[], idOf: (row: CsvRow) => string): CsvRow[][] {
   const orders = new Map<string, CsvRow[]>();
   for (const row of rows) {
-    const id = orderIdOf(row, places);
+    const id = idOf(row);
     const own = orders.get(id);
     if (own === undefined) orders.set(id, [row]);
     else own.push(row);
   }
-  return orders;
+  return [...orders.values()];
 }

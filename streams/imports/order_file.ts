@@ -51,23 +51,21 @@ export async function openOrderFile(
   options: OrderFileOptions,
 ): Promise<OrderFile> {
   const { profile, limits, onProgress } = options;
-  let other: OtherFile | undefined;
-  const openOther = async (bytes: ReadableStream<Uint8Array>, reason?: WorkflowError) => {
-    const { openOtherFile } = await import("./other_file.ts");
-    other = await openOtherFile(bytes, { ...options, reason });
-    return other.file;
-  };
   if (profile !== undefined) {
-    const file = await openOther(source);
-    return { ...file, other, plan: other?.plan };
+    const other = await (await import("./other_file.ts")).openOtherFile(source, options);
+    return { ...other.file, other, plan: other.plan };
   }
+  let other: OtherFile | undefined;
   const hash = options.wantsPlan === true ? createHash("sha256") : undefined;
   const file = await openImportFile(source, {
     limits,
     onProgress,
     onPiece: hash === undefined ? undefined : (bytes) => hash.update(bytes),
     otherBy: statusColumn,
-    openOther: ({ bytes, reason }) => openOther(bytes, reason),
+    async openOther(form) {
+      other = await (await import("./other_file.ts")).openOtherFile(form, options);
+      return other.file;
+    },
   });
   const plan = other === undefined && hash !== undefined
     ? planHash(hash.digest("hex"), null)

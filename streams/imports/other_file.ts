@@ -9,9 +9,15 @@ import { planHash } from "../../domain/import/plan_hash.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import { proposeProfile } from "../../domain/import/profile/shipped_profiles.ts";
 import type { OpenQuestion } from "../../domain/import/source_row.ts";
+import type { OtherForm } from "./import_file.ts";
 import type { OrderFileOptions } from "./order_file.ts";
-import { openProfiledFile, type ProfiledFile } from "./profiled_file.ts";
-import { openSourceTable, type SourceTable } from "./source_table.ts";
+import { lookByProfile, type ProfiledFile, type ProfileLook } from "./profiled_file.ts";
+import {
+  openSourceTable,
+  type SourceTable,
+  type SourceTableOptions,
+  tableOf,
+} from "./source_table.ts";
 
 /** A file that is read by a profile. */
 export interface OtherFile {
@@ -27,29 +33,42 @@ export interface OtherFile {
   isCertain: boolean;
 }
 
-/** Opens such a file; see {@linkcode OrderFileOptions}. */
+/**
+ * Opens such a file.
+ *
+ * @param source the file, or all of its bytes with the reason why they are not in the own form
+ * @throws {WorkflowError} `invalid`, with all that is wrong
+ */
 export async function openOtherFile(
-  source: ReadableStream<Uint8Array>,
-  { profile, reason, onProgress, signal, limits }: OrderFileOptions & {
-    /** Why it is not in the own form, where that was tried. */
-    reason?: WorkflowError;
-  },
+  source: ReadableStream<Uint8Array> | OtherForm,
+  { profile, onProgress, signal, limits }: OrderFileOptions,
 ): Promise<OtherFile> {
-  const table = await openSourceTable(source, {
+  const reason = "spool" in source ? source.reason : undefined;
+  let why: string | null = null;
+  let look: ProfileLook | undefined;
+  const options: SourceTableOptions = {
     form: profile?.file,
     onProgress,
     signal,
     limits: { spoolBytes: limits?.spool },
-  });
+    look(header) {
+      const found = profile === undefined ? proposeProfile(header) : { profile, why: null };
+      if (found === undefined) throw unknownForm(header, reason);
+      why = found.why;
+      look = lookByProfile(found.profile, header, limits);
+      return look.note;
+    },
+  };
+  const table = "spool" in source
+    ? await tableOf(source, options)
+    : await openSourceTable(source, options);
   try {
-    const found = profile === undefined ? proposeProfile(table.header) : { profile, why: null };
-    if (found === undefined) throw unknownForm(table, reason);
-    const file = await openProfiledFile(table, found.profile, { signal, limits });
+    const file = look!.finish(table, limits);
     const questions = [...table.questions, ...file.questions];
     return {
       file,
       table,
-      why: found.why,
+      why,
       questions,
       plan: questions.length > 0 ? undefined : planHash(table.sha256, file.settings),
       isCertain: profile === undefined && table.form.container !== "xlsx" &&
@@ -62,13 +81,16 @@ export async function openOtherFile(
 }
 
 /** Whether every value is read as the own form has it. */
-function isOwnForm({ name, money, time, fillDown, status }: ImportProfile): boolean {
+function isOwnForm({ name, money, time, fillDown }: ImportProfile): boolean {
   return name === "native" && money?.in !== "units" && fillDown !== "order" &&
     (time?.order === undefined || time.order === "ymd") && time?.numbers === undefined &&
-    (time?.zone === undefined || time.zone === "UTC") && status === undefined;
+    (time?.zone === undefined || time.zone === "UTC");
 }
 
-function unknownForm({ header }: SourceTable, reason: WorkflowError | undefined): WorkflowError {
+function unknownForm(
+  header: readonly string[],
+  reason: WorkflowError | undefined,
+): WorkflowError {
   const remedy =
     "describe its columns in a profile (--profile=FILE.json, over HTTP the field profile), or give it " +
     "the importer's own columns";

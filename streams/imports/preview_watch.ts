@@ -32,8 +32,8 @@ import { textTable } from "./text_table.ts";
 
 /** What a batch is compared with. */
 export interface BatchFacts {
-  /** Of customers that are known. */
-  addresses: ReadonlyMap<string, KnownAddress>;
+  /** Of customers; null of those that there are not. */
+  addresses: ReadonlyMap<string, KnownAddress | null>;
   /** Of products that the preview meets for the first time. */
   available: ReadonlyMap<string, number>;
 }
@@ -83,17 +83,16 @@ export function previewWatch(
   const payments = watchPayments();
   const totals = watchTotals();
   const changes = watchChanges(db);
-  const addresses = watchAddresses();
+  const addresses = watchAddresses(db);
   const repeated = watchRepeated();
   const stock = watchStock(db, options.initialStock);
   const skipped = new Map<string, number>();
 
   return {
     async read({ orders }) {
-      const customers = new Set(orders.map(({ order }) => order.customer.externalId));
       const skus = new Set(orders.flatMap(({ order }) => order.items.map(({ sku }) => sku)));
       const [known, available] = await Promise.all([
-        readAddresses(db, [...customers]),
+        addresses.read(orders.map(({ order }) => order)),
         readAvailable(db, [...skus].filter((sku) => !stock.knows(sku))),
       ]);
       return { addresses: known, available };
@@ -307,16 +306,32 @@ function booked(
   ));
 }
 
+/** Customers whose addresses are remembered: some 10 MB. */
+const customersKept = 50_000;
+
 /** Known customers who would be reached elsewhere: a later order names another address than the one that is known. */
-function watchAddresses() {
+function watchAddresses(db: Queryable) {
   const counted = textTable();
   let customers = 0;
+  let cache = new Map<string, KnownAddress | null>();
   const examples: ImportPreview["addresses"]["examples"] = [];
   return {
-    note(order: IncomingOrder, known: ReadonlyMap<string, KnownAddress>): void {
+    /** What the database says of the customers of some orders; most come again and again. */
+    async read(orders: readonly IncomingOrder[]): Promise<BatchFacts["addresses"]> {
+      if (cache.size > customersKept) cache = new Map();
+      const mine = cache;
+      const unknown = new Set<string>();
+      for (const { customer: { externalId } } of orders) {
+        if (!mine.has(externalId)) unknown.add(externalId);
+      }
+      const found = await readAddresses(db, [...unknown]);
+      for (const externalId of unknown) mine.set(own(externalId), found.get(externalId) ?? null);
+      return mine;
+    },
+    note(order: IncomingOrder, known: BatchFacts["addresses"]): void {
       const { externalId, email, guest } = order.customer;
-      const before = known.get(externalId);
-      if (guest || before === undefined || email === null || before.email === email) return;
+      const before = known.get(externalId) ?? null;
+      if (guest || before === null || email === null || before.email === email) return;
       if (compareText(describedBy(order), before.by) < 0) return;
       if (counted.get(externalId) !== undefined) return;
       counted.set(externalId, 1);

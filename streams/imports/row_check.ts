@@ -8,11 +8,9 @@ import { isRejectsHeader, maxColumns, placeColumns } from "../../domain/import/c
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, type OnRecord } from "../../domain/import/csv_records.ts";
 import { isBlankRow, lacksItsOrder } from "../../domain/import/csv_rows.ts";
-import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
+import type { BloomFilter } from "./bloom_filter.ts";
+import { orderTracker } from "./order_tracker.ts";
 import { idIn, readFields, type RowForm } from "./row_form.ts";
-
-/** Characters of one order that are put together without the store. */
-const orderCharacters = 8 * 1024 * 1024;
 
 /** See {@linkcode checkRows}. */
 export interface RowCheck {
@@ -36,22 +34,7 @@ export interface RowCheck {
 export function checkRows(scattered: BloomFilter, maxOrderRows: number): RowCheck {
   let file: { header: readonly string[]; form: RowForm } | undefined;
   let rows = 0;
-  const seen = bloomFilter();
-  let lastId = "", rowsOfLast = 0, charactersOfLast = 0;
-
-  const follow = (id: string, characters: number): void => {
-    if (id !== lastId) {
-      lastId = id;
-      rowsOfLast = 1;
-      charactersOfLast = characters;
-      if (id !== "" && seen.add(id)) scattered.add(id);
-      return;
-    }
-    const before = charactersOfLast;
-    charactersOfLast += characters;
-    const isMuch = before <= orderCharacters && charactersOfLast > orderCharacters;
-    if ((++rowsOfLast === maxOrderRows || isMuch) && id !== "") scattered.add(id);
-  };
+  const follow = orderTracker(scattered, maxOrderRows);
 
   return {
     onRecord(text, from, to, line, quoted) {

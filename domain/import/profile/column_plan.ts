@@ -119,9 +119,11 @@ export function planColumns(
     const name = places.map((at) => visibleText(header[at]!.trim())).join(" + ");
     return { ...one, places, labelPlace, name };
   }).filter(({ places }) => places.length > 0);
-  const status = profile.status === undefined ? undefined : planStatus(profile.status, findAll);
-  if (profile.status !== undefined && isEmpty(status!)) {
-    problems.push(`the status column ${profile.status.columns.map(shown).join(" or ")} is missing`);
+  let status = profile.status === undefined ? undefined : planStatus(profile.status, findAll);
+  if (status !== undefined && isEmpty(status)) {
+    const wanted = [...profile.status!.columns, ...profile.status!.paidFilled ?? []];
+    if (status.otherwise === "charge") status = undefined;
+    else problems.push(`the status column ${wanted.map(shown).join(" or ")} is missing`);
   }
   if (problems.length > 0) return [...new Set(problems)];
   return { header, columns, adjustments, status, fills, ignored: new Set(findAll(profile.ignore)) };
@@ -144,7 +146,7 @@ function planStatus(
   };
 }
 
-/** A profile whose status is in no column would charge every order, whatever became of it. */
+/** A profile whose status is in no column would take all orders alike, whatever became of them. */
 function isEmpty({ places, paidFilled, skipFilled }: PlannedStatus): boolean {
   return places.length + paidFilled.length + skipFilled.length === 0;
 }

@@ -6,8 +6,7 @@
 
 import type { CsvRow, ImportColumn } from "../csv_rows.ts";
 import { withValue } from "../named_value.ts";
-import type { ColumnPlan, PlannedColumn } from "./column_plan.ts";
-import { textAt } from "./column_plan.ts";
+import { type ColumnPlace, type ColumnPlan, type PlannedColumn, textAt } from "./column_plan.ts";
 import type { MoneyForm } from "./money_text.ts";
 import type { ImportProfile, ProfileColumn } from "./profile.ts";
 import { type TimeReader, timeReader } from "./time_text.ts";
@@ -38,6 +37,8 @@ export function orderMapping(settings: ImportProfile, plan: ColumnPlan): OrderMa
 export interface SaidText {
   text: string;
   line: number;
+  /** Where it stands; undefined for what all orders have alike. */
+  place: ColumnPlace | undefined;
 }
 
 /** What the rows of an order say of the whole; undefined where none of them says anything. */
@@ -49,11 +50,11 @@ export function saidOf(
   for (const place of column.places) {
     for (const { line, fields } of rows) {
       const text = textAt(fields, [place]);
-      if (text !== "") return { text, line };
+      if (text !== "") return { text, line, place };
     }
   }
   if (column.constant === undefined) return undefined;
-  return { text: column.constant, line: rows[0]!.line };
+  return { text: column.constant, line: rows[0]!.line, place: undefined };
 }
 
 /** What one row says in a column, or all rows alike; "" for nothing. */
