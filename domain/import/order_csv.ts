@@ -15,11 +15,12 @@ import {
 } from "./csv_terms.ts";
 import type { Fault } from "../errors.ts";
 import { withoutValues } from "./named_value.ts";
-import type {
-  IncomingItem,
-  IncomingOrder,
-  OrderHead,
-  OrderTerms,
+import {
+  type IncomingItem,
+  type IncomingOrder,
+  type OrderHead,
+  type OrderTerms,
+  orderTotalOf,
 } from "../order/incoming_order.ts";
 import type { OrderStatus } from "../order/order.ts";
 import { totalProblem } from "../order/order_total.ts";
@@ -36,8 +37,16 @@ export interface RejectedRow extends CsvRow {
 export type OrderReading =
   /** An order, and the bad rows that were left out of it. */
   | { kind: "accepted"; order: IncomingOrder; rejected: RejectedRow[] }
-  /** None of its rows is taken. */
-  | { kind: "rejected"; rejected: RejectedRow[] };
+  /** None of its rows is taken; `difference` where its total is not the one that the file names. */
+  | { kind: "rejected"; rejected: RejectedRow[]; difference?: TotalDifference };
+
+/** An order whose total is not the one that its file names. */
+export interface TotalDifference {
+  externalOrderId: string;
+  currency: string;
+  /** What the order comes to, less what the file says, in minor units. */
+  differenceCents: number;
+}
 
 /** Rows that one order may have: all of them are in memory at once. */
 export const maxOrderRows = 100_000;
@@ -154,14 +163,22 @@ export function settleOrder(
   let reason = bad.length > 0 && !keepGoodRows
     ? `another row of the order is bad (line ${bad[0]!.line})`
     : disagreement(good, sources) ?? said.disagreement;
+  let difference: TotalDifference | undefined;
   if (reason === undefined) {
     const order = orderOf(good, said.items, terms);
     const problem = totalProblem(order, "file");
     if (problem === undefined) return { kind: "accepted", order, rejected: bad };
     reason = `${problem.summary} (${problem.sum})`;
+    if (problem.of === "total") difference = differenceOf(order);
   }
-  const rejected = [...bad, ...sources.map((source) => rejectedFor(source, reason))];
-  return { kind: "rejected", rejected: byLine(rejected) };
+  const why = reason;
+  const rejected = byLine([...bad, ...sources.map((source) => rejectedFor(source, why))]);
+  return { kind: "rejected", rejected, ...(difference === undefined ? {} : { difference }) };
+}
+
+function differenceOf(order: IncomingOrder): TotalDifference {
+  const { externalOrderId, currency, totalCents = 0 } = order;
+  return { externalOrderId, currency, differenceCents: orderTotalOf(order) - totalCents };
 }
 
 /**

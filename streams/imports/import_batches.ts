@@ -6,7 +6,12 @@
 
 import type { CsvRow } from "../../domain/import/csv_rows.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
-import { type RejectedRow, rejectLargeOrder, rowsToATurn } from "../../domain/import/order_csv.ts";
+import {
+  type RejectedRow,
+  rejectLargeOrder,
+  rowsToATurn,
+  type TotalDifference,
+} from "../../domain/import/order_csv.ts";
 import type { OrderGroup } from "./import_file.ts";
 import type { DecideOptions, FormReading, OrderForm } from "./order_form.ts";
 import { takeTurns } from "../timing/take_turns.ts";
@@ -19,8 +24,10 @@ export interface ImportBatch {
   rejected: RejectedRow[];
   /** Orders none of whose rows was taken. */
   ordersRejected: number;
-  /** Orders that their source says are over and done with: none of their rows is taken, and none rejected. */
-  ordersSkipped: number;
+  /** Why orders are skipped that their source says are over: none of their rows is taken, and none rejected. */
+  skipped: string[];
+  /** Of the rejected orders, those whose total is not the one that the file names. */
+  differences: TotalDifference[];
   /** Rows of the file that this batch accounts for. */
   rows: number;
 }
@@ -65,10 +72,13 @@ export async function* importBatches(
   };
   const take = (rows: CsvRow[], reading: FormReading, orders: 0 | 1) => {
     if (reading.kind === "skipped") {
-      batch.ordersSkipped++;
+      batch.skipped.push(reading.why);
       return;
     }
-    if (reading.kind === "rejected") return reject(reading.rejected, orders);
+    if (reading.kind === "rejected") {
+      if (reading.difference !== undefined) batch.differences.push(reading.difference);
+      return reject(reading.rejected, orders);
+    }
     items += reading.order.items.length;
     const { order, rejected: leftOut } = reading;
     batch.orders.push({ order, rows: rowsWithout(rows, leftOut), leftOut });
@@ -102,7 +112,7 @@ export async function* importBatches(
 }
 
 function emptyBatch(): ImportBatch {
-  return { orders: [], rejected: [], ordersRejected: 0, ordersSkipped: 0, rows: 0 };
+  return { orders: [], rejected: [], ordersRejected: 0, skipped: [], differences: [], rows: 0 };
 }
 
 function rowsWithout(rows: CsvRow[], rejected: readonly RejectedRow[]): CsvRow[] {

@@ -11,6 +11,7 @@ import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { countReasons, type ReasonCounts } from "../../domain/import/reject_reasons.ts";
 import type { ImportDeps, ImportOptions, ImportProgress } from "./import_options.ts";
 import type { OrderTotals } from "./order_totals.ts";
+import type { PreviewWatch } from "./preview_watch.ts";
 import type { RejectsFile } from "./rejects_file.ts";
 
 /** A run that has begun. */
@@ -31,6 +32,8 @@ export interface ImportRun {
   catalogs: CatalogKeeper;
   /** The money of a dry run. */
   totals: OrderTotals | undefined;
+  /** What a preview shows. */
+  watch: PreviewWatch | undefined;
   /** How often the database was replaced by an older one before the run. */
   losses: number;
   /** When its row was brought up to date last. */
@@ -44,7 +47,7 @@ const updateMs = 500;
 export async function beginRun(
   deps: ImportDeps,
   options: ImportOptions,
-  { progress, ...parts }: Pick<ImportRun, "id" | "rejects" | "totals" | "progress">,
+  { progress, ...parts }: Pick<ImportRun, "id" | "rejects" | "totals" | "watch" | "progress">,
 ): Promise<ImportRun> {
   const name = parts.id === undefined ? "import" : `import:${parts.id}`;
   return {

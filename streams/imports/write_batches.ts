@@ -66,9 +66,13 @@ function writerOf(
     lastTurn = promise;
     try {
       run.options.signal?.throwIfAborted();
-      const taken = await run.catalogs.use((catalog) => takeBatch(run, batch, catalog));
+      const [taken, facts] = await Promise.all([
+        run.catalogs.use((catalog) => takeBatch(run, batch, catalog)),
+        run.watch?.read(batch),
+      ]);
       await turn;
-      await completeBatch(run, batch, taken, form);
+      const rejected = await completeBatch(run, batch, taken, form);
+      if (facts !== undefined) run.watch?.note(batch, taken, facts, rejected);
     } finally {
       resolve();
     }
@@ -121,13 +125,17 @@ async function editTaken(
   return { ...taken, ...await edit(orderId, order, { actor, only, dryRun }) };
 }
 
-/** Publishes and counts a batch whose orders are committed. */
+/**
+ * Publishes and counts a batch whose orders are committed.
+ *
+ * @returns its rows that were not taken
+ */
 async function completeBatch(
   run: ImportRun,
   batch: ImportBatch,
   taken: readonly TakenOrder[],
   form: OrderForm,
-): Promise<void> {
+): Promise<readonly RejectedRow[]> {
   const { deps, options, rejects, reasons, counts, totals, progress } = run;
   const published = options.dryRun ? 0 : await publishTaken(deps, taken);
   const rejected = [...batch.rejected, ...rejectedOf(batch, taken, form)];
@@ -138,7 +146,7 @@ async function completeBatch(
   counts.published += published;
   counts.rowsRejected += rejected.length;
   counts.ordersRejected += batch.ordersRejected;
-  run.ordersSkipped += batch.ordersSkipped;
+  run.ordersSkipped += batch.skipped.length;
   counts.orders += batch.ordersRejected + taken.length;
   for (const { outcome, currency, totalCents } of taken) {
     counts[countOf[outcome]]++;
@@ -147,6 +155,7 @@ async function completeBatch(
   progress.rowsDone += batch.rows;
   progress.ordersDone = counts.orders;
   await noteProgress(run);
+  return rejected;
 }
 
 const countOf = {
