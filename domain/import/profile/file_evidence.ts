@@ -26,6 +26,8 @@ export interface FileEvidence {
   money: MoneyEvidence;
   /** Of prices alone. */
   prices: MoneyEvidence;
+  /** Of what the file says that orders come to. */
+  totals: MoneyEvidence;
   /** Of each adjustment of the profile, by its place there. */
   adjustments: MoneyEvidence[];
   times: TimesEvidence;
@@ -58,6 +60,7 @@ export function gatherEvidence(plan: ColumnPlan): { evidence: FileEvidence; note
   const evidence: FileEvidence = {
     money: noMoneyEvidence(),
     prices: noMoneyEvidence(),
+    totals: noMoneyEvidence(),
     adjustments: plan.adjustments.map(noMoneyEvidence),
     times: noTimesEvidence(),
     currencies: new Set(),
@@ -87,7 +90,7 @@ function noteAmounts(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
   const { price, order_total: total, currency } = plan.columns;
   const columns: { at: number; of: MoneyEvidence[] }[] = [
     ...(price?.places.flat() ?? []).map((at) => ({ at, of: [evidence.money, evidence.prices] })),
-    ...(total?.places.flat() ?? []).map((at) => ({ at, of: [evidence.money] })),
+    ...(total?.places.flat() ?? []).map((at) => ({ at, of: [evidence.money, evidence.totals] })),
     ...plan.adjustments.flatMap(({ places }, index) =>
       places.map((at) => ({ at, of: [evidence.money, evidence.adjustments[index]!] }))
     ),
