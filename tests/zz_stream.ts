@@ -72,7 +72,8 @@ if (import.meta.main) {
   const redis = await openRedis(redisUrl);
   let bytes = 0;
   let peakRssBytes = 0;
-  const started = performance.now(); let readMs = 0;
+  const started = performance.now();
+  let readMs = 0;
   const mode = Deno.args[5];
   const report = await (mode === "preview" ? previewOrders : importOrders)(
     { db, redis, keys: keysFor(prefix, "EUR"), log: silentLog },
@@ -81,10 +82,21 @@ if (import.meta.main) {
       name: "generated",
       initialStock: 50,
       dryRun: true,
-      onProgress: (p) => { if (p.phase === "reading") readMs = performance.now() - started; peakRssBytes = Math.max(peakRssBytes, Deno.memoryUsage().rss); },
+      onProgress: (p) => {
+        if (p.phase === "reading") readMs = performance.now() - started;
+        peakRssBytes = Math.max(peakRssBytes, Deno.memoryUsage().rss);
+      },
     },
   );
-  console.log(JSON.stringify({ mode, readMs, totalMs: performance.now() - started, bytes, peakMb: peakRssBytes / 1e6 }));
+  console.log(
+    JSON.stringify({
+      mode,
+      readMs,
+      totalMs: performance.now() - started,
+      bytes,
+      peakMb: peakRssBytes / 1e6,
+    }),
+  );
   redis.disconnect();
   await db.close();
 }
