@@ -28,7 +28,7 @@ Deno.test("openSpool() gives nothing back where nothing was written", () => {
 });
 
 Deno.test("openSpool() gives bytes from anywhere, and all of them again where they are kept", () => {
-  const bytes = crypto.getRandomValues(new Uint8Array(200_000));
+  const bytes = Uint8Array.from({ length: 200_000 }, (_, at) => (at * 31) >> 3);
   for (const memoryBytes of [0, 100_000, 1_000_000]) {
     const spool = openSpool(memoryBytes);
     try {
