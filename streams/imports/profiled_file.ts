@@ -152,7 +152,10 @@ export function lookByProfile(
     finish(table, storeLimits) {
       const inferred = inferSettings(profile, plan, evidence);
       if (destroyed.count > 0) throw destroyedIds(destroyed, plan, inferred.questions);
-      return profiledFile({ table, plan, evidence, scattered, rows, inferred }, storeLimits?.store);
+      // With what was settled: a currency that all orders have alike, and how discounts are written.
+      const settled = planColumns(inferred.settings, header) as ColumnPlan;
+      const found = { table, plan: settled, evidence, scattered, rows, inferred };
+      return profiledFile(found, storeLimits?.store);
     },
   };
 }

@@ -42,6 +42,8 @@ export interface MoneyEvidence {
   by: Readonly<Record<DecimalEvidence, Counted>>;
   /** Amounts that have a part of a unit by these signs. */
   fractions: Record<"." | ",", number>;
+  /** Amounts that are not nothing and have none. */
+  wholes: Record<"." | ",", Counted>;
   /** All amounts. */
   count: number;
   negative: Counted;
@@ -62,6 +64,7 @@ export function noMoneyEvidence(): MoneyEvidence {
   return {
     by,
     fractions: { ".": 0, ",": 0 },
+    wholes: { ".": noneCounted(), ",": noneCounted() },
     count: 0,
     negative: noneCounted(),
     positive: noneCounted(),
@@ -76,11 +79,11 @@ export function noteMoney(evidence: MoneyEvidence, text: string, line: number): 
   if (kind === "none") return;
   evidence.count++;
   const { isNegative, number, currency } = splitMoney(text)!;
-  if (/[1-9]/.test(number)) {
-    countValue(isNegative ? evidence.negative : evidence.positive, text, line);
-  }
-  if (kind !== "either") {
-    for (const sign of [".", ","] as const) if (hasFraction(text, sign)) evidence.fractions[sign]++;
+  const isSome = /[1-9]/.test(number);
+  if (isSome) countValue(isNegative ? evidence.negative : evidence.positive, text, line);
+  for (const sign of [".", ","] as const) {
+    if (kind !== "either" && hasFraction(text, sign)) evidence.fractions[sign]++;
+    else if (isSome) countValue(evidence.wholes[sign], text, line);
   }
   if (currency === "") return;
   const code = certainCurrency(currency) ?? "";

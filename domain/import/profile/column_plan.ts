@@ -27,7 +27,7 @@ export interface PlannedColumn {
   name: string;
 }
 
-/** An adjustment and where its amounts are found. */
+/** An adjustment and where its amounts are found: nowhere in a file without its columns. */
 export interface PlannedAdjustment extends ProfileAdjustment {
   places: readonly number[];
   labelPlace: number | undefined;
@@ -118,7 +118,7 @@ export function planColumns(
     const labelPlace = one.labelColumn === undefined ? undefined : find(one.labelColumn, "label");
     const name = places.map((at) => visibleText(header[at]!.trim())).join(" + ");
     return { ...one, places, labelPlace, name };
-  }).filter(({ places }) => places.length > 0);
+  });
   let status = profile.status === undefined ? undefined : planStatus(profile.status, findAll);
   if (status !== undefined && isEmpty(status)) {
     const wanted = [...profile.status!.columns, ...profile.status!.paidFilled ?? []];

@@ -10,7 +10,7 @@ import type { OpenQuestion } from "../source_row.ts";
 import type { Counted, MoneyEvidence } from "./column_evidence.ts";
 import type { ColumnPlan } from "./column_plan.ts";
 import type { FileEvidence } from "./file_evidence.ts";
-import { parseMoney } from "./money_text.ts";
+import { type MoneyForm, parseMoney } from "./money_text.ts";
 import type { ImportProfile, ProfileAdjustment } from "./profile.ts";
 import { type DateOrder, timeReader } from "./time_text.ts";
 
@@ -112,49 +112,45 @@ function plainly(text: string, decimal: "." | ","): string {
   return digits.replaceAll(decimal === "." ? "," : ".", "").replace(",", ".");
 }
 
+/** Every column has to show that it is in units: prices in cents beside a total in euros would be booked a hundredfold. */
 function settleUnit(
   { money = {} }: ImportProfile,
   plan: ColumnPlan,
-  { prices, currencies }: FileEvidence,
+  { prices, totals, adjustments, currencies }: FileEvidence,
   { questions, notes, decimal }: Findings & { decimal: "." | "," | undefined },
 ): "units" | "minor" | undefined {
   if (money.in !== undefined) return money.in;
-  const name = plan.columns.price?.name ?? "";
-  const saysMinor = /cents?\b|_cents|minor/i.test(name);
   // What the decimal sign is decides whether there are decimals at all.
   if (decimal === undefined) return undefined;
-  const { by, count, fractions } = prices;
-  const whole = count - fractions[decimal];
-  if (count === 0) return saysMinor ? "minor" : "units";
-  if (whole === count && saysMinor) return "minor";
-  if (whole === 0 || (whole < count && !saysMinor)) {
-    notes.push(`amounts are in units of the currency (${count - whole} of ${count} have decimals)`);
+  const columns = [prices, totals, ...adjustments];
+  const wholes = columns.map((one) => one.wholes[decimal].count);
+  const fractions = columns.map((one) => one.fractions[decimal]);
+  const sum = (counts: readonly number[]) => counts.reduce((all, one) => all + one, 0);
+  const saysMinor = /cents?\b|minor/i.test(plan.columns.price?.name.replaceAll("_", " ") ?? "");
+  if (sum(fractions) === 0 && (saysMinor || sum(wholes) === 0)) {
+    return saysMinor ? "minor" : "units";
+  }
+  const isShown = saysMinor
+    ? sum(wholes) === 0
+    : columns.every((_, at) => wholes[at] === 0 || fractions[at]! > 0);
+  if (isShown) {
+    notes.push(`amounts are in units of the currency (${sum(fractions)} have decimals)`);
     return "units";
   }
   // A yen has no parts: both are the same.
-  if ([...currencies].length > 0 && [...currencies].every((one) => hasNoParts(one))) return "units";
-  const sample = by.either.samples[0] ?? by[decimal].samples[0]!;
+  if (currencies.size > 0 && [...currencies].every(hasNoParts)) return "units";
+  const whole = columns.find((one, at) => wholes[at]! > 0 && (saysMinor || fractions[at] === 0))!;
+  const { samples: [sample = ""] } = whole.wholes[decimal];
   const currency = [...currencies].find((one) => isCurrency(one)) ?? "EUR";
   questions.push({
     setting: "money.in",
-    question: whole === count
-      ? `all prices are whole numbers such as ${
-        samples(by.either)
-      }: units of the currency or minor units`
-      : `${whole} prices are whole numbers such as ${samples(by.either)} and ${
-        count - whole
-      } have ` +
-        `decimals, although the column ${visibleText(name)} is of minor units by its name`,
-    candidates: [
-      {
-        value: "units",
-        meaning: `${sample} is ${amountIn(sample, "units", currency)} ${currency}`,
-      },
-      {
-        value: "minor",
-        meaning: `${sample} is ${amountIn(sample, "minor", currency)} ${currency}`,
-      },
-    ],
+    question: `whole amounts such as ${samples(whole.wholes[decimal])} (line ` +
+      `${whole.wholes[decimal].line}) are units of the currency or minor units` +
+      (sum(fractions) > 0 ? `, and ${sum(fractions)} amounts have decimals` : ""),
+    candidates: (["units", "minor"] as const).map((value) => ({
+      value,
+      meaning: `${sample} is ${amountIn(sample, { in: value, decimal }, currency)} ${currency}`,
+    })),
   });
 }
 
@@ -162,8 +158,8 @@ function hasNoParts(currency: string): boolean {
   return isCurrency(currency) && currencyDigits(currency) === 0;
 }
 
-function amountIn(text: string, unit: "units" | "minor", currency: string): string {
-  const minor = parseMoney(text, { in: unit, decimal: "." }, currency);
+function amountIn(text: string, form: MoneyForm, currency: string): string {
+  const minor = parseMoney(text, form, currency);
   return typeof minor !== "number" ? text : plainAmount(minor, currency);
 }
 
@@ -258,11 +254,12 @@ function settleZone(
 /** Asked for even where the file goes without: rows without an id would be lost. */
 function settleFillDown(
   { fillDown }: ImportProfile,
-  { withoutId, blankHeads }: FileEvidence,
+  { withoutId, blankHeads, blankInTwo, repeated }: FileEvidence,
   { questions }: Findings,
 ): "order" | "none" | undefined {
   if (fillDown !== undefined) return fillDown;
-  if (withoutId.count === 0 && blankHeads.count === 0) return "none";
+  const isHabit = blankInTwo > 0 || (blankHeads.count > 0 && blankHeads.count === repeated);
+  if (withoutId.count === 0 && !isHabit) return "none";
   const what = withoutId.count > 0
     ? `${withoutId.count} rows have an item and no order id (line ${withoutId.line})`
     : `${blankHeads.count} rows repeat an order's id and leave other columns of the order empty ` +

@@ -33,6 +33,7 @@ export function readAdjustments(
   context: AmountContext,
 ): ReadAdjustment[] {
   return mapping.plan.adjustments.flatMap((planned): ReadAdjustment[] => {
+    if (planned.places.length === 0) return [];
     const amount = planned.per === "line"
       ? lineAmount(mapping, planned, context)
       : orderAmount(mapping, planned, context);
