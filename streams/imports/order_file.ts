@@ -101,8 +101,7 @@ export function requirePlan(
   if (options.plan !== undefined) {
     if (options.plan.toLowerCase() === plan) return;
     const detail =
-      "is not the plan of this file as it is read now: the file or its profile was changed, " +
-      `preview it again (${plan} is its plan)`;
+      "is not the plan of this file as it is read now: the file or its profile was changed, preview it again";
     return refuse(`the plan ${detail}`, [{ at: "plan", detail }]);
   }
   if (other === undefined || other.isCertain || options.dryRun === true) return;
