@@ -142,7 +142,7 @@ async function profileOf(
   const { readProfile, shippedProfile } = await import("../services/import_profiles.ts");
   try {
     if (!/\.json$|[/\\]/i.test(given)) return shippedProfile(given);
-    return readProfile(await Deno.readTextFile(path(given)));
+    return await readProfile(await Deno.readTextFile(path(given)));
   } catch (error) {
     if (error instanceof WorkflowError && error.code === "invalid") {
       throw new WorkflowError("invalid", `--profile=${given}: ${error.message}`, error.faults);

@@ -37,13 +37,20 @@ export function shippedProfile(name: string): ImportProfile {
  *
  * @throws {WorkflowError} `invalid`, with all that is wrong with it
  */
-export function readProfile(text: string): ImportProfile {
+export async function readProfile(text: string): Promise<ImportProfile> {
   let document: unknown;
   try {
     document = JSON.parse(text.replace(/^\ufeff/, ""));
   } catch (error) {
     const detail = `is no JSON: ${(error as Error).message}`;
     throw new WorkflowError("invalid", `The profile ${detail}`, [{ at: "profile", detail }]);
+  }
+  // Loaded here alone: most imports need no schema.
+  const { profileFaults } = await import("./profile_schema.ts");
+  const faults = profileFaults(document);
+  if (faults.length > 0) {
+    const list = faults.map(({ at, detail }) => `${at}: ${detail}`).join("; ");
+    throw new WorkflowError("invalid", `The profile can't be used: ${list}`, faults);
   }
   return withCodeNames(document) as ImportProfile;
 }
