@@ -107,10 +107,13 @@ export function requirePlan(
   if (other === undefined || other.isCertain || options.dryRun === true) return;
   const { name } = other.file.settings;
   if (options.yes === true && options.profile !== undefined) return;
+  const isWorkbook = other.table.form.container === "xlsx";
+  const what = isWorkbook ? "this is an Excel workbook; it" : "it";
+  const orCsv = isWorkbook ? ", or save it as CSV UTF-8 and import that" : "";
   const detail = options.profile === undefined
-    ? `it looks like a file of the profile ${name} (${other.why}); see what it would book by a preview (--preview, over ` +
-      "HTTP preview=true), then import it with the plan that ends it (--plan=HASH), or by " +
-      `--profile=${name} --yes`
+    ? `${what} looks like a file of the profile ${name} (${other.why}); see what it would book by a preview (--preview, ` +
+      "over HTTP preview=true), then import it with the plan that ends it (--plan=HASH), or by " +
+      `--profile=${name} --yes${orCsv}`
     : `a file that is read by a profile is imported with the plan that ends its preview (--preview, then --plan=HASH), ` +
       "or with --yes";
   return refuse(detail, [{ at: "plan", detail }]);

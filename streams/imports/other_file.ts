@@ -71,7 +71,8 @@ export async function openOtherFile(
       why,
       questions,
       plan: questions.length > 0 ? undefined : planHash(table.sha256, file.settings),
-      isCertain: profile === undefined && isOwnForm(file.settings),
+      isCertain: profile === undefined && table.form.container !== "xlsx" &&
+        isOwnForm(file.settings),
     };
   } catch (error) {
     table.close();
