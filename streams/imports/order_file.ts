@@ -93,10 +93,12 @@ export function requirePlan(
     throw new WorkflowError("invalid", `Cannot import ${options.name}: ${message}`, faults);
   };
   if (other !== undefined && other.questions.length > 0) {
-    const faults = other.questions.map(questionFault);
-    const rest = faults.length === 1 ? "" : `, and ${faults.length - 1} more to settle`;
-    const [{ at, detail }] = faults as [Fault];
-    return refuse(`${at}: ${detail}${rest}`, faults);
+    const asked = other.questions.map(questionFault);
+    const rest = asked.length === 1 ? "" : `, and ${asked.length - 1} more to settle`;
+    const [{ at, detail }] = asked as [Fault];
+    const { reason } = other;
+    const because = reason === undefined ? "" : `${reason.message}; `;
+    return refuse(`${because}${at}: ${detail}${rest}`, [...reason?.faults ?? [], ...asked]);
   }
   if (options.plan !== undefined) {
     if (options.plan.toLowerCase() === plan) return;

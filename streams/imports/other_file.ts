@@ -25,6 +25,8 @@ export interface OtherFile {
   table: SourceTable;
   /** By what the profile was recognised, for people; null where somebody named it. */
   why: string | null;
+  /** Why it is not in the own form, where it has the own columns; undefined for any other file. */
+  reason: WorkflowError | undefined;
   /** What only the file's owner can know, of its bytes and of its columns. */
   questions: readonly OpenQuestion[];
   /** See `plan_hash.ts`; undefined while something is in question. */
@@ -69,6 +71,7 @@ export async function openOtherFile(
       file,
       table,
       why,
+      reason: reason?.faults[0]?.at === "line 1" ? undefined : reason,
       questions,
       plan: questions.length > 0 ? undefined : planHash(table.sha256, file.settings),
       isCertain: profile === undefined && table.form.container !== "xlsx" &&
