@@ -54,7 +54,7 @@ const packages: Readonly<Record<string, RegExp>> = {
   db: /^(mysql2\/promise$|node:)/,
   streams: /^(ioredis$|csv-parse\/sync$|yauzl$|saxes$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
   // What talks to the engines stands behind db and streams.
-  services: /^node:/,
+  services: /^(zod$|node:)/,
   routes: /^(?!mysql2|ioredis)/,
 };
 

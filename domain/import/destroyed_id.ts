@@ -13,7 +13,7 @@ const scientific = /^\d(?:[.,]\d+)?E\+\d{2,3}$/i;
  * @param text trimmed
  */
 export function destroyedIdProblem(text: string): string | undefined {
-  return text.length >= 5 && scientific.test(text) ? `was ${destroyed}` : undefined;
+  return text.includes("+") && scientific.test(text) ? `was ${destroyed}` : undefined;
 }
 
 const destroyed =

@@ -35,8 +35,12 @@ export interface FileEvidence {
   currencies: Set<string>;
   /** Rows with an item and without the id of an order. */
   withoutId: Counted;
-  /** Rows that repeat an order's id and say less of it than the row above. */
+  /** Rows that repeat an order's id. */
+  repeated: number;
+  /** Those of them that say less of it than its first row. */
   blankHeads: Counted;
+  /** Those of these that leave out two columns of it or more: one alone may be a slip. */
+  blankInTwo: number;
   /** Words of a status that the profile does not know. */
   unknownWords: Map<string, Counted>;
   /** Columns that look like a status, that the profile does not use, and that say something. */
@@ -65,7 +69,9 @@ export function gatherEvidence(plan: ColumnPlan): { evidence: FileEvidence; note
     times: noTimesEvidence(),
     currencies: new Set(),
     withoutId: noneCounted(),
+    repeated: 0,
     blankHeads: noneCounted(),
+    blankInTwo: 0,
     unknownWords: new Map(),
     statusColumns: new Map(),
     samples: plan.header.map(() => []),
@@ -177,8 +183,10 @@ function noteHeads(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
       said = heads.map((column) => textAt(fields, column!.places) !== "");
       return;
     }
-    const isBlank = heads.some((column, at) => said[at] && textAt(fields, column!.places) === "");
-    if (isBlank) countValue(evidence.blankHeads, String(line), line);
+    evidence.repeated++;
+    const blank = heads.filter((column, at) => said[at] && textAt(fields, column!.places) === "");
+    if (blank.length > 0) countValue(evidence.blankHeads, String(line), line);
+    if (blank.length > 1) evidence.blankInTwo++;
   };
 }
 

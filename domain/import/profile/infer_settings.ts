@@ -254,11 +254,12 @@ function settleZone(
 /** Asked for even where the file goes without: rows without an id would be lost. */
 function settleFillDown(
   { fillDown }: ImportProfile,
-  { withoutId, blankHeads }: FileEvidence,
+  { withoutId, blankHeads, blankInTwo, repeated }: FileEvidence,
   { questions }: Findings,
 ): "order" | "none" | undefined {
   if (fillDown !== undefined) return fillDown;
-  if (withoutId.count === 0 && blankHeads.count === 0) return "none";
+  const isHabit = blankInTwo > 0 || (blankHeads.count > 0 && blankHeads.count === repeated);
+  if (withoutId.count === 0 && !isHabit) return "none";
   const what = withoutId.count > 0
     ? `${withoutId.count} rows have an item and no order id (line ${withoutId.line})`
     : `${blankHeads.count} rows repeat an order's id and leave other columns of the order empty ` +

@@ -22,7 +22,6 @@ import {
   readRow,
 } from "../csv_rows.ts";
 import { booleans, type TermFault } from "../csv_terms.ts";
-import { destroyedIdProblem } from "../destroyed_id.ts";
 import {
   faultsText,
   maxOrderRows,
@@ -149,7 +148,6 @@ function rejectFor(rows: readonly CsvRow[], unreadable: CsvRow): RejectedRow[] {
 interface Head {
   texts: Readonly<Record<typeof headColumns[number], string>>;
   placedAt: string | { problem: string; text: string };
-  faults: Fault[];
   disagreement: string | undefined;
 }
 
@@ -168,17 +166,11 @@ function readHead(mapping: OrderMapping, rows: readonly CsvRow[]): Head {
     return [column, said?.text ?? ""] as const;
   });
   const texts = Object.fromEntries(read) as Head["texts"] & Record<string, string>;
-  const faults: Fault[] = [];
   const { customer_id: id } = texts;
-  const destroyed = destroyedIdProblem(id);
-  if (destroyed !== undefined) {
-    faults.push(valueFault(nameInFile(mapping.plan, "customer_id"), destroyed, id));
-  }
   const isGuest = (mapping.settings.guestIds ?? []).includes(id);
   return {
     texts: { ...texts, customer_id: isGuest ? "" : id },
     placedAt: earliest(mapping, rows),
-    faults,
     disagreement,
   };
 }
@@ -245,12 +237,10 @@ function readItemRow(
   { read, head, latestPlacedAt }: { read: SoFar; head: Head; latestPlacedAt: string },
 ): void {
   const { columns } = mapping.plan;
-  const faults: Fault[] = [...head.faults];
+  const faults: Fault[] = [];
   const nameOf = (column: ProfileColumn) => nameInFile(mapping.plan, column);
   const currency = head.texts.currency.toUpperCase();
   const sku = ownText(row, columns.product_sku);
-  const destroyed = destroyedIdProblem(sku);
-  if (destroyed !== undefined) faults.push(valueFault(nameOf("product_sku"), destroyed, sku));
   if (typeof head.placedAt !== "string") {
     const { problem, text } = head.placedAt;
     faults.push(valueFault(nameOf("order_placed_at"), problem, text));
