@@ -4,6 +4,7 @@
  * @module
  */
 
+import { adjustmentKinds } from "../../domain/order/adjustment.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import type { KnownTerms } from "../../domain/order/intake.ts";
 import type { PaidAtSource } from "../../domain/order/source_payment.ts";
@@ -90,25 +91,7 @@ export async function insertOrderTerms(
   tx: Queryable,
   orders: readonly { orderId: number; order: IncomingOrder }[],
 ): Promise<void> {
-  const adjustments = orders.flatMap(({ orderId, order }) =>
-    (order.adjustments ?? []).map((
-      { kind, label, amountCents, included },
-    ) => [orderId, kind, label, amountCents, included ? 1 : 0])
-  );
-  if (adjustments.length > 0) {
-    await tx.run(
-      `
-      insert into order_adjustments (order_id, kind, label, amount_cents, included)
-      select j.order_id, j.kind, j.label, j.amount_cents, j.included
-      from json_table(?, '$[*]' columns (
-        order_id bigint unsigned path '$[0]',
-        kind varchar(16) character set ascii collate ascii_bin path '$[1]',
-        label varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[2]',
-        amount_cents bigint path '$[3]',
-        included tinyint path '$[4]')) j`,
-      [JSON.stringify(adjustments)],
-    );
-  }
+  await insertAdjustments(tx, orders);
   // By their keys, as all do, so that two of them never wait for each other.
   const payments = orders.flatMap(({ orderId, order: { payment } }) =>
     payment?.status === "paid" ? [{ orderId, payment, key: paymentKey(payment) }] : []
@@ -131,5 +114,38 @@ export async function insertOrderTerms(
         paidAt,
       ])),
     ],
+  );
+}
+
+/** Kinds by number in a statement: a text in each row costs the database a third more. */
+const kindNumbers = new Map(adjustmentKinds.map((kind, index) => [kind, index + 1]));
+const kindOfNumber = `elt(j.kind, ${adjustmentKinds.map((kind) => `'${kind}'`).join(", ")})`;
+
+async function insertAdjustments(
+  tx: Queryable,
+  orders: readonly { orderId: number; order: IncomingOrder }[],
+): Promise<void> {
+  const rows: string[] = [];
+  let labels = false;
+  for (const { orderId, order } of orders) {
+    for (const { kind, label, amountCents, included } of order.adjustments ?? []) {
+      labels ||= label !== null;
+      const numbers = `${orderId},${kindNumbers.get(kind)},${amountCents},${included ? 1 : 0}`;
+      // Put together by hand, as items are.
+      rows.push(label === null ? `[${numbers}]` : `[${numbers},${JSON.stringify(label)}]`);
+    }
+  }
+  if (rows.length === 0) return;
+  const label = "label varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[4]'";
+  await tx.run(
+    `
+    insert into order_adjustments (order_id, kind, amount_cents, included${labels ? ", label" : ""})
+    select j.order_id, ${kindOfNumber}, j.amount_cents, j.included${labels ? ", j.label" : ""}
+    from json_table(?, '$[*]' columns (
+      order_id bigint unsigned path '$[0]',
+      kind tinyint path '$[1]',
+      amount_cents bigint path '$[2]',
+      included tinyint path '$[3]'${labels ? `,\n      ${label}` : ""})) j`,
+    [`[${rows.join(",")}]`],
   );
 }
