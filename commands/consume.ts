@@ -17,7 +17,7 @@ import { refuseDanger } from "./refuse_danger.ts";
 import { untilStopped } from "./signals.ts";
 
 const command: Command = {
-  // Put together for whoever reads it: the list's format takes a megabyte.
+  // Put together for whoever reads it: the list's format takes 4 MB.
   get summary() {
     return `Runs consumers of the ${new Intl.ListFormat("en-GB").format(groups)} groups.`;
   },
