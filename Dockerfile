@@ -10,7 +10,8 @@ COPY --chown=deno:deno std ./std
 RUN deno install --frozen
 
 COPY --chown=deno:deno . .
-RUN deno cache --frozen main.ts
+# Commands are loaded by an address that can't be foreseen from main.ts.
+RUN deno cache --frozen main.ts commands/*.ts
 
 EXPOSE 8000
 

@@ -17,7 +17,10 @@ import { refuseDanger } from "./refuse_danger.ts";
 import { untilStopped } from "./signals.ts";
 
 const command: Command = {
-  summary: `Runs consumers of the ${new Intl.ListFormat("en-GB").format(groups)} groups.`,
+  // Put together for whoever reads it: the list's format takes 4 MB.
+  get summary() {
+    return `Runs consumers of the ${new Intl.ListFormat("en-GB").format(groups)} groups.`;
+  },
   help: `
 Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
 

@@ -5,6 +5,7 @@
  */
 
 import { resolve } from "node:path";
+import { isatty } from "node:tty";
 import { parseConfig } from "../config/config.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { ImportPreview } from "../domain/import/import_preview.ts";
@@ -86,7 +87,7 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
         await guardDatabase(context);
         await refuseBesideOlder(context);
       }
-      const bar = Deno.stderr.isTerminal() ? importProgressBar(source.bytes) : undefined;
+      const bar = isatty(2) ? importProgressBar(source.bytes) : undefined;
       try {
         return await (options.flag("preview") ? showPreview : runImport)(context, work, bar);
       } finally {
