@@ -41,7 +41,7 @@ export function numberFormat(id: number, code: string | undefined): NumberFormat
     return { kind: kind ?? "number" };
   }
   // Text in quotes, escaped characters, colours and languages say nothing about it; nor does what is for negatives.
-  const bare = code.split(";")[0]!.replace(/"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]/gi, "");
+  const bare = code.split(";")[0]!.replace(/"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^[\]]*\]/gi, "");
   if (/^0{2,}$/.test(bare)) return { kind: "padded", digits: bare.length };
   if (/general/i.test(bare)) return { kind: "number" };
   const hasDay = /[dy]/i.test(bare) || (/m/i.test(bare) && !/[hs]/i.test(bare));
