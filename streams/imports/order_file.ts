@@ -11,9 +11,9 @@ import { planHash } from "../../domain/import/plan_hash.ts";
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import type { OpenQuestion } from "../../domain/import/source_row.ts";
-import { type ImportFile, type ImportFileLimits, openImportFile } from "./import_file.ts";
+import { type ImportFile, openImportFile } from "./import_file.ts";
 import type { ImportOptions, ImportProgress } from "./import_options.ts";
-import type { OtherFile } from "./other_file.ts";
+import type { OtherFile, OtherFileOptions } from "./other_file.ts";
 
 /** A file of orders. */
 export interface OrderFile extends ImportFile {
@@ -27,16 +27,9 @@ export interface OrderFile extends ImportFile {
 }
 
 /** How a file is opened. */
-export interface OrderFileOptions {
-  /** What its columns mean; undefined where that is to be found out. */
-  profile?: ImportProfile;
+export interface OrderFileOptions extends OtherFileOptions {
   /** Work out the plan of a file in the own form as well. */
   wantsPlan?: boolean;
-  /** Is told how much was read. */
-  onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
-  signal?: AbortSignal;
-  /** For tests: how much is kept in memory. */
-  limits?: ImportFileLimits;
 }
 
 /**

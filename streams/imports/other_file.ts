@@ -9,8 +9,7 @@ import { planHash } from "../../domain/import/plan_hash.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import { proposeProfile } from "../../domain/import/profile/shipped_profiles.ts";
 import type { OpenQuestion } from "../../domain/import/source_row.ts";
-import type { OtherForm } from "./import_file.ts";
-import type { OrderFileOptions } from "./order_file.ts";
+import type { ImportFileLimits, OtherForm } from "./import_file.ts";
 import { lookByProfile, type ProfiledFile, type ProfileLook } from "./profiled_file.ts";
 import {
   openSourceTable,
@@ -18,6 +17,17 @@ import {
   type SourceTableOptions,
   tableOf,
 } from "./source_table.ts";
+
+/** How such a file is opened. */
+export interface OtherFileOptions {
+  /** What its columns mean; undefined where that is to be found out. */
+  profile?: ImportProfile;
+  /** Is told how much was read. */
+  onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
+  signal?: AbortSignal;
+  /** For tests: how much is kept in memory. */
+  limits?: ImportFileLimits;
+}
 
 /** A file that is read by a profile. */
 export interface OtherFile {
@@ -43,7 +53,7 @@ export interface OtherFile {
  */
 export async function openOtherFile(
   source: ReadableStream<Uint8Array> | OtherForm,
-  { profile, onProgress, signal, limits }: OrderFileOptions,
+  { profile, onProgress, signal, limits }: OtherFileOptions,
 ): Promise<OtherFile> {
   const reason = "spool" in source ? source.reason : undefined;
   let why: string | null = null;
