@@ -52,7 +52,7 @@ const packages: Readonly<Record<string, RegExp>> = {
   domain: /^node:crypto$/,
   config: /^node:/,
   db: /^(mysql2\/promise$|node:)/,
-  streams: /^(ioredis$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
+  streams: /^(ioredis$|csv-parse\/sync$|yauzl$|saxes$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
   // What talks to the engines stands behind db and streams.
   services: /^(zod$|node:)/,
   routes: /^(?!mysql2|ioredis)/,
