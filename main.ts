@@ -9,6 +9,7 @@ import type { Command } from "./commands/command.ts";
 import { print, printError } from "./commands/print.ts";
 import { settings } from "./config/config.ts";
 import { messageOf, WorkflowError } from "./domain/errors.ts";
+import { refusalOf } from "./domain/operation/engine_fault.ts";
 
 /** Every command, loaded only when it is typed: each task needs no more permissions than its own. */
 const commands: Readonly<Record<string, () => Promise<{ default: Command }>>> = {
@@ -29,6 +30,7 @@ const commands: Readonly<Record<string, () => Promise<{ default: Command }>>> = 
   doctor: () => import("./commands/doctor.ts"),
   demo: () => import("./commands/demo.ts"),
   dev: () => import("./commands/dev.ts"),
+  engines: () => import("./commands/engines.ts"),
 };
 
 /**
@@ -60,7 +62,10 @@ export async function main(
     return await command.run(rest, env);
   } catch (error) {
     const expected = error instanceof WorkflowError;
-    const line = messageOf(error).split("\n")[0];
+    const refused = expected ? undefined : refusalOf(error);
+    const line = refused === undefined
+      ? messageOf(error).split("\n")[0]
+      : `${refused.why}; ${refused.remedy}`;
     printError(`${name}: ${line}`);
     if (env.LOG_LEVEL === "debug" && error instanceof Error) printError(error.stack ?? "");
     return expected && (error.code === "bad_usage" || error.code === "bad_settings") ? 2 : 1;
@@ -69,8 +74,8 @@ export async function main(
 
 if (import.meta.main) {
   // No settings, and read where the task may: USER names the operator in timelines; INIT_CWD is where the
-  // task was started, which relative paths begin at.
-  const names = [...settings.map(({ name }) => name), "USER", "INIT_CWD"];
+  // task was started, which relative paths begin at; NODE_ENV=production allows no private engines.
+  const names = [...settings.map(({ name }) => name), "USER", "INIT_CWD", "NODE_ENV"];
   const env = Object.fromEntries(names.map((name) => [name, Deno.env.get(name)]));
   Deno.exit(await main(Deno.args, env));
 }

@@ -10,7 +10,7 @@ import { type Database, openDatabase } from "../db/connection/database.ts";
 import { migrationStatus } from "../db/connection/migrate.ts";
 import { canWrite } from "../db/connection/ping.ts";
 import { readEncryption, readServerFacts } from "../db/connection/server_facts.ts";
-import { type Config, isLoopback, parseConfig } from "../config/config.ts";
+import { type Config, isLoopback } from "../config/config.ts";
 import {
   type Finding,
   fine,
@@ -44,6 +44,7 @@ import { findRefusedCommands } from "../streams/redis/redis_commands.ts";
 import { readRedisFacts } from "../streams/redis/redis_facts.ts";
 import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
 import { type Command, readOptions } from "./command.ts";
+import { readSettings } from "./engine_settings.ts";
 import { print } from "./print.ts";
 
 /** For how many hours a loss of the database is told of. */
@@ -69,7 +70,7 @@ export default command;
 async function diagnose(env: Record<string, string | undefined>): Promise<Finding[]> {
   let config: Config;
   try {
-    config = parseConfig(env);
+    config = await readSettings(env);
   } catch (error) {
     if (!(error instanceof WorkflowError)) throw error;
     return error.faults.map(({ at, detail }) =>

@@ -5,7 +5,6 @@
  */
 
 import { resolve } from "node:path";
-import { parseConfig } from "../config/config.ts";
 import type { ImportMoney } from "../domain/import/import_money.ts";
 import { kindOfReason, type RejectedRow } from "../domain/import/order_csv.ts";
 import { formatMoney } from "../domain/money.ts";
@@ -17,6 +16,7 @@ import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type ImportReport, tookNothing } from "../streams/imports/orders_import.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { readSettings } from "./engine_settings.ts";
 import { print } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { refuseOtherPlaces } from "./refuse_other_places.ts";
@@ -66,7 +66,7 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
     if (rejectsPath !== undefined) {
       await refuseOverwriting(source, rejectsPath, `--rejects=${rejects}`);
     }
-    refuseOtherPlaces(parseConfig(env));
+    refuseOtherPlaces(await readSettings(env));
     return await withContext(env, async (context) => {
       await refuseDanger(context);
       if (!options.flag("dry-run")) {

@@ -23,6 +23,12 @@ export interface PrivateEnginesOptions {
   log?: (line: string) => void;
 }
 
+/** Another process has its private engines in the folder. */
+export class FolderInUse extends Error {
+  /** The name of the class. */
+  override name = "FolderInUse";
+}
+
 /** A running private pair of engines. */
 export interface PrivateEngines {
   database: DatabaseEngine;
@@ -42,8 +48,8 @@ export interface PrivateEngines {
  * it when its holder dies. Each engine has folders of its own there, so switching between MariaDB
  * and MySQL keeps the data of both.
  *
- * @throws {Error} if another process uses the folder, programs are missing and cannot be
- * installed, or an engine does not start
+ * @throws {FolderInUse} if another process uses the folder
+ * @throws {Error} if programs are missing and cannot be installed, or an engine does not start
  */
 export async function startPrivateEngines(
   options: PrivateEnginesOptions = {},
@@ -113,7 +119,7 @@ async function lockFolder(dir: string): Promise<Deno.FsFile> {
   }
   const holder = (await Deno.readTextFile(path)).trim() || "unknown";
   file.close();
-  throw new Error(
+  throw new FolderInUse(
     `Cannot use ${dir}: process ${holder} has its private engines there; end it, or set ` +
       `DATABASE_URL and REDIS_URL to use other engines`,
   );

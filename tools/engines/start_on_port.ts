@@ -21,6 +21,8 @@ export interface ServerOnPort {
   readonly port: number;
   /** Of the server process; another one after `restart`. */
   readonly pid: number;
+  /** Settles when the server process of now has ended, for whatever reason; never rejects. */
+  readonly exited: Promise<void>;
   /** Ends the server in order and waits for its end. What it keeps on disk stays. */
   stop(): Promise<void>;
   /** Any signal, SIGKILL and SIGSTOP included. */
@@ -73,6 +75,9 @@ export async function startOnPort(options: StartOptions): Promise<ServerOnPort> 
     port,
     get pid() {
       return current.pid;
+    },
+    get exited() {
+      return current.exited;
     },
     stop: () => current.stop(),
     kill: (signal) => current.kill(signal),

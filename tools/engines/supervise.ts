@@ -1,3 +1,5 @@
+import { dirname, relative } from "node:path";
+import { capture } from "./capture.ts";
 import type { Program } from "./program.ts";
 
 /** Seconds that an engine gets for an orderly end before it is killed. */
@@ -146,7 +148,7 @@ async function waitForPreviousEngine(pidFile: string): Promise<void> {
   const deadline = Date.now() + PREVIOUS_ENGINE_MS;
   while (true) {
     const pid = Number(await Deno.readTextFile(pidFile).catch(() => ""));
-    if (!pid || !isAlive(pid)) return;
+    if (!pid || !isAlive(pid) || await worksElsewhere(pid, dirname(pidFile))) return;
     if (Date.now() > deadline) {
       throw new Error(
         `Cannot start an engine: process ${pid} of ${pidFile} is still running; ` +
@@ -155,6 +157,18 @@ async function waitForPreviousEngine(pidFile: string): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/**
+ * After a power cut or a new start of a container the pid file is still there, and its number may be that of
+ * another process by now. An engine works in its own folder or below it; what Linux says of a process that is
+ * not ours is nothing, and elsewhere nothing is known.
+ */
+async function worksElsewhere(pid: number, folder: string): Promise<boolean> {
+  if (Deno.build.os !== "linux") return false;
+  const { success, stdout } = await capture("readlink", [`/proc/${pid}/cwd`]);
+  // A process that ended meanwhile and one of another user have no folder to tell.
+  return !success || relative(await Deno.realPath(folder), stdout.trim()).startsWith("..");
 }
 
 function isAlive(pid: number): boolean {
