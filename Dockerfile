@@ -12,6 +12,9 @@ RUN deno install --frozen
 COPY --chown=deno:deno . .
 RUN deno cache --frozen main.ts
 
+# Without engines that are set it refuses to start, instead of keeping orders in the container.
+ENV REQUIRE_SETTINGS=1
+
 EXPOSE 8000
 
 # The tasks name the permissions that each command has; `exec` lets signals reach the product.

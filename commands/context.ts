@@ -30,6 +30,8 @@ export interface ContextOptions {
   migrates?: boolean;
   /** Nobody asked for these engines, so nobody wants to hear that they are set up. */
   quietly?: boolean;
+  /** The command listens for others, which it must not do in front of private engines. */
+  serves?: boolean;
 }
 
 /**
@@ -44,7 +46,7 @@ export async function withContext<T>(
   work: (context: Context) => Promise<T>,
   options: ContextOptions = {},
 ): Promise<T> {
-  const config = await readSettings(env);
+  const config = await readSettings(env, options);
   // Private engines are nobody else's: there is no process of another version beside this one.
   const context = await openContext(
     config,

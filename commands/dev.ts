@@ -23,7 +23,7 @@ environment apply, except DATABASE_URL and REDIS_URL. Where port 8000 is taken a
 used.`,
   async run(args, env) {
     readOptions(args, {});
-    const held = await useEngines({ dir: env.ENGINES_DIR, log: printError });
+    const held = await useEngines({ dir: env.ENGINES_DIR, keptOnly: true, log: printError });
     const port = env.PORT || String(freeServicePort());
     const settings = { ...held.engines.env, PORT: port };
     for (const [name, value] of Object.entries(settings)) printError(`${name}=${value}`);
@@ -43,6 +43,7 @@ used.`,
     for (const signal of endSignals) {
       Deno.addSignalListener(signal, forward(signal));
     }
+    void held.ended.then(forward("SIGTERM"));
     const { code, signal } = await child.status;
     return signal === null ? code : 0;
   },

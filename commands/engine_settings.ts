@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Config, parseConfig } from "../config/config.ts";
+import { type Config, isLoopback, parseConfig } from "../config/config.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { printError } from "./print.ts";
 
@@ -30,13 +30,17 @@ export function namesNoEngine(env: Record<string, string | undefined>): boolean 
  * said on standard error, and held until this process ends; their settings go where the environment says nothing. A crash
  * leaves engines that end by themselves when nobody has used them for ten minutes.
  *
+ * @param options.serves whether the command listens, which in front of private engines it may on loopback alone
  * @throws {WorkflowError} `bad_settings`; also for want of engines with `REQUIRE_SETTINGS=1` or `NODE_ENV=production`
  * @throws {WorkflowError} `unavailable` where private engines can't be started
  */
-export async function readSettings(env: Record<string, string | undefined>): Promise<Config> {
+export async function readSettings(
+  env: Record<string, string | undefined>,
+  { serves = false }: { serves?: boolean } = {},
+): Promise<Config> {
   if (!namesNoEngine(env)) return parseConfig(env);
-  // Before engines are started for nothing; without engines it says which settings are missing.
-  const { requireSettings } = parseConfig({ ...env, ...placeholders });
+  // Before engines are started for nothing.
+  const { requireSettings, host } = parseConfig({ ...env, ...placeholders });
   const reason = requireSettings
     ? "REQUIRE_SETTINGS=1"
     : env.NODE_ENV === "production"
@@ -47,6 +51,14 @@ export async function readSettings(env: Record<string, string | undefined>): Pro
       "bad_settings",
       `Bad settings: DATABASE_URL and REDIS_URL are required, because ${reason} allows no private engines`,
       engineNames.map((at) => ({ at, detail: `is required with ${reason}` })),
+    );
+  }
+  if (serves && !isLoopback(host)) {
+    const detail = `is ${host}, but private engines are for this machine alone`;
+    throw new WorkflowError(
+      "bad_settings",
+      `Bad settings: HOST ${detail}; set DATABASE_URL and REDIS_URL, or HOST=127.0.0.1`,
+      [{ at: "HOST", detail }],
     );
   }
   inUse ??= holdPrivateEngines(env);

@@ -6,6 +6,7 @@
 
 import { resolve } from "node:path";
 import {
+  keeperName,
   listEngines,
   type SharedEngines,
   stopEngines,
@@ -40,7 +41,7 @@ started last first, and else starts some. They end when nobody has used them for
 export default command;
 
 function describe({ by, pid, dir, env }: SharedEngines, users: readonly number[]): string {
-  const whose = by === "engines" ? "Kept for the next command" : `Those of ${by}`;
+  const whose = by === keeperName ? "Kept for the next command" : `Those of ${by}`;
   return [
     `${whose}, process ${pid}, in ${dir}`,
     `  used by ${users.length === 0 ? "nobody now" : `process ${users.join(", ")}`}`,

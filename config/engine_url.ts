@@ -303,7 +303,8 @@ function distance(a: string, b: string): number {
   return row[b.length]!;
 }
 
-const socketRemedy = "link it into /run/orders and name it there, or add it to the permissions in deno.json";
+const socketRemedy =
+  "link it into /run/orders and name it there, or add it to the permissions in deno.json";
 
 function refusedSocket(message: string): string | undefined {
   return /^Requires (?:read|write) access to "([^"]+)"/.exec(message)?.[1];

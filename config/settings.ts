@@ -61,7 +61,8 @@ export const settingsTable = {
     name: "REQUIRE_SETTINGS",
     fallback: "0",
     kind: kinds.flag(),
-    meaning: "`1`, or `NODE_ENV=production`: without `DATABASE_URL` and `REDIS_URL` commands refuse, instead of " +
+    meaning:
+      "`1`, or `NODE_ENV=production`: without `DATABASE_URL` and `REDIS_URL` commands refuse, instead of " +
       "using [private engines](operating.md#where-nothing-is-set)",
   },
   enginesDir: {

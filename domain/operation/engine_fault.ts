@@ -140,7 +140,8 @@ function loginFault(
     case 3159:
       return {
         why: "the server takes encrypted connections alone",
-        remedy: "add ?ssl-mode=verify-identity to DATABASE_URL, and ssl-ca where its authority is your own",
+        remedy:
+          "add ?ssl-mode=verify-identity to DATABASE_URL, and ssl-ca where its authority is your own",
       };
     case 3118:
     case 4151:
@@ -152,8 +153,7 @@ function loginFault(
     case 1862:
       return {
         why: `the password of user "${user}" has expired`,
-        remedy:
-          `type as an administrator of it: ALTER USER '${user}'@'%' IDENTIFIED BY 'PASSWORD'`,
+        remedy: `type as an administrator of it: ALTER USER '${user}'@'%' IDENTIFIED BY 'PASSWORD'`,
       };
     case 1040:
     case 1203:
@@ -186,7 +186,8 @@ function certificateFault(
       why: tls.ca === undefined
         ? "its certificate is signed by no authority that this machine knows"
         : `its certificate is not signed by the authority in ${tls.ca}`,
-      remedy: `name the file of the authority that signed it in ${setting}: ssl-ca=/etc/orders/ca.pem`,
+      remedy:
+        `name the file of the authority that signed it in ${setting}: ssl-ca=/etc/orders/ca.pem`,
     };
   }
 }
@@ -216,7 +217,8 @@ function networkFault(
   if (/ETIMEDOUT/.test(said)) {
     return {
       why: `whoever is on ${host}:${port} does not answer as this kind of server would`,
-      remedy: `look whether it hangs or a firewall is between, or correct host and port in ${setting}`,
+      remedy:
+        `look whether it hangs or a firewall is between, or correct host and port in ${setting}`,
     };
   }
 }
@@ -257,7 +259,8 @@ export function redisFault(error: unknown, way?: EngineWay): FaultWords | undefi
   if (tls !== null && /ETIMEDOUT|wrong version number|InvalidMessage/i.test(message)) {
     return {
       why: `${host}:${port} does not answer in TLS`,
-      remedy: "write the port that tls-port names there, or redis:// where nobody else is on the way",
+      remedy:
+        "write the port that tls-port names there, or redis:// where nobody else is on the way",
     };
   }
   if (tls === null && /EPIPE|ECONNRESET|Connection is closed/.test(message)) {

@@ -5,7 +5,7 @@
  * A crash of it ends the engines (they can't outlive who started them), frees the lock on the folder, and leaves a file
  * that nobody answers for: the next command starts everything anew.
  */
-import { listEngines, type Share, shareEngines } from "./shared_engines.ts";
+import { keeperName, listEngines, type Share, shareEngines } from "./shared_engines.ts";
 import { FolderInUse, type PrivateEngines, startPrivateEngines } from "./private_engines.ts";
 import type { ServerOnPort } from "./start_on_port.ts";
 
@@ -66,7 +66,7 @@ async function keep(dir: string, idleMs: number): Promise<void> {
   if (engines === undefined) return;
   let isStopping = false;
   try {
-    const share = await shareEngines(dir, { by: "engines", env: engines.env, dir });
+    const share = await shareEngines(dir, { by: keeperName, env: engines.env, dir });
     await Promise.race([
       untilUnused(share, idleMs),
       ...[engines.database, engines.redis].map((engine) => keepUp(engine, () => isStopping)),

@@ -33,6 +33,8 @@ export class FolderInUse extends Error {
 export interface PrivateEngines {
   database: DatabaseEngine;
   redis: RedisEngine;
+  /** Absolute path of the folder of both. */
+  dir: string;
   /** The settings that point the product to them. */
   env: { DATABASE_URL: string; REDIS_URL: string };
   /** Ends both in order and, unless they are persistent, removes their data. */
@@ -103,6 +105,7 @@ export async function startPrivateEngines(
   return {
     database: database.value,
     redis: redis.value,
+    dir,
     env: { DATABASE_URL: database.value.url, REDIS_URL: redis.value.url },
     stop: () => stopping ??= stopOnce(),
   };

@@ -9,9 +9,12 @@
  */
 import { join } from "node:path";
 
+/** Whose the engines are that are kept for the next command. */
+export const keeperName = "engines";
+
 /** What a file says of running engines. */
 export interface SharedEngines {
-  /** Who runs them: `demo`, or `engines` for those that are kept for the next command. */
+  /** Who runs them: `demo`, or {@linkcode keeperName}. */
   by: string;
   /** Process that runs them. */
   pid: number;
@@ -156,9 +159,11 @@ async function serve(
  * Looks for running engines, those that were started last first, and uses the first that answer.
  *
  * @param dir folder of the engines that are kept
+ * @param by whose are wanted; without it, anybody's
  */
-export async function holdEngines(dir: string): Promise<Held | undefined> {
+export async function holdEngines(dir: string, by?: string): Promise<Held | undefined> {
   for (const { engines } of await readFiles(dir)) {
+    if (by !== undefined && engines.by !== by) continue;
     const connection = await converse(engines, "hold");
     if (connection === undefined) continue;
     return {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { dataDir } from "./data_dir.ts";
 import { ensurePrograms } from "./programs.ts";
-import { type Held, holdEngines } from "./shared_engines.ts";
+import { type Held, holdEngines, keeperName } from "./shared_engines.ts";
 
 /** Milliseconds without a user after which kept engines end. */
 const idleMs = 600_000;
@@ -18,6 +18,8 @@ const maxStartMs = 120_000;
 export interface UseOptions {
   /** Folder in which they are kept; default: {@linkcode keptDir}. */
   dir?: string;
+  /** Whether only those in `dir` will do, and not the engines of a demo. */
+  keptOnly?: boolean;
   /** Default ten minutes. */
   idleMs?: number;
   /** Gets a line before programs are installed. */
@@ -37,7 +39,8 @@ export const keptDir: string = join(dataDir, "dev");
  */
 export async function useEngines(options: UseOptions): Promise<Held & { isNew: boolean }> {
   const dir = options.dir ?? keptDir;
-  const running = await holdEngines(dir);
+  const by = options.keptOnly ? keeperName : undefined;
+  const running = await holdEngines(dir, by);
   if (running !== undefined) return { ...running, isNew: false };
   // Here and not by the keeper, which has no terminal to ask on.
   await ensurePrograms({ engine: "mariadb", log: options.log });
@@ -47,7 +50,7 @@ export async function useEngines(options: UseOptions): Promise<Held & { isNew: b
   let keeper = startKeeper(dir, options.idleMs ?? idleMs, logFile);
   try {
     while (Date.now() < deadline) {
-      const held = await holdEngines(dir);
+      const held = await holdEngines(dir, by);
       if (held !== undefined) return { ...held, isNew: true };
       const code = keeper.exitCode();
       if (code === 0) {
