@@ -20,7 +20,7 @@ import { type Share, shareEngines } from "../tools/engines/shared_engines.ts";
 import { keptDir } from "../tools/engines/use_engines.ts";
 import { type Command, readOptions } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
-import { columns, cut, placeRow, progressLine, say, show } from "./demo_screen.ts";
+import { cut, placeRow, progressLine, say, show } from "./demo_screen.ts";
 import { given } from "./engine_settings.ts";
 import { firstCurrency } from "./first_currency.ts";
 import { freeServicePort } from "./free_service_port.ts";
@@ -28,7 +28,7 @@ import { formatKpis } from "./kpis.ts";
 import { countReasons, reasonLines, type RejectReasons } from "./reject_reasons.ts";
 import { untilStopped } from "./signals.ts";
 import { openSourceFile, type SourceFile } from "./source_file.ts";
-import { formatTable, indent, right } from "./table.ts";
+import { formatTable, indent, right, terminalColumns } from "./table.ts";
 import { formatReport } from "./verify.ts";
 
 /** The orders of the tour; where they come from stands in tools/samples/README.md. */
@@ -106,7 +106,7 @@ async function importSample(
   context: Context,
   { name, file }: { name: string; file: SourceFile },
 ): Promise<number> {
-  say(`\nImporting ${cut(name, columns() - 10)}`);
+  say(`\nImporting ${cut(name, terminalColumns() - 10)}`);
   const reasons: RejectReasons = new Map();
   const report = await importFile(context, file.readable, {
     name,
@@ -122,7 +122,7 @@ async function importSample(
   if (report.rows_rejected > 0) {
     const { orders_rejected: orders, rows_rejected: rows } = report;
     say(`  rejected: ${counted(orders, "order")}, ${counted(rows, "row")}${whyDirty(name)}`);
-    for (const line of reasonLines(reasons)) say(cut(`  ${line}`, columns()));
+    for (const line of reasonLines(reasons)) say(cut(`  ${line}`, terminalColumns()));
   }
   return report.orders_new;
 }
@@ -146,7 +146,7 @@ async function processAll(
   const started = performance.now();
   const showQueues = async () => {
     const status = await readQueueStatus(context, context.db).catch(() => null);
-    if (status !== null) show(progressLine(status, orders, columns() - 1));
+    if (status !== null) show(progressLine(status, orders, terminalColumns() - 1));
   };
   const ticker = setInterval(() => void showQueues(), 200);
   try {

@@ -8,9 +8,7 @@ import { groupedAmount, namedAmount } from "../domain/money.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import type { GroupStatus } from "../streams/workflow/queue_status.ts";
 import { print } from "./print.ts";
-
-/** Columns where nobody says how many there are. */
-const usualColumns = 80;
+import { terminalColumns } from "./table.ts";
 
 /** Characters of the bar. */
 const barWidth = 10;
@@ -28,14 +26,8 @@ export function say(line: string): void {
 /** A line that the next one replaces; only a terminal shows it. */
 export function show(line: string): void {
   if (!Deno.stdout.isTerminal()) return;
-  Deno.stdout.writeSync(encoder.encode(`\r\x1b[K${line.slice(0, columns() - 1)}`));
+  Deno.stdout.writeSync(encoder.encode(`\r\x1b[K${line.slice(0, terminalColumns() - 1)}`));
   isShown = true;
-}
-
-/** Columns of the terminal. */
-export function columns(): number {
-  // A terminal that does not know its size says that it is none at all.
-  return (Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 0) || usualColumns;
 }
 
 /** Steps that a message of each group is away from the end of its order. */

@@ -11,6 +11,7 @@ import { databaseFault, EngineFault } from "../../domain/operation/engine_fault.
 import { connectionOptions, withoutSecrets } from "./connection.ts";
 import type { Row } from "./database.ts";
 import { isRetryable } from "./faults.ts";
+import { quotedAccount } from "./grants.ts";
 
 /** One file of `migrations/`. */
 export interface Migration {
@@ -108,10 +109,9 @@ async function failed(
 }
 
 /** The user as the server knows it, `'name'@'host'`, as GRANT wants it. */
-async function readAccount(connection: mysql.Connection): Promise<string | undefined> {
+async function readAccount(connection: mysql.Connection): Promise<string> {
   const [rows] = await connection.query("select current_user() as account");
-  const [, name, host] = /^(.*)@(.*)$/.exec(String((rows as Row[])[0]?.account)) ?? [];
-  return name === undefined ? undefined : `'${name}'@'${host}'`;
+  return quotedAccount(String((rows as Row[])[0]?.account));
 }
 
 /**

@@ -28,3 +28,8 @@ export async function countOrderEnds(db: Queryable): Promise<OrderEnds[]> {
     orders: toInteger(row.orders),
   }));
 }
+
+/** Whether there is an order at all. */
+export async function findAnyOrder(db: Queryable): Promise<boolean> {
+  return (await db.query("select 1 from orders limit 1")).length > 0;
+}

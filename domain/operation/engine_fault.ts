@@ -22,7 +22,7 @@ export class EngineFault extends WorkflowError implements FaultWords {
    *
    * @param what cannot be done, such as `Cannot reach Redis at redis://h`
    */
-  constructor(what: string, readonly words: FaultWords) {
+  constructor(readonly what: string, readonly words: FaultWords) {
     super("unavailable", `${what}: ${words.why}; ${words.remedy}`);
   }
   /** See {@linkcode FaultWords.why}. */
