@@ -49,7 +49,7 @@ export async function main(
     if (load === undefined) {
       const list = Object.keys(commands).join(", ");
       if (name === "--help") {
-        print(`Usage: deno task COMMAND [ARGS]\n\nCommands: ${list}\nEach has --help.`);
+        print(await overview());
         return 0;
       }
       throw new WorkflowError("bad_usage", `There is no command "${name}"; there are ${list}`);
@@ -70,6 +70,17 @@ export async function main(
     if (env.LOG_LEVEL === "debug" && error instanceof Error) printError(error.stack ?? "");
     return expected && (error.code === "bad_usage" || error.code === "bad_settings") ? 2 : 1;
   }
+}
+
+/** Every command in a line of its own. */
+async function overview(): Promise<string> {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const lines = await Promise.all(
+    Object.entries(commands).map(async ([name, load]) =>
+      `  ${name.padEnd(width)}  ${(await load()).default.summary}`
+    ),
+  );
+  return ["Usage: deno task COMMAND [ARGS]", "", ...lines, "", "Each has --help."].join("\n");
 }
 
 if (import.meta.main) {

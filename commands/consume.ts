@@ -4,7 +4,6 @@
  * @module
  */
 
-import { groups } from "../domain/messages/work.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { simulatedWarning } from "../streams/payments/gateways.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
@@ -17,7 +16,7 @@ import { refuseDanger } from "./refuse_danger.ts";
 import { untilStopped } from "./signals.ts";
 
 const command: Command = {
-  summary: `Runs consumers of the ${new Intl.ListFormat("en-GB").format(groups)} groups.`,
+  summary: "Runs consumers alone; --drain ends when nothing is left to do.",
   help: `
 Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
 

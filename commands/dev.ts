@@ -12,8 +12,7 @@ import { printError } from "./print.ts";
 import { endSignals } from "./signals.ts";
 
 const command: Command = {
-  summary:
-    "Runs `start` on private engines that are kept in .data/, and again whenever a file changes.",
+  summary: "Runs `start` on private engines, and again whenever a file changes.",
   help: `
 Usage: deno task dev
 

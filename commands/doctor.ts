@@ -57,7 +57,7 @@ const levelWidth = "warning".length;
 const lossHours = 24;
 
 const command: Command = {
-  summary: "Checks settings, engines, migrations and clocks, and says how to fix what is wrong.",
+  summary: "Checks settings, engines and surroundings, and says what to mend.",
   help: `
 Usage: deno task doctor
 

@@ -16,7 +16,7 @@ import { type Command, readOptions, usage } from "./command.ts";
 import { print } from "./print.ts";
 
 const command: Command = {
-  summary: "Shows or stops the private engines that commands use where nothing is set.",
+  summary: "Shows or stops the private engines that commands share for trials.",
   help: `
 Usage: deno task engines [status|stop]
 

@@ -4,6 +4,18 @@
 # DATABASE_URL nor REDIS_URL is set, here or in .env, they have the set `tools`, with which they can start private
 # engines; nothing else is in reach of them then.
 
+case $1 in
+  gateway)
+    echo "-q --no-prompt --env-file --ignore-env" \
+      "--allow-env=LOG_LEVEL,GATEWAY_SECRETS,GATEWAY_TOKEN --allow-net --allow-read=."
+    exit
+    ;;
+  token)
+    echo "-q --no-prompt --ignore-env --allow-env=LOG_LEVEL --allow-read=."
+    exit
+    ;;
+esac
+
 is_set() {
   # What the environment says of a variable goes before what .env says, even where it says that it is empty.
   if eval "[ -n \"\${$1+x}\" ]"; then

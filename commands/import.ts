@@ -25,7 +25,7 @@ import { openSourceFile, openStandardInput, refuseOverwriting } from "./source_f
 import { formatTable, indent, right } from "./table.ts";
 
 const command: Command = {
-  summary: "Streams a CSV file of order items into orders and publishes them to the consumers.",
+  summary: "Imports the orders of a CSV file and publishes them to the consumers.",
   help: `
 Usage: deno task import FILE [--dry-run] [--initial-stock=N] [--rejects=FILE] [--keep-good-rows]
   [--replace] [--json]

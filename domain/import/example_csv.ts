@@ -75,11 +75,12 @@ function fileOf(rows: readonly Record<string, string | number>[]): string {
 /** One order as the API takes it, as JSON to paste behind `curl -d`. */
 export function exampleOrder({ currency, placedAt }: ExampleFacts): string {
   const [sku, name, unit_price_cents, qty] = mug;
-  return JSON.stringify({
+  const order = {
     external_order_id: "order-1",
     placed_at: placedAt,
     currency,
     customer: { external_id: "ada", email: "ada@example.com", name: "Ada" },
     items: [{ sku, name, unit_price_cents, qty }],
-  });
+  };
+  return JSON.stringify(order, null, 2);
 }
