@@ -67,7 +67,9 @@ engines). Where port 8000 is taken and PORT is not set, another one is used.`,
         const shared = { ...data, ...engines.env };
         share = await shareEngines(dir, { by: "demo", env: shared, dir: engines.dir });
       }
-      const port = options.flag("exit") || env.PORT ? {} : { PORT: String(freeServicePort()) };
+      const port = options.flag("exit") || env.PORT
+        ? {}
+        : { PORT: String(await freeServicePort()) };
       const settings = { ...data, LOG_LEVEL: "error", ...port, ...given(env), ...engines?.env };
       return await withContext(settings, async (context) => {
         say(`  ${context.db.version} on ${new URL(context.config.databaseUrl).host}`);

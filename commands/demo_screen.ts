@@ -4,6 +4,8 @@
  * @module
  */
 
+import { writeSync } from "node:fs";
+import { isatty } from "node:tty";
 import { groupedAmount, namedAmount } from "../domain/money.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import type { GroupStatus } from "../streams/workflow/queue_status.ts";
@@ -13,20 +15,19 @@ import { terminalColumns } from "./table.ts";
 /** Characters of the bar. */
 const barWidth = 10;
 
-const encoder = new TextEncoder();
 let isShown = false;
 
 /** A line that stays. */
 export function say(line: string): void {
-  if (isShown) Deno.stdout.writeSync(encoder.encode("\r\x1b[K"));
+  if (isShown) writeSync(1, "\r\x1b[K");
   isShown = false;
   print(line);
 }
 
 /** A line that the next one replaces; only a terminal shows it. */
 export function show(line: string): void {
-  if (!Deno.stdout.isTerminal()) return;
-  Deno.stdout.writeSync(encoder.encode(`\r\x1b[K${line.slice(0, terminalColumns() - 1)}`));
+  if (!isatty(1)) return;
+  writeSync(1, `\r\x1b[K${line.slice(0, terminalColumns() - 1)}`);
   isShown = true;
 }
 

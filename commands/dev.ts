@@ -4,7 +4,9 @@
  * @module
  */
 
-import { taskArguments } from "../tools/engines/task_arguments.ts";
+import { once } from "node:events";
+import process from "node:process";
+import { watchTask } from "../tools/engines/task_arguments.ts";
 import { useEngines } from "../tools/engines/use_engines.ts";
 import { type Command, readOptions } from "./command.ts";
 import { freeServicePort } from "./free_service_port.ts";
@@ -23,27 +25,13 @@ used.`,
   async run(args, env) {
     readOptions(args, {});
     const held = await useEngines({ dir: env.ENGINES_DIR, keptOnly: true, log: printError });
-    const port = env.PORT || String(freeServicePort());
+    const port = env.PORT || String(await freeServicePort());
     const settings = { ...held.engines.env, PORT: port };
     for (const [name, value] of Object.entries(settings)) printError(`${name}=${value}`);
-    const [run, ...startArgs] = await taskArguments("start");
-    const child = new Deno.Command(Deno.execPath(), {
-      args: [run!, "--watch", ...startArgs],
-      env: settings,
-      stdin: "null",
-    }).spawn();
-    const forward = (signal: Deno.Signal) => () => {
-      try {
-        child.kill(signal);
-      } catch {
-        // It has ended by itself.
-      }
-    };
-    for (const signal of endSignals) {
-      Deno.addSignalListener(signal, forward(signal));
-    }
-    void held.ended.then(forward("SIGTERM"));
-    const { code, signal } = await child.status;
+    const child = await watchTask("start", settings);
+    for (const signal of endSignals) process.on(signal, () => child.kill(signal));
+    void held.ended.then(() => child.kill("SIGTERM"));
+    const [code, signal] = await once(child, "exit");
     return signal === null ? code : 0;
   },
 };

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isatty } from "node:tty";
 import { readLatestLoss } from "../db/recovery/database_marks.ts";
 import { countDeadLetters } from "../db/dead_letters/dead_letter_counts.ts";
 import { type Database, openDatabase } from "../db/connection/database.ts";
@@ -66,7 +67,7 @@ Changes nothing. Exits 1 if there is a problem; a warning is no problem.`,
     readOptions(args, {});
     const findings = await diagnose(env);
     // Whoever reads it by a program wants a line for each.
-    const columns = Deno.stdout.isTerminal() ? terminalColumns() : Infinity;
+    const columns = isatty(1) ? terminalColumns() : Infinity;
     print(formatFindings(findings, columns));
     return findings.some(({ level }) => level === "problem") ? 1 : 0;
   },

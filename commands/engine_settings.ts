@@ -6,6 +6,7 @@
 
 import { type Config, isLoopback, parseConfig } from "../config/config.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { isNotPermitted } from "../runtime/permissions.ts";
 import { printError } from "./print.ts";
 
 /** Variables of which one is enough for nothing private to be used. */
@@ -76,7 +77,10 @@ export function given(env: Record<string, string | undefined>): Record<string, s
 async function holdPrivateEngines(
   env: Record<string, string | undefined>,
 ): Promise<Record<string, string>> {
-  const { useEngines } = await import("../tools/engines/use_engines.ts");
+  const [{ useEngines }, { default: process }] = await Promise.all([
+    import("../tools/engines/use_engines.ts"),
+    import("node:process"),
+  ]);
   try {
     const held = await useEngines({ dir: env.ENGINES_DIR, log: printError });
     const { by, pid, dir, env: settings } = held.engines;
@@ -87,11 +91,11 @@ async function holdPrivateEngines(
     );
     void held.ended.then(() => {
       printError("The private engines that this process used were stopped, so it stops as well");
-      Deno.exit(1);
+      process.exit(1);
     });
     return settings;
   } catch (error) {
-    const why = error instanceof Deno.errors.NotCapable
+    const why = isNotPermitted(error)
       ? "this process may start no programs; run it as deno task NAME"
       : messageOf(error);
     throw new WorkflowError(

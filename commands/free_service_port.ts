@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isFree } from "../tools/engines/free_port.ts";
 import { printError } from "./print.ts";
 
 /** Where the service listens unless it is told otherwise. */
@@ -16,15 +17,11 @@ const triedPorts = 50;
  * The usual port or, where somebody listens there, one of those after it, which is said on standard error: for trials,
  * of which there may be several. A service for others listens where it was told, or not at all.
  */
-export function freeServicePort(): number {
+export async function freeServicePort(): Promise<number> {
   for (let port = usualPort; port <= usualPort + triedPorts; port++) {
-    try {
-      Deno.listen({ hostname: "127.0.0.1", port }).close();
-      if (port !== usualPort) printError(`Port ${usualPort} is taken: using ${port}`);
-      return port;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
+    if (!await isFree(port)) continue;
+    if (port !== usualPort) printError(`Port ${usualPort} is taken: using ${port}`);
+    return port;
   }
   return 0;
 }

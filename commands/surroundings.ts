@@ -4,6 +4,7 @@
  * @module
  */
 
+import { closeSync, openSync } from "node:fs";
 import type { Config } from "../config/config.ts";
 import { messageOf } from "../domain/errors.ts";
 import { type Finding, fine, problem, warning } from "../domain/operation/diagnosis.ts";
@@ -19,9 +20,9 @@ const probe = new URL("../deno.json", import.meta.url);
 /** Sees how many more files can be open at once, by opening as many as are wanted, and closes them again. */
 export function judgeFileLimit(): Finding {
   const what = "open files";
-  const files: Deno.FsFile[] = [];
+  const files: number[] = [];
   try {
-    while (files.length < wantedFiles) files.push(Deno.openSync(probe));
+    while (files.length < wantedFiles) files.push(openSync(probe, "r"));
     return fine(what, `${formatCount(wantedFiles)} more can be open at once`);
   } catch (error) {
     if (!/EMFILE|Too many open files|os error 24/.test(messageOf(error))) throw error;
@@ -31,7 +32,7 @@ export function judgeFileLimit(): Finding {
       "type ulimit -n 65536 before the start, or set LimitNOFILE=65536 in its systemd unit",
     );
   } finally {
-    for (const file of files) file.close();
+    for (const file of files) closeSync(file);
   }
 }
 

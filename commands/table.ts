@@ -4,6 +4,7 @@
  * @module
  */
 
+import process from "node:process";
 import { visibleText } from "../domain/text/visible_text.ts";
 
 /** A column: its heading, and on which side its cells line up. */
@@ -60,5 +61,5 @@ const usualColumns = 80;
 /** Columns of the terminal. */
 export function terminalColumns(): number {
   // A terminal that does not know its size says that it is none at all.
-  return (Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 0) || usualColumns;
+  return process.stdout.columns || usualColumns;
 }

@@ -5,6 +5,7 @@
  * A crash of it ends the engines (they can't outlive who started them), frees the lock on the folder, and leaves a file
  * that nobody answers for: the next command starts everything anew.
  */
+import process from "node:process";
 import { keeperName, listEngines, type Share, shareEngines } from "./shared_engines.ts";
 import { FolderInUse, type PrivateEngines, startPrivateEngines } from "./private_engines.ts";
 import type { ServerOnPort } from "./start_on_port.ts";
@@ -53,9 +54,7 @@ async function untilUnused(share: Share, idleMs: number): Promise<void> {
   };
   share.onChange = look;
   share.onStop = over.resolve;
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    Deno.addSignalListener(signal, over.resolve);
-  }
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => over.resolve());
   look();
   await over.promise;
   clearTimeout(timer);
@@ -82,12 +81,12 @@ async function keep(dir: string, idleMs: number): Promise<void> {
 }
 
 if (import.meta.main) {
-  const [dir, idleMs] = Deno.args;
+  const [dir, idleMs] = process.argv.slice(2);
   try {
     await keep(dir!, Number(idleMs));
-    Deno.exit(0);
+    process.exit(0);
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
-    Deno.exit(1);
+    process.exit(1);
   }
 }

@@ -7,7 +7,11 @@
  * same port, who knows no answer. The kernel closes the connection of a user that dies, however it dies, so nothing has to
  * be cleaned up after one.
  */
+import { once } from "node:events";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
+import { pid } from "node:process";
 
 /** Whose the engines are that are kept for the next command. */
 export const keeperName = "engines";
@@ -79,80 +83,73 @@ export async function shareEngines(
   dir: string,
   engines: Pick<SharedEngines, "by" | "env" | "dir">,
 ): Promise<Share> {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const users = new Map<Socket, number>();
+  const waiting = new Set<Socket>();
+  let isWithdrawn = false;
+  const server = createServer((socket) => {
+    // A stranger who says nothing, or goes in the middle, is nobody's business.
+    socket.on("error", () => {});
+    void readLine(socket).then((line) => answer(socket, line.split(" ")));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
   const word = () => crypto.getRandomValues(new Uint8Array(24)).toHex();
   const shared: SharedEngines = {
     ...engines,
-    pid: Deno.pid,
-    port: listener.addr.port,
+    pid,
+    port: (server.address() as AddressInfo).port,
     ask: word(),
     answer: word(),
     startedMs: Date.now(),
   };
-  const path = await writeFile(dir, shared);
-  const users = new Map<Deno.Conn, number>();
-  const waiting = new Set<Deno.Conn>();
-  let isWithdrawn = false;
+  const path = await writeShared(dir, shared);
   const share: Share = {
     users: () => [...users.values()],
     onChange: () => {},
     onStop: undefined,
     async withdraw() {
       isWithdrawn = true;
-      listener.close();
-      await Deno.remove(path).catch(() => {});
+      server.close();
+      await rm(path, { force: true });
     },
     close() {
-      for (const connection of [...users.keys(), ...waiting]) closeQuietly(connection);
+      for (const socket of [...users.keys(), ...waiting]) socket.destroy();
     },
   };
-  void serve(listener, async (connection) => {
-    const [ask, question, pid] = (await readLine(connection)).split(" ");
-    if (ask !== shared.ask || isWithdrawn) return;
+  const answer = (socket: Socket, [ask, question, user]: string[]): void => {
+    const isRefused = question === "stop" && share.onStop === undefined;
+    if (ask !== shared.ask || isWithdrawn || isRefused) return void socket.destroy();
     if (question === "users") {
-      await writeLine(connection, `${shared.answer} ${share.users().join(",")}`);
+      return void socket.end(`${shared.answer} ${share.users().join(",")}\n`);
+    }
+    socket.write(`${shared.answer}\n`);
+    if (question === "stop") {
+      waiting.add(socket);
+      share.onStop?.();
       return;
     }
-    if (question === "stop" && share.onStop === undefined) return;
-    await writeLine(connection, shared.answer);
-    if (question === "stop") {
-      waiting.add(connection);
-      share.onStop?.();
-    } else {
-      users.set(connection, Number(pid));
+    users.set(socket, Number(user));
+    socket.on("close", () => {
+      users.delete(socket);
       share.onChange();
-    }
-    // Until its end: nobody says anything more.
-    await readLine(connection);
-    users.delete(connection);
+    });
     share.onChange();
-  });
+  };
   return share;
 }
 
-async function writeFile(dir: string, shared: SharedEngines): Promise<string> {
+async function writeShared(dir: string, shared: SharedEngines): Promise<string> {
   const folder = filesOf(dir);
-  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const { path, engines } of await readFiles(dir)) {
-    if (await ask(engines, "users") === undefined) await Deno.remove(path).catch(() => {});
+    if (await ask(engines, "users") === undefined) await rm(path, { force: true });
   }
   const path = join(folder, `${shared.by}-${shared.pid}.json`);
   // Written under another name first: the mode counts only when the file is created, and nobody reads half of it.
   const fresh = `${path}.new`;
-  await Deno.remove(fresh).catch(() => {});
-  await Deno.writeTextFile(fresh, `${JSON.stringify(shared)}\n`, { mode: 0o600 });
-  await Deno.rename(fresh, path);
+  await rm(fresh, { force: true });
+  await writeFile(fresh, `${JSON.stringify(shared)}\n`, { mode: 0o600 });
+  await rename(fresh, path);
   return path;
-}
-
-async function serve(
-  listener: Deno.TcpListener,
-  answer: (connection: Deno.Conn) => Promise<void>,
-): Promise<void> {
-  for await (const connection of listener) {
-    // A stranger who says nothing, or goes in the middle, is nobody's business.
-    void answer(connection).catch(() => {}).finally(() => closeQuietly(connection));
-  }
 }
 
 /**
@@ -164,13 +161,9 @@ async function serve(
 export async function holdEngines(dir: string, by?: string): Promise<Held | undefined> {
   for (const { engines } of await readFiles(dir)) {
     if (by !== undefined && engines.by !== by) continue;
-    const connection = await converse(engines, "hold");
-    if (connection === undefined) continue;
-    return {
-      engines,
-      ended: readLine(connection).then(() => {}, () => {}),
-      release: () => closeQuietly(connection),
-    };
+    const socket = await converse(engines, "hold");
+    if (socket === undefined) continue;
+    return { engines, ended: closed(socket), release: () => void socket.destroy() };
   }
 }
 
@@ -193,28 +186,23 @@ export async function listEngines(
  * @returns false where that process does not answer, or lets nobody end them
  */
 export async function stopEngines(engines: SharedEngines): Promise<boolean> {
-  const connection = await converse(engines, "stop");
-  if (connection === undefined) return false;
-  await readLine(connection).catch(() => {});
-  closeQuietly(connection);
+  const socket = await converse(engines, "stop");
+  if (socket === undefined) return false;
+  await closed(socket);
   return true;
 }
 
 async function readFiles(dir: string): Promise<{ path: string; engines: SharedEngines }[]> {
   const found: { path: string; engines: SharedEngines }[] = [];
   const folder = filesOf(dir);
-  try {
-    for await (const { name } of Deno.readDir(folder)) {
-      if (!name.endsWith(".json")) continue;
-      const path = join(folder, name);
-      try {
-        found.push({ path, engines: JSON.parse(await Deno.readTextFile(path)) });
-      } catch {
-        // Withdrawn at this moment.
-      }
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!name.endsWith(".json")) continue;
+    const path = join(folder, name);
+    try {
+      found.push({ path, engines: JSON.parse(await readFile(path, "utf8")) });
+    } catch {
+      // Withdrawn at this moment.
     }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return found.sort((a, b) => b.engines.startedMs - a.engines.startedMs);
 }
@@ -222,10 +210,9 @@ async function readFiles(dir: string): Promise<{ path: string; engines: SharedEn
 /** What is said after the word of the answer; undefined where nobody answers rightly. */
 async function ask(engines: SharedEngines, question: Question): Promise<string | undefined> {
   const answered = { text: "" };
-  const connection = await converse(engines, question, answered);
-  if (connection === undefined) return undefined;
-  closeQuietly(connection);
-  return answered.text;
+  const socket = await converse(engines, question, answered);
+  socket?.destroy();
+  return socket && answered.text;
 }
 
 /** Asks, and gives the connection back once it was answered rightly. */
@@ -233,51 +220,36 @@ async function converse(
   engines: SharedEngines,
   question: Question,
   answered = { text: "" },
-): Promise<Deno.Conn | undefined> {
-  let connection: Deno.Conn;
-  try {
-    connection = await Deno.connect({ hostname: "127.0.0.1", port: engines.port });
-  } catch {
-    return undefined;
+): Promise<Socket | undefined> {
+  const socket = connect(engines.port, "127.0.0.1");
+  socket.on("error", () => {});
+  const timer = setTimeout(() => socket.destroy(), answerMs);
+  socket.on("connect", () => socket.write(`${engines.ask} ${question} ${pid}\n`));
+  const [word, text = ""] = (await readLine(socket)).split(" ");
+  clearTimeout(timer);
+  if (word === engines.answer) {
+    answered.text = text;
+    return socket;
   }
-  const timer = setTimeout(() => closeQuietly(connection), answerMs);
-  try {
-    await writeLine(connection, `${engines.ask} ${question} ${Deno.pid}`);
-    const [word, text = ""] = (await readLine(connection)).split(" ");
-    if (word === engines.answer) {
-      answered.text = text;
-      return connection;
-    }
-  } catch {
-    // Closed, by the other side or because it said nothing in time.
-  } finally {
-    clearTimeout(timer);
-  }
-  closeQuietly(connection);
+  socket.destroy();
 }
 
-/** A line, or what came of one before the end. */
-async function readLine(connection: Deno.Conn): Promise<string> {
-  const decoder = new TextDecoder();
-  const buffer = new Uint8Array(maxLineBytes);
+/** A line, or what came of one before the end; what comes after it is dropped. */
+function readLine(socket: Socket): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
   let text = "";
-  while (!text.includes("\n") && text.length < maxLineBytes) {
-    const length = await connection.read(buffer);
-    if (length === null) break;
-    text += decoder.decode(buffer.subarray(0, length), { stream: true });
-  }
-  return text.split("\n")[0]!;
+  const finish = () => resolve(text.split("\n")[0]!);
+  socket.setEncoding("utf8");
+  socket.on("data", (chunk: string) => {
+    if (text.length < maxLineBytes) text += chunk;
+    if (text.includes("\n") || text.length >= maxLineBytes) finish();
+  });
+  socket.on("close", finish);
+  return promise;
 }
 
-async function writeLine(connection: Deno.Conn, line: string): Promise<void> {
-  const bytes = new TextEncoder().encode(`${line}\n`);
-  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
-}
-
-function closeQuietly(connection: Deno.Conn): void {
-  try {
-    connection.close();
-  } catch {
-    // Closed already.
-  }
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) =>
+    socket.destroyed ? resolve() : socket.on("close", () => resolve())
+  );
 }

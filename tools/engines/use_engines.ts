@@ -1,6 +1,11 @@
 /** Private engines for one command: those that run, or new ones that are kept for the commands after it. */
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { bun } from "../../runtime/bun.ts";
 import { dataDir } from "./data_dir.ts";
 import { ensurePrograms } from "./programs.ts";
 import { type Held, holdEngines, keeperName } from "./shared_engines.ts";
@@ -44,8 +49,8 @@ export async function useEngines(options: UseOptions): Promise<Held & { isNew: b
   if (running !== undefined) return { ...running, isNew: false };
   // Here and not by the keeper, which has no terminal to ask on.
   await ensurePrograms({ engine: "mariadb", log: options.log });
-  await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
-  const logFile = join(dir, `keeper-${Deno.pid}.log`);
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const logFile = join(dir, `keeper-${process.pid}.log`);
   const deadline = Date.now() + maxStartMs;
   let keeper = startKeeper(dir, options.idleMs ?? idleMs, logFile);
   try {
@@ -57,14 +62,14 @@ export async function useEngines(options: UseOptions): Promise<Held & { isNew: b
         // It gave way to another one, whose engines have ended since.
         keeper = startKeeper(dir, options.idleMs ?? idleMs, logFile);
       } else if (code !== undefined) {
-        const said = (await Deno.readTextFile(logFile).catch(() => "")).trim();
+        const said = (await readFile(logFile, "utf8").catch(() => "")).trim();
         throw new Error(`Cannot start private engines: ${said || `exit code ${code}`}`);
       }
       await new Promise((resolve) => setTimeout(resolve, lookMs));
     }
     throw new Error(`Cannot start private engines: they are not there after ${maxStartMs} ms`);
   } finally {
-    await Deno.remove(logFile).catch(() => {});
+    await rm(logFile, { force: true });
   }
 }
 
@@ -77,29 +82,17 @@ function startKeeper(
   idle: number,
   logFile: string,
 ): { exitCode(): number | undefined } {
-  const child = new Deno.Command("/bin/sh", {
-    args: [
-      "-c",
-      'log=$1; shift; exec "$@" >/dev/null 2>"$log"',
-      "keep",
-      logFile,
-      Deno.execPath(),
-      "run",
-      "-q",
-      "--no-prompt",
-      "-P=tools",
-      fileURLToPath(new URL("keep.ts", import.meta.url)),
-      dir,
-      String(idle),
-    ],
+  const flags = bun === undefined ? ["-q", "--no-prompt", "-P=tools"] : [];
+  const program = fileURLToPath(new URL("keep.ts", import.meta.url));
+  const log = openSync(logFile, "w", 0o600);
+  const child = spawn(process.execPath, ["run", ...flags, program, dir, String(idle)], {
     cwd: fileURLToPath(new URL("../../", import.meta.url)),
     detached: true,
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
+    stdio: ["ignore", "ignore", log],
+  });
+  closeSync(log);
   child.unref();
   let exitCode: number | undefined;
-  void child.status.then(({ code }) => exitCode = code);
+  child.on("exit", (code) => exitCode = code ?? 1);
   return { exitCode: () => exitCode };
 }
