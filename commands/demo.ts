@@ -15,6 +15,7 @@ import { readKpis, readLeaderboard } from "../streams/kpis/kpis.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { verify } from "../streams/verification/verify.ts";
 import { readQueueStatus } from "../streams/workflow/queue_status.ts";
+import { freeServicePort } from "../tools/engines/free_service_port.ts";
 import { type PrivateEngines, startPrivateEngines } from "../tools/engines/private_engines.ts";
 import { type Share, shareEngines } from "../tools/engines/shared_engines.ts";
 import { keptDir } from "../tools/engines/use_engines.ts";
@@ -23,9 +24,9 @@ import { type Context, withContext } from "./context.ts";
 import { cut, placeRow, progressLine, say, show } from "./demo_screen.ts";
 import { given } from "./engine_settings.ts";
 import { firstCurrency } from "./first_currency.ts";
-import { freeServicePort } from "./free_service_port.ts";
 import { formatKpis } from "./kpis.ts";
 import { countReasons, reasonLines, type RejectReasons } from "./reject_reasons.ts";
+import { printError } from "./print.ts";
 import { untilStopped } from "./signals.ts";
 import { openSourceFile, type SourceFile } from "./source_file.ts";
 import { formatTable, indent, right, terminalColumns } from "./table.ts";
@@ -69,7 +70,7 @@ engines). Where port 8000 is taken and PORT is not set, another one is used.`,
       }
       const port = options.flag("exit") || env.PORT
         ? {}
-        : { PORT: String(await freeServicePort()) };
+        : { PORT: String(await freeServicePort(printError)) };
       const settings = { ...data, LOG_LEVEL: "error", ...port, ...given(env), ...engines?.env };
       return await withContext(settings, async (context) => {
         say(`  ${context.db.version} on ${new URL(context.config.databaseUrl).host}`);

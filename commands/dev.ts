@@ -6,10 +6,10 @@
 
 import { once } from "node:events";
 import process from "node:process";
+import { freeServicePort } from "../tools/engines/free_service_port.ts";
 import { watchTask } from "../tools/engines/task_arguments.ts";
 import { useEngines } from "../tools/engines/use_engines.ts";
 import { type Command, readOptions } from "./command.ts";
-import { freeServicePort } from "./free_service_port.ts";
 import { printError } from "./print.ts";
 import { endSignals } from "./signals.ts";
 
@@ -25,7 +25,7 @@ used.`,
   async run(args, env) {
     readOptions(args, {});
     const held = await useEngines({ dir: env.ENGINES_DIR, keptOnly: true, log: printError });
-    const port = env.PORT || String(await freeServicePort());
+    const port = env.PORT || String(await freeServicePort(printError));
     const settings = { ...held.engines.env, PORT: port };
     for (const [name, value] of Object.entries(settings)) printError(`${name}=${value}`);
     const child = await watchTask("start", settings);
