@@ -172,8 +172,10 @@ function certificateFault(
 ): FaultWords | undefined {
   if (tls === null) return undefined;
   if (/does not match certificate|altnames|NotValidForName/i.test(message)) {
+    const names = /altnames: (DNS:.*)$/.exec(message)?.[1];
     return {
-      why: `its certificate is made for another name than ${host}`,
+      why: `its certificate is made for another name than ${host}` +
+        (names === undefined ? "" : `: ${names}`),
       remedy: `write the host in ${setting} as the certificate has it, or ssl-mode=verify-ca ` +
         "to trust every name that its authority has signed",
     };

@@ -128,7 +128,7 @@ function regionsOf(c: Context, facts: Facts, deps: AppDeps) {
   const { baseCurrency } = deps;
   return {
     alerts: <AlertList alerts={alerts} engines={engines} />,
-    start: facts.isEmpty ? <FirstSteps c={c} deps={deps} /> : <></>,
+    start: facts.isEmpty && <FirstSteps c={c} deps={deps} />,
     today: <Today kpis={kpis} today={today} yesterday={yesterday} baseCurrency={baseCurrency} />,
     groups: <Groups streams={streams} dead={dead} activity={activity} />,
     proof: <Proof proof={proof} now={now} />,

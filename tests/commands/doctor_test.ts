@@ -173,8 +173,8 @@ Deno.test("doctor looks for the provider, the mail server, open files, and who w
     );
     const away = await doctor({
       ...env,
-      GATEWAY_URL: `http://127.0.0.1:${freePort()}`,
-      SMTP_URL: `smtp://127.0.0.1:${freePort()}`,
+      GATEWAY_URL: `http://127.0.0.1:${await freePort()}`,
+      SMTP_URL: `smtp://127.0.0.1:${await freePort()}`,
     });
     assert.equal(away.code, 1);
     assert.match(away.out, /^problem +payment provider +http:\S+ cannot be reached: /m);

@@ -99,8 +99,9 @@ Deno.test("what a database refuses is told as what it is, with what to type", as
     await says(changed(database.url, (url) => url.search = `?ssl-ca=${ca}`), "kpis"),
     /: its certificate is made for another name than 127\.0\.0\.1; write the host in DATABASE_URL/,
   );
+  const nobody = await freePort();
   assert.match(
-    await says(changed(database.url, (url) => url.port = String(freePort())), "kpis"),
+    await says(changed(database.url, (url) => url.port = String(nobody)), "kpis"),
     /: nobody listens on 127\.0\.0\.1:\d+; start the server, or correct host and port in DATABASE_URL$/,
   );
   assert.match(
@@ -112,7 +113,7 @@ Deno.test("what a database refuses is told as what it is, with what to type", as
 Deno.test("what Redis refuses is told as what it is, with what to type", async () => {
   await using certificates = await makeCertificates();
   const { ca, otherCa, server } = certificates;
-  const tlsPort = freePort();
+  const tlsPort = await freePort();
   await using database = await ownDatabase();
   await using redis = await ownRedis([
     `tls-port ${tlsPort}`,
@@ -185,7 +186,7 @@ Deno.test("what Redis refuses is told as what it is, with what to type", async (
     /: it has no database of this number; name another one in REDIS_URL$/,
   );
   assert.match(
-    await says(`redis://127.0.0.1:${freePort()}`, "kpis"),
+    await says(`redis://127.0.0.1:${await freePort()}`, "kpis"),
     /: nobody listens on 127\.0\.0\.1:\d+; start the server, or correct host and port in REDIS_URL$/,
   );
 });
