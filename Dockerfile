@@ -13,6 +13,9 @@ COPY --chown=deno:deno . .
 # Commands are loaded by an address that can't be foreseen from main.ts.
 RUN deno cache --frozen main.ts commands/*.ts
 
+# Without engines that are set it refuses to start, instead of keeping orders in the container.
+ENV REQUIRE_SETTINGS=1
+
 EXPOSE 8000
 
 # The tasks name the permissions that each command has; `exec` lets signals reach the product.

@@ -9,6 +9,7 @@ import type { Command } from "./commands/command.ts";
 import { print, printError } from "./commands/print.ts";
 import { settings } from "./config/config.ts";
 import { messageOf, WorkflowError } from "./domain/errors.ts";
+import { refusalOf } from "./domain/operation/engine_fault.ts";
 import { environmentVariable, exitProcess, processArguments } from "./runtime/process.ts";
 
 /** Every command: a file of `commands/` has its name. */
@@ -30,6 +31,7 @@ const commands = [
   "doctor",
   "demo",
   "dev",
+  "engines",
 ];
 
 /**
@@ -59,7 +61,7 @@ export async function main(
     if (!commands.includes(name)) {
       const list = commands.join(", ");
       if (name === "--help") {
-        print(`Usage: deno task COMMAND [ARGS]\n\nCommands: ${list}\nEach has --help.`);
+        print(await overview());
         return 0;
       }
       throw new WorkflowError("bad_usage", `There is no command "${name}"; there are ${list}`);
@@ -72,17 +74,31 @@ export async function main(
     return await command.run(rest, env);
   } catch (error) {
     const expected = error instanceof WorkflowError;
-    const line = messageOf(error).split("\n")[0];
+    const refused = expected ? undefined : refusalOf(error);
+    const line = refused === undefined
+      ? messageOf(error).split("\n")[0]
+      : `${refused.why}; ${refused.remedy}`;
     printError(`${name}: ${line}`);
     if (env.LOG_LEVEL === "debug" && error instanceof Error) printError(error.stack ?? "");
     return expected && (error.code === "bad_usage" || error.code === "bad_settings") ? 2 : 1;
   }
 }
 
+/** Every command in a line of its own. */
+async function overview(): Promise<string> {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const lines = await Promise.all(
+    Object.entries(commands).map(async ([name, load]) =>
+      `  ${name.padEnd(width)}  ${(await load()).default.summary}`
+    ),
+  );
+  return ["Usage: deno task COMMAND [ARGS]", "", ...lines, "", "Each has --help."].join("\n");
+}
+
 if (import.meta.main) {
   // No settings, and read where the task may: USER names the operator in timelines; INIT_CWD is where the
-  // task was started, which relative paths begin at.
-  const names = [...settings.map(({ name }) => name), "USER", "INIT_CWD"];
+  // task was started, which relative paths begin at; NODE_ENV=production allows no private engines.
+  const names = [...settings.map(({ name }) => name), "USER", "INIT_CWD", "NODE_ENV"];
   const env = Object.fromEntries(names.map((name) => [name, environmentVariable(name)]));
   exitProcess(await main(processArguments(), env));
 }

@@ -13,6 +13,7 @@ import { withOwnKpis } from "../services/rebuild_kpis.ts";
 import { readKpis } from "../streams/kpis/kpis.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { print } from "./print.ts";
 import { formatTable } from "./table.ts";
 
@@ -39,6 +40,7 @@ Usage: deno task kpis [--date=YYYY-MM-DD] [--rebuild] [--json]
         return readKpis(context, day, day);
       });
       print(options.flag("json") ? JSON.stringify({ kpis }) : formatKpis(kpis));
+      await tellIfNobodyWorks(context);
       return 0;
     });
   },

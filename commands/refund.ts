@@ -14,6 +14,7 @@ import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, integerArgument, type Options, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { print } from "./print.ts";
 
 /** `--gift-wrap` of `gift_wrap`. */
@@ -75,6 +76,7 @@ Money that no configured provider can give back, because it was paid at the sour
           (replayed ? "(requested before)" : "requested") +
           (refund.itemized ? `: ${writtenOut(refund, currency)}` : ""),
       );
+      await tellIfNobodyWorks(context);
       return 0;
     });
   },

@@ -5,7 +5,6 @@
  */
 
 import { resolve } from "node:path";
-import { parseConfig } from "../config/config.ts";
 import { type ProductStock, readStock } from "../db/catalog/stock.ts";
 import { maxUnits, type StockChange, unknownProduct } from "../domain/catalog/stock.ts";
 import { formatCount } from "../domain/text/format_count.ts";
@@ -22,6 +21,7 @@ import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, type Options, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
+import { readSettings } from "./engine_settings.ts";
 import { print } from "./print.ts";
 import { refuseOtherPlaces } from "./refuse_other_places.ts";
 import { openSourceFile, openStandardInput, refuseOverwriting } from "./source_file.ts";
@@ -56,7 +56,7 @@ Apply mended rejects by themselves, not together with rows that were taken. Exit
       positionals: [0, 1],
     });
     const actor = `cli:${env.USER || "unknown"}`;
-    refuseOtherPlaces(parseConfig(env));
+    refuseOtherPlaces(await readSettings(env));
     return options.text("file") === undefined
       ? await runOne(options, env, actor)
       : await runFile(options, env, actor);

@@ -182,7 +182,15 @@ Deno.test("no engine is started by the product, except where somebody asks for a
   const starting = inFolders(...product, "main")
     .filter(({ imports }) => imports.some((path) => path.startsWith("tools/")))
     .map(({ path }) => path);
-  assert.deepEqual(starting, ["commands/demo.ts", "commands/dev.ts"]);
+  assert.deepEqual(starting, [
+    "commands/demo.ts",
+    "commands/dev.ts",
+    "commands/engine_settings.ts",
+    "commands/engines.ts",
+  ]);
+  // What every command reads its settings by loads a tool only where nothing is set.
+  const settings = sources.find(({ path }) => path === "commands/engine_settings.ts")!;
+  assert.doesNotMatch(settings.code, /from "\.\.\/tools\//);
 });
 
 Deno.test("each folder uses only the packages that are its business", () => {
