@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Fetch } from "./commands/app.ts";
 import type { Command } from "./commands/command.ts";
 import { print, printError } from "./commands/print.ts";
 import { settings } from "./config/config.ts";
@@ -68,10 +69,27 @@ export async function main(
   }
 }
 
-if (import.meta.main) {
+/** What of the environment the commands see. */
+function readEnvironment(): Record<string, string | undefined> {
   // No settings, and read where the task may: USER names the operator in timelines; INIT_CWD is where the
   // task was started, which relative paths begin at.
   const names = [...settings.map(({ name }) => name), "USER", "INIT_CWD"];
-  const env = Object.fromEntries(names.map((name) => [name, environmentVariable(name)]));
-  exitProcess(await main(processArguments(), env));
+  return Object.fromEntries(names.map((name) => [name, environmentVariable(name)]));
 }
+
+let app: Promise<Fetch> | undefined;
+
+/**
+ * The API and the dashboard for another server: `deno serve main.ts`, or Bun's. Importing this opens nothing and starts
+ * no consumer.
+ */
+export default {
+  async fetch(request: Request, said?: unknown): Promise<Response> {
+    app ??= import("./commands/app.ts").then(({ lazyApp }) => lazyApp(readEnvironment()));
+    return await (await app)(request, said);
+  },
+};
+
+// Without arguments no command was typed: `deno serve` starts this file in the same way.
+const typed = import.meta.main ? processArguments() : [];
+if (typed.length > 0) exitProcess(await main(typed, readEnvironment()));

@@ -334,13 +334,9 @@ Deno.test("only main.ts reads the environment and the arguments of the product",
   }
 });
 
-/** What runs Deno's own test runner. */
-const aboutDeno = ["tools/engines/test.ts", "tools/engines/test_browser.ts"];
-
 Deno.test("what differs between the runtimes stands in runtime/: everything else runs on Deno and Bun", () => {
   const ownWords = /\b(Deno|Bun)\b\s*[.[]|"bun:/;
   for (const { path, code } of inFolders(...ofTheProduct, "main", "std", "tools/engines")) {
-    if (aboutDeno.includes(path)) continue;
     assert.doesNotMatch(code, ownWords, path);
   }
   assert.ok(inFolders("runtime").some(({ code }) => ownWords.test(code)), "it would be recognised");
