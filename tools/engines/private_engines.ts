@@ -20,6 +20,8 @@ export interface PrivateEnginesOptions {
   persistent?: boolean;
   /** Further lines of redis.conf. */
   redisConfig?: string[];
+  /** Further arguments of the database server; they win over the built-in ones. */
+  databaseArgs?: string[];
   /** Default 512. */
   bufferPoolMb?: number;
   /** Gets a line before programs are installed; default: standard error. */
@@ -51,7 +53,8 @@ export interface PrivateEngines {
 export async function startPrivateEngines(
   options: PrivateEnginesOptions = {},
 ): Promise<PrivateEngines> {
-  const { engine = "mariadb", redisConfig, bufferPoolMb, log = console.error } = options;
+  const { engine = "mariadb", redisConfig, databaseArgs, bufferPoolMb, log = console.error } =
+    options;
   const persistent = options.persistent ?? options.dir !== undefined;
   await ensurePrograms({ engine, log });
 
@@ -70,7 +73,15 @@ export async function startPrivateEngines(
 
   const temporary = !persistent;
   const started = await Promise.allSettled([
-    startDatabase({ engine, dir: databaseDir, durable: persistent, bufferPoolMb, temporary, log }),
+    startDatabase({
+      engine,
+      dir: databaseDir,
+      durable: persistent,
+      bufferPoolMb,
+      temporary,
+      extra: databaseArgs,
+      log,
+    }),
     startRedis({
       dir: redisDir,
       persistence: persistent ? "aof" : "none",
