@@ -7,7 +7,16 @@ const root = new URL("../", import.meta.url);
 const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(new URL(path, root)));
 
 /** Tasks of Deno's own tools, and of what measures and breaks processes of Deno. */
-const ofDenoAlone = ["test:e2e", "test:model", "check", "docs", "bench", "chaos", "fetch-mysql"];
+const ofDenoAlone = [
+  "test:e2e",
+  "test:model",
+  "check",
+  "docs",
+  "client",
+  "bench",
+  "chaos",
+  "fetch-mysql",
+];
 
 Deno.test("package.json names the same packages in the same versions as deno.json", async () => {
   const [deno, bun] = [await readJson("deno.json"), await readJson("package.json")];
