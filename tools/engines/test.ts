@@ -61,8 +61,6 @@ export function parseTestArgs(args: string[]): TestArgs {
   return { kind: "run", engine, denoArgs };
 }
 
-const namesOnBun = { pass: "passed", fail: "failed", skip: "skipped" } as const;
-
 /** The counts of a finished run of tests. */
 export interface TestCounts {
   passed: number;
@@ -73,15 +71,13 @@ export interface TestCounts {
 
 /**
  * Reads the counts from the summary line of `deno test`, such as
- * `ok | 3 passed (2 steps) | 0 failed | 1 ignored (5ms)`, colours or not, or one of those of `bun test`, such as ` 3 pass`.
+ * `ok | 3 passed (2 steps) | 0 failed | 1 ignored (5ms)`, colours or not.
  *
  * @returns undefined for any other line
  */
-export function parseSummary(line: string): Partial<TestCounts> | undefined {
+export function parseSummary(line: string): TestCounts | undefined {
   // deno-lint-ignore no-control-regex
   const plain = line.replace(/\x1b\[[0-9;]*m/g, "");
-  const counted = /^ *(\d+) (pass|fail|skip)$/.exec(plain);
-  if (counted) return { [namesOnBun[counted[2] as keyof typeof namesOnBun]]: Number(counted[1]) };
   const counts = /^(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed/.exec(plain);
   if (!counts) return undefined;
   const skipped = /\| (\d+) ignored/.exec(plain);
@@ -90,6 +86,16 @@ export function parseSummary(line: string): Partial<TestCounts> | undefined {
     failed: Number(counts[2]),
     skipped: Number(skipped?.[1] ?? 0),
   };
+}
+
+const namesOnBun = { pass: "passed", fail: "failed", skip: "skipped" } as const;
+
+/** Reads one of the counts that `bun test` ends with, each in a line such as ` 3 pass`; undefined for any other line. */
+export function parseBunCount(line: string): Partial<TestCounts> | undefined {
+  const [, count, name] = /^ *(\d+) (pass|fail|skip)$/.exec(line) ?? [];
+  return name === undefined
+    ? undefined
+    : { [namesOnBun[name as keyof typeof namesOnBun]]: Number(count) };
 }
 
 /** The last line of `deno task test`: `tests: 123 passed, 0 failed`, with skipped ones if any. */
@@ -163,6 +169,7 @@ async function passThrough(
   output: Readable,
   into: NodeJS.WritableStream,
 ): Promise<Partial<TestCounts>> {
+  const read = bun ? parseBunCount : parseSummary;
   let counts: Partial<TestCounts> = {};
   const decoder = new TextDecoder();
   let rest = "";
@@ -170,9 +177,9 @@ async function passThrough(
     if (!into.write(chunk)) await once(into, "drain");
     const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = lines.pop()!;
-    for (const line of lines) counts = { ...counts, ...parseSummary(line) };
+    for (const line of lines) counts = { ...counts, ...read(line) };
   }
-  return { ...counts, ...parseSummary(rest) };
+  return { ...counts, ...read(rest) };
 }
 
 /**
