@@ -1,5 +1,5 @@
 /**
- * The words of Deno that the tests use, for a run of them on Bun: `bun test --preload ./tests/on_bun.ts`. The product has
+ * The words of Deno that the tests use, for a run of them on Bun: `bun run test`. The product has
  * none of them outside of `runtime/`, so what is tested is what runs.
  *
  * @module
