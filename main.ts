@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Fetch } from "./commands/app.ts";
 import type { Command } from "./commands/command.ts";
 import { print, printError } from "./commands/print.ts";
 import { settings } from "./config/config.ts";
@@ -86,19 +87,34 @@ export async function main(
 
 /** Every command in a line of its own. */
 async function overview(): Promise<string> {
-  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const width = Math.max(...commands.map((name) => name.length));
   const lines = await Promise.all(
-    Object.entries(commands).map(async ([name, load]) =>
-      `  ${name.padEnd(width)}  ${(await load()).default.summary}`
-    ),
+    commands.map(async (name) => `  ${name.padEnd(width)}  ${(await loadCommand(name)).summary}`),
   );
   return ["Usage: deno task COMMAND [ARGS]", "", ...lines, "", "Each has --help."].join("\n");
 }
 
-if (import.meta.main) {
+/** What of the environment the commands see. */
+function readEnvironment(): Record<string, string | undefined> {
   // No settings, and read where the task may: USER names the operator in timelines; INIT_CWD is where the
   // task was started, which relative paths begin at; NODE_ENV=production allows no private engines.
   const names = [...settings.map(({ name }) => name), "USER", "INIT_CWD", "NODE_ENV"];
-  const env = Object.fromEntries(names.map((name) => [name, environmentVariable(name)]));
-  exitProcess(await main(processArguments(), env));
+  return Object.fromEntries(names.map((name) => [name, environmentVariable(name)]));
 }
+
+let app: Promise<Fetch> | undefined;
+
+/**
+ * The API and the dashboard for another server: `deno serve main.ts`, or Bun's. Importing this opens nothing and starts
+ * no consumer.
+ */
+export default {
+  async fetch(request: Request, said?: unknown): Promise<Response> {
+    app ??= import("./commands/app.ts").then(({ lazyApp }) => lazyApp(readEnvironment()));
+    return await (await app)(request, said);
+  },
+};
+
+// Without arguments no command was typed: `deno serve` starts this file in the same way.
+const typed = import.meta.main ? processArguments() : [];
+if (typed.length > 0) exitProcess(await main(typed, readEnvironment()));
