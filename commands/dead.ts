@@ -24,6 +24,7 @@ import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, groupArgument, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
+import { operatorIn } from "./operator.ts";
 import { print, printError } from "./print.ts";
 import { formatTable, right } from "./table.ts";
 
@@ -74,15 +75,15 @@ finished is published anew by the next sweep, unless it is cancelled.`,
       throw usage(`dead ${verb} needs --id or --all`);
     }
     const filter: DeadLetterFilter = { group, id };
-    const actor = `cli:${env.USER || "unknown"}`;
+    const operator = operatorIn(env);
 
     return await withContext(env, async (context) => {
       if (verb === "list") return await list(context, filter, all);
       await guardDatabase(context);
       await refuseBesideOlder(context);
       const decided = verb === "retry"
-        ? await retryDeadLetters(context, filter, actor)
-        : await discardDeadLetters(context, filter, actor);
+        ? await retryDeadLetters(context, filter, operator)
+        : await discardDeadLetters(context, filter, operator);
       if (id !== undefined && decided.letters.length + decided.refused.length === 0) {
         throw new WorkflowError("not_found", `No dead letter ${id} waits for a decision`);
       }

@@ -11,6 +11,8 @@ import {
   lockDeadLetters,
   resolveDeadLetters,
 } from "../db/dead_letters/dead_letters.ts";
+import { addAuditEntries } from "../db/audit/audit_log.ts";
+import type { AuditEntry, Operator } from "../domain/operation/audit.ts";
 import { type Message, messageOfEntry } from "../domain/messages/messages.ts";
 import { parseFields } from "../streams/recovery/held_work.ts";
 import { publish, type PublishDeps } from "../streams/workflow/publish.ts";
@@ -38,12 +40,12 @@ const lettersPerTransaction = 200;
  * letter decided. A crash between the message and the mark leaves the letter waiting although its message
  * is on its way; retrying it again repeats the message, which is harmless.
  *
- * @param actor who decides, for the timelines
+ * @param operator who decides, for the timelines and the audit log
  */
 export function retryDeadLetters(
   deps: DeadLetterDeps,
   filter: DeadLetterFilter,
-  actor: string,
+  operator: Operator,
 ): Promise<Decided> {
   return decide(deps.db, filter, (letters) => {
     const messages: Message[] = [];
@@ -61,7 +63,7 @@ export function retryDeadLetters(
       kept,
       refused,
       status: "RETRIED",
-      actor,
+      operator,
       beforeCommit: async () => {
         await publish(deps, messages.map((message) => ({ message })));
       },
@@ -73,18 +75,18 @@ export function retryDeadLetters(
  * Gives dead letters up and marks them as `DISCARDED`. What they were about stays as it is: an unfinished
  * order or refund has no home then, and recovery will publish it anew.
  *
- * @param actor who decides, for the timelines
+ * @param operator who decides, for the timelines and the audit log
  */
 export function discardDeadLetters(
   deps: Pick<DeadLetterDeps, "db">,
   filter: DeadLetterFilter,
-  actor: string,
+  operator: Operator,
 ): Promise<Decided> {
   return decide(deps.db, filter, (letters) => ({
     kept: letters,
     refused: [],
     status: "DISCARDED",
-    actor,
+    operator,
     beforeCommit: () => Promise.resolve(),
   }));
 }
@@ -93,7 +95,7 @@ interface Decision {
   kept: DeadLetterRow[];
   refused: Decided["refused"];
   status: "RETRIED" | "DISCARDED";
-  actor: string;
+  operator: Operator;
   beforeCommit(): Promise<void>;
 }
 
@@ -108,7 +110,8 @@ async function decide(
       const letters = await lockDeadLetters(tx, filter, afterId, lettersPerTransaction);
       const decision = choose(letters);
       const ids = decision.kept.map(({ id }) => id);
-      await resolveDeadLetters(tx, ids, decision.status, decision.actor);
+      await resolveDeadLetters(tx, ids, decision.status, decision.operator.actor);
+      await addAuditEntries(tx, entriesOf(decision));
       await decision.beforeCommit();
       return { letters, decision };
     });
@@ -117,4 +120,19 @@ async function decide(
     if (page.letters.length < lettersPerTransaction) return decided;
     afterId = page.letters.at(-1)!.id;
   }
+}
+
+/** Each letter that was decided about, and each that could not be retried. */
+function entriesOf({ kept, refused, status, operator }: Decision): AuditEntry[] {
+  const action = status === "RETRIED" ? "dead_letter.retry" : "dead_letter.discard";
+  const about = ({ id, group, orderId }: DeadLetterRow) => ({
+    operator,
+    action,
+    subject: { kind: "dead_letter", id: String(id) },
+    detail: orderId === null ? group : `${group}, order ${orderId}`,
+  } as const);
+  return [
+    ...kept.map((letter) => ({ ...about(letter), outcome: "done" } as const)),
+    ...refused.map(({ letter }) => ({ ...about(letter), outcome: "refused" } as const)),
+  ];
 }

@@ -20,9 +20,10 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { groups } from "../../domain/messages/messages.ts";
 import { discardDeadLetters, retryDeadLetters } from "../../services/decide_dead_letters.ts";
 import type { AppDeps } from "../deps.ts";
+import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
-import { actorOf, HiddenFields, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
+import { HiddenFields, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
 import {
   DeadLetterFilters,
   type Given,
@@ -53,11 +54,11 @@ export function deadLetterPageRoutes(deps: AppDeps): Hono {
   app.post("/dead-letters/decide", async (c) => {
     const form = await readForm(c);
     const filter = decisionOf(form, deps.baseCurrency);
-    const actor = actorOf(c);
+    const operator = operatorOf(c, deps.config);
     const { letters, refused } = form.verb === "retry"
-      ? await retryDeadLetters(deps, filter, actor)
-      : await discardDeadLetters(deps, filter, actor);
-    deps.log.info("dead letters decided", { verb: form.verb, letters: letters.length, actor });
+      ? await retryDeadLetters(deps, filter, operator)
+      : await discardDeadLetters(deps, filter, operator);
+    deps.log.info("dead letters decided", { verb: form.verb, letters: letters.length, actor: operator.actor });
     return c.redirect(
       linkTo(home, {
         done: letters.length,

@@ -20,11 +20,12 @@ import { requestAndPublish } from "../../services/request_refunds.ts";
 import { retryAndPublish } from "../../services/retry_orders.ts";
 import { cancelsOnly, retriesOnly } from "../middleware/caller.ts";
 import type { AppDeps } from "../deps.ts";
+import { operatorOf } from "../middleware/operator.ts";
 import { problemOf } from "../middleware/problem.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { ByHandForms, readByHand } from "./by_hand.tsx";
-import { actorOf, mayCancel, ScopeNeeded } from "./form.tsx";
+import { mayCancel, ScopeNeeded } from "./form.tsx";
 import { formatCount, formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
@@ -91,7 +92,7 @@ export function orderPageRoutes(deps: AppDeps): Hono {
       }
       const { reason = null, key: idempotencyKey } = form;
       const request = { orderId: id, amountCents, items, reason, idempotencyKey };
-      await requestAndPublish(deps, request, actorOf(c));
+      await requestAndPublish(deps, request, operatorOf(c, deps.config));
     } catch (error) {
       return await refuse(c, deps, error, form);
     }
@@ -109,7 +110,7 @@ function addDecisions(app: Hono, deps: AppDeps): void {
     const form = await readForm(c);
     try {
       if (!isConfirmed(form)) return await askCancel(c, deps);
-      await cancelAndPublish(deps, id, actorOf(c), { only: cancelsOnly(c.get("caller")) });
+      await cancelAndPublish(deps, id, operatorOf(c, deps.config), { only: cancelsOnly(c.get("caller")) });
     } catch (error) {
       return await refuse(c, deps, error, form);
     }
@@ -122,7 +123,7 @@ function addDecisions(app: Hono, deps: AppDeps): void {
     try {
       const verdict = verdictOf(form.verdict);
       if (!isConfirmed(form)) return await askVerdict(c, deps, verdict);
-      await decideAndPublish(deps, id, verdict, actorOf(c));
+      await decideAndPublish(deps, id, verdict, operatorOf(c, deps.config));
     } catch (error) {
       return await refuse(c, deps, error, form);
     }
@@ -138,7 +139,7 @@ function addRetry(app: Hono, deps: AppDeps): void {
     const form = await readForm(c);
     try {
       if (!isConfirmed(form)) return await askRetry(c, deps);
-      await retryAndPublish(deps, id, actorOf(c), { only: retriesOnly(c.get("caller")) });
+      await retryAndPublish(deps, id, operatorOf(c, deps.config), { only: retriesOnly(c.get("caller")) });
     } catch (error) {
       return await refuse(c, deps, error, form);
     }

@@ -14,10 +14,11 @@ import { readGroupDetail } from "../../streams/queue/group_detail.ts";
 import { messageCodec } from "../../streams/workflow/message_codec.ts";
 import { type GroupStatus, readStreams } from "../../streams/workflow/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
+import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { type ChartData, groupBatchSize, groupHandlerMs, groupRate } from "./activity_series.ts";
 import { Chart } from "./chart.tsx";
-import { actorOf, PostForm } from "./form.tsx";
+import { PostForm } from "./form.tsx";
 import { formatCount, formatMoney } from "./format.ts";
 import { Groups, Oldest } from "./group_table.tsx";
 import { LiveDot, page, PageHead } from "./layout.tsx";
@@ -87,13 +88,13 @@ export function streamPageRoutes(deps: AppDeps): Hono {
   app.post(`${path}/pause`, async (c) => {
     const group = groupOf(c);
     if (!isConfirmed(await readForm(c))) return await askPause(c, deps, group);
-    await need(pauseGroup(deps, group, actorOf(c)));
+    await need(pauseGroup(deps, group, operatorOf(c, deps.config)));
     return c.redirect(`/dashboard/streams/${group}`, 303);
   });
 
   app.post(`${path}/resume`, async (c) => {
     const group = groupOf(c);
-    await need(resumeGroup(deps, group, actorOf(c)));
+    await need(resumeGroup(deps, group, operatorOf(c, deps.config)));
     return c.redirect(`/dashboard/streams/${group}`, 303);
   });
 

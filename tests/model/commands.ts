@@ -46,6 +46,7 @@ import {
   type Shop,
   suffer,
 } from "./shop.ts";
+import { anOperator } from "../operator.ts";
 
 /** A command of the game. */
 export type PlayCommand = fc.AsyncCommand<Model, Shop>;
@@ -240,7 +241,7 @@ function cancel(pick: number, any: boolean, dies: number | null): Play {
     does: async (model, shop) => {
       const order = picked(among(model), pick);
       const before = isDrained(model);
-      const answer = await ask(shop, dies, (deps) => cancelAndPublish(deps, order.id, "test"));
+      const answer = await ask(shop, dies, (deps) => cancelAndPublish(deps, order.id, anOperator("test")));
       if (before) {
         const may = canBe(order) || order.state === "CANCELLED";
         assert.equal(!(answer instanceof WorkflowError), may, `cancelling ${order.ref}: ${answer}`);
@@ -425,7 +426,7 @@ function refund(
         wanted,
         `${order.ref}/${order.refunds.length}/${shop.played}`,
       );
-      const answer = await ask(shop, dies, (deps) => requestAndPublish(deps, request, "test"));
+      const answer = await ask(shop, dies, (deps) => requestAndPublish(deps, request, anOperator()));
       if (drained) expectRefundOutcome(order, request, answer);
       if (answer instanceof WorkflowError) {
         if (isRefused) provider.refusing.delete(order.ref);
@@ -541,7 +542,7 @@ function byHand(pick: number, verdict: "given_back" | "refused"): Play {
       const { order, refund } = waiting[pick % waiting.length]!;
       const drained = isDrained(model);
       const said = { refundId: refund.id, verdict, note: null };
-      const answer = await ask(shop, null, (deps) => decideByHandAndPublish(deps, said, "test"));
+      const answer = await ask(shop, null, (deps) => decideByHandAndPublish(deps, said, anOperator("test")));
       if (answer instanceof WorkflowError) {
         assert.ok(!drained && answer.code === "refund_not_by_hand", String(answer));
         return;
@@ -567,7 +568,7 @@ function giveBackByHand(pick: number): Play {
       const answer = await ask(
         shop,
         null,
-        ({ db }) => returnPaymentByHand(db, order.id, null, "test"),
+        (deps) => returnPaymentByHand(deps, order.id, null, anOperator()),
       );
       if (answer instanceof WorkflowError) {
         assert.ok(!drained && answer.code === "refund_not_by_hand", String(answer));
@@ -581,7 +582,7 @@ function stock(sku: string, change: { add: number } | { set: number }): Play {
     does: async (model, shop) => {
       const drained = isDrained(model);
       const left = stockOf(model).get(sku)!;
-      const { before, after } = await changeStock(depsOf(shop), sku, change);
+      const { before, after } = await changeStock(depsOf(shop), sku, change, { operator: anOperator() });
       if (drained) assert.equal(before.stockQty, left, `stock of ${sku}`);
       const more = after.stockQty - before.stockQty;
       assert.equal(after.stockQty, "add" in change ? before.stockQty + change.add : change.set);
@@ -601,7 +602,7 @@ function retry(pick: number, any: boolean, dies: number | null): Play {
     does: async (model, shop) => {
       const order = picked(among(model), pick);
       const drained = isDrained(model);
-      const answer = await ask(shop, dies, (deps) => retryAndPublish(deps, order.id, "test"));
+      const answer = await ask(shop, dies, (deps) => retryAndPublish(deps, order.id, anOperator()));
       const isRetried = !(answer instanceof WorkflowError) && (answer.changed || dies !== null);
       if (drained && canBe(order)) assert.ok(isRetried, `retrying ${order.ref}: ${answer}`);
       if (answer instanceof WorkflowError) {

@@ -19,6 +19,7 @@ import { askRefund, driftOf, loseRedis, verifyNow } from "../settled_workflow.ts
 import { addPaid, sourceProvider } from "../source_orders.ts";
 import { assertConsistent, messagesOf } from "../streams/consistent.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+import { anOperator } from "../operator.ts";
 
 interface Scene {
   flow: Workflow;
@@ -114,10 +115,10 @@ Deno.test("a refund that a person gave back is processed, lowers the figures and
   withPaid("by_hand_done", async ({ flow, orderId, refund }) => {
     const id = await refund(400);
     const said = { refundId: id, verdict: "given_back", note: " transfer 4711 " } as const;
-    assert.equal((await decideByHandAndPublish(flow, said, "api:desk")).changed, true);
-    assert.equal((await decideByHandAndPublish(flow, said, "api:desk")).changed, false);
+    assert.equal((await decideByHandAndPublish(flow, said, anOperator("api:desk"))).changed, true);
+    assert.equal((await decideByHandAndPublish(flow, said, anOperator("api:desk"))).changed, false);
     await flow.drain();
-    assert.equal((await decideByHandAndPublish(flow, said, "api:desk")).changed, false);
+    assert.equal((await decideByHandAndPublish(flow, said, anOperator("api:desk"))).changed, false);
     await flow.drain();
     const { status, byHand, failureReason } = await rowOf(flow, id);
     assert.deepEqual([status, byHand, failureReason], ["PROCESSED", true, null]);
@@ -136,7 +137,7 @@ Deno.test("a refund that a person refuses fails, and its amount can be refunded 
   withPaid("by_hand_refused", async ({ flow, orderId, refund }) => {
     const id = await refund(1_000);
     const said = { refundId: id, verdict: "refused", note: "paid at the counter" } as const;
-    await decideByHandAndPublish(flow, said, "dashboard");
+    await decideByHandAndPublish(flow, said, anOperator("dashboard"));
     await flow.drain();
     const { status, failureReason } = await rowOf(flow, id);
     assert.deepEqual([status, failureReason], ["FAILED", "paid at the counter"]);
@@ -146,7 +147,7 @@ Deno.test("a refund that a person refuses fails, and its amount can be refunded 
       refusedAs("refund_not_by_hand", /it was refused by hand$/),
     );
     const again = await refund(1_000);
-    await decideByHandAndPublish(flow, { refundId: again, verdict: "given_back", note: null }, "x");
+    await decideByHandAndPublish(flow, { refundId: again, verdict: "given_back", note: null }, anOperator("x"));
     await flow.drain();
     assert.equal((await flow.order(orderId)).refundedCents, 1_000);
     await assertConsistent(flow);
@@ -193,7 +194,7 @@ Deno.test("a refund by hand is asked of no provider that is configured later", a
     assert.deepEqual(asked, []);
     assert.equal((await rowOf(flow, id)).status, "REQUESTED");
     const said = { refundId: id, verdict: "given_back", note: null } as const;
-    await decideByHandAndPublish(flow, said, "x");
+    await decideByHandAndPublish(flow, said, anOperator("x"));
     await flow.drain();
     assert.deepEqual(asked, []);
     await refund(100);
@@ -300,9 +301,9 @@ Deno.test("two people who say opposite things at once: one of them is heard", ()
   withPaid("by_hand_race", async ({ flow, orderId, refund }) => {
     const refundId = await refund(400);
     const results = await Promise.allSettled([
-      decideByHandAndPublish(flow, { refundId, verdict: "given_back", note: null }, "a"),
-      decideByHandAndPublish(flow, { refundId, verdict: "refused", note: null }, "b"),
-      decideByHandAndPublish(flow, { refundId, verdict: "given_back", note: null }, "c"),
+      decideByHandAndPublish(flow, { refundId, verdict: "given_back", note: null }, anOperator("a")),
+      decideByHandAndPublish(flow, { refundId, verdict: "refused", note: null }, anOperator("b")),
+      decideByHandAndPublish(flow, { refundId, verdict: "given_back", note: null }, anOperator("c")),
     ]);
     await flow.drain();
     const { status } = await rowOf(flow, refundId);
@@ -319,8 +320,8 @@ Deno.test("returnPaymentByHand() says that the money of a short order went back,
     assert.deepEqual(await sumMoneyByHand(flow.db), [
       { currency: "EUR", count: 1, amountCents: 50_000 },
     ]);
-    const first = await returnPaymentByHand(flow.db, short!, "transfer 1", "cli:ann");
-    const second = await returnPaymentByHand(flow.db, short!, "transfer 1", "cli:ann");
+    const first = await returnPaymentByHand(flow, short!, "transfer 1", anOperator("cli:ann"));
+    const second = await returnPaymentByHand(flow, short!, "transfer 1", anOperator("cli:ann"));
     assert.deepEqual([first.changed, second.changed], [true, false]);
     const [payment] = await flow.rows("select status from payments where order_id = ?", [short!]);
     assert.equal(payment!.status, "REVERSED");
@@ -331,11 +332,11 @@ Deno.test("returnPaymentByHand() says that the money of a short order went back,
       "cli:ann",
     ]);
     await assert.rejects(
-      returnPaymentByHand(flow.db, orderId, null, "x"),
+      returnPaymentByHand(flow, orderId, null, anOperator("x")),
       refusedAs("refund_not_by_hand", /the order is PAID, so it needs a refund$/),
     );
     await assert.rejects(
-      returnPaymentByHand(flow.db, 999, null, "x"),
+      returnPaymentByHand(flow, 999, null, anOperator("x")),
       refusedAs("not_found", /^There is no order 999$/),
     );
     await assertConsistent(flow);

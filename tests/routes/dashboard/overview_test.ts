@@ -40,7 +40,7 @@ Deno.test("the overview counts what waits in messages and in money", async () =>
       delayMs: 60_000,
     },
   ]);
-  await pauseGroup(deps, "payments", "test");
+  await pauseGroup(deps, "payments", { actor: "test", reason: null });
   const { text } = await openPage({ app: makeApp(deps) }, "/dashboard");
   assert.match(text, /payments paused 2 €251.00 /);
 });

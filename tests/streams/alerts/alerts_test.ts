@@ -241,7 +241,7 @@ Deno.test("a scheduled message that nobody fetches is as old as it is late, and 
     const scheduled = flow.keys.scheduled("payments");
     const before = await status();
     assert.deepEqual([before.oldestUnfinishedAt, before.nextDueInMs], [null, null]);
-    await pauseGroup(flow, "payments", "test");
+    await pauseGroup(flow, "payments", { actor: "test", reason: null });
     const message = {
       type: "payment.charge",
       orderId: 9,

@@ -72,7 +72,7 @@ Deno.test("watchActivity() adds up what was noted, once a second unless it is fo
 
 Deno.test("a paused group takes nothing until it is resumed, and its consumers stay alive", () =>
   withWorkflow(async (flow) => {
-    await pauseGroup(flow, "orders", "test");
+    await pauseGroup(flow, "orders", { actor: "test", reason: null });
     await flow.add([anOrder("A", [{ sku: "x", qty: 1 }])]);
     assert.equal((await flow.turn("orders")).handled, 0);
     const [orders] = await readStreams(flow);

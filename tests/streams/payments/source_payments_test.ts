@@ -15,6 +15,7 @@ import { askRefund, loseRedis } from "../../settled_workflow.ts";
 import { addPaid, payAtSource, sourcePaidAt, sourceProvider } from "../../source_orders.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../../workflow.ts";
 import { assertConsistent, makeDue, messagesOf } from "../consistent.ts";
+import { anOperator } from "../../operator.ts";
 
 /** The simulated provider, with what it was asked for. */
 function watchedGateway(rest: Partial<Gateway> = {}) {
@@ -241,8 +242,8 @@ for (const reserved of [false, true]) {
       const [id] = await addPaid(flow, [oddOrder("1")], { provider: "simulated" });
       if (reserved) await flow.turn("orders");
       assert.equal((await flow.order(id!)).status, state);
-      await cancelAndPublish(flow, id!, "test");
-      await cancelAndPublish(flow, id!, "test");
+      await cancelAndPublish(flow, id!, anOperator("test"));
+      await cancelAndPublish(flow, id!, anOperator("test"));
       await flow.drain();
       assert.equal((await flow.order(id!)).status, "CANCELLED");
       assert.deepEqual(refunds.map(({ amountCents }) => amountCents), [101]);

@@ -18,6 +18,7 @@ import {
 } from "../../settled_workflow.ts";
 import { recordedLog } from "../../routes/api.ts";
 import { anOrder } from "../../workflow.ts";
+import { anOperator } from "../../operator.ts";
 
 async function repairNow(flow: SettledWorkflow) {
   return await repair(flow, await verifyNow(flow), () => verifyNow(flow));
@@ -162,7 +163,7 @@ Deno.test("a notification that became a dead letter is drift for people, and rep
     assert.equal(await redis.xlen(keys.stream("notifications")), 0);
     assert.deepEqual(await dumpFigures(flow), figures, "nothing was counted anew");
 
-    await retryDeadLetters(flow, {}, "test");
+    await retryDeadLetters(flow, {}, anOperator("test"));
     await flow.drain();
     assert.equal((await verifyNow(flow)).ok, true);
   }));

@@ -41,7 +41,7 @@ Deno.test("holdOlder() pauses every group for consumers of the version before, a
 Deno.test("a person's pause stays one beside what holds the version before, and ends as one", () =>
   withWorkflow("hold_pause", async (flow) => {
     const value = () => flow.redis.get(flow.keys.paused("orders"));
-    await pauseGroup(flow, "orders", "ida");
+    await pauseGroup(flow, "orders", { actor: "ida", reason: null });
     await holdOlder(flow, AbortSignal.timeout(60_000));
     assert.ok(isPause(await value()));
     await flow.add([anOrder("one", [{ sku: "a", qty: 1, unitPriceCents: 100 }])]);
