@@ -24,3 +24,13 @@ create table if not exists audit_log (
   constraint audit_log_outcome check (outcome in ('done', 'unchanged', 'refused', 'failed')),
   constraint audit_log_via check (via in ('token', 'session', 'open', 'command'))
 ) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
+
+-- An order's page shows the dead letters that are about it, and lists of those that wait walk down their ids.
+set @statement = (
+  select if(count(*) > 0, 'do 0', 'alter table dead_letters
+    add key dead_letters_order (order_id), add key dead_letters_waiting (status)')
+  from information_schema.statistics
+  where table_schema = database() and table_name = 'dead_letters' and index_name = 'dead_letters_order');
+prepare dead_letters_change from @statement;
+execute dead_letters_change;
+deallocate prepare dead_letters_change;

@@ -93,8 +93,8 @@ export function outcomeOf(error: unknown): Pick<AuditEntry, "outcome" | "detail"
   };
 }
 
-/** Writes an entry; where the database is away, the process' log has it instead. */
-async function keepEntry({ db, log }: AuditDeps, entry: AuditEntry): Promise<void> {
+/** Writes an entry by itself; where the database is away, the process' log has it instead. */
+export async function keepEntry({ db, log }: AuditDeps, entry: AuditEntry): Promise<void> {
   try {
     await addAuditEntries(db, [entry]);
   } catch (error) {

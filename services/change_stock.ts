@@ -43,7 +43,11 @@ export async function changeStock(
   options: ChangeStockOptions,
 ): Promise<{ before: ProductStock; after: ProductStock }> {
   const { operator } = options;
-  const about = { operator, action: "stock.change", subject: { kind: "product", id: sku } } as const;
+  const about = {
+    operator,
+    action: "stock.change",
+    subject: { kind: "product", id: sku },
+  } as const;
   const result = await audited(deps, about, async (note) => {
     const result = await deps.db.transaction(async (tx) => {
       const changed = await changeLocked(tx, sku, change, options);

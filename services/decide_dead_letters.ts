@@ -4,22 +4,27 @@
  * @module
  */
 
-import type { Database } from "../db/connection/database.ts";
+import type { Database, Queryable } from "../db/connection/database.ts";
 import {
   type DeadLetterFilter,
   type DeadLetterRow,
   lockDeadLetters,
+  readDeadLetter,
   resolveDeadLetters,
 } from "../db/dead_letters/dead_letters.ts";
+import { WorkflowError } from "../domain/errors.ts";
 import { addAuditEntries } from "../db/audit/audit_log.ts";
 import type { AuditEntry, Operator } from "../domain/operation/audit.ts";
 import { type Message, messageOfEntry } from "../domain/messages/messages.ts";
 import { parseFields } from "../streams/recovery/held_work.ts";
+import type { Log } from "../domain/operation/log.ts";
+import { audited } from "./audited.ts";
 import { publish, type PublishDeps } from "../streams/workflow/publish.ts";
 
 /** What the decisions work with. */
 export interface DeadLetterDeps extends PublishDeps {
   db: Database;
+  log: Log;
 }
 
 /** What became of a decision. */
@@ -28,6 +33,12 @@ export interface Decided {
   letters: DeadLetterRow[];
   /** Letters that can't be retried, and why: they wait on. */
   refused: { letter: DeadLetterRow; reason: string }[];
+}
+
+/** What belongs to deciding. */
+export interface DecideOptions {
+  /** Is called where something is decided, in the same transaction. */
+  inTransaction?: (tx: Queryable) => Promise<void>;
 }
 
 const lettersPerTransaction = 200;
@@ -46,8 +57,9 @@ export function retryDeadLetters(
   deps: DeadLetterDeps,
   filter: DeadLetterFilter,
   operator: Operator,
+  options: DecideOptions = {},
 ): Promise<Decided> {
-  return decide(deps.db, filter, (letters) => {
+  return decide(deps.db, filter, options, (letters) => {
     const messages: Message[] = [];
     const kept: DeadLetterRow[] = [];
     const refused: Decided["refused"] = [];
@@ -81,14 +93,55 @@ export function discardDeadLetters(
   deps: Pick<DeadLetterDeps, "db">,
   filter: DeadLetterFilter,
   operator: Operator,
+  options: DecideOptions = {},
 ): Promise<Decided> {
-  return decide(deps.db, filter, (letters) => ({
+  return decide(deps.db, filter, options, (letters) => ({
     kept: letters,
     refused: [],
     status: "DISCARDED",
     operator,
     beforeCommit: () => Promise.resolve(),
   }));
+}
+
+/**
+ * Decides about one letter. The same decision again changes nothing.
+ *
+ * @param operator who decides, for the timeline and the audit log
+ * @throws {WorkflowError} `not_found`, `dead_letter_not_retryable`, or `dead_letter_decided` where somebody decided
+ * otherwise before
+ */
+export async function decideDeadLetter(
+  deps: DeadLetterDeps,
+  id: number,
+  verdict: "retry" | "discard",
+  operator: Operator,
+  options: DecideOptions = {},
+): Promise<{ changed: boolean }> {
+  const decideAll = verdict === "retry" ? retryDeadLetters : discardDeadLetters;
+  const { letters, refused: [refused] } = await decideAll(deps, { id }, operator, options);
+  if (letters.length > 0) return { changed: true };
+  if (refused !== undefined) {
+    throw new WorkflowError(
+      "dead_letter_not_retryable",
+      `Cannot retry dead letter ${id}: ${refused.reason}; it can only be discarded`,
+    );
+  }
+  const subject = { kind: "dead_letter", id: String(id) } as const;
+  const about = { operator, action: `dead_letter.${verdict}`, subject } as const;
+  return await audited(deps, about, async () => {
+    const known = await readDeadLetter(deps.db, id);
+    if (known === undefined) {
+      throw new WorkflowError("not_found", `There is no dead letter ${id}`);
+    }
+    if (known.status !== (verdict === "retry" ? "RETRIED" : "DISCARDED")) {
+      throw new WorkflowError(
+        "dead_letter_decided",
+        `Cannot ${verdict} dead letter ${id}: it is ${known.status} already`,
+      );
+    }
+    return { result: { changed: false }, changed: false };
+  });
 }
 
 interface Decision {
@@ -102,6 +155,7 @@ interface Decision {
 async function decide(
   db: Database,
   filter: DeadLetterFilter,
+  { inTransaction }: DecideOptions,
   choose: (letters: DeadLetterRow[]) => Decision,
 ): Promise<Decided> {
   const decided: Decided = { letters: [], refused: [] };
@@ -112,6 +166,7 @@ async function decide(
       const ids = decision.kept.map(({ id }) => id);
       await resolveDeadLetters(tx, ids, decision.status, decision.operator.actor);
       await addAuditEntries(tx, entriesOf(decision));
+      if (ids.length > 0) await inTransaction?.(tx);
       await decision.beforeCommit();
       return { letters, decision };
     });

@@ -49,7 +49,11 @@ export async function resumeGroup(
   group: Group,
   operator: Operator,
 ): Promise<void> {
-  const about = { operator, action: "group.resume", subject: { kind: "group", id: group } } as const;
+  const about = {
+    operator,
+    action: "group.resume",
+    subject: { kind: "group", id: group },
+  } as const;
   await auditedBeyond(deps, about, () => markResumed(deps, group));
   deps.log.info("group resumed", { group, actor: operator.actor });
 }

@@ -26,7 +26,9 @@ export async function withOwnKpis<T>(
   read: () => Promise<T>,
 ): Promise<T> {
   const { rebuild: operator } = options;
-  const basis = operator !== undefined || !await isOwnBasis(deps) ? await holdBasis(deps) : undefined;
+  const basis = operator !== undefined || !await isOwnBasis(deps)
+    ? await holdBasis(deps)
+    : undefined;
   try {
     if (operator !== undefined) {
       const about = { operator, action: "kpis.rebuild", subject: everything } as const;

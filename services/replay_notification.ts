@@ -31,22 +31,23 @@ export function replayNotification<T>(
       "notification_not_replayable",
       `Cannot send notification ${id} again: ${why}`,
     );
-  const replay = (note: NoteDone) => db.transaction(async (tx) => {
-    const { kind } = await replayDelivery(tx, id, operator.actor);
-    switch (kind) {
-      case "queued":
-        await note(tx);
-        return await options.inTransaction?.(tx);
-      case "not_found":
-        throw new WorkflowError("not_found", `There is no notification ${id}`);
-      case "only_logged":
-        throw refuse("it was only ever written to the log");
-      case "no_address":
-        throw refuse("its order has no e-mail address");
-      case "being_sent":
-        throw refuse("it is being sent at this moment");
-    }
-  });
+  const replay = (note: NoteDone) =>
+    db.transaction(async (tx) => {
+      const { kind } = await replayDelivery(tx, id, operator.actor);
+      switch (kind) {
+        case "queued":
+          await note(tx);
+          return await options.inTransaction?.(tx);
+        case "not_found":
+          throw new WorkflowError("not_found", `There is no notification ${id}`);
+        case "only_logged":
+          throw refuse("it was only ever written to the log");
+        case "no_address":
+          throw refuse("its order has no e-mail address");
+        case "being_sent":
+          throw refuse("it is being sent at this moment");
+      }
+    });
   const subject = { kind: "notification", id: String(id) } as const;
   return audited(
     { db, log },

@@ -143,7 +143,11 @@ function retryTogether(
     const retried = result.orders.map(({ id }) => id);
     await transitionOrders(tx, "retry", retried, now);
     await deleteShortages(tx, retried);
-    await addOrderEvents(tx, retried.map((orderId) => ({ orderId, event: "retried" })), operator.actor);
+    await addOrderEvents(
+      tx,
+      retried.map((orderId) => ({ orderId, event: "retried" })),
+      operator.actor,
+    );
     if (retried.length > 0) await inTransaction?.(tx);
     await addAuditEntries(tx, entriesOf(ids, result, operator));
     return result;

@@ -14,7 +14,11 @@ import {
   type OperatorDoor,
 } from "../../domain/operation/audit.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
-import { type BoundedPage, type BoundedPageRequest, readBoundedPage } from "../connection/bounded_page.ts";
+import {
+  type BoundedPage,
+  type BoundedPageRequest,
+  readBoundedPage,
+} from "../connection/bounded_page.ts";
 import { type Queryable, toInteger, toIsoTime } from "../connection/database.ts";
 
 /** A line of the log as it stands. */

@@ -19,8 +19,12 @@ export type OperatorDoor =
   | "command";
 
 /** All doors, for schemas. */
-export const operatorDoors = ["token", "session", "open", "command"] as const satisfies
-  readonly OperatorDoor[];
+export const operatorDoors = [
+  "token",
+  "session",
+  "open",
+  "command",
+] as const satisfies readonly OperatorDoor[];
 
 /** Whoever does something that is to stand in the audit log. */
 export interface Operator {
@@ -100,8 +104,12 @@ export type AuditOutcome =
   | "failed";
 
 /** All outcomes, for schemas. */
-export const auditOutcomes = ["done", "unchanged", "refused", "failed"] as const satisfies
-  readonly AuditOutcome[];
+export const auditOutcomes = [
+  "done",
+  "unchanged",
+  "refused",
+  "failed",
+] as const satisfies readonly AuditOutcome[];
 
 /** One line of the audit log, before it is written. */
 export interface AuditEntry {

@@ -63,7 +63,9 @@ export function byHandRoutes(deps: AppDeps): Hono {
       const waiting = (await readByHand(deps, orderId)).find(({ refundId }) => refundId === null);
       if (waiting !== undefined) return await askBefore(c, waiting, "complete", form.reference);
     }
-    await need(returnPaymentByHand(deps, orderId, form.reference ?? null, operatorOf(c, deps.config)));
+    await need(
+      returnPaymentByHand(deps, orderId, form.reference ?? null, operatorOf(c, deps.config)),
+    );
     return c.redirect(`/dashboard/orders/${orderId}?done=by_hand`, 303);
   });
 

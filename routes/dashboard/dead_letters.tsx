@@ -58,7 +58,11 @@ export function deadLetterPageRoutes(deps: AppDeps): Hono {
     const { letters, refused } = form.verb === "retry"
       ? await retryDeadLetters(deps, filter, operator)
       : await discardDeadLetters(deps, filter, operator);
-    deps.log.info("dead letters decided", { verb: form.verb, letters: letters.length, actor: operator.actor });
+    deps.log.info("dead letters decided", {
+      verb: form.verb,
+      letters: letters.length,
+      actor: operator.actor,
+    });
     return c.redirect(
       linkTo(home, {
         done: letters.length,

@@ -110,7 +110,9 @@ function addDecisions(app: Hono, deps: AppDeps): void {
     const form = await readForm(c);
     try {
       if (!isConfirmed(form)) return await askCancel(c, deps);
-      await cancelAndPublish(deps, id, operatorOf(c, deps.config), { only: cancelsOnly(c.get("caller")) });
+      await cancelAndPublish(deps, id, operatorOf(c, deps.config), {
+        only: cancelsOnly(c.get("caller")),
+      });
     } catch (error) {
       return await refuse(c, deps, error, form);
     }
@@ -139,7 +141,9 @@ function addRetry(app: Hono, deps: AppDeps): void {
     const form = await readForm(c);
     try {
       if (!isConfirmed(form)) return await askRetry(c, deps);
-      await retryAndPublish(deps, id, operatorOf(c, deps.config), { only: retriesOnly(c.get("caller")) });
+      await retryAndPublish(deps, id, operatorOf(c, deps.config), {
+        only: retriesOnly(c.get("caller")),
+      });
     } catch (error) {
       return await refuse(c, deps, error, form);
     }

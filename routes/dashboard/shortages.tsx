@@ -46,7 +46,11 @@ export function shortagePageRoutes(deps: AppDeps): Hono {
 
   app.post("/shortages/retry", async (c) => {
     const filter = await filterOf(await readForm(c), deps);
-    const retried = await retryAllAndPublish(deps, { kind: "short", ...filter }, operatorOf(c, deps.config));
+    const retried = await retryAllAndPublish(
+      deps,
+      { kind: "short", ...filter },
+      operatorOf(c, deps.config),
+    );
     return c.redirect(
       linkTo(home, {
         done: retried.orders.length,

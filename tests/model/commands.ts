@@ -241,7 +241,11 @@ function cancel(pick: number, any: boolean, dies: number | null): Play {
     does: async (model, shop) => {
       const order = picked(among(model), pick);
       const before = isDrained(model);
-      const answer = await ask(shop, dies, (deps) => cancelAndPublish(deps, order.id, anOperator("test")));
+      const answer = await ask(
+        shop,
+        dies,
+        (deps) => cancelAndPublish(deps, order.id, anOperator("test")),
+      );
       if (before) {
         const may = canBe(order) || order.state === "CANCELLED";
         assert.equal(!(answer instanceof WorkflowError), may, `cancelling ${order.ref}: ${answer}`);
@@ -426,7 +430,11 @@ function refund(
         wanted,
         `${order.ref}/${order.refunds.length}/${shop.played}`,
       );
-      const answer = await ask(shop, dies, (deps) => requestAndPublish(deps, request, anOperator()));
+      const answer = await ask(
+        shop,
+        dies,
+        (deps) => requestAndPublish(deps, request, anOperator()),
+      );
       if (drained) expectRefundOutcome(order, request, answer);
       if (answer instanceof WorkflowError) {
         if (isRefused) provider.refusing.delete(order.ref);
@@ -542,7 +550,11 @@ function byHand(pick: number, verdict: "given_back" | "refused"): Play {
       const { order, refund } = waiting[pick % waiting.length]!;
       const drained = isDrained(model);
       const said = { refundId: refund.id, verdict, note: null };
-      const answer = await ask(shop, null, (deps) => decideByHandAndPublish(deps, said, anOperator("test")));
+      const answer = await ask(
+        shop,
+        null,
+        (deps) => decideByHandAndPublish(deps, said, anOperator("test")),
+      );
       if (answer instanceof WorkflowError) {
         assert.ok(!drained && answer.code === "refund_not_by_hand", String(answer));
         return;
@@ -582,7 +594,9 @@ function stock(sku: string, change: { add: number } | { set: number }): Play {
     does: async (model, shop) => {
       const drained = isDrained(model);
       const left = stockOf(model).get(sku)!;
-      const { before, after } = await changeStock(depsOf(shop), sku, change, { operator: anOperator() });
+      const { before, after } = await changeStock(depsOf(shop), sku, change, {
+        operator: anOperator(),
+      });
       if (drained) assert.equal(before.stockQty, left, `stock of ${sku}`);
       const more = after.stockQty - before.stockQty;
       assert.equal(after.stockQty, "add" in change ? before.stockQty + change.add : change.set);

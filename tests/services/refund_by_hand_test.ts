@@ -147,7 +147,11 @@ Deno.test("a refund that a person refuses fails, and its amount can be refunded 
       refusedAs("refund_not_by_hand", /it was refused by hand$/),
     );
     const again = await refund(1_000);
-    await decideByHandAndPublish(flow, { refundId: again, verdict: "given_back", note: null }, anOperator("x"));
+    await decideByHandAndPublish(
+      flow,
+      { refundId: again, verdict: "given_back", note: null },
+      anOperator("x"),
+    );
     await flow.drain();
     assert.equal((await flow.order(orderId)).refundedCents, 1_000);
     await assertConsistent(flow);
@@ -301,9 +305,17 @@ Deno.test("two people who say opposite things at once: one of them is heard", ()
   withPaid("by_hand_race", async ({ flow, orderId, refund }) => {
     const refundId = await refund(400);
     const results = await Promise.allSettled([
-      decideByHandAndPublish(flow, { refundId, verdict: "given_back", note: null }, anOperator("a")),
+      decideByHandAndPublish(
+        flow,
+        { refundId, verdict: "given_back", note: null },
+        anOperator("a"),
+      ),
       decideByHandAndPublish(flow, { refundId, verdict: "refused", note: null }, anOperator("b")),
-      decideByHandAndPublish(flow, { refundId, verdict: "given_back", note: null }, anOperator("c")),
+      decideByHandAndPublish(
+        flow,
+        { refundId, verdict: "given_back", note: null },
+        anOperator("c"),
+      ),
     ]);
     await flow.drain();
     const { status } = await rowOf(flow, refundId);

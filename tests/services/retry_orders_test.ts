@@ -161,12 +161,21 @@ Deno.test("retryAndPublish() refuses what did not run short, and says why", () =
     const [paid, declined] = taken.map(({ orderId }) => orderId!) as [number, number];
     const [open] = (await flow.add([anOrder("open", [{ sku: "a", qty: 1 }])]))
       .map(({ orderId }) => orderId!) as [number];
-    await assert.rejects(retryAndPublish(flow, paid, anOperator("test")), refused(/order \d+: it is PAID/));
+    await assert.rejects(
+      retryAndPublish(flow, paid, anOperator("test")),
+      refused(/order \d+: it is PAID/),
+    );
     await assert.rejects(retryAndPublish(flow, open, anOperator("test")), refused(/it is PENDING/));
-    await assert.rejects(retryAndPublish(flow, declined, anOperator("test")), refused(/payment was declined/));
+    await assert.rejects(
+      retryAndPublish(flow, declined, anOperator("test")),
+      refused(/payment was declined/),
+    );
     await assert.rejects(retryAndPublish(flow, 999_999, anOperator("test")), { code: "not_found" });
     await cancelAndPublish(flow, open, anOperator("test"));
-    await assert.rejects(retryAndPublish(flow, open, anOperator("test")), refused(/it is CANCELLED/));
+    await assert.rejects(
+      retryAndPublish(flow, open, anOperator("test")),
+      refused(/it is CANCELLED/),
+    );
     await flow.drain();
     await assertConsistent(flow);
   }));
@@ -179,7 +188,10 @@ Deno.test("retryAndPublish() refuses an order whose money goes back", () =>
         "values (?, 'shop', 'x', 200, 'REVERSING')",
       [id],
     );
-    await assert.rejects(retryAndPublish(flow, id, anOperator("test")), refused(/money .* goes back/));
+    await assert.rejects(
+      retryAndPublish(flow, id, anOperator("test")),
+      refused(/money .* goes back/),
+    );
     assert.equal((await flow.order(id)).status, "FAILED");
   }));
 
@@ -187,7 +199,10 @@ Deno.test("two who take up the same orders at once take up each once", () =>
   withFlow("retry_race", async (flow) => {
     const ids = await addShort(flow, { a: 2 }, { a: 3 }, { a: 4 });
     const results = await Promise.all(
-      Array.from({ length: 4 }, () => retryAllAndPublish(flow, { kind: "ids", ids }, anOperator("test"))),
+      Array.from(
+        { length: 4 },
+        () => retryAllAndPublish(flow, { kind: "ids", ids }, anOperator("test")),
+      ),
     );
     assert.equal(results.reduce((sum, { orders }) => sum + orders.length, 0), 3);
     await flow.drain();
@@ -206,7 +221,11 @@ Deno.test("all that ran short of a product are taken up, and what was lost by a 
       [[2, 700n]],
     );
     await changeStock(flow, "b", { set: 2 }, { operator: anOperator("cli") });
-    const { orders } = await retryAllAndPublish(flow, { kind: "short", ...filter }, anOperator("test"));
+    const { orders } = await retryAllAndPublish(
+      flow,
+      { kind: "short", ...filter },
+      anOperator("test"),
+    );
     assert.deepEqual(orders.map(({ id }) => id), ids.slice(1));
     // The messages never came: it ended between its commit and publishing.
     await flow.redis.xtrim(flow.keys.stream("orders"), "MAXLEN", 0);
@@ -233,7 +252,11 @@ Deno.test("an order that is cancelled before the message of its retry was publis
         throw new Error("it died");
       },
     });
-    await retryAndPublish({ ...flow, redis, stopping: AbortSignal.abort() }, id, anOperator("test"));
+    await retryAndPublish(
+      { ...flow, redis, stopping: AbortSignal.abort() },
+      id,
+      anOperator("test"),
+    );
     assert.deepEqual(await messagesOf(flow), []);
     assert.equal((await flow.order(id)).status, "PENDING");
     await cancelAndPublish(flow, id, anOperator("test"));

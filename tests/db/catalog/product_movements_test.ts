@@ -48,7 +48,10 @@ Deno.test("listMovements() tells what was changed by hand and what orders reserv
     await flow.turn("orders");
     await cancelOrder(flow.db, cancelled!.orderId!, "api:ann");
     await flow.drain();
-    await changeStock(flow, "a", { add: -1 }, { operator: anOperator("cli:bob"), detail: "broken" });
+    await changeStock(flow, "a", { add: -1 }, {
+      operator: anOperator("cli:bob"),
+      detail: "broken",
+    });
     assert.equal(waiting, undefined);
     const steps = (await timelineOf(flow, "a", 50)).map(
       ({ kind, qty, stockQty, orderId, actor, detail }) =>

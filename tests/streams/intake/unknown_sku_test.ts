@@ -14,7 +14,9 @@ const rejecting: TakeOptions = {
 async function withKnown(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);
   try {
-    await addProduct(flow, { sku: "a", name: "A", priceCents: 100, stockQty: 9 }, { operator: anOperator("x") });
+    await addProduct(flow, { sku: "a", name: "A", priceCents: 100, stockQty: 9 }, {
+      operator: anOperator("x"),
+    });
     await work(flow);
   } finally {
     await flow.close();

@@ -328,7 +328,9 @@ Deno.test("after any arrivals, in any order, nobody waits for what is there", ()
             if (known !== undefined) await receive(flow, { [sku]: one.units });
           } else if ("cancels" in one) {
             const id = ids[one.cancels];
-            if (id !== undefined) await cancelAndPublish(flow, id, anOperator("test")).catch(() => {});
+            if (id !== undefined) {
+              await cancelAndPublish(flow, id, anOperator("test")).catch(() => {});
+            }
           } else await flow.turn("orders");
         }
         await flow.drain();
