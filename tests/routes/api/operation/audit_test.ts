@@ -28,7 +28,9 @@ async function log(api: Api, query = "") {
   assert.equal(status, 200, JSON.stringify(body));
   // deno-lint-ignore no-explicit-any
   return body.data.reverse().map(({ actor, via, action, subject, outcome, detail }: any) =>
-    `${actor} ${via} ${action} ${subject.kind}:${subject.id} ${outcome}${detail ? ` ${detail}` : ""}`
+    `${actor} ${via} ${action} ${subject.kind}:${subject.id} ${outcome}${
+      detail ? ` ${detail}` : ""
+    }`
   );
 }
 
