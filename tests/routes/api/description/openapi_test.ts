@@ -17,6 +17,9 @@ import { makeApp } from "../../../../routes/app.ts";
 import { problemTypes } from "../../../../routes/middleware/problem.ts";
 import { serveHttp } from "../../../../routes/server.ts";
 import { csvOf } from "../../../csv_orders.ts";
+import { deadLetterMessages } from "../../../../db/dead_letters/dead_letters.ts";
+import { entryOf } from "../../../../domain/messages/messages.ts";
+import { aDeadLetter } from "../../../dead_letter.ts";
 import { giveMoney } from "../../../order_money.ts";
 import { askedKey } from "../../../workflow.ts";
 import { type Api, ask, openApi, orderBodyOf, storeOrder } from "../../api.ts";
@@ -357,7 +360,8 @@ Deno.test("whom a route turns away is told as the document says, on every route"
   try {
     for (const described of operations()) {
       const { method, path, operation } = described;
-      const url = path.replace("{channel}", "webhook").replace(/\{(id|sku)\}/, "1");
+      const url = path.replace("{channel}", "webhook").replace(/\{(id|sku)\}/, "1")
+        .replace("{group}", "payments");
       const needed = operation.security[0]?.bearer;
       const askBy = async (app: Api["app"], name: string | undefined) => {
         const authorization = name === undefined ? "" : `Bearer ${secretOf(name)}`;
@@ -446,6 +450,20 @@ Deno.test("every answer to what the document describes, and to what it does not,
   });
   const decided = await storeOrder(api.deps.db, { status: "RESERVED" });
   await decideEveryWay(decided);
+  await deadLetterMessages(
+    api.deps.db,
+    [1, 2, 3].map((n) =>
+      aDeadLetter({
+        messageId: `${n}-0`,
+        payload: JSON.stringify(entryOf({
+          type: "payment.charge",
+          orderId: paid,
+          amountCents: 1,
+          currency: "EUR",
+        })),
+      })
+    ),
+  );
   const byHand = await Promise.all(["/complete", "/refuse", "/returned"].map(storeByHand));
   const asked = await Promise.all([pending, paid, failed].map(callbackOf));
   const callbacks = fc.constantFrom(...asked).map((key) => ({
