@@ -8,17 +8,6 @@ import { maxCounted } from "../../domain/bounded_count.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { type RecordedPayment, type TakenMoney, toPayment } from "./payments.ts";
 
-/** How many payments wait for a decision, as far as rows are counted. */
-export async function countDisputes(db: Queryable): Promise<number> {
-  const rows = await db.query(
-    `
-    select count(*) as disputes
-    from (select payment_id from payment_disputes limit ?) found`,
-    [maxCounted],
-  );
-  return toInteger(rows[0]?.disputes);
-}
-
 /**
  * Payments of some orders that wait for a decision. The list is empty on nearly all days, and is looked at before
  * the orders are searched in it: this is asked for every batch of answers.

@@ -20,6 +20,7 @@ import { addPaid, sourceProvider } from "../source_orders.ts";
 import { assertConsistent, messagesOf } from "../streams/consistent.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
 import { anOperator } from "../operator.ts";
+import { alertSettings } from "../alert_settings.ts";
 
 interface Scene {
   flow: Workflow;
@@ -103,7 +104,7 @@ Deno.test("a refund whose provider is not configured waits for a person, and for
     await loseRedis(flow);
     await recover(flow);
     assert.deepEqual(await messagesOf(flow), []);
-    const config = { reservationTtlSeconds: 900, alertWebhookUrl: "" };
+    const config = alertSettings;
     for (const at of [0, 31_000]) await lookOnce({ ...flow, config }, Date.now() + at);
     const alerts = (await readAlerts(flow)).filter(({ raisedAt }) => raisedAt !== null);
     assert.deepEqual(alerts.map(({ name }) => name), ["refunds_by_hand"]);

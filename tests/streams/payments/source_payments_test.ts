@@ -16,6 +16,7 @@ import { addPaid, payAtSource, sourcePaidAt, sourceProvider } from "../../source
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../../workflow.ts";
 import { assertConsistent, makeDue, messagesOf } from "../consistent.ts";
 import { anOperator } from "../../operator.ts";
+import { alertSettings } from "../../alert_settings.ts";
 
 /** The simulated provider, with what it was asked for. */
 function watchedGateway(rest: Partial<Gateway> = {}) {
@@ -218,7 +219,7 @@ Deno.test("where its provider is not configured, the money of a short order wait
       currency: "EUR",
     });
     await flow.drain();
-    const config = { reservationTtlSeconds: 900, alertWebhookUrl: "" };
+    const config = alertSettings;
     for (const at of [0, 31_000]) await lookOnce({ ...flow, config }, Date.now() + at);
     const [alert, ...others] = (await readAlerts(flow)).filter(({ raisedAt }) => raisedAt !== null);
     assert.deepEqual(others, []);

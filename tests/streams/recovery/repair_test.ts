@@ -19,6 +19,7 @@ import {
 import { recordedLog } from "../../routes/api.ts";
 import { anOrder } from "../../workflow.ts";
 import { anOperator } from "../../operator.ts";
+import { alertSettings } from "../../alert_settings.ts";
 
 async function repairNow(flow: SettledWorkflow) {
   return await repair(flow, await verifyNow(flow), () => verifyNow(flow));
@@ -43,7 +44,7 @@ function bury(flow: SettledWorkflow, message: OrderMessage) {
 async function raisedAlerts(flow: SettledWorkflow, lateMs = 0): Promise<string[]> {
   const deps = {
     ...flow,
-    config: { reservationTtlSeconds: 900, alertWebhookUrl: "" },
+    config: alertSettings,
     log: silentLog,
   };
   for (const ms of [0, 120_000]) await lookOnce(deps, Date.now() + lateMs + ms);
