@@ -44,9 +44,9 @@ export const Groups: FC<
           "Group",
           { right: "Waiting" },
           { right: "Money waiting" },
-          { right: "Oldest" },
-          { right: "Per second" },
-          { right: "Retries" },
+          { wide: "Oldest", right: true },
+          { wide: "Per second", right: true },
+          { wide: "Retries", right: true },
           { right: "Dead letters" },
           { right: "Consumers" },
         ]}
@@ -81,7 +81,15 @@ const Row: FC<{ status: Waiting; letters: number | null; rate: number | null }> 
           </>
         )}
       </th>
-      <td class="right" data-figure={`waiting-${group}`}>{formatCount(length + scheduled)}</td>
+      <td class="right">
+        <a
+          href={`/dashboard/streams/${group}`}
+          data-figure={`waiting-${group}`}
+          data-key={`waiting-${group}`}
+        >
+          {formatCount(length + scheduled)}
+        </a>
+      </td>
       <td class="right">
         {money.length === 0 ? <None /> : (
           <span class="money-list">
@@ -91,11 +99,11 @@ const Row: FC<{ status: Waiting; letters: number | null; rate: number | null }> 
           </span>
         )}
       </td>
-      <td class={`right nowrap ${oldestAgeMs > oldMs ? "strong-warn" : ""}`}>
+      <td class={`wide right nowrap ${oldestAgeMs > oldMs ? "strong-warn" : ""}`}>
         <Oldest status={status} />
       </td>
-      <td class="right">{rate === null ? "–" : formatRate(rate)}</td>
-      <td class={`right ${retries > 0 ? "strong-warn" : ""}`}>{formatCount(retries)}</td>
+      <td class="wide right">{rate === null ? "–" : formatRate(rate)}</td>
+      <td class={`wide right ${retries > 0 ? "strong-warn" : ""}`}>{formatCount(retries)}</td>
       <td class="right">
         {letters === null ? "–" : letters === 0 ? "0" : <Letters group={group} count={letters} />}
       </td>

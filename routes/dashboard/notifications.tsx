@@ -134,7 +134,7 @@ async function showOne(c: Context, { db }: AppDeps): Promise<Response> {
         <PageHead title={`#${id}`} crumb={[home, "Notifications"]} note={found.event}>
           {found.channel !== "log" && found.state !== "no_address" && (
             <PostForm c={c} action={`${home}/${id}/replay`}>
-              <button type="submit">Send again</button>
+              <button type="submit">Send it again by {found.channel}</button>
             </PostForm>
           )}
         </PageHead>
@@ -209,7 +209,7 @@ const Disabled: FC<{ c: Context; disabled: NonNullable<ChannelState["disabled"]>
       {disabled.reason}, <Time at={disabled.disabledAt} />
     </div>
     <PostForm c={c} action={`${home}/channels/webhook/enable`}>
-      <button type="submit">Switch on</button>
+      <button type="submit">Switch the webhook on, and send what waits</button>
     </PostForm>
   </>
 );

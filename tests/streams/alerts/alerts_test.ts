@@ -244,9 +244,10 @@ Deno.test("lookOnce() raises what Redis tells while the database is away, and fo
     assert.deepEqual(
       new Set(missed.map(({ event, what }) => `${event}: ${what}`)),
       new Set(
-        ["books", "by_hand", "dead_letters", "disputes", "older", "reservations"].map((what) =>
-          `not looked for alerts: ${what}`
-        ),
+        [
+          ...["books", "by_hand", "dead_letters", "disputes", "notifications", "older"],
+          ...["reservations", "webhook"],
+        ].map((what) => `not looked for alerts: ${what}`),
       ),
     );
 
