@@ -243,6 +243,78 @@ for (const isRefused of [false, true]) {
     }));
 }
 
+for (const isBooked of [false, true]) {
+  const when = isBooked ? "and booked " : "";
+  Deno.test(`what a person gave back ${when}while its provider did is on the timeline, once`, () =>
+    withPaid("by_hand_twice", async ({ flow, orderId }) => {
+      const message = await askRefund(flow, orderId, 400);
+      const gateway: Gateway = {
+        ...simulatedGateway({ delayMs: 0 }),
+        name: sourceProvider,
+        refund: async (requests) => {
+          await applyRefunds(flow, [{ id: "2-0", message, attempt: 2 }]);
+          const said = { refundId: message.refundId, verdict: "given_back", note: "t 1" } as const;
+          await decideByHandAndPublish(flow, said, "desk");
+          if (isBooked) await flow.drain();
+          return requests.map(() => ({ kind: "refunded" }));
+        },
+      };
+      const configured = { ...flow, otherGateways: [gateway], consumer: "configured" };
+      const deliveries = [{ id: "1-0", message, attempt: 1 }];
+      // Two of its consumers have asked before the person spoke, one of which was taken for dead.
+      const beside = {
+        ...gateway,
+        refund: (requests: readonly unknown[]) => {
+          const refunded = () => ({ kind: "refunded" as const });
+          return applyRefunds(configured, deliveries).then(() => requests.map(refunded));
+        },
+      };
+      await applyRefunds({ ...configured, otherGateways: [beside] }, deliveries);
+      await flow.drain();
+      const events = (await eventsOf(flow)).filter(([event]) => event === "refund_given_twice");
+      assert.deepEqual(events, [
+        ["refund_given_twice", "4.00 EUR: by hand, and by its provider", "configured"],
+      ]);
+      assert.equal((await flow.order(orderId)).refundedCents, 400);
+      await assertConsistent(flow);
+    }));
+}
+
+Deno.test("a payment that a person gave back while its provider did is on the timeline, once", () =>
+  withPaid("by_hand_reversed_twice", async ({ flow }) => {
+    const [orderId] = await addPaid(flow, [anOrder("2", [{ sku: "a", qty: 50 }])]);
+    await flow.turn("orders");
+    const money = { orderId: orderId!, amountCents: 5_000, currency: "EUR" };
+    const message = { type: "payment.reverse", ...money } as const;
+    const deliveries = [{ id: "1-0", message, attempt: 1 }];
+    const gatewayThat = (acts: () => Promise<unknown>): Gateway => ({
+      ...simulatedGateway({ delayMs: 0 }),
+      name: sourceProvider,
+      refund: async (requests) => {
+        await acts();
+        return requests.map(() => ({ kind: "refunded" }));
+      },
+    });
+    const reverse = (acts: () => Promise<unknown>) =>
+      reversePayments(
+        { ...flow, otherGateways: [gatewayThat(acts)], consumer: "configured" },
+        deliveries,
+      );
+    await reverse(() =>
+      reverse(async () => {
+        await reversePayments(flow, deliveries);
+        await returnPaymentByHand(flow.db, orderId!, "t 1", "desk");
+      })
+    );
+    await flow.drain();
+    const events = (await eventsOf(flow)).filter(([event]) => event === "payment_given_twice");
+    assert.deepEqual(events, [
+      ["payment_given_twice", "50.00 EUR: by hand, and by its provider", "configured"],
+    ]);
+    assert.deepEqual(await listMoneyByHand(flow.db, { limit: 10 }), []);
+    await assertConsistent(flow);
+  }));
+
 Deno.test("a payment that its provider gives back while another process leaves it to a person is on no list", () =>
   withPaid("by_hand_reversed", async ({ flow }) => {
     const [orderId] = await addPaid(flow, [anOrder("2", [{ sku: "a", qty: 50 }])]);

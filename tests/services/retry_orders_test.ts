@@ -8,6 +8,8 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { notificationWebhook } from "../../domain/notification/webhook.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { sweepOrphans } from "../../streams/recovery/recover.ts";
+import type { Message } from "../../domain/messages/messages.ts";
+import { publish } from "../../streams/workflow/publish.ts";
 import { assertConsistent, messagesOf } from "../streams/consistent.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../workflow.ts";
 import { anOperator } from "../operator.ts";
@@ -242,6 +244,34 @@ Deno.test("all that ran short of a product are taken up, and what was lost by a 
     await flow.drain();
     await assertConsistent(flow);
   }));
+
+for (const isTold of [false, true]) {
+  const what = isTold ? "the messages of a retry and" : "all messages of a retry and of";
+  Deno.test(`${what} a cancel that two crashes lost are found: the order leaves the figures`, () =>
+    withFlow("retry_cancelled_lost", async (flow) => {
+      const [id] = await addShort(flow, { a: 2 }) as [number];
+      const redis = new Proxy(flow.redis, {
+        get() {
+          throw new Error("it died");
+        },
+      });
+      const dying = { ...flow, redis, stopping: AbortSignal.abort() };
+      await retryAndPublish(dying, id, "test");
+      await cancelAndPublish(dying, id, "test");
+      assert.deepEqual(await messagesOf(flow), []);
+      if (isTold) {
+        const message = { type: "notify.order", orderId: id, amountCents: 200, currency: "EUR" };
+        await publish(flow, [{ message: message as Message }]);
+        await flow.drain();
+      }
+      await flow.rows("update order_events set created_at = '2025-01-01'");
+      await sweepOrphans(flow, { olderThanSeconds: 60 });
+      await flow.drain();
+      await assertConsistent(flow);
+      await sweepOrphans(flow, { olderThanSeconds: 60 });
+      assert.deepEqual(await messagesOf(flow), [], "that it was seen to is known");
+    }));
+}
 
 Deno.test("an order that is cancelled before the message of its retry was published leaves the figures", () =>
   withFlow("retry_cancelled", async (flow) => {

@@ -1,0 +1,40 @@
+/**
+ * An order file of any form as records, before it is known what its columns mean.
+ *
+ * @module
+ */
+
+/** A record as it stands in a file of any form. */
+export interface SourceRow {
+  /** Line of the file that it begins on, from 1; of a workbook, its row. */
+  line: number;
+  /** Not trimmed; may be fewer or more than the header has. */
+  fields: readonly string[];
+  /**
+   * Why it can't be read for what it is, with the remedy, such as a quotation mark inside a field or too few fields:
+   * its whole order is rejected. Undefined for a sound record.
+   */
+  fault?: string;
+}
+
+/** How the bytes of a file are to be read. */
+export interface SourceForm {
+  /** What the file is wrapped in. */
+  container: "plain" | "gzip" | "zip" | "xlsx";
+  /** Label of the encoding standard, such as `utf-8`, `utf-16le` or `windows-1252`. */
+  encoding: string;
+  /** What stands between fields. */
+  delimiter: "," | ";" | "\t" | "|";
+  /** Line that the header stands on, from 1: what is above it are titles. */
+  headerLine: number;
+}
+
+/** Something about a file that only its owner can know; nothing is imported before it is settled. */
+export interface OpenQuestion {
+  /** The profile's setting that answers it, such as `money.decimal` or `time.order`. */
+  setting: string;
+  /** What is to be decided, with values of the file. */
+  question: string;
+  /** What the setting may be, with what the samples would mean then. */
+  candidates: readonly { value: string; meaning: string }[];
+}
