@@ -134,7 +134,7 @@ const Entries: FC<{ entries: readonly AuditRow[] }> = ({ entries }) => (
             <div class="before">{doors[via]}</div>
           </td>
           <td>
-            {auditActions[action] ?? action}
+            <div>{auditActions[action] ?? action}</div>
             {detail && outcome !== "refused" && <div class="before">{detail}</div>}
           </td>
           <td>

@@ -127,11 +127,11 @@ const LetterColumns: FC<{ children?: Child }> = ({ children }) => (
 const LetterCells: FC<{ letter: DeadLetterRow; now: number }> = ({ letter, now }) => (
   <>
     <th scope="row" class="nowrap">
-      <a href={`/dashboard/dead-letters/${letter.id}`}>#{letter.id}</a>{" "}
+      <a class="underlined" href={`/dashboard/dead-letters/${letter.id}`}>#{letter.id}</a>{" "}
       <span class="muted small wide">{letter.group}</span>
     </th>
     <td class="ellipsis" title={letter.error}>
-      {causeOf(letter).title}
+      <div>{causeOf(letter).title}</div>
       <div class="before ellipsis">{letter.error}</div>
     </td>
     <td class="wide">

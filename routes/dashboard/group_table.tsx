@@ -43,7 +43,6 @@ export const Groups: FC<
         names={[
           "Group",
           { right: "Waiting" },
-          { right: "Money waiting" },
           { wide: "Oldest", right: true },
           { wide: "Per second", right: true },
           { wide: "Retries", right: true },
@@ -89,14 +88,12 @@ const Row: FC<{ status: Waiting; letters: number | null; rate: number | null }> 
         >
           {formatCount(length + scheduled)}
         </a>
-      </td>
-      <td class="right">
-        {money.length === 0 ? <None /> : (
-          <span class="money-list">
+        {money.length > 0 && (
+          <div class="money-list">
             {money.map(({ currency, amountCents }) => (
               <Money key={currency} cents={amountCents} currency={currency} />
             ))}
-          </span>
+          </div>
         )}
       </td>
       <td class={`wide right nowrap ${oldestAgeMs > oldMs ? "strong-warn" : ""}`}>

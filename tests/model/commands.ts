@@ -206,7 +206,7 @@ function judge(pick: number, any: boolean, verdict: "accept" | "give_back"): Pla
       const answer = await ask(
         shop,
         null,
-        (deps) => decideAndPublish(deps, order.id, verdict, "test"),
+        (deps) => decideAndPublish(deps, order.id, verdict, anOperator("test")),
       );
       const isJudged = !(answer instanceof WorkflowError) && answer.changed;
       if (drained) {
@@ -466,11 +466,15 @@ function stock(sku: string, change: { add: number } | { set: number }): Play {
     does: async (model, shop) => {
       const drained = isDrained(model);
       if (!model.received.has(sku)) {
-        const refused = await ask(shop, null, (deps) => changeStock(deps, sku, change));
+        const refused = await ask(
+          shop,
+          null,
+          (deps) => changeStock(deps, sku, change, { operator: anOperator("cli") }),
+        );
         assert.ok(refused instanceof WorkflowError && refused.code === "not_found");
         const stockQty = "add" in change ? change.add : change.set;
         const wanted = { sku, name: sku, priceCents: 100, stockQty };
-        assert.ok((await addProduct(depsOf(shop), wanted, { actor: "test" })).isNew);
+        assert.ok((await addProduct(depsOf(shop), wanted, { operator: anOperator("test") })).isNew);
         model.received.set(sku, stockQty);
         return;
       }

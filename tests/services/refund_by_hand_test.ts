@@ -254,7 +254,7 @@ for (const isBooked of [false, true]) {
         refund: async (requests) => {
           await applyRefunds(flow, [{ id: "2-0", message, attempt: 2 }]);
           const said = { refundId: message.refundId, verdict: "given_back", note: "t 1" } as const;
-          await decideByHandAndPublish(flow, said, "desk");
+          await decideByHandAndPublish(flow, said, anOperator("desk"));
           if (isBooked) await flow.drain();
           return requests.map(() => ({ kind: "refunded" }));
         },
@@ -303,7 +303,7 @@ Deno.test("a payment that a person gave back while its provider did is on the ti
     await reverse(() =>
       reverse(async () => {
         await reversePayments(flow, deliveries);
-        await returnPaymentByHand(flow.db, orderId!, "t 1", "desk");
+        await returnPaymentByHand(flow, orderId!, "t 1", anOperator("desk"));
       })
     );
     await flow.drain();

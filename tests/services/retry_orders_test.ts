@@ -256,8 +256,8 @@ for (const isTold of [false, true]) {
         },
       });
       const dying = { ...flow, redis, stopping: AbortSignal.abort() };
-      await retryAndPublish(dying, id, "test");
-      await cancelAndPublish(dying, id, "test");
+      await retryAndPublish(dying, id, anOperator("test"));
+      await cancelAndPublish(dying, id, anOperator("test"));
       assert.deepEqual(await messagesOf(flow), []);
       if (isTold) {
         const message = { type: "notify.order", orderId: id, amountCents: 200, currency: "EUR" };
