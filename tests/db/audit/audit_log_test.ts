@@ -76,12 +76,12 @@ Deno.test("listAuditLog() goes on where a page ended, within a time", () =>
     await flow.db.run("update audit_log set created_at = '2026-01-05 10:00:00' where id <= 10");
     const filter = { from: "2026-01-05 00:00:00", to: "2026-01-05 23:59:59.999999" };
     const ids: number[] = [];
-    for (let beforeId: number | undefined;;) {
+    let beforeId: number | undefined;
+    do {
       const page = await listAuditLog(flow.db, filter, { beforeId, limit: 4, maxWalked: 7 });
       ids.push(...page.items.map(({ id }) => id));
-      if (page.nextBeforeId === undefined) break;
       beforeId = page.nextBeforeId;
-    }
+    } while (beforeId !== undefined);
     assert.deepEqual(ids, [10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
   }));
 
