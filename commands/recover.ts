@@ -8,6 +8,7 @@ import { formatCount } from "../domain/text/format_count.ts";
 import { recoverWork } from "../services/recover_work.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { operatorIn } from "./operator.ts";
 import { print } from "./print.ts";
 
 /** How long to wait for another process that is recovering. */
@@ -24,7 +25,7 @@ database older than what was published from it.`,
   async run(args, env) {
     readOptions(args, {});
     return await withContext(env, async (context) => {
-      const report = await recoverWork(context, { waitMs });
+      const report = await recoverWork(context, operatorIn(env), { waitMs });
       if (report.loss !== null) {
         const { lostFrom, lostUntil, lost } = report.loss;
         print(

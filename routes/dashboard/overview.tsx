@@ -15,7 +15,10 @@ import { type ActivityHour, readActivity } from "../../streams/kpis/activity.ts"
 import { readAlerts } from "../../streams/alerts/alerts.ts";
 import { pause } from "../../streams/timing/pause.ts";
 import { readKpis } from "../../streams/kpis/kpis.ts";
-import { readVerification, verifyNow } from "../../streams/verification/verify_regularly.ts";
+import { verifyAndTell } from "../../services/verify_now.ts";
+import { operatorOf } from "../middleware/operator.ts";
+import { readEpochTime } from "../../streams/recovery/epoch.ts";
+import { readVerification } from "../../streams/verification/verify_regularly.ts";
 import { readStreams } from "../../streams/workflow/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
 import { settledRate, settleLatency } from "./activity_series.ts";
@@ -55,10 +58,12 @@ export function overviewPageRoutes(deps: AppDeps): Hono {
     }));
 
   app.post("/proof", async (c) => {
-    const proof = verifyNow(deps);
+    const proof = verifyAndTell(deps, operatorOf(c, deps.config));
     // At millions of orders it takes longer than a browser should wait: the page shows it when it is there.
-    await Promise.race([proof, pause(verificationWaitMs)]);
-    proof.catch((error) => deps.log.warn("proof failed", { error: messageOf(error) }));
+    const ended = proof.then(() => {}, (error) => {
+      deps.log.warn("not verified", { error: messageOf(error) });
+    });
+    await Promise.race([ended, pause(verificationWaitMs)]);
     return c.redirect("/dashboard#proof", 303);
   });
 
@@ -84,18 +89,20 @@ function reader(deps: AppDeps) {
     const now = Date.now();
     const today = deps.kpiDay(new Date(now).toISOString());
     const yesterday = daysBefore(today, 1);
-    const [kpis, streams, dead, activity, proof, alerts, database, cache, empty] = await Promise
-      .all([
-        attempt(deps, "Redis", () => readKpis(deps, yesterday, today)),
-        attempt(deps, "Redis", () => readStreams(deps)),
-        attempt(deps, "The database", () => countDeadLetters(db)),
-        hour(),
-        attempt(deps, "Redis", () => readVerification(deps)),
-        attempt(deps, "Redis", () => readAlerts(deps)),
-        attempt(deps, "The database", () => timed(() => pingDatabase(db))),
-        attempt(deps, "Redis", () => timed(pingRedis)),
-        attempt(deps, "The database", readEmpty),
-      ]);
+    const [kpis, streams, dead, activity, proof, alerts, began, database, cache, empty] =
+      await Promise
+        .all([
+          attempt(deps, "Redis", () => readKpis(deps, yesterday, today)),
+          attempt(deps, "Redis", () => readStreams(deps)),
+          attempt(deps, "The database", () => countDeadLetters(db)),
+          hour(),
+          attempt(deps, "Redis", () => readVerification(deps)),
+          attempt(deps, "Redis", () => readAlerts(deps)),
+          attempt(deps, "Redis", () => readEpochTime(deps)),
+          attempt(deps, "The database", () => timed(() => pingDatabase(db))),
+          attempt(deps, "Redis", () => timed(pingRedis)),
+          attempt(deps, "The database", readEmpty),
+        ]);
     const engines: EngineState[] = [
       {
         name: db.engine === "mariadb" ? "MariaDB" : "MySQL",
@@ -104,20 +111,10 @@ function reader(deps: AppDeps) {
       },
       { name: "Redis", version: redisVersion, answer: cache },
     ];
-    const first = { isEmpty: empty.ok && empty.value };
-    return {
-      ...first,
-      now,
-      today,
-      yesterday,
-      kpis,
-      streams,
-      dead,
-      activity,
-      proof,
-      alerts,
-      engines,
-    };
+    const beganAt = began.ok ? began.value : null;
+    const isEmpty = empty.ok && empty.value;
+    const read = { kpis, streams, dead, activity, proof, alerts, engines };
+    return { isEmpty, now, today, yesterday, beganAt, ...read };
   };
 }
 
@@ -136,9 +133,9 @@ function regionsOf(c: Context, facts: Facts, deps: AppDeps) {
   };
 }
 
-function chartsOf({ activity }: Facts) {
+function chartsOf({ activity, beganAt }: Facts) {
   const hour = activity.ok ? activity.value : emptyHour;
-  const charts = { settled: settledRate(hour), latency: settleLatency(hour) };
+  const charts = { settled: settledRate(hour, beganAt), latency: settleLatency(hour, beganAt) };
   if (activity.ok) return charts;
   const summary = "Not available while Redis gives no answer";
   return { settled: { ...charts.settled, summary }, latency: { ...charts.latency, summary } };

@@ -43,6 +43,8 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
   ["POST", /^\/products(\/stock)?$/, ["stock"]],
   ["PUT", /^\/products\/[^/]+\/stock$/, ["stock"]],
   ["POST", /^\/dashboard\/products(\/file|\/[^/]+\/stock)?$/, ["stock"]],
+  // It tells who did what from where.
+  ["GET HEAD", /^(\/dashboard)?\/audit$/, ["admin"]],
   ["GET HEAD", /./, ["read"]],
 ];
 

@@ -16,6 +16,7 @@ import {
 import { importAnswer, importListAnswer } from "../description/answers.ts";
 import { cancelsOnly, looksOnlyAt } from "../../middleware/caller.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
+import { operatorOf } from "../../middleware/operator.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described, type Description } from "../description/described.ts";
 import { eventStreamHead } from "../../middleware/event_stream_head.ts";
@@ -95,7 +96,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   addDetail(app, deps);
   addEvents(app, deps);
   addRejects(app, deps);
-  addCancel(app, runs, answerOnce);
+  addCancel(app, deps, runs, answerOnce);
   return app;
 }
 
@@ -285,7 +286,7 @@ function addRejects(app: Hono, deps: AppDeps): void {
   );
 }
 
-function addCancel(app: Hono, runs: ImportRuns, answerOnce: AnswerOnce): void {
+function addCancel(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: AnswerOnce): void {
   app.post(
     "/imports/:id/cancel",
     described({
@@ -304,14 +305,14 @@ function addCancel(app: Hono, runs: ImportRuns, answerOnce: AnswerOnce): void {
     checked("header", idempotencyHeaders),
     (c) => {
       const { id } = c.req.valid("param");
-      const { actor } = c.get("caller");
+      const operator = operatorOf(c, deps.config);
       return answerOnce(c, ["cancel import", id], async (key) => {
         const answer = (row: ImportRow): KeyedAnswer => ({
           status: 202,
           location: `/imports/${id}`,
           body: importJson(row),
         });
-        const row = await runs.cancel(id, actor, {
+        const row = await runs.cancel(id, operator, {
           only: cancelsOnly(c.get("caller")),
           inTransaction: key === null
             ? undefined
