@@ -9,6 +9,7 @@ import type { Command } from "./commands/command.ts";
 import { print, printError } from "./commands/print.ts";
 import { settings } from "./config/config.ts";
 import { messageOf, WorkflowError } from "./domain/errors.ts";
+import { environmentVariable, exitProcess, processArguments } from "./runtime/process.ts";
 
 /** Every command, loaded only when it is typed: each task needs no more permissions than its own. */
 const commands: Readonly<Record<string, () => Promise<{ default: Command }>>> = {
@@ -71,6 +72,6 @@ if (import.meta.main) {
   // No settings, and read where the task may: USER names the operator in timelines; INIT_CWD is where the
   // task was started, which relative paths begin at.
   const names = [...settings.map(({ name }) => name), "USER", "INIT_CWD"];
-  const env = Object.fromEntries(names.map((name) => [name, Deno.env.get(name)]));
-  Deno.exit(await main(Deno.args, env));
+  const env = Object.fromEntries(names.map((name) => [name, environmentVariable(name)]));
+  exitProcess(await main(processArguments(), env));
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { writeSync } from "node:fs";
+import { isatty } from "node:tty";
 import { type Config, parseConfig } from "../config/config.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import { kpiDayIn } from "../domain/kpi/kpi.ts";
@@ -106,10 +108,7 @@ async function closeContext({ db, redis }: Context): Promise<void> {
 
 /** The log that the settings ask for, on standard error. */
 function openLog(config: Pick<Config, "logLevel" | "logFormat">): Log {
-  const format = config.logFormat === "auto"
-    ? (Deno.stderr.isTerminal() ? "text" : "json")
-    : config.logFormat;
-  const encoder = new TextEncoder();
+  const format = config.logFormat === "auto" ? (isatty(2) ? "text" : "json") : config.logFormat;
   return makeLog(
     {
       level: config.logLevel,
@@ -117,6 +116,6 @@ function openLog(config: Pick<Config, "logLevel" | "logFormat">): Log {
       now: () => new Date().toISOString(),
       traceId: tracing ? traceId : undefined,
     },
-    (line) => Deno.stderr.writeSync(encoder.encode(`${line}\n`)),
+    (line) => writeSync(2, `${line}\n`),
   );
 }

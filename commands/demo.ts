@@ -4,7 +4,9 @@
  * @module
  */
 
+import { writeSync } from "node:fs";
 import { resolve } from "node:path";
+import process from "node:process";
 import { readCustomerNames } from "../db/catalog/customers.ts";
 import { groupedAmount, namedAmount } from "../domain/money.ts";
 import { type PrivateEngines, startPrivateEngines } from "../tools/engines/private_engines.ts";
@@ -177,20 +179,18 @@ function hostOf(url: string): string {
   return new URL(url).host;
 }
 
-const encoder = new TextEncoder();
 let shown = false;
 
 /** A line that stays. */
 function say(line: string): void {
-  if (shown) Deno.stdout.writeSync(encoder.encode("\r\x1b[K"));
+  if (shown) writeSync(1, "\r\x1b[K");
   shown = false;
   print(line);
 }
 
 /** A line that the next one replaces; only a terminal shows it. */
 function show(line: string): void {
-  if (!Deno.stdout.isTerminal()) return;
-  const { columns } = Deno.consoleSize();
-  Deno.stdout.writeSync(encoder.encode(`\r\x1b[K${line.slice(0, columns - 1)}`));
+  if (!process.stdout.isTTY) return;
+  writeSync(1, `\r\x1b[K${line.slice(0, process.stdout.columns - 1)}`);
   shown = true;
 }

@@ -4,10 +4,12 @@
  * @module
  */
 
+import { once } from "node:events";
 import { join } from "node:path";
+import process from "node:process";
 import { dataDir } from "../tools/engines/data_dir.ts";
 import { startPrivateEngines } from "../tools/engines/private_engines.ts";
-import { taskArguments } from "../tools/engines/task_arguments.ts";
+import { watchTask } from "../tools/engines/task_arguments.ts";
 import { type Command, readOptions } from "./command.ts";
 import { printError } from "./print.ts";
 import { endSignals } from "./signals.ts";
@@ -26,23 +28,9 @@ Settings from the environment apply, except DATABASE_URL and REDIS_URL.`,
     try {
       printError(`DATABASE_URL=${engines.env.DATABASE_URL}`);
       printError(`REDIS_URL=${engines.env.REDIS_URL}`);
-      const [run, ...args] = await taskArguments("start");
-      const child = new Deno.Command(Deno.execPath(), {
-        args: [run!, "--watch", ...args],
-        env: engines.env,
-        stdin: "null",
-      }).spawn();
-      const forward = (signal: Deno.Signal) => () => {
-        try {
-          child.kill(signal);
-        } catch {
-          // It has ended by itself.
-        }
-      };
-      for (const signal of endSignals) {
-        Deno.addSignalListener(signal, forward(signal));
-      }
-      const { code, signal } = await child.status;
+      const child = await watchTask("start", engines.env);
+      for (const signal of endSignals) process.on(signal, () => child.kill(signal));
+      const [code, signal] = await once(child, "exit");
       return signal === null ? code : 0;
     } finally {
       await engines.stop();

@@ -5,6 +5,7 @@
  */
 
 import { resolve } from "node:path";
+import { isatty } from "node:tty";
 import { parseConfig } from "../config/config.ts";
 import type { ImportMoney } from "../domain/import/import_money.ts";
 import { kindOfReason, type RejectedRow } from "../domain/import/order_csv.ts";
@@ -74,7 +75,7 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
         await refuseBesideOlder(context);
       }
       const reasons = new Map<string, number>();
-      const bar = Deno.stderr.isTerminal() ? importProgressBar(source.bytes) : undefined;
+      const bar = isatty(2) ? importProgressBar(source.bytes) : undefined;
       try {
         const report = await importFile(context, source.readable, {
           name: name === "-" ? "standard input" : name!,

@@ -5,6 +5,7 @@
  */
 
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { type HttpServer, serve } from "../runtime/serve.ts";
 import { keepPosting } from "../streams/alerts/alert_posts.ts";
 import { keepWatching } from "../streams/alerts/alerts.ts";
 import { ensureBasis, type HeldBasis, holdBasis } from "../streams/kpis/kpi_basis.ts";
@@ -12,7 +13,6 @@ import { pause } from "../streams/timing/pause.ts";
 import { keepProving } from "../streams/verification/verify_regularly.ts";
 import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
 import { makeApp } from "./app.ts";
-import type { ConnectionFacts } from "./middleware/client_address.ts";
 import type { AppDeps } from "./deps.ts";
 import { openApiBytes } from "./api/description/openapi.ts";
 
@@ -58,14 +58,14 @@ async function serveHeld(
   const background = new Set<Promise<void>>();
   const app = makeApp({ ...deps, stopping: signal, background });
   await openApiBytes(app);
-  let server: Deno.HttpServer<Deno.NetAddr>;
+  let server: HttpServer;
   try {
-    server = Deno.serve({
+    server = serve({
       hostname: config.host.replace(/^\[(.*)\]$/, "$1"),
       port: config.port,
       onListen: ({ hostname, port }) =>
         onListening(`http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`),
-    }, (request, { remoteAddr }) => app.fetch(request, { remoteAddr } satisfies ConnectionFacts));
+    }, app.fetch);
   } catch (error) {
     throw new WorkflowError(
       "unavailable",

@@ -4,16 +4,26 @@ import { fromFileUrl, walk } from "./sources.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
 
-const product = ["domain", "config", "db", "streams", "services", "routes", "commands"];
+const product = [
+  "domain",
+  "config",
+  "runtime",
+  "db",
+  "streams",
+  "services",
+  "routes",
+  "commands",
+];
 
 /** Folders of code, and which of them each may import from. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   domain: ["domain"],
   config: ["config", "domain"],
-  db: ["db", "config", "domain"],
-  streams: ["streams", "db", "config", "domain"],
-  services: ["services", "streams", "db", "config", "domain"],
-  routes: ["routes", "services", "streams", "db", "config", "domain"],
+  runtime: ["runtime"],
+  db: ["db", "config", "runtime", "domain"],
+  streams: ["streams", "db", "config", "runtime", "domain"],
+  services: ["services", "streams", "db", "config", "runtime", "domain"],
+  routes: ["routes", "services", "streams", "db", "config", "runtime", "domain"],
   commands: [
     "commands",
     "routes",
@@ -21,11 +31,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "streams",
     "db",
     "config",
+    "runtime",
     "domain",
     "tools/engines",
   ],
-  main: ["commands", "config", "domain"],
-  "tools/engines": ["tools/engines"],
+  main: ["commands", "config", "runtime", "domain"],
+  "tools/engines": ["tools/engines", "runtime"],
   // What measures and breaks the product may look at all of it; of the product, only commands know a tool.
   "tools/orders": ["tools/orders", "domain"],
   "tools/bench": ["tools/bench", "tools/engines", "tools/orders", ...product],
@@ -51,6 +62,7 @@ const notForRoutes =
 const packages: Readonly<Record<string, RegExp>> = {
   domain: /^node:crypto$/,
   config: /^node:/,
+  runtime: /^node:/,
   db: /^(mysql2\/promise$|node:)/,
   streams: /^(ioredis$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
   // What talks to the engines stands behind db and streams.
@@ -313,17 +325,29 @@ Deno.test("db/ refuses nothing: only the connection to the engine has errors for
   assert.ok(isSeen("db/connection/") && isSeen("services/"), "it would be recognised");
 });
 
-const ofTheProduct = ["domain", "config", "db", "streams", "services", "routes", "commands"];
+const ofTheProduct = product.filter((folder) => folder !== "runtime");
 
 Deno.test("only main.ts reads the environment and the arguments of the product", () => {
-  const reading = /\b(Deno\.env|Deno\.args|process\.env|process\.argv)\b/;
+  const reading = /\b(Deno\.env|Deno\.args|process\.env|process\.argv|runtime\/process\.ts)\b/;
   for (const { path, code } of inFolders(...ofTheProduct)) {
     assert.doesNotMatch(code, reading, path);
   }
 });
 
+/** What runs Deno's own test runner. */
+const aboutDeno = ["tools/engines/test.ts", "tools/engines/test_browser.ts"];
+
+Deno.test("what differs between the runtimes stands in runtime/: everything else runs on Deno and Bun", () => {
+  const ownWords = /\b(Deno|Bun)\b\s*[.[]|"bun:/;
+  for (const { path, code } of inFolders(...ofTheProduct, "main", "std", "tools/engines")) {
+    if (aboutDeno.includes(path)) continue;
+    assert.doesNotMatch(code, ownWords, path);
+  }
+  assert.ok(inFolders("runtime").some(({ code }) => ownWords.test(code)), "it would be recognised");
+});
+
 Deno.test("every exported function, component and type says what it is", () => {
-  for (const { path, text } of inFolders(...ofTheProduct)) {
+  for (const { path, text } of inFolders(...product)) {
     const lines = text.split("\n");
     assert.match(text, /^\/\*\*[\s\S]*?@module[\s\S]*?\*\//, `${path} says what it is for`);
     lines.forEach((line, index) => {

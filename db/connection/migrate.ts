@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readdir, readFile } from "node:fs/promises";
 import mysql from "mysql2/promise";
 import { whyUnreachable } from "../../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
@@ -67,7 +68,7 @@ export async function migrate(url: string): Promise<{ all: Migration[]; applied:
       const all = await readMigrations();
       for (const { version, name } of all) {
         if (known.has(version)) continue;
-        const source = await Deno.readTextFile(new URL(`${name}.sql`, folder));
+        const source = await readFile(new URL(`${name}.sql`, folder), "utf8");
         for (const statement of splitStatements(source)) {
           try {
             await runStatement(connection, statement);
@@ -138,7 +139,7 @@ export async function migrationStatus(url: string): Promise<Migration[]> {
 
 async function readMigrations(): Promise<Omit<Migration, "applied">[]> {
   const found: Omit<Migration, "applied">[] = [];
-  for await (const { name } of Deno.readDir(folder)) {
+  for (const name of await readdir(folder)) {
     const match = /^(\d{4})_\w+\.sql$/.exec(name);
     if (match) found.push({ version: Number(match[1]), name: name.slice(0, -".sql".length) });
   }

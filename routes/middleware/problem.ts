@@ -8,6 +8,7 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type ErrorCode, type Fault, messageOf, WorkflowError } from "../../domain/errors.ts";
+import { isBrokenOff } from "../../runtime/serve.ts";
 import { isServerFault, unclearFault } from "../../db/connection/faults.ts";
 import { diskFaultOf } from "../../streams/imports/disk_fault.ts";
 import { isRedisAway } from "../../streams/redis/redis_away.ts";
@@ -139,12 +140,6 @@ export function problemHandler({ log }: AppDeps): (error: Error, c: Context) => 
     });
     return httpProblem(c, 500, `An unexpected error; the log has it under ${request_id}`);
   };
-}
-
-/** True where the caller went away while its body was read. */
-function isBrokenOff(error: unknown): boolean {
-  return error instanceof Deno.errors.Http || error instanceof Deno.errors.BadResource ||
-    error instanceof Deno.errors.UnexpectedEof;
 }
 
 /**

@@ -28,7 +28,7 @@ const readOnly = (server: OwnDatabase, on: 0 | 1) =>
 Deno.test("doctor says how each engine is reached, and whether it takes changes", async () => {
   await using certificates = await makeCertificates();
   const { ca, server } = certificates;
-  const tlsPort = freePort();
+  const tlsPort = await freePort();
   await using database = await ownDatabase([
     `--ssl-ca=${ca}`,
     `--ssl-cert=${server.cert}`,

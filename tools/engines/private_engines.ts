@@ -1,4 +1,7 @@
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { type FileLock, lockFile } from "../../runtime/lock.ts";
 import { type DatabaseEngine, startDatabase } from "./database.ts";
 import { type EngineName, ensurePrograms } from "./programs.ts";
 import { type RedisEngine, startRedis } from "./redis.ts";
@@ -56,9 +59,9 @@ export async function startPrivateEngines(
   await ensurePrograms({ engine, log });
 
   const dir = options.dir === undefined
-    ? await Deno.makeTempDir({ prefix: "orders_" })
+    ? await mkdtemp(join(tmpdir(), "orders_"))
     : resolve(options.dir);
-  await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
+  await mkdir(dir, { recursive: true, mode: 0o700 });
   const lock = options.dir === undefined ? undefined : await lockFolder(dir);
   const databaseDir = join(dir, `${engine}-data`);
   const redisDir = join(dir, `${engine}-redis`);
@@ -93,7 +96,7 @@ export async function startPrivateEngines(
       if (result.status === "fulfilled") await result.value.stop();
     }
     if (temporary) await removeData();
-    lock?.close();
+    lock?.release();
     throw database.status === "rejected"
       ? database.reason
       : (redis as PromiseRejectedResult).reason;
@@ -103,7 +106,7 @@ export async function startPrivateEngines(
   const stopOnce = async () => {
     await Promise.all([database.value.stop(), redis.value.stop()]);
     if (temporary) await removeData();
-    lock?.close();
+    lock?.release();
   };
   return {
     database: database.value,
@@ -113,17 +116,12 @@ export async function startPrivateEngines(
   };
 }
 
-/** The lock ends when the file is closed or this process dies. */
-async function lockFolder(dir: string): Promise<Deno.FsFile> {
+/** The lock ends when it is released or this process dies. */
+async function lockFolder(dir: string): Promise<FileLock> {
   const path = join(dir, "lock");
-  const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
-  if (await file.tryLock(true)) {
-    await file.truncate();
-    await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
-    return file;
-  }
-  const holder = (await Deno.readTextFile(path)).trim() || "unknown";
-  file.close();
+  const lock = await lockFile(path);
+  if (lock !== undefined) return lock;
+  const holder = (await readFile(path, "utf8")).trim() || "unknown";
   throw new Error(
     `Cannot use ${dir}: process ${holder} has its private engines there; end it, or set ` +
       `DATABASE_URL and REDIS_URL to use other engines`,
@@ -131,9 +129,5 @@ async function lockFolder(dir: string): Promise<Deno.FsFile> {
 }
 
 async function removeFolder(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  await rm(path, { recursive: true, force: true });
 }

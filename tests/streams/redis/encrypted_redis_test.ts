@@ -12,7 +12,7 @@ async function encryptedRedis(
   extra: string[] = [],
   files: Record<string, string> = {},
 ) {
-  const port = freePort();
+  const port = await freePort();
   const server = await ownRedis([
     `tls-port ${port}`,
     `tls-cert-file ${cert}`,
