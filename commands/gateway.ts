@@ -4,7 +4,9 @@
  * @module
  */
 
+import process from "node:process";
 import { isWebhookSecret } from "../config/webhook_secret.ts";
+import { serve } from "../runtime/serve.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { paymentProvider } from "./payment_provider.ts";
 import { print } from "./print.ts";
@@ -71,7 +73,7 @@ kept in memory. SIGTERM or Ctrl-C stops it.`,
       overcharges: percent("overcharges"),
       refusals: percent("refusals"),
     });
-    const server = Deno.serve({
+    const server = serve({
       hostname: "127.0.0.1",
       port: options.integer("port", 0, 65_535) ?? 8_100,
       onListen: ({ port }) => {
@@ -83,9 +85,9 @@ kept in memory. SIGTERM or Ctrl-C stops it.`,
       provider.stop();
       server.shutdown();
     };
-    for (const signal of endSignals) Deno.addSignalListener(signal, stop);
+    for (const signal of endSignals) process.on(signal, stop);
     await server.finished;
-    for (const signal of endSignals) Deno.removeSignalListener(signal, stop);
+    for (const signal of endSignals) process.off(signal, stop);
     return 0;
   },
 };

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { writeSync } from "node:fs";
 import { formatCount } from "../domain/text/format_count.ts";
 import type { ImportProgress } from "../streams/imports/orders_import.ts";
 
@@ -24,12 +25,11 @@ export interface ProgressBar {
  * @param sourceBytes size of the file; undefined if unknown: then there is no bar while reading
  */
 export function importProgressBar(sourceBytes: number | undefined): ProgressBar {
-  const encoder = new TextEncoder();
   let drawnAt = -Infinity;
   let phase: ImportProgress["phase"] | undefined;
   let phaseSince = 0;
   let isDrawn = false;
-  const write = (text: string) => Deno.stderr.writeSync(encoder.encode(text));
+  const write = (text: string) => writeSync(2, text);
   return {
     draw(progress) {
       const now = performance.now();

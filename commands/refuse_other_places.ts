@@ -5,11 +5,13 @@
  * @module
  */
 
+import { readFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../config/config.ts";
 import { readDatabaseUrl, readRedisUrls } from "../config/engine_url.ts";
 import { WorkflowError } from "../domain/errors.ts";
+import { mayStartPrograms } from "../runtime/permissions.ts";
 
 const root = new URL("../", import.meta.url);
 
@@ -20,10 +22,10 @@ const root = new URL("../", import.meta.url);
  * @throws {WorkflowError} `bad_settings` naming the first such path
  */
 export function refuseOtherPlaces(config: Pick<Config, "databaseUrl" | "redisUrl">): void {
-  if (Deno.permissions.querySync({ name: "run" }).state === "granted") return;
+  if (mayStartPrograms()) return;
   const named = [...pathsIn(config)];
   if (named.length === 0) return;
-  const { permissions } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", root)));
+  const { permissions } = JSON.parse(readFileSync(new URL("deno.json", root), "utf8"));
   const places: string[] = permissions.app.read;
   for (const [setting, path] of named) {
     const isOurs = places.some((place) =>

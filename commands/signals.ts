@@ -4,6 +4,7 @@
  * @module
  */
 
+import process from "node:process";
 import type { Config } from "../config/config.ts";
 import type { Log } from "../domain/operation/log.ts";
 
@@ -25,19 +26,19 @@ export async function untilStopped(
   const stop = new AbortController();
   let deadline: ReturnType<typeof setTimeout> | undefined;
   const onSignal = () => {
-    if (stop.signal.aborted) Deno.exit(1);
+    if (stop.signal.aborted) process.exit(1);
     log.info("stopping");
     stop.abort();
     deadline = setTimeout(() => {
       log.error("stopped with work in hand", { after_ms: config.shutdownTimeoutMs });
-      Deno.exit(1);
+      process.exit(1);
     }, config.shutdownTimeoutMs + overtimeMs);
   };
-  for (const signal of endSignals) Deno.addSignalListener(signal, onSignal);
+  for (const signal of endSignals) process.on(signal, onSignal);
   try {
     await work(stop.signal);
   } finally {
     clearTimeout(deadline);
-    for (const signal of endSignals) Deno.removeSignalListener(signal, onSignal);
+    for (const signal of endSignals) process.off(signal, onSignal);
   }
 }

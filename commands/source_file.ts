@@ -5,7 +5,9 @@
  */
 
 import { fstatSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { openForReading, readStandardInput } from "../runtime/files.ts";
 import { partialOf } from "../streams/imports/rejects_file.ts";
 
 /** A file that is being read. */
@@ -19,7 +21,7 @@ export interface SourceFile {
 
 /** Opens standard input, which may be a file as well. */
 export function openStandardInput(): SourceFile {
-  return { readable: Deno.stdin.readable, bytes: undefined, identity: fstatSync(0) };
+  return { readable: readStandardInput(), bytes: undefined, identity: fstatSync(0) };
 }
 
 /**
@@ -35,17 +37,18 @@ export async function openSourceFile(
   verb = "import",
 ): Promise<SourceFile> {
   try {
-    const file = await Deno.open(path, { read: true });
-    const { isDirectory, isFile, size, dev, ino } = await file.stat();
+    const file = await openForReading(path);
+    const { isDirectory, isFile, size, dev, ino } = file;
     if (isDirectory) {
       file.close();
       throw new WorkflowError("bad_request", "it is a folder");
     }
-    return { readable: file.readable, bytes: isFile ? size : undefined, identity: { dev, ino } };
+    return { readable: file.readable(), bytes: isFile ? size : undefined, identity: { dev, ino } };
   } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound
+    const { code } = error as { code?: string };
+    const reason = code === "ENOENT"
       ? "there is no such file"
-      : error instanceof Deno.errors.PermissionDenied
+      : code === "EACCES"
       ? "it can't be read: permission denied"
       : messageOf(error);
     throw new WorkflowError("bad_request", `Cannot ${verb} ${name}: ${reason}`);
@@ -66,7 +69,7 @@ export async function refuseOverwriting(
   option: string,
 ): Promise<void> {
   for (const written of [path, partialOf(path)]) {
-    const there = await Deno.stat(written).catch(() => null);
+    const there = await stat(written).catch(() => null);
     if (there === null || ino === null || there.dev !== dev || there.ino !== ino) continue;
     throw new WorkflowError("bad_usage", `${option} names the file that is read: name another`);
   }

@@ -5,6 +5,7 @@
  */
 
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { type HttpServer, serve } from "../runtime/serve.ts";
 import { keepPosting } from "../streams/alerts/alert_posts.ts";
 import { keepWatching } from "../streams/alerts/alerts.ts";
 import { ensureBasis, type HeldBasis, holdBasis } from "../streams/kpis/kpi_basis.ts";
@@ -12,7 +13,6 @@ import { pause } from "../streams/timing/pause.ts";
 import { keepProving } from "../streams/verification/verify_regularly.ts";
 import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
 import { makeApp } from "./app.ts";
-import type { ConnectionFacts } from "./middleware/client_address.ts";
 import type { AppDeps } from "./deps.ts";
 import { openApiBytes } from "./api/description/openapi.ts";
 
@@ -22,18 +22,25 @@ const graceShare = 0.8;
 /** How long the first answer waits for figures that are counted anew, in milliseconds. */
 const maxBasisMs = 10_000;
 
+/** See {@linkcode serveHttp}. */
+export interface ServeOptions {
+  onListening?: (url: string) => void;
+  serve?: typeof serve;
+}
+
 /**
  * Serves until the signal aborts, and proves and looks for alerts meanwhile. Requests in hand are then answered first; those that are still open
  * when most of `SHUTDOWN_TIMEOUT_MS` is over are left to end with the process.
  *
  * @param options.onListening is told the address, e.g. `http://127.0.0.1:8000`; by default it is logged
+ * @param options.serve serves in another way than by a server of this process' own
  * @throws {WorkflowError} `unavailable` when the address can't be listened on, or processes are alive that count the
  * figures by another currency or zone
  */
 export async function serveHttp(
   deps: AppDeps,
   signal: AbortSignal,
-  options: { onListening?: (url: string) => void } = {},
+  options: ServeOptions = {},
 ): Promise<void> {
   const basis = await holdBasis(deps, { signal });
   try {
@@ -46,7 +53,7 @@ export async function serveHttp(
 async function serveHeld(
   deps: AppDeps,
   signal: AbortSignal,
-  options: { onListening?: (url: string) => void },
+  options: ServeOptions,
   basis: HeldBasis,
 ): Promise<void> {
   const { config, log } = deps;
@@ -58,14 +65,14 @@ async function serveHeld(
   const background = new Set<Promise<void>>();
   const app = makeApp({ ...deps, stopping: signal, background });
   await openApiBytes(app);
-  let server: Deno.HttpServer<Deno.NetAddr>;
+  let server: HttpServer;
   try {
-    server = Deno.serve({
+    server = (options.serve ?? serve)({
       hostname: config.host.replace(/^\[(.*)\]$/, "$1"),
       port: config.port,
       onListen: ({ hostname, port }) =>
         onListening(`http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`),
-    }, (request, { remoteAddr }) => app.fetch(request, { remoteAddr } satisfies ConnectionFacts));
+    }, app.fetch);
   } catch (error) {
     throw new WorkflowError(
       "unavailable",

@@ -9,11 +9,11 @@ import {
   type Catalog,
   completeCatalog,
   emptyCatalog,
-  learnProducts,
   noteDescriptions,
   writeDescriptions,
 } from "../db/catalog/catalog.ts";
-import { lockStock, writeStock } from "../db/catalog/products.ts";
+import { lockStock, readStockOf, writeStock } from "../db/catalog/products.ts";
+import { readProductIds } from "../db/catalog/stock.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import { isDuplicateKey } from "../db/connection/faults.ts";
 import { addOrderEvents, readBringer } from "../db/orders/events.ts";
@@ -103,13 +103,16 @@ export async function editAndPublish(
   const { db, config } = deps;
   const candidate = orderToWrite(order);
   // Looked at first without a lock, so that an edit that is refused creates no customers and products.
-  const { charge, decision } = await db.transaction((tx) => judge(tx, orderId, candidate, options));
+  const { charge, decision } = await db.transaction(async (tx) => {
+    const judged = await judge(tx, orderId, candidate, options);
+    await expectUnits(tx, judged, candidate, config);
+    return judged;
+  });
   const { status } = charge;
   const changed = decision.kind !== "unchanged";
   if (!changed && !options.dryRun) await publishAfterCommit(deps, nextOf(charge));
   if (!changed || options.dryRun) return { changed, status };
   const catalog = emptyCatalog();
-  if (config.unknownSku === "reject") await expectKnownSkus(db, catalog, order);
   const { actor } = options;
   await completeCatalog(db, catalog, [order], { initialStock: config.initialStock, actor });
   const edited = await editOnce(db, (tx) => editOrder(tx, orderId, candidate, catalog, options));
@@ -119,11 +122,34 @@ export async function editAndPublish(
   return { changed: edited.changed, status: edited.status };
 }
 
-/** @throws {WorkflowError} `invalid` where it names a product that there is not */
-async function expectKnownSkus(db: Database, catalog: Catalog, order: IncomingOrder) {
-  await learnProducts(db, catalog, [order]);
-  const unknown = order.items.map(({ sku }) => sku).filter((sku) => !catalog.products.has(sku));
-  if (unknown.length > 0) throw unknownSkuFault(order, [...new Set(unknown)]);
+/**
+ * Looks whether what a `RESERVED` order changes by is there. That is looked at again under the products' locks, but by then
+ * products have been created for the edit's sake.
+ *
+ * @throws {WorkflowError} `invalid`, or `stock_insufficient`
+ */
+async function expectUnits(
+  tx: Queryable,
+  { charge: { id: orderId }, decision: { kind } }: Judged,
+  { order }: OrderToWrite,
+  { initialStock, unknownSku }: EditDeps["config"],
+): Promise<void> {
+  if (kind === "unchanged") return;
+  const skus = [...new Set(order.items.map(({ sku }) => sku))];
+  const known = await readProductIds(tx, skus);
+  const unknown = skus.filter((sku) => !known.has(sku));
+  if (unknownSku === "reject" && unknown.length > 0) throw unknownSkuFault(order, unknown);
+  if (kind === "replace") return;
+  // What is to be created has no id yet.
+  const ids = new Map([
+    ...known,
+    ...unknown.map((sku, index): [string, number] => [sku, -1 - index]),
+  ]);
+  const before = sumNeeds((await readItems(tx, [orderId])).get(orderId) ?? []);
+  const stock = await readStockOf(tx, [...known.values()]);
+  for (const sku of unknown) stock.set(ids.get(sku)!, initialStock);
+  const short = moveUnits(before, needsOf(order, ids), stock);
+  if (short.length > 0) throw tooShort(orderId, short, order, ids);
 }
 
 /** Tries again where another order took the payment that this one names: then it is known whose it is. */
@@ -205,6 +231,7 @@ async function editOrder(
   options: EditOptions,
 ): Promise<EditedOrder & { messages: Message[] }> {
   const { known, charge, decision, now } = await judge(tx, orderId, candidate, options);
+  const { order } = candidate;
   const { status } = charge;
   const arrived: Message[] = [];
   switch (decision.kind) {
@@ -214,15 +241,18 @@ async function editOrder(
       // It needs something else now.
       if (charge.backordered) arrived.push(...await leaveQueues(tx, orderId));
       else await deleteShortages(tx, [orderId]);
-      await lockProductsShared(tx, needsOf(candidate, catalog).map(({ productId }) => productId));
+      await lockProductsShared(
+        tx,
+        needsOf(order, idsOf(catalog)).map(({ productId }) => productId),
+      );
       break;
     case "charge_anew":
       await supersede(tx, charge);
       await restartReservation(tx, orderId, now);
-      arrived.push(...await moveStock(tx, orderId, candidate, catalog));
+      arrived.push(...await moveStock(tx, orderId, order, idsOf(catalog)));
       break;
     case "keep_charge":
-      arrived.push(...await moveStock(tx, orderId, candidate, catalog));
+      arrived.push(...await moveStock(tx, orderId, order, idsOf(catalog)));
   }
   await replaceContent(tx, candidate, known, catalog);
   const detail = detailOf(charge, candidate);
@@ -313,15 +343,15 @@ async function supersede(tx: Queryable, charge: ChargeFacts): Promise<void> {
 async function moveStock(
   tx: Queryable,
   orderId: number,
-  candidate: OrderToWrite,
-  catalog: Catalog,
+  order: IncomingOrder,
+  ids: ProductIds,
 ): Promise<Message[]> {
   const before = sumNeeds((await readItems(tx, [orderId])).get(orderId) ?? []);
-  const after = needsOf(candidate, catalog);
+  const after = needsOf(order, ids);
   // Those that don't differ as well: new items take a lock of their products, and all take theirs by id.
   const stock = await lockStock(tx, [...before, ...after].map(({ productId }) => productId));
   const short = moveUnits(before, after, stock);
-  if (short.length > 0) throw tooShort(orderId, short, candidate.order, catalog);
+  if (short.length > 0) throw tooShort(orderId, short, order, ids);
   const differing = unitDifferences(before, after);
   await writeStock(tx, new Map([...stock].filter(([productId]) => differing.has(productId))));
   const given = [...differing].filter(([, moreQty]) => moreQty < 0);
@@ -329,20 +359,25 @@ async function moveStock(
 }
 
 /** What an order needs, one entry a product. */
-function needsOf({ order }: OrderToWrite, catalog: Catalog): ItemNeed[] {
-  return sumNeeds(
-    order.items.map(({ sku, qty }) => ({ productId: catalog.products.get(sku)!.id, qty })),
-  );
+function needsOf({ items }: IncomingOrder, ids: ProductIds): ItemNeed[] {
+  return sumNeeds(items.map(({ sku, qty }) => ({ productId: ids.get(sku)!, qty })));
+}
+
+/** Database ids of products, by SKU. */
+type ProductIds = ReadonlyMap<string, number>;
+
+function idsOf({ products }: Catalog): ProductIds {
+  return new Map([...products].map(([sku, { id }]) => [sku, id]));
 }
 
 function tooShort(
   orderId: number,
   short: readonly Shortfall[],
   { items }: IncomingOrder,
-  catalog: Catalog,
+  ids: ProductIds,
 ): WorkflowError {
   const faults = short.map(({ productId, moreQty, leftQty }) => {
-    const index = items.findIndex(({ sku }) => catalog.products.get(sku)!.id === productId);
+    const index = items.findIndex(({ sku }) => ids.get(sku) === productId);
     const left = leftQty === 1 ? "1 is left" : `${leftQty} are left`;
     const needed = moreQty === 1 ? "1 more is needed" : `${moreQty} more are needed`;
     const detail = `${items[index]!.sku} is short: ${needed}, and ${left}`;

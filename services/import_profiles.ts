@@ -9,6 +9,7 @@ import type { ImportPreview } from "../domain/import/import_preview.ts";
 import type { ImportProfile } from "../domain/import/profile/profile.ts";
 import { profileDocument, withCodeNames } from "../domain/import/profile/profile_json.ts";
 import { shippedProfiles } from "../domain/import/profile/shipped_profiles.ts";
+import type { SourceForm } from "../domain/import/source_row.ts";
 import { nearestName } from "../domain/text/nearest_name.ts";
 
 /** Names of the profiles that this product brings along. */
@@ -61,9 +62,14 @@ export function profileText(profile: ImportProfile): string {
 
 /** A preview as JSON, as the command prints it and the API answers. */
 export function previewJson(preview: ImportPreview) {
-  const { profile } = preview;
+  const { profile, file } = preview;
   return {
     ...preview,
+    file: { ...file, form: file.form === null ? null : formJson(file.form) },
     profile: profile === null ? null : { ...profile, settings: profileDocument(profile.settings) },
   };
+}
+
+function formJson({ container, encoding, delimiter, headerLine }: SourceForm) {
+  return { container, encoding, delimiter, header_line: headerLine };
 }

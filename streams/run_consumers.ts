@@ -244,7 +244,7 @@ function overdue(signal: AbortSignal, ms: number): Promise<void> {
     const wait = () => {
       const timer = setTimeout(resolve, ms);
       // Work that ends in time must not be kept waiting by its own deadline.
-      Deno.unrefTimer(Number(timer));
+      timer.unref();
     };
     if (signal.aborted) wait();
     else signal.addEventListener("abort", wait, { once: true });

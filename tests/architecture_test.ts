@@ -4,16 +4,26 @@ import { fromFileUrl, walk } from "./sources.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
 
-const product = ["domain", "config", "db", "streams", "services", "routes", "commands"];
+const product = [
+  "domain",
+  "config",
+  "runtime",
+  "db",
+  "streams",
+  "services",
+  "routes",
+  "commands",
+];
 
 /** Folders of code, and which of them each may import from. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   domain: ["domain"],
   config: ["config", "domain"],
-  db: ["db", "config", "domain"],
-  streams: ["streams", "db", "config", "domain"],
-  services: ["services", "streams", "db", "config", "domain"],
-  routes: ["routes", "services", "streams", "db", "config", "domain"],
+  runtime: ["runtime"],
+  db: ["db", "config", "runtime", "domain"],
+  streams: ["streams", "db", "config", "runtime", "domain"],
+  services: ["services", "streams", "db", "config", "runtime", "domain"],
+  routes: ["routes", "services", "streams", "db", "config", "runtime", "domain"],
   commands: [
     "commands",
     "routes",
@@ -21,13 +31,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "streams",
     "db",
     "config",
+    "runtime",
     "domain",
     "tools/engines",
   ],
-  main: ["commands", "config", "domain"],
-  "tools/engines": ["tools/engines"],
+  main: ["commands", "config", "runtime", "domain"],
+  "tools/engines": ["tools/engines", "runtime"],
   // What measures and breaks the product may look at all of it; of the product, only commands know a tool.
   "tools/orders": ["tools/orders", "domain"],
+  // The client's types are written out from the schemas of the routes.
+  "tools/client": ["tools/client", "routes"],
   "tools/bench": ["tools/bench", "tools/engines", "tools/orders", ...product],
   "tools/chaos": ["tools/chaos", "tools/engines", "tools/orders", ...product],
   std: ["std"],
@@ -51,8 +64,9 @@ const notForRoutes =
 const packages: Readonly<Record<string, RegExp>> = {
   domain: /^node:crypto$/,
   config: /^node:/,
+  runtime: /^node:/,
   db: /^(mysql2\/promise$|node:)/,
-  streams: /^(ioredis$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
+  streams: /^(ioredis$|csv-parse\/sync$|yauzl$|saxes$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
   // What talks to the engines stands behind db and streams.
   services: /^(zod$|node:)/,
   routes: /^(?!mysql2|ioredis)/,
@@ -121,8 +135,8 @@ Deno.test("the sources are found", () => {
   assert.ok(
     consumer.imports.includes("streams/workflow/publish.ts") || consumer.imports.length > 5,
   );
-  const main = sources.find(({ path }) => path === "main.ts")!;
-  assert.ok(main.imports.includes("commands/start.ts"), "lazy imports are seen");
+  const guard = sources.find(({ path }) => path === "streams/recovery/database_guard.ts")!;
+  assert.ok(guard.imports.includes("streams/recovery/recover.ts"), "lazy imports are seen");
   assert.ok(sources.some(({ packages }) => packages.includes("mysql2/promise")));
 });
 
@@ -139,11 +153,46 @@ Deno.test("each folder imports only from the folders that it may know", () => {
   }
 });
 
+Deno.test("a process holds the sources of its own command alone", async () => {
+  const { code, imports } = sources.find(({ path }) => path === "main.ts")!;
+  // Whatever is imported by a text that can be foreseen is read, run or not.
+  assert.deepEqual(
+    imports.filter((path) => path.startsWith("commands/")).sort(),
+    ["commands/command.ts", "commands/print.ts"],
+  );
+  const list = /\bcommands = \[([^\]]+)\]/.exec(code)![1]!;
+  const names = [...list.matchAll(/"(\w+)"/g)].map(([, name]) => name!);
+  assert.ok(names.includes("start"));
+  for (const name of names) {
+    const { default: command } = await import(
+      new URL(`../commands/${name}.ts`, import.meta.url).href
+    );
+    assert.equal(typeof command.run, "function", name);
+    assert.match(command.summary, /^[A-Z].*\.$/, name);
+  }
+});
+
+Deno.test("formats of Intl are made by whoever writes with them: each kind takes some megabytes", () => {
+  const atStart = /^(export )?(const|let) [^=;\n]*=[^;{]*\bnew Intl\./m;
+  for (const { path, code } of inFolders(...product, "main")) {
+    assert.doesNotMatch(code, atStart, path);
+  }
+  assert.match('const counts = new Intl.NumberFormat("en");', atStart, "it would be recognised");
+});
+
 Deno.test("no engine is started by the product, except where somebody asks for a private one", () => {
   const starting = inFolders(...product, "main")
     .filter(({ imports }) => imports.some((path) => path.startsWith("tools/")))
     .map(({ path }) => path);
-  assert.deepEqual(starting, ["commands/demo.ts", "commands/dev.ts"]);
+  assert.deepEqual(starting, [
+    "commands/demo.ts",
+    "commands/dev.ts",
+    "commands/engine_settings.ts",
+    "commands/engines.ts",
+  ]);
+  // What every command reads its settings by loads a tool only where nothing is set.
+  const settings = sources.find(({ path }) => path === "commands/engine_settings.ts")!;
+  assert.doesNotMatch(settings.code, /from "\.\.\/tools\//);
 });
 
 Deno.test("each folder uses only the packages that are its business", () => {
@@ -313,17 +362,25 @@ Deno.test("db/ refuses nothing: only the connection to the engine has errors for
   assert.ok(isSeen("db/connection/") && isSeen("services/"), "it would be recognised");
 });
 
-const ofTheProduct = ["domain", "config", "db", "streams", "services", "routes", "commands"];
+const ofTheProduct = product.filter((folder) => folder !== "runtime");
 
 Deno.test("only main.ts reads the environment and the arguments of the product", () => {
-  const reading = /\b(Deno\.env|Deno\.args|process\.env|process\.argv)\b/;
+  const reading = /\b(Deno\.env|Deno\.args|process\.env|process\.argv|runtime\/process\.ts)\b/;
   for (const { path, code } of inFolders(...ofTheProduct)) {
     assert.doesNotMatch(code, reading, path);
   }
 });
 
+Deno.test("what differs between the runtimes stands in runtime/: everything else runs on Deno and Bun", () => {
+  const ownWords = /\b(Deno|Bun)\b\s*[.[]|"bun:/;
+  for (const { path, code } of inFolders(...ofTheProduct, "main", "std", "tools/engines")) {
+    assert.doesNotMatch(code, ownWords, path);
+  }
+  assert.ok(inFolders("runtime").some(({ code }) => ownWords.test(code)), "it would be recognised");
+});
+
 Deno.test("every exported function, component and type says what it is", () => {
-  for (const { path, text } of inFolders(...ofTheProduct)) {
+  for (const { path, text } of inFolders(...product)) {
     const lines = text.split("\n");
     assert.match(text, /^\/\*\*[\s\S]*?@module[\s\S]*?\*\//, `${path} says what it is for`);
     lines.forEach((line, index) => {

@@ -83,6 +83,6 @@ export function watchSilentConnections(watch: SilenceWatch, lookMs: number): () 
     // A server that does not answer this either may be well soon; the next look asks again.
     decide(suspects).catch(() => {}).finally(() => asking = false);
   }, lookMs);
-  Deno.unrefTimer(Number(timer));
+  timer.unref();
   return () => clearInterval(timer);
 }

@@ -4,8 +4,10 @@
  * @module
  */
 
+import { readFileSync } from "node:fs";
 import type { TlsChoice } from "../../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
+import { isNotPermitted } from "../../runtime/permissions.ts";
 
 /** What a driver is told of a connection that is encrypted. */
 export interface TlsMaterial {
@@ -41,7 +43,7 @@ export function readTlsFiles(setting: string, tls: TlsChoice): TlsMaterial {
 function readPem(what: string, path: string): string {
   let text: string;
   try {
-    text = Deno.readTextFileSync(path);
+    text = readFileSync(path, "utf8");
   } catch (error) {
     throw new WorkflowError("bad_settings", `${what} ${path} cannot be read: ${reasonOf(error)}`);
   }
@@ -52,11 +54,12 @@ function readPem(what: string, path: string): string {
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.NotCapable) {
+  if (isNotPermitted(error)) {
     return "the task may not read there; put the file below the project's folder, /run/secrets, " +
       "/etc/ssl, /etc/pki or /etc/orders, or name another folder among the permissions in deno.json";
   }
-  if (error instanceof Deno.errors.NotFound) return "there is no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "its permissions do not allow it";
+  const { code } = error as { code?: string };
+  if (code === "ENOENT") return "there is no such file";
+  if (code === "EACCES") return "its permissions do not allow it";
   return messageOf(error);
 }

@@ -12,6 +12,7 @@ import { maxLines, type OrderLines } from "../../domain/order/order_lines.ts";
 import type { PaymentStatus } from "../../domain/order/source_payment.ts";
 import { recipientEmail } from "../catalog/customers.ts";
 import { readOrderLines } from "../orders/order_lines.ts";
+import { readRefundLines } from "../refunds/refund_contents.ts";
 import type { OutwardChannel } from "../../domain/notification/notification.ts";
 import {
   type Database,
@@ -105,7 +106,12 @@ export async function claimDeliveries(
   );
   const orderIds = rows.map((row) => toInteger(row.order_id));
   const lines = await readOrderLines(db, orderIds, { limit: maxLines });
-  return rows.map((row) => toClaimedNotification(row, lines.get(toInteger(row.order_id))!));
+  const refundIds = rows.flatMap((row) => row.refund_id === null ? [] : [toInteger(row.refund_id)]);
+  const refunds = await readRefundLines(db, refundIds, { limit: maxLines });
+  return rows.map((row) => ({
+    ...toClaimedNotification(row, lines.get(toInteger(row.order_id))!),
+    ...(row.refund_id === null ? {} : { refund: refunds.get(toInteger(row.refund_id))! }),
+  }));
 }
 
 /**

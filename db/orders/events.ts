@@ -32,11 +32,13 @@ export interface OrderEventRow {
     | "payment_reversed"
     | "payment_by_hand"
     | "payment_returned"
+    | "payment_given_twice"
     | "refund_requested"
     | "refund_by_hand"
     | "refund_completed"
     | "refund_refused"
     | "refund_processed"
+    | "refund_given_twice"
     | "refund_failed";
   /** A reason or an amount, for people; cut to {@linkcode maxDetailLength} characters. */
   detail?: string;
@@ -123,16 +125,17 @@ export async function readBringer(db: Queryable, orderId: number): Promise<strin
   return row === undefined ? null : bringerOf(String(row.actor));
 }
 
-/** Which of some steps an order has taken, each once. */
+/** Which of some steps an order has taken, each once; those of one of its refunds alone, where it is named. */
 export async function readEventsAmong(
   db: Queryable,
   orderId: number,
   events: readonly OrderEventRow["event"][],
+  refundId?: number,
 ): Promise<OrderEventRow["event"][]> {
   const rows = await db.query(
     "select distinct event from order_events force index (order_events_order) " +
-      "where order_id = ? and event in (?)",
-    [orderId, [...events]],
+      `where order_id = ? and event in (?) ${refundId === undefined ? "" : "and refund_id = ?"}`,
+    [orderId, [...events], ...(refundId === undefined ? [] : [refundId])],
   );
   return rows.map(({ event }) => event as OrderEventRow["event"]);
 }

@@ -11,7 +11,6 @@ import type { OrderStatus } from "../../domain/order/order.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import { recipientEmail } from "../catalog/customers.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
-import { deleteShortages } from "./shortages.ts";
 import { readPacked } from "../connection/packed_rows.ts";
 
 /** An order to write. */
@@ -290,10 +289,6 @@ export async function updateOrders(
     throw new Error(`${affectedRows} of ${candidates.length} locked orders were still ${status}`);
   }
   const idOf = (externalOrderId: string) => locked.get(externalOrderId)!.id;
-  // What waited for stock asks for its new items: no stream holds it, so the sweep has it ask.
-  const waited = candidates.map(({ order }) => locked.get(order.externalOrderId)!)
-    .filter(({ backordered }) => backordered);
-  await deleteShortages(tx, waited.map(({ id }) => id));
   await tx.query(
     "delete from order_addresses where order_id in (?)",
     [candidates.map(({ order }) => idOf(order.externalOrderId))],

@@ -233,18 +233,19 @@ export async function countOpenRefunds(db: Queryable): Promise<number> {
 }
 
 /**
- * Cancellations among the steps of the timelines after one, that nobody was told of. Steps are numbered
+ * Cancellations among the steps of the timelines after one, of which something may be left to do. Steps are numbered
  * before they are committed, so the last minute must be left out: it may have gaps that fill up.
  *
  * @param afterEventId last step that was looked at before
  * @param olderThanSeconds leave out steps that are younger, by the database's clock
- * @returns the orders, and the last step that was looked at now
+ * @returns the orders that nobody was told of, those that had failed and were taken up again before, and the last step
+ * that was looked at now
  */
-export async function listUnnotifiedCancellations(
+export async function listCancellations(
   db: Queryable,
   afterEventId: number,
   olderThanSeconds: number,
-): Promise<{ orders: OpenOrder[]; lastEventId: number }> {
+): Promise<{ untold: OpenOrder[]; retried: OpenOrder[]; lastEventId: number }> {
   const [last] = await db.query(
     `
     select coalesce(max(id), ?) as id
@@ -255,17 +256,20 @@ export async function listUnnotifiedCancellations(
   const lastEventId = toInteger(last?.id);
   const rows = await db.query(
     `
-    select distinct orders.id, orders.status, orders.total_cents as amount_cents, orders.currency
+    select distinct orders.id, orders.status, orders.total_cents as amount_cents, orders.currency,
+      notification_logs.id is null as untold, orders.retries > 0 as retried
     from order_events
     straight_join orders on orders.id = order_events.order_id
     left join notification_logs on notification_logs.order_id = orders.id
       and notification_logs.event = ?
     where order_events.id > ? and order_events.id <= ? and order_events.event = 'cancelled'
-      and orders.status = 'CANCELLED' and notification_logs.id is null
+      and orders.status = 'CANCELLED' and (notification_logs.id is null or orders.retries > 0)
     order by orders.id`,
     [orderEventName("CANCELLED"), afterEventId, lastEventId],
   );
-  return { orders: rows.map(toOpenOrder), lastEventId };
+  const among = (column: string) =>
+    rows.filter((row) => toInteger(row[column]) === 1).map(toOpenOrder);
+  return { untold: among("untold"), retried: among("retried"), lastEventId };
 }
 
 /**

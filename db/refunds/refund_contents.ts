@@ -11,6 +11,7 @@ import type {
   RefundLine,
 } from "../../domain/refund/refund_items.ts";
 import type { RefundableKind, SharedAdjustment, SharedItem } from "../../domain/refund/shares.ts";
+import type { RefundLines } from "../../domain/notification/content.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import type { RefundRow } from "./refund_rows.ts";
 
@@ -89,6 +90,73 @@ export async function readRefundContents(
   }
   return contents;
 }
+
+/**
+ * What refunds are for, by their ids, for whoever is told of them: of one with ten thousand lines only the first are
+ * read, and the others counted in the index.
+ *
+ * @param options.limit most lines of each refund
+ */
+export async function readRefundLines(
+  db: Queryable,
+  refundIds: readonly number[],
+  { limit }: { limit: number },
+): Promise<Map<number, RefundLines>> {
+  const ids = [...new Set(refundIds)];
+  if (ids.length === 0) return new Map();
+  const [counts, lines, adjustments] = await Promise.all([
+    db.query(
+      `
+      select refund_id, count(*) as line_count
+      from refund_lines force index (refund_lines_refund)
+      where refund_id in (?)
+      group by refund_id`,
+      [ids],
+    ),
+    db.query(ids.map(() => firstLines).join(" union all "), ids.flatMap((id) => [id, limit])),
+    db.query(
+      `
+      select refund_id, kind, amount_cents
+      from refund_adjustments force index (refund_adjustments_refund)
+      where refund_id in (?)
+      order by id`,
+      [ids],
+    ),
+  ]);
+  const countOf = new Map(
+    counts.map((row) => [toInteger(row.refund_id), toInteger(row.line_count)]),
+  );
+  const linesOf = Map.groupBy(lines, (row) => toInteger(row.refund_id));
+  const adjustmentsOf = Map.groupBy(adjustments, (row) => toInteger(row.refund_id));
+  return new Map(ids.map((id) => [id, {
+    lines: (linesOf.get(id) ?? []).toSorted((a, b) => toInteger(a.id) - toInteger(b.id)).map((
+      row,
+    ) => ({
+      itemId: toInteger(row.order_item_id),
+      sku: String(row.sku),
+      name: String(row.name),
+      qty: toInteger(row.qty),
+      amountCents: toInteger(row.amount_cents),
+      restocked: toInteger(row.restocked) === 1,
+    })),
+    lineCount: countOf.get(id) ?? 0,
+    adjustments: (adjustmentsOf.get(id) ?? []).map((row) => ({
+      kind: row.kind as RefundableKind,
+      amountCents: toInteger(row.amount_cents),
+    })),
+  }]));
+}
+
+/** The first lines of one refund, in the order of the index. */
+const firstLines = `
+  (select refund_lines.id, refund_lines.refund_id, refund_lines.order_item_id, products.sku, products.name,
+    refund_lines.qty, refund_lines.amount_cents, refund_lines.restocked
+  from refund_lines force index (refund_lines_refund)
+  straight_join order_items force index (primary) on order_items.id = refund_lines.order_item_id
+  straight_join products force index (primary) on products.id = order_items.product_id
+  where refund_lines.refund_id = ?
+  order by refund_lines.id
+  limit ?)`;
 
 /** Writes what refunds are for, in the transaction that inserts them. */
 export async function insertRefundContents(

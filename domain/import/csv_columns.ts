@@ -42,7 +42,8 @@ export function placeColumns(header: readonly string[]): ColumnPlaces | string {
   const places = Object.fromEntries(
     columns.map((column) => [column, names.indexOf(column)]),
   ) as Record<ImportColumn, number>;
-  return { ...places, terms: termColumns.filter((column) => places[column] >= 0) };
+  const terms = termColumns.filter((column) => places[column] >= 0);
+  return { ...places, terms, termPlaces: terms.map((column) => places[column]) };
 }
 
 /** True for the name of a column that the importer knows, in any case. */

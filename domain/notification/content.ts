@@ -7,6 +7,7 @@
 import type { FailureReason, OrderStatus } from "../order/order.ts";
 import type { OrderLines } from "../order/order_lines.ts";
 import type { PaymentStatus } from "../order/source_payment.ts";
+import type { RefundAdjustment } from "../refund/refund_items.ts";
 
 /** What may have happened. */
 export type NotificationType =
@@ -49,8 +50,27 @@ export interface Notification {
   paymentStatus: PaymentStatus;
   /** What the order's total is made of at the moment: products may be called otherwise at the next try. */
   lines: OrderLines;
+  /** What its refund is for; missing where it is about the order, empty where the refund is of a mere amount. */
+  refund?: RefundLines;
   /** When it was written, ISO 8601 in UTC. */
   createdAt: string;
+}
+
+/** What a refund is for, with its first lines: it may be for each of ten thousand. */
+export interface RefundLines {
+  /** The first, at most `maxLines`, each with what the product is called now. */
+  lines: readonly {
+    itemId: number;
+    sku: string;
+    name: string;
+    qty: number;
+    amountCents: number;
+    restocked: boolean;
+  }[];
+  /** How many lines the refund has in all. */
+  lineCount: number;
+  /** Parts of what was charged beside the items. */
+  adjustments: readonly RefundAdjustment[];
 }
 
 /** What an event's name says without the id that may follow: `refund.processed` of `refund.processed:17`. */

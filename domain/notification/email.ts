@@ -123,6 +123,25 @@ function sumOf({ lines, currency, totalCents }: Notification): Line[] {
   ];
 }
 
+/** What a refund is for; empty where it is of a mere amount, which the sentence above says. */
+function refundedOf({ refund, currency, amountCents }: Notification): Line[] {
+  if (refund === undefined || refund.lineCount + refund.adjustments.length === 0) return [];
+  const money = (cents: number) => formatMoney(cents, currency);
+  const others = refund.lineCount - refund.lines.length;
+  return [
+    ...refund.lines.map(({ name, qty, amountCents }): Line => [
+      `${formatCount(qty)} × ${oneLine(name)}`,
+      money(amountCents),
+    ]),
+    ...(others > 0 ? [[`and ${formatCount(others)} more`, ""] as const] : []),
+    ...refund.adjustments.map(({ kind, amountCents }): Line => [
+      adjustmentName({ kind, label: null }),
+      money(amountCents),
+    ]),
+    ["Refunded", money(amountCents)],
+  ];
+}
+
 /** Writes the e-mail of a notification, as text and as HTML with the same words. */
 export function notificationEmail(notification: Notification): NotificationEmail {
   const amount = formatMoney(notification.amountCents, notification.currency);
@@ -130,6 +149,7 @@ export function notificationEmail(notification: Notification): NotificationEmail
   const name = oneLine(notification.customer.name);
   const sentences = says.map(oneLine);
   const sum = sumOf(notification);
+  const refunded = refundedOf(notification);
   const isRefund = notification.refundId !== null;
   const facts: Line[] = [
     ["Order", oneLine(notification.externalOrderId)],
@@ -143,7 +163,7 @@ export function notificationEmail(notification: Notification): NotificationEmail
     text: [
       `Hello ${name},`,
       ...sentences,
-      ...[sum, facts].filter((lines) => lines.length > 0).map((lines) =>
+      ...[refunded, sum, facts].filter((lines) => lines.length > 0).map((lines) =>
         lines.map(([name, value]) => value === "" ? name : `${name}: ${value}`).join("\n")
       ),
     ].join("\n\n") + "\n",
@@ -154,6 +174,7 @@ export function notificationEmail(notification: Notification): NotificationEmail
       '<body style="font-family: sans-serif; line-height: 1.5">',
       `<p>Hello ${escapeHtml(name)},</p>`,
       ...sentences.map((sentence) => `<p>${escapeHtml(sentence)}</p>`),
+      ...tableOf(refunded),
       ...tableOf(sum),
       "<table>",
       ...facts.map(([name, value]) =>
@@ -170,7 +191,7 @@ export function notificationEmail(notification: Notification): NotificationEmail
 function tableOf(sum: readonly Line[]): string[] {
   if (sum.length === 0) return [];
   const rows = sum.map(([name, amount]) => {
-    const tag = name === "Total" ? "th" : "td";
+    const tag = name === "Total" || name === "Refunded" ? "th" : "td";
     return `<tr><${tag} align="left">${escapeHtml(name)}</${tag}>` +
       `<${tag} align="right">${escapeHtml(amount)}</${tag}></tr>`;
   });

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Notification } from "./content.ts";
+import type { Notification, RefundLines } from "./content.ts";
+import type { NotificationWebhook } from "./webhook_body.ts";
 
 /**
  * The body; the same, byte for byte, for every try, unless a product was renamed in between. Of an order with very many
@@ -12,7 +13,7 @@ import type { Notification } from "./content.ts";
  */
 export function notificationWebhook(notification: Notification): string {
   const { lines } = notification;
-  return JSON.stringify({
+  const body: NotificationWebhook = {
     type: notification.type,
     timestamp: notification.createdAt,
     data: {
@@ -51,6 +52,26 @@ export function notificationWebhook(notification: Notification): string {
         amount_cents: adjustment.amountCents,
         included: adjustment.included,
       })),
+      ...(notification.refund === undefined ? {} : refundOf(notification.refund)),
     },
-  });
+  };
+  return JSON.stringify(body);
+}
+
+function refundOf({ lines, lineCount, adjustments }: RefundLines) {
+  return {
+    refund_line_count: lineCount,
+    refund_lines: lines.map((line) => ({
+      item_id: line.itemId,
+      sku: line.sku,
+      name: line.name,
+      qty: line.qty,
+      amount_cents: line.amountCents,
+      restocked: line.restocked,
+    })),
+    refund_adjustments: adjustments.map(({ kind, amountCents }) => ({
+      kind,
+      amount_cents: amountCents,
+    })),
+  };
 }

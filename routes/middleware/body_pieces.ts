@@ -133,7 +133,7 @@ function expiry(ms: number, onLate: () => void): { passed(): boolean; clear(): v
     isPassed = true;
     onLate();
   }, Math.max(0, ms));
-  Deno.unrefTimer(timer);
+  timer.unref();
   return { passed: () => isPassed, clear: () => clearTimeout(timer) };
 }
 

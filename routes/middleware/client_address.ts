@@ -7,12 +7,7 @@
 import type { Context } from "hono";
 import type { Config } from "../../config/config.ts";
 import { clientAddress } from "../../domain/operation/network.ts";
-
-/** What the server knows of a connection and hands to the application beside the request. */
-export interface ConnectionFacts {
-  /** The other end, which may be a proxy. */
-  remoteAddr?: Deno.Addr;
-}
+import type { ConnectionFacts } from "../../runtime/serve.ts";
 
 /** The client's address as text; `unknown` where no connection brought the request. */
 export function addressOf(
@@ -20,6 +15,6 @@ export function addressOf(
   { trustedProxies }: Pick<Config, "trustedProxies">,
 ): string {
   const { remoteAddr } = (c.env ?? {}) as ConnectionFacts;
-  if (remoteAddr === undefined || !("hostname" in remoteAddr)) return "unknown";
+  if (remoteAddr?.hostname === undefined) return "unknown";
   return clientAddress(remoteAddr.hostname, c.req.header("x-forwarded-for") ?? "", trustedProxies);
 }

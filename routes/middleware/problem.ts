@@ -8,6 +8,7 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type ErrorCode, type Fault, messageOf, WorkflowError } from "../../domain/errors.ts";
+import { isBrokenOff } from "../../runtime/serve.ts";
 import { isServerFault, unclearFault } from "../../db/connection/faults.ts";
 import { diskFaultOf } from "../../streams/imports/disk_fault.ts";
 import { isRedisAway } from "../../streams/redis/redis_away.ts";
@@ -49,6 +50,9 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
   order_not_retryable: [409, "The order cannot be taken up again"],
   payment_not_disputed: [409, "No payment waits for this decision"],
   import_has_no_rejects: [409, "The import has no rejects file"],
+  dead_letter_decided: [409, "It was decided about the dead letter otherwise"],
+  dead_letter_not_retryable: [409, "The dead letter can't be retried"],
+  verification_running: [409, "A verification is running already"],
   import_not_cancellable: [409, "The import can no longer be cancelled"],
   notification_not_replayable: [409, "The notification cannot be sent again"],
   channel_not_configured: [409, "The channel is not configured"],
@@ -139,12 +143,6 @@ export function problemHandler({ log }: AppDeps): (error: Error, c: Context) => 
     });
     return httpProblem(c, 500, `An unexpected error; the log has it under ${request_id}`);
   };
-}
-
-/** True where the caller went away while its body was read. */
-function isBrokenOff(error: unknown): boolean {
-  return error instanceof Deno.errors.Http || error instanceof Deno.errors.BadResource ||
-    error instanceof Deno.errors.UnexpectedEof;
 }
 
 /**

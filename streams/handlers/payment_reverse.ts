@@ -5,7 +5,8 @@
  */
 
 import { endPaymentByHand, leavePaymentToPerson } from "../../db/refunds/refunds_by_hand.ts";
-import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
+import type { Queryable } from "../../db/connection/database.ts";
+import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../../db/orders/events.ts";
 import { lockOrders, readCharges } from "../../db/orders/orders.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import {
@@ -46,8 +47,14 @@ export async function reversePayments(
   await deps.db.transaction(async (tx) => {
     const { orders } = await lockOrders(tx, orderIds);
     const events: OrderEventRow[] = [];
-    for (const { id, orderId, amountCents, currency } of givenBack) {
-      if (!await markReversed(tx, id)) continue;
+    for (const payment of givenBack) {
+      const { id, orderId, amountCents, currency } = payment;
+      if (!await markReversed(tx, id)) {
+        if (answerOf.has(id)) {
+          await noteGivenTwice(deps, tx, payment, orders.get(orderId)!.currency);
+        }
+        continue;
+      }
       // A process without the provider's settings may have left it to a person meanwhile.
       await endPaymentByHand(tx, id);
       const own = orders.get(orderId)!.currency;
@@ -68,6 +75,28 @@ export async function reversePayments(
     const own = open.filter((payment) => payment.orderId === orderId);
     return outcomeOf(own.map(({ id }) => answerOf.get(id)));
   });
+}
+
+/**
+ * Writes down, once, that a payment which its provider has given back was given back by a person meanwhile; nothing where
+ * none was, but another consumer has booked the same.
+ */
+async function noteGivenTwice(
+  { consumer, log }: HandlerDeps,
+  tx: Queryable,
+  { orderId, amountCents, currency, surplus }: RecordedPayment,
+  ownCurrency: string,
+): Promise<void> {
+  // Only what was paid at the source is ever left to a person.
+  if (surplus !== 0) return;
+  const event = "payment_given_twice";
+  const before = await readEventsAmong(tx, orderId, ["payment_returned", event]);
+  if (!before.includes("payment_returned") || before.includes(event)) return;
+  const detail = `${
+    namedAmount(amountCents, currency ?? ownCurrency)
+  }: by hand, and by its provider`;
+  await addOrderEvents(tx, [{ orderId, event, detail }], consumer);
+  log.error("money given back twice", { order_id: orderId, detail });
 }
 
 /** What was said of a payment that is to be given back. */

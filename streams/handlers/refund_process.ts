@@ -5,7 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
+import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../../db/orders/events.ts";
 import { addRefunded, lockOrders, readCharges } from "../../db/orders/orders.ts";
 import { readPayments } from "../../db/payments/payments.ts";
 import { leaveRefundsToPerson, takeRefundsFromPerson } from "../../db/refunds/refunds_by_hand.ts";
@@ -42,6 +42,8 @@ interface Refunding {
   /** Cents by order id. */
   refunded: Map<number, number>;
   events: OrderEventRow[];
+  /** Those that a person gave back while their provider did: they are booked once, and somebody has to get one back. */
+  twice: (OrderEventRow & { refundId: number })[];
 }
 
 /**
@@ -73,21 +75,30 @@ export async function applyRefunds(
       notByHand: [],
       refunded: new Map(),
       events: [],
+      twice: [],
     };
     const outcomes = deliveries.map((delivery) => applyOne(deps, refunding, delivery));
+    await noteGivenTwice(deps, tx, refunding.twice);
     return withFollowUps(outcomes, await writeRefunds(tx, refunding, now, deps.consumer));
   });
 }
 
 function applyOne(
   deps: HandlerDeps,
-  { orders, refundsOf, answers, processed, failed, byHand, notByHand, refunded, events }: Refunding,
+  refunding: Refunding,
   { message: { orderId, refundId }, attempt }: Delivery<RefundMessage>,
 ): Outcome {
+  const { orders, refundsOf, answers, processed, failed, byHand, notByHand, refunded, events } =
+    refunding;
   const order = orders.get(orderId);
   const refund = refundsOf.get(orderId)?.find(({ id }) => id === refundId);
   if (order === undefined) return vanished("order", orderId);
   if (refund === undefined) return vanished("refund", refundId);
+  if (refund.byHand === "given_back" && answers.get(refundId)?.kind === "refunded") {
+    const amount = namedAmount(refund.amountCents, order.currency);
+    const detail = `${amount}: by hand, and by its provider`;
+    refunding.twice.push({ orderId, refundId, event: "refund_given_twice", detail, attempt });
+  }
   const others = refundsOf.get(orderId)!.filter((other) => other !== refund);
   const decision = withAnswer(
     order,
@@ -137,6 +148,20 @@ function applyOne(
       return { kind: "dead", error: decision.error };
   }
   return done(effectsOfRefund(order, refund, deps.kpiDay));
+}
+
+/** Writes down, once each, what went back twice. */
+async function noteGivenTwice(
+  { consumer, log }: HandlerDeps,
+  tx: Queryable,
+  twice: Refunding["twice"],
+): Promise<void> {
+  for (const row of twice) {
+    const { orderId, refundId, event, detail } = row;
+    if ((await readEventsAmong(tx, orderId, [event], refundId)).length > 0) continue;
+    await addOrderEvents(tx, [row], consumer);
+    log.error("money given back twice", { order_id: orderId, refund_id: refundId, detail });
+  }
 }
 
 /** @returns what takes up the orders that wait for the units that came back */

@@ -11,9 +11,9 @@ import { planHash } from "../../domain/import/plan_hash.ts";
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import type { OpenQuestion } from "../../domain/import/source_row.ts";
-import { type ImportFile, type ImportFileLimits, openImportFile } from "./import_file.ts";
+import { type ImportFile, openImportFile } from "./import_file.ts";
 import type { ImportOptions, ImportProgress } from "./import_options.ts";
-import type { OtherFile } from "./other_file.ts";
+import type { OtherFile, OtherFileOptions } from "./other_file.ts";
 
 /** A file of orders. */
 export interface OrderFile extends ImportFile {
@@ -27,16 +27,9 @@ export interface OrderFile extends ImportFile {
 }
 
 /** How a file is opened. */
-export interface OrderFileOptions {
-  /** What its columns mean; undefined where that is to be found out. */
-  profile?: ImportProfile;
+export interface OrderFileOptions extends OtherFileOptions {
   /** Work out the plan of a file in the own form as well. */
   wantsPlan?: boolean;
-  /** Is told how much was read. */
-  onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
-  signal?: AbortSignal;
-  /** For tests: how much is kept in memory. */
-  limits?: ImportFileLimits;
 }
 
 /**
@@ -93,25 +86,29 @@ export function requirePlan(
     throw new WorkflowError("invalid", `Cannot import ${options.name}: ${message}`, faults);
   };
   if (other !== undefined && other.questions.length > 0) {
-    const faults = other.questions.map(questionFault);
-    const rest = faults.length === 1 ? "" : `, and ${faults.length - 1} more to settle`;
-    const [{ at, detail }] = faults as [Fault];
-    return refuse(`${at}: ${detail}${rest}`, faults);
+    const asked = other.questions.map(questionFault);
+    const rest = asked.length === 1 ? "" : `, and ${asked.length - 1} more to settle`;
+    const [{ at, detail }] = asked as [Fault];
+    const { reason } = other;
+    const because = reason === undefined ? "" : `${reason.message}; `;
+    return refuse(`${because}${at}: ${detail}${rest}`, [...reason?.faults ?? [], ...asked]);
   }
   if (options.plan !== undefined) {
     if (options.plan.toLowerCase() === plan) return;
     const detail =
-      "is not the plan of this file as it is read now: the file or its profile was changed, " +
-      `preview it again (${plan} is its plan)`;
+      "is not the plan of this file as it is read now: the file or its profile was changed, preview it again";
     return refuse(`the plan ${detail}`, [{ at: "plan", detail }]);
   }
   if (other === undefined || other.isCertain || options.dryRun === true) return;
   const { name } = other.file.settings;
   if (options.yes === true && options.profile !== undefined) return;
+  const isWorkbook = other.table.form.container === "xlsx";
+  const what = isWorkbook ? "this is an Excel workbook; it" : "it";
+  const orCsv = isWorkbook ? ", or save it as CSV UTF-8 and import that" : "";
   const detail = options.profile === undefined
-    ? `it looks like a file of the profile ${name} (${other.why}); see what it would book by a preview (--preview, over ` +
-      "HTTP preview=true), then import it with the plan that ends it (--plan=HASH), or by " +
-      `--profile=${name} --yes`
+    ? `${what} looks like a file of the profile ${name} (${other.why}); see what it would book by a preview (--preview, ` +
+      "over HTTP preview=true), then import it with the plan that ends it (--plan=HASH), or by " +
+      `--profile=${name} --yes${orCsv}`
     : `a file that is read by a profile is imported with the plan that ends its preview (--preview, then --plan=HASH), ` +
       "or with --yes";
   return refuse(detail, [{ at: "plan", detail }]);

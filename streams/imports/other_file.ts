@@ -9,8 +9,7 @@ import { planHash } from "../../domain/import/plan_hash.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import { proposeProfile } from "../../domain/import/profile/shipped_profiles.ts";
 import type { OpenQuestion } from "../../domain/import/source_row.ts";
-import type { OtherForm } from "./import_file.ts";
-import type { OrderFileOptions } from "./order_file.ts";
+import type { ImportFileLimits, OtherForm } from "./import_file.ts";
 import { lookByProfile, type ProfiledFile, type ProfileLook } from "./profiled_file.ts";
 import {
   openSourceTable,
@@ -19,18 +18,42 @@ import {
   tableOf,
 } from "./source_table.ts";
 
+/** How such a file is opened. */
+export interface OtherFileOptions {
+  /** What its columns mean; undefined where that is to be found out. */
+  profile?: ImportProfile;
+  /** Is told how much was read. */
+  onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
+  signal?: AbortSignal;
+  /** For tests: how much is kept in memory. */
+  limits?: ImportFileLimits;
+}
+
 /** A file that is read by a profile. */
 export interface OtherFile {
   file: ProfiledFile;
   table: SourceTable;
   /** By what the profile was recognised, for people; null where somebody named it. */
   why: string | null;
+  /** Why it is not in the own form, where it has the own columns; undefined for any other file. */
+  reason: WorkflowError | undefined;
   /** What only the file's owner can know, of its bytes and of its columns. */
   questions: readonly OpenQuestion[];
   /** See `plan_hash.ts`; undefined while something is in question. */
   plan: string | undefined;
   /** True where nothing about it could be read in another way: the own columns, in other bytes or with faults. */
   isCertain: boolean;
+}
+
+/** How such a file is opened. */
+export interface OtherFileOptions {
+  /** What its columns mean; undefined where that is to be found out. */
+  profile?: ImportProfile;
+  /** Is told how much was read. */
+  onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
+  signal?: AbortSignal;
+  /** For tests: how much is kept in memory. */
+  limits?: ImportFileLimits;
 }
 
 /**
@@ -41,7 +64,7 @@ export interface OtherFile {
  */
 export async function openOtherFile(
   source: ReadableStream<Uint8Array> | OtherForm,
-  { profile, onProgress, signal, limits }: OrderFileOptions,
+  { profile, onProgress, signal, limits }: OtherFileOptions,
 ): Promise<OtherFile> {
   const reason = "spool" in source ? source.reason : undefined;
   let why: string | null = null;
@@ -69,9 +92,11 @@ export async function openOtherFile(
       file,
       table,
       why,
+      reason: reason?.faults[0]?.at === "line 1" ? undefined : reason,
       questions,
       plan: questions.length > 0 ? undefined : planHash(table.sha256, file.settings),
-      isCertain: profile === undefined && isOwnForm(file.settings),
+      isCertain: profile === undefined && table.form.container !== "xlsx" &&
+        isOwnForm(file.settings),
     };
   } catch (error) {
     table.close();

@@ -209,7 +209,9 @@ function rowPlanner(
     if (isBlankRow(read.fields) && read.fault === undefined) return undefined;
     const source = isRejects ? { ...read, fields: read.fields.map(rearmed) } : read;
     const { fields, fault = "" } = source;
-    const ownId = textAt(fields, idPlaces);
+    const said = textAt(fields, idPlaces);
+    // The quotation mark that is wrong may stand in the id itself.
+    const ownId = fault === "" ? said : said.replaceAll('"', "").trim();
     const id = ownId === "" && (fillsDown || fault !== "") ? above : ownId;
     if (id !== "") above = id;
     return {

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Stats } from "node:fs";
+import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import type { RejectedRow } from "../../domain/import/order_csv.ts";
 import { rejectsCsv, type RejectsForm } from "../../domain/import/rejects_csv.ts";
@@ -48,7 +50,7 @@ export async function openRejectsFile(
   const write = async (text: string) => {
     const bytes = encoder.encode(text);
     for (let written = 0; written < bytes.length;) {
-      written += await file.write(bytes.subarray(written));
+      written += (await file.write(bytes, written)).bytesWritten;
     }
   };
   const held = holdRejects(text, write);
@@ -65,29 +67,29 @@ export async function openRejectsFile(
           `Cannot write the rejects file ${path}: another import is writing to it`,
         );
       }
-      file.close();
+      await file.close();
       isOpen = false;
-      await Deno.rename(partial, path);
+      await rename(partial, path);
     },
     async discard() {
       if (!isOpen) return;
       isOpen = false;
       const isOurs = await isStill(partial, file);
-      file.close();
-      if (isOurs) await Deno.remove(partial);
+      await file.close();
+      if (isOurs) await rm(partial);
     },
   };
 }
 
 /** Removes what an earlier run has left behind, and creates the file. */
-async function createAnew(path: string, partial: string): Promise<Deno.FsFile> {
+async function createAnew(path: string, partial: string): Promise<FileHandle> {
   try {
-    const target = await lstat(path);
-    if (target !== undefined && !target.isFile && !target.isSymlink) {
+    const target = await statusOf(path);
+    if (target !== undefined && !target.isFile() && !target.isSymbolicLink()) {
       throw new Error("it is there and is not a file");
     }
-    if ((await lstat(partial))?.isDirectory === false) await Deno.remove(partial);
-    return await Deno.open(partial, { write: true, createNew: true, mode: 0o600 });
+    if ((await statusOf(partial))?.isDirectory() === false) await rm(partial);
+    return await open(partial, "wx", 0o600);
   } catch (error) {
     throw new WorkflowError(
       "bad_request",
@@ -97,17 +99,17 @@ async function createAnew(path: string, partial: string): Promise<Deno.FsFile> {
 }
 
 /** What stands under a name, links not followed; undefined for nothing. */
-async function lstat(path: string): Promise<Deno.FileInfo | undefined> {
+async function statusOf(path: string): Promise<Stats | undefined> {
   try {
-    return await Deno.lstat(path);
+    return await lstat(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if ((error as { code?: string }).code === "ENOENT") return undefined;
     throw error;
   }
 }
 
 /** Whether an open file is still the one under its name. */
-async function isStill(path: string, file: Deno.FsFile): Promise<boolean> {
-  const [there, own] = await Promise.all([lstat(path), file.stat()]);
+async function isStill(path: string, file: FileHandle): Promise<boolean> {
+  const [there, own] = await Promise.all([statusOf(path), file.stat()]);
   return there?.ino === own.ino && there.dev === own.dev;
 }

@@ -10,6 +10,7 @@ import { notCsv, type OnRecord } from "../../domain/import/csv_records.ts";
 import { isBlankRow, lacksItsHead, lacksItsOrder } from "../../domain/import/csv_rows.ts";
 import { destroyedIdProblem } from "../../domain/import/destroyed_id.ts";
 import { withValue } from "../../domain/import/named_value.ts";
+import { parsePlacedAt } from "../../domain/order/placed_at.ts";
 import type { BloomFilter } from "./bloom_filter.ts";
 import { orderTracker } from "./order_tracker.ts";
 import { idIn, readFields, type RowForm } from "./row_form.ts";
@@ -59,6 +60,10 @@ export function checkRows(scattered: BloomFilter, maxOrderRows: number): RowChec
         const fields = count === 1 ? "field" : "fields";
         throw notCsv(line, `has ${count} ${fields}, but the header has ${header.length}`);
       }
+      if (rows === 0) {
+        const time = readFields(text, from, to, quoted, form)[form.places.order_placed_at] ?? "";
+        if (isOtherTime(time.trim())) throw notCsv(line, `order_placed_at ${otherTime}`);
+      }
       if (id === lastId) {
         if (id !== "" && hasEmptyField(text, from, to)) {
           const fields = readFields(text, from, to, quoted, form);
@@ -86,6 +91,14 @@ const withoutOrder =
 const withoutHead =
   "repeats the order's id and says neither when nor by whom it was placed, nor its currency, as files do that say it " +
   "on an order's first row only";
+
+const otherTime = "is a time in another form, as spreadsheets write it";
+
+/** A day in another order, or the number of one: of the first row, because a spreadsheet saves all of them so. */
+function isOtherTime(text: string): boolean {
+  return parsePlacedAt(text) === undefined &&
+    /^(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\d{5}(?:[.,]\d+)?$)/.test(text);
+}
 
 /** Whether a record may have a field of nothing: cheap, and wrong only where it says so too often. */
 function hasEmptyField(text: string, from: number, to: number): boolean {

@@ -388,7 +388,7 @@ async function openWorkbook(
     const ends = noLineEnds();
     const skipLines = linesOf(first.slice(0, place).map(workbookLine));
     const rows = async function* (signal?: AbortSignal): AsyncGenerator<SourceRow[]> {
-      const pieces = plainText(spool, { encoding: "utf-8", isDamaged: false }, ends, signal);
+      const pieces = plainText(spool, { encoding: "utf-8" }, ends, signal);
       const records = readRecords(pieces, {
         delimiter: ",",
         skipLines,

@@ -174,35 +174,30 @@ export interface LineEnds {
  */
 export async function* plainText(
   spool: Spool,
-  { encoding, isDamaged }: Pick<FoundEncoding, "encoding" | "isDamaged">,
+  { encoding }: Pick<FoundEncoding, "encoding">,
   ends: LineEnds,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
-  const decode = encoding === "utf-8" && !isDamaged ? undefined : decoderOf(encoding)!;
+  const decode = decoderOf(encoding)!;
   const othersTurn = takeTurns();
   let isStart = true;
   let held = "";
-  // UTF-8 stays bytes, one character each, of which only line breaks matter.
   const plain = (text: string, isLast: boolean): Buffer => {
     let all = held + text;
     held = !isLast && all.endsWith("\r") ? "\r" : "";
     if (held !== "") all = all.slice(0, -1);
     if (isStart && all !== "") {
-      all = all.replace(decode === undefined ? /^(?:\xef\xbb\xbf)+/ : /^\ufeff+/, "");
-      isStart = false;
+      all = all.replace(/^\ufeff+/, "");
+      isStart = all === "";
     }
-    return Buffer.from(withLineFeeds(all, ends), decode === undefined ? "latin1" : "utf8");
+    return Buffer.from(withLineFeeds(all, ends));
   };
   for (const piece of spool.pieces({ keep: true })) {
-    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
-    yield plain(
-      decode === undefined ? bytes.toString("latin1") : decode(piece, { stream: true }),
-      false,
-    );
+    yield plain(decode(piece, { stream: true }), false);
     await othersTurn();
     signal?.throwIfAborted();
   }
-  yield plain(decode?.(new Uint8Array(0)) ?? "", true);
+  yield plain(decode(new Uint8Array(0)), true);
 }
 
 function withLineFeeds(text: string, ends: LineEnds): string {

@@ -4,9 +4,21 @@
  * @module
  */
 
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
+import { makeTemporaryFile } from "../../runtime/files.ts";
+import { isNotPermitted } from "../../runtime/permissions.ts";
 import { diskFaultOf } from "./disk_fault.ts";
 
 /** Where bytes lie in the file. */
@@ -33,12 +45,16 @@ export interface TemporaryFile {
 /**
  * Writes all of some bytes.
  *
+ * @param write writes the rest from a place in them, and returns how many bytes the disk took
  * @throws {WorkflowError} `unavailable` when the disk is full or fails
  */
-export function writeWhole(file: Pick<Deno.FsFile, "writeSync">, bytes: Uint8Array): void {
+export function writeWhole(
+  write: (rest: Uint8Array, at: number) => number,
+  bytes: Uint8Array,
+): void {
   try {
     for (let written = 0; written < bytes.length;) {
-      written += file.writeSync(bytes.subarray(written));
+      written += write(bytes.subarray(written), written);
     }
   } catch (error) {
     if ((error as { code?: string }).code === "ENOSPC") {
@@ -79,17 +95,17 @@ function makeFile(make: MakeFile): string {
  */
 function makeOwnFolder(): void {
   try {
-    if (Deno.statSync(ownFolder).isDirectory) return;
+    if (statSync(ownFolder).isDirectory()) return;
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if ((error as { code?: string }).code !== "ENOENT") throw error;
   }
-  Deno.mkdirSync(ownFolder, { recursive: true });
-  Deno.chmodSync(ownFolder, 0o1777);
+  mkdirSync(ownFolder, { recursive: true });
+  chmodSync(ownFolder, 0o1777);
 }
 
 /** Why, without a path: whoever sends a file reads it. */
 function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.NotCapable) return "the task has no permission to write there";
+  if (isNotPermitted(error)) return "the task has no permission to write there";
   const { code } = error as { code?: string };
   return diskFaultOf(error) ?? reasons[code ?? ""] ?? "it can't be used";
 }
@@ -107,11 +123,11 @@ const reasons: Readonly<Record<string, string>> = {
  * @param make for tests
  */
 export function findTemporaryFolder(
-  make: MakeFile = Deno.makeTempFileSync,
+  make: MakeFile = makeTemporaryFile,
 ): { folder: string } | { fault: string } {
   try {
     const path = makeFile(make);
-    Deno.removeSync(path);
+    rmSync(path);
     return { folder: dirname(path) };
   } catch (error) {
     return { fault: messageOf(error) };
@@ -127,31 +143,29 @@ export function findTemporaryFolder(
  * @param make for tests
  * @throws {WorkflowError} `unavailable` where no file can be made, with the reason
  */
-export function openTemporaryFile(make: MakeFile = Deno.makeTempFileSync): TemporaryFile {
+export function openTemporaryFile(make: MakeFile = makeTemporaryFile): TemporaryFile {
   const path = makeFile(make);
-  const file = Deno.openSync(path, { read: true, write: true });
-  Deno.removeSync(path);
+  const file = openSync(path, "r+");
+  rmSync(path);
   let end = 0;
   return {
     append(bytes) {
       const offset = end;
       end += bytes.length;
-      file.seekSync(offset, Deno.SeekMode.Start);
-      writeWhole(file, bytes);
+      writeWhole((rest, at) => writeSync(file, rest, 0, rest.length, offset + at), bytes);
       return offset;
     },
     read({ offset, length }, into) {
       const bytes = into !== undefined && into.length >= length
         ? into.subarray(0, length)
         : new Uint8Array(length);
-      file.seekSync(offset, Deno.SeekMode.Start);
       for (let at = 0; at < length;) {
-        const got = file.readSync(bytes.subarray(at));
-        if (got === null) throw new Error("The temporary file of the import was cut off");
+        const got = readSync(file, bytes, at, length - at, offset + at);
+        if (got === 0) throw new Error("The temporary file of the import was cut off");
         at += got;
       }
       return bytes;
     },
-    close: () => file.close(),
+    close: () => closeSync(file),
   };
 }

@@ -184,7 +184,12 @@ async function publishTaken(deps: ImportDeps, taken: readonly TakenOrder[]): Pro
       currency,
     },
   }));
-  return await publish(deps, messages, { oncePerOrder: true, committed: true });
+  const published = await publish(deps, messages, { oncePerOrder: true, committed: true });
+  const followUps = taken.flatMap(({ followUps = [] }) => followUps);
+  if (followUps.length > 0) {
+    await publish(deps, followUps.map((message) => ({ message })), { committed: true });
+  }
+  return published;
 }
 
 /** The rows of orders that were not taken, and all rows of those of which some were left out. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Message } from "../../domain/messages/messages.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { decideIntake, type IntakeOutcome } from "../../domain/order/intake.ts";
 import type { OrderStatus } from "../../domain/order/order.ts";
@@ -27,6 +28,7 @@ import {
   orderToWrite,
   updateOrders,
 } from "../../db/orders/intake_writes.ts";
+import { leaveQueues } from "../stock/stock_queue.ts";
 import { productsOf, writeContents } from "../../db/orders/order_contents.ts";
 import {
   changeOf,
@@ -76,6 +78,11 @@ export interface TakenOrder {
   currency: string;
   /** Of a conflict, the order that the payment belongs to by which this one says that it was paid. */
   paymentOf?: string;
+  /**
+   * Of an order that waited for stock and was updated: what has it, and those behind it, ask for theirs. It was published
+   * before, so it has to be published although it is known.
+   */
+  followUps?: Message[];
   /** Of a conflict, why the order could not be edited. */
   refusal?: string;
 }
@@ -156,7 +163,9 @@ async function takeOnce(
     if (insertedId !== undefined) {
       return { ...takenOrder(candidate, "new", undefined, seen), orderId: insertedId };
     }
-    return resultOf(candidate, written.locked.has(id) ? locked : seen);
+    const followUps = written.followUps.get(id);
+    const result = resultOf(candidate, written.locked.has(id) ? locked : seen);
+    return followUps === undefined ? result : { ...result, followUps };
   });
   const described = candidates.filter((_, index) => {
     const { outcome } = results[index]!;
@@ -228,7 +237,9 @@ async function writeSorted(
   if (options.catalog !== undefined && unchanged.length > 0) {
     await completeCatalog(db, catalog, unchanged, { ...options, initialStock: undefined });
   }
-  if (entering.length === 0) return { ids: new Map(), locked: new Map(), losing: new Set() };
+  if (entering.length === 0) {
+    return { ids: new Map(), locked: new Map(), losing: new Set(), followUps: new Map() };
+  }
   return await db.transaction((tx) => writeOrders(tx, { fresh, changing }, seen, catalog, options));
 }
 
@@ -240,6 +251,8 @@ interface WrittenOrders {
   locked: ReadonlyMap<string, KnownOrder>;
   /** Those of them that would have lost items. */
   losing: ReadonlySet<string>;
+  /** What is to be published of those that waited for stock and were updated. */
+  followUps: ReadonlyMap<string, Message[]>;
 }
 
 /** Locks the known orders, then the products, each by id, and writes. */
@@ -264,6 +277,7 @@ async function writeOrders(
   });
 
   const ids = await insertOrders(tx, fresh, catalog);
+  const followUps = await leaveAll(tx, updates, locked);
   await updateOrders(tx, updates, locked, catalog);
 
   const updatedIds = updates.map(({ order }) => locked.get(order.externalOrderId)!.id);
@@ -280,7 +294,26 @@ async function writeOrders(
     tx,
     new Map(fresh.map(({ order }) => [order, ids.get(order.externalOrderId)!])),
   );
-  return { ids, locked, losing };
+  return { ids, locked, losing, followUps };
+}
+
+/** Takes orders that wait for stock and are to have other items out of their queues, so that they ask anew. */
+async function leaveAll(
+  tx: Queryable,
+  updates: readonly OrderToWrite[],
+  locked: ReadonlyMap<string, KnownOrder>,
+): Promise<Map<string, Message[]>> {
+  const followUps = new Map<string, Message[]>();
+  for (const { order: { externalOrderId, currency }, totalCents: amountCents } of updates) {
+    const { id: orderId, backordered } = locked.get(externalOrderId)!;
+    if (!backordered) continue;
+    const others = await leaveQueues(tx, orderId);
+    followUps.set(externalOrderId, [
+      { type: "order.reserve", orderId, amountCents, currency },
+      ...others,
+    ]);
+  }
+  return followUps;
 }
 
 /** Adds the steps that were taken to the timelines. */

@@ -9,8 +9,8 @@ import { answerOf } from "../../domain/payment/recorded_answer.ts";
 import {
   highestIds,
   lastEventId,
+  listCancellations,
   listUndoneDecisions,
-  listUnnotifiedCancellations,
 } from "../../db/recovery/recovery.ts";
 import type { DatabaseLoss } from "../../domain/operation/database_age.ts";
 import { WorkflowError } from "../../domain/errors.ts";
@@ -245,19 +245,29 @@ async function repeatDecided(
     ? Math.max(0, await lastEventId(db) - firstSweepEvents)
     : Number(known);
   let told = 0;
-  const untold = await listUnnotifiedCancellations(db, after, olderThanSeconds);
-  if (untold.orders.length > 0) {
+  const cancelled = await listCancellations(db, after, olderThanSeconds);
+  if (cancelled.untold.length > 0) {
     const held = await findHeldWork(deps, await highestIds(db));
     const notifications = openWork.order_notices;
-    const lost = untold.orders.filter((order) =>
+    const lost = cancelled.untold.filter((order) =>
       whereabouts(notifications, order, held) === "nowhere"
     );
     await publishAgain(deps, lost.map((order) => notifications.message(order)));
     told = lost.length;
   }
-  const undone = await listUndoneDecisions(db, after, untold.lastEventId);
+  // What they had failed as leaves the figures with their reservation, once however often it comes.
+  await publishAgain(
+    deps,
+    cancelled.retried.map(({ id: orderId, amountCents, currency }) => ({
+      type: "order.reserve" as const,
+      orderId,
+      amountCents,
+      currency,
+    })),
+  );
+  const undone = await listUndoneDecisions(db, after, cancelled.lastEventId);
   await publishAgain(deps, undone.map(({ payment, currency }) => answerOf(payment, currency)));
-  if (untold.lastEventId > after) await redis.set(keys.sweptEvent, untold.lastEventId);
+  if (cancelled.lastEventId > after) await redis.set(keys.sweptEvent, cancelled.lastEventId);
   return { told, repeated: undone.length };
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import type { RedisClient } from "./redis.ts";
 
 /** A script that is known to this process; make one with {@linkcode defineScript}. */
@@ -29,7 +30,7 @@ const scripts = new Map<string, Script>();
  */
 export function defineScript(name: string, beside: string): Script {
   if (scripts.has(name)) throw new Error(`there are two scripts of the name ${name}`);
-  const source = Deno.readTextFileSync(new URL(`${name}.lua`, beside));
+  const source = readFileSync(new URL(`${name}.lua`, beside), "utf8");
   const script: Script = { name, source, command: `script_${name}` };
   scripts.set(name, script);
   return script;

@@ -47,6 +47,6 @@ export function watchSilence(client: Redis | Cluster, silenceMs: number): () => 
     }
   };
   const timer = setInterval(look, silenceMs / looks);
-  Deno.unrefTimer(Number(timer));
+  timer.unref();
   return () => clearInterval(timer);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import process from "node:process";
 import type { Group } from "../../domain/messages/messages.ts";
 import { messageOf } from "../../domain/errors.ts";
 import type { RedisDeps } from "../redis/keys.ts";
@@ -22,7 +23,7 @@ const markedName = new RegExp(`:\\d+:${mark}:[0-9a-f]{12}(:2)?$`);
 
 /** A new name for the consumers of this process. */
 export function newConsumerName(host: string): string {
-  return `${host}:${Deno.pid}:${mark}:${crypto.getRandomValues(new Uint8Array(6)).toHex()}`;
+  return `${host}:${process.pid}:${mark}:${crypto.getRandomValues(new Uint8Array(6)).toHex()}`;
 }
 
 /** Whether a process of this version or a later one has this name for its consumers. */

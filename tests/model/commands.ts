@@ -8,28 +8,31 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { WorkflowError } from "../../domain/errors.ts";
-import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { groups } from "../../domain/messages/messages.ts";
+import { addProduct } from "../../services/add_product.ts";
 import { cancelAndPublish } from "../../services/cancel_order.ts";
 import { changeStock } from "../../services/change_stock.ts";
+import { decideAndPublish } from "../../services/decide_payment.ts";
 import { editAndPublish } from "../../services/edit_order.ts";
 import { placeAndPublish } from "../../services/place_orders.ts";
 import { decideByHandAndPublish, returnPaymentByHand } from "../../services/refund_by_hand.ts";
 import { type RefundRequest, requestAndPublish } from "../../services/request_refunds.ts";
 import { retryAndPublish } from "../../services/retry_orders.ts";
 import { takeCallback } from "../../services/take_callback.ts";
-import { recover } from "../../streams/recovery/recover.ts";
-import { fateAfter, mortal } from "../streams/queue/crash.ts";
-import type { Verdict } from "./model_provider.ts";
+import { expireReservations } from "../../streams/recovery/expire_reservations.ts";
+import { ask, command, depsOf, isDrained, picked, type Play, type PlayCommand } from "./command.ts";
+import { bringFile, type FileEntry, type OrderFile } from "./file_commands.ts";
+import { type BookedCharge, takenCents, type Verdict } from "./model_provider.ts";
 import {
   claimed,
-  type Extra,
   leftOf,
   type Line,
   type Model,
   type ModelOrder,
   type ModelRefund,
   needsOf,
+  oddCents,
+  openStates,
   type Payment,
   stockOf,
   sum,
@@ -38,209 +41,64 @@ import {
   unitsLeft,
 } from "./order_money.ts";
 import {
+  edited,
+  type Editing,
+  editOutcome,
+  incoming,
+  newOrder,
+  noteEdited,
+  notePlaced,
+  type Placing,
+  unknownOf,
+} from "./placing.ts";
+import {
   type Aftermath,
   changeShortage,
-  drainAndCompare,
   type Mishap,
+  noteReached,
   passDay,
+  passReservations,
+  reservationSeconds,
   type Shop,
-  suffer,
 } from "./shop.ts";
-
-/** A command of the game. */
-export type PlayCommand = fc.AsyncCommand<Model, Shop>;
-
-/** Orders on their way after which everything is drained, whatever a command says. */
-const maxOnTheirWay = 4;
-
-/** What a command does; what went before and what comes after is the same for all. */
-interface Play {
-  /** Whether there is anything to do it to. */
-  can?: (model: Model) => boolean;
-  does: (model: Model, shop: Shop) => Promise<void>;
-}
-
-function command(play: Play, after: Aftermath, name: unknown[]): PlayCommand {
-  return {
-    check: (model) => play.can?.(model) ?? true,
-    run: async (model, shop) => {
-      await play.does(model, shop);
-      for (const mishap of after.mishaps) await suffer(shop, mishap);
-      if (after.drain || model.onTheirWay.size >= maxOnTheirWay) await drainAndCompare(shop, model);
-      shop.played++;
-    },
-    toString: () =>
-      `${name.map((part) => JSON.stringify(part)).join(" ")} ${JSON.stringify(after)}`,
-  };
-}
-
-/** What services work with. */
-function depsOf({ flow }: Shop) {
-  return { ...flow, config: { initialStock: 0, unknownSku: "create" as const } };
-}
-
-/**
- * Asks a service, perhaps first by a process that dies at some call to an engine: then it is asked again, and what was
- * left unpublished is recovered.
- */
-async function ask<T>(
-  shop: Shop,
-  dies: number | null,
-  service: (deps: ReturnType<typeof depsOf>) => Promise<T>,
-): Promise<T | WorkflowError> {
-  const deps = depsOf(shop);
-  if (dies !== null) {
-    const fate = fateAfter(dies);
-    const dying = { ...deps, ...mortal(deps, fate, "dying"), stopping: AbortSignal.abort() };
-    await service(dying).catch((error) => {
-      if (!fate.dead && !(error instanceof WorkflowError)) throw error;
-    });
-  }
-  const answer = await service(deps).catch((error) => {
-    if (error instanceof WorkflowError) return error;
-    throw error;
-  });
-  if (dies !== null) await recover(shop.flow);
-  return answer;
-}
-
-function isDrained(model: Model): boolean {
-  return model.onTheirWay.size === 0;
-}
-
-function picked(orders: readonly ModelOrder[], pick: number): ModelOrder {
-  return orders[pick % orders.length]!;
-}
-
-/** An order as a command places it. */
-interface Placing {
-  lines: Line[];
-  shipping: number;
-  discountPercent: number;
-  tip: number;
-  tax: number;
-  taxIncluded: boolean;
-  currency: string;
-  /** 0…2 are known customers, 3 a guest, 4 a guest without an e-mail. */
-  who: number;
-  minute: number;
-  payment: Payment;
-  verdict: Verdict;
-}
-
-function extrasOf({ lines, shipping, discountPercent, tip, tax, taxIncluded }: Placing): Extra[] {
-  const items = sum(lines.map(({ qty, priceCents }) => qty * priceCents));
-  const discount = Math.floor(items * discountPercent / 100);
-  const all: Extra[] = [
-    { kind: "shipping", cents: shipping, included: false },
-    { kind: "discount", cents: -discount, included: false },
-    { kind: "tip", cents: tip, included: false },
-    { kind: "tax", cents: tax, included: taxIncluded },
-  ];
-  return all.filter(({ cents }) => cents !== 0);
-}
-
-function incoming(order: ModelOrder): IncomingOrder {
-  const { ref, customer, email, payment } = order;
-  return {
-    externalOrderId: ref,
-    placedAt: order.placedAt,
-    currency: order.currency,
-    customer: {
-      externalId: customer,
-      email,
-      name: customer.slice(0, 20),
-      ...(customer.startsWith("guest:") ? { guest: true as const } : {}),
-    },
-    items: order.lines.map(({ sku, qty, priceCents }) => ({
-      sku,
-      name: sku,
-      unitPriceCents: priceCents,
-      qty,
-    })),
-    ...(order.extras.length === 0 ? {} : {
-      adjustments: order.extras.map(({ kind, cents, included }) => ({
-        kind,
-        label: null,
-        amountCents: cents,
-        included,
-      })),
-    }),
-    ...(payment === "due" ? {} : payment === "none" ? { payment: { status: "none" as const } } : {
-      payment: {
-        status: "paid" as const,
-        provider: payment === "paid_here" ? "http" : "shop pay",
-        reference: `src_${ref}`,
-        paidAt: null,
-      },
-    }),
-  };
-}
-
-function newOrder(model: Model, placing: Placing): ModelOrder {
-  const ref = `o-${model.orders.length + 1}`;
-  const who = ["c1", "c2", "c3"][placing.who];
-  const email = placing.who === 4 ? null : `${who ?? "g"}@example.com`;
-  const extras = extrasOf(placing);
-  const total = totalOf({ lines: placing.lines, extras });
-  const payment = total > 0
-    ? placing.payment === "none" ? "due" : placing.payment
-    : placing.payment === "none"
-    ? "none"
-    : "due";
-  return {
-    id: 0,
-    ref,
-    currency: placing.currency,
-    customer: who ?? `guest:${email ?? ref}`,
-    email,
-    placedAt: `2025-03-01 12:${String(placing.minute).padStart(2, "0")}:00.000`,
-    lines: placing.lines,
-    extras,
-    payment,
-    state: "PENDING",
-    cancelled: false,
-    retries: 0,
-    refunds: [],
-    told: new Map(),
-    returnedByHand: false,
-    day: null,
-  };
-}
+import { anOperator } from "../operator.ts";
 
 function place(placing: Placing, dies: number | null): Play {
   return {
     does: async (model, shop) => {
       const order = newOrder(model, placing);
-      shop.provider.verdicts.set(order.ref, placing.verdict);
-      if (order.payment === "paid_here") {
-        const { ref: reference, currency } = order;
-        shop.provider.book({ id: `src_${reference}`, reference, cents: totalOf(order), currency });
-      }
       const answer = await ask(
         shop,
         dies,
         (deps) => placeAndPublish(deps, [{ order: incoming(order), actor: "test" }]),
       );
       assert.ok(!(answer instanceof WorkflowError), String(answer));
-      const [placed] = answer;
-      assert.ok(placed!.outcome === "new" || (dies !== null && placed!.outcome === "unchanged"));
-      order.id = placed!.order.id;
-      model.orders.push(order);
-      model.onTheirWay.set(order.id, needsOf(order));
+      const placed = answer[0]!;
+      const unknown = unknownOf(model, order);
+      if (model.rejects && unknown.length > 0) {
+        assert.deepEqual(placed, { outcome: "unknown_sku", skus: [...new Set(unknown)] });
+        noteReached(shop, "unknown product");
+        return;
+      }
+      assert.ok(placed.outcome === "new" || (dies !== null && placed.outcome === "unchanged"));
+      notePlaced(model, shop, { order, id: placed.order.id, verdict: placing.verdict });
     },
   };
 }
 
 function cancel(pick: number, any: boolean, dies: number | null): Play {
-  const canBe = ({ state }: ModelOrder) => ["PENDING", "WAITING", "RESERVED"].includes(state);
+  const canBe = ({ state }: ModelOrder) => openStates.includes(state);
   const among = ({ orders }: Model) => any ? orders : orders.filter(canBe);
   return {
     can: (model) => among(model).length > 0,
     does: async (model, shop) => {
       const order = picked(among(model), pick);
       const before = isDrained(model);
-      const answer = await ask(shop, dies, (deps) => cancelAndPublish(deps, order.id, "test"));
+      const answer = await ask(
+        shop,
+        dies,
+        (deps) => cancelAndPublish(deps, order.id, anOperator("test")),
+      );
       if (before) {
         const may = canBe(order) || order.state === "CANCELLED";
         assert.equal(!(answer instanceof WorkflowError), may, `cancelling ${order.ref}: ${answer}`);
@@ -255,35 +113,8 @@ function cancel(pick: number, any: boolean, dies: number | null): Play {
   };
 }
 
-/** What an edit changes. */
-interface Editing {
-  line: number;
-  qty: number;
-  added: Line | null;
-  shipping: number | null;
-  verdict: Verdict;
-  /** What becomes of a charge that is undecided. */
-  superseded: "pay" | "decline";
-}
-
-function edited(order: ModelOrder, { line, qty, added, shipping }: Editing): ModelOrder {
-  const at = line % order.lines.length;
-  const lines = order.lines.map((line, index) => index === at ? { ...line, qty } : line);
-  const others = order.extras.filter(({ kind }) => kind !== "shipping");
-  const next = {
-    ...order,
-    lines: added === null ? lines : [...lines, added],
-    extras: shipping === null
-      ? order.extras
-      : shipping === 0
-      ? others
-      : [{ kind: "shipping" as const, cents: shipping, included: false }, ...others],
-  };
-  return next;
-}
-
 function edit(pick: number, any: boolean, editing: Editing, dies: number | null): Play {
-  const canBe = ({ state }: ModelOrder) => ["PENDING", "WAITING", "RESERVED"].includes(state);
+  const canBe = ({ state }: ModelOrder) => openStates.includes(state);
   const among = ({ orders }: Model) => any ? orders : orders.filter(canBe);
   return {
     can: (model) => among(model).length > 0,
@@ -304,48 +135,19 @@ function edit(pick: number, any: boolean, editing: Editing, dies: number | null)
       }
       if (answer instanceof WorkflowError) {
         assert.ok(
-          ["order_not_editable", "stock_insufficient"].includes(answer.code),
+          ["order_not_editable", "stock_insufficient", "invalid"].includes(answer.code),
           String(answer),
         );
         return;
       }
-      const needs = new Map(needsOf(order));
-      for (const [sku, qty] of needsOf(next)) needs.set(sku, Math.max(qty, needs.get(sku) ?? 0));
-      const costsSame = totalOf(order) === totalOf(next);
-      model.onTheirWay.set(order.id, needs);
-      const isSame = JSON.stringify([order.lines, order.extras]) ===
-        JSON.stringify([next.lines, next.extras]);
-      // It leaves its queue, and asks anew.
-      if (order.state === "WAITING" && !isSame) order.state = "PENDING";
-      Object.assign(order, { lines: next.lines, extras: next.extras });
-      if (costsSame) return;
-      shop.provider.verdicts.set(order.ref, editing.verdict);
-      for (const charge of shop.provider.charges) {
-        if (charge.reference === order.ref && charge.verdict === "later") {
-          charge.verdict = editing.superseded;
-        }
-      }
+      noteEdited(model, shop, { order, next, ...editing });
     },
   };
 }
 
-function editOutcome(model: Model, order: ModelOrder, next: ModelOrder): string {
-  const isSame = JSON.stringify([order.lines, order.extras]) ===
-    JSON.stringify([next.lines, next.extras]);
-  if (isSame) return "edited";
-  if (!["PENDING", "WAITING", "RESERVED"].includes(order.state)) return "order_not_editable";
-  const isPaid = order.payment === "paid_here" || order.payment === "paid_elsewhere";
-  if (isPaid && totalOf(order) !== totalOf(next)) return "order_not_editable";
-  if (order.state !== "RESERVED") return "edited";
-  const stock = stockOf(model);
-  const before = needsOf(order);
-  const isShort = [...needsOf(next)].some(([sku, qty]) =>
-    qty - (before.get(sku) ?? 0) > stock.get(sku)!
-  );
-  return isShort ? "stock_insufficient" : "edited";
-}
+type Decision = Exclude<Verdict, "later">;
 
-function decide(pick: number, verdict: "pay" | "decline", calls: boolean): Play {
+function decide(pick: number, verdict: Decision, calls: boolean): Play {
   return {
     can: ({ orders }) => orders.length > 0,
     does: async (model, shop) => {
@@ -356,17 +158,92 @@ function decide(pick: number, verdict: "pay" | "decline", calls: boolean): Play 
       const order = model.orders.find(({ ref }) => ref === charge.reference)!;
       shop.provider.verdicts.set(order.ref, verdict);
       model.onTheirWay.set(order.id, needsOf(order));
-      if (!calls) return;
-      await takeCallback(shop.flow, {
-        id: `${charge.id} ${verdict}`,
-        outcome: verdict === "pay" ? "succeeded" : "declined",
-        idempotencyKey: charge.key,
-        reference: charge.reference,
-        amountCents: charge.cents,
-        currency: charge.currency,
-        providerRef: charge.id,
-        address: "test",
-      });
+      if (calls) await call(shop, charge, `${charge.id} ${verdict}`);
+    },
+  };
+}
+
+/** The provider tells by itself what became of a charge. */
+async function call({ flow }: Shop, charge: BookedCharge, id: string): Promise<void> {
+  await takeCallback(flow, {
+    id,
+    outcome: charge.verdict === "decline" ? "declined" : "succeeded",
+    idempotencyKey: charge.key,
+    reference: charge.reference,
+    amountCents: takenCents(charge),
+    currency: charge.currency,
+    providerRef: charge.id,
+    address: "test",
+  });
+}
+
+/** The provider says once more, long after it perhaps, what it said of a charge. */
+function callAgain(pick: number): Play {
+  return {
+    can: ({ orders }) => orders.length > 0,
+    does: async (model, shop) => {
+      const decided = shop.provider.charges.filter(({ verdict, key }) =>
+        verdict !== "later" && key !== ""
+      );
+      if (decided.length === 0) return;
+      const charge = decided[pick % decided.length]!;
+      const order = model.orders.find(({ ref }) => ref === charge.reference)!;
+      model.onTheirWay.set(order.id, needsOf(order));
+      await call(shop, charge, `${charge.id} again ${shop.played}`);
+    },
+  };
+}
+
+/** A person decides about money that does not fit its order. */
+function judge(pick: number, any: boolean, verdict: "accept" | "give_back"): Play {
+  const among = ({ orders }: Model) =>
+    any ? orders : orders.filter(({ state }) => state === "DISPUTED");
+  return {
+    can: (model) => among(model).length > 0,
+    does: async (model, shop) => {
+      const order = picked(among(model), pick);
+      const drained = isDrained(model);
+      const answer = await ask(
+        shop,
+        null,
+        (deps) => decideAndPublish(deps, order.id, verdict, anOperator("test")),
+      );
+      const isJudged = !(answer instanceof WorkflowError) && answer.changed;
+      if (drained) {
+        assert.equal(isJudged, order.state === "DISPUTED", `judging ${order.ref}: ${answer}`);
+      }
+      if (answer instanceof WorkflowError) assert.equal(answer.code, "payment_not_disputed");
+      if (!isJudged) return;
+      order.judged = verdict;
+      if (verdict === "accept") {
+        order.extras = [
+          ...order.extras,
+          { kind: "payment_difference", cents: oddCents, included: false },
+        ];
+      }
+      model.onTheirWay.set(order.id, needsOf(order));
+    },
+  };
+}
+
+/** The time of all reservations is over. */
+function expire(dies: number | null): Play {
+  return {
+    does: async (model, shop) => {
+      const drained = isDrained(model);
+      const ids = await passReservations(shop);
+      await ask(
+        shop,
+        dies,
+        ({ db, redis, keys, log }) =>
+          expireReservations({ db, redis, keys, log }, { olderThanSeconds: reservationSeconds }),
+      );
+      model.mustExpire = drained && dies === null;
+      for (const order of model.orders) {
+        if (!ids.includes(order.id) || order.payment !== "due") continue;
+        model.expired.add(order.id);
+        model.onTheirWay.set(order.id, needsOf(order));
+      }
     },
   };
 }
@@ -425,7 +302,11 @@ function refund(
         wanted,
         `${order.ref}/${order.refunds.length}/${shop.played}`,
       );
-      const answer = await ask(shop, dies, (deps) => requestAndPublish(deps, request, "test"));
+      const answer = await ask(
+        shop,
+        dies,
+        (deps) => requestAndPublish(deps, request, anOperator()),
+      );
       if (drained) expectRefundOutcome(order, request, answer);
       if (answer instanceof WorkflowError) {
         if (isRefused) provider.refusing.delete(order.ref);
@@ -541,7 +422,11 @@ function byHand(pick: number, verdict: "given_back" | "refused"): Play {
       const { order, refund } = waiting[pick % waiting.length]!;
       const drained = isDrained(model);
       const said = { refundId: refund.id, verdict, note: null };
-      const answer = await ask(shop, null, (deps) => decideByHandAndPublish(deps, said, "test"));
+      const answer = await ask(
+        shop,
+        null,
+        (deps) => decideByHandAndPublish(deps, said, anOperator("test")),
+      );
       if (answer instanceof WorkflowError) {
         assert.ok(!drained && answer.code === "refund_not_by_hand", String(answer));
         return;
@@ -567,7 +452,7 @@ function giveBackByHand(pick: number): Play {
       const answer = await ask(
         shop,
         null,
-        ({ db }) => returnPaymentByHand(db, order.id, null, "test"),
+        (deps) => returnPaymentByHand(deps, order.id, null, anOperator()),
       );
       if (answer instanceof WorkflowError) {
         assert.ok(!drained && answer.code === "refund_not_by_hand", String(answer));
@@ -580,8 +465,23 @@ function stock(sku: string, change: { add: number } | { set: number }): Play {
   return {
     does: async (model, shop) => {
       const drained = isDrained(model);
+      if (!model.received.has(sku)) {
+        const refused = await ask(
+          shop,
+          null,
+          (deps) => changeStock(deps, sku, change, { operator: anOperator("cli") }),
+        );
+        assert.ok(refused instanceof WorkflowError && refused.code === "not_found");
+        const stockQty = "add" in change ? change.add : change.set;
+        const wanted = { sku, name: sku, priceCents: 100, stockQty };
+        assert.ok((await addProduct(depsOf(shop), wanted, { operator: anOperator("test") })).isNew);
+        model.received.set(sku, stockQty);
+        return;
+      }
       const left = stockOf(model).get(sku)!;
-      const { before, after } = await changeStock(depsOf(shop), sku, change);
+      const { before, after } = await changeStock(depsOf(shop), sku, change, {
+        operator: anOperator(),
+      });
       if (drained) assert.equal(before.stockQty, left, `stock of ${sku}`);
       const more = after.stockQty - before.stockQty;
       assert.equal(after.stockQty, "add" in change ? before.stockQty + change.add : change.set);
@@ -601,7 +501,7 @@ function retry(pick: number, any: boolean, dies: number | null): Play {
     does: async (model, shop) => {
       const order = picked(among(model), pick);
       const drained = isDrained(model);
-      const answer = await ask(shop, dies, (deps) => retryAndPublish(deps, order.id, "test"));
+      const answer = await ask(shop, dies, (deps) => retryAndPublish(deps, order.id, anOperator()));
       const isRetried = !(answer instanceof WorkflowError) && (answer.changed || dies !== null);
       if (drained && canBe(order)) assert.ok(isRetried, `retrying ${order.ref}: ${answer}`);
       if (answer instanceof WorkflowError) {
@@ -636,23 +536,37 @@ async function followRetry(model: Model, { flow }: Shop, order: ModelOrder): Pro
   model.onTheirWay.set(order.id, needsOf(order));
 }
 
-function pass(what: "day" | "shortage"): Play {
+/** What passes: a day, or how shortages or unknown products are met. */
+type Passing = "day" | "shortage" | "unknown";
+
+function pass(what: Passing): Play {
   return {
     can: isDrained,
     does: async (model, shop) => {
-      if (what === "day") await passDay(shop, model);
-      else changeShortage(shop, model);
+      switch (what) {
+        case "day":
+          return await passDay(shop, model);
+        case "shortage":
+          return changeShortage(shop, model);
+        case "unknown":
+          model.rejects = !model.rejects;
+          shop.rejects = model.rejects;
+      }
     },
   };
 }
 
-const skus = ["A", "B", "C"];
+/** The first three are there from the beginning. */
+const skus = ["A", "B", "C", "D", "E"];
 
 /** What a game begins with. */
 export const firstStock: Record<string, number> = { A: 20, B: 8, C: 3 };
 
 const line: fc.Arbitrary<Line> = fc.record({
-  sku: fc.constantFrom(...skus),
+  sku: fc.oneof(
+    { weight: 12, arbitrary: fc.constantFrom(...skus.slice(0, 3)) },
+    { weight: 1, arbitrary: fc.constantFrom(...skus.slice(3)) },
+  ),
   qty: fc.integer({ min: 1, max: 4 }),
   priceCents: fc.oneof(
     { weight: 8, arbitrary: fc.integer({ min: 1, max: 999 }) },
@@ -664,6 +578,7 @@ const verdict = fc.oneof(
   { weight: 6, arbitrary: fc.constant<Verdict>("pay") },
   { weight: 2, arbitrary: fc.constant<Verdict>("decline") },
   { weight: 3, arbitrary: fc.constant<Verdict>("later") },
+  { weight: 1, arbitrary: fc.constant<Verdict>("odd") },
 );
 
 const placing: fc.Arbitrary<Placing> = fc.record({
@@ -674,7 +589,7 @@ const placing: fc.Arbitrary<Placing> = fc.record({
   tax: fc.constantFrom(0, 0, 19, 101),
   taxIncluded: fc.boolean(),
   currency: fc.constantFrom("EUR", "EUR", "EUR", "USD", "JPY"),
-  who: fc.nat(4),
+  who: fc.nat(5),
   minute: fc.nat(59),
   payment: fc.constantFrom<Payment>("due", "due", "due", "none", "paid_here", "paid_elsewhere"),
   verdict,
@@ -687,6 +602,37 @@ const editing: fc.Arbitrary<Editing> = fc.record({
   shipping: fc.option(fc.constantFrom(0, 250, 490), { freq: 2 }),
   verdict,
   superseded: fc.constantFrom<"pay" | "decline">("pay", "decline"),
+});
+
+const entry: fc.Arbitrary<FileEntry> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("new" as const),
+      placing,
+      spoilt: fc.constantFrom<"qty" | "total" | null>(null, null, null, null, "qty", "total"),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("known" as const),
+      pick: fc.nat(999),
+      any: fc.boolean(),
+      change: fc.oneof(
+        fc.constant(null),
+        editing.map((editing) => ({ ...editing, takes: false })),
+        editing.map((editing) => ({ ...editing, takes: true })),
+      ),
+    }),
+  },
+);
+
+const file: fc.Arbitrary<OrderFile> = fc.record({
+  entries: fc.array(entry, { minLength: 1, maxLength: 4 }),
+  replace: fc.boolean(),
+  isScattered: fc.boolean(),
+  namesTotal: fc.boolean(),
 });
 
 const wanted: fc.Arbitrary<Wanted> = fc.oneof(
@@ -790,7 +736,12 @@ export const playCommands: fc.Arbitrary<PlayCommand>[] = [
   fc.tuple(pick, any, dies, after).map(([pick, any, dies, after]) =>
     command(cancel(pick, any, dies), after, ["cancel", pick, any, dies])
   ),
-  fc.tuple(pick, fc.constantFrom<"pay" | "decline">("pay", "pay", "decline"), fc.boolean(), after)
+  fc.tuple(
+    pick,
+    fc.constantFrom<Decision>("pay", "pay", "decline", "odd"),
+    fc.boolean(),
+    after,
+  )
     .map(([pick, verdict, calls, after]) =>
       command(decide(pick, verdict, calls), after, ["decide", pick, verdict, calls])
     ),
@@ -807,7 +758,18 @@ export const playCommands: fc.Arbitrary<PlayCommand>[] = [
   fc.tuple(pick, any, dies, after).map(([pick, any, dies, after]) =>
     command(retry(pick, any, dies), after, ["retry", pick, any, dies])
   ),
-  fc.tuple(fc.constantFrom<"day" | "shortage">("day", "shortage"), after).map(([what, after]) =>
+  fc.tuple(fc.constantFrom<Passing>("day", "shortage", "unknown"), after).map(([what, after]) =>
     command(pass(what), after, ["pass", what])
+  ),
+  fc.tuple(pick, after).map(([pick, after]) =>
+    command(callAgain(pick), after, ["call again", pick])
+  ),
+  fc.tuple(pick, any, fc.constantFrom<"accept" | "give_back">("accept", "give_back"), after)
+    .map(([pick, any, verdict, after]) =>
+      command(judge(pick, any, verdict), after, ["judge", pick, any, verdict])
+    ),
+  fc.tuple(dies, after).map(([dies, after]) => command(expire(dies), after, ["expire", dies])),
+  fc.tuple(file, dies, after).map(([file, dies, after]) =>
+    command(bringFile(file, dies), after, ["file", file, dies])
   ),
 ];

@@ -14,9 +14,10 @@ import type {
 } from "../../streams/payments/gateway.ts";
 import { httpGatewayName } from "../../streams/payments/http_gateway.ts";
 import type { ChargeMessage } from "../../domain/messages/messages.ts";
+import { oddCents } from "./order_money.ts";
 
-/** What becomes of a charge; `later` is decided by a command of its own. */
-export type Verdict = "pay" | "decline" | "later";
+/** What becomes of a charge; `later` is decided by a command of its own, `odd` takes another amount than was asked for. */
+export type Verdict = "pay" | "decline" | "later" | "odd";
 
 /** A charge in the provider's books. */
 export interface BookedCharge {
@@ -72,9 +73,8 @@ export function modelProvider(): ModelProvider {
         back: new Map(),
       }),
     kept: (reference) =>
-      provider.charges.filter((charge) =>
-        charge.reference === reference && charge.verdict === "pay"
-      ).reduce((sum, charge) => sum + leftOf(charge), 0),
+      provider.charges.filter((charge) => charge.reference === reference && hasTaken(charge))
+        .reduce((sum, charge) => sum + leftOf(charge), 0),
     reset: () => {
       provider.charges.length = 0;
       provider.verdicts.clear();
@@ -166,16 +166,16 @@ function answerOf(
     const message: ChargeMessage = { type: "payment.charge", orderId, amountCents, currency };
     return { kind: "accepted", callback: { message, delayMs: callbackMs, evenIfLost: true } };
   }
-  const isGone = isOpen && charge.verdict === "pay" && leftOf(charge) === 0;
+  const isGone = isOpen && hasTaken(charge) && leftOf(charge) === 0;
   return {
     kind: "accepted",
     callback: {
       message: {
         type: "payment.callback",
         orderId,
-        amountCents: isGone ? 0 : charge.cents,
+        amountCents: isGone ? 0 : takenCents(charge),
         currency: charge.currency,
-        outcome: charge.verdict === "pay" ? "succeeded" : "declined",
+        outcome: hasTaken(charge) ? "succeeded" : "declined",
         provider: httpGatewayName,
         key: idempotencyKey,
         providerRef: charge.id,
@@ -191,7 +191,7 @@ function refund(
   { idempotencyKey: key, reference, amountCents, currency, chargeRef }: GatewayRequest,
 ): RefundAnswer {
   const charge = charges.find(({ id }) => id === chargeRef);
-  if (charge === undefined || charge.verdict !== "pay" || charge.currency !== currency) {
+  if (charge === undefined || !hasTaken(charge) || charge.currency !== currency) {
     faults.push(`a refund of ${reference} is of ${chargeRef}, which took nothing in ${currency}`);
     return { kind: "refused", reason: "no such charge" };
   }
@@ -214,6 +214,15 @@ function refund(
   return { kind: "refunded" };
 }
 
-function leftOf({ cents, back }: BookedCharge): number {
-  return [...back.values()].reduce((left, cents) => left - cents, cents);
+function hasTaken({ verdict }: BookedCharge): boolean {
+  return verdict === "pay" || verdict === "odd";
+}
+
+/** What it took, or refused to take. */
+export function takenCents({ cents, verdict }: BookedCharge): number {
+  return verdict === "odd" ? cents + oddCents : cents;
+}
+
+function leftOf(charge: BookedCharge): number {
+  return [...charge.back.values()].reduce((left, cents) => left - cents, takenCents(charge));
 }

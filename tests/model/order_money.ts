@@ -7,7 +7,8 @@
  *   figures, leaderboard and notifications must be. It takes nothing from `domain/`.
  * - `model_provider.ts`: a payment provider that decides as the model says, and keeps books of its own by key.
  * - `shop.ts`: the product, on real engines: does what a command says, crashes and redelivers, and compares.
- * - `commands.ts`: what can happen, as fast-check commands.
+ * - `commands.ts`: what can happen, as fast-check commands; `file_commands.ts` has those that come by files. Both are made
+ *   of `command.ts`, what all of them share, and `placing.ts`, an order as it is placed and changed.
  * - `play.ts`: plays one seed. `order_money_test.ts` is the short form, `long_run.ts` the long one (`test:model`).
  *
  * After nearly every command all streams are drained, and what the product holds is compared with the model. A command
@@ -26,7 +27,7 @@ export interface Line {
 
 /** A signed amount beside the lines. */
 export interface Extra {
-  kind: "shipping" | "discount" | "tip" | "tax";
+  kind: "shipping" | "discount" | "tip" | "tax" | "payment_difference";
   cents: number;
   included: boolean;
 }
@@ -34,15 +35,26 @@ export interface Extra {
 /** How an order is paid: charged, free, or at its source, by the provider of the test or by a stranger. */
 export type Payment = "due" | "none" | "paid_here" | "paid_elsewhere";
 
-/** Where an order stands; `WAITING` is one that is backordered. */
+/**
+ * Where an order stands; `WAITING` is one that is backordered, `DISPUTED` one whose provider took another amount, so that
+ * it stays reserved until a person decides.
+ */
 export type State =
   | "PENDING"
   | "WAITING"
   | "RESERVED"
+  | "DISPUTED"
   | "PAID"
   | "SHORT"
   | "DECLINED"
+  | "TIMED_OUT"
   | "CANCELLED";
+
+/** States in which an order is not settled. */
+export const openStates: readonly State[] = ["PENDING", "WAITING", "RESERVED", "DISPUTED"];
+
+/** What the provider takes too much where it takes another amount than it was asked for, in minor units. */
+export const oddCents = 7;
 
 /** A refund that was taken. */
 export interface ModelRefund {
@@ -72,6 +84,8 @@ export interface ModelOrder {
   state: State;
   /** Was cancelled by the service, so that it must end so. */
   cancelled: boolean;
+  /** What a person decided about its disputed payment. */
+  judged: "accept" | "give_back" | null;
   retries: number;
   refunds: ModelRefund[];
   /** What its customer must have been told, and what may have been skipped because it was taken up again at once. */
@@ -85,20 +99,36 @@ export interface ModelOrder {
 /** The model. */
 export interface Model {
   orders: ModelOrder[];
+  /** Names of orders that were given so far. */
+  named: number;
   /** Units that ever came in. */
   received: Map<string, number>;
   /** Orders that run short wait, as those that wait already do. */
   waits: boolean;
+  /** Orders that name a product which there is not are refused; else it is created. */
+  rejects: boolean;
+  /** Customers are told by e-mail as well. */
+  mails: boolean;
+  /** Orders whose reservation expired in this round, so that they may be timed out. */
+  expired: Set<number>;
+  /** They must be, if they are not answered: nothing else happened meanwhile. */
+  mustExpire: boolean;
   /** Orders of which something was not drained, with the units that they may have taken or given back meanwhile. */
   onTheirWay: Map<number, ReadonlyMap<string, number>>;
 }
 
 /** An empty shop with so many units of each product. */
-export function newModel(stock: Record<string, number>, waits: boolean): Model {
+export function newModel(
+  stock: Record<string, number>,
+  settings: Pick<Model, "waits" | "rejects" | "mails">,
+): Model {
   return {
     orders: [],
+    named: 0,
     received: new Map(Object.entries(stock)),
-    waits,
+    ...settings,
+    expired: new Set(),
+    mustExpire: false,
     onTheirWay: new Map(),
   };
 }
@@ -121,7 +151,7 @@ export function stockOf({ orders, received }: Model): Map<string, number> {
   const stock = new Map(received);
   const add = (sku: string, qty: number) => stock.set(sku, stock.get(sku)! + qty);
   for (const order of orders) {
-    if (order.state !== "RESERVED" && order.state !== "PAID") continue;
+    if (!["RESERVED", "DISPUTED", "PAID"].includes(order.state)) continue;
     for (const [sku, qty] of needsOf(order)) add(sku, -qty);
     for (const { lines } of processed(order)) {
       for (const { sku, qty, restock } of lines) if (restock) add(sku, qty);
@@ -162,8 +192,8 @@ function processed({ refunds }: ModelOrder): ModelRefund[] {
 export function keptOf(order: ModelOrder): number {
   if (order.payment === "paid_elsewhere" || order.payment === "none") return 0;
   if (order.state === "PAID") return totalOf(order) - refundedOf(order);
-  const isOver = ["SHORT", "DECLINED", "CANCELLED"].includes(order.state);
-  return order.payment === "paid_here" && !isOver ? totalOf(order) : 0;
+  if (order.state === "DISPUTED") return totalOf(order) + oddCents;
+  return order.payment === "paid_here" && openStates.includes(order.state) ? totalOf(order) : 0;
 }
 
 /** Figures and scores that are not 0, by the name of their key; scores by leaderboard and member. */
@@ -176,7 +206,7 @@ export function figuresOf(
   for (const order of orders) {
     const isBase = order.currency === "EUR";
     const start = `kpi:${order.day}:${isBase ? "" : `${order.currency}:`}`;
-    if (order.state === "SHORT" || order.state === "DECLINED") {
+    if (["SHORT", "DECLINED", "TIMED_OUT"].includes(order.state)) {
       add(`${start}failed_order_count`, 1);
     }
     if (order.state !== "PAID") continue;
@@ -205,14 +235,17 @@ export function endOf(
   { covered, waits, verdict }: {
     covered: boolean;
     waits: boolean;
-    verdict: "pay" | "decline" | "later";
+    verdict: "pay" | "decline" | "later" | "odd";
   },
 ): State {
   if (order.cancelled) return "CANCELLED";
-  const isReserved = order.state === "RESERVED" || covered;
+  if (order.judged !== null) return order.judged === "accept" ? "PAID" : "DECLINED";
+  const isReserved = order.state === "RESERVED" || order.state === "DISPUTED" || covered;
   if (!isReserved) return waits ? "WAITING" : "SHORT";
   if (order.payment !== "due" || totalOf(order) === 0) return "PAID";
-  return verdict === "later" ? "RESERVED" : verdict === "pay" ? "PAID" : "DECLINED";
+  return ({ later: "RESERVED", pay: "PAID", decline: "DECLINED", odd: "DISPUTED" } as const)[
+    verdict
+  ];
 }
 
 /** Notes that an order came to an end that its customer is told. */
@@ -222,6 +255,7 @@ export function tell(order: ModelOrder, how: "must" | "may"): void {
     PAID: "order.paid",
     SHORT: failed,
     DECLINED: failed,
+    TIMED_OUT: failed,
     CANCELLED: "order.cancelled",
   };
   const event = events[order.state];

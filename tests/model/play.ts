@@ -27,10 +27,10 @@ export async function playGame(
   const before = shop.played;
   await fc.assert(
     fc.asyncProperty(
-      fc.boolean(),
+      fc.record({ waits: fc.boolean(), rejects: fc.boolean(), mails: fc.boolean() }),
       fc.commands(playCommands, { maxCommands, size: "max" }),
-      async (waits, commands) => {
-        const model = newModel(firstStock, waits);
+      async (settings, commands) => {
+        const model = newModel(firstStock, settings);
         await newGame(shop, model);
         await fc.asyncModelRun(() => ({ model, real: shop }), commands);
         await endGame(shop, model);

@@ -12,6 +12,7 @@ import {
   messageOfEntry,
 } from "../../domain/messages/messages.ts";
 import { groupsInSearchOrder } from "../../domain/messages/work.ts";
+import type { NotificationChannel } from "../../domain/notification/notification.ts";
 import { rebuildKpis } from "../../streams/kpis/kpis_rebuild.ts";
 import { consumeOnce } from "../../streams/queue/consumer.ts";
 import { recover } from "../../streams/recovery/recover.ts";
@@ -29,6 +30,8 @@ import {
   type Model,
   type ModelOrder,
   needsOf,
+  oddCents,
+  openStates,
   refundedOf,
   sorted,
   type State,
@@ -73,8 +76,12 @@ export interface Shop {
   /** Consumers by group. */
   consumers: Map<Group, Consumer>;
   waits: boolean;
+  /** Refuses orders that name a product which there is not. */
+  rejects: boolean;
+  /** Customers are told by e-mail as well; nobody sends them. */
+  mails: boolean;
   deaths: number;
-  /** How often what the timelines of orders tell came to pass. */
+  /** How often what the timelines of orders tell came to pass, and what became of orders of files. */
   reached: Map<string, number>;
 }
 
@@ -102,6 +109,8 @@ export async function openShop(name: string): Promise<Shop> {
     seen: [],
     consumers: new Map(),
     waits: false,
+    rejects: false,
+    mails: false,
     deaths: 0,
     reached: new Map(),
   };
@@ -138,13 +147,16 @@ export async function newGame(shop: Shop, model: Model): Promise<void> {
   shop.provider.reset();
   shop.seen = [];
   shop.waits = model.waits;
+  shop.rejects = model.rejects;
+  shop.mails = model.mails;
   shop.consumers.clear();
   await loseRedis(flow);
   await recover(flow);
 }
 
-function depsOf({ flow, waits }: Shop) {
-  return { ...flow, onShortage: waits ? "wait" as const : "fail" as const };
+function depsOf({ flow, waits, mails }: Shop) {
+  const notifyChannels: NotificationChannel[] = mails ? ["log", "email"] : ["log"];
+  return { ...flow, notifyChannels, onShortage: waits ? "wait" as const : "fail" as const };
 }
 
 function consumerOf(shop: Shop, group: Group): Consumer {
@@ -302,7 +314,8 @@ interface SeenOrder {
 
 async function seenOrders({ flow }: Shop): Promise<Map<number, SeenOrder>> {
   const rows = await flow.rows(`
-    select orders.id, orders.status, orders.failure_reason, orders.backordered, orders.currency, orders.total_cents,
+    select orders.id, orders.status, orders.failure_reason,
+      exists (select 1 from payment_disputes where payment_disputes.order_id = orders.id) as disputed, orders.backordered, orders.currency, orders.total_cents,
       orders.refunded_cents, orders.settled_at, customers.external_id as customer, orders.recipient_email as email
     from orders
     join customers on customers.id = orders.customer_id
@@ -314,12 +327,20 @@ async function seenOrders({ flow }: Shop): Promise<Map<number, SeenOrder>> {
   }]));
 }
 
+const failures: Record<string, State> = {
+  insufficient_stock: "SHORT",
+  payment_declined: "DECLINED",
+  payment_timeout: "TIMED_OUT",
+};
+
 function stateOf(row: Record<string, unknown>): State {
   switch (row.status) {
     case "PENDING":
       return Number(row.backordered) === 1 ? "WAITING" : "PENDING";
+    case "RESERVED":
+      return Number(row.disputed) === 1 ? "DISPUTED" : "RESERVED";
     case "FAILED":
-      return row.failure_reason === "insufficient_stock" ? "SHORT" : "DECLINED";
+      return failures[String(row.failure_reason)]!;
     default:
       return row.status as State;
   }
@@ -332,15 +353,15 @@ export async function drainAndCompare(shop: Shop, model: Model): Promise<void> {
   follow(shop, model, seen);
   await followRefunds(shop, model);
   model.onTheirWay.clear();
+  model.expired.clear();
+  model.mustExpire = false;
   await compare(shop, model, seen);
 }
 
 /** Has the model take over where orders ended that were on their way, if they could. */
 function follow(shop: Shop, model: Model, seen: ReadonlyMap<number, SeenOrder>): void {
   const before = stockOf(model);
-  const open = model.orders.filter(({ state }) =>
-    ["PENDING", "WAITING", "RESERVED"].includes(state)
-  );
+  const open = model.orders.filter(({ state }) => openStates.includes(state));
   const moving = new Map(model.onTheirWay);
   for (const order of open) if (order.state === "WAITING") moving.set(order.id, needsOf(order));
   const ends = open.map((order) => {
@@ -359,6 +380,10 @@ function follow(shop: Shop, model: Model, seen: ReadonlyMap<number, SeenOrder>):
       return [endOf(order, { covered, waits, verdict })];
     }));
     if (order.state === "WAITING") ends.add("WAITING");
+    if (model.expired.has(order.id) && order.judged === null && !order.cancelled) {
+      if (ends.has("RESERVED") && model.mustExpire) ends.delete("RESERVED");
+      ends.add("TIMED_OUT");
+    }
     assert.ok(
       ends.has(state),
       `order ${order.ref} is ${state} and not ${[...ends]}, from ${order.state}`,
@@ -442,7 +467,7 @@ async function compare(
     seenPayments(flow),
     seenFigures(flow),
     customerIds(flow),
-    flow.rows("select order_id, event from notification_logs"),
+    flow.rows("select order_id, event, channel, no_address from notification_logs"),
     flow.rows("select error from dead_letters"),
   ]);
   assert.deepEqual(stock, {
@@ -457,7 +482,7 @@ async function compare(
   );
   assert.deepEqual(payments, expectedPayments(model), "payments");
   assert.deepEqual(figures, figuresOf(model, ids), "figures");
-  compareTold(told, model);
+  compareTold(shop, told, model);
   assert.deepEqual(dead, [], "dead letters");
   expectNobodyWaitsInVain(model);
 }
@@ -498,10 +523,12 @@ function expectedPayments({ orders }: Model): string[] {
       : order.payment === "paid_here" || total > 0
       ? "http"
       : "none";
-    if (order.state === "DECLINED") return [`${order.id} http ${total} DECLINED`];
+    if (order.state === "DECLINED") {
+      return order.judged === null ? [`${order.id} http ${total} DECLINED`] : [];
+    }
     if (order.state === "PAID") return [`${order.id} ${provider} ${total} SUCCEEDED`];
-    const isOver = ["SHORT", "DECLINED", "CANCELLED"].includes(order.state);
-    if (!isElsewhere || !isOver || total === 0) return [];
+    if (order.state === "DISPUTED") return [`${order.id} http ${total + oddCents} DISPUTED`];
+    if (!isElsewhere || openStates.includes(order.state) || total === 0) return [];
     const status = order.returnedByHand ? "REVERSED" : "REVERSING";
     return [`${order.id} ${provider} ${total} ${status}`];
   });
@@ -528,18 +555,25 @@ async function seenFigures({ redis, keys }: Workflow): Promise<Record<string, nu
   return sorted(entries.filter(([, value]) => value !== 0));
 }
 
-function compareTold(rows: readonly Record<string, unknown>[], { orders }: Model): void {
+function compareTold(
+  shop: Shop,
+  rows: readonly Record<string, unknown>[],
+  { orders, mails }: Model,
+): void {
   const told = new Map<number, string[]>();
-  for (const row of rows) {
-    const id = Number(row.order_id);
-    told.set(id, [...told.get(id) ?? [], String(row.event)]);
+  for (const { order_id, event, channel, no_address } of rows) {
+    const id = Number(order_id);
+    const how = Number(no_address) === 1 ? "no address" : channel;
+    told.set(id, [...told.get(id) ?? [], `${event} ${how}`]);
   }
   for (const order of orders) {
     const events = (told.get(order.id) ?? []).sort();
+    const channels = !mails ? ["log"] : ["log", order.email === null ? "no address" : "email"];
     const expected = [...order.told].filter(([event, how]) =>
-      how === "must" || events.includes(event)
-    ).map(([event]) => event).sort();
+      how === "must" || events.includes(`${event} log`)
+    ).flatMap(([event]) => channels.map((channel) => `${event} ${channel}`)).sort();
     assert.deepEqual(events, expected, `what the customer of ${order.ref} was told`);
+    if (events.some((event) => event.endsWith("no address"))) noteReached(shop, "no address");
   }
 }
 
@@ -574,6 +608,29 @@ export async function passDay({ flow }: Shop, { orders }: Model): Promise<void> 
   await rebuildKpis(flow);
 }
 
+/** How long a reservation lasts, in seconds. */
+export const reservationSeconds = 900;
+
+/**
+ * Has all reservations be older than they may be, and nobody have looked at them yet.
+ *
+ * @returns the orders that are reserved
+ */
+export async function passReservations({ flow }: Shop): Promise<number[]> {
+  const { redis, keys } = flow;
+  const rows = await flow.rows(
+    "select id from orders where unfinished = 1 and status = 'RESERVED'",
+  );
+  if (rows.length === 0) return [];
+  await flow.rows(
+    "update orders set reserved_time = reserved_time - interval ? second where status = 'RESERVED'",
+    [reservationSeconds + 1],
+  );
+  const ids = rows.map(({ id }) => Number(id));
+  await redis.del(...ids.map((id) => `${keys.expiryMark}${id}`));
+  return ids;
+}
+
 /** Has orders that run short wait from now on, or fail; nothing may be on its way. */
 export function changeShortage(shop: Shop, model: Model): void {
   model.waits = !model.waits;
@@ -585,10 +642,16 @@ export function changeShortage(shop: Shop, model: Model): void {
 export async function endGame(shop: Shop, model: Model): Promise<void> {
   await drainAndCompare(shop, model);
   await expectProof(shop);
-  const steps = await shop.flow.rows(
-    "select event, count(*) as times from order_events group by event",
-  );
-  for (const { event, times } of steps) {
-    shop.reached.set(String(event), (shop.reached.get(String(event)) ?? 0) + Number(times));
-  }
+  const steps = await shop.flow.rows(`
+    select step, count(*) as times
+    from (
+      select case event when 'failed' then concat('failed: ', detail) else event end as step
+      from order_events) steps
+    group by step`);
+  for (const { step, times } of steps) noteReached(shop, String(step), Number(times));
+}
+
+/** Notes that something came to pass. */
+export function noteReached({ reached }: Shop, what: string, times = 1): void {
+  reached.set(what, (reached.get(what) ?? 0) + times);
 }

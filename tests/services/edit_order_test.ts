@@ -126,6 +126,28 @@ Deno.test("editAndPublish() changes nothing of an order for which there is not e
     await assertConsistent(flow);
   }));
 
+Deno.test("editAndPublish() creates no product for an edit that is refused for want of another, and says so beforehand", () =>
+  withFlow("edit_short_new", async (flow) => {
+    const id = await take(flow, order(["a", 2]));
+    await flow.turn("orders");
+    for (const options of [{}, { dryRun: true }]) {
+      await refuses(
+        edit(flow, id, order(["a", 53], ["new", 1]), options),
+        "stock_insufficient",
+        /a is short: 51 more are needed, and 48 are left/,
+      );
+      await refuses(
+        edit(flow, id, order(["new", 51]), options),
+        "stock_insufficient",
+        /new is short: 51 more are needed, and 50 are left/,
+      );
+    }
+    assert.deepEqual(await flow.rows("select sku from products"), [{ sku: "a" }]);
+    assert.deepEqual(await flow.rows("select external_id as id from customers"), [{ id: "c1" }]);
+    await flow.drain();
+    await assertConsistent(flow);
+  }));
+
 Deno.test("editAndPublish() refuses what is settled, and tells the way out", () =>
   withFlow("edit_settled", async (flow) => {
     const [paid, failed, cancelled] = (await flow.add([

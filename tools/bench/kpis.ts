@@ -19,7 +19,7 @@ const paths = ["/past", "/bare", "/kpis"] as const;
 export async function benchKpis(stage: Stage): Promise<Figure[]> {
   stage.log("GET /kpis beside bare routes");
   const deployment = await openDeployment(stage);
-  const port = freePort();
+  const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const server = startServer(deployment, port);
   const rates: Record<typeof paths[number], number[]> = { "/past": [], "/bare": [], "/kpis": [] };

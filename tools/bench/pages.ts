@@ -79,7 +79,7 @@ async function finishOrders(stage: Stage, deployment: Deployment): Promise<void>
 
 /** Asks for every page, one after the other. */
 async function timePages(stage: Stage, deployment: Deployment): Promise<Figure[]> {
-  const port = freePort();
+  const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const env = { ...deployment.env, PORT: String(port), RATE_LIMIT: "0" };
   const server = await startTask({ ...deployment, env }, "serve", []);

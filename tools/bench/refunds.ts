@@ -29,7 +29,7 @@ export async function benchRefunds(stage: Stage): Promise<Figure[]> {
       "select id from orders where status = 'PAID' order by id",
     );
 
-    const port = freePort();
+    const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const serving = {
       ...deployment,

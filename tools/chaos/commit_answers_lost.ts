@@ -25,7 +25,7 @@ const scenario: Scenario = {
   stage: { proxied: true, env: { BATCH_SIZE: "40" } },
   async run(stage) {
     const { random, figures, databaseProxy } = stage;
-    const port = freePort();
+    const port = await freePort();
     const server = await stage.start("start", [], { PORT: String(port) });
     await server.logged("consumers started");
     const consumers = [server, await stage.startConsumer()];

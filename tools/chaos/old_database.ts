@@ -106,7 +106,7 @@ async function openUpgrade(stage: Stage, dir: string, databaseUrl: string): Prom
     files,
     run,
     open: async (version, task) => {
-      const port = freePort();
+      const port = await freePort();
       const process = await stage.start(task, [], { ...env, PORT: String(port) }, how[version]);
       await until(`${task} of the version ${version} listens`, maxMs, async () => {
         const ready = await fetch(`http://127.0.0.1:${port}/livez`).catch(() => null);

@@ -26,7 +26,7 @@ const scenario: Scenario = {
   stage: { env: { BATCH_SIZE: "20" } },
   async run(stage) {
     const { random, figures, db } = stage;
-    const port = freePort();
+    const port = await freePort();
     const startServer = async () => {
       const server = await stage.start("start", [], { PORT: String(port) });
       await server.logged("consumers started");

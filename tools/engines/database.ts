@@ -1,5 +1,7 @@
 import mysql from "mysql2/promise";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import process from "node:process";
 import { capture } from "./capture.ts";
 import { readOrCreatePassword } from "./password.ts";
 import type { Program } from "./program.ts";
@@ -76,7 +78,7 @@ export async function startDatabase(options: DatabaseServerOptions): Promise<Dat
   const { engine, durable = true, bufferPoolMb = 512, temporary = false, extra = [] } = options;
   const dir = resolve(options.dir);
   const programs = await ensurePrograms({ engine, log: options.log ?? console.error });
-  await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
+  await mkdir(dir, { recursive: true, mode: 0o700 });
   const password = await readOrCreatePassword(join(dir, "password"));
   await createData(programs, dir, password);
 
@@ -132,7 +134,7 @@ function serverArgs(programs: Programs, dir: string, dataDir = join(dir, "data")
     "--collation-server=utf8mb4_unicode_ci",
     "--performance-schema=OFF",
     "--skip-log-bin",
-    ...(Deno.uid() === 0 ? ["--user=root"] : []),
+    ...(process.getuid?.() === 0 ? ["--user=root"] : []),
   ];
   if (programs.engine === "mariadb") return [...common, "--innodb-log-file-size=512M"];
   return [
@@ -146,10 +148,10 @@ function serverArgs(programs: Programs, dir: string, dataDir = join(dir, "data")
 
 async function createData(programs: Programs, dir: string, password: string): Promise<void> {
   const finalDir = join(dir, "data");
-  if (await Deno.stat(finalDir).catch(() => undefined)) return;
+  if (await stat(finalDir).catch(() => undefined)) return;
   const newDir = join(dir, "data.new");
-  await Deno.remove(newDir, { recursive: true }).catch(() => {});
-  await Deno.mkdir(newDir, { mode: 0o700 });
+  await rm(newDir, { recursive: true, force: true });
+  await mkdir(newDir, { mode: 0o700 });
   const args = [
     ...serverArgs(programs, dir, newDir),
     // Nothing is lost by a crash before the rename, so nothing needs to be flushed.
@@ -159,7 +161,7 @@ async function createData(programs: Programs, dir: string, password: string): Pr
   const accounts = accountStatements(password);
   if (programs.engine === "mariadb") await bootstrapMariadb(programs, args, accounts);
   else await initialiseMysql(programs.database, args, accounts, dir);
-  await Deno.rename(newDir, finalDir);
+  await rename(newDir, finalDir);
 }
 
 function accountStatements(password: string): string[] {
@@ -182,30 +184,20 @@ async function bootstrapMariadb(
   args: string[],
   accounts: string[],
 ): Promise<void> {
-  const systemTables = await Deno.readTextFile(programs.systemTablesFile!);
-  const child = new Deno.Command(programs.database.command, {
-    args: [...programs.database.args, ...args, "--bootstrap", "--log-warnings=0"],
-    stdin: "piped",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const script = [
+  const systemTables = await readFile(programs.systemTablesFile!, "utf8");
+  const { database } = programs;
+  const input = [
     "create database mysql;\nuse mysql;",
     systemTables,
     "flush privileges;",
     ...accounts.map((statement) => `${statement};`),
   ].join("\n");
-  const [output] = await Promise.all([child.output(), feed(child.stdin, script)]);
-  if (!output.success) failCreate("mariadb", new TextDecoder().decode(output.stderr));
-}
-
-/** A server that ends early breaks the pipe; its exit code and messages tell why. */
-async function feed(stdin: WritableStream<Uint8Array>, text: string): Promise<void> {
-  try {
-    await new Blob([text]).stream().pipeTo(stdin);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-  }
+  const { success, stderr } = await capture(
+    database.command,
+    [...database.args, ...args, "--bootstrap", "--log-warnings=0"],
+    { input },
+  );
+  if (!success) failCreate("mariadb", stderr);
 }
 
 async function initialiseMysql(
@@ -216,7 +208,7 @@ async function initialiseMysql(
 ): Promise<void> {
   const initFile = join(dir, "accounts.sql");
   const statements = [...accounts, "alter user 'root'@'localhost' account lock"];
-  await Deno.writeTextFile(initFile, statements.map((line) => `${line};\n`).join(""), {
+  await writeFile(initFile, statements.map((line) => `${line};\n`).join(""), {
     mode: 0o600,
   });
   try {
@@ -228,7 +220,7 @@ async function initialiseMysql(
     ]);
     if (!success) failCreate("mysql", stderr);
   } finally {
-    await Deno.remove(initFile);
+    await rm(initFile);
   }
 }
 

@@ -1,4 +1,7 @@
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { platform } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { capture, type Captured } from "./capture.ts";
 import { dataDir } from "./data_dir.ts";
 import type { Program } from "./program.ts";
@@ -62,17 +65,17 @@ export async function fetchMysql(
   if (fetched) return fetched;
   await requireTools();
 
-  await Deno.mkdir(mysqlDir, { recursive: true });
+  await mkdir(mysqlDir, { recursive: true });
   await removeLeftovers();
-  const work = await Deno.makeTempDir({ dir: mysqlDir, prefix: "fetch_" });
+  const work = await mkdtemp(join(mysqlDir, "fetch_"));
   try {
     await download(work, options.log);
-    await Deno.rename(join(work, "root"), rootDir).catch(async (error) => {
+    await rename(join(work, "root"), rootDir).catch(async (error) => {
       // Another process was faster.
       if (!await findFetchedMysql()) throw error;
     });
   } finally {
-    await Deno.remove(work, { recursive: true });
+    await rm(work, { recursive: true });
   }
   const mysqld = await findFetchedMysql();
   if (!mysqld) throw new Error(`Cannot fetch MySQL: ${PACKAGE} has no usable server`);
@@ -81,14 +84,14 @@ export async function fetchMysql(
 
 async function requireTools(): Promise<void> {
   const advice = `put a mysqld of MySQL into PATH instead`;
-  if (Deno.build.os !== "linux") {
+  if (platform() !== "linux") {
     throw new Error(`Cannot fetch MySQL: that needs Debian's packages, so Linux; ${advice}`);
   }
   for (const tool of ["apt-get", "apt-cache", "dpkg"]) {
     const found = await capture(tool, ["--version"]).catch(() => undefined);
     if (!found?.success) throw new Error(`Cannot fetch MySQL: no ${tool} here; ${advice}`);
   }
-  if (!await Deno.stat(KEYRING).catch(() => undefined)) {
+  if (!await stat(KEYRING).catch(() => undefined)) {
     throw new Error(
       `Cannot fetch MySQL: no ${KEYRING} here; run "sudo apt-get install debian-archive-keyring"`,
     );
@@ -97,22 +100,20 @@ async function requireTools(): Promise<void> {
 
 /** Of fetches that were killed more than an hour ago; a younger one may still be running. */
 async function removeLeftovers(): Promise<void> {
-  for await (const entry of Deno.readDir(mysqlDir)) {
-    if (!entry.name.startsWith("fetch_")) continue;
-    const path = join(mysqlDir, entry.name);
-    const { mtime } = await Deno.stat(path);
-    if (mtime && Date.now() - mtime.getTime() > 3_600_000) {
-      await Deno.remove(path, { recursive: true });
-    }
+  for (const name of await readdir(mysqlDir)) {
+    if (!name.startsWith("fetch_")) continue;
+    const path = join(mysqlDir, name);
+    const { mtime } = await stat(path);
+    if (Date.now() - mtime.getTime() > 3_600_000) await rm(path, { recursive: true });
   }
 }
 
 async function download(work: string, log: (line: string) => void): Promise<void> {
   const sources = join(work, "sources.list");
-  await Deno.writeTextFile(sources, `deb [signed-by=${KEYRING}] ${MIRROR} ${SUITE} main\n`);
+  await writeFile(sources, `deb [signed-by=${KEYRING}] ${MIRROR} ${SUITE} main\n`);
   const debs = join(work, "debs");
   for (const folder of ["lists/partial", "cache/archives/partial", "debs", "root"]) {
-    await Deno.mkdir(join(work, folder), { recursive: true });
+    await mkdir(join(work, folder), { recursive: true });
   }
   // An empty status file: what this machine has installed does not count.
   const separation = [
@@ -121,7 +122,7 @@ async function download(work: string, log: (line: string) => void): Promise<void
     `Dir::State::Lists=${join(work, "lists")}`,
     "Dir::State::status=/dev/null",
     `Dir::Cache=${join(work, "cache")}`,
-    ...(Deno.uid() === 0 ? ["APT::Sandbox::User=root"] : []),
+    ...(process.getuid?.() === 0 ? ["APT::Sandbox::User=root"] : []),
   ].flatMap((option) => ["-o", option]);
 
   log(`MySQL not found: fetching ${PACKAGE} of Debian ${SUITE} from ${MIRROR} into .data/mysql/`);
@@ -147,8 +148,8 @@ async function download(work: string, log: (line: string) => void): Promise<void
     cwd: debs,
   });
   log("Unpacking …");
-  for await (const deb of Deno.readDir(debs)) {
-    await run("dpkg", ["-x", join(debs, deb.name), join(work, "root")], { step: "unpacking" });
+  for (const name of await readdir(debs)) {
+    await run("dpkg", ["-x", join(debs, name), join(work, "root")], { step: "unpacking" });
   }
 }
 
@@ -166,29 +167,30 @@ async function run(
 /** Debian keeps it in `usr/lib/TRIPLET/`, where the other libraries are. */
 async function findLoader(): Promise<{ folder: string; name: string } | undefined> {
   const libraries = join(rootDir, "usr/lib");
-  if (!await Deno.stat(libraries).catch(() => undefined)) return undefined;
-  for await (const triplet of Deno.readDir(libraries)) {
-    if (!triplet.isDirectory || !triplet.name.includes("-linux-")) continue;
+  if (!await stat(libraries).catch(() => undefined)) return undefined;
+  for (const triplet of await readdir(libraries, { withFileTypes: true })) {
+    if (!triplet.isDirectory() || !triplet.name.includes("-linux-")) continue;
     const folder = join(libraries, triplet.name);
-    for await (const file of Deno.readDir(folder)) {
-      if (/^ld-linux.*\.so\.\d+$/.test(file.name)) return { folder, name: file.name };
+    for (const name of await readdir(folder)) {
+      if (/^ld-linux.*\.so\.\d+$/.test(name)) return { folder, name };
     }
   }
 }
 
 if (import.meta.main) {
-  if (Deno.args.length > 0) {
-    const isHelp = Deno.args[0] === "--help" || Deno.args[0] === "-h";
+  const [option] = process.argv.slice(2);
+  if (option !== undefined) {
+    const isHelp = option === "--help" || option === "-h";
     (isHelp ? console.log : console.error)(isHelp ? HELP : "fetch-mysql takes no arguments");
-    Deno.exit(isHelp ? 0 : 2);
+    process.exit(isHelp ? 0 : 2);
   }
   try {
     const mysqld = await fetchMysql({ log: console.error });
     const { stdout } = await capture(mysqld.command, [...mysqld.args, "--version"]);
     console.log(`MySQL is in .data/mysql/: ${stdout.trim().replace(/^.*?Ver/, "Ver")}`);
   } catch (error) {
-    if (Deno.env.get("LOG_LEVEL") === "debug") throw error;
+    if (process.env.LOG_LEVEL === "debug") throw error;
     console.error(error instanceof Error ? error.message : String(error));
-    Deno.exit(1);
+    process.exit(1);
   }
 }

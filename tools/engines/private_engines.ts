@@ -1,4 +1,7 @@
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { type FileLock, lockFile } from "../../runtime/lock.ts";
 import { type DatabaseEngine, startDatabase } from "./database.ts";
 import { type EngineName, ensurePrograms } from "./programs.ts";
 import { type RedisEngine, startRedis } from "./redis.ts";
@@ -17,16 +20,26 @@ export interface PrivateEnginesOptions {
   persistent?: boolean;
   /** Further lines of redis.conf. */
   redisConfig?: string[];
+  /** Further arguments of the database server; they win over the built-in ones. */
+  databaseArgs?: string[];
   /** Default 512. */
   bufferPoolMb?: number;
   /** Gets a line before programs are installed; default: standard error. */
   log?: (line: string) => void;
 }
 
+/** Another process has its private engines in the folder. */
+export class FolderInUse extends Error {
+  /** The name of the class. */
+  override name = "FolderInUse";
+}
+
 /** A running private pair of engines. */
 export interface PrivateEngines {
   database: DatabaseEngine;
   redis: RedisEngine;
+  /** Absolute path of the folder of both. */
+  dir: string;
   /** The settings that point the product to them. */
   env: { DATABASE_URL: string; REDIS_URL: string };
   /** Ends both in order and, unless they are persistent, removes their data. */
@@ -42,20 +55,21 @@ export interface PrivateEngines {
  * it when its holder dies. Each engine has folders of its own there, so switching between MariaDB
  * and MySQL keeps the data of both.
  *
- * @throws {Error} if another process uses the folder, programs are missing and cannot be
- * installed, or an engine does not start
+ * @throws {FolderInUse} if another process uses the folder
+ * @throws {Error} if programs are missing and cannot be installed, or an engine does not start
  */
 export async function startPrivateEngines(
   options: PrivateEnginesOptions = {},
 ): Promise<PrivateEngines> {
-  const { engine = "mariadb", redisConfig, bufferPoolMb, log = console.error } = options;
+  const { engine = "mariadb", redisConfig, databaseArgs, bufferPoolMb, log = console.error } =
+    options;
   const persistent = options.persistent ?? options.dir !== undefined;
   await ensurePrograms({ engine, log });
 
   const dir = options.dir === undefined
-    ? await Deno.makeTempDir({ prefix: "orders_" })
+    ? await mkdtemp(join(tmpdir(), "orders_"))
     : resolve(options.dir);
-  await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
+  await mkdir(dir, { recursive: true, mode: 0o700 });
   const lock = options.dir === undefined ? undefined : await lockFolder(dir);
   const databaseDir = join(dir, `${engine}-data`);
   const redisDir = join(dir, `${engine}-redis`);
@@ -67,7 +81,15 @@ export async function startPrivateEngines(
 
   const temporary = !persistent;
   const started = await Promise.allSettled([
-    startDatabase({ engine, dir: databaseDir, durable: persistent, bufferPoolMb, temporary, log }),
+    startDatabase({
+      engine,
+      dir: databaseDir,
+      durable: persistent,
+      bufferPoolMb,
+      temporary,
+      extra: databaseArgs,
+      log,
+    }),
     startRedis({
       dir: redisDir,
       persistence: persistent ? "aof" : "none",
@@ -82,7 +104,7 @@ export async function startPrivateEngines(
       if (result.status === "fulfilled") await result.value.stop();
     }
     if (temporary) await removeData();
-    lock?.close();
+    lock?.release();
     throw database.status === "rejected"
       ? database.reason
       : (redis as PromiseRejectedResult).reason;
@@ -92,37 +114,29 @@ export async function startPrivateEngines(
   const stopOnce = async () => {
     await Promise.all([database.value.stop(), redis.value.stop()]);
     if (temporary) await removeData();
-    lock?.close();
+    lock?.release();
   };
   return {
     database: database.value,
     redis: redis.value,
+    dir,
     env: { DATABASE_URL: database.value.url, REDIS_URL: redis.value.url },
     stop: () => stopping ??= stopOnce(),
   };
 }
 
-/** The lock ends when the file is closed or this process dies. */
-async function lockFolder(dir: string): Promise<Deno.FsFile> {
+/** The lock ends when it is released or this process dies. */
+async function lockFolder(dir: string): Promise<FileLock> {
   const path = join(dir, "lock");
-  const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
-  if (await file.tryLock(true)) {
-    await file.truncate();
-    await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
-    return file;
-  }
-  const holder = (await Deno.readTextFile(path)).trim() || "unknown";
-  file.close();
-  throw new Error(
+  const lock = await lockFile(path);
+  if (lock !== undefined) return lock;
+  const holder = (await readFile(path, "utf8")).trim() || "unknown";
+  throw new FolderInUse(
     `Cannot use ${dir}: process ${holder} has its private engines there; end it, or set ` +
       `DATABASE_URL and REDIS_URL to use other engines`,
   );
 }
 
 async function removeFolder(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  await rm(path, { recursive: true, force: true });
 }

@@ -1,4 +1,10 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readlink, realpath, rename, stat, symlink } from "node:fs/promises";
+import { platform } from "node:os";
 import { dirname, join } from "node:path";
+import process from "node:process";
+import { isatty } from "node:tty";
 import { fetchMysql, findFetchedMysql } from "./mysql_fetch.ts";
 import { capture } from "./capture.ts";
 import { dataDir } from "./data_dir.ts";
@@ -122,34 +128,34 @@ async function findRedis(): Promise<Program | undefined> {
 async function linkRedisServer(executable: string): Promise<string> {
   const folder = join(dataDir, "redis");
   const link = join(folder, "redis-server");
-  if (await Deno.readLink(link).catch(() => "") === executable) return link;
-  await Deno.mkdir(folder, { recursive: true });
-  const fresh = `${link}.${Deno.pid}`;
-  await Deno.symlink(executable, fresh);
-  await Deno.rename(fresh, link);
+  if (await readlink(link).catch(() => "") === executable) return link;
+  await mkdir(folder, { recursive: true });
+  const fresh = `${link}.${process.pid}`;
+  await symlink(executable, fresh);
+  await rename(fresh, link);
   return link;
 }
 
 /** Every executable of this name, in PATH and where servers are besides. */
 export async function findInPath(name: string): Promise<string[]> {
-  const folders = [...(Deno.env.get("PATH") ?? "").split(":").filter(Boolean), ...MORE_FOLDERS];
+  const folders = [...(process.env.PATH ?? "").split(":").filter(Boolean), ...MORE_FOLDERS];
   const found = [];
   for (const folder of new Set(folders)) {
     const path = join(folder, name);
-    const info = await Deno.stat(path).catch(() => undefined);
-    if (info?.isFile && ((info.mode ?? 0o111) & 0o111) !== 0) found.push(path);
+    const info = await stat(path).catch(() => undefined);
+    if (info?.isFile() && (info.mode & 0o111) !== 0) found.push(path);
   }
   return found;
 }
 
 /** Up to MariaDB 10.11 the file is called mysql_system_tables.sql, later mariadb_system_tables.sql. */
 async function findSystemTables(mariadbd: string): Promise<string> {
-  const prefix = dirname(dirname(await Deno.realPath(mariadbd)));
+  const prefix = dirname(dirname(await realpath(mariadbd)));
   for (const share of [`${prefix}/share`, "/usr/share"]) {
     for (const folder of ["mysql", "mariadb", "."]) {
       for (const name of ["mariadb_system_tables.sql", "mysql_system_tables.sql"]) {
         const path = join(share, folder, name);
-        if (await Deno.stat(path).catch(() => undefined)) return path;
+        if (await stat(path).catch(() => undefined)) return path;
       }
     }
   }
@@ -166,7 +172,7 @@ async function findSystemTables(mariadbd: string): Promise<string> {
  */
 export async function install(missing: Missing[], log: (line: string) => void): Promise<void> {
   if (missing.length === 0) return;
-  if (Deno.build.os === "windows") {
+  if (platform() === "win32") {
     throw new Error("Private engines need Linux or macOS: use WSL or `docker compose up`");
   }
   const names = missing.map(({ program }) => program).join(" and ");
@@ -175,7 +181,7 @@ export async function install(missing: Missing[], log: (line: string) => void): 
   } else if ((await findInPath("brew")).length > 0) {
     const args = ["install", ...missing.map(({ brew }) => brew)];
     log(`${names} not found: running "brew ${args.join(" ")}" (no service is started)`);
-    const { success } = await new Deno.Command("brew", { args, stdout: "null" }).output();
+    const { success } = await capture("brew", args);
     if (!success) throw new Error(`Cannot install ${names}: "brew ${args.join(" ")}" failed`);
   } else {
     const packages = missing.map(({ brew }) => brew);
@@ -238,13 +244,12 @@ async function withVersionedNames(packages: string[]): Promise<string[]> {
 
 /** The words that come before a command to run it as root, or undefined if that is impossible. */
 async function rootPrefix(): Promise<string[] | undefined> {
-  if (Deno.uid() === 0) return [];
+  if (process.getuid?.() === 0) return [];
   if ((await findInPath("sudo")).length === 0) return undefined;
   if ((await capture("sudo", ["-n", "true"])).success) return ["sudo", "-n"];
-  if (!Deno.stdin.isTerminal()) return undefined;
-  const { success } = await new Deno.Command("sudo", { args: ["-v"], stdin: "inherit" }).spawn()
-    .status;
-  return success ? ["sudo", "-n"] : undefined;
+  if (!isatty(0)) return undefined;
+  const [code] = await once(spawn("sudo", ["-v"], { stdio: "inherit" }), "exit");
+  return code === 0 ? ["sudo", "-n"] : undefined;
 }
 
 function notFound(programs: string, command: string): string {

@@ -1,4 +1,7 @@
+import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { capture } from "./capture.ts";
 import { dataDir } from "./data_dir.ts";
 import { findInPath } from "./programs.ts";
@@ -17,26 +20,26 @@ const fetched = join(dataDir, "promtool", "promtool");
 export async function ensurePromtool(): Promise<{ path: string } | { missing: string }> {
   const [found] = await findInPath("promtool");
   if (found !== undefined) return { path: found };
-  if (await Deno.stat(fetched).catch(() => undefined)) return { path: fetched };
-  const work = await Deno.makeTempDir({ prefix: "promtool_" });
+  if (await stat(fetched).catch(() => undefined)) return { path: fetched };
+  const work = await mkdtemp(join(tmpdir(), "promtool_"));
   try {
     const loaded = await capture("apt-get", ["download", PACKAGE], { cwd: work });
-    const names = [...Deno.readDirSync(work)].map(({ name }) => name);
+    const names = await readdir(work);
     const deb = names.find((name) => name.endsWith(".deb"));
     if (!loaded.success || deb === undefined) {
       return { missing: `apt-get cannot download ${PACKAGE}: ${loaded.stderr.trim()}` };
     }
     const unpacked = await capture("dpkg", ["-x", deb, "root"], { cwd: work });
     if (!unpacked.success) return { missing: `dpkg cannot unpack ${deb}: ${unpacked.stderr}` };
-    await Deno.mkdir(join(dataDir, "promtool"), { recursive: true });
-    const part = `${fetched}.${Deno.pid}`;
-    await Deno.copyFile(join(work, "root/usr/bin/promtool"), part);
+    await mkdir(join(dataDir, "promtool"), { recursive: true });
+    const part = `${fetched}.${process.pid}`;
+    await copyFile(join(work, "root/usr/bin/promtool"), part);
     // Whoever looks for it finds all of it or nothing.
-    await Deno.rename(part, fetched);
+    await rename(part, fetched);
     return { path: fetched };
   } catch (error) {
     return { missing: `promtool cannot be obtained here: ${error}` };
   } finally {
-    await Deno.remove(work, { recursive: true });
+    await rm(work, { recursive: true });
   }
 }

@@ -1,4 +1,5 @@
 import { Redis } from "ioredis";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { readOrCreatePassword } from "./password.ts";
 import { ensureRedisProgram } from "./programs.ts";
@@ -45,7 +46,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisEngine> {
   const { persistence = "none", extra = [], temporary = false } = options;
   const dir = resolve(options.dir);
   const program = await ensureRedisProgram({ log: options.log ?? console.error });
-  await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
+  await mkdir(dir, { recursive: true, mode: 0o700 });
   const password = await readOrCreatePassword(join(dir, "password"));
   const configFile = join(dir, "redis.conf");
   let version = "";
@@ -72,9 +73,9 @@ export async function startRedis(options: RedisOptions): Promise<RedisEngine> {
       ];
       // Written under another name first: the mode counts only when the file is created.
       const fresh = `${configFile}.new`;
-      await Deno.remove(fresh).catch(() => {});
-      await Deno.writeTextFile(fresh, config.join("\n") + "\n", { mode: 0o600 });
-      await Deno.rename(fresh, configFile);
+      await rm(fresh, { force: true });
+      await writeFile(fresh, config.join("\n") + "\n", { mode: 0o600 });
+      await rename(fresh, configFile);
     },
     connect: async (port) => {
       version = await readVersion(port, password);

@@ -1,3 +1,4 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { freePort } from "./free_port.ts";
 import type { Program } from "./program.ts";
@@ -21,10 +22,12 @@ export interface ServerOnPort {
   readonly port: number;
   /** Of the server process; another one after `restart`. */
   readonly pid: number;
+  /** Settles when the server process of now has ended, for whatever reason; never rejects. */
+  readonly exited: Promise<void>;
   /** Ends the server in order and waits for its end. What it keeps on disk stays. */
   stop(): Promise<void>;
   /** Any signal, SIGKILL and SIGSTOP included. */
-  kill(signal: Deno.Signal): void;
+  kill(signal: NodeJS.Signals): void;
   /** Starts the server again on the same port and data; ends it in order first if it runs. */
   restart(): Promise<void>;
 }
@@ -56,7 +59,7 @@ export interface StartOptions {
  * @throws {Error} with the last lines of the server's log, if it ends or does not answer in time
  */
 export async function startOnPort(options: StartOptions): Promise<ServerOnPort> {
-  let port = options.port ?? freePort();
+  let port = options.port ?? await freePort();
   let running: Supervised | undefined;
   for (let tried = 1; running === undefined; tried++) {
     try {
@@ -65,7 +68,7 @@ export async function startOnPort(options: StartOptions): Promise<ServerOnPort> 
       const mayRetry = error instanceof PortTaken && options.port === undefined &&
         tried < MAX_PORT_TRIES;
       if (!mayRetry) throw error;
-      port = freePort();
+      port = await freePort();
     }
   }
   let current = running;
@@ -73,6 +76,9 @@ export async function startOnPort(options: StartOptions): Promise<ServerOnPort> 
     port,
     get pid() {
       return current.pid;
+    },
+    get exited() {
+      return current.exited;
     },
     stop: () => current.stop(),
     kill: (signal) => current.kill(signal),
@@ -92,7 +98,7 @@ async function startOnce(options: StartOptions, port: number): Promise<Supervise
   const { name, dir } = options;
   const logFile = join(dir, `${name}.log`);
   await options.prepare?.(port);
-  await Deno.writeTextFile(logFile, "");
+  await writeFile(logFile, "");
   const server = await supervise(options.program, {
     args: options.args(port),
     pidFile: join(dir, `${name}.engine.pid`),
@@ -113,7 +119,7 @@ async function startOnce(options: StartOptions, port: number): Promise<Supervise
   }
   const timedOut = !server.hasExited();
   await server.stop();
-  const log = await Deno.readTextFile(logFile);
+  const log = await readFile(logFile, "utf8");
   if (!timedOut && options.portTaken.test(log)) {
     throw new PortTaken(`Cannot start ${name}: port ${port} on 127.0.0.1 is taken`);
   }

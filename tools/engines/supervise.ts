@@ -1,3 +1,10 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile, realpath } from "node:fs/promises";
+import { dirname, relative } from "node:path";
+import process from "node:process";
+import type { Readable } from "node:stream";
+import { capture } from "./capture.ts";
 import type { Program } from "./program.ts";
 
 /** Seconds that an engine gets for an orderly end before it is killed. */
@@ -15,7 +22,7 @@ export interface Supervised {
   /** Whether {@linkcode Supervised.exited} has settled. */
   hasExited(): boolean;
   /** Sends a signal to the engine; does nothing once it has ended. */
-  kill(signal: Deno.Signal): void;
+  kill(signal: NodeJS.Signals): void;
   /** Asks the engine to end in order, kills it after a grace time, and waits for its end. */
   stop(): Promise<void>;
 }
@@ -77,31 +84,28 @@ export async function supervise(
   options: { args: string[]; pidFile: string; logFile: string; temporaryDir?: string },
 ): Promise<Supervised> {
   await waitForPreviousEngine(options.pidFile);
-  const child = new Deno.Command("/bin/sh", {
-    args: [
-      "-c",
-      SUPERVISOR,
-      "supervise",
-      options.pidFile,
-      options.logFile,
-      options.temporaryDir ?? "",
-      String(GRACE_SECONDS),
-      program.command,
-      ...program.args,
-      ...options.args,
-    ],
-    clearEnv: true,
-    env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" },
+  const child = spawn("/bin/sh", [
+    "-c",
+    SUPERVISOR,
+    "supervise",
+    options.pidFile,
+    options.logFile,
+    options.temporaryDir ?? "",
+    String(GRACE_SECONDS),
+    program.command,
+    ...program.args,
+    ...options.args,
+  ], {
+    env: { PATH: process.env.PATH ?? "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" },
     detached: true,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
+    stdio: ["pipe", "pipe", "ignore"],
+  });
   let ended = false;
-  const exited = child.status.then(() => {
+  const exited = once(child, "exit").then(() => {
     ended = true;
   });
-  const orders = child.stdin.getWriter();
+  // A supervisor that has ended breaks the pipe.
+  child.stdin.on("error", () => {});
   const pid = Number(await readFirstLine(child.stdout));
   return {
     pid,
@@ -110,43 +114,34 @@ export async function supervise(
     kill(signal) {
       if (ended) return;
       try {
-        Deno.kill(pid, signal);
+        process.kill(pid, signal);
       } catch (error) {
         // The engine has ended and its supervisor is about to say so.
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
+        if (!isGone(error)) throw error;
       }
     },
     async stop() {
-      if (!ended) {
-        try {
-          await orders.write(new TextEncoder().encode("end\n"));
-        } catch (error) {
-          if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-        }
-      }
+      if (!ended) child.stdin.write("end\n");
       await exited;
-      await orders.close().catch(() => {});
+      child.stdin.destroy();
     },
   };
 }
 
-async function readFirstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
+async function readFirstLine(stream: Readable): Promise<string> {
   let text = "";
-  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
-  while (!text.includes("\n")) {
-    const { value, done } = await reader.read();
-    if (done) break;
-    text += value;
+  for await (const chunk of stream.setEncoding("utf8")) {
+    text += chunk;
+    if (text.includes("\n")) break;
   }
-  await reader.cancel();
   return text.trim();
 }
 
 async function waitForPreviousEngine(pidFile: string): Promise<void> {
   const deadline = Date.now() + PREVIOUS_ENGINE_MS;
   while (true) {
-    const pid = Number(await Deno.readTextFile(pidFile).catch(() => ""));
-    if (!pid || !isAlive(pid)) return;
+    const pid = Number(await readFile(pidFile, "utf8").catch(() => ""));
+    if (!pid || !isAlive(pid) || await worksElsewhere(pid, dirname(pidFile))) return;
     if (Date.now() > deadline) {
       throw new Error(
         `Cannot start an engine: process ${pid} of ${pidFile} is still running; ` +
@@ -157,12 +152,27 @@ async function waitForPreviousEngine(pidFile: string): Promise<void> {
   }
 }
 
+/**
+ * After a power cut or a new start of a container the pid file is still there, and its number may be that of
+ * another process by now. An engine works in its own folder or below it; what Linux says of a process that is
+ * not ours is nothing, and elsewhere nothing is known.
+ */
+async function worksElsewhere(pid: number, folder: string): Promise<boolean> {
+  if (process.platform !== "linux") return false;
+  const { success, stdout } = await capture("readlink", [`/proc/${pid}/cwd`]);
+  // A process that ended meanwhile and one of another user have no folder to tell.
+  return !success || relative(await realpath(folder), stdout.trim()).startsWith("..");
+}
+
 function isAlive(pid: number): boolean {
   try {
-    Deno.kill(pid, 0);
+    process.kill(pid, 0);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    return true;
+    return !isGone(error);
   }
+}
+
+function isGone(error: unknown): boolean {
+  return (error as { code?: string }).code === "ESRCH";
 }

@@ -50,9 +50,8 @@ export function rowsOf(record: ReadRecord, rules: RowRules): SourceRow[] {
   }
   const fields = withoutExtra(record.fields, width);
   if (fields.every((field) => field.trim() === "")) return [];
-  const lines = text?.split("\n") ?? [];
-  if (lines.slice(1).some((inner) => inner.split(delimiter).length >= Math.max(3, width))) {
-    return lines.flatMap((inner, place) =>
+  if (text !== undefined && hasSwallowed(fields, delimiter, width)) {
+    return text.split("\n").flatMap((inner, place) =>
       inner.trim() === "" ? [] : [{
         line: line + place,
         fields: fieldsOfBadLine(inner, delimiter, width),
@@ -70,6 +69,20 @@ export function rowsOf(record: ReadRecord, rules: RowRules): SourceRow[] {
 
 const swallowed =
   "a quotation mark makes one field of several lines that look like rows; close it on its own line";
+
+/**
+ * Whether a quotation mark has taken in rows, until another closed it: then one field has whole rows in it, or what is
+ * missing of the two rows that it joined.
+ */
+function hasSwallowed(fields: readonly string[], delimiter: string, width: number): boolean {
+  const missing = Math.max(2, 2 * width - 1 - fields.length);
+  return fields.some((field) => {
+    if (!field.includes("\n")) return false;
+    const counts = field.split("\n").map((line) => line.split(delimiter).length - 1);
+    return counts[0]! + counts.at(-1)! >= missing ||
+      counts.slice(1, -1).some((count) => count >= Math.max(2, width - 1));
+  });
+}
 
 /** Spreadsheets leave empty columns behind at the end. */
 function withoutExtra(fields: string[], width: number): string[] {

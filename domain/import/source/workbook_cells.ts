@@ -60,7 +60,7 @@ const epochs = { 1900: Date.UTC(1899, 11, 30), 1904: Date.UTC(1904, 0, 1) } as c
  * A stored number as text.
  *
  * Binary fractions such as 19.989999999999998 are what a spreadsheet stores for 19.99: it shows 15 digits, so that
- * many are kept. Whole numbers stay as they are, however long.
+ * many are kept. Whole numbers stay as they are; of longer ones a spreadsheet keeps zeros, which say nothing.
  *
  * @param stored as it stands in the workbook
  * @param epoch 1904 for workbooks with the date system of old Macs
@@ -75,17 +75,22 @@ export function numberText(
   if (!/^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i.test(text)) return undefined;
   switch (format.kind) {
     case "number":
-      return /^-?\d+$/.test(text) ? text : decimalText(Number(text));
+      return wholeText(text) ?? decimalText(Number(text));
     case "padded":
-      return /^\d+$/.test(text) ? text.padStart(format.digits, "0") : decimalText(Number(text));
+      return wholeText(text)?.padStart(format.digits, "0") ?? decimalText(Number(text));
     default:
       return timeText(Number(text), format.kind, epoch);
   }
 }
 
-/** A number without an exponent, to 15 digits. */
+/** A whole number as it is, unless it looks as though a spreadsheet had put zeros for all digits behind the fifteenth. */
+function wholeText(text: string): string | undefined {
+  return /^-?\d+$/.test(text) && !/^-?\d{15}0+$/.test(text) ? text : undefined;
+}
+
+/** A number without an exponent, to 15 digits; undefined for whole ones that have more. */
 function decimalText(value: number): string | undefined {
-  if (!Number.isFinite(value)) return undefined;
+  if (!(Math.abs(value) < 1e15)) return undefined;
   const [digits = "", power = "0"] = value.toExponential(14).split("e");
   const sign = value < 0 ? "-" : "";
   const all = digits.replace(/[-.]/g, "");

@@ -7,6 +7,7 @@
  * @module
  */
 
+import process from "node:process";
 import { countDeadLetters } from "../../../db/dead_letters/dead_letter_counts.ts";
 import { type ImportTotals, sumImports } from "../../../db/imports/imports.ts";
 import { countDeliveries } from "../../../db/notifications/notification_queries.ts";
@@ -340,7 +341,7 @@ function connectionFamilies({ db }: AppDeps): Family[] {
 }
 
 function memoryFamilies(): Family[] {
-  const { rss, heapUsed, heapTotal } = Deno.memoryUsage();
+  const { rss, heapUsed, heapTotal } = process.memoryUsage();
   return [
     family("gauge", "process_resident_memory_bytes", "Memory of this process", one(rss)),
     family("gauge", "process_heap_used_bytes", "Heap of this process in use", one(heapUsed)),

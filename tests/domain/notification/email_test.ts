@@ -51,6 +51,38 @@ Deno.test("notificationEmail() denies a charge only where no money can have been
   }
 });
 
+Deno.test("notificationEmail() writes out what a refund is for", () => {
+  const { text, html } = notificationEmail(notification({
+    type: "refund.processed",
+    refundId: 7,
+    amountCents: 2_090,
+    refund: {
+      lines: [{
+        itemId: 7,
+        sku: "MUG",
+        name: "Mug\n& saucer",
+        qty: 2,
+        amountCents: 1_600,
+        restocked: true,
+      }],
+      lineCount: 4,
+      adjustments: [{ kind: "shipping", amountCents: 490 }],
+    },
+  }));
+  assert.match(
+    text,
+    /\n\n2 × Mug & saucer: €16\.00\nand 3 more\nShipping: €4\.90\nRefunded: €20\.90\n\n/,
+  );
+  assert.match(html, />2 × Mug &amp; saucer<\/td><td align="right">€16\.00</);
+  const plain = notificationEmail(notification({
+    type: "refund.processed",
+    refundId: 7,
+    amountCents: 250,
+    refund: { lines: [], lineCount: 0, adjustments: [] },
+  }));
+  assert.doesNotMatch(plain.text, /Refunded/);
+});
+
 Deno.test("notificationEmail() writes every amount with the digits of its currency", () => {
   const cases: [currency: string, written: string][] = [
     ["EUR", "€12.50"],

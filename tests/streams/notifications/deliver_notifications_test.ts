@@ -95,6 +95,51 @@ Deno.test("sendNotifications() puts nothing on the work list for the channel log
     await assertVerified(flow);
   }, ["log"]));
 
+Deno.test("deliverOnce() says what a refund is for: its lines, what went back into stock, the shipping", () =>
+  withWebhooks("deliver_refund_lines", async ({ flow, receiver, sender }) => {
+    const [taken] = await flow.add([anOrder("R-1", [
+      { sku: "mug", qty: 3, unitPriceCents: 800 },
+      { sku: "pot", qty: 1, unitPriceCents: 1_510 },
+    ])]);
+    const orderId = taken!.orderId!;
+    await giveMoney(flow.db, orderId, { adjustments: [{ kind: "shipping", amountCents: 490 }] });
+    await flow.drain();
+    await deliverOnce(flow, sender);
+    const items = await flow.rows("select id, qty from order_items order by id");
+    const mugs = items.find(({ qty }) => qty === 3)!.id;
+    const { refund } = await requestRefund(flow.db, {
+      orderId,
+      amountCents: null,
+      reason: null,
+      idempotencyKey: null,
+      items: {
+        lines: [{ sku: "mug", itemId: null, qty: 2, restock: true }],
+        adjustments: [{ kind: "shipping", amountCents: 490 }],
+        restock: false,
+      },
+    }, "test");
+    const { id: refundId, amountCents } = refund;
+    await publish(flow, [{
+      message: { type: "refund.process", orderId, refundId, amountCents, currency: "EUR" },
+    }]);
+    await flow.drain();
+    await deliverOnce(flow, sender);
+    const { data } = receiver.received.at(-1)!.body;
+    assert.deepEqual([data.refund_id, data.amount_cents], [refundId, 2_090]);
+    assert.deepEqual(data.refund_lines, [
+      {
+        item_id: mugs,
+        sku: "mug",
+        name: "Product mug",
+        qty: 2,
+        amount_cents: 1_600,
+        restocked: true,
+      },
+    ]);
+    assert.equal(data.refund_line_count, 1);
+    assert.deepEqual(data.refund_adjustments, [{ kind: "shipping", amount_cents: 490 }]);
+  }, ["webhook"]));
+
 Deno.test("deliverOnce() posts signed webhooks of orders that are paid, failed and refunded", () =>
   withWebhooks("deliver_webhooks", async ({ flow, receiver, sender }) => {
     const [paid, failed] = await settle(flow, 1_000, 101) as [number, number];

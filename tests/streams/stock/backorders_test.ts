@@ -3,11 +3,13 @@ import fc from "fast-check";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
 import { stockArrived } from "../../../services/stock_arrived.ts";
 import { takeOrders } from "../../../streams/intake/take_orders.ts";
+import { importOrders } from "../../../streams/imports/orders_import.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { recover, sweepOrphans } from "../../../streams/recovery/recover.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../../workflow.ts";
 import { assertConsistent, messagesOf } from "../consistent.ts";
+import { anOperator } from "../../operator.ts";
 
 async function withFlow(
   name: string,
@@ -104,6 +106,32 @@ Deno.test("an order that runs short waits, is nobody's lost work, and is taken u
     await assertConsistent(flow);
   }));
 
+Deno.test("a file that changes an order which waits has it ask anew at once, and those behind it", () =>
+  withFlow("backorders_file", async (flow) => {
+    const ids = await add(flow, [
+      { name: "1", items: { a: 4 } },
+      { name: "2", items: { a: 2 }, minute: 1 },
+    ], 2);
+    await flow.drain();
+    assert.deepEqual(await statuses(flow, ids), ["PENDING waiting", "PENDING waiting"]);
+    const csv = "external_order_id,order_placed_at,currency,customer_id,customer_email," +
+      "customer_name,product_sku,product_name,unit_price_cents,qty\n" +
+      "1,2025-03-01 12:00:00,EUR,c1,c1@example.com,Customer 1,b,Product b,100,2\n";
+    const report = await importOrders(flow, new Blob([csv]).stream(), {
+      name: "orders.csv",
+      initialStock: 2,
+      replace: true,
+    });
+    assert.equal(report.orders_updated, 1);
+    // Neither is in the hands of the next sweep.
+    const messages = (await messagesOf(flow)).map(({ type }) => type).sort();
+    assert.deepEqual(messages, ["order.reserve", "stock.arrived"]);
+    await flow.drain();
+    assert.deepEqual(await statuses(flow, ids), ["PAID", "PAID"]);
+    assert.deepEqual(await shortages(flow), []);
+    await assertConsistent(flow);
+  }));
+
 Deno.test("those that were placed first are served first, and nobody overtakes them", () =>
   withFlow("backorders_turn", async (flow) => {
     const [late, early] = await add(flow, [
@@ -179,7 +207,7 @@ Deno.test("one that is cancelled leaves its place to the next", () =>
     await receive(flow, { a: 4 });
     await flow.drain();
     assert.deepEqual(await statuses(flow, ids), ["PENDING waiting", "PENDING waiting"]);
-    await cancelAndPublish(flow, ids[0]!, "test");
+    await cancelAndPublish(flow, ids[0]!, anOperator("test"));
     await flow.drain();
     assert.deepEqual(await statuses(flow, ids), ["CANCELLED", "PAID"]);
     assert.deepEqual(await shortages(flow), []);
@@ -327,7 +355,9 @@ Deno.test("after any arrivals, in any order, nobody waits for what is there", ()
             if (known !== undefined) await receive(flow, { [sku]: one.units });
           } else if ("cancels" in one) {
             const id = ids[one.cancels];
-            if (id !== undefined) await cancelAndPublish(flow, id, "test").catch(() => {});
+            if (id !== undefined) {
+              await cancelAndPublish(flow, id, anOperator("test")).catch(() => {});
+            }
           } else await flow.turn("orders");
         }
         await flow.drain();

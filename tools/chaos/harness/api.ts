@@ -29,7 +29,7 @@ const answerMs = 5_000;
 
 /** Starts `start` or `serve` on a free port. */
 export async function startApi(stage: Stage, task: "start" | "serve"): Promise<Api> {
-  const port = freePort();
+  const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const process = await stage.start(task, [], { PORT: String(port) });
   if (task === "start") await process.logged("consumers started");

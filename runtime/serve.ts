@@ -1,0 +1,85 @@
+/**
+ * Serves HTTP by the server that each runtime has.
+ *
+ * @module
+ */
+
+import { bun } from "./bun.ts";
+
+/** What a server knows of a connection and hands on beside each request. */
+export interface ConnectionFacts {
+  /** The other end, which may be a proxy. */
+  remoteAddr?: { hostname?: string };
+}
+
+/** A server that listens. */
+export interface HttpServer {
+  /** Settles when it has ended. */
+  readonly finished: Promise<void>;
+  /** Takes nothing more, and ends when the requests in hand are answered. */
+  shutdown(): Promise<void>;
+}
+
+/** Answers a request. */
+export type Answer = (request: Request, facts: ConnectionFacts) => Response | Promise<Response>;
+
+/** Where to listen. */
+export interface ListenOptions {
+  hostname: string;
+  /** 0 for any free one. */
+  port: number;
+  /** Is told where it listens. */
+  onListen(address: { hostname: string; port: number }): void;
+}
+
+/**
+ * Begins to serve.
+ *
+ * @throws {Error} where the address can't be listened on
+ */
+export function serve({ hostname, port, onListen }: ListenOptions, answer: Answer): HttpServer {
+  if (bun === undefined) {
+    const options = { hostname, port, onListen };
+    return Deno.serve(options, (request, { remoteAddr }) => answer(request, { remoteAddr }));
+  }
+  const server = bun.serve({
+    hostname,
+    port,
+    // Limits of time and size are the application's: it knows who sends what.
+    idleTimeout: 0,
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    development: false,
+    fetch: (request, server) => answer(request, connectionFacts(server, request)),
+  });
+  onListen({ hostname: server.hostname, port: server.port });
+  const finished = Promise.withResolvers<void>();
+  return {
+    finished: finished.promise,
+    async shutdown() {
+      await server.stop();
+      finished.resolve();
+    },
+  };
+}
+
+/**
+ * What a runtime's server says of a connection by the second argument of its handler.
+ *
+ * @param said Deno's facts, or Bun's server
+ */
+export function connectionFacts(said: unknown, request?: Request): ConnectionFacts {
+  const { remoteAddr, requestIP } = (said ?? {}) as {
+    remoteAddr?: { hostname?: string };
+    requestIP?(request: Request): { address: string } | null;
+  };
+  if (remoteAddr !== undefined) return { remoteAddr };
+  if (requestIP === undefined || request === undefined) return {};
+  return { remoteAddr: { hostname: requestIP.call(said, request)?.address } };
+}
+
+/** True for the error of a request whose sender went away while its body was read. */
+export function isBrokenOff(error: unknown): boolean {
+  if (bun !== undefined) return error instanceof DOMException && error.name === "AbortError";
+  return error instanceof Deno.errors.Http || error instanceof Deno.errors.BadResource ||
+    error instanceof Deno.errors.UnexpectedEof;
+}
