@@ -5,10 +5,12 @@
  * @module
  */
 
+import type { Fetch } from "./commands/app.ts";
 import type { Command } from "./commands/command.ts";
 import { print, printError } from "./commands/print.ts";
 import { settings } from "./config/config.ts";
 import { messageOf, WorkflowError } from "./domain/errors.ts";
+import { refusalOf } from "./domain/operation/engine_fault.ts";
 import { environmentVariable, exitProcess, processArguments } from "./runtime/process.ts";
 
 /** Every command: a file of `commands/` has its name. */
@@ -30,6 +32,7 @@ const commands = [
   "doctor",
   "demo",
   "dev",
+  "engines",
 ];
 
 /**
@@ -59,7 +62,7 @@ export async function main(
     if (!commands.includes(name)) {
       const list = commands.join(", ");
       if (name === "--help") {
-        print(`Usage: deno task COMMAND [ARGS]\n\nCommands: ${list}\nEach has --help.`);
+        print(await overview());
         return 0;
       }
       throw new WorkflowError("bad_usage", `There is no command "${name}"; there are ${list}`);
@@ -72,17 +75,46 @@ export async function main(
     return await command.run(rest, env);
   } catch (error) {
     const expected = error instanceof WorkflowError;
-    const line = messageOf(error).split("\n")[0];
+    const refused = expected ? undefined : refusalOf(error);
+    const line = refused === undefined
+      ? messageOf(error).split("\n")[0]
+      : `${refused.why}; ${refused.remedy}`;
     printError(`${name}: ${line}`);
     if (env.LOG_LEVEL === "debug" && error instanceof Error) printError(error.stack ?? "");
     return expected && (error.code === "bad_usage" || error.code === "bad_settings") ? 2 : 1;
   }
 }
 
-if (import.meta.main) {
-  // No settings, and read where the task may: USER names the operator in timelines; INIT_CWD is where the
-  // task was started, which relative paths begin at.
-  const names = [...settings.map(({ name }) => name), "USER", "INIT_CWD"];
-  const env = Object.fromEntries(names.map((name) => [name, environmentVariable(name)]));
-  exitProcess(await main(processArguments(), env));
+/** Every command in a line of its own. */
+async function overview(): Promise<string> {
+  const width = Math.max(...commands.map((name) => name.length));
+  const lines = await Promise.all(
+    commands.map(async (name) => `  ${name.padEnd(width)}  ${(await loadCommand(name)).summary}`),
+  );
+  return ["Usage: deno task COMMAND [ARGS]", "", ...lines, "", "Each has --help."].join("\n");
 }
+
+/** What of the environment the commands see. */
+function readEnvironment(): Record<string, string | undefined> {
+  // No settings, and read where the task may: USER names the operator in timelines; INIT_CWD is where the
+  // task was started, which relative paths begin at; NODE_ENV=production allows no private engines.
+  const names = [...settings.map(({ name }) => name), "USER", "INIT_CWD", "NODE_ENV"];
+  return Object.fromEntries(names.map((name) => [name, environmentVariable(name)]));
+}
+
+let app: Promise<Fetch> | undefined;
+
+/**
+ * The API and the dashboard for another server: `deno serve main.ts`, or Bun's. Importing this opens nothing and starts
+ * no consumer.
+ */
+export default {
+  async fetch(request: Request, said?: unknown): Promise<Response> {
+    app ??= import("./commands/app.ts").then(({ lazyApp }) => lazyApp(readEnvironment()));
+    return await (await app)(request, said);
+  },
+};
+
+// Without arguments no command was typed: `deno serve` starts this file in the same way.
+const typed = import.meta.main ? processArguments() : [];
+if (typed.length > 0) exitProcess(await main(typed, readEnvironment()));

@@ -4,9 +4,9 @@
  * @module
  */
 
+import { readFile, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { isatty } from "node:tty";
-import { parseConfig } from "../config/config.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { ImportPreview } from "../domain/import/import_preview.ts";
 import type { ImportProfile } from "../domain/import/profile/profile.ts";
@@ -17,6 +17,8 @@ import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { tookNothing } from "../streams/imports/orders_import.ts";
 import { type Command, type Options, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
+import { readSettings } from "./engine_settings.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { print, printWithBold } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { refuseOtherPlaces } from "./refuse_other_places.ts";
@@ -30,7 +32,7 @@ import {
 } from "./source_file.ts";
 
 const command: Command = {
-  summary: "Streams a file of order items into orders and publishes them to the consumers.",
+  summary: "Imports the orders of a file and publishes them to the consumers.",
   help: `
 Usage: deno task import FILE [--preview] [--profile=NAME|FILE.json] [--plan=HASH] [--yes]
   [--save-profile=FILE] [--dry-run] [--initial-stock=N] [--rejects=FILE] [--keep-good-rows]
@@ -79,7 +81,7 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
     const work: ImportWork = { name: name!, source, options, path, profile: undefined };
     const given = options.text("profile");
     if (given !== undefined) work.profile = await profileOf(given, path);
-    refuseOtherPlaces(parseConfig(env));
+    refuseOtherPlaces(await readSettings(env));
     const writes = !options.flag("dry-run") && !options.flag("preview");
     return await withContext(env, async (context) => {
       await refuseDanger(context);
@@ -143,14 +145,12 @@ async function profileOf(
   const { readProfile, shippedProfile } = await import("../services/import_profiles.ts");
   try {
     if (!/\.json$|[/\\]/i.test(given)) return shippedProfile(given);
-    return await readProfile(await Deno.readTextFile(path(given)));
+    return await readProfile(await readFile(path(given), "utf8"));
   } catch (error) {
     if (error instanceof WorkflowError && error.code === "invalid") {
       throw new WorkflowError("invalid", `--profile=${given}: ${error.message}`, error.faults);
     }
-    const reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : messageOf(error);
+    const reason = isCode(error, "ENOENT") ? "there is no such file" : messageOf(error);
     throw usage(`--profile=${given}: ${reason}`);
   }
 }
@@ -187,6 +187,7 @@ async function runImport(
   bar?.clear();
   if (options.flag("json")) print(JSON.stringify(report));
   else print(importSummary(report, reasons.list(), { dryRun, rejectsPath: rejects }));
+  if (report.published > 0) await tellIfNobodyWorks(context);
   return tookNothing(report) ? 1 : 0;
 }
 
@@ -234,11 +235,15 @@ function takesNothing({ counts }: ImportPreview): boolean {
 /** Writes a file that was not there: a profile that somebody has edited is not lost by a second preview. */
 async function writeNew(path: string, text: string, name: string): Promise<void> {
   try {
-    await Deno.writeTextFile(path, text, { createNew: true });
+    await writeFile(path, text, { flag: "wx" });
   } catch (error) {
-    const reason = error instanceof Deno.errors.AlreadyExists
+    const reason = isCode(error, "EEXIST")
       ? "it is there already; name another file, or remove it"
       : messageOf(error);
     throw new WorkflowError("bad_request", `Cannot write the profile ${name}: ${reason}`);
   }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return (error as { code?: unknown } | null)?.code === code;
 }

@@ -22,18 +22,25 @@ const graceShare = 0.8;
 /** How long the first answer waits for figures that are counted anew, in milliseconds. */
 const maxBasisMs = 10_000;
 
+/** See {@linkcode serveHttp}. */
+export interface ServeOptions {
+  onListening?: (url: string) => void;
+  serve?: typeof serve;
+}
+
 /**
  * Serves until the signal aborts, and proves and looks for alerts meanwhile. Requests in hand are then answered first; those that are still open
  * when most of `SHUTDOWN_TIMEOUT_MS` is over are left to end with the process.
  *
  * @param options.onListening is told the address, e.g. `http://127.0.0.1:8000`; by default it is logged
+ * @param options.serve serves in another way than by a server of this process' own
  * @throws {WorkflowError} `unavailable` when the address can't be listened on, or processes are alive that count the
  * figures by another currency or zone
  */
 export async function serveHttp(
   deps: AppDeps,
   signal: AbortSignal,
-  options: { onListening?: (url: string) => void } = {},
+  options: ServeOptions = {},
 ): Promise<void> {
   const basis = await holdBasis(deps, { signal });
   try {
@@ -46,7 +53,7 @@ export async function serveHttp(
 async function serveHeld(
   deps: AppDeps,
   signal: AbortSignal,
-  options: { onListening?: (url: string) => void },
+  options: ServeOptions,
   basis: HeldBasis,
 ): Promise<void> {
   const { config, log } = deps;
@@ -60,7 +67,7 @@ async function serveHeld(
   await openApiBytes(app);
   let server: HttpServer;
   try {
-    server = serve({
+    server = (options.serve ?? serve)({
       hostname: config.host.replace(/^\[(.*)\]$/, "$1"),
       port: config.port,
       onListen: ({ hostname, port }) =>

@@ -5,6 +5,7 @@
  */
 
 import type { Config } from "../config/config.ts";
+import type { Operator } from "../domain/operation/audit.ts";
 import { sharedPlaces } from "../domain/operation/shared_places.ts";
 import type { OnlyOf } from "../domain/order/bringer.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
@@ -22,6 +23,7 @@ import {
 import { holdRejects } from "../streams/imports/held_rejects.ts";
 import type { ImportedForm, ImportProgress } from "../streams/imports/import_options.ts";
 import type { RejectsFile } from "../streams/imports/rejects_file.ts";
+import { audited } from "./audited.ts";
 import { cancelImport, type CancelImportOptions } from "./cancel_import.ts";
 import { type FileImportDeps, importFile } from "./import_file.ts";
 import { previewFile } from "./preview_import.ts";
@@ -103,7 +105,7 @@ export interface ImportRuns {
    */
   preview(request: PreviewRequest): Promise<ImportPreview>;
   /** Ends an import between two batches, see {@linkcode cancelImport}: at once where it runs in this process. */
-  cancel(importId: number, actor: string, options?: CancelImportOptions): Promise<ImportRow>;
+  cancel(importId: number, operator: Operator, options?: CancelImportOptions): Promise<ImportRow>;
 }
 
 /** What runs of imports work with. */
@@ -171,21 +173,35 @@ export function importRuns(
       });
     },
     preview: (request) =>
-      inPlace(request.token, (run) => {
-        const { source, token: _, ...options } = request;
-        return previewFile(deps, source, {
+      inPlace(request.token, ({ stop }) => previewRun(deps, request, stop.signal, limits)),
+    async cancel(importId, operator, options = {}) {
+      const subject = { kind: "import", id: String(importId) } as const;
+      const about = { operator, action: "import.cancel", subject } as const;
+      const row = await audited(deps, about, async (note) => ({
+        result: await cancelImport(db, importId, operator.actor, {
           ...options,
-          signal: run.stop.signal,
-          onProgress: (progress) => refuseTooLarge(progress, limits),
-        });
-      }),
-    async cancel(importId, actor, options) {
-      const row = await cancelImport(db, importId, actor, options);
-      log.info("import cancelled", { import: importId, actor });
+          inTransaction: async (tx, row) => {
+            await options.inTransaction?.(tx, row);
+            await note(tx);
+          },
+        }),
+        changed: true,
+      }));
+      log.info("import cancelled", { import: importId, actor: operator.actor });
       for (const { id, stop } of running) if (id === importId) stop.abort();
       return row;
     },
   };
+}
+
+function previewRun(
+  deps: ImportRunsDeps,
+  { source, token: _, ...options }: PreviewRequest,
+  signal: AbortSignal,
+  limits: typeof fileLimits,
+): Promise<ImportPreview> {
+  const onProgress = (progress: ImportProgress) => refuseTooLarge(progress, limits);
+  return previewFile(deps, source, { ...options, signal, onProgress });
 }
 
 function noPlace(why: "full" | "share", share: number, token: string | null): WorkflowError {

@@ -39,6 +39,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "tools/engines": ["tools/engines", "runtime"],
   // What measures and breaks the product may look at all of it; of the product, only commands know a tool.
   "tools/orders": ["tools/orders", "domain"],
+  // The client's types are written out from the schemas of the routes.
+  "tools/client": ["tools/client", "routes"],
   "tools/bench": ["tools/bench", "tools/engines", "tools/orders", ...product],
   "tools/chaos": ["tools/chaos", "tools/engines", "tools/orders", ...product],
   std: ["std"],
@@ -64,7 +66,8 @@ const packages: Readonly<Record<string, RegExp>> = {
   config: /^node:/,
   runtime: /^node:/,
   db: /^(mysql2\/promise$|node:)/,
-  streams: /^(ioredis$|csv-parse\/sync$|yauzl$|saxes$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
+  streams:
+    /^(ioredis$|csv-parse\/sync$|yauzl$|saxes$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
   // What talks to the engines stands behind db and streams.
   services: /^(zod$|node:)/,
   routes: /^(?!mysql2|ioredis)/,
@@ -182,7 +185,15 @@ Deno.test("no engine is started by the product, except where somebody asks for a
   const starting = inFolders(...product, "main")
     .filter(({ imports }) => imports.some((path) => path.startsWith("tools/")))
     .map(({ path }) => path);
-  assert.deepEqual(starting, ["commands/demo.ts", "commands/dev.ts"]);
+  assert.deepEqual(starting, [
+    "commands/demo.ts",
+    "commands/dev.ts",
+    "commands/engine_settings.ts",
+    "commands/engines.ts",
+  ]);
+  // What every command reads its settings by loads a tool only where nothing is set.
+  const settings = sources.find(({ path }) => path === "commands/engine_settings.ts")!;
+  assert.doesNotMatch(settings.code, /from "\.\.\/tools\//);
 });
 
 Deno.test("each folder uses only the packages that are its business", () => {
@@ -361,13 +372,9 @@ Deno.test("only main.ts reads the environment and the arguments of the product",
   }
 });
 
-/** What runs Deno's own test runner. */
-const aboutDeno = ["tools/engines/test.ts", "tools/engines/test_browser.ts"];
-
 Deno.test("what differs between the runtimes stands in runtime/: everything else runs on Deno and Bun", () => {
   const ownWords = /\b(Deno|Bun)\b\s*[.[]|"bun:/;
   for (const { path, code } of inFolders(...ofTheProduct, "main", "std", "tools/engines")) {
-    if (aboutDeno.includes(path)) continue;
     assert.doesNotMatch(code, ownWords, path);
   }
   assert.ok(inFolders("runtime").some(({ code }) => ownWords.test(code)), "it would be recognised");

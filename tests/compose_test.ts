@@ -130,7 +130,7 @@ Deno.test("compose.yaml runs the image of the Dockerfile under an init, and not 
   const dockerfile = await Deno.readTextFile(new URL("../Dockerfile", import.meta.url));
   assert.equal(services.app.build, ".");
   assert.equal(services.app.init, true);
-  assert.match(dockerfile, /^FROM denoland\/deno:2\.9\.6$/m);
+  assert.match(dockerfile, /^ARG DENO_IMAGE=denoland\/deno:2\.9\.6\nFROM \$\{DENO_IMAGE\}$/m);
   assert.match(dockerfile, /^USER deno$/m);
   // Large uploads wait in .data/tmp, which is made when it is needed.
   assert.match(dockerfile, /^WORKDIR \/app\nRUN chown deno:deno \/app$/m);

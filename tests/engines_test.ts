@@ -3,7 +3,7 @@ import mysql from "mysql2/promise";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { type PrivateEngines, startPrivateEngines } from "../tools/engines/private_engines.ts";
-import { formatCounts, parseSummary, parseTestArgs } from "../tools/engines/test.ts";
+import { formatCounts, parseBunCount, parseSummary, parseTestArgs } from "../tools/engines/test.ts";
 import { testContext } from "./support.ts";
 
 const engine = Deno.env.get("TEST_ENGINE") === "mysql" ? "mysql" : "mariadb";
@@ -234,6 +234,12 @@ Deno.test("parseSummary() reads the last line of deno test, and formatCounts() w
     "FAILED | 12 passed | 1 failed (1 step) | 2 ignored | 4 filtered out (1s)",
   );
   assert.equal(formatCounts(skipped!), "tests: 12 passed, 1 failed, 2 skipped");
+  assert.deepEqual([" 3 pass", " 0 fail", "30 skip"].map(parseBunCount), [
+    { passed: 3 },
+    { failed: 0 },
+    { skipped: 30 },
+  ]);
+  assert.equal(parseBunCount("(pass) 3 pass"), undefined);
   assert.equal(formatCounts({ passed: 1, failed: 0, skipped: 0 }), "tests: 1 passed, 0 failed");
   assert.equal(parseSummary("verify() ... ok (3ms)"), undefined);
 });

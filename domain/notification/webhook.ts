@@ -5,6 +5,7 @@
  */
 
 import type { Notification, RefundLines } from "./content.ts";
+import type { NotificationWebhook } from "./webhook_body.ts";
 
 /**
  * The body; the same, byte for byte, for every try, unless a product was renamed in between. Of an order with very many
@@ -12,7 +13,7 @@ import type { Notification, RefundLines } from "./content.ts";
  */
 export function notificationWebhook(notification: Notification): string {
   const { lines } = notification;
-  return JSON.stringify({
+  const body: NotificationWebhook = {
     type: notification.type,
     timestamp: notification.createdAt,
     data: {
@@ -53,7 +54,8 @@ export function notificationWebhook(notification: Notification): string {
       })),
       ...(notification.refund === undefined ? {} : refundOf(notification.refund)),
     },
-  });
+  };
+  return JSON.stringify(body);
 }
 
 function refundOf({ lines, lineCount, adjustments }: RefundLines) {

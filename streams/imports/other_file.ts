@@ -18,6 +18,17 @@ import {
   tableOf,
 } from "./source_table.ts";
 
+/** How such a file is opened. */
+export interface OtherFileOptions {
+  /** What its columns mean; undefined where that is to be found out. */
+  profile?: ImportProfile;
+  /** Is told how much was read. */
+  onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
+  signal?: AbortSignal;
+  /** For tests: how much is kept in memory. */
+  limits?: ImportFileLimits;
+}
+
 /** A file that is read by a profile. */
 export interface OtherFile {
   file: ProfiledFile;
@@ -63,11 +74,11 @@ export async function openOtherFile(
     onProgress,
     signal,
     limits: { spoolBytes: limits?.spool },
-    look(header) {
+    look(header, form) {
       const found = profile === undefined ? proposeProfile(header) : { profile, why: null };
       if (found === undefined) throw unknownForm(header, reason);
       why = found.why;
-      look = lookByProfile(found.profile, header, limits);
+      look = onLine(form.headerLine, () => lookByProfile(found.profile, header, limits));
       return look.note;
     },
   };
@@ -90,6 +101,16 @@ export async function openOtherFile(
   } catch (error) {
     table.close();
     throw error;
+  }
+}
+
+/** Does work that may find a line wrong, and says which. */
+function onLine<T>(line: number, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof WorkflowError)) throw error;
+    throw new WorkflowError(error.code, `line ${line}: ${error.message}`, error.faults);
   }
 }
 

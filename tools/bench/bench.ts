@@ -57,6 +57,7 @@ Usage: deno task bench [OPTIONS] [SCENARIO...]
   --engine=NAME        mariadb or mysql (default mariadb)
   --durable            engines that survive a power cut: doublewrite buffer, append-only file
   --buffer-pool-mb=N   memory of the database (default 512)
+  --bun=PATH           the product on this Bun instead of on Deno, after bun install
   --largest=N          orders that the scenario sizes drains at once (default 1000000)
   --least-ratio=R      fail if the drain is slower than R times the floor
   --least-import=R     fail if the import is slower than R times the floor
@@ -81,6 +82,8 @@ interface BenchArgs {
   engine: EngineName;
   durable: boolean;
   bufferPoolMb: number;
+  /** The Bun that the product runs on; undefined for Deno. */
+  bun: string | undefined;
   /** Orders that the scenario sizes drains at once. */
   largest: number;
   /** Least shares of the floor, by scenario. */
@@ -97,6 +100,7 @@ function readArgs(args: string[]): BenchArgs | "help" {
       "orders",
       "runs",
       "engine",
+      "bun",
       "buffer-pool-mb",
       "largest",
       "least-ratio",
@@ -143,6 +147,7 @@ function readArgs(args: string[]): BenchArgs | "help" {
     engine,
     durable: parsed.durable === true,
     bufferPoolMb: integer("buffer-pool-mb", 512, 64),
+    bun: parsed.bun === undefined ? undefined : String(parsed.bun),
     largest: integer("largest", 1_000_000, 1_000),
     minRatios: { drain: ratio("least-ratio"), import: ratio("least-import") },
     json: parsed.json === true,
@@ -157,7 +162,9 @@ async function bench(args: BenchArgs): Promise<number> {
     if (!args.json) {
       console.log(
         `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}\n` +
-          `${machine.database}, Redis ${machine.redis}, Deno ${machine.deno}, ${machine.date}\n` +
+          `${machine.database}, Redis ${machine.redis}, ${
+            args.bun ? "Bun" : `Deno ${machine.deno}`
+          }, ${machine.date}\n` +
           `${args.orders} orders, median of ${args.runs} runs` +
           `${args.durable ? ", engines safe against a power cut" : ""}\n`,
       );

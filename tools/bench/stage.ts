@@ -29,6 +29,8 @@ export interface Stage {
   runs: number;
   /** Orders that the scenario `sizes` drains at once. */
   largest: number;
+  /** The Bun that the product runs on; undefined for Deno. */
+  bun: string | undefined;
   /** A folder for files, removed at the end. */
   dir: string;
   /** Gets a line about what is going on. */
@@ -42,6 +44,7 @@ export interface StageOptions {
   orders: number;
   runs: number;
   largest: number;
+  bun: string | undefined;
   /** Also safe against a power cut: doublewrite buffer on, Redis with an append-only file. */
   durable: boolean;
   bufferPoolMb: number;
@@ -50,6 +53,8 @@ export interface StageOptions {
 
 /** A deployment of the product on the engines of the stage: a migrated database and an empty Redis. */
 export interface Deployment {
+  /** The Bun that its processes run on; undefined for Deno. */
+  bun: string | undefined;
   databaseUrl: string;
   redisUrl: string;
   db: Database;
@@ -63,7 +68,7 @@ export interface Deployment {
 
 /** Builds the stage; engines and files are gone after `close`, or when this process dies. */
 export async function openStage(options: StageOptions): Promise<Stage> {
-  const { engine, orders, runs, largest, durable, bufferPoolMb, log } = options;
+  const { engine, orders, runs, largest, bun, durable, bufferPoolMb, log } = options;
   const dir = await Deno.makeTempDir({ prefix: "orders_bench_" });
   try {
     const engines = await startPrivateEngines({
@@ -78,6 +83,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       orders,
       runs,
       largest,
+      bun,
       dir,
       log,
       close: async () => {
@@ -94,7 +100,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
 let deployments = 0;
 
 /** Opens an empty deployment; only one is open at a time, because Redis is emptied for it. */
-export async function openDeployment({ engines }: Stage): Promise<Deployment> {
+export async function openDeployment({ engines, bun }: Stage): Promise<Deployment> {
   const databaseUrl = engines.database.adminUrl(`orders_bench_${++deployments}`);
   const redisUrl = engines.redis.url;
   await migrate(databaseUrl);
@@ -106,6 +112,7 @@ export async function openDeployment({ engines }: Stage): Promise<Deployment> {
   // Streams that are known to be whole: or the first consumer would look for lost work.
   await ensureRecovered({ db, redis, keys, log: silentLog, baseCurrency: "EUR", kpiDay: day });
   return {
+    bun,
     databaseUrl,
     redisUrl,
     db,
@@ -162,7 +169,7 @@ const memoryCheckMs = 100;
 const shownLines = 8;
 
 /**
- * Starts a task of deno.json with arguments added, as `deno task` does.
+ * Starts a task of deno.json with arguments added, as `deno task` does, or on Bun the command of that name.
  *
  * @throws later, by its promises, if it ends with another exit code than 0
  */
@@ -172,8 +179,10 @@ export async function startTask(
   args: string[],
 ): Promise<TaskProcess> {
   const startedAt = performance.now();
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...await taskArguments(task), ...args],
+  const { bun } = deployment;
+  const typed = bun === undefined ? await taskArguments(task) : ["run", "main.ts", task];
+  const child = new Deno.Command(bun ?? Deno.execPath(), {
+    args: [...typed, ...args],
     cwd: projectDir,
     env: deployment.env,
     stdin: "null",

@@ -1,3 +1,10 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { stat } from "node:fs/promises";
+import process from "node:process";
+import type { Readable } from "node:stream";
+import { isatty } from "node:tty";
+import { bun } from "../../runtime/bun.ts";
 import type { EngineName } from "./programs.ts";
 import { type PrivateEngines, startPrivateEngines } from "./private_engines.ts";
 
@@ -8,7 +15,7 @@ Usage: deno task test [--engine=mariadb|mysql] [ARGS]
   --engine=NAME  the database server to test on (default mariadb)
   --help         this text
 
-All other arguments go to "deno test": a file or folder instead of tests/, --filter=TEXT,
+All other arguments go to "deno test", or on Bun to "bun test": a file or folder instead of tests/, --filter=TEXT,
 --fail-fast, --coverage … Exits 0 only if tests ran and all of them passed.
 Servers that DATABASE_URL and REDIS_URL point to are never touched.`;
 
@@ -26,7 +33,10 @@ const PERMISSIONS = [
   "--allow-sys",
 ];
 
-const SIGNALS: Partial<Record<Deno.Signal, number>> = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 };
+/** What `bun test` is given: the words of Deno that the tests use, and files one after the other. */
+const ON_BUN = ["test", "--preload", "./tests/on_bun.ts"];
+
+const SIGNALS: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 };
 
 /** The arguments of `deno task test`, or what is wrong with them. */
 export type TestArgs =
@@ -51,7 +61,7 @@ export function parseTestArgs(args: string[]): TestArgs {
   return { kind: "run", engine, denoArgs };
 }
 
-/** The counts of a finished `deno test`. */
+/** The counts of a finished run of tests. */
 export interface TestCounts {
   passed: number;
   failed: number;
@@ -78,6 +88,16 @@ export function parseSummary(line: string): TestCounts | undefined {
   };
 }
 
+const namesOnBun = { pass: "passed", fail: "failed", skip: "skipped" } as const;
+
+/** Reads one of the counts that `bun test` ends with, each in a line such as ` 3 pass`; undefined for any other line. */
+export function parseBunCount(line: string): Partial<TestCounts> | undefined {
+  const [, count, name] = /^ *(\d+) (pass|fail|skip)$/.exec(line) ?? [];
+  return name === undefined
+    ? undefined
+    : { [namesOnBun[name as keyof typeof namesOnBun]]: Number(count) };
+}
+
 /** The last line of `deno task test`: `tests: 123 passed, 0 failed`, with skipped ones if any. */
 export function formatCounts(counts: TestCounts): string {
   const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : "";
@@ -85,16 +105,12 @@ export function formatCounts(counts: TestCounts): string {
 }
 
 async function run(engine: EngineName, denoArgs: string[]): Promise<number> {
-  let child: Deno.ChildProcess | undefined;
+  let child: ChildProcess | undefined;
   let signalled = 0;
   for (const [signal, number] of Object.entries(SIGNALS)) {
-    Deno.addSignalListener(signal as Deno.Signal, () => {
+    process.on(signal, () => {
       signalled = number;
-      try {
-        child?.kill("SIGTERM");
-      } catch {
-        // It has ended already.
-      }
+      child?.kill("SIGTERM");
     });
   }
 
@@ -102,59 +118,68 @@ async function run(engine: EngineName, denoArgs: string[]): Promise<number> {
   const engines = await startPrivateEngines({ engine });
   try {
     if (signalled) return 128 + signalled;
-    child = await spawnDenoTest(engines, engine, denoArgs);
-    const [counts, status] = await Promise.all([passThrough(child.stdout), child.status]);
+    child = await spawnTests(engines, engine, denoArgs);
+    const [counts, [code]] = await Promise.all([readCounts(child), once(child, "exit")]);
     if (signalled) console.error("Interrupted");
     else if (counts.passed + counts.failed === 0) console.error("No test ran");
     console.log(formatCounts(counts));
     if (signalled) return 128 + signalled;
-    if (!status.success) return status.code;
+    if (code !== 0) return code ?? 1;
     return counts.passed > 0 && counts.failed === 0 ? 0 : 1;
   } finally {
     await engines.stop();
   }
 }
 
-async function spawnDenoTest(
+async function spawnTests(
   engines: PrivateEngines,
   engine: EngineName,
   denoArgs: string[],
-): Promise<Deno.ChildProcess> {
+): Promise<ChildProcess> {
   const namesFiles = await Promise.all(
-    denoArgs.map((arg) => Deno.stat(arg).then(() => true, () => false)),
+    denoArgs.map((arg) => stat(arg).then(() => true, () => false)),
   );
   const files = namesFiles.includes(true) ? [] : ["tests/"];
   const mayAll = denoArgs.includes("-A") || denoArgs.includes("--allow-all");
-  const wantsColour = Deno.stdout.isTerminal() && !Deno.noColor;
-  return new Deno.Command(Deno.execPath(), {
-    args: ["test", "--parallel", ...(mayAll ? [] : PERMISSIONS), ...denoArgs, ...files],
+  const onDeno = ["test", "--parallel", ...(mayAll ? [] : PERMISSIONS)];
+  const wantsColour = isatty(1) && !process.env.NO_COLOR;
+  return spawn(process.execPath, [...(bun ? ON_BUN : onDeno), ...denoArgs, ...files], {
     env: {
+      ...process.env,
       DENO_JOBS: String(JOBS),
       TEST_DATABASE_URL: engines.env.DATABASE_URL,
       TEST_REDIS_URL: engines.env.REDIS_URL,
       TEST_ENGINE: engine,
       ...(wantsColour ? { FORCE_COLOR: "1" } : {}),
     },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
+    stdio: ["ignore", "pipe", bun ? "pipe" : "inherit"],
+  });
 }
 
-/** Copies the output as it comes and keeps the counts of its last summary line. */
-async function passThrough(output: ReadableStream<Uint8Array>): Promise<TestCounts> {
-  let counts: TestCounts = { passed: 0, failed: 0, skipped: 0 };
+/** Copies the output as it comes and keeps the counts; Bun writes its summary on standard error. */
+async function readCounts({ stdout, stderr }: ChildProcess): Promise<TestCounts> {
+  const parts = await Promise.all([
+    passThrough(stdout!, process.stdout),
+    stderr === null ? {} : passThrough(stderr, process.stderr),
+  ]);
+  return Object.assign({ passed: 0, failed: 0, skipped: 0 }, ...parts);
+}
+
+async function passThrough(
+  output: Readable,
+  into: NodeJS.WritableStream,
+): Promise<Partial<TestCounts>> {
+  const read = bun ? parseBunCount : parseSummary;
+  let counts: Partial<TestCounts> = {};
   const decoder = new TextDecoder();
   let rest = "";
   for await (const chunk of output) {
-    for (let written = 0; written < chunk.length;) {
-      written += await Deno.stdout.write(chunk.subarray(written));
-    }
+    if (!into.write(chunk)) await once(into, "drain");
     const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = lines.pop()!;
-    for (const line of lines) counts = parseSummary(line) ?? counts;
+    for (const line of lines) counts = { ...counts, ...read(line) };
   }
-  return parseSummary(rest) ?? counts;
+  return { ...counts, ...read(rest) };
 }
 
 /**
@@ -176,10 +201,10 @@ export async function runTests(args: string[]): Promise<number> {
   try {
     return await run(parsed.engine, parsed.denoArgs);
   } catch (error) {
-    if (Deno.env.get("LOG_LEVEL") === "debug") throw error;
+    if (process.env.LOG_LEVEL === "debug") throw error;
     console.error(error instanceof Error ? error.message : String(error));
     return 1;
   }
 }
 
-if (import.meta.main) Deno.exit(await runTests(Deno.args));
+if (import.meta.main) process.exit(await runTests(process.argv.slice(2)));

@@ -1,3 +1,4 @@
+import process from "node:process";
 import { ensureBrowser } from "./browser.ts";
 import { runTests } from "./test.ts";
 
@@ -21,7 +22,7 @@ async function run(args: string[]): Promise<number> {
   }
   const optional = args.includes("--optional");
   try {
-    Deno.env.set(VARIABLE, await ensureBrowser({ log: console.error }));
+    process.env[VARIABLE] = await ensureBrowser({ log: console.error });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     console.error(`${optional ? "Skipped" : "Cannot run"} the tests in a browser: ${reason}`);
@@ -31,4 +32,4 @@ async function run(args: string[]): Promise<number> {
   return await runTests(["-A", "tests/e2e", ...args.filter((arg) => arg !== "--optional")]);
 }
 
-if (import.meta.main) Deno.exit(await run(Deno.args));
+if (import.meta.main) process.exit(await run(process.argv.slice(2)));

@@ -139,7 +139,7 @@ function settleUnit(
   }
   // A yen has no parts: both are the same.
   if (currencies.size > 0 && [...currencies].every(hasNoParts)) return "units";
-  const whole = columns.find((one, at) => wholes[at]! > 0 && (saysMinor || fractions[at] === 0))!;
+  const whole = columns.find((_, at) => wholes[at]! > 0 && (saysMinor || fractions[at] === 0))!;
   const { samples: [sample = ""] } = whole.wholes[decimal];
   const currency = [...currencies].find((one) => isCurrency(one)) ?? "EUR";
   questions.push({

@@ -218,6 +218,12 @@ export const leaderboardAnswer = z.object({
   })),
 }).meta({ id: "Leaderboard" });
 
+const pause = z.object({
+  actor: z.string(),
+  at: time,
+  reason: z.string().nullable(),
+}).meta({ description: "Who paused it, since when and why" });
+
 /** What waits in the groups, and for stock. */
 export const streamsAnswer = z.object({
   backordered: z.array(z.object({ currency, orders: count, amount_cents: z.int() }))
@@ -234,6 +240,7 @@ export const streamsAnswer = z.object({
     retries: count,
     dead: count.meta({ description: `Counted up to ${maxCounted}` }),
     processed: count,
+    paused: pause.nullable().meta({ description: "Null where its consumers work" }),
     money: z.array(z.object({ currency, amount_cents: z.int() })),
   })),
   by_hand: z.object({
@@ -241,6 +248,10 @@ export const streamsAnswer = z.object({
     money: z.array(z.object({ currency, amount_cents: z.int() })),
   }).meta({ description: "Money that waits for a person to give it back, and for no message" }),
 }).meta({ id: "Streams" });
+
+/** Whether a group is paused. */
+export const pausedAnswer = z.object({ group: z.enum(groups), paused: pause.nullable() })
+  .meta({ id: "PausedGroup" });
 
 /** The process lives. */
 export const aliveAnswer = z.object({ status: z.literal("ok") });

@@ -5,6 +5,12 @@
  */
 
 import { z } from "zod";
+import {
+  auditActionNames,
+  auditSubjectKinds,
+  parseAuditSubject,
+} from "../../../domain/operation/audit.ts";
+import { groups } from "../../../domain/messages/messages.ts";
 import { maxUnits } from "../../../domain/catalog/stock.ts";
 import { daysBetween, isDay } from "../../../domain/kpi/day.ts";
 import { maxKpiDays } from "../../../domain/kpi/kpi.ts";
@@ -197,6 +203,46 @@ export const notificationListQuery = z.object({
     z.enum(notificationChannels, { error: `must be one of ${notificationChannels.join(", ")}` }),
   ),
   success: optionalQuery("Whether it was sent", flag),
+  ...page,
+});
+
+/** The query parameters of the list of dead letters. */
+export const deadLetterListQuery = z.object({
+  group: optionalQuery(
+    "Of this group",
+    z.enum(groups, { error: `must be one of ${groups.join(", ")}` }),
+  ),
+  order: optionalQuery("About this order, by its id", queryInteger(1, 999_999_999_999_999)),
+  error: optionalQuery(
+    "A part of the error",
+    queryText().trim().max(255, "must have at most 255 characters"),
+  ),
+  ...page,
+});
+
+/** The query parameters of the audit log. */
+export const auditListQuery = z.object({
+  actor: optionalQuery(
+    "Who did it, such as `api:ops`",
+    queryText().trim().max(128, "must have at most 128 characters"),
+  ),
+  action: optionalQuery(
+    "What was done",
+    z.enum(auditActionNames, { error: `must be one of ${auditActionNames.join(", ")}` }),
+  ),
+  subject: optionalQuery(
+    "What it was done to: a kind and an id",
+    queryText().trim()
+      .refine((text) => parseAuditSubject(text) !== undefined, {
+        error: `must be a kind and an id such as order:42; kinds are ${
+          auditSubjectKinds.join(", ")
+        }`,
+      })
+      .meta({ examples: ["order:42"] })
+      .transform((text) => parseAuditSubject(text)!),
+  ),
+  from: periodFrom,
+  to: periodTo,
   ...page,
 });
 

@@ -19,6 +19,7 @@ import { importAnswer, importListAnswer } from "../description/answers.ts";
 import { importPreview, previewAnswer } from "../description/preview_answer.ts";
 import { cancelsOnly, looksOnlyAt } from "../../middleware/caller.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
+import { operatorOf } from "../../middleware/operator.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described, type Description } from "../description/described.ts";
 import { eventStreamHead } from "../../middleware/event_stream_head.ts";
@@ -111,7 +112,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   addDetail(app, deps);
   addEvents(app, deps);
   addRejects(app, deps);
-  addCancel(app, runs, answerOnce);
+  addCancel(app, deps, runs, answerOnce);
   return app;
 }
 
@@ -339,7 +340,7 @@ function addRejects(app: Hono, deps: AppDeps): void {
   );
 }
 
-function addCancel(app: Hono, runs: ImportRuns, answerOnce: AnswerOnce): void {
+function addCancel(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: AnswerOnce): void {
   app.post(
     "/imports/:id/cancel",
     described({
@@ -358,14 +359,14 @@ function addCancel(app: Hono, runs: ImportRuns, answerOnce: AnswerOnce): void {
     checked("header", idempotencyHeaders),
     (c) => {
       const { id } = c.req.valid("param");
-      const { actor } = c.get("caller");
+      const operator = operatorOf(c, deps.config);
       return answerOnce(c, ["cancel import", id], async (key) => {
         const answer = (row: ImportRow): KeyedAnswer => ({
           status: 202,
           location: `/imports/${id}`,
           body: importJson(row),
         });
-        const row = await runs.cancel(id, actor, {
+        const row = await runs.cancel(id, operator, {
           only: cancelsOnly(c.get("caller")),
           inTransaction: key === null
             ? undefined

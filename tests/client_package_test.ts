@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import type { Notification } from "../domain/notification/content.ts";
+import { notificationWebhook } from "../domain/notification/webhook.ts";
+import type { NotificationWebhook } from "../domain/notification/webhook_body.ts";
+import { clientPackage } from "../tools/client/build.ts";
+import { capture } from "../tools/engines/capture.ts";
+import { type Api, openApi } from "./routes/api.ts";
+
+const paid: Notification = {
+  id: 17,
+  type: "order.paid",
+  orderId: 42,
+  externalOrderId: "A-1",
+  refundId: null,
+  customer: { externalId: null, email: null, name: "Ann" },
+  status: "PAID",
+  failureReason: null,
+  currency: "EUR",
+  amountCents: 2_500,
+  totalCents: 2_500,
+  paymentStatus: "due",
+  lines: {
+    itemsCents: 2_500,
+    itemCount: 1,
+    items: [{
+      id: 1,
+      sku: "MUG",
+      name: "Mug",
+      unitPriceCents: 1_250,
+      qty: 2,
+      subtotalCents: 2_500,
+    }],
+    adjustmentCount: 0,
+    adjustmentsCents: 0,
+    adjustments: [],
+  },
+  createdAt: "2026-01-05T10:00:00.000Z",
+};
+
+let api: Api;
+let folder: string;
+Deno.test.beforeAll(async () => {
+  api = await openApi("client_package");
+  folder = await Deno.makeTempDir();
+});
+Deno.test.afterAll(async () => {
+  await Deno.remove(folder, { recursive: true });
+  await api.close();
+});
+
+/** A program as somebody writes it who has the package and nothing else of this project. */
+const program = `import { type NotificationWebhook, ordersClient } from "@orders/client";
+
+const client = ordersClient(Deno.args[0]!);
+const taken = await client.orders.$post({
+  json: {
+    external_order_id: "packed",
+    placed_at: "2026-01-05T10:00:00Z",
+    currency: "EUR",
+    customer: { name: "Ann" },
+    items: [{ sku: "MUG", name: "Mug", unit_price_cents: 1_250, qty: 2 }],
+  },
+  header: { "idempotency-key": "packed" },
+});
+if (!taken.ok) throw new Error(JSON.stringify(await taken.json()));
+const { id } = await taken.json();
+const shown = await client.orders[":id"].$get({ param: { id: String(id) } });
+if (!shown.ok) throw new Error("not shown");
+const order = await shown.json();
+const cents: number = order.total_cents;
+const status: "PENDING" | "RESERVED" | "PAID" | "FAILED" | "CANCELLED" = order.status;
+export const said = ({ type, data }: NotificationWebhook): string => type + data.currency;
+console.log(cents, status, order.items[0]?.sku);
+`;
+
+/** Whether npm and its registry can be had; the test says where they can't. */
+async function hasRegistry(): Promise<boolean> {
+  const asked = await capture("npm", ["view", "hono", "name", "--prefer-offline"])
+    .catch((error) => ({ success: false, stderr: String(error) }));
+  if (!asked.success) console.error(`Not tried: no npm, or no registry: ${asked.stderr}`);
+  return asked.success;
+}
+
+async function run(command: string, args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await capture(command, args, {
+    cwd: folder,
+    env: { NO_COLOR: "1" },
+  });
+  assert.ok(success, `${command} ${args.join(" ")}: ${stderr}${stdout}`);
+  return stdout;
+}
+
+Deno.test("the client's package names nothing of the server and no schema", async () => {
+  const files = await clientPackage();
+  for (const [path, text] of Object.entries(files)) {
+    assert.doesNotMatch(text, /\bzod\b|"\.\.?\/api|\bz\.\w/, path);
+  }
+  assert.deepEqual(Object.keys(JSON.parse(files["package.json"]!).dependencies), ["hono"]);
+  const [, routes] = /export type ApiSchema = \{\n(.*?)\n\};/s.exec(files["client.d.ts"]!)!;
+  const source = await Deno.readTextFile(new URL("../routes/client.ts", import.meta.url));
+  const pathsOf = (text: string) =>
+    [...text.matchAll(/^ {2}"([^"]+)": /gm)].map(([, path]) => path);
+  assert.ok(pathsOf(routes!).length > 20);
+  assert.deepEqual(pathsOf(routes!), pathsOf(source));
+});
+
+Deno.test({
+  name: "the client's package is packed, installed into an empty folder, typed and used",
+  ignore: !await hasRegistry(),
+  async fn() {
+    await Deno.mkdir(`${folder}/package`);
+    for (const [path, text] of Object.entries(await clientPackage())) {
+      await Deno.writeTextFile(`${folder}/package/${path}`, text);
+    }
+    const packed = JSON.parse(await run("npm", ["pack", "./package", "--json"]));
+    const { filename, files } = (Array.isArray(packed) ? packed : Object.values(packed))[0];
+    assert.deepEqual(files.map(({ path }: { path: string }) => path).sort(), [
+      "LICENSE",
+      "README.md",
+      "client.d.ts",
+      "client.js",
+      "package.json",
+      "types.d.ts",
+      "webhooks.d.ts",
+    ]);
+    const dry = await capture("npm", ["publish", "./package", "--dry-run"], { cwd: folder });
+    assert.ok(dry.success, dry.stderr);
+    await Deno.remove(`${folder}/package`, { recursive: true });
+    await Deno.writeTextFile(`${folder}/package.json`, "{}");
+    await run("npm", ["install", `./${filename}`, "--prefer-offline", "--no-audit", "--no-fund"]);
+    await Deno.writeTextFile(`${folder}/shop.ts`, program);
+    await run(Deno.execPath(), ["check", "shop.ts"]);
+    await Deno.writeTextFile(
+      `${folder}/wrong.ts`,
+      program.replace("total_cents;", "total;"),
+    );
+    const wrong = await capture(Deno.execPath(), ["check", "wrong.ts"], { cwd: folder });
+    assert.match(wrong.stderr, /total/, "a field that there is not");
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, api.app.fetch);
+    try {
+      const url = `http://127.0.0.1:${server.addr.port}`;
+      assert.equal(await run(Deno.execPath(), ["run", "-A", "shop.ts", url]), "2500 PENDING MUG\n");
+    } finally {
+      await server.shutdown();
+    }
+  },
+});
+
+Deno.test({
+  name: "the client's package is one that JSR would take",
+  ignore: !await hasRegistry(),
+  async fn() {
+    const own = `${folder}/jsr`;
+    await Deno.mkdir(own);
+    for (const [path, text] of Object.entries(await clientPackage())) {
+      if (!/package\.json|\.js$|\.d\.ts$/.test(path)) {
+        await Deno.writeTextFile(`${own}/${path}`, text);
+      }
+    }
+    const { success, stderr } = await capture(
+      Deno.execPath(),
+      ["publish", "--dry-run", "--allow-dirty"],
+      { cwd: own, env: { NO_COLOR: "1" } },
+    );
+    assert.ok(success, stderr);
+  },
+});
+
+Deno.test("NotificationWebhook is what is posted", () => {
+  const body: NotificationWebhook = JSON.parse(notificationWebhook(paid));
+  assert.equal(body.type, "order.paid");
+  assert.equal(body.data.items[0]?.subtotal_cents, 2_500);
+});

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { freePort } from "../tools/engines/free_port.ts";
+import service from "../main.ts";
+import { type Api, openApi, orderBodyOf } from "./routes/api.ts";
+
+const root = new URL("../", import.meta.url);
+const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(new URL(path, root)));
+
+/** Tasks of Deno's own tools, and of what measures and breaks processes of Deno. */
+const ofDenoAlone = [
+  "test:e2e",
+  "test:model",
+  "check",
+  "docs",
+  "client",
+  "bench",
+  "chaos",
+  "fetch-mysql",
+];
+
+Deno.test("package.json names the same packages in the same versions as deno.json", async () => {
+  const [deno, bun] = [await readJson("deno.json"), await readJson("package.json")];
+  assert.equal(bun.name, deno.name);
+  assert.equal(bun.version, deno.version);
+  assert.equal(bun.license, deno.license);
+  const packages = Object.entries<string>(deno.imports).flatMap(([name, specifier]) => {
+    const [, path, version] = /^npm:\/?(.+)@([^@/]+)\/?$/.exec(specifier) ?? [];
+    if (path === undefined) return [];
+    assert.equal(path, name.replace(/\/$/, ""));
+    return [[path, version]];
+  });
+  assert.ok(packages.length > 20);
+  assert.deepEqual(bun.dependencies, Object.fromEntries(packages));
+  const locked = await Deno.readTextFile(new URL("bun.lock", root));
+  for (const [name, version] of packages) {
+    assert.ok(locked.includes(`"${name}@${version}"`), `bun install brings bun.lock up to date`);
+  }
+});
+
+Deno.test("package.json has a script for every task that is not about Deno itself", async () => {
+  const { tasks } = await readJson("deno.json");
+  const { scripts } = await readJson("package.json");
+  const expected = Object.entries<{ command: string }>(tasks)
+    .filter(([name]) => !ofDenoAlone.includes(name))
+    .map(([name, { command }]) => [name, `bun run ${/\S+\.ts.*$/.exec(command)![0]}`]);
+  assert.deepEqual(scripts, Object.fromEntries(expected));
+});
+
+Deno.test("tsconfig.json gives Bun the compiler options of deno.json, and its links by name", async () => {
+  const { imports, links } = await readJson("deno.json");
+  const paths: Record<string, string[]> = {};
+  for (const link of links) {
+    const { name, version, exports } = await readJson(`${link}/deno.json`);
+    assert.match(imports[name], new RegExp(`^jsr:${name}@\\^${version}$`));
+    for (const [entry, file] of Object.entries<string>(exports)) {
+      paths[`${name}/${entry.slice(2)}`] = [`${link}/${file.slice(2)}`];
+    }
+  }
+  assert.deepEqual(await readJson("tsconfig.json"), {
+    extends: "./deno.json",
+    compilerOptions: { paths },
+  });
+});
+
+Deno.test("the service as a module opens nothing, and says 503 and no more where settings are missing", async () => {
+  const said: string[] = [];
+  const { error } = console;
+  console.error = (line) => said.push(line);
+  try {
+    for (let asked = 0; asked < 2; asked++) {
+      const answer = await service.fetch(new Request("http://localhost/livez"));
+      assert.equal(answer.status, 503);
+      assert.equal(answer.headers.get("content-type"), "application/problem+json");
+      assert.doesNotMatch(await answer.text(), /DATABASE_URL/);
+    }
+  } finally {
+    console.error = error;
+  }
+  assert.equal(said.length, 1, "two requests, one attempt");
+  assert.match(said[0]!, /^The service cannot start: .*DATABASE_URL is required/);
+});
+
+let api: Api;
+Deno.test.beforeAll(async () => {
+  api = await openApi("runtimes");
+});
+Deno.test.afterAll(() => api.close());
+
+Deno.test("deno serve takes the service: it answers without consumers and ends in order on SIGTERM", async () => {
+  const port = await freePort();
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["serve", "-q", "-P=app", "--host=127.0.0.1", `--port=${port}`, "main.ts"],
+    cwd: root,
+    env: { ...api.env, LOG_LEVEL: "error" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const [output, errors] = [process.stdout, process.stderr]
+    .map((stream) => new Response(stream).text());
+  const ask = async (path: string, init?: RequestInit) => {
+    for (let tried = 0;; tried++) {
+      try {
+        return await fetch(`http://127.0.0.1:${port}${path}`, init);
+      } catch (error) {
+        if (tried === 200) throw new Error(`no answer: ${error}`);
+        await new Promise((resolve) => setTimeout(resolve, 25));
+      }
+    }
+  };
+  const taken = await ask("/orders", {
+    method: "POST",
+    body: JSON.stringify(orderBodyOf()),
+    headers: { "content-type": "application/json" },
+  });
+  assert.equal(taken.status, 202, await taken.clone().text());
+  const { id } = await taken.json();
+  const shown = await (await ask(`/orders/${id}`)).json();
+  assert.equal(shown.status, "PENDING", "nobody consumes");
+  const { data } = await (await ask("/streams")).json().then((body) => ({ data: body }));
+  assert.match(JSON.stringify(data), /"orders"/);
+  process.kill("SIGTERM");
+  const { code } = await process.status;
+  assert.deepEqual([code, await output, await errors], [0, "", ""]);
+});
