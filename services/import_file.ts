@@ -48,7 +48,7 @@ export function importFile(
 }
 
 /** Changes orders that a file replaces although they are reserved, each by itself; loaded by the first of them. */
-function editorOf(deps: FileImportDeps, initialStock: number): EditFromFile {
+export function editorOf(deps: FileImportDeps, initialStock: number): EditFromFile {
   return async (orderId, order, options) => {
     const { editAndPublish } = await import("./edit_order.ts");
     try {

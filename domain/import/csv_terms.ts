@@ -165,7 +165,8 @@ const amountColumns: ReadonlyMap<TermColumn, { kind: AdjustmentKind; sign: 1 | -
   ["fee_cents", { kind: "fee", sign: 1 }],
 ]);
 
-const booleans: ReadonlyMap<string, boolean> = new Map([
+/** What true and false are called, in lower case. */
+export const booleans: ReadonlyMap<string, boolean> = new Map([
   ["true", true],
   ["yes", true],
   ["1", true],

@@ -1,5 +1,6 @@
-/** `deno task docs`: writes what is generated from the table of settings. */
+/** `deno task docs`: writes what is generated from the table of settings and from the schema of profiles. */
 import { settings } from "../../config/settings.ts";
+import { profileJsonSchema } from "../../services/profile_schema.ts";
 import { configurationPage } from "./configuration.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -11,6 +12,7 @@ const ofTheOperator = ["USER", "INIT_CWD", "NODE_ENV"];
 export async function generatedFiles(): Promise<Record<string, string>> {
   return {
     "docs/configuration.md": configurationPage(),
+    "docs/import-profile.schema.json": profileJsonSchema(),
     "deno.json": withEnvironment(await Deno.readTextFile(new URL("deno.json", root))),
   };
 }
@@ -23,7 +25,8 @@ function withEnvironment(denoJson: string): string {
 }
 
 const help = `
-Writes what is generated: docs/configuration.md, and the settings that the tasks may read, into deno.json.
+Writes what is generated: docs/configuration.md, docs/import-profile.schema.json, and the settings that the tasks may
+read, into deno.json.
 
 Usage: deno task docs`.trim();
 

@@ -159,6 +159,10 @@ export const importAnswer = z.object({
   id,
   source: z.string(),
   dry_run: z.boolean(),
+  profile: z.string().nullable().meta({
+    description: "Name of the profile by which the file was read; null for the importer's own form",
+  }),
+  plan: z.string().nullable().meta({ description: "What its preview ended with" }),
   actor: z.string().nullable(),
   status: z.enum(["RUNNING", "DONE", "FAILED", "CANCELLED", "INTERRUPTED"]),
   cancel_requested: z.boolean(),
@@ -168,6 +172,9 @@ export const importAnswer = z.object({
     reason: z.string(),
     rows: count,
     line: z.int().min(1).meta({ description: "The first one that has it" }),
+    example: z.string().optional().meta({
+      description: "What that line has, with the value; absent in imports of before it was kept",
+    }),
   })).meta({
     description: `Why rows were not taken, the most frequent first, at most ${maxReasons}; ` +
       "empty until it ends",

@@ -425,6 +425,8 @@ export const runningImport = {
   id: 7,
   source: "march.csv",
   dry_run: false,
+  profile: null,
+  plan: null,
   actor: "api:shop",
   status: "RUNNING",
   cancel_requested: false,
@@ -442,8 +444,18 @@ export const doneImport = {
   ...runningImport,
   status: "DONE",
   reasons: [
-    { reason: "qty: must be an integer 1…1000000", rows: 3, line: 17 },
-    { reason: "the order is known with other content and is already PAID", rows: 1, line: 803 },
+    {
+      reason: "qty: must be an integer 1…1000000",
+      rows: 3,
+      line: 17,
+      example: 'qty: must be an integer 1…1000000, not "0"',
+    },
+    {
+      reason: "the order is known with other content and is already PAID",
+      rows: 1,
+      line: 803,
+      example: "the order is known with other content and is already PAID",
+    },
   ],
   rows: 3_012,
   rows_rejected: 4,
@@ -655,7 +667,7 @@ const row = [
 /** Files, as they come and go. */
 export const files = {
   import: csvLine(importColumns) + csvLine([...row, 2]),
-  rejects: csvLine([...importColumns, ...rejectColumns]) +
+  rejects: "\ufeff" + csvLine([...importColumns, ...rejectColumns]) +
     csvLine([...row, 0, 2, "qty must be an integer 1…1000000"]),
   stock: csvLine(["sku", "set_qty"]) + csvLine(["BOWL", 48]),
   progress: `event: progress\ndata: ${JSON.stringify(runningImport)}\n\n` +

@@ -284,6 +284,26 @@ export const leaderboardQuery = z.object({
 
 /** The query parameters of an upload. */
 export const importQuery = z.object({
+  preview: optionalQuery(
+    "Answer with all that the file would do, and change nothing; what counts is said by the other parameters",
+    flag,
+  ),
+  profile: optionalQuery(
+    "Name of a profile that explains the columns, such as `shopify`; found out where it is not given. A profile of your " +
+      "own comes as the field `profile` of a form, before the file",
+    queryText().trim().max(64, "must have at most 64 characters"),
+  ),
+  plan: optionalQuery(
+    "What a preview of the file ended with: it is imported as it was shown there, or not at all",
+    queryText().trim().toLowerCase().regex(
+      /^[0-9a-f]{64}$/,
+      "must be the 64 digits that a preview ends with",
+    ),
+  ),
+  yes: optionalQuery(
+    "Import a file that needs a profile without a plan, by the profile that is named",
+    flag,
+  ),
   dry_run: optionalQuery("Check and compare only, and change nothing", flag),
   keep_good_rows: optionalQuery(
     "Leave bad rows out, instead of the orders that they belong to",
@@ -302,4 +322,10 @@ export const importQuery = z.object({
     "The file's name; that of a form, or `upload`, where it is not given",
     queryText().trim().max(255, "must have at most 255 characters"),
   ),
+}).superRefine(({ preview, dry_run, plan, yes }, check) => {
+  const said = { dry_run, plan, yes };
+  for (const name of ["dry_run", "plan", "yes"] as const) {
+    if (preview !== true || said[name] === undefined || said[name] === false) continue;
+    check.addIssue({ code: "custom", path: [name], message: "has no meaning with preview" });
+  }
 });
