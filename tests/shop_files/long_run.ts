@@ -1,0 +1,152 @@
+/**
+ * `deno task test:files`: the long form of the proof that no file is booked with other money than its shop has.
+ *
+ * @module
+ */
+
+import fc from "fast-check";
+import { parseArgs } from "@std/cli/parse-args";
+import { shopForms } from "./forms.ts";
+import { mangledFile, type Mangling, manglings } from "./mangled_file.ts";
+import { expectTruth, readBack } from "./read_back.ts";
+import { shops } from "./shop_orders.ts";
+import { findSpreadsheet, type SpreadsheetRound, throughSpreadsheet } from "./spreadsheet.ts";
+
+const help =
+  `Writes orders as shops do, mangles the files, reads them, and holds the orders against the truth.
+
+Usage: deno task test:files [--files=N] [--seed=N] [--spreadsheet]
+
+  --files=N      files (default 10000; 1000 with --spreadsheet)
+  --seed=N       of the first file (default: a random one, printed)
+  --spreadsheet  opens each file with LibreOffice and saves it again first, as text and as a workbook
+
+Exits 1 at the first order that would be booked otherwise, with the fewest orders that show it.`;
+
+interface Wanted {
+  files: number;
+  seed: number;
+  spreadsheet: boolean;
+}
+
+/** How many files came to which end. */
+interface Ends {
+  whole: number;
+  partly: number;
+  refused: number;
+}
+
+function readArgs(args: string[]): Wanted | string {
+  const unknown: string[] = [];
+  const parsed = parseArgs(args, {
+    string: ["files", "seed"],
+    boolean: ["spreadsheet"],
+    unknown: (arg: string) => void unknown.push(arg),
+  }) as Record<string, unknown>;
+  if (unknown.length > 0) return `Unknown argument ${unknown[0]}`;
+  const integer = (name: string, fallback: number): number => {
+    const raw = parsed[name];
+    return raw === undefined ? fallback : /^\d{1,9}$/.test(String(raw)) ? Number(raw) : NaN;
+  };
+  const spreadsheet = parsed.spreadsheet === true;
+  const files = integer("files", spreadsheet ? 1_000 : 10_000);
+  const seed = integer("seed", crypto.getRandomValues(new Uint32Array(1))[0]! % 1_000_000_000);
+  if (Number.isNaN(files + seed)) return "--files and --seed must be numbers";
+  return { files, seed, spreadsheet };
+}
+
+function countEnd(ends: Ends, read: Awaited<ReturnType<typeof readBack>>): void {
+  if (read.refused !== undefined) ends.refused++;
+  else if (read.rejected.length > 0) ends.partly++;
+  else ends.whole++;
+}
+
+async function playFiles({ files, seed }: Wanted, ends: Ends): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...shopForms),
+      shops,
+      manglings,
+      async (form, shop, mangling) => {
+        const read = await readBack(mangledFile(shop, form, mangling));
+        expectTruth(read, shop, form);
+        countEnd(ends, read);
+      },
+    ),
+    { numRuns: files, seed },
+  );
+}
+
+const rounds: fc.Arbitrary<SpreadsheetRound> = fc.record({
+  language: fc.constantFrom(1031, 1033, 2057, 1036),
+  from: fc.constant(","),
+  to: fc.constantFrom(",", ";", "\t"),
+  as: fc.constantFrom("csv", "csv", "xlsx"),
+});
+
+/** Files for each start of the spreadsheet, which takes seconds. */
+const filesToAStart = 50;
+
+async function playRounds(program: string, { files, seed }: Wanted, ends: Ends): Promise<void> {
+  for (let first = 0; first < files; first += filesToAStart) {
+    const ownSeed = seed + first;
+    const [round] = fc.sample(rounds, { numRuns: 1, seed: ownSeed }) as [SpreadsheetRound];
+    const numRuns = Math.min(filesToAStart, files - first);
+    const drafts = fc.sample(fc.tuple(fc.constantFrom(...shopForms), shops, manglings), {
+      numRuns,
+      seed: ownSeed,
+    });
+    const asText = (mangling: Mangling): Mangling => ({
+      ...mangling,
+      encoding: "utf-8",
+      lineEnd: "\n",
+      delimiter: round.from,
+      sepLine: false,
+      damage: "none",
+    });
+    const bytes = drafts.map(([form, shop, mangling]) => mangledFile(shop, form, asText(mangling)));
+    const saved = await throughSpreadsheet(program, bytes, round);
+    for (const [index, [form, shop]] of drafts.entries()) {
+      const read = await readBack(saved[index]!);
+      try {
+        expectTruth(read, shop, form);
+      } catch (error) {
+        console.error(`seed ${ownSeed}, file ${index}, ${JSON.stringify(round)}`);
+        console.error(new TextDecoder().decode(bytes[index]).slice(0, 2_000));
+        throw error;
+      }
+      countEnd(ends, read);
+    }
+    console.log(`${first + numRuns} files: ${JSON.stringify(ends)}`);
+  }
+}
+
+async function run(args: string[]): Promise<number> {
+  if (args.includes("--help")) {
+    console.log(help);
+    return 0;
+  }
+  const wanted = readArgs(args);
+  if (typeof wanted === "string") {
+    console.error(wanted);
+    return 2;
+  }
+  const program = wanted.spreadsheet ? await findSpreadsheet() : undefined;
+  if (wanted.spreadsheet && program === undefined) {
+    console.error("LibreOffice is not installed: on Debian, apt-get install libreoffice-calc");
+    return 1;
+  }
+  console.log(`seed ${wanted.seed}`);
+  const ends: Ends = { whole: 0, partly: 0, refused: 0 };
+  const startedAt = performance.now();
+  if (program === undefined) await playFiles(wanted, ends);
+  else await playRounds(program, wanted, ends);
+  const seconds = Math.round((performance.now() - startedAt) / 1_000);
+  console.log(
+    `${wanted.files} files in ${seconds} s: ${ends.whole} read whole, ${ends.partly} in part, ` +
+      `${ends.refused} refused; none with other money than its shop has`,
+  );
+  return 0;
+}
+
+Deno.exit(await run(Deno.args));
