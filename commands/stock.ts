@@ -127,7 +127,7 @@ async function runFile(
     const file = await readStockFile(source.readable, { name: shownName });
     const rejects = rejectsPath === undefined
       ? undefined
-      : await openRejectsFile(path(rejectsPath), file.header);
+      : await openRejectsFile(path(rejectsPath), file);
     try {
       await guardDatabase(context);
       await refuseBesideOlder(context);

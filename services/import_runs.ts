@@ -8,7 +8,8 @@ import type { Config } from "../config/config.ts";
 import { sharedPlaces } from "../domain/operation/shared_places.ts";
 import type { OnlyOf } from "../domain/order/bringer.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
-import { rejectsCsv } from "../domain/import/rejects_csv.ts";
+import type { ImportProfile } from "../domain/import/profile/profile.ts";
+import { rejectsCsv, type RejectsForm } from "../domain/import/rejects_csv.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import {
   addRejects,
@@ -18,7 +19,7 @@ import {
   touchImport,
 } from "../db/imports/imports.ts";
 import { holdRejects } from "../streams/imports/held_rejects.ts";
-import type { ImportProgress } from "../streams/imports/orders_import.ts";
+import type { ImportedForm, ImportProgress } from "../streams/imports/import_options.ts";
 import type { RejectsFile } from "../streams/imports/rejects_file.ts";
 import { cancelImport, type CancelImportOptions } from "./cancel_import.ts";
 import { type FileImportDeps, importFile } from "./import_file.ts";
@@ -43,6 +44,12 @@ export interface ImportRequest {
   name: string;
   /** Check and compare only. */
   dryRun: boolean;
+  /** What its columns mean, where the caller says so. */
+  profile?: ImportProfile;
+  /** The plan that a preview of it ended with. */
+  plan?: string;
+  /** Take a file that needs a profile without a plan, by the profile that was named. */
+  yes?: boolean;
   /** Leave bad rows out instead of rejecting their orders. */
   keepGoodRows: boolean;
   /** Let the file take items away from orders that are still `PENDING`. */
@@ -162,19 +169,22 @@ function startRun(
     name: request.name,
     initialStock: request.initialStock,
     dryRun: request.dryRun,
+    profile: request.profile,
+    plan: request.plan,
+    yes: request.yes,
     keepGoodRows: request.keepGoodRows,
     replace: request.replace,
     actor: request.actor,
     only: request.only,
     signal: run.stop.signal,
     onProgress: (progress) => refuseTooLarge(progress, limits),
-    begin: async () => {
-      const id = await beginRun(deps, request, run);
+    begin: async (form) => {
+      const id = await beginRun(deps, request, run, form);
       accepted.resolve(id);
       return id;
     },
     // A trial leaves nothing but its own row, which tells why rows would not be taken.
-    openRejects: request.dryRun ? undefined : (header) => openStoredRejects(db, run.id!, header),
+    openRejects: request.dryRun ? undefined : (form) => openStoredRejects(db, run.id!, form),
   });
   const ended = work.then(
     ({ orders, seconds }) => log.info("import finished", { import: run.id, orders, seconds }),
@@ -197,9 +207,11 @@ async function beginRun(
   { db, log }: ImportRunsDeps,
   request: ImportRequest,
   run: Run,
+  form: ImportedForm,
 ): Promise<number> {
   const id = await db.transaction(async (tx) => {
-    const id = await createImport(tx, request.name, request);
+    const { dryRun, actor } = request;
+    const id = await createImport(tx, request.name, { dryRun, actor, ...form });
     await request.onBegin?.(tx, id);
     return id;
   }, { repeatable: false });
@@ -236,9 +248,9 @@ function refuseTooLarge(
 async function openStoredRejects(
   db: Database,
   importId: number,
-  header: readonly string[],
+  form: RejectsForm,
 ): Promise<RejectsFile> {
-  const text = rejectsCsv(header);
+  const text = rejectsCsv(form);
   let pieces = 0;
   let isOpen = true;
   const held = holdRejects(text, (csv) => addRejects(db, importId, pieces++, csv));

@@ -135,7 +135,8 @@ const amountColumns: readonly [TermColumn, AdjustmentKind, sign: 1 | -1][] = [
   ["fee_cents", "fee", 1],
 ];
 
-const booleans: ReadonlyMap<string, boolean> = new Map([
+/** What true and false are called, in lower case. */
+export const booleans: ReadonlyMap<string, boolean> = new Map([
   ["true", true],
   ["yes", true],
   ["1", true],
