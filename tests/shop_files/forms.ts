@@ -17,6 +17,9 @@ import {
   totalCents,
 } from "./shop_orders.ts";
 
+/** What only the owner of a file knows, by the settings that it answers. */
+export type Answers = ReadonlyMap<string, string>;
+
 /** What a file says of an order. */
 export interface Told {
   totalCents: number;
@@ -25,11 +28,18 @@ export interface Told {
   placedAt: number | undefined;
 }
 
+/** An amount in minor units. */
+export interface AmountCell {
+  cents: number;
+  currency: string;
+  /** Digits behind the sign; as many as the currency has where it is absent. */
+  digits?: number;
+  /** Always written with its currency, or never: units are no money. */
+  named?: boolean;
+}
+
 /** A cell: money and times are written later, by the habits of the country. */
-export type Cell =
-  | string
-  | { cents: number; currency: string }
-  | { at: number; form: TimeForm };
+export type Cell = string | AmountCell | { at: number; form: TimeForm };
 
 /** How a time is written by a shop; `local` is what spreadsheets of a country make of it. */
 export type TimeForm = "iso" | "offset" | "space" | "us" | "day" | "month-name" | "local";
@@ -81,12 +91,20 @@ function tableOf(shop: Shop, columns: readonly Column[]): Table {
 
 const money = (cents: number, { currency }: ShopOrder): Cell => ({ cents, currency });
 
+/** Units that a shop writes like amounts: `2.0000`. */
+const units = (qty: number, digits: number): Cell => ({
+  cents: qty,
+  currency: "JPY",
+  digits,
+  named: false,
+});
+
 /** Said on the first row of an order only. */
 const once = (cell: (at: At) => Cell) => (at: At): Cell => at.first ? cell(at) : "";
 
 const word = (words: Record<ShopState, string>) => ({ order }: At): Cell => words[order.state];
 
-const told = (order: ShopOrder, shop: Shop): Told => ({
+const told = (order: ShopOrder, shop: Pick<Shop, "taxIncluded">): Told => ({
   totalCents: totalCents(order, shop),
   state: order.state,
   placedAt: order.placedAt,
@@ -154,7 +172,7 @@ const amazon: ShopForm = {
       ["order-id", ({ order }) => amazonId(order)],
       ["order-item-id", ({ order, line }) => `${order.number}000${line}`],
       ["purchase-date", ({ order }) => ({ at: order.placedAt, form: "iso" })],
-      ["payments-date", ({ order }) => ({ at: order.placedAt, form: "iso" }), "spare"],
+      ["payments-date", ({ order }) => ({ at: order.placedAt, form: "iso" })],
       ["buyer-email", ({ order }) => order.email],
       ["buyer-name", ({ order }) => order.name],
       ["sku", ({ item }) => item.sku],
@@ -212,8 +230,219 @@ const native: ShopForm = {
   idOf: ({ number }) => `N-${number}`,
 };
 
+/** Lines are without tax and with their discount off; the order's times are those of the shop's clock. */
+const woocommerce: ShopForm = {
+  profile: "woocommerce",
+  delimiter: ",",
+  write: (shop) =>
+    tableOf(shop, [
+      ["order_id", ({ order }) => String(order.number)],
+      ["order_number", ({ order }) => `W-${order.number}`],
+      ["date", ({ order }) => ({ at: order.placedAt, form: "space" })],
+      [
+        "status",
+        word({ open: "pending", paid: "processing", refunded: "refunded", cancelled: "cancelled" }),
+      ],
+      ["shipping_total", ({ order }) => money(shippingCents(order), order)],
+      ["shipping_tax_total", ({ order }) => money(0, order), "spare"],
+      ["fee_total", ({ order }) => money(0, order), "spare"],
+      ["tax_total", ({ order }) => money(taxCents(order), order)],
+      ["discount_total", ({ order }) => money(discountCents(order), order), "spare"],
+      ["order_total", ({ order }) => money(totalCents(order, untaxed), order)],
+      ["order_currency", ({ order }) => order.currency],
+      ["payment_method", () => "card", "spare"],
+      ["customer_id", () => "0"],
+      ["billing_first_name", ({ order }) => order.name],
+      ["billing_last_name", () => "Shopper"],
+      ["billing_email", ({ order }) => order.email],
+      ["item_sku", ({ item }) => item.sku],
+      ["item_name", ({ item }) => item.name],
+      ["item_quantity", ({ item }) => String(item.qty)],
+      ["item_subtotal", ({ order, item }) => money(item.price * item.qty, order), "spare"],
+      ["item_total", ({ order, item }) => money(item.price * item.qty - item.discount, order)],
+    ]),
+  tell: (order) => told(order, untaxed),
+  namesTotals: true,
+  idOf: ({ number }) => `W-${number}`,
+};
+
+const untaxed = { taxIncluded: false };
+
+/** Four digits behind the sign, discounts below zero. */
+const magento: ShopForm = {
+  profile: "magento",
+  delimiter: ",",
+  write: (shop) => {
+    const four = (cents: number, { currency }: ShopOrder): Cell => ({
+      cents,
+      currency,
+      digits: 4,
+    });
+    return tableOf(shop, [
+      ["increment_id", ({ order }) => `00000${order.number}`],
+      ["created_at", ({ order }) => ({ at: order.placedAt, form: "space" })],
+      [
+        "status",
+        word({ open: "pending", paid: "processing", refunded: "closed", cancelled: "canceled" }),
+      ],
+      ["order_currency_code", ({ order }) => order.currency],
+      ["customer_email", ({ order }) => order.email],
+      ["customer_firstname", ({ order }) => order.name],
+      ["customer_lastname", () => "Shopper"],
+      ["shipping_amount", ({ order }) => four(shippingCents(order), order)],
+      ["tax_amount", ({ order }) => four(taxCents(order), order)],
+      ["discount_amount", ({ order }) => four(-discountCents(order), order)],
+      ["grand_total", ({ order }) => four(totalCents(order, untaxed), order)],
+      ["sku", ({ item }) => item.sku],
+      ["name", ({ item }) => item.name],
+      ["qty_ordered", ({ item }) => units(item.qty, 4)],
+      ["price", ({ order, item }) => four(item.price, order), "spare"],
+      ["row_total", ({ order, item }) => four(item.price * item.qty, order)],
+    ]);
+  },
+  tell: (order) => told(order, untaxed),
+  namesTotals: true,
+  idOf: ({ number }) => `00000${number}`,
+};
+
+/** Amounts are written with their currency, and nowhere else is it said. */
+const ebay: ShopForm = {
+  profile: "ebay",
+  delimiter: ",",
+  write: (shop) => {
+    const named = (cents: number, { currency }: ShopOrder): Cell => ({
+      cents,
+      currency,
+      named: true,
+    });
+    return tableOf(shop, [
+      ["Sales Record Number", ({ order }) => String(order.number)],
+      ["Order Number", ({ order }) => `07-1${order.number}-2`],
+      ["Buyer Username", ({ order }) => `buyer${order.number}`],
+      ["Buyer Name", ({ order }) => order.name],
+      ["Buyer Email", ({ order }) => order.email],
+      ["Item Number", ({ line }) => `2000000${line}`],
+      ["Item Title", ({ item }) => item.name],
+      ["Custom Label", ({ item }) => item.sku],
+      ["Quantity", ({ item }) => String(item.qty)],
+      ["Sold For", ({ order, item }) => named(item.price, order)],
+      ["Shipping And Handling", once(({ order }) => named(shippingCents(order), order))],
+      ["Seller Collected Tax", once(({ order }) => named(taxCents(order), order))],
+      [
+        "Total Price",
+        once(({ order }) => named(totalCents(order, untaxed) + discountCents(order), order)),
+      ],
+      ["Sale Date", ({ order }) => ({ at: order.placedAt, form: "month-name" })],
+      [
+        "Paid On Date",
+        once(({ order }) =>
+          order.state === "open" ? "" : { at: order.placedAt, form: "month-name" }
+        ),
+      ],
+    ]);
+  },
+  tell: (order) => ({
+    totalCents: totalCents(order, untaxed) + discountCents(order),
+    state: order.state === "open" ? "open" : "paid",
+    placedAt: undefined,
+  }),
+  namesTotals: true,
+  idOf: ({ number }) => `07-1${number}-2`,
+};
+
+/** Days with the month first and years of two digits; no totals. */
+const etsy: ShopForm = {
+  profile: "etsy",
+  delimiter: ",",
+  write: (shop) =>
+    tableOf(shop, [
+      ["Sale Date", ({ order }) => ({ at: order.placedAt, form: "day" })],
+      ["Item Name", ({ item }) => item.name],
+      ["Buyer", ({ order }) => order.name],
+      ["Quantity", ({ item }) => String(item.qty)],
+      ["Price", ({ order, item }) => money(item.price, order)],
+      ["Coupon Code", ({ item }) => item.discount > 0 ? "CODE" : "", "spare"],
+      ["Discount Amount", ({ order, item }) => money(item.discount, order)],
+      ["Shipping Discount", ({ order }) => money(0, order), "spare"],
+      ["Order Shipping", ({ order }) => money(shippingCents(order), order)],
+      ["Order Sales Tax", ({ order }) => money(taxCents(order), order)],
+      ["Item Total", ({ order, item }) => money(item.price * item.qty, order), "spare"],
+      ["Currency", ({ order }) => order.currency],
+      ["Transaction ID", ({ order, line }) => `30${order.number}${line}`],
+      ["Listing ID", ({ line }) => `40000${line}`],
+      [
+        "Date Paid",
+        ({ order }) => order.state === "open" ? "" : { at: order.placedAt, form: "day" },
+      ],
+      ["Ship Name", ({ order }) => order.name, "spare"],
+      ["Order ID", ({ order }) => `31000${order.number}`],
+      ["SKU", ({ item }) => item.sku],
+    ]),
+  tell: (order) => ({
+    totalCents: totalCents(order, untaxed),
+    state: order.state === "open" ? "open" : "paid",
+    placedAt: undefined,
+  }),
+  namesTotals: false,
+  idOf: ({ number }) => `31000${number}`,
+};
+
+/** Rows of one order follow its first one without saying so; what is shipped is a line like any other. */
+const odoo: ShopForm = {
+  profile: "odoo",
+  delimiter: ",",
+  write: (shop) =>
+    tableOf(shop, [
+      ["Order Reference", once(({ order }) => `S${order.number}`)],
+      ["Order Date", once(({ order }) => ({ at: order.placedAt, form: "space" }))],
+      ["Customer", once(({ order }) => order.name)],
+      ["Customer/Email", once(({ order }) => order.email)],
+      ["Currency", once(({ order }) => order.currency)],
+      [
+        "Status",
+        once(
+          word({
+            open: "Sales Order",
+            paid: "Sales Order",
+            refunded: "Cancelled",
+            cancelled: "Cancelled",
+          }),
+        ),
+      ],
+      ["Order Lines/Product", ({ item }) => item.name],
+      ["Order Lines/Product/Internal Reference", ({ item }) => item.sku],
+      ["Order Lines/Quantity", ({ item }) => units(item.qty, 1)],
+      ["Order Lines/Unit Price", ({ order, item }) => money(item.price, order), "spare"],
+      [
+        "Order Lines/Subtotal",
+        ({ order, item }) => money(item.price * item.qty - item.discount, order),
+      ],
+      ["Taxes", once(({ order }) => money(taxCents(order), order))],
+      [
+        "Total",
+        once(({ order }) => money(totalCents(order, untaxed) - shippingCents(order), order)),
+      ],
+    ]),
+  tell: (order) => ({
+    totalCents: totalCents(order, untaxed) - shippingCents(order),
+    state: order.state === "paid" ? "open" : order.state,
+    placedAt: order.placedAt,
+  }),
+  namesTotals: true,
+  idOf: ({ number }) => `S${number}`,
+};
+
 /** The forms there are, by the names of their profiles. */
-export const shopForms: readonly ShopForm[] = [shopify, amazon, native];
+export const shopForms: readonly ShopForm[] = [
+  native,
+  shopify,
+  woocommerce,
+  magento,
+  amazon,
+  ebay,
+  etsy,
+  odoo,
+];
 
 /** Amounts of the file in minor units, as our own header asks for. */
 export function inMinorUnits(table: Table): Table {
@@ -230,8 +459,8 @@ export interface Habits {
   grouping: "" | "." | "," | " " | "'" | "\u00a0";
   /** Zeros at the end are cut, as spreadsheets do: `19.9`, `12`. */
   trimmed: boolean;
-  /** Put before or after the amount. */
-  symbol: "" | "€ " | " €" | "$" | "EUR ";
+  /** Where the currency's own sign or name stands. */
+  symbol: "none" | "before" | "behind" | "name";
   /** What the order's times become; undefined for what the shop writes. */
   time: "dmy." | "dmy/" | "mdy/" | "mdy12" | undefined;
 }
@@ -242,17 +471,30 @@ export function textOf(cell: Cell, habits: Habits): string {
   return "cents" in cell ? amountText(cell, habits) : timeText(cell, habits);
 }
 
+const signs: Readonly<Record<string, string>> = { EUR: "€", USD: "US $", GBP: "£", JPY: "¥" };
+
 function amountText(
-  { cents, currency }: { cents: number; currency: string },
+  { cents, currency, digits, named }: AmountCell,
   { decimal, grouping, trimmed, symbol }: Habits,
 ): string {
   const plain = inUnits(Math.abs(cents), currency);
   let [whole, fraction = ""] = plain.split(".") as [string, string?];
+  if (digits !== undefined) fraction = fraction.padEnd(digits, "0");
   whole = whole.replace(/\B(?=(\d{3})+$)/g, grouping);
   if (trimmed) fraction = fraction.replace(/0+$/, "");
   const amount = fraction === "" ? whole : whole + decimal + fraction;
   const sign = cents < 0 ? "-" : "";
-  return symbol.startsWith(" ") ? sign + amount + symbol : sign + symbol + amount;
+  const own = signs[currency] ?? `${currency} `;
+  switch (named === false ? "none" : symbol === "none" && named ? "before" : symbol) {
+    case "none":
+      return sign + amount;
+    case "before":
+      return sign + own + amount;
+    case "behind":
+      return `${sign}${amount} ${own.trim()}`;
+    case "name":
+      return `${currency} ${sign}${amount}`;
+  }
 }
 
 const two = (n: number) => String(n).padStart(2, "0");

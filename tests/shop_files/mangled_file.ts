@@ -5,7 +5,14 @@
  */
 
 import fc from "fast-check";
-import { type Habits, inMinorUnits, type ShopForm, type Table, textOf } from "./forms.ts";
+import {
+  type Answers,
+  type Habits,
+  inMinorUnits,
+  type ShopForm,
+  type Table,
+  textOf,
+} from "./forms.ts";
 import type { Shop } from "./shop_orders.ts";
 
 /** All that is done to one file. */
@@ -56,29 +63,29 @@ const plainHabits: Habits = {
   decimal: ".",
   grouping: "",
   trimmed: false,
-  symbol: "",
+  symbol: "none",
   time: undefined,
 };
 
 const habits: fc.Arbitrary<Habits> = fc.oneof(
   { weight: 3, arbitrary: fc.constant(plainHabits) },
   fc.constantFrom<Habits>(
-    { decimal: ",", grouping: ".", trimmed: false, symbol: "", time: "dmy." },
-    { decimal: ",", grouping: "", trimmed: false, symbol: "", time: "dmy." },
-    { decimal: ",", grouping: ".", trimmed: true, symbol: "", time: "dmy/" },
-    { decimal: ",", grouping: " ", trimmed: false, symbol: " €", time: "dmy/" },
-    { decimal: ",", grouping: "\u00a0", trimmed: false, symbol: " €", time: undefined },
-    { decimal: ".", grouping: ",", trimmed: false, symbol: "$", time: "mdy/" },
-    { decimal: ".", grouping: ",", trimmed: true, symbol: "", time: "mdy12" },
-    { decimal: ".", grouping: "'", trimmed: false, symbol: "", time: "dmy." },
-    { decimal: ".", grouping: "", trimmed: true, symbol: "", time: undefined },
-    { decimal: ".", grouping: ",", trimmed: false, symbol: "EUR ", time: undefined },
+    { decimal: ",", grouping: ".", trimmed: false, symbol: "none", time: "dmy." },
+    { decimal: ",", grouping: "", trimmed: false, symbol: "none", time: "dmy." },
+    { decimal: ",", grouping: ".", trimmed: true, symbol: "none", time: "dmy/" },
+    { decimal: ",", grouping: " ", trimmed: false, symbol: "behind", time: "dmy/" },
+    { decimal: ",", grouping: "\u00a0", trimmed: false, symbol: "behind", time: undefined },
+    { decimal: ".", grouping: ",", trimmed: false, symbol: "before", time: "mdy/" },
+    { decimal: ".", grouping: ",", trimmed: true, symbol: "none", time: "mdy12" },
+    { decimal: ".", grouping: "'", trimmed: false, symbol: "none", time: "dmy." },
+    { decimal: ".", grouping: "", trimmed: true, symbol: "none", time: undefined },
+    { decimal: ".", grouping: ",", trimmed: false, symbol: "name", time: undefined },
   ),
   fc.record({
     decimal: fc.constantFrom("." as const, "," as const),
     grouping: fc.constantFrom("" as const, "." as const, "," as const, " " as const, "'" as const),
     trimmed: fc.boolean(),
-    symbol: fc.constantFrom("" as const, "€ " as const, " €" as const, "$" as const),
+    symbol: fc.constantFrom<Habits["symbol"]>("none", "before", "behind", "name"),
     time: fc.constantFrom(
       undefined,
       "dmy." as const,
@@ -156,7 +163,7 @@ export const untouched: Mangling = {
 
 /** The bytes of a shop's file. */
 export function mangledFile(shop: Shop, form: ShopForm, wanted: Mangling): Uint8Array {
-  const mangling = withVisibleDamage(wanted, form);
+  const mangling = withVisibleDamage(wanted, form, shop);
   const table = mangling.minor ? inMinorUnits(form.write(shop)) : form.write(shop);
   const { header, rows } = arranged(table, mangling);
   const texts = damaged(rows, header, mangling);
@@ -180,8 +187,38 @@ export function mangledFile(shop: Shop, form: ShopForm, wanted: Mangling): Uint8
   return mangling.damage === "lost last bytes" ? bytes.slice(0, -7) : bytes;
 }
 
+/** What the owner of a file would answer to what is asked about it. */
+export function answersOf(
+  shop: Shop,
+  { profile }: ShopForm,
+  { habits, minor, encoding }: Mangling,
+): Answers {
+  const order = habits.time === undefined
+    ? profile === "etsy" ? "mdy" : "ymd"
+    : habits.time.startsWith("dmy")
+    ? "dmy"
+    : "mdy";
+  return new Map([
+    ["file.encoding", encoding === "utf-8 with mark" ? "utf-8" : encoding],
+    ["money.decimal", habits.decimal],
+    ["money.in", minor ? "minor" : "units"],
+    ["time.order", order],
+    ["time.zone", "UTC"],
+    ["fill_down", profile === "shopify" || profile === "odoo" ? "order" : "none"],
+    ["constants.currency", shop.currency],
+  ]);
+}
+
 /** Where no totals are named, some damage only makes another file of it, which is as good as the first. */
-function withVisibleDamage(mangling: Mangling, { namesTotals }: ShopForm): Mangling {
+function withVisibleDamage(
+  mangling: Mangling,
+  { namesTotals }: ShopForm,
+  { currency }: Shop,
+): Mangling {
+  // A thousand and a point with three digits look the same.
+  if (mangling.damage === "two decimal signs" && currency === "KWD") {
+    return { ...mangling, damage: "none" };
+  }
   const isInvisible = ["lost last bytes", "one price of another", "pasted twice"].includes(
     mangling.damage,
   );
