@@ -49,7 +49,7 @@ export function importFile(
 }
 
 /** Changes orders that a file replaces although they are reserved, each by itself. */
-function editorOf(deps: FileImportDeps, initialStock: number): EditFromFile {
+export function editorOf(deps: FileImportDeps, initialStock: number): EditFromFile {
   return async (orderId, order, options) => {
     try {
       const config = { ...deps.config, initialStock };

@@ -8,6 +8,7 @@ import type { Config } from "../config/config.ts";
 import { sharedPlaces } from "../domain/operation/shared_places.ts";
 import type { OnlyOf } from "../domain/order/bringer.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import type { ImportPreview } from "../domain/import/import_preview.ts";
 import type { ImportProfile } from "../domain/import/profile/profile.ts";
 import { rejectsCsv, type RejectsForm } from "../domain/import/rejects_csv.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
@@ -23,6 +24,7 @@ import type { ImportedForm, ImportProgress } from "../streams/imports/import_opt
 import type { RejectsFile } from "../streams/imports/rejects_file.ts";
 import { cancelImport, type CancelImportOptions } from "./cancel_import.ts";
 import { type FileImportDeps, importFile } from "./import_file.ts";
+import { previewFile } from "./preview_import.ts";
 
 /** Imports at once in one process: each takes three connections and some 100 MB. */
 const maxRuns = 4;
@@ -66,6 +68,20 @@ export interface ImportRequest {
   onBegin?: (tx: Queryable, importId: number) => Promise<void>;
 }
 
+/** A file that is to be previewed. */
+export type PreviewRequest = Pick<
+  ImportRequest,
+  | "source"
+  | "name"
+  | "profile"
+  | "keepGoodRows"
+  | "replace"
+  | "initialStock"
+  | "actor"
+  | "only"
+  | "token"
+>;
+
 /** Starts and ends imports. */
 export interface ImportRuns {
   /**
@@ -78,6 +94,14 @@ export interface ImportRuns {
    * @throws what reading the file throws
    */
   start(request: ImportRequest): Promise<number>;
+  /**
+   * Previews a file, see {@linkcode previewFile}; it takes a place as an import does.
+   *
+   * @throws {WorkflowError} `unavailable` when too many imports run, or of this token; `invalid` for a file that is none
+   * of orders
+   * @throws what reading the file throws
+   */
+  preview(request: PreviewRequest): Promise<ImportPreview>;
   /** Ends an import between two batches, see {@linkcode cancelImport}: at once where it runs in this process. */
   cancel(importId: number, actor: string, options?: CancelImportOptions): Promise<ImportRow>;
 }
@@ -119,6 +143,20 @@ export function importRuns(
     for (const { stop } of running) stop.abort(reason);
   });
 
+  /** Does work that takes a place, and ends with the process. */
+  const inPlace = async <T>(token: string | null, work: (run: Run) => Promise<T>): Promise<T> => {
+    const place = deps.stopping?.aborted ? "full" : places.take(token);
+    if (typeof place === "string") throw noPlace(place, share, token);
+    const run: Run = { id: undefined, stop: new AbortController() };
+    running.add(run);
+    try {
+      return await work(run);
+    } finally {
+      running.delete(run);
+      place();
+    }
+  };
+
   return {
     start(request) {
       const place = deps.stopping?.aborted ? "full" : places.take(request.token);
@@ -132,6 +170,15 @@ export function importRuns(
         place();
       });
     },
+    preview: (request) =>
+      inPlace(request.token, (run) => {
+        const { source, token: _, ...options } = request;
+        return previewFile(deps, source, {
+          ...options,
+          signal: run.stop.signal,
+          onProgress: (progress) => refuseTooLarge(progress, limits),
+        });
+      }),
     async cancel(importId, actor, options) {
       const row = await cancelImport(db, importId, actor, options);
       log.info("import cancelled", { import: importId, actor });
