@@ -66,6 +66,8 @@ function savedAnswers(
   const answers = new Map(answersOf(shop, form, { ...mangling, encoding: "utf-8" }));
   if (mangling.habits.time !== undefined || form.profile === "etsy") answers.delete("time.order");
   if (language !== 1033 && language !== 2057) answers.delete("money.decimal");
+  // In Germany 2.448 is two thousand: what was in units is in minor units now.
+  if (shop.currency === "KWD") answers.delete("money.in");
   return answers;
 }
 
@@ -96,7 +98,8 @@ async function playRounds(program: string, { files, seed }: Wanted): Promise<End
       const answers = index % 4 === 0 ? undefined : savedAnswers(shop, form, mangling, round);
       const read = await readBack(saved[index]!, answers);
       try {
-        expectTruth(read, shop, form);
+        // One that takes a month for a day saves another day, and nothing in the file tells.
+        expectTruth(read, shop, form, mangling.habits.time === undefined);
       } catch (error) {
         console.error(`seed ${ownSeed}, file ${index}, ${JSON.stringify(round)}`);
         console.error(new TextDecoder().decode(bytes[index]).slice(0, 2_000));

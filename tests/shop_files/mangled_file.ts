@@ -212,9 +212,16 @@ export function answersOf(
 /** Where no totals are named, some damage only makes another file of it, which is as good as the first. */
 function withVisibleDamage(
   mangling: Mangling,
-  { namesTotals }: ShopForm,
-  { currency }: Shop,
+  form: ShopForm,
+  shop: Shop,
 ): Mangling {
+  const { namesTotals, profile } = form;
+  const { currency } = shop;
+  // Whole amounts under a heading that says cents are cents.
+  if (profile === "native" && mangling.habits.trimmed && !mangling.minor) {
+    const shown = { ...mangling, habits: { ...mangling.habits, trimmed: false } };
+    return withVisibleDamage(shown, form, shop);
+  }
   // A thousand and a point with three digits look the same.
   if (mangling.damage === "two decimal signs" && currency === "KWD") {
     return { ...mangling, damage: "none" };

@@ -118,7 +118,7 @@ function settleUnit(
   plan: ColumnPlan,
   { prices, totals, adjustments, currencies }: FileEvidence,
   { questions, notes, decimal }: Findings & { decimal: "." | "," | undefined },
-): "units" | "minor" | undefined {
+): MoneyForm["in"] | undefined {
   if (money.in === "units" || money.in === "minor") return money.in;
   // What the decimal sign is decides whether there are decimals at all.
   if (decimal === undefined) return undefined;
@@ -137,7 +137,7 @@ function settleUnit(
     : columns.every((_, at) => wholes[at] === 0 || fractions[at]! > 0);
   if (isShown) {
     notes.push(`amounts are in units of the currency (${sum(fractions)} have decimals)`);
-    return "units";
+    return "by_decimals";
   }
   // A yen has no parts: both are the same.
   if (currencies.size > 0 && [...currencies].every(hasNoParts)) return "units";

@@ -27,7 +27,7 @@ export function orderMapping(settings: ImportProfile, plan: ColumnPlan): OrderMa
   return {
     plan,
     settings,
-    money: { in: money.in === "minor" ? "minor" : "units", decimal: money.decimal ?? "." },
+    money: { in: money.in ?? "units", decimal: money.decimal ?? "." },
     readTime: timeReader(time),
     fillsDown: settings.fillDown === "order",
   };

@@ -125,6 +125,11 @@ export interface ImportProfile {
   adjustments?: readonly ProfileAdjustment[];
   /** What becomes of an order; a word that stands nowhere refuses the file. Without it all are charged. */
   status?: ProfileStatus;
+  /**
+   * Digits that order ids have at least which are digits alone, zeros in front of them: one with fewer has lost them in a
+   * spreadsheet, and would be another order.
+   */
+  idDigits?: number;
   /** Ids that stand for nobody: the order is a guest's. An empty id always is. */
   guestIds?: readonly string[];
   /** Columns that look as though they mattered and do not. */

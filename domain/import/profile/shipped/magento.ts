@@ -53,6 +53,7 @@ export const magento: ImportProfile = {
       ...["paypal_canceled_reversal", "paypal_reversed"],
     ],
   },
+  idDigits: 9,
   guestIds: ["0"],
   ignore: [
     ...[
