@@ -40,20 +40,23 @@ const errorWidth = 80;
 
 const command: Command = {
   summary: "Lists, retries or discards the messages that no handler could finish.",
-  help: `
+  // Put together for whoever reads it, as the list's format takes megabytes.
+  get help() {
+    return `
 Usage: deno task dead [list|retry|discard] [--group=NAME] [--id=ID] [--all]
 
   list          show what waits for a decision, oldest first (the default)
   retry         publish the messages again, with all their tries before them
   discard       give them up
   --group=NAME  only those of ${
-    new Intl.ListFormat("en-GB", { type: "disjunction" }).format(groups)
-  }
+      new Intl.ListFormat("en-GB", { type: "disjunction" }).format(groups)
+    }
   --id=ID       only this one
   --all         all of them; the list shows ${shown} without it
 
 retry and discard need --id or --all. Discarding ends a message, not its order: an order that is not
-finished is published anew by the next sweep, unless it is cancelled.`,
+finished is published anew by the next sweep, unless it is cancelled.`;
+  },
   async run(args, env) {
     const options = readOptions(args, {
       boolean: ["all"],

@@ -6,30 +6,27 @@
 
 import { resolve } from "node:path";
 import { isatty } from "node:tty";
-import { parseConfig } from "../config/config.ts";
 import type { ImportMoney } from "../domain/import/import_money.ts";
-import { kindOfReason, type RejectedRow } from "../domain/import/order_csv.ts";
 import { formatMoney } from "../domain/money.ts";
 import { formatCount } from "../domain/text/format_count.ts";
-import { visibleText } from "../domain/text/visible_text.ts";
 import { importFile } from "../services/import_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type ImportReport, tookNothing } from "../streams/imports/orders_import.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { readSettings } from "./engine_settings.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { print } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { refuseOtherPlaces } from "./refuse_other_places.ts";
 import { importProgressBar } from "./import_progress.ts";
+import { countReasons, reasonLines, type RejectReasons } from "./reject_reasons.ts";
 import { openSourceFile, openStandardInput, refuseOverwriting } from "./source_file.ts";
 import { formatTable, indent, right } from "./table.ts";
 
-/** Reasons that the summary names; the rejects file has them all. */
-const reasonsShown = 5;
-
 const command: Command = {
-  summary: "Streams a CSV file of order items into orders and publishes them to the consumers.",
+  summary: "Imports the orders of a CSV file and publishes them to the consumers.",
   help: `
 Usage: deno task import FILE [--dry-run] [--initial-stock=N] [--rejects=FILE] [--keep-good-rows]
   [--replace] [--json]
@@ -67,14 +64,14 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
     if (rejectsPath !== undefined) {
       await refuseOverwriting(source, rejectsPath, `--rejects=${rejects}`);
     }
-    refuseOtherPlaces(parseConfig(env));
+    refuseOtherPlaces(await readSettings(env));
     return await withContext(env, async (context) => {
       await refuseDanger(context);
       if (!options.flag("dry-run")) {
         await guardDatabase(context);
         await refuseBesideOlder(context);
       }
-      const reasons = new Map<string, number>();
+      const reasons: RejectReasons = new Map();
       const bar = isatty(2) ? importProgressBar(source.bytes) : undefined;
       try {
         const report = await importFile(context, source.readable, {
@@ -93,6 +90,7 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
           const notes = { dryRun: options.flag("dry-run"), rejectsPath: rejects };
           print(importSummary(report, reasons, notes));
         }
+        if (report.published > 0) await tellIfNobodyWorks(context);
         return tookNothing(report) ? 1 : 0;
       } finally {
         bar?.clear();
@@ -103,15 +101,6 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
 };
 
 export default command;
-
-/** Counts every fault of a row by itself. */
-function countReasons(reasons: Map<string, number>, rows: readonly RejectedRow[]): void {
-  for (const { reason } of rows) {
-    for (const fault of kindOfReason(reason).split("; ")) {
-      reasons.set(fault, (reasons.get(fault) ?? 0) + 1);
-    }
-  }
-}
 
 /** The report for people. */
 function importSummary(
@@ -141,14 +130,7 @@ function importSummary(
     const are = report.rows_rejected === 1 ? "row is a reject" : "rows are rejects";
     const these = reasons.size === 1 ? "this reason" : "these reasons";
     lines.push(`${formatCount(report.rows_rejected)} ${are}, for ${these}:`);
-    const sorted = [...reasons].sort(([, a], [, b]) => b - a);
-    for (const [reason, count] of sorted.slice(0, reasonsShown)) {
-      lines.push(`  ${formatCount(count)} × ${visibleText(reason)}`);
-    }
-    const others = sorted.length - reasonsShown;
-    if (others > 0) {
-      lines.push(`  and ${others} ${others === 1 ? "other reason" : "other reasons"}`);
-    }
+    lines.push(...reasonLines(reasons));
     if (notes.rejectsPath === undefined) lines.push("  --rejects=FILE writes them to a file");
   }
   if (notes.rejectsPath !== undefined) lines.push(`Rejects file: ${notes.rejectsPath}`);

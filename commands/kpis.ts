@@ -14,6 +14,7 @@ import { readKpis } from "../streams/kpis/kpis.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { operatorIn } from "./operator.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { print } from "./print.ts";
 import { formatTable } from "./table.ts";
 
@@ -41,6 +42,7 @@ Usage: deno task kpis [--date=YYYY-MM-DD] [--rebuild] [--json]
         return readKpis(context, day, day);
       });
       print(options.flag("json") ? JSON.stringify({ kpis }) : formatKpis(kpis));
+      await tellIfNobodyWorks(context);
       return 0;
     });
   },

@@ -15,7 +15,7 @@ import { print } from "./print.ts";
 const waitMs = 600_000;
 
 const command: Command = {
-  summary: "Republishes all unfinished work that no stream holds, and rebuilds the KPIs.",
+  summary: "Publishes again whatever the streams lost, and rebuilds the KPIs.",
   help: `
 Usage: deno task recover
 

@@ -16,6 +16,7 @@ import { type Command, integerArgument, type Options, readOptions, usage } from 
 import { type Context, withContext } from "./context.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { operatorIn } from "./operator.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { print } from "./print.ts";
 
 /** `--gift-wrap` of `gift_wrap`. */
@@ -77,6 +78,7 @@ Money that no configured provider can give back, because it was paid at the sour
           (replayed ? "(requested before)" : "requested") +
           (refund.itemized ? `: ${writtenOut(refund, currency)}` : ""),
       );
+      await tellIfNobodyWorks(context);
       return 0;
     });
   },

@@ -17,7 +17,7 @@ import { operatorIn } from "./operator.ts";
 import { print, printError } from "./print.ts";
 
 const command: Command = {
-  summary: "Takes up orders again that failed for want of stock; consumers reserve it.",
+  summary: "Takes up orders again that failed for want of stock.",
   help: `
 Usage: deno task retry [ORDER_ID…] [--short] [--sku=SKU]
 

@@ -5,7 +5,6 @@
  */
 
 import { resolve } from "node:path";
-import { parseConfig } from "../config/config.ts";
 import { type ProductStock, readStock } from "../db/catalog/stock.ts";
 import { maxUnits, type StockChange, unknownProduct } from "../domain/catalog/stock.ts";
 import { formatCount } from "../domain/text/format_count.ts";
@@ -24,6 +23,7 @@ import { type Command, type Options, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { operatorIn } from "./operator.ts";
+import { readSettings } from "./engine_settings.ts";
 import { print } from "./print.ts";
 import { refuseOtherPlaces } from "./refuse_other_places.ts";
 import { openSourceFile, openStandardInput, refuseOverwriting } from "./source_file.ts";
@@ -58,7 +58,7 @@ Apply mended rejects by themselves, not together with rows that were taken. Exit
       positionals: [0, 1],
     });
     const operator = operatorIn(env);
-    refuseOtherPlaces(parseConfig(env));
+    refuseOtherPlaces(await readSettings(env));
     return options.text("file") === undefined
       ? await runOne(options, env, operator)
       : await runFile(options, env, operator);

@@ -36,7 +36,8 @@ export function placeColumns(header: readonly string[]): ColumnPlaces | string {
   const places = Object.fromEntries(
     columns.map((column) => [column, names.indexOf(column)]),
   ) as Record<ImportColumn, number>;
-  return { ...places, terms: termColumns.filter((column) => places[column] >= 0) };
+  const terms = termColumns.filter((column) => places[column] >= 0);
+  return { ...places, terms, termPlaces: terms.map((column) => places[column]) };
 }
 
 /** True for the header of a file of rejects, corrected or not. */

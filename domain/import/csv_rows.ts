@@ -62,6 +62,8 @@ export type TermColumn = {
 export interface ColumnPlaces extends Readonly<Record<ImportColumn, number>> {
   /** The columns of {@linkcode termColumns} that the file has: nothing is done about the others, row by row. */
   readonly terms: readonly TermColumn[];
+  /** Where those stand, one by one: looked up by number for every row. */
+  readonly termPlaces: readonly number[];
 }
 
 const allColumns = Object.keys(importColumnTable) as readonly ImportColumn[];

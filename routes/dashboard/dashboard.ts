@@ -16,6 +16,7 @@ import { deadLetterPageRoutes } from "./dead_letters.tsx";
 import { disputePageRoutes } from "./disputes.tsx";
 import { errorPage, notFoundPage } from "./error_page.tsx";
 import { failurePageRoutes } from "./failures.tsx";
+import { firstStepsRoutes } from "./first_steps.tsx";
 import { importPageRoutes } from "./imports.tsx";
 import { pageCsp } from "./layout.tsx";
 import { kpiPageRoutes } from "./kpis.tsx";
@@ -78,6 +79,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", oneProductPageRoutes(deps));
   app.route("/", kpiPageRoutes(deps));
   app.route("/", importPageRoutes(deps, runs));
+  app.route("/", firstStepsRoutes(deps, runs));
   app.route("/", deadLetterPageRoutes(deps));
   app.route("/", streamPageRoutes(deps));
   app.route("/", notificationPageRoutes(deps));

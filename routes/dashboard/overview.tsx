@@ -9,6 +9,7 @@ import { daysBefore } from "../../domain/kpi/day.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { groups } from "../../domain/messages/work.ts";
 import { pingDatabase } from "../../db/connection/ping.ts";
+import { findAnyOrder } from "../../db/orders/order_ends.ts";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
 import { type ActivityHour, readActivity } from "../../streams/kpis/activity.ts";
 import { readAlerts } from "../../streams/alerts/alerts.ts";
@@ -22,6 +23,7 @@ import { readStreams } from "../../streams/workflow/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
 import { settledRate, settleLatency } from "./activity_series.ts";
 import { Chart } from "./chart.tsx";
+import { FirstSteps } from "./first_steps.tsx";
 import { formatDay } from "./format.ts";
 import { PostForm } from "./form.tsx";
 import { Groups } from "./group_table.tsx";
@@ -52,7 +54,7 @@ export function overviewPageRoutes(deps: AppDeps): Hono {
   app.get("/live", (c) =>
     liveStream(c, deps, async (): Promise<LiveState> => {
       const facts = await read();
-      return { regions: await regionsToHtml(regionsOf(facts, deps)), charts: chartsOf(facts) };
+      return { regions: await regionsToHtml(regionsOf(c, facts, deps)), charts: chartsOf(facts) };
     }));
 
   app.post("/proof", async (c) => {
@@ -72,6 +74,9 @@ export function overviewPageRoutes(deps: AppDeps): Hono {
 function reader(deps: AppDeps) {
   const { db, redis } = deps;
   let redisVersion: string | null = null;
+  let isEmpty = true;
+  // Once there was an order, nobody is told how to get the first one.
+  const readEmpty = async () => isEmpty &&= !await findAnyOrder(db);
   const hour = shared(
     3_000,
     () => attempt(deps, "Redis", () => readActivity(deps, Date.now())),
@@ -84,18 +89,20 @@ function reader(deps: AppDeps) {
     const now = Date.now();
     const today = deps.kpiDay(new Date(now).toISOString());
     const yesterday = daysBefore(today, 1);
-    const [kpis, streams, dead, activity, proof, alerts, began, database, cache] = await Promise
-      .all([
-        attempt(deps, "Redis", () => readKpis(deps, yesterday, today)),
-        attempt(deps, "Redis", () => readStreams(deps)),
-        attempt(deps, "The database", () => countDeadLetters(db)),
-        hour(),
-        attempt(deps, "Redis", () => readVerification(deps)),
-        attempt(deps, "Redis", () => readAlerts(deps)),
-        attempt(deps, "Redis", () => readEpochTime(deps)),
-        attempt(deps, "The database", () => timed(() => pingDatabase(db))),
-        attempt(deps, "Redis", () => timed(pingRedis)),
-      ]);
+    const [kpis, streams, dead, activity, proof, alerts, began, database, cache, empty] =
+      await Promise
+        .all([
+          attempt(deps, "Redis", () => readKpis(deps, yesterday, today)),
+          attempt(deps, "Redis", () => readStreams(deps)),
+          attempt(deps, "The database", () => countDeadLetters(db)),
+          hour(),
+          attempt(deps, "Redis", () => readVerification(deps)),
+          attempt(deps, "Redis", () => readAlerts(deps)),
+          attempt(deps, "Redis", () => readEpochTime(deps)),
+          attempt(deps, "The database", () => timed(() => pingDatabase(db))),
+          attempt(deps, "Redis", () => timed(pingRedis)),
+          attempt(deps, "The database", readEmpty),
+        ]);
     const engines: EngineState[] = [
       {
         name: db.engine === "mariadb" ? "MariaDB" : "MySQL",
@@ -105,17 +112,20 @@ function reader(deps: AppDeps) {
       { name: "Redis", version: redisVersion, answer: cache },
     ];
     const beganAt = began.ok ? began.value : null;
+    const isEmpty = empty.ok && empty.value;
     const read = { kpis, streams, dead, activity, proof, alerts, engines };
-    return { now, today, yesterday, beganAt, ...read };
+    return { now, today, yesterday, beganAt, isEmpty, ...read };
   };
 }
 
 type Facts = Awaited<ReturnType<ReturnType<typeof reader>>>;
 
-function regionsOf(facts: Facts, { baseCurrency }: AppDeps) {
+function regionsOf(c: Context, facts: Facts, deps: AppDeps) {
   const { now, today, yesterday, kpis, streams, dead, activity, proof, alerts, engines } = facts;
+  const { baseCurrency } = deps;
   return {
     alerts: <AlertList alerts={alerts} engines={engines} />,
+    start: facts.isEmpty && <FirstSteps c={c} deps={deps} />,
     today: <Today kpis={kpis} today={today} yesterday={yesterday} baseCurrency={baseCurrency} />,
     groups: <Groups streams={streams} dead={dead} activity={activity} />,
     proof: <Proof proof={proof} now={now} />,
@@ -132,7 +142,7 @@ function chartsOf({ activity, beganAt }: Facts) {
 }
 
 function show(c: Context, deps: AppDeps, facts: Facts): Response | Promise<Response> {
-  const regions = regionsOf(facts, deps);
+  const regions = regionsOf(c, facts, deps);
   const charts = chartsOf(facts);
   return page(
     c,
@@ -146,6 +156,7 @@ function show(c: Context, deps: AppDeps, facts: Facts): Response | Promise<Respo
           <LiveDot />
         </PageHead>
         <Region name="alerts">{regions.alerts}</Region>
+        <Region name="start">{regions.start}</Region>
         <section aria-label="Today">
           <Region name="today">{regions.today}</Region>
         </section>

@@ -38,7 +38,7 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
     "refunds",
   ]],
   ["POST", /^(\/dashboard)?\/refunds\/[^/]+\/(complete|refuse)$/, ["refunds"]],
-  ["POST", /^\/dashboard\/imports$/, ["orders"]],
+  ["POST", /^\/dashboard\/imports(\/demo)?$/, ["orders"]],
   ["POST", /^\/dashboard\/orders\/[^/]+\/(refund|payment|payment\/returned)$/, ["refunds"]],
   ["POST", /^\/products(\/stock)?$/, ["stock"]],
   ["PUT", /^\/products\/[^/]+\/stock$/, ["stock"]],

@@ -4,8 +4,8 @@ import { configurationPage } from "./configuration.ts";
 
 const root = new URL("../../", import.meta.url);
 
-/** Variables besides the settings: who types a command, and where. */
-const ofTheOperator = ["USER", "INIT_CWD"];
+/** Variables besides the settings: who types a command and where, and whether it is in earnest. */
+const ofTheOperator = ["USER", "INIT_CWD", "NODE_ENV"];
 
 /** The text of every generated file, by its path from the root. */
 export async function generatedFiles(): Promise<Record<string, string>> {
