@@ -12,7 +12,11 @@ COPY --chown=deno:deno std ./std
 RUN deno install --frozen
 
 COPY --chown=deno:deno . .
-RUN deno cache --frozen main.ts
+# Commands are loaded by an address that can't be foreseen from main.ts.
+RUN deno cache --frozen main.ts commands/*.ts
+
+# Without engines that are set it refuses to start, instead of keeping orders in the container.
+ENV REQUIRE_SETTINGS=1
 
 EXPOSE 8000
 

@@ -10,28 +10,42 @@ import type { Command } from "./commands/command.ts";
 import { print, printError } from "./commands/print.ts";
 import { settings } from "./config/config.ts";
 import { messageOf, WorkflowError } from "./domain/errors.ts";
+import { refusalOf } from "./domain/operation/engine_fault.ts";
 import { environmentVariable, exitProcess, processArguments } from "./runtime/process.ts";
 
-/** Every command, loaded only when it is typed: each task needs no more permissions than its own. */
-const commands: Readonly<Record<string, () => Promise<{ default: Command }>>> = {
-  start: () => import("./commands/start.ts"),
-  serve: () => import("./commands/serve.ts"),
-  consume: () => import("./commands/consume.ts"),
-  import: () => import("./commands/import.ts"),
-  refund: () => import("./commands/refund.ts"),
-  retry: () => import("./commands/retry.ts"),
-  kpis: () => import("./commands/kpis.ts"),
-  verify: () => import("./commands/verify.ts"),
-  recover: () => import("./commands/recover.ts"),
-  dead: () => import("./commands/dead.ts"),
-  stock: () => import("./commands/stock.ts"),
-  gateway: () => import("./commands/gateway.ts"),
-  token: () => import("./commands/token.ts"),
-  migrate: () => import("./commands/migrate.ts"),
-  doctor: () => import("./commands/doctor.ts"),
-  demo: () => import("./commands/demo.ts"),
-  dev: () => import("./commands/dev.ts"),
-};
+/** Every command: a file of `commands/` has its name. */
+const commands = [
+  "start",
+  "serve",
+  "consume",
+  "import",
+  "refund",
+  "retry",
+  "kpis",
+  "verify",
+  "recover",
+  "dead",
+  "stock",
+  "gateway",
+  "token",
+  "migrate",
+  "doctor",
+  "demo",
+  "dev",
+  "engines",
+];
+
+/**
+ * Loads a command only when it is typed: each task needs no more permissions than its own. By an address that is put
+ * together, because Deno reads the files of all imports that it can foresee, and each process would hold the sources
+ * of the whole product.
+ */
+async function loadCommand(name: string): Promise<Command> {
+  const file: { default: Command } = await import(
+    new URL(`commands/${name}.ts`, import.meta.url).href
+  );
+  return file.default;
+}
 
 /**
  * Runs one command.
@@ -45,16 +59,15 @@ export async function main(
 ): Promise<number> {
   const [name = "--help", ...rest] = args;
   try {
-    const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
-    if (load === undefined) {
-      const list = Object.keys(commands).join(", ");
+    if (!commands.includes(name)) {
+      const list = commands.join(", ");
       if (name === "--help") {
-        print(`Usage: deno task COMMAND [ARGS]\n\nCommands: ${list}\nEach has --help.`);
+        print(await overview());
         return 0;
       }
       throw new WorkflowError("bad_usage", `There is no command "${name}"; there are ${list}`);
     }
-    const { default: command } = await load();
+    const command = await loadCommand(name);
     if (rest.includes("--help")) {
       print(`${command.summary}\n\n${command.help.trim()}`);
       return 0;
@@ -62,18 +75,30 @@ export async function main(
     return await command.run(rest, env);
   } catch (error) {
     const expected = error instanceof WorkflowError;
-    const line = messageOf(error).split("\n")[0];
+    const refused = expected ? undefined : refusalOf(error);
+    const line = refused === undefined
+      ? messageOf(error).split("\n")[0]
+      : `${refused.why}; ${refused.remedy}`;
     printError(`${name}: ${line}`);
     if (env.LOG_LEVEL === "debug" && error instanceof Error) printError(error.stack ?? "");
     return expected && (error.code === "bad_usage" || error.code === "bad_settings") ? 2 : 1;
   }
 }
 
+/** Every command in a line of its own. */
+async function overview(): Promise<string> {
+  const width = Math.max(...commands.map((name) => name.length));
+  const lines = await Promise.all(
+    commands.map(async (name) => `  ${name.padEnd(width)}  ${(await loadCommand(name)).summary}`),
+  );
+  return ["Usage: deno task COMMAND [ARGS]", "", ...lines, "", "Each has --help."].join("\n");
+}
+
 /** What of the environment the commands see. */
 function readEnvironment(): Record<string, string | undefined> {
   // No settings, and read where the task may: USER names the operator in timelines; INIT_CWD is where the
-  // task was started, which relative paths begin at.
-  const names = [...settings.map(({ name }) => name), "USER", "INIT_CWD"];
+  // task was started, which relative paths begin at; NODE_ENV=production allows no private engines.
+  const names = [...settings.map(({ name }) => name), "USER", "INIT_CWD", "NODE_ENV"];
   return Object.fromEntries(names.map((name) => [name, environmentVariable(name)]));
 }
 

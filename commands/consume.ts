@@ -4,20 +4,19 @@
  * @module
  */
 
-import { groups } from "../domain/messages/work.ts";
-import { parseConfig } from "../config/config.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { simulatedWarning } from "../streams/payments/gateways.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { holdOlder, keepHolding } from "../streams/workflow/hold_older.ts";
 import { type Command, groupArgument, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { readSettings } from "./engine_settings.ts";
 import { print } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { untilStopped } from "./signals.ts";
 
 const command: Command = {
-  summary: `Runs consumers of the ${new Intl.ListFormat("en-GB").format(groups)} groups.`,
+  summary: "Runs consumers alone; --drain ends when nothing is left to do.",
   help: `
 Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
 
@@ -32,7 +31,7 @@ Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
     });
     const wanted = options.list("group").map(groupArgument);
     const batch = options.integer("batch", 1, 5_000);
-    if (parseConfig(env).gateway === "simulated") print(simulatedWarning);
+    if ((await readSettings(env)).gateway === "simulated") print(simulatedWarning);
     return await withContext(env, async (context) => {
       await refuseDanger(context);
       await guardDatabase(context);

@@ -6,7 +6,7 @@
 
 import { writeSync } from "node:fs";
 import { isatty } from "node:tty";
-import { type Config, parseConfig } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import { kpiDayIn } from "../domain/kpi/kpi.ts";
 import { type Log, makeLog } from "../domain/operation/log.ts";
@@ -17,6 +17,7 @@ import { keysFor } from "../streams/redis/keys.ts";
 import { openRedis } from "../streams/redis/redis.ts";
 import { traceId, tracing } from "../streams/telemetry/tracing.ts";
 import type { ProcessDeps } from "../streams/workflow/process_deps.ts";
+import { namesNoEngine, readSettings } from "./engine_settings.ts";
 
 /** What a command works with. */
 export type Context = ProcessDeps;
@@ -29,6 +30,10 @@ export interface ContextOptions {
    * version, and migrations are never taken back.
    */
   migrates?: boolean;
+  /** Nobody asked for these engines, so nobody wants to hear that they are set up. */
+  quietly?: boolean;
+  /** The command listens for others, which it must not do in front of private engines. */
+  serves?: boolean;
 }
 
 /**
@@ -43,7 +48,12 @@ export async function withContext<T>(
   work: (context: Context) => Promise<T>,
   options: ContextOptions = {},
 ): Promise<T> {
-  const context = await openContext(parseConfig(env), options);
+  const config = await readSettings(env, options);
+  // Private engines are nobody else's: there is no process of another version beside this one.
+  const context = await openContext(
+    config,
+    namesNoEngine(env) ? { migrates: true, quietly: true } : options,
+  );
   try {
     return await work(context);
   } finally {
@@ -54,12 +64,12 @@ export async function withContext<T>(
 /** See {@linkcode withContext}. */
 export async function openContext(
   config: Config,
-  { migrates = false }: ContextOptions = {},
+  { migrates = false, quietly = false }: ContextOptions = {},
 ): Promise<Context> {
   const log = openLog(config);
   if (migrates && config.autoMigrate) {
     const { applied } = await migrate(config.databaseUrl);
-    for (const name of applied) log.info("migration applied", { name });
+    for (const name of applied) log[quietly ? "debug" : "info"]("migration applied", { name });
   } else {
     await refusePending(config.databaseUrl);
   }

@@ -11,6 +11,7 @@ import {
   listDeadLetters,
 } from "../db/dead_letters/dead_letters.ts";
 import { readOrders } from "../db/orders/orders.ts";
+import { causeOf, type DeadLetterCause } from "../domain/messages/dead_letter_causes.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import { groupedAmount } from "../domain/money.ts";
 import { formatCount } from "../domain/text/format_count.ts";
@@ -24,6 +25,7 @@ import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, groupArgument, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
+import { operatorIn } from "./operator.ts";
 import { print, printError } from "./print.ts";
 import { formatTable, right } from "./table.ts";
 
@@ -38,20 +40,23 @@ const errorWidth = 80;
 
 const command: Command = {
   summary: "Lists, retries or discards the messages that no handler could finish.",
-  help: `
+  // Put together for whoever reads it, as the list's format takes megabytes.
+  get help() {
+    return `
 Usage: deno task dead [list|retry|discard] [--group=NAME] [--id=ID] [--all]
 
   list          show what waits for a decision, oldest first (the default)
   retry         publish the messages again, with all their tries before them
   discard       give them up
   --group=NAME  only those of ${
-    new Intl.ListFormat("en-GB", { type: "disjunction" }).format(groups)
-  }
+      new Intl.ListFormat("en-GB", { type: "disjunction" }).format(groups)
+    }
   --id=ID       only this one
   --all         all of them; the list shows ${shown} without it
 
 retry and discard need --id or --all. Discarding ends a message, not its order: an order that is not
-finished is published anew by the next sweep, unless it is cancelled.`,
+finished is published anew by the next sweep, unless it is cancelled.`;
+  },
   async run(args, env) {
     const options = readOptions(args, {
       boolean: ["all"],
@@ -74,15 +79,15 @@ finished is published anew by the next sweep, unless it is cancelled.`,
       throw usage(`dead ${verb} needs --id or --all`);
     }
     const filter: DeadLetterFilter = { group, id };
-    const actor = `cli:${env.USER || "unknown"}`;
+    const operator = operatorIn(env);
 
     return await withContext(env, async (context) => {
       if (verb === "list") return await list(context, filter, all);
       await guardDatabase(context);
       await refuseBesideOlder(context);
       const decided = verb === "retry"
-        ? await retryDeadLetters(context, filter, actor)
-        : await discardDeadLetters(context, filter, actor);
+        ? await retryDeadLetters(context, filter, operator)
+        : await discardDeadLetters(context, filter, operator);
       if (id !== undefined && decided.letters.length + decided.refused.length === 0) {
         throw new WorkflowError("not_found", `No dead letter ${id} waits for a decision`);
       }
@@ -129,9 +134,38 @@ async function list({ db }: Context, filter: DeadLetterFilter, all: boolean): Pr
       shorten(letter.error),
     ]),
   ));
+  explain(letters.slice(0, all ? undefined : shown));
   if (!all && letters.length > shown) print("… and more; --all shows them");
   return 0;
 }
+
+/** What their causes mean and what is right, each cause once. */
+function explain(letters: readonly DeadLetterRow[]): void {
+  const byCause = new Map<string, { cause: DeadLetterCause; ids: number[] }>();
+  for (const letter of letters) {
+    const cause = causeOf(letter);
+    const known = byCause.get(cause.name) ?? { cause, ids: [] };
+    known.ids.push(letter.id);
+    byCause.set(cause.name, known);
+  }
+  for (const { cause: { title, says, check, action }, ids } of byCause.values()) {
+    const named = ids.slice(0, idsNamed).join(", ") + (ids.length > idsNamed ? ", …" : "");
+    print("");
+    print(`${title} (${named})`);
+    print(`  ${says}`);
+    print(`  Check: ${check}`);
+    print(`  Then: ${advice[action]}`);
+  }
+}
+
+/** Ids that are named beside a cause. */
+const idsNamed = 8;
+
+const advice: Readonly<Record<DeadLetterCause["action"], string>> = {
+  retry: "deno task dead retry --id=ID",
+  discard: "deno task dead discard --id=ID",
+  look: "decide about the order on the dashboard, and discard what is settled then",
+};
 
 async function report(
   { db }: Context,

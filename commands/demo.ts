@@ -4,41 +4,42 @@
  * @module
  */
 
-import { writeSync } from "node:fs";
-import { resolve } from "node:path";
-import process from "node:process";
+import { basename, resolve } from "node:path";
 import { readCustomerNames } from "../db/catalog/customers.ts";
-import { groupedAmount, namedAmount } from "../domain/money.ts";
-import { type PrivateEngines, startPrivateEngines } from "../tools/engines/private_engines.ts";
+import { countOrderEnds } from "../db/orders/order_ends.ts";
+import type { FailureReason } from "../domain/order/order.ts";
+import { formatCount } from "../domain/text/format_count.ts";
 import { serveHttp } from "../routes/server.ts";
 import { importFile } from "../services/import_file.ts";
 import { readKpis, readLeaderboard } from "../streams/kpis/kpis.ts";
-import { readQueueStatus } from "../streams/workflow/queue_status.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { verify } from "../streams/verification/verify.ts";
-import { formatCount } from "../domain/text/format_count.ts";
+import { readQueueStatus } from "../streams/workflow/queue_status.ts";
+import { freeServicePort } from "../tools/engines/free_service_port.ts";
+import { type PrivateEngines, startPrivateEngines } from "../tools/engines/private_engines.ts";
+import { type Share, shareEngines } from "../tools/engines/shared_engines.ts";
+import { keptDir } from "../tools/engines/use_engines.ts";
 import { type Command, readOptions } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
+import { cut, placeRow, progressLine, say, show } from "./demo_screen.ts";
+import { given } from "./engine_settings.ts";
+import { firstCurrency } from "./first_currency.ts";
 import { formatKpis } from "./kpis.ts";
-import { print } from "./print.ts";
+import { countReasons, reasonLines, type RejectReasons } from "./reject_reasons.ts";
+import { printError } from "./print.ts";
 import { untilStopped } from "./signals.ts";
 import { openSourceFile, type SourceFile } from "./source_file.ts";
-import { formatTable, indent, right } from "./table.ts";
+import { formatTable, indent, right, terminalColumns } from "./table.ts";
 import { formatReport } from "./verify.ts";
 
 /** The orders of the tour; where they come from stands in tools/samples/README.md. */
 const sample = new URL("../tools/samples/online-retail-2010-12.csv.gz", import.meta.url);
 
-/** Settings that suit the sample; the environment's own go before them. */
-const sampleSettings = {
-  BASE_CURRENCY: "GBP",
-  // Enough for most products and too little for the most wanted, so that some orders run short.
-  INITIAL_STOCK: "1000",
-  LOG_LEVEL: "warn",
-};
+/** Enough for most products of the sample and too little for the most wanted, so that some orders run short. */
+const demoStock = "1000";
 
 const command: Command = {
-  summary: "Shows everything once: engines, import, processing, figures, verification, API.",
+  summary: "Shows everything once: import, processing, figures, proof, dashboard.",
   help: `
 Usage: deno task demo [--exit] [FILE]
 
@@ -46,66 +47,111 @@ Usage: deno task demo [--exit] [FILE]
   --exit  stop after the verification instead of serving the API until Ctrl-C
 
 Starts private engines in a temporary folder, unless DATABASE_URL and REDIS_URL are set. Missing programs
-are installed with the machine's package manager.`,
+are installed with the machine's package manager. While it runs, other commands use its engines (see deno task
+engines). Where port 8000 is taken and PORT is not set, another one is used.`,
   async run(args, env) {
     const options = readOptions(args, { boolean: ["exit"], positionals: [0, 1] });
     const [named] = options.positionals;
     const path = named === undefined ? sample : resolve(env.INIT_CWD ?? "", named);
+    const open = () => openSourceFile(path, named ?? "the sample");
     // Before engines are started for it.
-    const file = await openSourceFile(path, named ?? "the sample");
-    const ownEngines = !(env.DATABASE_URL && env.REDIS_URL);
+    const file = await open();
+    const currency = named === undefined ? "GBP" : await firstCurrency((await open()).readable);
+    const data = { BASE_CURRENCY: currency ?? "EUR", INITIAL_STOCK: demoStock };
     let engines: PrivateEngines | undefined;
+    let share: Share | undefined;
     try {
-      if (ownEngines) {
+      if (!(env.DATABASE_URL && env.REDIS_URL)) {
         say("Starting a private database and a private Redis");
         engines = await startPrivateEngines();
+        const dir = env.ENGINES_DIR ? resolve(env.ENGINES_DIR) : keptDir;
+        const shared = { ...data, ...engines.env };
+        share = await shareEngines(dir, { by: "demo", env: shared, dir: engines.dir });
       }
-      const settings = { ...sampleSettings, ...given(env), ...engines?.env };
+      const port = options.flag("exit") || env.PORT
+        ? {}
+        : { PORT: String(await freeServicePort(printError)) };
+      const settings = { ...data, LOG_LEVEL: "error", ...port, ...given(env), ...engines?.env };
       return await withContext(settings, async (context) => {
-        say(`  ${context.db.version} on ${hostOf(context.config.databaseUrl)}`);
+        say(`  ${context.db.version} on ${new URL(context.config.databaseUrl).host}`);
         let code = 0;
         await untilStopped(context, async (signal) => {
-          await importSample(context, String(path).split("/").at(-1)!, file);
-          await processAll(context, signal);
-          if (signal.aborted) return;
-          code = await showResults(context);
-          if (!options.flag("exit")) await serveOn(context, signal);
+          code = await tour(context, { name: basename(String(path)), file }, signal);
+          if (!signal.aborted && !options.flag("exit")) await serveOn(context, signal);
         });
         return code;
       }, { migrates: true });
     } finally {
+      await share?.withdraw();
       await engines?.stop();
+      share?.close();
     }
   },
 };
 
 export default command;
 
-async function importSample(context: Context, name: string, file: SourceFile): Promise<void> {
-  say(`\nImporting ${name}`);
+/** From the file to the proof. @returns the exit code */
+async function tour(
+  context: Context,
+  source: { name: string; file: SourceFile },
+  signal: AbortSignal,
+): Promise<number> {
+  const orders = await importSample(context, source);
+  await processAll(context, orders, signal);
+  if (signal.aborted) return 0;
+  await showFailures(context);
+  return await showResults(context);
+}
+
+/** @returns how many orders were taken */
+async function importSample(
+  context: Context,
+  { name, file }: { name: string; file: SourceFile },
+): Promise<number> {
+  say(`\nImporting ${cut(name, terminalColumns() - 10)}`);
+  const reasons: RejectReasons = new Map();
   const report = await importFile(context, file.readable, {
     name,
     onProgress: ({ rowsRead, rowsDone }) =>
       show(`  ${formatCount(rowsRead)} rows read, ${formatCount(rowsDone)} done`),
+    onRejected: (rows) => countReasons(reasons, rows),
   });
   const rate = Math.round(report.rows / Math.max(report.seconds, 0.001));
   say(
-    `  ${formatCount(report.rows)} rows in ${report.seconds.toFixed(1)} s (${
-      formatCount(rate)
-    } rows/s): ` +
-      `${formatCount(report.orders_new)} new orders, ${
-        formatCount(report.orders_rejected)
-      } rejected with ` +
-      `${formatCount(report.rows_rejected)} rows`,
+    `  ${formatCount(report.rows)} rows in ${report.seconds.toFixed(1)} s ` +
+      `(${formatCount(rate)} rows/s): ${formatCount(report.orders_new)} new orders`,
   );
+  if (report.rows_rejected > 0) {
+    const { orders_rejected: orders, rows_rejected: rows } = report;
+    say(`  rejected: ${counted(orders, "order")}, ${counted(rows, "row")}${whyDirty(name)}`);
+    for (const line of reasonLines(reasons)) say(cut(`  ${line}`, terminalColumns()));
+  }
+  return report.orders_new;
 }
 
-async function processAll(context: Context, signal: AbortSignal): Promise<void> {
-  say(
-    `\nProcessing: reserve, charge (the gateway takes ${context.config.gatewayDelayMs} ms), settle`,
-  );
+function counted(count: number, what: string): string {
+  return `${formatCount(count)} ${what}${count === 1 ? "" : "s"}`;
+}
+
+function whyDirty(name: string): string {
+  return sample.pathname.endsWith(`/${name}`) ? " (a real file, dirty on purpose)" : "";
+}
+
+async function processAll(
+  context: Context,
+  orders: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { gateway, gatewayDelayMs } = context.config;
+  const takes = gateway === "simulated" ? ` (simulated, takes ${gatewayDelayMs} ms)` : "";
+  say(`\nProcessing: reserve, charge${takes}, settle, notify`);
   const started = performance.now();
-  const ticker = setInterval(() => void showQueues(context, started), 200);
+  const showQueues = async () => {
+    const status = await readQueueStatus(context, context.db).catch(() => null);
+    if (status !== null) show(progressLine(status, orders, terminalColumns() - 1));
+  };
+  const ticker = setInterval(() => void showQueues(), 200);
   try {
     await runConsumers(
       context,
@@ -119,19 +165,31 @@ async function processAll(context: Context, signal: AbortSignal): Promise<void> 
   say(`  nothing left to do after ${seconds.toFixed(1)} s`);
 }
 
-/** What waits in each group, and the money in it. */
-async function showQueues({ redis, keys, db }: Context, started: number): Promise<void> {
-  const status = await readQueueStatus({ redis, keys }, db).catch(() => null);
-  if (status === null) return;
-  const parts = status.map(({ group, length, scheduled, money }) => {
-    const waiting = money.map(({ currency, amountCents }) =>
-      ` ${namedAmount(amountCents, currency)}`
-    );
-    return `${group} ${formatCount(length + scheduled)}${waiting.join("")}`;
-  });
-  show(`  ${((performance.now() - started) / 1_000).toFixed(1)} s  ${parts.join(" | ")}`);
+/** Why orders failed: nothing is wrong with the service where some do. */
+async function showFailures({ db, config }: Context): Promise<void> {
+  const ends = await countOrderEnds(db);
+  const failed = ends.filter(({ status }) => status === "FAILED");
+  if (failed.length === 0) return;
+  const sum = (some: typeof ends) => some.reduce((total, { orders }) => total + orders, 0);
+  const causes: Readonly<Record<FailureReason, string>> = {
+    payment_declined: config.gateway === "simulated"
+      ? "the simulated gateway declines odd totals"
+      : "the payment provider declined",
+    insufficient_stock: `there are ${formatCount(config.initialStock)} units of each product here`,
+    payment_timeout: "the payment provider gave no answer",
+  };
+  say(`\nFailed: ${formatCount(sum(failed))} of ${formatCount(sum(ends))} orders`);
+  say(indent(formatTable(
+    [right("orders"), { heading: "reason" }, { heading: "why" }],
+    failed.map(({ orders, failureReason }) => [
+      formatCount(orders),
+      failureReason ?? "",
+      failureReason === null ? "" : causes[failureReason],
+    ]),
+  )));
 }
 
+/** Figures, leaderboard and proof. @returns the exit code */
 async function showResults(context: Context): Promise<number> {
   const day = context.kpiDay(new Date().toISOString().replace("T", " "));
   say("\nKPIs of today");
@@ -142,11 +200,14 @@ async function showResults(context: Context): Promise<number> {
   const names = await readCustomerNames(context.db, places.map(({ customerId }) => customerId));
   say(indent(formatTable(
     [right("rank"), { heading: "customer" }, right("revenue")],
-    places.map(({ customerId, revenueCents }, index) => [
-      String(index + 1),
-      names.get(customerId)?.name ?? String(customerId),
-      groupedAmount(revenueCents, context.baseCurrency),
-    ]),
+    places.map(({ customerId, revenueCents }, index) =>
+      placeRow(
+        index + 1,
+        names.get(customerId)?.name ?? String(customerId),
+        revenueCents,
+        context.baseCurrency,
+      )
+    ),
   )));
 
   say("\nProof");
@@ -156,41 +217,18 @@ async function showResults(context: Context): Promise<number> {
 }
 
 async function serveOn(context: Context, signal: AbortSignal): Promise<void> {
-  say("");
   const consumers = runConsumers(
     context,
     { groups: [], batchSize: context.config.batchSize, drain: false },
     signal,
   );
   const serving = serveHttp(context, signal, {
-    onListening: (url) => say(`Serving ${url} — try ${url}/kpis or ${url}/streams; Ctrl-C ends`),
+    onListening: (url) => {
+      say(`\nDashboard: ${url}/dashboard`);
+      say(`API:       ${url}/kpis, ${url}/docs`);
+      say("In another terminal: deno task kpis, deno task refund 1, deno task import FILE");
+      say("Ctrl-C ends it, and these engines with their data");
+    },
   });
   await Promise.all([consumers, serving]);
-}
-
-/** Settings that are really set. */
-function given(env: Record<string, string | undefined>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).filter((entry): entry is [string, string] => Boolean(entry[1])),
-  );
-}
-
-function hostOf(url: string): string {
-  return new URL(url).host;
-}
-
-let shown = false;
-
-/** A line that stays. */
-function say(line: string): void {
-  if (shown) writeSync(1, "\r\x1b[K");
-  shown = false;
-  print(line);
-}
-
-/** A line that the next one replaces; only a terminal shows it. */
-function show(line: string): void {
-  if (!process.stdout.isTTY) return;
-  writeSync(1, `\r\x1b[K${line.slice(0, process.stdout.columns - 1)}`);
-  shown = true;
 }

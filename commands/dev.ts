@@ -5,36 +5,34 @@
  */
 
 import { once } from "node:events";
-import { join } from "node:path";
 import process from "node:process";
-import { dataDir } from "../tools/engines/data_dir.ts";
-import { startPrivateEngines } from "../tools/engines/private_engines.ts";
+import { freeServicePort } from "../tools/engines/free_service_port.ts";
 import { watchTask } from "../tools/engines/task_arguments.ts";
+import { useEngines } from "../tools/engines/use_engines.ts";
 import { type Command, readOptions } from "./command.ts";
 import { printError } from "./print.ts";
 import { endSignals } from "./signals.ts";
 
 const command: Command = {
-  summary:
-    "Runs `start` on private engines that are kept in .data/, and again whenever a file changes.",
+  summary: "Runs `start` on private engines, and again whenever a file changes.",
   help: `
 Usage: deno task dev
 
-The engines listen on free loopback ports and end with this process; their data stays in .data/dev.
-Settings from the environment apply, except DATABASE_URL and REDIS_URL.`,
-  async run(args) {
+The engines listen on free loopback ports; other commands use them as well (see deno task engines), and they end
+when nobody has used them for ten minutes. Their data stays in .data/dev, or in ENGINES_DIR. Settings from the
+environment apply, except DATABASE_URL and REDIS_URL. Where port 8000 is taken and PORT is not set, another one is
+used.`,
+  async run(args, env) {
     readOptions(args, {});
-    const engines = await startPrivateEngines({ dir: join(dataDir, "dev") });
-    try {
-      printError(`DATABASE_URL=${engines.env.DATABASE_URL}`);
-      printError(`REDIS_URL=${engines.env.REDIS_URL}`);
-      const child = await watchTask("start", engines.env);
-      for (const signal of endSignals) process.on(signal, () => child.kill(signal));
-      const [code, signal] = await once(child, "exit");
-      return signal === null ? code : 0;
-    } finally {
-      await engines.stop();
-    }
+    const held = await useEngines({ dir: env.ENGINES_DIR, keptOnly: true, log: printError });
+    const port = env.PORT || String(await freeServicePort(printError));
+    const settings = { ...held.engines.env, PORT: port };
+    for (const [name, value] of Object.entries(settings)) printError(`${name}=${value}`);
+    const child = await watchTask("start", settings);
+    for (const signal of endSignals) process.on(signal, () => child.kill(signal));
+    void held.ended.then(() => child.kill("SIGTERM"));
+    const [code, signal] = await once(child, "exit");
+    return signal === null ? code : 0;
   },
 };
 

@@ -4,13 +4,15 @@
  * @module
  */
 
+import { isatty } from "node:tty";
 import { readLatestLoss } from "../db/recovery/database_marks.ts";
 import { countDeadLetters } from "../db/dead_letters/dead_letter_counts.ts";
 import { type Database, openDatabase } from "../db/connection/database.ts";
 import { migrationStatus } from "../db/connection/migrate.ts";
+import { readGrants } from "../db/connection/grants.ts";
 import { canWrite } from "../db/connection/ping.ts";
 import { readEncryption, readServerFacts } from "../db/connection/server_facts.ts";
-import { type Config, isLoopback, parseConfig } from "../config/config.ts";
+import { type Config, isLoopback } from "../config/config.ts";
 import {
   type Finding,
   fine,
@@ -27,15 +29,14 @@ import {
 } from "../domain/operation/diagnosis.ts";
 import { readDatabaseUrl, readRedisUrls } from "../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { EngineFault, refusalOf } from "../domain/operation/engine_fault.ts";
+import { judgeGrants } from "../domain/operation/grants.ts";
 import { describeCount } from "../domain/bounded_count.ts";
 import { lookAtDatabase } from "../streams/recovery/database_age.ts";
 import { olderConsumers } from "../streams/payments/end_old_keys.ts";
+import { readStreams } from "../streams/workflow/queue_status.ts";
 import { consumersBefore } from "../streams/workflow/hold_older.ts";
-import {
-  chargingProviders,
-  providerFault,
-  simulatedWarning,
-} from "../streams/payments/gateways.ts";
+import { chargingProviders, providerFault } from "../streams/payments/gateways.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
 import { keysFor } from "../streams/redis/keys.ts";
 import { encryptionOf, openRedis, type RedisClient } from "../streams/redis/redis.ts";
@@ -44,13 +45,20 @@ import { findRefusedCommands } from "../streams/redis/redis_commands.ts";
 import { readRedisFacts } from "../streams/redis/redis_facts.ts";
 import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
 import { type Command, readOptions } from "./command.ts";
+import { namesNoEngine, readSettings } from "./engine_settings.ts";
+import { groupsWithoutConsumer } from "./nobody_works.ts";
 import { print } from "./print.ts";
+import { judgeFileLimit, judgeMailServer, judgeProvider } from "./surroundings.ts";
+import { terminalColumns, wrap } from "./table.ts";
+
+/** Characters of the longest level. */
+const levelWidth = "warning".length;
 
 /** For how many hours a loss of the database is told of. */
 const lossHours = 24;
 
 const command: Command = {
-  summary: "Checks settings, engines, migrations and clocks, and says how to fix what is wrong.",
+  summary: "Checks settings, engines and surroundings, and says what to mend.",
   help: `
 Usage: deno task doctor
 
@@ -58,7 +66,9 @@ Changes nothing. Exits 1 if there is a problem; a warning is no problem.`,
   async run(args, env) {
     readOptions(args, {});
     const findings = await diagnose(env);
-    print(formatFindings(findings));
+    // Whoever reads it by a program wants a line for each.
+    const columns = isatty(1) ? terminalColumns() : Infinity;
+    print(formatFindings(findings, columns));
     return findings.some(({ level }) => level === "problem") ? 1 : 0;
   },
 };
@@ -69,7 +79,7 @@ export default command;
 async function diagnose(env: Record<string, string | undefined>): Promise<Finding[]> {
   let config: Config;
   try {
-    config = parseConfig(env);
+    config = await readSettings(env);
   } catch (error) {
     if (!(error instanceof WorkflowError)) throw error;
     return error.faults.map(({ at, detail }) =>
@@ -77,9 +87,11 @@ async function diagnose(env: Record<string, string | undefined>): Promise<Findin
     );
   }
   return [
-    judgeSettings(config),
-    judgeGateway(config),
+    judgeSettings(config, namesNoEngine(env)),
+    await judgeProvider(config),
+    ...await judgeMailServer(config),
     judgeTemporaryFiles(),
+    judgeFileLimit(),
     ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config)),
     ...await guarded("redis", "REDIS_URL", () => diagnoseRedis(config)),
     ...await diagnoseDatabaseAge(config),
@@ -125,18 +137,19 @@ function judgeOlder(takePayments: readonly string[], before: readonly string[]):
   );
 }
 
-function judgeSettings({ host, apiTokens }: Config): Finding {
+function judgeSettings({ host, apiTokens }: Config, usesPrivateEngines: boolean): Finding {
+  if (usesPrivateEngines) {
+    return warning(
+      "settings",
+      "no engine is set, so private ones are used, for trials on this machine",
+      "set DATABASE_URL and REDIS_URL for real orders",
+    );
+  }
   return isLoopback(host) || apiTokens.length > 0 ? fine("settings", "all valid") : warning(
     "settings",
     `the API listens on ${host} and asks nobody who they are`,
     "set API_TOKENS, let only trusted machines reach it, or set HOST=127.0.0.1",
   );
-}
-
-function judgeGateway({ gateway, gatewayUrl }: Config): Finding {
-  return gateway === "simulated"
-    ? warning("payment provider", simulatedWarning, "set GATEWAY and its settings for real money")
-    : fine("payment provider", `${gateway}, asked at ${URL.parse(gatewayUrl)?.origin}`);
 }
 
 function judgeTemporaryFiles(): Finding {
@@ -155,6 +168,11 @@ async function guarded(
   try {
     return await work();
   } catch (error) {
+    if (error instanceof EngineFault) {
+      return [problem(what, `${error.what}: ${error.why}`, error.remedy)];
+    }
+    const refused = refusalOf(error);
+    if (refused !== undefined) return [problem(what, refused.why, refused.remedy)];
     const remedy = `start the server, or correct ${setting}`;
     return [problem(what, messageOf(error).split("\n")[0]!, remedy)];
   }
@@ -165,12 +183,16 @@ async function diagnoseDatabase(config: Config): Promise<Finding[]> {
   try {
     const askedMs = Date.now();
     const facts = await readServerFacts(db);
+    const rights = await judgeRights(config, db);
     const findings = [
       judgeVersion(facts.engine, facts.version),
       await judgeDatabaseWay(config.databaseUrl, db),
+      rights,
       ...judgeDatabase(facts, config.databaseConnections),
       judgeClock("database", facts.nowMs, askedMs, Date.now()),
     ];
+    // What follows would only fail of the same.
+    if (rights.level === "problem") return findings;
     const pending = (await migrationStatus(config.databaseUrl)).filter(({ applied }) => !applied);
     if (pending.length > 0) {
       const names = pending.map(({ name }) => name).join(", ");
@@ -213,6 +235,11 @@ async function judgeDatabaseWay(url: string, db: Database): Promise<Finding> {
     seen: await readEncryption(db),
   };
   return judgeEncryption("database", way, isLoopback(host), encryptRemedy.database);
+}
+
+async function judgeRights({ databaseUrl, autoMigrate }: Config, db: Database): Promise<Finding> {
+  const { account, grants } = await readGrants(db);
+  return judgeGrants(grants, readDatabaseUrl(databaseUrl).address.name, account, autoMigrate);
 }
 
 function judgeRedisWay(url: string, redis: RedisClient): Finding {
@@ -268,6 +295,7 @@ async function diagnoseStore(config: Config, redis: RedisClient): Promise<Findin
   const missing = facts.missingGroups.length > 0
     ? `no group ${facts.missingGroups.join(", ")}`
     : "Redis is new, was restarted, or may have lost something otherwise";
+  const waiting = groupsWithoutConsumer(await readStreams({ redis, keys }));
   return [
     judgeVersion(facts.server === "valkey" ? "valkey" : "redis", facts.version),
     way,
@@ -278,16 +306,29 @@ async function diagnoseStore(config: Config, redis: RedisClient): Promise<Findin
     isWhole
       ? fine("streams", "every group exists and holds its unfinished work")
       : warning("streams", missing, "start the consumers, or run deno task recover"),
+    waiting.length === 0
+      ? fine("consumers", "nothing waits for one that is not there")
+      : warning("consumers", `nobody works on ${waiting.join(", ")}`, "run deno task start"),
   ];
 }
 
-/** A line for each finding, and under it how to repair it. */
-function formatFindings(findings: readonly Finding[]): string {
+/**
+ * A line for each finding, and under it how to repair it.
+ *
+ * @param columns of the terminal; what is longer goes on in the next line
+ */
+export function formatFindings(findings: readonly Finding[], columns: number): string {
   const width = Math.max(...findings.map(({ what }) => what.length));
-  const lines = findings.flatMap(({ level, what, detail, remedy }) => [
-    `${level.padEnd(7)}  ${what.padEnd(width)}  ${visibleText(detail)}`,
-    ...(remedy === "" ? [] : [`${" ".repeat(9 + width + 2)}→ ${remedy}`]),
-  ]);
+  const indented = " ".repeat(levelWidth + 2 + width + 2);
+  const fit = (text: string) => wrap(text, columns - indented.length);
+  const lines = findings.flatMap(({ level, what, detail, remedy }) => {
+    const [first, ...others] = fit(visibleText(detail));
+    return [
+      `${level.padEnd(levelWidth)}  ${what.padEnd(width)}  ${first}`,
+      ...others.map((line) => `${indented}${line}`),
+      ...(remedy === "" ? [] : fit(`→ ${remedy}`).map((line) => `${indented}${line}`)),
+    ];
+  });
   const count = (level: Finding["level"]) =>
     findings.filter((finding) => finding.level === level).length;
   const verdict = `${count("problem")} problems, ${count("warning")} warnings`;

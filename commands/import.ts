@@ -1,176 +1,247 @@
 /**
- * `deno task import`: a CSV file into orders.
+ * `deno task import`: a file of orders into orders.
  *
  * @module
  */
 
+import { readFile, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { isatty } from "node:tty";
-import { parseConfig } from "../config/config.ts";
-import type { ImportMoney } from "../domain/import/import_money.ts";
-import { kindOfReason, type RejectedRow } from "../domain/import/order_csv.ts";
-import { formatMoney } from "../domain/money.ts";
-import { formatCount } from "../domain/text/format_count.ts";
-import { visibleText } from "../domain/text/visible_text.ts";
+import { messageOf, WorkflowError } from "../domain/errors.ts";
+import type { ImportPreview } from "../domain/import/import_preview.ts";
+import type { ImportProfile } from "../domain/import/profile/profile.ts";
+import { countReasons } from "../domain/import/reject_reasons.ts";
 import { importFile } from "../services/import_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
-import { type ImportReport, tookNothing } from "../streams/imports/orders_import.ts";
-import { type Command, readOptions } from "./command.ts";
-import { withContext } from "./context.ts";
-import { print } from "./print.ts";
+import { tookNothing } from "../streams/imports/orders_import.ts";
+import { type Command, type Options, readOptions, usage } from "./command.ts";
+import { type Context, withContext } from "./context.ts";
+import { readSettings } from "./engine_settings.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
+import { print, printWithBold } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { refuseOtherPlaces } from "./refuse_other_places.ts";
-import { importProgressBar } from "./import_progress.ts";
-import { openSourceFile, openStandardInput, refuseOverwriting } from "./source_file.ts";
-import { formatTable, indent, right } from "./table.ts";
-
-/** Reasons that the summary names; the rejects file has them all. */
-const reasonsShown = 5;
+import { importProgressBar, type ProgressBar } from "./import_progress.ts";
+import { importSummary } from "./import_summary.ts";
+import {
+  openSourceFile,
+  openStandardInput,
+  refuseOverwriting,
+  type SourceFile,
+} from "./source_file.ts";
 
 const command: Command = {
-  summary: "Streams a CSV file of order items into orders and publishes them to the consumers.",
+  summary: "Streams a file of order items into orders and publishes them to the consumers.",
   help: `
-Usage: deno task import FILE [--dry-run] [--initial-stock=N] [--rejects=FILE] [--keep-good-rows]
+Usage: deno task import FILE [--preview] [--profile=NAME|FILE.json] [--plan=HASH] [--yes]
+  [--save-profile=FILE] [--dry-run] [--initial-stock=N] [--rejects=FILE] [--keep-good-rows]
   [--replace] [--json]
 
-  FILE               UTF-8 CSV, plain or .gz; - for standard input
-  --dry-run          check the file and compare it with the database; change nothing, and tell the money
-  --initial-stock=N  units of products that are new (default: INITIAL_STOCK)
-  --rejects=FILE     write all rows of orders of which a row was not taken to FILE, with line and reason
-  --keep-good-rows   leave bad rows out instead of rejecting their whole orders
-  --replace          let the file take items away from known orders that are still PENDING, and change
-                     those that are RESERVED
-  --json             print the counts as one line of JSON
+  FILE                CSV or another table, plain, .gz or .zip; - for standard input
+  --preview           show what the file would do, to the last cent, and its plan; change nothing
+  --profile=NAME      read the columns as the exports of a shop have them (shopify, woocommerce, …),
+                      or as a file of yours says (FILE.json); without it that is found out
+  --plan=HASH         import the file as its preview has shown it, or not at all
+  --yes               import a file that needs a profile without a plan, by the --profile named
+  --save-profile=FILE with --preview: write what was found out to FILE, to be edited
+  --dry-run           check the file and compare it with the database; change nothing, and tell the money
+  --initial-stock=N   units of products that are new (default: INITIAL_STOCK)
+  --rejects=FILE      write all rows of orders of which a row was not taken to FILE, with line and reason
+  --keep-good-rows    leave bad rows out instead of rejecting their whole orders
+  --replace           let the file take items away from known orders that are still PENDING, and change
+                      those that are RESERVED
+  --json              print the counts, or the preview, as one line of JSON
 
-The header is required; columns may be in any order and case, others are ignored:
+A file with these columns, in any order and case, needs no profile:
   external_order_id, order_placed_at, currency, customer_id, customer_email, customer_name,
   product_sku, product_name, unit_price_cents, qty
 and of an order as a whole, as far as the file has them:
   shipping_cents, tax_cents, tax_included, discount_cents, tip_cents, fee_cents, order_total_cents,
   payment_status, payment_provider, payment_reference, language
+Any other file is previewed first, and then imported with the plan that ends the preview.
 
 Importing a file again is safe: known orders are recognised. Exit code 0 if the file was imported, even
 if rows were rejected; 1 if none of its orders was taken, or if it was refused and nothing was changed.`,
   async run(args, env) {
     const options = readOptions(args, {
-      boolean: ["dry-run", "keep-good-rows", "replace", "json"],
-      string: ["initial-stock", "rejects"],
+      boolean: ["dry-run", "keep-good-rows", "replace", "json", "preview", "yes"],
+      string: ["initial-stock", "rejects", "profile", "plan", "save-profile"],
       positionals: [1, 1],
     });
+    refuseContradictions(options);
     const [name] = options.positionals;
-    const initialStock = options.integer("initial-stock", 0, 1_000_000_000);
     const path = (given: string) => resolve(env.INIT_CWD ?? "", given);
     const source = name === "-" ? openStandardInput() : await openSourceFile(path(name!), name!);
-    const rejects = options.text("rejects");
-    const rejectsPath = rejects === undefined ? undefined : path(rejects);
-    if (rejectsPath !== undefined) {
-      await refuseOverwriting(source, rejectsPath, `--rejects=${rejects}`);
+    for (const option of ["rejects", "save-profile"] as const) {
+      const given = options.text(option);
+      if (given === undefined) continue;
+      await refuseOverwriting(source, path(given), `--${option}=${given}`);
     }
-    refuseOtherPlaces(parseConfig(env));
+    const work: ImportWork = { name: name!, source, options, path, profile: undefined };
+    const given = options.text("profile");
+    if (given !== undefined) work.profile = await profileOf(given, path);
+    refuseOtherPlaces(await readSettings(env));
+    const writes = !options.flag("dry-run") && !options.flag("preview");
     return await withContext(env, async (context) => {
       await refuseDanger(context);
-      if (!options.flag("dry-run")) {
+      if (writes) {
         await guardDatabase(context);
         await refuseBesideOlder(context);
       }
-      const reasons = new Map<string, number>();
       const bar = isatty(2) ? importProgressBar(source.bytes) : undefined;
       try {
-        const report = await importFile(context, source.readable, {
-          name: name === "-" ? "standard input" : name!,
-          initialStock,
-          dryRun: options.flag("dry-run"),
-          keepGoodRows: options.flag("keep-good-rows"),
-          replace: options.flag("replace"),
-          rejectsPath,
-          onProgress: bar?.draw,
-          onRejected: (rows) => countReasons(reasons, rows),
-        });
-        bar?.clear();
-        if (options.flag("json")) print(JSON.stringify(report));
-        else {
-          const notes = { dryRun: options.flag("dry-run"), rejectsPath: rejects };
-          print(importSummary(report, reasons, notes));
-        }
-        return tookNothing(report) ? 1 : 0;
+        return await (options.flag("preview") ? showPreview : runImport)(context, work, bar);
       } finally {
         bar?.clear();
       }
-      // A dry run changes nothing, the schema neither.
-    }, { migrates: !options.flag("dry-run") });
+      // What changes nothing leaves the schema as it is, too.
+    }, { migrates: writes });
   },
 };
 
 export default command;
 
-/** Counts every fault of a row by itself. */
-function countReasons(reasons: Map<string, number>, rows: readonly RejectedRow[]): void {
-  for (const { reason } of rows) {
-    for (const fault of kindOfReason(reason).split("; ")) {
-      reasons.set(fault, (reasons.get(fault) ?? 0) + 1);
+/** What was asked for. */
+interface ImportWork {
+  /** As it was typed. */
+  name: string;
+  source: SourceFile;
+  options: Options;
+  /** Where a path leads that was typed. */
+  path: (given: string) => string;
+  profile: ImportProfile | undefined;
+}
+
+/** @throws {WorkflowError} `bad_usage` for options that make no sense together */
+function refuseContradictions({ flag, text }: Options): void {
+  if (flag("preview")) {
+    for (const name of ["plan", "rejects"]) {
+      if (text(name) !== undefined) throw usage(`--${name} has no meaning with --preview`);
     }
+    for (const name of ["dry-run", "yes"]) {
+      if (flag(name)) throw usage(`--${name} has no meaning with --preview`);
+    }
+  } else if (text("save-profile") !== undefined) throw usage("--save-profile needs --preview");
+  if (flag("yes") && text("profile") === undefined) {
+    throw usage("--yes needs --profile, so that nothing is left to be found out");
+  }
+  const plan = text("plan");
+  if (plan !== undefined && !/^[0-9a-f]{64}$/i.test(plan)) {
+    throw usage("--plan must be the 64 digits that end a preview");
   }
 }
 
-/** The report for people. */
-function importSummary(
-  report: ImportReport,
-  reasons: ReadonlyMap<string, number>,
-  notes: { dryRun: boolean; rejectsPath: string | undefined },
-): string {
-  const rate = report.seconds > 0 ? Math.round(report.rows / report.seconds) : report.rows;
-  const counts: [string, number, string?][] = [
-    ["new", report.orders_new],
-    ["updated", report.orders_updated],
-    ["unchanged", report.orders_unchanged],
-    ["rejected", report.orders_rejected],
-    ["conflict", report.orders_conflict],
-    ["published", report.published],
-  ];
-  const width = Math.max(...counts.map(([, value]) => formatCount(value).length));
-  const lines = [
-    `${notes.dryRun ? "Dry run, nothing was changed: " : ""}${formatCount(report.rows)} rows, ` +
-    `${formatCount(report.orders)} orders in ${report.seconds} s (${formatCount(rate)} rows/s)`,
-    ...counts.map(([what, value]) => `  ${what.padEnd(10)} ${formatCount(value).padStart(width)}`),
-  ];
-  if (report.money !== undefined && report.money.length > 0) {
-    lines.push(...moneyLines(report.money));
-  }
-  if (report.rows_rejected > 0) {
-    const are = report.rows_rejected === 1 ? "row is a reject" : "rows are rejects";
-    const these = reasons.size === 1 ? "this reason" : "these reasons";
-    lines.push(`${formatCount(report.rows_rejected)} ${are}, for ${these}:`);
-    const sorted = [...reasons].sort(([, a], [, b]) => b - a);
-    for (const [reason, count] of sorted.slice(0, reasonsShown)) {
-      lines.push(`  ${formatCount(count)} × ${visibleText(reason)}`);
+/**
+ * The profile that `--profile` names: one that comes along, or a file's.
+ *
+ * @throws {WorkflowError} `bad_usage` for a name that is not known or a file that can't be read; `invalid` for a
+ * document that is no profile
+ */
+async function profileOf(
+  given: string,
+  path: (given: string) => string,
+): Promise<ImportProfile> {
+  const { readProfile, shippedProfile } = await import("../services/import_profiles.ts");
+  try {
+    if (!/\.json$|[/\\]/i.test(given)) return shippedProfile(given);
+    return await readProfile(await readFile(path(given), "utf8"));
+  } catch (error) {
+    if (error instanceof WorkflowError && error.code === "invalid") {
+      throw new WorkflowError("invalid", `--profile=${given}: ${error.message}`, error.faults);
     }
-    const others = sorted.length - reasonsShown;
-    if (others > 0) {
-      lines.push(`  and ${others} ${others === 1 ? "other reason" : "other reasons"}`);
-    }
-    if (notes.rejectsPath === undefined) lines.push("  --rejects=FILE writes them to a file");
+    const reason = (error as { code?: string }).code === "ENOENT"
+      ? "there is no such file"
+      : messageOf(error);
+    throw usage(`--profile=${given}: ${reason}`);
   }
-  if (notes.rejectsPath !== undefined) lines.push(`Rejects file: ${notes.rejectsPath}`);
-  if (tookNothing(report)) {
-    lines.push(`None of the file's orders ${notes.dryRun ? "would be" : "was"} taken`);
-  }
-  return lines.join("\n");
 }
 
-/** What the orders are worth: a unit that is wrong by a hundred shows here before it is charged. */
-function moneyLines(money: readonly ImportMoney[]): string[] {
-  const table = formatTable(
-    [{ heading: "currency" }, ...["orders", "sum", "smallest", "median", "largest"].map(right)],
-    money.map(({ currency, orders, sum_cents, smallest_cents, median_cents, largest_cents }) => [
-      currency,
-      formatCount(orders),
-      ...[sum_cents, smallest_cents, median_cents, largest_cents]
-        .map((cents) => formatMoney(cents, currency)),
-    ]),
-  );
-  return [
-    "Money of the orders that would be taken or are known:",
-    indent(table),
-  ];
+/** How a file is imported or previewed. */
+function sharedOptions({ name, options, profile }: ImportWork, bar: ProgressBar | undefined) {
+  return {
+    name: name === "-" ? "standard input" : name,
+    profile,
+    initialStock: options.integer("initial-stock", 0, 1_000_000_000),
+    keepGoodRows: options.flag("keep-good-rows"),
+    replace: options.flag("replace"),
+    onProgress: bar?.draw,
+  };
+}
+
+async function runImport(
+  context: Context,
+  work: ImportWork,
+  bar: ProgressBar | undefined,
+): Promise<number> {
+  const { source, options, path } = work;
+  const rejects = options.text("rejects");
+  const dryRun = options.flag("dry-run");
+  const reasons = countReasons();
+  const report = await importFile(context, source.readable, {
+    ...sharedOptions(work, bar),
+    plan: options.text("plan"),
+    yes: options.flag("yes"),
+    dryRun,
+    rejectsPath: rejects === undefined ? undefined : path(rejects),
+    onRejected: (rows) => reasons.add(rows),
+  });
+  bar?.clear();
+  if (options.flag("json")) print(JSON.stringify(report));
+  else print(importSummary(report, reasons.list(), { dryRun, rejectsPath: rejects }));
+  if (report.published > 0) await tellIfNobodyWorks(context);
+  return tookNothing(report) ? 1 : 0;
+}
+
+/** Shows what the file would do; the exit code is 1 where it can't be imported so, or nothing of it would be taken. */
+async function showPreview(
+  context: Context,
+  work: ImportWork,
+  bar: ProgressBar | undefined,
+): Promise<number> {
+  const { name, source, options, path } = work;
+  const [{ previewFile }, { previewJson, profileText, shippedProfile }, { isMarked, previewText }] =
+    await Promise.all([
+      import("../services/preview_import.ts"),
+      import("../services/import_profiles.ts"),
+      import("./import_preview.ts"),
+    ]);
+  const preview = await previewFile(context, source.readable, sharedOptions(work, bar));
+  bar?.clear();
+  const saved = options.text("save-profile");
+  if (saved !== undefined) {
+    const settings = preview.profile?.settings ?? shippedProfile("native");
+    await writeNew(path(saved), profileText(settings), saved);
+  }
+  if (options.flag("json")) print(JSON.stringify(previewJson(preview)));
+  else {
+    const given = options.text("profile");
+    const profile = given === undefined ? "" : ` --profile=${given}`;
+    printWithBold(previewText(preview), isMarked);
+    if (saved !== undefined) print(`\nProfile written to ${saved}`);
+    if (preview.plan !== null) {
+      print(
+        `\nPlan: ${preview.plan}\nTo import exactly this: deno task import ${name}${profile} ` +
+          `--plan=${preview.plan}`,
+      );
+    }
+  }
+  return preview.plan === null || takesNothing(preview) ? 1 : 0;
+}
+
+function takesNothing({ counts }: ImportPreview): boolean {
+  const taken = counts.orders_new + counts.orders_updated + counts.orders_unchanged;
+  return taken === 0 && counts.rows > 0;
+}
+
+/** Writes a file that was not there: a profile that somebody has edited is not lost by a second preview. */
+async function writeNew(path: string, text: string, name: string): Promise<void> {
+  try {
+    await writeFile(path, text, { flag: "wx" });
+  } catch (error) {
+    const reason = (error as { code?: string }).code === "EEXIST"
+      ? "it is there already; name another file, or remove it"
+      : messageOf(error);
+    throw new WorkflowError("bad_request", `Cannot write the profile ${name}: ${reason}`);
+  }
 }

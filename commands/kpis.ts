@@ -13,6 +13,8 @@ import { withOwnKpis } from "../services/rebuild_kpis.ts";
 import { readKpis } from "../streams/kpis/kpis.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
+import { operatorIn } from "./operator.ts";
 import { print } from "./print.ts";
 import { formatTable } from "./table.ts";
 
@@ -33,12 +35,14 @@ Usage: deno task kpis [--date=YYYY-MM-DD] [--rebuild] [--json]
       throw usage(`--date must be a day such as 2026-01-31, not "${date}"`);
     }
     return await withContext(env, async (context) => {
-      const kpis = await withOwnKpis(context, { rebuild: options.flag("rebuild") }, () => {
+      const rebuild = options.flag("rebuild") ? operatorIn(env) : undefined;
+      const kpis = await withOwnKpis(context, { rebuild }, () => {
         const now = new Date().toISOString().replace("T", " ");
         const day = date ?? context.kpiDay(now);
         return readKpis(context, day, day);
       });
       print(options.flag("json") ? JSON.stringify({ kpis }) : formatKpis(kpis));
+      await tellIfNobodyWorks(context);
       return 0;
     });
   },

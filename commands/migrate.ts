@@ -5,8 +5,8 @@
  */
 
 import { migrate, migrationStatus } from "../db/connection/migrate.ts";
-import { parseConfig } from "../config/config.ts";
 import { type Command, readOptions } from "./command.ts";
+import { readSettings } from "./engine_settings.ts";
 import { print } from "./print.ts";
 import { formatTable } from "./table.ts";
 
@@ -21,7 +21,7 @@ The database is created if it is missing and the user may do so. Several process
 other.`,
   async run(args, env) {
     const options = readOptions(args, { boolean: ["status"] });
-    const { databaseUrl } = parseConfig(env);
+    const { databaseUrl } = await readSettings(env);
     if (options.flag("status")) {
       const all = await migrationStatus(databaseUrl);
       print(formatTable(

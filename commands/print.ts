@@ -14,6 +14,19 @@ export function print(text: string): void {
   console.log(visibleLines(text));
 }
 
+/**
+ * The same with some lines in bold, where standard output is a terminal.
+ *
+ * @param isBold tells them, by what is printed of them
+ */
+export function printWithBold(text: string, isBold: (line: string) => boolean): void {
+  const lines = visibleLines(text).split("\n");
+  const marks = Deno.stdout.isTerminal();
+  console.log(
+    lines.map((line) => marks && isBold(line) ? `\x1b[1m${line}\x1b[22m` : line).join("\n"),
+  );
+}
+
 /** Prints lines on standard error in the same way. */
 export function printError(text: string): void {
   console.error(visibleLines(text));

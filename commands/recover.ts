@@ -8,13 +8,14 @@ import { formatCount } from "../domain/text/format_count.ts";
 import { recoverWork } from "../services/recover_work.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { operatorIn } from "./operator.ts";
 import { print } from "./print.ts";
 
 /** How long to wait for another process that is recovering. */
 const waitMs = 600_000;
 
 const command: Command = {
-  summary: "Republishes all unfinished work that no stream holds, and rebuilds the KPIs.",
+  summary: "Publishes again whatever the streams lost, and rebuilds the KPIs.",
   help: `
 Usage: deno task recover
 
@@ -24,7 +25,7 @@ database older than what was published from it.`,
   async run(args, env) {
     readOptions(args, {});
     return await withContext(env, async (context) => {
-      const report = await recoverWork(context, { waitMs });
+      const report = await recoverWork(context, operatorIn(env), { waitMs });
       if (report.loss !== null) {
         const { lostFrom, lostUntil, lost } = report.loss;
         print(

@@ -14,6 +14,9 @@ import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, integerArgument, type Options, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
+import type { Operator } from "../domain/operation/audit.ts";
+import { operatorIn } from "./operator.ts";
 import { print } from "./print.ts";
 
 /** `--gift-wrap` of `gift_wrap`. */
@@ -69,12 +72,13 @@ Money that no configured provider can give back, because it was paid at the sour
         idempotencyKey: options.text("key") ?? null,
         // Whoever types it, a second one who repeats it means the same refund.
         keyOwner: "cli",
-      }, `cli:${env.USER || "unknown"}`);
+      }, operatorIn(env));
       print(
         `Refund ${refund.id} of order ${orderId}: ${namedAmount(refund.amountCents, currency)} ` +
           (replayed ? "(requested before)" : "requested") +
           (refund.itemized ? `: ${writtenOut(refund, currency)}` : ""),
       );
+      await tellIfNobodyWorks(context);
       return 0;
     });
   },
@@ -103,8 +107,8 @@ async function sayByHand(
   return await withContext(env, async (context) => {
     await guardDatabase(context);
     await refuseBesideOlder(context);
-    const actor = `cli:${env.USER || "unknown"}`;
-    print(await written(context, what!, { id, note: options.text(note) ?? null, actor }));
+    const operator = operatorIn(env);
+    print(await written(context, what!, { id, note: options.text(note) ?? null, operator }));
     return 0;
   });
 }
@@ -113,18 +117,18 @@ async function sayByHand(
 async function written(
   context: Context,
   what: (typeof byHand)[number],
-  { id, note, actor }: { id: number; note: string | null; actor: string },
+  { id, note, operator }: { id: number; note: string | null; operator: Operator },
 ): Promise<string> {
   const before = (changed: boolean) => changed ? "" : " (said before)";
   if (what === "returned") {
-    const { changed } = await returnPaymentByHand(context.db, id, note, actor);
+    const { changed } = await returnPaymentByHand(context, id, note, operator);
     return `Payment of order ${id}: given back by hand${before(changed)}`;
   }
   const verdict = what === "done" ? "given_back" : "refused";
   const { orderId, changed } = await decideByHandAndPublish(
     context,
     { refundId: id, verdict, note },
-    actor,
+    operator,
   );
   const says = what === "done" ? "given back by hand" : "refused";
   return `Refund ${id} of order ${orderId}: ${says}${before(changed)}`;

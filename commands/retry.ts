@@ -13,10 +13,11 @@ import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
+import { operatorIn } from "./operator.ts";
 import { print, printError } from "./print.ts";
 
 const command: Command = {
-  summary: "Takes up orders again that failed for want of stock; consumers reserve it.",
+  summary: "Takes up orders again that failed for want of stock.",
   help: `
 Usage: deno task retry [ORDER_ID…] [--short] [--sku=SKU]
 
@@ -44,7 +45,7 @@ reasons, or whose money goes back, are refused; what was taken up before is left
       await guardDatabase(context);
       await refuseBesideOlder(context);
       const filter: RetryFilter = isShort ? await shortOf(context, sku) : { kind: "ids", ids };
-      return report(await retryAllAndPublish(context, filter, `cli:${env.USER || "unknown"}`));
+      return report(await retryAllAndPublish(context, filter, operatorIn(env)));
     });
   },
 };

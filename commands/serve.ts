@@ -16,7 +16,7 @@ const command: Command = {
 Usage: deno task serve
 
 Listens on HOST and PORT (PORT=0: any free one) and prints the address. Settings come from the
-environment; DATABASE_URL and REDIS_URL are required. SIGTERM, SIGHUP or Ctrl-C stops it after the requests in
+environment; without DATABASE_URL and REDIS_URL private engines are used, on loopback alone. SIGTERM, SIGHUP or Ctrl-C stops it after the requests in
 hand, a second one at once.`,
   async run(args, env) {
     readOptions(args, {});

@@ -33,5 +33,5 @@ export async function serveUntilStopped(
       await work(context, signal);
     });
     return 0;
-  }, { migrates: true });
+  }, { migrates: true, serves: true });
 }

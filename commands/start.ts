@@ -14,7 +14,8 @@ const command: Command = {
   help: `
 Usage: deno task start
 
-Settings come from the environment; DATABASE_URL and REDIS_URL are required. SIGTERM, SIGHUP or Ctrl-C stops it
+Settings come from the environment; without DATABASE_URL and REDIS_URL private engines are used, on loopback
+alone. SIGTERM, SIGHUP or Ctrl-C stops it
 after the work in hand, a second one at once.`,
   async run(args, env) {
     readOptions(args, {});

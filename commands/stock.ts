@@ -5,7 +5,6 @@
  */
 
 import { resolve } from "node:path";
-import { parseConfig } from "../config/config.ts";
 import { type ProductStock, readStock } from "../db/catalog/stock.ts";
 import { maxUnits, type StockChange, unknownProduct } from "../domain/catalog/stock.ts";
 import { formatCount } from "../domain/text/format_count.ts";
@@ -22,6 +21,9 @@ import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, type Options, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
+import { readSettings } from "./engine_settings.ts";
+import type { Operator } from "../domain/operation/audit.ts";
+import { operatorIn } from "./operator.ts";
 import { print } from "./print.ts";
 import { refuseOtherPlaces } from "./refuse_other_places.ts";
 import { openSourceFile, openStandardInput, refuseOverwriting } from "./source_file.ts";
@@ -55,11 +57,11 @@ Apply mended rejects by themselves, not together with rows that were taken. Exit
       string: ["set", "add", "detail", "file", "rejects"],
       positionals: [0, 1],
     });
-    const actor = `cli:${env.USER || "unknown"}`;
-    refuseOtherPlaces(parseConfig(env));
+    const operator = operatorIn(env);
+    refuseOtherPlaces(await readSettings(env));
     return options.text("file") === undefined
-      ? await runOne(options, env, actor)
-      : await runFile(options, env, actor);
+      ? await runOne(options, env, operator)
+      : await runFile(options, env, operator);
   },
 };
 
@@ -69,7 +71,7 @@ export default command;
 async function runOne(
   options: Options,
   env: Record<string, string | undefined>,
-  actor: string,
+  operator: Operator,
 ): Promise<number> {
   const set = options.integer("set", 0, maxUnits);
   const add = options.integer("add", -maxUnits, maxUnits);
@@ -95,7 +97,7 @@ async function runOne(
     await guardDatabase(context);
     await refuseBesideOlder(context);
     const detail = options.text("detail");
-    const { before, after } = await changeStock(context, sku, change, { actor, detail });
+    const { before, after } = await changeStock(context, sku, change, { operator, detail });
     print(formatStock(after));
     print(`available was ${formatCount(before.stockQty)}`);
     return 0;
@@ -106,7 +108,7 @@ async function runOne(
 async function runFile(
   options: Options,
   env: Record<string, string | undefined>,
-  actor: string,
+  operator: Operator,
 ): Promise<number> {
   for (const name of ["set", "add", "detail"]) {
     if (options.text(name) !== undefined) throw usage(`Give --${name} or --file, not both`);
@@ -127,13 +129,13 @@ async function runFile(
     const file = await readStockFile(source.readable, { name: shownName });
     const rejects = rejectsPath === undefined
       ? undefined
-      : await openRejectsFile(path(rejectsPath), file.header);
+      : await openRejectsFile(path(rejectsPath), file);
     try {
       await guardDatabase(context);
       await refuseBesideOlder(context);
       const applied = await applyStockFile(context, file, {
         name: shownName,
-        actor,
+        operator,
         create: options.flag("create"),
         again: options.flag("again"),
       });

@@ -4,6 +4,7 @@
  * @module
  */
 
+import process from "node:process";
 import { visibleText } from "../domain/text/visible_text.ts";
 
 /** A column: its heading, and on which side its cells line up. */
@@ -40,4 +41,25 @@ export function right(heading: string): Column {
 /** Lines further to the right; empty ones stay empty. */
 export function indent(text: string): string {
   return text.split("\n").map((line) => line === "" ? "" : `  ${line}`).join("\n");
+}
+
+/** Text as lines of at most that many characters, broken between words; a longer word has a line of its own. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line !== undefined && [...line].length + 1 + [...word].length <= width) {
+      lines[lines.length - 1] = `${line} ${word}`;
+    } else lines.push(word);
+  }
+  return lines;
+}
+
+/** Columns where nobody says how many there are. */
+const usualColumns = 80;
+
+/** Columns of the terminal. */
+export function terminalColumns(): number {
+  // A terminal that does not know its size says that it is none at all.
+  return process.stdout.columns || usualColumns;
 }

@@ -42,11 +42,11 @@ export default command;
 
 /** What each point says when it holds. */
 const claims: Readonly<Record<CheckName, string>> = {
-  stock: "units that are gone are held by reserved and paid orders",
-  money: "every paid order has one payment of its total; refunds add up",
-  kpis: "every KPI key and leaderboard score is what the books say",
-  notifications: "every end of an order or refund has one row a channel, no more",
-  homes: "all unfinished work is in a stream, scheduled or dead, or waits for stock",
+  stock: "units that are gone are held by orders",
+  money: "one payment a paid order; refunds add up",
+  kpis: "every figure is what the books say",
+  notifications: "one row for each end and channel, no more",
+  homes: "all unfinished work has a place, none is lost",
 };
 
 /** The report for people. */

@@ -8,6 +8,12 @@
  */
 
 import { messageOf } from "../domain/errors.ts";
+import {
+  databaseFault,
+  EngineFault,
+  type EngineWay,
+  redisFault,
+} from "../domain/operation/engine_fault.ts";
 
 /** How a connection is encrypted. */
 export interface TlsChoice {
@@ -297,11 +303,41 @@ function distance(a: string, b: string): number {
   return row[b.length]!;
 }
 
-/** Why an engine can't be reached; where the task may not use its socket, how it may. */
-export function whyUnreachable(error: unknown): string {
-  const message = messageOf(error);
-  const socket = /^Requires (?:read|write) access to "([^"]+)"/.exec(message)?.[1];
-  if (socket === undefined) return message;
-  return `the task may not use the socket ${socket}; link it into /run/orders and name it there, ` +
-    "or add it to the permissions in deno.json";
+const socketRemedy =
+  "link it into /run/orders and name it there, or add it to the permissions in deno.json";
+
+function refusedSocket(message: string): string | undefined {
+  return /^Requires (?:read|write) access to "([^"]+)"/.exec(message)?.[1];
+}
+
+/** An error for an engine that can't be reached: what is wrong, and what to type. */
+export function unreachable(
+  what: string,
+  setting: EngineWay["setting"],
+  address: DatabaseAddress | RedisAddress,
+  error: unknown,
+): EngineFault {
+  const { host, port, socket: path, user, tls } = address;
+  const way = { setting, host, port, user, tls };
+  const socket = refusedSocket(messageOf(error));
+  if (socket !== undefined) {
+    return new EngineFault(what, {
+      why: `the task may not use the socket ${socket}`,
+      remedy: socketRemedy,
+    });
+  }
+  const known = setting === "DATABASE_URL" ? databaseFault(error, way) : redisFault(error, way);
+  const words = path === undefined ? known : socketFault(path, error, setting) ?? known;
+  return new EngineFault(
+    what,
+    words ?? { why: messageOf(error), remedy: `start the server, or correct ${setting}` },
+  );
+}
+
+function socketFault(path: string, error: unknown, setting: string) {
+  if (!/ENOENT|ECONNREFUSED|NotFound|No such file/.test(messageOf(error))) return undefined;
+  return {
+    why: `nobody listens on the socket ${path}`,
+    remedy: `start the server, or correct the path in ${setting}`,
+  };
 }

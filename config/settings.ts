@@ -57,6 +57,20 @@ export const settingsTable = {
     meaning: "Redis; `rediss://` is encrypted, with the same parameters; several node URLs, " +
       "separated by commas, mean Redis Cluster",
   },
+  requireSettings: {
+    name: "REQUIRE_SETTINGS",
+    fallback: "0",
+    kind: kinds.flag(),
+    meaning:
+      "`1`, or `NODE_ENV=production`: without `DATABASE_URL` and `REDIS_URL` commands refuse, instead of " +
+      "using [private engines](operating.md#where-nothing-is-set)",
+  },
+  enginesDir: {
+    name: "ENGINES_DIR",
+    fallback: "",
+    kind: kinds.anyText("a folder"),
+    meaning: "where private engines keep their data; empty: `.data/dev` in the project's folder",
+  },
   redisPrefix: {
     name: "REDIS_PREFIX",
     fallback: "",

@@ -69,14 +69,18 @@ export function namedAmount(minor: number | bigint, currency: string): string {
 }
 
 /**
- * The minor units of an amount that a person typed: `12`, `12.5`, `1,234.50`.
+ * The minor units of an amount that a person typed: `12`, `12.5`, `1,234.50`, and `12,50` where two digits after the
+ * comma can be nothing but decimals.
  *
  * @returns undefined for anything that is no amount, has more digits than the currency, or may mean another
  * amount to whoever writes decimals with a comma: `0,250`, and `1,250` of a currency with three decimals
  */
 export function parseAmount(text: string, currency: string): number | undefined {
   const digits = currencyDigits(currency);
-  const typed = text.trim();
+  const written = text.trim();
+  const typed = digits === 2 && /^\d{1,12},\d{2}$/.test(written)
+    ? written.replace(",", ".")
+    : written;
   if (typed.includes(",") && !/^[1-9]\d{0,2}(?:,\d{3}){1,4}(?:\.\d{1,4})?$/.test(typed)) {
     return undefined;
   }

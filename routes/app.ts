@@ -17,6 +17,9 @@ import { dashboardRoutes, stockUploadPath, uploadPath } from "./dashboard/dashbo
 import { problemPages } from "./dashboard/error_page.tsx";
 import { tellSimulation } from "./dashboard/layout.tsx";
 import type { AppDeps } from "./deps.ts";
+import { auditRoutes } from "./api/operation/audit.ts";
+import { verificationRoutes } from "./api/operation/verification.ts";
+import { deadLetterRoutes } from "./api/streams/dead_letters.ts";
 import { exportRoutes } from "./api/exports/exports.ts";
 import { guard } from "./middleware/guard.ts";
 import { healthRoutes } from "./api/operation/health.ts";
@@ -123,6 +126,9 @@ function addRoutes(app: Hono, deps: AppDeps, metrics: Hono): void {
   app.route("/", notificationRoutes(deps));
   app.route("/", paymentRoutes(deps));
   app.route("/", streamRoutes(deps));
+  app.route("/", deadLetterRoutes(deps));
+  app.route("/", auditRoutes(deps));
+  app.route("/", verificationRoutes(deps));
   app.route("/", metrics);
   app.route("/dashboard", dashboardRoutes(deps, runs));
 }

@@ -17,6 +17,7 @@ import type {
   orderDetailAnswer,
   orderListAnswer,
   orderReceiptAnswer,
+  pausedAnswer,
   problemAnswer,
   readyAnswer,
   refundAnswer,
@@ -33,7 +34,16 @@ import type {
 import type { kpisAnswer } from "./api/kpis/kpi_answers.ts";
 import type { orderBody } from "./api/orders/order_body.ts";
 import type {
+  auditListAnswer,
+  verificationAnswer,
+  verifiedAnswer,
+} from "./api/operation/operation_answers.ts";
+import type { deadLetterAnswer, deadLetterListAnswer } from "./api/streams/dead_letter_answers.ts";
+import type { pauseBody } from "./api/streams/pause_body.ts";
+import type {
+  auditListQuery,
   daysQuery,
+  deadLetterListQuery,
   importQuery,
   leaderboardQuery,
   notificationListQuery,
@@ -74,6 +84,7 @@ type Refusal<Input> = {
 
 type Nothing = Record<never, never>;
 type ById = { param: { id: string } };
+type ByGroup = { param: { group: string } };
 type BySku = { param: { sku: string } };
 type Keyed = { header?: { "idempotency-key": string } };
 /** Every parameter that the route checks, as text. */
@@ -174,6 +185,22 @@ export type ApiSchema = {
     $get: Route<Query<typeof leaderboardQuery>, typeof leaderboardAnswer, 200>;
   };
   "/streams": { $get: Route<Nothing, typeof streamsAnswer, 200> };
+  "/streams/:group/pause": {
+    $post: Route<ByGroup & Keyed & { json?: z.input<typeof pauseBody> }, typeof pausedAnswer, 200>;
+  };
+  "/streams/:group/resume": { $post: Route<ByGroup & Keyed, typeof pausedAnswer, 200> };
+  "/dead-letters": {
+    $get: Route<Query<typeof deadLetterListQuery>, typeof deadLetterListAnswer, 200>;
+  };
+  "/dead-letters/:id": { $get: Route<ById, typeof deadLetterAnswer, 200> };
+  "/dead-letters/:id/retry": { $post: Route<ById & Keyed, typeof deadLetterAnswer, 200> };
+  "/dead-letters/:id/discard": { $post: Route<ById & Keyed, typeof deadLetterAnswer, 200> };
+  "/audit": { $get: Route<Query<typeof auditListQuery>, typeof auditListAnswer, 200> };
+  "/verification": {
+    $get: Route<Nothing, typeof verificationAnswer, 200>;
+    $post: Route<Keyed, typeof verifiedAnswer, 200 | 202>;
+  };
+  "/verification/repair": { $post: Route<Keyed, typeof verifiedAnswer, 200 | 202> };
   "/metrics": { $get: TextRoute<Nothing> };
   "/livez": { $get: Route<Nothing, typeof aliveAnswer, 200> };
   "/readyz": { $get: Route<Nothing, typeof readyAnswer, 200 | 503> };

@@ -15,6 +15,8 @@ import {
 import { differencesOf, type NewProduct } from "../domain/catalog/new_product.ts";
 import { firstStock } from "../domain/catalog/stock.ts";
 import { WorkflowError } from "../domain/errors.ts";
+import type { Operator } from "../domain/operation/audit.ts";
+import { audited } from "./audited.ts";
 import { changeUnits } from "./change_units.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
 import { stockArrived } from "./stock_arrived.ts";
@@ -28,8 +30,8 @@ export interface AddedProduct {
 
 /** What belongs to adding a product. */
 export interface AddProductOptions {
-  /** Who adds it, for its timeline. */
-  actor: string;
+  /** Who adds it, for its timeline and the audit log. */
+  operator: Operator;
   /** Is told a product that is new, in the transaction that inserts it. */
   inTransaction?: (tx: Queryable, added: AddedProduct) => Promise<void>;
 }
@@ -42,7 +44,26 @@ const maxTries = 3;
  *
  * @throws {WorkflowError} `product_conflict` where the SKU is known with another name, price or first stock
  */
-export async function addProduct(
+export function addProduct(
+  deps: ServiceDeps,
+  wanted: NewProduct,
+  options: AddProductOptions,
+): Promise<AddedProduct> {
+  const { operator } = options;
+  const subject = { kind: "product", id: wanted.sku } as const;
+  return audited(deps, { operator, action: "product.add", subject }, async (note) => {
+    const result = await addOrFind(deps, wanted, {
+      operator,
+      inTransaction: async (tx, added) => {
+        await options.inTransaction?.(tx, added);
+        await note(tx, `${added.product.stockQty} units`);
+      },
+    });
+    return { result, changed: result.isNew };
+  });
+}
+
+async function addOrFind(
   deps: ServiceDeps,
   wanted: NewProduct,
   options: AddProductOptions,
@@ -64,7 +85,7 @@ export async function addProduct(
 async function addOnce(
   tx: Queryable,
   wanted: NewProduct,
-  { actor, inTransaction }: AddProductOptions,
+  { operator: { actor }, inTransaction }: AddProductOptions,
 ): Promise<AddedProduct> {
   const { sku, stockQty = 0 } = wanted;
   const known = await lockProductStock(tx, sku);

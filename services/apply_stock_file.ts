@@ -16,8 +16,10 @@ import {
   updateStockFile,
 } from "../db/catalog/stock_files.ts";
 import { WorkflowError } from "../domain/errors.ts";
+import type { Operator } from "../domain/operation/audit.ts";
 import type { RejectedRow } from "../domain/import/order_csv.ts";
 import type { StockFile, StockLine } from "../streams/imports/stock_file.ts";
+import { audited } from "./audited.ts";
 import { arrivedProducts, type ChangedUnits, changeUnits } from "./change_units.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
 import { stockArrived } from "./stock_arrived.ts";
@@ -29,8 +31,8 @@ const rowsPerTransaction = 1_000;
 export interface StockFileOptions {
   /** Of the file, for messages. */
   name: string;
-  /** Who applies it, for the products' timelines. */
-  actor: string;
+  /** Who applies it, for the products' timelines and the audit log. */
+  operator: Operator;
   /** Create products that are not there, where the row has their name and price. */
   create: boolean;
   /** Add the units of a file that was applied before. */
@@ -83,9 +85,22 @@ export function applyStockFile(
   file: StockFile,
   options: StockFileOptions,
 ): Promise<AppliedStockFile> {
-  return file.mode === "set" || file.rows.length === 0
-    ? setUnits(deps, file, options)
-    : addUnits(deps, file, options);
+  const { operator } = options;
+  const apply = file.mode === "set" || file.rows.length === 0 ? setUnits : addUnits;
+  const subject = { kind: "stock_file", id: file.digest.slice(0, 16) } as const;
+  return audited(deps, { operator, action: "stock.file", subject }, async (note) => {
+    let changed = false;
+    const result = await apply(deps, file, {
+      ...options,
+      inTransaction: async (tx, applied) => {
+        await options.inTransaction?.(tx, applied);
+        const { rows, rows_changed, rows_rejected } = applied.report;
+        await note(tx, `${rows} rows: ${rows_changed} changed, ${rows_rejected} rejected`);
+        changed = true;
+      },
+    });
+    return { result, changed };
+  });
 }
 
 /** Sets units, again where a run before has set them. */
@@ -142,7 +157,7 @@ async function addUnits(
 async function begin(
   tx: Queryable,
   { digest }: StockFile,
-  { name, actor, again }: StockFileOptions,
+  { name, operator: { actor }, again }: StockFileOptions,
 ): Promise<StockFileRow> {
   const latest = await lockLatestStockFile(tx, digest);
   if (latest !== undefined && latest.finishedAt === null) return latest;
@@ -188,7 +203,7 @@ async function applyRows(
   tx: Queryable,
   rows: readonly StockLine[],
   { mode }: StockFile,
-  { actor, create }: StockFileOptions,
+  { operator: { actor }, create }: StockFileOptions,
 ): Promise<AppliedRows> {
   const changes = rows.map(({ sku, qty, name, priceCents, detail }) => ({
     sku,

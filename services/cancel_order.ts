@@ -9,6 +9,7 @@ import { addOrderEvents, readBringer } from "../db/orders/events.ts";
 import { lockOrders, transitionOrders } from "../db/orders/orders.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Message } from "../domain/messages/messages.ts";
+import type { Operator } from "../domain/operation/audit.ts";
 import { foreignFault, type OnlyOf } from "../domain/order/bringer.ts";
 import { decideCancel } from "../domain/order/cancel.ts";
 import { orderAfter, type OrderFacts } from "../domain/order/order.ts";
@@ -16,6 +17,7 @@ import { restock } from "../streams/payments/restock.ts";
 import { owePaidAtSource } from "../streams/payments/source_money.ts";
 import { leaveQueues } from "../streams/stock/stock_queue.ts";
 import { refundDisputed } from "./decide_payment.ts";
+import { audited } from "./audited.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /** What belongs to cancelling an order. */
@@ -40,16 +42,27 @@ export interface CancelResult {
  * Cancels an order that is not settled, gives its units back, and publishes what follows. A
  * crash leaves it cancelled or as it was; what no stream holds then, the sweep publishes.
  *
- * @param actor who cancels, for the timeline
+ * @param operator who cancels, for the timeline and the audit log
  * @throws {WorkflowError} `not_found`, `not_yours`, or `order_not_cancellable` once it is settled otherwise
  */
 export async function cancelAndPublish(
   deps: ServiceDeps,
   orderId: number,
-  actor: string,
+  operator: Operator,
   options: CancelOptions = {},
 ): Promise<CancelResult> {
-  const result = await cancelOrder(deps.db, orderId, actor, options);
+  const subject = { kind: "order", id: String(orderId) } as const;
+  const about = { operator, action: "order.cancel", subject } as const;
+  const result = await audited(deps, about, async (note) => {
+    const result = await cancelOrder(deps.db, orderId, operator.actor, {
+      ...options,
+      inTransaction: async (tx) => {
+        await options.inTransaction?.(tx);
+        await note(tx);
+      },
+    });
+    return { result, changed: result.changed };
+  });
   await publishAfterCommit(deps, result.messages);
   return result;
 }

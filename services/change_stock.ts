@@ -8,14 +8,16 @@ import type { Queryable } from "../db/connection/database.ts";
 import { lockProductStock, type ProductStock } from "../db/catalog/stock.ts";
 import { type StockChange, unknownProduct } from "../domain/catalog/stock.ts";
 import { WorkflowError } from "../domain/errors.ts";
-import { arrivedProducts, changeUnits } from "./change_units.ts";
+import type { Operator } from "../domain/operation/audit.ts";
+import { audited } from "./audited.ts";
+import { arrivedProducts, type ChangedUnits, changeUnits } from "./change_units.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
 import { stockArrived } from "./stock_arrived.ts";
 
 /** What belongs to a change of stock. */
 export interface ChangeStockOptions {
-  /** Who changes it, for the product's timeline; by default whoever types commands. */
-  actor?: string;
+  /** Who changes it, for the product's timeline and the audit log. */
+  operator: Operator;
   /** Why, likewise. */
   detail?: string | null;
   /** Tells whether the locked product is still as the caller saw it; by default it always is. */
@@ -38,23 +40,43 @@ export async function changeStock(
   deps: ServiceDeps,
   sku: string,
   change: StockChange,
-  options: ChangeStockOptions = {},
+  options: ChangeStockOptions,
 ): Promise<{ before: ProductStock; after: ProductStock }> {
-  const { actor = "cli", detail = null, isAsSeen, inTransaction } = options;
-  const result = await deps.db.transaction(async (tx) => {
-    const locked = await lockProductStock(tx, sku);
-    if (locked === undefined) throw unknownProduct(sku);
-    if (isAsSeen?.(locked) === false) throw stockChanged(locked);
-    const [result] = await changeUnits(tx, [{ sku, change, detail }], actor);
-    if (result!.kind === "unknown") throw unknownProduct(sku);
-    if (result!.kind === "refused") {
-      throw new WorkflowError("invalid", result!.reason.replace("of it", `of ${sku}`));
-    }
-    await inTransaction?.(tx, result!.after);
-    return result!;
-  }, { repeatable: "set" in change });
+  const { operator } = options;
+  const about = {
+    operator,
+    action: "stock.change",
+    subject: { kind: "product", id: sku },
+  } as const;
+  const result = await audited(deps, about, async (note) => {
+    const result = await deps.db.transaction(async (tx) => {
+      const changed = await changeLocked(tx, sku, change, options);
+      const { before, after } = changed;
+      if (changed.kind === "changed") await note(tx, `${before.stockQty} to ${after.stockQty}`);
+      return changed;
+    }, { repeatable: "set" in change });
+    return { result, changed: result.kind === "changed" };
+  });
   await stockArrived(deps, arrivedProducts([result]));
   return result;
+}
+
+async function changeLocked(
+  tx: Queryable,
+  sku: string,
+  change: StockChange,
+  { operator: { actor }, detail = null, isAsSeen, inTransaction }: ChangeStockOptions,
+): Promise<Extract<ChangedUnits, { kind: "changed" | "unchanged" }>> {
+  const locked = await lockProductStock(tx, sku);
+  if (locked === undefined) throw unknownProduct(sku);
+  if (isAsSeen?.(locked) === false) throw stockChanged(locked);
+  const [result] = await changeUnits(tx, [{ sku, change, detail }], actor);
+  if (result!.kind === "unknown") throw unknownProduct(sku);
+  if (result!.kind === "refused") {
+    throw new WorkflowError("invalid", result!.reason.replace("of it", `of ${sku}`));
+  }
+  await inTransaction?.(tx, result!.after);
+  return result!;
 }
 
 function stockChanged({ sku, stockQty }: ProductStock): WorkflowError {

@@ -4,20 +4,27 @@
  * @module
  */
 
-import type { Database } from "../db/connection/database.ts";
+import type { Database, Queryable } from "../db/connection/database.ts";
 import {
   type DeadLetterFilter,
   type DeadLetterRow,
   lockDeadLetters,
+  readDeadLetter,
   resolveDeadLetters,
 } from "../db/dead_letters/dead_letters.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import { addAuditEntries } from "../db/audit/audit_log.ts";
+import type { AuditEntry, Operator } from "../domain/operation/audit.ts";
 import { type Message, messageOfEntry } from "../domain/messages/messages.ts";
 import { parseFields } from "../streams/recovery/held_work.ts";
+import type { Log } from "../domain/operation/log.ts";
+import { audited } from "./audited.ts";
 import { publish, type PublishDeps } from "../streams/workflow/publish.ts";
 
 /** What the decisions work with. */
 export interface DeadLetterDeps extends PublishDeps {
   db: Database;
+  log: Log;
 }
 
 /** What became of a decision. */
@@ -26,6 +33,12 @@ export interface Decided {
   letters: DeadLetterRow[];
   /** Letters that can't be retried, and why: they wait on. */
   refused: { letter: DeadLetterRow; reason: string }[];
+}
+
+/** What belongs to deciding. */
+export interface DecideOptions {
+  /** Is called where something is decided, in the same transaction. */
+  inTransaction?: (tx: Queryable) => Promise<void>;
 }
 
 const lettersPerTransaction = 200;
@@ -38,14 +51,15 @@ const lettersPerTransaction = 200;
  * letter decided. A crash between the message and the mark leaves the letter waiting although its message
  * is on its way; retrying it again repeats the message, which is harmless.
  *
- * @param actor who decides, for the timelines
+ * @param operator who decides, for the timelines and the audit log
  */
 export function retryDeadLetters(
   deps: DeadLetterDeps,
   filter: DeadLetterFilter,
-  actor: string,
+  operator: Operator,
+  options: DecideOptions = {},
 ): Promise<Decided> {
-  return decide(deps.db, filter, (letters) => {
+  return decide(deps.db, filter, options, (letters) => {
     const messages: Message[] = [];
     const kept: DeadLetterRow[] = [];
     const refused: Decided["refused"] = [];
@@ -61,7 +75,7 @@ export function retryDeadLetters(
       kept,
       refused,
       status: "RETRIED",
-      actor,
+      operator,
       beforeCommit: async () => {
         await publish(deps, messages.map((message) => ({ message })));
       },
@@ -73,33 +87,75 @@ export function retryDeadLetters(
  * Gives dead letters up and marks them as `DISCARDED`. What they were about stays as it is: an unfinished
  * order or refund has no home then, and recovery will publish it anew.
  *
- * @param actor who decides, for the timelines
+ * @param operator who decides, for the timelines and the audit log
  */
 export function discardDeadLetters(
   deps: Pick<DeadLetterDeps, "db">,
   filter: DeadLetterFilter,
-  actor: string,
+  operator: Operator,
+  options: DecideOptions = {},
 ): Promise<Decided> {
-  return decide(deps.db, filter, (letters) => ({
+  return decide(deps.db, filter, options, (letters) => ({
     kept: letters,
     refused: [],
     status: "DISCARDED",
-    actor,
+    operator,
     beforeCommit: () => Promise.resolve(),
   }));
+}
+
+/**
+ * Decides about one letter. The same decision again changes nothing.
+ *
+ * @param operator who decides, for the timeline and the audit log
+ * @throws {WorkflowError} `not_found`, `dead_letter_not_retryable`, or `dead_letter_decided` where somebody decided
+ * otherwise before
+ */
+export async function decideDeadLetter(
+  deps: DeadLetterDeps,
+  id: number,
+  verdict: "retry" | "discard",
+  operator: Operator,
+  options: DecideOptions = {},
+): Promise<{ changed: boolean }> {
+  const decideAll = verdict === "retry" ? retryDeadLetters : discardDeadLetters;
+  const { letters, refused: [refused] } = await decideAll(deps, { id }, operator, options);
+  if (letters.length > 0) return { changed: true };
+  if (refused !== undefined) {
+    throw new WorkflowError(
+      "dead_letter_not_retryable",
+      `Cannot retry dead letter ${id}: ${refused.reason}; it can only be discarded`,
+    );
+  }
+  const subject = { kind: "dead_letter", id: String(id) } as const;
+  const about = { operator, action: `dead_letter.${verdict}`, subject } as const;
+  return await audited(deps, about, async () => {
+    const known = await readDeadLetter(deps.db, id);
+    if (known === undefined) {
+      throw new WorkflowError("not_found", `There is no dead letter ${id}`);
+    }
+    if (known.status !== (verdict === "retry" ? "RETRIED" : "DISCARDED")) {
+      throw new WorkflowError(
+        "dead_letter_decided",
+        `Cannot ${verdict} dead letter ${id}: it is ${known.status} already`,
+      );
+    }
+    return { result: { changed: false }, changed: false };
+  });
 }
 
 interface Decision {
   kept: DeadLetterRow[];
   refused: Decided["refused"];
   status: "RETRIED" | "DISCARDED";
-  actor: string;
+  operator: Operator;
   beforeCommit(): Promise<void>;
 }
 
 async function decide(
   db: Database,
   filter: DeadLetterFilter,
+  { inTransaction }: DecideOptions,
   choose: (letters: DeadLetterRow[]) => Decision,
 ): Promise<Decided> {
   const decided: Decided = { letters: [], refused: [] };
@@ -108,7 +164,9 @@ async function decide(
       const letters = await lockDeadLetters(tx, filter, afterId, lettersPerTransaction);
       const decision = choose(letters);
       const ids = decision.kept.map(({ id }) => id);
-      await resolveDeadLetters(tx, ids, decision.status, decision.actor);
+      await resolveDeadLetters(tx, ids, decision.status, decision.operator.actor);
+      await addAuditEntries(tx, entriesOf(decision));
+      if (ids.length > 0) await inTransaction?.(tx);
       await decision.beforeCommit();
       return { letters, decision };
     });
@@ -117,4 +175,19 @@ async function decide(
     if (page.letters.length < lettersPerTransaction) return decided;
     afterId = page.letters.at(-1)!.id;
   }
+}
+
+/** Each letter that was decided about, and each that could not be retried. */
+function entriesOf({ kept, refused, status, operator }: Decision): AuditEntry[] {
+  const action = status === "RETRIED" ? "dead_letter.retry" : "dead_letter.discard";
+  const about = ({ id, group, orderId }: DeadLetterRow) => ({
+    operator,
+    action,
+    subject: { kind: "dead_letter", id: String(id) },
+    detail: orderId === null ? group : `${group}, order ${orderId}`,
+  } as const);
+  return [
+    ...kept.map((letter) => ({ ...about(letter), outcome: "done" } as const)),
+    ...refused.map(({ letter }) => ({ ...about(letter), outcome: "refused" } as const)),
+  ];
 }

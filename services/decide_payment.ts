@@ -12,10 +12,12 @@ import { readPaymentsOf, type RecordedPayment } from "../db/payments/payments.ts
 import { WorkflowError } from "../domain/errors.ts";
 import type { CallbackMessage, StockMessage } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
+import type { Operator } from "../domain/operation/audit.ts";
 import { orderAfter, type OrderFacts } from "../domain/order/order.ts";
 import { decideDispute, type DisputeVerdict } from "../domain/order/settle.ts";
 import { answerOf } from "../domain/payment/recorded_answer.ts";
 import { restock } from "../streams/payments/restock.ts";
+import { audited } from "./audited.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /** What became of a decision. */
@@ -42,16 +44,27 @@ const eventOf = {
  * Carries out a verdict, see {@linkcode decidePayment}, and publishes what follows. What no stream holds after a
  * crash, the sweep publishes.
  *
+ * @param operator who decides, for the timeline and the audit log
  * @throws {WorkflowError} `not_found`, or `payment_not_disputed` where nothing waits for this verdict
  */
 export async function decideAndPublish(
   deps: ServiceDeps,
   orderId: number,
   verdict: DisputeVerdict,
-  actor: string,
+  operator: Operator,
   options: { inTransaction?: (tx: Queryable) => Promise<void> } = {},
 ): Promise<DecidedPayment> {
-  const decided = await decidePayment(deps.db, orderId, verdict, actor, options);
+  const subject = { kind: "order", id: String(orderId) } as const;
+  const about = { operator, action: `payment.${verdict}`, subject } as const;
+  const decided = await audited(deps, about, async (note) => {
+    const result = await decidePayment(deps.db, orderId, verdict, operator.actor, {
+      inTransaction: async (tx) => {
+        await options.inTransaction?.(tx);
+        await note(tx);
+      },
+    });
+    return { result, changed: result.changed };
+  });
   await publishAfterCommit(deps, decided.messages);
   return decided;
 }

@@ -12,7 +12,6 @@ import {
 } from "../streams/imports/orders_import.ts";
 import type { EditFromFile } from "../streams/imports/import_options.ts";
 import { WorkflowError } from "../domain/errors.ts";
-import { editAndPublish } from "./edit_order.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
 
 /** What an import works with. */
@@ -48,9 +47,10 @@ export function importFile(
   });
 }
 
-/** Changes orders that a file replaces although they are reserved, each by itself. */
-function editorOf(deps: FileImportDeps, initialStock: number): EditFromFile {
+/** Changes orders that a file replaces although they are reserved, each by itself; loaded by the first of them. */
+export function editorOf(deps: FileImportDeps, initialStock: number): EditFromFile {
   return async (orderId, order, options) => {
+    const { editAndPublish } = await import("./edit_order.ts");
     try {
       const config = { ...deps.config, initialStock };
       const { changed, status } = await editAndPublish(

@@ -5,10 +5,13 @@
  */
 
 import type { Config } from "../config/config.ts";
+import type { Operator } from "../domain/operation/audit.ts";
 import { sharedPlaces } from "../domain/operation/shared_places.ts";
 import type { OnlyOf } from "../domain/order/bringer.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
-import { rejectsCsv } from "../domain/import/rejects_csv.ts";
+import type { ImportPreview } from "../domain/import/import_preview.ts";
+import type { ImportProfile } from "../domain/import/profile/profile.ts";
+import { rejectsCsv, type RejectsForm } from "../domain/import/rejects_csv.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import {
   addRejects,
@@ -18,10 +21,12 @@ import {
   touchImport,
 } from "../db/imports/imports.ts";
 import { holdRejects } from "../streams/imports/held_rejects.ts";
-import type { ImportProgress } from "../streams/imports/orders_import.ts";
+import type { ImportedForm, ImportProgress } from "../streams/imports/import_options.ts";
 import type { RejectsFile } from "../streams/imports/rejects_file.ts";
+import { audited } from "./audited.ts";
 import { cancelImport, type CancelImportOptions } from "./cancel_import.ts";
 import { type FileImportDeps, importFile } from "./import_file.ts";
+import { previewFile } from "./preview_import.ts";
 
 /** Imports at once in one process: each takes three connections and some 100 MB. */
 const maxRuns = 4;
@@ -43,6 +48,12 @@ export interface ImportRequest {
   name: string;
   /** Check and compare only. */
   dryRun: boolean;
+  /** What its columns mean, where the caller says so. */
+  profile?: ImportProfile;
+  /** The plan that a preview of it ended with. */
+  plan?: string;
+  /** Take a file that needs a profile without a plan, by the profile that was named. */
+  yes?: boolean;
   /** Leave bad rows out instead of rejecting their orders. */
   keepGoodRows: boolean;
   /** Let the file take items away from orders that are still `PENDING`. */
@@ -59,6 +70,20 @@ export interface ImportRequest {
   onBegin?: (tx: Queryable, importId: number) => Promise<void>;
 }
 
+/** A file that is to be previewed. */
+export type PreviewRequest = Pick<
+  ImportRequest,
+  | "source"
+  | "name"
+  | "profile"
+  | "keepGoodRows"
+  | "replace"
+  | "initialStock"
+  | "actor"
+  | "only"
+  | "token"
+>;
+
 /** Starts and ends imports. */
 export interface ImportRuns {
   /**
@@ -71,8 +96,16 @@ export interface ImportRuns {
    * @throws what reading the file throws
    */
   start(request: ImportRequest): Promise<number>;
+  /**
+   * Previews a file, see {@linkcode previewFile}; it takes a place as an import does.
+   *
+   * @throws {WorkflowError} `unavailable` when too many imports run, or of this token; `invalid` for a file that is none
+   * of orders
+   * @throws what reading the file throws
+   */
+  preview(request: PreviewRequest): Promise<ImportPreview>;
   /** Ends an import between two batches, see {@linkcode cancelImport}: at once where it runs in this process. */
-  cancel(importId: number, actor: string, options?: CancelImportOptions): Promise<ImportRow>;
+  cancel(importId: number, operator: Operator, options?: CancelImportOptions): Promise<ImportRow>;
 }
 
 /** What runs of imports work with. */
@@ -112,6 +145,20 @@ export function importRuns(
     for (const { stop } of running) stop.abort(reason);
   });
 
+  /** Does work that takes a place, and ends with the process. */
+  const inPlace = async <T>(token: string | null, work: (run: Run) => Promise<T>): Promise<T> => {
+    const place = deps.stopping?.aborted ? "full" : places.take(token);
+    if (typeof place === "string") throw noPlace(place, share, token);
+    const run: Run = { id: undefined, stop: new AbortController() };
+    running.add(run);
+    try {
+      return await work(run);
+    } finally {
+      running.delete(run);
+      place();
+    }
+  };
+
   return {
     start(request) {
       const place = deps.stopping?.aborted ? "full" : places.take(request.token);
@@ -125,9 +172,29 @@ export function importRuns(
         place();
       });
     },
-    async cancel(importId, actor, options) {
-      const row = await cancelImport(db, importId, actor, options);
-      log.info("import cancelled", { import: importId, actor });
+    preview: (request) =>
+      inPlace(request.token, (run) => {
+        const { source, token: _, ...options } = request;
+        return previewFile(deps, source, {
+          ...options,
+          signal: run.stop.signal,
+          onProgress: (progress) => refuseTooLarge(progress, limits),
+        });
+      }),
+    async cancel(importId, operator, options = {}) {
+      const subject = { kind: "import", id: String(importId) } as const;
+      const about = { operator, action: "import.cancel", subject } as const;
+      const row = await audited(deps, about, async (note) => ({
+        result: await cancelImport(db, importId, operator.actor, {
+          ...options,
+          inTransaction: async (tx, row) => {
+            await options.inTransaction?.(tx, row);
+            await note(tx);
+          },
+        }),
+        changed: true,
+      }));
+      log.info("import cancelled", { import: importId, actor: operator.actor });
       for (const { id, stop } of running) if (id === importId) stop.abort();
       return row;
     },
@@ -162,19 +229,22 @@ function startRun(
     name: request.name,
     initialStock: request.initialStock,
     dryRun: request.dryRun,
+    profile: request.profile,
+    plan: request.plan,
+    yes: request.yes,
     keepGoodRows: request.keepGoodRows,
     replace: request.replace,
     actor: request.actor,
     only: request.only,
     signal: run.stop.signal,
     onProgress: (progress) => refuseTooLarge(progress, limits),
-    begin: async () => {
-      const id = await beginRun(deps, request, run);
+    begin: async (form) => {
+      const id = await beginRun(deps, request, run, form);
       accepted.resolve(id);
       return id;
     },
     // A trial leaves nothing but its own row, which tells why rows would not be taken.
-    openRejects: request.dryRun ? undefined : (header) => openStoredRejects(db, run.id!, header),
+    openRejects: request.dryRun ? undefined : (form) => openStoredRejects(db, run.id!, form),
   });
   const ended = work.then(
     ({ orders, seconds }) => log.info("import finished", { import: run.id, orders, seconds }),
@@ -197,9 +267,11 @@ async function beginRun(
   { db, log }: ImportRunsDeps,
   request: ImportRequest,
   run: Run,
+  form: ImportedForm,
 ): Promise<number> {
   const id = await db.transaction(async (tx) => {
-    const id = await createImport(tx, request.name, request);
+    const { dryRun, actor } = request;
+    const id = await createImport(tx, request.name, { dryRun, actor, ...form });
     await request.onBegin?.(tx, id);
     return id;
   }, { repeatable: false });
@@ -236,9 +308,9 @@ function refuseTooLarge(
 async function openStoredRejects(
   db: Database,
   importId: number,
-  header: readonly string[],
+  form: RejectsForm,
 ): Promise<RejectsFile> {
-  const text = rejectsCsv(header);
+  const text = rejectsCsv(form);
   let pieces = 0;
   let isOpen = true;
   const held = holdRejects(text, (csv) => addRejects(db, importId, pieces++, csv));

@@ -4,27 +4,39 @@
  * @module
  */
 
+import type { Operator } from "../domain/operation/audit.ts";
 import { ensureBasis, holdBasis, isOwnBasis } from "../streams/kpis/kpi_basis.ts";
 import { rebuildKpis } from "../streams/kpis/kpis_rebuild.ts";
 import type { RecoverDeps } from "../streams/recovery/recover.ts";
+import { auditedBeyond } from "./audited.ts";
+
+/** What it is about, in the audit log. */
+const everything = { kind: "system", id: "kpis" } as const;
 
 /**
  * Reads figures that are counted by the settings of this process: anew where that is asked for, or where they
  * were counted by others. Nobody counts them otherwise until they were read.
  *
- * @param options.rebuild count them anew, see {@linkcode rebuildKpis}
+ * @param options.rebuild who wants them counted anew, see {@linkcode rebuildKpis}; undefined for nobody
  * @throws {WorkflowError} `unavailable` where processes are alive that count by other settings
  */
 export async function withOwnKpis<T>(
   deps: RecoverDeps,
-  options: { rebuild: boolean },
+  options: { rebuild: Operator | undefined },
   read: () => Promise<T>,
 ): Promise<T> {
-  const { rebuild } = options;
-  const basis = rebuild || !await isOwnBasis(deps) ? await holdBasis(deps) : undefined;
+  const { rebuild: operator } = options;
+  const basis = operator !== undefined || !await isOwnBasis(deps)
+    ? await holdBasis(deps)
+    : undefined;
   try {
-    if (rebuild) {
-      const { days, orders, refunds, seconds } = await rebuildKpis(deps);
+    if (operator !== undefined) {
+      const about = { operator, action: "kpis.rebuild", subject: everything } as const;
+      const { days, orders, refunds, seconds } = await auditedBeyond(
+        deps,
+        about,
+        () => rebuildKpis(deps),
+      );
       deps.log.info("kpis rebuilt", { days, orders, refunds, seconds });
     } else await ensureBasis(deps);
     return await read();

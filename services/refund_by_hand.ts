@@ -14,9 +14,11 @@ import { readRefunds, refundFactsOf } from "../db/refunds/refund_rows.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { RefundMessage } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
+import type { Operator } from "../domain/operation/audit.ts";
 import type { OrderFacts } from "../domain/order/order.ts";
 import { decideByHand, type HandVerdict } from "../domain/refund/by_hand.ts";
 import { reasonFault, trimmedReason } from "../domain/refund/refund_request.ts";
+import { type AuditDeps, audited } from "./audited.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /** What a person says of a refund. */
@@ -46,16 +48,26 @@ export interface HandOptions {
  * Writes down that a person gave a refund back, or refuses it, and publishes what books it; see
  * {@linkcode decideRefundByHand}.
  *
- * @param actor who says so, for the timeline
+ * @param operator who says so, for the timeline and the audit log
  * @throws {WorkflowError} `invalid`, `not_found`, or `refund_not_by_hand`
  */
 export async function decideByHandAndPublish(
   deps: ServiceDeps,
   said: SaidOfRefund,
-  actor: string,
+  operator: Operator,
   options: HandOptions = {},
 ): Promise<DecidedRefund> {
-  const decided = await decideRefundByHand(deps.db, said, actor, options);
+  const subject = { kind: "refund", id: String(said.refundId) } as const;
+  const action = said.verdict === "refused" ? "refund.refuse" : "refund.complete";
+  const decided = await audited(deps, { operator, action, subject }, async (note) => {
+    const result = await decideRefundByHand(deps.db, said, operator.actor, {
+      inTransaction: async (tx) => {
+        await options.inTransaction?.(tx);
+        await note(tx);
+      },
+    });
+    return { result, changed: result.changed };
+  });
   await publishAfterCommit(deps, [decided.message]);
   return decided;
 }
@@ -111,16 +123,34 @@ export async function decideRefundByHand(
  * under the order's lock. The same said again changes nothing.
  *
  * @param reference by which the money went back, at most 255 characters
- * @param actor who says so, for the timeline
+ * @param operator who says so, for the timeline and the audit log
  * @returns whether this call changed it
  * @throws {WorkflowError} `invalid`, `not_found`, or `refund_not_by_hand`
  */
-export async function returnPaymentByHand(
-  db: Database,
+export function returnPaymentByHand(
+  deps: AuditDeps,
   orderId: number,
   reference: string | null,
-  actor: string,
+  operator: Operator,
   options: HandOptions = {},
+): Promise<{ changed: boolean }> {
+  const subject = { kind: "order", id: String(orderId) } as const;
+  return audited(deps, { operator, action: "payment.returned", subject }, async (note) => {
+    const result = await returnInTransaction(deps.db, { orderId, reference }, operator.actor, {
+      inTransaction: async (tx) => {
+        await options.inTransaction?.(tx);
+        await note(tx);
+      },
+    });
+    return { result, changed: result.changed };
+  });
+}
+
+async function returnInTransaction(
+  db: Database,
+  { orderId, reference }: { orderId: number; reference: string | null },
+  actor: string,
+  options: HandOptions,
 ): Promise<{ changed: boolean }> {
   const note = readNote(reference, "reference");
   return await db.transaction(async (tx) => {

@@ -24,6 +24,8 @@ import {
 } from "../db/refunds/refund_rows.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import { namedAmount } from "../domain/money.ts";
+import { addAuditEntries } from "../db/audit/audit_log.ts";
+import type { AuditEntry, Operator } from "../domain/operation/audit.ts";
 import { refundRequestHash } from "../domain/order/content_hash.ts";
 import { refundKeyOf } from "../domain/payment/payment_key.ts";
 import {
@@ -39,6 +41,7 @@ import {
 } from "../domain/refund/refund_request.ts";
 import { decideRefundRequestsStepwise, type KeyedRequest } from "../domain/refund/refund_batch.ts";
 import { takeTurns } from "../streams/timing/take_turns.ts";
+import { outcomeOf } from "./audited.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /** What somebody asks for. */
@@ -57,6 +60,11 @@ export interface RefundRequest {
   keyOwner?: string;
   /** Who asks for this one, where it is not the one who asks for the others. */
   actor?: string;
+}
+
+/** A request that stands in the audit log. */
+export interface AuditedRequest extends Omit<RefundRequest, "actor"> {
+  operator: Operator;
 }
 
 /** A request that was taken, now or when it came for the first time. */
@@ -82,19 +90,27 @@ export interface RefundOptions {
 
 /**
  * Checks refund requests, takes them, many in one transaction, and publishes what was taken. A crash leaves
- * all of them or none in the database; what no stream holds then, the sweep publishes.
+ * all of them or none in the database; what no stream holds then, the sweep publishes. Timelines and the audit log tell
+ * who asks for each.
  *
- * @param actor who asks, for the timeline
  * @returns for each request, in the same order, the refund or the reason why not: `invalid`, `not_found`,
  * `order_not_refundable`, `refund_exceeds_left` or `idempotency_key_reused`
  */
 export async function requestAllAndPublish(
   deps: ServiceDeps,
-  requests: readonly RefundRequest[],
-  actor: string,
+  requests: readonly AuditedRequest[],
   options: RefundOptions = {},
 ): Promise<(TakenRefund | WorkflowError)[]> {
-  const results = await requestRefunds(deps.db, requests, actor, options);
+  const asked = requests.map(({ operator, ...request }) => ({
+    ...request,
+    actor: operator.actor,
+  }));
+  const results = await requestRefunds(deps.db, asked, "api", {
+    inTransaction: async (tx, results) => {
+      await options.inTransaction?.(tx, results);
+      await addAuditEntries(tx, results.map((result, at) => entryOf(requests[at]!, result)));
+    },
+  });
   await publishAfterCommit(
     deps,
     results.flatMap((result) => {
@@ -113,12 +129,25 @@ export async function requestAllAndPublish(
  */
 export async function requestAndPublish(
   deps: ServiceDeps,
-  request: RefundRequest,
-  actor: string,
+  request: Omit<RefundRequest, "actor">,
+  operator: Operator,
 ): Promise<TakenRefund> {
-  const [result] = await requestAllAndPublish(deps, [request], actor);
+  const [result] = await requestAllAndPublish(deps, [{ ...request, operator }]);
   if (result instanceof WorkflowError) throw result;
   return result!;
+}
+
+/** What the audit log says of a request. */
+function entryOf(
+  { operator, orderId }: AuditedRequest,
+  result: TakenRefund | WorkflowError,
+): AuditEntry {
+  const subject = { kind: "order", id: String(orderId) } as const;
+  const about = { operator, action: "refund.request", subject } as const;
+  if (result instanceof WorkflowError) return { ...about, ...outcomeOf(result) };
+  const { refund: { id, amountCents }, currency, replayed } = result;
+  const detail = `refund ${id}: ${namedAmount(amountCents, currency)}`;
+  return { ...about, outcome: replayed ? "unchanged" : "done", detail };
 }
 
 /**

@@ -15,8 +15,10 @@ import {
   type ShortFilter,
 } from "../db/orders/shortages.ts";
 import { WorkflowError } from "../domain/errors.ts";
+import { addAuditEntries } from "../db/audit/audit_log.ts";
 import type { ReserveMessage } from "../domain/messages/messages.ts";
 import { foreignFault, type OnlyOf } from "../domain/order/bringer.ts";
+import type { AuditEntry, Operator } from "../domain/operation/audit.ts";
 import { orderAfter, type OrderFacts } from "../domain/order/order.ts";
 import { decideRetry, type RetryDecision } from "../domain/order/retry.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
@@ -56,17 +58,17 @@ const ordersPerTransaction = 2_000;
  * units once more. A crash leaves it taken up or as it was; what no stream holds then, the sweep publishes. That it had
  * failed leaves the figures with that message. Safe to repeat.
  *
- * @param actor who does it, for the timeline
+ * @param operator who does it, for the timeline and the audit log
  * @returns whether this call has taken it up; false where an earlier one has and it has not failed since
  * @throws {WorkflowError} `not_found`, `not_yours`, or `order_not_retryable`
  */
 export async function retryAndPublish(
   deps: ServiceDeps,
   orderId: number,
-  actor: string,
+  operator: Operator,
   options: RetryOptions = {},
 ): Promise<{ changed: boolean }> {
-  const { orders, refused } = await retryTogether(deps.db, [orderId], actor, options);
+  const { orders, refused } = await retryTogether(deps.db, [orderId], operator, options);
   const [fault] = refused;
   if (fault !== undefined) throw fault;
   await publishAfterCommit(deps, orders.map(reservationOf));
@@ -77,18 +79,18 @@ export async function retryAndPublish(
  * Takes many orders up again, some thousand in a transaction each. What failed once more meanwhile is not taken up
  * again by the same call: each id is met once.
  *
- * @param actor who does it, for the timelines
+ * @param operator who does it, for the timelines and the audit log
  */
 export async function retryAllAndPublish(
   deps: ServiceDeps,
   filter: RetryFilter,
-  actor: string,
+  operator: Operator,
 ): Promise<Retried> {
   const all: Retried = { orders: [], before: [], refused: [] };
   const upToId = filter.kind === "short" ? filter.upToId : undefined;
   for (let afterId = 0;;) {
     const ids = await nextIds(deps.db, filter, afterId);
-    const { orders, before, refused } = await retryTogether(deps.db, ids, actor);
+    const { orders, before, refused } = await retryTogether(deps.db, ids, operator);
     await publishAfterCommit(deps, orders.map(reservationOf));
     all.orders.push(...orders);
     all.before.push(...before);
@@ -116,7 +118,7 @@ async function nextIds(db: Database, filter: RetryFilter, afterId: number): Prom
 function retryTogether(
   db: Database,
   ids: readonly number[],
-  actor: string,
+  operator: Operator,
   { inTransaction, only }: RetryOptions = {},
 ): Promise<Retried> {
   if (ids.length === 0) return Promise.resolve({ orders: [], before: [], refused: [] });
@@ -141,9 +143,33 @@ function retryTogether(
     const retried = result.orders.map(({ id }) => id);
     await transitionOrders(tx, "retry", retried, now);
     await deleteShortages(tx, retried);
-    await addOrderEvents(tx, retried.map((orderId) => ({ orderId, event: "retried" })), actor);
+    await addOrderEvents(
+      tx,
+      retried.map((orderId) => ({ orderId, event: "retried" })),
+      operator.actor,
+    );
     if (retried.length > 0) await inTransaction?.(tx);
+    await addAuditEntries(tx, entriesOf(ids, result, operator));
     return result;
+  });
+}
+
+/** Each order that was asked for, in the audit log. */
+function entriesOf(
+  ids: readonly number[],
+  { orders, before, refused }: Retried,
+  operator: Operator,
+): AuditEntry[] {
+  const done = new Set(orders.map(({ id }) => id));
+  const known = new Set(before);
+  let at = 0;
+  return ids.map((id) => {
+    const subject = { kind: "order", id: String(id) } as const;
+    const about = { operator, action: "order.retry", subject, detail: null } as const;
+    if (done.has(id)) return { ...about, outcome: "done" };
+    if (known.has(id)) return { ...about, outcome: "unchanged" };
+    // They stand in the order in which they were asked for.
+    return { ...about, outcome: "refused", detail: refused[at++]!.code };
   });
 }
 

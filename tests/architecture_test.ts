@@ -66,9 +66,10 @@ const packages: Readonly<Record<string, RegExp>> = {
   config: /^node:/,
   runtime: /^node:/,
   db: /^(mysql2\/promise$|node:)/,
-  streams: /^(ioredis$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
+  streams:
+    /^(ioredis$|csv-parse\/sync$|yauzl$|saxes$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
   // What talks to the engines stands behind db and streams.
-  services: /^node:/,
+  services: /^(zod$|node:)/,
   routes: /^(?!mysql2|ioredis)/,
 };
 
@@ -135,8 +136,8 @@ Deno.test("the sources are found", () => {
   assert.ok(
     consumer.imports.includes("streams/workflow/publish.ts") || consumer.imports.length > 5,
   );
-  const main = sources.find(({ path }) => path === "main.ts")!;
-  assert.ok(main.imports.includes("commands/start.ts"), "lazy imports are seen");
+  const guard = sources.find(({ path }) => path === "streams/recovery/database_guard.ts")!;
+  assert.ok(guard.imports.includes("streams/recovery/recover.ts"), "lazy imports are seen");
   assert.ok(sources.some(({ packages }) => packages.includes("mysql2/promise")));
 });
 
@@ -153,11 +154,46 @@ Deno.test("each folder imports only from the folders that it may know", () => {
   }
 });
 
+Deno.test("a process holds the sources of its own command alone", async () => {
+  const { code, imports } = sources.find(({ path }) => path === "main.ts")!;
+  // Whatever is imported by a text that can be foreseen is read, run or not.
+  assert.deepEqual(
+    imports.filter((path) => path.startsWith("commands/")).sort(),
+    ["commands/command.ts", "commands/print.ts"],
+  );
+  const list = /\bcommands = \[([^\]]+)\]/.exec(code)![1]!;
+  const names = [...list.matchAll(/"(\w+)"/g)].map(([, name]) => name!);
+  assert.ok(names.includes("start"));
+  for (const name of names) {
+    const { default: command } = await import(
+      new URL(`../commands/${name}.ts`, import.meta.url).href
+    );
+    assert.equal(typeof command.run, "function", name);
+    assert.match(command.summary, /^[A-Z].*\.$/, name);
+  }
+});
+
+Deno.test("formats of Intl are made by whoever writes with them: each kind takes some megabytes", () => {
+  const atStart = /^(export )?(const|let) [^=;\n]*=[^;{]*\bnew Intl\./m;
+  for (const { path, code } of inFolders(...product, "main")) {
+    assert.doesNotMatch(code, atStart, path);
+  }
+  assert.match('const counts = new Intl.NumberFormat("en");', atStart, "it would be recognised");
+});
+
 Deno.test("no engine is started by the product, except where somebody asks for a private one", () => {
   const starting = inFolders(...product, "main")
     .filter(({ imports }) => imports.some((path) => path.startsWith("tools/")))
     .map(({ path }) => path);
-  assert.deepEqual(starting, ["commands/demo.ts", "commands/dev.ts"]);
+  assert.deepEqual(starting, [
+    "commands/demo.ts",
+    "commands/dev.ts",
+    "commands/engine_settings.ts",
+    "commands/engines.ts",
+  ]);
+  // What every command reads its settings by loads a tool only where nothing is set.
+  const settings = sources.find(({ path }) => path === "commands/engine_settings.ts")!;
+  assert.doesNotMatch(settings.code, /from "\.\.\/tools\//);
 });
 
 Deno.test("each folder uses only the packages that are its business", () => {

@@ -33,6 +33,9 @@ export async function ownDatabase(extra: string[] = []): Promise<OwnDatabase> {
     get pid() {
       return engine.pid;
     },
+    get exited() {
+      return engine.exited;
+    },
     async administer(...statements) {
       const connection = await mysql.createConnection({
         host: "127.0.0.1",
@@ -78,6 +81,9 @@ export async function ownRedis(
     ...engine,
     get pid() {
       return engine.pid;
+    },
+    get exited() {
+      return engine.exited;
     },
     async [Symbol.asyncDispose]() {
       await engine.stop();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { whyUnreachable } from "../config/engine_url.ts";
+import { readDatabaseUrl, unreachable } from "../config/engine_url.ts";
 import { settings } from "../config/settings.ts";
 import { taskArguments } from "../tools/engines/task_arguments.ts";
 
@@ -24,11 +24,14 @@ Deno.test("every task says what it does, and is a line that can be read", () => 
   }
 });
 
-Deno.test("no task has all permissions but the benchmarks, which read /proc", () => {
+Deno.test("no task has all permissions but the benchmarks, which read /proc", async () => {
   for (const [name, { command }] of Object.entries(tasks)) {
     const hasAll = /\s(-A|--allow-all)\b/.test(command);
     assert.equal(hasAll, name === "bench", name);
-    if (command.startsWith("deno run") && !hasAll) assert.match(command, / -q --no-prompt /, name);
+    if (command.startsWith("deno run") && !hasAll) {
+      const args = await taskArguments(name);
+      assert.deepEqual(args.slice(0, 3), ["run", "-q", "--no-prompt"], name);
+    }
     assert.doesNotMatch(command, /--allow-(run|ffi|env|sys)(\s|$)/, `${name} names what it needs`);
   }
 });
@@ -46,6 +49,58 @@ Deno.test("the tasks of the product have the set app, and add nothing but files 
   }
 });
 
+Deno.test("only where no engine is named, here or in .env, may a task start programs", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const setOf = async (env: Record<string, string>, file?: string) => {
+      if (file === undefined) await Deno.remove(`${dir}/.env`).catch(() => {});
+      else await Deno.writeTextFile(`${dir}/.env`, file);
+      const { stdout } = await new Deno.Command("sh", {
+        args: [new URL("commands/flags.sh", root).pathname, "kpis"],
+        cwd: dir,
+        clearEnv: true,
+        env: { PATH: Deno.env.get("PATH")!, ...env },
+      }).output();
+      return / -P=(\w+)/.exec(new TextDecoder().decode(stdout))?.[1];
+    };
+    for (const name of ["DATABASE_URL", "REDIS_URL", "DATABASE_URL_FILE", "REDIS_URL_FILE"]) {
+      assert.equal(await setOf({ [name]: "x" }), "app", name);
+      assert.equal(await setOf({}, `PORT=1\n ${name} = "x"\n`), "app", name);
+      assert.equal(await setOf({}, `export ${name}=x`), "app", name);
+      assert.equal(await setOf({}, `# ${name}=x\n${name}=\nOLD_${name}=x`), "tools", name);
+      assert.equal(await setOf({ [name]: "" }, `${name}=x`), "tools", "as deno reads .env");
+    }
+    assert.equal(await setOf({}), "tools");
+    assert.equal(await setOf({ PORT: "1" }, "PORT=2\n"), "tools");
+    assert.equal(await setOf({ REQUIRE_SETTINGS: "1" }), "app");
+    assert.equal(await setOf({ NODE_ENV: "production" }), "app");
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("a task whose .env is missing says nothing of it, and one that is there is read", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const program = `${dir}/main.ts`;
+    await Deno.writeTextFile(program, "console.log(Deno.env.get('PORT') ?? 'none')");
+    const typed = async (env: Record<string, string> = {}) => {
+      const flags = ["-q", "--no-prompt", "--env-file", "--allow-env"];
+      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", ...flags, program],
+        cwd: dir,
+        env,
+      }).output();
+      return [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+    };
+    assert.deepEqual(await typed({ PORT: "" }), ["\n", ""]);
+    await Deno.writeTextFile(`${dir}/.env`, "PORT=8123\n");
+    assert.deepEqual(await typed({ PORT: "8124" }), ["8124\n", ""], "the environment goes first");
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
 Deno.test("the set app names the settings, and neither programs nor whole folders of others", () => {
   const { env, net, read, write, sys, ...others } = permissions.app as {
     env: unknown;
@@ -54,7 +109,7 @@ Deno.test("the set app names the settings, and neither programs nor whole folder
     write: string[];
     sys: string[];
   };
-  const allow = [...settings.map(({ name }) => name), "USER", "INIT_CWD"];
+  const allow = [...settings.map(({ name }) => name), "USER", "INIT_CWD", "NODE_ENV"];
   assert.deepEqual(env, { allow, ignore: true }, "deno task docs brings them up to date");
   assert.deepEqual([net, sys, others], [true, ["hostname"], {}]);
   for (const path of write.filter((path) => !path.endsWith(".sock"))) {
@@ -118,11 +173,11 @@ Deno.test("who names a socket elsewhere is told how the service may use it", asy
   const said = await asApp(
     `await Deno.connect({ transport: "unix", path: "/srv/db.sock" }).catch(({ message }) => message)`,
   );
+  const { address } = readDatabaseUrl("mysql://u@localhost/orders?socket=/srv/db.sock");
   assert.match(
-    whyUnreachable(said),
-    /^the task may not use the socket \/srv\/db\.sock; link it into \/run\/orders/,
+    unreachable("Cannot reach it", "DATABASE_URL", address, said).message,
+    /^Cannot reach it: the task may not use the socket \/srv\/db\.sock; link it into \/run\/orders/,
   );
-  assert.equal(whyUnreachable(new Error("Connection refused")), "Connection refused");
 });
 
 Deno.test("docs has --help and takes nothing else: typed with either, it writes nothing", async () => {

@@ -5,8 +5,7 @@
  */
 
 import type mysql from "mysql2/promise";
-import { whyUnreachable } from "../../config/engine_url.ts";
-import { WorkflowError } from "../../domain/errors.ts";
+import { readDatabaseUrl, unreachable } from "../../config/engine_url.ts";
 import { connectionOptions, withoutSecrets } from "./connection.ts";
 import { type ConnectionGuard, guardedPool } from "./connection_guard.ts";
 import { type ConnectionCounts, type ConnectionPool, openPool } from "./connection_pool.ts";
@@ -91,8 +90,8 @@ const preparedStatements = 200;
  *
  * @param url `mysql://user:pass@host:3306/name`, with parameters as `DATABASE_URL`
  * @param options.connections most connections at once
- * @throws {WorkflowError} `unavailable` when the server can't be reached or refuses the login, `bad_settings`
- * for a parameter of the URL that is not as it should be
+ * @throws {EngineFault} `unavailable` when the server can't be reached or refuses the login
+ * @throws {WorkflowError} `bad_settings` for a parameter of the URL that is not as it should be
  */
 export async function openDatabase(
   url: string,
@@ -107,9 +106,11 @@ export async function openDatabase(
     await pool.use(() => Promise.resolve());
   } catch (error) {
     await pool.close();
-    throw new WorkflowError(
-      "unavailable",
-      `Cannot reach the database at ${withoutSecrets(url)}: ${whyUnreachable(error)}`,
+    throw unreachable(
+      `Cannot reach the database at ${withoutSecrets(url)}`,
+      "DATABASE_URL",
+      readDatabaseUrl(url).address,
+      error,
     );
   }
 

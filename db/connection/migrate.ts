@@ -6,11 +6,13 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import mysql from "mysql2/promise";
-import { whyUnreachable } from "../../config/engine_url.ts";
+import { readDatabaseUrl, unreachable } from "../../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
+import { databaseFault, EngineFault } from "../../domain/operation/engine_fault.ts";
 import { connectionOptions, withoutSecrets } from "./connection.ts";
 import type { Row } from "./database.ts";
 import { isRetryable } from "./faults.ts";
+import { quotedAccount } from "./grants.ts";
 
 /** One file of `migrations/`. */
 export interface Migration {
@@ -56,13 +58,11 @@ export async function migrate(url: string): Promise<{ all: Migration[]; applied:
       throw new WorkflowError("unavailable", "Another process is migrating this database");
     }
     try {
-      await connection.query(`
-        create table if not exists schema_migrations (
-          version int not null primary key,
-          name varchar(128) not null,
-          created_at datetime(6) not null default current_timestamp(6),
-          updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6)
-        ) engine = innodb default charset = utf8mb4`);
+      try {
+        await connection.query(createMigrations);
+      } catch (error) {
+        throw await failed(connection, "Cannot migrate", error);
+      }
       const known = await appliedVersions(connection);
       const applied: string[] = [];
       const all = await readMigrations();
@@ -73,7 +73,7 @@ export async function migrate(url: string): Promise<{ all: Migration[]; applied:
           try {
             await runStatement(connection, statement);
           } catch (error) {
-            throw new WorkflowError("unavailable", `Migration ${name} failed: ${messageOf(error)}`);
+            throw await failed(connection, `Migration ${name} failed`, error);
           }
         }
         await connection.query("insert into schema_migrations (version, name) values (?, ?)", [
@@ -87,6 +87,32 @@ export async function migrate(url: string): Promise<{ all: Migration[]; applied:
       await connection.query(`select release_lock(${lockName})`);
     }
   });
+}
+
+const createMigrations = `
+  create table if not exists schema_migrations (
+    version int not null primary key,
+    name varchar(128) not null,
+    created_at datetime(6) not null default current_timestamp(6),
+    updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6)
+  ) engine = innodb default charset = utf8mb4`;
+
+/** The error for a statement that failed: where a right is missing, with the statement that gives it. */
+async function failed(
+  connection: mysql.Connection,
+  what: string,
+  error: unknown,
+): Promise<WorkflowError> {
+  const words = databaseFault(error, undefined, await readAccount(connection));
+  return words === undefined
+    ? new WorkflowError("unavailable", `${what}: ${messageOf(error)}`)
+    : new EngineFault(what, words);
+}
+
+/** The user as the server knows it, `'name'@'host'`, as GRANT wants it. */
+async function readAccount(connection: mysql.Connection): Promise<string> {
+  const [rows] = await connection.query("select current_user() as account");
+  return quotedAccount(String((rows as Row[])[0]?.account));
 }
 
 /**
@@ -173,7 +199,7 @@ async function createDatabase(url: string): Promise<void> {
       await connection.end();
     }
   } catch (error) {
-    throw unreachable(url, error);
+    throw unreachableAt(url, error);
   }
 }
 
@@ -187,7 +213,7 @@ async function withConnection<T>(
   try {
     connection = await mysql.createConnection(options);
   } catch (error) {
-    throw unreachable(url, error);
+    throw unreachableAt(url, error);
   }
   try {
     return await work(connection);
@@ -196,10 +222,12 @@ async function withConnection<T>(
   }
 }
 
-function unreachable(url: string, error: unknown): WorkflowError {
-  return new WorkflowError(
-    "unavailable",
-    `Cannot reach the database at ${withoutSecrets(url)}: ${whyUnreachable(error)}`,
+function unreachableAt(url: string, error: unknown): WorkflowError {
+  return unreachable(
+    `Cannot reach the database at ${withoutSecrets(url)}`,
+    "DATABASE_URL",
+    readDatabaseUrl(url).address,
+    error,
   );
 }
 

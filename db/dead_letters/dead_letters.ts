@@ -55,6 +55,8 @@ export interface DeadLetterFilter {
   group?: Group;
   id?: number;
   ids?: readonly number[];
+  /** About this order. */
+  orderId?: number;
   /** Of ids up to this one: leaves out what came since somebody looked. */
   upToId?: number;
   /** Part of the error's text. */
@@ -237,7 +239,7 @@ async function readPage(
   const rows = await db.query(
     `
     select ${columns}
-    from dead_letters
+    from dead_letters force index (${indexOf(filter)})
     where status = 'DEAD' ${sql} and id > ?
     order by id
     limit ?
@@ -281,6 +283,40 @@ export async function resolveDeadLetters(
   return affectedRows;
 }
 
+/** A letter whatever was decided about it. */
+export interface DecidedLetter extends DeadLetterRow {
+  status: DeadLetterStatus;
+  /** Who decided; null while nobody has. */
+  resolvedBy: string | null;
+  /** ISO 8601 UTC. */
+  resolvedAt: string | null;
+}
+
+/** One dead letter, whether it waits or not; undefined where there is none. */
+export async function readDeadLetter(
+  db: Queryable,
+  id: number,
+): Promise<DecidedLetter | undefined> {
+  const [row] = await db.execute(
+    `select ${columns}, status, resolved_by, resolved_at from dead_letters where id = ?`,
+    [id],
+  );
+  if (row === undefined) return undefined;
+  return {
+    ...toDeadLetter(row),
+    status: row.status as DeadLetterStatus,
+    resolvedBy: row.resolved_by === null ? null : String(row.resolved_by),
+    resolvedAt: toIsoTime(row.resolved_at),
+  };
+}
+
+/** The index by which the letters that wait are walked through by their ids. */
+function indexOf({ id, ids, orderId, group }: DeadLetterFilter): string {
+  if (id !== undefined || ids !== undefined) return "primary";
+  if (orderId !== undefined) return "dead_letters_order";
+  return group === undefined ? "dead_letters_waiting" : "dead_letters_status";
+}
+
 const columns = `id, group_name, message_id, order_id, refund_id, amount_cents, currency, payload,
       error, attempts, first_seen_at, created_at`;
 
@@ -294,6 +330,7 @@ function conditionsOf(
     ["id = ?", filter.id],
     // Nothing is in an empty list, and the engines refuse to be asked so.
     ["id in (?)", ids === undefined ? undefined : ids.length === 0 ? [0] : [...ids]],
+    ["order_id = ?", filter.orderId],
     ["id <= ?", filter.upToId],
     ["error like ?", error === undefined ? undefined : `%${error}%`],
     ["currency = ?", filter.currency],

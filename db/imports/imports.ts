@@ -25,6 +25,9 @@ export interface ImportCounts {
 /** Characters that the name of a source keeps. */
 const sourceLength = 255;
 
+/** Characters that the name of a profile keeps. */
+const profileLength = 64;
+
 /** Characters that an error keeps. */
 const errorLength = 2_000;
 
@@ -35,21 +38,25 @@ const errorLength = 2_000;
  * @param source name of the file
  * @param options.dryRun nothing but this row is to be written
  * @param options.actor who brings the file
+ * @param options.profile name of the profile by which it is read; null for a file in the own form
+ * @param options.plan what its preview ended with; null where it has none
  * @returns its id
  */
 export async function createImport(
   db: Queryable,
   source: string,
-  options: { dryRun?: boolean; actor?: string } = {},
+  options: { dryRun?: boolean; actor?: string; profile?: string | null; plan?: string | null } = {},
 ): Promise<number> {
   const { insertId } = await db.run(
     `
-    insert into imports (source, dry_run, actor)
-    values (?, ?, ?)`,
+    insert into imports (source, dry_run, actor, profile, plan)
+    values (?, ?, ?, ?, ?)`,
     [
-      [...source].slice(0, sourceLength).join(""),
+      cut(source, sourceLength),
       options.dryRun ? 1 : 0,
       options.actor ?? null,
+      options.profile == null ? null : cut(options.profile, profileLength),
+      options.plan ?? null,
     ],
   );
   return insertId;
@@ -78,7 +85,7 @@ export async function finishImport(
     )
     & { reasons?: readonly RejectReason[] },
 ): Promise<void> {
-  const error = end.status === "FAILED" ? [...end.error].slice(0, errorLength).join("") : null;
+  const error = end.status === "FAILED" ? cut(end.error, errorLength) : null;
   const money = end.status === "DONE" && end.money !== undefined ? JSON.stringify(end.money) : null;
   await writeImport(db, id, counts, end.status, error, money, end.reasons);
 }
@@ -130,6 +137,10 @@ export interface ImportRow {
   source: string;
   /** Nothing was written but this row. */
   dryRun: boolean;
+  /** Name of the profile by which it was read; null for a file in the own form. */
+  profile: string | null;
+  /** What its preview ended with; null where it has none. */
+  plan: string | null;
   /** Who brought it; null for a command. */
   actor: string | null;
   /** `INTERRUPTED` where the process died; the file is to be imported again. */
@@ -155,7 +166,7 @@ export interface ImportRow {
 }
 
 const importColumns = `
-  id, source, dry_run, actor, cancel_requested, cancelled_by, error, reasons, row_count, rows_rejected, orders,
+  id, source, dry_run, profile, plan, actor, cancel_requested, cancelled_by, error, reasons, row_count, rows_rejected, orders,
   orders_new, orders_updated, orders_unchanged, orders_rejected, orders_conflict, published, created_at, updated_at,
   finished_at, cast(money as char) as money,
   if(status = 'RUNNING' and updated_at < current_timestamp(6) - interval ${importSilenceSeconds} second,
@@ -325,11 +336,17 @@ export async function deleteRejects(db: Queryable, importId: number): Promise<vo
   await db.run("delete from import_rejects where import_id = ?", [importId]);
 }
 
+function cut(text: string, characters: number): string {
+  return [...text].slice(0, characters).join("");
+}
+
 function toImportRow(row: Row): ImportRow {
   return {
     id: toInteger(row.id),
     source: String(row.source),
     dryRun: row.dry_run === 1,
+    profile: row.profile as string | null,
+    plan: row.plan as string | null,
     actor: row.actor as string | null,
     status: row.status as ImportStatus,
     cancelRequested: row.cancel_requested === 1,

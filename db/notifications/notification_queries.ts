@@ -221,6 +221,33 @@ export async function countDeliveries(
   }));
 }
 
+/** Given up ones of a channel that are looked at: the latest. */
+const maxGivenUp = 1_000;
+
+/** How many notifications were given up in the last hours, by channel; those that have none are left out. */
+export async function countGivenUp(
+  db: Queryable,
+  hours: number,
+): Promise<{ channel: OutwardChannel; count: number }[]> {
+  const rows = await db.query(
+    outwardChannels.map(() => `
+    select ? as channel, count(*) as given_up
+    from (
+      select updated_at
+      from notification_deliveries force index (notification_deliveries_due)
+      where channel = ? and due_at is null
+      order by notification_log_id desc
+      limit ?
+    ) latest
+    where latest.updated_at >= current_timestamp(6) - interval ? hour`).join(" union all "),
+    outwardChannels.flatMap((channel) => [channel, channel, maxGivenUp, hours]),
+  );
+  return rows.map((row) => ({
+    channel: row.channel as OutwardChannel,
+    count: toInteger(row.given_up),
+  })).filter(({ count }) => count > 0);
+}
+
 function toListed(row: Row): ListedNotification {
   const success = toInteger(row.success) === 1;
   const channel = row.channel as NotificationChannel;

@@ -26,6 +26,10 @@ export interface OrderSearch {
   placedFrom?: string;
   /** Latest `placed_at`, included. */
   placedTo?: string;
+  /** Settled at this time or later, UTC. */
+  settledFrom?: string;
+  /** Settled before this time. */
+  settledBefore?: string;
   minCents?: number;
   maxCents?: number;
 }
@@ -399,6 +403,8 @@ function conditionsOf(search: OrderSearch): Conditions {
     ["orders.currency = ?", search.currency],
     ["orders.placed_at >= ?", search.placedFrom],
     ["orders.placed_at <= ?", search.placedTo],
+    ["orders.settled_time >= ?", search.settledFrom],
+    ["orders.settled_time < ?", search.settledBefore],
     ["orders.total_cents >= ?", search.minCents],
     ["orders.total_cents <= ?", search.maxCents],
   ];

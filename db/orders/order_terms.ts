@@ -4,6 +4,7 @@
  * @module
  */
 
+import { adjustmentKinds } from "../../domain/order/adjustment.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import type { KnownTerms } from "../../domain/order/intake.ts";
 import type { PaidAtSource } from "../../domain/order/source_payment.ts";
@@ -90,25 +91,7 @@ export async function insertOrderTerms(
   tx: Queryable,
   orders: readonly { orderId: number; order: IncomingOrder }[],
 ): Promise<void> {
-  const adjustments = orders.flatMap(({ orderId, order }) =>
-    (order.adjustments ?? []).map((
-      { kind, label, amountCents, included },
-    ) => [orderId, kind, label, amountCents, included ? 1 : 0])
-  );
-  if (adjustments.length > 0) {
-    await tx.run(
-      `
-      insert into order_adjustments (order_id, kind, label, amount_cents, included)
-      select j.order_id, j.kind, j.label, j.amount_cents, j.included
-      from json_table(?, '$[*]' columns (
-        order_id bigint unsigned path '$[0]',
-        kind varchar(16) character set ascii collate ascii_bin path '$[1]',
-        label varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[2]',
-        amount_cents bigint path '$[3]',
-        included tinyint path '$[4]')) j`,
-      [JSON.stringify(adjustments)],
-    );
-  }
+  await insertAdjustments(tx, orders);
   // By their keys, as all do, so that two of them never wait for each other.
   const payments = orders.flatMap(({ orderId, order: { payment } }) =>
     payment?.status === "paid" ? [{ orderId, payment, key: paymentKey(payment) }] : []
@@ -133,3 +116,39 @@ export async function insertOrderTerms(
     ],
   );
 }
+
+/** Kinds by number in a statement: with texts in each row it takes the database a fifth longer. */
+const kindNumbers = new Map(adjustmentKinds.map((kind, index) => [kind, index + 1]));
+const kindOfNumber = `elt(j.kind, ${adjustmentKinds.map((kind) => `'${kind}'`).join(", ")})`;
+
+async function insertAdjustments(
+  tx: Queryable,
+  orders: readonly { orderId: number; order: IncomingOrder }[],
+): Promise<void> {
+  const all = orders.flatMap(({ orderId, order }) =>
+    (order.adjustments ?? []).map((adjustment) => ({ orderId, ...adjustment }))
+  );
+  if (all.length === 0) return;
+  // Columns that most adjustments have no use for are written only where one of these has.
+  const more = all.some(({ label, included }) => label !== null || included);
+  // Put together by hand, as items are.
+  const rows = all.map(({ orderId, kind, label, amountCents, included }) => {
+    const numbers = `${orderId},${kindNumbers.get(kind)},${amountCents}`;
+    return more ? `[${numbers},${included ? 1 : 0},${JSON.stringify(label)}]` : `[${numbers}]`;
+  });
+  await tx.run(
+    `
+    insert into order_adjustments (order_id, kind, amount_cents${more ? ", included, label" : ""})
+    select j.order_id, ${kindOfNumber}, j.amount_cents${more ? ", j.included, j.label" : ""}
+    from json_table(?, '$[*]' columns (
+      order_id bigint unsigned path '$[0]',
+      kind tinyint path '$[1]',
+      amount_cents bigint path '$[2]'${more ? `,${furtherColumns}` : ""})) j`,
+    [`[${rows.join(",")}]`],
+  );
+}
+
+/** After the three that each adjustment has. */
+const furtherColumns = `
+      included tinyint path '$[3]',
+      label varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[4]'`;

@@ -8,17 +8,6 @@ import { maxCounted } from "../../domain/bounded_count.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { type RecordedPayment, type TakenMoney, toPayment } from "./payments.ts";
 
-/** How many payments wait for a decision, as far as rows are counted. */
-export async function countDisputes(db: Queryable): Promise<number> {
-  const rows = await db.query(
-    `
-    select count(*) as disputes
-    from (select payment_id from payment_disputes limit ?) found`,
-    [maxCounted],
-  );
-  return toInteger(rows[0]?.disputes);
-}
-
 /**
  * Payments of some orders that wait for a decision. The list is empty on nearly all days, and is looked at before
  * the orders are searched in it: this is asked for every batch of answers.
@@ -69,7 +58,7 @@ export async function recordDispute(
     values (?, ?, ?, ?, ?, 'DISPUTED', ?)`,
     [orderId, provider, providerRef, amountCents, currency, now],
   );
-  await listDisputes(tx, orderId);
+  await enlistDisputes(tx, orderId);
 }
 
 /**
@@ -114,7 +103,7 @@ export async function recordSecondPayment(
       now,
     ],
   );
-  if (as === "DISPUTED") await listDisputes(tx, money.orderId);
+  if (as === "DISPUTED") await enlistDisputes(tx, money.orderId);
   return { status: as, isNew: true };
 }
 
@@ -130,7 +119,7 @@ async function correctReversal(tx: Queryable, money: TakenMoney): Promise<void> 
 }
 
 /** Puts disputed payments of an order on the list, those that stand there already excepted. */
-async function listDisputes(tx: Queryable, orderId: number): Promise<void> {
+async function enlistDisputes(tx: Queryable, orderId: number): Promise<void> {
   await tx.run(
     `
     insert into payment_disputes (payment_id, order_id)
@@ -223,4 +212,69 @@ export async function readAcceptedDifferences(
     [[...orderIds]],
   );
   return new Map(rows.map((row) => [toInteger(row.order_id), toInteger(row.cents)]));
+}
+
+/** A payment that waits for a decision, with what it belongs to. */
+export interface ListedDispute {
+  orderId: number;
+  externalOrderId: string;
+  recipientName: string;
+  provider: string;
+  providerRef: string;
+  amountCents: number;
+  currency: string;
+  /** What the order is worth, in its own currency. */
+  totalCents: number;
+  orderCurrency: string;
+  /** True for money beside the payment that settled the order. */
+  isSecond: boolean;
+}
+
+/** Payments that wait for a decision, the oldest first. */
+export async function listDisputes(db: Queryable, limit: number): Promise<ListedDispute[]> {
+  const rows = await db.query(
+    `
+    select orders.id, orders.external_order_id, orders.recipient_name, orders.total_cents,
+      orders.currency as order_currency, p.provider, p.provider_ref, p.amount_cents, p.surplus,
+      coalesce(p.currency, orders.currency) as currency
+    from payment_disputes d force index (primary)
+    straight_join payments p on p.id = d.payment_id
+    straight_join orders on orders.id = d.order_id
+    order by d.payment_id
+    limit ?`,
+    [limit],
+  );
+  return rows.map((row) => ({
+    orderId: toInteger(row.id),
+    externalOrderId: String(row.external_order_id),
+    recipientName: String(row.recipient_name ?? ""),
+    provider: String(row.provider),
+    providerRef: String(row.provider_ref),
+    amountCents: toInteger(row.amount_cents),
+    currency: String(row.currency),
+    totalCents: toInteger(row.total_cents),
+    orderCurrency: String(row.order_currency),
+    isSecond: toInteger(row.surplus) > 0,
+  }));
+}
+
+/** What the payments come to that wait for a decision, by currency, of the oldest {@linkcode maxCounted}. */
+export async function sumDisputes(
+  db: Queryable,
+): Promise<{ currency: string; amountCents: number; count: number }[]> {
+  const rows = await db.query(
+    `
+    select coalesce(p.currency, orders.currency) as currency, sum(p.amount_cents) as cents, count(*) as n
+    from (select payment_id, order_id from payment_disputes order by payment_id limit ?) d
+    straight_join payments p on p.id = d.payment_id
+    straight_join orders on orders.id = d.order_id
+    group by 1
+    order by 1`,
+    [maxCounted],
+  );
+  return rows.map((row) => ({
+    currency: String(row.currency),
+    amountCents: toInteger(row.cents),
+    count: toInteger(row.n),
+  }));
 }

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { type ColumnPlaces, type ImportColumn, importColumns, termColumns } from "./csv_rows.ts";
+import {
+  type ColumnPlaces,
+  type ImportColumn,
+  importColumns,
+  importColumnTable,
+  termColumns,
+} from "./csv_rows.ts";
 
 /** Columns that a file may have, others among them: as many as a spreadsheet. */
 export const maxColumns = 16_384;
@@ -36,7 +42,13 @@ export function placeColumns(header: readonly string[]): ColumnPlaces | string {
   const places = Object.fromEntries(
     columns.map((column) => [column, names.indexOf(column)]),
   ) as Record<ImportColumn, number>;
-  return { ...places, terms: termColumns.filter((column) => places[column] >= 0) };
+  const terms = termColumns.filter((column) => places[column] >= 0);
+  return { ...places, terms, termPlaces: terms.map((column) => places[column]) };
+}
+
+/** True for the name of a column that the importer knows, in any case. */
+export function isImportColumn(name: string): boolean {
+  return Object.hasOwn(importColumnTable, columnName(name));
 }
 
 /** True for the header of a file of rejects, corrected or not. */

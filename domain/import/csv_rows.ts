@@ -7,6 +7,7 @@
 import type { Fault } from "../errors.ts";
 import { guestIdProblem, guestOf, type IncomingCustomer, isGuestId } from "../order/guest.ts";
 import { type IncomingItem, type OrderHead, orderLimits } from "../order/incoming_order.ts";
+import { destroyedIdProblem } from "./destroyed_id.ts";
 import { withValue } from "./named_value.ts";
 import { currencyProblem, isCurrency, minorUnitsMeant } from "../money.ts";
 import { parsePlacedAt, tooFarAhead } from "../order/placed_at.ts";
@@ -62,6 +63,8 @@ export type TermColumn = {
 export interface ColumnPlaces extends Readonly<Record<ImportColumn, number>> {
   /** The columns of {@linkcode termColumns} that the file has: nothing is done about the others, row by row. */
   readonly terms: readonly TermColumn[];
+  /** Where those stand, one by one: looked up by number for every row. */
+  readonly termPlaces: readonly number[];
 }
 
 const allColumns = Object.keys(importColumnTable) as readonly ImportColumn[];
@@ -106,7 +109,7 @@ export function readRow(
     ? before.row.head
     : readHead(fields, places, latestPlacedAt, faults);
   const sku = trimmed(fields, places, "product_sku");
-  check(faults, "product_sku", idProblem(sku), sku);
+  check(faults, "product_sku", idProblem(sku) ?? destroyedIdProblem(sku), sku);
   const name = trimmed(fields, places, "product_name");
   check(faults, "product_name", textProblem(name), name);
   const unitPriceCents = integer(fields, places, priceField, head.currency, faults);
@@ -125,6 +128,19 @@ export function lacksItsOrder(fields: readonly string[], places: ColumnPlaces): 
   return trimmed(fields, places, "external_order_id") === "" &&
     itemColumns.some((column) => trimmed(fields, places, column) !== "");
 }
+
+/**
+ * True for a row that leaves out what each row says of its order, as files do that say it on an order's first row only.
+ * One field that is empty is a fault of its row.
+ */
+export function lacksItsHead(fields: readonly string[], places: ColumnPlaces): boolean {
+  let empty = 0;
+  for (const column of sharedColumns) if (trimmed(fields, places, column) === "") empty++;
+  return empty >= 2;
+}
+
+/** What every row says of its order besides its id. */
+const sharedColumns = ["order_placed_at", "currency", "customer_name"] as const;
 
 function sameHead(a: readonly string[], b: readonly string[], places: ColumnPlaces): boolean {
   for (const column of headColumns) if (a[places[column]] !== b[places[column]]) return false;
@@ -163,7 +179,10 @@ function readCustomer(
 ): IncomingCustomer {
   const externalId = trimmed(fields, places, "customer_id");
   const isGuest = externalId === "";
-  if (!isGuest) check(faults, "customer_id", customerIdProblem(externalId), externalId);
+  if (!isGuest) {
+    const problem = customerIdProblem(externalId) ?? destroyedIdProblem(externalId);
+    check(faults, "customer_id", problem, externalId);
+  }
   const address = trimmed(fields, places, "customer_email");
   const email = address === "" ? null : address;
   if (email !== null) check(faults, "customer_email", textProblem(email), email);

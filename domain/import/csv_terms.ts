@@ -61,8 +61,9 @@ export function noteTerms(
   places: ColumnPlaces,
 ): void {
   const { last, said } = read;
-  for (const [index, column] of places.terms.entries()) {
-    const field = fields[places[column]] ?? "";
+  // By number: this is done for each row, and an iterator makes an array of every column.
+  for (let index = 0; index < places.termPlaces.length; index++) {
+    const field = fields[places.termPlaces[index]!] ?? "";
     if (field === last[index]) continue;
     last[index] = field;
     const text = field.trim();
@@ -70,7 +71,7 @@ export function noteTerms(
     const first = said[index];
     if (first === undefined) said[index] = { text, line, fields };
     else if (first.text !== text) {
-      read.disagreement ??= `rows of the order disagree on ${column} ` +
+      read.disagreement ??= `rows of the order disagree on ${places.terms[index]} ` +
         `(${shown(first.text)} on line ${first.line}, ${shown(text)} on line ${line})`;
     }
   }
@@ -86,7 +87,36 @@ export function readTerms(
   places: ColumnPlaces,
   externalOrderId: string,
 ): OrderTerms | TermFault[] {
-  if (read.said.every((one) => one === undefined)) return {};
+  return goodAmounts(read, places) ?? readAll(read, places, externalOrderId);
+}
+
+/**
+ * What most orders say: amounts without a fault, and nothing else. In a tenth of the time.
+ *
+ * @returns undefined where there is anything else
+ */
+function goodAmounts({ said }: SaidTerms, { terms }: ColumnPlaces): OrderTerms | undefined {
+  const adjustments: Adjustment[] = [];
+  for (let index = 0; index < said.length; index++) {
+    const one = said[index];
+    if (one === undefined) continue;
+    const amount = amountColumns.get(terms[index]!);
+    if (amount === undefined) return undefined;
+    const cents = /^\d+$/.test(one.text) ? Number(one.text) : NaN;
+    if (!(cents <= orderLimits.totalCents)) return undefined;
+    const { kind, sign } = amount;
+    if (cents > 0) {
+      adjustments.push({ kind, label: null, amountCents: sign * cents, included: false });
+    }
+  }
+  return adjustments.length === 0 ? {} : { adjustments };
+}
+
+function readAll(
+  read: SaidTerms,
+  places: ColumnPlaces,
+  externalOrderId: string,
+): OrderTerms | TermFault[] {
   const faults: TermFault[] = [];
   const said = (column: TermColumn) => read.said[places.terms.indexOf(column)];
   const fault = (column: TermColumn, detail: string) => {
@@ -110,7 +140,7 @@ export function readTerms(
 
   const included =
     value("tax_included", (text) => booleans.get(text.toLowerCase()) ?? notBoolean) ?? false;
-  const adjustments = amountColumns.flatMap(([column, kind, sign]): Adjustment[] => {
+  const adjustments = [...amountColumns].flatMap(([column, { kind, sign }]): Adjustment[] => {
     const cents = amount(column) ?? 0;
     if (cents === 0) return [];
     return [{ kind, label: null, amountCents: sign * cents, included: kind === "tax" && included }];
@@ -127,15 +157,16 @@ export function readTerms(
   };
 }
 
-const amountColumns: readonly [TermColumn, AdjustmentKind, sign: 1 | -1][] = [
-  ["shipping_cents", "shipping", 1],
-  ["tax_cents", "tax", 1],
-  ["discount_cents", "discount", -1],
-  ["tip_cents", "tip", 1],
-  ["fee_cents", "fee", 1],
-];
+const amountColumns: ReadonlyMap<TermColumn, { kind: AdjustmentKind; sign: 1 | -1 }> = new Map([
+  ["shipping_cents", { kind: "shipping", sign: 1 }],
+  ["tax_cents", { kind: "tax", sign: 1 }],
+  ["discount_cents", { kind: "discount", sign: -1 }],
+  ["tip_cents", { kind: "tip", sign: 1 }],
+  ["fee_cents", { kind: "fee", sign: 1 }],
+]);
 
-const booleans: ReadonlyMap<string, boolean> = new Map([
+/** What true and false are called, in lower case. */
+export const booleans: ReadonlyMap<string, boolean> = new Map([
   ["true", true],
   ["yes", true],
   ["1", true],

@@ -18,6 +18,15 @@ export function csvLine(
   return `${fields.map(csvField).join(",")}${lineBreak}`;
 }
 
+/** The same with another mark than a comma between the fields. */
+export function delimitedLine(fields: readonly (string | number)[], delimiter: string): string {
+  const quoted = fields.map((field) => {
+    const text = csvField(field);
+    return text.includes(delimiter) && !text.startsWith('"') ? `"${text}"` : text;
+  });
+  return `${quoted.join(delimiter)}\n`;
+}
+
 function csvField(value: string | number | null): string {
   const text = value === null ? "" : String(value);
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

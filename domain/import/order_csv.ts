@@ -15,7 +15,13 @@ import {
 } from "./csv_terms.ts";
 import type { Fault } from "../errors.ts";
 import { withoutValues } from "./named_value.ts";
-import type { IncomingOrder, OrderHead, OrderTerms } from "../order/incoming_order.ts";
+import {
+  type IncomingItem,
+  type IncomingOrder,
+  type OrderHead,
+  type OrderTerms,
+  orderTotalOf,
+} from "../order/incoming_order.ts";
 import type { OrderStatus } from "../order/order.ts";
 import { totalProblem } from "../order/order_total.ts";
 import { cutText } from "../text/cut_text.ts";
@@ -31,8 +37,16 @@ export interface RejectedRow extends CsvRow {
 export type OrderReading =
   /** An order, and the bad rows that were left out of it. */
   | { kind: "accepted"; order: IncomingOrder; rejected: RejectedRow[] }
-  /** None of its rows is taken. */
-  | { kind: "rejected"; rejected: RejectedRow[] };
+  /** None of its rows is taken; `difference` where its total is not the one that the file names. */
+  | { kind: "rejected"; rejected: RejectedRow[]; difference?: TotalDifference };
+
+/** An order whose total is not the one that its file names. */
+export interface TotalDifference {
+  externalOrderId: string;
+  currency: string;
+  /** What the order comes to, less what the file says, in minor units. */
+  differenceCents: number;
+}
 
 /** Rows that one order may have: all of them are in memory at once. */
 export const maxOrderRows = 100_000;
@@ -76,25 +90,29 @@ export function* decideOrderStepwise(
   return readingOf(read, places, options);
 }
 
-/** The rows of an order, read so far. */
-interface ReadRows {
+/** The rows of an order, read. */
+export interface ReadRows {
   /** Those of the good ones. */
   sources: CsvRow[];
   good: OrderRow[];
   bad: RejectedRow[];
+}
+
+/** The same, of which more may follow. */
+interface RowsSoFar extends ReadRows {
   /** The first good one, which most others repeat. */
   before: { fields: readonly string[]; row: OrderRow } | undefined;
   /** What all of them say of the order as a whole; undefined for a file that has no column for it. */
   terms: SaidTerms | undefined;
 }
 
-function readRows(places: ColumnPlaces): ReadRows {
+function readRows(places: ColumnPlaces): RowsSoFar {
   const terms = places.terms.length === 0 ? undefined : noTerms(places);
   return { sources: [], good: [], bad: [], before: undefined, terms };
 }
 
 function readInto(
-  read: ReadRows,
+  read: RowsSoFar,
   source: CsvRow,
   places: ColumnPlaces,
   { latestPlacedAt }: { latestPlacedAt: string },
@@ -112,34 +130,55 @@ function readInto(
 }
 
 function readingOf(
-  read: ReadRows,
+  read: RowsSoFar,
   places: ColumnPlaces,
   { keepGoodRows }: { keepGoodRows: boolean },
 ): OrderReading {
+  const id = read.before?.row.head.externalOrderId ?? "";
+  const terms = read.terms === undefined ? undefined : readTerms(read.terms, places, id);
+  const disagreement = read.terms?.disagreement;
+  return settleOrder(read, { terms, disagreement, keepGoodRows });
+}
+
+/**
+ * Decides on an order whose rows were read.
+ *
+ * @param said.terms what its rows say of it as a whole, or the faults of that; undefined for a file that says nothing
+ * @param said.disagreement why its rows can't be one order, if what they say as a whole shows that
+ * @param said.items its items, where they are others than those of its good rows
+ */
+export function settleOrder(
+  read: ReadRows,
+  said: {
+    terms: OrderTerms | TermFault[] | undefined;
+    disagreement?: string | undefined;
+    items?: IncomingItem[];
+    keepGoodRows: boolean;
+  },
+): OrderReading {
   const { sources, good, bad } = read;
-  const terms = termsOf(read, places);
+  const { terms, keepGoodRows } = said;
   if (Array.isArray(terms)) return { kind: "rejected", rejected: rejectTerms(read, terms) };
   if (good.length === 0) return { kind: "rejected", rejected: bad };
   let reason = bad.length > 0 && !keepGoodRows
     ? `another row of the order is bad (line ${bad[0]!.line})`
-    : disagreement(good, sources) ?? read.terms?.disagreement;
+    : disagreement(good, sources) ?? said.disagreement;
+  let difference: TotalDifference | undefined;
   if (reason === undefined) {
-    const order = orderOf(good, terms);
+    const order = orderOf(good, said.items, terms);
     const problem = totalProblem(order, "file");
     if (problem === undefined) return { kind: "accepted", order, rejected: bad };
     reason = `${problem.summary} (${problem.sum})`;
+    if (problem.of === "total") difference = differenceOf(order);
   }
-  const rejected = [...bad, ...sources.map((source) => rejectedFor(source, reason))];
-  return { kind: "rejected", rejected: byLine(rejected) };
+  const why = reason;
+  const rejected = byLine([...bad, ...sources.map((source) => rejectedFor(source, why))]);
+  return { kind: "rejected", rejected, ...(difference === undefined ? {} : { difference }) };
 }
 
-/** What the rows say of the order as a whole, or what is wrong with it; undefined where there are no columns for it. */
-function termsOf(
-  { terms, before }: ReadRows,
-  places: ColumnPlaces,
-): OrderTerms | TermFault[] | undefined {
-  if (terms === undefined) return undefined;
-  return readTerms(terms, places, before?.row.head.externalOrderId ?? "");
+function differenceOf(order: IncomingOrder): TotalDifference {
+  const { externalOrderId, currency, totalCents = 0 } = order;
+  return { externalOrderId, currency, differenceCents: orderTotalOf(order) - totalCents };
 }
 
 /**
@@ -218,17 +257,16 @@ export function rejectConflict(
  */
 export function rejectUnknownSkus(
   rows: readonly CsvRow[],
-  places: ColumnPlaces,
+  { skuOf, skuColumn }: { skuOf: (row: CsvRow) => string; skuColumn: string },
   skus: readonly string[],
 ): RejectedRow[] {
   const unknown = new Set(skus);
-  const skuOf = ({ fields }: CsvRow) => (fields[places.product_sku] ?? "").trim();
   const first = rows.find((row) => unknown.has(skuOf(row)))!;
   return rows.map((row) =>
     rejectedFor(
       row,
       unknown.has(skuOf(row))
-        ? "product_sku: there is no such product and orders may not create one: add it first, or correct the SKU " +
+        ? `${skuColumn}: there is no such product and orders may not create one: add it first, or correct the SKU ` +
           `(${JSON.stringify(skuOf(row))})`
         : `another row of the order names a product that there is not (line ${first.line})`,
     )
@@ -252,7 +290,7 @@ export function rejectWhole(
 }
 
 /** The reasons of a row's faults as one text: `column: problem; column: problem`. */
-function faultsText(faults: readonly Fault[]): string {
+export function faultsText(faults: readonly Fault[]): string {
   return faults.map(({ at, detail }) => `${at}: ${detail}`).join("; ");
 }
 
@@ -270,7 +308,8 @@ function withoutAmount(fault: string): string {
   return meant === undefined ? fault : `${fault.slice(0, fault.indexOf(": "))}: write ${meant[1]}`;
 }
 
-function rejectedFor({ line, fields }: CsvRow, reason: string): RejectedRow {
+/** A row that is not taken, with the reason. */
+export function rejectedFor({ line, fields }: CsvRow, reason: string): RejectedRow {
   return { line, fields, reason };
 }
 
@@ -308,10 +347,14 @@ function sameId(a: OrderHead["customer"], b: OrderHead["customer"]): boolean {
   return a.externalId === b.externalId || (a.guest === true && b.guest === true);
 }
 
-function orderOf(rows: readonly OrderRow[], terms: OrderTerms | undefined): IncomingOrder {
+function orderOf(
+  rows: readonly OrderRow[],
+  items: IncomingItem[] | undefined,
+  terms: OrderTerms | undefined,
+): IncomingOrder {
   const first = rows[0]!.head;
   let { placedAt } = first;
   for (const { head } of rows) if (head.placedAt < placedAt) placedAt = head.placedAt;
-  const order: IncomingOrder = { ...first, placedAt, items: rows.map(({ item }) => item) };
+  const order: IncomingOrder = { ...first, placedAt, items: items ?? rows.map(({ item }) => item) };
   return terms === undefined ? order : Object.assign(order, terms);
 }

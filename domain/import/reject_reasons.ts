@@ -15,6 +15,8 @@ export interface RejectReason {
   rows: number;
   /** The first line of the file that has it. */
   line: number;
+  /** What that line says of it, with the value that is there; absent in imports of before it was kept. */
+  example?: string;
 }
 
 /** Reasons that are told. */
@@ -40,14 +42,17 @@ export function countReasons(): ReasonCounts {
   return {
     add(rows) {
       for (const { line, reason } of rows) {
-        for (const part of kindOfReason(reason).split("; ")) {
-          const fault = cutText(part, maxCharacters);
+        const kinds = kindOfReason(reason).split("; ");
+        const parts = reason.split("; ");
+        for (const [at, kind] of kinds.entries()) {
+          const fault = cutText(kind, maxCharacters);
           const known = counted.get(fault);
-          if (known !== undefined) {
-            known.rows++;
-            known.line = Math.min(known.line, line);
-          } else if (counted.size < maxCounted) {
-            counted.set(fault, { reason: fault, rows: 1, line });
+          if (known !== undefined && known.line <= line) known.rows++;
+          else if (known !== undefined || counted.size < maxCounted) {
+            // A value may hold what separates reasons: then the whole is the example.
+            const said = parts.length === kinds.length ? parts[at]! : reason;
+            const example = cutText(said, maxCharacters);
+            counted.set(fault, { reason: fault, rows: (known?.rows ?? 0) + 1, line, example });
           }
         }
       }

@@ -25,3 +25,26 @@ export function daysBetween(from: string, to: string): number {
 export function daysBefore(day: string, days: number): string {
   return new Date(Date.parse(`${day}T00:00:00Z`) - days * dayMs).toISOString().slice(0, 10);
 }
+
+const quarterMs = 900_000;
+
+/**
+ * When a day of the figures begins and ends: no zone changes its day within a quarter of an hour.
+ *
+ * @param kpiDay the day of a moment, ISO 8601
+ * @returns the first moment and the first one after it, UTC, `YYYY-MM-DD HH:MM:SS`
+ */
+export function periodOf(
+  kpiDay: (at: string) => string,
+  day: string,
+): { from: string; before: string } {
+  // No zone is further than a day from UTC.
+  const start = Date.parse(`${day}T00:00:00Z`) - dayMs;
+  const isOf = (ms: number) => kpiDay(new Date(ms).toISOString()) === day;
+  let from = start;
+  while (!isOf(from) && from < start + 2 * dayMs) from += quarterMs;
+  let before = from;
+  while (isOf(before)) before += quarterMs;
+  const text = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+  return { from: text(from), before: text(before) };
+}

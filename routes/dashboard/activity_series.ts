@@ -30,26 +30,47 @@ export interface ChartData {
 /** Slots that make a minute. */
 const slotsPerMinute = 60 / slotSeconds;
 
+/**
+ * What is said where nothing was settled: Redis knows of the last hour, or of less where it came back empty.
+ *
+ * @param beganAt since when Redis has what it holds, ISO 8601; null where nobody knows
+ */
+function nothingSettled(times: readonly number[], beganAt: string | null): string {
+  const isShort = beganAt !== null && times.length > 0 && Date.parse(beganAt) > times[0]! * 1_000;
+  return isShort
+    ? `No order was settled since ${
+      beganAt.slice(11, 16)
+    }, when Redis began empty; what was settled ` +
+      "before is not shown here"
+    : "No order was settled in the last hour";
+}
+
 /** Orders that came to their end, a second. */
-export function settledRate({ times, groups: byGroup }: ActivityHour): ChartData {
+export function settledRate(
+  { times, groups: byGroup }: ActivityHour,
+  beganAt: string | null,
+): ChartData {
   const rates = times.map((_, at) =>
     groups.reduce((sum, group) => sum + byGroup[group][at]!.paid + byGroup[group][at]!.failed, 0) /
     slotSeconds
   );
   return chartData("rate", times, [rates], ["orders/s"], () => {
     const max = Math.max(0, ...rates);
-    if (max === 0) return "No order was settled in the last hour";
+    if (max === 0) return nothingSettled(times, beganAt);
     const now = minuteBefore(rates);
     return `${formatRate(now)} orders/s in the last minute, ${formatRate(max)} at most`;
   });
 }
 
 /** From an order's arrival to its end. */
-export function settleLatency({ times, groups: byGroup }: ActivityHour): ChartData {
+export function settleLatency(
+  { times, groups: byGroup }: ActivityHour,
+  beganAt: string | null,
+): ChartData {
   const histograms = times.map((_, at) =>
     sumHistograms(groups.map((group) => byGroup[group][at]!.settleMs))
   );
-  return latency(times, settleMsBounds, histograms, "No order was settled in the last hour");
+  return latency(times, settleMsBounds, histograms, nothingSettled(times, beganAt));
 }
 
 /** Messages that a group finished, a second. */

@@ -11,8 +11,9 @@ import { orderLimits } from "../../domain/order/incoming_order.ts";
 import { trimmedReason } from "../../domain/refund/refund_request.ts";
 import { decideByHandAndPublish, returnPaymentByHand } from "../../services/refund_by_hand.ts";
 import type { AppDeps } from "../deps.ts";
+import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
-import { actorOf, PostForm } from "./form.tsx";
+import { PostForm } from "./form.tsx";
 import { formatMoney } from "./format.ts";
 import { Columns, Money, Table, Time } from "./parts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
@@ -30,7 +31,6 @@ export function readByHand({ db }: AppDeps, orderId?: number): Promise<MoneyByHa
 /** The forms of {@linkcode ByHandForms}, each with a question before it. */
 export function byHandRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const { db } = deps;
 
   app.post("/refunds/:id{[0-9]{1,15}}/complete", async (c) => {
     const form = await readForm(c);
@@ -40,7 +40,7 @@ export function byHandRoutes(deps: AppDeps): Hono {
       if (waiting !== undefined) return await askBefore(c, waiting, "complete", form.reference);
     }
     const said = { refundId, verdict: "given_back", note: form.reference ?? null } as const;
-    const { orderId } = await decideByHandAndPublish(deps, said, actorOf(c));
+    const { orderId } = await decideByHandAndPublish(deps, said, operatorOf(c, deps.config));
     return c.redirect(`/dashboard/orders/${orderId}?done=by_hand`, 303);
   });
 
@@ -52,7 +52,7 @@ export function byHandRoutes(deps: AppDeps): Hono {
       if (waiting !== undefined) return await askBefore(c, waiting, "refuse", form.reference);
     }
     const said = { refundId, verdict: "refused", note: form.reference ?? null } as const;
-    const { orderId } = await decideByHandAndPublish(deps, said, actorOf(c));
+    const { orderId } = await decideByHandAndPublish(deps, said, operatorOf(c, deps.config));
     return c.redirect(`/dashboard/orders/${orderId}?done=by_hand`, 303);
   });
 
@@ -63,7 +63,9 @@ export function byHandRoutes(deps: AppDeps): Hono {
       const waiting = (await readByHand(deps, orderId)).find(({ refundId }) => refundId === null);
       if (waiting !== undefined) return await askBefore(c, waiting, "complete", form.reference);
     }
-    await need(returnPaymentByHand(db, orderId, form.reference ?? null, actorOf(c)));
+    await need(
+      returnPaymentByHand(deps, orderId, form.reference ?? null, operatorOf(c, deps.config)),
+    );
     return c.redirect(`/dashboard/orders/${orderId}?done=by_hand`, 303);
   });
 

@@ -4,17 +4,24 @@
  * @module
  */
 
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
+import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
 import type { AppDeps } from "../deps.ts";
 import type { ImportRuns } from "../../services/import_runs.ts";
 import { assetRoutes } from "./assets.ts";
+import { auditPageRoutes } from "./audit.tsx";
 import { byHandRoutes } from "./by_hand.tsx";
 import { customerPageRoutes } from "./customers.tsx";
 import { deadLetterPageRoutes } from "./dead_letters.tsx";
+import { disputePageRoutes } from "./disputes.tsx";
 import { errorPage, notFoundPage } from "./error_page.tsx";
+import { firstStepsRoutes } from "./first_steps.tsx";
+import { failurePageRoutes } from "./failures.tsx";
 import { importPageRoutes } from "./imports.tsx";
 import { pageCsp } from "./layout.tsx";
 import { kpiPageRoutes } from "./kpis.tsx";
+import { shared } from "./live.ts";
+import { attempt } from "./reading.ts";
 import { notificationPageRoutes } from "./notifications.tsx";
 import { orderPageRoutes } from "./order.tsx";
 import { orderListPageRoutes } from "./orders.tsx";
@@ -32,6 +39,25 @@ export const uploadPath = "/dashboard/imports";
 /** Where files of stock are sent to. */
 export const stockUploadPath = "/dashboard/products/file";
 
+/** How long a count of dead letters is shown as it is, in milliseconds. */
+const countMs = 2_000;
+
+/** Has every page show how many dead letters wait, beside their entry in the navigation. */
+function countLetters(deps: AppDeps): MiddlewareHandler {
+  const count = shared(
+    countMs,
+    () => attempt(deps, "The database", () => countDeadLetters(deps.db)),
+  );
+  return async (c, next) => {
+    const isShown = c.req.method === "GET" && !c.req.path.endsWith("/live");
+    if (isShown) {
+      const dead = await count();
+      if (dead.ok) c.set("deadLetters", [...dead.value.values()].reduce((sum, n) => sum + n, 0));
+    }
+    await next();
+  };
+}
+
 /** Everything below `/dashboard`. */
 export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   const app = new Hono();
@@ -40,6 +66,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
     c.res.headers.set("content-security-policy", pageCsp);
   });
   app.route("/", assetRoutes());
+  app.use(countLetters(deps));
   app.route("/", overviewPageRoutes(deps));
   app.route("/", orderListPageRoutes(deps));
   app.route("/", orderPageRoutes(deps));
@@ -52,9 +79,13 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", oneProductPageRoutes(deps));
   app.route("/", kpiPageRoutes(deps));
   app.route("/", importPageRoutes(deps, runs));
+  app.route("/", firstStepsRoutes(deps, runs));
   app.route("/", deadLetterPageRoutes(deps));
   app.route("/", streamPageRoutes(deps));
   app.route("/", notificationPageRoutes(deps));
+  app.route("/", failurePageRoutes(deps));
+  app.route("/", disputePageRoutes(deps));
+  app.route("/", auditPageRoutes(deps));
   app.get("/*", (c) => notFoundPage(c, "There is no such page"));
   app.onError((error, c) => errorPage(deps, error, c));
   return app;

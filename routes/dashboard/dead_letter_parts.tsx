@@ -6,6 +6,7 @@
 
 import type { Child, FC } from "hono/jsx";
 import type { DeadLetterRow } from "../../db/dead_letters/dead_letters.ts";
+import { causeOf } from "../../domain/messages/dead_letter_causes.ts";
 import { type Group, groups, messageOfEntry } from "../../domain/messages/messages.ts";
 import { AmountFields, ChoiceField, Filters, SearchField } from "./filters.tsx";
 import { HiddenFields } from "./form.tsx";
@@ -71,8 +72,8 @@ export const LetterChoice: FC<
     <HiddenFields fields={given} />
     <div class="filters">
       <div class="actions">
-        <button name="verb" value="retry" type="submit">Retry selected</button>
-        <button name="verb" value="discard" type="submit" class="danger">Discard selected</button>
+        <button name="verb" value="retry" type="submit">Retry selected…</button>
+        <button name="verb" value="discard" type="submit" class="danger">Discard selected…</button>
       </div>
       <div class="actions push">
         <a class="button" href={allLink("retry", given)}>
@@ -114,7 +115,7 @@ const LetterColumns: FC<{ children?: Child }> = ({ children }) => (
     <tr>
       {children}
       <th scope="col">Dead letter</th>
-      <th scope="col">Error</th>
+      <th scope="col">Why</th>
       <th scope="col" class="wide">Order</th>
       <th scope="col" class="wide right">Tries</th>
       <th scope="col" class="wide right">Died</th>
@@ -126,10 +127,13 @@ const LetterColumns: FC<{ children?: Child }> = ({ children }) => (
 const LetterCells: FC<{ letter: DeadLetterRow; now: number }> = ({ letter, now }) => (
   <>
     <th scope="row" class="nowrap">
-      <a href={`/dashboard/dead-letters/${letter.id}`}>#{letter.id}</a>{" "}
+      <a class="underlined" href={`/dashboard/dead-letters/${letter.id}`}>#{letter.id}</a>{" "}
       <span class="muted small wide">{letter.group}</span>
     </th>
-    <td class="ellipsis" title={letter.error}>{letter.error}</td>
+    <td class="ellipsis" title={letter.error}>
+      <div>{causeOf(letter).title}</div>
+      <div class="before ellipsis">{letter.error}</div>
+    </td>
     <td class="wide">
       {letter.orderId === null ? "–" : <OrderLink id={letter.orderId} />}
     </td>

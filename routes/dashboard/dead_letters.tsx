@@ -17,12 +17,18 @@ import {
 } from "../../db/dead_letters/dead_letters.ts";
 import { readOrderDetail } from "../../db/orders/order_queries.ts";
 import { WorkflowError } from "../../domain/errors.ts";
+import {
+  causeOf,
+  type DeadLetterAction,
+  type DeadLetterCause,
+} from "../../domain/messages/dead_letter_causes.ts";
 import { groups } from "../../domain/messages/messages.ts";
 import { discardDeadLetters, retryDeadLetters } from "../../services/decide_dead_letters.ts";
 import type { AppDeps } from "../deps.ts";
+import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
-import { actorOf, HiddenFields, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
+import { HiddenFields, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
 import {
   DeadLetterFilters,
   type Given,
@@ -39,6 +45,9 @@ import { need } from "./reading.ts";
 
 const home = "/dashboard/dead-letters";
 
+/** Letters of which it is told whether a retry can help: the first ones. */
+const causesRead = 200;
+
 /** Ids to one address: a page's worth. */
 const maxIds = 200;
 
@@ -53,11 +62,15 @@ export function deadLetterPageRoutes(deps: AppDeps): Hono {
   app.post("/dead-letters/decide", async (c) => {
     const form = await readForm(c);
     const filter = decisionOf(form, deps.baseCurrency);
-    const actor = actorOf(c);
+    const operator = operatorOf(c, deps.config);
     const { letters, refused } = form.verb === "retry"
-      ? await retryDeadLetters(deps, filter, actor)
-      : await discardDeadLetters(deps, filter, actor);
-    deps.log.info("dead letters decided", { verb: form.verb, letters: letters.length, actor });
+      ? await retryDeadLetters(deps, filter, operator)
+      : await discardDeadLetters(deps, filter, operator);
+    deps.log.info("dead letters decided", {
+      verb: form.verb,
+      letters: letters.length,
+      actor: operator.actor,
+    });
     return c.redirect(
       linkTo(home, {
         done: letters.length,
@@ -120,7 +133,12 @@ async function askDecision(c: Context, { db, baseCurrency }: AppDeps): Promise<R
     .filter((id) => Number.isSafeInteger(id) && id > 0);
   const isAll = query.text("all") !== undefined;
   const filter: DeadLetterFilter = isAll ? filterOf(query, given, baseCurrency) : { ids };
-  const sums = await need(sumDeadLetters(db, filter));
+  const [sums, some] = await need(
+    Promise.all([sumDeadLetters(db, filter), listDeadLetters(db, filter, 0, causesRead)]),
+  );
+  const hopeless = verb === "retry"
+    ? some.filter((letter) => !causeOf(letter).canSucceed).length
+    : 0;
   if (verb === undefined || countOf(sums) === 0) return nothingSelected(c);
   const upto = Math.max(...sums.map(({ highestId }) => highestId));
   const meant = isAll
@@ -129,7 +147,7 @@ async function askDecision(c: Context, { db, baseCurrency }: AppDeps): Promise<R
   return page(
     c,
     { title: `${names[verb]} dead letters`, nav: home },
-    <Question c={c} verb={verb} sums={sums} meant={meant} />,
+    <Question c={c} verb={verb} sums={sums} meant={meant} hopeless={hopeless} />,
   );
 }
 
@@ -155,6 +173,7 @@ async function showOne(c: Context, { db }: AppDeps): Promise<Response> {
   if (letter === undefined) {
     return await notFoundPage(c, `No dead letter #${id} waits for a decision`);
   }
+  const cause = causeOf(letter);
   const order = letter.orderId === null
     ? undefined
     : await need(readOrderDetail(db, letter.orderId));
@@ -164,8 +183,11 @@ async function showOne(c: Context, { db }: AppDeps): Promise<Response> {
     (
       <>
         <PageHead title={`Dead letter #${id}`} crumb={[home, "Dead letters"]} note={letter.error}>
-          <Decisions c={c} id={id} />
+          <Decisions c={c} id={id} cause={cause} orderId={order?.id ?? null} />
         </PageHead>
+        <Notice tone={cause.canSucceed ? "warn" : "bad"} title={cause.title}>
+          {cause.says} Check: {cause.check}
+        </Notice>
         <div class="columns">
           <Payload letter={letter} />
           <section class="card" aria-labelledby="timeline-heading">
@@ -226,14 +248,20 @@ const Letters: FC<
 };
 
 /** What can be decided about one letter. */
-const Decisions: FC<{ c: Context; id: number }> = ({ c, id }) => {
+const Decisions: FC<
+  { c: Context; id: number; cause: DeadLetterCause; orderId: number | null }
+> = ({ c, id, cause: { action }, orderId }) => {
   const missing = missingScopes(c, `${home}/decide`);
   if (missing !== undefined) return <ScopeNeeded missing={missing} />;
   const linkOf = (verb: string) => linkTo(`${home}/decide`, { verb, ids: id });
+  const look = (is: DeadLetterAction) => `button${action === is ? " primary" : ""}`;
   return (
     <>
-      <a class="button primary" href={linkOf("retry")}>Retry</a>
-      <a class="button" href={linkOf("discard")}>Discard</a>
+      {action === "look" && orderId !== null && (
+        <a class={look("look")} href={`/dashboard/orders/${orderId}`}>Look at the order</a>
+      )}
+      <a class={look("retry")} href={linkOf("retry")}>Retry</a>
+      <a class={look("discard")} href={linkOf("discard")}>Discard</a>
     </>
   );
 };
@@ -242,6 +270,7 @@ const Decisions: FC<{ c: Context; id: number }> = ({ c, id }) => {
  * Asks before something is decided, and says how much it is about.
  *
  * @param meant what the answer repeats: which letters the question was about
+ * @param hopeless how many of them a retry can't help
  */
 const Question: FC<
   {
@@ -249,8 +278,9 @@ const Question: FC<
     verb: "retry" | "discard";
     sums: readonly DeadLetterSum[];
     meant: Readonly<Record<string, string | number | undefined>>;
+    hopeless: number;
   }
-> = ({ c, verb, sums, meant }) => {
+> = ({ c, verb, sums, meant, hopeless }) => {
   const count = countOf(sums);
   return (
     <>
@@ -259,6 +289,11 @@ const Question: FC<
         crumb={[home, "Dead letters"]}
         note={stakes(sums)}
       />
+      {hopeless > 0 && (
+        <Notice tone="warn" title={`${formatCount(hopeless)} of them can only end in the same way`}>
+          Their pages say what to check, and what is right instead.
+        </Notice>
+      )}
       <PostForm c={c} action={`${home}/decide`} class="card stack-form">
         <p>
           {verb === "retry"

@@ -43,10 +43,9 @@ export const Groups: FC<
         names={[
           "Group",
           { right: "Waiting" },
-          { right: "Money waiting" },
-          { right: "Oldest" },
-          { right: "Per second" },
-          { right: "Retries" },
+          { wide: "Oldest", right: true },
+          { wide: "Per second", right: true },
+          { wide: "Retries", right: true },
           { right: "Dead letters" },
           { right: "Consumers" },
         ]}
@@ -81,21 +80,27 @@ const Row: FC<{ status: Waiting; letters: number | null; rate: number | null }> 
           </>
         )}
       </th>
-      <td class="right" data-figure={`waiting-${group}`}>{formatCount(length + scheduled)}</td>
       <td class="right">
-        {money.length === 0 ? <None /> : (
-          <span class="money-list">
+        <a
+          href={`/dashboard/streams/${group}`}
+          data-figure={`waiting-${group}`}
+          data-key={`waiting-${group}`}
+        >
+          {formatCount(length + scheduled)}
+        </a>
+        {money.length > 0 && (
+          <div class="money-list">
             {money.map(({ currency, amountCents }) => (
               <Money key={currency} cents={amountCents} currency={currency} />
             ))}
-          </span>
+          </div>
         )}
       </td>
-      <td class={`right nowrap ${oldestAgeMs > oldMs ? "strong-warn" : ""}`}>
+      <td class={`wide right nowrap ${oldestAgeMs > oldMs ? "strong-warn" : ""}`}>
         <Oldest status={status} />
       </td>
-      <td class="right">{rate === null ? "–" : formatRate(rate)}</td>
-      <td class={`right ${retries > 0 ? "strong-warn" : ""}`}>{formatCount(retries)}</td>
+      <td class="wide right">{rate === null ? "–" : formatRate(rate)}</td>
+      <td class={`wide right ${retries > 0 ? "strong-warn" : ""}`}>{formatCount(retries)}</td>
       <td class="right">
         {letters === null ? "–" : letters === 0 ? "0" : <Letters group={group} count={letters} />}
       </td>

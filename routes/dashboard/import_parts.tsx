@@ -53,10 +53,24 @@ export const ImportTable: FC<{ imports: readonly ImportRow[] }> = ({ imports }) 
   </Table>
 );
 
+function tookNothing({ counts }: ImportRow): boolean {
+  return counts.ordersNew + counts.ordersUpdated + counts.ordersUnchanged === 0;
+}
+
+/** Done is not good where rows were left out. */
+function doneName(row: ImportRow): string {
+  const { rowsRejected, rows } = row.counts;
+  return tookNothing(row)
+    ? "Nothing taken"
+    : `Done, ${formatCount(rowsRejected)} of ${formatCount(rows)} rows rejected`;
+}
+
 const State: FC<{ row: ImportRow }> = ({ row }) => (
   <>
     {row.status === "INTERRUPTED"
       ? <Badge tone="warn">Interrupted</Badge>
+      : row.status === "DONE" && row.counts.rowsRejected > 0
+      ? <Badge tone={tookNothing(row) ? "bad" : "warn"}>{doneName(row)}</Badge>
       : <Status of={row.status} />}
     {row.dryRun && (
       <>

@@ -12,6 +12,7 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import { cancelsOnly } from "../middleware/caller.ts";
 import type { AppDeps } from "../deps.ts";
+import { operatorOf } from "../middleware/operator.ts";
 import type { ImportRuns } from "../../services/import_runs.ts";
 import { problemOf } from "../middleware/problem.ts";
 import { knowsQuery } from "../middleware/known_query.ts";
@@ -86,7 +87,7 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.post("/imports/:id{[0-9]{1,15}}/cancel", async (c) => {
     const id = idOf(c);
     if (!isConfirmed(await readForm(c))) return await askCancel(c, deps);
-    await need(runs.cancel(id, actorOf(c), { only: cancelsOnly(c.get("caller")) }));
+    await need(runs.cancel(id, operatorOf(c, deps.config), { only: cancelsOnly(c.get("caller")) }));
     return c.redirect(`${home}/${id}`, 303);
   });
 

@@ -8,6 +8,9 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { Child, FC } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Config } from "../../config/config.ts";
+import { describeCount } from "../../domain/bounded_count.ts";
+import { isAllowed } from "../../domain/operation/api_token.ts";
+import { neededScopes } from "../middleware/access.ts";
 import { assetPath } from "./assets.ts";
 import { PostForm } from "./form.tsx";
 import { Icon, type IconName } from "./icons.tsx";
@@ -37,6 +40,13 @@ export interface PageOptions {
   status?: ContentfulStatusCode;
 }
 
+declare module "hono" {
+  interface ContextVariableMap {
+    /** Dead letters that wait for a decision; not there while nobody knows. */
+    deadLetters?: number;
+  }
+}
+
 const navigation: readonly { path: string; name: string; icon: IconName; apart?: boolean }[] = [
   { path: "/dashboard", name: "Overview", icon: "overview" },
   { path: "/dashboard/orders", name: "Orders", icon: "orders", apart: true },
@@ -48,6 +58,7 @@ const navigation: readonly { path: string; name: string; icon: IconName; apart?:
   { path: "/dashboard/streams", name: "Streams", icon: "streams", apart: true },
   { path: "/dashboard/notifications", name: "Notifications", icon: "notifications" },
   { path: "/dashboard/dead-letters", name: "Dead letters", icon: "dead" },
+  { path: "/dashboard/audit", name: "Audit log", icon: "audit" },
 ];
 
 /** Lets every page say where payments are simulated, those that tell of errors included. */
@@ -111,11 +122,14 @@ const Frame: FC<PageOptions & { c: Context; children?: Child }> = (
           </a>
           <nav class="nav-scroll" aria-label="Main">
             <ul class="nav">
-              {navigation.map(({ path, name, icon, apart }) => (
+              {navigation.filter(({ path }) => mayOpen(c, path)).map((
+                { path, name, icon, apart },
+              ) => (
                 <li key={path} class={apart ? "apart" : undefined}>
                   <a href={path} aria-current={path === nav ? "page" : undefined}>
                     <Icon name={icon} />
                     {name}
+                    {path === lettersPath && <LetterBadge count={c.get("deadLetters") ?? 0} />}
                   </a>
                 </li>
               ))}
@@ -132,6 +146,23 @@ const Frame: FC<PageOptions & { c: Context; children?: Child }> = (
     </body>
   </html>
 );
+
+const lettersPath = "/dashboard/dead-letters";
+
+/** How many dead letters wait for a decision; nothing where none does. */
+const LetterBadge: FC<{ count: number }> = ({ count }) =>
+  count === 0 ? null : (
+    <span class="count" data-figure="dead-letters">
+      {describeCount(count)}
+      <span class="hidden">{count === 1 ? "waits" : "wait"} for a decision</span>
+    </span>
+  );
+
+/** Whether whoever looks may open a page of the navigation. */
+function mayOpen(c: Context, path: string): boolean {
+  const needed = neededScopes("GET", path);
+  return needed === "nothing" || isAllowed(c.get("caller")?.scopes ?? [], needed);
+}
 
 /** Who is signed in, if anybody has to be. */
 const Foot: FC<{ c: Context }> = ({ c }) => {

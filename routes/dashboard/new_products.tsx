@@ -17,10 +17,11 @@ import { readStockFile } from "../../streams/imports/stock_file.ts";
 import { openUpload } from "../api/imports/upload.ts";
 import { uploadedStockLimits } from "../api/products/products.ts";
 import type { AppDeps } from "../deps.ts";
+import { operatorOf } from "../middleware/operator.ts";
 import { knowsQuery } from "../middleware/known_query.ts";
 import { problemOf } from "../middleware/problem.ts";
 import { readForm } from "../middleware/read_form.ts";
-import { actorOf, CsrfField, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
+import { CsrfField, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
 import { formatCount, parseAmount, plainAmount } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Columns, Figures, Notice, Table } from "./parts.tsx";
@@ -48,7 +49,7 @@ export function newProductPageRoutes(deps: AppDeps): Hono {
     const form = await readForm(c);
     try {
       const wanted = wantedProduct(form, deps);
-      const { product } = await addProduct(deps, wanted, { actor: actorOf(c) });
+      const { product } = await addProduct(deps, wanted, { operator: operatorOf(c, deps.config) });
       return c.redirect(`${list}/${product.productId}`, 303);
     } catch (error) {
       if (!(error instanceof WorkflowError) || problemOf(error).status >= 500) throw error;
@@ -65,7 +66,7 @@ export function newProductPageRoutes(deps: AppDeps): Hono {
       const file = await readStockFile(upload.source, { name, limits: uploadedStockLimits });
       const applied = await applyStockFile(deps, file, {
         name,
-        actor: actorOf(c),
+        operator: operatorOf(c, deps.config),
         create: c.req.query("create") === "1",
         again: c.req.query("again") === "1",
       });

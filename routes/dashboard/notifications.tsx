@@ -17,11 +17,12 @@ import type { NotificationState } from "../../domain/notification/notification.t
 import { describeCount } from "../../domain/bounded_count.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
+import { operatorOf } from "../middleware/operator.ts";
 import { enableWebhook } from "../../services/enable_webhook.ts";
 import { replayNotification } from "../../services/replay_notification.ts";
 import { type ChannelState, readChannels } from "../api/notifications/read_channels.ts";
 import { notFoundPage } from "./error_page.tsx";
-import { actorOf, PostForm } from "./form.tsx";
+import { PostForm } from "./form.tsx";
 import { formatCount } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import {
@@ -52,12 +53,12 @@ export function notificationPageRoutes(deps: AppDeps): Hono {
 
   app.post("/notifications/:id{[0-9]{1,15}}/replay", async (c) => {
     const id = idOf(c);
-    await need(replayNotification(deps, id, actorOf(c)));
+    await need(replayNotification(deps, id, operatorOf(c, deps.config)));
     return c.redirect(`${home}/${id}`, 303);
   });
 
   app.post("/notifications/channels/webhook/enable", async (c) => {
-    await need(enableWebhook(deps, actorOf(c)));
+    await need(enableWebhook(deps, operatorOf(c, deps.config)));
     return c.redirect(home, 303);
   });
 
@@ -133,7 +134,7 @@ async function showOne(c: Context, { db }: AppDeps): Promise<Response> {
         <PageHead title={`#${id}`} crumb={[home, "Notifications"]} note={found.event}>
           {found.channel !== "log" && found.state !== "no_address" && (
             <PostForm c={c} action={`${home}/${id}/replay`}>
-              <button type="submit">Send again</button>
+              <button type="submit">Send it again by {found.channel}</button>
             </PostForm>
           )}
         </PageHead>
@@ -208,7 +209,7 @@ const Disabled: FC<{ c: Context; disabled: NonNullable<ChannelState["disabled"]>
       {disabled.reason}, <Time at={disabled.disabledAt} />
     </div>
     <PostForm c={c} action={`${home}/channels/webhook/enable`}>
-      <button type="submit">Switch on</button>
+      <button type="submit">Switch the webhook on, and send what waits</button>
     </PostForm>
   </>
 );

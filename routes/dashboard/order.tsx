@@ -6,6 +6,8 @@
 
 import { type Context, Hono } from "hono";
 import type { FC } from "hono/jsx";
+import { type DeadLetterRow, listDeadLetters } from "../../db/dead_letters/dead_letters.ts";
+import { causeOf } from "../../domain/messages/dead_letter_causes.ts";
 import { type OrderDetail, readOrderDetail } from "../../db/orders/order_queries.ts";
 import { readOrders } from "../../db/orders/orders.ts";
 import { WorkflowError } from "../../domain/errors.ts";
@@ -20,11 +22,12 @@ import { requestAndPublish } from "../../services/request_refunds.ts";
 import { retryAndPublish } from "../../services/retry_orders.ts";
 import { cancelsOnly, retriesOnly } from "../middleware/caller.ts";
 import type { AppDeps } from "../deps.ts";
+import { operatorOf } from "../middleware/operator.ts";
 import { problemOf } from "../middleware/problem.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { ByHandForms, readByHand } from "./by_hand.tsx";
-import { actorOf, mayCancel, ScopeNeeded } from "./form.tsx";
+import { mayCancel, ScopeNeeded } from "./form.tsx";
 import { formatCount, formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
@@ -72,7 +75,7 @@ export function orderPageRoutes(deps: AppDeps): Hono {
     return await liveStream(c, deps, async () => {
       const order = await need(readOrderDetail(db, idOf(c)));
       if (order === undefined) return { regions: {} };
-      return { regions: await regionsToHtml(regionsOf(order)) };
+      return { regions: await regionsToHtml(regionsOf(order, await lettersOf(deps, idOf(c)))) };
     });
   });
 
@@ -91,7 +94,7 @@ export function orderPageRoutes(deps: AppDeps): Hono {
       }
       const { reason = null, key: idempotencyKey } = form;
       const request = { orderId: id, amountCents, items, reason, idempotencyKey };
-      await requestAndPublish(deps, request, actorOf(c));
+      await requestAndPublish(deps, request, operatorOf(c, deps.config));
     } catch (error) {
       return await refuse(c, deps, error, form);
     }
@@ -109,7 +112,9 @@ function addDecisions(app: Hono, deps: AppDeps): void {
     const form = await readForm(c);
     try {
       if (!isConfirmed(form)) return await askCancel(c, deps);
-      await cancelAndPublish(deps, id, actorOf(c), { only: cancelsOnly(c.get("caller")) });
+      await cancelAndPublish(deps, id, operatorOf(c, deps.config), {
+        only: cancelsOnly(c.get("caller")),
+      });
     } catch (error) {
       return await refuse(c, deps, error, form);
     }
@@ -122,7 +127,7 @@ function addDecisions(app: Hono, deps: AppDeps): void {
     try {
       const verdict = verdictOf(form.verdict);
       if (!isConfirmed(form)) return await askVerdict(c, deps, verdict);
-      await decideAndPublish(deps, id, verdict, actorOf(c));
+      await decideAndPublish(deps, id, verdict, operatorOf(c, deps.config));
     } catch (error) {
       return await refuse(c, deps, error, form);
     }
@@ -138,7 +143,9 @@ function addRetry(app: Hono, deps: AppDeps): void {
     const form = await readForm(c);
     try {
       if (!isConfirmed(form)) return await askRetry(c, deps);
-      await retryAndPublish(deps, id, actorOf(c), { only: retriesOnly(c.get("caller")) });
+      await retryAndPublish(deps, id, operatorOf(c, deps.config), {
+        only: retriesOnly(c.get("caller")),
+      });
     } catch (error) {
       return await refuse(c, deps, error, form);
     }
@@ -312,7 +319,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
   const order = await need(readOrderDetail(deps.db, id));
   if (order === undefined) return await notFoundPage(c, `There is no order #${id}`);
   const waiting = await readByHand(deps, id);
-  const regions = regionsOf(order);
+  const regions = regionsOf(order, await lettersOf(deps, id));
   const change = said(c, "done") ?? "";
   return await page(
     c,
@@ -332,6 +339,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
           <LiveDot />
         </PageHead>
         <Outcome change={change} refused={refused} />
+        <Region name="letters">{regions.letters}</Region>
         <section aria-label="Where it stands" class="card">
           <Region name="path">{regions.path}</Region>
         </section>
@@ -435,8 +443,33 @@ function bringerIn({ timeline }: OrderDetail): string | null {
   return created === undefined ? null : bringerOf(created.actor);
 }
 
-function regionsOf(order: OrderDetail) {
+/** Most dead letters that the page of an order shows. */
+const maxLetters = 20;
+
+/** Dead letters about an order that wait for a decision. */
+function lettersOf({ db }: AppDeps, orderId: number): Promise<DeadLetterRow[]> {
+  return need(listDeadLetters(db, { orderId }, 0, maxLetters));
+}
+
+/** What of it nobody could handle, and why. */
+const OrderLetters: FC<{ letters: readonly DeadLetterRow[] }> = ({ letters }) => (
+  <>
+    {letters.map((letter) => (
+      <Notice
+        key={letter.id}
+        tone="bad"
+        title={`Dead letter #${letter.id}: ${causeOf(letter).title}`}
+        href={`/dashboard/dead-letters/${letter.id}`}
+      >
+        {letter.group}: {letter.error}
+      </Notice>
+    ))}
+  </>
+);
+
+function regionsOf(order: OrderDetail, letters: readonly DeadLetterRow[]) {
   return {
+    letters: <OrderLetters letters={letters} />,
     path: <Path order={order} />,
     timeline: <Timeline order={order} />,
     sum: <Sum order={order} />,

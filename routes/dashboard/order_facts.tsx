@@ -15,12 +15,45 @@ import { Badge, Columns, linkTo, Money, None, Status, Table, Time } from "./part
 /** Most items that are listed: an order of 100,000 would be a page of 20 MB. */
 const maxItems = 200;
 
-/** Its items. */
-export const Items: FC<{ order: OrderDetail }> = ({ order }) => (
-  <Table label="Items">
+/** Items that are shown at once: further ones would push what became of the order out of sight. */
+const shownItems = 10;
+
+/** Its items, of many the first ones. */
+export const Items: FC<{ order: OrderDetail }> = ({ order }) => {
+  const items = order.items.slice(0, maxItems);
+  // One or two are shown rather than hidden.
+  const isLong = items.length > shownItems + 2;
+  const rest = isLong ? items.slice(shownItems) : [];
+  const unlisted = order.items.length - items.length;
+  return (
+    <>
+      <ItemTable
+        label="Items"
+        items={isLong ? items.slice(0, shownItems) : items}
+        currency={order.currency}
+      />
+      {rest.length > 0 && (
+        <details class="more">
+          <summary>{formatCount(rest.length)} more items</summary>
+          <ItemTable label="Further items" items={rest} currency={order.currency} />
+          {unlisted > 0 && (
+            <p class="muted small">
+              {formatCount(unlisted)} more: by GET /orders/{order.id}
+            </p>
+          )}
+        </details>
+      )}
+    </>
+  );
+};
+
+const ItemTable: FC<{ label: string; items: OrderDetail["items"]; currency: string }> = (
+  { label, items, currency },
+) => (
+  <Table label={label}>
     <Columns names={["Product", { right: "Price" }, { right: "Units" }, { right: "Subtotal" }]} />
     <tbody>
-      {order.items.slice(0, maxItems).map((item, index) => (
+      {items.map((item, index) => (
         <tr key={index}>
           <td>
             {item.name}
@@ -29,21 +62,14 @@ export const Items: FC<{ order: OrderDetail }> = ({ order }) => (
             </div>
           </td>
           <td class="right">
-            <Money cents={item.unitPriceCents} currency={order.currency} />
+            <Money cents={item.unitPriceCents} currency={currency} />
           </td>
           <td class="right">{formatCount(item.qty)}</td>
           <td class="right">
-            <Money cents={item.subtotalCents} currency={order.currency} />
+            <Money cents={item.subtotalCents} currency={currency} />
           </td>
         </tr>
       ))}
-      {order.items.length > maxItems && (
-        <tr>
-          <td colspan={4} class="muted">
-            {formatCount(order.items.length - maxItems)} more: by GET /orders/{order.id}
-          </td>
-        </tr>
-      )}
     </tbody>
   </Table>
 );

@@ -10,6 +10,7 @@ import type { OrderDetail, OrderStep } from "../../db/orders/order_queries.ts";
 import { formatDuration, formatMoney } from "./format.ts";
 import { notificationWords } from "./notification_words.ts";
 import { Badge, Time } from "./parts.tsx";
+import { failureNames } from "./failure_names.ts";
 
 interface Station {
   name: string;
@@ -18,11 +19,11 @@ interface Station {
   note?: string;
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  insufficient_stock: "Not enough stock",
-  payment_declined: "The payment was declined",
-  payment_timeout: "The provider gave no answer in time",
-};
+/** The name of the reason that a step tells of; undefined where it tells of none. */
+function reasonIn(detail: string): string | undefined {
+  const names: Readonly<Record<string, string>> = failureNames;
+  return Object.hasOwn(names, detail) ? names[detail] : undefined;
+}
 
 /** The way that the order has gone, from its arrival to its end. */
 export const Path: FC<{ order: OrderDetail }> = ({ order }) => (
@@ -67,7 +68,7 @@ function stationsOf(order: OrderDetail): Station[] {
         name: "Failed",
         at: settledAt,
         look: "bad",
-        note: reasons[failureReason ?? ""] ?? failureReason ?? undefined,
+        note: failureReason === null ? undefined : failureNames[failureReason],
       });
       break;
     case "CANCELLED":
@@ -185,7 +186,7 @@ function entryOfStep(
     refundId,
     attempt,
     detail: detail &&
-      (event === "paid" ? `Reference ${detail}` : reasons[detail] ?? inMoney(detail, currency)),
+      (event === "paid" ? `Reference ${detail}` : reasonIn(detail) ?? inMoney(detail, currency)),
     by: by(actor),
   };
 }

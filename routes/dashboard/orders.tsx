@@ -8,10 +8,18 @@ import { Hono } from "hono";
 import type { FC } from "hono/jsx";
 import type { OrderSummary } from "../../db/orders/order_queries.ts";
 import { maxAddresses, type OrderSearch, searchOrders } from "../../db/orders/order_search.ts";
-import { type OrderStatus, orderTransitions } from "../../domain/order/order.ts";
+import { periodOf } from "../../domain/kpi/day.ts";
+import {
+  type FailureReason,
+  type OrderStatus,
+  orderTransitions,
+} from "../../domain/order/order.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
+import { failureNames } from "./failure_names.ts";
 import { AmountFields, ChoiceField, DayFields, Filters, SearchField } from "./filters.tsx";
+import { formatDay } from "./format.ts";
+import { HiddenFields } from "./form.tsx";
 import { page, PageHead } from "./layout.tsx";
 import {
   Columns,
@@ -31,6 +39,8 @@ import { need } from "./reading.ts";
 
 const home = "/dashboard/orders";
 
+const failureReasonNames = Object.keys(failureNames) as FailureReason[];
+
 const statuses = Object.keys(orderTransitions) as OrderStatus[];
 
 /** What the address says about which orders are meant. */
@@ -38,6 +48,10 @@ interface Given {
   [name: string]: string | undefined;
   q?: string;
   status?: OrderStatus;
+  /** Why it failed. */
+  reason?: FailureReason;
+  /** The day of the figures on which it was settled. */
+  settled?: string;
   currency?: string;
   from?: string;
   to?: string;
@@ -46,13 +60,14 @@ interface Given {
 }
 
 /** `GET /dashboard/orders`. */
-export function orderListPageRoutes({ db, baseCurrency }: AppDeps): Hono {
+export function orderListPageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
+  const { db, baseCurrency } = deps;
 
   app.get("/orders", async (c) => {
     const query = readPageQuery(c);
     const given = givenIn(query);
-    const search = searchOf(query, given, baseCurrency);
+    const search = searchOf(query, given, deps);
     const beforeId = query.cursor("orders");
     const found = await need(searchOrders(db, search, { beforeId, limit: pageSize }));
     const { orders, nextBeforeId, stoppedEarly, leavesAddressesOut } = found;
@@ -78,6 +93,7 @@ export function orderListPageRoutes({ db, baseCurrency }: AppDeps): Hono {
               Only orders of the first {maxAddresses} of them are found: type more of the address.
             </Notice>
           )}
+          {given.settled && <Settled given={given} />}
           <OrderFilters given={given} currency={given.currency ?? baseCurrency} />
           {orders.length > 0 || stoppedEarly
             ? <OrderTable orders={orders} />
@@ -106,6 +122,8 @@ function givenIn(query: PageQuery): Given {
   return {
     q: query.text("q"),
     status: query.oneOf("status", statuses),
+    reason: query.oneOf("reason", failureReasonNames),
+    settled: query.day("settled"),
     currency: query.currency("currency"),
     from: query.day("from"),
     to: query.day("to"),
@@ -115,7 +133,8 @@ function givenIn(query: PageQuery): Given {
 }
 
 /** Amounts are of the currency that is asked for, or of the base currency: then only its orders are meant. */
-function searchOf(query: PageQuery, given: Given, baseCurrency: string): OrderSearch {
+function searchOf(query: PageQuery, given: Given, { baseCurrency, kpiDay }: AppDeps): OrderSearch {
+  const settled = given.settled === undefined ? undefined : periodOf(kpiDay, given.settled);
   const currency = given.currency ?? baseCurrency;
   const minCents = query.cents("least", currency);
   const maxCents = query.cents("most", currency);
@@ -123,6 +142,9 @@ function searchOf(query: PageQuery, given: Given, baseCurrency: string): OrderSe
   return {
     text: given.q,
     status: given.status,
+    failureReason: given.reason,
+    settledFrom: settled?.from,
+    settledBefore: settled?.before,
     currency: hasAmount ? currency : given.currency,
     placedFrom: given.from,
     placedTo: given.to && `${given.to} 23:59:59.999999`,
@@ -133,8 +155,14 @@ function searchOf(query: PageQuery, given: Given, baseCurrency: string): OrderSe
 
 /** The same orders as a file. */
 function fileLink(given: Given, { currency, minCents, maxCents }: OrderSearch): string {
-  const { least: _, most: __, ...rest } = given;
-  return linkTo("/orders.csv", { ...rest, currency, least_cents: minCents, most_cents: maxCents });
+  const { least: _, most: __, settled: ___, reason, ...rest } = given;
+  return linkTo("/orders.csv", {
+    ...rest,
+    failure_reason: reason,
+    currency,
+    least_cents: minCents,
+    most_cents: maxCents,
+  });
 }
 
 const OrderFilters: FC<{ given: Given; currency: string }> = ({ given, currency }) => (
@@ -153,6 +181,14 @@ const OrderFilters: FC<{ given: Given; currency: string }> = ({ given, currency 
       choices={statuses.map((status) => [status, stateName(status)])}
       value={given.status}
     />
+    <ChoiceField
+      name="reason"
+      label="Failed for"
+      any="Any reason"
+      choices={failureReasonNames.map((reason) => [reason, failureNames[reason]])}
+      value={given.reason}
+    />
+    <HiddenFields fields={{ settled: given.settled }} />
     <DayFields label="Placed from" from={given.from} to={given.to} />
     <AmountFields least={given.least} most={given.most} currency={currency} />
     <div class="field short">
@@ -160,6 +196,13 @@ const OrderFilters: FC<{ given: Given; currency: string }> = ({ given, currency 
       <input id="currency" name="currency" value={given.currency} maxlength={3} placeholder="any" />
     </div>
   </Filters>
+);
+
+/** Says that only one day is shown, and leads to the others. */
+const Settled: FC<{ given: Given }> = ({ given: { settled, ...others } }) => (
+  <Notice tone="plain" title={`Settled on ${formatDay(settled!)}`}>
+    <a href={linkTo(home, others)}>All days</a>
+  </Notice>
 );
 
 const NoneFits: FC = () => (
@@ -221,6 +264,7 @@ const OrderTable: FC<{ orders: readonly OrderSummary[] }> = ({ orders }) => (
           </th>
           <td>
             <Status of={order.status} />
+            {order.failureReason && <div class="before">{failureNames[order.failureReason]}</div>}
           </td>
           <td class="wide ellipsis">
             <CustomerLink order={order} />

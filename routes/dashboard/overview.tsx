@@ -9,16 +9,21 @@ import { daysBefore } from "../../domain/kpi/day.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { groups } from "../../domain/messages/work.ts";
 import { pingDatabase } from "../../db/connection/ping.ts";
+import { findAnyOrder } from "../../db/orders/order_ends.ts";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
 import { type ActivityHour, readActivity } from "../../streams/kpis/activity.ts";
 import { readAlerts } from "../../streams/alerts/alerts.ts";
 import { pause } from "../../streams/timing/pause.ts";
 import { readKpis } from "../../streams/kpis/kpis.ts";
-import { readVerification, verifyNow } from "../../streams/verification/verify_regularly.ts";
+import { verifyAndTell } from "../../services/verify_now.ts";
+import { operatorOf } from "../middleware/operator.ts";
+import { readEpochTime } from "../../streams/recovery/epoch.ts";
+import { readVerification } from "../../streams/verification/verify_regularly.ts";
 import { readStreams } from "../../streams/workflow/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
 import { settledRate, settleLatency } from "./activity_series.ts";
 import { Chart } from "./chart.tsx";
+import { FirstSteps } from "./first_steps.tsx";
 import { formatDay } from "./format.ts";
 import { PostForm } from "./form.tsx";
 import { Groups } from "./group_table.tsx";
@@ -49,14 +54,16 @@ export function overviewPageRoutes(deps: AppDeps): Hono {
   app.get("/live", (c) =>
     liveStream(c, deps, async (): Promise<LiveState> => {
       const facts = await read();
-      return { regions: await regionsToHtml(regionsOf(facts, deps)), charts: chartsOf(facts) };
+      return { regions: await regionsToHtml(regionsOf(c, facts, deps)), charts: chartsOf(facts) };
     }));
 
   app.post("/proof", async (c) => {
-    const proof = verifyNow(deps);
+    const proof = verifyAndTell(deps, operatorOf(c, deps.config));
     // At millions of orders it takes longer than a browser should wait: the page shows it when it is there.
-    await Promise.race([proof, pause(verificationWaitMs)]);
-    proof.catch((error) => deps.log.warn("proof failed", { error: messageOf(error) }));
+    const ended = proof.then(() => {}, (error) => {
+      deps.log.warn("not verified", { error: messageOf(error) });
+    });
+    await Promise.race([ended, pause(verificationWaitMs)]);
     return c.redirect("/dashboard#proof", 303);
   });
 
@@ -67,6 +74,9 @@ export function overviewPageRoutes(deps: AppDeps): Hono {
 function reader(deps: AppDeps) {
   const { db, redis } = deps;
   let redisVersion: string | null = null;
+  let isEmpty = true;
+  // Once there was an order, nobody is told how to get the first one.
+  const readEmpty = async () => isEmpty &&= !await findAnyOrder(db);
   const hour = shared(
     3_000,
     () => attempt(deps, "Redis", () => readActivity(deps, Date.now())),
@@ -79,16 +89,20 @@ function reader(deps: AppDeps) {
     const now = Date.now();
     const today = deps.kpiDay(new Date(now).toISOString());
     const yesterday = daysBefore(today, 1);
-    const [kpis, streams, dead, activity, proof, alerts, database, cache] = await Promise.all([
-      attempt(deps, "Redis", () => readKpis(deps, yesterday, today)),
-      attempt(deps, "Redis", () => readStreams(deps)),
-      attempt(deps, "The database", () => countDeadLetters(db)),
-      hour(),
-      attempt(deps, "Redis", () => readVerification(deps)),
-      attempt(deps, "Redis", () => readAlerts(deps)),
-      attempt(deps, "The database", () => timed(() => pingDatabase(db))),
-      attempt(deps, "Redis", () => timed(pingRedis)),
-    ]);
+    const [kpis, streams, dead, activity, proof, alerts, began, database, cache, empty] =
+      await Promise
+        .all([
+          attempt(deps, "Redis", () => readKpis(deps, yesterday, today)),
+          attempt(deps, "Redis", () => readStreams(deps)),
+          attempt(deps, "The database", () => countDeadLetters(db)),
+          hour(),
+          attempt(deps, "Redis", () => readVerification(deps)),
+          attempt(deps, "Redis", () => readAlerts(deps)),
+          attempt(deps, "Redis", () => readEpochTime(deps)),
+          attempt(deps, "The database", () => timed(() => pingDatabase(db))),
+          attempt(deps, "Redis", () => timed(pingRedis)),
+          attempt(deps, "The database", readEmpty),
+        ]);
     const engines: EngineState[] = [
       {
         name: db.engine === "mariadb" ? "MariaDB" : "MySQL",
@@ -97,16 +111,21 @@ function reader(deps: AppDeps) {
       },
       { name: "Redis", version: redisVersion, answer: cache },
     ];
-    return { now, today, yesterday, kpis, streams, dead, activity, proof, alerts, engines };
+    const beganAt = began.ok ? began.value : null;
+    const isEmpty = empty.ok && empty.value;
+    const read = { kpis, streams, dead, activity, proof, alerts, engines };
+    return { isEmpty, now, today, yesterday, beganAt, ...read };
   };
 }
 
 type Facts = Awaited<ReturnType<ReturnType<typeof reader>>>;
 
-function regionsOf(facts: Facts, { baseCurrency }: AppDeps) {
+function regionsOf(c: Context, facts: Facts, deps: AppDeps) {
   const { now, today, yesterday, kpis, streams, dead, activity, proof, alerts, engines } = facts;
+  const { baseCurrency } = deps;
   return {
     alerts: <AlertList alerts={alerts} engines={engines} />,
+    start: facts.isEmpty && <FirstSteps c={c} deps={deps} />,
     today: <Today kpis={kpis} today={today} yesterday={yesterday} baseCurrency={baseCurrency} />,
     groups: <Groups streams={streams} dead={dead} activity={activity} />,
     proof: <Proof proof={proof} now={now} />,
@@ -114,16 +133,16 @@ function regionsOf(facts: Facts, { baseCurrency }: AppDeps) {
   };
 }
 
-function chartsOf({ activity }: Facts) {
+function chartsOf({ activity, beganAt }: Facts) {
   const hour = activity.ok ? activity.value : emptyHour;
-  const charts = { settled: settledRate(hour), latency: settleLatency(hour) };
+  const charts = { settled: settledRate(hour, beganAt), latency: settleLatency(hour, beganAt) };
   if (activity.ok) return charts;
   const summary = "Not available while Redis gives no answer";
   return { settled: { ...charts.settled, summary }, latency: { ...charts.latency, summary } };
 }
 
 function show(c: Context, deps: AppDeps, facts: Facts): Response | Promise<Response> {
-  const regions = regionsOf(facts, deps);
+  const regions = regionsOf(c, facts, deps);
   const charts = chartsOf(facts);
   return page(
     c,
@@ -137,6 +156,7 @@ function show(c: Context, deps: AppDeps, facts: Facts): Response | Promise<Respo
           <LiveDot />
         </PageHead>
         <Region name="alerts">{regions.alerts}</Region>
+        <Region name="start">{regions.start}</Region>
         <section aria-label="Today">
           <Region name="today">{regions.today}</Region>
         </section>

@@ -4,13 +4,15 @@
  * @module
  */
 
-import type { FC } from "hono/jsx";
+import type { Child, FC } from "hono/jsx";
+import { alertLink } from "./alert_links.ts";
+import type { KpiFigure } from "../../domain/kpi/kpi_table.ts";
 import { formatFigure, kpiCards } from "./kpi_cards.ts";
 import { emptyKpiRow, type KpiRow } from "../../domain/kpi/kpi.ts";
 import type { AlertState } from "../../streams/alerts/alerts.ts";
 import type { CheckName, VerifyReport } from "../../streams/verification/verify.ts";
 import { formatChange, formatCount, formatDuration, formatMoney } from "./format.ts";
-import { Ago, Badge, Notice, NotRead, Time } from "./parts.tsx";
+import { Ago, Badge, linkTo, Notice, NotRead, Time } from "./parts.tsx";
 import type { Part } from "./reading.ts";
 
 /** How an engine answers. */
@@ -42,6 +44,7 @@ export const AlertList: FC<
           key={alert.name}
           tone={alert.severity === "critical" ? "bad" : "warn"}
           title={alert.title}
+          href={alertLink(alert.name)}
         >
           {alert.detail}; it began <Time at={alert.since} />
         </Notice>
@@ -83,7 +86,7 @@ const Day: FC<{ now: KpiRow; before: KpiRow }> = ({ now, before }) => {
     const share = figure === "failed_order_count" && settled > 0
       ? ` · ${(now.failed_order_count / settled * 100).toFixed(1)} %`
       : "";
-    return [[name + share, value, formatFigure(before, figure)]];
+    return [{ figure, name: name + share, value, old: formatFigure(before, figure) }];
   });
   return (
     <article class="card day" aria-label={`Today in ${currency}`}>
@@ -103,9 +106,11 @@ const Day: FC<{ now: KpiRow; before: KpiRow }> = ({ now, before }) => {
         </span>
       </div>
       <dl class="figures">
-        {figures.map(([name, value, old]) => (
+        {figures.map(({ figure, name, value, old }) => (
           <div key={name}>
-            <dt>{name}</dt>
+            <dt>
+              <Rows figure={figure} now={now}>{name}</Rows>
+            </dt>
             <dd class="value">{value}</dd>
             <dd class="before">yesterday {old}</dd>
           </div>
@@ -113,6 +118,20 @@ const Day: FC<{ now: KpiRow; before: KpiRow }> = ({ now, before }) => {
       </dl>
     </article>
   );
+};
+
+/** The way from a figure to the orders or refunds that it counts. */
+const Rows: FC<{ figure: KpiFigure; now: KpiRow; children?: Child }> = (
+  { figure, now: { date, currency }, children },
+) => {
+  const settled = { currency, settled: date };
+  const hrefs: Partial<Record<KpiFigure, string>> = {
+    order_count: linkTo("/dashboard/orders", { status: "PAID", ...settled }),
+    failed_order_count: linkTo("/dashboard/failures", { day: date, currency }),
+    refund_amount_cents: "/dashboard/refunds?status=PROCESSED",
+  };
+  const href = hrefs[figure];
+  return href === undefined ? <>{children}</> : <a href={href} data-key={figure}>{children}</a>;
 };
 
 const checkNames: Readonly<Record<CheckName, string>> = {

@@ -146,11 +146,11 @@ export const NotRead: FC<{ what: string }> = ({ what }) => (
 );
 
 /** A message to whoever looks at the page. */
-export const Notice: FC<{ tone: Tone; title: string; children?: Child }> = (
-  { tone, title, children },
+export const Notice: FC<{ tone: Tone; title: string; href?: string; children?: Child }> = (
+  { tone, title, href, children },
 ) => (
   <div class={`notice ${tone}`} role={tone === "bad" ? "alert" : "status"}>
-    <strong>{title}</strong>
+    <strong>{href === undefined ? title : <a href={href}>{title}</a>}</strong>
     {children && <span>{children}</span>}
   </div>
 );

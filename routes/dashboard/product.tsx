@@ -24,6 +24,7 @@ import { orderLimits } from "../../domain/order/incoming_order.ts";
 import { changeStock } from "../../services/change_stock.ts";
 import { decodeMovementPlace, encodeMovementPlace } from "../api/products/movement_cursor.ts";
 import type { AppDeps } from "../deps.ts";
+import { operatorOf } from "../middleware/operator.ts";
 import { problemOf } from "../middleware/problem.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
@@ -60,7 +61,7 @@ export function oneProductPageRoutes(deps: AppDeps): Hono {
       const change = wantedChange(form);
       if (!isConfirmed(form)) return await askChange(c, product, change, form);
       await changeStock(deps, product.sku, change, {
-        actor: actorOf(c),
+        operator: operatorOf(c, deps.config),
         detail: form.detail || null,
         // Orders change what is left all the time; what came in is changed by people, and by this very form.
         isAsSeen: ({ receivedQty }) => String(receivedQty) === form.received,

@@ -24,6 +24,8 @@ export interface Question {
   /** What is done, on the button. */
   verb: string;
   danger?: boolean;
+  /** What the answer may say besides. */
+  asks?: { name: string; label: string; max: number };
   /** What the answer repeats. */
   fields?: Readonly<Record<string, string | number | null | undefined>>;
   /** Back to where nothing was done: its path, and its name. */
@@ -42,7 +44,7 @@ export function isConfirmed(form: Readonly<Record<string, string | undefined>>):
 
 /** Answers with the question. Nothing has changed, and the page may be loaded again. */
 export function askFirst(c: Context, question: Question): Response | Promise<Response> {
-  const { title, says, note, nav, action, verb, danger, fields = {}, crumb, keep } = question;
+  const { title, says, note, nav, action, verb, danger, asks, fields = {}, crumb, keep } = question;
   return page(
     c,
     { title, nav },
@@ -52,6 +54,12 @@ export function askFirst(c: Context, question: Question): Response | Promise<Res
         <PostForm c={c} action={action} class="card stack-form">
           <p>{says}</p>
           <HiddenFields fields={{ [confirmField]: "yes", ...fields }} />
+          {asks && (
+            <div class="field">
+              <label for={asks.name}>{asks.label}</label>
+              <input id={asks.name} name={asks.name} maxlength={asks.max} autocomplete="off" />
+            </div>
+          )}
           <div class="actions">
             <button type="submit" class={danger ? "danger" : "primary"}>{verb}</button>
             <a class="button" href={crumb[0]}>{keep}</a>

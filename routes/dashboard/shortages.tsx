@@ -20,9 +20,10 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import { retryAllAndPublish } from "../../services/retry_orders.ts";
 import type { AppDeps } from "../deps.ts";
+import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { Filters, SearchField } from "./filters.tsx";
-import { actorOf, HiddenFields, missingScopes, ScopeNeeded } from "./form.tsx";
+import { HiddenFields, missingScopes, ScopeNeeded } from "./form.tsx";
 import { formatCount, formatMoney } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Columns, Empty, Faults, linkTo, Money, Notice, Pager, Table, Time } from "./parts.tsx";
@@ -45,7 +46,11 @@ export function shortagePageRoutes(deps: AppDeps): Hono {
 
   app.post("/shortages/retry", async (c) => {
     const filter = await filterOf(await readForm(c), deps);
-    const retried = await retryAllAndPublish(deps, { kind: "short", ...filter }, actorOf(c));
+    const retried = await retryAllAndPublish(
+      deps,
+      { kind: "short", ...filter },
+      operatorOf(c, deps.config),
+    );
     return c.redirect(
       linkTo(home, {
         done: retried.orders.length,

@@ -10,11 +10,24 @@ import type { HtmlEscapedString } from "hono/utils/html";
 
 const style = `
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { display: grid; min-height: 90vh; place-items: center; margin: 1rem; }
-form { display: grid; gap: .75rem; width: min(24rem, 100%); }
-h1 { font-size: 1.25rem; margin: 0; }
-input, button { font: inherit; padding: .5rem .75rem; }
-[role=alert] { color: light-dark(#b00020, #ff8a8a); margin: 0; }
+* { box-sizing: border-box; }
+body {
+  display: grid; min-height: 100vh; place-items: center; margin: 0; padding: 1rem;
+  background: light-dark(#f7f7f8, #0f0f14); color: light-dark(#18181f, #ececf1);
+}
+form {
+  display: grid; gap: .6rem; width: min(23rem, 100%); padding: 1.75rem;
+  background: light-dark(#ffffff, #181820); border: 1px solid light-dark(#e4e4e8, #2c2c36); border-radius: 10px;
+}
+h1 { font-size: 1.2rem; margin: 0; }
+p { margin: 0 0 .5rem; font-size: .9rem; color: light-dark(#5d5e6b, #a5a6b3); }
+label { font-size: .9rem; font-weight: 500; }
+input, button { font: inherit; padding: .5rem .7rem; border-radius: 7px; border: 1px solid light-dark(#8b8b98, #6d6d7b); }
+input { background: light-dark(#ffffff, #0f0f14); color: inherit; width: 100%; }
+button { margin-top: .5rem; border-color: transparent; background: light-dark(#4f46e5, #6d66f2); color: #ffffff; font-weight: 600; cursor: pointer; }
+button:hover { background: #4338ca; }
+:focus-visible { outline: 2px solid light-dark(#4f46e5, #a5a0ff); outline-offset: 2px; }
+[role=alert] { color: light-dark(#b42318, #ff9d94); margin: 0; }
 `;
 
 /** Lets the page show its own style and send its own form, and nothing else. */
@@ -46,7 +59,8 @@ export function signInPage(
       </head>
       <body>
         <form method="post" action="${action}">
-    <h1>Orders</h1>
+    <h1>Orders Workflow</h1>
+    <p>Sign in with an API token of this service.</p>
     ${alert}
     <label for="token">Token</label>
     <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>

@@ -14,15 +14,17 @@ import { readGroupDetail } from "../../streams/queue/group_detail.ts";
 import { messageCodec } from "../../streams/workflow/message_codec.ts";
 import { type GroupStatus, readStreams } from "../../streams/workflow/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
+import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { type ChartData, groupBatchSize, groupHandlerMs, groupRate } from "./activity_series.ts";
 import { Chart } from "./chart.tsx";
-import { actorOf, PostForm } from "./form.tsx";
+import { PostForm } from "./form.tsx";
 import { formatCount, formatMoney } from "./format.ts";
 import { Groups, Oldest } from "./group_table.tsx";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream, shared } from "./live.ts";
-import { Badge, Figure, Money, Notice, Region, regionsToHtml, toHtml } from "./parts.tsx";
+import { by } from "./order_timeline.tsx";
+import { Badge, Figure, Money, Notice, Region, regionsToHtml, Time, toHtml } from "./parts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { attempt, need } from "./reading.ts";
 import { Consumers, Pending, Scheduled } from "./stream_parts.tsx";
@@ -63,6 +65,7 @@ export function streamPageRoutes(deps: AppDeps): Hono {
     return {
       status,
       regions: {
+        paused: <Paused status={status} />,
         state: <State status={status} />,
         consumers: <Consumers consumers={detail.consumers} />,
         pending: <Pending detail={detail} count={status.pending} />,
@@ -86,14 +89,15 @@ export function streamPageRoutes(deps: AppDeps): Hono {
 
   app.post(`${path}/pause`, async (c) => {
     const group = groupOf(c);
-    if (!isConfirmed(await readForm(c))) return await askPause(c, deps, group);
-    await need(pauseGroup(deps, group, actorOf(c)));
+    const form = await readForm(c);
+    if (!isConfirmed(form)) return await askPause(c, deps, group);
+    await need(pauseGroup(deps, group, operatorOf(c, deps.config), form.reason ?? null));
     return c.redirect(`/dashboard/streams/${group}`, 303);
   });
 
   app.post(`${path}/resume`, async (c) => {
     const group = groupOf(c);
-    await need(resumeGroup(deps, group, actorOf(c)));
+    await need(resumeGroup(deps, group, operatorOf(c, deps.config)));
     return c.redirect(`/dashboard/streams/${group}`, 303);
   });
 
@@ -118,7 +122,7 @@ function showGroups(c: Context, groups: Child): Response | Promise<Response> {
 /** What the page of a group shows, and its stream renews. */
 interface GroupFacts {
   status: Omit<GroupStatus, "dead">;
-  regions: Record<"state" | "consumers" | "pending" | "scheduled", Child>;
+  regions: Record<"paused" | "state" | "consumers" | "pending" | "scheduled", Child>;
   charts: Record<"rate" | "handler" | "batch", ChartData>;
 }
 
@@ -137,11 +141,7 @@ function showGroup(
           <LiveDot />
           <PauseOrResume c={c} status={status} />
         </PageHead>
-        {status.paused && (
-          <Notice tone="warn" title="This group is paused">
-            Its consumers take nothing until it is resumed; what comes in waits.
-          </Notice>
-        )}
+        <Region name="paused">{regions.paused}</Region>
         <section class="card" aria-label="What is waiting">
           <Region name="state">{regions.state}</Region>
         </section>
@@ -167,6 +167,29 @@ function showGroup(
   );
 }
 
+/** Who paused it, when and why; loud while something waits. */
+const Paused: FC<{ status: Omit<GroupStatus, "dead"> }> = (
+  { status: { group, paused, money, length, scheduled } },
+) => {
+  if (paused === null) return null;
+  const waiting = length + scheduled;
+  const amounts = money.map(({ amountCents, currency }) => formatMoney(amountCents, currency));
+  return (
+    <Notice
+      tone={waiting > 0 ? "bad" : "warn"}
+      title={waiting === 0
+        ? "This group is paused"
+        : amounts.length === 0
+        ? `This group is paused, and ${formatCount(waiting)} messages wait`
+        : `This group is paused, and ${amounts.join(" and ")} wait`}
+    >
+      By {by(paused.actor)} since <Time at={paused.at === "" ? null : paused.at} />
+      {paused.reason === null ? "" : `: ${paused.reason}`}. Its consumers take nothing until
+      somebody resumes {group}.
+    </Notice>
+  );
+};
+
 const PauseOrResume: FC<{ c: Context; status: Pick<GroupStatus, "group" | "paused"> }> = (
   { c, status: { group, paused } },
 ) => (
@@ -186,6 +209,7 @@ async function askPause(c: Context, deps: AppDeps, group: Group): Promise<Respon
     note: groupTable[group].purpose,
     says: `No consumer takes anything from ${group} until somebody resumes it. ` +
       (money.length === 0 ? "Nothing waits in it now." : `${money.join(" and ")} wait in it now.`),
+    asks: { name: "reason", label: "Why, for whoever sees it paused", max: 255 },
     nav: home,
     action: `${home}/${group}/pause`,
     verb: `Pause ${group}`,

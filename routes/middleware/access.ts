@@ -38,11 +38,13 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
     "refunds",
   ]],
   ["POST", /^(\/dashboard)?\/refunds\/[^/]+\/(complete|refuse)$/, ["refunds"]],
-  ["POST", /^\/dashboard\/imports$/, ["orders"]],
+  ["POST", /^\/dashboard\/imports(\/demo)?$/, ["orders"]],
   ["POST", /^\/dashboard\/orders\/[^/]+\/(refund|payment|payment\/returned)$/, ["refunds"]],
   ["POST", /^\/products(\/stock)?$/, ["stock"]],
   ["PUT", /^\/products\/[^/]+\/stock$/, ["stock"]],
   ["POST", /^\/dashboard\/products(\/file|\/[^/]+\/stock)?$/, ["stock"]],
+  // It tells who did what from where.
+  ["GET HEAD", /^(\/dashboard)?\/audit$/, ["admin"]],
   ["GET HEAD", /./, ["read"]],
 ];
 

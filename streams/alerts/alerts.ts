@@ -8,9 +8,12 @@
 
 import { readLatestLoss } from "../../db/recovery/database_marks.ts";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
+import { sumDeadLetters } from "../../db/dead_letters/dead_letters.ts";
+import { readDisabledEndpoint } from "../../db/notifications/disabled_endpoints.ts";
+import { countGivenUp } from "../../db/notifications/notification_queries.ts";
 import type { Database } from "../../db/connection/database.ts";
 import { countOverdueReservations } from "../../db/orders/overdue_reservations.ts";
-import { countDisputes } from "../../db/payments/payment_disputes.ts";
+import { sumDisputes } from "../../db/payments/payment_disputes.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { sumMoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
 import { describeLoss } from "../../domain/operation/database_age.ts";
@@ -20,9 +23,9 @@ import {
   type AlertState,
   decideAlert,
 } from "../../domain/operation/alerts.ts";
-import type { Config } from "../../config/config.ts";
+import { type Config, isLoopback } from "../../config/config.ts";
 import { messageOf } from "../../domain/errors.ts";
-import { describeCount } from "../../domain/bounded_count.ts";
+import { describeCount, maxCounted } from "../../domain/bounded_count.ts";
 import { namedAmount } from "../../domain/money.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { groups } from "../../domain/messages/messages.ts";
@@ -34,6 +37,7 @@ import { pause } from "../timing/pause.ts";
 import { readVerification, readVerificationFailures } from "../verification/verify_regularly.ts";
 import { readProviderAway } from "../payments/provider_away.ts";
 import type { RedisDeps } from "../redis/keys.ts";
+import type { Pause } from "../queue/pause_group.ts";
 import { consumersBefore } from "../workflow/hold_older.ts";
 import { readStreams } from "../workflow/queue_status.ts";
 
@@ -42,7 +46,10 @@ export type { AlertState } from "../../domain/operation/alerts.ts";
 /** What looking works with. */
 export interface AlertDeps extends RedisDeps {
   db: Database;
-  config: Pick<Config, "reservationTtlSeconds" | "alertWebhookUrl">;
+  config: Pick<
+    Config,
+    "reservationTtlSeconds" | "alertWebhookUrl" | "notifyWebhookUrl" | "gateway" | "host"
+  >;
   log: Log;
 }
 
@@ -111,6 +118,9 @@ export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
     provider: checkProvider(deps),
     older: checkOlder(deps),
     books: checkDatabaseAge(deps),
+    webhook: checkWebhook(deps),
+    notifications: checkGivenUp(deps),
+    gateway: Promise.resolve(checkSimulation(deps)),
   };
   await Promise.all(
     Object.entries(reads).map(async ([what, read]) => {
@@ -152,23 +162,38 @@ async function judge(
 
 async function checkStreams(deps: AlertDeps): Promise<AlertCheck[]> {
   const streams = await readStreams(deps);
-  return streams.flatMap(({ group, oldestAgeMs, length, scheduled, consumers, paused }) => {
+  return streams.flatMap(({ group, oldestAgeMs, length, scheduled, consumers, paused, money }) => {
     const waiting = length + scheduled;
     const minutes = Math.round(oldestAgeMs / 60_000);
+    const amounts = listed(money);
     const checks: AlertCheck[] = [{
       name: `oldest_age:${group}`,
       severity: "warning",
       title: `${group}: messages wait too long`,
-      detail: `the oldest of ${waiting} is ${minutes} min old${
-        paused ? "; the group is paused" : ""
-      }`,
+      detail: [
+        `the oldest of ${waiting} is ${minutes} min old`,
+        ...(amounts === "" ? [] : [`${amounts} wait`]),
+        ...(paused ? ["the group is paused"] : []),
+      ].join("; "),
       level: oldestAgeMs > oldMs ? "bad" : oldestAgeMs > youngMs ? "between" : "good",
     }, {
       name: `no_consumer:${group}`,
       severity: "critical",
       title: `${group}: nobody is working`,
-      detail: `${waiting} messages wait and no consumer is alive`,
+      detail: `${waiting} messages wait and no consumer is alive${
+        amounts === "" ? "" : `: ${amounts}`
+      }`,
       level: consumers > 0 || waiting === 0 ? "good" : "bad",
+    }, {
+      name: `paused_with_work:${group}`,
+      severity: "warning",
+      title: `${group}: paused while work waits`,
+      detail: paused === null
+        ? "it is not paused"
+        : `${describePause(paused)}; ${waiting} ${
+          waiting === 1 ? "message waits" : "messages wait"
+        }${amounts === "" ? "" : `, ${amounts}`}`,
+      level: paused !== null && waiting > 0 ? "bad" : "good",
     }];
     return checks;
   });
@@ -176,16 +201,32 @@ async function checkStreams(deps: AlertDeps): Promise<AlertCheck[]> {
 
 async function checkDeadLetters({ db }: AlertDeps): Promise<AlertCheck[]> {
   const dead = await countDeadLetters(db);
-  return groups.map((group) => {
+  return await Promise.all(groups.map(async (group): Promise<AlertCheck> => {
     const letters = dead.get(group) ?? 0;
+    // Beyond that nobody reads all of them every ten seconds to add up their money.
+    const sums = letters > 0 && letters < maxCounted ? await sumDeadLetters(db, { group }) : [];
+    const amounts = sums.filter(({ currency }) => currency !== null)
+      .map(({ amountCents, currency }) => namedAmount(amountCents, currency!)).join(" and ");
     return {
       name: `dead_letters:${group}`,
       severity: "warning",
       title: `${group}: dead letters`,
-      detail: `${describeCount(letters)} wait for a decision`,
+      detail: `${describeCount(letters)} ${letters === 1 ? "waits" : "wait"} for a decision${
+        amounts === "" ? "" : `, about ${amounts}`
+      }`,
       level: letters > 0 ? "bad" : "good",
     };
-  });
+  }));
+}
+
+/** Amounts in a row, such as `12.50 EUR and 3.00 USD`. */
+function listed(money: readonly { currency: string; amountCents: number }[]): string {
+  return money.map(({ amountCents, currency }) => namedAmount(amountCents, currency)).join(" and ");
+}
+
+function describePause({ actor, at, reason }: Pause): string {
+  const since = at === "" ? "" : ` since ${at.slice(0, 16).replace("T", " ")} UTC`;
+  return `paused by ${actor}${since}${reason === null ? "" : `: ${reason}`}`;
 }
 
 async function checkVerification(deps: AlertDeps): Promise<AlertCheck[]> {
@@ -241,12 +282,15 @@ async function checkReservations({ db, config }: AlertDeps): Promise<AlertCheck[
 }
 
 async function checkDisputes({ db }: AlertDeps): Promise<AlertCheck[]> {
-  const disputes = await countDisputes(db);
+  const sums = await sumDisputes(db);
+  const disputes = sums.reduce((sum, { count }) => sum + count, 0);
   return [{
     name: "disputed_payments",
     severity: "critical",
     title: "Payments wait for a decision",
-    detail: `${describeCount(disputes)} were taken in another amount than was asked for, or twice`,
+    detail: `${describeCount(disputes)} taken in another amount than was asked for, or twice: ${
+      listed(sums)
+    }`,
     level: disputes > 0 ? "bad" : "good",
   }];
 }
@@ -266,6 +310,48 @@ async function checkByHand({ db }: AlertDeps): Promise<AlertCheck[]> {
       }: it was paid at the source, through a ` +
         "provider that is not configured",
     level: count > 0 ? "bad" : "good",
+  }];
+}
+
+/** For so many hours after it was given up people are told of a notification. */
+const givenUpHours = 24;
+
+async function checkGivenUp({ db }: AlertDeps): Promise<AlertCheck[]> {
+  const counts = await countGivenUp(db, givenUpHours);
+  const said = counts.map(({ channel, count }) => `${describeCount(count)} by ${channel}`);
+  return [{
+    name: "notifications_given_up",
+    severity: "warning",
+    title: "Notifications were given up",
+    detail: `${said.join(" and ") || "none"} in the last ${givenUpHours} hours`,
+    level: counts.length > 0 ? "bad" : "good",
+  }];
+}
+
+async function checkWebhook({ db, config }: AlertDeps): Promise<AlertCheck[]> {
+  const { notifyWebhookUrl: url } = config;
+  const disabled = url === "" ? undefined : await readDisabledEndpoint(db, url);
+  return [{
+    name: "webhook_disabled",
+    severity: "critical",
+    title: "The webhook is switched off",
+    detail: disabled === undefined
+      ? "it is not"
+      : `${disabled.origin} said that it wants nothing any more: ${disabled.reason}`,
+    level: disabled === undefined ? "good" : "bad",
+  }];
+}
+
+function checkSimulation({ config: { gateway, host } }: AlertDeps): AlertCheck[] {
+  const isOpen = gateway === "simulated" && !isLoopback(host);
+  return [{
+    name: "simulated_gateway",
+    severity: "critical",
+    title: "Payments are simulated beyond this machine",
+    detail: isOpen
+      ? `GATEWAY is simulated, and others reach the service at ${host}`
+      : "they are not",
+    level: isOpen ? "bad" : "good",
   }];
 }
 

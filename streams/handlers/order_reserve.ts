@@ -24,6 +24,7 @@ import {
   vanished,
   withFollowUps,
 } from "../workflow/handler.ts";
+import { readReversing } from "../../db/payments/payments.ts";
 import { owePaidAtSource } from "../payments/source_money.ts";
 import { acquireLocks, releaseLocks, untilLockFree } from "./product_locks.ts";
 
@@ -141,6 +142,7 @@ async function decideAndWrite(
   const reserved: number[] = [];
   const short: number[] = [];
   const ended: OrderFacts[] = [];
+  const before: OrderFacts[] = [];
   const events: OrderEventRow[] = [];
   decided.decisions.forEach((decision, index) => {
     const { order } = free[index]!;
@@ -173,6 +175,7 @@ async function decideAndWrite(
         break;
       case "already_settled":
         ended.push(order);
+        before.push(order);
         break;
     }
   });
@@ -182,7 +185,7 @@ async function decideAndWrite(
   await transitionOrders(tx, "reserve", reserved, now);
   await transitionOrders(tx, "run_short", short, now);
   await addOrderEvents(tx, events, deps.consumer);
-  for (const [id, effects] of await effectsOfEnded(deps, tx, ended, now)) {
+  for (const [id, effects] of await effectsOfEnded(deps, tx, ended, { before, now })) {
     outcomes.set(id, done(effects));
   }
   await addRetries(deps, tx, free, outcomes);
@@ -190,15 +193,26 @@ async function decideAndWrite(
   return outcomes;
 }
 
-/** What follows from orders that are settled; money that was paid at the source of those that failed goes back. */
+/**
+ * What follows from orders that are settled; money that was paid at the source of those that failed goes back, and so does
+ * what those of `before`, which had ended already, have to give back yet.
+ */
 async function effectsOfEnded(
   deps: HandlerDeps,
   tx: Queryable,
   orders: readonly OrderFacts[],
-  now: string,
+  { before, now }: { before: readonly OrderFacts[]; now: string },
 ): Promise<Map<number, Effects>> {
-  const unpaid = orders.filter(({ status }) => status !== "PAID");
-  const reversals = await owePaidAtSource(tx, unpaid, { now, actor: deps.consumer });
+  const unpaid = ({ status }: OrderFacts) => status !== "PAID";
+  const reversals = await owePaidAtSource(tx, orders.filter(unpaid), { now, actor: deps.consumer });
+  // Recovery takes it that whatever is to be given back of an order follows from its message.
+  for (const payment of await readReversing(tx, before.filter(unpaid).map(({ id }) => id))) {
+    const { orderId, amountCents } = payment;
+    if (reversals.has(orderId)) continue;
+    const own = orders.find(({ id }) => id === orderId)!.currency;
+    const currency = payment.currency ?? own;
+    reversals.set(orderId, { type: "payment.reverse", orderId, amountCents, currency });
+  }
   return new Map(orders.map((order) => {
     const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
     const reversal = reversals.get(order.id);

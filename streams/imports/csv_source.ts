@@ -40,26 +40,67 @@ export async function* readText(
   line: () => number,
   onBytes: (bytes: number) => void,
 ): AsyncGenerator<TextPiece> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const decoder = utf8Decoder(line);
+  for await (const bytes of readBytes(source, line, onBytes)) {
+    yield { bytes, text: decoder.decode(bytes) };
+  }
+  decoder.end();
+}
+
+/**
+ * Reads the bytes of a file, unpacked where it is gzip, in pieces that may be kept.
+ *
+ * @param source the file; gzip is told by its first bytes
+ * @param line the line that the text has come to, for messages
+ * @param onBytes is told how many bytes of the source were read, piece by piece
+ * @throws {WorkflowError} `invalid`, with the line, for damaged gzip
+ * @throws what the source throws
+ */
+export async function* readBytes(
+  source: ReadableStream<Uint8Array>,
+  line: () => number,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of gathered(unzipped(counted(source, onBytes), line))) {
     for (let at = 0; at < chunk.length; at += maxPieceBytes) {
-      const bytes = chunk.subarray(at, at + maxPieceBytes);
-      let text: string;
+      yield chunk.subarray(at, at + maxPieceBytes);
+    }
+  }
+}
+
+/** Bytes that say text in UTF-8, and nothing else. */
+export interface Utf8Decoder {
+  /**
+   * Complete characters only; a byte order mark is left out.
+   *
+   * @throws {WorkflowError} `invalid`, with the line of the first byte that is wrong
+   */
+  decode(bytes: Uint8Array): string;
+  /** @throws {WorkflowError} `invalid` where the last character is not complete */
+  end(): void;
+}
+
+/** @param line the line that the text has come to, for messages */
+export function utf8Decoder(line: () => number): Utf8Decoder {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  return {
+    decode(bytes) {
       try {
-        text = decoder.decode(bytes, { stream: true });
+        return decoder.decode(bytes, { stream: true });
       } catch {
         const badLine = line() + lineOfBadByte(bytes);
         const isUtf16 = badLine === 1 && (bytes[0] === 0xff || bytes[0] === 0xfe);
         throw notCsv(badLine, `is not UTF-8${isUtf16 ? "; it looks like UTF-16" : ""}`);
       }
-      yield { bytes, text };
-    }
-  }
-  try {
-    decoder.decode();
-  } catch {
-    throw notCsv(line(), "is not UTF-8: the file ends within a character");
-  }
+    },
+    end() {
+      try {
+        decoder.decode();
+      } catch {
+        throw notCsv(line(), "is not UTF-8: the file ends within a character");
+      }
+    },
+  };
 }
 
 /** The same bytes without very small chunks, which would cost more than they hold. */

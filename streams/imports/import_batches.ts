@@ -4,17 +4,16 @@
  * @module
  */
 
-import type { ColumnPlaces, CsvRow } from "../../domain/import/csv_rows.ts";
+import type { CsvRow } from "../../domain/import/csv_rows.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import {
-  decideOrder,
-  decideOrderStepwise,
-  type OrderReading,
   type RejectedRow,
   rejectLargeOrder,
   rowsToATurn,
+  type TotalDifference,
 } from "../../domain/import/order_csv.ts";
 import type { OrderGroup } from "./import_file.ts";
+import type { DecideOptions, FormReading, OrderForm } from "./order_form.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 
 /** Orders to one transaction, and what was found wrong on the way to them. */
@@ -25,6 +24,10 @@ export interface ImportBatch {
   rejected: RejectedRow[];
   /** Orders none of whose rows was taken. */
   ordersRejected: number;
+  /** Why orders are skipped that their source says are over: none of their rows is taken, and none rejected. */
+  skipped: string[];
+  /** Of the rejected orders, those whose total is not the one that the file names. */
+  differences: TotalDifference[];
   /** Rows of the file that this batch accounts for. */
   rows: number;
 }
@@ -48,8 +51,8 @@ const defaultLimits: BatchLimits = { orders: 1_000, items: 4_000, rows: 8_000 };
  */
 export async function* importBatches(
   groups: AsyncGenerator<OrderGroup>,
-  places: ColumnPlaces,
-  options: { keepGoodRows: boolean; latestPlacedAt: string; limits?: BatchLimits },
+  form: OrderForm,
+  options: DecideOptions & { limits?: BatchLimits },
 ): AsyncGenerator<ImportBatch> {
   const limits = options.limits ?? defaultLimits;
   const large = new Set<string>();
@@ -62,13 +65,20 @@ export async function* importBatches(
   };
   const othersTurn = takeTurns();
   const decide = async (rows: CsvRow[]) => {
-    const steps = decideOrderStepwise(rows, places, options);
+    const steps = form.steps(rows, options);
     let step = steps.next();
     for (; !step.done; step = steps.next()) await othersTurn();
     return step.value;
   };
-  const take = (rows: CsvRow[], reading: OrderReading, orders: 0 | 1) => {
-    if (reading.kind === "rejected") return reject(reading.rejected, orders);
+  const take = (rows: CsvRow[], reading: FormReading, orders: 0 | 1) => {
+    if (reading.kind === "skipped") {
+      batch.skipped.push(reading.why);
+      return;
+    }
+    if (reading.kind === "rejected") {
+      if (reading.difference !== undefined) batch.differences.push(reading.difference);
+      return reject(reading.rejected, orders);
+    }
     items += reading.order.items.length;
     const { order, rejected: leftOut } = reading;
     batch.orders.push({ order, rows: rowsWithout(rows, leftOut), leftOut });
@@ -76,16 +86,16 @@ export async function* importBatches(
 
   for await (const { orders, isPart } of groups) {
     for (const own of orders) {
-      const id = own[0]!.fields[places.external_order_id]!.trim();
+      const id = form.idOf(own[0]!);
       batch.rows += own.length;
       if (id === "") {
-        for (const row of own) take([row], decideOrder([row], places, options), 0);
+        for (const row of own) take([row], form.decide([row], options), 0);
       } else if (isPart) {
         reject(rejectLargeOrder(own), large.has(id) ? 0 : 1);
         large.add(id);
       } else {
         const isLong = own.length > rowsToATurn;
-        take(own, isLong ? await decide(own) : decideOrder(own, places, options), 1);
+        take(own, isLong ? await decide(own) : form.decide(own, options), 1);
       }
       if (
         batch.orders.length >= limits.orders || items >= limits.items || batch.rows >= limits.rows
@@ -102,7 +112,7 @@ export async function* importBatches(
 }
 
 function emptyBatch(): ImportBatch {
-  return { orders: [], rejected: [], ordersRejected: 0, rows: 0 };
+  return { orders: [], rejected: [], ordersRejected: 0, skipped: [], differences: [], rows: 0 };
 }
 
 function rowsWithout(rows: CsvRow[], rejected: readonly RejectedRow[]): CsvRow[] {

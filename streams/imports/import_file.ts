@@ -4,21 +4,25 @@
  * @module
  */
 
+import { WorkflowError } from "../../domain/errors.ts";
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
-import { type ColumnPlaces, type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
+import { type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
 import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
-import { readText } from "./csv_source.ts";
+import { readBytes, utf8Decoder } from "./csv_source.ts";
+import { nativeForm, type OrderForm } from "./order_form.ts";
 import { checkRows } from "./row_check.ts";
 import { idIn, orderIdOf, readFields, type RowForm } from "./row_form.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
+import type { SpooledSource } from "./source_table.ts";
 import { openSpool, type Spool } from "./spool.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 
 /** See {@linkcode openImportFile}. */
 export interface ImportFile {
   header: readonly string[];
-  places: ColumnPlaces;
+  /** How its rows become orders. */
+  form: OrderForm;
   /** Rows, the header and those that are blank not counted. */
   rows: number;
   /** Gives all rows back once, those of an order together; throws the signal's reason when it aborts. */
@@ -38,8 +42,20 @@ export interface OrderGroup {
   isPart: boolean;
 }
 
+/** A file that is not in this product's own form: all of its bytes, which belong to whoever opens it. */
+export interface OtherForm extends SpooledSource {
+  /** Why, with the line. */
+  reason: WorkflowError;
+}
+
 /** What {@linkcode openImportFile} may be told. */
 export interface ReadingOptions {
+  /** Is told every piece of the file, unpacked. */
+  onPiece?: (bytes: Uint8Array) => void;
+  /** Why a file with this header is in another form nevertheless; undefined where it is not. */
+  otherBy?: (header: readonly string[]) => string | undefined;
+  /** Opens a file in another form, of which nothing was lost; without it such a file is refused. */
+  openOther?: (other: OtherForm) => Promise<ImportFile>;
   /** Is told how much was read, piece by piece: bytes of the source, bytes once unpacked, and rows. */
   onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
   /** For tests: how much is kept in memory. */
@@ -58,7 +74,8 @@ export interface ImportFileLimits {
 
 const defaultSpoolBytes = 8 * 1024 * 1024;
 
-const defaultOrderRows = 10_000;
+/** Rows of one order that are put together without the store. */
+export const defaultOrderRows = 10_000;
 
 /**
  * Reads a file to its end and checks all that makes it a CSV of orders. Its bytes are kept, on disk where
@@ -72,25 +89,33 @@ const defaultOrderRows = 10_000;
  */
 export async function openImportFile(
   source: ReadableStream<Uint8Array>,
-  { onProgress, limits }: ReadingOptions,
+  options: ReadingOptions,
 ): Promise<ImportFile> {
+  const { limits, openOther } = options;
   const spool = openSpool(limits?.spool ?? defaultSpoolBytes);
   const scattered = bloomFilter();
   try {
-    const { header, form, rows } = await readWhole(source, spool, scattered, {
-      onProgress,
-      maxOrderRows: limits?.orderRows ?? defaultOrderRows,
-    });
+    const { header, form, rows } = await readWhole(source, spool, scattered, options);
     return {
       header,
-      places: form.places,
+      form: nativeForm(form.places),
       rows,
       groups: (signal) => orderGroups(spool, form, scattered, { limits: limits?.store, signal }),
       close: () => spool.close(),
     };
   } catch (error) {
-    spool.close();
-    throw error;
+    if (!(error instanceof NotOwnForm) || openOther === undefined) {
+      spool.close();
+      throw error instanceof NotOwnForm ? error.reason : error;
+    }
+    return await openOther({ reason: error.reason, spool, bytesRead: error.bytesRead });
+  }
+}
+
+/** Thrown for what the own form does not have, once all bytes of the file are kept. */
+class NotOwnForm extends Error {
+  constructor(readonly reason: WorkflowError, readonly bytesRead: number) {
+    super(reason.message);
   }
 }
 
@@ -99,26 +124,52 @@ async function readWhole(
   source: ReadableStream<Uint8Array>,
   spool: Spool,
   scattered: BloomFilter,
-  options: { onProgress: ReadingOptions["onProgress"]; maxOrderRows: number },
+  options: ReadingOptions,
 ): Promise<{ header: readonly string[]; form: RowForm; rows: number }> {
-  const checked = checkRows(scattered, options.maxOrderRows);
+  const checked = checkRows(scattered, options.limits?.orderRows ?? defaultOrderRows);
   const scanner = scanRecords(checked.onRecord);
+  const decoder = utf8Decoder(scanner.line);
   let bytesRead = 0, unpackedBytes = 0;
   const othersTurn = takeTurns();
-  const pieces = readText(source, scanner.line, (count) => bytesRead += count);
-  for await (const { bytes, text } of pieces) {
+  const pieces = readBytes(source, scanner.line, (count) => bytesRead += count);
+  let otherBy: WorkflowError | undefined;
+  const inOwnForm = (work: () => void) => {
+    if (otherBy !== undefined) return;
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof WorkflowError)) throw error;
+      if (options.openOther === undefined) throw error;
+      otherBy = error;
+    }
+  };
+  const tell = () => options.onProgress({ bytes: bytesRead, unpackedBytes, rows: checked.rows() });
+  let isHeaderChecked = false;
+  const take = (bytes: Uint8Array) => {
+    scanner.push(decoder.decode(bytes));
+    const header = isHeaderChecked ? undefined : checked.file()?.header;
+    if (header === undefined) return;
+    isHeaderChecked = true;
+    const why = options.otherBy?.(header);
+    if (why !== undefined) throw notCsv(1, why);
+  };
+  for await (const bytes of readBytes(source, scanner.line, (count) => bytesRead += count)) {
     unpackedBytes += bytes.length;
     spool.write(bytes);
-    scanner.push(text);
-    options.onProgress({ bytes: bytesRead, unpackedBytes, rows: checked.rows() });
+    options.onPiece?.(bytes);
+    inOwnForm(() => take(bytes));
+    tell();
     // A packed file may hold much more than was sent, and is unpacked as fast as it is read.
     await othersTurn();
   }
-  scanner.end();
-  options.onProgress({ bytes: bytesRead, unpackedBytes, rows: checked.rows() });
-  const file = checked.file();
-  if (file === undefined) throw notCsv(1, "the header is missing");
-  return { ...file, rows: checked.rows() };
+  inOwnForm(() => {
+    decoder.end();
+    scanner.end();
+    if (checked.file() === undefined) throw notCsv(1, "the header is missing");
+  });
+  if (otherBy !== undefined) throw new NotOwnForm(otherBy, bytesRead);
+  tell();
+  return { ...checked.file()!, rows: checked.rows() };
 }
 
 async function* orderGroups(
@@ -175,7 +226,10 @@ async function* orderGroups(
     if (orders.length > 0) yield { orders, isPart: false };
     for (const group of store.groups()) {
       if (group !== null) {
-        yield { orders: [...byOrder(group.rows, places).values()], isPart: group.isPart };
+        yield {
+          orders: byOrder(group.rows, (row) => orderIdOf(row, places)),
+          isPart: group.isPart,
+        };
       }
       await othersTurn();
       signal?.throwIfAborted();
@@ -207,13 +261,13 @@ class TextRow implements CsvRow {
 }
 
 /** The rows of each order, orders by their first rows. */
-function byOrder(rows: readonly CsvRow[], places: ColumnPlaces): Map<string, CsvRow[]> {
+export function byOrder(rows: readonly CsvRow[], idOf: (row: CsvRow) => string): CsvRow[][] {
   const orders = new Map<string, CsvRow[]>();
   for (const row of rows) {
-    const id = orderIdOf(row, places);
+    const id = idOf(row);
     const own = orders.get(id);
     if (own === undefined) orders.set(id, [row]);
     else own.push(row);
   }
-  return orders;
+  return [...orders.values()];
 }

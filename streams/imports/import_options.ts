@@ -5,7 +5,9 @@
  */
 
 import type { Database } from "../../db/connection/database.ts";
+import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import type { RejectedRow } from "../../domain/import/order_csv.ts";
+import type { RejectsForm } from "../../domain/import/rejects_csv.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import type { OnlyOf } from "../../domain/order/bringer.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
@@ -58,17 +60,23 @@ export interface ImportOptions {
   replace?: boolean;
   /** Changes an order that is not settled, see `services/edit_order.ts`; without it a reserved one is a conflict. */
   edit?: EditFromFile;
+  /** What the file's columns mean, where somebody says so. */
+  profile?: ImportProfile;
+  /** The plan that a preview of the file ended with: it is imported as it was shown there or not at all. */
+  plan?: string;
+  /** Import a file that needs a profile without a plan, by the profile that was named. */
+  yes?: boolean;
   /** Read, check and compare with the database, and change nothing. */
   dryRun?: boolean;
   /** Where rows that were not taken are written to. */
   rejectsPath?: string;
-  /** Opens something else than a file for the rows that were not taken; is told the header. */
-  openRejects?: (header: readonly string[]) => Promise<RejectsFile>;
+  /** Opens something else than a file for the rows that were not taken. */
+  openRejects?: (form: RejectsForm) => Promise<RejectsFile>;
   /**
    * Begins the row in `imports` once the file was read and found to be a CSV of orders; undefined for none.
    * By default there is one unless this is a dry run.
    */
-  begin?: () => Promise<number | undefined>;
+  begin?: (form: ImportedForm) => Promise<number | undefined>;
   /** Who brings the file, for the timeline; the import's id follows. */
   actor?: string;
   /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
@@ -83,6 +91,14 @@ export interface ImportOptions {
   limits?: { file?: ImportFileLimits; batch?: BatchLimits; catalogEntries?: number };
 }
 
+/** How the file of an import is read. */
+export interface ImportedForm {
+  /** Name of its profile; null for a file in the own form. */
+  profile: string | null;
+  /** Its plan; null where none was asked for. */
+  plan: string | null;
+}
+
 /** How far an import is. */
 export interface ImportProgress {
   /** `reading` while nothing has been written yet. */
@@ -95,4 +111,16 @@ export interface ImportProgress {
   /** Rows whose orders were taken or rejected. */
   rowsDone: number;
   ordersDone: number;
+}
+
+/** Nothing was done yet. */
+export function noProgress(): ImportProgress {
+  return {
+    phase: "reading",
+    bytesRead: 0,
+    unpackedBytes: 0,
+    rowsRead: 0,
+    rowsDone: 0,
+    ordersDone: 0,
+  };
 }

@@ -11,6 +11,7 @@ import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { countReasons, type ReasonCounts } from "../../domain/import/reject_reasons.ts";
 import type { ImportDeps, ImportOptions, ImportProgress } from "./import_options.ts";
 import type { OrderTotals } from "./order_totals.ts";
+import type { PreviewWatch } from "./preview_watch.ts";
 import type { RejectsFile } from "./rejects_file.ts";
 
 /** A run that has begun. */
@@ -25,10 +26,14 @@ export interface ImportRun {
   rejects: RejectsFile | undefined;
   progress: ImportProgress;
   counts: ImportCounts;
+  /** Orders that their source says are over and done with: they are in none of the counts. */
+  ordersSkipped: number;
   reasons: ReasonCounts;
   catalogs: CatalogKeeper;
   /** The money of a dry run. */
   totals: OrderTotals | undefined;
+  /** What a preview shows. */
+  watch: PreviewWatch | undefined;
   /** How often the database was replaced by an older one before the run. */
   losses: number;
   /** When its row was brought up to date last. */
@@ -42,7 +47,7 @@ const updateMs = 500;
 export async function beginRun(
   deps: ImportDeps,
   options: ImportOptions,
-  { progress, ...parts }: Pick<ImportRun, "id" | "rejects" | "totals" | "progress">,
+  { progress, ...parts }: Pick<ImportRun, "id" | "rejects" | "totals" | "watch" | "progress">,
 ): Promise<ImportRun> {
   const name = parts.id === undefined ? "import" : `import:${parts.id}`;
   return {
@@ -62,6 +67,7 @@ export async function beginRun(
       ordersConflict: 0,
       published: 0,
     },
+    ordersSkipped: 0,
     reasons: countReasons(),
     catalogs: catalogKeeper(deps.db, options.limits?.catalogEntries),
     losses: options.dryRun ? 0 : await countLosses(deps.db),

@@ -8,12 +8,16 @@
  */
 
 import { createImport, type ImportCounts } from "../../db/imports/imports.ts";
-import { WorkflowError } from "../../domain/errors.ts";
 import type { ImportMoney } from "../../domain/import/import_money.ts";
 import { inSpan, tracing } from "../telemetry/tracing.ts";
-import { type ImportFile, openImportFile } from "./import_file.ts";
-import type { ImportDeps, ImportOptions, ImportProgress } from "./import_options.ts";
+import {
+  type ImportDeps,
+  type ImportedForm,
+  type ImportOptions,
+  noProgress,
+} from "./import_options.ts";
 import { beginRun } from "./import_run.ts";
+import { openNamedFile, requirePlan } from "./order_file.ts";
 import { orderTotals } from "./order_totals.ts";
 import { openRejectsFile } from "./rejects_file.ts";
 import { writeBatches } from "./write_batches.ts";
@@ -34,6 +38,8 @@ export interface ImportReport {
   orders_conflict: number;
   /** Orders that went onto the stream and had not been there before. */
   published: number;
+  /** Of a file that was read by a profile: orders that it says are over, such as cancelled ones. */
+  orders_skipped?: number;
   seconds: number;
   /** Of a dry run only: the money of the orders that would be taken or are known, by currency. */
   money?: ImportMoney[];
@@ -77,21 +83,36 @@ async function runImport(
 ): Promise<ImportReport> {
   const startedAt = performance.now();
   const progress = noProgress();
-  const file = await openFile(source, progress, options);
+  const file = await openNamedFile(source, progress, options, {
+    wantsPlan: options.plan !== undefined,
+  });
   const totals = options.dryRun ? orderTotals() : undefined;
   try {
+    requirePlan(file, options);
+    const { header, other } = file;
+    const form = { header, delimiter: other?.table.form.delimiter };
     let rejects = options.rejectsPath === undefined
       ? undefined
-      : await openRejectsFile(options.rejectsPath, file.header);
+      : await openRejectsFile(options.rejectsPath, form);
     progress.phase = "writing";
     try {
       options.signal?.throwIfAborted();
-      const id = await begin(deps, options);
-      rejects ??= await options.openRejects?.(file.header);
-      const run = await beginRun(deps, options, { id, rejects, totals, progress });
+      const id = await begin(deps, options, {
+        profile: other?.file.settings.name ?? null,
+        plan: file.plan ?? null,
+      });
+      rejects ??= await options.openRejects?.(form);
+      const run = await beginRun(deps, options, {
+        id,
+        rejects,
+        totals,
+        watch: undefined,
+        progress,
+      });
       await writeBatches(run, file);
       const seconds = Math.round(performance.now() - startedAt) / 1000;
-      const report = reportOf(run.counts, seconds);
+      const skipped = other === undefined ? {} : { orders_skipped: run.ordersSkipped };
+      const report = { ...reportOf(run.counts, seconds), ...skipped };
       return totals === undefined ? report : { ...report, money: totals.money() };
     } finally {
       await rejects?.discard();
@@ -103,43 +124,13 @@ async function runImport(
 }
 
 /** @returns the id of the row in `imports` */
-async function begin({ db }: ImportDeps, options: ImportOptions): Promise<number | undefined> {
-  if (options.begin !== undefined) return await options.begin();
-  return options.dryRun ? undefined : await createImport(db, options.name);
-}
-
-function noProgress(): ImportProgress {
-  return {
-    phase: "reading",
-    bytesRead: 0,
-    unpackedBytes: 0,
-    rowsRead: 0,
-    rowsDone: 0,
-    ordersDone: 0,
-  };
-}
-
-/** Reads the whole file and checks all that makes it a CSV of orders. */
-async function openFile(
-  source: ReadableStream<Uint8Array>,
-  progress: ImportProgress,
-  { name, limits, signal, onProgress }: ImportOptions,
-): Promise<ImportFile> {
-  try {
-    return await openImportFile(source, {
-      limits: limits?.file,
-      onProgress({ bytes, unpackedBytes, rows }) {
-        progress.bytesRead = bytes;
-        progress.unpackedBytes = unpackedBytes;
-        progress.rowsRead = rows;
-        onProgress?.(progress);
-        signal?.throwIfAborted();
-      },
-    });
-  } catch (error) {
-    if (!(error instanceof WorkflowError)) throw error;
-    throw new WorkflowError(error.code, `Cannot import ${name}: ${error.message}`, error.faults);
-  }
+async function begin(
+  { db }: ImportDeps,
+  options: ImportOptions,
+  form: ImportedForm,
+): Promise<number | undefined> {
+  if (options.begin !== undefined) return await options.begin(form);
+  return options.dryRun ? undefined : await createImport(db, options.name, { ...form });
 }
 
 function reportOf(counts: ImportCounts, seconds: number): ImportReport {

@@ -9,7 +9,7 @@ import type { Stats } from "node:fs";
 import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import type { RejectedRow } from "../../domain/import/order_csv.ts";
-import { rejectsCsv } from "../../domain/import/rejects_csv.ts";
+import { rejectsCsv, type RejectsForm } from "../../domain/import/rejects_csv.ts";
 import { holdRejects } from "./held_rejects.ts";
 
 /** See {@linkcode openRejectsFile}. */
@@ -34,16 +34,15 @@ export function partialOf(path: string): string {
  * Rows hold names and addresses, so only the owner may read the file. It is made anew and never opened through a
  * link that somebody has put there; two runs that write to the same name don't mix, the one that ends first fails.
  *
- * @param header of the imported file; its columns `line` and `reason`, if it is an earlier rejects file, are
- * replaced
+ * @param form of the imported file
  * @throws {WorkflowError} `bad_request` when the file can't be created
  */
 export async function openRejectsFile(
   path: string,
-  header: readonly string[],
+  form: RejectsForm,
 ): Promise<RejectsFile> {
   const partial = partialOf(path);
-  const text = rejectsCsv(header);
+  const text = rejectsCsv(form);
   const encoder = new TextEncoder();
   const file = await createAnew(path, partial);
   let isOpen = true;

@@ -7,12 +7,13 @@
 import { isRejectsHeader, maxColumns, placeColumns } from "../../domain/import/csv_columns.ts";
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, type OnRecord } from "../../domain/import/csv_records.ts";
-import { isBlankRow, lacksItsOrder } from "../../domain/import/csv_rows.ts";
-import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
+import { isBlankRow, lacksItsHead, lacksItsOrder } from "../../domain/import/csv_rows.ts";
+import { destroyedIdProblem } from "../../domain/import/destroyed_id.ts";
+import { withValue } from "../../domain/import/named_value.ts";
+import { parsePlacedAt } from "../../domain/order/placed_at.ts";
+import type { BloomFilter } from "./bloom_filter.ts";
+import { orderTracker } from "./order_tracker.ts";
 import { idIn, readFields, type RowForm } from "./row_form.ts";
-
-/** Characters of one order that are put together without the store. */
-const orderCharacters = 8 * 1024 * 1024;
 
 /** See {@linkcode checkRows}. */
 export interface RowCheck {
@@ -36,22 +37,8 @@ export interface RowCheck {
 export function checkRows(scattered: BloomFilter, maxOrderRows: number): RowCheck {
   let file: { header: readonly string[]; form: RowForm } | undefined;
   let rows = 0;
-  const seen = bloomFilter();
-  let lastId = "", rowsOfLast = 0, charactersOfLast = 0;
-
-  const follow = (id: string, characters: number): void => {
-    if (id !== lastId) {
-      lastId = id;
-      rowsOfLast = 1;
-      charactersOfLast = characters;
-      if (id !== "" && seen.add(id)) scattered.add(id);
-      return;
-    }
-    const before = charactersOfLast;
-    charactersOfLast += characters;
-    const isMuch = before <= orderCharacters && charactersOfLast > orderCharacters;
-    if ((++rowsOfLast === maxOrderRows || isMuch) && id !== "") scattered.add(id);
-  };
+  let lastId = "";
+  const follow = orderTracker(scattered, maxOrderRows);
 
   return {
     onRecord(text, from, to, line, quoted) {
@@ -73,6 +60,22 @@ export function checkRows(scattered: BloomFilter, maxOrderRows: number): RowChec
         const fields = count === 1 ? "field" : "fields";
         throw notCsv(line, `has ${count} ${fields}, but the header has ${header.length}`);
       }
+      if (rows === 0) {
+        const time = readFields(text, from, to, quoted, form)[form.places.order_placed_at] ?? "";
+        if (isOtherTime(time.trim())) throw notCsv(line, `order_placed_at ${otherTime}`);
+      }
+      if (id === lastId) {
+        if (id !== "" && hasEmptyField(text, from, to)) {
+          const fields = readFields(text, from, to, quoted, form);
+          if (lacksItsHead(fields, form.places)) throw notCsv(line, withoutHead);
+        }
+      } else {
+        lastId = id;
+        const problem = destroyedIdProblem(id);
+        if (problem !== undefined) {
+          throw notCsv(line, `external_order_id ${withValue(problem, id)}`);
+        }
+      }
       rows++;
       follow(id, to - from);
     },
@@ -84,6 +87,24 @@ export function checkRows(scattered: BloomFilter, maxOrderRows: number): RowChec
 const withoutOrder =
   "has an item but no external_order_id, so it can't be told which order it belongs to; " +
   "write the id on every row of an order, or remove the row";
+
+const withoutHead =
+  "repeats the order's id and says neither when nor by whom it was placed, nor its currency, as files do that say it " +
+  "on an order's first row only";
+
+const otherTime = "is a time in another form, as spreadsheets write it";
+
+/** A day in another order, or the number of one: of the first row, because a spreadsheet saves all of them so. */
+function isOtherTime(text: string): boolean {
+  return parsePlacedAt(text) === undefined &&
+    /^(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\d{5}(?:[.,]\d+)?$)/.test(text);
+}
+
+/** Whether a record may have a field of nothing: cheap, and wrong only where it says so too often. */
+function hasEmptyField(text: string, from: number, to: number): boolean {
+  const record = text.slice(from, to);
+  return record.includes(",,") || record.startsWith(",") || record.endsWith(",");
+}
 
 function readHeader(header: readonly string[], line: number) {
   if (header.length > maxColumns) {

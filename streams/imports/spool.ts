@@ -10,11 +10,16 @@ import { openTemporaryFile, type TemporaryFile } from "./temporary_file.ts";
 export interface Spool {
   /** Adds bytes; they must not be changed afterwards. */
   write(bytes: Uint8Array): void;
+  /** Bytes so far. */
+  size(): number;
   /**
-   * Gives all bytes back in pieces, once; nothing can be added any more. A piece is good until the next one
-   * is asked for.
+   * Gives all bytes back in pieces; nothing can be added any more. A piece is good until the next one is asked for.
+   *
+   * @param options.keep they may be asked for again; by default memory is freed as they are given
    */
-  pieces(): Generator<Uint8Array>;
+  pieces(options?: { keep?: boolean }): Generator<Uint8Array>;
+  /** Bytes from somewhere; fewer at the end. They must not be changed, and are good until others are asked for. */
+  read(offset: number, length: number): Uint8Array;
   /** Frees the disk. */
   close(): void;
 }
@@ -38,7 +43,12 @@ export function openSpool(memoryBytes: number): Spool {
       if (file === undefined) held.push(bytes);
       else file.append(bytes);
     },
-    *pieces() {
+    size: () => length,
+    *pieces({ keep = false } = {}) {
+      if (file === undefined && keep) {
+        yield* held;
+        return;
+      }
       if (file === undefined) {
         const all = held.reverse();
         held = [];
@@ -50,6 +60,26 @@ export function openSpool(memoryBytes: number): Spool {
         yield file.read({ offset, length: Math.min(pieceBytes, length - offset) }, piece);
       }
     },
+    read(offset, wanted) {
+      const end = Math.min(length, offset + wanted);
+      if (offset >= end) return new Uint8Array(0);
+      return file === undefined
+        ? readHeld(held, offset, end)
+        : file.read({ offset, length: end - offset });
+    },
     close: () => file?.close(),
   };
+}
+
+function readHeld(held: readonly Uint8Array[], offset: number, end: number): Uint8Array {
+  const bytes = new Uint8Array(end - offset);
+  let at = 0;
+  for (const piece of held) {
+    const from = Math.max(offset, at);
+    const to = Math.min(end, at + piece.length);
+    if (from < to) bytes.set(piece.subarray(from - at, to - at), from - offset);
+    at += piece.length;
+    if (at >= end) break;
+  }
+  return bytes;
 }

@@ -6,7 +6,6 @@
 
 import type { Catalog } from "../../db/catalog/catalog.ts";
 import { type TakenOrder, takeOrders } from "../intake/take_orders.ts";
-import type { ColumnPlaces } from "../../domain/import/csv_rows.ts";
 import {
   rejectConflict,
   type RejectedRow,
@@ -20,6 +19,7 @@ import { publish } from "../workflow/publish.ts";
 import { inSpan, tracing } from "../telemetry/tracing.ts";
 import { type ImportBatch, importBatches } from "./import_batches.ts";
 import type { ImportFile } from "./import_file.ts";
+import type { OrderForm } from "./order_form.ts";
 import type { ImportDeps } from "./import_options.ts";
 import { failRun, finishRun, type ImportRun, noteProgress } from "./import_run.ts";
 
@@ -37,12 +37,12 @@ const batchesAtOnce = 3;
 export async function writeBatches(run: ImportRun, file: ImportFile): Promise<void> {
   const { signal, limits, keepGoodRows = false } = run.options;
   try {
-    const batches = importBatches(file.groups(signal), file.places, {
+    const batches = importBatches(file.groups(signal), file.form, {
       keepGoodRows,
       latestPlacedAt: latestPlacedAt(Date.now()),
       limits: limits?.batch,
     });
-    const write = writerOf(run, file.places);
+    const write = writerOf(run, file.form);
     const traced = (batch: ImportBatch) => inSpan("import batch", {}, () => write(batch));
     await concurrently(batches, batchesAtOnce, tracing ? traced : write);
     await finishRun(run);
@@ -57,7 +57,7 @@ export async function writeBatches(run: ImportRun, file: ImportFile): Promise<vo
  */
 function writerOf(
   run: ImportRun,
-  places: ColumnPlaces,
+  form: OrderForm,
 ): (batch: ImportBatch) => Promise<void> {
   let lastTurn = Promise.resolve();
   return async (batch) => {
@@ -66,9 +66,13 @@ function writerOf(
     lastTurn = promise;
     try {
       run.options.signal?.throwIfAborted();
-      const taken = await run.catalogs.use((catalog) => takeBatch(run, batch, catalog));
+      const [taken, facts] = await Promise.all([
+        run.catalogs.use((catalog) => takeBatch(run, batch, catalog)),
+        run.watch?.read(batch),
+      ]);
       await turn;
-      await completeBatch(run, batch, taken, places);
+      const rejected = await completeBatch(run, batch, taken, form);
+      if (facts !== undefined) run.watch?.note(batch, taken, facts, rejected);
     } finally {
       resolve();
     }
@@ -121,16 +125,20 @@ async function editTaken(
   return { ...taken, ...await edit(orderId, order, { actor, only, dryRun }) };
 }
 
-/** Publishes and counts a batch whose orders are committed. */
+/**
+ * Publishes and counts a batch whose orders are committed.
+ *
+ * @returns its rows that were not taken
+ */
 async function completeBatch(
   run: ImportRun,
   batch: ImportBatch,
   taken: readonly TakenOrder[],
-  places: ColumnPlaces,
-): Promise<void> {
+  form: OrderForm,
+): Promise<readonly RejectedRow[]> {
   const { deps, options, rejects, reasons, counts, totals, progress } = run;
   const published = options.dryRun ? 0 : await publishTaken(deps, taken);
-  const rejected = [...batch.rejected, ...rejectedOf(batch, taken, places)];
+  const rejected = [...batch.rejected, ...rejectedOf(batch, taken, form)];
   await rejects?.add(rejected);
   reasons.add(rejected);
   options.onRejected?.(rejected);
@@ -138,6 +146,7 @@ async function completeBatch(
   counts.published += published;
   counts.rowsRejected += rejected.length;
   counts.ordersRejected += batch.ordersRejected;
+  run.ordersSkipped += batch.skipped.length;
   counts.orders += batch.ordersRejected + taken.length;
   for (const { outcome, currency, totalCents } of taken) {
     counts[countOf[outcome]]++;
@@ -146,6 +155,7 @@ async function completeBatch(
   progress.rowsDone += batch.rows;
   progress.ordersDone = counts.orders;
   await noteProgress(run);
+  return rejected;
 }
 
 const countOf = {
@@ -186,7 +196,7 @@ async function publishTaken(deps: ImportDeps, taken: readonly TakenOrder[]): Pro
 function rejectedOf(
   batch: ImportBatch,
   taken: readonly TakenOrder[],
-  places: ColumnPlaces,
+  form: OrderForm,
 ): RejectedRow[] {
   const rejected: RejectedRow[] = [];
   for (const [index, order] of taken.entries()) {
@@ -194,7 +204,7 @@ function rejectedOf(
     if (order.outcome === "conflict") {
       rejected.push(...leftOut, ...rejectConflict(rows, order, leftOut));
     } else if (order.outcome === "unknown_sku") {
-      rejected.push(...leftOut, ...rejectUnknownSkus(rows, places, order.unknownSkus ?? []));
+      rejected.push(...leftOut, ...rejectUnknownSkus(rows, form, order.unknownSkus ?? []));
     } else if (leftOut.length > 0) rejected.push(...leftOut, ...rejectWhole(rows, leftOut));
   }
   return rejected;

@@ -42,32 +42,8 @@ const ports: Readonly<Record<string, number>> = { "smtp:": 587, "smtps:": 465 };
  * refused for good are not tried again; everything else is.
  */
 export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): NotificationSender {
-  const url = new URL(smtpUrl);
   const sender = parseSender(from)!;
-  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  const transport = nodemailer.createTransport({
-    pool: true,
-    maxConnections: concurrency,
-    maxMessages,
-    maxRequeues: 0,
-    host,
-    port: Number(url.port || ports[url.protocol]),
-    secure: url.protocol === "smtps:",
-    requireTLS: url.username !== "" && !isLoopback(host),
-    ...(url.username === "" ? {} : {
-      auth: {
-        user: decodeURIComponent(url.username),
-        pass: decodeURIComponent(url.password),
-      },
-    }),
-    dnsTimeout: timeoutMs,
-    connectionTimeout: timeoutMs,
-    greetingTimeout: timeoutMs,
-    socketTimeout: timeoutMs,
-    // Nothing in an e-mail is ever read from a file or an address.
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  });
+  const transport = openTransport({ smtpUrl, timeoutMs });
   const maxMs = answersToWaitFor * timeoutMs;
   return {
     channel: "email",
@@ -101,6 +77,50 @@ export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): Notific
     },
     close: () => transport.close(),
   };
+}
+
+/** Connections to the mail server, opened when there is something to send. */
+function openTransport({ smtpUrl, timeoutMs }: Omit<EmailOptions, "from">) {
+  const url = new URL(smtpUrl);
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  return nodemailer.createTransport({
+    pool: true,
+    maxConnections: concurrency,
+    maxMessages,
+    maxRequeues: 0,
+    host,
+    port: Number(url.port || ports[url.protocol]),
+    secure: url.protocol === "smtps:",
+    requireTLS: url.username !== "" && !isLoopback(host),
+    ...(url.username === "" ? {} : {
+      auth: {
+        user: decodeURIComponent(url.username),
+        pass: decodeURIComponent(url.password),
+      },
+    }),
+    dnsTimeout: timeoutMs,
+    connectionTimeout: timeoutMs,
+    greetingTimeout: timeoutMs,
+    socketTimeout: timeoutMs,
+    // Nothing in an e-mail is ever read from a file or an address.
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+}
+
+/**
+ * Connects to the mail server and signs in as the sender of e-mails does, and sends nothing.
+ *
+ * @throws what the server says, or that it does not answer in time
+ */
+export async function verifyMailServer(options: Omit<EmailOptions, "from">): Promise<void> {
+  const transport = openTransport(options);
+  try {
+    const maxMs = answersToWaitFor * options.timeoutMs;
+    await withDeadline(maxMs, "The mail server", transport.verify());
+  } finally {
+    transport.close();
+  }
 }
 
 /** Unlike any other's, and the same for every try. */

@@ -12,6 +12,15 @@ import type { QueueDeps } from "./queue.ts";
  */
 const held = "held";
 
+/** Who has paused a group. */
+export interface Pause {
+  actor: string;
+  /** Since when, ISO 8601. */
+  at: string;
+  /** Null where none was given. */
+  reason: string | null;
+}
+
 /** Whether what stands in a group's place for pauses is one. */
 export function isPause(value: string | null): boolean {
   return value !== null && value !== held;
@@ -38,14 +47,24 @@ export async function areHeld(
  * Tells the consumers of a group to take nothing more. Each notices when its turn ends: after the batch
  * in hand, or when its blocked read comes back, which takes two seconds at the most.
  *
- * @param actor who wants it
+ * @param by who wants it, and why, where that was said
  */
 export async function pauseGroup(
   { redis, keys }: QueueDeps,
   group: string,
-  actor: string,
+  by: Pick<Pause, "actor" | "reason">,
 ): Promise<void> {
-  await redis.set(keys.paused(group), JSON.stringify({ actor, at: new Date().toISOString() }));
+  const { actor, reason } = by;
+  const pause: Pause = { actor, reason, at: new Date().toISOString() };
+  await redis.set(keys.paused(group), JSON.stringify(pause));
+}
+
+/** What stands in a group's place for pauses; null where it is none. */
+export function readPause(value: string | null): Pause | null {
+  if (value === null || !isPause(value)) return null;
+  const pause: Partial<Pause> = JSON.parse(value);
+  // Versions before knew no reasons.
+  return { actor: pause.actor ?? "unknown", at: pause.at ?? "", reason: pause.reason ?? null };
 }
 
 /** Lets the consumers of a group go on, within half a second; not those of versions before. */

@@ -5,7 +5,7 @@
  */
 
 import { isLostGroup } from "../redis/redis.ts";
-import { isPause } from "./pause_group.ts";
+import { type Pause, readPause } from "./pause_group.ts";
 import type { QueueDeps, Weight } from "./queue.ts";
 
 /** A consumer that gave a sign within this time counts as one. */
@@ -40,7 +40,7 @@ export interface StreamStatus<G extends string> {
   /** Tries that failed so far. */
   retried: number;
   /** True while the group's consumers are told to take nothing. */
-  paused: boolean;
+  paused: Pause | null;
   /** What the waiting messages weigh, by unit, without those that are 0. */
   weights: Weight[];
 }
@@ -123,7 +123,7 @@ function statusOf<G extends string>(
     retries,
     processed: Number(stats[0] ?? 0),
     retried: Number(stats[1] ?? 0),
-    paused: isPause(paused),
+    paused: readPause(paused),
     weights: Object.entries(weights)
       .map(([unit, amount]) => ({ unit, amount: Number(amount) }))
       .filter(({ amount }) => amount > 0)

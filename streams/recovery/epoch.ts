@@ -34,3 +34,9 @@ export async function readEpoch({ redis, keys }: RedisDeps): Promise<Epoch> {
 export function epochOf(server: string): string {
   return `${server} ${new Date().toISOString()}`;
 }
+
+/** Since when Redis has what it holds, ISO 8601; null where nobody knows. */
+export async function readEpochTime({ redis, keys }: RedisDeps): Promise<string | null> {
+  const at = (await redis.get(keys.epoch))?.split(" ").at(-1) ?? "";
+  return Number.isNaN(Date.parse(at)) ? null : at;
+}

@@ -7,7 +7,7 @@
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import type { TLSSocket } from "node:tls";
 import { readTlsFiles } from "../../db/connection/tls_files.ts";
-import { readRedisUrls, type TlsChoice, whyUnreachable } from "../../config/engine_url.ts";
+import { readRedisUrls, type TlsChoice, unreachable } from "../../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { isReplica } from "./redis_away.ts";
 import { watchSilence } from "./silent_sockets.ts";
@@ -126,9 +126,11 @@ async function connect(
   } catch (error) {
     unwatch();
     client.disconnect();
-    throw new WorkflowError(
-      "unavailable",
-      `Cannot reach Redis at ${redactRedisUrl(url)}: ${whyUnreachable(lastError ?? error)}`,
+    throw unreachable(
+      `Cannot reach Redis at ${redactRedisUrl(url)}`,
+      "REDIS_URL",
+      readRedisUrls(url).address[0]!,
+      lastError ?? error,
     );
   }
 }

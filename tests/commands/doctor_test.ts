@@ -3,14 +3,23 @@ import { freePort } from "../../tools/engines/free_port.ts";
 import { migrate } from "../../db/connection/migrate.ts";
 import { judgeEncryption } from "../../domain/operation/diagnosis.ts";
 import { makeCertificates } from "../certificates.ts";
+import { formatFindings } from "../../commands/doctor.ts";
+import { warning } from "../../domain/operation/diagnosis.ts";
+import { publish } from "../../streams/workflow/publish.ts";
 import { type OwnDatabase, ownDatabase, ownRedis } from "../own_engines.ts";
+import { receiveMails } from "../receivers.ts";
+import { openWorkflow } from "../workflow.ts";
+import { envOf } from "./run_command.ts";
 
 const root = new URL("../../", import.meta.url);
 
 /** The task as it is typed, with the permissions that it has. */
-async function doctor(env: Record<string, string>): Promise<{ code: number; out: string }> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", "doctor"],
+async function doctor(
+  env: Record<string, string>,
+  before = "",
+): Promise<{ code: number; out: string }> {
+  const { code, stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-c", `${before}exec "$0" task --quiet doctor`, Deno.execPath()],
     cwd: root,
     env: { LOG_LEVEL: "error", REDIS_PREFIX: "", ...env },
     stdout: "piped",
@@ -104,4 +113,89 @@ Deno.test("judgeEncryption() warns of what others may read, and of whom nobody v
     detail: "TLSv1.3, TLS_AES_256_GCM_SHA384; the certificate is one for db.example",
     remedy: "",
   });
+});
+
+Deno.test("doctor says what the database's user may not do, and the statement that mends it", async () => {
+  await using database = await ownDatabase();
+  await using redis = await ownRedis();
+  await migrate(database.url);
+  await database.administer(
+    "create user 'few'@'127.0.0.1' identified by 'pw'",
+    "grant select, insert on orders.* to 'few'@'127.0.0.1'",
+  );
+  const few = new URL(database.url);
+  [few.username, few.password] = ["few", "pw"];
+  const look = () => doctor({ DATABASE_URL: few.href, REDIS_URL: redis.url });
+  const { code, out } = await look();
+  assert.equal(code, 1, out);
+  assert.match(
+    out,
+    /^problem +database grants +'few'@'127\.0\.0\.1' may not UPDATE, DELETE in orders$/m,
+  );
+  const statement = /GRANT ALL PRIVILEGES ON `orders`\.\* TO 'few'@'127\.0\.0\.1'$/m.exec(out);
+  await database.administer(statement![0]);
+  const mended = await look();
+  assert.equal(mended.code, 0, mended.out);
+  assert.match(mended.out, /^ok +database grants +'few'@'127\.0\.0\.1' may do everything/m);
+  few.password = "wrong";
+  const refused = await look();
+  assert.match(refused.out, /^problem +database +Cannot reach .*: wrong password for user "few"/m);
+  assert.match(refused.out, /^ +→ correct user and password in DATABASE_URL/m);
+});
+
+Deno.test("doctor looks for the provider, the mail server, open files, and who works", async () => {
+  const flow = await openWorkflow("doctor_surroundings");
+  const mail = await receiveMails();
+  const provider = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => new Response("", { status: 404 }),
+  );
+  try {
+    const message = { type: "order.reserve", orderId: 1, amountCents: 1, currency: "EUR" } as const;
+    await publish(flow, [{ message }]);
+    const env = {
+      ...envOf(flow),
+      GATEWAY: "http",
+      GATEWAY_URL: `http://127.0.0.1:${provider.addr.port}/v1`,
+      GATEWAY_SECRETS: `whsec_${btoa("x".repeat(24))}`,
+      NOTIFY_CHANNELS: "email",
+      NOTIFY_FROM: "shop@example.com",
+      SMTP_URL: mail.url,
+      NOTIFY_TIMEOUT_MS: "2000",
+    };
+    const good = await doctor(env);
+    assert.match(good.out, /^ok +payment provider +http, asked at http:\S+, which answers$/m);
+    assert.match(good.out, /^ok +mail server +smtp:\S+ answers and lets us in$/m);
+    assert.match(good.out, /^ok +open files +1,024 more can be open at once$/m);
+    assert.match(
+      good.out,
+      /^warning +consumers +nobody works on orders\n +→ run deno task start$/m,
+    );
+    const away = await doctor({
+      ...env,
+      GATEWAY_URL: `http://127.0.0.1:${await freePort()}`,
+      SMTP_URL: `smtp://127.0.0.1:${await freePort()}`,
+    });
+    assert.equal(away.code, 1);
+    assert.match(away.out, /^problem +payment provider +http:\S+ cannot be reached: /m);
+    assert.match(
+      away.out,
+      /^problem +mail server +smtp:\S+ takes no e-mails from here: .*ECONNREFUSED/m,
+    );
+    const few = await doctor(env, "ulimit -n 200; ");
+    assert.match(few.out, /^warning +open files +only \d+ more can be open at once/m);
+  } finally {
+    await provider.shutdown();
+    await mail.close();
+    await flow.close();
+  }
+});
+
+Deno.test("formatFindings() stays within the terminal, and loses no word", () => {
+  const words = "one two three four five six seven eight nine ten eleven twelve ".repeat(4).trim();
+  const findings = [warning("database character set", words, words)];
+  const text = formatFindings(findings, 80);
+  for (const line of text.split("\n")) assert.ok(line.length <= 80, line);
+  const found = text.replaceAll(/\s+/g, " ");
+  assert.equal(found, `warning database character set ${words} → ${words} 0 problems, 1 warnings`);
 });

@@ -17,6 +17,6 @@ Deno.test("configurationPage() has every setting with its default, values and me
   for (const { name, fallback, kind, meaning } of settings) {
     const row = page.split("\n").find((line) => line.startsWith(`| \`${name}\` |`)) ?? "";
     assert.ok(row.includes(`| ${kind.values} | ${meaning}`), name);
-    assert.ok(row.includes(fallback === undefined ? "| required |" : fallback), name);
+    assert.ok(row.includes(fallback === undefined ? "| none |" : fallback), name);
   }
 });

@@ -108,7 +108,7 @@ stage.test("an order is refunded once by a double click", async ({ page }) => {
 
 stage.test("an order that waits is cancelled, and its end is written to the log", async ({ page }) => {
   const { deps, url } = stage.service;
-  await pauseGroup(deps, "orders", "test");
+  await pauseGroup(deps, "orders", { actor: "test", reason: null });
   try {
     const id = await postOrder(url, "CANCEL-1");
     await page.goto(`/dashboard/orders/${id}`);

@@ -36,6 +36,9 @@ async function allPaths(): Promise<Record<string, string>> {
     dead_letters: "/dashboard/dead-letters",
     dead_letter: `/dashboard/dead-letters/${letter!.id}`,
     decide: "/dashboard/dead-letters/decide?verb=retry&all=1",
+    failures: "/dashboard/failures",
+    disputes: "/dashboard/disputes",
+    audit: "/dashboard/audit",
     nowhere: "/dashboard/orders?q=nothing-like-it",
   };
 }

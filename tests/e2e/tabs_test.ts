@@ -94,7 +94,7 @@ stage.test("tabs that nobody sees hold no connection, and catch up when they are
   }
   const first = pages[0]!;
   const badge = (where: Page) => where.locator('[data-region="groups"]').getByText("paused");
-  await pauseGroup(deps, "orders", "test");
+  await pauseGroup(deps, "orders", { actor: "test", reason: null });
   try {
     await page.goto("/dashboard");
     await badge(page).waitFor();

@@ -61,6 +61,7 @@ import {
   reservationSeconds,
   type Shop,
 } from "./shop.ts";
+import { anOperator } from "../operator.ts";
 
 function place(placing: Placing, dies: number | null): Play {
   return {
@@ -93,7 +94,11 @@ function cancel(pick: number, any: boolean, dies: number | null): Play {
     does: async (model, shop) => {
       const order = picked(among(model), pick);
       const before = isDrained(model);
-      const answer = await ask(shop, dies, (deps) => cancelAndPublish(deps, order.id, "test"));
+      const answer = await ask(
+        shop,
+        dies,
+        (deps) => cancelAndPublish(deps, order.id, anOperator("test")),
+      );
       if (before) {
         const may = canBe(order) || order.state === "CANCELLED";
         assert.equal(!(answer instanceof WorkflowError), may, `cancelling ${order.ref}: ${answer}`);
@@ -201,7 +206,7 @@ function judge(pick: number, any: boolean, verdict: "accept" | "give_back"): Pla
       const answer = await ask(
         shop,
         null,
-        (deps) => decideAndPublish(deps, order.id, verdict, "test"),
+        (deps) => decideAndPublish(deps, order.id, verdict, anOperator("test")),
       );
       const isJudged = !(answer instanceof WorkflowError) && answer.changed;
       if (drained) {
@@ -297,7 +302,11 @@ function refund(
         wanted,
         `${order.ref}/${order.refunds.length}/${shop.played}`,
       );
-      const answer = await ask(shop, dies, (deps) => requestAndPublish(deps, request, "test"));
+      const answer = await ask(
+        shop,
+        dies,
+        (deps) => requestAndPublish(deps, request, anOperator()),
+      );
       if (drained) expectRefundOutcome(order, request, answer);
       if (answer instanceof WorkflowError) {
         if (isRefused) provider.refusing.delete(order.ref);
@@ -413,7 +422,11 @@ function byHand(pick: number, verdict: "given_back" | "refused"): Play {
       const { order, refund } = waiting[pick % waiting.length]!;
       const drained = isDrained(model);
       const said = { refundId: refund.id, verdict, note: null };
-      const answer = await ask(shop, null, (deps) => decideByHandAndPublish(deps, said, "test"));
+      const answer = await ask(
+        shop,
+        null,
+        (deps) => decideByHandAndPublish(deps, said, anOperator("test")),
+      );
       if (answer instanceof WorkflowError) {
         assert.ok(!drained && answer.code === "refund_not_by_hand", String(answer));
         return;
@@ -439,7 +452,7 @@ function giveBackByHand(pick: number): Play {
       const answer = await ask(
         shop,
         null,
-        ({ db }) => returnPaymentByHand(db, order.id, null, "test"),
+        (deps) => returnPaymentByHand(deps, order.id, null, anOperator()),
       );
       if (answer instanceof WorkflowError) {
         assert.ok(!drained && answer.code === "refund_not_by_hand", String(answer));
@@ -453,16 +466,22 @@ function stock(sku: string, change: { add: number } | { set: number }): Play {
     does: async (model, shop) => {
       const drained = isDrained(model);
       if (!model.received.has(sku)) {
-        const refused = await ask(shop, null, (deps) => changeStock(deps, sku, change));
+        const refused = await ask(
+          shop,
+          null,
+          (deps) => changeStock(deps, sku, change, { operator: anOperator("cli") }),
+        );
         assert.ok(refused instanceof WorkflowError && refused.code === "not_found");
         const stockQty = "add" in change ? change.add : change.set;
         const wanted = { sku, name: sku, priceCents: 100, stockQty };
-        assert.ok((await addProduct(depsOf(shop), wanted, { actor: "test" })).isNew);
+        assert.ok((await addProduct(depsOf(shop), wanted, { operator: anOperator("test") })).isNew);
         model.received.set(sku, stockQty);
         return;
       }
       const left = stockOf(model).get(sku)!;
-      const { before, after } = await changeStock(depsOf(shop), sku, change);
+      const { before, after } = await changeStock(depsOf(shop), sku, change, {
+        operator: anOperator(),
+      });
       if (drained) assert.equal(before.stockQty, left, `stock of ${sku}`);
       const more = after.stockQty - before.stockQty;
       assert.equal(after.stockQty, "add" in change ? before.stockQty + change.add : change.set);
@@ -482,7 +501,7 @@ function retry(pick: number, any: boolean, dies: number | null): Play {
     does: async (model, shop) => {
       const order = picked(among(model), pick);
       const drained = isDrained(model);
-      const answer = await ask(shop, dies, (deps) => retryAndPublish(deps, order.id, "test"));
+      const answer = await ask(shop, dies, (deps) => retryAndPublish(deps, order.id, anOperator()));
       const isRetried = !(answer instanceof WorkflowError) && (answer.changed || dies !== null);
       if (drained && canBe(order)) assert.ok(isRetried, `retrying ${order.ref}: ${answer}`);
       if (answer instanceof WorkflowError) {

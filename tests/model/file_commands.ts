@@ -64,20 +64,25 @@ export function bringFile(file: OrderFile, dies: number | null): Play {
         ? brought.map((one) => outcomeOf(model, one, file.replace))
         : undefined;
       const csv = csvOf(brought, file);
-      let refused = new Set<string>();
+      let refused = new Map<string, string>();
       const answer = await ask(shop, dies, (deps) => {
-        refused = new Set();
+        refused = new Map();
         return importFile(deps, new Blob([csv]).stream(), {
           name: "orders.csv",
           replace: file.replace,
-          onRejected: (rows) => rows.forEach(({ fields }) => refused.add(fields[0]!)),
+          onRejected: (rows) =>
+            rows.forEach(({ fields, reason }) => refused.set(fields[0]!, reason)),
         });
       });
       if (answer instanceof Error) throw answer;
       const outcomes = brought.map((one, index) => expected?.[index] ?? outcomeSeen(one, refused));
       brought.forEach(({ next: { ref } }, index) => {
         const isRefused = ["conflict", "rejected"].includes(outcomes[index]!);
-        assert.equal(refused.has(ref), isRefused, `${ref} of the file is ${outcomes[index]}`);
+        assert.equal(
+          refused.has(ref),
+          isRefused,
+          `${ref} of the file is ${outcomes[index]}: ${refused.get(ref)}`,
+        );
       });
       if (expected !== undefined && dies === null) expectCounts(answer, outcomes);
       for (const outcome of outcomes) noteReached(shop, `file: ${outcome}`);
@@ -165,7 +170,7 @@ function takesAway(order: ModelOrder, next: ModelOrder): boolean {
 }
 
 /** What became of an order that was on its way, by whether its rows were refused. */
-function outcomeSeen({ known, next }: Brought, refused: ReadonlySet<string>): Outcome {
+function outcomeSeen({ known, next }: Brought, refused: ReadonlyMap<string, string>): Outcome {
   if (refused.has(next.ref)) return known === undefined ? "rejected" : "conflict";
   if (known === undefined) return "new";
   return isSameContent({ ...known, extras: extrasAtSource(known) }, next) ? "unchanged" : "updated";
@@ -249,8 +254,9 @@ function csvOf(brought: readonly Brought[], { isScattered, namesTotal }: OrderFi
       ].join(",");
     });
   });
+  const most = Math.max(...orders.map((rows) => rows.length));
   const rows = isScattered
-    ? [0, 1, 2, 3, 4, 5].flatMap((place) => orders.flatMap((rows) => rows[place] ?? []))
+    ? Array.from({ length: most }, (_, place) => orders.flatMap((rows) => rows[place] ?? [])).flat()
     : orders.flat();
   return [columns.join(","), ...rows, ""].join("\n");
 }

@@ -4,6 +4,7 @@ import { addProduct } from "../../services/add_product.ts";
 import { changeStock } from "../../services/change_stock.ts";
 import { verifyNow } from "../settled_workflow.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+import { anOperator } from "../operator.ts";
 
 async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);
@@ -15,7 +16,7 @@ async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): 
 }
 
 const mug = { sku: "MUG", name: "Mug", priceCents: 1_250, stockQty: 40 };
-const by = { actor: "api:ann" };
+const by = { operator: anOperator("api:ann") };
 
 Deno.test("addProduct() adds a product with its units, and knows it when it comes again", () =>
   withFlow("product_add", async (flow) => {

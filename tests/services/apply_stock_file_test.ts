@@ -12,6 +12,7 @@ import { readStockFile } from "../../streams/imports/stock_file.ts";
 import { sourceOf } from "../csv_orders.ts";
 import { verifyNow } from "../settled_workflow.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+import { anOperator } from "../operator.ts";
 
 async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);
@@ -30,7 +31,7 @@ async function apply(
   const file = await readStockFile(sourceOf(text), { name: "stock.csv" });
   return await applyStockFile(flow, file, {
     name: "stock.csv",
-    actor: "cli:ann",
+    operator: anOperator("cli:ann"),
     create: false,
     again: false,
     ...options,
@@ -149,7 +150,7 @@ Deno.test("a file creates products where it may, each with its first step", () =
     ]);
     assert.equal((await readStock(flow.db, "n2"))!.name, "Two");
     const same = { sku: "n1", name: "One", priceCents: 100, stockQty: 5 };
-    assert.equal((await addProduct(flow, same, { actor: "x" })).isNew, false);
+    assert.equal((await addProduct(flow, same, { operator: anOperator("x") })).isNew, false);
   }));
 
 Deno.test("a file that is no stock file is refused and changes nothing", () =>

@@ -3,6 +3,7 @@ import { readStock } from "../../db/catalog/stock.ts";
 import { changeStock } from "../../services/change_stock.ts";
 import { verifyNow } from "../settled_workflow.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+import { anOperator } from "../operator.ts";
 
 /** A workflow with 50 units of `a`, of which a reserved order holds 8. */
 async function withStock(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
@@ -37,26 +38,33 @@ Deno.test("readStock() tells what is available, held and received", () =>
 
 Deno.test("changeStock() sets and adds available units and leaves held ones alone", () =>
   withStock("stock_change", async (flow) => {
-    const { before, after } = await changeStock(flow, "a", { set: 5 });
+    const { before, after } = await changeStock(flow, "a", { set: 5 }, {
+      operator: anOperator("cli"),
+    });
     assert.deepEqual([before.stockQty, after.stockQty], [42, 5]);
     assert.deepEqual(await units(flow), [5, 8, 13]);
-    await changeStock(flow, "a", { add: 10 });
+    await changeStock(flow, "a", { add: 10 }, { operator: anOperator("cli") });
     assert.deepEqual(await units(flow), [15, 8, 23]);
-    await changeStock(flow, "a", { add: -15 });
+    await changeStock(flow, "a", { add: -15 }, { operator: anOperator("cli") });
     assert.deepEqual(await units(flow), [0, 8, 8]);
     assert.equal((await verifyNow(flow)).ok, true);
   }));
 
 Deno.test("changeStock() refuses to go below zero or beyond what is sane", () =>
   withStock("stock_refused", async (flow) => {
-    await assert.rejects(changeStock(flow, "a", { add: -43 }), {
+    await assert.rejects(changeStock(flow, "a", { add: -43 }, { operator: anOperator("cli") }), {
       code: "invalid",
       message: "Cannot take 43 units of a: only 42 left",
     });
-    await assert.rejects(changeStock(flow, "a", { set: 1_000_000_000_000 }), {
-      code: "invalid",
+    await assert.rejects(
+      changeStock(flow, "a", { set: 1_000_000_000_000 }, { operator: anOperator("cli") }),
+      {
+        code: "invalid",
+      },
+    );
+    await assert.rejects(changeStock(flow, "b", { set: 1 }, { operator: anOperator("cli") }), {
+      code: "not_found",
     });
-    await assert.rejects(changeStock(flow, "b", { set: 1 }), { code: "not_found" });
     assert.deepEqual(await units(flow), [42, 8, 50]);
   }));
 
@@ -66,7 +74,10 @@ Deno.test("changeStock() loses no change that happens at the same time", () =>
       Array.from({ length: 20 }, (_, n) => anOrder(`n${n}`, [{ sku: "a", qty: 1 }])),
     );
     await Promise.all([
-      ...Array.from({ length: 20 }, () => changeStock(flow, "a", { add: 1 })),
+      ...Array.from(
+        { length: 20 },
+        () => changeStock(flow, "a", { add: 1 }, { operator: anOperator("cli") }),
+      ),
       flow.turn("orders"),
     ]);
     assert.deepEqual(await units(flow), [42, 28, 70]);
@@ -75,10 +86,13 @@ Deno.test("changeStock() loses no change that happens at the same time", () =>
 
 Deno.test("changeStock() writes who changed the units into the product's timeline, with the change", () =>
   withStock("stock_movements", async (flow) => {
-    await changeStock(flow, "a", { add: 10 }, { actor: "api:ann", detail: "delivery 7" });
-    await changeStock(flow, "a", { set: 2 }, { actor: "cli:bob" });
-    await changeStock(flow, "a", { set: 2 }, { actor: "cli:bob" });
-    await assert.rejects(changeStock(flow, "a", { add: -3 }, { actor: "cli:bob" }));
+    await changeStock(flow, "a", { add: 10 }, {
+      operator: anOperator("api:ann"),
+      detail: "delivery 7",
+    });
+    await changeStock(flow, "a", { set: 2 }, { operator: anOperator("cli:bob") });
+    await changeStock(flow, "a", { set: 2 }, { operator: anOperator("cli:bob") });
+    await assert.rejects(changeStock(flow, "a", { add: -3 }, { operator: anOperator("cli:bob") }));
     const rows = await flow.rows(
       "select kind, qty, stock_qty, actor, detail from stock_movements order by id",
     );
@@ -92,17 +106,23 @@ Deno.test("changeStock() writes who changed the units into the product's timelin
 
 Deno.test("changeStock() changes nothing where the product is not as the caller saw it", () =>
   withStock("stock_seen", async (flow) => {
-    await assert.rejects(changeStock(flow, "a", { set: 7 }, { isAsSeen: () => false }), {
-      code: "stock_changed",
-      message: "Cannot change a: it has changed since you looked, and has 42 units now",
-    });
+    await assert.rejects(
+      changeStock(flow, "a", { set: 7 }, { operator: anOperator("cli"), isAsSeen: () => false }),
+      {
+        code: "stock_changed",
+        message: "Cannot change a: it has changed since you looked, and has 42 units now",
+      },
+    );
     assert.deepEqual(await units(flow), [42, 8, 50]);
   }));
 
 Deno.test("changeStock() leaves units and timeline as they were where its transaction fails", () =>
   withStock("stock_rolled_back", async (flow) => {
     const inTransaction = () => Promise.reject(new Error("no answer can be stored"));
-    await assert.rejects(changeStock(flow, "a", { add: 1 }, { inTransaction }), /no answer/);
+    await assert.rejects(
+      changeStock(flow, "a", { add: 1 }, { operator: anOperator("cli"), inTransaction }),
+      /no answer/,
+    );
     assert.deepEqual(await units(flow), [42, 8, 50]);
     const [row] = await flow.rows("select count(*) as n from stock_movements");
     assert.equal(Number(row!.n), 1);

@@ -10,6 +10,7 @@ import { discardDeadLetters, retryDeadLetters } from "../../services/decide_dead
 import { openRedis } from "../../streams/redis/redis.ts";
 import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
 import { aDeadLetter } from "../dead_letter.ts";
+import { anOperator } from "../operator.ts";
 
 function letter(
   messageId: string,
@@ -80,7 +81,7 @@ Deno.test("deadLetterMessages() makes one row of a message however often it is d
     await deadLetterMessages(flow.db, [letter("5-1", 1)]);
     await deadLetterMessages(flow.db, [letter("5-1", 1), letter("5-1", 1, { group: "payments" })]);
     assert.equal((await listDeadLetters(flow.db, {}, 0, 10)).length, 2);
-    await discardDeadLetters(flow, { group: "orders" }, "test");
+    await discardDeadLetters(flow, { group: "orders" }, anOperator("test"));
     await deadLetterMessages(flow.db, [letter("5-1", 1, { attempts: 6 })]);
     const rows = await flow.rows("select status, attempts from dead_letters order by id");
     assert.deepEqual(rows.map(({ status, attempts }) => [status, attempts]), [
@@ -92,7 +93,7 @@ Deno.test("deadLetterMessages() makes one row of a message however often it is d
 Deno.test("retryDeadLetters() publishes the message again and leaves a trace of who did it", () =>
   withWorkflow("retry", async (flow) => {
     const orderId = await deadOrder(flow);
-    const { letters, refused } = await retryDeadLetters(flow, { id: 1 }, "cli:ann");
+    const { letters, refused } = await retryDeadLetters(flow, { id: 1 }, anOperator("cli:ann"));
     assert.deepEqual([letters.length, refused.length], [1, 0]);
     assert.deepEqual(await flow.redis.hgetall(flow.keys.weights("orders")), { EUR: "100" });
     const [row] = await flow.rows(
@@ -117,7 +118,7 @@ Deno.test("retryDeadLetters() acts once when two people do it at once", () =>
   withWorkflow("retry_twice", async (flow) => {
     await deadOrder(flow);
     const results = await Promise.all(
-      ["cli:ann", "cli:bob"].map((actor) => retryDeadLetters(flow, {}, actor)),
+      ["cli:ann", "cli:bob"].map((actor) => retryDeadLetters(flow, {}, anOperator(actor))),
     );
     assert.equal(results.reduce((sum, { letters }) => sum + letters.length, 0), 1);
     assert.equal(await flow.redis.xlen(flow.keys.stream("orders")), 1);
@@ -134,7 +135,7 @@ Deno.test("retryDeadLetters() refuses what no handler can understand, and takes 
       letter("5-2", 4711),
       letter("5-3", null, { payload: "no json" }),
     ]);
-    const { letters, refused } = await retryDeadLetters(flow, {}, "test");
+    const { letters, refused } = await retryDeadLetters(flow, {}, anOperator("test"));
     assert.deepEqual(letters.map(({ id }) => id), [2]);
     assert.deepEqual(refused.map(({ letter: { id }, reason }) => [id, reason]), [
       [1, 'there is no field "message"'],
@@ -149,7 +150,7 @@ Deno.test("retryDeadLetters() leaves everything as it was while Redis is away", 
     await deadOrder(flow);
     const redis = await openRedis(flow.test.redisUrl);
     redis.disconnect();
-    await assert.rejects(retryDeadLetters({ ...flow, redis }, {}, "test"));
+    await assert.rejects(retryDeadLetters({ ...flow, redis }, {}, anOperator()));
     assert.equal((await listDeadLetters(flow.db, {}, 0, 10)).length, 1);
     assert.equal(
       (await flow.rows("select * from order_events where event like 'dead%'")).length,
@@ -165,10 +166,10 @@ Deno.test("discardDeadLetters() gives up the letters of one group, hundreds of t
       (_, n) => letter(`6-${n}`, null, { group: "payments" }),
     );
     await deadLetterMessages(flow.db, many);
-    const { letters } = await discardDeadLetters(flow, { group: "payments" }, "test");
+    const { letters } = await discardDeadLetters(flow, { group: "payments" }, anOperator("test"));
     assert.equal(letters.length, 450);
     assert.equal((await listDeadLetters(flow.db, {}, 0, 10)).length, 1);
-    await discardDeadLetters(flow, { id: 1 }, "test");
+    await discardDeadLetters(flow, { id: 1 }, anOperator("test"));
     assert.equal((await flow.order(orderId)).status, "PENDING");
     const events = await flow.rows("select event from order_events where event like 'dead%'");
     assert.deepEqual(events.map(({ event }) => event), ["dead_letter_discarded"]);

@@ -19,6 +19,8 @@ import { askRefund, driftOf, loseRedis, verifyNow } from "../settled_workflow.ts
 import { addPaid, sourceProvider } from "../source_orders.ts";
 import { assertConsistent, messagesOf } from "../streams/consistent.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+import { anOperator } from "../operator.ts";
+import { alertSettings } from "../alert_settings.ts";
 
 interface Scene {
   flow: Workflow;
@@ -102,7 +104,7 @@ Deno.test("a refund whose provider is not configured waits for a person, and for
     await loseRedis(flow);
     await recover(flow);
     assert.deepEqual(await messagesOf(flow), []);
-    const config = { reservationTtlSeconds: 900, alertWebhookUrl: "" };
+    const config = alertSettings;
     for (const at of [0, 31_000]) await lookOnce({ ...flow, config }, Date.now() + at);
     const alerts = (await readAlerts(flow)).filter(({ raisedAt }) => raisedAt !== null);
     assert.deepEqual(alerts.map(({ name }) => name), ["refunds_by_hand"]);
@@ -114,10 +116,10 @@ Deno.test("a refund that a person gave back is processed, lowers the figures and
   withPaid("by_hand_done", async ({ flow, orderId, refund }) => {
     const id = await refund(400);
     const said = { refundId: id, verdict: "given_back", note: " transfer 4711 " } as const;
-    assert.equal((await decideByHandAndPublish(flow, said, "api:desk")).changed, true);
-    assert.equal((await decideByHandAndPublish(flow, said, "api:desk")).changed, false);
+    assert.equal((await decideByHandAndPublish(flow, said, anOperator("api:desk"))).changed, true);
+    assert.equal((await decideByHandAndPublish(flow, said, anOperator("api:desk"))).changed, false);
     await flow.drain();
-    assert.equal((await decideByHandAndPublish(flow, said, "api:desk")).changed, false);
+    assert.equal((await decideByHandAndPublish(flow, said, anOperator("api:desk"))).changed, false);
     await flow.drain();
     const { status, byHand, failureReason } = await rowOf(flow, id);
     assert.deepEqual([status, byHand, failureReason], ["PROCESSED", true, null]);
@@ -136,7 +138,7 @@ Deno.test("a refund that a person refuses fails, and its amount can be refunded 
   withPaid("by_hand_refused", async ({ flow, orderId, refund }) => {
     const id = await refund(1_000);
     const said = { refundId: id, verdict: "refused", note: "paid at the counter" } as const;
-    await decideByHandAndPublish(flow, said, "dashboard");
+    await decideByHandAndPublish(flow, said, anOperator("dashboard"));
     await flow.drain();
     const { status, failureReason } = await rowOf(flow, id);
     assert.deepEqual([status, failureReason], ["FAILED", "paid at the counter"]);
@@ -146,7 +148,11 @@ Deno.test("a refund that a person refuses fails, and its amount can be refunded 
       refusedAs("refund_not_by_hand", /it was refused by hand$/),
     );
     const again = await refund(1_000);
-    await decideByHandAndPublish(flow, { refundId: again, verdict: "given_back", note: null }, "x");
+    await decideByHandAndPublish(
+      flow,
+      { refundId: again, verdict: "given_back", note: null },
+      anOperator("x"),
+    );
     await flow.drain();
     assert.equal((await flow.order(orderId)).refundedCents, 1_000);
     await assertConsistent(flow);
@@ -193,7 +199,7 @@ Deno.test("a refund by hand is asked of no provider that is configured later", a
     assert.deepEqual(asked, []);
     assert.equal((await rowOf(flow, id)).status, "REQUESTED");
     const said = { refundId: id, verdict: "given_back", note: null } as const;
-    await decideByHandAndPublish(flow, said, "x");
+    await decideByHandAndPublish(flow, said, anOperator("x"));
     await flow.drain();
     assert.deepEqual(asked, []);
     await refund(100);
@@ -248,7 +254,7 @@ for (const isBooked of [false, true]) {
         refund: async (requests) => {
           await applyRefunds(flow, [{ id: "2-0", message, attempt: 2 }]);
           const said = { refundId: message.refundId, verdict: "given_back", note: "t 1" } as const;
-          await decideByHandAndPublish(flow, said, "desk");
+          await decideByHandAndPublish(flow, said, anOperator("desk"));
           if (isBooked) await flow.drain();
           return requests.map(() => ({ kind: "refunded" }));
         },
@@ -297,7 +303,7 @@ Deno.test("a payment that a person gave back while its provider did is on the ti
     await reverse(() =>
       reverse(async () => {
         await reversePayments(flow, deliveries);
-        await returnPaymentByHand(flow.db, orderId!, "t 1", "desk");
+        await returnPaymentByHand(flow, orderId!, "t 1", anOperator("desk"));
       })
     );
     await flow.drain();
@@ -372,9 +378,17 @@ Deno.test("two people who say opposite things at once: one of them is heard", ()
   withPaid("by_hand_race", async ({ flow, orderId, refund }) => {
     const refundId = await refund(400);
     const results = await Promise.allSettled([
-      decideByHandAndPublish(flow, { refundId, verdict: "given_back", note: null }, "a"),
-      decideByHandAndPublish(flow, { refundId, verdict: "refused", note: null }, "b"),
-      decideByHandAndPublish(flow, { refundId, verdict: "given_back", note: null }, "c"),
+      decideByHandAndPublish(
+        flow,
+        { refundId, verdict: "given_back", note: null },
+        anOperator("a"),
+      ),
+      decideByHandAndPublish(flow, { refundId, verdict: "refused", note: null }, anOperator("b")),
+      decideByHandAndPublish(
+        flow,
+        { refundId, verdict: "given_back", note: null },
+        anOperator("c"),
+      ),
     ]);
     await flow.drain();
     const { status } = await rowOf(flow, refundId);
@@ -391,8 +405,8 @@ Deno.test("returnPaymentByHand() says that the money of a short order went back,
     assert.deepEqual(await sumMoneyByHand(flow.db), [
       { currency: "EUR", count: 1, amountCents: 50_000 },
     ]);
-    const first = await returnPaymentByHand(flow.db, short!, "transfer 1", "cli:ann");
-    const second = await returnPaymentByHand(flow.db, short!, "transfer 1", "cli:ann");
+    const first = await returnPaymentByHand(flow, short!, "transfer 1", anOperator("cli:ann"));
+    const second = await returnPaymentByHand(flow, short!, "transfer 1", anOperator("cli:ann"));
     assert.deepEqual([first.changed, second.changed], [true, false]);
     const [payment] = await flow.rows("select status from payments where order_id = ?", [short!]);
     assert.equal(payment!.status, "REVERSED");
@@ -403,11 +417,11 @@ Deno.test("returnPaymentByHand() says that the money of a short order went back,
       "cli:ann",
     ]);
     await assert.rejects(
-      returnPaymentByHand(flow.db, orderId, null, "x"),
+      returnPaymentByHand(flow, orderId, null, anOperator("x")),
       refusedAs("refund_not_by_hand", /the order is PAID, so it needs a refund$/),
     );
     await assert.rejects(
-      returnPaymentByHand(flow.db, 999, null, "x"),
+      returnPaymentByHand(flow, 999, null, anOperator("x")),
       refusedAs("not_found", /^There is no order 999$/),
     );
     await assertConsistent(flow);

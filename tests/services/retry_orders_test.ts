@@ -12,6 +12,7 @@ import type { Message } from "../../domain/messages/messages.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { assertConsistent, messagesOf } from "../streams/consistent.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../workflow.ts";
+import { anOperator } from "../operator.ts";
 
 async function withFlow(
   name: string,
@@ -62,15 +63,15 @@ Deno.test("an order that ran short says of what, is taken up again and is paid",
       shortages.toSorted((x: { sku: string }, y: { sku: string }) => x.sku < y.sku ? -1 : 1),
       [{ sku: "a", missing_qty: 2 }, { sku: "c", missing_qty: 1 }],
     );
-    await changeStock(flow, "a", { add: 2 });
-    await changeStock(flow, "c", { add: 1 });
-    assert.deepEqual(await retryAndPublish(flow, id, "anna"), { changed: true });
-    assert.deepEqual(await retryAndPublish(flow, id, "ben"), { changed: false });
+    await changeStock(flow, "a", { add: 2 }, { operator: anOperator("cli") });
+    await changeStock(flow, "c", { add: 1 }, { operator: anOperator("cli") });
+    assert.deepEqual(await retryAndPublish(flow, id, anOperator("anna")), { changed: true });
+    assert.deepEqual(await retryAndPublish(flow, id, anOperator("ben")), { changed: false });
     assert.equal((await flow.order(id)).status, "PENDING");
     assert.deepEqual(await rows(), []);
     await flow.drain();
     assert.equal((await flow.order(id)).status, "PAID");
-    assert.deepEqual(await retryAndPublish(flow, id, "ben"), { changed: false });
+    assert.deepEqual(await retryAndPublish(flow, id, anOperator("ben")), { changed: false });
     const steps = await flow.rows("select event, actor from order_events order by id");
     assert.deepEqual(
       steps.map(({ event }) => event),
@@ -99,8 +100,8 @@ Deno.test("the webhook of an order that ran short says of what, the same at ever
       { sku: "b", missing_qty: 2 },
     ]);
     // What it lacks the next time is told by another one.
-    await changeStock(flow, "b", { set: 3 });
-    await retryAndPublish(flow, id, "test");
+    await changeStock(flow, "b", { set: 3 }, { operator: anOperator("cli") });
+    await retryAndPublish(flow, id, anOperator("test"));
     await flow.drain();
     await flow.rows("update notification_deliveries set due_at = '2025-01-01'");
     const [same, next] = await claim();
@@ -120,7 +121,7 @@ Deno.test("an order that fails again is told again, and may be taken up again", 
   withFlow("retry_again", async (flow) => {
     const [id] = await addShort(flow, { a: 3 }) as [number];
     for (let time = 0; time < 2; time++) {
-      await retryAndPublish(flow, id, "test");
+      await retryAndPublish(flow, id, anOperator("test"));
       await flow.drain();
       assert.equal((await flow.order(id)).failureReason, "insufficient_stock");
     }
@@ -131,8 +132,8 @@ Deno.test("an order that fails again is told again, and may be taken up again", 
       "order.failed:2",
     ]);
     await assertConsistent(flow);
-    await changeStock(flow, "a", { set: 3 });
-    await retryAndPublish(flow, id, "test");
+    await changeStock(flow, "a", { set: 3 }, { operator: anOperator("cli") });
+    await retryAndPublish(flow, id, anOperator("test"));
     await flow.drain();
     assert.equal((await flow.order(id)).status, "PAID");
     await assertConsistent(flow);
@@ -142,7 +143,7 @@ Deno.test("a notice that comes after its order was taken up again tells nothing,
   withFlow("retry_overtakes", async (flow) => {
     const [taken] = await flow.add([anOrder("1", [{ sku: "a", qty: 2 }])], 1);
     await flow.turn("orders");
-    await retryAndPublish(flow, taken!.orderId!, "test");
+    await retryAndPublish(flow, taken!.orderId!, anOperator("test"));
     await flow.turn("notifications");
     assert.deepEqual(await flow.rows("select event from notification_logs"), []);
     await flow.drain();
@@ -162,12 +163,21 @@ Deno.test("retryAndPublish() refuses what did not run short, and says why", () =
     const [paid, declined] = taken.map(({ orderId }) => orderId!) as [number, number];
     const [open] = (await flow.add([anOrder("open", [{ sku: "a", qty: 1 }])]))
       .map(({ orderId }) => orderId!) as [number];
-    await assert.rejects(retryAndPublish(flow, paid, "test"), refused(/order \d+: it is PAID/));
-    await assert.rejects(retryAndPublish(flow, open, "test"), refused(/it is PENDING/));
-    await assert.rejects(retryAndPublish(flow, declined, "test"), refused(/payment was declined/));
-    await assert.rejects(retryAndPublish(flow, 999_999, "test"), { code: "not_found" });
-    await cancelAndPublish(flow, open, "test");
-    await assert.rejects(retryAndPublish(flow, open, "test"), refused(/it is CANCELLED/));
+    await assert.rejects(
+      retryAndPublish(flow, paid, anOperator("test")),
+      refused(/order \d+: it is PAID/),
+    );
+    await assert.rejects(retryAndPublish(flow, open, anOperator("test")), refused(/it is PENDING/));
+    await assert.rejects(
+      retryAndPublish(flow, declined, anOperator("test")),
+      refused(/payment was declined/),
+    );
+    await assert.rejects(retryAndPublish(flow, 999_999, anOperator("test")), { code: "not_found" });
+    await cancelAndPublish(flow, open, anOperator("test"));
+    await assert.rejects(
+      retryAndPublish(flow, open, anOperator("test")),
+      refused(/it is CANCELLED/),
+    );
     await flow.drain();
     await assertConsistent(flow);
   }));
@@ -180,7 +190,10 @@ Deno.test("retryAndPublish() refuses an order whose money goes back", () =>
         "values (?, 'shop', 'x', 200, 'REVERSING')",
       [id],
     );
-    await assert.rejects(retryAndPublish(flow, id, "test"), refused(/money .* goes back/));
+    await assert.rejects(
+      retryAndPublish(flow, id, anOperator("test")),
+      refused(/money .* goes back/),
+    );
     assert.equal((await flow.order(id)).status, "FAILED");
   }));
 
@@ -188,7 +201,10 @@ Deno.test("two who take up the same orders at once take up each once", () =>
   withFlow("retry_race", async (flow) => {
     const ids = await addShort(flow, { a: 2 }, { a: 3 }, { a: 4 });
     const results = await Promise.all(
-      Array.from({ length: 4 }, () => retryAllAndPublish(flow, { kind: "ids", ids }, "test")),
+      Array.from(
+        { length: 4 },
+        () => retryAllAndPublish(flow, { kind: "ids", ids }, anOperator("test")),
+      ),
     );
     assert.equal(results.reduce((sum, { orders }) => sum + orders.length, 0), 3);
     await flow.drain();
@@ -206,8 +222,12 @@ Deno.test("all that ran short of a product are taken up, and what was lost by a 
       (await sumShortOrders(flow.db, filter)).map(({ orders, cents }) => [orders, cents]),
       [[2, 700n]],
     );
-    await changeStock(flow, "b", { set: 2 });
-    const { orders } = await retryAllAndPublish(flow, { kind: "short", ...filter }, "test");
+    await changeStock(flow, "b", { set: 2 }, { operator: anOperator("cli") });
+    const { orders } = await retryAllAndPublish(
+      flow,
+      { kind: "short", ...filter },
+      anOperator("test"),
+    );
     assert.deepEqual(orders.map(({ id }) => id), ids.slice(1));
     // The messages never came: it ended between its commit and publishing.
     await flow.redis.xtrim(flow.keys.stream("orders"), "MAXLEN", 0);
@@ -219,7 +239,7 @@ Deno.test("all that ran short of a product are taken up, and what was lost by a 
     const statuses = await Promise.all(ids.map(async (id) => (await flow.order(id)).status));
     assert.deepEqual(statuses, ["FAILED", "PAID", "FAILED"]);
     await assertConsistent(flow);
-    const all = await retryAllAndPublish(flow, { kind: "all" }, "test");
+    const all = await retryAllAndPublish(flow, { kind: "all" }, anOperator("test"));
     assert.deepEqual(all.orders.map(({ id }) => id), [ids[0], ids[2]]);
     await flow.drain();
     await assertConsistent(flow);
@@ -236,8 +256,8 @@ for (const isTold of [false, true]) {
         },
       });
       const dying = { ...flow, redis, stopping: AbortSignal.abort() };
-      await retryAndPublish(dying, id, "test");
-      await cancelAndPublish(dying, id, "test");
+      await retryAndPublish(dying, id, anOperator("test"));
+      await cancelAndPublish(dying, id, anOperator("test"));
       assert.deepEqual(await messagesOf(flow), []);
       if (isTold) {
         const message = { type: "notify.order", orderId: id, amountCents: 200, currency: "EUR" };
@@ -262,10 +282,14 @@ Deno.test("an order that is cancelled before the message of its retry was publis
         throw new Error("it died");
       },
     });
-    await retryAndPublish({ ...flow, redis, stopping: AbortSignal.abort() }, id, "test");
+    await retryAndPublish(
+      { ...flow, redis, stopping: AbortSignal.abort() },
+      id,
+      anOperator("test"),
+    );
     assert.deepEqual(await messagesOf(flow), []);
     assert.equal((await flow.order(id)).status, "PENDING");
-    await cancelAndPublish(flow, id, "test");
+    await cancelAndPublish(flow, id, anOperator("test"));
     await flow.drain();
     assert.equal((await flow.order(id)).status, "CANCELLED");
     await assertConsistent(flow);

@@ -7,8 +7,9 @@ export function configurationPage(): string {
 
 <!-- Written by \`deno task docs\` from config/settings.ts; a change here is lost. -->
 
-All settings come from the environment and are checked at the start; every fault is reported at once, secrets are never
-printed. An empty value counts as not set. \`deno task doctor\` checks them together with the engines.
+All settings come from the environment, or from a file \`.env\` in the project's folder where the environment says nothing,
+and are checked at the start; every fault is reported at once, secrets are never printed. An empty value counts as not set.
+Without \`DATABASE_URL\` and \`REDIS_URL\` commands use [private engines](operating.md#where-nothing-is-set). \`deno task doctor\` checks them together with the engines.
 
 | variable | default | values | meaning |
 | --- | --- | --- | --- |
@@ -18,11 +19,7 @@ ${notes}`;
 }
 
 function rowOf({ name, fallback, kind, meaning, neededWith }: Setting): string {
-  const initial = fallback === undefined
-    ? "required"
-    : fallback === ""
-    ? "empty"
-    : `\`${fallback}\``;
+  const initial = fallback === undefined ? "none" : fallback === "" ? "empty" : `\`${fallback}\``;
   const needed = neededWith === undefined ? "" : `; required with ${neededWith.words}`;
   return `| \`${name}\` | ${initial} | ${kind.values} | ${meaning}${needed} |`;
 }
@@ -37,8 +34,9 @@ browser use it. With tokens every request needs one, see [operating.md](operatin
 ## What the service may touch
 
 The tasks that run the service have the permission set \`app\` of \`deno.json\`. It names every setting, and nothing else of
-the environment can be read but \`USER\`, which names the operator in timelines, and \`INIT_CWD\`, which relative paths of
-commands begin at. No program can be started, and files are out of reach but these:
+the environment can be read but \`USER\`, which names the operator in timelines, \`INIT_CWD\`, which relative paths of
+commands begin at, and \`NODE_ENV\`. Where no engine is set, and nothing demands settings, the set is \`tools\`, with which
+private engines can be started: \`commands/flags.sh\` decides. With \`app\` no program can be started, and files are out of reach but these:
 
 | path | for |
 | --- | --- |

@@ -1,16 +1,18 @@
-/** `deno task docs`: writes what is generated from the table of settings. */
+/** `deno task docs`: writes what is generated from the table of settings and from the schema of profiles. */
 import { settings } from "../../config/settings.ts";
+import { profileJsonSchema } from "../../services/profile_schema.ts";
 import { configurationPage } from "./configuration.ts";
 
 const root = new URL("../../", import.meta.url);
 
-/** Variables besides the settings: who types a command, and where. */
-const ofTheOperator = ["USER", "INIT_CWD"];
+/** Variables besides the settings: who types a command and where, and whether it is in earnest. */
+const ofTheOperator = ["USER", "INIT_CWD", "NODE_ENV"];
 
 /** The text of every generated file, by its path from the root. */
 export async function generatedFiles(): Promise<Record<string, string>> {
   return {
     "docs/configuration.md": configurationPage(),
+    "docs/import-profile.schema.json": profileJsonSchema(),
     "deno.json": withEnvironment(await Deno.readTextFile(new URL("deno.json", root))),
   };
 }
@@ -23,7 +25,8 @@ function withEnvironment(denoJson: string): string {
 }
 
 const help = `
-Writes what is generated: docs/configuration.md, and the settings that the tasks may read, into deno.json.
+Writes what is generated: docs/configuration.md, docs/import-profile.schema.json, and the settings that the tasks may
+read, into deno.json.
 
 Usage: deno task docs`.trim();
 

@@ -28,10 +28,18 @@ export interface PrivateEnginesOptions {
   log?: (line: string) => void;
 }
 
+/** Another process has its private engines in the folder. */
+export class FolderInUse extends Error {
+  /** The name of the class. */
+  override name = "FolderInUse";
+}
+
 /** A running private pair of engines. */
 export interface PrivateEngines {
   database: DatabaseEngine;
   redis: RedisEngine;
+  /** Absolute path of the folder of both. */
+  dir: string;
   /** The settings that point the product to them. */
   env: { DATABASE_URL: string; REDIS_URL: string };
   /** Ends both in order and, unless they are persistent, removes their data. */
@@ -47,8 +55,8 @@ export interface PrivateEngines {
  * it when its holder dies. Each engine has folders of its own there, so switching between MariaDB
  * and MySQL keeps the data of both.
  *
- * @throws {Error} if another process uses the folder, programs are missing and cannot be
- * installed, or an engine does not start
+ * @throws {FolderInUse} if another process uses the folder
+ * @throws {Error} if programs are missing and cannot be installed, or an engine does not start
  */
 export async function startPrivateEngines(
   options: PrivateEnginesOptions = {},
@@ -111,6 +119,7 @@ export async function startPrivateEngines(
   return {
     database: database.value,
     redis: redis.value,
+    dir,
     env: { DATABASE_URL: database.value.url, REDIS_URL: redis.value.url },
     stop: () => stopping ??= stopOnce(),
   };
@@ -122,7 +131,7 @@ async function lockFolder(dir: string): Promise<FileLock> {
   const lock = await lockFile(path);
   if (lock !== undefined) return lock;
   const holder = (await readFile(path, "utf8")).trim() || "unknown";
-  throw new Error(
+  throw new FolderInUse(
     `Cannot use ${dir}: process ${holder} has its private engines there; end it, or set ` +
       `DATABASE_URL and REDIS_URL to use other engines`,
   );

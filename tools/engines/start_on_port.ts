@@ -22,6 +22,8 @@ export interface ServerOnPort {
   readonly port: number;
   /** Of the server process; another one after `restart`. */
   readonly pid: number;
+  /** Settles when the server process of now has ended, for whatever reason; never rejects. */
+  readonly exited: Promise<void>;
   /** Ends the server in order and waits for its end. What it keeps on disk stays. */
   stop(): Promise<void>;
   /** Any signal, SIGKILL and SIGSTOP included. */
@@ -74,6 +76,9 @@ export async function startOnPort(options: StartOptions): Promise<ServerOnPort> 
     port,
     get pid() {
       return current.pid;
+    },
+    get exited() {
+      return current.exited;
     },
     stop: () => current.stop(),
     kill: (signal) => current.kill(signal),

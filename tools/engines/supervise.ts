@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
+import { dirname, relative } from "node:path";
 import process from "node:process";
 import type { Readable } from "node:stream";
+import { capture } from "./capture.ts";
 import type { Program } from "./program.ts";
 
 /** Seconds that an engine gets for an orderly end before it is killed. */
@@ -139,7 +141,7 @@ async function waitForPreviousEngine(pidFile: string): Promise<void> {
   const deadline = Date.now() + PREVIOUS_ENGINE_MS;
   while (true) {
     const pid = Number(await readFile(pidFile, "utf8").catch(() => ""));
-    if (!pid || !isAlive(pid)) return;
+    if (!pid || !isAlive(pid) || await worksElsewhere(pid, dirname(pidFile))) return;
     if (Date.now() > deadline) {
       throw new Error(
         `Cannot start an engine: process ${pid} of ${pidFile} is still running; ` +
@@ -148,6 +150,18 @@ async function waitForPreviousEngine(pidFile: string): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/**
+ * After a power cut or a new start of a container the pid file is still there, and its number may be that of
+ * another process by now. An engine works in its own folder or below it; what Linux says of a process that is
+ * not ours is nothing, and elsewhere nothing is known.
+ */
+async function worksElsewhere(pid: number, folder: string): Promise<boolean> {
+  if (process.platform !== "linux") return false;
+  const { success, stdout } = await capture("readlink", [`/proc/${pid}/cwd`]);
+  // A process that ended meanwhile and one of another user have no folder to tell.
+  return !success || relative(await realpath(folder), stdout.trim()).startsWith("..");
 }
 
 function isAlive(pid: number): boolean {

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { bun } from "../../runtime/bun.ts";
+import { capture } from "./capture.ts";
 
 /** The project's own folder. */
 const project = new URL("../../", import.meta.url);
@@ -11,15 +13,27 @@ const project = new URL("../../", import.meta.url);
  * to measure. Its permissions stand in deno.json and nowhere else, so it has to run in the project's folder. On Bun, what
  * the script of that name gives to `bun`.
  *
+ * They are those that it has on engines that are set, and what `.env` says is left out: who starts a task like this
+ * tells it everything.
+ *
  * @param root of another copy of the project, with a slash at its end
  * @returns `["run", …]`; the task's own arguments may follow
  */
 export async function taskArguments(task: string, root = project): Promise<string[]> {
-  const [runtime, ...args] = (await commandOf(task, root)).split(" ");
+  const command = await commandOf(task, root);
+  // Older copies have their flags in deno.json.
+  const script = /\$\(sh (\S+) (\S+)\)/.exec(command);
+  const flags = script === null ? "" : await flagsOf(script[1]!, script[2]!, root);
+  const [runtime, ...args] = command.replace(/\$\([^)]*\)/, flags).split(" ");
   if (runtime !== "deno" && runtime !== "bun") {
     throw new Error(`The task ${task} is no single run of the runtime`);
   }
-  return args;
+  return args.filter((arg) => arg !== "--env-file");
+}
+
+async function flagsOf(script: string, task: string, root: URL): Promise<string> {
+  const options = { cwd: fileURLToPath(root), env: { REQUIRE_SETTINGS: "1" } };
+  return (await capture("sh", [script, task], options)).stdout.trim();
 }
 
 /**

@@ -159,6 +159,10 @@ export const importAnswer = z.object({
   id,
   source: z.string(),
   dry_run: z.boolean(),
+  profile: z.string().nullable().meta({
+    description: "Name of the profile by which the file was read; null for the importer's own form",
+  }),
+  plan: z.string().nullable().meta({ description: "What its preview ended with" }),
   actor: z.string().nullable(),
   status: z.enum(["RUNNING", "DONE", "FAILED", "CANCELLED", "INTERRUPTED"]),
   cancel_requested: z.boolean(),
@@ -168,6 +172,9 @@ export const importAnswer = z.object({
     reason: z.string(),
     rows: count,
     line: z.int().min(1).meta({ description: "The first one that has it" }),
+    example: z.string().optional().meta({
+      description: "What that line has, with the value; absent in imports of before it was kept",
+    }),
   })).meta({
     description: `Why rows were not taken, the most frequent first, at most ${maxReasons}; ` +
       "empty until it ends",
@@ -211,6 +218,12 @@ export const leaderboardAnswer = z.object({
   })),
 }).meta({ id: "Leaderboard" });
 
+const pause = z.object({
+  actor: z.string(),
+  at: time,
+  reason: z.string().nullable(),
+}).meta({ description: "Who paused it, since when and why" });
+
 /** What waits in the groups, and for stock. */
 export const streamsAnswer = z.object({
   backordered: z.array(z.object({ currency, orders: count, amount_cents: z.int() }))
@@ -227,6 +240,7 @@ export const streamsAnswer = z.object({
     retries: count,
     dead: count.meta({ description: `Counted up to ${maxCounted}` }),
     processed: count,
+    paused: pause.nullable().meta({ description: "Null where its consumers work" }),
     money: z.array(z.object({ currency, amount_cents: z.int() })),
   })),
   by_hand: z.object({
@@ -234,6 +248,10 @@ export const streamsAnswer = z.object({
     money: z.array(z.object({ currency, amount_cents: z.int() })),
   }).meta({ description: "Money that waits for a person to give it back, and for no message" }),
 }).meta({ id: "Streams" });
+
+/** Whether a group is paused. */
+export const pausedAnswer = z.object({ group: z.enum(groups), paused: pause.nullable() })
+  .meta({ id: "PausedGroup" });
 
 /** The process lives. */
 export const aliveAnswer = z.object({ status: z.literal("ok") });

@@ -18,12 +18,19 @@ import type {
   orderDetailAnswer,
   orderListAnswer,
   orderReceiptAnswer,
+  pausedAnswer,
   readyAnswer,
   refundAnswer,
   refundListAnswer,
   streamsAnswer,
   takenAnswer,
 } from "./answers.ts";
+import type { deadLetterAnswer, deadLetterListAnswer } from "../streams/dead_letter_answers.ts";
+import type {
+  auditListAnswer,
+  verificationAnswer,
+  verifiedAnswer,
+} from "../operation/operation_answers.ts";
 import type { callbackBody } from "../payments/callback_body.ts";
 import type {
   channelAnswer,
@@ -418,6 +425,8 @@ export const runningImport = {
   id: 7,
   source: "march.csv",
   dry_run: false,
+  profile: null,
+  plan: null,
   actor: "api:shop",
   status: "RUNNING",
   cancel_requested: false,
@@ -435,8 +444,18 @@ export const doneImport = {
   ...runningImport,
   status: "DONE",
   reasons: [
-    { reason: "qty: must be an integer 1…1000000", rows: 3, line: 17 },
-    { reason: "the order is known with other content and is already PAID", rows: 1, line: 803 },
+    {
+      reason: "qty: must be an integer 1…1000000",
+      rows: 3,
+      line: 17,
+      example: 'qty: must be an integer 1…1000000, not "0"',
+    },
+    {
+      reason: "the order is known with other content and is already PAID",
+      rows: 1,
+      line: 803,
+      example: "the order is known with other content and is already PAID",
+    },
   ],
   rows: 3_012,
   rows_rejected: 4,
@@ -493,10 +512,111 @@ export const streams = {
     retries: 0,
     dead: 0,
     processed: 98_211,
+    paused: null,
     money: [{ currency: "EUR", amount_cents: 4_861_200 }],
   }],
   by_hand: { count: 1, money: [{ currency: "EUR", amount_cents: 2_350 }] },
 } satisfies z.input<typeof streamsAnswer>;
+
+/** Who paused a group. */
+export const pausedGroup = {
+  group: "payments",
+  paused: {
+    actor: "api:ops",
+    at: "2026-01-05T10:00:01.131Z",
+    reason: "The provider moves to another data centre",
+  },
+} satisfies z.input<typeof pausedAnswer>;
+
+/** Why a group is to be paused. */
+export const pauseReason = { reason: "The provider moves to another data centre" };
+
+const deadLetter = {
+  id: 7,
+  group: "payments",
+  message_id: "1767607201131-0",
+  order_id: 42,
+  refund_id: null,
+  amount_cents: 2_500,
+  currency: "EUR",
+  error: "the provider gave no answer: it answered 502",
+  cause: {
+    name: "no_answer",
+    title: "The provider gave no answer",
+    says: "The provider could not be reached, or gave no answer in time, as often as is allowed.",
+    check: "Whether the provider answers again; the same key is used, so nothing is charged twice.",
+    action: "retry",
+    can_succeed: true,
+  },
+  attempts: 5,
+  payload: '["message","payment.charge 42 2500 EUR"]',
+  first_seen_at: "2026-01-05T10:00:01.131000Z",
+  died_at: "2026-01-05T10:02:36.418201Z",
+} as const;
+
+/** A page of dead letters. */
+export const deadLetterList = {
+  data: [deadLetter],
+  next_cursor: null,
+} satisfies z.input<typeof deadLetterListAnswer>;
+
+/** One that waits. */
+export const deadLetterExample = {
+  ...deadLetter,
+  status: "DEAD",
+  resolved_by: null,
+  resolved_at: null,
+} satisfies z.input<typeof deadLetterAnswer>;
+
+/** One that was retried. */
+export const retriedLetter = {
+  ...deadLetter,
+  status: "RETRIED",
+  resolved_by: "api:ops",
+  resolved_at: "2026-01-05T10:12:00.000000Z",
+} satisfies z.input<typeof deadLetterAnswer>;
+
+/** A page of the audit log. */
+export const auditList = {
+  data: [{
+    id: 912,
+    at: "2026-01-05T10:12:00.000000Z",
+    actor: "api:ops",
+    via: "session",
+    address: "203.0.113.7",
+    action: "order.cancel",
+    subject: { kind: "order", id: "42" },
+    outcome: "done",
+    detail: null,
+  }],
+  next_cursor: null,
+} satisfies z.input<typeof auditListAnswer>;
+
+const report = {
+  ok: true,
+  checked_at: "2026-01-05T10:12:00.000Z",
+  seconds: 1.2,
+  checks: [{
+    name: "stock",
+    ok: true,
+    checked: 2_790,
+    drift: [],
+    drift_count: 0,
+    for_people: 0,
+  }],
+} as const;
+
+/** The last verification. */
+export const verificationExample = {
+  verification: { ...report, checks: report.checks.map((check) => ({ ...check, drift: [] })) },
+} satisfies z.input<typeof verificationAnswer>;
+
+/** Nothing was to be repaired. */
+export const repairAnswerExample = {
+  running: false,
+  repair: "nothing",
+  verification: verificationExample.verification,
+} satisfies z.input<typeof verifiedAnswer>;
 
 /** The process lives. */
 export const alive = { status: "ok" } satisfies z.input<typeof aliveAnswer>;
@@ -547,7 +667,7 @@ const row = [
 /** Files, as they come and go. */
 export const files = {
   import: csvLine(importColumns) + csvLine([...row, 2]),
-  rejects: csvLine([...importColumns, ...rejectColumns]) +
+  rejects: "\ufeff" + csvLine([...importColumns, ...rejectColumns]) +
     csvLine([...row, 0, 2, "qty must be an integer 1…1000000"]),
   stock: csvLine(["sku", "set_qty"]) + csvLine(["BOWL", 48]),
   progress: `event: progress\ndata: ${JSON.stringify(runningImport)}\n\n` +
@@ -610,6 +730,11 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   ],
   payment_not_disputed: ["Cannot decide about the payment of order 42: none is in dispute"],
   import_has_no_rejects: ["Import 7 has no rejects file, because it is RUNNING"],
+  dead_letter_decided: ["Cannot retry dead letter 7: it is DISCARDED already"],
+  dead_letter_not_retryable: [
+    'Cannot retry dead letter 7: there is no field "message"; it can only be discarded',
+  ],
+  verification_running: ["Another verification is running; try again when it has ended"],
   import_not_cancellable: ["Cannot cancel import 7: it is DONE already"],
   notification_not_replayable: [
     "Cannot send notification 9 again: it is being sent at this moment",

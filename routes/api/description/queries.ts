@@ -5,6 +5,12 @@
  */
 
 import { z } from "zod";
+import {
+  auditActionNames,
+  auditSubjectKinds,
+  parseAuditSubject,
+} from "../../../domain/operation/audit.ts";
+import { groups } from "../../../domain/messages/messages.ts";
 import { maxUnits } from "../../../domain/catalog/stock.ts";
 import { daysBetween, isDay } from "../../../domain/kpi/day.ts";
 import { maxKpiDays } from "../../../domain/kpi/kpi.ts";
@@ -200,6 +206,46 @@ export const notificationListQuery = z.object({
   ...page,
 });
 
+/** The query parameters of the list of dead letters. */
+export const deadLetterListQuery = z.object({
+  group: optionalQuery(
+    "Of this group",
+    z.enum(groups, { error: `must be one of ${groups.join(", ")}` }),
+  ),
+  order: optionalQuery("About this order, by its id", queryInteger(1, 999_999_999_999_999)),
+  error: optionalQuery(
+    "A part of the error",
+    queryText().trim().max(255, "must have at most 255 characters"),
+  ),
+  ...page,
+});
+
+/** The query parameters of the audit log. */
+export const auditListQuery = z.object({
+  actor: optionalQuery(
+    "Who did it, such as `api:ops`",
+    queryText().trim().max(128, "must have at most 128 characters"),
+  ),
+  action: optionalQuery(
+    "What was done",
+    z.enum(auditActionNames, { error: `must be one of ${auditActionNames.join(", ")}` }),
+  ),
+  subject: optionalQuery(
+    "What it was done to: a kind and an id",
+    queryText().trim()
+      .refine((text) => parseAuditSubject(text) !== undefined, {
+        error: `must be a kind and an id such as order:42; kinds are ${
+          auditSubjectKinds.join(", ")
+        }`,
+      })
+      .meta({ examples: ["order:42"] })
+      .transform((text) => parseAuditSubject(text)!),
+  ),
+  from: periodFrom,
+  to: periodTo,
+  ...page,
+});
+
 /** Places on the leaderboard. */
 export const places = { fallback: 10, most: 1_000 } as const;
 
@@ -238,6 +284,26 @@ export const leaderboardQuery = z.object({
 
 /** The query parameters of an upload. */
 export const importQuery = z.object({
+  preview: optionalQuery(
+    "Answer with all that the file would do, and change nothing; what counts is said by the other parameters",
+    flag,
+  ),
+  profile: optionalQuery(
+    "Name of a profile that explains the columns, such as `shopify`; found out where it is not given. A profile of your " +
+      "own comes as the field `profile` of a form, before the file",
+    queryText().trim().max(64, "must have at most 64 characters"),
+  ),
+  plan: optionalQuery(
+    "What a preview of the file ended with: it is imported as it was shown there, or not at all",
+    queryText().trim().toLowerCase().regex(
+      /^[0-9a-f]{64}$/,
+      "must be the 64 digits that a preview ends with",
+    ),
+  ),
+  yes: optionalQuery(
+    "Import a file that needs a profile without a plan, by the profile that is named",
+    flag,
+  ),
   dry_run: optionalQuery("Check and compare only, and change nothing", flag),
   keep_good_rows: optionalQuery(
     "Leave bad rows out, instead of the orders that they belong to",
@@ -256,4 +322,10 @@ export const importQuery = z.object({
     "The file's name; that of a form, or `upload`, where it is not given",
     queryText().trim().max(255, "must have at most 255 characters"),
   ),
+}).superRefine(({ preview, dry_run, plan, yes }, check) => {
+  const said = { dry_run, plan, yes };
+  for (const name of ["dry_run", "plan", "yes"] as const) {
+    if (preview !== true || said[name] === undefined || said[name] === false) continue;
+    check.addIssue({ code: "custom", path: [name], message: "has no meaning with preview" });
+  }
 });

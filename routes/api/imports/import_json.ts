@@ -13,6 +13,8 @@ export function importJson(row: ImportRow) {
     id: row.id,
     source: row.source,
     dry_run: row.dryRun,
+    profile: row.profile,
+    plan: row.plan,
     actor: row.actor,
     status: row.status,
     cancel_requested: row.cancelRequested,

@@ -5,6 +5,7 @@
  */
 
 import { type Context, Hono } from "hono";
+import type { z } from "zod";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { decodeCursor, pageLimits, pageOf } from "../../../domain/paging.ts";
 import {
@@ -13,9 +14,12 @@ import {
   readImport,
   readRejects,
 } from "../../../db/imports/imports.ts";
+import type { ImportProfile } from "../../../domain/import/profile/profile.ts";
 import { importAnswer, importListAnswer } from "../description/answers.ts";
+import { importPreview, previewAnswer } from "../description/preview_answer.ts";
 import { cancelsOnly, looksOnlyAt } from "../../middleware/caller.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
+import { operatorOf } from "../../middleware/operator.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described, type Description } from "../description/described.ts";
 import { eventStreamHead } from "../../middleware/event_stream_head.ts";
@@ -38,7 +42,7 @@ import { sharedPlaces } from "../../../domain/operation/shared_places.ts";
 import { importQuery, pageQuery } from "../description/queries.ts";
 import { followImport } from "./follow_import.ts";
 import { importJson } from "./import_json.ts";
-import { openUpload } from "./upload.ts";
+import { openUpload, type Upload } from "./upload.ts";
 
 /** Followers at once, of all and of one token: each asks the database that often. */
 const followerPlaces = { max: 200, share: 50 };
@@ -50,13 +54,20 @@ export function bringsFile(c: Context): boolean {
 
 /** What the OpenAPI document says of sending a file. */
 const uploadDescription: Description = {
-  summary: "Imports a file of orders",
+  summary: "Imports a file of orders, or previews it",
   description:
     "Read to its end before anything is written; the answer comes then, and the import goes " +
-    "on by itself. A dry run leaves nothing but the import itself, with its counts and reasons.",
+    "on by itself. A dry run leaves nothing but the import itself, with its counts and reasons. A file that is not in " +
+    "the importer's own columns is previewed first (`preview=true`), and then sent again with the `plan` of its preview; " +
+    "a refusal lists every question and every fault of the file among its `errors`.",
   tag: "Imports",
   scopes: ["orders"],
   answers: {
+    200: {
+      says: "With `preview`: what the file would do",
+      schema: previewAnswer,
+      example: importPreview,
+    },
     202: {
       says: "It is a CSV of orders",
       schema: importAnswer,
@@ -75,7 +86,13 @@ const uploadDescription: Description = {
       example: { file: files.import },
       schema: {
         type: "object",
-        properties: { file: { type: "string", format: "binary" } },
+        properties: {
+          profile: {
+            type: "string",
+            description: "A profile's JSON document, which must stand before the file",
+          },
+          file: { type: "string", format: "binary" },
+        },
         required: ["file"],
       },
     },
@@ -95,7 +112,7 @@ export function importRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   addDetail(app, deps);
   addEvents(app, deps);
   addRejects(app, deps);
-  addCancel(app, runs, answerOnce);
+  addCancel(app, deps, runs, answerOnce);
   return app;
 }
 
@@ -118,18 +135,26 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
     async (c) => {
       const query = c.req.valid("query");
       const upload = await openUpload(c, deps);
-      const said = [
-        query.dry_run ?? false,
-        query.keep_good_rows ?? false,
-        query.initial_stock ?? null,
-        // Only where it is asked for: keys of before it could be are still known.
-        ...(query.replace ? ["replace"] : []),
-      ];
+      const request = {
+        source: upload.source,
+        name: query.name ?? (upload.name || "upload"),
+        profile: await uploadProfile(query.profile, upload),
+        keepGoodRows: query.keep_good_rows ?? false,
+        replace: query.replace ?? false,
+        initialStock: query.initial_stock,
+        actor: c.get("caller").actor,
+        only: cancelsOnly(c.get("caller")),
+        token: c.get("caller").name,
+      };
+      if (query.preview) {
+        const { previewJson } = await import("../../../services/import_profiles.ts");
+        return c.json(previewJson(await runs.preview(request)));
+      }
       const isSame = async (answer: KeyedAnswer) => {
         for await (const _ of upload.source);
         return upload.hash() === answer.bodyHash;
       };
-      return await answerOnce(c, ["import", ...said], async (key) => {
+      return await answerOnce(c, ["import", ...saidOf(query, upload)], async (key) => {
         const answer = (row: ImportRow): KeyedAnswer => ({
           status: 202,
           location: `/imports/${row.id}`,
@@ -137,15 +162,10 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
           bodyHash: upload.hash(),
         });
         const id = await runs.start({
-          source: upload.source,
-          name: query.name ?? (upload.name || "upload"),
+          ...request,
+          plan: query.plan,
+          yes: query.yes,
           dryRun: query.dry_run ?? false,
-          keepGoodRows: query.keep_good_rows ?? false,
-          replace: query.replace ?? false,
-          initialStock: query.initial_stock,
-          actor: c.get("caller").actor,
-          only: cancelsOnly(c.get("caller")),
-          token: c.get("caller").name,
           onBegin: key === null ? undefined : async (tx, importId) => {
             const row = (await readImport(tx, importId))!;
             await storeAnswers(tx, [{ key, answer: answer(row) }]);
@@ -155,6 +175,41 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
       }, { isSame });
     },
   );
+}
+
+/** What a request says beside its file; what it does not say leaves no trace, so keys of before it could be are known. */
+function saidOf(
+  query: z.output<typeof importQuery>,
+  upload: Upload,
+): (string | number | boolean | null)[] {
+  return [
+    query.dry_run ?? false,
+    query.keep_good_rows ?? false,
+    query.initial_stock ?? null,
+    ...(query.replace ? ["replace"] : []),
+    ...(query.profile === undefined ? [] : [`profile ${query.profile}`]),
+    ...(upload.profile === undefined ? [] : [`document ${upload.profile}`]),
+    ...(query.plan === undefined ? [] : [`plan ${query.plan}`]),
+    ...(query.yes ? ["yes"] : []),
+  ];
+}
+
+/**
+ * The profile that explains an upload.
+ *
+ * @throws {WorkflowError} `bad_request` for a name that is not known, or for both a name and a document; `invalid` for a
+ * document that is no profile
+ */
+async function uploadProfile(
+  name: string | undefined,
+  { profile: document }: Upload,
+): Promise<ImportProfile | undefined> {
+  if (name === undefined && document === undefined) return undefined;
+  if (name !== undefined && document !== undefined) {
+    throw new WorkflowError("bad_request", "Name a profile or send one, not both");
+  }
+  const profiles = await import("../../../services/import_profiles.ts");
+  return name === undefined ? profiles.readProfile(document!) : profiles.shippedProfile(name);
 }
 
 function addList(app: Hono, { db }: AppDeps): void {
@@ -285,7 +340,7 @@ function addRejects(app: Hono, deps: AppDeps): void {
   );
 }
 
-function addCancel(app: Hono, runs: ImportRuns, answerOnce: AnswerOnce): void {
+function addCancel(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: AnswerOnce): void {
   app.post(
     "/imports/:id/cancel",
     described({
@@ -304,14 +359,14 @@ function addCancel(app: Hono, runs: ImportRuns, answerOnce: AnswerOnce): void {
     checked("header", idempotencyHeaders),
     (c) => {
       const { id } = c.req.valid("param");
-      const { actor } = c.get("caller");
+      const operator = operatorOf(c, deps.config);
       return answerOnce(c, ["cancel import", id], async (key) => {
         const answer = (row: ImportRow): KeyedAnswer => ({
           status: 202,
           location: `/imports/${id}`,
           body: importJson(row),
         });
-        const row = await runs.cancel(id, actor, {
+        const row = await runs.cancel(id, operator, {
           only: cancelsOnly(c.get("caller")),
           inTransaction: key === null
             ? undefined

@@ -18,6 +18,8 @@ export interface UploadedFile {
   name: string;
   /** Fails where the form ends before the file does. */
   source: ReadableStream<Uint8Array>;
+  /** The document of the profile that explains it, which stands in the form before it; undefined for none. */
+  profile?: string;
 }
 
 /** The boundary of a `multipart/form-data` content type; undefined for any other type. */
@@ -35,11 +37,12 @@ const maxBytes = 16_384;
 const maxParts = 20;
 
 /**
- * Finds the first file of a `multipart/form-data` body. Other parts before it are passed over, what comes after
- * it is not read. Memory holds a few pieces of the body.
+ * Finds the first file of a `multipart/form-data` body, and the field `profile` before it. Other parts before it are
+ * passed over, what comes after it is not read. Memory holds a few pieces of the body.
  *
  * @param boundary of the content type
- * @throws {WorkflowError} `bad_request` for a body that is no such form or has no file
+ * @throws {WorkflowError} `bad_request` for a body that is no such form or has no file; reading the file throws the same
+ * for a profile that comes right after it, because it would mean nothing there
  */
 export async function fileOfForm(
   body: ReadableStream<Uint8Array>,
@@ -48,18 +51,37 @@ export async function fileOfForm(
   const bytes = readPieces(body);
   const delimiter = Buffer.from(`\r\n--${boundary}`);
   await bytes.text(delimiter);
+  let profile: string | undefined;
   for (let part = 0; part < maxParts; part++) {
     const end = await bytes.text(Buffer.from("\r\n"));
     if (end.startsWith("--")) break;
-    const headers = await bytes.text(Buffer.from("\r\n\r\n"));
-    const disposition = /^content-disposition:.*$/im.exec(headers)?.[0] ?? "";
+    const disposition = dispositionIn(await bytes.text(Buffer.from("\r\n\r\n")));
     const name = /;\s*filename="((?:[^"\\]|\\.)*)"/i.exec(disposition)?.[1];
-    if (name !== undefined) {
-      return { name, source: ReadableStream.from(bytes.until(delimiter)) };
-    }
-    await bytes.text(delimiter);
+    if (isProfile(disposition)) profile = await bytes.text(delimiter);
+    else if (name === undefined) await bytes.text(delimiter);
+    else return { name, source: ReadableStream.from(fileOf(bytes, delimiter)), profile };
   }
   throw new WorkflowError("bad_request", "The form has no file");
+}
+
+/** The file that a form has come to. */
+async function* fileOf(
+  bytes: ReturnType<typeof readPieces>,
+  delimiter: Buffer,
+): AsyncGenerator<Uint8Array> {
+  yield* bytes.until(delimiter);
+  const next = await bytes.text(Buffer.from("\r\n\r\n")).catch(() => "");
+  if (isProfile(dispositionIn(next))) {
+    throw new WorkflowError("bad_request", "The profile must stand in the form before the file");
+  }
+}
+
+function dispositionIn(headers: string): string {
+  return /^content-disposition:.*$/im.exec(headers)?.[0] ?? "";
+}
+
+function isProfile(disposition: string): boolean {
+  return /;\s*name="profile"/i.test(disposition);
 }
 
 /** The first part of a form, if it is a field. */

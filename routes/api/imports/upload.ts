@@ -15,6 +15,10 @@ import { boundaryOf, fileOfForm, type UploadedFile } from "./multipart.ts";
 /** Most bytes of a file, compressed if it is. */
 const maxBytes = 2_147_483_648;
 
+/** What a file may be called: which form it really has is found out by its bytes. */
+const fileTypes =
+  /^(text\/(csv|tab-separated-values)|application\/(csv|gzip|x-gzip|zip|vnd\.openxmlformats-officedocument\.spreadsheetml\.sheet))\s*(;|$)/i;
+
 /** A file, and what its bytes came to. */
 export interface Upload extends UploadedFile {
   /** SHA-256 of the bytes so far, in hexadecimal. */
@@ -47,14 +51,15 @@ export async function openUpload(
   if (boundary !== undefined) {
     // Of a form only the file counts: every sending has another boundary.
     const fileHash = createHash("sha256");
-    const { name, source } = await fileOfForm(body, boundary);
+    const { name, source, profile } = await fileOfForm(body, boundary);
     return {
       name,
+      profile,
       source: watched(source, (chunk) => fileHash.update(chunk)),
       hash: () => fileHash.copy().digest("hex"),
     };
   }
-  if (!/^(text\/csv|application\/(csv|gzip|x-gzip))\s*(;|$)/i.test(type)) {
+  if (!fileTypes.test(type)) {
     throw new HTTPException(415, {
       message: "The body must be text/csv, application/gzip or multipart/form-data, not " +
         (type === "" ? "of no content type" : type),

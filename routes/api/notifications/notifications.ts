@@ -17,6 +17,7 @@ import { decodeCursor, encodeCursor, pageLimits } from "../../../domain/paging.t
 import { enableWebhook } from "../../../services/enable_webhook.ts";
 import { replayNotification } from "../../../services/replay_notification.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
+import { operatorOf } from "../../middleware/operator.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import {
@@ -131,7 +132,7 @@ function addEnable(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     (c) => {
       const { channel } = c.req.valid("param");
       return answerOnce(c, ["enable", channel], async (key) => {
-        const answer = await enableWebhook(deps, c.get("caller").actor, {
+        const answer = await enableWebhook(deps, operatorOf(c, deps.config), {
           inTransaction: async (tx): Promise<KeyedAnswer> => {
             const found = (await readChannels(tx, deps.config)).find((one) =>
               one.channel === channel
@@ -212,7 +213,7 @@ function addReplay(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     (c) => {
       const { id } = c.req.valid("param");
       return answerOnce(c, ["replay", id], async (key) => {
-        const answer = await replayNotification(deps, id, c.get("caller").actor, {
+        const answer = await replayNotification(deps, id, operatorOf(c, deps.config), {
           inTransaction: async (tx): Promise<KeyedAnswer> => {
             const body = notificationJson((await readNotification(tx, id))!);
             const answer = { status: 202 as const, location: `/notifications/${id}`, body };

@@ -27,6 +27,7 @@ import {
   orderList,
   takenOrder,
 } from "../description/examples.ts";
+import { operatorOf } from "../../middleware/operator.ts";
 import { orderFinder } from "./find_orders.ts";
 import {
   type AnswerOnce,
@@ -250,13 +251,14 @@ function addCancel(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     checked("header", idempotencyHeaders),
     (c) => {
       const { id } = c.req.valid("param");
-      const { actor, scopes } = c.get("caller");
+      const { scopes } = c.get("caller");
+      const operator = operatorOf(c, deps.config);
       return answerOnce(c, ["cancel", id], async (key) => {
         const answer = async (source: Queryable): Promise<KeyedAnswer> => {
           const order = (await readOrderSummaries(source, [id])).get(id)!;
           return { status: 200, location: null, body: orderReceiptJson(order, scopes) };
         };
-        const { changed } = await cancelAndPublish(deps, id, actor, {
+        const { changed } = await cancelAndPublish(deps, id, operator, {
           only: cancelsOnly(c.get("caller")),
           inTransaction: key === null
             ? undefined
@@ -293,13 +295,14 @@ function addRetry(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     checked("header", idempotencyHeaders),
     (c) => {
       const { id } = c.req.valid("param");
-      const { actor, scopes } = c.get("caller");
+      const { scopes } = c.get("caller");
+      const operator = operatorOf(c, deps.config);
       return answerOnce(c, ["retry", id], async (key) => {
         const answer = async (source: Queryable): Promise<KeyedAnswer> => {
           const order = (await readOrderSummaries(source, [id])).get(id)!;
           return { status: 202, location: null, body: orderReceiptJson(order, scopes) };
         };
-        const { changed } = await retryAndPublish(deps, id, actor, {
+        const { changed } = await retryAndPublish(deps, id, operator, {
           only: retriesOnly(c.get("caller")),
           inTransaction: key === null
             ? undefined

@@ -19,6 +19,7 @@ import {
   type KeyedAnswer,
   storeAnswers,
 } from "../../middleware/idempotency.ts";
+import { operatorOf } from "../../middleware/operator.ts";
 import { orderReceiptJson } from "../orders/order_json.ts";
 import { decideAndPublish } from "../../../services/decide_payment.ts";
 
@@ -81,13 +82,14 @@ export function paymentDecisionRoutes(deps: AppDeps): Hono {
       checked("header", idempotencyHeaders),
       (c) => {
         const { id } = c.req.valid("param");
-        const { actor, scopes } = c.get("caller");
+        const { scopes } = c.get("caller");
+        const operator = operatorOf(c, deps.config);
         return answerOnce(c, ["payment", path, id], async (key) => {
           const answer = async (source: Queryable): Promise<KeyedAnswer> => {
             const order = (await readOrderSummaries(source, [id])).get(id)!;
             return { status: 200, location: null, body: orderReceiptJson(order, scopes) };
           };
-          const { changed } = await decideAndPublish(deps, id, verdict, actor, {
+          const { changed } = await decideAndPublish(deps, id, verdict, operator, {
             inTransaction: key === null
               ? undefined
               : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),

@@ -36,6 +36,7 @@ import {
   type KeyedAnswer,
   storeAnswers,
 } from "../../middleware/idempotency.ts";
+import { operatorOf } from "../../middleware/operator.ts";
 import { matcherOf } from "../../middleware/if_match.ts";
 import { openUpload } from "../imports/upload.ts";
 import { decodeMovementPlace, encodeMovementPlace } from "./movement_cursor.ts";
@@ -145,7 +146,7 @@ function addNew(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
           body: productJson(product),
         });
         const added = await addProduct(deps, { sku, name, priceCents, stockQty }, {
-          actor: c.get("caller").actor,
+          operator: operatorOf(c, deps.config),
           inTransaction: key === null
             ? undefined
             : (tx, added) => storeAnswers(tx, [{ key, answer: answer(added) }]),
@@ -207,7 +208,7 @@ function addFile(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
         let stored = false;
         const applied = await applyStockFile(deps, file, {
           name: fileName,
-          actor: c.get("caller").actor,
+          operator: operatorOf(c, deps.config),
           create,
           again,
           inTransaction: key === null ? undefined : async (tx, applied) => {
@@ -329,7 +330,7 @@ function addChange(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
           body: productJson(after),
         });
         const { after } = await changeStock(deps, sku, change, {
-          actor: c.get("caller").actor,
+          operator: operatorOf(c, deps.config),
           detail,
           isAsSeen: isNamed && ((now) => isNamed(productTag(now))),
           inTransaction: key === null

@@ -21,6 +21,8 @@ import {
   shortOrder,
   waitingRefund,
 } from "../description/examples.ts";
+import { operatorOf } from "../../middleware/operator.ts";
+import type { Operator } from "../../../domain/operation/audit.ts";
 import type { AppDeps } from "../../deps.ts";
 import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
 import {
@@ -76,11 +78,11 @@ function addComplete(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     (c) => {
       const { id } = c.req.valid("param");
       const { reference: note = null } = c.req.valid("json");
-      const { actor } = c.get("caller");
+      const operator = operatorOf(c, deps.config);
       return answerOnce(
         c,
         ["complete", id, note],
-        (key) => decide(deps, { refundId: id, verdict: "given_back", note }, actor, key),
+        (key) => decide(deps, { refundId: id, verdict: "given_back", note }, operator, key),
       );
     },
   );
@@ -116,11 +118,11 @@ function addRefuse(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     (c) => {
       const { id } = c.req.valid("param");
       const { reason: note = null } = c.req.valid("json");
-      const { actor } = c.get("caller");
+      const operator = operatorOf(c, deps.config);
       return answerOnce(
         c,
         ["refuse", id, note],
-        (key) => decide(deps, { refundId: id, verdict: "refused", note }, actor, key),
+        (key) => decide(deps, { refundId: id, verdict: "refused", note }, operator, key),
       );
     },
   );
@@ -129,7 +131,7 @@ function addRefuse(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
 async function decide(
   deps: AppDeps,
   said: { refundId: number; verdict: HandVerdict; note: string | null },
-  actor: string,
+  operator: Operator,
   key: HeldKey | null,
 ): Promise<KeyedAnswer & { stored: boolean }> {
   const { refundId } = said;
@@ -140,7 +142,7 @@ async function decide(
     const body = refundJson(shown!, order.currency);
     return { status: 202, location: `/refunds/${refundId}`, body };
   };
-  const { changed } = await decideByHandAndPublish(deps, said, actor, {
+  const { changed } = await decideByHandAndPublish(deps, said, operator, {
     inTransaction: key === null
       ? undefined
       : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),
@@ -173,13 +175,14 @@ function addReturned(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     (c) => {
       const { id } = c.req.valid("param");
       const { reference = null } = c.req.valid("json");
-      const { actor, scopes } = c.get("caller");
+      const { scopes } = c.get("caller");
+      const operator = operatorOf(c, deps.config);
       return answerOnce(c, ["returned", id, reference], async (key) => {
         const answer = async (source: Queryable): Promise<KeyedAnswer> => {
           const order = (await readOrderSummaries(source, [id])).get(id)!;
           return { status: 200, location: null, body: orderReceiptJson(order, scopes) };
         };
-        const { changed } = await returnPaymentByHand(deps.db, id, reference, actor, {
+        const { changed } = await returnPaymentByHand(deps, id, reference, operator, {
           inTransaction: key === null
             ? undefined
             : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),

@@ -13,12 +13,13 @@ import { listRefunds } from "../../../db/refunds/refund_list.ts";
 import { readRefundContents, readRefundDetails } from "../../../db/refunds/refund_contents.ts";
 import { readRefunds } from "../../../db/refunds/refund_rows.ts";
 import {
-  type RefundRequest,
+  type AuditedRequest,
   requestAllAndPublish,
   type TakenRefund,
 } from "../../../services/request_refunds.ts";
 import { refundAnswer, refundListAnswer } from "../description/answers.ts";
 import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
+import { operatorOf } from "../../middleware/operator.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import {
@@ -64,7 +65,7 @@ export function refundRoutes(deps: AppDeps): Hono {
 }
 
 /** A refund that somebody requests, and the key under which the answer is to be stored, if any. */
-type RequestedRefund = RefundRequest & { key: HeldKey | null };
+type RequestedRefund = AuditedRequest & { key: HeldKey | null };
 
 /** Makes the function that requests a refund, together with others that come at the same time. */
 function refundRequester(
@@ -72,7 +73,7 @@ function refundRequester(
 ): (request: RequestedRefund) => Promise<TakenRefund | WorkflowError> {
   return batcher(
     (requests: readonly RequestedRefund[]) =>
-      requestAllAndPublish(deps, requests, "api", {
+      requestAllAndPublish(deps, requests, {
         inTransaction: (tx, results) =>
           storeAnswers(
             tx,
@@ -132,7 +133,7 @@ function addRequest(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
           items,
           reason,
           idempotencyKey: key?.key ?? null,
-          actor: c.get("caller").actor,
+          operator: operatorOf(c, deps.config),
           key,
         });
         if (result instanceof WorkflowError) throw result;

@@ -27,6 +27,9 @@
         .format(value),
   };
 
+  /** What the axis reaches at least, so that its marks differ in words. */
+  const leastHeight = { rate: 1, ms: 10, count: 5, money: 1 };
+
   const hourMinute = (seconds) => {
     const time = new Date(seconds * 1_000);
     return time.toISOString().slice(11, 16);
@@ -67,7 +70,7 @@
         y: {
           range: (_, least, most) => [
             Math.min(0, least * 1.12),
-            Math.max(most * 1.12, unit),
+            Math.max(most * 1.12, unit * leastHeight[data.unit]),
           ],
         },
       },
@@ -79,7 +82,17 @@
           space: 70,
           values: (_, marks) => marks.map(whenText),
         },
-        { ...axis, size: 46, space: 36, values: (_, marks) => marks.map(write) },
+        {
+          ...axis,
+          // As wide as its longest word: "12.5 min" is.
+          size: (_, words) => 16 + 6.5 * Math.max(4, ...(words ?? []).map((word) => word.length)),
+          space: 36,
+          // Without a value there is nothing to measure.
+          values: (plot, marks) =>
+            plot.data.slice(1).flat().some((value) => value !== null && value !== 0)
+              ? marks.map(write)
+              : marks.map(() => ""),
+        },
       ],
       series: [
         {},

@@ -9,6 +9,7 @@ import { readStock } from "../../../db/catalog/stock.ts";
 import { cancelOrder } from "../../../services/cancel_order.ts";
 import { changeStock } from "../../../services/change_stock.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { anOperator } from "../../operator.ts";
 
 async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);
@@ -47,7 +48,10 @@ Deno.test("listMovements() tells what was changed by hand and what orders reserv
     await flow.turn("orders");
     await cancelOrder(flow.db, cancelled!.orderId!, "api:ann");
     await flow.drain();
-    await changeStock(flow, "a", { add: -1 }, { actor: "cli:bob", detail: "broken" });
+    await changeStock(flow, "a", { add: -1 }, {
+      operator: anOperator("cli:bob"),
+      detail: "broken",
+    });
     assert.equal(waiting, undefined);
     const steps = (await timelineOf(flow, "a", 50)).map(
       ({ kind, qty, stockQty, orderId, actor, detail }) =>
@@ -77,7 +81,7 @@ Deno.test("listMovements() gives every step once, however small its pages", () =
     for (let n = 0; n < 6; n++) {
       await flow.add([anOrder(`o${n}`, [{ sku: "a", qty: 1 }, { sku: "a", qty: 2 }])]);
       await flow.turn("orders");
-      await changeStock(flow, "a", { add: 1 });
+      await changeStock(flow, "a", { add: 1 }, { operator: anOperator("cli") });
     }
     await flow.add([anOrder("waits", [{ sku: "a", qty: 1 }])]);
     const whole = await timelineOf(flow, "a", 200);

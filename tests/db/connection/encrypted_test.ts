@@ -63,7 +63,7 @@ Deno.test("a database is reached as ssl-mode says, and only by whom its certific
   isError(
     await as(address, { "ssl-mode": "verify-identity", "ssl-ca": ca }),
     "unavailable",
-    /does not match certificate/,
+    /made for another name/,
   );
   for (const mode of ["verify-ca", "verify-identity"]) {
     isError(
@@ -101,7 +101,7 @@ Deno.test("a certificate that was made for another host is refused", async () =>
   isEncrypted(await as({ "ssl-mode": "required" }));
   isEncrypted(await as({ "ssl-mode": "verify-ca", "ssl-ca": ca }));
   const refused = await as({ "ssl-mode": "verify-identity", "ssl-ca": ca });
-  isError(refused, "unavailable", /does not match certificate.*db\.elsewhere\.example/);
+  isError(refused, "unavailable", /made for another name than .*db\.elsewhere\.example/);
 });
 
 Deno.test("a server that can't encrypt is refused where encryption is asked for", async () => {

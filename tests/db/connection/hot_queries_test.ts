@@ -27,6 +27,7 @@ import { sweepOrphans } from "../../../streams/recovery/recover.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { observeDatabase, type SentStatement } from "./observed_database.ts";
+import { anOperator } from "../../operator.ts";
 
 /** Settled orders in the tables, far more than a batch takes. */
 const filled = 6_000;
@@ -291,7 +292,7 @@ async function payAtSource(
   const said = { refundId: refund.refundId!, verdict: "given_back", note: null } as const;
   await decideRefundByHand(db, said, "test");
   const payment = waiting.findLast(({ refundId }) => refundId === null)!;
-  await returnPaymentByHand(db, payment.orderId, null, "test");
+  await returnPaymentByHand({ ...flow, db }, payment.orderId, null, anOperator());
   await readSourceProviders(db, ["shop"]);
   await flow.drain();
 }

@@ -6,6 +6,7 @@ import { changeStock } from "../../../services/change_stock.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { type SettledWorkflow, withSettled } from "../../settled_workflow.ts";
 import { anOrder } from "../../workflow.ts";
+import { anOperator } from "../../operator.ts";
 
 /** Runs a test whose database lies behind a relay that can lose answers. */
 function withRelay(
@@ -54,14 +55,14 @@ Deno.test("changeStock() never adds twice: it tells when the answer to its commi
     const before = await flow.stock("a");
     proxy.loseCommitAnswers(1);
     await assert.rejects(
-      changeStock({ ...flow, db }, "a", { add: 5 }),
+      changeStock({ ...flow, db }, "a", { add: 5 }, { operator: anOperator("cli") }),
       (error) =>
         error instanceof WorkflowError && error.code === "unavailable" &&
         /look up whether the change was made/.test(error.message),
     );
     assert.equal(await flow.stock("a"), before + 5);
     proxy.loseCommitAnswers(1);
-    await changeStock({ ...flow, db }, "a", { set: 9 });
+    await changeStock({ ...flow, db }, "a", { set: 9 }, { operator: anOperator("cli") });
     assert.equal(proxy.lost, 2);
     assert.equal(await flow.stock("a"), 9);
   }));

@@ -10,6 +10,7 @@ import { type Dump, takeDump } from "../../dump.ts";
 import { askRefund, verifyNow } from "../../settled_workflow.ts";
 import { testContext } from "../../support.ts";
 import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
+import { anOperator } from "../../operator.ts";
 
 /** The last migration of the version before. */
 const lastBefore = 20;
@@ -174,19 +175,19 @@ Deno.test("a database of the version before is migrated with everything in it, a
     await requestAndPublish(
       flow,
       { ...asked, orderId: byLine!, items: { lines, adjustments: [], restock: false } },
-      "test",
+      anOperator("test"),
     );
     await requestAndPublish(
       flow,
       { ...asked, orderId: full!, items: { lines: [], adjustments: [], restock: true } },
-      "test",
+      anOperator("test"),
     );
     const accepted = others.find((id) => id % 10 === 0)!;
-    await requestAndPublish(flow, { ...asked, orderId: accepted }, "test");
+    await requestAndPublish(flow, { ...asked, orderId: accepted }, anOperator("test"));
     await flow.rows(
       "update products set stock_qty = 10000, received_qty = 10000 where sku = 'short'",
     );
-    const { orders: retried } = await retryAllAndPublish(flow, { kind: "all" }, "test");
+    const { orders: retried } = await retryAllAndPublish(flow, { kind: "all" }, anOperator("test"));
     assert.ok(retried.length >= 8);
     await flow.drain();
     await assertVerified(flow, "refunded and taken up again");

@@ -17,6 +17,7 @@ import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { observeDatabase } from "../connection/observed_database.ts";
+import { anOperator } from "../../operator.ts";
 
 /** Failed orders, and half as many that wait: a hundred of each product. */
 const filled = 4_000;
@@ -91,7 +92,7 @@ Deno.test("statements about shortages find their rows by an index, whatever the 
       const search = { shortOfId: some[0]!, failureReason: "insufficient_stock" as const };
       await searchOrders(db, search, { beforeId: undefined, limit: 50 });
       const seen = { ...flow, db };
-      const { orders } = await retryAllAndPublish(seen, { kind: "ids", ids }, "test");
+      const { orders } = await retryAllAndPublish(seen, { kind: "ids", ids }, anOperator("test"));
       assert.equal(orders.length, ids.length);
       const retries = await readRetries(db, ids);
       const after = await readOrders(db, ids);

@@ -4,6 +4,7 @@ import { silentLog } from "../../../domain/operation/log.ts";
 import { keepPosting, maxTries, postOnce } from "../../../streams/alerts/alert_posts.ts";
 import { lookOnce } from "../../../streams/alerts/alerts.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { alertSettings } from "../../alert_settings.ts";
 
 const secrets = [1, 2].map((n) => `whsec_${btoa(String(n).repeat(24))}`);
 
@@ -47,7 +48,7 @@ async function withAlert(
   const flow = await openWorkflow("alert_posts");
   try {
     const config = {
-      reservationTtlSeconds: 900,
+      ...alertSettings,
       alertWebhookUrl: url,
       alertWebhookSecrets: secrets,
     };
@@ -88,7 +89,7 @@ Deno.test("an alert is posted, signed, when it is raised and when it is resolved
     name: "no_consumer:orders",
     severity: "critical",
     title: "orders: nobody is working",
-    detail: "1 messages wait and no consumer is alive",
+    detail: "1 messages wait and no consumer is alive: 1.00 EUR",
     since: "2025-03-01T12:00:00.000Z",
     raised_at: "2025-03-01T12:00:40.000Z",
     resolved_at: null,

@@ -10,11 +10,18 @@ import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
 import { recordedLog } from "../../routes/api.ts";
 import { startProxy } from "../../routes/proxy.ts";
+import { alertSettings } from "../../alert_settings.ts";
+import { disableEndpoint, enableEndpoint } from "../../../db/notifications/disabled_endpoints.ts";
+import { writeNotifications } from "../../../db/notifications/notifications.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { aDeadLetter } from "../../dead_letter.ts";
 
 const start = Date.parse("2025-03-01T12:00:00.000Z");
-const config = { reservationTtlSeconds: 900, alertWebhookUrl: "http://127.0.0.1:1/alerts" };
+const config = {
+  ...alertSettings,
+  alertWebhookUrl: "http://127.0.0.1:1/alerts",
+  notifyWebhookUrl: "http://127.0.0.1:1/hooks",
+};
 
 async function withFlow(work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow("alerts");
@@ -68,12 +75,46 @@ const causes: Cause[] = [
   {
     alert: "dead_letters:payments",
     severity: "warning",
-    detail: /^1 wait for a decision$/,
+    detail: /^1 waits for a decision, about 1.00 EUR$/,
     begin: async ({ db }) => {
       await deadLetterMessages(db, [letter]);
       await db.run("update dead_letters set status = 'DEAD'");
     },
     end: ({ db }) => db.run("update dead_letters set status = 'DISCARDED'"),
+  },
+  {
+    alert: "paused_with_work:orders",
+    severity: "warning",
+    detail: /^paused by api:ops since \d{4}-\d\d-\d\d \d\d:\d\d UTC: a move; 1 message waits$/,
+    prepare: (flow) => oneMessage(flow, 0),
+    begin: (flow) => pauseGroup(flow, "orders", { actor: "api:ops", reason: "a move" }),
+    end: (flow) => resumeGroup(flow, "orders"),
+  },
+  {
+    alert: "webhook_disabled",
+    severity: "critical",
+    detail: /^http:\/\/127\.0\.0\.1:1 said that it wants nothing any more: 410 Gone$/,
+    begin: ({ db }) => disableEndpoint(db, "http://127.0.0.1:1/hooks", "410 Gone"),
+    end: ({ db }) => enableEndpoint(db, "http://127.0.0.1:1/hooks"),
+  },
+  {
+    alert: "notifications_given_up",
+    severity: "warning",
+    detail: /^1 by email in the last 24 hours$/,
+    prepare: async (flow) => {
+      const [order] = await flow.add([anOrder("A", [{ sku: "x", qty: 1 }])]);
+      const about = {
+        orderId: order!.orderId!,
+        refundId: null,
+        event: "order.paid",
+        amountCents: 1,
+      };
+      await flow.db.transaction((tx) => writeNotifications(tx, [about], ["email"]));
+    },
+    begin: ({ db }) =>
+      db.run("update notification_deliveries set due_at = null, updated_at = now()"),
+    end: ({ db }) =>
+      db.run("update notification_deliveries set updated_at = now() - interval 25 hour"),
   },
   {
     alert: "drift:stock",
@@ -203,9 +244,10 @@ Deno.test("lookOnce() raises what Redis tells while the database is away, and fo
     assert.deepEqual(
       new Set(missed.map(({ event, what }) => `${event}: ${what}`)),
       new Set(
-        ["books", "by_hand", "dead_letters", "disputes", "older", "reservations"].map((what) =>
-          `not looked for alerts: ${what}`
-        ),
+        [
+          ...["books", "by_hand", "dead_letters", "disputes", "notifications", "older"],
+          ...["reservations", "webhook"],
+        ].map((what) => `not looked for alerts: ${what}`),
       ),
     );
 
@@ -241,7 +283,7 @@ Deno.test("a scheduled message that nobody fetches is as old as it is late, and 
     const scheduled = flow.keys.scheduled("payments");
     const before = await status();
     assert.deepEqual([before.oldestUnfinishedAt, before.nextDueInMs], [null, null]);
-    await pauseGroup(flow, "payments", "test");
+    await pauseGroup(flow, "payments", { actor: "test", reason: null });
     const message = {
       type: "payment.charge",
       orderId: 9,
@@ -263,7 +305,7 @@ Deno.test("a scheduled message that nobody fetches is as old as it is late, and 
     await lookOnce(deps, start);
     await lookOnce(deps, start + 30_000);
     const alert = (await readAlerts(flow)).find(({ name }) => name === "oldest_age:payments");
-    assert.equal(alert!.detail, "the oldest of 1 is 7 min old; the group is paused");
+    assert.equal(alert!.detail, "the oldest of 1 is 7 min old; 1.00 EUR wait; the group is paused");
     assert.notEqual(alert!.raisedAt, null);
 
     await publish(flow, [{ message }]);
@@ -274,4 +316,16 @@ Deno.test("a scheduled message that nobody fetches is as old as it is late, and 
     await lookOnce(deps, start + 60_000);
     await lookOnce(deps, start + 120_000);
     assert.ok(!(await raised(flow)).includes("oldest_age:payments"));
+  }));
+
+Deno.test("lookOnce() raises an alert where payments are simulated beyond this machine, and nowhere else", () =>
+  withFlow(async (flow) => {
+    const look = async (own: Partial<typeof config>) => {
+      const deps = { ...flow, log: silentLog, config: { ...config, ...own } };
+      for (const at of [0, 31_000]) await lookOnce(deps, start + at);
+      return await raised(flow);
+    };
+    assert.deepEqual(await look({ gateway: "simulated" }), []);
+    assert.deepEqual(await look({ gateway: "http", host: "0.0.0.0" }), []);
+    assert.deepEqual(await look({ gateway: "simulated", host: "0.0.0.0" }), ["simulated_gateway"]);
   }));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { cancelOrder } from "../../../services/cancel_order.ts";
 import { decidePayment } from "../../../services/decide_payment.ts";
-import { countDisputes } from "../../../db/payments/payment_disputes.ts";
+import { countDisputes } from "../../disputes.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import type { CallbackMessage } from "../../../domain/messages/messages.ts";
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
@@ -17,6 +17,7 @@ import {
   ttlSeconds,
   withProviderStage,
 } from "../payments/provider_stage.ts";
+import { alertSettings } from "../../alert_settings.ts";
 
 /** The order of 10.00 of which the provider takes 10.01, held. */
 async function disputedOrder({ flow, provider, add, passTime }: ProviderStage): Promise<number> {
@@ -70,10 +71,14 @@ Deno.test("an order whose payment is in dispute is held: no time-out, no dead le
     assert.deepEqual(await messagesOf(flow), []);
     assert.deepEqual(await flow.rows("select * from dead_letters"), []);
     assert.equal(await countDisputes(flow.db), 1);
-    const config = { reservationTtlSeconds: ttlSeconds, alertWebhookUrl: "" };
+    const config = { ...alertSettings, reservationTtlSeconds: ttlSeconds };
     for (const at of [0, 31_000]) await lookOnce({ ...flow, config }, Date.now() + at);
     const raised = (await readAlerts(flow)).filter(({ raisedAt }) => raisedAt !== null);
     assert.deepEqual(raised.map(({ name }) => name), ["disputed_payments"]);
+    assert.match(
+      raised[0]!.detail,
+      /^1 taken in another amount than was asked for, or twice: [\d.]+ EUR$/,
+    );
     await flow.rows("update orders set updated_at = updated_at - interval 1 hour");
     const swept = await sweepOrphans(flow, { olderThanSeconds: 60 });
     assert.equal(swept.orders, 0, "it waits for a person, not for a message");

@@ -29,7 +29,7 @@ async function read(rows: CsvOrderRow[], { small = false, size = 70 } = {}): Pro
     const orders: Read["orders"] = [];
     for await (const group of file.groups()) {
       for (const own of group.orders) {
-        const ids = new Set(own.map(({ fields }) => fields[file.places.external_order_id]!.trim()));
+        const ids = new Set(own.map((row) => file.form.idOf(row)));
         assert.equal(ids.size, 1);
         const lines = own.map(({ line }) => line);
         orders.push({ id: [...ids][0]!, lines, isPart: group.isPart });

@@ -18,7 +18,7 @@ Deno.test("openRejectsFile() writes rows by their lines with line and reason, an
   inFolder(async (folder) => {
     const path = `${folder}/rejects.csv`;
     await Deno.writeTextFile(path, "earlier");
-    const file = await openRejectsFile(path, ["qty", "Note"]);
+    const file = await openRejectsFile(path, { header: ["qty", "Note"] });
     await file.add([{ line: 9, fields: ["1", 'a "b", c'], reason: "bad (line 3)" }]);
     await file.add([{ line: 3, fields: [" 0", "two\nlines"], reason: "x" }]);
     assert.equal(await Deno.readTextFile(path), "earlier");
@@ -34,7 +34,7 @@ Deno.test("openRejectsFile() writes rows by their lines with line and reason, an
 Deno.test("openRejectsFile() replaces the columns that an earlier rejects file added", () =>
   inFolder(async (folder) => {
     const path = `${folder}/rejects.csv`;
-    const file = await openRejectsFile(path, ["Reason", "qty", "LINE"]);
+    const file = await openRejectsFile(path, { header: ["Reason", "qty", "LINE"] });
     await file.add([{ line: 2, fields: ["old", "0", "77"], reason: "new" }]);
     await file.finish();
     assert.equal(await Deno.readTextFile(path), "qty,line,reason\n0,2,new\n");
@@ -42,14 +42,14 @@ Deno.test("openRejectsFile() replaces the columns that an earlier rejects file a
 
 Deno.test("openRejectsFile() has a header even where nothing was rejected", () =>
   inFolder(async (folder) => {
-    const file = await openRejectsFile(`${folder}/rejects.csv`, ["qty"]);
+    const file = await openRejectsFile(`${folder}/rejects.csv`, { header: ["qty"] });
     await file.finish();
     assert.equal(await Deno.readTextFile(`${folder}/rejects.csv`), "qty,line,reason\n");
   }));
 
 Deno.test("openRejectsFile() leaves nothing when it is discarded", () =>
   inFolder(async (folder) => {
-    const file = await openRejectsFile(`${folder}/rejects.csv`, ["qty"]);
+    const file = await openRejectsFile(`${folder}/rejects.csv`, { header: ["qty"] });
     await file.add([{ line: 2, fields: ["0"], reason: "x" }]);
     await file.discard();
     assert.deepEqual(await namesIn(folder), []);
@@ -58,7 +58,7 @@ Deno.test("openRejectsFile() leaves nothing when it is discarded", () =>
 Deno.test("openRejectsFile() says so when the file can't be written", () =>
   inFolder(async (folder) => {
     await assert.rejects(
-      () => openRejectsFile(`${folder}/missing/rejects.csv`, ["qty"]),
+      () => openRejectsFile(`${folder}/missing/rejects.csv`, { header: ["qty"] }),
       /^WorkflowError: Cannot write the rejects file .*missing\/rejects\.csv: /,
     );
   }));
@@ -66,7 +66,7 @@ Deno.test("openRejectsFile() says so when the file can't be written", () =>
 Deno.test("openRejectsFile() disarms what a spreadsheet would take for a formula, the header as well", () =>
   inFolder(async (folder) => {
     const path = `${folder}/rejects.csv`;
-    const file = await openRejectsFile(path, ["sku", "=NOTE()"]);
+    const file = await openRejectsFile(path, { header: ["sku", "=NOTE()"] });
     const evil = '=HYPERLINK("http://evil.example","x")';
     await file.add([{ line: 2, fields: ["@SUM(1)", evil], reason: "x" }]);
     await file.add([{ line: 3, fields: ["'-1", "'s-Hertogenbosch"], reason: "x" }]);
@@ -78,7 +78,7 @@ Deno.test("openRejectsFile() disarms what a spreadsheet would take for a formula
       "''-1,'s-Hertogenbosch,3,x",
       "",
     ]);
-    const again = await openRejectsFile(path, ["sku", "'=NOTE()", "line", "reason"]);
+    const again = await openRejectsFile(path, { header: ["sku", "'=NOTE()", "line", "reason"] });
     await again.finish();
     assert.equal(await Deno.readTextFile(path), "sku,'=NOTE(),line,reason\n");
   }));
@@ -88,7 +88,7 @@ Deno.test("openRejectsFile() makes a file that only its owner may read", () =>
     const path = `${folder}/rejects.csv`;
     await Deno.writeTextFile(path, "earlier", { mode: 0o666 });
     await Deno.writeTextFile(`${path}.partial`, "of a crash", { mode: 0o666 });
-    const file = await openRejectsFile(path, ["qty"]);
+    const file = await openRejectsFile(path, { header: ["qty"] });
     assert.equal((await Deno.stat(`${path}.partial`)).mode! & 0o777, 0o600);
     await file.finish();
     assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
@@ -102,7 +102,7 @@ Deno.test("openRejectsFile() follows no link that somebody has put in its place"
     await Deno.writeTextFile(victim, "kept");
     await Deno.symlink(victim, `${path}.partial`);
     await Deno.symlink(victim, path);
-    const file = await openRejectsFile(path, ["qty"]);
+    const file = await openRejectsFile(path, { header: ["qty"] });
     await file.add([{ line: 2, fields: ["0"], reason: "x" }]);
     await file.finish();
     assert.equal(await Deno.readTextFile(victim), "kept");
@@ -113,8 +113,8 @@ Deno.test("openRejectsFile() follows no link that somebody has put in its place"
 Deno.test("openRejectsFile() mixes no two runs that write to one name", () =>
   inFolder(async (folder) => {
     const path = `${folder}/rejects.csv`;
-    const first = await openRejectsFile(path, ["qty"]);
-    const second = await openRejectsFile(path, ["qty"]);
+    const first = await openRejectsFile(path, { header: ["qty"] });
+    const second = await openRejectsFile(path, { header: ["qty"] });
     await second.add([{ line: 2, fields: ["0"], reason: "second" }]);
     await assert.rejects(() => first.finish(), /another import is writing to it/);
     await first.discard();
@@ -127,7 +127,10 @@ Deno.test("openRejectsFile() puts itself in the place of nothing but files", () 
   inFolder(async (folder) => {
     await Deno.mkdir(`${folder}/there`);
     for (const path of [`${folder}/there`, "/dev/null"]) {
-      await assert.rejects(() => openRejectsFile(path, ["qty"]), /is there and is not a file/);
+      await assert.rejects(
+        () => openRejectsFile(path, { header: ["qty"] }),
+        /is there and is not a file/,
+      );
     }
     assert.ok((await Deno.stat("/dev/null")).isCharDevice);
   }));

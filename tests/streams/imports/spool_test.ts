@@ -26,3 +26,25 @@ Deno.test("openSpool() gives nothing back where nothing was written", () => {
   assert.deepEqual([...spool.pieces()], []);
   spool.close();
 });
+
+Deno.test("openSpool() gives bytes from anywhere, and all of them again where they are kept", () => {
+  const bytes = Uint8Array.from({ length: 200_000 }, (_, at) => (at * 31) >> 3);
+  for (const memoryBytes of [0, 100_000, 1_000_000]) {
+    const spool = openSpool(memoryBytes);
+    try {
+      for (let at = 0; at < bytes.length; at += 7_000) spool.write(bytes.slice(at, at + 7_000));
+      assert.equal(spool.size(), bytes.length);
+      for (
+        const [offset, length] of [[0, 5], [6_990, 20], [199_990, 20], [0, 200_000], [200_000, 1]]
+      ) {
+        assert.deepEqual(spool.read(offset!, length!), bytes.slice(offset!, offset! + length!));
+      }
+      for (let round = 0; round < 2; round++) {
+        const pieces = [...spool.pieces({ keep: true })].map((piece) => piece.length);
+        assert.equal(pieces.reduce((sum, length) => sum + length, 0), bytes.length);
+      }
+    } finally {
+      spool.close();
+    }
+  }
+});

@@ -8,6 +8,7 @@ import { keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
 import { csvOf, sourceOf } from "../../csv_orders.ts";
 import { testContext } from "../../support.ts";
+import { anOperator } from "../../operator.ts";
 
 Deno.test("importOrders() rejects orders whole that name a SKU which is not known, and names it", async () => {
   const context = await testContext("import_unknown_sku");
@@ -17,7 +18,9 @@ Deno.test("importOrders() rejects orders whole that name a SKU which is not know
   const folder = await Deno.makeTempDir();
   try {
     const deps = { db, redis, keys: keysFor(context.redisPrefix, "EUR"), log: silentLog };
-    await addProduct(deps, { sku: "a", name: "A", priceCents: 100, stockQty: 9 }, { actor: "x" });
+    await addProduct(deps, { sku: "a", name: "A", priceCents: 100, stockQty: 9 }, {
+      operator: anOperator("x"),
+    });
     const text = csvOf([
       { external_order_id: "good", customer_id: "1", product_sku: "a" },
       { external_order_id: "bad", customer_id: "2", product_sku: "a" },

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type TakeOptions, takeOrders } from "../../../streams/intake/take_orders.ts";
 import { addProduct } from "../../../services/add_product.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { anOperator } from "../../operator.ts";
 
 const rejecting: TakeOptions = {
   initialStock: 50,
@@ -13,7 +14,9 @@ const rejecting: TakeOptions = {
 async function withKnown(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);
   try {
-    await addProduct(flow, { sku: "a", name: "A", priceCents: 100, stockQty: 9 }, { actor: "x" });
+    await addProduct(flow, { sku: "a", name: "A", priceCents: 100, stockQty: 9 }, {
+      operator: anOperator("x"),
+    });
     await work(flow);
   } finally {
     await flow.close();
@@ -57,7 +60,7 @@ Deno.test("takeOrders() leaves a known order alone whose new content names an un
     assert.equal((await flow.rows("select id from order_items")).length, 1);
     const [same] = await takeOrders(flow.db, [before], rejecting);
     assert.equal(same!.outcome, "unchanged");
-    await addProduct(flow, { sku: "x", name: "X", priceCents: 1 }, { actor: "x" });
+    await addProduct(flow, { sku: "x", name: "X", priceCents: 1 }, { operator: anOperator("x") });
     const [taken] = await takeOrders(flow.db, [more], rejecting);
     assert.equal(taken!.outcome, "updated");
   }));

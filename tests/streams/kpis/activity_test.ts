@@ -16,6 +16,7 @@ import {
 import { messageCodec } from "../../../streams/workflow/message_codec.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { alertSettings } from "../../alert_settings.ts";
 
 async function withWorkflow(work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow("activity");
@@ -72,11 +73,11 @@ Deno.test("watchActivity() adds up what was noted, once a second unless it is fo
 
 Deno.test("a paused group takes nothing until it is resumed, and its consumers stay alive", () =>
   withWorkflow(async (flow) => {
-    await pauseGroup(flow, "orders", "test");
+    await pauseGroup(flow, "orders", { actor: "test", reason: null });
     await flow.add([anOrder("A", [{ sku: "x", qty: 1 }])]);
     assert.equal((await flow.turn("orders")).handled, 0);
     const [orders] = await readStreams(flow);
-    assert.deepEqual([orders!.paused, orders!.lag, orders!.consumers], [true, 1, 1]);
+    assert.deepEqual([orders!.paused?.actor, orders!.lag, orders!.consumers], ["test", 1, 1]);
     await resumeGroup(flow, "orders");
     assert.equal((await flow.turn("orders")).handled, 1);
   }));
@@ -141,7 +142,7 @@ Deno.test("verifyNow() keeps its report and lets one proof run at a time", () =>
 
 Deno.test("lookOnce() raises an alert for work that nobody does, and resolves it", () =>
   withWorkflow(async (flow) => {
-    const deps = { ...flow, config: { reservationTtlSeconds: 900, alertWebhookUrl: "" } };
+    const deps = { ...flow, config: alertSettings };
     await flow.add([anOrder("A", [{ sku: "x", qty: 1 }])]);
     const start = Date.now();
     await lookOnce(deps, start);

@@ -9,6 +9,7 @@ import { settlePayments } from "../../../streams/payments/settle.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import type { Outcome } from "../../../streams/workflow/handler.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { anOperator } from "../../operator.ts";
 
 async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
   const flow = await openWorkflow(name);
@@ -112,7 +113,7 @@ Deno.test("an order that fails, is taken up again and is paid counts on its last
     await applyKpis(flow, failed);
     assert.deepEqual(await countsOn(flow, monday, tuesday), [[1, 0], [0, 0]]);
 
-    await retryAndPublish(flow, orderId, "test");
+    await retryAndPublish(flow, orderId, anOperator("test"));
     await setStock(flow, 5);
     const taken = await reserve(flow, orderId, tuesday);
     await applyKpis(flow, taken);
@@ -132,7 +133,7 @@ Deno.test("a failure that was not counted before its order was taken up again ne
   withFlow("kpi_retry_late", async (flow) => {
     const orderId = await addShort(flow);
     const failed = await reserve(flow, orderId, monday);
-    await retryAndPublish(flow, orderId, "test");
+    await retryAndPublish(flow, orderId, anOperator("test"));
     const again = await reserve(flow, orderId, tuesday);
     await applyKpis(flow, again);
     assert.deepEqual(await countsOn(flow, monday, tuesday), [[0, 0], [1, 0]]);
@@ -148,7 +149,7 @@ Deno.test("rebuilt figures know what was taken up again, and old events change n
     for (const day of [monday, tuesday, wednesday]) {
       events.push(await reserve(flow, orderId, day));
       await applyKpis(flow, events.at(-1)!);
-      if (day !== wednesday) await retryAndPublish(flow, orderId, "test");
+      if (day !== wednesday) await retryAndPublish(flow, orderId, anOperator("test"));
     }
     const expected = [[0, 0], [0, 0], [1, 0]];
     assert.deepEqual(await countsOn(flow, monday, tuesday, wednesday), expected);
@@ -165,7 +166,7 @@ Deno.test("verify tells what of a retry is lost, and what is only on its way", (
     const orderId = await addShort(flow);
     await flow.drain();
     const day = flow.kpiDay((await flow.order(orderId)).settledAt!);
-    await retryAndPublish(flow, orderId, "test");
+    await retryAndPublish(flow, orderId, anOperator("test"));
     // Its message waits in the stream.
     assert.deepEqual(await countsOn(flow, day), [[1, 0]]);
     await assertVerified(flow);
@@ -211,7 +212,7 @@ Deno.test("figures are those of the database after any history of failing and be
         for (const { what, order, day, pick } of steps) {
           const id = ids[order]!;
           if (what === "reserve") known.push(await reserve(flow, id, day));
-          if (what === "retry") await retryAndPublish(flow, id, "test").catch(() => {});
+          if (what === "retry") await retryAndPublish(flow, id, anOperator("test")).catch(() => {});
           if (what === "answer") await settle(id, day);
           if (what === "stock") await setStock(flow, 1);
           if (what === "sold_out") await setStock(flow, 0);

@@ -13,6 +13,7 @@ import { publish } from "../../../streams/workflow/publish.ts";
 import { askRefund, verifyNow } from "../../settled_workflow.ts";
 import { type MailReceiver, receiveMails } from "../../receivers.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { anOperator } from "../../operator.ts";
 
 interface Scene {
   flow: Workflow;
@@ -119,13 +120,13 @@ Deno.test("an e-mail is sent again only once there is an address", () =>
     );
     const id = Number(row!.id);
     await assert.rejects(
-      replayNotification(flow, id, "test"),
+      replayNotification(flow, id, anOperator("test")),
       /^WorkflowError: Cannot send notification \d+ again: its order has no e-mail address$/,
     );
     await flow.rows("update orders set recipient_email = 'late@example.com' where id = ?", [
       nobody,
     ]);
-    await replayNotification(flow, id, "test");
+    await replayNotification(flow, id, anOperator("test"));
     assert.deepEqual((await statesOf(flow, nobody))[0]!.slice(0, 2), ["email", "waiting"]);
     assert.deepEqual(await send(), { claimed: 1, sent: 1, failed: 0 });
     assert.equal(mails.mails.length, 2);

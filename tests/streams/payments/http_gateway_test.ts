@@ -15,6 +15,7 @@ import { loseRedis } from "../../settled_workflow.ts";
 import { calmProvider, listen } from "../../provider.ts";
 import { anOrder, chargeKey, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent, makeDue } from "../consistent.ts";
+import { anOperator } from "../../operator.ts";
 
 const secret = `whsec_${btoa("s".repeat(32))}`;
 
@@ -357,7 +358,7 @@ Deno.test("applyRefunds() gives once what was tried long ago, though the provide
     const [letter] = await flow.rows("select id, error from dead_letters");
     assert.match(String(letter!.error), /answered 502/);
     breaks = false;
-    await retryDeadLetters(flow, {}, "test");
+    await retryDeadLetters(flow, {}, anOperator("test"));
     await flow.drain();
     assert.equal(posts, 1, "it is asked about, not repeated");
     assert.deepEqual(await flow.rows("select status, amount_cents from refunds"), [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { groupsInSearchOrder } from "../../../domain/messages/work.ts";
-import { countDisputes } from "../../../db/payments/payment_disputes.ts";
+import { countDisputes } from "../../disputes.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import { noteOlderSeen, readInstallation } from "../../../db/payments/installation.ts";
 import { cancelOrder } from "../../../services/cancel_order.ts";
@@ -19,6 +19,7 @@ import { recordedLog } from "../../routes/api.ts";
 import { type Provided, settleAll, until, withProvider } from "../../provider.ts";
 import { anOrder, chargeKey, type Workflow } from "../../workflow.ts";
 import { assertConsistent } from "../consistent.ts";
+import { alertSettings } from "../../alert_settings.ts";
 
 /** An order of one even amount, so the provider takes its money. */
 const web = (n: number, unitPriceCents = 1_000) =>
@@ -449,7 +450,7 @@ Deno.test("an older consumer that comes back keeps the others from payments unti
     const gated = flow.consumerOf("payments", { gate }, newConsumerName("shop.example"));
     assert.equal((await consumeOnce(gated)).handled, 0);
     assert.equal(provider.charges.size, 0);
-    const config = { reservationTtlSeconds: 900, alertWebhookUrl: "" };
+    const config = alertSettings;
     await lookOnce({ ...deps, config }, 0);
     await lookOnce({ ...deps, config }, 60_000);
     const names = (await readAlerts(flow)).map(({ name }) => name);

@@ -10,6 +10,7 @@ import { retryDeadLetters } from "../../../services/decide_dead_letters.ts";
 import { anOrder, chargeKey, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent, makeDue, messagesOf } from "../consistent.ts";
 import { assertSameMoney, type ProviderStage, withProviderStage } from "./provider_stage.ts";
+import { anOperator } from "../../operator.ts";
 
 /** What waits in the payments group, in cents. */
 async function waitingCents({ redis, keys }: Workflow): Promise<number> {
@@ -199,7 +200,7 @@ Deno.test("what goes wrong with an order's charge for one reason is one dead let
     const [sum] = await sumDeadLetters(flow.db, {});
     assert.deepEqual([sum!.count, sum!.amountCents], [2, 1_500n]);
     // Once decided about, the same may die again.
-    await retryDeadLetters(flow, { group: "payments" }, "test");
+    await retryDeadLetters(flow, { group: "payments" }, anOperator("test"));
     assert.equal((await flow.turn("payments")).dead, 1);
     const [row] = await flow.rows(
       "select count(*) as n from dead_letters where status = 'DEAD' and group_name = 'payments'",

@@ -15,6 +15,8 @@ import { askRefund, loseRedis } from "../../settled_workflow.ts";
 import { addPaid, payAtSource, sourcePaidAt, sourceProvider } from "../../source_orders.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../../workflow.ts";
 import { assertConsistent, makeDue, messagesOf } from "../consistent.ts";
+import { anOperator } from "../../operator.ts";
+import { alertSettings } from "../../alert_settings.ts";
 
 /** The simulated provider, with what it was asked for. */
 function watchedGateway(rest: Partial<Gateway> = {}) {
@@ -217,7 +219,7 @@ Deno.test("where its provider is not configured, the money of a short order wait
       currency: "EUR",
     });
     await flow.drain();
-    const config = { reservationTtlSeconds: 900, alertWebhookUrl: "" };
+    const config = alertSettings;
     for (const at of [0, 31_000]) await lookOnce({ ...flow, config }, Date.now() + at);
     const [alert, ...others] = (await readAlerts(flow)).filter(({ raisedAt }) => raisedAt !== null);
     assert.deepEqual(others, []);
@@ -241,8 +243,8 @@ for (const reserved of [false, true]) {
       const [id] = await addPaid(flow, [oddOrder("1")], { provider: "simulated" });
       if (reserved) await flow.turn("orders");
       assert.equal((await flow.order(id!)).status, state);
-      await cancelAndPublish(flow, id!, "test");
-      await cancelAndPublish(flow, id!, "test");
+      await cancelAndPublish(flow, id!, anOperator("test"));
+      await cancelAndPublish(flow, id!, anOperator("test"));
       await flow.drain();
       assert.equal((await flow.order(id!)).status, "CANCELLED");
       assert.deepEqual(refunds.map(({ amountCents }) => amountCents), [101]);

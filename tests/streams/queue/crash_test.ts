@@ -20,6 +20,7 @@ import { addPaid } from "../../source_orders.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent, makeDue, messagesOf, orphan } from "../consistent.ts";
 import { fateAfter, mortal } from "./crash.ts";
+import { anOperator } from "../../operator.ts";
 
 /** More moments than any turn has. */
 const maxMoments = 200;
@@ -118,7 +119,7 @@ const scenarios: Scenario[] = [
     group: "orders",
     prepare: async (flow, run) => {
       const orderId = await aShortOrder(flow, run);
-      await retryAndPublish(flow, orderId, "test");
+      await retryAndPublish(flow, orderId, anOperator("test"));
       return [orderId];
     },
     statuses: ["PAID"],

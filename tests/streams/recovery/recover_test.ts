@@ -350,3 +350,19 @@ Deno.test("sweepOrphans() tells of a cancelled order whose message was lost, onc
     await flow.drain();
     assert.equal((await verifyNow(flow)).ok, true);
   }));
+
+Deno.test("recover() brings back the reversal of an order that its reservation is published for once more", () =>
+  withSettled("recover_reversal_beside", async (flow) => {
+    await flow.rows(
+      `insert into payments (order_id, provider, provider_ref, amount_cents, status)
+      values (?, 'simulated', 'late', 5100, 'REVERSING')`,
+      [flow.ids.short],
+    );
+    // As a cancel publishes it of an order that was taken up again, or a redelivery: it has nothing to reserve.
+    const money = { orderId: flow.ids.short, amountCents: 5_100, currency: "EUR" };
+    await publish(flow, [{ message: { type: "order.reserve", ...money } }]);
+    await recover(flow);
+    await flow.drain();
+    const rows = await flow.rows("select status from payments where provider_ref = 'late'");
+    assert.deepEqual(rows, [{ status: "REVERSED" }]);
+  }));

@@ -18,6 +18,8 @@ import {
 } from "../../settled_workflow.ts";
 import { recordedLog } from "../../routes/api.ts";
 import { anOrder } from "../../workflow.ts";
+import { anOperator } from "../../operator.ts";
+import { alertSettings } from "../../alert_settings.ts";
 
 async function repairNow(flow: SettledWorkflow) {
   return await repair(flow, await verifyNow(flow), () => verifyNow(flow));
@@ -42,7 +44,7 @@ function bury(flow: SettledWorkflow, message: OrderMessage) {
 async function raisedAlerts(flow: SettledWorkflow, lateMs = 0): Promise<string[]> {
   const deps = {
     ...flow,
-    config: { reservationTtlSeconds: 900, alertWebhookUrl: "" },
+    config: alertSettings,
     log: silentLog,
   };
   for (const ms of [0, 120_000]) await lookOnce(deps, Date.now() + lateMs + ms);
@@ -162,7 +164,7 @@ Deno.test("a notification that became a dead letter is drift for people, and rep
     assert.equal(await redis.xlen(keys.stream("notifications")), 0);
     assert.deepEqual(await dumpFigures(flow), figures, "nothing was counted anew");
 
-    await retryDeadLetters(flow, {}, "test");
+    await retryDeadLetters(flow, {}, anOperator("test"));
     await flow.drain();
     assert.equal((await verifyNow(flow)).ok, true);
   }));

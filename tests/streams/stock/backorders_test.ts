@@ -9,6 +9,7 @@ import { recover, sweepOrphans } from "../../../streams/recovery/recover.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../../workflow.ts";
 import { assertConsistent, messagesOf } from "../consistent.ts";
+import { anOperator } from "../../operator.ts";
 
 async function withFlow(
   name: string,
@@ -206,7 +207,7 @@ Deno.test("one that is cancelled leaves its place to the next", () =>
     await receive(flow, { a: 4 });
     await flow.drain();
     assert.deepEqual(await statuses(flow, ids), ["PENDING waiting", "PENDING waiting"]);
-    await cancelAndPublish(flow, ids[0]!, "test");
+    await cancelAndPublish(flow, ids[0]!, anOperator("test"));
     await flow.drain();
     assert.deepEqual(await statuses(flow, ids), ["CANCELLED", "PAID"]);
     assert.deepEqual(await shortages(flow), []);
@@ -354,7 +355,9 @@ Deno.test("after any arrivals, in any order, nobody waits for what is there", ()
             if (known !== undefined) await receive(flow, { [sku]: one.units });
           } else if ("cancels" in one) {
             const id = ids[one.cancels];
-            if (id !== undefined) await cancelAndPublish(flow, id, "test").catch(() => {});
+            if (id !== undefined) {
+              await cancelAndPublish(flow, id, anOperator("test")).catch(() => {});
+            }
           } else await flow.turn("orders");
         }
         await flow.drain();

@@ -9,6 +9,7 @@ import { askParts, partsOf, payMixedOrder, unitsOf } from "../../returned_units.
 import { verifyNow } from "../../settled_workflow.ts";
 import { addPaid } from "../../source_orders.ts";
 import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
+import { anOperator } from "../../operator.ts";
 
 /** What {@linkcode damaged} throws to have everything as it was. */
 class Undone extends Error {}
@@ -128,7 +129,7 @@ Deno.test("verify finds payments at the source that nobody has on record, and wr
     const done = await askParts(flow, other!, undefined, 100);
     await flow.drain();
     const said = { refundId: done.refundId, verdict: "given_back", note: null } as const;
-    await decideByHandAndPublish(flow, said, "desk");
+    await decideByHandAndPublish(flow, said, anOperator("desk"));
     await flow.drain();
     const refund = `refund ${waiting.refundId} of order ${paid}`;
     const listed = `where refund_id = ${waiting.refundId}`;
@@ -168,7 +169,7 @@ Deno.test("verify finds places in the queues for stock that nobody has, and retr
     const [failed] = await flow.add([anOrder("1", [{ sku: "a", qty: 51 }])]);
     await flow.drain();
     const retried = failed!.orderId!;
-    await retryAndPublish(flow, retried, "test");
+    await retryAndPublish(flow, retried, anOperator("test"));
     await flow.drain();
     assert.equal((await flow.order(retried)).status, "FAILED");
     const [edited] = await flow.add([anOrder("2", [{ sku: "b", qty: 1 }])]);

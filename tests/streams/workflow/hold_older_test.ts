@@ -12,6 +12,7 @@ import {
 import { newConsumerName } from "../../../streams/workflow/living_consumers.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
+import { alertSettings } from "../../alert_settings.ts";
 
 /** As the version before calls its consumers. */
 const older = "shop.example:7:0123456789ab";
@@ -41,7 +42,7 @@ Deno.test("holdOlder() pauses every group for consumers of the version before, a
 Deno.test("a person's pause stays one beside what holds the version before, and ends as one", () =>
   withWorkflow("hold_pause", async (flow) => {
     const value = () => flow.redis.get(flow.keys.paused("orders"));
-    await pauseGroup(flow, "orders", "ida");
+    await pauseGroup(flow, "orders", { actor: "ida", reason: null });
     await holdOlder(flow, AbortSignal.timeout(60_000));
     assert.ok(isPause(await value()));
     await flow.add([anOrder("one", [{ sku: "a", qty: 1, unitPriceCents: 100 }])]);
@@ -99,7 +100,7 @@ Deno.test("refuseBesideOlder() refuses what the version before would get to see,
 
 Deno.test("a process of the version before that goes on living is an alert", () =>
   withWorkflow("hold_alert", async (flow) => {
-    const deps = { ...flow, config: { reservationTtlSeconds: 900, alertWebhookUrl: "" } };
+    const deps = { ...flow, config: alertSettings };
     const raised = async () =>
       (await readAlerts(flow)).find(({ name }) => name === "older_version")?.detail;
     await live(flow, older);

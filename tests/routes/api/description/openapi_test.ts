@@ -17,6 +17,9 @@ import { makeApp } from "../../../../routes/app.ts";
 import { problemTypes } from "../../../../routes/middleware/problem.ts";
 import { serveHttp } from "../../../../routes/server.ts";
 import { csvOf } from "../../../csv_orders.ts";
+import { deadLetterMessages } from "../../../../db/dead_letters/dead_letters.ts";
+import { entryOf } from "../../../../domain/messages/messages.ts";
+import { aDeadLetter } from "../../../dead_letter.ts";
 import { giveMoney } from "../../../order_money.ts";
 import { askedKey } from "../../../workflow.ts";
 import { type Api, ask, openApi, orderBodyOf, storeOrder } from "../../api.ts";
@@ -251,7 +254,8 @@ Deno.test("the examples of requests are taken as they stand", async () => {
           "select max(id) as id from orders where external_order_id = 'web-1'",
         )
         : [];
-      const url = path.replace("{id}", String(edited?.id ?? id)).replace("{sku}", "TEA");
+      const url = path.replace("{id}", String(edited?.id ?? id)).replace("{sku}", "TEA")
+        .replace("{group}", "payments");
       const response = await api.app.request(url, {
         method,
         body,
@@ -263,7 +267,8 @@ Deno.test("the examples of requests are taken as they stand", async () => {
       });
       const good = path === "/products"
         ? 201
-        : isEdit || path.startsWith("/products/") || path.endsWith("/returned")
+        : isEdit || path.startsWith("/products/") || path.endsWith("/returned") ||
+            path.startsWith("/streams/")
         ? 200
         : 202;
       assert.equal(response.status, good, path);
@@ -287,6 +292,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
     "/products/{sku}/stock application/json",
     "/refunds/{id}/complete application/json",
     "/refunds/{id}/refuse application/json",
+    "/streams/{group}/pause application/json",
   ]);
 });
 
@@ -354,7 +360,8 @@ Deno.test("whom a route turns away is told as the document says, on every route"
   try {
     for (const described of operations()) {
       const { method, path, operation } = described;
-      const url = path.replace("{channel}", "webhook").replace(/\{(id|sku)\}/, "1");
+      const url = path.replace("{channel}", "webhook").replace(/\{(id|sku)\}/, "1")
+        .replace("{group}", "payments");
       const needed = operation.security[0]?.bearer;
       const askBy = async (app: Api["app"], name: string | undefined) => {
         const authorization = name === undefined ? "" : `Bearer ${secretOf(name)}`;
@@ -443,6 +450,20 @@ Deno.test("every answer to what the document describes, and to what it does not,
   });
   const decided = await storeOrder(api.deps.db, { status: "RESERVED" });
   await decideEveryWay(decided);
+  await deadLetterMessages(
+    api.deps.db,
+    [1, 2, 3].map((n) =>
+      aDeadLetter({
+        messageId: `${n}-0`,
+        payload: JSON.stringify(entryOf({
+          type: "payment.charge",
+          orderId: paid,
+          amountCents: 1,
+          currency: "EUR",
+        })),
+      })
+    ),
+  );
   const byHand = await Promise.all(["/complete", "/refuse", "/returned"].map(storeByHand));
   const asked = await Promise.all([pending, paid, failed].map(callbackOf));
   const callbacks = fc.constantFrom(...asked).map((key) => ({

@@ -23,6 +23,7 @@ const empty = {
   retries: 0,
   dead: 0,
   processed: 0,
+  paused: null,
   money: [],
 };
 
@@ -86,6 +87,7 @@ Deno.test("GET /streams tells read from unread, waiting from scheduled, and the 
       retries: 1,
       dead: 2,
       processed: 42,
+      paused: null,
       money: [{ currency: "EUR", amount_cents: 8_000 }, { currency: "USD", amount_cents: 2_000 }],
     });
     const [[firstId]] = await redis.xrange(stream, "-", "+", "COUNT", 1) as [[string, string[]]];

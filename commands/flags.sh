@@ -1,0 +1,46 @@
+# Prints the flags that deno runs a task with: `deno run $(sh commands/flags.sh NAME) main.ts NAME`.
+#
+# Tasks that work beside engines with real orders have the permission set `app`, which starts no programs. Where neither
+# DATABASE_URL nor REDIS_URL is set, here or in .env, they have the set `tools`, with which they can start private
+# engines; nothing else is in reach of them then.
+
+case $1 in
+  gateway)
+    echo "-q --no-prompt --env-file --ignore-env" \
+      "--allow-env=LOG_LEVEL,GATEWAY_SECRETS,GATEWAY_TOKEN --allow-net --allow-read=."
+    exit
+    ;;
+  token)
+    echo "-q --no-prompt --ignore-env --allow-env=LOG_LEVEL --allow-read=."
+    exit
+    ;;
+esac
+
+is_set() {
+  # What the environment says of a variable goes before what .env says, even where it says that it is empty.
+  if eval "[ -n \"\${$1+x}\" ]"; then
+    eval "[ -n \"\${$1}\" ]"
+  else
+    grep -Eqs "^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*=[[:space:]]*[^[:space:]#]" .env
+  fi
+}
+
+set=tools
+case ${NODE_ENV-} in production) set=app ;; esac
+for name in DATABASE_URL REDIS_URL DATABASE_URL_FILE REDIS_URL_FILE; do
+  if is_set "$name"; then set=app; fi
+done
+if is_set REQUIRE_SETTINGS && [ "${REQUIRE_SETTINGS-1}" != 0 ]; then set=app; fi
+
+flags="-q --no-prompt --env-file -P=$set"
+if [ "$set" = tools ]; then flags="$flags --allow-net"; fi
+case $1 in
+  start | serve) flags="$flags --v8-flags=--max-old-space-size=1024,--max-semi-space-size=8" ;;
+  consume) flags="$flags --v8-flags=--max-semi-space-size=8" ;;
+  import)
+    flags="$flags --allow-read --allow-write"
+    flags="$flags --v8-flags=--max-old-space-size=256,--max-semi-space-size=32"
+    ;;
+  stock) flags="$flags --allow-read --allow-write" ;;
+esac
+echo "$flags"

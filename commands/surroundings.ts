@@ -1,0 +1,79 @@
+/**
+ * Looks at what is around a process besides its engines: who takes payments and e-mails, and how many files may be open.
+ *
+ * @module
+ */
+
+import { closeSync, openSync } from "node:fs";
+import type { Config } from "../config/config.ts";
+import { messageOf } from "../domain/errors.ts";
+import { type Finding, fine, problem, warning } from "../domain/operation/diagnosis.ts";
+import { formatCount } from "../domain/text/format_count.ts";
+import { simulatedWarning } from "../streams/payments/gateways.ts";
+
+/** Files and connections that a busy process has open: those of the database, of Redis, and of its clients. */
+const wantedFiles = 1_024;
+
+/** A file that is always there, opened over and over. */
+const probe = new URL("../deno.json", import.meta.url);
+
+/** Sees how many more files can be open at once, by opening as many as are wanted, and closes them again. */
+export function judgeFileLimit(): Finding {
+  const what = "open files";
+  const files: number[] = [];
+  try {
+    while (files.length < wantedFiles) files.push(openSync(probe, "r"));
+    return fine(what, `${formatCount(wantedFiles)} more can be open at once`);
+  } catch (error) {
+    if (!/EMFILE|Too many open files|os error 24/.test(messageOf(error))) throw error;
+    return warning(
+      what,
+      `only ${files.length} more can be open at once, connections included`,
+      "type ulimit -n 65536 before the start, or set LimitNOFILE=65536 in its systemd unit",
+    );
+  } finally {
+    for (const file of files) closeSync(file);
+  }
+}
+
+/** Asks the payment provider for a sign of life; any answer of HTTP is one. No money is asked for. */
+export async function judgeProvider(config: Config): Promise<Finding> {
+  const what = "payment provider";
+  const { gateway, gatewayUrl, gatewayTimeoutMs } = config;
+  if (gateway === "simulated") {
+    return warning(what, simulatedWarning, "set GATEWAY and its settings for real money");
+  }
+  const { origin } = new URL(gatewayUrl);
+  try {
+    const signal = AbortSignal.timeout(gatewayTimeoutMs);
+    const response = await fetch(origin, { method: "HEAD", redirect: "manual", signal });
+    await response.body?.cancel();
+    return fine(what, `${gateway}, asked at ${origin}, which answers`);
+  } catch (error) {
+    return problem(
+      what,
+      `${origin} cannot be reached: ${messageOf(error)}`,
+      "correct GATEWAY_URL, or let this machine reach it",
+    );
+  }
+}
+
+/** Connects to the mail server and signs in, where e-mails are sent; sends nothing. */
+export async function judgeMailServer(config: Config): Promise<Finding[]> {
+  if (!config.notifyChannels.includes("email")) return [];
+  const what = "mail server";
+  const { protocol, host } = new URL(config.smtpUrl);
+  const where = `${protocol}//${host}`;
+  const { verifyMailServer } = await import("../streams/notifications/email_sender.ts");
+  try {
+    const { smtpUrl, notifyTimeoutMs: timeoutMs } = config;
+    await verifyMailServer({ smtpUrl, timeoutMs });
+    return [fine(what, `${where} answers and lets us in`)];
+  } catch (error) {
+    return [problem(
+      what,
+      `${where} takes no e-mails from here: ${messageOf(error).split("\n")[0]}`,
+      "correct SMTP_URL, or let this machine reach it",
+    )];
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * What the values of a file's columns say about how they are to be read, gathered over all of its rows.
+ *
+ * @module
+ */
+
+import {
+  certainCurrency,
+  type DecimalEvidence,
+  decimalEvidence,
+  hasFraction,
+  splitMoney,
+} from "./money_text.ts";
+import { type DateOrder, timeEvidence } from "./time_text.ts";
+
+/** Values of a kind: how many, and the first different ones. */
+export interface Counted {
+  count: number;
+  samples: string[];
+  /** The line of the first. */
+  line: number;
+}
+
+/** Values that are repeated. */
+const maxSamples = 3;
+
+/** Nothing was counted yet. */
+export function noneCounted(): Counted {
+  return { count: 0, samples: [], line: 0 };
+}
+
+/** Counts a value. */
+export function countValue(counted: Counted, text: string, line: number): void {
+  if (counted.count++ === 0) counted.line = line;
+  if (counted.samples.length < maxSamples && !counted.samples.includes(text)) {
+    counted.samples.push(text);
+  }
+}
+
+/** What the amounts of one or several columns say. */
+export interface MoneyEvidence {
+  by: Readonly<Record<DecimalEvidence, Counted>>;
+  /** Amounts that have a part of a unit by these signs. */
+  fractions: Record<"." | ",", number>;
+  /** Amounts that are not nothing and have none. */
+  wholes: Record<"." | ",", Counted>;
+  /** All amounts. */
+  count: number;
+  negative: Counted;
+  positive: Counted;
+  /** Currencies that stand beside amounts; "" for a sign that may be several. */
+  currencies: Map<string, Counted>;
+}
+
+/** Nothing was seen yet. */
+export function noMoneyEvidence(): MoneyEvidence {
+  const by = {
+    either: noneCounted(),
+    ambiguous: noneCounted(),
+    none: noneCounted(),
+    ".": noneCounted(),
+    ",": noneCounted(),
+  };
+  return {
+    by,
+    fractions: { ".": 0, ",": 0 },
+    wholes: { ".": noneCounted(), ",": noneCounted() },
+    count: 0,
+    negative: noneCounted(),
+    positive: noneCounted(),
+    currencies: new Map(),
+  };
+}
+
+/** Takes an amount, trimmed and not empty. */
+export function noteMoney(evidence: MoneyEvidence, text: string, line: number): void {
+  const kind = decimalEvidence(text);
+  countValue(evidence.by[kind], text, line);
+  if (kind === "none") return;
+  evidence.count++;
+  const { isNegative, number, currency } = splitMoney(text)!;
+  const isSome = /[1-9]/.test(number);
+  if (isSome) countValue(isNegative ? evidence.negative : evidence.positive, text, line);
+  for (const sign of [".", ","] as const) {
+    if (kind !== "either" && hasFraction(text, sign)) evidence.fractions[sign]++;
+    else if (isSome) countValue(evidence.wholes[sign], text, line);
+  }
+  if (currency === "") return;
+  const code = certainCurrency(currency) ?? "";
+  let counted = evidence.currencies.get(code);
+  if (counted === undefined) evidence.currencies.set(code, counted = noneCounted());
+  countValue(counted, text, line);
+}
+
+/** What the times of a file say. */
+export interface TimesEvidence {
+  /** Orders by which every date is one. */
+  orders: Set<DateOrder>;
+  /** Dates that are other ones by another order. */
+  differing: Counted;
+  /** Times that name no zone. */
+  withoutZone: Counted;
+}
+
+/** Nothing was seen yet. */
+export function noTimesEvidence(): TimesEvidence {
+  return {
+    orders: new Set(["ymd", "dmy", "mdy"]),
+    differing: noneCounted(),
+    withoutZone: noneCounted(),
+  };
+}
+
+/** Takes a time, trimmed and not empty; what is none is a fault of its row. */
+export function noteTime(evidence: TimesEvidence, text: string, line: number): void {
+  const said = timeEvidence(text);
+  if (said === undefined || said.orders.length === 0) return;
+  for (const order of evidence.orders) {
+    if (!said.orders.includes(order)) evidence.orders.delete(order);
+  }
+  if (said.differs) countValue(evidence.differing, text, line);
+  if (said.needsZone) countValue(evidence.withoutZone, text, line);
+}

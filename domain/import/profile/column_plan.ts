@@ -1,0 +1,179 @@
+/**
+ * Where the columns of a profile stand in a file.
+ *
+ * @module
+ */
+
+import { visibleText } from "../../text/visible_text.ts";
+import type {
+  ImportProfile,
+  ProfileAdjustment,
+  ProfileColumn,
+  ProfileStatus,
+  SourceColumn,
+} from "./profile.ts";
+
+/** The places of one or several columns whose texts are put together. */
+export type ColumnPlace = readonly number[];
+
+/** One of ours and where it is found. */
+export interface PlannedColumn {
+  column: ProfileColumn;
+  /** The first that says anything counts. */
+  places: readonly ColumnPlace[];
+  /** Counts where none of them does; undefined for none. */
+  constant: string | undefined;
+  /** What people know it by: the header's names. */
+  name: string;
+}
+
+/** An adjustment and where its amounts are found: nowhere in a file without its columns. */
+export interface PlannedAdjustment extends ProfileAdjustment {
+  places: readonly number[];
+  labelPlace: number | undefined;
+  /** What people know it by: the header's names. */
+  name: string;
+}
+
+/** A status and where its words are found. */
+export interface PlannedStatus {
+  places: readonly number[];
+  paidFilled: readonly number[];
+  skipFilled: readonly number[];
+  /** What becomes of an order, by its words in lower case. */
+  outcomes: ReadonlyMap<string, "charge" | "paid" | "free" | "skip">;
+  otherwise: ProfileStatus["otherwise"];
+}
+
+/** Where everything stands in a file. */
+export interface ColumnPlan {
+  header: readonly string[];
+  columns: { readonly [Column in ProfileColumn]?: PlannedColumn };
+  adjustments: readonly PlannedAdjustment[];
+  status: PlannedStatus | undefined;
+  /** What each column of the file fills; nothing where it is absent. */
+  fills: ReadonlyMap<number, readonly string[]>;
+  /** Places of the columns that the profile knows not to matter. */
+  ignored: ReadonlySet<number>;
+}
+
+/** Columns without which there is no order. */
+const needed: readonly ProfileColumn[] = [
+  ...["external_order_id", "order_placed_at", "customer_name"] as const,
+  ...["product_sku", "product_name", "price", "qty"] as const,
+];
+
+/** A name of a column, however it is written. */
+export function plainName(name: string): string {
+  return name.replaceAll(/[\s\u00a0\ufeff]+/g, " ").trim().toLowerCase();
+}
+
+/**
+ * Finds a profile's columns in a header, in any order and case.
+ *
+ * @returns the plan, or every reason why the file is none of this profile
+ */
+export function planColumns(
+  profile: ImportProfile,
+  header: readonly string[],
+): ColumnPlan | string[] {
+  const names = header.map(plainName);
+  const problems: string[] = [];
+  const fills = new Map<number, string[]>();
+  const find = (name: string, fill?: string): number | undefined => {
+    const plain = plainName(name);
+    const at = names.indexOf(plain);
+    if (at < 0) return undefined;
+    if (fill !== undefined) {
+      if (names.lastIndexOf(plain) !== at) {
+        problems.push(`the column ${shown(name)} stands there twice`);
+      }
+      fills.set(at, [...fills.get(at) ?? [], fill]);
+    }
+    return at;
+  };
+  const findAll = (wanted: readonly string[] = [], fill?: string) =>
+    wanted.map((name) => find(name, fill)).filter((at) => at !== undefined);
+
+  const columns: { [Column in ProfileColumn]?: PlannedColumn } = {};
+  for (const [key, wanted] of Object.entries(profile.columns)) {
+    const column = key as ProfileColumn;
+    const places = wanted.map((one) => findAll(namesOf(one), column))
+      .filter((place) => place.length > 0);
+    if (places.length === 0) continue;
+    const name = places.flat().map((at) => visibleText(header[at]!.trim())).join(" / ");
+    columns[column] = { column, places, constant: profile.constants?.[column], name };
+  }
+  for (const [key, constant] of Object.entries(profile.constants ?? {})) {
+    const column = key as ProfileColumn;
+    columns[column] ??= { column, places: [], constant, name: column };
+  }
+  for (const column of needed) {
+    if (columns[column] !== undefined) continue;
+    const wanted = profile.columns[column] ?? [];
+    problems.push(missing(column, wanted));
+  }
+  const adjustments = (profile.adjustments ?? []).map((one): PlannedAdjustment => {
+    const places = findAll(one.columns, one.kind);
+    const labelPlace = one.labelColumn === undefined ? undefined : find(one.labelColumn, "label");
+    const name = places.map((at) => visibleText(header[at]!.trim())).join(" + ");
+    return { ...one, places, labelPlace, name };
+  });
+  let status = profile.status === undefined ? undefined : planStatus(profile.status, findAll);
+  if (status !== undefined && isEmpty(status)) {
+    const wanted = [...profile.status!.columns, ...profile.status!.paidFilled ?? []];
+    if (status.otherwise === "charge") status = undefined;
+    else problems.push(`the status column ${wanted.map(shown).join(" or ")} is missing`);
+  }
+  if (problems.length > 0) return [...new Set(problems)];
+  return { header, columns, adjustments, status, fills, ignored: new Set(findAll(profile.ignore)) };
+}
+
+function planStatus(
+  status: ProfileStatus,
+  findAll: (names: readonly string[] | undefined, fill: string) => number[],
+): PlannedStatus {
+  const outcomes = new Map<string, "charge" | "paid" | "free" | "skip">();
+  for (const outcome of ["charge", "paid", "free", "skip"] as const) {
+    for (const word of status[outcome] ?? []) outcomes.set(word.trim().toLowerCase(), outcome);
+  }
+  return {
+    places: findAll(status.columns, "status"),
+    paidFilled: findAll(status.paidFilled, "status"),
+    skipFilled: findAll(status.skipFilled, "status"),
+    outcomes,
+    otherwise: status.otherwise,
+  };
+}
+
+/** A profile whose status is in no column would take all orders alike, whatever became of them. */
+function isEmpty({ places, paidFilled, skipFilled }: PlannedStatus): boolean {
+  return places.length + paidFilled.length + skipFilled.length === 0;
+}
+
+function namesOf(column: SourceColumn): readonly string[] {
+  return typeof column === "string" ? [column] : column;
+}
+
+function missing(column: ProfileColumn, wanted: readonly SourceColumn[]): string {
+  if (wanted.length === 0) return `nothing is said of ${column}`;
+  const names = wanted.map((one) => shown(namesOf(one).join(" + ")));
+  return names.length === 1
+    ? `the column ${names[0]} is missing (${column})`
+    : `one of the columns ${names.join(", ")} is missing (${column})`;
+}
+
+function shown(name: string): string {
+  return visibleText(JSON.stringify(name));
+}
+
+/** What the fields of a row say in a column, trimmed; "" for nothing. */
+export function textAt(fields: readonly string[], places: readonly ColumnPlace[]): string {
+  for (const place of places) {
+    const text = place.length === 1
+      ? (fields[place[0]!] ?? "").trim()
+      : place.map((at) => (fields[at] ?? "").trim()).filter((one) => one !== "").join(" ");
+    if (text !== "") return text;
+  }
+  return "";
+}

@@ -1,0 +1,205 @@
+/**
+ * Everything that a file's rows tell about how they are to be read, gathered row by row in bounded memory.
+ *
+ * @module
+ */
+
+import { cutText } from "../../text/cut_text.ts";
+import type { SourceRow } from "../source_row.ts";
+import {
+  type Counted,
+  countValue,
+  type MoneyEvidence,
+  noMoneyEvidence,
+  noneCounted,
+  noteMoney,
+  noteTime,
+  noTimesEvidence,
+  type TimesEvidence,
+} from "./column_evidence.ts";
+import { type ColumnPlan, textAt } from "./column_plan.ts";
+import { saysNothing, suspicionOf } from "./suspicious_column.ts";
+
+/** What a file's rows have told so far. */
+export interface FileEvidence {
+  /** Of all amounts. */
+  money: MoneyEvidence;
+  /** Of prices alone. */
+  prices: MoneyEvidence;
+  /** Of what the file says that orders come to. */
+  totals: MoneyEvidence;
+  /** Of each adjustment of the profile, by its place there. */
+  adjustments: MoneyEvidence[];
+  times: TimesEvidence;
+  /** Codes of currencies, the first ones. */
+  currencies: Set<string>;
+  /** Rows with an item and without the id of an order. */
+  withoutId: Counted;
+  /** Rows that repeat an order's id. */
+  repeated: number;
+  /** Those of them that say less of it than its first row. */
+  blankHeads: Counted;
+  /** Those of these that leave out two columns of it or more: one alone may be a slip. */
+  blankInTwo: number;
+  /** Words of a status that the profile does not know. */
+  unknownWords: Map<string, Counted>;
+  /** Columns that look like a status, that the profile does not use, and that say something. */
+  statusColumns: Map<string, Counted>;
+  /** Different values of each column, the first ones. */
+  samples: string[][];
+}
+
+/** Takes one row; its order's id where it has one of its own. */
+export type NoteRow = (row: SourceRow, ownId: string) => void;
+
+/** Words of a status, and codes of currencies, that are kept. */
+const maxWords = 200;
+
+/** Values of a column that are kept, and characters of each. */
+const maxSamples = 3;
+const maxCharacters = 60;
+
+/** Begins to gather. Rows with a fault are left out: what stands where in them is not known. */
+export function gatherEvidence(plan: ColumnPlan): { evidence: FileEvidence; note: NoteRow } {
+  const evidence: FileEvidence = {
+    money: noMoneyEvidence(),
+    prices: noMoneyEvidence(),
+    totals: noMoneyEvidence(),
+    adjustments: plan.adjustments.map(noMoneyEvidence),
+    times: noTimesEvidence(),
+    currencies: new Set(),
+    withoutId: noneCounted(),
+    repeated: 0,
+    blankHeads: noneCounted(),
+    blankInTwo: 0,
+    unknownWords: new Map(),
+    statusColumns: new Map(),
+    samples: plan.header.map(() => []),
+  };
+  const notes = [
+    noteAmounts(plan, evidence),
+    noteTimes(plan, evidence),
+    noteWords(plan, evidence),
+    noteHeads(plan, evidence),
+    noteSamples(evidence),
+  ];
+  return {
+    evidence,
+    note(row, ownId) {
+      if (row.fault !== undefined) return;
+      for (const note of notes) note(row, ownId);
+    },
+  };
+}
+
+function noteAmounts(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
+  const { price, order_total: total, currency } = plan.columns;
+  const columns: { at: number; of: MoneyEvidence[] }[] = [
+    ...(price?.places.flat() ?? []).map((at) => ({ at, of: [evidence.money, evidence.prices] })),
+    ...(total?.places.flat() ?? []).map((at) => ({ at, of: [evidence.money, evidence.totals] })),
+    ...plan.adjustments.flatMap(({ places }, index) =>
+      places.map((at) => ({ at, of: [evidence.money, evidence.adjustments[index]!] }))
+    ),
+  ];
+  const constant = currency?.constant?.toUpperCase();
+  if (constant !== undefined) evidence.currencies.add(constant);
+  return ({ fields, line }) => {
+    for (const { at, of } of columns) {
+      const text = (fields[at] ?? "").trim();
+      if (text === "") continue;
+      for (const one of of) noteMoney(one, text, line);
+    }
+    const code = currency === undefined ? "" : textAt(fields, currency.places);
+    if (code !== "" && evidence.currencies.size < maxWords) {
+      evidence.currencies.add(code.toUpperCase());
+    }
+  };
+}
+
+function noteTimes(plan: ColumnPlan, { times }: FileEvidence): NoteRow {
+  const columns = [plan.columns.order_placed_at, plan.columns.paid_at]
+    .filter((column) => column !== undefined)
+    .map(({ places }) => ({ places, last: "" }));
+  return ({ fields, line }) => {
+    for (const column of columns) {
+      const text = textAt(fields, column.places);
+      if (text === "" || text === column.last) continue;
+      column.last = text;
+      noteTime(times, text, line);
+    }
+  };
+}
+
+function noteWords(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
+  const { status, header, fills, ignored } = plan;
+  const unused = header.flatMap((name, at) => {
+    const isUnused = !fills.has(at) && !ignored.has(at);
+    const suspicion = isUnused ? suspicionOf(name) : undefined;
+    return suspicion === "status" || suspicion === "refund" ? [{ at, name: name.trim() }] : [];
+  });
+  return ({ fields, line }) => {
+    for (const at of status?.places ?? []) {
+      const word = (fields[at] ?? "").trim();
+      if (word === "" || status!.outcomes.has(word.toLowerCase())) continue;
+      const key = cutText(word, maxCharacters);
+      countIn(evidence.unknownWords, key, word, line);
+    }
+    for (const { at, name } of unused) {
+      const value = (fields[at] ?? "").trim();
+      if (!saysNothing(value)) countIn(evidence.statusColumns, name, value, line);
+    }
+  };
+}
+
+function countIn(counts: Map<string, Counted>, key: string, value: string, line: number): void {
+  let counted = counts.get(key);
+  if (counted === undefined) {
+    if (counts.size >= maxWords) return;
+    counts.set(key, counted = noneCounted());
+  }
+  countValue(counted, cutText(value, maxCharacters), line);
+}
+
+/** What every row of an order has to say where nothing is filled down. */
+function noteHeads(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
+  const { columns } = plan;
+  const heads = [
+    ...[columns.order_placed_at, columns.currency, columns.customer_name],
+    ...[columns.customer_id, columns.customer_email],
+  ].filter((column) => column !== undefined && column.constant === undefined);
+  const items = [columns.product_sku, columns.product_name, columns.price, columns.qty];
+  let id = "";
+  let said = heads.map(() => false);
+  return ({ fields, line }, ownId) => {
+    if (ownId === "") {
+      const hasItem = items.some((column) =>
+        column !== undefined && textAt(fields, column.places) !== ""
+      );
+      if (hasItem) countValue(evidence.withoutId, String(line), line);
+      return;
+    }
+    if (ownId !== id) {
+      id = ownId;
+      said = heads.map((column) => textAt(fields, column!.places) !== "");
+      return;
+    }
+    evidence.repeated++;
+    const blank = heads.filter((column, at) => said[at] && textAt(fields, column!.places) === "");
+    if (blank.length > 0) countValue(evidence.blankHeads, String(line), line);
+    if (blank.length > 1) evidence.blankInTwo++;
+  };
+}
+
+function noteSamples({ samples }: FileEvidence): NoteRow {
+  let open = samples.map((_, at) => at);
+  return ({ fields }) => {
+    if (open.length === 0) return;
+    for (const at of open) {
+      const text = (fields[at] ?? "").trim();
+      if (text === "") continue;
+      const sample = cutText(text, maxCharacters);
+      if (!samples[at]!.includes(sample)) samples[at]!.push(sample);
+    }
+    open = open.filter((at) => samples[at]!.length < maxSamples);
+  };
+}

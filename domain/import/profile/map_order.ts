@@ -1,0 +1,421 @@
+/**
+ * Decides what the rows of one order amount to in a file with a profile.
+ *
+ * @module
+ */
+
+import type { Fault } from "../../errors.ts";
+import { isCurrency } from "../../money.ts";
+import { orderLimits, type OrderTerms, orderTotalOf } from "../../order/incoming_order.ts";
+import { readLanguage } from "../../order/language.ts";
+import {
+  paymentOf,
+  providerOf,
+  providerProblem,
+  referenceProblem,
+} from "../../order/source_payment.ts";
+import {
+  type ColumnPlaces,
+  type CsvRow,
+  importColumns,
+  type OrderRow,
+  readRow,
+} from "../csv_rows.ts";
+import { booleans, type TermFault } from "../csv_terms.ts";
+import {
+  faultsText,
+  maxOrderRows,
+  type OrderReading,
+  type ReadRows,
+  rejectedFor,
+  type RejectedRow,
+  rejectLargeOrder,
+  rowsToATurn,
+  settleOrder,
+} from "../order_csv.ts";
+import { type PlannedColumn, textAt } from "./column_plan.ts";
+import { parseMoney } from "./money_text.ts";
+import { readAdjustments } from "./order_amounts.ts";
+import {
+  nameInFile,
+  type OrderMapping,
+  ownText,
+  saidOf,
+  type SaidText,
+  valueFault,
+} from "./order_mapping.ts";
+import { outcomeOf } from "./order_status.ts";
+import { type PricedItem, type Reading, readingByTotal } from "./order_readings.ts";
+import { plannedFault } from "./planned_row.ts";
+import type { ProfileColumn } from "./profile.ts";
+
+/** What the file says that an order comes to, and what it does. */
+export interface ComparedTotal {
+  namedCents: number;
+  ownCents: number;
+  currency: string;
+}
+
+/** What becomes of an order. */
+export type MappedOrder =
+  | (OrderReading & { total?: ComparedTotal })
+  /** It is over and done with at its source: neither charged nor recorded. */
+  | { kind: "skipped"; why: string };
+
+/** How orders are decided on. */
+export interface MapOptions {
+  /** Leave bad rows out instead of rejecting the order for them. */
+  keepGoodRows: boolean;
+  /** The latest time that an order can have been placed at. */
+  latestPlacedAt: string;
+}
+
+/** The product's own columns, in which each row is checked by the rules of all files. */
+const ownPlaces: ColumnPlaces = {
+  ...Object.fromEntries(importColumns.map((column, at) => [column, at])),
+  terms: [],
+} as unknown as ColumnPlaces;
+
+/** Rows of an order, read so far. */
+interface SoFar extends ReadRows {
+  items: PricedItem[];
+  before: { fields: readonly string[]; row: OrderRow } | undefined;
+  /** What rows say of the whole is wrong. */
+  faults: TermFault[];
+}
+
+/**
+ * Decides on the rows of one order.
+ *
+ * A row that can't be read rejects its order whole, whether good rows are to be kept or not. A price of a line that can't be
+ * divided by its units makes two items, so that no part of a cent is lost. An order whose total is named comes to that
+ * total, within the profile's tolerance, or is rejected.
+ *
+ * @param rows as `planned_row.ts` makes them, in the order of the file
+ */
+export function mapOrder(
+  mapping: OrderMapping,
+  rows: readonly CsvRow[],
+  options: MapOptions,
+): MappedOrder {
+  const steps = mapOrderStepwise(mapping, rows, options);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  return step.value;
+}
+
+/** The same with breaks, because an order may have very many rows. */
+export function* mapOrderStepwise(
+  mapping: OrderMapping,
+  rows: readonly CsvRow[],
+  options: MapOptions,
+): Generator<void, MappedOrder> {
+  if (rows.length > maxOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
+  const unreadable = rows.find((row) => plannedFault(row) !== "");
+  if (unreadable !== undefined) return { kind: "rejected", rejected: rejectFor(rows, unreadable) };
+  const outcome = outcomeOf(rows, mapping.plan);
+  if (outcome.kind === "skip") return { kind: "skipped", why: outcome.why };
+  if (outcome.kind === "unknown") {
+    const fault = valueFault(
+      outcome.column,
+      "is a status that the profile does not know",
+      outcome.word,
+    );
+    const reason = faultsText([fault]);
+    return { kind: "rejected", rejected: rows.map((row) => rejectedFor(row, reason)) };
+  }
+  const head = readHead(mapping, rows);
+  const read = yield* readRows(mapping, rows, head, options);
+  const { reading, terms, total } = readTerms(mapping, rows, { head, read, outcome: outcome.kind });
+  // What a row that is left out adds to the whole can't be told from the rest.
+  const isSumOfRows = mapping.plan.adjustments.some(({ per }) => per === "line");
+  const settled = settleOrder(read, {
+    terms,
+    disagreement: head.disagreement,
+    items: reading?.items ?? [],
+    keepGoodRows: options.keepGoodRows && !isSumOfRows,
+  });
+  return total === undefined ? settled : { ...settled, total };
+}
+
+/** All rows of an order of which one can't be read. */
+function rejectFor(rows: readonly CsvRow[], unreadable: CsvRow): RejectedRow[] {
+  const other = `another row of the order is bad (line ${unreadable.line})`;
+  return rows.map((row) => rejectedFor(row, plannedFault(row) || other));
+}
+
+/** What rows say of their order, and each says the same or nothing. */
+interface Head {
+  texts: Readonly<Record<typeof headColumns[number], string>>;
+  placedAt: string | { problem: string; text: string };
+  disagreement: string | undefined;
+}
+
+const headColumns = [
+  ...["external_order_id", "currency", "customer_id", "customer_email", "customer_name"] as const,
+];
+
+/** Reads what the rows say of their order, or the one row where each has to say it. */
+function readHead(mapping: OrderMapping, rows: readonly CsvRow[]): Head {
+  const { columns } = mapping.plan;
+  let disagreement: string | undefined;
+  const read = headColumns.map((column) => {
+    const planned = columns[column];
+    const said = saidOf(rows, planned);
+    disagreement ??= disagreementOf(rows, planned, said);
+    return [column, said?.text ?? ""] as const;
+  });
+  const texts = Object.fromEntries(read) as Head["texts"] & Record<string, string>;
+  const { customer_id: id } = texts;
+  const isGuest = (mapping.settings.guestIds ?? []).includes(id);
+  return {
+    texts: { ...texts, customer_id: isGuest ? "" : id },
+    placedAt: earliest(mapping, rows),
+    disagreement,
+  };
+}
+
+/** Why rows can't be one order, where they say different things in a column. */
+function disagreementOf(
+  rows: readonly CsvRow[],
+  planned: PlannedColumn | undefined,
+  said: SaidText | undefined,
+): string | undefined {
+  if (said?.place === undefined || rows.length === 1) return undefined;
+  for (const { line, fields } of rows) {
+    const text = textAt(fields, [said.place]);
+    if (text === "" || text === said.text) continue;
+    return `rows of the order disagree on ${planned!.name} (lines ${said.line} and ${line})`;
+  }
+}
+
+/** When the order was placed: the first of what its rows say, as all files have it. */
+function earliest(mapping: OrderMapping, rows: readonly CsvRow[]): Head["placedAt"] {
+  const column = mapping.plan.columns.order_placed_at;
+  let first: string | undefined;
+  let before = "";
+  for (const row of rows) {
+    const text = ownText(row, column);
+    if (text === "" || text === before) continue;
+    before = text;
+    const time = mapping.readTime(text);
+    if (typeof time !== "string") return { problem: time.problem, text };
+    if (first === undefined || time < first) first = time;
+  }
+  return first ?? "";
+}
+
+function* readRows(
+  mapping: OrderMapping,
+  rows: readonly CsvRow[],
+  head: Head,
+  { latestPlacedAt }: MapOptions,
+): Generator<void, SoFar> {
+  const read: SoFar = { sources: [], good: [], bad: [], items: [], before: undefined, faults: [] };
+  for (const [index, row] of rows.entries()) {
+    if ((index + 1) % rowsToATurn === 0) yield;
+    const isItem = hasItem(mapping, row);
+    if (!isItem && mapping.settings.rowsWithoutItem === "allowed") continue;
+    const rowHead = mapping.fillsDown ? head : readHead(mapping, [row]);
+    readItemRow(mapping, row, { read, head: rowHead, latestPlacedAt });
+  }
+  if (read.good.length + read.bad.length === 0) {
+    for (const row of rows) read.bad.push(rejectedFor(row, "the order has no row with an item"));
+  }
+  return read;
+}
+
+function hasItem({ plan: { columns } }: OrderMapping, row: CsvRow): boolean {
+  return [columns.product_sku, columns.product_name, columns.price]
+    .some((column) => ownText(row, column) !== "");
+}
+
+/** Reads one row by the rules of all files, in the product's own columns. */
+function readItemRow(
+  mapping: OrderMapping,
+  row: CsvRow,
+  { read, head, latestPlacedAt }: { read: SoFar; head: Head; latestPlacedAt: string },
+): void {
+  const { columns } = mapping.plan;
+  const faults: Fault[] = [];
+  const nameOf = (column: ProfileColumn) => nameInFile(mapping.plan, column);
+  const currency = head.texts.currency.toUpperCase();
+  const sku = ownText(row, columns.product_sku);
+  if (typeof head.placedAt !== "string") {
+    const { problem, text } = head.placedAt;
+    faults.push(valueFault(nameOf("order_placed_at"), problem, text));
+  }
+  const qtyText = ownText(row, columns.qty);
+  const qty = wholeNumber(qtyText, mapping.money.decimal);
+  const priceText = ownText(row, columns.price);
+  const price = priceText === "" || !isCurrency(currency)
+    ? undefined
+    : parseMoney(priceText, mapping.money, currency);
+  const problem = typeof price === "object"
+    ? price.problem
+    : price !== undefined && price < 0
+    ? "must not be below zero"
+    : undefined;
+  if (problem !== undefined) faults.push(valueFault(nameOf("price"), problem, priceText));
+  const cents = typeof price === "number" && price >= 0 ? price : 0;
+  const { texts } = head;
+  const fields = [
+    ...[texts.external_order_id, typeof head.placedAt === "string" ? head.placedAt : valid.time],
+    ...[isCurrency(currency) ? currency : texts.currency, texts.customer_id],
+    ...[texts.customer_email, texts.customer_name, sku, ownText(row, columns.product_name)],
+    ...[priceText === "" ? "" : largestUnitPrice(mapping, cents, Number(qty)), qty],
+  ];
+  const checked = readRow(fields, ownPlaces, latestPlacedAt, read.before);
+  if (Array.isArray(checked)) {
+    faults.push(...checked.map(({ at, detail }) => ({ at: nameOf(at as ProfileColumn), detail })));
+  }
+  if (Array.isArray(checked) || faults.length > 0) {
+    read.bad.push(rejectedFor(row, faultsText(faults)));
+    return;
+  }
+  read.before ??= { fields, row: checked };
+  read.sources.push(row);
+  read.good.push(checked);
+  read.items.push({ ...checked.item, cents });
+}
+
+/** Stands in for what has a fault already, so that it is not named twice. */
+const valid = { time: "2000-01-01 00:00:00" };
+
+/** The highest price that a unit can have by any reading, to be held against the bound. */
+function largestUnitPrice({ settings }: OrderMapping, cents: number, qty: number): string {
+  const isLine = settings.money?.pricePer === "line" || settings.money?.pricePer === "by_total";
+  return String(isLine && qty >= 1 ? Math.ceil(cents / qty) : cents);
+}
+
+/** `2` for `2.0000`, as databases write numbers; all else as it is. */
+function wholeNumber(text: string, decimal: "." | ","): string {
+  if (/^\d+$/.test(text)) return text;
+  const [whole, fraction] = text.split(decimal) as [string, string?];
+  const isWhole = fraction !== undefined && /^\d+$/.test(whole) && /^0+$/.test(fraction) &&
+    fraction.length !== 3;
+  return isWhole ? whole : text;
+}
+
+/** What an order says as a whole, read in the way that comes to its own total. */
+function readTerms(
+  mapping: OrderMapping,
+  rows: readonly CsvRow[],
+  { head, read, outcome }: { head: Head; read: SoFar; outcome: "charge" | "paid" | "free" },
+): { reading: Reading | undefined; terms: OrderTerms | TermFault[]; total?: ComparedTotal } {
+  const { columns } = mapping.plan;
+  const { faults } = read;
+  const currency = head.texts.currency.toUpperCase();
+  if (!isCurrency(currency)) return { reading: undefined, terms: {} };
+  const taxIncluded = readIncluded(mapping, rows, faults);
+  const adjustments = readAdjustments(mapping, { rows, currency, taxIncluded, faults });
+  const named = readTotal(mapping, rows, currency, faults);
+  const payment = readPayment(mapping, rows, outcome, faults);
+  const said = saidOf(rows, columns.language);
+  const language = said === undefined ? undefined : readLanguage(said.text);
+  if (language !== undefined && "problem" in language) {
+    faults.push({
+      line: said!.line,
+      ...valueFault(columns.language!.name, language.problem, said!.text),
+    });
+  }
+  if (faults.length > 0) return { reading: undefined, terms: faults };
+  const reading = readingByTotal(read.items, adjustments, named, mapping.settings.money);
+  if ("problem" in reading) {
+    const at = columns.order_total?.name ?? "order_total";
+    return { reading: undefined, terms: [{ line: rows[0]!.line, at, detail: reading.problem }] };
+  }
+  const ownCents = orderTotalOf(reading);
+  const isWithin = named !== undefined &&
+    Math.abs(ownCents - named) <= (mapping.settings.money?.tolerance ?? 0);
+  const terms: OrderTerms = {
+    ...(reading.adjustments.length === 0 ? {} : { adjustments: reading.adjustments }),
+    ...(named === undefined ? {} : { totalCents: isWithin ? ownCents : named }),
+    ...(payment === undefined ? {} : { payment }),
+    ...(language !== undefined && "language" in language ? language : {}),
+  };
+  const isWhole = read.bad.length === 0 && read.good.length > 0;
+  return named === undefined || !isWhole
+    ? { reading, terms }
+    : { reading, terms, total: { namedCents: named, ownCents, currency } };
+}
+
+function readIncluded(
+  mapping: OrderMapping,
+  rows: readonly CsvRow[],
+  faults: TermFault[],
+): boolean | undefined {
+  const column = mapping.plan.columns.tax_included;
+  const said = saidOf(rows, column);
+  if (said === undefined) return undefined;
+  const included = booleans.get(said.text.toLowerCase());
+  if (included === undefined) {
+    const fault = valueFault(column!.name, "must be true or false", said.text);
+    faults.push({ line: said.line, ...fault });
+  }
+  return included;
+}
+
+/** What the file says that the order comes to; undefined where it says nothing. */
+function readTotal(
+  { plan, money }: OrderMapping,
+  rows: readonly CsvRow[],
+  currency: string,
+  faults: TermFault[],
+): number | undefined {
+  const column = plan.columns.order_total;
+  const said = saidOf(rows, column);
+  if (said === undefined) return undefined;
+  let named: number | undefined;
+  for (const row of rows) {
+    const text = ownText(row, column);
+    if (text === "") continue;
+    const cents = parseMoney(text, money, currency);
+    const problem = typeof cents !== "number"
+      ? cents.problem
+      : cents < 0 || cents > orderLimits.totalCents
+      ? "can't be the total of an order"
+      : named !== undefined && named !== cents
+      ? `is another one than on line ${said.line}`
+      : undefined;
+    if (problem !== undefined) {
+      faults.push({ line: row.line, ...valueFault(column!.name, problem, text) });
+    } else named = cents as number;
+  }
+  return named;
+}
+
+/** The payment that was made at the source, if one was. */
+function readPayment(
+  mapping: OrderMapping,
+  rows: readonly CsvRow[],
+  outcome: "charge" | "paid" | "free",
+  faults: TermFault[],
+): OrderTerms["payment"] {
+  if (outcome === "charge") return undefined;
+  if (outcome === "free") return { status: "none" };
+  const { columns } = mapping.plan;
+  const text = (
+    column: PlannedColumn | undefined,
+    problemOf: (text: string) => string | undefined,
+  ) => {
+    const said = saidOf(rows, column);
+    const problem = said === undefined ? undefined : problemOf(said.text);
+    if (problem === undefined) return said?.text;
+    faults.push({ line: said!.line, ...valueFault(column!.name, problem, said!.text) });
+  };
+  const reference = text(columns.payment_reference, referenceProblem);
+  const provider = text(columns.payment_provider, providerProblem);
+  const moment = text(columns.paid_at, (moment) => {
+    const time = mapping.readTime(moment);
+    return typeof time === "string" ? undefined : time.problem;
+  });
+  const payment = paymentOf({
+    status: "paid",
+    // Who took the money can give it back only by the payment's id: without one it is whoever sold.
+    provider: provider === undefined || reference === undefined ? undefined : providerOf(provider),
+    reference,
+    paidAt: moment === undefined ? undefined : mapping.readTime(moment) as string,
+  }, saidOf(rows, columns.external_order_id)?.text ?? "");
+  return Array.isArray(payment) || payment.status === "due" ? undefined : payment;
+}

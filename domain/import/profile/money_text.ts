@@ -1,0 +1,187 @@
+/**
+ * Amounts as shops and spreadsheets write them.
+ *
+ * @module
+ */
+
+import { currencyDigits, isCurrency } from "../../money.ts";
+
+/** What stands between whole units and their parts. */
+export type DecimalSign = "." | ",";
+
+/** An amount taken apart. */
+export interface MoneyText {
+  isNegative: boolean;
+  /** Digits with their marks: `1.234,56`. */
+  number: string;
+  /** The sign or code of a currency that stands beside it, such as `€`, `US $` or `EUR`; "" for none. */
+  currency: string;
+}
+
+const plainForm = /^-?\d+(?:[.,]\d+)?$/;
+const fullForm =
+  /^([-−+(]?)\s*([^\d.,()+−-]*?)\s*([-−+]?)\s*([.,]?\d(?:[\d.,'’ \u00a0\u202f]*\d)?)\s*([^\d.,()+−-]*?)\s*([-−)]?)$/;
+
+/** Takes an amount apart; undefined for what is none. */
+export function splitMoney(text: string): MoneyText | undefined {
+  if (plainForm.test(text)) {
+    const isNegative = text.startsWith("-");
+    return { isNegative, number: isNegative ? text.slice(1) : text, currency: "" };
+  }
+  if (text.length > maxLength) return undefined;
+  const match = fullForm.exec(text);
+  if (match === null) return undefined;
+  const [, open = "", before = "", sign = "", number = "", behind = "", end = ""] = match;
+  if ((open === "(") !== (end === ")")) return undefined;
+  const signs = [open, sign, end].filter((one) => one !== "" && one !== ")");
+  if (signs.length > 1 || (before !== "" && behind !== "" && before !== behind)) return undefined;
+  return {
+    isNegative: signs.length === 1 && signs[0] !== "+",
+    number,
+    currency: (before || behind).trim(),
+  };
+}
+
+/** Characters of an amount. */
+const maxLength = 48;
+
+const forms: Readonly<Record<DecimalSign, RegExp>> = {
+  ".": /^(\d+|[1-9]\d{0,2}(?:([,'’ \u00a0\u202f])\d{3})(?:\2\d{3})*)?(?:\.(\d+))?$/,
+  ",": /^(\d+|[1-9]\d{0,2}(?:([.'’ \u00a0\u202f])\d{3})(?:\2\d{3})*)?(?:,(\d+))?$/,
+};
+
+/** Whole units and their parts as digits, by one sign; undefined where the number can't be read so. */
+function partsOf(
+  number: string,
+  decimal: DecimalSign,
+): [whole: string, fraction: string] | undefined {
+  const match = forms[decimal].exec(number);
+  if (match === null) return undefined;
+  return [(match[1] ?? "").replace(/\D/g, ""), match[3] ?? ""];
+}
+
+/** What an amount says about the sign that its column uses. */
+export type DecimalEvidence =
+  /** It means the same by both. */
+  | "either"
+  /** It can be read by this one only. */
+  | DecimalSign
+  /** It can be read by both, and means different things. */
+  | "ambiguous"
+  /** It is no amount. */
+  | "none";
+
+/** Tells what an amount, trimmed and not empty, says about the decimal sign. */
+export function decimalEvidence(text: string): DecimalEvidence {
+  const money = splitMoney(text);
+  if (money === undefined) return "none";
+  if (/^\d+$/.test(money.number)) return "either";
+  const byPoint = partsOf(money.number, ".");
+  const byComma = partsOf(money.number, ",");
+  if (byPoint === undefined) return byComma === undefined ? "none" : ",";
+  if (byComma === undefined) return ".";
+  return byPoint[0] === byComma[0] && byPoint[1] === byComma[1] ? "either" : "ambiguous";
+}
+
+/** True for an amount that has a part of a unit, however it is written: it can't be in minor units. */
+export function hasFraction(text: string, decimal: DecimalSign): boolean {
+  const money = splitMoney(text);
+  return money !== undefined && (partsOf(money.number, decimal)?.[1] ?? "") !== "";
+}
+
+/** How the amounts of a file are written. */
+export interface MoneyForm {
+  /** `by_decimals`: in units, as the decimals of other amounts of the file show. */
+  in: "units" | "minor" | "by_decimals";
+  decimal: DecimalSign;
+}
+
+/**
+ * The minor units of an amount; nothing is ever rounded.
+ *
+ * @param text trimmed and not empty
+ * @returns an integer, negative for what is taken off; or what is wrong, with what would be right
+ */
+export function parseMoney(
+  text: string,
+  { in: unit, decimal }: MoneyForm,
+  currency: string,
+): number | { problem: string } {
+  const money = splitMoney(text);
+  if (money === undefined) return { problem: "must be an amount" };
+  if (money.currency !== "" && !means(money.currency, currency)) {
+    return { problem: `must be in ${currency}` };
+  }
+  const parts = partsOf(money.number, decimal);
+  if (parts === undefined) return { problem: `must be an amount with the decimal sign ${decimal}` };
+  const [whole, fraction] = parts;
+  const digits = unit === "minor" ? 0 : currencyDigits(currency);
+  if (/[1-9]/.test(fraction.slice(digits))) {
+    const most = unit === "minor"
+      ? "must be whole minor units"
+      : `must have ${digits} decimals at most`;
+    return { problem: most };
+  }
+  if (unit === "by_decimals" && mayBeThousands(whole, fraction, digits)) {
+    const meant = `${whole}${decimal}${"0".repeat(digits)}`;
+    return {
+      problem: `must have ${digits} decimals like others of the file, ${meant} if it is meant`,
+    };
+  }
+  const minor = Number(whole + fraction.slice(0, digits).padEnd(digits, "0"));
+  if (!Number.isSafeInteger(minor)) return { problem: "is too large" };
+  return money.isNegative && minor !== 0 ? -minor : minor;
+}
+
+/**
+ * Where amounts have three decimals, some spreadsheets take 2.490 for two thousand: an amount without decimals beside
+ * others with them may be one of these.
+ */
+function mayBeThousands(whole: string, fraction: string, digits: number): boolean {
+  return digits === 3 && fraction === "" && /[1-9]/.test(whole);
+}
+
+/** The currency that a sign or code certainly means; undefined where it may be several, or none. */
+export function certainCurrency(sign: string): string | undefined {
+  const code = sign.toUpperCase();
+  if (isCurrency(code)) return code;
+  return certain.get(sign.replaceAll(/\s/g, "").toUpperCase());
+}
+
+/** Signs of one currency alone, as shops write them. */
+const certain: ReadonlyMap<string, string> = new Map([
+  ["€", "EUR"],
+  ["£", "GBP"],
+  ["US$", "USD"],
+  ["C$", "CAD"],
+  ["CA$", "CAD"],
+  ["AU$", "AUD"],
+  ["A$", "AUD"],
+  ["NZ$", "NZD"],
+  ["HK$", "HKD"],
+  ["MX$", "MXN"],
+  ["R$", "BRL"],
+  ["ZŁ", "PLN"],
+  ["₹", "INR"],
+  ["₩", "KRW"],
+]);
+
+const narrowSigns = new Map<string, string>();
+
+/** Whether a sign or code beside an amount can mean a currency. */
+function means(sign: string, currency: string): boolean {
+  const known = certainCurrency(sign);
+  if (known !== undefined) return known === currency;
+  if (!isCurrency(currency)) return false;
+  let narrow = narrowSigns.get(currency);
+  if (narrow === undefined) {
+    const format = new Intl.NumberFormat("en", {
+      style: "currency",
+      currency,
+      currencyDisplay: "narrowSymbol",
+    });
+    narrow = format.formatToParts(0).find(({ type }) => type === "currency")!.value;
+    narrowSigns.set(currency, narrow);
+  }
+  return narrow === sign;
+}

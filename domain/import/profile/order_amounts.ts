@@ -1,0 +1,139 @@
+/**
+ * The amounts of an order of a file with a profile: what it costs beside its items, and what that may mean.
+ *
+ * @module
+ */
+
+import { type Adjustment, adjustmentProblem } from "../../order/adjustment.ts";
+import { cutText } from "../../text/cut_text.ts";
+import type { TermFault } from "../csv_terms.ts";
+import type { CsvRow } from "../csv_rows.ts";
+import type { PlannedAdjustment } from "./column_plan.ts";
+import { parseMoney } from "./money_text.ts";
+import { type OrderMapping, valueFault } from "./order_mapping.ts";
+
+/** An adjustment that an order has, and whether its prices may contain it. */
+export interface ReadAdjustment extends Omit<Adjustment, "included"> {
+  /** By the order's own total where there is more than one. */
+  included: readonly boolean[];
+}
+
+/** What is needed of an order to read its amounts. */
+export interface AmountContext {
+  rows: readonly CsvRow[];
+  currency: string;
+  /** What the order itself says of its taxes. */
+  taxIncluded: boolean | undefined;
+  faults: TermFault[];
+}
+
+/** Reads what an order costs beside its items; those of nothing are left out. */
+export function readAdjustments(
+  mapping: OrderMapping,
+  context: AmountContext,
+): ReadAdjustment[] {
+  return mapping.plan.adjustments.flatMap((planned): ReadAdjustment[] => {
+    if (planned.places.length === 0) return [];
+    const amount = planned.per === "line"
+      ? lineAmount(mapping, planned, context)
+      : orderAmount(mapping, planned, context);
+    if (amount.cents === 0) return [];
+    const { cents, line } = amount;
+    const isTakenOff = planned.takenOff === "positive";
+    const amountCents = isTakenOff ? -cents : cents;
+    const problem = isTakenOff && cents < 0
+      ? "is below zero, and what is taken off is written without a sign here"
+      : adjustmentProblem(planned.kind, amountCents) === undefined
+      ? undefined
+      : "must not be below zero";
+    if (problem !== undefined) {
+      context.faults.push({ line, ...valueFault(planned.name, problem, amount.text) });
+      return [];
+    }
+    const included = includedOf(planned, context);
+    return [{ kind: planned.kind, label: labelOf(planned, context.rows), amountCents, included }];
+  });
+}
+
+interface ReadAmount {
+  cents: number;
+  line: number;
+  text: string;
+}
+
+/** The sum of what each row says. */
+function lineAmount(
+  mapping: OrderMapping,
+  { places, name }: PlannedAdjustment,
+  context: AmountContext,
+): ReadAmount {
+  const sum: ReadAmount = { cents: 0, line: context.rows[0]!.line, text: "" };
+  for (const { line, fields } of context.rows) {
+    for (const at of places) {
+      const text = (fields[at] ?? "").trim();
+      if (text === "") continue;
+      const cents = readAmount(mapping, text, { line, name }, context);
+      if (cents !== 0 && sum.cents === 0) Object.assign(sum, { line, text });
+      sum.cents += cents;
+    }
+  }
+  return sum;
+}
+
+/** What any row says, which must be the same on all that say anything, added up over its columns. */
+function orderAmount(
+  mapping: OrderMapping,
+  { places, name }: PlannedAdjustment,
+  context: AmountContext,
+): ReadAmount {
+  const sum: ReadAmount = { cents: 0, line: context.rows[0]!.line, text: "" };
+  for (const at of places) {
+    let first: { text: string; line: number; cents: number } | undefined;
+    for (const { line, fields } of context.rows) {
+      const text = (fields[at] ?? "").trim();
+      if (text === "" || text === first?.text) continue;
+      const cents = readAmount(mapping, text, { line, name }, context);
+      if (first === undefined) first = { text, line, cents };
+      else if (first.cents !== cents) {
+        const problem = `is ${first.text} on line ${first.line} and must be the same on all rows ` +
+          "of the order";
+        context.faults.push({ line, ...valueFault(name, problem, text) });
+      }
+    }
+    if (first === undefined) continue;
+    if (first.cents !== 0 && sum.cents === 0) Object.assign(sum, first, { cents: sum.cents });
+    sum.cents += first.cents;
+  }
+  return sum;
+}
+
+function readAmount(
+  { money }: OrderMapping,
+  text: string,
+  { line, name }: { line: number; name: string },
+  { currency, faults }: AmountContext,
+): number {
+  const cents = parseMoney(text, money, currency);
+  if (typeof cents === "number") return cents;
+  faults.push({ line, ...valueFault(name, cents.problem, text) });
+  return 0;
+}
+
+function includedOf(
+  { kind, included }: PlannedAdjustment,
+  { currency, taxIncluded }: AmountContext,
+): readonly boolean[] {
+  if (kind === "tax" && taxIncluded !== undefined) return [taxIncluded];
+  if (included === undefined) return [false];
+  if (included === "by_total") return [false, true];
+  return [typeof included === "boolean" ? included : !included.except.includes(currency)];
+}
+
+/** Characters that a label may have. */
+const maxLabel = 255;
+
+function labelOf({ labelPlace }: PlannedAdjustment, rows: readonly CsvRow[]): string | null {
+  if (labelPlace === undefined) return null;
+  const said = rows.find(({ fields }) => (fields[labelPlace] ?? "").trim() !== "");
+  return said === undefined ? null : cutText(said.fields[labelPlace]!.trim(), maxLabel);
+}

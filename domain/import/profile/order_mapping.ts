@@ -1,0 +1,78 @@
+/**
+ * What is needed to make orders of a file's rows, once all of its profile is settled.
+ *
+ * @module
+ */
+
+import type { CsvRow, ImportColumn } from "../csv_rows.ts";
+import { withValue } from "../named_value.ts";
+import { type ColumnPlace, type ColumnPlan, type PlannedColumn, textAt } from "./column_plan.ts";
+import type { MoneyForm } from "./money_text.ts";
+import type { ImportProfile, ProfileColumn } from "./profile.ts";
+import { type TimeReader, timeReader } from "./time_text.ts";
+
+/** See {@linkcode orderMapping}. */
+export interface OrderMapping {
+  plan: ColumnPlan;
+  settings: ImportProfile;
+  money: MoneyForm;
+  readTime: TimeReader;
+  /** What says something of an order counts for all of its rows. */
+  fillsDown: boolean;
+}
+
+/** @param settings without a question that is open */
+export function orderMapping(settings: ImportProfile, plan: ColumnPlan): OrderMapping {
+  const { money = {}, time = {} } = settings;
+  return {
+    plan,
+    settings,
+    money: { in: money.in ?? "units", decimal: money.decimal ?? "." },
+    readTime: timeReader(time),
+    fillsDown: settings.fillDown === "order",
+  };
+}
+
+/** What a file says in a column, and the line that says it first. */
+export interface SaidText {
+  text: string;
+  line: number;
+  /** Where it stands; undefined for what all orders have alike. */
+  place: ColumnPlace | undefined;
+}
+
+/** What the rows of an order say of the whole; undefined where none of them says anything. */
+export function saidOf(
+  rows: readonly CsvRow[],
+  column: PlannedColumn | undefined,
+): SaidText | undefined {
+  if (column === undefined) return undefined;
+  for (const place of column.places) {
+    for (const { line, fields } of rows) {
+      const text = textAt(fields, [place]);
+      if (text !== "") return { text, line, place };
+    }
+  }
+  if (column.constant === undefined) return undefined;
+  return { text: column.constant, line: rows[0]!.line, place: undefined };
+}
+
+/** What one row says in a column, or all rows alike; "" for nothing. */
+export function ownText(row: CsvRow, column: PlannedColumn | undefined): string {
+  if (column === undefined) return "";
+  return textAt(row.fields, column.places) || (column.constant ?? "");
+}
+
+/** Which of a profile's columns fills one of the product's own. */
+const filledBy: Partial<Record<ImportColumn, ProfileColumn>> = { unit_price_cents: "price" };
+
+/** What a column of the product's own is called in the file. */
+export function nameInFile(plan: ColumnPlan, column: string): string {
+  const key = filledBy[column as ImportColumn] ?? column as ProfileColumn;
+  return plan.columns[key]?.name ?? column;
+}
+
+/** A problem with the value that has it. */
+export function valueFault(at: string, problem: string, value: string) {
+  return { at, detail: withValue(problem, value) };
+}

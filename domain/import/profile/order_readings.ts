@@ -1,0 +1,89 @@
+/**
+ * The ways in which the amounts of an order can be meant, and the one that comes to the total which its source names.
+ *
+ * @module
+ */
+
+import type { Adjustment } from "../../order/adjustment.ts";
+import { type IncomingItem, orderLimits, orderTotalOf } from "../../order/incoming_order.ts";
+import type { ReadAdjustment } from "./order_amounts.ts";
+import type { ImportProfile } from "./profile.ts";
+
+/** An item with the amount that stands in its row: the price of a unit or of all. */
+export interface PricedItem extends IncomingItem {
+  cents: number;
+}
+
+/** One way to read an order. */
+export interface Reading {
+  items: IncomingItem[];
+  adjustments: Adjustment[];
+}
+
+/** Ways that are tried. */
+const maxReadings = 64;
+
+/**
+ * Reads an order in the one way that its profile says, or else in the one that comes to its total: what an order costs
+ * is the same in all that do.
+ *
+ * @param named what the source says that all of it comes to
+ * @returns the reading, or why there is none; one that does not come to the total where none does
+ */
+export function readingByTotal(
+  items: readonly PricedItem[],
+  adjustments: readonly ReadAdjustment[],
+  named: number | undefined,
+  { pricePer = "unit", tolerance = 0 }: NonNullable<ImportProfile["money"]> = {},
+): Reading | { problem: string } {
+  const isSingle = items.every(({ qty }) => qty === 1);
+  const ways = pricePer !== "by_total" ? [pricePer] : isSingle ? ["unit"] : ["unit", "line"];
+  const included = combinations(adjustments.map((one) => one.included));
+  const readings = ways.flatMap((way) =>
+    included.map((some): Reading => ({
+      items: items.flatMap((item) => itemsOf(item, way === "line")),
+      adjustments: adjustments.map((one, at) => ({ ...one, included: some[at]! })),
+    }))
+  );
+  if (readings.length === 1) return readings[0]!;
+  if (named === undefined) {
+    return {
+      problem: "is missing, and without it the order's amounts can be read in several ways",
+    };
+  }
+  const off = readings.map((reading) => {
+    const isPossible = reading.items.every(({ unitPriceCents }) =>
+      unitPriceCents <= orderLimits.unitPriceCents
+    );
+    return isPossible ? Math.abs(orderTotalOf(reading) - named) : Infinity;
+  });
+  const nearest = Math.min(...off);
+  if (nearest > tolerance) return readings[off.indexOf(nearest)] ?? readings[0]!;
+  const fitting = readings.filter((_, at) => off[at] === nearest);
+  const totals = new Set(fitting.map((reading) => orderTotalOf(reading)));
+  return totals.size === 1
+    ? fitting[0]!
+    : { problem: "is as near to one way of reading the order's amounts as to another" };
+}
+
+/** All ways to choose one of each, the first ones first. */
+function combinations(choices: readonly (readonly boolean[])[]): boolean[][] {
+  let all: boolean[][] = [[]];
+  for (const some of choices) {
+    if (all.length * some.length > maxReadings) return all.map((one) => [...one, some[0]!]);
+    all = all.flatMap((one) => some.map((choice) => [...one, choice]));
+  }
+  return all;
+}
+
+/** A line whose price can't be divided by its units has some of them at one minor unit more. */
+function itemsOf({ cents, ...item }: PricedItem, isLine: boolean): IncomingItem[] {
+  if (!isLine) return [{ ...item, unitPriceCents: cents }];
+  const least = Math.floor(cents / item.qty);
+  const more = cents - least * item.qty;
+  if (more === 0) return [{ ...item, unitPriceCents: least }];
+  return [
+    { ...item, unitPriceCents: least, qty: item.qty - more },
+    { ...item, unitPriceCents: least + 1, qty: more },
+  ];
+}

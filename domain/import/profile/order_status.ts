@@ -1,0 +1,72 @@
+/**
+ * What becomes of an order by what its source says of it.
+ *
+ * @module
+ */
+
+import { cutText } from "../../text/cut_text.ts";
+import { visibleText } from "../../text/visible_text.ts";
+import type { CsvRow } from "../csv_rows.ts";
+import type { ColumnPlan, PlannedStatus } from "./column_plan.ts";
+
+/** What becomes of an order. */
+export type OrderOutcome =
+  /** It is charged here. */
+  | { kind: "charge" }
+  /** It was paid at its source. */
+  | { kind: "paid" }
+  /** It costs nothing. */
+  | { kind: "free" }
+  /** It is left alone. */
+  | { kind: "skip"; why: string }
+  /** Its source says what the profile does not know; `""` for nothing at all. */
+  | { kind: "unknown"; column: string; word: string };
+
+const rank = { charge: 0, free: 1, paid: 2, skip: 3 } as const;
+
+/** Decides by all rows of an order. */
+export function outcomeOf(rows: readonly CsvRow[], plan: ColumnPlan): OrderOutcome {
+  const { status, header } = plan;
+  if (status === undefined) return { kind: "charge" };
+  let found: Exclude<OrderOutcome, { kind: "unknown" }> | undefined;
+  const take = (kind: keyof typeof rank, at: number, word: string) => {
+    if (found !== undefined && rank[found.kind] >= rank[kind]) return;
+    found = kind === "skip" ? { kind, why: whySkipped(header[at]!, word) } : { kind };
+  };
+  for (const at of status.places) {
+    for (const { fields } of rows) {
+      const word = (fields[at] ?? "").trim();
+      if (word === "") continue;
+      const outcome = status.outcomes.get(word.toLowerCase());
+      if (outcome === undefined) return { kind: "unknown", column: header[at]!.trim(), word };
+      take(outcome, at, word);
+    }
+  }
+  for (const [kind, places] of filledPlaces(status)) {
+    for (const at of places) {
+      for (const { fields } of rows) {
+        const text = (fields[at] ?? "").trim();
+        if (text !== "") take(kind, at, text);
+      }
+    }
+  }
+  if (found !== undefined) return found;
+  const at = status.places[0] ?? status.paidFilled[0] ?? status.skipFilled[0]!;
+  const name = header[at]!.trim();
+  switch (status.otherwise) {
+    case undefined:
+      return { kind: "unknown", column: name, word: "" };
+    case "skip":
+      return { kind: "skip", why: `${visibleText(name)} is empty` };
+    default:
+      return { kind: status.otherwise };
+  }
+}
+
+function filledPlaces({ paidFilled, skipFilled }: PlannedStatus) {
+  return [["paid", paidFilled], ["skip", skipFilled]] as const;
+}
+
+function whySkipped(column: string, word: string): string {
+  return `${visibleText(column.trim())} is ${visibleText(JSON.stringify(cutText(word, 40)))}`;
+}

@@ -1,0 +1,46 @@
+/**
+ * The profiles that this product brings along, and which of them a file looks like.
+ *
+ * @module
+ */
+
+import { plainName } from "./column_plan.ts";
+import type { ImportProfile } from "./profile.ts";
+import { amazon } from "./shipped/amazon.ts";
+import { ebay } from "./shipped/ebay.ts";
+import { etsy } from "./shipped/etsy.ts";
+import { magento } from "./shipped/magento.ts";
+import { native } from "./shipped/native.ts";
+import { odoo } from "./shipped/odoo.ts";
+import { shopify } from "./shipped/shopify.ts";
+import { woocommerce } from "./shipped/woocommerce.ts";
+
+/** The profiles by their names. */
+export const shippedProfiles: ReadonlyMap<string, ImportProfile> = new Map(
+  [native, shopify, woocommerce, magento, amazon, ebay, etsy, odoo].map((one) => [one.name, one]),
+);
+
+/** A profile that a file looks like. */
+export interface ProposedProfile {
+  profile: ImportProfile;
+  /** By what it was recognised, for people. */
+  why: string;
+}
+
+/**
+ * The profile that fits a header best: all names that it is recognised by are there, and they are the most.
+ *
+ * @returns undefined where none fits, or two do equally well
+ */
+export function proposeProfile(header: readonly string[]): ProposedProfile | undefined {
+  const names = new Set(header.map(plainName));
+  const fitting = [...shippedProfiles.values()]
+    .filter(({ recognisedBy = [] }) =>
+      recognisedBy.length > 0 && recognisedBy.every((name) => names.has(plainName(name)))
+    )
+    .sort((a, b) => b.recognisedBy!.length - a.recognisedBy!.length);
+  const [profile, second] = fitting;
+  if (profile === undefined) return undefined;
+  if (second?.recognisedBy!.length === profile.recognisedBy!.length) return undefined;
+  return { profile, why: `its columns ${profile.recognisedBy!.join(", ")}` };
+}

@@ -1,0 +1,313 @@
+/**
+ * Times as shops and spreadsheets write them.
+ *
+ * @module
+ */
+
+import { parsePlacedAt } from "../../order/placed_at.ts";
+import { isZone, type ZoneClock, zoneClock } from "./zone_time.ts";
+
+/** In which order a date has its parts where all of them are numbers. */
+export type DateOrder = "ymd" | "dmy" | "mdy";
+
+/** What a file's times need to be read. */
+export interface TimeForm {
+  order?: DateOrder | undefined;
+  /** Of times that name none; IANA. */
+  zone?: string | undefined;
+  /** What numbers are; by their size where it is absent. */
+  numbers?: "spreadsheet" | "unix" | undefined;
+}
+
+/** A time taken apart. */
+interface TimeParts {
+  /** As they stand there: of a date in numbers its three numbers, else year, month and day. */
+  date: [string, string, string];
+  /** Whether the order of the three is known. */
+  isNumeric: boolean;
+  /** Milliseconds since midnight; NaN for a clock that shows no such time. */
+  clockMs: number;
+  /** As it stands there; "" for none. */
+  zone: string;
+}
+
+const clock = String
+  .raw`(?:(?:T|,?\s+|,?\s+at\s+)(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([AaPp]\.?\s?[Mm]\.?)?\s*(Z|[+-]\d{1,2}(?::?\d{2})?|(?:UTC|GMT)[+-]\d{1,2}(?::?\d{2})?|[A-Za-z]{2,5}|[A-Za-z]+(?:\/[A-Za-z_+\-0-9]+)+)?)?`;
+const weekday = String.raw`(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+)?`;
+const yearFirst = new RegExp(String.raw`^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})${clock}$`, "i");
+const inNumbers = new RegExp(
+  String.raw`^${weekday}(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})${clock}$`,
+  "i",
+);
+const monthFirst = new RegExp(
+  String
+    .raw`^${weekday}([A-Za-z]{3,9})\.?[\s-]+(\d{1,2})(?:st|nd|rd|th)?(?:,\s*|[\s-]+)(\d{4}|\d{2})${clock}$`,
+  "i",
+);
+const dayFirst = new RegExp(
+  String.raw`^${weekday}(\d{1,2})\.?[\s-]+([A-Za-z]{3,9})\.?,?[\s-]+(\d{4}|\d{2})${clock}$`,
+  "i",
+);
+
+const months = [
+  ...["january", "february", "march", "april", "may", "june", "july", "august", "september"],
+  ...["october", "november", "december"],
+];
+
+/** The number of a month by its English name or the first three letters of it, or more; undefined for none. */
+function monthOf(name: string): string | undefined {
+  const at = months.findIndex((month) => month.startsWith(name.toLowerCase()));
+  return at < 0 ? undefined : String(at + 1);
+}
+
+function takeApart(text: string): TimeParts | undefined {
+  if (text.length > maxLength) return undefined;
+  let match = yearFirst.exec(text);
+  if (match !== null) return partsOf([match[1]!, match[3]!, match[4]!], false, match, 5);
+  match = inNumbers.exec(text);
+  if (match !== null) return partsOf([match[1]!, match[3]!, match[4]!], true, match, 5);
+  match = monthFirst.exec(text);
+  if (match !== null) {
+    const month = monthOf(match[1]!);
+    return month === undefined
+      ? undefined
+      : partsOf([match[3]!, month, match[2]!], false, match, 4);
+  }
+  match = dayFirst.exec(text);
+  if (match === null) return undefined;
+  const month = monthOf(match[2]!);
+  return month === undefined ? undefined : partsOf([match[3]!, month, match[1]!], false, match, 4);
+}
+
+/** Characters of a time. */
+const maxLength = 64;
+
+function partsOf(
+  date: TimeParts["date"],
+  isNumeric: boolean,
+  match: RegExpExecArray,
+  clockAt: number,
+): TimeParts {
+  const [hour, minute = "0", second = "0", fraction = "", half, zone = ""] = match.slice(clockAt);
+  if (hour === undefined) return { date, isNumeric, clockMs: 0, zone: "" };
+  let hours = Number(hour);
+  const isReal = half === undefined ? hours <= 23 : hours >= 1 && hours <= 12;
+  if (half !== undefined) hours = hours % 12 + (/^p/i.test(half) ? 12 : 0);
+  const ms = Number(fraction.slice(0, 3).padEnd(3, "0"));
+  const clockMs = isReal && Number(minute) <= 59 && Number(second) <= 59
+    ? ((hours * 60 + Number(minute)) * 60 + Number(second)) * 1000 + ms
+    : NaN;
+  return { date, isNumeric, clockMs, zone };
+}
+
+/** Milliseconds of a date's midnight as if it were UTC, by the order of its parts; undefined unless it exists. */
+function midnightOf(date: TimeParts["date"], order: DateOrder): number | undefined {
+  const [first, second, third] = date;
+  const [year, month, day] = order === "ymd"
+    ? [first, second, third]
+    : order === "dmy"
+    ? [third, second, first]
+    : [third, first, second];
+  if (year.length !== 4 && year.length !== 2) return undefined;
+  const fullYear = year.length === 2 ? 2000 + Number(year) : Number(year);
+  const ms = Date.UTC(fullYear, Number(month) - 1, Number(day));
+  const back = new Date(ms);
+  const exists = fullYear >= 1000 && back.getUTCMonth() === Number(month) - 1 &&
+    back.getUTCDate() === Number(day);
+  return exists ? ms : undefined;
+}
+
+const numberForm = /^\d{5,13}(?:[.,]\d+)?$/;
+
+/** Numbers up to it are days since 1900 until the year 2173: seconds that few were of January 1970. */
+const maxSerial = 100_000;
+
+function numberKind(text: string): "spreadsheet" | "unix" | undefined {
+  if (!numberForm.test(text)) return undefined;
+  const value = Number(text.replace(",", "."));
+  if (value < maxSerial) return value >= 20_000 ? "spreadsheet" : undefined;
+  return /^\d{9,10}$|^\d{12,13}$/.test(text) ? "unix" : undefined;
+}
+
+/** What a time says about the setting of its column. */
+export interface TimeEvidence {
+  /** Orders by which it is a date; all where it makes no difference. */
+  orders: readonly DateOrder[];
+  /** Whether it is another date by each of these. */
+  differs: boolean;
+  /** Whether it names no zone and is none in itself. */
+  needsZone: boolean;
+}
+
+const allOrders: readonly DateOrder[] = ["ymd", "dmy", "mdy"];
+
+/** Tells what a time, trimmed and not empty, says about the order of dates and the zone; undefined for what is none. */
+export function timeEvidence(text: string): TimeEvidence | undefined {
+  const kind = numberKind(text);
+  if (kind !== undefined) {
+    return { orders: allOrders, differs: false, needsZone: kind === "spreadsheet" };
+  }
+  const parts = takeApart(text);
+  if (parts === undefined) return undefined;
+  const needsZone = parts.zone === "";
+  if (!parts.isNumeric) return { orders: allOrders, differs: false, needsZone };
+  const read = allOrders
+    .map((order) => ({ order, ms: midnightOf(parts.date, order) }))
+    .filter(({ ms }) => ms !== undefined);
+  const differs = new Set(read.map(({ ms }) => ms)).size > 1;
+  return { orders: read.map(({ order }) => order), differs, needsZone };
+}
+
+/** Reads the times of a file. */
+export type TimeReader = (text: string) => string | { problem: string };
+
+/** Times that are remembered: the rows of an order have the same one. */
+const maxRemembered = 10_000;
+
+/**
+ * Makes a reader of trimmed texts that are not empty, which gives UTC as `YYYY-MM-DD HH:MM:SS.fff` or what is wrong.
+ */
+export function timeReader(form: TimeForm): TimeReader {
+  const ownClock = form.zone === undefined ? undefined : zoneClock(form.zone);
+  const clocks = new Map<string, ZoneClock>();
+  const known = new Map<string, ReturnType<TimeReader>>();
+  const clockOf = (zone: string): ZoneClock | undefined => {
+    if (zone === "") return ownClock;
+    if (!zone.includes("/") || !isZone(zone)) return undefined;
+    const clock = clocks.get(zone) ?? zoneClock(zone);
+    clocks.set(zone, clock);
+    return clock;
+  };
+  return (text) => {
+    let time = known.get(text);
+    if (time === undefined) {
+      time = readTime(text, form, clockOf);
+      if (known.size >= maxRemembered) known.clear();
+      known.set(text, time);
+    }
+    return time;
+  };
+}
+
+const notTime = {
+  problem: "must be a date and time such as 2010-12-01 08:26:00 or 2010-12-01T08:26:00Z",
+};
+
+function readTime(
+  text: string,
+  { order, zone = "", numbers }: TimeForm,
+  clockOf: (zone: string) => ZoneClock | undefined,
+): string | { problem: string } {
+  if (/(?:Z|[+-]\d\d:?\d\d)$/i.test(text)) {
+    const plain = parsePlacedAt(text);
+    if (plain !== undefined) return plain;
+  }
+  const kind = numberKind(text);
+  if (kind !== undefined) return readNumber(text, numbers ?? kind, kind, zone, clockOf);
+  const parts = takeApart(text);
+  if (parts === undefined || Number.isNaN(parts.clockMs)) return notTime;
+  if (parts.isNumeric && order === undefined) {
+    return { problem: "is a date whose day and month can't be told apart" };
+  }
+  const midnight = midnightOf(parts.date, parts.isNumeric ? order! : "ymd");
+  if (midnight === undefined) {
+    return parts.isNumeric ? { problem: `must be a date in the order ${order}` } : notTime;
+  }
+  const localMs = midnight + parts.clockMs;
+  const fixed = fixedOffset(parts.zone);
+  if (fixed !== undefined) return textOf(localMs - fixed);
+  return inZone(localMs, parts.zone === "" ? zone : parts.zone, clockOf(parts.zone));
+}
+
+/** A time of a wall's clock as UTC. */
+function inZone(
+  localMs: number,
+  zone: string,
+  clock: ZoneClock | undefined,
+): string | { problem: string } {
+  if (clock === undefined) {
+    return {
+      problem: zone === ""
+        ? "names no time zone"
+        : `names the time zone ${zone}, which may be several: write the offset, such as +01:00`,
+    };
+  }
+  const offset = clock.offsetAt(localMs);
+  switch (offset.kind) {
+    case "offset":
+      return textOf(localMs - offset.ms);
+    case "gap":
+      return {
+        problem: `does not exist in ${zone}, where the clock was put forward over it: ` +
+          "write it with an offset, such as +01:00",
+      };
+    case "overlap":
+      return {
+        problem: `was there twice in ${zone}, where the clock was put back over it: ` +
+          "write it with an offset, such as +01:00",
+      };
+  }
+}
+
+/** Days of a spreadsheet begin with the last of 1899, because 1900 is a leap year there. */
+const serialEpochDays = 25_569;
+
+function readNumber(
+  text: string,
+  kind: "spreadsheet" | "unix",
+  looksLike: "spreadsheet" | "unix",
+  zone: string,
+  clockOf: (zone: string) => ZoneClock | undefined,
+): string | { problem: string } {
+  if (kind !== looksLike) {
+    return {
+      problem: `must be ${kind === "unix" ? "seconds since 1970" : "days of a spreadsheet"}`,
+    };
+  }
+  const value = Number(text.replace(",", "."));
+  if (kind === "unix") return textOf(text.length >= 12 ? value : value * 1000);
+  // Spreadsheets keep days as doubles: a second is 0.0000116 of one, and what is less is noise.
+  const localMs = Math.round((value - serialEpochDays) * 86_400) * 1000;
+  return inZone(localMs, zone, clockOf(""));
+}
+
+function textOf(ms: number): string | { problem: string } {
+  const iso = new Date(ms).toISOString();
+  return iso.length === 24 && iso >= "1000" ? `${iso.slice(0, 10)} ${iso.slice(11, 23)}` : notTime;
+}
+
+/** Hours ahead of UTC of names that mean one thing: those of RFC 5322, and those of Europe. */
+const namedOffsets: Readonly<Record<string, number>> = {
+  UTC: 0,
+  GMT: 0,
+  Z: 0,
+  UT: 0,
+  EST: -5,
+  EDT: -4,
+  CST: -6,
+  CDT: -5,
+  MST: -7,
+  MDT: -6,
+  PST: -8,
+  PDT: -7,
+  WET: 0,
+  WEST: 1,
+  CET: 1,
+  CEST: 2,
+  MEZ: 1,
+  MESZ: 2,
+  EET: 2,
+  EEST: 3,
+};
+
+/** Milliseconds ahead of UTC of a zone that says so; undefined for others. */
+function fixedOffset(zone: string): number | undefined {
+  const named = namedOffsets[zone.toUpperCase()];
+  if (named !== undefined) return named * 3_600_000;
+  const match = /^(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?$/i.exec(zone);
+  if (match === null) return undefined;
+  const [, sign, hours, minutes = "0"] = match;
+  if (Number(hours) > 23 || Number(minutes) > 59) return undefined;
+  const ms = (Number(hours) * 60 + Number(minutes)) * 60_000;
+  return sign === "-" ? -ms : ms;
+}

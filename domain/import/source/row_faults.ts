@@ -1,0 +1,144 @@
+/**
+ * What a record of a file of any form is: a row, a row with a fault, or nothing.
+ *
+ * @module
+ */
+
+import { cutText } from "../../text/cut_text.ts";
+import { visibleText } from "../../text/visible_text.ts";
+import type { SourceRow } from "../source_row.ts";
+import { fieldsOfBadLine } from "./layout.ts";
+
+/** A record as its reader gives it. */
+export interface ReadRecord {
+  line: number;
+  fields: string[];
+  /** Its text, where it goes over several lines or has a problem. */
+  text?: string;
+  /** Why it is none. */
+  problem?: string;
+}
+
+/** What all records of a file have in common. */
+export interface RowRules {
+  header: readonly string[];
+  delimiter: string;
+  /** Bytes that are no UTF-8 came as U+FFFD. */
+  isDamaged: boolean;
+  /** Empty fields at the end may be left out, as in workbooks. */
+  mayBeShort: boolean;
+}
+
+/** Characters of a row that a fault repeats. */
+const shownCharacters = 60;
+
+/**
+ * The rows of a record: none for a blank one, and several where a quotation mark seems to have swallowed lines that
+ * are rows themselves. Those are faulty, all of them, whichever way it was meant.
+ */
+export function rowsOf(record: ReadRecord, rules: RowRules): SourceRow[] {
+  const { header, delimiter } = rules;
+  const width = header.length;
+  const { line, text, problem } = record;
+  if (problem !== undefined) {
+    const wrong = text === undefined ? undefined : aroundQuote(text, delimiter);
+    return [{
+      line,
+      fields: record.fields,
+      fault: `${problem}${shown(wrong, record.fields, delimiter)}`,
+    }];
+  }
+  const fields = withoutExtra(record.fields, width);
+  if (fields.every((field) => field.trim() === "")) return [];
+  if (text !== undefined && hasSwallowed(fields, delimiter, width)) {
+    return text.split("\n").flatMap((inner, place) =>
+      inner.trim() === "" ? [] : [{
+        line: line + place,
+        fields: fieldsOfBadLine(inner, delimiter, width),
+        fault: swallowed + shown(inner, [], delimiter),
+      }]
+    );
+  }
+  const fault = faultOf(fields, rules);
+  if (fault !== undefined) {
+    return [{ line, fields, fault: `${fault}${shown(text, fields, delimiter)}` }];
+  }
+  if (fields.length === width) return [{ line, fields }];
+  return [{ line, fields: [...fields, ...Array<string>(width - fields.length).fill("")] }];
+}
+
+const swallowed =
+  "a quotation mark makes one field of several lines that look like rows; close it on its own line";
+
+/**
+ * Whether a quotation mark has taken in rows, until another closed it: then one field has whole rows in it, or what is
+ * missing of the two rows that it joined.
+ */
+function hasSwallowed(fields: readonly string[], delimiter: string, width: number): boolean {
+  const missing = Math.max(2, 2 * width - 1 - fields.length);
+  return fields.some((field) => {
+    if (!field.includes("\n")) return false;
+    const counts = field.split("\n").map((line) => line.split(delimiter).length - 1);
+    return counts[0]! + counts.at(-1)! >= missing ||
+      counts.slice(1, -1).some((count) => count >= Math.max(2, width - 1));
+  });
+}
+
+/** Spreadsheets leave empty columns behind at the end. */
+function withoutExtra(fields: string[], width: number): string[] {
+  let end = fields.length;
+  while (end > width && fields[end - 1]!.trim() === "") end--;
+  return end === fields.length ? fields : fields.slice(0, end);
+}
+
+function faultOf(
+  fields: readonly string[],
+  { header, isDamaged, mayBeShort }: RowRules,
+): string | undefined {
+  const width = header.length;
+  if (fields.length > width) {
+    return `has ${fields.length} fields, but the header has ${width}; a field with a delimiter in it must stand in ` +
+      "quotation marks";
+  }
+  if (fields.length < width && !mayBeShort) {
+    const filled = fields.filter((field) => field.trim() !== "").length;
+    const count = fields.length === 1 ? "1 field" : `${fields.length} fields`;
+    return filled * 3 <= width
+      ? `has ${count}, but the header has ${width}; it looks like a title or a footer: remove it`
+      : `has ${count}, but the header has ${width}; write its empty fields, too`;
+  }
+  if (isDamaged && fields.some((field) => field.includes("\ufffd"))) {
+    return "has bytes that are not UTF-8, shown as \ufffd; write its text anew";
+  }
+  if (fields.length === width && fields.every((field, place) => field.trim() === header[place])) {
+    return "repeats the header; remove it";
+  }
+}
+
+/** What stands around the first quotation mark that neither begins nor ends a field. */
+function aroundQuote(text: string, delimiter: string): string {
+  let place = text.indexOf('"');
+  for (let at = place; at >= 0; at = text.indexOf('"', at + 1)) {
+    const isEdge = at === 0 || text[at - 1] === delimiter || at === text.length - 1 ||
+      text[at + 1] === delimiter;
+    if (isEdge) continue;
+    place = at;
+    break;
+  }
+  const from = Math.max(0, place - shownCharacters / 2);
+  return `${from > 0 ? "…" : ""}${text.slice(from)}`;
+}
+
+/** The row's text in brackets, which tell cases of a reason apart; it has none itself. */
+function shown(text: string | undefined, fields: readonly string[], delimiter: string): string {
+  const all = text ?? fields.join(delimiter);
+  const start = all.slice(0, 4 * shownCharacters);
+  const cut = cutText(start, shownCharacters);
+  const line = visibleText(cut).replaceAll("(", "[").replaceAll(")", "]");
+  return ` (${line}${cut.length < all.length ? "…" : ""})`;
+}
+
+/** Faulty rows that a file may have, by how many it has. */
+export function maxFaultyRows(rows: number): number {
+  return Math.max(100, Math.floor(rows / 100));
+}

@@ -1,0 +1,143 @@
+/**
+ * What operators do, as the audit log keeps it: who, what, on what, when, from where, and what came of it.
+ *
+ * It holds no personal data and no secrets: of what somebody typed nothing, of customers nothing, of orders the id that
+ * they have here.
+ *
+ * @module
+ */
+
+/** By which door somebody came in. */
+export type OperatorDoor =
+  /** A bearer token over HTTP. */
+  | "token"
+  /** A browser that is signed in. */
+  | "session"
+  /** HTTP where nobody is asked who they are. */
+  | "open"
+  /** The command line. */
+  | "command";
+
+/** All doors, for schemas. */
+export const operatorDoors = [
+  "token",
+  "session",
+  "open",
+  "command",
+] as const satisfies readonly OperatorDoor[];
+
+/** Whoever does something that is to stand in the audit log. */
+export interface Operator {
+  /** As timelines name them: `api:NAME`, `cli:USER`, `dashboard`. */
+  actor: string;
+  via: OperatorDoor;
+  /** Where the request came from, proxies that are trusted passed over; null for commands. */
+  address: string | null;
+}
+
+/** Every action, and what it is called where somebody reads of it. */
+export const auditActions = {
+  "order.cancel": "Cancel an order",
+  "order.retry": "Take an order up again",
+  "payment.accept": "Accept a payment",
+  "payment.give_back": "Give a payment back",
+  "payment.dismiss": "Dismiss a payment",
+  "payment.returned": "Say that a payment was returned by hand",
+  "refund.request": "Request a refund",
+  "refund.complete": "Say that a refund was given back by hand",
+  "refund.refuse": "Refuse a refund by hand",
+  "product.add": "Add a product",
+  "stock.change": "Change the stock of a product",
+  "stock.file": "Apply a file of stock",
+  "import.cancel": "Cancel an import",
+  "dead_letter.retry": "Retry dead letters",
+  "dead_letter.discard": "Discard dead letters",
+  "group.pause": "Pause a group",
+  "group.resume": "Resume a group",
+  "notification.replay": "Send a notification again",
+  "webhook.enable": "Switch the webhook on again",
+  "verification.run": "Verify now",
+  "verification.repair": "Repair what differs",
+  "kpis.rebuild": "Rebuild the KPIs",
+  "work.recover": "Recover unfinished work",
+} as const;
+
+/** What was done. */
+export type AuditAction = keyof typeof auditActions;
+
+/** All actions, for schemas and filters. */
+export const auditActionNames = Object.keys(auditActions) as [AuditAction, ...AuditAction[]];
+
+/** What an action can be about; `all` is everything of its kind. */
+export const auditSubjectKinds = [
+  "order",
+  "refund",
+  "product",
+  "stock_file",
+  "import",
+  "dead_letter",
+  "group",
+  "notification",
+  "channel",
+  "system",
+] as const;
+
+/** See {@linkcode auditSubjectKinds}. */
+export type AuditSubjectKind = typeof auditSubjectKinds[number];
+
+/** What an action was about. */
+export interface AuditSubject {
+  kind: AuditSubjectKind;
+  /** An id of ours, a SKU, the name of a group; at most 64 characters. */
+  id: string;
+}
+
+/** What came of an action. */
+export type AuditOutcome =
+  /** It was done. */
+  | "done"
+  /** It was so before. */
+  | "unchanged"
+  /** It may not be done, or makes no sense; the detail is the error's code. */
+  | "refused"
+  /** An engine was away or something went wrong: it may or may not have been done. */
+  | "failed";
+
+/** All outcomes, for schemas. */
+export const auditOutcomes = [
+  "done",
+  "unchanged",
+  "refused",
+  "failed",
+] as const satisfies readonly AuditOutcome[];
+
+/** One line of the audit log, before it is written. */
+export interface AuditEntry {
+  operator: Operator;
+  action: AuditAction;
+  subject: AuditSubject;
+  outcome: AuditOutcome;
+  /** What there is to say besides, in our own words: an amount, a number; null for nothing. */
+  detail: string | null;
+}
+
+/** Characters of a detail that are kept. */
+export const maxAuditDetail = 255;
+
+/**
+ * What an action was about, as addresses and filters say it: `order:42`.
+ *
+ * @returns undefined for what names no subject
+ */
+export function parseAuditSubject(text: string): AuditSubject | undefined {
+  const at = text.indexOf(":");
+  const kind = auditSubjectKinds.find((kind) => kind === text.slice(0, at));
+  const id = text.slice(at + 1);
+  if (at < 1 || kind === undefined || id === "" || [...id].length > 64) return undefined;
+  return { kind, id };
+}
+
+/** What {@linkcode parseAuditSubject} reads. */
+export function auditSubjectText({ kind, id }: AuditSubject): string {
+  return `${kind}:${id}`;
+}

@@ -1,0 +1,291 @@
+/**
+ * What is wrong between this process and an engine, and what to type against it: drivers say the same of many causes,
+ * and one thing of several.
+ *
+ * @module
+ */
+
+import { messageOf, WorkflowError } from "../errors.ts";
+
+/** A cause, and the way out. */
+export interface FaultWords {
+  /** What is wrong, without the setting's value. */
+  why: string;
+  /** What to type or to change, as a command. */
+  remedy: string;
+}
+
+/** An engine that can't be worked with, with a cause that can be told and mended. */
+export class EngineFault extends WorkflowError implements FaultWords {
+  /**
+   * Makes an error whose message has all three.
+   *
+   * @param what cannot be done, such as `Cannot reach Redis at redis://h`
+   */
+  constructor(readonly what: string, readonly words: FaultWords) {
+    super("unavailable", `${what}: ${words.why}; ${words.remedy}`);
+  }
+  /** See {@linkcode FaultWords.why}. */
+  get why(): string {
+    return this.words.why;
+  }
+  /** See {@linkcode FaultWords.remedy}. */
+  get remedy(): string {
+    return this.words.remedy;
+  }
+}
+
+/** What is known of the way to an engine. */
+export interface EngineWay {
+  /** The setting that leads there. */
+  setting: "DATABASE_URL" | "REDIS_URL";
+  /** A name or an address. */
+  host: string;
+  port: number;
+  /** Whose name is given; empty for none. */
+  user: string;
+  /** How the way is encrypted; null where it is not. */
+  tls: { mode: string; ca?: string } | null;
+}
+
+/** What a driver gives an error. */
+interface DriverError {
+  errno?: number;
+  code?: string;
+}
+
+/**
+ * Why a database can't be reached or refuses a statement.
+ *
+ * @param way undefined where a statement failed on a connection that there was
+ * @param account as the server knows the user, `'name'@'host'`, where that was asked
+ */
+export function databaseFault(
+  error: unknown,
+  way?: EngineWay,
+  account?: string,
+): FaultWords | undefined {
+  const { errno, code } = (error ?? {}) as DriverError;
+  const message = messageOf(error);
+  const denied = deniedFault(errno, message, account);
+  if (denied !== undefined) return denied;
+  if (way === undefined) return undefined;
+  if (code === "HANDSHAKE_NO_SSL_SUPPORT") {
+    return {
+      why: `the server offers no TLS, which ssl-mode=${way.tls?.mode} asks for`,
+      remedy: "give the server a certificate (ssl-cert, ssl-key in its configuration), or set " +
+        "ssl-mode=disabled in DATABASE_URL where nobody else is on the way",
+    };
+  }
+  return loginFault(errno, message, way) ?? certificateFault(message, way) ??
+    networkFault(code, message, way);
+}
+
+/** What the user may not do. */
+function deniedFault(
+  errno: number | undefined,
+  message: string,
+  account: string | undefined,
+): FaultWords | undefined {
+  const grant = (database: string, who: string) =>
+    `type as an administrator of it: GRANT ALL PRIVILEGES ON \`${database}\`.* TO ${who}`;
+  if (errno === 1044) {
+    const [, user, host, database] =
+      /user '([^']*)'@'([^']*)' to database '([^']*)'/.exec(message) ?? [];
+    if (database === undefined) return undefined;
+    return {
+      why: `user "${user}" has no rights in the database "${database}"`,
+      remedy: grant(database, account ?? `'${user}'@'${host}'`),
+    };
+  }
+  if (errno !== 1142 && errno !== 1143 && errno !== 1370) return undefined;
+  const [, right, user] = /^(.+?) command denied to user '([^']*)'/.exec(message) ?? [];
+  if (user === undefined) return undefined;
+  const table = /for (?:table|column|routine) [`'](?:([^`']*)`\.`)?([^`']*)[`']/.exec(message);
+  return {
+    why: `user "${user}" has not the right ${right}${table ? ` on ${table[2]}` : ""}`,
+    remedy: grant(table?.[1] ?? "orders", account ?? `'${user}'@'%'`),
+  };
+}
+
+/** What the server says of who comes, and of what they ask for. */
+function loginFault(
+  errno: number | undefined,
+  message: string,
+  { user, tls }: EngineWay,
+): FaultWords | undefined {
+  switch (errno) {
+    case 1045:
+    case 1698: {
+      const alsoTls = tls === null ? "; a server that demands TLS says the same" : "";
+      return /using password: NO/.test(message)
+        ? {
+          why: `user "${user}" came without a password${alsoTls}`,
+          remedy: "write mysql://USER:PASSWORD@… in DATABASE_URL",
+        }
+        : {
+          why: `wrong password for user "${user}", or no such user from this machine${alsoTls}`,
+          remedy: "correct user and password in DATABASE_URL, or type as an administrator of it: " +
+            `ALTER USER '${user}'@'%' IDENTIFIED BY 'PASSWORD'`,
+        };
+    }
+    case 1049: {
+      const name = /'([^']*)'/.exec(message)?.[1] ?? "";
+      return {
+        why: `there is no database "${name}"`,
+        remedy: "correct the name in DATABASE_URL, or type deno task migrate, which creates it " +
+          `where the user may, or as an administrator: CREATE DATABASE \`${name}\` CHARACTER SET utf8mb4`,
+      };
+    }
+    case 3159:
+      return {
+        why: "the server takes encrypted connections alone",
+        remedy:
+          "add ?ssl-mode=verify-identity to DATABASE_URL, and ssl-ca where its authority is your own",
+      };
+    case 3118:
+    case 4151:
+      return {
+        why: `the account of user "${user}" is locked`,
+        remedy: `type as an administrator of it: ALTER USER '${user}'@'%' ACCOUNT UNLOCK`,
+      };
+    case 1820:
+    case 1862:
+      return {
+        why: `the password of user "${user}" has expired`,
+        remedy: `type as an administrator of it: ALTER USER '${user}'@'%' IDENTIFIED BY 'PASSWORD'`,
+      };
+    case 1040:
+    case 1203:
+    case 1226:
+      return {
+        why: "the server has no connection left",
+        remedy: "raise max_connections there, or lower DATABASE_CONNECTIONS of every process",
+      };
+  }
+}
+
+/** What is wrong with the other side's certificate. */
+function certificateFault(
+  message: string,
+  { setting, host, tls }: EngineWay,
+): FaultWords | undefined {
+  if (tls === null) return undefined;
+  if (/does not match certificate|altnames|NotValidForName/i.test(message)) {
+    const names = /altnames: (DNS:.*)$/.exec(message)?.[1];
+    return {
+      why: `its certificate is made for another name than ${host}` +
+        (names === undefined ? "" : `: ${names}`),
+      remedy: `write the host in ${setting} as the certificate has it, or ssl-mode=verify-ca ` +
+        "to trust every name that its authority has signed",
+    };
+  }
+  if (/expired/i.test(message) && /certificate/i.test(message)) {
+    return { why: "its certificate has expired", remedy: "renew it on the server" };
+  }
+  if (/self-signed|unable to (get|verify)|UnknownIssuer|unknown ca/i.test(message)) {
+    return {
+      why: tls.ca === undefined
+        ? "its certificate is signed by no authority that this machine knows"
+        : `its certificate is not signed by the authority in ${tls.ca}`,
+      remedy:
+        `name the file of the authority that signed it in ${setting}: ssl-ca=/etc/orders/ca.pem`,
+    };
+  }
+}
+
+/** What is wrong on the way. */
+function networkFault(
+  code: string | undefined,
+  message: string,
+  { setting, host, port }: EngineWay,
+): FaultWords | undefined {
+  const said = `${code ?? ""} ${message}`;
+  if (/ECONNREFUSED/.test(said)) {
+    return {
+      why: `nobody listens on ${host}:${port}`,
+      remedy: `start the server, or correct host and port in ${setting}`,
+    };
+  }
+  if (/ENOTFOUND|EAI_/.test(said)) {
+    return { why: `there is no host "${host}"`, remedy: `correct the host in ${setting}` };
+  }
+  if (/EHOSTUNREACH|ENETUNREACH/.test(said)) {
+    return {
+      why: `no way leads to ${host}`,
+      remedy: `look at the network between, or correct the host in ${setting}`,
+    };
+  }
+  if (/ETIMEDOUT/.test(said)) {
+    return {
+      why: `whoever is on ${host}:${port} does not answer as this kind of server would`,
+      remedy:
+        `look whether it hangs or a firewall is between, or correct host and port in ${setting}`,
+    };
+  }
+}
+
+/** What a user of Redis needs, as rules of its ACL. */
+export function redisRules(prefix: string): string {
+  return `~${prefix}* +@all -@admin -@dangerous +info +keys`;
+}
+
+/**
+ * Why Redis can't be reached or refuses a command.
+ *
+ * @param way undefined where a command failed on a connection that there was
+ */
+export function redisFault(error: unknown, way?: EngineWay): FaultWords | undefined {
+  const message = messageOf(error);
+  if (/\bNOPERM\b/.test(message)) return permissionFault(message, way?.user);
+  if (way === undefined) return undefined;
+  const { code } = (error ?? {}) as DriverError;
+  const { host, port, user, tls } = way;
+  if (/^WRONGPASS/.test(message)) {
+    const name = user || "default";
+    return {
+      why: `wrong password for user "${name}", or no such user, or one that is switched off`,
+      remedy: "correct user and password in REDIS_URL, or type in redis-cli: " +
+        `ACL SETUSER ${name} on >PASSWORD`,
+    };
+  }
+  if (/^NOAUTH/.test(message)) {
+    return {
+      why: "it asks for a password, and REDIS_URL has none",
+      remedy: "write redis://:PASSWORD@host:port, or redis://USER:PASSWORD@host:port",
+    };
+  }
+  if (/DB index is out of range/.test(message)) {
+    return { why: "it has no database of this number", remedy: "name another one in REDIS_URL" };
+  }
+  if (tls !== null && /ETIMEDOUT|wrong version number|InvalidMessage/i.test(message)) {
+    return {
+      why: `${host}:${port} does not answer in TLS`,
+      remedy:
+        "write the port that tls-port names there, or redis:// where nobody else is on the way",
+    };
+  }
+  if (tls === null && /EPIPE|ECONNRESET|Connection is closed/.test(message)) {
+    return {
+      why: `${host}:${port} hangs up at once, as a port does that speaks TLS alone`,
+      remedy: "write rediss:// in REDIS_URL, and ssl-ca where its authority is your own",
+    };
+  }
+  return certificateFault(message, way) ?? networkFault(code, message, way);
+}
+
+function permissionFault(message: string, user: string | undefined): FaultWords {
+  const command = /run the '([^']+)' command/.exec(message)?.[1];
+  const what = command === undefined ? "use these keys" : `run ${command.toUpperCase()}`;
+  return {
+    why: `its user may not ${what} (NOPERM)`,
+    remedy: `type in redis-cli, PREFIX being REDIS_PREFIX: ACL SETUSER ${user || "NAME"} ${
+      redisRules("PREFIX")
+    }`,
+  };
+}
+
+/** Why an engine refuses what was asked of it over a connection that there is; undefined for all else. */
+export function refusalOf(error: unknown): FaultWords | undefined {
+  return databaseFault(error) ?? redisFault(error);
+}

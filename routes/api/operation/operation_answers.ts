@@ -1,0 +1,78 @@
+/**
+ * What the routes of the operation answer with, as schemas.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import {
+  auditActionNames,
+  auditOutcomes,
+  auditSubjectKinds,
+  operatorDoors,
+} from "../../../domain/operation/audit.ts";
+import type { Repairing } from "../../../streams/recovery/repair.ts";
+import { count, id, time } from "../description/schema_parts.ts";
+
+/** A page of the audit log. */
+export const auditListAnswer = z.object({
+  data: z.array(z.object({
+    id,
+    at: time,
+    actor: z.string().meta({
+      description:
+        "`api:NAME` of a token, `cli:USER` of a command, `dashboard` where nobody signs in",
+    }),
+    via: z.enum(operatorDoors),
+    address: z.string().nullable().meta({
+      description: "Where the request came from, trusted proxies passed over; null for commands",
+    }),
+    action: z.enum(auditActionNames),
+    subject: z.object({ kind: z.enum(auditSubjectKinds), id: z.string() }),
+    outcome: z.enum(auditOutcomes),
+    detail: z.string().nullable(),
+  })),
+  next_cursor: z.string().nullable(),
+}).meta({ id: "AuditList" });
+
+const report = z.object({
+  ok: z.boolean(),
+  checked_at: time,
+  seconds: z.number(),
+  checks: z.array(z.object({
+    name: z.enum(["stock", "money", "kpis", "notifications", "homes"]),
+    ok: z.boolean(),
+    checked: count,
+    drift: z.array(z.object({
+      subject: z.string(),
+      what: z.string(),
+      expected: z.union([z.string(), z.number()]).nullable(),
+      found: z.union([z.string(), z.number()]).nullable(),
+    })).meta({ description: "The first differences" }),
+    drift_count: count,
+    for_people: count.optional().meta({ description: "Of them no repair can mend so many" }),
+  })),
+});
+
+/** The last verification. */
+export const verificationAnswer = z.object({
+  verification: report.nullable().meta({ description: "Null until the first one is made" }),
+}).meta({ id: "Verification" });
+
+const results = [
+  "nothing",
+  "resting",
+  "busy",
+  "mended",
+  "not_mended",
+] as const satisfies readonly Repairing[];
+
+/** What came of a verification or a repair that somebody asked for. */
+export const verifiedAnswer = z.object({
+  running: z.boolean().meta({
+    description: "It takes longer than a request should: GET /verification has it later",
+  }),
+  repair: z.enum(results).nullable()
+    .meta({ description: "`nothing` to repair, `resting` after one that did not help" }),
+  verification: report.nullable(),
+}).meta({ id: "Verified" });

@@ -1,0 +1,148 @@
+/**
+ * What a profile's document may say: checks it, and describes it to editors and programs.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import type { Fault } from "../domain/errors.ts";
+import { profileColumns } from "../domain/import/profile/profile.ts";
+import { isZone } from "../domain/import/profile/zone_time.ts";
+import { isCurrency } from "../domain/money.ts";
+import { adjustmentKinds } from "../domain/order/adjustment.ts";
+
+const header = z.string().trim().min(1).max(255).describe(
+  "a name in the file's header, in any case",
+);
+const headers = z.array(header).max(100);
+const words = z.array(z.string().trim().min(1).max(100)).max(200);
+
+const columns = z.partialRecord(
+  z.enum(profileColumns),
+  z.array(z.union([header, headers.min(1)])).min(1).max(20),
+).describe(
+  "for each of ours the names of theirs: the first that is not empty counts; a list of names is put together with blanks",
+);
+
+const constants = z.partialRecord(z.enum(profileColumns), z.string().trim().min(1).max(255))
+  .refine(({ currency }) => currency === undefined || isCurrency(currency.toUpperCase()), {
+    path: ["currency"],
+    error: "must be a currency of ISO 4217 such as EUR",
+  })
+  .describe("what all orders have alike, where the columns say nothing");
+
+const adjustment = z.strictObject({
+  kind: z.enum(adjustmentKinds),
+  columns: headers.min(1).describe("what they say is added up"),
+  per: z.enum(["order", "line"]).describe(
+    "order: said once, or the same on each row; line: each row says its own part",
+  ),
+  taken_off: z.enum(["positive", "negative"]).optional().describe(
+    "how what is taken off is written: 5.40 or -5.40; found out where it is absent",
+  ),
+  included: z.union([
+    z.boolean(),
+    z.literal("by_total"),
+    z.strictObject({ except: z.array(z.string().length(3)) }),
+  ]).optional().describe(
+    "the prices contain it already; by_total: as the order's own total says; except: in all currencies but these",
+  ),
+  label_column: header.optional().describe("the words that the customer reads"),
+});
+
+const status = z.strictObject({
+  columns: headers,
+  charge: words.optional().describe("words of orders that are charged here"),
+  paid: words.optional().describe("words of orders that were paid at their source"),
+  free: words.optional().describe("words of orders that cost nothing"),
+  skip: words.optional().describe("words of orders that are left alone"),
+  paid_filled: headers.optional().describe("an order that says anything in one was paid"),
+  skip_filled: headers.optional().describe("an order that says anything in one is left alone"),
+  otherwise: z.enum(["charge", "paid", "skip"]).optional().describe(
+    "of orders that say nothing in any of these columns; where it is absent they are rejected",
+  ),
+}).refine(
+  ({ columns, paid_filled = [], skip_filled = [] }) =>
+    columns.length + paid_filled.length + skip_filled.length > 0,
+  { path: ["columns"], error: "must name a column" },
+).refine((said) => wordTwice(said) === undefined, {
+  error: (issue) => `says two things of the word ${wordTwice(issue.input as Words)}`,
+});
+
+type Words = Partial<Record<"charge" | "paid" | "free" | "skip", string[]>>;
+
+function wordTwice({ charge = [], paid = [], free = [], skip = [] }: Words): string | undefined {
+  const all = [charge, paid, free, skip].flatMap((some) => [
+    ...new Set(some.map((word) => word.toLowerCase())),
+  ]);
+  return all.find((word, at) => all.indexOf(word) !== at);
+}
+
+/** A profile's document. */
+export const profileSchema = z.strictObject({
+  $schema: z.string().optional(),
+  version: z.literal(1),
+  name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be small letters, digits, _ and -"),
+  file: z.strictObject({
+    encoding: z.string().trim().min(1).max(40).optional().describe(
+      "a label of the encoding standard, such as windows-1252",
+    ),
+    delimiter: z.enum([",", ";", "\t", "|"]).optional(),
+    header_line: z.int().min(1).max(1_000).optional(),
+  }).optional().describe("how the bytes are read; what is absent is found out"),
+  recognised_by: headers.optional().describe(
+    "names in the header that make a file one of this kind",
+  ),
+  columns,
+  constants: constants.optional(),
+  fill_down: z.enum(["order", "none"]).optional().describe(
+    "order: what is said of an order may stand on its first row only; rows without an id continue the order above",
+  ),
+  rows_without_item: z.literal("allowed").optional().describe(
+    "rows without an item, such as one with the order's totals, are part of the order",
+  ),
+  money: z.strictObject({
+    in: z.enum(["units", "minor"]).optional().describe("12.50, or 1250"),
+    decimal: z.enum([".", ","]).optional(),
+    price_per: z.enum(["unit", "line", "by_total"]).optional().describe(
+      "what the price is of; by_total: whichever comes to the order's own total",
+    ),
+    tolerance: z.int().min(0).max(1_000).optional().describe(
+      "minor units that the file's own total may differ by",
+    ),
+  }).optional(),
+  time: z.strictObject({
+    order: z.enum(["ymd", "dmy", "mdy"]).optional().describe("of dates in numbers"),
+    zone: z.string().refine(isZone, "must be a zone of the IANA database such as Europe/Berlin")
+      .optional().describe("of times that name none"),
+    numbers: z.enum(["spreadsheet", "unix"]).optional().describe(
+      "numbers are days of a spreadsheet, or seconds since 1970",
+    ),
+  }).optional(),
+  adjustments: z.array(adjustment).max(50).optional(),
+  status: status.optional(),
+  guest_ids: z.array(z.string().max(64)).max(100).optional().describe(
+    "ids of customers that stand for nobody",
+  ),
+  ignore: z.array(header).max(1_000).optional().describe(
+    "columns that look as though they mattered and do not",
+  ),
+});
+
+/** Every fault of a document that is no profile, by its path; none for a profile. */
+export function profileFaults(document: unknown): Fault[] {
+  const result = profileSchema.safeParse(document);
+  if (result.success) return [];
+  return result.error.issues.map(({ path, message }) => ({
+    at: path.length === 0 ? "profile" : path.join("."),
+    detail: message,
+  }));
+}
+
+/** The published schema, `docs/import-profile.schema.json`. */
+export function profileJsonSchema(): string {
+  const schema = z.toJSONSchema(profileSchema, { io: "input", unrepresentable: "any" });
+  const { $schema, ...rest } = schema as Record<string, unknown>;
+  const document = { $schema, title: "Profile of an order file", ...rest };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}

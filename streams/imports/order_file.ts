@@ -1,0 +1,154 @@
+/**
+ * Opens a file of orders of any form: in this product's own columns, or in others that a profile explains.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { type Fault, WorkflowError } from "../../domain/errors.ts";
+import { isImportColumn } from "../../domain/import/csv_columns.ts";
+import { planHash } from "../../domain/import/plan_hash.ts";
+import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
+import type { ImportProfile } from "../../domain/import/profile/profile.ts";
+import type { OpenQuestion } from "../../domain/import/source_row.ts";
+import { type ImportFile, type ImportFileLimits, openImportFile } from "./import_file.ts";
+import type { ImportOptions, ImportProgress } from "./import_options.ts";
+import type { OtherFile, OtherFileOptions } from "./other_file.ts";
+
+/** A file of orders. */
+export interface OrderFile extends ImportFile {
+  /** How it is read, where it is not in the own form; undefined where it is. */
+  other: OtherFile | undefined;
+  /**
+   * See {@linkcode planHash}; undefined where something is in question, and of a file in the own form where it was not
+   * asked for.
+   */
+  plan: string | undefined;
+}
+
+/** How a file is opened. */
+export interface OrderFileOptions extends OtherFileOptions {
+  /** Work out the plan of a file in the own form as well. */
+  wantsPlan?: boolean;
+}
+
+/**
+ * Reads a file to its end, so that it is known to be one of orders before anything is made of it. Nothing is loaded
+ * for other forms where the file is in the own one.
+ *
+ * @throws {WorkflowError} `invalid`, with all that is wrong
+ * @throws what the source throws
+ */
+export async function openOrderFile(
+  source: ReadableStream<Uint8Array>,
+  options: OrderFileOptions,
+): Promise<OrderFile> {
+  const { profile, limits, onProgress } = options;
+  if (profile !== undefined) {
+    const other = await (await import("./other_file.ts")).openOtherFile(source, options);
+    return { ...other.file, other, plan: other.plan };
+  }
+  let other: OtherFile | undefined;
+  const hash = options.wantsPlan === true ? createHash("sha256") : undefined;
+  const file = await openImportFile(source, {
+    limits,
+    onProgress,
+    onPiece: hash === undefined ? undefined : (bytes) => hash.update(bytes),
+    otherBy: statusColumn,
+    async openOther(form) {
+      other = await (await import("./other_file.ts")).openOtherFile(form, options);
+      return other.file;
+    },
+  });
+  const plan = other === undefined && hash !== undefined
+    ? planHash(hash.digest("hex"), null)
+    : other?.plan;
+  return { ...file, other, plan };
+}
+
+/** An order that its shop has cancelled must not be charged: what such a column says can't be passed over. */
+function statusColumn(header: readonly string[]): string | undefined {
+  const name = header.find((name) => !isImportColumn(name) && suspicionOf(name) === "status");
+  return name === undefined ? undefined : `column ${name} says what became of an order`;
+}
+
+/**
+ * Makes sure that a file may be imported: nothing about it is in question, and one that was read by a profile was seen
+ * in a preview, or somebody named the profile and said yes. A trial needs neither.
+ *
+ * @throws {WorkflowError} `invalid` where it may not, with every question among the faults
+ */
+export function requirePlan(
+  { other, plan }: OrderFile,
+  options: Pick<ImportOptions, "name" | "profile" | "plan" | "yes" | "dryRun">,
+): void {
+  const refuse = (message: string, faults: Fault[] = []) => {
+    throw new WorkflowError("invalid", `Cannot import ${options.name}: ${message}`, faults);
+  };
+  if (other !== undefined && other.questions.length > 0) {
+    const asked = other.questions.map(questionFault);
+    const rest = asked.length === 1 ? "" : `, and ${asked.length - 1} more to settle`;
+    const [{ at, detail }] = asked as [Fault];
+    const { reason } = other;
+    const because = reason === undefined ? "" : `${reason.message}; `;
+    return refuse(`${because}${at}: ${detail}${rest}`, [...reason?.faults ?? [], ...asked]);
+  }
+  if (options.plan !== undefined) {
+    if (options.plan.toLowerCase() === plan) return;
+    const detail =
+      "is not the plan of this file as it is read now: the file or its profile was changed, preview it again";
+    return refuse(`the plan ${detail}`, [{ at: "plan", detail }]);
+  }
+  if (other === undefined || other.isCertain || options.dryRun === true) return;
+  const { name } = other.file.settings;
+  if (options.yes === true && options.profile !== undefined) return;
+  const isWorkbook = other.table.form.container === "xlsx";
+  const what = isWorkbook ? "this is an Excel workbook; it" : "it";
+  const orCsv = isWorkbook ? ", or save it as CSV UTF-8 and import that" : "";
+  const detail = options.profile === undefined
+    ? `${what} looks like a file of the profile ${name} (${other.why}); see what it would book by a preview (--preview, ` +
+      "over HTTP preview=true), then import it with the plan that ends it (--plan=HASH), or by " +
+      `--profile=${name} --yes${orCsv}`
+    : `a file that is read by a profile is imported with the plan that ends its preview (--preview, then --plan=HASH), ` +
+      "or with --yes";
+  return refuse(detail, [{ at: "plan", detail }]);
+}
+
+/** A question as a fault: the setting, what is asked, and what it may be. */
+function questionFault({ setting, question, candidates }: OpenQuestion): Fault {
+  const may = candidates.map(({ value, meaning }) => `${value} (${meaning})`).join(", or ");
+  return { at: setting, detail: may === "" ? question : `${question}: ${may}` };
+}
+
+/**
+ * Opens the file of an import, which tells how far it is.
+ *
+ * @throws {WorkflowError} `invalid`, with the file's name and all that is wrong
+ * @throws the reason of the signal, when it aborts
+ */
+export async function openNamedFile(
+  source: ReadableStream<Uint8Array>,
+  progress: ImportProgress,
+  options: Pick<ImportOptions, "name" | "profile" | "limits" | "signal" | "onProgress">,
+  { wantsPlan }: { wantsPlan: boolean },
+): Promise<OrderFile> {
+  const { name, limits, signal, profile, onProgress } = options;
+  try {
+    return await openOrderFile(source, {
+      profile,
+      wantsPlan,
+      signal,
+      limits: limits?.file,
+      onProgress({ bytes, unpackedBytes, rows }) {
+        progress.bytesRead = bytes;
+        progress.unpackedBytes = unpackedBytes;
+        progress.rowsRead = rows;
+        onProgress?.(progress);
+        signal?.throwIfAborted();
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowError)) throw error;
+    throw new WorkflowError(error.code, `Cannot import ${name}: ${error.message}`, error.faults);
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Opens a file of orders that is not in this product's own form: as a table first, then by a profile.
+ *
+ * @module
+ */
+
+import { WorkflowError } from "../../domain/errors.ts";
+import { planHash } from "../../domain/import/plan_hash.ts";
+import type { ImportProfile } from "../../domain/import/profile/profile.ts";
+import { proposeProfile } from "../../domain/import/profile/shipped_profiles.ts";
+import type { OpenQuestion } from "../../domain/import/source_row.ts";
+import type { ImportFileLimits, OtherForm } from "./import_file.ts";
+import { lookByProfile, type ProfiledFile, type ProfileLook } from "./profiled_file.ts";
+import {
+  openSourceTable,
+  type SourceTable,
+  type SourceTableOptions,
+  tableOf,
+} from "./source_table.ts";
+
+/** A file that is read by a profile. */
+export interface OtherFile {
+  file: ProfiledFile;
+  table: SourceTable;
+  /** By what the profile was recognised, for people; null where somebody named it. */
+  why: string | null;
+  /** Why it is not in the own form, where it has the own columns; undefined for any other file. */
+  reason: WorkflowError | undefined;
+  /** What only the file's owner can know, of its bytes and of its columns. */
+  questions: readonly OpenQuestion[];
+  /** See `plan_hash.ts`; undefined while something is in question. */
+  plan: string | undefined;
+  /** True where nothing about it could be read in another way: the own columns, in other bytes or with faults. */
+  isCertain: boolean;
+}
+
+/** How such a file is opened. */
+export interface OtherFileOptions {
+  /** What its columns mean; undefined where that is to be found out. */
+  profile?: ImportProfile;
+  /** Is told how much was read. */
+  onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
+  signal?: AbortSignal;
+  /** For tests: how much is kept in memory. */
+  limits?: ImportFileLimits;
+}
+
+/**
+ * Opens such a file.
+ *
+ * @param source the file, or all of its bytes with the reason why they are not in the own form
+ * @throws {WorkflowError} `invalid`, with all that is wrong
+ */
+export async function openOtherFile(
+  source: ReadableStream<Uint8Array> | OtherForm,
+  { profile, onProgress, signal, limits }: OtherFileOptions,
+): Promise<OtherFile> {
+  const reason = "spool" in source ? source.reason : undefined;
+  let why: string | null = null;
+  let look: ProfileLook | undefined;
+  const options: SourceTableOptions = {
+    form: profile?.file,
+    onProgress,
+    signal,
+    limits: { spoolBytes: limits?.spool },
+    look(header) {
+      const found = profile === undefined ? proposeProfile(header) : { profile, why: null };
+      if (found === undefined) throw unknownForm(header, reason);
+      why = found.why;
+      look = lookByProfile(found.profile, header, limits);
+      return look.note;
+    },
+  };
+  const table = "spool" in source
+    ? await tableOf(source, options)
+    : await openSourceTable(source, options);
+  try {
+    const file = look!.finish(table, limits);
+    const questions = [...table.questions, ...file.questions];
+    return {
+      file,
+      table,
+      why,
+      reason: reason?.faults[0]?.at === "line 1" ? undefined : reason,
+      questions,
+      plan: questions.length > 0 ? undefined : planHash(table.sha256, file.settings),
+      isCertain: profile === undefined && table.form.container !== "xlsx" &&
+        isOwnForm(file.settings),
+    };
+  } catch (error) {
+    table.close();
+    throw error;
+  }
+}
+
+/** Whether every value is read as the own form has it. */
+function isOwnForm({ name, money, time, fillDown }: ImportProfile): boolean {
+  return name === "native" && money?.in !== "units" && fillDown !== "order" &&
+    (time?.order === undefined || time.order === "ymd") && time?.numbers === undefined &&
+    (time?.zone === undefined || time.zone === "UTC");
+}
+
+function unknownForm(
+  header: readonly string[],
+  reason: WorkflowError | undefined,
+): WorkflowError {
+  const remedy =
+    "describe its columns in a profile (--profile=FILE.json, over HTTP the field profile), or give it " +
+    "the importer's own columns";
+  const what = reason?.message ?? `no known form has the columns ${header.slice(0, 10).join(", ")}`;
+  return new WorkflowError("invalid", `${what}; ${remedy}`, reason?.faults ?? []);
+}

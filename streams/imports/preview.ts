@@ -1,0 +1,181 @@
+/**
+ * The preview of a file of orders: reads it like an import, compares it with the database, and writes nothing.
+ *
+ * @module
+ */
+
+import { isImportColumn } from "../../domain/import/csv_columns.ts";
+import {
+  type ImportPreview,
+  maxExamples,
+  type PreviewCounts,
+  type PreviewTotals,
+} from "../../domain/import/import_preview.ts";
+import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
+import { type ImportDeps, type ImportOptions, noProgress } from "./import_options.ts";
+import { beginRun, type ImportRun } from "./import_run.ts";
+import { openNamedFile, type OrderFile } from "./order_file.ts";
+import { orderTotals } from "./order_totals.ts";
+import { previewWatch, type WatchedOrders } from "./preview_watch.ts";
+import type { TotalsAgreement } from "./profiled_file.ts";
+import { writeBatches } from "./write_batches.ts";
+
+/** How a preview is made: as the import would be. */
+export type PreviewOptions = Omit<
+  ImportOptions,
+  "dryRun" | "rejectsPath" | "openRejects" | "begin" | "plan" | "yes"
+>;
+
+/**
+ * Previews a file.
+ *
+ * One of which something is in question is told with the questions, and without what depends on their answers. Memory
+ * does not grow with the file. A crash leaves nothing.
+ *
+ * @throws {WorkflowError} `invalid`, with all that is wrong, for a file that is none of orders
+ * @throws the reason of the signal, when it aborts
+ */
+export async function previewOrders(
+  deps: ImportDeps,
+  source: ReadableStream<Uint8Array>,
+  options: PreviewOptions,
+): Promise<ImportPreview> {
+  const progress = noProgress();
+  const file = await openNamedFile(source, progress, options, { wantsPlan: true });
+  const totals = orderTotals();
+  try {
+    const said = describeFile(file, options.name, progress.bytesRead);
+    if (said.questions.length > 0) return { ...said, ...undecided(file.rows) };
+    progress.phase = "writing";
+    const watch = previewWatch(deps.db, options);
+    const run = await beginRun(deps, { ...options, dryRun: true }, {
+      id: undefined,
+      rejects: undefined,
+      totals,
+      watch,
+      progress,
+    });
+    await writeBatches(run, file);
+    const watched = await watch.result();
+    const other = file.other?.file;
+    return {
+      ...said,
+      ...(other === undefined ? { columns: ownColumns(file.header, watch.values()) } : {}),
+      counts: countsOf(run),
+      ...watched,
+      totals: other === undefined ? watched.totals : totalsOf(other.agreement()),
+      money: totals.money(),
+      reasons: run.reasons.list().slice(0, maxExamples),
+      plan: file.plan ?? null,
+    };
+  } finally {
+    totals.close();
+    file.close();
+  }
+}
+
+type FileDescription = Pick<ImportPreview, "file" | "profile" | "questions" | "columns">;
+
+/** What is known of a file before its orders are decided on. */
+function describeFile(
+  { other, header, form, rows }: OrderFile,
+  name: string,
+  bytes: number,
+): FileDescription {
+  if (other === undefined) {
+    return {
+      file: { name, bytes, rows, form: null, notes: [] },
+      profile: null,
+      questions: [],
+      columns: ownColumns(header, []),
+    };
+  }
+  const { table, file, why, questions } = other;
+  const { settings, usedColumns, unusedColumns } = file;
+  return {
+    file: { name, bytes, rows, form: table.form, notes: [...table.notes, ...file.notes] },
+    profile: { name: settings.name, why, settings },
+    questions: [...questions],
+    columns: {
+      used: usedColumns,
+      unused: unusedColumns.map(({ name, samples, suspicious }) => ({
+        name,
+        samples,
+        looks_like: suspicious ?? null,
+      })),
+    },
+  };
+}
+
+/** The columns of a file in the own form; `values` are some of each, by their places. */
+function ownColumns(
+  header: readonly string[],
+  values: readonly string[][],
+): ImportPreview["columns"] {
+  const columns = header.map((name, place) => ({ name, samples: values[place] ?? [] }));
+  const isOwn = ({ name }: { name: string }) => isImportColumn(name);
+  return {
+    used: columns.filter(isOwn).map((column) => ({
+      ...column,
+      fills: [column.name.trim().toLowerCase()],
+    })),
+    unused: columns.filter((column) => !isOwn(column)).map((column) => ({
+      ...column,
+      looks_like: suspicionOf(column.name) ?? null,
+    })),
+  };
+}
+
+/** What is told of a file that has questions, none of whose orders was decided on. */
+function undecided(rows: number): Omit<ImportPreview, keyof FileDescription> {
+  const counts: PreviewCounts = {
+    rows,
+    rows_rejected: 0,
+    orders: 0,
+    orders_new: 0,
+    orders_updated: 0,
+    orders_unchanged: 0,
+    orders_rejected: 0,
+    orders_conflict: 0,
+    orders_skipped: 0,
+  };
+  const watched: WatchedOrders = {
+    first_orders: [],
+    largest_orders: [],
+    payments: [],
+    skipped: [],
+    totals: { named: 0, agree: 0, largest_difference: null },
+    changed: { orders: 0, examples: [] },
+    conflicts: { orders: 0, examples: [] },
+    addresses: { customers: 0, examples: [] },
+    repeated: { rows: 0, orders: 0, examples: [] },
+    shortages: { products: 0, complete: true, examples: [] },
+  };
+  return { counts, ...watched, money: [], reasons: [], plan: null };
+}
+
+function countsOf({ counts, ordersSkipped }: ImportRun): PreviewCounts {
+  return {
+    rows: counts.rows,
+    rows_rejected: counts.rowsRejected,
+    orders: counts.orders,
+    orders_new: counts.ordersNew,
+    orders_updated: counts.ordersUpdated,
+    orders_unchanged: counts.ordersUnchanged,
+    orders_rejected: counts.ordersRejected,
+    orders_conflict: counts.ordersConflict,
+    orders_skipped: ordersSkipped,
+  };
+}
+
+function totalsOf({ named, agree, largest }: TotalsAgreement): PreviewTotals {
+  return {
+    named,
+    agree,
+    largest_difference: largest === undefined ? null : {
+      external_order_id: largest.externalOrderId,
+      currency: largest.currency,
+      difference_cents: largest.differenceCents,
+    },
+  };
+}

@@ -1,0 +1,383 @@
+/**
+ * A file of any form as orders: what its columns mean is settled from all of its values, and then it is read like any
+ * other.
+ *
+ * @module
+ */
+
+import { WorkflowError } from "../../domain/errors.ts";
+import { isRejectsHeader } from "../../domain/import/csv_columns.ts";
+import { type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
+import {
+  destroyedIdProblem,
+  destroyedIdsProblem,
+  hasLostZeros,
+} from "../../domain/import/destroyed_id.ts";
+import {
+  type Counted,
+  countValue,
+  noneCounted,
+} from "../../domain/import/profile/column_evidence.ts";
+import { type ColumnPlan, planColumns, textAt } from "../../domain/import/profile/column_plan.ts";
+import { type FileEvidence, gatherEvidence } from "../../domain/import/profile/file_evidence.ts";
+import {
+  type InferredSettings,
+  inferSettings,
+} from "../../domain/import/profile/infer_settings.ts";
+import {
+  type ComparedTotal,
+  mapOrder,
+  mapOrderStepwise,
+  type MappedOrder,
+} from "../../domain/import/profile/map_order.ts";
+import { orderMapping, ownText } from "../../domain/import/profile/order_mapping.ts";
+import { plannedFields, plannedId } from "../../domain/import/profile/planned_row.ts";
+import type { ImportProfile } from "../../domain/import/profile/profile.ts";
+import { type Suspicion, suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
+import type { OpenQuestion, SourceRow } from "../../domain/import/source_row.ts";
+import { rearmed } from "../../domain/import/spreadsheet_text.ts";
+import { takeTurns } from "../timing/take_turns.ts";
+import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
+import { byOrder, defaultOrderRows, type ImportFile, type OrderGroup } from "./import_file.ts";
+import { orderTracker } from "./order_tracker.ts";
+import { openRowStore, type RowStoreLimits } from "./row_store.ts";
+
+/** A file as records; see `source_table.ts`. */
+export interface RecordTable {
+  header: readonly string[];
+  /** All records below the header; may be called again. */
+  rows(signal?: AbortSignal): AsyncGenerator<SourceRow[]>;
+  /** Frees the disk. */
+  close(): void;
+}
+
+/** A column that the profile makes something of. */
+export interface UsedColumn {
+  /** As the header has it. */
+  name: string;
+  /** What it fills, such as `price` or `shipping`. */
+  fills: string[];
+  /** Different values, the first ones. */
+  samples: string[];
+}
+
+/** A column that the profile makes nothing of. */
+export interface UnusedColumn {
+  name: string;
+  samples: string[];
+  /** What it looks like, where it looks as though it mattered and is not ignored. */
+  suspicious?: Suspicion;
+}
+
+/** How the totals that a file names agree with what its orders come to; of the orders that were decided on so far. */
+export interface TotalsAgreement {
+  /** Orders whose total the file names. */
+  named: number;
+  /** Of these, those that agree, within the profile's tolerance. */
+  agree: number;
+  /** The largest difference of any, by its size, in minor units of its currency; undefined where all are exact. */
+  largest?: { differenceCents: number; currency: string; externalOrderId: string };
+}
+
+/** See {@linkcode openProfiledFile}. */
+export interface ProfiledFile extends ImportFile {
+  /** The profile with all that was found out, to be saved; what is in question is absent. */
+  settings: ImportProfile;
+  /** What only the owner of the file can know: while there is one, nothing is decided and `groups` throws. */
+  questions: OpenQuestion[];
+  usedColumns: UsedColumn[];
+  unusedColumns: UnusedColumn[];
+  /** What was found out, for people, such as "decimal sign: , (from 41 values such as 1.234,56)". */
+  notes: string[];
+  agreement(): TotalsAgreement;
+}
+
+/** What {@linkcode openProfiledFile} may be told. */
+export interface ProfiledFileOptions {
+  signal?: AbortSignal;
+  /** Is told how many rows were read. */
+  onProgress?: (rows: number) => void;
+  /** For tests: how much is kept in memory. */
+  limits?: { store?: RowStoreLimits; orderRows?: number };
+}
+
+/** A look at all records of a file, one by one, by which its profile is settled. */
+export interface ProfileLook {
+  /** Takes the next records; all of them once, in the order of the file. */
+  note(rows: readonly SourceRow[]): void;
+  /** Rows so far, those that are blank not counted. */
+  rows(): number;
+  /**
+   * Ends the look.
+   *
+   * @param table gives the same records
+   * @throws {WorkflowError} `invalid` for ids that a spreadsheet has destroyed
+   */
+  finish(table: RecordTable, limits?: ProfiledFileOptions["limits"]): ProfiledFile;
+}
+
+/**
+ * Begins a look at a file's records, for those who read them anyway.
+ *
+ * @param profile as somebody wrote it, or as it was recognised; what it leaves open is settled or asked
+ * @throws {WorkflowError} `invalid` for a file that lacks columns of the profile, with every one of them
+ */
+export function lookByProfile(
+  profile: ImportProfile,
+  header: readonly string[],
+  limits?: ProfiledFileOptions["limits"],
+): ProfileLook {
+  const plan = planColumns(profile, header);
+  if (Array.isArray(plan)) {
+    const message = `the file is none of the profile ${profile.name}: ${plan.join("; ")}`;
+    throw new WorkflowError("invalid", message, plan.map((detail) => ({ at: "header", detail })));
+  }
+  const scattered = bloomFilter();
+  const track = orderTracker(scattered, limits?.orderRows ?? defaultOrderRows);
+  const toRow = rowPlanner(profile, plan);
+  const { evidence, note } = gatherEvidence(plan);
+  const destroyed = noneCounted();
+  let rows = 0;
+  return {
+    note(some) {
+      for (const row of some) {
+        const planned = toRow(row);
+        if (planned === undefined) continue;
+        rows++;
+        const { ownId, source, row: { fields } } = planned;
+        note(source, ownId);
+        const isDestroyed = destroyedIdProblem(ownId) !== undefined ||
+          hasLostZeros(ownId, profile.idDigits);
+        if (isDestroyed) countValue(destroyed, ownId, row.line);
+        let characters = 0;
+        for (const field of fields) characters += field.length;
+        track(plannedId(planned.row), characters);
+      }
+    },
+    rows: () => rows,
+    finish(table, storeLimits) {
+      const inferred = inferSettings(profile, plan, evidence);
+      if (destroyed.count > 0) throw destroyedIds(destroyed, plan, inferred.questions);
+      // With what was settled: a currency that all orders have alike, and how discounts are written.
+      const settled = planColumns(inferred.settings, header) as ColumnPlan;
+      const found = { table, plan: settled, evidence, scattered, rows, inferred };
+      return profiledFile(found, storeLimits?.store);
+    },
+  };
+}
+
+/**
+ * Reads all records of a file once, settles what its columns mean from all of their values, and finds the orders whose
+ * rows do not stand together.
+ *
+ * @param profile as somebody wrote it, or as it was recognised; what it leaves open is settled or asked
+ * @throws {WorkflowError} `invalid` for a file that lacks columns of the profile, or whose ids were destroyed
+ * @throws the signal's reason when it aborts
+ */
+export async function openProfiledFile(
+  table: RecordTable,
+  profile: ImportProfile,
+  { signal, onProgress, limits }: ProfiledFileOptions = {},
+): Promise<ProfiledFile> {
+  const look = lookByProfile(profile, table.header, limits);
+  for await (const rows of table.rows(signal)) {
+    look.note(rows);
+    onProgress?.(look.rows());
+  }
+  return look.finish(table, limits);
+}
+
+/** A record with the order that it belongs to. */
+interface PlannedRow {
+  row: CsvRow;
+  /** The record as it stands in the file, an earlier rejects file's marks taken off. */
+  source: SourceRow;
+  /** The id that it has itself; "" for none. */
+  ownId: string;
+}
+
+/**
+ * Says which order each record belongs to, one after the other; undefined for a blank one.
+ *
+ * One that can't be read and has no id may be of the order above, which is rejected for its sake: no order is ever booked
+ * in part.
+ */
+function rowPlanner(
+  profile: ImportProfile,
+  { header, columns }: ColumnPlan,
+): (row: SourceRow) => PlannedRow | undefined {
+  const width = header.length;
+  const isRejects = isRejectsHeader(header);
+  const idPlaces = columns.external_order_id!.places;
+  const fillsDown = profile.fillDown === "order";
+  let above = "";
+  return (read) => {
+    if (isBlankRow(read.fields) && read.fault === undefined) return undefined;
+    const source = isRejects ? { ...read, fields: read.fields.map(rearmed) } : read;
+    const { fields, fault = "" } = source;
+    const said = textAt(fields, idPlaces);
+    // The quotation mark that is wrong may stand in the id itself.
+    const ownId = fault === "" ? said : said.replaceAll('"', "").trim();
+    const id = ownId === "" && (fillsDown || fault !== "") ? above : ownId;
+    if (id !== "") above = id;
+    return {
+      row: { line: read.line, fields: plannedFields(fields, width, id, fault) },
+      source,
+      ownId,
+    };
+  };
+}
+
+function destroyedIds(
+  { count, line, samples }: Counted,
+  { columns }: ColumnPlan,
+  questions: readonly OpenQuestion[],
+): WorkflowError {
+  const name = columns.external_order_id!.name;
+  const detail = `${name}: ids like ${samples.join(", ")} ${destroyedIdsProblem} (${count} rows)`;
+  const faults = [
+    { at: `line ${line}`, detail },
+    ...questions.map(({ setting, question }) => ({ at: setting, detail: question })),
+  ];
+  return new WorkflowError("invalid", `line ${line}: ${detail}`, faults);
+}
+
+/** What was found out, and what it was found out of. */
+interface FoundFile {
+  table: RecordTable;
+  plan: ColumnPlan;
+  evidence: FileEvidence;
+  scattered: BloomFilter;
+  rows: number;
+  inferred: InferredSettings;
+}
+
+function profiledFile(found: FoundFile, store: RowStoreLimits | undefined): ProfiledFile {
+  const { table, plan, evidence, rows, inferred: { settings, questions, notes } } = found;
+  let agreement: TotalsAgreement = { named: 0, agree: 0 };
+  const mapping = orderMapping(settings, plan);
+  const compare = (mapped: MappedOrder, own: readonly CsvRow[]): MappedOrder => {
+    if (mapped.kind !== "skipped" && mapped.total !== undefined) {
+      compareTotal(agreement, mapped.total, plannedId(own[0]!), settings.money?.tolerance ?? 0);
+    }
+    return mapped;
+  };
+  return {
+    header: table.header,
+    rows,
+    settings,
+    questions,
+    notes,
+    usedColumns: usedColumns(plan, evidence),
+    unusedColumns: unusedColumns(plan, evidence),
+    agreement: () => agreement,
+    form: {
+      idOf: plannedId,
+      decide: (own, options) => compare(mapOrder(mapping, own, options), own),
+      *steps(own, options) {
+        return compare(yield* mapOrderStepwise(mapping, own, options), own);
+      },
+      skuOf: (row) => ownText(row, plan.columns.product_sku),
+      skuColumn: plan.columns.product_sku!.name,
+    },
+    groups(signal) {
+      if (questions.length > 0) throw openQuestions(settings.name, questions);
+      agreement = { named: 0, agree: 0 };
+      return orderGroups(found, store, signal);
+    },
+    close: () => table.close(),
+  };
+}
+
+/** An error that names everything that only the file's owner can know. */
+export function openQuestions(
+  profile: string,
+  questions: readonly OpenQuestion[],
+): WorkflowError {
+  const list = questions.map(({ setting, question }) => `${setting}: ${question}`).join("; ");
+  return new WorkflowError(
+    "invalid",
+    `${questions.length} of the settings of the profile ${profile} can't be found out: ${list}`,
+    questions.map(({ setting, question }) => ({ at: setting, detail: question })),
+  );
+}
+
+async function* orderGroups(
+  { table, plan, scattered, inferred }: FoundFile,
+  limits: RowStoreLimits | undefined,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<OrderGroup> {
+  const store = openRowStore(plannedId, limits);
+  const toRow = rowPlanner(inferred.settings, plan);
+  let orders: CsvRow[][] = [];
+  let current: CsvRow[] = [];
+  let currentId: string | undefined;
+  let isScattered = false;
+  try {
+    const othersTurn = takeTurns();
+    for await (const rows of table.rows(signal)) {
+      for (const source of rows) {
+        const row = toRow(source)?.row;
+        if (row === undefined) continue;
+        const id = plannedId(row);
+        if (id !== currentId || id === "") {
+          if (current.length > 0) orders.push(current);
+          current = [];
+          currentId = id;
+          isScattered = id !== "" && scattered.has(id);
+        }
+        if (isScattered) store.add(row);
+        else current.push(row);
+      }
+      if (orders.length > 0) yield { orders, isPart: false };
+      orders = [];
+      await othersTurn();
+      signal?.throwIfAborted();
+    }
+    if (current.length > 0) yield { orders: [current], isPart: false };
+    for (const group of store.groups()) {
+      if (group !== null) {
+        yield { orders: byOrder(group.rows, plannedId), isPart: group.isPart };
+      }
+      await othersTurn();
+      signal?.throwIfAborted();
+    }
+  } finally {
+    store.close();
+  }
+}
+
+function compareTotal(
+  agreement: TotalsAgreement,
+  { namedCents, ownCents, currency }: ComparedTotal,
+  externalOrderId: string,
+  tolerance: number,
+): void {
+  agreement.named++;
+  const differenceCents = ownCents - namedCents;
+  const size = Math.abs(differenceCents);
+  if (size <= tolerance) agreement.agree++;
+  if (size > Math.abs(agreement.largest?.differenceCents ?? 0)) {
+    agreement.largest = { differenceCents, currency, externalOrderId };
+  }
+}
+
+function usedColumns({ header, fills }: ColumnPlan, { samples }: FileEvidence): UsedColumn[] {
+  return [...fills].sort(([a], [b]) => a - b).map(([at, names]) => ({
+    name: header[at]!.trim(),
+    fills: [...new Set(names)],
+    samples: samples[at]!,
+  }));
+}
+
+function unusedColumns(
+  { header, fills, ignored }: ColumnPlan,
+  { samples }: FileEvidence,
+): UnusedColumn[] {
+  return header.flatMap((name, at): UnusedColumn[] => {
+    if (fills.has(at)) return [];
+    const suspicious = ignored.has(at) ? undefined : suspicionOf(name);
+    const column = { name: name.trim(), samples: samples[at]! };
+    return [suspicious === undefined ? column : { ...column, suspicious }];
+  });
+}

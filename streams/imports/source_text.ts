@@ -1,0 +1,219 @@
+/**
+ * The bytes of a file as text: which encoding they are in, and the text with line breaks that are all alike.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { WorkflowError } from "../../domain/errors.ts";
+import {
+  decoderOf,
+  encodingOfStart,
+  type PossibleEncoding,
+  possibleEncodings,
+} from "../../domain/import/source/encodings.ts";
+import type { OpenQuestion } from "../../domain/import/source_row.ts";
+import { cutText } from "../../domain/text/cut_text.ts";
+import { visibleText } from "../../domain/text/visible_text.ts";
+import { takeTurns } from "../timing/take_turns.ts";
+import type { Spool } from "./spool.ts";
+
+/** See {@linkcode findEncoding}. */
+export interface FoundEncoding {
+  /** Label of the encoding standard, or `cp850`. */
+  encoding: string;
+  /** UTF-8 with some bytes that are none. */
+  isDamaged: boolean;
+  /** How it was found out, for people. */
+  note: string;
+  /** Where the bytes do not say it and nobody did. */
+  question?: OpenQuestion;
+}
+
+/**
+ * Finds out the encoding of a file from all of its bytes. What they say for certain, by a byte order mark or as valid
+ * UTF-8 that has more than ASCII, goes before what was told.
+ *
+ * @param told by a profile
+ * @throws {WorkflowError} `invalid` for an encoding that nobody knows here, and for bytes that are in none
+ */
+export async function findEncoding(spool: Spool, told?: string): Promise<FoundEncoding> {
+  if (told !== undefined && decoderOf(told) === undefined) {
+    throw new WorkflowError(
+      "invalid",
+      `file.encoding: there is no encoding ${JSON.stringify(told)}`,
+    );
+  }
+  const sure = encodingOfStart(spool.read(0, 4_096));
+  if (sure !== undefined && sure !== "utf-8") {
+    return { encoding: sure, isDamaged: false, note: `encoding: ${sure}, by its first bytes` };
+  }
+  const { isValid, hasMore } = await isUtf8(spool);
+  if (isValid && (hasMore || told === undefined || told === "utf-8")) {
+    const how = sure !== undefined ? "by its byte order mark" : "all of its bytes are valid";
+    return { encoding: "utf-8", isDamaged: false, note: `encoding: utf-8, ${how}` };
+  }
+  if (told !== undefined && !/^utf-?8$/i.test(told)) {
+    return {
+      encoding: told.toLowerCase(),
+      isDamaged: false,
+      note: `encoding: ${told}, as the profile says`,
+    };
+  }
+  const bytes = await foreignBytes(spool);
+  if (sure !== undefined || bytes.valid > bytes.invalid) {
+    const note =
+      `encoding: utf-8, but ${bytes.invalid} characters are none; their rows are rejected`;
+    return { encoding: "utf-8", isDamaged: true, note };
+  }
+  return encodingAmong(possibleEncodings(bytes.all), bytes.sample);
+}
+
+function encodingAmong(possible: readonly PossibleEncoding[], sample: Uint8Array): FoundEncoding {
+  const first = possible[0];
+  if (first === undefined) {
+    throw new WorkflowError(
+      "invalid",
+      "the file is in no encoding that is known here: save it as CSV UTF-8",
+    );
+  }
+  const { encoding } = first;
+  const meant = possible.map(({ encoding, writtenBy }) => ({
+    value: encoding,
+    meaning: `${
+      visibleText(cutText(decoderOf(encoding)!(sample).replaceAll("\t", " "), 80))
+    } (${writtenBy})`,
+  }));
+  if (meant.length === 1) {
+    return { encoding, isDamaged: false, note: `encoding: ${encoding}, the only one that fits` };
+  }
+  return {
+    encoding,
+    isDamaged: false,
+    note: `encoding: not utf-8; perhaps ${encoding}`,
+    question: {
+      setting: "file.encoding",
+      question: "the file is not UTF-8: in which encoding does this line read right?",
+      candidates: meant,
+    },
+  };
+}
+
+/** Whether all bytes are UTF-8, and some of them more than ASCII. */
+async function isUtf8(spool: Spool): Promise<{ isValid: boolean; hasMore: boolean }> {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const othersTurn = takeTurns();
+  let hasMore = false;
+  try {
+    for (const piece of spool.pieces({ keep: true })) {
+      if (decoder.decode(piece, { stream: true }).length !== piece.length) hasMore = true;
+      await othersTurn();
+    }
+    decoder.decode();
+    return { isValid: true, hasMore };
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return { isValid: false, hasMore };
+  }
+}
+
+/** Bytes of a line that is shown. */
+const sampleBytes = 120;
+
+/** What a file has beyond ASCII. */
+interface ForeignBytes {
+  /** Each byte above 127 that it has, once. */
+  all: Uint8Array;
+  /** Characters of UTF-8, and what is none. */
+  valid: number;
+  invalid: number;
+  /** The first line that has one, or a part of it. */
+  sample: Uint8Array;
+}
+
+async function foreignBytes(spool: Spool): Promise<ForeignBytes> {
+  const seen = new Set<number>();
+  const decoder = new TextDecoder();
+  const othersTurn = takeTurns();
+  let valid = 0, invalid = 0;
+  let sample: Uint8Array | undefined;
+  for (const piece of spool.pieces({ keep: true })) {
+    for (const [place, byte] of piece.entries()) {
+      if (byte < 128) continue;
+      seen.add(byte);
+      sample ??= lineAround(piece, place);
+    }
+    // deno-lint-ignore no-control-regex
+    for (const [character] of decoder.decode(piece, { stream: true }).matchAll(/[^\x00-\x7f]/gu)) {
+      character === "\ufffd" ? invalid++ : valid++;
+    }
+    await othersTurn();
+  }
+  return { all: new Uint8Array(seen), valid, invalid, sample: sample ?? new Uint8Array(0) };
+}
+
+function lineAround(piece: Uint8Array, place: number): Uint8Array {
+  const isBreak = (byte: number) => byte === 10 || byte === 13;
+  let from = place, to = place;
+  while (from > 0 && place - from < sampleBytes / 2 && !isBreak(piece[from - 1]!)) from--;
+  while (to < piece.length && to - from < sampleBytes && !isBreak(piece[to]!)) to++;
+  return piece.slice(from, to);
+}
+
+/** Line breaks of each kind that a file has. */
+export interface LineEnds {
+  "\n": number;
+  "\r\n": number;
+  "\r": number;
+}
+
+/**
+ * The text of a file as UTF-8 whose line breaks are LF, without byte order marks.
+ *
+ * @param ends is added the line breaks that there are
+ */
+export async function* plainText(
+  spool: Spool,
+  { encoding }: Pick<FoundEncoding, "encoding">,
+  ends: LineEnds,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer> {
+  const decode = decoderOf(encoding)!;
+  const othersTurn = takeTurns();
+  let isStart = true;
+  let held = "";
+  const plain = (text: string, isLast: boolean): Buffer => {
+    let all = held + text;
+    held = !isLast && all.endsWith("\r") ? "\r" : "";
+    if (held !== "") all = all.slice(0, -1);
+    if (isStart && all !== "") {
+      all = all.replace(/^\ufeff+/, "");
+      isStart = all === "";
+    }
+    return Buffer.from(withLineFeeds(all, ends));
+  };
+  for (const piece of spool.pieces({ keep: true })) {
+    yield plain(decode(piece, { stream: true }), false);
+    await othersTurn();
+    signal?.throwIfAborted();
+  }
+  yield plain(decode(new Uint8Array(0)), true);
+}
+
+function withLineFeeds(text: string, ends: LineEnds): string {
+  if (!text.includes("\r")) {
+    ends["\n"] += countOf(text, "\n");
+    return text;
+  }
+  const both = countOf(text, "\r\n");
+  ends["\r\n"] += both;
+  ends["\n"] += countOf(text, "\n") - both;
+  ends["\r"] += countOf(text, "\r") - both;
+  return text.replaceAll("\r\n", "\n").replaceAll("\r", "\n");
+}
+
+function countOf(text: string, part: string): number {
+  let count = 0;
+  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) count++;
+  return count;
+}

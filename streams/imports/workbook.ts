@@ -1,0 +1,311 @@
+/**
+ * Reads an Excel workbook (.xlsx) as records.
+ *
+ * Its sheet is read piece by piece by saxes and written to a spool as CSV, once: 200,000 rows take a second and
+ * 110 MB. read-excel-file 9.3.17 took 600 MB for them and exceljs 4.4.0, which has had no release for long, 450; and
+ * both give numbers as floats, so that what is stored of an id is lost.
+ *
+ * @module
+ */
+
+import { SaxesParser, type SaxesTagPlain } from "saxes";
+import { maxColumns } from "../../domain/import/csv_columns.ts";
+import { csvLine } from "../../domain/import/csv_text.ts";
+import {
+  columnPlace,
+  type NumberFormat,
+  numberFormat,
+  numberText,
+} from "../../domain/import/source/workbook_cells.ts";
+import { type Archive, type ArchiveEntry, badFile } from "./archive.ts";
+import { takeTurns } from "../timing/take_turns.ts";
+
+/** A row of a sheet that has something. */
+export interface WorkbookRow {
+  /** From 1, as the spreadsheet shows it. */
+  line: number;
+  fields: string[];
+  /** Why it can't be read for what it is. */
+  fault?: string;
+}
+
+/** True for an archive that is a workbook. */
+export function isWorkbook({ entries }: Archive): boolean {
+  return entries.some(({ name }) => name === "xl/workbook.xml");
+}
+
+const asCsv = "save its sheet of orders as CSV UTF-8 and import that";
+
+/** Characters of all texts of a workbook: they are in memory while its sheet is read. */
+const maxTextCharacters = 64 * 1024 * 1024;
+
+/** Rows to a batch. */
+const batchRows = 500;
+
+/**
+ * The rows of the only visible sheet that has any. Numbers are text as they are stored, days and times as
+ * `2026-01-05 10:22:31`; formulas count by their results.
+ *
+ * @throws {WorkflowError} `invalid` for a workbook that is damaged, and for one with several sheets
+ */
+export async function* workbookRows(archive: Archive): AsyncGenerator<WorkbookRow[]> {
+  const book = await readBook(archive);
+  const formats = await readFormats(archive);
+  const texts = await readTexts(archive);
+  let name: string | undefined;
+  for (const sheet of book.sheets) {
+    for await (const rows of sheetRows(sheet.entry, { formats, texts, epoch: book.epoch })) {
+      if (name !== undefined && name !== sheet.name) {
+        throw badFile(
+          `is an Excel workbook with several sheets (${name}, ${sheet.name}): ${asCsv}, or delete the others`,
+        );
+      }
+      name = sheet.name;
+      yield rows;
+    }
+  }
+}
+
+interface Book {
+  sheets: { name: string; entry: ArchiveEntry }[];
+  epoch: 1900 | 1904;
+}
+
+async function readBook(archive: Archive): Promise<Book> {
+  const targets = new Map<string, string>();
+  await readXml(partOf(archive, "xl/_rels/workbook.xml.rels"), {
+    onOpen({ name, attributes: { Id, Target } }) {
+      if (localName(name) === "Relationship") targets.set(Id ?? "", Target ?? "");
+    },
+  });
+  const book: Book = { sheets: [], epoch: 1900 };
+  await readXml(partOf(archive, "xl/workbook.xml"), {
+    onOpen({ name, attributes }) {
+      if (localName(name) === "workbookPr") {
+        if (/^(?:1|true)$/.test(attributes.date1904 ?? "")) book.epoch = 1904;
+      }
+      if (localName(name) !== "sheet" || /hidden/i.test(attributes.state ?? "")) return;
+      const id = Object.entries(attributes).find(([key]) => /(?:^|:)id$/.test(key))?.[1] ?? "";
+      const target = targets.get(id) ?? "";
+      const path = target.startsWith("/") ? target.slice(1) : `xl/${target}`;
+      // Charts have a sheet of their own without rows.
+      if (!/worksheets\//.test(path)) return;
+      book.sheets.push({ name: attributes.name ?? "", entry: partOf(archive, path) });
+    },
+  });
+  return book;
+}
+
+async function readFormats(archive: Archive): Promise<NumberFormat[]> {
+  const codes = new Map<number, string>();
+  const formats: NumberFormat[] = [];
+  let isCells = false;
+  const entry = archive.entries.find(({ name }) => name === "xl/styles.xml");
+  if (entry === undefined) return formats;
+  await readXml(entry, {
+    onOpen({ name, attributes }) {
+      const own = localName(name);
+      if (own === "numFmt") codes.set(Number(attributes.numFmtId), attributes.formatCode ?? "");
+      else if (own === "cellXfs") isCells = true;
+      else if (own === "xf" && isCells) {
+        const id = Number(attributes.numFmtId ?? 0);
+        formats.push(numberFormat(id, codes.get(id)));
+      }
+    },
+    onClose(name) {
+      if (name === "cellXfs") isCells = false;
+    },
+  });
+  return formats;
+}
+
+/** The texts that cells name by their numbers. */
+async function readTexts(archive: Archive): Promise<string[]> {
+  const texts: string[] = [];
+  const entry = archive.entries.find(({ name }) => name === "xl/sharedStrings.xml");
+  if (entry === undefined) return texts;
+  let text = "", characters = 0, isText = false, isPhonetic = false;
+  await readXml(entry, {
+    onOpen({ name }) {
+      const own = localName(name);
+      if (own === "si") text = "";
+      else if (own === "t") isText = !isPhonetic;
+      else if (own === "rPh") isPhonetic = true;
+    },
+    onText(some) {
+      if (isText) text += some;
+    },
+    onClose(name) {
+      if (name === "t") isText = false;
+      else if (name === "rPh") isPhonetic = false;
+      else if (name === "si") {
+        texts.push(text);
+        characters += text.length + 16;
+        if (characters > maxTextCharacters) {
+          throw badFile(`is an Excel workbook with too much text to be read at once: ${asCsv}`);
+        }
+      }
+    },
+  });
+  return texts;
+}
+
+interface SheetContext {
+  formats: readonly NumberFormat[];
+  texts: readonly string[];
+  epoch: 1900 | 1904;
+}
+
+/** A cell while it is read. */
+interface Cell {
+  place: number;
+  type: string;
+  style: number;
+  value: string;
+  hasFormula: boolean;
+}
+
+async function* sheetRows(
+  entry: ArchiveEntry,
+  context: SheetContext,
+): AsyncGenerator<WorkbookRow[]> {
+  let rows: WorkbookRow[] = [];
+  let row: WorkbookRow = { line: 0, fields: [] };
+  let cell: Cell | undefined;
+  let isValue = false;
+  const handlers: XmlHandlers = {
+    onOpen({ name, attributes }) {
+      switch (localName(name)) {
+        case "row":
+          row = {
+            line: attributes.r === undefined ? row.line + 1 : Number(attributes.r),
+            fields: [],
+          };
+          break;
+        case "c":
+          cell = cellOf(attributes, row.fields.length);
+          break;
+        case "f":
+          if (cell !== undefined) cell.hasFormula = true;
+          break;
+        case "v":
+        case "t":
+          isValue = cell !== undefined;
+      }
+    },
+    onText(text) {
+      if (isValue) cell!.value += text;
+    },
+    onClose(name) {
+      if (name === "v" || name === "t") isValue = false;
+      else if (name === "c" && cell !== undefined) {
+        addCell(row, cell, context);
+        cell = undefined;
+      } else if (name === "row" && row.fields.length > 0) rows.push(row);
+    },
+  };
+  const othersTurn = takeTurns();
+  for await (const _ of xmlSteps(entry, handlers)) {
+    if (rows.length >= batchRows) {
+      yield rows;
+      rows = [];
+    }
+    await othersTurn();
+  }
+  if (rows.length > 0) yield rows;
+}
+
+function cellOf(attributes: Record<string, string>, next: number): Cell {
+  const place = attributes.r === undefined ? next : columnPlace(attributes.r);
+  if (place === undefined || place >= maxColumns) {
+    throw badFile(`is an Excel workbook with a cell that can't be (${attributes.r})`);
+  }
+  return {
+    place,
+    type: attributes.t ?? "n",
+    style: Number(attributes.s ?? 0),
+    value: "",
+    hasFormula: false,
+  };
+}
+
+/** Puts a cell into its row; an empty one is left out. */
+function addCell(row: WorkbookRow, cell: Cell, { formats, texts, epoch }: SheetContext): void {
+  const { place, type, style, value, hasFormula } = cell;
+  const where = `column ${place + 1}`;
+  let text: string | undefined = value;
+  if (value === "") {
+    if (hasFormula && type !== "str") {
+      row.fault =
+        `has a formula without a result in ${where}; open the workbook with a spreadsheet and save it`;
+    }
+  } else if (type === "s") text = texts[Number(value)];
+  else if (type === "b") text = value === "1" ? "TRUE" : "FALSE";
+  else if (type === "e") {
+    row.fault = `has an error of a formula in ${where}, ${value}; mend the formula`;
+  } else if (type === "n") text = numberText(value, formats[style] ?? { kind: "number" }, epoch);
+  else if (type === "d") text = value.replace("T", " ");
+  if (text === undefined) {
+    row.fault = `has a number or a time in ${where} that can't be read; write it as text`;
+    text = value;
+  }
+  if (text === "") return;
+  while (row.fields.length < place) row.fields.push("");
+  // Spreadsheets write some characters by their numbers.
+  row.fields[place] = text.replace(
+    /_x([0-9A-F]{4})_/g,
+    (_, code) => String.fromCharCode(parseInt(code, 16)),
+  ).replaceAll("\r\n", "\n");
+}
+
+/** Told what stands in a part of a workbook; the names of elements are without their prefix where they end. */
+interface XmlHandlers {
+  onOpen(tag: SaxesTagPlain): void;
+  onText?(text: string): void;
+  onClose?(name: string): void;
+}
+
+async function readXml(entry: ArchiveEntry, handlers: XmlHandlers): Promise<void> {
+  for await (const _ of xmlSteps(entry, handlers));
+}
+
+/** Reads on whenever it is asked. */
+async function* xmlSteps(entry: ArchiveEntry, handlers: XmlHandlers): AsyncGenerator<void> {
+  const parser = new SaxesParser();
+  parser.on("error", (error) => {
+    throw badFile(`is an Excel workbook that is damaged (${entry.name}: ${error.message})`);
+  });
+  parser.on("opentag", (tag) => handlers.onOpen(tag as SaxesTagPlain));
+  parser.on("closetag", ({ name }) => handlers.onClose?.(localName(name)));
+  parser.on("text", (text) => handlers.onText?.(text));
+  parser.on("cdata", (text) => handlers.onText?.(text));
+  const decoder = new TextDecoder();
+  for await (const bytes of entry.bytes()) {
+    parser.write(decoder.decode(bytes, { stream: true }));
+    yield;
+  }
+  parser.write(decoder.decode());
+  parser.close();
+  yield;
+}
+
+function partOf(archive: Archive, path: string): ArchiveEntry {
+  const entry = archive.entries.find(({ name }) => name === path);
+  if (entry === undefined) throw badFile(`is an Excel workbook that is damaged (it lacks ${path})`);
+  return entry;
+}
+
+function localName(name: string): string {
+  return name.slice(name.indexOf(":") + 1);
+}
+
+/** A row as a line of CSV: where it stood and its fault come first, see {@linkcode workbookRecord}. */
+export function workbookLine({ line, fault, fields }: WorkbookRow): string {
+  return csvLine([line, fault ?? "", ...fields]);
+}
+
+/** A row from the fields of its line. */
+export function workbookRecord(fields: readonly string[]): WorkbookRow {
+  const [line, fault, ...own] = fields;
+  return { line: Number(line), fields: own, ...(fault ? { fault } : {}) };
+}

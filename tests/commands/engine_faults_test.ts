@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { migrate } from "../../db/connection/migrate.ts";
+import { freePort } from "../../tools/engines/free_port.ts";
+import { makeCertificates } from "../certificates.ts";
+import { type OwnDatabase, ownDatabase, ownRedis } from "../own_engines.ts";
+import { type Ran, run } from "./run_command.ts";
+
+/** A URL with some of its parts changed. */
+function changed(url: string, change: (url: URL) => void): string {
+  const parsed = new URL(url);
+  change(parsed);
+  return parsed.href;
+}
+
+/** The one line that a command says, without its name; its colours are not looked at, nor what a driver adds. */
+function saying({ err }: Ran, command: string): string {
+  const line = err.split("\n").find((line) => line.startsWith(`${command}: `));
+  return (line ?? err).slice(command.length + 2);
+}
+
+const as = (server: OwnDatabase, user: string, password = "pw", name = "orders") =>
+  changed(server.url, (url) => {
+    url.username = user;
+    url.password = password;
+    url.pathname = `/${name}`;
+  });
+
+Deno.test("what a database refuses is told as what it is, with what to type", async () => {
+  await using certificates = await makeCertificates();
+  const { ca, otherCa, server } = certificates;
+  const files = [`--ssl-ca=${ca}`, `--ssl-cert=${server.cert}`, `--ssl-key=${server.key}`];
+  await using database = await ownDatabase(files);
+  const isMysql = database.engine === "mysql";
+  await using bare = await ownDatabase([isMysql ? "--tls-version=" : "--skip-ssl"]);
+  await using redis = await ownRedis();
+  await migrate(database.url);
+  await database.administer(
+    "create user 'few'@'%' identified by 'pw'",
+    "grant select on orders.* to 'few'@'%'",
+    "create user 'none'@'127.0.0.1' identified by 'pw'",
+    "create user 'locked'@'%' identified by 'pw' account lock",
+    "insert into orders.products (sku, name, price_cents, stock_qty, received_qty) values ('a', 'A', 1, 0, 0)",
+  );
+  const says = async (url: string, ...command: string[]) => {
+    const env = { DATABASE_URL: url, REDIS_URL: redis.url, LOG_LEVEL: "error", USER: "ann" };
+    const ran = await run(env, ...command);
+    assert.equal(ran.code, 1, ran.out + ran.err);
+    assert.equal(ran.err.split("\n").length, 1, ran.err);
+    return saying(ran, command[0]!);
+  };
+  const way = (search: string, from = database) =>
+    changed(from.url, (url) => {
+      url.hostname = "localhost";
+      url.search = search;
+    });
+
+  assert.match(
+    await says(as(database, "orders", "no"), "kpis"),
+    /: wrong password for user "orders", or no such user from this machine; a server that demands TLS says the same; .*ALTER USER 'orders'@'%' IDENTIFIED BY 'PASSWORD'$/,
+  );
+  assert.match(
+    await says(as(database, "orders", ""), "kpis"),
+    /: user "orders" came without a password; .*; write mysql:\/\/USER:PASSWORD@… in DATABASE_URL$/,
+  );
+  assert.match(
+    await says(as(database, "locked"), "kpis"),
+    /: the account of user "locked" is locked; .*: ALTER USER 'locked'@'%' ACCOUNT UNLOCK$/,
+  );
+  assert.match(
+    await says(as(database, "orders", new URL(database.url).password, "orders_not"), "kpis"),
+    /: there is no database "orders_not"; .*deno task migrate.*CREATE DATABASE `orders_not` CHARACTER SET utf8mb4$/,
+  );
+  assert.match(
+    await says(as(database, "none"), "kpis"),
+    /: user "none" has no rights in the database "orders"; .*: GRANT ALL PRIVILEGES ON `orders`\.\* TO 'none'@'127\.0\.0\.1'$/,
+  );
+  assert.match(
+    await says(as(database, "few"), "stock", "a", "--set=5"),
+    /^user "few" has not the right [\w, ]+ on \w+; .*: GRANT ALL PRIVILEGES ON `orders`\.\* TO 'few'@'%'$/,
+  );
+  await database.administer("drop table orders.schema_migrations");
+  assert.match(
+    await says(as(database, "few"), "migrate"),
+    /^Cannot migrate: user "few" has not the right CREATE on schema_migrations; .*: GRANT ALL PRIVILEGES ON `orders`\.\* TO 'few'@'%'$/,
+  );
+  assert.match(
+    await says(way("?ssl-mode=required", bare), "kpis"),
+    /: the server offers no TLS, which ssl-mode=required asks for; .*ssl-mode=disabled in DATABASE_URL/,
+  );
+  assert.match(
+    await says(way(`?ssl-ca=${otherCa}`), "kpis"),
+    /: its certificate is not signed by the authority in \S+other\.pem; name the file .* in DATABASE_URL: ssl-ca=/,
+  );
+  assert.match(
+    await says(way("?ssl-mode=verify-ca"), "kpis"),
+    /: its certificate is signed by no authority that this machine knows; name the file/,
+  );
+  assert.match(
+    await says(changed(database.url, (url) => url.search = `?ssl-ca=${ca}`), "kpis"),
+    /: its certificate is made for another name than 127\.0\.0\.1; write the host in DATABASE_URL/,
+  );
+  const nobody = await freePort();
+  assert.match(
+    await says(changed(database.url, (url) => url.port = String(nobody)), "kpis"),
+    /: nobody listens on 127\.0\.0\.1:\d+; start the server, or correct host and port in DATABASE_URL$/,
+  );
+  assert.match(
+    await says(changed(database.url, (url) => url.hostname = "nowhere.invalid"), "kpis"),
+    /: there is no host "nowhere\.invalid"; correct the host in DATABASE_URL$/,
+  );
+});
+
+Deno.test("what Redis refuses is told as what it is, with what to type", async () => {
+  await using certificates = await makeCertificates();
+  const { ca, otherCa, server } = certificates;
+  const tlsPort = await freePort();
+  await using database = await ownDatabase();
+  await using redis = await ownRedis([
+    `tls-port ${tlsPort}`,
+    `tls-cert-file ${server.cert}`,
+    `tls-key-file ${server.key}`,
+    `tls-ca-cert-file ${ca}`,
+    "tls-auth-clients no",
+    "user few on >secret ~* +@all -xadd -evalsha -eval",
+    "user other on >secret ~other* +@all",
+    // What the remedy says has to suffice.
+    "user enough on >secret ~* +@all -@admin -@dangerous +info +keys",
+  ]);
+  await migrate(database.url);
+  const { password } = new URL(redis.url);
+  const type = (url: string, ...command: string[]) =>
+    run(
+      { DATABASE_URL: database.url, REDIS_URL: url, LOG_LEVEL: "error", GATEWAY_DELAY_MS: "0" },
+      ...command,
+    );
+  const says = async (url: string, ...command: string[]) => {
+    const ran = await type(url, ...command);
+    assert.equal(ran.code, 1, ran.out + ran.err);
+    return saying(ran, command[0]!);
+  };
+  const asUser = (user: string, secret: string) =>
+    changed(redis.url, (url) => {
+      url.username = user;
+      url.password = secret;
+    });
+
+  assert.match(
+    await says(asUser("", "no"), "kpis"),
+    /: wrong password for user "default", or no such user.*: ACL SETUSER default on >PASSWORD$/,
+  );
+  assert.match(
+    await says(asUser("", ""), "kpis"),
+    /: it asks for a password, and REDIS_URL has none; write redis:\/\/:PASSWORD@host:port/,
+  );
+  for (
+    const [user, what] of [["few", "run (EVALSHA|EVAL)"], ["other", "use these keys"]] as const
+  ) {
+    assert.match(
+      await says(asUser(user, "secret"), "consume", "--drain"),
+      new RegExp(
+        `^its user may not ${what} \\(NOPERM\\); type in redis-cli, PREFIX being REDIS_PREFIX: ` +
+          "ACL SETUSER NAME ~PREFIX\\* \\+@all -@admin -@dangerous \\+info \\+keys$",
+      ),
+    );
+  }
+  const enough = await type(asUser("enough", "secret"), "consume", "--drain");
+  assert.equal(enough.code, 0, enough.err);
+  assert.match(
+    await says(changed(redis.url, (url) => url.port = String(tlsPort)), "kpis"),
+    /hangs up at once, as a port does that speaks TLS alone; write rediss:\/\/ in REDIS_URL/,
+  );
+  assert.match(
+    await says(`rediss://:${password}@localhost:${tlsPort}?ssl-ca=${otherCa}`, "kpis"),
+    /: its certificate is not signed by the authority in \S+other\.pem; .* in REDIS_URL: ssl-ca=/,
+  );
+  assert.match(
+    await says(`rediss://:${password}@127.0.0.1:${tlsPort}?ssl-ca=${ca}`, "kpis"),
+    /: its certificate is made for another name than 127\.0\.0\.1; write the host in REDIS_URL/,
+  );
+  assert.match(
+    await says(redis.url.replace("redis:", "rediss:"), "kpis"),
+    /does not answer in TLS; write the port that tls-port names there, or redis:\/\//,
+  );
+  assert.match(
+    await says(changed(redis.url, (url) => url.pathname = "/99"), "kpis"),
+    /: it has no database of this number; name another one in REDIS_URL$/,
+  );
+  assert.match(
+    await says(`redis://127.0.0.1:${await freePort()}`, "kpis"),
+    /: nobody listens on 127\.0\.0\.1:\d+; start the server, or correct host and port in REDIS_URL$/,
+  );
+});

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { migrate } from "../../db/connection/migrate.ts";
+import { openDatabase } from "../../db/connection/database.ts";
+import { type TestContext, testContext } from "../support.ts";
+import { csvOf } from "../csv_orders.ts";
+
+const root = new URL("../../", import.meta.url);
+
+let context: TestContext;
+let folder: string;
+
+Deno.test.beforeAll(async () => {
+  context = await testContext("import_preview");
+  await migrate(context.databaseUrl);
+  folder = await Deno.makeTempDir();
+});
+Deno.test.afterAll(async () => {
+  await Deno.remove(folder, { recursive: true });
+  await context.close();
+});
+
+async function run(...args: string[]) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", "import", ...args],
+    cwd: root,
+    env: {
+      DATABASE_URL: context.databaseUrl,
+      REDIS_URL: context.redisUrl,
+      REDIS_PREFIX: context.redisPrefix,
+      LOG_LEVEL: "error",
+    },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trimEnd();
+  return { code, out: text(stdout), err: text(stderr) };
+}
+
+async function countOrders(): Promise<number> {
+  const db = await openDatabase(context.databaseUrl);
+  try {
+    const [row] = await db.query("select count(*) as orders from orders");
+    return Number(row!.orders);
+  } finally {
+    await db.close();
+  }
+}
+
+/** An export as Shopify makes it: order columns on the first row alone, decimals, statuses. */
+const shopify =
+  `Name,Email,Financial Status,Paid at,Currency,Subtotal,Shipping,Taxes,Total,Discount Amount,\
+Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Created at,Billing Name,Payment Reference
+#2001,mara@shop.example,paid,2026-01-05 10:22:31 -0500,EUR,54.00,4.90,0.00,53.50,5.40,2,Mug blue,12.00,MUG-B,2026-01-05 10:22:31 -0500,Mara Lind,pay-1
+#2001,mara@shop.example,,,,,,,,,1,Teapot,30.00,POT-1,2026-01-05 10:22:31 -0500,,
+#2002,otto@shop.example,refunded,2026-01-05 11:00:00 -0500,EUR,18.00,0.00,0.00,18.00,0.00,1,Saucer set,18.00,SAU-4,2026-01-05 11:00:00 -0500,Otto Berg,pay-2
+`;
+
+Deno.test("import refuses a file that needs a profile, says what it looks like and what to type", async () => {
+  const path = `${folder}/shop.csv`;
+  await Deno.writeTextFile(path, shopify);
+  const { code, err } = await run(path);
+  assert.equal(code, 1);
+  assert.match(err, /it looks like a file of the profile shopify/);
+  assert.match(err, /--preview.*--plan=HASH.*--profile=shopify --yes/);
+  assert.equal(await countOrders(), 0);
+});
+
+Deno.test("import shows a preview for people, as JSON, and takes the file by its plan alone", async () => {
+  const path = `${folder}/shop.csv`;
+  await Deno.writeTextFile(path, shopify);
+  const shown = await run(path, "--preview");
+  assert.equal(shown.code, 0, shown.err);
+  assert.match(shown.out, /^Preview of .*shop\.csv, nothing was changed: 3 rows, utf-8/);
+  assert.match(shown.out, /\nProfile: shopify, by its columns /);
+  assert.match(shown.out, /\n {4}2 × €12\.00 = €24\.00 {2}MUG-B {2}Mug blue\n/);
+  assert.match(shown.out, /\n {4}€53\.50 is recorded as paid\n/);
+  assert.match(shown.out, /\n1 order is skipped: .*refunded/);
+  assert.match(shown.out, /\n1 of 1 total of the file agree/);
+  const plan = /\nPlan: ([0-9a-f]{64})\n/.exec(shown.out)![1]!;
+
+  const json = JSON.parse((await run(path, "--preview", "--json")).out.split("\n").at(-1)!);
+  assert.equal(json.plan, plan);
+  assert.equal(json.profile.name, "shopify");
+  assert.equal(json.profile.settings.money.in, "units");
+  assert.equal(json.counts.orders_skipped, 1);
+  assert.equal(await countOrders(), 0);
+
+  const wrong = await run(path, `--plan=${"0".repeat(64)}`);
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.err, /is not the plan of this file as it is read now/);
+  const taken = await run(path, `--plan=${plan}`, "--json");
+  assert.equal(taken.code, 0, taken.err);
+  const report = JSON.parse(taken.out);
+  assert.deepEqual([report.orders_new, report.orders_skipped], [1, 1]);
+});
+
+Deno.test("import takes a file by a pinned profile and --yes, and saves what it detected only where nothing is", async () => {
+  const path = `${folder}/pinned.csv`;
+  const mine = `${folder}/mine.json`;
+  await Deno.writeTextFile(path, shopify.replaceAll("#200", "#300").replaceAll("pay-", "pin-"));
+  assert.equal((await run(path, "--preview", `--save-profile=${mine}`)).code, 0);
+  const saved = JSON.parse(await Deno.readTextFile(mine));
+  assert.deepEqual([saved.name, saved.fill_down, saved.money.decimal], ["shopify", "order", "."]);
+  const again = await run(path, "--preview", `--save-profile=${mine}`);
+  assert.equal(again.code, 1);
+  assert.match(again.err, /it is there already/);
+  const byFile = await run(path, `--profile=${mine}`);
+  assert.equal(byFile.code, 1);
+  assert.match(byFile.err, /with the plan that ends its preview/);
+  const taken = await run(path, `--profile=${mine}`, "--yes", "--json");
+  assert.equal(taken.code, 0, taken.err);
+  assert.equal(JSON.parse(taken.out).orders_new, 1);
+});
+
+Deno.test("import refuses options that contradict each other and profiles that are not there", async () => {
+  const path = `${folder}/plain.csv`;
+  await Deno.writeTextFile(path, csvOf([{ external_order_id: "plain" }]));
+  for (
+    const [args, why] of [
+      [["--yes"], /--yes needs --profile/],
+      [["--save-profile=x.json"], /--save-profile needs --preview/],
+      [["--preview", "--dry-run"], /--dry-run has no meaning with --preview/],
+      [["--preview", "--rejects=x.csv"], /--rejects has no meaning with --preview/],
+      [["--plan=12"], /--plan must be the 64 digits/],
+      [["--profile=shopfy"], /There is no profile "shopfy".*did you mean shopify\?/],
+      [["--profile=none.json"], /--profile=none\.json: there is no such file/],
+    ] as const
+  ) {
+    const { code, err } = await run(path, ...args);
+    assert.equal(code, 2, args.join(" "));
+    assert.match(err, why);
+  }
+});
+
+Deno.test("import names reasons with a line, the value there, and how many are like it", async () => {
+  const path = `${folder}/reasons.csv`;
+  await Deno.writeTextFile(
+    path,
+    csvOf([
+      { external_order_id: "good" },
+      { external_order_id: "bad-1", qty: 0 },
+      { external_order_id: "bad-2", qty: -3 },
+      { external_order_id: "bad-3", unit_price_cents: "12.50" },
+    ]),
+  );
+  const { out, code } = await run(path, "--dry-run");
+  assert.equal(code, 0);
+  assert.match(
+    out,
+    /\n3 rows are rejects, for these reasons:\n {2}2 × qty: must be an integer 1…1000000, not "0" \(line 3, 1 more like it\)\n {2}1 × unit_price_cents: 12\.50: write 1250, minor units \(line 5\)\n/,
+  );
+});

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { judgeGrants } from "../../../domain/operation/grants.ts";
+
+const judge = (grants: string[], migrates = true, database = "orders") =>
+  judgeGrants(grants, database, "'shop'@'%'", migrates);
+const usage = "GRANT USAGE ON *.* TO `shop`@`%`";
+const work = "SELECT, INSERT, UPDATE, DELETE";
+
+Deno.test("judgeGrants() names what is missing, and the statement that gives it", () => {
+  for (const scope of ["*.*", "`orders`.*", "`orders%`.*", "`ord_rs`.*", "`%`.*"]) {
+    const found = judge([usage, `GRANT ALL PRIVILEGES ON ${scope} TO \`shop\`@\`%\``]);
+    assert.equal(found.level, "ok", scope);
+  }
+  for (const scope of ["`order`.*", "`orders\\_%`.*", "`test`.*", "`orders`.`payments`"]) {
+    const found = judge([usage, `GRANT ALL PRIVILEGES ON ${scope} TO \`shop\`@\`%\``]);
+    assert.equal(found.level, "problem", scope);
+    assert.equal(found.detail, "'shop'@'%' may not SELECT, INSERT, UPDATE, DELETE in orders");
+    assert.match(found.remedy, /: GRANT ALL PRIVILEGES ON `orders`\.\* TO 'shop'@'%'$/);
+  }
+  assert.equal(
+    judge(["GRANT ALL PRIVILEGES ON `orders\\_a`.* TO x"], true, "orders_a").level,
+    "ok",
+  );
+  assert.match(judge([`GRANT SELECT, UPDATE ON *.* TO x`]).detail, /may not INSERT, DELETE in/);
+});
+
+Deno.test("judgeGrants() wants more of a user who migrates", () => {
+  const grants = [usage, `GRANT ${work} ON \`orders\`.* TO \`shop\`@\`%\` WITH GRANT OPTION`];
+  assert.equal(judge(grants, true).level, "warning");
+  assert.match(judge(grants, true).detail, /may not CREATE, ALTER, DROP, INDEX, REFERENCES in/);
+  assert.equal(judge(grants, false).level, "ok");
+  const more = "GRANT CREATE, ALTER, DROP, INDEX, REFERENCES ON *.* TO `shop`@`%`";
+  assert.equal(judge([...grants, more], true).level, "ok", "rights of several grants add up");
+});
+
+Deno.test("judgeGrants() does not judge what a role may bring", () => {
+  assert.equal(judge([usage, "GRANT `writers`@`%` TO `shop`@`%`"]).level, "ok");
+});

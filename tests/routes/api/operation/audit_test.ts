@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { tokenHash } from "../../../../domain/operation/api_token.ts";
+import { deadLetterMessages } from "../../../../db/dead_letters/dead_letters.ts";
+import { aDeadLetter } from "../../../dead_letter.ts";
+import { openPage, sendForm } from "../../dashboard/pages.ts";
+import { type Api, ask, assertProblem, openApi, storeOrder } from "../../api.ts";
+
+const tokens: Record<string, string> = { boss: "admin", shop: "orders+read", desk: "refunds+read" };
+
+async function withApi(work: (api: Api) => Promise<void>): Promise<void> {
+  const api = await openApi("audit_routes", {
+    API_TOKENS: Object.entries(tokens)
+      .map(([name, scopes]) => `${name}:${tokenHash(name)}:${scopes}`).join(","),
+    TRUSTED_PROXIES: "10.0.0.0/8",
+  });
+  try {
+    await work(api);
+  } finally {
+    await api.close();
+  }
+}
+
+const as = (name: string) => ({ authorization: `Bearer ${name}` });
+
+/** The log, the first entry first, without what differs from run to run. */
+async function log(api: Api, query = "") {
+  const { status, body } = await ask(api, "GET", `/audit${query}`, undefined, as("boss"));
+  assert.equal(status, 200, JSON.stringify(body));
+  // deno-lint-ignore no-explicit-any
+  return body.data.reverse().map(({ actor, via, action, subject, outcome, detail }: any) =>
+    `${actor} ${via} ${action} ${subject.kind}:${subject.id} ${outcome}${
+      detail ? ` ${detail}` : ""
+    }`
+  );
+}
+
+Deno.test("GET /audit tells of everything that operators did and tried, once", () =>
+  withApi(async (api) => {
+    const { db } = api.deps;
+    const paid = await storeOrder(db, { status: "PAID" });
+    const open = await storeOrder(db, { status: "PENDING" });
+    const post = (path: string, body?: unknown, headers = {}) =>
+      ask(api, "POST", path, body, { ...as("boss"), ...headers });
+    const key = { "idempotency-key": "k-1" };
+    for (let time = 0; time < 2; time++) {
+      assert.equal((await post(`/orders/${open}/cancel`, undefined, key)).status, 200);
+    }
+    assert.equal((await post(`/orders/${open}/cancel`)).status, 200);
+    assert.equal((await post(`/orders/${paid}/cancel`)).status, 409);
+    const refund = await post(`/orders/${paid}/refunds`, { amount_cents: 5, reason: "for Ann" });
+    assert.equal(refund.status, 202);
+    assert.equal((await post(`/orders/${paid}/refunds`, { amount_cents: 5_000 })).status, 422);
+    const stock = await ask(api, "PUT", "/products/TEA/stock", { set: 7 }, as("boss"));
+    assert.equal(stock.status, 200);
+    assert.equal((await post("/streams/payments/pause", { reason: "Ann says so" })).status, 200);
+    assert.equal((await post("/streams/payments/resume")).status, 200);
+    await deadLetterMessages(db, [aDeadLetter({ orderId: paid })]);
+    assert.equal((await post("/dead-letters/1/retry")).status, 409);
+    assert.equal((await post("/dead-letters/1/discard")).status, 200);
+    assert.equal((await post("/dead-letters/1/discard")).status, 200);
+    const said = await log(api);
+    assert.deepEqual(said, [
+      `api:boss token order.cancel order:${open} done`,
+      `api:boss token order.cancel order:${open} unchanged`,
+      `api:boss token order.cancel order:${paid} refused order_not_cancellable`,
+      `api:boss token refund.request order:${paid} done refund ${refund.body.id}: 0.05 EUR`,
+      `api:boss token refund.request order:${paid} refused refund_exceeds_left`,
+      "api:boss token stock.change product:TEA done 99999 to 7",
+      "api:boss token group.pause group:payments done",
+      "api:boss token group.resume group:payments done",
+      `api:boss token dead_letter.retry dead_letter:1 refused orders, order ${paid}`,
+      `api:boss token dead_letter.discard dead_letter:1 done orders, order ${paid}`,
+      "api:boss token dead_letter.discard dead_letter:1 unchanged",
+    ]);
+    assert.doesNotMatch(said.join(), /Ann/, "nothing of what somebody typed");
+    assert.equal((await log(api, `?subject=order:${paid}`)).length, 3);
+    assert.equal((await log(api, "?action=group.pause")).length, 1);
+    assert.equal((await log(api, "?actor=api:boss&action=order.cancel")).length, 3);
+    assert.equal((await log(api, "?actor=api:nobody")).length, 0);
+    assert.equal((await log(api, "?from=2020-01-01")).length, said.length);
+    assert.equal((await log(api, "?to=2020-01-01")).length, 0);
+  }));
+
+Deno.test("GET /audit is for admin, by pages, and refuses what names no subject", () =>
+  withApi(async (api) => {
+    assertProblem(await ask(api, "GET", "/audit", undefined, as("desk")), 403);
+    for (const group of ["orders", "payments", "refunds"]) {
+      await ask(api, "POST", `/streams/${group}/pause`, undefined, as("boss"));
+    }
+    const first = await ask(api, "GET", "/audit?limit=2", undefined, as("boss"));
+    // deno-lint-ignore no-explicit-any
+    const ids = ({ body }: any) => body.data.map(({ subject }: any) => subject.id);
+    assert.deepEqual(ids(first), ["refunds", "payments"]);
+    const cursor = first.body.next_cursor;
+    const rest = await ask(api, "GET", `/audit?limit=2&cursor=${cursor}`, undefined, as("boss"));
+    assert.deepEqual([ids(rest), rest.body.next_cursor], [["orders"], null]);
+    for (const query of ["subject=42", "subject=person:1", "action=fly", "cursor=x"]) {
+      assertProblem(await ask(api, "GET", `/audit?${query}`, undefined, as("boss")), 400);
+    }
+  }));
+
+Deno.test("the audit log names the address behind trusted proxies, and the session of a page", () =>
+  withApi(async (api) => {
+    const request = (peer: string, forwarded: string) =>
+      api.app.request("/streams/orders/pause", {
+        method: "POST",
+        headers: { ...as("boss"), "x-forwarded-for": forwarded },
+      }, { remoteAddr: { transport: "tcp", hostname: peer, port: 1 } });
+    await request("10.1.2.3", "203.0.113.7, 10.9.9.9");
+    await request("198.51.100.4", "203.0.113.7");
+    const { body } = await ask(api, "GET", "/audit", undefined, as("boss"));
+    // deno-lint-ignore no-explicit-any
+    assert.deepEqual(body.data.map(({ address }: any) => address), ["198.51.100.4", "203.0.113.7"]);
+  }));
+
+Deno.test("an action whose transaction fails leaves no entry that it was done", () =>
+  withApi(async (api) => {
+    const { db } = api.deps;
+    const open = await storeOrder(db, { status: "PENDING" });
+    await db.run("rename table order_events to order_events_away");
+    const answer = await ask(api, "POST", `/orders/${open}/cancel`, undefined, as("boss"));
+    assert.equal(answer.status, 503);
+    assert.deepEqual(await log(api), [`api:boss token order.cancel order:${open} failed`]);
+    await db.run("rename table order_events_away to order_events");
+  }));
+
+Deno.test("the page of the audit log leads from an entry to all of its subject and its actor", async () => {
+  const api = await openApi("audit_page");
+  try {
+    const open = await storeOrder(api.deps.db, { status: "PENDING" });
+    await sendForm(api, `/dashboard/orders/${open}/cancel`, { confirmed: "yes" });
+    const { text, html } = await openPage(api, "/dashboard/audit");
+    assert.match(text, /Cancel an order/);
+    assert.match(text, /dashboard/);
+    assert.match(html, new RegExp(`href="/dashboard/audit\\?subject=order%3A${open}"`));
+    assert.match(html, new RegExp(`href="/dashboard/orders/${open}"`));
+    const none = await openPage(api, "/dashboard/audit?subject=order%3A999");
+    assert.match(none.text, /No entry fits/);
+  } finally {
+    await api.close();
+  }
+});

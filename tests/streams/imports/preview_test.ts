@@ -1,0 +1,306 @@
+import assert from "node:assert/strict";
+import { type Database, openDatabase } from "../../../db/connection/database.ts";
+import { migrate } from "../../../db/connection/migrate.ts";
+import { silentLog } from "../../../domain/operation/log.ts";
+import { importOrders } from "../../../streams/imports/orders_import.ts";
+import { previewOrders } from "../../../streams/imports/preview.ts";
+import { keysFor } from "../../../streams/redis/keys.ts";
+import { openRedis, type RedisClient } from "../../../streams/redis/redis.ts";
+import { csvOf, type CsvOrderRow, manyRows, sourceOf } from "../../csv_orders.ts";
+import { testContext } from "../../support.ts";
+
+interface Bench {
+  db: Database;
+  redis: RedisClient;
+  prefix: string;
+}
+
+async function withBench(work: (bench: Bench) => Promise<void>): Promise<void> {
+  const context = await testContext("preview");
+  await migrate(context.databaseUrl);
+  const db = await openDatabase(context.databaseUrl);
+  const redis = await openRedis(context.redisUrl);
+  try {
+    await work({ db, redis, prefix: context.redisPrefix });
+  } finally {
+    redis.disconnect();
+    await db.close();
+    await context.close();
+  }
+}
+
+const depsOf = ({ db, redis, prefix }: Bench) => ({
+  db,
+  redis,
+  keys: keysFor(prefix, "EUR"),
+  log: silentLog,
+});
+
+function preview(bench: Bench, content: string | Uint8Array, initialStock = 50) {
+  return previewOrders(depsOf(bench), sourceOf(content), { name: "orders.csv", initialStock });
+}
+
+function take(bench: Bench, content: string | Uint8Array, initialStock = 50) {
+  return importOrders(depsOf(bench), sourceOf(content), { name: "orders.csv", initialStock });
+}
+
+/** Every row of every table, with the counters from which ids are given. */
+async function dump({ db }: Bench): Promise<Record<string, unknown>> {
+  const tables = await db.query(
+    "select table_name as name, auto_increment as next from information_schema.tables " +
+      "where table_schema = database() and table_type = 'BASE TABLE' order by table_name",
+  );
+  const rows: Record<string, unknown> = {};
+  for (const { name, next } of tables) {
+    rows[String(name)] = [next, await db.query(`select * from \`${name}\` order by 1, 2`)];
+  }
+  return rows;
+}
+
+const priced = (
+  external_order_id: string,
+  unit_price_cents: number,
+  more: CsvOrderRow = {},
+): CsvOrderRow => ({ external_order_id, unit_price_cents, qty: 1, ...more });
+
+Deno.test("previewOrders() shows the first orders and the largest of each currency as they would be booked", () =>
+  withBench(async (bench) => {
+    const shown = await preview(
+      bench,
+      csvOf([
+        priced("A", 1_200, {
+          qty: 2,
+          product_sku: "MUG",
+          shipping_cents: 490,
+          discount_cents: 240,
+        }),
+        priced("A", 3_000, { product_sku: "POT", shipping_cents: 490, discount_cents: 240 }),
+        priced("B", 500, {
+          payment_status: "paid",
+          payment_provider: "paypal",
+          payment_reference: "P-1",
+        }),
+        priced("C", 700),
+        priced("D", 99_000),
+        priced("E", 2_500, { currency: "JPY" }),
+      ]),
+    );
+    assert.deepEqual(shown.first_orders.map(({ external_order_id }) => external_order_id), [
+      "A",
+      "B",
+      "C",
+    ]);
+    assert.deepEqual(shown.first_orders[0], {
+      external_order_id: "A",
+      line: 2,
+      placed_at: "2010-12-01T08:26:00.000Z",
+      currency: "EUR",
+      customer: {
+        external_id: "customer",
+        email: "customer@example.com",
+        name: "Customer customer",
+        guest: false,
+      },
+      items: [
+        { sku: "MUG", name: "Product MUG", unit_price_cents: 1_200, qty: 2 },
+        { sku: "POT", name: "Product POT", unit_price_cents: 3_000, qty: 1 },
+      ],
+      item_count: 2,
+      adjustments: [
+        { kind: "shipping", label: null, amount_cents: 490, included: false },
+        { kind: "discount", label: null, amount_cents: -240, included: false },
+      ],
+      payment: "due",
+      total_cents: 5_650,
+      outcome: "new",
+    });
+    assert.deepEqual(
+      shown.largest_orders.map(({ currency, external_order_id, line }) => [
+        currency,
+        external_order_id,
+        line,
+      ]),
+      [["EUR", "D", 6], ["JPY", "E", 7]],
+    );
+    assert.deepEqual(shown.money[0], {
+      currency: "EUR",
+      orders: 4,
+      sum_cents: 105_850,
+      smallest_cents: 500,
+      median_cents: 3_175,
+      largest_cents: 99_000,
+    });
+    assert.deepEqual(shown.payments, [
+      {
+        currency: "EUR",
+        charged: { orders: 3, sum_cents: 105_350 },
+        recorded_as_paid: { orders: 1, sum_cents: 500 },
+        free: 0,
+      },
+      {
+        currency: "JPY",
+        charged: { orders: 1, sum_cents: 2_500 },
+        recorded_as_paid: { orders: 0, sum_cents: 0 },
+        free: 0,
+      },
+    ]);
+  }));
+
+Deno.test("previewOrders() tells how the totals of the file agree, and the largest difference", () =>
+  withBench(async (bench) => {
+    const { totals, counts, reasons } = await preview(
+      bench,
+      csvOf([
+        priced("A", 100, { order_total_cents: 100 }),
+        priced("B", 100, { order_total_cents: 90 }),
+        priced("C", 100, { order_total_cents: 500 }),
+        priced("D", 100),
+      ]),
+    );
+    assert.deepEqual(totals, {
+      named: 3,
+      agree: 1,
+      largest_difference: { external_order_id: "C", currency: "EUR", difference_cents: -400 },
+    });
+    assert.deepEqual([counts.orders, counts.orders_new, counts.orders_rejected], [4, 2, 2]);
+    assert.equal(reasons[0]!.rows, 2);
+  }));
+
+Deno.test("previewOrders() tells what is known, what changes from what to what, and what can't", () =>
+  withBench(async (bench) => {
+    const order = (external_order_id: string, qty: number, more: CsvOrderRow = {}) =>
+      priced(external_order_id, 100, { qty, customer_id: external_order_id, ...more });
+    await take(bench, csvOf([order("same", 1), order("more", 1), order("less", 5)]));
+    const { counts, changed, conflicts, money } = await preview(
+      bench,
+      csvOf([order("same", 1), order("more", 3), order("less", 2), order("new", 1)]),
+    );
+    assert.deepEqual(
+      [counts.orders_new, counts.orders_unchanged, counts.orders_updated, counts.orders_conflict],
+      [1, 1, 1, 1],
+    );
+    const both = { currency: "EUR", recipient: "Customer more", email: "more@example.com" };
+    assert.deepEqual(changed, {
+      orders: 1,
+      examples: [{
+        external_order_id: "more",
+        before: { ...both, total_cents: 100, units: 1 },
+        after: { ...both, total_cents: 300, units: 3 },
+      }],
+    });
+    assert.equal(conflicts.orders, 1);
+    assert.deepEqual(
+      conflicts.examples.map(({ external_order_id, status }) => [external_order_id, status]),
+      [["less", "PENDING"]],
+    );
+    assert.match(conflicts.examples[0]!.reason, /items that are missing or other here/);
+    assert.equal(money[0]!.orders, 3);
+  }));
+
+Deno.test("previewOrders() names customers who would be reached elsewhere, by later orders alone", () =>
+  withBench(async (bench) => {
+    const order = (id: string, customer_id: string, customer_email: string, year: number) =>
+      priced(id, 100, { customer_id, customer_email, order_placed_at: `${year}-01-01 00:00:00` });
+    await take(
+      bench,
+      csvOf([order("1", "ann", "a@x.example", 2012), order("2", "bob", "b@x.example", 2012)]),
+    );
+    const { addresses } = await preview(
+      bench,
+      csvOf([
+        order("3", "ann", "new@x.example", 2013),
+        order("4", "ann", "new@x.example", 2014),
+        order("5", "bob", "old@x.example", 2011),
+        order("6", "cid", "c@x.example", 2013),
+      ]),
+    );
+    assert.deepEqual(addresses, {
+      customers: 1,
+      examples: [{
+        external_id: "ann",
+        before: "a@x.example",
+        after: "new@x.example",
+        external_order_id: "3",
+      }],
+    });
+  }));
+
+Deno.test("previewOrders() names rows that stand twice, however far apart, and what would run short", () =>
+  withBench(async (bench) => {
+    await take(bench, csvOf([priced("0", 100, { product_sku: "known" })]), 3);
+    const rows = [
+      priced("A", 100, { product_sku: "known", qty: 2 }),
+      priced("A", 100, { product_sku: "other", qty: 1 }),
+      priced("B", 100, { product_sku: "known", qty: 4 }),
+      priced("C", 100, { product_sku: "plenty", qty: 10 }),
+      priced("C", 100, { product_sku: "plenty", qty: 10, product_name: "Said otherwise" }),
+      priced("A", 100, { product_sku: "other", qty: 1 }),
+    ];
+    const { repeated, shortages } = await preview(bench, csvOf(rows));
+    assert.deepEqual(repeated, {
+      rows: 1,
+      orders: 1,
+      examples: [{ external_order_id: "A", lines: [3, 7] }],
+    });
+    assert.deepEqual(shortages, {
+      products: 1,
+      complete: true,
+      examples: [{ sku: "known", wanted: 6, available: 3 }],
+    });
+    const few = await preview(bench, csvOf(rows), 19);
+    assert.deepEqual(few.shortages.examples.map(({ sku, wanted }) => [sku, wanted]), [
+      ["known", 6],
+      ["plenty", 20],
+    ]);
+  }));
+
+Deno.test("previewOrders() writes nothing: a dump of the database is the same before and after", () =>
+  withBench(async (bench) => {
+    await take(bench, csvOf(manyRows(20)));
+    const before = await dump(bench);
+    const rows = manyRows(60).map((row, index) => index % 9 === 0 ? { ...row, qty: 99 } : row);
+    const shown = await preview(bench, csvOf([...rows, priced("bad", -1)]));
+    assert.ok(shown.counts.orders_new > 0 && shown.counts.orders_updated > 0);
+    assert.deepEqual(await dump(bench), before);
+  }));
+
+Deno.test("previewOrders() ends with a plan that follows the file's bytes, and an import holds the file to it", () =>
+  withBench(async (bench) => {
+    const one = csvOf(manyRows(3));
+    const { plan } = await preview(bench, one);
+    assert.match(plan!, /^[0-9a-f]{64}$/);
+    assert.equal((await preview(bench, one)).plan, plan);
+    const other = one.replace("order-0", "order-X");
+    assert.notEqual((await preview(bench, other)).plan, plan);
+    const byPlan = (content: string) =>
+      importOrders(depsOf(bench), sourceOf(content), {
+        name: "orders.csv",
+        initialStock: 50,
+        plan: plan!,
+      });
+    await assert.rejects(
+      () => byPlan(other),
+      /Cannot import orders\.csv: the plan is not the plan of this file as it is read now/,
+    );
+    const [none] = await bench.db.query("select count(*) as orders from orders");
+    assert.equal(Number(none!.orders), 0);
+    assert.equal((await byPlan(one)).orders_new, 3);
+    const [row] = await bench.db.query("select profile, plan from imports");
+    assert.deepEqual({ ...row }, { profile: null, plan });
+  }));
+
+Deno.test("previewOrders() lists the columns with values, and what is not used and looks as though it mattered", () =>
+  withBench(async (bench) => {
+    const [head, ...lines] = csvOf([priced("A", 100), priced("B", 200)]).trimEnd().split("\n");
+    const more = [`${head},refunded_amount,note`, ...lines.map((line, at) => `${line},${at},n`)];
+    const { columns } = await preview(bench, `${more.join("\n")}\n`);
+    assert.deepEqual(columns.used[0], {
+      name: "external_order_id",
+      samples: ["A", "B"],
+      fills: ["external_order_id"],
+    });
+    assert.deepEqual(columns.unused, [
+      { name: "refunded_amount", samples: ["0", "1"], looks_like: "refund" },
+      { name: "note", samples: ["n"], looks_like: null },
+    ]);
+  }));
