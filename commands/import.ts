@@ -32,7 +32,7 @@ import {
 } from "./source_file.ts";
 
 const command: Command = {
-  summary: "Imports the orders of a file and publishes them to the consumers.",
+  summary: "Streams a file of order items into orders and publishes them to the consumers.",
   help: `
 Usage: deno task import FILE [--preview] [--profile=NAME|FILE.json] [--plan=HASH] [--yes]
   [--save-profile=FILE] [--dry-run] [--initial-stock=N] [--rejects=FILE] [--keep-good-rows]
@@ -150,7 +150,9 @@ async function profileOf(
     if (error instanceof WorkflowError && error.code === "invalid") {
       throw new WorkflowError("invalid", `--profile=${given}: ${error.message}`, error.faults);
     }
-    const reason = isCode(error, "ENOENT") ? "there is no such file" : messageOf(error);
+    const reason = (error as { code?: string }).code === "ENOENT"
+      ? "there is no such file"
+      : messageOf(error);
     throw usage(`--profile=${given}: ${reason}`);
   }
 }
@@ -237,13 +239,9 @@ async function writeNew(path: string, text: string, name: string): Promise<void>
   try {
     await writeFile(path, text, { flag: "wx" });
   } catch (error) {
-    const reason = isCode(error, "EEXIST")
+    const reason = (error as { code?: string }).code === "EEXIST"
       ? "it is there already; name another file, or remove it"
       : messageOf(error);
     throw new WorkflowError("bad_request", `Cannot write the profile ${name}: ${reason}`);
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return (error as { code?: unknown } | null)?.code === code;
 }

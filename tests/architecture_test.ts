@@ -66,7 +66,8 @@ const packages: Readonly<Record<string, RegExp>> = {
   config: /^node:/,
   runtime: /^node:/,
   db: /^(mysql2\/promise$|node:)/,
-  streams: /^(ioredis$|csv-parse\/sync$|yauzl$|saxes$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
+  streams:
+    /^(ioredis$|csv-parse\/sync$|yauzl$|saxes$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
   // What talks to the engines stands behind db and streams.
   services: /^(zod$|node:)/,
   routes: /^(?!mysql2|ioredis)/,

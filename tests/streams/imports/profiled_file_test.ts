@@ -60,7 +60,7 @@ Deno.test("openProfiledFile() settles decimal commas, and asks for the order of 
   const asked = await readByProfile(bytes, { file });
   assert.deepEqual(settingsOf(asked), ["time.order"]);
   assert.equal(asked.file.settings.money?.decimal, ",");
-  assert.equal(asked.file.settings.money?.in, "units");
+  assert.equal(asked.file.settings.money?.in, "by_decimals");
   const time = { order: "dmy", zone: "Europe/Berlin" } as const;
   assert.deepEqual((await readByProfile(bytes, { file, time })).orders, {
     "R-1": "1,630.56 EUR due",
