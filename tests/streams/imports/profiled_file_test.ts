@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { WorkflowError } from "../../../domain/errors.ts";
+import type { WorkflowError } from "../../../domain/errors.ts";
 import {
   proposeProfile,
   shippedProfiles,
