@@ -151,6 +151,26 @@ Deno.test("openProfiledFile() holds totals against the file, and says what the a
   });
 });
 
+Deno.test("openProfiledFile() keeps guests with one id apart, a SKU at two prices, and a free order", async () => {
+  const guests = await readByProfile(await fileBytes("09-guests-with-customer-id-0.csv"), {
+    guestIds: ["0"],
+  });
+  assert.deepEqual(guests.orders, {
+    7001: "12.00 EUR due",
+    7002: "30.00 EUR due",
+    7003: "198.00 EUR due",
+  });
+  const twice = await readByProfile(await fileBytes("25-same-sku-twice-and-free-order.csv"));
+  assert.deepEqual(twice.orders, { "V-1": "30.00 EUR due", "V-2": "0.00 EUR due" });
+});
+
+Deno.test("openProfiledFile() asks where some of the prices in minor units have decimals", async () => {
+  const asked = await readByProfile(await fileBytes("21a-one-bad-row.csv"));
+  assert.deepEqual(settingsOf(asked), ["money.in"]);
+  const mended = await readByProfile(await fileBytes("21b-mended-rejects.csv"));
+  assert.deepEqual(mended.orders, { "G-1": "25.00 EUR due" });
+});
+
 const shippedFiles: Record<
   string,
   { text: string; more?: object; orders: Record<string, string> }
