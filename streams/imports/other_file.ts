@@ -74,11 +74,11 @@ export async function openOtherFile(
     onProgress,
     signal,
     limits: { spoolBytes: limits?.spool },
-    look(header) {
+    look(header, form) {
       const found = profile === undefined ? proposeProfile(header) : { profile, why: null };
       if (found === undefined) throw unknownForm(header, reason);
       why = found.why;
-      look = lookByProfile(found.profile, header, limits);
+      look = onLine(form.headerLine, () => lookByProfile(found.profile, header, limits));
       return look.note;
     },
   };
@@ -101,6 +101,16 @@ export async function openOtherFile(
   } catch (error) {
     table.close();
     throw error;
+  }
+}
+
+/** Does work that may find a line wrong, and says which. */
+function onLine<T>(line: number, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof WorkflowError)) throw error;
+    throw new WorkflowError(error.code, `line ${line}: ${error.message}`, error.faults);
   }
 }
 
