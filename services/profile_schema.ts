@@ -102,7 +102,9 @@ export const profileSchema = z.strictObject({
     "rows without an item, such as one with the order's totals, are part of the order",
   ),
   money: z.strictObject({
-    in: z.enum(["units", "minor"]).optional().describe("12.50, or 1250"),
+    in: z.enum(["units", "minor", "by_decimals"]).optional().describe(
+      "12.50, or 1250; by_decimals: units, as long as an amount of the file has decimals to show it",
+    ),
     decimal: z.enum([".", ","]).optional(),
     price_per: z.enum(["unit", "line", "by_total"]).optional().describe(
       "what the price is of; by_total: whichever comes to the order's own total",
@@ -121,6 +123,9 @@ export const profileSchema = z.strictObject({
   }).optional(),
   adjustments: z.array(adjustment).max(50).optional(),
   status: status.optional(),
+  id_digits: z.int().min(1).max(64).optional().describe(
+    "digits that order ids of digits alone have at least: one with fewer has lost its zeros in a spreadsheet",
+  ),
   guest_ids: z.array(z.string().max(64)).max(100).optional().describe(
     "ids of customers that stand for nobody",
   ),

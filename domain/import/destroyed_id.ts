@@ -16,6 +16,16 @@ export function destroyedIdProblem(text: string): string | undefined {
   return text.includes("+") && scientific.test(text) ? `was ${destroyed}` : undefined;
 }
 
+/**
+ * Whether a spreadsheet has taken the zeros in front of an id away.
+ *
+ * @param text trimmed
+ * @param digits that the shop's ids have at least; undefined where they may have any number
+ */
+export function hasLostZeros(text: string, digits: number | undefined): boolean {
+  return digits !== undefined && text.length < digits && /^\d+$/.test(text);
+}
+
 const destroyed =
   "destroyed by a spreadsheet, which took it for a number: export again with the column as text";
 

@@ -8,7 +8,11 @@
 import { WorkflowError } from "../../domain/errors.ts";
 import { isRejectsHeader } from "../../domain/import/csv_columns.ts";
 import { type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
-import { destroyedIdProblem, destroyedIdsProblem } from "../../domain/import/destroyed_id.ts";
+import {
+  destroyedIdProblem,
+  destroyedIdsProblem,
+  hasLostZeros,
+} from "../../domain/import/destroyed_id.ts";
 import {
   type Counted,
   countValue,
@@ -142,7 +146,9 @@ export function lookByProfile(
         rows++;
         const { ownId, source, row: { fields } } = planned;
         note(source, ownId);
-        if (destroyedIdProblem(ownId) !== undefined) countValue(destroyed, ownId, row.line);
+        const isDestroyed = destroyedIdProblem(ownId) !== undefined ||
+          hasLostZeros(ownId, profile.idDigits);
+        if (isDestroyed) countValue(destroyed, ownId, row.line);
         let characters = 0;
         for (const field of fields) characters += field.length;
         track(plannedId(planned.row), characters);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { WorkflowError } from "../../domain/errors.ts";
+import type { WorkflowError } from "../../domain/errors.ts";
 import { profileDocument } from "../../domain/import/profile/profile_json.ts";
 import { shippedProfiles } from "../../domain/import/profile/shipped_profiles.ts";
 import { profileText, readProfile } from "../../services/import_profiles.ts";

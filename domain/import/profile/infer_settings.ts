@@ -118,8 +118,8 @@ function settleUnit(
   plan: ColumnPlan,
   { prices, totals, adjustments, currencies }: FileEvidence,
   { questions, notes, decimal }: Findings & { decimal: "." | "," | undefined },
-): "units" | "minor" | undefined {
-  if (money.in !== undefined) return money.in;
+): MoneyForm["in"] | undefined {
+  if (money.in === "units" || money.in === "minor") return money.in;
   // What the decimal sign is decides whether there are decimals at all.
   if (decimal === undefined) return undefined;
   const columns = [prices, totals, ...adjustments];
@@ -130,12 +130,14 @@ function settleUnit(
   if (sum(fractions) === 0 && (saysMinor || sum(wholes) === 0)) {
     return saysMinor ? "minor" : "units";
   }
-  const isShown = saysMinor
+  const isShown = money.in === "by_decimals"
+    ? sum(fractions) > 0 || sum(wholes) === 0
+    : saysMinor
     ? sum(wholes) === 0
     : columns.every((_, at) => wholes[at] === 0 || fractions[at]! > 0);
   if (isShown) {
     notes.push(`amounts are in units of the currency (${sum(fractions)} have decimals)`);
-    return "units";
+    return "by_decimals";
   }
   // A yen has no parts: both are the same.
   if (currencies.size > 0 && [...currencies].every(hasNoParts)) return "units";

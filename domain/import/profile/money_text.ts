@@ -93,7 +93,8 @@ export function hasFraction(text: string, decimal: DecimalSign): boolean {
 
 /** How the amounts of a file are written. */
 export interface MoneyForm {
-  in: "units" | "minor";
+  /** `by_decimals`: in units, as the decimals of other amounts of the file show. */
+  in: "units" | "minor" | "by_decimals";
   decimal: DecimalSign;
 }
 
@@ -123,9 +124,23 @@ export function parseMoney(
       : `must have ${digits} decimals at most`;
     return { problem: most };
   }
+  if (unit === "by_decimals" && mayBeThousands(whole, fraction, digits)) {
+    const meant = `${whole}${decimal}${"0".repeat(digits)}`;
+    return {
+      problem: `must have ${digits} decimals like others of the file, ${meant} if it is meant`,
+    };
+  }
   const minor = Number(whole + fraction.slice(0, digits).padEnd(digits, "0"));
   if (!Number.isSafeInteger(minor)) return { problem: "is too large" };
   return money.isNegative && minor !== 0 ? -minor : minor;
+}
+
+/**
+ * Where amounts have three decimals, some spreadsheets take 2.490 for two thousand: an amount without decimals beside
+ * others with them may be one of these.
+ */
+function mayBeThousands(whole: string, fraction: string, digits: number): boolean {
+  return digits === 3 && fraction === "" && /[1-9]/.test(whole);
 }
 
 /** The currency that a sign or code certainly means; undefined where it may be several, or none. */

@@ -103,8 +103,11 @@ export interface ImportProfile {
   /** Rows without an item, such as one with the order's totals above its items, are part of the order. */
   rowsWithoutItem?: "allowed";
   money?: {
-    /** `units` of the currency (12.50) or its `minor` units (1250). */
-    in?: "units" | "minor";
+    /**
+     * `units` of the currency (12.50) or its `minor` units (1250). `by_decimals`: of a shop whose amounts are in units,
+     * as one with decimals shows; without any it is asked, because somebody may have made cents of them.
+     */
+    in?: "units" | "minor" | "by_decimals";
     decimal?: "." | ",";
     /** What `price` is of; of a unit by default. `by_total`: whichever comes to the order's own total. */
     pricePer?: "unit" | "line" | "by_total";
@@ -122,6 +125,11 @@ export interface ImportProfile {
   adjustments?: readonly ProfileAdjustment[];
   /** What becomes of an order; a word that stands nowhere refuses the file. Without it all are charged. */
   status?: ProfileStatus;
+  /**
+   * Digits that order ids have at least which are digits alone, zeros in front of them: one with fewer has lost them in a
+   * spreadsheet, and would be another order.
+   */
+  idDigits?: number;
   /** Ids that stand for nobody: the order is a guest's. An empty id always is. */
   guestIds?: readonly string[];
   /** Columns that look as though they mattered and do not. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { WorkflowError } from "../../../domain/errors.ts";
+import type { WorkflowError } from "../../../domain/errors.ts";
 import {
   proposeProfile,
   shippedProfiles,
@@ -60,7 +60,7 @@ Deno.test("openProfiledFile() settles decimal commas, and asks for the order of 
   const asked = await readByProfile(bytes, { file });
   assert.deepEqual(settingsOf(asked), ["time.order"]);
   assert.equal(asked.file.settings.money?.decimal, ",");
-  assert.equal(asked.file.settings.money?.in, "units");
+  assert.equal(asked.file.settings.money?.in, "by_decimals");
   const time = { order: "dmy", zone: "Europe/Berlin" } as const;
   assert.deepEqual((await readByProfile(bytes, { file, time })).orders, {
     "R-1": "1,630.56 EUR due",
@@ -149,6 +149,26 @@ Deno.test("openProfiledFile() holds totals against the file, and says what the a
     "Y-2": "2.510 KWD due",
     "Y-3": "30,000 KRW due",
   });
+});
+
+Deno.test("openProfiledFile() keeps guests with one id apart, a SKU at two prices, and a free order", async () => {
+  const guests = await readByProfile(await fileBytes("09-guests-with-customer-id-0.csv"), {
+    guestIds: ["0"],
+  });
+  assert.deepEqual(guests.orders, {
+    7001: "12.00 EUR due",
+    7002: "30.00 EUR due",
+    7003: "198.00 EUR due",
+  });
+  const twice = await readByProfile(await fileBytes("25-same-sku-twice-and-free-order.csv"));
+  assert.deepEqual(twice.orders, { "V-1": "30.00 EUR due", "V-2": "0.00 EUR due" });
+});
+
+Deno.test("openProfiledFile() asks where some of the prices in minor units have decimals", async () => {
+  const asked = await readByProfile(await fileBytes("21a-one-bad-row.csv"));
+  assert.deepEqual(settingsOf(asked), ["money.in"]);
+  const mended = await readByProfile(await fileBytes("21b-mended-rejects.csv"));
+  assert.deepEqual(mended.orders, { "G-1": "25.00 EUR due" });
 });
 
 const shippedFiles: Record<

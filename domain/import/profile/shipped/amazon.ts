@@ -30,7 +30,7 @@ export const amazon: ImportProfile = {
   // What does not fit on a row, such as a second promotion, follows on rows that are empty otherwise.
   fillDown: "order",
   rowsWithoutItem: "allowed",
-  money: { in: "units", pricePer: "line" },
+  money: { in: "by_decimals", pricePer: "line" },
   adjustments: [
     {
       kind: "tax",

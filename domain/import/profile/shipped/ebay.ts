@@ -26,7 +26,7 @@ export const ebay: ImportProfile = {
   },
   fillDown: "order",
   rowsWithoutItem: "allowed",
-  money: { in: "units", pricePer: "by_total" },
+  money: { in: "by_decimals", pricePer: "by_total" },
   adjustments: [
     { kind: "shipping", columns: ["Shipping And Handling"], per: "order" },
     { kind: "tax", columns: ["Seller Collected Tax"], per: "order", included: "by_total" },

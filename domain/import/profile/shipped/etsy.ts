@@ -23,7 +23,7 @@ export const etsy: ImportProfile = {
     paid_at: ["Date Paid"],
   },
   constants: { customer_name: "Guest" },
-  money: { in: "units", pricePer: "unit" },
+  money: { in: "by_decimals", pricePer: "unit" },
   time: { order: "mdy" },
   adjustments: [
     { kind: "shipping", columns: ["Order Shipping"], per: "order" },

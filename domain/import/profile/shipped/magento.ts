@@ -32,7 +32,7 @@ export const magento: ImportProfile = {
   constants: { customer_name: "Guest" },
   fillDown: "order",
   // What a line comes to before discounts and taxes.
-  money: { in: "units", decimal: ".", pricePer: "line", tolerance: 0 },
+  money: { in: "by_decimals", decimal: ".", pricePer: "line", tolerance: 0 },
   time: { zone: "UTC" },
   adjustments: [
     {
@@ -53,6 +53,7 @@ export const magento: ImportProfile = {
       ...["paypal_canceled_reversal", "paypal_reversed"],
     ],
   },
+  idDigits: 9,
   guestIds: ["0"],
   ignore: [
     ...[

@@ -27,7 +27,7 @@ export const odoo: ImportProfile = {
   },
   fillDown: "order",
   // What a line comes to when its discount is off and before its taxes.
-  money: { in: "units", pricePer: "line", tolerance: 0 },
+  money: { in: "by_decimals", pricePer: "line", tolerance: 0 },
   adjustments: [{ kind: "tax", columns: ["Taxes", "Amount Tax"], per: "order" }],
   status: {
     columns: ["Status"],

@@ -26,7 +26,7 @@ export const shopify: ImportProfile = {
   },
   constants: { customer_name: "Guest" },
   fillDown: "order",
-  money: { in: "units", pricePer: "unit" },
+  money: { in: "by_decimals", pricePer: "unit" },
   adjustments: [
     { kind: "shipping", columns: ["Shipping"], per: "order", labelColumn: "Shipping Method" },
     // Whether prices contain the tax is a setting of the shop that the file does not tell, but its total does.

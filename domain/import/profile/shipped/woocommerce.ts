@@ -39,7 +39,7 @@ export const woocommerce: ImportProfile = {
   },
   constants: { customer_name: "Guest" },
   // What a line comes to when its discount is off and before its tax.
-  money: { in: "units", pricePer: "line", tolerance: 0 },
+  money: { in: "by_decimals", pricePer: "line", tolerance: 0 },
   adjustments: [
     { kind: "shipping", columns: ["shipping_total"], per: "order" },
     { kind: "fee", columns: ["fee_total"], per: "order" },
