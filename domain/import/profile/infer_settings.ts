@@ -328,7 +328,7 @@ function askStatus(
       candidates,
     });
   }
-  if (plan.status !== undefined || statusColumns.size === 0) return;
+  if (statusColumns.size === 0) return;
   const names = [...statusColumns].map(([name, counted]) =>
     `${visibleText(name)} (${samples(counted)})`
   );
