@@ -65,9 +65,12 @@ export async function openOrderFile(
   return { ...file, other, plan };
 }
 
-/** An order that its shop has cancelled must not be charged: what such a column says can't be passed over. */
+/** An order that its shop has cancelled or paid back must not be charged: what such a column says can't be passed over. */
 function statusColumn(header: readonly string[]): string | undefined {
-  const name = header.find((name) => !isImportColumn(name) && suspicionOf(name) === "status");
+  const name = header.find((name) => {
+    const suspicion = isImportColumn(name) ? undefined : suspicionOf(name);
+    return suspicion === "status" || suspicion === "refund";
+  });
   return name === undefined ? undefined : `column ${name} says what became of an order`;
 }
 
