@@ -93,7 +93,10 @@ export function requirePlan(
     const [{ at, detail }] = asked as [Fault];
     const { reason } = other;
     const because = reason === undefined ? "" : `${reason.message}; `;
-    return refuse(`${because}${at}: ${detail}${rest}`, [...reason?.faults ?? [], ...asked]);
+    const next =
+      "; a preview tells all of it, and writes a profile to answer it in (--preview --save-profile=mine.json, " +
+      "then --profile=mine.json)";
+    return refuse(`${because}${at}: ${detail}${rest}${next}`, [...reason?.faults ?? [], ...asked]);
   }
   if (options.plan !== undefined) {
     if (options.plan.toLowerCase() === plan) return;

@@ -332,11 +332,15 @@ function askStatus(
   const names = [...statusColumns].map(([name, counted]) =>
     `${visibleText(name)} (${samples(counted)})`
   );
+  const list = visibleText(JSON.stringify([...statusColumns.keys()]));
+  const how = plan.status === undefined
+    ? `say so as "status": {"columns": ${list}, "charge": [], "paid": [], "skip": []} with the words of each`
+    : `add them to the profile's status, with their words`;
   questions.push({
     setting: "status.columns",
     question: `nothing says what becomes of orders by ${
       names.join(", ")
-    }: map the columns, or name them in ignore`,
+    }: ${how}, or pass over them by "ignore": ${list}; what may become of an order`,
     candidates,
   });
 }

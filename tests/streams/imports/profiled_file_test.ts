@@ -93,6 +93,7 @@ Deno.test("openProfiledFile() charges nobody while a status column is not mapped
   const asked = await readByProfile(bytes);
   assert.deepEqual(settingsOf(asked), ["status.columns"]);
   assert.match(asked.file.questions[0]!.question, /financial_status \(paid, refunded, voided\)/);
+  assert.match(asked.file.questions[0]!.question, /"status": \{"columns": \["financial_status",/);
   const half = { columns: ["financial_status"], paid: ["paid"], skip: ["refunded"] };
   const unknown = await readByProfile(bytes, { status: half });
   assert.deepEqual(settingsOf(unknown), ["status"]);
@@ -103,6 +104,11 @@ Deno.test("openProfiledFile() charges nobody while a status column is not mapped
     "H-2": 'skipped: financial_status is "refunded"',
     "H-3": 'skipped: financial_status is "voided"',
   });
+  const footer = await readByProfile(
+    `${new TextDecoder().decode(bytes).trimEnd()}\nTotal,,,,,,,,13100,4,,,\n`,
+    { status },
+  );
+  assert.match(footer.rejected.join(), /^5: .*is empty, and the profile does not say/);
 });
 
 const ownHeader =
