@@ -330,15 +330,19 @@ function askStatus(
       candidates,
     });
   }
-  if (plan.status !== undefined || statusColumns.size === 0) return;
+  if (statusColumns.size === 0) return;
   const names = [...statusColumns].map(([name, counted]) =>
     `${visibleText(name)} (${samples(counted)})`
   );
+  const list = visibleText(JSON.stringify([...statusColumns.keys()]));
+  const how = plan.status === undefined
+    ? `say so as "status": {"columns": ${list}, "charge": [], "paid": [], "skip": []} with the words of each`
+    : `add them to the profile's status, with their words`;
   questions.push({
     setting: "status.columns",
     question: `nothing says what becomes of orders by ${
       names.join(", ")
-    }: map the columns, or name them in ignore`,
+    }: ${how}, or pass over them by "ignore": ${list}; what may become of an order`,
     candidates,
   });
 }

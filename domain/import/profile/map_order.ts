@@ -118,7 +118,9 @@ export function* mapOrderStepwise(
   if (outcome.kind === "unknown") {
     const fault = valueFault(
       outcome.column,
-      "is a status that the profile does not know",
+      outcome.word === ""
+        ? "is empty, and the profile does not say what becomes of such orders (status.otherwise)"
+        : "is a status that the profile does not know",
       outcome.word,
     );
     const reason = faultsText([fault]);

@@ -93,6 +93,7 @@ Deno.test("openProfiledFile() charges nobody while a status column is not mapped
   const asked = await readByProfile(bytes);
   assert.deepEqual(settingsOf(asked), ["status.columns"]);
   assert.match(asked.file.questions[0]!.question, /financial_status \(paid, refunded, voided\)/);
+  assert.match(asked.file.questions[0]!.question, /"status": \{"columns": \["financial_status",/);
   const half = { columns: ["financial_status"], paid: ["paid"], skip: ["refunded"] };
   const unknown = await readByProfile(bytes, { status: half });
   assert.deepEqual(settingsOf(unknown), ["status"]);
@@ -103,6 +104,53 @@ Deno.test("openProfiledFile() charges nobody while a status column is not mapped
     "H-2": 'skipped: financial_status is "refunded"',
     "H-3": 'skipped: financial_status is "voided"',
   });
+  const footer = await readByProfile(
+    `${new TextDecoder().decode(bytes).trimEnd()}\nTotal,,,,,,,,13100,4,,,\n`,
+    { status },
+  );
+  assert.match(footer.rejected.join(), /^5: .*is empty, and the profile does not say/);
+});
+
+const ownHeader =
+  "external_order_id,order_placed_at,currency,customer_id,customer_email,customer_name,product_sku,product_name," +
+  "unit_price_cents,qty,payment_status";
+const ownRow = (id: string, status: string) =>
+  `${id},2026-01-05 10:00:00,EUR,K1,a@shop.example,Ann,MUG,Mug,1200,1,${status}`;
+
+Deno.test("openProfiledFile() asks about a status column beside the one that it knows", async () => {
+  const rows = [ownRow("P-1", ",cancelled"), ownRow("P-2", "paid,refunded")];
+  const asked = await readByProfile([`${ownHeader},order_status`, ...rows].join("\n"));
+  assert.deepEqual(settingsOf(asked), ["status.columns"]);
+  assert.match(asked.file.questions[0]!.question, /order_status \(cancelled, refunded\)/);
+  const blank = await readByProfile(
+    [`${ownHeader},order_status`, ownRow("P-1", "paid,")].join("\n"),
+  );
+  assert.deepEqual(blank.orders, { "P-1": "12.00 EUR paid" });
+});
+
+Deno.test("openProfiledFile() records no order as paid of which its shop paid a part back", async () => {
+  const { text, more } = shippedFiles.etsy!;
+  const [head, ...lines] = text.trim().split("\n");
+  const refunds = [`${head},Refund Amount`, ...lines.map((line) => `${line},4.00`)].join("\n");
+  assert.deepEqual(settingsOf(await readByProfile(refunds, more)), ["status.columns"]);
+  const status = { columns: [], paidFilled: ["Date Paid"], skipFilled: ["Refund Amount"] };
+  assert.deepEqual((await readByProfile(refunds, { ...more, status })).orders, {
+    3001: 'skipped: Refund Amount is "4.00"',
+  });
+  for (
+    const [name, column, id] of [
+      ["woocommerce", "refunded_total", "71"],
+      ["ebay", "Refunded Amount", "11-2"],
+    ] as const
+  ) {
+    const { text, more, orders } = shippedFiles[name]!;
+    const [head, ...lines] = text.trim().split("\n");
+    const withRefunds = lines.map((line) =>
+      `${line},${line.startsWith(id) || line.includes(`,${id},`) ? "1.00" : "0.00"}`
+    );
+    const read = await readByProfile([`${head},${column}`, ...withRefunds].join("\n"), more);
+    assert.deepEqual(read.orders, { ...orders, [id]: `skipped: ${column} is "1.00"` });
+  }
 });
 
 Deno.test("openProfiledFile() refuses ids that a spreadsheet has destroyed", async () => {
