@@ -8,6 +8,7 @@ import { cutText } from "../../text/cut_text.ts";
 import { visibleText } from "../../text/visible_text.ts";
 import type { CsvRow } from "../csv_rows.ts";
 import type { ColumnPlan, PlannedStatus } from "./column_plan.ts";
+import { saysNothing } from "./suspicious_column.ts";
 
 /** What becomes of an order. */
 export type OrderOutcome =
@@ -46,7 +47,7 @@ export function outcomeOf(rows: readonly CsvRow[], plan: ColumnPlan): OrderOutco
     for (const at of places) {
       for (const { fields } of rows) {
         const text = (fields[at] ?? "").trim();
-        if (text !== "") take(kind, at, text);
+        if (!saysNothing(text)) take(kind, at, text);
       }
     }
   }

@@ -50,8 +50,9 @@ export function suspicionOf(name: string): Suspicion | undefined {
 /** Values that say that nothing had happened. */
 const nothing: ReadonlySet<string> = new Set(["", "-", "no", "none", "false", "null", "n/a"]);
 
-/** True for a value that says nothing had happened: nothing, none, or an amount of nothing. */
+/** True for a value that says nothing had happened: nothing, none, an amount of nothing, or a time of zeros alone. */
 export function saysNothing(value: string): boolean {
   const text = value.trim().toLowerCase();
-  return nothing.has(text) || (/^[^1-9]{1,12}$/.test(text) && text.includes("0"));
+  if (nothing.has(text)) return true;
+  return text.includes("0") && /^(?:[^1-9]{1,12}|[0\s:./t-]{1,32})$/.test(text);
 }

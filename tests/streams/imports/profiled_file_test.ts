@@ -291,6 +291,30 @@ for (
   });
 }
 
+Deno.test("openProfiledFile() takes no order for paid or cancelled where a column says that it is not", async () => {
+  const profile = {
+    ...plain,
+    money: { in: "units" as const },
+    status: {
+      columns: [],
+      paidFilled: ["Paid"],
+      skipFilled: ["Cancelled"],
+      otherwise: "charge" as const,
+    },
+  };
+  const words = ["no", "0", "0.00", "false", "0000-00-00", "0000-00-00 00:00:00", "-", "n/a"];
+  const rows = words.flatMap((word, at) => [
+    `${row(`P-${at}`, "9.00", 1, "", "")};${word};`,
+    `${row(`C-${at}`, "9.00", 1, "", "")};yes;${word}`,
+  ]);
+  const lines = [`${header};Paid;Cancelled`, ...rows, `${row("X", "9.00", 1, "", "")};yes;2026`];
+  assert.deepEqual((await readByProfile(lines.join("\n"), {}, profile)).orders, {
+    ...Object.fromEntries(words.map((_, at) => [`P-${at}`, "9.00 EUR due"])),
+    ...Object.fromEntries(words.map((_, at) => [`C-${at}`, "9.00 EUR paid"])),
+    X: 'skipped: Cancelled is "2026"',
+  });
+});
+
 const amountText = fc.oneof(
   fc.integer({ min: 1, max: 999_999 }).map(String),
   fc.tuple(
