@@ -335,6 +335,20 @@ Deno.test("openProfiledFile() never settles a column whose values allow two read
   await fc.assert(
     fc.asyncProperty(fc.array(amountText, { minLength: 1, maxLength: 5 }), async (prices) => {
       const rows = prices.map((price, at) => row(`A-${at}`, price, 1, "", ""));
+Deno.test("openProfiledFile() asks where all amounts tell another decimal sign than the profile says", async () => {
+  const { text, more } = shippedFiles.magento!;
+  // As a spreadsheet saves it in Germany: of 1.053 dinars it would make a thousand.
+  const saved = text.replaceAll("USD", "KWD").replaceAll(",", ";")
+    .replace("34.4000", "1,053").replace(/(\d)\.(\d)000/g, "$1,$2");
+  assert.equal((await readByProfile(saved, more)).file.settings.money?.decimal, ",");
+  const pinned = await readByProfile(saved, { ...more, money: { decimal: "." } });
+  assert.deepEqual(settingsOf(pinned), ["money.decimal"]);
+  assert.match(pinned.file.questions[0]!.question, /the profile says \., .* written with ,/);
+  for (const { name, money } of shippedProfiles.values()) {
+    assert.equal(money?.decimal, undefined, `${name} says what only a file can tell`);
+  }
+});
+
       const { file } = await readByProfile([header, ...rows].join("\n"), {}, plain);
       const isTold = (mark: string) =>
         prices.some((one) => new RegExp(`\\${mark}\\d\\d$`).test(one));
