@@ -45,17 +45,6 @@ export interface OtherFile {
   isCertain: boolean;
 }
 
-/** How such a file is opened. */
-export interface OtherFileOptions {
-  /** What its columns mean; undefined where that is to be found out. */
-  profile?: ImportProfile;
-  /** Is told how much was read. */
-  onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
-  signal?: AbortSignal;
-  /** For tests: how much is kept in memory. */
-  limits?: ImportFileLimits;
-}
-
 /**
  * Opens such a file.
  *
