@@ -6,7 +6,7 @@
 
 import fc from "fast-check";
 import { parseArgs } from "@std/cli/parse-args";
-import { type Answers, type ShopForm, shopForms } from "./forms.ts";
+import { type Answers, shopForms } from "./forms.ts";
 import { answersOf, mangledFile, type Mangling, manglings } from "./mangled_file.ts";
 import { countEnd, type Ends, noEnds, playFiles } from "./play_files.ts";
 import { expectTruth, readBack } from "./read_back.ts";
