@@ -67,7 +67,8 @@ export async function openOrderFile(
 
 /** An order that its shop has cancelled must not be charged: what such a column says can't be passed over. */
 function statusColumn(header: readonly string[]): string | undefined {
-  const name = header.find((name) => !isImportColumn(name) && suspicionOf(name) === "status");
+  const says: readonly unknown[] = ["status", "refund"];
+  const name = header.find((name) => !isImportColumn(name) && says.includes(suspicionOf(name)));
   return name === undefined ? undefined : `column ${name} says what became of an order`;
 }
 

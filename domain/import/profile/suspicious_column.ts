@@ -11,13 +11,20 @@ export type Suspicion = "status" | "total" | "tax" | "shipping" | "discount" | "
 
 /** How the words of such a column's name begin; the first that fits counts. */
 const beginnings: readonly (readonly [Suspicion, readonly string[]])[] = [
-  ["refund", ["refund", "chargeback", "erstattung"]],
-  ["status", ["cancel", "void", "storn"]],
-  ["status", ["status", "state"]],
+  ["refund", ["refund", "chargeback", "erstattung", "gutschrift", "rembours"]],
+  ["status", ["cancel", "void", "storn", "annul"]],
+  ["status", ["status", "state", "statut", "estado", "stato"]],
   ["discount", ["discount", "rebate", "promotion", "voucher", "rabatt"]],
   ["tax", ["tax", "vat", "gst", "mwst", "ust"]],
   ["shipping", ["shipping", "postage", "freight", "versand"]],
   ["total", ["total", "sum", "summe", "gesamt"]],
+  ["status", ["paid", "unpaid", "bezahlt"]],
+];
+
+/** How words end that are put together: `Zahlungsstatus`, but not the status of a delivery. */
+const compounds: readonly (readonly [Suspicion, RegExp])[] = [
+  ["status", /^(?!liefer|versand|sendung).+(?:status|zustand)$/],
+  ["refund", /.erstattung$/],
 ];
 
 /** Words of columns that only look like it: addresses, parcels, methods and codes. */
@@ -35,11 +42,15 @@ const places: ReadonlySet<string> = new Set([
 
 /** What a column looks like by its name; undefined for one that does not seem to matter. */
 export function suspicionOf(name: string): Suspicion | undefined {
-  const words = plainName(name).split(/[^\p{L}\p{N}]/u).filter((word) => word !== "");
+  // `paymentStatus` is of two words.
+  const apart = name.normalize("NFC").replaceAll(/(\p{Ll})(?=\p{Lu})/gu, "$1 ");
+  const words = plainName(apart).split(/[^\p{L}\p{N}]/u).filter((word) => word !== "");
   const isOf = (some: readonly string[]) =>
     words.some((word) => some.some((beginning) => word.startsWith(beginning)));
   const found = beginnings.find(([, some]) => isOf(some));
-  if (found === undefined) return undefined;
+  if (found === undefined) {
+    return compounds.find(([, form]) => words.some((word) => form.test(word)))?.[0];
+  }
   const [suspicion, some] = found;
   // The day of a cancellation matters, whatever else its name says.
   if (some.includes("cancel")) return suspicion;

@@ -19,6 +19,18 @@ Deno.test("suspicionOf() finds what a column's name says about money, and leaves
     ["Shipping Method", undefined],
     ["Discount Code", undefined],
     ["reason", undefined],
+    ["financialStatus", "status"],
+    ["isCancelled", "status"],
+    ["Zahlungsstatus", "status"],
+    ["Lieferstatus", undefined],
+    ["Statut", "status"],
+    ["Paid", "status"],
+    ["is_paid", "status"],
+    ["Bezahlt", "status"],
+    ["total_paid", "total"],
+    ["refundedAmount", "refund"],
+    ["Rückerstattung", "refund"],
+    ["Ru\u0308ckerstattung", "refund"],
   ];
   for (const [name, suspicion] of cases) assert.equal(suspicionOf(name), suspicion, name);
 });
