@@ -8,6 +8,7 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
 import { type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
+import { badFile, fileKind } from "../../domain/import/source/file_kind.ts";
 import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
 import { readBytes, utf8Decoder } from "./csv_source.ts";
 import { nativeForm, type OrderForm } from "./order_form.ts";
@@ -72,8 +73,6 @@ export interface ImportFileLimits {
   orderRows: number;
 }
 
-const defaultSpoolBytes = 8 * 1024 * 1024;
-
 /** Rows of one order that are put together without the store. */
 export const defaultOrderRows = 10_000;
 
@@ -92,7 +91,7 @@ export async function openImportFile(
   options: ReadingOptions,
 ): Promise<ImportFile> {
   const { limits, openOther } = options;
-  const spool = openSpool(limits?.spool ?? defaultSpoolBytes);
+  const spool = openSpool(limits?.spool);
   const scattered = bloomFilter();
   try {
     const { header, form, rows } = await readWhole(source, spool, scattered, options);
@@ -139,6 +138,9 @@ async function readWhole(
     } catch (error) {
       if (!(error instanceof WorkflowError)) throw error;
       if (options.openOther === undefined) throw error;
+      // Nobody has to send the rest of what is no table at all.
+      const kind = fileKind(spool.read(0, 1_024));
+      if (kind.kind === "other") throw badFile(kind.problem);
       otherBy = error;
     }
   };

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { WorkflowError } from "../../domain/errors.ts";
 import { maxColumns } from "../../domain/import/csv_columns.ts";
 import { notCsv } from "../../domain/import/csv_records.ts";
-import { fileKind } from "../../domain/import/source/file_kind.ts";
+import { badFile, fileKind } from "../../domain/import/source/file_kind.ts";
 import { findLayout, headerPlace } from "../../domain/import/source/layout.ts";
 import {
   maxFaultyRows,
@@ -18,7 +18,7 @@ import {
   rowsOf,
 } from "../../domain/import/source/row_faults.ts";
 import type { OpenQuestion, SourceForm, SourceRow } from "../../domain/import/source_row.ts";
-import { type ArchiveEntry, badFile, openArchive } from "./archive.ts";
+import { type ArchiveEntry, openArchive } from "./archive.ts";
 import { readBytes } from "./csv_source.ts";
 import { readRecords, type SourceRecord } from "./source_records.ts";
 import { findEncoding, type FoundEncoding, type LineEnds, plainText } from "./source_text.ts";
@@ -76,8 +76,6 @@ export interface SpooledSource {
   bytesRead: number;
 }
 
-const defaultSpoolBytes = 8 * 1024 * 1024;
-
 /** What an archive may unpack to: twice the largest upload. */
 const defaultUnpackedBytes = 4 * 1024 * 1024 * 1024;
 
@@ -93,7 +91,7 @@ export async function openSourceTable(
   source: ReadableStream<Uint8Array>,
   options: SourceTableOptions = {},
 ): Promise<SourceTable> {
-  const spool = openSpool(options.limits?.spoolBytes ?? defaultSpoolBytes);
+  const spool = openSpool(options.limits?.spoolBytes);
   let bytesRead = 0;
   try {
     const othersTurn = takeTurns();
@@ -232,7 +230,7 @@ async function spoolOf(
   { size }: Spool,
   { limits, onProgress, signal }: SourceTableOptions,
 ): Promise<Spool> {
-  const inner = openSpool(limits?.spoolBytes ?? defaultSpoolBytes);
+  const inner = openSpool(limits?.spoolBytes);
   const othersTurn = takeTurns();
   try {
     for await (const bytes of entry.bytes()) {
@@ -361,7 +359,7 @@ async function openWorkbook(
   { form: told = {}, limits, signal }: SourceTableOptions,
 ): Promise<Content> {
   const { workbookLine, workbookRecord, workbookRows } = await import("./workbook.ts");
-  const spool = openSpool(limits?.spoolBytes ?? defaultSpoolBytes);
+  const spool = openSpool(limits?.spoolBytes);
   const maxBytes = limits?.unpackedBytes ?? defaultUnpackedBytes;
   const encoder = new TextEncoder();
   const first: { line: number; fields: string[] }[] = [];

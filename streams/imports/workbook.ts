@@ -18,7 +18,8 @@ import {
   numberFormat,
   numberText,
 } from "../../domain/import/source/workbook_cells.ts";
-import { type Archive, type ArchiveEntry, badFile } from "./archive.ts";
+import type { Archive, ArchiveEntry } from "./archive.ts";
+import { badFile } from "../../domain/import/source/file_kind.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 
 /** A row of a sheet that has something. */
