@@ -60,7 +60,7 @@ export async function openOrderFile(
     },
   });
   const plan = other === undefined && hash !== undefined
-    ? planHash(hash.digest("hex"), null)
+    ? planHash(hash.digest("hex"), null, options.planned)
     : other?.plan;
   return { ...file, other, plan };
 }
@@ -94,14 +94,14 @@ export function requirePlan(
     const { reason } = other;
     const because = reason === undefined ? "" : `${reason.message}; `;
     const next =
-      "; a preview tells all of it, and writes a profile to answer it in (--preview --save-profile=mine.json, " +
-      "then --profile=mine.json)";
+      "; a preview tells all of it, and gives a profile to answer it in (--preview --save-profile=mine.json, then " +
+      "--profile=mine.json; over HTTP preview=true, then the field profile)";
     return refuse(`${because}${at}: ${detail}${rest}${next}`, [...reason?.faults ?? [], ...asked]);
   }
   if (options.plan !== undefined) {
     if (options.plan.toLowerCase() === plan) return;
     const detail =
-      "is not the plan of this file as it is read now: the file or its profile was changed, preview it again";
+      "is not the plan of this file as it is read now: the file, its profile or an option was changed, preview it again";
     return refuse(`the plan ${detail}`, [{ at: "plan", detail }]);
   }
   if (other === undefined || other.isCertain || options.dryRun === true) return;
@@ -134,13 +134,17 @@ function questionFault({ setting, question, candidates }: OpenQuestion): Fault {
 export async function openNamedFile(
   source: ReadableStream<Uint8Array>,
   progress: ImportProgress,
-  options: Pick<ImportOptions, "name" | "profile" | "limits" | "signal" | "onProgress">,
+  options: Pick<
+    ImportOptions,
+    "name" | "profile" | "keepGoodRows" | "replace" | "limits" | "signal" | "onProgress"
+  >,
   { wantsPlan }: { wantsPlan: boolean },
 ): Promise<OrderFile> {
-  const { name, limits, signal, profile, onProgress } = options;
+  const { name, limits, signal, profile, keepGoodRows, replace, onProgress } = options;
   try {
     return await openOrderFile(source, {
       profile,
+      planned: { keepGoodRows, replace },
       wantsPlan,
       signal,
       limits: limits?.file,

@@ -11,7 +11,12 @@ import { maxColumns } from "../../domain/import/csv_columns.ts";
 import { notCsv } from "../../domain/import/csv_records.ts";
 import { fileKind } from "../../domain/import/source/file_kind.ts";
 import { findLayout, headerPlace } from "../../domain/import/source/layout.ts";
-import { maxFaultyRows, type RowRules, rowsOf } from "../../domain/import/source/row_faults.ts";
+import {
+  maxFaultyRows,
+  mostFaultyRows,
+  type RowRules,
+  rowsOf,
+} from "../../domain/import/source/row_faults.ts";
 import type { OpenQuestion, SourceForm, SourceRow } from "../../domain/import/source_row.ts";
 import { type ArchiveEntry, badFile, openArchive } from "./archive.ts";
 import { readBytes } from "./csv_source.ts";
@@ -361,7 +366,7 @@ async function openWorkbook(
   const encoder = new TextEncoder();
   const first: { line: number; fields: string[] }[] = [];
   try {
-    for await (const rows of workbookRows(archive)) {
+    for await (const rows of workbookRows(archive, signal)) {
       if (first.length < 100) first.push(...rows);
       spool.write(encoder.encode(rows.map(workbookLine).join("")));
       if (spool.size() > maxBytes) {
@@ -442,6 +447,7 @@ async function checkRows(
       if (fault === undefined) continue;
       if (++faulty <= toldFaults) told.push({ at: `line ${line}`, detail: fault });
     }
+    if (faulty > mostFaultyRows) break;
     looked?.(some);
     onProgress?.({ bytes: bytesRead, unpackedBytes: spool.size(), rows });
   }
@@ -449,7 +455,9 @@ async function checkRows(
     const more = faulty - told.length;
     throw new WorkflowError(
       "invalid",
-      `${faulty} of ${rows} rows can't be read; ${told[0]!.at}: ${told[0]!.detail}`,
+      `${faulty} of ${faulty > mostFaultyRows ? "the first " : ""}${rows} rows can't be read; ${
+        told[0]!.at
+      }: ${told[0]!.detail}`,
       more === 0 ? told : [...told, { at: "file", detail: `${more} more rows can't be read` }],
     );
   }

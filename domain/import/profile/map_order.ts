@@ -126,6 +126,11 @@ export function* mapOrderStepwise(
     const reason = faultsText([fault]);
     return { kind: "rejected", rejected: rows.map((row) => rejectedFor(row, reason)) };
   }
+  if (outcome.kind === "contradiction") {
+    const { column, lines: [first, second] } = outcome;
+    const reason = `rows of the order disagree on ${column} (lines ${first} and ${second})`;
+    return { kind: "rejected", rejected: rows.map((row) => rejectedFor(row, reason)) };
+  }
   const head = readHead(mapping, rows);
   const read = yield* readRows(mapping, rows, head, options);
   const { reading, terms, total } = readTerms(mapping, rows, { head, read, outcome: outcome.kind });

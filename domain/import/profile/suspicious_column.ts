@@ -77,10 +77,12 @@ function wholeName(words: readonly string[]): Suspicion | undefined {
 }
 
 /** Values that say that nothing had happened. */
-const nothing: ReadonlySet<string> = new Set(["", "-", "no", "none", "false", "null", "n/a"]);
+const nothing: ReadonlySet<string> = new Set(["", "-", "--", "no", "none", "false", "null", "n/a"]);
 
 /** True for a value that says nothing had happened: nothing, none, or an amount of nothing. */
 export function saysNothing(value: string): boolean {
   const text = value.trim().toLowerCase();
-  return nothing.has(text) || (/^[^1-9]{1,12}$/.test(text) && text.includes("0"));
+  if (nothing.has(text)) return true;
+  // Databases write 0000-00-00 00:00:00 for a time that there is not.
+  return text.includes("0") && /^(?:[^1-9]{1,12}|[^1-9\p{L}]{1,32})$/u.test(text);
 }

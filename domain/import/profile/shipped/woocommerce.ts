@@ -53,7 +53,7 @@ export const woocommerce: ImportProfile = {
       ...["cancelled", "refunded", "failed", "on-hold", "checkout-draft", "trash"],
       ...["wc-cancelled", "wc-refunded", "wc-failed", "wc-on-hold", "wc-checkout-draft"],
     ],
-    // An order of which a part was paid back is still "completed".
+    // A part of it was given back: it stays completed.
     skipFilled: ["refunded_total"],
   },
   guestIds: ["0"],
