@@ -57,10 +57,10 @@ const status = z.strictObject({
   free: words.optional().describe("words of orders that cost nothing"),
   skip: words.optional().describe("words of orders that are left alone"),
   paid_filled: headers.optional().describe(
-    "an order that says anything in one was paid; 0, - and no say nothing",
+    "an order that says anything in one was paid; nothing, none, no, false and zeros say nothing",
   ),
   skip_filled: headers.optional().describe(
-    "an order that says anything in one is left alone; 0, - and no say nothing",
+    "an order that says anything in one is left alone; nothing, none, no, false and zeros say nothing",
   ),
   otherwise: z.enum(["charge", "paid", "skip"]).optional().describe(
     "of orders that say nothing in any of these columns; where it is absent they are rejected",

@@ -76,8 +76,6 @@ export interface SpooledSource {
   bytesRead: number;
 }
 
-const defaultSpoolBytes = 8 * 1024 * 1024;
-
 /** What an archive may unpack to: twice the largest upload. */
 const defaultUnpackedBytes = 4 * 1024 * 1024 * 1024;
 
@@ -93,7 +91,7 @@ export async function openSourceTable(
   source: ReadableStream<Uint8Array>,
   options: SourceTableOptions = {},
 ): Promise<SourceTable> {
-  const spool = openSpool(options.limits?.spoolBytes ?? defaultSpoolBytes);
+  const spool = openSpool(options.limits?.spoolBytes);
   let bytesRead = 0;
   try {
     const othersTurn = takeTurns();
@@ -232,7 +230,7 @@ async function spoolOf(
   { size }: Spool,
   { limits, onProgress, signal }: SourceTableOptions,
 ): Promise<Spool> {
-  const inner = openSpool(limits?.spoolBytes ?? defaultSpoolBytes);
+  const inner = openSpool(limits?.spoolBytes);
   const othersTurn = takeTurns();
   try {
     for await (const bytes of entry.bytes()) {
@@ -361,7 +359,7 @@ async function openWorkbook(
   { form: told = {}, limits, signal }: SourceTableOptions,
 ): Promise<Content> {
   const { workbookLine, workbookRecord, workbookRows } = await import("./workbook.ts");
-  const spool = openSpool(limits?.spoolBytes ?? defaultSpoolBytes);
+  const spool = openSpool(limits?.spoolBytes);
   const maxBytes = limits?.unpackedBytes ?? defaultUnpackedBytes;
   const encoder = new TextEncoder();
   const first: { line: number; fields: string[] }[] = [];

@@ -75,7 +75,7 @@ export interface ProfileStatus {
   paidFilled?: readonly string[];
   /** Columns such as the time of a cancellation, or what was paid back: an order that says anything in one is skipped. */
   skipFilled?: readonly string[];
-  /** Of orders that say nothing in any of these columns; where it is absent, such orders refuse the file. */
+  /** Of orders that say nothing in any of these columns; where it is absent, such orders are rejected. */
   otherwise?: StatusOutcome;
 }
 

@@ -79,10 +79,10 @@ function wholeName(words: readonly string[]): Suspicion | undefined {
 /** Values that say that nothing had happened. */
 const nothing: ReadonlySet<string> = new Set(["", "-", "--", "no", "none", "false", "null", "n/a"]);
 
-/** True for a value that says nothing had happened: nothing, none, or an amount of nothing. */
+/** True for a value that says nothing had happened: nothing, none, an amount of nothing, or a time of zeros alone. */
 export function saysNothing(value: string): boolean {
   const text = value.trim().toLowerCase();
   if (nothing.has(text)) return true;
   // Databases write 0000-00-00 00:00:00 for a time that there is not.
-  return text.includes("0") && /^(?:[^1-9]{1,12}|[^1-9\p{L}]{1,32})$/u.test(text);
+  return text.includes("0") && /^(?:[^1-9]{1,12}|(?:[^1-9\p{L}]|t){1,32})$/u.test(text);
 }

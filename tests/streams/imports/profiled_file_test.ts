@@ -268,6 +268,26 @@ const shippedFiles: Record<
     more: { time: { order: "mdy", zone: "UTC" } },
     orders: { 3001: "53.50 EUR paid" },
   },
+  square: {
+    text:
+      `Order,Order Name,Order Date,Currency,Order Subtotal,Order Shipping Price,Order Tax Total,Order Total,Order Refunded Amount,Fulfillment Type,Fulfillment Status,Recipient Name,Recipient Email,Item Quantity,Item Name,Item SKU,Item Variation,Item Modifiers,Item Price,Item Options Total Price,Item Total Price
+Online 8F819,,2026-01-05,USD,47.41,5.00,3.46,55.87,,Shipment,Completed,Ann A,a@shop.example,2,Mug,,Blue,1 x Lid,10.50,1.49,11.99
+Online 8F819,,2026-01-05,USD,47.41,5.00,3.46,55.87,,Shipment,Completed,Ann A,a@shop.example,1,Pot,POT,Regular,,23.43,0.00,23.43
+Online 8F820,,2026-01-05,USD,24.00,,2.00,24.00,0.00,Pickup,Completed,,,2,Mug,,Blue,,12.00,0.00,24.00
+Online 8F821,,2026-01-05,USD,12.00,,1.00,13.00,13.00,Pickup,Completed,,,1,Mug,,Blue,,12.00,0.00,12.00
+Online 8F822,,2026-01-05,USD,12.00,,1.00,13.00,,Pickup,Canceled,,,1,Mug,,Blue,,12.00,0.00,12.00
+Online 8F823,,2026-01-05,USD,12.00,,1.00,11.00,,Pickup,Completed,,,1,Mug,,Blue,,12.00,0.00,12.00
+Online 8F824,,2026-01-05,USD,12.00,,1.00,13.00,,,,,,1,Mug,,Blue,,12.00,0.00,12.00
+`,
+    more: { time: { zone: "UTC" } },
+    orders: {
+      "Online 8F819": "55.87 USD paid",
+      "Online 8F820": "24.00 USD paid",
+      "Online 8F821": 'skipped: Order Refunded Amount is "13.00"',
+      "Online 8F822": 'skipped: Fulfillment Status is "Canceled"',
+      "Online 8F824": "skipped: Fulfillment Status is empty",
+    },
+  },
   odoo: {
     text:
       `Order Reference,Order Date,Customer,Currency,Order Lines/Product,Order Lines/Quantity,Order Lines/Unit Price,Order Lines/Subtotal,Untaxed Amount,Taxes,Total,Status
@@ -338,6 +358,44 @@ for (
     assert.deepEqual(settingsOf(read), [setting]);
   });
 }
+
+Deno.test("openProfiledFile() takes no order for paid or cancelled where a column says that it is not", async () => {
+  const profile = {
+    ...plain,
+    money: { in: "units" as const },
+    status: {
+      columns: [],
+      paidFilled: ["Paid"],
+      skipFilled: ["Cancelled"],
+      otherwise: "charge" as const,
+    },
+  };
+  const words = ["no", "0", "0.00", "false", "0000-00-00", "0000-00-00 00:00:00", "-", "n/a"];
+  const rows = words.flatMap((word, at) => [
+    `${row(`P-${at}`, "9.00", 1, "", "")};${word};`,
+    `${row(`C-${at}`, "9.00", 1, "", "")};yes;${word}`,
+  ]);
+  const lines = [`${header};Paid;Cancelled`, ...rows, `${row("X", "9.00", 1, "", "")};yes;2026`];
+  assert.deepEqual((await readByProfile(lines.join("\n"), {}, profile)).orders, {
+    ...Object.fromEntries(words.map((_, at) => [`P-${at}`, "9.00 EUR due"])),
+    ...Object.fromEntries(words.map((_, at) => [`C-${at}`, "9.00 EUR paid"])),
+    X: 'skipped: Cancelled is "2026"',
+  });
+});
+
+Deno.test("openProfiledFile() asks where all amounts tell another decimal sign than the profile says", async () => {
+  const { text, more } = shippedFiles.magento!;
+  // As a spreadsheet saves it in Germany: of 1.053 dinars it would make a thousand.
+  const saved = text.replaceAll("USD", "KWD").replaceAll(",", ";")
+    .replace("34.4000", "1,053").replace(/(\d)\.(\d)000/g, "$1,$2");
+  assert.equal((await readByProfile(saved, more)).file.settings.money?.decimal, ",");
+  const pinned = await readByProfile(saved, { ...more, money: { decimal: "." } });
+  assert.deepEqual(settingsOf(pinned), ["money.decimal"]);
+  assert.match(pinned.file.questions[0]!.question, /the profile says \., .* written with ,/);
+  for (const { name, money } of shippedProfiles.values()) {
+    assert.equal(money?.decimal, undefined, `${name} says what only a file can tell`);
+  }
+});
 
 const amountText = fc.oneof(
   fc.integer({ min: 1, max: 999_999 }).map(String),
