@@ -94,8 +94,8 @@ export function requirePlan(
     const { reason } = other;
     const because = reason === undefined ? "" : `${reason.message}; `;
     const next =
-      "; a preview tells all of it, and writes a profile to answer it in (--preview --save-profile=mine.json, " +
-      "then --profile=mine.json)";
+      "; a preview tells all of it, and gives a profile to answer it in (--preview --save-profile=mine.json, then " +
+      "--profile=mine.json; over HTTP preview=true, then the field profile)";
     return refuse(`${because}${at}: ${detail}${rest}${next}`, [...reason?.faults ?? [], ...asked]);
   }
   if (options.plan !== undefined) {

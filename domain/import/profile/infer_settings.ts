@@ -280,8 +280,10 @@ function settleFillDown(
   const isHabit = blankInTwo > 0 || (blankHeads.count > 0 && blankHeads.count === repeated);
   if (withoutId.count === 0 && !isHabit) return "none";
   const what = withoutId.count > 0
-    ? `${withoutId.count} rows have an item and no order id (line ${withoutId.line})`
-    : `${blankHeads.count} rows repeat an order's id and leave other columns of the order empty ` +
+    ? `${rowsThat(withoutId.count, "have", "has")} an item and no order id (line ${withoutId.line})`
+    : `${
+      rowsThat(blankHeads.count, "repeat", "repeats")
+    } an order's id without other columns of the order ` +
       `(line ${blankHeads.line})`;
   questions.push({
     setting: "fill_down",
@@ -291,6 +293,10 @@ function settleFillDown(
       { value: "none", meaning: "they are faults: their orders are rejected" },
     ],
   });
+}
+
+function rowsThat(count: number, many: string, one: string): string {
+  return count === 1 ? `1 row ${one}` : `${count} rows ${many}`;
 }
 
 function settleSign(
@@ -351,7 +357,8 @@ function askStatus(
   );
   const list = visibleText(JSON.stringify([...statusColumns.keys()]));
   const how = plan.status === undefined
-    ? `say so as "status": {"columns": ${list}, "charge": [], "paid": [], "skip": []} with the words of each`
+    ? `say so as "status": {"columns": ${list}, "charge": [], "paid": [], "skip": []} with the words of each ("skip_filled" for a column ` +
+      "in which anything at all means so)"
     : `add them to the profile's status, with their words`;
   questions.push({
     setting: "status.columns",
