@@ -12,10 +12,15 @@ import { notCsv } from "../../domain/import/csv_records.ts";
 import { fileKind } from "../../domain/import/source/file_kind.ts";
 import { findLayout, headerPlace } from "../../domain/import/source/layout.ts";
 import { maxFaultyRows, type RowRules, rowsOf } from "../../domain/import/source/row_faults.ts";
-import type { OpenQuestion, SourceForm, SourceRow } from "../../domain/import/source_row.ts";
+import type {
+  OpenQuestion,
+  SourceForm,
+  SourceRecord,
+  SourceRow,
+} from "../../domain/import/source_row.ts";
 import { type ArchiveEntry, badFile, openArchive } from "./archive.ts";
 import { readBytes } from "./csv_source.ts";
-import { readRecords, type SourceRecord } from "./source_records.ts";
+import { readRecords } from "./source_records.ts";
 import { findEncoding, type FoundEncoding, type LineEnds, plainText } from "./source_text.ts";
 import { openSpool, type Spool } from "./spool.ts";
 import { takeTurns } from "../timing/take_turns.ts";
