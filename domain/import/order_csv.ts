@@ -220,23 +220,23 @@ export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
  * another order.
  *
  * @param known its status; `foreign` for an order of another, of which nothing is told; `paymentOf` is the order that
- * the payment belongs to; `refusal` says why it could not be edited
+ * the payment belongs to, which is told to who sees what others have brought; `refusal` says why it could not be edited
  * @param leftOut further rows of the order: what it lacks for want of them, the file does not mean to take away
  */
 export function rejectConflict(
   rows: readonly CsvRow[],
-  { status, foreign, paymentOf, refusal }: {
+  { status, foreign, paymentOf, refusal, seesOthers = true }: {
     status: OrderStatus;
     foreign: boolean;
     paymentOf?: string;
+    seesOthers?: boolean;
     refusal?: string;
   },
   leftOut: readonly RejectedRow[],
 ): RejectedRow[] {
   const reason = paymentOf !== undefined
-    ? `the payment that the order names belongs to another order (${
-      visibleText(cutText(paymentOf, 64))
-    })`
+    ? "the payment that the order names belongs to another order" +
+      (seesOthers ? ` (${visibleText(cutText(paymentOf, 64))})` : "")
     : foreign
     ? "the order is known with other content and was brought by somebody else, so changing it needs " +
       "the scope cancel"

@@ -5,7 +5,7 @@
  */
 
 import { WorkflowError } from "../../domain/errors.ts";
-import { planHash } from "../../domain/import/plan_hash.ts";
+import { planHash, type PlannedOptions } from "../../domain/import/plan_hash.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import { proposeProfile } from "../../domain/import/profile/shipped_profiles.ts";
 import type { OpenQuestion } from "../../domain/import/source_row.ts";
@@ -20,6 +20,8 @@ import {
 
 /** How such a file is opened. */
 export interface OtherFileOptions {
+  /** Part of its plan. */
+  planned?: PlannedOptions;
   /** What its columns mean; undefined where that is to be found out. */
   profile?: ImportProfile;
   /** Is told how much was read. */
@@ -53,7 +55,7 @@ export interface OtherFile {
  */
 export async function openOtherFile(
   source: ReadableStream<Uint8Array> | OtherForm,
-  { profile, onProgress, signal, limits }: OtherFileOptions,
+  { profile, planned, onProgress, signal, limits }: OtherFileOptions,
 ): Promise<OtherFile> {
   const reason = "spool" in source ? source.reason : undefined;
   let why: string | null = null;
@@ -83,7 +85,7 @@ export async function openOtherFile(
       why,
       reason: reason?.faults[0]?.at === "line 1" ? undefined : reason,
       questions,
-      plan: questions.length > 0 ? undefined : planHash(table.sha256, file.settings),
+      plan: questions.length > 0 ? undefined : planHash(table.sha256, file.settings, planned),
       isCertain: profile === undefined && table.form.container !== "xlsx" &&
         isOwnForm(file.settings),
     };

@@ -11,7 +11,12 @@ import { maxColumns } from "../../domain/import/csv_columns.ts";
 import { notCsv } from "../../domain/import/csv_records.ts";
 import { fileKind } from "../../domain/import/source/file_kind.ts";
 import { findLayout, headerPlace } from "../../domain/import/source/layout.ts";
-import { maxFaultyRows, type RowRules, rowsOf } from "../../domain/import/source/row_faults.ts";
+import {
+  maxFaultyRows,
+  mostFaultyRows,
+  type RowRules,
+  rowsOf,
+} from "../../domain/import/source/row_faults.ts";
 import type {
   OpenQuestion,
   SourceForm,
@@ -364,7 +369,7 @@ async function openWorkbook(
   const encoder = new TextEncoder();
   const first: { line: number; fields: string[] }[] = [];
   try {
-    for await (const rows of workbookRows(archive)) {
+    for await (const rows of workbookRows(archive, signal)) {
       if (first.length < 100) first.push(...rows);
       spool.write(encoder.encode(rows.map(workbookLine).join("")));
       if (spool.size() > maxBytes) {
@@ -445,6 +450,7 @@ async function checkRows(
       if (fault === undefined) continue;
       if (++faulty <= toldFaults) told.push({ at: `line ${line}`, detail: fault });
     }
+    if (faulty > mostFaultyRows) break;
     looked?.(some);
     onProgress?.({ bytes: bytesRead, unpackedBytes: spool.size(), rows });
   }
@@ -452,7 +458,9 @@ async function checkRows(
     const more = faulty - told.length;
     throw new WorkflowError(
       "invalid",
-      `${faulty} of ${rows} rows can't be read; ${told[0]!.at}: ${told[0]!.detail}`,
+      `${faulty} of ${faulty > mostFaultyRows ? "the first " : ""}${rows} rows can't be read; ${
+        told[0]!.at
+      }: ${told[0]!.detail}`,
       more === 0 ? told : [...told, { at: "file", detail: `${more} more rows can't be read` }],
     );
   }

@@ -115,10 +115,17 @@ export function* mapOrderStepwise(
   if (outcome.kind === "unknown") {
     const fault = valueFault(
       outcome.column,
-      "is a status that the profile does not know",
+      outcome.word === ""
+        ? "is empty, and the profile does not say what becomes of such orders (status.otherwise)"
+        : "is a status that the profile does not know",
       outcome.word,
     );
     const reason = faultsText([fault]);
+    return { kind: "rejected", rejected: rows.map((row) => rejectedFor(row, reason)) };
+  }
+  if (outcome.kind === "contradiction") {
+    const { column, lines: [first, second] } = outcome;
+    const reason = `rows of the order disagree on ${column} (lines ${first} and ${second})`;
     return { kind: "rejected", rejected: rows.map((row) => rejectedFor(row, reason)) };
   }
   const head = readHead(mapping, rows);

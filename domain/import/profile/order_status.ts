@@ -20,6 +20,8 @@ export type OrderOutcome =
   | { kind: "free" }
   /** It is left alone. */
   | { kind: "skip"; why: string }
+  /** Its rows say different things in one column. */
+  | { kind: "contradiction"; column: string; lines: [number, number] }
   /** Its source says what the profile does not know; `""` for nothing at all. */
   | { kind: "unknown"; column: string; word: string };
 
@@ -29,17 +31,22 @@ const rank = { charge: 0, free: 1, paid: 2, skip: 3 } as const;
 export function outcomeOf(rows: readonly CsvRow[], plan: ColumnPlan): OrderOutcome {
   const { status, header } = plan;
   if (status === undefined) return { kind: "charge" };
-  let found: Exclude<OrderOutcome, { kind: "unknown" }> | undefined;
+  let found: Exclude<OrderOutcome, { kind: "unknown" | "contradiction" }> | undefined;
   const take = (kind: keyof typeof rank, at: number, word: string) => {
     if (found !== undefined && rank[found.kind] >= rank[kind]) return;
     found = kind === "skip" ? { kind, why: whySkipped(header[at]!, word) } : { kind };
   };
   for (const at of status.places) {
-    for (const { fields } of rows) {
+    let said: { outcome: keyof typeof rank; line: number } | undefined;
+    for (const { fields, line } of rows) {
       const word = (fields[at] ?? "").trim();
       if (word === "") continue;
       const outcome = status.outcomes.get(word.toLowerCase());
       if (outcome === undefined) return { kind: "unknown", column: header[at]!.trim(), word };
+      said ??= { outcome, line };
+      if (said.outcome !== outcome) {
+        return { kind: "contradiction", column: header[at]!.trim(), lines: [said.line, line] };
+      }
       take(outcome, at, word);
     }
   }
