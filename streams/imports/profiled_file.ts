@@ -42,7 +42,12 @@ import {
 import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
-import { byOrder, defaultOrderRows, type ImportFile, type OrderGroup } from "./import_file.ts";
+import {
+  defaultOrderRows,
+  gatheredOrders,
+  type ImportFile,
+  type OrderGroup,
+} from "./import_file.ts";
 import { orderTracker } from "./order_tracker.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 
@@ -339,13 +344,7 @@ async function* orderGroups(
       signal?.throwIfAborted();
     }
     if (current.length > 0) yield { orders: [current], isPart: false };
-    for (const group of store.groups()) {
-      if (group !== null) {
-        yield { orders: byOrder(group.rows, plannedId), isPart: group.isPart };
-      }
-      await othersTurn();
-      signal?.throwIfAborted();
-    }
+    yield* gatheredOrders(store, plannedId, signal);
   } finally {
     store.close();
   }
