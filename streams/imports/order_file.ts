@@ -9,7 +9,7 @@ import { type Fault, WorkflowError } from "../../domain/errors.ts";
 import { isImportColumn } from "../../domain/import/csv_columns.ts";
 import { planHash } from "../../domain/import/plan_hash.ts";
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
-import type { OpenQuestion } from "../../domain/import/source_row.ts";
+import { questionFault } from "../../domain/import/source_row.ts";
 import { type ImportFile, openImportFile } from "./import_file.ts";
 import type { ImportOptions, ImportProgress } from "./import_options.ts";
 import type { OtherFile, OtherFileOptions } from "./other_file.ts";
@@ -117,12 +117,6 @@ export function requirePlan(
     : `a file that is read by a profile is imported with the plan that ends its preview (--preview, then --plan=HASH), ` +
       "or with --yes";
   return refuse(detail, [{ at: "plan", detail }]);
-}
-
-/** A question as a fault: the setting, what is asked, and what it may be. */
-function questionFault({ setting, question, candidates }: OpenQuestion): Fault {
-  const may = candidates.map(({ value, meaning }) => `${value} (${meaning})`).join(", or ");
-  return { at: setting, detail: may === "" ? question : `${question}: ${may}` };
 }
 
 /**

@@ -5,15 +5,15 @@
  */
 
 import { isImportColumn } from "../../domain/import/csv_columns.ts";
+import { countsJson, noCounts } from "../../domain/import/import_counts.ts";
 import {
   type ImportPreview,
   maxExamples,
-  type PreviewCounts,
   type PreviewTotals,
 } from "../../domain/import/import_preview.ts";
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
 import { type ImportDeps, type ImportOptions, noProgress } from "./import_options.ts";
-import { beginRun, type ImportRun } from "./import_run.ts";
+import { beginRun } from "./import_run.ts";
 import { openNamedFile, type OrderFile } from "./order_file.ts";
 import { orderTotals } from "./order_totals.ts";
 import { previewWatch, type WatchedOrders } from "./preview_watch.ts";
@@ -61,7 +61,7 @@ export async function previewOrders(
     return {
       ...said,
       ...(other === undefined ? { columns: ownColumns(file.header, watch.values()) } : {}),
-      counts: countsOf(run),
+      counts: { ...countsJson(run.counts), orders_skipped: run.ordersSkipped },
       ...watched,
       totals: other === undefined ? watched.totals : totalsOf(other.agreement()),
       money: totals.money(),
@@ -128,17 +128,7 @@ function ownColumns(
 
 /** What is told of a file that has questions, none of whose orders was decided on. */
 function undecided(rows: number): Omit<ImportPreview, keyof FileDescription> {
-  const counts: PreviewCounts = {
-    rows,
-    rows_rejected: 0,
-    orders: 0,
-    orders_new: 0,
-    orders_updated: 0,
-    orders_unchanged: 0,
-    orders_rejected: 0,
-    orders_conflict: 0,
-    orders_skipped: 0,
-  };
+  const counts = { ...countsJson({ ...noCounts(), rows }), orders_skipped: 0 };
   const watched: WatchedOrders = {
     first_orders: [],
     largest_orders: [],
@@ -152,20 +142,6 @@ function undecided(rows: number): Omit<ImportPreview, keyof FileDescription> {
     shortages: { products: 0, complete: true, examples: [] },
   };
   return { counts, ...watched, money: [], reasons: [], plan: null };
-}
-
-function countsOf({ counts, ordersSkipped }: ImportRun): PreviewCounts {
-  return {
-    rows: counts.rows,
-    rows_rejected: counts.rowsRejected,
-    orders: counts.orders,
-    orders_new: counts.ordersNew,
-    orders_updated: counts.ordersUpdated,
-    orders_unchanged: counts.ordersUnchanged,
-    orders_rejected: counts.ordersRejected,
-    orders_conflict: counts.ordersConflict,
-    orders_skipped: ordersSkipped,
-  };
 }
 
 function totalsOf({ named, agree, largest }: TotalsAgreement): PreviewTotals {

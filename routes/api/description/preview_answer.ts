@@ -4,6 +4,7 @@
  * @module
  */
 
+import { delimiters } from "../../../domain/import/source_row.ts";
 import { z } from "zod";
 import { maxExamples, ordersShown } from "../../../domain/import/import_preview.ts";
 import { cents, count, currency, time } from "./schema_parts.ts";
@@ -66,7 +67,7 @@ export const previewAnswer = z.object({
     form: z.object({
       container: z.enum(["plain", "gzip", "zip", "xlsx"]),
       encoding: z.string(),
-      delimiter: z.enum([",", ";", "\t", "|"]),
+      delimiter: z.enum(delimiters),
       header_line: line,
     }).nullable().meta({ description: "null for a file in the importer's own form" }),
     notes: z.array(z.string()),
