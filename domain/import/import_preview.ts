@@ -109,7 +109,11 @@ export interface ImportPreview {
   /** Known customers whose own address an order of the file would change. */
   addresses: { customers: number; examples: PreviewAddress[] };
   /** Rows that say the same as another row of their order. */
-  repeated: { rows: number; orders: number; examples: { external_order_id: string; lines: number[] }[] };
+  repeated: {
+    rows: number;
+    orders: number;
+    examples: { external_order_id: string; lines: number[] }[];
+  };
   /** Products of which the orders that would be booked want more than there is. */
   shortages: {
     products: number;
