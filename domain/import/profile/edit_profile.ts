@@ -1,0 +1,163 @@
+/**
+ * Changes a profile as a person does who looks at the columns of a file: what each of them is, and what was in question.
+ *
+ * @module
+ */
+
+import { adjustmentKinds } from "../../order/adjustment.ts";
+import { profileColumns } from "./profile.ts";
+
+/** A profile as the JSON document that people keep, see `docs/import-profile.schema.json`. */
+export type ProfileDocument = Record<string, unknown>;
+
+/** What a column of a file can be; `nothing` is what no use is made of. */
+export interface ColumnMeaning {
+  /** As forms send it. */
+  value: string;
+  /** For people. */
+  name: string;
+}
+
+const columnNames: Readonly<Record<typeof profileColumns[number], string>> = {
+  external_order_id: "Order: id",
+  order_placed_at: "Order: placed at",
+  currency: "Order: currency",
+  customer_id: "Customer: id",
+  customer_email: "Customer: e-mail",
+  customer_name: "Customer: name",
+  product_sku: "Item: SKU",
+  product_name: "Item: name",
+  price: "Item: price",
+  qty: "Item: units",
+  order_total: "Order: total, to be checked",
+  tax_included: "Order: whether prices contain the tax",
+  payment_provider: "Payment: provider",
+  payment_reference: "Payment: reference",
+  paid_at: "Payment: paid at",
+  language: "Order: language",
+};
+
+/** Everything that a column can be, in the order of a menu. */
+export const columnMeanings: readonly ColumnMeaning[] = [
+  { value: "nothing", name: "not used" },
+  ...profileColumns.map((value) => ({ value, name: columnNames[value] })),
+  { value: "status", name: "Order: status" },
+  ...adjustmentKinds.flatMap((kind) => {
+    const word = kind.replaceAll("_", " ");
+    return [
+      { value: `${kind}:order`, name: `Amount: ${word} of the order` },
+      { value: `${kind}:line`, name: `Amount: ${word} of the row` },
+    ];
+  }),
+  { value: "tax:included", name: "Amount: tax that prices contain" },
+  { value: "ignore", name: "not needed, whatever it looks like" },
+];
+
+/** What a profile makes of a column, as {@linkcode columnMeanings} call it; `other` for what forms can't say. */
+export function meaningOf(document: ProfileDocument, column: string): string {
+  const name = column.trim().toLowerCase();
+  const isIt = (one: unknown): boolean =>
+    typeof one === "string" && one.trim().toLowerCase() === name;
+  for (const [ours, theirs] of Object.entries(recordOf(document.columns))) {
+    if (listOf(theirs).some((one) => isIt(one) || listOf(one).some(isIt))) return ours;
+  }
+  for (const one of listOf(document.adjustments).map(recordOf)) {
+    if (!listOf(one.columns).some(isIt)) continue;
+    const isPlainTax = one.kind === "tax" && one.included === true;
+    return isPlainTax ? "tax:included" : `${one.kind}:${one.per ?? "order"}`;
+  }
+  const status = recordOf(document.status);
+  if (listOf(status.columns).some(isIt)) return "status";
+  const isFilled = [status.paid_filled, status.skip_filled].some((list) => listOf(list).some(isIt));
+  if (isFilled) return "other";
+  return listOf(document.ignore).some(isIt) ? "ignore" : "nothing";
+}
+
+/**
+ * The profile with other meanings of columns and other settings; what is not named stays. A column has one meaning: it
+ * is taken away from where it was.
+ *
+ * @param meanings by the columns' names in the file's header
+ * @param settings by their paths, such as `money.decimal`; empty texts are passed over
+ */
+export function editProfile(
+  document: ProfileDocument,
+  meanings: ReadonlyMap<string, string>,
+  settings: ReadonlyMap<string, string>,
+): ProfileDocument {
+  const edited = structuredClone(document);
+  for (const [column, meaning] of meanings) {
+    if (meaning === "other" || meaningOf(edited, column) === meaning) continue;
+    removeColumn(edited, column);
+    addColumn(edited, column, meaning);
+  }
+  for (const [path, value] of settings) if (value !== "") setAt(edited, path.split("."), value);
+  return edited;
+}
+
+function removeColumn(document: ProfileDocument, column: string): void {
+  const name = column.trim().toLowerCase();
+  const without = (list: unknown): unknown[] =>
+    listOf(list)
+      .map((one) => Array.isArray(one) ? without(one) : one)
+      .filter((one) =>
+        Array.isArray(one) ? one.length > 0 : String(one).trim().toLowerCase() !== name
+      );
+  const columns = recordOf(document.columns);
+  for (const ours of Object.keys(columns)) {
+    columns[ours] = without(columns[ours]);
+    if (listOf(columns[ours]).length === 0) delete columns[ours];
+  }
+  document.columns = columns;
+  if (document.adjustments !== undefined) {
+    document.adjustments = listOf(document.adjustments)
+      .map((one) => ({ ...recordOf(one), columns: without(recordOf(one).columns) }))
+      .filter(({ columns }) => columns.length > 0);
+  }
+  if (document.status !== undefined) {
+    const status = recordOf(document.status);
+    status.columns = without(status.columns);
+    if (listOf(status.columns).length === 0) delete document.status;
+  }
+  if (document.ignore !== undefined) document.ignore = without(document.ignore);
+}
+
+function addColumn(document: ProfileDocument, column: string, meaning: string): void {
+  const name = column.trim();
+  if (meaning === "nothing") return;
+  if (meaning === "ignore") {
+    document.ignore = [...listOf(document.ignore), name];
+  } else if (meaning === "status") {
+    const status = recordOf(document.status);
+    document.status = { ...status, columns: [...listOf(status.columns), name] };
+  } else if (meaning.includes(":")) {
+    const [kind, per] = meaning.split(":");
+    const adjustment = per === "included"
+      ? { kind, columns: [name], per: "order", included: true }
+      : { kind, columns: [name], per };
+    document.adjustments = [...listOf(document.adjustments), adjustment];
+  } else {
+    const columns = recordOf(document.columns);
+    // What a person has chosen comes before what the profile had.
+    document.columns = { ...columns, [meaning]: [name, ...listOf(columns[meaning])] };
+  }
+}
+
+function setAt(document: ProfileDocument, path: string[], value: string): void {
+  let at = document;
+  for (const part of path.slice(0, -1)) {
+    at[part] = recordOf(at[part]);
+    at = at[part] as ProfileDocument;
+  }
+  at[path.at(-1)!] = value;
+}
+
+function recordOf(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value as Record<string, unknown>
+    : {};
+}
+
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
