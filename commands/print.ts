@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isatty } from "node:tty";
 import { visibleLines } from "../domain/text/visible_text.ts";
 
 /**
@@ -21,7 +22,7 @@ export function print(text: string): void {
  */
 export function printWithBold(text: string, isBold: (line: string) => boolean): void {
   const lines = visibleLines(text).split("\n");
-  const marks = Deno.stdout.isTerminal();
+  const marks = isatty(1);
   console.log(
     lines.map((line) => marks && isBold(line) ? `\x1b[1m${line}\x1b[22m` : line).join("\n"),
   );

@@ -20,14 +20,18 @@ export function csvLine(
 
 /** The same with another mark than a comma between the fields. */
 export function delimitedLine(fields: readonly (string | number)[], delimiter: string): string {
-  const quoted = fields.map((field) => {
-    const text = csvField(field);
-    return text.includes(delimiter) && !text.startsWith('"') ? `"${text}"` : text;
+  const written = fields.map((field) => {
+    const text = String(field);
+    return text.includes(delimiter) || /["\r\n]|^\s|\s$/.test(text) ? quoted(text) : text;
   });
-  return `${quoted.join(delimiter)}\n`;
+  return `${written.join(delimiter)}\n`;
 }
 
 function csvField(value: string | number | null): string {
   const text = value === null ? "" : String(value);
-  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return /[",\r\n]|^\s|\s$/.test(text) ? quoted(text) : text;
+}
+
+function quoted(text: string): string {
+  return `"${text.replaceAll('"', '""')}"`;
 }

@@ -11,7 +11,7 @@ import { planHash } from "../../domain/import/plan_hash.ts";
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import type { OpenQuestion } from "../../domain/import/source_row.ts";
-import { type ImportFile, type ImportFileLimits, openImportFile } from "./import_file.ts";
+import { type ImportFile, openImportFile } from "./import_file.ts";
 import type { ImportOptions, ImportProgress } from "./import_options.ts";
 import type { OtherFile, OtherFileOptions } from "./other_file.ts";
 

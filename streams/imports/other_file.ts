@@ -18,6 +18,17 @@ import {
   tableOf,
 } from "./source_table.ts";
 
+/** How such a file is opened. */
+export interface OtherFileOptions {
+  /** What its columns mean; undefined where that is to be found out. */
+  profile?: ImportProfile;
+  /** Is told how much was read. */
+  onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
+  signal?: AbortSignal;
+  /** For tests: how much is kept in memory. */
+  limits?: ImportFileLimits;
+}
+
 /** A file that is read by a profile. */
 export interface OtherFile {
   file: ProfiledFile;

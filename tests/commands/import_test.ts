@@ -85,7 +85,7 @@ Deno.test("import succeeds where rows were rejected and says why in words", asyn
   assert.match(out, /\n {2}rejected +1\n/);
   assert.match(
     out,
-    /\n1 row is a reject, for this reason:\n {2}1 × qty: must be an integer 1…1000000\n/,
+    /\n1 row is a reject, for this reason:\n {2}1 × qty: must be an integer 1…1000000, not "0" \(line 5\)\n/,
   );
   assert.match(
     await Deno.readTextFile(rejects),
@@ -155,15 +155,17 @@ Deno.test("import takes items away from a pending order only with --replace", as
   assert.equal((await run([path, "--replace"])).code, 0);
 });
 
-Deno.test("import refuses a file that is no CSV with one line that names the line", async () => {
+Deno.test("import refuses a file that is none of orders with one line that names the line", async () => {
   const path = `${folder}/broken.csv`;
-  await Deno.writeTextFile(path, `${csvOf(manyRows(2))}"x`);
+  await Deno.writeTextFile(path, "a,b\n1,2\n");
   const { code, out, lines } = await run([path, "--json"]);
   assert.equal(code, 1);
   assert.equal(out, "");
-  assert.deepEqual(lines, [
-    `import: Cannot import ${path}: line 5: a quote (") is never closed`,
-  ]);
+  assert.equal(lines.length, 1);
+  assert.ok(
+    lines[0]!.startsWith(`import: Cannot import ${path}: line 1: columns external_order_id, `),
+  );
+  assert.match(lines[0]!, /are missing; describe its columns in a profile/);
 });
 
 Deno.test("import says in one line that a file is missing or is a folder", async () => {

@@ -26,7 +26,7 @@ Deno.test("openRejectsFile() writes rows by their lines with line and reason, an
     await file.discard();
     assert.equal(
       await Deno.readTextFile(path),
-      'qty,Note,line,reason\n" 0","two\nlines",3,x\n1,"a ""b"", c",9,bad (line 3)\n',
+      '\ufeffqty,Note,line,reason\n" 0","two\nlines",3,x\n1,"a ""b"", c",9,bad (line 3)\n',
     );
     assert.deepEqual(await namesIn(folder), ["rejects.csv"]);
   }));
@@ -37,14 +37,14 @@ Deno.test("openRejectsFile() replaces the columns that an earlier rejects file a
     const file = await openRejectsFile(path, { header: ["Reason", "qty", "LINE"] });
     await file.add([{ line: 2, fields: ["old", "0", "77"], reason: "new" }]);
     await file.finish();
-    assert.equal(await Deno.readTextFile(path), "qty,line,reason\n0,2,new\n");
+    assert.equal(await Deno.readTextFile(path), "\ufeffqty,line,reason\n0,2,new\n");
   }));
 
 Deno.test("openRejectsFile() has a header even where nothing was rejected", () =>
   inFolder(async (folder) => {
     const file = await openRejectsFile(`${folder}/rejects.csv`, { header: ["qty"] });
     await file.finish();
-    assert.equal(await Deno.readTextFile(`${folder}/rejects.csv`), "qty,line,reason\n");
+    assert.equal(await Deno.readTextFile(`${folder}/rejects.csv`), "\ufeffqty,line,reason\n");
   }));
 
 Deno.test("openRejectsFile() leaves nothing when it is discarded", () =>
@@ -73,14 +73,14 @@ Deno.test("openRejectsFile() disarms what a spreadsheet would take for a formula
     await file.finish();
     const text = await Deno.readTextFile(path);
     assert.deepEqual(text.split("\n"), [
-      "sku,'=NOTE(),line,reason",
+      "\ufeffsku,'=NOTE(),line,reason",
       `'@SUM(1),"'${evil.replaceAll('"', '""')}",2,x`,
       "''-1,'s-Hertogenbosch,3,x",
       "",
     ]);
     const again = await openRejectsFile(path, { header: ["sku", "'=NOTE()", "line", "reason"] });
     await again.finish();
-    assert.equal(await Deno.readTextFile(path), "sku,'=NOTE(),line,reason\n");
+    assert.equal(await Deno.readTextFile(path), "\ufeffsku,'=NOTE(),line,reason\n");
   }));
 
 Deno.test("openRejectsFile() makes a file that only its owner may read", () =>
@@ -92,7 +92,7 @@ Deno.test("openRejectsFile() makes a file that only its owner may read", () =>
     assert.equal((await Deno.stat(`${path}.partial`)).mode! & 0o777, 0o600);
     await file.finish();
     assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
-    assert.equal(await Deno.readTextFile(path), "qty,line,reason\n");
+    assert.equal(await Deno.readTextFile(path), "\ufeffqty,line,reason\n");
   }));
 
 Deno.test("openRejectsFile() follows no link that somebody has put in its place", () =>
@@ -107,7 +107,7 @@ Deno.test("openRejectsFile() follows no link that somebody has put in its place"
     await file.finish();
     assert.equal(await Deno.readTextFile(victim), "kept");
     assert.ok((await Deno.lstat(path)).isFile);
-    assert.equal(await Deno.readTextFile(path), "qty,line,reason\n0,2,x\n");
+    assert.equal(await Deno.readTextFile(path), "\ufeffqty,line,reason\n0,2,x\n");
   }));
 
 Deno.test("openRejectsFile() mixes no two runs that write to one name", () =>
@@ -119,7 +119,7 @@ Deno.test("openRejectsFile() mixes no two runs that write to one name", () =>
     await assert.rejects(() => first.finish(), /another import is writing to it/);
     await first.discard();
     await second.finish();
-    assert.equal(await Deno.readTextFile(path), "qty,line,reason\n0,2,second\n");
+    assert.equal(await Deno.readTextFile(path), "\ufeffqty,line,reason\n0,2,second\n");
     assert.deepEqual(await namesIn(folder), ["rejects.csv"]);
   }));
 
