@@ -32,11 +32,7 @@ import {
 } from "./source_file.ts";
 
 const command: Command = {
-<<<<<<< HEAD
-  summary: "Streams a file of order items into orders and publishes them to the consumers.",
-=======
   summary: "Imports the orders of a file and publishes them to the consumers.",
->>>>>>> 4792ebcd34c69cfcac00d52740f3d45aa41f025f
   help: `
 Usage: deno task import FILE [--preview] [--profile=NAME|FILE.json] [--plan=HASH] [--yes]
   [--save-profile=FILE] [--dry-run] [--initial-stock=N] [--rejects=FILE] [--keep-good-rows]
@@ -154,13 +150,7 @@ async function profileOf(
     if (error instanceof WorkflowError && error.code === "invalid") {
       throw new WorkflowError("invalid", `--profile=${given}: ${error.message}`, error.faults);
     }
-<<<<<<< HEAD
-    const reason = (error as { code?: string }).code === "ENOENT"
-      ? "there is no such file"
-      : messageOf(error);
-=======
     const reason = isCode(error, "ENOENT") ? "there is no such file" : messageOf(error);
->>>>>>> 4792ebcd34c69cfcac00d52740f3d45aa41f025f
     throw usage(`--profile=${given}: ${reason}`);
   }
 }
@@ -247,11 +237,7 @@ async function writeNew(path: string, text: string, name: string): Promise<void>
   try {
     await writeFile(path, text, { flag: "wx" });
   } catch (error) {
-<<<<<<< HEAD
-    const reason = (error as { code?: string }).code === "EEXIST"
-=======
     const reason = isCode(error, "EEXIST")
->>>>>>> 4792ebcd34c69cfcac00d52740f3d45aa41f025f
       ? "it is there already; name another file, or remove it"
       : messageOf(error);
     throw new WorkflowError("bad_request", `Cannot write the profile ${name}: ${reason}`);
