@@ -71,18 +71,25 @@ export interface ImportRequest {
 }
 
 /** A file that is to be previewed. */
-export type PreviewRequest = Pick<
-  ImportRequest,
-  | "source"
-  | "name"
-  | "profile"
-  | "keepGoodRows"
-  | "replace"
-  | "initialStock"
-  | "actor"
-  | "only"
-  | "token"
->;
+export type PreviewRequest =
+  & Pick<
+    ImportRequest,
+    | "source"
+    | "name"
+    | "profile"
+    | "keepGoodRows"
+    | "replace"
+    | "initialStock"
+    | "actor"
+    | "only"
+    | "token"
+  >
+  & {
+    /** Tell the columns of a file that is not known, instead of refusing it. */
+    asksForColumns?: boolean;
+    /** Is told how far it is. */
+    onProgress?: (progress: ImportProgress) => void;
+  };
 
 /** Starts and ends imports. */
 export interface ImportRuns {
@@ -178,7 +185,10 @@ export function importRuns(
         return previewFile(deps, source, {
           ...options,
           signal: run.stop.signal,
-          onProgress: (progress) => refuseTooLarge(progress, limits),
+          onProgress: (progress) => {
+            refuseTooLarge(progress, limits);
+            request.onProgress?.(progress);
+          },
         });
       }),
     async cancel(importId, operator, options = {}) {

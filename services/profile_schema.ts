@@ -102,7 +102,9 @@ export const profileSchema = z.strictObject({
     "rows without an item, such as one with the order's totals, are part of the order",
   ),
   money: z.strictObject({
-    in: z.enum(["units", "minor"]).optional().describe("12.50, or 1250"),
+    in: z.enum(["units", "minor", "by_decimals"]).optional().describe(
+      "12.50, or 1250; by_decimals: units where some amount has decimals, and asked where none has",
+    ),
     decimal: z.enum([".", ","]).optional(),
     price_per: z.enum(["unit", "line", "by_total"]).optional().describe(
       "what the price is of; by_total: whichever comes to the order's own total",
@@ -121,6 +123,9 @@ export const profileSchema = z.strictObject({
   }).optional(),
   adjustments: z.array(adjustment).max(50).optional(),
   status: status.optional(),
+  id_digits: z.int().min(1).max(255).optional().describe(
+    "digits that an order id of digits alone has at least: one with fewer has lost its zeros",
+  ),
   guest_ids: z.array(z.string().max(64)).max(100).optional().describe(
     "ids of customers that stand for nobody",
   ),

@@ -130,13 +130,14 @@ export async function openNamedFile(
   source: ReadableStream<Uint8Array>,
   progress: ImportProgress,
   options: Pick<ImportOptions, "name" | "profile" | "limits" | "signal" | "onProgress">,
-  { wantsPlan }: { wantsPlan: boolean },
+  { wantsPlan, asksForColumns }: { wantsPlan: boolean; asksForColumns?: boolean },
 ): Promise<OrderFile> {
   const { name, limits, signal, profile, onProgress } = options;
   try {
     return await openOrderFile(source, {
       profile,
       wantsPlan,
+      asksForColumns,
       signal,
       limits: limits?.file,
       onProgress({ bytes, unpackedBytes, rows }) {
@@ -148,7 +149,8 @@ export async function openNamedFile(
       },
     });
   } catch (error) {
-    if (!(error instanceof WorkflowError)) throw error;
+    // An answer to whoever asked for it, and no refusal.
+    if (!(error instanceof WorkflowError) || asksForColumns && "found" in error) throw error;
     throw new WorkflowError(error.code, `Cannot import ${name}: ${error.message}`, error.faults);
   }
 }

@@ -73,25 +73,35 @@ export function meaningOf(document: ProfileDocument, column: string): string {
   return listOf(document.ignore).some(isIt) ? "ignore" : "nothing";
 }
 
+/** What a person has chosen. */
+export interface ProfileEdit {
+  /** By the columns' names in the file's header, see {@linkcode columnMeanings}. */
+  meanings: ReadonlyMap<string, string>;
+  /** By their paths, such as `money.decimal` or `adjustments.0.taken_off`; empty texts are passed over. */
+  settings: ReadonlyMap<string, string>;
+  /** What becomes of an order, by the word in its status column: `charge`, `paid`, `free` or `skip`. */
+  words: ReadonlyMap<string, string>;
+}
+
+const statusOutcomes: readonly string[] = ["charge", "paid", "free", "skip"];
+
 /**
  * The profile with other meanings of columns and other settings; what is not named stays. A column has one meaning: it
  * is taken away from where it was.
- *
- * @param meanings by the columns' names in the file's header
- * @param settings by their paths, such as `money.decimal`; empty texts are passed over
  */
 export function editProfile(
   document: ProfileDocument,
-  meanings: ReadonlyMap<string, string>,
-  settings: ReadonlyMap<string, string>,
+  { meanings, settings, words }: ProfileEdit,
 ): ProfileDocument {
   const edited = structuredClone(document);
+  // Before the columns: what is in question of an adjustment is told by its place among those that were shown.
+  for (const [path, value] of settings) if (value !== "") setAt(edited, path.split("."), value);
+  for (const [word, outcome] of words) setWord(edited, word, outcome);
   for (const [column, meaning] of meanings) {
     if (meaning === "other" || meaningOf(edited, column) === meaning) continue;
     removeColumn(edited, column);
     addColumn(edited, column, meaning);
   }
-  for (const [path, value] of settings) if (value !== "") setAt(edited, path.split("."), value);
   return edited;
 }
 
@@ -143,13 +153,32 @@ function addColumn(document: ProfileDocument, column: string, meaning: string): 
   }
 }
 
-function setAt(document: ProfileDocument, path: string[], value: string): void {
-  let at = document;
-  for (const part of path.slice(0, -1)) {
-    at[part] = recordOf(at[part]);
-    at = at[part] as ProfileDocument;
+/** Settings that are numbers. */
+const numbers: ReadonlySet<string> = new Set(["header_line", "tolerance"]);
+
+function setAt(document: ProfileDocument, path: readonly string[], value: string): void {
+  const last = path.at(-1)!;
+  const at = path.slice(0, -1).reduce<ProfileDocument>((part, name) => {
+    // Of a list only what is there can be changed.
+    if (Array.isArray(part)) return recordOf(part[Number(name)]);
+    if (!Array.isArray(part[name])) part[name] = recordOf(part[name]);
+    return part[name] as ProfileDocument;
+  }, document);
+  at[last] = numbers.has(last) ? Number(value) : value;
+}
+
+/** Says what becomes of orders with a word, and of no other. */
+function setWord(document: ProfileDocument, word: string, outcome: string): void {
+  if (!statusOutcomes.includes(outcome)) return;
+  const status = recordOf(document.status);
+  const plain = word.trim().toLowerCase();
+  for (const other of statusOutcomes) {
+    if (status[other] === undefined) continue;
+    status[other] = listOf(status[other]).filter((one) =>
+      String(one).trim().toLowerCase() !== plain
+    );
   }
-  at[path.at(-1)!] = value;
+  document.status = { ...status, [outcome]: [...listOf(status[outcome]), word.trim()] };
 }
 
 function recordOf(value: unknown): Record<string, unknown> {

@@ -326,6 +326,7 @@ function askStatus(
         words.join(", ")
       }${more}`,
       candidates,
+      words: [...unknownWords].map(([word, { count, line }]) => ({ word, rows: count, line })),
     });
   }
   if (plan.status !== undefined || statusColumns.size === 0) return;

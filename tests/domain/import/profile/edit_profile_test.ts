@@ -21,8 +21,16 @@ const document = {
   ignore: ["Subtotal"],
 };
 
-const edit = (meanings: Record<string, string>, settings: Record<string, string> = {}) =>
-  editProfile(document, new Map(Object.entries(meanings)), new Map(Object.entries(settings)));
+const edit = (
+  meanings: Record<string, string>,
+  settings: Record<string, string> = {},
+  words: Record<string, string> = {},
+) =>
+  editProfile(document, {
+    meanings: new Map(Object.entries(meanings)),
+    settings: new Map(Object.entries(settings)),
+    words: new Map(Object.entries(words)),
+  });
 
 Deno.test("meaningOf() finds what a profile makes of a column, in any case", () => {
   const cases: [string, string][] = [
@@ -60,4 +68,25 @@ Deno.test("editProfile() leaves alone what it does not name, and settles what wa
     (edit({ Express: "gift_wrap:line" }).adjustments as unknown[]).at(-1),
     { kind: "gift_wrap", columns: ["Express"], per: "line" },
   );
+});
+
+Deno.test("editProfile() settles what is asked of one adjustment, whatever becomes of the columns", () => {
+  const { adjustments } = edit({ Shipping: "nothing", Express: "nothing" }, {
+    "adjustments.1.taken_off": "negative",
+    "adjustments.7.taken_off": "negative",
+  });
+  assert.deepEqual(adjustments, [
+    { kind: "tax", columns: ["VAT"], per: "order", included: true, taken_off: "negative" },
+  ]);
+});
+
+Deno.test("editProfile() takes each word of a status for one thing", () => {
+  const { status } = edit({}, {}, { Paid: "paid", OPEN: "skip", "on hold": "skip", odd: "steal" });
+  assert.deepEqual(status, {
+    columns: ["Status"],
+    charge: [],
+    paid_filled: ["Paid at"],
+    paid: ["Paid"],
+    skip: ["OPEN", "on hold"],
+  });
 });
