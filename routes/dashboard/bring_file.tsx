@@ -146,14 +146,16 @@ export const BringFile: FC<{ c: Context; choices: FileChoices; fault?: WorkflowE
       <FileForm c={c} class="stack-form">
         <div class="fields">
           <ProfileField unset="Found out by its columns" />
-          <details class="more" open={choices.keepGoodRows || choices.replace}>
-            <summary>More settings</summary>
-            <div class="stack-form">
-              <OwnProfileField />
-              <ChoiceFields now={choices} />
-            </div>
-          </details>
         </div>
+        <details class="more" open={choices.keepGoodRows || choices.replace}>
+          <summary>More settings</summary>
+          <div class="stack-form">
+            <div class="fields">
+              <OwnProfileField />
+            </div>
+            <ChoiceFields now={choices} />
+          </div>
+        </details>
         <FileField label="File">
           <p class="muted small">
             <span class="js-only">Drop it here, or choose it.</span>{" "}
@@ -170,7 +172,7 @@ export const BringFile: FC<{ c: Context; choices: FileChoices; fault?: WorkflowE
         <p class="muted small">
           A preview reads all of it, shows what would be booked to the last cent, and changes
           nothing. Without one only a file in{" "}
-          <a href="#columns-heading">the importer's own columns</a>{" "}
+          <a href="#columns-heading" class="underlined">the importer's own columns</a>{" "}
           is taken. Known orders are recognised, so importing a file again is safe.
         </p>
       </FileForm>
@@ -200,7 +202,7 @@ export const FileFaults: FC<{ fault: WorkflowError }> = ({ fault: { message, fau
 
 /** The importer's own columns, for those who make a file. */
 export const OwnColumns: FC = () => (
-  <section aria-labelledby="columns-heading">
+  <section aria-labelledby="columns-heading" class="apart" data-beside>
     <div class="section-head">
       <h2 id="columns-heading">The importer's own columns</h2>
       <a class="button" href="/dashboard/first-steps/template.csv" download>Download a template</a>

@@ -34,7 +34,7 @@ import { formatCount } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { type LiveState, liveStream } from "./live.ts";
 import { Empty, linkTo, Notice, Pager, Region, Time, toHtml } from "./parts.tsx";
-import { idOf, pageSize, readPageQuery } from "./queries.ts";
+import { idOf, pageSize, readPageQuery, said } from "./queries.ts";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { need } from "./reading.ts";
 
@@ -48,7 +48,7 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.get("/imports", (c) => showList(c, deps));
 
   app.post("/imports", knowsQuery("preview"), async (c) => {
-    if (c.req.query("preview") === "1") return await showPreview(c, deps, runs);
+    if (said(c, "preview") === "1") return await showPreview(c, deps, runs);
     try {
       return c.redirect(`${home}/${await importUpload(c, deps, runs)}`, 303);
     } catch (error) {
@@ -121,7 +121,7 @@ async function showList(
         />
         <BringFile c={c} choices={noChoices} fault={fault} />
         <OwnColumns />
-        <section aria-labelledby="earlier-heading">
+        <section aria-labelledby="earlier-heading" data-beside>
           <h2 id="earlier-heading" class="heading">Earlier imports</h2>
           {shown.length === 0
             ? <Empty title="No file was imported yet" />

@@ -22,7 +22,7 @@ import {
   UploadFault,
   UploadState,
 } from "./bring_file.tsx";
-import { formatCount } from "./format.ts";
+import { formatCount, formatMoney } from "./format.ts";
 import { HiddenFields } from "./form.tsx";
 import { ColumnTable, Questions } from "./preview_form.tsx";
 import { PreviewResult } from "./preview_parts.tsx";
@@ -162,11 +162,24 @@ function jsonLink(document: ProfileDocument): string {
   return `data:application/json;charset=utf-8,${encodeURIComponent(text)}`;
 }
 
+/** What the button beside it means in money. */
+function moneyText(payments: ImportPreview["payments"], orders: number): string {
+  if (orders === 0) return "Nothing of it would be booked";
+  const sums = payments.flatMap(({ currency, charged, recorded_as_paid }) => [
+    ...(charged.orders > 0 ? [`charge ${formatMoney(charged.sum_cents, currency)}`] : []),
+    ...(recorded_as_paid.orders > 0
+      ? [`record ${formatMoney(recorded_as_paid.sum_cents, currency)} as paid`]
+      : []),
+  ]);
+  return sums.length === 0 ? "Nothing is to be paid" : `It would ${sums.join(", ")}`;
+}
+
 /** The file once more, and what is done with it. It is last in the form, as every file. */
-const SendBar: FC<{ preview: ImportPreview }> = ({ preview: { counts, plan } }) => {
+const SendBar: FC<{ preview: ImportPreview }> = ({ preview: { counts, payments, plan } }) => {
   const orders = counts.orders_new + counts.orders_updated;
   return (
     <div class="card send-bar">
+      {plan !== null && <p class="small">{moneyText(payments, orders)}</p>}
       <FileField label="The file">
         <p class="no-js small">
           <strong>Choose the same file again</strong>: nothing of it was kept.

@@ -44,9 +44,11 @@ const Totals: FC<{ of: ImportPreview["totals"] }> = (
       </Notice>
     );
   }
-  const agreement = `${formatCount(agree)} of ${
-    formatCount(named)
-  } orders come to what the file says`;
+  const agreement = named === 1
+    ? agree === 1
+      ? "The order comes to what the file says"
+      : "The order does not come to what the file says"
+    : `${formatCount(agree)} of ${formatCount(named)} orders come to what the file says`;
   if (largest_difference === null) return <Notice tone="good" title={agreement} />;
   const { external_order_id, currency, difference_cents } = largest_difference;
   return (
@@ -187,8 +189,11 @@ const OrderCard: FC<{ order: PreviewOrder; isLargest?: boolean }> = ({ order, is
           {order.adjustments.map(({ kind, label, amount_cents, included }) => (
             <tr>
               <th scope="row">
-                {adjustmentName({ kind: kind as AdjustmentKind, label })}
-                {included ? ", included" : ""}
+                {adjustmentName({ kind: kind as AdjustmentKind, label: null })}
+                <span class="muted">
+                  {label !== null && ` ${label}`}
+                  {included && " included in the prices"}
+                </span>
               </th>
               <td class="right">
                 <Money cents={amount_cents} currency={currency} />

@@ -50,7 +50,7 @@ export const columnMeanings: readonly ColumnMeaning[] = [
     ];
   }),
   { value: "tax:included", name: "Amount: tax that prices contain" },
-  { value: "ignore", name: "not needed, whatever it looks like" },
+  { value: "ignore", name: "does not matter" },
 ];
 
 /** What a profile makes of a column, as {@linkcode columnMeanings} call it; `other` for what forms can't say. */
@@ -58,9 +58,12 @@ export function meaningOf(document: ProfileDocument, column: string): string {
   const name = column.trim().toLowerCase();
   const isIt = (one: unknown): boolean =>
     typeof one === "string" && one.trim().toLowerCase() === name;
-  for (const [ours, theirs] of Object.entries(recordOf(document.columns))) {
-    if (listOf(theirs).some((one) => isIt(one) || listOf(one).some(isIt))) return ours;
-  }
+  const ours = Object.entries(recordOf(document.columns)).map(([column, theirs]) => ({
+    column,
+    at: listOf(theirs).findIndex((one) => isIt(one) || listOf(one).some(isIt)),
+  })).filter(({ at }) => at >= 0);
+  // One that fills in for several is what it says first.
+  if (ours.length > 0) return ours.toSorted((a, b) => a.at - b.at)[0]!.column;
   for (const one of listOf(document.adjustments).map(recordOf)) {
     if (!listOf(one.columns).some(isIt)) continue;
     const isPlainTax = one.kind === "tax" && one.included === true;
@@ -68,7 +71,9 @@ export function meaningOf(document: ProfileDocument, column: string): string {
   }
   const status = recordOf(document.status);
   if (listOf(status.columns).some(isIt)) return "status";
-  const isFilled = [status.paid_filled, status.skip_filled].some((list) => listOf(list).some(isIt));
+  const isLabel = listOf(document.adjustments).some((one) => isIt(recordOf(one).label_column));
+  const isFilled = isLabel ||
+    [status.paid_filled, status.skip_filled].some((list) => listOf(list).some(isIt));
   if (isFilled) return "other";
   return listOf(document.ignore).some(isIt) ? "ignore" : "nothing";
 }

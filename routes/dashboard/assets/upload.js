@@ -47,6 +47,8 @@
     region().replaceWith(document.adoptNode(next));
     const input = next.querySelector("#file");
     if (files && input) input.files = files;
+    const isPreview = next.querySelector("form.preview") !== null;
+    for (const other of document.querySelectorAll("[data-beside]")) other.hidden = isPreview;
     scrollTo(0, 0);
     const first = next.querySelector('.notice.bad, #questions-heading, h2[tabindex="-1"]');
     first?.setAttribute("tabindex", "-1");

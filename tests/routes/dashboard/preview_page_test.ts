@@ -72,7 +72,9 @@ async function send(fields: Fields, file: File, query = "", headers: Record<stri
     status: response.status,
     headers: response.headers,
     html,
-    text: unescaped(html.replace(/<[^>]*>/g, " ")).replace(/\s+/g, " "),
+    text: unescaped(
+      html.replace(/<option[^]*?<\/option>/g, "").replace(/<[^>]*>/g, " "),
+    ).replace(/\s+/g, " "),
   };
 }
 
@@ -95,13 +97,14 @@ Deno.test("a shop's file is previewed, imported as it was shown, and leads to it
   const before = await counts();
   const shown = await preview([], file);
   assert.equal(shown.status, 200, shown.text);
+  assert.doesNotMatch(shown.text, /is not known/);
   for (
     const said of [
       /Profile Shopify/,
-      /1 of 1 orders? come to what the file says/,
+      /The order comes to what the file says/,
       /Recorded as paid, EUR 1 €53\.50/,
       /Skipped: Financial Status is "refunded" 1/,
-      /#1001.*Shipping \(Standard\) €4\.90.*Total , is recorded as paid €53\.50/,
+      /#1001.*Shipping Standard €4\.90 Discount WINTER10 -€5\.40 Total , is recorded as paid €53\.50/,
       /Choose the same file again/,
       /Import 1 order/,
     ]
@@ -156,7 +159,7 @@ Deno.test("another mapping shows another total, and one that disagrees is told s
   const fields = fieldsOf((await preview([], file)).html);
   const shipping = columnField(fields, "Shipping");
   const shown = await preview(withValues(fields, { [shipping]: "ignore" }), file);
-  assert.match(shown.text, /0 of 1 orders? come to what the file says/);
+  assert.match(shown.text, /The order does not come to what the file says/);
   assert.match(shown.text, /The largest difference is .?€4\.90/);
   const back = await preview(
     withValues(fieldsOf(shown.html), {
@@ -164,7 +167,7 @@ Deno.test("another mapping shows another total, and one that disagrees is told s
     }),
     file,
   );
-  assert.match(back.text, /1 of 1 orders? come to what the file says/);
+  assert.match(back.text, /The order comes to what the file says/);
 });
 
 const till = new File([
@@ -266,7 +269,7 @@ Deno.test("a page's script is told how far a preview is, and gets the same in th
   assert.equal(last.status, 200);
   assert.match(last.html, /data-region="bring"/);
   assert.match(last.html, /data-import/);
-  for (const { rows, done } of lines) assert.ok(rows === 3_000 && done <= rows);
+  for (const { rows, done } of lines) assert.ok(done <= rows, JSON.stringify({ rows, done }));
 
   const refused = await send([], new File(["%PDF-1.7"], "a.pdf"), "?preview=1", {
     accept: "application/x-ndjson, text/html",

@@ -10,11 +10,18 @@ const document = {
   name: "mine",
   columns: {
     external_order_id: ["Name"],
+    product_sku: ["Code", "Title"],
+    product_name: ["Title"],
     customer_name: [["First", "Last"], "Company"],
     price: ["Lineitem price"],
   },
   adjustments: [
-    { kind: "shipping", columns: ["Shipping", "Express"], per: "order" },
+    {
+      kind: "shipping",
+      columns: ["Shipping", "Express"],
+      per: "order",
+      label_column: "Carrier",
+    },
     { kind: "tax", columns: ["VAT"], per: "order", included: true },
   ],
   status: { columns: ["Status"], charge: ["open"], paid_filled: ["Paid at"] },
@@ -40,6 +47,9 @@ Deno.test("meaningOf() finds what a profile makes of a column, in any case", () 
     ["VAT", "tax:included"],
     ["Status", "status"],
     ["Paid at", "other"],
+    ["Carrier", "other"],
+    ["Title", "product_name"],
+    ["Code", "product_sku"],
     ["Subtotal", "ignore"],
     ["Notes", "nothing"],
   ];
