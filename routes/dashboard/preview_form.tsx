@@ -9,6 +9,7 @@ import type { ImportPreview } from "../../domain/import/import_preview.ts";
 import {
   columnMeanings,
   editProfile,
+  lackingMeanings,
   meaningOf,
   type ProfileDocument,
   type ProfileEdit,
@@ -52,11 +53,13 @@ const typed: Readonly<Record<string, { label: string; hint: string }>> = {
  * Everything that is in question, each with what the file's own values would mean then. Nothing is chosen beforehand:
  * a default would be a guess about money.
  */
-export const Questions: FC<{ preview: ImportPreview }> = ({ preview }) => (
+export const Questions: FC<{ preview: ImportPreview; document: ProfileDocument | null }> = (
+  { preview, document },
+) => (
   <>
     {preview.questions.map((question) =>
       question.setting === "columns"
-        ? <Unmapped question={question} />
+        ? <Unmapped question={question} preview={preview} document={document ?? {}} />
         : question.setting === "status.columns"
         ? <StatusColumns question={question} preview={preview} />
         : question.words !== undefined
@@ -77,6 +80,24 @@ const settingWords: Readonly<Record<string, string>> = {
   fill_down: "Rows that continue an order",
   status: "What becomes of an order",
   "status.columns": "What becomes of an order",
+};
+
+/** What people call what a setting can be. */
+const candidateWords: Readonly<Record<string, string>> = {
+  ".": "Point",
+  ",": "Comma",
+  units: "Units",
+  minor: "Minor units",
+  dmy: "Day, month, year",
+  mdy: "Month, day, year",
+  ymd: "Year, month, day",
+  order: "Yes",
+  none: "No",
+  positive: "Without a sign",
+  negative: "With a sign",
+  charge: "Charge",
+  paid: "Paid",
+  skip: "Skip",
 };
 
 const Asked: FC<{ question: OpenQuestion; children?: unknown }> = (
@@ -102,7 +123,7 @@ const Choice: FC<{ question: OpenQuestion }> = ({ question }) => {
         <label class="check">
           <input type="radio" name={name} value={value} required />
           <span>
-            <strong>{value}</strong> <span class="muted">{meaning}</span>
+            <strong>{candidateWords[value] ?? value}</strong> <span class="muted">{meaning}</span>
           </span>
         </label>
       ))}
@@ -154,7 +175,8 @@ const Words: FC<{ question: OpenQuestion }> = (
             <label class="check">
               <input type="radio" name={`${wordField}${place}`} value={value} required />
               <span>
-                <strong>{value}</strong> <span class="muted">{meaning}</span>
+                <strong>{candidateWords[value] ?? value}</strong>{" "}
+                <span class="muted">{meaning}</span>
               </span>
             </label>
           ))}
@@ -203,11 +225,20 @@ const StatusColumns: FC<{ question: OpenQuestion; preview: ImportPreview }> = (
 );
 
 /** A file whose columns are not known. */
-const Unmapped: FC<{ question: OpenQuestion }> = ({ question: { question } }) => (
-  <Notice tone="warn" title="Say what the columns are">
-    In the table below: <span>{question}</span>.
-  </Notice>
-);
+const Unmapped: FC<{
+  question: OpenQuestion;
+  preview: ImportPreview;
+  document: ProfileDocument;
+}> = ({ question: { question }, preview, document }) => {
+  const lacking = lackingMeanings(document, columnsOf(preview).map(({ name }) => name));
+  return (
+    <Notice tone="warn" title="Say what the columns are">
+      {lacking.length === 0
+        ? <span class="capital">{question}</span>
+        : `Each order needs these, and nothing is known to be one: ${lacking.join(", ")}.`}
+    </Notice>
+  );
+};
 
 interface ShownColumn {
   name: string;

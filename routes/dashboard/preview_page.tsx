@@ -62,7 +62,7 @@ export const PreviewRegion: FC<{ c: Context; shown: ShownPreview }> = ({ c, show
                 : `${formatCount(preview.questions.length)} things only you can know`}
             </h2>
             <div class="questions">
-              <Questions preview={preview} />
+              <Questions preview={preview} document={document} />
             </div>
           </section>
         )}
@@ -84,8 +84,9 @@ const containerWords = { plain: "", gzip: "gzip, ", zip: "zip, ", xlsx: "Excel w
 const delimiterWords = { ",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars" };
 
 /** What the file is, and how its bytes are read. */
-const FileHead: FC<{ preview: ImportPreview }> = ({ preview: { file, profile } }) => {
+const FileHead: FC<{ preview: ImportPreview }> = ({ preview: { file, profile, questions } }) => {
   const { form } = file;
+  const asksForColumns = questions.some(({ setting }) => setting === "columns");
   const read = form === null
     ? "the importer's own form"
     : form.container === "xlsx"
@@ -106,11 +107,13 @@ const FileHead: FC<{ preview: ImportPreview }> = ({ preview: { file, profile } }
         </dd>
         <dt>Read as</dt>
         <dd>{read}</dd>
-        {profile !== null && (
+        {profile !== null && !asksForColumns && (
           <>
             <dt>Profile</dt>
             <dd>
-              {profileName(profile.name)}
+              {profile.why === null
+                ? `${profileName(profile.name)}, as you said`
+                : profileName(profile.name)}
               {profile.why !== null && <span class="muted">, by {profile.why}</span>}
             </dd>
           </>
@@ -179,7 +182,9 @@ const SendBar: FC<{ preview: ImportPreview }> = ({ preview: { counts, payments, 
   const orders = counts.orders_new + counts.orders_updated;
   return (
     <div class="card send-bar">
-      {plan !== null && <p class="small">{moneyText(payments, orders)}</p>}
+      <p class="small">
+        {plan === null ? "Nothing is imported before all is known" : moneyText(payments, orders)}
+      </p>
       <FileField label="The file">
         <p class="no-js small">
           <strong>Choose the same file again</strong>: nothing of it was kept.

@@ -5,6 +5,7 @@
  */
 
 import { adjustmentKinds } from "../../order/adjustment.ts";
+import { neededColumns, plainName } from "./column_plan.ts";
 import { profileColumns } from "./profile.ts";
 
 /** A profile as the JSON document that people keep, see `docs/import-profile.schema.json`. */
@@ -76,6 +77,21 @@ export function meaningOf(document: ProfileDocument, column: string): string {
     [status.paid_filled, status.skip_filled].some((list) => listOf(list).some(isIt));
   if (isFilled) return "other";
   return listOf(document.ignore).some(isIt) ? "ignore" : "nothing";
+}
+
+/** What no order can be made without and the profile does not find among these columns, in words. */
+export function lackingMeanings(
+  document: ProfileDocument,
+  header: readonly string[],
+): string[] {
+  const names = new Set(header.map(plainName));
+  const isThere = (one: unknown): boolean =>
+    typeof one === "string" ? names.has(plainName(one)) : listOf(one).some(isThere);
+  const columns = recordOf(document.columns);
+  const constants = recordOf(document.constants);
+  return neededColumns
+    .filter((ours) => constants[ours] === undefined && !listOf(columns[ours]).some(isThere))
+    .map((ours) => columnNames[ours]);
 }
 
 /** What a person has chosen. */

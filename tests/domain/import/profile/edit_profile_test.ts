@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   columnMeanings,
   editProfile,
+  lackingMeanings,
   meaningOf,
 } from "../../../../domain/import/profile/edit_profile.ts";
 
@@ -99,4 +100,11 @@ Deno.test("editProfile() takes each word of a status for one thing", () => {
     paid: ["Paid"],
     skip: ["OPEN", "on hold"],
   });
+});
+
+Deno.test("lackingMeanings() names what a file has no column for", () => {
+  const header = [" NAME", "First", "Title", "Code", "Lineitem  price"];
+  assert.deepEqual(lackingMeanings(document, header), ["Order: placed at", "Item: units"]);
+  const complete = { ...document, constants: { order_placed_at: "2026-01-05", qty: "1" } };
+  assert.deepEqual(lackingMeanings(complete, header), []);
 });
