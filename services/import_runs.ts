@@ -180,17 +180,7 @@ export function importRuns(
       });
     },
     preview: (request) =>
-      inPlace(request.token, (run) => {
-        const { source, token: _, ...options } = request;
-        return previewFile(deps, source, {
-          ...options,
-          signal: run.stop.signal,
-          onProgress: (progress) => {
-            refuseTooLarge(progress, limits);
-            request.onProgress?.(progress);
-          },
-        });
-      }),
+      inPlace(request.token, ({ stop }) => previewRun(deps, request, stop.signal, limits)),
     async cancel(importId, operator, options = {}) {
       const subject = { kind: "import", id: String(importId) } as const;
       const about = { operator, action: "import.cancel", subject } as const;
@@ -209,6 +199,22 @@ export function importRuns(
       return row;
     },
   };
+}
+
+function previewRun(
+  deps: ImportRunsDeps,
+  { source, token: _, onProgress, ...options }: PreviewRequest,
+  signal: AbortSignal,
+  limits: typeof fileLimits,
+): Promise<ImportPreview> {
+  return previewFile(deps, source, {
+    ...options,
+    signal,
+    onProgress: (progress) => {
+      refuseTooLarge(progress, limits);
+      onProgress?.(progress);
+    },
+  });
 }
 
 function noPlace(why: "full" | "share", share: number, token: string | null): WorkflowError {
