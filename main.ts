@@ -5,7 +5,6 @@
  * @module
  */
 
-import type { Fetch } from "./commands/app.ts";
 import type { Command } from "./commands/command.ts";
 import { print, printError } from "./commands/print.ts";
 import { settings } from "./config/config.ts";
@@ -102,6 +101,9 @@ function readEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(names.map((name) => [name, environmentVariable(name)]));
 }
 
+/** Answers a request; the server may say more of its connection. */
+type Fetch = (request: Request, said?: unknown) => Promise<Response>;
+
 let app: Promise<Fetch> | undefined;
 
 /**
@@ -110,7 +112,8 @@ let app: Promise<Fetch> | undefined;
  */
 export default {
   async fetch(request: Request, said?: unknown): Promise<Response> {
-    app ??= import("./commands/app.ts").then(({ lazyApp }) => lazyApp(readEnvironment()));
+    app ??= import(new URL("commands/app.ts", import.meta.url).href)
+      .then(({ lazyApp }) => lazyApp(readEnvironment()));
     return await (await app)(request, said);
   },
 };

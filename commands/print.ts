@@ -4,8 +4,8 @@
  * @module
  */
 
-import { isatty } from "node:tty";
 import { visibleLines } from "../domain/text/visible_text.ts";
+import { writesToTerminal } from "../runtime/terminal.ts";
 
 /**
  * Prints lines on standard output. Names, reasons and errors may come from anybody, so what a terminal would obey is
@@ -22,7 +22,7 @@ export function print(text: string): void {
  */
 export function printWithBold(text: string, isBold: (line: string) => boolean): void {
   const lines = visibleLines(text).split("\n");
-  const marks = isatty(1);
+  const marks = writesToTerminal();
   console.log(
     lines.map((line) => marks && isBold(line) ? `\x1b[1m${line}\x1b[22m` : line).join("\n"),
   );

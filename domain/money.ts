@@ -36,8 +36,18 @@ function formatOf(currency: string): Intl.NumberFormat | undefined {
 
 /** How many digits stand after the point: 2 for EUR, none for JPY, 3 for KWD. */
 export function currencyDigits(currency: string): number {
-  return formatOf(currency)?.resolvedOptions().maximumFractionDigits ?? usualDigits;
+  let digits = digitsOf.get(currency);
+  if (digits === undefined) {
+    const format = formatOf(currency);
+    if (format === undefined) return usualDigits;
+    digits = format.resolvedOptions().maximumFractionDigits ?? usualDigits;
+    digitsOf.set(currency, digits);
+  }
+  return digits;
 }
+
+/** Of registered currencies that were asked for: a format takes 1.5 µs to tell its digits, half the time of a row. */
+const digitsOf = new Map<string, number>();
 
 /** `€12,345.60`, `¥1,235`, `KWD 1.500`; exact, however large the amount is. */
 export function formatMoney(minor: number | bigint, currency: string): string {

@@ -103,7 +103,7 @@ export const profileSchema = z.strictObject({
   ),
   money: z.strictObject({
     in: z.enum(["units", "minor", "by_decimals"]).optional().describe(
-      "12.50, or 1250; by_decimals: units where some amount has decimals, and asked where none has",
+      "12.50, or 1250; by_decimals: units, as long as an amount of the file has decimals to show it",
     ),
     decimal: z.enum([".", ","]).optional(),
     price_per: z.enum(["unit", "line", "by_total"]).optional().describe(
@@ -123,8 +123,8 @@ export const profileSchema = z.strictObject({
   }).optional(),
   adjustments: z.array(adjustment).max(50).optional(),
   status: status.optional(),
-  id_digits: z.int().min(1).max(255).optional().describe(
-    "digits that an order id of digits alone has at least: one with fewer has lost its zeros",
+  id_digits: z.int().min(1).max(64).optional().describe(
+    "digits that order ids of digits alone have at least: one with fewer has lost its zeros in a spreadsheet",
   ),
   guest_ids: z.array(z.string().max(64)).max(100).optional().describe(
     "ids of customers that stand for nobody",

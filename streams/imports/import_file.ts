@@ -131,7 +131,6 @@ async function readWhole(
   const decoder = utf8Decoder(scanner.line);
   let bytesRead = 0, unpackedBytes = 0;
   const othersTurn = takeTurns();
-  const pieces = readBytes(source, scanner.line, (count) => bytesRead += count);
   let otherBy: WorkflowError | undefined;
   const inOwnForm = (work: () => void) => {
     if (otherBy !== undefined) return;

@@ -9,7 +9,6 @@ import { type Fault, WorkflowError } from "../../domain/errors.ts";
 import { isImportColumn } from "../../domain/import/csv_columns.ts";
 import { planHash } from "../../domain/import/plan_hash.ts";
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
-import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import type { OpenQuestion } from "../../domain/import/source_row.ts";
 import { type ImportFile, openImportFile } from "./import_file.ts";
 import type { ImportOptions, ImportProgress } from "./import_options.ts";

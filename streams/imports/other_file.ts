@@ -80,12 +80,12 @@ export async function openOtherFile(
     onProgress,
     signal,
     limits: { spoolBytes: limits?.spool },
-    look(header) {
+    look(header, form) {
       const found = profile === undefined ? proposeProfile(header) : { profile, why: null };
       try {
         if (found === undefined) throw unknownForm(header, reason);
         why = found.why;
-        look = lookByProfile(found.profile, header, limits);
+        look = onLine(form.headerLine, () => lookByProfile(found.profile, header, limits));
         return look.note;
       } catch (error) {
         if (asksForColumns !== true || !(error instanceof WorkflowError)) throw error;
@@ -135,6 +135,16 @@ function unmappedFile(
     profile,
     questions: [columnsQuestion(lacks), ...questions],
   });
+}
+
+/** Does work that may find a line wrong, and says which. */
+function onLine<T>(line: number, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof WorkflowError)) throw error;
+    throw new WorkflowError(error.code, `line ${line}: ${error.message}`, error.faults);
+  }
 }
 
 /** Whether every value is read as the own form has it. */

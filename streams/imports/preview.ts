@@ -112,7 +112,7 @@ type FileDescription = Pick<ImportPreview, "file" | "profile" | "questions" | "c
 
 /** What is known of a file before its orders are decided on. */
 function describeFile(
-  { other, header, form, rows }: OrderFile,
+  { other, header, rows }: OrderFile,
   name: string,
   bytes: number,
 ): FileDescription {

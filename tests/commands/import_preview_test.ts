@@ -79,7 +79,7 @@ Deno.test("import shows a preview for people, as JSON, and takes the file by its
   const json = JSON.parse((await run(path, "--preview", "--json")).out.split("\n").at(-1)!);
   assert.equal(json.plan, plan);
   assert.equal(json.profile.name, "shopify");
-  assert.equal(json.profile.settings.money.in, "units");
+  assert.equal(json.profile.settings.money.in, "by_decimals");
   assert.equal(json.counts.orders_skipped, 1);
   assert.equal(await countOrders(), 0);
 

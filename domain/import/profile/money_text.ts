@@ -19,8 +19,9 @@ export interface MoneyText {
 }
 
 const plainForm = /^-?\d+(?:[.,]\d+)?$/;
+// No part of it can take what the next one could: it stays linear.
 const fullForm =
-  /^([-−+(]?)\s*([^\d.,()+−-]*?)\s*([-−+]?)\s*([.,]?\d(?:[\d.,'’ \u00a0\u202f]*\d)?)\s*([^\d.,()+−-]*?)\s*([-−)]?)$/;
+  /^([-−+(]?)([^\d.,()+−-]*)(?:([-−+])\s*)?([.,]?\d+(?:[.,'’ \u00a0\u202f]\d+)*)([^\d.,()+−-]*)([-−)]?)$/;
 
 /** Takes an amount apart; undefined for what is none. */
 export function splitMoney(text: string): MoneyText | undefined {
@@ -31,14 +32,15 @@ export function splitMoney(text: string): MoneyText | undefined {
   if (text.length > maxLength) return undefined;
   const match = fullForm.exec(text);
   if (match === null) return undefined;
-  const [, open = "", before = "", sign = "", number = "", behind = "", end = ""] = match;
+  const [, open = "", left = "", sign = "", number = "", right = "", end = ""] = match;
+  const [before, behind] = [left.trim(), right.trim()];
   if ((open === "(") !== (end === ")")) return undefined;
   const signs = [open, sign, end].filter((one) => one !== "" && one !== ")");
   if (signs.length > 1 || (before !== "" && behind !== "" && before !== behind)) return undefined;
   return {
     isNegative: signs.length === 1 && signs[0] !== "+",
     number,
-    currency: (before || behind).trim(),
+    currency: before || behind,
   };
 }
 

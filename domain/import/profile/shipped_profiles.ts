@@ -41,6 +41,6 @@ export function proposeProfile(header: readonly string[]): ProposedProfile | und
     .sort((a, b) => b.recognisedBy!.length - a.recognisedBy!.length);
   const [profile, second] = fitting;
   if (profile === undefined) return undefined;
-  if (second?.recognisedBy!.length === profile.recognisedBy!.length) return undefined;
+  if (second?.recognisedBy?.length === profile.recognisedBy!.length) return undefined;
   return { profile, why: `its columns ${profile.recognisedBy!.join(", ")}` };
 }

@@ -73,7 +73,6 @@ export function possibleEncodings(bytes: Uint8Array): PossibleEncoding[] {
   const possible: PossibleEncoding[] = [];
   for (const candidate of encodingCandidates) {
     const text = decoderOf(candidate.encoding)!(bytes);
-    // deno-lint-ignore no-control-regex
     if (/[\x80-\x9f\ufffd]/.test(text) || texts.has(text)) continue;
     texts.add(text);
     possible.push(candidate);

@@ -14,8 +14,10 @@ const asCsv = "save it as CSV UTF-8 and import that";
 
 /** First bytes, as one character each, and what has them. */
 const beginnings: readonly (readonly [RegExp, string])[] = [
+  // deno-lint-ignore no-control-regex
   [/^\xd0\xcf\x11\xe0/, `is an old Excel workbook (.xls): open it, ${asCsv}`],
   [/^%PDF-/, "is a PDF: export the orders as CSV from where the PDF was made"],
+  // deno-lint-ignore no-control-regex
   [/^Rar!\x1a/, "is a RAR archive: unpack it and import the file in it"],
   [/^7z\xbc\xaf/, "is a 7-Zip archive: unpack it and import the file in it"],
   [/^BZh[1-9]/, "is packed with bzip2: unpack it and import what it holds"],
@@ -44,6 +46,7 @@ const textBeginnings: readonly (readonly [RegExp, string])[] = [
 export function fileKind(start: Uint8Array): FileKind {
   if (start[0] === 0x1f && start[1] === 0x8b) return { kind: "gzip" };
   const text = latin1(start);
+  // deno-lint-ignore no-control-regex
   if (/^PK(?:\x03\x04|\x05\x06)/.test(text)) return { kind: "zip" };
   const isUtf16 = /^(?:\xff\xfe|\xfe\xff)/.test(text);
   const plain =

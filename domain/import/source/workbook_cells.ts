@@ -4,6 +4,8 @@
  * @module
  */
 
+import { trimEnd } from "../../text/trim_end.ts";
+
 /** What the number of a cell stands for. */
 export type NumberFormat =
   | { kind: "number" }
@@ -41,7 +43,10 @@ export function numberFormat(id: number, code: string | undefined): NumberFormat
     return { kind: kind ?? "number" };
   }
   // Text in quotes, escaped characters, colours and languages say nothing about it; nor does what is for negatives.
-  const bare = code.split(";")[0]!.replace(/"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]/gi, "");
+  const bare = code.split(";")[0]!.replace(
+    /"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^[\]]*\]/gi,
+    "",
+  );
   if (/^0{2,}$/.test(bare)) return { kind: "padded", digits: bare.length };
   if (/general/i.test(bare)) return { kind: "number" };
   const hasDay = /[dy]/i.test(bare) || (/m/i.test(bare) && !/[hs]/i.test(bare));
@@ -72,7 +77,7 @@ export function numberText(
   epoch: keyof typeof epochs,
 ): string | undefined {
   const text = stored.trim();
-  if (!/^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i.test(text)) return undefined;
+  if (!/^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?$/i.test(text)) return undefined;
   switch (format.kind) {
     case "number":
       return wholeText(text) ?? decimalText(Number(text));
@@ -96,7 +101,7 @@ function decimalText(value: number): string | undefined {
   const all = digits.replace(/[-.]/g, "");
   const point = Number(power) + 1;
   const whole = point > 0 ? all.slice(0, point).padEnd(point, "0") : "0";
-  const part = (point > 0 ? all.slice(point) : "0".repeat(-point) + all).replace(/0+$/, "");
+  const part = trimEnd(point > 0 ? all.slice(point) : "0".repeat(-point) + all, "0");
   const text = part === "" ? whole : `${whole}.${part}`;
   return /^[0.]*$/.test(text) ? "0" : `${sign}${text}`;
 }

@@ -40,7 +40,7 @@ const orderShown = z.object({
   adjustments: z.array(z.object({
     kind: z.string(),
     label: z.string().nullable(),
-    amount_cents: cents,
+    amount_cents: z.int().meta({ description: "Minor units; below zero for what is taken off" }),
     included: z.boolean(),
   })),
   payment: z.enum(["due", "paid", "none"]).meta({

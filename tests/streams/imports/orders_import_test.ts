@@ -257,7 +257,7 @@ Deno.test("importOrders() rejects orders with bad rows whole, creates nothing fo
       assert.deepEqual(books.products, ["g|Product g|100|50|50"]);
       const file = csvOf(faulty).trimEnd().split("\n");
       assert.deepEqual(await rejects(), [
-        `${file[0]},line,reason`,
+        `\ufeff${file[0]},line,reason`,
         `${file[2]},3,another row of the order is bad (line 4)`,
         `${file[3]},4,"qty: must be an integer 1…1000000, not ""0"""`,
         `${
@@ -511,7 +511,10 @@ Deno.test("importOrders() refuses a row with an item and no order, and changes n
         await assert.rejects(() => run(bench, file, { keepGoodRows }), (error) => {
           assert.ok(error instanceof WorkflowError && error.code === "invalid");
           assert.match(error.message, /line 3: has an item but no external_order_id/);
-          assert.match(error.message, /write the id on every row of an order, or remove the row$/);
+          assert.match(
+            error.message,
+            /write the id on every row of an order, or remove the row; fill_down: /,
+          );
           return true;
         });
       }
@@ -610,20 +613,12 @@ const refusals: [what: string, content: string | Uint8Array, message: RegExp][] 
   [
     "a needed column that stands there twice",
     csvOf(mixed).replaceAll("\n", ",1\n").replace(",1\n", ",QTY\n"),
-    /line 1: column qty stands there twice/,
+    /line 1: .*the column "qty" stands there twice/,
   ],
-  [
-    "a row with too few fields",
-    `${csvOf(mixed)}D,2010-12-01 08:26:00,EUR`,
-    /line 7: has 3 fields, but the header has 10/,
-  ],
-  ["a row with too many fields", csvOf(mixed).replace("\nB,", "\nB,,"), /line 3: has 11 fields/],
-  ["a quote that is never closed", `${csvOf(mixed)}"D`, /line 7: a quote \("\) is never closed/],
-  ["a quote in the middle of a field", csvOf(mixed).replace("\nC,", '\nC"D"E,'), /line 5: a quote/],
   [
     "Latin-1 bytes",
     Buffer.from(csvOf([...mixed, { customer_name: "Zoë" }]), "latin1"),
-    /line 7: is not UTF-8/,
+    /line 7: is not UTF-8.*; file\.encoding: /,
   ],
   [
     "gzip data that is cut off",

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  decimalEvidence,
+  type DecimalSign,
+  hasFraction,
+  parseMoney,
+} from "../../../../domain/import/profile/money_text.ts";
+import { plainAmount } from "../../../../domain/money.ts";
+
+const currencies = Intl.supportedValuesOf("currency");
+const groupings: Readonly<Record<DecimalSign, readonly string[]>> = {
+  ".": ["", ",", "'", "’", " ", "\u00a0", "\u202f"],
+  ",": ["", ".", "'", "’", " ", "\u00a0", "\u202f"],
+};
+
+/** An amount as somebody writes it. */
+function written(
+  minor: number,
+  currency: string,
+  { decimal, grouping }: { decimal: DecimalSign; grouping: string },
+): string {
+  const [whole, fraction] = plainAmount(Math.abs(minor), currency).split(".") as [string, string?];
+  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, grouping);
+  const sign = minor < 0 ? "-" : "";
+  return `${sign}${grouped}${fraction === undefined ? "" : decimal + fraction}`;
+}
+
+const forms = fc.constantFrom<DecimalSign>(".", ",").chain((decimal) =>
+  fc.constantFrom(...groupings[decimal]).map((grouping) => ({ decimal, grouping }))
+);
+const amounts = fc.integer({ min: -9_000_000_000_000, max: 9_000_000_000_000 });
+
+Deno.test("parseMoney() reads what was written, exactly, for every currency, sign and grouping", () => {
+  fc.assert(
+    fc.property(amounts, fc.constantFrom(...currencies), forms, (minor, currency, form) => {
+      const text = written(minor, currency, form);
+      const read = parseMoney(text, { in: "units", decimal: form.decimal }, currency);
+      assert.equal(read, minor === 0 ? 0 : minor, text);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+Deno.test("parseMoney() never reads another amount by the other sign where the evidence names one", () => {
+  fc.assert(
+    fc.property(amounts, fc.constantFrom(...currencies), forms, (minor, currency, form) => {
+      const text = written(minor, currency, form);
+      const evidence = decimalEvidence(text);
+      const by = (decimal: DecimalSign) => parseMoney(text, { in: "units", decimal }, currency);
+      if (evidence === "either") assert.deepEqual(by("."), by(","), text);
+      else if (evidence !== "ambiguous") assert.equal(evidence, form.decimal, text);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+Deno.test("decimalEvidence() calls an amount with one mark before three digits ambiguous", () => {
+  for (const text of ["1,234", "1.234", "12,345", "€ 1.234", "-1,000"]) {
+    assert.equal(decimalEvidence(text), "ambiguous", text);
+  }
+  for (const text of ["1,234.5", "12.50", "0.250", "1,234,567", "12.5000", ".5"]) {
+    assert.equal(decimalEvidence(text), ".", text);
+  }
+  for (const text of ["1.234,5", "12,50", "0,250", "1.234.567", "19,9 €"]) {
+    assert.equal(decimalEvidence(text), ",", text);
+  }
+  for (const text of ["1234", "0", "$7"]) assert.equal(decimalEvidence(text), "either", text);
+  for (const text of ["", "abc", "1.2.3", "--5", "1,23,4", "(5"]) {
+    assert.equal(decimalEvidence(text), "none", text);
+  }
+});
+
+Deno.test("parseMoney() knows signs and codes of currencies, and refuses another one", () => {
+  const euros = (text: string) => parseMoney(text, { in: "units", decimal: "," }, "EUR");
+  assert.equal(euros("EUR 12,00"), 1200);
+  assert.equal(euros("12,00 €"), 1200);
+  assert.deepEqual(euros("$12,00"), { problem: "must be in EUR" });
+  assert.deepEqual(euros("12,00 GBP"), { problem: "must be in EUR" });
+  const dollars = (text: string, currency: string) =>
+    parseMoney(text, { in: "units", decimal: "." }, currency);
+  assert.equal(dollars("$12.00", "USD"), 1200);
+  assert.equal(dollars("AU $12.00", "AUD"), 1200);
+  assert.deepEqual(dollars("AU $12.00", "USD"), { problem: "must be in USD" });
+  assert.equal(dollars("(5.40)", "USD"), -540);
+  assert.equal(dollars("5.40-", "USD"), -540);
+  assert.equal(dollars("−5.40", "USD"), -540);
+});
+
+Deno.test("parseMoney() rounds nothing", () => {
+  const units = (text: string, currency: string) =>
+    parseMoney(text, { in: "units", decimal: "." }, currency);
+  assert.equal(units("12.5000", "EUR"), 1250);
+  assert.deepEqual(units("12.505", "EUR"), { problem: "must have 2 decimals at most" });
+  assert.deepEqual(units("1.5", "JPY"), { problem: "must have 0 decimals at most" });
+  assert.equal(units("1.255", "KWD"), 1255);
+  assert.deepEqual(parseMoney("12.50", { in: "minor", decimal: "." }, "EUR"), {
+    problem: "must be whole minor units",
+  });
+  assert.deepEqual(units("99999999999999999", "EUR"), { problem: "is too large" });
+});
+
+Deno.test("hasFraction() is by the sign", () => {
+  assert.equal(hasFraction("1,234", "."), false);
+  assert.equal(hasFraction("1,234", ","), true);
+});

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { saysNothing, suspicionOf } from "../../../../domain/import/profile/suspicious_column.ts";
+
+Deno.test("suspicionOf() finds what a column's name says about money, and leaves addresses alone", () => {
+  const cases: [string, ReturnType<typeof suspicionOf>][] = [
+    ["financial_status", "status"],
+    ["Order State", "status"],
+    ["cancelled_at", "status"],
+    ["Cancelled Date", "status"],
+    ["refunded_amount", "refund"],
+    ["Grand Total", "total"],
+    ["VAT Paid by Buyer", "tax"],
+    ["shipping-cost", "shipping"],
+    ["Discount Amount", "discount"],
+    ["Fulfillment Status", undefined],
+    ["ship-state", undefined],
+    ["Billing State", undefined],
+    ["Shipping Address", undefined],
+    ["Shipping Method", undefined],
+    ["Discount Code", undefined],
+    ["reason", undefined],
+  ];
+  for (const [name, suspicion] of cases) assert.equal(suspicionOf(name), suspicion, name);
+});
+
+Deno.test("saysNothing() tells amounts of nothing from words and amounts", () => {
+  for (const value of ["", " ", "0", "0.00", "$0.00", "0,00 €", "no", "False"]) {
+    assert.ok(saysNothing(value), value);
+  }
+  for (const value of ["paid", "3000", "0.01", "2026-01-05", "yes"]) {
+    assert.ok(!saysNothing(value), value);
+  }
+});

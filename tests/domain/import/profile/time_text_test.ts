@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  type DateOrder,
+  timeEvidence,
+  timeReader,
+} from "../../../../domain/import/profile/time_text.ts";
+
+const berlin = timeReader({ order: "dmy", zone: "Europe/Berlin" });
+
+Deno.test("timeReader() reads the forms of shops and spreadsheets", () => {
+  const cases: [string, string][] = [
+    ["2026-01-05 10:22:31 -0500", "2026-01-05 15:22:31.000"],
+    ["2026-01-05 10:22:31 UTC", "2026-01-05 10:22:31.000"],
+    ["2026-01-05 10:22:31 +02:00", "2026-01-05 08:22:31.000"],
+    ["2026-01-05T10:22:31+0100", "2026-01-05 09:22:31.000"],
+    ["2026-01-05 10:22", "2026-01-05 09:22:00.000"],
+    ["05.01.2026 10:15", "2026-01-05 09:15:00.000"],
+    ["5/1/2026 22:15:30", "2026-01-05 21:15:30.000"],
+    ["05/01/26", "2026-01-04 23:00:00.000"],
+    ["2026-01-05", "2026-01-04 23:00:00.000"],
+    ["Jan 5, 2026 10:22:31 AM PST", "2026-01-05 18:22:31.000"],
+    ["5 January 2026 12:05 AM", "2026-01-04 23:05:00.000"],
+    ["5 January 2026 12:05 pm", "2026-01-05 11:05:00.000"],
+    ["Jan-05-26", "2026-01-04 23:00:00.000"],
+    ["Mon, 5 Jan 2026 10:22:31 +0100", "2026-01-05 09:22:31.000"],
+    ["2026-01-05 10:22 America/New_York", "2026-01-05 15:22:00.000"],
+    ["2026-07-05 10:22", "2026-07-05 08:22:00.000"],
+    ["1767608551", "2026-01-05 10:22:31.000"],
+    ["1767608551000", "2026-01-05 10:22:31.000"],
+    ["46027.43", "2026-01-05 09:19:12.000"],
+    ["46027,43", "2026-01-05 09:19:12.000"],
+  ];
+  for (const [text, utc] of cases) assert.equal(berlin(text), utc, text);
+});
+
+Deno.test("timeReader() names a time that is not there on the night of the change, or is there twice", () => {
+  const problem = (text: string) => (berlin(text) as { problem: string }).problem;
+  assert.match(problem("2026-03-29 02:30:00"), /^does not exist in Europe\/Berlin/);
+  assert.match(problem("2026-10-25 02:30:00"), /^was there twice in Europe\/Berlin/);
+  assert.equal(berlin("2026-03-29 01:59:59"), "2026-03-29 00:59:59.000");
+  assert.equal(berlin("2026-03-29 03:00:00"), "2026-03-29 01:00:00.000");
+  assert.equal(berlin("2026-10-25 01:59:59"), "2026-10-24 23:59:59.000");
+  assert.equal(berlin("2026-10-25 03:00:00"), "2026-10-25 02:00:00.000");
+  assert.equal(berlin("2026-03-29 02:30:00 +0100"), "2026-03-29 01:30:00.000");
+});
+
+Deno.test("timeReader() refuses what is no time, and zones that may be several", () => {
+  for (
+    const text of [
+      ...["2026-02-30", "31.04.2026", "2026-01-05 24:00", "2026-01-05 13:00 PM", "13/13/2026"],
+      ...[
+        "2026-01-05 10:00 BST",
+        "2026-01-05 10:00 IST",
+        "12345",
+        "20260105",
+        "soon",
+        "Foo 5, 2026",
+      ],
+    ]
+  ) {
+    assert.equal(typeof berlin(text), "object", text);
+  }
+  assert.equal(typeof timeReader({})("2026-01-05 10:00"), "object", "names no zone");
+  assert.equal(typeof timeReader({ zone: "UTC" })("05/01/2026"), "object", "no order");
+  assert.equal(typeof timeReader({ zone: "UTC", numbers: "unix" })("46027.43"), "object");
+});
+
+const orders: readonly DateOrder[] = ["ymd", "dmy", "mdy"];
+const days = fc.date({
+  min: new Date("2000-01-01T00:00:00Z"),
+  max: new Date("2069-12-31T23:59:59Z"),
+  noInvalidDate: true,
+});
+
+function datePart(date: Date, order: DateOrder, isShort: boolean): string {
+  const year = String(date.getUTCFullYear()).slice(isShort ? 2 : 0);
+  const [month, day] = [date.getUTCMonth() + 1, date.getUTCDate()].map((part) =>
+    String(part).padStart(2, "0")
+  ) as [string, string];
+  const parts = { ymd: [year, month, day], dmy: [day, month, year], mdy: [month, day, year] };
+  return parts[order].join("/");
+}
+
+Deno.test("timeReader() reads back every date in the order that it was written in", () => {
+  fc.assert(
+    fc.property(days, fc.constantFrom(...orders), fc.boolean(), (date, order, isShort) => {
+      const text = `${datePart(date, order, isShort)} 10:22:31`;
+      const read = timeReader({ order, zone: "UTC" })(text);
+      assert.equal(read, `${date.toISOString().slice(0, 10)} 10:22:31.000`, text);
+    }),
+  );
+});
+
+Deno.test("timeEvidence() says of each date by which orders it is one, and whether that matters", () => {
+  fc.assert(
+    fc.property(days, fc.constantFrom(...orders), fc.boolean(), (date, order, isShort) => {
+      const text = datePart(date, order, isShort);
+      const { orders: possible, differs } = timeEvidence(text)!;
+      assert.ok(possible.includes(order), text);
+      const read = new Set(possible.map((one) => timeReader({ order: one, zone: "UTC" })(text)));
+      assert.equal(differs, read.size > 1, text);
+    }),
+  );
+});
+
+Deno.test("timeReader() agrees with Intl about every hour of zones that change their clocks", () => {
+  const zones = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"];
+  fc.assert(
+    fc.property(days, fc.constantFrom(...zones), (date, zone) => {
+      const ms = Math.floor(date.getTime() / 60_000) * 60_000;
+      const parts = Object.fromEntries(
+        new Intl.DateTimeFormat("en", {
+          timeZone: zone,
+          hourCycle: "h23",
+          ...{ year: "numeric", month: "2-digit", day: "2-digit" },
+          ...{ hour: "2-digit", minute: "2-digit" },
+        }).formatToParts(ms).map(({ type, value }) => [type, value]),
+      );
+      const local = `${parts.year}-${parts.month}-${parts.day} ${parts.hour}:${parts.minute}`;
+      const read = timeReader({ zone })(local);
+      const utc = `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")}:00.000`;
+      if (typeof read === "string") assert.equal(read, utc, `${local} ${zone}`);
+      else assert.match(read.problem, /was there twice/);
+    }),
+  );
+});

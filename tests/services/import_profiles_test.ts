@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import type { WorkflowError } from "../../domain/errors.ts";
+import { profileDocument } from "../../domain/import/profile/profile_json.ts";
+import { shippedProfiles } from "../../domain/import/profile/shipped_profiles.ts";
+import { profileText, readProfile } from "../../services/import_profiles.ts";
+
+const published = JSON.parse(
+  await Deno.readTextFile(new URL("../../docs/import-profile.schema.json", import.meta.url)),
+);
+const isValid = new Ajv2020({ strict: false }).compile(published);
+
+Deno.test("readProfile() gives back every shipped profile, which the published schema allows", async () => {
+  for (const profile of shippedProfiles.values()) {
+    assert.deepEqual(await readProfile(profileText(profile)), profile);
+    assert.ok(isValid(profileDocument(profile)), JSON.stringify(isValid.errors));
+  }
+});
+
+Deno.test("readProfile() names every fault of a document by its path", async () => {
+  const document = {
+    version: 1,
+    name: "Mine!",
+    columns: { order_id: ["Id"] },
+    constants: { currency: "EURO" },
+    time: { zone: "Mars" },
+    money: { decimal: ";" },
+    statuses: {},
+  };
+  assert.ok(!isValid(document));
+  await assert.rejects(() => readProfile(JSON.stringify(document)), (error: WorkflowError) => {
+    assert.equal(error.code, "invalid");
+    const at = error.faults.map((fault) => fault.at);
+    for (const path of ["name", "columns", "constants.currency", "time.zone", "money.decimal"]) {
+      assert.ok(at.includes(path), `${path} of ${at}`);
+    }
+    return true;
+  });
+  await assert.rejects(() => readProfile("{"), /is no JSON/);
+});
+
+Deno.test("readProfile() refuses a status that says two things of one word", async () => {
+  const columns = { external_order_id: ["Id"] };
+  const status = { columns: ["State"], paid: ["done"], skip: ["Done"] };
+  const text = JSON.stringify({ version: 1, name: "mine", columns, status });
+  await assert.rejects(() => readProfile(text), /two things of the word done/);
+});

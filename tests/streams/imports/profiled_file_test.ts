@@ -1,0 +1,375 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { WorkflowError } from "../../../domain/errors.ts";
+import {
+  proposeProfile,
+  shippedProfiles,
+} from "../../../domain/import/profile/shipped_profiles.ts";
+import { native } from "../../../domain/import/profile/shipped/native.ts";
+import { fileBytes, readByProfile, type ReadFile } from "./profiles.ts";
+
+const settingsOf = ({ file }: ReadFile) => file.questions.map(({ setting }) => setting);
+
+Deno.test("openProfiledFile() reads Shopify's export: paid, refunded and voided orders", async () => {
+  const read = await readByProfile(await fileBytes("01-shopify-export.csv"));
+  assert.equal(read.file.settings.name, "shopify");
+  assert.deepEqual(read.orders, {
+    "#1001": "53.50 EUR paid",
+    "#1002": 'skipped: Financial Status is "refunded"',
+    "#1003": 'skipped: Financial Status is "voided"',
+  });
+  assert.deepEqual(read.file.agreement(), { named: 1, agree: 1 });
+});
+
+for (
+  const [name, total] of [
+    ["02-shopify-renamed.csv", { "#1001": "54.00 EUR due", "#1002": "18.00 EUR due" }],
+    ["03-continuation-rows-without-id.csv", {
+      S00041: "1,370.00 EUR due",
+      S00042: "120.00 EUR due",
+    }],
+  ] as const
+) {
+  Deno.test(`openProfiledFile() asks whether rows continue the order above: ${name}`, async () => {
+    const bytes = await fileBytes(name);
+    assert.deepEqual(settingsOf(await readByProfile(bytes)), ["fill_down"]);
+    assert.deepEqual((await readByProfile(bytes, { fillDown: "order" })).orders, total);
+  });
+}
+
+Deno.test("openProfiledFile() takes Amazon's amounts for those of the line, and its taxes by the marketplace", async () => {
+  const read = await readByProfile(await fileBytes("04-amazon-order-report.txt"), {
+    file: { encoding: "windows-1252" },
+  });
+  assert.equal(read.file.settings.name, "amazon");
+  assert.deepEqual(read.orders, {
+    "302-5550001-5550001": "49.96 EUR paid",
+    "302-5550002-5550002": "17.99 EUR paid",
+  });
+  const dollars = new TextDecoder("windows-1252")
+    .decode(await fileBytes("04-amazon-order-report.txt")).replaceAll("EUR", "USD");
+  assert.deepEqual((await readByProfile(dollars)).orders, {
+    "302-5550001-5550001": "57.94 USD paid",
+    "302-5550002-5550002": "21.18 USD paid",
+  });
+});
+
+Deno.test("openProfiledFile() settles decimal commas, and asks for the order of dates", async () => {
+  const bytes = await fileBytes("06-excel-de-sep-semicolon.csv");
+  const file = { encoding: "windows-1252" };
+  const asked = await readByProfile(bytes, { file });
+  assert.deepEqual(settingsOf(asked), ["time.order"]);
+  assert.equal(asked.file.settings.money?.decimal, ",");
+  assert.equal(asked.file.settings.money?.in, "by_decimals");
+  const time = { order: "dmy", zone: "Europe/Berlin" } as const;
+  assert.deepEqual((await readByProfile(bytes, { file, time })).orders, {
+    "R-1": "1,630.56 EUR due",
+    "R-2": "19.90 EUR due",
+  });
+});
+
+Deno.test("openProfiledFile() reads Unicode text of spreadsheets, and line ends that are CR", async () => {
+  assert.deepEqual((await readByProfile(await fileBytes("07-excel-unicode-text.txt"))).orders, {
+    "U-1": "99.00 EUR due",
+  });
+  assert.deepEqual((await readByProfile(await fileBytes("18-cr-only.csv"))).orders, {
+    "M-1": "12.00 EUR due",
+    "M-2": "60.00 EUR due",
+  });
+});
+
+Deno.test("openProfiledFile() rejects one row with a stray quote, and a footer, by their lines", async () => {
+  const inch = await readByProfile(await fileBytes("16-inch-mark.csv"));
+  assert.equal(Object.keys(inch.orders).length, 999);
+  assert.equal(inch.rejected.length, 1);
+  assert.match(inch.rejected[0]!, /^701: /);
+  const footer = await readByProfile(await fileBytes("17b-summary-row-of-another-length.csv"));
+  assert.deepEqual(Object.keys(footer.orders), ["B-1", "B-2"]);
+  assert.equal(footer.rejected.length, 1);
+});
+
+Deno.test("openProfiledFile() charges nobody while a status column is not mapped", async () => {
+  const bytes = await fileBytes("14-already-paid-refunded-cancelled.csv");
+  const asked = await readByProfile(bytes);
+  assert.deepEqual(settingsOf(asked), ["status.columns"]);
+  assert.match(asked.file.questions[0]!.question, /financial_status \(paid, refunded, voided\)/);
+  const half = { columns: ["financial_status"], paid: ["paid"], skip: ["refunded"] };
+  const unknown = await readByProfile(bytes, { status: half });
+  assert.deepEqual(settingsOf(unknown), ["status"]);
+  assert.match(unknown.file.questions[0]!.question, /"voided" \(1 row, line 4\)/);
+  const status = { ...half, skip: ["refunded", "VOIDED"] };
+  assert.deepEqual((await readByProfile(bytes, { status })).orders, {
+    "H-1": "12.00 EUR paid",
+    "H-2": 'skipped: financial_status is "refunded"',
+    "H-3": 'skipped: financial_status is "voided"',
+  });
+});
+
+Deno.test("openProfiledFile() refuses ids that a spreadsheet has destroyed", async () => {
+  await assert.rejects(
+    async () => readByProfile(await fileBytes("15-scientific-ids.csv")),
+    (error: WorkflowError) =>
+      error.code === "invalid" && /ids like 1\.23457E\+12.*export again/.test(error.message),
+  );
+});
+
+Deno.test("openProfiledFile() reads the times of a column by its profile, and names the night of the change", async () => {
+  const bytes = await fileBytes("27-times.csv");
+  assert.deepEqual(settingsOf(await readByProfile(bytes)), ["time.order"]);
+  const read = await readByProfile(bytes, { time: { order: "mdy", zone: "Europe/Berlin" } });
+  assert.equal(Object.keys(read.orders).length, 13);
+  assert.match(read.rejected.join(), /^15: order_placed_at: does not exist in Europe\/Berlin/);
+});
+
+Deno.test("openProfiledFile() reads rejects that a spreadsheet has saved", async () => {
+  const bytes = await fileBytes("28-rejects-saved-by-excel.csv");
+  assert.deepEqual(settingsOf(await readByProfile(bytes)), ["time.order"]);
+  const read = await readByProfile(bytes, { time: { order: "mdy", zone: "UTC" } });
+  assert.deepEqual(read.orders, { "EX-41": "35.64 GBP due" });
+  assert.equal(read.file.rows, 2);
+});
+
+Deno.test("openProfiledFile() holds totals against the file, and says what the amounts are of", async () => {
+  const bytes = await fileBytes("11-shipping-tax-discount.csv");
+  const read = await readByProfile(bytes);
+  assert.deepEqual(read.orders, { "T-1": "32.00 EUR due", "T-2": "34.90 EUR due" });
+  const included = native.adjustments!.map((one) =>
+    one.kind === "tax" ? { ...one, included: true } : one
+  );
+  const rejected = await readByProfile(bytes, { adjustments: included });
+  assert.deepEqual(Object.keys(rejected.orders), ["T-2"]);
+  assert.match(rejected.rejected.join(), /= 26\.50, the file says 32\.00/);
+  assert.deepEqual(rejected.file.agreement().largest, {
+    differenceCents: -550,
+    currency: "EUR",
+    externalOrderId: "T-1",
+  });
+  assert.deepEqual((await readByProfile(await fileBytes("23-yen-and-dinar.csv"))).orders, {
+    "Y-1": "2,500 JPY due",
+    "Y-2": "2.510 KWD due",
+    "Y-3": "30,000 KRW due",
+  });
+});
+
+Deno.test("openProfiledFile() keeps guests with one id apart, a SKU at two prices, and a free order", async () => {
+  const guests = await readByProfile(await fileBytes("09-guests-with-customer-id-0.csv"), {
+    guestIds: ["0"],
+  });
+  assert.deepEqual(guests.orders, {
+    7001: "12.00 EUR due",
+    7002: "30.00 EUR due",
+    7003: "198.00 EUR due",
+  });
+  const twice = await readByProfile(await fileBytes("25-same-sku-twice-and-free-order.csv"));
+  assert.deepEqual(twice.orders, { "V-1": "30.00 EUR due", "V-2": "0.00 EUR due" });
+});
+
+Deno.test("openProfiledFile() asks where some of the prices in minor units have decimals", async () => {
+  const asked = await readByProfile(await fileBytes("21a-one-bad-row.csv"));
+  assert.deepEqual(settingsOf(asked), ["money.in"]);
+  const mended = await readByProfile(await fileBytes("21b-mended-rejects.csv"));
+  assert.deepEqual(mended.orders, { "G-1": "25.00 EUR due" });
+});
+
+const shippedFiles: Record<
+  string,
+  { text: string; more?: object; orders: Record<string, string> }
+> = {
+  woocommerce: {
+    text:
+      `order_id,order_number,date,status,shipping_total,tax_total,discount_total,order_total,order_currency,customer_id,billing_first_name,billing_last_name,billing_email,item_name,item_sku,item_quantity,item_total
+71,71,2026-01-05 10:00:00,processing,4.90,5.51,5.40,39.51,EUR,0,Mara,Lind,m@shop.example,Mug,MUG,3,9.10
+71,71,2026-01-05 10:00:00,processing,4.90,5.51,5.40,39.51,EUR,0,Mara,Lind,m@shop.example,Pot,POT,1,20.00
+72,72,2026-01-05 11:00:00,cancelled,0.00,0.00,0.00,10.00,EUR,9,Otto,Berg,o@shop.example,Mug,MUG,1,10.00
+73,73,2026-01-05 12:00:00,pending,0.00,0.00,0.00,10.00,EUR,9,Otto,Berg,o@shop.example,Mug,MUG,1,10.00
+`,
+    more: { time: { zone: "Europe/Berlin" } },
+    orders: { 71: "39.51 EUR paid", 72: 'skipped: status is "cancelled"', 73: "10.00 EUR due" },
+  },
+  magento: {
+    text:
+      `increment_id,created_at,status,order_currency_code,customer_id,customer_email,customer_firstname,customer_lastname,shipping_amount,tax_amount,discount_amount,grand_total,sku,name,qty_ordered,price,row_total
+000000101,2026-01-05 09:00:00,complete,USD,12,a@shop.example,Ann,Ames,5.0000,2.4000,-3.0000,34.4000,MUG,Mug,2.0000,10.0000,20.0000
+,,,,,,,,,,,,POT,Pot,1.0000,10.0000,10.0000
+000000102,2026-01-05 10:00:00,canceled,USD,12,a@shop.example,Ann,Ames,0.0000,0.0000,0.0000,10.0000,POT,Pot,1.0000,10.0000,10.0000
+`,
+    orders: { "000000101": "34.40 USD paid", "000000102": 'skipped: status is "canceled"' },
+  },
+  ebay: {
+    text:
+      `Sales Record Number,Order Number,Buyer Username,Buyer Name,Buyer Email,Item Number,Item Title,Custom Label,Quantity,Sold For,Shipping And Handling,Seller Collected Tax,eBay Collected Tax,Total Price,Sale Date,Paid On Date
+501,11-1,ann_a,Ann A,a@shop.example,,,,3,,$4.00,$0.00,$2.50,$34.00,Jan-05-26,Jan-05-26
+501,11-1,ann_a,,,901,Mug,MUG,2,$10.00,,,,,Jan-05-26,Jan-05-26
+501,11-1,ann_a,,,902,Pot,POT,1,$10.00,,,,,Jan-05-26,Jan-05-26
+502,11-2,bob_b,Bob B,b@shop.example,901,Mug,MUG,2,$20.00,$0.00,$1.60,$0.00,$21.60,Jan-06-26,Jan-06-26
+503,11-3,bob_b,Bob B,b@shop.example,901,Mug,MUG,1,$10.00,$0.00,$0.00,$0.00,$10.00,Jan-06-26,
+`,
+    more: { constants: { currency: "USD" }, time: { zone: "America/Los_Angeles" } },
+    orders: {
+      "11-1": "34.00 USD paid",
+      "11-2": "21.60 USD paid",
+      "11-3": "skipped: Paid On Date is empty",
+    },
+  },
+  etsy: {
+    text:
+      `Sale Date,Item Name,Buyer,Quantity,Price,Coupon Code,Coupon Details,Discount Amount,Shipping Discount,Order Shipping,Order Sales Tax,Item Total,Currency,Transaction ID,Listing ID,Date Paid,Ship Name,Order ID,SKU
+01/25/26,Mug,ann_a,2,12.00,TEN,10% off,2.40,0.00,4.90,0.00,24.00,EUR,1,77,01/25/26,Ann A,3001,MUG
+01/25/26,Pot,ann_a,1,30.00,TEN,10% off,3.00,0.00,4.90,0.00,30.00,EUR,2,78,01/25/26,Ann A,3001,POT
+`,
+    more: { time: { order: "mdy", zone: "UTC" } },
+    orders: { 3001: "53.50 EUR paid" },
+  },
+  odoo: {
+    text:
+      `Order Reference,Order Date,Customer,Currency,Order Lines/Product,Order Lines/Quantity,Order Lines/Unit Price,Order Lines/Subtotal,Untaxed Amount,Taxes,Total,Status
+S00041,2026-01-05 09:00:00,Lena Voss,EUR,Chair,3,33.34,100.01,140.01,26.60,166.61,Sales Order
+,,,,Lamp,1,40.00,40.00,,,,
+S00042,2026-01-05 09:30:00,Karl Ernst,EUR,Lamp,1,40.00,40.00,40.00,7.60,47.60,Cancelled
+S00043,2026-01-05 09:40:00,Karl Ernst,EUR,Lamp,1,40.00,40.00,40.00,7.60,48.60,Sales Order
+`,
+    more: { time: { zone: "UTC" } },
+    orders: { S00041: "166.61 EUR due", S00042: 'skipped: Status is "Cancelled"' },
+  },
+};
+
+for (const [name, { text, more, orders }] of Object.entries(shippedFiles)) {
+  Deno.test(`openProfiledFile() reads files of ${name} to the cent`, async () => {
+    const read = await readByProfile(text, more);
+    assert.equal(read.file.settings.name, name);
+    assert.deepEqual(read.file.questions, []);
+    assert.deepEqual(read.orders, orders);
+    const { named, agree } = read.file.agreement();
+    assert.equal(named - agree, read.rejected.length);
+  });
+}
+
+Deno.test("openProfiledFile() asks for what a file does not tell: zone and currency", async () => {
+  const zone = await readByProfile(shippedFiles.woocommerce!.text);
+  assert.deepEqual(settingsOf(zone), ["time.zone"]);
+  assert.deepEqual(settingsOf(await readByProfile(shippedFiles.ebay!.text)), [
+    "constants.currency",
+    "time.zone",
+  ]);
+  await assert.rejects(async () => {
+    for await (const _ of zone.file.groups()) assert.fail("nothing is decided");
+  }, /time\.zone/);
+});
+
+const header = "Id;When;Cur;Who;Sku;Item;Price;Qty;Ship;Sum";
+const plain = {
+  version: 1 as const,
+  name: "plain",
+  columns: {
+    external_order_id: ["Id"],
+    order_placed_at: ["When"],
+    currency: ["Cur"],
+    customer_name: ["Who"],
+    product_sku: ["Sku"],
+    product_name: ["Item"],
+    price: ["Price"],
+    qty: ["Qty"],
+    order_total: ["Sum"],
+  },
+  adjustments: [{ kind: "shipping" as const, columns: ["Ship"], per: "order" as const }],
+  time: { zone: "UTC" },
+};
+const row = (id: string, price: string, qty: number, ship: string, sum: string) =>
+  `${id};2026-01-05 10:00;EUR;Ann;S;Mug;${price};${qty};${ship};${sum}`;
+
+for (
+  const [what, prices, setting] of [
+    ["thousands or decimals", ["1,234", "2,500", "7"], "money.decimal"],
+    ["units or minor units", ["1234", "2500", "7"], "money.in"],
+    ["both decimal signs", ["12.50", "12,50"], "money.decimal"],
+  ] as const
+) {
+  Deno.test(`openProfiledFile() asks rather than guesses: ${what}`, async () => {
+    const rows = prices.map((price, at) => row(`A-${at}`, price, 1, "", ""));
+    const read = await readByProfile([header, ...rows].join("\n"), {}, plain);
+    assert.deepEqual(settingsOf(read), [setting]);
+  });
+}
+
+const amountText = fc.oneof(
+  fc.integer({ min: 1, max: 999_999 }).map(String),
+  fc.tuple(
+    fc.integer({ min: 1, max: 999 }),
+    fc.integer({ min: 0, max: 999 }),
+    fc.constantFrom(".", ","),
+  )
+    .map(([whole, rest, mark]) => `${whole}${mark}${String(rest).padStart(3, "0")}`),
+  fc.tuple(
+    fc.integer({ min: 0, max: 999 }),
+    fc.integer({ min: 0, max: 99 }),
+    fc.constantFrom(".", ","),
+  )
+    .map(([whole, rest, mark]) => `${whole}${mark}${String(rest).padStart(2, "0")}`),
+);
+
+Deno.test("openProfiledFile() never settles a column whose values allow two readings", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(amountText, { minLength: 1, maxLength: 5 }), async (prices) => {
+      const rows = prices.map((price, at) => row(`A-${at}`, price, 1, "", ""));
+      const { file } = await readByProfile([header, ...rows].join("\n"), {}, plain);
+      const isTold = (mark: string) =>
+        prices.some((one) => new RegExp(`\\${mark}\\d\\d$`).test(one));
+      const isGrouped = prices.some((one) => /[.,]\d{3}$/.test(one));
+      const asked = file.questions.some(({ setting }) => setting === "money.decimal");
+      const told = [".", ","].filter(isTold);
+      if (told.length === 2) assert.ok(asked);
+      else if (told.length === 0 && isGrouped && prices.some((one) => !/^0/.test(one))) {
+        assert.ok(asked, prices.join(" "));
+      } else if (told.length === 1) assert.equal(file.settings.money?.decimal, told[0]);
+      if (prices.every((one) => /^\d+$/.test(one))) {
+        assert.equal(file.settings.money?.in, undefined);
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+Deno.test("openProfiledFile() takes an order at the file's own total, or not at all", async () => {
+  const line = fc.record({
+    cents: fc.integer({ min: 0, max: 99_999 }),
+    qty: fc.integer({ min: 1, max: 9 }),
+  });
+  const order = fc.record({
+    lines: fc.array(line, { minLength: 1, maxLength: 4 }),
+    ship: fc.integer({ min: 0, max: 999 }),
+    off: fc.constantFrom(0, 0, 1, -1, 2, 100),
+    per: fc.constantFrom("unit" as const, "line" as const, "by_total" as const),
+    isLine: fc.boolean(),
+    tolerance: fc.constantFrom(0, 1),
+  });
+  const text = (cents: number) => (cents / 100).toFixed(2);
+  await fc.assert(
+    fc.asyncProperty(order, async ({ lines, ship, off, per, isLine, tolerance }) => {
+      const items = lines.reduce((sum, { cents, qty }) => sum + (isLine ? cents : cents * qty), 0);
+      const named = Math.max(0, items + ship + off);
+      const rows = lines.map(({ cents, qty }) =>
+        row("A-1", text(cents), qty, text(ship), text(named))
+      );
+      const profile = { ...plain, money: { in: "units" as const, pricePer: per, tolerance } };
+      const read = await readByProfile([header, ...rows].join("\n"), {}, profile);
+      const taken = Object.values(read.orders);
+      if (taken.length === 0) {
+        assert.equal(read.rejected.length, lines.length);
+        const isSame = per === "by_total" || (per === "line") === isLine;
+        assert.ok(!isSame || Math.abs(named - items - ship) > tolerance, "rejected for nothing");
+        return;
+      }
+      const cents = Math.round(Number(taken[0]!.split(" ")[0]!.replaceAll(",", "")) * 100);
+      assert.ok(Math.abs(cents - named) <= tolerance, `${cents} for ${named}`);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("proposeProfile() knows every shipped profile by its columns, in any case, and no other file", () => {
+  for (const { name, recognisedBy } of shippedProfiles.values()) {
+    const header = [...recognisedBy!.map((one) => ` ${one.toUpperCase()} `), "Something else"];
+    assert.equal(proposeProfile(header)?.profile.name, name);
+    assert.equal(proposeProfile(recognisedBy!.slice(1)), undefined, name);
+  }
+});
