@@ -33,7 +33,7 @@ import {
 import { formatCount } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { type LiveState, liveStream } from "./live.ts";
-import { Empty, linkTo, Notice, Pager, Region, Time, toHtml } from "./parts.tsx";
+import { Empty, linkTo, Pager, Region, Time, toHtml } from "./parts.tsx";
 import { idOf, pageSize, readPageQuery, said } from "./queries.ts";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { need } from "./reading.ts";

@@ -59,12 +59,19 @@ export const Questions: FC<{ preview: ImportPreview; document: ProfileDocument |
   <>
     {preview.questions.map((question) =>
       question.setting === "columns"
-        ? <Unmapped question={question} preview={preview} document={document ?? {}} />
+        ? (
+          <Unmapped
+            key={question.setting}
+            question={question}
+            preview={preview}
+            document={document ?? {}}
+          />
+        )
         : question.setting === "status.columns"
-        ? <StatusColumns question={question} preview={preview} />
+        ? <StatusColumns key={question.setting} question={question} preview={preview} />
         : question.words !== undefined
-        ? <Words question={question} />
-        : <Choice question={question} />
+        ? <Words key={question.setting} question={question} />
+        : <Choice key={question.setting} question={question} />
     )}
   </>
 );

@@ -122,7 +122,7 @@ const FileHead: FC<{ preview: ImportPreview }> = ({ preview: { file, profile, qu
           <>
             <dt>Found out</dt>
             <dd>
-              <ul>{file.notes.map((note) => <li>{note}</li>)}</ul>
+              <ul>{file.notes.map((note) => <li key={note}>{note}</li>)}</ul>
             </dd>
           </>
         )}

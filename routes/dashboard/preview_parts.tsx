@@ -60,7 +60,7 @@ const Totals: FC<{ of: ImportPreview["totals"] }> = (
 };
 
 const Payments: FC<{ preview: ImportPreview }> = ({ preview: { payments, skipped } }) => {
-  if (payments.length + skipped.length === 0) return <></>;
+  if (payments.length + skipped.length === 0) return null;
   const skippedOrders = skipped.reduce((all, { orders }) => all + orders, 0);
   return (
     <section aria-labelledby="payments-heading">
@@ -69,13 +69,21 @@ const Payments: FC<{ preview: ImportPreview }> = ({ preview: { payments, skipped
         <Columns names={["What", { right: "Orders" }, { right: "Sum" }]} />
         <tbody>
           {payments.flatMap(({ currency, charged, recorded_as_paid, free }) => [
-            <PaymentRow name={`Charged here, ${currency}`} of={charged} currency={currency} />,
             <PaymentRow
+              key={`charged ${currency}`}
+              name={`Charged here, ${currency}`}
+              of={charged}
+              currency={currency}
+            />,
+            <PaymentRow
+              key={`paid ${currency}`}
               name={`Recorded as paid, ${currency}`}
               of={recorded_as_paid}
               currency={currency}
             />,
-            ...(free > 0 ? [<PaymentRow name="Cost nothing" of={{ orders: free }} />] : []),
+            ...(free > 0
+              ? [<PaymentRow key={`free ${currency}`} name="Cost nothing" of={{ orders: free }} />]
+              : []),
           ])}
           {skipped.map(({ why, orders }) => (
             <PaymentRow key={why} name={`Skipped: ${why}`} of={{ orders }} />
@@ -123,15 +131,23 @@ const Orders: FC<{ preview: ImportPreview }> = ({ preview }) => {
   const largest = preview.largest_orders.filter(({ external_order_id }) =>
     !first.has(external_order_id)
   );
-  if (preview.first_orders.length + largest.length === 0) return <></>;
+  if (preview.first_orders.length + largest.length === 0) return null;
   return (
     <section aria-labelledby="orders-heading">
       <h2 id="orders-heading" class="heading">
         The first orders and the largest, as they would be booked
       </h2>
       <div class="cards">
-        {preview.first_orders.map((order) => <OrderCard order={order} />)}
-        {largest.map((order) => <OrderCard order={order} isLargest />)}
+        {preview.first_orders.map((order) => (
+          <OrderCard key={order.external_order_id} order={order} />
+        ))}
+        {largest.map((order) => (
+          <OrderCard
+            key={order.external_order_id}
+            order={order}
+            isLargest
+          />
+        ))}
       </div>
     </section>
   );
@@ -170,8 +186,8 @@ const OrderCard: FC<{ order: PreviewOrder; isLargest?: boolean }> = ({ order, is
       <table>
         <caption class="hidden">What order {order.external_order_id} comes to</caption>
         <tbody>
-          {order.items.map(({ sku, name, unit_price_cents, qty }) => (
-            <tr>
+          {order.items.map(({ sku, name, unit_price_cents, qty }, place) => (
+            <tr key={place}>
               <th scope="row">
                 {formatCount(qty)} × {name} <span class="muted">{sku}</span>
               </th>
@@ -186,8 +202,8 @@ const OrderCard: FC<{ order: PreviewOrder; isLargest?: boolean }> = ({ order, is
               <td></td>
             </tr>
           )}
-          {order.adjustments.map(({ kind, label, amount_cents, included }) => (
-            <tr>
+          {order.adjustments.map(({ kind, label, amount_cents, included }, place) => (
+            <tr key={place}>
               <th scope="row">
                 {adjustmentName({ kind: kind as AdjustmentKind, label: null })}
                 <span class="muted">
@@ -302,7 +318,7 @@ const Examples: FC<
         {rows.map(([first, ...others]) => (
           <tr key={first}>
             <th scope="row">{first}</th>
-            {others.map((text) => <td>{text}</td>)}
+            {others.map((text, place) => <td key={place}>{text}</td>)}
           </tr>
         ))}
       </tbody>
