@@ -220,11 +220,22 @@ async function showPreview(
     if (preview.plan !== null) {
       print(
         `\nPlan: ${preview.plan}\nTo import exactly this: deno task import ${name}${profile} ` +
-          `--plan=${preview.plan}`,
+          `${sameOptions(options)}--plan=${preview.plan}`,
       );
     }
   }
   return preview.plan === null || takesNothing(preview) ? 1 : 0;
+}
+
+/** The options that make another import of the same file, as they were given. */
+function sameOptions({ flag, text }: Options): string {
+  const stock = text("initial-stock");
+  return [
+    ...(["keep-good-rows", "replace"] as const).filter((one) => flag(one)).map((one) =>
+      `--${one} `
+    ),
+    ...(stock === undefined ? [] : [`--initial-stock=${stock} `]),
+  ].join("");
 }
 
 function takesNothing({ counts }: ImportPreview): boolean {

@@ -14,7 +14,7 @@ import type { ImportRuns } from "../../services/import_runs.ts";
 import { pause } from "../../streams/timing/pause.ts";
 import { openUpload, type Upload } from "../api/imports/upload.ts";
 import type { AppDeps } from "../deps.ts";
-import { cancelsOnly } from "../middleware/caller.ts";
+import { cancelsOnly, looksOnlyAt } from "../middleware/caller.ts";
 import { problemOf } from "../middleware/problem.ts";
 import { BringFile, type FileChoices } from "./bring_file.tsx";
 import { actorOf } from "./form.tsx";
@@ -71,6 +71,7 @@ function requestOf(c: Context, { source, name }: Upload, choices: FileChoices) {
     ...choices,
     actor: actorOf(c),
     only: cancelsOnly(c.get("caller")),
+    seesOthers: looksOnlyAt(c.get("caller")) === undefined,
     token: c.get("caller").name,
   };
 }

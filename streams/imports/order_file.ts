@@ -60,14 +60,17 @@ export async function openOrderFile(
     },
   });
   const plan = other === undefined && hash !== undefined
-    ? planHash(hash.digest("hex"), null)
+    ? planHash(hash.digest("hex"), null, options.planned)
     : other?.plan;
   return { ...file, other, plan };
 }
 
-/** An order that its shop has cancelled must not be charged: what such a column says can't be passed over. */
+/** An order that its shop has cancelled or paid back must not be charged: what such a column says can't be passed over. */
 function statusColumn(header: readonly string[]): string | undefined {
-  const name = header.find((name) => !isImportColumn(name) && suspicionOf(name) === "status");
+  const name = header.find((name) => {
+    const suspicion = isImportColumn(name) ? undefined : suspicionOf(name);
+    return suspicion === "status" || suspicion === "refund";
+  });
   return name === undefined ? undefined : `column ${name} says what became of an order`;
 }
 
@@ -90,12 +93,15 @@ export function requirePlan(
     const [{ at, detail }] = asked as [Fault];
     const { reason } = other;
     const because = reason === undefined ? "" : `${reason.message}; `;
-    return refuse(`${because}${at}: ${detail}${rest}`, [...reason?.faults ?? [], ...asked]);
+    const next =
+      "; a preview tells all of it, and writes a profile to answer it in (--preview --save-profile=mine.json, " +
+      "then --profile=mine.json)";
+    return refuse(`${because}${at}: ${detail}${rest}${next}`, [...reason?.faults ?? [], ...asked]);
   }
   if (options.plan !== undefined) {
     if (options.plan.toLowerCase() === plan) return;
     const detail =
-      "is not the plan of this file as it is read now: the file or its profile was changed, preview it again";
+      "is not the plan of this file as it is read now: the file, its profile or an option was changed, preview it again";
     return refuse(`the plan ${detail}`, [{ at: "plan", detail }]);
   }
   if (other === undefined || other.isCertain || options.dryRun === true) return;
@@ -128,13 +134,17 @@ function questionFault({ setting, question, candidates }: OpenQuestion): Fault {
 export async function openNamedFile(
   source: ReadableStream<Uint8Array>,
   progress: ImportProgress,
-  options: Pick<ImportOptions, "name" | "profile" | "limits" | "signal" | "onProgress">,
+  options: Pick<
+    ImportOptions,
+    "name" | "profile" | "keepGoodRows" | "replace" | "limits" | "signal" | "onProgress"
+  >,
   { wantsPlan, asksForColumns }: { wantsPlan: boolean; asksForColumns?: boolean },
 ): Promise<OrderFile> {
-  const { name, limits, signal, profile, onProgress } = options;
+  const { name, limits, signal, profile, keepGoodRows, replace, onProgress } = options;
   try {
     return await openOrderFile(source, {
       profile,
+      planned: { keepGoodRows, replace },
       wantsPlan,
       asksForColumns,
       signal,

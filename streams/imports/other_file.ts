@@ -6,7 +6,7 @@
 
 import { WorkflowError } from "../../domain/errors.ts";
 import type { PreviewColumn } from "../../domain/import/import_preview.ts";
-import { planHash } from "../../domain/import/plan_hash.ts";
+import { planHash, type PlannedOptions } from "../../domain/import/plan_hash.ts";
 import { planColumns } from "../../domain/import/profile/column_plan.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import { proposeProfile } from "../../domain/import/profile/shipped_profiles.ts";
@@ -23,6 +23,8 @@ import { beginningProfile, columnsQuestion, sampleColumns, UnmappedFile } from "
 
 /** How such a file is opened. */
 export interface OtherFileOptions {
+  /** Part of its plan. */
+  planned?: PlannedOptions;
   /** What its columns mean; undefined where that is to be found out. */
   profile?: ImportProfile;
   /** Refuse a file whose columns are not all known by an {@linkcode UnmappedFile}, once it was read. */
@@ -50,17 +52,6 @@ export interface OtherFile {
   isCertain: boolean;
 }
 
-/** How such a file is opened. */
-export interface OtherFileOptions {
-  /** What its columns mean; undefined where that is to be found out. */
-  profile?: ImportProfile;
-  /** Is told how much was read. */
-  onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
-  signal?: AbortSignal;
-  /** For tests: how much is kept in memory. */
-  limits?: ImportFileLimits;
-}
-
 /**
  * Opens such a file.
  *
@@ -69,7 +60,7 @@ export interface OtherFileOptions {
  */
 export async function openOtherFile(
   source: ReadableStream<Uint8Array> | OtherForm,
-  { profile, asksForColumns, onProgress, signal, limits }: OtherFileOptions,
+  { profile, planned, asksForColumns, onProgress, signal, limits }: OtherFileOptions,
 ): Promise<OtherFile> {
   const reason = "spool" in source ? source.reason : undefined;
   let why: string | null = null;
@@ -109,7 +100,7 @@ export async function openOtherFile(
       why,
       reason: reason?.faults[0]?.at === "line 1" ? undefined : reason,
       questions,
-      plan: questions.length > 0 ? undefined : planHash(table.sha256, file.settings),
+      plan: questions.length > 0 ? undefined : planHash(table.sha256, file.settings, planned),
       isCertain: profile === undefined && table.form.container !== "xlsx" &&
         isOwnForm(file.settings),
     };

@@ -20,7 +20,7 @@ import { inSpan, tracing } from "../telemetry/tracing.ts";
 import { type ImportBatch, importBatches } from "./import_batches.ts";
 import type { ImportFile } from "./import_file.ts";
 import type { OrderForm } from "./order_form.ts";
-import type { ImportDeps } from "./import_options.ts";
+import type { ImportDeps, ImportOptions } from "./import_options.ts";
 import { failRun, finishRun, type ImportRun, noteProgress } from "./import_run.ts";
 
 /**
@@ -138,7 +138,7 @@ async function completeBatch(
 ): Promise<readonly RejectedRow[]> {
   const { deps, options, rejects, reasons, counts, totals, progress } = run;
   const published = options.dryRun ? 0 : await publishTaken(deps, taken);
-  const rejected = [...batch.rejected, ...rejectedOf(batch, taken, form)];
+  const rejected = [...batch.rejected, ...rejectedOf(batch, taken, form, options)];
   await rejects?.add(rejected);
   reasons.add(rejected);
   options.onRejected?.(rejected);
@@ -197,12 +197,13 @@ function rejectedOf(
   batch: ImportBatch,
   taken: readonly TakenOrder[],
   form: OrderForm,
+  { seesOthers = true }: Pick<ImportOptions, "seesOthers">,
 ): RejectedRow[] {
   const rejected: RejectedRow[] = [];
   for (const [index, order] of taken.entries()) {
     const { rows, leftOut } = batch.orders[index]!;
     if (order.outcome === "conflict") {
-      rejected.push(...leftOut, ...rejectConflict(rows, order, leftOut));
+      rejected.push(...leftOut, ...rejectConflict(rows, { ...order, seesOthers }, leftOut));
     } else if (order.outcome === "unknown_sku") {
       rejected.push(...leftOut, ...rejectUnknownSkus(rows, form, order.unknownSkus ?? []));
     } else if (leftOut.length > 0) rejected.push(...leftOut, ...rejectWhole(rows, leftOut));

@@ -92,6 +92,30 @@ Deno.test("import shows a preview for people, as JSON, and takes the file by its
   assert.deepEqual([report.orders_new, report.orders_skipped], [1, 1]);
 });
 
+Deno.test("import takes no file by the plan of a preview with other options, and the preview says with which", async () => {
+  const path = `${folder}/options.csv`;
+  const rows = csvOf([{ external_order_id: "op-1" }, { external_order_id: "op-1", qty: "many" }]);
+  await Deno.writeTextFile(path, rows);
+  const before = await countOrders();
+  const planOf = (out: string) => /^Plan: (\w+)$/m.exec(out)![1]!;
+  const whole = await run(path, "--preview");
+  const kept = await run(path, "--preview", "--keep-good-rows", "--initial-stock=7");
+  assert.match(kept.out, / --keep-good-rows --initial-stock=7 --plan=\w+$/);
+  for (
+    const args of [["--keep-good-rows", `--plan=${planOf(whole.out)}`], [
+      `--plan=${planOf(kept.out)}`,
+    ]]
+  ) {
+    const { code, err } = await run(path, ...args);
+    assert.equal(code, 1);
+    assert.match(err, /the file, its profile or an option was changed, preview it again/);
+  }
+  assert.equal((await run(path, "--replace", `--plan=${planOf(whole.out)}`)).code, 1);
+  assert.equal(await countOrders(), before);
+  assert.equal((await run(path, "--keep-good-rows", `--plan=${planOf(kept.out)}`)).code, 0);
+  assert.equal(await countOrders(), before + 1);
+});
+
 Deno.test("import takes a file by a pinned profile and --yes, and saves what it detected only where nothing is", async () => {
   const path = `${folder}/pinned.csv`;
   const mine = `${folder}/mine.json`;

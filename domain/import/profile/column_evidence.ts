@@ -9,6 +9,7 @@ import {
   type DecimalEvidence,
   decimalEvidence,
   hasFraction,
+  hasParts,
   splitMoney,
 } from "./money_text.ts";
 import { type DateOrder, timeEvidence } from "./time_text.ts";
@@ -42,6 +43,8 @@ export interface MoneyEvidence {
   by: Readonly<Record<DecimalEvidence, Counted>>;
   /** Amounts that have a part of a unit by these signs. */
   fractions: Record<"." | ",", number>;
+  /** Those of them that are not of whole units all the same, as `1200.0` is. */
+  parts: Record<"." | ",", number>;
   /** Amounts that are not nothing and have none. */
   wholes: Record<"." | ",", Counted>;
   /** All amounts. */
@@ -64,6 +67,7 @@ export function noMoneyEvidence(): MoneyEvidence {
   return {
     by,
     fractions: { ".": 0, ",": 0 },
+    parts: { ".": 0, ",": 0 },
     wholes: { ".": noneCounted(), ",": noneCounted() },
     count: 0,
     negative: noneCounted(),
@@ -82,8 +86,10 @@ export function noteMoney(evidence: MoneyEvidence, text: string, line: number): 
   const isSome = /[1-9]/.test(number);
   if (isSome) countValue(isNegative ? evidence.negative : evidence.positive, text, line);
   for (const sign of [".", ","] as const) {
-    if (kind !== "either" && hasFraction(text, sign)) evidence.fractions[sign]++;
-    else if (isSome) countValue(evidence.wholes[sign], text, line);
+    if (kind !== "either" && hasFraction(text, sign)) {
+      evidence.fractions[sign]++;
+      if (hasParts(text, sign)) evidence.parts[sign]++;
+    } else if (isSome) countValue(evidence.wholes[sign], text, line);
   }
   if (currency === "") return;
   const code = certainCurrency(currency) ?? "";

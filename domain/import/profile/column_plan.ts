@@ -120,10 +120,11 @@ export function planColumns(
     return { ...one, places, labelPlace, name };
   });
   let status = profile.status === undefined ? undefined : planStatus(profile.status, findAll);
-  if (status !== undefined && isEmpty(status)) {
-    const wanted = [...profile.status!.columns, ...profile.status!.paidFilled ?? []];
-    if (status.otherwise === "charge") status = undefined;
-    else problems.push(`the status column ${wanted.map(shown).join(" or ")} is missing`);
+  const wanted = [...profile.status?.columns ?? [], ...profile.status?.paidFilled ?? []];
+  if (status !== undefined && lacks(status, wanted)) {
+    if (status.otherwise !== "charge") {
+      problems.push(`the status column ${wanted.map(shown).join(" or ")} is missing`);
+    } else if (status.skipFilled.length === 0) status = undefined;
   }
   if (problems.length > 0) return [...new Set(problems)];
   return { header, columns, adjustments, status, fills, ignored: new Set(findAll(profile.ignore)) };
@@ -147,8 +148,12 @@ function planStatus(
 }
 
 /** A profile whose status is in no column would take all orders alike, whatever became of them. */
-function isEmpty({ places, paidFilled, skipFilled }: PlannedStatus): boolean {
-  return places.length + paidFilled.length + skipFilled.length === 0;
+function lacks(
+  { places, paidFilled, skipFilled }: PlannedStatus,
+  wanted: readonly string[],
+): boolean {
+  const found = places.length + paidFilled.length;
+  return found === 0 && (wanted.length > 0 || skipFilled.length === 0);
 }
 
 function namesOf(column: SourceColumn): readonly string[] {

@@ -72,8 +72,23 @@ function settleDecimal(
   { by }: MoneyEvidence,
   { questions, notes }: Findings,
 ): "." | "," | undefined {
-  if (money.decimal !== undefined) return money.decimal;
   const { ".": point, ",": comma, ambiguous } = by;
+  if (money.decimal !== undefined) {
+    const [own, other] = money.decimal === "." ? [point, comma] : [comma, point];
+    if (other.count === 0 || own.count > 0) return money.decimal;
+    // All of its thousands may be decimals then.
+    const sign = money.decimal === "." ? "," : ".";
+    questions.push({
+      setting: "money.decimal",
+      question: `the profile says ${money.decimal}, and all amounts that tell are written with ` +
+        `${sign}, such as ${samples(other)} (line ${other.line})`,
+      candidates: [{
+        value: sign,
+        meaning: `${other.samples[0]} is ${plainly(other.samples[0]!, sign)}`,
+      }],
+    });
+    return undefined;
+  }
   if (point.count > 0 && comma.count > 0) {
     questions.push({
       setting: "money.decimal",
@@ -130,10 +145,9 @@ function settleUnit(
   if (sum(fractions) === 0 && (saysMinor || sum(wholes) === 0)) {
     return saysMinor ? "minor" : "units";
   }
-  const isShown = money.in === "by_decimals"
-    ? sum(fractions) > 0 || sum(wholes) === 0
-    : saysMinor
-    ? sum(wholes) === 0
+  const isShown = money.in === "by_decimals" ? sum(fractions) > 0 || sum(wholes) === 0 : saysMinor
+    // Programs write whole numbers as 1200.0 where a column has gaps: that says nothing of the unit.
+    ? sum(wholes) === 0 && columns.some((one) => one.parts[decimal] > 0)
     : columns.every((_, at) => wholes[at] === 0 || fractions[at]! > 0);
   if (isShown) {
     notes.push(`amounts are in units of the currency (${sum(fractions)} have decimals)`);
@@ -141,14 +155,17 @@ function settleUnit(
   }
   // A yen has no parts: both are the same.
   if (currencies.size > 0 && [...currencies].every(hasNoParts)) return "units";
-  const whole = columns.find((_, at) => wholes[at]! > 0 && (saysMinor || fractions[at] === 0))!;
-  const { samples: [sample = ""] } = whole.wholes[decimal];
+  const whole = columns.find((_, at) => wholes[at]! > 0 && (saysMinor || fractions[at] === 0))
+    ?.wholes[decimal] ?? columns.find((one) => one.by[decimal].count > 0)!.by[decimal];
+  const { samples: [sample = ""] } = whole;
   const currency = [...currencies].find((one) => isCurrency(one)) ?? "EUR";
   questions.push({
     setting: "money.in",
-    question: `whole amounts such as ${samples(whole.wholes[decimal])} (line ` +
-      `${whole.wholes[decimal].line}) are units of the currency or minor units` +
-      (sum(fractions) > 0 ? `, and ${sum(fractions)} amounts have decimals` : ""),
+    question: `whole amounts such as ${samples(whole)} (line ${whole.line}) are units of the ` +
+      "currency or minor units" +
+      (sum(fractions) > 0 && sum(wholes) > 0
+        ? `, and ${sum(fractions)} amounts have decimals`
+        : ""),
     candidates: (["units", "minor"] as const).map((value) => ({
       value,
       meaning: `${sample} is ${amountIn(sample, { in: value, decimal }, currency)} ${currency}`,
@@ -335,15 +352,19 @@ function askStatus(
       words: [...unknownWords].map(([word, { count, line }]) => ({ word, rows: count, line })),
     });
   }
-  if (plan.status !== undefined || statusColumns.size === 0) return;
+  if (statusColumns.size === 0) return;
   const names = [...statusColumns].map(([name, counted]) =>
     `${visibleText(name)} (${samples(counted)})`
   );
+  const list = visibleText(JSON.stringify([...statusColumns.keys()]));
+  const how = plan.status === undefined
+    ? `say so as "status": {"columns": ${list}, "charge": [], "paid": [], "skip": []} with the words of each`
+    : `add them to the profile's status, with their words`;
   questions.push({
     setting: "status.columns",
     question: `nothing says what becomes of orders by ${
       names.join(", ")
-    }: map the columns, or name them in ignore`,
+    }: ${how}, or pass over them by "ignore": ${list}; what may become of an order`,
     candidates,
   });
 }

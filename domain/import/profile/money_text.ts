@@ -85,10 +85,16 @@ export function decimalEvidence(text: string): DecimalEvidence {
   return byPoint[0] === byComma[0] && byPoint[1] === byComma[1] ? "either" : "ambiguous";
 }
 
-/** True for an amount that has a part of a unit, however it is written: it can't be in minor units. */
+/** True for an amount that is written with parts of a unit, be they nothing. */
 export function hasFraction(text: string, decimal: DecimalSign): boolean {
   const money = splitMoney(text);
   return money !== undefined && (partsOf(money.number, decimal)?.[1] ?? "") !== "";
+}
+
+/** True for an amount that is not of whole units, however it is written. */
+export function hasParts(text: string, decimal: DecimalSign): boolean {
+  const money = splitMoney(text);
+  return money !== undefined && /[1-9]/.test(partsOf(money.number, decimal)?.[1] ?? "");
 }
 
 /** How the amounts of a file are written. */

@@ -8,6 +8,7 @@ import { cutText } from "../../text/cut_text.ts";
 import { visibleText } from "../../text/visible_text.ts";
 import type { CsvRow } from "../csv_rows.ts";
 import type { ColumnPlan, PlannedStatus } from "./column_plan.ts";
+import { saysNothing } from "./suspicious_column.ts";
 
 /** What becomes of an order. */
 export type OrderOutcome =
@@ -19,6 +20,8 @@ export type OrderOutcome =
   | { kind: "free" }
   /** It is left alone. */
   | { kind: "skip"; why: string }
+  /** Its rows say different things in one column. */
+  | { kind: "contradiction"; column: string; lines: [number, number] }
   /** Its source says what the profile does not know; `""` for nothing at all. */
   | { kind: "unknown"; column: string; word: string };
 
@@ -28,17 +31,22 @@ const rank = { charge: 0, free: 1, paid: 2, skip: 3 } as const;
 export function outcomeOf(rows: readonly CsvRow[], plan: ColumnPlan): OrderOutcome {
   const { status, header } = plan;
   if (status === undefined) return { kind: "charge" };
-  let found: Exclude<OrderOutcome, { kind: "unknown" }> | undefined;
+  let found: Exclude<OrderOutcome, { kind: "unknown" | "contradiction" }> | undefined;
   const take = (kind: keyof typeof rank, at: number, word: string) => {
     if (found !== undefined && rank[found.kind] >= rank[kind]) return;
     found = kind === "skip" ? { kind, why: whySkipped(header[at]!, word) } : { kind };
   };
   for (const at of status.places) {
-    for (const { fields } of rows) {
+    let said: { outcome: keyof typeof rank; line: number } | undefined;
+    for (const { fields, line } of rows) {
       const word = (fields[at] ?? "").trim();
       if (word === "") continue;
       const outcome = status.outcomes.get(word.toLowerCase());
       if (outcome === undefined) return { kind: "unknown", column: header[at]!.trim(), word };
+      said ??= { outcome, line };
+      if (said.outcome !== outcome) {
+        return { kind: "contradiction", column: header[at]!.trim(), lines: [said.line, line] };
+      }
       take(outcome, at, word);
     }
   }
@@ -46,7 +54,7 @@ export function outcomeOf(rows: readonly CsvRow[], plan: ColumnPlan): OrderOutco
     for (const at of places) {
       for (const { fields } of rows) {
         const text = (fields[at] ?? "").trim();
-        if (text !== "") take(kind, at, text);
+        if (!saysNothing(text)) take(kind, at, text);
       }
     }
   }

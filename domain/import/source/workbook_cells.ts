@@ -29,6 +29,12 @@ const builtInDates: Readonly<Record<number, "date" | "time" | "datetime">> = {
   47: "time",
 };
 
+/** Characters of a format: spreadsheets write no longer ones. */
+const maxFormat = 255;
+
+/** Characters of a stored number, of which spreadsheets write two dozen. */
+const maxNumber = 100;
+
 /**
  * What a format of a workbook makes of numbers.
  *
@@ -42,6 +48,7 @@ export function numberFormat(id: number, code: string | undefined): NumberFormat
     const kind = builtInDates[id] ?? (isAsian ? "date" : undefined);
     return { kind: kind ?? "number" };
   }
+  if (code.length > maxFormat) return { kind: "number" };
   // Text in quotes, escaped characters, colours and languages say nothing about it; nor does what is for negatives.
   const bare = code.split(";")[0]!.replace(
     /"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^[\]]*\]/gi,
@@ -77,6 +84,7 @@ export function numberText(
   epoch: keyof typeof epochs,
 ): string | undefined {
   const text = stored.trim();
+  if (text.length > maxNumber) return undefined;
   if (!/^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?$/i.test(text)) return undefined;
   switch (format.kind) {
     case "number":

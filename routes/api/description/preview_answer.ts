@@ -161,7 +161,9 @@ export const previewAnswer = z.object({
       after: z.string(),
       external_order_id: z.string(),
     })),
-  }).meta({ description: "Known customers who would be reached elsewhere" }),
+  }).meta({
+    description: "Known customers who would be reached elsewhere; without `read` none is told",
+  }),
   repeated: z.object({
     rows: count,
     orders: count,
@@ -171,6 +173,8 @@ export const previewAnswer = z.object({
     products: count,
     complete: z.boolean(),
     examples: z.array(z.object({ sku: z.string(), wanted: count, available: z.int() })),
+  }).meta({
+    description: "`complete` is false where not all products were compared: without `read` none is",
   }),
   reasons: z.array(z.object({
     reason: z.string(),

@@ -33,6 +33,11 @@ export const ebay: ImportProfile = {
     // What eBay keeps and hands on itself is in the total of some marketplaces.
     { kind: "tax", columns: ["eBay Collected Tax"], per: "order", included: "by_total" },
   ],
-  status: { columns: [], paidFilled: ["Paid On Date"], otherwise: "skip" },
-  ignore: ["eBay Reference Value", "Refunded Amount"],
+  status: {
+    columns: [],
+    paidFilled: ["Paid On Date"],
+    skipFilled: ["Refunded Amount"],
+    otherwise: "skip",
+  },
+  ignore: ["eBay Reference Value"],
 };

@@ -32,7 +32,7 @@ export const magento: ImportProfile = {
   constants: { customer_name: "Guest" },
   fillDown: "order",
   // What a line comes to before discounts and taxes.
-  money: { in: "by_decimals", decimal: ".", pricePer: "line", tolerance: 0 },
+  money: { in: "by_decimals", pricePer: "line", tolerance: 0 },
   time: { zone: "UTC" },
   adjustments: [
     {
@@ -52,6 +52,8 @@ export const magento: ImportProfile = {
       ...["canceled", "closed", "holded", "fraud", "payment_review", "pending_paypal"],
       ...["paypal_canceled_reversal", "paypal_reversed"],
     ],
+    // A part of it was given back: it stays complete.
+    skipFilled: ["total_refunded"],
   },
   idDigits: 9,
   guestIds: ["0"],
@@ -66,7 +68,6 @@ export const magento: ImportProfile = {
     ],
     ...[
       "total_due",
-      "total_refunded",
       "total_invoiced",
       "total_qty_ordered",
       "shipping_tax_amount",

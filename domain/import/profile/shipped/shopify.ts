@@ -48,7 +48,7 @@ export const shopify: ImportProfile = {
     skip: [
       ...["refunded", "partially_refunded", "voided", "expired", "authorized", "partially_paid"],
     ],
-    skipFilled: ["Cancelled at"],
+    skipFilled: ["Cancelled at", "Refunded Amount"],
   },
-  ignore: ["Subtotal", "Lineitem discount", "Refunded Amount", "Outstanding Balance"],
+  ignore: ["Subtotal", "Lineitem discount", "Outstanding Balance"],
 };

@@ -53,11 +53,13 @@ export const woocommerce: ImportProfile = {
       ...["cancelled", "refunded", "failed", "on-hold", "checkout-draft", "trash"],
       ...["wc-cancelled", "wc-refunded", "wc-failed", "wc-on-hold", "wc-checkout-draft"],
     ],
+    // A part of it was given back: it stays completed.
+    skipFilled: ["refunded_total"],
   },
   guestIds: ["0"],
   ignore: [
     ...["discount_total", "cart_discount", "order_discount", "shipping_tax_total", "fee_tax_total"],
     ...["order_subtotal", "item_subtotal", "item_subtotal_tax", "item_total_tax", "item_tax"],
-    ...["refunded_total", "item_refunded", "item_refunded_qty"],
+    ...["item_refunded", "item_refunded_qty"],
   ],
 };
