@@ -73,19 +73,26 @@ export interface ImportRequest {
 }
 
 /** A file that is to be previewed. */
-export type PreviewRequest = Pick<
-  ImportRequest,
-  | "source"
-  | "name"
-  | "profile"
-  | "keepGoodRows"
-  | "replace"
-  | "initialStock"
-  | "actor"
-  | "only"
-  | "seesOthers"
-  | "token"
->;
+export type PreviewRequest =
+  & Pick<
+    ImportRequest,
+    | "source"
+    | "name"
+    | "profile"
+    | "keepGoodRows"
+    | "replace"
+    | "initialStock"
+    | "actor"
+    | "only"
+    | "seesOthers"
+    | "token"
+  >
+  & {
+    /** Tell the columns of a file that is not known, instead of refusing it. */
+    asksForColumns?: boolean;
+    /** Is told how far it is. */
+    onProgress?: (progress: ImportProgress) => void;
+  };
 
 /** Starts and ends imports. */
 export interface ImportRuns {
@@ -199,12 +206,18 @@ export function importRuns(
 
 function previewRun(
   deps: ImportRunsDeps,
-  { source, token: _, ...options }: PreviewRequest,
+  { source, token: _, onProgress, ...options }: PreviewRequest,
   signal: AbortSignal,
   limits: typeof fileLimits,
 ): Promise<ImportPreview> {
-  const onProgress = (progress: ImportProgress) => refuseTooLarge(progress, limits);
-  return previewFile(deps, source, { ...options, signal, onProgress });
+  return previewFile(deps, source, {
+    ...options,
+    signal,
+    onProgress: (progress) => {
+      refuseTooLarge(progress, limits);
+      onProgress?.(progress);
+    },
+  });
 }
 
 function noPlace(why: "full" | "share", share: number, token: string | null): WorkflowError {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { delimiters } from "../domain/import/source_row.ts";
 import { z } from "zod";
 import type { Fault } from "../domain/errors.ts";
 import { plainName } from "../domain/import/profile/column_plan.ts";
@@ -105,7 +106,7 @@ export const profileSchema = z.strictObject({
     encoding: z.string().trim().min(1).max(40).optional().describe(
       "a label of the encoding standard, such as windows-1252",
     ),
-    delimiter: z.enum([",", ";", "\t", "|"]).optional(),
+    delimiter: z.enum(delimiters).optional(),
     header_line: z.int().min(1).max(1_000).optional(),
   }).optional().describe("how the bytes are read; what is absent is found out"),
   recognised_by: headers.optional().describe(

@@ -14,7 +14,7 @@ import { readBytes, utf8Decoder } from "./csv_source.ts";
 import { nativeForm, type OrderForm } from "./order_form.ts";
 import { checkRows } from "./row_check.ts";
 import { idIn, orderIdOf, readFields, type RowForm } from "./row_form.ts";
-import { openRowStore, type RowStoreLimits } from "./row_store.ts";
+import { openRowStore, type RowStore, type RowStoreLimits } from "./row_store.ts";
 import type { SpooledSource } from "./source_table.ts";
 import { openSpool, type Spool } from "./spool.ts";
 import { takeTurns } from "../timing/take_turns.ts";
@@ -225,16 +225,7 @@ async function* orderGroups(
     scanner.end();
     if (current.length > 0) orders.push(current);
     if (orders.length > 0) yield { orders, isPart: false };
-    for (const group of store.groups()) {
-      if (group !== null) {
-        yield {
-          orders: byOrder(group.rows, (row) => orderIdOf(row, places)),
-          isPart: group.isPart,
-        };
-      }
-      await othersTurn();
-      signal?.throwIfAborted();
-    }
+    yield* gatheredOrders(store, (row) => orderIdOf(row, places), signal);
   } finally {
     store.close();
   }
@@ -261,8 +252,22 @@ class TextRow implements CsvRow {
   }
 }
 
+/** Gives back the rows of scattered orders, once all of them are in the store. */
+export async function* gatheredOrders(
+  store: RowStore,
+  idOf: (row: CsvRow) => string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<OrderGroup> {
+  const othersTurn = takeTurns();
+  for (const group of store.groups()) {
+    if (group !== null) yield { orders: byOrder(group.rows, idOf), isPart: group.isPart };
+    await othersTurn();
+    signal?.throwIfAborted();
+  }
+}
+
 /** The rows of each order, orders by their first rows. */
-export function byOrder(rows: readonly CsvRow[], idOf: (row: CsvRow) => string): CsvRow[][] {
+function byOrder(rows: readonly CsvRow[], idOf: (row: CsvRow) => string): CsvRow[][] {
   const orders = new Map<string, CsvRow[]>();
   for (const row of rows) {
     const id = idOf(row);

@@ -17,10 +17,15 @@ import {
   type RowRules,
   rowsOf,
 } from "../../domain/import/source/row_faults.ts";
-import type { OpenQuestion, SourceForm, SourceRow } from "../../domain/import/source_row.ts";
+import type {
+  OpenQuestion,
+  SourceForm,
+  SourceRecord,
+  SourceRow,
+} from "../../domain/import/source_row.ts";
 import { type ArchiveEntry, openArchive } from "./archive.ts";
 import { readBytes } from "./csv_source.ts";
-import { readRecords, type SourceRecord } from "./source_records.ts";
+import { readRecords } from "./source_records.ts";
 import { findEncoding, type FoundEncoding, type LineEnds, plainText } from "./source_text.ts";
 import { openSpool, type Spool } from "./spool.ts";
 import { takeTurns } from "../timing/take_turns.ts";
