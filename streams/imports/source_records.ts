@@ -9,18 +9,8 @@ import { Buffer } from "node:buffer";
 import { CsvError, parse } from "csv-parse/sync";
 import { maxRecordCharacters, notCsv } from "../../domain/import/csv_records.ts";
 import { fieldsOfBadLine } from "../../domain/import/source/layout.ts";
+import type { SourceRecord } from "../../domain/import/source_row.ts";
 import { takeTurns } from "../timing/take_turns.ts";
-
-/** A record, or a line that is none. */
-export interface SourceRecord {
-  /** That it begins on, from 1. */
-  line: number;
-  fields: string[];
-  /** Its text, where it goes over several lines or has a problem. */
-  text?: string;
-  /** What is wrong with its quotes. */
-  problem?: string;
-}
 
 /** How records are read. */
 export interface RecordForm {

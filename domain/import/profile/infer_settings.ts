@@ -260,14 +260,20 @@ function settleZone(
         samples(withoutZone)
       } name no time zone: the shop's own, ` +
       "as the IANA database calls it",
-    candidates: ["UTC", "Europe/Berlin", "America/New_York"].map((value) => {
-      const read = timeReader({ order: order ?? "ymd", zone: value })(sample);
-      return {
-        value,
-        meaning: `${sample} is ${typeof read === "string" ? read.slice(0, 19) : "?"} UTC`,
-      };
-    }),
+    candidates: ["UTC", "Europe/Berlin", "America/New_York"].map((value) => ({
+      value,
+      meaning: `${sample} is ${timeIn(sample, order, value)} UTC`,
+    })),
   });
+}
+
+/** What a time is in UTC; without its day where it is not known which of its numbers that is. */
+function timeIn(text: string, order: DateOrder | undefined, zone: string): string {
+  for (const one of order === undefined ? ["dmy", "mdy", "ymd"] as const : [order]) {
+    const read = timeReader({ order: one, zone })(text);
+    if (typeof read === "string") return read.slice(order === undefined ? 11 : 0, 19);
+  }
+  return "?";
 }
 
 /** Asked for even where the file goes without: rows without an id would be lost. */
@@ -349,6 +355,7 @@ function askStatus(
         words.join(", ")
       }${more}`,
       candidates,
+      words: [...unknownWords].map(([word, { count, line }]) => ({ word, rows: count, line })),
     });
   }
   if (statusColumns.size === 0) return;

@@ -6,18 +6,8 @@
 
 import { cutText } from "../../text/cut_text.ts";
 import { visibleText } from "../../text/visible_text.ts";
-import type { SourceRow } from "../source_row.ts";
+import type { SourceRecord, SourceRow } from "../source_row.ts";
 import { fieldsOfBadLine } from "./layout.ts";
-
-/** A record as its reader gives it. */
-export interface ReadRecord {
-  line: number;
-  fields: string[];
-  /** Its text, where it goes over several lines or has a problem. */
-  text?: string;
-  /** Why it is none. */
-  problem?: string;
-}
 
 /** What all records of a file have in common. */
 export interface RowRules {
@@ -36,7 +26,7 @@ const shownCharacters = 60;
  * The rows of a record: none for a blank one, and several where a quotation mark seems to have swallowed lines that
  * are rows themselves. Those are faulty, all of them, whichever way it was meant.
  */
-export function rowsOf(record: ReadRecord, rules: RowRules): SourceRow[] {
+export function rowsOf(record: SourceRecord, rules: RowRules): SourceRow[] {
   const { header, delimiter } = rules;
   const width = header.length;
   const { line, text, problem } = record;
