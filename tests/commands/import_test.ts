@@ -181,6 +181,16 @@ Deno.test("import names the columns of a file of no known form, whatever it is w
   assert.doesNotMatch(lines[0]!, /UTF-8|commas/);
 });
 
+Deno.test("import --preview begins a profile for a file of no known form", async () => {
+  const path = `${folder}/shop.csv`;
+  await Deno.writeTextFile(path, "Order #;Item;qty\n1;Mug;2\n");
+  const profile = `${folder}/shop.json`;
+  const { code, out } = await run([path, "--preview", `--save-profile=${profile}`]);
+  assert.equal(code, 1);
+  assert.match(out, /Order # \(1\)[^]*columns: nothing is said of external_order_id/);
+  assert.deepEqual(JSON.parse(await Deno.readTextFile(profile)).columns, { qty: ["qty"] });
+});
+
 Deno.test("import says in one line that a file is missing or is a folder", async () => {
   const missing = await run([`${folder}/missing.csv`]);
   assert.equal(missing.code, 1);
