@@ -204,7 +204,10 @@ async function showPreview(
       import("../services/import_profiles.ts"),
       import("./import_preview.ts"),
     ]);
-  const preview = await previewFile(context, source.readable, sharedOptions(work, bar));
+  const preview = await previewFile(context, source.readable, {
+    ...sharedOptions(work, bar),
+    asksForColumns: true,
+  });
   bar?.clear();
   const saved = options.text("save-profile");
   if (saved !== undefined) {

@@ -74,7 +74,10 @@ function columnLines({ columns }: ImportPreview): string[] {
       ? `    ${text}`
       : `${mark}${text}: looks like ${article(looks_like)}, and is not used`;
   });
-  return [indent(used), ...(unused.length === 0 ? [] : ["Not used:", ...unused])];
+  return [
+    ...(columns.used.length === 0 ? [] : [indent(used)]),
+    ...(unused.length === 0 ? [] : ["Not used:", ...unused]),
+  ];
 }
 
 function article(what: string): string {

@@ -9,6 +9,7 @@ import type { PreviewColumn } from "../../domain/import/import_preview.ts";
 import { planHash, type PlannedOptions } from "../../domain/import/plan_hash.ts";
 import { planColumns } from "../../domain/import/profile/column_plan.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
+import { visibleText } from "../../domain/text/visible_text.ts";
 import { proposeProfile } from "../../domain/import/profile/shipped_profiles.ts";
 import type { OpenQuestion } from "../../domain/import/source_row.ts";
 import type { ImportFileLimits, OtherForm } from "./import_file.ts";
@@ -145,13 +146,23 @@ function isOwnForm({ name, money, time, fillDown }: ImportProfile): boolean {
     (time?.zone === undefined || time.zone === "UTC");
 }
 
+/** Columns that are named of a file whose form is not known. */
+const maxNames = 20;
+
 function unknownForm(
   header: readonly string[],
   reason: WorkflowError | undefined,
 ): WorkflowError {
   const remedy =
-    "describe its columns in a profile (--profile=FILE.json, over HTTP the field profile), or give it " +
-    "the importer's own columns";
-  const what = reason?.message ?? `no known form has the columns ${header.slice(0, 10).join(", ")}`;
-  return new WorkflowError("invalid", `${what}; ${remedy}`, reason?.faults ?? []);
+    "describe its columns in a profile (--profile=FILE.json, over HTTP the field profile; docs/importing.md has one to " +
+    "begin with), or give it the importer's own columns";
+  const names = header.slice(0, maxNames).map((name) => visibleText(name)).join(", ");
+  const more = header.length > maxNames ? `, and ${header.length - maxNames} more` : "";
+  const has = `the file has ${names}${more}`;
+  // That it is not UTF-8, or without commas, is no reason once it was read as a table.
+  if (reason?.message.endsWith("are missing") === true) {
+    return new WorkflowError("invalid", `${reason.message}; ${remedy}; ${has}`, reason.faults);
+  }
+  const detail = `its columns are of no known form: ${has}`;
+  return new WorkflowError("invalid", `${detail}; ${remedy}`, [{ at: "header", detail }]);
 }

@@ -93,7 +93,9 @@ function encodingAmong(possible: readonly PossibleEncoding[], sample: Uint8Array
     note: `encoding: not utf-8; perhaps ${encoding}`,
     question: {
       setting: "file.encoding",
-      question: "the file is not UTF-8: in which encoding does this line read right?",
+      question:
+        "the file is not UTF-8: in which encoding does this line read right? Any other of the encoding standard, such as " +
+        "shift_jis, can be named as well",
       candidates: meant,
     },
   };

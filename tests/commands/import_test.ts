@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { importProgressLine } from "../../commands/import_progress.ts";
 import { openDatabase } from "../../db/connection/database.ts";
 import { migrate } from "../../db/connection/migrate.ts";
@@ -166,6 +167,28 @@ Deno.test("import refuses a file that is none of orders with one line that names
     lines[0]!.startsWith(`import: Cannot import ${path}: line 1: columns external_order_id, `),
   );
   assert.match(lines[0]!, /are missing; describe its columns in a profile/);
+});
+
+Deno.test("import names the columns of a file of no known form, whatever it is written in", async () => {
+  const path = `${folder}/till.csv`;
+  await Deno.writeFile(path, Buffer.from("Beleg;Gr\xf6\xdfe;Betrag\n1;K\xf6ln;2,50\n", "latin1"));
+  const { code, lines } = await run([path]);
+  assert.equal(code, 1);
+  assert.match(
+    lines[0]!,
+    /of no known form: the file has Beleg, Größe, Betrag; describe its columns/,
+  );
+  assert.doesNotMatch(lines[0]!, /UTF-8|commas/);
+});
+
+Deno.test("import --preview begins a profile for a file of no known form", async () => {
+  const path = `${folder}/shop.csv`;
+  await Deno.writeTextFile(path, "Order #;Item;qty\n1;Mug;2\n");
+  const profile = `${folder}/shop.json`;
+  const { code, out } = await run([path, "--preview", `--save-profile=${profile}`]);
+  assert.equal(code, 1);
+  assert.match(out, /Order # \(1\)[^]*columns: nothing is said of external_order_id/);
+  assert.deepEqual(JSON.parse(await Deno.readTextFile(profile)).columns, { qty: ["qty"] });
 });
 
 Deno.test("import says in one line that a file is missing or is a folder", async () => {
