@@ -8,6 +8,7 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
 import { type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
+import { badFile, fileKind } from "../../domain/import/source/file_kind.ts";
 import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
 import { readBytes, utf8Decoder } from "./csv_source.ts";
 import { nativeForm, type OrderForm } from "./order_form.ts";
@@ -137,6 +138,9 @@ async function readWhole(
     } catch (error) {
       if (!(error instanceof WorkflowError)) throw error;
       if (options.openOther === undefined) throw error;
+      // Nobody has to send the rest of what is no table at all.
+      const kind = fileKind(spool.read(0, 1_024));
+      if (kind.kind === "other") throw badFile(kind.problem);
       otherBy = error;
     }
   };

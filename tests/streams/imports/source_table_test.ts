@@ -336,6 +336,8 @@ Deno.test("openSourceTable() leaves others their turns while it reads a workbook
   const header = '<row><c t="str"><v>id</v></c><c t="str"><v>sku</v></c></row>';
   const workbook = workbookOf({ sheets: [header], texts });
   assert.ok(await turnsDuring(read(workbook)) >= 5);
+  const wide = '<row><c r="XFD1"><v>1</v></c></row>'.repeat(600);
+  assert.ok(await turnsDuring(refusal(workbookOf({ sheets: [wide] }))) >= 5);
   assert.ok(await turnsDuring(refusal(`id;sku\n${'a"\n'.repeat(10_000)}`)) >= 20);
 });
 
