@@ -90,6 +90,10 @@ export type PreviewRequest =
   & {
     /** Aborts when whoever asked has gone away: then nobody reads the preview. */
     gone?: AbortSignal;
+    /** Tell the columns of a file that is not known, instead of refusing it. */
+    asksForColumns?: boolean;
+    /** Is told how far it is. */
+    onProgress?: (progress: ImportProgress) => void;
   };
 
 /** Starts and ends imports. */
@@ -214,12 +218,18 @@ export function importRuns(
 
 function previewRun(
   deps: ImportRunsDeps,
-  { source, token: _, gone: _gone, ...options }: PreviewRequest,
+  { source, token: _, gone: _gone, onProgress, ...options }: PreviewRequest,
   signal: AbortSignal,
   limits: typeof fileLimits,
 ): Promise<ImportPreview> {
-  const onProgress = (progress: ImportProgress) => refuseTooLarge(progress, limits);
-  return previewFile(deps, source, { ...options, signal, onProgress });
+  return previewFile(deps, source, {
+    ...options,
+    signal,
+    onProgress: (progress) => {
+      refuseTooLarge(progress, limits);
+      onProgress?.(progress);
+    },
+  });
 }
 
 function noPlace(why: "full" | "share", share: number, token: string | null): WorkflowError {

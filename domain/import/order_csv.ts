@@ -256,6 +256,17 @@ export function rejectConflict(
   return rows.map((row) => rejectedFor(row, reason));
 }
 
+/** Rejects the rows of an order that its source says is over, and that would be charged here all the same. */
+export function rejectOpen(
+  rows: readonly CsvRow[],
+  { why, status }: { why: string; status: OrderStatus },
+): RejectedRow[] {
+  const said = why.replaceAll(/[()]/g, "");
+  const reason =
+    `the order is not to be charged by its source (${said}) and is still ${status} here: cancel it here`;
+  return rows.map((row) => rejectedFor(row, reason));
+}
+
 /**
  * Rejects the rows of an order that names products that there are not, where orders must not create them.
  *

@@ -55,6 +55,8 @@ export interface OpenQuestion {
   question: string;
   /** What the setting may be, with what the samples would mean then. */
   candidates: readonly { value: string; meaning: string }[];
+  /** What each of the candidates is to be said of, where the setting is a list of words: `status`. */
+  words?: readonly { word: string; rows: number; line: number }[];
 }
 
 /** A question as a fault: the setting, what is asked, and what it may be. */

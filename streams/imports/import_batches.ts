@@ -25,12 +25,20 @@ export interface ImportBatch {
   rejected: RejectedRow[];
   /** Orders none of whose rows was taken. */
   ordersRejected: number;
-  /** Why orders are skipped that their source says are over: none of their rows is taken, and none rejected. */
-  skipped: string[];
+  /** Orders that their source says are over: none of their rows is taken, nor rejected unless they are open here. */
+  skipped: SkippedRows[];
   /** Of the rejected orders, those whose total is not the one that the file names. */
   differences: TotalDifference[];
   /** Rows of the file that this batch accounts for. */
   rows: number;
+}
+
+/** An order that its source says is over. */
+export interface SkippedRows {
+  externalOrderId: string;
+  /** Why, for people. */
+  why: string;
+  rows: CsvRow[];
 }
 
 /**
@@ -73,7 +81,7 @@ export async function* importBatches(
   };
   const take = (rows: CsvRow[], reading: FormReading, orders: 0 | 1) => {
     if (reading.kind === "skipped") {
-      batch.skipped.push(reading.why);
+      batch.skipped.push({ externalOrderId: form.idOf(rows[0]!), why: reading.why, rows });
       return;
     }
     if (reading.kind === "rejected") {

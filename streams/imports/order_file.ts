@@ -94,8 +94,8 @@ export function requirePlan(
     const { reason } = other;
     const because = reason === undefined ? "" : `${reason.message}; `;
     const next =
-      "; a preview tells all of it, and writes a profile to answer it in (--preview --save-profile=mine.json, " +
-      "then --profile=mine.json)";
+      "; a preview tells all of it, and gives a profile to answer it in (--preview --save-profile=mine.json, then " +
+      "--profile=mine.json; over HTTP preview=true, then the field profile)";
     return refuse(`${because}${at}: ${detail}${rest}${next}`, [...reason?.faults ?? [], ...asked]);
   }
   if (options.plan !== undefined) {
@@ -132,7 +132,7 @@ export async function openNamedFile(
     ImportOptions,
     "name" | "profile" | "keepGoodRows" | "replace" | "limits" | "signal" | "onProgress"
   >,
-  { wantsPlan }: { wantsPlan: boolean },
+  { wantsPlan, asksForColumns }: { wantsPlan: boolean; asksForColumns?: boolean },
 ): Promise<OrderFile> {
   const { name, limits, signal, profile, keepGoodRows, replace, onProgress } = options;
   try {
@@ -140,6 +140,7 @@ export async function openNamedFile(
       profile,
       planned: { keepGoodRows, replace },
       wantsPlan,
+      asksForColumns,
       signal,
       limits: limits?.file,
       onProgress({ bytes, unpackedBytes, rows }) {
@@ -151,7 +152,8 @@ export async function openNamedFile(
       },
     });
   } catch (error) {
-    if (!(error instanceof WorkflowError)) throw error;
+    // An answer to whoever asked for it, and no refusal.
+    if (!(error instanceof WorkflowError) || asksForColumns && "found" in error) throw error;
     throw new WorkflowError(error.code, `Cannot import ${name}: ${error.message}`, error.faults);
   }
 }

@@ -18,13 +18,19 @@ import { openNamedFile, type OrderFile } from "./order_file.ts";
 import { orderTotals } from "./order_totals.ts";
 import { previewWatch, type WatchedOrders } from "./preview_watch.ts";
 import type { TotalsAgreement } from "./profiled_file.ts";
+import { type UnmappedColumns, UnmappedFile } from "./unmapped_file.ts";
 import { writeBatches } from "./write_batches.ts";
 
 /** How a preview is made: as the import would be. */
-export type PreviewOptions = Omit<
-  ImportOptions,
-  "dryRun" | "rejectsPath" | "openRejects" | "begin" | "plan" | "yes"
->;
+export type PreviewOptions =
+  & Omit<
+    ImportOptions,
+    "dryRun" | "rejectsPath" | "openRejects" | "begin" | "plan" | "yes"
+  >
+  & {
+    /** Tell the columns of a file that is not known, with the question what they are, instead of refusing it. */
+    asksForColumns?: boolean;
+  };
 
 /**
  * Previews a file.
@@ -41,7 +47,14 @@ export async function previewOrders(
   options: PreviewOptions,
 ): Promise<ImportPreview> {
   const progress = noProgress();
-  const file = await openNamedFile(source, progress, options, { wantsPlan: true });
+  const { asksForColumns } = options;
+  let file: OrderFile;
+  try {
+    file = await openNamedFile(source, progress, options, { wantsPlan: true, asksForColumns });
+  } catch (error) {
+    if (!(error instanceof UnmappedFile)) throw error;
+    return unmapped(error.found, options.name, progress.bytesRead);
+  }
   const totals = orderTotals();
   try {
     const said = describeFile(file, options.name, progress.bytesRead);
@@ -72,6 +85,27 @@ export async function previewOrders(
     totals.close();
     file.close();
   }
+}
+
+/** A file of whose columns a person has to say what they are. */
+function unmapped(
+  { form, notes, rows, columns, profile, questions }: UnmappedColumns,
+  name: string,
+  bytes: number,
+): ImportPreview {
+  return {
+    file: { name, bytes, rows, form, notes: [...notes] },
+    profile: { name: profile.name, why: null, settings: profile },
+    questions: [...questions],
+    columns: {
+      used: [],
+      unused: columns.map((column) => ({
+        ...column,
+        looks_like: suspicionOf(column.name) ?? null,
+      })),
+    },
+    ...undecided(rows),
+  };
 }
 
 type FileDescription = Pick<ImportPreview, "file" | "profile" | "questions" | "columns">;

@@ -28,6 +28,7 @@ import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
 import type { TakenOrder } from "../intake/take_orders.ts";
 import type { ImportBatch } from "./import_batches.ts";
+import type { WrittenBatch } from "./write_batches.ts";
 import { textTable } from "./text_table.ts";
 
 /** What a batch is compared with. */
@@ -59,7 +60,7 @@ export interface PreviewWatch {
   read(batch: ImportBatch): Promise<BatchFacts>;
   /** Takes note of a batch, in the order of the file. */
   note(
-    batch: ImportBatch,
+    batch: WrittenBatch,
     taken: readonly TakenOrder[],
     facts: BatchFacts,
     rejected: readonly RejectedRow[],
@@ -101,7 +102,7 @@ export function previewWatch(
       return { addresses: known, available };
     },
     note(batch, taken, facts, rejected) {
-      for (const why of batch.skipped) {
+      for (const { why } of batch.skipped) {
         if (skipped.has(why) || skipped.size < maxWhys) {
           skipped.set(why, (skipped.get(why) ?? 0) + 1);
         }
@@ -254,10 +255,12 @@ function watchChanges(db: Queryable, seesOthers: boolean) {
   const conflicts: ImportPreview["conflicts"]["examples"] = [];
   return {
     note(
-      { orders }: ImportBatch,
+      { orders, open }: WrittenBatch,
       taken: readonly TakenOrder[],
       rejected: readonly RejectedRow[],
     ): void {
+      const reasonOf = (line: number | undefined) =>
+        rejected.find((one) => one.line === line)?.reason ?? "";
       for (const [index, { outcome, orderId, status, paymentOf, foreign }] of taken.entries()) {
         const { order, rows } = orders[index]!;
         if (outcome === "updated" && changed++ < maxExamples) {
@@ -265,13 +268,17 @@ function watchChanges(db: Queryable, seesOthers: boolean) {
           changes.push({ id: orderId!, externalOrderId, after: booked(order, taken[index]!) });
         }
         if (outcome === "conflict" && conflicting++ < maxExamples) {
-          const reason = rejected.find(({ line }) => line === rows[0]?.line)?.reason ?? "";
           conflicts.push({
             external_order_id: own(order.externalOrderId),
             status: paymentOf === undefined && (seesOthers || !foreign) ? status : null,
-            reason,
+            reason: reasonOf(rows[0]?.line),
           });
         }
+      }
+      for (const { externalOrderId, status, rows } of open) {
+        if (conflicting++ >= maxExamples) continue;
+        const external_order_id = own(externalOrderId);
+        conflicts.push({ external_order_id, status, reason: reasonOf(rows[0]?.line) });
       }
     },
     async result(): Promise<Pick<ImportPreview, "changed" | "conflicts">> {

@@ -140,11 +140,11 @@ function recordOfBadLine(
 
 const problems: Readonly<Record<string, string>> = {
   INVALID_OPENING_QUOTE:
-    'a quotation mark (") inside a field; write it twice and the field in quotation marks',
+    'a quotation mark (") inside a field: write it twice and the field in quotation marks',
   CSV_INVALID_CLOSING_QUOTE:
-    'a quotation mark (") inside a field, or one that is missing; write it twice where it belongs to the text',
-  CSV_QUOTE_NOT_CLOSED: 'a quotation mark (") that is never closed; remove it, or write it twice',
-  CSV_MAX_RECORD_SIZE: 'a quotation mark (") that is not closed; remove it, or write it twice',
+    'a quotation mark (") inside a field, or one that is missing: write it twice where it belongs to the text',
+  CSV_QUOTE_NOT_CLOSED: 'a quotation mark (") that is never closed: remove it, or write it twice',
+  CSV_MAX_RECORD_SIZE: 'a quotation mark (") that is not closed: remove it, or write it twice',
 };
 
 /** All records of a block up to the first that is wrong or not complete. */

@@ -5,10 +5,12 @@
  */
 
 import type { Catalog } from "../../db/catalog/catalog.ts";
+import { readOpenOrders } from "../../db/imports/open_orders.ts";
 import { type TakenOrder, takeOrders } from "../intake/take_orders.ts";
 import {
   rejectConflict,
   type RejectedRow,
+  rejectOpen,
   rejectUnknownSkus,
   rejectWhole,
 } from "../../domain/import/order_csv.ts";
@@ -17,7 +19,7 @@ import { latestPlacedAt } from "../../domain/order/placed_at.ts";
 import { concurrently } from "../timing/concurrently.ts";
 import { publish } from "../workflow/publish.ts";
 import { inSpan, tracing } from "../telemetry/tracing.ts";
-import { type ImportBatch, importBatches } from "./import_batches.ts";
+import { type ImportBatch, importBatches, type SkippedRows } from "./import_batches.ts";
 import type { ImportFile } from "./import_file.ts";
 import type { OrderForm } from "./order_form.ts";
 import type { ImportDeps, ImportOptions } from "./import_options.ts";
@@ -66,17 +68,48 @@ function writerOf(
     lastTurn = promise;
     try {
       run.options.signal?.throwIfAborted();
-      const [taken, facts] = await Promise.all([
+      const [taken, facts, open] = await Promise.all([
         run.catalogs.use((catalog) => takeBatch(run, batch, catalog)),
         run.watch?.read(batch),
+        openOf(run, batch),
       ]);
+      const written: WrittenBatch = {
+        ...batch,
+        skipped: batch.skipped.filter(({ externalOrderId }) =>
+          open.every((one) => one.externalOrderId !== externalOrderId)
+        ),
+        open,
+      };
       await turn;
-      const rejected = await completeBatch(run, batch, taken, form);
-      if (facts !== undefined) run.watch?.note(batch, taken, facts, rejected);
+      const rejected = await completeBatch(run, written, taken, form);
+      if (facts !== undefined) run.watch?.note(written, taken, facts, rejected);
     } finally {
       resolve();
     }
   };
+}
+
+/** A batch that was compared with the database. */
+export interface WrittenBatch extends ImportBatch {
+  /** Orders that their source says are over, and that are open here. */
+  open: OpenOrder[];
+}
+
+/** See {@linkcode WrittenBatch}. */
+export interface OpenOrder extends SkippedRows {
+  status: "PENDING" | "RESERVED";
+}
+
+/** An order that its shop has cancelled is not passed over while it would be charged here. */
+async function openOf(
+  { deps: { db } }: ImportRun,
+  { skipped }: ImportBatch,
+): Promise<OpenOrder[]> {
+  const open = await readOpenOrders(db, skipped.map(({ externalOrderId }) => externalOrderId));
+  return skipped.flatMap((one) => {
+    const status = open.get(one.externalOrderId);
+    return status === undefined ? [] : [{ ...one, status }];
+  });
 }
 
 /** Takes the orders of a batch, in its order. */
@@ -132,13 +165,17 @@ async function editTaken(
  */
 async function completeBatch(
   run: ImportRun,
-  batch: ImportBatch,
+  batch: WrittenBatch,
   taken: readonly TakenOrder[],
   form: OrderForm,
 ): Promise<readonly RejectedRow[]> {
   const { deps, options, rejects, reasons, counts, totals, progress } = run;
   const published = options.dryRun ? 0 : await publishTaken(deps, taken);
-  const rejected = [...batch.rejected, ...rejectedOf(batch, taken, form, options)];
+  const rejected = [
+    ...batch.rejected,
+    ...rejectedOf(batch, taken, form, options),
+    ...batch.open.flatMap((one) => rejectOpen(one.rows, one)),
+  ];
   await rejects?.add(rejected);
   reasons.add(rejected);
   options.onRejected?.(rejected);
@@ -147,7 +184,8 @@ async function completeBatch(
   counts.rowsRejected += rejected.length;
   counts.ordersRejected += batch.ordersRejected;
   run.ordersSkipped += batch.skipped.length;
-  counts.orders += batch.ordersRejected + taken.length;
+  counts.orders += batch.ordersRejected + taken.length + batch.open.length;
+  counts.ordersConflict += batch.open.length;
   for (const { outcome, currency, totalCents } of taken) {
     counts[countOf[outcome]]++;
     if (isTaken(outcome)) totals?.add(currency, totalCents);

@@ -15,6 +15,9 @@ const question = z.object({
   setting: z.string().meta({ description: "The profile's setting that answers it" }),
   question: z.string(),
   candidates: z.array(z.object({ value: z.string(), meaning: z.string() })),
+  words: z.array(z.object({ word: z.string(), rows: count, line })).optional().meta({
+    description: "Of the setting `status`: the words of the file of which the profile says nothing",
+  }),
 });
 
 const orderShown = z.object({

@@ -104,3 +104,12 @@ Deno.test("openOrderFile() says that a workbook is one, and what to do", async (
   assert.match(message, /Excel workbook/);
   assert.match(message, /CSV UTF-8/);
 });
+
+Deno.test("openOrderFile() charges nobody by own columns beside one that says what was paid or given back", async () => {
+  for (const column of ["Refunded Amount", "paymentStatus", "Paid", "Zahlungsstatus"]) {
+    const fileOf = (value: string) =>
+      `${header.trim()},${column}\n${rowOf("A").trim()},${value}\n${rowOf("B").trim()},\n`;
+    assert.match(await refusal(fileOf("12.00")), /status\.columns: nothing says what becomes of/);
+    assert.deepEqual([...(await taken(fileOf("0.00"))).orders], [["A", 1200], ["B", 1200]]);
+  }
+});

@@ -3,6 +3,7 @@ import { type Database, openDatabase } from "../../../db/connection/database.ts"
 import { migrate } from "../../../db/connection/migrate.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { importOrders } from "../../../streams/imports/orders_import.ts";
+import { shopify } from "../../../domain/import/profile/shipped/shopify.ts";
 import { previewOrders } from "../../../streams/imports/preview.ts";
 import { keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis, type RedisClient } from "../../../streams/redis/redis.ts";
@@ -303,4 +304,45 @@ Deno.test("previewOrders() lists the columns with values, and what is not used a
       { name: "refunded_amount", samples: ["0", "1"], looks_like: "refund" },
       { name: "note", samples: ["n"], looks_like: null },
     ]);
+  }));
+
+Deno.test("previewOrders() and the import pass over no order that is over at its source and would be charged here", () =>
+  withBench(async (bench) => {
+    const fileOf = (status: string, ids = ["#1", "#2", "#3"]) =>
+      sourceOf([
+        "Name,Email,Financial Status,Currency,Total,Created at,Lineitem quantity,Lineitem name,Lineitem price,Billing Name",
+        ...ids.map((id) =>
+          `${id},a@x.example,${status},EUR,24.00,2026-01-05T10:00:00Z,2,Mug,12.00,Ann`
+        ),
+      ].join("\n"));
+    const options = { name: "shop.csv", initialStock: 50, profile: shopify, yes: true };
+    const deps = depsOf(bench);
+    await importOrders(deps, fileOf("pending"), options);
+    await bench.db.query("update orders set status = 'RESERVED' where external_order_id = '#2'");
+    await bench.db.query(
+      "update orders set status = 'CANCELLED', settled_time = now(6) where external_order_id = '#3'",
+    );
+
+    const later = ["#1", "#2", "#3", "#4"];
+    const reason = (status: string) =>
+      'the order is not to be charged by its source (Financial Status is "refunded") and is still ' +
+      `${status} here: cancel it here`;
+    const shown = await previewOrders(deps, fileOf("refunded", later), options);
+    assert.deepEqual(shown.conflicts, {
+      orders: 2,
+      examples: [
+        { external_order_id: "#1", status: "PENDING", reason: reason("PENDING") },
+        { external_order_id: "#2", status: "RESERVED", reason: reason("RESERVED") },
+      ],
+    });
+    assert.deepEqual(shown.skipped, [{ why: 'Financial Status is "refunded"', orders: 2 }]);
+
+    const rejected: string[] = [];
+    const report = await importOrders(deps, fileOf("refunded", later), {
+      ...options,
+      onRejected: (rows) => rejected.push(...rows.map(({ reason }) => reason)),
+    });
+    assert.deepEqual(rejected, [reason("PENDING"), reason("RESERVED")]);
+    const { orders, orders_conflict, orders_skipped } = report;
+    assert.deepEqual([orders, orders_conflict, orders_skipped], [2, 2, 2]);
   }));
