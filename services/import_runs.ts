@@ -64,6 +64,8 @@ export interface ImportRequest {
   actor: string;
   /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
   only: OnlyOf | undefined;
+  /** False where they may not look at what others have brought: then nothing is told of it. */
+  seesOthers?: boolean;
   /** Name of the token that brings it; null where nobody is asked. */
   token: string | null;
   /** Is called in the transaction that begins the import. */
@@ -81,6 +83,7 @@ export type PreviewRequest = Pick<
   | "initialStock"
   | "actor"
   | "only"
+  | "seesOthers"
   | "token"
 >;
 
@@ -239,6 +242,7 @@ function startRun(
     replace: request.replace,
     actor: request.actor,
     only: request.only,
+    seesOthers: request.seesOthers,
     signal: run.stop.signal,
     onProgress: (progress) => refuseTooLarge(progress, limits),
     begin: async (form) => {

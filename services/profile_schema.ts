@@ -56,8 +56,12 @@ const status = z.strictObject({
   paid: words.optional().describe("words of orders that were paid at their source"),
   free: words.optional().describe("words of orders that cost nothing"),
   skip: words.optional().describe("words of orders that are left alone"),
-  paid_filled: headers.optional().describe("an order that says anything in one was paid"),
-  skip_filled: headers.optional().describe("an order that says anything in one is left alone"),
+  paid_filled: headers.optional().describe(
+    "an order that says anything in one was paid; nothing, none, no, false and zeros say nothing",
+  ),
+  skip_filled: headers.optional().describe(
+    "an order that says anything in one is left alone; nothing, none, no, false and zeros say nothing",
+  ),
   otherwise: z.enum(["charge", "paid", "skip"]).optional().describe(
     "of orders that say nothing in any of these columns; where it is absent they are rejected",
   ),

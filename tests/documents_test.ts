@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path";
+import type { ImportProfile } from "../domain/import/profile/profile.ts";
+import { shippedProfiles } from "../domain/import/profile/shipped_profiles.ts";
 import { targets } from "../tools/bench/targets.ts";
 import { fromFileUrl, walk } from "./sources.ts";
 
@@ -125,6 +127,44 @@ Deno.test("docs/dependencies.md has every package with its version, and says whi
         `${path} imports ${name}, which only tests may use`,
       );
     }
+  }
+});
+
+/** What a profile says of files: names in their headers, and words that become something other than left alone. */
+function saidBy({ columns, adjustments = [], status }: ImportProfile) {
+  const first = (name: keyof typeof columns) => [columns[name]?.[0] ?? []].flat();
+  return {
+    all: [
+      ...Object.values(columns).flat(2),
+      ...adjustments.flatMap(({ columns }) => columns),
+      ...[status?.columns, status?.paidFilled, status?.skipFilled].flatMap((some) => some ?? []),
+      ...[status?.charge, status?.paid, status?.free, status?.skip].flatMap((some) => some ?? []),
+    ].map((name) => name.toLowerCase()),
+    /** What has to be told of it. */
+    told: [
+      ...(["external_order_id", "order_placed_at", "price", "order_total"] as const).flatMap(first),
+      ...adjustments.flatMap(({ columns }) => columns),
+      ...[status?.columns, status?.paidFilled, status?.skipFilled].flatMap((some) => some ?? []),
+    ],
+  };
+}
+
+Deno.test("docs/importing.md has every profile, by the columns and words that it reads and no others", async () => {
+  const rows = tableBelow(
+    await read("docs/importing.md"),
+    "profile | order, time, customer | items | what else it costs | what becomes of it",
+  );
+  const profiles = [...shippedProfiles.values()];
+  const codesOf = (text: string) => [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => code!);
+  assert.deepEqual(rows.map(([name]) => codesOf(name!)), profiles.map(({ name }) => [name]));
+  for (const [index, [, ...cells]] of rows.entries()) {
+    const { name } = profiles[index]!;
+    const { all, told } = saidBy(profiles[index]!);
+    const codes = codesOf(cells.join(" "));
+    const unknown = codes.filter((code) => !all.includes(code.toLowerCase()));
+    assert.deepEqual(unknown, [], `${name} reads nothing of these`);
+    if (name === "native") continue;
+    assert.deepEqual(told.filter((one) => !codes.includes(one)), [], `untold of ${name}`);
   }
 });
 

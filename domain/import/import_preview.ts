@@ -107,7 +107,7 @@ export interface ImportPreview {
   totals: PreviewTotals;
   changed: { orders: number; examples: PreviewChange[] };
   conflicts: { orders: number; examples: PreviewConflict[] };
-  /** Known customers whose own address an order of the file would change. */
+  /** Known customers whose own address an order of the file would change; none for whoever may not see them. */
   addresses: { customers: number; examples: PreviewAddress[] };
   /** Rows that say the same as another row of their order. */
   repeated: {
@@ -118,7 +118,7 @@ export interface ImportPreview {
   /** Products of which the orders that would be booked want more than there is. */
   shortages: {
     products: number;
-    /** False where the file names more products than are compared. */
+    /** False where the file names more products than are compared, and for whoever may not see stock. */
     complete: boolean;
     examples: { sku: string; wanted: number; available: number }[];
   };
@@ -165,7 +165,7 @@ export interface PreviewChange {
 /** A known order that the file has with other content and can't change. */
 export interface PreviewConflict {
   external_order_id: string;
-  /** Of the known order; null for a payment that another order has. */
+  /** Of the known order; null for a payment that another order has, and for whoever may not see the order. */
   status: string | null;
   reason: string;
 }

@@ -48,6 +48,14 @@ export interface TotalDifference {
   differenceCents: number;
 }
 
+/** How orders are decided on. */
+export interface DecideOptions {
+  /** Leave bad rows out instead of rejecting the order for them. */
+  keepGoodRows: boolean;
+  /** The latest time that an order can have been placed at. */
+  latestPlacedAt: string;
+}
+
 /** Rows that one order may have: all of them are in memory at once. */
 export const maxOrderRows = 100_000;
 
@@ -61,13 +69,11 @@ export const rowsToATurn = 8;
  * Reads the rows of one order, given in the order of the file.
  *
  * @param rows all rows with one order id, or one row that has none
- * @param options.keepGoodRows leave bad rows out instead of rejecting the order for them
- * @param options.latestPlacedAt the latest time that an order can have been placed at
  */
 export function decideOrder(
   rows: readonly CsvRow[],
   places: ColumnPlaces,
-  options: { keepGoodRows: boolean; latestPlacedAt: string },
+  options: DecideOptions,
 ): OrderReading {
   if (rows.length > maxOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
   const read = readRows(places);
@@ -79,7 +85,7 @@ export function decideOrder(
 export function* decideOrderStepwise(
   rows: readonly CsvRow[],
   places: ColumnPlaces,
-  options: { keepGoodRows: boolean; latestPlacedAt: string },
+  options: DecideOptions,
 ): Generator<void, OrderReading> {
   if (rows.length > maxOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
   const read = readRows(places);
@@ -115,7 +121,7 @@ function readInto(
   read: RowsSoFar,
   source: CsvRow,
   places: ColumnPlaces,
-  { latestPlacedAt }: { latestPlacedAt: string },
+  { latestPlacedAt }: DecideOptions,
 ): void {
   const { fields } = source;
   if (read.terms !== undefined) noteTerms(read.terms, source.line, fields, places);
@@ -132,7 +138,7 @@ function readInto(
 function readingOf(
   read: RowsSoFar,
   places: ColumnPlaces,
-  { keepGoodRows }: { keepGoodRows: boolean },
+  { keepGoodRows }: DecideOptions,
 ): OrderReading {
   const id = read.before?.row.head.externalOrderId ?? "";
   const terms = read.terms === undefined ? undefined : readTerms(read.terms, places, id);
@@ -214,23 +220,23 @@ export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
  * another order.
  *
  * @param known its status; `foreign` for an order of another, of which nothing is told; `paymentOf` is the order that
- * the payment belongs to; `refusal` says why it could not be edited
+ * the payment belongs to, which is told to who sees what others have brought; `refusal` says why it could not be edited
  * @param leftOut further rows of the order: what it lacks for want of them, the file does not mean to take away
  */
 export function rejectConflict(
   rows: readonly CsvRow[],
-  { status, foreign, paymentOf, refusal }: {
+  { status, foreign, paymentOf, refusal, seesOthers = true }: {
     status: OrderStatus;
     foreign: boolean;
     paymentOf?: string;
+    seesOthers?: boolean;
     refusal?: string;
   },
   leftOut: readonly RejectedRow[],
 ): RejectedRow[] {
   const reason = paymentOf !== undefined
-    ? `the payment that the order names belongs to another order (${
-      visibleText(cutText(paymentOf, 64))
-    })`
+    ? "the payment that the order names belongs to another order" +
+      (seesOthers ? ` (${visibleText(cutText(paymentOf, 64))})` : "")
     : foreign
     ? "the order is known with other content and was brought by somebody else, so changing it needs " +
       "the scope cancel"

@@ -10,7 +10,7 @@ import type { Database } from "../../db/connection/database.ts";
 import { type ImportRow, listImports, readImport, readRejects } from "../../db/imports/imports.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { encodeCursor } from "../../domain/paging.ts";
-import { cancelsOnly } from "../middleware/caller.ts";
+import { cancelsOnly, looksOnlyAt } from "../middleware/caller.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import type { ImportRuns } from "../../services/import_runs.ts";
@@ -64,6 +64,7 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
         replace: c.req.query("replace") === "1",
         actor: actorOf(c),
         only: cancelsOnly(c.get("caller")),
+        seesOthers: looksOnlyAt(c.get("caller")) === undefined,
         token: c.get("caller").name,
       });
       return c.redirect(`${home}/${id}`, 303);

@@ -7,13 +7,14 @@
 import type { CsvRow } from "../../domain/import/csv_rows.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import {
+  type DecideOptions,
   type RejectedRow,
   rejectLargeOrder,
   rowsToATurn,
   type TotalDifference,
 } from "../../domain/import/order_csv.ts";
 import type { OrderGroup } from "./import_file.ts";
-import type { DecideOptions, FormReading, OrderForm } from "./order_form.ts";
+import type { FormReading, OrderForm } from "./order_form.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 
 /** Orders to one transaction, and what was found wrong on the way to them. */

@@ -72,8 +72,6 @@ export interface ImportFileLimits {
   orderRows: number;
 }
 
-const defaultSpoolBytes = 8 * 1024 * 1024;
-
 /** Rows of one order that are put together without the store. */
 export const defaultOrderRows = 10_000;
 
@@ -92,7 +90,7 @@ export async function openImportFile(
   options: ReadingOptions,
 ): Promise<ImportFile> {
   const { limits, openOther } = options;
-  const spool = openSpool(limits?.spool ?? defaultSpoolBytes);
+  const spool = openSpool(limits?.spool);
   const scattered = bloomFilter();
   try {
     const { header, form, rows } = await readWhole(source, spool, scattered, options);

@@ -81,6 +81,8 @@ export interface ImportOptions {
   actor?: string;
   /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
   only?: OnlyOf;
+  /** False for whoever may not look at what others have brought: then nothing is told of it. */
+  seesOthers?: boolean;
   /** Ends the import between two batches; those that were written stay. */
   signal?: AbortSignal;
   /** Is told how far the import is, at least once a batch. */

@@ -65,10 +65,12 @@ export async function openOrderFile(
   return { ...file, other, plan };
 }
 
-/** An order that its shop has cancelled must not be charged: what such a column says can't be passed over. */
+/** An order that its shop has cancelled or paid back must not be charged: what such a column says can't be passed over. */
 function statusColumn(header: readonly string[]): string | undefined {
-  const says: readonly unknown[] = ["status", "refund"];
-  const name = header.find((name) => !isImportColumn(name) && says.includes(suspicionOf(name)));
+  const name = header.find((name) => {
+    const suspicion = isImportColumn(name) ? undefined : suspicionOf(name);
+    return suspicion === "status" || suspicion === "refund";
+  });
   return name === undefined ? undefined : `column ${name} says what became of an order`;
 }
 
@@ -91,7 +93,10 @@ export function requirePlan(
     const [{ at, detail }] = asked as [Fault];
     const { reason } = other;
     const because = reason === undefined ? "" : `${reason.message}; `;
-    return refuse(`${because}${at}: ${detail}${rest}`, [...reason?.faults ?? [], ...asked]);
+    const next =
+      "; a preview tells all of it, and writes a profile to answer it in (--preview --save-profile=mine.json, " +
+      "then --profile=mine.json)";
+    return refuse(`${because}${at}: ${detail}${rest}${next}`, [...reason?.faults ?? [], ...asked]);
   }
   if (options.plan !== undefined) {
     if (options.plan.toLowerCase() === plan) return;

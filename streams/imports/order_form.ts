@@ -6,26 +6,13 @@
 
 import type { ColumnPlaces, CsvRow } from "../../domain/import/csv_rows.ts";
 import {
+  type DecideOptions,
   decideOrder,
   decideOrderStepwise,
   type OrderReading,
 } from "../../domain/import/order_csv.ts";
+import type { SkippedOrder } from "../../domain/import/profile/map_order.ts";
 import { orderIdOf } from "./row_form.ts";
-
-/** How orders are decided on. */
-export interface DecideOptions {
-  /** Leave bad rows out instead of rejecting the order for them. */
-  keepGoodRows: boolean;
-  /** The latest time that an order can have been placed at. */
-  latestPlacedAt: string;
-}
-
-/** An order that its source says is over and done with: it is neither charged nor recorded. */
-export interface SkippedOrder {
-  kind: "skipped";
-  /** Why, for people. */
-  why: string;
-}
 
 /** What becomes of the rows of an order. */
 export type FormReading = OrderReading | SkippedOrder;

@@ -74,19 +74,22 @@ export interface PreviewWatch {
 /** What is said at most of why orders are skipped: the words come from the file. */
 const maxWhys = 50;
 
-/** @param options.initialStock units that a product gets which there is not */
+/**
+ * @param options.initialStock units that a product gets which there is not
+ * @param options.seesOthers where it is false, nothing is told of addresses, of stock and of orders of others
+ */
 export function previewWatch(
   db: Queryable,
-  options: { initialStock: number },
+  { initialStock, seesOthers = true }: { initialStock: number; seesOthers?: boolean },
 ): PreviewWatch {
   const samples = watchSamples();
   const values = watchValues();
   const payments = watchPayments();
   const totals = watchTotals();
-  const changes = watchChanges(db);
-  const addresses = watchAddresses(db);
+  const changes = watchChanges(db, seesOthers);
+  const addresses = seesOthers ? watchAddresses(db) : nothingOfAddresses;
   const repeated = watchRepeated();
-  const stock = watchStock(db, options.initialStock);
+  const stock = seesOthers ? watchStock(db, initialStock) : nothingOfStock;
   const skipped = new Map<string, number>();
 
   return {
@@ -94,7 +97,7 @@ export function previewWatch(
       const skus = new Set(orders.flatMap(({ order }) => order.items.map(({ sku }) => sku)));
       const [known, available] = await Promise.all([
         addresses.read(orders.map(({ order }) => order)),
-        readAvailable(db, [...skus].filter((sku) => !stock.knows(sku))),
+        stock.read([...skus]),
       ]);
       return { addresses: known, available };
     },
@@ -246,7 +249,7 @@ function watchTotals() {
 }
 
 /** Orders that are known with other content. */
-function watchChanges(db: Queryable) {
+function watchChanges(db: Queryable, seesOthers: boolean) {
   let changed = 0, conflicting = 0;
   const changes: { id: number; externalOrderId: string; after: BookedOrder }[] = [];
   const conflicts: ImportPreview["conflicts"]["examples"] = [];
@@ -258,7 +261,7 @@ function watchChanges(db: Queryable) {
     ): void {
       const reasonOf = (line: number | undefined) =>
         rejected.find((one) => one.line === line)?.reason ?? "";
-      for (const [index, { outcome, orderId, status, paymentOf }] of taken.entries()) {
+      for (const [index, { outcome, orderId, status, paymentOf, foreign }] of taken.entries()) {
         const { order, rows } = orders[index]!;
         if (outcome === "updated" && changed++ < maxExamples) {
           const externalOrderId = own(order.externalOrderId);
@@ -267,7 +270,7 @@ function watchChanges(db: Queryable) {
         if (outcome === "conflict" && conflicting++ < maxExamples) {
           conflicts.push({
             external_order_id: own(order.externalOrderId),
-            status: paymentOf === undefined ? status : null,
+            status: paymentOf === undefined && (seesOthers || !foreign) ? status : null,
             reason: reasonOf(rows[0]?.line),
           });
         }
@@ -315,6 +318,13 @@ function booked(
 
 /** Customers whose addresses are remembered: some 10 MB. */
 const customersKept = 50_000;
+
+/** What is told of customers to those who may not see them. */
+const nothingOfAddresses: ReturnType<typeof watchAddresses> = {
+  read: () => Promise.resolve(new Map()),
+  note() {},
+  result: () => ({ customers: 0, examples: [] }),
+};
 
 /** Known customers who would be reached elsewhere: a later order names another address than the one that is known. */
 function watchAddresses(db: Queryable) {
@@ -404,13 +414,22 @@ function mayRepeat(items: IncomingOrder["items"]): boolean {
   return new Set(keys).size < keys.length;
 }
 
+/** What is told of stock to those who may not see it. */
+const nothingOfStock: ReturnType<typeof watchStock> = {
+  read: () => Promise.resolve(new Map()),
+  note() {},
+  result: () => Promise.resolve({ products: 0, complete: false, examples: [] }),
+};
+
 /** Products of which more is wanted than there is. */
 function watchStock(db: Queryable, initialStock: number) {
   const left = textTable();
   let products = 0, complete = true;
   const short = new Set<string>();
   return {
-    knows: (sku: string): boolean => left.get(sku) !== undefined,
+    /** Of products that no batch has named before. */
+    read: (skus: readonly string[]): Promise<BatchFacts["available"]> =>
+      readAvailable(db, skus.filter((sku) => left.get(sku) === undefined)),
     note(
       { items }: IncomingOrder,
       { status }: TakenOrder,

@@ -9,6 +9,7 @@ import { Buffer } from "node:buffer";
 import { CsvError, parse } from "csv-parse/sync";
 import { maxRecordCharacters, notCsv } from "../../domain/import/csv_records.ts";
 import { fieldsOfBadLine } from "../../domain/import/source/layout.ts";
+import { takeTurns } from "../timing/take_turns.ts";
 
 /** A record, or a line that is none. */
 export interface SourceRecord {
@@ -49,12 +50,26 @@ export async function* readRecords(
     waiting.push(piece);
     length += piece.length;
     if (length < blockBytes) continue;
-    const records = reader.take(Buffer.concat(waiting), false);
+    yield* turnByTurn(reader.take(Buffer.concat(waiting), false));
     waiting = [];
     length = 0;
-    if (records.length > 0) yield records;
   }
-  const records = reader.take(Buffer.concat(waiting), true);
+  yield* turnByTurn(reader.take(Buffer.concat(waiting), true));
+}
+
+/** A line with a wrong quote takes a tenth of a millisecond, and a block may hold nothing else. */
+async function* turnByTurn(steps: Generator<SourceRecord[]>): AsyncGenerator<SourceRecord[]> {
+  const othersTurn = takeTurns();
+  let records: SourceRecord[] = [];
+  for (const some of steps) {
+    if (records.length === 0) records = some;
+    else for (const record of some) records.push(record);
+    const turn = othersTurn();
+    if (turn === undefined) continue;
+    await turn;
+    if (records.length > 0) yield records;
+    records = [];
+  }
   if (records.length > 0) yield records;
 }
 
@@ -102,16 +117,18 @@ function recordReader(form: RecordForm) {
   };
 
   return {
-    take(bytes: Buffer, isLast: boolean): SourceRecord[] {
+    *take(bytes: Buffer, isLast: boolean): Generator<SourceRecord[]> {
       rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
       skip();
-      const records: SourceRecord[] = [];
-      if (toSkip > 0) return records;
-      while (takeSome(records, isLast));
+      if (toSkip > 0) return;
+      for (let goesOn = true; goesOn;) {
+        const records: SourceRecord[] = [];
+        goesOn = takeSome(records, isLast);
+        yield records;
+      }
       if (rest.length > maxRecordCharacters && rest.indexOf(lineFeed) < 0) {
         throw notCsv(line, `the row that begins here is longer than ${maxRecordCharacters} bytes`);
       }
-      return records;
     },
   };
 }

@@ -11,7 +11,12 @@ import { maxColumns } from "../../domain/import/csv_columns.ts";
 import { notCsv } from "../../domain/import/csv_records.ts";
 import { fileKind } from "../../domain/import/source/file_kind.ts";
 import { findLayout, headerPlace } from "../../domain/import/source/layout.ts";
-import { maxFaultyRows, type RowRules, rowsOf } from "../../domain/import/source/row_faults.ts";
+import {
+  maxFaultyRows,
+  mostFaultyRows,
+  type RowRules,
+  rowsOf,
+} from "../../domain/import/source/row_faults.ts";
 import type { OpenQuestion, SourceForm, SourceRow } from "../../domain/import/source_row.ts";
 import { type ArchiveEntry, badFile, openArchive } from "./archive.ts";
 import { readBytes } from "./csv_source.ts";
@@ -71,8 +76,6 @@ export interface SpooledSource {
   bytesRead: number;
 }
 
-const defaultSpoolBytes = 8 * 1024 * 1024;
-
 /** What an archive may unpack to: twice the largest upload. */
 const defaultUnpackedBytes = 4 * 1024 * 1024 * 1024;
 
@@ -88,7 +91,7 @@ export async function openSourceTable(
   source: ReadableStream<Uint8Array>,
   options: SourceTableOptions = {},
 ): Promise<SourceTable> {
-  const spool = openSpool(options.limits?.spoolBytes ?? defaultSpoolBytes);
+  const spool = openSpool(options.limits?.spoolBytes);
   let bytesRead = 0;
   try {
     const othersTurn = takeTurns();
@@ -227,7 +230,7 @@ async function spoolOf(
   { size }: Spool,
   { limits, onProgress, signal }: SourceTableOptions,
 ): Promise<Spool> {
-  const inner = openSpool(limits?.spoolBytes ?? defaultSpoolBytes);
+  const inner = openSpool(limits?.spoolBytes);
   const othersTurn = takeTurns();
   try {
     for await (const bytes of entry.bytes()) {
@@ -356,12 +359,12 @@ async function openWorkbook(
   { form: told = {}, limits, signal }: SourceTableOptions,
 ): Promise<Content> {
   const { workbookLine, workbookRecord, workbookRows } = await import("./workbook.ts");
-  const spool = openSpool(limits?.spoolBytes ?? defaultSpoolBytes);
+  const spool = openSpool(limits?.spoolBytes);
   const maxBytes = limits?.unpackedBytes ?? defaultUnpackedBytes;
   const encoder = new TextEncoder();
   const first: { line: number; fields: string[] }[] = [];
   try {
-    for await (const rows of workbookRows(archive)) {
+    for await (const rows of workbookRows(archive, signal)) {
       if (first.length < 100) first.push(...rows);
       spool.write(encoder.encode(rows.map(workbookLine).join("")));
       if (spool.size() > maxBytes) {
@@ -442,6 +445,7 @@ async function checkRows(
       if (fault === undefined) continue;
       if (++faulty <= toldFaults) told.push({ at: `line ${line}`, detail: fault });
     }
+    if (faulty > mostFaultyRows) break;
     looked?.(some);
     onProgress?.({ bytes: bytesRead, unpackedBytes: spool.size(), rows });
   }
@@ -449,7 +453,9 @@ async function checkRows(
     const more = faulty - told.length;
     throw new WorkflowError(
       "invalid",
-      `${faulty} of ${rows} rows can't be read; ${told[0]!.at}: ${told[0]!.detail}`,
+      `${faulty} of ${faulty > mostFaultyRows ? "the first " : ""}${rows} rows can't be read; ${
+        told[0]!.at
+      }: ${told[0]!.detail}`,
       more === 0 ? told : [...told, { at: "file", detail: `${more} more rows can't be read` }],
     );
   }

@@ -27,8 +27,11 @@ export interface Spool {
 /** Bytes to a piece that is read from disk. */
 const pieceBytes = 65_536;
 
+/** What is kept in memory. */
+const defaultMemoryBytes = 8 * 1024 * 1024;
+
 /** @param memoryBytes how much is kept in memory; what is more goes to a temporary file */
-export function openSpool(memoryBytes: number): Spool {
+export function openSpool(memoryBytes = defaultMemoryBytes): Spool {
   let file: TemporaryFile | undefined;
   let held: Uint8Array[] = [];
   let length = 0;

@@ -9,6 +9,7 @@
  */
 
 import { SaxesParser, type SaxesTagPlain } from "saxes";
+import type { WorkflowError } from "../../domain/errors.ts";
 import { maxColumns } from "../../domain/import/csv_columns.ts";
 import { csvLine } from "../../domain/import/csv_text.ts";
 import {
@@ -39,6 +40,12 @@ const asCsv = "save its sheet of orders as CSV UTF-8 and import that";
 /** Characters of all texts of a workbook: they are in memory while its sheet is read. */
 const maxTextCharacters = 64 * 1024 * 1024;
 
+/** Characters of a text, far more than a cell may have, and bytes between two tags. */
+const maxTextLength = 1_048_576;
+
+/** Formats of cells, and other parts that are kept: a spreadsheet has at most some 65,000 formats. */
+const maxParts = 100_000;
+
 /** Rows to a batch. */
 const batchRows = 500;
 
@@ -48,13 +55,17 @@ const batchRows = 500;
  *
  * @throws {WorkflowError} `invalid` for a workbook that is damaged, and for one with several sheets
  */
-export async function* workbookRows(archive: Archive): AsyncGenerator<WorkbookRow[]> {
-  const book = await readBook(archive);
-  const formats = await readFormats(archive);
-  const texts = await readTexts(archive);
+export async function* workbookRows(
+  archive: Archive,
+  signal?: AbortSignal,
+): AsyncGenerator<WorkbookRow[]> {
+  const book = await readBook(archive, signal);
+  const formats = await readFormats(archive, signal);
+  const texts = await readTexts(archive, signal);
   let name: string | undefined;
   for (const sheet of book.sheets) {
-    for await (const rows of sheetRows(sheet.entry, { formats, texts, epoch: book.epoch })) {
+    const context = { formats, texts, epoch: book.epoch };
+    for await (const rows of sheetRows(sheet.entry, context, signal)) {
       if (name !== undefined && name !== sheet.name) {
         throw badFile(
           `is an Excel workbook with several sheets (${name}, ${sheet.name}): ${asCsv}, or delete the others`,
@@ -71,13 +82,15 @@ interface Book {
   epoch: 1900 | 1904;
 }
 
-async function readBook(archive: Archive): Promise<Book> {
+async function readBook(archive: Archive, signal?: AbortSignal): Promise<Book> {
   const targets = new Map<string, string>();
   await readXml(partOf(archive, "xl/_rels/workbook.xml.rels"), {
     onOpen({ name, attributes: { Id, Target } }) {
-      if (localName(name) === "Relationship") targets.set(Id ?? "", Target ?? "");
+      if (localName(name) !== "Relationship") return;
+      targets.set(Id ?? "", Target ?? "");
+      refuseMany(targets.size);
     },
-  });
+  }, signal);
   const book: Book = { sheets: [], epoch: 1900 };
   await readXml(partOf(archive, "xl/workbook.xml"), {
     onOpen({ name, attributes }) {
@@ -91,12 +104,13 @@ async function readBook(archive: Archive): Promise<Book> {
       // Charts have a sheet of their own without rows.
       if (!/worksheets\//.test(path)) return;
       book.sheets.push({ name: attributes.name ?? "", entry: partOf(archive, path) });
+      refuseMany(book.sheets.length);
     },
-  });
+  }, signal);
   return book;
 }
 
-async function readFormats(archive: Archive): Promise<NumberFormat[]> {
+async function readFormats(archive: Archive, signal?: AbortSignal): Promise<NumberFormat[]> {
   const codes = new Map<number, string>();
   const formats: NumberFormat[] = [];
   let isCells = false;
@@ -111,16 +125,17 @@ async function readFormats(archive: Archive): Promise<NumberFormat[]> {
         const id = Number(attributes.numFmtId ?? 0);
         formats.push(numberFormat(id, codes.get(id)));
       }
+      refuseMany(codes.size + formats.length);
     },
     onClose(name) {
       if (name === "cellXfs") isCells = false;
     },
-  });
+  }, signal);
   return formats;
 }
 
 /** The texts that cells name by their numbers. */
-async function readTexts(archive: Archive): Promise<string[]> {
+async function readTexts(archive: Archive, signal?: AbortSignal): Promise<string[]> {
   const texts: string[] = [];
   const entry = archive.entries.find(({ name }) => name === "xl/sharedStrings.xml");
   if (entry === undefined) return texts;
@@ -133,20 +148,21 @@ async function readTexts(archive: Archive): Promise<string[]> {
       else if (own === "rPh") isPhonetic = true;
     },
     onText(some) {
-      if (isText) text += some;
+      if (isText) text = longer(text, some);
     },
     onClose(name) {
       if (name === "t") isText = false;
       else if (name === "rPh") isPhonetic = false;
       else if (name === "si") {
-        texts.push(text);
+        // What is kept is copied: it is a piece of what was read, which would stay for its sake.
+        texts.push(JSON.parse(JSON.stringify(text)));
         characters += text.length + 16;
         if (characters > maxTextCharacters) {
           throw badFile(`is an Excel workbook with too much text to be read at once: ${asCsv}`);
         }
       }
     },
-  });
+  }, signal);
   return texts;
 }
 
@@ -168,6 +184,7 @@ interface Cell {
 async function* sheetRows(
   entry: ArchiveEntry,
   context: SheetContext,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<WorkbookRow[]> {
   let rows: WorkbookRow[] = [];
   let row: WorkbookRow = { line: 0, fields: [] };
@@ -194,7 +211,7 @@ async function* sheetRows(
       }
     },
     onText(text) {
-      if (isValue) cell!.value += text;
+      if (isValue) cell!.value = longer(cell!.value, text);
     },
     onClose(name) {
       if (name === "v" || name === "t") isValue = false;
@@ -206,6 +223,7 @@ async function* sheetRows(
   };
   const othersTurn = takeTurns();
   for await (const _ of xmlSteps(entry, handlers)) {
+    signal?.throwIfAborted();
     if (rows.length >= batchRows) {
       yield rows;
       rows = [];
@@ -265,8 +283,33 @@ interface XmlHandlers {
   onClose?(name: string): void;
 }
 
-async function readXml(entry: ArchiveEntry, handlers: XmlHandlers): Promise<void> {
-  for await (const _ of xmlSteps(entry, handlers));
+async function readXml(
+  entry: ArchiveEntry,
+  handlers: XmlHandlers,
+  signal?: AbortSignal,
+): Promise<void> {
+  const othersTurn = takeTurns();
+  for await (const _ of xmlSteps(entry, handlers)) {
+    await othersTurn();
+    signal?.throwIfAborted();
+  }
+}
+
+/** @throws {WorkflowError} `invalid` for a text that no spreadsheet writes */
+function longer(text: string, more: string): string {
+  if (text.length + more.length > maxTextLength) throw tooLong();
+  return text + more;
+}
+
+function tooLong(): WorkflowError {
+  return badFile(`is an Excel workbook with a text of more than ${maxTextLength} characters`);
+}
+
+/** @throws {WorkflowError} `invalid` for more than a spreadsheet writes */
+function refuseMany(parts: number): void {
+  if (parts > maxParts) {
+    throw badFile(`is an Excel workbook with more than ${maxParts} sheets or formats: ${asCsv}`);
+  }
 }
 
 /** Reads on whenever it is asked. */
@@ -275,13 +318,23 @@ async function* xmlSteps(entry: ArchiveEntry, handlers: XmlHandlers): AsyncGener
   parser.on("error", (error) => {
     throw badFile(`is an Excel workbook that is damaged (${entry.name}: ${error.message})`);
   });
-  parser.on("opentag", (tag) => handlers.onOpen(tag as SaxesTagPlain));
-  parser.on("closetag", ({ name }) => handlers.onClose?.(localName(name)));
+  // The parser holds what stands between two tags, and in one.
+  let held = 0;
+  parser.on("opentag", (tag) => {
+    held = 0;
+    handlers.onOpen(tag as SaxesTagPlain);
+  });
+  parser.on("closetag", ({ name }) => {
+    held = 0;
+    handlers.onClose?.(localName(name));
+  });
   parser.on("text", (text) => handlers.onText?.(text));
   parser.on("cdata", (text) => handlers.onText?.(text));
   const decoder = new TextDecoder();
   for await (const bytes of entry.bytes()) {
+    held += bytes.length;
     parser.write(decoder.decode(bytes, { stream: true }));
+    if (held > maxTextLength) throw tooLong();
     yield;
   }
   parser.write(decoder.decode());

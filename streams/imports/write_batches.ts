@@ -6,6 +6,7 @@
 
 import type { Catalog } from "../../db/catalog/catalog.ts";
 import { readOpenOrders } from "../../db/imports/open_orders.ts";
+import { readBringers } from "../../db/orders/events.ts";
 import { type TakenOrder, takeOrders } from "../intake/take_orders.ts";
 import {
   rejectConflict,
@@ -22,7 +23,7 @@ import { inSpan, tracing } from "../telemetry/tracing.ts";
 import { type ImportBatch, importBatches, type SkippedRows } from "./import_batches.ts";
 import type { ImportFile } from "./import_file.ts";
 import type { OrderForm } from "./order_form.ts";
-import type { ImportDeps } from "./import_options.ts";
+import type { ImportDeps, ImportOptions } from "./import_options.ts";
 import { failRun, finishRun, type ImportRun, noteProgress } from "./import_run.ts";
 
 /**
@@ -100,15 +101,23 @@ export interface OpenOrder extends SkippedRows {
   status: "PENDING" | "RESERVED";
 }
 
-/** An order that its shop has cancelled is not passed over while it would be charged here. */
+/**
+ * An order that its shop has cancelled is not passed over while it would be charged here. Who does not see what others
+ * have brought is told of their own.
+ */
 async function openOf(
-  { deps: { db } }: ImportRun,
+  { deps: { db }, options: { seesOthers = true, actor } }: ImportRun,
   { skipped }: ImportBatch,
 ): Promise<OpenOrder[]> {
   const open = await readOpenOrders(db, skipped.map(({ externalOrderId }) => externalOrderId));
+  const bringers = seesOthers
+    ? undefined
+    : await readBringers(db, [...open.values()].map(({ id }) => id));
   return skipped.flatMap((one) => {
-    const status = open.get(one.externalOrderId);
-    return status === undefined ? [] : [{ ...one, status }];
+    const known = open.get(one.externalOrderId);
+    const isTold = known !== undefined &&
+      (bringers === undefined || bringers.get(known.id) === actor);
+    return isTold ? [{ ...one, status: known.status }] : [];
   });
 }
 
@@ -173,7 +182,7 @@ async function completeBatch(
   const published = options.dryRun ? 0 : await publishTaken(deps, taken);
   const rejected = [
     ...batch.rejected,
-    ...rejectedOf(batch, taken, form),
+    ...rejectedOf(batch, taken, form, options),
     ...batch.open.flatMap((one) => rejectOpen(one.rows, one)),
   ];
   await rejects?.add(rejected);
@@ -235,12 +244,13 @@ function rejectedOf(
   batch: ImportBatch,
   taken: readonly TakenOrder[],
   form: OrderForm,
+  { seesOthers = true }: Pick<ImportOptions, "seesOthers">,
 ): RejectedRow[] {
   const rejected: RejectedRow[] = [];
   for (const [index, order] of taken.entries()) {
     const { rows, leftOut } = batch.orders[index]!;
     if (order.outcome === "conflict") {
-      rejected.push(...leftOut, ...rejectConflict(rows, order, leftOut));
+      rejected.push(...leftOut, ...rejectConflict(rows, { ...order, seesOthers }, leftOut));
     } else if (order.outcome === "unknown_sku") {
       rejected.push(...leftOut, ...rejectUnknownSkus(rows, form, order.unknownSkus ?? []));
     } else if (leftOut.length > 0) rejected.push(...leftOut, ...rejectWhole(rows, leftOut));

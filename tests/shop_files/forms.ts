@@ -42,7 +42,15 @@ export interface AmountCell {
 export type Cell = string | AmountCell | { at: number; form: TimeForm };
 
 /** How a time is written by a shop; `local` is what spreadsheets of a country make of it. */
-export type TimeForm = "iso" | "offset" | "space" | "us" | "day" | "month-name" | "local";
+export type TimeForm =
+  | "iso"
+  | "iso-day"
+  | "offset"
+  | "space"
+  | "us"
+  | "day"
+  | "month-name"
+  | "local";
 
 /** A file as rows of cells. */
 export interface Table {
@@ -387,6 +395,58 @@ const etsy: ShopForm = {
   idOf: ({ number }) => `31000${number}`,
 };
 
+/** What an order comes to stands on each of its rows, days without a clock, and nothing tells what has no column. */
+const square: ShopForm = {
+  profile: "square",
+  delimiter: ",",
+  write: (shop) =>
+    tableOf(shop, [
+      ["Order", ({ order }) => `Online ${order.number}`],
+      ["Order Date", ({ order }) => ({ at: order.placedAt, form: "iso-day" })],
+      ["Currency", ({ order }) => order.currency],
+      ["Order Subtotal", ({ order }) => money(itemsCents(order), order), "spare"],
+      ["Order Shipping Price", ({ order }) => money(shippingCents(order), order)],
+      ["Order Tax Total", ({ order }) => money(taxCents(order), order)],
+      [
+        "Order Total",
+        ({ order, shop }) => money(totalCents(order, shop) + discountCents(order), order),
+      ],
+      [
+        "Order Refunded Amount",
+        ({ order, shop }) => money(refundedAtSquare(order, shop), order),
+      ],
+      [
+        "Fulfillment Status",
+        word({
+          open: "Completed",
+          paid: "Completed",
+          refunded: "Completed",
+          cancelled: "Canceled",
+        }),
+      ],
+      ["Recipient Name", ({ order }) => order.name],
+      ["Recipient Email", ({ order }) => order.email],
+      ["Item Quantity", ({ item }) => String(item.qty)],
+      ["Item Name", ({ item }) => item.name],
+      ["Item SKU", ({ item }) => item.sku],
+      ["Item Variation", () => "Regular", "spare"],
+      ["Item Price", ({ order, item }) => money(item.price, order), "spare"],
+      ["Item Options Total Price", ({ order }) => money(0, order), "spare"],
+      ["Item Total Price", ({ order, item }) => money(item.price, order)],
+    ]),
+  tell: (order, shop) => ({
+    totalCents: totalCents(order, shop) + discountCents(order),
+    state: order.state === "cancelled" || refundedAtSquare(order, shop) > 0 ? order.state : "paid",
+    placedAt: undefined,
+  }),
+  namesTotals: true,
+  idOf: ({ number }) => `Online ${number}`,
+};
+
+function refundedAtSquare(order: ShopOrder, shop: Shop): number {
+  return order.state === "refunded" ? totalCents(order, shop) + discountCents(order) : 0;
+}
+
 /** Rows of one order follow its first one without saying so; what is shipped is a line like any other. */
 const odoo: ShopForm = {
   profile: "odoo",
@@ -441,6 +501,7 @@ export const shopForms: readonly ShopForm[] = [
   amazon,
   ebay,
   etsy,
+  square,
   odoo,
 ];
 
@@ -521,6 +582,8 @@ function timeText({ at, form }: { at: number; form: TimeForm }, { time }: Habits
   switch (form) {
     case "iso":
       return `${iso}T${clock}:00+00:00`;
+    case "iso-day":
+      return iso;
     case "offset": {
       // Somewhere in America: five hours behind.
       const there = new Date(at - 5 * 3_600_000).toISOString();

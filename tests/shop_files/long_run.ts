@@ -6,7 +6,7 @@
 
 import fc from "fast-check";
 import { parseArgs } from "@std/cli/parse-args";
-import { type Answers, type ShopForm, shopForms } from "./forms.ts";
+import { type Answers, shopForms } from "./forms.ts";
 import { answersOf, mangledFile, type Mangling, manglings } from "./mangled_file.ts";
 import { countEnd, type Ends, noEnds, playFiles } from "./play_files.ts";
 import { expectTruth, readBack } from "./read_back.ts";
@@ -59,12 +59,11 @@ const rounds: fc.Arbitrary<SpreadsheetRound> = fc.record({
 /** A spreadsheet writes amounts and days as its country does where it took them for such, and leaves the others. */
 function savedAnswers(
   shop: Shop,
-  form: ShopForm,
   mangling: Mangling,
   { language }: SpreadsheetRound,
 ): Answers {
-  const answers = new Map(answersOf(shop, form, { ...mangling, encoding: "utf-8" }));
-  if (mangling.habits.time !== undefined || form.profile === "etsy") answers.delete("time.order");
+  const answers = new Map(answersOf(shop, { ...mangling, encoding: "utf-8" }));
+  if (mangling.habits.time !== undefined) answers.delete("time.order");
   if (language !== 1033 && language !== 2057) answers.delete("money.decimal");
   // In Germany 2.448 is two thousand: what was in units is in minor units now.
   if (shop.currency === "KWD") answers.delete("money.in");
@@ -95,7 +94,7 @@ async function playRounds(program: string, { files, seed }: Wanted): Promise<End
     const bytes = drafts.map(([form, shop, mangling]) => mangledFile(shop, form, asText(mangling)));
     const saved = await throughSpreadsheet(program, bytes, round);
     for (const [index, [form, shop, mangling]] of drafts.entries()) {
-      const answers = index % 4 === 0 ? undefined : savedAnswers(shop, form, mangling, round);
+      const answers = index % 4 === 0 ? undefined : savedAnswers(shop, mangling, round);
       const read = await readBack(saved[index]!, answers);
       try {
         // One that takes a month for a day saves another day, and nothing in the file tells.

@@ -188,23 +188,15 @@ export function mangledFile(shop: Shop, form: ShopForm, wanted: Mangling): Uint8
 }
 
 /** What the owner of a file would answer to what is asked about it. */
-export function answersOf(
-  shop: Shop,
-  { profile }: ShopForm,
-  { habits, minor, encoding }: Mangling,
-): Answers {
-  const order = habits.time === undefined
-    ? profile === "etsy" ? "mdy" : "ymd"
-    : habits.time.startsWith("dmy")
-    ? "dmy"
-    : "mdy";
+export function answersOf(shop: Shop, { habits, minor, encoding }: Mangling): Answers {
+  const order = habits.time === undefined ? "ymd" : habits.time.startsWith("dmy") ? "dmy" : "mdy";
   return new Map([
     ["file.encoding", encoding === "utf-8 with mark" ? "utf-8" : encoding],
     ["money.decimal", habits.decimal],
     ["money.in", minor ? "minor" : "units"],
     ["time.order", order],
     ["time.zone", "UTC"],
-    ["fill_down", profile === "shopify" || profile === "odoo" ? "order" : "none"],
+    ["fill_down", "none"],
     ["constants.currency", shop.currency],
   ]);
 }

@@ -49,7 +49,7 @@ export async function playFiles(
       async (index, shop, mangling, isAnswered) => {
         const form = shopForms[index]!;
         const file = mangledFile(shop, form, mangling);
-        const read = await readBack(file, isAnswered ? answersOf(shop, form, mangling) : undefined);
+        const read = await readBack(file, isAnswered ? answersOf(shop, mangling) : undefined);
         const isTimeSure = !isAnswered || mangling.damage !== "two day orders";
         expectTruth(read, shop, form, isTimeSure);
         countEnd(ends, read);

@@ -1,17 +1,22 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { shippedProfiles } from "../../domain/import/profile/shipped_profiles.ts";
 import { shopForms } from "./forms.ts";
 import { answersOf, mangledFile, untouched } from "./mangled_file.ts";
 import { playFiles } from "./play_files.ts";
 import { expectTruth, readBack } from "./read_back.ts";
 import { shops } from "./shop_orders.ts";
 
+Deno.test("there is a form of files for every profile that comes along", () => {
+  assert.deepEqual(shopForms.map(({ profile }) => profile), [...shippedProfiles.keys()]);
+});
+
 for (const form of shopForms) {
   Deno.test(`a file as ${form.profile} shops write it is read whole, to the last minor unit`, async () => {
     await fc.assert(
       fc.asyncProperty(shops, async (shop) => {
         const file = mangledFile(shop, form, untouched);
-        const read = await readBack(file, answersOf(shop, form, untouched));
+        const read = await readBack(file, answersOf(shop, untouched));
         expectTruth(read, shop, form);
         assert.equal(read.refused, undefined);
         assert.deepEqual(read.rejected, []);

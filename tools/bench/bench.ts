@@ -12,6 +12,7 @@ import { benchKpis } from "./kpis.ts";
 import { benchLatency, benchSteady } from "./latency.ts";
 import { describeMachine } from "./machine.ts";
 import { benchPages } from "./pages.ts";
+import { benchReaders } from "./readers.ts";
 import { benchRecover } from "./recover.ts";
 import { benchRefunds } from "./refunds.ts";
 import { benchSizes, chartPath } from "./sizes.ts";
@@ -37,6 +38,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   latency: { summary: "one order on an idle system", usual: true, run: benchLatency },
   steady: { summary: "one order among 500 a second", usual: true, run: benchSteady },
   beside: { summary: "import while another process drains it", usual: false, run: benchBeside },
+  readers: {
+    summary: "import of one file by the own reader and by that of other files",
+    usual: false,
+    run: benchReaders,
+  },
   refunds: { summary: "refunds over HTTP, and settled", usual: false, run: benchRefunds },
   kpis: { summary: "GET /kpis beside bare routes", usual: false, run: benchKpis },
   recover: { summary: "100,000 messages lost and found", usual: false, run: benchRecover },

@@ -38,12 +38,14 @@ export async function makeOrdersFile(
 /**
  * Imports a file by the command: parse, validate, upsert, totals, publish.
  *
+ * @param more arguments
  * @throws {Error} unless every order was new and was published
  */
 export async function runImport(
   { engines }: Stage,
   deployment: Deployment,
   file: OrdersFile,
+  more: readonly string[] = [],
 ): Promise<ImportRun> {
   const meter = await startCpuMeter({
     database: engines.database.pid,
@@ -53,6 +55,7 @@ export async function runImport(
     file.path,
     `--initial-stock=${ampleStock}`,
     "--json",
+    ...more,
   ]);
   const cpu = await meter.read();
   const report = JSON.parse(stdout.trim().split("\n").at(-1)!);

@@ -17,7 +17,7 @@ import {
   noTimesEvidence,
   type TimesEvidence,
 } from "./column_evidence.ts";
-import { type ColumnPlan, textAt } from "./column_plan.ts";
+import { type ColumnPlan, type PlannedStatus, textAt } from "./column_plan.ts";
 import { saysNothing, suspicionOf } from "./suspicious_column.ts";
 
 /** What a file's rows have told so far. */
@@ -43,7 +43,10 @@ export interface FileEvidence {
   blankInTwo: number;
   /** Words of a status that the profile does not know. */
   unknownWords: Map<string, Counted>;
-  /** Columns that look like a status, that the profile does not use, and that say something. */
+  /**
+   * Columns that look like a status or a refund, that the profile does not use, and that say something of orders which
+   * are not skipped anyway.
+   */
   statusColumns: Map<string, Counted>;
   /** Different values of each column, the first ones. */
   samples: string[][];
@@ -144,11 +147,23 @@ function noteWords(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
       const key = cutText(word, maxCharacters);
       countIn(evidence.unknownWords, key, word, line);
     }
+    if (status !== undefined && isSettled(status, fields)) return;
     for (const { at, name } of unused) {
       const value = (fields[at] ?? "").trim();
       if (!saysNothing(value)) countIn(evidence.statusColumns, name, value, line);
     }
   };
+}
+
+/** Whether a row says that its order is left alone, or what is asked about anyway. */
+function isSettled(
+  { places, skipFilled, outcomes }: PlannedStatus,
+  fields: readonly string[],
+): boolean {
+  const text = (at: number) => (fields[at] ?? "").trim();
+  const outcomesOf = places.map(text).filter((word) => word !== "")
+    .map((word) => outcomes.get(word.toLowerCase()) ?? "skip");
+  return outcomesOf.includes("skip") || skipFilled.some((at) => !saysNothing(text(at)));
 }
 
 function countIn(counts: Map<string, Counted>, key: string, value: string, line: number): void {

@@ -72,8 +72,23 @@ function settleDecimal(
   { by }: MoneyEvidence,
   { questions, notes }: Findings,
 ): "." | "," | undefined {
-  if (money.decimal !== undefined) return money.decimal;
   const { ".": point, ",": comma, ambiguous } = by;
+  if (money.decimal !== undefined) {
+    const [own, other] = money.decimal === "." ? [point, comma] : [comma, point];
+    if (other.count === 0 || own.count > 0) return money.decimal;
+    // All of its thousands may be decimals then.
+    const sign = money.decimal === "." ? "," : ".";
+    questions.push({
+      setting: "money.decimal",
+      question: `the profile says ${money.decimal}, and all amounts that tell are written with ` +
+        `${sign}, such as ${samples(other)} (line ${other.line})`,
+      candidates: [{
+        value: sign,
+        meaning: `${other.samples[0]} is ${plainly(other.samples[0]!, sign)}`,
+      }],
+    });
+    return undefined;
+  }
   if (point.count > 0 && comma.count > 0) {
     questions.push({
       setting: "money.decimal",
@@ -330,15 +345,19 @@ function askStatus(
       candidates,
     });
   }
-  if (plan.status !== undefined || statusColumns.size === 0) return;
+  if (statusColumns.size === 0) return;
   const names = [...statusColumns].map(([name, counted]) =>
     `${visibleText(name)} (${samples(counted)})`
   );
+  const list = visibleText(JSON.stringify([...statusColumns.keys()]));
+  const how = plan.status === undefined
+    ? `say so as "status": {"columns": ${list}, "charge": [], "paid": [], "skip": []} with the words of each`
+    : `add them to the profile's status, with their words`;
   questions.push({
     setting: "status.columns",
     question: `nothing says what becomes of orders by ${
       names.join(", ")
-    }: map the columns, or name them in ignore`,
+    }: ${how}, or pass over them by "ignore": ${list}; what may become of an order`,
     candidates,
   });
 }

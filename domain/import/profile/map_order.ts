@@ -23,6 +23,7 @@ import {
 } from "../csv_rows.ts";
 import { booleans, type TermFault } from "../csv_terms.ts";
 import {
+  type DecideOptions,
   faultsText,
   maxOrderRows,
   type OrderReading,
@@ -56,19 +57,15 @@ export interface ComparedTotal {
   currency: string;
 }
 
-/** What becomes of an order. */
-export type MappedOrder =
-  | (OrderReading & { total?: ComparedTotal })
-  /** It is over and done with at its source: neither charged nor recorded. */
-  | { kind: "skipped"; why: string };
-
-/** How orders are decided on. */
-export interface MapOptions {
-  /** Leave bad rows out instead of rejecting the order for them. */
-  keepGoodRows: boolean;
-  /** The latest time that an order can have been placed at. */
-  latestPlacedAt: string;
+/** An order that its source says is over and done with: it is neither charged nor recorded. */
+export interface SkippedOrder {
+  kind: "skipped";
+  /** Why, for people. */
+  why: string;
 }
+
+/** What becomes of an order. */
+export type MappedOrder = (OrderReading & { total?: ComparedTotal }) | SkippedOrder;
 
 /** The product's own columns, in which each row is checked by the rules of all files. */
 const ownPlaces: ColumnPlaces = {
@@ -96,7 +93,7 @@ interface SoFar extends ReadRows {
 export function mapOrder(
   mapping: OrderMapping,
   rows: readonly CsvRow[],
-  options: MapOptions,
+  options: DecideOptions,
 ): MappedOrder {
   const steps = mapOrderStepwise(mapping, rows, options);
   let step = steps.next();
@@ -108,7 +105,7 @@ export function mapOrder(
 export function* mapOrderStepwise(
   mapping: OrderMapping,
   rows: readonly CsvRow[],
-  options: MapOptions,
+  options: DecideOptions,
 ): Generator<void, MappedOrder> {
   if (rows.length > maxOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
   const unreadable = rows.find((row) => plannedFault(row) !== "");
@@ -118,7 +115,9 @@ export function* mapOrderStepwise(
   if (outcome.kind === "unknown") {
     const fault = valueFault(
       outcome.column,
-      "is a status that the profile does not know",
+      outcome.word === ""
+        ? "is empty, and the profile does not say what becomes of such orders (status.otherwise)"
+        : "is a status that the profile does not know",
       outcome.word,
     );
     const reason = faultsText([fault]);
@@ -214,7 +213,7 @@ function* readRows(
   mapping: OrderMapping,
   rows: readonly CsvRow[],
   head: Head,
-  { latestPlacedAt }: MapOptions,
+  { latestPlacedAt }: DecideOptions,
 ): Generator<void, SoFar> {
   const read: SoFar = { sources: [], good: [], bad: [], items: [], before: undefined, faults: [] };
   for (const [index, row] of rows.entries()) {

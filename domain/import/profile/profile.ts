@@ -71,11 +71,11 @@ export interface ProfileStatus {
   free?: readonly string[];
   /** Words of orders that are over and done with: left alone. */
   skip?: readonly string[];
-  /** Columns such as the time of a payment: an order that says anything in one was paid. */
+  /** Columns such as the time of a payment: an order that says anything in one was paid; 0, - and no say nothing. */
   paidFilled?: readonly string[];
-  /** Columns such as the time of a cancellation: an order that says anything in one is skipped. */
+  /** Columns such as the time of a cancellation, or what was paid back: an order that says anything in one is skipped. */
   skipFilled?: readonly string[];
-  /** Of orders that say nothing in any of these columns; where it is absent, such orders refuse the file. */
+  /** Of orders that say nothing in any of these columns; where it is absent, such orders are rejected. */
   otherwise?: StatusOutcome;
 }
 

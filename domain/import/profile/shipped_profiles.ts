@@ -13,11 +13,14 @@ import { magento } from "./shipped/magento.ts";
 import { native } from "./shipped/native.ts";
 import { odoo } from "./shipped/odoo.ts";
 import { shopify } from "./shipped/shopify.ts";
+import { square } from "./shipped/square.ts";
 import { woocommerce } from "./shipped/woocommerce.ts";
+
+const all = [native, shopify, woocommerce, magento, amazon, ebay, etsy, square, odoo];
 
 /** The profiles by their names. */
 export const shippedProfiles: ReadonlyMap<string, ImportProfile> = new Map(
-  [native, shopify, woocommerce, magento, amazon, ebay, etsy, odoo].map((one) => [one.name, one]),
+  all.map((one) => [one.name, one]),
 );
 
 /** A profile that a file looks like. */

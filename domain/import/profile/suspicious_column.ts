@@ -11,21 +11,29 @@ export type Suspicion = "status" | "total" | "tax" | "shipping" | "discount" | "
 
 /** How the words of such a column's name begin; the first that fits counts. */
 const beginnings: readonly (readonly [Suspicion, readonly string[]])[] = [
-  ["refund", ["refund", "chargeback", "erstattung", "gutschrift", "rembours"]],
-  ["status", ["cancel", "void", "storn", "annul"]],
-  ["status", ["status", "state", "statut", "estado", "stato"]],
+  ["refund", ["refund", "chargeback", "erstatt", "rembours", "reembols", "rimbors"]],
+  ["status", ["cancel", "void", "storn", "annul", "anula"]],
+  ["status", ["status", "state", "statut", "estado", "stato", "etat", "zustand", "estatus"]],
   ["discount", ["discount", "rebate", "promotion", "voucher", "rabatt"]],
   ["tax", ["tax", "vat", "gst", "mwst", "ust"]],
   ["shipping", ["shipping", "postage", "freight", "versand"]],
   ["total", ["total", "sum", "summe", "gesamt"]],
-  ["status", ["paid", "unpaid", "bezahlt"]],
 ];
 
-/** How words end that are put together: `Zahlungsstatus`, but not the status of a delivery. */
-const compounds: readonly (readonly [Suspicion, RegExp])[] = [
-  ["status", /^(?!liefer|versand|sendung).+(?:status|zustand)$/],
-  ["refund", /.erstattung$/],
+/** Words that say so as they are: longer ones that begin so are about something other. */
+const exact: readonly (readonly [Suspicion, ReadonlySet<string>])[] = [
+  ["status", new Set(["paid", "bezahlt", "paye", "pagado", "pagato"])],
 ];
+
+/** What stands anywhere in a name, in languages that put words together or write none apart. */
+const contained: readonly (readonly [Suspicion, RegExp])[] = [
+  ["refund", /erstatt|返金|退款/],
+  ["status", /キャンセル|取消|storniert/],
+  ["status", /status$|状態|ステータス|状况|状态|入金/],
+];
+
+/** A status of a parcel, in one word. */
+const parcelStatus = /^(liefer|versand|sende|delivery|shipping|shipment|fulfil)\p{L}*status$/u;
 
 /** Words of columns that only look like it: addresses, parcels, methods and codes. */
 const harmless: ReadonlySet<string> = new Set([
@@ -42,29 +50,39 @@ const places: ReadonlySet<string> = new Set([
 
 /** What a column looks like by its name; undefined for one that does not seem to matter. */
 export function suspicionOf(name: string): Suspicion | undefined {
-  // `paymentStatus` is of two words.
-  const apart = name.normalize("NFC").replaceAll(/(\p{Ll})(?=\p{Lu})/gu, "$1 ");
-  const words = plainName(apart).split(/[^\p{L}\p{N}]/u).filter((word) => word !== "");
+  const words = wordsOf(name);
+  if (words.some((word) => parcelStatus.test(word))) return undefined;
   const isOf = (some: readonly string[]) =>
     words.some((word) => some.some((beginning) => word.startsWith(beginning)));
   const found = beginnings.find(([, some]) => isOf(some));
-  if (found === undefined) {
-    return compounds.find(([, form]) => words.some((word) => form.test(word)))?.[0];
-  }
-  const [suspicion, some] = found;
   // The day of a cancellation matters, whatever else its name says.
-  if (some.includes("cancel")) return suspicion;
+  if (found?.[1].includes("cancel")) return found[0];
+  const suspicion = found?.[0] ?? wholeName(words);
+  if (suspicion === undefined) return undefined;
   if (words.some((word) => harmless.has(word))) return undefined;
   return suspicion === "status" && words.some((word) => places.has(word)) ? undefined : suspicion;
+}
+
+/** The words of a name, `orderStatus` taken for two, in lower case and without accents. */
+function wordsOf(name: string): string[] {
+  return plainName(name.replaceAll(/(\p{Ll})(?=\p{Lu})/gu, "$1 "))
+    .normalize("NFD").replaceAll(/[\u0300-\u036f]/g, "").normalize("NFC")
+    .split(/[^\p{L}\p{N}\p{M}ー]/u).filter((word) => word !== "");
+}
+
+function wholeName(words: readonly string[]): Suspicion | undefined {
+  const told = exact.find(([, some]) => words.some((word) => some.has(word)));
+  if (told !== undefined) return told[0];
+  return contained.find(([, pattern]) => words.some((word) => pattern.test(word)))?.[0];
 }
 
 /** Values that say that nothing had happened. */
 const nothing: ReadonlySet<string> = new Set(["", "-", "--", "no", "none", "false", "null", "n/a"]);
 
-/** True for a value that says nothing had happened: nothing, none, or an amount of nothing. */
+/** True for a value that says nothing had happened: nothing, none, an amount of nothing, or a time of zeros alone. */
 export function saysNothing(value: string): boolean {
   const text = value.trim().toLowerCase();
   if (nothing.has(text)) return true;
   // Databases write 0000-00-00 00:00:00 for a time that there is not.
-  return text.includes("0") && /^(?:[^1-9]{1,12}|[^1-9\p{L}]{1,32})$/u.test(text);
+  return text.includes("0") && /^(?:[^1-9]{1,12}|(?:[^1-9\p{L}]|t){1,32})$/u.test(text);
 }

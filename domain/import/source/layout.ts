@@ -89,7 +89,7 @@ function widthOf(lines: readonly string[], delimiter: Delimiter): { width: numbe
 function isHeader(fields: readonly string[], width: number): boolean {
   const names = fields.map((field) => field.trim()).filter((name) => name !== "");
   if (names.length < 2 || names.length * 2 < width) return false;
-  return !names.some((name) => /^[-+]?[\d.,:/\s-]*\d[\d.,:/\s-]*$/.test(name));
+  return !names.some((name) => /\d/.test(name) && /^[-+\d.,:/\s]+$/.test(name));
 }
 
 /**

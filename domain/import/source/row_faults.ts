@@ -138,7 +138,10 @@ function shown(text: string | undefined, fields: readonly string[], delimiter: s
   return ` (${line}${cut.length < all.length ? "…" : ""})`;
 }
 
+/** Faulty rows that no file may have, however many others it has: the rest of it need not be looked at. */
+export const mostFaultyRows = 200_000;
+
 /** Faulty rows that a file may have, by how many it has. */
 export function maxFaultyRows(rows: number): number {
-  return Math.max(100, Math.floor(rows / 100));
+  return Math.min(mostFaultyRows, Math.max(100, Math.floor(rows / 100)));
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { trimEnd } from "../../text/trim_end.ts";
+
 /** What the number of a cell stands for. */
 export type NumberFormat =
   | { kind: "number" }
@@ -27,6 +29,12 @@ const builtInDates: Readonly<Record<number, "date" | "time" | "datetime">> = {
   47: "time",
 };
 
+/** Characters of a format: spreadsheets write no longer ones. */
+const maxFormat = 255;
+
+/** Characters of a stored number, of which spreadsheets write two dozen. */
+const maxNumber = 100;
+
 /**
  * What a format of a workbook makes of numbers.
  *
@@ -40,8 +48,12 @@ export function numberFormat(id: number, code: string | undefined): NumberFormat
     const kind = builtInDates[id] ?? (isAsian ? "date" : undefined);
     return { kind: kind ?? "number" };
   }
+  if (code.length > maxFormat) return { kind: "number" };
   // Text in quotes, escaped characters, colours and languages say nothing about it; nor does what is for negatives.
-  const bare = code.split(";")[0]!.replace(/"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]/gi, "");
+  const bare = code.split(";")[0]!.replace(
+    /"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^[\]]*\]/gi,
+    "",
+  );
   if (/^0{2,}$/.test(bare)) return { kind: "padded", digits: bare.length };
   if (/general/i.test(bare)) return { kind: "number" };
   const hasDay = /[dy]/i.test(bare) || (/m/i.test(bare) && !/[hs]/i.test(bare));
@@ -72,7 +84,8 @@ export function numberText(
   epoch: keyof typeof epochs,
 ): string | undefined {
   const text = stored.trim();
-  if (!/^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i.test(text)) return undefined;
+  if (text.length > maxNumber) return undefined;
+  if (!/^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?$/i.test(text)) return undefined;
   switch (format.kind) {
     case "number":
       return wholeText(text) ?? decimalText(Number(text));
@@ -96,7 +109,7 @@ function decimalText(value: number): string | undefined {
   const all = digits.replace(/[-.]/g, "");
   const point = Number(power) + 1;
   const whole = point > 0 ? all.slice(0, point).padEnd(point, "0") : "0";
-  const part = (point > 0 ? all.slice(point) : "0".repeat(-point) + all).replace(/0+$/, "");
+  const part = trimEnd(point > 0 ? all.slice(point) : "0".repeat(-point) + all, "0");
   const text = part === "" ? whole : `${whole}.${part}`;
   return /^[0.]*$/.test(text) ? "0" : `${sign}${text}`;
 }

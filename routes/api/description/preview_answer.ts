@@ -37,7 +37,7 @@ const orderShown = z.object({
   adjustments: z.array(z.object({
     kind: z.string(),
     label: z.string().nullable(),
-    amount_cents: cents,
+    amount_cents: z.int().meta({ description: "Minor units; below zero for what is taken off" }),
     included: z.boolean(),
   })),
   payment: z.enum(["due", "paid", "none"]).meta({
@@ -158,7 +158,9 @@ export const previewAnswer = z.object({
       after: z.string(),
       external_order_id: z.string(),
     })),
-  }).meta({ description: "Known customers who would be reached elsewhere" }),
+  }).meta({
+    description: "Known customers who would be reached elsewhere; without `read` none is told",
+  }),
   repeated: z.object({
     rows: count,
     orders: count,
@@ -168,6 +170,8 @@ export const previewAnswer = z.object({
     products: count,
     complete: z.boolean(),
     examples: z.array(z.object({ sku: z.string(), wanted: count, available: z.int() })),
+  }).meta({
+    description: "`complete` is false where not all products were compared: without `read` none is",
   }),
   reasons: z.array(z.object({
     reason: z.string(),

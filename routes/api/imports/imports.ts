@@ -144,6 +144,7 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
         initialStock: query.initial_stock,
         actor: c.get("caller").actor,
         only: cancelsOnly(c.get("caller")),
+        seesOthers: looksOnlyAt(c.get("caller")) === undefined,
         token: c.get("caller").name,
       };
       if (query.preview) {

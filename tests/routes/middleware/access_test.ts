@@ -109,6 +109,58 @@ Deno.test("who may not read is not told whose a payment is", async () => {
   assert.ok(told.body.detail.endsWith(`belongs to order "${theirs.external_order_id}"`));
 });
 
+Deno.test("a preview tells nothing of others to who may not read", async () => {
+  const payment = { status: "paid", provider: "shop pay", reference: crypto.randomUUID() };
+  const customer = {
+    external_id: crypto.randomUUID(),
+    email: "unseen@example.com",
+    name: "Unseen",
+  };
+  const theirs = orderBodyOf({ customer, payment });
+  assert.equal((await ask(api, "POST", "/orders", theirs, as("boss"))).status, 202);
+  const sku = theirs.items[0]!.sku;
+  const row = {
+    order_placed_at: "2025-01-01T00:00:00Z",
+    customer_id: customer.external_id,
+    product_sku: sku,
+    qty: 1_000_000,
+  };
+  const paid = {
+    payment_status: "paid",
+    payment_provider: payment.provider,
+    payment_reference: payment.reference,
+  };
+  const csv = csvOf([
+    { ...row, external_order_id: crypto.randomUUID() },
+    { ...row, external_order_id: theirs.external_order_id },
+    { ...row, ...paid, external_order_id: crypto.randomUUID() },
+  ]);
+  const preview = async (name: string) => {
+    const response = await api.app.request("/imports?preview=true", {
+      method: "POST",
+      body: csv,
+      headers: { "content-type": "text/csv", ...as(name) },
+    });
+    assert.equal(response.status, 200);
+    return await response.json();
+  };
+  const told = await preview("clerk");
+  assert.deepEqual([told.addresses.examples[0].before, told.shortages.products], [
+    "unseen@example.com",
+    1,
+  ]);
+  const shown = await preview("shop");
+  assert.deepEqual(shown.addresses, { customers: 0, examples: [] });
+  assert.deepEqual(shown.shortages, { products: 0, complete: false, examples: [] });
+  assert.deepEqual(
+    shown.conflicts.examples.map(({ status }: { status: string | null }) => status),
+    [null, null],
+  );
+  const reasons = JSON.stringify([shown.reasons, shown.conflicts]);
+  assert.match(reasons, /the payment that the order names belongs to another order"/);
+  assert.ok(JSON.stringify(told.reasons).includes(`(${theirs.external_order_id})`));
+});
+
 Deno.test("who may not read learns nothing from the pages that answer a form", async () => {
   const customer = { ...orderBodyOf().customer, email: "hidden@example.com", name: "Hidden" };
   const brought = await ask(api, "POST", "/orders", orderBodyOf({ customer }), as("boss"));

@@ -93,6 +93,7 @@ Deno.test("openProfiledFile() charges nobody while a status column is not mapped
   const asked = await readByProfile(bytes);
   assert.deepEqual(settingsOf(asked), ["status.columns"]);
   assert.match(asked.file.questions[0]!.question, /financial_status \(paid, refunded, voided\)/);
+  assert.match(asked.file.questions[0]!.question, /"status": \{"columns": \["financial_status",/);
   const half = { columns: ["financial_status"], paid: ["paid"], skip: ["refunded"] };
   const unknown = await readByProfile(bytes, { status: half });
   assert.deepEqual(settingsOf(unknown), ["status"]);
@@ -103,6 +104,53 @@ Deno.test("openProfiledFile() charges nobody while a status column is not mapped
     "H-2": 'skipped: financial_status is "refunded"',
     "H-3": 'skipped: financial_status is "voided"',
   });
+  const footer = await readByProfile(
+    `${new TextDecoder().decode(bytes).trimEnd()}\nTotal,,,,,,,,13100,4,,,\n`,
+    { status },
+  );
+  assert.match(footer.rejected.join(), /^5: .*is empty, and the profile does not say/);
+});
+
+const ownHeader =
+  "external_order_id,order_placed_at,currency,customer_id,customer_email,customer_name,product_sku,product_name," +
+  "unit_price_cents,qty,payment_status";
+const ownRow = (id: string, status: string) =>
+  `${id},2026-01-05 10:00:00,EUR,K1,a@shop.example,Ann,MUG,Mug,1200,1,${status}`;
+
+Deno.test("openProfiledFile() asks about a status column beside the one that it knows", async () => {
+  const rows = [ownRow("P-1", ",cancelled"), ownRow("P-2", "paid,refunded")];
+  const asked = await readByProfile([`${ownHeader},order_status`, ...rows].join("\n"));
+  assert.deepEqual(settingsOf(asked), ["status.columns"]);
+  assert.match(asked.file.questions[0]!.question, /order_status \(cancelled, refunded\)/);
+  const blank = await readByProfile(
+    [`${ownHeader},order_status`, ownRow("P-1", "paid,")].join("\n"),
+  );
+  assert.deepEqual(blank.orders, { "P-1": "12.00 EUR paid" });
+});
+
+Deno.test("openProfiledFile() records no order as paid of which its shop paid a part back", async () => {
+  const { text, more } = shippedFiles.etsy!;
+  const [head, ...lines] = text.trim().split("\n");
+  const refunds = [`${head},Refund Amount`, ...lines.map((line) => `${line},4.00`)].join("\n");
+  assert.deepEqual(settingsOf(await readByProfile(refunds, more)), ["status.columns"]);
+  const status = { columns: [], paidFilled: ["Date Paid"], skipFilled: ["Refund Amount"] };
+  assert.deepEqual((await readByProfile(refunds, { ...more, status })).orders, {
+    3001: 'skipped: Refund Amount is "4.00"',
+  });
+  for (
+    const [name, column, id] of [
+      ["woocommerce", "refunded_total", "71"],
+      ["ebay", "Refunded Amount", "11-2"],
+    ] as const
+  ) {
+    const { text, more, orders } = shippedFiles[name]!;
+    const [head, ...lines] = text.trim().split("\n");
+    const withRefunds = lines.map((line) =>
+      `${line},${line.startsWith(id) || line.includes(`,${id},`) ? "1.00" : "0.00"}`
+    );
+    const read = await readByProfile([`${head},${column}`, ...withRefunds].join("\n"), more);
+    assert.deepEqual(read.orders, { ...orders, [id]: `skipped: ${column} is "1.00"` });
+  }
 });
 
 Deno.test("openProfiledFile() refuses ids that a spreadsheet has destroyed", async () => {
@@ -220,6 +268,26 @@ const shippedFiles: Record<
     more: { time: { order: "mdy", zone: "UTC" } },
     orders: { 3001: "53.50 EUR paid" },
   },
+  square: {
+    text:
+      `Order,Order Name,Order Date,Currency,Order Subtotal,Order Shipping Price,Order Tax Total,Order Total,Order Refunded Amount,Fulfillment Type,Fulfillment Status,Recipient Name,Recipient Email,Item Quantity,Item Name,Item SKU,Item Variation,Item Modifiers,Item Price,Item Options Total Price,Item Total Price
+Online 8F819,,2026-01-05,USD,47.41,5.00,3.46,55.87,,Shipment,Completed,Ann A,a@shop.example,2,Mug,,Blue,1 x Lid,10.50,1.49,11.99
+Online 8F819,,2026-01-05,USD,47.41,5.00,3.46,55.87,,Shipment,Completed,Ann A,a@shop.example,1,Pot,POT,Regular,,23.43,0.00,23.43
+Online 8F820,,2026-01-05,USD,24.00,,2.00,24.00,0.00,Pickup,Completed,,,2,Mug,,Blue,,12.00,0.00,24.00
+Online 8F821,,2026-01-05,USD,12.00,,1.00,13.00,13.00,Pickup,Completed,,,1,Mug,,Blue,,12.00,0.00,12.00
+Online 8F822,,2026-01-05,USD,12.00,,1.00,13.00,,Pickup,Canceled,,,1,Mug,,Blue,,12.00,0.00,12.00
+Online 8F823,,2026-01-05,USD,12.00,,1.00,11.00,,Pickup,Completed,,,1,Mug,,Blue,,12.00,0.00,12.00
+Online 8F824,,2026-01-05,USD,12.00,,1.00,13.00,,,,,,1,Mug,,Blue,,12.00,0.00,12.00
+`,
+    more: { time: { zone: "UTC" } },
+    orders: {
+      "Online 8F819": "55.87 USD paid",
+      "Online 8F820": "24.00 USD paid",
+      "Online 8F821": 'skipped: Order Refunded Amount is "13.00"',
+      "Online 8F822": 'skipped: Fulfillment Status is "Canceled"',
+      "Online 8F824": "skipped: Fulfillment Status is empty",
+    },
+  },
   odoo: {
     text:
       `Order Reference,Order Date,Customer,Currency,Order Lines/Product,Order Lines/Quantity,Order Lines/Unit Price,Order Lines/Subtotal,Untaxed Amount,Taxes,Total,Status
@@ -290,6 +358,44 @@ for (
     assert.deepEqual(settingsOf(read), [setting]);
   });
 }
+
+Deno.test("openProfiledFile() takes no order for paid or cancelled where a column says that it is not", async () => {
+  const profile = {
+    ...plain,
+    money: { in: "units" as const },
+    status: {
+      columns: [],
+      paidFilled: ["Paid"],
+      skipFilled: ["Cancelled"],
+      otherwise: "charge" as const,
+    },
+  };
+  const words = ["no", "0", "0.00", "false", "0000-00-00", "0000-00-00 00:00:00", "-", "n/a"];
+  const rows = words.flatMap((word, at) => [
+    `${row(`P-${at}`, "9.00", 1, "", "")};${word};`,
+    `${row(`C-${at}`, "9.00", 1, "", "")};yes;${word}`,
+  ]);
+  const lines = [`${header};Paid;Cancelled`, ...rows, `${row("X", "9.00", 1, "", "")};yes;2026`];
+  assert.deepEqual((await readByProfile(lines.join("\n"), {}, profile)).orders, {
+    ...Object.fromEntries(words.map((_, at) => [`P-${at}`, "9.00 EUR due"])),
+    ...Object.fromEntries(words.map((_, at) => [`C-${at}`, "9.00 EUR paid"])),
+    X: 'skipped: Cancelled is "2026"',
+  });
+});
+
+Deno.test("openProfiledFile() asks where all amounts tell another decimal sign than the profile says", async () => {
+  const { text, more } = shippedFiles.magento!;
+  // As a spreadsheet saves it in Germany: of 1.053 dinars it would make a thousand.
+  const saved = text.replaceAll("USD", "KWD").replaceAll(",", ";")
+    .replace("34.4000", "1,053").replace(/(\d)\.(\d)000/g, "$1,$2");
+  assert.equal((await readByProfile(saved, more)).file.settings.money?.decimal, ",");
+  const pinned = await readByProfile(saved, { ...more, money: { decimal: "." } });
+  assert.deepEqual(settingsOf(pinned), ["money.decimal"]);
+  assert.match(pinned.file.questions[0]!.question, /the profile says \., .* written with ,/);
+  for (const { name, money } of shippedProfiles.values()) {
+    assert.equal(money?.decimal, undefined, `${name} says what only a file can tell`);
+  }
+});
 
 const amountText = fc.oneof(
   fc.integer({ min: 1, max: 999_999 }).map(String),

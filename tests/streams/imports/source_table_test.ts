@@ -303,6 +303,47 @@ Deno.test("openSourceTable() knows the other date system, and refuses several sh
   );
 });
 
+Deno.test("openSourceTable() refuses a workbook with texts, tags or formats that no spreadsheet writes", async () => {
+  const rows = "<row><c><v>1</v></c></row>";
+  const long = "a".repeat(2_000_000);
+  const many = Array<number>(200_000).fill(0);
+  const cases: [Parameters<typeof workbookOf>[0], RegExp][] = [
+    [{ sheets: [rows], texts: `<si><t>${long}</t></si>` }, /text of more than 1048576/],
+    [{ sheets: [rows], texts: `<si a="${long}"></si>` }, /text of more than 1048576/],
+    [{ sheets: [rows], texts: `<!--${long}-->` }, /text of more than 1048576/],
+    [
+      { sheets: [rows], texts: `<si><t>${"<x></x>aaaaaaaaaaaaaaaaaaaa".repeat(100_000)}</t></si>` },
+      /text of more than 1048576/,
+    ],
+    [{ sheets: [`<row><c t="str"><v>${long}</v></c></row>`] }, /text of more than 1048576/],
+    [{ sheets: [rows], formats: { cells: many } }, /more than 100000 sheets or formats/],
+  ];
+  for (const [parts, problem] of cases) {
+    assert.match((await refusal(workbookOf(parts))).message, problem);
+  }
+});
+
+/** How often others had their turn meanwhile. */
+async function turnsDuring(work: Promise<unknown>): Promise<number> {
+  let turns = 0;
+  const turn = setInterval(() => turns++, 1);
+  await work.finally(() => clearInterval(turn));
+  return turns;
+}
+
+Deno.test("openSourceTable() leaves others their turns while it reads a workbook's texts, and lines with wrong quotes", async () => {
+  const texts = `<si><t>text</t></si>${" ".repeat(100)}`.repeat(100_000);
+  const header = '<row><c t="str"><v>id</v></c><c t="str"><v>sku</v></c></row>';
+  const workbook = workbookOf({ sheets: [header], texts });
+  assert.ok(await turnsDuring(read(workbook)) >= 5);
+  assert.ok(await turnsDuring(refusal(`id;sku\n${'a"\n'.repeat(10_000)}`)) >= 20);
+});
+
+Deno.test("openSourceTable() does not read on where too many rows are faulty for any file", async () => {
+  const { message } = await refusal(`id;sku;qty\n${"a;b\n".repeat(250_000)}`);
+  assert.match(message, /^2\d{5} of the first 2\d{5} rows can't be read/);
+});
+
 Deno.test("openSourceTable() shows all rows to who looks, while it checks them", async () => {
   const seen: unknown[] = [];
   await read("id,name,sku\n1,Ann,A\n2,Bob\n", {

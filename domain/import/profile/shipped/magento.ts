@@ -32,7 +32,7 @@ export const magento: ImportProfile = {
   constants: { customer_name: "Guest" },
   fillDown: "order",
   // What a line comes to before discounts and taxes.
-  money: { in: "by_decimals", decimal: ".", pricePer: "line", tolerance: 0 },
+  money: { in: "by_decimals", pricePer: "line", tolerance: 0 },
   time: { zone: "UTC" },
   adjustments: [
     {

@@ -78,3 +78,10 @@ Deno.test("columnPlace() counts columns by their letters", () => {
     [0, 25, 26, 16_383, undefined, undefined, undefined],
   );
 });
+
+Deno.test("numberText() and numberFormat() leave alone what no spreadsheet writes", () => {
+  const number = { kind: "number" } as const;
+  assert.equal(numberText("1".repeat(101), number, 1900), undefined);
+  assert.equal(numberText("1".repeat(1_000_000) + "x", number, 1900), undefined);
+  assert.deepEqual(numberFormat(200, "0".repeat(256)), number);
+});
