@@ -20,7 +20,12 @@ import { latestPlacedAt } from "../../domain/order/placed_at.ts";
 import { concurrently } from "../timing/concurrently.ts";
 import { publish } from "../workflow/publish.ts";
 import { inSpan, tracing } from "../telemetry/tracing.ts";
-import { type ImportBatch, importBatches, type SkippedRows } from "./import_batches.ts";
+import {
+  type ImportBatch,
+  importBatches,
+  type OpenOrder,
+  type WrittenBatch,
+} from "./import_batches.ts";
 import type { ImportFile } from "./import_file.ts";
 import type { OrderForm } from "./order_form.ts";
 import type { ImportDeps, ImportOptions } from "./import_options.ts";
@@ -88,17 +93,6 @@ function writerOf(
       resolve();
     }
   };
-}
-
-/** A batch that was compared with the database. */
-export interface WrittenBatch extends ImportBatch {
-  /** Orders that their source says are over, and that are open here. */
-  open: OpenOrder[];
-}
-
-/** See {@linkcode WrittenBatch}. */
-export interface OpenOrder extends SkippedRows {
-  status: "PENDING" | "RESERVED";
 }
 
 /**
