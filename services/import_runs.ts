@@ -73,19 +73,28 @@ export interface ImportRequest {
 }
 
 /** A file that is to be previewed. */
-export type PreviewRequest = Pick<
-  ImportRequest,
-  | "source"
-  | "name"
-  | "profile"
-  | "keepGoodRows"
-  | "replace"
-  | "initialStock"
-  | "actor"
-  | "only"
-  | "seesOthers"
-  | "token"
->;
+export type PreviewRequest =
+  & Pick<
+    ImportRequest,
+    | "source"
+    | "name"
+    | "profile"
+    | "keepGoodRows"
+    | "replace"
+    | "initialStock"
+    | "actor"
+    | "only"
+    | "seesOthers"
+    | "token"
+  >
+  & {
+    /** Aborts when whoever asked has gone away: then nobody reads the preview. */
+    gone?: AbortSignal;
+    /** Tell the columns of a file that is not known, instead of refusing it. */
+    asksForColumns?: boolean;
+    /** Is told how far it is. */
+    onProgress?: (progress: ImportProgress) => void;
+  };
 
 /** Starts and ends imports. */
 export interface ImportRuns {
@@ -176,7 +185,17 @@ export function importRuns(
       });
     },
     preview: (request) =>
-      inPlace(request.token, ({ stop }) => previewRun(deps, request, stop.signal, limits)),
+      inPlace(request.token, async ({ stop }) => {
+        const { gone } = request;
+        const end = () => stop.abort(new WorkflowError("unavailable", "The sender has gone away"));
+        if (gone?.aborted) end();
+        gone?.addEventListener("abort", end, { once: true });
+        try {
+          return await previewRun(deps, request, stop.signal, limits);
+        } finally {
+          gone?.removeEventListener("abort", end);
+        }
+      }),
     async cancel(importId, operator, options = {}) {
       const subject = { kind: "import", id: String(importId) } as const;
       const about = { operator, action: "import.cancel", subject } as const;
@@ -199,12 +218,18 @@ export function importRuns(
 
 function previewRun(
   deps: ImportRunsDeps,
-  { source, token: _, ...options }: PreviewRequest,
+  { source, token: _, gone: _gone, onProgress, ...options }: PreviewRequest,
   signal: AbortSignal,
   limits: typeof fileLimits,
 ): Promise<ImportPreview> {
-  const onProgress = (progress: ImportProgress) => refuseTooLarge(progress, limits);
-  return previewFile(deps, source, { ...options, signal, onProgress });
+  return previewFile(deps, source, {
+    ...options,
+    signal,
+    onProgress: (progress) => {
+      refuseTooLarge(progress, limits);
+      onProgress?.(progress);
+    },
+  });
 }
 
 function noPlace(why: "full" | "share", share: number, token: string | null): WorkflowError {

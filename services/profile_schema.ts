@@ -4,8 +4,10 @@
  * @module
  */
 
+import { delimiters } from "../domain/import/source_row.ts";
 import { z } from "zod";
 import type { Fault } from "../domain/errors.ts";
+import { plainName } from "../domain/import/profile/column_plan.ts";
 import { profileColumns } from "../domain/import/profile/profile.ts";
 import { isZone } from "../domain/import/profile/zone_time.ts";
 import { isCurrency } from "../domain/money.ts";
@@ -14,15 +16,28 @@ import { adjustmentKinds } from "../domain/order/adjustment.ts";
 const header = z.string().trim().min(1).max(255).describe(
   "a name in the file's header, in any case",
 );
-const headers = z.array(header).max(100);
+const headers = z.array(header).max(100)
+  .refine((names) => isEachOnce(names.map(plainName)), "names a column twice");
 const words = z.array(z.string().trim().min(1).max(100)).max(200);
 
 const columns = z.partialRecord(
   z.enum(profileColumns),
-  z.array(z.union([header, headers.min(1)])).min(1).max(20),
+  z.array(z.union([header, headers.min(1)])).min(1).max(20)
+    .refine((names) => isEachOnce(names.flatMap(alone)), "names a column twice"),
 ).describe(
   "for each of ours the names of theirs: the first that is not empty counts; a list of names is put together with blanks",
 );
+
+/** What is named twice would be read, or added up, again for every row. */
+function isEachOnce(names: readonly string[]): boolean {
+  return new Set(names).size === names.length;
+}
+
+/** The name of a column that stands for itself. */
+function alone(column: string | string[]): string[] {
+  const names = [column].flat();
+  return names.length === 1 ? names.map(plainName) : [];
+}
 
 const constants = z.partialRecord(z.enum(profileColumns), z.string().trim().min(1).max(255))
   .refine(({ currency }) => currency === undefined || isCurrency(currency.toUpperCase()), {
@@ -91,7 +106,7 @@ export const profileSchema = z.strictObject({
     encoding: z.string().trim().min(1).max(40).optional().describe(
       "a label of the encoding standard, such as windows-1252",
     ),
-    delimiter: z.enum([",", ";", "\t", "|"]).optional(),
+    delimiter: z.enum(delimiters).optional(),
     header_line: z.int().min(1).max(1_000).optional(),
   }).optional().describe("how the bytes are read; what is absent is found out"),
   recognised_by: headers.optional().describe(

@@ -5,22 +5,10 @@
  */
 
 import type { ImportStatus } from "../../domain/import/cancel_import.ts";
+import type { ImportCounts } from "../../domain/import/import_counts.ts";
 import type { ImportMoney } from "../../domain/import/import_money.ts";
 import type { RejectReason } from "../../domain/import/reject_reasons.ts";
 import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
-
-/** The counts of a run so far. */
-export interface ImportCounts {
-  rows: number;
-  rowsRejected: number;
-  orders: number;
-  ordersNew: number;
-  ordersUpdated: number;
-  ordersUnchanged: number;
-  ordersRejected: number;
-  ordersConflict: number;
-  published: number;
-}
 
 /** Characters that the name of a source keeps. */
 const sourceLength = 255;

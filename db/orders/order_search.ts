@@ -21,6 +21,8 @@ export interface OrderSearch {
   shortOfId?: number;
   /** Database id. */
   customerId?: number;
+  /** Only orders that an import has created, see `db/imports/imported_orders.ts`. */
+  importedBy?: ImportedOrders;
   currency?: string;
   /** Earliest `placed_at`, UTC, `YYYY-MM-DD HH:MM:SS[.ffffff]`. */
   placedFrom?: string;
@@ -32,6 +34,16 @@ export interface OrderSearch {
   settledBefore?: string;
   minCents?: number;
   maxCents?: number;
+}
+
+/** Where the orders are that an import has created. */
+export interface ImportedOrders {
+  /** Who created them, as their timelines say. */
+  actor: string;
+  /** The ids from here on. */
+  fromId: number;
+  /** The ids below this one. */
+  beforeId: number;
 }
 
 /** A page of what was found. */
@@ -136,7 +148,14 @@ const primaryKey: Way = {
   once: "",
 };
 
-function wayOf({ customerId, status, shortOfId }: OrderSearch): Way {
+function wayOf({ customerId, status, shortOfId, importedBy }: OrderSearch): Way {
+  if (importedBy !== undefined) {
+    return {
+      ...primaryKey,
+      where: "and orders.id >= ? and orders.id < ?",
+      values: [importedBy.fromId, importedBy.beforeId],
+    };
+  }
   if (shortOfId !== undefined) {
     return {
       ...primaryKey,
@@ -391,6 +410,8 @@ function conditionsOf(search: OrderSearch): Conditions {
   const isShort =
     "exists (select 1 from order_shortages where order_shortages.order_id = orders.id " +
     "and order_shortages.product_id = ?)";
+  const isImported = "exists (select 1 from order_events force index (order_events_order) " +
+    "where order_events.order_id = orders.id and order_events.event = 'created' and order_events.actor = ?)";
   const conditions: [sql: string, value: string | number | undefined][] = [
     ["orders.status = ?", search.status],
     ["orders.failure_reason = ?", search.failureReason],
@@ -400,6 +421,7 @@ function conditionsOf(search: OrderSearch): Conditions {
       "orders.customer_id = ?",
       byWord || search.shortOfId !== undefined ? search.customerId : undefined,
     ],
+    [isImported, search.importedBy?.actor],
     ["orders.currency = ?", search.currency],
     ["orders.placed_at >= ?", search.placedFrom],
     ["orders.placed_at <= ?", search.placedTo],

@@ -41,9 +41,13 @@ export function demoCsv(facts: ExampleFacts): string {
   return fileOf(rows);
 }
 
-/** The header, and one order that shows what the columns hold. */
+/** The header, and two orders that show what the columns hold: the first has two items, each in a row of its own. */
 export function templateCsv(facts: ExampleFacts): string {
-  return fileOf([exampleRow("order-1", "Ada", mug, facts)]);
+  return fileOf([
+    exampleRow("order-1", "Ada", mug, facts),
+    exampleRow("order-1", "Ada", plate, facts),
+    exampleRow("order-2", "Ben", bowl, facts),
+  ]);
 }
 
 function exampleRow(

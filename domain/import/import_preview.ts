@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { CountsJson } from "./import_counts.ts";
 import type { Adjustment } from "../order/adjustment.ts";
 import type { IncomingItem, IncomingOrder } from "../order/incoming_order.ts";
 import { orderTotalOf } from "../order/incoming_order.ts";
@@ -129,15 +130,7 @@ export interface ImportPreview {
 }
 
 /** What would become of the rows and orders of a file. */
-export interface PreviewCounts {
-  rows: number;
-  rows_rejected: number;
-  orders: number;
-  orders_new: number;
-  orders_updated: number;
-  orders_unchanged: number;
-  orders_rejected: number;
-  orders_conflict: number;
+export interface PreviewCounts extends CountsJson {
   orders_skipped: number;
 }
 

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Fault } from "../errors.ts";
+
 /** A record as it stands in a file of any form. */
 export interface SourceRow {
   /** Line of the file that it begins on, from 1; of a workbook, its row. */
@@ -17,14 +19,30 @@ export interface SourceRow {
   fault?: string;
 }
 
+/** A record as its reader gives it. */
+export interface SourceRecord {
+  /** That it begins on, from 1. */
+  line: number;
+  fields: string[];
+  /** Its text, where it goes over several lines or has a problem. */
+  text?: string;
+  /** Why it is none. */
+  problem?: string;
+}
+
+/** What may stand between fields, in the order of how often it does. */
+export const delimiters = [",", ";", "\t", "|"] as const;
+
+/** What stands between fields. */
+export type Delimiter = typeof delimiters[number];
+
 /** How the bytes of a file are to be read. */
 export interface SourceForm {
   /** What the file is wrapped in. */
   container: "plain" | "gzip" | "zip" | "xlsx";
   /** Label of the encoding standard, such as `utf-8`, `utf-16le` or `windows-1252`. */
   encoding: string;
-  /** What stands between fields. */
-  delimiter: "," | ";" | "\t" | "|";
+  delimiter: Delimiter;
   /** Line that the header stands on, from 1: what is above it are titles. */
   headerLine: number;
 }
@@ -37,4 +55,12 @@ export interface OpenQuestion {
   question: string;
   /** What the setting may be, with what the samples would mean then. */
   candidates: readonly { value: string; meaning: string }[];
+  /** What each of the candidates is to be said of, where the setting is a list of words: `status`. */
+  words?: readonly { word: string; rows: number; line: number }[];
+}
+
+/** A question as a fault: the setting, what is asked, and what it may be. */
+export function questionFault({ setting, question, candidates }: OpenQuestion): Fault {
+  const may = candidates.map(({ value, meaning }) => `${value} (${meaning})`).join(", or ");
+  return { at: setting, detail: may === "" ? question : `${question}: ${may}` };
 }

@@ -13,6 +13,7 @@ import charts from "./assets/charts.js" with { type: "text" };
 import style from "./assets/dashboard.css" with { type: "text" };
 import components from "./assets/components.css" with { type: "text" };
 import live from "./assets/live.js" with { type: "text" };
+import upload from "./assets/upload.js" with { type: "text" };
 import icon from "./assets/icon.svg" with { type: "text" };
 
 const files: Readonly<Record<string, { type: string; body: string }>> = {
@@ -22,6 +23,7 @@ const files: Readonly<Record<string, { type: string; body: string }>> = {
   "charts.js": { type: "text/javascript", body: charts },
   "morphdom.js": { type: "text/javascript", body: morphLibrary },
   "live.js": { type: "text/javascript", body: live },
+  "upload.js": { type: "text/javascript", body: upload },
   "icon.svg": { type: "image/svg+xml", body: icon },
 };
 

@@ -10,6 +10,7 @@ import type { AppDeps } from "../deps.ts";
 import type { ImportRuns } from "../../services/import_runs.ts";
 import { assetRoutes } from "./assets.ts";
 import { auditPageRoutes } from "./audit.tsx";
+import { importsPath } from "./bring_file.tsx";
 import { byHandRoutes } from "./by_hand.tsx";
 import { customerPageRoutes } from "./customers.tsx";
 import { deadLetterPageRoutes } from "./dead_letters.tsx";
@@ -34,7 +35,7 @@ import { shortagePageRoutes } from "./shortages.tsx";
 import { streamPageRoutes } from "./streams.tsx";
 
 /** Where files are sent to. */
-export const uploadPath = "/dashboard/imports";
+export const uploadPath = importsPath;
 
 /** Where files of stock are sent to. */
 export const stockUploadPath = "/dashboard/products/file";

@@ -135,7 +135,7 @@ export const Progress: FC<{ row: ImportRow }> = ({ row }) => {
 };
 
 /** What a trial would have taken: a unit that is wrong by a hundred shows here before it is charged. */
-const MoneyTable: FC<{ money: readonly ImportMoney[] }> = ({ money }) => (
+export const MoneyTable: FC<{ money: readonly ImportMoney[] }> = ({ money }) => (
   <section aria-labelledby="money-heading">
     <h2 id="money-heading" class="heading">Money of the orders that would be taken or are known</h2>
     <Table label="Money">

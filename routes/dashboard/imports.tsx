@@ -5,29 +5,23 @@
  */
 
 import { type Context, Hono } from "hono";
+import { raw } from "hono/html";
 import type { FC } from "hono/jsx";
 import type { Database } from "../../db/connection/database.ts";
 import { type ImportRow, listImports, readImport, readRejects } from "../../db/imports/imports.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { encodeCursor } from "../../domain/paging.ts";
-import { cancelsOnly, looksOnlyAt } from "../middleware/caller.ts";
+import { cancelsOnly } from "../middleware/caller.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import type { ImportRuns } from "../../services/import_runs.ts";
 import { problemOf } from "../middleware/problem.ts";
 import { knowsQuery } from "../middleware/known_query.ts";
 import { readForm } from "../middleware/read_form.ts";
-import { openUpload } from "../api/imports/upload.ts";
+import { BringFile, type FileChoices, importsPath, OwnColumns } from "./bring_file.tsx";
 import { notFoundPage } from "./error_page.tsx";
-import {
-  actorOf,
-  CsrfField,
-  csrfToken,
-  mayCancel,
-  missingScopes,
-  PostForm,
-  ScopeNeeded,
-} from "./form.tsx";
+import { mayCancel, PostForm, ScopeNeeded } from "./form.tsx";
+import { answerPreview, followsPreview, importUpload, streamPreview } from "./import_upload.tsx";
 import {
   ImportTable,
   Progress,
@@ -39,12 +33,12 @@ import {
 import { formatCount } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { type LiveState, liveStream } from "./live.ts";
-import { Empty, linkTo, Notice, Pager, Region, Time, toHtml } from "./parts.tsx";
-import { idOf, pageSize, readPageQuery } from "./queries.ts";
+import { Empty, linkTo, Pager, Region, Time, toHtml } from "./parts.tsx";
+import { idOf, pageSize, readPageQuery, said } from "./queries.ts";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { need } from "./reading.ts";
 
-const home = "/dashboard/imports";
+const home = importsPath;
 
 /** `GET /dashboard/imports`, `POST` to bring a file, one import, its stream, and cancelling it. */
 export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
@@ -53,21 +47,10 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
 
   app.get("/imports", (c) => showList(c, deps));
 
-  app.post("/imports", knowsQuery("dry_run", "keep_good_rows", "replace"), async (c) => {
+  app.post("/imports", knowsQuery("preview"), async (c) => {
+    if (said(c, "preview") === "1") return await showPreview(c, deps, runs);
     try {
-      const upload = await openUpload(c, deps);
-      const id = await runs.start({
-        source: upload.source,
-        name: upload.name || "upload",
-        dryRun: c.req.query("dry_run") === "1",
-        keepGoodRows: c.req.query("keep_good_rows") === "1",
-        replace: c.req.query("replace") === "1",
-        actor: actorOf(c),
-        only: cancelsOnly(c.get("caller")),
-        seesOthers: looksOnlyAt(c.get("caller")) === undefined,
-        token: c.get("caller").name,
-      });
-      return c.redirect(`${home}/${id}`, 303);
+      return c.redirect(`${home}/${await importUpload(c, deps, runs)}`, 303);
     } catch (error) {
       if (!(error instanceof WorkflowError)) throw error;
       return await showList(c, deps, error);
@@ -95,6 +78,24 @@ export function importPageRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   return app;
 }
 
+const noChoices: FileChoices = { keepGoodRows: false, replace: false };
+
+/** What a file would do, or why it can't be told; the script of the page is told how far it is. */
+async function showPreview(c: Context, deps: AppDeps, runs: ImportRuns): Promise<Response> {
+  if (followsPreview(c)) return await streamPreview(c, deps, runs);
+  const { html, status } = await answerPreview(c, deps, runs);
+  return page(
+    c,
+    { title: "Preview", nav: home, status, uploads: true },
+    (
+      <>
+        <PageHead title="Preview" crumb={[home, "Imports"]} note="Nothing was changed yet" />
+        {raw(html)}
+      </>
+    ),
+  );
+}
+
 /** What is brought and what was brought; after a file that was not taken, why. */
 async function showList(
   c: Context,
@@ -106,16 +107,21 @@ async function showList(
   const shown = rows.slice(0, pageSize);
   return page(
     c,
-    { title: "Imports", nav: home, status: fault === undefined ? 200 : problemOf(fault).status },
+    {
+      title: "Imports",
+      nav: home,
+      status: fault === undefined ? 200 : problemOf(fault).status,
+      uploads: true,
+    },
     (
       <>
-        <PageHead title="Imports" note="CSV files of order items, plain or gzip" />
-        {fault && <Notice tone="bad" title={fault.message}>Nothing was changed</Notice>}
-        <section class="card" aria-labelledby="bring-heading">
-          <h2 id="bring-heading">Bring a file</h2>
-          <Upload c={c} />
-        </section>
-        <section aria-labelledby="earlier-heading">
+        <PageHead
+          title="Imports"
+          note="Files of orders: previewed, mended where they need it, and imported"
+        />
+        <BringFile c={c} choices={noChoices} fault={fault} />
+        <OwnColumns />
+        <section aria-labelledby="earlier-heading" data-beside>
           <h2 id="earlier-heading" class="heading">Earlier imports</h2>
           {shown.length === 0
             ? <Empty title="No file was imported yet" />
@@ -159,6 +165,11 @@ async function showOne(c: Context, { db }: AppDeps): Promise<Response> {
           }
         >
           {isRunning && <LiveDot />}
+          {!row.dryRun && row.counts.ordersNew > 0 && (
+            <a class="button" href={linkTo("/dashboard/orders", { import: row.id })}>
+              Its new orders
+            </a>
+          )}
           {rejects !== undefined && (
             <a class="button" href={`/imports/${row.id}/rejects`} download>Download rejects</a>
           )}
@@ -216,43 +227,3 @@ async function askCancel(c: Context, { db }: AppDeps): Promise<Response> {
     keep: "Let it run",
   });
 }
-
-/** Sends a file, for a trial or for good; see {@linkcode PostForm}. */
-const Upload: FC<{ c: Context }> = ({ c }) => {
-  const missing = missingScopes(c, home);
-  return missing === undefined ? <UploadForm c={c} /> : <ScopeNeeded missing={missing} />;
-};
-
-const UploadForm: FC<{ c: Context }> = ({ c }) => (
-  <form
-    method="post"
-    action={home}
-    enctype="multipart/form-data"
-    class="stack-form"
-    data-upload={csrfToken(c)}
-  >
-    <CsrfField c={c} />
-    <div class="field">
-      <label for="file">File</label>
-      <input id="file" name="file" type="file" accept=".csv,.gz,text/csv" required />
-    </div>
-    <p class="muted small">
-      One row an order item. Known orders are recognised, so importing a file again is safe; an
-      order with a bad row is rejected whole, and the rejects can be downloaded and mended. A file
-      takes items away from a known order only where you say so, and only until its stock is
-      reserved.
-    </p>
-    <progress id="upload" max={100} value={0} aria-label="Upload" hidden></progress>
-    <p role="alert" id="upload-fault" class="strong-bad" hidden></p>
-    <div class="actions">
-      <button type="submit" formaction={`${home}?dry_run=1`}>Try it out</button>
-      <button type="submit" class="primary">Import</button>
-      <button type="submit" formaction={`${home}?keep_good_rows=1`}>
-        Import, leaving bad rows out
-      </button>
-      <button type="submit" formaction={`${home}?replace=1`}>
-        Import, taking items away
-      </button>
-    </div>
-  </form>
-);

@@ -37,6 +37,8 @@ export interface PageOptions {
   /** Where its stream is, if it is live. */
   live?: string;
   charts?: boolean;
+  /** Files are sent from it. */
+  uploads?: boolean;
   status?: ContentfulStatusCode;
 }
 
@@ -90,7 +92,7 @@ const doctype = Object.assign(new String("<!doctype html>"), {
 }) as unknown as Child;
 
 const Frame: FC<PageOptions & { c: Context; children?: Child }> = (
-  { c, title, nav, live, charts, status, children },
+  { c, title, nav, live, charts, uploads, status, children },
 ) => (
   <html lang="en">
     <head>
@@ -103,6 +105,7 @@ const Frame: FC<PageOptions & { c: Context; children?: Child }> = (
       <link rel="stylesheet" href={assetPath("dashboard.css")} />
       {live && <script src={assetPath("morphdom.js")}></script>}
       <script src={assetPath("live.js")}></script>
+      {uploads && <script src={assetPath("upload.js")}></script>}
       {charts && <script src={assetPath("uplot.js")} defer></script>}
       {charts && <script src={assetPath("charts.js")} defer></script>}
     </head>

@@ -6,6 +6,8 @@
 
 import { Hono } from "hono";
 import type { FC } from "hono/jsx";
+import { findImportedOrders } from "../../db/imports/imported_orders.ts";
+import { type ImportRow, readImport } from "../../db/imports/imports.ts";
 import type { OrderSummary } from "../../db/orders/order_queries.ts";
 import { maxAddresses, type OrderSearch, searchOrders } from "../../db/orders/order_search.ts";
 import { periodOf } from "../../domain/kpi/day.ts";
@@ -52,6 +54,8 @@ interface Given {
   reason?: FailureReason;
   /** The day of the figures on which it was settled. */
   settled?: string;
+  /** The import that created it. */
+  import?: string;
   currency?: string;
   from?: string;
   to?: string;
@@ -67,7 +71,11 @@ export function orderListPageRoutes(deps: AppDeps): Hono {
   app.get("/orders", async (c) => {
     const query = readPageQuery(c);
     const given = givenIn(query);
-    const search = searchOf(query, given, deps);
+    const row = await importIn(deps, query, given);
+    const search: OrderSearch = {
+      ...searchOf(query, given, deps),
+      importedBy: row && await need(findImportedOrders(db, row)),
+    };
     const beforeId = query.cursor("orders");
     const found = await need(searchOrders(db, search, { beforeId, limit: pageSize }));
     const { orders, nextBeforeId, stoppedEarly, leavesAddressesOut } = found;
@@ -85,7 +93,11 @@ export function orderListPageRoutes(deps: AppDeps): Hono {
         <>
           <PageHead title="Orders" note="Newest first">
             <a class="button" href="/dashboard/shortages">Ran short</a>
-            <a class="button" href={fileLink(given, search)} download="orders.csv">Download CSV</a>
+            {row === undefined && (
+              <a class="button" href={fileLink(given, search)} download="orders.csv">
+                Download CSV
+              </a>
+            )}
           </PageHead>
           <Faults of={query.faults} />
           {leavesAddressesOut && (
@@ -94,6 +106,7 @@ export function orderListPageRoutes(deps: AppDeps): Hono {
             </Notice>
           )}
           {given.settled && <Settled given={given} />}
+          {row && <Imported row={row} given={given} />}
           <OrderFilters given={given} currency={given.currency ?? baseCurrency} />
           {orders.length > 0 || stoppedEarly
             ? <OrderTable orders={orders} />
@@ -118,12 +131,27 @@ export function orderListPageRoutes(deps: AppDeps): Hono {
   return app;
 }
 
+/** The import whose orders are asked for; one that there is not is passed over and said so. */
+async function importIn(
+  { db }: AppDeps,
+  query: PageQuery,
+  given: Given,
+): Promise<ImportRow | undefined> {
+  if (given.import === undefined) return undefined;
+  const id = /^[1-9]\d{0,14}$/.test(given.import) ? Number(given.import) : undefined;
+  const row = id === undefined ? undefined : await need(readImport(db, id));
+  if (row !== undefined) return row;
+  query.faults.push(`There is no import “${given.import}”`);
+  given.import = undefined;
+}
+
 function givenIn(query: PageQuery): Given {
   return {
     q: query.text("q"),
     status: query.oneOf("status", statuses),
     reason: query.oneOf("reason", failureReasonNames),
     settled: query.day("settled"),
+    import: query.text("import"),
     currency: query.currency("currency"),
     from: query.day("from"),
     to: query.day("to"),
@@ -155,7 +183,7 @@ function searchOf(query: PageQuery, given: Given, { baseCurrency, kpiDay }: AppD
 
 /** The same orders as a file. */
 function fileLink(given: Given, { currency, minCents, maxCents }: OrderSearch): string {
-  const { least: _, most: __, settled: ___, reason, ...rest } = given;
+  const { least: _, most: __, settled: ___, import: ____, reason, ...rest } = given;
   return linkTo("/orders.csv", {
     ...rest,
     failure_reason: reason,
@@ -188,7 +216,7 @@ const OrderFilters: FC<{ given: Given; currency: string }> = ({ given, currency 
       choices={failureReasonNames.map((reason) => [reason, failureNames[reason]])}
       value={given.reason}
     />
-    <HiddenFields fields={{ settled: given.settled }} />
+    <HiddenFields fields={{ settled: given.settled, import: given.import }} />
     <DayFields label="Placed from" from={given.from} to={given.to} />
     <AmountFields least={given.least} most={given.most} currency={currency} />
     <div class="field short">
@@ -202,6 +230,16 @@ const OrderFilters: FC<{ given: Given; currency: string }> = ({ given, currency 
 const Settled: FC<{ given: Given }> = ({ given: { settled, ...others } }) => (
   <Notice tone="plain" title={`Settled on ${formatDay(settled!)}`}>
     <a href={linkTo(home, others)}>All days</a>
+  </Notice>
+);
+
+/** Says that only what one file brought is shown, and leads to the others. */
+const Imported: FC<{ row: ImportRow; given: Given }> = (
+  { row: { id, source }, given: { import: _, ...others } },
+) => (
+  <Notice tone="plain" title={`Created by the import of ${source}`}>
+    <a href={`/dashboard/imports/${id}`}>The import</a> ·{" "}
+    <a href={linkTo(home, others)}>All orders</a>
   </Notice>
 );
 

@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
+import { badFile } from "../../domain/import/source/file_kind.ts";
 import type { Spool } from "./spool.ts";
 
 /** A file in an archive. */
@@ -30,11 +31,6 @@ export interface Archive {
 
 /** Entries of an archive: a workbook has some dozen. */
 const maxEntries = 10_000;
-
-/** An error about a file as a whole. */
-export function badFile(problem: string): WorkflowError {
-  return new WorkflowError("invalid", `the file ${problem}`, [{ at: "file", detail: problem }]);
-}
 
 /**
  * Lists what a zip archive has. Its directory stands at its end, so one that is cut off is refused.

@@ -8,12 +8,13 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
 import { type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
+import { badFile, fileKind } from "../../domain/import/source/file_kind.ts";
 import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
 import { readBytes, utf8Decoder } from "./csv_source.ts";
 import { nativeForm, type OrderForm } from "./order_form.ts";
 import { checkRows } from "./row_check.ts";
 import { idIn, orderIdOf, readFields, type RowForm } from "./row_form.ts";
-import { openRowStore, type RowStoreLimits } from "./row_store.ts";
+import { openRowStore, type RowStore, type RowStoreLimits } from "./row_store.ts";
 import type { SpooledSource } from "./source_table.ts";
 import { openSpool, type Spool } from "./spool.ts";
 import { takeTurns } from "../timing/take_turns.ts";
@@ -137,6 +138,9 @@ async function readWhole(
     } catch (error) {
       if (!(error instanceof WorkflowError)) throw error;
       if (options.openOther === undefined) throw error;
+      // Nobody has to send the rest of what is no table at all.
+      const kind = fileKind(spool.read(0, 1_024));
+      if (kind.kind === "other") throw badFile(kind.problem);
       otherBy = error;
     }
   };
@@ -221,16 +225,7 @@ async function* orderGroups(
     scanner.end();
     if (current.length > 0) orders.push(current);
     if (orders.length > 0) yield { orders, isPart: false };
-    for (const group of store.groups()) {
-      if (group !== null) {
-        yield {
-          orders: byOrder(group.rows, (row) => orderIdOf(row, places)),
-          isPart: group.isPart,
-        };
-      }
-      await othersTurn();
-      signal?.throwIfAborted();
-    }
+    yield* gatheredOrders(store, (row) => orderIdOf(row, places), signal);
   } finally {
     store.close();
   }
@@ -257,8 +252,22 @@ class TextRow implements CsvRow {
   }
 }
 
+/** Gives back the rows of scattered orders, once all of them are in the store. */
+export async function* gatheredOrders(
+  store: RowStore,
+  idOf: (row: CsvRow) => string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<OrderGroup> {
+  const othersTurn = takeTurns();
+  for (const group of store.groups()) {
+    if (group !== null) yield { orders: byOrder(group.rows, idOf), isPart: group.isPart };
+    await othersTurn();
+    signal?.throwIfAborted();
+  }
+}
+
 /** The rows of each order, orders by their first rows. */
-export function byOrder(rows: readonly CsvRow[], idOf: (row: CsvRow) => string): CsvRow[][] {
+function byOrder(rows: readonly CsvRow[], idOf: (row: CsvRow) => string): CsvRow[][] {
   const orders = new Map<string, CsvRow[]>();
   for (const row of rows) {
     const id = idOf(row);

@@ -5,7 +5,8 @@
  */
 
 import { type CatalogKeeper, catalogKeeper } from "../../db/catalog/catalog_keeper.ts";
-import { finishImport, type ImportCounts, updateImport } from "../../db/imports/imports.ts";
+import { finishImport, updateImport } from "../../db/imports/imports.ts";
+import { type ImportCounts, noCounts } from "../../domain/import/import_counts.ts";
 import { countLosses } from "../../db/recovery/database_marks.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { countReasons, type ReasonCounts } from "../../domain/import/reject_reasons.ts";
@@ -56,17 +57,7 @@ export async function beginRun(
     options,
     actor: [options.actor, name].join(" ").trim(),
     progress,
-    counts: {
-      rows: progress.rowsRead,
-      rowsRejected: 0,
-      orders: 0,
-      ordersNew: 0,
-      ordersUpdated: 0,
-      ordersUnchanged: 0,
-      ordersRejected: 0,
-      ordersConflict: 0,
-      published: 0,
-    },
+    counts: { ...noCounts(), rows: progress.rowsRead },
     ordersSkipped: 0,
     reasons: countReasons(),
     catalogs: catalogKeeper(deps.db, options.limits?.catalogEntries),

@@ -9,7 +9,7 @@ import { type Fault, WorkflowError } from "../../domain/errors.ts";
 import { isImportColumn } from "../../domain/import/csv_columns.ts";
 import { planHash } from "../../domain/import/plan_hash.ts";
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
-import type { OpenQuestion } from "../../domain/import/source_row.ts";
+import { questionFault } from "../../domain/import/source_row.ts";
 import { type ImportFile, openImportFile } from "./import_file.ts";
 import type { ImportOptions, ImportProgress } from "./import_options.ts";
 import type { OtherFile, OtherFileOptions } from "./other_file.ts";
@@ -94,8 +94,8 @@ export function requirePlan(
     const { reason } = other;
     const because = reason === undefined ? "" : `${reason.message}; `;
     const next =
-      "; a preview tells all of it, and writes a profile to answer it in (--preview --save-profile=mine.json, " +
-      "then --profile=mine.json)";
+      "; a preview tells all of it, and gives a profile to answer it in (--preview --save-profile=mine.json, then " +
+      "--profile=mine.json; over HTTP preview=true, then the field profile)";
     return refuse(`${because}${at}: ${detail}${rest}${next}`, [...reason?.faults ?? [], ...asked]);
   }
   if (options.plan !== undefined) {
@@ -119,12 +119,6 @@ export function requirePlan(
   return refuse(detail, [{ at: "plan", detail }]);
 }
 
-/** A question as a fault: the setting, what is asked, and what it may be. */
-function questionFault({ setting, question, candidates }: OpenQuestion): Fault {
-  const may = candidates.map(({ value, meaning }) => `${value} (${meaning})`).join(", or ");
-  return { at: setting, detail: may === "" ? question : `${question}: ${may}` };
-}
-
 /**
  * Opens the file of an import, which tells how far it is.
  *
@@ -138,7 +132,7 @@ export async function openNamedFile(
     ImportOptions,
     "name" | "profile" | "keepGoodRows" | "replace" | "limits" | "signal" | "onProgress"
   >,
-  { wantsPlan }: { wantsPlan: boolean },
+  { wantsPlan, asksForColumns }: { wantsPlan: boolean; asksForColumns?: boolean },
 ): Promise<OrderFile> {
   const { name, limits, signal, profile, keepGoodRows, replace, onProgress } = options;
   try {
@@ -146,6 +140,7 @@ export async function openNamedFile(
       profile,
       planned: { keepGoodRows, replace },
       wantsPlan,
+      asksForColumns,
       signal,
       limits: limits?.file,
       onProgress({ bytes, unpackedBytes, rows }) {
@@ -157,7 +152,8 @@ export async function openNamedFile(
       },
     });
   } catch (error) {
-    if (!(error instanceof WorkflowError)) throw error;
+    // An answer to whoever asked for it, and no refusal.
+    if (!(error instanceof WorkflowError) || asksForColumns && "found" in error) throw error;
     throw new WorkflowError(error.code, `Cannot import ${name}: ${error.message}`, error.faults);
   }
 }

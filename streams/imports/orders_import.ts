@@ -7,7 +7,8 @@
  * @module
  */
 
-import { createImport, type ImportCounts } from "../../db/imports/imports.ts";
+import { createImport } from "../../db/imports/imports.ts";
+import { type CountsJson, countsJson } from "../../domain/import/import_counts.ts";
 import type { ImportMoney } from "../../domain/import/import_money.ts";
 import { inSpan, tracing } from "../telemetry/tracing.ts";
 import {
@@ -25,17 +26,7 @@ import { writeBatches } from "./write_batches.ts";
 export type { ImportDeps, ImportOptions, ImportProgress } from "./import_options.ts";
 
 /** What came of an import, as the command prints it. */
-export interface ImportReport {
-  rows: number;
-  /** Rows in the rejects file. */
-  rows_rejected: number;
-  /** All orders of the file: the sum of the next five. */
-  orders: number;
-  orders_new: number;
-  orders_updated: number;
-  orders_unchanged: number;
-  orders_rejected: number;
-  orders_conflict: number;
+export interface ImportReport extends CountsJson {
   /** Orders that went onto the stream and had not been there before. */
   published: number;
   /** Of a file that was read by a profile: orders that it says are over, such as cancelled ones. */
@@ -112,7 +103,8 @@ async function runImport(
       await writeBatches(run, file);
       const seconds = Math.round(performance.now() - startedAt) / 1000;
       const skipped = other === undefined ? {} : { orders_skipped: run.ordersSkipped };
-      const report = { ...reportOf(run.counts, seconds), ...skipped };
+      const { published } = run.counts;
+      const report = { ...countsJson(run.counts), published, ...skipped, seconds };
       return totals === undefined ? report : { ...report, money: totals.money() };
     } finally {
       await rejects?.discard();
@@ -131,19 +123,4 @@ async function begin(
 ): Promise<number | undefined> {
   if (options.begin !== undefined) return await options.begin(form);
   return options.dryRun ? undefined : await createImport(db, options.name, { ...form });
-}
-
-function reportOf(counts: ImportCounts, seconds: number): ImportReport {
-  return {
-    rows: counts.rows,
-    rows_rejected: counts.rowsRejected,
-    orders: counts.orders,
-    orders_new: counts.ordersNew,
-    orders_updated: counts.ordersUpdated,
-    orders_unchanged: counts.ordersUnchanged,
-    orders_rejected: counts.ordersRejected,
-    orders_conflict: counts.ordersConflict,
-    published: counts.published,
-    seconds,
-  };
 }

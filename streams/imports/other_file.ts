@@ -5,7 +5,9 @@
  */
 
 import { WorkflowError } from "../../domain/errors.ts";
+import type { PreviewColumn } from "../../domain/import/import_preview.ts";
 import { planHash, type PlannedOptions } from "../../domain/import/plan_hash.ts";
+import { planColumns } from "../../domain/import/profile/column_plan.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import { proposeProfile } from "../../domain/import/profile/shipped_profiles.ts";
 import type { OpenQuestion } from "../../domain/import/source_row.ts";
@@ -17,6 +19,7 @@ import {
   type SourceTableOptions,
   tableOf,
 } from "./source_table.ts";
+import { beginningProfile, columnsQuestion, sampleColumns, UnmappedFile } from "./unmapped_file.ts";
 
 /** How such a file is opened. */
 export interface OtherFileOptions {
@@ -24,6 +27,8 @@ export interface OtherFileOptions {
   planned?: PlannedOptions;
   /** What its columns mean; undefined where that is to be found out. */
   profile?: ImportProfile;
+  /** Refuse a file whose columns are not all known by an {@linkcode UnmappedFile}, once it was read. */
+  asksForColumns?: boolean;
   /** Is told how much was read. */
   onProgress: (read: { bytes: number; unpackedBytes: number; rows: number }) => void;
   signal?: AbortSignal;
@@ -55,11 +60,12 @@ export interface OtherFile {
  */
 export async function openOtherFile(
   source: ReadableStream<Uint8Array> | OtherForm,
-  { profile, planned, onProgress, signal, limits }: OtherFileOptions,
+  { profile, planned, asksForColumns, onProgress, signal, limits }: OtherFileOptions,
 ): Promise<OtherFile> {
   const reason = "spool" in source ? source.reason : undefined;
   let why: string | null = null;
   let look: ProfileLook | undefined;
+  let unmapped: ((table: SourceTable) => UnmappedFile) | undefined;
   const options: SourceTableOptions = {
     form: profile?.file,
     onProgress,
@@ -67,16 +73,25 @@ export async function openOtherFile(
     limits: { spoolBytes: limits?.spool },
     look(header, form) {
       const found = profile === undefined ? proposeProfile(header) : { profile, why: null };
-      if (found === undefined) throw unknownForm(header, reason);
-      why = found.why;
-      look = onLine(form.headerLine, () => lookByProfile(found.profile, header, limits));
-      return look.note;
+      try {
+        if (found === undefined) throw unknownForm(header, reason);
+        why = found.why;
+        look = onLine(form.headerLine, () => lookByProfile(found.profile, header, limits));
+        return look.note;
+      } catch (error) {
+        if (asksForColumns !== true || !(error instanceof WorkflowError)) throw error;
+        const samples = sampleColumns(header);
+        unmapped = (table) =>
+          unmappedFile(error, table, samples.columns(), found?.profile ?? beginningProfile(header));
+        return samples.note;
+      }
     },
   };
   const table = "spool" in source
     ? await tableOf(source, options)
     : await openSourceTable(source, options);
   try {
+    if (unmapped !== undefined) throw unmapped(table);
     const file = look!.finish(table, limits);
     const questions = [...table.questions, ...file.questions];
     return {
@@ -93,6 +108,24 @@ export async function openOtherFile(
     table.close();
     throw error;
   }
+}
+
+function unmappedFile(
+  { message, faults }: WorkflowError,
+  { form, notes, totalRows, questions }: SourceTable,
+  columns: PreviewColumn[],
+  profile: ImportProfile,
+): UnmappedFile {
+  const plan = planColumns(profile, columns.map(({ name }) => name));
+  const lacks = Array.isArray(plan) ? plan : [message];
+  return new UnmappedFile(message, faults, {
+    form,
+    notes,
+    rows: totalRows,
+    columns,
+    profile,
+    questions: [columnsQuestion(lacks), ...questions],
+  });
 }
 
 /** Does work that may find a line wrong, and says which. */

@@ -5,26 +5,32 @@
  */
 
 import { isImportColumn } from "../../domain/import/csv_columns.ts";
+import { countsJson, noCounts } from "../../domain/import/import_counts.ts";
 import {
   type ImportPreview,
   maxExamples,
-  type PreviewCounts,
   type PreviewTotals,
 } from "../../domain/import/import_preview.ts";
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
 import { type ImportDeps, type ImportOptions, noProgress } from "./import_options.ts";
-import { beginRun, type ImportRun } from "./import_run.ts";
+import { beginRun } from "./import_run.ts";
 import { openNamedFile, type OrderFile } from "./order_file.ts";
 import { orderTotals } from "./order_totals.ts";
 import { previewWatch, type WatchedOrders } from "./preview_watch.ts";
 import type { TotalsAgreement } from "./profiled_file.ts";
+import { type UnmappedColumns, UnmappedFile } from "./unmapped_file.ts";
 import { writeBatches } from "./write_batches.ts";
 
 /** How a preview is made: as the import would be. */
-export type PreviewOptions = Omit<
-  ImportOptions,
-  "dryRun" | "rejectsPath" | "openRejects" | "begin" | "plan" | "yes"
->;
+export type PreviewOptions =
+  & Omit<
+    ImportOptions,
+    "dryRun" | "rejectsPath" | "openRejects" | "begin" | "plan" | "yes"
+  >
+  & {
+    /** Tell the columns of a file that is not known, with the question what they are, instead of refusing it. */
+    asksForColumns?: boolean;
+  };
 
 /**
  * Previews a file.
@@ -41,7 +47,14 @@ export async function previewOrders(
   options: PreviewOptions,
 ): Promise<ImportPreview> {
   const progress = noProgress();
-  const file = await openNamedFile(source, progress, options, { wantsPlan: true });
+  const { asksForColumns } = options;
+  let file: OrderFile;
+  try {
+    file = await openNamedFile(source, progress, options, { wantsPlan: true, asksForColumns });
+  } catch (error) {
+    if (!(error instanceof UnmappedFile)) throw error;
+    return unmapped(error.found, options.name, progress.bytesRead);
+  }
   const totals = orderTotals();
   try {
     const said = describeFile(file, options.name, progress.bytesRead);
@@ -61,7 +74,7 @@ export async function previewOrders(
     return {
       ...said,
       ...(other === undefined ? { columns: ownColumns(file.header, watch.values()) } : {}),
-      counts: countsOf(run),
+      counts: { ...countsJson(run.counts), orders_skipped: run.ordersSkipped },
       ...watched,
       totals: other === undefined ? watched.totals : totalsOf(other.agreement()),
       money: totals.money(),
@@ -72,6 +85,27 @@ export async function previewOrders(
     totals.close();
     file.close();
   }
+}
+
+/** A file of whose columns a person has to say what they are. */
+function unmapped(
+  { form, notes, rows, columns, profile, questions }: UnmappedColumns,
+  name: string,
+  bytes: number,
+): ImportPreview {
+  return {
+    file: { name, bytes, rows, form, notes: [...notes] },
+    profile: { name: profile.name, why: null, settings: profile },
+    questions: [...questions],
+    columns: {
+      used: [],
+      unused: columns.map((column) => ({
+        ...column,
+        looks_like: suspicionOf(column.name) ?? null,
+      })),
+    },
+    ...undecided(rows),
+  };
 }
 
 type FileDescription = Pick<ImportPreview, "file" | "profile" | "questions" | "columns">;
@@ -128,17 +162,7 @@ function ownColumns(
 
 /** What is told of a file that has questions, none of whose orders was decided on. */
 function undecided(rows: number): Omit<ImportPreview, keyof FileDescription> {
-  const counts: PreviewCounts = {
-    rows,
-    rows_rejected: 0,
-    orders: 0,
-    orders_new: 0,
-    orders_updated: 0,
-    orders_unchanged: 0,
-    orders_rejected: 0,
-    orders_conflict: 0,
-    orders_skipped: 0,
-  };
+  const counts = { ...countsJson({ ...noCounts(), rows }), orders_skipped: 0 };
   const watched: WatchedOrders = {
     first_orders: [],
     largest_orders: [],
@@ -152,20 +176,6 @@ function undecided(rows: number): Omit<ImportPreview, keyof FileDescription> {
     shortages: { products: 0, complete: true, examples: [] },
   };
   return { counts, ...watched, money: [], reasons: [], plan: null };
-}
-
-function countsOf({ counts, ordersSkipped }: ImportRun): PreviewCounts {
-  return {
-    rows: counts.rows,
-    rows_rejected: counts.rowsRejected,
-    orders: counts.orders,
-    orders_new: counts.ordersNew,
-    orders_updated: counts.ordersUpdated,
-    orders_unchanged: counts.ordersUnchanged,
-    orders_rejected: counts.ordersRejected,
-    orders_conflict: counts.ordersConflict,
-    orders_skipped: ordersSkipped,
-  };
 }
 
 function totalsOf({ named, agree, largest }: TotalsAgreement): PreviewTotals {

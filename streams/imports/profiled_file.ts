@@ -34,11 +34,20 @@ import { orderMapping, ownText } from "../../domain/import/profile/order_mapping
 import { plannedFields, plannedId } from "../../domain/import/profile/planned_row.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import { type Suspicion, suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
-import type { OpenQuestion, SourceRow } from "../../domain/import/source_row.ts";
+import {
+  type OpenQuestion,
+  questionFault,
+  type SourceRow,
+} from "../../domain/import/source_row.ts";
 import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
-import { byOrder, defaultOrderRows, type ImportFile, type OrderGroup } from "./import_file.ts";
+import {
+  defaultOrderRows,
+  gatheredOrders,
+  type ImportFile,
+  type OrderGroup,
+} from "./import_file.ts";
 import { orderTracker } from "./order_tracker.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 
@@ -237,7 +246,7 @@ function destroyedIds(
   const detail = `${name}: ids like ${samples.join(", ")} ${destroyedIdsProblem} (${count} rows)`;
   const faults = [
     { at: `line ${line}`, detail },
-    ...questions.map(({ setting, question }) => ({ at: setting, detail: question })),
+    ...questions.map(questionFault),
   ];
   return new WorkflowError("invalid", `line ${line}: ${detail}`, faults);
 }
@@ -290,7 +299,7 @@ function profiledFile(found: FoundFile, store: RowStoreLimits | undefined): Prof
 }
 
 /** An error that names everything that only the file's owner can know. */
-export function openQuestions(
+function openQuestions(
   profile: string,
   questions: readonly OpenQuestion[],
 ): WorkflowError {
@@ -298,7 +307,7 @@ export function openQuestions(
   return new WorkflowError(
     "invalid",
     `${questions.length} of the settings of the profile ${profile} can't be found out: ${list}`,
-    questions.map(({ setting, question }) => ({ at: setting, detail: question })),
+    questions.map(questionFault),
   );
 }
 
@@ -335,13 +344,7 @@ async function* orderGroups(
       signal?.throwIfAborted();
     }
     if (current.length > 0) yield { orders: [current], isPart: false };
-    for (const group of store.groups()) {
-      if (group !== null) {
-        yield { orders: byOrder(group.rows, plannedId), isPart: group.isPart };
-      }
-      await othersTurn();
-      signal?.throwIfAborted();
-    }
+    yield* gatheredOrders(store, plannedId, signal);
   } finally {
     store.close();
   }

@@ -9,18 +9,8 @@ import { Buffer } from "node:buffer";
 import { CsvError, parse } from "csv-parse/sync";
 import { maxRecordCharacters, notCsv } from "../../domain/import/csv_records.ts";
 import { fieldsOfBadLine } from "../../domain/import/source/layout.ts";
+import type { SourceRecord } from "../../domain/import/source_row.ts";
 import { takeTurns } from "../timing/take_turns.ts";
-
-/** A record, or a line that is none. */
-export interface SourceRecord {
-  /** That it begins on, from 1. */
-  line: number;
-  fields: string[];
-  /** Its text, where it goes over several lines or has a problem. */
-  text?: string;
-  /** What is wrong with its quotes. */
-  problem?: string;
-}
 
 /** How records are read. */
 export interface RecordForm {
@@ -150,11 +140,11 @@ function recordOfBadLine(
 
 const problems: Readonly<Record<string, string>> = {
   INVALID_OPENING_QUOTE:
-    'a quotation mark (") inside a field; write it twice and the field in quotation marks',
+    'a quotation mark (") inside a field: write it twice and the field in quotation marks',
   CSV_INVALID_CLOSING_QUOTE:
-    'a quotation mark (") inside a field, or one that is missing; write it twice where it belongs to the text',
-  CSV_QUOTE_NOT_CLOSED: 'a quotation mark (") that is never closed; remove it, or write it twice',
-  CSV_MAX_RECORD_SIZE: 'a quotation mark (") that is not closed; remove it, or write it twice',
+    'a quotation mark (") inside a field, or one that is missing: write it twice where it belongs to the text',
+  CSV_QUOTE_NOT_CLOSED: 'a quotation mark (") that is never closed: remove it, or write it twice',
+  CSV_MAX_RECORD_SIZE: 'a quotation mark (") that is not closed: remove it, or write it twice',
 };
 
 /** All records of a block up to the first that is wrong or not complete. */

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { WorkflowError } from "../../domain/errors.ts";
 import { maxColumns } from "../../domain/import/csv_columns.ts";
 import { notCsv } from "../../domain/import/csv_records.ts";
-import { fileKind } from "../../domain/import/source/file_kind.ts";
+import { badFile, fileKind } from "../../domain/import/source/file_kind.ts";
 import { findLayout, headerPlace } from "../../domain/import/source/layout.ts";
 import {
   maxFaultyRows,
@@ -17,10 +17,15 @@ import {
   type RowRules,
   rowsOf,
 } from "../../domain/import/source/row_faults.ts";
-import type { OpenQuestion, SourceForm, SourceRow } from "../../domain/import/source_row.ts";
-import { type ArchiveEntry, badFile, openArchive } from "./archive.ts";
+import type {
+  OpenQuestion,
+  SourceForm,
+  SourceRecord,
+  SourceRow,
+} from "../../domain/import/source_row.ts";
+import { type ArchiveEntry, openArchive } from "./archive.ts";
 import { readBytes } from "./csv_source.ts";
-import { readRecords, type SourceRecord } from "./source_records.ts";
+import { readRecords } from "./source_records.ts";
 import { findEncoding, type FoundEncoding, type LineEnds, plainText } from "./source_text.ts";
 import { openSpool, type Spool } from "./spool.ts";
 import { takeTurns } from "../timing/take_turns.ts";

@@ -18,7 +18,8 @@ import {
   numberFormat,
   numberText,
 } from "../../domain/import/source/workbook_cells.ts";
-import { type Archive, type ArchiveEntry, badFile } from "./archive.ts";
+import type { Archive, ArchiveEntry } from "./archive.ts";
+import { badFile } from "../../domain/import/source/file_kind.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 
 /** A row of a sheet that has something. */
@@ -46,8 +47,11 @@ const maxTextLength = 1_048_576;
 /** Formats of cells, and other parts that are kept: a spreadsheet has at most some 65,000 formats. */
 const maxParts = 100_000;
 
-/** Rows to a batch. */
-const batchRows = 500;
+/** Characters that are parsed at once: each forty may make a row of all columns. */
+const pieceCharacters = 4_096;
+
+/** Rows to a batch, and cells: one far to the right makes a row of all columns. */
+const batchRows = 500, batchCells = 50_000;
 
 /**
  * The rows of the only visible sheet that has any. Numbers are text as they are stored, days and times as
@@ -187,6 +191,7 @@ async function* sheetRows(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<WorkbookRow[]> {
   let rows: WorkbookRow[] = [];
+  let cells = 0;
   let row: WorkbookRow = { line: 0, fields: [] };
   let cell: Cell | undefined;
   let isValue = false;
@@ -218,15 +223,19 @@ async function* sheetRows(
       else if (name === "c" && cell !== undefined) {
         addCell(row, cell, context);
         cell = undefined;
-      } else if (name === "row" && row.fields.length > 0) rows.push(row);
+      } else if (name === "row" && row.fields.length > 0) {
+        rows.push(row);
+        cells += row.fields.length;
+      }
     },
   };
   const othersTurn = takeTurns();
   for await (const _ of xmlSteps(entry, handlers)) {
     signal?.throwIfAborted();
-    if (rows.length >= batchRows) {
+    if (rows.length >= batchRows || cells >= batchCells) {
       yield rows;
       rows = [];
+      cells = 0;
     }
     await othersTurn();
   }
@@ -332,10 +341,14 @@ async function* xmlSteps(entry: ArchiveEntry, handlers: XmlHandlers): AsyncGener
   parser.on("cdata", (text) => handlers.onText?.(text));
   const decoder = new TextDecoder();
   for await (const bytes of entry.bytes()) {
-    held += bytes.length;
-    parser.write(decoder.decode(bytes, { stream: true }));
-    if (held > maxTextLength) throw tooLong();
-    yield;
+    const text = decoder.decode(bytes, { stream: true });
+    for (let at = 0; at < text.length; at += pieceCharacters) {
+      const piece = text.slice(at, at + pieceCharacters);
+      held += piece.length;
+      parser.write(piece);
+      if (held > maxTextLength) throw tooLong();
+      yield;
+    }
   }
   parser.write(decoder.decode());
   parser.close();

@@ -45,3 +45,17 @@ Deno.test("readProfile() refuses a status that says two things of one word", asy
   const text = JSON.stringify({ version: 1, name: "mine", columns, status });
   await assert.rejects(() => readProfile(text), /two things of the word done/);
 });
+
+Deno.test("readProfile() refuses a column that is named twice for one thing, which would be read again for every row", async () => {
+  const base = { external_order_id: ["Id"], order_placed_at: ["Day"], price: ["Net", "net "] };
+  const read = (rest: object) => readProfile(JSON.stringify({ version: 1, name: "mine", ...rest }));
+  await assert.rejects(() => read({ columns: base }), /columns\.price: names a column twice/);
+  const joined = { customer_name: [["First", "first"]] };
+  await assert.rejects(() => read({ columns: joined }), /customer_name.*names a column twice/);
+  const adjustments = [{ kind: "tax", columns: ["Tax", "Tax"], per: "order" }];
+  await assert.rejects(
+    () => read({ columns: {}, adjustments }),
+    /adjustments\.0\.columns: names a column twice/,
+  );
+  await read({ columns: { customer_name: [["First", "Last"], "Name", ["First"]] } });
+});

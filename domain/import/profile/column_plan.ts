@@ -58,7 +58,7 @@ export interface ColumnPlan {
 }
 
 /** Columns without which there is no order. */
-const needed: readonly ProfileColumn[] = [
+export const neededColumns: readonly ProfileColumn[] = [
   ...["external_order_id", "order_placed_at", "customer_name"] as const,
   ...["product_sku", "product_name", "price", "qty"] as const,
 ];
@@ -108,7 +108,7 @@ export function planColumns(
     const column = key as ProfileColumn;
     columns[column] ??= { column, places: [], constant, name: column };
   }
-  for (const column of needed) {
+  for (const column of neededColumns) {
     if (columns[column] !== undefined) continue;
     const wanted = profile.columns[column] ?? [];
     problems.push(missing(column, wanted));

@@ -260,14 +260,20 @@ function settleZone(
         samples(withoutZone)
       } name no time zone: the shop's own, ` +
       "as the IANA database calls it",
-    candidates: ["UTC", "Europe/Berlin", "America/New_York"].map((value) => {
-      const read = timeReader({ order: order ?? "ymd", zone: value })(sample);
-      return {
-        value,
-        meaning: `${sample} is ${typeof read === "string" ? read.slice(0, 19) : "?"} UTC`,
-      };
-    }),
+    candidates: ["UTC", "Europe/Berlin", "America/New_York"].map((value) => ({
+      value,
+      meaning: `${sample} is ${timeIn(sample, order, value)} UTC`,
+    })),
   });
+}
+
+/** What a time is in UTC; without its day where it is not known which of its numbers that is. */
+function timeIn(text: string, order: DateOrder | undefined, zone: string): string {
+  for (const one of order === undefined ? ["dmy", "mdy", "ymd"] as const : [order]) {
+    const read = timeReader({ order: one, zone })(text);
+    if (typeof read === "string") return read.slice(order === undefined ? 11 : 0, 19);
+  }
+  return "?";
 }
 
 /** Asked for even where the file goes without: rows without an id would be lost. */
@@ -280,8 +286,10 @@ function settleFillDown(
   const isHabit = blankInTwo > 0 || (blankHeads.count > 0 && blankHeads.count === repeated);
   if (withoutId.count === 0 && !isHabit) return "none";
   const what = withoutId.count > 0
-    ? `${withoutId.count} rows have an item and no order id (line ${withoutId.line})`
-    : `${blankHeads.count} rows repeat an order's id and leave other columns of the order empty ` +
+    ? `${rowsThat(withoutId.count, "have", "has")} an item and no order id (line ${withoutId.line})`
+    : `${
+      rowsThat(blankHeads.count, "repeat", "repeats")
+    } an order's id without other columns of the order ` +
       `(line ${blankHeads.line})`;
   questions.push({
     setting: "fill_down",
@@ -291,6 +299,10 @@ function settleFillDown(
       { value: "none", meaning: "they are faults: their orders are rejected" },
     ],
   });
+}
+
+function rowsThat(count: number, many: string, one: string): string {
+  return count === 1 ? `1 row ${one}` : `${count} rows ${many}`;
 }
 
 function settleSign(
@@ -343,6 +355,7 @@ function askStatus(
         words.join(", ")
       }${more}`,
       candidates,
+      words: [...unknownWords].map(([word, { count, line }]) => ({ word, rows: count, line })),
     });
   }
   if (statusColumns.size === 0) return;
@@ -351,7 +364,8 @@ function askStatus(
   );
   const list = visibleText(JSON.stringify([...statusColumns.keys()]));
   const how = plan.status === undefined
-    ? `say so as "status": {"columns": ${list}, "charge": [], "paid": [], "skip": []} with the words of each`
+    ? `say so as "status": {"columns": ${list}, "charge": [], "paid": [], "skip": []} with the words of each ("skip_filled" for a column ` +
+      "in which anything at all means so)"
     : `add them to the profile's status, with their words`;
   questions.push({
     setting: "status.columns",

@@ -5,6 +5,7 @@
  */
 
 import type { AdjustmentKind } from "../../order/adjustment.ts";
+import type { SourceForm } from "../source_row.ts";
 
 /** What a profile can fill of an order; amounts are named without their unit, which `money` tells. */
 export const profileColumns = [
@@ -88,7 +89,7 @@ export interface ImportProfile {
   /** Lower case. */
   name: string;
   /** How the bytes are read; what is absent is found out. */
-  file?: { encoding?: string; delimiter?: "," | ";" | "\t" | "|"; headerLine?: number };
+  file?: Partial<Pick<SourceForm, "encoding" | "delimiter" | "headerLine">>;
   /** Names in the header that make a file one of this kind: all of them, in any case. */
   recognisedBy?: readonly string[];
   /** For each of ours the names of theirs: the first that is not empty counts. */

@@ -11,7 +11,7 @@ export type Suspicion = "status" | "total" | "tax" | "shipping" | "discount" | "
 
 /** How the words of such a column's name begin; the first that fits counts. */
 const beginnings: readonly (readonly [Suspicion, readonly string[]])[] = [
-  ["refund", ["refund", "chargeback", "erstatt", "rembours", "reembols", "rimbors"]],
+  ["refund", ["refund", "chargeback", "erstatt", "gutschrift", "rembours", "reembols", "rimbors"]],
   ["status", ["cancel", "void", "storn", "annul", "anula"]],
   ["status", ["status", "state", "statut", "estado", "stato", "etat", "zustand", "estatus"]],
   ["discount", ["discount", "rebate", "promotion", "voucher", "rabatt"]],
@@ -22,7 +22,7 @@ const beginnings: readonly (readonly [Suspicion, readonly string[]])[] = [
 
 /** Words that say so as they are: longer ones that begin so are about something other. */
 const exact: readonly (readonly [Suspicion, ReadonlySet<string>])[] = [
-  ["status", new Set(["paid", "bezahlt", "paye", "pagado", "pagato"])],
+  ["status", new Set(["paid", "unpaid", "bezahlt", "paye", "pagado", "pagato"])],
 ];
 
 /** What stands anywhere in a name, in languages that put words together or write none apart. */

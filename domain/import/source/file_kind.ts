@@ -4,6 +4,8 @@
  * @module
  */
 
+import { WorkflowError } from "../../errors.ts";
+
 /** What a file is: text that may be a table, something that one can be taken out of, or something else. */
 export type FileKind =
   | { kind: "text" | "gzip" | "zip" }
@@ -63,4 +65,9 @@ export function fileKind(start: Uint8Array): FileKind {
 
 function latin1(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes.subarray(0, 1_024));
+}
+
+/** An error about a file as a whole. */
+export function badFile(problem: string): WorkflowError {
+  return new WorkflowError("invalid", `the file ${problem}`, [{ at: "file", detail: problem }]);
 }

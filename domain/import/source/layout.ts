@@ -4,13 +4,7 @@
  * @module
  */
 
-import type { SourceForm } from "../source_row.ts";
-
-/** What stands between fields. */
-export type Delimiter = SourceForm["delimiter"];
-
-/** What may stand between fields, in the order of how often it does. */
-export const delimiters = [",", ";", "\t", "|"] as const satisfies readonly Delimiter[];
+import { type Delimiter, delimiters } from "../source_row.ts";
 
 /** Lines that are looked at: titles above a header are few. */
 const maxTitleLines = 30;

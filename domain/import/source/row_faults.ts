@@ -6,18 +6,8 @@
 
 import { cutText } from "../../text/cut_text.ts";
 import { visibleText } from "../../text/visible_text.ts";
-import type { SourceRow } from "../source_row.ts";
+import type { SourceRecord, SourceRow } from "../source_row.ts";
 import { fieldsOfBadLine } from "./layout.ts";
-
-/** A record as its reader gives it. */
-export interface ReadRecord {
-  line: number;
-  fields: string[];
-  /** Its text, where it goes over several lines or has a problem. */
-  text?: string;
-  /** Why it is none. */
-  problem?: string;
-}
 
 /** What all records of a file have in common. */
 export interface RowRules {
@@ -36,7 +26,7 @@ const shownCharacters = 60;
  * The rows of a record: none for a blank one, and several where a quotation mark seems to have swallowed lines that
  * are rows themselves. Those are faulty, all of them, whichever way it was meant.
  */
-export function rowsOf(record: ReadRecord, rules: RowRules): SourceRow[] {
+export function rowsOf(record: SourceRecord, rules: RowRules): SourceRow[] {
   const { header, delimiter } = rules;
   const width = header.length;
   const { line, text, problem } = record;
@@ -68,7 +58,7 @@ export function rowsOf(record: ReadRecord, rules: RowRules): SourceRow[] {
 }
 
 const swallowed =
-  "a quotation mark makes one field of several lines that look like rows; close it on its own line";
+  "a quotation mark makes one field of several lines that look like rows: close it on its own line";
 
 /**
  * Whether a quotation mark has taken in rows, until another closed it: then one field has whole rows in it, or what is
@@ -97,21 +87,21 @@ function faultOf(
 ): string | undefined {
   const width = header.length;
   if (fields.length > width) {
-    return `has ${fields.length} fields, but the header has ${width}; a field with a delimiter in it must stand in ` +
+    return `has ${fields.length} fields, but the header has ${width}: a field with a delimiter in it must stand in ` +
       "quotation marks";
   }
   if (fields.length < width && !mayBeShort) {
     const filled = fields.filter((field) => field.trim() !== "").length;
     const count = fields.length === 1 ? "1 field" : `${fields.length} fields`;
     return filled * 3 <= width
-      ? `has ${count}, but the header has ${width}; it looks like a title or a footer: remove it`
-      : `has ${count}, but the header has ${width}; write its empty fields, too`;
+      ? `has ${count}, but the header has ${width}, and looks like a title or a footer: remove it`
+      : `has ${count}, but the header has ${width}: write its empty fields, too`;
   }
   if (isDamaged && fields.some((field) => field.includes("\ufffd"))) {
-    return "has bytes that are not UTF-8, shown as \ufffd; write its text anew";
+    return "has bytes that are not UTF-8, shown as \ufffd: write its text anew";
   }
   if (fields.length === width && fields.every((field, place) => field.trim() === header[place])) {
-    return "repeats the header; remove it";
+    return "repeats the header: remove it";
   }
 }
 

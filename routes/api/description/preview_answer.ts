@@ -4,6 +4,7 @@
  * @module
  */
 
+import { delimiters } from "../../../domain/import/source_row.ts";
 import { z } from "zod";
 import { maxExamples, ordersShown } from "../../../domain/import/import_preview.ts";
 import { cents, count, currency, time } from "./schema_parts.ts";
@@ -14,6 +15,9 @@ const question = z.object({
   setting: z.string().meta({ description: "The profile's setting that answers it" }),
   question: z.string(),
   candidates: z.array(z.object({ value: z.string(), meaning: z.string() })),
+  words: z.array(z.object({ word: z.string(), rows: count, line })).optional().meta({
+    description: "Of the setting `status`: the words of the file of which the profile says nothing",
+  }),
 });
 
 const orderShown = z.object({
@@ -66,7 +70,7 @@ export const previewAnswer = z.object({
     form: z.object({
       container: z.enum(["plain", "gzip", "zip", "xlsx"]),
       encoding: z.string(),
-      delimiter: z.enum([",", ";", "\t", "|"]),
+      delimiter: z.enum(delimiters),
       header_line: line,
     }).nullable().meta({ description: "null for a file in the importer's own form" }),
     notes: z.array(z.string()),

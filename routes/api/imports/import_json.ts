@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countsJson } from "../../../domain/import/import_counts.ts";
 import type { ImportRow } from "../../../db/imports/imports.ts";
 
 /** An import as the API shows it. */
@@ -21,14 +22,7 @@ export function importJson(row: ImportRow) {
     cancelled_by: row.cancelledBy,
     error: row.error,
     reasons: row.reasons,
-    rows: counts.rows,
-    rows_rejected: counts.rowsRejected,
-    orders: counts.orders,
-    orders_new: counts.ordersNew,
-    orders_updated: counts.ordersUpdated,
-    orders_unchanged: counts.ordersUnchanged,
-    orders_rejected: counts.ordersRejected,
-    orders_conflict: counts.ordersConflict,
+    ...countsJson(counts),
     published: counts.published,
     money: row.money,
     created_at: row.createdAt,

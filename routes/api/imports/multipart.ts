@@ -20,6 +20,8 @@ export interface UploadedFile {
   source: ReadableStream<Uint8Array>;
   /** The document of the profile that explains it, which stands in the form before it; undefined for none. */
   profile?: string;
+  /** The other fields before the file, by their names. */
+  fields: Readonly<Record<string, string | undefined>>;
 }
 
 /** The boundary of a `multipart/form-data` content type; undefined for any other type. */
@@ -30,15 +32,18 @@ export function boundaryOf(contentType: string): string | undefined {
   return match?.[2] ?? match?.[1];
 }
 
-/** Most bytes of a part's headers, and of a field that is no file. */
+/** Most bytes of a part's headers. */
 const maxBytes = 16_384;
 
-/** Most parts that are passed over until the file. */
-const maxParts = 20;
+/** Most bytes of a field, and of all fields: a form has a choice for each column of its file. */
+const maxFieldBytes = { one: 65_536, all: 262_144 };
+
+/** Most parts until the file. */
+const maxParts = 500;
 
 /**
- * Finds the first file of a `multipart/form-data` body, and the field `profile` before it. Other parts before it are
- * passed over, what comes after it is not read. Memory holds a few pieces of the body.
+ * Finds the first file of a `multipart/form-data` body, and the fields before it; a field `profile` may be a file itself.
+ * What comes after the file is not read. Memory holds the fields and a few pieces of the body.
  *
  * @param boundary of the content type
  * @throws {WorkflowError} `bad_request` for a body that is no such form or has no file; reading the file throws the same
@@ -52,14 +57,21 @@ export async function fileOfForm(
   const delimiter = Buffer.from(`\r\n--${boundary}`);
   await bytes.text(delimiter);
   let profile: string | undefined;
+  const fields: Record<string, string | undefined> = Object.create(null);
+  let left = maxFieldBytes.all;
+  const value = async () => {
+    const text = await bytes.text(delimiter, Math.min(left, maxFieldBytes.one));
+    left -= text.length;
+    return text;
+  };
   for (let part = 0; part < maxParts; part++) {
     const end = await bytes.text(Buffer.from("\r\n"));
     if (end.startsWith("--")) break;
     const disposition = dispositionIn(await bytes.text(Buffer.from("\r\n\r\n")));
     const name = /;\s*filename="((?:[^"\\]|\\.)*)"/i.exec(disposition)?.[1];
-    if (isProfile(disposition)) profile = await bytes.text(delimiter);
-    else if (name === undefined) await bytes.text(delimiter);
-    else return { name, source: ReadableStream.from(fileOf(bytes, delimiter)), profile };
+    if (isProfile(disposition)) profile = await value();
+    else if (name === undefined) fields[fieldName(disposition) ?? ""] = await value();
+    else return { name, source: ReadableStream.from(fileOf(bytes, delimiter)), profile, fields };
   }
   throw new WorkflowError("bad_request", "The form has no file");
 }
@@ -78,6 +90,10 @@ async function* fileOf(
 
 function dispositionIn(headers: string): string {
   return /^content-disposition:.*$/im.exec(headers)?.[0] ?? "";
+}
+
+function fieldName(disposition: string): string | undefined {
+  return /;\s*name="((?:[^"\\]|\\.)*)"/i.exec(disposition)?.[1];
 }
 
 function isProfile(disposition: string): boolean {
@@ -150,7 +166,7 @@ async function fieldIn(head: Buffer, boundary: string): Promise<{ name: string; 
     await pieces.text(Buffer.from("\r\n"));
     const headers = await pieces.text(Buffer.from("\r\n\r\n"));
     const disposition = /^content-disposition:.*$/im.exec(headers)?.[0] ?? "";
-    const name = /;\s*name="((?:[^"\\]|\\.)*)"/i.exec(disposition)?.[1];
+    const name = fieldName(disposition);
     if (name === undefined || /;\s*filename=/i.test(disposition)) return { name: "", value: "" };
     return { name, value: await pieces.text(delimiter) };
   } catch (error) {
@@ -183,12 +199,12 @@ function readPieces(body: ReadableStream<Uint8Array>) {
     }
   }
 
-  async function text(delimiter: Buffer): Promise<string> {
+  async function text(delimiter: Buffer, max = maxBytes): Promise<string> {
     const pieces: Uint8Array[] = [];
     let size = 0;
     for await (const piece of until(delimiter)) {
       size += piece.length;
-      if (size > maxBytes) {
+      if (size > max) {
         throw new WorkflowError(
           "bad_request",
           "The form has a part that is too long before its file",

@@ -51,10 +51,9 @@ export async function openUpload(
   if (boundary !== undefined) {
     // Of a form only the file counts: every sending has another boundary.
     const fileHash = createHash("sha256");
-    const { name, source, profile } = await fileOfForm(body, boundary);
+    const { source, ...form } = await fileOfForm(body, boundary);
     return {
-      name,
-      profile,
+      ...form,
       source: watched(source, (chunk) => fileHash.update(chunk)),
       hash: () => fileHash.copy().digest("hex"),
     };
@@ -65,7 +64,7 @@ export async function openUpload(
         (type === "" ? "of no content type" : type),
     });
   }
-  return { name: "", source: body, hash: known };
+  return { name: "", source: body, fields: {}, hash: known };
 }
 
 /** The same file, of which every piece is told. */

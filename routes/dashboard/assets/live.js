@@ -121,44 +121,6 @@
     }
   });
 
-  // A file is sent with its progress shown; without scripts the form does the same without it.
-  document.addEventListener("submit", (event) => {
-    const form = event.target;
-    if (form.dataset.upload === undefined) return;
-    event.preventDefault();
-    const progress = document.getElementById("upload");
-    const fault = document.getElementById("upload-fault");
-    const end = (text) => {
-      progress.hidden = true;
-      fault.textContent = text;
-      fault.hidden = text === "";
-      delete form.dataset.sent;
-      for (const button of form.querySelectorAll("button")) button.disabled = false;
-    };
-    const body = new FormData(form);
-    const request = new XMLHttpRequest();
-    request.open("POST", event.submitter?.getAttribute("formaction") ?? form.action);
-    request.setRequestHeader("x-csrf-token", form.dataset.upload);
-    request.upload.addEventListener("progress", ({ loaded, total }) => {
-      progress.value = total === 0 ? 100 : loaded / total * 100;
-    });
-    request.addEventListener("load", () => {
-      const isNew = request.status === 200 &&
-        new URL(request.responseURL).pathname !== location.pathname;
-      if (isNew) return location.assign(request.responseURL);
-      const answer = new DOMParser().parseFromString(request.responseText, "text/html");
-      end(
-        answer.querySelector(".notice.bad strong, .empty h2")?.textContent ??
-          `Refused (${request.status})`,
-      );
-    });
-    request.addEventListener("error", () => end("The connection broke; nothing was changed"));
-    end("");
-    progress.hidden = false;
-    for (const button of form.querySelectorAll("button")) button.disabled = true;
-    request.send(body);
-  }, true);
-
   // What is typed into a field means the choice that it belongs to.
   document.addEventListener("input", (event) => {
     const { selects } = event.target.dataset ?? {};

@@ -186,11 +186,11 @@ Deno.test("a form with a large file is not held to find its token", async () => 
     `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="x.csv"\r\n\r\n`;
   const encoder = new TextEncoder();
   let pulled = 0;
-  // In pieces of a single byte at first, so that every edge is crossed; no CSV, so it is refused early.
+  // In pieces of a single byte at first, so that every edge is crossed; no table, so it is refused early.
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
       if (pulled < head.length) controller.enqueue(encoder.encode(head[pulled]));
-      else controller.enqueue(encoder.encode(`"a"b,${"x".repeat(65_536)}\n`));
+      else controller.enqueue(encoder.encode(`%PDF-1.7 ${"x".repeat(65_536)}\n`));
       if (++pulled > head.length + 200) controller.close();
     },
   }, { highWaterMark: 0 });

@@ -110,17 +110,13 @@ async function fuzz(arbitrary: fc.Arbitrary<Attack>, numRuns: number): Promise<v
   await fc.assert(fc.asyncProperty(arbitrary, who, strike), { seed, numRuns, endOnFailure: true });
 }
 
-Deno.test("hostile requests to every operation and page do no harm and change only what they are told", async () => {
-  const { rows } = flow;
-  const open = await flow.add(
-    Array.from({ length: 40 }, (_, n) => anOrder(`open-${n}`, [{ sku: "a", qty: 1 }])),
-  );
-  const { paid, declined, dollars, refund } = flow.ids;
+/** Letters about orders, each under a message of its own. */
+async function storeDeadLetters(orderIds: readonly number[]): Promise<void> {
   await deadLetterMessages(
     flow.db,
-    [paid, declined].map((orderId) => ({
+    orderIds.map((orderId) => ({
       group: "notifications",
-      messageId: `${Date.now()}-${orderId}`,
+      messageId: `${lastMessage += 1}-${orderId}`,
       orderId,
       refundId: null,
       amountCents: 100,
@@ -133,6 +129,18 @@ Deno.test("hostile requests to every operation and page do no harm and change on
       firstSeenMs: Date.now(),
     })),
   );
+}
+
+let lastMessage = 0;
+
+Deno.test("hostile requests to every operation and page do no harm and change only what they are told", async () => {
+  const { rows } = flow;
+  const open = await flow.add(
+    Array.from({ length: 40 }, (_, n) => anOrder(`open-${n}`, [{ sku: "a", qty: 1 }])),
+  );
+  const { paid, declined, dollars, refund } = flow.ids;
+  const letters = () => storeDeadLetters([paid, declined]);
+  await letters();
   const counts = async () => {
     const [row] = await rows(`
       select
@@ -163,6 +171,8 @@ Deno.test("hostile requests to every operation and page do no harm and change on
     ).values(),
   ];
   assert.ok(pages.length > 25);
+  // The API has decided about the first ones, and the page shows its form for open ones alone.
+  await letters();
   const vocabulary = await vocabularyOf(pages, String(paid));
   assert.ok(vocabulary.has("amount") && vocabulary.has("verb"), [...vocabulary.keys()].join());
   for (const page of pages) await fuzz(attacksOnPage(page, ids, vocabulary), runs.page);

@@ -171,7 +171,7 @@ Deno.test("a page shows itself and says what was passed over in its address", as
 Deno.test("what the buttons of the upload ask for is known", async () => {
   const { html } = await openPage(api, "/dashboard/imports");
   const addresses = [...html.matchAll(/formaction="([^"]+)"/g)].map(([, address]) => address!);
-  assert.ok(addresses.length >= 2);
+  assert.ok(addresses.length >= 1);
   for (const address of addresses) {
     const sent = await sendForm(api, address, {}, { accept: "text/html" });
     assert.doesNotMatch(sent.text, /is not known/, address);
@@ -179,7 +179,7 @@ Deno.test("what the buttons of the upload ask for is known", async () => {
 });
 
 Deno.test("a form that asks for something unknown changes nothing", async () => {
-  const sent = await sendForm(api, "/dashboard/imports?dry_ran=1", {}, { accept: "text/html" });
+  const sent = await sendForm(api, "/dashboard/imports?previw=1", {}, { accept: "text/html" });
   assert.equal(sent.status, 400);
-  assert.match(sent.text, /dry_ran is not known; did you mean dry_run\?/);
+  assert.match(sent.text, /previw is not known; did you mean preview\?/);
 });

@@ -147,22 +147,24 @@ Deno.test("openSourceTable() names what is wrong with a row, with its text and t
   assert.deepEqual(faultsOf(table), [
     [
       2,
-      'a quotation mark (") inside a field; write it twice and the field in quotation marks ' +
+      'a quotation mark (") inside a field: write it twice and the field in quotation marks ' +
       '(1,Pipe 5" [copper],A,1,1)',
     ],
-    [3, 'a quotation mark (") that is never closed; remove it, or write it twice (2,"Mug,B,1,1)'],
-    [4, "has 4 fields, but the header has 5; write its empty fields, too (3,Pot,C,1)"],
+    [3, 'a quotation mark (") that is never closed: remove it, or write it twice (2,"Mug,B,1,1)'],
+    [4, "has 4 fields, but the header has 5: write its empty fields, too (3,Pot,C,1)"],
     [
       5,
-      "has 6 fields, but the header has 5; a field with a delimiter in it must stand in quotation marks " +
+      "has 6 fields, but the header has 5: a field with a delimiter in it must stand in quotation marks " +
       "(4,Pot, blue,D,1,1)",
     ],
-    [6, "repeats the header; remove it (id,name,sku,price,qty)"],
+    [6, "repeats the header: remove it (id,name,sku,price,qty)"],
     [
       8,
-      "has 1 field, but the header has 5; it looks like a title or a footer: remove it (2 records)",
+      "has 1 field, but the header has 5, and looks like a title or a footer: remove it (2 records)",
     ],
   ]);
+  // What separates reasons would count one fault as two.
+  for (const [, fault] of faultsOf(table)) assert.doesNotMatch(String(fault), /; /);
   // What a row says is still told apart, so that its order is known.
   assert.deepEqual(table.rows[0]!.fields, ["1", 'Pipe 5" (copper)', "A", "1", "1"]);
   assert.deepEqual(table.rows[1]!.fields, ["2", '"Mug', "B", "1", "1"]);
@@ -336,6 +338,8 @@ Deno.test("openSourceTable() leaves others their turns while it reads a workbook
   const header = '<row><c t="str"><v>id</v></c><c t="str"><v>sku</v></c></row>';
   const workbook = workbookOf({ sheets: [header], texts });
   assert.ok(await turnsDuring(read(workbook)) >= 5);
+  const wide = '<row><c r="XFD1"><v>1</v></c></row>'.repeat(600);
+  assert.ok(await turnsDuring(refusal(workbookOf({ sheets: [wide] }))) >= 5);
   assert.ok(await turnsDuring(refusal(`id;sku\n${'a"\n'.repeat(10_000)}`)) >= 20);
 });
 

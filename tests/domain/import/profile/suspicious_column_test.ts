@@ -45,6 +45,13 @@ Deno.test("suspicionOf() finds what a column's name says about money, and leaves
     ["prepaid card", undefined],
     ["Statistics", undefined],
     ["Bundesland", undefined],
+    ["financialStatus", "status"],
+    ["isCancelled", "status"],
+    ["Statut", "status"],
+    ["Paid", "status"],
+    ["total_paid", "total"],
+    ["refundedAmount", "refund"],
+    ["Ru\u0308ckerstattung", "refund"],
   ];
   for (const [name, suspicion] of cases) assert.equal(suspicionOf(name), suspicion, name);
 });

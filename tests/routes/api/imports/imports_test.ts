@@ -355,11 +355,21 @@ Deno.test("POST /imports refuses other types, forms without a file and senseless
     "--b--\r\n",
     '--b\r\ncontent-disposition: form-data; name="a"\r\n\r\nvalue\r\n--b--\r\n',
     `--b\r\nx: ${"y".repeat(20_000)}\r\n\r\n`,
-    "--b\r\n\r\n\r\n".repeat(50),
+    "--b\r\n\r\n\r\n".repeat(600),
+    `--b\r\ncontent-disposition: form-data; name="a"\r\n\r\n${"y".repeat(70_000)}\r\n--b--\r\n`,
+    `--b\r\ncontent-disposition: form-data; name="a"\r\n\r\n${"y".repeat(60_000)}\r\n`.repeat(5),
   ];
   for (const form of forms) {
     assertProblem(await send(form, { type }), 400, "bad-request");
   }
+});
+
+Deno.test("a form may have a field for each column of its file before it", async () => {
+  const form = new FormData();
+  for (let place = 0; place < 400; place++) form.append(`column.${place}`, "nothing");
+  form.append("file", new File([fileOf(1)], "f.csv"));
+  const sent = await api.app.request("/imports?dry_run=true", { method: "POST", body: form });
+  assert.equal(sent.status, 202, await sent.text());
 });
 
 Deno.test("a form that ends within its file is no file", async () => {

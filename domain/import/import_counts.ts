@@ -1,0 +1,64 @@
+/**
+ * What became of the rows and orders of a file: one list, for the database, the command and the API.
+ *
+ * @module
+ */
+
+/** The counts of a run so far. */
+export interface ImportCounts {
+  rows: number;
+  /** Rows in the rejects file. */
+  rowsRejected: number;
+  /** All orders of the file: the sum of the next five. */
+  orders: number;
+  ordersNew: number;
+  ordersUpdated: number;
+  ordersUnchanged: number;
+  ordersRejected: number;
+  ordersConflict: number;
+  /** Orders that went onto the stream and had not been there before. */
+  published: number;
+}
+
+/** The same as it is written down, without what only an import does. */
+export interface CountsJson {
+  rows: number;
+  /** Rows in the rejects file. */
+  rows_rejected: number;
+  /** All orders of the file: the sum of the next five. */
+  orders: number;
+  orders_new: number;
+  orders_updated: number;
+  orders_unchanged: number;
+  orders_rejected: number;
+  orders_conflict: number;
+}
+
+/** Nothing was counted yet. */
+export function noCounts(): ImportCounts {
+  return {
+    rows: 0,
+    rowsRejected: 0,
+    orders: 0,
+    ordersNew: 0,
+    ordersUpdated: 0,
+    ordersUnchanged: 0,
+    ordersRejected: 0,
+    ordersConflict: 0,
+    published: 0,
+  };
+}
+
+/** Counts as they are written down. */
+export function countsJson(counts: ImportCounts): CountsJson {
+  return {
+    rows: counts.rows,
+    rows_rejected: counts.rowsRejected,
+    orders: counts.orders,
+    orders_new: counts.ordersNew,
+    orders_updated: counts.ordersUpdated,
+    orders_unchanged: counts.ordersUnchanged,
+    orders_rejected: counts.ordersRejected,
+    orders_conflict: counts.ordersConflict,
+  };
+}

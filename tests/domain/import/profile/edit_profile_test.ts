@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import {
+  columnMeanings,
+  editProfile,
+  lackingMeanings,
+  meaningOf,
+} from "../../../../domain/import/profile/edit_profile.ts";
+
+const document = {
+  version: 1,
+  name: "mine",
+  columns: {
+    external_order_id: ["Name"],
+    product_sku: ["Code", "Title"],
+    product_name: ["Title"],
+    customer_name: [["First", "Last"], "Company"],
+    price: ["Lineitem price"],
+  },
+  adjustments: [
+    {
+      kind: "shipping",
+      columns: ["Shipping", "Express"],
+      per: "order",
+      label_column: "Carrier",
+    },
+    { kind: "tax", columns: ["VAT"], per: "order", included: true },
+  ],
+  status: { columns: ["Status"], charge: ["open"], paid_filled: ["Paid at"] },
+  ignore: ["Subtotal"],
+};
+
+const edit = (
+  meanings: Record<string, string>,
+  settings: Record<string, string> = {},
+  words: Record<string, string> = {},
+) =>
+  editProfile(document, {
+    meanings: new Map(Object.entries(meanings)),
+    settings: new Map(Object.entries(settings)),
+    words: new Map(Object.entries(words)),
+  });
+
+Deno.test("meaningOf() finds what a profile makes of a column, in any case", () => {
+  const cases: [string, string][] = [
+    ["NAME ", "external_order_id"],
+    ["Last", "customer_name"],
+    ["express", "shipping:order"],
+    ["VAT", "tax:included"],
+    ["Status", "status"],
+    ["Paid at", "other"],
+    ["Carrier", "other"],
+    ["Title", "product_name"],
+    ["Code", "product_sku"],
+    ["Subtotal", "ignore"],
+    ["Notes", "nothing"],
+  ];
+  for (const [column, meaning] of cases) assert.equal(meaningOf(document, column), meaning, column);
+});
+
+Deno.test("editProfile() gives a column the meaning that was chosen, and it alone", () => {
+  for (const { value } of columnMeanings) {
+    for (const column of ["Name", "Last", "Express", "VAT", "Status", "Subtotal", "Notes"]) {
+      const edited = edit({ [column]: value });
+      assert.equal(meaningOf(edited, column), value, `${column} as ${value}`);
+      const others = ["Company", "Shipping", "Lineitem price", "First"];
+      for (const other of others) {
+        assert.equal(meaningOf(edited, other), meaningOf(document, other), `${column} as ${value}`);
+      }
+    }
+  }
+  assert.deepEqual(document.columns.customer_name, [["First", "Last"], "Company"], "not changed");
+});
+
+Deno.test("editProfile() leaves alone what it does not name, and settles what was in question", () => {
+  assert.deepEqual(edit({ Name: "external_order_id", "Paid at": "other" }), document);
+  const settled = edit({}, { "money.decimal": ",", "time.zone": "", fill_down: "order" });
+  assert.deepEqual(settled, { ...document, money: { decimal: "," }, fill_down: "order" });
+  assert.deepEqual(
+    (edit({ Express: "gift_wrap:line" }).adjustments as unknown[]).at(-1),
+    { kind: "gift_wrap", columns: ["Express"], per: "line" },
+  );
+});
+
+Deno.test("editProfile() settles what is asked of one adjustment, whatever becomes of the columns", () => {
+  const { adjustments } = edit({ Shipping: "nothing", Express: "nothing" }, {
+    "adjustments.1.taken_off": "negative",
+    "adjustments.7.taken_off": "negative",
+  });
+  assert.deepEqual(adjustments, [
+    { kind: "tax", columns: ["VAT"], per: "order", included: true, taken_off: "negative" },
+  ]);
+});
+
+Deno.test("editProfile() takes each word of a status for one thing", () => {
+  const { status } = edit({}, {}, { Paid: "paid", OPEN: "skip", "on hold": "skip", odd: "steal" });
+  assert.deepEqual(status, {
+    columns: ["Status"],
+    charge: [],
+    paid_filled: ["Paid at"],
+    paid: ["Paid"],
+    skip: ["OPEN", "on hold"],
+  });
+});
+
+Deno.test("lackingMeanings() names what a file has no column for", () => {
+  const header = [" NAME", "First", "Title", "Code", "Lineitem  price"];
+  assert.deepEqual(lackingMeanings(document, header), ["Order: placed at", "Item: units"]);
+  const complete = { ...document, constants: { order_placed_at: "2026-01-05", qty: "1" } };
+  assert.deepEqual(lackingMeanings(complete, header), []);
+});

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import type { Locator, Page } from "playwright-core";
+import { assertAccessible, assertFits, browserPath, openTab, startBrowser } from "./browser.ts";
+import { type Service, startService } from "./service.ts";
+
+let service: Service;
+let browser: Awaited<ReturnType<typeof startBrowser>>;
+const ignore = browserPath === undefined;
+
+Deno.test.beforeAll(async () => {
+  if (ignore) return;
+  service = await startService("imports_e2e", { BASE_CURRENCY: "EUR" });
+  browser = await startBrowser();
+});
+Deno.test.afterAll(async () => {
+  if (ignore) return;
+  await browser.close();
+  await service.close();
+});
+
+const shopFile = new URL("../streams/imports/files/01-shopify-export.csv", import.meta.url);
+
+async function asShop(name: string, change: (text: string) => string = (text) => text) {
+  const text = change(await Deno.readTextFile(shopFile));
+  return { name, mimeType: "text/csv", buffer: Buffer.from(text) };
+}
+
+/** Goes there by the tabulator alone, as people do who can't point. */
+async function tabTo(page: Page, wanted: Locator): Promise<void> {
+  await wanted.waitFor();
+  const focused = wanted.and(page.locator(":focus"));
+  for (let steps = 0; steps < 200; steps++) {
+    if (await focused.count() > 0) return;
+    await page.keyboard.press("Tab");
+  }
+  assert.fail(`${wanted} can't be reached by keyboard`);
+}
+
+async function press(page: Page, wanted: Locator, key = "Enter"): Promise<void> {
+  await tabTo(page, wanted);
+  await page.keyboard.press(key);
+}
+
+const button = (page: Page, name: string | RegExp) =>
+  page.getByRole("button", { name, exact: true });
+
+/** The page as it is now, in each width and look. */
+async function assertGood(page: Page, name: string): Promise<void> {
+  const size = page.viewportSize()!;
+  for (const width of [375, 768, 1440]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      await assertAccessible(page, `${name}-${width}-${colorScheme}`);
+      await assertFits(page, `${name}-${width}-${colorScheme}`);
+    }
+  }
+  await page.setViewportSize(size);
+}
+
+function test(name: string, work: (page: Page) => Promise<void>, options: object = {}): void {
+  Deno.test({
+    name,
+    ignore,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    fn: async () => {
+      const tab = await openTab(browser, service.url, {
+        viewport: { width: 375, height: 800 },
+        // Colours that are on their way have no contrast of their own.
+        reducedMotion: "reduce",
+        ...options,
+      });
+      try {
+        await work(tab.page);
+        assert.deepEqual(tab.faults, []);
+      } finally {
+        await tab.close();
+      }
+    },
+  });
+}
+
+test("a shop's file is previewed, mapped, imported and followed by keyboard on a phone", async (page) => {
+  await page.goto("/dashboard/imports");
+  await assertGood(page, "bring");
+  await page.setInputFiles(
+    "#file",
+    await asShop("shop.csv", (text) =>
+      // An order whose row can't be taken, and a column that the profile does not know.
+      text.replace(/^(.*)$/m, "$1,Gift note").replace(
+        /\n#1003,.*\n/,
+        "\n#1004,zoe@shop.example,paid,,,,no,EUR,12.00,0.00,0.00,12.00,,0.00,Standard," +
+          "2026-01-06 12:00:00 -0500,none,Mug blue,12.00,,MUG-B,Zoe Wolf,,,card,0.00,550004,\n",
+      ).replace(/^(#.*,)(\d*)$/gm, "$1$2,")),
+  );
+  await press(page, button(page, "Preview"));
+  await page.getByText("The order comes to what the file says").waitFor();
+  await assertGood(page, "preview");
+  assert.match(
+    await page.evaluate("document.activeElement.textContent") as string,
+    /shop\.csv/,
+    "what is new is read aloud",
+  );
+
+  // Another mapping shows another total, and nothing is imported before it was seen.
+  const shipping = page.getByLabel("What Shipping is", { exact: true });
+  await tabTo(page, shipping);
+  await page.keyboard.type("does not");
+  assert.equal(await shipping.inputValue(), "ignore");
+  await page.getByText("Changed: preview it again").waitFor();
+  assert.ok(await button(page, /^Import 1 order$/).isDisabled());
+  await press(page, button(page, "Preview again"));
+  await page.getByText("The order does not come to what the file says").waitFor();
+  await tabTo(page, shipping);
+  await page.keyboard.type("Amount: shipping of the order");
+  assert.equal(await shipping.inputValue(), "shipping:order");
+  await press(page, button(page, "Preview again"));
+  await page.getByText("The order comes to what the file says").waitFor();
+
+  await press(page, button(page, /^Import 1 order$/));
+  await page.waitForURL(/imports\/\d+$/);
+  await page.getByText(/rows rejected/).first().waitFor();
+  const downloading = page.waitForEvent("download");
+  await press(page, page.getByRole("link", { name: "Download rejects" }));
+  const rejects = await Deno.readTextFile((await (await downloading).path())!);
+  assert.match(rejects, /#1004/);
+  await press(page, page.getByRole("link", { name: "Its new orders" }));
+  await page.getByText("Created by the import of shop.csv").waitFor();
+  await page.getByRole("link", { name: "#1001" }).waitFor();
+  assert.equal(await page.getByRole("link", { name: "#1004" }).count(), 0);
+  await assertGood(page, "its-orders");
+});
+
+test("what only the file's owner can know is asked by keyboard, and nothing is chosen beforehand", async (page) => {
+  const ambiguous = (text: string) =>
+    text.replaceAll("#100", "#200").replace(/2026-01-05 (\S+) -0500/g, "03/04/2026 $1")
+      .replace("refunded", "on hold");
+  await page.goto("/dashboard/imports");
+  await page.setInputFiles("#file", await asShop("dates.csv", ambiguous));
+  await press(page, button(page, "Preview"));
+  const day = page.getByRole("group", { name: "Day and month" });
+  await day.waitFor();
+  await assertGood(page, "questions");
+  assert.equal(await page.locator("input[type=radio]:checked").count(), 0);
+  assert.equal(await page.getByRole("button", { name: /^Import/ }).count(), 0);
+
+  await press(page, day.getByRole("radio").first(), "Space");
+  await tabTo(page, page.getByLabel("Another zone").last());
+  await page.keyboard.type("Europe/Vienna");
+  await press(
+    page,
+    page.getByRole("group", { name: "on hold" }).getByRole("radio").first(),
+    "ArrowDown",
+  );
+  await press(page, button(page, "Preview again"));
+  await page.getByText("come to what the file says").waitFor();
+  await press(page, button(page, /^Import 2 orders$/));
+  await page.waitForURL(/imports\/\d+$/);
+  await page.getByText("Done").waitFor();
+  const [row] = await service.deps.db.query(
+    "select placed_at from orders where external_order_id = '#2001'",
+  );
+  assert.match(JSON.stringify(row), /2026-04-03/);
+});
+
+test("a file is dropped, and one that can't be read says why without losing the page", async (page) => {
+  await page.goto("/dashboard/imports");
+  await page.evaluate(`{
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(["%PDF-1.7 and more"], "orders.pdf"));
+    document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+  }`);
+  assert.equal(await page.evaluate("document.querySelector('#file').files[0].name"), "orders.pdf");
+  await press(page, button(page, "Preview"));
+  await page.getByText(/PDF/).first().waitFor();
+  await assertGood(page, "refused");
+});
+
+test("the same works without scripts, where the file is chosen again", async (page) => {
+  await page.goto("/dashboard/imports");
+  const file = await asShop("plain.csv", (text) => text.replaceAll("#100", "#300"));
+  await page.setInputFiles("#file", file);
+  await button(page, "Preview").click();
+  await page.getByText("Choose the same file again").waitFor();
+  await page.setInputFiles("#file", file);
+  await button(page, /^Import 1 order$/).click();
+  await page.waitForURL(/imports\/\d+$/);
+  await page.getByRole("heading", { name: "plain.csv" }).waitFor();
+}, { javaScriptEnabled: false });
