@@ -41,6 +41,17 @@ export interface SkippedRows {
   rows: CsvRow[];
 }
 
+/** A batch that was compared with the database. */
+export interface WrittenBatch extends ImportBatch {
+  /** Orders that their source says are over, and that are open here. */
+  open: OpenOrder[];
+}
+
+/** See {@linkcode WrittenBatch}. */
+export interface OpenOrder extends SkippedRows {
+  status: "PENDING" | "RESERVED";
+}
+
 /**
  * Limits of a batch. Larger ones are hardly faster (1,000 orders of three items: 86,000 rows/s on one
  * connection to MariaDB 10.11) and keep their locks longer.
