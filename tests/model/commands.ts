@@ -490,7 +490,9 @@ function stock(sku: string, change: { add: number } | { set: number }): Play {
       const isWanted = model.orders.some((order) =>
         order.state === "WAITING" && needsOf(order).has(sku)
       );
-      if (!drained || isWanted) model.onTheirWay.set(-model.onTheirWay.size, new Map([[sku, Math.abs(more)]]));
+      if (!drained || isWanted) {
+        model.onTheirWay.set(-model.onTheirWay.size, new Map([[sku, Math.abs(more)]]));
+      }
     },
   };
 }
