@@ -185,17 +185,7 @@ export function importRuns(
       });
     },
     preview: (request) =>
-      inPlace(request.token, async ({ stop }) => {
-        const { gone } = request;
-        const end = () => stop.abort(new WorkflowError("unavailable", "The sender has gone away"));
-        if (gone?.aborted) end();
-        gone?.addEventListener("abort", end, { once: true });
-        try {
-          return await previewRun(deps, request, stop.signal, limits);
-        } finally {
-          gone?.removeEventListener("abort", end);
-        }
-      }),
+      inPlace(request.token, ({ stop }) => previewRun(deps, request, stop, limits)),
     async cancel(importId, operator, options = {}) {
       const subject = { kind: "import", id: String(importId) } as const;
       const about = { operator, action: "import.cancel", subject } as const;
@@ -216,20 +206,28 @@ export function importRuns(
   };
 }
 
-function previewRun(
+/** Previews a file until whoever asked for it has gone away. */
+async function previewRun(
   deps: ImportRunsDeps,
-  { source, token: _, gone: _gone, onProgress, ...options }: PreviewRequest,
-  signal: AbortSignal,
+  { source, token: _, gone, onProgress, ...options }: PreviewRequest,
+  stop: AbortController,
   limits: typeof fileLimits,
 ): Promise<ImportPreview> {
-  return previewFile(deps, source, {
-    ...options,
-    signal,
-    onProgress: (progress) => {
-      refuseTooLarge(progress, limits);
-      onProgress?.(progress);
-    },
-  });
+  const end = () => stop.abort(new WorkflowError("unavailable", "The sender has gone away"));
+  if (gone?.aborted) end();
+  gone?.addEventListener("abort", end, { once: true });
+  try {
+    return await previewFile(deps, source, {
+      ...options,
+      signal: stop.signal,
+      onProgress: (progress) => {
+        refuseTooLarge(progress, limits);
+        onProgress?.(progress);
+      },
+    });
+  } finally {
+    gone?.removeEventListener("abort", end);
+  }
 }
 
 function noPlace(why: "full" | "share", share: number, token: string | null): WorkflowError {

@@ -4,20 +4,29 @@
  * @module
  */
 
-import type { Queryable } from "../connection/database.ts";
+import { type Queryable, toInteger } from "../connection/database.ts";
 
-/** How orders stand that are neither settled nor cancelled, by their external ids; without all others. */
+/** An order that is neither settled nor cancelled. */
+export interface KnownOpenOrder {
+  id: number;
+  status: "PENDING" | "RESERVED";
+}
+
+/** The orders of some external ids that are neither settled nor cancelled. */
 export async function readOpenOrders(
   db: Queryable,
   externalIds: readonly string[],
-): Promise<Map<string, "PENDING" | "RESERVED">> {
+): Promise<Map<string, KnownOpenOrder>> {
   if (externalIds.length === 0) return new Map();
   const rows = await db.query(
-    `select external_order_id, status from orders
+    `
+    select id, external_order_id, status
+    from orders
     where external_order_id in (?) and status in ('PENDING', 'RESERVED')`,
     [[...externalIds]],
   );
-  return new Map(
-    rows.map((row) => [String(row.external_order_id), row.status as "PENDING" | "RESERVED"]),
-  );
+  return new Map(rows.map((row) => [String(row.external_order_id), {
+    id: toInteger(row.id),
+    status: row.status as KnownOpenOrder["status"],
+  }]));
 }

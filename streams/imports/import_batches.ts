@@ -41,6 +41,17 @@ export interface SkippedRows {
   rows: CsvRow[];
 }
 
+/** A batch that was compared with the database. */
+export interface WrittenBatch extends ImportBatch {
+  /** Orders that their source says are over, and that are open here. */
+  open: OpenOrder[];
+}
+
+/** See {@linkcode WrittenBatch}. */
+export interface OpenOrder extends SkippedRows {
+  status: "PENDING" | "RESERVED";
+}
+
 /**
  * Limits of a batch. Larger ones are hardly faster (1,000 orders of three items: 86,000 rows/s on one
  * connection to MariaDB 10.11) and keep their locks longer.
@@ -128,4 +139,15 @@ function rowsWithout(rows: CsvRow[], rejected: readonly RejectedRow[]): CsvRow[]
   if (rejected.length === 0) return rows;
   const left = new Set(rejected.map(({ line }) => line));
   return rows.filter(({ line }) => !left.has(line));
+}
+
+/** A batch that was compared with the database. */
+export interface WrittenBatch extends ImportBatch {
+  /** Orders that their source says are over, and that are open here. */
+  open: OpenOrder[];
+}
+
+/** See {@linkcode WrittenBatch}. */
+export interface OpenOrder extends SkippedRows {
+  status: "PENDING" | "RESERVED";
 }

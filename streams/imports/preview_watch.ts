@@ -27,8 +27,7 @@ import { compareText, describedBy } from "../../domain/order/descriptions.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
 import type { TakenOrder } from "../intake/take_orders.ts";
-import type { ImportBatch } from "./import_batches.ts";
-import type { WrittenBatch } from "./write_batches.ts";
+import type { ImportBatch, WrittenBatch } from "./import_batches.ts";
 import { textTable } from "./text_table.ts";
 
 /** What a batch is compared with. */

@@ -6,6 +6,7 @@
 
 import type { Catalog } from "../../db/catalog/catalog.ts";
 import { readOpenOrders } from "../../db/imports/open_orders.ts";
+import { readBringers } from "../../db/orders/events.ts";
 import { type TakenOrder, takeOrders } from "../intake/take_orders.ts";
 import {
   rejectConflict,
@@ -19,7 +20,12 @@ import { latestPlacedAt } from "../../domain/order/placed_at.ts";
 import { concurrently } from "../timing/concurrently.ts";
 import { publish } from "../workflow/publish.ts";
 import { inSpan, tracing } from "../telemetry/tracing.ts";
-import { type ImportBatch, importBatches, type SkippedRows } from "./import_batches.ts";
+import {
+  type ImportBatch,
+  importBatches,
+  type OpenOrder,
+  type WrittenBatch,
+} from "./import_batches.ts";
 import type { ImportFile } from "./import_file.ts";
 import type { OrderForm } from "./order_form.ts";
 import type { ImportDeps, ImportOptions } from "./import_options.ts";
@@ -89,26 +95,23 @@ function writerOf(
   };
 }
 
-/** A batch that was compared with the database. */
-export interface WrittenBatch extends ImportBatch {
-  /** Orders that their source says are over, and that are open here. */
-  open: OpenOrder[];
-}
-
-/** See {@linkcode WrittenBatch}. */
-export interface OpenOrder extends SkippedRows {
-  status: "PENDING" | "RESERVED";
-}
-
-/** An order that its shop has cancelled is not passed over while it would be charged here. */
+/**
+ * An order that its shop has cancelled is not passed over while it would be charged here. Who does not see what others
+ * have brought is told of their own.
+ */
 async function openOf(
-  { deps: { db } }: ImportRun,
+  { deps: { db }, options: { seesOthers = true, actor } }: ImportRun,
   { skipped }: ImportBatch,
 ): Promise<OpenOrder[]> {
   const open = await readOpenOrders(db, skipped.map(({ externalOrderId }) => externalOrderId));
+  const bringers = seesOthers
+    ? undefined
+    : await readBringers(db, [...open.values()].map(({ id }) => id));
   return skipped.flatMap((one) => {
-    const status = open.get(one.externalOrderId);
-    return status === undefined ? [] : [{ ...one, status }];
+    const known = open.get(one.externalOrderId);
+    const isTold = known !== undefined &&
+      (bringers === undefined || bringers.get(known.id) === actor);
+    return isTold ? [{ ...one, status: known.status }] : [];
   });
 }
 

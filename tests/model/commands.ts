@@ -486,8 +486,13 @@ function stock(sku: string, change: { add: number } | { set: number }): Play {
       const more = after.stockQty - before.stockQty;
       assert.equal(after.stockQty, "add" in change ? before.stockQty + change.add : change.set);
       model.received.set(sku, model.received.get(sku)! + more);
-      // Who came before this may not have had it.
-      if (!drained) model.onTheirWay.set(-model.onTheirWay.size, new Map([[sku, Math.abs(more)]]));
+      // Who came before this may not have had it, and who waits for it may have it at any moment.
+      const isWanted = model.orders.some((order) =>
+        order.state === "WAITING" && needsOf(order).has(sku)
+      );
+      if (!drained || isWanted) {
+        model.onTheirWay.set(-model.onTheirWay.size, new Map([[sku, Math.abs(more)]]));
+      }
     },
   };
 }

@@ -59,8 +59,7 @@
 
   /** The last whole line of what came so far; more may follow. */
   const lastLine = (text) => {
-    const end = text.lastIndexOf("\n");
-    const line = text.slice(text.lastIndexOf("\n", end - 1) + 1, end);
+    const line = text.slice(0, Math.max(0, text.lastIndexOf("\n"))).split("\n").at(-1);
     return line === "" ? undefined : JSON.parse(line);
   };
 

@@ -337,6 +337,13 @@ Deno.test("previewOrders() and the import pass over no order that is over at its
     });
     assert.deepEqual(shown.skipped, [{ why: 'Financial Status is "refunded"', orders: 2 }]);
 
+    const own = { ...options, actor: "api:shop", seesOthers: false };
+    await importOrders(deps, fileOf("pending", ["#5"]), own);
+    const others = await previewOrders(deps, fileOf("refunded", [...later, "#5"]), own);
+    assert.deepEqual(others.conflicts.examples, [
+      { external_order_id: "#5", status: "PENDING", reason: reason("PENDING") },
+    ]);
+
     const rejected: string[] = [];
     const report = await importOrders(deps, fileOf("refunded", later), {
       ...options,
