@@ -174,3 +174,18 @@ Deno.test("a shipped profile is the same profile as its document", async () => {
   assert.equal(named.status, 200, JSON.stringify(named.body));
   assert.equal(sent.body.plan, named.body.plan);
 });
+
+Deno.test("POST /imports?preview=true shows the columns of a file of no known form", async () => {
+  const { status, body } = await send("Order #,Item,qty\n1,Mug,2\n", "?preview=true", "text/csv");
+  assert.equal(status, 200);
+  const { plan, questions, columns, profile } = body as unknown as {
+    plan: null;
+    questions: { setting: string }[];
+    columns: { unused: { name: string }[] };
+    profile: { settings: { columns: unknown } };
+  };
+  assert.equal(plan, null);
+  assert.deepEqual(questions.map(({ setting }) => setting), ["columns"]);
+  assert.deepEqual(columns.unused.map(({ name }) => name), ["Order #", "Item", "qty"]);
+  assert.deepEqual(profile.settings.columns, { qty: ["qty"] });
+});
