@@ -185,7 +185,7 @@ export function importRuns(
       });
     },
     preview: (request) =>
-      inPlace(request.token, ({ stop }) => previewRun(deps, request, stop, limits)),
+      inPlace(request.token, ({ stop }) => previewRun(deps, request, stop.signal, limits)),
     async cancel(importId, operator, options = {}) {
       const subject = { kind: "import", id: String(importId) } as const;
       const about = { operator, action: "import.cancel", subject } as const;
@@ -206,28 +206,20 @@ export function importRuns(
   };
 }
 
-/** Previews a file until whoever asked for it has gone away. */
-async function previewRun(
+function previewRun(
   deps: ImportRunsDeps,
-  { source, token: _, gone, onProgress, ...options }: PreviewRequest,
-  stop: AbortController,
+  { source, token: _, onProgress, ...options }: PreviewRequest,
+  signal: AbortSignal,
   limits: typeof fileLimits,
 ): Promise<ImportPreview> {
-  const end = () => stop.abort(new WorkflowError("unavailable", "The sender has gone away"));
-  if (gone?.aborted) end();
-  gone?.addEventListener("abort", end, { once: true });
-  try {
-    return await previewFile(deps, source, {
-      ...options,
-      signal: stop.signal,
-      onProgress: (progress) => {
-        refuseTooLarge(progress, limits);
-        onProgress?.(progress);
-      },
-    });
-  } finally {
-    gone?.removeEventListener("abort", end);
-  }
+  return previewFile(deps, source, {
+    ...options,
+    signal,
+    onProgress: (progress) => {
+      refuseTooLarge(progress, limits);
+      onProgress?.(progress);
+    },
+  });
 }
 
 function noPlace(why: "full" | "share", share: number, token: string | null): WorkflowError {
