@@ -88,8 +88,6 @@ export type PreviewRequest =
     | "token"
   >
   & {
-    /** Aborts when whoever asked has gone away: then nobody reads the preview. */
-    gone?: AbortSignal;
     /** Tell the columns of a file that is not known, instead of refusing it. */
     asksForColumns?: boolean;
     /** Is told how far it is. */

@@ -149,11 +149,7 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
       };
       if (query.preview) {
         const { previewJson } = await import("../../../services/import_profiles.ts");
-        return c.json(
-          previewJson(
-            await runs.preview({ ...request, gone: c.req.raw.signal, asksForColumns: true }),
-          ),
-        );
+        return c.json(previewJson(await runs.preview({ ...request, asksForColumns: true })));
       }
       const isSame = async (answer: KeyedAnswer) => {
         for await (const _ of upload.source);
