@@ -212,7 +212,7 @@ async function showPreview(
   const saved = options.text("save-profile");
   if (saved !== undefined) {
     const settings = preview.profile?.settings ?? shippedProfile("native");
-    await writeNew(path(saved), profileText(settings), saved);
+    await writeNew(path(saved), profileText(withFoundForm(settings, preview)), saved);
   }
   if (options.flag("json")) print(JSON.stringify(previewJson(preview)));
   else {
@@ -239,6 +239,19 @@ function sameOptions({ flag, text }: Options): string {
     ),
     ...(stock === undefined ? [] : [`--initial-stock=${stock} `]),
   ].join("");
+}
+
+/** A profile with how the bytes of the file were read, so that the next file is read in the same way. */
+function withFoundForm(
+  profile: ImportProfile,
+  { file: { form }, questions }: ImportPreview,
+): ImportProfile {
+  if (form === null || form.container === "xlsx") return profile;
+  const { encoding, delimiter } = form;
+  // What is in question is left open: the likeliest answer is none.
+  const isAsked = questions.some(({ setting }) => setting === "file.encoding");
+  const found = isAsked ? { delimiter } : { encoding, delimiter };
+  return { ...profile, file: { ...found, ...profile.file } };
 }
 
 function takesNothing({ counts }: ImportPreview): boolean {

@@ -123,6 +123,7 @@ Deno.test("import takes a file by a pinned profile and --yes, and saves what it 
   assert.equal((await run(path, "--preview", `--save-profile=${mine}`)).code, 0);
   const saved = JSON.parse(await Deno.readTextFile(mine));
   assert.deepEqual([saved.name, saved.fill_down, saved.money.decimal], ["shopify", "order", "."]);
+  assert.deepEqual(saved.file, { encoding: "utf-8", delimiter: "," });
   const again = await run(path, "--preview", `--save-profile=${mine}`);
   assert.equal(again.code, 1);
   assert.match(again.err, /it is there already/);
