@@ -6,15 +6,21 @@
 
 /** The counts of a run so far. */
 export interface ImportCounts {
+  /** Of the file, the header and blank ones not counted. */
   rows: number;
   /** Rows in the rejects file. */
   rowsRejected: number;
   /** All orders of the file: the sum of the next five. */
   orders: number;
+  /** That were not known. */
   ordersNew: number;
+  /** Known ones that were changed. */
   ordersUpdated: number;
+  /** Known ones with the same content. */
   ordersUnchanged: number;
+  /** Of which no row was taken. */
   ordersRejected: number;
+  /** Known ones with other content that could not be changed. */
   ordersConflict: number;
   /** Orders that went onto the stream and had not been there before. */
   published: number;
@@ -22,15 +28,21 @@ export interface ImportCounts {
 
 /** The same as it is written down, without what only an import does. */
 export interface CountsJson {
+  /** Of the file, the header and blank ones not counted. */
   rows: number;
   /** Rows in the rejects file. */
   rows_rejected: number;
   /** All orders of the file: the sum of the next five. */
   orders: number;
+  /** That were not known. */
   orders_new: number;
+  /** Known ones that were changed. */
   orders_updated: number;
+  /** Known ones with the same content. */
   orders_unchanged: number;
+  /** Of which no row was taken. */
   orders_rejected: number;
+  /** Known ones with other content that could not be changed. */
   orders_conflict: number;
 }
 

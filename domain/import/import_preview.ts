@@ -24,20 +24,25 @@ export const ordersShown = 3;
 
 /** An order as it would be booked. */
 export interface PreviewOrder {
+  /** The shop's own. */
   external_order_id: string;
   /** Line of the file that it begins on. */
   line: number;
   /** ISO 8601, UTC. */
   placed_at: string;
+  /** ISO 4217, upper case. */
   currency: string;
+  /** Who buys; a guest has an id made of the address or of the order. */
   customer: { external_id: string; email: string | null; name: string; guest: boolean };
   /** The first ones. */
   items: { sku: string; name: string; unit_price_cents: number; qty: number }[];
   /** How many there are. */
   item_count: number;
+  /** What it costs beside its items, in signed minor units. */
   adjustments: { kind: string; label: string | null; amount_cents: number; included: boolean }[];
   /** `due` is charged here, `paid` is recorded and never charged, `none` costs nothing. */
   payment: "due" | "paid" | "none";
+  /** In minor units. */
   total_cents: number;
   /** What becomes of it, such as `new` or `conflict`. */
   outcome: string;
@@ -45,6 +50,7 @@ export interface PreviewOrder {
 
 /** How orders of one currency are paid that would be booked. */
 export interface PreviewPayments {
+  /** ISO 4217, upper case. */
   currency: string;
   /** Charged here. */
   charged: { orders: number; sum_cents: number };
@@ -56,11 +62,15 @@ export interface PreviewPayments {
 
 /** An order as the database has it, or as the file would have it. */
 export interface BookedOrder {
+  /** ISO 4217, upper case. */
   currency: string;
+  /** In minor units. */
   total_cents: number;
   /** Of all its items. */
   units: number;
+  /** Whom it is for. */
   recipient: string;
+  /** Of the recipient; null for none. */
   email: string | null;
 }
 
@@ -74,6 +84,7 @@ export interface PreviewColumn {
 
 /** What a file would do, with nothing done. Amounts are minor units; lists of examples hold the first ten. */
 export interface ImportPreview {
+  /** What was read. */
   file: {
     name: string;
     /** As it was sent. */
@@ -88,11 +99,13 @@ export interface ImportPreview {
   profile: { name: string; why: string | null; settings: ImportProfile } | null;
   /** What only the owner of the file can know; while there is one, nothing below is told and nothing is imported. */
   questions: OpenQuestion[];
+  /** Those that something is made of, and the others. */
   columns: {
     used: (PreviewColumn & { fills: string[] })[];
     /** `looks_like` names what seems to matter of one and is not used: status, total, tax, shipping, discount, refund. */
     unused: (PreviewColumn & { looks_like: string | null })[];
   };
+  /** What would become of rows and orders. */
   counts: PreviewCounts;
   /** The first ones of the file. */
   first_orders: PreviewOrder[];
@@ -106,7 +119,9 @@ export interface ImportPreview {
   skipped: { why: string; orders: number }[];
   /** How the totals that the file names agree with those that would be booked. */
   totals: PreviewTotals;
+  /** Known orders that would change, and the first of them. */
   changed: { orders: number; examples: PreviewChange[] };
+  /** Known orders that would not be changed, and the first of them. */
   conflicts: { orders: number; examples: PreviewConflict[] };
   /** Known customers whose own address an order of the file would change; none for whoever may not see them. */
   addresses: { customers: number; examples: PreviewAddress[] };
@@ -131,6 +146,7 @@ export interface ImportPreview {
 
 /** What would become of the rows and orders of a file. */
 export interface PreviewCounts extends CountsJson {
+  /** That their source says are over and done with. */
   orders_skipped: number;
 }
 
@@ -150,23 +166,31 @@ export interface PreviewTotals {
 
 /** A known order that the file changes. */
 export interface PreviewChange {
+  /** The shop's own. */
   external_order_id: string;
+  /** As the database has it. */
   before: BookedOrder;
+  /** As the file would have it. */
   after: BookedOrder;
 }
 
 /** A known order that the file has with other content and can't change. */
 export interface PreviewConflict {
+  /** The shop's own. */
   external_order_id: string;
   /** Of the known order; null for a payment that another order has, and for whoever may not see the order. */
   status: string | null;
+  /** For people. */
   reason: string;
 }
 
 /** A customer who would get another address. */
 export interface PreviewAddress {
+  /** The shop's own of the customer. */
   external_id: string;
+  /** As the database has it. */
   before: string;
+  /** As the file would have it. */
   after: string;
   /** By this order. */
   external_order_id: string;

@@ -42,7 +42,9 @@ export type OrderReading =
 
 /** An order whose total is not the one that its file names. */
 export interface TotalDifference {
+  /** The shop's own. */
   externalOrderId: string;
+  /** ISO 4217, upper case. */
   currency: string;
   /** What the order comes to, less what the file says, in minor units. */
   differenceCents: number;
@@ -100,7 +102,9 @@ export function* decideOrderStepwise(
 export interface ReadRows {
   /** Those of the good ones. */
   sources: CsvRow[];
+  /** Rows that were read. */
   good: OrderRow[];
+  /** Rows with faults. */
   bad: RejectedRow[];
 }
 

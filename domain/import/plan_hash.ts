@@ -9,7 +9,9 @@ import { hash } from "node:crypto";
 
 /** What makes another import of the same file. */
 export interface PlannedOptions {
+  /** Bad rows are left out instead of rejecting their orders. */
   keepGoodRows?: boolean;
+  /** Items are taken away from known orders. */
   replace?: boolean;
 }
 

@@ -23,6 +23,7 @@ export interface SourceRow {
 export interface SourceRecord {
   /** That it begins on, from 1. */
   line: number;
+  /** As they stand in the file. */
   fields: string[];
   /** Its text, where it goes over several lines or has a problem. */
   text?: string;
@@ -42,6 +43,7 @@ export interface SourceForm {
   container: "plain" | "gzip" | "zip" | "xlsx";
   /** Label of the encoding standard, such as `utf-8`, `utf-16le` or `windows-1252`. */
   encoding: string;
+  /** What stands between fields. */
   delimiter: Delimiter;
   /** Line that the header stands on, from 1: what is above it are titles. */
   headerLine: number;

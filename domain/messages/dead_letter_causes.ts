@@ -20,6 +20,7 @@ export type DeadLetterAction =
 
 /** A cause, as people are told of it. */
 export interface DeadLetterCause {
+  /** By which the API and the dashboard tell it. */
   name: DeadLetterCauseName;
   /** What happened, in a few words. */
   title: string;
@@ -34,7 +35,7 @@ export interface DeadLetterCause {
 }
 
 /** See {@linkcode DeadLetterCause}, by name; the first whose words the error has counts. */
-const causes = {
+export const causes = {
   unreadable: {
     words: null,
     title: "Nobody understands it",

@@ -10,12 +10,15 @@ export interface NotificationWebhook {
   type: "order.paid" | "order.failed" | "order.cancelled" | "refund.processed" | "refund.failed";
   /** When, ISO 8601 in UTC. */
   timestamp: string;
+  /** What it is about. */
   data: NotificationData;
 }
 
 /** What a webhook says of its order; amounts in minor units of the currency. */
 export interface NotificationData {
+  /** Of the row in the history; `webhook-id` is made of it. */
   notification_id: number;
+  /** The order's id here. */
   order_id: number;
   /** The shop's own name for the order. */
   external_order_id: string;
@@ -23,7 +26,9 @@ export interface NotificationData {
   customer_id: string | null;
   /** The refund that it is about; null where it is about the order. */
   refund_id: number | null;
+  /** The order's, when the notification was written. */
   status: "PENDING" | "RESERVED" | "PAID" | "FAILED" | "CANCELLED";
+  /** Why the order failed; null of all others. */
   failure_reason: "insufficient_stock" | "payment_declined" | "payment_timeout" | null;
   /** What an order that failed for want of stock lacked. */
   shortages?: { sku: string; missing_qty: number }[];
@@ -31,9 +36,13 @@ export interface NotificationData {
   currency: string;
   /** What it is about: the order's total or the refund's amount. */
   amount_cents: number;
+  /** The order's total, in minor units. */
   total_cents: number;
+  /** How the order stands at its source. */
   payment_status: "due" | "paid" | "none";
+  /** Sum of all items, in minor units. */
   items_cents: number;
+  /** How many items the order has in all. */
   item_count: number;
   /** The first twenty. */
   items: {
@@ -44,6 +53,7 @@ export interface NotificationData {
     qty: number;
     subtotal_cents: number;
   }[];
+  /** How many adjustments the order has in all. */
   adjustment_count: number;
   /** The first twenty. */
   adjustments: {
@@ -55,6 +65,7 @@ export interface NotificationData {
   }[];
   /** How many lines the refund has; the first twenty stand in `refund_lines`. */
   refund_line_count?: number;
+  /** The first units that a refund is for; only of refunds. */
   refund_lines?: {
     item_id: number;
     sku: string;
@@ -63,5 +74,6 @@ export interface NotificationData {
     amount_cents: number;
     restocked: boolean;
   }[];
+  /** Parts of what was charged beside the items; only of refunds. */
   refund_adjustments?: { kind: string; amount_cents: number }[];
 }

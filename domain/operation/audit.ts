@@ -30,6 +30,7 @@ export const operatorDoors = [
 export interface Operator {
   /** As timelines name them: `api:NAME`, `cli:USER`, `dashboard`. */
   actor: string;
+  /** By which door they came. */
   via: OperatorDoor;
   /** Where the request came from, proxies that are trusted passed over; null for commands. */
   address: string | null;
@@ -87,6 +88,7 @@ export type AuditSubjectKind = typeof auditSubjectKinds[number];
 
 /** What an action was about. */
 export interface AuditSubject {
+  /** What kind of thing it is. */
   kind: AuditSubjectKind;
   /** An id of ours, a SKU, the name of a group; at most 64 characters. */
   id: string;
@@ -113,9 +115,13 @@ export const auditOutcomes = [
 
 /** One line of the audit log, before it is written. */
 export interface AuditEntry {
+  /** Who did it. */
   operator: Operator;
+  /** What was done. */
   action: AuditAction;
+  /** On what. */
   subject: AuditSubject;
+  /** What came of it. */
   outcome: AuditOutcome;
   /** What there is to say besides, in our own words: an amount, a number; null for nothing. */
   detail: string | null;

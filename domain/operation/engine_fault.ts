@@ -41,6 +41,7 @@ export interface EngineWay {
   setting: "DATABASE_URL" | "REDIS_URL";
   /** A name or an address. */
   host: string;
+  /** As the URL names it, or the usual one. */
   port: number;
   /** Whose name is given; empty for none. */
   user: string;

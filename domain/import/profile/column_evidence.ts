@@ -16,7 +16,9 @@ import { type DateOrder, timeEvidence } from "./time_text.ts";
 
 /** Values of a kind: how many, and the first different ones. */
 export interface Counted {
+  /** How many values are so. */
   count: number;
+  /** The first different ones. */
   samples: string[];
   /** The line of the first. */
   line: number;
@@ -40,6 +42,7 @@ export function countValue(counted: Counted, text: string, line: number): void {
 
 /** What the amounts of one or several columns say. */
 export interface MoneyEvidence {
+  /** Amounts by what they say of the decimal sign. */
   by: Readonly<Record<DecimalEvidence, Counted>>;
   /** Amounts that have a part of a unit by these signs. */
   fractions: Record<"." | ",", number>;
@@ -49,7 +52,9 @@ export interface MoneyEvidence {
   wholes: Record<"." | ",", Counted>;
   /** All amounts. */
   count: number;
+  /** Amounts with a sign. */
   negative: Counted;
+  /** Amounts without one. */
   positive: Counted;
   /** Currencies that stand beside amounts; "" for a sign that may be several. */
   currencies: Map<string, Counted>;

@@ -18,6 +18,7 @@ export type ColumnPlace = readonly number[];
 
 /** One of ours and where it is found. */
 export interface PlannedColumn {
+  /** Which of ours it fills. */
   column: ProfileColumn;
   /** The first that says anything counts. */
   places: readonly ColumnPlace[];
@@ -29,7 +30,9 @@ export interface PlannedColumn {
 
 /** An adjustment and where its amounts are found: nowhere in a file without its columns. */
 export interface PlannedAdjustment extends ProfileAdjustment {
+  /** In the header, counted from 0. */
   places: readonly number[];
+  /** Of the words that the customer reads, counted from 0. */
   labelPlace: number | undefined;
   /** What people know it by: the header's names. */
   name: string;
@@ -37,19 +40,27 @@ export interface PlannedAdjustment extends ProfileAdjustment {
 
 /** A status and where its words are found. */
 export interface PlannedStatus {
+  /** In the header, counted from 0. */
   places: readonly number[];
+  /** Places of columns in which anything means that the order was paid. */
   paidFilled: readonly number[];
+  /** Places of columns in which anything means that the order is left alone. */
   skipFilled: readonly number[];
   /** What becomes of an order, by its words in lower case. */
   outcomes: ReadonlyMap<string, "charge" | "paid" | "free" | "skip">;
+  /** What becomes of orders that say nothing in any of them. */
   otherwise: ProfileStatus["otherwise"];
 }
 
 /** Where everything stands in a file. */
 export interface ColumnPlan {
+  /** As it stands in the file. */
   header: readonly string[];
+  /** Those of ours that the file fills. */
   columns: { readonly [Column in ProfileColumn]?: PlannedColumn };
+  /** Those of which the file has a column. */
   adjustments: readonly PlannedAdjustment[];
+  /** Undefined where nothing says what becomes of orders. */
   status: PlannedStatus | undefined;
   /** What each column of the file fills; nothing where it is absent. */
   fills: ReadonlyMap<number, readonly string[]>;

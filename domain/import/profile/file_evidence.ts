@@ -30,6 +30,7 @@ export interface FileEvidence {
   totals: MoneyEvidence;
   /** Of each adjustment of the profile, by its place there. */
   adjustments: MoneyEvidence[];
+  /** What the column of times says. */
   times: TimesEvidence;
   /** Codes of currencies, the first ones. */
   currencies: Set<string>;

@@ -18,6 +18,7 @@ import { type DateOrder, timeReader } from "./time_text.ts";
 export interface InferredSettings {
   /** The profile with all that is settled. */
   settings: ImportProfile;
+  /** What only the file's owner can know. */
   questions: OpenQuestion[];
   /** What was found out, for people. */
   notes: string[];

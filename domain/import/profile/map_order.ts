@@ -52,13 +52,17 @@ import type { ProfileColumn } from "./profile.ts";
 
 /** What the file says that an order comes to, and what it does. */
 export interface ComparedTotal {
+  /** What the file says, in minor units. */
   namedCents: number;
+  /** What the order comes to, in minor units. */
   ownCents: number;
+  /** Of both. */
   currency: string;
 }
 
 /** An order that its source says is over and done with: it is neither charged nor recorded. */
 export interface SkippedOrder {
+  /** Apart from what is accepted or rejected. */
   kind: "skipped";
   /** Why, for people. */
   why: string;

@@ -11,6 +11,7 @@ export type DecimalSign = "." | ",";
 
 /** An amount taken apart. */
 export interface MoneyText {
+  /** Written with a minus, before or behind, or in brackets. */
   isNegative: boolean;
   /** Digits with their marks: `1.234,56`. */
   number: string;
@@ -101,6 +102,7 @@ export function hasParts(text: string, decimal: DecimalSign): boolean {
 export interface MoneyForm {
   /** `by_decimals`: in units, as the decimals of other amounts of the file show. */
   in: "units" | "minor" | "by_decimals";
+  /** What stands before parts of a unit. */
   decimal: DecimalSign;
 }
 

@@ -20,10 +20,13 @@ export interface ReadAdjustment extends Omit<Adjustment, "included"> {
 
 /** What is needed of an order to read its amounts. */
 export interface AmountContext {
+  /** All of the order. */
   rows: readonly CsvRow[];
+  /** Of all amounts. */
   currency: string;
   /** What the order itself says of its taxes. */
   taxIncluded: boolean | undefined;
+  /** What was wrong, each on its line. */
   faults: TermFault[];
 }
 

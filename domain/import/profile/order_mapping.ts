@@ -5,6 +5,7 @@
  */
 
 import type { CsvRow, ImportColumn } from "../csv_rows.ts";
+import type { Fault } from "../../errors.ts";
 import { withValue } from "../named_value.ts";
 import { type ColumnPlace, type ColumnPlan, type PlannedColumn, textAt } from "./column_plan.ts";
 import type { MoneyForm } from "./money_text.ts";
@@ -13,15 +14,20 @@ import { type TimeReader, timeReader } from "./time_text.ts";
 
 /** See {@linkcode orderMapping}. */
 export interface OrderMapping {
+  /** Where the columns stand. */
   plan: ColumnPlan;
+  /** The profile, settled. */
   settings: ImportProfile;
+  /** How amounts are written. */
   money: MoneyForm;
+  /** Reads times as the profile says. */
   readTime: TimeReader;
   /** What says something of an order counts for all of its rows. */
   fillsDown: boolean;
 }
 
 /** @param settings without a question that is open */
+/** How the rows of a file are read whose profile is settled. */
 export function orderMapping(settings: ImportProfile, plan: ColumnPlan): OrderMapping {
   const { money = {}, time = {} } = settings;
   return {
@@ -35,7 +41,9 @@ export function orderMapping(settings: ImportProfile, plan: ColumnPlan): OrderMa
 
 /** What a file says in a column, and the line that says it first. */
 export interface SaidText {
+  /** Trimmed, and not empty. */
   text: string;
+  /** Of the file, from 1. */
   line: number;
   /** Where it stands; undefined for what all orders have alike. */
   place: ColumnPlace | undefined;
@@ -73,6 +81,6 @@ export function nameInFile(plan: ColumnPlan, column: string): string {
 }
 
 /** A problem with the value that has it. */
-export function valueFault(at: string, problem: string, value: string) {
+export function valueFault(at: string, problem: string, value: string): Fault {
   return { at, detail: withValue(problem, value) };
 }

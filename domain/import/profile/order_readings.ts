@@ -11,12 +11,15 @@ import type { ImportProfile } from "./profile.ts";
 
 /** An item with the amount that stands in its row: the price of a unit or of all. */
 export interface PricedItem extends IncomingItem {
+  /** In minor units. */
   cents: number;
 }
 
 /** One way to read an order. */
 export interface Reading {
+  /** With prices of one unit. */
   items: IncomingItem[];
+  /** Those that are not of nothing. */
   adjustments: Adjustment[];
 }
 

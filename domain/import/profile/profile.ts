@@ -38,6 +38,7 @@ export type IncludedRule = boolean | "by_total" | { except: readonly string[] };
 
 /** An amount of an order beside its items, and the columns that it is the sum of. */
 export interface ProfileAdjustment {
+  /** What it is for. */
   kind: AdjustmentKind;
   /** Names in the file's header: what they say is added up. One that the file is without says nothing. */
   columns: readonly string[];
@@ -85,6 +86,7 @@ export type SourceColumn = string | readonly string[];
 
 /** See `docs/import-profile.schema.json`, which is made from the same rules. */
 export interface ImportProfile {
+  /** Of this form of profiles. */
   version: 1;
   /** Lower case. */
   name: string;
@@ -103,6 +105,7 @@ export interface ImportProfile {
   fillDown?: "order" | "none";
   /** Rows without an item, such as one with the order's totals above its items, are part of the order. */
   rowsWithoutItem?: "allowed";
+  /** How amounts are written; what is absent is found out. */
   money?: {
     /**
      * `units` of the currency (12.50) or its `minor` units (1250). `by_decimals`: of a shop whose amounts are in units,
@@ -115,6 +118,7 @@ export interface ImportProfile {
     /** Minor units that the file's own total may differ by; none by default. */
     tolerance?: number;
   };
+  /** How times are written; what is absent is found out. */
   time?: {
     /** Where days and months are both numbers. */
     order?: "ymd" | "dmy" | "mdy";
@@ -123,6 +127,7 @@ export interface ImportProfile {
     /** Numbers are days of a spreadsheet, or seconds since 1970. */
     numbers?: "spreadsheet" | "unix";
   };
+  /** What orders cost beside their items. */
   adjustments?: readonly ProfileAdjustment[];
   /** What becomes of an order; a word that stands nowhere refuses the file. Without it all are charged. */
   status?: ProfileStatus;

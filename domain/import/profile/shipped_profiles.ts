@@ -25,6 +25,7 @@ export const shippedProfiles: ReadonlyMap<string, ImportProfile> = new Map(
 
 /** A profile that a file looks like. */
 export interface ProposedProfile {
+  /** Not settled yet. */
   profile: ImportProfile;
   /** By what it was recognised, for people. */
   why: string;

@@ -12,6 +12,7 @@ export type DateOrder = "ymd" | "dmy" | "mdy";
 
 /** What a file's times need to be read. */
 export interface TimeForm {
+  /** Of day, month and year where all are numbers. */
   order?: DateOrder | undefined;
   /** Of times that name none; IANA. */
   zone?: string | undefined;

@@ -16,6 +16,7 @@ export type ZoneOffset =
 /** See {@linkcode zoneClock}. */
 export interface ZoneClock {
   /** @param localMs since 1970, as if the local time were UTC */
+  /** How far the zone is ahead of UTC at a time of its own clocks. */
   offsetAt(localMs: number): ZoneOffset;
 }
 

@@ -58,7 +58,9 @@ export function encodingOfStart(start: Uint8Array): string | undefined {
 
 /** An encoding that bytes may be in, and all others that read them the same. */
 export interface PossibleEncoding {
+  /** Label of the encoding standard, or `cp850`. */
   encoding: string;
+  /** For people: programs that write it. */
   writtenBy: string;
 }
 

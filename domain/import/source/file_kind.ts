@@ -45,6 +45,7 @@ const textBeginnings: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** @param start the first bytes of the file, some hundred where it has them */
+/** Tells what a file is by its first bytes. */
 export function fileKind(start: Uint8Array): FileKind {
   if (start[0] === 0x1f && start[1] === 0x8b) return { kind: "gzip" };
   const text = latin1(start);

@@ -12,6 +12,7 @@ const lookedAtLines = 100;
 
 /** See {@linkcode findLayout}. */
 export interface Layout {
+  /** What stands between fields. */
   delimiter: Delimiter;
   /** From 1. */
   headerLine: number;

@@ -11,7 +11,9 @@ import { fieldsOfBadLine } from "./layout.ts";
 
 /** What all records of a file have in common. */
 export interface RowRules {
+  /** As many names as a sound row has fields. */
   header: readonly string[];
+  /** What stands between fields. */
   delimiter: string;
   /** Bytes that are no UTF-8 came as U+FFFD. */
   isDamaged: boolean;

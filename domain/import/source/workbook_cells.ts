@@ -81,7 +81,7 @@ const epochs = { 1900: Date.UTC(1899, 11, 30), 1904: Date.UTC(1904, 0, 1) } as c
 export function numberText(
   stored: string,
   format: NumberFormat,
-  epoch: keyof typeof epochs,
+  epoch: 1900 | 1904,
 ): string | undefined {
   const text = stored.trim();
   if (text.length > maxNumber) return undefined;
@@ -118,7 +118,7 @@ function decimalText(value: number): string | undefined {
 function timeText(
   serial: number,
   kind: "date" | "time" | "datetime",
-  epoch: keyof typeof epochs,
+  epoch: 1900 | 1904,
 ): string | undefined {
   // The last digits of a stored time are less than a millisecond.
   const ms = Math.round(serial * dayMs);
