@@ -43,6 +43,7 @@ export async function openApi(
   await endOldKeys(db);
   const redis = await openRedis(config.redisUrl);
   const deps: AppDeps = {
+    background: new Set(),
     config,
     db,
     redis,

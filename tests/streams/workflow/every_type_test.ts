@@ -13,7 +13,7 @@ async function checkWith(
 ): Promise<{ ok: boolean; text: string }> {
   const folder = await Deno.makeTempDir({ prefix: "types-" });
   try {
-    for (const name of ["domain", "config", "db", "streams", "std"]) {
+    for (const name of ["domain", "config", "db", "streams", "std", "runtime"]) {
       await copyFolder(new URL(`${name}/`, root), `${folder}/${name}`);
     }
     for (const name of ["deno.json", "deno.lock"]) {
@@ -45,7 +45,7 @@ async function copyFolder(from: URL, to: string): Promise<void> {
 /** The files in which the compiler finds errors. */
 function faultyFiles(text: string): string[] {
   const files = text.matchAll(
-    /at file:\/\/\S*\/((?:domain|config|db|streams)\/[\w/]+\.ts):\d+:\d+/g,
+    /at file:\/\/\S*\/((?:domain|config|db|streams|runtime)\/[\w/]+\.ts):\d+:\d+/g,
   );
   return [...new Set([...files].map(([, file]) => file!))].sort();
 }
