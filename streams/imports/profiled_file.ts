@@ -205,6 +205,9 @@ interface PlannedRow {
   ownId: string;
 }
 
+/** A sum below all orders would be taken for an amount of the last one. */
+const sumFault = "has neither an order id nor an item: a sum or a title that has to be removed";
+
 /**
  * Says which order each record belongs to, one after the other; undefined for a blank one.
  *
@@ -219,12 +222,17 @@ function rowPlanner(
   const isRejects = isRejectsHeader(header);
   const idPlaces = columns.external_order_id!.places;
   const fillsDown = profile.fillDown === "order";
+  const itemPlaces = (["product_sku", "product_name", "qty"] as const).flatMap((column) =>
+    columns[column] === undefined ? [] : [columns[column].places]
+  );
   let above = "";
   return (read) => {
     if (isBlankRow(read.fields) && read.fault === undefined) return undefined;
     const source = isRejects ? { ...read, fields: read.fields.map(rearmed) } : read;
-    const { fields, fault = "" } = source;
+    const { fields } = source;
     const said = textAt(fields, idPlaces);
+    const isSum = said === "" && itemPlaces.every((places) => textAt(fields, places) === "");
+    const fault = source.fault ?? (isSum ? sumFault : "");
     // The quotation mark that is wrong may stand in the id itself.
     const ownId = fault === "" ? said : said.replaceAll('"', "").trim();
     const id = ownId === "" && (fillsDown || fault !== "") ? above : ownId;
