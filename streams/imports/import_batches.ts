@@ -140,14 +140,3 @@ function rowsWithout(rows: CsvRow[], rejected: readonly RejectedRow[]): CsvRow[]
   const left = new Set(rejected.map(({ line }) => line));
   return rows.filter(({ line }) => !left.has(line));
 }
-
-/** A batch that was compared with the database. */
-export interface WrittenBatch extends ImportBatch {
-  /** Orders that their source says are over, and that are open here. */
-  open: OpenOrder[];
-}
-
-/** See {@linkcode WrittenBatch}. */
-export interface OpenOrder extends SkippedRows {
-  status: "PENDING" | "RESERVED";
-}
