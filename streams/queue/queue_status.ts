@@ -39,7 +39,7 @@ export interface StreamStatus<G extends string> {
   processed: number;
   /** Tries that failed so far. */
   retried: number;
-  /** True while the group's consumers are told to take nothing. */
+  /** Who told the group's consumers to take nothing, since when and why; null while they work. */
   paused: Pause | null;
   /** What the waiting messages weigh, by unit, without those that are 0. */
   weights: Weight[];
