@@ -231,7 +231,8 @@ function rowPlanner(
     const source = isRejects ? { ...read, fields: read.fields.map(rearmed) } : read;
     const { fields } = source;
     const said = textAt(fields, idPlaces);
-    const isSum = said === "" && itemPlaces.every((places) => textAt(fields, places) === "");
+    const isSum = fillsDown && said === "" &&
+      itemPlaces.every((places) => textAt(fields, places) === "");
     const fault = source.fault ?? (isSum ? sumFault : "");
     // The quotation mark that is wrong may stand in the id itself.
     const ownId = fault === "" ? said : said.replaceAll('"', "").trim();
