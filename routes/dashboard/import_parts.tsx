@@ -30,7 +30,7 @@ const shownRejects = 20;
 
 /** Every import as a row. */
 export const ImportTable: FC<{ imports: readonly ImportRow[] }> = ({ imports }) => (
-  <Table label="Imports" stacks={3}>
+  <Table label="Imports" stacks={2}>
     <Columns
       names={[
         "File",

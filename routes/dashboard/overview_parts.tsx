@@ -82,7 +82,7 @@ const Day: FC<{ now: KpiRow; before: KpiRow }> = ({ now, before }) => {
             </dt>
             <dd class="value">{value}</dd>
             <dd class="before">
-              yesterday <Rows figure={figure} of={before}>{old}</Rows>
+              yesterday <Rows figure={figure} of={before} isBefore>{old}</Rows>
             </dd>
           </div>
         ))}
@@ -92,11 +92,11 @@ const Day: FC<{ now: KpiRow; before: KpiRow }> = ({ now, before }) => {
 };
 
 /** The way from a figure of a day to the orders or refunds that it counts. */
-const Rows: FC<{ figure: KpiFigure; of: KpiRow; children?: Child }> = (
-  { figure, of, children },
+const Rows: FC<{ figure: KpiFigure; of: KpiRow; isBefore?: boolean; children?: Child }> = (
+  { figure, of, isBefore, children },
 ) => {
   const list = rowsOf(of, figure);
-  if (list === undefined) return <>{children}</>;
+  if (list === undefined || (isBefore && list.rows === 0)) return <>{children}</>;
   return (
     <a href={list.href} data-rows={list.rows} data-key={`${figure}-${of.date}-${of.currency}`}>
       {children}

@@ -103,8 +103,8 @@ const PaymentRow: FC<
 > = ({ name, of: { orders, sum_cents }, currency }) => (
   <tr>
     <th scope="row">{name}</th>
-    <td class="right">{formatCount(orders)}</td>
-    <td class="right">
+    <td class="right" data-label="Orders">{formatCount(orders)}</td>
+    <td class="right" data-label="Sum">
       {sum_cents !== undefined && currency !== undefined && (
         <Money cents={sum_cents} currency={currency} />
       )}

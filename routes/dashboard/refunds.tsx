@@ -71,16 +71,7 @@ export function refundPageRoutes(deps: AppDeps): Hono {
             )}
           </PageHead>
           <Faults of={query.faults} />
-          {isNarrow && (
-            <Notice
-              tone="plain"
-              title={`${
-                settled === undefined ? "Refunds" : `Of orders settled on ${formatDay(settled)}`
-              }${currency === undefined ? "" : ` in ${currency}`}`}
-            >
-              <a href={linkTo(home, { status })}>All refunds</a>
-            </Notice>
-          )}
+          {isNarrow && <Narrowed settled={settled} currency={currency} status={status} />}
           <ByHandList c={c} waiting={waiting} />
           <Tabs
             label="Refunds by state"
@@ -113,6 +104,19 @@ export function refundPageRoutes(deps: AppDeps): Hono {
 
   return app;
 }
+
+/** Says of which orders refunds are shown, and leads to the others. */
+const Narrowed: FC<{ settled?: string; currency?: string; status?: RefundStatus }> = (
+  { settled, currency, status },
+) => (
+  <Notice
+    tone="plain"
+    title={(settled === undefined ? "Refunds" : `Of orders settled on ${formatDay(settled)}`) +
+      (currency === undefined ? "" : ` in ${currency}`)}
+  >
+    <a href={linkTo(home, { status })}>All refunds</a>
+  </Notice>
+);
 
 const RefundTable: FC<{ refunds: Awaited<ReturnType<typeof listRefunds>>["refunds"] }> = (
   { refunds },
