@@ -10,6 +10,7 @@ import {
   type DeadLetterRow,
   lockDeadLetters,
   readDeadLetter,
+  readNewestDeadLetter,
   resolveDeadLetters,
 } from "../db/dead_letters/dead_letters.ts";
 import { WorkflowError } from "../domain/errors.ts";
@@ -159,9 +160,17 @@ async function decide(
   choose: (letters: DeadLetterRow[]) => Decision,
 ): Promise<Decided> {
   const decided: Decided = { letters: [], refused: [] };
+  // What dies again meanwhile is another letter, and the next decision's: nothing is retried twice by one call, which
+  // would otherwise never end while consumers give letters up as fast as they are retried.
+  const upToId = filter.upToId ?? await readNewestDeadLetter(db);
   for (let afterId = 0;;) {
     const page = await db.transaction(async (tx) => {
-      const letters = await lockDeadLetters(tx, filter, afterId, lettersPerTransaction);
+      const letters = await lockDeadLetters(
+        tx,
+        { ...filter, upToId },
+        afterId,
+        lettersPerTransaction,
+      );
       const decision = choose(letters);
       const ids = decision.kept.map(({ id }) => id);
       await resolveDeadLetters(tx, ids, decision.status, decision.operator.actor);
