@@ -141,14 +141,17 @@ async function addUnits(
   const begun = await deps.db.transaction((tx) => begin(tx, file, options));
   for (;;) {
     options.signal?.throwIfAborted();
-    const { row, arrived } = await deps.db.transaction(async (tx) => {
+    // All that is told of a file is read before its last commit: no error may follow that.
+    const { row, arrived, rejects } = await deps.db.transaction(async (tx) => {
       const before = await lockStockFile(tx, begun.id);
-      if (before.finishedAt !== null) return { row: before, arrived: [] };
-      return await addPart(tx, before, file, options);
+      const part = before.finishedAt === null
+        ? await addPart(tx, before, file, options)
+        : { row: before, arrived: [] };
+      const isFinished = part.row.finishedAt !== null;
+      return { ...part, rejects: isFinished ? await readStockFileRejects(tx, begun.id) : [] };
     });
     await publishStockArrived(deps, arrived);
     if (row.finishedAt === null) continue;
-    const rejects = await readStockFileRejects(deps.db, row.id);
     return appliedOf(file, row, rejectedLines(file, rejects), begun.rowsDone);
   }
 }
