@@ -1,12 +1,8 @@
 /**
- * Files of the product that are read while it runs: from its folder or, in a single executable, from what that carries.
+ * What a single executable carries in place of the product's folder. It loads nothing, because every command pays for it.
  *
  * @module
  */
-
-import { readdirSync, readFileSync } from "node:fs";
-import { basename } from "node:path";
-import { fileURLToPath } from "node:url";
 
 /** What a single executable has in it. */
 export interface Carried {
@@ -18,29 +14,11 @@ export interface Carried {
 
 const root = new URL("../", import.meta.url);
 
-// Whoever begins a single executable sets it before anything else is loaded.
-const carried = (globalThis as { ordersCarried?: Carried }).ordersCarried;
+/** Undefined in the product's folder. Whoever begins a single executable sets it before anything else is loaded. */
+export const carried = (globalThis as { ordersCarried?: Carried }).ordersCarried;
 
 /** True in a single executable. */
 export const isSingleExecutable = carried !== undefined;
-
-/**
- * Reads a text that belongs to the product.
- *
- * @throws {Error} where there is no such file
- */
-export function readOwnText(at: URL): string {
-  if (carried === undefined) return readFileSync(at, "utf8");
-  const name = basename(at.pathname);
-  const text = carried.texts[name];
-  if (text === undefined) throw new Error(`The executable has no ${name} in it`);
-  return text;
-}
-
-/** The names of the files in a folder of the product; in a single executable of all that it has, whatever the folder. */
-export function namesIn(folder: URL): string[] {
-  return carried === undefined ? readdirSync(folder) : Object.keys(carried.texts);
-}
 
 /**
  * Loads a module by an address that Deno can't foresee.
@@ -53,14 +31,4 @@ export async function loadModule<T>(path: string): Promise<T> {
   const load = carried.modules[path];
   if (load === undefined) throw new Error(`The executable has no ${path} in it`);
   return await load() as T;
-}
-
-/** A path in the product's folder; of a single executable, which has none, in the folder that it was started in. */
-export function ownPath(path: string): string {
-  return fileURLToPath(new URL(path, carried === undefined ? root : `file://${cwdPath()}/`));
-}
-
-function cwdPath(): string {
-  const { process } = globalThis as unknown as { process: { cwd(): string } };
-  return process.cwd();
 }

@@ -8,7 +8,7 @@ import mysql from "mysql2/promise";
 import { readDatabaseUrl, unreachable } from "../../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { databaseFault, EngineFault } from "../../domain/operation/engine_fault.ts";
-import { namesIn, readOwnText } from "../../runtime/carried.ts";
+import { namesIn, readOwnText } from "../../runtime/own_files.ts";
 import { connectionOptions, withoutSecrets } from "./connection.ts";
 import type { Row } from "./database.ts";
 import { isRetryable } from "./faults.ts";

@@ -17,7 +17,7 @@ import {
 import { dirname } from "node:path";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { makeTemporaryFile } from "../../runtime/files.ts";
-import { ownPath } from "../../runtime/carried.ts";
+import { ownPath } from "../../runtime/own_files.ts";
 import { isNotPermitted } from "../../runtime/permissions.ts";
 import { diskFaultOf } from "./disk_fault.ts";
 

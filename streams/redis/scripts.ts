@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { readOwnText } from "../../runtime/carried.ts";
+import { readOwnText } from "../../runtime/own_files.ts";
 import type { RedisClient } from "./redis.ts";
 
 /** A script that is known to this process; make one with {@linkcode defineScript}. */
