@@ -4,7 +4,11 @@
  * @module
  */
 
-import type { ImportPreview, PreviewOrder } from "../domain/import/import_preview.ts";
+import {
+  changesPayment,
+  type ImportPreview,
+  type PreviewOrder,
+} from "../domain/import/import_preview.ts";
 import { adjustmentName, type RecordedKind } from "../domain/order/adjustment.ts";
 import { formatMoney } from "../domain/money.ts";
 import { formatCount } from "../domain/text/format_count.ts";
@@ -12,7 +16,7 @@ import { visibleText } from "../domain/text/visible_text.ts";
 import { moneyTable, reasonLines } from "./import_summary.ts";
 import { formatTable, indent, right } from "./table.ts";
 
-/** Begins the lines of columns that are not used and seem to matter. */
+/** Begins lines that must not be missed: columns that are not used and seem to matter, orders that are paid otherwise. */
 const mark = "  ! ";
 
 /** True for a line that should stand out. */
@@ -184,10 +188,11 @@ function databaseLines(preview: ImportPreview): string[] {
     } rejected`,
   ];
   for (const { external_order_id, before, after } of changed.examples) {
+    const isOther = changesPayment({ before, after });
     const side = (one: typeof before) =>
       `${formatMoney(one.total_cents, one.currency)} for ${count(one.units, "unit")}, ` +
-      (one.email ?? one.recipient);
-    lines.push(`  ${external_order_id}: ${side(before)} → ${side(after)}`);
+      (one.email ?? one.recipient) + (isOther ? `, ${paymentWords[one.payment]}` : "");
+    lines.push(`${isOther ? mark : "  "}${external_order_id}: ${side(before)} → ${side(after)}`);
   }
   lines.push(...others(changed.orders, changed.examples.length, "change", "changes"));
   for (const { external_order_id, reason } of conflicts.examples) {

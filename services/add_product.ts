@@ -19,7 +19,7 @@ import type { Operator } from "../domain/operation/audit.ts";
 import { audited } from "./audited.ts";
 import { changeUnits } from "./change_units.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
-import { stockArrived } from "./stock_arrived.ts";
+import { publishStockArrived } from "./publish_stock_arrived.ts";
 
 /** What became of a product. */
 export interface AddedProduct {
@@ -72,7 +72,7 @@ async function addOrFind(
     try {
       const added = await deps.db.transaction((tx) => addOnce(tx, wanted, options));
       if (added.isNew && added.product.stockQty > 0) {
-        await stockArrived(deps, [added.product.productId]);
+        await publishStockArrived(deps, [added.product.productId]);
       }
       return added;
     } catch (error) {

@@ -22,7 +22,7 @@ import type { StockFile, StockLine } from "../streams/imports/stock_file.ts";
 import { audited } from "./audited.ts";
 import { arrivedProducts, type ChangedUnits, changeUnits } from "./change_units.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
-import { stockArrived } from "./stock_arrived.ts";
+import { publishStockArrived } from "./publish_stock_arrived.ts";
 
 /** Rows to a transaction: an order that needs one of their products waits for it some hundredths of a second. */
 const rowsPerTransaction = 1_000;
@@ -127,7 +127,7 @@ async function setUnits(
     });
     counts = done.sum;
     rejected.push(...done.rejected);
-    await stockArrived(deps, done.arrived);
+    await publishStockArrived(deps, done.arrived);
   } while (from < file.rows.length);
   return appliedOf(file, counts, rejected, 0);
 }
@@ -146,7 +146,7 @@ async function addUnits(
       if (before.finishedAt !== null) return { row: before, arrived: [] };
       return await addPart(tx, before, file, options);
     });
-    await stockArrived(deps, arrived);
+    await publishStockArrived(deps, arrived);
     if (row.finishedAt === null) continue;
     const rejects = await readStockFileRejects(deps.db, row.id);
     return appliedOf(file, row, rejectedLines(file, rejects), begun.rowsDone);

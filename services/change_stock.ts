@@ -12,7 +12,7 @@ import type { Operator } from "../domain/operation/audit.ts";
 import { audited } from "./audited.ts";
 import { arrivedProducts, type ChangedUnits, changeUnits } from "./change_units.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
-import { stockArrived } from "./stock_arrived.ts";
+import { publishStockArrived } from "./publish_stock_arrived.ts";
 
 /** What belongs to a change of stock. */
 export interface ChangeStockOptions {
@@ -30,7 +30,7 @@ export interface ChangeStockOptions {
  * Changes the units of a product that can be reserved and those that ever came in by the same number, and writes who
  * did it into the product's timeline. A crash leaves it changed or as it was. Units are never added twice: where the
  * answer to the commit is lost, somebody has to look. Orders that wait for the units are
- * told of them by `stockArrived`, after it.
+ * told of them by `publishStockArrived`, after it.
  *
  * @returns the units before and afterwards
  * @throws {WorkflowError} `not_found`, `stock_changed` where it is not as the caller saw it, `invalid` where units
@@ -57,7 +57,7 @@ export async function changeStock(
     }, { repeatable: "set" in change });
     return { result, changed: result.kind === "changed" };
   });
-  await stockArrived(deps, arrivedProducts([result]));
+  await publishStockArrived(deps, arrivedProducts([result]));
   return result;
 }
 

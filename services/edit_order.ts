@@ -51,7 +51,7 @@ import { orderTag } from "../domain/order/order_tag.ts";
 import { sumNeeds } from "../domain/order/reserve.ts";
 import type { PaidAtSource } from "../domain/order/source_payment.ts";
 import { chargeKeyOf, furtherKeyOf } from "../domain/payment/payment_key.ts";
-import { stockArrivedMessages } from "../streams/stock/stock_arrived.ts";
+import { stockArrivedMessages } from "../streams/stock/stock_arrived_messages.ts";
 import { leaveQueues } from "../streams/stock/stock_queue.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 

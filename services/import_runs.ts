@@ -92,6 +92,8 @@ export type PreviewRequest =
     asksForColumns?: boolean;
     /** Is told how far it is. */
     onProgress?: (progress: ImportProgress) => void;
+    /** Ends it, and frees its place: nobody waits for it. */
+    signal?: AbortSignal;
   };
 
 /** Starts and ends imports. */
@@ -183,7 +185,7 @@ export function importRuns(
       });
     },
     preview: (request) =>
-      inPlace(request.token, ({ stop }) => previewRun(deps, request, stop.signal, limits)),
+      inPlace(request.token, ({ stop }) => previewRun(deps, request, { stop, limits })),
     async cancel(importId, operator, options = {}) {
       const subject = { kind: "import", id: String(importId) } as const;
       const about = { operator, action: "import.cancel", subject } as const;
@@ -206,10 +208,10 @@ export function importRuns(
 
 function previewRun(
   deps: ImportRunsDeps,
-  { source, token: _, onProgress, ...options }: PreviewRequest,
-  signal: AbortSignal,
-  limits: typeof fileLimits,
+  { source, token: _, onProgress, signal: gone, ...options }: PreviewRequest,
+  { stop, limits }: { stop: AbortController; limits: typeof fileLimits },
 ): Promise<ImportPreview> {
+  const signal = gone === undefined ? stop.signal : AbortSignal.any([stop.signal, gone]);
   return previewFile(deps, source, {
     ...options,
     signal,

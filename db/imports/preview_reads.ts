@@ -5,6 +5,7 @@
  */
 
 import { recipientEmail } from "../catalog/customers.ts";
+import type { PaymentStatus } from "../../domain/order/source_payment.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 
 /** Units that can be reserved, by SKU; without products that there are not. */
@@ -48,6 +49,7 @@ export interface StoredOrder {
   /** Of all its items. */
   units: number;
   recipient: { name: string; email: string | null };
+  payment: PaymentStatus;
 }
 
 /** Orders by their ids. */
@@ -58,7 +60,7 @@ export async function readStoredOrders(
   if (ids.length === 0) return new Map();
   const rows = await db.query(
     `
-    select orders.id, currency, total_cents, coalesce(recipient_name, first_name) as name,
+    select orders.id, currency, total_cents, payment_status, coalesce(recipient_name, first_name) as name,
       ${recipientEmail} as email,
       (select coalesce(sum(qty), 0) from order_items where order_id = orders.id) as units
     from orders
@@ -71,5 +73,6 @@ export async function readStoredOrders(
     totalCents: toInteger(row.total_cents),
     units: toInteger(row.units),
     recipient: { name: String(row.name), email: row.email === null ? null : String(row.email) },
+    payment: row.payment_status as PaymentStatus,
   }]));
 }

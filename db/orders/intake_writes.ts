@@ -37,6 +37,10 @@ export interface KnownOrder {
   /** Of its content, in hexadecimal. */
   hash: string;
   currency: string;
+  /** In minor units of `currency`. */
+  totalCents: number;
+  /** It was paid before it came. */
+  paidAtSource: boolean;
   /** Whom it was placed for; without an e-mail, nobody is written to. */
   recipient: { name: string; email: string | null };
   /** BCP 47; null where its source does not say. */
@@ -81,7 +85,7 @@ async function readKnownOrders(
 ): Promise<Map<string, KnownOrder>> {
   const rows = await db.query(
     `
-    select orders.id, external_order_id, status, content_hash, currency, language,
+    select orders.id, external_order_id, status, content_hash, currency, total_cents, payment_status, language,
       coalesce(recipient_name, first_name) as name, ${recipientEmail} as email
     from orders
     straight_join customers on customers.id = orders.customer_id
@@ -93,6 +97,8 @@ async function readKnownOrders(
     status: row.status as OrderStatus,
     hash: (row.content_hash as Uint8Array).toHex(),
     currency: String(row.currency),
+    totalCents: toInteger(row.total_cents),
+    paidAtSource: row.payment_status === "paid",
     recipient: { name: String(row.name), email: row.email === null ? null : String(row.email) },
     language: row.language === null ? null : String(row.language),
   }]));

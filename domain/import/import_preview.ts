@@ -72,6 +72,8 @@ export interface BookedOrder {
   recipient: string;
   /** Of the recipient; null for none. */
   email: string | null;
+  /** As of an order: `due` is charged here, `paid` is recorded and never charged, `none` costs nothing. */
+  payment: PreviewOrder["payment"];
 }
 
 /** A column of the file. */
@@ -172,6 +174,13 @@ export interface PreviewChange {
   before: BookedOrder;
   /** As the file would have it. */
   after: BookedOrder;
+}
+
+/** True where a change decides anew whether the order is charged here: nobody should miss that. */
+export function changesPayment(
+  { before, after }: Pick<PreviewChange, "before" | "after">,
+): boolean {
+  return before.payment !== after.payment;
 }
 
 /** A known order that the file has with other content and can't change. */

@@ -246,13 +246,16 @@ export function rejectConflict(
     : foreign
     ? "the order is known with other content and was brought by somebody else, so changing it needs " +
       "the scope cancel"
-    : ofAnother
-    ? "the id is known, of an order of another customer: two shops may number their orders alike, then set " +
-      "order_id_prefix in the profile of one; --replace (replace=true over HTTP) changes the order where it is the same"
     : refusal !== undefined
     ? `the order is known with other content and can't be changed (${
       refusal.replaceAll(/[()]/g, "")
     })`
+    : ofAnother
+    ? "the id is known, of an order of another customer: two shops may number their orders alike, then set " +
+      "order_id_prefix in the profile of one" +
+      (status === "PENDING" || status === "RESERVED"
+        ? "; where it is the same order, --replace (replace=true over HTTP) changes it"
+        : "")
     : status !== "PENDING"
     ? `the order is known with other content and is already ${status}${
       status === "RESERVED" ? ", which only --replace (replace=true over HTTP) changes" : ""

@@ -5,16 +5,7 @@
  */
 
 import { type FailureReason, type ItemNeed, type OrderStatus, retriedReason } from "./order.ts";
-
-/** What an order is to be paid. */
-export interface Payable {
-  /** In minor units of `currency`. */
-  totalCents: number;
-  /** ISO 4217, upper case. */
-  currency: string;
-  /** The payment that was made at its source before it came, as a text that no other one has; null for none. */
-  paidBy: string | null;
-}
+import { changesPaid, paidAtSourceText, type Payable } from "./source_payment.ts";
 
 /** What an edit is decided by. */
 export interface EditFacts {
@@ -79,7 +70,7 @@ export function decideEdit(facts: EditFacts): EditDecision {
     case "PENDING":
     case "RESERVED":
       if (facts.isDisputed) return { kind: "refused", because: "disputed" };
-      if (before.paidBy !== null && !(costsSame && isPaidSame)) {
+      if (changesPaid(before, after)) {
         return { kind: "refused", because: "paid_at_source" };
       }
       if (status === "PENDING") return { kind: "replace" };
@@ -105,8 +96,7 @@ export function refusalText(because: EditRefusal, orderId: number): string {
     case "disputed":
       return "its payment is in dispute; decide about that first";
     case "paid_at_source":
-      return "it was paid at its source, so neither its total nor its payment can change; cancel it and place a " +
-        "new order, or refund what is too much once it is PAID";
+      return paidAtSourceText;
     case "charged":
       return "it is being charged, so a payment that was made elsewhere can't take the place of that; cancel it " +
         "and place a new order";

@@ -37,6 +37,8 @@ export interface IntakeChange {
   foreign: boolean;
   /** It was paid by a payment that another order has. */
   paymentTaken?: boolean;
+  /** The known order was paid at its source, and this would have it come to something else: see `changesPaid()`. */
+  changesPaid?: boolean;
   /** It names a product that there is not, and must not create it. */
   namesUnknown?: boolean;
 }
@@ -73,7 +75,7 @@ function outcomeOf(
   const mayChange = known.status === "PENDING" && onPendingChange !== "conflict" &&
     !change.foreign;
   if (!change.content) return change.recipient && mayChange ? "updated" : "unchanged";
-  if (!mayChange) return "conflict";
+  if (!mayChange || change.changesPaid) return "conflict";
   const isRefused = change.takesAway || change.ofAnother === true;
   return isRefused && onPendingChange === "update" ? "conflict" : "updated";
 }

@@ -112,3 +112,28 @@ export function referenceProblem(value: string): string | undefined {
   // deno-lint-ignore no-control-regex
   if (/[\x00-\x1f\x7f-\x9f]/.test(value)) return "must not hold control characters";
 }
+
+/** What an order is to be paid. */
+export interface Payable {
+  /** In minor units of `currency`. */
+  totalCents: number;
+  /** ISO 4217, upper case. */
+  currency: string;
+  /** The payment that was made at its source before it came, as a text that no other one has; null for none. */
+  paidBy: string | null;
+}
+
+/**
+ * True where an order that was paid at its source would have another total, currency or payment: it must come to what was
+ * paid, whoever changes it. Other lines of the same total are no matter of its payment.
+ */
+export function changesPaid(before: Payable, after: Payable): boolean {
+  if (before.paidBy === null) return false;
+  return before.paidBy !== after.paidBy || before.totalCents !== after.totalCents ||
+    before.currency !== after.currency;
+}
+
+/** Why such an order can't be changed, and what can be done instead, for people. */
+export const paidAtSourceText =
+  "it was paid at its source, so neither its total nor its payment can change; cancel it and place a " +
+  "new order, or refund what is too much once it is PAID";

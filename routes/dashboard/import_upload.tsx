@@ -100,8 +100,15 @@ function editedIn(fields: Fields): ProfileDocument | undefined {
   return document === undefined ? undefined : editedProfile(document, fields);
 }
 
-/** How far a preview is. */
-type Tell = (progress: ImportProgress) => void;
+/** Who waits for a preview. */
+export interface Waiting {
+  /** Is told how far it is. */
+  onProgress: (progress: ImportProgress) => void;
+  /** Is called once the whole file has come. */
+  onSent?: () => void;
+  /** Aborts where nobody waits any more. */
+  signal: AbortSignal;
+}
 
 /**
  * Previews the file of a form.
@@ -111,7 +118,8 @@ type Tell = (progress: ImportProgress) => void;
 async function previewUpload(
   c: Context,
   runs: ImportRuns,
-  { upload, onProgress }: { upload: Upload; onProgress?: Tell },
+  upload: Upload,
+  { onProgress, onSent, signal }: Waiting,
 ): Promise<ShownPreview> {
   const { fields } = upload;
   const choices = choicesIn(fields);
@@ -121,10 +129,11 @@ async function previewUpload(
     profile = await readProfile(JSON.stringify(edited));
   }
   const preview = await runs.preview({
-    ...requestOf(c, upload, choices),
+    ...requestOf(c, { ...upload, source: toldAtEnd(upload.source, onSent) }, choices),
     profile,
     asksForColumns: true,
     onProgress,
+    signal,
   });
   const settings = preview.profile?.settings;
   return {
@@ -133,6 +142,18 @@ async function previewUpload(
     given: profile === undefined ? "" : profileText(profile),
     choices,
   };
+}
+
+/** The same file, of which it is told when it has come. */
+function toldAtEnd(
+  file: ReadableStream<Uint8Array>,
+  onEnd: (() => void) | undefined,
+): ReadableStream<Uint8Array> {
+  if (onEnd === undefined) return file;
+  return ReadableStream.from((async function* () {
+    yield* file;
+    onEnd();
+  })());
 }
 
 /** A preview, or why there is none, as it stands in a page. */
@@ -146,13 +167,13 @@ export async function answerPreview(
   c: Context,
   deps: AppDeps,
   runs: ImportRuns,
-  onProgress?: Tell,
+  waiting: Waiting,
 ): Promise<PreviewAnswer> {
   let choices: FileChoices = { keepGoodRows: false, replace: false };
   try {
     const upload = await openUpload(c, deps);
     choices = choicesIn(upload.fields);
-    const shown = await previewUpload(c, runs, { upload, onProgress });
+    const shown = await previewUpload(c, runs, upload, waiting);
     return { html: await toHtml(<PreviewRegion c={c} shown={shown} />), status: 200 };
   } catch (error) {
     if (!(error instanceof WorkflowError)) throw error;
@@ -167,8 +188,9 @@ export function followsPreview(c: Context): boolean {
 }
 
 /**
- * Answers a page's script: a line of JSON now and then while orders are compared, and then one with what to show. Nothing
- * is sent before the file was read, because a sender may take no answer before.
+ * Answers a page's script: a line of JSON now and then while the file is read and its orders are compared, and then one
+ * with what to show. Nothing is sent before the file has come, because a sender may take no answer before; from then on
+ * the preview ends with whoever waits for it.
  */
 export async function streamPreview(
   c: Context,
@@ -176,26 +198,32 @@ export async function streamPreview(
   runs: ImportRuns,
 ): Promise<Response> {
   let now: ImportProgress | undefined;
-  const isRead = Promise.withResolvers<void>();
-  const work = answerPreview(c, deps, runs, (progress) => {
-    now = progress;
-    if (progress.phase === "writing") isRead.resolve();
+  const stop = new AbortController();
+  const isSent = Promise.withResolvers<void>();
+  const work = answerPreview(c, deps, runs, {
+    onProgress: (progress) => now = progress,
+    onSent: isSent.resolve,
+    signal: stop.signal,
   });
-  await Promise.race([isRead.promise, work]);
+  await Promise.race([isSent.promise, work]);
   const lines = async function* () {
     let isOver = false;
     const over = work.catch(() => {}).finally(() => isOver = true);
-    while (!isOver) {
-      if (now?.phase === "writing") {
-        yield JSON.stringify({ rows: now.rowsRead, done: now.rowsDone });
-      }
-      await Promise.race([over, pause(tellEveryMs)]);
-    }
     try {
+      while (!isOver) {
+        const { phase = "reading", rowsRead = 0, rowsDone = 0 } = now ?? {};
+        yield JSON.stringify(
+          phase === "writing" ? { rows: rowsRead, done: rowsDone } : { read: rowsRead },
+        );
+        await Promise.race([over, pause(tellEveryMs)]);
+      }
       yield JSON.stringify(await work);
     } catch (error) {
       deps.log.error("preview failed", { error: messageOf(error) });
       yield JSON.stringify({ fault: "Something unexpected happened" });
+    } finally {
+      // Where the answer was broken off, the preview goes no further.
+      stop.abort();
     }
   };
   const bytes = ReadableStream.from(lines())

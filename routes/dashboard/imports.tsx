@@ -13,6 +13,7 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import { cancelsOnly } from "../middleware/caller.ts";
 import type { AppDeps } from "../deps.ts";
+import { slowAnswer } from "../middleware/slow_answer.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import type { ImportRuns } from "../../services/import_runs.ts";
 import { problemOf } from "../middleware/problem.ts";
@@ -83,17 +84,27 @@ const noChoices: FileChoices = { keepGoodRows: false, replace: false };
 /** What a file would do, or why it can't be told; the script of the page is told how far it is. */
 async function showPreview(c: Context, deps: AppDeps, runs: ImportRuns): Promise<Response> {
   if (followsPreview(c)) return await streamPreview(c, deps, runs);
-  const { html, status } = await answerPreview(c, deps, runs);
-  return page(
-    c,
-    { title: "Preview", nav: home, status, uploads: true },
-    (
-      <>
-        <PageHead title="Preview" crumb={[home, "Imports"]} note="Nothing was changed yet" />
-        {raw(html)}
-      </>
-    ),
+  const stop = new AbortController();
+  const isRead = Promise.withResolvers<void>();
+  const work = answerPreview(c, deps, runs, {
+    onProgress({ phase }) {
+      if (phase === "writing") isRead.resolve();
+    },
+    signal: stop.signal,
+  }).then(({ html, status }) =>
+    page(
+      c,
+      { title: "Preview", nav: home, status, uploads: true },
+      (
+        <>
+          <PageHead title="Preview" crumb={[home, "Imports"]} note="Nothing was changed yet" />
+          {raw(html)}
+        </>
+      ),
+    )
   );
+  const type = "text/html; charset=UTF-8";
+  return await slowAnswer(c, { work, certain: isRead.promise, stop, type });
 }
 
 /** What is brought and what was brought; after a file that was not taken, why. */

@@ -4,12 +4,13 @@
  * @module
  */
 
-import type { FC } from "hono/jsx";
-import type {
-  BookedOrder,
-  ImportPreview,
-  PreviewCounts,
-  PreviewOrder,
+import type { Child, FC } from "hono/jsx";
+import {
+  type BookedOrder,
+  changesPayment,
+  type ImportPreview,
+  type PreviewCounts,
+  type PreviewOrder,
 } from "../../domain/import/import_preview.ts";
 import { adjustmentName } from "../../domain/order/adjustment.ts";
 import type { AdjustmentKind } from "../../domain/order/adjustment.ts";
@@ -244,8 +245,8 @@ const Warnings: FC<{ preview: ImportPreview }> = ({ preview }) => {
           names={["Order", "Now", "After"]}
           rows={changed.examples.map(({ external_order_id, before, after }) => [
             external_order_id,
-            bookedText(before),
-            bookedText(after),
+            <Booked of={before} tellsPayment={changesPayment({ before, after })} />,
+            <Booked of={after} tellsPayment={changesPayment({ before, after })} />,
           ])}
         />
       )}
@@ -302,13 +303,30 @@ const Warnings: FC<{ preview: ImportPreview }> = ({ preview }) => {
   );
 };
 
-function bookedText({ currency, total_cents, units, recipient, email }: BookedOrder): string {
+/** One side of a change; how it is paid where that changes, which nobody should miss. */
+const Booked: FC<{ of: BookedOrder; tellsPayment: boolean }> = ({ of, tellsPayment }) => {
+  const { currency, total_cents, units, recipient, email, payment } = of;
   const to = email === null ? recipient : `${recipient}, ${email}`;
-  return `${formatMoney(total_cents, currency)}, ${formatCount(units)} units, for ${to}`;
-}
+  return (
+    <>
+      {formatMoney(total_cents, currency)}, {formatCount(units)} units, for {to}
+      {tellsPayment && (
+        <>
+          {", "}
+          <strong>{paymentWords[payment]}</strong>
+        </>
+      )}
+    </>
+  );
+};
 
 const Examples: FC<
-  { id: string; title: string; names: readonly string[]; rows: readonly (readonly string[])[] }
+  {
+    id: string;
+    title: string;
+    names: readonly string[];
+    rows: readonly (readonly [first: string, ...others: Child[]])[];
+  }
 > = ({ id, title, names, rows }) => (
   <section aria-labelledby={`${id}-heading`}>
     <h2 id={`${id}-heading`} class="heading">{title}</h2>

@@ -285,10 +285,10 @@ function watchChanges(db: Queryable, seesOthers: boolean) {
       const examples = changes.flatMap(({ id, externalOrderId, after }) => {
         const before = stored.get(id);
         if (before === undefined) return [];
-        const { currency, totalCents, units, recipient: { name, email } } = before;
+        const { currency, totalCents, units, recipient: { name, email }, payment } = before;
         return [{
           external_order_id: externalOrderId,
-          before: { currency, total_cents: totalCents, units, recipient: name, email },
+          before: { currency, total_cents: totalCents, units, recipient: name, email, payment },
           after,
         }];
       });
@@ -301,7 +301,7 @@ function watchChanges(db: Queryable, seesOthers: boolean) {
 }
 
 function booked(
-  { currency, items, customer: { name, email } }: IncomingOrder,
+  { currency, items, customer: { name, email }, payment }: IncomingOrder,
   { totalCents }: TakenOrder,
 ): BookedOrder {
   return JSON.parse(JSON.stringify(
@@ -311,6 +311,7 @@ function booked(
       units: items.reduce((sum, { qty }) => sum + qty, 0),
       recipient: name,
       email,
+      payment: payment?.status ?? "due",
     } satisfies BookedOrder,
   ));
 }

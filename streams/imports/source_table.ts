@@ -25,6 +25,7 @@ import type {
 } from "../../domain/import/source_row.ts";
 import { type ArchiveEntry, openArchive } from "./archive.ts";
 import { readBytes } from "./csv_source.ts";
+import { keepRows, type KeptRows } from "./kept_rows.ts";
 import { readRecords } from "./source_records.ts";
 import { findEncoding, type FoundEncoding, type LineEnds, plainText } from "./source_text.ts";
 import { openSpool, type Spool } from "./spool.ts";
@@ -124,11 +125,16 @@ export async function tableOf(
   options: SourceTableOptions = {},
 ): Promise<SourceTable> {
   const { spool } = source;
+  const kept = keepRows(options.limits?.spoolBytes);
   let content: Content | undefined;
   try {
     content = await openContent(source, options);
-    const checked = await checkRows(content, source, options);
-    const { form, notes, questions, rows } = content;
+    const checked = await checkRows(content, kept, source, options);
+    const { form, notes, questions } = content;
+    const sha256 = await digestOf(spool);
+    // From here on only the records are needed.
+    content.close();
+    spool.close();
     return {
       form,
       header: content.header,
@@ -137,21 +143,28 @@ export async function tableOf(
       lineEnd: mostFrequent(content.ends),
       totalRows: checked.rows,
       faulty: checked.faulty,
-      sha256: await digestOf(spool),
-      rows,
-      close() {
-        content!.close();
-        spool.close();
-      },
+      sha256,
+      rows: (signal) => keptRows(kept, signal),
+      close: () => kept.close(),
     };
   } catch (error) {
+    kept.close();
     content?.close();
     spool.close();
     throw error;
   }
 }
 
-/** What a file holds, ready to be read again and again. */
+async function* keptRows(kept: KeptRows, signal?: AbortSignal): AsyncGenerator<SourceRow[]> {
+  const othersTurn = takeTurns();
+  for (const rows of kept.blocks()) {
+    yield rows;
+    await othersTurn();
+    signal?.throwIfAborted();
+  }
+}
+
+/** What a file holds, ready to be read. */
 interface Content {
   form: SourceForm;
   header: readonly string[];
@@ -435,9 +448,10 @@ async function* workbookRecords(
 /** Faults that are told one by one. */
 const toldFaults = 20;
 
-/** Goes over all rows once. */
+/** Goes over all rows once, and keeps them. */
 async function checkRows(
   content: Content,
+  kept: KeptRows,
   { bytesRead, spool }: SpooledSource,
   { look, onProgress, signal }: SourceTableOptions,
 ): Promise<{ rows: number; faulty: number }> {
@@ -451,6 +465,7 @@ async function checkRows(
       if (++faulty <= toldFaults) told.push({ at: `line ${line}`, detail: fault });
     }
     if (faulty > mostFaultyRows) break;
+    kept.add(some);
     looked?.(some);
     onProgress?.({ bytes: bytesRead, unpackedBytes: spool.size(), rows });
   }

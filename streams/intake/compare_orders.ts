@@ -15,6 +15,7 @@ import {
 } from "../../db/orders/intake_writes.ts";
 import { findPaidOrders, paymentKey, readOrderTerms } from "../../db/orders/order_terms.ts";
 import { isForeign, type OnlyOf } from "../../domain/order/bringer.ts";
+import { changesPaid } from "../../domain/order/source_payment.ts";
 import {
   decideIntake,
   type IntakeChange,
@@ -49,6 +50,8 @@ export interface Comparison {
   paidBy: ReadonlyMap<string, string>;
   /** The SKUs that there are not, of those that name some and must not create them. */
   lacking: ReadonlyMap<string, string[]>;
+  /** Those that were paid at their source, and would come to something else. */
+  repaid: ReadonlySet<string>;
   onPendingChange: PendingChange;
 }
 
@@ -70,6 +73,7 @@ export async function compareOrders(
     foreign: await foreignOrders(db, candidates, known, options),
     lacking: await lackingOrders(db, candidates, catalog, options),
     paidBy: new Map(),
+    repaid: await repaidOrders(db, candidates, known, options),
     onPendingChange: options.onPendingChange,
   };
   return { ...compared, paidBy: await paidByOthers(db, candidates, compared) };
@@ -88,7 +92,7 @@ export function outcomeOf(candidate: OrderToWrite, compared: Comparison): Intake
 export function changeOf(
   { order, hash }: OrderToWrite,
   known: KnownOrder | undefined,
-  { losing, foreign, lacking, paidBy }: Pick<Comparison, "losing"> & Partial<Comparison>,
+  { losing, foreign, lacking, paidBy, repaid }: Pick<Comparison, "losing"> & Partial<Comparison>,
 ): IntakeChange {
   const { externalOrderId } = order;
   const content = known?.hash !== hash;
@@ -99,6 +103,7 @@ export function changeOf(
     takesAway: losing.has(externalOrderId),
     foreign: foreign?.has(externalOrderId) ?? false,
     paymentTaken: paidBy?.has(externalOrderId) ?? false,
+    changesPaid: repaid?.has(externalOrderId) ?? false,
     namesUnknown: lacking?.has(externalOrderId) ?? false,
   };
 }
@@ -201,4 +206,32 @@ export async function losingOrders(
       takesAway(had, order.items) || takesTermsAway(terms.get(before.id)!, order);
   });
   return new Set(losing.map(({ order }) => order.externalOrderId));
+}
+
+/**
+ * The orders that were paid at their source and would come to something else by their new content, by external id. Only
+ * those are looked at that a file may change.
+ */
+export async function repaidOrders(
+  db: Queryable,
+  candidates: readonly OrderToWrite[],
+  known: ReadonlyMap<string, KnownOrder>,
+  { onPendingChange }: Pick<CompareOptions, "onPendingChange">,
+): Promise<Set<string>> {
+  if (onPendingChange === "conflict") return new Set();
+  const changed = candidates.flatMap((candidate) => {
+    const before = known.get(candidate.order.externalOrderId);
+    if (before?.status !== "PENDING" || !before.paidAtSource) return [];
+    return before.hash === candidate.hash ? [] : [{ candidate, before }];
+  });
+  const terms = await readOrderTerms(db, changed.map(({ before: { id } }) => id));
+  const repaid = changed.filter(({ candidate: { order, totalCents }, before }) => {
+    const { payment: paid } = terms.get(before.id)!;
+    const { currency, payment } = order;
+    return changesPaid(
+      { ...before, paidBy: paid === undefined ? null : paymentKey(paid) },
+      { totalCents, currency, paidBy: payment?.status === "paid" ? paymentKey(payment) : null },
+    );
+  });
+  return new Set(repaid.map(({ candidate }) => candidate.order.externalOrderId));
 }

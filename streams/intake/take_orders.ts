@@ -8,6 +8,7 @@ import type { Message } from "../../domain/messages/messages.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { decideIntake, type IntakeOutcome, isOfAnother } from "../../domain/order/intake.ts";
 import type { OrderStatus } from "../../domain/order/order.ts";
+import { paidAtSourceText } from "../../domain/order/source_payment.ts";
 import {
   type Catalog,
   completeCatalog,
@@ -37,6 +38,7 @@ import {
   type Comparison,
   losingOrders,
   outcomeOf,
+  repaidOrders,
 } from "./compare_orders.ts";
 
 /** How orders are taken. */
@@ -158,7 +160,8 @@ async function takeOnce(
 
   const sorted = sortCandidates(candidates, seen);
   const written = await writeSorted(db, sorted, seen, catalog, options);
-  const locked: Comparison = { ...seen, known: written.locked, losing: written.losing };
+  const { losing, repaid } = written;
+  const locked: Comparison = { ...seen, known: written.locked, losing, repaid };
   const results = candidates.map((candidate): TakenOrder => {
     const id = candidate.order.externalOrderId;
     const insertedId = written.ids.get(id);
@@ -187,9 +190,11 @@ function takenOrder(
   { order, totalCents }: OrderToWrite,
   outcome: IntakeOutcome,
   known: KnownOrder | undefined,
-  { foreign, lacking, paidBy }: Comparison,
+  { foreign, lacking, paidBy, repaid }: Comparison,
 ): TakenOrder {
   const paymentOf = outcome === "conflict" ? paidBy.get(order.externalOrderId) : undefined;
+  const isRepaid = outcome === "conflict" && repaid.has(order.externalOrderId) &&
+    !foreign.has(order.externalOrderId);
   return {
     externalOrderId: order.externalOrderId,
     orderId: known?.id ?? null,
@@ -203,6 +208,7 @@ function takenOrder(
     ...(outcome === "conflict" && known !== undefined && isOfAnother(known, order)
       ? { ofAnother: true }
       : {}),
+    ...(isRepaid ? { refusal: paidAtSourceText } : {}),
   };
 }
 
@@ -243,7 +249,8 @@ async function writeSorted(
     await completeCatalog(db, catalog, unchanged, { ...options, initialStock: undefined });
   }
   if (entering.length === 0) {
-    return { ids: new Map(), locked: new Map(), losing: new Set(), followUps: new Map() };
+    const none = { losing: new Set<string>(), repaid: new Set<string>() };
+    return { ids: new Map(), locked: new Map(), ...none, followUps: new Map() };
   }
   return await db.transaction((tx) => writeOrders(tx, { fresh, changing }, seen, catalog, options));
 }
@@ -256,6 +263,8 @@ interface WrittenOrders {
   locked: ReadonlyMap<string, KnownOrder>;
   /** Those of them that would have lost items. */
   losing: ReadonlySet<string>;
+  /** Those of them that were paid at their source, and would come to something else. */
+  repaid: ReadonlySet<string>;
   /** What is to be published of those that waited for stock and were updated. */
   followUps: ReadonlyMap<string, Message[]>;
 }
@@ -275,9 +284,10 @@ async function writeOrders(
   // Who has brought them does not change; what is another's is not among them.
   // Meanwhile a consumer may have begun with an order, or another import have brought the same content.
   const losing = await losingOrders(tx, changing, locked, options);
+  const repaid = await repaidOrders(tx, changing, locked, options);
   const updates = changing.filter((candidate) => {
     const order = locked.get(candidate.order.externalOrderId);
-    const change = changeOf(candidate, order, { losing, paidBy });
+    const change = changeOf(candidate, order, { losing, paidBy, repaid });
     return decideIntake(order, change, options.onPendingChange) === "updated";
   });
 
@@ -299,7 +309,7 @@ async function writeOrders(
     tx,
     new Map(fresh.map(({ order }) => [order, ids.get(order.externalOrderId)!])),
   );
-  return { ids, locked, losing, followUps };
+  return { ids, locked, losing, repaid, followUps };
 }
 
 /** Takes orders that wait for stock and are to have other items out of their queues, so that they ask anew. */

@@ -9,7 +9,7 @@ import { lockStock, writeStock } from "../../db/catalog/products.ts";
 import { readItems } from "../../db/orders/orders.ts";
 import type { StockMessage } from "../../domain/messages/messages.ts";
 import { sumNeeds } from "../../domain/order/reserve.ts";
-import { stockArrivedMessages } from "../stock/stock_arrived.ts";
+import { stockArrivedMessages } from "../stock/stock_arrived_messages.ts";
 
 /**
  * Puts the units of locked `RESERVED` orders back, which must fail in the same transaction.

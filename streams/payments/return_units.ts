@@ -9,7 +9,7 @@ import { addReturnedUnits, type ReturnedUnits } from "../../db/catalog/stock_mov
 import type { Queryable } from "../../db/connection/database.ts";
 import { markRestocked, readUnitsToReturn } from "../../db/refunds/refund_contents.ts";
 import type { StockMessage } from "../../domain/messages/messages.ts";
-import { stockArrivedMessages } from "../stock/stock_arrived.ts";
+import { stockArrivedMessages } from "../stock/stock_arrived_messages.ts";
 
 /**
  * Puts the units that refunds bring back into stock, in the transaction in which they become `PROCESSED`: their orders

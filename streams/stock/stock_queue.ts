@@ -22,7 +22,7 @@ import {
   type ReserveDecision,
   type ReserveRequest,
 } from "../../domain/order/reserve.ts";
-import { stockArrivedMessages } from "./stock_arrived.ts";
+import { stockArrivedMessages } from "./stock_arrived_messages.ts";
 
 /** What was decided, and who else waits. */
 export interface Decided {

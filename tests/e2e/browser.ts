@@ -89,3 +89,16 @@ export async function assertFits(page: Page, name: string): Promise<void> {
   ) as [number, number];
   assert.ok(width <= window, `${name} is ${width} wide in a window of ${window}`);
 }
+
+/** Asserts that fingers can hit what stands by itself: 44 px, links within text aside. */
+export async function assertTappable(page: Page, name: string): Promise<void> {
+  const small = await page.evaluate(`[...document.querySelectorAll(
+    "button, .button, .nav a, .tabs a, select, input:not([type=checkbox], [type=radio], [type=hidden])"
+  )].flatMap((element) => {
+    const { width, height } = element.getBoundingClientRect();
+    return width > 1 && height > 1 && height < 43.5
+      ? [element.outerHTML.slice(0, 120) + " " + height]
+      : [];
+  })`) as string[];
+  assert.deepEqual(small, [], name);
+}

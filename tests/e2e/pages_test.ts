@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { giveMoney } from "../order_money.ts";
 import { storeOrder } from "../routes/api.ts";
-import { assertAccessible, assertFits, type Tab } from "./browser.ts";
+import { assertAccessible, assertFits, assertTappable, type Tab } from "./browser.ts";
 import { takePicture } from "./pictures.ts";
 import { setStage } from "./stage.ts";
 
@@ -67,9 +67,10 @@ stage.test("every page is accessible in dark", async (tab) => {
   await visitAll(tab, "dark", (name) => assertAccessible(tab.page, name));
 }, { colorScheme: "dark" });
 
-stage.test("every page fits a phone", async (tab) => {
+stage.test("every page fits a phone and a finger", async (tab) => {
   await visitAll(tab, "phone", async (name) => {
     await assertFits(tab.page, name);
+    await assertTappable(tab.page, name);
     await assertAccessible(tab.page, name);
   });
 }, { viewport: { width: 375, height: 812 }, isMobile: true, hasTouch: true });

@@ -3,6 +3,7 @@ import { editAndPublish, type EditOptions } from "../../services/edit_order.ts";
 import { cancelOrder } from "../../services/cancel_order.ts";
 import { type ErrorCode, WorkflowError } from "../../domain/errors.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
+import { takeOrders } from "../../streams/intake/take_orders.ts";
 import { readCharges } from "../../db/orders/orders.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { chargeKeyOf } from "../../domain/payment/payment_key.ts";
@@ -395,3 +396,25 @@ Deno.test("a crash at any moment of an edit leaves the order as it was or edited
     assert.deepEqual(open, []);
     await assertConsistent(flow);
   }, simulated()));
+
+Deno.test("takeOrders() changes no total of a pending order that was paid at its source, as editAndPublish() does not", () =>
+  withFlow("take_paid_at_source", async (flow) => {
+    const payment = { status: "paid", provider: "shop", reference: "p-1", paidAt: null } as const;
+    const id = await take(flow, { ...order(["a", 2]), payment });
+    const { totalCents } = (await readCharges(flow.db, [id])).get(id)!;
+    const bring = async (one: IncomingOrder, onPendingChange: "replace" | "update") =>
+      (await takeOrders(flow.db, [one], { initialStock: 50, onPendingChange, actor: "import" }))[
+        0
+      ]!;
+    for (const mode of ["replace", "update"] as const) {
+      const more = await bring({ ...order(["a", 3]), payment }, mode);
+      assert.equal(more.outcome, "conflict", mode);
+      assert.match(more.refusal!, /paid at its source.*cancel it and place a new order/);
+      assert.equal((await readCharges(flow.db, [id])).get(id)!.totalCents, totalCents);
+    }
+    const { outcome } = await bring({ ...order(["a", 2]), payment: undefined }, "replace");
+    assert.equal(outcome, "conflict");
+    const lines = await bring({ ...order(["a", 1], ["b", 1]), payment }, "replace");
+    assert.equal(lines.outcome, "updated");
+    assert.equal((await readCharges(flow.db, [id])).get(id)!.totalCents, totalCents);
+  }));

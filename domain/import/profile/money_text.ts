@@ -58,6 +58,30 @@ function partsOf(
   number: string,
   decimal: DecimalSign,
 ): [whole: string, fraction: string] | undefined {
+  return plainParts(number, decimal) ?? partsOfAny(number, decimal);
+}
+
+/** Digits with at most one decimal sign within, as most amounts are: in a fraction of the time. */
+function plainParts(
+  number: string,
+  decimal: DecimalSign,
+): [whole: string, fraction: string] | undefined {
+  const sign = decimal.charCodeAt(0);
+  let signAt = -1;
+  for (let at = 0; at < number.length; at++) {
+    const code = number.charCodeAt(at);
+    if (code >= 48 && code <= 57) continue;
+    if (code !== sign || signAt >= 0 || at === 0 || at === number.length - 1) return undefined;
+    signAt = at;
+  }
+  if (number === "") return undefined;
+  return signAt < 0 ? [number, ""] : [number.slice(0, signAt), number.slice(signAt + 1)];
+}
+
+function partsOfAny(
+  number: string,
+  decimal: DecimalSign,
+): [whole: string, fraction: string] | undefined {
   const match = forms[decimal].exec(number);
   if (match === null) return undefined;
   return [(match[1] ?? "").replace(/\D/g, ""), match[3] ?? ""];

@@ -57,6 +57,10 @@ const booked = z.object({
   units: count,
   recipient: z.string(),
   email: z.string().nullable(),
+  payment: z.enum(["due", "paid", "none"]).meta({
+    description:
+      "Where it differs before and after, the file decides anew whether the order is charged",
+  }),
 });
 
 const payments = z.object({ orders: count, sum_cents: cents });

@@ -19,6 +19,7 @@ import { importAnswer, importListAnswer } from "../description/answers.ts";
 import { importPreview, previewAnswer } from "../description/preview_answer.ts";
 import { cancelsOnly, looksOnlyAt } from "../../middleware/caller.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
+import { slowAnswer } from "../../middleware/slow_answer.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described, type Description } from "../description/described.ts";
@@ -149,7 +150,22 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
       };
       if (query.preview) {
         const { previewJson } = await import("../../../services/import_profiles.ts");
-        return c.json(previewJson(await runs.preview({ ...request, asksForColumns: true })));
+        const stop = new AbortController();
+        const isRead = Promise.withResolvers<void>();
+        const work = runs.preview({
+          ...request,
+          asksForColumns: true,
+          signal: stop.signal,
+          onProgress({ phase }) {
+            if (phase === "writing") isRead.resolve();
+          },
+        }).then((preview) => c.json(previewJson(preview)));
+        return await slowAnswer(c, {
+          work,
+          certain: isRead.promise,
+          stop,
+          type: "application/json",
+        });
       }
       const isSame = async (answer: KeyedAnswer) => {
         for await (const _ of upload.source);

@@ -88,6 +88,9 @@
     const isLines = () => request.getResponseHeader("content-type") === "application/x-ndjson";
     request.addEventListener("progress", () => {
       const line = isLines() ? lastLine(request.responseText) : undefined;
+      if (line?.read !== undefined) {
+        tell(form, "Reading the file", { counted: `${count(line.read)} rows` });
+      }
       if (line?.rows === undefined) return;
       tell(form, "Comparing with the orders there are", {
         value: line.rows === 0 ? undefined : line.done / line.rows * 100,

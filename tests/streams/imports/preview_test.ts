@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isMarked, previewText } from "../../../commands/import_preview.ts";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
@@ -185,8 +186,8 @@ Deno.test("previewOrders() tells what is known, what changes from what to what, 
       orders: 1,
       examples: [{
         external_order_id: "more",
-        before: { ...both, total_cents: 100, units: 1 },
-        after: { ...both, total_cents: 300, units: 3 },
+        before: { ...both, total_cents: 100, units: 1, payment: "due" },
+        after: { ...both, total_cents: 300, units: 3, payment: "due" },
       }],
     });
     assert.equal(conflicts.orders, 1);
@@ -352,4 +353,20 @@ Deno.test("previewOrders() and the import pass over no order that is over at its
     assert.deepEqual(rejected, [reason("PENDING"), reason("RESERVED")]);
     const { orders, orders_conflict, orders_skipped } = report;
     assert.deepEqual([orders, orders_conflict, orders_skipped], [2, 2, 2]);
+  }));
+
+Deno.test("previewOrders() tells of a known order that would be recorded as paid instead of charged", () =>
+  withBench(async (bench) => {
+    const order = (more: CsvOrderRow) => csvOf([priced("A", 100, more)]);
+    await take(bench, order({ payment_status: "due" }));
+    const paid = { payment_status: "paid", payment_provider: "shop", payment_reference: "P1" };
+    const before = await preview(bench, order(paid));
+    const sides = ({ changed }: typeof before) =>
+      changed.examples.map(({ before, after }) => [before.payment, after.payment]);
+    assert.deepEqual(sides(before), [["due", "paid"]]);
+    assert.ok(
+      previewText(before).split("\n").some((line) =>
+        isMarked(line) && /A: .*, is charged → .*, is recorded as paid/.test(line)
+      ),
+    );
   }));

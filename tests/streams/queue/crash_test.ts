@@ -4,7 +4,7 @@ import { decideRefundByHand } from "../../../services/refund_by_hand.ts";
 import { editAndPublish } from "../../../services/edit_order.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import { retryAndPublish } from "../../../services/retry_orders.ts";
-import { stockArrived } from "../../../services/stock_arrived.ts";
+import { publishStockArrived } from "../../../services/publish_stock_arrived.ts";
 import { groupsInSearchOrder } from "../../../domain/messages/work.ts";
 import { type Group, type Message, orderIdOf } from "../../../domain/messages/messages.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
@@ -131,7 +131,7 @@ const scenarios: Scenario[] = [
     prepare: async (flow, run) => {
       const orderId = await aShortOrder(flow, run);
       await flow.add([anOrder(`${run} waits`, [{ sku: `waits ${run}`, qty: 3 }])], 2);
-      await stockArrived(flow, [await productOf(flow, run)]);
+      await publishStockArrived(flow, [await productOf(flow, run)]);
       return [orderId];
     },
     statuses: ["PAID"],
@@ -142,7 +142,7 @@ const scenarios: Scenario[] = [
     waits: true,
     prepare: async (flow, run) => {
       const orderId = await aShortOrder(flow, run);
-      await stockArrived(flow, [await productOf(flow, run)]);
+      await publishStockArrived(flow, [await productOf(flow, run)]);
       await turns(flow, "orders");
       return [orderId];
     },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
-import { stockArrived } from "../../../services/stock_arrived.ts";
+import { publishStockArrived } from "../../../services/publish_stock_arrived.ts";
 import { takeOrders } from "../../../streams/intake/take_orders.ts";
 import { importOrders } from "../../../streams/imports/orders_import.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
@@ -62,7 +62,7 @@ async function receive(flow: Workflow, stock: Items, tell = true): Promise<void>
     const [row] = await flow.rows("select id from products where sku = ?", [sku]);
     ids.push(Number(row!.id));
   }
-  if (tell) await stockArrived(flow, ids);
+  if (tell) await publishStockArrived(flow, ids);
 }
 
 const shortages = (flow: Workflow) =>

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { stockArrivedMessages } from "../streams/stock/stock_arrived.ts";
+import { stockArrivedMessages } from "../streams/stock/stock_arrived_messages.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /**
@@ -13,7 +13,7 @@ import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts"
  *
  * @param productIds any number; those that no order waits for cost one look-up by index together
  */
-export async function stockArrived(
+export async function publishStockArrived(
   deps: ServiceDeps,
   productIds: readonly number[],
 ): Promise<void> {

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { Hono } from "hono";
+import { slowAnswer } from "../../../routes/middleware/slow_answer.ts";
+import { type HttpServer, serve } from "../../../runtime/serve.ts";
+
+/** An application on a port, whose one route reads its body as a stream and then works. */
+async function serving(
+  work: (stop: AbortController, answer: (text: string) => Response) => Promise<Response>,
+  test: (port: number) => Promise<void>,
+  certain: Promise<void> = Promise.resolve(),
+): Promise<void> {
+  const app = new Hono();
+  app.post("/", async (c) => {
+    for await (const _ of c.req.raw.body!);
+    const stop = new AbortController();
+    return await slowAnswer(c, {
+      work: work(stop, (text) => c.json({ text })),
+      certain,
+      stop,
+      type: "application/json",
+    });
+  });
+  app.onError((error, c) => c.text(error.message, 422));
+  const listening = Promise.withResolvers<number>();
+  const server: HttpServer = serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    onListen: ({ port }) => listening.resolve(port),
+  }, app.fetch);
+  try {
+    await test(await listening.promise);
+  } finally {
+    await server.shutdown();
+  }
+}
+
+Deno.test("slowAnswer() ends the work whose sender hung up after its body was read", async () => {
+  const stopped = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  await serving((stop) => {
+    begun.resolve();
+    stop.signal.addEventListener("abort", () => stopped.resolve());
+    return stopped.promise.then(() => Promise.reject(new Error("stopped")));
+  }, async (port) => {
+    const socket = connect(port, "127.0.0.1");
+    await once(socket, "connect");
+    socket.write("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 70000\r\n\r\n");
+    socket.write("a".repeat(70_000));
+    await begun.promise;
+    socket.destroy();
+    await stopped.promise;
+  });
+});
+
+Deno.test("slowAnswer() sends blank lines before an answer that takes long, which read as the same JSON", async () => {
+  const done = Promise.withResolvers<void>();
+  await serving(
+    (_, answer) => done.promise.then(() => answer("late")),
+    async (port) => {
+      const response = await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body: "a" });
+      assert.equal(response.status, 200);
+      done.resolve();
+      const text = await response.text();
+      assert.match(text, /^\n*\{/);
+      assert.deepEqual(JSON.parse(text), { text: "late" });
+    },
+  );
+});
+
+Deno.test("slowAnswer() answers with its own status what fails before success was certain", async () => {
+  await serving(
+    () => Promise.reject(new Error("no file of orders")),
+    async (port) => {
+      const response = await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body: "a" });
+      assert.deepEqual([response.status, await response.text()], [422, "no file of orders"]);
+    },
+    new Promise(() => {}),
+  );
+});
