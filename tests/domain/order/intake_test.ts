@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { adjustmentKinds } from "../../../domain/order/adjustment.ts";
 import {
   decideIntake,
+  isOfAnother,
   type ItemSum,
   type KnownTerms,
   takesAway,
@@ -169,4 +170,31 @@ Deno.test("takesTermsAway() never says so of an order to which more of the same 
       added.length > 0,
     );
   }));
+});
+
+Deno.test("decideIntake() lets no file change the order of another customer unless it replaces", () => {
+  const known = { status: "PENDING" } as const;
+  const change = {
+    content: true,
+    recipient: true,
+    takesAway: false,
+    foreign: false,
+    ofAnother: true,
+  };
+  assert.equal(decideIntake(known, change, "update"), "conflict");
+  assert.equal(decideIntake(known, change, "replace"), "updated");
+  assert.equal(
+    decideIntake(known, { ...change, content: false, ofAnother: false }, "update"),
+    "updated",
+  );
+});
+
+Deno.test("isOfAnother() takes a corrected name or address for the same customer", () => {
+  const known = { recipient: { name: "Ann", email: "ann@example.com" } };
+  const of = (name: string, email: string | null) =>
+    isOfAnother(known, { customer: { externalId: "1", name, email } });
+  assert.equal(of("Bob", "bob@example.com"), true);
+  assert.equal(of("Bob", null), true);
+  assert.equal(of("Anna", "Ann@example.com"), false);
+  assert.equal(of("ANN", "other@example.com"), false);
 });
