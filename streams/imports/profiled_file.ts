@@ -17,9 +17,14 @@ import {
   type Counted,
   countValue,
   noneCounted,
+  noteStoredFraction,
 } from "../../domain/import/profile/column_evidence.ts";
 import { type ColumnPlan, planColumns, textAt } from "../../domain/import/profile/column_plan.ts";
-import { type FileEvidence, gatherEvidence } from "../../domain/import/profile/file_evidence.ts";
+import {
+  type FileEvidence,
+  gatherEvidence,
+  moneyPlaces,
+} from "../../domain/import/profile/file_evidence.ts";
 import {
   type InferredSettings,
   inferSettings,
@@ -54,6 +59,8 @@ import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 /** A file as records; see `source_table.ts`. */
 export interface RecordTable {
   header: readonly string[];
+  /** Of a workbook: columns, by their places, with a number that is stored with three decimals. */
+  storedFractions?: ReadonlyMap<number, { text: string; line: number }>;
   /** All records below the header; may be called again. */
   rows(signal?: AbortSignal): AsyncGenerator<SourceRow[]>;
   /** Frees the disk. */
@@ -165,6 +172,10 @@ export function lookByProfile(
     },
     rows: () => rows,
     finish(table, storeLimits) {
+      for (const place of moneyPlaces(plan)) {
+        const stored = table.storedFractions?.get(place);
+        if (stored !== undefined) noteStoredFraction(evidence.money, stored);
+      }
       const inferred = inferSettings(profile, plan, evidence);
       if (destroyed.count > 0) throw destroyedIds(destroyed, plan, inferred.questions);
       // With what was settled: a currency that all orders have alike, and how discounts are written.

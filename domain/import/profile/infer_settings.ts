@@ -70,10 +70,19 @@ export function inferSettings(
 /** One file has one decimal sign: a column that has both is no column that can be read. */
 function settleDecimal(
   { money = {} }: ImportProfile,
-  { by }: MoneyEvidence,
+  { by, stored }: MoneyEvidence,
   { questions, notes }: Findings,
 ): "." | "," | undefined {
   const { ".": point, ",": comma, ambiguous } = by;
+  if (money.decimal === "," && stored.count > 0) {
+    questions.push({
+      setting: "money.decimal",
+      question: `the profile says , and the workbook has numbers such as ${samples(stored)} ` +
+        `(line ${stored.line}), which have a decimal point: write amounts as numbers throughout`,
+      candidates: [{ value: ".", meaning: "amounts that are texts with , are rejected" }],
+    });
+    return undefined;
+  }
   if (money.decimal !== undefined) {
     const [own, other] = money.decimal === "." ? [point, comma] : [comma, point];
     if (other.count === 0 || own.count > 0) return money.decimal;
