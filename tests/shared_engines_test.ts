@@ -7,6 +7,7 @@ import {
   shareEngines,
   stopEngines,
 } from "../tools/engines/shared_engines.ts";
+import { typedTask } from "./typed_task.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 
@@ -31,10 +32,15 @@ interface Typed {
 }
 
 /** A task as it is typed where nothing is set but the folder of the engines. */
-async function type(dir: string, env: Record<string, string>, ...args: string[]): Promise<Typed> {
+async function type(
+  dir: string,
+  env: Record<string, string>,
+  task: string,
+  ...args: string[]
+): Promise<Typed> {
   const { PATH, HOME, DENO_DIR } = Deno.env.toObject();
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", ...args],
+    args: typedTask(task, ...args),
     cwd: root,
     clearEnv: true,
     env: {

@@ -269,9 +269,26 @@ export function idProblem(value: string): string | undefined {
   if (isLonger(value, orderLimits.idLength)) {
     return `must be at most ${orderLimits.idLength} characters long`;
   }
+  if (/^[\x20-\x7e]*$/.test(value)) return undefined;
   // deno-lint-ignore no-control-regex
   if (/[\x00-\x1f\x7f-\x9f]/.test(value)) return "must not hold control characters";
+  const hidden = hiddenCharacter.exec(value)?.[0].codePointAt(0);
+  if (hidden !== undefined) {
+    const code = hidden.toString(16).toUpperCase().padStart(4, "0");
+    return `holds the character U+${code}, which can't be seen: remove it, or write a plain blank`;
+  }
+  if (value !== value.normalize("NFC")) {
+    return `is written with letters and marks apart (Unicode NFD): write ${
+      value.normalize("NFC")
+    } in the form NFC`;
+  }
 }
+
+/**
+ * What nobody sees in an id: two that differ by it look alike and would be two orders, or two products. Blanks of other
+ * kinds, soft hyphens, joiners, marks of direction, variants, byte order marks.
+ */
+const hiddenCharacter = /(?! )[\p{Zs}\p{Zl}\p{Zp}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 /** Why a text can't be a name or an e-mail address, if it can't; it must be trimmed. */
 export function textProblem(value: string): string | undefined {

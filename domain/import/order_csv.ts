@@ -224,14 +224,16 @@ export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
  * another order.
  *
  * @param known its status; `foreign` for an order of another, of which nothing is told; `paymentOf` is the order that
- * the payment belongs to, which is told to who sees what others have brought; `refusal` says why it could not be edited
+ * the payment belongs to, which is told to who sees what others have brought; `ofAnother` that it is of another
+ * customer; `refusal` says why it could not be edited
  * @param leftOut further rows of the order: what it lacks for want of them, the file does not mean to take away
  */
 export function rejectConflict(
   rows: readonly CsvRow[],
-  { status, foreign, paymentOf, refusal, seesOthers = true }: {
+  { status, foreign, paymentOf, ofAnother = false, refusal, seesOthers = true }: {
     status: OrderStatus;
     foreign: boolean;
+    ofAnother?: boolean;
     paymentOf?: string;
     seesOthers?: boolean;
     refusal?: string;
@@ -248,6 +250,12 @@ export function rejectConflict(
     ? `the order is known with other content and can't be changed (${
       refusal.replaceAll(/[()]/g, "")
     })`
+    : ofAnother
+    ? "the id is known, of an order of another customer: two shops may number their orders alike, then set " +
+      "order_id_prefix in the profile of one" +
+      (status === "PENDING" || status === "RESERVED"
+        ? "; where it is the same order, --replace (replace=true over HTTP) changes it"
+        : "")
     : status !== "PENDING"
     ? `the order is known with other content and is already ${status}${
       status === "RESERVED" ? ", which only --replace (replace=true over HTTP) changes" : ""

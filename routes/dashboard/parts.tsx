@@ -210,9 +210,10 @@ export function linkTo(
   return text === "" ? path : `${path}?${text}`;
 }
 
-/** What an element comes to as HTML. */
+/** What an element comes to as HTML; nothing, as within other elements, for one that is left out. */
 export async function toHtml(element: Child): Promise<string> {
-  return String(await element);
+  const html = await element;
+  return html === null || html === undefined || typeof html === "boolean" ? "" : String(html);
 }
 
 /** The same of every region of a page, by its name. */

@@ -245,8 +245,8 @@ const Warnings: FC<{ preview: ImportPreview }> = ({ preview }) => {
           names={["Order", "Now", "After"]}
           rows={changed.examples.map(({ external_order_id, before, after }) => [
             external_order_id,
-            <Booked of={before} tellsPayment={changesPayment({ before, after })} />,
-            <Booked of={after} tellsPayment={changesPayment({ before, after })} />,
+            <Booked key="before" of={before} tellsPayment={changesPayment({ before, after })} />,
+            <Booked key="after" of={after} tellsPayment={changesPayment({ before, after })} />,
           ])}
         />
       )}

@@ -19,7 +19,7 @@ export interface KeptRows {
 }
 
 /** Characters of records that are written at once. */
-const blockCharacters = 131_072;
+const blockCharacters = 32_768;
 
 const betweenFields = "\x1f", betweenRows = "\x1e";
 

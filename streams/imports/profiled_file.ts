@@ -222,6 +222,7 @@ function rowPlanner(
   const isRejects = isRejectsHeader(header);
   const idPlaces = columns.external_order_id!.places;
   const fillsDown = profile.fillDown === "order";
+  const { orderIdPrefix = "" } = profile;
   const itemPlaces = (["product_sku", "product_name", "qty"] as const).flatMap((column) =>
     columns[column] === undefined ? [] : [columns[column].places]
   );
@@ -238,8 +239,9 @@ function rowPlanner(
     const ownId = fault === "" ? said : said.replaceAll('"', "").trim();
     const id = ownId === "" && (fillsDown || fault !== "") ? above : ownId;
     if (id !== "") above = id;
+    const orderId = id === "" ? "" : orderIdPrefix + id;
     return {
-      row: { line: read.line, fields: plannedFields(fields, width, id, fault) },
+      row: { line: read.line, fields: plannedFields(fields, width, orderId, fault) },
       source,
       ownId,
     };

@@ -6,7 +6,7 @@
 
 import type { Message } from "../../domain/messages/messages.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
-import { decideIntake, type IntakeOutcome } from "../../domain/order/intake.ts";
+import { decideIntake, type IntakeOutcome, isOfAnother } from "../../domain/order/intake.ts";
 import type { OrderStatus } from "../../domain/order/order.ts";
 import { paidAtSourceText } from "../../domain/order/source_payment.ts";
 import {
@@ -87,6 +87,8 @@ export interface TakenOrder {
    * before, so it has to be published although it is known.
    */
   followUps?: Message[];
+  /** Of a conflict, that the known order is of another customer by name and address. */
+  ofAnother?: boolean;
   /** Of a conflict, why the order could not be edited. */
   refusal?: string;
 }
@@ -205,6 +207,9 @@ function takenOrder(
     totalCents,
     currency: order.currency,
     ...(paymentOf === undefined ? {} : { paymentOf }),
+    ...(outcome === "conflict" && known !== undefined && isOfAnother(known, order)
+      ? { ofAnother: true }
+      : {}),
     ...(isRepaid ? { refusal: paidAtSourceText } : {}),
   };
 }

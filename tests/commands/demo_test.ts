@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { progressLine } from "../../commands/demo_screen.ts";
 import { run } from "./run_command.ts";
+import { typedTask } from "../typed_task.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -37,7 +38,7 @@ Deno.test("progressLine() shows the share that is done, and fits with all groups
 
 /** The demo on a terminal of 80 columns, as lines without what moves the cursor. */
 async function onTerminal(dir: string, ...args: string[]): Promise<string[]> {
-  const typed = [Deno.execPath(), "task", "--quiet", "demo", ...args].join(" ");
+  const typed = [Deno.execPath(), ...typedTask("demo", ...args)].join(" ");
   const { stdout } = await new Deno.Command("script", {
     args: ["-qec", `stty cols 80 rows 40; ${typed}`, "/dev/null"],
     cwd: root,

@@ -12,6 +12,7 @@ import { benchKpis } from "./kpis.ts";
 import { benchLatency, benchSteady } from "./latency.ts";
 import { describeMachine } from "./machine.ts";
 import { benchPages } from "./pages.ts";
+import { benchProfiles } from "./profiles.ts";
 import { benchReaders } from "./readers.ts";
 import { benchRecover } from "./recover.ts";
 import { benchRefunds } from "./refunds.ts";
@@ -42,6 +43,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "import of one file by the own reader and by that of other files",
     usual: false,
     run: benchReaders,
+  },
+  profiles: {
+    summary: "import of a file as a shop system exports it, by its profile",
+    usual: false,
+    run: benchProfiles,
   },
   refunds: { summary: "refunds over HTTP, and settled", usual: false, run: benchRefunds },
   kpis: { summary: "GET /kpis beside bare routes", usual: false, run: benchKpis },

@@ -81,19 +81,59 @@ export function noMoneyEvidence(): MoneyEvidence {
   };
 }
 
+/** What one amount says. */
+interface AmountLook {
+  kind: DecimalEvidence;
+  isNegative: boolean;
+  /** It is not nothing. */
+  isSome: boolean;
+  /** It has a part of a unit, and one that is not nothing, by these signs. */
+  fraction: Record<"." | ",", boolean>;
+  parts: Record<"." | ",", boolean>;
+  /** That stands beside it; "" for none. */
+  currency: string;
+}
+
+/** Amounts that are remembered: many are the same, and each is looked at for its column and for all. */
+const maxLooks = 4_000;
+
+const looks = new Map<string, AmountLook>();
+
+function lookAt(text: string): AmountLook {
+  let look = looks.get(text);
+  if (look === undefined) {
+    look = lookAnew(text);
+    if (looks.size >= maxLooks) looks.clear();
+    // A copy: the text may be a part of a whole piece of the file, which would stay for its sake.
+    looks.set(JSON.parse(JSON.stringify(text)), look);
+  }
+  return look;
+}
+
+function lookAnew(text: string): AmountLook {
+  const kind = decimalEvidence(text);
+  const { isNegative = false, number = "", currency = "" } = splitMoney(text) ?? {};
+  return {
+    kind,
+    isNegative,
+    isSome: /[1-9]/.test(number),
+    fraction: { ".": hasFraction(text, "."), ",": hasFraction(text, ",") },
+    parts: { ".": hasParts(text, "."), ",": hasParts(text, ",") },
+    currency,
+  };
+}
+
 /** Takes an amount, trimmed and not empty. */
 export function noteMoney(evidence: MoneyEvidence, text: string, line: number): void {
-  const kind = decimalEvidence(text);
+  const { kind, isNegative, isSome, fraction, parts, currency } = lookAt(text);
   countValue(evidence.by[kind], text, line);
   if (kind === "none") return;
   evidence.count++;
-  const { isNegative, number, currency } = splitMoney(text)!;
-  const isSome = /[1-9]/.test(number);
   if (isSome) countValue(isNegative ? evidence.negative : evidence.positive, text, line);
   for (const sign of [".", ","] as const) {
-    if (kind !== "either" && hasFraction(text, sign)) {
+    if (kind !== "either" && fraction[sign]) {
       evidence.fractions[sign]++;
-      if (hasParts(text, sign)) evidence.parts[sign]++;
+      if (parts[sign]) evidence.parts[sign]++;
     } else if (isSome) countValue(evidence.wholes[sign], text, line);
   }
   if (currency === "") return;

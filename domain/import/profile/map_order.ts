@@ -177,10 +177,19 @@ function readHead(mapping: OrderMapping, rows: readonly CsvRow[]): Head {
   const { customer_id: id } = texts;
   const isGuest = (mapping.settings.guestIds ?? []).includes(id);
   return {
-    texts: { ...texts, customer_id: isGuest ? "" : id },
+    texts: {
+      ...texts,
+      external_order_id: prefixed(mapping, texts.external_order_id),
+      customer_id: isGuest ? "" : id,
+    },
     placedAt: earliest(mapping, rows),
     disagreement,
   };
+}
+
+/** An order's id here: two shops may number their orders alike. */
+function prefixed({ settings: { orderIdPrefix = "" } }: OrderMapping, id: string): string {
+  return id === "" ? "" : orderIdPrefix + id;
 }
 
 /** Why rows can't be one order, where they say different things in a column. */
@@ -424,6 +433,6 @@ function readPayment(
     provider: provider === undefined || reference === undefined ? undefined : providerOf(provider),
     reference,
     paidAt: moment === undefined ? undefined : mapping.readTime(moment) as string,
-  }, saidOf(rows, columns.external_order_id)?.text ?? "");
+  }, prefixed(mapping, saidOf(rows, columns.external_order_id)?.text ?? ""));
   return Array.isArray(payment) || payment.status === "due" ? undefined : payment;
 }

@@ -7,6 +7,7 @@ import { readVerification } from "../../../streams/verification/verify_regularly
 import { publish } from "../../../streams/workflow/publish.ts";
 import { daysBefore } from "../../../domain/kpi/day.ts";
 import { type Api, openApi } from "../api.ts";
+import { regionsToHtml } from "../../../routes/dashboard/parts.tsx";
 import { openPage, sendForm } from "./pages.ts";
 
 let api: Api;
@@ -169,4 +170,13 @@ Deno.test("an unknown page is a page", async () => {
   assert.equal(status, 404);
   assert.match(headers.get("content-type")!, /^text\/html/);
   assert.match(text, /There is no such page/);
+});
+
+Deno.test("a region that is left out is renewed with nothing, not with the word false", async () => {
+  assert.deepEqual(await regionsToHtml({ a: false, b: null, c: undefined, d: "text" }), {
+    a: "",
+    b: "",
+    c: "",
+    d: "text",
+  });
 });

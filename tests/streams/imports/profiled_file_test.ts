@@ -541,3 +541,30 @@ for (const [name, [header, row]] of Object.entries(refunds)) {
     assert.match((await whatIs("-12.00"))[0]!, /^skipped/);
   });
 }
+
+const odooHeader = "Order Reference,Order Date,Currency,Customer,Order Lines/Product," +
+  "Order Lines/Quantity,Order Lines/Subtotal,Taxes,Amount Tax,Status";
+const odooTime = { zone: "UTC" };
+
+Deno.test("openProfiledFile() takes two names of one tax for one amount", async () => {
+  const row = "2026-01-05 10:00:00,EUR,Ann,Mug,2,20.00";
+  const read = await readByProfile(
+    `${odooHeader}\nS1,${row},3.80,3.80,sale\nS2,${row},,3.80,sale\nS3,${row},3.80,1.90,sale\n`,
+    { time: odooTime },
+  );
+  assert.deepEqual(read.orders, { S1: "23.80 EUR due", S2: "23.80 EUR due" });
+  assert.deepEqual(read.rejected, [
+    '4: Taxes + Amount Tax: is the same amount as 3.80 on line 4 and must agree with it, not "1.90"',
+  ]);
+});
+
+Deno.test("openProfiledFile() puts the profile's prefix before every order id", async () => {
+  const header = "external_order_id,order_placed_at,currency,customer_id,customer_email," +
+    "customer_name,product_sku,product_name,unit_price_cents,qty,payment_status";
+  const read = await readByProfile(
+    `${header}\n#1001,2026-01-05 10:00:00Z,EUR,1,a@example.com,Ann,MUG,Mug,1250,2,due\n`,
+    { orderIdPrefix: "de-" },
+    native,
+  );
+  assert.deepEqual(read.orders, { "de-#1001": "25.00 EUR due" });
+});
