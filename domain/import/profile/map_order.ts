@@ -282,7 +282,13 @@ function readItemRow(
     ...[texts.customer_email, texts.customer_name, sku, ownText(row, columns.product_name)],
     ...[priceText === "" ? "" : largestUnitPrice(mapping, cents, Number(qty)), qty],
   ];
-  const checked = readRow(fields, ownPlaces, latestPlacedAt, read.before);
+  const checked = readRow(
+    fields,
+    ownPlaces,
+    latestPlacedAt,
+    read.before,
+    mapping.settings.sumWords,
+  );
   if (Array.isArray(checked)) {
     faults.push(...checked.map(({ at, detail }) => ({ at: nameOf(at as ProfileColumn), detail })));
   }
