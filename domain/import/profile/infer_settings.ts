@@ -73,8 +73,17 @@ function settleDecimal(
   evidence: FileEvidence,
   { questions, notes }: Findings,
 ): "." | "," | undefined {
-  const { by } = evidence.money;
+  const { by, stored } = evidence.money;
   const { ".": point, ",": comma, ambiguous } = by;
+  if (money.decimal === "," && stored.count > 0) {
+    questions.push({
+      setting: "money.decimal",
+      question: `the profile says , and the workbook has numbers such as ${samples(stored)} ` +
+        `(line ${stored.line}), which have a decimal point: write amounts as numbers throughout`,
+      candidates: [{ value: ".", meaning: "amounts that are texts with , are rejected" }],
+    });
+    return undefined;
+  }
   if (money.decimal !== undefined) {
     const [own, other] = money.decimal === "." ? [point, comma] : [comma, point];
     if (other.count === 0 || own.count > 0) return money.decimal;
@@ -109,7 +118,15 @@ function settleDecimal(
     notes.push(`decimal sign: ${sign} (by ${counted.count} amounts such as ${samples(counted)})`);
     return sign;
   }
-  if (ambiguous.count === 0) return ".";
+  return ambiguous.count === 0 ? "." : settleAmbiguous(ambiguous, evidence, { questions, notes });
+}
+
+/** Of amounts that can all be read in two ways. */
+function settleAmbiguous(
+  ambiguous: Counted,
+  evidence: FileEvidence,
+  { questions, notes }: Findings,
+): "." | "," | undefined {
   const only = signWithoutParts(evidence);
   if (only !== undefined) {
     notes.push(

@@ -70,7 +70,7 @@ Deno.test("openProfiledFile() never books a sum as an item, unless a profile say
   const { orders, rejected } = await readByProfile(text);
   assert.deepEqual(orders, {});
   assert.match(
-    rejected[0]!,
+    rejected[1]!,
     /^3: product_sku: must name a product .*sum_words.*, not "TOTAL"/,
   );
   assert.deepEqual((await readByProfile(text, { sumWords: "items" })).orders, {
