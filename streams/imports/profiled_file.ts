@@ -35,6 +35,7 @@ import {
   mapOrderStepwise,
   type MappedOrder,
 } from "../../domain/import/profile/map_order.ts";
+import { watchContinuations } from "../../domain/import/profile/sorted_rows.ts";
 import { orderMapping, ownText } from "../../domain/import/profile/order_mapping.ts";
 import { plannedFields, plannedId } from "../../domain/import/profile/planned_row.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
@@ -126,7 +127,8 @@ export interface ProfileLook {
    * Ends the look.
    *
    * @param table gives the same records
-   * @throws {WorkflowError} `invalid` for ids that a spreadsheet has destroyed
+   * @throws {WorkflowError} `invalid` for ids that a spreadsheet has destroyed, and for rows that continue the order
+   * above in a file that was sorted
    */
   finish(table: RecordTable, limits?: ProfiledFileOptions["limits"]): ProfiledFile;
 }
@@ -152,6 +154,7 @@ export function lookByProfile(
   const toRow = rowPlanner(profile, plan);
   const { evidence, note } = gatherEvidence(plan);
   const destroyed = noneCounted();
+  const continued = profile.fillDown === "order" ? watchContinuations(plan) : undefined;
   let rows = 0;
   return {
     note(some) {
@@ -161,6 +164,7 @@ export function lookByProfile(
         rows++;
         const { ownId, source, row: { fields } } = planned;
         note(source, ownId);
+        continued?.note(source, ownId);
         const isDestroyed = destroyedIdProblem(ownId) !== undefined ||
           hasLostZeros(ownId, profile.idDigits);
         if (isDestroyed) countValue(destroyed, ownId, row.line);
@@ -177,6 +181,8 @@ export function lookByProfile(
       }
       const inferred = inferSettings(profile, plan, evidence);
       if (destroyed.count > 0) throw destroyedIds(destroyed, plan, inferred.questions);
+      const sorted = continued?.problem(evidence.totals.count > 0);
+      if (sorted !== undefined) throw sortedRows(sorted, inferred.questions);
       // With what was settled: a currency that all orders have alike, and how discounts are written.
       const settled = planColumns(inferred.settings, header) as ColumnPlan;
       const found = { table, plan: settled, evidence, tracked, rows, inferred };
@@ -270,6 +276,14 @@ function destroyedIds(
     ...questions.map(questionFault),
   ];
   return new WorkflowError("invalid", `line ${line}: ${detail}`, faults);
+}
+
+function sortedRows(
+  { line, detail }: { line: number; detail: string },
+  questions: readonly OpenQuestion[],
+): WorkflowError {
+  const faults = [{ at: `line ${line}`, detail }, ...questions.map(questionFault)];
+  return new WorkflowError("invalid", `line ${line} ${detail}`, faults);
 }
 
 /** What was found out, and what it was found out of. */
