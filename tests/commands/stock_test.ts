@@ -1,8 +1,10 @@
+import { hostname } from "node:os";
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { verifyNow } from "../settled_workflow.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
 import { envOf, type Ran, run } from "./run_command.ts";
+import { typedTask } from "../typed_task.ts";
 
 /** A workflow with 50 units of `a`, a folder for files, and the command. */
 async function withStock(
@@ -33,7 +35,10 @@ const actorsOf = async ({ rows }: Workflow) =>
 Deno.test("stock SKU names who changed it, and why", () =>
   withStock("cli_stock_one", async (flow, type) => {
     assert.equal((await type("a", "--add=3", "--detail=delivery 7")).code, 0);
-    assert.deepEqual(await actorsOf(flow), [["test", "first stock"], ["cli:ann", "delivery 7"]]);
+    assert.deepEqual(await actorsOf(flow), [["test", "first stock"], [
+      `cli:ann@${hostname()}`,
+      "delivery 7",
+    ]]);
   }));
 
 Deno.test("stock --file applies a file, prints counts and reasons, and writes rejects that can be mended", () =>
@@ -97,7 +102,7 @@ Deno.test("stock --file adds once, unless it is said again", () =>
     assert.equal(refused.code, 1);
     assert.match(
       refused.err,
-      /was applied on .* by cli:ann; --again \(again=true over HTTP\) adds them once more/,
+      /was applied on .* by cli:ann@\S+; --again \(again=true over HTTP\) adds them once more/,
     );
     assert.equal((await type(`--file=${path}`, "--again")).code, 0);
     assert.equal(await flow.stock("a"), 52);
@@ -159,7 +164,7 @@ Deno.test("the task stock uses no socket that start may not use", () =>
     const url = new URL(env.DATABASE_URL!);
     url.searchParams.set("socket", `${folder}/db.sock`);
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["task", "--quiet", "stock", "a"],
+      args: typedTask("stock", "a"),
       cwd: new URL("../../", import.meta.url),
       env: { ...env, DATABASE_URL: url.href },
     }).output();
@@ -175,15 +180,13 @@ Deno.test("the task stock may read a file and write its rejects, and takes up ag
     await Deno.writeTextFile(path, `sku,add_qty,name,price_cents\n${rows.join("")}`);
     const task = () =>
       new Deno.Command(Deno.execPath(), {
-        args: [
-          "task",
-          "--quiet",
+        args: typedTask(
           "stock",
           `--file=${path}`,
           "--create",
           `--rejects=${folder}/r.csv`,
           "--json",
-        ],
+        ),
         cwd: new URL("../../", import.meta.url),
         env: envOf(flow),
         stdout: "piped",
