@@ -62,7 +62,11 @@ function byKind(alerts: readonly AlertState[]): [kind: string, alerts: OfKind][]
   const found = new Map<string, OfKind>();
   const rank = ({ severity }: AlertState) => severity === "critical" ? 0 : 1;
   const raised = alerts.filter(({ raisedAt }) => raisedAt !== null);
-  for (const alert of raised.toSorted((a, b) => rank(a) - rank(b))) {
+  // By name at last: what is drawn again must stand where it stood.
+  const place = (a: AlertState, b: AlertState) =>
+    rank(a) - rank(b) ||
+    (a.since < b.since ? -1 : a.since > b.since ? 1 : a.name < b.name ? -1 : 1);
+  for (const alert of raised.toSorted(place)) {
     const kind = alert.name.split(":")[0]!;
     const known = found.get(kind);
     if (known === undefined) found.set(kind, [alert]);

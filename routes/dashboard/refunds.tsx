@@ -6,7 +6,7 @@
 
 import { Hono } from "hono";
 import type { FC } from "hono/jsx";
-import { listRefunds } from "../../db/refunds/refund_list.ts";
+import { listRefunds, type RefundFilter } from "../../db/refunds/refund_list.ts";
 import { periodOf } from "../../domain/kpi/day.ts";
 import { type RefundStatus, refundTransitions } from "../../domain/order/order.ts";
 import { encodeCursor } from "../../domain/paging.ts";
@@ -29,7 +29,7 @@ import {
   Tabs,
   Time,
 } from "./parts.tsx";
-import { pageSize, readPageQuery } from "./queries.ts";
+import { type PageQuery, pageSize, readPageQuery } from "./queries.ts";
 import { need } from "./reading.ts";
 
 const home = "/dashboard/refunds";
@@ -42,16 +42,12 @@ export function refundPageRoutes(deps: AppDeps): Hono {
 
   app.get("/refunds", async (c) => {
     const query = readPageQuery(c);
-    const status = query.oneOf("status", statuses);
-    const settled = query.day("settled");
-    const currency = query.currency("currency");
-    const day = settled === undefined ? undefined : periodOf(deps.kpiDay, settled);
-    const filter = { status, settledFrom: day?.from, settledBefore: day?.before, currency };
-    const given = { status, settled, currency };
+    const given = givenIn(query);
+    const { status, settled, currency } = given;
     const isNarrow = settled !== undefined || currency !== undefined;
     const beforeId = query.cursor("refunds");
     const { refunds: shown, nextBeforeId } = await need(
-      listRefunds(db, filter, { beforeId, limit: pageSize }),
+      listRefunds(db, filterOf(given, deps), { beforeId, limit: pageSize }),
     );
     // What waits for a person stands above the first page, whenever it was requested.
     const waiting = beforeId === undefined && !isNarrow ? await readByHand(deps) : [];
@@ -64,11 +60,7 @@ export function refundPageRoutes(deps: AppDeps): Hono {
       (
         <>
           <PageHead title="Refunds" note="Newest first">
-            {!isNarrow && (
-              <a class="button" href={linkTo("/refunds.csv", { status })} download="refunds.csv">
-                Download CSV
-              </a>
-            )}
+            {!isNarrow && <Download status={status} />}
           </PageHead>
           <Faults of={query.faults} />
           {isNarrow && <Narrowed settled={settled} currency={currency} status={status} />}
@@ -104,6 +96,30 @@ export function refundPageRoutes(deps: AppDeps): Hono {
 
   return app;
 }
+
+/** What the address says about which refunds are meant. */
+type Given = ReturnType<typeof givenIn>;
+
+function givenIn(query: PageQuery) {
+  return {
+    status: query.oneOf("status", statuses),
+    /** The day of the figures on which their orders were settled: they count on it too. */
+    settled: query.day("settled"),
+    currency: query.currency("currency"),
+  };
+}
+
+function filterOf({ status, settled, currency }: Given, { kpiDay }: AppDeps): RefundFilter {
+  const day = settled === undefined ? undefined : periodOf(kpiDay, settled);
+  return { status, settledFrom: day?.from, settledBefore: day?.before, currency };
+}
+
+/** The same refunds as a file, which knows no days of the figures. */
+const Download: FC<{ status?: RefundStatus }> = ({ status }) => (
+  <a class="button" href={linkTo("/refunds.csv", { status })} download="refunds.csv">
+    Download CSV
+  </a>
+);
 
 /** Says of which orders refunds are shown, and leads to the others. */
 const Narrowed: FC<{ settled?: string; currency?: string; status?: RefundStatus }> = (

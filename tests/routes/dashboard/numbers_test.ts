@@ -94,7 +94,7 @@ Deno.test("a paused group says who paused it, when and why, in the colour of ale
     await pauseGroup(api.deps, "payments", anOperator("api:ann"), "the provider moves");
     const idle = await openPage(api, "/dashboard/streams/payments");
     assert.match(idle.html, /class="notice warn"[^>]*><strong>This group is paused</);
-    assert.match(idle.text, /By .*ann.* since .*: the provider moves/);
+    assert.match(idle.text, /Paused .*ann.* since .*: the provider moves/);
     const message = {
       type: "payment.charge",
       orderId: 1,
