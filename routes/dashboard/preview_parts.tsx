@@ -250,6 +250,17 @@ const Warnings: FC<{ preview: ImportPreview }> = ({ preview }) => {
           ])}
         />
       )}
+      {conflicts.of_other_customers > 0 && (
+        <p class="strong-bad" role="alert">
+          <strong>
+            {formatCount(conflicts.of_other_customers)}{" "}
+            {conflicts.of_other_customers === 1 ? "order is" : "orders are"}{" "}
+            of another customer here.
+          </strong>{" "}
+          Two shops that number their orders alike? Then set <code>order_id_prefix</code>{" "}
+          in the profile of one.
+        </p>
+      )}
       {conflicts.orders > 0 && (
         <Examples
           id="conflicts"

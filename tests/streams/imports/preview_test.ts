@@ -331,6 +331,7 @@ Deno.test("previewOrders() and the import pass over no order that is over at its
     const shown = await previewOrders(deps, fileOf("refunded", later), options);
     assert.deepEqual(shown.conflicts, {
       orders: 2,
+      of_other_customers: 0,
       examples: [
         { external_order_id: "#1", status: "PENDING", reason: reason("PENDING") },
         { external_order_id: "#2", status: "RESERVED", reason: reason("RESERVED") },
