@@ -47,14 +47,13 @@ import {
 } from "../../domain/import/source_row.ts";
 import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { takeTurns } from "../timing/take_turns.ts";
-import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
 import {
   defaultOrderRows,
   gatheredOrders,
   type ImportFile,
   type OrderGroup,
 } from "./import_file.ts";
-import { orderTracker } from "./order_tracker.ts";
+import { noOrders, orderTracker, type TrackedOrders } from "./order_tracker.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 
 /** A file as records; see `source_table.ts`. */
@@ -150,8 +149,8 @@ export function lookByProfile(
     const message = `the file is none of the profile ${profile.name}: ${plan.join("; ")}`;
     throw new WorkflowError("invalid", message, plan.map((detail) => ({ at: "header", detail })));
   }
-  const scattered = bloomFilter();
-  const track = orderTracker(scattered, limits?.orderRows ?? defaultOrderRows);
+  const tracked = noOrders();
+  const track = orderTracker(tracked, limits?.orderRows ?? defaultOrderRows);
   const toRow = rowPlanner(profile, plan);
   const { evidence, note } = gatherEvidence(plan);
   const destroyed = noneCounted();
@@ -171,7 +170,7 @@ export function lookByProfile(
         if (isDestroyed) countValue(destroyed, ownId, row.line);
         let characters = 0;
         for (const field of fields) characters += field.length;
-        track(plannedId(planned.row), characters);
+        track(plannedId(planned.row), characters, row.line);
       }
     },
     rows: () => rows,
@@ -186,7 +185,7 @@ export function lookByProfile(
       if (sorted !== undefined) throw sortedRows(sorted, inferred.questions);
       // With what was settled: a currency that all orders have alike, and how discounts are written.
       const settled = planColumns(inferred.settings, header) as ColumnPlan;
-      const found = { table, plan: settled, evidence, scattered, rows, inferred };
+      const found = { table, plan: settled, evidence, tracked, rows, inferred };
       return profiledFile(found, storeLimits?.store);
     },
   };
@@ -292,7 +291,7 @@ interface FoundFile {
   table: RecordTable;
   plan: ColumnPlan;
   evidence: FileEvidence;
-  scattered: BloomFilter;
+  tracked: TrackedOrders;
   rows: number;
   inferred: InferredSettings;
 }
@@ -348,7 +347,7 @@ function openQuestions(
 }
 
 async function* orderGroups(
-  { table, plan, scattered, inferred }: FoundFile,
+  { table, plan, tracked: { scattered, oversized }, inferred }: FoundFile,
   limits: RowStoreLimits | undefined,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<OrderGroup> {
@@ -358,6 +357,12 @@ async function* orderGroups(
   let current: CsvRow[] = [];
   let currentId: string | undefined;
   let isScattered = false;
+  let parts: CsvRow[][] = [];
+  let isOversized = false;
+  const endOrder = () => {
+    if (current.length > 0) (isOversized ? parts : orders).push(current);
+    current = [];
+  };
   try {
     const othersTurn = takeTurns();
     for await (const rows of table.rows(signal)) {
@@ -366,20 +371,25 @@ async function* orderGroups(
         if (row === undefined) continue;
         const id = plannedId(row);
         if (id !== currentId || id === "") {
-          if (current.length > 0) orders.push(current);
-          current = [];
+          endOrder();
           currentId = id;
           isScattered = id !== "" && scattered.has(id);
+          isOversized = oversized.has(id);
         }
-        if (isScattered) store.add(row);
+        if (isScattered && !isOversized) store.add(row);
         else current.push(row);
       }
-      if (orders.length > 0) yield { orders, isPart: false };
+      if (isOversized) endOrder();
+      if (orders.length > 0) yield { orders };
+      if (parts.length > 0) yield { orders: parts, oversized };
       orders = [];
+      parts = [];
       await othersTurn();
       signal?.throwIfAborted();
     }
-    if (current.length > 0) yield { orders: [current], isPart: false };
+    endOrder();
+    if (orders.length > 0) yield { orders };
+    if (parts.length > 0) yield { orders: parts, oversized };
     yield* gatheredOrders(store, plannedId, signal);
   } finally {
     store.close();

@@ -29,8 +29,8 @@ import {
   type OrderReading,
   type ReadRows,
   rejectedFor,
+  rejectedLarge,
   type RejectedRow,
-  rejectLargeOrder,
   rowsToATurn,
   settleOrder,
 } from "../order_csv.ts";
@@ -111,7 +111,7 @@ export function* mapOrderStepwise(
   rows: readonly CsvRow[],
   options: DecideOptions,
 ): Generator<void, MappedOrder> {
-  if (rows.length > maxOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
+  if (rows.length > maxOrderRows) return rejectedLarge(rows);
   const unreadable = rows.find((row) => plannedFault(row) !== "");
   if (unreadable !== undefined) return { kind: "rejected", rejected: rejectFor(rows, unreadable) };
   const outcome = outcomeOf(rows, mapping.plan);
