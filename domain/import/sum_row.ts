@@ -30,19 +30,18 @@ const sumWords: ReadonlySet<string> = new Set([
 const maxWord = 20;
 
 /** By how the words in ASCII begin: nearly every product begins otherwise, and every row of a file is asked. */
-const beginnings = new Set(
-  [...sumWords].filter((word) => word.charCodeAt(0) < 128).map(beginningOf),
-);
+const beginnings = new Uint8Array(1 << 14);
+for (const word of sumWords) if (word.charCodeAt(0) < 128) beginnings[beginningOf(word)] = 1;
 
 function beginningOf(text: string): number {
-  return (text.charCodeAt(0) | 32) << 16 | (text.charCodeAt(1) | 32);
+  return ((text.charCodeAt(0) | 32) & 127) << 7 | ((text.charCodeAt(1) | 32) & 127);
 }
 
 /** False for what is certainly none of the words, whatever mark stands in front of it. */
 function mayBeSum(text: string): boolean {
   if (text.length > maxWord || text.length < 2) return false;
   const code = text.charCodeAt(0);
-  return code >= 128 || code === 0x2a || code === 0x3d || beginnings.has(beginningOf(text));
+  return code >= 128 || code === 0x2a || code === 0x3d || beginnings[beginningOf(text)] === 1;
 }
 
 /**
