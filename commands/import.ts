@@ -225,7 +225,9 @@ async function showPreview(
     const profile = given === undefined ? "" : ` --profile=${given}`;
     printWithBold(previewText(preview), isMarked);
     if (saved !== undefined) print(`\nProfile written to ${saved}`);
-    if (preview.plan !== null) {
+    if (preview.plan !== null && takesNothing(preview)) {
+      print(`\nPlan: ${preview.plan}\nNothing of the file would be taken: mend it first.`);
+    } else if (preview.plan !== null) {
       print(
         `\nPlan: ${preview.plan}\nTo import exactly this: deno task import ${name}${profile} ` +
           `${sameOptions(options)}--plan=${preview.plan}`,

@@ -116,10 +116,9 @@ export function readRow(
   const name = trimmed(fields, places, "product_name");
   check(faults, "product_name", textProblem(name), name);
   if (sumWords === "refused") {
-    const [at, text] = sumRowProblem(sku) === undefined
-      ? ["product_name", name] as const
-      : ["product_sku", sku] as const;
-    check(faults, at, sumRowProblem(text), text);
+    const problem = sumRowProblem(sku);
+    if (problem !== undefined) check(faults, "product_sku", problem, sku);
+    else check(faults, "product_name", sumRowProblem(name), name);
   }
   const unitPriceCents = integer(fields, places, priceField, head.currency, faults);
   const qty = integer(fields, places, qtyField, "", faults);
