@@ -10,6 +10,7 @@ import { listRefunds } from "../../db/refunds/refund_list.ts";
 import { type RefundStatus, refundTransitions } from "../../domain/order/order.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
+import { typed } from "../../runtime/typed.ts";
 import { ByHandList, readByHand } from "./by_hand.tsx";
 import { page, PageHead } from "./layout.tsx";
 import {
@@ -72,7 +73,7 @@ export function refundPageRoutes(deps: AppDeps): Hono {
           {shown.length === 0 && next === undefined
             ? (
               <Empty title={status === undefined ? "No refunds yet" : "No refund fits"}>
-                Money is given back from the page of an order, by the API or with deno task refund.
+                Money is given back from the page of an order, by the API or with {typed("refund")}.
               </Empty>
             )
             : <RefundTable refunds={shown} />}
