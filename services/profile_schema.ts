@@ -123,6 +123,9 @@ export const profileSchema = z.strictObject({
   rows_without_item: z.literal("allowed").optional().describe(
     "rows without an item, such as one with the order's totals, are part of the order",
   ),
+  sum_words: z.enum(["refused", "items"]).optional().describe(
+    "items: a product may be called by a word such as Total; refused, the default: such a row may be a sum, and rejects its order",
+  ),
   money: z.strictObject({
     in: z.enum(["units", "minor", "by_decimals"]).optional().describe(
       "12.50, or 1250; by_decimals: units, as long as an amount of the file has decimals to show it",

@@ -77,7 +77,7 @@ export function decideOrder(
   places: ColumnPlaces,
   options: DecideOptions,
 ): OrderReading {
-  if (rows.length > maxOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
+  if (rows.length > maxOrderRows) return rejectedLarge(rows);
   const read = readRows(places);
   for (const source of rows) readInto(read, source, places, options);
   return readingOf(read, places, options);
@@ -89,7 +89,7 @@ export function* decideOrderStepwise(
   places: ColumnPlaces,
   options: DecideOptions,
 ): Generator<void, OrderReading> {
-  if (rows.length > maxOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
+  if (rows.length > maxOrderRows) return rejectedLarge(rows);
   const read = readRows(places);
   for (const [index, source] of rows.entries()) {
     if ((index + 1) % rowsToATurn === 0) yield;
@@ -211,10 +211,21 @@ function rejectTerms({ sources, bad }: ReadRows, faults: readonly TermFault[]): 
   return byLine(rejected);
 }
 
-/** Rejects rows of an order that has more than {@linkcode maxOrderRows}, or {@linkcode maxOrderCharacters}. */
-export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
-  const reason =
-    `an order may have at most ${maxOrderRows} rows and ${maxOrderCharacters} characters`;
+/** An order all of whose rows were gathered, and are more than {@linkcode maxOrderRows}. */
+export function rejectedLarge(
+  rows: readonly CsvRow[],
+): { kind: "rejected"; rejected: RejectedRow[] } {
+  return { kind: "rejected", rejected: rejectLargeOrder(rows, rows[maxOrderRows]!.line) };
+}
+
+/**
+ * Rejects rows of an order that has more than {@linkcode maxOrderRows}, or {@linkcode maxOrderCharacters}.
+ *
+ * @param line of the first row that is too much
+ */
+export function rejectLargeOrder(rows: readonly CsvRow[], line: number): RejectedRow[] {
+  const reason = `an order may have at most ${maxOrderRows} rows and ${maxOrderCharacters} ` +
+    `characters, and this one has more from line ${line}`;
   return rows.map((row) => rejectedFor(row, reason));
 }
 

@@ -93,15 +93,21 @@ export function namesOtherRecipient(
 }
 
 /**
- * True where the known order was placed for somebody else by name and by address: two shops may number their orders alike.
- * Only orders of other content are held against it, because a name and an address can be corrected.
+ * True where the known order was placed for somebody else, by name and by address, and at another time: two shops may number
+ * their orders alike. Whoever corrects an order leaves at least one of the three.
  */
 export function isOfAnother(
-  known: { recipient: { name: string; email: string | null } },
-  { customer: { name, email } }: Pick<IncomingOrder, "customer">,
+  known: { recipient: { name: string; email: string | null }; placedAt: string },
+  { customer: { name, email }, placedAt }: Pick<IncomingOrder, "customer" | "placedAt">,
 ): boolean {
   const { recipient } = known;
-  return !sameText(recipient.name, name) && !sameText(recipient.email ?? "", email ?? "");
+  return !sameText(recipient.name, name) && !sameText(recipient.email ?? "", email ?? "") &&
+    toSecond(known.placedAt) !== toSecond(placedAt);
+}
+
+/** The database keeps more digits than files have. */
+function toSecond(time: string): string {
+  return time.slice(0, "YYYY-MM-DD HH:MM:SS".length);
 }
 
 /** Upper and lower case make nobody another. Nobody is known by no address. */

@@ -259,6 +259,7 @@ Deno.test("decideOrder() rejects an order with too many rows", () => {
   const reading = decide(Array.from({ length: maxOrderRows + 1 }, (_, index) => row(index + 2)));
   assert.equal(reading.kind, "rejected");
   assert.equal(reading.rejected.length, maxOrderRows + 1);
+  assert.match(reading.rejected[0]!.reason, /at most 100000 rows .* from line 100002$/);
 });
 
 Deno.test("decideOrder() accounts for every row exactly once, by lines", () => {

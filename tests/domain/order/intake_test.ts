@@ -189,12 +189,16 @@ Deno.test("decideIntake() lets no file change the order of another customer unle
   );
 });
 
-Deno.test("isOfAnother() takes a corrected name or address for the same customer", () => {
-  const known = { recipient: { name: "Ann", email: "ann@example.com" } };
-  const of = (name: string, email: string | null) =>
-    isOfAnother(known, { customer: { externalId: "1", name, email } });
+Deno.test("isOfAnother() takes a corrected name, address or time for the same customer", () => {
+  const known = {
+    recipient: { name: "Ann", email: "ann@example.com" },
+    placedAt: "2026-01-05 10:00:00.000000",
+  };
+  const of = (name: string, email: string | null, placedAt = "2026-01-05 11:00:00.000") =>
+    isOfAnother(known, { customer: { externalId: "1", name, email }, placedAt });
   assert.equal(of("Bob", "bob@example.com"), true);
   assert.equal(of("Bob", null), true);
   assert.equal(of("Anna", "Ann@example.com"), false);
   assert.equal(of("ANN", "other@example.com"), false);
+  assert.equal(of("Bob", "bob@example.com", "2026-01-05 10:00:00.000"), false);
 });
