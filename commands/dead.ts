@@ -23,6 +23,7 @@ import {
 } from "../services/decide_dead_letters.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
+import { typed } from "../runtime/typed.ts";
 import { type Command, groupArgument, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { operatorIn } from "./operator.ts";
@@ -162,8 +163,8 @@ function explain(letters: readonly DeadLetterRow[]): void {
 const idsNamed = 8;
 
 const advice: Readonly<Record<DeadLetterCause["action"], string>> = {
-  retry: "deno task dead retry --id=ID",
-  discard: "deno task dead discard --id=ID",
+  retry: typed("dead retry --id=ID"),
+  discard: typed("dead discard --id=ID"),
   look: "decide about the order on the dashboard, and discard what is settled then",
 };
 

@@ -20,6 +20,7 @@ import { freeServicePort } from "../tools/engines/free_service_port.ts";
 import { type PrivateEngines, startPrivateEngines } from "../tools/engines/private_engines.ts";
 import { type Share, shareEngines } from "../tools/engines/shared_engines.ts";
 import { keptDir } from "../tools/engines/use_engines.ts";
+import { typed } from "../runtime/typed.ts";
 import { type Command, readOptions } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { cut, placeRow, progressLine, say, show } from "./demo_screen.ts";
@@ -246,7 +247,7 @@ async function serveOn(context: Context, signal: AbortSignal): Promise<void> {
     onListening: (url) => {
       say(`\nDashboard: ${url}/dashboard`);
       say(`API:       ${url}/kpis, ${url}/docs`);
-      say("In another terminal: deno task kpis, deno task refund 1, deno task import FILE");
+      say(`In another terminal: ${["kpis", "refund 1", "import FILE"].map(typed).join(", ")}`);
       say("Ctrl-C ends it, and these engines with their data");
     },
   });

@@ -16,6 +16,7 @@ import { importFile } from "../services/import_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { tookNothing } from "../streams/imports/orders_import.ts";
+import { typed } from "../runtime/typed.ts";
 import { type Command, type Options, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { readSettings } from "./engine_settings.ts";
@@ -229,7 +230,7 @@ async function showPreview(
       print(`\nPlan: ${preview.plan}\nNothing of the file would be taken: mend it first.`);
     } else if (preview.plan !== null) {
       print(
-        `\nPlan: ${preview.plan}\nTo import exactly this: deno task import ${name}${profile} ` +
+        `\nPlan: ${preview.plan}\nTo import exactly this: ${typed("import")} ${name}${profile} ` +
           `${sameOptions(options)}--plan=${preview.plan}`,
       );
     }

@@ -25,6 +25,7 @@ import {
   type RefundLine,
 } from "../../domain/refund/refund_items.ts";
 import { refundableKinds } from "../../domain/refund/shares.ts";
+import { typed } from "../../runtime/typed.ts";
 import { PostForm } from "./form.tsx";
 import { formatCount, formatMoney, parseAmount, plainAmount } from "./format.ts";
 import { leftCents } from "./order_actions.tsx";
@@ -176,7 +177,7 @@ const Units: FC<{ order: OrderDetail; lines: readonly OpenLine[]; form?: SentFor
       ))}
       {lines.length > maxLines && (
         <p class="small muted">
-          {formatCount(lines.length - maxLines)} more lines: by the API or deno task refund
+          {formatCount(lines.length - maxLines)} more lines: by the API or {typed("refund")}
         </p>
       )}
     </fieldset>

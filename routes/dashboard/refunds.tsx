@@ -11,6 +11,7 @@ import { periodOf } from "../../domain/kpi/day.ts";
 import { type RefundStatus, refundTransitions } from "../../domain/order/order.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
+import { typed } from "../../runtime/typed.ts";
 import { ByHandList, readByHand } from "./by_hand.tsx";
 import { formatDay } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
@@ -78,7 +79,7 @@ export function refundPageRoutes(deps: AppDeps): Hono {
               <Empty
                 title={status === undefined && !isNarrow ? "No refunds yet" : "No refund fits"}
               >
-                Money is given back from the page of an order, by the API or with deno task refund.
+                Money is given back from the page of an order, by the API or with {typed("refund")}.
               </Empty>
             )
             : <RefundTable refunds={shown} />}

@@ -13,6 +13,7 @@ import {
   type PendingBand,
   type ScheduledMessage,
 } from "../../streams/queue/group_detail.ts";
+import { typed } from "../../runtime/typed.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { Badge, Columns, Empty, Money, None, OrderLink, Table, Time } from "./parts.tsx";
 
@@ -24,7 +25,7 @@ export const Consumers: FC<{ consumers: readonly ConsumerState[] }> = ({ consume
   consumers.length === 0
     ? (
       <Empty title="Nobody is working">
-        Start a process with deno task start, or one for this group alone with deno task consume.
+        Start a process with {typed("start")}, or one for this group alone with {typed("consume")}.
       </Empty>
     )
     : (

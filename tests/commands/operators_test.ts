@@ -6,6 +6,7 @@ import { entryOf } from "../../domain/messages/messages.ts";
 import { csvOf } from "../csv_orders.ts";
 import { loseRedis, openSettled, type SettledWorkflow } from "../settled_workflow.ts";
 import { anOrder } from "../workflow.ts";
+import { typed } from "../../runtime/typed.ts";
 import { envOf, type Ran, run } from "./run_command.ts";
 
 /** A test on settled books; `type` runs a command on them. */
@@ -55,7 +56,7 @@ Deno.test("every operator's command has --help and refuses unknown options", asy
   for (const name of ["verify", "recover", "kpis", "dead", "stock", "migrate", "doctor"]) {
     const help = await run({}, name, "--help");
     assert.equal(help.code, 0);
-    assert.match(help.out, new RegExp(`Usage: deno task ${name}`));
+    assert.match(help.out, new RegExp(`Usage: ${typed(name)}`));
     const wrong = await run({}, name, "--nonsense");
     assert.equal(wrong.code, 2);
     assert.equal(wrong.err, `${name}: Unknown option --nonsense`);
@@ -289,7 +290,7 @@ Deno.test("commands that are not there to start anything never migrate, and say 
           err,
           new RegExp(
             `^${args[0]}: The database lacks ${String(last).padStart(4, "0")}_\\w+; ` +
-              "back it up and run deno task migrate$",
+              `back it up and run ${typed("migrate")}$`,
           ),
         );
         assert.deepEqual(await versionsOf(), all.slice(0, -1), args.join(" "));
@@ -321,7 +322,7 @@ Deno.test("doctor finds nothing wrong with engines that work, and warns of a Red
     const ill = await type("doctor");
     assert.equal(ill.code, 0);
     assert.match(ill.out, /^warning +streams +no group/m);
-    assert.match(ill.out, /→ start the consumers, or run deno task recover$/m);
+    assert.match(ill.out, /→ start the consumers, or run (deno task|bun run) recover$/m);
     assert.match(ill.out, /^warning +dead letters +1 in orders$/m);
   }));
 
