@@ -105,7 +105,9 @@ export const FirstSteps: FC<{ c: Context; deps: AppDeps }> = ({ c, deps }) => {
         </div>
         <div class="card">
           <h3>3. Send one from your shop</h3>
-          <pre tabindex={0} aria-label="A request with curl">{curlOf(c, deps)}</pre>
+          <pre class="command" tabindex={0} aria-label="A request with curl">
+            {curlOf(c, deps)}
+          </pre>
           <p>
             More in <a href="/docs">the API's description</a>.
           </p>

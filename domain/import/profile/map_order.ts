@@ -29,13 +29,13 @@ import {
   type OrderReading,
   type ReadRows,
   rejectedFor,
+  rejectedLarge,
   type RejectedRow,
-  rejectLargeOrder,
   rowsToATurn,
   settleOrder,
 } from "../order_csv.ts";
 import { type PlannedColumn, textAt } from "./column_plan.ts";
-import { parseMoney } from "./money_text.ts";
+import { parseMoney, plainCharacters } from "./money_text.ts";
 import { readAdjustments } from "./order_amounts.ts";
 import {
   nameInFile,
@@ -111,7 +111,7 @@ export function* mapOrderStepwise(
   rows: readonly CsvRow[],
   options: DecideOptions,
 ): Generator<void, MappedOrder> {
-  if (rows.length > maxOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
+  if (rows.length > maxOrderRows) return rejectedLarge(rows);
   const unreadable = rows.find((row) => plannedFault(row) !== "");
   if (unreadable !== undefined) return { kind: "rejected", rejected: rejectFor(rows, unreadable) };
   const outcome = outcomeOf(rows, mapping.plan);
@@ -177,10 +177,19 @@ function readHead(mapping: OrderMapping, rows: readonly CsvRow[]): Head {
   const { customer_id: id } = texts;
   const isGuest = (mapping.settings.guestIds ?? []).includes(id);
   return {
-    texts: { ...texts, customer_id: isGuest ? "" : id },
+    texts: {
+      ...texts,
+      external_order_id: prefixed(mapping, texts.external_order_id),
+      customer_id: isGuest ? "" : id,
+    },
     placedAt: earliest(mapping, rows),
     disagreement,
   };
+}
+
+/** An order's id here: two shops may number their orders alike. */
+function prefixed({ settings: { orderIdPrefix = "" } }: OrderMapping, id: string): string {
+  return id === "" ? "" : orderIdPrefix + id;
 }
 
 /** Why rows can't be one order, where they say different things in a column. */
@@ -273,7 +282,13 @@ function readItemRow(
     ...[texts.customer_email, texts.customer_name, sku, ownText(row, columns.product_name)],
     ...[priceText === "" ? "" : largestUnitPrice(mapping, cents, Number(qty)), qty],
   ];
-  const checked = readRow(fields, ownPlaces, latestPlacedAt, read.before);
+  const checked = readRow(
+    fields,
+    ownPlaces,
+    latestPlacedAt,
+    read.before,
+    mapping.settings.sumWords,
+  );
   if (Array.isArray(checked)) {
     faults.push(...checked.map(({ at, detail }) => ({ at: nameOf(at as ProfileColumn), detail })));
   }
@@ -299,7 +314,9 @@ function largestUnitPrice({ settings }: OrderMapping, cents: number, qty: number
 /** `2` for `2.0000`, as databases write numbers; all else as it is. */
 function wholeNumber(text: string, decimal: "." | ","): string {
   if (/^\d+$/.test(text)) return text;
-  const [whole, fraction] = text.split(decimal) as [string, string?];
+  const plain = plainCharacters(text);
+  if (/^\d+$/.test(plain)) return plain;
+  const [whole, fraction] = plain.split(decimal) as [string, string?];
   const isWhole = fraction !== undefined && /^\d+$/.test(whole) && /^0+$/.test(fraction) &&
     fraction.length !== 3;
   return isWhole ? whole : text;
@@ -424,6 +441,6 @@ function readPayment(
     provider: provider === undefined || reference === undefined ? undefined : providerOf(provider),
     reference,
     paidAt: moment === undefined ? undefined : mapping.readTime(moment) as string,
-  }, saidOf(rows, columns.external_order_id)?.text ?? "");
+  }, prefixed(mapping, saidOf(rows, columns.external_order_id)?.text ?? ""));
   return Array.isArray(payment) || payment.status === "due" ? undefined : payment;
 }
