@@ -389,3 +389,14 @@ Deno.test("no command sends a terminal what it would obey", () =>
     // deno-lint-ignore no-control-regex
     assert.doesNotMatch(imported.out + imported.err, /[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
   }));
+
+Deno.test("dead retry says what to type where nobody works on what waits then", () =>
+  withCommands("cli_dead_nobody", async (flow) => {
+    await storeDeadOrder(flow);
+    const env = envOf(flow);
+    // Streams that no consumer has ever read.
+    const retry = () =>
+      run({ ...env, REDIS_PREFIX: `${env.REDIS_PREFIX}n:` }, "dead", "retry", "--all");
+    assert.match((await retry()).err, /^Nobody works on orders yet: run deno task start$/m);
+    assert.doesNotMatch((await retry()).err, /Nobody works/, "nothing was taken up");
+  }));
