@@ -189,3 +189,13 @@ Deno.test("POST /imports?preview=true shows the columns of a file of no known fo
   assert.deepEqual(columns.unused.map(({ name }) => name), ["Order #", "Item", "qty"]);
   assert.deepEqual(profile.settings.columns, { qty: ["qty"] });
 });
+
+Deno.test("an import tells how many orders its file says are over", async () => {
+  const file = new URL("../../../streams/imports/files/01-shopify-export.csv", import.meta.url);
+  const sent = await send(await Deno.readFile(file), "?profile=shopify&yes=true", "text/csv");
+  assert.equal(sent.status, 202, JSON.stringify(sent.body));
+  const { orders, orders_skipped } = await endOf(sent.body.id as number);
+  assert.deepEqual({ orders, orders_skipped }, { orders: 1, orders_skipped: 2 });
+  const page = await (await api.app.request(`/dashboard/imports/${sent.body.id}`)).text();
+  assert.match(page, /Skipped<\/dt>\s*<dd[^>]*>2</);
+});
