@@ -50,6 +50,8 @@ export interface ImportRequest {
   dryRun: boolean;
   /** What its columns mean, where the caller says so. */
   profile?: ImportProfile;
+  /** The sheet of a workbook, by its name or its place from 1. */
+  sheet?: string;
   /** The plan that a preview of it ended with. */
   plan?: string;
   /** Take a file that needs a profile without a plan, by the profile that was named. */
@@ -79,6 +81,7 @@ export type PreviewRequest =
     | "source"
     | "name"
     | "profile"
+    | "sheet"
     | "keepGoodRows"
     | "replace"
     | "initialStock"
@@ -251,6 +254,7 @@ function startRun(
     initialStock: request.initialStock,
     dryRun: request.dryRun,
     profile: request.profile,
+    sheet: request.sheet,
     plan: request.plan,
     yes: request.yes,
     keepGoodRows: request.keepGoodRows,

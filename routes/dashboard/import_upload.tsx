@@ -64,11 +64,17 @@ export async function importUpload(c: Context, deps: AppDeps, runs: ImportRuns):
   });
 }
 
-function requestOf(c: Context, { source, name }: Upload, choices: FileChoices) {
+/** The sheet of a workbook that was chosen now, or before. */
+function sheetIn(fields: Fields): string | undefined {
+  return fields["setting.file.sheet"] || fields.sheet || undefined;
+}
+
+function requestOf(c: Context, { source, name, fields }: Upload, choices: FileChoices) {
   return {
     source,
     name: name || "upload",
     ...choices,
+    sheet: sheetIn(fields),
     actor: actorOf(c),
     only: cancelsOnly(c.get("caller")),
     seesOthers: looksOnlyAt(c.get("caller")) === undefined,
@@ -141,6 +147,7 @@ async function previewUpload(
     document: settings === undefined ? null : JSON.parse(profileText(settings)),
     given: profile === undefined ? "" : profileText(profile),
     choices,
+    sheet: sheetIn(fields),
   };
 }
 

@@ -95,7 +95,7 @@ function unmapped(
 ): ImportPreview {
   return {
     file: { name, bytes, rows, form, notes: [...notes] },
-    profile: { name: profile.name, why: null, settings: profile },
+    profile: profile === undefined ? null : { name: profile.name, why: null, settings: profile },
     questions: [...questions],
     columns: {
       used: [],

@@ -272,6 +272,7 @@ async function openText(
   container: SourceForm["container"],
   { form: told = {} }: SourceTableOptions,
 ): Promise<Content> {
+  if (told.sheet !== undefined) throw badFile(`is no workbook: it has no sheet ${told.sheet}`);
   const found = await findEncoding(spool, told.encoding);
   const lines = (await beginningOf(spool, found)).split("\n");
   if (lines.every((line) => line.trim() === "")) throw notCsv(1, "the header is missing");
@@ -376,13 +377,14 @@ async function openWorkbook(
   archive: Awaited<ReturnType<typeof openArchive>>,
   { form: told = {}, limits, signal }: SourceTableOptions,
 ): Promise<Content> {
-  const { workbookLine, workbookRecord, workbookRows } = await import("./workbook.ts");
+  const { openSheet, workbookLine, workbookRecord } = await import("./workbook.ts");
   const spool = openSpool(limits?.spoolBytes);
   const maxBytes = limits?.unpackedBytes ?? defaultUnpackedBytes;
   const encoder = new TextEncoder();
   const first: { line: number; fields: string[] }[] = [];
   try {
-    for await (const rows of workbookRows(archive, signal)) {
+    const sheet = await openSheet(archive, told.sheet, signal);
+    for await (const rows of sheet.rows()) {
       if (first.length < 100) first.push(...rows);
       spool.write(encoder.encode(rows.map(workbookLine).join("")));
       if (spool.size() > maxBytes) {
@@ -404,6 +406,7 @@ async function openWorkbook(
       encoding: "utf-8",
       delimiter: ",",
       headerLine: line,
+      sheet: sheet.name,
     } as const;
     const rules = { header, delimiter: ",", isDamaged: false, mayBeShort: true };
     const ends = noLineEnds();
@@ -417,7 +420,10 @@ async function openWorkbook(
       });
       yield* tableRows(workbookRecords(records, workbookRecord), rules);
     };
-    const notes = ["packed: an Excel workbook", ...notesOf(form, false).slice(2)];
+    const notes = [
+      `packed: an Excel workbook, sheet ${sheet.name}`,
+      ...notesOf(form, false).slice(2),
+    ];
     return { form, header, notes, questions: [], ends, rows, close: () => spool.close() };
   } catch (error) {
     spool.close();
