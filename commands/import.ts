@@ -37,7 +37,7 @@ import {
 const command: Command = {
   summary: "Imports the orders of a file and publishes them to the consumers.",
   help: `
-Usage: deno task import FILE [--preview] [--profile=NAME|FILE.json] [--plan=HASH] [--yes]
+Usage: deno task import FILE [--preview] [--profile=NAME|FILE.json] [--sheet=NAME] [--plan=HASH] [--yes]
   [--save-profile=FILE] [--dry-run] [--initial-stock=N] [--rejects=FILE] [--keep-good-rows]
   [--replace] [--json]
 
@@ -45,6 +45,7 @@ Usage: deno task import FILE [--preview] [--profile=NAME|FILE.json] [--plan=HASH
   --preview           show what the file would do, to the last cent, and its plan; change nothing
   --profile=NAME      read the columns as the exports of a shop have them (shopify, woocommerce, …),
                       or as a file of yours says (FILE.json); without it that is found out
+  --sheet=NAME        the sheet of a workbook that has the orders, by its name or its place (1, 2, …)
   --plan=HASH         import the file as its preview has shown it, or not at all
   --yes               import a file that needs a profile without a plan, by the --profile named
   --save-profile=FILE with --preview: write what was found out to FILE, to be edited
@@ -69,7 +70,7 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
   async run(args, env) {
     const options = readOptions(args, {
       boolean: ["dry-run", "keep-good-rows", "replace", "json", "preview", "yes"],
-      string: ["initial-stock", "rejects", "profile", "plan", "save-profile"],
+      string: ["initial-stock", "rejects", "profile", "sheet", "plan", "save-profile"],
       positionals: [1, 1],
     });
     refuseContradictions(options);
@@ -165,6 +166,7 @@ function sharedOptions({ name, options, profile }: ImportWork, bar: ProgressBar 
   return {
     name: name === "-" ? "standard input" : name,
     profile,
+    sheet: options.text("sheet"),
     initialStock: options.integer("initial-stock", 0, 1_000_000_000),
     keepGoodRows: options.flag("keep-good-rows"),
     replace: options.flag("replace"),
@@ -240,11 +242,12 @@ async function showPreview(
 
 /** The options that make another import of the same file, as they were given. */
 function sameOptions({ flag, text }: Options): string {
-  const stock = text("initial-stock");
+  const stock = text("initial-stock"), sheet = text("sheet");
   return [
     ...(["keep-good-rows", "replace"] as const).filter((one) => flag(one)).map((one) =>
       `--${one} `
     ),
+    ...(sheet === undefined ? [] : [`--sheet=${JSON.stringify(sheet)} `]),
     ...(stock === undefined ? [] : [`--initial-stock=${stock} `]),
   ].join("");
 }

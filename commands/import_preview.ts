@@ -93,7 +93,9 @@ function questionLines({ questions }: ImportPreview): string[] {
     `Only you can know ${questions.length === 1 ? "this" : "these"}; say so in a profile ` +
     "(--save-profile=FILE writes what is known, --profile=FILE reads it):",
     ...questions.flatMap(({ setting, question, candidates }) => [
-      `  ${setting}: ${visibleText(question)}`,
+      `  ${setting}: ${visibleText(question)}${
+        setting === "file.sheet" ? " (or --sheet=NAME)" : ""
+      }`,
       ...candidates.map(({ value, meaning }) => `    ${value}: ${visibleText(meaning)}`),
     ]),
   ];

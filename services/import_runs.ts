@@ -44,6 +44,8 @@ export interface ImportRequest {
   dryRun: boolean;
   /** What its columns mean, where the caller says so. */
   profile?: ImportProfile;
+  /** The sheet of a workbook, by its name or its place from 1. */
+  sheet?: string;
   /** The plan that a preview of it ended with. */
   plan?: string;
   /** Take a file that needs a profile without a plan, by the profile that was named. */
@@ -73,6 +75,7 @@ export type PreviewRequest =
     | "source"
     | "name"
     | "profile"
+    | "sheet"
     | "keepGoodRows"
     | "replace"
     | "initialStock"
@@ -246,6 +249,7 @@ function startRun(
     initialStock: request.initialStock,
     dryRun: request.dryRun,
     profile: request.profile,
+    sheet: request.sheet,
     plan: request.plan,
     yes: request.yes,
     keepGoodRows: request.keepGoodRows,

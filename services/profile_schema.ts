@@ -112,6 +112,9 @@ export const profileSchema = z.strictObject({
     ),
     delimiter: z.enum(delimiters).optional(),
     header_line: z.int().min(1).max(1_000).optional(),
+    sheet: z.string().trim().min(1).max(255).optional().describe(
+      "of a workbook: the name of the sheet with the orders, or its place from 1",
+    ),
   }).optional().describe("how the bytes are read; what is absent is found out"),
   recognised_by: headers.optional().describe(
     "names in the header that make a file one of this kind",

@@ -152,10 +152,7 @@ export interface ImportPreview {
 }
 
 /** What would become of the rows and orders of a file. */
-export interface PreviewCounts extends CountsJson {
-  /** That their source says are over and done with. */
-  orders_skipped: number;
-}
+export type PreviewCounts = CountsJson;
 
 /** How the totals of a file agree with the sums of its orders. */
 export interface PreviewTotals {

@@ -121,6 +121,7 @@ export const Progress: FC<{ row: ImportRow }> = ({ row }) => {
     ["Unchanged", counts.ordersUnchanged],
     ["Rejected orders", counts.ordersRejected],
     ["Conflicts", counts.ordersConflict],
+    ["Skipped", counts.ordersSkipped],
     ["Rejected rows", counts.rowsRejected],
     ["Published", counts.published],
   ];

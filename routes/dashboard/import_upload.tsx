@@ -64,16 +64,22 @@ export async function importUpload(c: Context, deps: AppDeps, runs: ImportRuns):
   });
 }
 
+/** The sheet of a workbook that was chosen now, or before. */
+function sheetIn(fields: Fields): string | undefined {
+  return fields["setting.file.sheet"] || fields.sheet || undefined;
+}
+
 function requestOf(
   c: Context,
   { config }: AppDeps,
-  { source, name }: Upload,
+  { source, name, fields }: Upload,
   choices: FileChoices,
 ) {
   return {
     source,
     name: name || "upload",
     ...choices,
+    sheet: sheetIn(fields),
     operator: operatorOf(c, config),
     only: cancelsOnly(c.get("caller")),
     seesOthers: looksOnlyAt(c.get("caller")) === undefined,
@@ -147,6 +153,7 @@ async function previewUpload(
     document: settings === undefined ? null : JSON.parse(profileText(settings)),
     given: profile === undefined ? "" : profileText(profile),
     choices,
+    sheet: sheetIn(fields),
   };
 }
 

@@ -66,14 +66,7 @@ export function refundPageRoutes(deps: AppDeps): Hono {
           <Faults of={query.faults} />
           {isNarrow && <Narrowed settled={settled} currency={currency} status={status} />}
           <ByHandList c={c} waiting={waiting} />
-          <Tabs
-            label="Refunds by state"
-            tabs={[undefined, ...statuses].map((one) => ({
-              name: one === undefined ? "All" : stateName(one),
-              href: linkTo(home, { ...given, status: one }),
-              isShown: status === one,
-            }))}
-          />
+          <StateTabs given={given} />
           {shown.length === 0 && next === undefined
             ? (
               <Empty
@@ -114,6 +107,17 @@ function filterOf({ status, settled, currency }: Given, { kpiDay }: AppDeps): Re
   const day = settled === undefined ? undefined : periodOf(kpiDay, settled);
   return { status, settledFrom: day?.from, settledBefore: day?.before, currency };
 }
+
+const StateTabs: FC<{ given: Given }> = ({ given }) => (
+  <Tabs
+    label="Refunds by state"
+    tabs={[undefined, ...statuses].map((one) => ({
+      name: one === undefined ? "All" : stateName(one),
+      href: linkTo(home, { ...given, status: one }),
+      isShown: given.status === one,
+    }))}
+  />
+);
 
 /** The same refunds as a file, which knows no days of the figures. */
 const Download: FC<{ status?: RefundStatus }> = ({ status }) => (

@@ -62,6 +62,8 @@ export interface ImportOptions {
   edit?: EditFromFile;
   /** What the file's columns mean, where somebody says so. */
   profile?: ImportProfile;
+  /** The sheet of a workbook, by its name or its place from 1. */
+  sheet?: string;
   /** The plan that a preview of the file ended with: it is imported as it was shown there or not at all. */
   plan?: string;
   /** Import a file that needs a profile without a plan, by the profile that was named. */

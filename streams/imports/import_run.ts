@@ -27,8 +27,6 @@ export interface ImportRun {
   rejects: RejectsFile | undefined;
   progress: ImportProgress;
   counts: ImportCounts;
-  /** Orders that their source says are over and done with: they are in none of the counts. */
-  ordersSkipped: number;
   reasons: ReasonCounts;
   catalogs: CatalogKeeper;
   /** The money of a dry run. */
@@ -58,7 +56,6 @@ export async function beginRun(
     actor: [options.actor, name].join(" ").trim(),
     progress,
     counts: { ...noCounts(), rows: progress.rowsRead },
-    ordersSkipped: 0,
     reasons: countReasons(),
     catalogs: catalogKeeper(deps.db, options.limits?.catalogEntries),
     losses: options.dryRun ? 0 : await countLosses(deps.db),

@@ -42,8 +42,8 @@ export async function openOrderFile(
   source: ReadableStream<Uint8Array>,
   options: OrderFileOptions,
 ): Promise<OrderFile> {
-  const { profile, limits, onProgress } = options;
-  if (profile !== undefined) {
+  const { profile, sheet, limits, onProgress } = options;
+  if (profile !== undefined || sheet !== undefined) {
     const other = await (await import("./other_file.ts")).openOtherFile(source, options);
     return { ...other.file, other, plan: other.plan };
   }
@@ -130,14 +130,15 @@ export async function openNamedFile(
   progress: ImportProgress,
   options: Pick<
     ImportOptions,
-    "name" | "profile" | "keepGoodRows" | "replace" | "limits" | "signal" | "onProgress"
+    "name" | "profile" | "sheet" | "keepGoodRows" | "replace" | "limits" | "signal" | "onProgress"
   >,
   { wantsPlan, asksForColumns }: { wantsPlan: boolean; asksForColumns?: boolean },
 ): Promise<OrderFile> {
-  const { name, limits, signal, profile, keepGoodRows, replace, onProgress } = options;
+  const { name, limits, signal, profile, sheet, keepGoodRows, replace, onProgress } = options;
   try {
     return await openOrderFile(source, {
       profile,
+      sheet,
       planned: { keepGoodRows, replace },
       wantsPlan,
       asksForColumns,

@@ -76,6 +76,7 @@ export const previewAnswer = z.object({
       encoding: z.string(),
       delimiter: z.enum(delimiters),
       header_line: line,
+      sheet: z.string().nullable().meta({ description: "Of a workbook" }),
     }).nullable().meta({ description: "null for a file in the importer's own form" }),
     notes: z.array(z.string()),
   }),
@@ -231,7 +232,7 @@ export const importPreview = {
     name: "orders_export.csv",
     bytes: 989,
     rows: 4,
-    form: { container: "plain", encoding: "utf-8", delimiter: ",", header_line: 1 },
+    form: { container: "plain", encoding: "utf-8", delimiter: ",", header_line: 1, sheet: null },
     notes: ["decimal sign: . (by 24 amounts such as 12.00)"],
   },
   profile: {

@@ -140,6 +140,7 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
         source: upload.source,
         name: query.name ?? (upload.name || "upload"),
         profile: await uploadProfile(query.profile, upload),
+        sheet: query.sheet,
         keepGoodRows: query.keep_good_rows ?? false,
         replace: query.replace ?? false,
         initialStock: query.initial_stock,
@@ -206,6 +207,7 @@ function saidOf(
     ...(query.replace ? ["replace"] : []),
     ...(query.profile === undefined ? [] : [`profile ${query.profile}`]),
     ...(upload.profile === undefined ? [] : [`document ${upload.profile}`]),
+    ...(query.sheet === undefined ? [] : [`sheet ${query.sheet}`]),
     ...(query.plan === undefined ? [] : [`plan ${query.plan}`]),
     ...(query.yes ? ["yes"] : []),
   ];

@@ -290,15 +290,14 @@ Deno.test("openSourceTable() reads a workbook: its texts, numbers as stored, tim
   ]);
 });
 
-Deno.test("openSourceTable() knows the other date system, and refuses several sheets and a damaged workbook", async () => {
+Deno.test("openSourceTable() knows the other date system, and refuses a damaged workbook", async () => {
   const rows =
     '<row><c t="inlineStr"><is><t>id</t></is></c><c t="inlineStr"><is><t>day</t></is></c></row>' +
     '<row><c><v>1</v></c><c s="1"><v>44565</v></c></row>';
   const formats = { cells: [0, 14] };
   const old = await read(workbookOf({ sheets: [rows], formats, is1904: true }));
   assert.deepEqual(old.rows, [{ line: 2, fields: ["1", "2026-01-05"] }]);
-  const workbook = workbookOf({ sheets: [rows, rows], formats });
-  assert.match((await refusal(workbook)).message, /several sheets \(S1, S2\)/);
+  const workbook = workbookOf({ sheets: [rows], formats });
   assert.match((await refusal(workbook.slice(0, 500))).message, /Excel workbook.*CSV UTF-8/);
   assert.match(
     (await refusal(workbookOf({ sheets: ["<row><c>"], formats }))).message,
@@ -462,4 +461,31 @@ Deno.test("openSourceTable() loses nothing but its own row by a stray quote at a
     }),
     { numRuns: 500 },
   );
+});
+
+Deno.test("openSourceTable() asks which sheet of a workbook has the orders, and reads the one that is chosen", async () => {
+  const sheetOf = (...texts: string[]) =>
+    texts.map((text) =>
+      `<row>${
+        text.split(" ").map((part) => `<c t="inlineStr"><is><t>${part}</t></is></c>`).join("")
+      }</row>`
+    ).join("");
+  const sheets = [sheetOf("id sku", "1 A"), "", sheetOf("order item", "2 B")];
+  const states = ["", "", 'state="veryHidden"'];
+  const { message, faults } = await refusal(workbookOf({ sheets, states }));
+  const asked =
+    "which sheet of the workbook has the orders: S1 (sheet 1: id, sku), or S3 (sheet 3, hidden: order, item)";
+  assert.deepEqual(faults, [{ at: "file.sheet", detail: asked }]);
+  assert.match(message, /--sheet=NAME/);
+  for (const sheet of ["S3", " s3", "3"]) {
+    const table = await read(workbookOf({ sheets, states }), { form: { sheet } });
+    assert.deepEqual(table.rows, [{ line: 2, fields: ["2", "B"] }]);
+    assert.equal(table.form.sheet, "S3");
+  }
+  const other = await refusal(workbookOf({ sheets }), { form: { sheet: "S4" } });
+  assert.match(other.message, /without a sheet S4; it has S1, S2, S3/);
+  const hidden = await refusal(workbookOf({ sheets: [sheets[0]!], states: ['state="hidden"'] }));
+  assert.match(hidden.message, /S1 \(sheet 1, hidden: id, sku\)/);
+  const twice = await refusal(workbookOf({ sheets: [sheets[0]!], times: 2 }));
+  assert.match(twice.message, /names a sheet twice/);
 });

@@ -134,6 +134,7 @@ Deno.test("POST /imports takes a CSV, answers where to look, and imports it", as
     orders_unchanged: 0,
     orders_rejected: 0,
     orders_conflict: 0,
+    orders_skipped: 0,
     published: 5,
     money: null,
   });
