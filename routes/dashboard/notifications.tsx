@@ -104,13 +104,7 @@ async function showList(c: Context, { db, config }: AppDeps): Promise<Response> 
         </section>
         <section aria-labelledby="list-heading">
           <h2 id="list-heading" class="heading">
-            {isNarrow
-              ? `${
-                state === "given_up" ? "Given up" : state === "waiting" ? "Waiting" : "Not sent"
-              }${channel === undefined ? "" : ` by ${channel}`}, newest first`
-              : all === undefined
-              ? "Not sent, newest first"
-              : "All, newest first"}
+            {isNarrow ? narrowTitle(given) : all === undefined ? "Not sent" : "All"}, newest first
           </h2>
           <Tabs
             label="Notifications by state"
@@ -175,6 +169,12 @@ async function showOne(c: Context, { db }: AppDeps): Promise<Response> {
       </>
     ),
   );
+}
+
+/** What the list is called that shows only some of what is not sent. */
+function narrowTitle({ channel, state }: { channel?: string; state?: string }): string {
+  const name = state === "given_up" ? "Given up" : state === "waiting" ? "Waiting" : "Not sent";
+  return channel === undefined ? name : `${name} by ${channel}`;
 }
 
 /** @param showsAll undefined where neither is shown */
