@@ -46,7 +46,6 @@ const NoRefunds: FC<{ isAll: boolean }> = ({ isAll }) => (
 /** `GET /dashboard/refunds`. */
 export function refundPageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const { db } = deps;
 
   app.get("/refunds", async (c) => {
     const query = readPageQuery(c);
@@ -59,7 +58,7 @@ export function refundPageRoutes(deps: AppDeps): Hono {
     const isNarrow = settled !== undefined || currency !== undefined;
     const beforeId = query.cursor("refunds");
     const { refunds: shown, nextBeforeId } = await need(
-      listRefunds(db, filter, { beforeId, limit: pageSize }),
+      listRefunds(deps.db, filter, { beforeId, limit: pageSize }),
     );
     // What waits for a person stands above the first page, whenever it was requested.
     const waiting = beforeId === undefined && !isNarrow ? await readByHand(deps) : [];
