@@ -36,10 +36,16 @@ import { need } from "./reading.ts";
 const home = "/dashboard/refunds";
 const statuses = Object.keys(refundTransitions) as RefundStatus[];
 
+/** What stands in place of the list, where it is empty. */
+const NoRefunds: FC<{ isAll: boolean }> = ({ isAll }) => (
+  <Empty title={isAll ? "No refunds yet" : "No refund fits"}>
+    Money is given back from the page of an order, by the API or with {typed("refund")}.
+  </Empty>
+);
+
 /** `GET /dashboard/refunds`. */
 export function refundPageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const { db } = deps;
 
   app.get("/refunds", async (c) => {
     const query = readPageQuery(c);
@@ -68,13 +74,7 @@ export function refundPageRoutes(deps: AppDeps): Hono {
           <ByHandList c={c} waiting={waiting} />
           <StateTabs given={given} />
           {shown.length === 0 && next === undefined
-            ? (
-              <Empty
-                title={status === undefined && !isNarrow ? "No refunds yet" : "No refund fits"}
-              >
-                Money is given back from the page of an order, by the API or with {typed("refund")}.
-              </Empty>
-            )
+            ? <NoRefunds isAll={status === undefined && !isNarrow} />
             : <RefundTable refunds={shown} />}
           <Pager
             shown={shown.length === 0
