@@ -10,6 +10,7 @@ import { print, printError } from "./commands/print.ts";
 import { settings } from "./config/config.ts";
 import { messageOf, WorkflowError } from "./domain/errors.ts";
 import { refusalOf } from "./domain/operation/engine_fault.ts";
+import { isSingleExecutable, loadModule } from "./runtime/carried.ts";
 import { environmentVariable, exitProcess, processArguments } from "./runtime/process.ts";
 
 /** Every command: a file of `commands/` has its name. */
@@ -29,9 +30,8 @@ const commands = [
   "token",
   "migrate",
   "doctor",
-  "demo",
-  "dev",
-  "engines",
+  // On engines of their own, which need the product's folder.
+  ...isSingleExecutable ? [] : ["demo", "dev", "engines"],
 ];
 
 /**
@@ -40,10 +40,7 @@ const commands = [
  * of the whole product.
  */
 async function loadCommand(name: string): Promise<Command> {
-  const file: { default: Command } = await import(
-    new URL(`commands/${name}.ts`, import.meta.url).href
-  );
-  return file.default;
+  return (await loadModule<{ default: Command }>(`commands/${name}.ts`)).default;
 }
 
 /**
@@ -90,14 +87,22 @@ async function overview(): Promise<string> {
   const lines = await Promise.all(
     commands.map(async (name) => `  ${name.padEnd(width)}  ${(await loadCommand(name)).summary}`),
   );
-  return ["Usage: deno task COMMAND [ARGS]", "", ...lines, "", "Each has --help."].join("\n");
+  return [
+    `Usage: ${isSingleExecutable ? "orders" : "deno task"} COMMAND [ARGS]`,
+    "",
+    ...lines,
+    "",
+    "Each has --help.",
+  ].join("\n");
 }
 
 /** What of the environment the commands see. */
-function readEnvironment(): Record<string, string | undefined> {
+export function readEnvironment(): Record<string, string | undefined> {
   // No settings, and read where the task may: USER names the operator in timelines; INIT_CWD is where the
   // task was started, which relative paths begin at; NODE_ENV=production allows no private engines.
-  const names = [...settings.map(({ name }) => name), "USER", "INIT_CWD", "NODE_ENV"];
+  const names = [...settings.map(({ name }) => name), "USER", "NODE_ENV"];
+  // An executable is started where its paths begin, whatever script of npm started that.
+  if (!isSingleExecutable) names.push("INIT_CWD");
   return Object.fromEntries(names.map((name) => [name, environmentVariable(name)]));
 }
 
@@ -112,7 +117,9 @@ let app: Promise<Fetch> | undefined;
  */
 export default {
   async fetch(request: Request, said?: unknown): Promise<Response> {
-    app ??= import(new URL("commands/app.ts", import.meta.url).href)
+    app ??= loadModule<{ lazyApp(env: Record<string, string | undefined>): Fetch }>(
+      "commands/app.ts",
+    )
       .then(({ lazyApp }) => lazyApp(readEnvironment()));
     return await (await app)(request, said);
   },

@@ -65,7 +65,7 @@ engines). Where port 8000 is taken and PORT is not set, another one is used.`,
         say("Starting a private database and a private Redis");
         engines = await startPrivateEngines();
         const dir = env.ENGINES_DIR ? resolve(env.ENGINES_DIR) : keptDir;
-        const shared = { ...data, ...engines.env };
+        const shared = { ...data, ...withData(given(env)), ...engines.env };
         share = await shareEngines(dir, { by: "demo", env: shared, dir: engines.dir });
       }
       const port = options.flag("exit") || env.PORT
@@ -90,6 +90,15 @@ engines). Where port 8000 is taken and PORT is not set, another one is used.`,
 };
 
 export default command;
+
+/** Settings that all who use the same data must have alike. */
+const dataSettings = ["BASE_CURRENCY", "INITIAL_STOCK", "KPI_TIMEZONE", "REDIS_PREFIX"];
+
+function withData(settings: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(settings).filter(([name]) => dataSettings.includes(name)),
+  );
+}
 
 /** From the file to the proof. @returns the exit code */
 async function tour(

@@ -6,6 +6,7 @@
 
 import { type Config, isLoopback, parseConfig } from "../config/config.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { isSingleExecutable } from "../runtime/carried.ts";
 import { isNotPermitted } from "../runtime/permissions.ts";
 import { printError } from "./print.ts";
 
@@ -42,7 +43,9 @@ export async function readSettings(
   if (!namesNoEngine(env)) return parseConfig(env);
   // Before engines are started for nothing.
   const { requireSettings, host } = parseConfig({ ...env, ...placeholders });
-  const reason = requireSettings
+  const reason = isSingleExecutable
+    ? "a single executable"
+    : requireSettings
     ? "REQUIRE_SETTINGS=1"
     : env.NODE_ENV === "production"
     ? "NODE_ENV=production"

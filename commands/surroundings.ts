@@ -5,17 +5,19 @@
  */
 
 import { closeSync, openSync } from "node:fs";
+import process from "node:process";
 import type { Config } from "../config/config.ts";
 import { messageOf } from "../domain/errors.ts";
 import { type Finding, fine, problem, warning } from "../domain/operation/diagnosis.ts";
 import { formatCount } from "../domain/text/format_count.ts";
+import { isSingleExecutable } from "../runtime/carried.ts";
 import { simulatedWarning } from "../streams/payments/gateways.ts";
 
 /** Files and connections that a busy process has open: those of the database, of Redis, and of its clients. */
 const wantedFiles = 1_024;
 
 /** A file that is always there, opened over and over. */
-const probe = new URL("../deno.json", import.meta.url);
+const probe = isSingleExecutable ? process.execPath : new URL("../deno.json", import.meta.url);
 
 /** Sees how many more files can be open at once, by opening as many as are wanted, and closes them again. */
 export function judgeFileLimit(): Finding {

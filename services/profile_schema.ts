@@ -48,7 +48,10 @@ const constants = z.partialRecord(z.enum(profileColumns), z.string().trim().min(
 
 const adjustment = z.strictObject({
   kind: z.enum(adjustmentKinds),
-  columns: headers.min(1).describe("what they say is added up"),
+  columns: headers.min(1).describe("what they say is added up, unless together says otherwise"),
+  together: z.enum(["sum", "same"]).optional().describe(
+    "sum: the columns are parts, and added up; same: they are names of one amount, and have to agree",
+  ),
   per: z.enum(["order", "line"]).describe(
     "order: said once, or the same on each row; line: each row says its own part",
   ),
@@ -120,6 +123,9 @@ export const profileSchema = z.strictObject({
   rows_without_item: z.literal("allowed").optional().describe(
     "rows without an item, such as one with the order's totals, are part of the order",
   ),
+  sum_words: z.enum(["refused", "items"]).optional().describe(
+    "items: a product may be called by a word such as Total; refused, the default: such a row may be a sum, and rejects its order",
+  ),
   money: z.strictObject({
     in: z.enum(["units", "minor", "by_decimals"]).optional().describe(
       "12.50, or 1250; by_decimals: units, as long as an amount of the file has decimals to show it",
@@ -142,6 +148,12 @@ export const profileSchema = z.strictObject({
   }).optional(),
   adjustments: z.array(adjustment).max(50).optional(),
   status: status.optional(),
+  order_id_prefix: z.string().trim().min(1).max(32).regex(
+    /^[\x21-\x7e]+$/,
+    "must be printable ASCII characters without blanks",
+  ).optional().describe(
+    "goes before every order id of the file, such as de-, where two shops number their orders alike",
+  ),
   id_digits: z.int().min(1).max(64).optional().describe(
     "digits that order ids of digits alone have at least: one with fewer has lost its zeros in a spreadsheet",
   ),

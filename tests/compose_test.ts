@@ -130,8 +130,12 @@ Deno.test("compose.yaml runs the image of the Dockerfile under an init, and not 
   const dockerfile = await Deno.readTextFile(new URL("../Dockerfile", import.meta.url));
   assert.equal(services.app.build, ".");
   assert.equal(services.app.init, true);
-  assert.match(dockerfile, /^ARG DENO_IMAGE=denoland\/deno:2\.9\.6\nFROM \$\{DENO_IMAGE\}$/m);
+  assert.match(
+    dockerfile,
+    /^ARG DENO_IMAGE=denoland\/deno:2\.9\.6@sha256:[0-9a-f]{64}\nFROM \$\{DENO_IMAGE\}$/m,
+  );
   assert.match(dockerfile, /^USER deno$/m);
+  assert.match(dockerfile, /^HEALTHCHECK [^]*\/readyz/m);
   // Large uploads wait in .data/tmp, which is made when it is needed.
   assert.match(dockerfile, /^WORKDIR \/app\nRUN chown deno:deno \/app$/m);
   assert.doesNotMatch(dockerfile, /\s-A\b|--allow-all/);

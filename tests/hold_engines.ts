@@ -4,11 +4,13 @@
  *
  * @module
  */
+import { once } from "node:events";
 import { dirname } from "node:path";
+import process from "node:process";
 import { startPrivateEngines } from "../tools/engines/private_engines.ts";
 
 if (import.meta.main) {
-  const [engine, dir] = Deno.args;
+  const [engine, dir] = process.argv.slice(2);
   const engines = await startPrivateEngines({
     engine: engine === "mysql" ? "mysql" : "mariadb",
     dir,
@@ -18,6 +20,6 @@ if (import.meta.main) {
     pids: [engines.database.pid, engines.redis.pid],
     dir: dirname(engines.database.dir),
   }));
-  await Deno.stdin.readable.pipeTo(new WritableStream());
+  await once(process.stdin.resume(), "end");
   await engines.stop();
 }

@@ -6,6 +6,7 @@
  * @module
  */
 
+import process from "node:process";
 import { openDatabase } from "../db/connection/database.ts";
 import { importColumns } from "../domain/import/csv_rows.ts";
 import { csvLine } from "../domain/import/csv_text.ts";
@@ -60,7 +61,7 @@ function generatedCsv(
 }
 
 if (import.meta.main) {
-  const [databaseUrl, redisUrl, prefix, rows, scattered] = Deno.args as [
+  const [databaseUrl, redisUrl, prefix, rows, scattered] = process.argv.slice(2) as [
     string,
     string,
     string,
@@ -78,7 +79,7 @@ if (import.meta.main) {
       name: "generated",
       initialStock: 50,
       dryRun: true,
-      onProgress: () => peakRssBytes = Math.max(peakRssBytes, Deno.memoryUsage().rss),
+      onProgress: () => peakRssBytes = Math.max(peakRssBytes, process.memoryUsage().rss),
     },
   );
   console.log(JSON.stringify({ report, bytes, peakRssBytes }));

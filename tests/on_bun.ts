@@ -13,6 +13,7 @@ import { connect as connectTo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { Readable, Writable } from "node:stream";
 import { bun } from "../runtime/bun.ts";
 
@@ -41,6 +42,7 @@ const infoOf = (stats: fs.Stats) => ({
   isFile: stats.isFile(),
   isDirectory: stats.isDirectory(),
   isSymlink: stats.isSymbolicLink(),
+  isCharDevice: stats.isCharacterDevice(),
   size: stats.size,
   mode: stats.mode,
   mtime: stats.mtime,
@@ -167,10 +169,12 @@ const streamOf = (kind: string | undefined, usual: string) => {
 
 class Command {
   constructor(readonly command: string, readonly options: CommandOptions = {}) {
-    // A task is a script of package.json.
+    // What Deno is given before the program says what it may do, which Bun does not limit.
     const [first, ...args] = options.args ?? [];
-    if (command !== process.execPath || first !== "task") return;
-    const typed = args.map((arg) => arg === "--quiet" ? "--silent" : arg);
+    if (command !== process.execPath || first !== "run" || args[0] === "--silent") return;
+    const program = args.findIndex((arg) => arg === "-" || !arg.startsWith("-"));
+    const typed = args.slice(program);
+    if (typed[0]?.startsWith("file:")) typed[0] = fileURLToPath(typed[0]);
     this.options = { ...options, args: ["run", ...typed] };
   }
 

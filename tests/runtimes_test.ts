@@ -44,7 +44,10 @@ Deno.test("package.json has a script for every task that is not about Deno itsel
   const expected = Object.entries<{ command: string }>(tasks)
     .filter(([name]) => !ofDenoAlone.includes(name))
     .map(([name, { command }]) => [name, `bun run ${/\S+\.ts.*$/.exec(command)![0]}`]);
-  assert.deepEqual(scripts, Object.fromEntries(expected));
+  // Bun makes a single executable; Deno would have to download what one begins with.
+  const { compile, ...others } = scripts;
+  assert.equal(compile, "bun run tools/compile/build.ts");
+  assert.deepEqual(others, Object.fromEntries(expected));
 });
 
 Deno.test("tsconfig.json gives Bun the compiler options of deno.json, and its links by name", async () => {

@@ -7,6 +7,7 @@ import {
   shareEngines,
   stopEngines,
 } from "../tools/engines/shared_engines.ts";
+import { typedTask } from "./typed_task.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 
@@ -31,10 +32,15 @@ interface Typed {
 }
 
 /** A task as it is typed where nothing is set but the folder of the engines. */
-async function type(dir: string, env: Record<string, string>, ...args: string[]): Promise<Typed> {
+async function type(
+  dir: string,
+  env: Record<string, string>,
+  task: string,
+  ...args: string[]
+): Promise<Typed> {
   const { PATH, HOME, DENO_DIR } = Deno.env.toObject();
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", ...args],
+    args: typedTask(task, ...args),
     cwd: root,
     clearEnv: true,
     env: {
@@ -223,4 +229,28 @@ Deno.test("production refuses to keep orders in private engines, and so does a h
     const half = await type(dir, { REDIS_URL: "redis://127.0.0.1:1" }, "kpis");
     assert.deepEqual([half.code, half.err], [2, "kpis: Bad settings: DATABASE_URL is required\n"]);
     assert.deepEqual(await Array.fromAsync(Deno.readDir(dir)), [], "nothing was started");
+  }));
+
+Deno.test("the file of engines whose process takes its time stays, and that of a dead one goes", () =>
+  withFolder(async (dir) => {
+    const env = { DATABASE_URL: "mysql://a@127.0.0.1:1/orders", REDIS_URL: "redis://127.0.0.1:1" };
+    const slow = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const silent: Deno.Conn[] = [];
+    void (async () => {
+      for await (const connection of slow) silent.push(connection);
+    })().catch(() => {});
+    const fileOf = (by: string, port: number) =>
+      Deno.writeTextFile(
+        join(dir, "running", `${by}-1.json`),
+        JSON.stringify({ by, pid: 1, env, dir, port, ask: "a", answer: "b", startedMs: 1 }),
+      );
+    await Deno.mkdir(join(dir, "running"));
+    await fileOf("slow", slow.addr.port);
+    await fileOf("dead", 1);
+    const share = await shareEngines(dir, { by: "demo", env, dir });
+    assert.deepEqual((await filesIn(dir)).sort(), [`demo-${Deno.pid}.json`, "slow-1.json"]);
+    await share.withdraw();
+    share.close();
+    for (const connection of silent) connection.close();
+    slow.close();
   }));

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { readdir, readFile } from "node:fs/promises";
 import mysql from "mysql2/promise";
 import { readDatabaseUrl, unreachable } from "../../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { databaseFault, EngineFault } from "../../domain/operation/engine_fault.ts";
+import { namesIn, readOwnText } from "../../runtime/own_files.ts";
 import { connectionOptions, withoutSecrets } from "./connection.ts";
 import type { Row } from "./database.ts";
 import { isRetryable } from "./faults.ts";
@@ -65,10 +65,10 @@ export async function migrate(url: string): Promise<{ all: Migration[]; applied:
       }
       const known = await appliedVersions(connection);
       const applied: string[] = [];
-      const all = await readMigrations();
+      const all = readMigrations();
       for (const { version, name } of all) {
         if (known.has(version)) continue;
-        const source = await readFile(new URL(`${name}.sql`, folder), "utf8");
+        const source = readOwnText(new URL(`${name}.sql`, folder));
         for (const statement of splitStatements(source)) {
           try {
             await runStatement(connection, statement);
@@ -153,7 +153,7 @@ async function runStatement(connection: mysql.Connection, statement: string): Pr
  * @throws {WorkflowError} `unavailable` when the server can't be reached
  */
 export async function migrationStatus(url: string): Promise<Migration[]> {
-  const all = await readMigrations();
+  const all = readMigrations();
   return await withConnection(url, async (connection) => {
     const [tables] = await connection.query("show tables like 'schema_migrations'");
     const known = (tables as Row[]).length === 0
@@ -163,9 +163,9 @@ export async function migrationStatus(url: string): Promise<Migration[]> {
   });
 }
 
-async function readMigrations(): Promise<Omit<Migration, "applied">[]> {
+function readMigrations(): Omit<Migration, "applied">[] {
   const found: Omit<Migration, "applied">[] = [];
-  for (const name of await readdir(folder)) {
+  for (const name of namesIn(folder)) {
     const match = /^(\d{4})_\w+\.sql$/.exec(name);
     if (match) found.push({ version: Number(match[1]), name: name.slice(0, -".sql".length) });
   }

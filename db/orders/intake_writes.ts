@@ -39,6 +39,8 @@ export interface KnownOrder {
   currency: string;
   /** In minor units of `currency`. */
   totalCents: number;
+  /** UTC, `YYYY-MM-DD HH:MM:SS.ffffff`. */
+  placedAt: string;
   /** It was paid before it came. */
   paidAtSource: boolean;
   /** Whom it was placed for; without an e-mail, nobody is written to. */
@@ -86,7 +88,7 @@ async function readKnownOrders(
   const rows = await db.query(
     `
     select orders.id, external_order_id, status, content_hash, currency, total_cents, payment_status, language,
-      coalesce(recipient_name, first_name) as name, ${recipientEmail} as email
+      placed_at, coalesce(recipient_name, first_name) as name, ${recipientEmail} as email
     from orders
     straight_join customers on customers.id = orders.customer_id
     where ${where}`,
@@ -98,6 +100,7 @@ async function readKnownOrders(
     hash: (row.content_hash as Uint8Array).toHex(),
     currency: String(row.currency),
     totalCents: toInteger(row.total_cents),
+    placedAt: String(row.placed_at),
     paidAtSource: row.payment_status === "paid",
     recipient: { name: String(row.name), email: row.email === null ? null : String(row.email) },
     language: row.language === null ? null : String(row.language),

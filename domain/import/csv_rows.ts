@@ -9,6 +9,7 @@ import { guestIdProblem, guestOf, type IncomingCustomer, isGuestId } from "../or
 import { type IncomingItem, type OrderHead, orderLimits } from "../order/incoming_order.ts";
 import { destroyedIdProblem } from "./destroyed_id.ts";
 import { withValue } from "./named_value.ts";
+import { sumRowProblem } from "./sum_row.ts";
 import { currencyProblem, isCurrency, minorUnitsMeant } from "../money.ts";
 import { parsePlacedAt, tooFarAhead } from "../order/placed_at.ts";
 
@@ -96,6 +97,7 @@ export interface OrderRow {
  * @param latestPlacedAt the latest time that an order can have been placed at; any by default
  * @param before another row and what was read of it: what both say of their order in the same words is
  * taken from there
+ * @param sumWords whether a product may be called as sums are; see `sum_row.ts`
  * @returns the row, or all of its faults: `at` is the column
  */
 export function readRow(
@@ -103,6 +105,7 @@ export function readRow(
   places: ColumnPlaces,
   latestPlacedAt = "9999-12-31 23:59:59.999",
   before?: { fields: readonly string[]; row: OrderRow },
+  sumWords: "refused" | "items" = "refused",
 ): OrderRow | Fault[] {
   const faults: Fault[] = [];
   const head = before !== undefined && sameHead(fields, before.fields, places)
@@ -112,6 +115,12 @@ export function readRow(
   check(faults, "product_sku", idProblem(sku) ?? destroyedIdProblem(sku), sku);
   const name = trimmed(fields, places, "product_name");
   check(faults, "product_name", textProblem(name), name);
+  if (sumWords === "refused") {
+    const [at, text] = sumRowProblem(sku) === undefined
+      ? ["product_name", name] as const
+      : ["product_sku", sku] as const;
+    check(faults, at, sumRowProblem(text), text);
+  }
   const unitPriceCents = integer(fields, places, priceField, head.currency, faults);
   const qty = integer(fields, places, qtyField, "", faults);
   if (faults.length > 0) return faults;
@@ -121,12 +130,18 @@ export function readRow(
 /**
  * The item of a row by the same rules, where none is broken; for who has read its numbers already.
  *
+ * @param sumWords see {@linkcode readRow}
  * @returns undefined where {@linkcode readRow} names a fault
  */
-export function goodItem(item: IncomingItem): IncomingItem | undefined {
+export function goodItem(
+  item: IncomingItem,
+  sumWords: "refused" | "items" = "refused",
+): IncomingItem | undefined {
   const { sku, name, unitPriceCents, qty } = item;
   const isGood = idProblem(sku) === undefined && destroyedIdProblem(sku) === undefined &&
     textProblem(name) === undefined &&
+    (sumWords === "items" ||
+      sumRowProblem(sku) === undefined && sumRowProblem(name) === undefined) &&
     unitPriceCents >= priceField.min && unitPriceCents <= priceField.max &&
     qty >= qtyField.min && qty <= qtyField.max;
   return isGood ? item : undefined;
@@ -283,9 +298,26 @@ export function idProblem(value: string): string | undefined {
   if (isLonger(value, orderLimits.idLength)) {
     return `must be at most ${orderLimits.idLength} characters long`;
   }
+  if (/^[\x20-\x7e]*$/.test(value)) return undefined;
   // deno-lint-ignore no-control-regex
   if (/[\x00-\x1f\x7f-\x9f]/.test(value)) return "must not hold control characters";
+  const hidden = hiddenCharacter.exec(value)?.[0].codePointAt(0);
+  if (hidden !== undefined) {
+    const code = hidden.toString(16).toUpperCase().padStart(4, "0");
+    return `holds the character U+${code}, which can't be seen: remove it, or write a plain blank`;
+  }
+  if (value !== value.normalize("NFC")) {
+    return `is written with letters and marks apart (Unicode NFD): write ${
+      value.normalize("NFC")
+    } in the form NFC`;
+  }
 }
+
+/**
+ * What nobody sees in an id: two that differ by it look alike and would be two orders, or two products. Blanks of other
+ * kinds, soft hyphens, joiners, marks of direction, variants, byte order marks.
+ */
+const hiddenCharacter = /(?! )[\p{Zs}\p{Zl}\p{Zp}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 /** Why a text can't be a name or an e-mail address, if it can't; it must be trimmed. */
 export function textProblem(value: string): string | undefined {

@@ -77,7 +77,7 @@ export function decideOrder(
   places: ColumnPlaces,
   options: DecideOptions,
 ): OrderReading {
-  if (rows.length > maxOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
+  if (rows.length > maxOrderRows) return rejectedLarge(rows);
   const read = readRows(places);
   for (const source of rows) readInto(read, source, places, options);
   return readingOf(read, places, options);
@@ -89,7 +89,7 @@ export function* decideOrderStepwise(
   places: ColumnPlaces,
   options: DecideOptions,
 ): Generator<void, OrderReading> {
-  if (rows.length > maxOrderRows) return { kind: "rejected", rejected: rejectLargeOrder(rows) };
+  if (rows.length > maxOrderRows) return rejectedLarge(rows);
   const read = readRows(places);
   for (const [index, source] of rows.entries()) {
     if ((index + 1) % rowsToATurn === 0) yield;
@@ -211,10 +211,21 @@ function rejectTerms({ sources, bad }: ReadRows, faults: readonly TermFault[]): 
   return byLine(rejected);
 }
 
-/** Rejects rows of an order that has more than {@linkcode maxOrderRows}, or {@linkcode maxOrderCharacters}. */
-export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
-  const reason =
-    `an order may have at most ${maxOrderRows} rows and ${maxOrderCharacters} characters`;
+/** An order all of whose rows were gathered, and are more than {@linkcode maxOrderRows}. */
+export function rejectedLarge(
+  rows: readonly CsvRow[],
+): { kind: "rejected"; rejected: RejectedRow[] } {
+  return { kind: "rejected", rejected: rejectLargeOrder(rows, rows[maxOrderRows]!.line) };
+}
+
+/**
+ * Rejects rows of an order that has more than {@linkcode maxOrderRows}, or {@linkcode maxOrderCharacters}.
+ *
+ * @param line of the first row that is too much
+ */
+export function rejectLargeOrder(rows: readonly CsvRow[], line: number): RejectedRow[] {
+  const reason = `an order may have at most ${maxOrderRows} rows and ${maxOrderCharacters} ` +
+    `characters, and this one has more from line ${line}`;
   return rows.map((row) => rejectedFor(row, reason));
 }
 
@@ -224,14 +235,16 @@ export function rejectLargeOrder(rows: readonly CsvRow[]): RejectedRow[] {
  * another order.
  *
  * @param known its status; `foreign` for an order of another, of which nothing is told; `paymentOf` is the order that
- * the payment belongs to, which is told to who sees what others have brought; `refusal` says why it could not be edited
+ * the payment belongs to, which is told to who sees what others have brought; `ofAnother` that it is of another
+ * customer; `refusal` says why it could not be edited
  * @param leftOut further rows of the order: what it lacks for want of them, the file does not mean to take away
  */
 export function rejectConflict(
   rows: readonly CsvRow[],
-  { status, foreign, paymentOf, refusal, seesOthers = true }: {
+  { status, foreign, paymentOf, ofAnother = false, refusal, seesOthers = true }: {
     status: OrderStatus;
     foreign: boolean;
+    ofAnother?: boolean;
     paymentOf?: string;
     seesOthers?: boolean;
     refusal?: string;
@@ -248,6 +261,12 @@ export function rejectConflict(
     ? `the order is known with other content and can't be changed (${
       refusal.replaceAll(/[()]/g, "")
     })`
+    : ofAnother
+    ? "the id is known, of an order of another customer: two shops may number their orders alike, then set " +
+      "order_id_prefix in the profile of one" +
+      (status === "PENDING" || status === "RESERVED"
+        ? "; where it is the same order, --replace (replace=true over HTTP) changes it"
+        : "")
     : status !== "PENDING"
     ? `the order is known with other content and is already ${status}${
       status === "RESERVED" ? ", which only --replace (replace=true over HTTP) changes" : ""

@@ -47,6 +47,7 @@ export const auditActions = {
   "refund.request": "Request a refund",
   "refund.complete": "Say that a refund was given back by hand",
   "refund.refuse": "Refuse a refund by hand",
+  "given_twice.dismiss": "Dismiss money given back twice",
   "product.add": "Add a product",
   "stock.change": "Change the stock of a product",
   "stock.file": "Apply a file of stock",

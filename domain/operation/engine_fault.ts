@@ -184,7 +184,7 @@ function certificateFault(
   if (/expired/i.test(message) && /certificate/i.test(message)) {
     return { why: "its certificate has expired", remedy: "renew it on the server" };
   }
-  if (/self-signed|unable to (get|verify)|UnknownIssuer|unknown ca/i.test(message)) {
+  if (/self[- ]signed|unable to (get|verify)|UnknownIssuer|unknown ca/i.test(message)) {
     return {
       why: tls.ca === undefined
         ? "its certificate is signed by no authority that this machine knows"

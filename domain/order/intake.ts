@@ -31,6 +31,8 @@ export interface IntakeChange {
    * adjustments or its payment.
    */
   takesAway: boolean;
+  /** It is of another customer, see {@linkcode isOfAnother}: most likely another order that has the same id. */
+  ofAnother?: boolean;
   /** Another has brought the known order, and whoever brings this may not change what others have brought. */
   foreign: boolean;
   /** It was paid by a payment that another order has. */
@@ -74,7 +76,8 @@ function outcomeOf(
     !change.foreign;
   if (!change.content) return change.recipient && mayChange ? "updated" : "unchanged";
   if (!mayChange || change.changesPaid) return "conflict";
-  return change.takesAway && onPendingChange === "update" ? "conflict" : "updated";
+  const isRefused = change.takesAway || change.ofAnother === true;
+  return isRefused && onPendingChange === "update" ? "conflict" : "updated";
 }
 
 /**
@@ -87,6 +90,29 @@ export function namesOtherRecipient(
 ): boolean {
   return known.recipient.name !== name || known.recipient.email !== email ||
     (language !== undefined && known.language !== language);
+}
+
+/**
+ * True where the known order was placed for somebody else, by name and by address, and at another time: two shops may number
+ * their orders alike. Whoever corrects an order leaves at least one of the three.
+ */
+export function isOfAnother(
+  known: { recipient: { name: string; email: string | null }; placedAt: string },
+  { customer: { name, email }, placedAt }: Pick<IncomingOrder, "customer" | "placedAt">,
+): boolean {
+  const { recipient } = known;
+  return !sameText(recipient.name, name) && !sameText(recipient.email ?? "", email ?? "") &&
+    toSecond(known.placedAt) !== toSecond(placedAt);
+}
+
+/** The database keeps more digits than files have. */
+function toSecond(time: string): string {
+  return time.slice(0, "YYYY-MM-DD HH:MM:SS".length);
+}
+
+/** Upper and lower case make nobody another. Nobody is known by no address. */
+function sameText(a: string, b: string): boolean {
+  return a !== "" && a.toLowerCase() === b.toLowerCase();
 }
 
 /** One thing that an order has: all its units of a product at one price. */

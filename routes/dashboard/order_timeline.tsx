@@ -117,6 +117,7 @@ const steps: Readonly<Record<string, [name: string, look: string]>> = {
   refund_refused: ["Refund refused by hand", "bad"],
   refund_processed: ["Refund processed", "good"],
   refund_given_twice: ["Refund given back twice", "bad"],
+  given_twice_dismissed: ["What was given back twice is dismissed", "accent"],
   refund_failed: ["Refund failed", "bad"],
   notification_replayed: ["Notification sent again", "accent"],
   dead_letter_retried: ["Dead letter retried", "accent"],

@@ -14,6 +14,8 @@ export interface BodyLimits {
   ms: number;
   /** What `ms` is for. */
   each: "piece" | "body";
+  /** What whoever sends more bytes can do, as a sentence goes on after a colon. */
+  advice?: string;
 }
 
 /** Bytes that are gathered before they are handed on. */
@@ -67,7 +69,7 @@ export async function* bodyPieces(
           if (bytes === undefined) break;
           filled += bytes;
           size += bytes;
-          check(size, ++chunkCount, limits.bytes);
+          check(size, ++chunkCount, limits);
           if (chunkCount % chunksToLook === 0) await othersTurn();
         }
       } finally {
@@ -114,10 +116,13 @@ async function readOut(chunks: Chunks): Promise<void> {
   }
 }
 
-function check(size: number, chunks: number, maxBytes: number): void {
-  if (size > maxBytes) {
-    throw new HTTPException(413, { message: `The body must have at most ${maxBytes} bytes` });
-  }
+/** Says how many bytes a body may have, and what to do with a larger one. */
+export function tooLargeText({ bytes, advice }: Pick<BodyLimits, "bytes" | "advice">): string {
+  return `The body must have at most ${bytes} bytes${advice === undefined ? "" : `: ${advice}`}`;
+}
+
+function check(size: number, chunks: number, limits: BodyLimits): void {
+  if (size > limits.bytes) throw new HTTPException(413, { message: tooLargeText(limits) });
   if (chunks > freeChunks && size < (chunks - freeChunks) * minChunkBytes) {
     throw new HTTPException(413, {
       message: `The body comes in more than ${freeChunks} chunks with less than ` +

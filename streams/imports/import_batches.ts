@@ -104,14 +104,14 @@ export async function* importBatches(
     batch.orders.push({ order, rows: rowsWithout(rows, leftOut), leftOut });
   };
 
-  for await (const { orders, isPart } of groups) {
+  for await (const { orders, oversized } of groups) {
     for (const own of orders) {
       const id = form.idOf(own[0]!);
       batch.rows += own.length;
       if (id === "") {
         for (const row of own) take([row], form.decide([row], options), 0);
-      } else if (isPart) {
-        reject(rejectLargeOrder(own), large.has(id) ? 0 : 1);
+      } else if (oversized !== undefined) {
+        reject(rejectLargeOrder(own, oversized.get(id)!), large.has(id) ? 0 : 1);
         large.add(id);
       } else {
         const isLong = own.length > rowsToATurn;

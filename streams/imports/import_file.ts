@@ -9,9 +9,9 @@ import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
 import { type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
 import { badFile, fileKind } from "../../domain/import/source/file_kind.ts";
-import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
 import { readBytes, utf8Decoder } from "./csv_source.ts";
 import { nativeForm, type OrderForm } from "./order_form.ts";
+import { noOrders, type TrackedOrders } from "./order_tracker.ts";
 import { checkRows } from "./row_check.ts";
 import { idIn, orderIdOf, readFields, type RowForm } from "./row_form.ts";
 import { openRowStore, type RowStore, type RowStoreLimits } from "./row_store.ts";
@@ -39,8 +39,11 @@ export interface OrderGroup {
    * by one or together.
    */
   orders: CsvRow[][];
-  /** The rows are of orders with too many of them, and not all of their rows. */
-  isPart: boolean;
+  /**
+   * The rows are of orders with too many of them, and not all of their rows: for each order the line that is the first
+   * too much. Undefined for whole orders.
+   */
+  oversized?: ReadonlyMap<string, number>;
 }
 
 /** A file that is not in this product's own form: all of its bytes, which belong to whoever opens it. */
@@ -92,14 +95,14 @@ export async function openImportFile(
 ): Promise<ImportFile> {
   const { limits, openOther } = options;
   const spool = openSpool(limits?.spool);
-  const scattered = bloomFilter();
+  const tracked = noOrders();
   try {
-    const { header, form, rows } = await readWhole(source, spool, scattered, options);
+    const { header, form, rows } = await readWhole(source, spool, tracked, options);
     return {
       header,
       form: nativeForm(form.places),
       rows,
-      groups: (signal) => orderGroups(spool, form, scattered, { limits: limits?.store, signal }),
+      groups: (signal) => orderGroups(spool, form, tracked, { limits: limits?.store, signal }),
       close: () => spool.close(),
     };
   } catch (error) {
@@ -118,14 +121,14 @@ class NotOwnForm extends Error {
   }
 }
 
-/** Reads the file to its end, keeps its bytes, and marks in `scattered` the orders that have to be gathered. */
+/** Reads the file to its end, keeps its bytes, and notes in `tracked` the orders that have to be gathered. */
 async function readWhole(
   source: ReadableStream<Uint8Array>,
   spool: Spool,
-  scattered: BloomFilter,
+  tracked: TrackedOrders,
   options: ReadingOptions,
 ): Promise<{ header: readonly string[]; form: RowForm; rows: number }> {
-  const checked = checkRows(scattered, options.limits?.orderRows ?? defaultOrderRows);
+  const checked = checkRows(tracked, options.limits?.orderRows ?? defaultOrderRows);
   const scanner = scanRecords(checked.onRecord);
   const decoder = utf8Decoder(scanner.line);
   let bytesRead = 0, unpackedBytes = 0;
@@ -176,7 +179,7 @@ async function readWhole(
 async function* orderGroups(
   spool: Spool,
   form: RowForm,
-  scattered: BloomFilter,
+  { scattered, oversized }: TrackedOrders,
   { limits, signal }: { limits: RowStoreLimits | undefined; signal: AbortSignal | undefined },
 ): AsyncGenerator<OrderGroup> {
   const { places } = form;
@@ -186,6 +189,12 @@ async function* orderGroups(
   let current: CsvRow[] = [];
   let currentId: string | undefined;
   let isScattered = false;
+  let parts: CsvRow[][] = [];
+  let isOversized = false;
+  const endOrder = () => {
+    if (current.length > 0) (isOversized ? parts : orders).push(current);
+    current = [];
+  };
 
   const scanner = scanRecords((text, from, to, line, quoted) => {
     if (isHeader) {
@@ -195,15 +204,13 @@ async function* orderGroups(
     const id = idIn(outlineOf(text, from, to, quoted, places.external_order_id).field, form);
     if (id === "" && isBlankRow(fieldsOf(text, from, to, quoted))) return;
     if (id !== currentId || id === "") {
-      if (current.length > 0) orders.push(current);
-      current = [];
+      endOrder();
       currentId = id;
       isScattered = id !== "" && scattered.has(id);
+      isOversized = oversized.has(id);
     }
-    if (isScattered) {
-      // What is kept is copied: a field is part of a whole piece of the file, which would stay for its sake.
-      const fields = readFields(text, from, to, quoted, form);
-      store.add(JSON.parse(JSON.stringify({ line, fields })));
+    if (isScattered && !isOversized) {
+      store.add({ line, fields: readFields(text, from, to, quoted, form) });
     } else if (form.isRejects) {
       current.push({ line, fields: readFields(text, from, to, quoted, form) });
     } else {
@@ -216,15 +223,19 @@ async function* orderGroups(
     const othersTurn = takeTurns();
     for (const bytes of spool.pieces()) {
       scanner.push(decoder.decode(bytes, { stream: true }));
-      if (orders.length > 0) yield { orders, isPart: false };
+      if (isOversized) endOrder();
+      if (orders.length > 0) yield { orders };
+      if (parts.length > 0) yield { orders: parts, oversized };
       orders = [];
+      parts = [];
       // All of it is work for this thread alone: others get their turn, too.
       await othersTurn();
       signal?.throwIfAborted();
     }
     scanner.end();
-    if (current.length > 0) orders.push(current);
-    if (orders.length > 0) yield { orders, isPart: false };
+    endOrder();
+    if (orders.length > 0) yield { orders };
+    if (parts.length > 0) yield { orders: parts, oversized };
     yield* gatheredOrders(store, (row) => orderIdOf(row, places), signal);
   } finally {
     store.close();
@@ -260,7 +271,11 @@ export async function* gatheredOrders(
 ): AsyncGenerator<OrderGroup> {
   const othersTurn = takeTurns();
   for (const group of store.groups()) {
-    if (group !== null) yield { orders: byOrder(group.rows, idOf), isPart: group.isPart };
+    if (group !== null) {
+      const { rows, oversized } = group;
+      const orders = byOrder(rows, idOf);
+      yield oversized === undefined ? { orders } : { orders, oversized };
+    }
     await othersTurn();
     signal?.throwIfAborted();
   }

@@ -17,9 +17,14 @@ import {
   type Counted,
   countValue,
   noneCounted,
+  noteStoredFraction,
 } from "../../domain/import/profile/column_evidence.ts";
 import { type ColumnPlan, planColumns, textAt } from "../../domain/import/profile/column_plan.ts";
-import { type FileEvidence, gatherEvidence } from "../../domain/import/profile/file_evidence.ts";
+import {
+  type FileEvidence,
+  gatherEvidence,
+  moneyPlaces,
+} from "../../domain/import/profile/file_evidence.ts";
 import {
   type InferredSettings,
   inferSettings,
@@ -30,6 +35,7 @@ import {
   mapOrderStepwise,
   type MappedOrder,
 } from "../../domain/import/profile/map_order.ts";
+import { watchContinuations } from "../../domain/import/profile/sorted_rows.ts";
 import { orderMapping, ownText } from "../../domain/import/profile/order_mapping.ts";
 import { ownFields, plannedId, PlannedRow } from "../../domain/import/profile/planned_row.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
@@ -41,19 +47,20 @@ import {
 } from "../../domain/import/source_row.ts";
 import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { takeTurns } from "../timing/take_turns.ts";
-import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
 import {
   defaultOrderRows,
   gatheredOrders,
   type ImportFile,
   type OrderGroup,
 } from "./import_file.ts";
-import { orderTracker } from "./order_tracker.ts";
+import { noOrders, orderTracker, type TrackedOrders } from "./order_tracker.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 
 /** A file as records; see `source_table.ts`. */
 export interface RecordTable {
   header: readonly string[];
+  /** Of a workbook: columns, by their places, with a number that is stored with three decimals. */
+  storedFractions?: ReadonlyMap<number, { text: string; line: number }>;
   /** All records below the header; may be called again. */
   rows(signal?: AbortSignal): AsyncGenerator<SourceRow[]>;
   /** Frees the disk. */
@@ -120,7 +127,8 @@ export interface ProfileLook {
    * Ends the look.
    *
    * @param table gives the same records
-   * @throws {WorkflowError} `invalid` for ids that a spreadsheet has destroyed
+   * @throws {WorkflowError} `invalid` for ids that a spreadsheet has destroyed, and for rows that continue the order
+   * above in a file that was sorted
    */
   finish(table: RecordTable, limits?: ProfiledFileOptions["limits"]): ProfiledFile;
 }
@@ -141,11 +149,12 @@ export function lookByProfile(
     const message = `the file is none of the profile ${profile.name}: ${plan.join("; ")}`;
     throw new WorkflowError("invalid", message, plan.map((detail) => ({ at: "header", detail })));
   }
-  const scattered = bloomFilter();
-  const track = orderTracker(scattered, limits?.orderRows ?? defaultOrderRows);
+  const tracked = noOrders();
+  const track = orderTracker(tracked, limits?.orderRows ?? defaultOrderRows);
   const toRow = rowPlanner(profile, plan);
   const { evidence, note } = gatherEvidence(plan);
   const destroyed = noneCounted();
+  const continued = profile.fillDown === "order" ? watchContinuations(plan) : undefined;
   let rows = 0;
   return {
     note(some) {
@@ -155,21 +164,28 @@ export function lookByProfile(
         rows++;
         const { ownId, orderId, source, fields } = planned;
         note(source, ownId);
+        continued?.note(source, ownId);
         const isDestroyed = destroyedIdProblem(ownId) !== undefined ||
           hasLostZeros(ownId, profile.idDigits);
         if (isDestroyed) countValue(destroyed, ownId, row.line);
         let characters = orderId.length;
         for (let at = 0; at < fields.length; at++) characters += fields[at]!.length;
-        track(orderId, characters);
+        track(orderId, characters, row.line);
       }
     },
     rows: () => rows,
     finish(table, storeLimits) {
+      for (const place of moneyPlaces(plan)) {
+        const stored = table.storedFractions?.get(place);
+        if (stored !== undefined) noteStoredFraction(evidence.money, stored);
+      }
       const inferred = inferSettings(profile, plan, evidence);
       if (destroyed.count > 0) throw destroyedIds(destroyed, plan, inferred.questions);
+      const sorted = continued?.problem(evidence.totals.count > 0);
+      if (sorted !== undefined) throw sortedRows(sorted, inferred.questions);
       // With what was settled: a currency that all orders have alike, and how discounts are written.
       const settled = planColumns(inferred.settings, header) as ColumnPlan;
-      const found = { table, plan: settled, evidence, scattered, rows, inferred };
+      const found = { table, plan: settled, evidence, tracked, rows, inferred };
       return profiledFile(found, storeLimits?.store);
     },
   };
@@ -226,6 +242,7 @@ function rowPlanner(
   const isRejects = isRejectsHeader(header);
   const idPlaces = columns.external_order_id!.places;
   const fillsDown = profile.fillDown === "order";
+  const { orderIdPrefix = "" } = profile;
   const itemPlaces = (["product_sku", "product_name", "qty"] as const).flatMap((column) =>
     columns[column] === undefined ? [] : [columns[column].places]
   );
@@ -241,8 +258,9 @@ function rowPlanner(
     const fault = read.fault ?? (isSum ? sumFault : "");
     // The quotation mark that is wrong may stand in the id itself.
     const ownId = fault === "" ? said : said.replaceAll('"', "").trim();
-    const orderId = ownId === "" && (fillsDown || fault !== "") ? above : ownId;
-    if (orderId !== "") above = orderId;
+    const id = ownId === "" && (fillsDown || fault !== "") ? above : ownId;
+    if (id !== "") above = id;
+    const orderId = id === "" ? "" : orderIdPrefix + id;
     return { source, fields, ownId, orderId, fault };
   };
 }
@@ -261,12 +279,20 @@ function destroyedIds(
   return new WorkflowError("invalid", `line ${line}: ${detail}`, faults);
 }
 
+function sortedRows(
+  { line, detail }: { line: number; detail: string },
+  questions: readonly OpenQuestion[],
+): WorkflowError {
+  const faults = [{ at: `line ${line}`, detail }, ...questions.map(questionFault)];
+  return new WorkflowError("invalid", `line ${line} ${detail}`, faults);
+}
+
 /** What was found out, and what it was found out of. */
 interface FoundFile {
   table: RecordTable;
   plan: ColumnPlan;
   evidence: FileEvidence;
-  scattered: BloomFilter;
+  tracked: TrackedOrders;
   rows: number;
   inferred: InferredSettings;
 }
@@ -323,7 +349,7 @@ function openQuestions(
 }
 
 async function* orderGroups(
-  { table, plan, scattered, inferred }: FoundFile,
+  { table, plan, tracked: { scattered, oversized }, inferred }: FoundFile,
   limits: RowStoreLimits | undefined,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<OrderGroup> {
@@ -334,6 +360,12 @@ async function* orderGroups(
   let current: CsvRow[] = [];
   let currentId: string | undefined;
   let isScattered = false;
+  let parts: CsvRow[][] = [];
+  let isOversized = false;
+  const endOrder = () => {
+    if (current.length > 0) (isOversized ? parts : orders).push(current);
+    current = [];
+  };
   try {
     const othersTurn = takeTurns();
     for await (const rows of table.rows(signal)) {
@@ -343,22 +375,27 @@ async function* orderGroups(
         const { orderId: id, fault } = placed;
         const row = new PlannedRow(placed.source, placed.fields, { width, orderId: id, fault });
         if (id !== currentId || id === "") {
-          if (current.length > 0) orders.push(current);
-          current = [];
+          endOrder();
           currentId = id;
           isScattered = id !== "" && scattered.has(id);
+          isOversized = oversized.has(id);
         }
         // What is kept is copied: a field is part of a whole block of records, which would stay for its sake.
-        if (isScattered) {
+        if (isScattered && !isOversized) {
           store.add(JSON.parse(JSON.stringify({ line: row.line, fields: row.fields })));
         } else current.push(row);
       }
-      if (orders.length > 0) yield { orders, isPart: false };
+      if (isOversized) endOrder();
+      if (orders.length > 0) yield { orders };
+      if (parts.length > 0) yield { orders: parts, oversized };
       orders = [];
+      parts = [];
       await othersTurn();
       signal?.throwIfAborted();
     }
-    if (current.length > 0) yield { orders: [current], isPart: false };
+    endOrder();
+    if (orders.length > 0) yield { orders };
+    if (parts.length > 0) yield { orders: parts, oversized };
     yield* gatheredOrders(store, plannedId, signal);
   } finally {
     store.close();

@@ -11,8 +11,7 @@ import { isBlankRow, lacksItsHead, lacksItsOrder } from "../../domain/import/csv
 import { destroyedIdProblem } from "../../domain/import/destroyed_id.ts";
 import { withValue } from "../../domain/import/named_value.ts";
 import { parsePlacedAt } from "../../domain/order/placed_at.ts";
-import type { BloomFilter } from "./bloom_filter.ts";
-import { orderTracker } from "./order_tracker.ts";
+import { orderTracker, type TrackedOrders } from "./order_tracker.ts";
 import { idIn, readFields, type RowForm } from "./row_form.ts";
 
 /** See {@linkcode checkRows}. */
@@ -30,15 +29,15 @@ export interface RowCheck {
 }
 
 /**
- * Begins with the header. Marks in `scattered` every order whose rows do not stand together, or are very many.
+ * Begins with the header, and notes in `tracked` every order that can't be put together as its rows come.
  *
- * @param maxOrderRows rows of one order that are put together without the store
+ * @param rowsTogether rows of one order that are put together without the store
  */
-export function checkRows(scattered: BloomFilter, maxOrderRows: number): RowCheck {
+export function checkRows(tracked: TrackedOrders, rowsTogether: number): RowCheck {
   let file: { header: readonly string[]; form: RowForm } | undefined;
   let rows = 0;
   let lastId = "";
-  const follow = orderTracker(scattered, maxOrderRows);
+  const follow = orderTracker(tracked, rowsTogether);
 
   return {
     onRecord(text, from, to, line, quoted) {
@@ -77,7 +76,7 @@ export function checkRows(scattered: BloomFilter, maxOrderRows: number): RowChec
         }
       }
       rows++;
-      follow(id, to - from);
+      follow(id, to - from, line);
     },
     rows: () => rows,
     file: () => file,

@@ -13,8 +13,11 @@ import { textHash } from "./text_hash.ts";
 /** Rows of whole orders, or a part of an order that has too many. */
 export interface RowGroup {
   rows: CsvRow[];
-  /** The rows are of orders with more than {@linkcode maxOrderRows} rows or so many characters, and not all. */
-  isPart: boolean;
+  /**
+   * The rows are of orders with more than {@linkcode maxOrderRows} rows or so many characters, and not all: for each
+   * order the line that is the first too much.
+   */
+  oversized?: ReadonlyMap<string, number>;
 }
 
 /** See {@linkcode openRowStore}. */
@@ -30,7 +33,7 @@ export interface RowStore {
   close(): void;
 }
 
-/** How much a store keeps in memory, in characters of text; what that takes is some five times as much. */
+/** How much a store keeps in memory, in bytes; rows are taken to need what {@linkcode sizeOf} says. */
 export interface RowStoreLimits {
   /** Rows beyond it go to disk. */
   file: number;
@@ -45,7 +48,7 @@ export interface RowStoreLimits {
  * writing and reading it back.
  */
 const defaultLimits: RowStoreLimits = {
-  file: 8 * 1024 * 1024,
+  file: 24 * 1024 * 1024,
   partition: 8 * 1024 * 1024,
   block: 32 * 1024,
 };
@@ -85,7 +88,7 @@ export function openRowStore(
 ): RowStore {
   let file: TemporaryFile | undefined;
   let rows: CsvRow[] = [];
-  let characters = 0;
+  let bytes = 0;
   let partitions: Partition[] | undefined;
 
   /** Rows before it are on disk. */
@@ -104,10 +107,15 @@ export function openRowStore(
 
   return {
     add(row) {
-      rows.push(row);
-      if (partitions !== undefined) return spill(rowsAtATime);
-      for (const field of row.fields) characters += field.length;
-      if (characters <= limits.file) return;
+      if (partitions !== undefined) {
+        rows.push(row);
+        return spill(rowsAtATime);
+      }
+      // What is kept is copied: a field is part of a whole piece of the file, which would stay for its sake.
+      const { line, fields } = row;
+      rows.push(JSON.parse(JSON.stringify({ line, fields })));
+      bytes += sizeOf(row);
+      if (bytes <= limits.file) return;
       file ??= openTemporaryFile();
       partitions = emptyPartitions();
     },
@@ -115,7 +123,7 @@ export function openRowStore(
       if (partitions === undefined) {
         const all = rows;
         rows = [];
-        if (all.length > 0) yield { rows: all, isPart: false };
+        if (all.length > 0) yield { rows: all };
         return;
       }
       while (rows.length > 0) {
@@ -126,6 +134,13 @@ export function openRowStore(
     },
     close: () => file?.close(),
   };
+}
+
+/** Bytes that a row takes in memory, about: each field is a text of its own. */
+function sizeOf({ fields }: CsvRow): number {
+  let bytes = 64;
+  for (const field of fields) bytes += 24 + field.length;
+  return bytes;
 }
 
 function* groupsOf(
@@ -143,7 +158,7 @@ function* groupsOf(
         for (const row of some) rows.push(row);
         if (++blocks % blocksToATurn === 0) yield null;
       }
-      if (rows.length > 0) yield { rows, isPart: false };
+      if (rows.length > 0) yield { rows };
     } else if (depth <= maxSplits) {
       const parts = emptyPartitions();
       for (const some of rowsOf(file, partition)) {
@@ -164,27 +179,28 @@ function* largeOrders(
   keyOf: (row: CsvRow) => string,
 ): Generator<RowGroup | null> {
   const sizes = new Map<string, { rows: number; characters: number }>();
+  const oversized = new Map<string, number>();
   for (const some of rowsOf(file, partition)) {
     for (const row of some) {
-      const size = sizes.get(keyOf(row)) ?? { rows: 0, characters: 0 };
+      const key = keyOf(row);
+      const size = sizes.get(key) ?? { rows: 0, characters: 0 };
       size.rows++;
       for (const field of row.fields) size.characters += field.length;
-      sizes.set(keyOf(row), size);
+      sizes.set(key, size);
+      const isTooLarge = size.rows > maxOrderRows || size.characters > maxOrderCharacters;
+      if (isTooLarge && !oversized.has(key)) oversized.set(key, row.line);
     }
     yield null;
   }
-  const isTooLarge = (row: CsvRow) => {
-    const { rows, characters } = sizes.get(keyOf(row))!;
-    return rows > maxOrderRows || characters > maxOrderCharacters;
-  };
+  const isTooLarge = (row: CsvRow) => oversized.has(keyOf(row));
   const whole: CsvRow[] = [];
   for (const some of rowsOf(file, partition)) {
     const parts = some.filter(isTooLarge);
-    if (parts.length > 0) yield { rows: parts, isPart: true };
+    if (parts.length > 0) yield { rows: parts, oversized };
     for (const row of some) if (!isTooLarge(row)) whole.push(row);
     yield null;
   }
-  if (whole.length > 0) yield { rows: whole, isPart: false };
+  if (whole.length > 0) yield { rows: whole };
 }
 
 function emptyPartitions(): Partition[] {

@@ -15,9 +15,9 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { makeTemporaryFile } from "../../runtime/files.ts";
+import { ownPath } from "../../runtime/own_files.ts";
 import { isNotPermitted } from "../../runtime/permissions.ts";
 import { diskFaultOf } from "./disk_fault.ts";
 
@@ -65,7 +65,7 @@ export function writeWhole(
 }
 
 /** The folder that the tasks may write to wherever `TMPDIR` points; it is made when it is needed. */
-const ownFolder = fileURLToPath(new URL("../../.data/tmp", import.meta.url));
+const ownFolder = ownPath(".data/tmp");
 
 /** How temporary files are made; tests put something else in the place of the system's way. */
 export type MakeFile = (options: { prefix: string; dir?: string }) => string;

@@ -20,6 +20,7 @@ import {
   decideIntake,
   type IntakeChange,
   type IntakeOutcome,
+  isOfAnother,
   namesOtherRecipient,
   type PendingChange,
   sumsOf,
@@ -94,8 +95,10 @@ export function changeOf(
   { losing, foreign, lacking, paidBy, repaid }: Pick<Comparison, "losing"> & Partial<Comparison>,
 ): IntakeChange {
   const { externalOrderId } = order;
+  const content = known?.hash !== hash;
   return {
-    content: known?.hash !== hash,
+    content,
+    ofAnother: content && known !== undefined && isOfAnother(known, order),
     recipient: known !== undefined && namesOtherRecipient(known, order),
     takesAway: losing.has(externalOrderId),
     foreign: foreign?.has(externalOrderId) ?? false,

@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readOwnText } from "../../runtime/own_files.ts";
 import type { RedisClient } from "./redis.ts";
 
 /** A script that is known to this process; make one with {@linkcode defineScript}. */
@@ -30,7 +30,7 @@ const scripts = new Map<string, Script>();
  */
 export function defineScript(name: string, beside: string): Script {
   if (scripts.has(name)) throw new Error(`there are two scripts of the name ${name}`);
-  const source = readFileSync(new URL(`${name}.lua`, beside), "utf8");
+  const source = readOwnText(new URL(`${name}.lua`, beside));
   const script: Script = { name, source, command: `script_${name}` };
   scripts.set(name, script);
   return script;

@@ -10,6 +10,7 @@ import { type OwnDatabase, ownDatabase, ownRedis } from "../own_engines.ts";
 import { receiveMails } from "../receivers.ts";
 import { openWorkflow } from "../workflow.ts";
 import { envOf } from "./run_command.ts";
+import { typedTask } from "../typed_task.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -19,7 +20,7 @@ async function doctor(
   before = "",
 ): Promise<{ code: number; out: string }> {
   const { code, stdout, stderr } = await new Deno.Command("sh", {
-    args: ["-c", `${before}exec "$0" task --quiet doctor`, Deno.execPath()],
+    args: ["-c", `${before}exec "$0" "$@"`, Deno.execPath(), ...typedTask("doctor")],
     cwd: root,
     env: { LOG_LEVEL: "error", REDIS_PREFIX: "", ...env },
     stdout: "piped",

@@ -3,6 +3,7 @@ import { migrate } from "../../db/connection/migrate.ts";
 import { openDatabase } from "../../db/connection/database.ts";
 import { type TestContext, testContext } from "../support.ts";
 import { csvOf } from "../csv_orders.ts";
+import { typedTask } from "../typed_task.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -21,7 +22,7 @@ Deno.test.afterAll(async () => {
 
 async function run(...args: string[]) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", "import", ...args],
+    args: typedTask("import", ...args),
     cwd: root,
     env: {
       DATABASE_URL: context.databaseUrl,

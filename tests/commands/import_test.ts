@@ -6,6 +6,7 @@ import { migrate } from "../../db/connection/migrate.ts";
 import { openRedis } from "../../streams/redis/redis.ts";
 import { contentsOf, csvOf, manyRows } from "../csv_orders.ts";
 import { type TestContext, testContext } from "../support.ts";
+import { typedTask } from "../typed_task.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -34,7 +35,7 @@ function environment(own: TestContext): Record<string, string> {
 /** The task as it is typed, with the permissions that it has. */
 function task(args: string[], own = context): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", "import", ...args],
+    args: typedTask("import", ...args),
     cwd: root,
     env: environment(own),
     stdin: "piped",
@@ -228,7 +229,13 @@ Deno.test("import overwrites its source with rejects under no name, in no spelli
   }
   // Standard input may be a file as well.
   const shell = new Deno.Command("sh", {
-    args: ["-c", `"$0" task --quiet import - --rejects="$1" < "$1"`, Deno.execPath(), path],
+    args: [
+      "-c",
+      'exec "$@" < "$0"',
+      path,
+      Deno.execPath(),
+      ...typedTask("import", "-", `--rejects=${path}`),
+    ],
     cwd: root,
     env: environment(context),
   });

@@ -3,6 +3,7 @@ import { gzipSync } from "node:zlib";
 import { verifyNow } from "../settled_workflow.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
 import { envOf, type Ran, run } from "./run_command.ts";
+import { typedTask } from "../typed_task.ts";
 
 /** A workflow with 50 units of `a`, a folder for files, and the command. */
 async function withStock(
@@ -159,7 +160,7 @@ Deno.test("the task stock uses no socket that start may not use", () =>
     const url = new URL(env.DATABASE_URL!);
     url.searchParams.set("socket", `${folder}/db.sock`);
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["task", "--quiet", "stock", "a"],
+      args: typedTask("stock", "a"),
       cwd: new URL("../../", import.meta.url),
       env: { ...env, DATABASE_URL: url.href },
     }).output();
@@ -175,15 +176,13 @@ Deno.test("the task stock may read a file and write its rejects, and takes up ag
     await Deno.writeTextFile(path, `sku,add_qty,name,price_cents\n${rows.join("")}`);
     const task = () =>
       new Deno.Command(Deno.execPath(), {
-        args: [
-          "task",
-          "--quiet",
+        args: typedTask(
           "stock",
           `--file=${path}`,
           "--create",
           `--rejects=${folder}/r.csv`,
           "--json",
-        ],
+        ),
         cwd: new URL("../../", import.meta.url),
         env: envOf(flow),
         stdout: "piped",

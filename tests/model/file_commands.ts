@@ -113,7 +113,7 @@ function broughtOf(model: Model, { entries, replace }: OrderFile): Brought[] {
   return all;
 }
 
-/** Of a paid order a file may say other things, but not that its payment was another one. */
+/** Of a paid order a file may say other things, another total among them, but not that its payment was another one. */
 function changed(
   order: ModelOrder,
   change: (Editing & { takes: boolean }) | null,
@@ -133,7 +133,7 @@ function changed(
   const isPaid = order.payment === "paid_here" || order.payment === "paid_elsewhere";
   const total = totalOf(next);
   const isRight = total >= 0 && (order.payment !== "none" || total === 0) &&
-    (!isPaid || total === totalOf(source));
+    (!isPaid || total > 0);
   return isRight ? next : source;
 }
 
@@ -149,6 +149,8 @@ function outcomeOf(model: Model, { known, next, spoilt }: Brought, replace: bool
   }
   if (known.state !== "WAITING" && known.state !== "PENDING") return "conflict";
   if (!replace && takesAway(source, next)) return "conflict";
+  const isPaid = known.payment === "paid_here" || known.payment === "paid_elsewhere";
+  if (isPaid && totalOf(next) !== totalOf(source)) return "conflict";
   return isUnknown ? "rejected" : "updated";
 }
 

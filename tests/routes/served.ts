@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import type { Api } from "./api.ts";
 import { bytesOf, readAll } from "./hostile/raw_http.ts";
+import { typedTask } from "../typed_task.ts";
 
 /** A running `serve` or `start`. */
 export interface Served {
@@ -36,7 +37,7 @@ export async function startServed(
   task: "serve" | "start" = "serve",
 ): Promise<Served> {
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", task],
+    args: typedTask(task),
     cwd: root,
     env: { ...engines, PORT: "0", LOG_FORMAT: "json", LOG_LEVEL: "info", ...env },
     stdin: "null",

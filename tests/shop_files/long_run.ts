@@ -6,6 +6,7 @@
 
 import fc from "fast-check";
 import { parseArgs } from "@std/cli/parse-args";
+import { currencyDigits } from "../../domain/money.ts";
 import { type Answers, shopForms } from "./forms.ts";
 import { answersOf, mangledFile, type Mangling, manglings } from "./mangled_file.ts";
 import { countEnd, type Ends, noEnds, playFiles } from "./play_files.ts";
@@ -64,11 +65,25 @@ function savedAnswers(
 ): Answers {
   const answers = new Map(answersOf(shop, { ...mangling, encoding: "utf-8" }));
   if (mangling.habits.time !== undefined) answers.delete("time.order");
-  if (language !== 1033 && language !== 2057) answers.delete("money.decimal");
+  // Whoever sees numbers in another country's form does not know the first one any more.
+  const sign = language === 1033 || language === 2057 ? "." : ",";
+  if (mangling.habits.decimal !== sign || sign === ",") answers.delete("money.decimal");
   // In Germany 2.448 is two thousand: what was in units is in minor units now.
   if (shop.currency === "KWD") answers.delete("money.in");
   return answers;
 }
+
+/** A spreadsheet saves 70.00 as 70, and whole amounts under a heading that says cents are cents. */
+function hasWholeAmounts({ orders, currency }: Shop): boolean {
+  const unit = 10 ** currencyDigits(currency);
+  return orders.every(({ items }) =>
+    items.every(({ price, tax, shipping, discount }) =>
+      [price, tax, shipping, discount].every((amount) => amount % unit === 0)
+    )
+  );
+}
+
+const asMinor = (mangling: Mangling): Mangling => ({ ...mangling, minor: true });
 
 /** Files for each start of the spreadsheet, which takes seconds. */
 const filesToAStart = 50;
@@ -82,7 +97,13 @@ async function playRounds(program: string, { files, seed }: Wanted): Promise<End
     const drafts = fc.sample(fc.tuple(fc.constantFrom(...shopForms), shops, manglings), {
       numRuns,
       seed: ownSeed,
-    });
+    }).map(([form, shop, mangling]) =>
+      [
+        form,
+        shop,
+        form.profile === "native" && hasWholeAmounts(shop) ? asMinor(mangling) : mangling,
+      ] as const
+    );
     const asText = (mangling: Mangling): Mangling => ({
       ...mangling,
       encoding: "utf-8",

@@ -30,13 +30,13 @@ import {
   type OrderReading,
   type ReadRows,
   rejectedFor,
+  rejectedLarge,
   type RejectedRow,
-  rejectLargeOrder,
   rowsToATurn,
   settleOrder,
 } from "../order_csv.ts";
 import { type PlannedColumn, textOf } from "./column_plan.ts";
-import { parseMoney } from "./money_text.ts";
+import { parseMoney, plainCharacters } from "./money_text.ts";
 import { readAdjustments } from "./order_amounts.ts";
 import {
   nameInFile,
@@ -119,9 +119,7 @@ export function* mapOrderStepwise(
   sources: readonly CsvRow[],
   options: DecideOptions,
 ): Generator<void, MappedOrder> {
-  if (sources.length > maxOrderRows) {
-    return { kind: "rejected", rejected: rejectLargeOrder(sources) };
-  }
+  if (sources.length > maxOrderRows) return rejectedLarge(sources);
   const unreadable = sources.find((row) => plannedFault(row) !== "");
   if (unreadable !== undefined) {
     return { kind: "rejected", rejected: rejectFor(sources, unreadable) };
@@ -204,7 +202,7 @@ function readHead(mapping: OrderMapping, rows: readonly CsvRow[]): Head {
   ];
   const isGuest = mapping.settings.guestIds?.includes(id) === true;
   return {
-    externalOrderId,
+    externalOrderId: prefixed(mapping, externalOrderId),
     currency,
     customerId: isGuest ? "" : id,
     email,
@@ -222,6 +220,11 @@ function saysTheSame(mapping: OrderMapping, a: CsvRow, b: CsvRow): boolean {
     }
   }
   return true;
+}
+
+/** An order's id here: two shops may number their orders alike. */
+function prefixed({ settings: { orderIdPrefix = "" } }: OrderMapping, id: string): string {
+  return id === "" ? "" : orderIdPrefix + id;
 }
 
 /** Why rows can't be one order, where they say different things in a column. */
@@ -297,20 +300,15 @@ function readItemRow(
   const productName = ownText(own, columns.product_name);
   const qty = wholeNumber(ownText(own, columns.qty), mapping.money.decimal);
   const priceText = ownText(own, columns.price);
-  const price = priceText === "" || !isCurrency(currency)
-    ? undefined
-    : parseMoney(priceText, mapping.money, currency);
-  const problem = typeof price === "object"
-    ? price.problem
-    : price !== undefined && price < 0
-    ? "must not be below zero"
-    : undefined;
-  const cents = typeof price === "number" && price >= 0 ? price : 0;
+  const price = readPrice(mapping, priceText, currency);
+  const problem = typeof price === "object" ? price.problem : undefined;
+  const cents = typeof price === "number" ? price : 0;
   const units = digits.test(qty) ? Number(qty) : NaN;
   const unitPriceCents = largestUnitPrice(mapping, cents, units);
   // Most rows say nothing new of their order, and have no fault.
   if (read.before?.head === head && problem === undefined && price !== undefined) {
-    const item = goodItem({ sku, name: productName, unitPriceCents, qty: units });
+    const { sumWords } = mapping.settings;
+    const item = goodItem({ sku, name: productName, unitPriceCents, qty: units }, sumWords);
     if (item !== undefined) {
       read.sources.push(source);
       read.good.push({ head: read.before.row.head, item });
@@ -337,7 +335,13 @@ function readItemRow(
     priceText === "" ? "" : String(unitPriceCents),
     qty,
   ];
-  const checked = readRow(fields, ownPlaces, latestPlacedAt, read.before);
+  const checked = readRow(
+    fields,
+    ownPlaces,
+    latestPlacedAt,
+    read.before,
+    mapping.settings.sumWords,
+  );
   if (Array.isArray(checked)) {
     faults.push(...checked.map(({ at, detail }) => ({ at: nameOf(at as ProfileColumn), detail })));
   }
@@ -349,6 +353,17 @@ function readItemRow(
   read.sources.push(source);
   read.good.push(checked);
   read.items.push({ ...checked.item, cents });
+}
+
+/** What a row says that its item costs, in minor units; undefined where it says nothing. */
+function readPrice(
+  { money }: OrderMapping,
+  text: string,
+  currency: string,
+): number | { problem: string } | undefined {
+  if (text === "" || !isCurrency(currency)) return undefined;
+  const price = parseMoney(text, money, currency);
+  return typeof price === "number" && price < 0 ? { problem: "must not be below zero" } : price;
 }
 
 /** Stands in for what has a fault already, so that it is not named twice. */
@@ -365,7 +380,9 @@ const digits = /^\d+$/;
 /** `2` for `2.0000`, as databases write numbers; all else as it is. */
 function wholeNumber(text: string, decimal: "." | ","): string {
   if (digits.test(text)) return text;
-  const [whole, fraction] = text.split(decimal) as [string, string?];
+  const plain = plainCharacters(text);
+  if (digits.test(plain)) return plain;
+  const [whole, fraction] = plain.split(decimal) as [string, string?];
   const isWhole = fraction !== undefined && /^\d+$/.test(whole) && /^0+$/.test(fraction) &&
     fraction.length !== 3;
   return isWhole ? whole : text;
@@ -490,6 +507,6 @@ function readPayment(
     provider: provider === undefined || reference === undefined ? undefined : providerOf(provider),
     reference,
     paidAt: moment === undefined ? undefined : mapping.readTime(moment) as string,
-  }, saidOf(rows, columns.external_order_id)?.text ?? "");
+  }, prefixed(mapping, saidOf(rows, columns.external_order_id)?.text ?? ""));
   return Array.isArray(payment) || payment.status === "due" ? undefined : payment;
 }

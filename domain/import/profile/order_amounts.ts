@@ -70,15 +70,23 @@ interface ReadAmount {
 /** The sum of what each row says. */
 function lineAmount(
   mapping: OrderMapping,
-  { places, name }: PlannedAdjustment,
+  { places, name, together }: PlannedAdjustment,
   context: AmountContext,
 ): ReadAmount {
   const sum: ReadAmount = { cents: 0, line: context.rows[0]!.line, text: "" };
   for (const { line, fields } of context.rows) {
+    let one: { text: string; cents: number } | undefined;
     for (const at of places) {
       const text = (fields[at] ?? "").trim();
       if (text === "") continue;
       const cents = readAmount(mapping, text, { line, name }, context);
+      if (together === "same" && one !== undefined) {
+        if (one.cents === cents) continue;
+        const problem = `is the same amount as ${one.text} and must agree with it`;
+        context.faults.push({ line, ...valueFault(name, problem, text) });
+        continue;
+      }
+      one = { text, cents };
       if (cents !== 0 && sum.cents === 0) Object.assign(sum, { line, text });
       sum.cents += cents;
     }
@@ -86,13 +94,17 @@ function lineAmount(
   return sum;
 }
 
-/** What any row says, which must be the same on all that say anything, added up over its columns. */
+/**
+ * What any row says, which must be the same on all that say anything, added up over its columns; or once, where they are
+ * names of one amount.
+ */
 function orderAmount(
   mapping: OrderMapping,
-  { places, name }: PlannedAdjustment,
+  { places, name, together }: PlannedAdjustment,
   context: AmountContext,
 ): ReadAmount {
   const sum: ReadAmount = { cents: 0, line: context.rows[0]!.line, text: "" };
+  let one: ReadAmount | undefined;
   for (const at of places) {
     let first: { text: string; line: number; cents: number } | undefined;
     for (const { line, fields } of context.rows) {
@@ -107,6 +119,15 @@ function orderAmount(
       }
     }
     if (first === undefined) continue;
+    if (together === "same" && one !== undefined) {
+      if (one.cents !== first.cents) {
+        const problem =
+          `is the same amount as ${one.text} on line ${one.line} and must agree with it`;
+        context.faults.push({ line: first.line, ...valueFault(name, problem, first.text) });
+      }
+      continue;
+    }
+    one = first;
     if (first.cents !== 0 && sum.cents === 0) Object.assign(sum, first, { cents: sum.cents });
     sum.cents += first.cents;
   }

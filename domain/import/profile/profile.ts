@@ -42,6 +42,11 @@ export interface ProfileAdjustment {
   kind: AdjustmentKind;
   /** Names in the file's header: what they say is added up. One that the file is without says nothing. */
   columns: readonly string[];
+  /**
+   * What several columns say: `sum`, the default, adds them up; `same` are names of one amount, which must agree where
+   * more than one says something.
+   */
+  together?: "sum" | "same";
   /** `order`: said once, or the same on each row; `line`: each row says its own part. */
   per: "order" | "line";
   /**
@@ -105,6 +110,11 @@ export interface ImportProfile {
   fillDown?: "order" | "none";
   /** Rows without an item, such as one with the order's totals above its items, are part of the order. */
   rowsWithoutItem?: "allowed";
+  /**
+   * Whether a row whose SKU or name is a word such as `Total` is an item: `refused`, the default, rejects its order,
+   * because it may be a sum of the items above it.
+   */
+  sumWords?: "refused" | "items";
   /** How amounts are written; what is absent is found out. */
   money?: {
     /**
@@ -131,6 +141,10 @@ export interface ImportProfile {
   adjustments?: readonly ProfileAdjustment[];
   /** What becomes of an order; a word that stands nowhere refuses the file. Without it all are charged. */
   status?: ProfileStatus;
+  /**
+   * Goes before every order id of the file, so that two shops that number their orders alike have different ones here.
+   */
+  orderIdPrefix?: string;
   /**
    * Digits that order ids have at least which are digits alone, zeros in front of them: one with fewer has lost them in a
    * spreadsheet, and would be another order.

@@ -59,6 +59,11 @@ export const uploadedStockLimits: StockFileLimits = {
   fields: 1_000_000,
 };
 
+/** What to do with a file of stock that is larger than a request may be. */
+export const stockFileAdvice =
+  `send the file in parts, or packed by gzip (${uploadedStockLimits.bytes} bytes and ` +
+  `${uploadedStockLimits.rows} rows unpacked), or apply it with deno task stock --file=FILE`;
+
 /** True for a file of stock: a form of more bytes than other forms. */
 export function bringsStockFile(c: Context): boolean {
   return c.req.method === "POST" && /^\/products\/stock\/?$/.test(c.req.path);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { idProblem } from "../../../domain/import/csv_rows.ts";
 import fc from "fast-check";
 import { placeColumns } from "../../../domain/import/csv_columns.ts";
 import {
@@ -11,6 +12,7 @@ import {
   decideOrder,
   kindOfReason,
   maxOrderRows,
+  rejectConflict,
   rejectWhole,
 } from "../../../domain/import/order_csv.ts";
 
@@ -257,6 +259,7 @@ Deno.test("decideOrder() rejects an order with too many rows", () => {
   const reading = decide(Array.from({ length: maxOrderRows + 1 }, (_, index) => row(index + 2)));
   assert.equal(reading.kind, "rejected");
   assert.equal(reading.rejected.length, maxOrderRows + 1);
+  assert.match(reading.rejected[0]!.reason, /at most 100000 rows .* from line 100002$/);
 });
 
 Deno.test("decideOrder() accounts for every row exactly once, by lines", () => {
@@ -320,4 +323,30 @@ Deno.test("rejectWhole() gives all rows of an order of which some were left out"
     [7, "taken although another row of the order was left out (line 3)"],
   ]);
   assert.deepEqual(rejectWhole(rows, []), []);
+});
+
+Deno.test("idProblem() refuses what nobody sees in an id, by its code point, and letters apart from their marks", () => {
+  for (
+    const [id, code] of [
+      ["A\u200b1", "U+200B"],
+      ["A\u00ad1", "U+00AD"],
+      ["A\u00a01", "U+00A0"],
+      ["A\ufeff1", "U+FEFF"],
+      ["A\u20281", "U+2028"],
+      ["A1\ufe0f", "U+FE0F"],
+    ] as const
+  ) assert.match(idProblem(id)!, new RegExp(`${code.replace("+", "\\+")}, which can't be seen`));
+  assert.match(idProblem("Cafe\u0301-1")!, /write Caf\u00e9-1 in the form NFC/);
+  for (const id of ["Caf\u00e9-1", "A 1", "#1001", "\u6ce8\u6587-1"]) {
+    assert.equal(idProblem(id), undefined);
+  }
+});
+
+Deno.test("rejectConflict() says that an id may be another shop's, where its order is of another customer", () => {
+  const [row] = rejectConflict(
+    [{ line: 2, fields: [] }],
+    { status: "PENDING", foreign: false, ofAnother: true },
+    [],
+  );
+  assert.match(row!.reason, /of another customer: two shops .* order_id_prefix/);
 });

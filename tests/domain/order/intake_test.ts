@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { adjustmentKinds } from "../../../domain/order/adjustment.ts";
 import {
   decideIntake,
+  isOfAnother,
   type ItemSum,
   type KnownTerms,
   takesAway,
@@ -169,4 +170,35 @@ Deno.test("takesTermsAway() never says so of an order to which more of the same 
       added.length > 0,
     );
   }));
+});
+
+Deno.test("decideIntake() lets no file change the order of another customer unless it replaces", () => {
+  const known = { status: "PENDING" } as const;
+  const change = {
+    content: true,
+    recipient: true,
+    takesAway: false,
+    foreign: false,
+    ofAnother: true,
+  };
+  assert.equal(decideIntake(known, change, "update"), "conflict");
+  assert.equal(decideIntake(known, change, "replace"), "updated");
+  assert.equal(
+    decideIntake(known, { ...change, content: false, ofAnother: false }, "update"),
+    "updated",
+  );
+});
+
+Deno.test("isOfAnother() takes a corrected name, address or time for the same customer", () => {
+  const known = {
+    recipient: { name: "Ann", email: "ann@example.com" },
+    placedAt: "2026-01-05 10:00:00.000000",
+  };
+  const of = (name: string, email: string | null, placedAt = "2026-01-05 11:00:00.000") =>
+    isOfAnother(known, { customer: { externalId: "1", name, email }, placedAt });
+  assert.equal(of("Bob", "bob@example.com"), true);
+  assert.equal(of("Bob", null), true);
+  assert.equal(of("Anna", "Ann@example.com"), false);
+  assert.equal(of("ANN", "other@example.com"), false);
+  assert.equal(of("Bob", "bob@example.com", "2026-01-05 10:00:00.000"), false);
 });

@@ -114,6 +114,7 @@ Deno.test("what is raised leads to what it is about", () =>
       "dead_letters:refunds": "/dashboard/dead-letters?group=refunds",
       "paused_with_work:orders": "/dashboard/streams/orders",
       "disputed_payments": "/dashboard/disputes",
+      "given_twice": "/dashboard/given-twice",
       "webhook_disabled": "/dashboard/notifications",
     };
     for (const name of Object.keys(links)) {

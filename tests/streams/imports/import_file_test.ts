@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { maxOrderRows } from "../../../domain/import/order_csv.ts";
+import { openOtherFile } from "../../../streams/imports/other_file.ts";
 import { openImportFile } from "../../../streams/imports/import_file.ts";
 import { csvOf, type CsvOrderRow } from "../../csv_orders.ts";
 
@@ -32,7 +34,7 @@ async function read(rows: CsvOrderRow[], { small = false, size = 70 } = {}): Pro
         const ids = new Set(own.map((row) => file.form.idOf(row)));
         assert.equal(ids.size, 1);
         const lines = own.map(({ line }) => line);
-        orders.push({ id: [...ids][0]!, lines, isPart: group.isPart });
+        orders.push({ id: [...ids][0]!, lines, isPart: group.oversized !== undefined });
       }
     }
     return { orders, rows: file.rows };
@@ -101,3 +103,42 @@ Deno.test("openImportFile() ends between two pieces when its signal aborts", asy
   await assert.rejects(() => groups.next(), /enough/);
   file.close();
 });
+
+for (const delimiter of [",", ";"]) {
+  Deno.test(`an order with too many rows is not gathered, in a file with "${delimiter}"`, async () => {
+    const row = csvOf([{ external_order_id: "large" }]).split("\n")[1]!;
+    const rows = [
+      csvOf([{ external_order_id: "first" }]),
+      `${row}\n`.repeat(maxOrderRows + 1),
+      csvOf([{ external_order_id: "last" }, { external_order_id: "large" }]).replace(/^.*\n/, ""),
+    ].join("").replaceAll(",", delimiter);
+    const bytes = new TextEncoder().encode(rows);
+    const source = ReadableStream.from((function* () {
+      for (let at = 0; at < bytes.length; at += 65_536) yield bytes.slice(at, at + 65_536);
+    })());
+    const onProgress = () => {};
+    const file = delimiter === ","
+      ? await openImportFile(source, { onProgress })
+      : (await openOtherFile(source, { onProgress })).file;
+    try {
+      let largest = 0, large = 0;
+      const whole: string[] = [];
+      for await (const { orders, oversized } of file.groups()) {
+        for (const own of orders) {
+          const id = file.form.idOf(own[0]!);
+          if (oversized === undefined) whole.push(id);
+          else {
+            assert.deepEqual([...oversized], [["large", maxOrderRows + 3]]);
+            large += own.length;
+          }
+          largest = Math.max(largest, own.length);
+        }
+      }
+      assert.deepEqual(whole, ["first", "last"]);
+      assert.equal(large, maxOrderRows + 2);
+      assert.ok(largest < 2_000, `${largest} rows at once`);
+    } finally {
+      file.close();
+    }
+  });
+}

@@ -845,3 +845,17 @@ Deno.test("importOrders() finds in a month of real orders what an independent pr
       );
     })
   ));
+
+Deno.test("importOrders() lets the file of another shop that has the same ids change nothing", () =>
+  withBench(async (bench) => {
+    const header = "external_order_id,order_placed_at,currency,customer_id,customer_email," +
+      "customer_name,product_sku,product_name,unit_price_cents,qty\n";
+    const own = "#1001,2026-01-05 10:00:00,EUR,c1,ann@example.com,Ann,MUG,Mug,1250,1\n";
+    // The same item once more: nothing is taken away.
+    const other = "#1001,2026-02-07 11:00:00,EUR,c9,bob@example.com,Bob,MUG,Mug,1250,2\n";
+    await run(bench, header + own);
+    const report = await run(bench, header + other);
+    assert.equal(report.orders_conflict, 1);
+    assert.equal(report.orders_updated, 0);
+    assert.equal((await run(bench, header + other, { replace: true })).orders_updated, 1);
+  }));

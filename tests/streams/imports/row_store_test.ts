@@ -32,7 +32,7 @@ function byLine(rows: CsvRow[]): CsvRow[] {
 
 Deno.test("openRowStore() keeps a small file as it is", () => {
   const rows = rowsOf(100, 30);
-  assert.deepEqual(storeAndRead(rows), [{ rows, isPart: false }]);
+  assert.deepEqual(storeAndRead(rows), [{ rows }]);
   assert.deepEqual(storeAndRead([]), []);
 });
 
@@ -43,7 +43,7 @@ Deno.test("openRowStore() gives a large file back in parts, each with all rows o
     assert.ok(groups.length > 10);
     const seen = new Set<string>();
     for (const group of groups) {
-      assert.equal(group.isPart, false);
+      assert.equal(group.oversized, undefined);
       const keys = new Set(group.rows.map(keyOf));
       for (const key of keys) {
         assert.ok(!seen.has(key), `${key} is in two groups`);
@@ -68,12 +68,15 @@ Deno.test("openRowStore() gives an order with too many rows in parts and the oth
     partition: 100_000,
     block: 50_000,
   });
-  const parts = groups.filter(({ isPart }) => isPart);
+  const parts = groups.filter(({ oversized }) => oversized !== undefined);
   assert.ok(parts.length > 1);
   const inParts = parts.flatMap(({ rows }) => rows);
   assert.equal(inParts.length, large.length);
+  assert.equal(parts[0]!.oversized!.get("large"), maxOrderRows + 2);
   assert.ok(inParts.every((row) => keyOf(row) === "large"));
-  const whole = groups.filter(({ isPart }) => !isPart).flatMap(({ rows }) => rows);
+  const whole = groups.filter(({ oversized }) => oversized === undefined).flatMap(({ rows }) =>
+    rows
+  );
   assert.deepEqual(byLine(whole), others);
 });
 

@@ -11,7 +11,7 @@ import {
 } from "../../../streams/imports/source_table.ts";
 import { workbookOf, zipOf } from "../../zip_archive.ts";
 
-interface Read extends Omit<SourceTable, "rows" | "close" | "sha256"> {
+interface Read extends Omit<SourceTable, "rows" | "close" | "sha256" | "storedFractions"> {
   rows: SourceRow[];
 }
 

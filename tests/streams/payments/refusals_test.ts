@@ -4,11 +4,14 @@ import { refusalsOf } from "../../../streams/payments/refusals.ts";
 /** Works with a clock that only goes on where it is told to, in milliseconds. */
 function withClock(work: (clock: { now: number }) => void): void {
   const clock = { now: 0 };
+  // A property of its own on one runtime, and of its kind on the other.
+  const own = Object.getOwnPropertyDescriptor(performance, "now");
   Object.defineProperty(performance, "now", { configurable: true, value: () => clock.now });
   try {
     work(clock);
   } finally {
-    delete (performance as Partial<Performance>).now;
+    if (own === undefined) delete (performance as Partial<Performance>).now;
+    else Object.defineProperty(performance, "now", own);
   }
 }
 

@@ -28,7 +28,7 @@ export const odoo: ImportProfile = {
   fillDown: "order",
   // What a line comes to when its discount is off and before its taxes.
   money: { in: "by_decimals", pricePer: "line", tolerance: 0 },
-  adjustments: [{ kind: "tax", columns: ["Taxes", "Amount Tax"], per: "order" }],
+  adjustments: [{ kind: "tax", columns: ["Taxes", "Amount Tax"], together: "same", per: "order" }],
   status: {
     columns: ["Status"],
     charge: ["Sales Order", "sale"],

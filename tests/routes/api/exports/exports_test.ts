@@ -382,9 +382,10 @@ Deno.test("csvDownload() breaks the connection on an error, so that a part is no
       ? Promise.resolve(page.slice(0, 2))
       : Promise.reject(new Error("the engine is gone"));
   await withFile({ nextPage }, async (url) => {
-    const response = await fetch(url);
-    assert.equal(response.status, 200);
-    await assert.rejects(response.text());
+    // Where nothing was sent yet, not even the head, there is no answer at all.
+    const response = await fetch(url).catch(() => undefined);
+    assert.equal(response?.status ?? 200, 200);
+    if (response !== undefined) await assert.rejects(response.text());
   });
   const stopping = new AbortController();
   const stopped = () => {
@@ -392,7 +393,7 @@ Deno.test("csvDownload() breaks the connection on an error, so that a part is no
     return Promise.resolve(page.slice(0, 2));
   };
   await withFile({ nextPage: stopped }, async (url) => {
-    await assert.rejects((await fetch(url)).text());
+    await assert.rejects(async () => await (await fetch(url)).text());
   }, stopping.signal);
 });
 

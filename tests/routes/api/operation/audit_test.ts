@@ -118,9 +118,26 @@ Deno.test("an action whose transaction fails leaves no entry that it was done", 
     const { db } = api.deps;
     const open = await storeOrder(db, { status: "PENDING" });
     await db.run("rename table order_events to order_events_away");
-    const answer = await ask(api, "POST", `/orders/${open}/cancel`, undefined, as("boss"));
-    assert.equal(answer.status, 503);
-    assert.deepEqual(await log(api), [`api:boss token order.cancel order:${open} failed`]);
+    const paid = await storeOrder(db, { status: "PAID" });
+    const short = await storeOrder(db, { status: "FAILED" });
+    await db.run("update orders set failure_reason = 'insufficient_stock' where id = ?", [short]);
+    await deadLetterMessages(db, [aDeadLetter({ orderId: paid })]);
+    for (
+      const path of [
+        `/orders/${open}/cancel`,
+        `/orders/${paid}/refunds`,
+        `/orders/${short}/retry`,
+        "/dead-letters/1/discard",
+      ]
+    ) {
+      assert.equal((await ask(api, "POST", path, undefined, as("boss"))).status, 503, path);
+    }
+    assert.deepEqual(await log(api), [
+      `api:boss token order.cancel order:${open} failed`,
+      `api:boss token refund.request order:${paid} failed`,
+      `api:boss token order.retry order:${short} failed`,
+      "api:boss token dead_letter.discard dead_letter:1 failed",
+    ]);
     await db.run("rename table order_events_away to order_events");
   }));
 
