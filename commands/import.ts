@@ -11,6 +11,7 @@ import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { ImportPreview } from "../domain/import/import_preview.ts";
 import type { ImportProfile } from "../domain/import/profile/profile.ts";
 import { countReasons } from "../domain/import/reject_reasons.ts";
+import type { Operator } from "../domain/operation/audit.ts";
 import { importFile } from "../services/import_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
@@ -19,6 +20,7 @@ import { type Command, type Options, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { readSettings } from "./engine_settings.ts";
 import { tellIfNobodyWorks } from "./nobody_works.ts";
+import { operatorIn } from "./operator.ts";
 import { print, printWithBold } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { refuseOtherPlaces } from "./refuse_other_places.ts";
@@ -78,7 +80,8 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
       if (given === undefined) continue;
       await refuseOverwriting(source, path(given), `--${option}=${given}`);
     }
-    const work: ImportWork = { name: name!, source, options, path, profile: undefined };
+    const operator = operatorIn(env);
+    const work: ImportWork = { name: name!, source, options, path, profile: undefined, operator };
     const given = options.text("profile");
     if (given !== undefined) work.profile = await profileOf(given, path);
     refuseOtherPlaces(await readSettings(env));
@@ -111,6 +114,7 @@ interface ImportWork {
   /** Where a path leads that was typed. */
   path: (given: string) => string;
   profile: ImportProfile | undefined;
+  operator: Operator;
 }
 
 /** @throws {WorkflowError} `bad_usage` for options that make no sense together */
@@ -179,6 +183,7 @@ async function runImport(
   const reasons = countReasons();
   const report = await importFile(context, source.readable, {
     ...sharedOptions(work, bar),
+    operator: work.operator,
     plan: options.text("plan"),
     yes: options.flag("yes"),
     dryRun,

@@ -8,6 +8,7 @@ const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(new 
 
 /** Tasks of Deno's own tools, and of what measures and breaks processes of Deno. */
 const ofDenoAlone = [
+  "sbom",
   "test:e2e",
   "test:files",
   "test:model",

@@ -66,7 +66,7 @@ const Payments: FC<{ preview: ImportPreview }> = ({ preview: { payments, skipped
   return (
     <section aria-labelledby="payments-heading">
       <h2 id="payments-heading" class="heading">Who pays, and what is left alone</h2>
-      <Table label="Payments">
+      <Table label="Payments" stacks={2}>
         <Columns names={["What", { right: "Orders" }, { right: "Sum" }]} />
         <tbody>
           {payments.flatMap(({ currency, charged, recorded_as_paid, free }) => [

@@ -7,10 +7,12 @@
 import { Hono } from "hono";
 import type { FC } from "hono/jsx";
 import { listRefunds } from "../../db/refunds/refund_list.ts";
+import { periodOf } from "../../domain/kpi/day.ts";
 import { type RefundStatus, refundTransitions } from "../../domain/order/order.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
 import { ByHandList, readByHand } from "./by_hand.tsx";
+import { formatDay } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import {
   Columns,
@@ -19,6 +21,7 @@ import {
   linkTo,
   Money,
   None,
+  Notice,
   Pager,
   stateName,
   Status,
@@ -40,38 +43,58 @@ export function refundPageRoutes(deps: AppDeps): Hono {
   app.get("/refunds", async (c) => {
     const query = readPageQuery(c);
     const status = query.oneOf("status", statuses);
+    const settled = query.day("settled");
+    const currency = query.currency("currency");
+    const day = settled === undefined ? undefined : periodOf(deps.kpiDay, settled);
+    const filter = { status, settledFrom: day?.from, settledBefore: day?.before, currency };
+    const given = { status, settled, currency };
+    const isNarrow = settled !== undefined || currency !== undefined;
     const beforeId = query.cursor("refunds");
     const { refunds: shown, nextBeforeId } = await need(
-      listRefunds(db, { status }, { beforeId, limit: pageSize }),
+      listRefunds(db, filter, { beforeId, limit: pageSize }),
     );
     // What waits for a person stands above the first page, whenever it was requested.
-    const waiting = beforeId === undefined ? await readByHand(deps) : [];
+    const waiting = beforeId === undefined && !isNarrow ? await readByHand(deps) : [];
     const next = nextBeforeId === undefined
       ? undefined
-      : linkTo(home, { status, cursor: encodeCursor("refunds", nextBeforeId) });
+      : linkTo(home, { ...given, cursor: encodeCursor("refunds", nextBeforeId) });
     return page(
       c,
       { title: "Refunds", nav: home },
       (
         <>
           <PageHead title="Refunds" note="Newest first">
-            <a class="button" href={linkTo("/refunds.csv", { status })} download="refunds.csv">
-              Download CSV
-            </a>
+            {!isNarrow && (
+              <a class="button" href={linkTo("/refunds.csv", { status })} download="refunds.csv">
+                Download CSV
+              </a>
+            )}
           </PageHead>
           <Faults of={query.faults} />
+          {isNarrow && (
+            <Notice
+              tone="plain"
+              title={`${
+                settled === undefined ? "Refunds" : `Of orders settled on ${formatDay(settled)}`
+              }${currency === undefined ? "" : ` in ${currency}`}`}
+            >
+              <a href={linkTo(home, { status })}>All refunds</a>
+            </Notice>
+          )}
           <ByHandList c={c} waiting={waiting} />
           <Tabs
             label="Refunds by state"
             tabs={[undefined, ...statuses].map((one) => ({
               name: one === undefined ? "All" : stateName(one),
-              href: linkTo(home, { status: one }),
+              href: linkTo(home, { ...given, status: one }),
               isShown: status === one,
             }))}
           />
           {shown.length === 0 && next === undefined
             ? (
-              <Empty title={status === undefined ? "No refunds yet" : "No refund fits"}>
+              <Empty
+                title={status === undefined && !isNarrow ? "No refunds yet" : "No refund fits"}
+              >
                 Money is given back from the page of an order, by the API or with deno task refund.
               </Empty>
             )
@@ -80,7 +103,7 @@ export function refundPageRoutes(deps: AppDeps): Hono {
             shown={shown.length === 0
               ? next === undefined ? "" : "None among the latest ones"
               : `${shown.length} refunds${next ? "" : ", the last ones"}`}
-            first={beforeId === undefined ? undefined : linkTo(home, { status })}
+            first={beforeId === undefined ? undefined : linkTo(home, given)}
             next={next}
           />
         </>

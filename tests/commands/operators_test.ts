@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import assert from "node:assert/strict";
 import { keepDatabase } from "../../tools/chaos/harness/older_database.ts";
 import { deadLetterMessages } from "../../db/dead_letters/dead_letters.ts";
@@ -170,7 +171,7 @@ Deno.test("dead retry and discard need to be told which, and act once", () =>
     assert.equal((await type("dead", "retry", "--all")).out, "Retried 1 dead letters");
     assert.equal((await type("dead", "retry", "--all")).out, "Retried 0 dead letters");
     const [row] = await flow.rows("select resolved_by from dead_letters");
-    assert.equal(row!.resolved_by, "cli:ann");
+    assert.equal(row!.resolved_by, `cli:ann@${hostname()}`);
     await flow.drain();
     assert.equal((await flow.order(orderId)).status, "PAID");
   }));
