@@ -170,6 +170,7 @@ function sharedOptions({ name, options, profile }: ImportWork, bar: ProgressBar 
     initialStock: options.integer("initial-stock", 0, 1_000_000_000),
     keepGoodRows: options.flag("keep-good-rows"),
     replace: options.flag("replace"),
+    alone: true,
     onProgress: bar?.draw,
   };
 }

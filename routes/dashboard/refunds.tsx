@@ -54,7 +54,7 @@ export function refundPageRoutes(deps: AppDeps): Hono {
     const isNarrow = settled !== undefined || currency !== undefined;
     const beforeId = query.cursor("refunds");
     const { refunds: shown, nextBeforeId } = await need(
-      listRefunds(db, filterOf(given, deps), { beforeId, limit: pageSize }),
+      listRefunds(deps.db, filterOf(given, deps), { beforeId, limit: pageSize }),
     );
     // What waits for a person stands above the first page, whenever it was requested.
     const waiting = beforeId === undefined && !isNarrow ? await readByHand(deps) : [];

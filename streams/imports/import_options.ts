@@ -87,6 +87,8 @@ export interface ImportOptions {
   only?: OnlyOf;
   /** False for whoever may not look at what others have brought: then nothing is told of it. */
   seesOthers?: boolean;
+  /** Nobody is served by this process meanwhile: what would be kept waiting is the import itself. */
+  alone?: boolean;
   /** Ends the import between two batches; those that were written stay. */
   signal?: AbortSignal;
   /** Is told how far the import is, at least once a batch. */

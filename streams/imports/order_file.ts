@@ -10,6 +10,7 @@ import { isImportColumn } from "../../domain/import/csv_columns.ts";
 import { planHash } from "../../domain/import/plan_hash.ts";
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
 import { questionFault } from "../../domain/import/source_row.ts";
+import { inLongTurns } from "../timing/take_turns.ts";
 import { type ImportFile, openImportFile } from "./import_file.ts";
 import type { ImportOptions, ImportProgress } from "./import_options.ts";
 import type { OtherFile, OtherFileOptions } from "./other_file.ts";
@@ -130,13 +131,21 @@ export async function openNamedFile(
   progress: ImportProgress,
   options: Pick<
     ImportOptions,
-    "name" | "profile" | "sheet" | "keepGoodRows" | "replace" | "limits" | "signal" | "onProgress"
+    | "name"
+    | "profile"
+    | "sheet"
+    | "keepGoodRows"
+    | "replace"
+    | "limits"
+    | "signal"
+    | "onProgress"
+    | "alone"
   >,
   { wantsPlan, asksForColumns }: { wantsPlan: boolean; asksForColumns?: boolean },
 ): Promise<OrderFile> {
   const { name, limits, signal, profile, sheet, keepGoodRows, replace, onProgress } = options;
-  try {
-    return await openOrderFile(source, {
+  const open = () =>
+    openOrderFile(source, {
       profile,
       sheet,
       planned: { keepGoodRows, replace },
@@ -152,6 +161,8 @@ export async function openNamedFile(
         signal?.throwIfAborted();
       },
     });
+  try {
+    return await (options.alone === true ? inLongTurns(open) : open());
   } catch (error) {
     // An answer to whoever asked for it, and no refusal.
     if (!(error instanceof WorkflowError) || asksForColumns && "found" in error) throw error;

@@ -42,7 +42,9 @@ async function read(
 async function all(table: SourceTable): Promise<SourceRow[]> {
   const rows: SourceRow[] = [];
   for await (const some of table.rows()) rows.push(...some);
-  return rows;
+  return rows.map(({ line, fields, fault }) =>
+    fault === undefined ? { line, fields } : { line, fields, fault }
+  );
 }
 
 async function refusal(
