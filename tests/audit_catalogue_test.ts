@@ -113,6 +113,11 @@ const pageRows: Record<string, Row> = {
     path: "/dashboard/dead-letters/decide",
     form: { verb: "discard", ids: "2", upto: "2" },
   },
+  "POST /dashboard/given-twice/:id{[0-9]{1,15}}/dismiss": {
+    action: "given_twice.dismiss",
+    path: "/dashboard/given-twice/999/dismiss",
+    form: decided,
+  },
   "POST /dashboard/imports": {
     action: "import.start",
     path: "/dashboard/imports",
