@@ -11,14 +11,17 @@ import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { ImportPreview } from "../domain/import/import_preview.ts";
 import type { ImportProfile } from "../domain/import/profile/profile.ts";
 import { countReasons } from "../domain/import/reject_reasons.ts";
+import type { Operator } from "../domain/operation/audit.ts";
 import { importFile } from "../services/import_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { tookNothing } from "../streams/imports/orders_import.ts";
+import { typed } from "../runtime/typed.ts";
 import { type Command, type Options, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { readSettings } from "./engine_settings.ts";
 import { tellIfNobodyWorks } from "./nobody_works.ts";
+import { operatorIn } from "./operator.ts";
 import { print, printWithBold } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { refuseOtherPlaces } from "./refuse_other_places.ts";
@@ -79,7 +82,8 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
       if (given === undefined) continue;
       await refuseOverwriting(source, path(given), `--${option}=${given}`);
     }
-    const work: ImportWork = { name: name!, source, options, path, profile: undefined };
+    const operator = operatorIn(env);
+    const work: ImportWork = { name: name!, source, options, path, profile: undefined, operator };
     const given = options.text("profile");
     if (given !== undefined) work.profile = await profileOf(given, path);
     refuseOtherPlaces(await readSettings(env));
@@ -112,6 +116,7 @@ interface ImportWork {
   /** Where a path leads that was typed. */
   path: (given: string) => string;
   profile: ImportProfile | undefined;
+  operator: Operator;
 }
 
 /** @throws {WorkflowError} `bad_usage` for options that make no sense together */
@@ -180,6 +185,7 @@ async function runImport(
   const reasons = countReasons();
   const report = await importFile(context, source.readable, {
     ...sharedOptions(work, bar),
+    operator: work.operator,
     plan: options.text("plan"),
     yes: options.flag("yes"),
     dryRun,
@@ -222,9 +228,11 @@ async function showPreview(
     const profile = given === undefined ? "" : ` --profile=${given}`;
     printWithBold(previewText(preview), isMarked);
     if (saved !== undefined) print(`\nProfile written to ${saved}`);
-    if (preview.plan !== null) {
+    if (preview.plan !== null && takesNothing(preview)) {
+      print(`\nPlan: ${preview.plan}\nNothing of the file would be taken: mend it first.`);
+    } else if (preview.plan !== null) {
       print(
-        `\nPlan: ${preview.plan}\nTo import exactly this: deno task import ${name}${profile} ` +
+        `\nPlan: ${preview.plan}\nTo import exactly this: ${typed("import")} ${name}${profile} ` +
           `${sameOptions(options)}--plan=${preview.plan}`,
       );
     }

@@ -35,7 +35,7 @@ import { notificationRoutes } from "./api/notifications/notifications.ts";
 import { openApiRoutes } from "./api/description/openapi.ts";
 import { orderRoutes } from "./api/orders/orders.ts";
 import { paymentDecisionRoutes } from "./api/payments/payment_decisions.ts";
-import { bringsStockFile, productRoutes } from "./api/products/products.ts";
+import { bringsStockFile, productRoutes, stockFileAdvice } from "./api/products/products.ts";
 import { paymentRoutes } from "./api/payments/payments.ts";
 import { httpProblem, problemHandler } from "./middleware/problem.ts";
 import { refundByHandRoutes } from "./api/refunds/by_hand.ts";
@@ -150,7 +150,12 @@ function finishAnswers(): MiddlewareHandler {
 function limitBodies({ bodyTimes: { wholeMs } = bodyTimes }: AppDeps): MiddlewareHandler {
   const limit = limitBody({ bytes: bodyBytes, ms: wholeMs });
   const limitSmall = limitBody({ bytes: smallBytes, ms: wholeMs });
-  const limitFile = limitBody({ bytes: bodyBytes, ms: wholeMs, asFile: true });
+  const limitFile = limitBody({
+    bytes: bodyBytes,
+    ms: wholeMs,
+    advice: stockFileAdvice,
+    asFile: true,
+  });
   const isSmall = (c: Context) => neededScopes(c.req.method, c.req.path) === "nothing" || isForm(c);
   return (c, next) => {
     if (isUpload(c)) return next();

@@ -43,6 +43,12 @@ export interface StockFileOptions {
   inTransaction?: (tx: Queryable, applied: AppliedStockFile) => Promise<void>;
 }
 
+/** How it is applied, with what the audit log is told. */
+interface NotedOptions extends StockFileOptions {
+  /** Is called in the first transaction of several: what it changes stays, whatever becomes of the others. */
+  begunInTransaction: (tx: Queryable) => Promise<void>;
+}
+
 /** What came of a file, as the command prints it. */
 export interface StockFileReport {
   /** All rows: the sum of the next three. */
@@ -92,6 +98,7 @@ export function applyStockFile(
     let changed = false;
     const result = await apply(deps, file, {
       ...options,
+      begunInTransaction: (tx) => note(tx, `begun: ${file.rowCount} rows`),
       inTransaction: async (tx, applied) => {
         await options.inTransaction?.(tx, applied);
         const { rows, rows_changed, rows_rejected } = applied.report;
@@ -107,7 +114,7 @@ export function applyStockFile(
 async function setUnits(
   deps: ServiceDeps,
   file: StockFile,
-  options: StockFileOptions,
+  options: NotedOptions,
 ): Promise<AppliedStockFile> {
   let counts = noCounts();
   const rejected: RejectedRow[] = [];
@@ -119,6 +126,9 @@ async function setUnits(
     const done = await deps.db.transaction(async (tx) => {
       const part = await applyRows(tx, rows, file, options);
       const sum = addCounts(counts, part.counts);
+      if (from === rowsPerTransaction && from < file.rows.length) {
+        await options.begunInTransaction(tx);
+      }
       if (from >= file.rows.length) {
         const all = [...rejected, ...part.rejected];
         await options.inTransaction?.(tx, appliedOf(file, sum, all, 0));
@@ -136,19 +146,23 @@ async function setUnits(
 async function addUnits(
   deps: ServiceDeps,
   file: StockFile,
-  options: StockFileOptions,
+  options: NotedOptions,
 ): Promise<AppliedStockFile> {
   const begun = await deps.db.transaction((tx) => begin(tx, file, options));
-  for (;;) {
+  for (let isFirst = true;; isFirst = false) {
     options.signal?.throwIfAborted();
-    const { row, arrived } = await deps.db.transaction(async (tx) => {
+    // All that is told of a file is read before its last commit: no error may follow that.
+    const { row, arrived, rejects } = await deps.db.transaction(async (tx) => {
       const before = await lockStockFile(tx, begun.id);
-      if (before.finishedAt !== null) return { row: before, arrived: [] };
-      return await addPart(tx, before, file, options);
+      const part = before.finishedAt === null
+        ? await addPart(tx, before, file, options)
+        : { row: before, arrived: [] };
+      const isFinished = part.row.finishedAt !== null;
+      if (isFirst && !isFinished) await options.begunInTransaction(tx);
+      return { ...part, rejects: isFinished ? await readStockFileRejects(tx, begun.id) : [] };
     });
     await publishStockArrived(deps, arrived);
     if (row.finishedAt === null) continue;
-    const rejects = await readStockFileRejects(deps.db, row.id);
     return appliedOf(file, row, rejectedLines(file, rejects), begun.rowsDone);
   }
 }

@@ -84,6 +84,24 @@ export async function auditedBeyond<T>(
   return result;
 }
 
+/**
+ * The same for actions whose transaction writes what became of each: here only that all of them failed, or were refused
+ * together, which leaves nothing behind.
+ */
+export async function auditedTogether<T>(
+  deps: AuditDeps,
+  about: readonly AuditedAction[],
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const outcome = outcomeOf(error);
+    await keepEntries(deps, about.map((one) => ({ ...one, ...outcome })));
+    throw error;
+  }
+}
+
 /** How an action ended that has thrown; nothing of what somebody typed is in it. */
 export function outcomeOf(error: unknown): Pick<AuditEntry, "outcome" | "detail"> {
   const isRefused = error instanceof WorkflowError && error.code !== "unavailable";
@@ -94,18 +112,23 @@ export function outcomeOf(error: unknown): Pick<AuditEntry, "outcome" | "detail"
 }
 
 /** Writes an entry by itself; where the database is away, the process' log has it instead. */
-export async function keepEntry({ db, log }: AuditDeps, entry: AuditEntry): Promise<void> {
+export function keepEntry(deps: AuditDeps, entry: AuditEntry): Promise<void> {
+  return keepEntries(deps, [entry]);
+}
+
+async function keepEntries({ db, log }: AuditDeps, entries: readonly AuditEntry[]): Promise<void> {
   try {
-    await addAuditEntries(db, [entry]);
+    await addAuditEntries(db, entries);
   } catch (error) {
-    const { operator, action, subject, outcome, detail } = entry;
-    log.error("not in the audit log", {
-      ...operator,
-      action,
-      subject: `${subject.kind}:${subject.id}`,
-      outcome,
-      detail,
-      error: messageOf(error),
-    });
+    for (const { operator, action, subject, outcome, detail } of entries) {
+      log.error("not in the audit log", {
+        ...operator,
+        action,
+        subject: `${subject.kind}:${subject.id}`,
+        outcome,
+        detail,
+        error: messageOf(error),
+      });
+    }
   }
 }

@@ -10,6 +10,7 @@ import {
   type DeadLetterRow,
   lockDeadLetters,
   readDeadLetter,
+  readNewestDeadLetter,
   resolveDeadLetters,
 } from "../db/dead_letters/dead_letters.ts";
 import { WorkflowError } from "../domain/errors.ts";
@@ -18,7 +19,7 @@ import type { AuditEntry, Operator } from "../domain/operation/audit.ts";
 import { type Message, messageOfEntry } from "../domain/messages/messages.ts";
 import { parseFields } from "../streams/recovery/held_work.ts";
 import type { Log } from "../domain/operation/log.ts";
-import { audited } from "./audited.ts";
+import { audited, type AuditedAction, auditedTogether } from "./audited.ts";
 import { publish, type PublishDeps } from "../streams/workflow/publish.ts";
 
 /** What the decisions work with. */
@@ -59,28 +60,30 @@ export function retryDeadLetters(
   operator: Operator,
   options: DecideOptions = {},
 ): Promise<Decided> {
-  return decide(deps.db, filter, options, (letters) => {
-    const messages: Message[] = [];
-    const kept: DeadLetterRow[] = [];
-    const refused: Decided["refused"] = [];
-    for (const letter of letters) {
-      const message = messageOfEntry(parseFields(letter.payload));
-      if (typeof message === "string") refused.push({ letter, reason: message });
-      else {
-        messages.push(message);
-        kept.push(letter);
+  const about = aboutAll("dead_letter.retry", filter, operator);
+  return auditedTogether(deps, about, () =>
+    decide(deps.db, filter, options, (letters) => {
+      const messages: Message[] = [];
+      const kept: DeadLetterRow[] = [];
+      const refused: Decided["refused"] = [];
+      for (const letter of letters) {
+        const message = messageOfEntry(parseFields(letter.payload));
+        if (typeof message === "string") refused.push({ letter, reason: message });
+        else {
+          messages.push(message);
+          kept.push(letter);
+        }
       }
-    }
-    return {
-      kept,
-      refused,
-      status: "RETRIED",
-      operator,
-      beforeCommit: async () => {
-        await publish(deps, messages.map((message) => ({ message })));
-      },
-    };
-  });
+      return {
+        kept,
+        refused,
+        status: "RETRIED",
+        operator,
+        beforeCommit: async () => {
+          await publish(deps, messages.map((message) => ({ message })));
+        },
+      };
+    }));
 }
 
 /**
@@ -90,17 +93,33 @@ export function retryDeadLetters(
  * @param operator who decides, for the timelines and the audit log
  */
 export function discardDeadLetters(
-  deps: Pick<DeadLetterDeps, "db">,
+  deps: Pick<DeadLetterDeps, "db" | "log">,
   filter: DeadLetterFilter,
   operator: Operator,
   options: DecideOptions = {},
 ): Promise<Decided> {
-  return decide(deps.db, filter, options, (letters) => ({
-    kept: letters,
-    refused: [],
-    status: "DISCARDED",
+  const about = aboutAll("dead_letter.discard", filter, operator);
+  return auditedTogether(deps, about, () =>
+    decide(deps.db, filter, options, (letters) => ({
+      kept: letters,
+      refused: [],
+      status: "DISCARDED",
+      operator,
+      beforeCommit: () => Promise.resolve(),
+    })));
+}
+
+/** What was to be decided about, where nothing came of it. */
+function aboutAll(
+  action: "dead_letter.retry" | "dead_letter.discard",
+  { id, ids }: DeadLetterFilter,
+  operator: Operator,
+): AuditedAction[] {
+  const named = ids ?? (id === undefined ? ["all"] : [id]);
+  return named.map((id) => ({
     operator,
-    beforeCommit: () => Promise.resolve(),
+    action,
+    subject: { kind: "dead_letter", id: String(id) },
   }));
 }
 
@@ -159,9 +178,17 @@ async function decide(
   choose: (letters: DeadLetterRow[]) => Decision,
 ): Promise<Decided> {
   const decided: Decided = { letters: [], refused: [] };
+  // What dies again meanwhile is another letter, and the next decision's: nothing is retried twice by one call, which
+  // would otherwise never end while consumers give letters up as fast as they are retried.
+  const upToId = filter.upToId ?? await readNewestDeadLetter(db);
   for (let afterId = 0;;) {
     const page = await db.transaction(async (tx) => {
-      const letters = await lockDeadLetters(tx, filter, afterId, lettersPerTransaction);
+      const letters = await lockDeadLetters(
+        tx,
+        { ...filter, upToId },
+        afterId,
+        lettersPerTransaction,
+      );
       const decision = choose(letters);
       const ids = decision.kept.map(({ id }) => id);
       await resolveDeadLetters(tx, ids, decision.status, decision.operator.actor);

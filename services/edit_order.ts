@@ -7,7 +7,7 @@
 import type { Config } from "../config/config.ts";
 import {
   type Catalog,
-  completeCatalog,
+  completedWithin,
   emptyCatalog,
   noteDescriptions,
   writeDescriptions,
@@ -35,6 +35,7 @@ import { unknownSkuFault } from "../domain/catalog/unknown_sku.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Message } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
+import type { Operator } from "../domain/operation/audit.ts";
 import { foreignFault, type OnlyOf } from "../domain/order/bringer.ts";
 import {
   decideEdit,
@@ -53,6 +54,7 @@ import type { PaidAtSource } from "../domain/order/source_payment.ts";
 import { chargeKeyOf, furtherKeyOf } from "../domain/payment/payment_key.ts";
 import { stockArrivedMessages } from "../streams/stock/stock_arrived_messages.ts";
 import { leaveQueues } from "../streams/stock/stock_queue.ts";
+import { audited } from "./audited.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /** What editing works with. */
@@ -71,6 +73,8 @@ export interface EditOptions {
   isExpected?: IsExpected;
   /** Tell what would become of it and change nothing. */
   dryRun?: boolean;
+  /** Is called where the order is changed, in the same transaction; again for every try of it. */
+  inTransaction?: (tx: Queryable) => Promise<void>;
 }
 
 /** What became of an edit. */
@@ -82,12 +86,34 @@ export interface EditedOrder {
 }
 
 /**
+ * The same as {@linkcode editAndPublish} for one who changes this order alone, and the audit log tells of it. Of the orders
+ * that a file changes, the log has one entry of their import.
+ */
+export function editAndTell(
+  deps: EditDeps,
+  orderId: number,
+  order: IncomingOrder,
+  operator: Operator,
+  options: Pick<EditOptions, "only" | "isExpected"> = {},
+): Promise<EditedOrder> {
+  const subject = { kind: "order", id: String(orderId) } as const;
+  return audited(deps, { operator, action: "order.edit", subject }, async (note) => {
+    const result = await editAndPublish(deps, orderId, order, {
+      ...options,
+      actor: operator.actor,
+      inTransaction: note,
+    });
+    return { result, changed: result.changed };
+  });
+}
+
+/**
  * Changes an order that is not settled to what its source says now, and publishes what follows.
  *
  * One transaction under the order's lock: a `RESERVED` order stays so, with the units by which it differs taken or given
  * back. Where something else is to be paid it is charged anew under another key, and what comes of the charge so far,
  * be it asked for, on its way or answered already, goes back: see `settle.ts`. A crash leaves the order as it was or
- * edited; what no stream holds then, the sweep publishes. Customers and products that were not known are created before.
+ * edited; what no stream holds then, the sweep publishes. Customers and products that were not known are created in it.
  *
  * @param order all of it as it is to be
  * @throws {WorkflowError} `not_found`, `not_yours`, `invalid` where it is another order, `precondition_failed`,
@@ -102,44 +128,40 @@ export async function editAndPublish(
 ): Promise<EditedOrder> {
   const { db, config } = deps;
   const candidate = orderToWrite(order);
-  // Looked at first without a lock, so that an edit that is refused creates no customers and products.
-  const { charge, decision } = await db.transaction(async (tx) => {
-    const judged = await judge(tx, orderId, candidate, options);
-    await expectUnits(tx, judged, candidate, config);
-    return judged;
-  });
-  const { status } = charge;
-  const changed = decision.kind !== "unchanged";
-  if (!changed && !options.dryRun) await publishAfterCommit(deps, nextOf(charge));
-  if (!changed || options.dryRun) return { changed, status };
-  const catalog = emptyCatalog();
-  const { actor } = options;
-  await completeCatalog(db, catalog, [order], { initialStock: config.initialStock, actor });
-  const edited = await editOnce(db, (tx) => editOrder(tx, orderId, candidate, catalog, options));
-  noteDescriptions(catalog, [order]);
-  await writeDescriptions(db, catalog, { everyDate: false });
+  if (options.dryRun) {
+    return await db.transaction((tx) => foresee(tx, orderId, candidate, { ...options, config }));
+  }
+  const edited = await editOnce(
+    db,
+    (tx) => editOrder(tx, orderId, candidate, { ...options, config }),
+  );
+  if (edited.catalog !== undefined) {
+    noteDescriptions(edited.catalog, [order]);
+    await writeDescriptions(db, edited.catalog, { everyDate: false });
+  }
   await publishAfterCommit(deps, edited.messages);
   return { changed: edited.changed, status: edited.status };
 }
 
+/** What belongs to an edit, and the settings that it depends on. */
+type EditInTransaction = EditOptions & Pick<EditDeps, "config">;
+
 /**
- * Looks whether what a `RESERVED` order changes by is there. That is looked at again under the products' locks, but by then
- * products have been created for the edit's sake.
+ * Tells what would become of an edit: what a `RESERVED` order changes by must be there.
  *
- * @throws {WorkflowError} `invalid`, or `stock_insufficient`
+ * @throws {WorkflowError} as the edit would
  */
-async function expectUnits(
+async function foresee(
   tx: Queryable,
-  { charge: { id: orderId }, decision: { kind } }: Judged,
-  { order }: OrderToWrite,
-  { initialStock, unknownSku }: EditDeps["config"],
-): Promise<void> {
-  if (kind === "unchanged") return;
-  const skus = [...new Set(order.items.map(({ sku }) => sku))];
-  const known = await readProductIds(tx, skus);
-  const unknown = skus.filter((sku) => !known.has(sku));
-  if (unknownSku === "reject" && unknown.length > 0) throw unknownSkuFault(order, unknown);
-  if (kind === "replace") return;
+  orderId: number,
+  candidate: OrderToWrite,
+  options: EditInTransaction,
+): Promise<EditedOrder> {
+  const { charge: { status }, decision } = await judge(tx, orderId, candidate, options);
+  if (decision.kind === "unchanged") return { changed: false, status };
+  const { order } = candidate;
+  const { known, unknown } = await readProductsOf(tx, order, options.config);
+  if (decision.kind === "replace") return { changed: true, status };
   // What is to be created has no id yet.
   const ids = new Map([
     ...known,
@@ -147,9 +169,27 @@ async function expectUnits(
   ]);
   const before = sumNeeds((await readItems(tx, [orderId])).get(orderId) ?? []);
   const stock = await readStockOf(tx, [...known.values()]);
-  for (const sku of unknown) stock.set(ids.get(sku)!, initialStock);
+  for (const sku of unknown) stock.set(ids.get(sku)!, options.config.initialStock);
   const short = moveUnits(before, needsOf(order, ids), stock);
   if (short.length > 0) throw tooShort(orderId, short, order, ids);
+  return { changed: true, status };
+}
+
+/**
+ * Which products of an order there are, by SKU, and which there are not.
+ *
+ * @throws {WorkflowError} `invalid` where some are not, and must not be created
+ */
+async function readProductsOf(
+  tx: Queryable,
+  order: IncomingOrder,
+  { unknownSku }: EditDeps["config"],
+): Promise<{ known: Map<string, number>; unknown: string[] }> {
+  const skus = [...new Set(order.items.map(({ sku }) => sku))];
+  const known = await readProductIds(tx, skus);
+  const unknown = skus.filter((sku) => !known.has(sku));
+  if (unknownSku === "reject" && unknown.length > 0) throw unknownSkuFault(order, unknown);
+  return { known, unknown };
 }
 
 /** Tries again where another order took the payment that this one names: then it is known whose it is. */
@@ -227,16 +267,18 @@ async function editOrder(
   tx: Queryable,
   orderId: number,
   candidate: OrderToWrite,
-  catalog: Catalog,
-  options: EditOptions,
-): Promise<EditedOrder & { messages: Message[] }> {
+  options: EditInTransaction,
+): Promise<EditedOrder & { messages: Message[]; catalog?: Catalog }> {
   const { known, charge, decision, now } = await judge(tx, orderId, candidate, options);
   const { order } = candidate;
   const { status } = charge;
+  if (decision.kind === "unchanged") return { changed: false, status, messages: nextOf(charge) };
+  const { config: { initialStock, unknownSku }, actor } = options;
+  if (unknownSku === "reject") await readProductsOf(tx, order, options.config);
+  // In here, so that an edit which is refused for want of stock leaves no customer and no product.
+  const catalog = await completedWithin(tx, emptyCatalog(), [order], { initialStock, actor });
   const arrived: Message[] = [];
   switch (decision.kind) {
-    case "unchanged":
-      return { changed: false, status, messages: nextOf(charge) };
     case "replace":
       // It needs something else now.
       if (charge.backordered) arrived.push(...await leaveQueues(tx, orderId));
@@ -256,12 +298,14 @@ async function editOrder(
   }
   await replaceContent(tx, candidate, known, catalog);
   const detail = detailOf(charge, candidate);
-  await addOrderEvents(tx, [{ orderId, event: "edited", detail }], options.actor);
+  await addOrderEvents(tx, [{ orderId, event: "edited", detail }], actor);
+  await options.inTransaction?.(tx);
   const { totalCents, order: { currency } } = candidate;
   return {
     changed: true,
     status,
     messages: [...nextOf({ ...charge, totalCents, currency, revision: 1 }), ...arrived],
+    catalog,
   };
 }
 

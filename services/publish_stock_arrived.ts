@@ -4,12 +4,15 @@
  * @module
  */
 
+import { messageOf } from "../domain/errors.ts";
+import type { StockMessage } from "../domain/messages/messages.ts";
 import { stockArrivedMessages } from "../streams/stock/stock_arrived_messages.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /**
  * Publishes that there are more units of products, where orders wait for them: these are taken up then. A crash before
- * it leaves units that nobody was told of, which the sweep finds.
+ * it leaves units that nobody was told of, which the sweep finds. So it does where the database is away by now: the units
+ * are there, and whoever added them must not be told otherwise, or they would add them once more.
  *
  * @param productIds any number; those that no order waits for cost one look-up by index together
  */
@@ -19,7 +22,17 @@ export async function publishStockArrived(
 ): Promise<void> {
   for (let from = 0; from < productIds.length; from += productsPerLook) {
     const part = productIds.slice(from, from + productsPerLook);
-    await publishAfterCommit(deps, await stockArrivedMessages(deps.db, part));
+    let messages: StockMessage[];
+    try {
+      messages = await stockArrivedMessages(deps.db, part);
+    } catch (error) {
+      deps.log.warn("nobody was told of units that arrived, the sweep will", {
+        products: productIds.length - from,
+        error: messageOf(error),
+      });
+      return;
+    }
+    await publishAfterCommit(deps, messages);
   }
 }
 

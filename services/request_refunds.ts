@@ -41,7 +41,7 @@ import {
 } from "../domain/refund/refund_request.ts";
 import { decideRefundRequestsStepwise, type KeyedRequest } from "../domain/refund/refund_batch.ts";
 import { takeTurns } from "../streams/timing/take_turns.ts";
-import { outcomeOf } from "./audited.ts";
+import { auditedTogether, outcomeOf } from "./audited.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /** What somebody asks for. */
@@ -105,12 +105,18 @@ export async function requestAllAndPublish(
     ...request,
     actor: operator.actor,
   }));
-  const results = await requestRefunds(deps.db, asked, "api", {
-    inTransaction: async (tx, results) => {
-      await options.inTransaction?.(tx, results);
-      await addAuditEntries(tx, results.map((result, at) => entryOf(requests[at]!, result)));
-    },
-  });
+  const about = requests.map(({ operator, orderId }) => ({
+    operator,
+    action: "refund.request",
+    subject: { kind: "order", id: String(orderId) },
+  } as const));
+  const results = await auditedTogether(deps, about, () =>
+    requestRefunds(deps.db, asked, "api", {
+      inTransaction: async (tx, results) => {
+        await options.inTransaction?.(tx, results);
+        await addAuditEntries(tx, results.map((result, at) => entryOf(requests[at]!, result)));
+      },
+    }));
   await publishAfterCommit(
     deps,
     results.flatMap((result) => {

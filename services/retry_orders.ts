@@ -21,6 +21,7 @@ import { foreignFault, type OnlyOf } from "../domain/order/bringer.ts";
 import type { AuditEntry, Operator } from "../domain/operation/audit.ts";
 import { orderAfter, type OrderFacts } from "../domain/order/order.ts";
 import { decideRetry, type RetryDecision } from "../domain/order/retry.ts";
+import { type AuditDeps, auditedTogether } from "./audited.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /** What belongs to taking up an order again. */
@@ -68,7 +69,7 @@ export async function retryAndPublish(
   operator: Operator,
   options: RetryOptions = {},
 ): Promise<{ changed: boolean }> {
-  const { orders, refused } = await retryTogether(deps.db, [orderId], operator, options);
+  const { orders, refused } = await retryTogether(deps, [orderId], operator, options);
   const [fault] = refused;
   if (fault !== undefined) throw fault;
   await publishAfterCommit(deps, orders.map(reservationOf));
@@ -90,7 +91,7 @@ export async function retryAllAndPublish(
   const upToId = filter.kind === "short" ? filter.upToId : undefined;
   for (let afterId = 0;;) {
     const ids = await nextIds(deps.db, filter, afterId);
-    const { orders, before, refused } = await retryTogether(deps.db, ids, operator);
+    const { orders, before, refused } = await retryTogether(deps, ids, operator);
     await publishAfterCommit(deps, orders.map(reservationOf));
     all.orders.push(...orders);
     all.before.push(...before);
@@ -116,42 +117,48 @@ async function nextIds(db: Database, filter: RetryFilter, afterId: number): Prom
 
 /** @returns those of the orders that were taken up, as they are now */
 function retryTogether(
-  db: Database,
+  deps: AuditDeps,
   ids: readonly number[],
   operator: Operator,
   { inTransaction, only }: RetryOptions = {},
 ): Promise<Retried> {
   if (ids.length === 0) return Promise.resolve({ orders: [], before: [], refused: [] });
-  return db.transaction(async (tx) => {
-    const { orders, now } = await lockOrders(tx, ids);
-    const givingBack = await readGivingBack(tx, ids);
-    const result: Retried = { orders: [], before: [], refused: [] };
-    for (const id of ids) {
-      const order = orders.get(id);
-      const foreign = order && only &&
-        foreignFault(only, await readBringer(tx, id), `order ${id}`, retrying);
-      if (order === undefined) {
-        result.refused.push(new WorkflowError("not_found", `There is no order ${id}`));
-      } else if (foreign !== undefined) result.refused.push(foreign);
-      else {
-        const decision = decisionOf(order, givingBack);
-        if (decision.kind === "retry") result.orders.push(orderAfter(order, "retry", now));
-        else if (decision.kind === "already_retried") result.before.push(id);
-        else result.refused.push(refusal(id, decision.because));
+  const about = ids.map((id) => ({
+    operator,
+    action: "order.retry",
+    subject: { kind: "order", id: String(id) },
+  } as const));
+  return auditedTogether(deps, about, () =>
+    deps.db.transaction(async (tx) => {
+      const { orders, now } = await lockOrders(tx, ids);
+      const givingBack = await readGivingBack(tx, ids);
+      const result: Retried = { orders: [], before: [], refused: [] };
+      for (const id of ids) {
+        const order = orders.get(id);
+        const foreign = order && only &&
+          foreignFault(only, await readBringer(tx, id), `order ${id}`, retrying);
+        if (order === undefined) {
+          result.refused.push(new WorkflowError("not_found", `There is no order ${id}`));
+        } else if (foreign !== undefined) result.refused.push(foreign);
+        else {
+          const decision = decisionOf(order, givingBack);
+          if (decision.kind === "retry") result.orders.push(orderAfter(order, "retry", now));
+          else if (decision.kind === "already_retried") result.before.push(id);
+          else result.refused.push(refusal(id, decision.because));
+        }
       }
-    }
-    const retried = result.orders.map(({ id }) => id);
-    await transitionOrders(tx, "retry", retried, now);
-    await deleteShortages(tx, retried);
-    await addOrderEvents(
-      tx,
-      retried.map((orderId) => ({ orderId, event: "retried" })),
-      operator.actor,
-    );
-    if (retried.length > 0) await inTransaction?.(tx);
-    await addAuditEntries(tx, entriesOf(ids, result, operator));
-    return result;
-  });
+      const retried = result.orders.map(({ id }) => id);
+      await transitionOrders(tx, "retry", retried, now);
+      await deleteShortages(tx, retried);
+      await addOrderEvents(
+        tx,
+        retried.map((orderId) => ({ orderId, event: "retried" })),
+        operator.actor,
+      );
+      if (retried.length > 0) await inTransaction?.(tx);
+      await addAuditEntries(tx, entriesOf(ids, result, operator));
+      return result;
+    }));
 }
 
 /** Each order that was asked for, in the audit log. */

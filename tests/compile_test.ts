@@ -26,7 +26,7 @@ async function hasBun(): Promise<boolean> {
 }
 
 Deno.test({
-  name: "one executable migrates, imports, consumes and serves, in an empty folder",
+  name: "one executable migrates, imports, consumes and serves, whatever lies in the folder",
   ignore: !await hasBun(),
   async fn() {
     const file = `${folder}/orders`;
@@ -40,6 +40,10 @@ Deno.test({
       assert.ok(success, `${args.join(" ")}: ${stderr}`);
       return stdout;
     };
+    // Whoever wrote the folder's files has no say in what runs.
+    await Deno.writeTextFile(`${folder}/bunfig.toml`, 'preload = ["./other.ts"]\n');
+    await Deno.writeTextFile(`${folder}/other.ts`, 'console.log("code of the folder");\n');
+    await Deno.writeTextFile(`${folder}/.env`, "LOG_LEVEL=no level\nAPI_TOKENS=no entry\n");
     assert.match(await run("--help"), /^Usage: orders COMMAND/);
     const bare = new URL(api.env.DATABASE_URL!);
     bare.pathname += "_bare";

@@ -7,6 +7,7 @@ import {
   shareEngines,
   stopEngines,
 } from "../tools/engines/shared_engines.ts";
+import { typed } from "../runtime/typed.ts";
 import { typedTask } from "./typed_task.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -76,7 +77,11 @@ Deno.test("two commands that start at the same moment get the same engines, and 
       assert.notEqual(out, "");
       assert.match(
         err,
-        /^No engine is set: using private engines in \S+, (started now|which run already); see deno task engines\n$/,
+        new RegExp(
+          `^No engine is set: using private engines in \\S+, (started now|which run already); see ${
+            typed("engines")
+          }\\n$`,
+        ),
       );
     }
     const [first, ...others] = await listEngines(dir);
@@ -95,7 +100,10 @@ Deno.test("two commands that start at the same moment get the same engines, and 
     const imported = await type(dir, {}, "import", csv);
     assert.equal(imported.code, 0, imported.err);
     assert.match(imported.err, /which run already/);
-    assert.match(imported.err, /^Nobody works on orders yet: run deno task start$/m);
+    assert.match(
+      imported.err,
+      new RegExp(`^Nobody works on orders yet: run ${typed("start")}$`, "m"),
+    );
     const consumed = await type(dir, { GATEWAY_DELAY_MS: "0" }, "consume", "--drain");
     assert.equal(consumed.code, 0, consumed.err);
     const kpis = await type(dir, {}, "kpis", "--json");
@@ -229,4 +237,28 @@ Deno.test("production refuses to keep orders in private engines, and so does a h
     const half = await type(dir, { REDIS_URL: "redis://127.0.0.1:1" }, "kpis");
     assert.deepEqual([half.code, half.err], [2, "kpis: Bad settings: DATABASE_URL is required\n"]);
     assert.deepEqual(await Array.fromAsync(Deno.readDir(dir)), [], "nothing was started");
+  }));
+
+Deno.test("the file of engines whose process takes its time stays, and that of a dead one goes", () =>
+  withFolder(async (dir) => {
+    const env = { DATABASE_URL: "mysql://a@127.0.0.1:1/orders", REDIS_URL: "redis://127.0.0.1:1" };
+    const slow = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const silent: Deno.Conn[] = [];
+    void (async () => {
+      for await (const connection of slow) silent.push(connection);
+    })().catch(() => {});
+    const fileOf = (by: string, port: number) =>
+      Deno.writeTextFile(
+        join(dir, "running", `${by}-1.json`),
+        JSON.stringify({ by, pid: 1, env, dir, port, ask: "a", answer: "b", startedMs: 1 }),
+      );
+    await Deno.mkdir(join(dir, "running"));
+    await fileOf("slow", slow.addr.port);
+    await fileOf("dead", 1);
+    const share = await shareEngines(dir, { by: "demo", env, dir });
+    assert.deepEqual((await filesIn(dir)).sort(), [`demo-${Deno.pid}.json`, "slow-1.json"]);
+    await share.withdraw();
+    share.close();
+    for (const connection of silent) connection.close();
+    slow.close();
   }));

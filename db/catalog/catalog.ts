@@ -49,18 +49,67 @@ export function emptyCatalog(): Catalog {
  *
  * New products get `initialStock` units; products that exist are not touched. Each statement is committed
  * by itself: a crash leaves customers and products that no order names yet, which the next run finds.
- *
- * @param options.initialStock units of a new product; undefined: create nothing
- * @param options.actor who takes the orders, for the timelines of new products
  */
-export async function completeCatalog(
+export function completeCatalog(
   db: Database,
   catalog: Catalog,
   orders: readonly IncomingOrder[],
-  options: { initialStock: number | undefined; actor: string },
+  options: CompleteOptions,
+): Promise<void> {
+  return complete(db, (create) => db.transaction(create), { catalog, orders, options });
+}
+
+/**
+ * The catalogue with every customer and product of the orders, creating what is missing in the transaction that writes
+ * them: an order that it refuses leaves nothing. Orders must be locked before.
+ *
+ * @returns the same catalogue where nothing was missing, else another one, which is true once the transaction is
+ * committed: see {@linkcode learnFrom}
+ */
+export async function completedWithin(
+  tx: Queryable,
+  catalog: Catalog,
+  orders: readonly IncomingOrder[],
+  options: CompleteOptions,
+): Promise<Catalog> {
+  const { customers, products } = unknownIn(catalog, orders);
+  if (customers.size + products.size === 0) return catalog;
+  const own = { customers: new Map(catalog.customers), products: new Map(catalog.products) };
+  await complete(tx, (create) => create(tx), { catalog: own, orders, options });
+  return own;
+}
+
+/** Makes a catalogue know what another one knows. */
+export function learnFrom(catalog: Catalog, other: Catalog): void {
+  if (other === catalog) return;
+  for (const [key, entry] of other.customers) {
+    if (!catalog.customers.has(key)) catalog.customers.set(key, entry);
+  }
+  for (const [key, entry] of other.products) {
+    if (!catalog.products.has(key)) catalog.products.set(key, entry);
+  }
+}
+
+/** How a catalogue is completed. */
+export interface CompleteOptions {
+  /** Units of a new product; undefined: create nothing. */
+  initialStock: number | undefined;
+  /** Who takes the orders, for the timelines of new products. */
+  actor: string;
+}
+
+/** @param within runs what creates rows in a transaction */
+async function complete(
+  db: Queryable,
+  within: (create: (tx: Queryable) => Promise<unknown>) => Promise<unknown>,
+  { catalog, orders, options }: {
+    catalog: Catalog;
+    orders: readonly IncomingOrder[];
+    options: CompleteOptions;
+  },
 ): Promise<void> {
   const { customers, products } = unknownIn(catalog, orders);
-  const complete = async <T>(
+  const completeOne = async <T>(
     known: Map<string, CatalogEntry<T>>,
     named: Map<string, Described<T>>,
     find: (db: Queryable, keys: string[]) => Promise<Map<string, CatalogEntry<T>>>,
@@ -75,11 +124,11 @@ export async function completeCatalog(
     const missing = await learn([...named.keys()]);
     if (missing.length === 0 || options.initialStock === undefined) return;
     const rows = missing.sort().map((key): [string, Described<T>] => [key, named.get(key)!]);
-    await db.transaction((tx) => create(tx, rows));
+    await within((tx) => create(tx, rows));
     await learn(missing);
   };
-  await complete(catalog.customers, customers, findCustomers, createCustomers);
-  await complete(
+  await completeOne(catalog.customers, customers, findCustomers, createCustomers);
+  await completeOne(
     catalog.products,
     products,
     findProducts,

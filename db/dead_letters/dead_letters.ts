@@ -215,6 +215,12 @@ export async function sumDeadLetters(
   }));
 }
 
+/** The id of the newest dead letter, whatever was decided about it; 0 where there is none. */
+export async function readNewestDeadLetter(db: Queryable): Promise<number> {
+  const [row] = await db.query("select coalesce(max(id), 0) as id from dead_letters");
+  return toInteger(row!.id);
+}
+
 /**
  * Locks a page of the messages that wait for a decision, so that nobody else decides about them before
  * the transaction ends.

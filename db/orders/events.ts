@@ -39,6 +39,7 @@ export interface OrderEventRow {
     | "refund_refused"
     | "refund_processed"
     | "refund_given_twice"
+    | "given_twice_dismissed"
     | "refund_failed";
   /** A reason or an amount, for people; cut to {@linkcode maxDetailLength} characters. */
   detail?: string;

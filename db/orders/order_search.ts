@@ -17,6 +17,8 @@ export interface OrderSearch {
   text?: string;
   status?: OrderStatus;
   failureReason?: FailureReason;
+  /** Whether it waits for stock. */
+  backordered?: boolean;
   /** Database id of a product that it ran short of, and was not taken up again since. */
   shortOfId?: number;
   /** Database id. */
@@ -148,7 +150,9 @@ const primaryKey: Way = {
   once: "",
 };
 
-function wayOf({ customerId, status, shortOfId, importedBy }: OrderSearch): Way {
+function wayOf(
+  { customerId, status, backordered, shortOfId, importedBy }: OrderSearch,
+): Way {
   if (importedBy !== undefined) {
     return {
       ...primaryKey,
@@ -167,7 +171,8 @@ function wayOf({ customerId, status, shortOfId, importedBy }: OrderSearch): Way 
     };
   }
   if (customerId !== undefined) return wayOfCustomer(customerId);
-  if (status !== "PENDING" && status !== "RESERVED") return primaryKey;
+  // What waits for stock is PENDING.
+  if (status !== "PENDING" && status !== "RESERVED" && !backordered) return primaryKey;
   return {
     ...primaryKey,
     from: "orders force index (orders_unfinished)",
@@ -415,6 +420,10 @@ function conditionsOf(search: OrderSearch): Conditions {
   const conditions: [sql: string, value: string | number | undefined][] = [
     ["orders.status = ?", search.status],
     ["orders.failure_reason = ?", search.failureReason],
+    [
+      "orders.backordered = ?",
+      search.backordered === undefined ? undefined : Number(search.backordered),
+    ],
     // Without a word the customer is the way, or before that what was missing.
     [isShort, byWord ? search.shortOfId : undefined],
     [

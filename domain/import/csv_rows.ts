@@ -9,6 +9,7 @@ import { guestIdProblem, guestOf, type IncomingCustomer, isGuestId } from "../or
 import { type IncomingItem, type OrderHead, orderLimits } from "../order/incoming_order.ts";
 import { destroyedIdProblem } from "./destroyed_id.ts";
 import { withValue } from "./named_value.ts";
+import { sumRowProblem } from "./sum_row.ts";
 import { currencyProblem, isCurrency, minorUnitsMeant } from "../money.ts";
 import { parsePlacedAt, tooFarAhead } from "../order/placed_at.ts";
 
@@ -96,6 +97,7 @@ export interface OrderRow {
  * @param latestPlacedAt the latest time that an order can have been placed at; any by default
  * @param before another row and what was read of it: what both say of their order in the same words is
  * taken from there
+ * @param sumWords whether a product may be called as sums are; see `sum_row.ts`
  * @returns the row, or all of its faults: `at` is the column
  */
 export function readRow(
@@ -103,6 +105,7 @@ export function readRow(
   places: ColumnPlaces,
   latestPlacedAt = "9999-12-31 23:59:59.999",
   before?: { fields: readonly string[]; row: OrderRow },
+  sumWords: "refused" | "items" = "refused",
 ): OrderRow | Fault[] {
   const faults: Fault[] = [];
   const head = before !== undefined && sameHead(fields, before.fields, places)
@@ -112,6 +115,11 @@ export function readRow(
   check(faults, "product_sku", idProblem(sku) ?? destroyedIdProblem(sku), sku);
   const name = trimmed(fields, places, "product_name");
   check(faults, "product_name", textProblem(name), name);
+  if (sumWords === "refused") {
+    const problem = sumRowProblem(sku);
+    if (problem !== undefined) check(faults, "product_sku", problem, sku);
+    else check(faults, "product_name", sumRowProblem(name), name);
+  }
   const unitPriceCents = integer(fields, places, priceField, head.currency, faults);
   const qty = integer(fields, places, qtyField, "", faults);
   if (faults.length > 0) return faults;

@@ -124,7 +124,12 @@ export interface ImportPreview {
   /** Known orders that would change, and the first of them. */
   changed: { orders: number; examples: PreviewChange[] };
   /** Known orders that would not be changed, and the first of them. */
-  conflicts: { orders: number; examples: PreviewConflict[] };
+  conflicts: {
+    orders: number;
+    /** Those of them that are of another customer, by name and address, and of another time: two shops may number alike. */
+    of_other_customers: number;
+    examples: PreviewConflict[];
+  };
   /** Known customers whose own address an order of the file would change; none for whoever may not see them. */
   addresses: { customers: number; examples: PreviewAddress[] };
   /** Rows that say the same as another row of their order. */

@@ -1,8 +1,8 @@
 /**
  * Why messages end as dead letters, and then what: one table, which the dashboard, the command and the API ask.
  *
- * A dead letter keeps its error in words. Which cause that is, the words tell; what no line of the table knows is
- * `unexpected`.
+ * A dead letter keeps its error in words. Which cause that is, the words tell, from their first to their last: an error may
+ * repeat what a provider said, and that must not pass for words of ours. What no line of the table knows is `unexpected`.
  *
  * @module
  */
@@ -54,7 +54,7 @@ export const causes = {
     canSucceed: true,
   },
   poison: {
-    words: /consumers stopped while handling it, without an error$/,
+    words: /^\d{1,16} consumers stopped while handling it, without an error$/,
     title: "It stopped its consumers",
     says: "Processes ended while they handled it, one after the other, and left no error behind.",
     check: "The logs and the memory of the processes at that time; then retry it alone.",
@@ -62,7 +62,7 @@ export const causes = {
     canSucceed: true,
   },
   vanished: {
-    words: / does not exist$/,
+    words: /^(order|refund|payment of order) \d{1,16} does not exist$/,
     title: "What it is about is gone",
     says:
       "There is no such order or refund in the database: it was restored from an older backup, or the row was deleted.",
@@ -89,7 +89,8 @@ export const causes = {
     canSucceed: false,
   },
   paid_for_another: {
-    words: /, but it is that of order \d{1,16}$/,
+    words:
+      /^the provider says that [^]{1,256} is the payment of order \d{1,16}, but it is that of order \d{1,16}$/,
     title: "One payment for two orders",
     says: "The provider names one payment for two orders, so one of them is not paid by it.",
     check: "At the provider, whose payment it is; charge the other order again or cancel it.",
@@ -123,7 +124,8 @@ export const causes = {
     canSucceed: true,
   },
   unknown_provider: {
-    words: /which is not configured here: only it can give it back$/,
+    words:
+      /^the money of order "[^]{1,512} which is not configured here: only it can give it back$/,
     title: "Its provider is not configured",
     says:
       "Only the provider that took the money can give it back, and this process does not know it.",
@@ -161,7 +163,7 @@ export const causes = {
     canSucceed: true,
   },
   no_stock_held: {
-    words: / is to be charged but holds no stock$/,
+    words: /^order \d{1,16} is to be charged but holds no stock$/,
     title: "Nothing is reserved for it",
     says: "A charge came for an order that holds no units, so it was not made.",
     check:
@@ -171,7 +173,7 @@ export const causes = {
   },
   out_of_order: {
     words:
-      /( was paid before it was reserved|: nothing to tell yet| is paid at its source, and this is other money)$/,
+      /^(order|refund) \d{1,16} (was paid before it was reserved|is (\w{1,16}|not finished): nothing to tell yet|is paid at its source, and this is other money)$/,
     title: "It came too early",
     says: "It waited for another step of the order, which did not come in time.",
     check: "Where the order stands; retry it once that step is done.",

@@ -16,6 +16,7 @@ const pages: Readonly<Record<string, string>> = {
   overdue_reservations: "/dashboard/orders?status=RESERVED",
   disputed_payments: "/dashboard/disputes",
   refunds_by_hand: "/dashboard/refunds",
+  given_twice: "/dashboard/given-twice",
   payment_provider: "/dashboard/streams/payments",
   webhook_disabled: "/dashboard/notifications",
   notifications_given_up: "/dashboard/notifications",

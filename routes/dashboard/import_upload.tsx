@@ -15,9 +15,9 @@ import { pause } from "../../streams/timing/pause.ts";
 import { openUpload, type Upload } from "../api/imports/upload.ts";
 import type { AppDeps } from "../deps.ts";
 import { cancelsOnly, looksOnlyAt } from "../middleware/caller.ts";
+import { operatorOf } from "../middleware/operator.ts";
 import { problemOf } from "../middleware/problem.ts";
 import { BringFile, type FileChoices } from "./bring_file.tsx";
-import { actorOf } from "./form.tsx";
 import { toHtml } from "./parts.tsx";
 import { editedProfile } from "./preview_form.tsx";
 import { choicesText, PreviewRegion, type ShownPreview } from "./preview_page.tsx";
@@ -57,7 +57,7 @@ export async function importUpload(c: Context, deps: AppDeps, runs: ImportRuns):
     if (fields.given) profile = await readProfile(fields.given);
   }
   return await runs.start({
-    ...requestOf(c, upload, choices),
+    ...requestOf(c, deps, upload, choices),
     dryRun: false,
     profile,
     plan: fields.plan || undefined,
@@ -69,13 +69,18 @@ function sheetIn(fields: Fields): string | undefined {
   return fields["setting.file.sheet"] || fields.sheet || undefined;
 }
 
-function requestOf(c: Context, { source, name, fields }: Upload, choices: FileChoices) {
+function requestOf(
+  c: Context,
+  { config }: AppDeps,
+  { source, name, fields }: Upload,
+  choices: FileChoices,
+) {
   return {
     source,
     name: name || "upload",
     ...choices,
     sheet: sheetIn(fields),
-    actor: actorOf(c),
+    operator: operatorOf(c, config),
     only: cancelsOnly(c.get("caller")),
     seesOthers: looksOnlyAt(c.get("caller")) === undefined,
     token: c.get("caller").name,
@@ -123,6 +128,7 @@ export interface Waiting {
  */
 async function previewUpload(
   c: Context,
+  deps: AppDeps,
   runs: ImportRuns,
   upload: Upload,
   { onProgress, onSent, signal }: Waiting,
@@ -135,7 +141,7 @@ async function previewUpload(
     profile = await readProfile(JSON.stringify(edited));
   }
   const preview = await runs.preview({
-    ...requestOf(c, { ...upload, source: toldAtEnd(upload.source, onSent) }, choices),
+    ...requestOf(c, deps, { ...upload, source: toldAtEnd(upload.source, onSent) }, choices),
     profile,
     asksForColumns: true,
     onProgress,
@@ -180,7 +186,7 @@ export async function answerPreview(
   try {
     const upload = await openUpload(c, deps);
     choices = choicesIn(upload.fields);
-    const shown = await previewUpload(c, runs, upload, waiting);
+    const shown = await previewUpload(c, deps, runs, upload, waiting);
     return { html: await toHtml(<PreviewRegion c={c} shown={shown} />), status: 200 };
   } catch (error) {
     if (!(error instanceof WorkflowError)) throw error;

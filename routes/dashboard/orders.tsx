@@ -52,6 +52,8 @@ interface Given {
   status?: OrderStatus;
   /** Why it failed. */
   reason?: FailureReason;
+  /** Whether it waits for stock. */
+  backordered?: "true" | "false";
   /** The day of the figures on which it was settled. */
   settled?: string;
   /** The import that created it. */
@@ -150,6 +152,7 @@ function givenIn(query: PageQuery): Given {
     q: query.text("q"),
     status: query.oneOf("status", statuses),
     reason: query.oneOf("reason", failureReasonNames),
+    backordered: query.oneOf("backordered", ["true", "false"]),
     settled: query.day("settled"),
     import: query.text("import"),
     currency: query.currency("currency"),
@@ -171,6 +174,7 @@ function searchOf(query: PageQuery, given: Given, { baseCurrency, kpiDay }: AppD
     text: given.q,
     status: given.status,
     failureReason: given.reason,
+    backordered: given.backordered === undefined ? undefined : given.backordered === "true",
     settledFrom: settled?.from,
     settledBefore: settled?.before,
     currency: hasAmount ? currency : given.currency,
@@ -215,6 +219,13 @@ const OrderFilters: FC<{ given: Given; currency: string }> = ({ given, currency 
       any="Any reason"
       choices={failureReasonNames.map((reason) => [reason, failureNames[reason]])}
       value={given.reason}
+    />
+    <ChoiceField
+      name="backordered"
+      label="Stock"
+      any="Any"
+      choices={[["true", "Waits for stock"], ["false", "Waits for none"]]}
+      value={given.backordered}
     />
     <HiddenFields fields={{ settled: given.settled, import: given.import }} />
     <DayFields label="Placed from" from={given.from} to={given.to} />

@@ -38,6 +38,7 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
     "refunds",
   ]],
   ["POST", /^(\/dashboard)?\/refunds\/[^/]+\/(complete|refuse)$/, ["refunds"]],
+  ["POST", /^\/dashboard\/given-twice\/[^/]+\/dismiss$/, ["refunds"]],
   ["POST", /^\/dashboard\/imports(\/demo)?$/, ["orders"]],
   ["POST", /^\/dashboard\/orders\/[^/]+\/(refund|payment|payment\/returned)$/, ["refunds"]],
   ["POST", /^\/products(\/stock)?$/, ["stock"]],

@@ -5,6 +5,7 @@
  */
 
 import { HTTPException } from "hono/http-exception";
+import { answerEndsBody } from "../../runtime/serve.ts";
 import { takeTurns } from "../../streams/timing/take_turns.ts";
 
 /** What a body may be. */
@@ -14,6 +15,8 @@ export interface BodyLimits {
   ms: number;
   /** What `ms` is for. */
   each: "piece" | "body";
+  /** What whoever sends more bytes can do, as a sentence goes on after a colon. */
+  advice?: string;
 }
 
 /** Bytes that are gathered before they are handed on. */
@@ -67,7 +70,7 @@ export async function* bodyPieces(
           if (bytes === undefined) break;
           filled += bytes;
           size += bytes;
-          check(size, ++chunkCount, limits.bytes);
+          check(size, ++chunkCount, limits);
           if (chunkCount % chunksToLook === 0) await othersTurn();
         }
       } finally {
@@ -83,12 +86,13 @@ export async function* bodyPieces(
       }
     }
   } finally {
-    void readOut(chunks);
+    const isReadOut = readOut(chunks);
+    if (answerEndsBody) await isReadOut;
   }
 }
 
 /** How much of a body that nobody wants any more is still read, and for how long. */
-const unwanted = { bytes: 16 * 1_048_576, ms: 10_000 };
+const unwanted = { bytes: 16 * 1_048_576, ms: answerEndsBody ? 2_000 : 10_000 };
 
 /**
  * Reads what a sender has on its way when its body is refused, and throws it away in turns, before the body is cancelled:
@@ -114,10 +118,13 @@ async function readOut(chunks: Chunks): Promise<void> {
   }
 }
 
-function check(size: number, chunks: number, maxBytes: number): void {
-  if (size > maxBytes) {
-    throw new HTTPException(413, { message: `The body must have at most ${maxBytes} bytes` });
-  }
+/** Says how many bytes a body may have, and what to do with a larger one. */
+export function tooLargeText({ bytes, advice }: Pick<BodyLimits, "bytes" | "advice">): string {
+  return `The body must have at most ${bytes} bytes${advice === undefined ? "" : `: ${advice}`}`;
+}
+
+function check(size: number, chunks: number, limits: BodyLimits): void {
+  if (size > limits.bytes) throw new HTTPException(413, { message: tooLargeText(limits) });
   if (chunks > freeChunks && size < (chunks - freeChunks) * minChunkBytes) {
     throw new HTTPException(413, {
       message: `The body comes in more than ${freeChunks} chunks with less than ` +

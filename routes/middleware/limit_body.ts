@@ -5,7 +5,7 @@
  */
 
 import type { MiddlewareHandler } from "hono";
-import { bodyPieces } from "./body_pieces.ts";
+import { bodyPieces, tooLargeText } from "./body_pieces.ts";
 import { inTime } from "./body_times.ts";
 import { httpProblem } from "./problem.ts";
 
@@ -27,15 +27,16 @@ const maxWorkedOn = 8;
  *
  * @param max.bytes that a body may have
  * @param max.ms milliseconds that it may take
+ * @param max.advice what whoever sends more bytes can do
  * @param max.asFile for bodies that are read as a stream later, however small, and unpacked: each takes a turn
  */
 export function limitBody(
-  max: { bytes: number; ms: number; asFile?: boolean },
+  max: { bytes: number; ms: number; advice?: string; asFile?: boolean },
 ): MiddlewareHandler {
   let inHandBytes = 0;
   const takeTurn = turns(maxWorkedOn);
   return async (c, next) => {
-    const tooLarge = () => httpProblem(c, 413, `The body must have at most ${max.bytes} bytes`);
+    const tooLarge = () => httpProblem(c, 413, tooLargeText(max));
     const { body, method, headers } = c.req.raw;
     if (body === null) return await next();
     const declared = headers.get("content-length");
@@ -60,7 +61,8 @@ export function limitBody(
     let endTurn: (() => void) | undefined;
     try {
       const pieces: Uint8Array<ArrayBuffer>[] = [];
-      const limits = { bytes: max.bytes, ms: max.ms, each: "body" } as const;
+      const { bytes, ms, advice } = max;
+      const limits = { bytes, ms, advice, each: "body" } as const;
       const isDeclared = declared !== null && !headers.has("transfer-encoding");
       if (isDeclared && isTooMuch(Number(declared))) return tooMany();
       for await (const piece of bodyPieces(body, limits)) {

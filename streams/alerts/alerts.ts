@@ -15,6 +15,7 @@ import type { Database } from "../../db/connection/database.ts";
 import { countOverdueReservations } from "../../db/orders/overdue_reservations.ts";
 import { sumDisputes } from "../../db/payments/payment_disputes.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
+import { sumGivenTwice } from "../../db/refunds/given_twice.ts";
 import { sumMoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
 import { describeLoss } from "../../domain/operation/database_age.ts";
 import {
@@ -115,6 +116,7 @@ export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
     reservations: checkReservations(deps),
     disputes: checkDisputes(deps),
     by_hand: checkByHand(deps),
+    given_twice: checkGivenTwice(deps),
     provider: checkProvider(deps),
     older: checkOlder(deps),
     books: checkDatabaseAge(deps),
@@ -309,6 +311,22 @@ async function checkByHand({ db }: AlertDeps): Promise<AlertCheck[]> {
         describeCount(count)
       }: it was paid at the source, through a ` +
         "provider that is not configured",
+    level: count > 0 ? "bad" : "good",
+  }];
+}
+
+async function checkGivenTwice({ db }: AlertDeps): Promise<AlertCheck[]> {
+  const sums = await sumGivenTwice(db);
+  const count = sums.reduce((sum, { count }) => sum + count, 0);
+  return [{
+    name: "given_twice",
+    severity: "critical",
+    title: "Money was given back twice",
+    detail: count === 0
+      ? "none was"
+      : `${listed(sums)} in ${
+        describeCount(count)
+      }: by hand, and by its provider; get one of both back`,
     level: count > 0 ? "bad" : "good",
   }];
 }

@@ -20,6 +20,7 @@ import { namedAmount } from "../../domain/money.ts";
 import { reversalKeyOf } from "../../domain/payment/payment_key.ts";
 import type { RefundAnswer } from "../payments/gateway.ts";
 import { giveBackThrough, type RequestThrough, type Stranger } from "../payments/give_back.ts";
+import { noteGivenTwice } from "../payments/given_twice.ts";
 import {
   type Delivery,
   done,
@@ -43,22 +44,27 @@ export async function reversePayments(
   const open = await readReversing(deps.db, orderIds);
   const asked = open.filter(({ amountCents }) => amountCents > 0);
   const answerOf = await askForReversals(deps, deliveries, asked);
+  const attemptOf = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
   const givenBack = open.filter(({ id }) => (answerOf.get(id)?.kind ?? "refunded") === "refunded");
   await deps.db.transaction(async (tx) => {
     const { orders } = await lockOrders(tx, orderIds);
     const events: OrderEventRow[] = [];
     for (const payment of givenBack) {
-      const { id, orderId, amountCents, currency } = payment;
+      const { id, orderId, amountCents } = payment;
+      const taken = payment.currency ?? orders.get(orderId)!.currency;
       if (!await markReversed(tx, id)) {
-        if (answerOf.has(id)) {
-          await noteGivenTwice(deps, tx, payment, orders.get(orderId)!.currency);
+        // Another consumer may have booked it as well, which is no fault.
+        if (answerOf.has(id) && await wasReturnedByHand(tx, payment)) {
+          const attempt = attemptOf.get(orderId)!;
+          await noteGivenTwice(deps, tx, [
+            { orderId, refundId: null, paymentId: id, amountCents, currency: taken, attempt },
+          ]);
         }
         continue;
       }
       // A process without the provider's settings may have left it to a person meanwhile.
       await endPaymentByHand(tx, id);
-      const own = orders.get(orderId)!.currency;
-      const detail = namedAmount(amountCents, currency ?? own);
+      const detail = namedAmount(amountCents, taken);
       events.push({ orderId, event: "payment_reversed", detail });
     }
     for (const payment of open.filter(({ id }) => answerOf.get(id)?.kind === "left_to_person")) {
@@ -77,26 +83,13 @@ export async function reversePayments(
   });
 }
 
-/**
- * Writes down, once, that a payment which its provider has given back was given back by a person meanwhile; nothing where
- * none was, but another consumer has booked the same.
- */
-async function noteGivenTwice(
-  { consumer, log }: HandlerDeps,
+/** Whether a person gave a payment back; only what was paid at the source is ever left to one. */
+async function wasReturnedByHand(
   tx: Queryable,
-  { orderId, amountCents, currency, surplus }: RecordedPayment,
-  ownCurrency: string,
-): Promise<void> {
-  // Only what was paid at the source is ever left to a person.
-  if (surplus !== 0) return;
-  const event = "payment_given_twice";
-  const before = await readEventsAmong(tx, orderId, ["payment_returned", event]);
-  if (!before.includes("payment_returned") || before.includes(event)) return;
-  const detail = `${
-    namedAmount(amountCents, currency ?? ownCurrency)
-  }: by hand, and by its provider`;
-  await addOrderEvents(tx, [{ orderId, event, detail }], consumer);
-  log.error("money given back twice", { order_id: orderId, detail });
+  { orderId, surplus }: RecordedPayment,
+): Promise<boolean> {
+  if (surplus !== 0) return false;
+  return (await readEventsAmong(tx, orderId, ["payment_returned"])).length > 0;
 }
 
 /** What was said of a payment that is to be given back. */

@@ -5,9 +5,10 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../../db/orders/events.ts";
+import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
 import { addRefunded, lockOrders, readCharges } from "../../db/orders/orders.ts";
 import { readPayments } from "../../db/payments/payments.ts";
+import type { GivenTwice } from "../../db/refunds/given_twice.ts";
 import { leaveRefundsToPerson, takeRefundsFromPerson } from "../../db/refunds/refunds_by_hand.ts";
 import { endRefunds, readProviderKeys, refundFactsOf } from "../../db/refunds/refund_rows.ts";
 import { effectsOfRefund } from "../../domain/order/effects.ts";
@@ -17,6 +18,7 @@ import type { OrderFacts } from "../../domain/order/order.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../../domain/refund/refund.ts";
 import type { RefundAnswer } from "../payments/gateway.ts";
 import { giveBackThrough, type RequestThrough, type Stranger } from "../payments/give_back.ts";
+import { noteGivenTwice } from "../payments/given_twice.ts";
 import { returnUnits } from "../payments/return_units.ts";
 import {
   type Delivery,
@@ -43,7 +45,7 @@ interface Refunding {
   refunded: Map<number, number>;
   events: OrderEventRow[];
   /** Those that a person gave back while their provider did: they are booked once, and somebody has to get one back. */
-  twice: (OrderEventRow & { refundId: number })[];
+  twice: (GivenTwice & { attempt: number })[];
 }
 
 /**
@@ -95,9 +97,9 @@ function applyOne(
   if (order === undefined) return vanished("order", orderId);
   if (refund === undefined) return vanished("refund", refundId);
   if (refund.byHand === "given_back" && answers.get(refundId)?.kind === "refunded") {
-    const amount = namedAmount(refund.amountCents, order.currency);
-    const detail = `${amount}: by hand, and by its provider`;
-    refunding.twice.push({ orderId, refundId, event: "refund_given_twice", detail, attempt });
+    const { amountCents } = refund;
+    const { currency } = order;
+    refunding.twice.push({ orderId, refundId, paymentId: null, amountCents, currency, attempt });
   }
   const others = refundsOf.get(orderId)!.filter((other) => other !== refund);
   const decision = withAnswer(
@@ -148,20 +150,6 @@ function applyOne(
       return { kind: "dead", error: decision.error };
   }
   return done(effectsOfRefund(order, refund, deps.kpiDay));
-}
-
-/** Writes down, once each, what went back twice. */
-async function noteGivenTwice(
-  { consumer, log }: HandlerDeps,
-  tx: Queryable,
-  twice: Refunding["twice"],
-): Promise<void> {
-  for (const row of twice) {
-    const { orderId, refundId, event, detail } = row;
-    if ((await readEventsAmong(tx, orderId, [event], refundId)).length > 0) continue;
-    await addOrderEvents(tx, [row], consumer);
-    log.error("money given back twice", { order_id: orderId, refund_id: refundId, detail });
-  }
 }
 
 /** @returns what takes up the orders that wait for the units that came back */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Database } from "../../db/connection/database.ts";
+import type { Database, Queryable } from "../../db/connection/database.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import type { RejectedRow } from "../../domain/import/order_csv.ts";
 import type { RejectsForm } from "../../domain/import/rejects_csv.ts";
@@ -79,6 +79,8 @@ export interface ImportOptions {
    * By default there is one unless this is a dry run.
    */
   begin?: (form: ImportedForm) => Promise<number | undefined>;
+  /** Is called where orders were changed, in the transaction that ends the row in `imports`, however it ends. */
+  onEdited?: (tx: Queryable, importId: number, orders: number) => Promise<void>;
   /** Who brings the file, for the timeline; the import's id follows. */
   actor?: string;
   /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */

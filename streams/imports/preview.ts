@@ -170,7 +170,7 @@ function undecided(rows: number): Omit<ImportPreview, keyof FileDescription> {
     skipped: [],
     totals: { named: 0, agree: 0, largest_difference: null },
     changed: { orders: 0, examples: [] },
-    conflicts: { orders: 0, examples: [] },
+    conflicts: { orders: 0, of_other_customers: 0, examples: [] },
     addresses: { customers: 0, examples: [] },
     repeated: { rows: 0, orders: 0, examples: [] },
     shortages: { products: 0, complete: true, examples: [] },

@@ -17,9 +17,14 @@ import {
   type Counted,
   countValue,
   noneCounted,
+  noteStoredFraction,
 } from "../../domain/import/profile/column_evidence.ts";
 import { type ColumnPlan, planColumns, textAt } from "../../domain/import/profile/column_plan.ts";
-import { type FileEvidence, gatherEvidence } from "../../domain/import/profile/file_evidence.ts";
+import {
+  type FileEvidence,
+  gatherEvidence,
+  moneyPlaces,
+} from "../../domain/import/profile/file_evidence.ts";
 import {
   type InferredSettings,
   inferSettings,
@@ -30,6 +35,7 @@ import {
   mapOrderStepwise,
   type MappedOrder,
 } from "../../domain/import/profile/map_order.ts";
+import { watchContinuations } from "../../domain/import/profile/sorted_rows.ts";
 import { orderMapping, ownText } from "../../domain/import/profile/order_mapping.ts";
 import { plannedFields, plannedId } from "../../domain/import/profile/planned_row.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
@@ -53,6 +59,8 @@ import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 /** A file as records; see `source_table.ts`. */
 export interface RecordTable {
   header: readonly string[];
+  /** Of a workbook: columns, by their places, with a number that is stored with three decimals. */
+  storedFractions?: ReadonlyMap<number, { text: string; line: number }>;
   /** All records below the header; may be called again. */
   rows(signal?: AbortSignal): AsyncGenerator<SourceRow[]>;
   /** Frees the disk. */
@@ -119,7 +127,8 @@ export interface ProfileLook {
    * Ends the look.
    *
    * @param table gives the same records
-   * @throws {WorkflowError} `invalid` for ids that a spreadsheet has destroyed
+   * @throws {WorkflowError} `invalid` for ids that a spreadsheet has destroyed, and for rows that continue the order
+   * above in a file that was sorted
    */
   finish(table: RecordTable, limits?: ProfiledFileOptions["limits"]): ProfiledFile;
 }
@@ -145,6 +154,7 @@ export function lookByProfile(
   const toRow = rowPlanner(profile, plan);
   const { evidence, note } = gatherEvidence(plan);
   const destroyed = noneCounted();
+  const continued = profile.fillDown === "order" ? watchContinuations(plan) : undefined;
   let rows = 0;
   return {
     note(some) {
@@ -154,6 +164,7 @@ export function lookByProfile(
         rows++;
         const { ownId, source, row: { fields } } = planned;
         note(source, ownId);
+        continued?.note(source, ownId);
         const isDestroyed = destroyedIdProblem(ownId) !== undefined ||
           hasLostZeros(ownId, profile.idDigits);
         if (isDestroyed) countValue(destroyed, ownId, row.line);
@@ -164,8 +175,14 @@ export function lookByProfile(
     },
     rows: () => rows,
     finish(table, storeLimits) {
+      for (const place of moneyPlaces(plan)) {
+        const stored = table.storedFractions?.get(place);
+        if (stored !== undefined) noteStoredFraction(evidence.money, stored);
+      }
       const inferred = inferSettings(profile, plan, evidence);
       if (destroyed.count > 0) throw destroyedIds(destroyed, plan, inferred.questions);
+      const sorted = continued?.problem(evidence.totals.count > 0);
+      if (sorted !== undefined) throw sortedRows(sorted, inferred.questions);
       // With what was settled: a currency that all orders have alike, and how discounts are written.
       const settled = planColumns(inferred.settings, header) as ColumnPlan;
       const found = { table, plan: settled, evidence, tracked, rows, inferred };
@@ -259,6 +276,14 @@ function destroyedIds(
     ...questions.map(questionFault),
   ];
   return new WorkflowError("invalid", `line ${line}: ${detail}`, faults);
+}
+
+function sortedRows(
+  { line, detail }: { line: number; detail: string },
+  questions: readonly OpenQuestion[],
+): WorkflowError {
+  const faults = [{ at: `line ${line}`, detail }, ...questions.map(questionFault)];
+  return new WorkflowError("invalid", `line ${line} ${detail}`, faults);
 }
 
 /** What was found out, and what it was found out of. */

@@ -47,6 +47,8 @@ export interface SourceTable {
   totalRows: number;
   /** Those that have a fault. */
   faulty: number;
+  /** Of a workbook: columns, by their places, with the first number that is stored with three decimals. */
+  storedFractions: ReadonlyMap<number, { text: string; line: number }>;
   /** SHA-256 of the file's bytes, of a gzip file once unpacked; hexadecimal. */
   sha256: string;
   /**
@@ -130,7 +132,7 @@ export async function tableOf(
   try {
     content = await openContent(source, options);
     const checked = await checkRows(content, kept, source, options);
-    const { form, notes, questions } = content;
+    const { form, notes, questions, storedFractions = new Map() } = content;
     const sha256 = await digestOf(spool);
     // From here on only the records are needed.
     content.close();
@@ -138,6 +140,7 @@ export async function tableOf(
     return {
       form,
       header: content.header,
+      storedFractions,
       notes,
       questions,
       lineEnd: mostFrequent(content.ends),
@@ -170,6 +173,7 @@ interface Content {
   header: readonly string[];
   notes: string[];
   questions: OpenQuestion[];
+  storedFractions?: SourceTable["storedFractions"];
   /** Of the last reading. */
   ends: LineEnds;
   rows(signal?: AbortSignal): AsyncGenerator<SourceRow[]>;
@@ -382,9 +386,10 @@ async function openWorkbook(
   const maxBytes = limits?.unpackedBytes ?? defaultUnpackedBytes;
   const encoder = new TextEncoder();
   const first: { line: number; fields: string[] }[] = [];
+  const storedFractions = new Map<number, { text: string; line: number }>();
   try {
     const sheet = await openSheet(archive, told.sheet, signal);
-    for await (const rows of sheet.rows()) {
+    for await (const rows of sheet.rows(storedFractions)) {
       if (first.length < 100) first.push(...rows);
       spool.write(encoder.encode(rows.map(workbookLine).join("")));
       if (spool.size() > maxBytes) {
@@ -424,7 +429,8 @@ async function openWorkbook(
       `packed: an Excel workbook, sheet ${sheet.name}`,
       ...notesOf(form, false).slice(2),
     ];
-    return { form, header, notes, questions: [], ends, rows, close: () => spool.close() };
+    const close = () => spool.close();
+    return { form, header, notes, questions: [], storedFractions, ends, rows, close };
   } catch (error) {
     spool.close();
     throw error;

@@ -33,6 +33,13 @@ export interface WorkbookRow {
   fault?: string;
 }
 
+/** A number that is stored with three decimals. */
+export interface StoredFraction {
+  /** As it is stored, `28.815`. */
+  text: string;
+  line: number;
+}
+
 /** True for an archive that is a workbook. */
 export function isWorkbook({ entries }: Archive): boolean {
   return entries.some(({ name }) => name === "xl/workbook.xml");
@@ -64,9 +71,11 @@ export interface WorkbookSheet {
   /**
    * Numbers are text as they are stored, days and times as `2026-01-05 10:22:31`; formulas count by their results.
    *
+   * @param fractions is given, by its place, the first number of each column that is stored with three decimals: written
+   * as a text it could as well be some thousand
    * @throws {WorkflowError} `invalid` for a workbook that is damaged
    */
-  rows(): AsyncGenerator<WorkbookRow[]>;
+  rows(fractions: Map<number, StoredFraction>): AsyncGenerator<WorkbookRow[]>;
 }
 
 /**
@@ -87,12 +96,12 @@ export async function openSheet(
   const context = { formats, texts, epoch };
   const opened = ({ name, entry }: Sheet): WorkbookSheet => ({
     name,
-    rows: () => sheetRows(entry, context, signal),
+    rows: (fractions) => sheetRows(entry, { ...context, fractions }, signal),
   });
   if (chosen !== undefined) return opened(chosenSheet(sheets, chosen));
   const filled: FilledSheet[] = [];
   for (const [place, { name, isHidden, entry }] of sheets.entries()) {
-    const first = await firstRow(sheetRows(entry, context, signal));
+    const first = await firstRow(sheetRows(entry, { ...context, fractions: new Map() }, signal));
     if (first !== undefined) filled.push({ name, number: place + 1, isHidden, first });
     if (filled.length === maxTold) break;
   }
@@ -225,6 +234,7 @@ interface SheetContext {
   formats: readonly NumberFormat[];
   texts: readonly string[];
   epoch: 1900 | 1904;
+  fractions: Map<number, StoredFraction>;
 }
 
 /** A cell while it is read. */
@@ -308,7 +318,8 @@ function cellOf(attributes: Record<string, string>, next: number): Cell {
 }
 
 /** Puts a cell into its row; an empty one is left out. */
-function addCell(row: WorkbookRow, cell: Cell, { formats, texts, epoch }: SheetContext): void {
+function addCell(row: WorkbookRow, cell: Cell, context: SheetContext): void {
+  const { formats, texts, epoch, fractions } = context;
   const { place, type, style, value, hasFormula } = cell;
   const where = `column ${place + 1}`;
   let text: string | undefined = value;
@@ -321,8 +332,12 @@ function addCell(row: WorkbookRow, cell: Cell, { formats, texts, epoch }: SheetC
   else if (type === "b") text = value === "1" ? "TRUE" : "FALSE";
   else if (type === "e") {
     row.fault = `has an error of a formula in ${where}, ${value}; mend the formula`;
-  } else if (type === "n") text = numberText(value, formats[style] ?? { kind: "number" }, epoch);
-  else if (type === "d") text = value.replace("T", " ");
+  } else if (type === "n") {
+    text = numberText(value, formats[style] ?? { kind: "number" }, epoch);
+    if (text !== undefined && !fractions.has(place) && /^-?\d{1,3}\.\d{3}$/.test(text)) {
+      fractions.set(place, { text, line: row.line });
+    }
+  } else if (type === "d") text = value.replace("T", " ");
   if (text === undefined) {
     row.fault = `has a number or a time in ${where} that can't be read; write it as text`;
     text = value;

@@ -12,7 +12,9 @@ import { paidAtSourceText } from "../../domain/order/source_payment.ts";
 import {
   type Catalog,
   completeCatalog,
+  completedWithin,
   emptyCatalog,
+  learnFrom,
   noteDescriptions,
   writeDescriptions,
 } from "../../db/catalog/catalog.ts";
@@ -233,7 +235,10 @@ function sortCandidates(
   return sorted;
 }
 
-/** Creates the customers and products that are missing, then writes the orders in one transaction. */
+/**
+ * Creates the customers and products that new orders name and that are missing, then writes all orders in one
+ * transaction. Those of orders that change are created there: one may turn out to be refused once it is locked.
+ */
 async function writeSorted(
   db: Database,
   { fresh, changing, unchanged }: SortedCandidates,
@@ -241,18 +246,23 @@ async function writeSorted(
   catalog: Catalog,
   options: TakeOptions,
 ): Promise<WrittenOrders> {
-  const entering = [...fresh, ...changing].map(({ order }) => order);
-  if (entering.length > 0) {
-    await completeCatalog(db, catalog, entering, options);
+  if (fresh.length > 0) {
+    await completeCatalog(db, catalog, fresh.map(({ order }) => order), options);
   }
-  if (options.catalog !== undefined && unchanged.length > 0) {
-    await completeCatalog(db, catalog, unchanged, { ...options, initialStock: undefined });
+  const known = changing.map(({ order }) => order);
+  if (options.catalog !== undefined) known.push(...unchanged);
+  if (known.length > 0) {
+    await completeCatalog(db, catalog, known, { ...options, initialStock: undefined });
   }
-  if (entering.length === 0) {
+  if (fresh.length + changing.length === 0) {
     const none = { losing: new Set<string>(), repaid: new Set<string>() };
-    return { ids: new Map(), locked: new Map(), ...none, followUps: new Map() };
+    return { ids: new Map(), locked: new Map(), ...none, followUps: new Map(), catalog };
   }
-  return await db.transaction((tx) => writeOrders(tx, { fresh, changing }, seen, catalog, options));
+  const written = await db.transaction((tx) =>
+    writeOrders(tx, { fresh, changing }, seen, catalog, options)
+  );
+  learnFrom(catalog, written.catalog);
+  return written;
 }
 
 /** Orders that were written, by external id. */
@@ -267,6 +277,8 @@ interface WrittenOrders {
   repaid: ReadonlySet<string>;
   /** What is to be published of those that waited for stock and were updated. */
   followUps: ReadonlyMap<string, Message[]>;
+  /** What is known of customers and products once it is committed. */
+  catalog: Catalog;
 }
 
 /** Locks the known orders, then the products, each by id, and writes. */
@@ -274,7 +286,7 @@ async function writeOrders(
   tx: Queryable,
   { fresh, changing }: Pick<SortedCandidates, "fresh" | "changing">,
   { known, paidBy }: Comparison,
-  catalog: Catalog,
+  before: Catalog,
   options: TakeOptions,
 ): Promise<WrittenOrders> {
   const locked = await lockKnownOrders(
@@ -290,6 +302,9 @@ async function writeOrders(
     const change = changeOf(candidate, order, { losing, paidBy, repaid });
     return decideIntake(order, change, options.onPendingChange) === "updated";
   });
+
+  const updated = updates.map(({ order }) => order);
+  const catalog = await completedWithin(tx, before, updated, options);
 
   const ids = await insertOrders(tx, fresh, catalog);
   const followUps = await leaveAll(tx, updates, locked);
@@ -309,7 +324,7 @@ async function writeOrders(
     tx,
     new Map(fresh.map(({ order }) => [order, ids.get(order.externalOrderId)!])),
   );
-  return { ids, locked, losing, repaid, followUps };
+  return { ids, locked, losing, repaid, followUps, catalog };
 }
 
 /** Takes orders that wait for stock and are to have other items out of their queues, so that they ask anew. */

@@ -1,3 +1,4 @@
+import { listEngines } from "../../tools/engines/shared_engines.ts";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { progressLine } from "../../commands/demo_screen.ts";
@@ -106,10 +107,24 @@ Deno.test("a second demo picks another port and says which, and its first line o
       // Somebody else has it, which is the same.
     }
   })();
+  // Whoever uses these engines beside it has to count and to name streams as it does.
+  const own = {
+    BASE_CURRENCY: "GBP",
+    INITIAL_STOCK: "7",
+    KPI_TIMEZONE: "Europe/Berlin",
+    REDIS_PREFIX: "shop:",
+  };
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "--no-prompt", "-P=tools", "--allow-net", "main.ts", "demo", file],
     cwd: root,
-    env: { ENGINES_DIR: dir, DATABASE_URL: "", REDIS_URL: "", PORT: "", GATEWAY_DELAY_MS: "10" },
+    env: {
+      ENGINES_DIR: dir,
+      DATABASE_URL: "",
+      REDIS_URL: "",
+      PORT: "",
+      GATEWAY_DELAY_MS: "10",
+      ...own,
+    },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -128,6 +143,8 @@ Deno.test("a second demo picks another port and says which, and its first line o
     const page = await fetch(`http://127.0.0.1:${port}/dashboard`);
     assert.equal(page.status, 200);
     await page.body?.cancel();
+    const { DATABASE_URL: _, REDIS_URL: __, ...shared } = (await listEngines(dir))[0]!.engines.env;
+    assert.deepEqual(shared, own);
     child.kill("SIGHUP");
     void reader.read().then(function drain({ done }): unknown {
       return done ? undefined : reader.read().then(drain);

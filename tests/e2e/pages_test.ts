@@ -38,6 +38,7 @@ async function allPaths(): Promise<Record<string, string>> {
     decide: "/dashboard/dead-letters/decide?verb=retry&all=1",
     failures: "/dashboard/failures",
     disputes: "/dashboard/disputes",
+    given_twice: "/dashboard/given-twice",
     audit: "/dashboard/audit",
     nowhere: "/dashboard/orders?q=nothing-like-it",
   };

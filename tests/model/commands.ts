@@ -9,7 +9,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { WorkflowError } from "../../domain/errors.ts";
 import { groups } from "../../domain/messages/messages.ts";
+import type { DisputeVerdict } from "../../domain/order/settle.ts";
 import { addProduct } from "../../services/add_product.ts";
+import { applyStockFile } from "../../services/apply_stock_file.ts";
 import { cancelAndPublish } from "../../services/cancel_order.ts";
 import { changeStock } from "../../services/change_stock.ts";
 import { decideAndPublish } from "../../services/decide_payment.ts";
@@ -19,6 +21,7 @@ import { decideByHandAndPublish, returnPaymentByHand } from "../../services/refu
 import { type RefundRequest, requestAndPublish } from "../../services/request_refunds.ts";
 import { retryAndPublish } from "../../services/retry_orders.ts";
 import { takeCallback } from "../../services/take_callback.ts";
+import { readStockFile } from "../../streams/imports/stock_file.ts";
 import { expireReservations } from "../../streams/recovery/expire_reservations.ts";
 import { ask, command, depsOf, isDrained, picked, type Play, type PlayCommand } from "./command.ts";
 import { bringFile, type FileEntry, type OrderFile } from "./file_commands.ts";
@@ -194,8 +197,8 @@ function callAgain(pick: number): Play {
   };
 }
 
-/** A person decides about money that does not fit its order. */
-function judge(pick: number, any: boolean, verdict: "accept" | "give_back"): Play {
+/** A person decides about money that does not fit its order; what an order waits for is not dismissed. */
+function judge(pick: number, any: boolean, verdict: DisputeVerdict): Play {
   const among = ({ orders }: Model) =>
     any ? orders : orders.filter(({ state }) => state === "DISPUTED");
   return {
@@ -210,10 +213,12 @@ function judge(pick: number, any: boolean, verdict: "accept" | "give_back"): Pla
       );
       const isJudged = !(answer instanceof WorkflowError) && answer.changed;
       if (drained) {
-        assert.equal(isJudged, order.state === "DISPUTED", `judging ${order.ref}: ${answer}`);
+        const may = order.state === "DISPUTED" && verdict !== "dismiss";
+        assert.equal(isJudged, may, `judging ${order.ref}: ${answer}`);
       }
       if (answer instanceof WorkflowError) assert.equal(answer.code, "payment_not_disputed");
       if (!isJudged) return;
+      assert.ok(verdict !== "dismiss", `dismissing the payment that ${order.ref} waits for`);
       order.judged = verdict;
       if (verdict === "accept") {
         order.extras = [
@@ -485,16 +490,57 @@ function stock(sku: string, change: { add: number } | { set: number }): Play {
       if (drained) assert.equal(before.stockQty, left, `stock of ${sku}`);
       const more = after.stockQty - before.stockQty;
       assert.equal(after.stockQty, "add" in change ? before.stockQty + change.add : change.set);
-      model.received.set(sku, model.received.get(sku)! + more);
-      // Who came before this may not have had it, and who waits for it may have it at any moment.
-      const isWanted = model.orders.some((order) =>
-        order.state === "WAITING" && needsOf(order).has(sku)
-      );
-      if (!drained || isWanted) {
-        model.onTheirWay.set(-model.onTheirWay.size, new Map([[sku, Math.abs(more)]]));
+      noteStock(model, sku, more, drained);
+    },
+  };
+}
+
+/** A file of stock: a row of a product that there is not is rejected, or creates it. */
+function stockFile(
+  rows: readonly { sku: string; qty: number }[],
+  { mode, create }: { mode: "set" | "add"; create: boolean },
+): Play {
+  return {
+    does: async (model, shop) => {
+      const drained = isDrained(model);
+      const unitsOf = async () => {
+        const found = await shop.flow.rows("select sku, stock_qty from products");
+        return new Map(found.map(({ sku, stock_qty }) => [String(sku), Number(stock_qty)]));
+      };
+      const before = await unitsOf();
+      const lines = rows.map(({ sku, qty }) => `${sku},${sku},100,${qty}\n`);
+      const csv = `sku,name,price_cents,${mode}_qty\n${lines.join("")}`;
+      const file = await readStockFile(new Blob([csv]).stream(), { name: "stock.csv" });
+      const { report, rejected } = await applyStockFile(depsOf(shop), file, {
+        name: "stock.csv",
+        operator: anOperator(),
+        create,
+        again: true,
+      });
+      const unknown = rows.filter(({ sku }) => !model.received.has(sku)).map(({ sku }) => sku);
+      assert.deepEqual(rejected.map(({ fields }) => fields[0]), create ? [] : unknown);
+      assert.equal(report.products_created, create ? unknown.length : 0);
+      const after = await unitsOf();
+      for (const { sku, qty } of rows) {
+        const had = before.get(sku) ?? 0;
+        if (!create && unknown.includes(sku)) continue;
+        assert.equal(after.get(sku), mode === "add" ? had + qty : qty, `stock of ${sku} by a file`);
+        noteStock(model, sku, after.get(sku)! - had, drained);
       }
     },
   };
+}
+
+/** Tells the model that somebody changed the units of a product. */
+function noteStock(model: Model, sku: string, more: number, drained: boolean): void {
+  model.received.set(sku, (model.received.get(sku) ?? 0) + more);
+  // Who came before this may not have had it, and who waits for it may have it at any moment.
+  const isWanted = model.orders.some((order) =>
+    order.state === "WAITING" && needsOf(order).has(sku)
+  );
+  if (!drained || isWanted) {
+    model.onTheirWay.set(-model.onTheirWay.size, new Map([[sku, Math.abs(more)]]));
+  }
 }
 
 function retry(pick: number, any: boolean, dies: number | null): Play {
@@ -760,6 +806,18 @@ export const playCommands: fc.Arbitrary<PlayCommand>[] = [
   fc.tuple(fc.constantFrom(...skus), change, after).map(([sku, change, after]) =>
     command(stock(sku, change), after, ["stock", sku, change])
   ),
+  fc.tuple(
+    fc.uniqueArray(
+      fc.record({ sku: fc.constantFrom(...skus), qty: fc.integer({ min: 1, max: 9 }) }),
+      {
+        minLength: 1,
+        maxLength: 4,
+        selector: ({ sku }) => sku,
+      },
+    ),
+    fc.record({ mode: fc.constantFrom<"set" | "add">("set", "add"), create: fc.boolean() }),
+    after,
+  ).map(([rows, how, after]) => command(stockFile(rows, how), after, ["stock file", rows, how])),
   fc.tuple(pick, any, dies, after).map(([pick, any, dies, after]) =>
     command(retry(pick, any, dies), after, ["retry", pick, any, dies])
   ),
@@ -769,7 +827,12 @@ export const playCommands: fc.Arbitrary<PlayCommand>[] = [
   fc.tuple(pick, after).map(([pick, after]) =>
     command(callAgain(pick), after, ["call again", pick])
   ),
-  fc.tuple(pick, any, fc.constantFrom<"accept" | "give_back">("accept", "give_back"), after)
+  fc.tuple(
+    pick,
+    any,
+    fc.constantFrom<DisputeVerdict>("accept", "give_back", "accept", "give_back", "dismiss"),
+    after,
+  )
     .map(([pick, any, verdict, after]) =>
       command(judge(pick, any, verdict), after, ["judge", pick, any, verdict])
     ),

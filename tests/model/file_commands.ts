@@ -4,6 +4,7 @@
  * @module
  */
 
+import { anOperator } from "../operator.ts";
 import assert from "node:assert/strict";
 import { importFile } from "../../services/import_file.ts";
 import type { ImportReport } from "../../streams/imports/orders_import.ts";
@@ -69,6 +70,7 @@ export function bringFile(file: OrderFile, dies: number | null): Play {
         refused = new Map();
         return importFile(deps, new Blob([csv]).stream(), {
           name: "orders.csv",
+          operator: anOperator(),
           replace: file.replace,
           onRejected: (rows) =>
             rows.forEach(({ fields, reason }) => refused.set(fields[0]!, reason)),
@@ -113,7 +115,7 @@ function broughtOf(model: Model, { entries, replace }: OrderFile): Brought[] {
   return all;
 }
 
-/** Of a paid order a file may say other things, but not that its payment was another one. */
+/** Of a paid order a file may say other things, another total among them, but not that its payment was another one. */
 function changed(
   order: ModelOrder,
   change: (Editing & { takes: boolean }) | null,
@@ -133,7 +135,7 @@ function changed(
   const isPaid = order.payment === "paid_here" || order.payment === "paid_elsewhere";
   const total = totalOf(next);
   const isRight = total >= 0 && (order.payment !== "none" || total === 0) &&
-    (!isPaid || total === totalOf(source));
+    (!isPaid || total > 0);
   return isRight ? next : source;
 }
 
@@ -149,6 +151,8 @@ function outcomeOf(model: Model, { known, next, spoilt }: Brought, replace: bool
   }
   if (known.state !== "WAITING" && known.state !== "PENDING") return "conflict";
   if (!replace && takesAway(source, next)) return "conflict";
+  const isPaid = known.payment === "paid_here" || known.payment === "paid_elsewhere";
+  if (isPaid && totalOf(next) !== totalOf(source)) return "conflict";
   return isUnknown ? "rejected" : "updated";
 }
 

@@ -307,3 +307,32 @@ Deno.test("files come to what a model of them says", () =>
     );
     assert.equal((await verifyNow(flow)).ok, true);
   }));
+
+Deno.test("a file that is cut off after its first rows stands in the audit log", () =>
+  withFlow("stock_file_audit", async (flow) => {
+    await products(flow, 1_500);
+    const operator = anOperator("cli:ann");
+    for (const column of ["set_qty", "add_qty"]) {
+      const rows = Array.from({ length: 1_500 }, (_, n) => `p${n},7\n`).join("");
+      const stop = new AbortController();
+      let transactions = 0;
+      const transaction: Database["transaction"] = async (work, own) => {
+        const result = await flow.db.transaction(work, own);
+        const isRows = column === "set_qty" || ++transactions > 1;
+        if (isRows) stop.abort(new Error("killed"));
+        return result;
+      };
+      const killed = { ...flow, db: { ...flow.db, transaction } };
+      const text = `sku,${column}\n${rows}`;
+      await assert.rejects(apply(killed, text, { operator, signal: stop.signal }), /killed/);
+    }
+    const entries = await flow.rows("select outcome, detail from audit_log order by id");
+    assert.deepEqual(entries.map((row) => Object.values(row).join(" ").trim()), [
+      "done begun: 1500 rows",
+      "done 1500 rows: 1500 changed, 0 rejected",
+      "done begun: 1500 rows",
+      "failed",
+      "done begun: 1500 rows",
+      "failed",
+    ]);
+  }));

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { readStock } from "../../db/catalog/stock.ts";
+import { addProduct } from "../../services/add_product.ts";
+import { applyStockFile } from "../../services/apply_stock_file.ts";
 import { changeStock } from "../../services/change_stock.ts";
+import { readStockFile } from "../../streams/imports/stock_file.ts";
+import { sourceOf } from "../csv_orders.ts";
 import { verifyNow } from "../settled_workflow.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
 import { anOperator } from "../operator.ts";
@@ -126,4 +130,28 @@ Deno.test("changeStock() leaves units and timeline as they were where its transa
     assert.deepEqual(await units(flow), [42, 8, 50]);
     const [row] = await flow.rows("select count(*) as n from stock_movements");
     assert.equal(Number(row!.n), 1);
+  }));
+
+Deno.test("units are changed where the database is lost before anybody is told of them, and the log says so once", () =>
+  withStock("stock_untold", async (flow) => {
+    const away = () => Promise.reject(new Error("Connection lost"));
+    const deps = { ...flow, db: { ...flow.db, query: away, execute: away } };
+    const operator = anOperator("api:ann");
+    const { after } = await changeStock(deps, "a", { add: 10 }, { operator });
+    assert.equal(after.stockQty, 52);
+    const wanted = { sku: "b", name: "B", priceCents: 100, stockQty: 5 };
+    assert.equal((await addProduct(deps, wanted, { operator })).isNew, true);
+    const options = { name: "stock.csv", operator, create: false, again: false };
+    for (const text of ["sku,add_qty\na,3\n", "sku,set_qty\na,60\n"]) {
+      const file = await readStockFile(sourceOf(text), { name: "stock.csv" });
+      assert.equal((await applyStockFile(deps, file, options)).report.rows_changed, 1);
+    }
+    assert.deepEqual(await units(flow), [60, 8, 68]);
+    const entries = await flow.rows("select action, outcome from audit_log order by id");
+    assert.deepEqual(entries.map((row) => Object.values(row).join(" ")), [
+      "stock.change done",
+      "product.add done",
+      "stock.file done",
+      "stock.file done",
+    ]);
   }));

@@ -175,3 +175,21 @@ Deno.test("discardDeadLetters() gives up the letters of one group, hundreds of t
     assert.deepEqual(events.map(({ event }) => event), ["dead_letter_discarded"]);
     assert.equal(await flow.redis.xlen(flow.keys.stream("payments")), 0);
   }));
+
+Deno.test("retryDeadLetters() retries each letter once, however fast they die again", () =>
+  withWorkflow("retry_again", async (flow) => {
+    const lettersOf = (start: number, count: number) =>
+      Array.from({ length: count }, (_, n) => letter(`${start}-${n}`, 1 + n));
+    await deadLetterMessages(flow.db, lettersOf(6, 250));
+    let pages = 0;
+    const { letters } = await retryDeadLetters(flow, {}, anOperator("test"), {
+      inTransaction: async () => {
+        pages++;
+        // Ends a call that would go on, so that the test does.
+        if (pages <= 5) await deadLetterMessages(flow.db, lettersOf(6 + pages, 200));
+      },
+    });
+    assert.deepEqual([letters.length, pages], [250, 2]);
+    assert.equal(await flow.redis.xlen(flow.keys.stream("orders")), 250);
+    assert.equal((await listDeadLetters(flow.db, {}, 0, 1_000)).length, 400);
+  }));

@@ -4,6 +4,7 @@ import { cancelOrder } from "../../services/cancel_order.ts";
 import { type ErrorCode, WorkflowError } from "../../domain/errors.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { takeOrders } from "../../streams/intake/take_orders.ts";
+import { emptyCatalog } from "../../db/catalog/catalog.ts";
 import { readCharges } from "../../db/orders/orders.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { chargeKeyOf } from "../../domain/payment/payment_key.ts";
@@ -20,6 +21,7 @@ import {
   type WorkflowOptions,
 } from "../workflow.ts";
 import { assertConsistent, makeDue, messagesOf } from "../streams/consistent.ts";
+import { meddled } from "../meddled_database.ts";
 import { fateAfter, mortal } from "../streams/queue/crash.ts";
 
 async function withFlow(
@@ -146,6 +148,56 @@ Deno.test("editAndPublish() creates no product for an edit that is refused for w
     assert.deepEqual(await flow.rows("select sku from products"), [{ sku: "a" }]);
     assert.deepEqual(await flow.rows("select external_id as id from customers"), [{ id: "c1" }]);
     await flow.drain();
+    await assertConsistent(flow);
+  }));
+
+Deno.test("editAndPublish() creates no product and no customer for an edit whose units are sold while it is made", () =>
+  withFlow("edit_short_meanwhile", async (flow) => {
+    const id = await take(flow, order(["a", 2]));
+    await flow.turn("orders");
+    const sold = "update products set stock_qty = 0, received_qty = 2 where sku = 'a'";
+    const db = meddled(
+      flow.db,
+      /from products force index \(primary\)[^]*for update/,
+      () => flow.rows(sold),
+    );
+    const next: IncomingOrder = {
+      ...order(["a", 3], ["new", 1]),
+      customer: { externalId: "c2", email: "c2@example.com", name: "Customer 2" },
+    };
+    await refuses(edit({ ...flow, db }, id, next), "stock_insufficient", /a is short: 1 more is/);
+    assert.deepEqual(await flow.rows("select sku from products"), [{ sku: "a" }]);
+    assert.deepEqual(await flow.rows("select external_id as id from customers"), [{ id: "c1" }]);
+    await flow.rows("update products set received_qty = 50, stock_qty = 48 where sku = 'a'");
+    assert.equal((await edit(flow, id, next)).changed, true);
+    assert.deepEqual([await flow.stock("a"), await flow.stock("new")], [47, 49]);
+    await flow.drain();
+    await assertConsistent(flow);
+  }));
+
+Deno.test("takeOrders() creates no product and no customer for an order that is reserved while it is compared", () =>
+  withFlow("take_conflict_meanwhile", async (flow) => {
+    await take(flow, order(["a", 2]));
+    const db = meddled(flow.db, /from orders[^]*for update/, () => flow.turn("orders"));
+    const named: IncomingOrder = {
+      ...order(["new", 1]),
+      customer: { externalId: "c2", email: "c2@example.com", name: "Customer 2" },
+    };
+    const catalog = emptyCatalog();
+    const options = { initialStock: 50, onPendingChange: "replace", actor: "test" } as const;
+    const [refused] = await takeOrders(db, [named], { ...options, catalog });
+    assert.deepEqual([refused!.outcome, refused!.status], ["conflict", "RESERVED"]);
+    assert.deepEqual(await flow.rows("select sku from products"), [{ sku: "a" }]);
+    assert.deepEqual(await flow.rows("select external_id as id from customers"), [{ id: "c1" }]);
+    assert.equal(catalog.products.has("new"), false);
+
+    await take(flow, { ...order(["a", 2]), externalOrderId: "web-2" });
+    const other = { ...named, externalOrderId: "web-2" };
+    const [updated] = await takeOrders(flow.db, [other], { ...options, catalog });
+    assert.equal(updated!.outcome, "updated");
+    assert.deepEqual([catalog.products.has("new"), catalog.customers.has("c2")], [true, true]);
+    await flow.drain();
+    assert.equal(await flow.stock("new"), 49);
     await assertConsistent(flow);
   }));
 

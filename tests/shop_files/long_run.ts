@@ -65,7 +65,9 @@ function savedAnswers(
 ): Answers {
   const answers = new Map(answersOf(shop, { ...mangling, encoding: "utf-8" }));
   if (mangling.habits.time !== undefined) answers.delete("time.order");
-  if (language !== 1033 && language !== 2057) answers.delete("money.decimal");
+  // Whoever sees numbers in another country's form does not know the first one any more.
+  const sign = language === 1033 || language === 2057 ? "." : ",";
+  if (mangling.habits.decimal !== sign || sign === ",") answers.delete("money.decimal");
   // In Germany 2.448 is two thousand: what was in units is in minor units now.
   if (shop.currency === "KWD") answers.delete("money.in");
   return answers;

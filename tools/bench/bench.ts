@@ -17,6 +17,7 @@ import { benchReaders } from "./readers.ts";
 import { benchRecover } from "./recover.ts";
 import { benchRefunds } from "./refunds.ts";
 import { benchSizes, chartPath } from "./sizes.ts";
+import { benchRestock } from "./restock.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { addTargets } from "./targets.ts";
 import { benchAdjustments, benchTwoConsumers, benchWorkflow } from "./workflow.ts";
@@ -50,6 +51,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     run: benchProfiles,
   },
   refunds: { summary: "refunds over HTTP, and settled", usual: false, run: benchRefunds },
+  restock: {
+    summary: "1,000 orders that wait for stock, once it arrives",
+    usual: false,
+    run: benchRestock,
+  },
   kpis: { summary: "GET /kpis beside bare routes", usual: false, run: benchKpis },
   recover: { summary: "100,000 messages lost and found", usual: false, run: benchRecover },
   pages: { summary: "the dashboard with a million orders", usual: false, run: benchPages },

@@ -84,8 +84,16 @@ function build(args: string[]): number {
   try {
     const { status } = spawnSync(
       process.execPath,
-      // Neither .env nor bunfig.toml of wherever it is started is anything to it.
-      ["build", "--compile", "--no-compile-autoload-dotenv", ...target, `--outfile=${out}`, entry],
+      // Neither .env nor bunfig.toml of wherever it is started is anything to it: the second could name code to run.
+      [
+        "build",
+        "--compile",
+        "--no-compile-autoload-dotenv",
+        "--no-compile-autoload-bunfig",
+        ...target,
+        `--outfile=${out}`,
+        entry,
+      ],
       { cwd: root, stdio: ["ignore", "inherit", "inherit"] },
     );
     return status ?? 1;

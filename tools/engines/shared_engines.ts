@@ -74,7 +74,7 @@ function filesOf(dir: string): string {
 }
 
 /**
- * Shares engines that this process runs. Files of others that no longer answer are removed.
+ * Shares engines that this process runs. Files of others are removed where nobody or a stranger answers.
  *
  * @param dir folder of the engines that are kept
  * @throws {Error} where the folder can't be written
@@ -141,7 +141,10 @@ async function writeShared(dir: string, shared: SharedEngines): Promise<string> 
   const folder = filesOf(dir);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const { path, engines } of await readFiles(dir)) {
-    if (await ask(engines, "users") === undefined) await rm(path, { force: true });
+    // One that only takes its time, as in a frozen terminal, still has its folder: without its file nobody would find it.
+    const answered = { text: "", isLate: false };
+    if (await ask(engines, "users", answered) !== undefined || answered.isLate) continue;
+    await rm(path, { force: true });
   }
   const path = join(folder, `${shared.by}-${shared.pid}.json`);
   // Written under another name first: the mode counts only when the file is created, and nobody reads half of it.
@@ -207,9 +210,20 @@ async function readFiles(dir: string): Promise<{ path: string; engines: SharedEn
   return found.sort((a, b) => b.engines.startedMs - a.engines.startedMs);
 }
 
+/** How it was answered. */
+interface Answered {
+  /** What was said after the word. */
+  text: string;
+  /** Somebody is there, and said nothing in time. */
+  isLate: boolean;
+}
+
 /** What is said after the word of the answer; undefined where nobody answers rightly. */
-async function ask(engines: SharedEngines, question: Question): Promise<string | undefined> {
-  const answered = { text: "" };
+async function ask(
+  engines: SharedEngines,
+  question: Question,
+  answered: Answered = { text: "", isLate: false },
+): Promise<string | undefined> {
   const socket = await converse(engines, question, answered);
   socket?.destroy();
   return socket && answered.text;
@@ -219,11 +233,14 @@ async function ask(engines: SharedEngines, question: Question): Promise<string |
 async function converse(
   engines: SharedEngines,
   question: Question,
-  answered = { text: "" },
+  answered: Answered = { text: "", isLate: false },
 ): Promise<Socket | undefined> {
   const socket = connect(engines.port, "127.0.0.1");
   socket.on("error", () => {});
-  const timer = setTimeout(() => socket.destroy(), answerMs);
+  const timer = setTimeout(() => {
+    answered.isLate = true;
+    socket.destroy();
+  }, answerMs);
   socket.on("connect", () => socket.write(`${engines.ask} ${question} ${pid}\n`));
   const [word, text = ""] = (await readLine(socket)).split(" ");
   clearTimeout(timer);

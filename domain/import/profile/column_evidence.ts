@@ -44,6 +44,8 @@ export function countValue(counted: Counted, text: string, line: number): void {
 export interface MoneyEvidence {
   /** Amounts by what they say of the decimal sign. */
   by: Readonly<Record<DecimalEvidence, Counted>>;
+  /** Numbers of a workbook with three decimals: what follows their point are no thousands. */
+  stored: Counted;
   /** Amounts that have a part of a unit by these signs. */
   fractions: Record<"." | ",", number>;
   /** Those of them that are not of whole units all the same, as `1200.0` is. */
@@ -71,6 +73,7 @@ export function noMoneyEvidence(): MoneyEvidence {
   };
   return {
     by,
+    stored: noneCounted(),
     fractions: { ".": 0, ",": 0 },
     parts: { ".": 0, ",": 0 },
     wholes: { ".": noneCounted(), ",": noneCounted() },
@@ -121,6 +124,15 @@ function lookAnew(text: string): AmountLook {
     parts: { ".": hasParts(text, "."), ",": hasParts(text, ",") },
     currency,
   };
+}
+
+/** Takes a number that a workbook stores, not a text: its point is a decimal sign, whatever else the file says. */
+export function noteStoredFraction(
+  evidence: MoneyEvidence,
+  { text, line }: { text: string; line: number },
+): void {
+  countValue(evidence.stored, text, line);
+  countValue(evidence.by["."], text, line);
 }
 
 /** Takes an amount, trimmed and not empty. */

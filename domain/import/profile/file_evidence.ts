@@ -63,6 +63,13 @@ const maxWords = 200;
 const maxSamples = 3;
 const maxCharacters = 60;
 
+/** Places of the columns with amounts. */
+export function moneyPlaces(
+  { columns: { price, order_total }, adjustments }: ColumnPlan,
+): number[] {
+  return [price, order_total, ...adjustments].flatMap((column) => column?.places.flat() ?? []);
+}
+
 /** Begins to gather. Rows with a fault are left out: what stands where in them is not known. */
 export function gatherEvidence(plan: ColumnPlan): { evidence: FileEvidence; note: NoteRow } {
   const evidence: FileEvidence = {

@@ -10,7 +10,7 @@ import type { OpenQuestion } from "../source_row.ts";
 import type { Counted, MoneyEvidence } from "./column_evidence.ts";
 import type { ColumnPlan } from "./column_plan.ts";
 import type { FileEvidence } from "./file_evidence.ts";
-import { type MoneyForm, parseMoney } from "./money_text.ts";
+import { type MoneyForm, parseMoney, plainCharacters } from "./money_text.ts";
 import type { ImportProfile, ProfileAdjustment } from "./profile.ts";
 import { type DateOrder, timeReader } from "./time_text.ts";
 
@@ -36,7 +36,7 @@ export function inferSettings(
   evidence: FileEvidence,
 ): InferredSettings {
   const found: Findings = { questions: [], notes: [] };
-  const decimal = settleDecimal(profile, evidence.money, found);
+  const decimal = settleDecimal(profile, evidence, found);
   const unit = settleUnit(profile, plan, evidence, { ...found, decimal });
   const currency = settleCurrency(plan, evidence.money, found);
   const order = settleDateOrder(profile, evidence, found);
@@ -70,10 +70,20 @@ export function inferSettings(
 /** One file has one decimal sign: a column that has both is no column that can be read. */
 function settleDecimal(
   { money = {} }: ImportProfile,
-  { by }: MoneyEvidence,
+  evidence: FileEvidence,
   { questions, notes }: Findings,
 ): "." | "," | undefined {
+  const { by, stored } = evidence.money;
   const { ".": point, ",": comma, ambiguous } = by;
+  if (money.decimal === "," && stored.count > 0) {
+    questions.push({
+      setting: "money.decimal",
+      question: `the profile says , and the workbook has numbers such as ${samples(stored)} ` +
+        `(line ${stored.line}), which have a decimal point: write amounts as numbers throughout`,
+      candidates: [{ value: ".", meaning: "amounts that are texts with , are rejected" }],
+    });
+    return undefined;
+  }
   if (money.decimal !== undefined) {
     const [own, other] = money.decimal === "." ? [point, comma] : [comma, point];
     if (other.count === 0 || own.count > 0) return money.decimal;
@@ -108,7 +118,24 @@ function settleDecimal(
     notes.push(`decimal sign: ${sign} (by ${counted.count} amounts such as ${samples(counted)})`);
     return sign;
   }
-  if (ambiguous.count === 0) return ".";
+  return ambiguous.count === 0 ? "." : settleAmbiguous(ambiguous, evidence, { questions, notes });
+}
+
+/** Of amounts that can all be read in two ways. */
+function settleAmbiguous(
+  ambiguous: Counted,
+  evidence: FileEvidence,
+  { questions, notes }: Findings,
+): "." | "," | undefined {
+  const only = signWithoutParts(evidence);
+  if (only !== undefined) {
+    notes.push(
+      `decimal sign: ${only} (amounts such as ${
+        samples(ambiguous)
+      } are of a currency without parts)`,
+    );
+    return only;
+  }
   const sample = ambiguous.samples[0]!;
   questions.push({
     setting: "money.decimal",
@@ -122,9 +149,19 @@ function settleDecimal(
   });
 }
 
+/** The sign by which amounts such as `1,200` are whole, where their currency has no parts: as 1.2 yen they can't be meant. */
+function signWithoutParts(
+  { money: { currencies: beside, parts }, currencies }: FileEvidence,
+): "." | "," | undefined {
+  const codes = currencies.size > 0 ? [...currencies] : [...beside.keys()];
+  if (codes.length === 0 || !codes.every(hasNoParts)) return undefined;
+  if (parts["."] === 0 && parts[","] > 0) return ".";
+  if (parts[","] === 0 && parts["."] > 0) return ",";
+}
+
 /** An amount without thousands, as a program would write it. */
 function plainly(text: string, decimal: "." | ","): string {
-  const digits = text.replace(/[^\d.,]/g, "");
+  const digits = plainCharacters(text).replace(/[^\d.,]/g, "");
   return digits.replaceAll(decimal === "." ? "," : ".", "").replace(",", ".");
 }
 

@@ -35,7 +35,7 @@ import {
   settleOrder,
 } from "../order_csv.ts";
 import { type PlannedColumn, textAt } from "./column_plan.ts";
-import { parseMoney } from "./money_text.ts";
+import { parseMoney, plainCharacters } from "./money_text.ts";
 import { readAdjustments } from "./order_amounts.ts";
 import {
   nameInFile,
@@ -282,7 +282,13 @@ function readItemRow(
     ...[texts.customer_email, texts.customer_name, sku, ownText(row, columns.product_name)],
     ...[priceText === "" ? "" : largestUnitPrice(mapping, cents, Number(qty)), qty],
   ];
-  const checked = readRow(fields, ownPlaces, latestPlacedAt, read.before);
+  const checked = readRow(
+    fields,
+    ownPlaces,
+    latestPlacedAt,
+    read.before,
+    mapping.settings.sumWords,
+  );
   if (Array.isArray(checked)) {
     faults.push(...checked.map(({ at, detail }) => ({ at: nameOf(at as ProfileColumn), detail })));
   }
@@ -308,7 +314,9 @@ function largestUnitPrice({ settings }: OrderMapping, cents: number, qty: number
 /** `2` for `2.0000`, as databases write numbers; all else as it is. */
 function wholeNumber(text: string, decimal: "." | ","): string {
   if (/^\d+$/.test(text)) return text;
-  const [whole, fraction] = text.split(decimal) as [string, string?];
+  const plain = plainCharacters(text);
+  if (/^\d+$/.test(plain)) return plain;
+  const [whole, fraction] = plain.split(decimal) as [string, string?];
   const isWhole = fraction !== undefined && /^\d+$/.test(whole) && /^0+$/.test(fraction) &&
     fraction.length !== 3;
   return isWhole ? whole : text;

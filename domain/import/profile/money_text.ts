@@ -22,7 +22,37 @@ export interface MoneyText {
 const plainForm = /^-?\d+(?:[.,]\d+)?$/;
 // No part of it can take what the next one could: it stays linear.
 const fullForm =
-  /^([-−+(]?)([^\d.,()+−-]*)(?:([-−+])\s*)?([.,]?\d+(?:[.,'’ \u00a0\u202f]\d+)*)([^\d.,()+−-]*)([-−)]?)$/;
+  /^([-−+(]?)([^\d.,()+−-]*)(?:([-−+])\s*)?([.,]?\d+(?:[.,'’ \u00a0\u2009\u202f]\d+)*)([^\d.,()+−-]*)([-−)]?)$/;
+// Words that end in a point: of any other, such as R.50, the point may be the decimal sign.
+const pointed = /(?<!\p{L})(rs|kr|s?fr|руб)\./iu;
+// Accountants put a number alone in brackets: `€ (5.40)`.
+const inBrackets = /^([^\d.,()+−-]*)\(([^()]*)\)([^\d.,()+−-]*)$/;
+
+/**
+ * An amount as it is written with plain characters: those of full width mean the same, and so do entities of web pages.
+ */
+export function plainCharacters(text: string): string {
+  // deno-lint-ignore no-control-regex
+  if (!/[^\x00-\x7f]|&/.test(text)) return text;
+  return text
+    .replaceAll(/[\uff01-\uff5e]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0))
+    .replaceAll("\u3000", " ").replaceAll("￥", "¥").replaceAll("￦", "₩")
+    .replaceAll(/&(?:#\d{2,5}|[a-z]{2,6});/g, (entity) => entities.get(entity) ?? entity);
+}
+
+/** Of currencies and blanks, as shop systems write them. */
+const entities: ReadonlyMap<string, string> = new Map([
+  ["&euro;", "€"],
+  ["&#8364;", "€"],
+  ["&pound;", "£"],
+  ["&#163;", "£"],
+  ["&yen;", "¥"],
+  ["&#165;", "¥"],
+  ["&#36;", "$"],
+  ["&nbsp;", "\u00a0"],
+  ["&#160;", "\u00a0"],
+  ["&#8239;", "\u202f"],
+]);
 
 /** Takes an amount apart; undefined for what is none. */
 export function splitMoney(text: string): MoneyText | undefined {
@@ -31,7 +61,8 @@ export function splitMoney(text: string): MoneyText | undefined {
     return { isNegative, number: isNegative ? text.slice(1) : text, currency: "" };
   }
   if (text.length > maxLength) return undefined;
-  const match = fullForm.exec(text);
+  const plain = plainCharacters(text).replace(pointed, "$1").replace(inBrackets, "($1$2$3)");
+  const match = fullForm.exec(plain);
   if (match === null) return undefined;
   const [, open = "", left = "", sign = "", number = "", right = "", end = ""] = match;
   const [before, behind] = [left.trim(), right.trim()];
@@ -48,9 +79,11 @@ export function splitMoney(text: string): MoneyText | undefined {
 /** Characters of an amount. */
 const maxLength = 48;
 
+// India groups by two digits above the first thousand: 1,00,000.00.
 const forms: Readonly<Record<DecimalSign, RegExp>> = {
-  ".": /^(\d+|[1-9]\d{0,2}(?:([,'’ \u00a0\u202f])\d{3})(?:\2\d{3})*)?(?:\.(\d+))?$/,
-  ",": /^(\d+|[1-9]\d{0,2}(?:([.'’ \u00a0\u202f])\d{3})(?:\2\d{3})*)?(?:,(\d+))?$/,
+  ".":
+    /^(\d+|[1-9]\d{0,2}(?:([,'’ \u00a0\u2009\u202f])\d{3})(?:\2\d{3})*|[1-9]\d?(?:,\d{2})+,\d{3})?(?:\.(\d+))?$/,
+  ",": /^(\d+|[1-9]\d{0,2}(?:([.'’ \u00a0\u2009\u202f])\d{3})(?:\2\d{3})*)?(?:,(\d+))?$/,
 };
 
 /** Whole units and their parts as digits, by one sign; undefined where the number can't be read so. */
@@ -142,7 +175,8 @@ export function parseMoney(
   currency: string,
 ): number | { problem: string } {
   const money = splitMoney(text);
-  if (money === undefined) return { problem: "must be an amount" };
+  if (money === undefined) return { problem: noAmount(text) };
+  if (/^[%٪‰]$/.test(money.currency)) return { problem: percentage };
   if (money.currency !== "" && !means(money.currency, currency)) {
     return { problem: `must be in ${currency}` };
   }
@@ -166,6 +200,15 @@ export function parseMoney(
   if (!Number.isSafeInteger(minor)) return { problem: "is too large" };
   return money.isNegative && minor !== 0 ? -minor : minor;
 }
+
+/** Why a text is no amount, with the remedy. */
+function noAmount(text: string): string {
+  if (/^[^\d]*\d[\d.,]*\s*[%٪‰]/.test(text)) return percentage;
+  const hasOtherDigits = text.replaceAll(/[0-9\uff10-\uff19]/g, "").search(/\p{Nd}/u) >= 0;
+  return hasOtherDigits ? "must be an amount in the digits 0 to 9" : "must be an amount";
+}
+
+const percentage = "is a percentage, and must be an amount";
 
 /**
  * Where amounts have three decimals, some spreadsheets take 2.490 for two thousand: an amount without decimals beside
@@ -200,6 +243,19 @@ const certain: ReadonlyMap<string, string> = new Map([
   ["₩", "KRW"],
 ]);
 
+/** Words of several currencies, or of one that is called otherwise elsewhere. */
+const shared: ReadonlyMap<string, readonly string[]> = new Map([
+  ["RS", ["INR", "PKR", "LKR", "NPR", "MUR", "SCR"]],
+  ["KR", ["SEK", "NOK", "DKK", "ISK"]],
+  ["FR", ["CHF"]],
+  ["SFR", ["CHF"]],
+  ["TL", ["TRY"]],
+  ["РУБ", ["RUB"]],
+  ["円", ["JPY"]],
+  ["元", ["CNY", "TWD"]],
+  ["원", ["KRW"]],
+]);
+
 const narrowSigns = new Map<string, string>();
 
 /** Whether a sign or code beside an amount can mean a currency. */
@@ -207,6 +263,7 @@ function means(sign: string, currency: string): boolean {
   const known = certainCurrency(sign);
   if (known !== undefined) return known === currency;
   if (!isCurrency(currency)) return false;
+  if (shared.get(sign.toUpperCase())?.includes(currency) === true) return true;
   let narrow = narrowSigns.get(currency);
   if (narrow === undefined) {
     const format = new Intl.NumberFormat("en", {

@@ -110,6 +110,11 @@ export interface ImportProfile {
   fillDown?: "order" | "none";
   /** Rows without an item, such as one with the order's totals above its items, are part of the order. */
   rowsWithoutItem?: "allowed";
+  /**
+   * Whether a row whose SKU or name is a word such as `Total` is an item: `refused`, the default, rejects its order,
+   * because it may be a sum of the items above it.
+   */
+  sumWords?: "refused" | "items";
   /** How amounts are written; what is absent is found out. */
   money?: {
     /**

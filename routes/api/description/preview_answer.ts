@@ -153,6 +153,11 @@ export const previewAnswer = z.object({
   }),
   conflicts: z.object({
     orders: count,
+    of_other_customers: count.meta({
+      description:
+        "Those of them that are of another customer and of another time: two shops may number their orders " +
+        "alike, then set `order_id_prefix` in the profile of one",
+    }),
     examples: z.array(z.object({
       external_order_id: z.string(),
       status: z.string().nullable(),
@@ -275,7 +280,7 @@ export const importPreview = {
   skipped: [{ why: 'Financial Status is "refunded"', orders: 2 }],
   totals: { named: 1, agree: 1, largest_difference: null },
   changed: { orders: 0, examples: [] },
-  conflicts: { orders: 0, examples: [] },
+  conflicts: { orders: 0, of_other_customers: 0, examples: [] },
   addresses: { customers: 0, examples: [] },
   repeated: { rows: 0, orders: 0, examples: [] },
   shortages: { products: 1, complete: true, examples: [{ sku: "POT-1", wanted: 1, available: 0 }] },

@@ -131,6 +131,10 @@ const orderFilters = {
     "Why the order failed",
     z.enum(failures, `must be one of ${failures.join(", ")}`),
   ),
+  backordered: optionalQuery(
+    "`true`: only orders that wait for stock; `false`: only others",
+    flag,
+  ),
   sku: optionalQuery(
     "What the order ran short of",
     queryText().trim().max(64, "must have at most 64 characters"),

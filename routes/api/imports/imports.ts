@@ -144,7 +144,7 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
         keepGoodRows: query.keep_good_rows ?? false,
         replace: query.replace ?? false,
         initialStock: query.initial_stock,
-        actor: c.get("caller").actor,
+        operator: operatorOf(c, deps.config),
         only: cancelsOnly(c.get("caller")),
         seesOthers: looksOnlyAt(c.get("caller")) === undefined,
         token: c.get("caller").name,

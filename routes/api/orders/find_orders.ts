@@ -40,6 +40,7 @@ export async function orderFinder(
     text: query.q,
     status: query.status,
     failureReason: query.failure_reason,
+    backordered: query.backordered,
     shortOfId: product?.productId,
     customerId,
     currency: query.currency,

@@ -16,6 +16,7 @@ import { listRefunds } from "../../../db/refunds/refund_list.ts";
 import { type RefundRequest, requestRefunds } from "../../../services/request_refunds.ts";
 import type { RefundItems } from "../../../domain/refund/refund_items.ts";
 import { readSourceProviders } from "../../../db/payments/source_payments.ts";
+import { listGivenTwice, sumGivenTwice } from "../../../db/refunds/given_twice.ts";
 import { listMoneyByHand, sumMoneyByHand } from "../../../db/refunds/refunds_by_hand.ts";
 import { decideRefundByHand, returnPaymentByHand } from "../../../services/refund_by_hand.ts";
 import type { Group } from "../../../domain/messages/messages.ts";
@@ -286,6 +287,8 @@ async function payAtSource(
   await refundAll(flow, db, ids.filter((_, index) => index % 2 === 0), { amountCents: 1 });
   await seenTurn(flow, db, "refunds");
   await sumMoneyByHand(db);
+  await sumGivenTwice(db);
+  await listGivenTwice(db, 50);
   const waiting = await listMoneyByHand(db, { limit: 1_000 });
   const refund = waiting.findLast(({ refundId }) => refundId !== null)!;
   await listMoneyByHand(db, { orderId: refund.orderId, limit: 10 });

@@ -53,6 +53,20 @@ const errors: readonly [DeadLetterCauseName, string][] = [
   ["out_of_order", "refund 7 is not finished: nothing to tell yet"],
   ["out_of_order", "order 42 is paid at its source, and this is other money"],
   ["unexpected", "Cannot read properties of undefined"],
+  // What a provider or an engine says is not what we say.
+  ["payment_kept", "the provider keeps the payment: the charge ch_1 does not exist"],
+  [
+    "payment_kept",
+    "the provider keeps the payment: 2 consumers stopped while handling it, without an error",
+  ],
+  ["payment_kept", "the provider keeps the payment: order 42 is to be charged but holds no stock"],
+  [
+    "payment_kept",
+    "the provider keeps the payment: it is that of order 41, but it is that of order 41",
+  ],
+  ["payment_kept", "the provider keeps the payment: it was paid before it was reserved"],
+  ["no_answer", "the provider gave no answer: the host pay.example does not exist"],
+  ["unexpected", "FUNCTION orders.total does not exist"],
 ];
 
 Deno.test("causeOf() knows every error that a handler ends a message with", () => {

@@ -245,7 +245,15 @@ Deno.test("lookOnce() raises what Redis tells while the database is away, and fo
       new Set(missed.map(({ event, what }) => `${event}: ${what}`)),
       new Set(
         [
-          ...["books", "by_hand", "dead_letters", "disputes", "notifications", "older"],
+          ...[
+            "books",
+            "by_hand",
+            "dead_letters",
+            "disputes",
+            "given_twice",
+            "notifications",
+            "older",
+          ],
           ...["reservations", "webhook"],
         ].map((what) => `not looked for alerts: ${what}`),
       ),

@@ -5,7 +5,9 @@ import {
   proposeProfile,
   shippedProfiles,
 } from "../../../domain/import/profile/shipped_profiles.ts";
+import type { ImportProfile } from "../../../domain/import/profile/profile.ts";
 import { native } from "../../../domain/import/profile/shipped/native.ts";
+import { workbookOf } from "../../zip_archive.ts";
 import { fileBytes, readByProfile, type ReadFile } from "./profiles.ts";
 
 const settingsOf = ({ file }: ReadFile) => file.questions.map(({ setting }) => setting);
@@ -558,6 +560,17 @@ Deno.test("openProfiledFile() takes two names of one tax for one amount", async 
   ]);
 });
 
+Deno.test("shippedProfiles add up no columns but those that are parts of an amount", () => {
+  const added = [...shippedProfiles].flatMap(([name, { adjustments = [] }]) =>
+    adjustments.filter(({ columns, together }) => columns.length > 1 && together !== "same")
+      .map(({ columns }) => `${name}: ${columns.join(" + ")}`)
+  );
+  assert.deepEqual(added, [
+    "amazon: item-tax + shipping-tax + gift-wrap-tax",
+    "amazon: item-promotion-discount + ship-promotion-discount",
+  ]);
+});
+
 Deno.test("openProfiledFile() puts the profile's prefix before every order id", async () => {
   const header = "external_order_id,order_placed_at,currency,customer_id,customer_email," +
     "customer_name,product_sku,product_name,unit_price_cents,qty,payment_status";
@@ -567,4 +580,56 @@ Deno.test("openProfiledFile() puts the profile's prefix before every order id", 
     native,
   );
   assert.deepEqual(read.orders, { "de-#1001": "25.00 EUR due" });
+});
+
+Deno.test("openProfiledFile() takes a number that a workbook stores for no thousands, whatever texts or the profile say", async () => {
+  const text = (value: string) => `<c t="inlineStr"><is><t>${value}</t></is></c>`;
+  const number = (value: string) => `<c><v>${value}</v></c>`;
+  const header = [
+    "Order ID",
+    "Created at",
+    "Customer",
+    "Lineitem sku",
+    "Lineitem name",
+    "Price",
+    "Qty",
+  ];
+  const workbook = (...prices: string[]) =>
+    workbookOf({
+      sheets: [
+        `<row>${header.map(text).join("")}</row>` + prices.map((price, index) =>
+          `<row>${
+            [`A${index}`, "2026-01-15 10:00:00", "Ann", "MUG", "Mug"].map(text).join("")
+          }${price}${number("1")}</row>`
+        ).join(""),
+      ],
+    });
+  const profile: ImportProfile = {
+    version: 1,
+    name: "own",
+    columns: {
+      external_order_id: ["Order ID"],
+      order_placed_at: ["Created at"],
+      customer_name: ["Customer"],
+      product_sku: ["Lineitem sku"],
+      product_name: ["Lineitem name"],
+      price: ["Price"],
+      qty: ["Qty"],
+    },
+    constants: { currency: "EUR" },
+    money: { in: "units", decimal: "," },
+    time: { zone: "UTC" },
+  };
+  // As a text this is twenty-eight thousand to a German, and to a program twenty-eight.
+  const pinned = await readByProfile(workbook(number("28.815"), text("1.234,50")), {}, profile);
+  assert.deepEqual(settingsOf(pinned), ["money.decimal"]);
+  assert.match(pinned.file.questions[0]!.question, /28\.815 \(line 2\)/);
+  const open = { ...profile, money: { in: "units" } } as const;
+  const both = await readByProfile(workbook(number("28.815"), text("1.234,50")), {}, open);
+  assert.deepEqual(settingsOf(both), ["money.decimal"]);
+  const settled = await readByProfile(workbook(number("28.815"), number("12")), {}, open);
+  assert.deepEqual(settled.orders, { A1: "12.00 EUR due" });
+  assert.match(settled.rejected[0]!, /28\.815/);
+  const texts = await readByProfile(workbook(text("28.815"), text("1.234,50")), {}, profile);
+  assert.deepEqual(texts.orders, { A0: "28,815.00 EUR due", A1: "1,234.50 EUR due" });
 });

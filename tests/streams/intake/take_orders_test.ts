@@ -4,6 +4,7 @@ import { type Database, openDatabase } from "../../../db/connection/database.ts"
 import { type TakeOptions, takeOrders } from "../../../streams/intake/take_orders.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
+import { meddled } from "../../meddled_database.ts";
 import { type TestContext, testContext } from "../../support.ts";
 
 const options: TakeOptions = { initialStock: 50, onPendingChange: "update", actor: "test" };
@@ -225,23 +226,14 @@ Deno.test("takeOrders() sees what another import adds between its look and its l
   const one = { ...order, items: [...order.items, item("one")] };
   const other = { ...order, items: [...order.items, item("other")] };
   let begun = false;
-  const interrupted = new Proxy(db, {
-    get(target, name) {
-      if (name !== "transaction" || begun) return Reflect.get(target, name);
-      return async (...given: Parameters<Database["transaction"]>) => {
-        // The catalogue is complete; what follows is the transaction that writes orders.
-        const known = await db.query("select id from products where sku = 'other'");
-        if (known.length > 0 && !begun) {
-          begun = true;
-          await takeOrders(db, [one], options);
-        }
-        return await target.transaction(...given);
-      };
-    },
+  const interrupted = meddled(db, /from orders[^]*for update/, () => {
+    begun = true;
+    return takeOrders(db, [one], options);
   });
   const [late] = await takeOrders(interrupted, [other], options);
   assert.ok(begun);
   assert.equal(late!.outcome, "conflict");
+  assert.deepEqual(await db.query("select sku from products where sku = 'other'"), []);
   assert.deepEqual((await itemsOf(first!.orderId!)).map(([sku]) => sku), [
     ...order.items.map(({ sku }) => sku),
     "one",

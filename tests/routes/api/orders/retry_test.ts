@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { reserveOrders } from "../../../../streams/handlers/order_reserve.ts";
 import { simulatedGateway } from "../../../../streams/payments/gateway.ts";
 import { type Api, ask, assertProblem, openApi, orderBodyOf } from "../../api.ts";
+import { openPage } from "../../dashboard/pages.ts";
 
 async function withApi(name: string, work: (api: Api) => Promise<void>): Promise<void> {
   const api = await openApi(name, { INITIAL_STOCK: "1" });
@@ -120,6 +121,21 @@ Deno.test("an order that waits for stock says so, and GET /streams counts it", (
     const order = (await ask(api, "GET", `/orders/${id}`)).body;
     assert.deepEqual([order.status, order.backordered], ["PENDING", true]);
     assert.deepEqual(order.shortages, [{ sku: "MUG", missing_qty: 2 }]);
+    const other = (await ask(api, "POST", "/orders", orderBodyOf())).body.id;
+    const idsOf = async (query: string) =>
+      (await ask(api, "GET", `/orders?${query}`)).body.data.map(({ id }: { id: number }) => id);
+    assert.deepEqual(await idsOf("backordered=true"), [id]);
+    assert.deepEqual(await idsOf("backordered=true&status=PENDING&sku=MUG"), [id]);
+    assert.deepEqual(await idsOf("backordered=true&status=PAID"), []);
+    assert.deepEqual(await idsOf("backordered=false"), [other]);
+    assert.deepEqual(await idsOf("backordered="), [other, id]);
+    assertProblem(await ask(api, "GET", "/orders?backordered=yes"), 400, "bad-request");
+    const file = await (await api.app.request("/orders.csv?backordered=true")).text();
+    assert.equal(file.trim().split("\r\n").length, 2, file);
+    const page = await openPage(api, "/dashboard/orders?backordered=true");
+    assert.match(page.html, new RegExp(`/dashboard/orders/${id}"`));
+    assert.doesNotMatch(page.html, new RegExp(`/dashboard/orders/${other}"`));
+    assert.match(page.html, /href="\/orders\.csv\?backordered=true"/);
     assert.deepEqual((await ask(api, "GET", "/streams")).body.backordered, [
       { currency: "EUR", orders: 1, amount_cents: 300 },
     ]);

@@ -276,6 +276,10 @@ Deno.test("POST /products/stock takes forms of a megabyte, and refuses what is n
   assert.match(refused.body.detail, /^Cannot apply upload: line 1: a column set_qty/);
   const large = await sendFile(`sku,set_qty\n${"a,1\n".repeat(300_000)}`);
   assertProblem(large, 413);
+  assert.match(
+    large.body.detail,
+    /at most 1048576 bytes: send the file in parts, or packed by gzip \(8388608 bytes and 50000 rows/,
+  );
   const long = await sendFile(`sku,set_qty\n${"a,1\n".repeat(50_001)}`);
   assert.match(long.body.detail, /more than 50000 rows/);
   const wide = await sendFile(

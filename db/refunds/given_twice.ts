@@ -1,0 +1,152 @@
+/**
+ * Statements on money that went back twice.
+ *
+ * @module
+ */
+
+import { maxCounted } from "../../domain/bounded_count.ts";
+import type { GivenTwiceEnd } from "../../domain/refund/given_twice.ts";
+import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
+
+/** Money that went back twice, before it is written down: of a refund, or the payment of an order. */
+export interface GivenTwice {
+  orderId: number;
+  /** Null where it is a payment. */
+  refundId: number | null;
+  /** Null where it is a refund. */
+  paymentId: number | null;
+  amountCents: number;
+  currency: string;
+}
+
+/**
+ * Writes down that money went back twice; its order must be locked.
+ *
+ * @returns false where it is written down already
+ */
+export async function insertGivenTwice(
+  tx: Queryable,
+  { orderId, refundId, paymentId, amountCents, currency }: GivenTwice,
+): Promise<boolean> {
+  const { affectedRows } = await tx.run(
+    `
+    insert ignore into money_given_twice (order_id, refund_id, payment_id, amount_cents, currency)
+    values (?, ?, ?, ?, ?)`,
+    [orderId, refundId, paymentId, amountCents, currency],
+  );
+  return affectedRows === 1;
+}
+
+/** Money that went back twice, with what it belongs to. */
+export interface ListedGivenTwice extends GivenTwice {
+  id: number;
+  externalOrderId: string;
+  recipientName: string;
+  /** Who gave it back beside the person. */
+  provider: string;
+  /** The provider's own name for the payment. */
+  providerRef: string;
+  /** How it came out; null while nobody has said so. */
+  endedAs: GivenTwiceEnd | null;
+  /** When it was found, ISO 8601 UTC. */
+  createdAt: string;
+}
+
+const columns = `
+  twice.id, twice.order_id, twice.refund_id, twice.payment_id, twice.amount_cents, twice.currency,
+  twice.ended_as, twice.created_at, orders.external_order_id, payments.provider,
+  payments.provider_ref, coalesce(orders.recipient_name, customers.first_name) as recipient_name`;
+
+const joins = `
+  straight_join orders on orders.id = twice.order_id
+  straight_join customers on customers.id = orders.customer_id
+  straight_join payments on payments.order_id = twice.order_id and payments.surplus = 0`;
+
+/** What nobody has decided about, the oldest first. */
+export async function listGivenTwice(db: Queryable, limit: number): Promise<ListedGivenTwice[]> {
+  const rows = await db.query(
+    `
+    select ${columns}
+    from money_given_twice twice force index (money_given_twice_open)
+    ${joins}
+    where twice.ended_as is null
+    order by twice.id
+    limit ?`,
+    [limit],
+  );
+  return rows.map(toListed);
+}
+
+/** One of them, decided about or not; undefined where there is none. */
+export async function readGivenTwice(
+  db: Queryable,
+  id: number,
+): Promise<ListedGivenTwice | undefined> {
+  const [row] = await db.query(
+    `
+    select ${columns}
+    from money_given_twice twice force index (primary)
+    ${joins}
+    where twice.id = ?`,
+    [id],
+  );
+  return row === undefined ? undefined : toListed(row);
+}
+
+/**
+ * Writes down how it came out; its order must be locked.
+ *
+ * @returns false where somebody has said so already
+ */
+export async function endGivenTwice(
+  tx: Queryable,
+  id: number,
+  endedAs: GivenTwiceEnd,
+): Promise<boolean> {
+  const { affectedRows } = await tx.run(
+    "update money_given_twice set ended_as = ? where id = ? and ended_as is null",
+    [endedAs, id],
+  );
+  return affectedRows === 1;
+}
+
+/** What it comes to that nobody has decided about, by currency; of so many as are counted. */
+export async function sumGivenTwice(
+  db: Queryable,
+): Promise<{ currency: string; amountCents: number; count: number }[]> {
+  const rows = await db.query(
+    `
+    select currency, count(*) as n, sum(amount_cents) as cents
+    from (
+      select currency, amount_cents
+      from money_given_twice force index (money_given_twice_open)
+      where ended_as is null
+      order by id
+      limit ?) twice
+    group by currency
+    order by currency`,
+    [maxCounted],
+  );
+  return rows.map((row) => ({
+    currency: String(row.currency),
+    amountCents: toInteger(row.cents),
+    count: toInteger(row.n),
+  }));
+}
+
+function toListed(row: Row): ListedGivenTwice {
+  return {
+    id: toInteger(row.id),
+    orderId: toInteger(row.order_id),
+    refundId: row.refund_id === null ? null : toInteger(row.refund_id),
+    paymentId: row.payment_id === null ? null : toInteger(row.payment_id),
+    amountCents: toInteger(row.amount_cents),
+    currency: String(row.currency),
+    externalOrderId: String(row.external_order_id),
+    recipientName: String(row.recipient_name),
+    provider: String(row.provider),
+    providerRef: String(row.provider_ref),
+    endedAs: row.ended_as === null ? null : String(row.ended_as) as GivenTwiceEnd,
+    createdAt: toIsoTime(row.created_at)!,
+  };
+}
