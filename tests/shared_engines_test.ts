@@ -262,3 +262,38 @@ Deno.test("the file of engines whose process takes its time stays, and that of a
     for (const connection of silent) connection.close();
     slow.close();
   }));
+
+Deno.test("a folder that others may write to leads nobody to engines, nor does a file of others", () =>
+  withFolder(async (dir) => {
+    const env = { DATABASE_URL: "mysql://stranger@127.0.0.1/theirs" };
+    const share = await shareEngines(dir, { by: "demo", env, dir });
+    try {
+      const [file] = await Array.fromAsync(Deno.readDir(join(dir, "running")));
+      const path = join(dir, "running", file!.name);
+      const found = async () => {
+        const held = await holdEngines(dir);
+        held?.release();
+        return held !== undefined;
+      };
+      assert.equal(await found(), true);
+      await Deno.chmod(path, 0o666);
+      assert.equal(await found(), false, "anybody could have written it");
+      await Deno.chmod(path, 0o600);
+      await Deno.rename(path, join(dir, "elsewhere"));
+      await Deno.symlink(join(dir, "elsewhere"), path);
+      assert.equal(await found(), false, "it is a link");
+      for (const folder of [join(dir, "running"), dir]) {
+        await Deno.chmod(folder, 0o777);
+        await assert.rejects(holdEngines(dir), /any user may write there; type chmod o-w/);
+        await assert.rejects(shareEngines(dir, { by: "demo", env, dir }), /any user may write/);
+        await Deno.chmod(folder, 0o700);
+      }
+      if (Deno.uid() !== 0) return;
+      await Deno.chown(dir, 65_534, null);
+      await assert.rejects(holdEngines(dir), /belongs to another user; set ENGINES_DIR/);
+      await Deno.chown(dir, 0, null);
+    } finally {
+      await share.withdraw();
+      share.close();
+    }
+  }));

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type FileLock, lockFile } from "../../runtime/lock.ts";
 import { type DatabaseEngine, startDatabase } from "./database.ts";
+import { refuseFolderOfOthers } from "./own_folder.ts";
 import { type EngineName, ensurePrograms } from "./programs.ts";
 import { type RedisEngine, startRedis } from "./redis.ts";
 
@@ -56,7 +57,8 @@ export interface PrivateEngines {
  * and MySQL keeps the data of both.
  *
  * @throws {FolderInUse} if another process uses the folder
- * @throws {Error} if programs are missing and cannot be installed, or an engine does not start
+ * @throws {Error} if the folder is another user's, programs are missing and cannot be installed, or an engine does not
+ * start
  */
 export async function startPrivateEngines(
   options: PrivateEnginesOptions = {},
@@ -70,6 +72,7 @@ export async function startPrivateEngines(
     ? await mkdtemp(join(tmpdir(), "orders_"))
     : resolve(options.dir);
   await mkdir(dir, { recursive: true, mode: 0o700 });
+  await refuseFolderOfOthers(dir);
   const lock = options.dir === undefined ? undefined : await lockFolder(dir);
   const databaseDir = join(dir, `${engine}-data`);
   const redisDir = join(dir, `${engine}-redis`);

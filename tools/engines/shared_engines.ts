@@ -12,6 +12,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { pid } from "node:process";
+import { isOwnFile, refuseFolderOfOthers } from "./own_folder.ts";
 
 /** Whose the engines are that are kept for the next command. */
 export const keeperName = "engines";
@@ -160,6 +161,7 @@ async function writeShared(dir: string, shared: SharedEngines): Promise<string> 
  *
  * @param dir folder of the engines that are kept
  * @param by whose are wanted; without it, anybody's
+ * @throws {Error} where the folder is another user's
  */
 export async function holdEngines(dir: string, by?: string): Promise<Held | undefined> {
   for (const { engines } of await readFiles(dir)) {
@@ -195,13 +197,22 @@ export async function stopEngines(engines: SharedEngines): Promise<boolean> {
   return true;
 }
 
+/**
+ * What the files say, those that were written last first. What another user may have put there is not believed: it would
+ * lead orders and payments into a database of theirs.
+ *
+ * @throws {Error} where the folder is another user's
+ */
 async function readFiles(dir: string): Promise<{ path: string; engines: SharedEngines }[]> {
   const found: { path: string; engines: SharedEngines }[] = [];
   const folder = filesOf(dir);
+  await refuseFolderOfOthers(dir);
+  await refuseFolderOfOthers(folder);
   for (const name of await readdir(folder).catch(() => [])) {
     if (!name.endsWith(".json")) continue;
     const path = join(folder, name);
     try {
+      if (!await isOwnFile(path)) continue;
       found.push({ path, engines: JSON.parse(await readFile(path, "utf8")) });
     } catch {
       // Withdrawn at this moment.
