@@ -116,7 +116,7 @@ const pageRows: Record<string, Row> = {
   "POST /dashboard/given-twice/:id{[0-9]{1,15}}/dismiss": {
     action: "given_twice.dismiss",
     path: "/dashboard/given-twice/999/dismiss",
-    form: decided,
+    form: { ...decided, reason: "returned" },
   },
   "POST /dashboard/imports": {
     action: "import.start",

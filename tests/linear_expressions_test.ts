@@ -56,7 +56,7 @@ interface Found {
 /** All regular expressions of a source file: after a character that can't end a value, a slash begins one, but for the end of a tag. */
 function expressionsIn(name: string, text: string): Found[] {
   const literal =
-    /(?<=[(,=:[!&|?{};]\s*|\breturn\s+|=>\s*)\/(?![*/>])((?:[^\\/[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+)\/([dgimsuvy]*)/g;
+    /(?<=[(,=:[!&|?{;]\s*|\}\s+|\breturn\s+|=>\s*)\/(?![*/>])((?:[^\\/[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+)\/([dgimsuvy]*)/g;
   return [...text.matchAll(literal)].flatMap(({ index, 1: source, 2: flags }) => {
     const line = text.slice(0, index).split("\n").length;
     const start = text.lastIndexOf("\n", index) + 1;

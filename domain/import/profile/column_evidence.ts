@@ -86,12 +86,15 @@ export function noMoneyEvidence(): MoneyEvidence {
 
 /** What one amount says. */
 export interface AmountLook {
+  /** By what it says of the decimal sign. */
   kind: DecimalEvidence;
+  /** It has a sign, in whatever form. */
   isNegative: boolean;
   /** It is not nothing. */
   isSome: boolean;
   /** It has a part of a unit, and one that is not nothing, by these signs. */
   fraction: Record<"." | ",", boolean>;
+  /** What follows a sign is not nothing. */
   parts: Record<"." | ",", boolean>;
   /** That stands beside it; "" for none. */
   currency: string;

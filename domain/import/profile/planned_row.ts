@@ -44,18 +44,18 @@ export class PlannedRow implements CsvRow {
   /**
    * @param source the record as it stands in the file
    * @param held its fields
-   * @param width columns that the header has
+   * @param found columns that the header has, the order that it belongs to, and why it can't be read
    */
   constructor(
     source: CsvRow,
     held: readonly string[],
-    { width, orderId, fault }: { width: number; orderId: string; fault: string },
+    found: { width: number; orderId: string; fault: string },
   ) {
     this.line = source.line;
-    this.orderId = orderId;
-    this.fault = fault;
+    this.orderId = found.orderId;
+    this.fault = found.fault;
     this.#source = source;
-    this.#width = width;
+    this.#width = found.width;
     this.#held = held;
   }
 
