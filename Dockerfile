@@ -14,8 +14,13 @@ COPY --chown=deno:deno std ./std
 RUN deno install --frozen
 
 COPY --chown=deno:deno . .
+# What everything here is made of: docs/sbom.cdx.json, CycloneDX 1.6.
+LABEL org.opencontainers.image.licenses=MIT sbom=/app/docs/sbom.cdx.json
 # Commands are loaded by an address that can't be foreseen from main.ts.
 RUN deno cache --frozen main.ts commands/*.ts
+
+# Where files of imports go that do not fit into memory: all that a running container writes to.
+RUN mkdir -p .data/tmp
 
 # Without engines that are set it refuses to start, instead of keeping orders in the container.
 ENV REQUIRE_SETTINGS=1

@@ -12,6 +12,7 @@ import { messageOf, WorkflowError } from "./domain/errors.ts";
 import { refusalOf } from "./domain/operation/engine_fault.ts";
 import { isSingleExecutable, loadModule } from "./runtime/carried.ts";
 import { environmentVariable, exitProcess, processArguments } from "./runtime/process.ts";
+import { typed, typedFirst } from "./runtime/typed.ts";
 
 /** Every command: a file of `commands/` has its name. */
 const commands = [
@@ -65,7 +66,7 @@ export async function main(
     }
     const command = await loadCommand(name);
     if (rest.includes("--help")) {
-      print(`${command.summary}\n\n${command.help.trim()}`);
+      print(`${command.summary}\n\n${command.help.trim().replaceAll("deno task", typedFirst)}`);
       return 0;
     }
     return await command.run(rest, env);
@@ -88,7 +89,7 @@ async function overview(): Promise<string> {
     commands.map(async (name) => `  ${name.padEnd(width)}  ${(await loadCommand(name)).summary}`),
   );
   return [
-    `Usage: ${isSingleExecutable ? "orders" : "deno task"} COMMAND [ARGS]`,
+    `Usage: ${typed("COMMAND")} [ARGS]`,
     "",
     ...lines,
     "",
@@ -126,5 +127,5 @@ export default {
 };
 
 // Without arguments no command was typed: `deno serve` starts this file in the same way.
-const typed = import.meta.main ? processArguments() : [];
-if (typed.length > 0) exitProcess(await main(typed, readEnvironment()));
+const given = import.meta.main ? processArguments() : [];
+if (given.length > 0) exitProcess(await main(given, readEnvironment()));

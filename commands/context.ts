@@ -17,6 +17,7 @@ import { keysFor } from "../streams/redis/keys.ts";
 import { openRedis } from "../streams/redis/redis.ts";
 import { traceId, tracing } from "../streams/telemetry/tracing.ts";
 import type { ProcessDeps } from "../streams/workflow/process_deps.ts";
+import { typed } from "../runtime/typed.ts";
 import { namesNoEngine, readSettings } from "./engine_settings.ts";
 
 /** What a command works with. */
@@ -103,7 +104,7 @@ async function refusePending(databaseUrl: string): Promise<void> {
   const names = pending.map(({ name }) => name).join(", ");
   throw new WorkflowError(
     "unavailable",
-    `The database lacks ${names}; back it up and run deno task migrate`,
+    `The database lacks ${names}; back it up and run ${typed("migrate")}`,
   );
 }
 

@@ -23,8 +23,10 @@ import {
 } from "../services/decide_dead_letters.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
+import { typed } from "../runtime/typed.ts";
 import { type Command, groupArgument, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { operatorIn } from "./operator.ts";
 import { print, printError } from "./print.ts";
 import { formatTable, right } from "./table.ts";
@@ -91,7 +93,9 @@ finished is published anew by the next sweep, unless it is cancelled.`;
       if (id !== undefined && decided.letters.length + decided.refused.length === 0) {
         throw new WorkflowError("not_found", `No dead letter ${id} waits for a decision`);
       }
-      return await report(context, verb, decided);
+      const code = await report(context, verb, decided);
+      if (verb === "retry" && decided.letters.length > 0) await tellIfNobodyWorks(context);
+      return code;
     });
   },
 };
@@ -162,8 +166,8 @@ function explain(letters: readonly DeadLetterRow[]): void {
 const idsNamed = 8;
 
 const advice: Readonly<Record<DeadLetterCause["action"], string>> = {
-  retry: "deno task dead retry --id=ID",
-  discard: "deno task dead discard --id=ID",
+  retry: typed("dead retry --id=ID"),
+  discard: typed("dead discard --id=ID"),
   look: "decide about the order on the dashboard, and discard what is settled then",
 };
 

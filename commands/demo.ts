@@ -8,6 +8,7 @@ import { basename, resolve } from "node:path";
 import { readCustomerNames } from "../db/catalog/customers.ts";
 import { countOrderEnds } from "../db/orders/order_ends.ts";
 import type { FailureReason } from "../domain/order/order.ts";
+import type { Operator } from "../domain/operation/audit.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { serveHttp } from "../routes/server.ts";
 import { importFile } from "../services/import_file.ts";
@@ -19,6 +20,7 @@ import { freeServicePort } from "../tools/engines/free_service_port.ts";
 import { type PrivateEngines, startPrivateEngines } from "../tools/engines/private_engines.ts";
 import { type Share, shareEngines } from "../tools/engines/shared_engines.ts";
 import { keptDir } from "../tools/engines/use_engines.ts";
+import { typed } from "../runtime/typed.ts";
 import { type Command, readOptions } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { cut, placeRow, progressLine, say, show } from "./demo_screen.ts";
@@ -26,6 +28,7 @@ import { given } from "./engine_settings.ts";
 import { firstCurrency } from "./first_currency.ts";
 import { formatKpis } from "./kpis.ts";
 import { countReasons, reasonLines, type RejectReasons } from "./reject_reasons.ts";
+import { operatorIn } from "./operator.ts";
 import { printError } from "./print.ts";
 import { untilStopped } from "./signals.ts";
 import { openSourceFile, type SourceFile } from "./source_file.ts";
@@ -58,6 +61,7 @@ engines). Where port 8000 is taken and PORT is not set, another one is used.`,
     const file = await open();
     const currency = named === undefined ? "GBP" : await firstCurrency((await open()).readable);
     const data = { BASE_CURRENCY: currency ?? "EUR", INITIAL_STOCK: demoStock };
+    const operator = operatorIn(env);
     let engines: PrivateEngines | undefined;
     let share: Share | undefined;
     try {
@@ -76,7 +80,7 @@ engines). Where port 8000 is taken and PORT is not set, another one is used.`,
         say(`  ${context.db.version} on ${new URL(context.config.databaseUrl).host}`);
         let code = 0;
         await untilStopped(context, async (signal) => {
-          code = await tour(context, { name: basename(String(path)), file }, signal);
+          code = await tour(context, { name: basename(String(path)), file, operator }, signal);
           if (!signal.aborted && !options.flag("exit")) await serveOn(context, signal);
         });
         return code;
@@ -100,10 +104,17 @@ function withData(settings: Record<string, string>): Record<string, string> {
   );
 }
 
+/** The file that is shown, and who shows it. */
+interface DemoSource {
+  name: string;
+  file: SourceFile;
+  operator: Operator;
+}
+
 /** From the file to the proof. @returns the exit code */
 async function tour(
   context: Context,
-  source: { name: string; file: SourceFile },
+  source: DemoSource,
   signal: AbortSignal,
 ): Promise<number> {
   const orders = await importSample(context, source);
@@ -116,12 +127,13 @@ async function tour(
 /** @returns how many orders were taken */
 async function importSample(
   context: Context,
-  { name, file }: { name: string; file: SourceFile },
+  { name, file, operator }: DemoSource,
 ): Promise<number> {
   say(`\nImporting ${cut(name, terminalColumns() - 10)}`);
   const reasons: RejectReasons = new Map();
   const report = await importFile(context, file.readable, {
     name,
+    operator,
     onProgress: ({ rowsRead, rowsDone }) =>
       show(`  ${formatCount(rowsRead)} rows read, ${formatCount(rowsDone)} done`),
     onRejected: (rows) => countReasons(reasons, rows),
@@ -235,7 +247,7 @@ async function serveOn(context: Context, signal: AbortSignal): Promise<void> {
     onListening: (url) => {
       say(`\nDashboard: ${url}/dashboard`);
       say(`API:       ${url}/kpis, ${url}/docs`);
-      say("In another terminal: deno task kpis, deno task refund 1, deno task import FILE");
+      say(`In another terminal: ${["kpis", "refund 1", "import FILE"].map(typed).join(", ")}`);
       say("Ctrl-C ends it, and these engines with their data");
     },
   });

@@ -44,6 +44,7 @@ import { isReplica } from "../streams/redis/redis_away.ts";
 import { findRefusedCommands } from "../streams/redis/redis_commands.ts";
 import { readRedisFacts } from "../streams/redis/redis_facts.ts";
 import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
+import { typed } from "../runtime/typed.ts";
 import { type Command, readOptions } from "./command.ts";
 import { namesNoEngine, readSettings } from "./engine_settings.ts";
 import { groupsWithoutConsumer } from "./nobody_works.ts";
@@ -109,7 +110,7 @@ async function diagnoseDatabaseAge(config: Config): Promise<Finding[]> {
     const keys = keysFor(config.redisPrefix, config.baseCurrency);
     const loss = await lookAtDatabase({ redis, keys }, db);
     return [
-      judgeDatabaseAge(loss !== null, await readLatestLoss(db, lossHours)),
+      judgeDatabaseAge(loss !== null, await readLatestLoss(db, lossHours), typed),
       judgeOlder(
         await olderConsumers({ redis, keys }),
         await consumersBefore({ redis, keys }),
@@ -196,7 +197,7 @@ async function diagnoseDatabase(config: Config): Promise<Finding[]> {
     const pending = (await migrationStatus(config.databaseUrl)).filter(({ applied }) => !applied);
     if (pending.length > 0) {
       const names = pending.map(({ name }) => name).join(", ");
-      const remedy = "run deno task migrate";
+      const remedy = `run ${typed("migrate")}`;
       findings.push(
         config.autoMigrate
           ? warning(
@@ -268,7 +269,7 @@ async function judgeDeadLetters(db: Database): Promise<Finding> {
   const counts = [...dead]
     .map(([group, count]) => `${describeCount(count)} in ${group}`)
     .join(", ");
-  return warning("dead letters", counts, "look at deno task dead, then retry or discard them");
+  return warning("dead letters", counts, `look at ${typed("dead")}, then retry or discard them`);
 }
 
 async function diagnoseRedis(config: Config): Promise<Finding[]> {
@@ -305,10 +306,10 @@ async function diagnoseStore(config: Config, redis: RedisClient): Promise<Findin
     judgeClock("redis", facts.nowMs, askedMs, Date.now()),
     isWhole
       ? fine("streams", "every group exists and holds its unfinished work")
-      : warning("streams", missing, "start the consumers, or run deno task recover"),
+      : warning("streams", missing, `start the consumers, or run ${typed("recover")}`),
     waiting.length === 0
       ? fine("consumers", "nothing waits for one that is not there")
-      : warning("consumers", `nobody works on ${waiting.join(", ")}`, "run deno task start"),
+      : warning("consumers", `nobody works on ${waiting.join(", ")}`, `run ${typed("start")}`),
   ];
 }
 

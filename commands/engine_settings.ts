@@ -8,6 +8,7 @@ import { type Config, isLoopback, parseConfig } from "../config/config.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { isSingleExecutable } from "../runtime/carried.ts";
 import { isNotPermitted } from "../runtime/permissions.ts";
+import { typed } from "../runtime/typed.ts";
 import { printError } from "./print.ts";
 
 /** Variables of which one is enough for nothing private to be used. */
@@ -90,7 +91,7 @@ async function holdPrivateEngines(
     const whose = by === "engines" ? `private engines in ${dir}` : `the engines of ${by} (${pid})`;
     printError(
       `No engine is set: using ${whose}, ` +
-        (held.isNew ? "started now" : "which run already") + "; see deno task engines",
+        (held.isNew ? "started now" : "which run already") + `; see ${typed("engines")}`,
     );
     void held.ended.then(() => {
       printError("The private engines that this process used were stopped, so it stops as well");
@@ -99,7 +100,7 @@ async function holdPrivateEngines(
     return settings;
   } catch (error) {
     const why = isNotPermitted(error)
-      ? "this process may start no programs; run it as deno task NAME"
+      ? `this process may start no programs; run it as ${typed("NAME")}`
       : messageOf(error);
     throw new WorkflowError(
       "unavailable",

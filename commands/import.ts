@@ -11,14 +11,17 @@ import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { ImportPreview } from "../domain/import/import_preview.ts";
 import type { ImportProfile } from "../domain/import/profile/profile.ts";
 import { countReasons } from "../domain/import/reject_reasons.ts";
+import type { Operator } from "../domain/operation/audit.ts";
 import { importFile } from "../services/import_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { tookNothing } from "../streams/imports/orders_import.ts";
+import { typed } from "../runtime/typed.ts";
 import { type Command, type Options, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { readSettings } from "./engine_settings.ts";
 import { tellIfNobodyWorks } from "./nobody_works.ts";
+import { operatorIn } from "./operator.ts";
 import { print, printWithBold } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { refuseOtherPlaces } from "./refuse_other_places.ts";
@@ -34,7 +37,7 @@ import {
 const command: Command = {
   summary: "Imports the orders of a file and publishes them to the consumers.",
   help: `
-Usage: deno task import FILE [--preview] [--profile=NAME|FILE.json] [--plan=HASH] [--yes]
+Usage: deno task import FILE [--preview] [--profile=NAME|FILE.json] [--sheet=NAME] [--plan=HASH] [--yes]
   [--save-profile=FILE] [--dry-run] [--initial-stock=N] [--rejects=FILE] [--keep-good-rows]
   [--replace] [--json]
 
@@ -42,6 +45,7 @@ Usage: deno task import FILE [--preview] [--profile=NAME|FILE.json] [--plan=HASH
   --preview           show what the file would do, to the last cent, and its plan; change nothing
   --profile=NAME      read the columns as the exports of a shop have them (shopify, woocommerce, …),
                       or as a file of yours says (FILE.json); without it that is found out
+  --sheet=NAME        the sheet of a workbook that has the orders, by its name or its place (1, 2, …)
   --plan=HASH         import the file as its preview has shown it, or not at all
   --yes               import a file that needs a profile without a plan, by the --profile named
   --save-profile=FILE with --preview: write what was found out to FILE, to be edited
@@ -66,7 +70,7 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
   async run(args, env) {
     const options = readOptions(args, {
       boolean: ["dry-run", "keep-good-rows", "replace", "json", "preview", "yes"],
-      string: ["initial-stock", "rejects", "profile", "plan", "save-profile"],
+      string: ["initial-stock", "rejects", "profile", "sheet", "plan", "save-profile"],
       positionals: [1, 1],
     });
     refuseContradictions(options);
@@ -78,7 +82,8 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
       if (given === undefined) continue;
       await refuseOverwriting(source, path(given), `--${option}=${given}`);
     }
-    const work: ImportWork = { name: name!, source, options, path, profile: undefined };
+    const operator = operatorIn(env);
+    const work: ImportWork = { name: name!, source, options, path, profile: undefined, operator };
     const given = options.text("profile");
     if (given !== undefined) work.profile = await profileOf(given, path);
     refuseOtherPlaces(await readSettings(env));
@@ -111,6 +116,7 @@ interface ImportWork {
   /** Where a path leads that was typed. */
   path: (given: string) => string;
   profile: ImportProfile | undefined;
+  operator: Operator;
 }
 
 /** @throws {WorkflowError} `bad_usage` for options that make no sense together */
@@ -160,9 +166,11 @@ function sharedOptions({ name, options, profile }: ImportWork, bar: ProgressBar 
   return {
     name: name === "-" ? "standard input" : name,
     profile,
+    sheet: options.text("sheet"),
     initialStock: options.integer("initial-stock", 0, 1_000_000_000),
     keepGoodRows: options.flag("keep-good-rows"),
     replace: options.flag("replace"),
+    alone: true,
     onProgress: bar?.draw,
   };
 }
@@ -178,6 +186,7 @@ async function runImport(
   const reasons = countReasons();
   const report = await importFile(context, source.readable, {
     ...sharedOptions(work, bar),
+    operator: work.operator,
     plan: options.text("plan"),
     yes: options.flag("yes"),
     dryRun,
@@ -220,9 +229,11 @@ async function showPreview(
     const profile = given === undefined ? "" : ` --profile=${given}`;
     printWithBold(previewText(preview), isMarked);
     if (saved !== undefined) print(`\nProfile written to ${saved}`);
-    if (preview.plan !== null) {
+    if (preview.plan !== null && takesNothing(preview)) {
+      print(`\nPlan: ${preview.plan}\nNothing of the file would be taken: mend it first.`);
+    } else if (preview.plan !== null) {
       print(
-        `\nPlan: ${preview.plan}\nTo import exactly this: deno task import ${name}${profile} ` +
+        `\nPlan: ${preview.plan}\nTo import exactly this: ${typed("import")} ${name}${profile} ` +
           `${sameOptions(options)}--plan=${preview.plan}`,
       );
     }
@@ -232,11 +243,12 @@ async function showPreview(
 
 /** The options that make another import of the same file, as they were given. */
 function sameOptions({ flag, text }: Options): string {
-  const stock = text("initial-stock");
+  const stock = text("initial-stock"), sheet = text("sheet");
   return [
     ...(["keep-good-rows", "replace"] as const).filter((one) => flag(one)).map((one) =>
       `--${one} `
     ),
+    ...(sheet === undefined ? [] : [`--sheet=${JSON.stringify(sheet)} `]),
     ...(stock === undefined ? [] : [`--initial-stock=${stock} `]),
   ].join("");
 }

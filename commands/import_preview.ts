@@ -93,7 +93,9 @@ function questionLines({ questions }: ImportPreview): string[] {
     `Only you can know ${questions.length === 1 ? "this" : "these"}; say so in a profile ` +
     "(--save-profile=FILE writes what is known, --profile=FILE reads it):",
     ...questions.flatMap(({ setting, question, candidates }) => [
-      `  ${setting}: ${visibleText(question)}`,
+      `  ${setting}: ${visibleText(question)}${
+        setting === "file.sheet" ? " (or --sheet=NAME)" : ""
+      }`,
       ...candidates.map(({ value, meaning }) => `    ${value}: ${visibleText(meaning)}`),
     ]),
   ];
@@ -195,6 +197,14 @@ function databaseLines(preview: ImportPreview): string[] {
     lines.push(`${isOther ? mark : "  "}${external_order_id}: ${side(before)} → ${side(after)}`);
   }
   lines.push(...others(changed.orders, changed.examples.length, "change", "changes"));
+  if (conflicts.of_other_customers > 0) {
+    lines.push(
+      `${mark}${
+        count(conflicts.of_other_customers, "order is", "orders are")
+      } of another customer here: ` +
+        "two shops? Then set order_id_prefix in the profile of one",
+    );
+  }
   for (const { external_order_id, reason } of conflicts.examples) {
     lines.push(`  ${external_order_id}: ${reason}`);
   }

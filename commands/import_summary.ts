@@ -67,6 +67,12 @@ export function moneyTable(money: readonly ImportMoney[]): string[] {
   ];
 }
 
+/** Ends the reason of amounts in units of the currency, where minor ones are expected. */
+const inMinorUnits = ": write minor units";
+
+const unitsRemedy =
+  "  A file with all amounts in units of the currency (12.50) is read by --profile=native: see --preview --profile=native";
+
 /** Reasons that are named: the rejects file has them all. */
 const reasonsShown = 10;
 
@@ -83,5 +89,6 @@ export function reasonLines(reasons: readonly RejectReason[], rowsRejected: numb
       return `  ${formatCount(rows)} × ${visibleText(example ?? reason)} (line ${line}${like})`;
     }),
     ...(left > 0 ? [`  and ${left} ${left === 1 ? "other reason" : "other reasons"}`] : []),
+    ...(reasons.some(({ reason }) => reason.endsWith(inMinorUnits)) ? [unitsRemedy] : []),
   ];
 }

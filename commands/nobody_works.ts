@@ -5,6 +5,7 @@
  */
 
 import { type GroupStatus, readStreams } from "../streams/workflow/queue_status.ts";
+import { typed } from "../runtime/typed.ts";
 import type { Context } from "./context.ts";
 import { printError } from "./print.ts";
 
@@ -22,5 +23,5 @@ export async function tellIfNobodyWorks({ redis, keys }: Context): Promise<void>
   const waiting = groupsWithoutConsumer(await readStreams({ redis, keys }));
   if (waiting.length === 0) return;
   const groups = new Intl.ListFormat("en-GB").format(waiting);
-  printError(`Nobody works on ${groups} yet: run deno task start`);
+  printError(`Nobody works on ${groups} yet: run ${typed("start")}`);
 }

@@ -13,6 +13,7 @@ import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { operatorIn } from "./operator.ts";
 import { print, printError } from "./print.ts";
 
@@ -45,7 +46,10 @@ reasons, or whose money goes back, are refused; what was taken up before is left
       await guardDatabase(context);
       await refuseBesideOlder(context);
       const filter: RetryFilter = isShort ? await shortOf(context, sku) : { kind: "ids", ids };
-      return report(await retryAllAndPublish(context, filter, operatorIn(env)));
+      const retried = await retryAllAndPublish(context, filter, operatorIn(env));
+      const code = report(retried);
+      if (retried.orders.length > 0) await tellIfNobodyWorks(context);
+      return code;
     });
   },
 };

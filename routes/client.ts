@@ -65,6 +65,19 @@ import type { productBody, stockBody } from "./api/products/product_body.ts";
 import type { completedBody, refusedBody } from "./api/refunds/by_hand_body.ts";
 import type { refundBody } from "./api/refunds/refund_body.ts";
 
+export type {
+  AlertWebhook,
+  NotificationWebhook,
+  Webhook,
+} from "../domain/notification/webhook_body.ts";
+export {
+  type VerifiedWebhook,
+  type VerifyOptions,
+  verifyWebhook,
+  type WebhookHeaders,
+  WebhookVerificationError,
+} from "./verify_webhook.ts";
+
 /** What a route answers: JSON when all goes well, a problem otherwise. */
 type Route<Input, Output extends z.ZodType, Status extends StatusCode> =
   | { input: Input; output: z.output<Output>; outputFormat: "json"; status: Status }

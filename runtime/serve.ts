@@ -49,7 +49,11 @@ export function serve({ hostname, port, onListen }: ListenOptions, answer: Answe
     idleTimeout: 0,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     development: false,
-    fetch: (request, server) => answer(request, connectionFacts(server, request)),
+    fetch: async (request, server) => {
+      const response = await answer(request, connectionFacts(server, request));
+      if (request.body !== null && !request.bodyUsed) await readOut(request.body);
+      return response;
+    },
   });
   onListen({ hostname: server.hostname, port: server.port });
   const finished = Promise.withResolvers<void>();
@@ -60,6 +64,34 @@ export function serve({ hostname, port, onListen }: ListenOptions, answer: Answe
       finished.resolve();
     },
   };
+}
+
+/**
+ * True where the answer ends the connection, though a body is still on its way: what comes of it then resets the
+ * connection, and its sender can't read why it was refused. Deno reads on.
+ */
+export const answerEndsBody: boolean = bun !== undefined;
+
+/** How much is read of a body that nobody wants, before its sender is answered on Bun, and for how long. */
+const unwanted = { bytes: 16 * 1_048_576, ms: 2_000 } as const;
+
+/** Reads a body that was refused unread and throws it away; one that breaks off is no fault. */
+async function readOut(body: ReadableStream<Uint8Array>): Promise<void> {
+  const reader = body.getReader();
+  const end = () => void reader.cancel().catch(() => {});
+  const timer = setTimeout(end, unwanted.ms);
+  try {
+    for (let size = 0; size < unwanted.bytes;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      size += value.length;
+    }
+  } catch {
+    // Nobody waits for the answer any more.
+  } finally {
+    clearTimeout(timer);
+    end();
+  }
 }
 
 /**

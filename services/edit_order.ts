@@ -35,6 +35,7 @@ import { unknownSkuFault } from "../domain/catalog/unknown_sku.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Message } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
+import type { Operator } from "../domain/operation/audit.ts";
 import { foreignFault, type OnlyOf } from "../domain/order/bringer.ts";
 import {
   decideEdit,
@@ -53,6 +54,7 @@ import type { PaidAtSource } from "../domain/order/source_payment.ts";
 import { chargeKeyOf, furtherKeyOf } from "../domain/payment/payment_key.ts";
 import { stockArrivedMessages } from "../streams/stock/stock_arrived_messages.ts";
 import { leaveQueues } from "../streams/stock/stock_queue.ts";
+import { audited } from "./audited.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /** What editing works with. */
@@ -71,6 +73,8 @@ export interface EditOptions {
   isExpected?: IsExpected;
   /** Tell what would become of it and change nothing. */
   dryRun?: boolean;
+  /** Is called where the order is changed, in the same transaction; again for every try of it. */
+  inTransaction?: (tx: Queryable) => Promise<void>;
 }
 
 /** What became of an edit. */
@@ -79,6 +83,28 @@ export interface EditedOrder {
   changed: boolean;
   /** Where it stands. */
   status: OrderStatus;
+}
+
+/**
+ * The same as {@linkcode editAndPublish} for one who changes this order alone, and the audit log tells of it. Of the orders
+ * that a file changes, the log has one entry of their import.
+ */
+export function editAndTell(
+  deps: EditDeps,
+  orderId: number,
+  order: IncomingOrder,
+  operator: Operator,
+  options: Pick<EditOptions, "only" | "isExpected"> = {},
+): Promise<EditedOrder> {
+  const subject = { kind: "order", id: String(orderId) } as const;
+  return audited(deps, { operator, action: "order.edit", subject }, async (note) => {
+    const result = await editAndPublish(deps, orderId, order, {
+      ...options,
+      actor: operator.actor,
+      inTransaction: note,
+    });
+    return { result, changed: result.changed };
+  });
 }
 
 /**
@@ -273,6 +299,7 @@ async function editOrder(
   await replaceContent(tx, candidate, known, catalog);
   const detail = detailOf(charge, candidate);
   await addOrderEvents(tx, [{ orderId, event: "edited", detail }], actor);
+  await options.inTransaction?.(tx);
   const { totalCents, order: { currency } } = candidate;
   return {
     changed: true,

@@ -70,6 +70,6 @@ export function previewJson(preview: ImportPreview) {
   };
 }
 
-function formJson({ container, encoding, delimiter, headerLine }: SourceForm) {
-  return { container, encoding, delimiter, header_line: headerLine };
+function formJson({ container, encoding, delimiter, headerLine, sheet }: SourceForm) {
+  return { container, encoding, delimiter, header_line: headerLine, sheet: sheet ?? null };
 }

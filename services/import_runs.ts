@@ -13,19 +13,13 @@ import type { ImportPreview } from "../domain/import/import_preview.ts";
 import type { ImportProfile } from "../domain/import/profile/profile.ts";
 import { rejectsCsv, type RejectsForm } from "../domain/import/rejects_csv.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
-import {
-  addRejects,
-  createImport,
-  deleteRejects,
-  type ImportRow,
-  touchImport,
-} from "../db/imports/imports.ts";
+import { addRejects, deleteRejects, type ImportRow, touchImport } from "../db/imports/imports.ts";
 import { holdRejects } from "../streams/imports/held_rejects.ts";
 import type { ImportedForm, ImportProgress } from "../streams/imports/import_options.ts";
 import type { RejectsFile } from "../streams/imports/rejects_file.ts";
 import { audited } from "./audited.ts";
 import { cancelImport, type CancelImportOptions } from "./cancel_import.ts";
-import { type FileImportDeps, importFile } from "./import_file.ts";
+import { beginImport, type FileImportDeps, importFile } from "./import_file.ts";
 import { previewFile } from "./preview_import.ts";
 
 /** Imports at once in one process: each takes three connections and some 100 MB. */
@@ -50,6 +44,8 @@ export interface ImportRequest {
   dryRun: boolean;
   /** What its columns mean, where the caller says so. */
   profile?: ImportProfile;
+  /** The sheet of a workbook, by its name or its place from 1. */
+  sheet?: string;
   /** The plan that a preview of it ended with. */
   plan?: string;
   /** Take a file that needs a profile without a plan, by the profile that was named. */
@@ -60,8 +56,8 @@ export interface ImportRequest {
   replace?: boolean;
   /** Units of new products; undefined for the setting. */
   initialStock?: number;
-  /** Who brings it. */
-  actor: string;
+  /** Who brings it, for timelines and the audit log. */
+  operator: Operator;
   /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
   only: OnlyOf | undefined;
   /** False where they may not look at what others have brought: then nothing is told of it. */
@@ -79,10 +75,11 @@ export type PreviewRequest =
     | "source"
     | "name"
     | "profile"
+    | "sheet"
     | "keepGoodRows"
     | "replace"
     | "initialStock"
-    | "actor"
+    | "operator"
     | "only"
     | "seesOthers"
     | "token"
@@ -208,12 +205,13 @@ export function importRuns(
 
 function previewRun(
   deps: ImportRunsDeps,
-  { source, token: _, onProgress, signal: gone, ...options }: PreviewRequest,
+  { source, operator: { actor }, token: _, onProgress, signal: gone, ...options }: PreviewRequest,
   { stop, limits }: { stop: AbortController; limits: typeof fileLimits },
 ): Promise<ImportPreview> {
   const signal = gone === undefined ? stop.signal : AbortSignal.any([stop.signal, gone]);
   return previewFile(deps, source, {
     ...options,
+    actor,
     signal,
     onProgress: (progress) => {
       refuseTooLarge(progress, limits);
@@ -251,11 +249,13 @@ function startRun(
     initialStock: request.initialStock,
     dryRun: request.dryRun,
     profile: request.profile,
+    sheet: request.sheet,
     plan: request.plan,
     yes: request.yes,
     keepGoodRows: request.keepGoodRows,
     replace: request.replace,
-    actor: request.actor,
+    operator: request.operator,
+    actor: request.operator.actor,
     only: request.only,
     seesOthers: request.seesOthers,
     signal: run.stop.signal,
@@ -292,8 +292,9 @@ async function beginRun(
   form: ImportedForm,
 ): Promise<number> {
   const id = await db.transaction(async (tx) => {
-    const { dryRun, actor } = request;
-    const id = await createImport(tx, request.name, { dryRun, actor, ...form });
+    const { name, dryRun, operator } = request;
+    const { actor } = operator;
+    const id = await beginImport(tx, operator, { name, dryRun, actor, ...form });
     await request.onBegin?.(tx, id);
     return id;
   }, { repeatable: false });

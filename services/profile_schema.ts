@@ -12,6 +12,7 @@ import { profileColumns } from "../domain/import/profile/profile.ts";
 import { isZone } from "../domain/import/profile/zone_time.ts";
 import { isCurrency } from "../domain/money.ts";
 import { adjustmentKinds } from "../domain/order/adjustment.ts";
+import { nearestName } from "../domain/text/nearest_name.ts";
 
 const header = z.string().trim().min(1).max(255).describe(
   "a name in the file's header, in any case",
@@ -111,6 +112,9 @@ export const profileSchema = z.strictObject({
     ),
     delimiter: z.enum(delimiters).optional(),
     header_line: z.int().min(1).max(1_000).optional(),
+    sheet: z.string().trim().min(1).max(255).optional().describe(
+      "of a workbook: the name of the sheet with the orders, or its place from 1",
+    ),
   }).optional().describe("how the bytes are read; what is absent is found out"),
   recognised_by: headers.optional().describe(
     "names in the header that make a file one of this kind",
@@ -169,10 +173,40 @@ export const profileSchema = z.strictObject({
 export function profileFaults(document: unknown): Fault[] {
   const result = profileSchema.safeParse(document);
   if (result.success) return [];
-  return result.error.issues.map(({ path, message }) => ({
-    at: path.length === 0 ? "profile" : path.join("."),
-    detail: message,
-  }));
+  return result.error.issues.flatMap(faultsOf);
+}
+
+function faultsOf(issue: z.core.$ZodIssue): Fault[] {
+  const at = issue.path.length === 0 ? "profile" : issue.path.join(".");
+  // A record's keys are checked one by one, and say what they may be.
+  const keys = issue.code === "unrecognized_keys"
+    ? issue.keys
+    : issue.code === "invalid_key"
+    ? [String(issue.path.at(-1))]
+    : [];
+  if (keys.length === 0) return [{ at, detail: issue.message }];
+  const parent = issue.code === "invalid_key" ? issue.path.slice(0, -1) : issue.path;
+  const known = knownKeys(parent);
+  return keys.map((key) => {
+    const near = nearestName(key, known);
+    const detail = near === undefined
+      ? `is not known; there are ${known.join(", ")}`
+      : `is not known; did you mean ${near}?`;
+    return { at: [...parent, key].join("."), detail };
+  });
+}
+
+/** The settings that there are at a place of a profile. */
+function knownKeys(path: readonly PropertyKey[]): readonly string[] {
+  const [part] = path;
+  if (part === "columns" || part === "constants") return profileColumns;
+  if (part === "adjustments") {
+    return path.at(-1) === "included" ? ["except"] : Object.keys(adjustment.shape);
+  }
+  const shape: Record<string, z.ZodType> = profileSchema.shape;
+  const inner = part === undefined ? profileSchema : shape[String(part)];
+  const object = inner instanceof z.ZodOptional ? inner.unwrap() : inner;
+  return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
 }
 
 /** The published schema, `docs/import-profile.schema.json`. */

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import type { Notification } from "../domain/notification/content.ts";
+import { stripTypeScriptTypes } from "node:module";
+import { Webhook } from "standardwebhooks";
+import { alertNews } from "../domain/operation/alerts.ts";
 import { notificationWebhook } from "../domain/notification/webhook.ts";
-import type { NotificationWebhook } from "../domain/notification/webhook_body.ts";
+import type { AlertWebhook, NotificationWebhook } from "../domain/notification/webhook_body.ts";
+import { verifyWebhook, type WebhookVerificationError } from "../routes/verify_webhook.ts";
 import { clientPackage } from "../tools/client/build.ts";
 import { capture } from "../tools/engines/capture.ts";
 import { type Api, openApi } from "./routes/api.ts";
@@ -49,9 +53,11 @@ Deno.test.afterAll(async () => {
 });
 
 /** A program as somebody writes it who has the package and nothing else of this project. */
-const program = `import { type NotificationWebhook, ordersClient } from "@orders/client";
+const program =
+  `import { type NotificationWebhook, ordersClient, verifyWebhook } from "@orders/client";
 
-const client = ordersClient(Deno.args[0]!);
+const [, , url, key, body, eventId, timestamp, signature] = (globalThis as unknown as { process: { argv: string[] } }).process.argv;
+const client = ordersClient(url!);
 const taken = await client.orders.$post({
   json: {
     external_order_id: "packed",
@@ -70,7 +76,12 @@ const order = await shown.json();
 const cents: number = order.total_cents;
 const status: "PENDING" | "RESERVED" | "PAID" | "FAILED" | "CANCELLED" = order.status;
 export const said = ({ type, data }: NotificationWebhook): string => type + data.currency;
-console.log(cents, status, order.items[0]?.sku);
+const headers = { "webhook-id": eventId, "webhook-timestamp": timestamp, "webhook-signature": signature };
+const { event } = await verifyWebhook(body!, headers, key!);
+const amount = event.type === "order.paid" ? event.data.amount_cents : event.data;
+const forged = await verifyWebhook(body! + " ", new Headers(headers as Record<string, string>), key!)
+  .then(() => "taken", (error: Error) => error.name);
+console.log(cents, status, order.items[0]?.sku, event.type, amount, forged);
 `;
 
 /** Whether npm and its registry can be had; the test says where they can't. */
@@ -88,6 +99,26 @@ async function run(command: string, args: string[]): Promise<string> {
   });
   assert.ok(success, `${command} ${args.join(" ")}: ${stderr}${stdout}`);
   return stdout;
+}
+
+const secret = `whsec_${btoa("a secret of the receiver, 24+")}`;
+
+/** What a receiver has of a webhook: secret, body, and the three headers. */
+function signedWebhook(now = new Date()): [string, string, string, string, string] {
+  const body = notificationWebhook(paid);
+  const seconds = Math.floor(now.getTime() / 1_000);
+  return [secret, body, "n_17", String(seconds), new Webhook(secret).sign("n_17", now, body)];
+}
+
+/** A runtime that this machine has, and what is said to it first. */
+async function programOf(runtime: string): Promise<[string, string[]] | undefined> {
+  const ways: [string, string[]][] = runtime === "bun"
+    ? [["bun", []], ["npx", ["-y", "bun"]]]
+    : [[runtime, []]];
+  for (const [command, before] of ways) {
+    const tried = await capture(command, [...before, "--version"]).catch(() => null);
+    if (tried?.success) return [command, before];
+  }
 }
 
 Deno.test("the client's package names nothing of the server and no schema", async () => {
@@ -121,6 +152,8 @@ Deno.test({
       "client.js",
       "package.json",
       "types.d.ts",
+      "verify_webhook.d.ts",
+      "verify_webhook.js",
       "webhooks.d.ts",
     ]);
     const dry = await capture("npm", ["publish", "./package", "--dry-run"], { cwd: folder });
@@ -139,7 +172,16 @@ Deno.test({
     const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, api.app.fetch);
     try {
       const url = `http://127.0.0.1:${server.addr.port}`;
-      assert.equal(await run(Deno.execPath(), ["run", "-A", "shop.ts", url]), "2500 PENDING MUG\n");
+      const args = [url, ...signedWebhook()];
+      const said = "2500 PENDING MUG order.paid 2500 WebhookVerificationError\n";
+      assert.equal(await run(Deno.execPath(), ["run", "-A", "shop.ts", ...args]), said);
+      // Types are stripped off by Node itself from version 22.18 on.
+      await Deno.writeTextFile(`${folder}/shop.mjs`, stripTypeScriptTypes(program));
+      for (const runtime of ["node", "bun"]) {
+        const [command, before] = await programOf(runtime) ?? [];
+        if (command === undefined) console.error(`Not tried: there is no ${runtime}`);
+        else assert.equal(await run(command, [...before!, "shop.mjs", ...args]), said, runtime);
+      }
     } finally {
       await server.shutdown();
     }
@@ -170,4 +212,57 @@ Deno.test("NotificationWebhook is what is posted", () => {
   const body: NotificationWebhook = JSON.parse(notificationWebhook(paid));
   assert.equal(body.type, "order.paid");
   assert.equal(body.data.items[0]?.subtotal_cents, 2_500);
+});
+
+Deno.test("AlertWebhook is what is posted of an alert", () => {
+  const alert = {
+    name: "dead letters",
+    severity: "critical",
+    title: "t",
+    detail: "d",
+    since: "2026-01-05T10:00:00.000Z",
+    raisedAt: "2026-01-05T10:01:00.000Z",
+  } as Parameters<typeof alertNews>[0];
+  const body: AlertWebhook = JSON.parse(alertNews(alert, "raised", 0).body);
+  assert.deepEqual([body.type, body.data.resolved_at], ["alert.raised", null]);
+});
+
+Deno.test("verifyWebhook() takes what was signed with one of the secrets within five minutes, and nothing else", async () => {
+  const nowMs = 1_767_607_200_000;
+  const [key, body, id, timestamp, signature] = signedWebhook(new Date(nowMs));
+  const headers = {
+    "webhook-id": id,
+    "webhook-timestamp": timestamp,
+    "webhook-signature": signature,
+  };
+  const other = `whsec_${btoa("another secret of somebody else")}`;
+  const looked = await verifyWebhook(body, headers, [other, key], { nowMs });
+  assert.deepEqual([looked.id, looked.sentAt.getTime()], [id, nowMs]);
+  assert.deepEqual(looked.event, JSON.parse(body));
+  const rotated = { ...headers, "webhook-signature": `v1,AAAA v1a,x ${signature}` };
+  await verifyWebhook(new TextEncoder().encode(body), new Headers(rotated), key, { nowMs });
+  const refused: [string, () => Promise<unknown>, RegExp][] = [
+    ["body", () => verifyWebhook(`${body} `, headers, key, { nowMs }), /no signature/],
+    ["secret", () => verifyWebhook(body, headers, other, { nowMs }), /no signature/],
+    ["none", () => verifyWebhook(body, headers, [], { nowMs }), /no signature/],
+    ["late", () => verifyWebhook(body, headers, key, { nowMs: nowMs + 301_000 }), /300 seconds/],
+    ["early", () => verifyWebhook(body, headers, key, { nowMs: nowMs - 301_000 }), /300 seconds/],
+    ["id", () => verifyWebhook(body, { ...headers, "webhook-id": "n_18" }, key, { nowMs }), /no s/],
+    ["no id", () => verifyWebhook(body, { ...headers, "webhook-id": "" }, key, { nowMs }), /-id/],
+    ["time", () => {
+      const moved = { ...headers, "webhook-timestamp": String(Number(timestamp) + 1) };
+      return verifyWebhook(body, moved, key, { nowMs });
+    }, /no signature/],
+    ["no time", () => {
+      return verifyWebhook(body, { ...headers, "webhook-timestamp": "soon" }, key, { nowMs });
+    }, /no number/],
+  ];
+  for (const [what, work, reason] of refused) {
+    await assert.rejects(work(), (error: WebhookVerificationError) => {
+      assert.equal(error.name, "WebhookVerificationError", what);
+      assert.match(error.message, reason, what);
+      return true;
+    });
+  }
+  await assert.rejects(verifyWebhook(body, headers, "whsec_", { nowMs }), TypeError);
 });

@@ -17,6 +17,8 @@ interface Service {
   healthcheck: { test: string[]; interval: string; timeout: string; start_period: string };
   init?: boolean;
   ports?: string[];
+  read_only?: boolean;
+  tmpfs?: string[];
   stop_grace_period: string;
   volumes?: string[];
 }
@@ -90,7 +92,7 @@ Deno.test("compose.yaml starts the app when both healthy engines keep their data
   for (const service of Object.values(services)) assert.ok(service.healthcheck.test.length > 1);
   assert.deepEqual(
     [services.mysql.volumes, services.redis.volumes, Object.keys(volumes)],
-    [["mysql-data:/var/lib/mysql"], ["redis-data:/data"], ["mysql-data", "redis-data"]],
+    [["mysql-data:/var/lib/mysql"], ["redis-data:/data"], ["app-tmp", "mysql-data", "redis-data"]],
   );
   assert.ok(services.redis.command!.join(" ").includes("--appendonly yes"));
   assert.ok(services.redis.command!.join(" ").includes("--maxmemory-policy noeviction"));
@@ -139,4 +141,20 @@ Deno.test("compose.yaml runs the image of the Dockerfile under an init, and not 
   // Large uploads wait in .data/tmp, which is made when it is needed.
   assert.match(dockerfile, /^WORKDIR \/app\nRUN chown deno:deno \/app$/m);
   assert.doesNotMatch(dockerfile, /\s-A\b|--allow-all/);
+});
+
+Deno.test("compose.yaml lets the app write nowhere but to memory and to its folder for temporary files", async () => {
+  const { services: { app }, volumes } = await readCompose();
+  assert.deepEqual([app.read_only, app.tmpfs, app.volumes], [
+    true,
+    ["/tmp"],
+    ["app-tmp:/app/.data/tmp"],
+  ]);
+  assert.ok("app-tmp" in volumes);
+  const dockerfile = await Deno.readTextFile(new URL("../Dockerfile", import.meta.url));
+  assert.match(
+    dockerfile,
+    /^USER deno$[^]*^RUN mkdir -p \.data\/tmp$/m,
+    "a volume takes its owner",
+  );
 });

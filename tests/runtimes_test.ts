@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
+import { bun } from "../runtime/bun.ts";
 import { networkInterfaces } from "node:os";
 import { freePort } from "../tools/engines/free_port.ts";
 import service from "../main.ts";
+import { filesOnBun } from "./all_on_bun.ts";
+import { filesNotOnBun, runsOnBun, testsNotOnBun } from "./not_on_bun.ts";
 import { type Api, openApi, orderBodyOf } from "./routes/api.ts";
+import { typedTask } from "./typed_task.ts";
 
 const root = new URL("../", import.meta.url);
 const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(new URL(path, root)));
 
 /** Tasks of Deno's own tools, and of what measures and breaks processes of Deno. */
 const ofDenoAlone = [
+  "sbom",
   "test:e2e",
   "test:files",
   "test:model",
@@ -49,6 +55,37 @@ Deno.test("package.json has a script for every task that is not about Deno itsel
   const { compile, ...others } = scripts;
   assert.equal(compile, "bun run tools/compile/build.ts");
   assert.deepEqual(others, Object.fromEntries(expected));
+});
+
+Deno.test("test:bun runs every test file but those that are put down with a reason, each of which is there", async () => {
+  const files: string[] = [];
+  for (const path of await readdir(new URL("tests/", root), { recursive: true })) {
+    if (/_test\.tsx?$/.test(path)) files.push(`tests/${path}`);
+  }
+  const onBun = await filesOnBun();
+  assert.ok(onBun.length > 200);
+  assert.deepEqual(onBun, files.filter(runsOnBun).sort());
+  for (const [left, why] of Object.entries(filesNotOnBun)) {
+    assert.ok(files.some((file) => file.startsWith(left)), `${left} is no test file`);
+    assert.ok(why.length > 20, left);
+  }
+  for (const { file, name, why } of testsNotOnBun) {
+    assert.ok(runsOnBun(file), `${file} is left out whole`);
+    const source = await Deno.readTextFile(new URL(file, root));
+    assert.ok(source.includes(`Deno.test("${name}`), `${file} has no test "${name}"`);
+    assert.ok(why.length > 20, name);
+  }
+});
+
+Deno.test("messages name commands as they are typed on this runtime", async () => {
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: typedTask("kpis", "--help"),
+    cwd: root,
+    stderr: "null",
+  }).output();
+  assert.equal(code, 0);
+  const first = bun === undefined ? "deno task" : "bun run";
+  assert.match(new TextDecoder().decode(stdout), new RegExp(`^Usage: ${first} kpis `, "m"));
 });
 
 Deno.test("tsconfig.json gives Bun the compiler options of deno.json, and its links by name", async () => {

@@ -7,6 +7,7 @@ import {
   shareEngines,
   stopEngines,
 } from "../tools/engines/shared_engines.ts";
+import { typed } from "../runtime/typed.ts";
 import { typedTask } from "./typed_task.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -76,7 +77,11 @@ Deno.test("two commands that start at the same moment get the same engines, and 
       assert.notEqual(out, "");
       assert.match(
         err,
-        /^No engine is set: using private engines in \S+, (started now|which run already); see deno task engines\n$/,
+        new RegExp(
+          `^No engine is set: using private engines in \\S+, (started now|which run already); see ${
+            typed("engines")
+          }\\n$`,
+        ),
       );
     }
     const [first, ...others] = await listEngines(dir);
@@ -95,7 +100,10 @@ Deno.test("two commands that start at the same moment get the same engines, and 
     const imported = await type(dir, {}, "import", csv);
     assert.equal(imported.code, 0, imported.err);
     assert.match(imported.err, /which run already/);
-    assert.match(imported.err, /^Nobody works on orders yet: run deno task start$/m);
+    assert.match(
+      imported.err,
+      new RegExp(`^Nobody works on orders yet: run ${typed("start")}$`, "m"),
+    );
     const consumed = await type(dir, { GATEWAY_DELAY_MS: "0" }, "consume", "--drain");
     assert.equal(consumed.code, 0, consumed.err);
     const kpis = await type(dir, {}, "kpis", "--json");

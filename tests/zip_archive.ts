@@ -43,6 +43,10 @@ export function zipOf(
 /** What a workbook is made of: the rows of its sheets as XML, the texts that they name, and formats of numbers. */
 export interface WorkbookParts {
   sheets: string[];
+  /** Attributes of the sheets beside their names, such as `state="hidden"`. */
+  states?: string[];
+  /** Names every sheet of the list so many times. */
+  times?: number;
   texts?: string;
   /** `<numFmt>` elements, and the formats of cells. */
   formats?: { codes?: string; cells: number[] };
@@ -51,7 +55,7 @@ export interface WorkbookParts {
 
 /** A workbook (.xlsx). */
 export function workbookOf(
-  { sheets, texts, formats, is1904 }: WorkbookParts,
+  { sheets, states = [], times = 1, texts, formats, is1904 }: WorkbookParts,
 ): Uint8Array<ArrayBuffer> {
   const relation = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"';
   const cells = (formats?.cells ?? [0]).map((id) => `<xf numFmtId="${id}"/>`).join("");
@@ -61,7 +65,10 @@ export function workbookOf(
       is1904 ? ' date1904="1"' : ""
     }/><sheets>${
       sheets.map((_, index) =>
-        `<sheet name="S${index + 1}" sheetId="${index + 1}" r:id="r${index}"/>`
+        `<sheet name="S${index + 1}" sheetId="${index + 1}" r:id="r${index}" ${
+          states[index] ?? ""
+        }/>`
+          .repeat(times)
       )
         .join("")
     }</sheets></workbook>`,

@@ -50,7 +50,12 @@ export async function readSession(
   return row === undefined ? undefined : row.token_print as Uint8Array;
 }
 
-/** Ends a session, for all processes. */
-export async function endSession(db: Queryable, idHash: Uint8Array): Promise<void> {
-  await db.run("delete from sessions where id_hash = ?", [idHash]);
+/**
+ * Ends a session, for all processes.
+ *
+ * @returns false where there was none
+ */
+export async function endSession(db: Queryable, idHash: Uint8Array): Promise<boolean> {
+  const { affectedRows } = await db.run("delete from sessions where id_hash = ?", [idHash]);
+  return affectedRows > 0;
 }

@@ -91,7 +91,8 @@ async function writeImport(
     `
     update imports
     set row_count = ?, rows_rejected = ?, orders = ?, orders_new = ?, orders_updated = ?,
-      orders_unchanged = ?, orders_rejected = ?, orders_conflict = ?, published = ?,
+      orders_unchanged = ?, orders_rejected = ?, orders_conflict = ?, orders_skipped = ?,
+      published = ?,
       status = ?, error = ?, money = ?, reasons = ?,
       finished_at = if(status = 'RUNNING', null, current_timestamp(6))
     where id = ?`,
@@ -104,6 +105,7 @@ async function writeImport(
       counts.ordersUnchanged,
       counts.ordersRejected,
       counts.ordersConflict,
+      counts.ordersSkipped,
       counts.published,
       status,
       error,
@@ -155,8 +157,8 @@ export interface ImportRow {
 
 const importColumns = `
   id, source, dry_run, profile, plan, actor, cancel_requested, cancelled_by, error, reasons, row_count, rows_rejected, orders,
-  orders_new, orders_updated, orders_unchanged, orders_rejected, orders_conflict, published, created_at, updated_at,
-  finished_at, cast(money as char) as money,
+  orders_new, orders_updated, orders_unchanged, orders_rejected, orders_conflict, orders_skipped, published,
+  created_at, updated_at, finished_at, cast(money as char) as money,
   if(status = 'RUNNING' and updated_at < current_timestamp(6) - interval ${importSilenceSeconds} second,
     'INTERRUPTED', status) as status`;
 
@@ -350,6 +352,7 @@ function toImportRow(row: Row): ImportRow {
       ordersUnchanged: toInteger(row.orders_unchanged),
       ordersRejected: toInteger(row.orders_rejected),
       ordersConflict: toInteger(row.orders_conflict),
+      ordersSkipped: toInteger(row.orders_skipped),
       published: toInteger(row.published),
     },
     money: row.money === null ? null : JSON.parse(String(row.money)),

@@ -50,6 +50,8 @@ export interface NotificationFilter {
   orderId?: number;
   channel?: NotificationChannel;
   success?: boolean;
+  /** True for what is tried again, false for what was given up; only of what is not sent. */
+  waiting?: boolean;
 }
 
 /** Most tries of one notification that {@linkcode readAttempts} reads: the latest. */
@@ -78,11 +80,15 @@ export async function listNotifications(
   filter: NotificationFilter,
   request: BoundedPageRequest,
 ): Promise<ListedNotifications> {
-  const { orderId, channel, success } = filter;
+  const { orderId, channel, success, waiting } = filter;
   const given = ([
     ["notification_logs.order_id = ?", orderId],
     ["notification_logs.channel = ?", channel],
     ["notification_logs.success = ?", success === undefined ? undefined : Number(success)],
+    [
+      "(notification_deliveries.due_at is not null) = ?",
+      waiting === undefined ? undefined : Number(waiting),
+    ],
   ] satisfies [string, string | number | undefined][]).filter(([, value]) => value !== undefined);
   const isOfOrder = orderId !== undefined;
   const onWorkList = success === false && !isOfOrder;

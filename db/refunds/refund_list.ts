@@ -43,6 +43,11 @@ export interface RefundFilter {
   requestedFrom?: string;
   /** Latest `created_at`, included. */
   requestedTo?: string;
+  /** First moment at which their orders were settled, of the same form. */
+  settledFrom?: string;
+  /** Their orders were settled before. */
+  settledBefore?: string;
+  currency?: string;
 }
 
 /** A page of the list. */
@@ -67,6 +72,9 @@ export async function listRefunds(
     ["refunds.unfinished = ?", isOpen ? 1 : undefined],
     ["refunds.created_at >= ?", filter.requestedFrom],
     ["refunds.created_at <= ?", filter.requestedTo],
+    ["orders.settled_time >= ?", filter.settledFrom],
+    ["orders.settled_time < ?", filter.settledBefore],
+    ["orders.currency = ?", filter.currency],
   ] satisfies [string, string | number | undefined][]).filter(([, value]) => value !== undefined);
   const { items: refunds, nextBeforeId } = await readBoundedPage(
     db,

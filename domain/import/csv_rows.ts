@@ -116,15 +116,34 @@ export function readRow(
   const name = trimmed(fields, places, "product_name");
   check(faults, "product_name", textProblem(name), name);
   if (sumWords === "refused") {
-    const [at, text] = sumRowProblem(sku) === undefined
-      ? ["product_name", name] as const
-      : ["product_sku", sku] as const;
-    check(faults, at, sumRowProblem(text), text);
+    const problem = sumRowProblem(sku);
+    if (problem !== undefined) check(faults, "product_sku", problem, sku);
+    else check(faults, "product_name", sumRowProblem(name), name);
   }
   const unitPriceCents = integer(fields, places, priceField, head.currency, faults);
   const qty = integer(fields, places, qtyField, "", faults);
   if (faults.length > 0) return faults;
   return { head, item: { sku, name, unitPriceCents, qty } };
+}
+
+/**
+ * The item of a row by the same rules, where none is broken; for who has read its numbers already.
+ *
+ * @param sumWords see {@linkcode readRow}
+ * @returns undefined where {@linkcode readRow} names a fault
+ */
+export function goodItem(
+  item: IncomingItem,
+  sumWords: "refused" | "items" = "refused",
+): IncomingItem | undefined {
+  const { sku, name, unitPriceCents, qty } = item;
+  const isGood = idProblem(sku) === undefined && destroyedIdProblem(sku) === undefined &&
+    textProblem(name) === undefined &&
+    (sumWords === "items" ||
+      sumRowProblem(sku) === undefined && sumRowProblem(name) === undefined) &&
+    unitPriceCents >= priceField.min && unitPriceCents <= priceField.max &&
+    qty >= qtyField.min && qty <= qtyField.max;
+  return isGood ? item : undefined;
 }
 
 /** True for a row that says nothing at all, as spreadsheets leave them behind. */

@@ -76,11 +76,11 @@ function fileOf(rows: readonly Record<string, string | number>[]): string {
   return csvLine(importColumns) + lines.join("");
 }
 
-/** One order as the API takes it, as JSON to paste behind `curl -d`. */
+/** One order as the API takes it, as JSON to paste behind `curl -d`; its id is none of the template's. */
 export function exampleOrder({ currency, placedAt }: ExampleFacts): string {
   const [sku, name, unit_price_cents, qty] = mug;
   const order = {
-    external_order_id: "order-1",
+    external_order_id: "order-3",
     placed_at: placedAt,
     currency,
     customer: { external_id: "ada", email: "ada@example.com", name: "Ada" },

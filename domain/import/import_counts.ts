@@ -22,6 +22,8 @@ export interface ImportCounts {
   ordersRejected: number;
   /** Known ones with other content that could not be changed. */
   ordersConflict: number;
+  /** That their source says are over and done with: in none of the other counts. */
+  ordersSkipped: number;
   /** Orders that went onto the stream and had not been there before. */
   published: number;
 }
@@ -44,6 +46,8 @@ export interface CountsJson {
   orders_rejected: number;
   /** Known ones with other content that could not be changed. */
   orders_conflict: number;
+  /** That their source says are over and done with: in none of the other counts. */
+  orders_skipped: number;
 }
 
 /** Nothing was counted yet. */
@@ -57,6 +61,7 @@ export function noCounts(): ImportCounts {
     ordersUnchanged: 0,
     ordersRejected: 0,
     ordersConflict: 0,
+    ordersSkipped: 0,
     published: 0,
   };
 }
@@ -72,5 +77,6 @@ export function countsJson(counts: ImportCounts): CountsJson {
     orders_unchanged: counts.ordersUnchanged,
     orders_rejected: counts.ordersRejected,
     orders_conflict: counts.ordersConflict,
+    orders_skipped: counts.ordersSkipped,
   };
 }

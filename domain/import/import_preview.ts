@@ -124,7 +124,12 @@ export interface ImportPreview {
   /** Known orders that would change, and the first of them. */
   changed: { orders: number; examples: PreviewChange[] };
   /** Known orders that would not be changed, and the first of them. */
-  conflicts: { orders: number; examples: PreviewConflict[] };
+  conflicts: {
+    orders: number;
+    /** Those of them that are of another customer, by name and address, and of another time: two shops may number alike. */
+    of_other_customers: number;
+    examples: PreviewConflict[];
+  };
   /** Known customers whose own address an order of the file would change; none for whoever may not see them. */
   addresses: { customers: number; examples: PreviewAddress[] };
   /** Rows that say the same as another row of their order. */
@@ -147,10 +152,7 @@ export interface ImportPreview {
 }
 
 /** What would become of the rows and orders of a file. */
-export interface PreviewCounts extends CountsJson {
-  /** That their source says are over and done with. */
-  orders_skipped: number;
-}
+export type PreviewCounts = CountsJson;
 
 /** How the totals of a file agree with the sums of its orders. */
 export interface PreviewTotals {

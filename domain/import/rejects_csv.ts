@@ -8,6 +8,7 @@
 import { isRejectsHeader, originalPlaces, rejectColumns } from "./csv_columns.ts";
 import { csvLine, delimitedLine } from "./csv_text.ts";
 import type { RejectedRow } from "./order_csv.ts";
+import { visibleText } from "../text/visible_text.ts";
 import { disarmed, rearmed } from "./spreadsheet_text.ts";
 
 /** See {@linkcode rejectsCsv}. */
@@ -45,6 +46,6 @@ export function rejectsCsv({ header, delimiter = "," }: RejectsForm): RejectsCsv
   return {
     header: byteOrderMark + written([...places.map((place) => names[place]!), ...rejectColumns]),
     lineOf: ({ line, reason, fields }) =>
-      written([...places.map((place) => fields[place] ?? ""), line, reason]),
+      written([...places.map((place) => fields[place] ?? ""), line, visibleText(reason)]),
   };
 }

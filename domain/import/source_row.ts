@@ -47,6 +47,8 @@ export interface SourceForm {
   delimiter: Delimiter;
   /** Line that the header stands on, from 1: what is above it are titles. */
   headerLine: number;
+  /** The sheet of a workbook, by its name; where it is told, its place from 1 will do. */
+  sheet?: string;
 }
 
 /** Something about a file that only its owner can know; nothing is imported before it is settled. */

@@ -29,13 +29,28 @@ const sumWords: ReadonlySet<string> = new Set([
 /** Characters of the longest word, and of a colon and a blank behind it. */
 const maxWord = 20;
 
+/** By how the words in ASCII begin: nearly every product begins otherwise, and every row of a file is asked. */
+const beginnings = new Uint8Array(1 << 14);
+for (const word of sumWords) if (word.charCodeAt(0) < 128) beginnings[beginningOf(word)] = 1;
+
+function beginningOf(text: string): number {
+  return ((text.charCodeAt(0) | 32) & 127) << 7 | ((text.charCodeAt(1) | 32) & 127);
+}
+
+/** False for what is certainly none of the words, whatever mark stands in front of it. */
+function mayBeSum(text: string): boolean {
+  if (text.length > maxWord || text.length < 2) return false;
+  const code = text.charCodeAt(0);
+  return code >= 128 || code === 0x2a || code === 0x3d || beginnings[beginningOf(text)] === 1;
+}
+
 /**
  * Why a text can't be the SKU or the name of an item: taken for one, a sum would be charged once more.
  *
  * @param text trimmed
  */
 export function sumRowProblem(text: string): string | undefined {
-  if (text.length > maxWord || !sumWords.has(plainWord(text))) return undefined;
+  if (!mayBeSum(text) || !sumWords.has(plainWord(text))) return undefined;
   return "must name a product (a row that is a sum has to be removed, a product that is called so needs sum_words: " +
     "items in a profile)";
 }

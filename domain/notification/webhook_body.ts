@@ -4,6 +4,34 @@
  * @module
  */
 
+/** The body of any webhook; `type` tells which. */
+export type Webhook = NotificationWebhook | AlertWebhook;
+
+/** The body of a webhook about the service itself, for whoever runs it. */
+export interface AlertWebhook {
+  /** What became of the alert. */
+  type: "alert.raised" | "alert.resolved";
+  /** When, ISO 8601 in UTC. */
+  timestamp: string;
+  /** The alert. */
+  data: {
+    /** Which check it is of. */
+    name: string;
+    /** How bad it is. */
+    severity: "warning" | "critical";
+    /** One sentence. */
+    title: string;
+    /** What is known of it. */
+    detail: string;
+    /** Since when it is so, ISO 8601 in UTC. */
+    since: string;
+    /** When it was told, likewise. */
+    raised_at: string | null;
+    /** When it was over, likewise; null while it is not. */
+    resolved_at: string | null;
+  };
+}
+
 /** The body of a webhook about an order or a refund. */
 export interface NotificationWebhook {
   /** What happened. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { AlertWebhook } from "../notification/webhook_body.ts";
+
 /** What is looked at now. */
 export interface AlertCheck {
   /** Such as `oldest_age:orders`; one alert a name. */
@@ -101,20 +103,21 @@ export function alertNews(
 ): AlertNews {
   const now = new Date(nowMs).toISOString();
   const name = alert.name.replaceAll(/[^a-z0-9]+/gi, "_");
+  const body: AlertWebhook = {
+    type: `alert.${change}`,
+    timestamp: now,
+    data: {
+      name: alert.name,
+      severity: alert.severity,
+      title: alert.title,
+      detail: alert.detail,
+      since: alert.since,
+      raised_at: alert.raisedAt,
+      resolved_at: change === "resolved" ? now : null,
+    },
+  };
   return {
     id: `alert_${name}_${Date.parse(alert.since)}_${change}`,
-    body: JSON.stringify({
-      type: `alert.${change}`,
-      timestamp: now,
-      data: {
-        name: alert.name,
-        severity: alert.severity,
-        title: alert.title,
-        detail: alert.detail,
-        since: alert.since,
-        raised_at: alert.raisedAt,
-        resolved_at: change === "resolved" ? now : null,
-      },
-    }),
+    body: JSON.stringify(body),
   };
 }

@@ -1,8 +1,8 @@
 /**
  * What operators do, as the audit log keeps it: who, what, on what, when, from where, and what came of it.
  *
- * It holds no personal data and no secrets: of what somebody typed nothing, of customers nothing, of orders the id that
- * they have here.
+ * It holds no personal data and no secrets: of what somebody typed nothing but the name of a file, of customers nothing,
+ * of orders the id that they have here.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export type OperatorDoor =
   | "token"
   /** A browser that is signed in. */
   | "session"
-  /** HTTP where nobody is asked who they are. */
+  /** HTTP where nobody is asked who they are, or where nobody could show it. */
   | "open"
   /** The command line. */
   | "command";
@@ -28,16 +28,19 @@ export const operatorDoors = [
 
 /** Whoever does something that is to stand in the audit log. */
 export interface Operator {
-  /** As timelines name them: `api:NAME`, `cli:USER`, `dashboard`. */
+  /** As timelines name them: `api:NAME`, `cli:USER@HOST`, `dashboard`. */
   actor: string;
   /** By which door they came. */
   via: OperatorDoor;
-  /** Where the request came from, proxies that are trusted passed over; null for commands. */
+  /** Where the request came from, proxies that are trusted passed over; of a command the machine's name. */
   address: string | null;
 }
 
 /** Every action, and what it is called where somebody reads of it. */
 export const auditActions = {
+  "session.begin": "Sign in",
+  "session.end": "Sign out",
+  "order.edit": "Change orders",
   "order.cancel": "Cancel an order",
   "order.retry": "Take an order up again",
   "payment.accept": "Accept a payment",
@@ -51,6 +54,7 @@ export const auditActions = {
   "product.add": "Add a product",
   "stock.change": "Change the stock of a product",
   "stock.file": "Apply a file of stock",
+  "import.start": "Start an import",
   "import.cancel": "Cancel an import",
   "dead_letter.retry": "Retry dead letters",
   "dead_letter.discard": "Discard dead letters",
@@ -81,6 +85,7 @@ export const auditSubjectKinds = [
   "group",
   "notification",
   "channel",
+  "session",
   "system",
 ] as const;
 
@@ -91,7 +96,7 @@ export type AuditSubjectKind = typeof auditSubjectKinds[number];
 export interface AuditSubject {
   /** What kind of thing it is. */
   kind: AuditSubjectKind;
-  /** An id of ours, a SKU, the name of a group; at most 64 characters. */
+  /** An id of ours, a SKU, the name of a group or of a token; at most 64 characters. */
   id: string;
 }
 

@@ -279,14 +279,19 @@ function megabytes(bytes: number): string {
  *
  * @param isOlder at this moment
  * @param loss the latest that was found and made good
+ * @param typed how a command is typed, by its name
  */
-export function judgeDatabaseAge(isOlder: boolean, loss: RecordedLoss | null): Finding {
+export function judgeDatabaseAge(
+  isOlder: boolean,
+  loss: RecordedLoss | null,
+  typed: (command: string) => string,
+): Finding {
   const what = "database age";
   if (isOlder) {
     return problem(
       what,
       "the database is older than what was published from it",
-      "start the consumers, or run deno task recover; then have lost orders sent again",
+      `start the consumers, or run ${typed("recover")}; then have lost orders sent again`,
     );
   }
   return loss === null ? fine(what, "as new as what was published from it") : warning(

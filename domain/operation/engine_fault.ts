@@ -134,7 +134,7 @@ function loginFault(
       const name = /'([^']*)'/.exec(message)?.[1] ?? "";
       return {
         why: `there is no database "${name}"`,
-        remedy: "correct the name in DATABASE_URL, or type deno task migrate, which creates it " +
+        remedy: "correct the name in DATABASE_URL, or run the command migrate, which creates it " +
           `where the user may, or as an administrator: CREATE DATABASE \`${name}\` CHARACTER SET utf8mb4`,
       };
     }

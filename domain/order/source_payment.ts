@@ -134,6 +134,6 @@ export function changesPaid(before: Payable, after: Payable): boolean {
 }
 
 /** Why such an order can't be changed, and what can be done instead, for people. */
-export const paidAtSourceText =
+export const paidAtSourceText: string =
   "it was paid at its source, so neither its total nor its payment can change; cancel it and place a " +
   "new order, or refund what is too much once it is PAID";

@@ -19,6 +19,7 @@ import {
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
 import { ChoiceField, DayFields, Filters, SearchField } from "./filters.tsx";
+import { asShown } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import {
   Badge,
@@ -93,7 +94,7 @@ export function auditPageRoutes({ db }: AppDeps): Hono {
 
 const AuditFilters: FC<{ given: Record<string, string | undefined> }> = ({ given }) => (
   <Filters action={home} label="Audit log" verb="Filter">
-    <SearchField name="actor" label="Who" value={given.actor} hint="api:NAME or cli:USER" />
+    <SearchField name="actor" label="Who" value={given.actor} hint="api:NAME or cli:USER@HOST" />
     <SearchField name="subject" label="On what" value={given.subject} hint="order:42" />
     <ChoiceField
       name="action"
@@ -121,27 +122,27 @@ const doors: Readonly<Record<OperatorDoor, string>> = {
 };
 
 const Entries: FC<{ entries: readonly AuditRow[] }> = ({ entries }) => (
-  <Table label="Audit log">
+  <Table label="Audit log" stacks={2}>
     <Columns names={["When", "Who", "What", "On what", { wide: "From where" }, "Outcome"]} />
     <tbody>
       {entries.map(({ id, at, actor, via, address, action, subject, outcome, detail }) => (
         <tr key={id}>
-          <td>
+          <td class="whole">
             <Time at={at} seconds />
           </td>
-          <td>
+          <td data-label="Who">
             <a href={linkTo(home, { actor })}>{actor}</a>
             <div class="before">{doors[via]}</div>
           </td>
-          <td>
+          <td data-label="What">
             <div>{auditActions[action] ?? action}</div>
-            {detail && outcome !== "refused" && <div class="before">{detail}</div>}
+            {detail && outcome !== "refused" && <div class="before">{asShown(detail)}</div>}
           </td>
-          <td>
+          <td data-label="On what">
             <Subject of={subject} />
           </td>
-          <td class="wide">{address ?? <None />}</td>
-          <td>
+          <td class="wide" data-label="From where">{address ?? <None />}</td>
+          <td data-label="Outcome">
             <Badge tone={outcomes[outcome]}>{outcome}</Badge>
             {outcome === "refused" && detail && (
               <div class="before">{detail.replaceAll("_", " ")}</div>

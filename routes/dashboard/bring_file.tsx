@@ -212,7 +212,7 @@ export const OwnColumns: FC = () => (
     </p>
     <details class="more">
       <summary>What each column holds</summary>
-      <Table label="Columns">
+      <Table label="Columns" stacks={1}>
         <Columns names={["Column", "What it holds"]} />
         <tbody>
           {[...importColumns, ...termColumns].map((column, place) => (

@@ -75,7 +75,7 @@ const Ranking: FC<
 > = ({ ranked, names, currency }) => {
   const max = Math.max(1, ranked[0]?.revenueCents ?? 0);
   return (
-    <Table label={`Customers by revenue in ${currency}`}>
+    <Table label={`Customers by revenue in ${currency}`} stacks={3}>
       <Columns names={[{ right: "Place" }, "Customer", "Id", { right: "Revenue" }]} />
       <tbody>
         {ranked.map(({ customerId, revenueCents }, index) => {
@@ -86,18 +86,18 @@ const Ranking: FC<
             : customer.externalId ?? customer.email;
           return (
             <tr key={customerId}>
-              <td class="right muted">{index + 1}</td>
+              <td class="right muted" data-label="Place">{index + 1}</td>
               <th scope="row">
                 {word === null
                   ? name
                   : <a href={linkTo("/dashboard/orders", { q: word })}>{name}</a>}
               </th>
-              <td>
+              <td data-label="Id">
                 {customer?.externalId === null
                   ? <Badge tone="plain">Guest</Badge>
                   : customer?.externalId ?? customerId}
               </td>
-              <td class="right">
+              <td class="right" data-label="Revenue">
                 <Money cents={revenueCents} currency={currency} />
                 <ShareBar share={revenueCents / max} />
               </td>

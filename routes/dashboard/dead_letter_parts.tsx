@@ -10,7 +10,7 @@ import { causeOf } from "../../domain/messages/dead_letter_causes.ts";
 import { type Group, groups, messageOfEntry } from "../../domain/messages/messages.ts";
 import { AmountFields, ChoiceField, Filters, SearchField } from "./filters.tsx";
 import { HiddenFields } from "./form.tsx";
-import { formatCount } from "./format.ts";
+import { asShown, formatCount } from "./format.ts";
 import { Ago, linkTo, Money, OrderLink, Table, Time } from "./parts.tsx";
 
 /** What the address says about which dead letters are meant. */
@@ -130,9 +130,9 @@ const LetterCells: FC<{ letter: DeadLetterRow; now: number }> = ({ letter, now }
       <a class="underlined" href={`/dashboard/dead-letters/${letter.id}`}>#{letter.id}</a>{" "}
       <span class="muted small wide">{letter.group}</span>
     </th>
-    <td class="ellipsis" title={letter.error}>
+    <td class="why">
       <div>{causeOf(letter).title}</div>
-      <div class="before ellipsis">{letter.error}</div>
+      <div class="before">{asShown(letter.error)}</div>
     </td>
     <td class="wide">
       {letter.orderId === null ? "–" : <OrderLink id={letter.orderId} />}
@@ -160,7 +160,7 @@ export const Payload: FC<{ letter: DeadLetterRow }> = ({ letter }) => (
       <h2 id="facts-heading">What happened</h2>
       <dl class="facts">
         <dt>Error</dt>
-        <dd>{letter.error}</dd>
+        <dd>{asShown(letter.error)}</dd>
         <dt>Group</dt>
         <dd>
           <a href={`/dashboard/streams/${letter.group}`}>{letter.group}</a>

@@ -36,7 +36,7 @@ import {
   LetterTable,
   Payload,
 } from "./dead_letter_parts.tsx";
-import { formatCount, formatMoney } from "./format.ts";
+import { asShown, formatCount, formatMoney } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Timeline } from "./order_timeline.tsx";
 import { Empty, Faults, linkTo, Notice, Pager } from "./parts.tsx";
@@ -182,7 +182,11 @@ async function showOne(c: Context, { db }: AppDeps): Promise<Response> {
     { title: `Dead letter #${id}`, nav: home },
     (
       <>
-        <PageHead title={`Dead letter #${id}`} crumb={[home, "Dead letters"]} note={letter.error}>
+        <PageHead
+          title={`Dead letter #${id}`}
+          crumb={[home, "Dead letters"]}
+          note={asShown(letter.error)}
+        >
           <Decisions c={c} id={id} cause={cause} orderId={order?.id ?? null} />
         </PageHead>
         <Notice tone={cause.canSucceed ? "warn" : "bad"} title={cause.title}>

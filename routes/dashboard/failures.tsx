@@ -12,7 +12,7 @@ import type { AppDeps } from "../deps.ts";
 import { failureNames } from "./failure_names.ts";
 import { formatCount, formatDay, formatMoney } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
-import { Columns, Empty, Faults, linkTo, Notice, Table } from "./parts.tsx";
+import { Columns, CountLink, Empty, Faults, linkTo, Notice, Table } from "./parts.tsx";
 import { readPageQuery } from "./queries.ts";
 import { need } from "./reading.ts";
 
@@ -62,26 +62,33 @@ function note(sums: readonly FailureSum[]): string {
   return `: ${formatCount(orders)} ${orders === 1 ? "order" : "orders"}, ${lost} lost`;
 }
 
+/** The orders that failed for a reason; those of which nobody knows it can't be told apart from others. */
+function listOf(day: string, reason: FailureSum["reason"], currency: string): string {
+  return linkTo("/dashboard/orders", {
+    status: "FAILED",
+    reason: reason ?? undefined,
+    currency,
+    settled: day,
+  });
+}
+
 const Reasons: FC<{ sums: readonly FailureSum[]; day: string }> = ({ sums, day }) => (
-  <Table label="Failed orders by reason">
+  <Table label="Failed orders by reason" stacks={2}>
     <Columns names={["Reason", { right: "Orders" }, { right: "Lost" }]} />
     <tbody>
       {sums.map(({ reason, currency, orders, cents }) => (
         <tr key={`${reason} ${currency}`}>
           <th scope="row">
             <a
-              href={linkTo("/dashboard/orders", {
-                status: "FAILED",
-                reason: reason ?? undefined,
-                currency,
-                settled: day,
-              })}
+              href={listOf(day, reason, currency)}
             >
               {reason === null ? "Not known" : failureNames[reason]}
             </a>
           </th>
-          <td class="right">{formatCount(orders)}</td>
-          <td class="right">
+          <td class="right" data-label="Orders">
+            <CountLink count={orders} href={listOf(day, reason, currency)} />
+          </td>
+          <td class="right" data-label="Lost">
             <span class="num nowrap">{formatMoney(cents, currency)}</span>
           </td>
         </tr>

@@ -14,8 +14,9 @@ import {
 } from "../../domain/import/example_csv.ts";
 import type { ImportRuns } from "../../services/import_runs.ts";
 import { cancelsOnly } from "../middleware/caller.ts";
+import { operatorOf } from "../middleware/operator.ts";
 import type { AppDeps } from "../deps.ts";
-import { actorOf, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
+import { missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
 
 const home = "/dashboard/imports";
 const demoPath = `${home}/demo`;
@@ -39,7 +40,7 @@ export function firstStepsRoutes(deps: AppDeps, runs: ImportRuns): Hono {
       dryRun: false,
       keepGoodRows: false,
       replace: false,
-      actor: actorOf(c),
+      operator: operatorOf(c, deps.config),
       only: cancelsOnly(c.get("caller")),
       token: c.get("caller").name,
     });
@@ -104,7 +105,9 @@ export const FirstSteps: FC<{ c: Context; deps: AppDeps }> = ({ c, deps }) => {
         </div>
         <div class="card">
           <h3>3. Send one from your shop</h3>
-          <pre tabindex={0} aria-label="A request with curl">{curlOf(c, deps)}</pre>
+          <pre class="command" tabindex={0} aria-label="A request with curl">
+            {curlOf(c, deps)}
+          </pre>
           <p>
             More in <a href="/docs">the API's description</a>.
           </p>

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { currencyDigits, formatMoney, isCurrency } from "../../domain/money.ts";
 import { formatCount } from "../../domain/text/format_count.ts";
 
 export { formatMoney, parseAmount, plainAmount } from "../../domain/money.ts";
@@ -36,10 +37,33 @@ export function formatAgo(iso: string, nowMs: number): string {
 
 const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-/** `22 Nov 2026, 09:05` of an ISO 8601 time in UTC. */
+/** `22 Nov 2026, 09:05 UTC` of an ISO 8601 time in UTC. */
 export function formatTime(iso: string): string {
+  return `${formatMinute(iso)} UTC`;
+}
+
+/** `22 Nov 2026, 09:05`, for what says itself that it is UTC. */
+export function formatMinute(iso: string): string {
   return `${formatDay(iso.slice(0, 10))}, ${iso.slice(11, 16)}`;
 }
+
+/**
+ * A sentence of the log or the books with its amounts and times as the pages write them: `12.50 GBP` is `£12.50` there,
+ * and `2026-11-22 09:05 UTC` is `22 Nov 2026, 09:05 UTC`. What is no amount of a currency stays as it is.
+ */
+export function asShown(text: string): string {
+  return text
+    .replace(namedAmounts, (all, whole: string, fraction: string | undefined, currency: string) => {
+      const digits = isCurrency(currency) ? currencyDigits(currency) : undefined;
+      if ((fraction ?? "").length !== digits) return all;
+      return formatMoney(BigInt(whole.replaceAll(",", "") + (fraction ?? "")), currency);
+    })
+    .replace(namedTimes, (_, day: string, minute: string) => `${formatDay(day)}, ${minute} UTC`);
+}
+
+const namedAmounts = /(?<![\w.,-])(-?\d{1,3}(?:,\d{3})+|-?\d+)(?:\.(\d+))? ([A-Z]{3})\b/g;
+
+const namedTimes = /\b(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(?: UTC\b|Z\b)/g;
 
 /** `22 Nov 2026` of `2026-11-22`. */
 export function formatDay(day: string): string {

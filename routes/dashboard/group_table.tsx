@@ -38,7 +38,7 @@ export const Groups: FC<
 > = ({ streams, dead, activity }) => {
   if (!streams.ok) return <NotRead what="The streams are" />;
   return (
-    <Table label="What is waiting in each group">
+    <Table label="What is waiting in each group" stacks={3}>
       <Columns
         names={[
           "Group",
@@ -80,7 +80,7 @@ const Row: FC<{ status: Waiting; letters: number | null; rate: number | null }> 
           </>
         )}
       </th>
-      <td class="right">
+      <td class="right" data-label="Waiting">
         <a
           href={`/dashboard/streams/${group}`}
           data-figure={`waiting-${group}`}
@@ -96,15 +96,36 @@ const Row: FC<{ status: Waiting; letters: number | null; rate: number | null }> 
           </div>
         )}
       </td>
-      <td class={`wide right nowrap ${oldestAgeMs > oldMs ? "strong-warn" : ""}`}>
+      <td
+        class={`wide right nowrap ${oldestAgeMs > oldMs ? "strong-warn" : ""}`}
+        data-label="Oldest"
+      >
         <Oldest status={status} />
       </td>
-      <td class="wide right">{rate === null ? "–" : formatRate(rate)}</td>
-      <td class={`wide right ${retries > 0 ? "strong-warn" : ""}`}>{formatCount(retries)}</td>
-      <td class="right">
+      <td class="wide right" data-label="Per second">{rate === null ? "–" : formatRate(rate)}</td>
+      <td class="wide right" data-label="Retries">
+        {retries === 0 ? "0" : (
+          <a
+            class="strong-warn"
+            href={`/dashboard/streams/${group}#pending-heading`}
+            data-key={`retries-${group}`}
+          >
+            {formatCount(retries)}
+          </a>
+        )}
+      </td>
+      <td class="right" data-label="Dead letters">
         {letters === null ? "–" : letters === 0 ? "0" : <Letters group={group} count={letters} />}
       </td>
-      <td class={`right ${consumers === 0 ? "strong-bad" : ""}`}>{formatCount(consumers)}</td>
+      <td class="right" data-label="Consumers">
+        <a
+          class={consumers === 0 ? "strong-bad" : undefined}
+          href={`/dashboard/streams/${group}#consumers-heading`}
+          data-key={`consumers-${group}`}
+        >
+          {formatCount(consumers)}
+        </a>
+      </td>
     </tr>
   );
 };
@@ -113,6 +134,7 @@ const Letters: FC<{ group: Group; count: number }> = ({ group, count }) => (
   <a
     class="strong-bad"
     href={`/dashboard/dead-letters?group=${group}`}
+    data-rows={count}
     data-key={`dead-${group}`}
   >
     {describeCount(count)}

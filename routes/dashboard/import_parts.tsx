@@ -12,14 +12,25 @@ import type { ImportMoney } from "../../domain/import/import_money.ts";
 import type { RejectReason } from "../../domain/import/reject_reasons.ts";
 import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { formatCount, formatDuration } from "./format.ts";
-import { Badge, Columns, Figures, Money, Notice, Status, Table, Time } from "./parts.tsx";
+import {
+  Badge,
+  Columns,
+  CountLink,
+  Figures,
+  linkTo,
+  Money,
+  Notice,
+  Status,
+  Table,
+  Time,
+} from "./parts.tsx";
 
 /** Rejected rows that are shown; the file has all of them. */
 const shownRejects = 20;
 
 /** Every import as a row. */
 export const ImportTable: FC<{ imports: readonly ImportRow[] }> = ({ imports }) => (
-  <Table label="Imports">
+  <Table label="Imports" stacks={2}>
     <Columns
       names={[
         "File",
@@ -34,17 +45,29 @@ export const ImportTable: FC<{ imports: readonly ImportRow[] }> = ({ imports }) 
     <tbody>
       {imports.map((row) => (
         <tr key={row.id}>
-          <th scope="row" class="ellipsis">
+          <th scope="row" class="ellipsis" title={row.source}>
             <a href={`/dashboard/imports/${row.id}`}>{row.source}</a>
           </th>
-          <td>
+          <td class="whole">
             <State row={row} />
           </td>
-          <td class="right">{formatCount(row.counts.rows)}</td>
-          <td class="wide right">{formatCount(row.counts.ordersNew)}</td>
-          <td class="wide right">{formatCount(row.counts.ordersUnchanged)}</td>
-          <td class="right">{formatCount(row.counts.rowsRejected)}</td>
-          <td class="wide">
+          <td class="right" data-label="Rows">{formatCount(row.counts.rows)}</td>
+          <td class="wide right" data-label="New">
+            <NewOrders row={row} />
+          </td>
+          <td class="wide right" data-label="Unchanged">
+            {formatCount(row.counts.ordersUnchanged)}
+          </td>
+          <td class="right" data-label="Rejected">
+            {row.counts.rowsRejected === 0
+              ? "0"
+              : (
+                <a href={`/dashboard/imports/${row.id}#rejects-heading`}>
+                  {formatCount(row.counts.rowsRejected)}
+                </a>
+              )}
+          </td>
+          <td class="wide whole" data-label="Began">
             <Time at={row.createdAt} />
           </td>
         </tr>
@@ -52,6 +75,12 @@ export const ImportTable: FC<{ imports: readonly ImportRow[] }> = ({ imports }) 
     </tbody>
   </Table>
 );
+
+/** How many orders an import created, and the way to them; a trial has created none. */
+const NewOrders: FC<{ row: ImportRow }> = ({ row: { id, dryRun, counts: { ordersNew } } }) =>
+  dryRun
+    ? <>{formatCount(ordersNew)}</>
+    : <CountLink count={ordersNew} href={linkTo("/dashboard/orders", { import: id })} />;
 
 function tookNothing({ counts }: ImportRow): boolean {
   return counts.ordersNew + counts.ordersUpdated + counts.ordersUnchanged === 0;
@@ -92,6 +121,7 @@ export const Progress: FC<{ row: ImportRow }> = ({ row }) => {
     ["Unchanged", counts.ordersUnchanged],
     ["Rejected orders", counts.ordersRejected],
     ["Conflicts", counts.ordersConflict],
+    ["Skipped", counts.ordersSkipped],
     ["Rejected rows", counts.rowsRejected],
     ["Published", counts.published],
   ];
@@ -127,7 +157,14 @@ export const Progress: FC<{ row: ImportRow }> = ({ row }) => {
           </span>
         </div>
         {row.status === "RUNNING" && <progress aria-label="The import is running"></progress>}
-        <Figures of={figures.map(([name, count]) => [name, formatCount(count)])} />
+        <Figures
+          of={figures.map(([name, count]) => [
+            name,
+            name === "New" && row.status !== "RUNNING"
+              ? <NewOrders key={name} row={row} />
+              : formatCount(count),
+          ])}
+        />
       </section>
       {row.money !== null && row.money.length > 0 && <MoneyTable money={row.money} />}
     </>
@@ -138,7 +175,7 @@ export const Progress: FC<{ row: ImportRow }> = ({ row }) => {
 export const MoneyTable: FC<{ money: readonly ImportMoney[] }> = ({ money }) => (
   <section aria-labelledby="money-heading">
     <h2 id="money-heading" class="heading">Money of the orders that would be taken or are known</h2>
-    <Table label="Money">
+    <Table label="Money" stacks={2}>
       <Columns
         names={[
           "Currency",
@@ -153,17 +190,17 @@ export const MoneyTable: FC<{ money: readonly ImportMoney[] }> = ({ money }) => 
         {money.map(({ currency, ...of }) => (
           <tr key={currency}>
             <th scope="row">{currency}</th>
-            <td class="right">{formatCount(of.orders)}</td>
-            <td class="right">
+            <td class="right" data-label="Orders">{formatCount(of.orders)}</td>
+            <td class="right" data-label="Sum">
               <Money cents={of.sum_cents} currency={currency} />
             </td>
-            <td class="wide right">
+            <td class="wide right" data-label="Smallest">
               <Money cents={of.smallest_cents} currency={currency} />
             </td>
-            <td class="right">
+            <td class="right" data-label="Median">
               <Money cents={of.median_cents} currency={currency} />
             </td>
-            <td class="wide right">
+            <td class="wide right" data-label="Largest">
               <Money cents={of.largest_cents} currency={currency} />
             </td>
           </tr>
@@ -208,14 +245,14 @@ export async function readFirstRejects(text: string): Promise<Reject[]> {
 export const Rejects: FC<{ rejects: readonly Reject[]; count: number }> = ({ rejects, count }) => (
   <section aria-labelledby="rejects-heading">
     <h2 id="rejects-heading" class="heading">Rejected rows</h2>
-    <Table label="Rejected rows">
+    <Table label="Rejected rows" stacks={1}>
       <Columns names={[{ right: "Line" }, "Order", "Reason"]} />
       <tbody>
         {rejects.map((reject, index) => (
           <tr key={index}>
-            <td class="right">{reject.line}</td>
+            <td class="right" data-label="Line">{reject.line}</td>
             <th scope="row">{reject.externalOrderId}</th>
-            <td>{reject.reason}</td>
+            <td data-label="Reason">{reject.reason}</td>
           </tr>
         ))}
       </tbody>
@@ -230,14 +267,14 @@ export const Rejects: FC<{ rejects: readonly Reject[]; count: number }> = ({ rej
 export const Reasons: FC<{ reasons: readonly RejectReason[] }> = ({ reasons }) => (
   <section aria-labelledby="reasons-heading">
     <h2 id="reasons-heading" class="heading">Why rows would be rejected</h2>
-    <Table label="Reasons">
+    <Table label="Reasons" stacks={2}>
       <Columns names={[{ right: "Rows" }, { right: "First line" }, "Reason"]} />
       <tbody>
         {reasons.map(({ reason, rows, line }) => (
           <tr key={reason}>
-            <td class="right">{formatCount(rows)}</td>
-            <td class="right">{line}</td>
-            <th scope="row">{reason}</th>
+            <td class="right" data-label="Rows">{formatCount(rows)}</td>
+            <td class="right" data-label="First line">{line}</td>
+            <th scope="row" class="wraps">{reason}</th>
           </tr>
         ))}
       </tbody>

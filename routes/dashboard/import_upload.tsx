@@ -15,9 +15,9 @@ import { pause } from "../../streams/timing/pause.ts";
 import { openUpload, type Upload } from "../api/imports/upload.ts";
 import type { AppDeps } from "../deps.ts";
 import { cancelsOnly, looksOnlyAt } from "../middleware/caller.ts";
+import { operatorOf } from "../middleware/operator.ts";
 import { problemOf } from "../middleware/problem.ts";
 import { BringFile, type FileChoices } from "./bring_file.tsx";
-import { actorOf } from "./form.tsx";
 import { toHtml } from "./parts.tsx";
 import { editedProfile } from "./preview_form.tsx";
 import { choicesText, PreviewRegion, type ShownPreview } from "./preview_page.tsx";
@@ -57,19 +57,30 @@ export async function importUpload(c: Context, deps: AppDeps, runs: ImportRuns):
     if (fields.given) profile = await readProfile(fields.given);
   }
   return await runs.start({
-    ...requestOf(c, upload, choices),
+    ...requestOf(c, deps, upload, choices),
     dryRun: false,
     profile,
     plan: fields.plan || undefined,
   });
 }
 
-function requestOf(c: Context, { source, name }: Upload, choices: FileChoices) {
+/** The sheet of a workbook that was chosen now, or before. */
+function sheetIn(fields: Fields): string | undefined {
+  return fields["setting.file.sheet"] || fields.sheet || undefined;
+}
+
+function requestOf(
+  c: Context,
+  { config }: AppDeps,
+  { source, name, fields }: Upload,
+  choices: FileChoices,
+) {
   return {
     source,
     name: name || "upload",
     ...choices,
-    actor: actorOf(c),
+    sheet: sheetIn(fields),
+    operator: operatorOf(c, config),
     only: cancelsOnly(c.get("caller")),
     seesOthers: looksOnlyAt(c.get("caller")) === undefined,
     token: c.get("caller").name,
@@ -117,6 +128,7 @@ export interface Waiting {
  */
 async function previewUpload(
   c: Context,
+  deps: AppDeps,
   runs: ImportRuns,
   upload: Upload,
   { onProgress, onSent, signal }: Waiting,
@@ -129,7 +141,7 @@ async function previewUpload(
     profile = await readProfile(JSON.stringify(edited));
   }
   const preview = await runs.preview({
-    ...requestOf(c, { ...upload, source: toldAtEnd(upload.source, onSent) }, choices),
+    ...requestOf(c, deps, { ...upload, source: toldAtEnd(upload.source, onSent) }, choices),
     profile,
     asksForColumns: true,
     onProgress,
@@ -141,6 +153,7 @@ async function previewUpload(
     document: settings === undefined ? null : JSON.parse(profileText(settings)),
     given: profile === undefined ? "" : profileText(profile),
     choices,
+    sheet: sheetIn(fields),
   };
 }
 
@@ -173,7 +186,7 @@ export async function answerPreview(
   try {
     const upload = await openUpload(c, deps);
     choices = choicesIn(upload.fields);
-    const shown = await previewUpload(c, runs, upload, waiting);
+    const shown = await previewUpload(c, deps, runs, upload, waiting);
     return { html: await toHtml(<PreviewRegion c={c} shown={shown} />), status: 200 };
   } catch (error) {
     if (!(error instanceof WorkflowError)) throw error;

@@ -8,16 +8,16 @@ import { Hono } from "hono";
 import type { FC } from "hono/jsx";
 import { daysBefore, daysBetween } from "../../domain/kpi/day.ts";
 import { emptyKpiRow, type KpiRow, maxKpiDays, sumKpiRows } from "../../domain/kpi/kpi.ts";
-import { kpiFigureNames, kpiFigures } from "../../domain/kpi/kpi_table.ts";
+import { type KpiFigure, kpiFigureNames, kpiFigures } from "../../domain/kpi/kpi_table.ts";
 import { currencyDigits } from "../../domain/money.ts";
 import { readCurrencies, readKpis } from "../../streams/kpis/kpis.ts";
 import type { AppDeps } from "../deps.ts";
 import { Chart } from "./chart.tsx";
 import { DayFields } from "./filters.tsx";
 import { formatCount, formatDay, formatMoney } from "./format.ts";
-import { kpiCards } from "./kpi_cards.ts";
+import { kpiCards, rowsOf } from "./kpi_cards.ts";
 import { page, PageHead } from "./layout.tsx";
-import { Columns, Empty, Faults, Figures, linkTo, Money, Table } from "./parts.tsx";
+import { Columns, CountLink, Empty, Faults, Figures, linkTo, Money, Table } from "./parts.tsx";
 import { type PageQuery, readPageQuery } from "./queries.ts";
 import { need } from "./reading.ts";
 
@@ -62,7 +62,7 @@ export function kpiPageRoutes(deps: AppDeps): Hono {
           </section>
           <section aria-labelledby="days-heading">
             <h2 id="days-heading" class="heading">Day by day</h2>
-            <DayTable days={days.filter(isEventful).toReversed()} currency={currency} />
+            <DayTable days={days.filter(isEventful).toReversed()} />
           </section>
         </>
       ),
@@ -191,7 +191,7 @@ function secondsOf(days: readonly KpiRow[]): number[] {
   return days.map(({ date }) => Date.parse(`${date}T00:00:00Z`) / 1_000);
 }
 
-const DayTable: FC<{ days: readonly KpiRow[]; currency: string }> = ({ days, currency }) =>
+const DayTable: FC<{ days: readonly KpiRow[] }> = ({ days }) =>
   days.length === 0
     ? (
       <Empty title="Nothing was settled on these days">
@@ -200,7 +200,7 @@ const DayTable: FC<{ days: readonly KpiRow[]; currency: string }> = ({ days, cur
     )
     : (
       <>
-        <Table label="Figures by day">
+        <Table label="Figures by day" stacks={3}>
           <Columns
             names={[
               "Day",
@@ -212,10 +212,8 @@ const DayTable: FC<{ days: readonly KpiRow[]; currency: string }> = ({ days, cur
               <tr key={row.date}>
                 <th scope="row" class="nowrap">{formatDay(row.date)}</th>
                 {kpiFigureNames.map((figure) => (
-                  <td key={figure} class="right">
-                    {kpiFigures[figure].unit === "money"
-                      ? <Money cents={row[figure]} currency={currency} />
-                      : formatCount(row[figure])}
+                  <td key={figure} class="right" data-label={kpiFigures[figure].column}>
+                    <DayFigure row={row} figure={figure} />
                   </td>
                 ))}
               </tr>
@@ -229,6 +227,17 @@ const DayTable: FC<{ days: readonly KpiRow[]; currency: string }> = ({ days, cur
         )}
       </>
     );
+
+/** A figure of a day, and the way to the rows that it counts. */
+const DayFigure: FC<{ row: KpiRow; figure: KpiFigure }> = ({ row, figure }) => {
+  if (kpiFigures[figure].unit === "money") {
+    return <Money cents={row[figure]} currency={row.currency} />;
+  }
+  const list = rowsOf(row, figure);
+  return list === undefined
+    ? <>{formatCount(row[figure])}</>
+    : <CountLink count={list.rows} href={list.href} />;
+};
 
 /** A row for every day, those without figures too: a chart with gaps would lie. */
 function completed(rows: readonly KpiRow[], from: string, to: string, currency: string): KpiRow[] {

@@ -13,7 +13,7 @@ import {
   readAttempts,
   readNotification,
 } from "../../db/notifications/notification_queries.ts";
-import type { NotificationState } from "../../domain/notification/notification.ts";
+import { type NotificationState, outwardChannels } from "../../domain/notification/notification.ts";
 import { describeCount } from "../../domain/bounded_count.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
@@ -23,7 +23,7 @@ import { replayNotification } from "../../services/replay_notification.ts";
 import { type ChannelState, readChannels } from "../api/notifications/read_channels.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { PostForm } from "./form.tsx";
-import { formatCount } from "./format.ts";
+import { asShown, formatCount } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import {
   Badge,
@@ -69,18 +69,28 @@ export function notificationPageRoutes(deps: AppDeps): Hono {
 async function showList(c: Context, { db, config }: AppDeps): Promise<Response> {
   const query = readPageQuery(c);
   const all = query.oneOf("show", ["all"]);
+  const channel = query.oneOf("channel", outwardChannels);
+  const state = query.oneOf("state", ["waiting", "given_up"]);
+  const isNarrow = channel !== undefined || state !== undefined;
+  const given = { show: isNarrow ? undefined : all, channel, state };
   const beforeId = query.cursor("notifications");
   const [channels, { notifications: shown, nextBeforeId }] = await need(Promise.all([
     readChannels(db, config),
     listNotifications(
       db,
-      all === undefined ? { success: false } : {},
+      all === undefined || isNarrow
+        ? {
+          success: false,
+          channel,
+          waiting: state === undefined ? undefined : state === "waiting",
+        }
+        : {},
       { beforeId, limit: pageSize },
     ),
   ]));
   const next = nextBeforeId === undefined
     ? undefined
-    : linkTo(home, { show: all, cursor: encodeCursor("notifications", nextBeforeId) });
+    : linkTo(home, { ...given, cursor: encodeCursor("notifications", nextBeforeId) });
   return page(
     c,
     { title: "Notifications", nav: home },
@@ -94,9 +104,12 @@ async function showList(c: Context, { db, config }: AppDeps): Promise<Response> 
         </section>
         <section aria-labelledby="list-heading">
           <h2 id="list-heading" class="heading">
-            {all === undefined ? "Not sent, newest first" : "All, newest first"}
+            {isNarrow ? narrowTitle(given) : all === undefined ? "Not sent" : "All"}, newest first
           </h2>
-          <Tabs label="Notifications by state" tabs={tabs(all !== undefined)} />
+          <Tabs
+            label="Notifications by state"
+            tabs={tabs(isNarrow ? undefined : all !== undefined)}
+          />
           {shown.length === 0 && next === undefined
             ? (
               <Empty
@@ -111,7 +124,7 @@ async function showList(c: Context, { db, config }: AppDeps): Promise<Response> 
           shown={shown.length === 0
             ? next === undefined ? "" : "None among the latest ones"
             : `${shown.length} notifications${next ? "" : ", the last ones"}`}
-          first={beforeId === undefined ? undefined : linkTo(home, { show: all })}
+          first={beforeId === undefined ? undefined : linkTo(home, given)}
           next={next}
         />
       </>
@@ -158,15 +171,22 @@ async function showOne(c: Context, { db }: AppDeps): Promise<Response> {
   );
 }
 
-function tabs(showsAll: boolean) {
+/** What the list is called that shows only some of what is not sent. */
+function narrowTitle({ channel, state }: { channel?: string; state?: string }): string {
+  const name = state === "given_up" ? "Given up" : state === "waiting" ? "Waiting" : "Not sent";
+  return channel === undefined ? name : `${name} by ${channel}`;
+}
+
+/** @param showsAll undefined where neither is shown */
+function tabs(showsAll: boolean | undefined) {
   return [
-    { name: "Not sent", href: home, isShown: !showsAll },
-    { name: "All", href: linkTo(home, { show: "all" }), isShown: showsAll },
+    { name: "Not sent", href: home, isShown: showsAll === false },
+    { name: "All", href: linkTo(home, { show: "all" }), isShown: showsAll === true },
   ];
 }
 
 const Channels: FC<{ c: Context; channels: readonly ChannelState[] }> = ({ c, channels }) => (
-  <Table label="Channels">
+  <Table label="Channels" stacks={2}>
     <Columns
       names={[
         "Channel",
@@ -180,18 +200,20 @@ const Channels: FC<{ c: Context; channels: readonly ChannelState[] }> = ({ c, ch
       {channels.map((state) => (
         <tr key={state.channel}>
           <th scope="row">{state.channel}</th>
-          <td>
+          <td class="whole" data-label="State">
             {state.disabled !== undefined
               ? <Disabled c={c} disabled={state.disabled} />
               : state.configured
               ? <Badge tone="good">on</Badge>
               : <Badge tone="plain">not configured</Badge>}
           </td>
-          <td class="right">{describeCount(state.waiting)}</td>
-          <td class={state.givenUp > 0 ? "right strong-warn" : "right"}>
-            {describeCount(state.givenUp)}
+          <td class="right" data-label="Waiting">
+            <Unsent channel={state.channel} state="waiting" count={state.waiting} />
           </td>
-          <td class="wide">
+          <td class={state.givenUp > 0 ? "right strong-warn" : "right"} data-label="Given up">
+            <Unsent channel={state.channel} state="given_up" count={state.givenUp} />
+          </td>
+          <td class="wide whole" data-label="Oldest is due">
             <Time at={state.oldestDueAt} />
           </td>
         </tr>
@@ -199,6 +221,14 @@ const Channels: FC<{ c: Context; channels: readonly ChannelState[] }> = ({ c, ch
     </tbody>
   </Table>
 );
+
+/** How many of a channel are not sent, and the way to them. */
+const Unsent: FC<{ channel: string; state: "waiting" | "given_up"; count: number }> = (
+  { channel, state, count },
+) =>
+  count === 0
+    ? <>0</>
+    : <a href={linkTo(home, { channel, state })} data-rows={count}>{describeCount(count)}</a>;
 
 const Disabled: FC<{ c: Context; disabled: NonNullable<ChannelState["disabled"]> }> = (
   { c, disabled },
@@ -228,7 +258,7 @@ const State: FC<{ of: NotificationState }> = ({ of }) => {
 };
 
 const List: FC<{ notifications: readonly ListedNotification[] }> = ({ notifications }) => (
-  <Table label="Notifications">
+  <Table label="Notifications" stacks={2}>
     <Columns
       names={[
         "Notification",
@@ -247,20 +277,20 @@ const List: FC<{ notifications: readonly ListedNotification[] }> = ({ notificati
             <a href={`${home}/${one.id}`}>#{one.id}</a>{" "}
             <span class="muted small">{one.channel}</span>
           </th>
-          <td>
+          <td data-label="State">
             <State of={one.state} />
           </td>
-          <td>{one.event}</td>
-          <td class="wide">
+          <td data-label="Event">{one.event}</td>
+          <td class="wide" data-label="Order">
             <OrderLink id={one.orderId} />
           </td>
-          <td class="wide ellipsis" title={one.error ?? undefined}>
-            {one.error ?? <None />}
+          <td class="wide ellipsis" title={one.error ?? undefined} data-label="Error">
+            {one.error === null ? <None /> : asShown(one.error)}
           </td>
-          <td class="wide">
+          <td class="wide" data-label="Written">
             <Time at={one.createdAt} />
           </td>
-          <td class="wide">
+          <td class="wide" data-label="Next try">
             <Time at={one.nextTryAt} />
           </td>
         </tr>

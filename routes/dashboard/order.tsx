@@ -28,7 +28,7 @@ import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { ByHandForms, readByHand } from "./by_hand.tsx";
 import { mayCancel, ScopeNeeded } from "./form.tsx";
-import { formatCount, formatMoney } from "./format.ts";
+import { asShown, formatCount, formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
 import { CancelForm, DisputeForm, isDisputed, leftCents, RetryForm } from "./order_actions.tsx";
@@ -381,7 +381,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
 
 /** What came of the form that led here. */
 const Outcome: FC<{ change: string; refused?: Refused }> = ({ change, refused }) => {
-  if (refused) return <Notice tone="bad" title={refused.error.message} />;
+  if (refused) return <Notice tone="bad" title={asShown(refused.error.message)} />;
   return Object.hasOwn(outcomes, change) ? <Notice tone="good" title={outcomes[change]!} /> : null;
 };
 
@@ -461,7 +461,7 @@ const OrderLetters: FC<{ letters: readonly DeadLetterRow[] }> = ({ letters }) =>
         title={`Dead letter #${letter.id}: ${causeOf(letter).title}`}
         href={`/dashboard/dead-letters/${letter.id}`}
       >
-        {letter.group}: {letter.error}
+        {letter.group}: {asShown(letter.error)}
       </Notice>
     ))}
   </>

@@ -7,7 +7,7 @@
 import type { Child, FC } from "hono/jsx";
 import type { ListedNotification } from "../../db/notifications/notification_queries.ts";
 import type { OrderDetail, OrderStep } from "../../db/orders/order_queries.ts";
-import { formatDuration, formatMoney } from "./format.ts";
+import { asShown, formatDuration, formatMoney } from "./format.ts";
 import { notificationWords } from "./notification_words.ts";
 import { Badge, Time } from "./parts.tsx";
 import { failureNames } from "./failure_names.ts";
@@ -192,9 +192,12 @@ function entryOfStep(
   };
 }
 
-/** Amounts as people write them, in details of earlier versions, which counted in "cents" of any currency. */
+/** Amounts as the page writes them, those of earlier versions too, which counted in "cents" of any currency. */
 function inMoney(text: string, currency: string): string {
-  return text.replace(/\b(\d{1,15}) cents\b/g, (_, cents) => formatMoney(Number(cents), currency));
+  return asShown(text).replace(
+    /\b(\d{1,15}) cents\b/g,
+    (_, cents) => formatMoney(Number(cents), currency),
+  );
 }
 
 /** What was sent, or could not be; what is only about to be sent is no step yet. */

@@ -22,6 +22,7 @@ import { readVerification } from "../../streams/verification/verify_regularly.ts
 import { readStreams } from "../../streams/workflow/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
 import { settledRate, settleLatency } from "./activity_series.ts";
+import { AlertList } from "./alert_list.tsx";
 import { Chart } from "./chart.tsx";
 import { FirstSteps } from "./first_steps.tsx";
 import { formatDay } from "./format.ts";
@@ -29,7 +30,7 @@ import { PostForm } from "./form.tsx";
 import { Groups } from "./group_table.tsx";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { type LiveState, liveStream, shared } from "./live.ts";
-import { AlertList, Engines, type EngineState, Proof, Today } from "./overview_parts.tsx";
+import { Engines, type EngineState, Proof, Today } from "./overview_parts.tsx";
 import { Region, regionsToHtml } from "./parts.tsx";
 import { attempt } from "./reading.ts";
 

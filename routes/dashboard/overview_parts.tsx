@@ -5,14 +5,12 @@
  */
 
 import type { Child, FC } from "hono/jsx";
-import { alertLink } from "./alert_links.ts";
 import type { KpiFigure } from "../../domain/kpi/kpi_table.ts";
-import { formatFigure, kpiCards } from "./kpi_cards.ts";
+import { formatFigure, kpiCards, rowsOf } from "./kpi_cards.ts";
 import { emptyKpiRow, type KpiRow } from "../../domain/kpi/kpi.ts";
-import type { AlertState } from "../../streams/alerts/alerts.ts";
 import type { CheckName, VerifyReport } from "../../streams/verification/verify.ts";
 import { formatChange, formatCount, formatDuration, formatMoney } from "./format.ts";
-import { Ago, Badge, linkTo, Notice, NotRead, Time } from "./parts.tsx";
+import { Ago, Badge, NotRead } from "./parts.tsx";
 import type { Part } from "./reading.ts";
 
 /** How an engine answers. */
@@ -22,35 +20,6 @@ export interface EngineState {
   /** How long its answer took, in milliseconds; undefined where none came. */
   answer: Part<number>;
 }
-
-/**
- * What is wrong now: engines that don't answer, and alerts. It is read aloud when it changes, so nothing in
- * it counts the seconds.
- */
-export const AlertList: FC<
-  { alerts: Part<AlertState[]>; engines: readonly EngineState[] }
-> = ({ alerts, engines }) => (
-  <>
-    {engines.filter(({ answer }) => !answer.ok).map(({ name }) => (
-      <Notice key={name} tone="bad" title={`${name} gives no answer`}>
-        {name === "Redis"
-          ? "Orders are taken and wait in the books; they are worked on when it is back."
-          : "Nothing can be taken or worked on until it is back; what waits is kept in Redis."}
-      </Notice>
-    ))}
-    {alerts.ok &&
-      alerts.value.filter(({ raisedAt }) => raisedAt !== null).map((alert) => (
-        <Notice
-          key={alert.name}
-          tone={alert.severity === "critical" ? "bad" : "warn"}
-          title={alert.title}
-          href={alertLink(alert.name)}
-        >
-          {alert.detail}; it began <Time at={alert.since} />
-        </Notice>
-      ))}
-  </>
-);
 
 /** The day's figures, each with the day before. */
 export const Today: FC<
@@ -109,10 +78,12 @@ const Day: FC<{ now: KpiRow; before: KpiRow }> = ({ now, before }) => {
         {figures.map(({ figure, name, value, old }) => (
           <div key={name}>
             <dt>
-              <Rows figure={figure} now={now}>{name}</Rows>
+              <Rows figure={figure} of={now}>{name}</Rows>
             </dt>
             <dd class="value">{value}</dd>
-            <dd class="before">yesterday {old}</dd>
+            <dd class="before">
+              yesterday <Rows figure={figure} of={before} isBefore>{old}</Rows>
+            </dd>
           </div>
         ))}
       </dl>
@@ -120,18 +91,17 @@ const Day: FC<{ now: KpiRow; before: KpiRow }> = ({ now, before }) => {
   );
 };
 
-/** The way from a figure to the orders or refunds that it counts. */
-const Rows: FC<{ figure: KpiFigure; now: KpiRow; children?: Child }> = (
-  { figure, now: { date, currency }, children },
+/** The way from a figure of a day to the orders or refunds that it counts. */
+const Rows: FC<{ figure: KpiFigure; of: KpiRow; isBefore?: boolean; children?: Child }> = (
+  { figure, of, isBefore, children },
 ) => {
-  const settled = { currency, settled: date };
-  const hrefs: Partial<Record<KpiFigure, string>> = {
-    order_count: linkTo("/dashboard/orders", { status: "PAID", ...settled }),
-    failed_order_count: linkTo("/dashboard/failures", { day: date, currency }),
-    refund_amount_cents: "/dashboard/refunds?status=PROCESSED",
-  };
-  const href = hrefs[figure];
-  return href === undefined ? <>{children}</> : <a href={href} data-key={figure}>{children}</a>;
+  const list = rowsOf(of, figure);
+  if (list === undefined || (isBefore && list.rows === 0)) return <>{children}</>;
+  return (
+    <a href={list.href} data-rows={list.rows} data-key={`${figure}-${of.date}-${of.currency}`}>
+      {children}
+    </a>
+  );
 };
 
 const checkNames: Readonly<Record<CheckName, string>> = {
@@ -140,6 +110,15 @@ const checkNames: Readonly<Record<CheckName, string>> = {
   kpis: "Figures",
   notifications: "Notifications",
   homes: "Work on its way",
+};
+
+/** Where the rows are that a check looks at. */
+const checkLists: Readonly<Record<CheckName, string>> = {
+  stock: "/dashboard/products",
+  money: "/dashboard/orders",
+  kpis: "/dashboard/kpis",
+  notifications: "/dashboard/notifications?show=all",
+  homes: "/dashboard/streams",
 };
 
 /** Whether everything agrees, and since when that is known. */
@@ -162,7 +141,11 @@ export const Proof: FC<{ proof: Part<VerifyReport | null>; now: number }> = ({ p
           <ul class="checks">
             {report.checks.map((check) => (
               <li key={check.name}>
-                <span class={`dot ${check.ok ? "good" : "bad"}`}>{checkNames[check.name]}</span>
+                <span class={`dot ${check.ok ? "good" : "bad"}`}>
+                  <a href={checkLists[check.name]} data-key={`check-${check.name}`}>
+                    {checkNames[check.name]}
+                  </a>
+                </span>
                 <span class={check.ok ? "muted num" : "strong-bad num"}>
                   {check.ok
                     ? `${formatCount(check.checked)} checked`

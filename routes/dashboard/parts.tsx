@@ -6,7 +6,7 @@
 
 import type { Child, FC } from "hono/jsx";
 import type { OrderStatus, RefundStatus } from "../../domain/order/order.ts";
-import { formatAgo, formatMoney, formatTime } from "./format.ts";
+import { formatAgo, formatCount, formatMinute, formatMoney } from "./format.ts";
 
 /** The look of a badge or a dot. */
 export type Tone = "good" | "bad" | "warn" | "accent" | "plain";
@@ -69,8 +69,8 @@ export const Time: FC<{ at: string | null; seconds?: boolean }> = ({ at, seconds
       title={at.replace("T", " ").replace(/\.?0{0,9}Z$/, " UTC")}
       class="nowrap"
     >
-      {formatTime(at)}
-      {seconds && <span class="muted">{at.slice(16, 23)}</span>}
+      {formatMinute(at)}
+      {seconds && <span class="muted">{at.slice(16, 23)}</span>} UTC
     </time>
   );
 
@@ -79,9 +79,20 @@ export const Ago: FC<{ at: string; now?: number }> = ({ at, now = Date.now() }) 
   <time datetime={at} title={at} class="nowrap">{formatAgo(at, now)}</time>
 );
 
-/** A table that can be scrolled sideways, by keyboard too. */
-export const Table: FC<{ label: string; children?: Child }> = ({ label, children }) => (
-  <div class="table" role="region" aria-label={label} tabindex={0}>
+/**
+ * A table that can be scrolled sideways, by keyboard too.
+ *
+ * @param stacks its rows stand one below the other on phones, in so many columns, each cell under its `data-label`
+ */
+export const Table: FC<{ label: string; stacks?: 1 | 2 | 3; children?: Child }> = (
+  { label, stacks, children },
+) => (
+  <div
+    class={stacks === undefined ? "table" : `table stacks stacks-${stacks}`}
+    role="region"
+    aria-label={label}
+    tabindex={0}
+  >
     <table>
       <caption class="hidden">{label}</caption>
       {children}
@@ -173,6 +184,14 @@ export const Tabs: FC<
 
 /** In the place of what there is not. */
 export const None: FC = () => <span class="muted">–</span>;
+
+/** A number of rows, and the way to them; nothing leads to none. */
+export const CountLink: FC<{ count: number; href: string; name?: string; class?: string }> = (
+  { count, href, name, class: className },
+) =>
+  count === 0
+    ? <>{formatCount(count)}</>
+    : <a href={href} class={className} data-rows={count} data-key={name}>{formatCount(count)}</a>;
 
 /** The way to an order, by the id that it has here. */
 export const OrderLink: FC<{ id: number }> = ({ id }) => (

@@ -79,6 +79,7 @@ export const Questions: FC<{ preview: ImportPreview; document: ProfileDocument |
 /** What people call a setting; its path stands beside it. */
 const settingWords: Readonly<Record<string, string>> = {
   "file.encoding": "Encoding",
+  "file.sheet": "Sheet",
   "money.decimal": "Decimal sign",
   "money.in": "Unit of amounts",
   "time.order": "Day and month",

@@ -36,11 +36,13 @@ export interface ShownPreview {
   /** The document that the file was previewed with; empty where its profile was found out. */
   given: string;
   choices: FileChoices;
+  /** The sheet of a workbook that was chosen. */
+  sheet: string | undefined;
 }
 
 /** What stands in the place of the first form. */
 export const PreviewRegion: FC<{ c: Context; shown: ShownPreview }> = ({ c, shown }) => {
-  const { preview, document, given, choices } = shown;
+  const { preview, document, given, choices, sheet } = shown;
   const isOpen = preview.questions.length > 0;
   return (
     <Region name={bringRegion}>
@@ -49,6 +51,7 @@ export const PreviewRegion: FC<{ c: Context; shown: ShownPreview }> = ({ c, show
           fields={{
             document: document === null ? undefined : JSON.stringify(document),
             given,
+            sheet,
             shown_choices: choicesText(choices),
             plan: preview.plan,
           }}
@@ -67,7 +70,9 @@ export const PreviewRegion: FC<{ c: Context; shown: ShownPreview }> = ({ c, show
           </section>
         )}
         {!isOpen && <PreviewResult preview={preview} />}
-        <Mapping preview={preview} document={document} choices={choices} />
+        {preview.columns.used.length + preview.columns.unused.length > 0 && (
+          <Mapping preview={preview} document={document} choices={choices} />
+        )}
         <SendBar preview={preview} />
       </FileForm>
     </Region>
@@ -90,7 +95,9 @@ const FileHead: FC<{ preview: ImportPreview }> = ({ preview: { file, profile, qu
   const read = form === null
     ? "the importer's own form"
     : form.container === "xlsx"
-    ? `an Excel workbook, header in row ${form.headerLine}`
+    ? form.sheet === undefined
+      ? "an Excel workbook"
+      : `an Excel workbook, sheet ${form.sheet}, header in row ${form.headerLine}`
     : `${containerWords[form.container]}${form.encoding}, ${
       delimiterWords[form.delimiter]
     }, header on line ${form.headerLine}`;

@@ -66,7 +66,7 @@ const Payments: FC<{ preview: ImportPreview }> = ({ preview: { payments, skipped
   return (
     <section aria-labelledby="payments-heading">
       <h2 id="payments-heading" class="heading">Who pays, and what is left alone</h2>
-      <Table label="Payments">
+      <Table label="Payments" stacks={2}>
         <Columns names={["What", { right: "Orders" }, { right: "Sum" }]} />
         <tbody>
           {payments.flatMap(({ currency, charged, recorded_as_paid, free }) => [
@@ -103,8 +103,8 @@ const PaymentRow: FC<
 > = ({ name, of: { orders, sum_cents }, currency }) => (
   <tr>
     <th scope="row">{name}</th>
-    <td class="right">{formatCount(orders)}</td>
-    <td class="right">
+    <td class="right" data-label="Orders">{formatCount(orders)}</td>
+    <td class="right" data-label="Sum">
       {sum_cents !== undefined && currency !== undefined && (
         <Money cents={sum_cents} currency={currency} />
       )}
@@ -233,6 +233,33 @@ const OrderCard: FC<{ order: PreviewOrder; isLargest?: boolean }> = ({ order, is
   );
 };
 
+/** Known orders that the file has with other content. */
+const Conflicts: FC<{ of: ImportPreview["conflicts"] }> = ({ of: conflicts }) => (
+  <>
+    {conflicts.of_other_customers > 0 && (
+      <p class="strong-bad" role="alert">
+        <strong>
+          {formatCount(conflicts.of_other_customers)}{" "}
+          {conflicts.of_other_customers === 1 ? "order is" : "orders are"} of another customer here.
+        </strong>{" "}
+        Two shops that number their orders alike? Then set <code>order_id_prefix</code>{" "}
+        in the profile of one.
+      </p>
+    )}
+    {conflicts.orders > 0 && (
+      <Examples
+        id="conflicts"
+        title={`${formatCount(conflicts.orders)} known orders are other ones and stay as they are`}
+        names={["Order", "Why"]}
+        rows={conflicts.examples.map(({ external_order_id, reason }) => [
+          external_order_id,
+          reason,
+        ])}
+      />
+    )}
+  </>
+);
+
 /** What the owner of the file ought to look at before it is taken. */
 const Warnings: FC<{ preview: ImportPreview }> = ({ preview }) => {
   const { changed, conflicts, addresses, repeated, shortages } = preview;
@@ -250,19 +277,7 @@ const Warnings: FC<{ preview: ImportPreview }> = ({ preview }) => {
           ])}
         />
       )}
-      {conflicts.orders > 0 && (
-        <Examples
-          id="conflicts"
-          title={`${
-            formatCount(conflicts.orders)
-          } known orders are other ones and stay as they are`}
-          names={["Order", "Why"]}
-          rows={conflicts.examples.map(({ external_order_id, reason }) => [
-            external_order_id,
-            reason,
-          ])}
-        />
-      )}
+      <Conflicts of={conflicts} />
       {addresses.customers > 0 && (
         <Examples
           id="addresses"

@@ -25,12 +25,16 @@ import {
   type RefundLine,
 } from "../../domain/refund/refund_items.ts";
 import { refundableKinds } from "../../domain/refund/shares.ts";
+import { typed } from "../../runtime/typed.ts";
 import { PostForm } from "./form.tsx";
 import { formatCount, formatMoney, parseAmount, plainAmount } from "./format.ts";
 import { leftCents } from "./order_actions.tsx";
 
 /** Lines that the form offers; those of a longer order are for the API and the command line. */
 const maxLines = 100;
+
+/** Lines that stand open: more of them would push the button that sends the form out of sight. */
+const openLines = 5;
 
 /** A form that was sent. */
 type SentForm = Readonly<Record<string, string | undefined>>;
@@ -100,40 +104,18 @@ const Parts: FC<{ order: OrderDetail; form?: SentForm }> = ({ order, form }) => 
   const { currency } = order;
   const { lines, adjustments } = partsLeft(order.totalCents, contentsOf(order));
   const open = lines.filter(({ qty }) => qty > 0);
-  const names = new Map(order.items.map(({ id, name }) => [id, name]));
   return (
     <>
-      {open.length > 0 && (
-        <fieldset class="amounts">
-          <legend>Units of items</legend>
-          {open.slice(0, maxLines).map(({ item: { id, sku, qty: bought }, qty, amountCents }) => (
-            <div key={id}>
-              <label for={`units-${id}`}>
-                {names.get(id)} <span class="small muted">{sku}</span>
-                <span class="small muted">
-                  {formatCount(qty)} of {formatCount(bought)}, {formatMoney(amountCents, currency)}
-                </span>
-              </label>
-              <input
-                id={`units-${id}`}
-                name={`units-${id}`}
-                type="number"
-                inputmode="numeric"
-                min={0}
-                max={qty}
-                step={1}
-                value={form?.[`units-${id}`] ?? "0"}
-                data-selects="items"
-              />
-            </div>
-          ))}
-          {open.length > maxLines && (
-            <p class="small muted">
-              {formatCount(open.length - maxLines)} more lines: by the API or deno task refund
-            </p>
-          )}
-        </fieldset>
-      )}
+      {open.length > openLines
+        ? (
+          <details class="more" open={open.some(({ item }) => isTyped(form, item.id))}>
+            <summary>
+              {formatCount(open.length)} items, {formatMoney(sumOf(open), currency)}
+            </summary>
+            <Units order={order} lines={open} form={form} />
+          </details>
+        )
+        : open.length > 0 && <Units order={order} lines={open} form={form} />}
       {adjustments.some(({ amountCents }) => amountCents > 0) && (
         <fieldset class="amounts">
           <legend>Paid besides, {currency}</legend>
@@ -159,6 +141,57 @@ const Parts: FC<{ order: OrderDetail; form?: SentForm }> = ({ order, form }) => 
     </>
   );
 };
+
+/** A line with the units and the money that are left of it. */
+type OpenLine = ReturnType<typeof partsLeft>["lines"][number];
+
+/** How many units of each line go back. */
+const Units: FC<{ order: OrderDetail; lines: readonly OpenLine[]; form?: SentForm }> = (
+  { order, lines, form },
+) => {
+  const names = new Map(order.items.map(({ id, name }) => [id, name]));
+  return (
+    <fieldset class="amounts">
+      <legend>Units of items</legend>
+      {lines.slice(0, maxLines).map(({ item: { id, sku, qty: bought }, qty, amountCents }) => (
+        <div key={id}>
+          <label for={`units-${id}`}>
+            {names.get(id)} <span class="small muted">{sku}</span>
+            <span class="small muted">
+              {formatCount(qty)} of {formatCount(bought)},{" "}
+              {formatMoney(amountCents, order.currency)}
+            </span>
+          </label>
+          <input
+            id={`units-${id}`}
+            name={`units-${id}`}
+            type="number"
+            inputmode="numeric"
+            min={0}
+            max={qty}
+            step={1}
+            value={form?.[`units-${id}`] ?? "0"}
+            data-selects="items"
+          />
+        </div>
+      ))}
+      {lines.length > maxLines && (
+        <p class="small muted">
+          {formatCount(lines.length - maxLines)} more lines: by the API or {typed("refund")}
+        </p>
+      )}
+    </fieldset>
+  );
+};
+
+function sumOf(lines: readonly OpenLine[]): number {
+  return lines.reduce((sum, { amountCents }) => sum + amountCents, 0);
+}
+
+/** Whether units of a line were typed before: what is wrong with them must not be out of sight. */
+function isTyped(form: SentForm | undefined, id: number): boolean {
+  return !["0", "", undefined].includes(form?.[`units-${id}`]);
+}
 
 /** What a sent form asks for. */
 export interface WantedRefund {

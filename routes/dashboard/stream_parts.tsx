@@ -13,6 +13,7 @@ import {
   type PendingBand,
   type ScheduledMessage,
 } from "../../streams/queue/group_detail.ts";
+import { typed } from "../../runtime/typed.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { Badge, Columns, Empty, Money, None, OrderLink, Table, Time } from "./parts.tsx";
 
@@ -24,11 +25,11 @@ export const Consumers: FC<{ consumers: readonly ConsumerState[] }> = ({ consume
   consumers.length === 0
     ? (
       <Empty title="Nobody is working">
-        Start a process with deno task start, or one for this group alone with deno task consume.
+        Start a process with {typed("start")}, or one for this group alone with {typed("consume")}.
       </Empty>
     )
     : (
-      <Table label="Consumers">
+      <Table label="Consumers" stacks={2}>
         <Columns
           names={["Host", "State", "Process", "Since", { right: "Holds" }, {
             right: "Last sign",
@@ -41,15 +42,15 @@ export const Consumers: FC<{ consumers: readonly ConsumerState[] }> = ({ consume
             return (
               <tr key={name} data-key={name}>
                 <th scope="row" title={name}>{host}</th>
-                <td>
+                <td data-label="State">
                   <Badge tone={alive ? "good" : "warn"}>{alive ? "alive" : "silent"}</Badge>
                 </td>
-                <td class="num">{pid ?? "–"}</td>
-                <td>
+                <td class="num" data-label="Process">{pid ?? "–"}</td>
+                <td data-label="Since">
                   <Time at={startedAt} />
                 </td>
-                <td class="right">{formatCount(pending)}</td>
-                <td class="right nowrap">
+                <td class="right" data-label="Holds">{formatCount(pending)}</td>
+                <td class="right nowrap" data-label="Last sign">
                   {silentMs === null ? "–" : `${formatDuration(silentMs)} ago`}
                 </td>
               </tr>
@@ -67,7 +68,7 @@ export const Pending: FC<{ detail: GroupDetail<Message>; count: number }> = (
     <div class="side-stack">
       <Bands bands={bands} />
       {counted < count && <p class="pager small">Counted are the oldest {formatCount(counted)}</p>}
-      <Table label="Messages in hand">
+      <Table label="Messages in hand" stacks={2}>
         <Columns
           names={["Message", "Order", { right: "Amount" }, { right: "Age" }, {
             right: "Deliveries",
@@ -77,9 +78,18 @@ export const Pending: FC<{ detail: GroupDetail<Message>; count: number }> = (
           {pending.map((one) => (
             <tr key={one.id} data-key={one.id}>
               <MessageCells message={one.message} />
-              <td class="right nowrap">{formatDuration(one.ageMs)}</td>
-              <td class={`right ${one.deliveries > 1 ? "strong-warn" : ""}`}>{one.deliveries}</td>
-              <td class="ellipsis told" title={one.lastError ?? one.consumer}>
+              <td class="right nowrap" data-label="Age">{formatDuration(one.ageMs)}</td>
+              <td
+                class={`right ${one.deliveries > 1 ? "strong-warn" : ""}`}
+                data-label="Deliveries"
+              >
+                {one.deliveries}
+              </td>
+              <td
+                class="ellipsis told whole"
+                title={one.lastError ?? one.consumer}
+                data-label="State"
+              >
                 {one.retryInMs !== null
                   ? `next try in ${formatDuration(one.retryInMs)}: ${one.lastError ?? ""}`
                   : `with ${one.consumer.split(":")[0]} for ${formatDuration(one.idleMs)}`}
@@ -129,13 +139,15 @@ export const Scheduled: FC<{ scheduled: readonly ScheduledMessage<Message>[]; co
 ) =>
   scheduled.length === 0 ? <Empty title="Nothing is scheduled" /> : (
     <>
-      <Table label="Scheduled messages">
+      <Table label="Scheduled messages" stacks={3}>
         <Columns names={["Message", "Order", { right: "Amount" }, { right: "Due" }]} />
         <tbody>
           {scheduled.map(({ message, inMs }, index) => (
             <tr key={index}>
               <MessageCells message={message} />
-              <td class="right nowrap">{inMs === 0 ? "now" : `in ${formatDuration(inMs)}`}</td>
+              <td class="right nowrap" data-label="Due">
+                {inMs === 0 ? "now" : `in ${formatDuration(inMs)}`}
+              </td>
             </tr>
           ))}
         </tbody>
@@ -153,25 +165,25 @@ export const MessageCells: FC<{ message: Message | string }> = ({ message }) =>
     ? (
       <>
         <th scope="row">{message}</th>
-        <td>–</td>
-        <td class="right">–</td>
+        <td data-label="Order">–</td>
+        <td class="right" data-label="Amount">–</td>
       </>
     )
     : "productId" in message
     ? (
       <>
         <th scope="row">{message.type}</th>
-        <td>product #{message.productId}</td>
-        <td class="right">–</td>
+        <td data-label="Of">product #{message.productId}</td>
+        <td class="right" data-label="Amount">–</td>
       </>
     )
     : (
       <>
         <th scope="row">{message.type}</th>
-        <td>
+        <td data-label="Order">
           <OrderLink id={message.orderId} />
         </td>
-        <td class="right">
+        <td class="right" data-label="Amount">
           <Money cents={message.amountCents} currency={message.currency} />
         </td>
       </>

@@ -183,7 +183,7 @@ const Paused: FC<{ status: Omit<GroupStatus, "dead"> }> = (
         ? `This group is paused, and ${formatCount(waiting)} messages wait`
         : `This group is paused, and ${amounts.join(" and ")} wait`}
     >
-      By {by(paused.actor)} since <Time at={paused.at === "" ? null : paused.at} />
+      Paused {by(paused.actor)} since <Time at={paused.at === "" ? null : paused.at} />
       {paused.reason === null ? "" : `: ${paused.reason}`}. Its consumers take nothing until
       somebody resumes {group}.
     </Notice>

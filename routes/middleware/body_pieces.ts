@@ -5,6 +5,7 @@
  */
 
 import { HTTPException } from "hono/http-exception";
+import { answerEndsBody } from "../../runtime/serve.ts";
 import { takeTurns } from "../../streams/timing/take_turns.ts";
 
 /** What a body may be. */
@@ -85,12 +86,13 @@ export async function* bodyPieces(
       }
     }
   } finally {
-    void readOut(chunks);
+    const isReadOut = readOut(chunks);
+    if (answerEndsBody) await isReadOut;
   }
 }
 
 /** How much of a body that nobody wants any more is still read, and for how long. */
-const unwanted = { bytes: 16 * 1_048_576, ms: 10_000 };
+const unwanted = { bytes: 16 * 1_048_576, ms: answerEndsBody ? 2_000 : 10_000 };
 
 /**
  * Reads what a sender has on its way when its body is refused, and throws it away in turns, before the body is cancelled:

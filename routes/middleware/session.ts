@@ -9,8 +9,10 @@ import { hash as digestOf, timingSafeEqual } from "node:crypto";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { type ApiToken, findToken, tokenHash } from "../../domain/operation/api_token.ts";
+import type { Operator } from "../../domain/operation/audit.ts";
 import { isLoopback } from "../../config/config.ts";
-import { beginSession, endSession, readSession } from "../../db/clients/sessions.ts";
+import { readSession } from "../../db/clients/sessions.ts";
+import { beginAndTell, endAndTell, failedSignIns } from "../../services/sessions.ts";
 import { inTime } from "./body_times.ts";
 import type { Caller } from "./caller.ts";
 import { addressOf } from "./client_address.ts";
@@ -60,7 +62,8 @@ export interface Sessions {
  * Sessions are random names in a cookie; the database has who they are, so every process knows them, and knows at
  * once when they end: by signing out, after twelve hours, or when their token leaves the settings.
  */
-export function makeSessions({ config, db }: Pick<AppDeps, "config" | "db">): Sessions {
+export function makeSessions(deps: Pick<AppDeps, "config" | "db" | "log">): Sessions {
+  const { config, db } = deps;
   const tokenOf = new Map(
     config.apiTokens.map((token) => [digestOf("sha256", printed(token), "hex"), token]),
   );
@@ -68,6 +71,11 @@ export function makeSessions({ config, db }: Pick<AppDeps, "config" | "db">): Se
     const print = await readSession(db, digestOf("sha256", id, "buffer"));
     return print === undefined ? undefined : tokenOf.get(print.toHex());
   };
+  const operatorAt = (c: Context, { name }: ApiToken): Operator => ({
+    actor: `api:${name}`,
+    via: "session",
+    address: addressOf(c, config),
+  });
   return {
     async callerOf(c) {
       const id = sessionIdOf(c);
@@ -85,13 +93,16 @@ export function makeSessions({ config, db }: Pick<AppDeps, "config" | "db">): Se
     },
     async begin(c, token) {
       const before = sessionIdOf(c);
-      if (before !== undefined) await endSession(db, digestOf("sha256", before, "buffer"));
       const id = crypto.getRandomValues(new Uint8Array(idBytes)).toBase64({
         alphabet: "base64url",
         omitPadding: true,
       });
-      const print = digestOf("sha256", printed(token), "buffer");
-      await beginSession(db, digestOf("sha256", id, "buffer"), print, sessionSeconds);
+      await beginAndTell(deps, operatorAt(c, token), token.name, {
+        idHash: digestOf("sha256", id, "buffer"),
+        tokenPrint: digestOf("sha256", printed(token), "buffer"),
+        seconds: sessionSeconds,
+        before: before === undefined ? undefined : digestOf("sha256", before, "buffer"),
+      });
       setCookie(c, cookieName(c), id, {
         path: "/",
         httpOnly: true,
@@ -102,7 +113,13 @@ export function makeSessions({ config, db }: Pick<AppDeps, "config" | "db">): Se
     },
     async end(c) {
       const id = sessionIdOf(c);
-      if (id !== undefined) await endSession(db, digestOf("sha256", id, "buffer"));
+      if (id !== undefined) {
+        const token = await read(id);
+        const who = token === undefined
+          ? undefined
+          : { operator: operatorAt(c, token), tokenName: token.name };
+        await endAndTell(deps, digestOf("sha256", id, "buffer"), who);
+      }
       deleteCookie(c, cookieName(c), { path: "/", secure: isSecure(c) });
     },
   };
@@ -174,11 +191,13 @@ async function tokenInForm(c: Context): Promise<string | undefined> {
 
 /** `GET /sign-in`, `POST /sign-in` and `POST /sign-out`. */
 export function sessionRoutes(
-  { config, log }: AppDeps,
+  deps: AppDeps,
   sessions: Sessions,
   countTry: CountStranger,
 ): Hono {
+  const { config, log } = deps;
   const app = new Hono();
+  const failed = failedSignIns(deps);
 
   const page = (c: Context, status: 200 | 401 | 429, next: string, fault: string) => {
     c.header("content-security-policy", signInCsp);
@@ -203,12 +222,14 @@ export function sessionRoutes(
     const waitSeconds = await countTry(c);
     if (waitSeconds > 0) {
       log.warn("too many sign-ins", facts);
+      await failed.add(facts.address);
       c.header("retry-after", String(waitSeconds));
       return page(c, 429, next, `Too many tries; try again in ${waitSeconds} seconds.`);
     }
     const token = findToken(config.apiTokens, tokenHash(form.token ?? ""));
     if (token === undefined) {
       log.warn("sign-in refused", facts);
+      await failed.add(facts.address);
       return page(c, 401, next, "This token is not known.");
     }
     await sessions.begin(c, token);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Database } from "../../db/connection/database.ts";
+import type { Database, Queryable } from "../../db/connection/database.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import type { RejectedRow } from "../../domain/import/order_csv.ts";
 import type { RejectsForm } from "../../domain/import/rejects_csv.ts";
@@ -62,6 +62,8 @@ export interface ImportOptions {
   edit?: EditFromFile;
   /** What the file's columns mean, where somebody says so. */
   profile?: ImportProfile;
+  /** The sheet of a workbook, by its name or its place from 1. */
+  sheet?: string;
   /** The plan that a preview of the file ended with: it is imported as it was shown there or not at all. */
   plan?: string;
   /** Import a file that needs a profile without a plan, by the profile that was named. */
@@ -77,12 +79,16 @@ export interface ImportOptions {
    * By default there is one unless this is a dry run.
    */
   begin?: (form: ImportedForm) => Promise<number | undefined>;
+  /** Is called where orders were changed, in the transaction that ends the row in `imports`, however it ends. */
+  onEdited?: (tx: Queryable, importId: number, orders: number) => Promise<void>;
   /** Who brings the file, for the timeline; the import's id follows. */
   actor?: string;
   /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
   only?: OnlyOf;
   /** False for whoever may not look at what others have brought: then nothing is told of it. */
   seesOthers?: boolean;
+  /** Nobody is served by this process meanwhile: what would be kept waiting is the import itself. */
+  alone?: boolean;
   /** Ends the import between two batches; those that were written stay. */
   signal?: AbortSignal;
   /** Is told how far the import is, at least once a batch. */

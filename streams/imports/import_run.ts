@@ -27,8 +27,6 @@ export interface ImportRun {
   rejects: RejectsFile | undefined;
   progress: ImportProgress;
   counts: ImportCounts;
-  /** Orders that their source says are over and done with: they are in none of the counts. */
-  ordersSkipped: number;
   reasons: ReasonCounts;
   catalogs: CatalogKeeper;
   /** The money of a dry run. */
@@ -58,7 +56,6 @@ export async function beginRun(
     actor: [options.actor, name].join(" ").trim(),
     progress,
     counts: { ...noCounts(), rows: progress.rowsRead },
-    ordersSkipped: 0,
     reasons: countReasons(),
     catalogs: catalogKeeper(deps.db, options.limits?.catalogEntries),
     losses: options.dryRun ? 0 : await countLosses(deps.db),
@@ -77,7 +74,7 @@ export async function noteProgress(run: ImportRun): Promise<void> {
 
 /** Ends a run all of whose batches were written. */
 export async function finishRun(run: ImportRun): Promise<void> {
-  const { deps, options, id, rejects, counts, reasons, totals } = run;
+  const { deps, options, id, rejects, reasons, totals } = run;
   if (!options.dryRun) {
     await run.catalogs.finish();
     if (await countLosses(deps.db) !== run.losses) throw lostOrders();
@@ -85,7 +82,22 @@ export async function finishRun(run: ImportRun): Promise<void> {
   await rejects?.finish();
   if (id === undefined) return;
   const end = { status: "DONE", money: totals?.money(), reasons: reasons.list() } as const;
-  await finishImport(deps.db, id, counts, end);
+  await endRow(run, id, end);
+}
+
+/** Ends the row of a run, and says there how many orders it has changed. */
+async function endRow(
+  { deps: { db }, options: { onEdited }, counts }: ImportRun,
+  id: number,
+  end: Parameters<typeof finishImport>[3],
+): Promise<void> {
+  if (onEdited === undefined || counts.ordersUpdated === 0) {
+    return await finishImport(db, id, counts, end);
+  }
+  await db.transaction(async (tx) => {
+    await finishImport(tx, id, counts, end);
+    await onEdited(tx, id, counts.ordersUpdated);
+  });
 }
 
 /**
@@ -94,7 +106,7 @@ export async function finishRun(run: ImportRun): Promise<void> {
  * @returns what it failed for
  */
 export async function failRun(run: ImportRun, thrown: unknown): Promise<unknown> {
-  const { deps: { db, log }, options, id, counts, reasons, losses } = run;
+  const { deps: { db, log }, options, id, reasons, losses } = run;
   // Customers and products that this run knows may be gone: what they lead to says nothing to anybody.
   // A transaction is tried again by another connection where the first was cut with the rest.
   const now = options.dryRun ? losses : await db.transaction(countLosses).catch(() => losses);
@@ -103,7 +115,7 @@ export async function failRun(run: ImportRun, thrown: unknown): Promise<unknown>
     const end = isCancelled(options, error)
       ? { status: "CANCELLED" as const }
       : { status: "FAILED" as const, error: messageOf(error) };
-    await finishImport(db, id, counts, { ...end, reasons: reasons.list() }).catch((cause) =>
+    await endRow(run, id, { ...end, reasons: reasons.list() }).catch((cause) =>
       log.warn("import not marked as failed", { import: id, error: messageOf(cause) })
     );
   }

@@ -92,6 +92,23 @@ function encodeBlock(
   return encoder.encode(JSON.stringify([...head, rows.map(({ fields }) => fields)]));
 }
 
+/** A record that stays one text until its fields are asked for, and afterwards: rows live as long as their batch. */
+class KeptRow implements SourceRow {
+  readonly line: number;
+  declare fault?: string;
+  readonly #text: string;
+
+  constructor(line: number, text: string) {
+    this.line = line;
+    this.#text = text;
+  }
+
+  /** Made anew each time. */
+  get fields(): readonly string[] {
+    return this.#text.split(betweenFields);
+  }
+}
+
 function rowsOfBlock(text: string): SourceRow[] {
   // No control character stands in JSON as it is.
   const isPlain = text.includes(betweenRows);
@@ -100,10 +117,9 @@ function rowsOfBlock(text: string): SourceRow[] {
     ...BlockHead,
     string[][],
   ];
-  const rows = lines.map((line, place): SourceRow => ({
-    line,
-    fields: isPlain ? parts[place + 1]!.split(betweenFields) : fields[place]!,
-  }));
+  const rows = lines.map((line, place): SourceRow =>
+    isPlain ? new KeptRow(line, parts[place + 1]!) : { line, fields: fields[place]! }
+  );
   for (const [place, fault] of faults) rows[place]!.fault = fault;
   return rows;
 }

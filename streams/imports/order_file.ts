@@ -10,6 +10,7 @@ import { isImportColumn } from "../../domain/import/csv_columns.ts";
 import { planHash } from "../../domain/import/plan_hash.ts";
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
 import { questionFault } from "../../domain/import/source_row.ts";
+import { inLongTurns } from "../timing/take_turns.ts";
 import { type ImportFile, openImportFile } from "./import_file.ts";
 import type { ImportOptions, ImportProgress } from "./import_options.ts";
 import type { OtherFile, OtherFileOptions } from "./other_file.ts";
@@ -42,8 +43,8 @@ export async function openOrderFile(
   source: ReadableStream<Uint8Array>,
   options: OrderFileOptions,
 ): Promise<OrderFile> {
-  const { profile, limits, onProgress } = options;
-  if (profile !== undefined) {
+  const { profile, sheet, limits, onProgress } = options;
+  if (profile !== undefined || sheet !== undefined) {
     const other = await (await import("./other_file.ts")).openOtherFile(source, options);
     return { ...other.file, other, plan: other.plan };
   }
@@ -130,14 +131,23 @@ export async function openNamedFile(
   progress: ImportProgress,
   options: Pick<
     ImportOptions,
-    "name" | "profile" | "keepGoodRows" | "replace" | "limits" | "signal" | "onProgress"
+    | "name"
+    | "profile"
+    | "sheet"
+    | "keepGoodRows"
+    | "replace"
+    | "limits"
+    | "signal"
+    | "onProgress"
+    | "alone"
   >,
   { wantsPlan, asksForColumns }: { wantsPlan: boolean; asksForColumns?: boolean },
 ): Promise<OrderFile> {
-  const { name, limits, signal, profile, keepGoodRows, replace, onProgress } = options;
-  try {
-    return await openOrderFile(source, {
+  const { name, limits, signal, profile, sheet, keepGoodRows, replace, onProgress } = options;
+  const open = () =>
+    openOrderFile(source, {
       profile,
+      sheet,
       planned: { keepGoodRows, replace },
       wantsPlan,
       asksForColumns,
@@ -151,6 +161,8 @@ export async function openNamedFile(
         signal?.throwIfAborted();
       },
     });
+  try {
+    return await (options.alone === true ? inLongTurns(open) : open());
   } catch (error) {
     // An answer to whoever asked for it, and no refusal.
     if (!(error instanceof WorkflowError) || asksForColumns && "found" in error) throw error;

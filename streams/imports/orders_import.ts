@@ -26,7 +26,7 @@ import { writeBatches } from "./write_batches.ts";
 export type { ImportDeps, ImportOptions, ImportProgress } from "./import_options.ts";
 
 /** What came of an import, as the command prints it. */
-export interface ImportReport extends CountsJson {
+export interface ImportReport extends Omit<CountsJson, "orders_skipped"> {
   /** Orders that went onto the stream and had not been there before. */
   published: number;
   /** Of a file that was read by a profile: orders that it says are over, such as cancelled ones. */
@@ -102,9 +102,10 @@ async function runImport(
       });
       await writeBatches(run, file);
       const seconds = Math.round(performance.now() - startedAt) / 1000;
-      const skipped = other === undefined ? {} : { orders_skipped: run.ordersSkipped };
+      const { orders_skipped, ...counts } = countsJson(run.counts);
+      const skipped = other === undefined ? {} : { orders_skipped };
       const { published } = run.counts;
-      const report = { ...countsJson(run.counts), published, ...skipped, seconds };
+      const report = { ...counts, published, ...skipped, seconds };
       return totals === undefined ? report : { ...report, money: totals.money() };
     } finally {
       await rejects?.discard();

@@ -20,6 +20,7 @@ import {
   type SourceTableOptions,
   tableOf,
 } from "./source_table.ts";
+import { SheetQuestion } from "./sheet_question.ts";
 import { beginningProfile, columnsQuestion, sampleColumns, UnmappedFile } from "./unmapped_file.ts";
 
 /** How such a file is opened. */
@@ -28,6 +29,8 @@ export interface OtherFileOptions {
   planned?: PlannedOptions;
   /** What its columns mean; undefined where that is to be found out. */
   profile?: ImportProfile;
+  /** The sheet of a workbook, by its name or its place from 1; undefined where that is to be found out. */
+  sheet?: string;
   /** Refuse a file whose columns are not all known by an {@linkcode UnmappedFile}, once it was read. */
   asksForColumns?: boolean;
   /** Is told how much was read. */
@@ -61,19 +64,21 @@ export interface OtherFile {
  */
 export async function openOtherFile(
   source: ReadableStream<Uint8Array> | OtherForm,
-  { profile, planned, asksForColumns, onProgress, signal, limits }: OtherFileOptions,
+  { profile: given, planned, sheet, asksForColumns, onProgress, signal, limits }: OtherFileOptions,
 ): Promise<OtherFile> {
+  const profile = given && withSheet(given, sheet);
   const reason = "spool" in source ? source.reason : undefined;
   let why: string | null = null;
   let look: ProfileLook | undefined;
   let unmapped: ((table: SourceTable) => UnmappedFile) | undefined;
   const options: SourceTableOptions = {
-    form: profile?.file,
+    form: { ...profile?.file, ...(sheet === undefined ? {} : { sheet }) },
     onProgress,
     signal,
     limits: { spoolBytes: limits?.spool },
     look(header, form) {
-      const found = profile === undefined ? proposeProfile(header) : { profile, why: null };
+      const proposed = profile === undefined ? proposeProfile(header) : { profile, why: null };
+      const found = proposed && { ...proposed, profile: withSheet(proposed.profile, sheet) };
       try {
         if (found === undefined) throw unknownForm(header, reason);
         why = found.why;
@@ -83,14 +88,20 @@ export async function openOtherFile(
         if (asksForColumns !== true || !(error instanceof WorkflowError)) throw error;
         const samples = sampleColumns(header);
         unmapped = (table) =>
-          unmappedFile(error, table, samples.columns(), found?.profile ?? beginningProfile(header));
+          unmappedFile(
+            error,
+            table,
+            samples.columns(),
+            found?.profile ?? withSheet(beginningProfile(header), sheet),
+          );
         return samples.note;
       }
     },
   };
-  const table = "spool" in source
-    ? await tableOf(source, options)
-    : await openSourceTable(source, options);
+  const opening = "spool" in source ? tableOf(source, options) : openSourceTable(source, options);
+  const table = await opening.catch((error) => {
+    throw asksForColumns === true && error instanceof SheetQuestion ? askedSheet(error) : error;
+  });
   try {
     if (unmapped !== undefined) throw unmapped(table);
     const file = look!.finish(table, limits);
@@ -109,6 +120,23 @@ export async function openOtherFile(
     table.close();
     throw error;
   }
+}
+
+/** A profile that says which sheet it is about: what is read of a file is part of its plan. */
+function withSheet(profile: ImportProfile, sheet: string | undefined): ImportProfile {
+  return sheet === undefined ? profile : { ...profile, file: { ...profile.file, sheet } };
+}
+
+/** A workbook of which nothing can be told before its sheet is known. */
+function askedSheet({ message, faults, question }: SheetQuestion): UnmappedFile {
+  return new UnmappedFile(message, faults, {
+    form: { container: "xlsx", encoding: "utf-8", delimiter: ",", headerLine: 1 },
+    notes: [],
+    rows: 0,
+    columns: [],
+    profile: undefined,
+    questions: [question],
+  });
 }
 
 function unmappedFile(

@@ -74,7 +74,7 @@ export async function previewOrders(
     return {
       ...said,
       ...(other === undefined ? { columns: ownColumns(file.header, watch.values()) } : {}),
-      counts: { ...countsJson(run.counts), orders_skipped: run.ordersSkipped },
+      counts: countsJson(run.counts),
       ...watched,
       totals: other === undefined ? watched.totals : totalsOf(other.agreement()),
       money: totals.money(),
@@ -95,7 +95,7 @@ function unmapped(
 ): ImportPreview {
   return {
     file: { name, bytes, rows, form, notes: [...notes] },
-    profile: { name: profile.name, why: null, settings: profile },
+    profile: profile === undefined ? null : { name: profile.name, why: null, settings: profile },
     questions: [...questions],
     columns: {
       used: [],
@@ -162,7 +162,7 @@ function ownColumns(
 
 /** What is told of a file that has questions, none of whose orders was decided on. */
 function undecided(rows: number): Omit<ImportPreview, keyof FileDescription> {
-  const counts = { ...countsJson({ ...noCounts(), rows }), orders_skipped: 0 };
+  const counts = countsJson({ ...noCounts(), rows });
   const watched: WatchedOrders = {
     first_orders: [],
     largest_orders: [],
@@ -170,7 +170,7 @@ function undecided(rows: number): Omit<ImportPreview, keyof FileDescription> {
     skipped: [],
     totals: { named: 0, agree: 0, largest_difference: null },
     changed: { orders: 0, examples: [] },
-    conflicts: { orders: 0, examples: [] },
+    conflicts: { orders: 0, of_other_customers: 0, examples: [] },
     addresses: { customers: 0, examples: [] },
     repeated: { rows: 0, orders: 0, examples: [] },
     shortages: { products: 0, complete: true, examples: [] },

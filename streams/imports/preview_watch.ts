@@ -249,7 +249,7 @@ function watchTotals() {
 
 /** Orders that are known with other content. */
 function watchChanges(db: Queryable, seesOthers: boolean) {
-  let changed = 0, conflicting = 0;
+  let changed = 0, conflicting = 0, ofOthers = 0;
   const changes: { id: number; externalOrderId: string; after: BookedOrder }[] = [];
   const conflicts: ImportPreview["conflicts"]["examples"] = [];
   return {
@@ -260,8 +260,10 @@ function watchChanges(db: Queryable, seesOthers: boolean) {
     ): void {
       const reasonOf = (line: number | undefined) =>
         rejected.find((one) => one.line === line)?.reason ?? "";
-      for (const [index, { outcome, orderId, status, paymentOf, foreign }] of taken.entries()) {
+      for (const [index, one] of taken.entries()) {
+        const { outcome, orderId, status, paymentOf, foreign, ofAnother } = one;
         const { order, rows } = orders[index]!;
+        if (outcome === "conflict" && ofAnother === true && (seesOthers || !foreign)) ofOthers++;
         if (outcome === "updated" && changed++ < maxExamples) {
           const externalOrderId = own(order.externalOrderId);
           changes.push({ id: orderId!, externalOrderId, after: booked(order, taken[index]!) });
@@ -294,7 +296,7 @@ function watchChanges(db: Queryable, seesOthers: boolean) {
       });
       return {
         changed: { orders: changed, examples },
-        conflicts: { orders: conflicting, examples: conflicts },
+        conflicts: { orders: conflicting, of_other_customers: ofOthers, examples: conflicts },
       };
     },
   };

@@ -37,7 +37,7 @@ import {
 } from "../../domain/import/profile/map_order.ts";
 import { watchContinuations } from "../../domain/import/profile/sorted_rows.ts";
 import { orderMapping, ownText } from "../../domain/import/profile/order_mapping.ts";
-import { plannedFields, plannedId } from "../../domain/import/profile/planned_row.ts";
+import { ownFields, plannedId, PlannedRow } from "../../domain/import/profile/planned_row.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import { type Suspicion, suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
 import {
@@ -162,15 +162,15 @@ export function lookByProfile(
         const planned = toRow(row);
         if (planned === undefined) continue;
         rows++;
-        const { ownId, source, row: { fields } } = planned;
+        const { ownId, orderId, source, fields } = planned;
         note(source, ownId);
         continued?.note(source, ownId);
         const isDestroyed = destroyedIdProblem(ownId) !== undefined ||
           hasLostZeros(ownId, profile.idDigits);
         if (isDestroyed) countValue(destroyed, ownId, row.line);
-        let characters = 0;
-        for (const field of fields) characters += field.length;
-        track(plannedId(planned.row), characters, row.line);
+        let characters = orderId.length;
+        for (let at = 0; at < fields.length; at++) characters += fields[at]!.length;
+        track(orderId, characters, row.line);
       }
     },
     rows: () => rows,
@@ -213,12 +213,17 @@ export async function openProfiledFile(
 }
 
 /** A record with the order that it belongs to. */
-interface PlannedRow {
-  row: CsvRow;
+interface PlacedRecord {
   /** The record as it stands in the file, an earlier rejects file's marks taken off. */
   source: SourceRow;
+  /** Those of the record, which need not make them once more. */
+  fields: readonly string[];
   /** The id that it has itself; "" for none. */
   ownId: string;
+  /** The id of its order; "" for none. */
+  orderId: string;
+  /** Why it can't be read; "" for a sound record. */
+  fault: string;
 }
 
 /** A sum below all orders would be taken for an amount of the last one. */
@@ -233,8 +238,7 @@ const sumFault = "has neither an order id nor an item: a sum or a title that has
 function rowPlanner(
   profile: ImportProfile,
   { header, columns }: ColumnPlan,
-): (row: SourceRow) => PlannedRow | undefined {
-  const width = header.length;
+): (row: SourceRow) => PlacedRecord | undefined {
   const isRejects = isRejectsHeader(header);
   const idPlaces = columns.external_order_id!.places;
   const fillsDown = profile.fillDown === "order";
@@ -244,23 +248,20 @@ function rowPlanner(
   );
   let above = "";
   return (read) => {
-    if (isBlankRow(read.fields) && read.fault === undefined) return undefined;
-    const source = isRejects ? { ...read, fields: read.fields.map(rearmed) } : read;
-    const { fields } = source;
+    const { line, fields: raw } = read;
+    if (isBlankRow(raw) && read.fault === undefined) return undefined;
+    const fields = isRejects ? raw.map(rearmed) : raw;
+    const source = isRejects ? { line, fields, fault: read.fault } : read;
     const said = textAt(fields, idPlaces);
     const isSum = fillsDown && said === "" &&
       itemPlaces.every((places) => textAt(fields, places) === "");
-    const fault = source.fault ?? (isSum ? sumFault : "");
+    const fault = read.fault ?? (isSum ? sumFault : "");
     // The quotation mark that is wrong may stand in the id itself.
     const ownId = fault === "" ? said : said.replaceAll('"', "").trim();
     const id = ownId === "" && (fillsDown || fault !== "") ? above : ownId;
     if (id !== "") above = id;
     const orderId = id === "" ? "" : orderIdPrefix + id;
-    return {
-      row: { line: read.line, fields: plannedFields(fields, width, orderId, fault) },
-      source,
-      ownId,
-    };
+    return { source, fields, ownId, orderId, fault };
   };
 }
 
@@ -301,6 +302,7 @@ function profiledFile(found: FoundFile, store: RowStoreLimits | undefined): Prof
   let agreement: TotalsAgreement = { named: 0, agree: 0 };
   const mapping = orderMapping(settings, plan);
   const compare = (mapped: MappedOrder, own: readonly CsvRow[]): MappedOrder => {
+    for (const row of own) if (row instanceof PlannedRow) row.release();
     if (mapped.kind !== "skipped" && mapped.total !== undefined) {
       compareTotal(agreement, mapped.total, plannedId(own[0]!), settings.money?.tolerance ?? 0);
     }
@@ -321,7 +323,7 @@ function profiledFile(found: FoundFile, store: RowStoreLimits | undefined): Prof
       *steps(own, options) {
         return compare(yield* mapOrderStepwise(mapping, own, options), own);
       },
-      skuOf: (row) => ownText(row, plan.columns.product_sku),
+      skuOf: (row) => ownText(ownFields(row), plan.columns.product_sku),
       skuColumn: plan.columns.product_sku!.name,
     },
     groups(signal) {
@@ -352,7 +354,8 @@ async function* orderGroups(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<OrderGroup> {
   const store = openRowStore(plannedId, limits);
-  const toRow = rowPlanner(inferred.settings, plan);
+  const place = rowPlanner(inferred.settings, plan);
+  const width = plan.header.length;
   let orders: CsvRow[][] = [];
   let current: CsvRow[] = [];
   let currentId: string | undefined;
@@ -367,17 +370,20 @@ async function* orderGroups(
     const othersTurn = takeTurns();
     for await (const rows of table.rows(signal)) {
       for (const source of rows) {
-        const row = toRow(source)?.row;
-        if (row === undefined) continue;
-        const id = plannedId(row);
+        const placed = place(source);
+        if (placed === undefined) continue;
+        const { orderId: id, fault } = placed;
+        const row = new PlannedRow(placed.source, placed.fields, { width, orderId: id, fault });
         if (id !== currentId || id === "") {
           endOrder();
           currentId = id;
           isScattered = id !== "" && scattered.has(id);
           isOversized = oversized.has(id);
         }
-        if (isScattered && !isOversized) store.add(row);
-        else current.push(row);
+        // What is kept is copied: a field is part of a whole block of records, which would stay for its sake.
+        if (isScattered && !isOversized) {
+          store.add(JSON.parse(JSON.stringify({ line: row.line, fields: row.fields })));
+        } else current.push(row);
       }
       if (isOversized) endOrder();
       if (orders.length > 0) yield { orders };

@@ -276,6 +276,7 @@ async function openText(
   container: SourceForm["container"],
   { form: told = {} }: SourceTableOptions,
 ): Promise<Content> {
+  if (told.sheet !== undefined) throw badFile(`is no workbook: it has no sheet ${told.sheet}`);
   const found = await findEncoding(spool, told.encoding);
   const lines = (await beginningOf(spool, found)).split("\n");
   if (lines.every((line) => line.trim() === "")) throw notCsv(1, "the header is missing");
@@ -380,14 +381,14 @@ async function openWorkbook(
   archive: Awaited<ReturnType<typeof openArchive>>,
   { form: told = {}, limits, signal }: SourceTableOptions,
 ): Promise<Content> {
-  const { workbookLine, workbookRecord, workbookRows } = await import("./workbook.ts");
+  const { openSheet, workbookLine, workbookRecord } = await import("./workbook.ts");
   const spool = openSpool(limits?.spoolBytes);
   const maxBytes = limits?.unpackedBytes ?? defaultUnpackedBytes;
   const encoder = new TextEncoder();
   const first: { line: number; fields: string[] }[] = [];
-  const storedFractions = new Map<number, { text: string; line: number }>();
   try {
-    for await (const rows of workbookRows(archive, storedFractions, signal)) {
+    const sheet = await openSheet(archive, told.sheet, signal);
+    for await (const rows of sheet.rows()) {
       if (first.length < 100) first.push(...rows);
       spool.write(encoder.encode(rows.map(workbookLine).join("")));
       if (spool.size() > maxBytes) {
@@ -409,6 +410,7 @@ async function openWorkbook(
       encoding: "utf-8",
       delimiter: ",",
       headerLine: line,
+      sheet: sheet.name,
     } as const;
     const rules = { header, delimiter: ",", isDamaged: false, mayBeShort: true };
     const ends = noLineEnds();
@@ -422,8 +424,12 @@ async function openWorkbook(
       });
       yield* tableRows(workbookRecords(records, workbookRecord), rules);
     };
-    const notes = ["packed: an Excel workbook", ...notesOf(form, false).slice(2)];
+    const notes = [
+      `packed: an Excel workbook, sheet ${sheet.name}`,
+      ...notesOf(form, false).slice(2),
+    ];
     const close = () => spool.close();
+    const { storedFractions } = sheet;
     return { form, header, notes, questions: [], storedFractions, ends, rows, close };
   } catch (error) {
     spool.close();

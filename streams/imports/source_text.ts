@@ -6,6 +6,7 @@
 
 import { Buffer } from "node:buffer";
 import { WorkflowError } from "../../domain/errors.ts";
+import { likelihood, multiByteEncodings } from "../../domain/import/source/encoding_likelihood.ts";
 import {
   decoderOf,
   encodingOfStart,
@@ -66,7 +67,12 @@ export async function findEncoding(spool: Spool, told?: string): Promise<FoundEn
       `encoding: utf-8, but ${bytes.invalid} characters are none; their rows are rejected`;
     return { encoding: "utf-8", isDamaged: true, note };
   }
-  return encodingAmong(possibleEncodings(bytes.all), bytes.sample);
+  const broken = await brokenEncodings(spool);
+  const possible = possibleEncodings(
+    { bytes: bytes.all, sample: bytes.lines, broken },
+    { multiByte: multiByteEncodings, likelihood },
+  );
+  return encodingAmong(possible, bytes.sample);
 }
 
 function encodingAmong(possible: readonly PossibleEncoding[], sample: Uint8Array): FoundEncoding {
@@ -81,12 +87,9 @@ function encodingAmong(possible: readonly PossibleEncoding[], sample: Uint8Array
   const meant = possible.map(({ encoding, writtenBy }) => ({
     value: encoding,
     meaning: `${
-      visibleText(cutText(decoderOf(encoding)!(sample).replaceAll("\t", " "), 80))
+      visibleText(cutText(decoderOf(encoding)!(sample, { stream: true }).replaceAll("\t", " "), 80))
     } (${writtenBy})`,
   }));
-  if (meant.length === 1) {
-    return { encoding, isDamaged: false, note: `encoding: ${encoding}, the only one that fits` };
-  }
   return {
     encoding,
     isDamaged: false,
@@ -95,7 +98,7 @@ function encodingAmong(possible: readonly PossibleEncoding[], sample: Uint8Array
       setting: "file.encoding",
       question:
         "the file is not UTF-8: in which encoding does this line read right? Any other of the encoding standard, such as " +
-        "shift_jis, can be named as well",
+        "windows-1254, can be named as well",
       candidates: meant,
     },
   };
@@ -131,7 +134,12 @@ interface ForeignBytes {
   invalid: number;
   /** The first line that has one, or a part of it. */
   sample: Uint8Array;
+  /** The first lines that have one, from there on. */
+  lines: Uint8Array;
 }
+
+/** Bytes of lines by which encodings are compared. */
+const comparedBytes = 8_192;
 
 async function foreignBytes(spool: Spool): Promise<ForeignBytes> {
   const seen = new Set<number>();
@@ -139,11 +147,17 @@ async function foreignBytes(spool: Spool): Promise<ForeignBytes> {
   const othersTurn = takeTurns();
   let valid = 0, invalid = 0;
   let sample: Uint8Array | undefined;
+  const lines: number[] = [];
   for (const piece of spool.pieces({ keep: true })) {
+    let takenTo = 0;
     for (const [place, byte] of piece.entries()) {
       if (byte < 128) continue;
       seen.add(byte);
       sample ??= lineAround(piece, place);
+      if (place < takenTo || lines.length > comparedBytes) continue;
+      const line = lineFrom(piece, place);
+      takenTo = place + line.length;
+      lines.push(...line, 10);
     }
     // deno-lint-ignore no-control-regex
     for (const [character] of decoder.decode(piece, { stream: true }).matchAll(/[^\x00-\x7f]/gu)) {
@@ -151,11 +165,53 @@ async function foreignBytes(spool: Spool): Promise<ForeignBytes> {
     }
     await othersTurn();
   }
-  return { all: new Uint8Array(seen), valid, invalid, sample: sample ?? new Uint8Array(0) };
+  return {
+    all: new Uint8Array(seen),
+    valid,
+    invalid,
+    sample: sample ?? new Uint8Array(0),
+    lines: Uint8Array.from(lines),
+  };
+}
+
+/** Encodings with characters of several bytes in which a file has some that are none. */
+async function brokenEncodings(spool: Spool): Promise<Set<string>> {
+  const broken = new Set<string>();
+  const othersTurn = takeTurns();
+  const decoders = new Map(
+    multiByteEncodings.map((one) => [one, new TextDecoder(one, { fatal: true })]),
+  );
+  const tryAll = (piece: Uint8Array, stream: boolean) => {
+    for (const [encoding, decoder] of decoders) {
+      try {
+        decoder.decode(piece, { stream });
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error;
+        broken.add(encoding);
+        decoders.delete(encoding);
+      }
+    }
+  };
+  for (const piece of spool.pieces({ keep: true })) {
+    tryAll(piece, true);
+    await othersTurn();
+  }
+  tryAll(new Uint8Array(0), false);
+  return broken;
+}
+
+function isBreak(byte: number): boolean {
+  return byte === 10 || byte === 13;
+}
+
+/** The rest of a line, or the beginning of it, with the byte in front, which tells whether a word begins here. */
+function lineFrom(piece: Uint8Array, place: number): Uint8Array {
+  let to = place;
+  while (to < piece.length && to - place < 2 * sampleBytes && !isBreak(piece[to]!)) to++;
+  return piece.subarray(Math.max(0, place - 1), to);
 }
 
 function lineAround(piece: Uint8Array, place: number): Uint8Array {
-  const isBreak = (byte: number) => byte === 10 || byte === 13;
   let from = place, to = place;
   while (from > 0 && place - from < sampleBytes / 2 && !isBreak(piece[from - 1]!)) from--;
   while (to < piece.length && to - from < sampleBytes && !isBreak(piece[to]!)) to++;

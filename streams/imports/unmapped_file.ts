@@ -24,8 +24,8 @@ export interface UnmappedColumns {
   notes: readonly string[];
   rows: number;
   columns: PreviewColumn[];
-  /** As far as it goes, to be completed. */
-  profile: ImportProfile;
+  /** As far as it goes, to be completed; undefined where the columns are not known either. */
+  profile: ImportProfile | undefined;
   questions: readonly OpenQuestion[];
 }
 

@@ -20,6 +20,8 @@ import {
 } from "../../domain/import/source/workbook_cells.ts";
 import type { Archive, ArchiveEntry } from "./archive.ts";
 import { badFile } from "../../domain/import/source/file_kind.ts";
+import { visibleText } from "../../domain/text/visible_text.ts";
+import { type FilledSheet, SheetQuestion } from "./sheet_question.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 
 /** A row of a sheet that has something. */
@@ -43,6 +45,9 @@ export function isWorkbook({ entries }: Archive): boolean {
   return entries.some(({ name }) => name === "xl/workbook.xml");
 }
 
+/** Sheets with rows that are told. */
+const maxTold = 50;
+
 const asCsv = "save its sheet of orders as CSV UTF-8 and import that";
 
 /** Characters of all texts of a workbook: they are in memory while its sheet is read. */
@@ -60,39 +65,85 @@ const pieceCharacters = 4_096;
 /** Rows to a batch, and cells: one far to the right makes a row of all columns. */
 const batchRows = 500, batchCells = 50_000;
 
+/** A sheet of a workbook, ready to be read. */
+export interface WorkbookSheet {
+  name: string;
+  /**
+   * Numbers are text as they are stored, days and times as `2026-01-05 10:22:31`; formulas count by their results.
+   *
+   * @throws {WorkflowError} `invalid` for a workbook that is damaged
+   */
+  rows(): AsyncGenerator<WorkbookRow[]>;
+  /**
+   * By its place, the first number of each column, of those that were read, that is stored with three decimals: written as
+   * a text it could as well be some thousand.
+   */
+  storedFractions: ReadonlyMap<number, StoredFraction>;
+}
+
 /**
- * The rows of the only visible sheet that has any. Numbers are text as they are stored, days and times as
- * `2026-01-05 10:22:31`; formulas count by their results.
+ * The sheet that was chosen, or the only one that has rows.
  *
- * @param fractions is given, by its place, the first number of each column that is stored with three decimals: written as
- * a text it could as well be some thousand
- * @throws {WorkflowError} `invalid` for a workbook that is damaged, and for one with several sheets
+ * @param chosen its name, or its place from 1; undefined where nobody said
+ * @throws {SheetQuestion} where several have rows and none was chosen, or a hidden one alone
+ * @throws {WorkflowError} `invalid` for a workbook that is damaged, and where there is no such sheet
  */
-export async function* workbookRows(
+export async function openSheet(
   archive: Archive,
-  fractions: Map<number, StoredFraction>,
+  chosen: string | undefined,
   signal?: AbortSignal,
-): AsyncGenerator<WorkbookRow[]> {
-  const book = await readBook(archive, signal);
+): Promise<WorkbookSheet> {
+  const { sheets, epoch } = await readBook(archive, signal);
   const formats = await readFormats(archive, signal);
   const texts = await readTexts(archive, signal);
-  let name: string | undefined;
-  for (const sheet of book.sheets) {
-    const context = { formats, texts, epoch: book.epoch, fractions };
-    for await (const rows of sheetRows(sheet.entry, context, signal)) {
-      if (name !== undefined && name !== sheet.name) {
-        throw badFile(
-          `is an Excel workbook with several sheets (${name}, ${sheet.name}): ${asCsv}, or delete the others`,
-        );
-      }
-      name = sheet.name;
-      yield rows;
-    }
+  const rowsOf = ({ entry }: Sheet, fractions = new Map<number, StoredFraction>()) =>
+    sheetRows(entry, { formats, texts, epoch, fractions }, signal);
+  const opened = (sheet: Sheet): WorkbookSheet => {
+    const storedFractions = new Map<number, StoredFraction>();
+    return { name: sheet.name, rows: () => rowsOf(sheet, storedFractions), storedFractions };
+  };
+  if (chosen !== undefined) return opened(chosenSheet(sheets, chosen));
+  const filled: FilledSheet[] = [];
+  for (const [place, sheet] of sheets.entries()) {
+    const { name, isHidden } = sheet;
+    const first = await firstRow(rowsOf(sheet));
+    if (first !== undefined) filled.push({ name, number: place + 1, isHidden, first });
+    if (filled.length === maxTold) break;
   }
+  const [only] = filled;
+  if (filled.length > 1 || only?.isHidden === true) throw new SheetQuestion(filled);
+  return only === undefined
+    ? { name: sheets[0]?.name ?? "", rows: async function* () {}, storedFractions: new Map() }
+    : opened(sheets[only.number - 1]!);
+}
+
+function chosenSheet(sheets: readonly Sheet[], chosen: string): Sheet {
+  const wanted = chosen.trim();
+  const plain = wanted.toLowerCase();
+  const found = sheets.find(({ name }) => name.trim() === wanted) ??
+    sheets.find(({ name }) => name.trim().toLowerCase() === plain) ??
+    (/^[1-9]\d{0,5}$/.test(wanted) ? sheets[Number(wanted) - 1] : undefined);
+  if (found !== undefined) return found;
+  const names = sheets.slice(0, maxTold).map(({ name }) => visibleText(name)).join(", ");
+  throw badFile(`is an Excel workbook without a sheet ${visibleText(wanted)}; it has ${names}`);
+}
+
+async function firstRow(
+  rows: AsyncGenerator<WorkbookRow[]>,
+): Promise<readonly string[] | undefined> {
+  for await (const [first] of rows) return first?.fields;
+  return undefined;
+}
+
+interface Sheet {
+  name: string;
+  isHidden: boolean;
+  entry: ArchiveEntry;
 }
 
 interface Book {
-  sheets: { name: string; entry: ArchiveEntry }[];
+  /** Without those that have charts alone. */
+  sheets: Sheet[];
   epoch: 1900 | 1904;
 }
 
@@ -106,19 +157,23 @@ async function readBook(archive: Archive, signal?: AbortSignal): Promise<Book> {
     },
   }, signal);
   const book: Book = { sheets: [], epoch: 1900 };
+  const paths = new Set<string>();
   await readXml(partOf(archive, "xl/workbook.xml"), {
     onOpen({ name, attributes }) {
       if (localName(name) === "workbookPr") {
         if (/^(?:1|true)$/.test(attributes.date1904 ?? "")) book.epoch = 1904;
       }
-      if (localName(name) !== "sheet" || /hidden/i.test(attributes.state ?? "")) return;
+      if (localName(name) !== "sheet") return;
       const id = Object.entries(attributes).find(([key]) => /(?:^|:)id$/.test(key))?.[1] ?? "";
       const target = targets.get(id) ?? "";
       const path = target.startsWith("/") ? target.slice(1) : `xl/${target}`;
       // Charts have a sheet of their own without rows.
       if (!/worksheets\//.test(path)) return;
-      book.sheets.push({ name: attributes.name ?? "", entry: partOf(archive, path) });
-      refuseMany(book.sheets.length);
+      // A small workbook could have one large sheet read again and again.
+      if (paths.has(path)) throw badFile(`is an Excel workbook that names a sheet twice: ${asCsv}`);
+      paths.add(path);
+      const isHidden = /hidden/i.test(attributes.state ?? "");
+      book.sheets.push({ name: attributes.name ?? "", isHidden, entry: partOf(archive, path) });
     },
   }, signal);
   return book;

@@ -186,7 +186,7 @@ async function completeBatch(
   counts.published += published;
   counts.rowsRejected += rejected.length;
   counts.ordersRejected += batch.ordersRejected;
-  run.ordersSkipped += batch.skipped.length;
+  counts.ordersSkipped += batch.skipped.length;
   counts.orders += batch.ordersRejected + taken.length + batch.open.length;
   counts.ordersConflict += batch.open.length;
   for (const { outcome, currency, totalCents } of taken) {

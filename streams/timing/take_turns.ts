@@ -6,8 +6,13 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Milliseconds of work after which others have waited long enough. */
-const turnMs = 10;
+/** Milliseconds of work after which others have waited long enough, and where there is hardly anybody else. */
+const usualTurnMs = 10, longTurnMs = 100;
+
+let turnMs = usualTurnMs;
+
+/** When this thread gave others their turn last, whichever piece of work it was that did. */
+let lastTurn = 0;
 
 /**
  * Makes a function that is called between two small pieces of work, and waits for others when it is their turn:
@@ -19,10 +24,24 @@ const turnMs = 10;
  * @returns undefined where there is nothing to wait for, so that most calls cost no promise
  */
 export function takeTurns(): () => Promise<void> | undefined {
-  let since = performance.now();
-  const wait = async () => {
-    await sleep(0);
-    since = performance.now();
-  };
-  return () => performance.now() - since < turnMs ? undefined : wait();
+  const begun = performance.now();
+  return () => performance.now() - Math.max(begun, lastTurn) < turnMs ? undefined : wait();
+}
+
+async function wait(): Promise<void> {
+  await sleep(0);
+  lastTurn = performance.now();
+}
+
+/**
+ * Does work in a process that serves nobody meanwhile, as a command does that reads its file: each turn of others costs
+ * a millisecond in which nothing is done. A signal is still heard within a tenth of a second.
+ */
+export async function inLongTurns<T>(work: () => Promise<T>): Promise<T> {
+  turnMs = longTurnMs;
+  try {
+    return await work();
+  } finally {
+    turnMs = usualTurnMs;
+  }
 }

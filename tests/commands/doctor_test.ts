@@ -170,7 +170,7 @@ Deno.test("doctor looks for the provider, the mail server, open files, and who w
     assert.match(good.out, /^ok +open files +1,024 more can be open at once$/m);
     assert.match(
       good.out,
-      /^warning +consumers +nobody works on orders\n +→ run deno task start$/m,
+      /^warning +consumers +nobody works on orders\n +→ run (deno task|bun run) start$/m,
     );
     const away = await doctor({
       ...env,

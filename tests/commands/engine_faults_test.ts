@@ -68,7 +68,7 @@ Deno.test("what a database refuses is told as what it is, with what to type", as
   );
   assert.match(
     await says(as(database, "orders", new URL(database.url).password, "orders_not"), "kpis"),
-    /: there is no database "orders_not"; .*deno task migrate.*CREATE DATABASE `orders_not` CHARACTER SET utf8mb4$/,
+    /: there is no database "orders_not"; .*the command migrate.*CREATE DATABASE `orders_not` CHARACTER SET utf8mb4$/,
   );
   assert.match(
     await says(as(database, "none"), "kpis"),

@@ -174,3 +174,23 @@ Deno.test("import names reasons with a line, the value there, and how many are l
     /\n3 rows are rejects, for these reasons:\n {2}2 × qty: must be an integer 1…1000000, not "0" \(line 3, 1 more like it\)\n {2}1 × unit_price_cents: 12\.50: write 1250, minor units \(line 5\)\n/,
   );
 });
+
+Deno.test("import offers no import of a file of which nothing would be taken, and says how amounts in units are read", async () => {
+  const path = `${folder}/units.csv`;
+  await Deno.writeTextFile(
+    path,
+    csvOf([{ external_order_id: "un-1", unit_price_cents: "12.50" }, {
+      external_order_id: "un-2",
+      unit_price_cents: "3.25",
+    }]),
+  );
+  const { code, out } = await run(path, "--preview");
+  assert.equal(code, 1);
+  assert.match(out, /\nPlan: \w+\nNothing of the file would be taken: mend it first\.$/);
+  assert.doesNotMatch(out, /To import exactly this/);
+  assert.match(out, /12\.50: write 1250, minor units/);
+  assert.match(out, /is read by --profile=native: see --preview --profile=native/);
+  const read = await run(path, "--preview", "--profile=native");
+  assert.equal(read.code, 0, read.out + read.err);
+  assert.match(read.out, /amounts are in units of the currency/);
+});

@@ -7,6 +7,7 @@ import { openRedis } from "../../streams/redis/redis.ts";
 import { contentsOf, csvOf, manyRows } from "../csv_orders.ts";
 import { type TestContext, testContext } from "../support.ts";
 import { typedTask } from "../typed_task.ts";
+import { typed } from "../../runtime/typed.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -266,7 +267,7 @@ Deno.test("import tells wrong usage by exit code 2", async () => {
   }
   const { code, out } = await run(["--help"]);
   assert.equal(code, 0);
-  assert.match(out, /Usage: deno task import FILE/);
+  assert.match(out, new RegExp(`Usage: ${typed("import")} FILE`));
 });
 
 Deno.test("import killed at any moment and run again gives the result of one run", async () => {

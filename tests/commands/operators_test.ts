@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import assert from "node:assert/strict";
 import { keepDatabase } from "../../tools/chaos/harness/older_database.ts";
 import { deadLetterMessages } from "../../db/dead_letters/dead_letters.ts";
@@ -5,6 +6,7 @@ import { entryOf } from "../../domain/messages/messages.ts";
 import { csvOf } from "../csv_orders.ts";
 import { loseRedis, openSettled, type SettledWorkflow } from "../settled_workflow.ts";
 import { anOrder } from "../workflow.ts";
+import { typed } from "../../runtime/typed.ts";
 import { envOf, type Ran, run } from "./run_command.ts";
 
 /** A test on settled books; `type` runs a command on them. */
@@ -54,7 +56,7 @@ Deno.test("every operator's command has --help and refuses unknown options", asy
   for (const name of ["verify", "recover", "kpis", "dead", "stock", "migrate", "doctor"]) {
     const help = await run({}, name, "--help");
     assert.equal(help.code, 0);
-    assert.match(help.out, new RegExp(`Usage: deno task ${name}`));
+    assert.match(help.out, new RegExp(`Usage: ${typed(name)}`));
     const wrong = await run({}, name, "--nonsense");
     assert.equal(wrong.code, 2);
     assert.equal(wrong.err, `${name}: Unknown option --nonsense`);
@@ -170,7 +172,7 @@ Deno.test("dead retry and discard need to be told which, and act once", () =>
     assert.equal((await type("dead", "retry", "--all")).out, "Retried 1 dead letters");
     assert.equal((await type("dead", "retry", "--all")).out, "Retried 0 dead letters");
     const [row] = await flow.rows("select resolved_by from dead_letters");
-    assert.equal(row!.resolved_by, "cli:ann");
+    assert.equal(row!.resolved_by, `cli:ann@${hostname()}`);
     await flow.drain();
     assert.equal((await flow.order(orderId)).status, "PAID");
   }));
@@ -288,7 +290,7 @@ Deno.test("commands that are not there to start anything never migrate, and say 
           err,
           new RegExp(
             `^${args[0]}: The database lacks ${String(last).padStart(4, "0")}_\\w+; ` +
-              "back it up and run deno task migrate$",
+              `back it up and run ${typed("migrate")}$`,
           ),
         );
         assert.deepEqual(await versionsOf(), all.slice(0, -1), args.join(" "));
@@ -320,7 +322,7 @@ Deno.test("doctor finds nothing wrong with engines that work, and warns of a Red
     const ill = await type("doctor");
     assert.equal(ill.code, 0);
     assert.match(ill.out, /^warning +streams +no group/m);
-    assert.match(ill.out, /→ start the consumers, or run deno task recover$/m);
+    assert.match(ill.out, /→ start the consumers, or run (deno task|bun run) recover$/m);
     assert.match(ill.out, /^warning +dead letters +1 in orders$/m);
   }));
 
@@ -386,4 +388,15 @@ Deno.test("no command sends a terminal what it would obey", () =>
     await Deno.remove(file);
     // deno-lint-ignore no-control-regex
     assert.doesNotMatch(imported.out + imported.err, /[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
+  }));
+
+Deno.test("dead retry says what to type where nobody works on what waits then", () =>
+  withCommands("cli_dead_nobody", async (flow) => {
+    await storeDeadOrder(flow);
+    const env = envOf(flow);
+    // Streams that no consumer has ever read.
+    const retry = () =>
+      run({ ...env, REDIS_PREFIX: `${env.REDIS_PREFIX}n:` }, "dead", "retry", "--all");
+    assert.match((await retry()).err, /^Nobody works on orders yet: run deno task start$/m);
+    assert.doesNotMatch((await retry()).err, /Nobody works/, "nothing was taken up");
   }));

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { verifyNow } from "../settled_workflow.ts";
@@ -34,7 +35,10 @@ const actorsOf = async ({ rows }: Workflow) =>
 Deno.test("stock SKU names who changed it, and why", () =>
   withStock("cli_stock_one", async (flow, type) => {
     assert.equal((await type("a", "--add=3", "--detail=delivery 7")).code, 0);
-    assert.deepEqual(await actorsOf(flow), [["test", "first stock"], ["cli:ann", "delivery 7"]]);
+    assert.deepEqual(await actorsOf(flow), [["test", "first stock"], [
+      `cli:ann@${hostname()}`,
+      "delivery 7",
+    ]]);
   }));
 
 Deno.test("stock --file applies a file, prints counts and reasons, and writes rejects that can be mended", () =>
@@ -98,7 +102,7 @@ Deno.test("stock --file adds once, unless it is said again", () =>
     assert.equal(refused.code, 1);
     assert.match(
       refused.err,
-      /was applied on .* by cli:ann; --again \(again=true over HTTP\) adds them once more/,
+      /was applied on .* by cli:ann@\S+; --again \(again=true over HTTP\) adds them once more/,
     );
     assert.equal((await type(`--file=${path}`, "--again")).code, 0);
     assert.equal(await flow.stock("a"), 52);

@@ -222,7 +222,9 @@ stage.test("the figures of an import move while it runs", async ({ page }) => {
     await page.waitForURL(/imports\/\d+$/);
     await page.locator("#live-state.on").waitFor();
     const figure = (name: string, count: string) =>
-      page.locator(`dl > div:has(dt:text-is("${name}")) dd:text-is("${count}")`);
+      page.locator(
+        `dl > div:has(dt:text-is("${name}")) dd :text-is("${count}"), dl > div:has(dt:text-is("${name}")) dd:text-is("${count}")`,
+      );
     await page.getByText("Running").waitFor();
     await figure("New", "0").waitFor();
     await page.evaluate("document.body.dataset.same = 'yes'");

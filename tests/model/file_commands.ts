@@ -4,6 +4,7 @@
  * @module
  */
 
+import { anOperator } from "../operator.ts";
 import assert from "node:assert/strict";
 import { importFile } from "../../services/import_file.ts";
 import type { ImportReport } from "../../streams/imports/orders_import.ts";
@@ -69,6 +70,7 @@ export function bringFile(file: OrderFile, dies: number | null): Play {
         refused = new Map();
         return importFile(deps, new Blob([csv]).stream(), {
           name: "orders.csv",
+          operator: anOperator(),
           replace: file.replace,
           onRejected: (rows) =>
             rows.forEach(({ fields, reason }) => refused.set(fields[0]!, reason)),

@@ -31,12 +31,47 @@ Deno.test("readProfile() names every fault of a document by its path", async () 
   await assert.rejects(() => readProfile(JSON.stringify(document)), (error: WorkflowError) => {
     assert.equal(error.code, "invalid");
     const at = error.faults.map((fault) => fault.at);
-    for (const path of ["name", "columns", "constants.currency", "time.zone", "money.decimal"]) {
+    for (
+      const path of [
+        "name",
+        "columns.order_id",
+        "statuses",
+        "constants.currency",
+        "time.zone",
+        "money.decimal",
+      ]
+    ) {
       assert.ok(at.includes(path), `${path} of ${at}`);
     }
     return true;
   });
   await assert.rejects(() => readProfile("{"), /is no JSON/);
+});
+
+Deno.test("readProfile() says which setting a misspelt one may be", async () => {
+  const document = {
+    version: 1,
+    name: "mine",
+    columns: { external_order_id: ["Id"], product_skus: ["Sku"] },
+    constants: { curency: "EUR" },
+    filldown: "order",
+    money: { decimals: "," },
+    time: { timezone: "UTC" },
+    adjustments: [{ kind: "tax", columns: ["Tax"], per: "order", togther: "same" }],
+    status: { columns: ["State"], pay: ["paid"] },
+  };
+  await assert.rejects(() => readProfile(JSON.stringify(document)), (error: WorkflowError) => {
+    const said = Object.fromEntries(error.faults.map(({ at, detail }) => [at, detail]));
+    assert.match(said["columns.product_skus"]!, /did you mean product_sku\?$/);
+    assert.match(said["constants.curency"]!, /did you mean currency\?$/);
+    assert.match(said.filldown!, /did you mean fill_down\?$/);
+    assert.match(said["money.decimals"]!, /did you mean decimal\?$/);
+    assert.match(said["time.timezone"]!, /^is not known; there are order, zone, numbers$/);
+    assert.match(said["adjustments.0.togther"]!, /did you mean together\?$/);
+    assert.match(said["status.pay"]!, /did you mean paid\?$/);
+    assert.equal(error.faults.length, 7);
+    return true;
+  });
 });
 
 Deno.test("readProfile() refuses a status that says two things of one word", async () => {

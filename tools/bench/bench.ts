@@ -12,11 +12,12 @@ import { benchKpis } from "./kpis.ts";
 import { benchLatency, benchSteady } from "./latency.ts";
 import { describeMachine } from "./machine.ts";
 import { benchPages } from "./pages.ts";
-import { benchProfiles } from "./profiles.ts";
+import { type BenchForm, benchForms, benchProfiles } from "./profiles.ts";
 import { benchReaders } from "./readers.ts";
 import { benchRecover } from "./recover.ts";
 import { benchRefunds } from "./refunds.ts";
 import { benchSizes, chartPath } from "./sizes.ts";
+import { benchRestock } from "./restock.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { addTargets } from "./targets.ts";
 import { benchAdjustments, benchTwoConsumers, benchWorkflow } from "./workflow.ts";
@@ -25,7 +26,7 @@ interface Scenario {
   summary: string;
   /** Part of a benchmark that names no scenarios. */
   usual: boolean;
-  run: (stage: Stage) => Promise<Figure[]>;
+  run: (stage: Stage, args: BenchArgs) => Promise<Figure[]>;
 }
 
 const scenarios: Readonly<Record<string, Scenario>> = {
@@ -50,6 +51,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     run: benchProfiles,
   },
   refunds: { summary: "refunds over HTTP, and settled", usual: false, run: benchRefunds },
+  restock: {
+    summary: "1,000 orders that wait for stock, once it arrives",
+    usual: false,
+    run: benchRestock,
+  },
   kpis: { summary: "GET /kpis beside bare routes", usual: false, run: benchKpis },
   recover: { summary: "100,000 messages lost and found", usual: false, run: benchRecover },
   pages: { summary: "the dashboard with a million orders", usual: false, run: benchPages },
@@ -70,6 +76,7 @@ Usage: deno task bench [OPTIONS] [SCENARIO...]
   --durable            engines that survive a power cut: doublewrite buffer, append-only file
   --buffer-pool-mb=N   memory of the database (default 512)
   --bun=PATH           the product on this Bun instead of on Deno, after bun install
+  --form=NAME          file of the scenario profiles: shopify, amazon or woocommerce (default shopify)
   --largest=N          orders that the scenario sizes drains at once (default 1000000)
   --least-ratio=R      fail if the drain is slower than R times the floor
   --least-import=R     fail if the import is slower than R times the floor
@@ -98,6 +105,8 @@ interface BenchArgs {
   bun: string | undefined;
   /** Orders that the scenario sizes drains at once. */
   largest: number;
+  /** File of the scenario profiles. */
+  form: BenchForm;
   /** Least shares of the floor, by scenario. */
   minRatios: Partial<Record<"drain" | "import", number>>;
   json: boolean;
@@ -115,6 +124,7 @@ function readArgs(args: string[]): BenchArgs | "help" {
       "bun",
       "buffer-pool-mb",
       "largest",
+      "form",
       "least-ratio",
       "least-import",
       "_",
@@ -137,6 +147,8 @@ function readArgs(args: string[]): BenchArgs | "help" {
   };
   const engine = parsed.engine ?? "mariadb";
   if (engine !== "mariadb" && engine !== "mysql") throw wrong("--engine must be mariadb or mysql");
+  const form = benchForms.find((one) => one === (parsed.form ?? "shopify"));
+  if (form === undefined) throw wrong(`--form must be ${benchForms.join(", ")}`);
   const ratio = (name: "least-ratio" | "least-import") => {
     const text = parsed[name];
     if (text === undefined) return undefined;
@@ -161,6 +173,7 @@ function readArgs(args: string[]): BenchArgs | "help" {
     bufferPoolMb: integer("buffer-pool-mb", 512, 64),
     bun: parsed.bun === undefined ? undefined : String(parsed.bun),
     largest: integer("largest", 1_000_000, 1_000),
+    form,
     minRatios: { drain: ratio("least-ratio"), import: ratio("least-import") },
     json: parsed.json === true,
   };
@@ -183,7 +196,7 @@ async function bench(args: BenchArgs): Promise<number> {
     }
     const figures: Figure[] = [];
     for (const name of args.names) {
-      const found = await scenarios[name]!.run(stage);
+      const found = await scenarios[name]!.run(stage, args);
       compareWithFloor(found);
       addTargets(found, args.engine);
       figures.push(...found);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { hostname } from "node:os";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { book, take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders } from "./harness/orders.ts";
@@ -21,6 +22,9 @@ const batches = 6;
 
 /** What a person who decides is called in the trace. */
 const person = "grace";
+
+/** Who decided, as the machine that is used knows them. */
+const decider = `cli:${person}@${hostname()}`;
 
 const scenario: Scenario = {
   name: "poison",
@@ -146,7 +150,7 @@ async function decide(stage: Stage): Promise<void> {
     "select status, resolved_by, resolved_at from dead_letters order by id",
   );
   const nameless = decided.filter((letter) =>
-    letter.status === "DEAD" || letter.resolved_by !== `cli:${person}` ||
+    letter.status === "DEAD" || letter.resolved_by !== decider ||
     letter.resolved_at === null
   );
   if (nameless.length > 0) throw new Error(`who decided? ${JSON.stringify(nameless)}`);
@@ -156,7 +160,7 @@ async function decide(stage: Stage): Promise<void> {
     `
     select count(*) as n from order_events
     where order_id = ? and event = 'dead_letter_discarded' and actor = ?`,
-    [Number(order!.id), `cli:${person}`],
+    [Number(order!.id), decider],
   );
   equal("the traces in the order's timeline", Number(trace!.n), 1);
 }

@@ -54,10 +54,10 @@ function withoutSchemas(client: string, names: string[]): string {
     .replace(/^import type \{[^}]*\} from "\.\/[^"]+";\n/gm, "")
     .replace(
       'import type { z } from "zod";\n',
-      `import type { ${names.map(title).join(", ")} } from "./types.ts";\n` +
-        'export type { NotificationData, NotificationWebhook } from "./webhooks.ts";\n\n' +
+      `import type { ${names.map(title).join(", ")} } from "./types.ts";\n\n` +
         "/** What is sent and what comes of one kind. */\ntype Shape = { input: unknown; output: unknown };\n",
     )
+    .replaceAll('"../domain/notification/webhook_body.ts"', '"./webhooks.ts"')
     .replaceAll("z.ZodType", "Shape")
     .replace(/\btypeof (\w+)/g, (whole, name) => names.includes(name) ? title(name) : whole)
     .replace(/\bz\.(input|output)<([^<>]+)>/g, '$2["$1"]');
@@ -89,14 +89,19 @@ export async function clientPackage(): Promise<Record<string, string>> {
   const jsr = { ...named, exports: "./client.ts", imports: { hono: `npm:hono@${hono}` } };
   const types = writeTypes(schemas);
   const webhooks = await read("domain/notification/webhook_body.ts");
+  const verify = (await read("routes/verify_webhook.ts"))
+    .replace('"../domain/notification/webhook_body.ts"', '"./webhooks.ts"');
   return {
     "package.json": `${JSON.stringify(npm, null, 2)}\n`,
     "deno.json": `${JSON.stringify(jsr, null, 2)}\n`,
     "client.ts": client,
     "types.ts": types,
     "webhooks.ts": webhooks,
-    "client.js": stripTypeScriptTypes(client).replace(/^\s*\n/gm, "").replace(/ +$/gm, ""),
+    "verify_webhook.ts": verify,
+    "client.js": scriptOf(client),
+    "verify_webhook.js": scriptOf(verify),
     "client.d.ts": declarationsOf(client),
+    "verify_webhook.d.ts": declarationsOf(verify),
     "types.d.ts": types,
     "webhooks.d.ts": webhooks,
     "README.md": readme,
@@ -104,28 +109,43 @@ export async function clientPackage(): Promise<Record<string, string>> {
   };
 }
 
-/** Everything but the body of the one function. */
-function declarationsOf(client: string): string {
-  return client.replace(
-    /export (function ordersClient\([^]*?\): [^]*?) \{\n[^]*?\n\}\n/,
-    "export declare $1;\n",
-  ).replace(
-    "options: { fetch?: typeof fetch } = {}",
-    "options?: { fetch?: typeof fetch }",
-  ).replaceAll(/"\.\/(types|webhooks)\.ts"/g, '"./$1.js"');
+/** What runs, without its types. */
+function scriptOf(source: string): string {
+  return stripTypeScriptTypes(source.replace(/^ +type \w+,\n/gm, ""))
+    .replaceAll(/"\.\/(\w+)\.ts"/g, '"./$1.js"')
+    .replace(/^\s*\n/gm, "").replace(/ +$/gm, "");
+}
+
+/** What is exported, without bodies. */
+function declarationsOf(source: string): string {
+  return source
+    .replace(/^(?:\/\*\*(?:(?!\*\/)[^])*\*\/\n)?(?:async )?function [^]*?\n\}\n/gm, "")
+    .replace(
+      /^export (?:async )?(function \w+\([^]*?\n\): .*?) \{\n[^]*?\n\}\n/gm,
+      "export declare $1;\n",
+    )
+    .replace(/^export class/gm, "export declare class")
+    .replace(/^ {2}override name = (".*");$/gm, "  override name: string;")
+    .replace(/(\w+): (.+) = \{\},$/gm, "$1?: $2,")
+    .replaceAll(/"\.\/(\w+)\.ts"/g, '"./$1.js"');
 }
 
 const readme = `# Client of the orders workflow
 
 \`\`\`ts
-import { type NotificationWebhook, ordersClient } from "@orders/client";
+import { ordersClient, verifyWebhook } from "@orders/client";
 
 const { orders } = ordersClient("https://orders.example", token);
 const shown = await orders[":id"].$get({ param: { id: "42" } });
 if (shown.ok) console.log((await shown.json()).status);
+
+// A receiver of webhooks: throws for what is not ours, or is more than five minutes old.
+const { id, event } = await verifyWebhook(await request.text(), request.headers, secrets);
+if (event.type === "order.paid") console.log(id, event.data.amount_cents);
 \`\`\`
 
-Every route with what it takes and gives; \`NotificationWebhook\` is the body of a webhook.
+Every route with what it takes and gives; \`Webhook\` is the body of any webhook, and \`verifyWebhook\` looks whether one is
+ours, by Web Crypto alone: on Node from version 20 on, Deno, Bun and in workers. The body must be as it came, byte for byte.
 `;
 
 if (import.meta.main) {

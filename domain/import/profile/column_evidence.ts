@@ -85,7 +85,7 @@ export function noMoneyEvidence(): MoneyEvidence {
 }
 
 /** What one amount says. */
-interface AmountLook {
+export interface AmountLook {
   kind: DecimalEvidence;
   isNegative: boolean;
   /** It is not nothing. */
@@ -103,9 +103,11 @@ const maxLooks = 4_000;
 const looks = new Map<string, AmountLook>();
 
 function lookAt(text: string): AmountLook {
+  const plain = plainLook(text);
+  if (plain !== undefined) return plain;
   let look = looks.get(text);
   if (look === undefined) {
-    look = lookAnew(text);
+    look = fullLook(text);
     if (looks.size >= maxLooks) looks.clear();
     // A copy: the text may be a part of a whole piece of the file, which would stay for its sake.
     looks.set(JSON.parse(JSON.stringify(text)), look);
@@ -113,7 +115,60 @@ function lookAt(text: string): AmountLook {
   return look;
 }
 
-function lookAnew(text: string): AmountLook {
+const noSign = { ".": false, ",": false };
+
+/** What plain amounts say, by whether they are something, and by their sign and whether they have parts. */
+const wholeLooks = [false, true].map((isSome): AmountLook => ({
+  kind: "either",
+  isNegative: false,
+  isSome,
+  fraction: noSign,
+  parts: noSign,
+  currency: "",
+}));
+const partLooks = ([".", ","] as const).map((sign) =>
+  [false, true].map((isSome) =>
+    [false, true].map((hasParts): AmountLook => ({
+      kind: sign,
+      isNegative: false,
+      isSome,
+      fraction: { ...noSign, [sign]: true },
+      parts: { ...noSign, [sign]: hasParts },
+      currency: "",
+    }))
+  )
+);
+
+/**
+ * What digits say, with one sign and one or two digits behind it or with none: most amounts are so, few of them twice,
+ * and to take each apart in all ways is most of what a look at a file takes.
+ *
+ * @returns undefined for all others, see {@linkcode fullLook}
+ */
+export function plainLook(text: string): AmountLook | undefined {
+  const { length } = text;
+  let isSome = false, hasParts = false;
+  let signAt = -1;
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 46 || code === 44) {
+      if (signAt >= 0 || at === 0) return undefined;
+      signAt = at;
+    } else if (code < 48 || code > 57) return undefined;
+    else if (code !== 48) {
+      isSome = true;
+      if (signAt >= 0) hasParts = true;
+    }
+  }
+  if (signAt < 0) return length === 0 ? undefined : wholeLooks[Number(isSome)];
+  const decimals = length - 1 - signAt;
+  if (decimals !== 1 && decimals !== 2) return undefined;
+  const ofSign = partLooks[text.charCodeAt(signAt) === 46 ? 0 : 1]!;
+  return ofSign[Number(isSome)]![Number(hasParts)];
+}
+
+/** The same of any amount. */
+export function fullLook(text: string): AmountLook {
   const kind = decimalEvidence(text);
   const { isNegative = false, number = "", currency = "" } = splitMoney(text) ?? {};
   return {
@@ -135,6 +190,8 @@ export function noteStoredFraction(
   countValue(evidence.by["."], text, line);
 }
 
+const decimalSigns = [".", ","] as const;
+
 /** Takes an amount, trimmed and not empty. */
 export function noteMoney(evidence: MoneyEvidence, text: string, line: number): void {
   const { kind, isNegative, isSome, fraction, parts, currency } = lookAt(text);
@@ -142,7 +199,7 @@ export function noteMoney(evidence: MoneyEvidence, text: string, line: number): 
   if (kind === "none") return;
   evidence.count++;
   if (isSome) countValue(isNegative ? evidence.negative : evidence.positive, text, line);
-  for (const sign of [".", ","] as const) {
+  for (const sign of decimalSigns) {
     if (kind !== "either" && fraction[sign]) {
       evidence.fractions[sign]++;
       if (parts[sign]) evidence.parts[sign]++;

@@ -185,11 +185,16 @@ function shown(name: string): string {
 
 /** What the fields of a row say in a column, trimmed; "" for nothing. */
 export function textAt(fields: readonly string[], places: readonly ColumnPlace[]): string {
-  for (const place of places) {
-    const text = place.length === 1
-      ? (fields[place[0]!] ?? "").trim()
-      : place.map((at) => (fields[at] ?? "").trim()).filter((one) => one !== "").join(" ");
+  for (let at = 0; at < places.length; at++) {
+    const text = textOf(fields, places[at]!);
     if (text !== "") return text;
   }
   return "";
+}
+
+/** What the fields of a row say in one place, trimmed; "" for nothing. */
+export function textOf(fields: readonly string[], place: ColumnPlace): string {
+  return place.length === 1
+    ? (fields[place[0]!] ?? "").trim()
+    : place.map((at) => (fields[at] ?? "").trim()).filter((one) => one !== "").join(" ");
 }

@@ -168,10 +168,12 @@ function isSettled(
   { places, skipFilled, outcomes }: PlannedStatus,
   fields: readonly string[],
 ): boolean {
-  const text = (at: number) => (fields[at] ?? "").trim();
-  const outcomesOf = places.map(text).filter((word) => word !== "")
-    .map((word) => outcomes.get(word.toLowerCase()) ?? "skip");
-  return outcomesOf.includes("skip") || skipFilled.some((at) => !saysNothing(text(at)));
+  for (const at of places) {
+    const word = (fields[at] ?? "").trim();
+    if (word !== "" && (outcomes.get(word.toLowerCase()) ?? "skip") === "skip") return true;
+  }
+  for (const at of skipFilled) if (!saysNothing((fields[at] ?? "").trim())) return true;
+  return false;
 }
 
 function countIn(counts: Map<string, Counted>, key: string, value: string, line: number): void {
@@ -189,10 +191,10 @@ function noteHeads(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
   const heads = [
     ...[columns.order_placed_at, columns.currency, columns.customer_name],
     ...[columns.customer_id, columns.customer_email],
-  ].filter((column) => column !== undefined && column.constant === undefined);
+  ].filter((column) => column !== undefined).filter(({ constant }) => constant === undefined);
   const items = [columns.product_sku, columns.product_name, columns.price, columns.qty];
   let id = "";
-  let said = heads.map(() => false);
+  const said = heads.map(() => false);
   return ({ fields, line }, ownId) => {
     if (ownId === "") {
       const hasItem = items.some((column) =>
@@ -203,26 +205,30 @@ function noteHeads(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
     }
     if (ownId !== id) {
       id = ownId;
-      said = heads.map((column) => textAt(fields, column!.places) !== "");
+      for (let at = 0; at < heads.length; at++) said[at] = textAt(fields, heads[at]!.places) !== "";
       return;
     }
     evidence.repeated++;
-    const blank = heads.filter((column, at) => said[at] && textAt(fields, column!.places) === "");
-    if (blank.length > 0) countValue(evidence.blankHeads, String(line), line);
-    if (blank.length > 1) evidence.blankInTwo++;
+    let blank = 0;
+    for (let at = 0; at < heads.length; at++) {
+      if (said[at] && textAt(fields, heads[at]!.places) === "") blank++;
+    }
+    if (blank > 0) countValue(evidence.blankHeads, String(line), line);
+    if (blank > 1) evidence.blankInTwo++;
   };
 }
 
 function noteSamples({ samples }: FileEvidence): NoteRow {
   let open = samples.map((_, at) => at);
   return ({ fields }) => {
-    if (open.length === 0) return;
+    let isFull = false;
     for (const at of open) {
       const text = (fields[at] ?? "").trim();
       if (text === "") continue;
       const sample = cutText(text, maxCharacters);
-      if (!samples[at]!.includes(sample)) samples[at]!.push(sample);
+      if (samples[at]!.includes(sample)) continue;
+      isFull = samples[at]!.push(sample) >= maxSamples || isFull;
     }
-    open = open.filter((at) => samples[at]!.length < maxSamples);
+    if (isFull) open = open.filter((at) => samples[at]!.length < maxSamples);
   };
 }

@@ -17,6 +17,7 @@ import {
 import {
   type ColumnPlaces,
   type CsvRow,
+  goodItem,
   importColumns,
   type OrderRow,
   readRow,
@@ -34,7 +35,7 @@ import {
   rowsToATurn,
   settleOrder,
 } from "../order_csv.ts";
-import { type PlannedColumn, textAt } from "./column_plan.ts";
+import { type PlannedColumn, textOf } from "./column_plan.ts";
 import { parseMoney, plainCharacters } from "./money_text.ts";
 import { readAdjustments } from "./order_amounts.ts";
 import {
@@ -47,7 +48,7 @@ import {
 } from "./order_mapping.ts";
 import { outcomeOf } from "./order_status.ts";
 import { type PricedItem, type Reading, readingByTotal } from "./order_readings.ts";
-import { plannedFault } from "./planned_row.ts";
+import { ownFields, plannedFault } from "./planned_row.ts";
 import type { ProfileColumn } from "./profile.ts";
 
 /** What the file says that an order comes to, and what it does. */
@@ -80,9 +81,16 @@ const ownPlaces: ColumnPlaces = {
 /** Rows of an order, read so far. */
 interface SoFar extends ReadRows {
   items: PricedItem[];
-  before: { fields: readonly string[]; row: OrderRow } | undefined;
+  /** The first good one, and the head that it was read with. */
+  before: { fields: readonly string[]; row: OrderRow; head: Head } | undefined;
   /** What rows say of the whole is wrong. */
   faults: TermFault[];
+}
+
+/** A row of an order, whose fields are taken out of it once. */
+interface ReadingRow extends CsvRow {
+  /** What is rejected. */
+  source: CsvRow;
 }
 
 /**
@@ -108,12 +116,19 @@ export function mapOrder(
 /** The same with breaks, because an order may have very many rows. */
 export function* mapOrderStepwise(
   mapping: OrderMapping,
-  rows: readonly CsvRow[],
+  sources: readonly CsvRow[],
   options: DecideOptions,
 ): Generator<void, MappedOrder> {
-  if (rows.length > maxOrderRows) return rejectedLarge(rows);
-  const unreadable = rows.find((row) => plannedFault(row) !== "");
-  if (unreadable !== undefined) return { kind: "rejected", rejected: rejectFor(rows, unreadable) };
+  if (sources.length > maxOrderRows) return rejectedLarge(sources);
+  const unreadable = sources.find((row) => plannedFault(row) !== "");
+  if (unreadable !== undefined) {
+    return { kind: "rejected", rejected: rejectFor(sources, unreadable) };
+  }
+  const rows = sources.map((source): ReadingRow => ({
+    line: source.line,
+    fields: ownFields(source),
+    source,
+  }));
   const outcome = outcomeOf(rows, mapping.plan);
   if (outcome.kind === "skip") return { kind: "skipped", why: outcome.why };
   if (outcome.kind === "unknown") {
@@ -125,12 +140,12 @@ export function* mapOrderStepwise(
       outcome.word,
     );
     const reason = faultsText([fault]);
-    return { kind: "rejected", rejected: rows.map((row) => rejectedFor(row, reason)) };
+    return { kind: "rejected", rejected: sources.map((row) => rejectedFor(row, reason)) };
   }
   if (outcome.kind === "contradiction") {
     const { column, lines: [first, second] } = outcome;
     const reason = `rows of the order disagree on ${column} (lines ${first} and ${second})`;
-    return { kind: "rejected", rejected: rows.map((row) => rejectedFor(row, reason)) };
+    return { kind: "rejected", rejected: sources.map((row) => rejectedFor(row, reason)) };
   }
   const head = readHead(mapping, rows);
   const read = yield* readRows(mapping, rows, head, options);
@@ -154,7 +169,11 @@ function rejectFor(rows: readonly CsvRow[], unreadable: CsvRow): RejectedRow[] {
 
 /** What rows say of their order, and each says the same or nothing. */
 interface Head {
-  texts: Readonly<Record<typeof headColumns[number], string>>;
+  externalOrderId: string;
+  currency: string;
+  customerId: string;
+  email: string;
+  name: string;
   placedAt: string | { problem: string; text: string };
   disagreement: string | undefined;
 }
@@ -167,24 +186,40 @@ const headColumns = [
 function readHead(mapping: OrderMapping, rows: readonly CsvRow[]): Head {
   const { columns } = mapping.plan;
   let disagreement: string | undefined;
-  const read = headColumns.map((column) => {
+  const read = (column: typeof headColumns[number]): string => {
     const planned = columns[column];
     const said = saidOf(rows, planned);
+    if (said === undefined) return "";
     disagreement ??= disagreementOf(rows, planned, said);
-    return [column, said?.text ?? ""] as const;
-  });
-  const texts = Object.fromEntries(read) as Head["texts"] & Record<string, string>;
-  const { customer_id: id } = texts;
-  const isGuest = (mapping.settings.guestIds ?? []).includes(id);
+    return said.text;
+  };
+  const [externalOrderId, currency, id, email, name] = [
+    read("external_order_id"),
+    read("currency"),
+    read("customer_id"),
+    read("customer_email"),
+    read("customer_name"),
+  ];
+  const isGuest = mapping.settings.guestIds?.includes(id) === true;
   return {
-    texts: {
-      ...texts,
-      external_order_id: prefixed(mapping, texts.external_order_id),
-      customer_id: isGuest ? "" : id,
-    },
+    externalOrderId: prefixed(mapping, externalOrderId),
+    currency,
+    customerId: isGuest ? "" : id,
+    email,
+    name,
     placedAt: earliest(mapping, rows),
     disagreement,
   };
+}
+
+/** Whether a row says of its order what another one says, so that both have the same head. */
+function saysTheSame(mapping: OrderMapping, a: CsvRow, b: CsvRow): boolean {
+  for (const column of [...headColumns, "order_placed_at"] as const) {
+    for (const place of mapping.plan.columns[column]?.places ?? []) {
+      for (const at of place) if (a.fields[at] !== b.fields[at]) return false;
+    }
+  }
+  return true;
 }
 
 /** An order's id here: two shops may number their orders alike. */
@@ -200,7 +235,7 @@ function disagreementOf(
 ): string | undefined {
   if (said?.place === undefined || rows.length === 1) return undefined;
   for (const { line, fields } of rows) {
-    const text = textAt(fields, [said.place]);
+    const text = textOf(fields, said.place);
     if (text === "" || text === said.text) continue;
     return `rows of the order disagree on ${planned!.name} (lines ${said.line} and ${line})`;
   }
@@ -212,7 +247,7 @@ function earliest(mapping: OrderMapping, rows: readonly CsvRow[]): Head["placedA
   let first: string | undefined;
   let before = "";
   for (const row of rows) {
-    const text = ownText(row, column);
+    const text = ownText(row.fields, column);
     if (text === "" || text === before) continue;
     before = text;
     const time = mapping.readTime(text);
@@ -224,63 +259,81 @@ function earliest(mapping: OrderMapping, rows: readonly CsvRow[]): Head["placedA
 
 function* readRows(
   mapping: OrderMapping,
-  rows: readonly CsvRow[],
+  rows: readonly ReadingRow[],
   head: Head,
   { latestPlacedAt }: DecideOptions,
 ): Generator<void, SoFar> {
   const read: SoFar = { sources: [], good: [], bad: [], items: [], before: undefined, faults: [] };
-  for (const [index, row] of rows.entries()) {
+  let rowHead = head;
+  let last: ReadingRow | undefined;
+  for (let index = 0; index < rows.length; index++) {
+    const row = rows[index]!;
     if ((index + 1) % rowsToATurn === 0) yield;
-    const isItem = hasItem(mapping, row);
-    if (!isItem && mapping.settings.rowsWithoutItem === "allowed") continue;
-    const rowHead = mapping.fillsDown ? head : readHead(mapping, [row]);
+    if (mapping.settings.rowsWithoutItem === "allowed" && !hasItem(mapping, row)) continue;
+    if (!mapping.fillsDown && (last === undefined || !saysTheSame(mapping, row, last))) {
+      rowHead = rows.length === 1 ? head : readHead(mapping, [row]);
+    }
+    last = row;
     readItemRow(mapping, row, { read, head: rowHead, latestPlacedAt });
   }
   if (read.good.length + read.bad.length === 0) {
-    for (const row of rows) read.bad.push(rejectedFor(row, "the order has no row with an item"));
+    const reason = "the order has no row with an item";
+    for (const { source } of rows) read.bad.push(rejectedFor(source, reason));
   }
   return read;
 }
 
-function hasItem({ plan: { columns } }: OrderMapping, row: CsvRow): boolean {
-  return [columns.product_sku, columns.product_name, columns.price]
-    .some((column) => ownText(row, column) !== "");
+function hasItem({ plan: { columns } }: OrderMapping, { fields }: CsvRow): boolean {
+  return ownText(fields, columns.product_sku) !== "" ||
+    ownText(fields, columns.product_name) !== "" || ownText(fields, columns.price) !== "";
 }
 
 /** Reads one row by the rules of all files, in the product's own columns. */
 function readItemRow(
   mapping: OrderMapping,
-  row: CsvRow,
+  { fields: own, source }: ReadingRow,
   { read, head, latestPlacedAt }: { read: SoFar; head: Head; latestPlacedAt: string },
 ): void {
   const { columns } = mapping.plan;
+  const currency = head.currency.toUpperCase();
+  const sku = ownText(own, columns.product_sku);
+  const productName = ownText(own, columns.product_name);
+  const qty = wholeNumber(ownText(own, columns.qty), mapping.money.decimal);
+  const priceText = ownText(own, columns.price);
+  const price = readPrice(mapping, priceText, currency);
+  const problem = typeof price === "object" ? price.problem : undefined;
+  const cents = typeof price === "number" ? price : 0;
+  const units = digits.test(qty) ? Number(qty) : NaN;
+  const unitPriceCents = largestUnitPrice(mapping, cents, units);
+  // Most rows say nothing new of their order, and have no fault.
+  if (read.before?.head === head && problem === undefined && price !== undefined) {
+    const { sumWords } = mapping.settings;
+    const item = goodItem({ sku, name: productName, unitPriceCents, qty: units }, sumWords);
+    if (item !== undefined) {
+      read.sources.push(source);
+      read.good.push({ head: read.before.row.head, item });
+      read.items.push({ sku, name: productName, unitPriceCents, qty: units, cents });
+      return;
+    }
+  }
   const faults: Fault[] = [];
   const nameOf = (column: ProfileColumn) => nameInFile(mapping.plan, column);
-  const currency = head.texts.currency.toUpperCase();
-  const sku = ownText(row, columns.product_sku);
   if (typeof head.placedAt !== "string") {
     const { problem, text } = head.placedAt;
     faults.push(valueFault(nameOf("order_placed_at"), problem, text));
   }
-  const qtyText = ownText(row, columns.qty);
-  const qty = wholeNumber(qtyText, mapping.money.decimal);
-  const priceText = ownText(row, columns.price);
-  const price = priceText === "" || !isCurrency(currency)
-    ? undefined
-    : parseMoney(priceText, mapping.money, currency);
-  const problem = typeof price === "object"
-    ? price.problem
-    : price !== undefined && price < 0
-    ? "must not be below zero"
-    : undefined;
   if (problem !== undefined) faults.push(valueFault(nameOf("price"), problem, priceText));
-  const cents = typeof price === "number" && price >= 0 ? price : 0;
-  const { texts } = head;
   const fields = [
-    ...[texts.external_order_id, typeof head.placedAt === "string" ? head.placedAt : valid.time],
-    ...[isCurrency(currency) ? currency : texts.currency, texts.customer_id],
-    ...[texts.customer_email, texts.customer_name, sku, ownText(row, columns.product_name)],
-    ...[priceText === "" ? "" : largestUnitPrice(mapping, cents, Number(qty)), qty],
+    head.externalOrderId,
+    typeof head.placedAt === "string" ? head.placedAt : valid.time,
+    isCurrency(currency) ? currency : head.currency,
+    head.customerId,
+    head.email,
+    head.name,
+    sku,
+    productName,
+    priceText === "" ? "" : String(unitPriceCents),
+    qty,
   ];
   const checked = readRow(
     fields,
@@ -293,29 +346,42 @@ function readItemRow(
     faults.push(...checked.map(({ at, detail }) => ({ at: nameOf(at as ProfileColumn), detail })));
   }
   if (Array.isArray(checked) || faults.length > 0) {
-    read.bad.push(rejectedFor(row, faultsText(faults)));
+    read.bad.push(rejectedFor(source, faultsText(faults)));
     return;
   }
-  read.before ??= { fields, row: checked };
-  read.sources.push(row);
+  read.before ??= { fields, row: checked, head };
+  read.sources.push(source);
   read.good.push(checked);
   read.items.push({ ...checked.item, cents });
+}
+
+/** What a row says that its item costs, in minor units; undefined where it says nothing. */
+function readPrice(
+  { money }: OrderMapping,
+  text: string,
+  currency: string,
+): number | { problem: string } | undefined {
+  if (text === "" || !isCurrency(currency)) return undefined;
+  const price = parseMoney(text, money, currency);
+  return typeof price === "number" && price < 0 ? { problem: "must not be below zero" } : price;
 }
 
 /** Stands in for what has a fault already, so that it is not named twice. */
 const valid = { time: "2000-01-01 00:00:00" };
 
 /** The highest price that a unit can have by any reading, to be held against the bound. */
-function largestUnitPrice({ settings }: OrderMapping, cents: number, qty: number): string {
+function largestUnitPrice({ settings }: OrderMapping, cents: number, qty: number): number {
   const isLine = settings.money?.pricePer === "line" || settings.money?.pricePer === "by_total";
-  return String(isLine && qty >= 1 ? Math.ceil(cents / qty) : cents);
+  return isLine && qty >= 1 ? Math.ceil(cents / qty) : cents;
 }
+
+const digits = /^\d+$/;
 
 /** `2` for `2.0000`, as databases write numbers; all else as it is. */
 function wholeNumber(text: string, decimal: "." | ","): string {
-  if (/^\d+$/.test(text)) return text;
+  if (digits.test(text)) return text;
   const plain = plainCharacters(text);
-  if (/^\d+$/.test(plain)) return plain;
+  if (digits.test(plain)) return plain;
   const [whole, fraction] = plain.split(decimal) as [string, string?];
   const isWhole = fraction !== undefined && /^\d+$/.test(whole) && /^0+$/.test(fraction) &&
     fraction.length !== 3;
@@ -330,7 +396,7 @@ function readTerms(
 ): { reading: Reading | undefined; terms: OrderTerms | TermFault[]; total?: ComparedTotal } {
   const { columns } = mapping.plan;
   const { faults } = read;
-  const currency = head.texts.currency.toUpperCase();
+  const currency = head.currency.toUpperCase();
   if (!isCurrency(currency)) return { reading: undefined, terms: {} };
   const taxIncluded = readIncluded(mapping, rows, faults);
   const adjustments = readAdjustments(mapping, { rows, currency, taxIncluded, faults });
@@ -393,7 +459,7 @@ function readTotal(
   if (said === undefined) return undefined;
   let named: number | undefined;
   for (const row of rows) {
-    const text = ownText(row, column);
+    const text = ownText(row.fields, column);
     if (text === "") continue;
     const cents = parseMoney(text, money, currency);
     const problem = typeof cents !== "number"

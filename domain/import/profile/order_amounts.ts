@@ -35,12 +35,13 @@ export function readAdjustments(
   mapping: OrderMapping,
   context: AmountContext,
 ): ReadAdjustment[] {
-  return mapping.plan.adjustments.flatMap((planned): ReadAdjustment[] => {
-    if (planned.places.length === 0) return [];
+  const read: ReadAdjustment[] = [];
+  for (const planned of mapping.plan.adjustments) {
+    if (planned.places.length === 0) continue;
     const amount = planned.per === "line"
       ? lineAmount(mapping, planned, context)
       : orderAmount(mapping, planned, context);
-    if (amount.cents === 0) return [];
+    if (amount.cents === 0) continue;
     const { cents, line } = amount;
     const isTakenOff = planned.takenOff === "positive";
     const amountCents = isTakenOff ? -cents : cents;
@@ -51,11 +52,13 @@ export function readAdjustments(
       : "must not be below zero";
     if (problem !== undefined) {
       context.faults.push({ line, ...valueFault(planned.name, problem, amount.text) });
-      return [];
+      continue;
     }
     const included = includedOf(planned, context);
-    return [{ kind: planned.kind, label: labelOf(planned, context.rows), amountCents, included }];
-  });
+    const label = labelOf(planned, context.rows);
+    read.push({ kind: planned.kind, label, amountCents, included });
+  }
+  return read;
 }
 
 interface ReadAmount {

@@ -7,7 +7,13 @@
 import type { CsvRow, ImportColumn } from "../csv_rows.ts";
 import type { Fault } from "../../errors.ts";
 import { withValue } from "../named_value.ts";
-import { type ColumnPlace, type ColumnPlan, type PlannedColumn, textAt } from "./column_plan.ts";
+import {
+  type ColumnPlace,
+  type ColumnPlan,
+  type PlannedColumn,
+  textAt,
+  textOf,
+} from "./column_plan.ts";
 import type { MoneyForm } from "./money_text.ts";
 import type { ImportProfile, ProfileColumn } from "./profile.ts";
 import { type TimeReader, timeReader } from "./time_text.ts";
@@ -26,8 +32,11 @@ export interface OrderMapping {
   fillsDown: boolean;
 }
 
-/** @param settings without a question that is open */
-/** How the rows of a file are read whose profile is settled. */
+/**
+ * How the rows of a file are read whose profile is settled.
+ *
+ * @param settings without a question that is open
+ */
 export function orderMapping(settings: ImportProfile, plan: ColumnPlan): OrderMapping {
   const { money = {}, time = {} } = settings;
   return {
@@ -56,8 +65,9 @@ export function saidOf(
 ): SaidText | undefined {
   if (column === undefined) return undefined;
   for (const place of column.places) {
-    for (const { line, fields } of rows) {
-      const text = textAt(fields, [place]);
+    for (let at = 0; at < rows.length; at++) {
+      const { line, fields } = rows[at]!;
+      const text = textOf(fields, place);
       if (text !== "") return { text, line, place };
     }
   }
@@ -65,10 +75,10 @@ export function saidOf(
   return { text: column.constant, line: rows[0]!.line, place: undefined };
 }
 
-/** What one row says in a column, or all rows alike; "" for nothing. */
-export function ownText(row: CsvRow, column: PlannedColumn | undefined): string {
+/** What the fields of one row say in a column, or all rows alike; "" for nothing. */
+export function ownText(fields: readonly string[], column: PlannedColumn | undefined): string {
   if (column === undefined) return "";
-  return textAt(row.fields, column.places) || (column.constant ?? "");
+  return textAt(fields, column.places) || (column.constant ?? "");
 }
 
 /** Which of a profile's columns fills one of the product's own. */

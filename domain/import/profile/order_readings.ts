@@ -39,6 +39,14 @@ export function readingByTotal(
   named: number | undefined,
   { pricePer = "unit", tolerance = 0 }: NonNullable<ImportProfile["money"]> = {},
 ): Reading | { problem: string } {
+  if (pricePer !== "by_total" && adjustments.every(({ included }) => included.length === 1)) {
+    return {
+      items: pricePer === "line"
+        ? items.flatMap((item) => itemsOf(item, true))
+        : items.map(({ sku, name, cents, qty }) => ({ sku, name, unitPriceCents: cents, qty })),
+      adjustments: adjustments.map((one) => ({ ...one, included: one.included[0]! })),
+    };
+  }
   const isSingle = items.every(({ qty }) => qty === 1);
   const ways = pricePer !== "by_total" ? [pricePer] : isSingle ? ["unit"] : ["unit", "line"];
   const included = combinations(adjustments.map((one) => one.included));

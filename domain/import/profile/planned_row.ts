@@ -25,12 +25,67 @@ export function plannedFields(
   return planned;
 }
 
+/**
+ * A record with what was found out about it. Its fields are held until its order is decided on, and are made anew
+ * whenever they are asked for afterwards: rows live as long as their batch, and a string for each of some twenty columns
+ * is what the garbage collector would have to carry.
+ */
+export class PlannedRow implements CsvRow {
+  /** Of the file, from 1. */
+  readonly line: number;
+  /** Of the order that it belongs to; "" for none. */
+  readonly orderId: string;
+  /** Why it can't be read; "" for a sound record. */
+  readonly fault: string;
+  readonly #source: CsvRow;
+  readonly #width: number;
+  #held: readonly string[] | undefined;
+
+  /**
+   * @param source the record as it stands in the file
+   * @param held its fields
+   * @param width columns that the header has
+   */
+  constructor(
+    source: CsvRow,
+    held: readonly string[],
+    { width, orderId, fault }: { width: number; orderId: string; fault: string },
+  ) {
+    this.line = source.line;
+    this.orderId = orderId;
+    this.fault = fault;
+    this.#source = source;
+    this.#width = width;
+    this.#held = held;
+  }
+
+  /** As the file has them, as many as there are. */
+  get own(): readonly string[] {
+    return this.#held ?? this.#source.fields;
+  }
+
+  /** As {@linkcode plannedFields} makes them. */
+  get fields(): readonly string[] {
+    return plannedFields(this.own, this.#width, this.orderId, this.fault);
+  }
+
+  /** Its order was decided on. */
+  release(): void {
+    this.#held = undefined;
+  }
+}
+
 /** The id of the order that a row belongs to; "" for none. */
-export function plannedId({ fields }: CsvRow): string {
-  return fields[fields.length - 2]!;
+export function plannedId(row: CsvRow): string {
+  return row instanceof PlannedRow ? row.orderId : row.fields[row.fields.length - 2]!;
 }
 
 /** Why a row can't be read; "" for a sound one. */
-export function plannedFault({ fields }: CsvRow): string {
-  return fields[fields.length - 1]!;
+export function plannedFault(row: CsvRow): string {
+  return row instanceof PlannedRow ? row.fault : row.fields[row.fields.length - 1]!;
+}
+
+/** The fields of a row in the columns of the file; there may be fewer or more than the header has. */
+export function ownFields(row: CsvRow): readonly string[] {
+  return row instanceof PlannedRow ? row.own : row.fields;
 }

@@ -96,7 +96,7 @@ export interface ImportProfile {
   /** Lower case. */
   name: string;
   /** How the bytes are read; what is absent is found out. */
-  file?: Partial<Pick<SourceForm, "encoding" | "delimiter" | "headerLine">>;
+  file?: Partial<Pick<SourceForm, "encoding" | "delimiter" | "headerLine" | "sheet">>;
   /** Names in the header that make a file one of this kind: all of them, in any case. */
   recognisedBy?: readonly string[];
   /** For each of ours the names of theirs: the first that is not empty counts. */

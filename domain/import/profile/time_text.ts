@@ -162,8 +162,8 @@ export function timeEvidence(text: string): TimeEvidence | undefined {
 /** Reads the times of a file. */
 export type TimeReader = (text: string) => string | { problem: string };
 
-/** Times that are remembered: the rows of an order have the same one. */
-const maxRemembered = 10_000;
+/** Times that are remembered: the rows of an order have the same one, and orders of a day may. */
+const maxRemembered = 500;
 
 /**
  * Makes a reader of trimmed texts that are not empty, which gives UTC as `YYYY-MM-DD HH:MM:SS.fff` or what is wrong.

@@ -14,7 +14,13 @@ export const encodingCandidates: readonly { encoding: string; writtenBy: string 
   { encoding: "macintosh", writtenBy: "older Macs, and Excel on a Mac" },
   { encoding: "cp850", writtenBy: 'Excel as "CSV (MS-DOS)"' },
   { encoding: "windows-1250", writtenBy: "Windows in Central Europe" },
+  { encoding: "iso-8859-2", writtenBy: "older Linux programs in Central Europe" },
   { encoding: "windows-1251", writtenBy: "Windows with Cyrillic letters" },
+  { encoding: "shift_jis", writtenBy: "Windows in Japan" },
+  { encoding: "euc-jp", writtenBy: "older Linux programs in Japan" },
+  { encoding: "gb18030", writtenBy: "Windows in China" },
+  { encoding: "big5", writtenBy: "Windows in Taiwan and Hong Kong" },
+  { encoding: "euc-kr", writtenBy: "Windows in Korea" },
 ];
 
 /** The upper half of code page 850, which the encoding standard lacks: Excel writes it as "CSV (MS-DOS)". */
@@ -64,20 +70,46 @@ export interface PossibleEncoding {
   writtenBy: string;
 }
 
+/** What a file has that is not UTF-8. */
+export interface ForeignText {
+  /** Each byte above 127 that it has, once. */
+  bytes: Uint8Array;
+  /** Lines that have such bytes, in their order. */
+  sample: Uint8Array;
+  /** Encodings with characters of several bytes in which it has some that are none. */
+  broken: ReadonlySet<string>;
+}
+
+/** Candidates that are shown. */
+const maxPossible = 8;
+
 /**
- * Which encodings bytes can be in that are not UTF-8: those that give no control characters, and of those that give
- * the same text one.
+ * Which encodings a file can be in that is not UTF-8: those that give no control characters, and of those that give
+ * the same text one; the likeliest first.
  *
- * @param bytes every byte above 127 that the file has
+ * @param likelihood of a sample, see `encoding_likelihood.ts`
  */
-export function possibleEncodings(bytes: Uint8Array): PossibleEncoding[] {
+export function possibleEncodings(
+  { bytes, sample, broken }: ForeignText,
+  { multiByte, likelihood }: {
+    multiByte: readonly string[];
+    likelihood: (sample: Uint8Array, encoding: string) => number;
+  },
+): PossibleEncoding[] {
   const texts = new Set<string>();
-  const possible: PossibleEncoding[] = [];
-  for (const candidate of encodingCandidates) {
-    const text = decoderOf(candidate.encoding)!(bytes);
-    if (/[\x80-\x9f\ufffd]/.test(text) || texts.has(text)) continue;
+  const possible: (PossibleEncoding & { rank: number })[] = [];
+  for (const [at, candidate] of encodingCandidates.entries()) {
+    const { encoding } = candidate;
+    if (broken.has(encoding)) continue;
+    const decode = decoderOf(encoding);
+    if (decode === undefined) continue;
+    const text = decode(multiByte.includes(encoding) ? sample : bytes);
+    if (!multiByte.includes(encoding) && /[\x80-\x9f\ufffd]/.test(text)) continue;
+    if (texts.has(text)) continue;
     texts.add(text);
-    possible.push(candidate);
+    // Of those that are alike the more usual one.
+    possible.push({ ...candidate, rank: likelihood(sample, encoding) - at / 1_000 });
   }
-  return possible;
+  return possible.sort((a, b) => b.rank - a.rank).slice(0, maxPossible)
+    .map(({ encoding, writtenBy }) => ({ encoding, writtenBy }));
 }

@@ -187,6 +187,10 @@ export const importAnswer = z.object({
   orders_unchanged: count,
   orders_rejected: count,
   orders_conflict: count,
+  orders_skipped: count.meta({
+    description:
+      "Orders that their source says are over and done with; they are in none of the other counts",
+  }),
   published: count,
   money: z.array(z.object({
     currency,

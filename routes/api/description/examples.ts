@@ -417,6 +417,7 @@ const noCounts = {
   orders_unchanged: 0,
   orders_rejected: 0,
   orders_conflict: 0,
+  orders_skipped: 0,
   published: 0,
 };
 

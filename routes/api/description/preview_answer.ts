@@ -76,6 +76,7 @@ export const previewAnswer = z.object({
       encoding: z.string(),
       delimiter: z.enum(delimiters),
       header_line: line,
+      sheet: z.string().nullable().meta({ description: "Of a workbook" }),
     }).nullable().meta({ description: "null for a file in the importer's own form" }),
     notes: z.array(z.string()),
   }),
@@ -152,6 +153,11 @@ export const previewAnswer = z.object({
   }),
   conflicts: z.object({
     orders: count,
+    of_other_customers: count.meta({
+      description:
+        "Those of them that are of another customer and of another time: two shops may number their orders " +
+        "alike, then set `order_id_prefix` in the profile of one",
+    }),
     examples: z.array(z.object({
       external_order_id: z.string(),
       status: z.string().nullable(),
@@ -226,7 +232,7 @@ export const importPreview = {
     name: "orders_export.csv",
     bytes: 989,
     rows: 4,
-    form: { container: "plain", encoding: "utf-8", delimiter: ",", header_line: 1 },
+    form: { container: "plain", encoding: "utf-8", delimiter: ",", header_line: 1, sheet: null },
     notes: ["decimal sign: . (by 24 amounts such as 12.00)"],
   },
   profile: {
@@ -274,7 +280,7 @@ export const importPreview = {
   skipped: [{ why: 'Financial Status is "refunded"', orders: 2 }],
   totals: { named: 1, agree: 1, largest_difference: null },
   changed: { orders: 0, examples: [] },
-  conflicts: { orders: 0, examples: [] },
+  conflicts: { orders: 0, of_other_customers: 0, examples: [] },
   addresses: { customers: 0, examples: [] },
   repeated: { rows: 0, orders: 0, examples: [] },
   shortages: { products: 1, complete: true, examples: [{ sku: "POT-1", wanted: 1, available: 0 }] },

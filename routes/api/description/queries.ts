@@ -297,6 +297,10 @@ export const importQuery = z.object({
       "own comes as the field `profile` of a form, before the file",
     queryText().trim().max(64, "must have at most 64 characters"),
   ),
+  sheet: optionalQuery(
+    "Sheet of a workbook that has the orders, by its name or its place from 1; asked for where several have rows",
+    queryText().trim().max(255, "must have at most 255 characters"),
+  ),
   plan: optionalQuery(
     "What a preview of the file ended with: it is imported as it was shown there, or not at all",
     queryText().trim().toLowerCase().regex(

@@ -54,6 +54,18 @@ export async function fileOfForm(
   boundary: string,
 ): Promise<UploadedFile> {
   const bytes = readPieces(body);
+  try {
+    return await findFile(bytes, boundary);
+  } catch (error) {
+    await bytes.cancel();
+    throw error;
+  }
+}
+
+async function findFile(
+  bytes: ReturnType<typeof readPieces>,
+  boundary: string,
+): Promise<UploadedFile> {
   const delimiter = Buffer.from(`\r\n--${boundary}`);
   await bytes.text(delimiter);
   let profile: string | undefined;
@@ -215,5 +227,8 @@ function readPieces(body: ReadableStream<Uint8Array>) {
     return Buffer.concat(pieces).toString("utf8");
   }
 
-  return { until, text };
+  /** Wants no more of the body, whose sender may still be sending. */
+  const cancel = () => reader.cancel().catch(() => {});
+
+  return { until, text, cancel };
 }

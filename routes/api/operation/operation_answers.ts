@@ -21,7 +21,7 @@ export const auditListAnswer = z.object({
     at: time,
     actor: z.string().meta({
       description:
-        "`api:NAME` of a token, `cli:USER` of a command, `dashboard` where nobody signs in",
+        "`api:NAME` of a token, `cli:USER@HOST` of a command, `dashboard` where nobody signs in",
     }),
     via: z.enum(operatorDoors),
     address: z.string().nullable().meta({

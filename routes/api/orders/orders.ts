@@ -41,7 +41,7 @@ import { orderJson } from "./order_fields.ts";
 import { orderDetailJson, orderReceiptJson } from "./order_json.ts";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
 import { unknownSkuFault } from "../../../domain/catalog/unknown_sku.ts";
-import { editAndPublish } from "../../../services/edit_order.ts";
+import { editAndTell } from "../../../services/edit_order.ts";
 import { retryAndPublish } from "../../../services/retry_orders.ts";
 import { orderListQuery } from "../description/queries.ts";
 import { newOrderAnswer, orderPlacer } from "./order_placer.ts";
@@ -216,8 +216,7 @@ function addEdit(app: Hono, deps: AppDeps): void {
     async (c) => {
       const { id } = c.req.valid("param");
       const caller = c.get("caller");
-      await editAndPublish(deps, id, c.req.valid("json"), {
-        actor: caller.actor,
+      await editAndTell(deps, id, c.req.valid("json"), operatorOf(c, deps.config), {
         only: cancelsOnly(caller),
         isExpected: expectedTags(c.req.header("if-match"), `GET /orders/${id}`),
       });

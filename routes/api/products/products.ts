@@ -39,6 +39,7 @@ import {
 import { operatorOf } from "../../middleware/operator.ts";
 import { matcherOf } from "../../middleware/if_match.ts";
 import { openUpload } from "../imports/upload.ts";
+import { typed } from "../../../runtime/typed.ts";
 import { decodeMovementPlace, encodeMovementPlace } from "./movement_cursor.ts";
 import {
   movementJson,
@@ -62,7 +63,7 @@ export const uploadedStockLimits: StockFileLimits = {
 /** What to do with a file of stock that is larger than a request may be. */
 export const stockFileAdvice =
   `send the file in parts, or packed by gzip (${uploadedStockLimits.bytes} bytes and ` +
-  `${uploadedStockLimits.rows} rows unpacked), or apply it with deno task stock --file=FILE`;
+  `${uploadedStockLimits.rows} rows unpacked), or apply it with ${typed("stock --file=FILE")}`;
 
 /** True for a file of stock: a form of more bytes than other forms. */
 export function bringsStockFile(c: Context): boolean {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { importColumns, termColumns } from "../../../domain/import/csv_rows.ts";
-import { csvOf, manyRows } from "../../csv_orders.ts";
+import { csvOf, csvOrderFields, manyRows } from "../../csv_orders.ts";
+import { workbookOf } from "../../zip_archive.ts";
 import { type Api, openApi } from "../api.ts";
 import { openPage } from "./pages.ts";
 
@@ -302,4 +303,24 @@ Deno.test("the page lists every column, and the template has three rows", async 
   for (const column of [...importColumns, ...termColumns]) assert.ok(text.includes(column), column);
   const template = await api.app.request("/dashboard/first-steps/template.csv");
   assert.equal((await template.text()).trim().split("\n").length, 4);
+});
+
+Deno.test("a workbook's sheet is chosen on the page, and stays chosen until it is imported", async () => {
+  const sheetOf = (id: string) =>
+    [importColumns, csvOrderFields({ external_order_id: id })].map((fields) =>
+      `<row>${
+        fields.map((field) => `<c t="inlineStr"><is><t>${field}</t></is></c>`).join("")
+      }</row>`
+    ).join("");
+  const book = workbookOf({ sheets: [sheetOf("first"), sheetOf("second")] });
+  const file = new File([book], "book.xlsx");
+  const first = fieldsOf((await openPage(api, "/dashboard/imports")).html);
+  const asked = await send(first, file, "?preview=1");
+  assert.match(asked.html, /name="setting\.file\.sheet" value="S2"/);
+  const chosen = withValues(fieldsOf(asked.html), { "setting.file.sheet": "S2" });
+  const shown = await send(chosen, file, "?preview=1");
+  assert.match(shown.html, /second/);
+  assert.doesNotMatch(shown.html, />first</);
+  const sent = await send(fieldsOf(shown.html), file);
+  assert.equal(sent.status, 303, sent.html);
 });

@@ -97,7 +97,7 @@ Deno.test("what a question has asked about is what goes back, or nothing", async
   // The second mug is worth a cent less, which nobody was asked about.
   const refused = await confirm(id, second);
   assert.equal(refused.status, 422);
-  assert.match(refused.text, /= 5\.81 EUR, and the amount says 5\.82 EUR/);
+  assert.match(refused.text, /= €5\.81, and the amount says €5\.82/);
   assert.equal((await confirm(id, await ask())).status, 303);
   assert.match((await confirm(id, third)).text, /are more than the 0 of 2 that are left/);
   assert.equal((await refundsOf(id)).length, 2);
@@ -118,7 +118,7 @@ Deno.test("two ways together, and what is no part of the order, are refused with
     [{ which: "items", [units]: "3" }, /3 of item \d+ are more than the 2 of 2 that are left/],
     [{ which: "items", [units]: "-1" }, /“-1” is no number of units of MUG/],
     [{ which: "items", [units]: "1.5" }, /is no number of units/],
-    [{ which: "items", "besides-shipping": "5" }, /5\.00 EUR of shipping are more than/],
+    [{ which: "items", "besides-shipping": "5" }, /€5\.00 of shipping are more than/],
     [{ which: "items", "besides-shipping": "lots" }, /“lots” is no amount of shipping in EUR/],
     [{ which: "items", "besides-tip": "1" }, /no tip was paid/],
   ];

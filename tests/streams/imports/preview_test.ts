@@ -168,6 +168,29 @@ Deno.test("previewOrders() tells how the totals of the file agree, and the large
     assert.equal(reasons[0]!.rows, 2);
   }));
 
+Deno.test("previewOrders() counts orders that are of another customer, and the terminal says so in bold", () =>
+  withBench(async (bench) => {
+    const numbers = Array.from({ length: 12 }, (_, at) => `#${1001 + at}`);
+    const fileOf = (shop: string, hour: number) =>
+      csvOf(numbers.map((external_order_id, at) =>
+        priced(external_order_id, 100 + hour, {
+          customer_id: `${shop}-${at}`,
+          customer_name: `${shop} ${at}`,
+          customer_email: `${shop}-${at}@example.com`,
+          order_placed_at: `2026-01-05 ${hour}:00:00`,
+        })
+      ));
+    await take(bench, fileOf("north", 10));
+    const shown = await preview(bench, fileOf("south", 12));
+    assert.deepEqual([shown.conflicts.orders, shown.conflicts.of_other_customers], [12, 12]);
+    const marked = previewText(shown).split("\n").filter(isMarked);
+    assert.equal(marked.length, 1);
+    assert.match(
+      marked[0]!,
+      /12 orders are of another customer here: two shops\? .*order_id_prefix/,
+    );
+  }));
+
 Deno.test("previewOrders() tells what is known, what changes from what to what, and what can't", () =>
   withBench(async (bench) => {
     const order = (external_order_id: string, qty: number, more: CsvOrderRow = {}) =>
@@ -331,6 +354,7 @@ Deno.test("previewOrders() and the import pass over no order that is over at its
     const shown = await previewOrders(deps, fileOf("refunded", later), options);
     assert.deepEqual(shown.conflicts, {
       orders: 2,
+      of_other_customers: 0,
       examples: [
         { external_order_id: "#1", status: "PENDING", reason: reason("PENDING") },
         { external_order_id: "#2", status: "RESERVED", reason: reason("RESERVED") },

@@ -560,6 +560,17 @@ Deno.test("openProfiledFile() takes two names of one tax for one amount", async 
   ]);
 });
 
+Deno.test("shippedProfiles add up no columns but those that are parts of an amount", () => {
+  const added = [...shippedProfiles].flatMap(([name, { adjustments = [] }]) =>
+    adjustments.filter(({ columns, together }) => columns.length > 1 && together !== "same")
+      .map(({ columns }) => `${name}: ${columns.join(" + ")}`)
+  );
+  assert.deepEqual(added, [
+    "amazon: item-tax + shipping-tax + gift-wrap-tax",
+    "amazon: item-promotion-discount + ship-promotion-discount",
+  ]);
+});
+
 Deno.test("openProfiledFile() puts the profile's prefix before every order id", async () => {
   const header = "external_order_id,order_placed_at,currency,customer_id,customer_email," +
     "customer_name,product_sku,product_name,unit_price_cents,qty,payment_status";

@@ -40,6 +40,16 @@ Deno.test("openRejectsFile() replaces the columns that an earlier rejects file a
     assert.equal(await Deno.readTextFile(path), "\ufeffqty,line,reason\n0,2,new\n");
   }));
 
+Deno.test("openRejectsFile() lets no reason begin a line with a formula", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/rejects.csv`;
+    const file = await openRejectsFile(path, { header: ["qty"] });
+    await file.add([{ line: 2, fields: ["0"], reason: "Note\r=1+1: is bad\n@x\u2028-1" }]);
+    await file.finish();
+    const [, row] = (await Deno.readTextFile(path)).split("\n");
+    assert.equal(row, "0,2,Note\\u000d=1+1: is bad\\u000a@x\\u2028-1");
+  }));
+
 Deno.test("openRejectsFile() has a header even where nothing was rejected", () =>
   inFolder(async (folder) => {
     const file = await openRejectsFile(`${folder}/rejects.csv`, { header: ["qty"] });

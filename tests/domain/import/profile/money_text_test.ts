@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { fullLook, plainLook } from "../../../../domain/import/profile/column_evidence.ts";
 import {
+  anyMoney,
   decimalEvidence,
   type DecimalSign,
   hasFraction,
+  type MoneyForm,
   parseMoney,
+  plainMoney,
 } from "../../../../domain/import/profile/money_text.ts";
 import { plainAmount } from "../../../../domain/money.ts";
 
@@ -103,4 +107,40 @@ Deno.test("parseMoney() rounds nothing", () => {
 Deno.test("hasFraction() is by the sign", () => {
   assert.equal(hasFraction("1,234", "."), false);
   assert.equal(hasFraction("1,234", ","), true);
+});
+
+/** Amounts, and what is nearly one. */
+const nearAmounts = fc.oneof(
+  fc.tuple(amounts, fc.constantFrom(...currencies), forms)
+    .map(([minor, currency, form]) => written(minor, currency, form)),
+  fc.string({ unit: fc.constantFrom(..."00123456789.,-+' €".split("")), maxLength: 20 }),
+  fc.string({ unit: fc.constantFrom(..."0123456789".split("")), minLength: 1, maxLength: 18 })
+    .chain((digits) =>
+      fc.tuple(fc.nat(digits.length), fc.constantFrom(".", ",", "")).map(([at, sign]) =>
+        digits.slice(0, at) + sign + digits.slice(at)
+      )
+    ),
+);
+const moneyForms = fc.record<MoneyForm>({
+  in: fc.constantFrom("units", "minor", "by_decimals"),
+  decimal: fc.constantFrom(".", ","),
+});
+
+Deno.test("plainMoney() and plainLook() say what the full reading of an amount says, or nothing", () => {
+  let plain = 0, looks = 0;
+  fc.assert(
+    fc.property(nearAmounts, moneyForms, fc.constantFrom(...currencies), (text, form, currency) => {
+      const read = plainMoney(text, form, currency);
+      if (read !== undefined) {
+        plain++;
+        assert.equal(read, anyMoney(text, form, currency), JSON.stringify(text));
+      }
+      const look = plainLook(text);
+      if (look === undefined) return;
+      looks++;
+      assert.deepEqual(look, fullLook(text), JSON.stringify(text));
+    }),
+    { numRuns: 5_000 },
+  );
+  assert.ok(plain > 200 && looks > 200, `${plain} amounts and ${looks} looks were plain`);
 });

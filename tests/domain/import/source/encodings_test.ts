@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
 import {
+  likelihood,
+  multiByteEncodings,
+} from "../../../../domain/import/source/encoding_likelihood.ts";
+import {
   decoderOf,
   encodingCandidates,
   encodingOfStart,
@@ -29,11 +33,68 @@ Deno.test("encodingOfStart() tells byte order marks, and UTF-16 without one by i
   assert.equal(encodingOfStart(bytes()), undefined);
 });
 
-Deno.test("possibleEncodings() leaves out what gives control characters or the same text", () => {
-  const names = (...bytes: number[]) =>
-    possibleEncodings(Uint8Array.from(bytes)).map(({ encoding }) => encoding);
-  assert.deepEqual(names(0xe9), ["windows-1252", "macintosh", "cp850", "windows-1251"]);
+const rules = { multiByte: multiByteEncodings, likelihood };
+
+Deno.test("possibleEncodings() leaves out what gives control characters or the same text, or is broken", () => {
+  const names = (bytes: number[], broken = multiByteEncodings) => {
+    const sample = Uint8Array.from([65, ...bytes, 65]);
+    const found = { bytes: Uint8Array.from(bytes), sample, broken: new Set(broken) };
+    return possibleEncodings(found, rules).map(({ encoding }) => encoding);
+  };
+  assert.deepEqual(names([0xe9]), ["windows-1252", "macintosh", "cp850", "windows-1251"]);
   // The euro sign of one is a control character of the other.
-  assert.deepEqual(names(0x80).includes("iso-8859-15"), false);
-  assert(names(0xa4).includes("iso-8859-15"));
+  assert(!names([0x80]).includes("iso-8859-15"));
+  assert(names([0xa4]).includes("iso-8859-15"));
+  assert(names([0xe9], ["euc-jp"]).includes("shift_jis"));
 });
+
+/** The bytes of a text, by all characters of one and two bytes that the encoding has. */
+function encoded(text: string, encoding: string): number[] {
+  const decode = decoderOf(encoding)!;
+  const bytesOf = new Map<string, number[]>();
+  for (let first = 255; first >= 0; first--) {
+    const one = decode(Uint8Array.of(first));
+    if (one.length === 1 && one !== "\ufffd") bytesOf.set(one, [first]);
+    if (first < 128) continue;
+    for (let second = 255; second >= 64; second--) {
+      const two = decode(Uint8Array.of(first, second));
+      if (two.length === 1 && two !== "\ufffd") bytesOf.set(two, [first, second]);
+    }
+  }
+  return [...text].flatMap((one) => {
+    const bytes = bytesOf.get(one);
+    assert(bytes !== undefined, `${encoding} has no ${one}`);
+    return bytes;
+  });
+}
+
+for (
+  const [encoding, text] of [
+    ["windows-1252", "1;Jörg Müller;Straße 5;12,50 €"],
+    ["windows-1252", "1;José Peña;niño;Crème brûlée"],
+    ["macintosh", "1;Jörg Müller;Größe;Crème brûlée"],
+    ["cp850", "1;Jörg Müller;Größe;Crème brûlée"],
+    ["windows-1250", "1;Michał Wiśniewski;żółty kubek"],
+    ["iso-8859-2", "1;Paweł Dąbrowski;Łódź;książka i ołówek"],
+    ["windows-1251", "1;Иван Петров;Москва;чашка синяя"],
+    ["shift_jis", "1;山田 太郎;東京都;マグカップ（青）です"],
+    ["shift_jis", "1;ﾔﾏﾀﾞ ﾀﾛｳ;マグカップ"],
+    ["euc-jp", "1;山田 太郎;東京都;マグカップ（青）です"],
+    ["gb18030", "1;王小明;北京市;蓝色的杯子,质量很好"],
+    ["big5", "1;王小明;臺北市;藍色的杯子,品質很好"],
+    ["euc-kr", "1;김민수;서울특별시;파란색 머그컵 한 개"],
+  ] as const
+) {
+  Deno.test(`possibleEncodings() names the likeliest encoding first: ${encoding}, ${text}`, () => {
+    const sample = Uint8Array.from(encoded(text, encoding));
+    const broken = new Set(
+      multiByteEncodings.filter((one) => decoderOf(one)!(sample).includes("\ufffd")),
+    );
+    const bytes = Uint8Array.from(new Set(sample.filter((byte) => byte > 127)));
+    const found = possibleEncodings({ bytes, sample, broken }, rules).map(({ encoding }) =>
+      encoding
+    );
+    assert.equal(found[0], encoding, found.join());
+    assert(found.length <= 8);
+  });
+}

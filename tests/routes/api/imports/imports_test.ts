@@ -1,3 +1,4 @@
+import { anOperator } from "../../../operator.ts";
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import {
@@ -29,7 +30,7 @@ Deno.test("a small archive may not unpack to very much", async () => {
       name: "packed",
       dryRun: false,
       keepGoodRows: false,
-      actor: "api",
+      operator: anOperator("api"),
       only: undefined,
       token: null,
     });
@@ -133,6 +134,7 @@ Deno.test("POST /imports takes a CSV, answers where to look, and imports it", as
     orders_unchanged: 0,
     orders_rejected: 0,
     orders_conflict: 0,
+    orders_skipped: 0,
     published: 5,
     money: null,
   });

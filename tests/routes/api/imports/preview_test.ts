@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { profileDocument } from "../../../../domain/import/profile/profile_json.ts";
 import { shippedProfile } from "../../../../services/import_profiles.ts";
-import { csvOf, manyRows } from "../../../csv_orders.ts";
+import { csvOf, csvOrderFields, manyRows } from "../../../csv_orders.ts";
+import { importColumns } from "../../../../domain/import/csv_rows.ts";
+import { workbookOf } from "../../../zip_archive.ts";
 import { type Answer, type Api, ask, assertProblem, openApi } from "../../api.ts";
 
 let api: Api;
@@ -188,4 +190,47 @@ Deno.test("POST /imports?preview=true shows the columns of a file of no known fo
   assert.deepEqual(questions.map(({ setting }) => setting), ["columns"]);
   assert.deepEqual(columns.unused.map(({ name }) => name), ["Order #", "Item", "qty"]);
   assert.deepEqual(profile.settings.columns, { qty: ["qty"] });
+});
+
+Deno.test("an import tells how many orders its file says are over", async () => {
+  const file = new URL("../../../streams/imports/files/01-shopify-export.csv", import.meta.url);
+  const sent = await send(await Deno.readFile(file), "?profile=shopify&yes=true", "text/csv");
+  assert.equal(sent.status, 202, JSON.stringify(sent.body));
+  const { orders, orders_skipped } = await endOf(sent.body.id as number);
+  assert.deepEqual({ orders, orders_skipped }, { orders: 1, orders_skipped: 2 });
+  const page = await (await api.app.request(`/dashboard/imports/${sent.body.id}`)).text();
+  assert.match(page, /Skipped<\/dt>\s*<dd[^>]*>2</);
+});
+
+Deno.test("a workbook with several sheets is imported by the one that is chosen, and by no other", async () => {
+  const sheetOf = (id: string) =>
+    [importColumns, csvOrderFields({ external_order_id: id })].map((fields) =>
+      `<row>${
+        fields.map((field) => `<c t="inlineStr"><is><t>${field}</t></is></c>`).join("")
+      }</row>`
+    ).join("");
+  const workbook = workbookOf({ sheets: [sheetOf("sheet-one"), sheetOf("sheet-two")] });
+  const xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+  const asked = (await send(workbook, "?preview=true", xlsx)).body;
+  assert.deepEqual([asked.plan, asked.profile, asked.counts.orders], [null, null, 0]);
+  assert.deepEqual(
+    asked.questions.map(({ setting, candidates }: Record<string, unknown>) => [
+      setting,
+      (candidates as { value: string }[]).map(({ value }) => value),
+    ]),
+    [["file.sheet", ["S1", "S2"]]],
+  );
+  assert.equal((await send(workbook, "?profile=native&yes=true", xlsx)).status, 422);
+  const seen = (await send(workbook, "?preview=true&sheet=S2", xlsx)).body;
+  assert.deepEqual([seen.questions, seen.file.form.sheet], [[], "S2"]);
+  const other = (await send(workbook, "?preview=true&sheet=1", xlsx)).body;
+  assert.notEqual(other.plan, seen.plan);
+  assert.equal((await send(workbook, `?sheet=1&plan=${seen.plan}`, xlsx)).status, 422);
+  const sent = await send(workbook, `?sheet=S2&plan=${seen.plan}`, xlsx);
+  assert.equal(sent.status, 202, JSON.stringify(sent.body));
+  assert.equal((await endOf(sent.body.id as number)).orders_new, 1);
+  const rows = await api.deps.db.query(
+    "select external_order_id from orders where external_order_id like 'sheet-%'",
+  );
+  assert.deepEqual(rows.map((row) => row.external_order_id), ["sheet-two"]);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { addressesToldApart, failedSignIns } from "../../../../services/sessions.ts";
 import { tokenHash } from "../../../../domain/operation/api_token.ts";
 import { deadLetterMessages } from "../../../../db/dead_letters/dead_letters.ts";
 import { aDeadLetter } from "../../../dead_letter.ts";
@@ -157,3 +158,116 @@ Deno.test("the page of the audit log leads from an entry to all of its subject a
     await api.close();
   }
 });
+
+const order = (qty: number) => ({
+  external_order_id: "A-1",
+  placed_at: "2026-01-05T10:00:00Z",
+  currency: "EUR",
+  customer: { name: "Ann" },
+  items: [{ sku: "MUG", name: "Mug", unit_price_cents: 1_250, qty }],
+});
+
+Deno.test("the audit log tells of an order that was changed by PUT, once, and of one that may not be", () =>
+  withApi(async (api) => {
+    const taken = await ask(api, "POST", "/orders", order(1), as("shop"));
+    const { id } = taken.body;
+    const put = (qty: number, headers = {}) =>
+      ask(api, "PUT", `/orders/${id}`, order(qty), { ...as("shop"), "if-match": "*", ...headers });
+    assert.equal((await put(2)).status, 200);
+    assert.equal((await put(2)).status, 200);
+    assert.equal((await put(3, { "if-match": '"0-0"' })).status, 412);
+    assert.deepEqual(await log(api), [
+      `api:shop token order.edit order:${id} done`,
+      `api:shop token order.edit order:${id} unchanged`,
+      `api:shop token order.edit order:${id} refused precondition_failed`,
+    ]);
+  }));
+
+Deno.test("the audit log tells of an import with its file, and of all orders that it changed by one entry", () =>
+  withApi(async (api) => {
+    const csv = (qty: number) =>
+      "external_order_id,order_placed_at,currency,customer_name,product_sku,product_name,unit_price_cents,qty\n" +
+      [1, 2].map((n) => `C-${n},2026-01-05T10:00:00Z,EUR,Ann,MUG,Mug,1250,${qty}\n`).join("");
+    const bring = async (qty: number, query: string) => {
+      const response = await api.app.request(`/imports?${query}`, {
+        method: "POST",
+        headers: { ...as("shop"), "content-type": "text/csv" },
+        body: csv(qty),
+      });
+      assert.equal(response.status, 202, await response.text());
+      await Promise.all(api.deps.background!);
+    };
+    await bring(1, "name=/home/ann/orders.csv&dry_run=true");
+    await bring(1, "name=first.csv");
+    await bring(3, "name=second.csv&replace=true");
+    const said: string[] = await log(api);
+    assert.deepEqual(said.map((one) => one.replace(/, plan [0-9a-f]{64}$/, ", plan …")), [
+      "api:shop token import.start import:1 done orders.csv, dry run, profile native, plan …",
+      "api:shop token import.start import:2 done first.csv, profile native, plan …",
+      "api:shop token import.start import:3 done second.csv, profile native, plan …",
+      "api:shop token order.edit import:3 done 2 orders",
+    ]);
+  }));
+
+Deno.test("the audit log tells who signed in and out, and of a token that is not known", () =>
+  withApi(async (api) => {
+    const post = (path: string, fields: Record<string, string>, headers = {}) =>
+      api.app.request(path, {
+        method: "POST",
+        headers: { "content-type": "application/x-www-form-urlencoded", ...headers },
+        body: new URLSearchParams(fields).toString(),
+      });
+    assert.equal((await post("/sign-in", { token: "guess" })).status, 401);
+    const signedIn = await post("/sign-in", { token: "desk" });
+    const cookie = signedIn.headers.get("set-cookie")!.split(";")[0]!;
+    const page = await openPageOf(api, cookie);
+    const csrf = /name="csrf_token" value="([^"]+)"/.exec(page)![1]!;
+    assert.equal((await post("/sign-out", { csrf_token: csrf }, { cookie })).status, 303);
+    assert.equal((await post("/sign-out", {}, { cookie })).status, 303);
+    assert.deepEqual(await log(api), [
+      "unknown open session.begin session:unknown refused a token that is not known",
+      "api:desk session session.begin session:desk done",
+      "api:desk session session.end session:desk done",
+    ]);
+  }));
+
+async function openPageOf(api: Api, cookie: string): Promise<string> {
+  return await (await api.app.request("/dashboard", { headers: { cookie, accept: "text/html" } }))
+    .text();
+}
+
+Deno.test("a session is begun and told of together, or not at all", () =>
+  withApi(async (api) => {
+    await api.deps.db.run("rename table audit_log to audit_log_away");
+    const answer = await api.app.request("/sign-in", {
+      method: "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+      body: "token=desk",
+    });
+    await api.deps.db.run("rename table audit_log_away to audit_log");
+    assert.ok(answer.status >= 500);
+    assert.deepEqual(await api.deps.db.query("select id_hash from sessions"), []);
+  }));
+
+Deno.test("a flood of sign-ins that fail leaves a line or two an address, and few in all", () =>
+  withApi(async (api) => {
+    const failed = failedSignIns(api.deps);
+    for (let time = 0; time < 5; time++) {
+      for (let host = 1; host <= addressesToldApart + 20; host++) {
+        await failed.add(`203.0.113.${host}`);
+      }
+    }
+    assert.equal(
+      (await log(api)).length,
+      addressesToldApart + 1,
+      "each address is told of at once",
+    );
+    await failed.flush();
+    const said = await log(api, "?limit=200");
+    assert.equal(said.length, 2 * (addressesToldApart + 1));
+    assert.match(said.at(-1)!, /refused 99 more tries within a minute$/);
+    assert.match(said.at(-2)!, /refused 4 more tries within a minute$/);
+    await failed.add("203.0.113.1");
+    await failed.flush();
+    assert.equal((await log(api, "?limit=200")).length, said.length + 1, "a new minute");
+  }));

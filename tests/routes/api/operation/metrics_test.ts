@@ -101,6 +101,7 @@ Deno.test("GET /metrics counts the rows of imports, those that are over as well"
     ordersUpdated: 0,
     ordersUnchanged: 0,
     ordersRejected: 0,
+    ordersSkipped: 0,
     ordersConflict: 0,
     published: 0,
   };

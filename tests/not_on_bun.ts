@@ -1,0 +1,91 @@
+/**
+ * What of the suite does not run on Bun, and why; all else does, by `test:bun`.
+ *
+ * @module
+ */
+
+const permissions = "Deno keeps a process to permissions; Bun has none";
+const checker = "it runs Deno's type checker";
+const server =
+  "it is about bytes that Deno's server takes; Bun's refuses them by an empty answer of its own";
+
+/** Test files, or folders with a slash at their end, by their paths from the project's folder. */
+export const filesNotOnBun: Readonly<Record<string, string>> = {
+  "tests/e2e/": "the browser is driven by Deno's task test:e2e, once for both: pages are the same",
+  "tests/permissions_test.ts": permissions,
+  "tests/client_package_test.ts":
+    "the package is built with node:module's stripTypeScriptTypes, which Bun 1.4 lacks",
+  "tests/streams/telemetry/tracing_test.ts": "traces are Deno's own (OTEL_DENO)",
+};
+
+/** A single test of a file that runs otherwise. */
+export interface TestNotOnBun {
+  file: string;
+  /** As the test's name begins. */
+  name: string;
+  why: string;
+}
+
+/** Single tests. */
+export const testsNotOnBun: readonly TestNotOnBun[] = [
+  {
+    file: "tests/streams/workflow/every_type_test.ts",
+    name: "the compiler refuses",
+    why: checker,
+  },
+  {
+    file: "tests/routes/client_test.ts",
+    name: "the example of docs/integrating.md is typed",
+    why: checker,
+  },
+  {
+    file: "tests/routes/hostile/hostile_bytes_test.ts",
+    name: "targets, hosts, methods and headers",
+    why: server,
+  },
+  {
+    file: "tests/routes/hostile/hostile_bytes_test.ts",
+    name: "requests with bytes changed at random",
+    why: server,
+  },
+  {
+    file: "tests/routes/api/operation/metrics_test.ts",
+    name: "methods that nobody knows share one label",
+    why:
+      "Bun's server closes the connection of a method that it does not know, so none reaches the metrics",
+  },
+  {
+    file: "tests/routes/api/imports/upload_memory_test.ts",
+    name: "start takes a file of 25 MB within the memory",
+    why:
+      "JavaScriptCore collects garbage late: start holds 355 MB for it, and less than 240 MB only with " +
+      "BUN_JSC_forceRAMSize=201326592; the server itself holds back what is not read (41 MB of 200 MB sent)",
+  },
+  {
+    file: "tests/commands/import_test.ts",
+    name: "import uses no socket and no certificate that start may not use",
+    why: permissions,
+  },
+  {
+    file: "tests/commands/stock_test.ts",
+    name: "the task stock uses no socket that start may not use",
+    why: permissions,
+  },
+  {
+    file: "tests/commands/doctor_test.ts",
+    name: "doctor says how each engine is reached",
+    why: permissions,
+  },
+  {
+    file: "tests/runtimes_test.ts",
+    name: "deno serve takes the service",
+    why: "it runs deno serve; tests/commands/serve_test.ts runs Bun's server",
+  },
+];
+
+/** True for a file of tests that Bun runs. */
+export function runsOnBun(file: string): boolean {
+  return !Object.keys(filesNotOnBun).some((left) =>
+    left.endsWith("/") ? file.startsWith(left) : file === left
+  );
+}
