@@ -13,7 +13,11 @@ import {
   readAttempts,
   readNotification,
 } from "../../db/notifications/notification_queries.ts";
-import { type NotificationState, outwardChannels } from "../../domain/notification/notification.ts";
+import {
+  type NotificationState,
+  type OutwardChannel,
+  outwardChannels,
+} from "../../domain/notification/notification.ts";
 import { describeCount } from "../../domain/bounded_count.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
@@ -76,17 +80,10 @@ async function showList(c: Context, { db, config }: AppDeps): Promise<Response> 
   const beforeId = query.cursor("notifications");
   const [channels, { notifications: shown, nextBeforeId }] = await need(Promise.all([
     readChannels(db, config),
-    listNotifications(
-      db,
-      all === undefined || isNarrow
-        ? {
-          success: false,
-          channel,
-          waiting: state === undefined ? undefined : state === "waiting",
-        }
-        : {},
-      { beforeId, limit: pageSize },
-    ),
+    listNotifications(db, all === undefined || isNarrow ? notSent(given) : {}, {
+      beforeId,
+      limit: pageSize,
+    }),
   ]));
   const next = nextBeforeId === undefined
     ? undefined
@@ -130,6 +127,15 @@ async function showList(c: Context, { db, config }: AppDeps): Promise<Response> 
       </>
     ),
   );
+}
+
+/** Those that wait or were given up; of one channel, or in one state, where it is named. */
+function notSent({ channel, state }: { channel?: OutwardChannel; state?: string }) {
+  return {
+    success: false,
+    channel,
+    waiting: state === undefined ? undefined : state === "waiting",
+  };
 }
 
 /** What one notification says, and every try to send it. */
