@@ -84,7 +84,7 @@ export const testsNotOnBun: readonly TestNotOnBun[] = [
   {
     file: "tests/runtimes_test.ts",
     name: "deno serve answers this machine alone",
-    why: "it runs deno serve",
+    why: "it runs deno serve, whose host is everywhere by default",
   },
 ];
 

@@ -172,41 +172,40 @@ Deno.test("deno serve takes the service: it answers without consumers and ends i
 const outerAddress = Object.values(networkInterfaces()).flat()
   .find((one) => one?.family === "IPv4" && !one.internal)?.address;
 
-Deno.test({
-  name: "deno serve answers this machine alone where nobody is asked who they are",
-  ignore: outerAddress === undefined,
-  async fn() {
-    const port = await freePort();
-    const process = new Deno.Command(Deno.execPath(), {
-      args: ["serve", "-q", "-P=app", "--host=0.0.0.0", `--port=${port}`, "main.ts"],
-      cwd: root,
-      env: { ...api.env, LOG_LEVEL: "error" },
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    // By hand: whoever means harm says that they ask for localhost.
-    const statusFor = async (hostname: string) => {
-      for (let tried = 0;; tried++) {
-        try {
-          using connection = await Deno.connect({ hostname, port });
-          const request = "GET /orders HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-          await connection.write(new TextEncoder().encode(request));
-          const answer = new Uint8Array(12);
-          await connection.read(answer);
-          return new TextDecoder().decode(answer);
-        } catch (error) {
-          if (tried === 200) throw new Error(`no answer: ${error}`);
-          await new Promise((resolve) => setTimeout(resolve, 25));
-        }
+Deno.test("deno serve answers this machine alone where nobody is asked who they are", async () => {
+  if (outerAddress === undefined) {
+    return console.error("Not tried: this machine has no other address");
+  }
+  const port = await freePort();
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["serve", "-q", "-P=app", "--host=0.0.0.0", `--port=${port}`, "main.ts"],
+    cwd: root,
+    env: { ...api.env, LOG_LEVEL: "error" },
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  // By hand: whoever means harm says that they ask for localhost.
+  const statusFor = async (hostname: string) => {
+    for (let tried = 0;; tried++) {
+      try {
+        using connection = await Deno.connect({ hostname, port });
+        const request = "GET /orders HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        await connection.write(new TextEncoder().encode(request));
+        const answer = new Uint8Array(12);
+        await connection.read(answer);
+        return new TextDecoder().decode(answer);
+      } catch (error) {
+        if (tried === 200) throw new Error(`no answer: ${error}`);
+        await new Promise((resolve) => setTimeout(resolve, 25));
       }
-    };
-    try {
-      assert.equal(await statusFor("127.0.0.1"), "HTTP/1.1 200");
-      assert.equal(await statusFor(outerAddress!), "HTTP/1.1 403");
-    } finally {
-      process.kill("SIGTERM");
-      await process.status;
     }
-  },
+  };
+  try {
+    assert.equal(await statusFor("127.0.0.1"), "HTTP/1.1 200");
+    assert.equal(await statusFor(outerAddress), "HTTP/1.1 403");
+  } finally {
+    process.kill("SIGTERM");
+    await process.status;
+  }
 });
