@@ -5,6 +5,7 @@
  */
 
 import { exit } from "node:process";
+import { type Config, isLoopback } from "../config/config.ts";
 import { messageOf } from "../domain/errors.ts";
 import { serveHttp } from "../routes/server.ts";
 import { type Answer, connectionFacts, type HttpServer } from "../runtime/serve.ts";
@@ -46,10 +47,27 @@ function openApp(env: Record<string, string | undefined>): Promise<Answer> {
   serveUntilStopped(env, (context, signal) => {
     void keepLooking(context, signal);
     return serveHttp(context, signal, {
-      serve: (_listen, answer) => handOver(answer, opened.resolve),
+      serve: (_listen, answer) =>
+        handOver(keepStrangersOut(context.config, answer), opened.resolve),
     });
   }).then(exit, opened.reject);
   return opened.promise;
+}
+
+/**
+ * `serve` listens nowhere beyond loopback without tokens, but another server listens where it was told, and
+ * `deno serve` everywhere unless told otherwise. Where nobody is asked who they are, this machine alone is answered.
+ */
+function keepStrangersOut(
+  { apiTokens, allowAnonymous }: Pick<Config, "apiTokens" | "allowAnonymous">,
+  answer: Answer,
+): Answer {
+  if (apiTokens.length > 0 || allowAnonymous) return answer;
+  return (request, facts) => {
+    const from = facts.remoteAddr?.hostname;
+    const isNear = from === undefined || isLoopback(from.replace(/^::ffff:/i, ""));
+    return isNear ? answer(request, facts) : forbidden();
+  };
 }
 
 /** Counts the requests in hand, which are answered before the engines are closed. */
@@ -81,10 +99,24 @@ function handOver(answer: Answer, resolve: (answer: Answer) => void): HttpServer
 
 /** Says nothing of the reason: whoever asks may be anybody. */
 function notReady(): Response {
-  return Response.json({
-    type: "about:blank",
-    title: "Service Unavailable",
-    status: 503,
-    detail: "The service cannot start; its log says why",
-  }, { status: 503, headers: { "content-type": "application/problem+json", "retry-after": "5" } });
+  const detail = "The service cannot start; its log says why";
+  return problem(503, "Service Unavailable", detail, { "retry-after": "5" });
+}
+
+function forbidden(): Response {
+  const detail =
+    "Without API_TOKENS only this machine is answered; ALLOW_ANONYMOUS=1 allows others";
+  return problem(403, "Forbidden", detail);
+}
+
+function problem(
+  status: number,
+  title: string,
+  detail: string,
+  headers: Record<string, string> = {},
+): Response {
+  return Response.json({ type: "about:blank", title, status, detail }, {
+    status,
+    headers: { "content-type": "application/problem+json", ...headers },
+  });
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { bun } from "../runtime/bun.ts";
+import { networkInterfaces } from "node:os";
 import { freePort } from "../tools/engines/free_port.ts";
 import service from "../main.ts";
 import { filesOnBun } from "./all_on_bun.ts";
@@ -165,4 +166,46 @@ Deno.test("deno serve takes the service: it answers without consumers and ends i
   process.kill("SIGTERM");
   const { code } = await process.status;
   assert.deepEqual([code, await output, await errors], [0, "", ""]);
+});
+
+/** An address of this machine by which others reach it; undefined where there is none. */
+const outerAddress = Object.values(networkInterfaces()).flat()
+  .find((one) => one?.family === "IPv4" && !one.internal)?.address;
+
+Deno.test("deno serve answers this machine alone where nobody is asked who they are", async () => {
+  if (outerAddress === undefined) {
+    return console.error("Not tried: this machine has no other address");
+  }
+  const port = await freePort();
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["serve", "-q", "-P=app", "--host=0.0.0.0", `--port=${port}`, "main.ts"],
+    cwd: root,
+    env: { ...api.env, LOG_LEVEL: "error" },
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  // By hand: whoever means harm says that they ask for localhost.
+  const statusFor = async (hostname: string) => {
+    for (let tried = 0;; tried++) {
+      try {
+        using connection = await Deno.connect({ hostname, port });
+        const request = "GET /orders HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        await connection.write(new TextEncoder().encode(request));
+        const answer = new Uint8Array(12);
+        await connection.read(answer);
+        return new TextDecoder().decode(answer);
+      } catch (error) {
+        if (tried === 200) throw new Error(`no answer: ${error}`);
+        await new Promise((resolve) => setTimeout(resolve, 25));
+      }
+    }
+  };
+  try {
+    assert.equal(await statusFor("127.0.0.1"), "HTTP/1.1 200");
+    assert.equal(await statusFor(outerAddress), "HTTP/1.1 403");
+  } finally {
+    process.kill("SIGTERM");
+    await process.status;
+  }
 });
