@@ -42,6 +42,8 @@ export class PlannedRow implements CsvRow {
   #held: readonly string[] | undefined;
 
   /**
+   * Puts a record and what was found out about it together.
+   *
    * @param source the record as it stands in the file
    * @param held its fields
    * @param found columns that the header has, the order that it belongs to, and why it can't be read
