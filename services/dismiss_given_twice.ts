@@ -39,16 +39,21 @@ export async function dismissGivenTwice(
   const note = trimmedReason(given);
   const fault = note === null ? undefined : reasonFault(note);
   if (fault !== undefined) throw new WorkflowError("invalid", `The note ${fault}`);
+  const action = "given_twice.dismiss";
   const known = await readGivenTwice(deps.db, id);
   if (known === undefined) {
-    throw new WorkflowError("not_found", `There is no money ${id} that went back twice`);
+    const subject = { kind: "system", id: `given_twice ${id}` } as const;
+    return await audited(deps, { operator, action, subject }, () => {
+      const message = `There is no money ${id} that went back twice`;
+      return Promise.reject(new WorkflowError("not_found", message));
+    });
   }
   const { orderId, refundId, amountCents, currency } = known;
   const said = `${namedAmount(amountCents, currency)}: ${givenTwiceEnds[endedAs]}`;
   const subject = { kind: "order", id: String(orderId) } as const;
   return await audited(
     deps,
-    { operator, action: "given_twice.dismiss", subject },
+    { operator, action, subject },
     (noteDone) =>
       deps.db.transaction(async (tx) => {
         await lockOrders(tx, [orderId]);

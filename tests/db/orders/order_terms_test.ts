@@ -144,6 +144,15 @@ Deno.test("takeOrders() replaces what a pending order comes with", async () => {
     [Number(written.order.total_cents), written.order.payment_status, written.order.language],
     [3_000, "paid", "de"],
   );
+  // What was paid at the source stays what it is, see changesPaid().
+  const unpaid = { ...more, payment: undefined, adjustments: undefined };
+  assert.equal((await take(unpaid, replacing)).outcome, "conflict");
+  assert.deepEqual(await termsOf(orderId!), written);
+});
+
+Deno.test("takeOrders() takes away what a pending order came with where it is to be replaced", async () => {
+  const order = newOrder({ adjustments: [amount("shipping", 490)], language: "de" });
+  const { orderId } = await take(order);
   const { language: _, ...plain } = order;
   assert.equal((await take({ ...plain, adjustments: undefined }, replacing)).outcome, "updated");
   const left = await termsOf(orderId!);
@@ -155,24 +164,38 @@ const takenAway: [what: string, change: Partial<IncomingOrder>][] = [
   ["no adjustments", { adjustments: undefined }],
   ["less shipping", { adjustments: [amount("shipping", 489), amount("discount", -540)] }],
   ["less of a discount", { adjustments: [amount("shipping", 490), amount("discount", -539)] }],
-  ["no payment", { payment: undefined }],
-  ["another payment", paid("other")],
 ];
 
 for (const [what, change] of takenAway) {
   Deno.test(`takeOrders() calls ${what} of a pending order a conflict unless it is to be replaced`, async () => {
     const adjustments = [amount("shipping", 490), amount("discount", -540)];
-    const order = newOrder({ adjustments, ...paid(`paid-${count}`) });
+    const order = newOrder({ adjustments });
     const { orderId } = await take(order);
     const changed = { ...order, ...change };
     const conflict = await take(changed);
     assert.deepEqual([conflict.outcome, conflict.status], ["conflict", "PENDING"]);
-    assert.equal("paymentOf" in conflict, false);
     assert.equal((await termsOf(orderId!)).adjustments.length, 2);
     assert.equal((await take(changed, replacing)).outcome, "updated");
     assert.equal((await take(changed)).outcome, "unchanged");
-    // Whoever replaces gives the payment free.
-    await take({ ...order, payment: undefined, adjustments: undefined }, replacing);
+  });
+}
+
+for (
+  const [what, payment] of [
+    ["no payment", undefined],
+    ["another payment", paid("other").payment],
+  ] as const
+) {
+  Deno.test(`takeOrders() calls ${what} of an order that was paid at its source a conflict, replaced or not`, async () => {
+    const order = newOrder(paid(`paid-${count}`));
+    const { orderId } = await take(order);
+    const before = await termsOf(orderId!);
+    for (const how of [options, replacing]) {
+      const conflict = await take({ ...order, payment }, how);
+      assert.deepEqual([conflict.outcome, conflict.status], ["conflict", "PENDING"]);
+      assert.equal("paymentOf" in conflict, false);
+    }
+    assert.deepEqual(await termsOf(orderId!), before);
   });
 }
 

@@ -134,7 +134,7 @@ Deno.test("the dashboard lists what a person has to give back, and asks before i
     [303, `/dashboard/orders/${orderId}?done=by_hand`],
   );
   const after = await openPage(api, `/dashboard/orders/${orderId}?done=by_hand`);
-  assert.match(after.text, /Refund given back by hand #\d+ 4\.00 EUR: transfer 9/);
+  assert.match(after.text, /Refund given back by hand #\d+ €4\.00: transfer 9/);
   assert.doesNotMatch(after.text, /was made by shop_pay/);
 
   const back = `/dashboard/orders/${short}/payment/returned`;
