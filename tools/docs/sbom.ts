@@ -8,6 +8,7 @@
 import { execFile } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { Buffer } from "node:buffer";
+import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -222,21 +223,23 @@ export async function knownLicences(): Promise<LicenceOf> {
   const { stdout } = await promisify(execFile)(process.execPath, ["info", "--json"]);
   const { npmCache } = JSON.parse(stdout);
   const before = await readSbom();
+  // A folder for each registry that packages came from.
+  const registries = await readdir(npmCache).catch(() => []);
   return async (name, version) => {
-    try {
-      const path = `${npmCache}/registry.npmjs.org/${name}/${version}/package.json`;
-      const { license } = JSON.parse(await readFile(path, "utf8"));
+    for (const registry of registries) {
+      const path = join(npmCache, registry, name, version, "package.json");
+      const text = await readFile(path, "utf8").catch(() => undefined);
+      if (text === undefined) continue;
+      const { license } = JSON.parse(text);
       return typeof license === "string" ? license : license?.type;
-    } catch (error) {
-      if ((error as { code?: string }).code !== "ENOENT") throw error;
-      const purl = `pkg:npm/${name.replace("@", "%40")}@${version}`;
-      const [known] = before?.components.find((one) => one.purl === purl)?.licenses ?? [];
-      return known === undefined
-        ? undefined
-        : "license" in known
-        ? known.license.id
-        : known.expression;
     }
+    const purl = `pkg:npm/${name.replace("@", "%40")}@${version}`;
+    const [known] = before?.components.find((one) => one.purl === purl)?.licenses ?? [];
+    return known === undefined
+      ? undefined
+      : "license" in known
+      ? known.license.id
+      : known.expression;
   };
 }
 
