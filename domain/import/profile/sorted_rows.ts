@@ -94,6 +94,7 @@ function orderRun(collator: Intl.Collator) {
   let rises = true, falls = true;
   return {
     note(text: string): void {
+      if (text === last) return;
       const compared = last === undefined ? 0 : collator.compare(last, text);
       if (compared > 0) rises = false;
       else if (compared < 0) falls = false;
