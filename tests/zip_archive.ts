@@ -53,6 +53,14 @@ export interface WorkbookParts {
   is1904?: boolean;
 }
 
+/** A cell that is a text. */
+export const textCell = (text: string) => `<c t="inlineStr"><is><t>${text}</t></is></c>`;
+
+/** The rows of a sheet whose cells are all texts. */
+export function textSheet(rows: readonly (readonly string[])[]): string {
+  return rows.map((row) => `<row>${row.map(textCell).join("")}</row>`).join("");
+}
+
 /** A workbook (.xlsx). */
 export function workbookOf(
   { sheets, states = [], times = 1, texts, formats, is1904 }: WorkbookParts,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { importColumns, termColumns } from "../../../domain/import/csv_rows.ts";
 import { csvOf, csvOrderFields, manyRows } from "../../csv_orders.ts";
-import { workbookOf } from "../../zip_archive.ts";
+import { textSheet, workbookOf } from "../../zip_archive.ts";
 import { type Api, openApi } from "../api.ts";
 import { openPage } from "./pages.ts";
 
@@ -307,11 +307,7 @@ Deno.test("the page lists every column, and the template has three rows", async 
 
 Deno.test("a workbook's sheet is chosen on the page, and stays chosen until it is imported", async () => {
   const sheetOf = (id: string) =>
-    [importColumns, csvOrderFields({ external_order_id: id })].map((fields) =>
-      `<row>${
-        fields.map((field) => `<c t="inlineStr"><is><t>${field}</t></is></c>`).join("")
-      }</row>`
-    ).join("");
+    textSheet([importColumns, csvOrderFields({ external_order_id: id })]);
   const book = workbookOf({ sheets: [sheetOf("first"), sheetOf("second")] });
   const file = new File([book], "book.xlsx");
   const first = fieldsOf((await openPage(api, "/dashboard/imports")).html);

@@ -7,7 +7,7 @@ import {
 } from "../../../domain/import/profile/shipped_profiles.ts";
 import type { ImportProfile } from "../../../domain/import/profile/profile.ts";
 import { native } from "../../../domain/import/profile/shipped/native.ts";
-import { workbookOf } from "../../zip_archive.ts";
+import { textCell, workbookOf } from "../../zip_archive.ts";
 import { fileBytes, readByProfile, type ReadFile } from "./profiles.ts";
 
 const settingsOf = ({ file }: ReadFile) => file.questions.map(({ setting }) => setting);
@@ -583,7 +583,6 @@ Deno.test("openProfiledFile() puts the profile's prefix before every order id", 
 });
 
 Deno.test("openProfiledFile() takes a number that a workbook stores for no thousands, whatever texts or the profile say", async () => {
-  const text = (value: string) => `<c t="inlineStr"><is><t>${value}</t></is></c>`;
   const number = (value: string) => `<c><v>${value}</v></c>`;
   const header = [
     "Order ID",
@@ -597,9 +596,9 @@ Deno.test("openProfiledFile() takes a number that a workbook stores for no thous
   const workbook = (...prices: string[]) =>
     workbookOf({
       sheets: [
-        `<row>${header.map(text).join("")}</row>` + prices.map((price, index) =>
+        `<row>${header.map(textCell).join("")}</row>` + prices.map((price, index) =>
           `<row>${
-            [`A${index}`, "2026-01-15 10:00:00", "Ann", "MUG", "Mug"].map(text).join("")
+            [`A${index}`, "2026-01-15 10:00:00", "Ann", "MUG", "Mug"].map(textCell).join("")
           }${price}${number("1")}</row>`
         ).join(""),
       ],
@@ -621,15 +620,19 @@ Deno.test("openProfiledFile() takes a number that a workbook stores for no thous
     time: { zone: "UTC" },
   };
   // As a text this is twenty-eight thousand to a German, and to a program twenty-eight.
-  const pinned = await readByProfile(workbook(number("28.815"), text("1.234,50")), {}, profile);
+  const pinned = await readByProfile(workbook(number("28.815"), textCell("1.234,50")), {}, profile);
   assert.deepEqual(settingsOf(pinned), ["money.decimal"]);
   assert.match(pinned.file.questions[0]!.question, /28\.815 \(line 2\)/);
   const open = { ...profile, money: { in: "units" } } as const;
-  const both = await readByProfile(workbook(number("28.815"), text("1.234,50")), {}, open);
+  const both = await readByProfile(workbook(number("28.815"), textCell("1.234,50")), {}, open);
   assert.deepEqual(settingsOf(both), ["money.decimal"]);
   const settled = await readByProfile(workbook(number("28.815"), number("12")), {}, open);
   assert.deepEqual(settled.orders, { A1: "12.00 EUR due" });
   assert.match(settled.rejected[0]!, /28\.815/);
-  const texts = await readByProfile(workbook(text("28.815"), text("1.234,50")), {}, profile);
+  const texts = await readByProfile(
+    workbook(textCell("28.815"), textCell("1.234,50")),
+    {},
+    profile,
+  );
   assert.deepEqual(texts.orders, { A0: "28,815.00 EUR due", A1: "1,234.50 EUR due" });
 });

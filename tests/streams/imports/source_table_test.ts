@@ -9,7 +9,7 @@ import {
   type SourceTable,
   type SourceTableOptions,
 } from "../../../streams/imports/source_table.ts";
-import { workbookOf, zipOf } from "../../zip_archive.ts";
+import { textCell, textSheet, workbookOf, zipOf } from "../../zip_archive.ts";
 
 interface Read extends Omit<SourceTable, "rows" | "close" | "sha256" | "storedFractions"> {
   rows: SourceRow[];
@@ -248,12 +248,11 @@ Deno.test("openSourceTable() unpacks no more than it may", async () => {
 });
 
 Deno.test("openSourceTable() reads a workbook: its texts, numbers as stored, times, and cells that are missing", async () => {
-  const text = (value: string) => `<c t="inlineStr"><is><t>${value}</t></is></c>`;
   const table = await read(workbookOf({
     sheets: [
-      `<row r="1">${text("Orders")}</row>` +
+      `<row r="1">${textCell("Orders")}</row>` +
       `<row r="3">${
-        ["id", "time", "name", "price", "paid", "zip", "note"].map(text).join("")
+        ["id", "time", "name", "price", "paid", "zip", "note"].map(textCell).join("")
       }</row>` +
       '<row r="4"><c r="A4"><v>12345678901234567</v></c><c r="B4" s="1"><v>46027.432303240741</v></c>' +
       '<c r="C4" t="s"><v>0</v></c><c r="D4"><v>19.989999999999998</v></c><c r="E4" t="b"><v>1</v></c>' +
@@ -293,8 +292,7 @@ Deno.test("openSourceTable() reads a workbook: its texts, numbers as stored, tim
 });
 
 Deno.test("openSourceTable() knows the other date system, and refuses a damaged workbook", async () => {
-  const rows =
-    '<row><c t="inlineStr"><is><t>id</t></is></c><c t="inlineStr"><is><t>day</t></is></c></row>' +
+  const rows = textSheet([["id", "day"]]) +
     '<row><c><v>1</v></c><c s="1"><v>44565</v></c></row>';
   const formats = { cells: [0, 14] };
   const old = await read(workbookOf({ sheets: [rows], formats, is1904: true }));
@@ -467,11 +465,7 @@ Deno.test("openSourceTable() loses nothing but its own row by a stray quote at a
 
 Deno.test("openSourceTable() asks which sheet of a workbook has the orders, and reads the one that is chosen", async () => {
   const sheetOf = (...texts: string[]) =>
-    texts.map((text) =>
-      `<row>${
-        text.split(" ").map((part) => `<c t="inlineStr"><is><t>${part}</t></is></c>`).join("")
-      }</row>`
-    ).join("");
+    texts.map((text) => `<row>${text.split(" ").map(textCell).join("")}</row>`).join("");
   const sheets = [sheetOf("id sku", "1 A"), "", sheetOf("order item", "2 B")];
   const states = ["", "", 'state="veryHidden"'];
   const { message, faults } = await refusal(workbookOf({ sheets, states }));

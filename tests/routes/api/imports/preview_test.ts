@@ -3,7 +3,7 @@ import { profileDocument } from "../../../../domain/import/profile/profile_json.
 import { shippedProfile } from "../../../../services/import_profiles.ts";
 import { csvOf, csvOrderFields, manyRows } from "../../../csv_orders.ts";
 import { importColumns } from "../../../../domain/import/csv_rows.ts";
-import { workbookOf } from "../../../zip_archive.ts";
+import { textSheet, workbookOf } from "../../../zip_archive.ts";
 import { type Answer, type Api, ask, assertProblem, openApi } from "../../api.ts";
 
 let api: Api;
@@ -204,11 +204,7 @@ Deno.test("an import tells how many orders its file says are over", async () => 
 
 Deno.test("a workbook with several sheets is imported by the one that is chosen, and by no other", async () => {
   const sheetOf = (id: string) =>
-    [importColumns, csvOrderFields({ external_order_id: id })].map((fields) =>
-      `<row>${
-        fields.map((field) => `<c t="inlineStr"><is><t>${field}</t></is></c>`).join("")
-      }</row>`
-    ).join("");
+    textSheet([importColumns, csvOrderFields({ external_order_id: id })]);
   const workbook = workbookOf({ sheets: [sheetOf("sheet-one"), sheetOf("sheet-two")] });
   const xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
   const asked = (await send(workbook, "?preview=true", xlsx)).body;
