@@ -32,7 +32,7 @@ import { mayOlderRead, readInstallation } from "../db/payments/installation.ts";
 import { readDisputes } from "../db/payments/payment_disputes.ts";
 import { insertSupersededCharge } from "../db/payments/superseded_charges.ts";
 import { unknownSkuFault } from "../domain/catalog/unknown_sku.ts";
-import { WorkflowError } from "../domain/errors.ts";
+import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { Message } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
@@ -135,12 +135,29 @@ export async function editAndPublish(
     db,
     (tx) => editOrder(tx, orderId, candidate, { ...options, config }),
   );
-  if (edited.catalog !== undefined) {
-    noteDescriptions(edited.catalog, [order]);
-    await writeDescriptions(db, edited.catalog, { everyDate: false });
-  }
   await publishAfterCommit(deps, edited.messages);
+  if (edited.catalog !== undefined) await describe(deps, edited.catalog, order);
   return { changed: edited.changed, status: edited.status };
+}
+
+/**
+ * Has customers and products called as the order that was edited calls them. Where the database is away by now they keep
+ * their names until another order names them: the edit is done, and whoever asked for it must not be told otherwise.
+ */
+async function describe(
+  { db, log }: EditDeps,
+  catalog: Catalog,
+  order: IncomingOrder,
+): Promise<void> {
+  noteDescriptions(catalog, [order]);
+  try {
+    await writeDescriptions(db, catalog, { everyDate: false });
+  } catch (error) {
+    log.warn("an edited order's customer and products keep their names", {
+      external_order_id: order.externalOrderId,
+      error: messageOf(error),
+    });
+  }
 }
 
 /** What belongs to an edit, and the settings that it depends on. */

@@ -106,7 +106,7 @@ export function importFile(
   return importOrders(deps, source, {
     ...options,
     begin: options.begin ?? (dryRun ? undefined : begin),
-    onEdited: noteEdits(operator),
+    onEdited: dryRun ? undefined : noteEdits(operator),
     initialStock,
     unknownSku,
     edit: editorOf(deps, initialStock),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { editAndPublish, type EditOptions } from "../../services/edit_order.ts";
+import { editAndPublish, editAndTell, type EditOptions } from "../../services/edit_order.ts";
 import { cancelOrder } from "../../services/cancel_order.ts";
 import { type ErrorCode, WorkflowError } from "../../domain/errors.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
@@ -22,6 +22,7 @@ import {
 } from "../workflow.ts";
 import { assertConsistent, makeDue, messagesOf } from "../streams/consistent.ts";
 import { meddled } from "../meddled_database.ts";
+import { anOperator } from "../operator.ts";
 import { fateAfter, mortal } from "../streams/queue/crash.ts";
 
 async function withFlow(
@@ -107,6 +108,39 @@ Deno.test("editAndPublish() takes and gives back the units by which a reserved o
     assert.deepEqual(await stock(), [50, 0, 50]);
     await flow.drain();
     assert.equal((await flow.order(id)).status, "PAID");
+    await assertConsistent(flow);
+  }));
+
+Deno.test("editAndTell() tells of an edit that is done, though the names in it can't be written any more", () =>
+  withFlow("edit_names_lost", async (flow) => {
+    const id = await take(flow, order(["a", 1]));
+    await flow.turn("orders");
+    let transactions = 0;
+    const db: Workflow["db"] = {
+      ...flow.db,
+      transaction: (work, options) =>
+        ++transactions === 1
+          ? flow.db.transaction(work, options)
+          : Promise.reject(new Error("connection lost")),
+    };
+    const deps = { ...flow, db, config: { initialStock: 50, unknownSku: "create" as const } };
+    const next: IncomingOrder = {
+      ...order(["a", 3]),
+      placedAt: "2025-04-01 00:00:00.000",
+      customer: { externalId: "c1", email: "c1@example.com", name: "Other" },
+    };
+    assert.deepEqual(await editAndTell(deps, id, next, anOperator("api:shop")), {
+      changed: true,
+      status: "RESERVED",
+    });
+    assert.equal(transactions, 2);
+    const entries = await flow.rows("select action, outcome from audit_log");
+    assert.deepEqual(entries.map(({ action, outcome }) => [action, outcome]), [
+      ["order.edit", "done"],
+    ]);
+    await flow.drain();
+    const { status, totalCents } = (await readOrderDetail(flow.db, id))!;
+    assert.deepEqual([status, totalCents], ["PAID", 300]);
     await assertConsistent(flow);
   }));
 

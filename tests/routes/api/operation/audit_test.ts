@@ -200,12 +200,14 @@ Deno.test("the audit log tells of an import with its file, and of all orders tha
     await bring(1, "name=/home/ann/orders.csv&dry_run=true");
     await bring(1, "name=first.csv");
     await bring(3, "name=second.csv&replace=true");
+    await bring(4, "name=third.csv&replace=true&dry_run=true");
     const said: string[] = await log(api);
     assert.deepEqual(said.map((one) => one.replace(/, plan [0-9a-f]{64}$/, ", plan …")), [
       "api:shop token import.start import:1 done orders.csv, dry run, profile native, plan …",
       "api:shop token import.start import:2 done first.csv, profile native, plan …",
       "api:shop token import.start import:3 done second.csv, profile native, plan …",
       "api:shop token order.edit import:3 done 2 orders",
+      "api:shop token import.start import:4 done third.csv, dry run, profile native, plan …",
     ]);
   }));
 
