@@ -380,10 +380,8 @@ async function* orderGroups(
           isScattered = id !== "" && scattered.has(id);
           isOversized = oversized.has(id);
         }
-        // What is kept is copied: a field is part of a whole block of records, which would stay for its sake.
-        if (isScattered && !isOversized) {
-          store.add(JSON.parse(JSON.stringify({ line: row.line, fields: row.fields })));
-        } else current.push(row);
+        if (isScattered && !isOversized) store.add(row);
+        else current.push(row);
       }
       if (isOversized) endOrder();
       if (orders.length > 0) yield { orders };

@@ -107,14 +107,13 @@ export function openRowStore(
 
   return {
     add(row) {
-      if (partitions !== undefined) {
-        rows.push(row);
-        return spill(rowsAtATime);
-      }
-      // What is kept is copied: a field is part of a whole piece of the file, which would stay for its sake.
+      // What is kept is copied: a field is part of a whole piece of the file, which would stay for its sake. Before
+      // which no other waits to be written, is written at once.
+      const isKept = partitions === undefined || rows.length > 0;
       const { line, fields } = row;
-      rows.push(JSON.parse(JSON.stringify({ line, fields })));
-      bytes += sizeOf(row);
+      rows.push(isKept ? JSON.parse(JSON.stringify({ line, fields })) : { line, fields });
+      if (partitions !== undefined) return spill(rowsAtATime);
+      bytes += sizeOf(rows.at(-1)!);
       if (bytes <= limits.file) return;
       file ??= openTemporaryFile();
       partitions = emptyPartitions();
