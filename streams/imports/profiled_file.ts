@@ -44,6 +44,7 @@ import {
   type OpenQuestion,
   questionFault,
   type SourceRow,
+  type StoredFraction,
 } from "../../domain/import/source_row.ts";
 import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { takeTurns } from "../timing/take_turns.ts";
@@ -60,7 +61,7 @@ import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 export interface RecordTable {
   header: readonly string[];
   /** Of a workbook: columns, by their places, with a number that is stored with three decimals. */
-  storedFractions?: ReadonlyMap<number, { text: string; line: number }>;
+  storedFractions?: ReadonlyMap<number, StoredFraction>;
   /** All records below the header; may be called again. */
   rows(signal?: AbortSignal): AsyncGenerator<SourceRow[]>;
   /** Frees the disk. */

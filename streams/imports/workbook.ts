@@ -18,6 +18,7 @@ import {
   numberFormat,
   numberText,
 } from "../../domain/import/source/workbook_cells.ts";
+import type { StoredFraction } from "../../domain/import/source_row.ts";
 import type { Archive, ArchiveEntry } from "./archive.ts";
 import { badFile } from "../../domain/import/source/file_kind.ts";
 import { visibleText } from "../../domain/text/visible_text.ts";
@@ -31,13 +32,6 @@ export interface WorkbookRow {
   fields: string[];
   /** Why it can't be read for what it is. */
   fault?: string;
-}
-
-/** A number that is stored with three decimals. */
-export interface StoredFraction {
-  /** As it is stored, `28.815`. */
-  text: string;
-  line: number;
 }
 
 /** True for an archive that is a workbook. */
@@ -75,8 +69,7 @@ export interface WorkbookSheet {
    */
   rows(): AsyncGenerator<WorkbookRow[]>;
   /**
-   * By its place, the first number of each column, of those that were read, that is stored with three decimals: written as
-   * a text it could as well be some thousand.
+   * By its place, the first such number of each column, of the rows that were read.
    */
   storedFractions: ReadonlyMap<number, StoredFraction>;
 }

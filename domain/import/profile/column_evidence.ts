@@ -12,6 +12,7 @@ import {
   hasParts,
   splitMoney,
 } from "./money_text.ts";
+import type { StoredFraction } from "../source_row.ts";
 import { type DateOrder, timeEvidence } from "./time_text.ts";
 
 /** Values of a kind: how many, and the first different ones. */
@@ -187,7 +188,7 @@ export function fullLook(text: string): AmountLook {
 /** Takes a number that a workbook stores, not a text: its point is a decimal sign, whatever else the file says. */
 export function noteStoredFraction(
   evidence: MoneyEvidence,
-  { text, line }: { text: string; line: number },
+  { text, line }: StoredFraction,
 ): void {
   countValue(evidence.stored, text, line);
   countValue(evidence.by["."], text, line);
