@@ -24,6 +24,7 @@ import { badFile } from "../../domain/import/source/file_kind.ts";
 import { visibleText } from "../../domain/text/visible_text.ts";
 import { type FilledSheet, SheetQuestion } from "./sheet_question.ts";
 import { takeTurns } from "../timing/take_turns.ts";
+import { ownCopy } from "../../domain/text/own_copy.ts";
 
 /** A row of a sheet that has something. */
 export interface WorkbookRow {
@@ -216,8 +217,7 @@ async function readTexts(archive: Archive, signal?: AbortSignal): Promise<string
       if (name === "t") isText = false;
       else if (name === "rPh") isPhonetic = false;
       else if (name === "si") {
-        // What is kept is copied: it is a piece of what was read, which would stay for its sake.
-        texts.push(JSON.parse(JSON.stringify(text)));
+        texts.push(ownCopy(text));
         characters += text.length + 16;
         if (characters > maxTextCharacters) {
           throw badFile(`is an Excel workbook with too much text to be read at once: ${asCsv}`);

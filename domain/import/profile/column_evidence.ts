@@ -14,6 +14,7 @@ import {
 } from "./money_text.ts";
 import type { StoredFraction } from "../source_row.ts";
 import { type DateOrder, timeEvidence } from "./time_text.ts";
+import { ownCopy } from "../../text/own_copy.ts";
 
 /** Values of a kind: how many, and the first different ones. */
 export interface Counted {
@@ -113,8 +114,7 @@ function lookAt(text: string): AmountLook {
   if (look === undefined) {
     look = fullLook(text);
     if (looks.size >= maxLooks) looks.clear();
-    // A copy: the text may be a part of a whole piece of the file, which would stay for its sake.
-    looks.set(JSON.parse(JSON.stringify(text)), look);
+    looks.set(ownCopy(text), look);
   }
   return look;
 }
