@@ -42,6 +42,7 @@ export interface VerifiedWebhook {
  * @param body as it came, byte for byte: what was parsed and written again has another signature
  * @param secrets one, or several while they are being replaced, as they stand in NOTIFY_WEBHOOK_SECRETS: `whsec_…`
  * @throws {WebhookVerificationError} for what is not ours or is too old: answer it with 400 or 401
+ * @throws {TypeError} for a secret that is none: a fault of the receiver's own settings
  */
 export async function verifyWebhook(
   body: string | Uint8Array,

@@ -5,7 +5,7 @@
  */
 
 import { readdirSync, readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { carried } from "./carried.ts";
 
@@ -31,10 +31,5 @@ export function namesIn(folder: URL): string[] {
 
 /** A path in the product's folder; of a single executable, which has none, in the folder that it was started in. */
 export function ownPath(path: string): string {
-  return fileURLToPath(new URL(path, carried === undefined ? root : `file://${cwdPath()}/`));
-}
-
-function cwdPath(): string {
-  const { process } = globalThis as unknown as { process: { cwd(): string } };
-  return process.cwd();
+  return carried === undefined ? fileURLToPath(new URL(path, root)) : resolve(path);
 }

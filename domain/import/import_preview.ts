@@ -12,6 +12,7 @@ import type { ImportMoney } from "./import_money.ts";
 import type { ImportProfile } from "./profile/profile.ts";
 import type { RejectReason } from "./reject_reasons.ts";
 import type { OpenQuestion, SourceForm } from "./source_row.ts";
+import { ownCopy } from "../text/own_copy.ts";
 
 /** Examples of each kind that a preview names. */
 export const maxExamples = 10;
@@ -227,7 +228,7 @@ export function previewOrder(
     total_cents: orderTotalOf(order),
     outcome,
   };
-  return JSON.parse(JSON.stringify(shown));
+  return ownCopy(shown);
 }
 
 function itemJson({ sku, name, unitPriceCents, qty }: IncomingItem) {

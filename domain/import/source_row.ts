@@ -51,6 +51,14 @@ export interface SourceForm {
   sheet?: string;
 }
 
+/** A number of a workbook that is stored with three decimals: written as a text it could as well be some thousand. */
+export interface StoredFraction {
+  /** As it is stored, `28.815`. */
+  text: string;
+  /** Row of its sheet, from 1. */
+  line: number;
+}
+
 /** Something about a file that only its owner can know; nothing is imported before it is settled. */
 export interface OpenQuestion {
   /** The profile's setting that answers it, such as `money.decimal` or `time.order`. */

@@ -54,6 +54,11 @@ export function givenTwicePageRoutes(deps: AppDeps): Hono {
           {said(c, "done") === "dismissed" && (
             <Notice tone="good" title="Dismissed">It stands on the order's timeline.</Notice>
           )}
+          {said(c, "done") === "before" && (
+            <Notice tone="warn" title="It was dismissed before">
+              Nothing has changed: how it came out stands on the order's timeline.
+            </Notice>
+          )}
           {shown.length === 0
             ? <Empty title="No money waits to be got back" />
             : <GivenTwiceTable c={c} rows={shown} />}
@@ -73,12 +78,12 @@ export function givenTwicePageRoutes(deps: AppDeps): Hono {
     const endedAs = endOf(form.reason);
     const known = isConfirmed(form) ? undefined : await need(readGivenTwice(db, id));
     if (known?.endedAs === null) return await askBefore(c, known, endedAs);
-    await dismissGivenTwice(
+    const { changed } = await dismissGivenTwice(
       deps,
       { id, endedAs, note: form.note ?? null },
       operatorOf(c, deps.config),
     );
-    return c.redirect(`${home}?done=dismissed`, 303);
+    return c.redirect(`${home}?done=${changed ? "dismissed" : "before"}`, 303);
   });
 
   return app;

@@ -186,12 +186,8 @@ export const Tabs: FC<
 export const None: FC = () => <span class="muted">–</span>;
 
 /** A number of rows, and the way to them; nothing leads to none. */
-export const CountLink: FC<{ count: number; href: string; name?: string; class?: string }> = (
-  { count, href, name, class: className },
-) =>
-  count === 0
-    ? <>{formatCount(count)}</>
-    : <a href={href} class={className} data-rows={count} data-key={name}>{formatCount(count)}</a>;
+export const CountLink: FC<{ count: number; href: string }> = ({ count, href }) =>
+  count === 0 ? <>0</> : <a href={href} data-rows={count}>{formatCount(count)}</a>;
 
 /** The way to an order, by the id that it has here. */
 export const OrderLink: FC<{ id: number }> = ({ id }) => (

@@ -23,7 +23,12 @@ const blockCharacters = 32_768;
 
 const betweenFields = "\x1f", betweenRows = "\x1e";
 
-/** @param memoryBytes how much is kept in memory; what is more goes to a temporary file */
+/**
+ * Begins to keep records. A crash leaves nothing behind: the temporary file has no name.
+ *
+ * @param memoryBytes how much is kept in memory; what is more goes to a temporary file
+ * @throws {WorkflowError} `unavailable`, from `add` and `blocks` as well, where the disk is full or can't be written
+ */
 export function keepRows(memoryBytes?: number): KeptRows {
   const spool = openSpool(memoryBytes);
   const encoder = new TextEncoder();

@@ -6,6 +6,7 @@
 
 import { maxOrderCharacters, maxOrderRows } from "../../domain/import/order_csv.ts";
 import { type BloomFilter, bloomFilter } from "./bloom_filter.ts";
+import { ownCopy } from "../../domain/text/own_copy.ts";
 
 /** Characters of one order that are put together without the store. */
 const orderCharacters = 8 * 1024 * 1024;
@@ -55,7 +56,6 @@ export function orderTracker(
     if ((++rowsOfLast === rowsTogether || isMuch) && id !== "") scattered.add(id);
     if (isOversized || id === "") return;
     isOversized = rowsOfLast > maxOrderRows || charactersOfLast > maxOrderCharacters;
-    // A copy: the id is part of a whole piece of the file, which would stay for its sake.
-    if (isOversized && !oversized.has(id)) oversized.set(JSON.parse(JSON.stringify(id)), line);
+    if (isOversized && !oversized.has(id)) oversized.set(ownCopy(id), line);
   };
 }

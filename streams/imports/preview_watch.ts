@@ -29,6 +29,7 @@ import { cutText } from "../../domain/text/cut_text.ts";
 import type { TakenOrder } from "../intake/take_orders.ts";
 import type { ImportBatch, WrittenBatch } from "./import_batches.ts";
 import { textTable } from "./text_table.ts";
+import { ownCopy } from "../../domain/text/own_copy.ts";
 
 /** What a batch is compared with. */
 export interface BatchFacts {
@@ -138,11 +139,6 @@ function isBooked({ outcome }: TakenOrder): boolean {
   return outcome === "new" || outcome === "updated";
 }
 
-/** Text of a file, without the piece of the file that it is part of. */
-function own(text: string): string {
-  return JSON.parse(JSON.stringify(text));
-}
-
 function watchSamples() {
   const first: PreviewOrder[] = [];
   const largest = new Map<string, PreviewOrder>();
@@ -180,7 +176,7 @@ function watchValues() {
           const shown = columns[place] ??= [];
           const value = cutText(field.trim(), valueCharacters);
           if (value === "" || shown.length >= valuesShown || shown.includes(value)) continue;
-          shown.push(own(value));
+          shown.push(ownCopy(value));
         }
       }
     },
@@ -200,7 +196,7 @@ function watchPayments() {
       let one = currencies.get(currency);
       if (one === undefined) {
         one = { charged: none(), recorded: none(), free: 0 };
-        currencies.set(own(currency), one);
+        currencies.set(ownCopy(currency), one);
       }
       if (totalCents === 0) {
         one.free++;
@@ -237,8 +233,8 @@ function watchTotals() {
         named++;
         if (Math.abs(differenceCents) <= Math.abs(largest?.difference_cents ?? 0)) continue;
         largest = {
-          external_order_id: own(externalOrderId),
-          currency: own(currency),
+          external_order_id: ownCopy(externalOrderId),
+          currency: ownCopy(currency),
           difference_cents: differenceCents,
         };
       }
@@ -265,12 +261,12 @@ function watchChanges(db: Queryable, seesOthers: boolean) {
         const { order, rows } = orders[index]!;
         if (outcome === "conflict" && ofAnother === true && (seesOthers || !foreign)) ofOthers++;
         if (outcome === "updated" && changed++ < maxExamples) {
-          const externalOrderId = own(order.externalOrderId);
+          const externalOrderId = ownCopy(order.externalOrderId);
           changes.push({ id: orderId!, externalOrderId, after: booked(order, taken[index]!) });
         }
         if (outcome === "conflict" && conflicting++ < maxExamples) {
           conflicts.push({
-            external_order_id: own(order.externalOrderId),
+            external_order_id: ownCopy(order.externalOrderId),
             status: paymentOf === undefined && (seesOthers || !foreign) ? status : null,
             reason: reasonOf(rows[0]?.line),
           });
@@ -278,7 +274,7 @@ function watchChanges(db: Queryable, seesOthers: boolean) {
       }
       for (const { externalOrderId, status, rows } of open) {
         if (conflicting++ >= maxExamples) continue;
-        const external_order_id = own(externalOrderId);
+        const external_order_id = ownCopy(externalOrderId);
         conflicts.push({ external_order_id, status, reason: reasonOf(rows[0]?.line) });
       }
     },
@@ -306,7 +302,7 @@ function booked(
   { currency, items, customer: { name, email }, payment }: IncomingOrder,
   { totalCents }: TakenOrder,
 ): BookedOrder {
-  return JSON.parse(JSON.stringify(
+  return ownCopy(
     {
       currency,
       total_cents: totalCents,
@@ -315,7 +311,7 @@ function booked(
       email,
       payment: payment?.status ?? "due",
     } satisfies BookedOrder,
-  ));
+  );
 }
 
 /** Customers whose addresses are remembered: some 10 MB. */
@@ -344,7 +340,9 @@ function watchAddresses(db: Queryable) {
         if (!mine.has(externalId)) unknown.add(externalId);
       }
       const found = await readAddresses(db, [...unknown]);
-      for (const externalId of unknown) mine.set(own(externalId), found.get(externalId) ?? null);
+      for (const externalId of unknown) {
+        mine.set(ownCopy(externalId), found.get(externalId) ?? null);
+      }
       return mine;
     },
     note(order: IncomingOrder, known: BatchFacts["addresses"]): void {
@@ -356,10 +354,10 @@ function watchAddresses(db: Queryable) {
       counted.set(externalId, 1);
       if (customers++ >= maxExamples) return;
       examples.push({
-        external_id: own(externalId),
+        external_id: ownCopy(externalId),
         before: before.email,
-        after: own(email),
-        external_order_id: own(order.externalOrderId),
+        after: ownCopy(email),
+        external_order_id: ownCopy(order.externalOrderId),
       });
     },
     result: () => ({ customers, examples }),
@@ -392,7 +390,7 @@ function watchRepeated() {
       rowCount += repeated;
       if (orders++ >= maxExamples) return;
       const named = [...new Set(lines)].sort((a, b) => a - b);
-      examples.push({ external_order_id: own(externalOrderId), lines: named });
+      examples.push({ external_order_id: ownCopy(externalOrderId), lines: named });
     },
     result: () => ({ rows: rowCount, orders, examples }),
   };
@@ -442,7 +440,7 @@ function watchStock(db: Queryable, initialStock: number) {
       for (const { sku, qty } of items) {
         const had = left.get(sku) ?? found.get(sku) ?? initialStock;
         complete = left.set(sku, had - qty) && complete;
-        if (had >= 0 && had < qty && products++ < maxExamples) short.add(own(sku));
+        if (had >= 0 && had < qty && products++ < maxExamples) short.add(ownCopy(sku));
       }
     },
     async result() {

@@ -44,6 +44,7 @@ import {
   type OpenQuestion,
   questionFault,
   type SourceRow,
+  type StoredFraction,
 } from "../../domain/import/source_row.ts";
 import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { takeTurns } from "../timing/take_turns.ts";
@@ -60,7 +61,7 @@ import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 export interface RecordTable {
   header: readonly string[];
   /** Of a workbook: columns, by their places, with a number that is stored with three decimals. */
-  storedFractions?: ReadonlyMap<number, { text: string; line: number }>;
+  storedFractions?: ReadonlyMap<number, StoredFraction>;
   /** All records below the header; may be called again. */
   rows(signal?: AbortSignal): AsyncGenerator<SourceRow[]>;
   /** Frees the disk. */
@@ -380,10 +381,8 @@ async function* orderGroups(
           isScattered = id !== "" && scattered.has(id);
           isOversized = oversized.has(id);
         }
-        // What is kept is copied: a field is part of a whole block of records, which would stay for its sake.
-        if (isScattered && !isOversized) {
-          store.add(JSON.parse(JSON.stringify({ line: row.line, fields: row.fields })));
-        } else current.push(row);
+        if (isScattered && !isOversized) store.add(row);
+        else current.push(row);
       }
       if (isOversized) endOrder();
       if (orders.length > 0) yield { orders };

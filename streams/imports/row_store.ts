@@ -9,6 +9,7 @@ import type { CsvRow } from "../../domain/import/csv_rows.ts";
 import { maxOrderCharacters, maxOrderRows } from "../../domain/import/order_csv.ts";
 import { type Extent, openTemporaryFile, type TemporaryFile } from "./temporary_file.ts";
 import { textHash } from "./text_hash.ts";
+import { ownCopy } from "../../domain/text/own_copy.ts";
 
 /** Rows of whole orders, or a part of an order that has too many. */
 export interface RowGroup {
@@ -107,14 +108,12 @@ export function openRowStore(
 
   return {
     add(row) {
-      if (partitions !== undefined) {
-        rows.push(row);
-        return spill(rowsAtATime);
-      }
-      // What is kept is copied: a field is part of a whole piece of the file, which would stay for its sake.
+      // One before which no other waits for the disk is written at once.
+      const isKept = partitions === undefined || rows.length > 0;
       const { line, fields } = row;
-      rows.push(JSON.parse(JSON.stringify({ line, fields })));
-      bytes += sizeOf(row);
+      rows.push(isKept ? ownCopy({ line, fields }) : { line, fields });
+      if (partitions !== undefined) return spill(rowsAtATime);
+      bytes += sizeOf(rows.at(-1)!);
       if (bytes <= limits.file) return;
       file ??= openTemporaryFile();
       partitions = emptyPartitions();

@@ -22,6 +22,7 @@ import type {
   SourceForm,
   SourceRecord,
   SourceRow,
+  StoredFraction,
 } from "../../domain/import/source_row.ts";
 import { type ArchiveEntry, openArchive } from "./archive.ts";
 import { readBytes } from "./csv_source.ts";
@@ -48,7 +49,7 @@ export interface SourceTable {
   /** Those that have a fault. */
   faulty: number;
   /** Of a workbook: columns, by their places, with the first number that is stored with three decimals. */
-  storedFractions: ReadonlyMap<number, { text: string; line: number }>;
+  storedFractions: ReadonlyMap<number, StoredFraction>;
   /** SHA-256 of the file's bytes, of a gzip file once unpacked; hexadecimal. */
   sha256: string;
   /**

@@ -23,6 +23,7 @@ import type { RejectedRow } from "../../domain/import/order_csv.ts";
 import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 import { readText } from "./csv_source.ts";
+import { ownCopy } from "../../domain/text/own_copy.ts";
 
 /** A row of a file without a fault, with its fields as they came. */
 export interface StockLine extends CsvRow, StockRow {}
@@ -113,8 +114,7 @@ function recordsOf(limits: StockFileLimits) {
   let count = 0;
   return {
     onRecord(text: string, from: number, to: number, line: number, quoted: boolean) {
-      // A field is part of a whole piece of the file, which would stay in memory for it.
-      const raw = JSON.parse(JSON.stringify(fieldsOf(text, from, to, quoted))) as string[];
+      const raw = ownCopy(fieldsOf(text, from, to, quoted));
       if (head === undefined) {
         const places = placeStockColumns(raw);
         if (typeof places === "string") throw notCsv(line, places);

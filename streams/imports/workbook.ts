@@ -18,11 +18,13 @@ import {
   numberFormat,
   numberText,
 } from "../../domain/import/source/workbook_cells.ts";
+import type { StoredFraction } from "../../domain/import/source_row.ts";
 import type { Archive, ArchiveEntry } from "./archive.ts";
 import { badFile } from "../../domain/import/source/file_kind.ts";
 import { visibleText } from "../../domain/text/visible_text.ts";
 import { type FilledSheet, SheetQuestion } from "./sheet_question.ts";
 import { takeTurns } from "../timing/take_turns.ts";
+import { ownCopy } from "../../domain/text/own_copy.ts";
 
 /** A row of a sheet that has something. */
 export interface WorkbookRow {
@@ -31,13 +33,6 @@ export interface WorkbookRow {
   fields: string[];
   /** Why it can't be read for what it is. */
   fault?: string;
-}
-
-/** A number that is stored with three decimals. */
-export interface StoredFraction {
-  /** As it is stored, `28.815`. */
-  text: string;
-  line: number;
 }
 
 /** True for an archive that is a workbook. */
@@ -75,8 +70,7 @@ export interface WorkbookSheet {
    */
   rows(): AsyncGenerator<WorkbookRow[]>;
   /**
-   * By its place, the first number of each column, of those that were read, that is stored with three decimals: written as
-   * a text it could as well be some thousand.
+   * By its place, the first such number of each column, of the rows that were read.
    */
   storedFractions: ReadonlyMap<number, StoredFraction>;
 }
@@ -223,8 +217,7 @@ async function readTexts(archive: Archive, signal?: AbortSignal): Promise<string
       if (name === "t") isText = false;
       else if (name === "rPh") isPhonetic = false;
       else if (name === "si") {
-        // What is kept is copied: it is a piece of what was read, which would stay for its sake.
-        texts.push(JSON.parse(JSON.stringify(text)));
+        texts.push(ownCopy(text));
         characters += text.length + 16;
         if (characters > maxTextCharacters) {
           throw badFile(`is an Excel workbook with too much text to be read at once: ${asCsv}`);

@@ -12,7 +12,9 @@ import {
   hasParts,
   splitMoney,
 } from "./money_text.ts";
+import type { StoredFraction } from "../source_row.ts";
 import { type DateOrder, timeEvidence } from "./time_text.ts";
+import { ownCopy } from "../../text/own_copy.ts";
 
 /** Values of a kind: how many, and the first different ones. */
 export interface Counted {
@@ -112,8 +114,7 @@ function lookAt(text: string): AmountLook {
   if (look === undefined) {
     look = fullLook(text);
     if (looks.size >= maxLooks) looks.clear();
-    // A copy: the text may be a part of a whole piece of the file, which would stay for its sake.
-    looks.set(JSON.parse(JSON.stringify(text)), look);
+    looks.set(ownCopy(text), look);
   }
   return look;
 }
@@ -187,7 +188,7 @@ export function fullLook(text: string): AmountLook {
 /** Takes a number that a workbook stores, not a text: its point is a decimal sign, whatever else the file says. */
 export function noteStoredFraction(
   evidence: MoneyEvidence,
-  { text, line }: { text: string; line: number },
+  { text, line }: StoredFraction,
 ): void {
   countValue(evidence.stored, text, line);
   countValue(evidence.by["."], text, line);

@@ -178,9 +178,15 @@ interface Head {
   disagreement: string | undefined;
 }
 
+/** What each row says of its order. */
 const headColumns = [
-  ...["external_order_id", "currency", "customer_id", "customer_email", "customer_name"] as const,
-];
+  "external_order_id",
+  "currency",
+  "customer_id",
+  "customer_email",
+  "customer_name",
+  "order_placed_at",
+] as const;
 
 /** Reads what the rows say of their order, or the one row where each has to say it. */
 function readHead(mapping: OrderMapping, rows: readonly CsvRow[]): Head {
@@ -193,13 +199,12 @@ function readHead(mapping: OrderMapping, rows: readonly CsvRow[]): Head {
     disagreement ??= disagreementOf(rows, planned, said);
     return said.text;
   };
-  const [externalOrderId, currency, id, email, name] = [
-    read("external_order_id"),
-    read("currency"),
-    read("customer_id"),
-    read("customer_email"),
-    read("customer_name"),
-  ];
+  // In this order: it is the first disagreement that is told.
+  const externalOrderId = read("external_order_id");
+  const currency = read("currency");
+  const id = read("customer_id");
+  const email = read("customer_email");
+  const name = read("customer_name");
   const isGuest = mapping.settings.guestIds?.includes(id) === true;
   return {
     externalOrderId: prefixed(mapping, externalOrderId),
@@ -214,7 +219,7 @@ function readHead(mapping: OrderMapping, rows: readonly CsvRow[]): Head {
 
 /** Whether a row says of its order what another one says, so that both have the same head. */
 function saysTheSame(mapping: OrderMapping, a: CsvRow, b: CsvRow): boolean {
-  for (const column of [...headColumns, "order_placed_at"] as const) {
+  for (const column of headColumns) {
     for (const place of mapping.plan.columns[column]?.places ?? []) {
       for (const at of place) if (a.fields[at] !== b.fields[at]) return false;
     }

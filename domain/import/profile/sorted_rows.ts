@@ -6,6 +6,7 @@
 
 import type { SourceRow } from "../source_row.ts";
 import { type ColumnPlan, type PlannedColumn, textAt } from "./column_plan.ts";
+import { ownCopy } from "../../text/own_copy.ts";
 
 /** See {@linkcode watchContinuations}. */
 export interface Continuations {
@@ -99,8 +100,7 @@ function orderRun(collator: Intl.Collator) {
       if (compared > 0) rises = false;
       else if (compared < 0) falls = false;
       if (compared !== 0) changes++;
-      // A copy: the text may be a part of a whole piece of the file, which would stay for its sake.
-      last = JSON.parse(JSON.stringify(text));
+      last = ownCopy(text);
     },
     isSorted: () => rises || falls,
     changes: () => changes,

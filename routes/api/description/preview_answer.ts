@@ -7,6 +7,7 @@
 import { delimiters } from "../../../domain/import/source_row.ts";
 import { z } from "zod";
 import { maxExamples, ordersShown } from "../../../domain/import/import_preview.ts";
+import { paymentStatuses } from "../../../domain/order/source_payment.ts";
 import { cents, count, currency, time } from "./schema_parts.ts";
 
 const line = z.int().min(1);
@@ -44,7 +45,7 @@ const orderShown = z.object({
     amount_cents: z.int().meta({ description: "Minor units; below zero for what is taken off" }),
     included: z.boolean(),
   })),
-  payment: z.enum(["due", "paid", "none"]).meta({
+  payment: z.enum(paymentStatuses).meta({
     description: "`due` is charged, `paid` is recorded and never charged, `none` costs nothing",
   }),
   total_cents: cents,
@@ -57,7 +58,7 @@ const booked = z.object({
   units: count,
   recipient: z.string(),
   email: z.string().nullable(),
-  payment: z.enum(["due", "paid", "none"]).meta({
+  payment: z.enum(paymentStatuses).meta({
     description:
       "Where it differs before and after, the file decides anew whether the order is charged",
   }),

@@ -36,7 +36,10 @@ Deno.test("money that went back twice is listed, and dismissed with a reason aft
     assert.match(after.text, /Dismissed .*No money waits to be got back/);
     const order = await openPage(api, `/dashboard/orders/${orderId}`);
     assert.match(order.text, /What was given back twice is dismissed .*it is written off: a gift/);
-    assert.equal((await sendForm(api, action, { reason })).status, 303, "it was dismissed before");
+    const again = await sendForm(api, action, { confirmed: "yes", reason: "returned" });
+    assert.deepEqual([again.status, again.headers.get("location")], [303, `${home}?done=before`]);
+    const told = await openPage(api, `${home}?done=before`);
+    assert.match(told.text, /It was dismissed before Nothing has changed/);
   } finally {
     await api.close();
   }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import process from "node:process";
 import type { CsvRow } from "../../../domain/import/csv_rows.ts";
 import { maxOrderRows } from "../../../domain/import/order_csv.ts";
 import {
@@ -78,6 +79,30 @@ Deno.test("openRowStore() gives an order with too many rows in parts and the oth
     rows
   );
   assert.deepEqual(byLine(whole), others);
+});
+
+Deno.test("openRowStore() keeps no piece of the file for the sake of a row, even while others wait before it", () => {
+  const store = openRowStore(keyOf, { file: 1_000_000, partition: 1_000_000, block: 32_768 });
+  const encoded = new Uint8Array(262_144).fill(97);
+  const piece = () => new TextDecoder().decode(encoded);
+  try {
+    // Rows of one piece until the first go to disk, and then a row of each piece while most of those still wait.
+    const first = piece();
+    for (let line = 2; line < 5_802; line++) {
+      store.add({ line, fields: [`key-${line}`, first.slice(line, line + 60)] });
+    }
+    for (let line = 5_802; line < 6_802; line++) {
+      store.add({ line, fields: [`key-${line}`, piece().slice(line, line + 60)] });
+    }
+    let least = Infinity;
+    for (let thrownAway = 0; thrownAway < 1_000; thrownAway++) {
+      assert.ok(piece().length > 0);
+      least = Math.min(least, process.memoryUsage().heapUsed);
+    }
+    assert.ok(least < 250_000_000, `${least} bytes`);
+  } finally {
+    store.close();
+  }
 });
 
 Deno.test("openRowStore() leaves no file behind, even while it is open", async () => {
