@@ -29,6 +29,7 @@ import { keepRows, type KeptRows } from "./kept_rows.ts";
 import { readRecords } from "./source_records.ts";
 import { findEncoding, type FoundEncoding, type LineEnds, plainText } from "./source_text.ts";
 import { openSpool, type Spool } from "./spool.ts";
+import { cutText } from "../../domain/text/cut_text.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 
 /** See {@linkcode openSourceTable}. */
@@ -268,6 +269,9 @@ async function spoolOf(
   }
 }
 
+/** Characters of a sheet's name that are told. */
+const maxSheetName = 60;
+
 /** Characters of a file's beginning by which it is told how it is laid out. */
 const layoutCharacters = 262_144;
 
@@ -425,7 +429,7 @@ async function openWorkbook(
       yield* tableRows(workbookRecords(records, workbookRecord), rules);
     };
     const notes = [
-      `packed: an Excel workbook, sheet ${sheet.name}`,
+      `packed: an Excel workbook, sheet ${cutText(sheet.name, maxSheetName)}`,
       ...notesOf(form, false).slice(2),
     ];
     const close = () => spool.close();

@@ -11,6 +11,7 @@
 import { SaxesParser, type SaxesTagPlain } from "saxes";
 import type { WorkflowError } from "../../domain/errors.ts";
 import { maxColumns } from "../../domain/import/csv_columns.ts";
+import { maxRecordCharacters, notCsv } from "../../domain/import/csv_records.ts";
 import { csvLine } from "../../domain/import/csv_text.ts";
 import {
   columnPlace,
@@ -20,6 +21,7 @@ import {
 } from "../../domain/import/source/workbook_cells.ts";
 import type { Archive, ArchiveEntry } from "./archive.ts";
 import { badFile } from "../../domain/import/source/file_kind.ts";
+import { cutText } from "../../domain/text/cut_text.ts";
 import { visibleText } from "../../domain/text/visible_text.ts";
 import { type FilledSheet, SheetQuestion } from "./sheet_question.ts";
 import { takeTurns } from "../timing/take_turns.ts";
@@ -45,8 +47,8 @@ export function isWorkbook({ entries }: Archive): boolean {
   return entries.some(({ name }) => name === "xl/workbook.xml");
 }
 
-/** Sheets with rows that are told. */
-const maxTold = 50;
+/** Sheets with rows that are told, and characters of the name of each. */
+const maxTold = 50, maxName = 60;
 
 const asCsv = "save its sheet of orders as CSV UTF-8 and import that";
 
@@ -59,11 +61,14 @@ const maxTextLength = 1_048_576;
 /** Formats of cells, and other parts that are kept: a spreadsheet has at most some 65,000 formats. */
 const maxParts = 100_000;
 
+/** Characters of the names, addresses and formats of one of its parts: they are in memory as well. */
+const maxPartCharacters = 8 * 1024 * 1024;
+
 /** Characters that are parsed at once: each forty may make a row of all columns. */
 const pieceCharacters = 4_096;
 
-/** Rows to a batch, and cells: one far to the right makes a row of all columns. */
-const batchRows = 500, batchCells = 50_000;
+/** Rows to a batch, cells, as one far to the right makes a row of all columns, and characters. */
+const batchRows = 500, batchCells = 50_000, batchCharacters = 1_048_576;
 
 /** A sheet of a workbook, ready to be read. */
 export interface WorkbookSheet {
@@ -124,7 +129,8 @@ function chosenSheet(sheets: readonly Sheet[], chosen: string): Sheet {
     sheets.find(({ name }) => name.trim().toLowerCase() === plain) ??
     (/^[1-9]\d{0,5}$/.test(wanted) ? sheets[Number(wanted) - 1] : undefined);
   if (found !== undefined) return found;
-  const names = sheets.slice(0, maxTold).map(({ name }) => visibleText(name)).join(", ");
+  const names = sheets.slice(0, maxTold).map(({ name }) => visibleText(cutText(name, maxName)))
+    .join(", ");
   throw badFile(`is an Excel workbook without a sheet ${visibleText(wanted)}; it has ${names}`);
 }
 
@@ -149,10 +155,11 @@ interface Book {
 
 async function readBook(archive: Archive, signal?: AbortSignal): Promise<Book> {
   const targets = new Map<string, string>();
+  const keep = partKeeper();
   await readXml(partOf(archive, "xl/_rels/workbook.xml.rels"), {
     onOpen({ name, attributes: { Id, Target } }) {
       if (localName(name) !== "Relationship") return;
-      targets.set(Id ?? "", Target ?? "");
+      targets.set(keep(Id), keep(Target));
       refuseMany(targets.size);
     },
   }, signal);
@@ -173,7 +180,7 @@ async function readBook(archive: Archive, signal?: AbortSignal): Promise<Book> {
       if (paths.has(path)) throw badFile(`is an Excel workbook that names a sheet twice: ${asCsv}`);
       paths.add(path);
       const isHidden = /hidden/i.test(attributes.state ?? "");
-      book.sheets.push({ name: attributes.name ?? "", isHidden, entry: partOf(archive, path) });
+      book.sheets.push({ name: keep(attributes.name), isHidden, entry: partOf(archive, path) });
     },
   }, signal);
   return book;
@@ -182,13 +189,14 @@ async function readBook(archive: Archive, signal?: AbortSignal): Promise<Book> {
 async function readFormats(archive: Archive, signal?: AbortSignal): Promise<NumberFormat[]> {
   const codes = new Map<number, string>();
   const formats: NumberFormat[] = [];
+  const keep = partKeeper();
   let isCells = false;
   const entry = archive.entries.find(({ name }) => name === "xl/styles.xml");
   if (entry === undefined) return formats;
   await readXml(entry, {
     onOpen({ name, attributes }) {
       const own = localName(name);
-      if (own === "numFmt") codes.set(Number(attributes.numFmtId), attributes.formatCode ?? "");
+      if (own === "numFmt") codes.set(Number(attributes.numFmtId), keep(attributes.formatCode));
       else if (own === "cellXfs") isCells = true;
       else if (own === "xf" && isCells) {
         const id = Number(attributes.numFmtId ?? 0);
@@ -223,8 +231,7 @@ async function readTexts(archive: Archive, signal?: AbortSignal): Promise<string
       if (name === "t") isText = false;
       else if (name === "rPh") isPhonetic = false;
       else if (name === "si") {
-        // What is kept is copied: it is a piece of what was read, which would stay for its sake.
-        texts.push(JSON.parse(JSON.stringify(text)));
+        texts.push(copied(text));
         characters += text.length + 16;
         if (characters > maxTextCharacters) {
           throw badFile(`is an Excel workbook with too much text to be read at once: ${asCsv}`);
@@ -257,7 +264,7 @@ async function* sheetRows(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<WorkbookRow[]> {
   let rows: WorkbookRow[] = [];
-  let cells = 0;
+  let cells = 0, characters = 0, charactersOfRow = 0;
   let row: WorkbookRow = { line: 0, fields: [] };
   let cell: Cell | undefined;
   let isValue = false;
@@ -269,6 +276,7 @@ async function* sheetRows(
             line: attributes.r === undefined ? row.line + 1 : Number(attributes.r),
             fields: [],
           };
+          charactersOfRow = 0;
           break;
         case "c":
           cell = cellOf(attributes, row.fields.length);
@@ -287,21 +295,23 @@ async function* sheetRows(
     onClose(name) {
       if (name === "v" || name === "t") isValue = false;
       else if (name === "c" && cell !== undefined) {
-        addCell(row, cell, context);
+        charactersOfRow += addCell(row, cell, context);
+        if (charactersOfRow > maxRecordCharacters) throw tooLongRow(row);
         cell = undefined;
       } else if (name === "row" && row.fields.length > 0) {
         rows.push(row);
         cells += row.fields.length;
+        characters += charactersOfRow;
       }
     },
   };
   const othersTurn = takeTurns();
   for await (const _ of xmlSteps(entry, handlers)) {
     signal?.throwIfAborted();
-    if (rows.length >= batchRows || cells >= batchCells) {
+    if (rows.length >= batchRows || cells >= batchCells || characters >= batchCharacters) {
       yield rows;
       rows = [];
-      cells = 0;
+      cells = characters = 0;
     }
     await othersTurn();
   }
@@ -322,8 +332,12 @@ function cellOf(attributes: Record<string, string>, next: number): Cell {
   };
 }
 
-/** Puts a cell into its row; an empty one is left out. */
-function addCell(row: WorkbookRow, cell: Cell, context: SheetContext): void {
+/**
+ * Puts a cell into its row; an empty one is left out.
+ *
+ * @returns its characters
+ */
+function addCell(row: WorkbookRow, cell: Cell, context: SheetContext): number {
   const { formats, texts, epoch, fractions } = context;
   const { place, type, style, value, hasFormula } = cell;
   const where = `column ${place + 1}`;
@@ -347,13 +361,43 @@ function addCell(row: WorkbookRow, cell: Cell, context: SheetContext): void {
     row.fault = `has a number or a time in ${where} that can't be read; write it as text`;
     text = value;
   }
-  if (text === "") return;
+  if (text === "") return 0;
+  // Before it is changed: a text of the workbook may be named by every cell.
+  if (text.length > maxRecordCharacters) throw tooLongRow(row);
   while (row.fields.length < place) row.fields.push("");
   // Spreadsheets write some characters by their numbers.
   row.fields[place] = text.replace(
     /_x([0-9A-F]{4})_/g,
     (_, code) => String.fromCharCode(parseInt(code, 16)),
   ).replaceAll("\r\n", "\n");
+  return text.length;
+}
+
+/** What is read of a row later on, as a record of a CSV. */
+function tooLongRow({ line }: WorkbookRow): WorkflowError {
+  return notCsv(
+    line,
+    `the row that begins here is longer than ${maxRecordCharacters} characters`,
+  );
+}
+
+/** Of a piece of what was read, which would stay for its sake. */
+function copied(text: string): string {
+  return JSON.parse(JSON.stringify(text));
+}
+
+/** Copies what is kept of a part: a tag may have a megabyte, and a small archive thousands of them. */
+function partKeeper(): (text: string | undefined) => string {
+  let characters = 0;
+  return (text = "") => {
+    characters += text.length;
+    if (characters > maxPartCharacters) {
+      throw badFile(
+        `is an Excel workbook with more than ${maxPartCharacters} characters of names or formats: ${asCsv}`,
+      );
+    }
+    return copied(text);
+  };
 }
 
 /** Told what stands in a part of a workbook; the names of elements are without their prefix where they end. */
