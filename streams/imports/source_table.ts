@@ -278,10 +278,10 @@ const layoutCharacters = 262_144;
 async function openText(
   spool: Spool,
   container: SourceForm["container"],
-  { form: told = {} }: SourceTableOptions,
+  { form: told = {}, signal }: SourceTableOptions,
 ): Promise<Content> {
   if (told.sheet !== undefined) throw badFile(`is no workbook: it has no sheet ${told.sheet}`);
-  const found = await findEncoding(spool, told.encoding);
+  const found = await findEncoding(spool, told.encoding, signal);
   const lines = (await beginningOf(spool, found)).split("\n");
   if (lines.every((line) => line.trim() === "")) throw notCsv(1, "the header is missing");
   if (lines.some((line) => line.includes("\0"))) {

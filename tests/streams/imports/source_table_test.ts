@@ -9,6 +9,8 @@ import {
   type SourceTable,
   type SourceTableOptions,
 } from "../../../streams/imports/source_table.ts";
+import { findEncoding } from "../../../streams/imports/source_text.ts";
+import { openSpool } from "../../../streams/imports/spool.ts";
 import { workbookOf, zipOf } from "../../zip_archive.ts";
 
 interface Read extends Omit<SourceTable, "rows" | "close" | "sha256" | "storedFractions"> {
@@ -525,4 +527,13 @@ Deno.test("openSourceTable() refuses an archive whose names alone fill the memor
   const names = Array.from({ length: 300 }, (_, number) => [`${number}`.padEnd(60_000, "a"), "a"]);
   const { message } = await refusal(zipOf(Object.fromEntries(names)));
   assert.match(message, /archive with more than 16777216 bytes of names/);
+});
+
+Deno.test("findEncoding() ends with its signal, as soon as it has to look at all bytes", async () => {
+  const spool = openSpool();
+  spool.write(new TextEncoder().encode("id;sku\n"));
+  spool.write(new Uint8Array(100_000).fill(0xe9));
+  await assert.rejects(findEncoding(spool, undefined, AbortSignal.abort()), { name: "AbortError" });
+  assert.match((await findEncoding(spool)).note, /not utf-8/);
+  spool.close();
 });
