@@ -96,7 +96,9 @@ function questionLines({ questions }: ImportPreview): string[] {
       `  ${setting}: ${visibleText(question)}${
         setting === "file.sheet" ? " (or --sheet=NAME)" : ""
       }`,
-      ...candidates.map(({ value, meaning }) => `    ${value}: ${visibleText(meaning)}`),
+      ...candidates.map(({ value, meaning }) =>
+        `    ${visibleText(value)}: ${visibleText(meaning)}`
+      ),
     ]),
   ];
 }

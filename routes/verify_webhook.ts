@@ -56,7 +56,8 @@ export async function verifyWebhook(
   const signatures = headerOf(headers, "webhook-signature");
   if (!/^\d{1,12}$/.test(timestamp)) throw refusal("webhook-timestamp is no number of seconds");
   const seconds = Number(timestamp);
-  if (Math.abs(nowMs / 1_000 - seconds) > toleranceSeconds) {
+  // What is no number, as of a setting that is missing, must not let everything through.
+  if (!(Math.abs(nowMs / 1_000 - seconds) <= toleranceSeconds)) {
     throw refusal(`it was sent more than ${toleranceSeconds} seconds from now`);
   }
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;

@@ -247,6 +247,10 @@ Deno.test("verifyWebhook() takes what was signed with one of the secrets within 
     ["none", () => verifyWebhook(body, headers, [], { nowMs }), /no signature/],
     ["late", () => verifyWebhook(body, headers, key, { nowMs: nowMs + 301_000 }), /300 seconds/],
     ["early", () => verifyWebhook(body, headers, key, { nowMs: nowMs - 301_000 }), /300 seconds/],
+    ["no tolerance", () => {
+      return verifyWebhook(body, headers, key, { nowMs: nowMs + 1_000, toleranceSeconds: NaN });
+    }, /NaN seconds/],
+    ["no now", () => verifyWebhook(body, headers, key, { nowMs: NaN }), /300 seconds/],
     ["id", () => verifyWebhook(body, { ...headers, "webhook-id": "n_18" }, key, { nowMs }), /no s/],
     ["no id", () => verifyWebhook(body, { ...headers, "webhook-id": "" }, key, { nowMs }), /-id/],
     ["time", () => {

@@ -43,6 +43,8 @@ export function zipOf(
 /** What a workbook is made of: the rows of its sheets as XML, the texts that they name, and formats of numbers. */
 export interface WorkbookParts {
   sheets: string[];
+  /** Names of the sheets as XML, where they are not S1, S2 and so on. */
+  names?: string[];
   /** Attributes of the sheets beside their names, such as `state="hidden"`. */
   states?: string[];
   /** Names every sheet of the list so many times. */
@@ -63,7 +65,7 @@ export function textSheet(rows: readonly (readonly string[])[]): string {
 
 /** A workbook (.xlsx). */
 export function workbookOf(
-  { sheets, states = [], times = 1, texts, formats, is1904 }: WorkbookParts,
+  { sheets, names = [], states = [], times = 1, texts, formats, is1904 }: WorkbookParts,
 ): Uint8Array<ArrayBuffer> {
   const relation = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"';
   const cells = (formats?.cells ?? [0]).map((id) => `<xf numFmtId="${id}"/>`).join("");
@@ -73,7 +75,7 @@ export function workbookOf(
       is1904 ? ' date1904="1"' : ""
     }/><sheets>${
       sheets.map((_, index) =>
-        `<sheet name="S${index + 1}" sheetId="${index + 1}" r:id="r${index}" ${
+        `<sheet name="${names[index] ?? `S${index + 1}`}" sheetId="${index + 1}" r:id="r${index}" ${
           states[index] ?? ""
         }/>`
           .repeat(times)

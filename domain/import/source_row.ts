@@ -51,12 +51,22 @@ export interface SourceForm {
   sheet?: string;
 }
 
-/** A number of a workbook that is stored with three decimals: written as a text it could as well be some thousand. */
-export interface StoredFraction {
+/** An amount of a workbook's cell. */
+export interface StoredAmount {
   /** As it is stored, `28.815`. */
   text: string;
   /** Row of its sheet, from 1. */
   line: number;
+}
+
+/** What a column of a workbook has, as far as the texts of its cells do not tell. */
+export interface StoredCells {
+  /** Numbers with a point. They say nothing of how its texts are written. */
+  hasParts: boolean;
+  /** The first number with three decimals, which as a text could as well be some thousand. */
+  fraction?: StoredAmount;
+  /** The first text that could be either. */
+  thousand?: StoredAmount;
 }
 
 /** Something about a file that only its owner can know; nothing is imported before it is settled. */

@@ -9,7 +9,7 @@ import { raw } from "hono/html";
 import type { FC } from "hono/jsx";
 import type { Database } from "../../db/connection/database.ts";
 import { type ImportRow, listImports, readImport, readRejects } from "../../db/imports/imports.ts";
-import { WorkflowError } from "../../domain/errors.ts";
+import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import { cancelsOnly } from "../middleware/caller.ts";
 import type { AppDeps } from "../deps.ts";
@@ -104,7 +104,8 @@ async function showPreview(c: Context, deps: AppDeps, runs: ImportRuns): Promise
     )
   );
   const type = "text/html; charset=UTF-8";
-  return await slowAnswer(c, { work, certain: isRead.promise, stop, type });
+  const onBreak = (error: unknown) => deps.log.error("preview failed", { error: messageOf(error) });
+  return await slowAnswer(c, { work, certain: isRead.promise, stop, onBreak, type });
 }
 
 /** What is brought and what was brought; after a file that was not taken, why. */

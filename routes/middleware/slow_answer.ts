@@ -18,6 +18,8 @@ export interface SlowWork {
   certain: Promise<void>;
   /** Ends the work. */
   stop: AbortController;
+  /** Is told what breaks the answer off, which nobody else hears of. */
+  onBreak: (error: unknown) => void;
   /** Content type of the answer, whose text may begin with blank lines: JSON or HTML. */
   type: string;
 }
@@ -34,7 +36,7 @@ export interface SlowWork {
  */
 export async function slowAnswer(
   c: Context,
-  { work, certain, stop, type }: SlowWork,
+  { work, certain, stop, onBreak, type }: SlowWork,
 ): Promise<Response> {
   const isSlow = certain.then(() => pause(signOfLifeMs));
   const answer = await Promise.race([work, isSlow]);
@@ -42,10 +44,15 @@ export async function slowAnswer(
   const blank = new TextEncoder().encode("\n");
   const bytes = new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
-      const answer = await Promise.race([work, pause(signOfLifeMs)]);
-      if (answer === undefined) return controller.enqueue(blank);
-      controller.enqueue(new Uint8Array(await answer.arrayBuffer()));
-      controller.close();
+      try {
+        const answer = await Promise.race([work, pause(signOfLifeMs)]);
+        if (answer === undefined) return controller.enqueue(blank);
+        controller.enqueue(new Uint8Array(await answer.arrayBuffer()));
+        controller.close();
+      } catch (error) {
+        if (!stop.signal.aborted) onBreak(error);
+        throw error;
+      }
     },
     cancel: () => stop.abort(),
   });

@@ -10,6 +10,7 @@ import { crc32 } from "node:zlib";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { badFile } from "../../domain/import/source/file_kind.ts";
 import type { Spool } from "./spool.ts";
+import { takeTurns } from "../timing/take_turns.ts";
 
 /** A file in an archive. */
 export interface ArchiveEntry {
@@ -32,6 +33,9 @@ export interface Archive {
 /** Entries of an archive: a workbook has some dozen. */
 const maxEntries = 10_000;
 
+/** Bytes of their names and of what is said besides, which are in memory. */
+const maxNameBytes = 16 * 1024 * 1024;
+
 /**
  * Lists what a zip archive has. Its directory stands at its end, so one that is cut off is refused.
  *
@@ -45,14 +49,23 @@ export async function openArchive(spool: Spool, maxBytes: number): Promise<Archi
   }
   const budget = { left: maxBytes, all: maxBytes };
   const entries: ArchiveEntry[] = [];
+  const othersTurn = takeTurns();
+  let nameBytes = 0;
   await new Promise<void>((resolve, reject) => {
     zip.on("error", (error) => reject(damaged(error)));
     zip.on("end", () => resolve());
     zip.on("entry", (entry) => {
+      nameBytes += entry.fileNameLength + entry.extraFieldLength + entry.fileCommentLength;
+      if (nameBytes > maxNameBytes) {
+        return reject(badFile(`is an archive with more than ${maxNameBytes} bytes of names`));
+      }
       if (isFile(entry.fileName)) {
         entries.push({ name: entry.fileName, bytes: () => bytesOf(zip, entry, budget) });
       }
-      zip.readEntry();
+      // Nothing of it waits for the network or a timer.
+      const turn = othersTurn();
+      if (turn === undefined) zip.readEntry();
+      else turn.then(() => zip.readEntry());
     });
     zip.readEntry();
   });
@@ -75,6 +88,9 @@ interface Zip {
 interface ZipEntry {
   fileName: string;
   uncompressedSize: number;
+  fileNameLength: number;
+  extraFieldLength: number;
+  fileCommentLength: number;
   crc32: number;
   isEncrypted(): boolean;
 }

@@ -17,7 +17,7 @@ import {
   type Counted,
   countValue,
   noneCounted,
-  noteStoredFraction,
+  noteStored,
 } from "../../domain/import/profile/column_evidence.ts";
 import { type ColumnPlan, planColumns, textAt } from "../../domain/import/profile/column_plan.ts";
 import {
@@ -44,7 +44,7 @@ import {
   type OpenQuestion,
   questionFault,
   type SourceRow,
-  type StoredFraction,
+  type StoredCells,
 } from "../../domain/import/source_row.ts";
 import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { takeTurns } from "../timing/take_turns.ts";
@@ -60,8 +60,8 @@ import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 /** A file as records; see `source_table.ts`. */
 export interface RecordTable {
   header: readonly string[];
-  /** Of a workbook: columns, by their places, with a number that is stored with three decimals. */
-  storedFractions?: ReadonlyMap<number, StoredFraction>;
+  /** Of a workbook: what the texts of the cells do not tell of a column, by its place. */
+  storedCells?: ReadonlyMap<number, StoredCells>;
   /** All records below the header; may be called again. */
   rows(signal?: AbortSignal): AsyncGenerator<SourceRow[]>;
   /** Frees the disk. */
@@ -177,8 +177,8 @@ export function lookByProfile(
     rows: () => rows,
     finish(table, storeLimits) {
       for (const place of moneyPlaces(plan)) {
-        const stored = table.storedFractions?.get(place);
-        if (stored !== undefined) noteStoredFraction(evidence.money, stored);
+        const stored = table.storedCells?.get(place);
+        if (stored !== undefined) noteStored(evidence.money, stored);
       }
       const inferred = inferSettings(profile, plan, evidence);
       if (destroyed.count > 0) throw destroyedIds(destroyed, plan, inferred.questions);

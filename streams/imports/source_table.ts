@@ -22,7 +22,7 @@ import type {
   SourceForm,
   SourceRecord,
   SourceRow,
-  StoredFraction,
+  StoredCells,
 } from "../../domain/import/source_row.ts";
 import { type ArchiveEntry, openArchive } from "./archive.ts";
 import { readBytes } from "./csv_source.ts";
@@ -30,6 +30,7 @@ import { keepRows, type KeptRows } from "./kept_rows.ts";
 import { readRecords } from "./source_records.ts";
 import { findEncoding, type FoundEncoding, type LineEnds, plainText } from "./source_text.ts";
 import { openSpool, type Spool } from "./spool.ts";
+import { cutText } from "../../domain/text/cut_text.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 
 /** See {@linkcode openSourceTable}. */
@@ -48,8 +49,8 @@ export interface SourceTable {
   totalRows: number;
   /** Those that have a fault. */
   faulty: number;
-  /** Of a workbook: columns, by their places, with the first number that is stored with three decimals. */
-  storedFractions: ReadonlyMap<number, StoredFraction>;
+  /** Of a workbook: what the texts of the cells do not tell of a column, by its place. */
+  storedCells: ReadonlyMap<number, StoredCells>;
   /** SHA-256 of the file's bytes, of a gzip file once unpacked; hexadecimal. */
   sha256: string;
   /**
@@ -133,7 +134,7 @@ export async function tableOf(
   try {
     content = await openContent(source, options);
     const checked = await checkRows(content, kept, source, options);
-    const { form, notes, questions, storedFractions = new Map() } = content;
+    const { form, notes, questions, storedCells = new Map() } = content;
     const sha256 = await digestOf(spool);
     // From here on only the records are needed.
     content.close();
@@ -141,7 +142,7 @@ export async function tableOf(
     return {
       form,
       header: content.header,
-      storedFractions,
+      storedCells,
       notes,
       questions,
       lineEnd: mostFrequent(content.ends),
@@ -174,7 +175,7 @@ interface Content {
   header: readonly string[];
   notes: string[];
   questions: OpenQuestion[];
-  storedFractions?: SourceTable["storedFractions"];
+  storedCells?: SourceTable["storedCells"];
   /** Of the last reading. */
   ends: LineEnds;
   rows(signal?: AbortSignal): AsyncGenerator<SourceRow[]>;
@@ -269,16 +270,19 @@ async function spoolOf(
   }
 }
 
+/** Characters of a sheet's name that are told. */
+const maxSheetName = 60;
+
 /** Characters of a file's beginning by which it is told how it is laid out. */
 const layoutCharacters = 262_144;
 
 async function openText(
   spool: Spool,
   container: SourceForm["container"],
-  { form: told = {} }: SourceTableOptions,
+  { form: told = {}, signal }: SourceTableOptions,
 ): Promise<Content> {
   if (told.sheet !== undefined) throw badFile(`is no workbook: it has no sheet ${told.sheet}`);
-  const found = await findEncoding(spool, told.encoding);
+  const found = await findEncoding(spool, told.encoding, signal);
   const lines = (await beginningOf(spool, found)).split("\n");
   if (lines.every((line) => line.trim() === "")) throw notCsv(1, "the header is missing");
   if (lines.some((line) => line.includes("\0"))) {
@@ -426,12 +430,12 @@ async function openWorkbook(
       yield* tableRows(workbookRecords(records, workbookRecord), rules);
     };
     const notes = [
-      `packed: an Excel workbook, sheet ${sheet.name}`,
+      `packed: an Excel workbook, sheet ${cutText(sheet.name, maxSheetName)}`,
       ...notesOf(form, false).slice(2),
     ];
     const close = () => spool.close();
-    const { storedFractions } = sheet;
-    return { form, header, notes, questions: [], storedFractions, ends, rows, close };
+    const { storedCells } = sheet;
+    return { form, header, notes, questions: [], storedCells, ends, rows, close };
   } catch (error) {
     spool.close();
     throw error;

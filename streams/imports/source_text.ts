@@ -37,8 +37,13 @@ export interface FoundEncoding {
  *
  * @param told by a profile
  * @throws {WorkflowError} `invalid` for an encoding that nobody knows here, and for bytes that are in none
+ * @throws the signal's reason when it aborts
  */
-export async function findEncoding(spool: Spool, told?: string): Promise<FoundEncoding> {
+export async function findEncoding(
+  spool: Spool,
+  told?: string,
+  signal?: AbortSignal,
+): Promise<FoundEncoding> {
   if (told !== undefined && decoderOf(told) === undefined) {
     throw new WorkflowError(
       "invalid",
@@ -49,7 +54,7 @@ export async function findEncoding(spool: Spool, told?: string): Promise<FoundEn
   if (sure !== undefined && sure !== "utf-8") {
     return { encoding: sure, isDamaged: false, note: `encoding: ${sure}, by its first bytes` };
   }
-  const { isValid, hasMore } = await isUtf8(spool);
+  const { isValid, hasMore } = await isUtf8(spool, signal);
   if (isValid && (hasMore || told === undefined || told === "utf-8")) {
     const how = sure !== undefined ? "by its byte order mark" : "all of its bytes are valid";
     return { encoding: "utf-8", isDamaged: false, note: `encoding: utf-8, ${how}` };
@@ -61,13 +66,13 @@ export async function findEncoding(spool: Spool, told?: string): Promise<FoundEn
       note: `encoding: ${told}, as the profile says`,
     };
   }
-  const bytes = await foreignBytes(spool);
+  const bytes = await foreignBytes(spool, signal);
   if (sure !== undefined || bytes.valid > bytes.invalid) {
     const note =
       `encoding: utf-8, but ${bytes.invalid} characters are none; their rows are rejected`;
     return { encoding: "utf-8", isDamaged: true, note };
   }
-  const broken = await brokenEncodings(spool);
+  const broken = await brokenEncodings(spool, signal);
   const possible = possibleEncodings(
     { bytes: bytes.all, sample: bytes.lines, broken },
     { multiByte: multiByteEncodings, likelihood },
@@ -105,7 +110,10 @@ function encodingAmong(possible: readonly PossibleEncoding[], sample: Uint8Array
 }
 
 /** Whether all bytes are UTF-8, and some of them more than ASCII. */
-async function isUtf8(spool: Spool): Promise<{ isValid: boolean; hasMore: boolean }> {
+async function isUtf8(
+  spool: Spool,
+  signal?: AbortSignal,
+): Promise<{ isValid: boolean; hasMore: boolean }> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const othersTurn = takeTurns();
   let hasMore = false;
@@ -113,6 +121,7 @@ async function isUtf8(spool: Spool): Promise<{ isValid: boolean; hasMore: boolea
     for (const piece of spool.pieces({ keep: true })) {
       if (decoder.decode(piece, { stream: true }).length !== piece.length) hasMore = true;
       await othersTurn();
+      signal?.throwIfAborted();
     }
     decoder.decode();
     return { isValid: true, hasMore };
@@ -141,8 +150,9 @@ interface ForeignBytes {
 /** Bytes of lines by which encodings are compared. */
 const comparedBytes = 8_192;
 
-async function foreignBytes(spool: Spool): Promise<ForeignBytes> {
-  const seen = new Set<number>();
+async function foreignBytes(spool: Spool, signal?: AbortSignal): Promise<ForeignBytes> {
+  const seen: number[] = [];
+  const isSeen = new Uint8Array(256);
   const decoder = new TextDecoder();
   const othersTurn = takeTurns();
   let valid = 0, invalid = 0;
@@ -150,23 +160,32 @@ async function foreignBytes(spool: Spool): Promise<ForeignBytes> {
   const lines: number[] = [];
   for (const piece of spool.pieces({ keep: true })) {
     let takenTo = 0;
-    for (const [place, byte] of piece.entries()) {
+    for (let place = 0; place < piece.length; place++) {
+      const byte = piece[place]!;
       if (byte < 128) continue;
-      seen.add(byte);
+      if (!isSeen[byte]) {
+        isSeen[byte] = 1;
+        seen.push(byte);
+      }
       sample ??= lineAround(piece, place);
       if (place < takenTo || lines.length > comparedBytes) continue;
       const line = lineFrom(piece, place);
       takenTo = place + line.length;
       lines.push(...line, 10);
     }
-    // deno-lint-ignore no-control-regex
-    for (const [character] of decoder.decode(piece, { stream: true }).matchAll(/[^\x00-\x7f]/gu)) {
-      character === "\ufffd" ? invalid++ : valid++;
+    const text = decoder.decode(piece, { stream: true });
+    for (let at = 0; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (code < 128) continue;
+      if (code === 0xfffd) invalid++;
+      // Two halves are one character.
+      else if (code < 0xdc00 || code > 0xdfff) valid++;
     }
     await othersTurn();
+    signal?.throwIfAborted();
   }
   return {
-    all: new Uint8Array(seen),
+    all: Uint8Array.from(seen),
     valid,
     invalid,
     sample: sample ?? new Uint8Array(0),
@@ -175,7 +194,7 @@ async function foreignBytes(spool: Spool): Promise<ForeignBytes> {
 }
 
 /** Encodings with characters of several bytes in which a file has some that are none. */
-async function brokenEncodings(spool: Spool): Promise<Set<string>> {
+async function brokenEncodings(spool: Spool, signal?: AbortSignal): Promise<Set<string>> {
   const broken = new Set<string>();
   const othersTurn = takeTurns();
   const decoders = new Map(
@@ -195,6 +214,7 @@ async function brokenEncodings(spool: Spool): Promise<Set<string>> {
   for (const piece of spool.pieces({ keep: true })) {
     tryAll(piece, true);
     await othersTurn();
+    signal?.throwIfAborted();
   }
   tryAll(new Uint8Array(0), false);
   return broken;

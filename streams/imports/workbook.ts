@@ -11,6 +11,7 @@
 import { SaxesParser, type SaxesTagPlain } from "saxes";
 import type { WorkflowError } from "../../domain/errors.ts";
 import { maxColumns } from "../../domain/import/csv_columns.ts";
+import { maxRecordCharacters, notCsv } from "../../domain/import/csv_records.ts";
 import { csvLine } from "../../domain/import/csv_text.ts";
 import {
   columnPlace,
@@ -18,9 +19,10 @@ import {
   numberFormat,
   numberText,
 } from "../../domain/import/source/workbook_cells.ts";
-import type { StoredFraction } from "../../domain/import/source_row.ts";
+import type { StoredCells } from "../../domain/import/source_row.ts";
 import type { Archive, ArchiveEntry } from "./archive.ts";
 import { badFile } from "../../domain/import/source/file_kind.ts";
+import { cutText } from "../../domain/text/cut_text.ts";
 import { visibleText } from "../../domain/text/visible_text.ts";
 import { type FilledSheet, SheetQuestion } from "./sheet_question.ts";
 import { takeTurns } from "../timing/take_turns.ts";
@@ -40,8 +42,8 @@ export function isWorkbook({ entries }: Archive): boolean {
   return entries.some(({ name }) => name === "xl/workbook.xml");
 }
 
-/** Sheets with rows that are told. */
-const maxTold = 50;
+/** Sheets with rows that are told, and characters of the name of each. */
+const maxTold = 50, maxName = 60;
 
 const asCsv = "save its sheet of orders as CSV UTF-8 and import that";
 
@@ -54,11 +56,14 @@ const maxTextLength = 1_048_576;
 /** Formats of cells, and other parts that are kept: a spreadsheet has at most some 65,000 formats. */
 const maxParts = 100_000;
 
+/** Characters of the names, addresses and formats of one of its parts: they are in memory as well. */
+const maxPartCharacters = 8 * 1024 * 1024;
+
 /** Characters that are parsed at once: each forty may make a row of all columns. */
 const pieceCharacters = 4_096;
 
-/** Rows to a batch, and cells: one far to the right makes a row of all columns. */
-const batchRows = 500, batchCells = 50_000;
+/** Rows to a batch, cells, as one far to the right makes a row of all columns, and characters. */
+const batchRows = 500, batchCells = 50_000, batchCharacters = 1_048_576;
 
 /** A sheet of a workbook, ready to be read. */
 export interface WorkbookSheet {
@@ -69,10 +74,8 @@ export interface WorkbookSheet {
    * @throws {WorkflowError} `invalid` for a workbook that is damaged
    */
   rows(): AsyncGenerator<WorkbookRow[]>;
-  /**
-   * By its place, the first such number of each column, of the rows that were read.
-   */
-  storedFractions: ReadonlyMap<number, StoredFraction>;
+  /** By its place, what the texts of the cells that were read do not tell of a column. */
+  storedCells: ReadonlyMap<number, StoredCells>;
 }
 
 /**
@@ -90,11 +93,11 @@ export async function openSheet(
   const { sheets, epoch } = await readBook(archive, signal);
   const formats = await readFormats(archive, signal);
   const texts = await readTexts(archive, signal);
-  const rowsOf = ({ entry }: Sheet, fractions = new Map<number, StoredFraction>()) =>
-    sheetRows(entry, { formats, texts, epoch, fractions }, signal);
+  const rowsOf = ({ entry }: Sheet, cells = new Map<number, StoredCells>()) =>
+    sheetRows(entry, { formats, texts, epoch, cells }, signal);
   const opened = (sheet: Sheet): WorkbookSheet => {
-    const storedFractions = new Map<number, StoredFraction>();
-    return { name: sheet.name, rows: () => rowsOf(sheet, storedFractions), storedFractions };
+    const storedCells = new Map<number, StoredCells>();
+    return { name: sheet.name, rows: () => rowsOf(sheet, storedCells), storedCells };
   };
   if (chosen !== undefined) return opened(chosenSheet(sheets, chosen));
   const filled: FilledSheet[] = [];
@@ -107,7 +110,7 @@ export async function openSheet(
   const [only] = filled;
   if (filled.length > 1 || only?.isHidden === true) throw new SheetQuestion(filled);
   return only === undefined
-    ? { name: sheets[0]?.name ?? "", rows: async function* () {}, storedFractions: new Map() }
+    ? { name: sheets[0]?.name ?? "", rows: async function* () {}, storedCells: new Map() }
     : opened(sheets[only.number - 1]!);
 }
 
@@ -118,7 +121,8 @@ function chosenSheet(sheets: readonly Sheet[], chosen: string): Sheet {
     sheets.find(({ name }) => name.trim().toLowerCase() === plain) ??
     (/^[1-9]\d{0,5}$/.test(wanted) ? sheets[Number(wanted) - 1] : undefined);
   if (found !== undefined) return found;
-  const names = sheets.slice(0, maxTold).map(({ name }) => visibleText(name)).join(", ");
+  const names = sheets.slice(0, maxTold).map(({ name }) => visibleText(cutText(name, maxName)))
+    .join(", ");
   throw badFile(`is an Excel workbook without a sheet ${visibleText(wanted)}; it has ${names}`);
 }
 
@@ -143,10 +147,11 @@ interface Book {
 
 async function readBook(archive: Archive, signal?: AbortSignal): Promise<Book> {
   const targets = new Map<string, string>();
+  const keep = partKeeper();
   await readXml(partOf(archive, "xl/_rels/workbook.xml.rels"), {
     onOpen({ name, attributes: { Id, Target } }) {
       if (localName(name) !== "Relationship") return;
-      targets.set(Id ?? "", Target ?? "");
+      targets.set(keep(Id), keep(Target));
       refuseMany(targets.size);
     },
   }, signal);
@@ -167,7 +172,7 @@ async function readBook(archive: Archive, signal?: AbortSignal): Promise<Book> {
       if (paths.has(path)) throw badFile(`is an Excel workbook that names a sheet twice: ${asCsv}`);
       paths.add(path);
       const isHidden = /hidden/i.test(attributes.state ?? "");
-      book.sheets.push({ name: attributes.name ?? "", isHidden, entry: partOf(archive, path) });
+      book.sheets.push({ name: keep(attributes.name), isHidden, entry: partOf(archive, path) });
     },
   }, signal);
   return book;
@@ -176,13 +181,14 @@ async function readBook(archive: Archive, signal?: AbortSignal): Promise<Book> {
 async function readFormats(archive: Archive, signal?: AbortSignal): Promise<NumberFormat[]> {
   const codes = new Map<number, string>();
   const formats: NumberFormat[] = [];
+  const keep = partKeeper();
   let isCells = false;
   const entry = archive.entries.find(({ name }) => name === "xl/styles.xml");
   if (entry === undefined) return formats;
   await readXml(entry, {
     onOpen({ name, attributes }) {
       const own = localName(name);
-      if (own === "numFmt") codes.set(Number(attributes.numFmtId), attributes.formatCode ?? "");
+      if (own === "numFmt") codes.set(Number(attributes.numFmtId), keep(attributes.formatCode));
       else if (own === "cellXfs") isCells = true;
       else if (own === "xf" && isCells) {
         const id = Number(attributes.numFmtId ?? 0);
@@ -232,7 +238,7 @@ interface SheetContext {
   formats: readonly NumberFormat[];
   texts: readonly string[];
   epoch: 1900 | 1904;
-  fractions: Map<number, StoredFraction>;
+  cells: Map<number, StoredCells>;
 }
 
 /** A cell while it is read. */
@@ -250,7 +256,7 @@ async function* sheetRows(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<WorkbookRow[]> {
   let rows: WorkbookRow[] = [];
-  let cells = 0;
+  let cells = 0, characters = 0, charactersOfRow = 0;
   let row: WorkbookRow = { line: 0, fields: [] };
   let cell: Cell | undefined;
   let isValue = false;
@@ -262,6 +268,7 @@ async function* sheetRows(
             line: attributes.r === undefined ? row.line + 1 : Number(attributes.r),
             fields: [],
           };
+          charactersOfRow = 0;
           break;
         case "c":
           cell = cellOf(attributes, row.fields.length);
@@ -280,21 +287,23 @@ async function* sheetRows(
     onClose(name) {
       if (name === "v" || name === "t") isValue = false;
       else if (name === "c" && cell !== undefined) {
-        addCell(row, cell, context);
+        charactersOfRow += addCell(row, cell, context);
+        if (charactersOfRow > maxRecordCharacters) throw tooLongRow(row);
         cell = undefined;
       } else if (name === "row" && row.fields.length > 0) {
         rows.push(row);
         cells += row.fields.length;
+        characters += charactersOfRow;
       }
     },
   };
   const othersTurn = takeTurns();
   for await (const _ of xmlSteps(entry, handlers)) {
     signal?.throwIfAborted();
-    if (rows.length >= batchRows || cells >= batchCells) {
+    if (rows.length >= batchRows || cells >= batchCells || characters >= batchCharacters) {
       yield rows;
       rows = [];
-      cells = 0;
+      cells = characters = 0;
     }
     await othersTurn();
   }
@@ -315,9 +324,13 @@ function cellOf(attributes: Record<string, string>, next: number): Cell {
   };
 }
 
-/** Puts a cell into its row; an empty one is left out. */
-function addCell(row: WorkbookRow, cell: Cell, context: SheetContext): void {
-  const { formats, texts, epoch, fractions } = context;
+/**
+ * Puts a cell into its row; an empty one is left out.
+ *
+ * @returns its characters
+ */
+function addCell(row: WorkbookRow, cell: Cell, context: SheetContext): number {
+  const { formats, texts, epoch, cells } = context;
   const { place, type, style, value, hasFormula } = cell;
   const where = `column ${place + 1}`;
   let text: string | undefined = value;
@@ -332,21 +345,63 @@ function addCell(row: WorkbookRow, cell: Cell, context: SheetContext): void {
     row.fault = `has an error of a formula in ${where}, ${value}; mend the formula`;
   } else if (type === "n") {
     text = numberText(value, formats[style] ?? { kind: "number" }, epoch);
-    if (text !== undefined && !fractions.has(place) && /^-?\d{1,3}\.\d{3}$/.test(text)) {
-      fractions.set(place, { text, line: row.line });
-    }
   } else if (type === "d") text = value.replace("T", " ");
   if (text === undefined) {
     row.fault = `has a number or a time in ${where} that can't be read; write it as text`;
     text = value;
   }
-  if (text === "") return;
+  if (text === "") return 0;
+  noteCell(cells, { place, text, line: row.line }, type === "n");
+  // Before it is changed: a text of the workbook may be named by every cell.
+  if (text.length > maxRecordCharacters) throw tooLongRow(row);
   while (row.fields.length < place) row.fields.push("");
   // Spreadsheets write some characters by their numbers.
   row.fields[place] = text.replace(
     /_x([0-9A-F]{4})_/g,
     (_, code) => String.fromCharCode(parseInt(code, 16)),
   ).replaceAll("\r\n", "\n");
+  return text.length;
+}
+
+const fractionForm = /^-?\d{1,3}\.\d{3}$/;
+const thousandForm = /^\D{0,6}[1-9]\d{0,2}[.,]\d{3}\D{0,6}$/;
+
+/** Notes of a column what the text of a cell alone does not tell later on. */
+function noteCell(
+  cells: Map<number, StoredCells>,
+  { place, text, line }: { place: number; text: string; line: number },
+  isNumber: boolean,
+): void {
+  if (isNumber ? !text.includes(".") : !thousandForm.test(text)) return;
+  let stored = cells.get(place);
+  if (stored === undefined) cells.set(place, stored = { hasParts: false });
+  if (!isNumber) stored.thousand ??= { text: ownCopy(text), line };
+  else {
+    stored.hasParts = true;
+    if (fractionForm.test(text)) stored.fraction ??= { text, line };
+  }
+}
+
+/** What is read of a row later on, as a record of a CSV. */
+function tooLongRow({ line }: WorkbookRow): WorkflowError {
+  return notCsv(
+    line,
+    `the row that begins here is longer than ${maxRecordCharacters} characters`,
+  );
+}
+
+/** Copies what is kept of a part: a tag may have a megabyte, and a small archive thousands of them. */
+function partKeeper(): (text: string | undefined) => string {
+  let characters = 0;
+  return (text = "") => {
+    characters += text.length;
+    if (characters > maxPartCharacters) {
+      throw badFile(
+        `is an Excel workbook with more than ${maxPartCharacters} characters of names or formats: ${asCsv}`,
+      );
+    }
+    return ownCopy(text);
+  };
 }
 
 /** Told what stands in a part of a workbook; the names of elements are without their prefix where they end. */

@@ -12,7 +12,7 @@ import {
   hasParts,
   splitMoney,
 } from "./money_text.ts";
-import type { StoredFraction } from "../source_row.ts";
+import type { StoredCells } from "../source_row.ts";
 import { type DateOrder, timeEvidence } from "./time_text.ts";
 import { ownCopy } from "../../text/own_copy.ts";
 
@@ -48,6 +48,10 @@ export interface MoneyEvidence {
   by: Readonly<Record<DecimalEvidence, Counted>>;
   /** Numbers of a workbook with three decimals: what follows their point are no thousands. */
   stored: Counted;
+  /** Numbers of a workbook have parts of a unit. */
+  storesParts: boolean;
+  /** Texts of a workbook that are some thousand or have three decimals, the first one of each column. */
+  thousands: Counted;
   /** Amounts that have a part of a unit by these signs. */
   fractions: Record<"." | ",", number>;
   /** Those of them that are not of whole units all the same, as `1200.0` is. */
@@ -76,6 +80,8 @@ export function noMoneyEvidence(): MoneyEvidence {
   return {
     by,
     stored: noneCounted(),
+    storesParts: false,
+    thousands: noneCounted(),
     fractions: { ".": 0, ",": 0 },
     parts: { ".": 0, ",": 0 },
     wholes: { ".": noneCounted(), ",": noneCounted() },
@@ -185,13 +191,20 @@ export function fullLook(text: string): AmountLook {
   };
 }
 
-/** Takes a number that a workbook stores, not a text: its point is a decimal sign, whatever else the file says. */
-export function noteStoredFraction(
+/**
+ * Takes what a workbook's cells are in a column of amounts: the point of a number is a decimal sign, whatever texts say,
+ * and says nothing of theirs.
+ */
+export function noteStored(
   evidence: MoneyEvidence,
-  { text, line }: StoredFraction,
+  { hasParts, fraction, thousand }: StoredCells,
 ): void {
-  countValue(evidence.stored, text, line);
-  countValue(evidence.by["."], text, line);
+  if (hasParts) evidence.storesParts = true;
+  if (fraction !== undefined) {
+    countValue(evidence.stored, fraction.text, fraction.line);
+    countValue(evidence.by["."], fraction.text, fraction.line);
+  }
+  if (thousand !== undefined) countValue(evidence.thousands, thousand.text, thousand.line);
 }
 
 const decimalSigns = [".", ","] as const;

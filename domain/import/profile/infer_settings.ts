@@ -73,8 +73,11 @@ function settleDecimal(
   evidence: FileEvidence,
   { questions, notes }: Findings,
 ): "." | "," | undefined {
-  const { by, stored } = evidence.money;
-  const { ".": point, ",": comma, ambiguous } = by;
+  const { by, stored, storesParts, thousands } = evidence.money;
+  const { ".": point, ",": comma } = by;
+  // Numbers of a workbook say nothing of how its texts are written.
+  const isMixed = storesParts && thousands.count > 0 && comma.count === 0;
+  const ambiguous = isMixed ? thousands : by.ambiguous;
   if (money.decimal === "," && stored.count > 0) {
     questions.push({
       setting: "money.decimal",
@@ -113,7 +116,7 @@ function settleDecimal(
     });
     return undefined;
   }
-  if (point.count > 0 || comma.count > 0) {
+  if (!isMixed && (point.count > 0 || comma.count > 0)) {
     const [sign, counted] = point.count > 0 ? ["." as const, point] : ["," as const, comma];
     notes.push(`decimal sign: ${sign} (by ${counted.count} amounts such as ${samples(counted)})`);
     return sign;

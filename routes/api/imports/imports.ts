@@ -6,7 +6,7 @@
 
 import { type Context, Hono } from "hono";
 import type { z } from "zod";
-import { WorkflowError } from "../../../domain/errors.ts";
+import { messageOf, WorkflowError } from "../../../domain/errors.ts";
 import { decodeCursor, pageLimits, pageOf } from "../../../domain/paging.ts";
 import {
   type ImportRow,
@@ -165,6 +165,7 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
           work,
           certain: isRead.promise,
           stop,
+          onBreak: (error) => deps.log.error("preview failed", { error: messageOf(error) }),
           type: "application/json",
         });
       }

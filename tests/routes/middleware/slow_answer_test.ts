@@ -5,6 +5,9 @@ import { Hono } from "hono";
 import { slowAnswer } from "../../../routes/middleware/slow_answer.ts";
 import { type HttpServer, serve } from "../../../runtime/serve.ts";
 
+/** What has broken answers off. */
+const broken: string[] = [];
+
 /** An application on a port, whose one route reads its body as a stream and then works. */
 async function serving(
   work: (stop: AbortController, answer: (text: string) => Response) => Promise<Response>,
@@ -19,6 +22,7 @@ async function serving(
       work: work(stop, (text) => c.json({ text })),
       certain,
       stop,
+      onBreak: (error) => broken.push(String(error)),
       type: "application/json",
     });
   });
@@ -77,5 +81,20 @@ Deno.test("slowAnswer() answers with its own status what fails before success wa
       assert.deepEqual([response.status, await response.text()], [422, "no file of orders"]);
     },
     new Promise(() => {}),
+  );
+});
+
+Deno.test("slowAnswer() tells what breaks an answer off that has begun", async () => {
+  broken.length = 0;
+  const begun = Promise.withResolvers<void>();
+  await serving(
+    () => begun.promise.then(() => Promise.reject(new Error("the database is away"))),
+    async (port) => {
+      const response = await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body: "a" });
+      assert.equal(response.status, 200);
+      begun.resolve();
+      await assert.rejects(response.text());
+      assert.deepEqual(broken, ["Error: the database is away"]);
+    },
   );
 });

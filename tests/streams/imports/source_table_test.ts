@@ -9,9 +9,11 @@ import {
   type SourceTable,
   type SourceTableOptions,
 } from "../../../streams/imports/source_table.ts";
+import { findEncoding } from "../../../streams/imports/source_text.ts";
+import { openSpool } from "../../../streams/imports/spool.ts";
 import { textCell, textSheet, workbookOf, zipOf } from "../../zip_archive.ts";
 
-interface Read extends Omit<SourceTable, "rows" | "close" | "sha256" | "storedFractions"> {
+interface Read extends Omit<SourceTable, "rows" | "close" | "sha256" | "storedCells"> {
   rows: SourceRow[];
 }
 
@@ -309,6 +311,10 @@ Deno.test("openSourceTable() refuses a workbook with texts, tags or formats that
   const rows = "<row><c><v>1</v></c></row>";
   const long = "a".repeat(2_000_000);
   const many = Array<number>(200_000).fill(0);
+  const name = "a".repeat(1_000_000);
+  const codes = `<numFmt numFmtId="200" formatCode="${name}"/>`;
+  const [part, whole] = [0, 1].map((text) => `<c t="s"><v>${text}</v></c>`) as [string, string];
+  const texts = `<si><t>${name.slice(0, 100_000)}</t></si><si><t>${name}</t></si>`;
   const cases: [Parameters<typeof workbookOf>[0], RegExp][] = [
     [{ sheets: [rows], texts: `<si><t>${long}</t></si>` }, /text of more than 1048576/],
     [{ sheets: [rows], texts: `<si a="${long}"></si>` }, /text of more than 1048576/],
@@ -319,6 +325,13 @@ Deno.test("openSourceTable() refuses a workbook with texts, tags or formats that
     ],
     [{ sheets: [`<row><c t="str"><v>${long}</v></c></row>`] }, /text of more than 1048576/],
     [{ sheets: [rows], formats: { cells: many } }, /more than 100000 sheets or formats/],
+    [{ sheets: [rows], formats: { codes: codes.repeat(10), cells: [] } }, /characters of names or/],
+    [{ sheets: Array(10).fill(rows), names: Array(10).fill(name) }, /characters of names or/],
+    [
+      { sheets: [`<row>${part.repeat(3)}</row>`], texts },
+      /row that begins here is longer than 262144/,
+    ],
+    [{ sheets: [`<row>${whole}</row>`], texts }, /row that begins here is longer than 262144/],
   ];
   for (const [parts, problem] of cases) {
     assert.match((await refusal(workbookOf(parts))).message, problem);
@@ -338,6 +351,8 @@ Deno.test("openSourceTable() leaves others their turns while it reads a workbook
   const header = '<row><c t="str"><v>id</v></c><c t="str"><v>sku</v></c></row>';
   const workbook = workbookOf({ sheets: [header], texts });
   assert.ok(await turnsDuring(read(workbook)) >= 5);
+  const files = Array.from({ length: 9_000 }, (_, number) => [`${number}.csv`, "a"]);
+  assert.ok(await turnsDuring(refusal(zipOf(Object.fromEntries(files)))) >= 5);
   const wide = '<row><c r="XFD1"><v>1</v></c></row>'.repeat(600);
   assert.ok(await turnsDuring(refusal(workbookOf({ sheets: [wide] }))) >= 5);
   assert.ok(await turnsDuring(refusal(`id;sku\n${'a"\n'.repeat(50_000)}`)) >= 20);
@@ -484,4 +499,35 @@ Deno.test("openSourceTable() asks which sheet of a workbook has the orders, and 
   assert.match(hidden.message, /S1 \(sheet 1, hidden: id, sku\)/);
   const twice = await refusal(workbookOf({ sheets: [sheets[0]!], times: 2 }));
   assert.match(twice.message, /names a sheet twice/);
+});
+
+Deno.test("openSourceTable() names sheets by their places where nobody could write their names", async () => {
+  const sheets = Array<string>(6).fill("<row><c><v>1</v></c><c><v>2</v></c></row>");
+  const names = ["Orders", "Orders", "", "\u009b2J", "a&#10;b", "a".repeat(300)];
+  const { faults } = await refusal(workbookOf({ sheets, names }));
+  assert.equal(
+    faults[0]!.detail,
+    "which sheet of the workbook has the orders: Orders (sheet 1: 1, 2), or 2 (sheet 2, Orders: 1, 2), or " +
+      "3 (sheet 3, : 1, 2), or 4 (sheet 4, \\u009b2J: 1, 2), or 5 (sheet 5, a\\u000ab: 1, 2), or " +
+      `6 (sheet 6, ${"a".repeat(120)}: 1, 2)`,
+  );
+  const none = await refusal(workbookOf({ sheets: sheets.slice(5), names: names.slice(5) }), {
+    form: { sheet: "S4" },
+  });
+  assert.match(none.message, /it has a{60}$/);
+});
+
+Deno.test("openSourceTable() refuses an archive whose names alone fill the memory", async () => {
+  const names = Array.from({ length: 300 }, (_, number) => [`${number}`.padEnd(60_000, "a"), "a"]);
+  const { message } = await refusal(zipOf(Object.fromEntries(names)));
+  assert.match(message, /archive with more than 16777216 bytes of names/);
+});
+
+Deno.test("findEncoding() ends with its signal, as soon as it has to look at all bytes", async () => {
+  const spool = openSpool();
+  spool.write(new TextEncoder().encode("id;sku\n"));
+  spool.write(new Uint8Array(100_000).fill(0xe9));
+  await assert.rejects(findEncoding(spool, undefined, AbortSignal.abort()), { name: "AbortError" });
+  assert.match((await findEncoding(spool)).note, /not utf-8/);
+  spool.close();
 });
