@@ -466,6 +466,9 @@ async function* workbookRecords(
 const toldFaults = 20;
 
 /** Goes over all rows once, and keeps them. */
+/** Rows that are looked at before others may have their turn: a profile may name each column again and again. */
+const rowsLookedAt = 16;
+
 async function checkRows(
   content: Content,
   kept: KeptRows,
@@ -474,6 +477,7 @@ async function checkRows(
 ): Promise<{ rows: number; faulty: number }> {
   const looked = look?.(content.header, content.form);
   const told: { at: string; detail: string }[] = [];
+  const othersTurn = takeTurns();
   let rows = 0, faulty = 0;
   for await (const some of content.rows(signal)) {
     rows += some.length;
@@ -483,7 +487,10 @@ async function checkRows(
     }
     if (faulty > mostFaultyRows) break;
     kept.add(some);
-    looked?.(some);
+    for (let at = 0; looked !== undefined && at < some.length; at += rowsLookedAt) {
+      looked(some.length <= rowsLookedAt ? some : some.slice(at, at + rowsLookedAt));
+      await othersTurn();
+    }
     onProgress?.({ bytes: bytesRead, unpackedBytes: spool.size(), rows });
   }
   if (faulty > maxFaultyRows(rows)) {

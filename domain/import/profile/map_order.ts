@@ -149,7 +149,11 @@ export function* mapOrderStepwise(
   }
   const head = readHead(mapping, rows);
   const read = yield* readRows(mapping, rows, head, options);
-  const { reading, terms, total } = readTerms(mapping, rows, { head, read, outcome: outcome.kind });
+  const { reading, terms, total } = yield* readTerms(mapping, rows, {
+    head,
+    read,
+    outcome: outcome.kind,
+  });
   // What a row that is left out adds to the whole can't be told from the rest.
   const isSumOfRows = mapping.plan.adjustments.some(({ per }) => per === "line");
   const settled = settleOrder(read, {
@@ -394,17 +398,20 @@ function wholeNumber(text: string, decimal: "." | ","): string {
 }
 
 /** What an order says as a whole, read in the way that comes to its own total. */
-function readTerms(
+function* readTerms(
   mapping: OrderMapping,
   rows: readonly CsvRow[],
   { head, read, outcome }: { head: Head; read: SoFar; outcome: "charge" | "paid" | "free" },
-): { reading: Reading | undefined; terms: OrderTerms | TermFault[]; total?: ComparedTotal } {
+): Generator<
+  void,
+  { reading: Reading | undefined; terms: OrderTerms | TermFault[]; total?: ComparedTotal }
+> {
   const { columns } = mapping.plan;
   const { faults } = read;
   const currency = head.currency.toUpperCase();
   if (!isCurrency(currency)) return { reading: undefined, terms: {} };
   const taxIncluded = readIncluded(mapping, rows, faults);
-  const adjustments = readAdjustments(mapping, { rows, currency, taxIncluded, faults });
+  const adjustments = yield* readAdjustments(mapping, { rows, currency, taxIncluded, faults });
   const named = readTotal(mapping, rows, currency, faults);
   const payment = readPayment(mapping, rows, outcome, faults);
   const said = saidOf(rows, columns.language);

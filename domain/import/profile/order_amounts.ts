@@ -30,17 +30,23 @@ export interface AmountContext {
   faults: TermFault[];
 }
 
-/** Reads what an order costs beside its items; those of nothing are left out. */
-export function readAdjustments(
+/** Faults of an order that are told: a profile may name thousands of columns, and an order has up to 100,000 rows. */
+const maxFaults = 1_000;
+
+/** Amounts that are read before others may have their turn. */
+const amountsToATurn = 10_000;
+
+/** Reads what an order costs beside its items, with breaks; those of nothing are left out. */
+export function* readAdjustments(
   mapping: OrderMapping,
   context: AmountContext,
-): ReadAdjustment[] {
+): Generator<void, ReadAdjustment[]> {
   const read: ReadAdjustment[] = [];
   for (const planned of mapping.plan.adjustments) {
     if (planned.places.length === 0) continue;
     const amount = planned.per === "line"
-      ? lineAmount(mapping, planned, context)
-      : orderAmount(mapping, planned, context);
+      ? yield* lineAmount(mapping, planned, context)
+      : yield* orderAmount(mapping, planned, context);
     if (amount.cents === 0) continue;
     const { cents, line } = amount;
     const isTakenOff = planned.takenOff === "positive";
@@ -51,7 +57,7 @@ export function readAdjustments(
       ? undefined
       : "must not be below zero";
     if (problem !== undefined) {
-      context.faults.push({ line, ...valueFault(planned.name, problem, amount.text) });
+      addFault(context, line, planned.name, problem, amount.text);
       continue;
     }
     const included = includedOf(planned, context);
@@ -68,13 +74,18 @@ interface ReadAmount {
 }
 
 /** The sum of what each row says. */
-function lineAmount(
+function* lineAmount(
   mapping: OrderMapping,
   { places, name, together }: PlannedAdjustment,
   context: AmountContext,
-): ReadAmount {
+): Generator<void, ReadAmount> {
+  let read = 0;
   const sum: ReadAmount = { cents: 0, line: context.rows[0]!.line, text: "" };
   for (const { line, fields } of context.rows) {
+    if ((read += places.length) >= amountsToATurn) {
+      yield;
+      read = 0;
+    }
     let one: { text: string; cents: number } | undefined;
     for (const at of places) {
       const text = (fields[at] ?? "").trim();
@@ -83,7 +94,7 @@ function lineAmount(
       if (together === "same" && one !== undefined) {
         if (one.cents === cents) continue;
         const problem = `is the same amount as ${one.text} and must agree with it`;
-        context.faults.push({ line, ...valueFault(name, problem, text) });
+        addFault(context, line, name, problem, text);
         continue;
       }
       one = { text, cents };
@@ -98,14 +109,20 @@ function lineAmount(
  * What any row says, which must be the same on all that say anything, added up over its columns; or once, where they are
  * names of one amount.
  */
-function orderAmount(
+function* orderAmount(
   mapping: OrderMapping,
   { places, name, together }: PlannedAdjustment,
   context: AmountContext,
-): ReadAmount {
+): Generator<void, ReadAmount> {
+  let read = 0;
   const sum: ReadAmount = { cents: 0, line: context.rows[0]!.line, text: "" };
   let one: ReadAmount | undefined;
   for (const at of places) {
+    if (read >= amountsToATurn) {
+      yield;
+      read = 0;
+    }
+    read += context.rows.length;
     let first: { text: string; line: number; cents: number } | undefined;
     for (const { line, fields } of context.rows) {
       const text = (fields[at] ?? "").trim();
@@ -115,7 +132,7 @@ function orderAmount(
       else if (first.cents !== cents) {
         const problem = `is ${first.text} on line ${first.line} and must be the same on all rows ` +
           "of the order";
-        context.faults.push({ line, ...valueFault(name, problem, text) });
+        addFault(context, line, name, problem, text);
       }
     }
     if (first === undefined) continue;
@@ -123,7 +140,7 @@ function orderAmount(
       if (one.cents !== first.cents) {
         const problem =
           `is the same amount as ${one.text} on line ${one.line} and must agree with it`;
-        context.faults.push({ line: first.line, ...valueFault(name, problem, first.text) });
+        addFault(context, first.line, name, problem, first.text);
       }
       continue;
     }
@@ -138,12 +155,22 @@ function readAmount(
   { money }: OrderMapping,
   text: string,
   { line, name }: { line: number; name: string },
-  { currency, faults }: AmountContext,
+  context: AmountContext,
 ): number {
-  const cents = parseMoney(text, money, currency);
+  const cents = parseMoney(text, money, context.currency);
   if (typeof cents === "number") return cents;
-  faults.push({ line, ...valueFault(name, cents.problem, text) });
+  addFault(context, line, name, cents.problem, text);
   return 0;
+}
+
+function addFault(
+  { faults }: AmountContext,
+  line: number,
+  name: string,
+  problem: string,
+  text: string,
+): void {
+  if (faults.length < maxFaults) faults.push({ line, ...valueFault(name, problem, text) });
 }
 
 function includedOf(
