@@ -158,7 +158,9 @@ function noteWords(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
     }
     if (status !== undefined && isSettled(status, fields)) return;
     for (const { at, name, isNamedSo } of unused) {
-      const value = (fields[at] ?? "").trim();
+      const field = fields[at] ?? "";
+      if (field === "") continue;
+      const value = field.trim();
       if (isNamedSo ? !saysNothing(value) : saysWhatBecame(value)) {
         countIn(evidence.statusColumns, name, value, line);
       }
