@@ -76,7 +76,9 @@ async function serveHeld(
   } catch (error) {
     throw new WorkflowError(
       "unavailable",
-      `Cannot listen on ${config.host}:${config.port}: ${messageOf(error)}`,
+      `Cannot listen on ${config.host}:${config.port}: ${
+        messageOf(error)
+      }; HOST and PORT say where to listen`,
     );
   }
   const stopped = Promise.withResolvers<void>();

@@ -28,11 +28,15 @@ export async function insertGivenTwice(
   tx: Queryable,
   { orderId, refundId, paymentId, amountCents, currency }: GivenTwice,
 ): Promise<boolean> {
+  // No "insert ignore": that would pass over an order or a refund that there is not, too.
   const { affectedRows } = await tx.run(
     `
-    insert ignore into money_given_twice (order_id, refund_id, payment_id, amount_cents, currency)
-    values (?, ?, ?, ?, ?)`,
-    [orderId, refundId, paymentId, amountCents, currency],
+    insert into money_given_twice (order_id, refund_id, payment_id, amount_cents, currency)
+    select ?, ?, ?, ?, ?
+    from (select 1) one
+    where not exists (
+      select 1 from money_given_twice where ${refundId === null ? "payment_id" : "refund_id"} = ?)`,
+    [orderId, refundId, paymentId, amountCents, currency, refundId ?? paymentId],
   );
   return affectedRows === 1;
 }

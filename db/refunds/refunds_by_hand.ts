@@ -94,13 +94,14 @@ export async function takeRefundsFromPerson(
 export async function leavePaymentToPerson(tx: Queryable, paymentId: number): Promise<boolean> {
   const { affectedRows } = await tx.run(
     `
-    insert ignore into refunds_by_hand (order_id, payment_id, provider, amount_cents, currency)
+    insert into refunds_by_hand (order_id, payment_id, provider, amount_cents, currency)
     select payments.order_id, payments.id, payments.provider, payments.amount_cents,
       coalesce(payments.currency, orders.currency)
     from payments
     straight_join orders on orders.id = payments.order_id
-    where payments.id = ? and payments.status = 'REVERSING'`,
-    [paymentId],
+    where payments.id = ? and payments.status = 'REVERSING'
+      and not exists (select 1 from refunds_by_hand where payment_id = ?)`,
+    [paymentId, paymentId],
   );
   return affectedRows === 1;
 }

@@ -7,10 +7,15 @@
 
 import { createHash } from "node:crypto";
 import { WorkflowError } from "../../domain/errors.ts";
-import { maxColumns } from "../../domain/import/csv_columns.ts";
+import { isRejectsHeader, maxColumns } from "../../domain/import/csv_columns.ts";
 import { notCsv } from "../../domain/import/csv_records.ts";
 import { badFile, fileKind } from "../../domain/import/source/file_kind.ts";
-import { findLayout, headerPlace } from "../../domain/import/source/layout.ts";
+import {
+  findLayout,
+  headerPlace,
+  type Layout,
+  tolerantFields,
+} from "../../domain/import/source/layout.ts";
 import {
   maxFaultyRows,
   mostFaultyRows,
@@ -281,14 +286,19 @@ async function openText(
   container: SourceForm["container"],
   { form: told = {}, signal }: SourceTableOptions,
 ): Promise<Content> {
-  if (told.sheet !== undefined) throw badFile(`is no workbook: it has no sheet ${told.sheet}`);
   const found = await findEncoding(spool, told.encoding, signal);
   const lines = (await beginningOf(spool, found)).split("\n");
   if (lines.every((line) => line.trim() === "")) throw notCsv(1, "the header is missing");
   if (lines.some((line) => line.includes("\0"))) {
     throw badFile("is no text: export the orders as CSV UTF-8");
   }
-  const layout = findLayout(lines, told);
+  const rejects = rejectsLayout(lines, told);
+  if (told.sheet !== undefined && rejects === undefined) {
+    throw badFile(
+      `is no workbook: it has no sheet ${told.sheet}; leave out --sheet, over HTTP sheet, in a profile file.sheet`,
+    );
+  }
+  const layout = rejects ?? findLayout(lines, told);
   if (layout === undefined) throw notCsv(1, noTable);
   const { delimiter, headerLine } = layout;
   const ends = noLineEnds();
@@ -312,6 +322,20 @@ async function openText(
     },
     close() {},
   };
+}
+
+/** Rejects are a table of their own: their header stands above, whichever sheet or line that of their file was on. */
+function rejectsLayout(
+  lines: readonly string[],
+  { delimiter, headerLine, sheet }: SourceTableOptions["form"] & object,
+): Layout | undefined {
+  if (headerLine === undefined && sheet === undefined) return undefined;
+  const layout = findLayout(lines, { delimiter });
+  if (layout === undefined) return undefined;
+  const line = lines[layout.headerLine - 1] ?? "";
+  return isRejectsHeader(headerOf(tolerantFields(line, layout.delimiter), layout.headerLine))
+    ? layout
+    : undefined;
 }
 
 const noTable =

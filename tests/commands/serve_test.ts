@@ -118,7 +118,10 @@ Deno.test("serve says in one line that its port is taken", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   try {
     await assert.rejects(startServe({ PORT: String(listener.addr.port) }), ({ message }) => {
-      assert.match(message, /serve: Cannot listen on 127\.0\.0\.1:\d+: /);
+      assert.match(
+        message,
+        /serve: Cannot listen on 127\.0\.0\.1:\d+: .*; HOST and PORT say where/,
+      );
       assert.equal(message.trim().split("\n").length, 1, message);
       return true;
     });

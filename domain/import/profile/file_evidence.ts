@@ -18,7 +18,7 @@ import {
   type TimesEvidence,
 } from "./column_evidence.ts";
 import { type ColumnPlan, type PlannedStatus, textAt } from "./column_plan.ts";
-import { saysNothing, suspicionOf } from "./suspicious_column.ts";
+import { isOfParcel, saysNothing, saysWhatBecame, suspicionOf } from "./suspicious_column.ts";
 
 /** What a file's rows have told so far. */
 export interface FileEvidence {
@@ -45,8 +45,8 @@ export interface FileEvidence {
   /** Words of a status that the profile does not know. */
   unknownWords: Map<string, Counted>;
   /**
-   * Columns that look like a status or a refund, that the profile does not use, and that say something of orders which
-   * are not skipped anyway.
+   * Columns that look like a status or a refund by their names or a value, that the profile does not use, and that say
+   * something of orders which are not skipped anyway.
    */
   statusColumns: Map<string, Counted>;
   /** Different values of each column, the first ones. */
@@ -144,9 +144,10 @@ function noteTimes(plan: ColumnPlan, { times }: FileEvidence): NoteRow {
 function noteWords(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
   const { status, header, fills, ignored } = plan;
   const unused = header.flatMap((name, at) => {
-    const isUnused = !fills.has(at) && !ignored.has(at);
-    const suspicion = isUnused ? suspicionOf(name) : undefined;
-    return suspicion === "status" || suspicion === "refund" ? [{ at, name: name.trim() }] : [];
+    if (fills.has(at) || ignored.has(at)) return [];
+    const suspicion = suspicionOf(name);
+    const isNamedSo = suspicion === "status" || suspicion === "refund";
+    return isNamedSo || !isOfParcel(name) ? [{ at, name: name.trim(), isNamedSo }] : [];
   });
   return ({ fields, line }) => {
     for (const at of status?.places ?? []) {
@@ -156,9 +157,13 @@ function noteWords(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
       countIn(evidence.unknownWords, key, word, line);
     }
     if (status !== undefined && isSettled(status, fields)) return;
-    for (const { at, name } of unused) {
-      const value = (fields[at] ?? "").trim();
-      if (!saysNothing(value)) countIn(evidence.statusColumns, name, value, line);
+    for (const { at, name, isNamedSo } of unused) {
+      const field = fields[at] ?? "";
+      if (field === "") continue;
+      const value = field.trim();
+      if (isNamedSo ? !saysNothing(value) : saysWhatBecame(value)) {
+        countIn(evidence.statusColumns, name, value, line);
+      }
     }
   };
 }

@@ -55,6 +55,8 @@ export function* readAdjustments(
       ? "is below zero, and what is taken off is written without a sign here"
       : adjustmentProblem(planned.kind, amountCents) === undefined
       ? undefined
+      : planned.kind === "discount"
+      ? "is above zero, and what is taken off is written with a sign here"
       : "must not be below zero";
     if (problem !== undefined) {
       addFault(context, line, planned.name, problem, amount.text);

@@ -14,14 +14,36 @@ const beginnings: readonly (readonly [Suspicion, readonly string[]])[] = [
   ["refund", ["refund", "chargeback", "erstatt", "gutschrift", "rembours", "reembols", "rimbors"]],
   ["status", ["cancel", "void", "storn", "annul", "anula"]],
   ["status", ["status", "state", "statut", "estado", "stato", "etat", "zustand", "estatus"]],
-  ["discount", ["discount", "rebate", "promotion", "voucher", "rabatt"]],
+  ["discount", [
+    "discount",
+    "rebate",
+    "promotion",
+    "voucher",
+    "rabat",
+    "descuento",
+    "desconto",
+    "sconto",
+    "korting",
+  ]],
   ["tax", ["tax", "vat", "gst", "mwst", "ust"]],
-  ["shipping", ["shipping", "postage", "freight", "versand"]],
-  ["total", ["total", "sum", "summe", "gesamt"]],
+  ["shipping", [
+    "shipping",
+    "postage",
+    "freight",
+    "versand",
+    "livraison",
+    "spedizione",
+    "verzend",
+    "wysyłk",
+  ]],
+  ["total", ["total", "sum", "summe", "gesamt", "totaal", "razem"]],
 ];
 
 /** Words that say so as they are: longer ones that begin so are about something other. */
 const exact: readonly (readonly [Suspicion, ReadonlySet<string>])[] = [
+  ["tax", new Set(["iva", "tva", "btw"])],
+  ["discount", new Set(["remise"])],
+  ["shipping", new Set(["envio", "frete"])],
   ["status", new Set(["paid", "unpaid", "bezahlt", "paye", "pagado", "pagato"])],
 ];
 
@@ -29,6 +51,10 @@ const exact: readonly (readonly [Suspicion, ReadonlySet<string>])[] = [
 const contained: readonly (readonly [Suspicion, RegExp])[] = [
   ["refund", /erstatt|返金|退款/],
   ["status", /キャンセル|取消|storniert/],
+  ["shipping", /送料|运费/],
+  ["discount", /割引|値引|折扣/],
+  ["tax", /消費税|税額|税额/],
+  ["total", /合計|合计|总额|总金额/],
   ["status", /status$|状態|ステータス|状况|状态|入金/],
 ];
 
@@ -74,6 +100,33 @@ function wholeName(words: readonly string[]): Suspicion | undefined {
   const told = exact.find(([, some]) => words.some((word) => some.has(word)));
   if (told !== undefined) return told[0];
   return contained.find(([, pattern]) => words.some((word) => pattern.test(word)))?.[0];
+}
+
+/** True for a column about a parcel: what was cancelled or refused there is no order. */
+export function isOfParcel(name: string): boolean {
+  return wordsOf(name).some((word) => parcel.test(word));
+}
+
+const parcel = /^(?:fulfil|deliver|shipping|shipment|shipped|tracking|liefer|versand|sende)/u;
+
+/** Whole values that say that an order was paid or called off, or that money went back, whatever their column is called. */
+const outcomes: ReadonlySet<string> = new Set([
+  ...["paid", "unpaid", "refunded", "partially refunded", "partially_refunded", "voided"],
+  ...["cancelled", "canceled", "chargeback", "charged back", "charged_back"],
+  ...["bezahlt", "unbezahlt", "storniert", "erstattet", "teilweise erstattet"],
+  ...["payé", "payée", "impayé", "annulé", "annulée", "remboursé", "remboursée"],
+  ...["pagado", "pagada", "anulado", "anulada", "cancelado", "cancelada", "reembolsado"],
+  ...["reembolsada", "pagato", "pagata", "annullato", "annullata", "rimborsato", "rimborsata"],
+  ...["betaald", "geannuleerd", "terugbetaald", "betald", "annulleret", "refunderet"],
+  ...["opłacone", "zapłacone", "anulowane", "zwrócone", "оплачен", "отменен", "отменён"],
+  ...["入金済み", "支払済み", "キャンセル", "返金済み", "已付款", "已取消", "已退款"],
+]);
+
+const longestOutcome = Math.max(...[...outcomes].map(({ length }) => length));
+
+/** True for a value that says what became of an order. */
+export function saysWhatBecame(value: string): boolean {
+  return value.length > 1 && value.length <= longestOutcome && outcomes.has(value.toLowerCase());
 }
 
 /** Values that say that nothing had happened. */

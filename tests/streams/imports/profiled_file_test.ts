@@ -130,6 +130,33 @@ Deno.test("openProfiledFile() asks about a status column beside the one that it 
   assert.deepEqual(blank.orders, { "P-1": "12.00 EUR paid" });
 });
 
+Deno.test("openProfiledFile() says of a discount with the other sign how it is written here", async () => {
+  const header = ownHeader.replace(/payment_status$/, "off");
+  const rows = [header, ownRow("P-1", "-1.00"), ownRow("P-2", "1.00")].join("\n");
+  const discount = { kind: "discount", columns: ["off"], per: "line" } as const;
+  const { rejected } = await readByProfile(rows, {
+    money: { in: "units" },
+    adjustments: [{ ...discount, takenOff: "negative" }],
+  });
+  assert.match(
+    rejected.join(),
+    /^3: off: is above zero, and what is taken off is written with a sign here/,
+  );
+});
+
+Deno.test("openProfiledFile() asks about a column of any name whose values say that money moved", async () => {
+  const header = ownHeader.replace(/,payment_status$/, ",transactions,Fulfillment");
+  const rows = (transaction: string, parcel: string) =>
+    [header, ownRow("P-1", `open,${parcel}`), ownRow("P-2", `${transaction},`)].join("\n");
+  const asked = await readByProfile(rows("Paid", "shipped"));
+  assert.deepEqual(settingsOf(asked), ["status.columns"]);
+  assert.match(asked.file.questions[0]!.question, /transactions \(Paid\)/);
+  const passedOver = await readByProfile(rows("Paid", "shipped"), { ignore: ["transactions"] });
+  assert.deepEqual(passedOver.orders, { "P-1": "12.00 EUR due", "P-2": "12.00 EUR due" });
+  const parcels = await readByProfile(rows("card", "cancelled"));
+  assert.deepEqual(parcels.orders, { "P-1": "12.00 EUR due", "P-2": "12.00 EUR due" });
+});
+
 Deno.test("openProfiledFile() records no order as paid of which its shop paid a part back", async () => {
   const { text, more } = shippedFiles.etsy!;
   const [head, ...lines] = text.trim().split("\n");

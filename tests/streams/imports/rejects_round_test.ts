@@ -100,6 +100,26 @@ Deno.test("rejects of a file of any form are whole orders in its own columns, an
     ]);
   }));
 
+Deno.test("rejects are read by the profile of their file, whichever sheet or line its header was on", () =>
+  withBench(async (bench) => {
+    const header = "Beleg;Datum;Kunde;Artikel;Text;Preis;Menge";
+    const rows =
+      `R-1;14.01.2026 10:00;Ann;MUG;Mug;12,50;2\r\nR-2;14.01.2026 10:00;Bo;MUG;Mug;12,50;x\r\n`;
+    const pinned = { ...profile, file: { headerLine: 3 } };
+    const titled = `Report;;;;;;\r\nof January;;;;;;\r\n${header}\r\n${rows}`;
+    const { bytes } = await take(bench, titled, { profile: pinned });
+    assert.deepEqual(await totals(bench), ["R-1 2500"]);
+    const mended = textOf(bytes).replace(";x;", ";3;");
+    await take(bench, mended, {
+      profile: { ...profile, file: { headerLine: 3, sheet: "Orders" } },
+    });
+    assert.deepEqual(await totals(bench), ["R-1 2500", "R-2 3750"]);
+    await assert.rejects(
+      take(bench, `${header}\r\n${rows}`, { profile: { ...profile, file: { sheet: "Orders" } } }),
+      /is no workbook: it has no sheet Orders; leave out --sheet/,
+    );
+  }));
+
 Deno.test("rejects that a spreadsheet has saved are read as what they were, with its times asked about", () =>
   withBench(async (bench) => {
     const head =

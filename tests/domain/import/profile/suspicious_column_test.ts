@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { saysNothing, suspicionOf } from "../../../../domain/import/profile/suspicious_column.ts";
+import {
+  isOfParcel,
+  saysNothing,
+  saysWhatBecame,
+  suspicionOf,
+} from "../../../../domain/import/profile/suspicious_column.ts";
 
 Deno.test("suspicionOf() finds what a column's name says about money, and leaves addresses alone", () => {
   const cases: [string, ReturnType<typeof suspicionOf>][] = [
@@ -52,6 +57,12 @@ Deno.test("suspicionOf() finds what a column's name says about money, and leaves
     ["total_paid", "total"],
     ["refundedAmount", "refund"],
     ["Ru\u0308ckerstattung", "refund"],
+    ["Wysyłka", "shipping"],
+    ["Razem", "total"],
+    ["送料", "shipping"],
+    ["合計金額", "total"],
+    ["IVA", "tax"],
+    ["private", undefined],
   ];
   for (const [name, suspicion] of cases) assert.equal(suspicionOf(name), suspicion, name);
 });
@@ -63,4 +74,16 @@ Deno.test("saysNothing() tells amounts of nothing from words and amounts", () =>
   for (const value of ["paid", "3000", "0.01", "2026-01-05", "yes"]) {
     assert.ok(!saysNothing(value), value);
   }
+});
+
+Deno.test("saysWhatBecame() knows words that say that money moved, whatever their column is called", () => {
+  for (const value of ["paid", "Paid", "REFUNDED", "storniert", "Annulée", "キャンセル"]) {
+    assert.ok(saysWhatBecame(value), value);
+  }
+  for (const value of ["", "open", "paid by card", "Paidstone", "12.50"]) {
+    assert.ok(!saysWhatBecame(value), value);
+  }
+  assert.ok(isOfParcel("Fulfillment Status"));
+  assert.ok(isOfParcel("Lieferung"));
+  assert.ok(!isOfParcel("transactions"));
 });
