@@ -656,6 +656,10 @@ Deno.test("openProfiledFile() takes a number that a workbook stores for no thous
   const settled = await readByProfile(workbook(number("28.815"), number("12")), {}, open);
   assert.deepEqual(settled.orders, { A1: "12.00 EUR due" });
   assert.match(settled.rejected[0]!, /28\.815/);
+  // The point of a number says nothing of the one in a text.
+  const mixed = await readByProfile(workbook(number("28.81"), textCell("1.200")), {}, open);
+  assert.deepEqual(settingsOf(mixed), ["money.decimal"]);
+  assert.match(mixed.file.questions[0]!.question, /1\.200 can be read in two ways/);
   const texts = await readByProfile(
     workbook(textCell("28.815"), textCell("1.234,50")),
     {},
