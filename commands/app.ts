@@ -56,16 +56,17 @@ function openApp(env: Record<string, string | undefined>): Promise<Answer> {
 
 /**
  * `serve` listens nowhere beyond loopback without tokens, but another server listens where it was told, and
- * `deno serve` everywhere unless told otherwise. Where nobody is asked who they are, this machine alone is answered.
+ * `deno serve` everywhere unless told otherwise. Where nobody is asked who they are, this machine alone is answered; whoever
+ * comes by a server that does not say from where is a stranger.
  */
-function keepStrangersOut(
+export function keepStrangersOut(
   { apiTokens, allowAnonymous }: Pick<Config, "apiTokens" | "allowAnonymous">,
   answer: Answer,
 ): Answer {
   if (apiTokens.length > 0 || allowAnonymous) return answer;
   return (request, facts) => {
     const from = facts.remoteAddr?.hostname;
-    const isNear = from === undefined || isLoopback(from.replace(/^::ffff:/i, ""));
+    const isNear = from !== undefined && isLoopback(from.replace(/^::ffff:/i, ""));
     return isNear ? answer(request, facts) : forbidden();
   };
 }

@@ -19,6 +19,9 @@ const header = z.string().trim().min(1).max(255).describe(
 );
 const headers = z.array(header).max(100)
   .refine((names) => isEachOnce(names.map(plainName)), "names a column twice");
+/** Each is read of every row. */
+const maxAdjustmentColumns = 200;
+
 const words = z.array(z.string().trim().min(1).max(100)).max(200);
 
 const columns = z.partialRecord(
@@ -150,7 +153,12 @@ export const profileSchema = z.strictObject({
       "numbers are days of a spreadsheet, or seconds since 1970",
     ),
   }).optional(),
-  adjustments: z.array(adjustment).max(50).optional(),
+  adjustments: z.array(adjustment).max(50)
+    .refine(
+      (all) => all.reduce((sum, { columns }) => sum + columns.length, 0) <= maxAdjustmentColumns,
+      `may have at most ${maxAdjustmentColumns} columns together`,
+    )
+    .optional(),
   status: status.optional(),
   order_id_prefix: z.string().trim().min(1).max(32).regex(
     /^[\x21-\x7e]+$/,

@@ -88,6 +88,16 @@ Deno.test("readProfile() refuses a column that is named twice for one thing, whi
   const joined = { customer_name: [["First", "first"]] };
   await assert.rejects(() => read({ columns: joined }), /customer_name.*names a column twice/);
   const adjustments = [{ kind: "tax", columns: ["Tax", "Tax"], per: "order" }];
+  // Each is read of every row: thousands of them held a process for a minute.
+  const many = Array.from({ length: 3 }, (_, one) => ({
+    kind: "tax",
+    columns: Array.from({ length: 70 }, (_, at) => `Tax ${one}.${at}`),
+    per: "order",
+  }));
+  await assert.rejects(
+    () => read({ columns: {}, adjustments: many }),
+    /at most 200 columns together/,
+  );
   await assert.rejects(
     () => read({ columns: {}, adjustments }),
     /adjustments\.0\.columns: names a column twice/,
