@@ -172,7 +172,9 @@ function moneyLines({ money, payments, skipped }: ImportPreview): string[] {
 function totalLines({ totals }: ImportPreview): string[] {
   const { named, agree, largest_difference: largest } = totals;
   if (named === 0) return ["The file names no totals to compare with"];
-  const are = `${formatCount(agree)} of ${count(named, "total")} of the file agree`;
+  const are = `${formatCount(agree)} of ${count(named, "total")} of the file ${
+    named === 1 ? "agrees" : "agree"
+  }`;
   if (largest === null) return [are];
   return [
     `${are}; the largest difference is ` +

@@ -147,7 +147,7 @@ export function lookByProfile(
 ): ProfileLook {
   const plan = planColumns(profile, header);
   if (Array.isArray(plan)) {
-    const message = `the file is none of the profile ${profile.name}: ${plan.join("; ")}`;
+    const message = `the file is no file of the profile ${profile.name}: ${plan.join("; ")}`;
     throw new WorkflowError("invalid", message, plan.map((detail) => ({ at: "header", detail })));
   }
   const tracked = noOrders();
@@ -272,7 +272,9 @@ function destroyedIds(
   questions: readonly OpenQuestion[],
 ): WorkflowError {
   const name = columns.external_order_id!.name;
-  const detail = `${name}: ids like ${samples.join(", ")} ${destroyedIdsProblem} (${count} rows)`;
+  const detail = `${name}: ids like ${samples.join(", ")} ${destroyedIdsProblem} (${
+    count === 1 ? "1 row" : `${count} rows`
+  })`;
   const faults = [
     { at: `line ${line}`, detail },
     ...questions.map(questionFault),
