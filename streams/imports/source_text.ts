@@ -4,7 +4,6 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
 import { WorkflowError } from "../../domain/errors.ts";
 import { likelihood, multiByteEncodings } from "../../domain/import/source/encoding_likelihood.ts";
 import {
@@ -246,7 +245,7 @@ export interface LineEnds {
 }
 
 /**
- * The text of a file as UTF-8 whose line breaks are LF, without byte order marks.
+ * The text of a file whose line breaks are LF, without byte order marks.
  *
  * @param ends is added the line breaks that there are
  */
@@ -255,12 +254,12 @@ export async function* plainText(
   { encoding }: Pick<FoundEncoding, "encoding">,
   ends: LineEnds,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Buffer> {
+): AsyncGenerator<string> {
   const decode = decoderOf(encoding)!;
   const othersTurn = takeTurns();
   let isStart = true;
   let held = "";
-  const plain = (text: string, isLast: boolean): Buffer => {
+  const plain = (text: string, isLast: boolean): string => {
     let all = held + text;
     held = !isLast && all.endsWith("\r") ? "\r" : "";
     if (held !== "") all = all.slice(0, -1);
@@ -268,7 +267,7 @@ export async function* plainText(
       all = all.replace(/^\ufeff+/, "");
       isStart = all === "";
     }
-    return Buffer.from(withLineFeeds(all, ends));
+    return withLineFeeds(all, ends);
   };
   for (const piece of spool.pieces({ keep: true })) {
     yield plain(decode(piece, { stream: true }), false);
