@@ -126,6 +126,8 @@ const longestOutcome = Math.max(...[...outcomes].map(({ length }) => length));
 
 /** True for a value that says what became of an order. */
 export function saysWhatBecame(value: string): boolean {
+  // All of them begin with a letter: amounts, dates and numbers do not.
+  if (value.charCodeAt(0) < 65) return false;
   return value.length > 1 && value.length <= longestOutcome && outcomes.has(value.toLowerCase());
 }
 
