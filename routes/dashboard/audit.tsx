@@ -108,6 +108,7 @@ const AuditFilters: FC<{ given: Record<string, string | undefined> }> = ({ given
 );
 
 const outcomes: Readonly<Record<AuditOutcome, Tone>> = {
+  begun: "plain",
   done: "good",
   unchanged: "plain",
   refused: "warn",
