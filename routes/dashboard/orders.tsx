@@ -95,11 +95,9 @@ export function orderListPageRoutes(deps: AppDeps): Hono {
         <>
           <PageHead title="Orders" note="Newest first">
             <a class="button" href="/dashboard/shortages">Ran short</a>
-            {row === undefined && (
-              <a class="button" href={fileLink(given, search)} download="orders.csv">
-                Download CSV
-              </a>
-            )}
+            <a class="button" href={fileLink(given, search)} download="orders.csv">
+              Download CSV
+            </a>
           </PageHead>
           <Faults of={query.faults} />
           {leavesAddressesOut && (
@@ -187,7 +185,7 @@ function searchOf(query: PageQuery, given: Given, { baseCurrency, kpiDay }: AppD
 
 /** The same orders as a file. */
 function fileLink(given: Given, { currency, minCents, maxCents }: OrderSearch): string {
-  const { least: _, most: __, settled: ___, import: ____, reason, ...rest } = given;
+  const { least: _, most: __, reason, ...rest } = given;
   return linkTo("/orders.csv", {
     ...rest,
     failure_reason: reason,

@@ -67,7 +67,9 @@ export function refundPageRoutes(deps: AppDeps): Hono {
       (
         <>
           <PageHead title="Refunds" note="Newest first">
-            {!isNarrow && <Download status={status} />}
+            <a class="button" href={linkTo("/refunds.csv", given)} download="refunds.csv">
+              Download CSV
+            </a>
           </PageHead>
           <Faults of={query.faults} />
           {isNarrow && <Narrowed settled={settled} currency={currency} status={status} />}
@@ -117,13 +119,6 @@ const StateTabs: FC<{ given: Given }> = ({ given }) => (
       isShown: given.status === one,
     }))}
   />
-);
-
-/** The same refunds as a file, which knows no days of the figures. */
-const Download: FC<{ status?: RefundStatus }> = ({ status }) => (
-  <a class="button" href={linkTo("/refunds.csv", { status })} download="refunds.csv">
-    Download CSV
-  </a>
 );
 
 /** Says of which orders refunds are shown, and leads to the others. */
